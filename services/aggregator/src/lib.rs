@@ -1,0 +1,1 @@
+//! Folds trades into bars: a pure state machine and the role around it.

@@ -1,0 +1,1 @@
+//! Writes every trade of the log to the tick store.

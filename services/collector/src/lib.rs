@@ -1,0 +1,1 @@
+//! Feeds that produce trades.

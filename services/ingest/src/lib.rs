@@ -1,0 +1,1 @@
+//! The producing side: trades checked, keyed, partitioned and appended.

@@ -1,0 +1,1 @@
+//! A partitioned, durable log behind one trait.

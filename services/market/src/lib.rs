@@ -1,0 +1,1 @@
+//! Exact market values: decimals, trades, intervals, windows, days and bars.

@@ -1,0 +1,1 @@
+//! Tick and bar stores behind traits, with SQLite implementations.
