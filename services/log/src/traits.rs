@@ -68,7 +68,7 @@ pub trait Log: Clone + Send + Sync + 'static {
 }
 
 /// Why a log could not do what was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LogError {
     /// The offset is below the first record kept or beyond the end.
     #[error("offset {offset} of partition {partition} is not within [{first}, {end}]")]
@@ -114,6 +114,19 @@ pub enum LogError {
         found: u64,
         /// The newest format that is known here.
         known: u64,
+    },
+    /// The file holds another number of partitions than was asked for.
+    #[error(
+        "{path} has {found} partitions and {wanted} are configured; \
+         a topic keeps its number: set it back, or choose another --data folder"
+    )]
+    Partitions {
+        /// The file.
+        path: String,
+        /// How many it has.
+        found: PartitionId,
+        /// How many were asked for.
+        wanted: PartitionId,
     },
     /// The disk or the file failed.
     #[error("{path}: {reason}")]

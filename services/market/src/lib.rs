@@ -1,1 +1,43 @@
-//! Exact market values: decimals, trades, intervals, windows, days and bars.
+//! The values that Candlewick computes with, exact and pure: no I/O, no clock, no floats.
+//!
+//! | value | what it is |
+//! |---|---|
+//! | [`Decimal`] | a price or quantity: a mantissa below 10^18 in size, a scale of 0 to 18 |
+//! | [`Sum`] | an exact sum of quantities or of products: 320 bits, so a fold cannot overflow |
+//! | [`Venue`], [`Symbol`], [`Instrument`] | who trades, what is traded, both together |
+//! | [`Trade`], [`TradeId`] | one trade, and the number its venue gave it |
+//! | [`VenueSettings`] | how a venue numbers trades and when its windows close |
+//! | [`Interval`], [`Window`] | tumbling windows `[start, end)`, labelled by their start |
+//! | [`DayStart`] | days that begin at any quarter hour of any zone |
+//! | [`Bar`], [`BarRow`] | the monoid of trades, and a bar with what the log's order adds to it |
+//! | [`Reject`] | why a trade is not counted |
+//!
+//! Times are UTC nanoseconds since 1970 in an `i64`, which ends in the year 2262.
+#![deny(clippy::float_arithmetic)]
+
+mod bar;
+mod day;
+mod decimal;
+mod id;
+mod instrument;
+mod interval;
+mod reject;
+mod settings;
+mod sum;
+mod time;
+mod trade;
+mod wide;
+
+pub use bar::{Bar, BarRow, Edge, Position};
+pub use day::{DayError, DayStart};
+pub use decimal::{Decimal, DecimalError, POWERS_OF_TEN};
+pub use id::{IdError, TradeId};
+pub use instrument::{Instrument, NameError, Symbol, Venue};
+pub use interval::{Interval, UnknownInterval, Window};
+pub use reject::{FUTURE_LIMIT_NS, Reject, check};
+pub use settings::{IdScheme, IdScope, VenueSettings};
+pub use sum::{Sum, SumError, mean};
+pub use time::{
+    DAY_NS, HOUR_NS, MILLISECOND_NS, MINUTE_NS, SECOND_NS, TimeError, format_time, parse_time,
+};
+pub use trade::{Sender, Side, Trade};

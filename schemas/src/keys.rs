@@ -1,0 +1,54 @@
+//! How keys name partitions.
+
+/// The partition of a key: as the Java client of Kafka chooses it, so that any client
+/// co-partitions.
+#[must_use]
+pub fn partition_of(key: &[u8], partitions: u32) -> u32 {
+    (murmur2(key) & 0x7fff_ffff) % partitions
+}
+
+/// The 32-bit hash that Kafka's clients partition by, seed included
+/// ([source](https://github.com/apache/kafka/blob/trunk/clients/src/main/java/org/apache/kafka/common/utils/Utils.java)).
+#[must_use]
+pub fn murmur2(data: &[u8]) -> u32 {
+    const MIX: u32 = 0x5bd1_e995;
+    const SEED: u32 = 0x9747_b28c;
+    let length = u32::try_from(data.len()).expect("a key is shorter than 4 GiB");
+    let mut hash = SEED ^ length;
+    let (words, tail) = data.as_chunks::<4>();
+    for word in words {
+        let mut word = u32::from_le_bytes(*word).wrapping_mul(MIX);
+        word ^= word >> 24;
+        hash = hash.wrapping_mul(MIX) ^ word.wrapping_mul(MIX);
+    }
+    if !tail.is_empty() {
+        for (place, byte) in tail.iter().enumerate() {
+            hash ^= u32::from(*byte) << (8 * place);
+        }
+        hash = hash.wrapping_mul(MIX);
+    }
+    hash ^= hash >> 13;
+    hash = hash.wrapping_mul(MIX);
+    hash ^ (hash >> 15)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::murmur2;
+
+    #[test]
+    fn agrees_with_the_java_client() {
+        // Values of Apache Kafka's own UtilsTest.testMurmur2.
+        let cases: [(&str, i32); 6] = [
+            ("21", -973_932_308),
+            ("foobar", -790_332_482),
+            ("a-little-bit-long-string", -985_981_536),
+            ("a-little-bit-longer-string", -1_486_304_829),
+            ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
+            ("abc", 479_470_107),
+        ];
+        for (key, expected) in cases {
+            assert_eq!(murmur2(key.as_bytes()).cast_signed(), expected, "{key}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The only place in Candlewick that reads a clock or sets a timer.
+
+use std::future::Future;
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+/// What time it is, how much has passed, and how to wait.
+///
+/// Everything that needs time takes one of these, so that the simulation can drive it: nothing here
+/// may be assumed to run on a tokio runtime. Clones read the same clock.
+pub trait Clock: Clone + Send + Sync + 'static {
+    /// The wall clock: nanoseconds since 1970-01-01T00:00:00Z. It may step in either direction.
+    fn now_ns(&self) -> i64;
+
+    /// Nanoseconds since an origin fixed for the life of the process; never goes back.
+    fn monotonic_ns(&self) -> u64;
+
+    /// Completes once `duration` has passed; at once for a zero duration.
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// The machine's clocks and tokio's timers; `sleep` must be polled on a tokio runtime.
+///
+/// The monotonic clock is tokio's, so a test with paused time sees both it and `sleep` move together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock everyone else is given")]
+    fn now_ns(&self) -> i64 {
+        let now = SystemTime::now();
+        let signed = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+        match now.duration_since(UNIX_EPOCH) {
+            Ok(since) => signed(since),
+            Err(before) => -signed(before.duration()),
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the clock everyone else is given")]
+    fn monotonic_ns(&self) -> u64 {
+        let elapsed = Instant::now().saturating_duration_since(origin());
+        u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the timer everyone else is given")]
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+        tokio::time::sleep(duration)
+    }
+}
+
+/// Where the monotonic clock counts from: an hour before its first use, because a runtime whose time
+/// was paused before then reads slightly earlier instants, which must not all collapse to zero.
+#[expect(clippy::disallowed_methods, reason = "this is the clock everyone else is given")]
+fn origin() -> Instant {
+    const HEADROOM: Duration = Duration::from_secs(3600);
+    static ORIGIN: OnceLock<Instant> = OnceLock::new();
+    *ORIGIN.get_or_init(|| {
+        let now = Instant::now();
+        now.checked_sub(HEADROOM).unwrap_or(now)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wall_clock_is_past_2025_and_before_2262() {
+        let now = SystemClock.now_ns();
+        assert!(now > 1_735_689_600_000_000_000 && now < i64::MAX);
+    }
+
+    #[test]
+    fn the_monotonic_clock_works_without_a_runtime_and_never_goes_back() {
+        let first = SystemClock.monotonic_ns();
+        assert!(SystemClock.monotonic_ns() >= first);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sleeping_moves_the_monotonic_clock_by_what_was_asked() {
+        let before = SystemClock.monotonic_ns();
+        SystemClock.sleep(Duration::from_secs(90)).await;
+        assert_eq!(SystemClock.monotonic_ns() - before, 90_000_000_000);
+    }
+}

@@ -1,0 +1,93 @@
+//! What can be wrong with a configuration, worded for the person who wrote it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::Found;
+use super::nearest::nearest;
+use super::source::{Source, flag_name, variable_name};
+
+/// The exit code for a bad command line or configuration: `EX_USAGE` of `sysexits.h`.
+pub const EXIT_USAGE: u8 = 64;
+
+/// Everything that is wrong with a configuration; prints one line for each.
+#[derive(Debug, thiserror::Error)]
+pub struct ConfigErrors(pub(super) Vec<ConfigError>);
+
+impl ConfigErrors {
+    /// How many errors there are; at least one.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The code to exit with: [`EXIT_USAGE`].
+    pub fn exit_code(&self) -> u8 {
+        EXIT_USAGE
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.0.len();
+        let noun = if count == 1 { "error" } else { "errors" };
+        write!(formatter, "{count} configuration {noun}:")?;
+        self.0.iter().try_for_each(|error| write!(formatter, "\n  {error}"))
+    }
+}
+
+/// One thing that is wrong. `key` is the setting's.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConfigError {
+    #[error("{source_name}: {value}expected {accepts}{cause}")]
+    Invalid { key: String, source_name: Source, value: String, accepts: String, cause: String },
+    #[error("{key}: missing: expected {accepts}, from {} or {}", flag_name(key), variable_name(key))]
+    Missing { key: String, accepts: String },
+    #[error("{key} in {}: unknown setting{hint}", file.display())]
+    Unknown { key: String, file: PathBuf, hint: String },
+    #[error("{variable}: not UTF-8")]
+    NotUnicode { variable: String },
+    #[error("{}: cannot be read: {cause}", file.display())]
+    Unreadable { file: PathBuf, cause: std::io::Error },
+    #[error("{}: not TOML: {cause}", file.display())]
+    NotToml { file: PathBuf, cause: toml::de::Error },
+}
+
+impl ConfigError {
+    pub(super) fn invalid(key: &str, found: &Found, accepts: &str, cause: String) -> Self {
+        let value = match (&found.source, found.secret) {
+            (Source::Default(_), _) => String::new(),
+            (_, true) => "the value (not shown): ".to_owned(),
+            (_, false) => format!("{:?}: ", found.text),
+        };
+        let cause = if cause.is_empty() || found.secret { String::new() } else { format!(" ({cause})") };
+        let (key, accepts, source_name) = (key.to_owned(), accepts.to_owned(), found.source.clone());
+        Self::Invalid { key, source_name, value, accepts, cause }
+    }
+
+    pub(super) fn missing(key: &str, accepts: &str) -> Self {
+        Self::Missing { key: key.to_owned(), accepts: accepts.to_owned() }
+    }
+
+    pub(super) fn key(&self) -> &str {
+        match self {
+            Self::Invalid { key, .. } | Self::Missing { key, .. } | Self::Unknown { key, .. } => key,
+            Self::NotUnicode { variable } => variable,
+            Self::Unreadable { .. } | Self::NotToml { .. } => "",
+        }
+    }
+
+    pub(super) fn is_about(&self, key: &str) -> bool {
+        self.key() == key
+    }
+}
+
+/// A key of the file that no setting claims, with the known key it was probably meant to be.
+pub(super) fn unknown_key<'a>(
+    key: &str,
+    file: &Path,
+    known: impl Iterator<Item = &'a String>,
+) -> ConfigError {
+    let nearest = nearest(key, known.map(String::as_str));
+    let hint = nearest.map_or_else(String::new, |near| format!(": did you mean {near}?"));
+    ConfigError::Unknown { key: key.to_owned(), file: file.to_owned(), hint }
+}

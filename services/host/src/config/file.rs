@@ -1,0 +1,71 @@
+//! The TOML file: keys are dotted paths, values are read as the text a flag would have.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::error::ConfigError;
+
+/// A file that was read and is TOML.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) path: PathBuf,
+    pub(super) table: Table,
+}
+
+impl File {
+    pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let file = || path.to_owned();
+        let text = fs::read_to_string(path)
+            .map_err(|cause| ConfigError::Unreadable { file: file(), cause })?;
+        let table =
+            text.parse().map_err(|cause| ConfigError::NotToml { file: file(), cause })?;
+        Ok(Self { path: file(), table })
+    }
+}
+
+/// The value at a dotted path.
+pub(super) fn look_up<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
+    match key.split_once('.') {
+        None => table.get(key),
+        Some((section, rest)) => look_up(table.get(section)?.as_table()?, rest),
+    }
+}
+
+/// The dotted paths of every value that is not itself a table.
+pub(super) fn leaves(table: &Table) -> Vec<String> {
+    let below = |(name, value): (&String, &Value)| match value {
+        Value::Table(inner) => {
+            leaves(inner).into_iter().map(|leaf| format!("{name}.{leaf}")).collect()
+        }
+        _ => vec![name.clone()],
+    };
+    table.iter().flat_map(below).collect()
+}
+
+/// What a flag would say for this value: an array is its items joined by commas.
+///
+/// # Errors
+/// For a value that no flag could say: what it is instead.
+pub(super) fn text_of(value: &Value) -> Result<String, &'static str> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => {
+            Ok(value.to_string())
+        }
+        Value::Array(items) => {
+            let texts = items.iter().map(item_text).collect::<Result<Vec<_>, _>>()?;
+            Ok(texts.join(","))
+        }
+        Value::Table(_) => Err("a section"),
+    }
+}
+
+fn item_text(item: &Value) -> Result<String, &'static str> {
+    match item {
+        Value::Array(_) | Value::Table(_) => Err("an array of arrays or sections"),
+        Value::String(text) if text.contains(',') => Err("an array with a comma in an item"),
+        _ => text_of(item),
+    }
+}

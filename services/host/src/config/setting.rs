@@ -1,0 +1,132 @@
+//! How the text of a setting becomes a value.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::num::{NonZeroU16, NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A type that a setting can have.
+pub trait Setting: Sized {
+    /// What is accepted, to complete the sentence "expected …".
+    const ACCEPTS: &'static str;
+
+    /// Whether the text must stay out of error messages.
+    const SECRET: bool = false;
+
+    /// Reads the text of a flag, a variable or a value in the file.
+    ///
+    /// # Errors
+    /// What is wrong with it, if that says more than [`ACCEPTS`](Setting::ACCEPTS) does, or an empty
+    /// text.
+    fn parse(text: &str) -> Result<Self, String>;
+}
+
+macro_rules! settings_by_from_str {
+    ($($type:ty: $accepts:literal,)*) => {$(
+        impl Setting for $type {
+            const ACCEPTS: &'static str = $accepts;
+
+            fn parse(text: &str) -> Result<Self, String> {
+                text.parse().map_err(|_| String::new())
+            }
+        }
+    )*};
+}
+
+settings_by_from_str! {
+    bool: "true or false",
+    u16: "a whole number from 0 to 65535",
+    u32: "a whole number from 0 to 4294967295",
+    u64: "a whole number from 0 to 18446744073709551615",
+    usize: "a whole number, 0 or more",
+    i64: "a whole number",
+    NonZeroU16: "a whole number from 1 to 65535",
+    NonZeroU32: "a whole number from 1 to 4294967295",
+    NonZeroU64: "a whole number from 1 to 18446744073709551615",
+    NonZeroUsize: "a whole number, 1 or more",
+    IpAddr: "an IP address such as 127.0.0.1",
+    SocketAddr: "an IP address and a port such as 127.0.0.1:8080",
+}
+
+impl Setting for String {
+    const ACCEPTS: &'static str = "a text that is not empty";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        not_empty(text).map(str::to_owned)
+    }
+}
+
+impl Setting for PathBuf {
+    const ACCEPTS: &'static str = "a path";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        not_empty(text).map(Self::from)
+    }
+}
+
+/// A list is separated by commas; in the file it may also be an array.
+impl<T: Setting> Setting for Vec<T> {
+    const ACCEPTS: &'static str = "a list separated by commas";
+    const SECRET: bool = T::SECRET;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        let item = |text| {
+            T::parse(text).map_err(|_| format!("{text:?} is not {}", T::ACCEPTS))
+        };
+        items.map(item).collect()
+    }
+}
+
+impl Setting for Duration {
+    const ACCEPTS: &'static str = "a duration such as 250ms, 30s, 5m, 12h or 7d";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let digits = text.find(|character: char| !character.is_ascii_digit());
+        let (count, unit) = text.split_at(digits.ok_or("the unit is missing")?);
+        let count: u64 = count.parse().map_err(|_| String::new())?;
+        let unit_ms = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return Err(format!("{unit:?} is not a unit")),
+        };
+        count.checked_mul(unit_ms).map(Self::from_millis).ok_or_else(|| "too long".to_owned())
+    }
+}
+
+/// A text that neither error messages nor `Debug` show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself, for whoever must present it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(not shown)")
+    }
+}
+
+impl Setting for Secret {
+    const ACCEPTS: &'static str = String::ACCEPTS;
+    const SECRET: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        String::parse(text).map(Self)
+    }
+}
+
+fn not_empty(text: &str) -> Result<&str, String> {
+    match text.is_empty() {
+        true => Err(String::new()),
+        false => Ok(text),
+    }
+}

@@ -1,0 +1,113 @@
+use std::cell::Cell;
+use std::future::{pending, ready};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Waker};
+
+use super::*;
+use crate::clock::SystemClock;
+
+const FIRST: Duration = Duration::from_millis(100);
+const CAP: Duration = Duration::from_secs(1);
+
+/// A clock on which a sleep is over as soon as it is polled, and which adds up what was slept.
+#[derive(Clone, Default)]
+struct Skipping(Arc<AtomicU64>);
+
+impl Clock for Skipping {
+    fn now_ns(&self) -> i64 {
+        0
+    }
+
+    fn monotonic_ns(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        let slept = u64::try_from(duration.as_nanos()).unwrap();
+        self.0.fetch_add(slept, Ordering::Relaxed);
+    }
+}
+
+/// Drives a future that must need neither a runtime nor a wake-up.
+fn now<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("the future waited"),
+    }
+}
+
+#[test]
+fn each_wait_stays_below_a_ceiling_that_doubles_to_the_cap() {
+    for seed in 0..200 {
+        let mut backoff = RetryPolicy::new(FIRST, CAP).seeded(seed).backoff();
+        for ceiling_ms in [100, 200, 400, 800, 1_000, 1_000] {
+            assert!(backoff.next_delay() <= Duration::from_millis(ceiling_ms));
+        }
+    }
+}
+
+#[test]
+fn a_first_wait_above_the_cap_is_capped_and_nothing_overflows() {
+    let mut backoff = RetryPolicy::new(CAP * 9, CAP).seeded(3).backoff();
+    assert!(backoff.next_delay() <= CAP);
+    let mut backoff = RetryPolicy::new(Duration::MAX, Duration::MAX).seeded(3).backoff();
+    for _ in 0..100 {
+        backoff.next_delay();
+    }
+}
+
+#[test]
+fn one_seed_gives_one_sequence() {
+    let delays = |policy: &RetryPolicy| {
+        let mut backoff = policy.backoff();
+        [backoff.next_delay(), backoff.next_delay(), backoff.next_delay()]
+    };
+    let seeded = RetryPolicy::new(FIRST, CAP).seeded(7);
+    assert_eq!(delays(&seeded), delays(&seeded));
+    let unseeded = RetryPolicy::new(FIRST, CAP);
+    assert_ne!(delays(&unseeded), delays(&unseeded));
+}
+
+#[test]
+fn it_tries_until_it_succeeds_without_a_runtime() {
+    let (clock, tries) = (Skipping::default(), Cell::new(0));
+    let operation = || {
+        tries.set(tries.get() + 1);
+        ready(if tries.get() < 4 { Err("busy") } else { Ok(tries.get()) })
+    };
+    let policy = RetryPolicy::new(FIRST, CAP).seeded(1);
+    assert_eq!(now(retry(&clock, &policy, |_| true, operation)), Ok(4));
+    assert!(clock.monotonic_ns() > 0);
+}
+
+#[test]
+fn it_gives_up_after_the_attempts_allowed_or_on_a_final_error() {
+    for (retryable, expected) in [(true, 3), (false, 1)] {
+        let (clock, tries) = (Skipping::default(), Cell::new(0));
+        let operation = || {
+            tries.set(tries.get() + 1);
+            ready(Err::<(), _>(tries.get()))
+        };
+        let policy = RetryPolicy::new(FIRST, CAP).attempts(NonZeroU32::new(3).unwrap());
+        let result = now(retry(&clock, &policy, |_| retryable, operation));
+        assert_eq!(result, Err(expected));
+    }
+}
+
+#[test]
+fn a_ready_future_beats_a_timeout_of_zero() {
+    let clock = Skipping::default();
+    assert_eq!(now(timeout(&clock, Duration::ZERO, ready(5))), Ok(5));
+    let never = timeout(&clock, CAP, pending::<()>());
+    assert_eq!(now(never), Err(Elapsed(CAP)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_on_the_system_clock_takes_what_was_asked() {
+    let before = SystemClock.monotonic_ns();
+    let result = timeout(&SystemClock, CAP, pending::<()>()).await;
+    assert_eq!(result, Err(Elapsed(CAP)));
+    let took = Duration::from_nanos(SystemClock.monotonic_ns() - before);
+    assert!(took >= CAP && took < CAP * 2);
+}

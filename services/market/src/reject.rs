@@ -1,0 +1,143 @@
+//! Why a trade is not counted.
+
+use crate::{MINUTE_NS, Trade};
+
+/// How far a trade's time may lie ahead of the time at which the log took it.
+pub const FUTURE_LIMIT_NS: i64 = 5 * MINUTE_NS;
+
+/// Why a record is a dead letter. The set is closed: each has a code that never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reject {
+    /// The bytes are not a record of a known version and kind.
+    Malformed,
+    /// The key is not `venue:symbol`.
+    KeyMalformed,
+    /// The partition is not the one that the key names.
+    Misrouted,
+    /// The event time is before 1970.
+    TimeBefore1970,
+    /// The event time is too far ahead of the log's.
+    TimeInFuture,
+    /// The quantity is below nought.
+    QuantityNegative,
+    /// The venue was not declared before the trade.
+    VenueUnknown,
+    /// The price is nought or below, and the venue does not allow that.
+    PriceNotPositive,
+    /// The venue numbers its trades, and this one has no id.
+    IdMissing,
+    /// The venue numbers its trades 1, 2, 3 …, and this id is no number below 2^64.
+    IdNotANumber,
+    /// The venue has no ids, and this trade has one.
+    IdUnexpected,
+    /// Ids are unique within an exchange or a file, and the trade names none.
+    ScopeMissing,
+    /// The hour is too old to be changed.
+    BeyondHorizon,
+}
+
+impl Reject {
+    /// Every one of them.
+    pub const ALL: [Self; 13] = [
+        Self::Malformed,
+        Self::KeyMalformed,
+        Self::Misrouted,
+        Self::TimeBefore1970,
+        Self::TimeInFuture,
+        Self::QuantityNegative,
+        Self::VenueUnknown,
+        Self::PriceNotPositive,
+        Self::IdMissing,
+        Self::IdNotANumber,
+        Self::IdUnexpected,
+        Self::ScopeMissing,
+        Self::BeyondHorizon,
+    ];
+
+    /// Its name in records, metrics and JSON.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::KeyMalformed => "key_malformed",
+            Self::Misrouted => "misrouted",
+            Self::TimeBefore1970 => "time_before_1970",
+            Self::TimeInFuture => "time_in_future",
+            Self::QuantityNegative => "quantity_negative",
+            Self::VenueUnknown => "venue_unknown",
+            Self::PriceNotPositive => "price_not_positive",
+            Self::IdMissing => "id_missing",
+            Self::IdNotANumber => "id_not_a_number",
+            Self::IdUnexpected => "id_unexpected",
+            Self::ScopeMissing => "scope_missing",
+            Self::BeyondHorizon => "beyond_horizon",
+        }
+    }
+
+    /// What was wrong and what would be right, for people.
+    #[must_use]
+    pub const fn explanation(self) -> &'static str {
+        match self {
+            Self::Malformed => "the bytes are not a record of a known version and kind",
+            Self::KeyMalformed => "the record's key is not of the form venue:symbol",
+            Self::Misrouted => "the record is not in the partition that murmur2 of its key names",
+            Self::TimeBefore1970 => "time is before 1970-01-01T00:00:00Z",
+            Self::TimeInFuture => "time is more than 5 minutes ahead of the clock",
+            Self::QuantityNegative => "quantity is negative; leave it out for a trade without size",
+            Self::VenueUnknown => "the venue has not been declared; put its settings first",
+            Self::PriceNotPositive => {
+                "price is not above zero; the venue's setting nonpositive_prices would allow it"
+            }
+            Self::IdMissing => "id is missing; the venue's ids are contiguous numbers",
+            Self::IdNotANumber => {
+                "id is not a whole number below 2^64; the venue's ids are contiguous numbers"
+            }
+            Self::IdUnexpected => "id is given, but the venue was declared without ids",
+            Self::ScopeMissing => {
+                "scope is missing; the venue's ids are unique within an exchange or a file"
+            }
+            Self::BeyondHorizon => {
+                "the hour was first recorded more than 6 days ago and can no longer change"
+            }
+        }
+    }
+
+    /// The field of the trade that is at fault.
+    #[must_use]
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Malformed => "",
+            Self::KeyMalformed | Self::Misrouted => "symbol",
+            Self::TimeBefore1970 | Self::TimeInFuture | Self::BeyondHorizon => "time",
+            Self::QuantityNegative => "quantity",
+            Self::VenueUnknown => "venue",
+            Self::PriceNotPositive => "price",
+            Self::IdMissing | Self::IdNotANumber | Self::IdUnexpected => "id",
+            Self::ScopeMissing => "scope",
+        }
+    }
+
+    /// The one with that code.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reject| reject.code() == code)
+    }
+}
+
+/// What a trade and the time at which the log took it can tell alone. Aggregator and archiver
+/// both ask this one function, so what it rejects never becomes a tick.
+///
+/// # Errors
+/// [`Reject`], where the trade is not to be counted.
+pub fn check(trade: &Trade, append_time_ns: i64) -> Result<(), Reject> {
+    if trade.time_ns < 0 {
+        return Err(Reject::TimeBefore1970);
+    }
+    if trade.time_ns > append_time_ns.saturating_add(FUTURE_LIMIT_NS) {
+        return Err(Reject::TimeInFuture);
+    }
+    if trade.quantity.is_some_and(crate::Decimal::is_negative) {
+        return Err(Reject::QuantityNegative);
+    }
+    Ok(())
+}

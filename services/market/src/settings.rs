@@ -1,0 +1,132 @@
+//! What a venue declares of itself.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{Decimal, Reject, SECOND_NS, Trade};
+
+/// How a venue numbers its trades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IdScheme {
+    /// 1, 2, 3 …: kept as ranges; a missing number is a gap, which is counted and listed.
+    Contiguous,
+    /// Exact ids such as UUIDs, or numbers that rise with holes: no claim about gaps.
+    Unique,
+    /// No ids: a trade is known by its place in the log.
+    None,
+}
+
+/// Within what a venue's ids are unique.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IdScope {
+    /// The symbol.
+    Symbol,
+    /// The symbol and the UTC day of the event time.
+    Day,
+    /// The symbol and the exchange that the trade names.
+    Exchange,
+    /// The symbol and the file that the trade came in.
+    File,
+}
+
+/// A venue's settings, in force from their place in the log on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VenueSettings {
+    /// How trades are numbered; fixed by the first settings of the venue.
+    pub scheme: IdScheme,
+    /// Within what; fixed by the first settings of the venue.
+    pub scope: IdScope,
+    /// How long after its end a window stays open for late trades, in event time.
+    pub lateness_ns: i64,
+    /// How long a symbol may be silent before its watermark runs on by the log's time.
+    pub idle_ns: i64,
+    /// Whether prices of nought and below are legal, as for spreads and some futures.
+    pub nonpositive_prices: bool,
+}
+
+impl Default for VenueSettings {
+    /// Exact ids within the symbol, 2 s of lateness, 5 s of silence, prices above nought.
+    fn default() -> Self {
+        Self {
+            scheme: IdScheme::Unique,
+            scope: IdScope::Symbol,
+            lateness_ns: 2 * SECOND_NS,
+            idle_ns: 5 * SECOND_NS,
+            nonpositive_prices: false,
+        }
+    }
+}
+
+impl VenueSettings {
+    /// The longest lateness and idle time: a day.
+    pub const LONGEST_NS: i64 = crate::DAY_NS;
+
+    /// Whether trades of this venue have to be within its rules: price, id and scope.
+    ///
+    /// # Errors
+    /// [`Reject`], which says what the venue's settings do not allow.
+    pub fn check(&self, trade: &Trade) -> Result<(), Reject> {
+        if trade.price <= Decimal::ZERO && !self.nonpositive_prices {
+            return Err(Reject::PriceNotPositive);
+        }
+        match (self.scheme, &trade.id) {
+            (IdScheme::Contiguous, None) => return Err(Reject::IdMissing),
+            (IdScheme::Contiguous, Some(id)) if id.number().is_none() => {
+                return Err(Reject::IdNotANumber);
+            }
+            (IdScheme::None, Some(_)) => return Err(Reject::IdUnexpected),
+            _ => {}
+        }
+        let scoped = matches!(self.scope, IdScope::Exchange | IdScope::File);
+        if scoped && trade.id.is_some() && trade.scope.is_none() {
+            return Err(Reject::ScopeMissing);
+        }
+        Ok(())
+    }
+
+    /// These settings as a later record may change them: the scheme and scope stay.
+    #[must_use]
+    pub const fn amended(&self, later: &Self) -> Self {
+        Self {
+            scheme: self.scheme,
+            scope: self.scope,
+            ..*later
+        }
+    }
+}
+
+macro_rules! names {
+    ($type:ident { $($variant:ident = $name:literal),+ $(,)? }) => {
+        impl $type {
+            /// Every one of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// Its name in JSON and on the command line.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str(self.name())
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                Self::ALL.iter().copied().find(|one| one.name() == text).ok_or_else(|| {
+                    let names: Vec<_> = Self::ALL.iter().map(|one| one.name()).collect();
+                    let text: String = text.chars().take(32).collect();
+                    format!("{text:?} is not one of {}", names.join(", "))
+                })
+            }
+        }
+    };
+}
+
+names!(IdScheme { Contiguous = "contiguous", Unique = "unique", None = "none" });
+names!(IdScope { Symbol = "symbol", Day = "day", Exchange = "exchange", File = "file" });
