@@ -1,0 +1,40 @@
+//! Why a store could not do what was asked.
+
+/// Why a store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store is slow, full or gone; the same call may succeed later.
+    #[error("{store}: {reason}")]
+    Unavailable {
+        /// Which store.
+        store: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// What is stored cannot be read: it was damaged or written by something else.
+    #[error("{store}: {reason}")]
+    Corrupt {
+        /// Which store.
+        store: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The store was written by a newer version.
+    #[error("{store} has schema {found}, this version knows {known}; use a newer candlewick")]
+    Newer {
+        /// Which store.
+        store: String,
+        /// Its schema.
+        found: i64,
+        /// The newest that is known here.
+        known: i64,
+    },
+}
+
+impl StoreError {
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}

@@ -1,0 +1,193 @@
+//! What a partition's fold carries from one record to the next.
+
+use std::sync::Arc;
+
+use market::{BarRow, Instrument, Position, Reject, TradeId, Venue, VenueSettings, Window};
+
+/// How far a partition has been folded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Which partition of `trades`.
+    pub partition: u32,
+    /// The generation of `trades`.
+    pub epoch: u64,
+    /// The first offset that is not folded yet.
+    pub next_offset: u64,
+    /// Where in `bar-updates` an API reads on: the owner's first update caused by a record at
+    /// or after `next_offset` lies there or later.
+    pub updates: Position,
+    /// The greatest append time of the folded records, in UTC nanoseconds; 0 before the first.
+    pub append_time_ns: i64,
+}
+
+/// What the fold knows of a symbol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SymbolRow {
+    /// Which one.
+    pub instrument: Instrument,
+    /// Its watermark as of its last trade, in UTC nanoseconds.
+    pub watermark_ns: i64,
+    /// When the log took its last trade, in UTC nanoseconds.
+    pub last_append_ns: i64,
+    /// Windows that end at or before this are closed, in UTC nanoseconds.
+    pub closed_until_ns: i64,
+}
+
+/// A venue's settings as they are in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VenueRow {
+    /// Which venue.
+    pub venue: Venue,
+    /// Its settings.
+    pub settings: VenueSettings,
+}
+
+/// A bar with the instrument that it is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBar {
+    /// Which instrument.
+    pub instrument: Instrument,
+    /// The bar.
+    pub row: BarRow,
+}
+
+/// Names a bar.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BarKey {
+    /// Which instrument.
+    pub instrument: Instrument,
+    /// Which window.
+    pub window: Window,
+}
+
+/// Names a set of ids: what one id is unique within.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IdKey {
+    /// Which instrument.
+    pub instrument: Instrument,
+    /// The exchange or the file; `sender:` and a digest for a sender's indexes; else empty.
+    pub scope: Arc<str>,
+    /// The event-time hour or day that the ids belong to, by its first nanosecond; -1 where
+    /// they belong to none.
+    pub bucket_ns: i64,
+}
+
+/// Numbers as inclusive ranges `(first, last)` that neither overlap nor touch, in order.
+pub type IdRanges = Vec<(u64, u64)>;
+
+/// A set of ids as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdRow {
+    /// The numbers that are kept as ranges.
+    pub ranges: IdRanges,
+    /// The ids that are kept one by one, in no order.
+    pub exact: Vec<TradeId>,
+    /// When the log took the set's newest trade, in UTC nanoseconds.
+    pub last_append_ns: i64,
+}
+
+/// What a set of ids has gained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdChange {
+    /// Which set.
+    pub key: IdKey,
+    /// When the log took the set's newest trade, in UTC nanoseconds.
+    pub last_append_ns: i64,
+    /// The gain.
+    pub change: IdChangeSet,
+}
+
+/// What a set of ids has gained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IdChangeSet {
+    /// Ranges by their first number: those to be written, over any with the same first, and
+    /// the firsts of those that are now part of another.
+    Ranges {
+        /// `(first, last)`, inclusive.
+        put: IdRanges,
+        /// Firsts.
+        remove: Vec<u64>,
+    },
+    /// Ids to be added; none of them is in the set yet.
+    Exact {
+        /// The ids.
+        add: Vec<TradeId>,
+    },
+}
+
+/// What the fold decided of a record that is a tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Its identity was seen before.
+    Duplicate,
+    /// The state rejects it.
+    Rejected(Reject),
+}
+
+impl Verdict {
+    /// Its name in stores and metrics.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::Rejected(reject) => reject.code(),
+        }
+    }
+
+    /// The one with that name.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        if code == Self::Duplicate.code() {
+            return Some(Self::Duplicate);
+        }
+        Reject::from_code(code).map(Self::Rejected)
+    }
+}
+
+/// Ticks that are no trades: offsets `[first, end)` of one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RejectedRange {
+    /// The generation of `trades`.
+    pub epoch: u64,
+    /// The first offset.
+    pub first: u64,
+    /// One past the last offset.
+    pub end: u64,
+    /// Why they are not counted.
+    pub verdict: Verdict,
+    /// When the log took the last of them, in UTC nanoseconds.
+    pub append_time_ns: i64,
+}
+
+/// All that an aggregator needs to go on where the last one stopped. Bars of closed windows and
+/// ids are asked for when a trade needs them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionState {
+    /// How far it was folded.
+    pub progress: Progress,
+    /// Every symbol.
+    pub symbols: Vec<SymbolRow>,
+    /// Every venue.
+    pub venues: Vec<VenueRow>,
+    /// Every bar that is not closed.
+    pub open_bars: Vec<StoredBar>,
+}
+
+/// One step of a partition's state, written whole or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transaction {
+    /// Where the state must be for this step to be taken: (epoch, `next_offset`).
+    pub expected: (u64, u64),
+    /// Where it is afterwards.
+    pub progress: Progress,
+    /// Bars to be written over those stored.
+    pub bars: Vec<StoredBar>,
+    /// Symbols to be written over those stored.
+    pub symbols: Vec<SymbolRow>,
+    /// Settings to be written over those stored.
+    pub venues: Vec<VenueRow>,
+    /// What sets of ids have gained.
+    pub ids: Vec<IdChange>,
+    /// Ticks that are no trades.
+    pub rejected: Vec<RejectedRange>,
+}

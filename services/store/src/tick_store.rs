@@ -1,0 +1,98 @@
+//! The store of ticks: every trade of the log, as the log holds it.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use market::{Instrument, Position, Trade};
+
+use crate::StoreError;
+
+/// A record of `trades` as it is archived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TickRecord {
+    /// Its offset.
+    pub offset: u64,
+    /// When the log took it, in UTC nanoseconds.
+    pub append_time_ns: i64,
+    /// When it happened, in UTC nanoseconds.
+    pub time_ns: i64,
+    /// The bytes of the record.
+    pub value: Bytes,
+}
+
+/// Ticks of one instrument and one event-time hour, from one partition, in order of offsets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TickBlock {
+    /// Which instrument.
+    pub instrument: Instrument,
+    /// The hour's first nanosecond.
+    pub hour_ns: i64,
+    /// From which partition.
+    pub partition: u32,
+    /// Of which generation of the topic.
+    pub epoch: u64,
+    /// At least one.
+    pub ticks: Vec<TickRecord>,
+}
+
+/// A tick as it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tick {
+    /// The trade.
+    pub trade: Trade,
+    /// Where the log holds it.
+    pub position: Position,
+    /// When the log took it, in UTC nanoseconds.
+    pub append_time_ns: i64,
+}
+
+/// The store of ticks. A handle is cheap to clone.
+///
+/// A row is keyed by (venue, symbol, hour, epoch, partition, offset). Blocks that overlap, as
+/// after a crash between [`TickStore::insert`] and [`TickStore::set_position`], are read as if
+/// each row had been written once.
+pub trait TickStore: Clone + Send + Sync + 'static {
+    /// The first record of a partition that is not archived, where any is.
+    fn position(
+        &self,
+        partition: u32,
+    ) -> impl Future<Output = Result<Option<Position>, StoreError>> + Send;
+
+    /// Writes blocks of one partition, all or none.
+    fn insert(
+        &self,
+        blocks: &[TickBlock],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Notes that everything below a position is archived. It never goes back.
+    fn set_position(
+        &self,
+        partition: u32,
+        next: Position,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The ticks of an instrument whose event time is in `[start_ns, end_ns)`, once each, in
+    /// order of their positions.
+    fn read(
+        &self,
+        instrument: &Instrument,
+        start_ns: i64,
+        end_ns: i64,
+    ) -> impl Future<Output = Result<Vec<Tick>, StoreError>> + Send;
+
+    /// The hours that hold ticks of an instrument within `[start_ns, end_ns)`, ascending, with
+    /// how many rows each holds at most.
+    fn hours(
+        &self,
+        instrument: &Instrument,
+        start_ns: i64,
+        end_ns: i64,
+    ) -> impl Future<Output = Result<Vec<(i64, u64)>, StoreError>> + Send;
+
+    /// Makes all that was written so far survive a loss of power.
+    fn sync(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Drops blocks whose newest tick was appended before a time; a bounded number a call.
+    /// Answers how many.
+    fn expire(&self, before_ns: i64) -> impl Future<Output = Result<u64, StoreError>> + Send;
+}
