@@ -1,10 +1,26 @@
 //! How keys name partitions.
 
+use market::{Instrument, Reject};
+
 /// The partition of a key: as the Java client of Kafka chooses it, so that any client
 /// co-partitions.
 #[must_use]
 pub fn partition_of(key: &[u8], partitions: u32) -> u32 {
     (murmur2(key) & 0x7fff_ffff) % partitions
+}
+
+/// The instrument that a trade's key names, where the partition is the one that the key names
+/// too. Aggregator and archiver both ask this one function.
+///
+/// # Errors
+/// [`Reject::KeyMalformed`] or [`Reject::Misrouted`].
+pub fn instrument_of(key: &[u8], partition: u32, partitions: u32) -> Result<Instrument, Reject> {
+    let text = std::str::from_utf8(key).map_err(|_| Reject::KeyMalformed)?;
+    let instrument = text.parse().map_err(|_| Reject::KeyMalformed)?;
+    if partition_of(key, partitions) != partition {
+        return Err(Reject::Misrouted);
+    }
+    Ok(instrument)
 }
 
 /// The 32-bit hash that Kafka's clients partition by, seed included

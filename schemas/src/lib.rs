@@ -20,6 +20,6 @@ mod trades;
 pub use bars::{decode_bar_row, decode_bar_update, encode_bar_row, encode_bar_update};
 pub use dead_letters::DeadLetter;
 pub use error::DecodeError;
-pub use keys::{murmur2, partition_of};
+pub use keys::{instrument_of, murmur2, partition_of};
 pub use topics::{BAR_UPDATES, DEAD_LETTERS, TRADES};
 pub use trades::TradesRecord;

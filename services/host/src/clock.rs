@@ -28,7 +28,10 @@ pub trait Clock: Clone + Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock everyone else is given")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock everyone else is given"
+    )]
     fn now_ns(&self) -> i64 {
         let now = SystemTime::now();
         let signed = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
@@ -38,13 +41,19 @@ impl Clock for SystemClock {
         }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the clock everyone else is given")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock everyone else is given"
+    )]
     fn monotonic_ns(&self) -> u64 {
         let elapsed = Instant::now().saturating_duration_since(origin());
         u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the timer everyone else is given")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the timer everyone else is given"
+    )]
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
         tokio::time::sleep(duration)
     }
@@ -52,7 +61,10 @@ impl Clock for SystemClock {
 
 /// Where the monotonic clock counts from: an hour before its first use, because a runtime whose time
 /// was paused before then reads slightly earlier instants, which must not all collapse to zero.
-#[expect(clippy::disallowed_methods, reason = "this is the clock everyone else is given")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the clock everyone else is given"
+)]
 fn origin() -> Instant {
     const HEADROOM: Duration = Duration::from_secs(3600);
     static ORIGIN: OnceLock<Instant> = OnceLock::new();

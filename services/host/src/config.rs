@@ -69,7 +69,13 @@ impl Layers {
 
     fn from_parts(environment: BTreeMap<String, String>, file: Option<file::File>) -> Self {
         let (taken, foreign, errors) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { environment, file, taken, foreign, errors }
+        Self {
+            environment,
+            file,
+            taken,
+            foreign,
+            errors,
+        }
     }
 
     /// The setting, or `default` where no layer has it. A bad value is noted for `finish`.
@@ -79,9 +85,9 @@ impl Layers {
 
     /// The setting; that no layer has it is noted for `finish`, as a bad value is.
     pub fn require<T: Setting>(&mut self, key: &str, flag: Option<String>) -> Option<T> {
-        let (value, errors) = (self.optional(key, flag), self.errors.len());
+        let value = self.optional(key, flag);
         let absent = self.taken.get(key).is_some_and(Option::is_none);
-        if absent && !self.errors[..errors].iter().any(|error| error.is_about(key)) {
+        if absent && !self.errors.iter().any(|error| error.key() == key) {
             self.errors.push(ConfigError::missing(key, T::ACCEPTS));
         }
         value
@@ -112,7 +118,8 @@ impl Layers {
     pub fn reject(&mut self, key: &str, accepts: &str) {
         let found = self.taken.get(key).cloned().flatten();
         let found = found.unwrap_or_else(|| Found::default_of(key));
-        self.errors.push(ConfigError::invalid(key, &found, accepts, String::new()));
+        self.errors
+            .push(ConfigError::invalid(key, &found, accepts, ""));
     }
 
     /// Leaves this section of the file to the roles whose it is.
@@ -125,19 +132,41 @@ impl Layers {
     /// # Errors
     /// Everything that was found wrong, in the order of the keys.
     pub fn finish(mut self) -> Result<(), ConfigErrors> {
-        let table = self.file.as_ref().map_or_else(Table::new, |file| file.table.clone());
+        let table = self
+            .file
+            .as_ref()
+            .map_or_else(Table::new, |file| file.table.clone());
         for key in file::leaves(&table) {
             let known = |owner: &str| key == owner || key.starts_with(&format!("{owner}."));
-            let claimed = self.taken.keys().chain(&self.foreign).any(|owner| known(owner));
+            let claimed = self
+                .taken
+                .keys()
+                .chain(&self.foreign)
+                .any(|owner| known(owner));
             if let (false, Some(file)) = (claimed, &self.file) {
-                self.errors.push(unknown_key(&key, &file.path, self.taken.keys()));
+                self.errors
+                    .push(unknown_key(&key, &file.path, self.taken.keys()));
             }
         }
-        self.errors.sort_by(|left, right| left.key().cmp(right.key()));
+        self.errors
+            .sort_by(|left, right| left.key().cmp(right.key()));
         match self.errors.is_empty() {
             true => Ok(()),
             false => Err(ConfigErrors(self.errors)),
         }
+    }
+
+    /// As [`finish`](Layers::finish), giving what was built from the settings: `None` if one that is
+    /// [required](Layers::require) is not there.
+    ///
+    /// # Errors
+    /// As `finish`.
+    ///
+    /// # Panics
+    /// If `built` is `None` though every required setting was there.
+    pub fn finish_with<T>(self, built: Option<T>) -> Result<T, ConfigErrors> {
+        self.finish()?;
+        Ok(built.expect("`require` gives None only after noting an error, which `finish` returns"))
     }
 
     /// The first layer that has the key, which is thereby known.
@@ -149,7 +178,10 @@ impl Layers {
         secret: bool,
     ) -> Option<Found> {
         let variable = variable_name(key);
-        let set = self.environment.get(&variable).filter(|text| !text.is_empty());
+        let set = self
+            .environment
+            .get(&variable)
+            .filter(|text| !text.is_empty());
         let found = if let Some(text) = flag {
             Some((Source::flag(key), text))
         } else if let Some(text) = set {
@@ -157,7 +189,11 @@ impl Layers {
         } else {
             self.find_in_file(key, accepts)
         };
-        let found = found.map(|(source, text)| Found { source, text, secret });
+        let found = found.map(|(source, text)| Found {
+            source,
+            text,
+            secret,
+        });
         self.taken.insert(key.to_owned(), found.clone());
         found
     }
@@ -169,9 +205,8 @@ impl Layers {
         match file::text_of(value) {
             Ok(text) => Some((source, text)),
             Err(kind) => {
-                let found = Found { source, text: kind.to_owned(), secret: false };
-                let error = ConfigError::invalid(key, &found, accepts, String::new());
-                self.errors.push(error);
+                self.errors
+                    .push(ConfigError::wrong_shape(key, &source, kind, accepts));
                 None
             }
         }
@@ -184,7 +219,7 @@ impl Layers {
         accepts: &str,
         parsed: Result<T, String>,
     ) -> Option<T> {
-        let note = |cause| ConfigError::invalid(key, found, accepts, cause);
+        let note = |cause: String| ConfigError::invalid(key, found, accepts, &cause);
         parsed.map_err(|cause| self.errors.push(note(cause))).ok()
     }
 }
@@ -192,6 +227,10 @@ impl Layers {
 impl Found {
     fn default_of(key: &str) -> Self {
         let source = Source::Default(key.to_owned());
-        Self { source, text: String::new(), secret: true }
+        Self {
+            source,
+            text: String::new(),
+            secret: true,
+        }
     }
 }

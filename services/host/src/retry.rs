@@ -22,7 +22,12 @@ impl RetryPolicy {
     /// Tries for ever: waits at most `first` after the first failure and twice as long after each
     /// further one, never more than `cap`.
     pub fn new(first: Duration, cap: Duration) -> Self {
-        Self { first, cap, attempts: None, seed: None }
+        Self {
+            first,
+            cap,
+            attempts: None,
+            seed: None,
+        }
     }
 
     /// Gives up after this many attempts, the first included.
@@ -124,7 +129,10 @@ pub async fn timeout<C: Clock, F: Future>(
         if let Poll::Ready(output) = future.as_mut().poll(context) {
             return Poll::Ready(Ok(output));
         }
-        sleep.as_mut().poll(context).map(|()| Err(Elapsed(duration)))
+        sleep
+            .as_mut()
+            .poll(context)
+            .map(|()| Err(Elapsed(duration)))
     })
     .await
 }

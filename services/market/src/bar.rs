@@ -144,3 +144,6 @@ pub struct BarRow {
     /// is newer, and equal means the same.
     pub through: Position,
 }
+
+#[cfg(test)]
+mod tests;

@@ -117,3 +117,6 @@ impl DayStart {
         i64::try_from(start.as_nanosecond()).map_err(|_| DayError::Range)
     }
 }
+
+#[cfg(test)]
+mod tests;

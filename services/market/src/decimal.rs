@@ -57,18 +57,19 @@ impl Decimal {
     /// `mantissa / 10^scale`.
     ///
     /// # Errors
-    /// [`DecimalError::TooManyDigits`] where the mantissa is not below 10^18 in size or the
-    /// scale is above 18.
+    /// [`DecimalError::TooManyDigits`] where the mantissa, less the zeros that the scale does
+    /// not need, is not below 10^18 in size, or the scale is above 18.
     pub fn new(mantissa: i64, scale: u8) -> Result<Self, DecimalError> {
-        if mantissa.unsigned_abs() >= POWERS_OF_TEN[18].unsigned_abs() || scale > 18 {
-            return Err(DecimalError::TooManyDigits);
-        }
         let mut value = Self { mantissa, scale };
         while value.scale > 0 && value.mantissa % 10 == 0 {
             value.mantissa /= 10;
             value.scale -= 1;
         }
-        Ok(value)
+        let fits = value.mantissa.unsigned_abs() < POWERS_OF_TEN[18].unsigned_abs();
+        if fits && scale <= 18 {
+            return Ok(value);
+        }
+        Err(DecimalError::TooManyDigits)
     }
 
     /// Reads plain or scientific notation, such as `-0.5`, `12`, `1e-7`.
@@ -89,7 +90,7 @@ impl Decimal {
         digits.value(negative, exponent)
     }
 
-    /// The integer part of `mantissa / 10^scale`'s numerator.
+    /// The value times 10^[`scale`](Self::scale), a whole number.
     #[must_use]
     pub const fn mantissa(self) -> i64 {
         self.mantissa
@@ -207,21 +208,31 @@ impl Digits {
     }
 }
 
+/// No text is long enough to make up for an exponent beyond this.
+const EXPONENT_LIMIT: i64 = 1_000_000_000_000;
+
 fn parse_exponent(text: &[u8], end: usize) -> Result<i64, DecimalError> {
-    let malformed = DecimalError::Malformed { position: end };
     if !matches!(text[end], b'e' | b'E') {
-        return Err(malformed);
+        return Err(DecimalError::Malformed { position: end });
     }
-    let digits = std::str::from_utf8(&text[end + 1..]).map_err(|_| malformed)?;
-    let digits = digits.strip_prefix('+').unwrap_or(digits);
-    let plain = digits.strip_prefix('-').unwrap_or(digits);
-    if plain.is_empty() || !plain.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(malformed);
+    let sign = text.get(end + 1);
+    let signed = matches!(sign, Some(b'+' | b'-'));
+    let first = end + 1 + usize::from(signed);
+    if first == text.len() {
+        return Err(DecimalError::Malformed { position: first });
     }
-    digits
-        .parse::<i32>()
-        .map(i64::from)
-        .map_err(|_| DecimalError::TooManyDigits)
+    let mut exponent = 0_i64;
+    for (position, byte) in text.iter().enumerate().skip(first) {
+        if !byte.is_ascii_digit() {
+            return Err(DecimalError::Malformed { position });
+        }
+        exponent = (exponent * 10 + i64::from(byte - b'0')).min(EXPONENT_LIMIT);
+    }
+    Ok(if sign == Some(&b'-') {
+        -exponent
+    } else {
+        exponent
+    })
 }
 
 impl Ord for Decimal {
@@ -231,8 +242,7 @@ impl Ord for Decimal {
         }
         let scale = self.scale.max(other.scale);
         let wide = |value: &Self| {
-            i128::from(value.mantissa)
-                * i128::from(POWERS_OF_TEN[usize::from(scale - value.scale)])
+            i128::from(value.mantissa) * i128::from(POWERS_OF_TEN[usize::from(scale - value.scale)])
         };
         wide(self).cmp(&wide(other))
     }
@@ -267,3 +277,6 @@ impl fmt::Display for Decimal {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

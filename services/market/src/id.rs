@@ -96,3 +96,72 @@ impl fmt::Display for TradeId {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cmp::Ordering;
+
+    use num_bigint::BigUint;
+    use proptest::prelude::*;
+
+    use super::{IdError, TradeId};
+    use crate::strategies::ids;
+
+    proptest! {
+        #[test]
+        fn its_text_reads_back_as_the_same_id(id in ids()) {
+            prop_assert_eq!(TradeId::parse(&id.to_string()), Ok(id));
+        }
+
+        #[test]
+        fn digits_compare_as_numbers(left in "[0-9]{1,64}", right in "[0-9]{1,64}", zeros in "0{0,30}") {
+            let id = |text: &str| TradeId::parse(text).unwrap();
+            let number = |text: &str| text.parse::<BigUint>().unwrap();
+            prop_assert_eq!(id(&left).cmp(&id(&right)), number(&left).cmp(&number(&right)));
+            prop_assert_eq!(id(&left).number(), u64::try_from(number(&left)).ok());
+            if zeros.len() + left.len() <= 64 {
+                prop_assert_eq!(id(&format!("{zeros}{left}")), id(&left));
+            }
+        }
+
+        #[test]
+        fn others_compare_as_bytes_and_come_after(left in "[!-~]{1,64}", right in "[!-~]{0,63}[!-/:-~]") {
+            let other = TradeId::parse(&right).unwrap();
+            prop_assert_eq!(&other, &TradeId::Text(right.as_str().into()));
+            let expected = match TradeId::parse(&left).unwrap() {
+                TradeId::Text(text) => text.as_bytes().cmp(right.as_bytes()),
+                TradeId::Number(_) | TradeId::Digits(_) => Ordering::Less,
+            };
+            prop_assert_eq!(TradeId::parse(&left).unwrap().cmp(&other), expected);
+            prop_assert_eq!(other.cmp(&TradeId::parse(&left).unwrap()), expected.reverse());
+        }
+
+        #[test]
+        fn reads_visible_ascii_alone(text in "\\PC{0,70}") {
+            let legal = (1..=64).contains(&text.len())
+                && text.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
+            prop_assert_eq!(TradeId::parse(&text).is_ok(), legal);
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        let cases = [
+            ("", IdError::Length { length: 0 }),
+            (&"7".repeat(65), IdError::Length { length: 65 }),
+            ("a b", IdError::Character { position: 1 }),
+            ("ab\n", IdError::Character { position: 2 }),
+            ("é", IdError::Character { position: 0 }),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(TradeId::parse(text), Err(expected), "{text:?}");
+        }
+        assert_eq!(TradeId::parse("000"), Ok(TradeId::Number(0)));
+        assert_eq!(
+            TradeId::parse("18446744073709551615"),
+            Ok(TradeId::Number(u64::MAX))
+        );
+        let longer = TradeId::parse("018446744073709551616").unwrap();
+        assert_eq!(longer, TradeId::Digits("18446744073709551616".into()));
+    }
+}

@@ -31,7 +31,9 @@ pub enum NameError {
         limit: usize,
     },
     /// A character that names cannot have.
-    #[error("has an unexpected character at position {position}; letters, digits and {marks} are accepted")]
+    #[error(
+        "has an unexpected character at position {position}; letters, digits and {marks} are accepted"
+    )]
     Character {
         /// Counted in bytes from 0.
         position: usize,
@@ -149,5 +151,71 @@ impl fmt::Display for Symbol {
 impl fmt::Display for Instrument {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Instrument, NameError, Symbol, Venue};
+
+    proptest! {
+        #[test]
+        fn its_key_reads_back_as_the_same_instrument(
+            venue in "[A-Za-z0-9._-]{1,32}",
+            symbol in "[A-Za-z0-9._/=^+@#$-]{1,64}",
+        ) {
+            let (one, other): (Venue, Symbol) = (venue.parse().unwrap(), symbol.parse().unwrap());
+            let instrument = Instrument::new(&one, &other);
+            prop_assert_eq!(instrument.key(), format!("{venue}:{symbol}"));
+            prop_assert_eq!((instrument.venue(), instrument.symbol()), (&*venue, &*symbol));
+            prop_assert_eq!(instrument.key().parse(), Ok(instrument.clone()));
+            prop_assert_eq!(instrument.to_string(), instrument.key());
+        }
+
+        #[test]
+        fn only_names_are_read(text in "[a-zA-Z0-9:._/=^+@#$ é-]{0,70}|\\PC{0,9}") {
+            let of = |marks: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || marks.as_bytes().contains(&byte));
+            prop_assert_eq!(text.parse::<Venue>().is_ok(), (1..=32).contains(&text.len()) && of("._-"));
+            prop_assert_eq!(text.parse::<Symbol>().is_ok(), (1..=64).contains(&text.len()) && of("._-/=^+@#$"));
+            if let Ok(instrument) = text.parse::<Instrument>() {
+                prop_assert_eq!(instrument.key(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        let error = |text: &str| text.parse::<Instrument>().unwrap_err();
+        assert_eq!(error("binance"), NameError::NoColon);
+        assert_eq!(
+            error(":BTC"),
+            NameError::Length {
+                length: 0,
+                limit: 32
+            }
+        );
+        assert_eq!(
+            error("binance:"),
+            NameError::Length {
+                length: 0,
+                limit: 64
+            }
+        );
+        assert_eq!(
+            error("bin ance:BTC"),
+            NameError::Character {
+                position: 3,
+                marks: "._-"
+            }
+        );
+        assert_eq!(
+            error("a:b:c"),
+            NameError::Character {
+                position: 1,
+                marks: "._-/=^+@#$"
+            }
+        );
     }
 }

@@ -82,7 +82,7 @@ impl Interval {
     pub const fn window(self, time_ns: i64) -> Window {
         Window {
             interval: self,
-            start_ns: time_ns - time_ns.rem_euclid(self.length_ns()),
+            start_ns: time_ns.saturating_sub(time_ns.rem_euclid(self.length_ns())),
         }
     }
 }
@@ -125,6 +125,83 @@ impl Window {
     /// Whether it holds a time.
     #[must_use]
     pub const fn holds(self, time_ns: i64) -> bool {
-        self.start_ns <= time_ns && time_ns < self.end_ns()
+        self.start_ns <= time_ns
+            && time_ns.abs_diff(self.start_ns) < self.interval.length_ns().unsigned_abs()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Interval, Window};
+
+    proptest! {
+        #[test]
+        fn a_window_holds_its_times_and_no_others(
+            time_ns in prop_oneof![any::<i64>(), 0..i64::MAX],
+            interval in prop::sample::select(&Interval::ALL),
+        ) {
+            let window = interval.window(time_ns);
+            prop_assert!(window.holds(time_ns));
+            prop_assume!(time_ns > i64::MIN + interval.length_ns());
+            let start_ns = window.start_ns;
+            prop_assert_eq!(start_ns.rem_euclid(interval.length_ns()), 0);
+            prop_assert!(window.holds(start_ns) && !window.holds(start_ns - 1));
+            if let Some(end_ns) = start_ns.checked_add(interval.length_ns()) {
+                prop_assert_eq!(window.end_ns(), end_ns);
+                prop_assert!(window.holds(end_ns - 1) && !window.holds(end_ns));
+                prop_assert_eq!(interval.window(end_ns).start_ns, end_ns);
+            }
+        }
+
+        #[test]
+        fn windows_nest(time_ns: i64) {
+            for pair in Interval::ALL.windows(2) {
+                let (shorter, longer) = (pair[0].window(time_ns), pair[1].window(time_ns));
+                prop_assume!(shorter.start_ns > i64::MIN && longer.start_ns > i64::MIN);
+                prop_assert_eq!(longer, pair[1].window(shorter.start_ns));
+                prop_assert!(longer.holds(shorter.start_ns) && shorter.end_ns() <= longer.end_ns());
+            }
+        }
+
+        #[test]
+        fn only_names_are_read(text in "[0-9]{1,2}[mhd]|\\PC{0,4}") {
+            if let Ok(interval) = text.parse::<Interval>() {
+                prop_assert_eq!(interval.name(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_time_has_a_window_too() {
+        for interval in Interval::ALL {
+            for time_ns in [i64::MIN, i64::MAX] {
+                assert!(interval.window(time_ns).holds(time_ns), "{interval}");
+            }
+            assert_eq!(interval.window(i64::MAX).end_ns(), i64::MAX);
+        }
+    }
+
+    #[test]
+    fn each_has_its_name_and_place_and_divides_the_next() {
+        for (place, interval) in Interval::ALL.into_iter().enumerate() {
+            assert_eq!(interval.index(), place);
+            assert_eq!(interval.to_string().parse(), Ok(interval));
+        }
+        for pair in Interval::ALL.windows(2) {
+            assert_eq!(pair[1].length_ns() % pair[0].length_ns(), 0);
+        }
+        let window = Window {
+            interval: Interval::M5,
+            start_ns: 0,
+        };
+        assert!(!window.holds(i64::MIN) && !window.holds(i64::MAX));
+        assert!(
+            "7m".parse::<Interval>()
+                .unwrap_err()
+                .to_string()
+                .contains("1m, 5m")
+        );
     }
 }

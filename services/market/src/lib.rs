@@ -23,6 +23,8 @@ mod instrument;
 mod interval;
 mod reject;
 mod settings;
+#[cfg(test)]
+mod strategies;
 mod sum;
 mod time;
 mod trade;

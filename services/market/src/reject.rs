@@ -141,3 +141,55 @@ pub fn check(trade: &Trade, append_time_ns: i64) -> Result<(), Reject> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{FUTURE_LIMIT_NS, Reject, check};
+    use crate::Trade;
+
+    fn trade(time_ns: i64, quantity: Option<&str>) -> Trade {
+        Trade {
+            time_ns,
+            price: "1".parse().unwrap(),
+            quantity: quantity.map(|quantity| quantity.parse().unwrap()),
+            side: None,
+            id: None,
+            scope: None,
+            sender: None,
+        }
+    }
+
+    #[test]
+    fn each_has_a_code_of_its_own() {
+        let codes: BTreeSet<_> = Reject::ALL.iter().map(|reject| reject.code()).collect();
+        assert_eq!(codes.len(), Reject::ALL.len());
+        for reject in Reject::ALL {
+            assert_eq!(Reject::from_code(reject.code()), Some(reject));
+        }
+        assert_eq!(Reject::from_code("late"), None);
+    }
+
+    #[test]
+    fn a_trade_is_judged_against_the_time_at_which_the_log_took_it() {
+        let cases = [
+            (trade(0, None), 0, Ok(())),
+            (trade(-1, None), 0, Err(Reject::TimeBefore1970)),
+            (trade(i64::MIN, None), i64::MIN, Err(Reject::TimeBefore1970)),
+            (trade(FUTURE_LIMIT_NS, None), 0, Ok(())),
+            (
+                trade(FUTURE_LIMIT_NS + 1, None),
+                0,
+                Err(Reject::TimeInFuture),
+            ),
+            (trade(i64::MAX, None), i64::MAX, Ok(())),
+            (trade(0, Some("0")), 0, Ok(())),
+            (trade(0, Some("-0")), 0, Ok(())),
+            (trade(0, Some("-0.1")), 0, Err(Reject::QuantityNegative)),
+        ];
+        for (trade, append_time_ns, expected) in cases {
+            assert_eq!(check(&trade, append_time_ns), expected, "{trade:?}");
+        }
+    }
+}

@@ -130,3 +130,92 @@ macro_rules! names {
 
 names!(IdScheme { Contiguous = "contiguous", Unique = "unique", None = "none" });
 names!(IdScope { Symbol = "symbol", Day = "day", Exchange = "exchange", File = "file" });
+
+#[cfg(test)]
+mod tests {
+    use super::{IdScheme, IdScope, VenueSettings};
+    use crate::{Reject, Trade, TradeId};
+
+    fn check(settings: VenueSettings, price: &str, id: &str, scope: &str) -> Result<(), Reject> {
+        settings.check(&Trade {
+            time_ns: 0,
+            price: price.parse().unwrap(),
+            quantity: None,
+            side: None,
+            id: TradeId::parse(id).ok(),
+            scope: (!scope.is_empty()).then(|| scope.into()),
+            sender: None,
+        })
+    }
+
+    #[test]
+    fn each_name_reads_back() {
+        for scheme in IdScheme::ALL {
+            assert_eq!(scheme.name().parse(), Ok(*scheme));
+        }
+        for scope in IdScope::ALL {
+            assert_eq!(scope.name().parse(), Ok(*scope));
+        }
+        let error = "uuid".parse::<IdScheme>().unwrap_err();
+        assert_eq!(error, "\"uuid\" is not one of contiguous, unique, none");
+    }
+
+    #[test]
+    fn a_trade_has_to_be_as_the_venue_declared() {
+        let with = |scheme, scope| VenueSettings {
+            scheme,
+            scope,
+            ..VenueSettings::default()
+        };
+        let contiguous = with(IdScheme::Contiguous, IdScope::Symbol);
+        let unique = with(IdScheme::Unique, IdScope::Exchange);
+        let none = with(IdScheme::None, IdScope::File);
+        let free = VenueSettings {
+            nonpositive_prices: true,
+            ..contiguous
+        };
+        let longer = "18446744073709551616";
+        let cases = [
+            (contiguous, "1", "7", "", Ok(())),
+            (contiguous, "1", "", "", Err(Reject::IdMissing)),
+            (contiguous, "1", "x", "", Err(Reject::IdNotANumber)),
+            (contiguous, "1", longer, "", Err(Reject::IdNotANumber)),
+            (contiguous, "0", "7", "", Err(Reject::PriceNotPositive)),
+            (contiguous, "-1", "7", "", Err(Reject::PriceNotPositive)),
+            (free, "-1", "7", "", Ok(())),
+            (unique, "1", "x", "NYSE", Ok(())),
+            (unique, "1", "x", "", Err(Reject::ScopeMissing)),
+            (unique, "1", "", "", Ok(())),
+            (none, "1", "", "", Ok(())),
+            (none, "1", "7", "", Err(Reject::IdUnexpected)),
+        ];
+        for (settings, price, id, scope, expected) in cases {
+            assert_eq!(
+                check(settings, price, id, scope),
+                expected,
+                "{settings:?} {price} {id}"
+            );
+        }
+    }
+
+    #[test]
+    fn scheme_and_scope_are_fixed_by_the_first() {
+        let first = VenueSettings {
+            scheme: IdScheme::None,
+            scope: IdScope::Day,
+            ..VenueSettings::default()
+        };
+        let later = VenueSettings {
+            lateness_ns: 1,
+            idle_ns: 2,
+            nonpositive_prices: true,
+            ..VenueSettings::default()
+        };
+        let expected = VenueSettings {
+            scheme: IdScheme::None,
+            scope: IdScope::Day,
+            ..later
+        };
+        assert_eq!(first.amended(&later), expected);
+    }
+}

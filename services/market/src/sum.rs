@@ -23,7 +23,9 @@ pub struct Sum {
 
 /// A text that is not a [`Sum`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a plain decimal number of at most 96 digits, 36 of them after the point")]
+#[error(
+    "{text:?} is not a plain decimal number of at most 56 digits before the point and 36 after it"
+)]
 pub struct SumError {
     text: String,
 }
@@ -102,6 +104,9 @@ impl fmt::Display for Sum {
     }
 }
 
+/// 2^64 products of decimals are below 10^56. More would overflow once brought to scale 36.
+const WHOLE_DIGITS: usize = 56;
+
 impl FromStr for Sum {
     type Err = SumError;
 
@@ -112,7 +117,7 @@ impl FromStr for Sum {
         let size = text.strip_prefix('-').unwrap_or(text);
         let (whole, fraction) = size.split_once('.').unwrap_or((size, ""));
         let scale = u8::try_from(fraction.len()).map_err(|_| fail())?;
-        if whole.is_empty() || scale > 36 || size.ends_with('.') {
+        if whole.is_empty() || whole.len() > WHOLE_DIGITS || scale > 36 || size.ends_with('.') {
             return Err(fail());
         }
         let digits = [whole.as_bytes(), fraction.as_bytes()].concat();
@@ -202,3 +207,6 @@ fn divide(mut dividend: Wide, mut divisor: Wide) -> (String, i64) {
     }
     (quotient.to_string(), exponent)
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,3 +44,60 @@ pub fn format_time(time_ns: i64) -> String {
         .expect("every i64 of nanoseconds is a timestamp")
         .to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{format_time, parse_time};
+
+    proptest! {
+        #[test]
+        fn its_text_reads_back_as_the_same_time(time_ns in 0..=i64::MAX, digits in 0_u32..10) {
+            let time_ns = time_ns - time_ns % 10_i64.pow(digits);
+            prop_assert_eq!(parse_time(&format_time(time_ns)), Ok(time_ns));
+        }
+
+        #[test]
+        fn later_texts_are_later_times(left in 0..=i64::MAX, right in 0..=i64::MAX) {
+            // Whole seconds have one width, so their texts sort as they do.
+            let [left, right] = [left, right].map(|time_ns| time_ns - time_ns % super::SECOND_NS);
+            prop_assert_eq!(format_time(left).cmp(&format_time(right)), left.cmp(&right));
+        }
+
+        #[test]
+        fn no_text_and_no_time_make_it_panic(text in "[0-9TZ:+.-]{0,30}|\\PC{0,30}", time_ns: i64) {
+            if let Ok(time_ns) = parse_time(&text) {
+                prop_assert!(time_ns >= 0);
+            }
+            prop_assert_eq!(parse_time(&format_time(time_ns)).is_ok(), time_ns >= 0);
+        }
+    }
+
+    #[test]
+    fn reads_rfc_3339_of_1970_to_2262() {
+        let cases = [
+            ("1970-01-01T00:00:00Z", 0),
+            ("1970-01-01T00:00:00.000000001Z", 1),
+            ("1970-01-01T02:00:00.5+02:00", 500_000_000),
+            ("2262-04-11T23:47:16.854775807Z", i64::MAX),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse_time(text), Ok(expected), "{text}");
+        }
+        let wrong = [
+            "",
+            "2024-01-01",
+            "2024-01-01T00:00:00",
+            "2024-02-30T00:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "1970-01-01T00:00:00+01:00",
+            "2262-04-11T23:47:16.854775808Z",
+            "1704067200",
+            "2024-01-01T00:00:00.0000000001Z",
+        ];
+        for text in wrong {
+            assert!(parse_time(text).is_err(), "{text}");
+        }
+    }
+}

@@ -17,7 +17,11 @@ pub(crate) struct Wide([u64; LIMBS]);
 impl Wide {
     pub(crate) const ZERO: Self = Self([0; LIMBS]);
 
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "splits limbs")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "splits limbs"
+    )]
     pub(crate) const fn from_i128(value: i128) -> Self {
         let sign = (value >> 127) as u64;
         Self([value as u64, (value >> 64) as u64, sign, sign, sign])
@@ -33,7 +37,10 @@ impl Wide {
         }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "splits a product into limbs")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "splits a product into limbs"
+    )]
     fn times(&mut self, factor: u64) {
         let mut carry = 0_u128;
         for limb in &mut self.0 {
@@ -80,7 +87,10 @@ impl Wide {
     }
 
     /// Divides a size (not a negative number), and answers the remainder.
-    #[expect(clippy::cast_possible_truncation, reason = "a remainder is below its divisor")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a remainder is below its divisor"
+    )]
     fn divide(&mut self, divisor: u64) -> u64 {
         let mut remainder = 0_u128;
         for limb in self.0.iter_mut().rev() {

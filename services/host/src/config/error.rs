@@ -31,7 +31,9 @@ impl fmt::Display for ConfigErrors {
         let count = self.0.len();
         let noun = if count == 1 { "error" } else { "errors" };
         write!(formatter, "{count} configuration {noun}:")?;
-        self.0.iter().try_for_each(|error| write!(formatter, "\n  {error}"))
+        self.0
+            .iter()
+            .try_for_each(|error| write!(formatter, "\n  {error}"))
     }
 }
 
@@ -39,45 +41,103 @@ impl fmt::Display for ConfigErrors {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConfigError {
     #[error("{source_name}: {value}expected {accepts}{cause}")]
-    Invalid { key: String, source_name: Source, value: String, accepts: String, cause: String },
-    #[error("{key}: missing: expected {accepts}, from {} or {}", flag_name(key), variable_name(key))]
+    Invalid {
+        key: String,
+        source_name: String,
+        value: String,
+        accepts: String,
+        cause: String,
+    },
+    #[error(
+        "{key}: missing: expected {accepts}, from {} or {}",
+        flag_name(key),
+        variable_name(key)
+    )]
     Missing { key: String, accepts: String },
     #[error("{key} in {}: unknown setting{hint}", file.display())]
-    Unknown { key: String, file: PathBuf, hint: String },
+    Unknown {
+        key: String,
+        file: PathBuf,
+        hint: String,
+    },
     #[error("{variable}: not UTF-8")]
     NotUnicode { variable: String },
     #[error("{}: cannot be read: {cause}", file.display())]
-    Unreadable { file: PathBuf, cause: std::io::Error },
-    #[error("{}: not TOML: {cause}", file.display())]
-    NotToml { file: PathBuf, cause: toml::de::Error },
+    Unreadable {
+        file: PathBuf,
+        cause: std::io::Error,
+    },
+    #[error("{}: not TOML: line {line}: {cause}", file.display())]
+    NotToml {
+        file: PathBuf,
+        line: usize,
+        cause: String,
+    },
 }
 
 impl ConfigError {
-    pub(super) fn invalid(key: &str, found: &Found, accepts: &str, cause: String) -> Self {
+    pub(super) fn invalid(key: &str, found: &Found, accepts: &str, cause: &str) -> Self {
         let value = match (&found.source, found.secret) {
             (Source::Default(_), _) => String::new(),
             (_, true) => "the value (not shown): ".to_owned(),
             (_, false) => format!("{:?}: ", found.text),
         };
-        let cause = if cause.is_empty() || found.secret { String::new() } else { format!(" ({cause})") };
-        let (key, accepts, source_name) = (key.to_owned(), accepts.to_owned(), found.source.clone());
-        Self::Invalid { key, source_name, value, accepts, cause }
+        let cause = if cause.is_empty() || found.secret {
+            String::new()
+        } else {
+            format!(" ({cause})")
+        };
+        let (key, accepts, source_name) =
+            (key.to_owned(), accepts.to_owned(), found.source.to_string());
+        Self::Invalid {
+            key,
+            source_name,
+            value,
+            accepts,
+            cause,
+        }
+    }
+
+    /// `kind` is what the file holds where a value should be.
+    pub(super) fn wrong_shape(key: &str, source: &Source, kind: &str, accepts: &str) -> Self {
+        Self::Invalid {
+            key: key.to_owned(),
+            source_name: source.to_string(),
+            value: format!("{kind}: "),
+            accepts: accepts.to_owned(),
+            cause: String::new(),
+        }
+    }
+
+    /// Without the excerpt that TOML's own message has: it could hold a secret.
+    pub(super) fn not_toml(file: &Path, text: &str, cause: &toml::de::Error) -> Self {
+        let before = cause
+            .span()
+            .and_then(|span| text.get(..span.start))
+            .unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        Self::NotToml {
+            file: file.to_owned(),
+            line,
+            cause: cause.message().to_owned(),
+        }
     }
 
     pub(super) fn missing(key: &str, accepts: &str) -> Self {
-        Self::Missing { key: key.to_owned(), accepts: accepts.to_owned() }
+        Self::Missing {
+            key: key.to_owned(),
+            accepts: accepts.to_owned(),
+        }
     }
 
     pub(super) fn key(&self) -> &str {
         match self {
-            Self::Invalid { key, .. } | Self::Missing { key, .. } | Self::Unknown { key, .. } => key,
+            Self::Invalid { key, .. } | Self::Missing { key, .. } | Self::Unknown { key, .. } => {
+                key
+            }
             Self::NotUnicode { variable } => variable,
             Self::Unreadable { .. } | Self::NotToml { .. } => "",
         }
-    }
-
-    pub(super) fn is_about(&self, key: &str) -> bool {
-        self.key() == key
     }
 }
 
@@ -89,5 +149,9 @@ pub(super) fn unknown_key<'a>(
 ) -> ConfigError {
     let nearest = nearest(key, known.map(String::as_str));
     let hint = nearest.map_or_else(String::new, |near| format!(": did you mean {near}?"));
-    ConfigError::Unknown { key: key.to_owned(), file: file.to_owned(), hint }
+    ConfigError::Unknown {
+        key: key.to_owned(),
+        file: file.to_owned(),
+        hint,
+    }
 }

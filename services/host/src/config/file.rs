@@ -16,12 +16,15 @@ pub(super) struct File {
 
 impl File {
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
-        let file = || path.to_owned();
-        let text = fs::read_to_string(path)
-            .map_err(|cause| ConfigError::Unreadable { file: file(), cause })?;
-        let table =
-            text.parse().map_err(|cause| ConfigError::NotToml { file: file(), cause })?;
-        Ok(Self { path: file(), table })
+        let file = path.to_owned();
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(cause) => return Err(ConfigError::Unreadable { file, cause }),
+        };
+        let table = text
+            .parse()
+            .map_err(|cause| ConfigError::not_toml(path, &text, &cause))?;
+        Ok(Self { path: file, table })
     }
 }
 
@@ -36,9 +39,10 @@ pub(super) fn look_up<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
 /// The dotted paths of every value that is not itself a table.
 pub(super) fn leaves(table: &Table) -> Vec<String> {
     let below = |(name, value): (&String, &Value)| match value {
-        Value::Table(inner) => {
-            leaves(inner).into_iter().map(|leaf| format!("{name}.{leaf}")).collect()
-        }
+        Value::Table(inner) => leaves(inner)
+            .into_iter()
+            .map(|leaf| format!("{name}.{leaf}"))
+            .collect(),
         _ => vec![name.clone()],
     };
     table.iter().flat_map(below).collect()

@@ -9,7 +9,11 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
         .map(|candidate| {
             let same_last = last(candidate) == last(name);
             let edits = distance(name, candidate);
-            (if same_last { edits.min(most) } else { edits }, edits, candidate)
+            (
+                if same_last { edits.min(most) } else { edits },
+                edits,
+                candidate,
+            )
         })
         .filter(|(rank, ..)| *rank <= most)
         .min()
@@ -39,9 +43,12 @@ mod tests {
 
     #[test]
     fn distances_are_the_textbook_ones() {
-        for (left, right, edits) in
-            [("kitten", "sitting", 3), ("flaw", "lawn", 2), ("", "abc", 3), ("same", "same", 0)]
-        {
+        for (left, right, edits) in [
+            ("kitten", "sitting", 3),
+            ("flaw", "lawn", 2),
+            ("", "abc", 3),
+            ("same", "same", 0),
+        ] {
             assert_eq!(distance(left, right), edits);
             assert_eq!(distance(right, left), edits);
         }

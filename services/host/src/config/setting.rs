@@ -71,10 +71,11 @@ impl<T: Setting> Setting for Vec<T> {
     const SECRET: bool = T::SECRET;
 
     fn parse(text: &str) -> Result<Self, String> {
-        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-        let item = |text| {
-            T::parse(text).map_err(|_| format!("{text:?} is not {}", T::ACCEPTS))
-        };
+        let items = text
+            .split(',')
+            .map(str::trim)
+            .filter(|item| !item.is_empty());
+        let item = |text| T::parse(text).map_err(|_| format!("{text:?} is not {}", T::ACCEPTS));
         items.map(item).collect()
     }
 }
@@ -94,7 +95,10 @@ impl Setting for Duration {
             "d" => 86_400_000,
             _ => return Err(format!("{unit:?} is not a unit")),
         };
-        count.checked_mul(unit_ms).map(Self::from_millis).ok_or_else(|| "too long".to_owned())
+        count
+            .checked_mul(unit_ms)
+            .map(Self::from_millis)
+            .ok_or_else(|| "too long".to_owned())
     }
 }
 

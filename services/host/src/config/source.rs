@@ -48,10 +48,14 @@ pub(super) fn environment() -> (BTreeMap<String, String>, Vec<ConfigError>) {
     let mut variables = BTreeMap::new();
     let mut errors = Vec::new();
     for (name, value) in std::env::vars_os() {
-        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
+        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
+            continue;
+        };
         match value.into_string() {
             Ok(value) => drop(variables.insert(name.to_owned(), value)),
-            Err(_) => errors.push(ConfigError::NotUnicode { variable: name.to_owned() }),
+            Err(_) => errors.push(ConfigError::NotUnicode {
+                variable: name.to_owned(),
+            }),
         }
     }
     (variables, errors)

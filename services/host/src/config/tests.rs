@@ -5,8 +5,13 @@ use std::time::Duration;
 use super::*;
 
 fn layers(environment: &[(&str, &str)], file: &str) -> Layers {
-    let environment = environment.iter().map(|(name, text)| ((*name).into(), (*text).into()));
-    let file = file::File { path: "candlewick.toml".into(), table: file.parse().unwrap() };
+    let environment = environment
+        .iter()
+        .map(|(name, text)| ((*name).into(), (*text).into()));
+    let file = file::File {
+        path: "candlewick.toml".into(),
+        table: file.parse().unwrap(),
+    };
     Layers::from_parts(environment.collect(), Some(file))
 }
 
@@ -41,7 +46,7 @@ fn every_error_is_told_at_once_with_its_place_its_value_and_what_would_do() {
     assert_eq!(errors.exit_code(), 64);
     let expected = [
         "6 configuration errors:",
-        "api.linger in candlewick.toml: \"an array of arrays or sections\": expected a whole number from 0 to 4294967295",
+        "api.linger in candlewick.toml: an array of arrays or sections: expected a whole number from 0 to 4294967295",
         "--api-listen: \"here\": expected an IP address and a port such as 127.0.0.1:8080",
         "api.workers in candlewick.toml: \"0\": expected a whole number from 1 to 4294967295",
         "brokers: missing: expected a list separated by commas, from --brokers or CANDLEWICK_BROKERS",
@@ -60,7 +65,10 @@ fn a_secret_is_never_shown() {
     assert!(!format!("{password:?}").contains("hunter2"));
     config.reject("password", "another one");
     let text = config.finish().unwrap_err().to_string();
-    assert!(text.contains("CANDLEWICK_PASSWORD") && !text.contains("hunter2"), "{text}");
+    assert!(
+        text.contains("CANDLEWICK_PASSWORD") && !text.contains("hunter2"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -72,7 +80,10 @@ fn settings_that_do_not_fit_together_are_told_where_they_were_set() {
     config.reject("window", "more than zero");
     let text = config.finish().unwrap_err().to_string();
     assert!(text.contains("lateness in candlewick.toml: \"5m\": expected at most the horizon"));
-    assert!(text.contains("window (by default): expected more than zero"), "{text}");
+    assert!(
+        text.contains("window (by default): expected more than zero"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -80,15 +91,27 @@ fn a_type_of_another_crate_is_read_by_a_function() {
     let mut config = layers(&[], "side = 'up'");
     let side = config.parse_with("side", flag("b"), "one character", str::parse::<char>);
     assert_eq!(side, Some('b'));
-    assert_eq!(config.parse_with("side", None, "one character", str::parse::<char>), None);
-    assert!(config.finish().unwrap_err().to_string().contains("\"up\": expected one character"));
+    assert_eq!(
+        config.parse_with("side", None, "one character", str::parse::<char>),
+        None
+    );
+    assert!(
+        config
+            .finish()
+            .unwrap_err()
+            .to_string()
+            .contains("\"up\": expected one character")
+    );
 }
 
 #[test]
 fn lists_are_commas_or_arrays() {
     let mut config = layers(&[], "ports = [1, 2]\nbad = ['a,b']");
     assert_eq!(config.take("ports", None, Vec::<u16>::new()), [1, 2]);
-    assert_eq!(config.take("ports", flag("3, 4"), Vec::<u16>::new()), [3, 4]);
+    assert_eq!(
+        config.take("ports", flag("3, 4"), Vec::<u16>::new()),
+        [3, 4]
+    );
     config.take("bad", None, Vec::<String>::new());
     assert_eq!(config.finish().unwrap_err().count(), 1);
 }
@@ -106,9 +129,19 @@ fn durations_need_a_unit_and_do_not_overflow() {
 fn a_file_that_is_absent_or_not_toml_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("candlewick.toml");
-    assert!(Layers::load(Some(&path)).unwrap_err().to_string().contains("cannot be read"));
-    std::fs::write(&path, "a = ").unwrap();
-    assert!(Layers::load(Some(&path)).unwrap_err().to_string().contains("not TOML"));
+    assert!(
+        Layers::load(Some(&path))
+            .unwrap_err()
+            .to_string()
+            .contains("cannot be read")
+    );
+    std::fs::write(&path, "b = 1\na = ").unwrap();
+    assert!(
+        Layers::load(Some(&path))
+            .unwrap_err()
+            .to_string()
+            .contains("not TOML: line 2: ")
+    );
     std::fs::write(&path, "a = 1").unwrap();
     assert_eq!(Layers::load(Some(&path)).unwrap().take("a", None, 2_u16), 1);
 }

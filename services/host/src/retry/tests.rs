@@ -51,7 +51,9 @@ fn each_wait_stays_below_a_ceiling_that_doubles_to_the_cap() {
 fn a_first_wait_above_the_cap_is_capped_and_nothing_overflows() {
     let mut backoff = RetryPolicy::new(CAP * 9, CAP).seeded(3).backoff();
     assert!(backoff.next_delay() <= CAP);
-    let mut backoff = RetryPolicy::new(Duration::MAX, Duration::MAX).seeded(3).backoff();
+    let mut backoff = RetryPolicy::new(Duration::MAX, Duration::MAX)
+        .seeded(3)
+        .backoff();
     for _ in 0..100 {
         backoff.next_delay();
     }
@@ -61,7 +63,11 @@ fn a_first_wait_above_the_cap_is_capped_and_nothing_overflows() {
 fn one_seed_gives_one_sequence() {
     let delays = |policy: &RetryPolicy| {
         let mut backoff = policy.backoff();
-        [backoff.next_delay(), backoff.next_delay(), backoff.next_delay()]
+        [
+            backoff.next_delay(),
+            backoff.next_delay(),
+            backoff.next_delay(),
+        ]
     };
     let seeded = RetryPolicy::new(FIRST, CAP).seeded(7);
     assert_eq!(delays(&seeded), delays(&seeded));
@@ -74,7 +80,11 @@ fn it_tries_until_it_succeeds_without_a_runtime() {
     let (clock, tries) = (Skipping::default(), Cell::new(0));
     let operation = || {
         tries.set(tries.get() + 1);
-        ready(if tries.get() < 4 { Err("busy") } else { Ok(tries.get()) })
+        ready(if tries.get() < 4 {
+            Err("busy")
+        } else {
+            Ok(tries.get())
+        })
     };
     let policy = RetryPolicy::new(FIRST, CAP).seeded(1);
     assert_eq!(now(retry(&clock, &policy, |_| true, operation)), Ok(4));

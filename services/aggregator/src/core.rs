@@ -1,0 +1,535 @@
+//! The fold of one partition, as a pure state machine.
+
+mod delta;
+mod ids;
+mod symbol;
+mod venues;
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use eventlog::Record;
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use market::{BarRow, DAY_NS, Instrument, Position, Reject, Trade};
+use schemas::{DeadLetter, TradesRecord};
+use store::{
+    BarKey, IdKey, IdRow, PartitionState, Progress, RejectedRange, Transaction, VenueRow, Verdict,
+};
+
+use ids::IdSet;
+use symbol::{Admission, Moment, Symbol};
+use venues::Venues;
+
+/// How long after an hour's first trade was appended the hour can still change: below the
+/// seven days that ticks are kept.
+pub const HORIZON_NS: i64 = 6 * DAY_NS;
+
+/// How many commits a closed bar or a set of ids stays in memory unused.
+const KEPT_COMMITS: u64 = 32;
+/// How often memory is swept, in commits.
+const SWEEP_COMMITS: u64 = 16;
+
+/// Something that has to be loaded before the next record can be applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    /// A bar of a closed window.
+    Bar(BarKey),
+    /// A set of ids.
+    Ids {
+        /// Which set.
+        key: IdKey,
+        /// Whether its ids are kept as ranges.
+        ranged: bool,
+    },
+}
+
+/// The answer to a [`Need`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Supply {
+    /// The bar, where there is one.
+    Bar(BarKey, Option<Box<BarRow>>),
+    /// The set of ids.
+    Ids {
+        /// Which set.
+        key: IdKey,
+        /// Whether its ids are kept as ranges.
+        ranged: bool,
+        /// What is stored.
+        row: IdRow,
+    },
+}
+
+/// The bars of one instrument that changed, each whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    /// Which instrument.
+    pub instrument: Instrument,
+    /// At least one, in order of intervals and starts.
+    pub rows: Vec<BarRow>,
+}
+
+/// What was counted since the last [`Core::take_counts`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Trades that count.
+    pub trades: u64,
+    /// Of these, trades whose minute was closed before.
+    pub late: u64,
+    /// Trades whose identity was seen before.
+    pub duplicates: u64,
+    /// Records that were not counted, by reason.
+    pub rejected: Vec<(Reject, u64)>,
+}
+
+/// The partition that a key names, as far as this one is concerned.
+#[derive(Debug, Clone, Copy)]
+enum Route {
+    Symbol(u32),
+    /// Of a venue that was not declared.
+    Unknown,
+    /// Not of this partition, or of none.
+    Rejected(Reject),
+}
+
+/// The fold of one partition.
+#[derive(Debug)]
+pub struct Core {
+    partitions: u32,
+    progress: Progress,
+    venues: Venues,
+    symbols: Vec<Symbol>,
+    routes: HashMap<Bytes, u32, RandomState>,
+    last_route: Option<(Bytes, u32)>,
+    /// When to ask which symbol whether it is idle: one entry a symbol at most.
+    alarms: BTreeSet<(i64, u32)>,
+    /// The least of them; `i64::MAX` where there is none.
+    next_alarm_ns: i64,
+    to_announce: Vec<u32>,
+    to_write: Vec<u32>,
+    changed_venues: Vec<usize>,
+    rejected: Vec<RejectedRange>,
+    letters: Vec<DeadLetter>,
+    needs: Vec<Need>,
+    counts: Counts,
+    generation: u64,
+}
+
+impl Core {
+    /// Goes on from a stored state; the topic has so many partitions.
+    #[must_use]
+    pub fn new(state: PartitionState, partitions: u32) -> Self {
+        let mut core = Self {
+            partitions,
+            progress: state.progress,
+            venues: Venues::default(),
+            symbols: Vec::new(),
+            routes: HashMap::default(),
+            last_route: None,
+            alarms: BTreeSet::new(),
+            next_alarm_ns: i64::MAX,
+            to_announce: Vec::new(),
+            to_write: Vec::new(),
+            changed_venues: Vec::new(),
+            rejected: Vec::new(),
+            letters: Vec::new(),
+            needs: Vec::new(),
+            counts: Counts::default(),
+            generation: KEPT_COMMITS,
+        };
+        for row in state.venues {
+            let venue = core.venues.place(row.venue.as_str());
+            core.venues.set(venue, row.settings);
+        }
+        for row in state.symbols {
+            let venue = core.venues.place(row.instrument.venue());
+            core.add_symbol(Symbol::restored(row, venue));
+        }
+        for bar in state.open_bars {
+            if let Some(place) = core.routes.get(bar.instrument.key().as_bytes()) {
+                core.symbols[*place as usize].restore_open(bar.row);
+            }
+        }
+        for place in 0..core.symbols.len() {
+            core.arm(u32::try_from(place).expect("fewer than 2^32 symbols"));
+        }
+        core
+    }
+
+    /// The first offset that is not applied yet.
+    #[must_use]
+    pub const fn next_offset(&self) -> u64 {
+        self.progress.next_offset
+    }
+
+    /// How far it is: (epoch, next offset).
+    #[must_use]
+    pub const fn place(&self) -> (u64, u64) {
+        (self.progress.epoch, self.progress.next_offset)
+    }
+
+    /// Where in `bar-updates` the state it was loaded from or last flushed to says to read on.
+    #[must_use]
+    pub const fn updates(&self) -> Position {
+        self.progress.updates
+    }
+
+    /// Whether any bar changed since the last [`Core::take_updates`].
+    #[must_use]
+    pub const fn has_updates(&self) -> bool {
+        !self.to_announce.is_empty()
+    }
+
+    /// Whether any window can close by time alone.
+    #[must_use]
+    pub fn waits_for_time(&self) -> bool {
+        !self.alarms.is_empty()
+    }
+
+    /// Applies records in order, and answers how many. Where that is not all of them,
+    /// [`Core::needs`] says what has to be supplied first.
+    pub fn apply(&mut self, records: &[Record]) -> usize {
+        for (place, record) in records.iter().enumerate() {
+            if record.offset >= self.progress.next_offset && !self.record(record) {
+                return place;
+            }
+        }
+        records.len()
+    }
+
+    /// What has to be supplied before the next record can be applied.
+    #[must_use]
+    pub fn needs(&self) -> &[Need] {
+        &self.needs
+    }
+
+    /// Takes what was needed.
+    pub fn supply(&mut self, supplies: Vec<Supply>) {
+        self.needs.clear();
+        let generation = self.generation;
+        for supply in supplies {
+            let (Supply::Bar(BarKey { instrument, .. }, _)
+            | Supply::Ids {
+                key: IdKey { instrument, .. },
+                ..
+            }) = &supply;
+            let place = self.routes.get(instrument.key().as_bytes());
+            let Some(symbol) = place.map(|place| &mut self.symbols[*place as usize]) else {
+                continue;
+            };
+            match supply {
+                Supply::Bar(key, row) => {
+                    symbol.supply_bar(key.window, row.map(|row| *row), generation);
+                }
+                Supply::Ids { key, ranged, row } => {
+                    let set = if ranged {
+                        IdSet::ranges(&row, generation)
+                    } else {
+                        IdSet::exact(row, generation)
+                    };
+                    symbol.supply_ids(key, set);
+                }
+            }
+        }
+    }
+
+    /// The bars that changed since the last call, one update an instrument.
+    pub fn take_updates(&mut self) -> Vec<Update> {
+        let (epoch, generation) = (self.progress.epoch, self.generation);
+        let mut updates = Vec::with_capacity(self.to_announce.len());
+        for place in std::mem::take(&mut self.to_announce) {
+            let symbol = &mut self.symbols[place as usize];
+            symbol.announce_listed = false;
+            symbol.settle(epoch, generation);
+            let rows = symbol.take_announced();
+            if !rows.is_empty() {
+                updates.push(Update {
+                    instrument: symbol.instrument.clone(),
+                    rows,
+                });
+            }
+        }
+        updates
+    }
+
+    /// The dead letters since the last call.
+    pub fn take_dead_letters(&mut self) -> Vec<DeadLetter> {
+        std::mem::take(&mut self.letters)
+    }
+
+    /// What was counted since the last call.
+    pub fn take_counts(&mut self) -> Counts {
+        std::mem::take(&mut self.counts)
+    }
+
+    /// All that changed since the last call, as one step from the state that was loaded or last
+    /// flushed. `updates` is where in `bar-updates` the first update caused by a later record
+    /// will lie.
+    pub fn flush(&mut self, expected: (u64, u64), updates: Position) -> Transaction {
+        self.progress.updates = updates;
+        let (epoch, generation) = (self.progress.epoch, self.generation);
+        let mut transaction = Transaction {
+            expected,
+            progress: self.progress,
+            bars: Vec::new(),
+            symbols: Vec::new(),
+            venues: Vec::new(),
+            ids: Vec::new(),
+            rejected: std::mem::take(&mut self.rejected),
+        };
+        for place in std::mem::take(&mut self.to_write) {
+            let symbol = &mut self.symbols[place as usize];
+            symbol.write_listed = false;
+            symbol.settle(epoch, generation);
+            symbol.take_written(
+                &mut transaction.bars,
+                &mut transaction.symbols,
+                &mut transaction.ids,
+            );
+        }
+        for place in std::mem::take(&mut self.changed_venues) {
+            let (venue, settings) = self.venues.get(place);
+            transaction.venues.push(VenueRow { venue, settings });
+        }
+        transaction
+    }
+
+    /// The last flush was stored, so what it wrote can leave memory.
+    pub fn committed(&mut self) {
+        self.generation += 1;
+        if self.generation.is_multiple_of(SWEEP_COMMITS) {
+            let before = self.generation - KEPT_COMMITS;
+            for symbol in &mut self.symbols {
+                symbol.evict(self.progress.epoch, self.generation, before);
+            }
+        }
+    }
+
+    fn moment(&self, record: &Record) -> Moment {
+        Moment {
+            epoch: self.progress.epoch,
+            offset: record.offset,
+            append_time_ns: self.progress.append_time_ns,
+            generation: self.generation,
+        }
+    }
+
+    /// Applies one record; false where something has to be supplied first.
+    fn record(&mut self, record: &Record) -> bool {
+        self.progress.append_time_ns = self.progress.append_time_ns.max(record.append_time_ns);
+        let at = self.moment(record);
+        self.pass_time(at);
+        match TradesRecord::decode(&record.value) {
+            Ok(TradesRecord::Trade(trade)) => {
+                if !self.trade(record, &trade, at) {
+                    return false;
+                }
+            }
+            Ok(TradesRecord::Advance) => {}
+            Ok(TradesRecord::Setting(venue, settings)) => {
+                let place = self.venues.place(venue.as_str());
+                self.set_venue(place, settings, at);
+            }
+            Err(error) => self.bury(record, Reject::Malformed, error.to_string()),
+        }
+        self.progress.next_offset = record.offset + 1;
+        true
+    }
+
+    fn trade(&mut self, record: &Record, trade: &Trade, at: Moment) -> bool {
+        if let Err(reject) = market::check(trade, at.append_time_ns) {
+            self.bury(record, reject, reject.explanation().to_owned());
+            return true;
+        }
+        let place = match self.route(&record.key) {
+            Route::Symbol(place) => place,
+            Route::Unknown => {
+                self.reject_by_state(record, Reject::VenueUnknown, at);
+                return true;
+            }
+            Route::Rejected(reject) => {
+                self.bury(record, reject, reject.explanation().to_owned());
+                return true;
+            }
+        };
+        match self.fold(place, trade, at) {
+            Admission::Counted { late } => {
+                self.counts.trades += 1;
+                self.counts.late += u64::from(late);
+            }
+            Admission::Duplicate => {
+                self.counts.duplicates += 1;
+                self.leave_out(Verdict::Duplicate, at);
+            }
+            Admission::Rejected(reject) => self.reject_by_state(record, reject, at),
+            Admission::Blocked(needs) => {
+                self.needs = needs;
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Folds a trade of the symbol at a place.
+    #[inline]
+    fn fold(&mut self, place: u32, trade: &Trade, at: Moment) -> Admission {
+        let symbol = &mut self.symbols[place as usize];
+        let settings = self.venues.settings(symbol.venue);
+        if let Err(reject) = settings.check(trade) {
+            return Admission::Rejected(reject);
+        }
+        let admission = symbol.trade(trade, settings, at);
+        if matches!(admission, Admission::Counted { .. }) {
+            let idle_from_ns = symbol.idle_from_ns(settings);
+            if symbol.alarm_ns > idle_from_ns {
+                self.set_alarm(place, idle_from_ns);
+            }
+            self.list(place);
+        }
+        admission
+    }
+
+    #[inline]
+    fn list(&mut self, place: u32) {
+        let symbol = &mut self.symbols[place as usize];
+        if !std::mem::replace(&mut symbol.announce_listed, true) {
+            self.to_announce.push(place);
+        }
+        if !std::mem::replace(&mut symbol.write_listed, true) {
+            self.to_write.push(place);
+        }
+    }
+
+    /// Finds the symbol of a key, and makes it where it is the first trade of a known venue.
+    fn route(&mut self, key: &Bytes) -> Route {
+        if let Some((last, place)) = &self.last_route
+            && last == key
+        {
+            return Route::Symbol(*place);
+        }
+        if let Some(place) = self.routes.get(key) {
+            self.last_route = Some((key.clone(), *place));
+            return Route::Symbol(*place);
+        }
+        let partition = self.progress.partition;
+        match schemas::instrument_of(key, partition, self.partitions) {
+            Err(reject) => Route::Rejected(reject),
+            Ok(instrument) => match self.venues.known(instrument.venue()) {
+                Some(venue) => Route::Symbol(self.add_symbol(Symbol::new(instrument, venue))),
+                None => Route::Unknown,
+            },
+        }
+    }
+
+    fn add_symbol(&mut self, symbol: Symbol) -> u32 {
+        let place = u32::try_from(self.symbols.len()).expect("fewer than 2^32 symbols");
+        let key = Bytes::copy_from_slice(symbol.instrument.key().as_bytes());
+        self.routes.insert(key, place);
+        self.symbols.push(symbol);
+        place
+    }
+
+    /// Closes what time alone has closed.
+    #[inline]
+    fn pass_time(&mut self, at: Moment) {
+        while self.next_alarm_ns <= at.append_time_ns {
+            self.ring(at);
+        }
+    }
+
+    /// Asks the symbol whose alarm is due whether a window of it is.
+    fn ring(&mut self, at: Moment) {
+        let (_, place) = self.alarms.pop_first().expect("an alarm is due");
+        self.next_alarm_ns = self.alarms.first().map_or(i64::MAX, |alarm| alarm.0);
+        let symbol = &mut self.symbols[place as usize];
+        symbol.alarm_ns = i64::MAX;
+        let settings = self.venues.settings(symbol.venue);
+        let due_ns = symbol.due_ns(settings);
+        if due_ns.is_some_and(|due_ns| due_ns <= at.append_time_ns) {
+            symbol.pass_time(settings, at);
+            self.list(place);
+        }
+        self.arm(place);
+    }
+
+    /// Sees to it that a symbol with open windows is asked when the next may close.
+    fn arm(&mut self, place: u32) {
+        let symbol = &self.symbols[place as usize];
+        let settings = self.venues.settings(symbol.venue);
+        if let Some(due_ns) = symbol.due_ns(settings) {
+            self.set_alarm(place, due_ns);
+        }
+    }
+
+    fn set_alarm(&mut self, place: u32, alarm_ns: i64) {
+        let symbol = &mut self.symbols[place as usize];
+        self.alarms.remove(&(symbol.alarm_ns, place));
+        symbol.alarm_ns = alarm_ns;
+        self.alarms.insert((alarm_ns, place));
+        self.next_alarm_ns = self.alarms.first().map_or(i64::MAX, |alarm| alarm.0);
+    }
+
+    fn set_venue(&mut self, venue: usize, settings: market::VenueSettings, at: Moment) {
+        let places = 0..u32::try_from(self.symbols.len()).expect("fewer than 2^32 symbols");
+        let of_venue = |core: &Self, place: u32| core.symbols[place as usize].venue == venue;
+        let places: Vec<u32> = places.filter(|place| of_venue(self, *place)).collect();
+        for place in &places {
+            let symbol = &mut self.symbols[*place as usize];
+            symbol.pass_time(self.venues.settings(venue), at);
+        }
+        self.venues.set(venue, settings);
+        self.changed_venues.push(venue);
+        for place in places {
+            let symbol = &mut self.symbols[place as usize];
+            symbol.pass_time(self.venues.settings(venue), at);
+            symbol.keep_closed();
+            self.list(place);
+            self.arm(place);
+        }
+    }
+
+    /// A record that the record and its append time alone reject.
+    fn bury(&mut self, record: &Record, reason: Reject, detail: String) {
+        let counted = self.counts.rejected.iter_mut();
+        match counted.into_iter().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => self.counts.rejected.push((reason, 1)),
+        }
+        self.letters.push(DeadLetter {
+            reason,
+            detail,
+            partition: self.progress.partition,
+            position: Position {
+                epoch: self.progress.epoch,
+                offset: record.offset,
+            },
+            append_time_ns: record.append_time_ns,
+            key: record.key.clone(),
+            value: record.value.clone(),
+        });
+    }
+
+    /// A record that only the state can reject: it is a tick, which has to be left out.
+    fn reject_by_state(&mut self, record: &Record, reason: Reject, at: Moment) {
+        self.bury(record, reason, reason.explanation().to_owned());
+        self.leave_out(Verdict::Rejected(reason), at);
+    }
+
+    fn leave_out(&mut self, verdict: Verdict, at: Moment) {
+        if let Some(last) = self.rejected.last_mut()
+            && last.end == at.offset
+            && last.verdict == verdict
+        {
+            last.end += 1;
+            last.append_time_ns = at.append_time_ns;
+            return;
+        }
+        self.rejected.push(RejectedRange {
+            epoch: at.epoch,
+            first: at.offset,
+            end: at.offset + 1,
+            verdict,
+            append_time_ns: at.append_time_ns,
+        });
+    }
+}

@@ -1,0 +1,537 @@
+//! One symbol: its windows, its watermark, and when they close.
+
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use market::{
+    BarRow, HOUR_NS, IdScheme, IdScope, Instrument, Interval, Position, Reject, Trade,
+    VenueSettings, Window,
+};
+use store::{BarKey, IdChange, IdKey, StoredBar, SymbolRow};
+
+use super::delta::Delta;
+use super::ids::IdSet;
+use super::{HORIZON_NS, Need};
+
+/// A bar that is in memory; none where the store has none either.
+#[derive(Debug, Default)]
+struct Slot {
+    row: Option<BarRow>,
+    announce: bool,
+    write: bool,
+    used: u64,
+}
+
+/// What became of a trade.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// It counts; its minute may have been closed before.
+    Counted { late: bool },
+    /// Its identity was seen before.
+    Duplicate,
+    /// The settings or the horizon do not allow it.
+    Rejected(Reject),
+    /// Something has to be loaded first.
+    Blocked(Vec<Need>),
+}
+
+/// Where and when the log holds a record, and which commit comes next.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) epoch: u64,
+    pub(super) offset: u64,
+    pub(super) append_time_ns: i64,
+    pub(super) generation: u64,
+}
+
+impl Moment {
+    const fn position(self) -> Position {
+        Position {
+            epoch: self.epoch,
+            offset: self.offset,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Symbol {
+    pub(super) instrument: Instrument,
+    /// Its venue's place in the core's list.
+    pub(super) venue: usize,
+    watermark_ns: i64,
+    last_append_ns: i64,
+    closed_until_ns: i64,
+    /// The least end of an open window; `i64::MAX` where there is none.
+    next_close_ns: i64,
+    /// The least append time for which the core will ask about idleness; `i64::MAX` for none.
+    pub(super) alarm_ns: i64,
+    delta: Delta,
+    /// The set that the last trade's id was in.
+    ids_key: (Option<Arc<str>>, i64),
+    ids_place: usize,
+    ids: Vec<(IdKey, IdSet)>,
+    slots: HashMap<Window, Slot, RandomState>,
+    open: Vec<Window>,
+    announced: Vec<Window>,
+    written: Vec<Window>,
+    changed: bool,
+    /// Whether the core has it on its list of symbols to announce.
+    pub(super) announce_listed: bool,
+    /// Whether the core has it on its list of symbols to write.
+    pub(super) write_listed: bool,
+}
+
+impl Symbol {
+    pub(super) fn new(instrument: Instrument, venue: usize) -> Self {
+        Self::restored(
+            SymbolRow {
+                instrument,
+                watermark_ns: i64::MIN,
+                last_append_ns: i64::MIN,
+                closed_until_ns: i64::MIN,
+            },
+            venue,
+        )
+    }
+
+    pub(super) fn restored(row: SymbolRow, venue: usize) -> Self {
+        Self {
+            instrument: row.instrument,
+            venue,
+            watermark_ns: row.watermark_ns,
+            last_append_ns: row.last_append_ns,
+            closed_until_ns: row.closed_until_ns,
+            next_close_ns: i64::MAX,
+            alarm_ns: i64::MAX,
+            delta: Delta::none(),
+            ids_key: (None, i64::MIN),
+            ids_place: 0,
+            ids: Vec::new(),
+            slots: HashMap::default(),
+            open: Vec::new(),
+            announced: Vec::new(),
+            written: Vec::new(),
+            changed: false,
+            announce_listed: false,
+            write_listed: false,
+        }
+    }
+
+    /// Puts an open bar back that was loaded at the start.
+    pub(super) fn restore_open(&mut self, row: BarRow) {
+        self.next_close_ns = self.next_close_ns.min(row.window.end_ns());
+        self.open.push(row.window);
+        self.supply_bar(row.window, Some(row), 0);
+    }
+
+    pub(super) fn supply_bar(&mut self, window: Window, row: Option<BarRow>, generation: u64) {
+        self.slots.entry(window).or_insert_with(|| Slot {
+            row,
+            used: generation,
+            ..Slot::default()
+        });
+    }
+
+    pub(super) fn supply_ids(&mut self, key: IdKey, set: IdSet) {
+        if !self.ids.iter().any(|(known, _)| *known == key) {
+            self.ids.push((key, set));
+        }
+    }
+
+    /// Folds a trade that the record and the settings allow, or says what that needs.
+    #[inline]
+    pub(super) fn trade(
+        &mut self,
+        trade: &Trade,
+        settings: &VenueSettings,
+        at: Moment,
+    ) -> Admission {
+        if at.append_time_ns.saturating_sub(self.last_append_ns) >= settings.idle_ns {
+            self.run_on(settings, at.append_time_ns);
+        }
+        if !self.delta.holds(trade.time_ns)
+            && let Err(needs) = self.begin(trade, settings, at)
+        {
+            return Admission::Blocked(needs);
+        }
+        if self.delta.is_empty() {
+            self.delta.admits_until_ns = self.admits_until_ns(trade, at);
+        }
+        if at.append_time_ns > self.delta.admits_until_ns {
+            return Admission::Rejected(Reject::BeyondHorizon);
+        }
+        match self.see(trade, settings, at) {
+            Ok(true) => {}
+            Ok(false) => return Admission::Duplicate,
+            Err(need) => return Admission::Blocked(vec![need]),
+        }
+        if self.delta.is_empty() {
+            self.open_windows();
+        }
+        if !self.delta.add(trade, at.offset, at.append_time_ns) {
+            self.settle(at.epoch, at.generation);
+            self.delta.widen(trade);
+            let added = self.delta.add(trade, at.offset, at.append_time_ns);
+            debug_assert!(added, "one trade fits scales of its own");
+        }
+        let late = self.delta.start_ns() + market::MINUTE_NS <= self.closed_until_ns;
+        self.advance(trade.time_ns, settings, at);
+        Admission::Counted { late }
+    }
+
+    /// Turns to the minute of a trade: all that its windows need is in memory afterwards.
+    fn begin(
+        &mut self,
+        trade: &Trade,
+        settings: &VenueSettings,
+        at: Moment,
+    ) -> Result<(), Vec<Need>> {
+        self.settle(at.epoch, at.generation);
+        self.delta.forget();
+        let mut needs = Vec::new();
+        for interval in Interval::ALL {
+            let window = interval.window(trade.time_ns);
+            match self.slots.get_mut(&window) {
+                Some(slot) => slot.used = at.generation,
+                None if window.end_ns() > self.closed_until_ns => {}
+                None => needs.push(Need::Bar(BarKey {
+                    instrument: self.instrument.clone(),
+                    window,
+                })),
+            }
+        }
+        if let Some((key, ranged)) = self.id_key(trade, settings)
+            && !self.ids.iter().any(|(known, _)| *known == key)
+        {
+            needs.push(Need::Ids { key, ranged });
+        }
+        if !needs.is_empty() {
+            return Err(needs);
+        }
+        self.delta.begin(trade.time_ns);
+        Ok(())
+    }
+
+    /// Until when the hour of a trade can be changed: six days from its own first trade.
+    fn admits_until_ns(&self, trade: &Trade, at: Moment) -> i64 {
+        let hour = self.slots.get(&Interval::H1.window(trade.time_ns));
+        let first_append_ns = hour
+            .and_then(|slot| slot.row.as_ref())
+            .map_or(at.append_time_ns, |row| row.bar.first_append_ns);
+        first_append_ns.saturating_add(HORIZON_NS)
+    }
+
+    /// The set that a trade's identity is in, and whether that is one of ranges.
+    fn id_key(&self, trade: &Trade, settings: &VenueSettings) -> Option<(IdKey, bool)> {
+        let (scope, bucket_ns, number) = identity(trade, settings)?;
+        let key = IdKey {
+            instrument: self.instrument.clone(),
+            scope: scope.unwrap_or_else(|| Arc::from("")),
+            bucket_ns,
+        };
+        Some((key, number.is_some()))
+    }
+
+    /// Marks a trade's identity as seen; false where it was before.
+    #[inline]
+    fn see(&mut self, trade: &Trade, settings: &VenueSettings, at: Moment) -> Result<bool, Need> {
+        if let (IdScheme::Contiguous, IdScope::Symbol, Some(number)) = (
+            settings.scheme,
+            settings.scope,
+            trade.id.as_ref().and_then(market::TradeId::number),
+        ) && self.ids_key.1 == -1
+        {
+            let set = &mut self.ids[self.ids_place].1;
+            if set.insert_number(number) {
+                set.last_append_ns = at.append_time_ns;
+                set.used = at.generation;
+                return Ok(true);
+            }
+            return Ok(false);
+        }
+        let Some((scope, bucket_ns, number)) = identity(trade, settings) else {
+            return Ok(true);
+        };
+        if self.ids.is_empty() || self.ids_key.1 != bucket_ns || self.ids_key.0 != scope {
+            self.turn_to(trade, settings, (scope, bucket_ns))?;
+        }
+        let set = &mut self.ids[self.ids_place].1;
+        let stale = at.append_time_ns.saturating_sub(set.last_append_ns) > HORIZON_NS;
+        if stale && bucket_ns >= 0 {
+            set.clear();
+        }
+        let new = match (number, &trade.id) {
+            (Some(number), _) => set.insert_number(number),
+            (None, Some(id)) => set.insert_id(id),
+            (None, None) => true,
+        };
+        if new {
+            set.last_append_ns = at.append_time_ns;
+            set.used = at.generation;
+        }
+        Ok(new)
+    }
+
+    fn turn_to(
+        &mut self,
+        trade: &Trade,
+        settings: &VenueSettings,
+        wanted: (Option<Arc<str>>, i64),
+    ) -> Result<(), Need> {
+        let (key, ranged) = self
+            .id_key(trade, settings)
+            .expect("a trade with an identity has a set");
+        let place = self.ids.iter().position(|(known, _)| *known == key);
+        self.ids_place = place.ok_or(Need::Ids { key, ranged })?;
+        self.ids_key = wanted;
+        Ok(())
+    }
+
+    /// The windows of the minute that is begun are open from its first trade on.
+    fn open_windows(&mut self) {
+        for interval in Interval::ALL {
+            let end_ns = interval.window(self.delta.start_ns()).end_ns();
+            if end_ns > self.closed_until_ns {
+                self.next_close_ns = self.next_close_ns.min(end_ns);
+                return;
+            }
+        }
+    }
+
+    /// Moves the watermark to a trade that was just added.
+    #[inline]
+    fn advance(&mut self, time_ns: i64, settings: &VenueSettings, at: Moment) {
+        let watermark_ns = self.watermark_at(settings, at.append_time_ns).max(time_ns);
+        self.watermark_ns = watermark_ns;
+        self.last_append_ns = at.append_time_ns;
+        self.changed = true;
+        self.close_until(watermark_ns.saturating_sub(settings.lateness_ns), at);
+    }
+
+    /// The watermark at an append time: it runs on once the symbol has been idle for a while.
+    const fn watermark_at(&self, settings: &VenueSettings, append_time_ns: i64) -> i64 {
+        let silence_ns = append_time_ns.saturating_sub(self.last_append_ns);
+        if self.watermark_ns == i64::MIN || silence_ns < settings.idle_ns {
+            return self.watermark_ns;
+        }
+        self.watermark_ns.saturating_add(silence_ns)
+    }
+
+    /// What time alone has closed of windows that hold nothing yet.
+    fn run_on(&mut self, settings: &VenueSettings, append_time_ns: i64) {
+        let watermark_ns = self.watermark_at(settings, append_time_ns);
+        let closed_ns = watermark_ns.saturating_sub(settings.lateness_ns);
+        if closed_ns < self.next_close_ns {
+            self.closed_until_ns = self.closed_until_ns.max(closed_ns);
+        }
+    }
+
+    /// Closes what is due at a moment, because time has passed or the settings have changed.
+    pub(super) fn pass_time(&mut self, settings: &VenueSettings, at: Moment) {
+        let watermark_ns = self.watermark_at(settings, at.append_time_ns);
+        self.close_until(watermark_ns.saturating_sub(settings.lateness_ns), at);
+    }
+
+    /// The settings in force were changed: what they have closed stays closed.
+    pub(super) fn keep_closed(&mut self) {
+        self.changed = true;
+    }
+
+    #[inline]
+    fn close_until(&mut self, closed_ns: i64, at: Moment) {
+        if closed_ns <= self.closed_until_ns {
+            return;
+        }
+        if closed_ns >= self.next_close_ns {
+            // The pending trades were made while their windows were still open.
+            self.settle(at.epoch, at.generation);
+            self.closed_until_ns = closed_ns;
+            self.close_windows(at);
+        }
+        self.closed_until_ns = closed_ns;
+    }
+
+    fn close_windows(&mut self, at: Moment) {
+        self.changed = true;
+        self.next_close_ns = i64::MAX;
+        for window in std::mem::take(&mut self.open) {
+            if window.end_ns() > self.closed_until_ns {
+                self.next_close_ns = self.next_close_ns.min(window.end_ns());
+                self.open.push(window);
+                continue;
+            }
+            let slot = self.slots.get_mut(&window);
+            let slot = slot.expect("an open window is in memory");
+            let row = slot.row.as_mut().expect("an open window has a bar");
+            row.closed = true;
+            row.through = at.position();
+            slot.used = at.generation;
+            mark(slot, window, &mut self.announced, &mut self.written);
+        }
+    }
+
+    /// The least append time at which an open window may close without another trade.
+    pub(super) fn due_ns(&self, settings: &VenueSettings) -> Option<i64> {
+        if self.next_close_ns == i64::MAX {
+            return None;
+        }
+        let wait_ns = self
+            .next_close_ns
+            .saturating_add(settings.lateness_ns)
+            .saturating_sub(self.watermark_ns);
+        Some(
+            self.last_append_ns
+                .saturating_add(wait_ns.max(settings.idle_ns)),
+        )
+    }
+
+    /// The least append time at which it can be idle.
+    #[inline]
+    pub(super) const fn idle_from_ns(&self, settings: &VenueSettings) -> i64 {
+        self.last_append_ns.saturating_add(settings.idle_ns)
+    }
+
+    /// Merges the pending trades into the bars of every interval.
+    pub(super) fn settle(&mut self, epoch: u64, generation: u64) {
+        let (start_ns, trades) = (self.delta.start_ns(), self.delta.trades());
+        let offset = self.delta.last_offset();
+        let Some(bar) = self.delta.take(epoch) else {
+            return;
+        };
+        for interval in Interval::ALL {
+            let window = interval.window(start_ns);
+            let closed = window.end_ns() <= self.closed_until_ns;
+            let slot = self.slots.entry(window).or_default();
+            slot.used = generation;
+            let row = match &mut slot.row {
+                Some(row) => {
+                    row.bar.merge(&bar);
+                    row
+                }
+                none => {
+                    if !closed {
+                        self.open.push(window);
+                        self.next_close_ns = self.next_close_ns.min(window.end_ns());
+                    }
+                    none.insert(BarRow {
+                        window,
+                        bar: bar.clone(),
+                        closed,
+                        revision: 0,
+                        through: Position::default(),
+                    })
+                }
+            };
+            row.revision += if row.closed { trades } else { 0 };
+            row.through = Position { epoch, offset };
+            mark(slot, window, &mut self.announced, &mut self.written);
+        }
+    }
+
+    /// The bars that changed since the last call.
+    pub(super) fn take_announced(&mut self) -> Vec<BarRow> {
+        let mut windows = std::mem::take(&mut self.announced);
+        windows.sort_unstable();
+        let mut rows = Vec::with_capacity(windows.len());
+        for window in windows {
+            let slot = self.slots.get_mut(&window);
+            let slot = slot.expect("a changed bar stays in memory");
+            slot.announce = false;
+            rows.extend(slot.row.clone());
+        }
+        rows
+    }
+
+    /// What changed since the last call: bars, the row of the symbol, ids.
+    pub(super) fn take_written(
+        &mut self,
+        bars: &mut Vec<StoredBar>,
+        symbols: &mut Vec<SymbolRow>,
+        ids: &mut Vec<IdChange>,
+    ) {
+        for window in std::mem::take(&mut self.written) {
+            let slot = self.slots.get_mut(&window);
+            let slot = slot.expect("a changed bar stays in memory");
+            slot.write = false;
+            bars.extend(slot.row.clone().map(|row| StoredBar {
+                instrument: self.instrument.clone(),
+                row,
+            }));
+        }
+        if std::mem::take(&mut self.changed) {
+            symbols.push(SymbolRow {
+                instrument: self.instrument.clone(),
+                watermark_ns: self.watermark_ns,
+                last_append_ns: self.last_append_ns,
+                closed_until_ns: self.closed_until_ns,
+            });
+        }
+        for (key, set) in &mut self.ids {
+            let last_append_ns = set.last_append_ns;
+            ids.extend(set.take_change().map(|change| IdChange {
+                key: key.clone(),
+                last_append_ns,
+                change,
+            }));
+        }
+    }
+
+    /// Drops what is stored, closed, and was not used since a commit. Answers how many bars
+    /// and sets are left.
+    pub(super) fn evict(&mut self, epoch: u64, generation: u64, before: u64) -> usize {
+        self.settle(epoch, generation);
+        self.delta.forget();
+        self.slots.retain(|_, slot| {
+            let open = slot.row.as_ref().is_some_and(|row| !row.closed);
+            open || slot.write || slot.announce || slot.used >= before
+        });
+        self.ids
+            .retain(|(_, set)| set.is_changed() || set.used >= before);
+        self.ids_key = (None, i64::MIN);
+        self.slots.len() + self.ids.len()
+    }
+}
+
+fn mark(slot: &mut Slot, window: Window, announced: &mut Vec<Window>, written: &mut Vec<Window>) {
+    if !std::mem::replace(&mut slot.announce, true) {
+        announced.push(window);
+    }
+    if !std::mem::replace(&mut slot.write, true) {
+        written.push(window);
+    }
+}
+
+/// The scope, the hour or day (-1 for none), and the number where the set is one of ranges; none
+/// where a trade is known by its place in the log alone.
+fn identity(
+    trade: &Trade,
+    settings: &VenueSettings,
+) -> Option<(Option<Arc<str>>, i64, Option<u64>)> {
+    let hour_ns = trade.time_ns - trade.time_ns.rem_euclid(HOUR_NS);
+    let Some(id) = &trade.id else {
+        let sender = trade.sender?;
+        let scope = format!("sender:{}", hex(&sender.key));
+        return Some((Some(scope.into()), hour_ns, Some(sender.index)));
+    };
+    let scope = match settings.scope {
+        IdScope::Exchange | IdScope::File => trade.scope.clone(),
+        IdScope::Symbol | IdScope::Day => None,
+    };
+    Some(match (settings.scheme, settings.scope) {
+        (IdScheme::Contiguous, IdScope::Day) => {
+            let day_ns = Interval::D1.window(trade.time_ns).start_ns;
+            (scope, day_ns, id.number())
+        }
+        (IdScheme::Contiguous, _) => (scope, -1, id.number()),
+        (IdScheme::Unique | IdScheme::None, _) => (scope, hour_ns, None),
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

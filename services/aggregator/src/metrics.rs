@@ -1,0 +1,72 @@
+//! What the role counts.
+
+use metrics::{
+    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram,
+    gauge, histogram,
+};
+
+use crate::Counts;
+
+macro_rules! metrics {
+    ($($(#[doc = $help:literal])+ $field:ident: $type:ident($describe:ident, $make:ident, $name:literal),)+) => {
+        /// The metrics of one partition's worker.
+        #[derive(Clone)]
+        pub struct Metrics {
+            partition: String,
+            $($(#[doc = $help])+ pub(crate) $field: $type,)+
+        }
+
+        impl Metrics {
+            /// The metrics of a partition, registered.
+            #[must_use]
+            pub fn new(partition: u32) -> Self {
+                $($describe!($name, concat!($($help),+).trim());)+
+                let partition = partition.to_string();
+                Self {
+                    $($field: $make!($name, "partition" => partition.clone()),)+
+                    partition,
+                }
+            }
+        }
+    };
+}
+
+metrics! {
+    /// Trades that count.
+    trades: Counter(describe_counter, counter, "candlewick_aggregator_trades_total"),
+    /// Trades whose minute was closed before; they correct its bar.
+    late: Counter(describe_counter, counter, "candlewick_aggregator_late_trades_total"),
+    /// Trades whose identity was seen before; the first delivery counts.
+    duplicates: Counter(describe_counter, counter, "candlewick_aggregator_duplicates_total"),
+    /// Bars announced as forming, closed or corrected.
+    announced: Counter(describe_counter, counter, "candlewick_aggregator_announced_bars_total"),
+    /// Steps of state and offset taken by the store.
+    commits: Counter(describe_counter, counter, "candlewick_aggregator_commits_total"),
+    /// Steps not taken because another worker had moved the partition.
+    lost: Counter(describe_counter, counter, "candlewick_aggregator_commits_lost_total"),
+    /// Seconds from the start of a commit until the store has taken it.
+    commit_seconds: Histogram(describe_histogram, histogram, "candlewick_aggregator_commit_seconds"),
+    /// Records of the log that are not folded yet.
+    lag: Gauge(describe_gauge, gauge, "candlewick_aggregator_lag_records"),
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Metrics(partition {})", self.partition)
+    }
+}
+
+impl Metrics {
+    pub(crate) fn count(&self, counts: &Counts) {
+        self.trades.increment(counts.trades);
+        self.late.increment(counts.late);
+        self.duplicates.increment(counts.duplicates);
+        for (reason, count) in &counts.rejected {
+            counter!(
+                "candlewick_aggregator_dead_letters_total",
+                "partition" => self.partition.clone(), "reason" => reason.code()
+            )
+            .increment(*count);
+        }
+    }
+}

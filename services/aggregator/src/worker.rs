@@ -1,0 +1,172 @@
+//! The role around the core: it fetches, loads, announces and commits, in that order.
+
+mod commit;
+mod pace;
+mod session;
+
+use std::future::Future;
+
+use eventlog::{Log, LogError};
+use host::{Clock, HealthComponent, RetryPolicy};
+use store::{BarStore, StoreError};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Core, Metrics, WorkerError};
+use session::{End, Session};
+
+pub use pace::Pace;
+
+/// The topics that a worker reads and writes.
+#[derive(Debug, Clone)]
+pub struct Topics<L, U, D> {
+    /// Trades, settings and advances: what is folded.
+    pub trades: L,
+    /// Where changed bars are announced.
+    pub updates: U,
+    /// Where records that do not count go.
+    pub dead_letters: D,
+}
+
+/// The store and what else a worker is given.
+#[derive(Debug, Clone)]
+pub struct Stores<S, C> {
+    /// Where bars and state are kept.
+    pub bars: S,
+    /// The time.
+    pub clock: C,
+}
+
+/// The worker of one partition.
+#[derive(Debug)]
+pub struct Worker<L, U, D, S, C> {
+    /// Which partition of `trades`.
+    pub partition: u32,
+    /// The topics.
+    pub topics: Topics<L, U, D>,
+    /// The store and the clock.
+    pub stores: Stores<S, C>,
+    /// How often it does what.
+    pub pace: Pace,
+    /// What it counts.
+    pub metrics: Metrics,
+    /// Where it says whether it is well.
+    pub health: HealthComponent,
+}
+
+impl<L: Log, U: Log, D: Log, S: BarStore, C: Clock> Worker<L, U, D, S, C> {
+    /// Folds the partition until it is told to stop, and commits what it has folded by then. A
+    /// worker that finds its partition moved by another drops its state and loads again.
+    ///
+    /// # Errors
+    /// [`WorkerError`], where no retry can help.
+    pub async fn run(&self, stop: CancellationToken) -> Result<(), WorkerError> {
+        loop {
+            let Some(state) = self.load(&stop).await? else {
+                return Ok(());
+            };
+            self.health.ready();
+            let core = Core::new(state, self.topics.trades.partitions());
+            match Session::new(self, core).run(&stop).await? {
+                End::Stopped => return Ok(()),
+                End::Lost => {
+                    self.metrics.lost.increment(1);
+                    tracing::warn!(
+                        partition = self.partition,
+                        "another worker has moved this partition; loading it again"
+                    );
+                }
+            }
+        }
+    }
+
+    async fn load(
+        &self,
+        stop: &CancellationToken,
+    ) -> Result<Option<store::PartitionState>, WorkerError> {
+        let epoch = self.topics.trades.epoch();
+        self.ask_store(stop, || self.stores.bars.load(self.partition, epoch))
+            .await
+    }
+
+    /// Asks the store until it answers; none where the worker is told to stop before.
+    async fn ask_store<T, F>(
+        &self,
+        stop: &CancellationToken,
+        call: impl Fn() -> F,
+    ) -> Result<Option<T>, WorkerError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut backoff = self.retries().backoff();
+        loop {
+            let answer = host::timeout(&self.stores.clock, self.pace.call_timeout, call()).await;
+            let reason = match answer {
+                Ok(Ok(value)) => return Ok(Some(value)),
+                Ok(Err(source)) if !source.is_transient() => {
+                    return Err(WorkerError::Store {
+                        partition: self.partition,
+                        source,
+                    });
+                }
+                Ok(Err(source)) => source.to_string(),
+                Err(elapsed) => elapsed.to_string(),
+            };
+            if self.pause(stop, &mut backoff, &reason).await {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Appends to a topic until that is acknowledged; none where the worker is told to stop
+    /// before.
+    async fn append_to<T: Log>(
+        &self,
+        stop: &CancellationToken,
+        topic: &T,
+        entries: Vec<eventlog::Entry>,
+    ) -> Result<Option<u64>, WorkerError> {
+        let mut backoff = self.retries().backoff();
+        loop {
+            let append = topic.append(self.partition, entries.clone());
+            let answer = host::timeout(&self.stores.clock, self.pace.call_timeout, append).await;
+            let reason = match answer {
+                Ok(Ok(first)) => return Ok(Some(first)),
+                Ok(Err(LogError::Closed)) => return Ok(None),
+                Ok(Err(source @ LogError::NoSuchPartition { .. })) => return Err(self.log(source)),
+                Ok(Err(source)) => source.to_string(),
+                Err(elapsed) => elapsed.to_string(),
+            };
+            if self.pause(stop, &mut backoff, &reason).await {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Waits before another try; true where the worker is told to stop instead.
+    async fn pause(
+        &self,
+        stop: &CancellationToken,
+        backoff: &mut host::Backoff,
+        reason: &str,
+    ) -> bool {
+        self.health.not_ready(reason.to_owned());
+        tracing::warn!(partition = self.partition, reason, "trying again shortly");
+        let delay = backoff.next_delay();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => true,
+            () = self.stores.clock.sleep(delay) => false,
+        }
+    }
+
+    fn retries(&self) -> RetryPolicy {
+        RetryPolicy::new(self.pace.retry_first, self.pace.retry_most)
+    }
+
+    const fn log(&self, source: LogError) -> WorkerError {
+        WorkerError::Log {
+            partition: self.partition,
+            source,
+        }
+    }
+}

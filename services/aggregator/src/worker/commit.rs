@@ -1,0 +1,51 @@
+//! One step of state and offset, until it is known whether it was taken.
+
+use std::time::Duration;
+
+use host::{Clock, RetryPolicy};
+use store::{BarStore, Commit, StoreError, Transaction};
+
+/// Commits until the outcome is known. After an unknown result the progress row tells: at the
+/// target the step was taken, where it was expected it was not, anywhere else another worker
+/// has moved it.
+pub(super) async fn commit<S: BarStore, C: Clock>(
+    store: S,
+    clock: C,
+    transaction: Transaction,
+    timeout: Duration,
+    retries: RetryPolicy,
+) -> Result<Commit, StoreError> {
+    let mut backoff = retries.backoff();
+    loop {
+        match host::timeout(&clock, timeout, store.commit(&transaction)).await {
+            Ok(Ok(Commit::Done)) => return Ok(Commit::Done),
+            Ok(Err(error)) if !error.is_transient() => return Err(error),
+            Ok(Ok(Commit::Lost) | Err(_)) | Err(_) => {}
+        }
+        match host::timeout(&clock, timeout, place(&store, &transaction)).await {
+            Ok(Ok(place)) if place == target(&transaction) => return Ok(Commit::Done),
+            Ok(Ok(place)) if place != transaction.expected => return Ok(Commit::Lost),
+            Ok(Err(error)) if !error.is_transient() => return Err(error),
+            _ => {}
+        }
+        tracing::warn!(
+            partition = transaction.progress.partition,
+            "the store did not take a commit; trying again"
+        );
+        clock.sleep(backoff.next_delay()).await;
+    }
+}
+
+const fn target(transaction: &Transaction) -> (u64, u64) {
+    (transaction.progress.epoch, transaction.progress.next_offset)
+}
+
+async fn place<S: BarStore>(
+    store: &S,
+    transaction: &Transaction,
+) -> Result<(u64, u64), StoreError> {
+    let rows = store.progress().await?;
+    let partition = transaction.progress.partition;
+    let row = rows.into_iter().find(|row| row.partition == partition);
+    Ok(row.map_or((0, 0), |row| (row.epoch, row.next_offset)))
+}

@@ -1,0 +1,349 @@
+//! One stretch of folding, from a loaded state until it is stopped or lost.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use eventlog::{Entry, Log, LogError};
+use host::Clock;
+use market::Position;
+use store::{BarStore, Commit, StoreError};
+use tokio_util::sync::CancellationToken;
+
+use super::Worker;
+use super::commit::commit;
+use crate::{Core, Need, Supply, WorkerError};
+
+/// How a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// It was told to stop, and has committed.
+    Stopped,
+    /// Another worker has moved the partition.
+    Lost,
+}
+
+type Committing = Pin<Box<dyn Future<Output = Result<Commit, StoreError>> + Send>>;
+
+/// Times are of the monotonic clock, in nanoseconds.
+pub(super) struct Session<'a, L, U, D, S, C> {
+    worker: &'a Worker<L, U, D, S, C>,
+    core: Core,
+    /// Where the stored state is: (epoch, `next_offset`).
+    stored: (u64, u64),
+    /// Where in `bar-updates` the next update will lie at the least.
+    updates: Position,
+    committing: Option<(Committing, (u64, u64), u64)>,
+    tick: Duration,
+    next_tick_ns: u64,
+    next_commit_ns: u64,
+    next_advance_ns: u64,
+}
+
+impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, C> {
+    pub(super) fn new(worker: &'a Worker<L, U, D, S, C>, core: Core) -> Self {
+        let now_ns = worker.stores.clock.monotonic_ns();
+        Self {
+            worker,
+            stored: core.place(),
+            updates: core.updates(),
+            core,
+            committing: None,
+            tick: worker.pace.tick_least,
+            next_tick_ns: now_ns,
+            next_commit_ns: now_ns + nanoseconds(worker.pace.commit_every),
+            next_advance_ns: now_ns + nanoseconds(worker.pace.advance_every),
+        }
+    }
+
+    pub(super) async fn run(mut self, stop: &CancellationToken) -> Result<End, WorkerError> {
+        let worker = self.worker;
+        let partition = worker.partition;
+        loop {
+            if !self.announce_if_due(stop).await? || !self.commit_if_due(stop).await? {
+                return Ok(End::Stopped);
+            }
+            self.advance_if_due().await;
+            let left_ns = self
+                .wake_ns()
+                .saturating_sub(worker.stores.clock.monotonic_ns());
+            let hungry = self.core.next_offset() - self.stored.1 < worker.pace.uncommitted_limit;
+            let next_offset = self.core.next_offset();
+            tokio::select! {
+                biased;
+                outcome = settled(&mut self.committing) => {
+                    if !self.committed(outcome)? {
+                        return Ok(End::Lost);
+                    }
+                }
+                () = stop.cancelled() => return self.finish(stop).await,
+                ready = worker.topics.trades.wait(partition, next_offset), if hungry => {
+                    match ready {
+                        Ok(()) => self.take(stop).await?,
+                        Err(LogError::Closed) => return self.finish(stop).await,
+                        Err(source) => return Err(worker.log(source)),
+                    }
+                }
+                () = worker.stores.clock.sleep(Duration::from_nanos(left_ns)) => {}
+            }
+        }
+    }
+
+    /// Fetches records and folds them all.
+    async fn take(&mut self, stop: &CancellationToken) -> Result<(), WorkerError> {
+        let worker = self.worker;
+        let (partition, next) = (worker.partition, self.core.next_offset());
+        let fetch = worker
+            .topics
+            .trades
+            .fetch(partition, next, worker.pace.fetch_bytes);
+        let batch = match host::timeout(&worker.stores.clock, worker.pace.call_timeout, fetch).await
+        {
+            Ok(Ok(batch)) => batch,
+            Ok(Err(source @ LogError::OutOfRange { .. })) => return Err(worker.log(source)),
+            Ok(Err(_)) | Err(_) => {
+                worker.stores.clock.sleep(worker.pace.retry_first).await;
+                return Ok(());
+            }
+        };
+        let mut records = batch.records.as_slice();
+        while !records.is_empty() {
+            let applied = self.core.apply(records);
+            records = &records[applied..];
+            if !records.is_empty() && !self.supply(stop).await? {
+                return Ok(());
+            }
+        }
+        let now_ns = worker.stores.clock.monotonic_ns();
+        self.next_advance_ns = now_ns + nanoseconds(worker.pace.advance_every);
+        worker.metrics.count(&self.core.take_counts());
+        if let Ok(bounds) = worker.topics.trades.bounds(partition).await {
+            let lag = bounds.end.saturating_sub(self.core.next_offset());
+            worker.metrics.lag.set(lag as f64);
+        }
+        Ok(())
+    }
+
+    /// Loads what the core asks for; false where the worker is told to stop before.
+    async fn supply(&mut self, stop: &CancellationToken) -> Result<bool, WorkerError> {
+        let (mut keys, mut sets) = (Vec::new(), Vec::new());
+        for need in self.core.needs() {
+            match need {
+                Need::Bar(key) => keys.push(key.clone()),
+                Need::Ids { key, ranged } => sets.push((key.clone(), *ranged)),
+            }
+        }
+        let bars = &self.worker.stores.bars;
+        let mut supplies = Vec::with_capacity(keys.len() + sets.len());
+        if !keys.is_empty() {
+            let Some(rows) = self.worker.ask_store(stop, || bars.bars(&keys)).await? else {
+                return Ok(false);
+            };
+            supplies.extend(
+                keys.iter()
+                    .cloned()
+                    .zip(rows)
+                    .map(|(key, row)| Supply::Bar(key, row.map(Box::new))),
+            );
+        }
+        for (key, ranged) in sets {
+            let Some(row) = self.worker.ask_store(stop, || bars.ids(&key)).await? else {
+                return Ok(false);
+            };
+            supplies.push(Supply::Ids { key, ranged, row });
+        }
+        self.core.supply(supplies);
+        self.worker.health.ready();
+        Ok(true)
+    }
+
+    /// False where the worker is told to stop before what is due is acknowledged: what was
+    /// taken from the core is then not to be committed.
+    async fn announce_if_due(&mut self, stop: &CancellationToken) -> Result<bool, WorkerError> {
+        let now_ns = self.worker.stores.clock.monotonic_ns();
+        if now_ns < self.next_tick_ns || !self.core.has_updates() {
+            return Ok(true);
+        }
+        if !self.announce(stop).await? {
+            return Ok(false);
+        }
+        let pace = &self.worker.pace;
+        let after_ns = self.worker.stores.clock.monotonic_ns();
+        let spent = Duration::from_nanos(after_ns - now_ns);
+        self.tick = (spent * 10).clamp(pace.tick_least, pace.tick_most);
+        self.next_tick_ns = now_ns + nanoseconds(self.tick);
+        Ok(true)
+    }
+
+    /// Announces the bars that changed; false where the worker is told to stop before that is
+    /// acknowledged.
+    async fn announce(&mut self, stop: &CancellationToken) -> Result<bool, WorkerError> {
+        let updates = self.core.take_updates();
+        if updates.is_empty() {
+            return Ok(true);
+        }
+        let mut bars = 0;
+        let entries: Vec<Entry> = updates
+            .iter()
+            .map(|update| {
+                bars += update.rows.len();
+                Entry {
+                    key: Bytes::copy_from_slice(update.instrument.key().as_bytes()),
+                    value: schemas::encode_bar_update(update.rows.iter()).into(),
+                }
+            })
+            .collect();
+        let count = entries.len() as u64;
+        let topic = &self.worker.topics.updates;
+        let Some(first) = self.worker.append_to(stop, topic, entries).await? else {
+            return Ok(false);
+        };
+        self.worker.metrics.announced.increment(bars as u64);
+        self.updates = Position {
+            epoch: topic.epoch(),
+            offset: first + count,
+        };
+        Ok(true)
+    }
+
+    async fn commit_if_due(&mut self, stop: &CancellationToken) -> Result<bool, WorkerError> {
+        let now_ns = self.worker.stores.clock.monotonic_ns();
+        if self.committing.is_some() || now_ns < self.next_commit_ns {
+            return Ok(true);
+        }
+        self.next_commit_ns = now_ns + nanoseconds(self.worker.pace.commit_every);
+        self.start_commit(stop).await
+    }
+
+    /// Announces and buries what was caused by records before the next one, and only then
+    /// starts the transaction that moves the offset there.
+    async fn start_commit(&mut self, stop: &CancellationToken) -> Result<bool, WorkerError> {
+        if self.core.place() == self.stored {
+            return Ok(true);
+        }
+        let whole = self.core.needs().is_empty();
+        if !whole || !self.announce(stop).await? || !self.bury(stop).await? {
+            return Ok(false);
+        }
+        let worker = self.worker;
+        let transaction = self.core.flush(self.stored, self.updates);
+        let target = self.core.place();
+        let future = commit(
+            worker.stores.bars.clone(),
+            worker.stores.clock.clone(),
+            transaction,
+            worker.pace.call_timeout,
+            worker.retries(),
+        );
+        let started_ns = worker.stores.clock.monotonic_ns();
+        self.committing = Some((Box::pin(future), target, started_ns));
+        Ok(true)
+    }
+
+    async fn bury(&mut self, stop: &CancellationToken) -> Result<bool, WorkerError> {
+        let letters = self.core.take_dead_letters();
+        if letters.is_empty() {
+            return Ok(true);
+        }
+        let entries = letters.iter().map(|letter| Entry {
+            key: letter.key.clone(),
+            value: letter.encode().into(),
+        });
+        let topic = &self.worker.topics.dead_letters;
+        let buried = self.worker.append_to(stop, topic, entries.collect()).await?;
+        Ok(buried.is_some())
+    }
+
+    /// Notes the outcome of a commit; false where it was lost.
+    fn committed(&mut self, outcome: Result<Commit, StoreError>) -> Result<bool, WorkerError> {
+        let worker = self.worker;
+        let (_, target, started_ns) = self.committing.take().expect("a commit has ended");
+        match outcome {
+            Ok(Commit::Done) => {
+                self.stored = target;
+                self.core.committed();
+                worker.health.ready();
+                worker.metrics.commits.increment(1);
+                let spent_ns = worker.stores.clock.monotonic_ns() - started_ns;
+                let spent = Duration::from_nanos(spent_ns);
+                worker.metrics.commit_seconds.record(spent.as_secs_f64());
+                Ok(true)
+            }
+            Ok(Commit::Lost) => Ok(false),
+            Err(source) => Err(WorkerError::Store {
+                partition: worker.partition,
+                source,
+            }),
+        }
+    }
+
+    /// Commits what was folded, then stops.
+    async fn finish(mut self, stop: &CancellationToken) -> Result<End, WorkerError> {
+        loop {
+            if self.committing.is_none()
+                && (!self.start_commit(stop).await? || self.committing.is_none())
+            {
+                return Ok(End::Stopped);
+            }
+            let outcome = settled(&mut self.committing).await;
+            if !self.committed(outcome)? {
+                return Ok(End::Lost);
+            }
+        }
+    }
+
+    /// Lets time pass in a log that is quiet, where a window waits for that.
+    async fn advance_if_due(&mut self) {
+        let worker = self.worker;
+        let now_ns = worker.stores.clock.monotonic_ns();
+        if now_ns < self.next_advance_ns {
+            return;
+        }
+        self.next_advance_ns = now_ns + nanoseconds(worker.pace.advance_every);
+        if !self.core.waits_for_time() {
+            return;
+        }
+        let mut value = Vec::new();
+        schemas::TradesRecord::Advance.encode(&mut value);
+        let entry = Entry {
+            key: Bytes::new(),
+            value: value.into(),
+        };
+        let append = worker.topics.trades.append(worker.partition, vec![entry]);
+        let clock = &worker.stores.clock;
+        match host::timeout(clock, worker.pace.call_timeout, append).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(partition = worker.partition, %error, "no advance"),
+            Err(error) => tracing::warn!(partition = worker.partition, %error, "no advance"),
+        }
+    }
+
+    fn wake_ns(&self) -> u64 {
+        let tick_ns = if self.core.has_updates() {
+            self.next_tick_ns
+        } else {
+            u64::MAX
+        };
+        let commit_ns = if self.committing.is_none() && self.core.place() != self.stored {
+            self.next_commit_ns
+        } else {
+            u64::MAX
+        };
+        tick_ns.min(commit_ns).min(self.next_advance_ns)
+    }
+}
+
+/// The outcome of the commit under way; never where there is none.
+async fn settled(
+    committing: &mut Option<(Committing, (u64, u64), u64)>,
+) -> Result<Commit, StoreError> {
+    match committing {
+        Some((future, _, _)) => future.await,
+        None => std::future::pending().await,
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,102 @@
+//! Logs to standard error: for people, or a JSON object a line. Timestamps are UTC.
+
+use std::backtrace::Backtrace;
+use std::io::{IsTerminal, stderr};
+use std::panic;
+
+use tracing_subscriber::fmt::layer;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, registry};
+
+use crate::config::Setting;
+use crate::error::Error;
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people, coloured on a terminal.
+    #[default]
+    Human,
+    /// A JSON object a line.
+    Json,
+}
+
+impl Setting for LogFormat {
+    const ACCEPTS: &'static str = "human or json";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "human" => Ok(Self::Human),
+            "json" => Ok(Self::Json),
+            _ => Err(String::new()),
+        }
+    }
+}
+
+/// Which log records are written: checked directives of [`EnvFilter`]. By default `info`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFilter(String);
+
+impl Default for LogFilter {
+    fn default() -> Self {
+        Self("info".to_owned())
+    }
+}
+
+impl Setting for LogFilter {
+    const ACCEPTS: &'static str = "log directives such as info or warn,candlewick_aggregator=debug";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        EnvFilter::try_new(text).map_err(|error| error.to_string())?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Sends log records, and panics as errors, to standard error. Once for a process.
+///
+/// # Errors
+/// If logging was already set up.
+pub fn start_telemetry(filter: &LogFilter, format: LogFormat) -> Result<(), Error> {
+    let filter = EnvFilter::new(&filter.0);
+    let lines = match format {
+        LogFormat::Human => layer()
+            .with_writer(stderr)
+            .with_ansi(stderr().is_terminal())
+            .boxed(),
+        LogFormat::Json => layer()
+            .json()
+            .flatten_event(true)
+            .with_writer(stderr)
+            .boxed(),
+    };
+    registry().with(lines.with_filter(filter)).try_init()?;
+    panic::set_hook(Box::new(|panic| {
+        let message = panic.payload_as_str().unwrap_or("not a text");
+        let place = panic.location().map(ToString::to_string);
+        let backtrace = Backtrace::capture();
+        tracing::error!(place, %backtrace, "panicked: {message}");
+    }));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_and_formats_are_checked() {
+        assert!(LogFilter::parse("warn,candlewick_aggregator=debug").is_ok());
+        assert!(LogFilter::parse("candlewick_aggregator=loud").is_err());
+        assert_eq!(LogFormat::parse("json"), Ok(LogFormat::Json));
+        assert!(LogFormat::parse("xml").is_err());
+    }
+
+    #[test]
+    fn it_starts_once() {
+        assert!(start_telemetry(&LogFilter::default(), LogFormat::Json).is_ok());
+        let again = start_telemetry(&LogFilter::default(), LogFormat::Human);
+        assert!(matches!(again, Err(Error::Telemetry(_))));
+        drop(panic::take_hook());
+    }
+}

@@ -1,0 +1,320 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use proptest::prelude::*;
+
+use super::{DayError, DayStart};
+use crate::strategies::{deliveries, fold};
+use crate::{Bar, HOUR_NS, Interval, MINUTE_NS, Window, format_time, parse_time};
+
+const ZONES: [&str; 14] = [
+    "UTC",
+    "America/New_York",
+    "America/Sao_Paulo",
+    "America/St_Johns",
+    "Europe/Istanbul",
+    "Europe/London",
+    "Asia/Kolkata",
+    "Asia/Kathmandu",
+    "Asia/Tehran",
+    "Australia/Lord_Howe",
+    "Pacific/Apia",
+    "Pacific/Kwajalein",
+    "Africa/Monrovia",
+    "Africa/Casablanca",
+];
+
+fn time(text: &str) -> i64 {
+    parse_time(text).unwrap()
+}
+
+fn last() -> i64 {
+    time("2037-12-31T23:59:59Z")
+}
+
+fn start_text(quarter: i64) -> String {
+    format!("{:02}:{:02}", quarter / 4, quarter % 4 * 15)
+}
+
+/// The day that holds a time does hold it, and the days beside it meet it with no gap and no
+/// overlap. As this is so at every time, days tile time.
+fn tiles(days: &DayStart, time_ns: i64) -> Result<(), String> {
+    let day = |time_ns| days.day_of(time_ns).map_err(|error| error.to_string());
+    let (start_ns, end_ns) = day(time_ns)?;
+    let right = start_ns <= time_ns
+        && time_ns < end_ns
+        && day(start_ns)? == (start_ns, end_ns)
+        && day(end_ns - 1)? == (start_ns, end_ns)
+        && day(end_ns)?.0 == end_ns
+        && day(start_ns - 1)?.1 == start_ns
+        && end_ns - start_ns <= 48 * HOUR_NS;
+    right.then_some(()).ok_or_else(|| {
+        let texts = [time_ns, start_ns, end_ns].map(format_time);
+        format!("{texts:?}")
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    #[test]
+    fn days_tile_time(
+        zone in prop::sample::select(&ZONES),
+        quarter in 0_i64..96,
+        time_ns in 0..last(),
+    ) {
+        let days = DayStart::new(&start_text(quarter), zone).unwrap();
+        prop_assert_eq!(tiles(&days, time_ns), Ok(()));
+        let (start_ns, end_ns) = days.day_of(time_ns).unwrap();
+        if let Ok(interval) = DayStart::divisor(start_ns, end_ns) {
+            prop_assert_eq!(interval.window(start_ns).start_ns, start_ns);
+            prop_assert_eq!(interval.window(end_ns).start_ns, end_ns);
+        } else {
+            prop_assert_eq!(zone, "Africa/Monrovia");
+            prop_assert!(time_ns < time("1972-01-08T00:00:00Z"));
+        }
+    }
+
+    #[test]
+    fn no_time_and_no_text_make_it_panic(time_ns: i64, start in "[0-9:]{0,6}|\\PC{0,5}", zone in "\\PC{0,12}") {
+        let days = DayStart::new("23:45", "Pacific/Apia").unwrap();
+        for time_ns in [time_ns, i64::MIN, i64::MAX] {
+            if let Ok((start_ns, end_ns)) = days.day_of(time_ns) {
+                prop_assert!(start_ns <= time_ns && time_ns < end_ns);
+            }
+        }
+        let _ = (DayStart::new(&start, "UTC"), DayStart::new("00:00", &zone));
+    }
+}
+
+/// Every zone of the database, around every change of its clocks.
+#[test]
+fn days_tile_time_around_every_change_of_every_zone() {
+    let mut indivisible = BTreeSet::new();
+    for name in jiff::tz::db().available() {
+        let name = name.as_str();
+        let zone = TimeZone::get(name).unwrap();
+        let starts =
+            ["00:00", "00:45", "02:30", "23:45"].map(|start| DayStart::new(start, name).unwrap());
+        let changes = zone.following(Timestamp::from_second(-1).unwrap());
+        for change in changes.map(|change| change.timestamp()) {
+            let change_ns = i64::try_from(change.as_nanosecond()).unwrap();
+            if change_ns > last() {
+                break;
+            }
+            for days in &starts {
+                for hours in [-25, -13, 0, 13, 25] {
+                    let time_ns = change_ns + hours * HOUR_NS;
+                    tiles(days, time_ns).unwrap_or_else(|error| panic!("{name} {days:?} {error}"));
+                    let (start_ns, end_ns) = days.day_of(time_ns).unwrap();
+                    if DayStart::divisor(start_ns, end_ns).is_err() {
+                        indivisible.insert(name.to_owned());
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(indivisible, BTreeSet::from(["Africa/Monrovia".to_owned()]));
+}
+
+/// The days that follow one another from the one that holds a time.
+fn days_from(start: &str, zone: &str, time_text: &str, count: usize) -> Vec<String> {
+    let days = DayStart::new(start, zone).unwrap();
+    let (mut start_ns, mut end_ns) = days.day_of(time(time_text)).unwrap();
+    let mut lines = Vec::new();
+    for _ in 0..count {
+        let hours = (end_ns - start_ns) / HOUR_NS;
+        lines.push(format!("{} {hours}h", format_time(start_ns)));
+        (start_ns, end_ns) = days.day_of(end_ns).unwrap();
+    }
+    lines
+}
+
+#[test]
+fn new_york_loses_an_hour_in_spring() {
+    let days = |start| days_from(start, "America/New_York", "2024-03-09T12:00:00Z", 3);
+    assert_eq!(
+        days("00:00"),
+        [
+            "2024-03-09T05:00:00Z 24h",
+            "2024-03-10T05:00:00Z 23h",
+            "2024-03-11T04:00:00Z 24h"
+        ]
+    );
+    assert_eq!(
+        days("01:30"),
+        [
+            "2024-03-09T06:30:00Z 24h",
+            "2024-03-10T06:30:00Z 23h",
+            "2024-03-11T05:30:00Z 24h"
+        ]
+    );
+    // 02:30 does not exist on the 10th: it is 03:30, one hour of the clock later.
+    assert_eq!(
+        days("02:30"),
+        [
+            "2024-03-09T07:30:00Z 24h",
+            "2024-03-10T07:30:00Z 23h",
+            "2024-03-11T06:30:00Z 24h"
+        ]
+    );
+    assert_eq!(
+        days("03:00"),
+        [
+            "2024-03-09T08:00:00Z 23h",
+            "2024-03-10T07:00:00Z 24h",
+            "2024-03-11T07:00:00Z 24h"
+        ]
+    );
+}
+
+#[test]
+fn new_york_gains_an_hour_in_autumn() {
+    let days = |start| days_from(start, "America/New_York", "2024-11-02T12:00:00Z", 3);
+    assert_eq!(
+        days("00:00"),
+        [
+            "2024-11-02T04:00:00Z 24h",
+            "2024-11-03T04:00:00Z 25h",
+            "2024-11-04T05:00:00Z 24h"
+        ]
+    );
+    // 01:30 comes twice on the 3rd: it is the first.
+    assert_eq!(
+        days("01:30"),
+        [
+            "2024-11-02T05:30:00Z 24h",
+            "2024-11-03T05:30:00Z 25h",
+            "2024-11-04T06:30:00Z 24h"
+        ]
+    );
+    assert_eq!(
+        days("02:00"),
+        [
+            "2024-11-02T06:00:00Z 25h",
+            "2024-11-03T07:00:00Z 24h",
+            "2024-11-04T07:00:00Z 24h"
+        ]
+    );
+}
+
+#[test]
+fn a_day_that_apia_skipped_has_no_length_and_holds_nothing() {
+    // 30 December 2011 did not exist: clocks went from -10 to +14 at the end of the 29th.
+    let days = |start| days_from(start, "Pacific/Apia", "2011-12-29T12:00:00Z", 3);
+    assert_eq!(
+        days("00:00"),
+        [
+            "2011-12-29T10:00:00Z 24h",
+            "2011-12-30T10:00:00Z 24h",
+            "2011-12-31T10:00:00Z 24h"
+        ]
+    );
+    assert_eq!(
+        days("12:00"),
+        [
+            "2011-12-28T22:00:00Z 24h",
+            "2011-12-29T22:00:00Z 24h",
+            "2011-12-30T22:00:00Z 24h"
+        ]
+    );
+}
+
+#[test]
+fn divides_by_the_longest_interval() {
+    let divisor = |start, zone, at| {
+        let (start_ns, end_ns) = DayStart::new(start, zone)
+            .unwrap()
+            .day_of(time(at))
+            .unwrap();
+        DayStart::divisor(start_ns, end_ns)
+    };
+    let at = "2024-06-01T12:00:00Z";
+    assert_eq!(divisor("00:00", "UTC", at), Ok(Interval::D1));
+    assert_eq!(divisor("03:00", "Europe/Istanbul", at), Ok(Interval::D1));
+    assert_eq!(divisor("00:00", "America/New_York", at), Ok(Interval::H4));
+    assert_eq!(divisor("00:00", "Europe/Istanbul", at), Ok(Interval::H1));
+    assert_eq!(divisor("00:00", "Asia/Kolkata", at), Ok(Interval::M30));
+    assert_eq!(divisor("00:00", "Asia/Kathmandu", at), Ok(Interval::M15));
+    // Liberia stayed at -0:44:30 until 7 January 1972.
+    assert_eq!(
+        divisor("00:00", "Africa/Monrovia", "1972-01-05T12:00:00Z"),
+        Err(DayError::Indivisible {
+            start: "1972-01-05T00:44:30Z".to_owned()
+        })
+    );
+    assert!(divisor("00:00", "Africa/Monrovia", "1972-01-07T12:00:00Z").is_err());
+    assert_eq!(
+        divisor("00:00", "Africa/Monrovia", "1972-01-08T12:00:00Z"),
+        Ok(Interval::D1)
+    );
+    assert_eq!(
+        divisor("00:00", "America/New_York", "1970-01-02T00:00:00Z"),
+        Ok(Interval::H1)
+    );
+}
+
+#[test]
+fn refuses_what_is_no_start_and_no_zone() {
+    for start in [
+        "",
+        "0:00",
+        "00:0",
+        "24:00",
+        "00:60",
+        "12:10",
+        "-1:00",
+        "+1:00",
+        "00:00:00",
+        "١٢:٠٠",
+    ] {
+        let error = DayStart::new(start, "UTC").unwrap_err();
+        assert!(matches!(error, DayError::Start { .. }), "{start}");
+    }
+    for zone in ["", "Mars/Olympus", "+03:00", "../etc/passwd"] {
+        let error = DayStart::new("00:00", zone).unwrap_err();
+        assert!(matches!(error, DayError::Zone { .. }), "{zone}");
+    }
+}
+
+proptest! {
+    /// A day of 23 or 25 hours, or the one before or after it, of a start at any quarter hour.
+    #[test]
+    fn a_day_folds_from_its_divisors_bars(
+        quarter in 0_i64..96,
+        noon in prop::sample::select(&["2024-03-10T16:00:00Z", "2024-11-03T17:00:00Z"][..]),
+        trades in deliveries(-30 * HOUR_NS..30 * HOUR_NS, 80),
+    ) {
+        let noon_ns = time(noon);
+        let days = DayStart::new(&start_text(quarter), "America/New_York").unwrap();
+        for at_ns in [noon_ns - 24 * HOUR_NS, noon_ns, noon_ns + 24 * HOUR_NS] {
+            let (start_ns, end_ns) = days.day_of(at_ns).unwrap();
+            let interval = DayStart::divisor(start_ns, end_ns).unwrap();
+            let mut trades = trades.clone();
+            for delivery in &mut trades {
+                delivery.0.time_ns += noon_ns;
+            }
+            let mut bars: BTreeMap<Window, Bar> = BTreeMap::new();
+            for delivery in &trades {
+                let bar = fold(std::slice::from_ref(delivery));
+                let window = interval.window(delivery.0.time_ns);
+                bars.entry(window).and_modify(|whole| whole.merge(&bar)).or_insert(bar);
+            }
+            let first = interval.window(start_ns);
+            let found = bars
+                .range(first..interval.window(end_ns))
+                .map(|(_, bar)| bar.clone())
+                .reduce(|mut day, bar| { day.merge(&bar); day });
+            trades.retain(|(trade, ..)| (start_ns..end_ns).contains(&trade.time_ns));
+            let expected = (!trades.is_empty()).then(|| fold(&trades));
+            prop_assert_eq!(found, expected);
+        }
+    }
+}
+
+#[test]
+fn a_minute_divides_every_start_of_whole_minutes() {
+    let found = DayStart::divisor(7 * MINUTE_NS, 7 * MINUTE_NS + 24 * HOUR_NS);
+    assert_eq!(found, Ok(Interval::M1));
+}

@@ -1,0 +1,95 @@
+//! What properties draw their values from.
+
+use num_bigint::BigInt;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use crate::{Bar, Decimal, Position, Side, Trade, TradeId};
+
+/// A trade with its place in the log and the time at which the log took it.
+pub(crate) type Delivery = (Trade, Position, i64);
+
+/// Any decimal: the ends of the range as often as the middle.
+pub(crate) fn decimals() -> impl Strategy<Value = Decimal> {
+    const LAST: i64 = 999_999_999_999_999_999;
+    let mantissas = prop_oneof![
+        -LAST..=LAST,
+        -1_000_i64..=1_000,
+        Just(LAST),
+        Just(-LAST),
+        Just(100_000_000_000_000_000),
+    ];
+    (mantissas, 0_u8..=18).prop_map(|(mantissa, scale)| Decimal::new(mantissa, scale).unwrap())
+}
+
+/// Ids of each kind, few enough to meet again.
+pub(crate) fn ids() -> impl Strategy<Value = TradeId> {
+    prop_oneof![
+        (0_u64..4).prop_map(TradeId::Number),
+        any::<u64>().prop_map(TradeId::Number),
+        "[1-9][0-9]{19,22}".prop_map(|text| TradeId::parse(&text).unwrap()),
+        "[0-9a-f~-]{1,3}".prop_map(|text| TradeId::parse(&text).unwrap()),
+    ]
+}
+
+prop_compose! {
+    fn trades(times: std::ops::Range<i64>)(
+        // Whole minutes and shared nanoseconds, so that many times are equal.
+        time_ns in prop_oneof![times.clone(), times.prop_map(|time| time - time % crate::MINUTE_NS)],
+        price in prop_oneof![decimals(), (1_i64..4).prop_map(|price| Decimal::new(price, 0).unwrap())],
+        quantity in option::of(decimals()),
+        side in option::of(prop_oneof![Just(Side::Buy), Just(Side::Sell)]),
+        id in option::of(ids()),
+        scope in option::of("[AB]"),
+    ) -> Trade {
+        let scope = scope.map(Into::into);
+        Trade { time_ns, price, quantity, side, id, scope, sender: None }
+    }
+}
+
+/// 1 to `most` trades, each at a place of its own in the log.
+pub(crate) fn deliveries(
+    times: std::ops::Range<i64>,
+    most: usize,
+) -> impl Strategy<Value = Vec<Delivery>> {
+    let taken = (trades(times), 0_u64..2, 0_i64..1_000);
+    vec(taken, 1..=most).prop_map(|taken| {
+        let place = |(offset, (trade, epoch, append_ns))| {
+            let position = Position { epoch, offset };
+            (trade, position, append_ns)
+        };
+        (0_u64..).zip(taken).map(place).collect()
+    })
+}
+
+/// The bar of some trades, one by one.
+pub(crate) fn fold(deliveries: &[Delivery]) -> Bar {
+    let mut bars = deliveries
+        .iter()
+        .map(|(trade, position, append_ns)| Bar::of(trade, *position, *append_ns));
+    let first = bars.next().unwrap();
+    bars.fold(first, |mut bar, other| {
+        bar.merge(&other);
+        bar
+    })
+}
+
+/// A decimal times 10^36.
+pub(crate) fn at_36(value: Decimal) -> BigInt {
+    BigInt::from(value.mantissa()) * BigInt::from(10).pow(36 - u32::from(value.scale()))
+}
+
+/// `units / 10^scale` as the one text of its value.
+pub(crate) fn text_of(units: &BigInt, scale: usize) -> String {
+    let sign = if units < &BigInt::ZERO { "-" } else { "" };
+    let digits = format!(
+        "{:0>width$}",
+        units.magnitude().to_string(),
+        width = scale + 1
+    );
+    let (whole, fraction) = digits.split_at(digits.len() - scale);
+    let fraction = fraction.trim_end_matches('0');
+    let point = if fraction.is_empty() { "" } else { "." };
+    format!("{sign}{whole}{point}{fraction}")
+}
