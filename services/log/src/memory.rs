@@ -4,9 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::progress::Progress;
-use crate::{
-    Batch, Bounds, Entry, Epoch, Log, LogError, Now, Offset, PartitionId, Record,
-};
+use crate::{Batch, Bounds, Entry, Epoch, Log, LogError, Now, Offset, PartitionId, Record};
 
 /// What a record costs beside its key and value, roughly.
 const RECORD_OVERHEAD_BYTES: usize = 64;
@@ -127,7 +125,11 @@ impl Ring {
             used_bytes += record.key.len() + record.value.len() + 1;
             is_first || used_bytes <= max_bytes
         };
-        self.records.range(skip..).take_while(fits).cloned().collect()
+        self.records
+            .range(skip..)
+            .take_while(fits)
+            .cloned()
+            .collect()
     }
 }
 
@@ -187,7 +189,10 @@ impl Log for MemoryLog {
     }
 
     async fn wait(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
-        self.partition(partition)?.progress.wait_beyond(offset).await
+        self.partition(partition)?
+            .progress
+            .wait_beyond(offset)
+            .await
     }
 
     async fn bounds(&self, partition: PartitionId) -> Result<Bounds, LogError> {

@@ -9,17 +9,52 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use redb::backends::FileBackend;
 use redb::{BackendError, DatabaseError, StorageBackend};
 
-/// Whether a sync has ever failed.
+/// How the disk does.
 ///
 /// After a failed sync the operating system may hold as clean what never reached the disk, and
-/// a later sync says nothing of it. So this is for good: nothing more is written.
+/// a later sync says nothing of it. So that is for good: nothing more is written.
 #[derive(Debug, Clone, Default)]
-pub(super) struct SyncFailure(Arc<AtomicBool>);
+pub(super) struct Health(Arc<Faults>);
 
-impl SyncFailure {
-    /// Whether one has failed.
-    pub(super) fn happened(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+#[derive(Debug, Default)]
+struct Faults {
+    sync_failed: AtomicBool,
+    #[cfg(test)]
+    is_full: AtomicBool,
+    #[cfg(test)]
+    fails_syncs: AtomicBool,
+}
+
+impl Health {
+    /// Whether a sync has ever failed.
+    pub(super) fn sync_failed(&self) -> bool {
+        self.0.sync_failed.load(Ordering::Acquire)
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_full(&self, is_full: bool) {
+        self.0.is_full.store(is_full, Ordering::Release);
+    }
+
+    #[cfg(test)]
+    pub(super) fn fail_syncs(&self) {
+        self.0.fails_syncs.store(true, Ordering::Release);
+    }
+
+    fn check_space(&self) -> io::Result<()> {
+        #[cfg(test)]
+        if self.0.is_full.load(Ordering::Acquire) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
+
+    fn check_sync(&self) -> io::Result<()> {
+        #[cfg(test)]
+        if self.0.fails_syncs.load(Ordering::Acquire) {
+            return Err(io::Error::other("injected"));
+        }
+        Ok(())
     }
 }
 
@@ -27,15 +62,15 @@ impl SyncFailure {
 #[derive(Debug)]
 pub(super) struct Disk {
     file: FileBackend,
-    sync_failure: SyncFailure,
+    health: Health,
 }
 
 impl Disk {
     /// Takes a file opened for reading and writing.
-    pub(super) fn new(file: File, sync_failure: SyncFailure) -> Result<Self, DatabaseError> {
+    pub(super) fn new(file: File, health: Health) -> Result<Self, DatabaseError> {
         Ok(Self {
             file: FileBackend::new(file)?,
-            sync_failure,
+            health,
         })
     }
 }
@@ -50,16 +85,19 @@ impl StorageBackend for Disk {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        self.health.check_space()?;
         self.file.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.file
-            .sync_data()
-            .inspect_err(|_| self.sync_failure.0.store(true, Ordering::Release))
+        self.health
+            .check_sync()
+            .and_then(|()| self.file.sync_data())
+            .inspect_err(|_| self.health.0.sync_failed.store(true, Ordering::Release))
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.health.check_space()?;
         self.file.write(offset, data)
     }
 

@@ -53,7 +53,9 @@ impl Extent {
 
     /// The encoded bytes kept.
     pub(super) fn kept_bytes(&self) -> u64 {
-        let dropped_bytes = self.oldest.map_or(self.total_bytes, |oldest| oldest.dropped_bytes);
+        let dropped_bytes = self
+            .oldest
+            .map_or(self.total_bytes, |oldest| oldest.dropped_bytes);
         self.total_bytes.saturating_sub(dropped_bytes)
     }
 }
@@ -127,7 +129,9 @@ impl Partition {
         let extent = self.extent();
         Position {
             first: extent.end,
-            append_time_ns: extent.last_append_ns.map_or(now_ns, |last| last.max(now_ns)),
+            append_time_ns: extent
+                .last_append_ns
+                .map_or(now_ns, |last| last.max(now_ns)),
             total_bytes: extent.total_bytes,
         }
     }
@@ -176,7 +180,9 @@ impl Partition {
             state.recent.push_back(blob);
         }
         while state.recent_bytes > max_recent_bytes {
-            let Some(blob) = state.recent.pop_front() else { break };
+            let Some(blob) = state.recent.pop_front() else {
+                break;
+            };
             state.recent_bytes -= blob.bytes.len();
         }
         let end = state.extent.end;
@@ -200,7 +206,11 @@ impl Partition {
     pub(super) fn drop_before(&self, oldest: Oldest) {
         let mut state = self.write();
         state.extent.oldest = Some(oldest);
-        while state.recent.front().is_some_and(|blob| blob.end <= oldest.first) {
+        while state
+            .recent
+            .front()
+            .is_some_and(|blob| blob.end <= oldest.first)
+        {
             let blob = state.recent.pop_front().expect("just seen");
             state.recent_bytes -= blob.bytes.len();
         }

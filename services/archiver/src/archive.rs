@@ -1,0 +1,253 @@
+//! The role: from the log to the tick store.
+
+use std::future::Future;
+use std::time::Duration;
+
+use eventlog::{Log, LogError};
+use host::{Clock, HealthComponent, RetryPolicy};
+use market::Position;
+use store::{StoreError, TickBlock, TickStore};
+use tokio_util::sync::CancellationToken;
+
+use crate::{ArchiverError, Blocks, Metrics};
+
+/// When a block is cut.
+#[derive(Debug, Clone, Copy)]
+pub struct Cut {
+    /// At every multiple of so many offsets.
+    pub offsets: u64,
+    /// And once its first record has waited so long.
+    pub after: Duration,
+    /// Bytes of records fetched at once.
+    pub fetch_bytes: usize,
+    /// How long a call to the store or the log may take.
+    pub call_timeout: Duration,
+}
+
+impl Default for Cut {
+    fn default() -> Self {
+        Self {
+            offsets: 65_536,
+            after: Duration::from_secs(1),
+            fetch_bytes: 512 * 1024,
+            call_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The archiver of one partition.
+#[derive(Debug)]
+pub struct Archiver<L, T, C> {
+    /// Which partition of `trades`.
+    pub partition: u32,
+    /// The topic `trades`.
+    pub trades: L,
+    /// Where ticks are kept.
+    pub ticks: T,
+    /// The time.
+    pub clock: C,
+    /// When a block is cut.
+    pub cut: Cut,
+    /// What it counts.
+    pub metrics: Metrics,
+    /// Where it says whether it is well.
+    pub health: HealthComponent,
+}
+
+/// What is not written yet.
+struct Pending {
+    blocks: Blocks,
+    /// Everything below is written.
+    stored: u64,
+    /// Everything below is written or in the blocks.
+    next: u64,
+    /// When to write at the latest, on the monotonic clock.
+    due_ns: u64,
+}
+
+impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
+    /// Archives the partition until it is told to stop, and writes what it has read by then.
+    ///
+    /// # Errors
+    /// [`ArchiverError`], where no retry can help.
+    pub async fn run(&self, stop: CancellationToken) -> Result<(), ArchiverError> {
+        let Some(mut pending) = self.start(&stop).await? else {
+            return Ok(());
+        };
+        self.health.ready();
+        loop {
+            let left_ns = pending.due_ns.saturating_sub(self.clock.monotonic_ns());
+            let waits = pending.next > pending.stored;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = self.clock.sleep(Duration::from_nanos(left_ns)), if waits => {
+                    if !self.write(&mut pending, &stop).await? {
+                        return Ok(());
+                    }
+                }
+                ready = self.trades.wait(self.partition, pending.next) => {
+                    match ready {
+                        Ok(()) => {}
+                        Err(LogError::Closed) => break,
+                        Err(source) => return Err(self.log(source)),
+                    }
+                    if !self.take(&mut pending, &stop).await? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        self.write(&mut pending, &stop).await?;
+        Ok(())
+    }
+
+    /// Archives all below an offset, then stops; for a log that no other process writes.
+    ///
+    /// # Errors
+    /// [`ArchiverError`], where no retry can help.
+    pub async fn catch_up(&self, end: u64) -> Result<(), ArchiverError> {
+        let stop = CancellationToken::new();
+        let Some(mut pending) = self.start(&stop).await? else {
+            return Ok(());
+        };
+        while pending.next < end && self.take(&mut pending, &stop).await? {}
+        self.write(&mut pending, &stop).await?;
+        Ok(())
+    }
+
+    async fn start(&self, stop: &CancellationToken) -> Result<Option<Pending>, ArchiverError> {
+        let stored = self
+            .ask_store(stop, || self.ticks.position(self.partition))
+            .await?;
+        let Some(stored) = stored else {
+            return Ok(None);
+        };
+        let epoch = self.trades.epoch();
+        let position = stored.unwrap_or(Position { epoch, offset: 0 });
+        if position.epoch != epoch {
+            return Err(ArchiverError::Epoch {
+                partition: self.partition,
+                found: position.epoch,
+                expected: epoch,
+            });
+        }
+        Ok(Some(Pending {
+            blocks: Blocks::new(self.partition, self.trades.partitions(), epoch),
+            stored: position.offset,
+            next: position.offset,
+            due_ns: 0,
+        }))
+    }
+
+    /// Fetches records and sorts them, and writes what is due; false where the archiver is told
+    /// to stop before that.
+    async fn take(
+        &self,
+        pending: &mut Pending,
+        stop: &CancellationToken,
+    ) -> Result<bool, ArchiverError> {
+        let fetch = self
+            .trades
+            .fetch(self.partition, pending.next, self.cut.fetch_bytes);
+        let batch = match host::timeout(&self.clock, self.cut.call_timeout, fetch).await {
+            Ok(Ok(batch)) => batch,
+            Ok(Err(source @ LogError::OutOfRange { .. })) => return Err(self.log(source)),
+            Ok(Err(LogError::Closed)) => return Ok(false),
+            Ok(Err(_)) | Err(_) => {
+                self.clock.sleep(Duration::from_millis(50)).await;
+                return Ok(true);
+            }
+        };
+        if pending.next == pending.stored {
+            let after_ns = u64::try_from(self.cut.after.as_nanos()).unwrap_or(u64::MAX);
+            pending.due_ns = self.clock.monotonic_ns().saturating_add(after_ns);
+        }
+        for record in &batch.records {
+            pending.blocks.push(record);
+            pending.next = record.offset + 1;
+            let cut = pending.next.is_multiple_of(self.cut.offsets);
+            if cut && !self.write(pending, stop).await? {
+                return Ok(false);
+            }
+        }
+        let due = self.clock.monotonic_ns() >= pending.due_ns;
+        if due && pending.next > pending.stored {
+            return self.write(pending, stop).await;
+        }
+        Ok(true)
+    }
+
+    /// Writes the blocks and then the position; false where the archiver is told to stop
+    /// before that.
+    async fn write(
+        &self,
+        pending: &mut Pending,
+        stop: &CancellationToken,
+    ) -> Result<bool, ArchiverError> {
+        let ticks = pending.blocks.len();
+        let blocks: Vec<TickBlock> = pending.blocks.take();
+        if !blocks.is_empty() {
+            let written = self.ask_store(stop, || self.ticks.insert(&blocks)).await?;
+            if written.is_none() {
+                return Ok(false);
+            }
+        }
+        let next = Position {
+            epoch: self.trades.epoch(),
+            offset: pending.next,
+        };
+        let noted = self
+            .ask_store(stop, || self.ticks.set_position(self.partition, next))
+            .await?;
+        pending.stored = pending.next;
+        self.metrics.ticks.increment(ticks);
+        self.metrics.blocks.increment(blocks.len() as u64);
+        self.metrics.next_offset.set(pending.next as f64);
+        Ok(noted.is_some())
+    }
+
+    /// Asks the store until it answers; none where the archiver is told to stop before.
+    async fn ask_store<V, F>(
+        &self,
+        stop: &CancellationToken,
+        call: impl Fn() -> F,
+    ) -> Result<Option<V>, ArchiverError>
+    where
+        F: Future<Output = Result<V, StoreError>>,
+    {
+        let retries = RetryPolicy::new(Duration::from_millis(50), Duration::from_secs(5));
+        let mut backoff = retries.backoff();
+        loop {
+            let answer = host::timeout(&self.clock, self.cut.call_timeout, call()).await;
+            let reason = match answer {
+                Ok(Ok(value)) => {
+                    self.health.ready();
+                    return Ok(Some(value));
+                }
+                Ok(Err(source)) if !source.is_transient() => {
+                    return Err(ArchiverError::Store {
+                        partition: self.partition,
+                        source,
+                    });
+                }
+                Ok(Err(source)) => source.to_string(),
+                Err(elapsed) => elapsed.to_string(),
+            };
+            self.health.not_ready(reason.as_str());
+            tracing::warn!(partition = self.partition, reason, "trying again shortly");
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(None),
+                () = self.clock.sleep(backoff.next_delay()) => {}
+            }
+        }
+    }
+
+    const fn log(&self, source: LogError) -> ArchiverError {
+        ArchiverError::Log {
+            partition: self.partition,
+            source,
+        }
+    }
+}

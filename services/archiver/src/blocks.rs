@@ -1,0 +1,113 @@
+//! Records sorted into blocks.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use eventlog::Record;
+use hashbrown::HashMap;
+use market::{Instrument, Interval};
+use schemas::TradesRecord;
+use store::{TickBlock, TickRecord};
+
+/// The trades of one partition that are not yet written, by instrument and event-time hour.
+#[derive(Debug)]
+pub struct Blocks {
+    partition: u32,
+    partitions: u32,
+    epoch: u64,
+    /// Instruments by key; only those of this partition.
+    instruments: HashMap<Bytes, usize>,
+    names: Vec<Instrument>,
+    last: Option<(Bytes, usize)>,
+    ticks: BTreeMap<(usize, i64), Vec<TickRecord>>,
+    count: u64,
+}
+
+impl Blocks {
+    /// No records of a partition of a topic with so many, of an epoch.
+    #[must_use]
+    pub fn new(partition: u32, partitions: u32, epoch: u64) -> Self {
+        Self {
+            partition,
+            partitions,
+            epoch,
+            instruments: HashMap::new(),
+            names: Vec::new(),
+            last: None,
+            ticks: BTreeMap::new(),
+            count: 0,
+        }
+    }
+
+    /// Takes a record, where it is a trade that neither the record nor its append time rejects:
+    /// the rules are the aggregator's.
+    pub fn push(&mut self, record: &Record) {
+        let Ok(TradesRecord::Trade(trade)) = TradesRecord::decode(&record.value) else {
+            return;
+        };
+        if market::check(&trade, record.append_time_ns).is_err() {
+            return;
+        }
+        let Some(place) = self.place(&record.key) else {
+            return;
+        };
+        let hour_ns = Interval::H1.window(trade.time_ns).start_ns;
+        self.count += 1;
+        self.ticks
+            .entry((place, hour_ns))
+            .or_default()
+            .push(TickRecord {
+                offset: record.offset,
+                append_time_ns: record.append_time_ns,
+                time_ns: trade.time_ns,
+                value: record.value.clone(),
+            });
+    }
+
+    /// How many trades wait to be written.
+    #[must_use]
+    pub const fn len(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether no trade waits to be written.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The blocks so far, in order of instruments and hours.
+    pub fn take(&mut self) -> Vec<TickBlock> {
+        self.count = 0;
+        let ticks = std::mem::take(&mut self.ticks);
+        let block = |((place, hour_ns), ticks): ((usize, i64), _)| TickBlock {
+            instrument: self.names[place].clone(),
+            hour_ns,
+            partition: self.partition,
+            epoch: self.epoch,
+            ticks,
+        };
+        ticks.into_iter().map(block).collect()
+    }
+
+    fn place(&mut self, key: &Bytes) -> Option<usize> {
+        if let Some((last, place)) = &self.last
+            && last == key
+        {
+            return Some(*place);
+        }
+        let place = match self.instruments.get(key) {
+            Some(place) => *place,
+            None => {
+                let instrument =
+                    schemas::instrument_of(key, self.partition, self.partitions).ok()?;
+                let key = Bytes::copy_from_slice(key);
+                self.instruments.insert(key, self.names.len());
+                self.names.push(instrument);
+                self.names.len() - 1
+            }
+        };
+        self.last = Some((key.clone(), place));
+        Some(place)
+    }
+}

@@ -1,0 +1,351 @@
+//! What every log must do, checked over each of them.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::support::{self, Clock, entries, entry, fetch_all, runtime};
+use candlewick_log::{Bounds, Entry, Log, LogError, MemoryLog, Offset, PartitionId};
+
+const PARTITIONS: PartitionId = 3;
+const MAX_BYTES: usize = 1 << 20;
+
+/// Makes one test a function, for each log.
+macro_rules! contract {
+    ($($name:ident)+) => {
+        mod embedded {
+            $(#[test] fn $name() {
+                let folder = tempfile::tempdir().unwrap();
+                let clock = super::Clock::at(1_000);
+                let log = crate::support::open(&folder, super::PARTITIONS, &clock);
+                super::runtime().block_on(super::$name(log, clock));
+            })+
+        }
+        mod memory {
+            $(#[test] fn $name() {
+                let clock = super::Clock::at(1_000);
+                let log = super::MemoryLog::new(super::PARTITIONS, 1, 1 << 30, clock.now());
+                super::runtime().block_on(super::$name(log, clock));
+            })+
+        }
+    };
+}
+
+contract! {
+    starts_empty
+    keeps_records_in_order
+    appends_to_partitions_apart
+    takes_an_empty_append
+    keeps_keys
+    keeps_large_and_empty_values
+    honours_max_bytes
+    refuses_offsets_out_of_range
+    refuses_unknown_partitions
+    wakes_those_who_wait
+    survives_dropped_waits
+    answers_concurrent_appenders_their_own_offsets
+    shows_all_of_an_append_or_nothing
+    never_turns_append_time_back
+    closes
+}
+
+async fn starts_empty(log: impl Log, _clock: Clock) {
+    assert_eq!(log.partitions(), PARTITIONS);
+    assert_eq!(log.epoch(), 1);
+    for partition in 0..PARTITIONS {
+        assert_eq!(log.bounds(partition).await, Ok(Bounds { first: 0, end: 0 }));
+        let batch = log.fetch(partition, 0, MAX_BYTES).await.unwrap();
+        assert_eq!((batch.records, batch.next_offset), (vec![], 0));
+    }
+}
+
+async fn keeps_records_in_order(log: impl Log, clock: Clock) {
+    let mut expected = Vec::new();
+    for size in [1_usize, 2, 100, 5_000, 1] {
+        let batch = entries(&format!("{size}"), size);
+        let offset = log.append(1, batch.clone()).await.unwrap();
+        assert_eq!(offset, expected.len() as Offset);
+        expected.extend(batch);
+        clock.advance(1);
+    }
+    let found = fetch_all(&log, 1, 0).await;
+    assert_eq!(found.len(), expected.len());
+    for (offset, (record, entry)) in (0..).zip(found.iter().zip(&expected)) {
+        assert_eq!(record.offset, offset);
+        assert_eq!((&record.key, &record.value), (&entry.key, &entry.value));
+    }
+    assert_eq!(fetch_all(&log, 1, 50).await, found[50..]);
+    assert_eq!(fetch_all(&log, 1, 5_000).await, found[5_000..]);
+}
+
+async fn appends_to_partitions_apart(log: impl Log, _clock: Clock) {
+    log.append(0, entries("a", 3)).await.unwrap();
+    assert_eq!(log.append(2, entries("b", 2)).await, Ok(0));
+    assert_eq!(log.append(0, entries("a", 1)).await, Ok(3));
+    assert_eq!(log.bounds(0).await, Ok(Bounds { first: 0, end: 4 }));
+    assert_eq!(log.bounds(1).await, Ok(Bounds { first: 0, end: 0 }));
+    assert_eq!(log.bounds(2).await, Ok(Bounds { first: 0, end: 2 }));
+}
+
+async fn takes_an_empty_append(log: impl Log, _clock: Clock) {
+    log.append(0, entries("a", 3)).await.unwrap();
+    assert_eq!(log.append(0, Vec::new()).await, Ok(3));
+    assert_eq!(log.bounds(0).await, Ok(Bounds { first: 0, end: 3 }));
+}
+
+async fn keeps_keys(log: impl Log, _clock: Clock) {
+    let keys = ["", "", "a", "a", "", "bb", "bb", "bb", "a"];
+    let batch: Vec<Entry> = keys.iter().map(|key| entry(key, "v")).collect();
+    // In one append, and one by one, where they may or may not share a blob.
+    log.append(0, batch.clone()).await.unwrap();
+    for entry in batch {
+        log.append(0, vec![entry]).await.unwrap();
+    }
+    for start in 0..2 * keys.len() {
+        let found = fetch_all(&log, 0, start as Offset).await;
+        let found: Vec<_> = found.iter().map(|record| &record.key[..]).collect();
+        let expected: Vec<_> = keys.iter().chain(&keys).map(|key| key.as_bytes()).collect();
+        assert_eq!(found, expected[start..]);
+    }
+}
+
+async fn keeps_large_and_empty_values(log: impl Log, _clock: Clock) {
+    let sizes = [
+        0, 3_000_000, 0, 127, 128, 16_383, 16_384, 262_144, 300_000, 1,
+    ];
+    let batch: Vec<_> = sizes
+        .iter()
+        .map(|size| entry("k", &"x".repeat(*size)))
+        .collect();
+    log.append(0, batch).await.unwrap();
+    let found = fetch_all(&log, 0, 0).await;
+    let found: Vec<_> = found.iter().map(|record| record.value.len()).collect();
+    assert_eq!(found, sizes);
+}
+
+async fn honours_max_bytes(log: impl Log, _clock: Clock) {
+    let batch = (0..100)
+        .map(|_| entry("0123456789", &"x".repeat(90)))
+        .collect();
+    log.append(0, batch).await.unwrap();
+    for (max_bytes, at_least, at_most) in [(0, 1, 1), (50, 1, 1), (1_050, 9, 10), (5_000, 45, 50)] {
+        let batch = log.fetch(0, 7, max_bytes).await.unwrap();
+        let count = batch.records.len();
+        assert!(
+            (at_least..=at_most).contains(&count),
+            "{count} in {max_bytes}"
+        );
+        assert_eq!(batch.records[0].offset, 7);
+        assert_eq!(batch.next_offset, 7 + count as Offset);
+    }
+}
+
+async fn refuses_offsets_out_of_range(log: impl Log, _clock: Clock) {
+    log.append(0, entries("a", 3)).await.unwrap();
+    assert_eq!(log.fetch(0, 3, MAX_BYTES).await.unwrap().next_offset, 3);
+    let refused = log.fetch(0, 4, MAX_BYTES).await;
+    let expected = LogError::OutOfRange {
+        partition: 0,
+        offset: 4,
+        first: 0,
+        end: 3,
+    };
+    assert_eq!(refused, Err(expected));
+}
+
+async fn refuses_unknown_partitions(log: impl Log, _clock: Clock) {
+    let error = LogError::NoSuchPartition {
+        partition: PARTITIONS,
+        partitions: PARTITIONS,
+    };
+    assert_eq!(
+        log.append(PARTITIONS, entries("a", 1)).await,
+        Err(error.clone())
+    );
+    assert_eq!(log.fetch(PARTITIONS, 0, 1).await, Err(error.clone()));
+    assert_eq!(log.wait(PARTITIONS, 0).await, Err(error.clone()));
+    assert_eq!(log.bounds(PARTITIONS).await, Err(error));
+}
+
+async fn wakes_those_who_wait(log: impl Log, _clock: Clock) {
+    let is_awake = Arc::new(AtomicBool::new(false));
+    let waiting = tokio::spawn({
+        let (log, is_awake) = (log.clone(), is_awake.clone());
+        async move {
+            log.wait(0, 2).await.unwrap();
+            is_awake.store(true, Ordering::SeqCst);
+            log.fetch(0, 2, MAX_BYTES).await.unwrap()
+        }
+    });
+    log.append(1, entries("other", 5)).await.unwrap();
+    log.append(0, entries("a", 2)).await.unwrap();
+    tokio::task::yield_now().await;
+    assert!(
+        !is_awake.load(Ordering::SeqCst),
+        "the record at 2 is not there yet"
+    );
+    log.append(0, entries("b", 1)).await.unwrap();
+    assert_eq!(waiting.await.unwrap().records.len(), 1);
+    log.wait(0, 0).await.unwrap();
+}
+
+async fn survives_dropped_waits(log: impl Log, _clock: Clock) {
+    for _ in 0..100 {
+        let mut waiting = Box::pin(log.wait(0, 0));
+        // Polled once, then dropped.
+        let polled = std::future::poll_fn(|context| {
+            std::task::Poll::Ready(waiting.as_mut().poll(context).is_pending())
+        });
+        assert!(polled.await);
+    }
+    log.append(0, entries("a", 1)).await.unwrap();
+    log.wait(0, 0).await.unwrap();
+}
+
+async fn answers_concurrent_appenders_their_own_offsets(log: impl Log, _clock: Clock) {
+    let appender = |name: usize| {
+        let log = log.clone();
+        tokio::spawn(async move {
+            let mut offsets = Vec::new();
+            for round in 0..50 {
+                let batch =
+                    (0..=round % 4).map(|n| entry(&format!("{name}"), &format!("{round}.{n}")));
+                offsets.push(log.append(0, batch.collect()).await.unwrap());
+            }
+            offsets
+        })
+    };
+    let appenders: Vec<_> = (0..16).map(appender).collect();
+    let mut count = 0;
+    let mut answered = Vec::new();
+    for appender in appenders {
+        answered.push(appender.await.unwrap());
+    }
+    let records = fetch_all(&log, 0, 0).await;
+    for (name, offsets) in answered.iter().enumerate() {
+        assert!(offsets.is_sorted());
+        for (round, offset) in offsets.iter().enumerate() {
+            for n in 0..=round % 4 {
+                let record = &records[usize::try_from(*offset).unwrap() + n];
+                assert_eq!(record.key, format!("{name}"));
+                assert_eq!(record.value, format!("{round}.{n}"));
+                count += 1;
+            }
+        }
+    }
+    assert_eq!(records.len(), count);
+}
+
+async fn shows_all_of_an_append_or_nothing(log: impl Log, _clock: Clock) {
+    let reader = tokio::spawn({
+        let log = log.clone();
+        async move {
+            let mut seen = 0;
+            while seen < 20 * 700 {
+                log.wait(0, seen).await.unwrap();
+                let end = log.bounds(0).await.unwrap().end;
+                assert_eq!(end % 700, 0, "half of an append is to be seen");
+                seen = end;
+            }
+        }
+    });
+    for _ in 0..20 {
+        log.append(0, entries("whole", 700)).await.unwrap();
+    }
+    reader.await.unwrap();
+}
+
+async fn never_turns_append_time_back(log: impl Log, clock: Clock) {
+    for now_ns in [1_000, 5_000, 2_000, 4_999, 6_000] {
+        clock.set(now_ns);
+        log.append(0, entries("a", 2)).await.unwrap();
+    }
+    let times: Vec<_> = fetch_all(&log, 0, 0)
+        .await
+        .iter()
+        .map(|r| r.append_time_ns)
+        .collect();
+    assert_eq!(
+        times,
+        [
+            1_000, 1_000, 5_000, 5_000, 5_000, 5_000, 5_000, 5_000, 6_000, 6_000
+        ]
+    );
+    // Another partition has a time of its own.
+    clock.set(3_000);
+    log.append(1, entries("a", 1)).await.unwrap();
+    assert_eq!(fetch_all(&log, 1, 0).await[0].append_time_ns, 3_000);
+}
+
+async fn closes(log: impl Log + support::Close, _clock: Clock) {
+    log.append(0, entries("a", 1)).await.unwrap();
+    let waiting = tokio::spawn({
+        let log = log.clone();
+        async move { log.wait(0, 1).await }
+    });
+    tokio::task::yield_now().await;
+    log.close();
+    log.close();
+    assert_eq!(waiting.await.unwrap(), Err(LogError::Closed));
+    assert_eq!(log.append(0, entries("a", 1)).await, Err(LogError::Closed));
+    assert_eq!(log.fetch(0, 0, 1).await, Err(LogError::Closed));
+    assert_eq!(log.wait(0, 0).await, Err(LogError::Closed));
+}
+
+#[test]
+fn a_ring_drops_its_oldest() {
+    let log = MemoryLog::new(1, 7, 10 * (64 + 2), Clock::at(0).now());
+    runtime().block_on(async {
+        assert_eq!(log.epoch(), 7);
+        for _ in 0..25 {
+            log.append(0, vec![entry("k", "v")]).await.unwrap();
+        }
+        assert_eq!(log.bounds(0).await, Ok(Bounds { first: 15, end: 25 }));
+        let refused = log.fetch(0, 14, MAX_BYTES).await;
+        let expected = LogError::OutOfRange {
+            partition: 0,
+            offset: 14,
+            first: 15,
+            end: 25,
+        };
+        assert_eq!(refused, Err(expected));
+        assert_eq!(fetch_all(&log, 0, 15).await.len(), 10);
+        // One that is larger than the ring is kept alone.
+        log.append(0, vec![entry("k", &"v".repeat(10_000))])
+            .await
+            .unwrap();
+        assert_eq!(log.bounds(0).await, Ok(Bounds { first: 25, end: 26 }));
+    });
+}
+
+#[test]
+fn needs_no_runtime() {
+    struct Unpark(std::thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        let waker = Arc::new(Unpark(std::thread::current())).into();
+        let mut future = std::pin::pin!(future);
+        loop {
+            let mut context = std::task::Context::from_waker(&waker);
+            match future.as_mut().poll(&mut context) {
+                std::task::Poll::Ready(done) => return done,
+                std::task::Poll::Pending => std::thread::park(),
+            }
+        }
+    }
+    fn check(log: &impl Log) {
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| block_on(log.wait(0, 2)));
+            assert_eq!(block_on(log.append(0, entries("a", 3))), Ok(0));
+            assert_eq!(waiting.join().unwrap(), Ok(()));
+        });
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::at(0);
+    check(&support::open(&folder, 1, &clock));
+    check(&MemoryLog::new(1, 1, 1 << 20, clock.now()));
+}
