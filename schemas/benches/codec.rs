@@ -3,9 +3,9 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
+use candlewick_schemas::TradesRecord;
 use criterion::{Criterion, criterion_group, criterion_main};
 use market::{Decimal, Sender, Side, Trade, TradeId};
-use candlewick_schemas::TradesRecord;
 
 fn decimal(text: &str) -> Decimal {
     text.parse().expect("a decimal")

@@ -6,10 +6,12 @@ use market::{Bar, BarRow, Edge, Interval, Position};
 use rmp::encode::{write_array_len, write_bool, write_sint, write_str, write_uint};
 
 use crate::DecodeError;
-use crate::read::{IN_MEMORY, Reader, VERSION, write_id, write_text_or_nil};
+use crate::read::{IN_MEMORY, Reader, VERSION, expect_fields, write_id, write_text_or_nil};
 
 /// The one kind of record in `bar-updates`.
 const UPDATE: u64 = 0;
+const UPDATE_FIELDS: u32 = 3;
+const RECORD_FIELDS: u32 = 2;
 const ROW_FIELDS: u32 = 16;
 const EDGE_FIELDS: u32 = 6;
 
@@ -17,7 +19,7 @@ const EDGE_FIELDS: u32 = 6;
 #[must_use]
 pub fn encode_bar_update<'a>(rows: impl ExactSizeIterator<Item = &'a BarRow>) -> Vec<u8> {
     let mut out = Vec::with_capacity(16 + rows.len() * 256);
-    write_array_len(&mut out, 3).expect(IN_MEMORY);
+    write_array_len(&mut out, UPDATE_FIELDS).expect(IN_MEMORY);
     write_uint(&mut out, VERSION).expect(IN_MEMORY);
     write_uint(&mut out, UPDATE).expect(IN_MEMORY);
     let count = u32::try_from(rows.len()).expect("a symbol changes few bars a tick");
@@ -34,10 +36,10 @@ pub fn encode_bar_update<'a>(rows: impl ExactSizeIterator<Item = &'a BarRow>) ->
 /// [`DecodeError`], where the bytes are not one.
 pub fn decode_bar_update(bytes: &[u8]) -> Result<Vec<BarRow>, DecodeError> {
     let mut reader = Reader::new(bytes);
-    reader.array("record")?;
+    let fields = reader.array("record")?;
     reader.version()?;
     match reader.unsigned("kind")? {
-        UPDATE => {}
+        UPDATE => expect_fields("record", fields, UPDATE_FIELDS)?,
         found => return Err(DecodeError::Kind { found }),
     }
     let count = reader.array("bars")?;
@@ -53,7 +55,7 @@ pub fn decode_bar_update(bytes: &[u8]) -> Result<Vec<BarRow>, DecodeError> {
 #[must_use]
 pub fn encode_bar_row(row: &BarRow) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
-    write_array_len(&mut out, 2).expect(IN_MEMORY);
+    write_array_len(&mut out, RECORD_FIELDS).expect(IN_MEMORY);
     write_uint(&mut out, VERSION).expect(IN_MEMORY);
     write_row(&mut out, row);
     out
@@ -65,8 +67,9 @@ pub fn encode_bar_row(row: &BarRow) -> Vec<u8> {
 /// [`DecodeError`], where the bytes are not one.
 pub fn decode_bar_row(bytes: &[u8]) -> Result<BarRow, DecodeError> {
     let mut reader = Reader::new(bytes);
-    reader.array("record")?;
+    let fields = reader.array("record")?;
     reader.version()?;
+    expect_fields("record", fields, RECORD_FIELDS)?;
     let row = read_row(&mut reader)?;
     reader.end()?;
     Ok(row)
@@ -109,12 +112,12 @@ fn write_edge(out: &mut Vec<u8>, edge: &Edge) {
 }
 
 fn read_row(reader: &mut Reader<'_>) -> Result<BarRow, DecodeError> {
-    expect_fields(reader, "bar", ROW_FIELDS)?;
+    reader.fields("bar", ROW_FIELDS)?;
     let seconds = reader.signed("interval")?;
     let interval = Interval::ALL
         .into_iter()
         .find(|interval| interval.length_ns() / market::SECOND_NS == seconds)
-        .ok_or_else(|| DecodeError::malformed("interval", format!("{seconds} s is none")))?;
+        .ok_or_else(|| DecodeError::malformed("interval", &format!("{seconds} s is none")))?;
     let start_ns = reader.signed("start")?;
     let bar = Bar {
         open: read_edge(reader, "open")?,
@@ -138,7 +141,7 @@ fn read_row(reader: &mut Reader<'_>) -> Result<BarRow, DecodeError> {
 }
 
 fn read_edge(reader: &mut Reader<'_>, field: &'static str) -> Result<Edge, DecodeError> {
-    expect_fields(reader, field, EDGE_FIELDS)?;
+    reader.fields(field, EDGE_FIELDS)?;
     let time_ns = reader.signed(field)?;
     let price = reader.parsed(field)?;
     let id = reader.id(field)?;
@@ -159,17 +162,5 @@ fn read_position(reader: &mut Reader<'_>, field: &'static str) -> Result<Positio
     })
 }
 
-fn expect_fields(
-    reader: &mut Reader<'_>,
-    field: &'static str,
-    expected: u32,
-) -> Result<(), DecodeError> {
-    let found = reader.array(field)?;
-    if found == expected {
-        return Ok(());
-    }
-    Err(DecodeError::malformed(
-        field,
-        format!("{found} elements; {expected} are expected"),
-    ))
-}
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use market::{Position, Reject};
 use rmp::encode::{write_array_len, write_bin, write_sint, write_str, write_uint};
 
 use crate::DecodeError;
-use crate::read::{IN_MEMORY, Reader, VERSION};
+use crate::read::{IN_MEMORY, Reader, VERSION, expect_fields};
 
 const FIELDS: u32 = 9;
 
@@ -52,15 +52,14 @@ impl DeadLetter {
     /// [`DecodeError`], where the bytes are not one.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        reader.array("record")?;
+        let fields = reader.array("record")?;
         reader.version()?;
-        let code = reader.text("reason")?;
+        expect_fields("record", fields, FIELDS)?;
         let letter = Self {
-            reason: Reject::from_code(code)
-                .ok_or_else(|| DecodeError::malformed("reason", format!("{code:?} is none")))?,
+            reason: read_reason(&mut reader)?,
             detail: reader.text("detail")?.to_owned(),
             partition: u32::try_from(reader.unsigned("partition")?)
-                .map_err(|error| DecodeError::malformed("partition", error))?,
+                .map_err(|error| DecodeError::malformed("partition", &error))?,
             position: Position {
                 epoch: reader.unsigned("epoch")?,
                 offset: reader.unsigned("offset")?,
@@ -73,3 +72,14 @@ impl DeadLetter {
         Ok(letter)
     }
 }
+
+fn read_reason(reader: &mut Reader<'_>) -> Result<Reject, DecodeError> {
+    let code = reader.text("reason")?;
+    Reject::from_code(code).ok_or_else(|| {
+        let code: String = code.chars().take(32).collect();
+        DecodeError::malformed("reason", &format!("{code:?} is none"))
+    })
+}
+
+#[cfg(test)]
+mod tests;

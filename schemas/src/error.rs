@@ -28,7 +28,7 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    pub(crate) fn malformed(field: &'static str, reason: impl ToString) -> Self {
+    pub(crate) fn malformed(field: &'static str, reason: &(impl ToString + ?Sized)) -> Self {
         Self::Malformed {
             field,
             reason: reason.to_string(),

@@ -50,7 +50,44 @@ pub fn murmur2(data: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::murmur2;
+    use market::Reject;
+    use proptest::prelude::*;
+
+    use super::{instrument_of, murmur2, partition_of};
+
+    proptest! {
+        #[test]
+        fn only_the_partition_that_a_key_names_takes_it(
+            key in "[a-z]{1,8}:[A-Z]{1,8}",
+            partitions in 1_u32..100,
+        ) {
+            let named = partition_of(key.as_bytes(), partitions);
+            prop_assert!(named < partitions);
+            for partition in 0..partitions {
+                let found = instrument_of(key.as_bytes(), partition, partitions);
+                if partition == named {
+                    prop_assert_eq!(found, Ok(key.parse().unwrap()));
+                } else {
+                    prop_assert_eq!(found, Err(Reject::Misrouted));
+                }
+            }
+        }
+
+        #[test]
+        fn no_key_makes_it_panic(key in any::<Vec<u8>>(), partition: u32, partitions in 1_u32..) {
+            if let Ok(instrument) = instrument_of(&key, partition, partitions) {
+                prop_assert_eq!(instrument.key().as_bytes(), key);
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_no_instrument_is_malformed() {
+        for key in [&b""[..], b"binance", b"a:b:c", b":", b"\xff:x", b"v:s\0"] {
+            let found = instrument_of(key, partition_of(key, 8), 8);
+            assert_eq!(found, Err(Reject::KeyMalformed), "{key:?}");
+        }
+    }
 
     #[test]
     fn agrees_with_the_java_client() {
@@ -60,7 +97,10 @@ mod tests {
             ("foobar", -790_332_482),
             ("a-little-bit-long-string", -985_981_536),
             ("a-little-bit-longer-string", -1_486_304_829),
-            ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
+            (
+                "lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8",
+                -58_897_971,
+            ),
             ("abc", 479_470_107),
         ];
         for (key, expected) in cases {

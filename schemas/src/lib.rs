@@ -14,6 +14,8 @@ mod dead_letters;
 mod error;
 mod keys;
 mod read;
+#[cfg(test)]
+mod strategies;
 mod topics;
 mod trades;
 

@@ -28,20 +28,28 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn array(&mut self, field: &'static str) -> Result<u32, DecodeError> {
         rmp::decode::read_array_len(&mut self.bytes)
-            .map_err(|error| DecodeError::malformed(field, error))
+            .map_err(|error| DecodeError::malformed(field, &error))
+    }
+
+    /// An array of exactly so many elements.
+    pub(crate) fn fields(&mut self, field: &'static str, expected: u32) -> Result<(), DecodeError> {
+        let found = self.array(field)?;
+        expect_fields(field, found, expected)
     }
 
     pub(crate) fn unsigned(&mut self, field: &'static str) -> Result<u64, DecodeError> {
-        rmp::decode::read_int(&mut self.bytes).map_err(|error| DecodeError::malformed(field, error))
+        rmp::decode::read_int(&mut self.bytes)
+            .map_err(|error| DecodeError::malformed(field, &error))
     }
 
     pub(crate) fn signed(&mut self, field: &'static str) -> Result<i64, DecodeError> {
-        rmp::decode::read_int(&mut self.bytes).map_err(|error| DecodeError::malformed(field, error))
+        rmp::decode::read_int(&mut self.bytes)
+            .map_err(|error| DecodeError::malformed(field, &error))
     }
 
     pub(crate) fn boolean(&mut self, field: &'static str) -> Result<bool, DecodeError> {
         rmp::decode::read_bool(&mut self.bytes)
-            .map_err(|error| DecodeError::malformed(field, error))
+            .map_err(|error| DecodeError::malformed(field, &error))
     }
 
     /// Whether the next value is nil, which is then passed.
@@ -55,14 +63,14 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn text(&mut self, field: &'static str) -> Result<&'a str, DecodeError> {
         let (text, rest) = rmp::decode::read_str_from_slice(self.bytes)
-            .map_err(|error| DecodeError::malformed(field, error))?;
+            .map_err(|error| DecodeError::malformed(field, &error))?;
         self.bytes = rest;
         Ok(text)
     }
 
     pub(crate) fn binary(&mut self, field: &'static str) -> Result<&'a [u8], DecodeError> {
         let length = rmp::decode::read_bin_len(&mut self.bytes)
-            .map_err(|error| DecodeError::malformed(field, error))?;
+            .map_err(|error| DecodeError::malformed(field, &error))?;
         let length = usize::try_from(length).expect("a usize holds 32 bits");
         let (value, rest) = self
             .bytes
@@ -79,15 +87,15 @@ impl<'a> Reader<'a> {
     {
         let text = self.text(field)?;
         text.parse()
-            .map_err(|error| DecodeError::malformed(field, error))
+            .map_err(|error| DecodeError::malformed(field, &error))
     }
 
     /// A decimal as two integers: mantissa, scale.
     pub(crate) fn decimal(&mut self, field: &'static str) -> Result<Decimal, DecodeError> {
         let mantissa = self.signed(field)?;
         let scale = self.unsigned(field)?;
-        let scale = u8::try_from(scale).map_err(|error| DecodeError::malformed(field, error))?;
-        Decimal::new(mantissa, scale).map_err(|error| DecodeError::malformed(field, error))
+        let scale = u8::try_from(scale).map_err(|error| DecodeError::malformed(field, &error))?;
+        Decimal::new(mantissa, scale).map_err(|error| DecodeError::malformed(field, &error))
     }
 
     /// An id: an integer, a text, or nil.
@@ -100,7 +108,7 @@ impl<'a> Reader<'a> {
             Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32
         ) {
             let text = self.text(field)?;
-            let id = TradeId::parse(text).map_err(|error| DecodeError::malformed(field, error))?;
+            let id = TradeId::parse(text).map_err(|error| DecodeError::malformed(field, &error))?;
             return Ok(Some(id));
         }
         Ok(Some(TradeId::Number(self.unsigned(field)?)))
@@ -136,6 +144,21 @@ impl<'a> Reader<'a> {
         }
         Err(DecodeError::malformed("record", "bytes follow its end"))
     }
+}
+
+/// Checks how many elements an array has.
+pub(crate) fn expect_fields(
+    field: &'static str,
+    found: u32,
+    expected: u32,
+) -> Result<(), DecodeError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(DecodeError::malformed(
+        field,
+        &format!("{found} elements; {expected} are expected"),
+    ))
 }
 
 /// Why writing cannot fail.

@@ -1,10 +1,12 @@
 //! The records of the topic `trades`.
 
 use market::{Sender, Side, Trade, Venue, VenueSettings};
-use rmp::encode::{write_array_len, write_bin, write_bool, write_nil, write_sint, write_str, write_uint};
+use rmp::encode::{
+    write_array_len, write_bin, write_bool, write_nil, write_sint, write_str, write_uint,
+};
 
 use crate::DecodeError;
-use crate::read::{IN_MEMORY, Reader, VERSION, write_id, write_text_or_nil};
+use crate::read::{IN_MEMORY, Reader, VERSION, expect_fields, write_id, write_text_or_nil};
 
 /// A record of the topic `trades`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,13 +27,15 @@ const SETTING: u64 = 2;
 /// How many elements a trade has with all of them, and with the fewest.
 const TRADE_FIELDS: u32 = 12;
 const TRADE_FIELDS_LEAST: u32 = 5;
+const ADVANCE_FIELDS: u32 = 2;
+const SETTING_FIELDS: u32 = 8;
 
 impl TradesRecord {
     /// Appends the record's bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Self::Trade(trade) => Self::encode_trade(trade, out),
-            Self::Advance => header(out, 2, ADVANCE),
+            Self::Advance => header(out, ADVANCE_FIELDS, ADVANCE),
             Self::Setting(venue, settings) => encode_setting(venue, settings, out),
         }
     }
@@ -86,8 +90,14 @@ impl TradesRecord {
         reader.version()?;
         let record = match reader.unsigned("kind")? {
             TRADE => Self::Trade(decode_trade(&mut reader, fields)?),
-            ADVANCE => Self::Advance,
-            SETTING => decode_setting(&mut reader)?,
+            ADVANCE => {
+                expect_fields("record", fields, ADVANCE_FIELDS)?;
+                Self::Advance
+            }
+            SETTING => {
+                expect_fields("record", fields, SETTING_FIELDS)?;
+                decode_setting(&mut reader)?
+            }
             found => return Err(DecodeError::Kind { found }),
         };
         reader.end()?;
@@ -122,7 +132,7 @@ fn decode_trade(reader: &mut Reader<'_>, fields: u32) -> Result<Trade, DecodeErr
     if !matches!(fields, 5 | 7..=10 | 12) {
         return Err(DecodeError::malformed(
             "record",
-            format!("{fields} fields; a trade has 5, 7 to 10, or 12"),
+            &format!("{fields} elements; a trade has 5, 7 to 10, or 12"),
         ));
     }
     let mut trade = Trade {
@@ -136,7 +146,9 @@ fn decode_trade(reader: &mut Reader<'_>, fields: u32) -> Result<Trade, DecodeErr
     };
     if fields >= 7 {
         if reader.nil("quantity")? {
-            reader.nil("quantity")?;
+            if !reader.nil("quantity")? {
+                return Err(DecodeError::malformed("quantity", "one of its two is nil"));
+            }
         } else {
             trade.quantity = Some(reader.decimal("quantity")?);
         }
@@ -166,7 +178,7 @@ fn decode_trade(reader: &mut Reader<'_>, fields: u32) -> Result<Trade, DecodeErr
 }
 
 fn encode_setting(venue: &Venue, settings: &VenueSettings, out: &mut Vec<u8>) {
-    header(out, 8, SETTING);
+    header(out, SETTING_FIELDS, SETTING);
     write_str(out, venue.as_str()).expect(IN_MEMORY);
     write_str(out, settings.scheme.name()).expect(IN_MEMORY);
     write_str(out, settings.scope.name()).expect(IN_MEMORY);
@@ -188,3 +200,6 @@ fn decode_setting(reader: &mut Reader<'_>) -> Result<TradesRecord, DecodeError> 
     settings.idle_ns = settings.idle_ns.clamp(0, VenueSettings::LONGEST_NS);
     Ok(TradesRecord::Setting(venue, settings))
 }
+
+#[cfg(test)]
+mod tests;

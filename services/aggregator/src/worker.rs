@@ -160,7 +160,8 @@ impl<L: Log, U: Log, D: Log, S: BarStore, C: Clock> Worker<L, U, D, S, C> {
     }
 
     fn retries(&self) -> RetryPolicy {
-        RetryPolicy::new(self.pace.retry_first, self.pace.retry_most)
+        let seed = self.stores.clock.monotonic_ns() ^ u64::from(self.partition);
+        RetryPolicy::new(self.pace.retry_first, self.pace.retry_most).seeded(seed)
     }
 
     const fn log(&self, source: LogError) -> WorkerError {

@@ -216,7 +216,9 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
     where
         F: Future<Output = Result<V, StoreError>>,
     {
-        let retries = RetryPolicy::new(Duration::from_millis(50), Duration::from_secs(5));
+        let seed = self.clock.monotonic_ns() ^ u64::from(self.partition);
+        let retries =
+            RetryPolicy::new(Duration::from_millis(50), Duration::from_secs(5)).seeded(seed);
         let mut backoff = retries.backoff();
         loop {
             let answer = host::timeout(&self.clock, self.cut.call_timeout, call()).await;

@@ -1,1 +1,14 @@
-//! The binary: every role as a subcommand, and all of them in one process.
+//! The binary as a library, so that tests and benches can run what it runs.
+//!
+//! [`main`] reads the command line. [`Folder`] opens a data folder, and [`Engine`] runs every
+//! role over it in this process.
+
+mod command;
+mod engine;
+mod folder;
+mod replay;
+mod standalone;
+
+pub use command::main;
+pub use engine::{Engine, EngineOptions};
+pub use folder::{Folder, FolderError, FolderOptions};

@@ -2,8 +2,8 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, criterion_group, criterion_main};
 use candlewick_market::{Bar, Decimal, MILLISECOND_NS, Position, Side, Sum, Trade, TradeId};
+use criterion::{Criterion, criterion_group, criterion_main};
 
 fn decimal(text: &str) -> Decimal {
     text.parse().expect("a decimal")

@@ -3,14 +3,22 @@
 //! [`BarStore`] holds what the aggregators know: bars and, with them in one transaction, the
 //! state of the fold. [`BarReader`] is its reading side, which a [`BarStore::snapshot`] gives at
 //! one moment. [`TickStore`] holds every trade of the log.
+//!
+//! | store | bars | ticks |
+//! |---|---|---|
+//! | one process | [`SqliteBarStore`] | [`SqliteTickStore`] |
 
 mod bar_store;
 mod error;
+mod metrics;
+mod sqlite;
 mod state;
 mod tick_store;
 
 pub use bar_store::{BarQuery, BarReader, BarStore, Commit, IdQuery, SymbolQuery};
 pub use error::StoreError;
+pub use metrics::Metrics;
+pub use sqlite::{SqliteBarReader, SqliteBarStore, SqliteTickStore};
 pub use state::{
     BarKey, IdChange, IdChangeSet, IdKey, IdRanges, IdRow, PartitionState, Progress, RejectedRange,
     StoredBar, SymbolRow, Transaction, VenueRow, Verdict,

@@ -59,10 +59,7 @@ pub trait TickStore: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Position>, StoreError>> + Send;
 
     /// Writes blocks of one partition, all or none.
-    fn insert(
-        &self,
-        blocks: &[TickBlock],
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn insert(&self, blocks: &[TickBlock]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Notes that everything below a position is archived. It never goes back.
     fn set_position(

@@ -1,0 +1,193 @@
+use market::{IdScheme, IdScope, Trade, VenueSettings};
+use proptest::prelude::*;
+
+use super::TradesRecord;
+use crate::DecodeError;
+use crate::strategies::{damaged, damages, every_lie, trades};
+
+fn encoded(record: &TradesRecord) -> Vec<u8> {
+    let mut out = Vec::new();
+    record.encode(&mut out);
+    out
+}
+
+fn settings() -> impl Strategy<Value = TradesRecord> {
+    let longest_ns = VenueSettings::LONGEST_NS;
+    let numbering = (
+        prop::sample::select(IdScheme::ALL),
+        prop::sample::select(IdScope::ALL),
+    );
+    let rest = (0..=longest_ns, 0..=longest_ns, any::<bool>());
+    let venue = "[A-Za-z0-9._-]{1,32}";
+    (venue, numbering, rest).prop_map(|(venue, (scheme, scope), rest)| {
+        let (lateness_ns, idle_ns, nonpositive_prices) = rest;
+        let settings = VenueSettings {
+            scheme,
+            scope,
+            lateness_ns,
+            idle_ns,
+            nonpositive_prices,
+        };
+        TradesRecord::Setting(venue.parse().unwrap(), settings)
+    })
+}
+
+fn records() -> impl Strategy<Value = TradesRecord> {
+    prop_oneof![
+        4 => trades().prop_map(TradesRecord::Trade),
+        2 => settings(),
+        1 => Just(TradesRecord::Advance),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn decoding_undoes_encoding(record in records()) {
+        prop_assert_eq!(TradesRecord::decode(&encoded(&record)), Ok(record));
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in any::<Vec<u8>>(), damages in damages(), record in records()) {
+        let opened = |kind| [&[0x9c, 1, kind], &*bytes].concat();
+        let hostile = [bytes.clone(), opened(0), opened(1), opened(2), damaged(encoded(&record), &damages)];
+        for bytes in hostile {
+            if let Ok(found) = TradesRecord::decode(&bytes) {
+                prop_assert_eq!(TradesRecord::decode(&encoded(&found)), Ok(found));
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_cut_short_or_long_is_malformed(record in records(), more: u8) {
+        let mut bytes = encoded(&record);
+        for end in 0..bytes.len() {
+            let found = TradesRecord::decode(&bytes[..end]);
+            prop_assert!(matches!(found, Err(DecodeError::Malformed { .. })), "{:?}", found);
+        }
+        bytes.push(more);
+        prop_assert!(TradesRecord::decode(&bytes).is_err());
+    }
+
+    #[test]
+    fn another_number_of_elements_is_malformed(record in records(), elements in 0_u8..16) {
+        let mut bytes = encoded(&record);
+        prop_assume!(bytes[0] != 0x90 | elements);
+        bytes[0] = 0x90 | elements;
+        prop_assert!(TradesRecord::decode(&bytes).is_err());
+    }
+}
+
+fn full() -> Trade {
+    Trade {
+        time_ns: 1,
+        price: "1.5".parse().unwrap(),
+        quantity: "2".parse().ok(),
+        side: Some(market::Side::Sell),
+        id: market::TradeId::parse("x").ok(),
+        scope: Some("S".into()),
+        sender: Some(market::Sender {
+            key: [7; 16],
+            index: 3,
+        }),
+    }
+}
+
+#[test]
+fn lying_lengths_are_errors() {
+    let settings = TradesRecord::Setting("v".parse().unwrap(), VenueSettings::default());
+    for record in [TradesRecord::Trade(full()), settings] {
+        for bytes in every_lie(&encoded(&record)) {
+            // Within the sender's key, which may be any bytes, a header is none.
+            let found = TradesRecord::decode(&bytes);
+            let within_key =
+                matches!(&found, Ok(TradesRecord::Trade(trade)) if trade.sender != full().sender);
+            assert!(found.is_err() || within_key, "{bytes:x?} gave {found:?}");
+        }
+    }
+}
+
+#[test]
+fn names_the_version_and_kind_that_it_does_not_know() {
+    let decode = |bytes: &[u8]| TradesRecord::decode(bytes).unwrap_err();
+    assert_eq!(
+        decode(&[0x92, 2, 1]),
+        DecodeError::Version { found: 2, known: 1 }
+    );
+    assert_eq!(
+        decode(&[0x93, 0, 1, 1]),
+        DecodeError::Version { found: 0, known: 1 }
+    );
+    // A newer version may have any shape after its number.
+    assert_eq!(
+        decode(&[0x92, 0xcd, 1, 0, 0xc1]),
+        DecodeError::Version {
+            found: 256,
+            known: 1
+        }
+    );
+    assert_eq!(decode(&[0x92, 1, 3]), DecodeError::Kind { found: 3 });
+    assert_eq!(
+        decode(&[0x9f, 1, 0xcc, 200]),
+        DecodeError::Kind { found: 200 }
+    );
+}
+
+#[test]
+fn names_the_field_that_is_wrong() {
+    let cases: [(&[u8], &str); 15] = [
+        (&[], "record"),
+        (&[0x80], "record"),
+        (&[0x92, 1, 1, 0], "record"),
+        (&[0x93, 1, 1], "record"),
+        (&[0x92, 0xc0, 1], "version"),
+        (&[0x92, 1, 0xff], "kind"),
+        (&[0x96, 1, 0, 0, 0, 0, 0], "record"),
+        (&[0x95, 1, 0, 0xc0, 0, 0], "time"),
+        (&[0x95, 1, 0, 0, 0, 19], "price"),
+        (
+            &[
+                0x95, 1, 0, 0, 0xcf, 0x0d, 0xe0, 0xb6, 0xb3, 0xa7, 0x64, 0, 1, 0,
+            ],
+            "price",
+        ),
+        (&[0x97, 1, 0, 0, 1, 0, 0xc0, 0], "quantity"),
+        (&[0x98, 1, 0, 0, 1, 0, 0xc0, 0], "quantity"),
+        (&[0x98, 1, 0, 0, 1, 0, 1, 0, 2], "side"),
+        (&[0x99, 1, 0, 0, 1, 0, 1, 0, 0, 0xff], "id"),
+        (&[0x9a, 1, 0, 0, 1, 0, 1, 0, 0, 1, 0xa0], "scope"),
+    ];
+    for (bytes, expected) in cases {
+        match TradesRecord::decode(bytes) {
+            Err(DecodeError::Malformed { field, .. }) => assert_eq!(field, expected, "{bytes:x?}"),
+            other => panic!("{bytes:x?} gave {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn integers_of_any_width_are_read() {
+    let wide = [
+        0x95, 0xcc, 1, 0xcd, 0, 0, 0xd3, 0, 0, 0, 0, 0, 0, 0, 7, 0xd0, 5, 0xce, 0, 0, 0, 1,
+    ];
+    let found = TradesRecord::decode(&wide).unwrap();
+    assert_eq!(encoded(&found), [0x95, 1, 0, 7, 5, 1]);
+}
+
+#[test]
+fn times_beyond_a_day_are_read_as_a_day() {
+    let settings = VenueSettings {
+        lateness_ns: i64::MAX,
+        idle_ns: -1,
+        ..VenueSettings::default()
+    };
+    let record = TradesRecord::Setting("v".parse().unwrap(), settings);
+    let Ok(TradesRecord::Setting(_, found)) = TradesRecord::decode(&encoded(&record)) else {
+        panic!("a setting is expected");
+    };
+    assert_eq!(
+        (found.lateness_ns, found.idle_ns),
+        (VenueSettings::LONGEST_NS, 0)
+    );
+}

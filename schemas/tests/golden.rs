@@ -1,0 +1,216 @@
+//! The bytes of each kind of record, as files. They were written by another encoder (Python's
+//! `msgpack`), and change only with the schema version: logs hold records of years ago.
+
+use candlewick_schemas::{DeadLetter, TradesRecord, decode_bar_update, encode_bar_update};
+use market::{
+    Bar, BarRow, Decimal, Edge, IdScheme, Interval, Position, Reject, SECOND_NS, Sender, Side, Sum,
+    Trade, TradeId, VenueSettings, Window,
+};
+
+const TIME_NS: i64 = 1_709_294_400_123_456_789;
+const MINUTE_START_NS: i64 = 1_709_294_400_000_000_000;
+const UUID: &str = "3f333df6-90a4-4fda-8dd3-9485d27cee36";
+/// The last place that there is.
+const LAST: Position = Position {
+    epoch: u64::MAX,
+    offset: u64::MAX,
+};
+
+macro_rules! golden {
+    ($name:literal) => {
+        include_bytes!(concat!("../golden/", $name, ".msgpack"))
+    };
+}
+
+fn decimal(text: &str) -> Decimal {
+    text.parse().expect("a decimal")
+}
+
+fn sum(text: &str) -> Sum {
+    text.parse().expect("a sum")
+}
+
+fn typical() -> Trade {
+    Trade {
+        time_ns: TIME_NS,
+        price: decimal("67123.45"),
+        quantity: Some(decimal("0.00123")),
+        side: Some(Side::Sell),
+        id: Some(TradeId::Number(3_456_789_012)),
+        scope: None,
+        sender: None,
+    }
+}
+
+/// The price of oil on 20 April 2020, and nothing that a trade can do without.
+fn minimal() -> Trade {
+    Trade {
+        time_ns: 1_587_407_400_000_000_000,
+        price: decimal("-37.63"),
+        quantity: None,
+        side: None,
+        id: None,
+        scope: None,
+        sender: None,
+    }
+}
+
+fn assert_golden(record: &TradesRecord, golden: &[u8]) {
+    let mut bytes = Vec::new();
+    record.encode(&mut bytes);
+    assert_eq!(bytes, golden, "{record:?}");
+    assert_eq!(TradesRecord::decode(golden).as_ref(), Ok(record));
+}
+
+#[test]
+fn trades() {
+    assert_golden(&TradesRecord::Trade(typical()), golden!("trade"));
+    assert_golden(&TradesRecord::Trade(minimal()), golden!("trade-minimal"));
+    let full = Trade {
+        side: Some(Side::Buy),
+        scope: Some("XNAS".into()),
+        sender: Some(Sender {
+            key: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
+            index: 41,
+        }),
+        ..typical()
+    };
+    assert_golden(&TradesRecord::Trade(full), golden!("trade-full"));
+    let text_id = Trade {
+        price: decimal("0.999999999999999999"),
+        quantity: None,
+        side: None,
+        id: TradeId::parse(UUID).ok(),
+        sender: Some(Sender {
+            key: [0xff; 16],
+            index: 70_000,
+        }),
+        ..typical()
+    };
+    assert_golden(&TradesRecord::Trade(text_id), golden!("trade-text-id"));
+}
+
+#[test]
+fn control_records() {
+    assert_golden(&TradesRecord::Advance, golden!("advance"));
+    let venue = "binance".parse().expect("a venue");
+    let settings = VenueSettings {
+        scheme: IdScheme::Contiguous,
+        lateness_ns: 2 * SECOND_NS,
+        idle_ns: 5 * SECOND_NS,
+        ..VenueSettings::default()
+    };
+    assert_golden(&TradesRecord::Setting(venue, settings), golden!("setting"));
+}
+
+fn forming() -> BarRow {
+    let open = Edge {
+        time_ns: MINUTE_START_NS + 1,
+        id: Some(TradeId::Number(3_456_789_000)),
+        scope: None,
+        position: Position {
+            epoch: 2,
+            offset: 300,
+        },
+        price: decimal("67120"),
+    };
+    let last = Position {
+        epoch: 2,
+        offset: 70_000,
+    };
+    BarRow {
+        window: Window {
+            interval: Interval::M1,
+            start_ns: MINUTE_START_NS,
+        },
+        bar: Bar {
+            open,
+            close: Edge {
+                scope: Some("XNAS".into()),
+                ..Edge::of(&typical(), last)
+            },
+            high: decimal("67124"),
+            low: decimal("67120"),
+            volume: sum("1.50123"),
+            buy_volume: sum("1.5"),
+            sell_volume: sum("0.00123"),
+            notional: sum("100768.5618435"),
+            trades: 2,
+            first_append_ns: TIME_NS + 5_000_000,
+        },
+        closed: false,
+        revision: 0,
+        through: last,
+    }
+}
+
+/// Closed, corrected three times, and everything in it as great as can be.
+fn corrected() -> BarRow {
+    let open = Edge {
+        time_ns: MINUTE_START_NS,
+        id: TradeId::parse("99999999999999999999").ok(),
+        scope: None,
+        position: Position {
+            epoch: 1,
+            offset: 5,
+        },
+        price: decimal("-0.000000000000000001"),
+    };
+    let close = Edge {
+        time_ns: TIME_NS - 1,
+        id: TradeId::parse(UUID).ok(),
+        scope: None,
+        position: LAST,
+        price: decimal("999999999999999999"),
+    };
+    BarRow {
+        window: Window {
+            interval: Interval::M5,
+            start_ns: MINUTE_START_NS,
+        },
+        bar: Bar {
+            high: close.price,
+            low: open.price,
+            open,
+            close,
+            volume: sum("18446744073709551615"),
+            buy_volume: Sum::default(),
+            sell_volume: Sum::default(),
+            notional: sum(
+                "999999999999999998000000000000000001.000000000000000000000000000000000001",
+            ),
+            trades: u64::MAX,
+            first_append_ns: MINUTE_START_NS + 1_000_000,
+        },
+        closed: true,
+        revision: 3,
+        through: LAST,
+    }
+}
+
+#[test]
+fn bar_updates() {
+    let rows = vec![forming(), corrected()];
+    let golden = golden!("bar-update");
+    assert_eq!(encode_bar_update(rows.iter()), golden);
+    assert_eq!(decode_bar_update(golden), Ok(rows));
+}
+
+#[test]
+fn dead_letters() {
+    let letter = DeadLetter {
+        reason: Reject::TimeInFuture,
+        detail: "time is 2020-04-20T18:30:00Z, the log's 2020-04-20T18:20:00Z".to_owned(),
+        partition: 3,
+        position: Position {
+            epoch: 1,
+            offset: 8_000_000_001,
+        },
+        append_time_ns: 1_587_406_800_000_000_000,
+        key: "nymex:CLK0".into(),
+        value: golden!("trade-minimal").as_slice().into(),
+    };
+    let golden = golden!("dead-letter");
+    assert_eq!(letter.encode(), golden);
+    assert_eq!(DeadLetter::decode(golden), Ok(letter));
+}

@@ -1,0 +1,51 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::replay::ReplayArgs;
+use crate::standalone::StandaloneArgs;
+
+/// Candlewick turns the trades of many venues into candles, live and exactly.
+#[derive(Debug, Parser)]
+#[command(
+    name = "candlewick",
+    version,
+    max_term_width = 100,
+    after_help = "Start with `candlewick standalone --feed synthetic`, then open http://127.0.0.1:8080/api/v1/symbols.\nExit status: 0 when all is well, 1 when something failed or differs, 64 for a bad command line or configuration."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything in one process, with nothing else installed
+    Standalone(StandaloneArgs),
+    /// Send recorded trades into a running process
+    Replay(ReplayArgs),
+}
+
+/// Does what the command line says.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            let usage = error.use_stderr();
+            return ExitCode::from(if usage { host::EXIT_USAGE } else { 0 });
+        }
+    };
+    let outcome = match arguments.command {
+        Command::Standalone(arguments) => crate::standalone::run(arguments),
+        Command::Replay(arguments) => crate::replay::run(arguments),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("candlewick: {error:#}");
+        let known = error.downcast_ref::<host::Error>();
+        ExitCode::from(known.map_or(1, host::Error::exit_code))
+    })
+}

@@ -1,0 +1,180 @@
+//! Every role in one process, over one data folder.
+
+mod retain;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use aggregator::{Pace, Stores, Topics, Worker};
+use api::{ApiParts, ApiState, Follower, Hub};
+use archiver::{Archiver, Cut};
+use eventlog::{EmbeddedLog, Log, MemoryLog};
+use host::{Clock, Health, MetricsHandle, Stage, Supervisor, SystemClock};
+use ingest::Producer;
+use store::{SqliteBarStore, SqliteTickStore};
+use tokio::net::TcpListener;
+
+use crate::Folder;
+
+/// How much of `bar-updates` is kept in memory, by partition.
+const UPDATES_BYTES: usize = 32 << 20;
+
+/// How the roles run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EngineOptions {
+    /// How often the aggregators do what.
+    pub pace: Pace,
+    /// When the archivers cut blocks.
+    pub cut: Cut,
+}
+
+/// What sends trades into the engine.
+pub(crate) type EngineProducer = Producer<EmbeddedLog, SqliteBarStore, SystemClock>;
+
+/// Every role in one process: its parts, for those who run beside them.
+pub struct Engine {
+    /// The data folder.
+    pub folder: Folder,
+    /// The topic `bar-updates`, in memory.
+    pub updates: MemoryLog,
+    /// What the live stream knows.
+    pub hub: Hub,
+    /// What sends trades in.
+    pub producer: Arc<Producer<EmbeddedLog, SqliteBarStore, SystemClock>>,
+}
+
+impl Engine {
+    /// Starts the roles as tasks of the supervisor, and serves the API on the listener.
+    #[must_use]
+    pub fn start(
+        folder: Folder,
+        listener: TcpListener,
+        options: EngineOptions,
+        supervisor: &mut Supervisor<SystemClock>,
+        health: &Health,
+        metrics: MetricsHandle,
+    ) -> Self {
+        let clock = SystemClock;
+        let partitions = folder.trades.partitions();
+        let epoch = u64::try_from(clock.now_ns()).unwrap_or(1);
+        let now: eventlog::Now = Arc::new(move || clock.now_ns());
+        let updates = MemoryLog::new(partitions, epoch, UPDATES_BYTES, now);
+        let producer = Producer::new(folder.trades.clone(), folder.bars.clone(), clock);
+        let engine = Self {
+            hub: Hub::new(epoch, partitions),
+            producer: Arc::new(producer),
+            updates,
+            folder,
+        };
+        for partition in 0..partitions {
+            engine.start_partition(partition, options, supervisor, health);
+        }
+        engine.start_api(listener, supervisor, health, metrics.clone());
+        let folder = engine.folder.clone();
+        supervisor.spawn(Stage::Process, "retention", move |stop| async move {
+            retain::run(folder, clock, stop).await;
+            Ok(())
+        });
+        supervisor.spawn(Stage::Observe, "metrics", move |stop| async move {
+            metrics.upkeep(clock, stop).await;
+            Ok(())
+        });
+        engine
+    }
+
+    /// The three tasks of a partition: fold, archive, follow.
+    fn start_partition(
+        &self,
+        partition: u32,
+        options: EngineOptions,
+        supervisor: &mut Supervisor<SystemClock>,
+        health: &Health,
+    ) {
+        let worker = Worker {
+            partition,
+            topics: Topics {
+                trades: self.folder.trades.clone(),
+                updates: self.updates.clone(),
+                dead_letters: self.folder.dead_letters.clone(),
+            },
+            stores: Stores {
+                bars: self.folder.bars.clone(),
+                clock: SystemClock,
+            },
+            pace: options.pace,
+            metrics: aggregator::Metrics::new(partition),
+            health: health.register(&format!("aggregator-{partition}")),
+        };
+        let name = format!("aggregator-{partition}");
+        supervisor.spawn(Stage::Process, name, move |stop| async move {
+            Ok(worker.run(stop).await?)
+        });
+        let archiver = Archiver {
+            partition,
+            trades: self.folder.trades.clone(),
+            ticks: self.folder.ticks.clone(),
+            clock: SystemClock,
+            cut: options.cut,
+            metrics: archiver::Metrics::new(partition),
+            health: health.register(&format!("archiver-{partition}")),
+        };
+        let name = format!("archiver-{partition}");
+        supervisor.spawn(Stage::Process, name, move |stop| async move {
+            Ok(archiver.run(stop).await?)
+        });
+        let follower = Follower {
+            partition,
+            updates: self.updates.clone(),
+            bars: self.folder.bars.clone(),
+            clock: SystemClock,
+            hub: self.hub.clone(),
+            health: health.register(&format!("hub-{partition}")),
+        };
+        let name = format!("hub-{partition}");
+        supervisor.spawn(Stage::Process, name, move |stop| async move {
+            Ok(follower.run(stop).await?)
+        });
+    }
+
+    fn start_api(
+        &self,
+        listener: TcpListener,
+        supervisor: &mut Supervisor<SystemClock>,
+        health: &Health,
+        metrics: MetricsHandle,
+    ) {
+        let state: ApiState<EmbeddedLog, SqliteBarStore, SqliteTickStore, SystemClock> =
+            ApiState::new(ApiParts {
+                log: self.folder.trades.clone(),
+                log_id: self.folder.trades.id(),
+                bars: self.folder.bars.clone(),
+                ticks: self.folder.ticks.clone(),
+                clock: SystemClock,
+                producer: Arc::clone(&self.producer),
+                hub: Arc::new(self.hub.clone()),
+                health: health.clone(),
+                render_metrics: Arc::new(move || metrics.render()),
+                version: env!("CARGO_PKG_VERSION"),
+                stop: supervisor.token(Stage::Intake),
+            });
+        supervisor.spawn(Stage::Intake, "api", move |stop| async move {
+            Ok(api::serve(listener, api::router(state), stop).await?)
+        });
+    }
+
+    /// Listens on an address.
+    ///
+    /// # Errors
+    /// Where the address is in use or not of this machine, with what to do about it.
+    pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+        TcpListener::bind(address).await.map_err(|error| {
+            let hint = match error.kind() {
+                std::io::ErrorKind::AddrInUse => {
+                    "; another process listens there: stop it, or choose another with --listen"
+                }
+                _ => "",
+            };
+            anyhow::anyhow!("cannot listen on {address}: {error}{hint}")
+        })
+    }
+}

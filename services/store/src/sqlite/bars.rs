@@ -1,0 +1,207 @@
+//! Bars and the state of the fold in SQLite.
+
+mod commit;
+mod expire;
+mod ids;
+mod load;
+mod reader;
+mod row;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use market::{BarRow, Instrument, Venue, VenueSettings};
+use sqlx::{query, query_scalar};
+
+pub use reader::SqliteBarReader;
+
+use super::failure::Failure;
+use super::file::{DatabaseFile, Kind};
+use super::readers::Readers;
+use super::schema::Schema;
+use super::writer::Writer;
+use crate::metrics::Metrics;
+use crate::{
+    BarKey, BarQuery, BarReader, BarStore, Commit, IdKey, IdQuery, IdRanges, IdRow, PartitionState,
+    Progress, RejectedRange, StoreError, SymbolQuery, SymbolRow, Transaction, VenueRow,
+};
+
+static KIND: Kind = Kind {
+    name: "bars",
+    schema: Schema {
+        application_id: 0x4357_4201,
+        versions: &[include_str!("../../migrations/sqlite/bars_1.sql")],
+    },
+    page_size: 4096,
+    row_buffer: 256,
+};
+
+/// Bars and the state of the fold in one SQLite file.
+///
+/// A commit does not wait for the disk: after a loss of power the file holds the state as of
+/// some earlier commit, from which the log replays. [`BarStore::sync`] waits.
+#[derive(Clone)]
+pub struct SqliteBarStore {
+    reader: SqliteBarReader,
+    writer: Arc<Writer>,
+}
+
+impl SqliteBarStore {
+    /// Opens the file, or makes it; its folder must be there.
+    ///
+    /// # Errors
+    /// [`StoreError`], where it cannot be read or written, is no such file, or is newer.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        DatabaseFile::open(&KIND, path.as_ref()).await.map(Self::of)
+    }
+
+    /// Opens a file that is there, which another process may be writing to. What would write
+    /// to it fails.
+    ///
+    /// # Errors
+    /// [`StoreError`], where it cannot be read, is no such file, or is of another version.
+    pub async fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let file = DatabaseFile::open_read_only(&KIND, path.as_ref()).await;
+        file.map(Self::of)
+    }
+
+    fn of(file: DatabaseFile) -> Self {
+        let file = Arc::new(file);
+        Self {
+            reader: SqliteBarReader::new(Readers::new(Arc::clone(&file))),
+            writer: Arc::new(Writer::new(file)),
+        }
+    }
+
+    fn file(&self) -> &Arc<DatabaseFile> {
+        self.reader.readers().file()
+    }
+
+    /// Ties the file to the log that it is folded from: the first call stores the log's id.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`], where it was folded from another log.
+    pub async fn bind_log(&self, log_id: &str) -> Result<(), StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        let bound = bind(transaction.connection(), log_id).await;
+        transaction.check(bound)?;
+        transaction.commit().await
+    }
+}
+
+async fn bind(connection: &mut sqlx::SqliteConnection, log_id: &str) -> Result<(), Failure> {
+    query("INSERT OR IGNORE INTO meta (key, value) VALUES ('log_id', ?)")
+        .bind(log_id)
+        .execute(&mut *connection)
+        .await?;
+    let bound: String = query_scalar("SELECT value FROM meta WHERE key = 'log_id'")
+        .fetch_one(connection)
+        .await?;
+    if bound == log_id {
+        return Ok(());
+    }
+    Err(Failure::Malformed(format!(
+        "was folded from another log ({bound}, this one is {log_id}); \
+         put the log back that belongs to it, or move this file away and let it be folded anew"
+    )))
+}
+
+impl BarStore for SqliteBarStore {
+    type Snapshot = SqliteBarReader;
+
+    async fn load(&self, partition: u32, epoch: u64) -> Result<PartitionState, StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        let state = load::load(transaction.connection(), partition, epoch).await;
+        let state = transaction.check(state)?;
+        transaction.commit().await?;
+        Ok(state)
+    }
+
+    async fn commit(&self, transaction: &Transaction) -> Result<Commit, StoreError> {
+        let started = Metrics::started();
+        let mut writing = self.writer.begin().await?;
+        let outcome = commit::write(writing.connection(), transaction).await;
+        let outcome = writing.check(outcome)?;
+        match outcome {
+            Commit::Lost => writing.rollback().await?,
+            Commit::Done => {
+                writing.commit().await?;
+                let metrics = self.file().metrics();
+                commit::count(metrics, transaction);
+                metrics.commit_seconds.record(started.elapsed());
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn snapshot(&self) -> Result<SqliteBarReader, StoreError> {
+        let readers = Readers::pinned(Arc::clone(self.file())).await?;
+        Ok(SqliteBarReader::new(readers))
+    }
+
+    async fn sync(&self) -> Result<(), StoreError> {
+        self.writer.sync().await
+    }
+
+    async fn expire(&self, bars_before_ns: i64, ids_before_ns: i64) -> Result<u64, StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        let gone = expire::expire(transaction.connection(), bars_before_ns, ids_before_ns).await;
+        let gone = transaction.check(gone)?;
+        transaction.commit().await?;
+        Ok(gone)
+    }
+}
+
+impl BarReader for SqliteBarStore {
+    async fn progress(&self) -> Result<Vec<Progress>, StoreError> {
+        self.reader.progress().await
+    }
+
+    async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
+        self.reader.bars(keys).await
+    }
+
+    async fn bar_range(&self, query: &BarQuery) -> Result<Vec<BarRow>, StoreError> {
+        self.reader.bar_range(query).await
+    }
+
+    async fn ids(&self, key: &IdKey) -> Result<IdRow, StoreError> {
+        self.reader.ids(key).await
+    }
+
+    async fn id_ranges(&self, query: &IdQuery) -> Result<Vec<(IdKey, IdRanges)>, StoreError> {
+        self.reader.id_ranges(query).await
+    }
+
+    async fn symbol(&self, instrument: &Instrument) -> Result<Option<SymbolRow>, StoreError> {
+        self.reader.symbol(instrument).await
+    }
+
+    async fn symbols(&self, query: &SymbolQuery) -> Result<Vec<SymbolRow>, StoreError> {
+        self.reader.symbols(query).await
+    }
+
+    async fn venue(
+        &self,
+        venue: &Venue,
+        partitions: u32,
+    ) -> Result<Option<VenueSettings>, StoreError> {
+        self.reader.venue(venue, partitions).await
+    }
+
+    async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {
+        self.reader.venues().await
+    }
+
+    async fn rejected(
+        &self,
+        partition: u32,
+        epoch: u64,
+        first: u64,
+        end: u64,
+    ) -> Result<Vec<RejectedRange>, StoreError> {
+        self.reader.rejected(partition, epoch, first, end).await
+    }
+}

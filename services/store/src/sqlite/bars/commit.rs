@@ -1,0 +1,281 @@
+//! Writing one step of a partition's state.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use market::TradeId;
+use sqlx::{SqliteConnection, query};
+
+use super::{ids, row};
+use crate::metrics::Metrics;
+use crate::sqlite::bulk::{Bound, Bulk};
+use crate::sqlite::column::unsigned;
+use crate::sqlite::failure::Failure;
+use crate::{Commit, IdChangeSet, IdKey, StoredBar, Transaction};
+
+pub(super) static OPEN_BARS: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO open_bars (instrument, interval, start_ns, first_append_ns, body, partition)",
+        6,
+        "ON CONFLICT (instrument, interval, start_ns) DO UPDATE SET \
+         first_append_ns = excluded.first_append_ns, body = excluded.body, \
+         partition = excluded.partition",
+    )
+});
+
+pub(super) static BARS: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO bars (instrument, interval, start_ns, first_append_ns, body)",
+        5,
+        "ON CONFLICT (instrument, interval, start_ns) DO UPDATE SET \
+         first_append_ns = excluded.first_append_ns, body = excluded.body",
+    )
+});
+
+pub(super) static SYMBOLS: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO symbols (instrument, partition, watermark_ns, last_append_ns, closed_until_ns)",
+        5,
+        "ON CONFLICT (instrument) DO UPDATE SET partition = excluded.partition, \
+         watermark_ns = excluded.watermark_ns, last_append_ns = excluded.last_append_ns, \
+         closed_until_ns = excluded.closed_until_ns",
+    )
+});
+
+pub(super) static VENUES: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT OR REPLACE INTO venues \
+         (partition, venue, scheme, scope, lateness_ns, idle_ns, nonpositive_prices)",
+        7,
+        "",
+    )
+});
+
+pub(super) static ID_SETS: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO id_sets (instrument, scope, bucket_ns, last_append_ns)",
+        4,
+        "ON CONFLICT (instrument, scope, bucket_ns) \
+         DO UPDATE SET last_append_ns = excluded.last_append_ns",
+    )
+});
+
+pub(super) static ID_RANGES_GONE: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        // Without the types of the columns, SQLite would search by the first two alone.
+        "DELETE FROM id_ranges WHERE (instrument, scope, bucket_ns, first) IN \
+         (SELECT CAST(column1 AS TEXT), CAST(column2 AS TEXT), CAST(column3 AS INTEGER), \
+          CAST(column4 AS INTEGER) FROM (",
+        4,
+        "))",
+    )
+});
+
+pub(super) static ID_RANGES: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO id_ranges (instrument, scope, bucket_ns, first, last)",
+        5,
+        "ON CONFLICT (instrument, scope, bucket_ns, first) DO UPDATE SET last = excluded.last",
+    )
+});
+
+pub(super) static ID_CHUNKS: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO id_chunks (instrument, scope, bucket_ns, body, chunk) \
+         SELECT column1, column2, column3, column4, \
+         (SELECT coalesce(max(chunk) + 1, 0) FROM id_chunks \
+          WHERE instrument = column1 AND scope = column2 AND bucket_ns = column3) FROM (",
+        4,
+        ")",
+    )
+});
+
+pub(super) static REJECTED: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT INTO rejected (partition, epoch, first, past, verdict, append_time_ns)",
+        6,
+        "ON CONFLICT (partition, epoch, first) DO UPDATE SET past = excluded.past, \
+         verdict = excluded.verdict, append_time_ns = excluded.append_time_ns",
+    )
+});
+
+/// Moves the progress row, then writes the rest; nothing where the row was moved before.
+pub(super) async fn write(
+    connection: &mut SqliteConnection,
+    transaction: &Transaction,
+) -> Result<Commit, Failure> {
+    if !advance(connection, transaction).await? {
+        return Ok(Commit::Lost);
+    }
+    write_bars(connection, transaction).await?;
+    write_symbols_and_venues(connection, transaction).await?;
+    write_id_ranges(connection, transaction).await?;
+    write_exact_ids(connection, transaction).await?;
+    write_rejected(connection, transaction).await?;
+    Ok(Commit::Done)
+}
+
+/// Counts what [`write`] wrote.
+pub(super) fn count(metrics: &Metrics, transaction: &Transaction) {
+    metrics.rows("bars", transaction.bars.len());
+    metrics.rows("symbols", transaction.symbols.len());
+    metrics.rows("venues", transaction.venues.len());
+    metrics.rows("id_sets", transaction.ids.len());
+    metrics.rows("rejected", transaction.rejected.len());
+}
+
+async fn advance(
+    connection: &mut SqliteConnection,
+    transaction: &Transaction,
+) -> Result<bool, Failure> {
+    let progress = &transaction.progress;
+    let moved = query(
+        "UPDATE progress SET epoch = ?, next_offset = ?, updates_epoch = ?, updates_offset = ?, \
+         append_time_ns = ? WHERE partition = ? AND epoch = ? AND next_offset = ?",
+    )
+    .bind(unsigned(progress.epoch))
+    .bind(unsigned(progress.next_offset))
+    .bind(unsigned(progress.updates.epoch))
+    .bind(unsigned(progress.updates.offset))
+    .bind(progress.append_time_ns)
+    .bind(progress.partition)
+    .bind(unsigned(transaction.expected.0))
+    .bind(unsigned(transaction.expected.1));
+    Ok(moved.execute(connection).await?.rows_affected() > 0)
+}
+
+async fn write_bars(
+    connection: &mut SqliteConnection,
+    transaction: &Transaction,
+) -> Result<(), Failure> {
+    let partition = transaction.progress.partition;
+    let (closed, open): (Vec<_>, Vec<_>) = transaction.bars.iter().partition(|bar| bar.row.closed);
+    BARS.run(connection, &closed, |bound, bar| bind_bar(bound, bar))
+        .await?;
+    OPEN_BARS
+        .run(connection, &open, |bound, bar| {
+            bind_bar(bound, bar).bind(partition)
+        })
+        .await?;
+    Ok(())
+}
+
+fn bind_bar(bound: Bound, bar: &StoredBar) -> Bound {
+    bound
+        .bind(bar.instrument.key().to_owned())
+        .bind(row::seconds(bar.row.window))
+        .bind(bar.row.window.start_ns)
+        .bind(bar.row.bar.first_append_ns)
+        .bind(schemas::encode_bar_row(&bar.row))
+}
+
+async fn write_symbols_and_venues(
+    connection: &mut SqliteConnection,
+    transaction: &Transaction,
+) -> Result<(), Failure> {
+    let partition = transaction.progress.partition;
+    SYMBOLS
+        .run(connection, &transaction.symbols, |bound, symbol| {
+            bound
+                .bind(symbol.instrument.key().to_owned())
+                .bind(partition)
+                .bind(symbol.watermark_ns)
+                .bind(symbol.last_append_ns)
+                .bind(symbol.closed_until_ns)
+        })
+        .await?;
+    VENUES
+        .run(connection, &transaction.venues, |bound, row| {
+            bound
+                .bind(partition)
+                .bind(row.venue.as_str().to_owned())
+                .bind(row.settings.scheme.name())
+                .bind(row.settings.scope.name())
+                .bind(row.settings.lateness_ns)
+                .bind(row.settings.idle_ns)
+                .bind(row.settings.nonpositive_prices)
+        })
+        .await?;
+    Ok(())
+}
+
+async fn write_id_ranges(
+    connection: &mut SqliteConnection,
+    transaction: &Transaction,
+) -> Result<(), Failure> {
+    ID_SETS
+        .run(connection, &transaction.ids, |bound, change| {
+            bind_key(bound, &change.key).bind(change.last_append_ns)
+        })
+        .await?;
+    let (mut gone, mut kept) = (Vec::new(), Vec::new());
+    for change in &transaction.ids {
+        if let IdChangeSet::Ranges { put, remove } = &change.change {
+            gone.extend(remove.iter().map(|first| (&change.key, *first)));
+            kept.extend(put.iter().map(|range| (&change.key, *range)));
+        }
+    }
+    ID_RANGES_GONE
+        .run(connection, &gone, |bound, (key, first)| {
+            bind_key(bound, key).bind(unsigned(*first))
+        })
+        .await?;
+    ID_RANGES
+        .run(connection, &kept, |bound, (key, (first, last))| {
+            bind_key(bound, key)
+                .bind(unsigned(*first))
+                .bind(unsigned(*last))
+        })
+        .await?;
+    Ok(())
+}
+
+async fn write_exact_ids(
+    connection: &mut SqliteConnection,
+    transaction: &Transaction,
+) -> Result<(), Failure> {
+    // One chunk a set: the statement numbers chunks by what was stored before it.
+    let mut added: BTreeMap<&IdKey, Vec<&TradeId>> = BTreeMap::new();
+    for change in &transaction.ids {
+        if let IdChangeSet::Exact { add } = &change.change {
+            added.entry(&change.key).or_default().extend(add);
+        }
+    }
+    let mut chunks = Vec::with_capacity(added.len());
+    for (key, ids) in added.iter().filter(|(_, ids)| !ids.is_empty()) {
+        chunks.push((*key, ids::encode(ids)?));
+    }
+    ID_CHUNKS
+        .run(connection, &chunks, |bound, (key, body)| {
+            bind_key(bound, key).bind(body.clone())
+        })
+        .await?;
+    Ok(())
+}
+
+/// The three columns that name a set of ids.
+pub(super) fn bind_key(bound: Bound, key: &IdKey) -> Bound {
+    bound
+        .bind(key.instrument.key().to_owned())
+        .bind(Arc::clone(&key.scope))
+        .bind(key.bucket_ns)
+}
+
+async fn write_rejected(
+    connection: &mut SqliteConnection,
+    transaction: &Transaction,
+) -> Result<(), Failure> {
+    let partition = transaction.progress.partition;
+    REJECTED
+        .run(connection, &transaction.rejected, |bound, range| {
+            bound
+                .bind(partition)
+                .bind(unsigned(range.epoch))
+                .bind(unsigned(range.first))
+                .bind(unsigned(range.end))
+                .bind(range.verdict.code())
+                .bind(range.append_time_ns)
+        })
+        .await?;
+    Ok(())
+}

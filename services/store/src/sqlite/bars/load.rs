@@ -1,0 +1,58 @@
+//! Loading the state of a partition.
+
+use sqlx::{SqliteConnection, query};
+
+use super::row;
+use crate::sqlite::column::{read_parsed, unsigned};
+use crate::sqlite::failure::Failure;
+use crate::{PartitionState, StoredBar};
+
+/// Reads everything of a partition, after making its progress row where there is none.
+pub(super) async fn load(
+    connection: &mut SqliteConnection,
+    partition: u32,
+    epoch: u64,
+) -> Result<PartitionState, Failure> {
+    query(
+        "INSERT OR IGNORE INTO progress \
+         (partition, epoch, next_offset, updates_epoch, updates_offset, append_time_ns) \
+         VALUES (?1, ?2, ?3, ?3, ?3, 0)",
+    )
+    .bind(partition)
+    .bind(unsigned(epoch))
+    .bind(unsigned(0))
+    .execute(&mut *connection)
+    .await?;
+    let progress = query(
+        "SELECT partition, epoch, next_offset, updates_epoch, updates_offset, append_time_ns \
+         FROM progress WHERE partition = ?",
+    );
+    let progress = progress.bind(partition).fetch_one(&mut *connection).await?;
+    let symbols = query(
+        "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns \
+         FROM symbols WHERE partition = ? ORDER BY instrument",
+    );
+    let symbols = symbols.bind(partition).fetch_all(&mut *connection).await?;
+    let venues = query(
+        "SELECT venue, scheme, scope, lateness_ns, idle_ns, nonpositive_prices \
+         FROM venues WHERE partition = ? ORDER BY venue",
+    );
+    let venues = venues.bind(partition).fetch_all(&mut *connection).await?;
+    let open_bars = query(
+        "SELECT instrument, interval, start_ns, body FROM open_bars \
+         WHERE partition = ? ORDER BY instrument, interval, start_ns",
+    );
+    let open_bars = open_bars.bind(partition).fetch_all(connection).await?;
+    let open_bars = open_bars.iter().map(|row| {
+        Ok(StoredBar {
+            instrument: read_parsed(row, 0, "instrument")?,
+            row: row::bar(row, 3)?,
+        })
+    });
+    Ok(PartitionState {
+        progress: row::progress(&progress)?,
+        symbols: symbols.iter().map(row::symbol).collect::<Result<_, _>>()?,
+        venues: venues.iter().map(row::venue).collect::<Result<_, _>>()?,
+        open_bars: open_bars.collect::<Result<_, Failure>>()?,
+    })
+}

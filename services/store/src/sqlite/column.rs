@@ -1,0 +1,47 @@
+//! Values as columns.
+
+use std::str::FromStr;
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::failure::Failure;
+
+/// An unsigned number in offset binary: columns are signed, and this keeps the order.
+pub(super) const fn unsigned(value: u64) -> i64 {
+    (value ^ (1 << 63)).cast_signed()
+}
+
+/// Reads what [`unsigned`] wrote.
+pub(super) fn read_unsigned(row: &SqliteRow, column: usize) -> Result<u64, Failure> {
+    let value: i64 = row.try_get(column)?;
+    Ok(value.cast_unsigned() ^ (1 << 63))
+}
+
+/// The number of a partition.
+pub(super) fn read_partition(row: &SqliteRow, column: usize) -> Result<u32, Failure> {
+    let value: i64 = row.try_get(column)?;
+    u32::try_from(value).map_err(|_| Failure::malformed("partition", value))
+}
+
+/// A text that is parsed into a value.
+pub(super) fn read_parsed<T: FromStr>(
+    row: &SqliteRow,
+    column: usize,
+    what: &'static str,
+) -> Result<T, Failure> {
+    let text: &str = row.try_get(column)?;
+    text.parse().map_err(|_| Failure::malformed(what, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unsigned;
+
+    #[test]
+    fn offset_binary_keeps_the_order() {
+        let values = [0, 1, (1 << 63) - 1, 1 << 63, (1 << 63) + 1, u64::MAX];
+        assert!(values.is_sorted_by_key(|value| unsigned(*value)));
+        assert_eq!((unsigned(0), unsigned(u64::MAX)), (i64::MIN, i64::MAX));
+    }
+}

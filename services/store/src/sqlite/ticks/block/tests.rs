@@ -1,0 +1,55 @@
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::{MOST_BYTES, MOST_TICKS, encode, pack, pieces, unpack};
+use crate::TickRecord;
+
+fn tick(offset: u64, append_time_ns: i64, value: Vec<u8>) -> TickRecord {
+    TickRecord {
+        offset,
+        append_time_ns,
+        time_ns: 0,
+        value: Bytes::from(value),
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(
+        rows in prop::collection::vec(
+            (any::<u64>(), any::<i64>(), prop::collection::vec(any::<u8>(), 0..50)), 1..50)
+    ) {
+        let ticks: Vec<_> = rows.into_iter().map(|(offset, time, value)| tick(offset, time, value)).collect();
+        let read = unpack(&pack(&encode(&ticks)).unwrap(), ticks.len()).unwrap();
+        let read: Vec<_> = read
+            .into_iter()
+            .map(|read| tick(read.offset, read.append_time_ns, read.value.to_vec()))
+            .collect();
+        prop_assert_eq!(read, ticks);
+    }
+
+    #[test]
+    fn damage_is_an_error(flipped in 0_usize..200, mask in 1_u8..) {
+        let ticks: Vec<_> = (0..40).map(|offset| tick(offset, 7, vec![9; 40])).collect();
+        let mut body = pack(&encode(&ticks)).unwrap();
+        let place = flipped % body.len();
+        body[place] ^= mask;
+        prop_assert!(unpack(&body, 40).is_err());
+    }
+}
+
+#[test]
+fn what_is_too_large_is_split() {
+    let many: Vec<_> = (0..MOST_TICKS as u64 + 1)
+        .map(|offset| tick(offset, 0, vec![]))
+        .collect();
+    let lengths: Vec<_> = pieces(&many).map(<[_]>::len).collect();
+    assert_eq!(lengths, [MOST_TICKS, 1]);
+
+    let large: Vec<_> = [MOST_BYTES + 1, MOST_BYTES - 1, 1, 1]
+        .into_iter()
+        .map(|length| tick(0, 0, vec![0; length]))
+        .collect();
+    let lengths: Vec<_> = pieces(&large).map(<[_]>::len).collect();
+    assert_eq!(lengths, [1, 2, 1]);
+}

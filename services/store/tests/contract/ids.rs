@@ -1,0 +1,215 @@
+//! Sets of ids.
+
+use candlewick_store::{
+    BarStore, IdChange, IdChangeSet, IdKey, IdQuery, IdRanges, IdRow, RejectedRange, Verdict,
+};
+use market::TradeId;
+
+use crate::fixtures::{id_key, step, take};
+
+fn ranges(key: &IdKey, at: i64, put: &[(u64, u64)], remove: &[u64]) -> IdChange {
+    IdChange {
+        key: key.clone(),
+        last_append_ns: at,
+        change: IdChangeSet::Ranges {
+            put: put.to_vec(),
+            remove: remove.to_vec(),
+        },
+    }
+}
+
+fn exact(key: &IdKey, at: i64, texts: &[String]) -> IdChange {
+    let add = texts.iter().map(|text| TradeId::parse(text).unwrap());
+    IdChange {
+        key: key.clone(),
+        last_append_ns: at,
+        change: IdChangeSet::Exact { add: add.collect() },
+    }
+}
+
+async fn change(store: &impl BarStore, from: u64, ids: Vec<IdChange>) {
+    let mut transaction = step(0, from, from + 1);
+    transaction.ids = ids;
+    take(store, transaction).await;
+}
+
+async fn read_ranges(store: &impl BarStore, key: &IdKey) -> IdRanges {
+    let row = store.ids(key).await.unwrap();
+    assert_eq!(row.exact, []);
+    row.ranges
+}
+
+pub(crate) async fn ranges_are_put_and_removed(store: &impl BarStore) {
+    let key = id_key("binance:BTCUSDT", "", -1);
+    let nothing = IdRow {
+        ranges: Vec::new(),
+        exact: Vec::new(),
+        last_append_ns: 0,
+    };
+    assert_eq!(store.ids(&key).await.unwrap(), nothing);
+
+    change(
+        store,
+        0,
+        vec![ranges(&key, 5, &[(1, 3), (7, 9), (20, 20)], &[])],
+    )
+    .await;
+    assert_eq!(read_ranges(store, &key).await, [(1, 3), (7, 9), (20, 20)]);
+    // 4 to 6 join the first two; one grows.
+    change(store, 1, vec![ranges(&key, 6, &[(1, 9), (20, 22)], &[7])]).await;
+    assert_eq!(read_ranges(store, &key).await, [(1, 9), (20, 22)]);
+    // One that grows downwards takes another's place.
+    change(store, 2, vec![ranges(&key, 7, &[(19, 22)], &[20])]).await;
+    assert_eq!(read_ranges(store, &key).await, [(1, 9), (19, 22)]);
+    assert_eq!(store.ids(&key).await.unwrap().last_append_ns, 7);
+    for other in [
+        id_key("binance:BTCUSDT", "", 0),
+        id_key("binance:BTCUSDT", "x", -1),
+        id_key("binance:ETHUSDT", "", -1),
+    ] {
+        assert_eq!(store.ids(&other).await.unwrap(), nothing);
+    }
+}
+
+pub(crate) async fn great_numbers_keep_their_order(store: &impl BarStore) {
+    const HALF: u64 = 1 << 63;
+    let key = id_key("binance:BTCUSDT", "", -1);
+    let put = [
+        (u64::MAX, u64::MAX),
+        (HALF, HALF + 5),
+        (0, 0),
+        (HALF - 3, HALF - 2),
+        (u64::MAX - 9, u64::MAX - 2),
+    ];
+    change(store, 0, vec![ranges(&key, i64::MAX, &put, &[])]).await;
+    let mut sorted = put;
+    sorted.sort_unstable();
+    assert_eq!(read_ranges(store, &key).await, sorted);
+    change(
+        store,
+        1,
+        vec![ranges(
+            &key,
+            i64::MIN,
+            &[(HALF - 3, HALF + 5)],
+            &[HALF, u64::MAX],
+        )],
+    )
+    .await;
+    let expected = [(0, 0), (HALF - 3, HALF + 5), (u64::MAX - 9, u64::MAX - 2)];
+    assert_eq!(read_ranges(store, &key).await, expected);
+    assert_eq!(store.ids(&key).await.unwrap().last_append_ns, i64::MIN);
+}
+
+pub(crate) async fn exact_ids_add_up(store: &impl BarStore) {
+    let btc = id_key("binance:BTCUSDT", "NYSE", 0);
+    let eth = id_key("binance:ETHUSDT", "", 3_600_000_000_000);
+    let odd = [
+        "0",
+        "18446744073709551615",
+        "18446744073709551616",
+        "~",
+        "00x",
+    ];
+    let odd = odd.map(str::to_owned);
+    let long: Vec<_> = (0..5_000)
+        .map(|id| format!("{id:0>64}-")[1..].to_owned())
+        .collect();
+    let none: [String; 0] = [];
+    change(store, 0, vec![exact(&btc, 1, &odd), exact(&eth, 1, &none)]).await;
+    change(store, 1, vec![exact(&btc, 2, &long), exact(&eth, 2, &odd)]).await;
+    change(store, 2, vec![exact(&btc, 3, &["last".to_owned()])]).await;
+
+    let row = store.ids(&btc).await.unwrap();
+    assert_eq!((row.ranges.len(), row.last_append_ns), (0, 3));
+    let mut read: Vec<_> = row.exact.iter().map(ToString::to_string).collect();
+    let mut expected = [&odd[..], &long, &["last".to_owned()]].concat();
+    read.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(read, expected);
+    assert!(row.exact.contains(&TradeId::Number(u64::MAX)));
+    assert_eq!(store.ids(&eth).await.unwrap().exact.len(), odd.len());
+}
+
+pub(crate) async fn range_sets_come_in_pages(store: &impl BarStore) {
+    let keys = [
+        id_key("binance:BTC", "", -1),
+        id_key("binance:BTC", "NYSE", 0),
+        id_key("binance:BTC", "NYSE", 86_400_000_000_000),
+        id_key("binance:BTC-PERP", "", -1),
+        id_key("binance:ETH", "", -1),
+    ];
+    let put = [(1, 2), (4, u64::MAX)];
+    let mut ids: Vec<_> = keys.iter().map(|key| ranges(key, 1, &put, &[])).collect();
+    ids.push(ranges(&id_key("binanc:ZZZ", "", -1), 1, &put, &[]));
+    ids.push(ranges(&id_key("binance2:AAA", "", -1), 1, &put, &[]));
+    ids.push(exact(
+        &id_key("binance:BTC", "AMEX", 0),
+        1,
+        &["7".to_owned()],
+    ));
+    change(store, 0, ids).await;
+
+    let mut query = IdQuery {
+        venue: "binance".parse().unwrap(),
+        symbol: None,
+        after: None,
+        limit: 2,
+    };
+    let mut seen = Vec::new();
+    loop {
+        let page = store.id_ranges(&query).await.unwrap();
+        assert!(page.len() <= 2 && page.iter().all(|(_, ranges)| ranges == &put));
+        let Some((last, _)) = page.last() else { break };
+        query.after = Some(last.clone());
+        seen.extend(page.into_iter().map(|(key, _)| key));
+    }
+    assert_eq!(seen, keys);
+
+    query = IdQuery {
+        symbol: Some("BTC".parse().unwrap()),
+        after: None,
+        limit: 10,
+        ..query
+    };
+    let of_one: Vec<_> = store.id_ranges(&query).await.unwrap();
+    assert_eq!(
+        of_one.into_iter().map(|(key, _)| key).collect::<Vec<_>>(),
+        keys[..3]
+    );
+    query.after = Some(keys[1].clone());
+    assert_eq!(store.id_ranges(&query).await.unwrap().len(), 1);
+}
+
+pub(crate) async fn old_ids_expire_but_not_those_of_no_bucket(store: &impl BarStore) {
+    let kept = id_key("binance:BTC", "", -1);
+    let old = id_key("binance:BTC", "", 0);
+    let old_exact = id_key("binance:ETH", "", 0);
+    let young = id_key("binance:BTC", "", 3_600_000_000_000);
+    let mut transaction = step(0, 0, 1);
+    transaction.ids = vec![
+        ranges(&kept, 10, &[(1, 1), (3, 3)], &[]),
+        ranges(&old, 10, &[(1, 1), (3, 3)], &[]),
+        exact(&old_exact, 10, &["7".to_owned(), "x".to_owned()]),
+        ranges(&young, 20, &[(1, 1)], &[]),
+    ];
+    let rejected = |first, append_time_ns| RejectedRange {
+        epoch: 1,
+        first,
+        end: first + 1,
+        verdict: Verdict::Duplicate,
+        append_time_ns,
+    };
+    transaction.rejected = vec![rejected(1, 10), rejected(5, 20)];
+    take(store, transaction).await;
+
+    assert_eq!(store.expire(i64::MIN, 10).await.unwrap(), 0);
+    assert!(store.expire(i64::MIN, 20).await.unwrap() > 0);
+    assert_eq!(store.expire(i64::MIN, 20).await.unwrap(), 0);
+    assert_eq!(read_ranges(store, &kept).await, [(1, 1), (3, 3)]);
+    assert_eq!(read_ranges(store, &young).await, [(1, 1)]);
+    assert_eq!(read_ranges(store, &old).await, []);
+    assert_eq!(store.ids(&old_exact).await.unwrap().last_append_ns, 0);
+    let left = store.rejected(0, 1, 0, u64::MAX).await.unwrap();
+    assert_eq!(left, [rejected(5, 20)]);
+}

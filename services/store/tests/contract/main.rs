@@ -1,0 +1,76 @@
+//! What every store has to hold to, whatever it is made of: the functions of [`bars`], [`ids`],
+//! [`state`], [`ticks`] and [`model`] take any [`BarStore`] or [`TickStore`] that is empty.
+//! [`sqlite`] holds what is particular to files.
+//!
+//! [`BarStore`]: candlewick_store::BarStore
+//! [`TickStore`]: candlewick_store::TickStore
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
+
+mod bars;
+mod fixtures;
+mod ids;
+mod model;
+mod sqlite;
+mod state;
+mod ticks;
+
+/// Runs the contract against stores that an expression opens.
+macro_rules! contract {
+    ($name:ident, $open:expr, $($module:ident :: { $($test:ident),+ $(,)? }),+ $(,)?) => {
+        mod $name {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    let (_kept, store) = $open.await;
+                    crate::$module::$test(&store).await;
+                }
+            )+)+
+        }
+    };
+}
+
+contract!(
+    sqlite_bars,
+    crate::sqlite::bar_store(),
+    bars::{
+        what_is_written_is_read,
+        rows_are_written_over,
+        a_bar_may_close_and_open_again,
+        ranges_are_cut_at_either_end,
+        many_bars_by_name,
+        old_bars_expire,
+    },
+    ids::{
+        ranges_are_put_and_removed,
+        great_numbers_keep_their_order,
+        exact_ids_add_up,
+        range_sets_come_in_pages,
+        old_ids_expire_but_not_those_of_no_bucket,
+    },
+    state::{
+        a_partition_begins_at_its_epoch,
+        a_step_is_taken_once,
+        a_lost_step_writes_nothing,
+        one_of_two_workers_wins_each_step,
+        partitions_commit_side_by_side,
+        a_snapshot_is_of_one_moment,
+        symbols_come_in_pages,
+        a_venue_needs_every_partition,
+        rejected_ranges_that_overlap,
+    },
+);
+
+contract!(
+    sqlite_ticks,
+    crate::sqlite::tick_store(),
+    ticks::{
+        what_is_written_is_read,
+        repeats_and_overlaps_are_read_once,
+        reads_are_cut_by_event_time,
+        positions_come_in_order,
+        a_large_block_comes_back_whole,
+        a_position_never_goes_back,
+        old_blocks_expire,
+        what_is_no_trade_is_corrupt,
+    },
+);

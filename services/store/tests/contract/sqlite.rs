@@ -1,0 +1,298 @@
+//! What is particular to files.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use candlewick_store::{
+    BarKey, BarReader, BarStore, Commit, SqliteBarStore, SqliteTickStore, StoreError, TickStore,
+};
+use futures_util::FutureExt;
+use market::Interval;
+use sqlx::{Connection, SqliteConnection};
+use tempfile::TempDir;
+
+use crate::fixtures::{bar, block, instrument, step, symbol, take, tick};
+
+pub(crate) async fn bar_store() -> (TempDir, SqliteBarStore) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteBarStore::open(folder.path().join("bars.sqlite")).await;
+    (folder, store.unwrap())
+}
+
+pub(crate) async fn tick_store() -> (TempDir, SqliteTickStore) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteTickStore::open(folder.path().join("ticks.sqlite")).await;
+    (folder, store.unwrap())
+}
+
+/// Runs SQL on a file behind its store's back.
+async fn meddle(path: &Path, sql: &'static str) {
+    let url = format!("sqlite://{}?mode=rwc", path.display());
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+fn names(path: &Path, error: &StoreError) -> bool {
+    error.to_string().contains(&path.display().to_string())
+}
+
+#[tokio::test]
+async fn a_file_keeps_what_was_committed() {
+    let (folder, store) = bar_store().await;
+    take(&store, step(0, 0, 4)).await;
+    drop(store);
+    let store = SqliteBarStore::open(folder.path().join("bars.sqlite"))
+        .await
+        .unwrap();
+    assert_eq!(store.progress().await.unwrap(), [step(0, 0, 4).progress]);
+}
+
+#[tokio::test]
+async fn a_newer_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.sqlite");
+    drop(SqliteBarStore::open(&path).await.unwrap());
+    meddle(&path, "PRAGMA user_version = 99").await;
+    for opened in [
+        SqliteBarStore::open(&path).await,
+        SqliteBarStore::open_read_only(&path).await,
+    ] {
+        let error = opened.err().unwrap();
+        assert!(matches!(
+            error,
+            StoreError::Newer {
+                found: 99,
+                known: 1,
+                ..
+            }
+        ));
+        assert!(names(&path, &error));
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_something_else_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("text");
+    std::fs::write(
+        &text,
+        "not a database, and long enough to be read as one ".repeat(40),
+    )
+    .unwrap();
+    let foreign = folder.path().join("foreign");
+    meddle(&foreign, "CREATE TABLE something (else_ TEXT)").await;
+    let bars = folder.path().join("bars");
+    drop(SqliteBarStore::open(&bars).await.unwrap());
+    for path in [&text, &foreign, &bars] {
+        let error = SqliteTickStore::open(path).await.err().unwrap();
+        assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+        assert!(names(path, &error), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_place_that_cannot_be_written_to_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut places = vec![folder.path().join("missing/bars"), folder.path().to_owned()];
+    if cfg!(target_os = "linux") {
+        // Permissions do not stop root; this does.
+        places.push(PathBuf::from("/proc/bars"));
+    }
+    for path in places {
+        let error = SqliteBarStore::open(&path).await.err().unwrap();
+        assert!(error.is_transient() && names(&path, &error), "{error}");
+    }
+    let missing = folder.path().join("bars");
+    let error = SqliteBarStore::open_read_only(&missing)
+        .await
+        .err()
+        .unwrap();
+    assert!(names(&missing, &error) && !missing.exists(), "{error}");
+}
+
+#[tokio::test]
+async fn a_reader_beside_the_owner_sees_its_commits() {
+    let (folder, store) = bar_store().await;
+    take(&store, step(0, 0, 1)).await;
+    let beside = SqliteBarStore::open_read_only(folder.path().join("bars.sqlite"))
+        .await
+        .unwrap();
+    assert_eq!(beside.progress().await.unwrap(), [step(0, 0, 1).progress]);
+    let snapshot = beside.snapshot().await.unwrap();
+    take(&store, step(0, 1, 2)).await;
+    assert_eq!(beside.progress().await.unwrap(), [step(0, 1, 2).progress]);
+    assert_eq!(snapshot.progress().await.unwrap(), [step(0, 0, 1).progress]);
+    let error = beside.commit(&step(0, 2, 3)).await.unwrap_err();
+    assert!(error.to_string().contains("for reading only"));
+}
+
+#[tokio::test]
+async fn a_file_belongs_to_one_log() {
+    let (folder, store) = bar_store().await;
+    store.bind_log("one").await.unwrap();
+    store.bind_log("one").await.unwrap();
+    drop(store);
+    let path = folder.path().join("bars.sqlite");
+    let store = SqliteBarStore::open(&path).await.unwrap();
+    let error = store.bind_log("two").await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }));
+    assert!(
+        error
+            .to_string()
+            .contains("was folded from another log (one, this one is two)")
+    );
+    store.bind_log("one").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_row_is_an_error() {
+    let (folder, store) = bar_store().await;
+    let path = folder.path().join("bars.sqlite");
+    let btc = instrument("binance:BTCUSDT");
+    let written = bar(&btc, Interval::M1, 0, 1, false);
+    let key = BarKey {
+        instrument: btc,
+        window: written.row.window,
+    };
+    let mut transaction = step(0, 0, 1);
+    transaction.bars = vec![written];
+    transaction.symbols = vec![symbol("a:b", 0)];
+    take(&store, transaction).await;
+    for damage in [
+        "UPDATE open_bars SET body = x'00'",
+        "UPDATE open_bars SET body = x''",
+        "UPDATE open_bars SET start_ns = 60000000000",
+        "UPDATE symbols SET instrument = 'nothing'",
+        "DROP TABLE open_bars",
+    ] {
+        meddle(&path, damage).await;
+        let error = store.load(0, 1).await.unwrap_err();
+        assert!(
+            matches!(error, StoreError::Corrupt { .. }),
+            "{damage}: {error}"
+        );
+    }
+    let error = store.bars(&[key]).await.unwrap_err();
+    assert!(!error.is_transient() && names(&path, &error), "{error}");
+
+    let (folder, store) = tick_store().await;
+    store
+        .insert(&[block(0, 0, 0, vec![tick(1, 1), tick(2, 1)])])
+        .await
+        .unwrap();
+    for damage in [
+        "UPDATE tick_blocks SET rows = 3",
+        "UPDATE tick_blocks SET rows = 2, last_offset = first_offset",
+        "UPDATE tick_blocks SET body = x'01ffffffff'",
+        "UPDATE tick_blocks SET body = zeroblob(100)",
+    ] {
+        meddle(&folder.path().join("ticks.sqlite"), damage).await;
+        let error = store
+            .read(&instrument("binance:BTCUSDT"), 0, 9)
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error, StoreError::Corrupt { .. }),
+            "{damage}: {error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_step_that_fails_at_its_end_writes_nothing() {
+    let (folder, store) = bar_store().await;
+    let path = folder.path().join("bars.sqlite");
+    store.load(0, 1).await.unwrap();
+    let mut transaction = step(0, 0, 1);
+    transaction.symbols = vec![symbol("a:a", 0), symbol("a:b", 0)];
+    transaction.bars = vec![bar(&instrument("a:a"), Interval::M1, 0, 1, false)];
+    meddle(
+        &path,
+        "CREATE TRIGGER breaks BEFORE INSERT ON symbols WHEN new.instrument = 'a:b' \
+         BEGIN SELECT raise(ROLLBACK, 'broken'); END",
+    )
+    .await;
+    let error = store.commit(&transaction).await.unwrap_err();
+    assert!(error.to_string().contains("broken"), "{error}");
+    let state = store.load(0, 1).await.unwrap();
+    assert_eq!((state.progress.next_offset, state.open_bars.len()), (0, 0));
+    meddle(&path, "DROP TRIGGER breaks").await;
+    assert_eq!(store.commit(&transaction).await.unwrap(), Commit::Done);
+}
+
+/// Dropped at any point, a commit is taken whole or not at all, and the next one goes on.
+#[tokio::test]
+async fn a_commit_that_is_dropped_is_whole_or_nothing() {
+    let (_folder, store) = bar_store().await;
+    let traded = instrument("a:a");
+    store.load(0, 1).await.unwrap();
+    let mut from = 0;
+    for polls in 0..60 {
+        let mut transaction = step(0, from, from + 1);
+        for place in 0..100 {
+            transaction
+                .bars
+                .push(bar(&traded, Interval::M1, place, from + 1, false));
+        }
+        let mut committing = Box::pin(store.commit(&transaction));
+        for _ in 0..polls {
+            if (&mut committing).now_or_never().is_some() {
+                break;
+            }
+            std::thread::sleep(Duration::from_micros(50));
+            tokio::task::yield_now().await;
+        }
+        drop(committing);
+        let state = store.load(0, 1).await.unwrap();
+        from = state.progress.next_offset;
+        let written = state.open_bars.iter().map(|bar| bar.row.through.offset);
+        assert!(written.clone().all(|offset| offset == from));
+        assert_eq!(written.count(), if from > 0 { 100 } else { 0 });
+    }
+    let outcome = store.commit(&step(0, from, from + 1)).await.unwrap();
+    assert_eq!(outcome, Commit::Done);
+}
+
+/// Fills a small file system, makes room, and goes on:
+/// `mount -t tmpfs -o size=4m none /mnt/small`, `SMALL_DISK=/mnt/small cargo test -- --ignored`.
+#[tokio::test]
+#[ignore = "needs a small file system, named by SMALL_DISK"]
+async fn a_full_disk_passes() {
+    let folder = PathBuf::from(std::env::var("SMALL_DISK").unwrap());
+    let store = SqliteBarStore::open(folder.join("bars.sqlite"))
+        .await
+        .unwrap();
+    let ballast = folder.join("ballast");
+    std::fs::write(&ballast, vec![1; 3 << 20]).unwrap();
+    let traded = instrument("a:a");
+    let mut from = store.load(0, 1).await.unwrap().progress.next_offset;
+    let mut full = 0;
+    while full < 3 {
+        let mut transaction = step(0, from, from + 1);
+        for place in 0..1_000 {
+            let start_ns = place + 1_000 * i64::try_from(from).unwrap();
+            transaction
+                .bars
+                .push(bar(&traded, Interval::M1, start_ns, 1, true));
+        }
+        match store.commit(&transaction).await {
+            Ok(outcome) => {
+                assert_eq!((outcome, full), (Commit::Done, 0));
+                from += 1;
+            }
+            Err(error) => {
+                assert!(
+                    error.is_transient() && error.to_string().contains("full"),
+                    "{error}"
+                );
+                full += 1;
+            }
+        }
+        assert_eq!(store.progress().await.unwrap()[0].next_offset, from);
+    }
+    std::fs::remove_file(&ballast).unwrap();
+    let outcome = store.commit(&step(0, from, from + 1)).await.unwrap();
+    assert_eq!(outcome, Commit::Done);
+    store.sync().await.unwrap();
+}

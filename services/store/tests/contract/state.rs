@@ -1,0 +1,272 @@
+//! Progress, symbols, venues, rejected ranges, and the one transaction.
+
+use candlewick_store::{
+    BarKey, BarReader, BarStore, Commit, Progress, RejectedRange, SymbolQuery, VenueRow, Verdict,
+};
+use market::{IdScheme, IdScope, Interval, Position, Reject, VenueSettings};
+
+use crate::fixtures::{bar, instrument, step, symbol, take};
+
+pub(crate) async fn a_partition_begins_at_its_epoch(store: &impl BarStore) {
+    assert_eq!(store.progress().await.unwrap(), []);
+    // Before it is loaded, no step of it can be taken.
+    assert_eq!(store.commit(&step(3, 0, 1)).await.unwrap(), Commit::Lost);
+    let begun = |partition, epoch| Progress {
+        partition,
+        epoch,
+        next_offset: 0,
+        updates: Position::default(),
+        append_time_ns: 0,
+    };
+    let state = store.load(3, u64::MAX).await.unwrap();
+    assert_eq!(state.progress, begun(3, u64::MAX));
+    assert_eq!((state.symbols.len(), state.venues.len()), (0, 0));
+    store.load(1, 7).await.unwrap();
+    // What is stored counts, not what is asked for.
+    assert_eq!(store.load(1, 9).await.unwrap().progress, begun(1, 7));
+    let all = store.progress().await.unwrap();
+    assert_eq!(all, [begun(1, 7), begun(3, u64::MAX)]);
+}
+
+pub(crate) async fn a_step_is_taken_once(store: &impl BarStore) {
+    store.load(0, 1).await.unwrap();
+    let mut transaction = step(0, 0, 10);
+    transaction.symbols = vec![symbol("binance:BTCUSDT", i64::MIN), symbol("kraken:XBT", 5)];
+    assert_eq!(store.commit(&transaction).await.unwrap(), Commit::Done);
+    assert_eq!(store.commit(&transaction).await.unwrap(), Commit::Lost);
+    let state = store.load(0, 1).await.unwrap();
+    assert_eq!(state.progress, transaction.progress);
+    assert_eq!(state.symbols, transaction.symbols);
+    // To a new epoch, and to the last of all positions.
+    let mut switch = step(0, 10, 0);
+    switch.progress.epoch = 2;
+    assert_eq!(store.commit(&switch).await.unwrap(), Commit::Done);
+    let mut last = step(0, 0, 0);
+    last.expected = (2, 0);
+    last.progress = Progress {
+        partition: 0,
+        epoch: u64::MAX,
+        next_offset: u64::MAX,
+        updates: Position {
+            epoch: u64::MAX,
+            offset: u64::MAX - 1,
+        },
+        append_time_ns: i64::MAX,
+    };
+    assert_eq!(store.commit(&last).await.unwrap(), Commit::Done);
+    assert_eq!(store.progress().await.unwrap(), [last.progress]);
+}
+
+pub(crate) async fn a_lost_step_writes_nothing(store: &impl BarStore) {
+    take(store, step(0, 0, 5)).await;
+    let btc = instrument("binance:BTCUSDT");
+    let mut lost = step(0, 4, 6);
+    lost.bars = vec![bar(&btc, Interval::M1, 0, 1, false)];
+    lost.symbols = vec![symbol("binance:BTCUSDT", 1)];
+    lost.rejected = vec![rejected(4, 5, Verdict::Duplicate)];
+    assert_eq!(store.commit(&lost).await.unwrap(), Commit::Lost);
+    lost.expected = (2, 5);
+    assert_eq!(store.commit(&lost).await.unwrap(), Commit::Lost);
+
+    let state = store.load(0, 1).await.unwrap();
+    assert_eq!(state.progress, step(0, 0, 5).progress);
+    assert_eq!((state.symbols.len(), state.open_bars.len()), (0, 0));
+    assert_eq!(store.rejected(0, 1, 0, u64::MAX).await.unwrap(), []);
+}
+
+/// The outcome of each step is decided once, however many try.
+pub(crate) async fn one_of_two_workers_wins_each_step(store: &impl BarStore) {
+    const STEPS: u64 = 50;
+    store.load(0, 1).await.unwrap();
+    let work = || {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let mut done = 0;
+            for from in 0..STEPS {
+                let outcome = store.commit(&step(0, from, from + 1)).await.unwrap();
+                done += u64::from(outcome == Commit::Done);
+                while store.progress().await.unwrap()[0].next_offset <= from {
+                    tokio::task::yield_now().await;
+                }
+            }
+            done
+        })
+    };
+    let (first, second) = (work(), work());
+    assert_eq!(first.await.unwrap() + second.await.unwrap(), STEPS);
+}
+
+pub(crate) async fn partitions_commit_side_by_side(store: &impl BarStore) {
+    const STEPS: u64 = 25;
+    let workers: Vec<_> = (0..4_u32)
+        .map(|partition| {
+            let store = store.clone();
+            let traded = instrument(&format!("venue:S{partition}"));
+            tokio::spawn(async move {
+                store.load(partition, 1).await.unwrap();
+                for from in 0..STEPS {
+                    let mut transaction = step(partition, from, from + 1);
+                    transaction.bars = vec![bar(&traded, Interval::M1, 0, from, false)];
+                    assert_eq!(store.commit(&transaction).await.unwrap(), Commit::Done);
+                }
+            })
+        })
+        .collect();
+    for worker in workers {
+        worker.await.unwrap();
+    }
+    let expected: Vec<_> = (0..4).map(|at| step(at, 0, STEPS).progress).collect();
+    assert_eq!(store.progress().await.unwrap(), expected);
+    for partition in 0..4 {
+        let open = store.load(partition, 1).await.unwrap().open_bars;
+        assert_eq!(open.len(), 1);
+        assert_eq!(open[0].row.through.offset, STEPS - 1);
+    }
+}
+
+pub(crate) async fn a_snapshot_is_of_one_moment(store: &impl BarStore) {
+    let btc = instrument("binance:BTCUSDT");
+    let key = BarKey {
+        instrument: btc.clone(),
+        window: bar(&btc, Interval::M1, 0, 0, false).row.window,
+    };
+    let mut first = step(0, 0, 1);
+    first.bars = vec![bar(&btc, Interval::M1, 0, 1, false)];
+    first.symbols = vec![symbol("binance:BTCUSDT", 1)];
+    take(store, first.clone()).await;
+    let snapshot = store.snapshot().await.unwrap();
+
+    let mut second = step(0, 1, 2);
+    second.bars = vec![bar(&btc, Interval::M1, 0, 2, true)];
+    second.symbols = vec![symbol("binance:BTCUSDT", 2), symbol("binance:ETHUSDT", 2)];
+    take(store, second.clone()).await;
+    store.sync().await.unwrap();
+
+    let read = snapshot.bars(std::slice::from_ref(&key)).await.unwrap();
+    assert_eq!(read, [Some(first.bars[0].row.clone())]);
+    assert_eq!(snapshot.progress().await.unwrap(), [first.progress]);
+    let all = SymbolQuery {
+        venue: None,
+        after: None,
+        limit: 10,
+    };
+    assert_eq!(snapshot.symbols(&all).await.unwrap(), first.symbols);
+
+    let read = store.bars(&[key]).await.unwrap();
+    assert_eq!(read, [Some(second.bars[0].row.clone())]);
+    let later = store.snapshot().await.unwrap();
+    assert_eq!(later.progress().await.unwrap(), [second.progress]);
+}
+
+pub(crate) async fn symbols_come_in_pages(store: &impl BarStore) {
+    let texts = [
+        "a:1", "ab:0", "b:A", "b:A-B", "b:A.B", "b:AB", "b:a", "ba:0",
+    ];
+    for (partition, texts) in [(0, &texts[..4]), (1, &texts[4..])] {
+        let mut transaction = step(partition, 0, 1);
+        transaction.symbols = texts.iter().map(|text| symbol(text, 1)).collect();
+        take(store, transaction).await;
+    }
+    for (venue, expected) in [
+        (None, &texts[..]),
+        (Some("b"), &texts[2..7]),
+        (Some("c"), &[]),
+    ] {
+        let mut query = SymbolQuery {
+            venue: venue.map(|venue| venue.parse().unwrap()),
+            after: None,
+            limit: 3,
+        };
+        let mut seen = Vec::new();
+        loop {
+            let page = store.symbols(&query).await.unwrap();
+            assert!(page.len() <= 3);
+            let Some(last) = page.last() else { break };
+            query.after = Some(last.instrument.key().to_owned());
+            seen.extend(page.into_iter().map(|row| row.instrument));
+        }
+        let seen: Vec<_> = seen.iter().map(market::Instrument::key).collect();
+        assert_eq!(seen, expected);
+    }
+    let one = store.symbol(&instrument("b:A.B")).await.unwrap();
+    assert_eq!(one, Some(symbol("b:A.B", 1)));
+    assert_eq!(store.symbol(&instrument("b:A.")).await.unwrap(), None);
+}
+
+pub(crate) async fn a_venue_needs_every_partition(store: &impl BarStore) {
+    let kraken = "kraken".parse().unwrap();
+    let settings = |lateness_ns| VenueSettings {
+        scheme: IdScheme::Contiguous,
+        scope: IdScope::File,
+        lateness_ns,
+        idle_ns: i64::MAX,
+        nonpositive_prices: true,
+    };
+    for partition in (0..3).rev() {
+        assert_eq!(store.venue(&kraken, 3).await.unwrap(), None);
+        let mut transaction = step(partition, 0, 1);
+        for venue in ["kraken", "binance"] {
+            transaction.venues.push(VenueRow {
+                venue: venue.parse().unwrap(),
+                settings: settings(partition.into()),
+            });
+        }
+        take(store, transaction).await;
+    }
+    // They differ while new ones are on their way; partition 0 tells.
+    assert_eq!(store.venue(&kraken, 3).await.unwrap(), Some(settings(0)));
+    assert_eq!(store.venue(&kraken, 4).await.unwrap(), None);
+    let names: Vec<_> = store.venues().await.unwrap();
+    let names: Vec<_> = names.iter().map(|row| row.venue.as_str()).collect();
+    assert_eq!(names, ["binance", "kraken"]);
+    let loaded = store.load(2, 1).await.unwrap().venues;
+    assert_eq!(loaded.len(), 2);
+    assert_eq!(loaded[1].settings, settings(2));
+}
+
+fn rejected(first: u64, end: u64, verdict: Verdict) -> RejectedRange {
+    RejectedRange {
+        epoch: 1,
+        first,
+        end,
+        verdict,
+        append_time_ns: 1,
+    }
+}
+
+pub(crate) async fn rejected_ranges_that_overlap(store: &impl BarStore) {
+    let verdict = Verdict::Rejected(Reject::BeyondHorizon);
+    let ranges = [
+        rejected(2, 5, Verdict::Duplicate),
+        rejected(5, 6, verdict),
+        rejected(10, 1 << 63, Verdict::Duplicate),
+        rejected(u64::MAX - 1, u64::MAX, verdict),
+    ];
+    let mut transaction = step(0, 0, 1);
+    transaction.rejected = ranges.to_vec();
+    take(store, transaction).await;
+    let of_next_epoch = RejectedRange {
+        epoch: 2,
+        ..ranges[0]
+    };
+    let mut transaction = step(1, 0, 1);
+    transaction.rejected = vec![of_next_epoch];
+    take(store, transaction).await;
+
+    for (first, end, expected) in [
+        (0, u64::MAX, &ranges[..]),
+        (0, 2, &[]),
+        (0, 3, &ranges[..1]),
+        (4, 6, &ranges[..2]),
+        (5, 6, &ranges[1..2]),
+        (6, 10, &[]),
+        (1 << 40, (1 << 40) + 1, &ranges[2..3]),
+        (1 << 63, u64::MAX - 1, &[]),
+        ((1 << 63) - 1, u64::MAX, &ranges[2..]),
+    ] {
+        let read = store.rejected(0, 1, first, end).await.unwrap();
+        assert_eq!(read, expected, "[{first}, {end})");
+    }
+    assert_eq!(store.rejected(0, 2, 0, u64::MAX).await.unwrap(), []);
+    assert_eq!(store.rejected(1, 2, 0, 3).await.unwrap(), [of_next_epoch]);
+}

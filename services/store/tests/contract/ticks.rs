@@ -1,0 +1,176 @@
+//! Ticks.
+
+use candlewick_store::{StoreError, Tick, TickBlock, TickStore};
+use market::{HOUR_NS, Position};
+use schemas::TradesRecord;
+
+use crate::fixtures::{block, instrument, tick, trade};
+
+async fn read(store: &impl TickStore, start_ns: i64, end_ns: i64) -> Vec<Tick> {
+    let btc = instrument("binance:BTCUSDT");
+    store.read(&btc, start_ns, end_ns).await.unwrap()
+}
+
+async fn read_offsets(store: &impl TickStore, start_ns: i64, end_ns: i64) -> Vec<(u64, u64)> {
+    let ticks = read(store, start_ns, end_ns).await;
+    let positions = ticks
+        .iter()
+        .map(|tick| (tick.position.epoch, tick.position.offset));
+    positions.collect()
+}
+
+pub(crate) async fn what_is_written_is_read(store: &impl TickStore) {
+    store.insert(&[]).await.unwrap();
+    let ticks = vec![tick(7, 10), tick(9, 3), tick(u64::MAX, 12)];
+    store.insert(&[block(0, u64::MAX, 2, ticks)]).await.unwrap();
+    let expected = |offset, time_ns| Tick {
+        trade: trade(time_ns, offset),
+        position: Position {
+            epoch: u64::MAX,
+            offset,
+        },
+        append_time_ns: time_ns + 5,
+    };
+    let all = read(store, 0, HOUR_NS).await;
+    assert_eq!(
+        all,
+        [expected(7, 10), expected(9, 3), expected(u64::MAX, 12)]
+    );
+    let eth = instrument("binance:ETHUSDT");
+    assert_eq!(store.read(&eth, i64::MIN, i64::MAX).await.unwrap(), []);
+    store.sync().await.unwrap();
+}
+
+pub(crate) async fn repeats_and_overlaps_are_read_once(store: &impl TickStore) {
+    let cut = |offsets: std::ops::Range<u64>| {
+        block(0, 0, 0, offsets.map(|offset| tick(offset, 5)).collect())
+    };
+    store.insert(&[cut(0..10)]).await.unwrap();
+    store.insert(&[cut(0..10)]).await.unwrap();
+    let btc = instrument("binance:BTCUSDT");
+    assert_eq!(store.hours(&btc, 0, HOUR_NS).await.unwrap(), [(0, 10)]);
+    // A crash, and the blocks are cut elsewhere.
+    store.insert(&[cut(0..4), cut(4..12)]).await.unwrap();
+    let expected: Vec<_> = (0..12).map(|offset| (0, offset)).collect();
+    assert_eq!(read_offsets(store, 0, HOUR_NS).await, expected);
+    // The same offset of another partition or epoch is another tick.
+    store
+        .insert(&[block(0, 0, 1, vec![tick(3, 5)])])
+        .await
+        .unwrap();
+    store
+        .insert(&[block(0, 1, 0, vec![tick(3, 5)])])
+        .await
+        .unwrap();
+    let read = read_offsets(store, 0, HOUR_NS).await;
+    assert_eq!(
+        read.iter().filter(|position| **position == (0, 3)).count(),
+        2
+    );
+    assert_eq!((read.len(), read.last()), (14, Some(&(1, 3))));
+}
+
+pub(crate) async fn reads_are_cut_by_event_time(store: &impl TickStore) {
+    // Records of the hours 0, 1 and 3, in turns.
+    let ticks = |hour: i64| {
+        (0..6_i64).map(move |at| {
+            tick(
+                at.unsigned_abs() * 4 + hour.unsigned_abs(),
+                hour * HOUR_NS + at * 10,
+            )
+        })
+    };
+    let blocks: Vec<_> = [0, 1, 3]
+        .map(|hour| block(hour, 0, 0, ticks(hour).collect()))
+        .into();
+    store.insert(&blocks).await.unwrap();
+    assert_eq!(read_offsets(store, i64::MIN, i64::MAX).await.len(), 18);
+    assert_eq!(read_offsets(store, 10, 21).await, [(0, 4), (0, 8)]);
+    assert_eq!(
+        read_offsets(store, 50, HOUR_NS + 1).await,
+        [(0, 1), (0, 20)]
+    );
+    assert_eq!(read_offsets(store, 51, HOUR_NS).await, []);
+    assert_eq!(read_offsets(store, 20, 20).await, []);
+
+    let btc = instrument("binance:BTCUSDT");
+    let hours = async |start_ns, end_ns| store.hours(&btc, start_ns, end_ns).await.unwrap();
+    let all = [(0, 6), (HOUR_NS, 6), (3 * HOUR_NS, 6)];
+    assert_eq!(hours(i64::MIN, i64::MAX).await, all);
+    assert_eq!(hours(30, 3 * HOUR_NS).await, all[..2]);
+    assert_eq!(hours(51, HOUR_NS).await, []);
+}
+
+pub(crate) async fn positions_come_in_order(store: &impl TickStore) {
+    let blocks = [
+        block(0, 2, 0, vec![tick(1, 3), tick(4, 1)]),
+        block(1, 1, 0, vec![tick(8, HOUR_NS)]),
+        block(0, 1, 0, vec![tick(7, 3), tick(9, 1)]),
+    ];
+    store.insert(&blocks).await.unwrap();
+    let read = read_offsets(store, 0, 2 * HOUR_NS).await;
+    assert_eq!(read, [(1, 7), (1, 8), (1, 9), (2, 1), (2, 4)]);
+}
+
+pub(crate) async fn a_large_block_comes_back_whole(store: &impl TickStore) {
+    const TICKS: u64 = 150_000;
+    let ticks: Vec<_> = (0..TICKS).map(|offset| tick(offset, 1)).collect();
+    store.insert(&[block(0, 0, 0, ticks)]).await.unwrap();
+    let read = read_offsets(store, 0, 2).await;
+    assert!(read.into_iter().eq((0..TICKS).map(|offset| (0, offset))));
+    let btc = instrument("binance:BTCUSDT");
+    assert_eq!(store.hours(&btc, 0, 2).await.unwrap(), [(0, TICKS)]);
+}
+
+pub(crate) async fn a_position_never_goes_back(store: &impl TickStore) {
+    assert_eq!(store.position(0).await.unwrap(), None);
+    let at = |epoch, offset| Position { epoch, offset };
+    for (next, kept) in [
+        (at(0, 0), at(0, 0)),
+        (at(0, 7), at(0, 7)),
+        (at(0, 3), at(0, 7)),
+        (at(1, 0), at(1, 0)),
+        (at(0, u64::MAX), at(1, 0)),
+        (at(1, u64::MAX), at(1, u64::MAX)),
+        (at(u64::MAX, 1), at(u64::MAX, 1)),
+    ] {
+        store.set_position(0, next).await.unwrap();
+        assert_eq!(store.position(0).await.unwrap(), Some(kept));
+    }
+    assert_eq!(store.position(1).await.unwrap(), None);
+}
+
+pub(crate) async fn old_blocks_expire(store: &impl TickStore) {
+    let blocks = [
+        block(0, 0, 0, vec![tick(0, 10), tick(1, 90)]),
+        block(0, 0, 0, vec![tick(2, 10), tick(3, 20)]),
+    ];
+    store.insert(&blocks).await.unwrap();
+    // The log took each 5 ns after its time.
+    assert_eq!(store.expire(25).await.unwrap(), 0);
+    assert_eq!(store.expire(26).await.unwrap(), 1);
+    assert_eq!(read_offsets(store, 0, 100).await, [(0, 0), (0, 1)]);
+    assert_eq!(store.expire(i64::MAX).await.unwrap(), 1);
+    assert_eq!(store.expire(i64::MAX).await.unwrap(), 0);
+}
+
+pub(crate) async fn what_is_no_trade_is_corrupt(store: &impl TickStore) {
+    let mut advance = tick(0, 1);
+    let mut value = Vec::new();
+    TradesRecord::Advance.encode(&mut value);
+    advance.value = value.into();
+    let mut broken = tick(0, 1);
+    broken.value = vec![0xc1, 0x00].into();
+    for (hour, record) in [(0, advance), (1, broken)] {
+        let wrong = TickBlock {
+            hour_ns: hour * HOUR_NS,
+            ..block(hour, 0, 0, vec![record])
+        };
+        store.insert(&[wrong]).await.unwrap();
+        let btc = instrument("binance:BTCUSDT");
+        let error = store.read(&btc, i64::MIN, i64::MAX).await.unwrap_err();
+        assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+        store.expire(i64::MAX).await.unwrap();
+    }
+    assert_eq!(read_offsets(store, i64::MIN, i64::MAX).await, []);
+}

@@ -1,0 +1,207 @@
+//! A topic that loses what was not synced, loses acknowledgements, and is sometimes busy.
+
+use std::future::{Future, poll_fn};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+
+use eventlog::{Batch, Bounds, Entry, Log, LogError, Record};
+use host::Clock;
+
+use crate::clock::SimClock;
+use crate::random::Random;
+
+#[derive(Clone)]
+pub struct SimLog {
+    state: Arc<Mutex<State>>,
+    random: Random,
+    clock: SimClock,
+    /// Mutant: readers are told the wall clock as the append time.
+    wall_clock: bool,
+}
+
+struct State {
+    epoch: u64,
+    partitions: Vec<Partition>,
+    /// Whether calls may fail and acknowledgements be lost.
+    faults: bool,
+    next_ticket: u64,
+}
+
+#[derive(Default)]
+struct Partition {
+    records: Vec<Record>,
+    /// Appended, and not durable yet.
+    tail: Vec<(u64, Vec<Entry>)>,
+    /// The first offsets of synced appends, by ticket.
+    synced: Vec<(u64, u64)>,
+    last_append_ns: i64,
+}
+
+impl SimLog {
+    pub fn new(partitions: u32, epoch: u64, random: &Random, clock: &SimClock) -> Self {
+        let state = State {
+            epoch,
+            partitions: (0..partitions).map(|_| Partition::default()).collect(),
+            faults: true,
+            next_ticket: 0,
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            random: random.clone(),
+            clock: clock.clone(),
+            wall_clock: false,
+        }
+    }
+
+    pub fn with_wall_clock(mut self) -> Self {
+        self.wall_clock = true;
+        self
+    }
+
+    /// Makes durable what was appended to a partition.
+    pub fn sync(&self, partition: u32) {
+        let now_ns = self.clock.now_ns();
+        let mut state = self.state.lock().unwrap();
+        let partition = &mut state.partitions[partition as usize];
+        for (ticket, entries) in std::mem::take(&mut partition.tail) {
+            partition.last_append_ns = partition.last_append_ns.max(now_ns);
+            partition.synced.push((ticket, partition.records.len() as u64));
+            for entry in entries {
+                partition.records.push(Record {
+                    offset: partition.records.len() as u64,
+                    append_time_ns: partition.last_append_ns,
+                    key: entry.key,
+                    value: entry.value,
+                });
+            }
+        }
+    }
+
+    /// The machine has lost power: what was not durable is gone.
+    pub fn lose_power(&self) {
+        for partition in &mut self.state.lock().unwrap().partitions {
+            partition.tail.clear();
+        }
+    }
+
+    pub fn calm(&self) {
+        self.state.lock().unwrap().faults = false;
+    }
+
+    /// The durable records of a partition from an offset on.
+    pub fn records(&self, partition: u32, from: u64) -> Vec<Record> {
+        let state = self.state.lock().unwrap();
+        let records = &state.partitions[partition as usize].records;
+        records[usize::try_from(from).unwrap()..].to_vec()
+    }
+
+    pub fn end(&self, partition: u32) -> u64 {
+        self.state.lock().unwrap().partitions[partition as usize].records.len() as u64
+    }
+
+    fn faulty(&self, times: u64) -> bool {
+        self.state.lock().unwrap().faults && self.random.one_in(times)
+    }
+
+    fn is_pending(&self, partition: u32, ticket: u64) -> bool {
+        let state = self.state.lock().unwrap();
+        let tail = &state.partitions[partition as usize].tail;
+        tail.iter().any(|(known, _)| *known == ticket)
+    }
+
+    fn first_of(&self, partition: u32, ticket: u64) -> Option<u64> {
+        let state = self.state.lock().unwrap();
+        let synced = &state.partitions[partition as usize].synced;
+        synced.iter().find(|(known, _)| *known == ticket).map(|(_, first)| *first)
+    }
+}
+
+impl Log for SimLog {
+    fn partitions(&self) -> u32 {
+        u32::try_from(self.state.lock().unwrap().partitions.len()).unwrap()
+    }
+
+    fn epoch(&self) -> u64 {
+        self.state.lock().unwrap().epoch
+    }
+
+    async fn append(&self, partition: u32, entries: Vec<Entry>) -> Result<u64, LogError> {
+        self.random.pause(2).await;
+        if self.faulty(20) {
+            return Err(LogError::Busy { pending_bytes: 1 });
+        }
+        let ticket = {
+            let mut state = self.state.lock().unwrap();
+            state.next_ticket += 1;
+            let ticket = state.next_ticket;
+            state.partitions[partition as usize].tail.push((ticket, entries));
+            ticket
+        };
+        let mut turns = 0;
+        let first = loop {
+            if let Some(first) = self.first_of(partition, ticket) {
+                break first;
+            }
+            if !self.is_pending(partition, ticket) {
+                return Err(LogError::Storage {
+                    path: "simulated".to_owned(),
+                    reason: "the power was lost".to_owned(),
+                });
+            }
+            crate::random::turn().await;
+            turns += 1;
+            if turns > 3 {
+                self.sync(partition);
+            }
+        };
+        self.random.pause(2).await;
+        if self.faulty(20) {
+            return Err(LogError::Storage {
+                path: "simulated".to_owned(),
+                reason: "the acknowledgement was lost".to_owned(),
+            });
+        }
+        Ok(first)
+    }
+
+    async fn fetch(&self, partition: u32, offset: u64, _: usize) -> Result<Batch, LogError> {
+        self.random.pause(1).await;
+        if self.faulty(30) {
+            return Err(LogError::Busy { pending_bytes: 1 });
+        }
+        let count = self.random.below(40) + 1;
+        let state = self.state.lock().unwrap();
+        let all = &state.partitions[partition as usize].records;
+        let end = all.len() as u64;
+        if offset > end {
+            let first = 0;
+            return Err(LogError::OutOfRange { partition, offset, first, end });
+        }
+        let range = usize::try_from(offset).unwrap()..usize::try_from(end.min(offset + count)).unwrap();
+        let mut records = all[range].to_vec();
+        if self.wall_clock {
+            for record in &mut records {
+                record.append_time_ns = self.clock.now_ns();
+            }
+        }
+        let next_offset = offset + records.len() as u64;
+        Ok(Batch { records, next_offset })
+    }
+
+    fn wait(&self, partition: u32, offset: u64) -> impl Future<Output = Result<(), LogError>> + Send {
+        poll_fn(move |_| {
+            if self.end(partition) > offset {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
+        })
+    }
+
+    async fn bounds(&self, partition: u32) -> Result<Bounds, LogError> {
+        Ok(Bounds {
+            first: 0,
+            end: self.end(partition),
+        })
+    }
+}

@@ -1,0 +1,47 @@
+//! Rules broken on purpose: the simulation has to notice each.
+
+use crate::outcome;
+use crate::world::Mutant;
+
+/// How many seeds a mutant may survive.
+const SEEDS: u64 = 2_000;
+
+fn assert_caught(mutant: Mutant) {
+    for seed in 0..SEEDS {
+        if let Err(wrong) = outcome(seed, Some(mutant)) {
+            println!("{mutant:?} was caught by seed {seed}: {wrong}");
+            return;
+        }
+    }
+    panic!("{mutant:?} survived {SEEDS} seeds");
+}
+
+#[test]
+fn a_store_without_compare_and_set_is_caught() {
+    assert_caught(Mutant::NoCompareAndSet);
+}
+
+#[test]
+fn a_position_that_moves_before_the_state_is_caught() {
+    assert_caught(Mutant::CommitFirst);
+}
+
+#[test]
+fn watermarks_left_out_of_the_transaction_are_caught() {
+    assert_caught(Mutant::NoWatermarks);
+}
+
+#[test]
+fn closes_by_the_wall_clock_are_caught() {
+    assert_caught(Mutant::WallClock);
+}
+
+#[test]
+fn a_delta_to_a_connection_that_does_not_hold_prev_is_caught() {
+    assert_caught(Mutant::DeltaToAnyone);
+}
+
+#[test]
+fn a_loser_that_never_comes_back_is_caught() {
+    assert_caught(Mutant::LoserStaysAway);
+}

@@ -1,0 +1,211 @@
+//! The fold once more, as plainly as it can be said: record by record, every bar by itself, no
+//! batches, no memory to manage.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use eventlog::Record;
+use market::{
+    Bar, BarRow, DAY_NS, HOUR_NS, IdScheme, IdScope, Instrument, Interval, Position, Trade, Venue,
+    VenueSettings, Window,
+};
+use schemas::TradesRecord;
+
+const HORIZON_NS: i64 = 6 * DAY_NS;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Counted,
+    LeftOut,
+    /// Never a tick.
+    NoTick,
+}
+
+#[derive(Clone)]
+struct Symbol {
+    watermark_ns: i64,
+    last_append_ns: i64,
+    closed_until_ns: i64,
+}
+
+/// The state of one partition after some records.
+#[derive(Clone)]
+pub struct Oracle {
+    partition: u32,
+    partitions: u32,
+    epoch: u64,
+    pub next_offset: u64,
+    append_ns: i64,
+    venues: BTreeMap<Venue, VenueSettings>,
+    symbols: BTreeMap<Instrument, Symbol>,
+    pub bars: BTreeMap<(Instrument, Window), BarRow>,
+    seen: BTreeSet<(Instrument, String)>,
+    day_appends: BTreeMap<(Instrument, i64), i64>,
+    pub fates: Vec<Fate>,
+}
+
+impl Oracle {
+    pub fn new(partition: u32, partitions: u32, epoch: u64) -> Self {
+        Self {
+            partition,
+            partitions,
+            epoch,
+            next_offset: 0,
+            append_ns: 0,
+            venues: BTreeMap::new(),
+            symbols: BTreeMap::new(),
+            bars: BTreeMap::new(),
+            seen: BTreeSet::new(),
+            day_appends: BTreeMap::new(),
+            fates: Vec::new(),
+        }
+    }
+
+    pub fn apply(&mut self, record: &Record) {
+        assert_eq!(record.offset, self.next_offset);
+        self.append_ns = self.append_ns.max(record.append_time_ns);
+        self.pass_time(record.offset);
+        let fate = match TradesRecord::decode(&record.value) {
+            Ok(TradesRecord::Trade(trade)) => self.trade(record, &trade),
+            Ok(TradesRecord::Setting(venue, settings)) => {
+                let known = self.venues.get(&venue);
+                let settings = known.map_or(settings, |known| VenueSettings {
+                    scheme: known.scheme,
+                    scope: known.scope,
+                    ..settings
+                });
+                self.venues.insert(venue, settings);
+                self.pass_time(record.offset);
+                Fate::NoTick
+            }
+            Ok(TradesRecord::Advance) | Err(_) => Fate::NoTick,
+        };
+        self.fates.push(fate);
+        self.next_offset += 1;
+    }
+
+    fn settings(&self, instrument: &Instrument) -> Option<VenueSettings> {
+        self.venues.get(&instrument.venue().parse().unwrap()).copied()
+    }
+
+    /// Every symbol's watermark at this append time, and what it closes.
+    fn pass_time(&mut self, offset: u64) {
+        for instrument in self.symbols.keys().cloned().collect::<Vec<_>>() {
+            let settings = self.settings(&instrument).unwrap();
+            let symbol = self.symbols.get_mut(&instrument).unwrap();
+            let silence_ns = self.append_ns - symbol.last_append_ns;
+            let runs_ns = if silence_ns >= settings.idle_ns { silence_ns } else { 0 };
+            let closed_ns = symbol.watermark_ns + runs_ns - settings.lateness_ns;
+            symbol.closed_until_ns = symbol.closed_until_ns.max(closed_ns);
+            self.close(&instrument, offset);
+        }
+    }
+
+    fn close(&mut self, instrument: &Instrument, offset: u64) {
+        let closed_until_ns = self.symbols[instrument].closed_until_ns;
+        for ((of, window), row) in &mut self.bars {
+            if of == instrument && !row.closed && window.end_ns() <= closed_until_ns {
+                row.closed = true;
+                row.through = Position { epoch: self.epoch, offset };
+            }
+        }
+    }
+
+    fn trade(&mut self, record: &Record, trade: &Trade) -> Fate {
+        if trade.time_ns < 0
+            || trade.time_ns > self.append_ns + market::FUTURE_LIMIT_NS
+            || trade.quantity.is_some_and(|quantity| quantity < market::Decimal::ZERO)
+        {
+            return Fate::NoTick;
+        }
+        let key = String::from_utf8_lossy(&record.key).into_owned();
+        let Ok(instrument) = key.parse::<Instrument>() else {
+            return Fate::NoTick;
+        };
+        if schemas::partition_of(key.as_bytes(), self.partitions) != self.partition {
+            return Fate::NoTick;
+        }
+        let Some(settings) = self.settings(&instrument) else {
+            return Fate::LeftOut;
+        };
+        if settings.check(trade).is_err() {
+            return Fate::LeftOut;
+        }
+        let hour = (instrument.clone(), Interval::H1.window(trade.time_ns));
+        let first_ns = self.bars.get(&hour).map_or(self.append_ns, |row| row.bar.first_append_ns);
+        if self.append_ns > first_ns + HORIZON_NS || !self.is_new(&instrument, trade, &settings) {
+            return Fate::LeftOut;
+        }
+        self.count(&instrument, trade, &settings, record.offset);
+        Fate::Counted
+    }
+
+    fn is_new(&mut self, instrument: &Instrument, trade: &Trade, settings: &VenueSettings) -> bool {
+        let hour = trade.time_ns / HOUR_NS;
+        let scope = trade.scope.as_deref().unwrap_or("-");
+        let identity = match (&trade.id, trade.sender) {
+            (None, None) => return true,
+            (None, Some(sender)) => format!("sender {sender:?} {hour}"),
+            (Some(id), _) => match (settings.scheme, settings.scope) {
+                (IdScheme::Contiguous, IdScope::Day) => {
+                    let day = trade.time_ns / DAY_NS;
+                    let key = (instrument.clone(), day);
+                    let last_ns = self.day_appends.get(&key).copied().unwrap_or(self.append_ns);
+                    if self.append_ns > last_ns + HORIZON_NS {
+                        let prefix = format!("day {day} ");
+                        self.seen.retain(|(of, text)| of != instrument || !text.starts_with(&prefix));
+                    }
+                    format!("day {day} {id}")
+                }
+                (IdScheme::Contiguous, IdScope::Symbol) => format!("{id}"),
+                (IdScheme::Contiguous, _) => format!("{scope} {id}"),
+                (_, IdScope::Symbol | IdScope::Day) => format!("{hour} {id}"),
+                _ => format!("{hour} {scope} {id}"),
+            },
+        };
+        let new = self.seen.insert((instrument.clone(), identity));
+        if new {
+            let day = (instrument.clone(), trade.time_ns / DAY_NS);
+            self.day_appends.insert(day, self.append_ns);
+        }
+        new
+    }
+
+    fn count(&mut self, instrument: &Instrument, trade: &Trade, settings: &VenueSettings, offset: u64) {
+        let through = Position { epoch: self.epoch, offset };
+        let closed_until_ns = self.symbols.get(instrument).map_or(i64::MIN, |symbol| symbol.closed_until_ns);
+        let one = Bar::of(trade, through, self.append_ns);
+        for interval in Interval::ALL {
+            let window = interval.window(trade.time_ns);
+            let key = (instrument.clone(), window);
+            let row = match self.bars.get_mut(&key) {
+                Some(row) => {
+                    row.bar.merge(&one);
+                    row
+                }
+                None => self.bars.entry(key).or_insert(BarRow {
+                    window,
+                    bar: one.clone(),
+                    closed: window.end_ns() <= closed_until_ns,
+                    revision: 0,
+                    through,
+                }),
+            };
+            row.revision += u64::from(row.closed);
+            row.through = through;
+        }
+        let append_ns = self.append_ns;
+        let symbol = self.symbols.entry(instrument.clone()).or_insert(Symbol {
+            watermark_ns: i64::MIN,
+            last_append_ns: append_ns,
+            closed_until_ns: i64::MIN,
+        });
+        let silence_ns = append_ns - symbol.last_append_ns;
+        if silence_ns >= settings.idle_ns && symbol.watermark_ns != i64::MIN {
+            symbol.watermark_ns += silence_ns;
+        }
+        symbol.watermark_ns = symbol.watermark_ns.max(trade.time_ns);
+        symbol.last_append_ns = append_ns;
+        symbol.closed_until_ns = symbol.closed_until_ns.max(symbol.watermark_ns - settings.lateness_ns);
+        self.close(instrument, offset);
+    }
+}

@@ -1,0 +1,72 @@
+//! A pod: the real hub and follower, and REST over them.
+
+use std::collections::BTreeMap;
+
+use api::{ChannelName, Follower, Hub};
+use host::Health;
+use market::BarRow;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::SimClock;
+use crate::log::SimLog;
+use crate::store::SimBarStore;
+use crate::trades::PARTITIONS;
+use crate::world::Task;
+
+/// Clones share the hub.
+#[derive(Clone)]
+pub struct Pod {
+    pub hub: Hub,
+    pub number: u64,
+    bars: SimBarStore,
+}
+
+impl Pod {
+    /// A pod that knows nothing yet, and the tasks that feed it.
+    pub fn start(number: u64, updates: &SimLog, bars: &SimBarStore, clock: &SimClock) -> (Self, Vec<Task>) {
+        let hub = Hub::new(eventlog::Log::epoch(updates), PARTITIONS);
+        let tasks = (0..PARTITIONS).map(|partition| {
+            let follower = Follower {
+                partition,
+                updates: updates.clone(),
+                bars: bars.clone(),
+                clock: clock.clone(),
+                hub: hub.clone(),
+                health: Health::default().register("hub"),
+            };
+            Box::pin(async move {
+                let ended = follower.run(CancellationToken::new()).await;
+                ended.map_err(|error| error.to_string())
+            }) as Task
+        });
+        let tasks = tasks.collect();
+        (Self { hub, number, bars: bars.clone() }, tasks)
+    }
+
+    /// The first half of a REST request: what the hub holds.
+    pub fn held(&self, name: &ChannelName) -> Vec<BarRow> {
+        self.hub.rows(&name.instrument, name.interval)
+    }
+
+    /// The second half: what the store has.
+    pub fn stored(&self, name: &ChannelName) -> Vec<BarRow> {
+        self.bars.look(|stored| {
+            let bars = stored.bars.iter().filter(|((instrument, window), _)| {
+                *instrument == name.instrument && window.interval == name.interval
+            });
+            bars.map(|(_, row)| row.clone()).collect()
+        })
+    }
+}
+
+/// The newest state of each bar.
+pub fn newest(rows: impl IntoIterator<Item = BarRow>) -> BTreeMap<i64, BarRow> {
+    let mut bars: BTreeMap<i64, BarRow> = BTreeMap::new();
+    for row in rows {
+        let known = bars.get(&row.window.start_ns);
+        if known.is_none_or(|known| known.through < row.through) {
+            bars.insert(row.window.start_ns, row);
+        }
+    }
+    bars
+}

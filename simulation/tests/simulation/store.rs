@@ -1,0 +1,321 @@
+//! A bar store that is slow, fails before or after it has written, and forgets at a loss of
+//! power what was not synced.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use market::{BarRow, Instrument, Position, Venue, VenueSettings, Window};
+use store::{
+    BarKey, BarQuery, BarReader, BarStore, Commit, IdChangeSet, IdKey, IdQuery, IdRanges, IdRow,
+    PartitionState, Progress, RejectedRange, StoreError, StoredBar, SymbolQuery, SymbolRow,
+    Transaction, VenueRow,
+};
+
+use crate::random::Random;
+use crate::world::Mutant;
+
+/// All that is stored, as of one commit.
+#[derive(Clone, Default)]
+pub struct Stored {
+    pub progress: BTreeMap<u32, Progress>,
+    pub bars: BTreeMap<(Instrument, Window), BarRow>,
+    pub symbols: BTreeMap<Instrument, SymbolRow>,
+    pub venues: BTreeMap<(u32, Venue), VenueSettings>,
+    pub ranges: BTreeMap<IdKey, BTreeMap<u64, u64>>,
+    pub exact: BTreeMap<IdKey, BTreeSet<market::TradeId>>,
+    pub id_appends: BTreeMap<IdKey, i64>,
+    pub rejected: BTreeMap<u32, Vec<RejectedRange>>,
+}
+
+struct State {
+    /// Every state since the last sync, the newest last.
+    history: Vec<Stored>,
+    faults: bool,
+    /// All calls fail while this is above nought.
+    outage: u64,
+    /// Partitions that were committed since the world last looked.
+    committed: BTreeSet<u32>,
+    /// Workers that were told that they have lost.
+    losers: BTreeSet<u64>,
+    pub lost: u64,
+    pub commits: u64,
+}
+
+/// A handle that knows which worker it was given to.
+#[derive(Clone)]
+pub struct SimBarStore {
+    state: Arc<Mutex<State>>,
+    random: Random,
+    partitions: u32,
+    mutant: Option<Mutant>,
+    worker: u64,
+}
+
+impl SimBarStore {
+    pub fn new(partitions: u32, random: &Random, mutant: Option<Mutant>) -> Self {
+        let state = State {
+            history: vec![Stored::default()],
+            faults: true,
+            outage: 0,
+            committed: BTreeSet::new(),
+            losers: BTreeSet::new(),
+            lost: 0,
+            commits: 0,
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            random: random.clone(),
+            partitions,
+            mutant,
+            worker: 0,
+        }
+    }
+
+    pub fn of_worker(&self, worker: u64) -> Self {
+        Self { worker, ..self.clone() }
+    }
+
+    pub fn look<T>(&self, read: impl FnOnce(&Stored) -> T) -> T {
+        let state = self.state.lock().unwrap();
+        read(state.history.last().unwrap())
+    }
+
+    pub fn take_committed(&self) -> BTreeSet<u32> {
+        std::mem::take(&mut self.state.lock().unwrap().committed)
+    }
+
+    pub fn take_losers(&self) -> BTreeSet<u64> {
+        std::mem::take(&mut self.state.lock().unwrap().losers)
+    }
+
+    pub fn counts(&self) -> (u64, u64) {
+        let state = self.state.lock().unwrap();
+        (state.commits, state.lost)
+    }
+
+    pub fn calm(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.faults = false;
+        state.outage = 0;
+    }
+
+    pub fn fail_for(&self, calls: u64) {
+        self.state.lock().unwrap().outage = calls;
+    }
+
+    pub fn sync_now(&self) {
+        let history = &mut self.state.lock().unwrap().history;
+        history.drain(..history.len() - 1);
+    }
+
+    /// The machine has lost power: some of what was not synced is gone.
+    pub fn lose_power(&self) {
+        let history = &mut self.state.lock().unwrap().history;
+        let kept = self.random.below(history.len() as u64) + 1;
+        history.truncate(usize::try_from(kept).unwrap());
+    }
+
+    fn unavailable(reason: &str) -> StoreError {
+        StoreError::Unavailable {
+            store: "simulated".to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    async fn call(&self) -> Result<(), StoreError> {
+        let turns = if self.random.one_in(20) { 30 } else { 2 };
+        self.random.pause(turns).await;
+        let mut state = self.state.lock().unwrap();
+        if state.outage > 0 {
+            state.outage -= 1;
+            return Err(Self::unavailable("an outage"));
+        }
+        if state.faults && self.random.one_in(30) {
+            return Err(Self::unavailable("a failed call"));
+        }
+        Ok(())
+    }
+
+    fn lost_afterwards(&self) -> bool {
+        self.state.lock().unwrap().faults && self.random.one_in(15)
+    }
+
+    /// Moves the progress row, where it is where it is expected.
+    fn compare_and_set(&self, transaction: &Transaction, next: &mut Stored) -> bool {
+        let row = next.progress.get(&transaction.progress.partition);
+        let found = row.map(|row| (row.epoch, row.next_offset));
+        if found != Some(transaction.expected) && self.mutant != Some(Mutant::NoCompareAndSet) {
+            let mut state = self.state.lock().unwrap();
+            state.losers.insert(self.worker);
+            state.lost += 1;
+            return false;
+        }
+        let progress = transaction.progress;
+        next.progress.insert(progress.partition, progress);
+        true
+    }
+
+    fn write(&self, transaction: &Transaction, next: &mut Stored) {
+        for StoredBar { instrument, row } in &transaction.bars {
+            next.bars.insert((instrument.clone(), row.window), row.clone());
+        }
+        if self.mutant != Some(Mutant::NoWatermarks) {
+            for row in &transaction.symbols {
+                next.symbols.insert(row.instrument.clone(), row.clone());
+            }
+        } else {
+            for row in &transaction.symbols {
+                next.symbols.entry(row.instrument.clone()).or_insert_with(|| row.clone());
+            }
+        }
+        let partition = transaction.progress.partition;
+        for row in &transaction.venues {
+            next.venues.insert((partition, row.venue.clone()), row.settings);
+        }
+        for id in &transaction.ids {
+            next.id_appends.insert(id.key.clone(), id.last_append_ns);
+            match &id.change {
+                IdChangeSet::Ranges { put, remove } => {
+                    let ranges = next.ranges.entry(id.key.clone()).or_default();
+                    remove.iter().for_each(|first| _ = ranges.remove(first));
+                    ranges.extend(put.iter().copied());
+                }
+                IdChangeSet::Exact { add } => {
+                    let set = next.exact.entry(id.key.clone()).or_default();
+                    for one in add {
+                        assert!(set.insert(one.clone()), "an id is added once: {one}");
+                    }
+                }
+            }
+        }
+        let rejected = next.rejected.entry(partition).or_default();
+        rejected.extend(&transaction.rejected);
+    }
+
+    fn put(&self, next: Stored, partition: u32) {
+        let mut state = self.state.lock().unwrap();
+        state.history.push(next);
+        state.committed.insert(partition);
+        state.commits += 1;
+    }
+}
+
+impl BarStore for SimBarStore {
+    type Snapshot = Self;
+
+    async fn load(&self, partition: u32, epoch: u64) -> Result<PartitionState, StoreError> {
+        self.call().await?;
+        let mut state = self.state.lock().unwrap();
+        let stored = state.history.last_mut().unwrap();
+        let progress = *stored.progress.entry(partition).or_insert(Progress {
+            partition,
+            epoch,
+            next_offset: 0,
+            updates: Position::default(),
+            append_time_ns: 0,
+        });
+        let here = |instrument: &Instrument| {
+            schemas::partition_of(instrument.key().as_bytes(), self.partitions) == partition
+        };
+        let venues = stored.venues.iter().filter(|((of, _), _)| *of == partition);
+        Ok(PartitionState {
+            progress,
+            symbols: stored.symbols.values().filter(|row| here(&row.instrument)).cloned().collect(),
+            venues: venues
+                .map(|((_, venue), settings)| VenueRow { venue: venue.clone(), settings: *settings })
+                .collect(),
+            open_bars: stored
+                .bars
+                .iter()
+                .filter(|((instrument, _), row)| here(instrument) && !row.closed)
+                .map(|((instrument, _), row)| StoredBar { instrument: instrument.clone(), row: row.clone() })
+                .collect(),
+        })
+    }
+
+    async fn commit(&self, transaction: &Transaction) -> Result<Commit, StoreError> {
+        self.call().await?;
+        let partition = transaction.progress.partition;
+        let mut next = self.look(Stored::clone);
+        if !self.compare_and_set(transaction, &mut next) {
+            return Ok(Commit::Lost);
+        }
+        if self.mutant == Some(Mutant::CommitFirst) {
+            self.state.lock().unwrap().history.push(next);
+            self.random.pause(10).await;
+            next = self.look(Stored::clone);
+        }
+        self.write(transaction, &mut next);
+        self.put(next, partition);
+        self.random.pause(2).await;
+        if self.lost_afterwards() {
+            return Err(Self::unavailable("the answer was lost"));
+        }
+        Ok(Commit::Done)
+    }
+
+    async fn snapshot(&self) -> Result<Self, StoreError> {
+        Ok(self.clone())
+    }
+
+    async fn sync(&self) -> Result<(), StoreError> {
+        self.sync_now();
+        Ok(())
+    }
+
+    async fn expire(&self, _: i64, _: i64) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+}
+
+impl BarReader for SimBarStore {
+    async fn progress(&self) -> Result<Vec<Progress>, StoreError> {
+        self.call().await?;
+        Ok(self.look(|stored| stored.progress.values().copied().collect()))
+    }
+
+    async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
+        self.call().await?;
+        let row = |stored: &Stored, key: &BarKey| {
+            stored.bars.get(&(key.instrument.clone(), key.window)).cloned()
+        };
+        Ok(self.look(|stored| keys.iter().map(|key| row(stored, key)).collect()))
+    }
+
+    async fn bar_range(&self, _: &BarQuery) -> Result<Vec<BarRow>, StoreError> {
+        unreachable!("pods read the stored state directly")
+    }
+
+    async fn ids(&self, key: &IdKey) -> Result<IdRow, StoreError> {
+        self.call().await?;
+        Ok(self.look(|stored| IdRow {
+            ranges: stored.ranges.get(key).into_iter().flatten().map(|(first, last)| (*first, *last)).collect(),
+            exact: stored.exact.get(key).into_iter().flatten().cloned().collect(),
+            last_append_ns: stored.id_appends.get(key).copied().unwrap_or(0),
+        }))
+    }
+
+    async fn id_ranges(&self, _: &IdQuery) -> Result<Vec<(IdKey, IdRanges)>, StoreError> {
+        unreachable!("no role asks for gaps")
+    }
+
+    async fn symbol(&self, _: &Instrument) -> Result<Option<SymbolRow>, StoreError> {
+        unreachable!("no role asks for one symbol")
+    }
+
+    async fn symbols(&self, _: &SymbolQuery) -> Result<Vec<SymbolRow>, StoreError> {
+        unreachable!("no role lists symbols")
+    }
+
+    async fn venue(&self, _: &Venue, _: u32) -> Result<Option<VenueSettings>, StoreError> {
+        unreachable!("no role asks for one venue")
+    }
+
+    async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {
+        unreachable!("no role lists venues")
+    }
+
+    async fn rejected(&self, _: u32, _: u64, _: u64, _: u64) -> Result<Vec<RejectedRange>, StoreError> {
+        unreachable!("the world reads the stored state directly")
+    }
+}

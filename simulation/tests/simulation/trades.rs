@@ -1,0 +1,207 @@
+//! What producers send: trades of venues of every kind, late, twice, wrong, and out of order.
+
+use bytes::Bytes;
+use eventlog::Entry;
+use market::{
+    Decimal, IdScheme, IdScope, Instrument, MINUTE_NS, SECOND_NS, Sender, Side, Trade, TradeId,
+    VenueSettings,
+};
+use schemas::TradesRecord;
+
+use crate::clock::START_NS;
+use crate::random::Random;
+
+pub const PARTITIONS: u32 = 2;
+
+/// A venue of every kind.
+const VENUES: [(&str, IdScheme, IdScope); 6] = [
+    ("ranges", IdScheme::Contiguous, IdScope::Symbol),
+    ("daily", IdScheme::Contiguous, IdScope::Day),
+    ("filed", IdScheme::Contiguous, IdScope::File),
+    ("exact", IdScheme::Unique, IdScope::Symbol),
+    ("houses", IdScheme::Unique, IdScope::Exchange),
+    ("bare", IdScheme::None, IdScope::Symbol),
+];
+
+/// Makes up what producers send.
+pub struct Trades {
+    random: Random,
+    /// Each with its settings and the next id.
+    instruments: Vec<(Instrument, VenueSettings, u64)>,
+    /// Event time, which runs faster than the clock.
+    time_ns: i64,
+    pace_ns: u64,
+    sent: Vec<(u32, Entry)>,
+}
+
+impl Trades {
+    pub fn new(random: &Random) -> Self {
+        let mut instruments = Vec::new();
+        for symbol in ["A", "B", "C"] {
+            let (venue, scheme, scope) = *random.choose(&VENUES);
+            let settings = VenueSettings {
+                scheme,
+                scope,
+                lateness_ns: i64::try_from(random.below(90)).unwrap() * SECOND_NS,
+                idle_ns: i64::try_from(random.below(4) + 1).unwrap() * SECOND_NS,
+                nonpositive_prices: random.one_in(2),
+            };
+            let known = instruments.iter().find(|(known, _, _): &&(Instrument, _, _)| known.venue() == venue);
+            let settings = known.map_or(settings, |(_, settings, _)| *settings);
+            instruments.push((format!("{venue}:{symbol}").parse().unwrap(), settings, 1));
+        }
+        Self {
+            random: random.clone(),
+            instruments,
+            time_ns: START_NS - 2 * market::DAY_NS + 11 * market::HOUR_NS,
+            pace_ns: [2, 20, 300, 3_000][usize::try_from(random.below(4)).unwrap()] * SECOND_NS.unsigned_abs(),
+            sent: Vec::new(),
+        }
+    }
+
+    pub fn instruments(&self) -> Vec<Instrument> {
+        self.instruments.iter().map(|(instrument, _, _)| instrument.clone()).collect()
+    }
+
+    /// The settings of every venue, for every partition.
+    pub fn declarations(&self) -> Vec<(u32, Entry)> {
+        let mut entries = Vec::new();
+        for (instrument, settings, _) in &self.instruments {
+            let setting = TradesRecord::Setting(instrument.venue().parse().unwrap(), *settings);
+            for partition in 0..PARTITIONS {
+                entries.push((partition, entry("", &setting)));
+            }
+        }
+        entries
+    }
+
+    /// Some records, and the partitions that they belong in.
+    pub fn next(&mut self) -> Vec<(u32, Entry)> {
+        let mut entries = Vec::new();
+        for _ in 0..=self.random.below(6) {
+            let one = match self.random.below(40) {
+                0 => self.garbage(),
+                1 => self.changed_settings(),
+                2 => self.stranger(),
+                3..=7 if !self.sent.is_empty() => self.random.choose(&self.sent).clone(),
+                _ => self.trade(),
+            };
+            entries.push(one);
+        }
+        if self.random.one_in(3) {
+            let last = entries.len() - 1;
+            entries.swap(0, last);
+        }
+        entries
+    }
+
+    fn trade(&mut self) -> (u32, Entry) {
+        let place = usize::try_from(self.random.below(self.instruments.len() as u64)).unwrap();
+        self.time_ns += i64::try_from(self.random.below(self.pace_ns)).unwrap();
+        let time_ns = self.event_time();
+        let random = self.random.clone();
+        let (instrument, settings, next_id) = &mut self.instruments[place];
+        *next_id += if random.one_in(9) { 3 } else { 1 };
+        let trade = Trade {
+            time_ns,
+            price: decimal(&random, settings.nonpositive_prices || random.one_in(40)),
+            quantity: (!random.one_in(5)).then(|| decimal(&random, random.one_in(40))),
+            side: *random.choose(&[None, Some(Side::Buy), Some(Side::Sell)]),
+            id: id(&random, settings.scheme, *next_id),
+            scope: matches!(settings.scope, IdScope::Exchange | IdScope::File)
+                .then(|| (*random.choose(&["x", "y"])).into()),
+            sender: (settings.scheme == IdScheme::None && random.one_in(2)).then(|| Sender {
+                key: [u8::try_from(random.below(2)).unwrap(); 16],
+                index: *next_id,
+            }),
+        };
+        let key = instrument.key().to_owned();
+        let one = (partition(&key), entry(&key, &TradesRecord::Trade(trade)));
+        self.sent.push(one.clone());
+        one
+    }
+
+    /// Mostly now; sometimes late by minutes, hours or days; sometimes impossible.
+    fn event_time(&self) -> i64 {
+        let back = |most_ns: i64| self.time_ns - i64::try_from(self.random.below(most_ns.unsigned_abs())).unwrap();
+        match self.random.below(60) {
+            0..=9 => back(3 * MINUTE_NS),
+            10..=13 => back(5 * market::HOUR_NS),
+            14 => back(3 * market::DAY_NS),
+            15 => START_NS * 2,
+            16 => -1,
+            17..=25 => self.time_ns / MINUTE_NS * MINUTE_NS,
+            _ => self.time_ns,
+        }
+    }
+
+    fn garbage(&self) -> (u32, Entry) {
+        let bytes = (0..self.random.below(12)).map(|_| self.random.next().to_le_bytes()[0]);
+        let value = Bytes::from(bytes.collect::<Vec<_>>());
+        let keys: [&'static [u8]; 4] = [b"exact:A", b"", b"\xff", b"no colon"];
+        let key = Bytes::from_static(*self.random.choose(&keys));
+        (u32::try_from(self.random.below(PARTITIONS.into())).unwrap(), Entry { key, value })
+    }
+
+    /// A trade of a venue that nobody declared, or in a partition that is not its own.
+    fn stranger(&self) -> (u32, Entry) {
+        let key = *self.random.choose(&["nobody:A", "exact:A", "ranges:B"]);
+        let trade = Trade {
+            time_ns: self.time_ns,
+            price: decimal(&self.random, false),
+            quantity: None,
+            side: None,
+            id: Some(TradeId::Number(self.random.below(50))),
+            scope: None,
+            sender: None,
+        };
+        let to = u32::try_from(self.random.below(PARTITIONS.into())).unwrap();
+        (to, entry(key, &TradesRecord::Trade(trade)))
+    }
+
+    fn changed_settings(&self) -> (u32, Entry) {
+        let (instrument, settings, _) = self.random.choose(&self.instruments);
+        let changed = VenueSettings {
+            scheme: *self.random.choose(&[settings.scheme, IdScheme::None]),
+            lateness_ns: i64::try_from(self.random.below(200)).unwrap() * SECOND_NS,
+            idle_ns: i64::try_from(self.random.below(8) + 1).unwrap() * SECOND_NS,
+            ..*settings
+        };
+        let setting = TradesRecord::Setting(instrument.venue().parse().unwrap(), changed);
+        let to = u32::try_from(self.random.below(PARTITIONS.into())).unwrap();
+        (to, entry("", &setting))
+    }
+}
+
+fn id(random: &Random, scheme: IdScheme, next: u64) -> Option<TradeId> {
+    match scheme {
+        IdScheme::Contiguous => Some(TradeId::Number(next)),
+        IdScheme::Unique if random.one_in(8) => None,
+        IdScheme::Unique => Some(TradeId::parse(&format!("t{next}")).unwrap()),
+        IdScheme::None => None,
+    }
+}
+
+fn decimal(random: &Random, may_be_negative: bool) -> Decimal {
+    let mantissa = i64::try_from(match random.below(12) {
+        0 => random.below(1_000_000_000_000_000_000),
+        1 => 999_999_999_999_999_999,
+        _ => random.below(100_000) + 1,
+    });
+    let scale = u8::try_from(if random.one_in(8) { random.below(19) } else { 2 }).unwrap();
+    let sign = if may_be_negative && random.one_in(2) { -1 } else { 1 };
+    Decimal::new(mantissa.unwrap() * sign, scale).unwrap()
+}
+
+fn partition(key: &str) -> u32 {
+    schemas::partition_of(key.as_bytes(), PARTITIONS)
+}
+
+fn entry(key: &str, record: &TradesRecord) -> Entry {
+    let mut value = Vec::new();
+    record.encode(&mut value);
+    Entry {
+        key: Bytes::copy_from_slice(key.as_bytes()),
+        value: value.into(),
+    }
+}

@@ -1,0 +1,523 @@
+//! One run: the tasks, the scheduler, and what must hold.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use aggregator::{Pace, Stores, Topics, Worker};
+use api::ChannelName;
+use archiver::{Archiver, Cut};
+use host::{Clock, Health};
+use market::Interval;
+use tokio_util::sync::CancellationToken;
+
+use crate::client::{Client, fields, through};
+use crate::clock::SimClock;
+use crate::log::SimLog;
+use crate::oracle::{Fate, Oracle};
+use crate::pod::{Pod, newest};
+use crate::random::Random;
+use crate::store::SimBarStore;
+use crate::ticks::SimTickStore;
+use crate::trades::{PARTITIONS, Trades};
+
+/// A rule that is broken on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutant {
+    NoCompareAndSet,
+    CommitFirst,
+    NoWatermarks,
+    WallClock,
+    DeltaToAnyone,
+    LoserStaysAway,
+}
+
+pub type Task = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
+/// What happened, over all seeds.
+#[derive(Debug, Default, Clone)]
+pub struct Totals(pub BTreeMap<&'static str, u64>);
+
+impl Totals {
+    pub fn count(&mut self, what: &'static str, times: u64) {
+        *self.0.entry(what).or_default() += times;
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        for (what, times) in &other.0 {
+            self.count(what, *times);
+        }
+    }
+
+    /// A simulation in which nothing goes wrong would prove nothing.
+    pub fn assert_something_happened(&self, seeds: u64) {
+        if seeds < 1_000 {
+            return;
+        }
+        for what in [
+            "worker crashes", "zombies", "power losses", "commits lost", "outages", "pods lost",
+            "deltas", "resumed", "corrections", "left out", "archiver crashes", "trades counted",
+        ] {
+            assert!(self.0.get(what).is_some_and(|times| *times > 0), "no {what} in {seeds} seeds");
+        }
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<_> = self.0.iter().map(|(what, times)| format!("{what} {times}")).collect();
+        out.write_str(&parts.join(", "))
+    }
+}
+
+/// A task that may be dropped at any moment.
+pub struct Running {
+    pub task: Task,
+    pub role: Role,
+    pub number: u64,
+    /// The world does not poll it before this turn: a process that is stopped for a while.
+    pub asleep_until: u64,
+    pub stop: CancellationToken,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Worker(u32),
+    Archiver(u32),
+    Follower,
+}
+
+pub struct World {
+    pub random: Random,
+    pub clock: SimClock,
+    pub trades_log: SimLog,
+    pub updates_log: SimLog,
+    pub letters_log: SimLog,
+    pub bars: SimBarStore,
+    pub ticks: SimTickStore,
+    pub running: Vec<Running>,
+    pub pods: Vec<Pod>,
+    pub clients: Vec<Client>,
+    pub trades: Trades,
+    pub turn: u64,
+    pub next_number: u64,
+    pub mutant: Option<Mutant>,
+    pub totals: Totals,
+    oracles: Vec<Oracle>,
+}
+
+/// Runs one seed; an error says which invariant broke.
+pub fn run_seed(seed: u64, mutant: Option<Mutant>) -> Result<Totals, String> {
+    let mut world = World::new(seed, mutant);
+    let turns = 300 + world.random.below(900);
+    while world.turn < turns {
+        world.trouble();
+        world.step()?;
+    }
+    world.settle()?;
+    world.check_end()?;
+    Ok(world.totals)
+}
+
+impl World {
+    fn new(seed: u64, mutant: Option<Mutant>) -> Self {
+        let random = Random::new(seed);
+        let clock = SimClock::new();
+        let mut trades_log = SimLog::new(PARTITIONS, 1, &random, &clock);
+        if mutant == Some(Mutant::WallClock) {
+            trades_log = trades_log.with_wall_clock();
+        }
+        let trades = Trades::new(&random);
+        let mut world = Self {
+            updates_log: SimLog::new(PARTITIONS, 1_000, &random, &clock),
+            letters_log: SimLog::new(PARTITIONS, 1, &random, &clock),
+            bars: SimBarStore::new(PARTITIONS, &random, mutant),
+            ticks: SimTickStore::new(&random),
+            running: Vec::new(),
+            pods: Vec::new(),
+            clients: Vec::new(),
+            turn: 0,
+            next_number: 1,
+            mutant,
+            totals: Totals::default(),
+            oracles: (0..PARTITIONS).map(|partition| Oracle::new(partition, PARTITIONS, 1)).collect(),
+            trades_log,
+            clock,
+            random,
+            trades,
+        };
+        for (partition, entry) in world.trades.declarations() {
+            world.send(partition, vec![entry]);
+        }
+        world.start_all();
+        world.start_clients();
+        world
+    }
+
+    pub fn start_all(&mut self) {
+        for partition in 0..PARTITIONS {
+            self.start_worker(partition);
+            self.start_archiver(partition);
+        }
+        for _ in 0..2 {
+            self.start_pod();
+        }
+    }
+
+    fn start_clients(&mut self) {
+        for instrument in self.trades.instruments() {
+            let interval = *self.random.choose(&Interval::ALL);
+            for interval in [Interval::M1, interval] {
+                let name = ChannelName { instrument: instrument.clone(), interval };
+                self.clients.push(Client::new(name, &self.random, self.mutant));
+            }
+        }
+    }
+
+    fn run(&mut self, role: Role, number: u64, stop: CancellationToken, task: Task) {
+        self.running.push(Running { task, role, number, asleep_until: 0, stop });
+    }
+
+    pub fn number(&mut self) -> u64 {
+        self.next_number += 1;
+        self.next_number
+    }
+
+    pub fn start_worker(&mut self, partition: u32) {
+        let number = self.number();
+        let worker = Worker {
+            partition,
+            topics: Topics {
+                trades: self.trades_log.clone(),
+                updates: self.updates_log.clone(),
+                dead_letters: self.letters_log.clone(),
+            },
+            stores: Stores { bars: self.bars.of_worker(number), clock: self.clock.clone() },
+            pace: Pace {
+                commit_every: Duration::from_millis(self.random.below(400) + 20),
+                call_timeout: Duration::from_secs(2),
+                retry_most: Duration::from_millis(400),
+                uncommitted_limit: self.random.below(100) + 20,
+                ..Pace::default()
+            },
+            metrics: aggregator::Metrics::new(partition),
+            health: Health::default().register("worker"),
+        };
+        let stop = CancellationToken::new();
+        let token = stop.clone();
+        let task = async move { worker.run(token).await.map_err(|error| error.to_string()) };
+        self.run(Role::Worker(partition), number, stop, Box::pin(task));
+    }
+
+    pub fn start_archiver(&mut self, partition: u32) {
+        let number = self.number();
+        let archiver = Archiver {
+            partition,
+            trades: self.trades_log.clone(),
+            ticks: self.ticks.clone(),
+            clock: self.clock.clone(),
+            cut: Cut {
+                offsets: self.random.below(30) + 5,
+                after: Duration::from_millis(200),
+                ..Cut::default()
+            },
+            metrics: archiver::Metrics::new(partition),
+            health: Health::default().register("archiver"),
+        };
+        let stop = CancellationToken::new();
+        let token = stop.clone();
+        let task = async move { archiver.run(token).await.map_err(|error| error.to_string()) };
+        self.run(Role::Archiver(partition), number, stop, Box::pin(task));
+    }
+
+    pub fn start_pod(&mut self) {
+        let number = self.number();
+        let (pod, tasks) = Pod::start(number, &self.updates_log, &self.bars, &self.clock);
+        for task in tasks {
+            self.run(Role::Follower, number, CancellationToken::new(), task);
+        }
+        self.pods.push(pod);
+    }
+
+    /// A producer sends some records; it sends them again where it is not told that they arrived.
+    pub fn send(&mut self, partition: u32, entries: Vec<eventlog::Entry>) {
+        let (log, random) = (self.trades_log.clone(), self.random.clone());
+        let task = async move {
+            while eventlog::Log::append(&log, partition, entries.clone()).await.is_err() {
+                random.pause(3).await;
+            }
+            Ok(())
+        };
+        let number = self.number();
+        self.run(Role::Follower, number, CancellationToken::new(), Box::pin(task));
+    }
+
+    /// Polls one task or one client, lets some time pass, and checks what was committed.
+    pub fn step(&mut self) -> Result<(), String> {
+        self.turn += 1;
+        for _ in 0..4 {
+            self.poll_one()?;
+        }
+        let place = usize::try_from(self.random.below(self.clients.len() as u64)).unwrap();
+        self.clients[place].step(&self.pods)?;
+        self.clock.pass(i64::try_from(self.random.below(8_000_000)).unwrap());
+        if self.random.one_in(3) {
+            let partition = u32::try_from(self.random.below(PARTITIONS.into())).unwrap();
+            self.trades_log.sync(partition);
+            self.updates_log.sync(partition);
+        }
+        self.ban_losers();
+        self.check_commits()
+    }
+
+    fn poll_one(&mut self) -> Result<(), String> {
+        if self.running.is_empty() {
+            return Ok(());
+        }
+        let place = usize::try_from(self.random.below(self.running.len() as u64)).unwrap();
+        let running = &mut self.running[place];
+        if running.asleep_until > self.turn {
+            return Ok(());
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        let Poll::Ready(ended) = running.task.as_mut().poll(&mut context) else {
+            return Ok(());
+        };
+        let running = self.running.swap_remove(place);
+        match (ended, running.role) {
+            (Ok(()), Role::Worker(_) | Role::Archiver(_)) if !running.stop.is_cancelled() => {
+                Err(format!("{:?} ended without being told to", running.role))
+            }
+            (Ok(()), _) => Ok(()),
+            (Err(error), role) => Err(format!("{role:?} failed: {error}")),
+        }
+    }
+
+    fn ban_losers(&mut self) {
+        let losers = self.bars.take_losers();
+        if self.mutant == Some(Mutant::LoserStaysAway) {
+            self.running.retain(|running| !losers.contains(&running.number));
+        }
+    }
+
+    /// The first invariant: what is stored equals the fold of the log up to its offset.
+    fn check_commits(&mut self) -> Result<(), String> {
+        for partition in self.bars.take_committed() {
+            self.check_state(partition)?;
+        }
+        Ok(())
+    }
+
+    pub fn check_state(&mut self, partition: u32) -> Result<(), String> {
+        let log = &self.trades_log;
+        self.bars.look(|stored| {
+            let Some(progress) = stored.progress.get(&partition) else {
+                return Ok(());
+            };
+            let oracle = &mut self.oracles[partition as usize];
+            if oracle.next_offset > progress.next_offset {
+                *oracle = Oracle::new(partition, PARTITIONS, 1);
+            }
+            let missing = progress.next_offset - oracle.next_offset;
+            let records = log.records(partition, oracle.next_offset);
+            records.iter().take(usize::try_from(missing).unwrap()).for_each(|record| oracle.apply(record));
+            let at = format!("partition {partition} at {}", progress.next_offset);
+            compare_bars(stored, oracle, partition).map_err(|wrong| format!("{at}: {wrong}"))?;
+            compare_fates(stored, oracle, partition).map_err(|wrong| format!("{at}: {wrong}"))
+        })
+    }
+
+    /// Lets all trouble end, and waits until everything has caught up.
+    fn settle(&mut self) -> Result<(), String> {
+        self.calm();
+        for partition in 0..PARTITIONS {
+            if !self.has(Role::Worker(partition)) && self.mutant != Some(Mutant::LoserStaysAway) {
+                self.start_worker(partition);
+            }
+            if !self.has(Role::Archiver(partition)) {
+                self.start_archiver(partition);
+            }
+        }
+        self.run_until("the producers are done", |world| {
+            world.running.iter().filter(|running| running.role == Role::Follower).count()
+                == world.pods.len() * PARTITIONS as usize
+        })?;
+        let ends: Vec<u64> = (0..PARTITIONS).map(|partition| self.trades_log.end(partition)).collect();
+        self.run_until("every record is folded and archived", |world| {
+            (0..PARTITIONS).zip(&ends).all(|(partition, end)| {
+                let folded = world.bars.look(|stored| stored.progress.get(&partition).map(|row| row.next_offset));
+                let archived = world.ticks.look(|archived| archived.positions.get(&partition).copied());
+                folded >= Some(*end) && archived.is_some_and(|position| position.offset >= *end)
+            })
+        })?;
+        self.running.iter().for_each(|running| running.stop.cancel());
+        self.run_until("the workers have stopped", |world| {
+            world.running.iter().all(|running| running.role == Role::Follower)
+        })?;
+        for partition in 0..PARTITIONS {
+            self.updates_log.sync(partition);
+        }
+        self.run_clients_dry()
+    }
+
+    fn has(&self, role: Role) -> bool {
+        self.running.iter().any(|running| running.role == role)
+    }
+
+    fn run_until(&mut self, what: &str, done: impl Fn(&Self) -> bool) -> Result<(), String> {
+        for _ in 0..20_000 {
+            if done(self) {
+                return Ok(());
+            }
+            self.step()?;
+        }
+        Err(format!("stuck: never came to where {what}"))
+    }
+
+    /// Lets pods read all updates, and clients all messages.
+    fn run_clients_dry(&mut self) -> Result<(), String> {
+        let mut quiet = 0;
+        for _ in 0..20_000 {
+            self.step()?;
+            let mut busy = false;
+            for client in &mut self.clients {
+                busy |= client.step(&self.pods)?;
+            }
+            quiet = if busy { 0 } else { quiet + 1 };
+            if quiet > 200 {
+                return Ok(());
+            }
+        }
+        Err("stuck: the clients never became quiet".to_owned())
+    }
+
+    fn check_end(&mut self) -> Result<(), String> {
+        for partition in 0..PARTITIONS {
+            self.check_state(partition)?;
+            self.check_ticks(partition)?;
+        }
+        self.check_clients()?;
+        let (commits, lost) = self.bars.counts();
+        self.totals.count("commits", commits);
+        self.totals.count("commits lost", lost);
+        self.totals.count("turns", self.turn);
+        Ok(())
+    }
+
+    /// Every trade that is a tick is archived, and reads as once.
+    fn check_ticks(&mut self, partition: u32) -> Result<(), String> {
+        let oracle = &self.oracles[partition as usize];
+        let mut counted = 0;
+        for (offset, fate) in oracle.fates.iter().enumerate() {
+            let rows = self.ticks.look(|archived| archived.rows.get(&(partition, offset as u64)).cloned());
+            if (*fate == Fate::NoTick) != rows.is_none() {
+                return Err(format!("tick {partition}/{offset} is {fate:?}, archived: {}", rows.is_some()));
+            }
+            let same = rows.iter().flatten().all(|row| Some(row) == rows.iter().flatten().next());
+            if !same {
+                return Err(format!("tick {partition}/{offset} was archived in two versions"));
+            }
+            counted += u64::from(*fate == Fate::Counted);
+            self.totals.count("left out", u64::from(*fate == Fate::LeftOut));
+        }
+        self.totals.count("trades counted", counted);
+        Ok(())
+    }
+
+    /// The second invariant: every client shows what REST returns, and was told nothing else.
+    fn check_clients(&mut self) -> Result<(), String> {
+        let states = self.all_states();
+        for client in &self.clients {
+            let partition = schemas::partition_of(client.name.instrument.key().as_bytes(), PARTITIONS);
+            for told in &client.told {
+                let key = (client.name.to_string(), told["start"].to_string(), through(told));
+                if states.get(&key).is_none_or(|state| state != told) {
+                    return Err(format!("{} was told {told:?}, which never was: {:?}", client.name, states.get(&key)));
+                }
+            }
+            for pod in &self.pods {
+                let rows = newest(pod.held(&client.name).into_iter().chain(pod.stored(&client.name)));
+                let rest: BTreeMap<i64, _> = rows.into_iter().map(|(start, row)| (start, fields(&row, partition))).collect();
+                if rest != client.shown {
+                    return Err(format!("{}: REST of pod {} returns {rest:?}, the client shows {:?}", client.name, pod.number, client.shown));
+                }
+                let corrected = rest.values().filter(|bar| bar["revision"] != 0).count();
+                self.totals.count("corrections", corrected as u64);
+            }
+            self.totals.count("messages", client.messages);
+            self.totals.count("deltas", client.deltas);
+            self.totals.count("resumed", client.resumed);
+        }
+        Ok(())
+    }
+
+    /// Every state that any bar of a followed channel ever had between two records.
+    fn all_states(&self) -> BTreeMap<(String, String, Option<(u64, u64)>), serde_json::Map<String, serde_json::Value>> {
+        let mut states = BTreeMap::new();
+        for partition in 0..PARTITIONS {
+            let mut oracle = Oracle::new(partition, PARTITIONS, 1);
+            for record in self.trades_log.records(partition, 0) {
+                oracle.apply(&record);
+                for ((instrument, window), row) in &oracle.bars {
+                    let name = ChannelName { instrument: instrument.clone(), interval: window.interval };
+                    if row.through.offset == record.offset && self.clients.iter().any(|client| client.name == name) {
+                        let state = fields(row, partition);
+                        let key = (name.to_string(), state["start"].to_string(), through(&state));
+                        states.insert(key, state);
+                    }
+                }
+            }
+        }
+        states
+    }
+}
+
+fn compare_bars(stored: &crate::store::Stored, oracle: &Oracle, partition: u32) -> Result<(), String> {
+    let here = stored.bars.iter().filter(|((instrument, _), _)| {
+        schemas::partition_of(instrument.key().as_bytes(), PARTITIONS) == partition
+    });
+    let mut count = 0;
+    for (key, row) in here {
+        count += 1;
+        if oracle.bars.get(key) != Some(row) {
+            return Err(format!("stored {row:?}, the fold gives {:?}", oracle.bars.get(key)));
+        }
+    }
+    if count == oracle.bars.len() {
+        return Ok(());
+    }
+    let missing = oracle.bars.keys().find(|key| !stored.bars.contains_key(key));
+    Err(format!("{count} bars are stored, the fold gives {}; missing {missing:?}", oracle.bars.len()))
+}
+
+fn compare_fates(stored: &crate::store::Stored, oracle: &Oracle, partition: u32) -> Result<(), String> {
+    let mut left_out = vec![0_u32; oracle.fates.len()];
+    for range in stored.rejected.get(&partition).into_iter().flatten() {
+        for offset in range.first..range.end {
+            let place = usize::try_from(offset).unwrap();
+            *left_out.get_mut(place).ok_or("a rejected range beyond the offset")? += 1;
+        }
+    }
+    for (offset, (fate, times)) in oracle.fates.iter().zip(left_out).enumerate() {
+        if u32::from(*fate == Fate::LeftOut) != times {
+            return Err(format!("record {offset} is {fate:?} and was left out {times} times"));
+        }
+    }
+    Ok(())
+}
+
+impl World {
+    /// No more trouble: calls succeed, nobody sleeps.
+    fn calm(&mut self) {
+        self.trades_log.calm();
+        self.updates_log.calm();
+        self.letters_log.calm();
+        self.bars.calm();
+        self.ticks.calm();
+        self.running.iter_mut().for_each(|running| running.asleep_until = 0);
+        let _ = self.clock.now_ns();
+    }
+}
