@@ -80,7 +80,11 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
                 () = stop.cancelled() => return self.finish(stop).await,
                 ready = worker.topics.trades.wait(partition, next_offset), if hungry => {
                     match ready {
-                        Ok(()) => self.take(stop).await?,
+                        Ok(()) => {
+                            if let Some(end) = self.take(stop).await? {
+                                return Ok(end);
+                            }
+                        }
                         Err(LogError::Closed) => return self.finish(stop).await,
                         Err(source) => return Err(worker.log(source)),
                     }
@@ -90,8 +94,8 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
         }
     }
 
-    /// Fetches records and folds them all.
-    async fn take(&mut self, stop: &CancellationToken) -> Result<(), WorkerError> {
+    /// Fetches records and folds them all, or says how the session ends instead.
+    async fn take(&mut self, stop: &CancellationToken) -> Result<Option<End>, WorkerError> {
         let worker = self.worker;
         let (partition, next) = (worker.partition, self.core.next_offset());
         let fetch = worker
@@ -104,15 +108,18 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
             Ok(Err(source @ LogError::OutOfRange { .. })) => return Err(worker.log(source)),
             Ok(Err(_)) | Err(_) => {
                 worker.stores.clock.sleep(worker.pace.retry_first).await;
-                return Ok(());
+                return Ok(None);
             }
         };
         let mut records = batch.records.as_slice();
         while !records.is_empty() {
             let applied = self.core.apply(records);
             records = &records[applied..];
-            if !records.is_empty() && !self.supply(stop).await? {
-                return Ok(());
+            if records.is_empty() {
+                break;
+            }
+            if let Some(end) = self.supply(stop).await? {
+                return Ok(Some(end));
             }
         }
         let now_ns = worker.stores.clock.monotonic_ns();
@@ -122,11 +129,11 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
             let lag = bounds.end.saturating_sub(self.core.next_offset());
             worker.metrics.lag.set(lag as f64);
         }
-        Ok(())
+        Ok(None)
     }
 
-    /// Loads what the core asks for; false where the worker is told to stop before.
-    async fn supply(&mut self, stop: &CancellationToken) -> Result<bool, WorkerError> {
+    /// Loads what the core asks for, or says how the session ends instead.
+    async fn supply(&mut self, stop: &CancellationToken) -> Result<Option<End>, WorkerError> {
         let (mut keys, mut sets) = (Vec::new(), Vec::new());
         for need in self.core.needs() {
             match need {
@@ -138,24 +145,38 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
         let mut supplies = Vec::with_capacity(keys.len() + sets.len());
         if !keys.is_empty() {
             let Some(rows) = self.worker.ask_store(stop, || bars.bars(&keys)).await? else {
-                return Ok(false);
+                return Ok(Some(End::Stopped));
             };
-            supplies.extend(
-                keys.iter()
-                    .cloned()
-                    .zip(rows)
-                    .map(|(key, row)| Supply::Bar(key, row.map(Box::new))),
-            );
+            let rows = keys.iter().cloned().zip(rows);
+            supplies.extend(rows.map(|(key, row)| Supply::Bar(key, row.map(Box::new))));
         }
         for (key, ranged) in sets {
             let Some(row) = self.worker.ask_store(stop, || bars.ids(&key)).await? else {
-                return Ok(false);
+                return Ok(Some(End::Stopped));
             };
             supplies.push(Supply::Ids { key, ranged, row });
         }
-        self.core.supply(supplies);
+        match self.still_owns(stop).await? {
+            None => return Ok(Some(End::Stopped)),
+            Some(false) => return Ok(Some(End::Lost)),
+            Some(true) => self.core.supply(supplies),
+        }
         self.worker.health.ready();
-        Ok(true)
+        Ok(None)
+    }
+
+    /// Whether no other worker has moved the partition. What was read from the store before is
+    /// of this worker's past then; otherwise it may hold records that are not folded here yet,
+    /// and would count them twice.
+    async fn still_owns(&mut self, stop: &CancellationToken) -> Result<Option<bool>, WorkerError> {
+        let bars = &self.worker.stores.bars;
+        let rows = self.worker.ask_store(stop, || bars.progress()).await?;
+        Ok(rows.map(|rows| {
+            let row = rows.into_iter().find(|row| row.partition == self.worker.partition);
+            let place = row.map(|row| (row.epoch, row.next_offset));
+            let target = self.committing.as_ref().map(|(_, target, _)| *target);
+            place == Some(self.stored) || (target.is_some() && place == target)
+        }))
     }
 
     /// False where the worker is told to stop before what is due is acknowledged: what was
