@@ -197,6 +197,49 @@ impl Core {
         records.len()
     }
 
+    /// The place of a key's symbol, for [`Core::apply_trade`]; none where the key is not of this
+    /// partition or its venue was not declared.
+    pub fn place_of(&mut self, key: &Bytes) -> Option<u32> {
+        match self.route(key) {
+            Route::Symbol(place) => Some(place),
+            Route::Unknown | Route::Rejected(_) => None,
+        }
+    }
+
+    /// Applies a trade that is decoded already, the next record of the log; true where it
+    /// counts. What [`Core::apply`] does beside: decode, find the symbol, bury what is wrong.
+    #[inline]
+    pub fn apply_trade(
+        &mut self,
+        place: u32,
+        trade: &Trade,
+        offset: u64,
+        append_time_ns: i64,
+    ) -> bool {
+        self.progress.append_time_ns = self.progress.append_time_ns.max(append_time_ns);
+        let at = Moment {
+            epoch: self.progress.epoch,
+            offset,
+            append_time_ns: self.progress.append_time_ns,
+            generation: self.generation,
+        };
+        self.pass_time(at);
+        if market::check(trade, at.append_time_ns).is_err() {
+            return false;
+        }
+        match self.fold(place, trade, at) {
+            Admission::Counted { .. } => {
+                self.progress.next_offset = offset + 1;
+                true
+            }
+            Admission::Blocked(needs) => {
+                self.needs = needs;
+                false
+            }
+            Admission::Duplicate | Admission::Rejected(_) => false,
+        }
+    }
+
     /// What has to be supplied before the next record can be applied.
     #[must_use]
     pub fn needs(&self) -> &[Need] {

@@ -1,1 +1,38 @@
-//! REST and the live stream.
+//! REST and the live stream: history, what is forming now, and the taking in of trades.
+//!
+//! [`router`] answers every request from the stores, the hub and the producer that
+//! [`ApiState`] holds; it keeps nothing of its own, so any number of pods may run.
+//! `docs/api.md` describes each endpoint.
+
+mod answer;
+mod bar_json;
+mod bars;
+mod current;
+mod cursor;
+mod hub;
+mod metrics;
+mod operations;
+mod params;
+mod problem;
+mod raw_object;
+mod router;
+mod serve;
+mod settings_json;
+mod state;
+mod stream;
+mod submit;
+mod symbols;
+mod trades;
+mod venues;
+
+pub use bar_json::{BarJson, PositionJson};
+pub use current::current_trades;
+pub use hub::{
+    ChannelName, ChannelNameError, Encoding, FollowError, Follower, Gap, Hub, Mailbox, Message,
+    Subscription,
+};
+pub use metrics::Metrics;
+pub use problem::{ErrorCode, Problem};
+pub use router::router;
+pub use serve::serve;
+pub use state::{ApiParts, ApiState};

@@ -29,6 +29,7 @@ mod tape;
 mod unpack;
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
@@ -52,10 +53,18 @@ use self::unpack::BytesRead;
 
 /// Sends tapes; fails where they cannot be sent at all.
 pub(crate) fn run(arguments: ReplayArgs) -> anyhow::Result<ExitCode> {
-    let tapes = identify(&arguments)?;
+    let state = resume::folder(std::env::var_os("XDG_STATE_HOME"), std::env::var_os("HOME"));
+    let report = replay(&arguments, state.as_deref())?;
+    drop(arguments);
+    Ok(tell(&report))
+}
+
+/// Sends tapes, keeping note of how far that is in the folder `state`.
+fn replay(arguments: &ReplayArgs, state: Option<&Path>) -> anyhow::Result<Report> {
+    let tapes = identify(arguments)?;
     let timer = Timer::new().context("cannot make a timer")?;
     let bytes_read = BytesRead::default();
-    let (merged, numbering) = open(&arguments, &tapes, &bytes_read)?;
+    let (merged, numbering) = open(arguments, &tapes, &bytes_read)?;
     let total_bytes = tapes.iter().map(|tape| tape.size_bytes).sum();
     let (progress, notices) = Progress::new(total_bytes, arguments.no_progress, timer.now());
     let stop = AtomicBool::new(false);
@@ -65,7 +74,7 @@ pub(crate) fn run(arguments: ReplayArgs) -> anyhow::Result<ExitCode> {
         stop: &stop,
     };
     let link = Link::connect(arguments.to.clone(), numbering, patience, &timer)?;
-    let mut place = Place::find(&arguments, &tapes, numbering, link.log_id());
+    let mut place = Place::find(state, arguments, &tapes, numbering, link.log_id());
     place.tell(&notices, arguments.to.base());
     let reading = Reading {
         merged,
@@ -84,7 +93,7 @@ pub(crate) fn run(arguments: ReplayArgs) -> anyhow::Result<ExitCode> {
     };
     let (tally, read) = run.send(reading, arguments.connections, &mut place, progress)?;
     place.forget(&notices);
-    let report = Report {
+    Ok(Report {
         names: tapes.iter().map(Tape::name).collect(),
         bad: read.faults,
         rejected: tally.rejected,
@@ -92,8 +101,7 @@ pub(crate) fn run(arguments: ReplayArgs) -> anyhow::Result<ExitCode> {
         skipped: read.skipped,
         before: place.before,
         time: timer.now().saturating_sub(begin),
-    };
-    Ok(tell(&report))
+    })
 }
 
 /// Reads every file once; all that cannot be read are told at once.

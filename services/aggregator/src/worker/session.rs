@@ -172,7 +172,9 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
         let bars = &self.worker.stores.bars;
         let rows = self.worker.ask_store(stop, || bars.progress()).await?;
         Ok(rows.map(|rows| {
-            let row = rows.into_iter().find(|row| row.partition == self.worker.partition);
+            let row = rows
+                .into_iter()
+                .find(|row| row.partition == self.worker.partition);
             let place = row.map(|row| (row.epoch, row.next_offset));
             let target = self.committing.as_ref().map(|(_, target, _)| *target);
             place == Some(self.stored) || (target.is_some() && place == target)
@@ -272,7 +274,10 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
             value: letter.encode().into(),
         });
         let topic = &self.worker.topics.dead_letters;
-        let buried = self.worker.append_to(stop, topic, entries.collect()).await?;
+        let buried = self
+            .worker
+            .append_to(stop, topic, entries.collect())
+            .await?;
         Ok(buried.is_some())
     }
 

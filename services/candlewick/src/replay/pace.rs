@@ -71,7 +71,8 @@ impl Timer {
             if stop.load(Ordering::Relaxed) {
                 return;
             }
-            self.runtime.block_on(self.clock.sleep(left.min(STEP)));
+            self.runtime
+                .block_on(async { self.clock.sleep(left.min(STEP)).await });
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Where in its tapes a run is.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::replay::arguments::ReplayArgs;
 use crate::replay::progress::Notices;
-use crate::replay::resume::{self, Reached, ResumeFile, RunKey};
+use crate::replay::resume::{Reached, ResumeFile, RunKey};
 use crate::replay::source::Numbering;
 use crate::replay::tape::Tape;
 
@@ -18,6 +19,7 @@ pub(crate) struct Place {
 impl Place {
     /// Looks for what an earlier run noted, unless it is to be ignored.
     pub(crate) fn find(
+        state: Option<&Path>,
         arguments: &ReplayArgs,
         tapes: &[Tape],
         numbering: Numbering,
@@ -36,8 +38,7 @@ impl Place {
             key.add(&tape.digest);
             key.add(format!("{:?}", tape.symbol()).as_bytes());
         }
-        let folder = resume::folder(std::env::var_os("XDG_STATE_HOME"), std::env::var_os("HOME"));
-        let file = folder.map(|folder| ResumeFile::new(&folder, &key));
+        let file = state.map(|folder| ResumeFile::new(folder, &key));
         let found = file.as_ref().filter(|_| !arguments.restart);
         Self {
             before: found.and_then(ResumeFile::load).unwrap_or_default(),

@@ -74,10 +74,11 @@ fn find_csv(file: &mut File) -> io::Result<Member> {
     let broken = |error| damaged(format!("the zip is damaged or cut: {error}"));
     let mut archive = ZipArchive::new(io::BufReader::new(file)).map_err(broken)?;
     let is_csv = |name: &str| name.to_ascii_lowercase().ends_with(".csv");
-    let names: Vec<_> = archive.file_names().map(is_csv).collect();
-    let count = names.iter().filter(|is_csv| **is_csv).count();
-    let place = names.iter().position(|is_csv| *is_csv);
-    let Some(place) = place.filter(|_| count == 1) else {
+    let names = archive.file_names().enumerate();
+    let found = names.filter(|(_, name)| name.as_ref().is_ok_and(|name| is_csv(name)));
+    let places: Vec<_> = found.map(|(place, _)| place).collect();
+    let [place] = places[..] else {
+        let count = places.len();
         return Err(damaged(format!(
             "the zip holds {count} CSV files; one is expected"
         )));

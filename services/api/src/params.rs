@@ -1,0 +1,181 @@
+//! Parameters of the path and the query, read strictly.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::Uri;
+use axum::http::request::Parts;
+use market::{DAY_NS, Instrument, Symbol, Venue};
+use serde::de::DeserializeOwned;
+
+use crate::{ErrorCode, Problem};
+
+/// How many elements a page holds unless the query says otherwise.
+const DEFAULT_LIMIT: u32 = 500;
+/// How many elements a page may hold.
+const MAX_LIMIT: u32 = 10_000;
+
+/// The end of the times that can be asked for: whole days from the end of what 64 bits count,
+/// so that the windows around any time can be counted too.
+pub(crate) const END_OF_TIME_NS: i64 = i64::MAX - 4 * DAY_NS;
+
+/// What is accepted as a time.
+const TIME: &str = "RFC 3339 such as 2013-10-08T13:30:00Z, or integer nanoseconds since 1970, of the years 1970 to 2262";
+
+/// The parameters of a query, each known and given once.
+pub(crate) struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// Reads the query of a request.
+    ///
+    /// # Errors
+    /// A [`Problem`] for a parameter that is not `accepted` here, or is given twice.
+    pub(crate) fn read(uri: &Uri, accepted: &[&str]) -> Result<Self, Problem> {
+        let Query(pairs): Query<Vec<(String, String)>> = Query::try_from_uri(uri)
+            .map_err(|error| Problem::new(ErrorCode::InvalidParameter, error.body_text()))?;
+        for (place, (name, _)) in pairs.iter().enumerate() {
+            let shown: String = name.chars().take(32).collect();
+            if !accepted.contains(&name.as_str()) {
+                let accepted = match accepted {
+                    [] => "no parameters".to_owned(),
+                    names => names.join(", "),
+                };
+                let detail = format!("{shown:?} is not a parameter of this endpoint");
+                return Err(Problem::new(ErrorCode::UnknownParameter, detail)
+                    .field(shown)
+                    .accepted(accepted));
+            }
+            if pairs[..place].iter().any(|(earlier, _)| earlier == name) {
+                let detail = format!("{shown} is given twice");
+                return Err(Problem::parameter(&shown, detail, "one value"));
+            }
+        }
+        Ok(Self(pairs))
+    }
+
+    /// A parameter as text, where it is given.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(given, _)| given == name)?;
+        Some(&found.1)
+    }
+
+    /// A parameter that is parsed into a value, where it is given.
+    pub(crate) fn parsed<T>(&self, name: &str, accepted: &str) -> Result<Option<T>, Problem>
+    where
+        T: FromStr<Err: Display>,
+    {
+        self.text(name)
+            .map(|text| parse(name, text, accepted))
+            .transpose()
+    }
+
+    /// A time in UTC nanoseconds, where it is given.
+    pub(crate) fn time(&self, name: &str) -> Result<Option<i64>, Problem> {
+        self.text(name)
+            .map(|text| time(text).map_err(|detail| Problem::parameter(name, detail, TIME)))
+            .transpose()
+    }
+
+    /// How many elements the page is to hold.
+    pub(crate) fn limit(&self) -> Result<u32, Problem> {
+        let Some(text) = self.text("limit") else {
+            return Ok(DEFAULT_LIMIT);
+        };
+        let limit = text.parse().ok();
+        limit
+            .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+            .ok_or_else(|| {
+                let text: String = text.chars().take(32).collect();
+                Problem::parameter(
+                    "limit",
+                    format!("{text:?} is not a limit"),
+                    format!("an integer from 1 to {MAX_LIMIT}"),
+                )
+            })
+    }
+
+    /// The times from `start` up to and without `end`, where they are given.
+    pub(crate) fn range(&self) -> Result<(Option<i64>, Option<i64>), Problem> {
+        let (start, end) = (self.time("start")?, self.time("end")?);
+        if let (Some(start), Some(end)) = (start, end)
+            && start > end
+        {
+            return Err(Problem::parameter(
+                "start",
+                "start lies after end",
+                "a start that is not after end",
+            ));
+        }
+        Ok((start, end))
+    }
+}
+
+/// Parses a value of the path or the query.
+pub(crate) fn parse<T>(name: &str, text: &str, accepted: &str) -> Result<T, Problem>
+where
+    T: FromStr<Err: Display>,
+{
+    text.parse()
+        .map_err(|error| Problem::parameter(name, format!("{name}: {error}"), accepted))
+}
+
+/// The venue of a path.
+pub(crate) fn venue(text: &str) -> Result<Venue, Problem> {
+    parse("venue", text, "1 to 32 of A-Z a-z 0-9 . _ -")
+}
+
+/// A symbol of a path or a query.
+pub(crate) fn symbol(text: &str) -> Result<Symbol, Problem> {
+    parse(
+        "symbol",
+        text,
+        "1 to 64 of A-Z a-z 0-9 . _ - / = ^ + @ # $, percent-encoded",
+    )
+}
+
+/// The instrument of a path.
+pub(crate) fn instrument(path: &(String, String)) -> Result<Instrument, Problem> {
+    Ok(Instrument::new(&venue(&path.0)?, &symbol(&path.1)?))
+}
+
+/// A time as RFC 3339 or as integer nanoseconds, in UTC nanoseconds.
+pub(crate) fn time(text: &str) -> Result<i64, String> {
+    let is_integer = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let time_ns = match is_integer {
+        true => text.parse().unwrap_or(i64::MAX),
+        false => market::parse_time(text).map_err(|error| match text.contains(' ') {
+            true => format!("{error} (a + in a query is written %2B)"),
+            false => error.to_string(),
+        })?,
+    };
+    match time_ns <= END_OF_TIME_NS {
+        true => Ok(time_ns),
+        false => Err(format!("{text:.40} is beyond the year 2262")),
+    }
+}
+
+/// The segments of a path that a route's template names, percent-decoded.
+pub(crate) struct Segments<T>(pub(crate) T);
+
+impl<S, T> FromRequestParts<S> for Segments<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + Send,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(segments)) => Ok(Self(segments)),
+            Err(error) => Err(Problem::parameter(
+                "path",
+                error.body_text(),
+                "segments of percent-encoded UTF-8",
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

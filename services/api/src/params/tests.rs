@@ -1,0 +1,52 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn read(query: &str) -> Result<Params, Problem> {
+    let uri: Uri = format!("/list?{query}").parse().unwrap();
+    Params::read(&uri, &["start", "end", "limit"])
+}
+
+#[test]
+fn unknown_and_repeated_parameters_are_problems() {
+    let unknown = read("interval=1m").err().unwrap();
+    assert_eq!(unknown.code(), ErrorCode::UnknownParameter);
+    let repeated = read("limit=1&limit=2").err().unwrap();
+    assert_eq!(repeated.code(), ErrorCode::InvalidParameter);
+}
+
+#[test]
+fn limits_have_bounds() {
+    assert_eq!(read("").unwrap().limit().unwrap(), 500);
+    assert_eq!(read("limit=10000").unwrap().limit().unwrap(), 10_000);
+    for bad in ["0", "10001", "-1", "1.0", "", "99999999999999999999"] {
+        assert!(
+            read(&format!("limit={bad}")).unwrap().limit().is_err(),
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn a_range_does_not_end_before_it_starts() {
+    assert!(read("start=2&end=1").unwrap().range().is_err());
+    assert_eq!(
+        read("start=2&end=2").unwrap().range().unwrap(),
+        (Some(2), Some(2))
+    );
+}
+
+proptest! {
+    #[test]
+    fn both_forms_of_a_time_are_the_same(time_ns in 0..END_OF_TIME_NS) {
+        prop_assert_eq!(time(&time_ns.to_string()), Ok(time_ns));
+        prop_assert_eq!(time(&market::format_time(time_ns)), Ok(time_ns));
+    }
+
+    #[test]
+    fn hostile_queries_are_problems(query in "[ -~]{0,60}") {
+        if let Ok(uri) = format!("/list?{query}").parse::<Uri>() {
+            let _ = Params::read(&uri, &["start"]).and_then(|params| params.range());
+        }
+    }
+}

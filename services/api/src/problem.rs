@@ -1,0 +1,226 @@
+//! Errors as [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problems.
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use ingest::IngestError;
+use market::DayError;
+use serde::Serialize;
+use store::StoreError;
+
+/// How long a client waits before it asks a busy server again, in seconds.
+const RETRY_AFTER_SECONDS: &str = "1";
+
+macro_rules! error_codes {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $status:ident, $title:literal;)+) => {
+        /// Why a request was not served. The set is closed; each code has one status.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum ErrorCode {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl ErrorCode {
+            /// Every one of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// Its name, with which the problem's `type` ends.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            /// The HTTP status that it maps to.
+            #[must_use]
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status),+ }
+            }
+
+            /// A short summary, the same for every occurrence.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title),+ }
+            }
+        }
+    };
+}
+
+error_codes! {
+    /// A parameter has a value that is not accepted, or is missing.
+    InvalidParameter = "invalid_parameter", BAD_REQUEST, "A parameter is not valid";
+    /// A parameter that the endpoint does not have.
+    UnknownParameter = "unknown_parameter", BAD_REQUEST, "A parameter is not known";
+    /// The body cannot be read.
+    InvalidBody = "invalid_body", BAD_REQUEST, "The body cannot be read";
+    /// There is no such endpoint.
+    NotFound = "not_found", NOT_FOUND, "There is no such endpoint";
+    /// Nobody has declared the venue.
+    VenueUnknown = "venue_unknown", NOT_FOUND, "The venue is not known";
+    /// The endpoint has no such method.
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed";
+    /// A venue's scheme or scope cannot be changed.
+    SettingsConflict = "settings_conflict", CONFLICT, "The venue's id scheme and scope are fixed";
+    /// The body is too large.
+    BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large";
+    /// The body is of a type that the endpoint does not read.
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE,
+        "The body is of a type that is not read here";
+    /// Not one trade of the request was accepted.
+    TradesRejected = "trades_rejected", UNPROCESSABLE_ENTITY, "No trade was accepted";
+    /// No interval divides the days asked for.
+    DayIndivisible = "day_indivisible", UNPROCESSABLE_ENTITY, "No interval divides these days";
+    /// Gaps are known of contiguous ids only.
+    GapsNotTracked = "gaps_not_tracked", UNPROCESSABLE_ENTITY, "The venue's ids have no gaps to list";
+    /// The log or a store has no room or no time; try again shortly.
+    Busy = "busy", SERVICE_UNAVAILABLE, "Busy; try again shortly";
+    /// The request took too long.
+    Timeout = "timeout", SERVICE_UNAVAILABLE, "The request took too long";
+    /// A fault of the server.
+    Internal = "internal", INTERNAL_SERVER_ERROR, "The server failed";
+}
+
+/// An error as an answer.
+#[derive(Debug, Clone, Serialize)]
+pub struct Problem {
+    /// `urn:candlewick:problem:` and the code's name.
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    /// The parameter, header or member at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    /// What would have been accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted: Option<String>,
+    #[serde(skip)]
+    code: ErrorCode,
+}
+
+impl Problem {
+    /// A problem of this code; `detail` tells people what happened here.
+    #[must_use]
+    pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:candlewick:problem:{}", code.name()),
+            title: code.title(),
+            status: code.status().as_u16(),
+            detail: detail.into(),
+            field: None,
+            accepted: None,
+            code,
+        }
+    }
+
+    /// Names the parameter, header or member at fault.
+    #[must_use]
+    pub fn field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    /// Says what would have been accepted.
+    #[must_use]
+    pub fn accepted(mut self, accepted: impl Into<String>) -> Self {
+        self.accepted = Some(accepted.into());
+        self
+    }
+
+    /// A parameter whose value is not accepted.
+    #[must_use]
+    pub fn parameter(field: &str, detail: impl Into<String>, accepted: impl Into<String>) -> Self {
+        Self::new(ErrorCode::InvalidParameter, detail)
+            .field(field)
+            .accepted(accepted)
+    }
+
+    /// Which kind of error it is.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// A fault of the server: the reason goes to its log, not to the client.
+    pub(crate) fn internal(reason: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%reason, "request failed");
+        Self::new(
+            ErrorCode::Internal,
+            "the request could not be served; the server's log says why",
+        )
+    }
+}
+
+/// An answer of `application/problem+json` with any body.
+pub(crate) fn problem_response(code: ErrorCode, body: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(body).expect("a problem is plain data");
+    let mut response = (code.status(), body).into_response();
+    let headers = response.headers_mut();
+    let kind = HeaderValue::from_static("application/problem+json");
+    headers.insert(CONTENT_TYPE, kind);
+    if code.status() == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+    }
+    response
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        problem_response(self.code, &self)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        if error.is_transient() {
+            tracing::warn!(%error, "store unavailable");
+            return Self::new(
+                ErrorCode::Busy,
+                "a store is not available; try again shortly",
+            );
+        }
+        Self::internal(&error)
+    }
+}
+
+impl From<IngestError> for Problem {
+    fn from(error: IngestError) -> Self {
+        let is_transient = error.is_transient();
+        match error {
+            IngestError::Conflict {
+                known_scheme,
+                known_scope,
+                ..
+            } => Self::new(ErrorCode::SettingsConflict, error.to_string())
+                .field("id_scheme")
+                .accepted(format!(
+                    "id_scheme {known_scheme} with id_scope {known_scope}"
+                )),
+            IngestError::OutOfRange { field } => {
+                Self::parameter(field, error.to_string(), "an integer from 0 to 86400000")
+            }
+            IngestError::Store(error) => error.into(),
+            _ if is_transient => Self::new(ErrorCode::Busy, error.to_string()),
+            error => Self::internal(&error),
+        }
+    }
+}
+
+impl From<DayError> for Problem {
+    fn from(error: DayError) -> Self {
+        let detail = error.to_string();
+        match error {
+            DayError::Start { .. } => Self::parameter(
+                "day_start",
+                detail,
+                "HH:MM on a quarter hour, such as 22:00",
+            ),
+            DayError::Zone { .. } => {
+                Self::parameter("zone", detail, "an IANA name such as America/New_York")
+            }
+            DayError::Indivisible { .. } => Self::new(ErrorCode::DayIndivisible, detail)
+                .field("zone")
+                .accepted("days whose start is a whole number of minutes from UTC"),
+            DayError::Range => Self::parameter("start", detail, "the years 1970 to 2262"),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The fields of a trade as they were sent, and the trade that they make.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use market::{Decimal, Instrument, Side, Symbol, Trade, TradeId, Venue};
+
+use super::submission::{Fault, FaultCode};
+use crate::raw_object::Value;
+
+/// The names of a trade's fields.
+pub(crate) const NAMES: [&str; 8] = [
+    "venue", "symbol", "id", "time", "price", "quantity", "side", "scope",
+];
+const SCOPE_LIMIT: usize = 64;
+
+/// A trade's fields, in the order of [`NAMES`].
+pub(crate) type Fields<'a> = [Value<'a>; NAMES.len()];
+
+/// Makes trades of fields; knows the last instrument, since most follow one of the same.
+#[derive(Default)]
+pub(crate) struct TradeReader {
+    last: Option<(String, String, Instrument)>,
+}
+
+impl TradeReader {
+    /// The trade that the fields make.
+    pub(crate) fn read(&mut self, fields: &Fields<'_>) -> Result<(Instrument, Trade), Fault> {
+        let [venue, symbol, id, time, price, quantity, side, scope] = fields;
+        let instrument = self.instrument(venue, symbol)?;
+        let trade = Trade {
+            time_ns: time_of(time)?,
+            price: decimal("price", price)?.ok_or_else(|| missing("price"))?,
+            quantity: decimal("quantity", quantity)?,
+            side: side_of(side)?,
+            id: id_of(id)?,
+            scope: scope_of(scope)?,
+            sender: None,
+        };
+        Ok((instrument, trade))
+    }
+
+    fn instrument(&mut self, venue: &Value<'_>, symbol: &Value<'_>) -> Result<Instrument, Fault> {
+        let venue = required_text("venue", venue)?;
+        let symbol = required_text("symbol", symbol)?;
+        if let Some((last_venue, last_symbol, instrument)) = &self.last
+            && last_venue == venue
+            && last_symbol == symbol
+        {
+            return Ok(instrument.clone());
+        }
+        let instrument = Instrument::new(
+            &parsed::<Venue>("venue", venue)?,
+            &parsed::<Symbol>("symbol", symbol)?,
+        );
+        self.last = Some((venue.to_owned(), symbol.to_owned(), instrument.clone()));
+        Ok(instrument)
+    }
+}
+
+fn missing(field: &str) -> Fault {
+    let message = format!("{field} is missing");
+    Fault::new(field, FaultCode::MissingField, message)
+}
+
+fn invalid(field: &str, reason: &dyn Display) -> Fault {
+    Fault::new(field, FaultCode::InvalidValue, format!("{field} {reason}"))
+}
+
+fn wrong_type(field: &str, value: &Value<'_>, expected: &str) -> Fault {
+    let found = match value {
+        Value::Null => "null",
+        Value::Text(_) => "a text",
+        Value::Number(_) => "a number",
+        Value::Bool(_) => "a boolean",
+        Value::Other(found) => found,
+    };
+    let message = format!("{field} is {found}; {expected} is expected");
+    Fault::new(field, FaultCode::WrongType, message)
+}
+
+fn required_text<'a>(field: &str, value: &'a Value<'_>) -> Result<&'a str, Fault> {
+    match value {
+        Value::Null => Err(missing(field)),
+        Value::Text(text) => Ok(text),
+        other => Err(wrong_type(field, other, "a text")),
+    }
+}
+
+fn parsed<T: FromStr<Err: Display>>(field: &str, text: &str) -> Result<T, Fault> {
+    text.parse().map_err(|error| invalid(field, &error))
+}
+
+fn decimal(field: &str, value: &Value<'_>) -> Result<Option<Decimal>, Fault> {
+    let digits = match value {
+        Value::Null => return Ok(None),
+        Value::Text(digits) | Value::Number(digits) => digits,
+        other => {
+            return Err(wrong_type(field, other, "a decimal number as text"));
+        }
+    };
+    let decimal = Decimal::parse(digits.as_bytes());
+    decimal.map(Some).map_err(|error| invalid(field, &error))
+}
+
+fn time_of(value: &Value<'_>) -> Result<i64, Fault> {
+    const EXPECTED: &str = "RFC 3339 text or an integer of nanoseconds";
+    let field = "time";
+    match value {
+        Value::Null => Err(missing(field)),
+        Value::Text(text) if is_integer(text) => parsed(field, text),
+        Value::Text(text) => market::parse_time(text)
+            .map_err(|error| Fault::new(field, FaultCode::InvalidValue, error.to_string())),
+        Value::Number(digits) if is_integer(digits) => parsed(field, digits),
+        Value::Number(_) => {
+            let reason = format!("is not a whole number; {EXPECTED} is expected");
+            Err(invalid(field, &reason))
+        }
+        other => Err(wrong_type(field, other, EXPECTED)),
+    }
+}
+
+fn is_integer(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn side_of(value: &Value<'_>) -> Result<Option<Side>, Fault> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Text(text) if text == Side::Buy.name() => Ok(Some(Side::Buy)),
+        Value::Text(text) if text == Side::Sell.name() => Ok(Some(Side::Sell)),
+        Value::Text(_) => Err(invalid("side", &"is neither buy nor sell nor null")),
+        other => Err(wrong_type("side", other, "buy, sell or null")),
+    }
+}
+
+fn id_of(value: &Value<'_>) -> Result<Option<TradeId>, Fault> {
+    let text: &Cow<'_, str> = match value {
+        Value::Null => return Ok(None),
+        Value::Text(text) => text,
+        Value::Number(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits,
+        Value::Number(_) => {
+            let reason = "is not a whole number from 0; such an id is sent as text";
+            return Err(invalid("id", &reason));
+        }
+        other => return Err(wrong_type("id", other, "a text or an integer")),
+    };
+    let id = TradeId::parse(text);
+    id.map(Some).map_err(|error| invalid("id", &error))
+}
+
+fn scope_of(value: &Value<'_>) -> Result<Option<Arc<str>>, Fault> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Text(text) if (1..=SCOPE_LIMIT).contains(&text.len()) => {
+            Ok(Some(text.as_ref().into()))
+        }
+        Value::Text(text) => {
+            let reason = format!("has {} bytes; 1 to {SCOPE_LIMIT} are expected", text.len());
+            Err(invalid("scope", &reason))
+        }
+        other => Err(wrong_type("scope", other, "a text")),
+    }
+}

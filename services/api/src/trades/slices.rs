@@ -1,0 +1,85 @@
+//! Cutting an hour into slices that hold about as many ticks as a page needs.
+
+use market::HOUR_NS;
+
+/// Slices of a range of times, from one end to the other. Each slice that gave too little makes
+/// the next one longer, so a gap costs few reads.
+pub(super) struct Slices {
+    start_ns: i64,
+    end_ns: i64,
+    step_ns: i64,
+    from_the_end: bool,
+}
+
+impl Slices {
+    /// Slices of `[start_ns, end_ns)`, which is within one hour that holds `rows`; the first is
+    /// to hold about `wanted`.
+    pub(super) fn new(
+        start_ns: i64,
+        end_ns: i64,
+        rows: u64,
+        wanted: usize,
+        from_the_end: bool,
+    ) -> Self {
+        let share = i128::from(HOUR_NS) * i128::try_from(wanted).unwrap_or(i128::MAX >> 64)
+            / i128::from(rows.max(1));
+        Self {
+            start_ns,
+            end_ns,
+            step_ns: i64::try_from(share).unwrap_or(HOUR_NS).clamp(1, HOUR_NS),
+            from_the_end,
+        }
+    }
+
+    /// The next slice `[start, end)`, until nothing is left.
+    pub(super) fn next(&mut self) -> Option<(i64, i64)> {
+        if self.start_ns >= self.end_ns {
+            return None;
+        }
+        let length_ns = self.step_ns.min(self.end_ns - self.start_ns);
+        if self.from_the_end {
+            self.end_ns -= length_ns;
+            return Some((self.end_ns, self.end_ns + length_ns));
+        }
+        self.start_ns += length_ns;
+        Some((self.start_ns - length_ns, self.start_ns))
+    }
+
+    /// Makes the slices after this one longer.
+    pub(super) fn widen(&mut self) {
+        self.step_ns = self.step_ns.saturating_mul(4).min(HOUR_NS);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn slices_cover_the_range_once(
+            start_ns in 0..HOUR_NS,
+            length_ns in 0..HOUR_NS,
+            rows: u64,
+            wanted in 1_usize..20_000,
+            from_the_end: bool,
+        ) {
+            let end_ns = start_ns + length_ns;
+            let mut slices = Slices::new(start_ns, end_ns, rows, wanted, from_the_end);
+            let mut found = Vec::new();
+            while let Some(slice) = slices.next() {
+                found.push(slice);
+                slices.widen();
+            }
+            if from_the_end {
+                found.reverse();
+            }
+            prop_assert!(found.windows(2).all(|pair| pair[0].1 == pair[1].0));
+            prop_assert_eq!(found.first().map_or(start_ns, |slice| slice.0), start_ns);
+            prop_assert_eq!(found.last().map_or(end_ns, |slice| slice.1), end_ns);
+            prop_assert!(found.len() < 64);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Venues, their settings, their symbols and their gaps.
+
+use crate::world::{World, array, trade};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_declared_amended_and_kept_from_changing() {
+    let world = World::start().await;
+    let path = "/api/v1/venues/v/settings";
+    insta::assert_snapshot!("venue_unknown", world.get(path).await.shown());
+    let declared = world
+        .put(
+            path,
+            r#"{"id_scheme":"contiguous","id_scope":"day","lateness_ms":1500}"#,
+        )
+        .await;
+    insta::assert_snapshot!("settings", declared.shown());
+    assert_eq!(world.get(path).await.text, declared.text);
+    let amended = world
+        .put(path, r#"{"idle_ms":0,"nonpositive_prices":true}"#)
+        .await;
+    assert_eq!(amended.status, 200);
+    assert_eq!(amended.json()["lateness_ms"], 1500);
+    assert_eq!(amended.json()["idle_ms"], 0);
+    let conflict = world.put(path, r#"{"id_scheme":"unique"}"#).await;
+    insta::assert_snapshot!("settings_conflict", conflict.shown());
+    world.settle().await;
+    let venues = world.get("/api/v1/venues").await;
+    assert_eq!(venues.data(), [amended.json()]);
+    for (body, field) in [
+        (r#"{"lateness_ms":-1}"#, "lateness_ms"),
+        (r#"{"lateness_ms":86400001}"#, "lateness_ms"),
+        (r#"{"idle_ms":1.5}"#, "idle_ms"),
+        (r#"{"idle_ms":"1"}"#, "idle_ms"),
+        (r#"{"id_scheme":"numbers"}"#, "id_scheme"),
+        (r#"{"id_scope":7}"#, "id_scope"),
+        (r#"{"nonpositive_prices":1}"#, "nonpositive_prices"),
+        (r#"{"lateness":1}"#, "lateness"),
+    ] {
+        let answer = world.put(path, body).await;
+        assert_eq!(answer.status, 400, "{body}");
+        assert_eq!(answer.json()["field"], field, "{body}");
+    }
+    assert_eq!(world.put(path, "[1]").await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gaps_are_listed_of_contiguous_ids_and_refused_of_others() {
+    let world = World::start().await;
+    let settings = r#"{"id_scheme":"contiguous"}"#;
+    world.put("/api/v1/venues/v/settings", settings).await;
+    let mut trades = Vec::new();
+    for id in [1, 2, 5, 6, 10, 9_007_199_254_740_993] {
+        trades.push(trade(id, "2013-10-08T13:30:00Z", "1"));
+        trades.push(trade(id + 1, "2013-10-08T13:30:00Z", "1").replace("A/B", "C"));
+    }
+    let answer = world.post("application/json", array(&trades)).await;
+    assert_eq!(answer.status, 200);
+    let path = "/api/v1/venues/v/gaps";
+    let whole = world.get(path).await;
+    insta::assert_snapshot!("gaps", whole.shown());
+    let one = world.get(&format!("{path}?symbol=C")).await.data();
+    assert_eq!(one, whole.data()[3..]);
+    let mut found = Vec::new();
+    let mut next = format!("{path}?limit=2");
+    loop {
+        let page = world.get(&next).await;
+        found.extend(page.data());
+        match page.json()["next_cursor"].as_str() {
+            Some(cursor) => next = format!("{path}?limit=2&cursor={cursor}"),
+            None => break,
+        }
+    }
+    assert_eq!(found, whole.data());
+    let other = trade(1, "2013-10-08T13:30:00Z", "1").replace(r#""v""#, r#""w""#);
+    world.post("application/json", other).await;
+    let refused = world.get("/api/v1/venues/w/gaps").await;
+    assert_eq!(refused.status, 422);
+    assert_eq!(world.get("/api/v1/venues/x/gaps").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn symbols_are_listed_in_order() {
+    let world = World::start().await;
+    let mut trades = Vec::new();
+    for name in ["B", "A", "C"] {
+        let text = trade(1, "2013-10-08T13:30:00Z", "1");
+        trades.push(text.replace("A/B", name));
+        trades.push(text.replace("A/B", name).replace(r#""v""#, r#""a""#));
+    }
+    world.post("application/json", array(&trades)).await;
+    let whole = world.get("/api/v1/symbols").await.data();
+    let names: Vec<_> = whole
+        .iter()
+        .map(|row| {
+            format!(
+                "{}:{}",
+                row["venue"].as_str().unwrap(),
+                row["symbol"].as_str().unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(names, ["a:A", "a:B", "a:C", "v:A", "v:B", "v:C"]);
+    let page = world.get("/api/v1/symbols?venue=v&limit=2").await;
+    insta::assert_snapshot!("symbols", page.shown());
+    let cursor = page.json()["next_cursor"].as_str().unwrap().to_owned();
+    let rest = world
+        .get(&format!("/api/v1/symbols?venue=v&limit=2&cursor={cursor}"))
+        .await;
+    assert_eq!(rest.data(), whole[5..]);
+    assert!(rest.json()["next_cursor"].is_null());
+}

@@ -1,0 +1,151 @@
+//! Trades as they are sent.
+
+use ingest::TradesBatch;
+use market::{Decimal, Trade, TradeId};
+
+use crate::world::{World, array, trade};
+
+const JSON: &str = "application/json";
+const TIME: &str = "2013-10-08T13:30:00Z";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_elements_are_listed_and_the_others_kept() {
+    let world = World::start().await;
+    let good = trade(1, TIME, "1");
+    let body = array(&[
+        good.clone(),
+        "7".to_owned(),
+        good.replace("side", "sides"),
+        good.replace(r#""id":1"#, r#""id":1,"id":2"#),
+        good.replace(r#""price":1,"#, ""),
+        good.replace(r#""price":1"#, r#""price":{"deep":[[1]]}"#),
+        good.replace(r#""price":1"#, r#""price":1.0000000000000000001"#),
+        good.replace(r#""price":1"#, r#""price":-1"#),
+        good.replace(TIME, "yesterday"),
+        good.replace(TIME, "2200-01-01T00:00:00Z"),
+        good.replace("0.5", "-0.5"),
+        good.replace(r#""sell""#, r#""short""#),
+        good.replace(r#""id":1"#, r#""id":1.5"#),
+        good.replace(r#""v""#, r#""v v""#),
+        good.replace(r#""id":1"#, r#""id":"x-\u0031","scope":null"#),
+    ]);
+    let answer = world.post(JSON, body).await;
+    insta::assert_snapshot!("partly_rejected", answer.shown());
+    let trades = world.get("/api/v1/trades/v/A%2FB").await.data();
+    assert_eq!(trades.len(), 2);
+    assert_eq!(trades[1]["id"], "x-1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_rejected_is_a_problem_and_nothing_at_all_is_none() {
+    let world = World::start().await;
+    let answer = world.post(JSON, trade(1, TIME, "-1")).await;
+    insta::assert_snapshot!("all_rejected", answer.shown());
+    let nothing = world.post(JSON, "[]").await;
+    assert_eq!(nothing.text, r#"{"accepted":0,"rejected":[]}"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_are_read_one_by_one() {
+    let world = World::start().await;
+    let mut lines = trade(1, TIME, "1").into_bytes();
+    lines.extend(b"\r\n\nnot json\n\xff\n[1]\n{\"venue\":");
+    lines.extend(b"\n   ");
+    lines.extend(trade(2, TIME, "1").into_bytes());
+    let answer = world
+        .post("application/x-ndjson; charset=utf-8", lines)
+        .await;
+    assert_eq!(answer.json()["accepted"], 2);
+    let rejected = answer.json()["rejected"].as_array().unwrap().clone();
+    let indexes: Vec<_> = rejected
+        .iter()
+        .map(|row| row["index"].as_u64().unwrap())
+        .collect();
+    assert_eq!(indexes, [2, 3, 4, 5]);
+    assert!(rejected.iter().all(|row| row["code"] == "malformed"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_are_exact_from_the_request_to_the_answer() {
+    let world = World::start().await;
+    let body = r#"{"venue":"v","symbol":"A/B","id":18446744073709551615,
+        "time":1381239000123456789,"price":0.100000000000000001,"quantity":1e-18}"#;
+    assert_eq!(world.post(JSON, body).await.status, 200);
+    let trade = &world.get("/api/v1/trades/v/A%2FB").await.data()[0];
+    assert_eq!(trade["id"], "18446744073709551615");
+    assert_eq!(trade["time"], "2013-10-08T13:30:00.123456789Z");
+    assert_eq!(trade["price"], "0.100000000000000001");
+    assert_eq!(trade["quantity"], "0.000000000000000001");
+    let bar = &world.get("/api/v1/bars/v/A%2FB").await.data()[0];
+    assert_eq!(bar["notional"], "0.000000000000000000100000000000000001");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messagepack_is_read_and_its_floats_are_refused() {
+    let world = World::start().await;
+    let exact = serde_json::json!([
+        {"venue": "v", "symbol": "A/B", "id": "1", "time": TIME, "price": "1.5", "side": null},
+        {"venue": "v", "symbol": "A/B", "id": 2, "time": 1_381_239_000_000_000_000_i64, "price": 7},
+        {"venue": "v", "symbol": "A/B", "id": 3, "time": TIME, "price": 1.5},
+    ]);
+    let body = rmp_serde::to_vec_named(&exact).unwrap();
+    let answer = world.post("application/msgpack", body).await;
+    insta::assert_snapshot!("messagepack", answer.shown());
+    let one = rmp_serde::to_vec_named(&exact[0]).unwrap();
+    let answer = world.post("application/msgpack", one).await;
+    assert_eq!(answer.json()["accepted"], 1);
+    let cut = rmp_serde::to_vec_named(&exact).unwrap();
+    let answer = world
+        .post("application/msgpack", &cut[..cut.len() - 1])
+        .await;
+    assert_eq!(answer.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tape_travels_in_the_compact_form() {
+    let world = World::start().await;
+    let venue = "v".parse().unwrap();
+    let mut batch = TradesBatch::new(&venue, &["A/B".parse().unwrap(), "C".parse().unwrap()]);
+    for id in 0..100 {
+        let trade = Trade {
+            time_ns: 1_381_239_000_000_000_000,
+            price: Decimal::new(5, 1).unwrap(),
+            quantity: None,
+            side: None,
+            id: Some(TradeId::Number(id)),
+            scope: None,
+            sender: None,
+        };
+        batch.push(u32::try_from(id % 2).unwrap(), &trade);
+    }
+    let body = batch.take();
+    let answer = world.post(TradesBatch::CONTENT_TYPE, body.clone()).await;
+    assert_eq!(answer.text, r#"{"accepted":100,"rejected":[]}"#);
+    assert_eq!(world.get("/api/v1/trades/v/C").await.data().len(), 50);
+    let cut = &body[..body.len() - 1];
+    assert_eq!(world.post(TradesBatch::CONTENT_TYPE, cut).await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_makes_requests_without_ids_idempotent() {
+    let world = World::start().await;
+    let line = r#"{"venue":"v","symbol":"A/B","time":0,"price":1}"#;
+    let headers = |key| [("Content-Type", JSON), ("Idempotency-Key", key)];
+    let body = array(&[line.to_owned(), line.to_owned()]);
+    for key in ["one", "one", "two"] {
+        let answer = world
+            .send("POST", "/api/v1/trades", &headers(key), body.clone().into())
+            .await;
+        assert_eq!(answer.json()["accepted"], 2);
+    }
+    world.settle().await;
+    assert_eq!(world.get("/api/v1/trades/v/A%2FB").await.data().len(), 4);
+    assert_eq!(
+        world.get("/api/v1/bars/v/A%2FB").await.data()[0]["trades"],
+        4
+    );
+    let bad = world
+        .send("POST", "/api/v1/trades", &headers("a b"), body.into())
+        .await;
+    assert_eq!(bad.status, 400);
+}

@@ -1,0 +1,138 @@
+use std::collections::HashMap;
+
+use market::{DAY_NS, Decimal, MINUTE_NS, SECOND_NS, Symbol, Trade};
+use proptest::prelude::*;
+
+use super::{FeedError, SyntheticFeed};
+use crate::run::Trades;
+
+const START_NS: i64 = 1_700_000_000 * SECOND_NS;
+
+fn symbols(names: &[&str]) -> Vec<Symbol> {
+    names.iter().map(|name| name.parse().unwrap()).collect()
+}
+
+fn feed(seed: u64, rate: u32) -> SyntheticFeed {
+    let names = ["EURUSD", "BTCUSDT", "ETHUSDT", "AAPL", "SPY", "X"];
+    let mut feed = SyntheticFeed::new(seed, &symbols(&names), rate).unwrap();
+    feed.start(START_NS);
+    feed
+}
+
+fn by_symbol(trades: &Trades) -> HashMap<&str, Vec<&Trade>> {
+    let mut found: HashMap<_, Vec<_>> = HashMap::new();
+    for (instrument, trade) in trades {
+        found.entry(instrument.symbol()).or_default().push(trade);
+    }
+    found
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn how_often_it_is_asked_changes_nothing(seed: u64, pauses_ms in proptest::collection::vec(1_i64..900, 1..20)) {
+        let mut asked = feed(seed, 20);
+        let mut now_ns = START_NS;
+        let mut trades = Trades::new();
+        for pause_ms in &pauses_ms {
+            now_ns += pause_ms * 1_000_000;
+            trades.extend(asked.trades_until(now_ns));
+        }
+        let mut steady = feed(seed, 20);
+        let expected: Trades = (START_NS / 1_000_000..=now_ns / 1_000_000)
+            .flat_map(|now_ms| steady.trades_until(now_ms * 1_000_000))
+            .collect();
+        let (found, expected) = (by_symbol(&trades), by_symbol(&expected));
+        prop_assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn every_trade_is_legal_and_ids_count_up(seed: u64) {
+        let mut feed = feed(seed, 50);
+        let trades: Trades = (1..200).flat_map(|tenths| feed.trades_until(START_NS + tenths * SECOND_NS / 10)).collect();
+        for (_, trade) in &trades {
+            prop_assert_eq!(market::check(trade, trade.time_ns), Ok(()));
+            prop_assert_eq!(SyntheticFeed::settings().check(trade), Ok(()));
+        }
+        for (symbol, trades) in by_symbol(&trades) {
+            let ids: Vec<_> = trades.iter().filter_map(|trade| trade.id.as_ref()?.number()).collect();
+            prop_assert_eq!(ids, (1..=trades.len() as u64).collect::<Vec<_>>());
+            prop_assert!(trades.is_sorted_by_key(|trade| trade.time_ns));
+            prop_assert!(trades.len() > 800 && trades.len() < 1_200, "{} of {}", trades.len(), symbol);
+            prop_assert_eq!(trades.iter().all(|trade| trade.quantity.is_none()), symbol == "EURUSD");
+            prop_assert_eq!(trades.iter().all(|trade| trade.side.is_some()), symbol.ends_with("USDT"));
+        }
+    }
+}
+
+#[test]
+fn a_symbol_walks_the_same_whatever_others_there_are() {
+    let mut alone = SyntheticFeed::new(7, &symbols(&["SPY"]), 10).unwrap();
+    alone.start(START_NS);
+    let expected = alone.trades_until(START_NS + SECOND_NS);
+    let all = feed(7, 10).trades_until(START_NS + SECOND_NS);
+    assert_eq!(by_symbol(&all)["SPY"], by_symbol(&expected)["SPY"]);
+}
+
+#[test]
+fn a_price_stays_around_where_it_began() {
+    let mut feed = SyntheticFeed::new(3, &symbols(&["BTCUSDT"]), 100).unwrap();
+    feed.start(START_NS);
+    let range = Decimal::new(50_000, 0).unwrap()..Decimal::new(200_000, 0).unwrap();
+    for seconds in 0..DAY_NS / SECOND_NS / 24 {
+        for (_, trade) in feed.trades_until(START_NS + seconds * SECOND_NS) {
+            assert!(range.contains(&trade.price), "{}", trade.price);
+        }
+    }
+}
+
+#[test]
+fn a_feed_far_behind_goes_on_from_now_with_the_next_id() {
+    let mut feed = SyntheticFeed::new(1, &symbols(&["SPY"]), 10).unwrap();
+    feed.start(START_NS);
+    let before = feed.trades_until(START_NS + SECOND_NS / 2);
+    assert_eq!(feed.take_skipped_seconds(), 0);
+    let now_ns = START_NS + 10 * MINUTE_NS;
+    let after = feed.trades_until(now_ns);
+    assert!(
+        after
+            .iter()
+            .all(|(_, trade)| trade.time_ns >= now_ns - SECOND_NS && trade.time_ns <= now_ns)
+    );
+    assert!(after.len() < 30, "{}", after.len());
+    let last = before
+        .last()
+        .and_then(|(_, trade)| trade.id.as_ref()?.number());
+    let first = after
+        .first()
+        .and_then(|(_, trade)| trade.id.as_ref()?.number());
+    assert_eq!(first, last.map(|last| last + 1));
+    assert!((597..=599).contains(&feed.take_skipped_seconds()));
+    assert!(feed.next_time_ns() > now_ns);
+}
+
+#[test]
+fn two_runs_share_no_identity() {
+    let mut feed = feed(1, 4);
+    let one = feed.trades_until(START_NS + SECOND_NS / 2);
+    feed.start(START_NS + SECOND_NS);
+    let other = feed.trades_until(START_NS + 2 * SECOND_NS);
+    assert_eq!(one[0].1.id, other[0].1.id);
+    assert_ne!(one[0].1.scope, other[0].1.scope);
+    assert_eq!(one[0].1.scope.as_deref(), Some("run-2023-11-14T22:13:20Z"));
+}
+
+#[test]
+fn what_cannot_be_a_feed_says_why() {
+    let twice = SyntheticFeed::new(1, &symbols(&["A", "B", "A"]), 1).unwrap_err();
+    assert_eq!(twice, FeedError::Repeated("A".parse().unwrap()));
+    assert_eq!(
+        SyntheticFeed::new(1, &[], 1).unwrap_err(),
+        FeedError::NoSymbol
+    );
+    for rate in [0, 100_001] {
+        let error = SyntheticFeed::new(1, &symbols(&["A"]), rate).unwrap_err();
+        assert_eq!(error, FeedError::Rate(rate));
+    }
+}

@@ -1,0 +1,57 @@
+//! What the producing side counts.
+
+use metrics::{Counter, Unit};
+
+const TRADES: &str = "candlewick_ingest_trades_total";
+const REJECTED: &str = "candlewick_ingest_rejected_total";
+
+/// The counters of the producing side.
+///
+/// Handles bind to the recorder that is installed when they are made: install it first.
+#[derive(Clone)]
+pub struct Metrics {
+    accepted: Counter,
+    rejected: Counter,
+}
+
+impl Metrics {
+    /// Registers the counters with the installed recorder.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            accepted: metrics::counter!(TRADES, "outcome" => "accepted"),
+            rejected: metrics::counter!(TRADES, "outcome" => "rejected"),
+        }
+    }
+
+    /// Tells the installed recorder what each metric means. Call it once a process.
+    pub fn describe() {
+        metrics::describe_counter!(
+            TRADES,
+            Unit::Count,
+            "Trades that were sent, by whether the log took them."
+        );
+        metrics::describe_counter!(
+            REJECTED,
+            Unit::Count,
+            "Trades that were refused before the log, by reason."
+        );
+    }
+
+    /// Counts trades that the log has taken.
+    pub fn accepted(&self, count: usize) {
+        self.accepted.increment(count as u64);
+    }
+
+    /// Counts a trade that was refused; `reason` is one of a closed set of codes.
+    pub fn rejected(&self, reason: &'static str) {
+        self.rejected.increment(1);
+        metrics::counter!(REJECTED, "reason" => reason).increment(1);
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,225 @@
+//! A producer in front of a log in memory and a store that nothing was folded into yet.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use candlewick_ingest::{IngestError, Producer};
+use eventlog::{Batch, Bounds, Entry, Epoch, Log, LogError, MemoryLog, Offset, PartitionId};
+use host::SystemClock;
+use market::{
+    Decimal, IdScheme, IdScope, Instrument, Reject, Trade, TradeId, Venue, VenueSettings,
+};
+use schemas::{TradesRecord, partition_of};
+
+use self::unfolded::Unfolded;
+
+#[path = "support/unfolded.rs"]
+mod unfolded;
+
+const PARTITIONS: PartitionId = 4;
+const NOW_NS: i64 = 1_700_000_000_000_000_000;
+
+/// A log that is busy for some appends before it takes any.
+#[derive(Clone)]
+struct BusyLog {
+    log: MemoryLog,
+    busy_for: Arc<AtomicUsize>,
+}
+
+impl Log for BusyLog {
+    fn partitions(&self) -> PartitionId {
+        self.log.partitions()
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.log.epoch()
+    }
+
+    async fn append(&self, to: PartitionId, entries: Vec<Entry>) -> Result<Offset, LogError> {
+        let busy = |left: usize| left.checked_sub(1);
+        let order = Ordering::Relaxed;
+        if self.busy_for.fetch_update(order, order, busy).is_ok() {
+            return Err(LogError::Busy { pending_bytes: 1 });
+        }
+        self.log.append(to, entries).await
+    }
+
+    async fn fetch(&self, of: PartitionId, from: Offset, max: usize) -> Result<Batch, LogError> {
+        self.log.fetch(of, from, max).await
+    }
+
+    async fn wait(&self, of: PartitionId, offset: Offset) -> Result<(), LogError> {
+        self.log.wait(of, offset).await
+    }
+
+    async fn bounds(&self, of: PartitionId) -> Result<Bounds, LogError> {
+        self.log.bounds(of).await
+    }
+}
+
+fn log() -> MemoryLog {
+    MemoryLog::new(PARTITIONS, 1, 1 << 20, Arc::new(|| NOW_NS))
+}
+
+fn producer<L: Log>(log: &L) -> Producer<L, Unfolded, SystemClock> {
+    Producer::new(log.clone(), Unfolded, SystemClock)
+}
+
+fn trade(id: u64) -> Trade {
+    Trade {
+        time_ns: NOW_NS,
+        price: Decimal::new(5, 1).unwrap(),
+        quantity: None,
+        side: None,
+        id: Some(TradeId::Number(id)),
+        scope: None,
+        sender: None,
+    }
+}
+
+fn instrument(key: &str) -> Instrument {
+    key.parse().unwrap()
+}
+
+fn contiguous() -> VenueSettings {
+    VenueSettings {
+        scheme: IdScheme::Contiguous,
+        ..VenueSettings::default()
+    }
+}
+
+/// The records of a partition: keys and what they hold.
+async fn records(log: &impl Log, partition: PartitionId) -> Vec<(String, TradesRecord)> {
+    let batch = log.fetch(partition, 0, usize::MAX).await.unwrap();
+    let read = |record: &eventlog::Record| {
+        let key = String::from_utf8(record.key.to_vec()).unwrap();
+        (key, TradesRecord::decode(&record.value).unwrap())
+    };
+    batch.records.iter().map(read).collect()
+}
+
+#[tokio::test]
+async fn trades_go_in_order_to_the_partitions_that_their_keys_name() {
+    let log = log();
+    let keys: Vec<_> = (0..20).map(|number| format!("venue:S{number}")).collect();
+    let trades: Vec<_> = (0..200)
+        .map(|id| (instrument(&keys[id * 7 % 20]), trade(id as u64)))
+        .collect();
+    let appended = producer(&log).append(trades.clone()).await.unwrap();
+    assert_eq!((appended.accepted, appended.rejected), (200, vec![]));
+    for partition in 0..PARTITIONS {
+        let mut expected = vec![(
+            String::new(),
+            TradesRecord::Setting("venue".parse().unwrap(), VenueSettings::default()),
+        )];
+        for (instrument, trade) in &trades {
+            if partition_of(instrument.key().as_bytes(), PARTITIONS) == partition {
+                let key = instrument.key().to_owned();
+                expected.push((key, TradesRecord::Trade(trade.clone())));
+            }
+        }
+        assert_eq!(records(&log, partition).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn refused_trades_are_listed_and_the_others_kept() {
+    let log = log();
+    let producer = producer(&log);
+    let venue: Venue = "v".parse().unwrap();
+    producer.declare(&venue, contiguous()).await.unwrap();
+    let mut trades = vec![trade(0); 5];
+    trades[1].time_ns = -1;
+    trades[2].id = None;
+    trades[3].price = Decimal::ZERO;
+    let trades = trades.into_iter().map(|trade| (instrument("v:S"), trade));
+    let appended = producer.append(trades.collect()).await.unwrap();
+    assert_eq!(appended.accepted, 2);
+    let expected = [
+        (1, Reject::TimeBefore1970),
+        (2, Reject::IdMissing),
+        (3, Reject::PriceNotPositive),
+    ];
+    assert_eq!(appended.rejected, expected);
+    let partition = partition_of(b"v:S", PARTITIONS);
+    assert_eq!(records(&log, partition).await.len(), 3);
+}
+
+#[tokio::test]
+async fn scheme_and_scope_are_fixed_and_the_rest_may_change() {
+    let log = log();
+    let first = producer(&log);
+    let venue: Venue = "v".parse().unwrap();
+    first.declare(&venue, contiguous()).await.unwrap();
+    // Another process, to which the store says nothing yet.
+    for producer in [&first, &producer(&log)] {
+        for (scheme, scope) in [
+            (IdScheme::Unique, IdScope::Symbol),
+            (IdScheme::Contiguous, IdScope::Day),
+        ] {
+            let other = VenueSettings {
+                scheme,
+                scope,
+                ..contiguous()
+            };
+            let error = producer.declare(&venue, other).await.unwrap_err();
+            assert!(matches!(error, IngestError::Conflict { .. }), "{error}");
+        }
+    }
+    let later = VenueSettings {
+        lateness_ns: 7,
+        ..contiguous()
+    };
+    assert_eq!(first.declare(&venue, later).await.unwrap(), later);
+    assert_eq!(first.settings(&venue).await.unwrap(), Some(later));
+    let beyond = VenueSettings {
+        idle_ns: VenueSettings::LONGEST_NS + 1,
+        ..contiguous()
+    };
+    let error = first.declare(&venue, beyond).await.unwrap_err();
+    assert!(matches!(
+        error,
+        IngestError::OutOfRange { field: "idle_ms" }
+    ));
+    for partition in 0..PARTITIONS {
+        assert_eq!(records(&log, partition).await.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_declaration_that_was_cut_off_is_completed_as_it_was_meant() {
+    let log = log();
+    let venue: Venue = "v".parse().unwrap();
+    let setting = TradesRecord::Setting(venue.clone(), contiguous());
+    let mut value = Vec::new();
+    setting.encode(&mut value);
+    let entry = Entry {
+        key: bytes::Bytes::new(),
+        value: value.into(),
+    };
+    log.append(0, vec![entry]).await.unwrap();
+    let producer = producer(&log);
+    let trades = vec![(instrument("v:S"), trade(1))];
+    assert_eq!(producer.append(trades).await.unwrap().accepted, 1);
+    assert_eq!(producer.settings(&venue).await.unwrap(), Some(contiguous()));
+    for partition in 0..PARTITIONS {
+        assert_eq!(records(&log, partition).await.first().unwrap().1, setting);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_log_is_tried_again_until_the_deadline() {
+    let busy = BusyLog {
+        log: log(),
+        busy_for: Arc::default(),
+    };
+    let producer = producer(&busy).with_deadline(Duration::from_secs(2));
+    let trades = || vec![(instrument("v:S"), trade(1)), (instrument("v:T"), trade(1))];
+    busy.busy_for.store(6, Ordering::Relaxed);
+    assert_eq!(producer.append(trades()).await.unwrap().accepted, 2);
+    busy.busy_for.store(usize::MAX, Ordering::Relaxed);
+    let error = producer.append(trades()).await.unwrap_err();
+    assert!(matches!(error, IngestError::Busy { waited_ms } if waited_ms <= 2_000));
+    assert!(error.is_transient());
+}
