@@ -28,8 +28,6 @@ pub struct EngineOptions {
     pub cut: Cut,
 }
 
-/// What sends trades into the engine.
-pub(crate) type EngineProducer = Producer<EmbeddedLog, SqliteBarStore, SystemClock>;
 
 /// Every role in one process: its parts, for those who run beside them.
 pub struct Engine {
@@ -56,7 +54,8 @@ impl Engine {
     ) -> Self {
         let clock = SystemClock;
         let partitions = folder.trades.partitions();
-        let epoch = u64::try_from(clock.now_ns()).unwrap_or(1);
+        // Milliseconds, so that a JSON reader with doubles holds it exactly.
+        let epoch = u64::try_from(clock.now_ns() / market::MILLISECOND_NS).unwrap_or(1);
         let now: eventlog::Now = Arc::new(move || clock.now_ns());
         let updates = MemoryLog::new(partitions, epoch, UPDATES_BYTES, now);
         let producer = Producer::new(folder.trades.clone(), folder.bars.clone(), clock);

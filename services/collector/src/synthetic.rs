@@ -184,15 +184,13 @@ impl Walk {
         let change = self.random.between(-most, most);
         self.price = (self.price + change + pull).max(1);
         let quantity = self.profile.quantity(&mut self.random);
-        let side = self.profile.has_side.then(|| match change < 0 {
-            true => Side::Sell,
-            false => Side::Buy,
-        });
+        // Who takes moves the price: up where it is the buyer.
+        let side = if change < 0 { Side::Sell } else { Side::Buy };
         let trade = Trade {
             time_ns,
             price: self.profile.price(self.price),
             quantity,
-            side,
+            side: self.profile.has_side.then_some(side),
             id: Some(TradeId::Number(self.last_id)),
             scope: Some(Arc::clone(scope)),
             sender: None,

@@ -161,7 +161,7 @@ impl Patience<'_> {
             let waited = timer.now().saturating_sub(outage.begin);
             if waited >= self.give_up {
                 bail!(
-                    "{} has not answered for {waited:.0?}: {reason}",
+                    "{} has not been available for {waited:.0?}: {reason}",
                     server.base()
                 );
             }

@@ -26,21 +26,21 @@ impl Notices {
         self.bar.suspend(|| eprintln!("replay: {text}"));
     }
 
-    /// The server does not answer: said once, until it does.
+    /// The server does not answer, or is busy: said once, until it is there again.
     pub(crate) fn is_away(&self, server: &str, reason: &str, give_up: Duration) {
         if !self.is_away.swap(true, Ordering::Relaxed) {
             let patience = HumanDuration(give_up);
             self.say(&format!(
-                "{server} does not answer ({reason}); trying again for up to {patience}"
+                "{server} is not available ({reason}); trying again for up to {patience}"
             ));
         }
     }
 
-    /// The server answers.
+    /// The server has answered.
     pub(crate) fn is_back(&self, server: &str) {
         let is_away = self.is_away.load(Ordering::Relaxed);
         if is_away && self.is_away.swap(false, Ordering::Relaxed) {
-            self.say(&format!("{server} answers again"));
+            self.say(&format!("{server} is available again"));
         }
     }
 }

@@ -334,7 +334,7 @@ fn what_cannot_be_sent_says_why() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.starts_with("http://127.0.0.1:1 has not answered for "),
+        error.starts_with("http://127.0.0.1:1 has not been available for "),
         "{error}"
     );
 }

@@ -35,10 +35,10 @@ impl Profile {
             return Self::coin(name);
         }
         let begin = match name {
-            "AAPL" => 232_50,
-            "SPY" => 598_40,
-            "MSFT" => 428_10,
-            _ => 100_00,
+            "AAPL" => 23_250,
+            "SPY" => 59_840,
+            "MSFT" => 42_810,
+            _ => 10_000,
         };
         Self {
             scale: 2,
@@ -52,10 +52,10 @@ impl Profile {
 
     fn currency_pair(name: &str) -> Self {
         let (scale, begin) = match name {
-            "EURUSD" => (5, 1_084_20),
-            "GBPUSD" => (5, 1_271_50),
+            "EURUSD" => (5, 108_420),
+            "GBPUSD" => (5, 127_150),
             _ if name.ends_with("JPY") => (3, 151_250),
-            _ => (5, 1_000_00),
+            _ => (5, 100_000),
         };
         Self {
             scale,
@@ -69,9 +69,9 @@ impl Profile {
 
     fn coin(name: &str) -> Self {
         let begin = match name {
-            "BTCUSDT" | "BTCUSDC" => 97_250_00,
-            "ETHUSDT" | "ETHUSDC" => 3_380_00,
-            _ => 10_00,
+            "BTCUSDT" | "BTCUSDC" => 9_725_000,
+            "ETHUSDT" | "ETHUSDC" => 338_000,
+            _ => 1_000,
         };
         Self {
             scale: 2,
