@@ -8,8 +8,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly VENV=${VENV:-.venv}
-readonly PYTHON=${CANDLEWICK_PYTHON:-$PWD/$VENV/bin/python}
+VENV=$(realpath -m -- "${VENV:-.venv}")
+readonly VENV
+readonly PYTHON=${CANDLEWICK_PYTHON:-$VENV/bin/python}
 readonly REQUIREMENTS=scripts/oracle/requirements.txt
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -96,7 +97,7 @@ environment() {
 }
 
 python() {
-    if [ "$PYTHON" = "$PWD/$VENV/bin/python" ] || [ "$PYTHON" = "$VENV/bin/python" ]; then
+    if [ "$PYTHON" = "$VENV/bin/python" ]; then
         has_msgpack "$PYTHON" || environment
     fi
     is_recent "$PYTHON" || fail "$PYTHON (CANDLEWICK_PYTHON) is not a Python of 3.11 or later"

@@ -14,10 +14,12 @@
 
 mod core;
 mod error;
+mod exercise;
 mod metrics;
 mod worker;
 
 pub use crate::core::{Core, Counts, HORIZON_NS, Need, Supply, Update};
 pub use error::WorkerError;
+pub use exercise::Exercise;
 pub use metrics::Metrics;
 pub use worker::{Pace, Stores, Topics, Worker};

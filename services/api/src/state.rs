@@ -11,6 +11,7 @@ use store::{BarReader, TickStore};
 use tokio_util::sync::CancellationToken;
 
 use crate::Hub;
+use crate::submit::Intake;
 
 /// What the handlers answer from.
 pub struct ApiParts<L, B, T, C> {
@@ -39,13 +40,26 @@ pub struct ApiParts<L, B, T, C> {
 }
 
 /// A cheap handle of [`ApiParts`].
-pub struct ApiState<L, B, T, C>(Arc<ApiParts<L, B, T, C>>);
+pub struct ApiState<L, B, T, C>(Arc<Shared<L, B, T, C>>);
+
+struct Shared<L, B, T, C> {
+    parts: ApiParts<L, B, T, C>,
+    intake: Intake,
+}
 
 impl<L, B, T, C> ApiState<L, B, T, C> {
     /// A state of these parts.
     #[must_use]
     pub fn new(parts: ApiParts<L, B, T, C>) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(Shared {
+            parts,
+            intake: Intake::new(),
+        }))
+    }
+
+    /// Room for the bodies of trades.
+    pub(crate) fn intake(&self) -> &Intake {
+        &self.0.intake
     }
 }
 
@@ -59,7 +73,7 @@ impl<L, B, T, C> Deref for ApiState<L, B, T, C> {
     type Target = ApiParts<L, B, T, C>;
 
     fn deref(&self) -> &Self::Target {
-        &self.0
+        &self.0.parts
     }
 }
 

@@ -4,6 +4,7 @@ mod body;
 mod compact;
 mod element;
 mod fields;
+mod intake;
 mod json;
 mod media;
 mod msgpack;
@@ -21,6 +22,7 @@ use store::{BarReader, TickStore};
 use tokio::task::spawn_blocking;
 
 pub(crate) use self::body::read_body;
+pub(crate) use self::intake::Intake;
 use self::media::Media;
 use self::submission::{Rejection, Submission};
 use crate::answer::json;
@@ -60,6 +62,7 @@ where
     Params::read(request.uri(), &[])?;
     let media = Media::of(request.headers())?;
     let sender = media::idempotency_key(request.headers())?;
+    let _room = state.intake().room(request.headers()).await;
     let body = read_body(request).await?;
     let mut submission = read(media, body, sender).await?;
     for rejection in &submission.rejected {
@@ -85,11 +88,7 @@ fn answer(accepted: usize, rejected: &[Rejection]) -> Response {
         return json(StatusCode::OK, &Outcome { accepted, rejected });
     }
     let code = ErrorCode::TradesRejected;
-    let detail = format!(
-        "all {} trades were rejected; the list says why",
-        rejected.len()
-    );
-    let problem = Problem::new(code, detail);
+    let problem = Problem::new(code, "every trade was rejected; the list says why");
     problem_response(code, &AllRejected { problem, rejected })
 }
 

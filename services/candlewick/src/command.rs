@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::bench::BenchArgs;
 use crate::replay::ReplayArgs;
 use crate::standalone::StandaloneArgs;
 
@@ -26,6 +27,8 @@ enum Command {
     Standalone(StandaloneArgs),
     /// Send recorded trades into a running process
     Replay(ReplayArgs),
+    /// Measure this machine against the budgets
+    Bench(BenchArgs),
 }
 
 /// Does what the command line says.
@@ -42,6 +45,7 @@ pub fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Standalone(arguments) => crate::standalone::run(arguments),
         Command::Replay(arguments) => crate::replay::run(arguments),
+        Command::Bench(arguments) => crate::bench::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("candlewick: {error:#}");

@@ -28,7 +28,6 @@ pub struct EngineOptions {
     pub cut: Cut,
 }
 
-
 /// Every role in one process: its parts, for those who run beside them.
 pub struct Engine {
     /// The data folder.

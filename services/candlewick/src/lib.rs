@@ -3,6 +3,7 @@
 //! [`main`] reads the command line. [`Folder`] opens a data folder, and [`Engine`] runs every
 //! role over it in this process.
 
+mod bench;
 mod command;
 mod engine;
 mod folder;

@@ -1,42 +1,47 @@
 //! The feed in front of a log in memory that fails now and then.
 
-use std::future::Future;
+#![expect(clippy::unwrap_used, reason = "only the tests call these functions")]
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use eventlog::{Batch, Bounds, Entry, Epoch, Log, LogError, MemoryLog, Offset, PartitionId};
-use host::{Clock, SystemClock};
+use host::Clock;
 use ingest::{IngestError, Producer};
 use market::{SECOND_NS, Trade};
 use schemas::TradesRecord;
+use store::SqliteBarStore;
+use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use self::unfolded::Unfolded;
 use candlewick_collector::{CollectorError, SyntheticFeed, run};
-
-#[path = "../../ingest/tests/support/unfolded.rs"]
-mod unfolded;
 
 const START_NS: i64 = 1_700_000_000 * SECOND_NS;
 
-/// A wall clock that runs with tokio's, which the test has paused.
+/// A clock that moves when somebody sleeps, and stops the feed at its end.
 #[derive(Clone)]
-struct PausedClock {
-    begin_ns: u64,
+struct SteppedClock {
+    passed_ns: Arc<AtomicU64>,
+    end_ns: u64,
+    stop: CancellationToken,
 }
 
-impl Clock for PausedClock {
+impl Clock for SteppedClock {
     fn now_ns(&self) -> i64 {
-        START_NS.saturating_add_unsigned(self.monotonic_ns() - self.begin_ns)
+        START_NS.saturating_add_unsigned(self.monotonic_ns())
     }
 
     fn monotonic_ns(&self) -> u64 {
-        SystemClock.monotonic_ns()
+        self.passed_ns.load(Ordering::Relaxed)
     }
 
-    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
-        SystemClock.sleep(duration)
+    async fn sleep(&self, duration: Duration) {
+        let step_ns = u64::try_from(duration.as_nanos()).unwrap();
+        if self.passed_ns.fetch_add(step_ns, Ordering::Relaxed) > self.end_ns {
+            self.stop.cancel();
+        }
+        tokio::task::yield_now().await;
     }
 }
 
@@ -83,26 +88,28 @@ impl Log for WeakLog {
     }
 }
 
-async fn run_for(time: Duration, fails_for_good: bool) -> (WeakLog, Result<(), CollectorError>) {
+/// Runs a feed for a minute.
+async fn run_a_minute(fails_for_good: bool) -> (WeakLog, Result<(), CollectorError>) {
     let log = WeakLog {
         log: MemoryLog::new(1, 1, 1 << 20, Arc::new(|| START_NS)),
         appends: Arc::default(),
         fails_for_good,
     };
-    let clock = PausedClock {
-        begin_ns: SystemClock.monotonic_ns(),
+    let stop = CancellationToken::new();
+    let clock = SteppedClock {
+        passed_ns: Arc::default(),
+        end_ns: 60 * SECOND_NS.unsigned_abs(),
+        stop: stop.clone(),
     };
+    let folder = TempDir::new().unwrap();
+    let store = SqliteBarStore::open(folder.path().join("bars"))
+        .await
+        .unwrap();
     // A busy log is given up at once, so that the feed itself has to try again.
-    let producer =
-        Producer::new(log.clone(), Unfolded, clock.clone()).with_deadline(Duration::ZERO);
+    let producer = Producer::new(log.clone(), store, clock.clone()).with_deadline(Duration::ZERO);
     let symbols = ["EURUSD", "SPY"].map(|name| name.parse().unwrap());
     let feed = SyntheticFeed::new(1, &symbols, 4).unwrap();
-    let stop = CancellationToken::new();
-    let stopping = async {
-        clock.sleep(time).await;
-        stop.cancel();
-    };
-    let (ended, ()) = tokio::join!(run(feed, &producer, clock.clone(), stop.clone()), stopping);
+    let ended = run(feed, &producer, clock, stop).await;
     (log, ended)
 }
 
@@ -119,9 +126,9 @@ fn id_of(trade: &Trade) -> (Option<u64>, bool) {
     (number, trade.quantity.is_none())
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_busy_log_and_a_lost_answer_lose_no_trade() {
-    let (log, ended) = run_for(Duration::from_secs(60), false).await;
+    let (log, ended) = run_a_minute(false).await;
     ended.unwrap();
     let mut is_declared = false;
     let mut ids = Vec::new();
@@ -151,9 +158,9 @@ async fn a_busy_log_and_a_lost_answer_lose_no_trade() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_log_that_fails_for_good_ends_the_feed() {
-    let (_, ended) = run_for(Duration::from_secs(60), true).await;
+    let (_, ended) = run_a_minute(true).await;
     let error = ended.unwrap_err();
     assert!(matches!(
         error,

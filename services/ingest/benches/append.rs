@@ -8,10 +8,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use eventlog::MemoryLog;
 use host::SystemClock;
 use market::{Decimal, Instrument, Side, Symbol, Trade, TradeId, Venue};
-
-#[path = "../tests/support/unfolded.rs"]
-#[expect(unreachable_pub, reason = "a bench has no outside")]
-mod unfolded;
+use store::SqliteBarStore;
 
 const TRADES: usize = 10_000;
 const SYMBOLS: usize = 1_000;
@@ -65,7 +62,10 @@ fn benches(criterion: &mut Criterion) {
         .build()
         .expect("a runtime");
     let log = MemoryLog::new(8, 1, RING_BYTES, Arc::new(|| 1_700_000_000_000_000_000));
-    let producer = Producer::new(log, unfolded::Unfolded, SystemClock);
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let store = SqliteBarStore::open(folder.path().join("bars"));
+    let store = runtime.block_on(store).expect("a store");
+    let producer = Producer::new(log, store, SystemClock);
 
     let mut group = criterion.benchmark_group("ingest");
     group.throughput(Throughput::Elements(TRADES as u64));

@@ -1,4 +1,6 @@
-//! A producer in front of a log in memory and a store that nothing was folded into yet.
+//! A producer in front of a log in memory and a store in SQLite.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,14 +10,12 @@ use candlewick_ingest::{IngestError, Producer};
 use eventlog::{Batch, Bounds, Entry, Epoch, Log, LogError, MemoryLog, Offset, PartitionId};
 use host::SystemClock;
 use market::{
-    Decimal, IdScheme, IdScope, Instrument, Reject, Trade, TradeId, Venue, VenueSettings,
+    Decimal, IdScheme, IdScope, Instrument, Position, Reject, Trade, TradeId, Venue, VenueSettings,
 };
 use schemas::{TradesRecord, partition_of};
 
-use self::unfolded::Unfolded;
-
-#[path = "support/unfolded.rs"]
-mod unfolded;
+use store::{BarStore, Progress, SqliteBarStore, Transaction, VenueRow};
+use tempfile::TempDir;
 
 const PARTITIONS: PartitionId = 4;
 const NOW_NS: i64 = 1_700_000_000_000_000_000;
@@ -62,8 +62,41 @@ fn log() -> MemoryLog {
     MemoryLog::new(PARTITIONS, 1, 1 << 20, Arc::new(|| NOW_NS))
 }
 
-fn producer<L: Log>(log: &L) -> Producer<L, Unfolded, SystemClock> {
-    Producer::new(log.clone(), Unfolded, SystemClock)
+/// A store that nothing was folded into, in a folder that goes with it.
+async fn store() -> (TempDir, SqliteBarStore) {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteBarStore::open(folder.path().join("bars"))
+        .await
+        .unwrap();
+    (folder, store)
+}
+
+fn producer<L: Log>(log: &L, store: &SqliteBarStore) -> Producer<L, SqliteBarStore, SystemClock> {
+    Producer::new(log.clone(), store.clone(), SystemClock)
+}
+
+/// Stores a venue's settings as the fold of a partition would.
+async fn fold_venue(store: &SqliteBarStore, partition: u32, venue: &Venue) {
+    store.load(partition, 1).await.unwrap();
+    let transaction = Transaction {
+        expected: (1, 0),
+        progress: Progress {
+            partition,
+            epoch: 1,
+            next_offset: 1,
+            updates: Position::default(),
+            append_time_ns: NOW_NS,
+        },
+        bars: Vec::new(),
+        symbols: Vec::new(),
+        venues: vec![VenueRow {
+            venue: venue.clone(),
+            settings: contiguous(),
+        }],
+        ids: Vec::new(),
+        rejected: Vec::new(),
+    };
+    store.commit(&transaction).await.unwrap();
 }
 
 fn trade(id: u64) -> Trade {
@@ -102,11 +135,12 @@ async fn records(log: &impl Log, partition: PartitionId) -> Vec<(String, TradesR
 #[tokio::test]
 async fn trades_go_in_order_to_the_partitions_that_their_keys_name() {
     let log = log();
+    let (_folder, store) = store().await;
     let keys: Vec<_> = (0..20).map(|number| format!("venue:S{number}")).collect();
     let trades: Vec<_> = (0..200)
         .map(|id| (instrument(&keys[id * 7 % 20]), trade(id as u64)))
         .collect();
-    let appended = producer(&log).append(trades.clone()).await.unwrap();
+    let appended = producer(&log, &store).append(trades.clone()).await.unwrap();
     assert_eq!((appended.accepted, appended.rejected), (200, vec![]));
     for partition in 0..PARTITIONS {
         let mut expected = vec![(
@@ -126,7 +160,8 @@ async fn trades_go_in_order_to_the_partitions_that_their_keys_name() {
 #[tokio::test]
 async fn refused_trades_are_listed_and_the_others_kept() {
     let log = log();
-    let producer = producer(&log);
+    let (_folder, store) = store().await;
+    let producer = producer(&log, &store);
     let venue: Venue = "v".parse().unwrap();
     producer.declare(&venue, contiguous()).await.unwrap();
     let mut trades = vec![trade(0); 5];
@@ -149,11 +184,12 @@ async fn refused_trades_are_listed_and_the_others_kept() {
 #[tokio::test]
 async fn scheme_and_scope_are_fixed_and_the_rest_may_change() {
     let log = log();
-    let first = producer(&log);
+    let (_folder, store) = store().await;
+    let first = producer(&log, &store);
     let venue: Venue = "v".parse().unwrap();
     first.declare(&venue, contiguous()).await.unwrap();
     // Another process, to which the store says nothing yet.
-    for producer in [&first, &producer(&log)] {
+    for producer in [&first, &producer(&log, &store)] {
         for (scheme, scope) in [
             (IdScheme::Unique, IdScope::Symbol),
             (IdScheme::Contiguous, IdScope::Day),
@@ -190,6 +226,7 @@ async fn scheme_and_scope_are_fixed_and_the_rest_may_change() {
 #[tokio::test]
 async fn a_declaration_that_was_cut_off_is_completed_as_it_was_meant() {
     let log = log();
+    let (_folder, store) = store().await;
     let venue: Venue = "v".parse().unwrap();
     let setting = TradesRecord::Setting(venue.clone(), contiguous());
     let mut value = Vec::new();
@@ -199,7 +236,7 @@ async fn a_declaration_that_was_cut_off_is_completed_as_it_was_meant() {
         value: value.into(),
     };
     log.append(0, vec![entry]).await.unwrap();
-    let producer = producer(&log);
+    let producer = producer(&log, &store);
     let trades = vec![(instrument("v:S"), trade(1))];
     assert_eq!(producer.append(trades).await.unwrap().accepted, 1);
     assert_eq!(producer.settings(&venue).await.unwrap(), Some(contiguous()));
@@ -210,11 +247,12 @@ async fn a_declaration_that_was_cut_off_is_completed_as_it_was_meant() {
 
 #[tokio::test(start_paused = true)]
 async fn a_busy_log_is_tried_again_until_the_deadline() {
+    let (_folder, store) = store().await;
     let busy = BusyLog {
         log: log(),
         busy_for: Arc::default(),
     };
-    let producer = producer(&busy).with_deadline(Duration::from_secs(2));
+    let producer = producer(&busy, &store).with_deadline(Duration::from_secs(2));
     let trades = || vec![(instrument("v:S"), trade(1)), (instrument("v:T"), trade(1))];
     busy.busy_for.store(6, Ordering::Relaxed);
     assert_eq!(producer.append(trades()).await.unwrap().accepted, 2);
@@ -222,4 +260,23 @@ async fn a_busy_log_is_tried_again_until_the_deadline() {
     let error = producer.append(trades()).await.unwrap_err();
     assert!(matches!(error, IngestError::Busy { waited_ms } if waited_ms <= 2_000));
     assert!(error.is_transient());
+}
+
+#[tokio::test]
+async fn settings_are_in_force_once_every_partition_has_folded_them() {
+    let log = log();
+    let (_folder, store) = store().await;
+    let venue: Venue = "v".parse().unwrap();
+    for partition in 0..PARTITIONS {
+        let settings = producer(&log, &store).settings(&venue).await.unwrap();
+        assert_eq!(settings, None);
+        fold_venue(&store, partition, &venue).await;
+    }
+    let producer = producer(&log, &store);
+    assert_eq!(producer.settings(&venue).await.unwrap(), Some(contiguous()));
+    let error = producer.declare(&venue, VenueSettings::default()).await;
+    assert!(matches!(error, Err(IngestError::Conflict { .. })));
+    // The same again changes nothing, so nothing is appended.
+    producer.declare(&venue, contiguous()).await.unwrap();
+    assert_eq!(log.bounds(0).await.unwrap().end, 0);
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Decimal, Reject, SECOND_NS, Trade};
+use crate::{Reject, SECOND_NS, Trade};
 
 /// How a venue numbers its trades.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,7 +66,7 @@ impl VenueSettings {
     /// # Errors
     /// [`Reject`], which says what the venue's settings do not allow.
     pub fn check(&self, trade: &Trade) -> Result<(), Reject> {
-        if trade.price <= Decimal::ZERO && !self.nonpositive_prices {
+        if trade.price.mantissa() <= 0 && !self.nonpositive_prices {
             return Err(Reject::PriceNotPositive);
         }
         match (self.scheme, &trade.id) {

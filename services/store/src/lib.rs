@@ -2,13 +2,15 @@
 //!
 //! [`BarStore`] holds what the aggregators know: bars and, with them in one transaction, the
 //! state of the fold. [`BarReader`] is its reading side, which a [`BarStore::snapshot`] gives at
-//! one moment. [`TickStore`] holds every trade of the log.
+//! one moment. [`TickStore`] holds every trade of the log, and [`trades_current`] says which
+//! of its ticks count.
 //!
 //! | store | bars | ticks |
 //! |---|---|---|
 //! | one process | [`SqliteBarStore`] | [`SqliteTickStore`] |
 
 mod bar_store;
+mod current;
 mod error;
 mod metrics;
 mod sqlite;
@@ -16,6 +18,7 @@ mod state;
 mod tick_store;
 
 pub use bar_store::{BarQuery, BarReader, BarStore, Commit, IdQuery, SymbolQuery};
+pub use current::{Admission, CurrentTrades, IDS_KEPT_NS, LostTrade, trades_current, verdict_of};
 pub use error::StoreError;
 pub use metrics::Metrics;
 pub use sqlite::{SqliteBarReader, SqliteBarStore, SqliteTickStore};

@@ -128,3 +128,6 @@ fn overlay(rows: &mut Vec<BarRow>, live: &BarRow) {
         Err(place) => rows.insert(place, live.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use crate::{ErrorCode, Problem};
 
 /// The largest body that is read.
-const BODY_LIMIT_BYTES: usize = 16 * 1024 * 1024;
+pub(crate) const BODY_LIMIT_BYTES: usize = 16 * 1024 * 1024;
 
 /// How much of a body that is too large is passed over, so that a client that sends all before
 /// it listens gets to hear why.

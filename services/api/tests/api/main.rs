@@ -1,7 +1,7 @@
 //! The API over HTTP, with everything behind it: a durable log, the aggregator, the archiver
 //! and the SQLite stores.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod bars;
 mod problems;

@@ -44,13 +44,13 @@ pub(crate) enum LineError {
 
 impl LineError {
     /// An error of the cell that holds `bytes`.
-    pub(crate) fn cell(column: &'static str, bytes: &[u8], reason: impl ToString) -> Self {
+    pub(crate) fn cell(column: &'static str, bytes: &[u8], reason: impl Into<String>) -> Self {
         let shown = bytes.get(..SHOWN_BYTES).unwrap_or(bytes);
         let more = if shown.len() < bytes.len() { "…" } else { "" };
         Self::Cell {
             column,
             found: format!("\"{}\"{more}", shown.escape_ascii()),
-            reason: reason.to_string(),
+            reason: reason.into(),
         }
     }
 }
@@ -174,7 +174,7 @@ pub(crate) fn decimal(column: &'static str, cell: &[u8]) -> Result<Decimal, Line
         let reason = format!("is not a plain decimal number: exponent at position {position}");
         return Err(LineError::cell(column, cell, reason));
     }
-    Decimal::parse(cell).map_err(|error| LineError::cell(column, cell, error))
+    Decimal::parse(cell).map_err(|error| LineError::cell(column, cell, error.to_string()))
 }
 
 /// A quantity, which is not below nought.
@@ -190,7 +190,7 @@ pub(crate) fn quantity(cell: &[u8]) -> Result<Decimal, LineError> {
 /// An id of visible ASCII characters.
 pub(crate) fn id(cell: &[u8]) -> Result<TradeId, LineError> {
     let text = utf8("id", cell)?;
-    TradeId::parse(text).map_err(|error| LineError::cell("id", cell, error))
+    TradeId::parse(text).map_err(|error| LineError::cell("id", cell, error.to_string()))
 }
 
 /// Whole numbers, possibly negative.

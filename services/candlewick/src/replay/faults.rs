@@ -31,13 +31,13 @@ impl Faults {
     }
 
     /// Counts one.
-    pub(crate) fn add(&mut self, tape: usize, line: u64, reason: impl ToString) {
+    pub(crate) fn add(&mut self, tape: usize, line: u64, reason: impl Into<String>) {
         self.counts[tape] += 1;
         if self.first.len() < SHOWN {
             self.first.push(Fault {
                 tape,
                 line,
-                reason: reason.to_string(),
+                reason: reason.into(),
             });
         }
     }

@@ -1,8 +1,9 @@
 //! The venues and symbols of a run, each known by a small number.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 
-use market::{Symbol, Venue};
+use market::{NameError, Symbol, Venue};
 
 use crate::replay::cells::{LineError, utf8};
 
@@ -42,9 +43,7 @@ impl Names {
     ) -> Result<u32, LineError> {
         let venue = match venue {
             [] => defaults.venue.clone(),
-            name => utf8("venue", name)?
-                .parse()
-                .map_err(|error| LineError::cell("venue", name, error))?,
+            name => parse("venue", name)?,
         };
         let symbol = match (symbol, &defaults.symbol) {
             ([], Some(symbol)) => symbol.clone(),
@@ -52,9 +51,7 @@ impl Names {
                 let reason = "names no symbol; --symbol would say it for every such line";
                 return Err(LineError::cell("symbol", symbol, reason));
             }
-            (name, _) => utf8("symbol", name)?
-                .parse()
-                .map_err(|error| LineError::cell("symbol", name, error))?,
+            (name, _) => parse("symbol", name)?,
         };
         Ok(self.number_of(venue, symbol))
     }
@@ -92,4 +89,9 @@ impl Names {
     pub(crate) const fn len(&self) -> usize {
         self.listings.len()
     }
+}
+
+fn parse<T: FromStr<Err = NameError>>(column: &'static str, name: &[u8]) -> Result<T, LineError> {
+    let parsed = utf8(column, name)?.parse();
+    parsed.map_err(|error: NameError| LineError::cell(column, name, error.to_string()))
 }

@@ -203,7 +203,7 @@ impl Source {
                 });
             match parsed {
                 Ok((trade, listing)) => return Some(self.identified(trade, listing, number)),
-                Err(error) => faults.add(self.place, number, error),
+                Err(error) => faults.add(self.place, number, error.to_string()),
             }
         }
     }

@@ -18,13 +18,27 @@ const SHOWN: u32 = 5;
 /// Says where to look.
 pub(super) fn greet(config: &Config, address: SocketAddr) {
     let (venue, symbol) = match config.feed {
-        Feed::Synthetic => ("synthetic", config.symbols.first().map_or("EURUSD", |symbol| symbol.as_str())),
+        Feed::Synthetic => (
+            "synthetic",
+            config
+                .symbols
+                .first()
+                .map_or("EURUSD", |symbol| symbol.as_str()),
+        ),
         Feed::None => ("{venue}", "{symbol}"),
     };
     let rows = [
-        ("bars", format!("http://{address}/api/v1/bars/{venue}/{symbol}?interval=1m")),
+        (
+            "bars",
+            format!("http://{address}/api/v1/bars/{venue}/{symbol}?interval=1m"),
+        ),
         ("symbols", format!("http://{address}/api/v1/symbols")),
-        ("live", format!("ws://{address}/api/v1/stream  then {{\"op\":\"subscribe\",\"channels\":[{{\"channel\":\"bars:{venue}:{symbol}:1m\"}}]}}")),
+        (
+            "live",
+            format!(
+                "ws://{address}/api/v1/stream  then {{\"op\":\"subscribe\",\"channels\":[{{\"channel\":\"bars:{venue}:{symbol}:1m\"}}]}}"
+            ),
+        ),
         ("health", format!("http://{address}/readyz")),
         ("metrics", format!("http://{address}/metrics")),
         ("data", config.data.display().to_string()),

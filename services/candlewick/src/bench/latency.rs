@@ -1,0 +1,170 @@
+//! From a trade that is posted to the delta that a client reads.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::Context;
+use futures_util::{SinkExt, StreamExt};
+use host::{Clock, SystemClock};
+use ingest::TradesBatch;
+use market::{Decimal, Symbol, Trade, TradeId};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+
+use super::child::Standalone;
+use super::table::{Table, milliseconds, quantile};
+
+const SYMBOLS: usize = 100;
+const SECONDS: u64 = 15;
+/// Batches a second.
+const BATCHES: u64 = 100;
+/// What is measured while everything is still warming up does not count.
+const WARM_UP_NS: u64 = 3_000_000_000;
+
+/// For each symbol, the trades that no delta has shown yet: (id, when it was posted).
+type Posted = Arc<Mutex<Vec<VecDeque<(u64, u64)>>>>;
+
+pub(super) fn measure(folder: &Path, rate: u64, table: &mut Table) -> anyhow::Result<()> {
+    let standalone = Standalone::start(&folder.join("latency"))?;
+    let settings = json!({"id_scheme": "contiguous", "id_scope": "symbol", "lateness_ms": 2000,
+        "idle_ms": 5000, "nonpositive_prices": false});
+    ureq::put(format!("{}/api/v1/venues/bench/settings", standalone.url))
+        .header("content-type", "application/json")
+        .send(settings.to_string())?;
+    let posted: Posted = Arc::new(Mutex::new(vec![VecDeque::new(); SYMBOLS]));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let start_ns = SystemClock.monotonic_ns();
+    let (url, queue) = (standalone.url.clone(), Arc::clone(&posted));
+    let sender = std::thread::spawn(move || send(&url, rate, &queue));
+    let mut micros = runtime.block_on(listen(&standalone.url, &posted, start_ns))?;
+    let sent = sender
+        .join()
+        .map_err(|_| anyhow::anyhow!("the sender panicked"))??;
+    micros.sort_unstable();
+    let (p50, p99) = (quantile(&micros, 500), quantile(&micros, 990));
+    let achieved = sent / SECONDS / 1_000;
+    table.budget(
+        &format!("trade to delta at a client, {achieved} k trades/s, 100 symbols, p50"),
+        &milliseconds(p50),
+        "<= 10 ms",
+        p50 <= 10_000,
+    );
+    table.budget(
+        "  the same, p99",
+        &milliseconds(p99),
+        "<= 50 ms",
+        p99 <= 50_000,
+    );
+    table.figure("  trades measured", &micros.len().to_string());
+    Ok(())
+}
+
+/// Posts batches at an even pace; a batch that is late is posted at once.
+fn send(url: &str, rate: u64, posted: &Posted) -> anyhow::Result<u64> {
+    let agent = ureq::agent();
+    let address = format!("{url}/api/v1/trades");
+    let mut ids = vec![0; SYMBOLS];
+    let symbols = (0..SYMBOLS).map(|symbol| format!("S{symbol}").parse());
+    let symbols: Vec<Symbol> = symbols.collect::<Result<_, _>>()?;
+    let mut form = TradesBatch::new(&"bench".parse()?, &symbols);
+    let start_ns = SystemClock.monotonic_ns();
+    let each = rate / BATCHES;
+    for number in 0..SECONDS * BATCHES {
+        let due_ns = start_ns + number * 1_000_000_000 / BATCHES;
+        let wait_ns = due_ns.saturating_sub(SystemClock.monotonic_ns());
+        std::thread::sleep(Duration::from_nanos(wait_ns));
+        let body = batch(each, &mut ids, &mut form, posted)?;
+        agent
+            .post(&address)
+            .header("content-type", TradesBatch::CONTENT_TYPE)
+            .send(&body[..])?;
+    }
+    Ok(SECONDS * BATCHES * each)
+}
+
+fn batch(
+    count: u64,
+    ids: &mut [u64],
+    batch: &mut TradesBatch,
+    posted: &Posted,
+) -> anyhow::Result<Vec<u8>> {
+    let (now_ns, time_ns) = (SystemClock.monotonic_ns(), SystemClock.now_ns());
+    let mut posted = posted.lock().expect("nobody panics with it");
+    for number in 0..count {
+        let symbol = u32::try_from(number)? % u32::try_from(SYMBOLS)?;
+        let place = symbol as usize;
+        ids[place] += 1;
+        let cents = i64::try_from(10_000 + (number * 7 + ids[place]) % 500)?;
+        let trade = Trade {
+            time_ns,
+            price: Decimal::new(cents, 2)?,
+            quantity: Some(Decimal::new(1, 0)?),
+            side: None,
+            id: Some(TradeId::Number(ids[place])),
+            scope: None,
+            sender: None,
+        };
+        posted[place].push_back((ids[place], now_ns));
+        batch.push(symbol, &trade);
+    }
+    Ok(batch.take())
+}
+
+/// Follows every symbol, and notes for each trade when the first delta that holds it was read.
+async fn listen(url: &str, posted: &Posted, start_ns: u64) -> anyhow::Result<Vec<u64>> {
+    let address = format!("{}/api/v1/stream", url.replacen("http", "ws", 1));
+    let mut request = address.into_client_request()?;
+    let json = HeaderValue::from_static("candlewick.v1.json");
+    request.headers_mut().insert("sec-websocket-protocol", json);
+    let (mut socket, _) = tokio_tungstenite::connect_async(request).await?;
+    let channel = |symbol| json!({"channel": format!("bars:bench:S{symbol}:1m")});
+    let channels: Vec<Value> = (0..SYMBOLS).map(channel).collect();
+    let subscribe = json!({"op": "subscribe", "channels": channels}).to_string();
+    socket.send(Message::text(subscribe)).await?;
+    let mut micros = Vec::new();
+    let end_ns = start_ns + (SECONDS - 1) * 1_000_000_000;
+    while SystemClock.monotonic_ns() < end_ns {
+        let message = socket.next().await.context("the stream ended")??;
+        let now_ns = SystemClock.monotonic_ns();
+        if let Message::Text(text) = message {
+            let value: Value = serde_json::from_str(&text)?;
+            let warm = now_ns > start_ns + WARM_UP_NS;
+            note(&value, now_ns, warm, posted, &mut micros);
+        }
+    }
+    Ok(micros)
+}
+
+fn note(value: &Value, now_ns: u64, warm: bool, posted: &Posted, micros: &mut Vec<u64>) {
+    let symbol = || {
+        value["channel"].as_str()?.split(':').nth(2)?[1..]
+            .parse::<usize>()
+            .ok()
+    };
+    let last = |bar: &Value| bar["last_trade_id"].as_str()?.parse::<u64>().ok();
+    let last = value["bars"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(last)
+        .max();
+    let (Some(symbol), Some(last)) = (symbol(), last) else {
+        return;
+    };
+    let mut posted = posted.lock().expect("nobody panics with it");
+    while let Some((id, posted_ns)) = posted[symbol].front().copied() {
+        if id > last {
+            return;
+        }
+        posted[symbol].pop_front();
+        if warm {
+            micros.push((now_ns - posted_ns) / 1_000);
+        }
+    }
+}

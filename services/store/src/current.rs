@@ -1,0 +1,178 @@
+//! The one rule that says which ticks are trades.
+//!
+//! A tick counts where the fold has come past it and has not left it out; of several deliveries
+//! of one trade the first counts. [`trades_current`] says so of some ticks at once,
+//! [`CurrentTrades`] of a history that is read piece by piece.
+
+mod identity;
+mod seen;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use market::{DAY_NS, Position, VenueSettings};
+
+use self::identity::{Identity, SetKey};
+use self::seen::Seen;
+use crate::{RejectedRange, Tick, Verdict};
+
+/// How long after its newest trade a set of ids that belongs to an hour or a day is kept: as
+/// long as the hour can change.
+pub const IDS_KEPT_NS: i64 = 6 * DAY_NS;
+
+/// What a tick is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// A trade.
+    Counted,
+    /// Not decided yet: the fold has not come to it.
+    NotYet,
+    /// No trade: the fold has left it out.
+    LeftOut(Verdict),
+    /// No trade: it was delivered before. The fold should have left it out, and has not.
+    Repeated,
+}
+
+/// A tick that the fold has left out as a duplicate, whose first delivery is nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LostTrade {
+    /// Where the log holds it.
+    pub position: Position,
+    /// When it happened, in UTC nanoseconds.
+    pub time_ns: i64,
+}
+
+/// Which ticks of one instrument are trades, asked tick by tick.
+///
+/// Of the ticks of one hour (of one day, where ids are unique within the day) those given
+/// earlier are taken to be delivered earlier. What was seen is kept as long as identities may
+/// repeat, or until [`CurrentTrades::forget_before`]: numbers as ranges, other ids one by one.
+#[derive(Debug)]
+pub struct CurrentTrades {
+    settings: VenueSettings,
+    next: Position,
+    /// The set that was asked for last, apart from the others.
+    current: Option<(SetKey, Seen)>,
+    others: HashMap<SetKey, Seen>,
+}
+
+impl CurrentTrades {
+    /// Nothing seen; `next` is the first position that is not folded.
+    #[must_use]
+    pub fn new(settings: VenueSettings, next: Position) -> Self {
+        Self {
+            settings,
+            next,
+            current: None,
+            others: HashMap::new(),
+        }
+    }
+
+    /// Says what a tick is; `verdict` is what the fold has decided of it, where it has left it
+    /// out.
+    pub fn admit(&mut self, tick: &Tick, verdict: Option<Verdict>) -> Admission {
+        if tick.position >= self.next {
+            return Admission::NotYet;
+        }
+        match verdict {
+            None if self.see(tick) => Admission::Counted,
+            None => Admission::Repeated,
+            Some(Verdict::Duplicate) => {
+                if let Some(identity) = Identity::of(&tick.trade, &self.settings) {
+                    self.turn_to(identity.set).expect_first(identity.id, tick);
+                }
+                Admission::LeftOut(Verdict::Duplicate)
+            }
+            Some(verdict) => Admission::LeftOut(verdict),
+        }
+    }
+
+    /// Forgets the hours and days that end at or before a time, because no tick of them will be
+    /// given any more; at [`i64::MAX`] everything. Answers the trades of them that were lost.
+    pub fn forget_before(&mut self, time_ns: i64) -> Vec<LostTrade> {
+        let mut lost = Vec::new();
+        self.put_back();
+        self.others.retain(|key, seen| {
+            let stays = key.until_ns > time_ns;
+            if !stays {
+                lost.extend(seen.take_lost());
+            }
+            stays
+        });
+        lost.sort_by_key(|trade| trade.position);
+        lost
+    }
+
+    /// Notes a delivery; false where there was one before.
+    fn see(&mut self, tick: &Tick) -> bool {
+        let Some(identity) = Identity::of(&tick.trade, &self.settings) else {
+            return true;
+        };
+        let ends = identity.set.until_ns < i64::MAX;
+        let seen = self.turn_to(identity.set);
+        if ends {
+            seen.forget_if_stale(tick.append_time_ns, IDS_KEPT_NS);
+        }
+        seen.insert(identity.id, tick.append_time_ns)
+    }
+
+    fn turn_to(&mut self, key: SetKey) -> &mut Seen {
+        if self.current.as_ref().is_none_or(|(known, _)| *known != key) {
+            self.put_back();
+            let seen = self.others.remove(&key).unwrap_or_default();
+            self.current = Some((key, seen));
+        }
+        let (_, seen) = self.current.as_mut().expect("it was just put there");
+        seen
+    }
+
+    fn put_back(&mut self) {
+        self.others.extend(self.current.take());
+    }
+}
+
+/// The trades among some ticks of one instrument: those before `next`, the first position that
+/// is not folded, that the fold has not left out; of several deliveries of one trade the first.
+///
+/// Ticks are in any order, `rejected` in that of the store: by epoch, then first offset. The
+/// answer is in the order of [`market::Edge::order`]: time, id, scope, position.
+#[must_use]
+pub fn trades_current<'a>(
+    ticks: &'a [Tick],
+    rejected: &[RejectedRange],
+    next: Position,
+    settings: &VenueSettings,
+) -> Vec<&'a Tick> {
+    let mut current = CurrentTrades::new(*settings, next);
+    let mut trades: Vec<&Tick> = ticks.iter().collect();
+    trades.sort_by_key(|tick| tick.position);
+    trades.retain(|tick| {
+        let verdict = verdict_of(tick.position, rejected);
+        current.admit(tick, verdict) == Admission::Counted
+    });
+    trades.sort_by(|left, right| order(left, right));
+    trades
+}
+
+/// What the fold has decided of the tick at a position, where it has left it out. `rejected` is
+/// in the order of the store: by epoch, then first offset.
+#[must_use]
+pub fn verdict_of(position: Position, rejected: &[RejectedRange]) -> Option<Verdict> {
+    let begin = |range: &RejectedRange| (range.epoch, range.first);
+    let later = rejected.partition_point(|range| begin(range) <= (position.epoch, position.offset));
+    let range = &rejected[later.checked_sub(1)?];
+    let holds = range.epoch == position.epoch && position.offset < range.end;
+    holds.then_some(range.verdict)
+}
+
+/// The order of [`market::Edge::order`], without making edges.
+fn order(left: &Tick, right: &Tick) -> Ordering {
+    let key = |tick: &Tick| (tick.trade.time_ns, tick.trade.id.is_none());
+    key(left)
+        .cmp(&key(right))
+        .then_with(|| left.trade.id.cmp(&right.trade.id))
+        .then_with(|| left.trade.scope.cmp(&right.trade.scope))
+        .then_with(|| left.position.cmp(&right.position))
+}

@@ -1,0 +1,250 @@
+use std::collections::HashSet;
+
+use market::{Decimal, Edge, HOUR_NS, IdScheme, IdScope, Sender, Trade, TradeId};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use super::*;
+
+const PLAIN: VenueSettings = VenueSettings {
+    scheme: IdScheme::Unique,
+    scope: IdScope::Symbol,
+    lateness_ns: 0,
+    idle_ns: 0,
+    nonpositive_prices: false,
+};
+
+const NEXT: Position = Position {
+    epoch: 1,
+    offset: 100,
+};
+
+fn with(scheme: IdScheme, scope: IdScope) -> VenueSettings {
+    VenueSettings {
+        scheme,
+        scope,
+        ..PLAIN
+    }
+}
+
+fn tick(offset: u64, time_ns: i64, id: Option<&str>) -> Tick {
+    Tick {
+        trade: Trade {
+            time_ns,
+            price: Decimal::new(1, 0).unwrap(),
+            quantity: None,
+            side: None,
+            id: id.map(|id| TradeId::parse(id).unwrap()),
+            scope: None,
+            sender: None,
+        },
+        position: Position { epoch: 1, offset },
+        append_time_ns: 0,
+    }
+}
+
+fn sent(offset: u64, time_ns: i64, key: u8, index: u64) -> Tick {
+    let mut tick = tick(offset, time_ns, None);
+    tick.trade.sender = Some(Sender {
+        key: [key; 16],
+        index,
+    });
+    tick
+}
+
+fn range(first: u64, end: u64, verdict: Verdict) -> RejectedRange {
+    RejectedRange {
+        epoch: 1,
+        first,
+        end,
+        verdict,
+        append_time_ns: 0,
+    }
+}
+
+fn offsets(ticks: &[Tick], rejected: &[RejectedRange], settings: &VenueSettings) -> Vec<u64> {
+    let trades = trades_current(ticks, rejected, NEXT, settings);
+    trades.iter().map(|tick| tick.position.offset).collect()
+}
+
+#[test]
+fn rejected_ticks_and_those_not_folded_yet_are_no_trades() {
+    let ticks: Vec<_> = [3, 4, 5, 6, 99, 100]
+        .map(|offset| tick(offset, 7, None))
+        .into();
+    let rejected = [
+        range(0, 1, Verdict::Duplicate),
+        range(4, 6, Verdict::Duplicate),
+    ];
+    assert_eq!(offsets(&ticks, &rejected, &PLAIN), [3, 6, 99]);
+}
+
+#[test]
+fn the_first_delivery_counts_within_what_its_id_is_unique_in() {
+    let mut ticks = [
+        tick(0, 5, Some("1")),
+        tick(1, 6, Some("1")),
+        tick(2, HOUR_NS, Some("1")),
+        tick(3, DAY_NS, Some("1")),
+    ];
+    ticks.reverse();
+    let cases = [
+        (with(IdScheme::Unique, IdScope::Symbol), vec![0, 2, 3]),
+        (with(IdScheme::Unique, IdScope::Day), vec![0, 2, 3]),
+        (with(IdScheme::Contiguous, IdScope::Day), vec![0, 3]),
+        (with(IdScheme::Contiguous, IdScope::Symbol), vec![0]),
+        (with(IdScheme::Contiguous, IdScope::File), vec![0]),
+    ];
+    for (settings, expected) in cases {
+        assert_eq!(offsets(&ticks, &[], &settings), expected, "{settings:?}");
+    }
+}
+
+#[test]
+fn scopes_and_senders_tell_trades_apart() {
+    let mut ticks = [tick(0, 5, Some("1")), tick(1, 5, Some("1"))];
+    ticks[1].trade.scope = Some("NYSE".into());
+    assert_eq!(offsets(&ticks, &[], &PLAIN), [0]);
+    let by_exchange = with(IdScheme::Unique, IdScope::Exchange);
+    assert_eq!(offsets(&ticks, &[], &by_exchange), [0, 1]);
+
+    let none = with(IdScheme::None, IdScope::Symbol);
+    let ticks = [
+        tick(0, 5, None),
+        tick(1, 5, None),
+        sent(2, 5, 7, 0),
+        sent(3, 5, 7, 1),
+        sent(4, 5, 7, 0),
+        sent(5, 5, 8, 0),
+        sent(6, HOUR_NS, 7, 0),
+    ];
+    for settings in [PLAIN, none] {
+        assert_eq!(offsets(&ticks, &[], &settings), [0, 1, 2, 3, 5, 6]);
+    }
+}
+
+#[test]
+fn a_day_that_was_forgotten_may_repeat_its_ids() {
+    let by_day = with(IdScheme::Contiguous, IdScope::Day);
+    let mut ticks = [tick(0, 5, Some("1")), tick(1, HOUR_NS, Some("1"))];
+    ticks[1].append_time_ns = IDS_KEPT_NS;
+    assert_eq!(offsets(&ticks, &[], &by_day), [0]);
+    ticks[1].append_time_ns += 1;
+    assert_eq!(offsets(&ticks, &[], &by_day), [0, 1]);
+    let by_symbol = with(IdScheme::Contiguous, IdScope::Symbol);
+    assert_eq!(offsets(&ticks, &[], &by_symbol), [0]);
+}
+
+#[test]
+fn what_counts_twice_and_what_is_lost_is_told() {
+    let mut current = CurrentTrades::new(with(IdScheme::Contiguous, IdScope::Symbol), NEXT);
+    let duplicate = Some(Verdict::Duplicate);
+    let steps = [
+        (
+            tick(9, 5, Some("1")),
+            duplicate,
+            Admission::LeftOut(Verdict::Duplicate),
+        ),
+        (
+            tick(8, 5, Some("2")),
+            duplicate,
+            Admission::LeftOut(Verdict::Duplicate),
+        ),
+        (tick(3, HOUR_NS, Some("1")), None, Admission::Counted),
+        (tick(4, HOUR_NS, Some("1")), None, Admission::Repeated),
+        (tick(100, HOUR_NS, Some("1")), None, Admission::NotYet),
+    ];
+    for (tick, verdict, expected) in steps {
+        assert_eq!(current.admit(&tick, verdict), expected, "{tick:?}");
+    }
+    assert_eq!(current.forget_before(i64::MAX - 1), []);
+    let lost = current.forget_before(i64::MAX);
+    let expected = LostTrade {
+        position: tick(8, 5, None).position,
+        time_ns: 5,
+    };
+    assert_eq!(lost, [expected]);
+}
+
+#[test]
+fn hours_are_forgotten_once_they_are_over() {
+    let mut current = CurrentTrades::new(PLAIN, NEXT);
+    let text = |offset, time_ns| tick(offset, time_ns, Some("a"));
+    assert_eq!(current.admit(&text(0, 5), None), Admission::Counted);
+    assert_eq!(current.admit(&text(1, HOUR_NS), None), Admission::Counted);
+    let left_out = current.admit(&sent(2, HOUR_NS, 1, 1), Some(Verdict::Duplicate));
+    assert_eq!(left_out, Admission::LeftOut(Verdict::Duplicate));
+    assert_eq!(current.forget_before(HOUR_NS), []);
+    assert_eq!(current.admit(&text(3, 5), None), Admission::Counted);
+    assert_eq!(current.admit(&text(4, HOUR_NS), None), Admission::Repeated);
+    assert_eq!(current.forget_before(2 * HOUR_NS).len(), 1);
+    assert!(current.others.is_empty() && current.current.is_none());
+}
+
+prop_compose! {
+    fn any_tick()(
+        offset in 0_u64..40,
+        epoch in 1_u64..3,
+        time_ns in 0_i64..4,
+        id in option::of("[0-9a]{1,2}"),
+        scope in option::of("[ab]"),
+    ) -> Tick {
+        let mut tick = tick(offset, time_ns, id.as_deref());
+        tick.trade.scope = scope.map(Into::into);
+        tick.position.epoch = epoch;
+        tick
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_order_is_that_of_edges(ticks in vec(any_tick(), 2)) {
+        let edge = |tick: &Tick| Edge::of(&tick.trade, tick.position);
+        prop_assert_eq!(
+            order(&ticks[0], &ticks[1]),
+            edge(&ticks[0]).order(&edge(&ticks[1]))
+        );
+    }
+
+    #[test]
+    fn the_order_in_which_ticks_are_given_changes_nothing(
+        mut given in vec(any_tick(), 0..30).prop_shuffle(),
+    ) {
+        let mut taken = HashSet::new();
+        given.retain(|tick| taken.insert(tick.position));
+        let mut ordered = given.clone();
+        ordered.sort_by_key(|tick| tick.position);
+        let next = Position { epoch: 3, offset: 0 };
+        for settings in [PLAIN, with(IdScheme::Unique, IdScope::Exchange)] {
+            prop_assert_eq!(
+                trades_current(&given, &[], next, &settings),
+                trades_current(&ordered, &[], next, &settings)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_in_a_range_is_found(
+        position in (1_u64..3, 0_u64..30),
+        edges in vec((1_usize..3, 1_u64..5, 1_u64..5), 0..6),
+    ) {
+        let mut rejected = Vec::new();
+        let mut ends = [0; 4];
+        for (epoch, gap, length) in edges {
+            let first = ends[epoch] + gap;
+            ends[epoch] = first + length;
+            rejected.push(RejectedRange {
+                epoch: epoch as u64,
+                ..range(first, first + length, Verdict::Duplicate)
+            });
+        }
+        rejected.sort_by_key(|range| (range.epoch, range.first));
+        let position = Position { epoch: position.0, offset: position.1 };
+        let holds = rejected.iter().any(|range| {
+            range.epoch == position.epoch
+                && (range.first..range.end).contains(&position.offset)
+        });
+        prop_assert_eq!(verdict_of(position, &rejected).is_some(), holds);
+    }
+}
