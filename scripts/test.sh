@@ -34,6 +34,11 @@ part() {
     "$@" || failed+=("$name")
 }
 in_oracle() { (cd "$ORACLE" && "$PYTHON" "$@"); }
+start_binary() {
+    # With the tests, so that nothing is compiled again with fewer features.
+    "$CARGO" build -q ${FLAGS[@]+"${FLAGS[@]}"} --workspace --bins --tests &&
+        "$PYTHON" scripts/smoke.py
+}
 
 skip=()
 oracle=(-m unittest)
@@ -46,8 +51,7 @@ fi
 
 part "Rust" "$CARGO" test ${FLAGS[@]+"${FLAGS[@]}"} --workspace --no-fail-fast -- ${skip[@]+"${skip[@]}"}
 part "the second fold" in_oracle "${oracle[@]}"
-part "build of the binary" "$CARGO" build -q ${FLAGS[@]+"${FLAGS[@]}"} --workspace --bins --tests
-part "a start of the binary" "$PYTHON" scripts/smoke.py
+part "a start of the binary" start_binary
 
 if [ ${#failed[@]} -gt 0 ]; then
     printf 'FAILED: %s\n' "${failed[@]}"

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::bench::BenchArgs;
 use crate::replay::ReplayArgs;
 use crate::standalone::StandaloneArgs;
+use crate::verify::VerifyArgs;
 
 /// Candlewick turns the trades of many venues into candles, live and exactly.
 #[derive(Debug, Parser)]
@@ -45,6 +46,7 @@ pub fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Standalone(arguments) => crate::standalone::run(arguments),
         Command::Replay(arguments) => crate::replay::run(arguments),
+        Command::Verify(arguments) => crate::verify::run(arguments),
         Command::Bench(arguments) => crate::bench::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {

@@ -9,6 +9,7 @@ mod engine;
 mod folder;
 mod replay;
 mod standalone;
+mod verify;
 
 pub use command::main;
 pub use engine::{Engine, EngineOptions};

@@ -4,7 +4,7 @@ use metrics::{Counter, Unit};
 
 const TRADES: &str = "candlewick_collector_trades_total";
 const RETRIES: &str = "candlewick_collector_retries_total";
-const SKIPPED_NS: &str = "candlewick_collector_skipped_seconds_total";
+const SKIPPED: &str = "candlewick_collector_skipped_seconds_total";
 
 /// The counters of a feed.
 ///
@@ -23,7 +23,7 @@ impl Metrics {
         Self {
             trades: metrics::counter!(TRADES, "feed" => feed),
             retries: metrics::counter!(RETRIES, "feed" => feed),
-            skipped_seconds: metrics::counter!(SKIPPED_NS, "feed" => feed),
+            skipped_seconds: metrics::counter!(SKIPPED, "feed" => feed),
         }
     }
 
@@ -36,7 +36,7 @@ impl Metrics {
             "Sends of a feed that failed and were tried again."
         );
         metrics::describe_counter!(
-            SKIPPED_NS,
+            SKIPPED,
             Unit::Seconds,
             "Time for which a feed made no trades, since it could not send them in time."
         );

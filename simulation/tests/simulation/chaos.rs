@@ -65,7 +65,13 @@ impl World {
     fn start_zombie(&mut self) {
         let partition = self.partition();
         let role = Role::Worker(partition);
-        if self.running.iter().filter(|running| running.role == role).count() > 1 {
+        if self
+            .running
+            .iter()
+            .filter(|running| running.role == role)
+            .count()
+            > 1
+        {
             self.crash(role);
         } else {
             self.start_worker(partition);
@@ -92,7 +98,9 @@ impl World {
     }
 
     fn lose_pod(&mut self) {
-        let pod = self.pods.swap_remove(usize::try_from(self.random.below(self.pods.len() as u64)).unwrap());
+        let pod = self
+            .pods
+            .swap_remove(usize::try_from(self.random.below(self.pods.len() as u64)).unwrap());
         self.running.retain(|running| running.number != pod.number);
         for client in &mut self.clients {
             client.lose_pod(pod.number);
@@ -111,7 +119,8 @@ impl World {
     /// `bar-updates` is made anew, as in one process, or survives, as on a cluster.
     fn lose_power(&mut self) {
         let producers = |running: &crate::world::Running| {
-            running.role == Role::Follower && !self.pods.iter().any(|pod| pod.number == running.number)
+            running.role == Role::Follower
+                && !self.pods.iter().any(|pod| pod.number == running.number)
         };
         self.running.retain(producers);
         for pod in std::mem::take(&mut self.pods) {

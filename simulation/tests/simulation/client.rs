@@ -22,8 +22,13 @@ type Fields = Map<String, Value>;
 enum Asking {
     Nothing,
     /// The hub was read, the store not yet.
-    Snapshot { held: Vec<BarRow>, recovered: Option<bool> },
-    History { held: Option<Vec<BarRow>> },
+    Snapshot {
+        held: Vec<BarRow>,
+        recovered: Option<bool>,
+    },
+    History {
+        held: Option<Vec<BarRow>>,
+    },
 }
 
 struct Connection {
@@ -81,7 +86,11 @@ impl Client {
     }
 
     pub fn lose_pod(&mut self, number: u64) {
-        if self.connection.as_ref().is_some_and(|connection| connection.pod.number == number) {
+        if self
+            .connection
+            .as_ref()
+            .is_some_and(|connection| connection.pod.number == number)
+        {
             self.disconnect();
         }
     }
@@ -120,7 +129,11 @@ impl Client {
             hub.resume(&mut subscription, epoch, seq, Encoding::MessagePack)
         });
         let held = pod.held(&self.name);
-        self.connection = Some(Connection { pod, mailbox, subscription });
+        self.connection = Some(Connection {
+            pod,
+            mailbox,
+            subscription,
+        });
         match resumed {
             Some(message) => {
                 self.resumed += 1;
@@ -140,8 +153,12 @@ impl Client {
         };
         let stored = connection.pod.stored(&self.name);
         rows.extend(stored.into_iter().rev().take(2));
-        let Connection { pod, subscription, .. } = connection;
-        let message = pod.hub.snapshot(subscription, rows, recovered, Encoding::MessagePack);
+        let Connection {
+            pod, subscription, ..
+        } = connection;
+        let message = pod
+            .hub
+            .snapshot(subscription, rows, recovered, Encoding::MessagePack);
         self.take(&message)?;
         Ok(true)
     }
@@ -149,7 +166,9 @@ impl Client {
     /// REST, in two steps: the hub, then the store of the same pod.
     fn history(&mut self, held: Option<Vec<BarRow>>, pod: Pod) {
         let Some(held) = held else {
-            self.asking = Asking::History { held: Some(pod.held(&self.name)) };
+            self.asking = Asking::History {
+                held: Some(pod.held(&self.name)),
+            };
             return;
         };
         for row in newest(held.into_iter().chain(pod.stored(&self.name))).into_values() {
@@ -171,7 +190,10 @@ impl Client {
             Ok(None) => {}
             Err(_) => {
                 let held = connection.pod.held(&self.name);
-                self.asking = Asking::Snapshot { held, recovered: Some(false) };
+                self.asking = Asking::Snapshot {
+                    held,
+                    recovered: Some(false),
+                };
             }
         }
         Ok(true)
@@ -179,7 +201,8 @@ impl Client {
 
     fn take(&mut self, message: &Message) -> Result<(), String> {
         self.messages += 1;
-        let value: Value = rmp_serde::from_slice(&message.bytes).map_err(|error| error.to_string())?;
+        let value: Value =
+            rmp_serde::from_slice(&message.bytes).map_err(|error| error.to_string())?;
         let seq = value["seq"].as_i64().ok_or("a message without seq")?;
         if value["type"] == "snapshot" {
             let epoch = value["epoch"].as_u64().ok_or("a snapshot without epoch")?;
@@ -196,7 +219,10 @@ impl Client {
                 return Err(format!("{}: message {seq} after {last}", self.name));
             }
             if value["prev"] != last && self.mutant.is_none() {
-                return Err(format!("{}: prev {} while {last} is held", self.name, value["prev"]));
+                return Err(format!(
+                    "{}: prev {} while {last} is held",
+                    self.name, value["prev"]
+                ));
             }
             self.last = Some((epoch, seq));
         }
@@ -235,7 +261,10 @@ impl Client {
 }
 
 fn start_of(fields: &Fields) -> Result<i64, String> {
-    let start = fields.get("start").and_then(Value::as_str).ok_or("a bar without start")?;
+    let start = fields
+        .get("start")
+        .and_then(Value::as_str)
+        .ok_or("a bar without start")?;
     parse_time(start).map_err(|error| error.to_string())
 }
 

@@ -65,7 +65,9 @@ impl SimLog {
         let partition = &mut state.partitions[partition as usize];
         for (ticket, entries) in std::mem::take(&mut partition.tail) {
             partition.last_append_ns = partition.last_append_ns.max(now_ns);
-            partition.synced.push((ticket, partition.records.len() as u64));
+            partition
+                .synced
+                .push((ticket, partition.records.len() as u64));
             for entry in entries {
                 partition.records.push(Record {
                     offset: partition.records.len() as u64,
@@ -96,7 +98,9 @@ impl SimLog {
     }
 
     pub fn end(&self, partition: u32) -> u64 {
-        self.state.lock().unwrap().partitions[partition as usize].records.len() as u64
+        self.state.lock().unwrap().partitions[partition as usize]
+            .records
+            .len() as u64
     }
 
     fn faulty(&self, times: u64) -> bool {
@@ -112,7 +116,10 @@ impl SimLog {
     fn first_of(&self, partition: u32, ticket: u64) -> Option<u64> {
         let state = self.state.lock().unwrap();
         let synced = &state.partitions[partition as usize].synced;
-        synced.iter().find(|(known, _)| *known == ticket).map(|(_, first)| *first)
+        synced
+            .iter()
+            .find(|(known, _)| *known == ticket)
+            .map(|(_, first)| *first)
     }
 }
 
@@ -134,7 +141,9 @@ impl Log for SimLog {
             let mut state = self.state.lock().unwrap();
             state.next_ticket += 1;
             let ticket = state.next_ticket;
-            state.partitions[partition as usize].tail.push((ticket, entries));
+            state.partitions[partition as usize]
+                .tail
+                .push((ticket, entries));
             ticket
         };
         let mut turns = 0;
@@ -175,9 +184,15 @@ impl Log for SimLog {
         let end = all.len() as u64;
         if offset > end {
             let first = 0;
-            return Err(LogError::OutOfRange { partition, offset, first, end });
+            return Err(LogError::OutOfRange {
+                partition,
+                offset,
+                first,
+                end,
+            });
         }
-        let range = usize::try_from(offset).unwrap()..usize::try_from(end.min(offset + count)).unwrap();
+        let range =
+            usize::try_from(offset).unwrap()..usize::try_from(end.min(offset + count)).unwrap();
         let mut records = all[range].to_vec();
         if self.wall_clock {
             for record in &mut records {
@@ -185,10 +200,17 @@ impl Log for SimLog {
             }
         }
         let next_offset = offset + records.len() as u64;
-        Ok(Batch { records, next_offset })
+        Ok(Batch {
+            records,
+            next_offset,
+        })
     }
 
-    fn wait(&self, partition: u32, offset: u64) -> impl Future<Output = Result<(), LogError>> + Send {
+    fn wait(
+        &self,
+        partition: u32,
+        offset: u64,
+    ) -> impl Future<Output = Result<(), LogError>> + Send {
         poll_fn(move |_| {
             if self.end(partition) > offset {
                 Poll::Ready(Ok(()))

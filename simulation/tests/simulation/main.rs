@@ -11,6 +11,7 @@
 #![allow(unreachable_pub, reason = "a test binary has no users")]
 
 mod chaos;
+mod check;
 mod client;
 mod clock;
 mod log;
@@ -30,7 +31,10 @@ use world::{Mutant, run_seed};
 
 fn setting(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} is not a number: {text}")),
+    )
 }
 
 #[test]
@@ -46,7 +50,10 @@ fn every_seed_keeps_both_invariants() {
         let threads: Vec<_> = (0..2).map(|_| scope.spawn(|| work(&next, seeds))).collect();
         let mut totals = world::Totals::default();
         for thread in threads {
-            match thread.join().expect("a worker thread reports failures as values") {
+            match thread
+                .join()
+                .expect("a worker thread reports failures as values")
+            {
                 Ok(part) => totals.add(&part),
                 Err((seed, wrong)) => panic!(
                     "seed {seed}: {wrong}\nreplay it with CANDLEWICK_SIM_SEED={seed} cargo test -p candlewick-simulation"

@@ -38,6 +38,10 @@ pub struct Oracle {
     venues: BTreeMap<Venue, VenueSettings>,
     symbols: BTreeMap<Instrument, Symbol>,
     pub bars: BTreeMap<(Instrument, Window), BarRow>,
+    /// The windows that are not closed, by symbol.
+    open: BTreeMap<Instrument, Vec<Window>>,
+    /// The bars that the last record changed; some more than once.
+    pub changed: Vec<(Instrument, Window)>,
     seen: BTreeSet<(Instrument, String)>,
     day_appends: BTreeMap<(Instrument, i64), i64>,
     pub fates: Vec<Fate>,
@@ -54,6 +58,8 @@ impl Oracle {
             venues: BTreeMap::new(),
             symbols: BTreeMap::new(),
             bars: BTreeMap::new(),
+            open: BTreeMap::new(),
+            changed: Vec::new(),
             seen: BTreeSet::new(),
             day_appends: BTreeMap::new(),
             fates: Vec::new(),
@@ -62,6 +68,7 @@ impl Oracle {
 
     pub fn apply(&mut self, record: &Record) {
         assert_eq!(record.offset, self.next_offset);
+        self.changed.clear();
         self.append_ns = self.append_ns.max(record.append_time_ns);
         self.pass_time(record.offset);
         let fate = match TradesRecord::decode(&record.value) {
@@ -84,7 +91,9 @@ impl Oracle {
     }
 
     fn settings(&self, instrument: &Instrument) -> Option<VenueSettings> {
-        self.venues.get(&instrument.venue().parse().unwrap()).copied()
+        self.venues
+            .get(&instrument.venue().parse().unwrap())
+            .copied()
     }
 
     /// Every symbol's watermark at this append time, and what it closes.
@@ -93,7 +102,11 @@ impl Oracle {
             let settings = self.settings(&instrument).unwrap();
             let symbol = self.symbols.get_mut(&instrument).unwrap();
             let silence_ns = self.append_ns - symbol.last_append_ns;
-            let runs_ns = if silence_ns >= settings.idle_ns { silence_ns } else { 0 };
+            let runs_ns = if silence_ns >= settings.idle_ns {
+                silence_ns
+            } else {
+                0
+            };
             let closed_ns = symbol.watermark_ns + runs_ns - settings.lateness_ns;
             symbol.closed_until_ns = symbol.closed_until_ns.max(closed_ns);
             self.close(&instrument, offset);
@@ -102,18 +115,31 @@ impl Oracle {
 
     fn close(&mut self, instrument: &Instrument, offset: u64) {
         let closed_until_ns = self.symbols[instrument].closed_until_ns;
-        for ((of, window), row) in &mut self.bars {
-            if of == instrument && !row.closed && window.end_ns() <= closed_until_ns {
-                row.closed = true;
-                row.through = Position { epoch: self.epoch, offset };
-            }
+        let Some(open) = self.open.get_mut(instrument) else {
+            return;
+        };
+        let (closed, open): (Vec<_>, Vec<_>) = std::mem::take(open)
+            .into_iter()
+            .partition(|window| window.end_ns() <= closed_until_ns);
+        self.open.insert(instrument.clone(), open);
+        for window in closed {
+            let key = (instrument.clone(), window);
+            let row = self.bars.get_mut(&key).expect("an open window has a bar");
+            row.closed = true;
+            row.through = Position {
+                epoch: self.epoch,
+                offset,
+            };
+            self.changed.push(key);
         }
     }
 
     fn trade(&mut self, record: &Record, trade: &Trade) -> Fate {
         if trade.time_ns < 0
             || trade.time_ns > self.append_ns + market::FUTURE_LIMIT_NS
-            || trade.quantity.is_some_and(|quantity| quantity < market::Decimal::ZERO)
+            || trade
+                .quantity
+                .is_some_and(|quantity| quantity < market::Decimal::ZERO)
         {
             return Fate::NoTick;
         }
@@ -131,7 +157,10 @@ impl Oracle {
             return Fate::LeftOut;
         }
         let hour = (instrument.clone(), Interval::H1.window(trade.time_ns));
-        let first_ns = self.bars.get(&hour).map_or(self.append_ns, |row| row.bar.first_append_ns);
+        let first_ns = self
+            .bars
+            .get(&hour)
+            .map_or(self.append_ns, |row| row.bar.first_append_ns);
         if self.append_ns > first_ns + HORIZON_NS || !self.is_new(&instrument, trade, &settings) {
             return Fate::LeftOut;
         }
@@ -149,10 +178,15 @@ impl Oracle {
                 (IdScheme::Contiguous, IdScope::Day) => {
                     let day = trade.time_ns / DAY_NS;
                     let key = (instrument.clone(), day);
-                    let last_ns = self.day_appends.get(&key).copied().unwrap_or(self.append_ns);
+                    let last_ns = self
+                        .day_appends
+                        .get(&key)
+                        .copied()
+                        .unwrap_or(self.append_ns);
                     if self.append_ns > last_ns + HORIZON_NS {
                         let prefix = format!("day {day} ");
-                        self.seen.retain(|(of, text)| of != instrument || !text.starts_with(&prefix));
+                        self.seen
+                            .retain(|(of, text)| of != instrument || !text.starts_with(&prefix));
                     }
                     format!("day {day} {id}")
                 }
@@ -170,25 +204,47 @@ impl Oracle {
         new
     }
 
-    fn count(&mut self, instrument: &Instrument, trade: &Trade, settings: &VenueSettings, offset: u64) {
-        let through = Position { epoch: self.epoch, offset };
-        let closed_until_ns = self.symbols.get(instrument).map_or(i64::MIN, |symbol| symbol.closed_until_ns);
+    fn count(
+        &mut self,
+        instrument: &Instrument,
+        trade: &Trade,
+        settings: &VenueSettings,
+        offset: u64,
+    ) {
+        let through = Position {
+            epoch: self.epoch,
+            offset,
+        };
+        let closed_until_ns = self
+            .symbols
+            .get(instrument)
+            .map_or(i64::MIN, |symbol| symbol.closed_until_ns);
         let one = Bar::of(trade, through, self.append_ns);
         for interval in Interval::ALL {
             let window = interval.window(trade.time_ns);
             let key = (instrument.clone(), window);
+            self.changed.push(key.clone());
             let row = match self.bars.get_mut(&key) {
                 Some(row) => {
                     row.bar.merge(&one);
                     row
                 }
-                None => self.bars.entry(key).or_insert(BarRow {
-                    window,
-                    bar: one.clone(),
-                    closed: window.end_ns() <= closed_until_ns,
-                    revision: 0,
-                    through,
-                }),
+                None => {
+                    let closed = window.end_ns() <= closed_until_ns;
+                    if !closed {
+                        self.open
+                            .entry(instrument.clone())
+                            .or_default()
+                            .push(window);
+                    }
+                    self.bars.entry(key).or_insert(BarRow {
+                        window,
+                        bar: one.clone(),
+                        closed,
+                        revision: 0,
+                        through,
+                    })
+                }
             };
             row.revision += u64::from(row.closed);
             row.through = through;
@@ -205,7 +261,9 @@ impl Oracle {
         }
         symbol.watermark_ns = symbol.watermark_ns.max(trade.time_ns);
         symbol.last_append_ns = append_ns;
-        symbol.closed_until_ns = symbol.closed_until_ns.max(symbol.watermark_ns - settings.lateness_ns);
+        symbol.closed_until_ns = symbol
+            .closed_until_ns
+            .max(symbol.watermark_ns - settings.lateness_ns);
         self.close(instrument, offset);
     }
 }

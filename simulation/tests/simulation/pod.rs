@@ -23,7 +23,12 @@ pub struct Pod {
 
 impl Pod {
     /// A pod that knows nothing yet, and the tasks that feed it.
-    pub fn start(number: u64, updates: &SimLog, bars: &SimBarStore, clock: &SimClock) -> (Self, Vec<Task>) {
+    pub fn start(
+        number: u64,
+        updates: &SimLog,
+        bars: &SimBarStore,
+        clock: &SimClock,
+    ) -> (Self, Vec<Task>) {
         let hub = Hub::new(eventlog::Log::epoch(updates), PARTITIONS);
         let tasks = (0..PARTITIONS).map(|partition| {
             let follower = Follower {
@@ -40,7 +45,14 @@ impl Pod {
             }) as Task
         });
         let tasks = tasks.collect();
-        (Self { hub, number, bars: bars.clone() }, tasks)
+        (
+            Self {
+                hub,
+                number,
+                bars: bars.clone(),
+            },
+            tasks,
+        )
     }
 
     /// The first half of a REST request: what the hub holds.

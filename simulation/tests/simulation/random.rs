@@ -10,7 +10,9 @@ pub struct Random(Arc<Mutex<u64>>);
 
 impl Random {
     pub fn new(seed: u64) -> Self {
-        Self(Arc::new(Mutex::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d)))
+        Self(Arc::new(Mutex::new(
+            seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d,
+        )))
     }
 
     pub fn next(&self) -> u64 {

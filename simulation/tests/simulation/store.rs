@@ -72,7 +72,10 @@ impl SimBarStore {
     }
 
     pub fn of_worker(&self, worker: u64) -> Self {
-        Self { worker, ..self.clone() }
+        Self {
+            worker,
+            ..self.clone()
+        }
     }
 
     pub fn look<T>(&self, read: impl FnOnce(&Stored) -> T) -> T {
@@ -157,7 +160,8 @@ impl SimBarStore {
 
     fn write(&self, transaction: &Transaction, next: &mut Stored) {
         for StoredBar { instrument, row } in &transaction.bars {
-            next.bars.insert((instrument.clone(), row.window), row.clone());
+            next.bars
+                .insert((instrument.clone(), row.window), row.clone());
         }
         if self.mutant != Some(Mutant::NoWatermarks) {
             for row in &transaction.symbols {
@@ -165,12 +169,15 @@ impl SimBarStore {
             }
         } else {
             for row in &transaction.symbols {
-                next.symbols.entry(row.instrument.clone()).or_insert_with(|| row.clone());
+                next.symbols
+                    .entry(row.instrument.clone())
+                    .or_insert_with(|| row.clone());
             }
         }
         let partition = transaction.progress.partition;
         for row in &transaction.venues {
-            next.venues.insert((partition, row.venue.clone()), row.settings);
+            next.venues
+                .insert((partition, row.venue.clone()), row.settings);
         }
         for id in &transaction.ids {
             next.id_appends.insert(id.key.clone(), id.last_append_ns);
@@ -220,15 +227,26 @@ impl BarStore for SimBarStore {
         let venues = stored.venues.iter().filter(|((of, _), _)| *of == partition);
         Ok(PartitionState {
             progress,
-            symbols: stored.symbols.values().filter(|row| here(&row.instrument)).cloned().collect(),
+            symbols: stored
+                .symbols
+                .values()
+                .filter(|row| here(&row.instrument))
+                .cloned()
+                .collect(),
             venues: venues
-                .map(|((_, venue), settings)| VenueRow { venue: venue.clone(), settings: *settings })
+                .map(|((_, venue), settings)| VenueRow {
+                    venue: venue.clone(),
+                    settings: *settings,
+                })
                 .collect(),
             open_bars: stored
                 .bars
                 .iter()
                 .filter(|((instrument, _), row)| here(instrument) && !row.closed)
-                .map(|((instrument, _), row)| StoredBar { instrument: instrument.clone(), row: row.clone() })
+                .map(|((instrument, _), row)| StoredBar {
+                    instrument: instrument.clone(),
+                    row: row.clone(),
+                })
                 .collect(),
         })
     }
@@ -277,7 +295,10 @@ impl BarReader for SimBarStore {
     async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
         self.call().await?;
         let row = |stored: &Stored, key: &BarKey| {
-            stored.bars.get(&(key.instrument.clone(), key.window)).cloned()
+            stored
+                .bars
+                .get(&(key.instrument.clone(), key.window))
+                .cloned()
         };
         Ok(self.look(|stored| keys.iter().map(|key| row(stored, key)).collect()))
     }
@@ -289,8 +310,20 @@ impl BarReader for SimBarStore {
     async fn ids(&self, key: &IdKey) -> Result<IdRow, StoreError> {
         self.call().await?;
         Ok(self.look(|stored| IdRow {
-            ranges: stored.ranges.get(key).into_iter().flatten().map(|(first, last)| (*first, *last)).collect(),
-            exact: stored.exact.get(key).into_iter().flatten().cloned().collect(),
+            ranges: stored
+                .ranges
+                .get(key)
+                .into_iter()
+                .flatten()
+                .map(|(first, last)| (*first, *last))
+                .collect(),
+            exact: stored
+                .exact
+                .get(key)
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect(),
             last_append_ns: stored.id_appends.get(key).copied().unwrap_or(0),
         }))
     }
@@ -315,7 +348,13 @@ impl BarReader for SimBarStore {
         unreachable!("no role lists venues")
     }
 
-    async fn rejected(&self, _: u32, _: u64, _: u64, _: u64) -> Result<Vec<RejectedRange>, StoreError> {
+    async fn rejected(
+        &self,
+        _: u32,
+        _: u64,
+        _: u64,
+        _: u64,
+    ) -> Result<Vec<RejectedRange>, StoreError> {
         unreachable!("the world reads the stored state directly")
     }
 }

@@ -8,15 +8,18 @@ use store::{StoreError, Tick, TickBlock, TickStore};
 
 use crate::random::Random;
 
-/// Rows by (partition, offset), as often as they were written, and the positions.
-#[derive(Clone, Default)]
-pub struct Archived {
-    pub rows: BTreeMap<(u32, u64), Vec<(Instrument, i64, bytes::Bytes)>>,
-    pub positions: BTreeMap<u32, Position>,
+/// One tick as it was archived.
+pub type Row = (Instrument, i64, bytes::Bytes);
+
+/// What was written, in order.
+enum Write {
+    Rows(Vec<((u32, u64), Row)>),
+    Position(u32, Position),
 }
 
 struct State {
-    history: Vec<Archived>,
+    /// All that is stored; a loss of power takes some of the newest.
+    writes: Vec<Write>,
     faults: bool,
 }
 
@@ -29,7 +32,7 @@ pub struct SimTickStore {
 impl SimTickStore {
     pub fn new(random: &Random) -> Self {
         let state = State {
-            history: vec![Archived::default()],
+            writes: Vec::new(),
             faults: true,
         };
         Self {
@@ -38,8 +41,26 @@ impl SimTickStore {
         }
     }
 
-    pub fn look<T>(&self, read: impl FnOnce(&Archived) -> T) -> T {
-        read(self.state.lock().unwrap().history.last().unwrap())
+    /// The ticks by (partition, offset), as often as they were written.
+    pub fn rows(&self) -> BTreeMap<(u32, u64), Vec<Row>> {
+        let mut rows: BTreeMap<_, Vec<Row>> = BTreeMap::new();
+        for write in &self.state.lock().unwrap().writes {
+            if let Write::Rows(written) = write {
+                for (place, row) in written {
+                    rows.entry(*place).or_default().push(row.clone());
+                }
+            }
+        }
+        rows
+    }
+
+    /// Up to where a partition is archived.
+    pub fn archived(&self, partition: u32) -> Option<Position> {
+        let state = self.state.lock().unwrap();
+        state.writes.iter().rev().find_map(|write| match write {
+            Write::Position(of, position) if *of == partition => Some(*position),
+            _ => None,
+        })
     }
 
     pub fn calm(&self) {
@@ -47,9 +68,9 @@ impl SimTickStore {
     }
 
     pub fn lose_power(&self) {
-        let history = &mut self.state.lock().unwrap().history;
-        let kept = self.random.below(history.len() as u64) + 1;
-        history.truncate(usize::try_from(kept).unwrap());
+        let writes = &mut self.state.lock().unwrap().writes;
+        let lost = self.random.below(writes.len().min(8) as u64 + 1);
+        writes.truncate(writes.len() - usize::try_from(lost).unwrap());
     }
 
     async fn call(&self) -> Result<(), StoreError> {
@@ -71,30 +92,34 @@ impl SimTickStore {
 impl TickStore for SimTickStore {
     async fn position(&self, partition: u32) -> Result<Option<Position>, StoreError> {
         self.call().await?;
-        Ok(self.look(|archived| archived.positions.get(&partition).copied()))
+        Ok(self.archived(partition))
     }
 
     async fn insert(&self, blocks: &[TickBlock]) -> Result<(), StoreError> {
         self.call().await?;
-        let mut next = self.look(Archived::clone);
+        let mut rows = Vec::new();
         for block in blocks {
             for tick in &block.ticks {
                 assert!((block.hour_ns..block.hour_ns + market::HOUR_NS).contains(&tick.time_ns));
-                let row = (block.instrument.clone(), tick.append_time_ns, tick.value.clone());
-                next.rows.entry((block.partition, tick.offset)).or_default().push(row);
+                let row = (
+                    block.instrument.clone(),
+                    tick.append_time_ns,
+                    tick.value.clone(),
+                );
+                rows.push(((block.partition, tick.offset), row));
             }
         }
-        self.state.lock().unwrap().history.push(next);
+        self.state.lock().unwrap().writes.push(Write::Rows(rows));
         self.random.pause(2).await;
         self.maybe_fail("the answer was lost", 15)
     }
 
     async fn set_position(&self, partition: u32, position: Position) -> Result<(), StoreError> {
         self.call().await?;
-        let mut next = self.look(Archived::clone);
-        let known = next.positions.entry(partition).or_insert(position);
-        *known = (*known).max(position);
-        self.state.lock().unwrap().history.push(next);
+        let known = self.archived(partition);
+        let position = known.map_or(position, |known| known.max(position));
+        let write = Write::Position(partition, position);
+        self.state.lock().unwrap().writes.push(write);
         Ok(())
     }
 

@@ -46,7 +46,9 @@ impl Trades {
                 idle_ns: i64::try_from(random.below(4) + 1).unwrap() * SECOND_NS,
                 nonpositive_prices: random.one_in(2),
             };
-            let known = instruments.iter().find(|(known, _, _): &&(Instrument, _, _)| known.venue() == venue);
+            let known = instruments
+                .iter()
+                .find(|(known, _, _): &&(Instrument, _, _)| known.venue() == venue);
             let settings = known.map_or(settings, |(_, settings, _)| *settings);
             instruments.push((format!("{venue}:{symbol}").parse().unwrap(), settings, 1));
         }
@@ -54,13 +56,17 @@ impl Trades {
             random: random.clone(),
             instruments,
             time_ns: START_NS - 2 * market::DAY_NS + 11 * market::HOUR_NS,
-            pace_ns: [2, 20, 300, 3_000][usize::try_from(random.below(4)).unwrap()] * SECOND_NS.unsigned_abs(),
+            pace_ns: [2, 20, 300, 3_000][usize::try_from(random.below(4)).unwrap()]
+                * SECOND_NS.unsigned_abs(),
             sent: Vec::new(),
         }
     }
 
     pub fn instruments(&self) -> Vec<Instrument> {
-        self.instruments.iter().map(|(instrument, _, _)| instrument.clone()).collect()
+        self.instruments
+            .iter()
+            .map(|(instrument, _, _)| instrument.clone())
+            .collect()
     }
 
     /// The settings of every venue, for every partition.
@@ -123,7 +129,9 @@ impl Trades {
 
     /// Mostly now; sometimes late by minutes, hours or days; sometimes impossible.
     fn event_time(&self) -> i64 {
-        let back = |most_ns: i64| self.time_ns - i64::try_from(self.random.below(most_ns.unsigned_abs())).unwrap();
+        let back = |most_ns: i64| {
+            self.time_ns - i64::try_from(self.random.below(most_ns.unsigned_abs())).unwrap()
+        };
         match self.random.below(60) {
             0..=9 => back(3 * MINUTE_NS),
             10..=13 => back(5 * market::HOUR_NS),
@@ -140,7 +148,10 @@ impl Trades {
         let value = Bytes::from(bytes.collect::<Vec<_>>());
         let keys: [&'static [u8]; 4] = [b"exact:A", b"", b"\xff", b"no colon"];
         let key = Bytes::from_static(*self.random.choose(&keys));
-        (u32::try_from(self.random.below(PARTITIONS.into())).unwrap(), Entry { key, value })
+        (
+            u32::try_from(self.random.below(PARTITIONS.into())).unwrap(),
+            Entry { key, value },
+        )
     }
 
     /// A trade of a venue that nobody declared, or in a partition that is not its own.
@@ -188,8 +199,17 @@ fn decimal(random: &Random, may_be_negative: bool) -> Decimal {
         1 => 999_999_999_999_999_999,
         _ => random.below(100_000) + 1,
     });
-    let scale = u8::try_from(if random.one_in(8) { random.below(19) } else { 2 }).unwrap();
-    let sign = if may_be_negative && random.one_in(2) { -1 } else { 1 };
+    let scale = u8::try_from(if random.one_in(8) {
+        random.below(19)
+    } else {
+        2
+    })
+    .unwrap();
+    let sign = if may_be_negative && random.one_in(2) {
+        -1
+    } else {
+        1
+    };
     Decimal::new(mantissa.unwrap() * sign, scale).unwrap()
 }
 

@@ -1,0 +1,120 @@
+//! The process killed again and again while tapes come in.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::support::{
+    Finished, INTERVALS, Random, SYMBOLS, Standalone, TRADES, assert_equal, counted, eventually,
+    expected, pause, replay, tables, tapes, trades, until, verify,
+};
+
+const KILLS: u32 = 50;
+const SEED: u64 = 20_131_008;
+
+/// Small batches, so that every life of the process ends amid many requests.
+const OPTIONS: [&str; 4] = ["--batch", "8", "--connections", "4"];
+
+/// A replay that runs beside the test, ended with this handle.
+struct Replay {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Replay {
+    fn start(mut command: Command, log: PathBuf) -> Self {
+        let file = std::fs::File::create(&log).unwrap();
+        command.stdout(file.try_clone().unwrap()).stderr(file);
+        let child = command.stdin(Stdio::null()).spawn().unwrap();
+        Self { child, log }
+    }
+
+    /// How it ended, where it has.
+    fn finished(&mut self) -> Option<Finished> {
+        let status = self.child.try_wait().unwrap()?;
+        Some(Finished {
+            code: status.code(),
+            text: std::fs::read_to_string(&self.log).unwrap(),
+        })
+    }
+}
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn no_bar_and_no_trade_of_the_tapes_differs_after_fifty_kills() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let files = tapes(&SYMBOLS);
+    let mut standalone = Standalone::start(&data);
+    let listen = standalone.address().to_string();
+    let start_replay = |standalone: &Standalone, run: u32| {
+        let command = replay(standalone, folder.path(), "us", &files, &OPTIONS);
+        Replay::start(command, folder.path().join(format!("replay-{run}")))
+    };
+
+    let mut random = Random::new(SEED);
+    let (mut runs, mut starting) = (1, 0);
+    let mut sending = start_replay(&standalone, runs);
+    for kill in 1..=KILLS {
+        pause(Duration::from_millis(random.between(50, 250)));
+        standalone.kill();
+        if random.below(5) == 0 {
+            starting += 1;
+            kill_while_it_starts(&data, &listen, &mut random);
+        }
+        standalone = Standalone::start_with(&data, &listen, &[]);
+        // A replay that is through begins again: every kill is to hit one.
+        if let Some(finished) = sending.finished() {
+            finished.success();
+            runs += 1;
+            println!("replay {runs} begins after {kill} kills");
+            sending = start_replay(&standalone, runs);
+        }
+    }
+    assert!(
+        sending.finished().is_none(),
+        "the last replay was through before the last kill"
+    );
+    let told = until("the end of the replay", || sending.finished()).success();
+    println!(
+        "{KILLS} kills during {runs} replays, and {starting} more while starting; the last replay says:\n{told}"
+    );
+    check(&standalone, &data);
+    standalone.terminate().success();
+}
+
+fn kill_while_it_starts(data: &Path, listen: &str, random: &mut Random) {
+    let starting = Standalone::spawn(crate::support::candlewick(&[]), data, listen, &[]);
+    pause(Duration::from_millis(random.below(40)));
+    starting.kill();
+}
+
+/// Every bar is as expected, and every trade is there once.
+fn check(standalone: &Standalone, data: &Path) {
+    let client = standalone.client();
+    eventually("the trades counted", &TRADES, || {
+        let counts = SYMBOLS.map(|symbol| counted(&client, "us", symbol));
+        counts.iter().sum()
+    });
+    let actual = tables(&client, &["us"], &INTERVALS);
+    assert_equal("after the kills", &expected("us", &SYMBOLS), &actual);
+    println!("verify: {}", verify(data));
+    for symbol in SYMBOLS {
+        let listed = trades(&client, "us", symbol);
+        let ids = listed.iter().map(|trade| trade["id"].as_str().unwrap());
+        let expected = (1..=counted(&client, "us", symbol)).map(|id| id.to_string());
+        assert!(
+            ids.eq(expected),
+            "{symbol}: a trade is missing, doubled or out of order"
+        );
+        let gaps = client.list(&format!("/api/v1/venues/us/gaps?symbol={symbol}"));
+        assert_eq!(gaps.len(), 0, "{gaps:?}");
+    }
+}

@@ -1,0 +1,182 @@
+//! A running `candlewick standalone`.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use super::command::binary;
+use super::wait::{LONGEST, until};
+use super::{Client, Finished};
+
+/// A process that is ended with this handle, however the test ends.
+pub(crate) struct Standalone {
+    child: Child,
+    address: SocketAddr,
+    lines: Arc<Mutex<Vec<String>>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+/// A process that may not have said yet where it listens.
+pub(crate) struct Starting {
+    standalone: Standalone,
+    said: Receiver<SocketAddr>,
+}
+
+impl Standalone {
+    /// Starts over a data folder, on a free port, and waits until it is ready.
+    pub(crate) fn start(data: &Path) -> Self {
+        Self::start_with(data, "127.0.0.1:0", &[])
+    }
+
+    /// Starts with more options, and waits until it is ready.
+    pub(crate) fn start_with(data: &Path, listen: &str, options: &[&str]) -> Self {
+        let standalone = Self::spawn(binary(), data, listen, options).listening();
+        let client = standalone.client();
+        until("readiness", || {
+            (client.get("/readyz").status == 200).then_some(())
+        });
+        standalone
+    }
+
+    /// Starts, and waits for nothing. `command` is the binary, or what leads to it.
+    pub(crate) fn spawn(
+        mut command: Command,
+        data: &Path,
+        listen: &str,
+        options: &[&str],
+    ) -> Starting {
+        let mut child = command
+            .args(["standalone", "--listen", listen, "--data"])
+            .arg(data)
+            .args(options)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = Arc::default();
+        let (say, said) = channel();
+        let output = child.stdout.take().unwrap();
+        let errors = child.stderr.take().unwrap();
+        let readers = vec![
+            read(output, Arc::clone(&lines), Some(say)),
+            read(errors, Arc::clone(&lines), None),
+        ];
+        Starting {
+            standalone: Self {
+                child,
+                address: SocketAddr::from(([127, 0, 0, 1], 0)),
+                lines,
+                readers,
+            },
+            said,
+        }
+    }
+
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::new(&self.url())
+    }
+
+    /// What it has printed and logged so far.
+    pub(crate) fn output(&self) -> String {
+        self.lines.lock().unwrap().join("\n")
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; how it ended, and all that it has said.
+    pub(crate) fn terminate(mut self) -> Finished {
+        self.tell_to_stop();
+        self.ended()
+    }
+
+    /// SIGTERM, without waiting for what becomes of it.
+    pub(crate) fn tell_to_stop(&mut self) {
+        let id = self.child.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        assert!(told.success(), "the process was gone: {}", self.output());
+    }
+
+    /// Waits for its end.
+    pub(crate) fn ended(mut self) -> Finished {
+        let status: ExitStatus = until("the end of the process", || self.child.try_wait().unwrap());
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
+        }
+        Finished {
+            code: status.code(),
+            text: self.output(),
+        }
+    }
+}
+
+impl Starting {
+    /// Waits until it says where it listens.
+    pub(crate) fn listening(mut self) -> Standalone {
+        let address = self.said.recv_timeout(LONGEST);
+        self.standalone.address = address.unwrap_or_else(|_| {
+            panic!("it never listened: {}", self.standalone.output());
+        });
+        self.standalone
+    }
+
+    /// Waits for its end, where it is not to start at all.
+    pub(crate) fn ended(self) -> Finished {
+        self.standalone.ended()
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(self) {
+        self.standalone.kill();
+    }
+}
+
+impl Drop for Standalone {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            println!("the process said:\n{}", self.output());
+        }
+    }
+}
+
+/// Reads what a process writes as it comes, so that it never waits for a full pipe.
+fn read(
+    pipe: impl Read + Send + 'static,
+    lines: Arc<Mutex<Vec<String>>>,
+    say: Option<Sender<SocketAddr>>,
+) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            if let (Some(say), Some(address)) = (&say, address_in(&line)) {
+                // Only the first is waited for.
+                let _ = say.send(address);
+            }
+            lines.lock().unwrap().push(line);
+        }
+    })
+}
+
+/// The address in `  health   http://127.0.0.1:1234/readyz`.
+fn address_in(line: &str) -> Option<SocketAddr> {
+    let url = line.trim().strip_prefix("health")?.trim();
+    url.strip_prefix("http://")?.split('/').next()?.parse().ok()
+}

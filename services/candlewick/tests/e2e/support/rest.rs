@@ -1,0 +1,108 @@
+//! What REST says of bars, trades and counts.
+
+use serde_json::Value;
+
+use super::table::{START, put};
+use super::{Client, Key, Tables, eventually, until};
+
+/// Small enough for a day of minutes to take several pages.
+const PAGE: u32 = 300;
+
+/// The bars of a series in JSON, read page by page.
+pub(crate) fn bars(client: &Client, venue: &str, symbol: &str, interval: &str) -> Vec<Value> {
+    bars_by(client, venue, symbol, &format!("interval={interval}"))
+}
+
+/// The bars of a series that a query names, read page by page.
+pub(crate) fn bars_by(client: &Client, venue: &str, symbol: &str, query: &str) -> Vec<Value> {
+    let path = format!("/api/v1/bars/{venue}/{symbol}?{query}&start=0&limit={PAGE}");
+    let bars = client.list(&path);
+    let starts: Vec<_> = bars.iter().map(|bar| time_ns(&bar["start"])).collect();
+    assert!(starts.is_sorted(), "{path} is not in order");
+    bars
+}
+
+/// The tables of every symbol of some venues, in some intervals.
+pub(crate) fn tables(client: &Client, venues: &[&str], intervals: &[&str]) -> Tables {
+    let mut tables = Tables::new();
+    for venue in venues {
+        for listed in client.list(&format!("/api/v1/symbols?venue={venue}&limit=3")) {
+            let symbol = listed["symbol"].as_str().unwrap();
+            for interval in intervals {
+                let key = Key {
+                    venue: (*venue).to_owned(),
+                    symbol: symbol.to_owned(),
+                    interval: (*interval).to_owned(),
+                };
+                insert(&mut tables, &key, &bars(client, venue, symbol, interval));
+            }
+        }
+    }
+    tables
+}
+
+/// Adds the bars of a series to tables.
+pub(crate) fn insert(tables: &mut Tables, key: &Key, bars: &[Value]) {
+    for bar in bars {
+        let named = |name: &&str| ((*name).to_owned(), text(&bar[*name]));
+        let columns = [
+            "open", "high", "low", "close", "volume", "buy_volume", "sell_volume", "notional",
+            "trades", "first_trade_id", "last_trade_id",
+        ];
+        let mut row: super::table::Row = columns.iter().map(named).collect();
+        let start_us = time_ns(&bar["start"]) / 1_000;
+        row.insert(START.to_owned(), start_us.to_string());
+        put(tables, key.clone(), row);
+    }
+}
+
+/// The trades of a symbol that count, in their order, read page by page.
+pub(crate) fn trades(client: &Client, venue: &str, symbol: &str) -> Vec<Value> {
+    client.list(&format!(
+        "/api/v1/trades/{venue}/{symbol}?start=0&limit=10000"
+    ))
+}
+
+/// How many trades a symbol's days count.
+pub(crate) fn counted(client: &Client, venue: &str, symbol: &str) -> u64 {
+    let days = bars(client, venue, symbol, "1d");
+    days.iter().map(|bar| bar["trades"].as_u64().unwrap()).sum()
+}
+
+/// Waits until as many records as were sent since the process started are folded and archived:
+/// `counted` as trades, and `duplicates`.
+pub(crate) fn settle(client: &Client, counted: u64, duplicates: u64) {
+    let names = [
+        "candlewick_aggregator_trades_total",
+        "candlewick_aggregator_duplicates_total",
+    ];
+    let sent = counted + duplicates;
+    let of = |metrics: &std::collections::BTreeMap<String, f64>, name: &str| {
+        metrics.get(name).copied().unwrap_or(0.0).to_string()
+    };
+    until("everything sent is folded and archived", || {
+        let metrics = client.metrics();
+        let folded: f64 = names.iter().filter_map(|name| metrics.get(*name)).sum();
+        let archived = of(&metrics, "candlewick_archiver_ticks_total");
+        let dead = of(&metrics, "candlewick_aggregator_dead_letters_total");
+        assert_eq!(dead, "0", "dead letters");
+        (folded.to_string() == sent.to_string() && archived == sent.to_string()).then_some(())
+    });
+    let expected = [counted, duplicates].map(|count| count.to_string());
+    eventually("trades and duplicates", &expected, || {
+        let metrics = client.metrics();
+        names.map(|name| of(&metrics, name))
+    });
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        other => panic!("{other} is neither text nor number"),
+    }
+}
+
+pub(crate) fn time_ns(value: &Value) -> i64 {
+    market::parse_time(value.as_str().unwrap()).unwrap()
+}

@@ -1,0 +1,72 @@
+//! The four tapes in one go, and a second time.
+
+use serde_json::Value;
+
+use crate::support::{
+    Finished, INTERVALS, SYMBOLS, Standalone, TRADES, assert_equal, bars, expected, replay, settle,
+    tables, tapes, verify,
+};
+
+#[test]
+fn the_bars_of_the_tapes_are_those_expected_also_when_they_are_sent_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let standalone = Standalone::start(&data);
+    let client = standalone.client();
+    let files = tapes(&SYMBOLS);
+    let send = || {
+        let mut command = replay(&standalone, folder.path(), "us", &files, &[]);
+        let told = Finished::of(&mut command).success();
+        assert!(told.contains("654,140 trades in"), "{told}");
+    };
+
+    send();
+    settle(&client, TRADES, 0);
+    let expected = expected("us", &SYMBOLS);
+    assert_equal("the tapes", &expected, &tables(&client, &["us"], &INTERVALS));
+    let before = whole(&standalone);
+
+    send();
+    settle(&client, TRADES, TRADES);
+    let again = tables(&client, &["us"], &INTERVALS);
+    assert_equal("the tapes sent twice", &expected, &again);
+    assert_unchanged(&before, &whole(&standalone));
+
+    let metrics = client.metrics();
+    let late = metrics["candlewick_aggregator_late_trades_total"];
+    let duplicates = metrics["candlewick_aggregator_duplicates_total"];
+    println!("the tapes sent twice: {duplicates} duplicates, {late} late");
+    println!("verify, while it runs: {}", verify(&data));
+    standalone.terminate().success();
+    println!("verify, when it has stopped: {}", verify(&data));
+}
+
+/// Every bar with all that REST says of it.
+fn whole(standalone: &Standalone) -> Vec<Value> {
+    let client = standalone.client();
+    let series = SYMBOLS
+        .iter()
+        .flat_map(|symbol| INTERVALS.map(|interval| (symbol, interval)));
+    series
+        .flat_map(|(symbol, interval)| bars(&client, "us", symbol, interval))
+        .collect()
+}
+
+/// Nothing may have changed, but for windows at the end that time has closed.
+fn assert_unchanged(before: &[Value], after: &[Value]) {
+    assert_eq!(before.len(), after.len());
+    let mut closed = 0;
+    for (before, after) in before.iter().zip(after) {
+        if before["closed"] == false && after["closed"] == true {
+            closed += 1;
+            let mut after = after.clone();
+            after["closed"] = false.into();
+            after["through"] = before["through"].clone();
+            assert_eq!(*before, after);
+        } else {
+            assert_eq!(before, after);
+        }
+        assert_eq!(after["revision"], 0, "{after}");
+    }
+    println!("{} bars unchanged, {closed} closed since", before.len());
+}

@@ -1,0 +1,209 @@
+//! What must hold: the state after every commit, the archive and every client at the end.
+
+use std::collections::BTreeMap;
+
+use api::ChannelName;
+use serde_json::{Map, Value};
+
+use crate::client::{fields, through};
+use crate::oracle::{Fate, Oracle};
+use crate::pod::newest;
+use crate::store::Stored;
+use crate::trades::PARTITIONS;
+use crate::world::World;
+
+/// Every state of every bar that is followed, by channel, start and `through`.
+type States = BTreeMap<(String, String, Option<(u64, u64)>), Map<String, Value>>;
+
+impl World {
+    /// The first invariant: what is stored equals the fold of the log up to its offset.
+    pub fn check_commits(&mut self) -> Result<(), String> {
+        for partition in self.bars.take_committed() {
+            self.check_state(partition)?;
+        }
+        Ok(())
+    }
+
+    pub fn check_state(&mut self, partition: u32) -> Result<(), String> {
+        let log = &self.trades_log;
+        self.bars.look(|stored| {
+            let Some(progress) = stored.progress.get(&partition) else {
+                return Ok(());
+            };
+            let oracle = &mut self.oracles[partition as usize];
+            if oracle.next_offset > progress.next_offset {
+                *oracle = Oracle::new(partition, PARTITIONS, 1);
+            }
+            let missing = progress.next_offset - oracle.next_offset;
+            let records = log.records(partition, oracle.next_offset);
+            records
+                .iter()
+                .take(usize::try_from(missing).unwrap())
+                .for_each(|record| oracle.apply(record));
+            let at = format!("partition {partition} at {}", progress.next_offset);
+            compare_bars(stored, oracle, partition).map_err(|wrong| format!("{at}: {wrong}"))?;
+            compare_fates(stored, oracle, partition).map_err(|wrong| format!("{at}: {wrong}"))
+        })
+    }
+
+    pub fn check_end(&mut self) -> Result<(), String> {
+        for partition in 0..PARTITIONS {
+            self.check_state(partition)?;
+            self.check_ticks(partition)?;
+        }
+        self.check_clients()?;
+        let (commits, lost) = self.bars.counts();
+        self.totals.count("commits", commits);
+        self.totals.count("commits lost", lost);
+        self.totals.count("turns", self.turn);
+        Ok(())
+    }
+
+    /// Every trade that is a tick is archived, and reads as once.
+    fn check_ticks(&mut self, partition: u32) -> Result<(), String> {
+        let oracle = &self.oracles[partition as usize];
+        let mut counted = 0;
+        let archived = self.ticks.rows();
+        for (offset, fate) in oracle.fates.iter().enumerate() {
+            let rows = archived.get(&(partition, offset as u64));
+            if (*fate == Fate::NoTick) != rows.is_none() {
+                return Err(format!(
+                    "tick {partition}/{offset} is {fate:?}, archived: {}",
+                    rows.is_some()
+                ));
+            }
+            let same = rows.is_none_or(|rows| rows.iter().all(|row| *row == rows[0]));
+            if !same {
+                return Err(format!(
+                    "tick {partition}/{offset} was archived in two versions"
+                ));
+            }
+            counted += u64::from(*fate == Fate::Counted);
+            self.totals
+                .count("left out", u64::from(*fate == Fate::LeftOut));
+        }
+        self.totals.count("trades counted", counted);
+        Ok(())
+    }
+
+    /// The second invariant: every client shows what REST returns, and was told nothing else.
+    fn check_clients(&mut self) -> Result<(), String> {
+        let states = self.all_states();
+        for client in &self.clients {
+            let partition =
+                schemas::partition_of(client.name.instrument.key().as_bytes(), PARTITIONS);
+            for told in &client.told {
+                let key = (
+                    client.name.to_string(),
+                    told["start"].to_string(),
+                    through(told),
+                );
+                if states.get(&key).is_none_or(|state| state != told) {
+                    return Err(format!(
+                        "{} was told {told:?}, which never was: {:?}",
+                        client.name,
+                        states.get(&key)
+                    ));
+                }
+            }
+            for pod in &self.pods {
+                let rows = newest(
+                    pod.held(&client.name)
+                        .into_iter()
+                        .chain(pod.stored(&client.name)),
+                );
+                let rest: BTreeMap<i64, _> = rows
+                    .into_iter()
+                    .map(|(start, row)| (start, fields(&row, partition)))
+                    .collect();
+                if rest != client.shown {
+                    return Err(format!(
+                        "{}: REST of pod {} returns {rest:?}, the client shows {:?}",
+                        client.name, pod.number, client.shown
+                    ));
+                }
+                let corrected = rest.values().filter(|bar| bar["revision"] != 0).count();
+                self.totals.count("corrections", corrected as u64);
+            }
+            self.totals.count("messages", client.messages);
+            self.totals.count("deltas", client.deltas);
+            self.totals.count("resumed", client.resumed);
+        }
+        Ok(())
+    }
+
+    /// Every state that any bar of a followed channel ever had between two records.
+    fn all_states(&self) -> States {
+        let mut states = BTreeMap::new();
+        for partition in 0..PARTITIONS {
+            let mut oracle = Oracle::new(partition, PARTITIONS, 1);
+            for record in self.trades_log.records(partition, 0) {
+                oracle.apply(&record);
+                for (instrument, window) in &oracle.changed {
+                    let row = &oracle.bars[&(instrument.clone(), *window)];
+                    let name = ChannelName {
+                        instrument: instrument.clone(),
+                        interval: window.interval,
+                    };
+                    if self.clients.iter().any(|client| client.name == name) {
+                        let state = fields(row, partition);
+                        let key = (
+                            name.to_string(),
+                            state["start"].to_string(),
+                            through(&state),
+                        );
+                        states.insert(key, state);
+                    }
+                }
+            }
+        }
+        states
+    }
+}
+
+fn compare_bars(stored: &Stored, oracle: &Oracle, partition: u32) -> Result<(), String> {
+    let here = stored.bars.iter().filter(|((instrument, _), _)| {
+        schemas::partition_of(instrument.key().as_bytes(), PARTITIONS) == partition
+    });
+    let mut count = 0;
+    for (key, row) in here {
+        count += 1;
+        if oracle.bars.get(key) != Some(row) {
+            return Err(format!(
+                "stored {row:?}, the fold gives {:?}",
+                oracle.bars.get(key)
+            ));
+        }
+    }
+    if count == oracle.bars.len() {
+        return Ok(());
+    }
+    let missing = oracle
+        .bars
+        .keys()
+        .find(|key| !stored.bars.contains_key(key));
+    Err(format!(
+        "{count} bars are stored, the fold gives {}; missing {missing:?}",
+        oracle.bars.len()
+    ))
+}
+
+fn compare_fates(stored: &Stored, oracle: &Oracle, partition: u32) -> Result<(), String> {
+    let mut left_out = vec![0_u32; oracle.fates.len()];
+    for range in stored.rejected.get(&partition).into_iter().flatten() {
+        for offset in range.first..range.end {
+            let place = usize::try_from(offset).unwrap();
+            *left_out
+                .get_mut(place)
+                .ok_or("a rejected range beyond the offset")? += 1;
+        }
+    }
+    for (offset, (fate, times)) in oracle.fates.iter().zip(left_out).enumerate() {
+        if u32::from(*fate == Fate::LeftOut) != times {
+            return Err(format!(
+                "record {offset} is {fate:?} and was left out {times} times"
+            ));
+        }
+    }
+    Ok(())
+}
