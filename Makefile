@@ -7,7 +7,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 # Flags for every cargo command that takes them, such as --locked or --offline.
 CARGOFLAGS ?=
-# Arguments of `make run` and `make bench`.
+# Arguments of `make run`, `make bench` and `make bench-parts`.
 ARGS ?=
 
 # A Python with the package msgpack, for the tests. Name one, or setup makes one in VENV.
@@ -17,10 +17,10 @@ CANDLEWICK_PYTHON ?= $(abspath $(VENV))/bin/python
 CANDLEWICK_TAPES ?= $(wildcard $(abspath ../shared/tapes))
 export CARGO CARGOFLAGS VENV CANDLEWICK_PYTHON CANDLEWICK_TAPES
 
-.PHONY: help run test check fmt bench smoke setup setup-build clean
+.PHONY: help run test check fmt bench bench-parts smoke setup setup-build clean
 
 help: ## What there is to type
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: setup-build ## Everything in one process with a synthetic feed: http://127.0.0.1:8080
 	@unset CANDLEWICK_PYTHON CANDLEWICK_TAPES; \
@@ -37,8 +37,12 @@ check: setup-build ## Formatting, lints and documentation; a warning is an error
 fmt: ## Format the code
 	$(CARGO) fmt --all
 
-bench: setup-build ## The parts' benchmarks; ARGS="fold" runs those whose name has it
-	$(CARGO) bench $(CARGOFLAGS) --workspace --benches -- $(ARGS)
+bench: setup-build ## The budgets, measured on this machine: about two minutes
+	@unset CANDLEWICK_PYTHON CANDLEWICK_TAPES; \
+	exec $(CARGO) run $(CARGOFLAGS) --release -p candlewick -- bench $(ARGS)
+
+bench-parts: setup-build ## The parts by themselves; ARGS="-p candlewick-market" for those of one crate
+	$(CARGO) bench $(CARGOFLAGS) $(or $(ARGS),--workspace) --benches
 
 smoke: setup ## Start the binary, wait for bars over REST, stop it
 	@$(CARGO) build $(CARGOFLAGS) --workspace --bins --tests

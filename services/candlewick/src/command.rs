@@ -28,6 +28,8 @@ enum Command {
     Standalone(StandaloneArgs),
     /// Send recorded trades into a running process
     Replay(ReplayArgs),
+    /// Prove the stored bars: fold the stored trades anew and compare every value
+    Verify(VerifyArgs),
     /// Measure this machine against the budgets
     Bench(BenchArgs),
 }

@@ -100,7 +100,8 @@ impl Client {
         match std::mem::replace(&mut self.asking, Asking::Nothing) {
             Asking::Snapshot { held, recovered } => return self.snapshot(held, recovered),
             Asking::History { held } => {
-                self.history(held, self.random.choose(pods).clone());
+                let pod = self.random.choose(pods).clone();
+                self.history(held, &pod);
                 return Ok(true);
             }
             Asking::Nothing => {}
@@ -164,7 +165,7 @@ impl Client {
     }
 
     /// REST, in two steps: the hub, then the store of the same pod.
-    fn history(&mut self, held: Option<Vec<BarRow>>, pod: Pod) {
+    fn history(&mut self, held: Option<Vec<BarRow>>, pod: &Pod) {
         let Some(held) = held else {
             self.asking = Asking::History {
                 held: Some(pod.held(&self.name)),

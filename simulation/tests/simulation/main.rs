@@ -8,7 +8,12 @@
 //! `CANDLEWICK_SIM_SEEDS` says how many seeds are run (10,000 unless told), and
 //! `CANDLEWICK_SIM_SEED` runs one alone, which is how a failure is replayed.
 
-#![allow(unreachable_pub, reason = "a test binary has no users")]
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "all of this is a test"
+)]
 
 mod chaos;
 mod check;

@@ -52,6 +52,22 @@ impl IdSet {
         }
     }
 
+    /// Adds a number, and notes when; false where it was seen before.
+    #[inline]
+    pub(super) fn insert_number_at(
+        &mut self,
+        number: u64,
+        append_time_ns: i64,
+        generation: u64,
+    ) -> bool {
+        let new = self.insert_number(number);
+        if new {
+            self.last_append_ns = append_time_ns;
+            self.used = generation;
+        }
+        new
+    }
+
     /// Adds an id to a set of exact ids; false where it was seen before.
     pub(super) fn insert_id(&mut self, id: &TradeId) -> bool {
         match (&mut self.content, id) {

@@ -69,8 +69,9 @@ pub(super) struct Symbol {
     delta: Delta,
     /// The set that the last trade's id was in.
     ids_key: (Option<Arc<str>>, i64),
-    ids_place: usize,
-    ids: Vec<(IdKey, IdSet)>,
+    /// That set, held apart from the others to be at hand.
+    current_ids: Option<(IdKey, IdSet)>,
+    other_ids: Vec<(IdKey, IdSet)>,
     slots: HashMap<Window, Slot, RandomState>,
     open: Vec<Window>,
     announced: Vec<Window>,
@@ -106,8 +107,8 @@ impl Symbol {
             alarm_ns: i64::MAX,
             delta: Delta::none(),
             ids_key: (None, i64::MIN),
-            ids_place: 0,
-            ids: Vec::new(),
+            current_ids: None,
+            other_ids: Vec::new(),
             slots: HashMap::default(),
             open: Vec::new(),
             announced: Vec::new(),
@@ -134,8 +135,8 @@ impl Symbol {
     }
 
     pub(super) fn supply_ids(&mut self, key: IdKey, set: IdSet) {
-        if !self.ids.iter().any(|(known, _)| *known == key) {
-            self.ids.push((key, set));
+        if !self.has_ids(&key) {
+            self.other_ids.push((key, set));
         }
     }
 
@@ -202,7 +203,7 @@ impl Symbol {
             }
         }
         if let Some((key, ranged)) = self.id_key(trade, settings)
-            && !self.ids.iter().any(|(known, _)| *known == key)
+            && !self.has_ids(&key)
         {
             needs.push(Need::Ids { key, ranged });
         }
@@ -236,27 +237,19 @@ impl Symbol {
     /// Marks a trade's identity as seen; false where it was before.
     #[inline]
     fn see(&mut self, trade: &Trade, settings: &VenueSettings, at: Moment) -> Result<bool, Need> {
-        if let (IdScheme::Contiguous, IdScope::Symbol, Some(number)) = (
-            settings.scheme,
-            settings.scope,
-            trade.id.as_ref().and_then(market::TradeId::number),
-        ) && self.ids_key.1 == -1
+        if let (IdScheme::Contiguous, IdScope::Symbol, Some(market::TradeId::Number(number))) =
+            (settings.scheme, settings.scope, &trade.id)
+            && let Some((_, set)) = &mut self.current_ids
         {
-            let set = &mut self.ids[self.ids_place].1;
-            if set.insert_number(number) {
-                set.last_append_ns = at.append_time_ns;
-                set.used = at.generation;
-                return Ok(true);
-            }
-            return Ok(false);
+            return Ok(set.insert_number_at(*number, at.append_time_ns, at.generation));
         }
         let Some((scope, bucket_ns, number)) = identity(trade, settings) else {
             return Ok(true);
         };
-        if self.ids.is_empty() || self.ids_key.1 != bucket_ns || self.ids_key.0 != scope {
+        if self.ids_key.1 != bucket_ns || self.ids_key.0 != scope {
             self.turn_to(trade, settings, (scope, bucket_ns))?;
         }
-        let set = &mut self.ids[self.ids_place].1;
+        let (_, set) = self.current_ids.as_mut().expect("turned to above");
         let stale = at.append_time_ns.saturating_sub(set.last_append_ns) > HORIZON_NS;
         if stale && bucket_ns >= 0 {
             set.clear();
@@ -282,10 +275,17 @@ impl Symbol {
         let (key, ranged) = self
             .id_key(trade, settings)
             .expect("a trade with an identity has a set");
-        let place = self.ids.iter().position(|(known, _)| *known == key);
-        self.ids_place = place.ok_or(Need::Ids { key, ranged })?;
+        let place = self.other_ids.iter().position(|(known, _)| *known == key);
+        let place = place.ok_or(Need::Ids { key, ranged })?;
+        let turned = self.other_ids.swap_remove(place);
+        self.other_ids.extend(self.current_ids.replace(turned));
         self.ids_key = wanted;
         Ok(())
+    }
+
+    fn has_ids(&self, key: &IdKey) -> bool {
+        let mut sets = self.current_ids.iter().chain(&self.other_ids);
+        sets.any(|(known, _)| known == key)
     }
 
     /// The windows of the minute that is begun are open from its first trade on.
@@ -467,7 +467,7 @@ impl Symbol {
                 closed_until_ns: self.closed_until_ns,
             });
         }
-        for (key, set) in &mut self.ids {
+        for (key, set) in self.current_ids.iter_mut().chain(&mut self.other_ids) {
             let last_append_ns = set.last_append_ns;
             ids.extend(set.take_change().map(|change| IdChange {
                 key: key.clone(),
@@ -486,10 +486,11 @@ impl Symbol {
             let open = slot.row.as_ref().is_some_and(|row| !row.closed);
             open || slot.write || slot.announce || slot.used >= before
         });
-        self.ids
-            .retain(|(_, set)| set.is_changed() || set.used >= before);
+        self.other_ids.extend(self.current_ids.take());
         self.ids_key = (None, i64::MIN);
-        self.slots.len() + self.ids.len()
+        self.other_ids
+            .retain(|(_, set)| set.is_changed() || set.used >= before);
+        self.slots.len() + self.other_ids.len()
     }
 }
 

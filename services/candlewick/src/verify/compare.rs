@@ -66,12 +66,17 @@ impl DayCheck<'_> {
     pub(super) fn compare(mut self, stored: &DayBars, fold: &mut DayFold) {
         let mut shorter: (&[BarRow], HashSet<i64>) = (&[], HashSet::new());
         for (interval, rows) in Interval::ALL.into_iter().zip(stored) {
-            let wrong = self.interval(rows, fold.take(interval));
-            if interval != Interval::M1 {
-                for row in rows {
-                    if !wrong.contains(&row.window.start_ns) {
-                        self.compare_with_shorter(row, &shorter);
-                    }
+            let mut wrong = self.interval(rows, fold.take(interval));
+            let right = |row: &&BarRow| !wrong.contains(&row.window.start_ns);
+            let longer: Vec<_> = match interval {
+                Interval::M1 => Vec::new(),
+                _ => rows.iter().filter(right).collect(),
+            };
+            for row in longer {
+                let before = self.report.differing;
+                self.compare_with_shorter(row, &shorter);
+                if self.report.differing > before {
+                    wrong.insert(row.window.start_ns);
                 }
             }
             shorter = (rows, wrong);

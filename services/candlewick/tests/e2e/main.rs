@@ -4,7 +4,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod batches;
 mod generated;
 mod kills;
+mod shuffled;
 mod support;
 mod tapes;

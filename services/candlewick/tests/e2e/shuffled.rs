@@ -1,0 +1,94 @@
+//! The lines of the tapes in another order.
+
+use crate::support::{
+    Finished, INTERVALS, Line, Random, SYMBOLS, Standalone, TRADES, assert_equal, expected, lines,
+    replay, settle, tables, tapes, verify, write_plain,
+};
+
+const SEED: u64 = 10_000;
+/// How far a line may move, in lines.
+const REACH: u64 = 10_000;
+
+#[test]
+fn the_bars_of_the_tapes_do_not_depend_on_the_order_of_their_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut random = Random::new(SEED);
+    let mut moved = 0;
+    let files = SYMBOLS.map(|symbol| {
+        let lines = lines(symbol);
+        let shuffled = random.shuffle_within(lines.clone(), REACH);
+        moved += lines.iter().zip(&shuffled).filter(|(a, b)| a != b).count();
+        let path = folder.path().join(format!("{symbol}-trades-shuffled.csv"));
+        std::fs::write(&path, shuffled.join("\n")).unwrap();
+        path
+    });
+
+    let data = folder.path().join("data");
+    let standalone = Standalone::start(&data);
+    let client = standalone.client();
+    let mut command = replay(&standalone, folder.path(), "us", &files, &[]);
+    Finished::of(&mut command).success();
+    settle(&client, TRADES, 0);
+    let actual = tables(&client, &["us"], &INTERVALS);
+    assert_equal("shuffled", &expected("us", &SYMBOLS), &actual);
+    let late = client.metrics()["candlewick_aggregator_late_trades_total"];
+    println!("shuffled: {moved} of {TRADES} lines moved, {late} trades were late");
+    assert!(late > 0.0, "the lines were hardly shuffled");
+    println!("verify: {}", verify(&data));
+    standalone.terminate().success();
+}
+
+/// Each line names its symbol, and the symbols take turns while they have trades.
+#[test]
+fn the_bars_of_the_tapes_do_not_depend_on_what_is_sent_in_between() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut turns: Vec<_> = SYMBOLS.map(|symbol| plain(symbol).into_iter()).into();
+    let mut merged = Vec::new();
+    while !turns.is_empty() {
+        turns.retain_mut(|lines| {
+            let next = lines.next();
+            let has_next = next.is_some();
+            merged.extend(next);
+            has_next
+        });
+    }
+    let path = folder.path().join("all.csv");
+    write_plain(&path, &merged);
+
+    let data = folder.path().join("data");
+    let standalone = Standalone::start(&data);
+    let client = standalone.client();
+    let mut command = replay(&standalone, folder.path(), "us", &[path], &[]);
+    Finished::of(&mut command).success();
+    settle(&client, TRADES, 0);
+    let actual = tables(&client, &["us"], &INTERVALS);
+    assert_equal("interleaved", &expected("us", &SYMBOLS), &actual);
+
+    // The archives again, in another format, beside the same venue's ids: nothing new.
+    let options = ["--id-scheme", "unique"];
+    let mut command = replay(&standalone, folder.path(), "us", &tapes(&SYMBOLS), &options);
+    Finished::of(&mut command).success();
+    settle(&client, TRADES, TRADES);
+    println!("verify: {}", verify(&data));
+    standalone.terminate().success();
+}
+
+/// The lines of an archive in the plain format.
+fn plain(symbol: &str) -> Vec<Line> {
+    let lines = lines(symbol);
+    let read = |line: &String| {
+        let cells: Vec<_> = line.split(',').collect();
+        let [id, price, quantity, _, time_us, maker, _] = cells[..] else {
+            panic!("{line}");
+        };
+        assert_eq!(maker, "False", "the buyer took every trade of these tapes");
+        Line {
+            time_ns: time_us.parse::<i64>().unwrap() * 1_000,
+            price: price.to_owned(),
+            quantity: quantity.to_owned(),
+            id: id.to_owned(),
+            symbol: symbol.to_owned(),
+        }
+    };
+    lines.iter().map(read).collect()
+}
