@@ -147,8 +147,8 @@ impl Trades {
         let bytes = (0..self.random.below(12)).map(|_| self.random.next().to_le_bytes()[0]);
         let value = Bytes::from(bytes.collect::<Vec<_>>());
         let keys: [&'static [u8]; 4] = [b"exact:A", b"", b"\xff", b"no colon"];
-        let key: &'static [u8] = self.random.choose(&keys);
-        let key = Bytes::from_static(key);
+        let place = usize::try_from(self.random.below(keys.len() as u64)).unwrap();
+        let key = Bytes::from_static(keys[place]);
         (
             u32::try_from(self.random.below(PARTITIONS.into())).unwrap(),
             Entry { key, value },

@@ -1,41 +1,49 @@
 //! The tapes in batches of other sizes.
 
 use crate::support::{
-    Finished, INTERVALS, SYMBOLS, Standalone, TRADES, assert_equal, expected, replay, settle,
+    Finished, INTERVALS, SYMBOLS, Standalone, assert_equal, expected, lines, replay, settle,
     tables, tapes, verify,
 };
 
-/// Sends all four tapes, and compares every bar.
-fn compare(batch: &str, connections: &str) {
+/// Sends tapes, and compares every bar.
+fn compare(symbols: &[&str], batch: &str, connections: &str) {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let standalone = Standalone::start(&data);
     let client = standalone.client();
     let options = ["--batch", batch, "--connections", connections];
-    let files = tapes(&SYMBOLS);
+    let files = tapes(symbols);
     let mut command = replay(&standalone, folder.path(), "us", &files, &options);
     let told = Finished::of(&mut command).success();
     let figure = told.lines().find(|line| line.contains("trades in"));
     println!("batches of {batch}: {}", figure.unwrap());
-    settle(&client, TRADES, 0);
+    let sent = symbols.iter().map(|symbol| lines(symbol).len() as u64).sum();
+    settle(&client, sent, 0);
     let actual = tables(&client, &["us"], &INTERVALS);
     let what = format!("batches of {batch} on {connections} connections");
-    assert_equal(&what, &expected("us", &SYMBOLS), &actual);
-    println!("verify: {}", verify(&data));
+    assert_equal(&what, &expected("us", symbols), &actual);
+    verify(&data);
     standalone.terminate().success();
 }
 
+/// A request a trade takes its time, so these are the two smaller tapes; see the next.
 #[test]
 fn the_bars_of_the_tapes_are_the_same_in_batches_of_one() {
-    compare("1", "64");
+    compare(&SYMBOLS[..2], "1", "32");
+}
+
+#[test]
+#[ignore = "more than 650,000 requests take a minute or two: run with --ignored"]
+fn the_bars_of_the_tapes_are_the_same_in_batches_of_one_for_all_four() {
+    compare(&SYMBOLS, "1", "32");
 }
 
 #[test]
 fn the_bars_of_the_tapes_are_the_same_in_batches_of_seven() {
-    compare("7", "16");
+    compare(&SYMBOLS, "7", "16");
 }
 
 #[test]
 fn the_bars_of_the_tapes_are_the_same_in_batches_of_ten_thousand() {
-    compare("10000", "1");
+    compare(&SYMBOLS, "10000", "1");
 }

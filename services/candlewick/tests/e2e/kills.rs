@@ -82,6 +82,9 @@ fn no_bar_and_no_trade_of_the_tapes_differs_after_fifty_kills() {
         sending.finished().is_none(),
         "the last replay was through before the last kill"
     );
+    let client = standalone.client();
+    let far: u64 = SYMBOLS.iter().map(|symbol| counted(&client, "us", symbol)).sum();
+    println!("after the last kill {far} of {TRADES} trades are counted");
     let told = until("the end of the replay", || sending.finished()).success();
     println!(
         "{KILLS} kills during {runs} replays, and {starting} more while starting; the last replay says:\n{told}"
@@ -105,7 +108,7 @@ fn check(standalone: &Standalone, data: &Path) {
     });
     let actual = tables(&client, &["us"], &INTERVALS);
     assert_equal("after the kills", &expected("us", &SYMBOLS), &actual);
-    println!("verify: {}", verify(data));
+    verify(data);
     for symbol in SYMBOLS {
         let listed = trades(&client, "us", symbol);
         let ids = listed.iter().map(|trade| trade["id"].as_str().unwrap());

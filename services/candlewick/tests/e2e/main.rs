@@ -6,6 +6,7 @@
 
 mod batches;
 mod generated;
+mod identity;
 mod kills;
 mod shuffled;
 mod support;

@@ -11,7 +11,7 @@ mod tapes;
 mod wait;
 mod write;
 
-pub(crate) use command::{Finished, candlewick, replay, verify};
+pub(crate) use command::{Finished, candlewick, figure, replay, verify};
 pub(crate) use http::{Answer, Client};
 pub(crate) use oracle::{Fold, Oracle};
 pub(crate) use process::Standalone;

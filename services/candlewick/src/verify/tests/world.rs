@@ -266,24 +266,12 @@ impl World {
     /// late, and some that only the fold rejects.
     pub(super) async fn send(&self, folder: &Folder, round: u64) {
         let producer = self.producer(folder);
-        for place in 0..TRADES {
-            let number = round * TRADES + place;
-            let mut trades = Vec::new();
-            for (venue, symbol) in SYMBOLS {
-                let instrument = instrument(&format!("{venue}:{symbol}"));
-                trades.push((instrument.clone(), trade(venue, number)));
-                if place % 6 == 5 {
-                    trades.push((instrument.clone(), trade(venue, number - 3)));
-                }
-                if round > 0 && place.is_multiple_of(7) {
-                    trades.push((instrument, trade(venue, place)));
-                }
-            }
-            let appended = producer.append(trades).await.unwrap();
+        let places: Vec<u64> = (0..TRADES).collect();
+        for places in places.chunks(50) {
+            let trades = places.iter().flat_map(|place| deliveries(round, *place));
+            let appended = producer.append(trades.collect()).await.unwrap();
             assert_eq!(appended.rejected, []);
-            if place % 100 == 50 {
-                append_rejected(&folder.trades, number).await;
-            }
+            append_rejected(&folder.trades, round * TRADES + places[0]).await;
         }
     }
 
@@ -350,6 +338,23 @@ impl World {
         );
         folder.close();
     }
+}
+
+/// What is sent of every symbol at one place of a round.
+fn deliveries(round: u64, place: u64) -> Vec<(Instrument, Trade)> {
+    let number = round * TRADES + place;
+    let mut trades = Vec::new();
+    for (venue, symbol) in SYMBOLS {
+        let instrument = instrument(&format!("{venue}:{symbol}"));
+        trades.push((instrument.clone(), trade(venue, number)));
+        if place % 6 == 5 {
+            trades.push((instrument.clone(), trade(venue, number - 3)));
+        }
+        if round > 0 && place.is_multiple_of(7) {
+            trades.push((instrument, trade(venue, place)));
+        }
+    }
+    trades
 }
 
 /// Appends a trade that the producer would have refused, as the fold will.

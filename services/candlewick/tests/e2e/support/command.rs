@@ -66,8 +66,22 @@ pub(crate) fn replay(
     command
 }
 
-/// `candlewick verify` over a data folder, which must find no difference.
+/// `candlewick verify` over a data folder, which must find every bar proved; what it says.
 pub(crate) fn verify(data: &Path) -> String {
-    let mut command = candlewick(&["verify", "--data"]);
-    Finished::of(command.arg(data)).success()
+    let mut command = candlewick(&["verify", "--no-progress", "--data"]);
+    let told = Finished::of(command.arg(data)).success();
+    assert_eq!(figure(&told, "differences"), 0, "{told}");
+    assert!(figure(&told, "1m bars compared") > 0, "{told}");
+    let shown = ["ticks read", "trades", "left out: duplicate", "differences"];
+    let shown = shown.map(|name| format!("{name} {}", figure(&told, name)));
+    println!("verify says: {}", shown.join(", "));
+    told
+}
+
+/// A number of the table that a command prints; 0 where the table does not have it.
+pub(crate) fn figure(told: &str, name: &str) -> u64 {
+    let rows = told.lines().filter_map(|line| line.rsplit_once("  "));
+    let mut found = rows.filter(|(row, _)| row.trim() == name);
+    let digits = found.next().map_or("0", |(_, digits)| digits.trim());
+    digits.replace(',', "").parse().unwrap()
 }

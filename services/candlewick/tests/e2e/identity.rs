@@ -1,0 +1,252 @@
+//! What makes two deliveries the same trade: each trade counts once, and what is said of it is true.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{
+    Client, Finished, Line, Random, Standalone, bars, counted, figure, replay, settle, trades,
+    verify, write_plain,
+};
+
+/// 2024-05-01T10:00:00Z.
+const BEGIN_NS: i64 = 1_714_557_600_000_000_000;
+const SECOND_NS: i64 = 1_000_000_000;
+const DAY_NS: i64 = 86_400 * SECOND_NS;
+
+struct World {
+    standalone: Standalone,
+    client: Client,
+    folder: TempDir,
+}
+
+impl World {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let standalone = Standalone::start(&folder.path().join("data"));
+        Self {
+            client: standalone.client(),
+            standalone,
+            folder,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn replay(&self, venue: &str, tapes: &[PathBuf], options: &[&str]) {
+        let state = self.folder.path();
+        let mut command = replay(&self.standalone, state, venue, tapes, options);
+        Finished::of(&mut command).success();
+    }
+
+    fn gaps(&self, venue: &str) -> Vec<Value> {
+        let path = format!("/api/v1/venues/{venue}/gaps?limit=7");
+        self.client.list(&path)
+    }
+
+    fn assert_gaps_are_not_known(&self, venue: &str) {
+        let answer = self.client.get(&format!("/api/v1/venues/{venue}/gaps"));
+        let problem = answer.problem(422);
+        assert_eq!(problem["type"], "urn:candlewick:problem:gaps_not_tracked");
+    }
+
+    /// Every bar is provable, and the ticks hold as many duplicates as were counted.
+    fn end(self, duplicates: u64) {
+        let told = verify(&self.path("data"));
+        assert_eq!(figure(&told, "left out: duplicate"), duplicates, "{told}");
+        self.standalone.terminate().success();
+    }
+}
+
+fn line(id: &str, time_ns: i64) -> Line {
+    Line {
+        time_ns,
+        price: "10.5".to_owned(),
+        quantity: "2".to_owned(),
+        id: id.to_owned(),
+        symbol: "X".to_owned(),
+    }
+}
+
+/// Two files of 200 trades a day apart, whose ids both start at 1; the second lacks 77 and 78.
+fn two_days(world: &World) -> [PathBuf; 2] {
+    [(0, "X-trades-1.csv"), (1, "X-trades-2.csv")].map(|(day, name)| {
+        let ids = (1..=200_i64).filter(|id| day == 0 || !(77..=78).contains(id));
+        let lines: Vec<_> = ids
+            .map(|id| line(&id.to_string(), BEGIN_NS + day * DAY_NS + id * SECOND_NS))
+            .collect();
+        write_plain(&world.path(name), &lines);
+        world.path(name)
+    })
+}
+
+#[test]
+fn ids_that_begin_anew_each_day_or_in_each_file() {
+    for scope in ["day", "file"] {
+        let world = World::start();
+        let options = ["--id-scope", scope, "--id-scheme", "contiguous"];
+        let files = two_days(&world);
+        world.replay("v", &files, &options);
+        settle(&world.client, 398, 0);
+        let days = bars(&world.client, "v", "X", "1d");
+        let counts: Vec<_> = days.iter().map(|bar| bar["trades"].clone()).collect();
+        assert_eq!(counts, [200, 198]);
+
+        let gaps = world.gaps("v");
+        assert_eq!(gaps.len(), 1, "{gaps:?}");
+        let gap = ["first", "last", "count"].map(|name| gaps[0][name].clone());
+        assert_eq!(gap, ["77", "78", "2"]);
+        match scope {
+            "day" => assert_eq!(gaps[0]["day"], "2024-05-02"),
+            _ => assert!(gaps[0]["scope"].is_string(), "{gaps:?}"),
+        }
+
+        world.replay("v", &files, &options);
+        settle(&world.client, 398, 398);
+        assert_eq!(bars(&world.client, "v", "X", "1d"), days);
+        println!("scope {scope}: 398 trades counted, 398 duplicates, gap {}", gaps[0]);
+        world.end(398);
+    }
+}
+
+/// The counterpart: a venue that says its ids are unique within the symbol is taken at its word.
+#[test]
+fn ids_that_begin_anew_are_duplicates_where_the_venue_says_that_they_do_not() {
+    let world = World::start();
+    let options = ["--id-scope", "symbol", "--id-scheme", "contiguous"];
+    world.replay("v", &two_days(&world), &options);
+    settle(&world.client, 200, 198);
+    assert_eq!(counted(&world.client, "v", "X"), 200);
+    assert_eq!(world.gaps("v").len(), 0);
+    world.end(198);
+}
+
+#[test]
+fn uuids() {
+    let world = World::start();
+    let mut random = Random::new(7);
+    let uuid = |random: &mut Random| {
+        let digits: Vec<_> = (0..32).map(|_| random.below(16)).collect();
+        let hex: String = digits.iter().map(|digit| format!("{digit:x}")).collect();
+        let (a, b, c) = (&hex[..8], &hex[8..12], &hex[13..16]);
+        format!("{a}-{b}-4{c}-a{}-{}", &hex[17..20], &hex[20..])
+    };
+    let lines: Vec<_> = (0..500)
+        .map(|second| line(&uuid(&mut random), BEGIN_NS + second * SECOND_NS))
+        .collect();
+    let files = [world.path("once.csv"), world.path("again.csv")];
+    write_plain(&files[0], &lines);
+    write_plain(&files[1], &random.shuffle_within(lines.clone(), 500));
+    world.replay("v", &files[..1], &[]);
+    settle(&world.client, 500, 0);
+    world.replay("v", &files[1..], &[]);
+    settle(&world.client, 500, 500);
+
+    let listed = trades(&world.client, "v", "X");
+    let listed: Vec<_> = listed.iter().map(|trade| trade["id"].clone()).collect();
+    let sent: Vec<_> = lines.iter().map(|line| json!(line.id)).collect();
+    assert_eq!(listed, sent);
+    world.assert_gaps_are_not_known("v");
+    println!("UUIDs: 500 trades counted, 500 duplicates");
+    world.end(500);
+}
+
+#[test]
+fn ids_that_rise_with_holes() {
+    let world = World::start();
+    let mut random = Random::new(11);
+    let (mut ids, mut holes) = (vec![1_000_u64], Vec::new());
+    while ids.len() < 400 {
+        let last = ids[ids.len() - 1];
+        let next = last + [1, 1, 1, 2, 9][usize::try_from(random.below(5)).unwrap()];
+        if next > last + 1 {
+            holes.push((last + 1, next - 1));
+        }
+        ids.push(next);
+    }
+    let times = (0..).map(|second| BEGIN_NS + second * SECOND_NS);
+    let lines: Vec<_> = ids
+        .iter()
+        .zip(times)
+        .map(|(id, time_ns)| line(&id.to_string(), time_ns))
+        .collect();
+    let file = [world.path("holes.csv")];
+    write_plain(&file[0], &random.shuffle_within(lines, 20));
+    world.replay("unique", &file, &["--id-scheme", "unique"]);
+    world.replay("contiguous", &file, &["--id-scheme", "contiguous"]);
+    settle(&world.client, 800, 0);
+    for venue in ["unique", "contiguous"] {
+        assert_eq!(counted(&world.client, venue, "X"), 400);
+    }
+    world.assert_gaps_are_not_known("unique");
+    assert_eq!(listed_gaps(&world), holes);
+
+    // The missing trades come after all: one gap is closed, one is split.
+    let [first, second] = [holes[0], *holes.iter().find(|(a, b)| b - a > 2).unwrap()];
+    for id in (first.0..=first.1).chain([second.0 + 1]) {
+        let trade = json!({"venue": "contiguous", "symbol": "X", "id": id, "time": BEGIN_NS, "price": "9"});
+        world.client.send(&[trade]);
+    }
+    let sent = first.1 - first.0 + 2;
+    settle(&world.client, 800 + sent, 0);
+    let split = [(second.0, second.0), (second.0 + 2, second.1)];
+    let expected: Vec<_> = holes
+        .iter()
+        .filter(|hole| **hole != first)
+        .flat_map(|hole| match *hole == second {
+            true => split.to_vec(),
+            false => vec![*hole],
+        })
+        .collect();
+    assert_eq!(listed_gaps(&world), expected);
+    println!("holes: {} gaps listed, no more and no fewer", holes.len());
+    world.end(0);
+}
+
+fn listed_gaps(world: &World) -> Vec<(u64, u64)> {
+    let number = |value: &Value| value.as_str().unwrap().parse::<u64>().unwrap();
+    let gaps = world.gaps("contiguous");
+    let pairs = gaps.iter().map(|gap| {
+        let (first, last) = (number(&gap["first"]), number(&gap["last"]));
+        assert_eq!(number(&gap["count"]), last - first + 1);
+        (first, last)
+    });
+    pairs.collect()
+}
+
+#[test]
+fn no_ids() {
+    let world = World::start();
+    world.client.declare("v", &json!({"id_scheme": "none"}));
+    let send = |symbol: &str, headers: &[(&str, &str)]| {
+        let trade = json!({"venue": "v", "symbol": symbol, "time": BEGIN_NS, "price": "1.5"});
+        let body = json!([trade, trade, trade]).to_string();
+        let answer = world.client.post("application/json", body.as_bytes(), headers);
+        assert_eq!(answer.json(200)["accepted"], 3);
+    };
+    // Three trades that look alike are three trades; the request sent again is the same three.
+    send("KEYED", &[("idempotency-key", "one")]);
+    send("KEYED", &[("idempotency-key", "one")]);
+    send("KEYED", &[("idempotency-key", "two")]);
+    // Without a key nothing can tell: at least once.
+    send("BARE", &[]);
+    send("BARE", &[]);
+    settle(&world.client, 12, 3);
+    let counts = ["KEYED", "BARE"].map(|symbol| counted(&world.client, "v", symbol));
+    assert_eq!(counts, [6, 6]);
+    for trade in trades(&world.client, "v", "KEYED") {
+        assert_eq!(trade["id"], trade["position"], "a place in the log is its id");
+    }
+    world.assert_gaps_are_not_known("v");
+
+    // An id at such a venue is a mistake of the sender's, and told.
+    let trade = json!({"venue": "v", "symbol": "X", "id": 1, "time": BEGIN_NS, "price": "1"});
+    let body = trade.to_string();
+    let answer = world.client.post("application/json", body.as_bytes(), &[]);
+    assert_eq!(answer.problem(422)["rejected"][0]["code"], "id_unexpected");
+    println!("no ids: 9 sent with keys, 6 counted, 3 duplicates; 6 sent without, 6 counted");
+    world.end(3);
+}
