@@ -59,6 +59,8 @@ error_codes! {
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed";
     /// A venue's scheme or scope cannot be changed.
     SettingsConflict = "settings_conflict", CONFLICT, "The venue's id scheme and scope are fixed";
+    /// The endpoint speaks WebSocket alone.
+    UpgradeRequired = "upgrade_required", UPGRADE_REQUIRED, "The endpoint speaks WebSocket";
     /// The body is too large.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large";
     /// The body is of a type that the endpoint does not read.

@@ -28,7 +28,7 @@ pub struct ApiParts<L, B, T, C> {
     /// Sends trades and settings.
     pub producer: Arc<Producer<L, B, C>>,
     /// What the live stream knows of the newest bars.
-    pub hub: Arc<Hub>,
+    pub hub: Hub,
     /// The health of the process.
     pub health: Health,
     /// Writes the process's metrics in the Prometheus text format.

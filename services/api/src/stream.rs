@@ -5,13 +5,14 @@ mod request;
 
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::response::Response;
 use eventlog::Log;
 use host::Clock;
 use store::{BarReader, TickStore};
 
-use crate::ApiState;
 use crate::hub::Encoding;
+use crate::{ApiState, ErrorCode, Problem};
 use connection::Connection;
 
 /// The subprotocols, the default first.
@@ -24,8 +25,8 @@ const REQUEST_LIMIT_BYTES: usize = 64 * 1024;
 /// Opens the stream, in MessagePack or the subprotocol that the client asks for.
 pub(crate) async fn open<L, B, T, C>(
     State(state): State<ApiState<L, B, T, C>>,
-    upgrade: WebSocketUpgrade,
-) -> Response
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem>
 where
     L: Log,
     B: BarReader + Clone + 'static,
@@ -33,6 +34,10 @@ where
     C: Clock,
 {
     let upgrade = upgrade
+        .map_err(|rejection| {
+            Problem::new(ErrorCode::UpgradeRequired, rejection.body_text())
+                .accepted("a WebSocket handshake, as from new WebSocket(url)")
+        })?
         .protocols([MESSAGE_PACK, JSON])
         .max_message_size(REQUEST_LIMIT_BYTES)
         .max_frame_size(REQUEST_LIMIT_BYTES)
@@ -47,5 +52,5 @@ where
     } else {
         Encoding::MessagePack
     };
-    upgrade.on_upgrade(move |socket| Connection::new(state, socket, encoding).run())
+    Ok(upgrade.on_upgrade(move |socket| Connection::new(state, socket, encoding).run()))
 }

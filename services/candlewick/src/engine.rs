@@ -149,7 +149,7 @@ impl Engine {
                 ticks: self.folder.ticks.clone(),
                 clock: SystemClock,
                 producer: Arc::clone(&self.producer),
-                hub: Arc::new(self.hub.clone()),
+                hub: self.hub.clone(),
                 health: health.clone(),
                 render_metrics: Arc::new(move || metrics.render()),
                 version: env!("CARGO_PKG_VERSION"),

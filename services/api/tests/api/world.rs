@@ -108,7 +108,7 @@ impl World {
                 world.bars.clone(),
                 SystemClock,
             )),
-            hub: Arc::new(hub),
+            hub,
             health,
             render_metrics: Arc::new(|| "# no metrics\n".to_owned()),
             version: "1.2.3",
