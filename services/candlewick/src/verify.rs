@@ -69,7 +69,7 @@ async fn verify<C: Clock>(arguments: &VerifyArgs, clock: C) -> anyhow::Result<Re
         rows += hours.iter().map(|(_, rows)| rows).sum::<u64>();
     }
     progress.begin(rows);
-    let venues: HashMap<_, _> = cut.bars.venues().await?.into_iter().map(named).collect();
+    let venues = venues(&cut.bars).await?;
     let mut checker = Checker::new(&cut, arguments.range(), &clock, &progress);
     for symbol in &symbols {
         let venue = symbol.instrument.venue();
@@ -82,8 +82,11 @@ async fn verify<C: Clock>(arguments: &VerifyArgs, clock: C) -> anyhow::Result<Re
     Ok(report)
 }
 
-fn named(row: store::VenueRow) -> (String, VenueSettings) {
-    (row.venue.as_str().to_owned(), row.settings)
+/// The settings of every venue, by its name.
+async fn venues<R: BarReader>(bars: &R) -> anyhow::Result<HashMap<String, VenueSettings>> {
+    let rows = bars.venues().await?.into_iter();
+    let named = rows.map(|row| (row.venue.as_str().to_owned(), row.settings));
+    Ok(named.collect())
 }
 
 /// The symbols that were asked for, in order of their keys.

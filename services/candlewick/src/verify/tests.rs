@@ -1,11 +1,13 @@
 //! Whole runs over data folders that the real roles have filled, whole and damaged.
 
+mod trades;
 mod world;
 
 use market::{DAY_NS, HOUR_NS, Interval, MINUTE_NS, Position, Trade, format_time};
 use store::{BarReader, BarStore, RejectedRange, TickBlock, TickRecord, TickStore, Verdict};
 
-use self::world::{Behind, DAY_START_NS, World, instrument};
+use self::trades::DAY_START_NS;
+use self::world::{Behind, World, instrument};
 use super::report::Report;
 
 /// The lines of a report that name differences.

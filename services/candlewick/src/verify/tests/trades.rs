@@ -1,0 +1,92 @@
+//! The trades that are sent, each given by its venue and number.
+
+use bytes::Bytes;
+use eventlog::{EmbeddedLog, Entry, Log};
+use market::{DAY_NS, Decimal, HOUR_NS, Instrument, SECOND_NS, Sender, Side, Trade, TradeId};
+use schemas::TradesRecord;
+
+use super::world::{PARTITIONS, instrument};
+
+/// 2024-03-05T00:00:00Z.
+pub(super) const DAY_START_NS: i64 = 1_709_596_800 * SECOND_NS;
+
+/// How many trades of a symbol a round has: 18 hours of them.
+pub(super) const TRADES: u64 = 600;
+/// How long after a trade the next one is, about; a day holds 800.
+const STEP_NS: i64 = 108 * SECOND_NS;
+
+const SYMBOLS: [(&str, &str); 6] = [
+    ("ranges", "A"),
+    ("daily", "A"),
+    ("exact", "A"),
+    ("exact", "B"),
+    ("houses", "A"),
+    ("bare", "A"),
+];
+
+/// What is sent of every symbol at one place of a round.
+pub(super) fn deliveries(round: u64, place: u64) -> Vec<(Instrument, Trade)> {
+    let number = round * TRADES + place;
+    let mut trades = Vec::new();
+    for (venue, symbol) in SYMBOLS {
+        let instrument = instrument(&format!("{venue}:{symbol}"));
+        trades.push((instrument.clone(), trade(venue, number)));
+        if place % 6 == 5 {
+            trades.push((instrument.clone(), trade(venue, number - 3)));
+        }
+        if round > 0 && place.is_multiple_of(7) {
+            trades.push((instrument, trade(venue, place)));
+        }
+    }
+    trades
+}
+
+/// Appends a trade that the producer would have refused, as the fold will.
+pub(super) async fn append_rejected(log: &EmbeddedLog, number: u64) {
+    let mut wrong = trade("exact", number);
+    wrong.price = Decimal::new(-1, 0).unwrap();
+    let mut value = Vec::new();
+    TradesRecord::encode_trade(&wrong, &mut value);
+    let key = Bytes::from_static(b"exact:A");
+    let partition = schemas::partition_of(&key, PARTITIONS);
+    let entry = Entry {
+        key,
+        value: value.into(),
+    };
+    log.append(partition, vec![entry]).await.unwrap();
+}
+
+/// A trade whose every value is given by its number: two have one time, one of nine is late.
+fn trade(venue: &str, number: u64) -> Trade {
+    let signed = i64::try_from(number).unwrap();
+    let is_late = number > 60 && number.is_multiple_of(9);
+    let late_ns = if is_late { 2 * HOUR_NS } else { 0 };
+    let time_ns = DAY_START_NS + signed / 2 * 2 * STEP_NS - late_ns;
+    let day = (time_ns - DAY_START_NS) / DAY_NS;
+    let number_in_day = u64::try_from(signed - day * (DAY_NS / STEP_NS) + 5).unwrap();
+    let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+    let mixed = i64::try_from(mixed).unwrap();
+    let (id, scope) = match venue {
+        "ranges" => (Some(TradeId::Number(number + 1)), None),
+        "daily" => (Some(TradeId::Number(number_in_day)), None),
+        "exact" => (Some(TradeId::Text(format!("t-{number}").into())), None),
+        "houses" => (
+            Some(TradeId::Number(number / 2)),
+            Some(["X", "Y"][(number % 2) as usize]),
+        ),
+        _ => (None, None),
+    };
+    let is_sent = venue == "bare" && !number.is_multiple_of(4);
+    Trade {
+        time_ns,
+        price: Decimal::new(10_000 + mixed % 700, 2).unwrap(),
+        quantity: (!number.is_multiple_of(11)).then(|| Decimal::new(1 + mixed % 90, 3).unwrap()),
+        side: [None, Some(Side::Buy), Some(Side::Sell)][(number % 3) as usize],
+        id,
+        scope: scope.map(Into::into),
+        sender: is_sent.then_some(Sender {
+            key: [1; 16],
+            index: number,
+        }),
+    }
+}
