@@ -90,7 +90,7 @@ async fn start(folder: &TempDir, instrument: &Instrument) -> SocketAddr {
         ticks: ticks.await.expect("a store"),
         clock: SystemClock,
         producer: Arc::new(Producer::new(log, bars, SystemClock)),
-        hub: Hub::new(1, PARTITIONS),
+        hub: Hub::new(1, PARTITIONS, candlewick_api::Kept::default()),
         health: Health::default(),
         render_metrics: Arc::new(String::new),
         version: "",

@@ -29,8 +29,26 @@ pub struct Hub {
     state: Arc<Mutex<State>>,
 }
 
+/// What a hub keeps for clients that come back, beside what may not be in the store yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Kept {
+    /// Closed bars of a channel.
+    pub bars: usize,
+    /// How often the store is asked what it holds before a channel without subscribers and
+    /// without news is dropped.
+    pub asks: u32,
+}
+
+impl Default for Kept {
+    /// Eight bars, and a minute.
+    fn default() -> Self {
+        Self { bars: 8, asks: 60 }
+    }
+}
+
 #[derive(Debug)]
 struct State {
+    kept: Kept,
     /// The epoch of `bar-updates`.
     epoch: u64,
     partitions: Vec<Partition>,
@@ -38,12 +56,14 @@ struct State {
 }
 
 /// How much of a partition of `bar-updates` the pod knows.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Partition {
     /// Every update from here on.
     floor: u64,
     /// Up to here.
     next: u64,
+    /// Of a channel that was dropped, nothing is known up to this message.
+    dropped: i64,
     /// What was caused by records of `trades` before this is in the store.
     durable: Position,
     ready: bool,
@@ -59,10 +79,18 @@ pub struct Mailbox {
 impl Hub {
     /// A hub of a topic's generation that knows nothing yet.
     #[must_use]
-    pub fn new(epoch: u64, partitions: u32) -> Self {
+    pub fn new(epoch: u64, partitions: u32, kept: Kept) -> Self {
+        let unknown = Partition {
+            floor: 0,
+            next: 0,
+            dropped: -1,
+            durable: Position::default(),
+            ready: false,
+        };
         let state = State {
+            kept,
             epoch,
-            partitions: vec![Partition::default(); partitions as usize],
+            partitions: vec![unknown; partitions as usize],
             channels: HashMap::new(),
         };
         Self {
@@ -106,9 +134,20 @@ impl Hub {
         }
     }
 
-    /// Notes what is in the store.
+    /// Notes what is in the store, and lets go of what need not be held any more.
     pub fn set_durable(&self, partition: u32, durable: Position) {
-        self.lock().partitions[partition as usize].durable = durable;
+        let mut state = self.lock();
+        let state = &mut *state;
+        let known = &mut state.partitions[partition as usize];
+        known.durable = durable;
+        let (kept, next) = (state.kept, known.next);
+        state.channels.retain(|_, channel| {
+            let stays = channel.partition() != partition || channel.sweep(durable, kept);
+            if !stays {
+                known.dropped = signed(next) - 1;
+            }
+            stays
+        });
     }
 
     /// Takes one update: the record of `bar-updates` at an offset.
@@ -116,7 +155,8 @@ impl Hub {
         let mut state = self.lock();
         let known = &mut state.partitions[partition as usize];
         known.next = seq + 1;
-        let durable = known.durable;
+        let (durable, dropped) = (known.durable, known.dropped);
+        let kept = state.kept;
         let mut rows = rows.into_iter().peekable();
         while let Some(first) = rows.next() {
             let interval = first.window.interval;
@@ -131,9 +171,8 @@ impl Hub {
             let channel = state
                 .channels
                 .entry_ref(&name)
-                .or_insert_with(|| Channel::new(partition));
-            let seq = i64::try_from(seq).expect("offsets stay below 2^63");
-            if channel.apply(seq, same, durable) {
+                .or_insert_with(|| Channel::new(partition, dropped));
+            if channel.apply(signed(seq), same, durable, kept) {
                 channel.notify(&name);
             }
         }
@@ -156,10 +195,11 @@ impl Hub {
     /// here on.
     pub fn subscribe(&self, name: &ChannelName, partition: u32, mailbox: &Arc<Mailbox>) {
         let mut state = self.lock();
+        let dropped = state.partitions[partition as usize].dropped;
         let channel = state
             .channels
             .entry_ref(name)
-            .or_insert_with(|| Channel::new(partition));
+            .or_insert_with(|| Channel::new(partition, dropped));
         channel.add_subscriber(mailbox);
     }
 
@@ -184,11 +224,12 @@ impl Hub {
         let mut state = self.lock();
         let state = &mut *state;
         let partition = subscription.partition;
+        let known = state.partitions[partition as usize];
         let channel = state
             .channels
             .entry_ref(&subscription.name)
-            .or_insert_with(|| Channel::new(partition));
-        let seq = channel.seq(state.partitions[partition as usize].next);
+            .or_insert_with(|| Channel::new(partition, known.dropped));
+        let seq = channel.seq(known.next);
         let rows = channel.rows_and(stored);
         subscription.reset(seq, &rows);
         Message::snapshot(subscription, state.epoch, recovered, &rows, encoding)
@@ -230,6 +271,10 @@ impl Hub {
         let channel = state.channels.get_mut(&subscription.name).ok_or(Gap)?;
         channel.news(subscription, floor, encoding)
     }
+}
+
+fn signed(offset: u64) -> i64 {
+    i64::try_from(offset).expect("offsets stay below 2^63")
 }
 
 /// What a subscriber missed is not known any more.

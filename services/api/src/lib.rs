@@ -28,8 +28,8 @@ mod venues;
 pub use bar_json::{BarJson, PositionJson};
 pub use current::current_trades;
 pub use hub::{
-    ChannelName, ChannelNameError, Encoding, FollowError, Follower, Gap, Hub, Mailbox, Message,
-    Subscription,
+    ChannelName, ChannelNameError, Encoding, FollowError, Follower, Gap, Hub, Kept, Mailbox,
+    Message, Subscription,
 };
 pub use metrics::Metrics;
 pub use problem::{ErrorCode, Problem};

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use aggregator::{Pace, Stores, Topics, Worker};
-use api::{ApiParts, ApiState, Follower, Hub};
+use api::{ApiParts, ApiState, Follower, Hub, Kept};
 use archiver::{Archiver, Cut};
 use eventlog::{EmbeddedLog, Log, MemoryLog};
 use host::{Clock, Health, MetricsHandle, Stage, Supervisor, SystemClock};
@@ -59,7 +59,7 @@ impl Engine {
         let updates = MemoryLog::new(partitions, epoch, UPDATES_BYTES, now);
         let producer = Producer::new(folder.trades.clone(), folder.bars.clone(), clock);
         let engine = Self {
-            hub: Hub::new(epoch, partitions),
+            hub: Hub::new(epoch, partitions, Kept::default()),
             producer: Arc::new(producer),
             updates,
             folder,

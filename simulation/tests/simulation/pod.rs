@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::{ChannelName, Follower, Hub};
+use api::{ChannelName, Follower, Hub, Kept};
 use host::Health;
 use market::BarRow;
 use tokio_util::sync::CancellationToken;
@@ -12,6 +12,9 @@ use crate::log::SimLog;
 use crate::store::SimBarStore;
 use crate::trades::PARTITIONS;
 use crate::world::Task;
+
+/// Little is kept, so that it is often missed.
+const KEPT: Kept = Kept { bars: 1, asks: 2 };
 
 /// Clones share the hub.
 #[derive(Clone)]
@@ -29,7 +32,7 @@ impl Pod {
         bars: &SimBarStore,
         clock: &SimClock,
     ) -> (Self, Vec<Task>) {
-        let hub = Hub::new(eventlog::Log::epoch(updates), PARTITIONS);
+        let hub = Hub::new(eventlog::Log::epoch(updates), PARTITIONS, KEPT);
         let tasks = (0..PARTITIONS).map(|partition| {
             let follower = Follower {
                 partition,

@@ -8,11 +8,7 @@ use std::sync::Arc;
 use market::{BarRow, Instrument, Interval, Position};
 
 use super::message::{Encoding, Entry, Message};
-use super::{Gap, Mailbox, Subscription};
-
-/// How many closed bars a channel holds for clients that come back, beside those that may not
-/// be in the store yet.
-const KEPT_BARS: usize = 8;
+use super::{Gap, Kept, Mailbox, Subscription, signed};
 
 /// The name of a channel: `bars:{venue}:{symbol}:{interval}`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -76,10 +72,12 @@ pub(super) struct Channel {
     /// No bar that changed after this message was let go.
     let_go: i64,
     subscribers: Vec<Arc<Mailbox>>,
+    /// How often the store was asked since the newest message.
+    quiet_asks: u32,
 }
 
 impl Channel {
-    pub(super) const fn new(partition: u32) -> Self {
+    pub(super) const fn new(partition: u32, let_go: i64) -> Self {
         Self {
             partition,
             bars: BTreeMap::new(),
@@ -87,8 +85,9 @@ impl Channel {
             prev: None,
             changes: Vec::new(),
             shared: [None, None],
-            let_go: -1,
+            let_go,
             subscribers: Vec::new(),
+            quiet_asks: 0,
         }
     }
 
@@ -97,7 +96,13 @@ impl Channel {
     }
 
     /// Takes the bars of one update, and answers whether any is newer than what is held.
-    pub(super) fn apply(&mut self, seq: i64, rows: Vec<BarRow>, durable: Position) -> bool {
+    pub(super) fn apply(
+        &mut self,
+        seq: i64,
+        rows: Vec<BarRow>,
+        durable: Position,
+        kept: Kept,
+    ) -> bool {
         let mut changes = Vec::new();
         for row in rows {
             let start_ns = row.window.start_ns;
@@ -115,20 +120,33 @@ impl Channel {
         self.prev = self.last.replace(seq);
         self.changes = changes;
         self.shared = [None, None];
-        self.let_go_of_old(durable);
+        self.quiet_asks = 0;
+        self.let_go_of_old(durable, kept.bars);
         true
     }
 
-    /// Lets closed bars go that are in the store, oldest first.
-    fn let_go_of_old(&mut self, durable: Position) {
-        if self.bars.len() <= KEPT_BARS {
+    /// Lets go of what need not be held any more; false where that is everything.
+    pub(super) fn sweep(&mut self, durable: Position, kept: Kept) -> bool {
+        self.quiet_asks = self.quiet_asks.saturating_add(1);
+        let unwatched = self.subscribers.is_empty() && self.quiet_asks > kept.asks;
+        let stored = |held: &Held| held.row.through < durable;
+        if unwatched && self.bars.values().all(stored) {
+            return false;
+        }
+        self.let_go_of_old(durable, kept.bars);
+        true
+    }
+
+    /// Lets closed bars go that are in the store, but for the newest.
+    fn let_go_of_old(&mut self, durable: Position, kept_bars: usize) {
+        if self.bars.len() <= kept_bars {
             return;
         }
-        let newest = self.bars.keys().rev().nth(KEPT_BARS - 1).copied();
+        let newest = self.bars.keys().rev().nth(kept_bars).copied();
         let let_go = &mut self.let_go;
         let last = self.last;
         self.bars.retain(|start_ns, held| {
-            let kept = newest.is_some_and(|newest| *start_ns >= newest)
+            let kept = newest.is_none_or(|newest| *start_ns > newest)
                 || !held.row.closed
                 || held.row.through >= durable
                 || Some(held.changed) == last;
@@ -253,8 +271,4 @@ impl Channel {
             mailbox.put(name);
         }
     }
-}
-
-fn signed(offset: u64) -> i64 {
-    i64::try_from(offset).expect("offsets stay below 2^63")
 }

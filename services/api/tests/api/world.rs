@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aggregator::{Pace, Stores, Topics, Worker};
 use archiver::{Archiver, Cut};
-use candlewick_api::{ApiParts, ApiState, Follower, Hub, router, serve};
+use candlewick_api::{ApiParts, ApiState, Follower, Hub, Kept, router, serve};
 use eventlog::{EmbeddedLog, EmbeddedOptions, Log, MemoryLog, Retention};
 use host::{Clock, Health, SystemClock};
 use ingest::Producer;
@@ -81,7 +81,7 @@ impl World {
             .unwrap();
         let updates = MemoryLog::new(PARTITIONS, 1, RING_BYTES, now);
         let stop = CancellationToken::new();
-        let hub = Hub::new(1, PARTITIONS);
+        let hub = Hub::new(1, PARTITIONS, Kept::default());
         let health = Health::default();
         let mut world = Self {
             address: ([127, 0, 0, 1], 0).into(),

@@ -6,8 +6,8 @@ use market::{HOUR_NS, Instrument, Interval};
 use store::{StoreError, Tick, TickStore};
 use tokio::sync::mpsc;
 
-/// About how many ticks are read at once: some 40 MB of them.
-const SLICE_ROWS: u64 = 250_000;
+/// About how many ticks are read at once: some 15 MB of them.
+const SLICE_ROWS: u64 = 100_000;
 
 /// The event times `[start, end)`, within one UTC day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,10 @@ fn compare(symbols: &[&str], batch: &str, connections: &str) {
     let told = Finished::of(&mut command).success();
     let figure = told.lines().find(|line| line.contains("trades in"));
     println!("batches of {batch}: {}", figure.unwrap());
-    let sent = symbols.iter().map(|symbol| lines(symbol).len() as u64).sum();
+    let sent = symbols
+        .iter()
+        .map(|symbol| lines(symbol).len() as u64)
+        .sum();
     settle(&client, sent, 0);
     let actual = tables(&client, &["us"], &INTERVALS);
     let what = format!("batches of {batch} on {connections} connections");

@@ -40,7 +40,14 @@ fn compare(seed: u32, ids: &str, scheme: &str, identity: &[&str]) {
     let actual = tables(&client, &VENUES, &INTERVALS);
     assert_equal(&format!("generated with {ids} ids"), &expected, &actual);
     for (day_start, zone) in DAYS {
-        let mut options = vec!["--intervals", "1d", "--day-start", day_start, "--zone", zone];
+        let mut options = vec![
+            "--intervals",
+            "1d",
+            "--day-start",
+            day_start,
+            "--zone",
+            zone,
+        ];
         options.extend(identity);
         let expected = oracle.fold("alpha", &[&tape], &options).tables;
         let actual = days(&client, &expected, day_start, zone);

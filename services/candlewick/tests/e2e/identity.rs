@@ -107,7 +107,10 @@ fn ids_that_begin_anew_each_day_or_in_each_file() {
         world.replay("v", &files, &options);
         settle(&world.client, 398, 398);
         assert_eq!(bars(&world.client, "v", "X", "1d"), days);
-        println!("scope {scope}: 398 trades counted, 398 duplicates, gap {}", gaps[0]);
+        println!(
+            "scope {scope}: 398 trades counted, 398 duplicates, gap {}",
+            gaps[0]
+        );
         world.end(398);
     }
 }
@@ -187,7 +190,8 @@ fn ids_that_rise_with_holes() {
     // The missing trades come after all: one gap is closed, one is split.
     let [first, second] = [holes[0], *holes.iter().find(|(a, b)| b - a > 2).unwrap()];
     for id in (first.0..=first.1).chain([second.0 + 1]) {
-        let trade = json!({"venue": "contiguous", "symbol": "X", "id": id, "time": BEGIN_NS, "price": "9"});
+        let trade =
+            json!({"venue": "contiguous", "symbol": "X", "id": id, "time": BEGIN_NS, "price": "9"});
         world.client.send(&[trade]);
     }
     let sent = first.1 - first.0 + 2;
@@ -224,7 +228,9 @@ fn no_ids() {
     let send = |symbol: &str, headers: &[(&str, &str)]| {
         let trade = json!({"venue": "v", "symbol": symbol, "time": BEGIN_NS, "price": "1.5"});
         let body = json!([trade, trade, trade]).to_string();
-        let answer = world.client.post("application/json", body.as_bytes(), headers);
+        let answer = world
+            .client
+            .post("application/json", body.as_bytes(), headers);
         assert_eq!(answer.json(200)["accepted"], 3);
     };
     // Three trades that look alike are three trades; the request sent again is the same three.
@@ -238,7 +244,10 @@ fn no_ids() {
     let counts = ["KEYED", "BARE"].map(|symbol| counted(&world.client, "v", symbol));
     assert_eq!(counts, [6, 6]);
     for trade in trades(&world.client, "v", "KEYED") {
-        assert_eq!(trade["id"], trade["position"], "a place in the log is its id");
+        assert_eq!(
+            trade["id"], trade["position"],
+            "a place in the log is its id"
+        );
     }
     world.assert_gaps_are_not_known("v");
 

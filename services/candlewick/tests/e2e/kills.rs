@@ -83,7 +83,10 @@ fn no_bar_and_no_trade_of_the_tapes_differs_after_fifty_kills() {
         "the last replay was through before the last kill"
     );
     let client = standalone.client();
-    let far: u64 = SYMBOLS.iter().map(|symbol| counted(&client, "us", symbol)).sum();
+    let far: u64 = SYMBOLS
+        .iter()
+        .map(|symbol| counted(&client, "us", symbol))
+        .sum();
     println!("after the last kill {far} of {TRADES} trades are counted");
     let told = until("the end of the replay", || sending.finished()).success();
     println!(

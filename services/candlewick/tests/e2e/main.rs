@@ -8,6 +8,7 @@ mod batches;
 mod generated;
 mod identity;
 mod kills;
+mod live;
 mod shuffled;
 mod support;
 mod tapes;

@@ -5,16 +5,11 @@ use std::time::Duration;
 
 use aggregator::{Pace, Stores, Topics, Worker};
 use archiver::Archiver;
-use bytes::Bytes;
 use clap::Parser;
-use eventlog::{EmbeddedLog, Entry, Log, MemoryLog};
+use eventlog::{EmbeddedLog, Log, MemoryLog};
 use host::{Clock, Health, SystemClock};
 use ingest::Producer;
-use market::{
-    BarRow, DAY_NS, Decimal, HOUR_NS, IdScheme, IdScope, Instrument, Interval, SECOND_NS, Sender,
-    Side, Trade, TradeId, VenueSettings,
-};
-use schemas::TradesRecord;
+use market::{BarRow, HOUR_NS, IdScheme, IdScope, Instrument, Interval, VenueSettings};
 use store::{
     BarKey, BarReader, BarStore, Commit, SqliteBarStore, StoredBar, TickStore, Transaction,
 };

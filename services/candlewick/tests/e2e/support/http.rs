@@ -34,7 +34,11 @@ impl Answer {
         let problem = self.json(status);
         assert_eq!(self.kind, "application/problem+json", "{}", self.text);
         assert_eq!(problem["status"], status, "{}", self.text);
-        let is_named = |member: &str| problem[member].as_str().is_some_and(|text| !text.is_empty());
+        let is_named = |member: &str| {
+            problem[member]
+                .as_str()
+                .is_some_and(|text| !text.is_empty())
+        };
         assert!(
             ["type", "title", "detail"].into_iter().all(is_named),
             "{}",

@@ -46,8 +46,17 @@ pub(crate) fn insert(tables: &mut Tables, key: &Key, bars: &[Value]) {
     for bar in bars {
         let named = |name: &&str| ((*name).to_owned(), text(&bar[*name]));
         let columns = [
-            "open", "high", "low", "close", "volume", "buy_volume", "sell_volume", "notional",
-            "trades", "first_trade_id", "last_trade_id",
+            "open",
+            "high",
+            "low",
+            "close",
+            "volume",
+            "buy_volume",
+            "sell_volume",
+            "notional",
+            "trades",
+            "first_trade_id",
+            "last_trade_id",
         ];
         let mut row: super::table::Row = columns.iter().map(named).collect();
         let start_us = time_ns(&bar["start"]) / 1_000;

@@ -56,7 +56,9 @@ pub(crate) fn expected(venue: &str, symbols: &[&str]) -> Tables {
             }
         }
     }
-    let of_these = folded().iter().filter(|(key, _)| symbols.contains(&key.symbol.as_str()));
+    let of_these = folded()
+        .iter()
+        .filter(|(key, _)| symbols.contains(&key.symbol.as_str()));
     tables.extend(of_these.map(|(key, table)| {
         let key = Key {
             venue: venue.to_owned(),

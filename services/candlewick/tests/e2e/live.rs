@@ -1,0 +1,225 @@
+//! The live stream beside REST: late trades, closes, and clients that follow the protocol.
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    Client, Follower, INTERVALS, Protocol, Random, Standalone, bars, eventually, settle, until,
+    verify,
+};
+
+/// 2024-05-01T00:00:00Z.
+const DAY_1_NS: i64 = 1_714_521_600_000_000_000;
+const SECOND_NS: i64 = 1_000_000_000;
+const HOUR_NS: i64 = 3_600 * SECOND_NS;
+const DAY_NS: i64 = 24 * HOUR_NS;
+
+/// Windows close soon after their end, and symbols are idle soon.
+fn declare(client: &Client) {
+    client.declare(
+        "v",
+        &json!({"id_scheme": "unique", "idle_ms": 300, "lateness_ms": 100}),
+    );
+}
+
+fn trade(symbol: &str, id: u64, time_ns: i64, price: &str) -> Value {
+    let side = if id.is_multiple_of(3) { "sell" } else { "buy" };
+    json!({
+        "venue": "v", "symbol": symbol, "id": id, "time": time_ns,
+        "price": price, "quantity": "0.25", "side": side,
+    })
+}
+
+/// Takes messages until the follower holds what REST returns.
+fn follow(follower: &mut Follower) {
+    eventually("what differs from REST", &None, || {
+        follower.take_all();
+        follower.difference()
+    });
+}
+
+#[test]
+fn a_late_trade_corrects_its_bar_and_the_longer_ones_live_and_in_rest_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let standalone = Standalone::start(&data);
+    let client = standalone.client();
+    declare(&client);
+    let connect = |protocol| Follower::connect(&standalone, protocol, ("v", "X"), &INTERVALS);
+    let mut followers = [connect(Protocol::Json), connect(Protocol::MessagePack)];
+
+    let noon = DAY_1_NS + 12 * HOUR_NS;
+    client.send(&[
+        trade("X", 1, noon + 10 * SECOND_NS, "100"),
+        trade("X", 2, noon + 20 * SECOND_NS, "101"),
+    ]);
+    // The next day's first trade closes every window of this one.
+    client.send(&[trade("X", 3, DAY_1_NS + DAY_NS + SECOND_NS, "90")]);
+    settle(&client, 3, 0);
+    let is_closed = |bar: &Value| bar["closed"] == true;
+    for interval in INTERVALS {
+        let first = &bars(&client, "v", "X", interval)[0];
+        assert!(is_closed(first) && first["revision"] == 0, "{first}");
+    }
+    for follower in &mut followers {
+        follow(follower);
+        assert!(
+            follower.corrections.is_empty(),
+            "{:?}",
+            follower.corrections
+        );
+    }
+
+    client.send(&[trade("X", 4, noon + 5 * SECOND_NS, "120")]);
+    settle(&client, 4, 0);
+    for interval in INTERVALS {
+        let bar = &bars(&client, "v", "X", interval)[0];
+        let fields = ["open", "high", "close", "volume", "first_trade_id"];
+        let values = fields.map(|field| bar[field].as_str().unwrap());
+        assert_eq!(values, ["120", "120", "101", "0.75", "4"], "{interval}");
+        assert!(is_closed(bar), "{interval}: {bar}");
+        assert_eq!((&bar["trades"], &bar["revision"]), (&json!(3), &json!(1)));
+    }
+    for follower in &mut followers {
+        follow(follower);
+        let corrected: Vec<_> = follower.corrections.values().collect();
+        assert_eq!(corrected, [&1; INTERVALS.len()], "once in every interval");
+        println!("a late trade: {:?}", follower.kinds);
+    }
+    verify(&data);
+    standalone.terminate().success();
+}
+
+#[test]
+fn the_last_window_of_an_idle_symbol_closes_by_itself_and_is_announced_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let standalone = Standalone::start(&folder.path().join("data"));
+    let client = standalone.client();
+    declare(&client);
+    let mut follower = Follower::connect(&standalone, Protocol::Json, ("v", "X"), &INTERVALS);
+    // Half a second before midnight: every window ends soon.
+    let last_ns = DAY_1_NS + DAY_NS - SECOND_NS / 2;
+    client.send(&[trade("X", 1, last_ns, "100")]);
+    settle(&client, 1, 0);
+    until("the close of every window", || {
+        let newest = INTERVALS.map(|interval| bars(&client, "v", "X", interval)[0].clone());
+        newest.iter().all(|bar| bar["closed"] == true).then_some(())
+    });
+    follow(&mut follower);
+
+    // Time goes on, as another symbol of the same venue shows, and nothing is said again.
+    client.send(&[trade("Y", 1, last_ns, "1")]);
+    until("the close of the other symbol's minute", || {
+        (bars(&client, "v", "Y", "1m").first()?["closed"] == true).then_some(())
+    });
+    follow(&mut follower);
+    let closes: Vec<_> = follower.closes.values().collect();
+    assert_eq!(closes, [&1; INTERVALS.len()], "{:?}", follower.closes);
+    println!("an idle symbol: {:?}", follower.kinds);
+    standalone.terminate().success();
+}
+
+#[test]
+fn a_client_that_comes_back_goes_on_where_it_was_or_is_told_that_it_cannot() {
+    let folder = tempfile::tempdir().unwrap();
+    let standalone = Standalone::start(&folder.path().join("data"));
+    let client = standalone.client();
+    declare(&client);
+    let noon = DAY_1_NS + 12 * HOUR_NS;
+    let mut follower = Follower::connect(&standalone, Protocol::Json, ("v", "X"), &["1m", "1d"]);
+    client.send(&[trade("X", 1, noon, "100")]);
+    settle(&client, 1, 0);
+    follow(&mut follower);
+
+    follower.reconnect(&standalone, 0, || {
+        client.send(&[trade("X", 2, noon + 70 * SECOND_NS, "101")]);
+        settle(&client, 2, 0);
+    });
+    assert_eq!(follower.recovered, [true, true]);
+    follow(&mut follower);
+
+    follower.reconnect(&standalone, 1, || {
+        client.send(&[trade("X", 3, noon + SECOND_NS, "102")]);
+        settle(&client, 3, 0);
+    });
+    assert_eq!(follower.recovered, [true, true, false, false]);
+    follow(&mut follower);
+    assert_eq!(bars(&client, "v", "X", "1m")[0]["revision"], 1);
+    standalone.terminate().success();
+}
+
+#[test]
+fn clients_that_follow_the_protocol_end_with_the_bars_of_rest() {
+    const SYMBOLS: [&str; 2] = ["X", "Y"];
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let standalone = Standalone::start(&data);
+    let client = standalone.client();
+    declare(&client);
+    let connect = |protocol, symbol| {
+        Follower::connect(
+            &standalone,
+            protocol,
+            ("v", symbol),
+            &["1m", "5m", "1h", "1d"],
+        )
+    };
+    let mut followers = [
+        connect(Protocol::Json, SYMBOLS[0]),
+        connect(Protocol::MessagePack, SYMBOLS[0]),
+        connect(Protocol::Json, SYMBOLS[1]),
+    ];
+    let mut random = Random::new(5);
+    let (mut now_ns, mut id, mut sent, mut again) = (DAY_1_NS + 23 * HOUR_NS, 0, 0, 0);
+    for _ in 0..400 {
+        let mut batch: Vec<Value> = Vec::new();
+        for _ in 0..random.between(1, 6) {
+            id += 1;
+            now_ns += i64::try_from(random.below(6 * SECOND_NS.unsigned_abs())).unwrap();
+            let behind_ns = match random.below(8) {
+                0 => i64::try_from(random.below(HOUR_NS.unsigned_abs())).unwrap(),
+                _ => 0,
+            };
+            let symbol = SYMBOLS[usize::try_from(random.below(2)).unwrap()];
+            let price = format!("{}.{}", random.between(1, 200), random.below(100));
+            batch.push(trade(symbol, id, now_ns - behind_ns, &price));
+        }
+        if random.below(10) == 0 {
+            batch.push(batch[0].clone());
+            again += 1;
+        }
+        client.send(&batch);
+        sent += batch.len() as u64;
+        for follower in &mut followers {
+            match random.below(40) {
+                0 => follower.reconnect(&standalone, random.below(2), || ()),
+                1..20 => follower.take_all(),
+                // A client may also be slow.
+                _ => {}
+            }
+        }
+    }
+    settle(&client, sent - again, again);
+    for follower in &mut followers {
+        follow(follower);
+        let of = |answer: bool| {
+            follower
+                .recovered
+                .iter()
+                .filter(|one| **one == answer)
+                .count()
+        };
+        println!(
+            "{} bars held, as REST has them; {:?}; resumed {}, told that it could not {}",
+            follower.len(),
+            follower.kinds,
+            of(true),
+            of(false)
+        );
+        assert!(of(true) > 0 && of(false) > 0, "too few reconnections");
+        for kind in ["bar", "delta", "close", "correction"] {
+            assert!(follower.kinds.contains_key(kind), "no {kind} ever came");
+        }
+    }
+    verify(&data);
+    standalone.terminate().success();
+}
