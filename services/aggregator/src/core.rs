@@ -26,9 +26,11 @@ use venues::Venues;
 pub const HORIZON_NS: i64 = 6 * DAY_NS;
 
 /// How many commits a closed bar or a set of ids stays in memory unused.
-const KEPT_COMMITS: u64 = 32;
+const KEPT_COMMITS: u64 = 16;
 /// How often memory is swept, in commits.
-const SWEEP_COMMITS: u64 = 16;
+const SWEEP_COMMITS: u64 = 4;
+/// How many bars and sets of ids may stay in memory unused.
+const KEPT_UNUSED: usize = 20_000;
 
 /// Something that has to be loaded before the next record can be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -340,12 +342,21 @@ impl Core {
     /// The last flush was stored, so what it wrote can leave memory.
     pub fn committed(&mut self) {
         self.generation += 1;
-        if self.generation.is_multiple_of(SWEEP_COMMITS) {
-            let before = self.generation - KEPT_COMMITS;
-            for symbol in &mut self.symbols {
-                symbol.evict(self.progress.epoch, self.generation, before);
-            }
+        if !self.generation.is_multiple_of(SWEEP_COMMITS) {
+            return;
         }
+        if self.evict(self.generation - KEPT_COMMITS) > KEPT_UNUSED {
+            self.evict(self.generation - 1);
+        }
+    }
+
+    /// Drops what was not used since a commit, and answers how much is left.
+    fn evict(&mut self, before: u64) -> usize {
+        let (epoch, generation) = (self.progress.epoch, self.generation);
+        let symbols = self.symbols.iter_mut();
+        symbols
+            .map(|symbol| symbol.evict(epoch, generation, before))
+            .sum()
     }
 
     fn moment(&self, record: &Record) -> Moment {

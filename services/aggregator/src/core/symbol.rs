@@ -486,6 +486,9 @@ impl Symbol {
             let open = slot.row.as_ref().is_some_and(|row| !row.closed);
             open || slot.write || slot.announce || slot.used >= before
         });
+        if self.slots.capacity() > 4 * self.slots.len().max(16) {
+            self.slots.shrink_to_fit();
+        }
         self.other_ids.extend(self.current_ids.take());
         self.ids_key = (None, i64::MIN);
         self.other_ids

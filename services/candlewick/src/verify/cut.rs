@@ -72,8 +72,9 @@ impl Cut<SqliteBarReader, SqliteTickStore> {
         };
         let behind = self.behind().await?;
         progress.say(&format!(
-            "no process holds {}; archiving {behind} records that its bars hold first",
-            path.display()
+            "no process holds {}; archiving the {} records that only its bars hold so far",
+            path.display(),
+            indicatif::HumanCount(behind)
         ));
         let health = Health::default();
         for (partition, next) in (0..).zip(&self.next) {
@@ -112,9 +113,8 @@ impl<R, T: TickStore> Cut<R, T> {
             }
             if waited >= patience {
                 bail!(
-                    "the archiver is {behind} records behind the bars after {} s; \
-                     --wait would give it longer",
-                    patience.as_secs()
+                    "the archiver is {behind} records behind the bars after {patience:?}; \
+                     --wait would give it longer"
                 );
             }
             progress.wait(behind, waited);

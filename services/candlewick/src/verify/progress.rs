@@ -7,7 +7,7 @@ use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 const WAITING: &str = "{spinner} {msg}";
 const CHECKING: &str =
-    "{bar:30} {percent:>3}%  {human_pos:>13} of {human_len} ticks  {per_sec}  {eta:>4} left  {msg}";
+    "{bar:24} {percent:>3}%  {human_pos} of {human_len} ticks  {eta} left  {msg}";
 
 /// How far a run is: a bar on a terminal, else nothing but messages.
 #[derive(Debug)]

@@ -138,7 +138,7 @@ mod tests {
         let slices = plan(&[
             (0, 100),
             (HOUR_NS, 100),
-            (23 * HOUR_NS, 600_000),
+            (23 * HOUR_NS, 240_000),
             (DAY_NS, 1),
         ]);
         let ends: Vec<_> = slices.iter().map(|slice| slice.end_ns).collect();

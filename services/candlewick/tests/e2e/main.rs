@@ -4,11 +4,16 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod bad_starts;
+mod bad_tapes;
 mod batches;
+mod full_disk;
 mod generated;
 mod identity;
 mod kills;
 mod live;
+mod refused;
 mod shuffled;
+mod shutdown;
 mod support;
 mod tapes;

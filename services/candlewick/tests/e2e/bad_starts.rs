@@ -1,0 +1,177 @@
+//! Starts that cannot be: each says why, ends non-zero, and harms nothing.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use sqlx::{Connection, Executor, SqliteConnection};
+
+use crate::support::{
+    Client, Finished, Standalone, candlewick, counted, settle, verify,
+};
+
+/// What becomes of a start that is to fail.
+fn refused(data: &Path, listen: &str, options: &[&str]) -> String {
+    let finished = Standalone::spawn(candlewick(&[]), data, listen, options).ended();
+    assert_ne!(finished.code, Some(0), "{}", finished.text);
+    assert!(finished.code.is_some(), "it was killed: {}", finished.text);
+    println!("exit {}: {}", finished.code.unwrap(), finished.text);
+    finished.text
+}
+
+fn send(client: &Client, ids: std::ops::Range<u64>) {
+    let trades: Vec<Value> = ids
+        .map(|id| {
+            let time = 1_714_557_600_000_000_000 + id * 1_000_000_000;
+            json!({"venue": "v", "symbol": "X", "id": id, "time": time, "price": "1.5"})
+        })
+        .collect();
+    client.send(&trades);
+}
+
+/// A folder with a hundred trades in it.
+fn filled(data: &Path) {
+    let standalone = Standalone::start(data);
+    let client = standalone.client();
+    send(&client, 0..100);
+    settle(&client, 100, 0);
+    standalone.terminate().success();
+}
+
+#[test]
+fn a_data_folder_that_is_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::write(&data, "mine").unwrap();
+    let said = refused(&data, "127.0.0.1:0", &[]);
+    assert!(said.contains(data.to_str().unwrap()), "{said}");
+    assert_eq!(std::fs::read(&data).unwrap(), b"mine");
+}
+
+#[test]
+fn a_data_folder_with_files_of_something_else() {
+    for name in ["trades.redb", "bars.sqlite", "ticks.sqlite"] {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        filled(&data);
+        let file = data.join(name);
+        std::fs::write(&file, "mine, and long enough to be taken for a header".repeat(100)).unwrap();
+        let said = refused(&data, "127.0.0.1:0", &[]);
+        assert!(said.contains(file.to_str().unwrap()), "{said}");
+        assert!(std::fs::read(&file).unwrap().starts_with(b"mine"));
+    }
+}
+
+#[test]
+fn a_data_folder_of_a_newer_version() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    filled(&data);
+    let log = data.join("trades.redb");
+    let files = ["bars.sqlite", "ticks.sqlite"].map(|name| data.join(name));
+    for file in &files {
+        let before = set_version(file, 999);
+        let said = refused(&data, "127.0.0.1:0", &[]);
+        assert!(said.contains(file.to_str().unwrap()), "{said}");
+        assert!(said.contains("999") && said.contains("newer"), "{said}");
+        set_version(file, before);
+    }
+    let before = set_format(&log, 99);
+    let said = refused(&data, "127.0.0.1:0", &[]);
+    assert!(said.contains(log.to_str().unwrap()), "{said}");
+    assert!(said.contains("99") && said.contains("newer"), "{said}");
+    set_format(&log, before);
+
+    // Nothing was touched: as what it is, it opens.
+    let standalone = Standalone::start(&data);
+    assert_eq!(counted(&standalone.client(), "v", "X"), 100);
+    standalone.terminate().success();
+    verify(&data);
+}
+
+/// Sets the version of the tables of a database, and gives the one before.
+fn set_version(file: &Path, version: i64) -> i64 {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let url = format!("sqlite://{}", file.display());
+        let mut connection = SqliteConnection::connect(&url).await.unwrap();
+        let before: i64 = sqlx::query_scalar("PRAGMA user_version")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        let sql = sqlx::AssertSqlSafe(format!("PRAGMA user_version = {version}"));
+        connection.execute(sqlx::raw_sql(sql)).await.unwrap();
+        connection.close().await.unwrap();
+        before
+    })
+}
+
+/// Sets the format of a log, and gives the one before.
+fn set_format(file: &Path, format: u128) -> u128 {
+    let meta = redb::TableDefinition::<&str, u128>::new("meta");
+    let database = redb::Database::open(file).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let mut table = transaction.open_table(meta).unwrap();
+    let before = table.insert("format", format).unwrap().unwrap().value();
+    drop(table);
+    transaction.commit().unwrap();
+    before
+}
+
+#[test]
+fn a_second_process_on_the_same_folder_and_one_on_the_same_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let standalone = Standalone::start(&data);
+    let client = standalone.client();
+    send(&client, 0..100);
+
+    let said = refused(&data, "127.0.0.1:0", &[]);
+    assert!(said.contains(data.to_str().unwrap()), "{said}");
+    assert!(said.contains("another process"), "{said}");
+
+    let address = standalone.address().to_string();
+    let other = folder.path().join("other");
+    let said = refused(&other, &address, &[]);
+    assert!(said.contains(&address) && said.contains("--listen"), "{said}");
+    assert!(!other.exists(), "nothing is made where it cannot start");
+
+    // The first goes on as if nothing had been.
+    send(&client, 100..200);
+    settle(&client, 200, 0);
+    assert_eq!(counted(&client, "v", "X"), 200);
+    verify(&data);
+    standalone.terminate().success();
+}
+
+#[test]
+fn everything_that_is_wrong_with_a_configuration_is_told_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("candlewick.toml");
+    std::fs::write(&file, "partitions = \"four\"\nsymbol = \"A\"\nrate = -1\n").unwrap();
+    let options = [
+        "--feed", "real", "--log-max-age", "soon", "--log-format", "xml", "--symbols", "A B",
+        "--config", file.to_str().unwrap(),
+    ];
+    let mut command = candlewick(&["standalone", "--listen", "nowhere"]);
+    command.arg("--data").arg(folder.path().join("data"));
+    command.args(options).env("CANDLEWICK_SEED", "many");
+    let finished = Finished::of(&mut command);
+    println!("exit {:?}: {}", finished.code, finished.text);
+    assert_eq!(finished.code, Some(64), "{}", finished.text);
+    let faults = [
+        "--listen", "--feed", "--log-max-age", "--log-format", "--symbols", "CANDLEWICK_SEED",
+        "partitions", "symbol in", "rate",
+    ];
+    for fault in faults {
+        assert!(finished.text.contains(fault), "{fault}: {}", finished.text);
+    }
+    assert!(finished.text.contains("9 configuration errors"), "{}", finished.text);
+    assert!(!folder.path().join("data").exists());
+
+    let unknown = Finished::of(&mut candlewick(&["standalone", "--dta", "x"]));
+    assert_eq!(unknown.code, Some(64), "{}", unknown.text);
+    assert!(unknown.text.contains("--data"), "{}", unknown.text);
+}

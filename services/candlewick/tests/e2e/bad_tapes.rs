@@ -1,0 +1,131 @@
+//! Bad tapes: the file and the line are named, the rest is sent, and the exit status says so.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use crate::support::{Finished, Standalone, counted, replay, settle, trades, verify};
+
+/// A line of an archive in Binance's columns.
+fn line(id: u64) -> String {
+    // Varied, so that what is packed has something in it to be damaged.
+    let price = id * 7_919 % 1_000 + 1;
+    let time_us = 1_714_557_600_000_000 + id * 1_000;
+    format!("{id},{price}.25,3,{price},{time_us},False,True")
+}
+
+fn lines(count: u64) -> Vec<String> {
+    (1..=count).map(line).collect()
+}
+
+fn write(path: &Path, lines: &[String]) {
+    std::fs::write(path, lines.join("\n") + "\n").unwrap();
+}
+
+fn write_zip(path: &Path, lines: &[String]) {
+    let mut archive = ZipWriter::new(File::create(path).unwrap());
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+    archive.start_file("tape.csv", options).unwrap();
+    archive.write_all(lines.join("\n").as_bytes()).unwrap();
+    archive.finish().unwrap();
+}
+
+/// A process, and what became of a replay of these files into it.
+fn send(folder: &Path, tapes: &[PathBuf]) -> (Standalone, Finished) {
+    let standalone = Standalone::start(&folder.join("data"));
+    let mut command = replay(&standalone, folder, "v", tapes, &[]);
+    let finished = Finished::of(&mut command);
+    (standalone, finished)
+}
+
+#[test]
+fn lines_that_are_cut_or_lie_are_named_and_the_others_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lines = lines(100);
+    let bad = [
+        (10, "10,1.5"),
+        (20, "20,1.5,2,3,yesterday,False,True"),
+        (30, "30,1.5,-2,3,1714557600030000,False,True"),
+        (40, "40,one,2,3,1714557600040000,False,True"),
+        (50, "50,1.5,2,3,1714557600050000,Maybe,True"),
+        (60, "60,1.5,2,3,1714557600060000,False,True,more"),
+        (70, "\"70,1.5,2,3,1714557600070000,False,True"),
+        (80, "80,1.2345678901234567890,2,3,1714557600080000,False,True"),
+        // This one can be read, and is refused by the process it is sent to.
+        (90, "90,-1.5,2,3,1714557600090000,False,True"),
+    ];
+    for (number, text) in bad {
+        lines[number - 1] = text.to_owned();
+    }
+    let tape = folder.path().join("X-trades-1.csv");
+    write(&tape, &lines);
+    let (standalone, finished) = send(folder.path(), &[tape]);
+    assert_eq!(finished.code, Some(1), "{}", finished.text);
+    for (number, _) in bad {
+        let named = format!("X-trades-1.csv:{number}: ");
+        assert!(finished.text.contains(&named), "{named}: {}", finished.text);
+    }
+    let client = standalone.client();
+    settle(&client, 91, 0);
+    let ids: Vec<_> = trades(&client, "v", "X")
+        .iter()
+        .map(|trade| trade["id"].as_str().unwrap().parse::<u64>().unwrap())
+        .collect();
+    let is_bad = |id: &u64| bad.iter().any(|(number, _)| *number as u64 == *id);
+    let expected: Vec<_> = (1..=100).filter(|id| !is_bad(id)).collect();
+    assert_eq!(ids, expected);
+    println!("{}", finished.text);
+    verify(&folder.path().join("data"));
+    standalone.terminate().success();
+}
+
+#[test]
+fn a_zip_that_is_cut_or_damaged_is_named_and_the_other_tapes_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    write(&path("GOOD-trades-1.csv"), &lines(1_000));
+    write_zip(&path("CUT-trades-1.zip"), &lines(1_000));
+    let bytes = std::fs::read(path("CUT-trades-1.zip")).unwrap();
+    std::fs::write(path("CUT-trades-1.zip"), &bytes[..bytes.len() / 2]).unwrap();
+    // A bit in the middle of what is packed.
+    let mut bytes = bytes;
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    std::fs::write(path("BIT-trades-1.zip"), &bytes).unwrap();
+    std::fs::write(path("NOZIP-trades-1.zip"), b"PK\x03\x04nonsense").unwrap();
+    let names = ["GOOD-trades-1.csv", "CUT-trades-1.zip", "BIT-trades-1.zip", "NOZIP-trades-1.zip"];
+    let (standalone, finished) = send(folder.path(), &names.map(path));
+    assert_eq!(finished.code, Some(1), "{}", finished.text);
+    for name in &names[1..] {
+        let fault = finished.text.lines().find(|line| {
+            line.starts_with("not a trade: ") && line.contains(name)
+        });
+        let fault = fault.unwrap_or_else(|| panic!("{name}: {}", finished.text));
+        assert!(fault.contains("damaged"), "{fault}");
+    }
+    let client = standalone.client();
+    crate::support::eventually("the good tape", &1_000, || counted(&client, "v", "GOOD"));
+    for symbol in ["CUT", "NOZIP"] {
+        assert_eq!(counted(&client, "v", symbol), 0, "{symbol}");
+    }
+    println!("{}", finished.text);
+    verify(&folder.path().join("data"));
+    standalone.terminate().success();
+}
+
+#[test]
+fn a_tape_that_is_not_there_is_named_and_nothing_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = folder.path().join("GOOD-trades-1.csv");
+    write(&good, &lines(10));
+    let missing = folder.path().join("NONE-trades-1.csv");
+    let (standalone, finished) = send(folder.path(), &[good, missing]);
+    assert_eq!(finished.code, Some(1), "{}", finished.text);
+    let text = &finished.text;
+    assert!(text.contains("NONE-trades-1.csv") && text.contains("nothing was sent"), "{text}");
+    assert_eq!(standalone.client().list("/api/v1/symbols").len(), 0);
+    standalone.terminate().success();
+}
