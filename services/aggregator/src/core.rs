@@ -1,8 +1,11 @@
 //! The fold of one partition, as a pure state machine.
 
 mod delta;
+mod exchange;
 mod ids;
+mod letters;
 mod symbol;
+mod time;
 mod venues;
 
 use std::collections::BTreeSet;
@@ -11,19 +14,17 @@ use bytes::Bytes;
 use eventlog::Record;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use market::{BarRow, DAY_NS, Instrument, Position, Reject, Trade};
+use market::{Position, Reject, Trade};
 use schemas::{DeadLetter, TradesRecord};
 use store::{
-    BarKey, IdKey, IdRow, PartitionState, Progress, RejectedRange, Transaction, VenueRow, Verdict,
+    BarKey, IdKey, PartitionState, Progress, RejectedRange, Transaction, VenueRow, Verdict,
 };
+
+pub use exchange::{Counts, Need, Supply, Update};
 
 use ids::IdSet;
 use symbol::{Admission, Moment, Symbol};
 use venues::Venues;
-
-/// How long after an hour's first trade was appended the hour can still change: below the
-/// seven days that ticks are kept.
-pub const HORIZON_NS: i64 = 6 * DAY_NS;
 
 /// How many commits a closed bar or a set of ids stays in memory unused.
 const KEPT_COMMITS: u64 = 16;
@@ -31,58 +32,6 @@ const KEPT_COMMITS: u64 = 16;
 const SWEEP_COMMITS: u64 = 4;
 /// How many bars and sets of ids may stay in memory unused.
 const KEPT_UNUSED: usize = 20_000;
-
-/// Something that has to be loaded before the next record can be applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Need {
-    /// A bar of a closed window.
-    Bar(BarKey),
-    /// A set of ids.
-    Ids {
-        /// Which set.
-        key: IdKey,
-        /// Whether its ids are kept as ranges.
-        ranged: bool,
-    },
-}
-
-/// The answer to a [`Need`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Supply {
-    /// The bar, where there is one.
-    Bar(BarKey, Option<Box<BarRow>>),
-    /// The set of ids.
-    Ids {
-        /// Which set.
-        key: IdKey,
-        /// Whether its ids are kept as ranges.
-        ranged: bool,
-        /// What is stored.
-        row: IdRow,
-    },
-}
-
-/// The bars of one instrument that changed, each whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Update {
-    /// Which instrument.
-    pub instrument: Instrument,
-    /// At least one, in order of intervals and starts.
-    pub rows: Vec<BarRow>,
-}
-
-/// What was counted since the last [`Core::take_counts`].
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Trades that count.
-    pub trades: u64,
-    /// Of these, trades whose minute was closed before.
-    pub late: u64,
-    /// Trades whose identity was seen before.
-    pub duplicates: u64,
-    /// Records that were not counted, by reason.
-    pub rejected: Vec<(Reject, u64)>,
-}
 
 /// The partition that a key names, as far as this one is concerned.
 #[derive(Debug, Clone, Copy)]
@@ -481,109 +430,5 @@ impl Core {
         self.routes.insert(key, place);
         self.symbols.push(symbol);
         place
-    }
-
-    /// Closes what time alone has closed.
-    #[inline]
-    fn pass_time(&mut self, at: Moment) {
-        while self.next_alarm_ns <= at.append_time_ns {
-            self.ring(at);
-        }
-    }
-
-    /// Asks the symbol whose alarm is due whether a window of it is.
-    fn ring(&mut self, at: Moment) {
-        let (_, place) = self.alarms.pop_first().expect("an alarm is due");
-        self.next_alarm_ns = self.alarms.first().map_or(i64::MAX, |alarm| alarm.0);
-        let symbol = &mut self.symbols[place as usize];
-        symbol.alarm_ns = i64::MAX;
-        let settings = self.venues.settings(symbol.venue);
-        let due_ns = symbol.due_ns(settings);
-        if due_ns.is_some_and(|due_ns| due_ns <= at.append_time_ns) {
-            symbol.pass_time(settings, at);
-            self.list(place);
-        }
-        self.arm(place);
-    }
-
-    /// Sees to it that a symbol with open windows is asked when the next may close.
-    fn arm(&mut self, place: u32) {
-        let symbol = &self.symbols[place as usize];
-        let settings = self.venues.settings(symbol.venue);
-        if let Some(due_ns) = symbol.due_ns(settings) {
-            self.set_alarm(place, due_ns);
-        }
-    }
-
-    fn set_alarm(&mut self, place: u32, alarm_ns: i64) {
-        let symbol = &mut self.symbols[place as usize];
-        self.alarms.remove(&(symbol.alarm_ns, place));
-        symbol.alarm_ns = alarm_ns;
-        self.alarms.insert((alarm_ns, place));
-        self.next_alarm_ns = self.alarms.first().map_or(i64::MAX, |alarm| alarm.0);
-    }
-
-    fn set_venue(&mut self, venue: usize, settings: market::VenueSettings, at: Moment) {
-        let places = 0..u32::try_from(self.symbols.len()).expect("fewer than 2^32 symbols");
-        let of_venue = |core: &Self, place: u32| core.symbols[place as usize].venue == venue;
-        let places: Vec<u32> = places.filter(|place| of_venue(self, *place)).collect();
-        for place in &places {
-            let symbol = &mut self.symbols[*place as usize];
-            symbol.pass_time(self.venues.settings(venue), at);
-        }
-        self.venues.set(venue, settings);
-        self.changed_venues.push(venue);
-        for place in places {
-            let symbol = &mut self.symbols[place as usize];
-            symbol.pass_time(self.venues.settings(venue), at);
-            symbol.keep_closed();
-            self.list(place);
-            self.arm(place);
-        }
-    }
-
-    /// A record that the record and its append time alone reject.
-    fn bury(&mut self, record: &Record, reason: Reject, detail: String) {
-        let counted = self.counts.rejected.iter_mut();
-        match counted.into_iter().find(|(known, _)| *known == reason) {
-            Some((_, count)) => *count += 1,
-            None => self.counts.rejected.push((reason, 1)),
-        }
-        self.letters.push(DeadLetter {
-            reason,
-            detail,
-            partition: self.progress.partition,
-            position: Position {
-                epoch: self.progress.epoch,
-                offset: record.offset,
-            },
-            append_time_ns: record.append_time_ns,
-            key: record.key.clone(),
-            value: record.value.clone(),
-        });
-    }
-
-    /// A record that only the state can reject: it is a tick, which has to be left out.
-    fn reject_by_state(&mut self, record: &Record, reason: Reject, at: Moment) {
-        self.bury(record, reason, reason.explanation().to_owned());
-        self.leave_out(Verdict::Rejected(reason), at);
-    }
-
-    fn leave_out(&mut self, verdict: Verdict, at: Moment) {
-        if let Some(last) = self.rejected.last_mut()
-            && last.end == at.offset
-            && last.verdict == verdict
-        {
-            last.end += 1;
-            last.append_time_ns = at.append_time_ns;
-            return;
-        }
-        self.rejected.push(RejectedRange {
-            epoch: at.epoch,
-            first: at.offset,
-            end: at.offset + 1,
-            verdict,
-            append_time_ns: at.append_time_ns,
-        });
     }
 }

@@ -18,7 +18,7 @@ mod exercise;
 mod metrics;
 mod worker;
 
-pub use crate::core::{Core, Counts, HORIZON_NS, Need, Supply, Update};
+pub use crate::core::{Core, Counts, Need, Supply, Update};
 pub use error::WorkerError;
 pub use exercise::Exercise;
 pub use metrics::Metrics;

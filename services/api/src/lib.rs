@@ -7,7 +7,6 @@
 mod answer;
 mod bar_json;
 mod bars;
-mod current;
 mod cursor;
 mod hub;
 mod metrics;
@@ -26,7 +25,6 @@ mod trades;
 mod venues;
 
 pub use bar_json::{BarJson, PositionJson};
-pub use current::current_trades;
 pub use hub::{
     ChannelName, ChannelNameError, Encoding, FollowError, Follower, Gap, Hub, Kept, Mailbox,
     Message, Subscription,

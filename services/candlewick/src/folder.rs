@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use eventlog::{EmbeddedLog, EmbeddedOptions, LogError, Retention};
+use eventlog::{EmbeddedLog, EmbeddedOptions, Log, LogError, Retention};
 use host::Clock;
 use store::{SqliteBarStore, SqliteTickStore, StoreError};
 
@@ -41,7 +41,7 @@ impl Default for FolderOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// The folder cannot be made or written.
-    #[error("the data folder {path} cannot be used: {source}")]
+    #[error("the data folder {path} cannot be used")]
     Unusable {
         /// Which folder.
         path: PathBuf,
@@ -84,18 +84,22 @@ impl Folder {
             source,
         })?;
         let now: eventlog::Now = Arc::new(move || clock.now_ns());
-        let open = |file: &str, topic: &str| {
+        let open = |file: &str, topic: &str, partitions: u32| {
             let options = EmbeddedOptions {
                 topic: topic.to_owned(),
-                partitions: options.partitions,
+                partitions,
                 retention: options.retention,
                 max_pending_bytes: options.max_pending_bytes,
                 now: Arc::clone(&now),
             };
             EmbeddedLog::open(path.join(file), options)
         };
-        let trades = open(TRADES_FILE, schemas::TRADES)?;
-        let dead_letters = open(DEAD_LETTERS_FILE, schemas::DEAD_LETTERS)?;
+        let trades = match open(TRADES_FILE, schemas::TRADES, options.partitions) {
+            Err(LogError::Partitions { found, .. }) => open(TRADES_FILE, schemas::TRADES, found),
+            opened => opened,
+        }?;
+        let partitions = trades.partitions();
+        let dead_letters = open(DEAD_LETTERS_FILE, schemas::DEAD_LETTERS, partitions)?;
         let bars = SqliteBarStore::open(path.join(BARS_FILE)).await?;
         bars.bind_log(&trades.id()).await?;
         let ticks = SqliteTickStore::open(path.join(TICKS_FILE)).await?;

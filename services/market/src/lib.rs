@@ -19,9 +19,11 @@ mod bar;
 mod day;
 mod decimal;
 mod id;
+mod identity;
 mod instrument;
 mod interval;
 mod reject;
+mod retention;
 mod settings;
 #[cfg(test)]
 mod strategies;
@@ -34,9 +36,11 @@ pub use bar::{Bar, BarRow, Edge, Position};
 pub use day::{DayError, DayStart};
 pub use decimal::{Decimal, DecimalError, POWERS_OF_TEN};
 pub use id::{IdError, TradeId};
+pub use identity::{Identity, Member};
 pub use instrument::{Instrument, NameError, Symbol, Venue};
 pub use interval::{Interval, UnknownInterval, Window};
 pub use reject::{FUTURE_LIMIT_NS, Reject, check};
+pub use retention::{BARS_KEPT_NS, HORIZON_NS, TICKS_KEPT_NS, VERDICTS_KEPT_NS};
 pub use settings::{IdScheme, IdScope, VenueSettings};
 pub use sum::{Sum, SumError, mean};
 pub use time::{

@@ -12,15 +12,11 @@ mod tests;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use market::{DAY_NS, Position, VenueSettings};
+use market::{HORIZON_NS, Position, VenueSettings};
 
-use self::identity::{Identity, SetKey};
+use self::identity::SetKey;
 use self::seen::Seen;
 use crate::{RejectedRange, Tick, Verdict};
-
-/// How long after its newest trade a set of ids that belongs to an hour or a day is kept: as
-/// long as the hour can change.
-pub const IDS_KEPT_NS: i64 = 6 * DAY_NS;
 
 /// What a tick is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,8 +76,9 @@ impl CurrentTrades {
             None if self.see(tick) => Admission::Counted,
             None => Admission::Repeated,
             Some(Verdict::Duplicate) => {
-                if let Some(identity) = Identity::of(&tick.trade, &self.settings) {
-                    self.turn_to(identity.set).expect_first(identity.id, tick);
+                if let Some(identity) = self.settings.identity(&tick.trade) {
+                    let seen = self.turn_to(SetKey::of(&identity));
+                    seen.expect_first(identity.id, tick);
                 }
                 Admission::LeftOut(Verdict::Duplicate)
             }
@@ -107,13 +104,13 @@ impl CurrentTrades {
 
     /// Notes a delivery; false where there was one before.
     fn see(&mut self, tick: &Tick) -> bool {
-        let Some(identity) = Identity::of(&tick.trade, &self.settings) else {
+        let Some(identity) = self.settings.identity(&tick.trade) else {
             return true;
         };
-        let ends = identity.set.until_ns < i64::MAX;
-        let seen = self.turn_to(identity.set);
+        let ends = identity.bucket_ns.is_some();
+        let seen = self.turn_to(SetKey::of(&identity));
         if ends {
-            seen.forget_if_stale(tick.append_time_ns, IDS_KEPT_NS);
+            seen.forget_if_stale(tick.append_time_ns, HORIZON_NS);
         }
         seen.insert(identity.id, tick.append_time_ns)
     }

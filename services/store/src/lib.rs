@@ -18,7 +18,7 @@ mod state;
 mod tick_store;
 
 pub use bar_store::{BarQuery, BarReader, BarStore, Commit, IdQuery, SymbolQuery};
-pub use current::{Admission, CurrentTrades, IDS_KEPT_NS, LostTrade, trades_current, verdict_of};
+pub use current::{Admission, CurrentTrades, LostTrade, trades_current, verdict_of};
 pub use error::StoreError;
 pub use metrics::Metrics;
 pub use sqlite::{SqliteBarReader, SqliteBarStore, SqliteTickStore};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
-use market::TradeId;
+use market::{Member, TradeId};
 use store::{IdChangeSet, IdRow};
 
 /// The ids of one set: numbers as ranges, or ids one by one.
@@ -43,38 +43,20 @@ impl IdSet {
         }
     }
 
-    /// Adds a number to a set of ranges; false where it was seen before.
+    /// Adds an id, and notes when; false where it was seen before.
     #[inline]
-    pub(super) fn insert_number(&mut self, number: u64) -> bool {
-        match &mut self.content {
-            Content::Ranges(ranges) => ranges.insert(number),
-            Content::Exact(exact) => exact.insert(&TradeId::Number(number)),
-        }
-    }
-
-    /// Adds a number, and notes when; false where it was seen before.
-    #[inline]
-    pub(super) fn insert_number_at(
-        &mut self,
-        number: u64,
-        append_time_ns: i64,
-        generation: u64,
-    ) -> bool {
-        let new = self.insert_number(number);
+    pub(super) fn insert(&mut self, id: Member<'_>, append_time_ns: i64, generation: u64) -> bool {
+        let new = match (&mut self.content, id) {
+            (Content::Ranges(ranges), Member::Number(number)) => ranges.insert(number),
+            (Content::Exact(exact), id) => exact.insert(id),
+            // Settings reject what is no number where numbers are contiguous.
+            (Content::Ranges(_), Member::Other(_)) => false,
+        };
         if new {
             self.last_append_ns = append_time_ns;
             self.used = generation;
         }
         new
-    }
-
-    /// Adds an id to a set of exact ids; false where it was seen before.
-    pub(super) fn insert_id(&mut self, id: &TradeId) -> bool {
-        match (&mut self.content, id) {
-            (Content::Ranges(ranges), TradeId::Number(number)) => ranges.insert(*number),
-            (Content::Ranges(_), _) => false,
-            (Content::Exact(exact), id) => exact.insert(id),
-        }
     }
 
     /// What was gained since the last call.
@@ -111,14 +93,11 @@ struct ExactSet {
 }
 
 impl ExactSet {
-    fn insert(&mut self, id: &TradeId) -> bool {
-        let mut added = false;
-        self.seen.get_or_insert_with(id, |id| {
-            added = true;
-            id.clone()
-        });
+    fn insert(&mut self, id: Member<'_>) -> bool {
+        let id = id.owned();
+        let added = self.seen.insert(id.clone());
         if added {
-            self.fresh.push(id.clone());
+            self.fresh.push(id);
         }
         added
     }

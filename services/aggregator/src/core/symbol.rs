@@ -1,18 +1,20 @@
 //! One symbol: its windows, its watermark, and when they close.
 
-use std::sync::Arc;
+mod identity;
+mod output;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use market::{
-    BarRow, HOUR_NS, IdScheme, IdScope, Instrument, Interval, Position, Reject, Trade,
-    VenueSettings, Window,
+    BarRow, HORIZON_NS, Instrument, Interval, Position, Reject, Trade, VenueSettings, Window,
 };
-use store::{BarKey, IdChange, IdKey, StoredBar, SymbolRow};
+use store::{BarKey, IdKey, SymbolRow};
 
+use identity::Within;
+
+use super::Need;
 use super::delta::Delta;
 use super::ids::IdSet;
-use super::{HORIZON_NS, Need};
 
 /// A bar that is in memory; none where the store has none either.
 #[derive(Debug, Default)]
@@ -68,7 +70,7 @@ pub(super) struct Symbol {
     pub(super) alarm_ns: i64,
     delta: Delta,
     /// The set that the last trade's id was in.
-    ids_key: (Option<Arc<str>>, i64),
+    ids_within: Within,
     /// That set, held apart from the others to be at hand.
     current_ids: Option<(IdKey, IdSet)>,
     other_ids: Vec<(IdKey, IdSet)>,
@@ -106,7 +108,7 @@ impl Symbol {
             next_close_ns: i64::MAX,
             alarm_ns: i64::MAX,
             delta: Delta::none(),
-            ids_key: (None, i64::MIN),
+            ids_within: Within::default(),
             current_ids: None,
             other_ids: Vec::new(),
             slots: HashMap::default(),
@@ -202,10 +204,11 @@ impl Symbol {
                 })),
             }
         }
-        if let Some((key, ranged)) = self.id_key(trade, settings)
-            && !self.has_ids(&key)
-        {
-            needs.push(Need::Ids { key, ranged });
+        if let Some(identity) = settings.identity(trade) {
+            let (key, ranged) = (self.id_key(&identity), identity.ranged);
+            if !self.has_ids(&key) {
+                needs.push(Need::Ids { key, ranged });
+            }
         }
         if !needs.is_empty() {
             return Err(needs);
@@ -221,71 +224,6 @@ impl Symbol {
             .and_then(|slot| slot.row.as_ref())
             .map_or(at.append_time_ns, |row| row.bar.first_append_ns);
         first_append_ns.saturating_add(HORIZON_NS)
-    }
-
-    /// The set that a trade's identity is in, and whether that is one of ranges.
-    fn id_key(&self, trade: &Trade, settings: &VenueSettings) -> Option<(IdKey, bool)> {
-        let (scope, bucket_ns, number) = identity(trade, settings)?;
-        let key = IdKey {
-            instrument: self.instrument.clone(),
-            scope: scope.unwrap_or_else(|| Arc::from("")),
-            bucket_ns,
-        };
-        Some((key, number.is_some()))
-    }
-
-    /// Marks a trade's identity as seen; false where it was before.
-    #[inline]
-    fn see(&mut self, trade: &Trade, settings: &VenueSettings, at: Moment) -> Result<bool, Need> {
-        if let (IdScheme::Contiguous, IdScope::Symbol, Some(market::TradeId::Number(number))) =
-            (settings.scheme, settings.scope, &trade.id)
-            && let Some((_, set)) = &mut self.current_ids
-        {
-            return Ok(set.insert_number_at(*number, at.append_time_ns, at.generation));
-        }
-        let Some((scope, bucket_ns, number)) = identity(trade, settings) else {
-            return Ok(true);
-        };
-        if self.ids_key.1 != bucket_ns || self.ids_key.0 != scope {
-            self.turn_to(trade, settings, (scope, bucket_ns))?;
-        }
-        let (_, set) = self.current_ids.as_mut().expect("turned to above");
-        let stale = at.append_time_ns.saturating_sub(set.last_append_ns) > HORIZON_NS;
-        if stale && bucket_ns >= 0 {
-            set.clear();
-        }
-        let new = match (number, &trade.id) {
-            (Some(number), _) => set.insert_number(number),
-            (None, Some(id)) => set.insert_id(id),
-            (None, None) => true,
-        };
-        if new {
-            set.last_append_ns = at.append_time_ns;
-            set.used = at.generation;
-        }
-        Ok(new)
-    }
-
-    fn turn_to(
-        &mut self,
-        trade: &Trade,
-        settings: &VenueSettings,
-        wanted: (Option<Arc<str>>, i64),
-    ) -> Result<(), Need> {
-        let (key, ranged) = self
-            .id_key(trade, settings)
-            .expect("a trade with an identity has a set");
-        let place = self.other_ids.iter().position(|(known, _)| *known == key);
-        let place = place.ok_or(Need::Ids { key, ranged })?;
-        let turned = self.other_ids.swap_remove(place);
-        self.other_ids.extend(self.current_ids.replace(turned));
-        self.ids_key = wanted;
-        Ok(())
-    }
-
-    fn has_ids(&self, key: &IdKey) -> bool {
-        let mut sets = self.current_ids.iter().chain(&self.other_ids);
-        sets.any(|(known, _)| known == key)
     }
 
     /// The windows of the minute that is begun are open from its first trade on.
@@ -428,73 +366,6 @@ impl Symbol {
             mark(slot, window, &mut self.announced, &mut self.written);
         }
     }
-
-    /// The bars that changed since the last call.
-    pub(super) fn take_announced(&mut self) -> Vec<BarRow> {
-        let mut windows = std::mem::take(&mut self.announced);
-        windows.sort_unstable();
-        let mut rows = Vec::with_capacity(windows.len());
-        for window in windows {
-            let slot = self.slots.get_mut(&window);
-            let slot = slot.expect("a changed bar stays in memory");
-            slot.announce = false;
-            rows.extend(slot.row.clone());
-        }
-        rows
-    }
-
-    /// What changed since the last call: bars, the row of the symbol, ids.
-    pub(super) fn take_written(
-        &mut self,
-        bars: &mut Vec<StoredBar>,
-        symbols: &mut Vec<SymbolRow>,
-        ids: &mut Vec<IdChange>,
-    ) {
-        for window in std::mem::take(&mut self.written) {
-            let slot = self.slots.get_mut(&window);
-            let slot = slot.expect("a changed bar stays in memory");
-            slot.write = false;
-            bars.extend(slot.row.clone().map(|row| StoredBar {
-                instrument: self.instrument.clone(),
-                row,
-            }));
-        }
-        if std::mem::take(&mut self.changed) {
-            symbols.push(SymbolRow {
-                instrument: self.instrument.clone(),
-                watermark_ns: self.watermark_ns,
-                last_append_ns: self.last_append_ns,
-                closed_until_ns: self.closed_until_ns,
-            });
-        }
-        for (key, set) in self.current_ids.iter_mut().chain(&mut self.other_ids) {
-            let last_append_ns = set.last_append_ns;
-            ids.extend(set.take_change().map(|change| IdChange {
-                key: key.clone(),
-                last_append_ns,
-                change,
-            }));
-        }
-    }
-
-    /// Drops what is stored, closed, and was not used since a commit. Answers how many bars
-    /// and sets are left.
-    pub(super) fn evict(&mut self, epoch: u64, generation: u64, before: u64) -> usize {
-        self.settle(epoch, generation);
-        self.delta.forget();
-        self.slots.retain(|_, slot| {
-            let open = slot.row.as_ref().is_some_and(|row| !row.closed);
-            open || slot.write || slot.announce || slot.used >= before
-        });
-        if self.slots.capacity() > 4 * self.slots.len().max(16) {
-            self.slots.shrink_to_fit();
-        }
-        self.other_ids.extend(self.current_ids.take());
-        self.ids_key = (None, i64::MIN);
-        self.other_ids
-            .retain(|(_, set)| set.is_changed() || set.used >= before);
-        self.slots.len() + self.other_ids.len()
-    }
 }
 
 fn mark(slot: &mut Slot, window: Window, announced: &mut Vec<Window>, written: &mut Vec<Window>) {
@@ -504,38 +375,4 @@ fn mark(slot: &mut Slot, window: Window, announced: &mut Vec<Window>, written: &
     if !std::mem::replace(&mut slot.write, true) {
         written.push(window);
     }
-}
-
-/// The scope, the hour or day (-1 for none), and the number where the set is one of ranges; none
-/// where a trade is known by its place in the log alone.
-fn identity(
-    trade: &Trade,
-    settings: &VenueSettings,
-) -> Option<(Option<Arc<str>>, i64, Option<u64>)> {
-    let hour_ns = trade.time_ns - trade.time_ns.rem_euclid(HOUR_NS);
-    let Some(id) = &trade.id else {
-        let sender = trade.sender?;
-        let scope = format!("sender:{}", hex(&sender.key));
-        return Some((Some(scope.into()), hour_ns, Some(sender.index)));
-    };
-    let scope = match settings.scope {
-        IdScope::Exchange | IdScope::File => trade.scope.clone(),
-        IdScope::Symbol | IdScope::Day => None,
-    };
-    Some(match (settings.scheme, settings.scope) {
-        (IdScheme::Contiguous, IdScope::Day) => {
-            let day_ns = Interval::D1.window(trade.time_ns).start_ns;
-            (scope, day_ns, id.number())
-        }
-        (IdScheme::Contiguous, _) => (scope, -1, id.number()),
-        (IdScheme::Unique | IdScheme::None, _) => (scope, hour_ns, None),
-    })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -17,11 +17,13 @@ pub(super) async fn commit<S: BarStore, C: Clock>(
 ) -> Result<Commit, StoreError> {
     let mut backoff = retries.backoff();
     loop {
-        match host::timeout(&clock, timeout, store.commit(&transaction)).await {
+        let reason = match host::timeout(&clock, timeout, store.commit(&transaction)).await {
             Ok(Ok(Commit::Done)) => return Ok(Commit::Done),
+            Ok(Ok(Commit::Lost)) => "the partition was moved".to_owned(),
             Ok(Err(error)) if !error.is_transient() => return Err(error),
-            Ok(Ok(Commit::Lost) | Err(_)) | Err(_) => {}
-        }
+            Ok(Err(error)) => error.to_string(),
+            Err(elapsed) => elapsed.to_string(),
+        };
         match host::timeout(&clock, timeout, place(&store, &transaction)).await {
             Ok(Ok(place)) if place == target(&transaction) => return Ok(Commit::Done),
             Ok(Ok(place)) if place != transaction.expected => return Ok(Commit::Lost),
@@ -30,6 +32,7 @@ pub(super) async fn commit<S: BarStore, C: Clock>(
         }
         tracing::warn!(
             partition = transaction.progress.partition,
+            reason,
             "the store did not take a commit; trying again"
         );
         clock.sleep(backoff.next_delay()).await;

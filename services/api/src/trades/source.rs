@@ -1,9 +1,9 @@
-//! Trades by time, as `current_trades` says which ticks are some.
+//! Trades by time, as `trades_current` says which ticks are some.
 
 use market::{Instrument, Position, VenueSettings};
 use store::{BarReader, RejectedRange, StoreError, Tick, TickStore};
 
-use crate::current_trades;
+use store::trades_current;
 
 /// The trades of one instrument as of one moment of the fold.
 pub(super) struct TradeSource<'a, B, T> {
@@ -54,7 +54,7 @@ impl<'a, B: BarReader, T: TickStore> TradeSource<'a, B, T> {
     pub(super) async fn slice(&self, start_ns: i64, end_ns: i64) -> Result<Vec<Tick>, StoreError> {
         let ticks = self.ticks.read(&self.instrument, start_ns, end_ns).await?;
         let rejected = self.rejected(&ticks).await?;
-        let trades = current_trades(&ticks, &rejected, self.next, &self.settings);
+        let trades = trades_current(&ticks, &rejected, self.next, &self.settings);
         Ok(trades.into_iter().cloned().collect())
     }
 

@@ -2,20 +2,15 @@
 
 use std::time::Duration;
 
-use aggregator::HORIZON_NS;
 use eventlog::Log;
 use host::Clock;
-use market::DAY_NS;
+use market::{BARS_KEPT_NS, TICKS_KEPT_NS, VERDICTS_KEPT_NS};
 use store::{BarReader, BarStore, StoreError, TickStore};
 use tokio_util::sync::CancellationToken;
 
 use crate::Folder;
 
 const EVERY: Duration = Duration::from_secs(30);
-/// Ticks are kept so long after the log took them.
-const TICKS_NS: i64 = 7 * DAY_NS;
-/// Bars are kept so long after the log took their first trade.
-const BARS_NS: i64 = 2 * 365 * DAY_NS;
 /// How many rows may go a turn, in calls of a store.
 const CALLS: usize = 20;
 
@@ -36,8 +31,10 @@ pub(super) async fn run<C: Clock>(folder: Folder, clock: C, stop: CancellationTo
 async fn turn(folder: &Folder, now_ns: i64) -> Result<(), StoreError> {
     release_log(folder).await?;
     for _ in 0..CALLS {
-        let bars = folder.bars.expire(now_ns - BARS_NS, now_ns - HORIZON_NS);
-        let ticks = folder.ticks.expire(now_ns - TICKS_NS);
+        let bars = folder
+            .bars
+            .expire(now_ns - BARS_KEPT_NS, now_ns - VERDICTS_KEPT_NS);
+        let ticks = folder.ticks.expire(now_ns - TICKS_KEPT_NS);
         if bars.await? + ticks.await? == 0 {
             return Ok(());
         }

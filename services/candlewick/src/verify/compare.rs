@@ -2,19 +2,16 @@
 
 use std::collections::HashSet;
 
-use aggregator::HORIZON_NS;
-use market::{Bar, BarRow, DAY_NS, Edge, Interval, Position, Window, format_time};
+use market::{
+    BARS_KEPT_NS, Bar, BarRow, Edge, HORIZON_NS, Interval, Position, TICKS_KEPT_NS, Window,
+    format_time,
+};
 use store::SymbolRow;
 
 use super::arguments::Range;
 use super::fold::{DayFold, Refolded};
 use super::report::{Difference, Place, Report};
 use super::stored::DayBars;
-
-/// How long ticks are kept after the log took them.
-const TICKS_NS: i64 = 7 * DAY_NS;
-/// How long bars are kept after the log took their first trade.
-const BARS_NS: i64 = 2 * 365 * DAY_NS;
 
 /// What is too old to be there for sure, at a moment.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +26,7 @@ impl Ages {
 
     /// Whether ticks that were appended then may be gone.
     pub(super) const fn ticks_gone(self, append_ns: i64) -> bool {
-        append_ns < self.now_ns.saturating_sub(TICKS_NS)
+        append_ns < self.now_ns.saturating_sub(TICKS_KEPT_NS)
     }
 
     /// Whether verdicts on ticks that were appended then may be gone: they go before the ticks.
@@ -38,7 +35,7 @@ impl Ages {
     }
 
     const fn bars_gone(self, append_ns: i64) -> bool {
-        append_ns < self.now_ns.saturating_sub(BARS_NS)
+        append_ns < self.now_ns.saturating_sub(BARS_KEPT_NS)
     }
 
     /// Whether bars that differ prove nothing: trades are missing that may be gone, or there

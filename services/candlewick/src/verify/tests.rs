@@ -314,11 +314,6 @@ async fn a_running_process_can_be_verified() {
 }
 
 #[test]
-fn ids_are_remembered_as_long_as_the_fold_remembers_them() {
-    assert_eq!(store::IDS_KEPT_NS, aggregator::HORIZON_NS);
-}
-
-#[test]
 fn the_command_line_is_checked() {
     let world = |arguments: &[&str]| world::arguments("data", arguments);
     assert!(world(&["--start", "today"]).is_err());

@@ -5,9 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, SqliteConnection};
 
-use crate::support::{
-    Client, Finished, Standalone, candlewick, counted, settle, verify,
-};
+use crate::support::{Client, Finished, Standalone, candlewick, counted, settle, verify};
 
 /// What becomes of a start that is to fail.
 fn refused(data: &Path, listen: &str, options: &[&str]) -> String {
@@ -54,7 +52,11 @@ fn a_data_folder_with_files_of_something_else() {
         let data = folder.path().join("data");
         filled(&data);
         let file = data.join(name);
-        std::fs::write(&file, "mine, and long enough to be taken for a header".repeat(100)).unwrap();
+        std::fs::write(
+            &file,
+            "mine, and long enough to be taken for a header".repeat(100),
+        )
+        .unwrap();
         let said = refused(&data, "127.0.0.1:0", &[]);
         assert!(said.contains(file.to_str().unwrap()), "{said}");
         assert!(std::fs::read(&file).unwrap().starts_with(b"mine"));
@@ -85,7 +87,7 @@ fn a_data_folder_of_a_newer_version() {
     let standalone = Standalone::start(&data);
     assert_eq!(counted(&standalone.client(), "v", "X"), 100);
     standalone.terminate().success();
-    verify(&data);
+    verify(&data, 100);
 }
 
 /// Sets the version of the tables of a database, and gives the one before.
@@ -135,14 +137,17 @@ fn a_second_process_on_the_same_folder_and_one_on_the_same_port() {
     let address = standalone.address().to_string();
     let other = folder.path().join("other");
     let said = refused(&other, &address, &[]);
-    assert!(said.contains(&address) && said.contains("--listen"), "{said}");
+    assert!(
+        said.contains(&address) && said.contains("--listen"),
+        "{said}"
+    );
     assert!(!other.exists(), "nothing is made where it cannot start");
 
     // The first goes on as if nothing had been.
     send(&client, 100..200);
     settle(&client, 200, 0);
     assert_eq!(counted(&client, "v", "X"), 200);
-    verify(&data);
+    verify(&data, 200);
     standalone.terminate().success();
 }
 
@@ -152,8 +157,16 @@ fn everything_that_is_wrong_with_a_configuration_is_told_at_once() {
     let file = folder.path().join("candlewick.toml");
     std::fs::write(&file, "partitions = \"four\"\nsymbol = \"A\"\nrate = -1\n").unwrap();
     let options = [
-        "--feed", "real", "--log-max-age", "soon", "--log-format", "xml", "--symbols", "A B",
-        "--config", file.to_str().unwrap(),
+        "--feed",
+        "real",
+        "--log-max-age",
+        "soon",
+        "--log-format",
+        "xml",
+        "--symbols",
+        "A B",
+        "--config",
+        file.to_str().unwrap(),
     ];
     let mut command = candlewick(&["standalone", "--listen", "nowhere"]);
     command.arg("--data").arg(folder.path().join("data"));
@@ -162,13 +175,24 @@ fn everything_that_is_wrong_with_a_configuration_is_told_at_once() {
     println!("exit {:?}: {}", finished.code, finished.text);
     assert_eq!(finished.code, Some(64), "{}", finished.text);
     let faults = [
-        "--listen", "--feed", "--log-max-age", "--log-format", "--symbols", "CANDLEWICK_SEED",
-        "partitions", "symbol in", "rate",
+        "--listen",
+        "--feed",
+        "--log-max-age",
+        "--log-format",
+        "--symbols",
+        "CANDLEWICK_SEED",
+        "partitions",
+        "symbol in",
+        "rate",
     ];
     for fault in faults {
         assert!(finished.text.contains(fault), "{fault}: {}", finished.text);
     }
-    assert!(finished.text.contains("9 configuration errors"), "{}", finished.text);
+    assert!(
+        finished.text.contains("9 configuration errors"),
+        "{}",
+        finished.text
+    );
     assert!(!folder.path().join("data").exists());
 
     let unknown = Finished::of(&mut candlewick(&["standalone", "--dta", "x"]));

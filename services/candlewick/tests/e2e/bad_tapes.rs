@@ -53,7 +53,10 @@ fn lines_that_are_cut_or_lie_are_named_and_the_others_sent() {
         (50, "50,1.5,2,3,1714557600050000,Maybe,True"),
         (60, "60,1.5,2,3,1714557600060000,False,True,more"),
         (70, "\"70,1.5,2,3,1714557600070000,False,True"),
-        (80, "80,1.2345678901234567890,2,3,1714557600080000,False,True"),
+        (
+            80,
+            "80,1.2345678901234567890,2,3,1714557600080000,False,True",
+        ),
         // This one can be read, and is refused by the process it is sent to.
         (90, "90,-1.5,2,3,1714557600090000,False,True"),
     ];
@@ -78,7 +81,7 @@ fn lines_that_are_cut_or_lie_are_named_and_the_others_sent() {
     let expected: Vec<_> = (1..=100).filter(|id| !is_bad(id)).collect();
     assert_eq!(ids, expected);
     println!("{}", finished.text);
-    verify(&folder.path().join("data"));
+    verify(&folder.path().join("data"), 91);
     standalone.terminate().success();
 }
 
@@ -96,23 +99,57 @@ fn a_zip_that_is_cut_or_damaged_is_named_and_the_other_tapes_sent() {
     bytes[middle] ^= 0x10;
     std::fs::write(path("BIT-trades-1.zip"), &bytes).unwrap();
     std::fs::write(path("NOZIP-trades-1.zip"), b"PK\x03\x04nonsense").unwrap();
-    let names = ["GOOD-trades-1.csv", "CUT-trades-1.zip", "BIT-trades-1.zip", "NOZIP-trades-1.zip"];
+    let names = [
+        "GOOD-trades-1.csv",
+        "CUT-trades-1.zip",
+        "BIT-trades-1.zip",
+        "NOZIP-trades-1.zip",
+    ];
     let (standalone, finished) = send(folder.path(), &names.map(path));
     assert_eq!(finished.code, Some(1), "{}", finished.text);
     for name in &names[1..] {
-        let fault = finished.text.lines().find(|line| {
-            line.starts_with("not a trade: ") && line.contains(name)
-        });
+        let fault = finished
+            .text
+            .lines()
+            .find(|line| line.starts_with("not a trade: ") && line.contains(name));
         let fault = fault.unwrap_or_else(|| panic!("{name}: {}", finished.text));
         assert!(fault.contains("damaged"), "{fault}");
     }
     let client = standalone.client();
-    crate::support::eventually("the good tape", &1_000, || counted(&client, "v", "GOOD"));
+    settle(&client, 1_000, 0);
+    assert_eq!(counted(&client, "v", "GOOD"), 1_000);
     for symbol in ["CUT", "NOZIP"] {
         assert_eq!(counted(&client, "v", symbol), 0, "{symbol}");
     }
     println!("{}", finished.text);
-    verify(&folder.path().join("data"));
+    verify(&folder.path().join("data"), 1_000);
+    standalone.terminate().success();
+}
+
+/// Damage beyond what is read ahead: what comes before it is sent, and it is said where it begins.
+#[test]
+fn a_zip_that_is_damaged_far_in_names_the_line_from_which_on_it_is_lost() {
+    const LINES: u64 = 60_000;
+    let folder = tempfile::tempdir().unwrap();
+    let tape = folder.path().join("BIT-trades-1.zip");
+    write_zip(&tape, &lines(LINES));
+    let mut bytes = std::fs::read(&tape).unwrap();
+    let far = bytes.len() * 3 / 4;
+    bytes[far..far + 8].fill(0xff);
+    std::fs::write(&tape, &bytes).unwrap();
+    let (standalone, finished) = send(folder.path(), &[tape]);
+    assert_eq!(finished.code, Some(1), "{}", finished.text);
+    let fault = finished
+        .text
+        .lines()
+        .find(|line| line.contains("is lost with all after it"));
+    let fault = fault.unwrap_or_else(|| panic!("{}", finished.text));
+    println!("{fault}");
+    let number = fault.split(':').nth(2).unwrap();
+    let before = number.parse::<u64>().unwrap() - 1;
+    assert!(fault.contains("BIT-trades-1.zip") && before > 0, "{fault}");
+    settle(&standalone.client(), before, 0);
+    verify(&folder.path().join("data"), before);
     standalone.terminate().success();
 }
 
@@ -125,7 +162,10 @@ fn a_tape_that_is_not_there_is_named_and_nothing_sent() {
     let (standalone, finished) = send(folder.path(), &[good, missing]);
     assert_eq!(finished.code, Some(1), "{}", finished.text);
     let text = &finished.text;
-    assert!(text.contains("NONE-trades-1.csv") && text.contains("nothing was sent"), "{text}");
+    assert!(
+        text.contains("NONE-trades-1.csv") && text.contains("nothing was sent"),
+        "{text}"
+    );
     assert_eq!(standalone.client().list("/api/v1/symbols").len(), 0);
     standalone.terminate().success();
 }

@@ -25,7 +25,7 @@ fn compare(symbols: &[&str], batch: &str, connections: &str) {
     let actual = tables(&client, &["us"], &INTERVALS);
     let what = format!("batches of {batch} on {connections} connections");
     assert_equal(&what, &expected("us", symbols), &actual);
-    verify(&data);
+    verify(&data, sent);
     standalone.terminate().success();
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::support::{Answer, Client, Standalone, candlewick, counted, until, verify};
+use crate::support::{Answer, Client, Standalone, candlewick, counted, eventually, until, verify};
 
 const BATCH: u64 = 2_000;
 
@@ -77,7 +77,9 @@ fn assert_told(standalone: &Standalone, refusal: &Answer, reason: &str) {
 fn a_full_disk_is_told_and_when_there_is_room_again_it_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let Some(disk) = Disk::mount(&folder.path().join("disk")) else {
-        println!("NOT TESTED: mounting a small tmpfs is not permitted here; a limit of file sizes stands in for a full disk in the other test");
+        println!(
+            "NOT TESTED: mounting a small tmpfs is not permitted here; a limit of file sizes stands in for a full disk in the other test"
+        );
         return;
     };
     let data = disk.0.join("data");
@@ -95,12 +97,14 @@ fn a_full_disk_is_told_and_when_there_is_room_again_it_goes_on() {
     until("the batch that was refused", || {
         (post(&client, acknowledged).status == 200).then_some(())
     });
-    until("it is ready", || (client.get("/readyz").status == 200).then_some(()));
+    until("it is ready", || {
+        (client.get("/readyz").status == 200).then_some(())
+    });
     let expected = (acknowledged + 1) * BATCH;
-    crate::support::eventually("trades", &expected, || counted(&client, "v", "X"));
+    eventually("trades", &expected, || counted(&client, "v", "X"));
     println!("{acknowledged} batches fitted; with more room all {expected} trades are counted");
     standalone.terminate().success();
-    verify(&data);
+    verify(&data, expected);
 
     // A folder that cannot be written to any more.
     disk.remount("remount,ro");
@@ -109,7 +113,10 @@ fn a_full_disk_is_told_and_when_there_is_room_again_it_goes_on() {
     println!("read-only: exit {:?}: {}", finished.code, finished.text);
     assert_eq!(finished.code, Some(1), "{}", finished.text);
     let said = finished.text.to_lowercase();
-    assert!(said.contains("read-only") || said.contains("readonly"), "{said}");
+    assert!(
+        said.contains("read-only") || said.contains("readonly"),
+        "{said}"
+    );
     disk.remount("remount,rw");
     let standalone = Standalone::start(&data);
     assert_eq!(counted(&standalone.client(), "v", "X"), expected);
@@ -125,10 +132,14 @@ fn what_was_acknowledged_before_no_file_could_grow_is_there_after_a_kill() {
     let mut shell = Command::new("sh");
     // Blocks of 512 bytes; the signal that comes with the limit is not for us.
     let script = "trap '' XFSZ; ulimit -f 8192; exec \"$0\" \"$@\"";
-    shell.args(["-c", script]).arg(candlewick(&[]).get_program());
+    shell
+        .args(["-c", script])
+        .arg(candlewick(&[]).get_program());
     let standalone = Standalone::spawn(shell, &data, "127.0.0.1:0", &[]).listening();
     let client = standalone.client();
-    until("readiness", || (client.get("/readyz").status == 200).then_some(()));
+    until("readiness", || {
+        (client.get("/readyz").status == 200).then_some(())
+    });
     let (acknowledged, refusal) = fill(&client);
     assert!(acknowledged > 0);
     assert_told(&standalone, &refusal, "File too large");
@@ -139,8 +150,8 @@ fn what_was_acknowledged_before_no_file_could_grow_is_there_after_a_kill() {
     // The refused batch may be there or not; sent again it is, and nothing twice.
     assert_eq!(post(&client, acknowledged).status, 200);
     let expected = (acknowledged + 1) * BATCH;
-    crate::support::eventually("trades", &expected, || counted(&client, "v", "X"));
+    eventually("trades", &expected, || counted(&client, "v", "X"));
     println!("{acknowledged} batches fitted; after a restart all {expected} trades are counted");
-    verify(&data);
+    verify(&data, expected);
     standalone.terminate().success();
 }

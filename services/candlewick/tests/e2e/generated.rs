@@ -57,7 +57,7 @@ fn compare(seed: u32, ids: &str, scheme: &str, identity: &[&str]) {
     let late = client.metrics()["candlewick_aggregator_late_trades_total"];
     println!("{ids}: {trades} trades, {duplicates} duplicates, {late} late");
     assert!(late > 0.0, "the tape is not hostile enough");
-    let told = verify(&data);
+    let told = verify(&data, trades);
     assert_eq!(figure(&told, "left out: duplicate"), duplicates, "{told}");
 
     // Once more, the whole file: whatever its ids, nothing is new.

@@ -111,7 +111,7 @@ fn check(standalone: &Standalone, data: &Path) {
     });
     let actual = tables(&client, &["us"], &INTERVALS);
     assert_equal("after the kills", &expected("us", &SYMBOLS), &actual);
-    verify(data);
+    verify(data, TRADES);
     for symbol in SYMBOLS {
         let listed = trades(&client, "us", symbol);
         let ids = listed.iter().map(|trade| trade["id"].as_str().unwrap());

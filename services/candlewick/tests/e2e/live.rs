@@ -85,7 +85,7 @@ fn a_late_trade_corrects_its_bar_and_the_longer_ones_live_and_in_rest_alike() {
         assert_eq!(corrected, [&1; INTERVALS.len()], "once in every interval");
         println!("a late trade: {:?}", follower.kinds);
     }
-    verify(&data);
+    verify(&data, 4);
     standalone.terminate().success();
 }
 
@@ -220,6 +220,6 @@ fn clients_that_follow_the_protocol_end_with_the_bars_of_rest() {
             assert!(follower.kinds.contains_key(kind), "no {kind} ever came");
         }
     }
-    verify(&data);
+    verify(&data, sent - again);
     standalone.terminate().success();
 }

@@ -40,9 +40,9 @@ fn the_bars_of_the_tapes_are_those_expected_also_when_they_are_sent_again() {
     let late = metrics["candlewick_aggregator_late_trades_total"];
     let duplicates = metrics["candlewick_aggregator_duplicates_total"];
     println!("the tapes sent twice: {duplicates} duplicates, {late} late");
-    verify(&data);
+    verify(&data, TRADES);
     standalone.terminate().success();
-    verify(&data);
+    verify(&data, TRADES);
 }
 
 /// Every bar with all that REST says of it.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use market::TradeId;
 
 use super::LostTrade;
-use super::identity::Id;
 use crate::Tick;
+use market::Member as Id;
 
 /// The ids of one set that were seen.
 #[derive(Debug, Default)]

@@ -1,6 +1,8 @@
 use std::collections::HashSet;
 
-use market::{Decimal, Edge, HOUR_NS, IdScheme, IdScope, Sender, Trade, TradeId};
+use market::{
+    DAY_NS, Decimal, Edge, HORIZON_NS, HOUR_NS, IdScheme, IdScope, Sender, Trade, TradeId,
+};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -128,7 +130,7 @@ fn scopes_and_senders_tell_trades_apart() {
 fn a_day_that_was_forgotten_may_repeat_its_ids() {
     let by_day = with(IdScheme::Contiguous, IdScope::Day);
     let mut ticks = [tick(0, 5, Some("1")), tick(1, HOUR_NS, Some("1"))];
-    ticks[1].append_time_ns = IDS_KEPT_NS;
+    ticks[1].append_time_ns = HORIZON_NS;
     assert_eq!(offsets(&ticks, &[], &by_day), [0]);
     ticks[1].append_time_ns += 1;
     assert_eq!(offsets(&ticks, &[], &by_day), [0, 1]);

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::Standalone;
+use super::{Standalone, until};
 
 /// How a process ended, and what it wrote.
 #[derive(Debug)]
@@ -66,11 +66,18 @@ pub(crate) fn replay(
     command
 }
 
-/// `candlewick verify` over a data folder, which must find every bar proved; what it says.
-pub(crate) fn verify(data: &Path) -> String {
-    let mut command = candlewick(&["verify", "--no-progress", "--data"]);
-    let told = Finished::of(command.arg(data)).success();
-    assert_eq!(figure(&told, "differences"), 0, "{told}");
+/// `candlewick verify` over a data folder, until it has seen that many trades count: every time it
+/// must find every bar proved. What it said last.
+///
+/// Beside a running process bars come to REST before they are stored, so it may be asked again.
+pub(crate) fn verify(data: &Path, trades: u64) -> String {
+    let told = until("verify has seen every trade", || {
+        let mut command = candlewick(&["verify", "--no-progress", "--data"]);
+        let told = Finished::of(command.arg(data)).success();
+        assert_eq!(figure(&told, "differences"), 0, "{told}");
+        assert!(figure(&told, "trades") <= trades, "{told}");
+        (figure(&told, "trades") == trades).then_some(told)
+    });
     assert!(figure(&told, "1m bars compared") > 0, "{told}");
     let shown = ["ticks read", "trades", "left out: duplicate", "differences"];
     let shown = shown.map(|name| format!("{name} {}", figure(&told, name)));

@@ -1,10 +1,11 @@
-//! A client of the live stream that follows the protocol, and holds what it was told.
+//! A client of the live stream that follows the rules of `docs/stream.md`.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Client, Protocol, Standalone, Stream, bars};
+use super::stream::Stream;
+use super::{Client, Protocol, Standalone, bars};
 
 /// A bar: its fields.
 type Bar = Map<String, Value>;
@@ -14,7 +15,10 @@ type Bar = Map<String, Value>;
 struct Channel {
     epoch: u64,
     seq: i64,
-    bars: BTreeMap<String, Bar>,
+    /// What the stream says of each bar, by start.
+    stream: BTreeMap<String, Bar>,
+    /// Of each bar the state with the greatest `through` that the stream or REST has said.
+    shown: BTreeMap<String, Bar>,
 }
 
 /// A client of some intervals of a symbol.
@@ -102,110 +106,109 @@ impl Follower {
         }
     }
 
-    /// Reads the bars of a channel over REST, and keeps the greater `through`.
-    fn read_again(&mut self, name: &str) {
-        let interval = name.rsplit(':').next().unwrap();
-        let read = bars(&self.client, &self.venue, &self.symbol, interval);
-        let held = &mut self.channels.get_mut(name).unwrap().bars;
-        for bar in read {
-            keep_greater(held, bar.as_object().unwrap().clone());
-        }
-    }
-
     fn take(&mut self, message: &Value) {
         let name = message["channel"].as_str().unwrap().to_owned();
         let seq = message["seq"].as_i64().unwrap();
-        let entries = message["bars"].as_array().unwrap();
+        let held = self.channels.get_mut(&name).unwrap();
         match message["type"].as_str().unwrap() {
-            "snapshot" => {
-                let held = self.channels.get_mut(&name).unwrap();
-                held.epoch = message["epoch"].as_u64().unwrap();
-                held.seq = seq;
-                for bar in entries {
-                    keep_greater(&mut held.bars, bar.as_object().unwrap().clone());
-                }
-                if let Some(recovered) = message.get("recovered") {
-                    self.recovered.push(recovered == true);
-                    if recovered == false {
-                        self.read_again(&name);
-                    }
-                }
-            }
+            "snapshot" => held.epoch = message["epoch"].as_u64().unwrap(),
             "bars" => {
-                let held = &self.channels[&name];
                 assert_eq!(message["prev"], held.seq, "it does not follow what is held");
                 assert!(seq > held.seq, "{message}");
-                for entry in entries {
-                    self.change(&name, entry.as_object().unwrap().clone());
-                }
-                self.channels.get_mut(&name).unwrap().seq = seq;
             }
             other => panic!("a message of type {other}: {message}"),
+        }
+        held.seq = seq;
+        for entry in message["bars"].as_array().unwrap() {
+            self.change(&name, entry.as_object().unwrap().clone());
+        }
+        if message["type"] == "snapshot" {
+            let recovered = message.get("recovered");
+            self.recovered
+                .extend(recovered.map(|recovered| recovered == true));
+            if recovered != Some(&Value::Bool(true)) {
+                self.read(&name);
+            }
         }
     }
 
     /// Takes one bar of a message: what changed of it, or all of it.
     fn change(&mut self, name: &str, mut entry: Bar) {
-        let kind = entry.remove("kind").unwrap().as_str().unwrap().to_owned();
         let start = entry["start"].as_str().unwrap().to_owned();
+        let held = self.channels.get_mut(name).unwrap();
+        let kind = entry.remove("kind");
+        let kind = kind
+            .as_ref()
+            .map_or("snapshot", |kind| kind.as_str().unwrap());
+        *self.kinds.entry(kind.to_owned()).or_default() += 1;
         let place = (name.to_owned(), start.clone());
-        *self.kinds.entry(kind.clone()).or_default() += 1;
-        let held = &mut self.channels.get_mut(name).unwrap().bars;
-        match kind.as_str() {
+        match kind {
             "delta" => {
-                let bar = held.get_mut(&start);
-                let bar = bar.unwrap_or_else(|| panic!("{place:?}: a delta of a bar not held"));
-                assert!(place_of(bar) < place_of(&entry), "{place:?}: an old delta");
-                bar.extend(entry);
-                return;
+                let whole = held.stream.get(&start).cloned();
+                let mut whole = whole.unwrap_or_else(|| panic!("{place:?}: a delta of nothing"));
+                assert!(through(&whole) < through(&entry), "{place:?}: an old delta");
+                whole.extend(entry);
+                entry = whole;
             }
+            "snapshot" => {}
             "bar" => assert_eq!(entry["closed"], false),
-            "close" => {
+            "close" | "correction" => {
                 assert_eq!(entry["closed"], true);
-                *self.closes.entry(place).or_default() += 1;
-            }
-            "correction" => {
-                assert_eq!(entry["closed"], true);
-                *self.corrections.entry(place).or_default() += 1;
+                let counts = match kind {
+                    "close" => &mut self.closes,
+                    _ => &mut self.corrections,
+                };
+                *counts.entry(place).or_default() += 1;
             }
             other => panic!("a bar of kind {other}"),
         }
-        held.insert(start, entry);
+        held.stream.insert(start, entry.clone());
+        held.show(entry);
     }
 
-    /// Whether what is held is exactly what REST returns, and if not, where it is not.
+    /// Reads the history of a channel over REST.
+    fn read(&mut self, name: &str) {
+        let interval = name.rsplit(':').next().unwrap();
+        let read = bars(&self.client, &self.venue, &self.symbol, interval);
+        for bar in read {
+            let held = self.channels.get_mut(name).unwrap();
+            held.show(bar.as_object().unwrap().clone());
+        }
+    }
+
+    /// Where what is shown is not exactly what REST returns.
     pub(crate) fn difference(&self) -> Option<String> {
         self.channels.iter().find_map(|(name, held)| {
             let interval = name.rsplit(':').next().unwrap();
             let read = bars(&self.client, &self.venue, &self.symbol, interval);
-            let held: Vec<_> = held.bars.values().cloned().map(Value::Object).collect();
+            let held: Vec<_> = held.shown.values().cloned().map(Value::Object).collect();
             let differing = read.iter().zip(&held).find(|(read, held)| read != held);
             match differing {
-                Some((read, held)) => Some(format!("{name}: REST has {read}, held is {held}")),
+                Some((read, held)) => Some(format!("{name}: REST has {read}, shown is {held}")),
                 None if read.len() == held.len() => None,
-                None => Some(format!("{name}: {} bars, held {}", read.len(), held.len())),
+                None => Some(format!("{name}: {} bars, shown {}", read.len(), held.len())),
             }
         })
     }
 
-    /// How many bars are held.
+    /// How many bars are shown.
     pub(crate) fn len(&self) -> usize {
-        self.channels.values().map(|held| held.bars.len()).sum()
+        self.channels.values().map(|held| held.shown.len()).sum()
     }
 }
 
-fn keep_greater(held: &mut BTreeMap<String, Bar>, bar: Bar) {
-    let start = bar["start"].as_str().unwrap().to_owned();
-    let is_newer = held
-        .get(&start)
-        .is_none_or(|known| place_of(known) <= place_of(&bar));
-    if is_newer {
-        held.insert(start, bar);
+impl Channel {
+    fn show(&mut self, bar: Bar) {
+        let start = bar["start"].as_str().unwrap();
+        let known = self.shown.get(start);
+        if known.is_none_or(|known| through(known) < through(&bar)) {
+            self.shown.insert(start.to_owned(), bar);
+        }
     }
 }
 
-/// The `through` of a bar, which orders its states.
-fn place_of(bar: &Bar) -> (u64, u64) {
+/// What orders the states of a bar.
+fn through(bar: &Bar) -> (u64, u64) {
     let number = |name: &str| bar["through"][name].as_u64().unwrap();
     (number("epoch"), number("offset"))
 }

@@ -1,0 +1,96 @@
+//! Whether a trade was seen before.
+
+use std::sync::Arc;
+
+use market::{HORIZON_NS, Identity, Trade, VenueSettings};
+use store::IdKey;
+
+use super::{Moment, Symbol};
+use crate::core::Need;
+
+impl Symbol {
+    /// The set that a trade's identity is in, and whether that is one of ranges.
+    pub(super) fn id_key(&self, identity: &Identity<'_>) -> IdKey {
+        let scope = match (identity.scope, identity.sender) {
+            (Some(scope), _) => Arc::clone(scope),
+            (None, Some(sender)) => format!("sender:{}", hex(&sender)).into(),
+            (None, None) => Arc::from(""),
+        };
+        IdKey {
+            instrument: self.instrument.clone(),
+            scope,
+            bucket_ns: identity.bucket_ns.map_or(-1, |(start_ns, _)| start_ns),
+        }
+    }
+
+    /// Marks a trade's identity as seen; false where it was before.
+    #[inline]
+    pub(super) fn see(
+        &mut self,
+        trade: &Trade,
+        settings: &VenueSettings,
+        at: Moment,
+    ) -> Result<bool, Need> {
+        let Some(identity) = settings.identity(trade) else {
+            return Ok(true);
+        };
+        if self.current_ids.is_none() || !self.ids_within.is_of(&identity) {
+            self.turn_to(&identity)?;
+        }
+        let (_, set) = self.current_ids.as_mut().expect("turned to above");
+        let stale = at.append_time_ns.saturating_sub(set.last_append_ns) > HORIZON_NS;
+        if stale && identity.bucket_ns.is_some() {
+            set.clear();
+        }
+        Ok(set.insert(identity.id, at.append_time_ns, at.generation))
+    }
+
+    pub(super) fn turn_to(&mut self, identity: &Identity<'_>) -> Result<(), Need> {
+        let key = self.id_key(identity);
+        let ranged = identity.ranged;
+        let place = self.other_ids.iter().position(|(known, _)| *known == key);
+        let place = place.ok_or(Need::Ids { key, ranged })?;
+        let turned = self.other_ids.swap_remove(place);
+        self.other_ids.extend(self.current_ids.replace(turned));
+        self.ids_within = Within::of(identity);
+        Ok(())
+    }
+
+    pub(super) fn has_ids(&self, key: &IdKey) -> bool {
+        let mut sets = self.current_ids.iter().chain(&self.other_ids);
+        sets.any(|(known, _)| known == key)
+    }
+}
+
+/// What the ids of a set are unique within, to be compared without making a key.
+#[derive(Debug, Default)]
+pub(super) struct Within {
+    scope: Option<Arc<str>>,
+    sender: Option<[u8; 16]>,
+    bucket_ns: Option<(i64, i64)>,
+}
+
+impl Within {
+    fn of(identity: &Identity<'_>) -> Self {
+        Self {
+            scope: identity.scope.cloned(),
+            sender: identity.sender,
+            bucket_ns: identity.bucket_ns,
+        }
+    }
+
+    #[inline]
+    fn is_of(&self, identity: &Identity<'_>) -> bool {
+        self.bucket_ns == identity.bucket_ns
+            && self.sender == identity.sender
+            && self.scope.as_ref() == identity.scope
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
