@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use crate::time::{DAY_NS, HOUR_NS, MINUTE_NS};
 
-/// The length of a window. Each but the first is folded from whole windows of the one before.
+/// The length of a window. The windows of each but the first are made up of whole windows of
+/// the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Interval {
     /// One minute, the base.

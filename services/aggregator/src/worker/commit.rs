@@ -2,8 +2,14 @@
 
 use std::time::Duration;
 
-use host::{Clock, RetryPolicy};
+use host::{Clock, HealthComponent, RetryPolicy};
 use store::{BarStore, Commit, StoreError, Transaction};
+
+/// How long one try may take, and how long to wait before the next.
+pub(super) struct Patience {
+    pub(super) timeout: Duration,
+    pub(super) retries: RetryPolicy,
+}
 
 /// Commits until the outcome is known. After an unknown result the progress row tells: at the
 /// target the step was taken, where it was expected it was not, anywhere else another worker
@@ -12,9 +18,10 @@ pub(super) async fn commit<S: BarStore, C: Clock>(
     store: S,
     clock: C,
     transaction: Transaction,
-    timeout: Duration,
-    retries: RetryPolicy,
+    patience: Patience,
+    health: HealthComponent,
 ) -> Result<Commit, StoreError> {
+    let Patience { timeout, retries } = patience;
     let mut backoff = retries.backoff();
     loop {
         let reason = match host::timeout(&clock, timeout, store.commit(&transaction)).await {
@@ -30,6 +37,7 @@ pub(super) async fn commit<S: BarStore, C: Clock>(
             Ok(Err(error)) if !error.is_transient() => return Err(error),
             _ => {}
         }
+        health.not_ready("the store does not take commits");
         tracing::warn!(
             partition = transaction.progress.partition,
             reason,

@@ -12,7 +12,7 @@ use store::{BarStore, Commit, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use super::Worker;
-use super::commit::commit;
+use super::commit::{Patience, commit};
 use crate::{Core, Need, Supply, WorkerError};
 
 /// How a session ended.
@@ -256,8 +256,11 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
             worker.stores.bars.clone(),
             worker.stores.clock.clone(),
             transaction,
-            worker.pace.call_timeout,
-            worker.retries(),
+            Patience {
+                timeout: worker.pace.call_timeout,
+                retries: worker.retries(),
+            },
+            worker.health.clone(),
         );
         let started_ns = worker.stores.clock.monotonic_ns();
         self.committing = Some((Box::pin(future), target, started_ns));

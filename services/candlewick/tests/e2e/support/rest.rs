@@ -1,5 +1,7 @@
 //! What REST says of bars, trades and counts.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::table::{START, put};
@@ -22,20 +24,27 @@ pub(crate) fn bars_by(client: &Client, venue: &str, symbol: &str, query: &str) -
     bars
 }
 
-/// The tables of every symbol of some venues, in some intervals.
-pub(crate) fn tables(client: &Client, venues: &[&str], intervals: &[&str]) -> Tables {
+/// The tables of what is expected, in some intervals. No other symbol may be listed; what is folded
+/// is listed a moment later, when it is stored.
+pub(crate) fn tables(client: &Client, expected: &Tables, intervals: &[&str]) -> Tables {
+    let symbols = expected
+        .keys()
+        .map(|key| (key.venue.clone(), key.symbol.clone()));
+    let symbols: BTreeSet<_> = symbols.collect();
+    eventually("the symbols listed", &symbols, || {
+        let listed = client.list("/api/v1/symbols?limit=3");
+        let named = |row: &Value| (text(&row["venue"]), text(&row["symbol"]));
+        listed.iter().map(named).collect()
+    });
     let mut tables = Tables::new();
-    for venue in venues {
-        for listed in client.list(&format!("/api/v1/symbols?venue={venue}&limit=3")) {
-            let symbol = listed["symbol"].as_str().unwrap();
-            for interval in intervals {
-                let key = Key {
-                    venue: (*venue).to_owned(),
-                    symbol: symbol.to_owned(),
-                    interval: (*interval).to_owned(),
-                };
-                insert(&mut tables, &key, &bars(client, venue, symbol, interval));
-            }
+    for (venue, symbol) in &symbols {
+        for interval in intervals {
+            let key = Key {
+                venue: venue.clone(),
+                symbol: symbol.clone(),
+                interval: (*interval).to_owned(),
+            };
+            insert(&mut tables, &key, &bars(client, venue, symbol, interval));
         }
     }
     tables
