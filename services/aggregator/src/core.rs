@@ -175,20 +175,16 @@ impl Core {
             generation: self.generation,
         };
         self.pass_time(at);
-        if market::check(trade, at.append_time_ns).is_err() {
+        let admission = match market::check(trade, at.append_time_ns) {
+            Ok(()) => self.fold(place, trade, at),
+            Err(reject) => Admission::Rejected(reject),
+        };
+        if let Admission::Blocked(needs) = admission {
+            self.needs = needs;
             return false;
         }
-        match self.fold(place, trade, at) {
-            Admission::Counted { .. } => {
-                self.progress.next_offset = offset + 1;
-                true
-            }
-            Admission::Blocked(needs) => {
-                self.needs = needs;
-                false
-            }
-            Admission::Duplicate | Admission::Rejected(_) => false,
-        }
+        self.progress.next_offset = offset + 1;
+        matches!(admission, Admission::Counted { .. })
     }
 
     /// What has to be supplied before the next record can be applied.

@@ -64,6 +64,7 @@ impl<L: Log, U: Log, D: Log, S: BarStore, C: Clock> Worker<L, U, D, S, C> {
             let Some(state) = self.load(&stop).await? else {
                 return Ok(());
             };
+            self.check_bounds(state.progress.next_offset).await?;
             self.health.ready();
             let core = Core::new(state, self.topics.trades.partitions());
             match Session::new(self, core).run(&stop).await? {
@@ -86,6 +87,21 @@ impl<L: Log, U: Log, D: Log, S: BarStore, C: Clock> Worker<L, U, D, S, C> {
         let epoch = self.topics.trades.epoch();
         self.ask_store(stop, || self.stores.bars.load(self.partition, epoch))
             .await
+    }
+
+    /// What is stored is not ahead of the log: otherwise it was folded from another log.
+    async fn check_bounds(&self, offset: u64) -> Result<(), WorkerError> {
+        let bounds = self.topics.trades.bounds(self.partition).await;
+        let bounds = bounds.map_err(|source| self.log(source))?;
+        if offset <= bounds.end {
+            return Ok(());
+        }
+        Err(self.log(LogError::OutOfRange {
+            partition: self.partition,
+            offset,
+            first: bounds.first,
+            end: bounds.end,
+        }))
     }
 
     /// Asks the store until it answers; none where the worker is told to stop before.

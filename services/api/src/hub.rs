@@ -126,9 +126,23 @@ impl Hub {
         let known = &mut state.partitions[partition as usize];
         known.floor = floor;
         known.next = floor;
+        known.ready = false;
         for (name, channel) in &mut state.channels {
             if channel.partition() == partition {
                 channel.forget();
+                channel.notify(name);
+            }
+        }
+    }
+
+    /// Notes that updates which were missed are in the store by now: whoever holds an earlier
+    /// message needs a snapshot.
+    pub fn distrust(&self, partition: u32) {
+        let mut state = self.lock();
+        let known = &mut state.partitions[partition as usize];
+        known.floor = known.next + 1;
+        for (name, channel) in &state.channels {
+            if channel.partition() == partition {
                 channel.notify(name);
             }
         }
@@ -203,10 +217,14 @@ impl Hub {
         channel.add_subscriber(mailbox);
     }
 
-    /// Removes a subscriber from a channel.
+    /// Removes a subscriber from a channel; one that holds nothing goes with its last.
     pub fn unsubscribe(&self, name: &ChannelName, mailbox: &Arc<Mailbox>) {
-        if let Some(channel) = self.lock().channels.get_mut(name) {
+        let mut state = self.lock();
+        if let Some(channel) = state.channels.get_mut(name) {
             channel.remove_subscriber(mailbox);
+            if channel.is_empty() {
+                state.channels.remove(name);
+            }
         }
     }
 
@@ -236,7 +254,8 @@ impl Hub {
     }
 
     /// What changed in a channel for a client that holds the message `seq` of `epoch`: the bars
-    /// that changed since, whole; none where that is not known.
+    /// that changed since, whole; none where that is not known, as with a message that this pod
+    /// has not read yet.
     pub fn resume(
         &self,
         subscription: &mut Subscription,
@@ -247,7 +266,8 @@ impl Hub {
         let state = self.lock();
         let known = state.partitions[subscription.partition as usize];
         let channel = state.channels.get(&subscription.name)?;
-        if epoch != state.epoch || seq < -1 || !channel.knows_since(seq, known.floor) {
+        let possible = (-1..signed(known.next)).contains(&seq);
+        if epoch != state.epoch || !possible || !channel.knows_since(seq, known.floor) {
             return None;
         }
         let rows = channel.changed_since(seq);

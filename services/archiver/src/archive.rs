@@ -132,11 +132,27 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
                 expected: epoch,
             });
         }
+        self.check_bounds(position.offset).await?;
         Ok(Some(Pending {
             blocks: Blocks::new(self.partition, self.trades.partitions(), epoch),
             stored: position.offset,
             next: position.offset,
             due_ns: 0,
+        }))
+    }
+
+    /// What is archived is not ahead of the log: otherwise it is another log.
+    async fn check_bounds(&self, offset: u64) -> Result<(), ArchiverError> {
+        let bounds = self.trades.bounds(self.partition).await;
+        let bounds = bounds.map_err(|source| self.log(source))?;
+        if offset <= bounds.end {
+            return Ok(());
+        }
+        Err(self.log(LogError::OutOfRange {
+            partition: self.partition,
+            offset,
+            first: bounds.first,
+            end: bounds.end,
         }))
     }
 

@@ -103,6 +103,7 @@ impl Folder {
         let bars = SqliteBarStore::open(path.join(BARS_FILE)).await?;
         bars.bind_log(&trades.id()).await?;
         let ticks = SqliteTickStore::open(path.join(TICKS_FILE)).await?;
+        ticks.bind_log(&trades.id()).await?;
         Ok(Self {
             trades,
             dead_letters,

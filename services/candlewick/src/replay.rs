@@ -157,7 +157,7 @@ fn lose(faults: &mut Faults, place: usize, error: &SourceError) {
         SourceError::FirstLine { line, .. } => *line,
         _ => 0,
     };
-    faults.add(place, line, format!("{error}; nothing of it is sent"));
+    faults.add_loss(place, line, format!("{error}; nothing of it is sent"));
 }
 
 /// What was asked for, else what the tapes' formats say, if that is the same for all.

@@ -121,6 +121,17 @@ impl TradesBatch {
     /// # Errors
     /// [`BatchError`] where the frame around the trades cannot be read.
     pub fn decode(bytes: &[u8]) -> Result<Vec<BatchTrade>, BatchError> {
+        let mut trades = Vec::new();
+        Self::decode_each(bytes, |trade| trades.push(trade))?;
+        Ok(trades)
+    }
+
+    /// Reads a batch as [`TradesBatch::decode`] does, and hands over each trade as it comes. Where
+    /// the frame turns out to be broken, those before were handed over.
+    ///
+    /// # Errors
+    /// [`BatchError`] where the frame around the trades cannot be read.
+    pub fn decode_each(bytes: &[u8], mut take: impl FnMut(BatchTrade)) -> Result<(), BatchError> {
         let mut frame = Frame(bytes);
         frame.array("batch", 4)?;
         match frame.unsigned("version")? {
@@ -128,22 +139,19 @@ impl TradesBatch {
             found => return Err(BatchError::Version { found }),
         }
         let instruments = frame.instruments()?;
-        let count = frame.length("trades")?;
-        // The least trade takes more than eight bytes: a count alone reserves nothing.
-        let mut trades = Vec::with_capacity((count as usize).min(frame.0.len() / 8));
-        for _ in 0..count {
+        for _ in 0..frame.length("trades")? {
             frame.array("trade", 2)?;
             let place = frame.unsigned("symbol")?;
             let record = frame.binary("record")?;
             let instrument = usize::try_from(place)
                 .ok()
                 .and_then(|place| instruments.get(place));
-            trades.push(read_trade(instrument, record));
+            take(read_trade(instrument, record));
         }
         if !frame.0.is_empty() {
             return Err(malformed("batch", "bytes follow its end"));
         }
-        Ok(trades)
+        Ok(())
     }
 }
 

@@ -43,10 +43,10 @@ impl Metrics {
         self.accepted.increment(count as u64);
     }
 
-    /// Counts a trade that was refused; `reason` is one of a closed set of codes.
-    pub fn rejected(&self, reason: &'static str) {
-        self.rejected.increment(1);
-        metrics::counter!(REJECTED, "reason" => reason).increment(1);
+    /// Counts trades that were refused; `reason` is one of a closed set of codes.
+    pub fn rejected(&self, reason: &'static str, count: u64) {
+        self.rejected.increment(count);
+        metrics::counter!(REJECTED, "reason" => reason).increment(count);
     }
 }
 

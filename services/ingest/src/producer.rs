@@ -1,5 +1,6 @@
 //! Sending trades and settings.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -128,13 +129,21 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
         drop(trades);
         self.append_all(&sorted.partitions, &routes).await?;
         self.metrics.accepted(sorted.accepted);
-        for (_, reject) in &sorted.rejected {
-            self.metrics.rejected(reject.code());
-        }
+        self.count(&sorted.rejected);
         Ok(Appended {
             accepted: sorted.accepted,
             rejected: sorted.rejected,
         })
+    }
+
+    fn count(&self, rejected: &[(usize, Reject)]) {
+        let mut counts = BTreeMap::new();
+        for (_, reject) in rejected {
+            *counts.entry(reject.code()).or_default() += 1;
+        }
+        for (code, count) in counts {
+            self.metrics.rejected(code, count);
+        }
     }
 
     /// The settings of an instrument's venue, which is declared where it was not.

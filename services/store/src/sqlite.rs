@@ -12,6 +12,7 @@ mod column;
 mod compression;
 mod failure;
 mod file;
+mod log_id;
 mod readers;
 mod schema;
 mod ticks;

@@ -65,7 +65,8 @@ pub struct BarKey {
 pub struct IdKey {
     /// Which instrument.
     pub instrument: Instrument,
-    /// The exchange or the file; `sender:` and a digest for a sender's indexes; else empty.
+    /// The exchange or the file, of at most 64 bytes; for a sender's indexes a longer text;
+    /// else empty.
     pub scope: Arc<str>,
     /// The event-time hour or day that the ids belong to, by its first nanosecond; -1 where
     /// they belong to none.

@@ -3,7 +3,7 @@
 use crate::log::SimLog;
 use crate::random::Random;
 use crate::trades::PARTITIONS;
-use crate::world::{Role, World};
+use crate::world::{Mutant, Role, World};
 
 /// A night, or a few days, in which nobody trades.
 const LONG_NS: i64 = 3 * market::DAY_NS;
@@ -31,7 +31,12 @@ impl World {
                 self.totals.count("outages", 1);
             }
             10 => self.disconnect(),
-            11 => self.bars.sync_now(),
+            11 => {
+                self.bars.sync_now();
+                let kept = self.random.below(4);
+                self.updates_log.wrap(self.partition(), kept);
+                self.totals.count("wrapped rings", 1);
+            }
             12 if self.random.one_in(6) => {
                 self.clock.pass(LONG_NS);
                 self.totals.count("long nights", 1);
@@ -143,5 +148,6 @@ impl World {
 }
 
 fn fresh_updates(random: &Random, world: &World, epoch: u64) -> SimLog {
-    SimLog::new(PARTITIONS, epoch, random, &world.clock)
+    let hasty = world.mutant == Some(Mutant::AckBeforeDurable);
+    SimLog::new(PARTITIONS, epoch, random, &world.clock).with_haste(hasty)
 }

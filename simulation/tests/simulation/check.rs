@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::ChannelName;
+use schemas::DeadLetter;
 use serde_json::{Map, Value};
 
 use crate::client::{fields, through};
@@ -50,6 +51,7 @@ impl World {
         for partition in 0..PARTITIONS {
             self.check_state(partition)?;
             self.check_ticks(partition)?;
+            self.check_letters(partition)?;
         }
         self.check_clients()?;
         let (commits, lost) = self.bars.counts();
@@ -83,6 +85,36 @@ impl World {
                 .count("left out", u64::from(*fate == Fate::LeftOut));
         }
         self.totals.count("trades counted", counted);
+        Ok(())
+    }
+
+    /// Every record that was rejected is a dead letter, and no other is.
+    fn check_letters(&mut self, partition: u32) -> Result<(), String> {
+        self.letters_log.sync(partition);
+        let rejected = &self.oracles[partition as usize].rejected;
+        let mut buried = BTreeMap::new();
+        for record in self.letters_log.records(partition, 0) {
+            let letter = DeadLetter::decode(&record.value).map_err(|error| error.to_string())?;
+            buried.insert(letter.position.offset, letter.value);
+        }
+        let end = self.oracles[partition as usize].next_offset;
+        buried.retain(|offset, _| *offset < end);
+        if !buried.keys().eq(rejected) {
+            return Err(format!(
+                "partition {partition}: {rejected:?} were rejected, {:?} are dead letters",
+                buried.keys()
+            ));
+        }
+        let records = self.trades_log.records(partition, 0);
+        for (offset, value) in &buried {
+            let record = &records[usize::try_from(*offset).unwrap()];
+            if record.value != *value {
+                return Err(format!(
+                    "the dead letter of {partition}/{offset} is another"
+                ));
+            }
+        }
+        self.totals.count("dead letters", buried.len() as u64);
         Ok(())
     }
 
@@ -128,6 +160,7 @@ impl World {
             self.totals.count("messages", client.messages);
             self.totals.count("deltas", client.deltas);
             self.totals.count("resumed", client.resumed);
+            self.totals.count("not recovered", client.not_recovered);
         }
         Ok(())
     }

@@ -54,6 +54,7 @@ pub struct Client {
     pub messages: u64,
     pub deltas: u64,
     pub resumed: u64,
+    pub not_recovered: u64,
 }
 
 impl Client {
@@ -73,6 +74,7 @@ impl Client {
             messages: 0,
             deltas: 0,
             resumed: 0,
+            not_recovered: 0,
         }
     }
 
@@ -212,6 +214,7 @@ impl Client {
                 self.stream.clear();
             }
             if value["recovered"] == false {
+                self.not_recovered += 1;
                 self.wants_history = true;
             }
         } else {

@@ -17,6 +17,8 @@ pub struct SimLog {
     clock: SimClock,
     /// Mutant: readers are told the wall clock as the append time.
     wall_clock: bool,
+    /// Mutant: an append is acknowledged before it is durable.
+    hasty: bool,
 }
 
 struct State {
@@ -30,6 +32,8 @@ struct State {
 #[derive(Default)]
 struct Partition {
     records: Vec<Record>,
+    /// The oldest record kept.
+    first: u64,
     /// Appended, and not durable yet.
     tail: Vec<(u64, Vec<Entry>)>,
     /// The first offsets of synced appends, by ticket.
@@ -50,12 +54,26 @@ impl SimLog {
             random: random.clone(),
             clock: clock.clone(),
             wall_clock: false,
+            hasty: false,
         }
     }
 
     pub fn with_wall_clock(mut self) -> Self {
         self.wall_clock = true;
         self
+    }
+
+    pub fn with_haste(mut self, hasty: bool) -> Self {
+        self.hasty = hasty;
+        self
+    }
+
+    /// Drops all but some of the newest records, as a ring that is full does.
+    pub fn wrap(&self, partition: u32, kept: u64) {
+        let mut state = self.state.lock().unwrap();
+        let partition = &mut state.partitions[partition as usize];
+        let end = partition.records.len() as u64;
+        partition.first = partition.first.max(end.saturating_sub(kept));
     }
 
     /// Makes durable what was appended to a partition.
@@ -146,6 +164,11 @@ impl Log for SimLog {
                 .push((ticket, entries));
             ticket
         };
+        if self.hasty {
+            let state = self.state.lock().unwrap();
+            let partition = &state.partitions[partition as usize];
+            return Ok(partition.records.len() as u64);
+        }
         let mut turns = 0;
         let first = loop {
             if let Some(first) = self.first_of(partition, ticket) {
@@ -180,10 +203,9 @@ impl Log for SimLog {
         }
         let count = self.random.below(40) + 1;
         let state = self.state.lock().unwrap();
-        let all = &state.partitions[partition as usize].records;
-        let end = all.len() as u64;
-        if offset > end {
-            let first = 0;
+        let held = &state.partitions[partition as usize];
+        let (all, first, end) = (&held.records, held.first, held.records.len() as u64);
+        if offset > end || offset < first {
             return Err(LogError::OutOfRange {
                 partition,
                 offset,
@@ -221,9 +243,11 @@ impl Log for SimLog {
     }
 
     async fn bounds(&self, partition: u32) -> Result<Bounds, LogError> {
+        let state = self.state.lock().unwrap();
+        let held = &state.partitions[partition as usize];
         Ok(Bounds {
-            first: 0,
-            end: self.end(partition),
+            first: held.first,
+            end: held.records.len() as u64,
         })
     }
 }

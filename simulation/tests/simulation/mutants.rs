@@ -42,6 +42,11 @@ fn a_delta_to_a_connection_that_does_not_hold_prev_is_caught() {
 }
 
 #[test]
+fn an_announcement_that_is_acknowledged_before_it_is_durable_is_caught() {
+    assert_caught(Mutant::AckBeforeDurable);
+}
+
+#[test]
 fn a_loser_that_never_comes_back_is_caught() {
     assert_caught(Mutant::LoserStaysAway);
 }

@@ -45,6 +45,8 @@ pub struct Oracle {
     seen: BTreeSet<(Instrument, String)>,
     day_appends: BTreeMap<(Instrument, i64), i64>,
     pub fates: Vec<Fate>,
+    /// Records that are dead letters.
+    pub rejected: BTreeSet<u64>,
 }
 
 impl Oracle {
@@ -63,6 +65,7 @@ impl Oracle {
             seen: BTreeSet::new(),
             day_appends: BTreeMap::new(),
             fates: Vec::new(),
+            rejected: BTreeSet::new(),
         }
     }
 
@@ -84,7 +87,8 @@ impl Oracle {
                 self.pass_time(record.offset);
                 Fate::NoTick
             }
-            Ok(TradesRecord::Advance) | Err(_) => Fate::NoTick,
+            Ok(TradesRecord::Advance) => Fate::NoTick,
+            Err(_) => self.reject(record, Fate::NoTick),
         };
         self.fates.push(fate);
         self.next_offset += 1;
@@ -134,34 +138,36 @@ impl Oracle {
         }
     }
 
+    fn reject(&mut self, record: &Record, fate: Fate) -> Fate {
+        self.rejected.insert(record.offset);
+        fate
+    }
+
     fn trade(&mut self, record: &Record, trade: &Trade) -> Fate {
+        let negative = |quantity| quantity < market::Decimal::ZERO;
         if trade.time_ns < 0
             || trade.time_ns > self.append_ns + market::FUTURE_LIMIT_NS
-            || trade
-                .quantity
-                .is_some_and(|quantity| quantity < market::Decimal::ZERO)
+            || trade.quantity.is_some_and(negative)
         {
-            return Fate::NoTick;
+            return self.reject(record, Fate::NoTick);
         }
         let key = String::from_utf8_lossy(&record.key).into_owned();
         let Ok(instrument) = key.parse::<Instrument>() else {
-            return Fate::NoTick;
+            return self.reject(record, Fate::NoTick);
         };
         if schemas::partition_of(key.as_bytes(), self.partitions) != self.partition {
-            return Fate::NoTick;
+            return self.reject(record, Fate::NoTick);
         }
         let Some(settings) = self.settings(&instrument) else {
-            return Fate::LeftOut;
+            return self.reject(record, Fate::LeftOut);
         };
-        if settings.check(trade).is_err() {
-            return Fate::LeftOut;
-        }
         let hour = (instrument.clone(), Interval::H1.window(trade.time_ns));
-        let first_ns = self
-            .bars
-            .get(&hour)
-            .map_or(self.append_ns, |row| row.bar.first_append_ns);
-        if self.append_ns > first_ns + HORIZON_NS || !self.is_new(&instrument, trade, &settings) {
+        let first = self.bars.get(&hour).map(|row| row.bar.first_append_ns);
+        let first_ns = first.unwrap_or(self.append_ns);
+        if settings.check(trade).is_err() || self.append_ns > first_ns + HORIZON_NS {
+            return self.reject(record, Fate::LeftOut);
+        }
+        if !self.is_new(&instrument, trade, &settings) {
             return Fate::LeftOut;
         }
         self.count(&instrument, trade, &settings, record.offset);

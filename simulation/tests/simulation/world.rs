@@ -33,6 +33,9 @@ pub enum Mutant {
     WallClock,
     DeltaToAnyone,
     LoserStaysAway,
+    /// What is announced and buried is acknowledged before it is durable, so that a commit
+    /// can come first.
+    AckBeforeDurable,
 }
 
 pub type Task = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
@@ -70,6 +73,10 @@ impl Totals {
             "left out",
             "archiver crashes",
             "trades counted",
+            "long nights",
+            "wrapped rings",
+            "not recovered",
+            "dead letters",
         ] {
             assert!(
                 self.0.get(what).is_some_and(|times| *times > 0),
@@ -147,10 +154,11 @@ impl World {
         if mutant == Some(Mutant::WallClock) {
             trades_log = trades_log.with_wall_clock();
         }
+        let hasty = mutant == Some(Mutant::AckBeforeDurable);
         let trades = Trades::new(&random);
         let mut world = Self {
-            updates_log: SimLog::new(PARTITIONS, 1_000, &random, &clock),
-            letters_log: SimLog::new(PARTITIONS, 1, &random, &clock),
+            updates_log: SimLog::new(PARTITIONS, 1_000, &random, &clock).with_haste(hasty),
+            letters_log: SimLog::new(PARTITIONS, 1, &random, &clock).with_haste(hasty),
             bars: SimBarStore::new(PARTITIONS, &random, mutant),
             ticks: SimTickStore::new(&random),
             running: Vec::new(),
@@ -309,6 +317,7 @@ impl World {
             let partition = u32::try_from(self.random.below(PARTITIONS.into())).unwrap();
             self.trades_log.sync(partition);
             self.updates_log.sync(partition);
+            self.letters_log.sync(partition);
         }
         self.ban_losers();
         self.check_commits()

@@ -171,21 +171,17 @@ impl Channel {
         self.bars.values().map(|held| held.row.clone()).collect()
     }
 
-    /// The bars that are held, and of the others the newest states of those given.
+    /// The newest states of the bars that are held and of those given.
     pub(super) fn rows_and(&self, others: Vec<BarRow>) -> Vec<BarRow> {
         let mut rows: BTreeMap<i64, BarRow> = BTreeMap::new();
-        for row in others {
+        let held = self.bars.values().map(|held| held.row.clone());
+        for row in others.into_iter().chain(held) {
             let start_ns = row.window.start_ns;
             let known = rows.get(&start_ns);
             if known.is_none_or(|known| known.through < row.through) {
                 rows.insert(start_ns, row);
             }
         }
-        rows.extend(
-            self.bars
-                .iter()
-                .map(|(start_ns, held)| (*start_ns, held.row.clone())),
-        );
         rows.into_values().collect()
     }
 
@@ -259,6 +255,11 @@ impl Channel {
         {
             self.subscribers.push(Arc::clone(mailbox));
         }
+    }
+
+    /// Whether it has had no message, has let nothing go, and nobody follows it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.subscribers.is_empty() && self.bars.is_empty() && self.last.is_none()
     }
 
     pub(super) fn remove_subscriber(&mut self, mailbox: &Arc<Mailbox>) {

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use eventlog::{Log, LogError};
 use host::{Clock, HealthComponent};
-use market::Instrument;
+use market::{Instrument, Position};
 use store::{BarReader, Progress};
 use tokio_util::sync::CancellationToken;
 
 use super::Hub;
 
-/// How often the pod asks what is in the store, in nanoseconds.
+/// How often the pod asks what is in the store.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 const FETCH_BYTES: usize = 256 * 1024;
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,32 +41,43 @@ pub struct Follower<U, B, C> {
     pub health: HealthComponent,
 }
 
+/// Where a follower is.
+#[derive(Debug)]
+struct Place {
+    /// The next update to read.
+    next: u64,
+    /// The forming bars are known from here on.
+    known_at: u64,
+    /// Updates before this one were missed, and may not be in the store yet.
+    missed: Option<u64>,
+}
+
 impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
     /// Follows until it is told to stop.
     ///
     /// # Errors
     /// [`FollowError`], where no retry can help.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), FollowError> {
-        let mut next = self.start().await?;
-        let known_at = self.updates.bounds(self.partition).await;
-        let known_at = known_at.map_err(|source| self.failed(source))?.end;
+        let Some(mut place) = self.start(&stop).await? else {
+            return Ok(());
+        };
         let mut ask_ns = 0;
         loop {
-            if next >= known_at {
-                self.hub.set_ready(self.partition);
-                self.health.ready();
-            }
             if self.clock.monotonic_ns() >= ask_ns {
-                self.ask_durable().await;
+                self.ask_store(&mut place).await;
                 let every_ns = u64::try_from(ASK_EVERY.as_nanos()).unwrap_or(u64::MAX);
                 ask_ns = self.clock.monotonic_ns() + every_ns;
+            }
+            if place.next >= place.known_at && place.missed.is_none() {
+                self.hub.set_ready(self.partition);
+                self.health.ready();
             }
             let left_ns = ask_ns.saturating_sub(self.clock.monotonic_ns());
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
-                ready = self.updates.wait(self.partition, next) => match ready {
-                    Ok(()) => next = self.take(next).await?,
+                ready = self.updates.wait(self.partition, place.next) => match ready {
+                    Ok(()) => self.take(&mut place).await?,
                     Err(LogError::Closed) => return Ok(()),
                     Err(source) => return Err(self.failed(source)),
                 },
@@ -76,44 +87,61 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
     }
 
     /// Where to read on: where the progress row says, or from the beginning where that is of
-    /// another epoch or no longer kept.
-    async fn start(&self) -> Result<u64, FollowError> {
+    /// another epoch or no longer kept; none where it is told to stop before the store answers.
+    async fn start(&self, stop: &CancellationToken) -> Result<Option<Place>, FollowError> {
         let row = loop {
-            match host::timeout(&self.clock, CALL_TIMEOUT, self.progress()).await {
-                Ok(Some(row)) => break row,
-                Ok(None) | Err(_) => self.clock.sleep(RETRY_AFTER).await,
+            if let Some(row) = self.progress().await {
+                break row;
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(None),
+                () = self.clock.sleep(RETRY_AFTER) => {}
             }
         };
-        let bounds = self.updates.bounds(self.partition).await;
-        let bounds = bounds.map_err(|source| self.failed(source))?;
+        let bounds = match self.updates.bounds(self.partition).await {
+            Ok(bounds) => bounds,
+            Err(LogError::Closed) => return Ok(None),
+            Err(source) => return Err(self.failed(source)),
+        };
         let of_this = row.filter(|row| row.updates.epoch == self.updates.epoch());
-        let next = of_this.map_or(bounds.first, |row| {
-            row.updates.offset.clamp(bounds.first, bounds.end)
-        });
+        let wanted = of_this.map_or(0, |row| row.updates.offset);
+        let next = wanted.clamp(bounds.first, bounds.end);
         self.hub.restart(self.partition, next);
-        Ok(next)
+        Ok(Some(Place {
+            next,
+            known_at: bounds.end,
+            missed: (wanted < bounds.first).then_some(bounds.first),
+        }))
     }
 
     /// The progress row, where the store answers: there may be none yet.
     async fn progress(&self) -> Option<Option<Progress>> {
-        let rows = self.bars.progress().await.ok()?;
-        let row = rows.into_iter().find(|row| row.partition == self.partition);
-        Some(row)
+        let rows = host::timeout(&self.clock, CALL_TIMEOUT, self.bars.progress()).await;
+        let row = rows.ok()?.ok()?.into_iter();
+        Some(row.into_iter().find(|row| row.partition == self.partition))
     }
 
-    async fn ask_durable(&self) {
-        if let Ok(Some(Some(row))) = host::timeout(&self.clock, CALL_TIMEOUT, self.progress()).await
-        {
-            let durable = market::Position {
-                epoch: row.epoch,
-                offset: row.next_offset,
-            };
-            self.hub.set_durable(self.partition, durable);
+    /// Tells the hub what is in the store. Updates that were missed are, once the owner has
+    /// committed after it announced them: then nothing is unknown any more.
+    async fn ask_store(&self, place: &mut Place) {
+        let Some(Some(row)) = self.progress().await else {
+            return;
+        };
+        let durable = Position {
+            epoch: row.epoch,
+            offset: row.next_offset,
+        };
+        self.hub.set_durable(self.partition, durable);
+        let stored = (row.updates.epoch == self.updates.epoch()).then_some(row.updates.offset);
+        if place.missed.is_some_and(|missed| stored >= Some(missed)) {
+            place.missed = None;
+            self.hub.distrust(self.partition);
         }
     }
 
-    async fn take(&self, next: u64) -> Result<u64, FollowError> {
-        let fetch = self.updates.fetch(self.partition, next, FETCH_BYTES);
+    async fn take(&self, place: &mut Place) -> Result<(), FollowError> {
+        let fetch = self.updates.fetch(self.partition, place.next, FETCH_BYTES);
         let batch = match host::timeout(&self.clock, CALL_TIMEOUT, fetch).await {
             Ok(Ok(batch)) => batch,
             Ok(Err(LogError::OutOfRange { first, .. })) => {
@@ -121,30 +149,41 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
                     partition = self.partition,
                     "fell behind what bar-updates keeps"
                 );
-                self.hub.restart(self.partition, first);
-                return Ok(first);
+                self.miss(place, first);
+                return Ok(());
             }
             Ok(Err(_)) | Err(_) => {
                 self.clock.sleep(RETRY_AFTER).await;
-                return Ok(next);
+                return Ok(());
             }
         };
-        for record in &batch.records {
+        place.next = batch.next_offset;
+        for record in batch.records {
             let text = std::str::from_utf8(&record.key).ok();
             let instrument = text.and_then(|text| text.parse::<Instrument>().ok());
             match (instrument, schemas::decode_bar_update(&record.value)) {
                 (Some(instrument), Ok(rows)) => {
-                    self.hub
-                        .apply(self.partition, record.offset, &instrument, rows);
+                    let hub = &self.hub;
+                    hub.apply(self.partition, record.offset, &instrument, rows);
                 }
-                _ => tracing::warn!(
-                    partition = self.partition,
-                    offset = record.offset,
-                    "a record of bar-updates does not decode"
-                ),
+                _ => {
+                    let (partition, offset) = (self.partition, record.offset);
+                    tracing::error!(partition, offset, "a record of bar-updates does not decode");
+                    self.miss(place, offset + 1);
+                    return Ok(());
+                }
             }
         }
-        Ok(batch.next_offset)
+        Ok(())
+    }
+
+    /// Goes on at an offset without what was before it.
+    fn miss(&self, place: &mut Place, next: u64) {
+        let reason = "updates were missed; waiting until the store holds them";
+        self.health.not_ready(reason);
+        self.hub.restart(self.partition, next);
+        place.next = next;
+        place.missed = Some(next);
     }
 
     const fn failed(&self, source: LogError) -> FollowError {

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use eventlog::Log;
 use hashbrown::HashMap;
 use host::Clock;
-use market::BarRow;
 use serde::Serialize;
 use store::{BarQuery, BarReader, TickStore};
 
@@ -145,10 +144,10 @@ where
                 let hub = &self.state.hub;
                 match hub.resume(&mut subscription, epoch, seq, self.encoding) {
                     Some(message) => message,
-                    None => self.snapshot(&mut subscription, Some(false)).await,
+                    None => self.snapshot(&mut subscription, Some(false)).await?,
                 }
             }
-            _ => self.snapshot(&mut subscription, None).await,
+            _ => self.snapshot(&mut subscription, None).await?,
         };
         self.subscriptions.insert(name, subscription);
         self.send_message(message).await
@@ -169,20 +168,14 @@ where
     }
 
     /// The hub first, then the store, then the hub again: a bar that leaves the hub in between
-    /// is in what was read.
+    /// is in what was read. Where the store does not answer the client is sent away.
     async fn snapshot(
         &mut self,
         subscription: &mut Subscription,
         recovered: Option<bool>,
-    ) -> Message {
+    ) -> Result<Message, Gone> {
         let name = subscription.name().clone();
         let mut rows = self.state.hub.rows(&name.instrument, name.interval);
-        rows.extend(self.stored(&name).await);
-        let hub = &self.state.hub;
-        hub.snapshot(subscription, rows, recovered, self.encoding)
-    }
-
-    async fn stored(&mut self, name: &ChannelName) -> Vec<BarRow> {
         let query = BarQuery {
             instrument: name.instrument.clone(),
             interval: name.interval,
@@ -192,17 +185,22 @@ where
             newest: true,
         };
         let read = self.state.bars.bar_range(&query);
-        match host::timeout(&self.state.clock, STORE_TIMEOUT, read).await {
-            Ok(Ok(rows)) => rows,
-            Ok(Err(error)) => {
-                tracing::warn!(%error, channel = %name, "a snapshot without stored bars");
-                Vec::new()
+        let reason = match host::timeout(&self.state.clock, STORE_TIMEOUT, read).await {
+            Ok(Ok(stored)) => {
+                rows.extend(stored);
+                let hub = &self.state.hub;
+                return Ok(hub.snapshot(subscription, rows, recovered, self.encoding));
             }
-            Err(error) => {
-                tracing::warn!(%error, channel = %name, "a snapshot without stored bars");
-                Vec::new()
-            }
-        }
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(reason, channel = %name, "no snapshot: the store does not answer");
+        self.close(
+            close_code::AGAIN,
+            "the store does not answer; connect again later",
+        )
+        .await;
+        Err(Gone)
     }
 
     /// Tells the client what is new in the channels that have news.
@@ -215,7 +213,7 @@ where
                 Ok(message) => message,
                 Err(_) => {
                     let mut subscription = subscription.clone();
-                    let message = self.snapshot(&mut subscription, Some(false)).await;
+                    let message = self.snapshot(&mut subscription, Some(false)).await?;
                     self.subscriptions.insert(name, subscription);
                     Some(message)
                 }

@@ -6,9 +6,18 @@ use schemas::DecodeError;
 use super::submission::{Fault, FaultCode, Submission};
 use crate::{ErrorCode, Problem};
 
+/// What a trade takes in this form, roughly.
+const TRADE_BYTES: usize = 32;
+
 /// Reads a [`TradesBatch`].
 pub(crate) fn read(body: &[u8], sender: Option<[u8; 16]>) -> Result<Submission, Problem> {
-    let trades = TradesBatch::decode(body).map_err(|error| {
+    let mut submission = Submission::new(sender, body.len() / TRADE_BYTES);
+    let mut index = 0;
+    let read = TradesBatch::decode_each(body, |trade| {
+        submission.push(index, trade.map_err(|error| fault_of(&error)));
+        index += 1;
+    });
+    read.map_err(|error| {
         let field = match &error {
             BatchError::Malformed { field, .. } | BatchError::Name { field, .. } => *field,
             BatchError::Version { .. } => "version",
@@ -17,10 +26,6 @@ pub(crate) fn read(body: &[u8], sender: Option<[u8; 16]>) -> Result<Submission, 
             .field(field)
             .accepted("[1, venue, [symbol, …], [[place of the symbol, record], …]]")
     })?;
-    let mut submission = Submission::new(sender, trades.len());
-    for (index, trade) in trades.into_iter().enumerate() {
-        submission.push(index, trade.map_err(|error| fault_of(&error)));
-    }
     Ok(submission)
 }
 

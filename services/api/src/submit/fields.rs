@@ -60,16 +60,16 @@ impl TradeReader {
     }
 }
 
-fn missing(field: &str) -> Fault {
+fn missing(field: &'static str) -> Fault {
     let message = format!("{field} is missing");
     Fault::new(field, FaultCode::MissingField, message)
 }
 
-fn invalid(field: &str, reason: &dyn Display) -> Fault {
+fn invalid(field: &'static str, reason: &dyn Display) -> Fault {
     Fault::new(field, FaultCode::InvalidValue, format!("{field} {reason}"))
 }
 
-fn wrong_type(field: &str, value: &Value<'_>, expected: &str) -> Fault {
+fn wrong_type(field: &'static str, value: &Value<'_>, expected: &str) -> Fault {
     let found = match value {
         Value::Null => "null",
         Value::Text(_) => "a text",
@@ -81,7 +81,7 @@ fn wrong_type(field: &str, value: &Value<'_>, expected: &str) -> Fault {
     Fault::new(field, FaultCode::WrongType, message)
 }
 
-fn required_text<'a>(field: &str, value: &'a Value<'_>) -> Result<&'a str, Fault> {
+fn required_text<'a>(field: &'static str, value: &'a Value<'_>) -> Result<&'a str, Fault> {
     match value {
         Value::Null => Err(missing(field)),
         Value::Text(text) => Ok(text),
@@ -89,11 +89,11 @@ fn required_text<'a>(field: &str, value: &'a Value<'_>) -> Result<&'a str, Fault
     }
 }
 
-fn parsed<T: FromStr<Err: Display>>(field: &str, text: &str) -> Result<T, Fault> {
+fn parsed<T: FromStr<Err: Display>>(field: &'static str, text: &str) -> Result<T, Fault> {
     text.parse().map_err(|error| invalid(field, &error))
 }
 
-fn decimal(field: &str, value: &Value<'_>) -> Result<Option<Decimal>, Fault> {
+fn decimal(field: &'static str, value: &Value<'_>) -> Result<Option<Decimal>, Fault> {
     let digits = match value {
         Value::Null => return Ok(None),
         Value::Text(digits) | Value::Number(digits) => digits,

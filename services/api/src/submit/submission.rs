@@ -1,7 +1,14 @@
 //! The trades of a request, and those elements that are none.
 
-use market::{Instrument, Sender, Trade};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use market::{Instrument, Reject, Sender, Trade};
 use serde::Serialize;
+
+/// An answer lists so many rejections, and counts the others: else a small body of elements that
+/// are no trades would make a large answer.
+pub(crate) const LISTED_LIMIT: usize = 1_000;
 
 /// The trades of a request, and those elements that are none.
 #[derive(Debug, Default)]
@@ -10,8 +17,12 @@ pub(crate) struct Submission {
     pub(crate) trades: Vec<(Instrument, Trade)>,
     /// For each trade its place in the request.
     pub(crate) indexes: Vec<usize>,
-    /// The others.
+    /// The first of the others, at most [`LISTED_LIMIT`].
     pub(crate) rejected: Vec<Rejection>,
+    /// How many of the others there are, listed or not.
+    pub(crate) rejected_total: usize,
+    /// How many elements were no trades, by code.
+    pub(crate) faults: BTreeMap<&'static str, u64>,
     /// A digest of the request's Idempotency-Key.
     sender: Option<[u8; 16]>,
 }
@@ -22,22 +33,22 @@ pub(crate) struct Rejection {
     /// Its place in the request, counted from 0; of NDJSON its line.
     pub(crate) index: usize,
     /// Which field is at fault; empty where it is the whole.
-    pub(crate) field: String,
+    pub(crate) field: Cow<'static, str>,
     /// One of a closed set.
     pub(crate) code: &'static str,
     /// What was wrong and what would be right, for people.
-    pub(crate) message: String,
+    pub(crate) message: Cow<'static, str>,
 }
 
 /// Why an element is no trade.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
     /// Which field; empty where it is the whole.
-    pub(crate) field: String,
+    pub(crate) field: Cow<'static, str>,
     /// Which kind of fault.
     pub(crate) code: FaultCode,
     /// What was wrong and what would be right, for people.
-    pub(crate) message: String,
+    pub(crate) message: Cow<'static, str>,
 }
 
 /// What can be wrong with an element before it is a trade.
@@ -73,9 +84,13 @@ impl FaultCode {
 
 impl Fault {
     /// A fault of a field.
-    pub(crate) fn new(field: &str, code: FaultCode, message: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        field: impl Into<Cow<'static, str>>,
+        code: FaultCode,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self {
-            field: field.to_owned(),
+            field: field.into(),
             code,
             message: message.into(),
         }
@@ -89,8 +104,8 @@ impl Submission {
         Self {
             trades: Vec::with_capacity(elements),
             indexes: Vec::with_capacity(elements),
-            rejected: Vec::new(),
             sender,
+            ..Self::default()
         }
     }
 
@@ -107,12 +122,40 @@ impl Submission {
                 self.trades.push((instrument, trade));
                 self.indexes.push(index);
             }
-            Err(fault) => self.rejected.push(Rejection {
-                index,
-                field: fault.field,
-                code: fault.code.name(),
-                message: fault.message,
-            }),
+            Err(fault) => self.refuse(index, fault),
         }
     }
+
+    fn refuse(&mut self, index: usize, fault: Fault) {
+        let code = fault.code.name();
+        self.rejected_total += 1;
+        *self.faults.entry(code).or_default() += 1;
+        if self.rejected.len() < LISTED_LIMIT {
+            self.rejected.push(Rejection {
+                index,
+                field: fault.field,
+                code,
+                message: fault.message,
+            });
+        }
+    }
+
+    /// Adds what the producer has refused, by the places of the trades that it was given,
+    /// ascending; of all the first remain listed.
+    pub(crate) fn reject(&mut self, refused: &[(usize, Reject)]) {
+        self.rejected_total += refused.len();
+        for (place, reject) in refused.iter().take(LISTED_LIMIT) {
+            self.rejected.push(Rejection {
+                index: self.indexes[*place],
+                field: reject.field().into(),
+                code: reject.code(),
+                message: reject.explanation().into(),
+            });
+        }
+        self.rejected.sort_by_key(|rejection| rejection.index);
+        self.rejected.truncate(LISTED_LIMIT);
+    }
 }
+
+#[cfg(test)]
+mod tests;

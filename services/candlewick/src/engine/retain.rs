@@ -22,24 +22,43 @@ pub(super) async fn run<C: Clock>(folder: Folder, clock: C, stop: CancellationTo
             () = stop.cancelled() => return,
             () = clock.sleep(EVERY) => {}
         }
-        if let Err(error) = turn(&folder, clock.now_ns()).await {
+        if let Err(error) = turn(&folder).await {
             tracing::warn!(%error, "retention: trying again later");
         }
     }
 }
 
-async fn turn(folder: &Folder, now_ns: i64) -> Result<(), StoreError> {
+async fn turn(folder: &Folder) -> Result<(), StoreError> {
     release_log(folder).await?;
+    let now_ns = log_time(folder).await?;
     for _ in 0..CALLS {
-        let bars = folder
-            .bars
-            .expire(now_ns - BARS_KEPT_NS, now_ns - VERDICTS_KEPT_NS);
-        let ticks = folder.ticks.expire(now_ns - TICKS_KEPT_NS);
+        let bars = folder.bars.expire(
+            now_ns.saturating_sub(BARS_KEPT_NS),
+            now_ns.saturating_sub(VERDICTS_KEPT_NS),
+        );
+        let ticks = folder.ticks.expire(now_ns.saturating_sub(TICKS_KEPT_NS));
         if bars.await? + ticks.await? == 0 {
             return Ok(());
         }
     }
     Ok(())
+}
+
+/// The time as the fold knows it, which is the log's: a partition that has records to fold is
+/// where the last one it folded was appended, and the others are where the newest of all was.
+/// What is dropped is then never needed by a record that is still to be folded.
+async fn log_time(folder: &Folder) -> Result<i64, StoreError> {
+    let progress = folder.bars.progress().await?;
+    let newest_ns = progress.iter().map(|row| row.append_time_ns).max();
+    let mut time_ns = newest_ns.unwrap_or(0);
+    for row in progress {
+        let bounds = folder.trades.bounds(row.partition).await;
+        let folded = bounds.is_ok_and(|bounds| bounds.end <= row.next_offset);
+        if !folded {
+            time_ns = time_ns.min(row.append_time_ns);
+        }
+    }
+    Ok(time_ns)
 }
 
 /// Lets the log drop what bars and ticks have passed for good: the positions are read first,

@@ -1,7 +1,7 @@
 //! What was wrong with tapes, line by line.
 
 /// How many are shown.
-pub(crate) const SHOWN: usize = 20;
+const SHOWN: usize = 20;
 
 /// Something wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(crate) struct Fault {
 pub(crate) struct Faults {
     counts: Vec<u64>,
     first: Vec<Fault>,
+    /// How many of the first are losses.
+    losses: usize,
 }
 
 impl Faults {
@@ -27,6 +29,7 @@ impl Faults {
         Self {
             counts: vec![0; tapes],
             first: Vec::new(),
+            losses: 0,
         }
     }
 
@@ -42,6 +45,15 @@ impl Faults {
         }
     }
 
+    /// Counts one that a whole tape, or the rest of it, is lost to: shown before all others, however
+    /// many there are.
+    pub(crate) fn add_loss(&mut self, tape: usize, line: u64, reason: impl Into<String>) {
+        self.counts[tape] += 1;
+        let reason = reason.into();
+        self.first.insert(self.losses, Fault { tape, line, reason });
+        self.losses += 1;
+    }
+
     /// How many a tape has.
     pub(crate) fn of_tape(&self, tape: usize) -> u64 {
         self.counts[tape]
@@ -52,7 +64,7 @@ impl Faults {
         self.counts.iter().sum()
     }
 
-    /// The first of them.
+    /// Losses, and the first of the others.
     pub(crate) fn first(&self) -> &[Fault] {
         &self.first
     }

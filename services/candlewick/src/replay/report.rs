@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indicatif::HumanCount;
 
-use crate::replay::faults::{Fault, Faults, SHOWN};
+use crate::replay::faults::{Fault, Faults};
 use crate::replay::progress::rate;
 use crate::replay::resume::Reached;
 
@@ -51,7 +51,7 @@ impl Report {
             for fault in faults.first() {
                 text += &format!("{what}: {}\n", self.fault(fault));
             }
-            let more = faults.count().saturating_sub(SHOWN as u64);
+            let more = faults.count() - faults.first().len() as u64;
             if more > 0 {
                 text += &format!("{what}: {} more\n", HumanCount(more));
             }

@@ -178,7 +178,7 @@ impl Source {
                     match self.lines.next() {
                         Ok(line) => line?,
                         Err(error) => {
-                            faults.add(
+                            faults.add_loss(
                                 self.place,
                                 before + 1,
                                 format!("is lost with all after it: {error}"),

@@ -70,7 +70,7 @@ pub(super) fn start(engine: &Engine, supervisor: &mut Supervisor<SystemClock>) {
             };
             let mut line = format!(
                 "records {records:>12}  +{:>8}/s  uncommitted {:>8}  updates {:>10}",
-                (records - before) / every,
+                records.saturating_sub(before) / every,
                 records.saturating_sub(folded),
                 end(&updates).await,
             );

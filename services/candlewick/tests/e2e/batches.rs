@@ -1,8 +1,8 @@
 //! The tapes in batches of other sizes.
 
 use crate::support::{
-    Finished, INTERVALS, SYMBOLS, Standalone, assert_equal, expected, lines, replay, settle,
-    tables, tapes, verify,
+    Finished, SYMBOLS, Standalone, assert_equal, expected, lines, replay, settle, tables, tapes,
+    verify,
 };
 
 /// Sends tapes, and compares every bar.
@@ -22,9 +22,9 @@ fn compare(symbols: &[&str], batch: &str, connections: &str) {
         .map(|symbol| lines(symbol).len() as u64)
         .sum();
     settle(&client, sent, 0);
-    let actual = tables(&client, &["us"], &INTERVALS);
+    let expected = expected("us", symbols);
     let what = format!("batches of {batch} on {connections} connections");
-    assert_equal(&what, &expected("us", symbols), &actual);
+    assert_equal(&what, &expected, &tables(&client, &expected));
     verify(&data, sent);
     standalone.terminate().success();
 }

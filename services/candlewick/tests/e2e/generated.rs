@@ -1,11 +1,10 @@
 //! Generated tapes, hostile on purpose, against a second fold in another language.
 
 use crate::support::{
-    Client, Finished, Fold, INTERVALS, Key, Oracle, Standalone, Tables, assert_equal, bars_by,
-    figure, insert, replay, settle, tables, verify,
+    Client, Finished, Fold, Key, Oracle, Standalone, Tables, assert_equal, bars_by, figure, insert,
+    replay, settle, tables, verify,
 };
 
-const VENUES: [&str; 3] = ["alpha", "beta", "gamma"];
 const TRADES: u32 = 100_000;
 const SYMBOLS: u32 = 7;
 
@@ -37,7 +36,7 @@ fn compare(seed: u32, ids: &str, scheme: &str, identity: &[&str]) {
     Finished::of(&mut command).success();
     settle(&client, trades, duplicates);
 
-    let actual = tables(&client, &VENUES, &INTERVALS);
+    let actual = tables(&client, &expected);
     assert_equal(&format!("generated with {ids} ids"), &expected, &actual);
     for (day_start, zone) in DAYS {
         let mut options = vec![
@@ -64,7 +63,7 @@ fn compare(seed: u32, ids: &str, scheme: &str, identity: &[&str]) {
     let mut command = replay(&standalone, folder.path(), "alpha", &[&tape], &options);
     Finished::of(&mut command).success();
     settle(&client, trades, duplicates + trades + duplicates);
-    let again = tables(&client, &VENUES, &INTERVALS);
+    let again = tables(&client, &expected);
     assert_equal(&format!("{ids} ids, sent twice"), &expected, &again);
     standalone.terminate().success();
 }

@@ -147,79 +147,95 @@ fn a_client_that_comes_back_goes_on_where_it_was_or_is_told_that_it_cannot() {
     standalone.terminate().success();
 }
 
+/// Random trades of two symbols: ascending but for some that are late, some sent twice.
+struct Market {
+    random: Random,
+    now_ns: i64,
+    id: u64,
+    counted: u64,
+    duplicates: u64,
+}
+
+impl Market {
+    const SYMBOLS: [&str; 2] = ["X", "Y"];
+
+    fn batch(&mut self) -> Vec<Value> {
+        let mut batch = Vec::new();
+        for _ in 0..self.random.between(1, 6) {
+            let step_ns = self.random.below(6_000_000_000);
+            self.now_ns += i64::try_from(step_ns).unwrap();
+            let late_ns = match self.random.below(8) {
+                0 => self.random.below(3_600_000_000_000),
+                _ => 0,
+            };
+            let time_ns = self.now_ns - i64::try_from(late_ns).unwrap();
+            let symbol = Self::SYMBOLS[usize::try_from(self.random.below(2)).unwrap()];
+            let price = format!("{}.{}", self.random.between(1, 200), self.random.below(100));
+            self.id += 1;
+            batch.push(trade(symbol, self.id, time_ns, &price));
+        }
+        self.counted += batch.len() as u64;
+        if self.random.below(10) == 0 {
+            batch.push(batch[0].clone());
+            self.duplicates += 1;
+        }
+        batch
+    }
+}
+
 #[test]
 fn clients_that_follow_the_protocol_end_with_the_bars_of_rest() {
-    const SYMBOLS: [&str; 2] = ["X", "Y"];
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let standalone = Standalone::start(&data);
     let client = standalone.client();
     declare(&client);
-    let connect = |protocol, symbol| {
-        Follower::connect(
-            &standalone,
-            protocol,
-            ("v", symbol),
-            &["1m", "5m", "1h", "1d"],
-        )
-    };
+    let [x, y] = Market::SYMBOLS;
     let mut followers = [
-        connect(Protocol::Json, SYMBOLS[0]),
-        connect(Protocol::MessagePack, SYMBOLS[0]),
-        connect(Protocol::Json, SYMBOLS[1]),
-    ];
-    let mut random = Random::new(5);
-    let (mut now_ns, mut id, mut sent, mut again) = (DAY_1_NS + 23 * HOUR_NS, 0, 0, 0);
+        (Protocol::Json, x),
+        (Protocol::MessagePack, x),
+        (Protocol::Json, y),
+    ]
+    .map(|(protocol, symbol)| {
+        let intervals = ["1m", "5m", "1h", "1d"];
+        Follower::connect(&standalone, protocol, ("v", symbol), &intervals)
+    });
+    let mut market = Market {
+        random: Random::new(5),
+        now_ns: DAY_1_NS + 23 * HOUR_NS,
+        id: 0,
+        counted: 0,
+        duplicates: 0,
+    };
     for _ in 0..400 {
-        let mut batch: Vec<Value> = Vec::new();
-        for _ in 0..random.between(1, 6) {
-            id += 1;
-            now_ns += i64::try_from(random.below(6 * SECOND_NS.unsigned_abs())).unwrap();
-            let behind_ns = match random.below(8) {
-                0 => i64::try_from(random.below(HOUR_NS.unsigned_abs())).unwrap(),
-                _ => 0,
-            };
-            let symbol = SYMBOLS[usize::try_from(random.below(2)).unwrap()];
-            let price = format!("{}.{}", random.between(1, 200), random.below(100));
-            batch.push(trade(symbol, id, now_ns - behind_ns, &price));
-        }
-        if random.below(10) == 0 {
-            batch.push(batch[0].clone());
-            again += 1;
-        }
-        client.send(&batch);
-        sent += batch.len() as u64;
+        client.send(&market.batch());
         for follower in &mut followers {
-            match random.below(40) {
-                0 => follower.reconnect(&standalone, random.below(2), || ()),
+            match market.random.below(40) {
+                0 => follower.reconnect(&standalone, market.random.below(2), || ()),
                 1..20 => follower.take_all(),
                 // A client may also be slow.
                 _ => {}
             }
         }
     }
-    settle(&client, sent - again, again);
+    settle(&client, market.counted, market.duplicates);
     for follower in &mut followers {
         follow(follower);
-        let of = |answer: bool| {
-            follower
-                .recovered
-                .iter()
-                .filter(|one| **one == answer)
-                .count()
+        let answered = |answer| {
+            let recovered = follower.recovered.iter();
+            recovered.filter(|one| **one == answer).count()
         };
+        let [went_on, could_not] = [true, false].map(answered);
         println!(
-            "{} bars held, as REST has them; {:?}; resumed {}, told that it could not {}",
+            "{} bars as REST has them; {:?}; {went_on} channels went on, {could_not} could not",
             follower.len(),
             follower.kinds,
-            of(true),
-            of(false)
         );
-        assert!(of(true) > 0 && of(false) > 0, "too few reconnections");
+        assert!(went_on > 0 && could_not > 0, "too few reconnections");
         for kind in ["bar", "delta", "close", "correction"] {
             assert!(follower.kinds.contains_key(kind), "no {kind} ever came");
         }
     }
-    verify(&data, sent - again);
+    verify(&data, market.counted);
     standalone.terminate().success();
 }

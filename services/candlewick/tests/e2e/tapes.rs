@@ -23,16 +23,12 @@ fn the_bars_of_the_tapes_are_those_expected_also_when_they_are_sent_again() {
     send();
     settle(&client, TRADES, 0);
     let expected = expected("us", &SYMBOLS);
-    assert_equal(
-        "the tapes",
-        &expected,
-        &tables(&client, &["us"], &INTERVALS),
-    );
+    assert_equal("the tapes", &expected, &tables(&client, &expected));
     let before = whole(&standalone);
 
     send();
     settle(&client, TRADES, TRADES);
-    let again = tables(&client, &["us"], &INTERVALS);
+    let again = tables(&client, &expected);
     assert_equal("the tapes sent twice", &expected, &again);
     assert_unchanged(&before, &whole(&standalone));
 

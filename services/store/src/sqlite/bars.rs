@@ -13,12 +13,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use market::{BarRow, Instrument, Venue, VenueSettings};
-use sqlx::{query, query_scalar};
 
 pub use reader::SqliteBarReader;
 
-use super::failure::Failure;
 use super::file::{DatabaseFile, Kind};
+use super::log_id::bind;
 use super::readers::Readers;
 use super::schema::Schema;
 use super::writer::Writer;
@@ -84,28 +83,8 @@ impl SqliteBarStore {
     /// # Errors
     /// [`StoreError::Corrupt`], where it was folded from another log.
     pub async fn bind_log(&self, log_id: &str) -> Result<(), StoreError> {
-        let mut transaction = self.writer.begin().await?;
-        let bound = bind(transaction.connection(), log_id).await;
-        transaction.check(bound)?;
-        transaction.commit().await
+        bind(&self.writer, log_id).await
     }
-}
-
-async fn bind(connection: &mut sqlx::SqliteConnection, log_id: &str) -> Result<(), Failure> {
-    query("INSERT OR IGNORE INTO meta (key, value) VALUES ('log_id', ?)")
-        .bind(log_id)
-        .execute(&mut *connection)
-        .await?;
-    let bound: String = query_scalar("SELECT value FROM meta WHERE key = 'log_id'")
-        .fetch_one(connection)
-        .await?;
-    if bound == log_id {
-        return Ok(());
-    }
-    Err(Failure::Malformed(format!(
-        "was folded from another log ({bound}, this one is {log_id}); \
-         put the log back that belongs to it, or move this file away and let it be folded anew"
-    )))
 }
 
 impl BarStore for SqliteBarStore {

@@ -13,6 +13,7 @@ use sqlx::{Row, query};
 use super::column::{read_unsigned, unsigned};
 use super::failure::Failure;
 use super::file::{DatabaseFile, Kind};
+use super::log_id::bind;
 use super::readers::Readers;
 use super::schema::Schema;
 use super::writer::Writer;
@@ -60,6 +61,15 @@ impl SqliteTickStore {
     pub async fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let file = DatabaseFile::open_read_only(&KIND, path.as_ref()).await;
         file.map(Self::of)
+    }
+
+    /// Notes the log that the ticks are of. The first call does; a later one with another log
+    /// fails, because its offsets name other records.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`], where they are of another log.
+    pub async fn bind_log(&self, log_id: &str) -> Result<(), StoreError> {
+        bind(&self.writer, log_id).await
     }
 
     fn of(file: DatabaseFile) -> Self {

@@ -13,7 +13,7 @@ impl Symbol {
     pub(super) fn id_key(&self, identity: &Identity<'_>) -> IdKey {
         let scope = match (identity.scope, identity.sender) {
             (Some(scope), _) => Arc::clone(scope),
-            (None, Some(sender)) => format!("sender:{}", hex(&sender)).into(),
+            (None, Some(sender)) => sender_scope(&sender).into(),
             (None, None) => Arc::from(""),
         };
         IdKey {
@@ -87,10 +87,12 @@ impl Within {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// The scope of a sender's own indexes: longer than the 64 bytes that any other scope may have.
+fn sender_scope(key: &[u8]) -> String {
     use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
+    let digest = key.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
-    })
+    });
+    format!("sender:{digest} (its indexes, not ids of the venue)")
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::table::{START, put};
-use super::{Client, Key, Tables, eventually, until};
+use super::{Client, INTERVALS, Key, Tables, eventually, until};
 
 /// Small enough for a day of minutes to take several pages.
 const PAGE: u32 = 300;
@@ -24,9 +24,9 @@ pub(crate) fn bars_by(client: &Client, venue: &str, symbol: &str, query: &str) -
     bars
 }
 
-/// The tables of what is expected, in some intervals. No other symbol may be listed; what is folded
+/// The tables of what is expected, in every interval. No other symbol may be listed; what is folded
 /// is listed a moment later, when it is stored.
-pub(crate) fn tables(client: &Client, expected: &Tables, intervals: &[&str]) -> Tables {
+pub(crate) fn tables(client: &Client, expected: &Tables) -> Tables {
     let symbols = expected
         .keys()
         .map(|key| (key.venue.clone(), key.symbol.clone()));
@@ -38,11 +38,11 @@ pub(crate) fn tables(client: &Client, expected: &Tables, intervals: &[&str]) -> 
     });
     let mut tables = Tables::new();
     for (venue, symbol) in &symbols {
-        for interval in intervals {
+        for interval in INTERVALS {
             let key = Key {
                 venue: venue.clone(),
                 symbol: symbol.clone(),
-                interval: (*interval).to_owned(),
+                interval: interval.to_owned(),
             };
             insert(&mut tables, &key, &bars(client, venue, symbol, interval));
         }
