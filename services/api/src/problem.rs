@@ -3,6 +3,7 @@
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use eventlog::LogError;
 use ingest::IngestError;
 use market::DayError;
 use serde::Serialize;
@@ -51,6 +52,8 @@ error_codes! {
     UnknownParameter = "unknown_parameter", BAD_REQUEST, "A parameter is not known";
     /// The body cannot be read.
     InvalidBody = "invalid_body", BAD_REQUEST, "The body cannot be read";
+    /// The body did not come.
+    BodyTimeout = "body_timeout", REQUEST_TIMEOUT, "The body took too long";
     /// There is no such endpoint.
     NotFound = "not_found", NOT_FOUND, "There is no such endpoint";
     /// Nobody has declared the venue.
@@ -74,6 +77,10 @@ error_codes! {
     GapsNotTracked = "gaps_not_tracked", UNPROCESSABLE_ENTITY, "The venue's ids have no gaps to list";
     /// The log or a store has no room or no time; try again shortly.
     Busy = "busy", SERVICE_UNAVAILABLE, "Busy; try again shortly";
+    /// The disk of the log is full; what it acknowledged is safe, and it takes no more.
+    StorageFull = "storage_full", INSUFFICIENT_STORAGE, "The disk is full";
+    /// The log cannot be written.
+    StorageFailed = "storage_failed", SERVICE_UNAVAILABLE, "The log cannot be written";
     /// The request took too long.
     Timeout = "timeout", SERVICE_UNAVAILABLE, "The request took too long";
     /// A fault of the server.
@@ -142,6 +149,13 @@ impl Problem {
         self.code
     }
 
+    /// The log could not write; which file, and why, is for the client too.
+    fn storage(code: ErrorCode, error: &LogError) -> Self {
+        tracing::error!(%error, "trades refused");
+        let detail = format!("the log could not write {error}; send the same again later");
+        Self::new(code, detail)
+    }
+
     /// A fault of the server: the reason goes to its log, not to the client.
     pub(crate) fn internal(reason: &dyn std::fmt::Display) -> Self {
         tracing::error!(%reason, "request failed");
@@ -201,6 +215,12 @@ impl From<IngestError> for Problem {
                 Self::parameter(field, error.to_string(), "an integer from 0 to 86400000")
             }
             IngestError::Store(error) => error.into(),
+            IngestError::Log(error @ LogError::Full { .. }) => {
+                Self::storage(ErrorCode::StorageFull, &error)
+            }
+            IngestError::Log(error @ LogError::Storage { .. }) => {
+                Self::storage(ErrorCode::StorageFailed, &error)
+            }
             _ if is_transient => Self::new(ErrorCode::Busy, error.to_string()),
             error => Self::internal(&error),
         }
@@ -223,6 +243,33 @@ impl From<DayError> for Problem {
                 .field("zone")
                 .accepted("days whose start is a whole number of minutes from UTC"),
             DayError::Range => Self::parameter("start", detail, "the years 1970 to 2262"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_cannot_write_names_the_file_and_the_reason() {
+        let path = "/data/trades.redb".to_owned();
+        let reason = "No space left on device".to_owned();
+        let full = Problem::from(IngestError::Log(LogError::Full {
+            path: path.clone(),
+            reason,
+        }));
+        let failed = Problem::from(IngestError::Log(LogError::Storage {
+            path,
+            reason: "Input/output error".to_owned(),
+        }));
+        for (problem, code, status, reason) in [
+            (full, "storage_full", 507, "No space left on device"),
+            (failed, "storage_failed", 503, "Input/output error"),
+        ] {
+            assert_eq!((problem.code.name(), problem.status), (code, status));
+            let said = format!("/data/trades.redb: {reason}");
+            assert!(problem.detail.contains(&said), "{}", problem.detail);
         }
     }
 }

@@ -16,7 +16,6 @@ use axum::response::Response;
 use bytes::Bytes;
 use eventlog::Log;
 use host::Clock;
-use market::Reject;
 use serde::Serialize;
 use store::{BarReader, TickStore};
 use tokio::task::spawn_blocking;
@@ -37,6 +36,7 @@ const INLINE_BYTES: usize = 64 * 1024;
 #[derive(Serialize)]
 struct Outcome<'a> {
     accepted: usize,
+    rejected_total: usize,
     rejected: &'a [Rejection],
 }
 
@@ -45,6 +45,7 @@ struct Outcome<'a> {
 struct AllRejected<'a> {
     #[serde(flatten)]
     problem: Problem,
+    rejected_total: usize,
     rejected: &'a [Rejection],
 }
 
@@ -62,16 +63,16 @@ where
     Params::read(request.uri(), &[])?;
     let media = Media::of(request.headers())?;
     let sender = media::idempotency_key(request.headers())?;
-    let _room = state.intake().room(request.headers()).await;
-    let body = read_body(request).await?;
+    let mut room = state.intake().room();
+    let body = read_body(request, &mut room, &state.clock).await?;
     let mut submission = read(media, body, sender).await?;
-    for rejection in &submission.rejected {
-        state.producer.metrics().rejected(rejection.code);
+    for (code, count) in &submission.faults {
+        state.producer.metrics().rejected(code, *count);
     }
     let trades = std::mem::take(&mut submission.trades);
     let appended = state.producer.append(trades).await?;
     submission.reject(&appended.rejected);
-    Ok(answer(appended.accepted, &submission.rejected))
+    Ok(answer(appended.accepted, &submission))
 }
 
 async fn read(media: Media, body: Bytes, sender: Option<[u8; 16]>) -> Result<Submission, Problem> {
@@ -83,26 +84,21 @@ async fn read(media: Media, body: Bytes, sender: Option<[u8; 16]>) -> Result<Sub
         .map_err(|error| Problem::internal(&error))?
 }
 
-fn answer(accepted: usize, rejected: &[Rejection]) -> Response {
+fn answer(accepted: usize, submission: &Submission) -> Response {
+    let (rejected_total, rejected) = (submission.rejected_total, &submission.rejected[..]);
     if accepted > 0 || rejected.is_empty() {
-        return json(StatusCode::OK, &Outcome { accepted, rejected });
+        let outcome = Outcome {
+            accepted,
+            rejected_total,
+            rejected,
+        };
+        return json(StatusCode::OK, &outcome);
     }
     let code = ErrorCode::TradesRejected;
-    let problem = Problem::new(code, "every trade was rejected; the list says why");
-    problem_response(code, &AllRejected { problem, rejected })
-}
-
-impl Submission {
-    /// Adds what the producer has refused, by the places of the trades that it was given.
-    fn reject(&mut self, refused: &[(usize, Reject)]) {
-        for (place, reject) in refused {
-            self.rejected.push(Rejection {
-                index: self.indexes[*place],
-                field: reject.field().to_owned(),
-                code: reject.code(),
-                message: reject.explanation().to_owned(),
-            });
-        }
-        self.rejected.sort_by_key(|rejection| rejection.index);
-    }
+    let all = AllRejected {
+        problem: Problem::new(code, "every trade was rejected; the list says why"),
+        rejected_total,
+        rejected,
+    };
+    problem_response(code, &all)
 }

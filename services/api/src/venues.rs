@@ -54,7 +54,8 @@ pub(crate) async fn declare<L: Log, B: BarReader, T: TickStore, C: Clock>(
 ) -> Result<Response, Problem> {
     Params::read(request.uri(), &[])?;
     let venue = venue(&path)?;
-    let body: Bytes = read_body(request).await?;
+    let mut room = state.intake().room();
+    let body: Bytes = read_body(request, &mut room, &state.clock).await?;
     let present = state.producer.settings(&venue).await?.unwrap_or_default();
     let settings = settings_json::read(&body, present)?;
     let settings = state.producer.declare(&venue, settings).await?;

@@ -1,6 +1,7 @@
 //! Every role in one process, over one data folder.
 
 mod retain;
+mod watch;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -72,6 +73,10 @@ impl Engine {
         supervisor.spawn(Stage::Process, "retention", move |stop| async move {
             retain::run(folder, clock, stop).await;
             Ok(())
+        });
+        let folder = engine.folder.clone();
+        supervisor.spawn(Stage::Observe, "log watch", move |stop| async move {
+            watch::run(folder, clock, stop).await
         });
         supervisor.spawn(Stage::Observe, "metrics", move |stop| async move {
             metrics.upkeep(clock, stop).await;
@@ -156,7 +161,8 @@ impl Engine {
                 stop: supervisor.token(Stage::Intake),
             });
         supervisor.spawn(Stage::Intake, "api", move |stop| async move {
-            Ok(api::serve(listener, api::router(state), stop).await?)
+            api::serve(listener, api::router(state), stop).await;
+            Ok(())
         });
     }
 

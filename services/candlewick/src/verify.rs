@@ -60,7 +60,10 @@ async fn verify<C: Clock>(arguments: &VerifyArgs, clock: C) -> anyhow::Result<Re
     let cut = Cut::take(&arguments.data, arguments.wait, &clock, &progress).await?;
     let symbols = symbols(&cut.bars, arguments).await?;
     if symbols.is_empty() && arguments.names_symbols() {
-        bail!("there is no such symbol in {}", arguments.data.display());
+        bail!(
+            "there is no such symbol in {}; trades that were just sent are folded within a second",
+            arguments.data.display()
+        );
     }
     let days = arguments.range().days();
     let mut rows = 0;

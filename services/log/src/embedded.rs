@@ -15,6 +15,7 @@ mod queue;
 mod retention;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -29,6 +30,7 @@ use self::file::LogFile;
 use self::identity::Identity;
 use self::partition::{Partition, Place};
 use self::queue::{Append, Queue};
+use self::trouble::Trouble;
 use crate::{Batch, Bounds, Entry, Epoch, Log, LogError, Metrics, Now, Offset, PartitionId};
 
 pub use self::options::{EmbeddedOptions, Retention};
@@ -63,6 +65,7 @@ struct Topic {
     max_recent_bytes: usize,
     metrics: Metrics,
     queue: Queue,
+    trouble: Trouble,
     file: LogFile,
     partitions: Vec<Partition>,
 }
@@ -95,6 +98,7 @@ impl EmbeddedLog {
             max_recent_bytes: (RECENT_BYTES / partitions.len().max(1)).max(MIN_RECENT_BYTES),
             queue: Queue::new(options.max_pending_bytes, metrics.clone()),
             metrics,
+            trouble: Trouble::default(),
             file,
             partitions,
         });
@@ -132,6 +136,19 @@ impl EmbeddedLog {
         self.partition(partition)?.pass(passed);
         self.handle.topic.queue.passed();
         Ok(())
+    }
+
+    /// Since when every commit has failed, by the log's clock in UTC nanoseconds, and what the
+    /// newest failure said; none once a commit succeeds.
+    #[must_use]
+    pub fn failing_since_ns(&self) -> Option<(i64, String)> {
+        self.handle.topic.trouble.since_ns()
+    }
+
+    /// Why nothing more can be written before the process starts anew, where that is so.
+    #[must_use]
+    pub fn failed_for_good(&self) -> Option<LogError> {
+        self.handle.topic.file.failed_for_good()
     }
 
     /// Makes durable what was appended, then lets go of the file. Every later call fails with

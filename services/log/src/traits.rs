@@ -128,6 +128,14 @@ pub enum LogError {
         /// How many were asked for.
         wanted: PartitionId,
     },
+    /// The disk is full: what was acknowledged is safe, and nothing more can be written.
+    #[error("{path}: {reason}")]
+    Full {
+        /// The file.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
     /// The disk or the file failed.
     #[error("{path}: {reason}")]
     Storage {

@@ -17,7 +17,10 @@ async fn some_minutes() -> World {
         trade(5, "2013-10-08T13:40:00Z", "98.0000000000000001"),
     ];
     let answer = world.post(JSON, array(&trades)).await;
-    assert_eq!(answer.text, r#"{"accepted":5,"rejected":[]}"#);
+    assert_eq!(
+        answer.text,
+        r#"{"accepted":5,"rejected_total":0,"rejected":[]}"#
+    );
     world
 }
 

@@ -42,7 +42,25 @@ async fn all_rejected_is_a_problem_and_nothing_at_all_is_none() {
     let answer = world.post(JSON, trade(1, TIME, "-1")).await;
     insta::assert_snapshot!("all_rejected", answer.shown());
     let nothing = world.post(JSON, "[]").await;
-    assert_eq!(nothing.text, r#"{"accepted":0,"rejected":[]}"#);
+    assert_eq!(
+        nothing.text,
+        r#"{"accepted":0,"rejected_total":0,"rejected":[]}"#
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_body_of_nothing_has_a_small_answer() {
+    const COUNT: u32 = 16 * 1024 * 1024 - 5;
+    let world = World::start().await;
+    let mut body = vec![0xdd];
+    body.extend(COUNT.to_be_bytes());
+    body.resize(5 + COUNT as usize, 1);
+    let answer = world.post("application/msgpack", body).await;
+    assert_eq!(answer.status, 422);
+    assert!(answer.text.len() < 200_000, "{} bytes", answer.text.len());
+    assert_eq!(answer.json()["rejected_total"], COUNT);
+    assert_eq!(answer.json()["rejected"].as_array().unwrap().len(), 1_000);
+    assert_eq!(answer.json()["rejected"][999]["index"], 999);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,7 +138,10 @@ async fn a_tape_travels_in_the_compact_form() {
     }
     let body = batch.take();
     let answer = world.post(TradesBatch::CONTENT_TYPE, body.clone()).await;
-    assert_eq!(answer.text, r#"{"accepted":100,"rejected":[]}"#);
+    assert_eq!(
+        answer.text,
+        r#"{"accepted":100,"rejected_total":0,"rejected":[]}"#
+    );
     assert_eq!(world.get("/api/v1/trades/v/C").await.data().len(), 50);
     let cut = &body[..body.len() - 1];
     assert_eq!(world.post(TradesBatch::CONTENT_TYPE, cut).await.status, 400);

@@ -115,7 +115,7 @@ impl World {
             stop: stop.clone(),
         });
         world._tasks.spawn(async move {
-            serve(listener, router(state), stop).await.unwrap();
+            serve(listener, router(state), stop).await;
         });
         world
     }

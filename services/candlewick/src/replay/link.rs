@@ -80,11 +80,9 @@ impl<'a> Link<'a> {
     pub(crate) fn send(&self, request: &Request, timer: &Timer) -> anyhow::Result<Answer> {
         self.declare(&request.venue, timer)?;
         let answer = self.persist(timer, || self.server.send(&request.body))?;
-        let rejected = answer.rejected.iter();
-        let in_bounds = rejected
-            .clone()
-            .all(|one| one.index < request.origins.len());
-        let told = answer.accepted + rejected.len() as u64;
+        let mut rejected = answer.rejected.iter();
+        let in_bounds = rejected.all(|one| one.index < request.origins.len());
+        let told = answer.accepted.saturating_add(answer.refused());
         ensure!(
             in_bounds && told == request.origins.len() as u64,
             "{} tells of {told} trades and {} were sent",

@@ -8,6 +8,7 @@ use crate::replay::chunk::{Chunk, Origin, Request};
 use crate::replay::faults::Fault;
 use crate::replay::link::Link;
 use crate::replay::pace::Timer;
+use crate::replay::server::Answer;
 
 /// What became of a chunk.
 #[derive(Debug)]
@@ -55,14 +56,7 @@ fn send(link: &Link<'_>, timer: &Timer, chunk: &Chunk) -> anyhow::Result<Acknowl
     for request in &chunk.requests {
         let answer = link.send(request, timer)?;
         acknowledged.count(request);
-        for rejection in answer.rejected {
-            let Origin { tape, line } = request.origins[rejection.index];
-            acknowledged.rejected.push(Fault {
-                tape,
-                line,
-                reason: rejection.message,
-            });
-        }
+        acknowledged.refuse(request, answer);
     }
     Ok(acknowledged)
 }
@@ -81,8 +75,70 @@ impl Acknowledged {
         }
     }
 
+    fn refuse(&mut self, request: &Request, answer: Answer) {
+        let unlisted = answer.refused() - answer.rejected.len() as u64;
+        let next = answer.rejected.last().map_or(0, |last| last.index + 1);
+        for rejection in answer.rejected {
+            let Origin { tape, line } = request.origins[rejection.index];
+            self.rejected.push(Fault {
+                tape,
+                line,
+                reason: rejection.message,
+            });
+        }
+        // Which ones they are is not told: some of those that follow. They are counted as the
+        // very next, so that no tape has more of them than trades.
+        let unlisted = usize::try_from(unlisted).unwrap_or(usize::MAX);
+        for origin in request.origins[next..].iter().take(unlisted) {
+            self.rejected.push(Fault {
+                tape: origin.tape,
+                line: 0,
+                reason: "one of more trades than the answer lists".to_owned(),
+            });
+        }
+    }
+
     /// How many trades it held.
     pub(crate) fn trades(&self) -> u64 {
         self.counts.iter().map(|(_, count)| count).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused_trades_that_are_not_listed_are_counted() {
+        let origin = |line| Origin {
+            tape: usize::from(line > 4),
+            line,
+        };
+        let request = Request {
+            venue: "v".parse().unwrap(),
+            body: Vec::new(),
+            origins: (1..=8).map(origin).collect(),
+        };
+        let refuse = |text: &str| {
+            let mut acknowledged = Acknowledged {
+                sequence: 0,
+                counts: Vec::new(),
+                rejected: Vec::new(),
+                bytes_read: 0,
+            };
+            let answer: Answer = serde_json::from_str(text).unwrap();
+            let refused = answer.refused();
+            acknowledged.refuse(&request, answer);
+            assert_eq!(acknowledged.rejected.len() as u64, refused);
+            let faults = acknowledged.rejected.iter();
+            faults
+                .map(|fault| (fault.tape, fault.line))
+                .collect::<Vec<_>>()
+        };
+        let listed = r#""rejected":[{"index":1,"message":"a"},{"index":2,"message":"b"}]"#;
+        let few = format!(r#"{{"accepted":6,{listed}}}"#);
+        assert_eq!(refuse(&few), [(0, 2), (0, 3)]);
+        let many = format!(r#"{{"accepted":3,"rejected_total":5,{listed}}}"#);
+        assert_eq!(refuse(&many), [(0, 2), (0, 3), (0, 0), (1, 0), (1, 0)]);
     }
 }

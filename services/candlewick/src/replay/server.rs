@@ -34,8 +34,19 @@ pub(crate) struct Answer {
     /// How many the log holds now.
     #[serde(default)]
     pub(crate) accepted: u64,
-    /// The others.
+    /// The first of the others, ascending.
     pub(crate) rejected: Vec<Rejection>,
+    /// How many of the others there are, listed or not.
+    #[serde(default)]
+    rejected_total: u64,
+}
+
+impl Answer {
+    /// How many trades were refused.
+    pub(crate) fn refused(&self) -> u64 {
+        // Of a server that lists them all there may be no total.
+        self.rejected_total.max(self.rejected.len() as u64)
+    }
 }
 
 /// Why a trade was refused.

@@ -63,11 +63,12 @@ fn fill(client: &Client) -> (u64, Answer) {
     panic!("the disk is never full");
 }
 
-/// The refusal is a problem that says to come back, and the process tells why it refuses.
-fn assert_told(standalone: &Standalone, refusal: &Answer, reason: &str) {
+/// The refusal is a problem that says what is wrong, and so does the process's log.
+fn assert_told(standalone: &Standalone, refusal: &Answer, status: u16, reason: &str) {
     println!("refused with {}: {}", refusal.status, refusal.text);
-    assert!(refusal.status >= 500, "{}", refusal.text);
-    refusal.problem(refusal.status);
+    let problem = refusal.problem(status);
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains(reason), "{problem}");
     until("the reason in the log", || {
         standalone.output().contains(reason).then_some(())
     });
@@ -87,7 +88,7 @@ fn a_full_disk_is_told_and_when_there_is_room_again_it_goes_on() {
     let client = standalone.client();
     let (acknowledged, refusal) = fill(&client);
     assert!(acknowledged > 0);
-    assert_told(&standalone, &refusal, "No space left on device");
+    assert_told(&standalone, &refusal, 507, "No space left on device");
     until("it is not ready", || {
         let answer = client.get("/readyz");
         (answer.status == 503).then_some(())
@@ -142,7 +143,7 @@ fn what_was_acknowledged_before_no_file_could_grow_is_there_after_a_kill() {
     });
     let (acknowledged, refusal) = fill(&client);
     assert!(acknowledged > 0);
-    assert_told(&standalone, &refusal, "File too large");
+    assert_told(&standalone, &refusal, 503, "File too large");
     standalone.kill();
 
     let standalone = Standalone::start(&data);

@@ -7,6 +7,7 @@
 mod bad_starts;
 mod bad_tapes;
 mod batches;
+mod ends;
 mod full_disk;
 mod generated;
 mod identity;

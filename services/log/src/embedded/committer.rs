@@ -74,6 +74,7 @@ impl<'a> Committer<'a> {
         self.topic.queue.finish(cost_bytes);
         match result {
             Ok(()) => {
+                self.topic.trouble.end();
                 self.observe(&groups, started_ns);
                 for (partition, group) in &mut groups {
                     self.publish(*partition, std::mem::take(group));
@@ -81,6 +82,7 @@ impl<'a> Committer<'a> {
             }
             Err(error) => {
                 error!(topic = self.topic.name, %error, "appends failed");
+                self.topic.trouble.go_on(started_ns, &error);
                 let appends = groups.into_values().flat_map(|group| group.appends);
                 for append in appends {
                     let _ = append.answer.send(Err(error.clone()));

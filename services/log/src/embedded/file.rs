@@ -1,6 +1,7 @@
 //! The file of a topic: one redb database.
 
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::RwLock;
@@ -40,6 +41,22 @@ pub(super) enum Failure {
     /// The file could not be opened again after a failure.
     #[error("the file is not open")]
     NotOpen,
+}
+
+impl Failure {
+    /// Whether the disk has no room, or this user's share of it.
+    fn is_full(&self) -> bool {
+        let Self::Store(error) = self else {
+            return false;
+        };
+        let redb::Error::Io(error) = &**error else {
+            return false;
+        };
+        matches!(
+            error.kind(),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+        )
+    }
 }
 
 impl<E: Into<redb::Error>> From<E> for Failure {
@@ -153,6 +170,12 @@ impl LogFile {
         Ok(extents)
     }
 
+    /// Whether nothing more will be written before a restart, and why.
+    pub(super) fn failed_for_good(&self) -> Option<LogError> {
+        let has_failed = self.health.sync_failed();
+        has_failed.then(|| storage(&self.path, &Failure::SyncFailed))
+    }
+
     /// Lets go of the file.
     pub(super) fn close(&self) {
         drop(
@@ -263,9 +286,10 @@ pub(super) fn guarded<T>(action: impl FnOnce() -> Result<T, Failure>) -> Result<
 
 /// The error that names the file.
 pub(super) fn storage(path: &Path, failure: &Failure) -> LogError {
-    LogError::Storage {
-        path: path.display().to_string(),
-        reason: failure.to_string(),
+    let (path, reason) = (path.display().to_string(), failure.to_string());
+    match failure.is_full() {
+        true => LogError::Full { path, reason },
+        false => LogError::Storage { path, reason },
     }
 }
 

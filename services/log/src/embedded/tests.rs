@@ -126,13 +126,15 @@ async fn a_full_disk_fails_appends_until_there_is_room() {
     let health = Health::default();
     let log = log_on(&folder, &health);
     append(&log, "before").await.unwrap();
+    assert_eq!(log.failing_since_ns(), None);
     health.set_full(true);
+    let mut began_ns = None;
     for _ in 0..3 {
         let failed = append(&log, "lost").await;
-        assert!(
-            matches!(failed, Err(LogError::Storage { .. })),
-            "{failed:?}"
-        );
+        assert!(matches!(failed, Err(LogError::Full { .. })), "{failed:?}");
+        let (since_ns, reason) = log.failing_since_ns().unwrap();
+        assert_eq!(*began_ns.get_or_insert(since_ns), since_ns);
+        assert!(reason.contains("log.redb: "), "{reason}");
         assert_eq!(
             texts(&log).await,
             ["before"],
@@ -141,6 +143,8 @@ async fn a_full_disk_fails_appends_until_there_is_room() {
     }
     health.set_full(false);
     assert_eq!(append(&log, "after").await, Ok(1));
+    assert_eq!(log.failing_since_ns(), None);
+    assert_eq!(log.failed_for_good(), None);
     assert_eq!(texts(&log).await, ["before", "after"]);
     drop(log);
     assert_eq!(
@@ -164,6 +168,9 @@ async fn a_failed_sync_is_for_good() {
         );
     }
     assert_eq!(texts(&log).await, ["before"]);
+    assert!(log.failing_since_ns().is_some());
+    let reason = log.failed_for_good().unwrap().to_string();
+    assert!(reason.contains("an earlier sync failed"), "{reason}");
     drop(log);
     // Of what was not acknowledged there is all or nothing.
     let found = texts(&log_on(&folder, &Health::default())).await;

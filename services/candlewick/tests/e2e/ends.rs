@@ -1,0 +1,63 @@
+//! When the process ends by itself, and when nobody can keep it from ending.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{Standalone, candlewick, pause, until};
+
+/// A limit of file sizes stands in for a disk that cannot be written to, as in `full_disk`.
+#[test]
+fn a_log_that_cannot_be_written_for_long_ends_the_process_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut shell = Command::new("sh");
+    let script = "trap '' XFSZ; ulimit -f 8192; exec \"$0\" \"$@\"";
+    shell
+        .args(["-c", script])
+        .arg(candlewick(&[]).get_program());
+    let standalone = Standalone::spawn(shell, &data, "127.0.0.1:0", &[]).listening();
+    let client = standalone.client();
+    until("readiness", || {
+        (client.get("/readyz").status == 200).then_some(())
+    });
+    let mut next = 0_u64;
+    let refusal = until("a refusal", || {
+        let trades: Vec<_> = (next..next + 2_000)
+            .map(|id| {
+                let time = 1_714_557_600_000_000_000 + id * 1_000_003;
+                let price = format!("{}.{}", id * 7_919 % 100_003 + 1, id * 104_729 % 9_973);
+                json!({"venue": "v", "symbol": "X", "id": id, "time": time, "price": price})
+            })
+            .collect();
+        next += 2_000;
+        let body = serde_json::to_vec(&trades).unwrap();
+        let answer = client.post("application/json", &body, &[]);
+        (answer.status != 200).then_some(answer)
+    });
+    println!("refused with {}: {}", refusal.status, refusal.text);
+    let detail = refusal.problem(503)["detail"].to_string();
+    assert!(detail.contains("trades.redb: "), "{detail}");
+    assert!(detail.contains("File too large"), "{detail}");
+
+    let finished = standalone.ended();
+    assert_eq!(finished.code, Some(1), "{}", finished.text);
+    let said = finished.text;
+    for part in ["log watch failed", "trades.redb: ", "File too large"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+}
+
+#[test]
+fn half_a_request_does_not_keep_the_process_from_ending_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let standalone = Standalone::start(&folder.path().join("data"));
+    let mut half = TcpStream::connect(standalone.address()).unwrap();
+    half.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
+        .unwrap();
+    pause(200);
+    standalone.terminate().success();
+}
