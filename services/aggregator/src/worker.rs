@@ -64,10 +64,10 @@ impl<L: Log, U: Log, D: Log, S: BarStore, C: Clock> Worker<L, U, D, S, C> {
             let Some(state) = self.load(&stop).await? else {
                 return Ok(());
             };
-            self.check_bounds(state.progress.next_offset).await?;
-            self.health.ready();
+            let end = self.check_bounds(state.progress.next_offset).await?;
+            self.health.not_ready("folding what the log holds already");
             let core = Core::new(state, self.topics.trades.partitions());
-            match Session::new(self, core).run(&stop).await? {
+            match Session::new(self, core, end).run(&stop).await? {
                 End::Stopped => return Ok(()),
                 End::Lost => {
                     self.metrics.lost.increment(1);
@@ -89,12 +89,13 @@ impl<L: Log, U: Log, D: Log, S: BarStore, C: Clock> Worker<L, U, D, S, C> {
             .await
     }
 
-    /// What is stored is not ahead of the log: otherwise it was folded from another log.
-    async fn check_bounds(&self, offset: u64) -> Result<(), WorkerError> {
+    /// The end of the log. What is stored is not ahead of it: otherwise it was folded from
+    /// another log.
+    async fn check_bounds(&self, offset: u64) -> Result<u64, WorkerError> {
         let bounds = self.topics.trades.bounds(self.partition).await;
         let bounds = bounds.map_err(|source| self.log(source))?;
         if offset <= bounds.end {
-            return Ok(());
+            return Ok(bounds.end);
         }
         Err(self.log(LogError::OutOfRange {
             partition: self.partition,

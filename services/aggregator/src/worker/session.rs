@@ -34,6 +34,10 @@ pub(super) struct Session<'a, L, U, D, S, C> {
     stored: (u64, u64),
     /// Where in `bar-updates` the next update will lie at the least.
     updates: Position,
+    /// Up to where the log went when the state was loaded: the worker is ready once all before
+    /// is folded and announced.
+    ready_from: u64,
+    caught_up: bool,
     committing: Option<(Committing, (u64, u64), u64)>,
     tick: Duration,
     next_tick_ns: u64,
@@ -42,13 +46,15 @@ pub(super) struct Session<'a, L, U, D, S, C> {
 }
 
 impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, C> {
-    pub(super) fn new(worker: &'a Worker<L, U, D, S, C>, core: Core) -> Self {
+    pub(super) fn new(worker: &'a Worker<L, U, D, S, C>, core: Core, ready_from: u64) -> Self {
         let now_ns = worker.stores.clock.monotonic_ns();
         Self {
             worker,
             stored: core.place(),
             updates: core.updates(),
             core,
+            ready_from,
+            caught_up: false,
             committing: None,
             tick: worker.pace.tick_least,
             next_tick_ns: now_ns,
@@ -64,6 +70,7 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
             if !self.announce_if_due(stop).await? || !self.commit_if_due(stop).await? {
                 return Ok(End::Stopped);
             }
+            self.catch_up();
             self.advance_if_due().await;
             let left_ns = self
                 .wake_ns()
@@ -161,8 +168,25 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
             Some(false) => return Ok(Some(End::Lost)),
             Some(true) => self.core.supply(supplies),
         }
-        self.worker.health.ready();
+        self.say_ready();
         Ok(None)
+    }
+
+    /// Says that the worker is ready, once it has folded and announced what the log held at the
+    /// start.
+    fn catch_up(&mut self) {
+        let folded = self.core.next_offset() >= self.ready_from && !self.core.has_updates();
+        if folded && !self.caught_up {
+            self.caught_up = true;
+            self.worker.health.ready();
+        }
+    }
+
+    /// Says that the store answers again.
+    fn say_ready(&self) {
+        if self.caught_up {
+            self.worker.health.ready();
+        }
     }
 
     /// Whether no other worker has moved the partition. What was read from the store before is
@@ -292,7 +316,7 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
             Ok(Commit::Done) => {
                 self.stored = target;
                 self.core.committed();
-                worker.health.ready();
+                self.say_ready();
                 worker.metrics.commits.increment(1);
                 let spent_ns = worker.stores.clock.monotonic_ns() - started_ns;
                 let spent = Duration::from_nanos(spent_ns);

@@ -115,6 +115,9 @@ impl fmt::Display for Report {
         for (what, count) in &rows {
             writeln!(out, "{what:<0$}  {count:>1$}", widths.0, widths.1)?;
         }
+        if self.symbols == 0 {
+            return writeln!(out, "No symbol is stored yet: nothing was compared.");
+        }
         match (self.is_equal(), self.not_provable) {
             (true, 0) => writeln!(out, "Every bar is what its trades say."),
             (true, _) => writeln!(

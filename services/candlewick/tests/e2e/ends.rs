@@ -9,6 +9,18 @@ use serde_json::json;
 
 use crate::support::{Standalone, candlewick, pause, until};
 
+/// So many trades from an id on, varied, so that they take room.
+fn body(first: u64, count: u64) -> Vec<u8> {
+    let trades: Vec<_> = (first..first + count)
+        .map(|id| {
+            let time = 1_714_557_600_000_000_000 + id * 1_000_003;
+            let price = format!("{}.{}", id * 7_919 % 100_003 + 1, id * 104_729 % 9_973);
+            json!({"venue": "v", "symbol": "X", "id": id, "time": time, "price": price})
+        })
+        .collect();
+    serde_json::to_vec(&trades).unwrap()
+}
+
 /// A limit of file sizes stands in for a disk that cannot be written to, as in `full_disk`.
 #[test]
 fn a_log_that_cannot_be_written_for_long_ends_the_process_with_the_reason() {
@@ -24,18 +36,10 @@ fn a_log_that_cannot_be_written_for_long_ends_the_process_with_the_reason() {
     until("readiness", || {
         (client.get("/readyz").status == 200).then_some(())
     });
-    let mut next = 0_u64;
+    let mut next = 0;
     let refusal = until("a refusal", || {
-        let trades: Vec<_> = (next..next + 2_000)
-            .map(|id| {
-                let time = 1_714_557_600_000_000_000 + id * 1_000_003;
-                let price = format!("{}.{}", id * 7_919 % 100_003 + 1, id * 104_729 % 9_973);
-                json!({"venue": "v", "symbol": "X", "id": id, "time": time, "price": price})
-            })
-            .collect();
+        let answer = client.post("application/json", &body(next, 2_000), &[]);
         next += 2_000;
-        let body = serde_json::to_vec(&trades).unwrap();
-        let answer = client.post("application/json", &body, &[]);
         (answer.status != 200).then_some(answer)
     });
     println!("refused with {}: {}", refusal.status, refusal.text);
@@ -43,6 +47,12 @@ fn a_log_that_cannot_be_written_for_long_ends_the_process_with_the_reason() {
     assert!(detail.contains("trades.redb: "), "{detail}");
     assert!(detail.contains("File too large"), "{detail}");
 
+    // Small ones may still find room in the file, so it is filled to the last page.
+    until("the end", || {
+        let answer = client.try_post("application/json", &body(next, 1));
+        next += 1;
+        answer.is_none().then_some(())
+    });
     let finished = standalone.ended();
     assert_eq!(finished.code, Some(1), "{}", finished.text);
     let said = finished.text;
@@ -58,6 +68,6 @@ fn half_a_request_does_not_keep_the_process_from_ending_well() {
     let mut half = TcpStream::connect(standalone.address()).unwrap();
     half.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
         .unwrap();
-    pause(200);
+    pause(Duration::from_millis(200));
     standalone.terminate().success();
 }
