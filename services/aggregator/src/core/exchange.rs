@@ -42,7 +42,7 @@ pub struct Update {
     pub rows: Vec<BarRow>,
 }
 
-/// What was counted since the last [`Core::take_counts`].
+/// What was counted since the last [`take_counts`](crate::Core::take_counts).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Trades that count.
