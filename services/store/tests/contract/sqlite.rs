@@ -140,9 +140,15 @@ async fn a_file_belongs_to_one_log() {
     assert!(
         error
             .to_string()
-            .contains("was folded from another log (one, this one is two)")
+            .contains("belongs to another log (one, this one is two)")
     );
     store.bind_log("one").await.unwrap();
+    let ticks = SqliteTickStore::open(folder.path().join("ticks.sqlite"))
+        .await
+        .unwrap();
+    ticks.bind_log("one").await.unwrap();
+    let error = ticks.bind_log("two").await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }));
 }
 
 #[tokio::test]

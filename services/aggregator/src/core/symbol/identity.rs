@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use market::{HORIZON_NS, Identity, Trade, VenueSettings};
+use market::{HORIZON_NS, IdScheme, IdScope, Identity, Member, Trade, TradeId, VenueSettings};
 use store::IdKey;
 
 use super::{Moment, Symbol};
@@ -31,6 +31,14 @@ impl Symbol {
         settings: &VenueSettings,
         at: Moment,
     ) -> Result<bool, Need> {
+        // Numbers within the symbol all belong to one set: the most common case, and the hot path.
+        if let (IdScheme::Contiguous, IdScope::Symbol, Some(TradeId::Number(number))) =
+            (settings.scheme, settings.scope, &trade.id)
+            && let Some((_, set)) = &mut self.current_ids
+        {
+            let number = Member::Number(*number);
+            return Ok(set.insert(number, at.append_time_ns, at.generation));
+        }
         let Some(identity) = settings.identity(trade) else {
             return Ok(true);
         };
