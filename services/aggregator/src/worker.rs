@@ -65,7 +65,9 @@ impl<L: Log, U: Log, D: Log, S: BarStore, C: Clock> Worker<L, U, D, S, C> {
                 return Ok(());
             };
             let end = self.check_bounds(state.progress.next_offset).await?;
-            self.health.not_ready("folding what the log holds already");
+            if end > state.progress.next_offset {
+                self.health.not_ready("folding what the log holds already");
+            }
             let core = Core::new(state, self.topics.trades.partitions());
             match Session::new(self, core, end).run(&stop).await? {
                 End::Stopped => return Ok(()),
