@@ -24,4 +24,4 @@ pub use dead_letters::DeadLetter;
 pub use error::DecodeError;
 pub use keys::{instrument_of, murmur2, partition_of};
 pub use topics::{BAR_UPDATES, DEAD_LETTERS, TRADES};
-pub use trades::TradesRecord;
+pub use trades::{Refold, Repair, TradesRecord};

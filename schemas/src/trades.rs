@@ -1,6 +1,6 @@
 //! The records of the topic `trades`.
 
-use market::{Sender, Side, Trade, Venue, VenueSettings};
+use market::{Amendment, AmendmentKind, Position, Sender, Side, Trade, Venue, VenueSettings};
 use rmp::encode::{
     write_array_len, write_bin, write_bool, write_nil, write_sint, write_str, write_uint,
 };
@@ -17,18 +17,64 @@ pub enum TradesRecord {
     Advance,
     /// A venue's settings, in force from here on.
     Setting(Venue, VenueSettings),
+    /// An edit or a cancel of a trade of the instrument that the key names.
+    Amendment(Amendment, Trade),
+    /// The minute of the instrument that the key names is folded anew from its ticks.
+    Refold(Refold),
+    /// Minutes of the instrument that the key names are to be folded anew.
+    Repair(Repair),
 }
 
-/// Kind numbers; 3 edit, 4 cancel, 5 refold and 6 repair are kept for those.
+/// A minute is folded anew: it becomes the fold of its trades, edited and cancelled, as of the
+/// log up to `up_to`, merged with the trades that came to it from there on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refold {
+    /// The minute's first nanosecond.
+    pub start_ns: i64,
+    /// The first position that the ticks folded anew do not include. A refold whose minute is
+    /// not marked with the same does nothing.
+    pub up_to: Position,
+}
+
+/// The minutes that start in `[start_ns, end_ns)` are marked, to be folded anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repair {
+    /// The first minute's first nanosecond.
+    pub start_ns: i64,
+    /// The end of the last minute: at most a day later.
+    pub end_ns: i64,
+}
+
+impl Repair {
+    /// Whether its bounds are whole minutes, in order, and at most a day apart.
+    #[must_use]
+    pub const fn is_sound(self) -> bool {
+        self.start_ns >= 0
+            && self.start_ns % market::MINUTE_NS == 0
+            && self.end_ns % market::MINUTE_NS == 0
+            && self.start_ns < self.end_ns
+            && self.end_ns - self.start_ns <= market::DAY_NS
+    }
+}
+
+/// Kind numbers.
 const TRADE: u64 = 0;
 const ADVANCE: u64 = 1;
 const SETTING: u64 = 2;
+const EDIT: u64 = 3;
+const CANCEL: u64 = 4;
+const REFOLD: u64 = 5;
+const REPAIR: u64 = 6;
 
 /// How many elements a trade has with all of them, and with the fewest.
 const TRADE_FIELDS: u32 = 12;
 const TRADE_FIELDS_LEAST: u32 = 5;
 const ADVANCE_FIELDS: u32 = 2;
 const SETTING_FIELDS: u32 = 8;
+/// How many elements an edit or a cancel has beside those of its trade.
+const AMENDMENT_FIELDS: u32 = 3;
+const REFOLD_FIELDS: u32 = 5;
+const REPAIR_FIELDS: u32 = 4;
 
 impl TradesRecord {
     /// Appends the record's bytes.
@@ -37,6 +83,18 @@ impl TradesRecord {
             Self::Trade(trade) => Self::encode_trade(trade, out),
             Self::Advance => header(out, ADVANCE_FIELDS, ADVANCE),
             Self::Setting(venue, settings) => encode_setting(venue, settings, out),
+            Self::Amendment(amendment, trade) => encode_amendment(amendment, trade, out),
+            Self::Refold(refold) => {
+                header(out, REFOLD_FIELDS, REFOLD);
+                write_sint(out, refold.start_ns).expect(IN_MEMORY);
+                write_uint(out, refold.up_to.epoch).expect(IN_MEMORY);
+                write_uint(out, refold.up_to.offset).expect(IN_MEMORY);
+            }
+            Self::Repair(repair) => {
+                header(out, REPAIR_FIELDS, REPAIR);
+                write_sint(out, repair.start_ns).expect(IN_MEMORY);
+                write_sint(out, repair.end_ns).expect(IN_MEMORY);
+            }
         }
     }
 
@@ -44,40 +102,7 @@ impl TradesRecord {
     pub fn encode_trade(trade: &Trade, out: &mut Vec<u8>) {
         let fields = trade_fields(trade);
         header(out, fields, TRADE);
-        write_sint(out, trade.time_ns).expect(IN_MEMORY);
-        write_sint(out, trade.price.mantissa()).expect(IN_MEMORY);
-        write_uint(out, trade.price.scale().into()).expect(IN_MEMORY);
-        if fields <= 5 {
-            return;
-        }
-        match trade.quantity {
-            Some(quantity) => {
-                write_sint(out, quantity.mantissa()).expect(IN_MEMORY);
-                write_uint(out, quantity.scale().into()).expect(IN_MEMORY);
-            }
-            None => {
-                write_nil(out).expect(IN_MEMORY);
-                write_nil(out).expect(IN_MEMORY);
-            }
-        }
-        if fields <= 7 {
-            return;
-        }
-        match trade.side {
-            None => write_nil(out).expect(IN_MEMORY),
-            Some(Side::Buy) => _ = write_uint(out, 0).expect(IN_MEMORY),
-            Some(Side::Sell) => _ = write_uint(out, 1).expect(IN_MEMORY),
-        }
-        if fields >= 9 {
-            write_id(out, trade.id.as_ref());
-        }
-        if fields >= 10 {
-            write_text_or_nil(out, trade.scope.as_deref());
-        }
-        if let Some(sender) = trade.sender {
-            write_bin(out, &sender.key).expect(IN_MEMORY);
-            write_uint(out, sender.index).expect(IN_MEMORY);
-        }
+        encode_values(trade, fields, out);
     }
 
     /// Reads a record.
@@ -98,10 +123,58 @@ impl TradesRecord {
                 expect_fields("record", fields, SETTING_FIELDS)?;
                 decode_setting(&mut reader)?
             }
+            EDIT => decode_amendment(&mut reader, fields, AmendmentKind::Edit)?,
+            CANCEL => decode_amendment(&mut reader, fields, AmendmentKind::Cancel)?,
+            REFOLD => {
+                expect_fields("record", fields, REFOLD_FIELDS)?;
+                decode_refold(&mut reader)?
+            }
+            REPAIR => {
+                expect_fields("record", fields, REPAIR_FIELDS)?;
+                decode_repair(&mut reader)?
+            }
             found => return Err(DecodeError::Kind { found }),
         };
         reader.end()?;
         Ok(record)
+    }
+}
+
+/// What of a trade follows the header, as many elements as [`trade_fields`] says with it.
+fn encode_values(trade: &Trade, fields: u32, out: &mut Vec<u8>) {
+    write_sint(out, trade.time_ns).expect(IN_MEMORY);
+    write_sint(out, trade.price.mantissa()).expect(IN_MEMORY);
+    write_uint(out, trade.price.scale().into()).expect(IN_MEMORY);
+    if fields <= 5 {
+        return;
+    }
+    match trade.quantity {
+        Some(quantity) => {
+            write_sint(out, quantity.mantissa()).expect(IN_MEMORY);
+            write_uint(out, quantity.scale().into()).expect(IN_MEMORY);
+        }
+        None => {
+            write_nil(out).expect(IN_MEMORY);
+            write_nil(out).expect(IN_MEMORY);
+        }
+    }
+    if fields <= 7 {
+        return;
+    }
+    match trade.side {
+        None => write_nil(out).expect(IN_MEMORY),
+        Some(Side::Buy) => _ = write_uint(out, 0).expect(IN_MEMORY),
+        Some(Side::Sell) => _ = write_uint(out, 1).expect(IN_MEMORY),
+    }
+    if fields >= 9 {
+        write_id(out, trade.id.as_ref());
+    }
+    if fields >= 10 {
+        write_text_or_nil(out, trade.scope.as_deref());
+    }
+    if let Some(sender) = trade.sender {
+        write_bin(out, &sender.key).expect(IN_MEMORY);
+        write_uint(out, sender.index).expect(IN_MEMORY);
     }
 }
 
@@ -175,6 +248,73 @@ fn decode_trade(reader: &mut Reader<'_>, fields: u32) -> Result<Trade, DecodeErr
         trade.sender = Some(Sender { key, index });
     }
     Ok(trade)
+}
+
+fn encode_amendment(amendment: &Amendment, trade: &Trade, out: &mut Vec<u8>) {
+    let fields = trade_fields(trade);
+    let kind = match amendment.kind {
+        AmendmentKind::Edit => EDIT,
+        AmendmentKind::Cancel => CANCEL,
+    };
+    header(out, fields + AMENDMENT_FIELDS, kind);
+    write_id(out, Some(&amendment.id));
+    match amendment.place {
+        Some(place) => {
+            write_uint(out, place.epoch).expect(IN_MEMORY);
+            write_uint(out, place.offset).expect(IN_MEMORY);
+        }
+        None => {
+            write_nil(out).expect(IN_MEMORY);
+            write_nil(out).expect(IN_MEMORY);
+        }
+    }
+    encode_values(trade, fields, out);
+}
+
+fn decode_amendment(
+    reader: &mut Reader<'_>,
+    fields: u32,
+    kind: AmendmentKind,
+) -> Result<TradesRecord, DecodeError> {
+    let id = reader.id("amendment")?;
+    let id = id.ok_or_else(|| DecodeError::malformed("amendment", "an id is expected"))?;
+    let place = if reader.nil("place")? {
+        if !reader.nil("place")? {
+            return Err(DecodeError::malformed("place", "one of its two is nil"));
+        }
+        None
+    } else {
+        Some(Position {
+            epoch: reader.unsigned("place")?,
+            offset: reader.unsigned("place")?,
+        })
+    };
+    let trade = decode_trade(reader, fields.saturating_sub(AMENDMENT_FIELDS))?;
+    Ok(TradesRecord::Amendment(Amendment { id, kind, place }, trade))
+}
+
+fn decode_refold(reader: &mut Reader<'_>) -> Result<TradesRecord, DecodeError> {
+    let start_ns = reader.signed("start")?;
+    if start_ns < 0 || start_ns % market::MINUTE_NS != 0 {
+        return Err(DecodeError::malformed("start", "a whole minute is expected"));
+    }
+    let up_to = Position {
+        epoch: reader.unsigned("up_to")?,
+        offset: reader.unsigned("up_to")?,
+    };
+    Ok(TradesRecord::Refold(Refold { start_ns, up_to }))
+}
+
+fn decode_repair(reader: &mut Reader<'_>) -> Result<TradesRecord, DecodeError> {
+    let repair = Repair {
+        start_ns: reader.signed("start")?,
+        end_ns: reader.signed("end")?,
+    };
+    if !repair.is_sound() {
+        let expected = "whole minutes in order, at most a day apart, are expected";
+        return Err(DecodeError::malformed("end", expected));
+    }
+    Ok(TradesRecord::Repair(repair))
 }
 
 fn encode_setting(venue: &Venue, settings: &VenueSettings, out: &mut Vec<u8>) {

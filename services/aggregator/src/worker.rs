@@ -5,6 +5,7 @@ mod pace;
 mod session;
 
 use std::future::Future;
+use std::ops::Range;
 
 use eventlog::{Log, LogError};
 use host::{Clock, HealthComponent, RetryPolicy};
@@ -143,13 +144,13 @@ impl<L: Log, U: Log, D: Log, S: BarStore, C: Clock> Worker<L, U, D, S, C> {
         stop: &CancellationToken,
         topic: &T,
         entries: Vec<eventlog::Entry>,
-    ) -> Result<Option<u64>, WorkerError> {
+    ) -> Result<Option<Range<u64>>, WorkerError> {
         let mut backoff = self.retries().backoff();
         loop {
             let append = topic.append(self.partition, entries.clone());
             let answer = host::timeout(&self.stores.clock, self.pace.call_timeout, append).await;
             let reason = match answer {
-                Ok(Ok(first)) => return Ok(Some(first)),
+                Ok(Ok(appended)) => return Ok(Some(appended)),
                 Ok(Err(LogError::Closed)) => return Ok(None),
                 Ok(Err(source @ LogError::NoSuchPartition { .. })) => return Err(self.log(source)),
                 Ok(Err(source)) => source.to_string(),

@@ -227,7 +227,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
         let mut backoff = RetryPolicy::new(FIRST_WAIT, LONGEST_WAIT).backoff();
         loop {
             let error = match self.log.append(partition, entries()).await {
-                Ok(offset) => return Ok(offset),
+                Ok(appended) => return Ok(appended.start),
                 Err(error) if error.is_transient() => error,
                 Err(error) => return Err(error.into()),
             };

@@ -17,6 +17,7 @@ mod retention;
 mod tests;
 mod trouble;
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
@@ -263,11 +264,13 @@ impl Log for EmbeddedLog {
         &self,
         partition: PartitionId,
         entries: Vec<Entry>,
-    ) -> Result<Offset, LogError> {
+    ) -> Result<Range<Offset>, LogError> {
         let found = self.partition(partition)?;
         if entries.is_empty() {
-            return Ok(found.bounds().end);
+            let end = found.bounds().end;
+            return Ok(end..end);
         }
+        let count = entries.len() as u64;
         let size_bytes = entries
             .iter()
             .map(|entry| entry.key.len() + entry.value.len())
@@ -279,7 +282,8 @@ impl Log for EmbeddedLog {
             size_bytes,
             answer,
         })?;
-        answered.await.unwrap_or(Err(LogError::Closed))
+        let first = answered.await.unwrap_or(Err(LogError::Closed))?;
+        Ok(first..first + count)
     }
 
     async fn fetch(

@@ -1,6 +1,7 @@
 //! A topic in memory, which starts empty.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::progress::Progress;
@@ -150,18 +151,18 @@ impl Log for MemoryLog {
         &self,
         partition: PartitionId,
         entries: Vec<Entry>,
-    ) -> Result<Offset, LogError> {
+    ) -> Result<Range<Offset>, LogError> {
         let partition = self.partition(partition)?;
         let mut ring = partition.ring();
         let offset = ring.end();
         if entries.is_empty() {
-            return Ok(offset);
+            return Ok(offset..offset);
         }
         ring.push(entries, (self.topic.now)());
         ring.evict(self.topic.max_bytes_per_partition);
         // Under the lock, so that two appends cannot announce their ends in the wrong order.
         partition.progress.advance(ring.end());
-        Ok(offset)
+        Ok(offset..ring.end())
     }
 
     async fn fetch(

@@ -1,6 +1,7 @@
 //! The trait that the roles are written against.
 
-use std::future::Future;
+use std::future::{Future, ready};
+use std::ops::Range;
 
 use crate::{Batch, Entry, Epoch, Offset, PartitionId};
 
@@ -23,8 +24,9 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// The topic's generation.
     fn epoch(&self) -> Epoch;
 
-    /// Appends the entries in order, all or none, and answers the first one's offset once they
-    /// are durable. A failure may leave it unknown whether they were appended.
+    /// Appends the entries in order, and answers once they are durable. They are the records of
+    /// the offsets answered, where nobody else has appended to the partition meanwhile; other
+    /// writers' records may lie between them. A failure may leave it unknown which were appended.
     ///
     /// # Errors
     /// [`LogError`], whose [`LogError::is_transient`] says whether a retry can help.
@@ -32,7 +34,7 @@ pub trait Log: Clone + Send + Sync + 'static {
         &self,
         partition: PartitionId,
         entries: Vec<Entry>,
-    ) -> impl Future<Output = Result<Offset, LogError>> + Send;
+    ) -> impl Future<Output = Result<Range<Offset>, LogError>> + Send;
 
     /// Reads records from `offset` on: whole records of about `max_bytes` at most, but at least
     /// one if there is one. Answers at once, with no records at the end of the partition.
@@ -65,6 +67,16 @@ pub trait Log: Clone + Send + Sync + 'static {
         &self,
         partition: PartitionId,
     ) -> impl Future<Output = Result<Bounds, LogError>> + Send;
+
+    /// Asks whether the topic is still the generation that [`Log::epoch`] names. Records that
+    /// were fetched before this succeeds are of that generation. A log that cannot be made anew
+    /// under its readers need not ask.
+    ///
+    /// # Errors
+    /// [`LogError::Recreated`] where it is another, and what hinders the question.
+    fn check_epoch(&self) -> impl Future<Output = Result<(), LogError>> + Send {
+        ready(Ok(()))
+    }
 }
 
 /// Why a log could not do what was asked.
@@ -95,6 +107,28 @@ pub enum LogError {
     Busy {
         /// Bytes accepted and not yet durable.
         pending_bytes: usize,
+    },
+    /// The topic was made anew since it was opened: its offsets name other records now.
+    #[error("the topic {topic} was made anew; open it again to go on with its next epoch")]
+    Recreated {
+        /// Which topic.
+        topic: String,
+    },
+    /// The log's servers do not answer, or not yet; the same call may succeed later.
+    #[error("{topic}: {reason}")]
+    Unavailable {
+        /// Which topic.
+        topic: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The log's servers refuse what was asked; no retry can help.
+    #[error("{topic}: {reason}")]
+    Refused {
+        /// Which topic.
+        topic: String,
+        /// What went wrong, and what would be right.
+        reason: String,
     },
     /// The log is shut down.
     #[error("the log is closed")]
@@ -150,6 +184,6 @@ impl LogError {
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Busy { .. })
+        matches!(self, Self::Busy { .. } | Self::Unavailable { .. })
     }
 }

@@ -6,6 +6,7 @@
 //! | [`Sum`] | an exact sum of quantities or of products: 320 bits, so a fold cannot overflow |
 //! | [`Venue`], [`Symbol`], [`Instrument`] | who trades, what is traded, both together |
 //! | [`Trade`], [`TradeId`] | one trade, and the number its venue gave it |
+//! | [`Amendment`] | an edit or a cancel of a trade |
 //! | [`VenueSettings`] | how a venue numbers trades and when its windows close |
 //! | [`Interval`], [`Window`] | tumbling windows `[start, end)`, labelled by their start |
 //! | [`DayStart`] | days that begin at any quarter hour of any zone |
@@ -15,6 +16,7 @@
 //! Times are UTC nanoseconds since 1970 in an `i64`, which ends in the year 2262.
 #![deny(clippy::float_arithmetic)]
 
+mod amendment;
 mod bar;
 mod day;
 mod decimal;
@@ -32,6 +34,7 @@ mod time;
 mod trade;
 mod wide;
 
+pub use amendment::{Amendment, AmendmentKind};
 pub use bar::{Bar, BarRow, Edge, Position};
 pub use day::{DayError, DayStart};
 pub use decimal::{Decimal, DecimalError, POWERS_OF_TEN};

@@ -34,11 +34,13 @@ pub enum Reject {
     ScopeMissing,
     /// The hour is too old to be changed.
     BeyondHorizon,
+    /// An edit or a cancel names no trade, or one that the log holds after it.
+    TargetMissing,
 }
 
 impl Reject {
     /// Every one of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Malformed,
         Self::KeyMalformed,
         Self::Misrouted,
@@ -52,6 +54,7 @@ impl Reject {
         Self::IdUnexpected,
         Self::ScopeMissing,
         Self::BeyondHorizon,
+        Self::TargetMissing,
     ];
 
     /// Its name in records, metrics and JSON.
@@ -71,6 +74,7 @@ impl Reject {
             Self::IdUnexpected => "id_unexpected",
             Self::ScopeMissing => "scope_missing",
             Self::BeyondHorizon => "beyond_horizon",
+            Self::TargetMissing => "target_missing",
         }
     }
 
@@ -99,6 +103,9 @@ impl Reject {
             Self::BeyondHorizon => {
                 "the hour was first recorded more than 6 days ago and can no longer change"
             }
+            Self::TargetMissing => {
+                "the edit or cancel names no trade; give its id, or its position in the log"
+            }
         }
     }
 
@@ -112,7 +119,9 @@ impl Reject {
             Self::QuantityNegative => "quantity",
             Self::VenueUnknown => "venue",
             Self::PriceNotPositive => "price",
-            Self::IdMissing | Self::IdNotANumber | Self::IdUnexpected => "id",
+            Self::IdMissing | Self::IdNotANumber | Self::IdUnexpected | Self::TargetMissing => {
+                "id"
+            }
             Self::ScopeMissing => "scope",
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Reject, SECOND_NS, Trade};
+use crate::{Amendment, AmendmentKind, Reject, SECOND_NS, Trade};
 
 /// How a venue numbers its trades.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,6 +69,25 @@ impl VenueSettings {
         if trade.price.mantissa() <= 0 && !self.nonpositive_prices {
             return Err(Reject::PriceNotPositive);
         }
+        self.check_identity(trade)
+    }
+
+    /// Whether an edit or a cancel is within the rules of this venue, and names a trade.
+    ///
+    /// # Errors
+    /// [`Reject`], which says what the venue's settings do not allow.
+    pub fn check_amendment(&self, amendment: &Amendment, trade: &Trade) -> Result<(), Reject> {
+        match amendment.kind {
+            AmendmentKind::Edit => self.check(trade)?,
+            AmendmentKind::Cancel => self.check_identity(trade)?,
+        }
+        if amendment.place.is_none() && self.identity(trade).is_none() {
+            return Err(Reject::TargetMissing);
+        }
+        Ok(())
+    }
+
+    fn check_identity(&self, trade: &Trade) -> Result<(), Reject> {
         match (self.scheme, &trade.id) {
             (IdScheme::Contiguous, None) => return Err(Reject::IdMissing),
             (IdScheme::Contiguous, Some(id)) if id.number().is_none() => {

@@ -5,8 +5,8 @@ use std::future::Future;
 use market::{BarRow, Instrument, Interval, Venue, VenueSettings};
 
 use crate::{
-    BarKey, IdKey, IdRanges, IdRow, PartitionState, Progress, RejectedRange, StoreError, SymbolRow,
-    Transaction, VenueRow,
+    BarKey, DirtyRow, IdKey, IdRanges, IdRow, PartitionState, Progress, RejectedRange, StoreError,
+    SymbolRow, Transaction, VenueRow,
 };
 
 /// Whether a transaction was taken.
@@ -120,6 +120,20 @@ pub trait BarReader: Send + Sync {
         first: u64,
         end: u64,
     ) -> impl Future<Output = Result<Vec<RejectedRange>, StoreError>> + Send;
+
+    /// The minutes of a partition that are marked to be folded anew, in order of instruments
+    /// and starts.
+    fn dirty(
+        &self,
+        partition: u32,
+    ) -> impl Future<Output = Result<Vec<DirtyRow>, StoreError>> + Send;
+
+    /// The epoch of the generation of a topic that an id names; none where it was not adopted.
+    fn epoch(
+        &self,
+        topic: &str,
+        topic_id: &str,
+    ) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
 }
 
 /// The store of bars. A handle is cheap to clone.
@@ -135,6 +149,21 @@ pub trait BarStore: BarReader + Clone + 'static {
         epoch: u64,
     ) -> impl Future<Output = Result<PartitionState, StoreError>> + Send;
 
+    /// Makes the generation of a topic that an id names the current one, where it is not, and
+    /// answers its epoch. The first generation of all has epoch 1, each later one the next.
+    ///
+    /// A new generation of `trades` moves the progress of every partition to offset 0 of its
+    /// epoch in the same transaction, so that no worker of an earlier one can commit any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Superseded`] where the id names a generation before the current one: a
+    /// server that lags has told it.
+    fn adopt(
+        &self,
+        topic: &str,
+        topic_id: &str,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
     /// Takes one step: first the progress row is moved by compare-and-set on (epoch,
     /// `next_offset`), then all else is written, in one transaction. An error may leave it
     /// unknown whether it was taken: the progress row tells.
@@ -149,9 +178,9 @@ pub trait BarStore: BarReader + Clone + 'static {
     /// Makes all that was committed so far survive a loss of power.
     fn sync(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Drops bars whose first trade was appended before `bars_before_ns`, and sets of ids and
-    /// rejected ranges whose newest trade was appended before `ids_before_ns`; a bounded number
-    /// of rows a call. Answers how many rows went; ids kept within no hour or day stay.
+    /// Drops bars whose first trade was appended before `bars_before_ns`, and sets of ids,
+    /// rejected ranges and trades amended ahead whose newest record was appended before
+    /// `ids_before_ns`; a bounded number of rows a call. Answers how many rows went; ids kept within no hour or day stay.
     fn expire(
         &self,
         bars_before_ns: i64,

@@ -19,6 +19,16 @@ pub enum StoreError {
         /// What went wrong.
         reason: String,
     },
+    /// The topic was made anew since: its offsets name other records.
+    #[error("{store}: the generation {topic_id} of the topic {topic} was superseded by a newer one")]
+    Superseded {
+        /// Which store.
+        store: String,
+        /// Which topic.
+        topic: String,
+        /// The generation that is not the current one.
+        topic_id: String,
+    },
     /// The store was written by a newer version.
     #[error("{store} has schema {found}, this version knows {known}; use a newer candlewick")]
     Newer {

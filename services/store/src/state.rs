@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use market::{BarRow, Instrument, Position, Reject, TradeId, Venue, VenueSettings, Window};
+use market::{Bar, BarRow, Instrument, Position, Reject, TradeId, Venue, VenueSettings, Window};
 
 /// How far a partition has been folded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,6 +160,52 @@ pub struct RejectedRange {
     pub append_time_ns: i64,
 }
 
+/// Says that a minute is to be folded anew from its ticks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The ticks before this position are folded anew: one past the newest record that marked
+    /// the minute.
+    pub up_to: Position,
+    /// How many edits and cancels are to be counted in `revision` then.
+    pub amendments: u64,
+    /// The trades of the minute that were counted at or after `up_to`.
+    pub later: Option<Bar>,
+}
+
+/// A minute that is marked. While it is, its bar and the longer ones that hold it are served as
+/// they are, and need not be what their trades say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirtyRow {
+    /// Of which instrument.
+    pub instrument: Instrument,
+    /// The minute's first nanosecond.
+    pub start_ns: i64,
+    /// The mark.
+    pub mark: Mark,
+}
+
+/// A minute that was marked, or marked anew, or folded anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirtyChange {
+    /// Of which instrument.
+    pub instrument: Instrument,
+    /// The minute's first nanosecond.
+    pub start_ns: i64,
+    /// Its mark from now on; none where it is not dirty any more.
+    pub mark: Option<Mark>,
+}
+
+/// A trade that was edited or cancelled before it came.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AheadRow {
+    /// The set that its id belongs to.
+    pub key: IdKey,
+    /// Its id there.
+    pub id: TradeId,
+    /// When the log took the edit or the cancel, in UTC nanoseconds.
+    pub append_time_ns: i64,
+}
+
 /// All that an aggregator needs to go on where the last one stopped. Bars of closed windows and
 /// ids are asked for when a trade needs them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,6 +218,10 @@ pub struct PartitionState {
     pub venues: Vec<VenueRow>,
     /// Every bar that is not closed.
     pub open_bars: Vec<StoredBar>,
+    /// Every minute that is marked.
+    pub dirty: Vec<DirtyRow>,
+    /// Every trade that was edited or cancelled before it came, while its hour or day is kept.
+    pub ahead: Vec<AheadRow>,
 }
 
 /// One step of a partition's state, written whole or not at all.
@@ -191,4 +241,8 @@ pub struct Transaction {
     pub ids: Vec<IdChange>,
     /// Ticks that are no trades.
     pub rejected: Vec<RejectedRange>,
+    /// Minutes that were marked or folded anew, each once.
+    pub dirty: Vec<DirtyChange>,
+    /// Trades that were edited or cancelled before they came; some may be stored already.
+    pub ahead: Vec<AheadRow>,
 }

@@ -1,9 +1,9 @@
-//! The store of ticks: every trade of the log, as the log holds it.
+//! The store of ticks: every trade, edit and cancel of the log, as the log holds it.
 
 use std::future::Future;
 
 use bytes::Bytes;
-use market::{Instrument, Position, Trade};
+use market::{Amendment, Instrument, Position, Trade};
 
 use crate::StoreError;
 
@@ -38,8 +38,10 @@ pub struct TickBlock {
 /// A tick as it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tick {
-    /// The trade.
+    /// The trade; of an edit or a cancel the one that it amends, as [`Amendment`] says.
     pub trade: Trade,
+    /// What makes it an edit or a cancel, where it is one.
+    pub amendment: Option<Amendment>,
     /// Where the log holds it.
     pub position: Position,
     /// When the log took it, in UTC nanoseconds.

@@ -241,15 +241,14 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
                 }
             })
             .collect();
-        let count = entries.len() as u64;
         let topic = &self.worker.topics.updates;
-        let Some(first) = self.worker.append_to(stop, topic, entries).await? else {
+        let Some(appended) = self.worker.append_to(stop, topic, entries).await? else {
             return Ok(false);
         };
         self.worker.metrics.announced.increment(bars as u64);
         self.updates = Position {
             epoch: topic.epoch(),
-            offset: first + count,
+            offset: appended.end,
         };
         Ok(true)
     }

@@ -1,0 +1,3 @@
+//! Runs the real processes against the real servers, breaks everything, and reconciles.
+
+fn main() {}
