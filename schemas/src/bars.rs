@@ -14,6 +14,8 @@ const UPDATE_FIELDS: u32 = 3;
 const RECORD_FIELDS: u32 = 2;
 const ROW_FIELDS: u32 = 16;
 const EDGE_FIELDS: u32 = 6;
+/// The version, then the bar.
+const BAR_FIELDS: u32 = 11;
 
 /// The bytes of one update: the changed bars of one instrument, each whole.
 #[must_use]
@@ -75,12 +77,43 @@ pub fn decode_bar_row(bytes: &[u8]) -> Result<BarRow, DecodeError> {
     Ok(row)
 }
 
+/// The bytes of what some trades add up to, without a window.
+#[must_use]
+pub fn encode_bar(bar: &Bar) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    write_array_len(&mut out, BAR_FIELDS).expect(IN_MEMORY);
+    write_uint(&mut out, VERSION).expect(IN_MEMORY);
+    write_bar(&mut out, bar);
+    out
+}
+
+/// Reads what [`encode_bar`] wrote.
+///
+/// # Errors
+/// [`DecodeError`], where the bytes are not that.
+pub fn decode_bar(bytes: &[u8]) -> Result<Bar, DecodeError> {
+    let mut reader = Reader::new(bytes);
+    let fields = reader.array("record")?;
+    reader.version()?;
+    expect_fields("record", fields, BAR_FIELDS)?;
+    let bar = read_bar(&mut reader)?;
+    reader.end()?;
+    Ok(bar)
+}
+
 fn write_row(out: &mut Vec<u8>, row: &BarRow) {
-    let bar = &row.bar;
     let seconds = row.window.interval.length_ns() / market::SECOND_NS;
     write_array_len(out, ROW_FIELDS).expect(IN_MEMORY);
     write_sint(out, seconds).expect(IN_MEMORY);
     write_sint(out, row.window.start_ns).expect(IN_MEMORY);
+    write_bar(out, &row.bar);
+    write_bool(out, row.closed).expect(IN_MEMORY);
+    write_uint(out, row.revision).expect(IN_MEMORY);
+    write_uint(out, row.through.epoch).expect(IN_MEMORY);
+    write_uint(out, row.through.offset).expect(IN_MEMORY);
+}
+
+fn write_bar(out: &mut Vec<u8>, bar: &Bar) {
     write_edge(out, &bar.open);
     write_text(out, &bar.high);
     write_text(out, &bar.low);
@@ -91,10 +124,6 @@ fn write_row(out: &mut Vec<u8>, row: &BarRow) {
     write_text(out, &bar.notional);
     write_uint(out, bar.trades).expect(IN_MEMORY);
     write_sint(out, bar.first_append_ns).expect(IN_MEMORY);
-    write_bool(out, row.closed).expect(IN_MEMORY);
-    write_uint(out, row.revision).expect(IN_MEMORY);
-    write_uint(out, row.through.epoch).expect(IN_MEMORY);
-    write_uint(out, row.through.offset).expect(IN_MEMORY);
 }
 
 fn write_text(out: &mut Vec<u8>, value: &impl std::fmt::Display) {
@@ -119,7 +148,17 @@ fn read_row(reader: &mut Reader<'_>) -> Result<BarRow, DecodeError> {
         .find(|interval| interval.length_ns() / market::SECOND_NS == seconds)
         .ok_or_else(|| DecodeError::malformed("interval", &format!("{seconds} s is none")))?;
     let start_ns = reader.signed("start")?;
-    let bar = Bar {
+    Ok(BarRow {
+        window: market::Window { interval, start_ns },
+        bar: read_bar(reader)?,
+        closed: reader.boolean("closed")?,
+        revision: reader.unsigned("revision")?,
+        through: read_position(reader, "through")?,
+    })
+}
+
+fn read_bar(reader: &mut Reader<'_>) -> Result<Bar, DecodeError> {
+    Ok(Bar {
         open: read_edge(reader, "open")?,
         high: reader.parsed("high")?,
         low: reader.parsed("low")?,
@@ -130,13 +169,6 @@ fn read_row(reader: &mut Reader<'_>) -> Result<BarRow, DecodeError> {
         notional: reader.parsed("notional")?,
         trades: reader.unsigned("trades")?,
         first_append_ns: reader.signed("first_append")?,
-    };
-    Ok(BarRow {
-        window: market::Window { interval, start_ns },
-        bar,
-        closed: reader.boolean("closed")?,
-        revision: reader.unsigned("revision")?,
-        through: read_position(reader, "through")?,
     })
 }
 

@@ -19,7 +19,9 @@ mod strategies;
 mod topics;
 mod trades;
 
-pub use bars::{decode_bar_row, decode_bar_update, encode_bar_row, encode_bar_update};
+pub use bars::{
+    decode_bar, decode_bar_row, decode_bar_update, encode_bar, encode_bar_row, encode_bar_update,
+};
 pub use dead_letters::DeadLetter;
 pub use error::DecodeError;
 pub use keys::{instrument_of, murmur2, partition_of};

@@ -110,8 +110,41 @@ impl Bar {
         bar
     }
 
+    /// The bar of a window whose trades were all cancelled: nought everywhere, its edges at the
+    /// window's start. It is the neutral element of [`Bar::merge`], but for the append time.
+    #[must_use]
+    pub fn empty(start_ns: i64, first_append_ns: i64) -> Self {
+        let edge = Edge {
+            time_ns: start_ns,
+            id: None,
+            scope: None,
+            position: Position::default(),
+            price: Decimal::ZERO,
+        };
+        Self {
+            open: edge.clone(),
+            close: edge,
+            high: Decimal::ZERO,
+            low: Decimal::ZERO,
+            volume: Sum::default(),
+            buy_volume: Sum::default(),
+            sell_volume: Sum::default(),
+            notional: Sum::default(),
+            trades: 0,
+            first_append_ns,
+        }
+    }
+
     /// Adds the trades of another bar, which shares none with this one.
     pub fn merge(&mut self, other: &Self) {
+        if self.trades == 0 || other.trades == 0 {
+            let first_append_ns = self.first_append_ns.min(other.first_append_ns);
+            if self.trades == 0 && other.trades > 0 {
+                self.clone_from(other);
+            }
+            self.first_append_ns = first_append_ns;
+            return;
+        }
         if other.open.order(&self.open) == Ordering::Less {
             self.open.clone_from(&other.open);
         }

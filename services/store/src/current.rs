@@ -1,9 +1,11 @@
 //! The one rule that says which ticks are trades.
 //!
 //! A tick counts where the fold has come past it and has not left it out; of several deliveries
-//! of one trade the first counts. [`trades_current`] says so of some ticks at once,
-//! [`CurrentTrades`] of a history that is read piece by piece.
+//! of one trade the first counts, and then its latest edit, unless it was cancelled.
+//! [`trades_current`] says so of some ticks at once, [`CurrentTrades`] and [`Amended`] of a
+//! history that is read piece by piece.
 
+mod amended;
 mod identity;
 mod seen;
 #[cfg(test)]
@@ -14,6 +16,7 @@ use std::collections::HashMap;
 
 use market::{HORIZON_NS, Position, VenueSettings};
 
+pub use self::amended::Amended;
 use self::identity::SetKey;
 use self::seen::Seen;
 use crate::{RejectedRange, Tick, Verdict};
@@ -21,7 +24,7 @@ use crate::{RejectedRange, Tick, Verdict};
 /// What a tick is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// A trade.
+    /// A trade, or an amendment of one.
     Counted,
     /// Not decided yet: the fold has not come to it.
     NotYet,
@@ -73,7 +76,8 @@ impl CurrentTrades {
             return Admission::NotYet;
         }
         match verdict {
-            None if self.see(tick) => Admission::Counted,
+            Some(verdict) if tick.amendment.is_some() => Admission::LeftOut(verdict),
+            None if tick.amendment.is_some() || self.see(tick) => Admission::Counted,
             None => Admission::Repeated,
             Some(Verdict::Duplicate) => {
                 if let Some(identity) = self.settings.identity(&tick.trade) {
@@ -130,27 +134,34 @@ impl CurrentTrades {
     }
 }
 
-/// The trades among some ticks of one instrument: those before `next`, the first position that
-/// is not folded, that the fold has not left out; of several deliveries of one trade the first.
+/// The trades among some ticks of one instrument as of `next`: of the ticks before that position
+/// those that the fold has not left out; of several deliveries of one trade the first, with the
+/// values of its latest edit before `next`, unless one cancels it.
 ///
-/// Ticks are in any order, `rejected` in that of the store: by epoch, then first offset. The
+/// The ticks hold all of each event time that they hold any of. They are in any
+/// order, `rejected` in that of the store: by epoch, then first offset. The
 /// answer is in the order of [`market::Edge::order`]: time, id, scope, position.
 #[must_use]
-pub fn trades_current<'a>(
-    ticks: &'a [Tick],
+pub fn trades_current(
+    mut ticks: Vec<Tick>,
     rejected: &[RejectedRange],
     next: Position,
     settings: &VenueSettings,
-) -> Vec<&'a Tick> {
+) -> Vec<Tick> {
     let mut current = CurrentTrades::new(*settings, next);
-    let mut trades: Vec<&Tick> = ticks.iter().collect();
-    trades.sort_by_key(|tick| tick.position);
-    trades.retain(|tick| {
+    let mut amended = Amended::default();
+    ticks.sort_by_key(|tick| tick.position);
+    ticks.retain(|tick| {
         let verdict = verdict_of(tick.position, rejected);
-        current.admit(tick, verdict) == Admission::Counted
+        if current.admit(tick, verdict) != Admission::Counted {
+            return false;
+        }
+        amended.note(tick, settings);
+        tick.amendment.is_none()
     });
-    trades.sort_by(|left, right| order(left, right));
-    trades
+    ticks.retain_mut(|tick| amended.apply(tick, settings));
+    ticks.sort_by(order);
+    ticks
 }
 
 /// What the fold has decided of the tick at a position, where it has left it out. `rejected` is

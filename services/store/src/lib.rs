@@ -12,18 +12,20 @@
 mod bar_store;
 mod current;
 mod error;
+mod hot_store;
 mod metrics;
 mod sqlite;
 mod state;
 mod tick_store;
 
 pub use bar_store::{BarQuery, BarReader, BarStore, Commit, IdQuery, SymbolQuery};
-pub use current::{Admission, CurrentTrades, LostTrade, trades_current, verdict_of};
+pub use current::{Admission, Amended, CurrentTrades, LostTrade, trades_current, verdict_of};
 pub use error::StoreError;
+pub use hot_store::{HotStore, MemoryHotStore, Price};
 pub use metrics::Metrics;
 pub use sqlite::{SqliteBarReader, SqliteBarStore, SqliteTickStore};
 pub use state::{
-    AheadRow, BarKey, DirtyChange, DirtyRow, IdChange, IdChangeSet, IdKey, IdRanges, IdRow, Mark, PartitionState, Progress, RejectedRange,
-    StoredBar, SymbolRow, Transaction, VenueRow, Verdict,
+    AheadRow, BarKey, DirtyChange, DirtyRow, IdChange, IdChangeSet, IdKey, IdRanges, IdRow, Mark,
+    PartitionState, Progress, RejectedRange, StoredBar, SymbolRow, Transaction, VenueRow, Verdict,
 };
 pub use tick_store::{Tick, TickBlock, TickRecord, TickStore};

@@ -1,5 +1,6 @@
 //! Bars and the state of the fold in SQLite.
 
+mod amendments;
 mod commit;
 mod expire;
 mod ids;
@@ -8,6 +9,7 @@ mod reader;
 mod row;
 #[cfg(test)]
 mod tests;
+mod topics;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,15 +25,19 @@ use super::schema::Schema;
 use super::writer::Writer;
 use crate::metrics::Metrics;
 use crate::{
-    BarKey, BarQuery, BarReader, BarStore, Commit, IdKey, IdQuery, IdRanges, IdRow, PartitionState,
-    Progress, RejectedRange, StoreError, SymbolQuery, SymbolRow, Transaction, VenueRow,
+    BarKey, BarQuery, BarReader, BarStore, Commit, DirtyRow, IdKey, IdQuery, IdRanges, IdRow,
+    PartitionState, Progress, RejectedRange, StoreError, SymbolQuery, SymbolRow, Transaction,
+    VenueRow,
 };
 
 static KIND: Kind = Kind {
     name: "bars",
     schema: Schema {
         application_id: 0x4357_4201,
-        versions: &[include_str!("../../migrations/sqlite/bars_1.sql")],
+        versions: &[
+            include_str!("../../migrations/sqlite/bars_1.sql"),
+            include_str!("../../migrations/sqlite/bars_2.sql"),
+        ],
     },
     page_size: 4096,
     row_buffer: 256,
@@ -96,6 +102,21 @@ impl BarStore for SqliteBarStore {
         let state = transaction.check(state)?;
         transaction.commit().await?;
         Ok(state)
+    }
+
+    async fn adopt(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        let adopted = topics::adopt(transaction.connection(), topic, topic_id).await;
+        let adopted = transaction.check(adopted)?;
+        transaction.commit().await?;
+        match adopted {
+            topics::Adopted::Current(epoch) => Ok(epoch),
+            topics::Adopted::Superseded => Err(StoreError::Superseded {
+                store: self.file().label(),
+                topic: topic.to_owned(),
+                topic_id: topic_id.to_owned(),
+            }),
+        }
     }
 
     async fn commit(&self, transaction: &Transaction) -> Result<Commit, StoreError> {
@@ -182,5 +203,13 @@ impl BarReader for SqliteBarStore {
         end: u64,
     ) -> Result<Vec<RejectedRange>, StoreError> {
         self.reader.rejected(partition, epoch, first, end).await
+    }
+
+    async fn dirty(&self, partition: u32) -> Result<Vec<DirtyRow>, StoreError> {
+        self.reader.dirty(partition).await
+    }
+
+    async fn epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
+        self.reader.epoch(topic, topic_id).await
     }
 }

@@ -83,8 +83,13 @@ impl DatabaseFile {
     pub(super) fn check<T>(&self, result: Result<T, Failure>) -> Result<T, StoreError> {
         result.map_err(|failure| {
             self.metrics.errors.increment(1);
-            failure.at(&format!("{} in {}", self.kind.name, self.path.display()))
+            failure.at(&self.label())
         })
+    }
+
+    /// What it is called in errors.
+    pub(super) fn label(&self) -> String {
+        format!("{} in {}", self.kind.name, self.path.display())
     }
 
     /// What is counted.

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use market::TradeId;
 use sqlx::{SqliteConnection, query};
 
-use super::{ids, row};
+use super::{amendments, ids, row};
 use crate::metrics::Metrics;
 use crate::sqlite::bulk::{Bound, Bulk};
 use crate::sqlite::column::unsigned;
@@ -112,6 +112,7 @@ pub(super) async fn write(
     write_id_ranges(connection, transaction).await?;
     write_exact_ids(connection, transaction).await?;
     write_rejected(connection, transaction).await?;
+    amendments::write(connection, transaction).await?;
     Ok(Commit::Done)
 }
 
@@ -122,6 +123,8 @@ pub(super) fn count(metrics: &Metrics, transaction: &Transaction) {
     metrics.rows("venues", transaction.venues.len());
     metrics.rows("id_sets", transaction.ids.len());
     metrics.rows("rejected", transaction.rejected.len());
+    metrics.rows("dirty", transaction.dirty.len());
+    metrics.rows("ahead", transaction.ahead.len());
 }
 
 async fn advance(

@@ -20,6 +20,9 @@ pub(super) const OPEN_BARS: &str = "DELETE FROM open_bars WHERE (instrument, int
     (SELECT instrument, interval, start_ns FROM open_bars WHERE first_append_ns < ? LIMIT ?)";
 pub(super) const REJECTED: &str = "DELETE FROM rejected WHERE (partition, epoch, first) IN \
     (SELECT partition, epoch, first FROM rejected WHERE append_time_ns < ? LIMIT ?)";
+pub(super) const AHEAD: &str = "DELETE FROM ahead WHERE (instrument, scope, bucket_ns, id) IN \
+    (SELECT instrument, scope, bucket_ns, id FROM ahead \
+     WHERE bucket_ns <> -1 AND append_time_ns < ? LIMIT ?)";
 const OLD_SETS: &str = "SELECT instrument, scope, bucket_ns FROM id_sets \
     WHERE bucket_ns <> -1 AND last_append_ns < ? LIMIT ?";
 
@@ -46,6 +49,7 @@ pub(super) async fn expire(
         (BARS, bars_before_ns),
         (OPEN_BARS, bars_before_ns),
         (REJECTED, ids_before_ns),
+        (AHEAD, ids_before_ns),
     ];
     for (sql, before_ns) in bounded {
         let dropping = query(sql).bind(before_ns).bind(limit(gone));

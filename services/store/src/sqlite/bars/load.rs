@@ -2,7 +2,7 @@
 
 use sqlx::{SqliteConnection, query};
 
-use super::row;
+use super::{amendments, row};
 use crate::sqlite::column::{read_parsed, unsigned};
 use crate::sqlite::failure::Failure;
 use crate::{PartitionState, StoredBar};
@@ -42,7 +42,13 @@ pub(super) async fn load(
         "SELECT instrument, interval, start_ns, body FROM open_bars \
          WHERE partition = ? ORDER BY instrument, interval, start_ns",
     );
-    let open_bars = open_bars.bind(partition).fetch_all(connection).await?;
+    let open_bars = open_bars
+        .bind(partition)
+        .fetch_all(&mut *connection)
+        .await?;
+    let dirty = query(amendments::DIRTY).bind(partition);
+    let dirty = dirty.fetch_all(&mut *connection).await?;
+    let ahead = amendments::read_ahead(connection, partition).await?;
     let open_bars = open_bars.iter().map(|row| {
         Ok(StoredBar {
             instrument: read_parsed(row, 0, "instrument")?,
@@ -54,5 +60,10 @@ pub(super) async fn load(
         symbols: symbols.iter().map(row::symbol).collect::<Result<_, _>>()?,
         venues: venues.iter().map(row::venue).collect::<Result<_, _>>()?,
         open_bars: open_bars.collect::<Result<_, Failure>>()?,
+        dirty: dirty
+            .iter()
+            .map(amendments::read_dirty)
+            .collect::<Result<_, _>>()?,
+        ahead,
     })
 }

@@ -5,14 +5,14 @@ use std::sync::{Arc, LazyLock};
 use market::{BarRow, Instrument, Venue, VenueSettings};
 use sqlx::{Row, query};
 
-use super::{ids, row};
+use super::{amendments, ids, row, topics};
 use crate::sqlite::bulk::{Bulk, statement};
 use crate::sqlite::column::{read_parsed, read_unsigned, unsigned};
 use crate::sqlite::failure::Failure;
 use crate::sqlite::readers::Readers;
 use crate::{
-    BarKey, BarQuery, BarReader, IdKey, IdQuery, IdRanges, IdRow, Progress, RejectedRange,
-    StoreError, SymbolQuery, SymbolRow, VenueRow,
+    BarKey, BarQuery, BarReader, DirtyRow, IdKey, IdQuery, IdRanges, IdRow, Progress,
+    RejectedRange, StoreError, SymbolQuery, SymbolRow, VenueRow,
 };
 
 /// Reads bars and state from a SQLite file: what is committed at each call, or, as a snapshot,
@@ -265,6 +265,19 @@ impl BarReader for SqliteBarReader {
             .bind(unsigned(first))
             .bind(unsigned(end));
         self.readers.read(bound, row::rejected).await
+    }
+
+    async fn dirty(&self, partition: u32) -> Result<Vec<DirtyRow>, StoreError> {
+        let bound = query(amendments::DIRTY).bind(partition);
+        self.readers.read(bound, amendments::read_dirty).await
+    }
+
+    async fn epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
+        let bound = query(topics::EPOCH)
+            .bind(topic.to_owned())
+            .bind(topic_id.to_owned());
+        let read = self.readers.read(bound, |row| read_unsigned(row, 0));
+        Ok(read.await?.pop())
     }
 }
 

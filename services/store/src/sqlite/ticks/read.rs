@@ -90,12 +90,17 @@ fn unpack(block: &StoredBlock, start_ns: i64, end_ns: i64) -> Result<Vec<(u32, T
 }
 
 fn decoded(epoch: u64, archived: &ArchivedTick) -> Result<Tick, Failure> {
-    let TradesRecord::Trade(trade) = TradesRecord::decode(&archived.value)? else {
-        let found = format!("the record at offset {}", archived.offset);
-        return Err(Failure::malformed("tick", found));
+    let (trade, amendment) = match TradesRecord::decode(&archived.value)? {
+        TradesRecord::Trade(trade) => (trade, None),
+        TradesRecord::Amendment(amendment, trade) => (trade, Some(amendment)),
+        _ => {
+            let found = format!("the record at offset {}", archived.offset);
+            return Err(Failure::malformed("tick", found));
+        }
     };
     Ok(Tick {
         trade,
+        amendment,
         position: Position {
             epoch,
             offset: archived.offset,

@@ -1,0 +1,133 @@
+//! Marks of minutes that are to be folded anew, and trades that were amended before they came.
+
+use std::sync::{Arc, LazyLock};
+
+use market::{Position, TradeId};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection, query};
+
+use super::commit::bind_key;
+use crate::sqlite::bulk::Bulk;
+use crate::sqlite::column::{read_parsed, read_unsigned, unsigned};
+use crate::sqlite::failure::Failure;
+use crate::{AheadRow, DirtyRow, IdKey, Mark, Transaction};
+
+pub(super) static MARKS: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT OR REPLACE INTO dirty \
+         (partition, instrument, start_ns, up_to_epoch, up_to_offset, amendments, later)",
+        7,
+        "",
+    )
+});
+
+pub(super) static MARKS_GONE: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "DELETE FROM dirty WHERE (partition, instrument, start_ns) IN \
+         (SELECT CAST(column1 AS INTEGER), CAST(column2 AS TEXT), CAST(column3 AS INTEGER) FROM (",
+        3,
+        "))",
+    )
+});
+
+pub(super) static AHEAD: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(
+        "INSERT OR REPLACE INTO ahead \
+         (instrument, scope, bucket_ns, id, partition, append_time_ns)",
+        6,
+        "",
+    )
+});
+
+/// instrument, `start_ns`, `up_to_epoch`, `up_to_offset`, amendments, later.
+pub(super) const DIRTY: &str = "SELECT instrument, start_ns, up_to_epoch, up_to_offset, \
+    amendments, later FROM dirty WHERE partition = ? ORDER BY instrument, start_ns";
+
+/// instrument, scope, `bucket_ns`, id, `append_time_ns`.
+const AHEAD_OF: &str = "SELECT instrument, scope, bucket_ns, id, append_time_ns FROM ahead \
+    WHERE partition = ? ORDER BY instrument, scope, bucket_ns, id";
+
+/// Writes what a step changes of both.
+pub(super) async fn write(
+    connection: &mut SqliteConnection,
+    transaction: &Transaction,
+) -> Result<(), Failure> {
+    let partition = transaction.progress.partition;
+    let (mut put, mut gone) = (Vec::new(), Vec::new());
+    for change in &transaction.dirty {
+        match &change.mark {
+            Some(mark) => put.push((change, mark)),
+            None => gone.push(change),
+        }
+    }
+    MARKS
+        .run(connection, &put, |bound, (change, mark)| {
+            bound
+                .bind(partition)
+                .bind(change.instrument.key().to_owned())
+                .bind(change.start_ns)
+                .bind(unsigned(mark.up_to.epoch))
+                .bind(unsigned(mark.up_to.offset))
+                .bind(unsigned(mark.amendments))
+                .bind(mark.later.as_ref().map(schemas::encode_bar))
+        })
+        .await?;
+    MARKS_GONE
+        .run(connection, &gone, |bound, change| {
+            bound
+                .bind(partition)
+                .bind(change.instrument.key().to_owned())
+                .bind(change.start_ns)
+        })
+        .await?;
+    AHEAD
+        .run(connection, &transaction.ahead, |bound, row| {
+            bind_key(bound, &row.key)
+                .bind(row.id.to_string())
+                .bind(partition)
+                .bind(row.append_time_ns)
+        })
+        .await?;
+    Ok(())
+}
+
+/// A row of [`DIRTY`].
+pub(super) fn read_dirty(row: &SqliteRow) -> Result<DirtyRow, Failure> {
+    let later: Option<&[u8]> = row.try_get(5)?;
+    Ok(DirtyRow {
+        instrument: read_parsed(row, 0, "instrument")?,
+        start_ns: row.try_get(1)?,
+        mark: Mark {
+            up_to: Position {
+                epoch: read_unsigned(row, 2)?,
+                offset: read_unsigned(row, 3)?,
+            },
+            amendments: read_unsigned(row, 4)?,
+            later: later.map(schemas::decode_bar).transpose()?,
+        },
+    })
+}
+
+/// Every trade of a partition that was amended before it came.
+pub(super) async fn read_ahead(
+    connection: &mut SqliteConnection,
+    partition: u32,
+) -> Result<Vec<AheadRow>, Failure> {
+    let rows = query(AHEAD_OF)
+        .bind(partition)
+        .fetch_all(connection)
+        .await?;
+    let row = |row: &SqliteRow| {
+        let (scope, id): (&str, &str) = (row.try_get(1)?, row.try_get(3)?);
+        Ok(AheadRow {
+            key: IdKey {
+                instrument: read_parsed(row, 0, "instrument")?,
+                scope: Arc::from(scope),
+                bucket_ns: row.try_get(2)?,
+            },
+            id: TradeId::parse(id).map_err(|error| Failure::malformed("id", error))?,
+            append_time_ns: row.try_get(4)?,
+        })
+    };
+    rows.iter().map(row).collect()
+}
