@@ -143,6 +143,9 @@ impl KafkaConfig {
             // times slower.
             .set("fetch.queue.backoff.ms", "5")
             .set("fetch.error.backoff.ms", "100")
+            // A broker has one request at a time, so a partition that is added, or read from
+            // elsewhere, waits for the one that found nothing yet.
+            .set("fetch.wait.max.ms", "100")
             .set("queued.min.messages", "30000")
             .set("queued.max.messages.kbytes", queue_kbytes.to_string())
             .set("fetch.message.max.bytes", FETCH_BYTES.to_string())

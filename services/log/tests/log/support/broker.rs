@@ -1,8 +1,9 @@
 //! A real Kafka, which the tests need.
 
 use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
 
-use candlewick_log::{Epoch, Kafka, KafkaConfig, KafkaLog, Offset, PartitionId};
+use candlewick_log::{Epoch, Kafka, KafkaConfig, KafkaLog, Log, Offset, PartitionId};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::{ClientConfig, TopicPartitionList};
@@ -60,6 +61,24 @@ impl Broker {
         for outcome in made.await.unwrap() {
             outcome.unwrap();
         }
+        self.until_served(name, partitions).await;
+    }
+
+    /// Waits until the brokers have heard of it from the controller.
+    async fn until_served(&self, name: &str, partitions: i32) {
+        for _ in 0..1_000 {
+            if let Ok(topic) = self.kafka.topic(name).await {
+                let log = topic.open(0).unwrap();
+                let partitions = 0..PartitionId::try_from(partitions).unwrap();
+                let asked = partitions.map(|partition| log.bounds(partition));
+                let answered = futures_util::future::join_all(asked).await;
+                if answered.iter().all(Result::is_ok) {
+                    return;
+                }
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("{name} is not served within ten seconds");
     }
 
     pub(crate) async fn delete_topic(&self, name: &str) {
