@@ -290,13 +290,19 @@ fn decode_amendment(
         })
     };
     let trade = decode_trade(reader, fields.saturating_sub(AMENDMENT_FIELDS))?;
-    Ok(TradesRecord::Amendment(Amendment { id, kind, place }, trade))
+    Ok(TradesRecord::Amendment(
+        Amendment { id, kind, place },
+        trade,
+    ))
 }
 
 fn decode_refold(reader: &mut Reader<'_>) -> Result<TradesRecord, DecodeError> {
     let start_ns = reader.signed("start")?;
     if start_ns < 0 || start_ns % market::MINUTE_NS != 0 {
-        return Err(DecodeError::malformed("start", "a whole minute is expected"));
+        return Err(DecodeError::malformed(
+            "start",
+            "a whole minute is expected",
+        ));
     }
     let up_to = Position {
         epoch: reader.unsigned("up_to")?,

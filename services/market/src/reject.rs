@@ -119,9 +119,7 @@ impl Reject {
             Self::QuantityNegative => "quantity",
             Self::VenueUnknown => "venue",
             Self::PriceNotPositive => "price",
-            Self::IdMissing | Self::IdNotANumber | Self::IdUnexpected | Self::TargetMissing => {
-                "id"
-            }
+            Self::IdMissing | Self::IdNotANumber | Self::IdUnexpected | Self::TargetMissing => "id",
             Self::ScopeMissing => "scope",
         }
     }

@@ -20,7 +20,9 @@ pub enum StoreError {
         reason: String,
     },
     /// The topic was made anew since: its offsets name other records.
-    #[error("{store}: the generation {topic_id} of the topic {topic} was superseded by a newer one")]
+    #[error(
+        "{store}: the generation {topic_id} of the topic {topic} was superseded by a newer one"
+    )]
     Superseded {
         /// Which store.
         store: String,

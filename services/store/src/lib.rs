@@ -23,7 +23,7 @@ pub use error::StoreError;
 pub use metrics::Metrics;
 pub use sqlite::{SqliteBarReader, SqliteBarStore, SqliteTickStore};
 pub use state::{
-    AheadRow, BarKey, DirtyChange, DirtyRow, IdChange, IdChangeSet, IdKey, IdRanges, IdRow, Mark, PartitionState, Progress, RejectedRange,
-    StoredBar, SymbolRow, Transaction, VenueRow, Verdict,
+    AheadRow, BarKey, DirtyChange, DirtyRow, IdChange, IdChangeSet, IdKey, IdRanges, IdRow, Mark,
+    PartitionState, Progress, RejectedRange, StoredBar, SymbolRow, Transaction, VenueRow, Verdict,
 };
 pub use tick_store::{Tick, TickBlock, TickRecord, TickStore};
