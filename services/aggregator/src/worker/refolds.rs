@@ -131,7 +131,7 @@ where
     /// What the ticks of a minute add up to, once the archiver has passed its mark; none where
     /// the worker is told to stop before.
     pub(super) async fn fold_ticks(
-        &self,
+        &mut self,
         stop: &CancellationToken,
         need: Need,
     ) -> Result<Option<Supply>, WorkerError> {
@@ -180,7 +180,7 @@ where
 
     /// False where the worker is told to stop before the archiver is there.
     async fn wait_for_archiver(
-        &self,
+        &mut self,
         stop: &CancellationToken,
         up_to: Position,
     ) -> Result<bool, WorkerError> {
@@ -207,7 +207,7 @@ where
 
     /// What the fold has left out of some ticks, which are in order of their positions.
     async fn rejected(
-        &self,
+        &mut self,
         stop: &CancellationToken,
         ticks: &[Tick],
         up_to: Position,
@@ -234,7 +234,7 @@ where
     /// Whether the topic is still the generation that is being folded; false where the worker is
     /// told to stop before that is known.
     pub(super) async fn is_same_epoch(
-        &self,
+        &mut self,
         stop: &CancellationToken,
     ) -> Result<bool, WorkerError> {
         let worker = self.worker;
