@@ -1,15 +1,19 @@
 //! What the tests share.
 
+mod broker;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use candlewick_log::{
-    EmbeddedLog, EmbeddedOptions, Entry, Log, MemoryLog, Now, Offset, PartitionId, Record,
-    Retention,
+    EmbeddedLog, EmbeddedOptions, Entry, KafkaLog, Log, MemoryLog, Now, Offset, PartitionId,
+    Record, Retention,
 };
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
+
+pub(crate) use self::broker::Broker;
 
 /// A clock that is set by hand.
 #[derive(Clone)]
@@ -48,6 +52,12 @@ impl Close for EmbeddedLog {
 impl Close for MemoryLog {
     fn close(&self) {
         MemoryLog::close(self);
+    }
+}
+
+impl Close for KafkaLog {
+    fn close(&self) {
+        KafkaLog::close(self);
     }
 }
 
