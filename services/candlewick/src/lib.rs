@@ -4,10 +4,13 @@
 //! role over it in this process.
 
 mod bench;
+mod cluster;
 mod command;
 mod engine;
 mod folder;
+mod guarded;
 mod replay;
+mod settings;
 mod standalone;
 mod verify;
 

@@ -69,32 +69,51 @@ impl Shell {
 
     /// Runs the role as a task, and answers probes and scrapes until it has ended.
     pub(super) fn serve_probes<T>(
-        self,
+        mut self,
         role: impl FnOnce(Health, CancellationToken) -> T,
     ) -> Supervisor<SystemClock>
     where
         T: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        let router = ::api::operations_router(self.operations());
         self.greet(&[]);
-        let mut supervisor = self.supervisor;
-        let health = self.health;
-        supervisor.spawn(Stage::Process, self.role, move |stop| role(health, stop));
+        let router = ::api::operations_router(self.operations());
+        let health = self.health.clone();
+        self.supervisor
+            .spawn(Stage::Process, self.role, move |stop| role(health, stop));
         let listener = self.listener;
-        supervisor.spawn(Stage::Observe, "probes", move |stop| async move {
-            ::api::serve(listener, router, stop).await;
-            Ok(())
-        });
-        supervisor
+        self.supervisor
+            .spawn(Stage::Observe, "probes", move |stop| async move {
+                ::api::serve(listener, router, stop).await;
+                Ok(())
+            });
+        self.supervisor
     }
 
-    /// Answers probes at once and everything else once `later` can; the first to stop.
-    pub(super) fn serve_later(&mut self, later: Later) -> anyhow::Result<()> {
+    /// Runs the role as a task; answers probes and scrapes at once, and everything else as soon
+    /// as `later` can. Listening is what stops first.
+    pub(super) fn serve_api<T>(
+        mut self,
+        later: Later,
+        role: impl FnOnce(Health, CancellationToken) -> T,
+    ) -> Supervisor<SystemClock>
+    where
+        T: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        self.greet(&[
+            ("symbols", "/api/v1/symbols"),
+            ("stream", "/api/v1/stream"),
+        ]);
         let router = ::api::while_starting(self.operations(), later);
-        self.greet(&[("symbols", "/api/v1/symbols")]);
-        let placeholder = std::net::TcpListener::bind("127.0.0.1:0")?;
-        let _ = (router, placeholder);
-        Ok(())
+        let health = self.health.clone();
+        self.supervisor
+            .spawn(Stage::Process, self.role, move |stop| role(health, stop));
+        let listener = self.listener;
+        self.supervisor
+            .spawn(Stage::Intake, "listener", move |stop| async move {
+                ::api::serve(listener, router, stop).await;
+                Ok(())
+            });
+        self.supervisor
     }
 
     fn operations(&self) -> Operations {

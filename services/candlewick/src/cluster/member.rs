@@ -1,0 +1,170 @@
+//! A member of a consumer group: its events become tasks, one a partition.
+
+use std::time::Duration;
+
+use anyhow::anyhow;
+use eventlog::{GroupEvent, KafkaConfig, LogError, Membership};
+use host::{Clock, HealthComponent, SystemClock};
+use metrics::{counter, describe_counter, describe_gauge, gauge};
+use tokio_util::sync::CancellationToken;
+
+use super::assignments::{Assignments, Start};
+use crate::settings::GroupSettings;
+
+/// How long a partition that goes to another member may take to finish what it has begun.
+const HANDOVER: Duration = Duration::from_secs(10);
+/// How often the group is told how far each partition is, for tools that show lag.
+const COMMIT_EVERY: Duration = Duration::from_secs(5);
+
+const PARTITIONS: &str = "candlewick_group_partitions";
+const REBALANCES: &str = "candlewick_group_rebalances_total";
+
+/// Withdraws a component when the work that it speaks for is over, however it ends.
+pub(super) struct Presence(pub(super) HealthComponent);
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.0.withdraw();
+    }
+}
+
+/// The group, and what is worked on.
+pub(super) struct Member<'a> {
+    pub(super) config: &'a KafkaConfig,
+    pub(super) settings: GroupSettings,
+    pub(super) topic: &'static str,
+    pub(super) component: HealthComponent,
+}
+
+impl Member<'_> {
+    /// Works on whatever partitions the group assigns until it is told to stop, then finishes
+    /// what it has begun and leaves. `positions` says how far each partition is.
+    ///
+    /// # Errors
+    /// Where the work on a partition failed, or the group does not let us in.
+    pub(super) async fn work<P>(
+        self,
+        start: Start,
+        positions: impl Fn() -> P,
+        stop: CancellationToken,
+    ) -> anyhow::Result<()>
+    where
+        P: Future<Output = Vec<(u32, u64)>>,
+    {
+        describe_gauge!(PARTITIONS, "Partitions that this member of the group works on.");
+        describe_counter!(REBALANCES, "How often the group has given or taken partitions.");
+        let GroupSettings { group, instance } = self.settings;
+        self.component
+            .not_ready(format!("joining the group {group}"));
+        let (membership, mut events) =
+            Membership::join(self.config, &group, self.topic, instance)?;
+        let mut assignments = Assignments::new(SystemClock, start);
+        let owned = gauge!(PARTITIONS, "group" => group.clone());
+        let rebalances = counter!(REBALANCES, "group" => group);
+        let mut commit_ns = SystemClock.monotonic_ns();
+        let ended = loop {
+            let left_ns = commit_ns.saturating_sub(SystemClock.monotonic_ns());
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break Ok(()),
+                failure = assignments.failed() => break Err(failure),
+                event = events.recv() => {
+                    let Some(event) = event else {
+                        break Err(anyhow!("the client of the consumer group ended"));
+                    };
+                    rebalances.increment(1);
+                    let done = obey(&mut assignments, event, &self.component).await;
+                    if let Err(failure) = done {
+                        break Err(failure);
+                    }
+                    owned.set(assignments.partitions().len() as f64);
+                }
+                () = SystemClock.sleep(Duration::from_nanos(left_ns)) => {
+                    tell(&membership, &assignments, &positions).await;
+                    let every_ns = u64::try_from(COMMIT_EVERY.as_nanos()).unwrap_or(u64::MAX);
+                    commit_ns = SystemClock.monotonic_ns() + every_ns;
+                }
+            }
+        };
+        let mine = assignments.partitions();
+        let drained = assignments.drain(HANDOVER).await;
+        owned.set(0.0);
+        tracing::info!(partitions = ?mine, "finished; leaving the group");
+        tell_of(&membership, &mine, &positions).await;
+        membership.leave().await;
+        ended.and(drained).map_err(explain)
+    }
+}
+
+/// Does what the group says.
+async fn obey<C: Clock>(
+    assignments: &mut Assignments<C>,
+    event: GroupEvent,
+    component: &HealthComponent,
+) -> anyhow::Result<()> {
+    match event {
+        GroupEvent::Assigned(partitions) => {
+            tracing::info!(?partitions, "assigned");
+            assignments.assign(&partitions);
+            component.ready();
+        }
+        GroupEvent::Revoked { partitions, done } => {
+            tracing::info!(?partitions, "revoked; finishing them");
+            let finished = assignments.revoke(&partitions, HANDOVER).await;
+            // The group may have gone on without us.
+            let _ = done.send(());
+            finished?;
+        }
+        GroupEvent::Lost(partitions) => {
+            tracing::warn!(?partitions, "lost: the group has given them to others");
+            component.not_ready("the group has put this member out; joining again");
+            assignments.lose(&partitions).await;
+        }
+        GroupEvent::Error(reason) => {
+            tracing::warn!(reason, "the consumer group");
+        }
+    }
+    Ok(())
+}
+
+/// Tells the group how far the partitions of this member are.
+async fn tell<C: Clock, P>(
+    membership: &Membership,
+    assignments: &Assignments<C>,
+    positions: &impl Fn() -> P,
+) where
+    P: Future<Output = Vec<(u32, u64)>>,
+{
+    tell_of(membership, &assignments.partitions(), positions).await;
+}
+
+async fn tell_of<P>(membership: &Membership, mine: &[u32], positions: &impl Fn() -> P)
+where
+    P: Future<Output = Vec<(u32, u64)>>,
+{
+    if mine.is_empty() {
+        return;
+    }
+    for (partition, next_offset) in positions().await {
+        if mine.contains(&partition) {
+            membership.commit(partition, next_offset);
+        }
+    }
+}
+
+/// Says what to do about a topic that was made anew.
+fn explain(error: anyhow::Error) -> anyhow::Error {
+    let is_recreated = |cause: &(dyn std::error::Error + 'static)| {
+        matches!(
+            cause.downcast_ref::<LogError>(),
+            Some(LogError::Recreated { .. })
+        )
+    };
+    match error.chain().any(is_recreated) {
+        true => error.context(
+            "a topic was made anew; what was folded of the old one is kept, and the process, \
+             started again, goes on with the next epoch",
+        ),
+        false => error,
+    }
+}
