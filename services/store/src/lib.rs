@@ -8,8 +8,10 @@
 //! | store | bars | ticks |
 //! |---|---|---|
 //! | one process | [`SqliteBarStore`] | [`SqliteTickStore`] |
+//! | cluster | | [`ClickHouseTickStore`] |
 
 mod bar_store;
+mod clickhouse;
 mod current;
 mod error;
 mod hot_store;
@@ -19,6 +21,7 @@ mod state;
 mod tick_store;
 
 pub use bar_store::{BarQuery, BarReader, BarStore, Commit, IdQuery, SymbolQuery};
+pub use clickhouse::{ClickHouseConfig, ClickHouseTickStore};
 pub use current::{Admission, Amended, CurrentTrades, LostTrade, trades_current, verdict_of};
 pub use error::StoreError;
 pub use hot_store::{HotStore, MemoryHotStore, Price};

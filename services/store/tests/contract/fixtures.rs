@@ -113,6 +113,8 @@ pub(crate) fn step(partition: u32, from: u64, to: u64) -> Transaction {
         venues: Vec::new(),
         ids: Vec::new(),
         rejected: Vec::new(),
+        dirty: Vec::new(),
+        ahead: Vec::new(),
     }
 }
 

@@ -1,12 +1,13 @@
 //! What every store has to hold to, whatever it is made of: the functions of [`bars`], [`ids`],
 //! [`state`], [`ticks`] and [`model`] take any [`BarStore`] or [`TickStore`] that is empty.
-//! [`sqlite`] holds what is particular to files.
+//! [`sqlite`] holds what is particular to files, [`clickhouse`] what is to that server.
 //!
 //! [`BarStore`]: candlewick_store::BarStore
 //! [`TickStore`]: candlewick_store::TickStore
 #![expect(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
 mod bars;
+mod clickhouse;
 mod fixtures;
 mod ids;
 mod model;
@@ -72,5 +73,23 @@ contract!(
         a_position_never_goes_back,
         old_blocks_expire,
         what_is_no_trade_is_corrupt,
+        every_value_comes_back,
+        amendments_come_back_whole,
+    },
+);
+
+contract!(
+    clickhouse_ticks,
+    crate::clickhouse::tick_store(),
+    ticks::{
+        what_is_written_is_read,
+        repeats_and_overlaps_are_read_once,
+        reads_are_cut_by_event_time,
+        positions_come_in_order,
+        a_large_block_comes_back_whole,
+        a_position_never_goes_back,
+        what_is_no_trade_is_corrupt,
+        every_value_comes_back,
+        amendments_come_back_whole,
     },
 );
