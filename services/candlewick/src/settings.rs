@@ -13,6 +13,7 @@ mod redis;
 #[cfg(test)]
 mod tests;
 mod timescaledb;
+mod url;
 
 pub(crate) use breaker::{BreakerArgs, BreakerSettings};
 pub(crate) use clickhouse::ClickHouseArgs;

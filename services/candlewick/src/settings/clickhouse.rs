@@ -4,6 +4,8 @@ use clap::Args;
 use host::Layers;
 use store::ClickHouseConfig;
 
+use super::url::HttpUrl;
+
 /// The flags of ClickHouse.
 #[derive(Debug, Default, Args)]
 pub(crate) struct ClickHouseArgs {
@@ -36,21 +38,15 @@ impl ClickHouseArgs {
         self.read_rest(layers, url)
     }
 
-    fn read_rest(self, layers: &mut Layers, url: Option<String>) -> Option<ClickHouseConfig> {
+    fn read_rest(self, layers: &mut Layers, url: Option<HttpUrl>) -> Option<ClickHouseConfig> {
         let known = ClickHouseConfig::default();
         let user = layers.take("clickhouse.user", self.clickhouse_user, known.user);
         let password = "clickhouse.password_file";
         let password_file = layers.optional(password, self.clickhouse_password_file);
         let key = "clickhouse.database";
         let database = layers.take(key, self.clickhouse_database, known.database);
-        let url = url?;
-        let is_http = url.starts_with("http://") || url.starts_with("https://");
-        if !is_http || url.contains('@') {
-            let accepts = "http://host:port or https://host:port; user and password are set apart";
-            layers.reject(URL, accepts);
-        }
         Some(ClickHouseConfig {
-            url,
+            url: url?.0,
             user,
             password_file,
             database,

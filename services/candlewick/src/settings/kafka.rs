@@ -4,6 +4,8 @@ use clap::Args;
 use eventlog::{KafkaConfig, SaslMechanism, Security, SecurityProtocol};
 use host::Layers;
 
+use super::url::Brokers;
+
 /// The flags of Kafka.
 #[derive(Debug, Default, Args)]
 pub(crate) struct KafkaArgs {
@@ -40,7 +42,7 @@ impl KafkaArgs {
     /// The configuration of a process that the brokers know as `client_id`; none, with the
     /// reason noted, where there are no brokers.
     pub(crate) fn read(self, layers: &mut Layers, client_id: &str) -> Option<KafkaConfig> {
-        let brokers: Option<String> = layers.require(BROKERS, self.brokers);
+        let brokers: Option<Brokers> = layers.require(BROKERS, self.brokers);
         let protocol = layers.parse_with(
             "kafka.security",
             self.kafka_security,
@@ -63,7 +65,7 @@ impl KafkaArgs {
             key_file: layers.optional("kafka.key", self.kafka_key),
         };
         let config = KafkaConfig {
-            brokers: brokers?,
+            brokers: brokers?.0,
             client_id: client_id.to_owned(),
             security,
             ..KafkaConfig::default()

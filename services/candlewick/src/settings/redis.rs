@@ -1,8 +1,10 @@
 //! Where newest prices are kept.
 
 use clap::Args;
-use host::{Layers, Secret};
+use host::Layers;
 use store::RedisConfig;
+
+use super::url::RedisUrl;
 
 /// The flags of Redis.
 #[derive(Debug, Default, Args)]
@@ -15,20 +17,13 @@ pub(crate) struct RedisArgs {
     pub(crate) redis_password_file: Option<String>,
 }
 
-const URL: &str = "redis.url";
-
 impl RedisArgs {
     /// The configuration, where there is a URL.
     pub(crate) fn read(self, layers: &mut Layers) -> Option<RedisConfig> {
-        let url: Option<Secret> = layers.optional(URL, self.redis_url);
+        let url: Option<RedisUrl> = layers.optional("redis.url", self.redis_url);
         let password_file = layers.optional("redis.password_file", self.redis_password_file);
-        let url = url?;
-        let text = url.expose();
-        if !text.starts_with("redis://") && !text.starts_with("rediss://") {
-            layers.reject(URL, "redis://host:port or rediss://host:port");
-        }
         Some(RedisConfig {
-            url: text.to_owned(),
+            url: url?.0,
             password_file,
             ..RedisConfig::default()
         })

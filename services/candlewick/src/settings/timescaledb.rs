@@ -1,8 +1,10 @@
 //! Where bars are kept.
 
 use clap::Args;
-use host::{Layers, Secret};
+use host::Layers;
 use store::TimescaleConfig;
+
+use super::url::PostgresUrl;
 
 /// The flags of TimescaleDB.
 #[derive(Debug, Default, Args)]
@@ -22,23 +24,21 @@ pub(crate) struct TimescaleArgs {
 }
 
 const URL: &str = "timescaledb.url";
-const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 
 impl TimescaleArgs {
     /// The configuration; none, with the reason noted, where there is no URL.
     pub(crate) fn read(self, layers: &mut Layers) -> Option<TimescaleConfig> {
-        // A URL may hold a password, which no error may show.
-        let url: Option<Secret> = layers.require(URL, self.timescaledb_url.clone());
+        let url = layers.require(URL, self.timescaledb_url.clone());
         self.read_rest(layers, url)
     }
 
     /// The same where there need not be one.
     pub(crate) fn read_optional(self, layers: &mut Layers) -> Option<TimescaleConfig> {
-        let url: Option<Secret> = layers.optional(URL, self.timescaledb_url.clone());
+        let url = layers.optional(URL, self.timescaledb_url.clone());
         self.read_rest(layers, url)
     }
 
-    fn read_rest(self, layers: &mut Layers, url: Option<Secret>) -> Option<TimescaleConfig> {
+    fn read_rest(self, layers: &mut Layers, url: Option<PostgresUrl>) -> Option<TimescaleConfig> {
         let password = "timescaledb.password_file";
         let password_file = layers.optional(password, self.timescaledb_password_file);
         let root_cert = layers.optional("timescaledb.ca", self.timescaledb_ca);
@@ -47,11 +47,7 @@ impl TimescaleArgs {
         if connections == Some(0) {
             layers.reject(key, "a whole number from 1 to 65535");
         }
-        let url = url?;
-        if !SCHEMES.iter().any(|scheme| url.expose().starts_with(scheme)) {
-            layers.reject(URL, "postgres://user@host:port/database");
-        }
-        let mut config = TimescaleConfig::new(url.expose());
+        let mut config = TimescaleConfig::new(url?.0);
         config.password_file = password_file;
         config.root_cert = root_cert;
         if let Some(connections) = connections {
