@@ -8,15 +8,20 @@
 //! | store | bars | ticks |
 //! |---|---|---|
 //! | one process | [`SqliteBarStore`] | [`SqliteTickStore`] |
+//! | a cluster's bars | [`TimescaleBarStore`] | |
 
 mod bar_store;
+mod compression;
 mod current;
 mod error;
 mod hot_store;
+mod id_chunk;
+mod key_bounds;
 mod metrics;
 mod sqlite;
 mod state;
 mod tick_store;
+mod timescale;
 
 pub use bar_store::{BarQuery, BarReader, BarStore, Commit, IdQuery, SymbolQuery};
 pub use current::{Admission, Amended, CurrentTrades, LostTrade, trades_current, verdict_of};
@@ -29,3 +34,4 @@ pub use state::{
     PartitionState, Progress, RejectedRange, StoredBar, SymbolRow, Transaction, VenueRow, Verdict,
 };
 pub use tick_store::{Tick, TickBlock, TickRecord, TickStore};
+pub use timescale::{TimescaleBarReader, TimescaleBarStore, TimescaleConfig, TimescaleEdition};
