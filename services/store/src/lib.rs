@@ -8,17 +8,21 @@
 //! | store | bars | ticks |
 //! |---|---|---|
 //! | one process | [`SqliteBarStore`] | [`SqliteTickStore`] |
-//! | cluster | | [`ClickHouseTickStore`] |
+//! | cluster | [`TimescaleBarStore`] | [`ClickHouseTickStore`] |
 
 mod bar_store;
 mod clickhouse;
+mod compression;
 mod current;
 mod error;
 mod hot_store;
+mod id_chunk;
+mod key_bounds;
 mod metrics;
 mod sqlite;
 mod state;
 mod tick_store;
+mod timescale;
 
 pub use bar_store::{BarQuery, BarReader, BarStore, Commit, IdQuery, SymbolQuery};
 pub use clickhouse::{ClickHouseConfig, ClickHouseTickStore};
@@ -32,3 +36,4 @@ pub use state::{
     PartitionState, Progress, RejectedRange, StoredBar, SymbolRow, Transaction, VenueRow, Verdict,
 };
 pub use tick_store::{Tick, TickBlock, TickRecord, TickStore};
+pub use timescale::{TimescaleBarReader, TimescaleBarStore, TimescaleConfig, TimescaleEdition};
