@@ -20,8 +20,10 @@ use std::sync::Arc;
 
 pub use embedded::{EmbeddedLog, EmbeddedOptions, Retention};
 pub use kafka::{
-    Kafka, KafkaConfig, KafkaConfigError, KafkaLog, KafkaTopic, MAX_RECORD_BYTES, SaslMechanism,
-    Security, SecurityProtocol, describe_metrics as describe_kafka_metrics,
+    Drained, GroupEvent, Kafka, KafkaConfig, KafkaConfigError, KafkaLog, KafkaTopic,
+    MAX_RECORD_BYTES, Membership, MembershipOptions, SaslMechanism, Security, SecurityProtocol,
+    TopicChange, TopicDrift, TopicPlan, TopicSpec, describe_metrics as describe_kafka_metrics,
+    plan_topics,
 };
 pub use memory::MemoryLog;
 pub use metrics::Metrics;

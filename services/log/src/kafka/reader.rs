@@ -211,7 +211,10 @@ impl State {
 
     /// Takes what librdkafka has, about `room` bytes of it; answers how many messages it had.
     fn pull(&mut self, room: usize, records: &mut Vec<Record>, slot: &Slot) -> usize {
-        let Some(mut reader) = self.reader.take().filter(|_| self.trouble.is_none()) else {
+        if self.trouble.is_some() {
+            return 0;
+        }
+        let Some(mut reader) = self.reader.take() else {
             return 0;
         };
         let mean_bytes = match self.mean_bytes {
