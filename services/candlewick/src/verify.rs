@@ -72,7 +72,7 @@ async fn verify<C: Clock>(
             compare(arguments, subject, &cut, &clock, &progress).await?
         }
         Subject::Cluster(bars, ticks) => {
-            let bars = TimescaleBarStore::open(bars).await?;
+            let bars = TimescaleBarStore::open(bars.as_ref().clone()).await?;
             let ticks = ClickHouseTickStore::open(ticks).await?;
             let cut = Cut::take_beside(&bars, ticks, patience, &clock, &progress).await?;
             compare(arguments, subject, &cut, &clock, &progress).await?

@@ -126,7 +126,7 @@ async fn aggregate(
         (schemas::DEAD_LETTERS, &dead_letters),
     ])?;
     let topics = Topics {
-        trades: trades.log,
+        trades: trades.log.clone(),
         updates: updates.log,
         dead_letters: dead_letters.log,
     };
@@ -140,9 +140,8 @@ async fn aggregate(
         health,
     };
     let member = Member {
-        config: &settings.kafka,
+        topic: &trades.topic,
         settings: settings.group,
-        topic: schemas::TRADES,
         component: group,
     };
     let start: Start = Box::new(move |partition, stop| {

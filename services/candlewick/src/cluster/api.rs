@@ -145,7 +145,7 @@ impl Pod {
         let metrics = self.metrics.clone();
         ApiState::new(ApiParts {
             log,
-            log_id: servers.trades.id,
+            log_id: servers.trades.topic.id().to_owned(),
             bars,
             ticks: servers.ticks,
             clock: SystemClock,

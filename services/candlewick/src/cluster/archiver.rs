@@ -99,10 +99,10 @@ async fn archive(
         return Ok(());
     };
     let follow = Generation::Follow(&bars);
-    let Some(trades) = open(&connector, &brokers, schemas::TRADES, follow).await? else {
+    let Some(opened) = open(&connector, &brokers, schemas::TRADES, follow).await? else {
         return Ok(());
     };
-    let trades = trades.log;
+    let trades = opened.log.clone();
     let (log, store) = (trades.clone(), ticks.clone());
     let start: Start = Box::new(move |partition, stop| {
         let health = health.register(&format!("archiver-{partition}"));
@@ -121,9 +121,8 @@ async fn archive(
         })
     });
     let member = Member {
-        config: &settings.kafka,
+        topic: &opened.topic,
         settings: settings.group,
-        topic: schemas::TRADES,
         component: group,
     };
     let positions = || archived(&ticks, trades.partitions(), trades.epoch());

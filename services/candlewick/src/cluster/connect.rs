@@ -1,6 +1,7 @@
 //! The servers: the one place that names the types of their clients.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use eventlog::{Kafka, KafkaConfig, KafkaLog};
 use host::{Breaker, BreakerHealth, Clock, Health, HealthComponent, SystemClock};
@@ -58,7 +59,7 @@ impl Connector {
     /// Where the tables are of a newer version, or damaged.
     pub(super) async fn bars(&self, config: &TimescaleConfig) -> anyhow::Result<Option<Bars>> {
         let component = self.health.register(TIMESCALEDB);
-        let open = || TimescaleBarStore::open(config);
+        let open = || TimescaleBarStore::open(config.clone());
         let opened = self.wait(&component, |error| is_final(error), open).await?;
         let guard = self.guard(TIMESCALEDB, BreakerHealth::Required(component));
         Ok(opened.map(|store| Guarded::new(store, guard)))
@@ -139,7 +140,7 @@ pub(super) const fn is_final(error: &StoreError) -> bool {
 }
 
 /// How often a server whose breaker is not closed is asked whether it is back.
-const PROBE_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
+const PROBE_EVERY: Duration = Duration::from_secs(5);
 
 /// Asks servers whether they are back, for ever.
 pub(super) async fn probe(bars: &Bars, ticks: Option<&Ticks>) {

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use anyhow::anyhow;
-use eventlog::{GroupEvent, KafkaConfig, LogError, Membership};
+use eventlog::{GroupEvent, KafkaTopic, LogError, Membership, MembershipOptions};
 use host::{Clock, HealthComponent, SystemClock};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
+use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 
 use super::assignments::{Assignments, Start};
@@ -13,6 +14,10 @@ use crate::settings::GroupSettings;
 
 /// How long a partition that goes to another member may take to finish what it has begun.
 const HANDOVER: Duration = Duration::from_secs(10);
+/// How much longer the group waits for that than we do.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long leaving the group may take: brokers that are away are not waited for.
+const LEAVING: Duration = Duration::from_secs(5);
 /// How often the group is told how far each partition is, for tools that show lag.
 const COMMIT_EVERY: Duration = Duration::from_secs(5);
 
@@ -30,9 +35,8 @@ impl Drop for Presence {
 
 /// The group, and what is worked on.
 pub(super) struct Member<'a> {
-    pub(super) config: &'a KafkaConfig,
+    pub(super) topic: &'a KafkaTopic,
     pub(super) settings: GroupSettings,
-    pub(super) topic: &'static str,
     pub(super) component: HealthComponent,
 }
 
@@ -54,10 +58,14 @@ impl Member<'_> {
         describe_gauge!(PARTITIONS, "Partitions that this member of the group works on.");
         describe_counter!(REBALANCES, "How often the group has given or taken partitions.");
         let GroupSettings { group, instance } = self.settings;
-        self.component
-            .not_ready(format!("joining the group {group}"));
-        let (membership, mut events) =
-            Membership::join(self.config, &group, self.topic, instance)?;
+        let options = MembershipOptions {
+            group: group.clone(),
+            instance,
+            drain_timeout: HANDOVER + GRACE,
+        };
+        let joining = format!("joining the group {group}");
+        self.component.not_ready(joining);
+        let (membership, mut events) = Membership::join(self.topic, &options)?;
         let mut assignments = Assignments::new(SystemClock, start);
         let owned = gauge!(PARTITIONS, "group" => group.clone());
         let rebalances = counter!(REBALANCES, "group" => group);
@@ -91,7 +99,7 @@ impl Member<'_> {
         owned.set(0.0);
         tracing::info!(partitions = ?mine, "finished; leaving the group");
         tell_of(&membership, &mine, &positions).await;
-        membership.leave().await;
+        leave(membership, events).await;
         ended.and(drained).map_err(explain)
     }
 }
@@ -108,11 +116,13 @@ async fn obey<C: Clock>(
             assignments.assign(&partitions);
             component.ready();
         }
-        GroupEvent::Revoked { partitions, done } => {
+        GroupEvent::Revoked {
+            partitions,
+            drained,
+        } => {
             tracing::info!(?partitions, "revoked; finishing them");
             let finished = assignments.revoke(&partitions, HANDOVER).await;
-            // The group may have gone on without us.
-            let _ = done.send(());
+            drop(drained);
             finished?;
         }
         GroupEvent::Lost(partitions) => {
@@ -120,11 +130,26 @@ async fn obey<C: Clock>(
             component.not_ready("the group has put this member out; joining again");
             assignments.lose(&partitions).await;
         }
-        GroupEvent::Error(reason) => {
-            tracing::warn!(reason, "the consumer group");
+        GroupEvent::Error { error, is_over } if is_over => {
+            return Err(anyhow!(error).context("the membership of the consumer group is over"));
+        }
+        GroupEvent::Error { error, .. } => {
+            tracing::warn!(%error, "the consumer group");
+            if assignments.partitions().is_empty() {
+                component.not_ready(format!("no partition yet: {error}"));
+            }
         }
     }
     Ok(())
+}
+
+/// Leaves the group, whose last events are taken and mean nothing any more.
+async fn leave(membership: Membership, mut events: Receiver<GroupEvent>) {
+    let last_events = async { while events.recv().await.is_some() {} };
+    let left = async { tokio::join!(membership.leave(), last_events) };
+    if host::timeout(&SystemClock, LEAVING, left).await.is_err() {
+        tracing::warn!("the brokers were not told that this member leaves");
+    }
 }
 
 /// Tells the group how far the partitions of this member are.

@@ -68,14 +68,14 @@ pub(crate) fn run(arguments: MigrateArgs) -> anyhow::Result<ExitCode> {
 
 async fn migrate(settings: &Settings) -> Result<(), StoreError> {
     if let Some(config) = &settings.timescaledb {
-        let migrate = || TimescaleBarStore::migrate(config);
-        let (found, now) = patiently(settings.wait, migrate).await?;
-        println!("timescaledb: schema {found} -> {now}");
+        let migrate = || TimescaleBarStore::migrate(config.clone());
+        let edition = patiently(settings.wait, migrate).await?;
+        println!("timescaledb: up to date ({edition:?} edition)");
     }
     if let Some(config) = &settings.clickhouse {
         let migrate = || ClickHouseTickStore::migrate(config);
         let (found, now) = patiently(settings.wait, migrate).await?;
-        println!("clickhouse: schema {found} -> {now}");
+        println!("clickhouse: up to date (version {found} before, {now} now)");
     }
     Ok(())
 }

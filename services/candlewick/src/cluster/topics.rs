@@ -35,7 +35,7 @@ impl NotYet {
 #[derive(Clone)]
 pub(super) struct Opened {
     pub(super) log: Topic,
-    pub(super) id: String,
+    pub(super) topic: KafkaTopic,
 }
 
 /// Who says which epoch a topic has.
@@ -76,10 +76,7 @@ pub(super) async fn open(
     };
     tracing::info!(topic = name, id = topic.id(), epoch, "topic opened");
     let log = GuardedLog::new(topic.open(epoch)?, name, brokers.guard.clone());
-    Ok(Some(Opened {
-        id: topic.id().to_owned(),
-        log,
-    }))
+    Ok(Some(Opened { log, topic }))
 }
 
 /// A record and what it causes are in partitions of the same number, so every topic has as many.

@@ -26,8 +26,10 @@ macro_rules! urls {
 urls! {
     /// A database of PostgreSQL.
     PostgresUrl: "postgres://user@host:port/database", ["postgres://", "postgresql://"];
-    /// A Redis.
-    RedisUrl: "redis://host:port or rediss://host:port", ["redis://", "rediss://"];
+    /// A Redis: one server, the master that Sentinels name, or a Cluster; with `rediss` by TLS.
+    RedisUrl: "redis://host:port, redis+sentinel://host:port,host:port/name or \
+               redis+cluster://host:port,host:port",
+        ["redis://", "rediss://", "redis+", "rediss+"];
 }
 
 /// An address of HTTP, without a user.
