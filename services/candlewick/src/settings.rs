@@ -34,7 +34,4 @@ pub(crate) fn ignore_all_but(layers: &mut host::Layers, taken: &[&str]) {
             layers.ignore_section(section);
         }
     }
-    if !taken.contains(&"kafka") {
-        layers.ignore_section(kafka::BROKERS);
-    }
 }

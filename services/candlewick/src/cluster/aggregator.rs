@@ -60,11 +60,11 @@ impl AggregatorArgs {
         let group = self.group.read(&mut layers, NAME);
         let breaker = self.breaker.read(&mut layers);
         let redis = self.redis.read(&mut layers);
-        let kafka = self.kafka.read(&mut layers, NAME);
+        let kafka = self.kafka.read(&mut layers);
         let timescaledb = self.timescaledb.read(&mut layers);
         let clickhouse = self.clickhouse.read(&mut layers);
-        let servers = kafka.zip(timescaledb).zip(clickhouse);
-        let ((kafka, timescaledb), clickhouse) = layers.finish_with(servers)?;
+        let servers = timescaledb.zip(clickhouse);
+        let (timescaledb, clickhouse) = layers.finish_with(servers)?;
         let settings = Settings {
             kafka,
             timescaledb,

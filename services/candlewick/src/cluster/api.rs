@@ -22,7 +22,6 @@ use crate::settings::{
 };
 
 const ROLE: &str = "api";
-const NAME: &str = "candlewick-api";
 const PORT: u16 = 8080;
 
 /// How long the followers may take to end.
@@ -60,11 +59,11 @@ impl ApiArgs {
         );
         let process = self.process.read(&mut layers, PORT);
         let breaker = self.breaker.read(&mut layers);
-        let kafka = self.kafka.read(&mut layers, NAME);
+        let kafka = self.kafka.read(&mut layers);
         let timescaledb = self.timescaledb.read(&mut layers);
         let clickhouse = self.clickhouse.read(&mut layers);
-        let servers = kafka.zip(timescaledb).zip(clickhouse);
-        let ((kafka, timescaledb), clickhouse) = layers.finish_with(servers)?;
+        let servers = timescaledb.zip(clickhouse);
+        let (timescaledb, clickhouse) = layers.finish_with(servers)?;
         let settings = Settings {
             kafka,
             timescaledb,

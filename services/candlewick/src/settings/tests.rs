@@ -43,11 +43,11 @@ fn read(flags: &[&str]) -> Result<Settings, ConfigErrors> {
     let group = flags.group.read(&mut layers, "candlewick-test");
     let breaker = flags.breaker.read(&mut layers);
     let redis = flags.redis.read(&mut layers);
-    let kafka = flags.kafka.read(&mut layers, "candlewick-test");
+    let kafka = flags.kafka.read(&mut layers);
     let timescaledb = flags.timescaledb.read(&mut layers);
     let clickhouse = flags.clickhouse.read(&mut layers);
-    let servers = kafka.zip(timescaledb).zip(clickhouse);
-    let ((kafka, timescaledb), clickhouse) = layers.finish_with(servers)?;
+    let servers = timescaledb.zip(clickhouse);
+    let (timescaledb, clickhouse) = layers.finish_with(servers)?;
     Ok(Settings {
         process,
         group,
@@ -81,7 +81,6 @@ fn what_is_needed_is_enough() {
     assert_eq!(settings.group.group, "candlewick-test");
     assert_eq!(settings.group.instance, None);
     assert_eq!(settings.kafka.brokers, "a:9092,b:9092");
-    assert_eq!(settings.kafka.client_id, "candlewick-test");
     assert_eq!(settings.clickhouse.user, "default");
     assert_eq!(settings.breaker.policy, host::BreakerPolicy::default());
     assert!(settings.redis.is_none());
@@ -91,13 +90,13 @@ fn what_is_needed_is_enough() {
 fn a_file_may_say_it_all_and_flags_win_over_it() {
     let password = file("secret");
     let file = file(&format!(
-        "brokers = ['a:9092', 'b:9092']
-         group = 'blue'
+        "group = 'blue'
          instance = 'aggregator-0'
          listen = '0.0.0.0:9000'
          [kafka]
-         security = 'sasl_plaintext'
-         mechanism = 'SCRAM-SHA-512'
+         brokers = ['a:9092', 'b:9092']
+         security_protocol = 'sasl_plaintext'
+         sasl_mechanism = 'SCRAM-SHA-512'
          username = 'worker'
          password_file = '{password}'
          [timescaledb]
@@ -146,8 +145,10 @@ fn all_mistakes_are_told_at_once_and_no_password_is() {
         "http://me:hunter2@ticks:8123",
         "--redis-url",
         "hunter2",
-        "--kafka-security",
+        "--kafka-security-protocol",
         "tls",
+        "--brokers",
+        "localhost",
         "--breaker-timeout",
         "30s",
     ]);
@@ -160,9 +161,9 @@ fn all_mistakes_are_told_at_once_and_no_password_is() {
         "breaker.failures in",
         "breaker.openfor in",
         "--breaker-timeout: \"30s\": expected a time from 1s to 9s",
-        "brokers: missing: expected host:port, several separated by commas",
         "--clickhouse-url: the value (not shown): expected http://",
-        "--kafka-security: \"tls\": expected PLAINTEXT",
+        "--kafka-brokers: \"localhost\": expected host:port",
+        "--kafka-security-protocol: \"tls\": expected",
         "--redis-url: the value (not shown): expected redis://",
         "--timescaledb-url: the value (not shown): expected postgres://",
     ];
@@ -173,19 +174,8 @@ fn all_mistakes_are_told_at_once_and_no_password_is() {
 }
 
 #[test]
-fn what_kafka_would_refuse_is_told_by_our_names() {
-    let mut flags = NEEDED.to_vec();
-    flags[1] = "localhost";
-    flags.extend(["--kafka-security", "SASL_SSL", "--kafka-ca", "/no/such/file"]);
-    let text = read(&flags).unwrap_err().to_string();
-    for key in ["--brokers", "kafka.username", "kafka.password_file", "--kafka-ca"] {
-        assert!(text.contains(key), "{key} is not in {text}");
-    }
-}
-
-#[test]
 fn a_role_leaves_the_sections_of_others_alone_and_no_unknown_ones() {
-    let text = "brokers = 'a:1'\n[redis]\nurl = 'x'\n[clickhouse]\nurll = 'x'\n[clickhose]\nurl = 'x'";
+    let text = "[kafka]\nbrokers = 'a:1'\n[redis]\nurl = 'x'\n[clickhouse]\nurll = 'x'\n[clickhose]\nurl = 'x'";
     let file = file(text);
     let flags = Flags::parse_from(["test", "--config", file.path().to_str().unwrap()]);
     let mut layers = flags.process.layers().unwrap();

@@ -48,17 +48,3 @@ impl Setting for HttpUrl {
         }
     }
 }
-
-/// Brokers of Kafka.
-pub(super) struct Brokers(pub(super) String);
-
-impl Setting for Brokers {
-    const ACCEPTS: &'static str = "host:port, several separated by commas";
-
-    fn parse(text: &str) -> Result<Self, String> {
-        match text.trim().is_empty() {
-            true => Err(String::new()),
-            false => Ok(Self(text.trim().to_owned())),
-        }
-    }
-}
