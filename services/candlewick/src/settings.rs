@@ -13,6 +13,7 @@ mod redis;
 #[cfg(test)]
 mod tests;
 mod timescaledb;
+mod topics;
 mod url;
 
 pub(crate) use breaker::{BreakerArgs, BreakerSettings};
@@ -22,6 +23,7 @@ pub(crate) use kafka::KafkaArgs;
 pub(crate) use process::{ProcessArgs, ProcessSettings};
 pub(crate) use redis::RedisArgs;
 pub(crate) use timescaledb::TimescaleArgs;
+pub(crate) use topics::{TopicNameArgs, TopicNames};
 
 /// The sections of the file that belong to servers. A role takes those that it needs, and leaves
 /// the others to the roles that share the file.

@@ -18,7 +18,7 @@ use super::shell;
 use super::topics::{Generation, Opened, check_partitions, close, open};
 use crate::settings::{
     BreakerArgs, BreakerSettings, ClickHouseArgs, KafkaArgs, ProcessArgs, ProcessSettings,
-    TimescaleArgs, ignore_all_but,
+    TimescaleArgs, TopicNameArgs, TopicNames, ignore_all_but,
 };
 
 const ROLE: &str = "api";
@@ -36,6 +36,8 @@ pub(crate) struct ApiArgs {
     #[command(flatten)]
     pub(crate) kafka: KafkaArgs,
     #[command(flatten)]
+    pub(crate) topics: TopicNameArgs,
+    #[command(flatten)]
     pub(crate) timescaledb: TimescaleArgs,
     #[command(flatten)]
     pub(crate) clickhouse: ClickHouseArgs,
@@ -45,6 +47,7 @@ pub(crate) struct ApiArgs {
 
 struct Settings {
     kafka: KafkaConfig,
+    topics: TopicNames,
     timescaledb: TimescaleConfig,
     clickhouse: ClickHouseConfig,
     breaker: BreakerSettings,
@@ -60,12 +63,14 @@ impl ApiArgs {
         let process = self.process.read(&mut layers, PORT);
         let breaker = self.breaker.read(&mut layers);
         let kafka = self.kafka.read(&mut layers);
+        let topics = self.topics.read(&mut layers);
         let timescaledb = self.timescaledb.read(&mut layers);
         let clickhouse = self.clickhouse.read(&mut layers);
         let servers = timescaledb.zip(clickhouse);
         let (timescaledb, clickhouse) = layers.finish_with(servers)?;
         let settings = Settings {
             kafka,
+            topics,
             timescaledb,
             clickhouse,
             breaker,
@@ -166,7 +171,7 @@ impl Servers {
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<Self>> {
         let connector = Connector::new(health.clone(), stop.clone(), settings.breaker);
-        let brokers = connector.brokers(&settings.kafka)?;
+        let brokers = connector.brokers(&settings.kafka, &settings.topics)?;
         // Without ticks a pod still serves bars and the stream: it stays ready, and says so.
         let (bars, ticks) = tokio::try_join!(
             connector.bars(&settings.timescaledb),

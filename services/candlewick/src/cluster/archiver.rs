@@ -16,7 +16,7 @@ use super::shell;
 use super::topics::{Generation, close, open};
 use crate::settings::{
     BreakerArgs, BreakerSettings, ClickHouseArgs, GroupArgs, GroupSettings, KafkaArgs, ProcessArgs,
-    ProcessSettings, TimescaleArgs, ignore_all_but,
+    ProcessSettings, TimescaleArgs, TopicNameArgs, TopicNames, ignore_all_but,
 };
 
 const ROLE: &str = "archiver";
@@ -34,6 +34,8 @@ pub(crate) struct ArchiverArgs {
     #[command(flatten)]
     pub(crate) kafka: KafkaArgs,
     #[command(flatten)]
+    pub(crate) topics: TopicNameArgs,
+    #[command(flatten)]
     pub(crate) timescaledb: TimescaleArgs,
     #[command(flatten)]
     pub(crate) clickhouse: ClickHouseArgs,
@@ -43,6 +45,7 @@ pub(crate) struct ArchiverArgs {
 
 struct Settings {
     kafka: KafkaConfig,
+    topics: TopicNames,
     timescaledb: TimescaleConfig,
     clickhouse: ClickHouseConfig,
     group: GroupSettings,
@@ -60,12 +63,14 @@ impl ArchiverArgs {
         let group = self.group.read(&mut layers, NAME);
         let breaker = self.breaker.read(&mut layers);
         let kafka = self.kafka.read(&mut layers);
+        let topics = self.topics.read(&mut layers);
         let timescaledb = self.timescaledb.read(&mut layers);
         let clickhouse = self.clickhouse.read(&mut layers);
         let servers = timescaledb.zip(clickhouse);
         let (timescaledb, clickhouse) = layers.finish_with(servers)?;
         let settings = Settings {
             kafka,
+            topics,
             timescaledb,
             clickhouse,
             group,
@@ -90,7 +95,7 @@ async fn archive(
 ) -> anyhow::Result<()> {
     let group = health.register("group");
     let connector = Connector::new(health.clone(), stop.clone(), settings.breaker);
-    let brokers = connector.brokers(&settings.kafka)?;
+    let brokers = connector.brokers(&settings.kafka, &settings.topics)?;
     let (bars, ticks) = tokio::try_join!(
         connector.bars(&settings.timescaledb),
         connector.ticks(&settings.clickhouse, true),

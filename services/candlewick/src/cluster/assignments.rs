@@ -30,10 +30,7 @@ struct Running {
 }
 
 impl<C: Clock> Assignments<C> {
-    pub(super) const fn new(clock: C, start: Start) -> Self
-    where
-        C: Copy,
-    {
+    pub(super) fn new(clock: C, start: Start) -> Self {
         Self {
             clock,
             start,

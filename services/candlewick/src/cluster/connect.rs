@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::hot::Hot;
 use super::waiting::until_there;
 use crate::guarded::{Guard, Guarded, GuardedLog};
-use crate::settings::BreakerSettings;
+use crate::settings::{BreakerSettings, TopicNames};
 
 pub(super) type Bars = Guarded<TimescaleBarStore, SystemClock>;
 pub(super) type Ticks = Guarded<ClickHouseTickStore, SystemClock>;
@@ -36,6 +36,7 @@ pub(super) struct Connector {
 /// Kafka, and the guard that all topics' appends share.
 pub(super) struct Brokers {
     pub(super) kafka: Kafka,
+    pub(super) names: TopicNames,
     pub(super) guard: Guard<SystemClock>,
 }
 
@@ -103,10 +104,15 @@ impl Connector {
     ///
     /// # Errors
     /// Where the configuration cannot be used.
-    pub(super) fn brokers(&self, config: &KafkaConfig) -> anyhow::Result<Brokers> {
+    pub(super) fn brokers(
+        &self,
+        config: &KafkaConfig,
+        names: &TopicNames,
+    ) -> anyhow::Result<Brokers> {
         let health = BreakerHealth::Required(self.health.register(KAFKA));
         Ok(Brokers {
             kafka: Kafka::connect(config.clone())?,
+            names: names.clone(),
             guard: self.guard(KAFKA, health),
         })
     }

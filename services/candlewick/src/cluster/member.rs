@@ -65,7 +65,7 @@ impl Member<'_> {
         };
         let joining = format!("joining the group {group}");
         self.component.not_ready(joining);
-        let (membership, mut events) = Membership::join(self.topic, &options)?;
+        let (membership, mut events) = Membership::join(self.topic, options)?;
         let mut assignments = Assignments::new(SystemClock, start);
         let owned = gauge!(PARTITIONS, "group" => group.clone());
         let rebalances = counter!(REBALANCES, "group" => group);

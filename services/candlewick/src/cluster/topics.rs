@@ -49,7 +49,8 @@ pub(super) enum Generation<'a> {
     Unknown,
 }
 
-/// Finds a topic and its epoch, and opens it; none where the process is told to stop before.
+/// Finds a topic and its epoch, and opens it. The stores know it by its own name, the brokers by
+/// that with the prefix; none where the process is told to stop before.
 pub(super) async fn open(
     connector: &Connector,
     brokers: &Brokers,
@@ -59,7 +60,7 @@ pub(super) async fn open(
     let component = connector.health.register(&format!("topic-{name}"));
     let attempt = || async {
         // Asked for anew each time: a server that lags may tell of the generation before.
-        let topic = brokers.kafka.topic(name).await?;
+        let topic = brokers.kafka.topic(&brokers.names.of(name)).await?;
         let epoch = match generation {
             Generation::Adopt(bars) => bars.adopt(name, topic.id()).await?,
             Generation::Follow(bars) => match bars.epoch(name, topic.id()).await? {

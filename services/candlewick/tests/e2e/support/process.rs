@@ -49,10 +49,16 @@ impl Standalone {
         listen: &str,
         options: &[&str],
     ) -> Starting {
-        let mut child = command
+        command
             .args(["standalone", "--listen", listen, "--data"])
             .arg(data)
-            .args(options)
+            .args(options);
+        Self::spawn_command(command)
+    }
+
+    /// Starts a command that says where it listens as `standalone` does, and waits for nothing.
+    pub(crate) fn spawn_command(mut command: Command) -> Starting {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
