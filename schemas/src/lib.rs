@@ -25,5 +25,8 @@ pub use bars::{
 pub use dead_letters::DeadLetter;
 pub use error::DecodeError;
 pub use keys::{instrument_of, murmur2, partition_of};
-pub use topics::{BAR_UPDATES, DEAD_LETTERS, TRADES};
+pub use topics::{
+    BAR_UPDATES, DEAD_LETTERS, DEFAULT_PARTITIONS, DEFAULT_REPLICATION, MAX_MESSAGE_BYTES, TRADES,
+    Topic, topics,
+};
 pub use trades::{Refold, Repair, TradesRecord};

@@ -12,6 +12,7 @@ mod guarded;
 mod replay;
 mod settings;
 mod standalone;
+mod topics;
 mod verify;
 
 pub use command::main;

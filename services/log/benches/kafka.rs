@@ -71,7 +71,8 @@ async fn fill(topic: &KafkaTopic) -> Result<Took, Failure> {
                     key: format!("binance:SYMBOL{:04}", (round * APPEND + n) % KEYS).into(),
                     value: vec![b'7'; VALUE_BYTES].into(),
                 };
-                log.append(partition, (0..APPEND).map(entry).collect()).await?;
+                log.append(partition, (0..APPEND).map(entry).collect())
+                    .await?;
             }
             Ok::<_, candlewick_log::LogError>(())
         })
@@ -173,7 +174,10 @@ async fn run(brokers: String) -> Result<(), Failure> {
             Err(_) => std::thread::sleep(Duration::from_millis(100)),
         }
     };
-    println!("{:<10} {:>8} {:>8} {:>14} {:>14}", "", "cpu s", "s", "records/cpu s", "records/s");
+    println!(
+        "{:<10} {:>8} {:>8} {:>14} {:>14}",
+        "", "cpu s", "s", "records/cpu s", "records/s"
+    );
     print("append", fill(&topic).await?);
     let mut sums = (0.0, 0.0);
     for _ in 0..ROUNDS {
@@ -184,7 +188,10 @@ async fn run(brokers: String) -> Result<(), Failure> {
         print("KafkaLog", ours);
         sums = (sums.0 + plain.cpu, sums.1 + ours.cpu);
     }
-    println!("KafkaLog reads {:.2} of the plain loop's records per CPU-second", sums.0 / sums.1);
+    println!(
+        "KafkaLog reads {:.2} of the plain loop's records per CPU-second",
+        sums.0 / sums.1
+    );
     Ok(())
 }
 

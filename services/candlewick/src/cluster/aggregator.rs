@@ -17,7 +17,7 @@ use super::topics::{Generation, check_partitions, close, open};
 use super::{retention, shell};
 use crate::settings::{
     BreakerArgs, BreakerSettings, ClickHouseArgs, GroupArgs, GroupSettings, KafkaArgs, ProcessArgs,
-    ProcessSettings, RedisArgs, TimescaleArgs,
+    ProcessSettings, RedisArgs, TimescaleArgs, TopicNameArgs, TopicNames,
 };
 
 const ROLE: &str = "aggregator";
@@ -35,6 +35,8 @@ pub(crate) struct AggregatorArgs {
     #[command(flatten)]
     pub(crate) kafka: KafkaArgs,
     #[command(flatten)]
+    pub(crate) topics: TopicNameArgs,
+    #[command(flatten)]
     pub(crate) timescaledb: TimescaleArgs,
     #[command(flatten)]
     pub(crate) clickhouse: ClickHouseArgs,
@@ -46,6 +48,7 @@ pub(crate) struct AggregatorArgs {
 
 struct Settings {
     kafka: KafkaConfig,
+    topics: TopicNames,
     timescaledb: TimescaleConfig,
     clickhouse: ClickHouseConfig,
     redis: Option<RedisConfig>,
@@ -61,12 +64,14 @@ impl AggregatorArgs {
         let breaker = self.breaker.read(&mut layers);
         let redis = self.redis.read(&mut layers);
         let kafka = self.kafka.read(&mut layers);
+        let topics = self.topics.read(&mut layers);
         let timescaledb = self.timescaledb.read(&mut layers);
         let clickhouse = self.clickhouse.read(&mut layers);
         let servers = timescaledb.zip(clickhouse);
         let (timescaledb, clickhouse) = layers.finish_with(servers)?;
         let settings = Settings {
             kafka,
+            topics,
             timescaledb,
             clickhouse,
             redis,
@@ -102,7 +107,7 @@ async fn aggregate(
 ) -> anyhow::Result<()> {
     let group = health.register("group");
     let connector = Connector::new(health.clone(), stop.clone(), settings.breaker);
-    let brokers = connector.brokers(&settings.kafka)?;
+    let brokers = connector.brokers(&settings.kafka, &settings.topics)?;
     let hot = connector.hot(settings.redis.as_ref())?;
     let (bars, ticks) = tokio::try_join!(
         connector.bars(&settings.timescaledb),

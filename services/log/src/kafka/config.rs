@@ -123,7 +123,10 @@ impl KafkaConfig {
             .set("reconnect.backoff.max.ms", "500")
             .set("socket.keepalive.enable", "true")
             .set("topic.metadata.propagation.max.ms", "5000")
-            .set("statistics.interval.ms", milliseconds(self.statistics_interval))
+            .set(
+                "statistics.interval.ms",
+                milliseconds(self.statistics_interval),
+            )
             .set_log_level(RDKafkaLogLevel::Info);
         self.security.apply(&mut config)?;
         Ok(config)
@@ -215,7 +218,11 @@ mod tests {
     use super::{KafkaConfig, SaslMechanism, SecurityProtocol};
 
     fn options(config: &KafkaConfig) -> Vec<&'static str> {
-        config.errors().into_iter().map(|error| error.option).collect()
+        config
+            .errors()
+            .into_iter()
+            .map(|error| error.option)
+            .collect()
     }
 
     #[test]
@@ -225,7 +232,15 @@ mod tests {
 
     #[test]
     fn each_mistake_is_named() {
-        for brokers in ["", "localhost", "localhost:", ":9092", "a:1,,b:2", "a:0", "a:99999"] {
+        for brokers in [
+            "",
+            "localhost",
+            "localhost:",
+            ":9092",
+            "a:1,,b:2",
+            "a:0",
+            "a:99999",
+        ] {
             let config = KafkaConfig {
                 brokers: brokers.to_owned(),
                 ..KafkaConfig::default()

@@ -48,17 +48,23 @@ pub(super) struct Delivery {
     first: AtomicU64,
     end: AtomicU64,
     failure: OnceLock<Code>,
-    answer: Mutex<Option<oneshot::Sender<Result<Range<Offset>, Code>>>>,
+    answer: Mutex<Option<oneshot::Sender<Outcome>>>,
     size_bytes: usize,
     pending: Arc<Pending>,
 }
 
-/// The answer to an append, once it is there.
-pub(super) type Answer = oneshot::Receiver<Result<Range<Offset>, Code>>;
+/// What became of an append.
+type Outcome = Result<Range<Offset>, Code>;
+/// The same, once it is there.
+pub(super) type Answer = oneshot::Receiver<Outcome>;
 
 impl Delivery {
     /// An append of `count` records, for which `size_bytes` of `pending` were taken.
-    pub(super) fn new(count: usize, size_bytes: usize, pending: Arc<Pending>) -> (Arc<Self>, Answer) {
+    pub(super) fn new(
+        count: usize,
+        size_bytes: usize,
+        pending: Arc<Pending>,
+    ) -> (Arc<Self>, Answer) {
         let (answer, answered) = oneshot::channel();
         let delivery = Self {
             waiting: AtomicUsize::new(count),
@@ -95,7 +101,11 @@ impl Delivery {
             Some(code) => Err(*code),
             None => Ok(self.first.load(Ordering::Acquire)..self.end.load(Ordering::Acquire)),
         };
-        let answer = self.answer.lock().expect("no holder of the answer panics").take();
+        let answer = self
+            .answer
+            .lock()
+            .expect("no holder of the answer panics")
+            .take();
         if let Some(answer) = answer {
             // Whoever asked may have gone.
             let _ = answer.send(outcome);

@@ -92,7 +92,7 @@ impl Membership {
     /// to it comes as an event.
     pub fn join(
         topic: &KafkaTopic,
-        options: MembershipOptions,
+        options: &MembershipOptions,
     ) -> Result<(Self, mpsc::Receiver<GroupEvent>), LogError> {
         let name = topic.name().to_owned();
         let refused = |reason: String| LogError::Refused {

@@ -33,7 +33,11 @@ gauges! {
 /// Publishes the figures of the client that reads `topic`, or of the one that appends.
 pub(super) fn publish(statistics: &Statistics, topic: Option<&str>) {
     let client = topic.unwrap_or("producer");
-    for broker in statistics.brokers.values().filter(|broker| broker.nodeid >= 0) {
+    for broker in statistics
+        .brokers
+        .values()
+        .filter(|broker| broker.nodeid >= 0)
+    {
         let Some(round_trip) = broker.rtt.as_ref().filter(|times| times.cnt > 0) else {
             continue;
         };

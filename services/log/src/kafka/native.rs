@@ -27,7 +27,7 @@ use rdkafka::util::IntoOpaque as _;
 use tokio::sync::Notify;
 
 use super::client::ReaderContext;
-use super::delivery::{Delivery, Deliveries};
+use super::delivery::{Deliveries, Delivery};
 use crate::{Entry, Offset};
 
 /// A client of librdkafka, which lives as long as any clone of this.
@@ -80,7 +80,8 @@ impl<C: Client> Topic<C> {
         let name = CString::new(name).map_err(|_| Code::InvalidTopic)?;
         // SAFETY: the client is valid, the name ends with a zero and is copied; without a
         // configuration of its own the topic gets the client's.
-        let pointer = unsafe { raw::rd_kafka_topic_new(client.pointer(), name.as_ptr(), null_mut()) };
+        let pointer =
+            unsafe { raw::rd_kafka_topic_new(client.pointer(), name.as_ptr(), null_mut()) };
         Ok(Self {
             pointer: NonNull::new(pointer).ok_or(Code::InvalidTopic)?,
             name,
@@ -204,7 +205,8 @@ pub(super) fn change_settings(
         let event = event?;
         let result = raw::rd_kafka_event_IncrementalAlterConfigs_result(event.pointer());
         let mut count = 0;
-        let changed = raw::rd_kafka_IncrementalAlterConfigs_result_resources(result, &raw mut count);
+        let changed =
+            raw::rd_kafka_IncrementalAlterConfigs_result_resources(result, &raw mut count);
         if changed.is_null() || count != 1 {
             return Err(Code::Fail);
         }
@@ -247,7 +249,9 @@ fn ask(
         raw::rd_kafka_AdminOptions_destroy(options);
         raw::rd_kafka_queue_poll(queue.pointer(), patience_ms.saturating_add(1_000))
     };
-    let event = NonNull::new(event).map(Event).ok_or(Code::OperationTimedOut)?;
+    let event = NonNull::new(event)
+        .map(Event)
+        .ok_or(Code::OperationTimedOut)?;
     // SAFETY: the event is valid.
     check(unsafe { raw::rd_kafka_event_error(event.pointer()) })?;
     Ok(event)
@@ -269,7 +273,9 @@ unsafe fn read_description(event: *mut raw::rd_kafka_event_t) -> Result<Descript
             return Err(Code::Fail);
         }
         let topic = *topics;
-        check(raw::rd_kafka_error_code(raw::rd_kafka_TopicDescription_error(topic)))?;
+        check(raw::rd_kafka_error_code(
+            raw::rd_kafka_TopicDescription_error(topic),
+        ))?;
         let mut partitions = 0;
         raw::rd_kafka_TopicDescription_partitions(topic, &raw mut partitions);
         let id = raw::rd_kafka_Uuid_base64str(raw::rd_kafka_TopicDescription_topic_id(topic));

@@ -258,7 +258,9 @@ impl State {
                 break;
             };
             let time_ns = time_ms.saturating_mul(1_000_000);
-            let append_time_ns = self.last_append_ns.map_or(time_ns, |last| last.max(time_ns));
+            let append_time_ns = self
+                .last_append_ns
+                .map_or(time_ns, |last| last.max(time_ns));
             self.last_append_ns = Some(append_time_ns);
             self.position = offset + 1;
             self.drained = None;

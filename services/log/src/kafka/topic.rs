@@ -38,7 +38,9 @@ impl Kafka {
             topic: "Kafka".to_owned(),
             reason,
         };
-        let client = config.producer().map_err(|error| refused(error.to_string()))?;
+        let client = config
+            .producer()
+            .map_err(|error| refused(error.to_string()))?;
         let producer = Producer::from_config_and_context(&client, Deliveries)
             .map_err(|error| refused(error.to_string()))?;
         Ok(Self {
@@ -64,8 +66,8 @@ impl Kafka {
             },
             code => failure::of(name, code),
         })?;
-        let native = Topic::new(self.link.producer.clone(), name)
-            .map_err(|code| failure::of(name, code))?;
+        let native =
+            Topic::new(self.link.producer.clone(), name).map_err(|code| failure::of(name, code))?;
         Ok(KafkaTopic {
             topic: Arc::new(Opened {
                 kafka: self.clone(),

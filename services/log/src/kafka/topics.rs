@@ -102,7 +102,11 @@ impl TopicPlan {
     /// [`LogError::Refused`], before anything is done, where a topic has other partitions than
     /// it should; and what the brokers say.
     pub async fn apply(&self) -> Result<(), LogError> {
-        if let Some(drift) = self.drifts.iter().find(|drift| drift.change == TopicChange::Refused) {
+        if let Some(drift) = self
+            .drifts
+            .iter()
+            .find(|drift| drift.change == TopicChange::Refused)
+        {
             return Err(LogError::Refused {
                 topic: drift.topic.clone(),
                 reason: format!(
@@ -141,7 +145,10 @@ impl TopicPlan {
             topic = topic.set(setting, value);
         }
         let made = self.admin.create_topics([&topic], &self.options()).await;
-        match made.map_err(|error| failure::of_error(&spec.name, &error))?.pop() {
+        match made
+            .map_err(|error| failure::of_error(&spec.name, &error))?
+            .pop()
+        {
             // Somebody else made it meanwhile.
             Some(Err((_, Code::TopicAlreadyExists))) | None | Some(Ok(_)) => Ok(()),
             Some(Err((_, code))) => Err(failure::of(&spec.name, code)),
@@ -214,7 +221,9 @@ fn layout(admin: &Admin, topic: &str, patience: std::time::Duration) -> Result<L
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     let partitions = found.map_or(&[][..], |found| found.partitions());
-    let replicas = partitions.iter().map(|partition| partition.replicas().len());
+    let replicas = partitions
+        .iter()
+        .map(|partition| partition.replicas().len());
     Ok(Layout {
         brokers: count(metadata.brokers().len()),
         partitions: count(partitions.len()),

@@ -8,6 +8,9 @@
 
 mod contract;
 mod file;
+mod kafka;
 mod kill;
+mod membership;
 mod model;
 mod support;
+mod topics;

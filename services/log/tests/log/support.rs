@@ -98,6 +98,17 @@ pub(crate) fn entries(key: &str, count: usize) -> Vec<Entry> {
     (0..count).map(|n| entry(key, &n.to_string())).collect()
 }
 
+/// What `look` finds within half a minute.
+pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..3_000 {
+        if let Some(found) = look() {
+            return found;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("not within half a minute: {what}");
+}
+
 /// All records from `offset` on, read in pieces of odd size.
 pub(crate) async fn fetch_all(
     log: &impl Log,

@@ -110,9 +110,11 @@ impl Security {
         }
         if self.uses_tls() {
             let files = self.tls_files();
-            errors.extend(files.into_iter().filter_map(|(option, _, file)| {
-                file.and_then(|file| read(option, file).err())
-            }));
+            errors.extend(
+                files
+                    .into_iter()
+                    .filter_map(|(option, _, file)| file.and_then(|file| read(option, file).err())),
+            );
             if self.certificate_file.is_some() != self.key_file.is_some() {
                 errors.push(KafkaConfigError {
                     option: "kafka.key_file",
@@ -127,7 +129,10 @@ impl Security {
         if self.uses_sasl() {
             config
                 .set("sasl.mechanism", self.mechanism.to_string())
-                .set("sasl.username", self.username.as_deref().unwrap_or_default())
+                .set(
+                    "sasl.username",
+                    self.username.as_deref().unwrap_or_default(),
+                )
                 .set("sasl.password", self.password()?);
         }
         if self.uses_tls() {
@@ -149,7 +154,11 @@ impl Security {
                 "ssl.certificate.location",
                 self.certificate_file.as_deref(),
             ),
-            ("kafka.key_file", "ssl.key.location", self.key_file.as_deref()),
+            (
+                "kafka.key_file",
+                "ssl.key.location",
+                self.key_file.as_deref(),
+            ),
         ]
     }
 

@@ -28,7 +28,9 @@ pub(super) type Commits = BTreeMap<PartitionId, Offset>;
 
 impl Wish {
     pub(super) fn commits(&self) -> MutexGuard<'_, Commits> {
-        self.commits.lock().expect("no holder of the commits panics")
+        self.commits
+            .lock()
+            .expect("no holder of the commits panics")
     }
 }
 
@@ -120,7 +122,11 @@ impl Member {
         if let Err(error) = assigned {
             self.report(&error);
         }
-        self.tell(GroupEvent::Assigned(numbers(list)));
+        let partitions = numbers(list);
+        // A member that waits for others to drain is first assigned none.
+        if !partitions.is_empty() {
+            self.tell(GroupEvent::Assigned(partitions));
+        }
     }
 
     fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
@@ -128,7 +134,7 @@ impl Member {
         if consumer.assignment_lost() {
             self.tell(GroupEvent::Lost(partitions));
         } else if !partitions.is_empty() {
-            self.drain(partitions);
+            self.drain(&partitions);
             self.send_commits(consumer);
         }
         if let Err(error) = consumer.incremental_unassign(list) {
@@ -137,11 +143,11 @@ impl Member {
     }
 
     /// Waits until the owner has let go of the partitions, or too long.
-    fn drain(&self, partitions: Vec<PartitionId>) {
+    fn drain(&self, partitions: &[PartitionId]) {
         let (drained, waits) = sync_channel(0);
         let drained = Drained(drained);
         self.tell(GroupEvent::Revoked {
-            partitions: partitions.clone(),
+            partitions: partitions.to_vec(),
             drained,
         });
         if waits.recv_timeout(self.drain_timeout) == Err(RecvTimeoutError::Timeout) {

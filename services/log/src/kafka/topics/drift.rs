@@ -137,7 +137,10 @@ mod tests {
             ("replication.factor", TopicChange::Left),
             ("min.insync.replicas", TopicChange::Left),
         ];
-        assert_eq!(found, expected.map(|(name, change)| (name.to_owned(), change)));
+        assert_eq!(
+            found,
+            expected.map(|(name, change)| (name.to_owned(), change))
+        );
     }
 
     #[test]
@@ -148,8 +151,14 @@ mod tests {
             ("-1", TopicChange::Left),
         ] {
             let found = changes(&existing(12, 3, [is, "2", "compact"]));
-            let expected = [("retention.ms", change), ("cleanup.policy", TopicChange::Set)];
-            assert_eq!(found, expected.map(|(name, change)| (name.to_owned(), change)));
+            let expected = [
+                ("retention.ms", change),
+                ("cleanup.policy", TopicChange::Set),
+            ];
+            assert_eq!(
+                found,
+                expected.map(|(name, change)| (name.to_owned(), change))
+            );
         }
     }
 }

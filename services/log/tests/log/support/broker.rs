@@ -53,9 +53,13 @@ impl Broker {
     }
 
     pub(crate) async fn make(&self, name: &str, partitions: PartitionId) {
+        self.make_stamped(name, partitions, "LogAppendTime").await;
+    }
+
+    pub(crate) async fn make_stamped(&self, name: &str, partitions: PartitionId, time: &str) {
         let partitions = i32::try_from(partitions).unwrap();
         let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(-1))
-            .set("message.timestamp.type", "LogAppendTime")
+            .set("message.timestamp.type", time)
             .set("max.message.bytes", "4196352");
         let made = self.admin.create_topics([&topic], &AdminOptions::new());
         for outcome in made.await.unwrap() {
@@ -65,7 +69,7 @@ impl Broker {
     }
 
     /// Waits until the brokers have heard of it from the controller.
-    async fn until_served(&self, name: &str, partitions: i32) {
+    pub(crate) async fn until_served(&self, name: &str, partitions: i32) {
         for _ in 0..1_000 {
             if let Ok(topic) = self.kafka.topic(name).await {
                 let log = topic.open(0).unwrap();
