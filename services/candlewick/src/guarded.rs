@@ -17,6 +17,7 @@ mod ticks;
 
 use std::fmt::Display;
 use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use host::{Breaker, BreakerOpen, BreakerState, Clock, Elapsed, Permit};
@@ -54,6 +55,10 @@ impl<C: Clone> Clone for Guard<C> {
     }
 }
 
+/// A call to a store. It is boxed, since a future that is handed down through the timeout and the
+/// breaker would otherwise take its room once for each of them, on the stack of whoever polls it.
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
 /// How a call ended.
 enum Ended<T, E> {
     Answered(Result<T, E>),
@@ -89,35 +94,37 @@ impl<C: Clock> Guard<C> {
     }
 
     /// A call to a store.
-    async fn call<T>(
-        &self,
-        call: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        self.store_call(self.timeout, call).await
+    fn call<'a, T: Send + 'a>(
+        &'a self,
+        call: impl Future<Output = Result<T, StoreError>> + Send + 'a,
+    ) -> Answer<'a, T> {
+        self.store_call(self.timeout, Box::pin(call))
     }
 
     /// A call to a store that moves much.
-    async fn long_call<T>(
-        &self,
-        call: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        self.store_call(self.timeout * LONG, call).await
+    fn long_call<'a, T: Send + 'a>(
+        &'a self,
+        call: impl Future<Output = Result<T, StoreError>> + Send + 'a,
+    ) -> Answer<'a, T> {
+        self.store_call(self.timeout * LONG, Box::pin(call))
     }
 
-    async fn store_call<T>(
-        &self,
+    fn store_call<'a, T: Send + 'a>(
+        &'a self,
         timeout: Duration,
-        call: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        let unavailable = |reason: &dyn Display| StoreError::Unavailable {
-            store: self.name.to_owned(),
-            reason: reason.to_string(),
-        };
-        match self.run(timeout, call, StoreError::is_transient).await {
-            Ended::Answered(answer) => answer,
-            Ended::TookTooLong(elapsed) => Err(unavailable(&elapsed)),
-            Ended::TurnedAway(open) => Err(unavailable(&open)),
-        }
+        call: Answer<'a, T>,
+    ) -> Answer<'a, T> {
+        Box::pin(async move {
+            let unavailable = |reason: &dyn Display| StoreError::Unavailable {
+                store: self.name.to_owned(),
+                reason: reason.to_string(),
+            };
+            match self.run(timeout, call, StoreError::is_transient).await {
+                Ended::Answered(answer) => answer,
+                Ended::TookTooLong(elapsed) => Err(unavailable(&elapsed)),
+                Ended::TurnedAway(open) => Err(unavailable(&open)),
+            }
+        })
     }
 
     /// Makes a call, where the breaker lets it through, and tells the breaker how it went. An

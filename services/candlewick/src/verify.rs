@@ -24,9 +24,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use host::{Clock, SystemClock};
 use market::VenueSettings;
-use store::{
-    BarReader, ClickHouseTickStore, SymbolQuery, SymbolRow, TickStore, TimescaleBarStore,
-};
+use store::{BarReader, ClickHouseTickStore, SymbolQuery, SymbolRow, TickStore, TimescaleBarStore};
 
 use self::arguments::Subject;
 pub(crate) use self::arguments::VerifyArgs;

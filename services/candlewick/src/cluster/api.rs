@@ -188,10 +188,7 @@ impl Servers {
         let (Some(trades), Some(updates)) = (trades, updates) else {
             return Ok(None);
         };
-        check_partitions(&[
-            (schemas::TRADES, &trades),
-            (schemas::BAR_UPDATES, &updates),
-        ])?;
+        check_partitions(&[(schemas::TRADES, &trades), (schemas::BAR_UPDATES, &updates)])?;
         Ok(Some(Self {
             trades,
             updates,

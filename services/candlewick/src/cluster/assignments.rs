@@ -78,7 +78,9 @@ impl<C: Clock> Assignments<C> {
         if let Ok(ended) = host::timeout(&clock, patience, ended).await {
             return ended;
         }
-        let left = partitions.iter().filter(|one| self.running.contains_key(one));
+        let left = partitions
+            .iter()
+            .filter(|one| self.running.contains_key(one));
         let left: Vec<u32> = left.copied().collect();
         tracing::warn!(
             partitions = ?left,
@@ -218,7 +220,10 @@ mod tests {
         assert_eq!(assignments.partitions(), [0, 2]);
         assignments.assign(&[1]);
         assignments.drain(PATIENCE).await.unwrap();
-        assert_eq!(diary.take(), ["finish 0", "finish 1", "finish 2", "start 1"]);
+        assert_eq!(
+            diary.take(),
+            ["finish 0", "finish 1", "finish 2", "start 1"]
+        );
         assert_eq!(assignments.partitions(), []);
     }
 

@@ -18,11 +18,16 @@ const HANDOVER: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(2);
 /// How long leaving the group may take: brokers that are away are not waited for.
 const LEAVING: Duration = Duration::from_secs(5);
+/// A member that hears nothing from the group for so long is a spare one.
+const SPARE_AFTER: Duration = Duration::from_secs(10);
 /// How often the group is told how far each partition is, for tools that show lag.
 const COMMIT_EVERY: Duration = Duration::from_secs(5);
 
 const PARTITIONS: &str = "candlewick_group_partitions";
 const REBALANCES: &str = "candlewick_group_rebalances_total";
+
+/// Nothing is wrong with a spare member: it takes over when another goes.
+const SPARE: &str = "no partition is left for this member: the group has as many without it";
 
 /// Withdraws a component when the work that it speaks for is over, however it ends.
 pub(super) struct Presence(pub(super) HealthComponent);
@@ -55,8 +60,14 @@ impl Member<'_> {
     where
         P: Future<Output = Vec<(u32, u64)>>,
     {
-        describe_gauge!(PARTITIONS, "Partitions that this member of the group works on.");
-        describe_counter!(REBALANCES, "How often the group has given or taken partitions.");
+        describe_gauge!(
+            PARTITIONS,
+            "Partitions that this member of the group works on."
+        );
+        describe_counter!(
+            REBALANCES,
+            "How often the group has given or taken partitions."
+        );
         let GroupSettings { group, instance } = self.settings;
         let options = MembershipOptions {
             group: group.clone(),
@@ -65,11 +76,13 @@ impl Member<'_> {
         };
         let joining = format!("joining the group {group}");
         self.component.not_ready(joining);
-        let (membership, mut events) = Membership::join(self.topic, options)?;
+        let (membership, mut events) = Membership::join(self.topic, &options)?;
         let mut assignments = Assignments::new(SystemClock, start);
         let owned = gauge!(PARTITIONS, "group" => group.clone());
         let rebalances = counter!(REBALANCES, "group" => group);
         let mut commit_ns = SystemClock.monotonic_ns();
+        let spare_ns = commit_ns + nanoseconds(SPARE_AFTER);
+        let mut is_silent = true;
         let ended = loop {
             let left_ns = commit_ns.saturating_sub(SystemClock.monotonic_ns());
             tokio::select! {
@@ -81,6 +94,7 @@ impl Member<'_> {
                         break Err(anyhow!("the client of the consumer group ended"));
                     };
                     rebalances.increment(1);
+                    is_silent = false;
                     let done = obey(&mut assignments, event, &self.component).await;
                     if let Err(failure) = done {
                         break Err(failure);
@@ -89,8 +103,11 @@ impl Member<'_> {
                 }
                 () = SystemClock.sleep(Duration::from_nanos(left_ns)) => {
                     tell(&membership, &assignments, &positions).await;
-                    let every_ns = u64::try_from(COMMIT_EVERY.as_nanos()).unwrap_or(u64::MAX);
-                    commit_ns = SystemClock.monotonic_ns() + every_ns;
+                    let now_ns = SystemClock.monotonic_ns();
+                    commit_ns = now_ns + nanoseconds(COMMIT_EVERY);
+                    if is_silent && now_ns >= spare_ns {
+                        self.component.degraded(SPARE);
+                    }
                 }
             }
         };
@@ -175,6 +192,10 @@ where
             membership.commit(partition, next_offset);
         }
     }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Says what to do about a topic that was made anew.

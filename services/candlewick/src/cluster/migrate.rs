@@ -10,7 +10,9 @@ use store::{
 };
 
 use super::connect::is_final;
-use crate::settings::{ClickHouseArgs, ProcessArgs, ProcessSettings, TimescaleArgs, ignore_all_but};
+use crate::settings::{
+    ClickHouseArgs, ProcessArgs, ProcessSettings, TimescaleArgs, ignore_all_but,
+};
 
 /// The longest first wait before another try, and the longest of all.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -48,7 +50,10 @@ impl MigrateArgs {
             clickhouse: self.clickhouse.read_optional(&mut layers),
         };
         if settings.timescaledb.is_none() && settings.clickhouse.is_none() {
-            layers.reject("timescaledb.url", "the URL of TimescaleDB, of ClickHouse, or both");
+            layers.reject(
+                "timescaledb.url",
+                "the URL of TimescaleDB, of ClickHouse, or both",
+            );
         }
         layers.finish()?;
         Ok((process, settings))

@@ -99,10 +99,7 @@ impl Shell {
     where
         T: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        self.greet(&[
-            ("symbols", "/api/v1/symbols"),
-            ("stream", "/api/v1/stream"),
-        ]);
+        self.greet(&[("symbols", "/api/v1/symbols"), ("stream", "/api/v1/stream")]);
         let router = ::api::while_starting(self.operations(), later);
         let health = self.health.clone();
         self.supervisor
@@ -126,7 +123,11 @@ impl Shell {
         let Ok(address) = self.listener.local_addr() else {
             return;
         };
-        println!("candlewick {} {} is up", env!("CARGO_PKG_VERSION"), self.role);
+        println!(
+            "candlewick {} {} is up",
+            env!("CARGO_PKG_VERSION"),
+            self.role
+        );
         let places = [("health", "/readyz"), ("metrics", "/metrics")];
         for (what, path) in more.iter().chain(&places) {
             println!("  {what:<8} http://{address}{path}");

@@ -71,7 +71,9 @@ pub(super) async fn open(
         };
         Ok::<(KafkaTopic, u64), NotYet>((topic, epoch))
     };
-    let found = connector.wait(&component, NotYet::is_final, attempt).await?;
+    let found = connector
+        .wait(&component, NotYet::is_final, attempt)
+        .await?;
     let Some((topic, epoch)) = found else {
         return Ok(None);
     };

@@ -52,7 +52,7 @@ impl<L: Log, C: Clock> Log for GuardedLog<L, C> {
             topic: self.topic.to_owned(),
             reason,
         };
-        let append = self.log.append(partition, entries);
+        let append = Box::pin(self.log.append(partition, entries));
         let timeout = self.guard.timeout;
         match self.guard.run(timeout, append, is_failure).await {
             Ended::Answered(answer) => answer,

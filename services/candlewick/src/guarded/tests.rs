@@ -198,5 +198,8 @@ async fn appends_that_hang_open_the_breaker_and_a_busy_log_does_not() {
     }
     let error = stuck.append(0, Vec::new()).await.unwrap_err();
     assert!(error.is_transient(), "{error}");
-    assert!(error.to_string().contains("is open for another 60 s"), "{error}");
+    assert!(
+        error.to_string().contains("is open for another 60 s"),
+        "{error}"
+    );
 }

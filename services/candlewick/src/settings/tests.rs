@@ -114,7 +114,14 @@ fn a_file_may_say_it_all_and_flags_win_over_it() {
         password = password.path().display()
     ));
     let path = file.path().to_str().unwrap();
-    let flags = ["--config", path, "--breaker-failures", "9", "--group", "green"];
+    let flags = [
+        "--config",
+        path,
+        "--breaker-failures",
+        "9",
+        "--group",
+        "green",
+    ];
     let settings = read(&flags).unwrap();
     assert_eq!(settings.process.listen.to_string(), "0.0.0.0:9000");
     assert_eq!(settings.group.group, "green");
@@ -183,5 +190,8 @@ fn a_role_leaves_the_sections_of_others_alone_and_no_unknown_ones() {
     flags.clickhouse.read_optional(&mut layers);
     let text = layers.finish().unwrap_err().to_string();
     assert!(text.contains("2 configuration errors"), "{text}");
-    assert!(text.contains("clickhouse.urll") && text.contains("clickhose.url"), "{text}");
+    assert!(
+        text.contains("clickhouse.urll") && text.contains("clickhose.url"),
+        "{text}"
+    );
 }

@@ -95,8 +95,13 @@ impl VerifyArgs {
         let timescaledb = std::mem::take(&mut self.timescaledb).read_optional(&mut layers);
         let clickhouse = std::mem::take(&mut self.clickhouse).read_optional(&mut layers);
         match (&timescaledb, &clickhouse) {
-            (Some(_), None) => layers.reject("clickhouse.url", "an address beside that of TimescaleDB"),
-            (None, Some(_)) => layers.reject("timescaledb.url", "a database beside the address of ClickHouse"),
+            (Some(_), None) => {
+                layers.reject("clickhouse.url", "an address beside that of TimescaleDB")
+            }
+            (None, Some(_)) => layers.reject(
+                "timescaledb.url",
+                "a database beside the address of ClickHouse",
+            ),
             (Some(_), Some(_)) if self.data.is_some() => {
                 layers.reject("data", "no folder beside the URLs of servers");
             }

@@ -23,9 +23,7 @@ pub(crate) fn trade(symbol: &str, id: u64) -> Value {
 }
 
 /// The symbols of the tests: enough for every partition to have some.
-pub(crate) const SYMBOLS: [&str; 12] = [
-    "A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L",
-];
+pub(crate) const SYMBOLS: [&str; 12] = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L"];
 
 /// Sends the trades with these ids, of every symbol.
 pub(crate) fn send(client: &Client, ids: std::ops::Range<u64>) {
@@ -49,9 +47,8 @@ fn what_is_posted_is_in_the_bars_of_every_pod_and_proved() {
     let archiver = cluster.ready("archiver");
     let (first, second) = (cluster.ready("api"), cluster.ready("api"));
     let client = first.client();
-    let mut followers = [&first, &second].map(|pod| {
-        Follower::connect(pod, Protocol::MessagePack, ("v", "A"), &["1m", "1h", "1d"])
-    });
+    let mut followers = [&first, &second]
+        .map(|pod| Follower::connect(pod, Protocol::MessagePack, ("v", "A"), &["1m", "1h", "1d"]));
 
     send(&client, 1..151);
     // One comes twice, and one comes late.

@@ -8,7 +8,9 @@ use crate::support::{Standalone, eventually};
 fn owned(process: &Standalone) -> usize {
     let metrics = process.client().metrics();
     let owned = metrics.get("candlewick_group_partitions");
-    format!("{}", owned.copied().unwrap_or(0.0)).parse().unwrap()
+    format!("{}", owned.copied().unwrap_or(0.0))
+        .parse()
+        .unwrap()
 }
 
 /// Waits until each of some processes works on half of the partitions.

@@ -13,7 +13,11 @@ mod starts;
 /// Processes and clients, as the tests of one process have them.
 #[path = "../e2e"]
 mod e2e {
-    #[expect(dead_code, unused_imports, reason = "not every part is needed here too")]
+    #[expect(
+        dead_code,
+        unused_imports,
+        reason = "not every part is needed here too"
+    )]
     pub(crate) mod support;
 }
 

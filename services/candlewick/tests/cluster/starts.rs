@@ -18,10 +18,19 @@ fn a_process_waits_for_its_servers_says_for_which_and_can_be_stopped() {
             reason(&without_bars, "timescaledb").filter(|told| told != "starting")
         });
         assert!(told.contains(NOWHERE), "{told}");
-        assert_eq!(without_bars.client().get("/healthz").status, 200, "it lives");
+        assert_eq!(
+            without_bars.client().get("/healthz").status,
+            200,
+            "it lives"
+        );
         without_bars.terminate().success();
     }
-    let options = ["--clickhouse-url", &clickhouse, "--clickhouse-database", "x"];
+    let options = [
+        "--clickhouse-url",
+        &clickhouse,
+        "--clickhouse-database",
+        "x",
+    ];
     let without_ticks = cluster.start("archiver", &options);
     let told = until("a reason", || {
         reason(&without_ticks, "clickhouse").filter(|told| told != "starting")
@@ -79,7 +88,11 @@ fn a_bad_configuration_is_told_whole_and_ends_with_64() {
     let mut command = candlewick(&["archiver", "--timescaledb-url", "mysql://x"]);
     let told = Finished::of(command.args(["--breaker-failures", "0"]));
     assert_eq!(told.code, Some(64), "{}", told.text);
-    for wrong in ["--timescaledb-url", "clickhouse.url: missing", "--breaker-failures"] {
+    for wrong in [
+        "--timescaledb-url",
+        "clickhouse.url: missing",
+        "--breaker-failures",
+    ] {
         assert!(told.text.contains(wrong), "{wrong} is not in {}", told.text);
     }
 }

@@ -310,6 +310,8 @@ impl World {
             venues: Vec::new(),
             ids: Vec::new(),
             rejected: Vec::new(),
+            dirty: Vec::new(),
+            ahead: Vec::new(),
         };
         fill(&mut transaction);
         assert_eq!(
