@@ -1,5 +1,6 @@
 //! A cluster of a test's own.
 
+use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sqlx::{Connection, PgConnection};
@@ -97,6 +98,22 @@ impl Cluster {
         let pairs = self.options.chunks(2);
         let wanted = pairs.filter(|pair| beginnings.iter().any(|one| pair[0].starts_with(one)));
         wanted.flatten().map(String::as_str).collect()
+    }
+
+    /// The address of the bars, as if their server were at another host and port.
+    pub(crate) fn bars_at(&self, address: SocketAddr) -> String {
+        let url = self.options(&["--timescaledb-url"])[1];
+        let (before, rest) = url.split_once("://").unwrap();
+        let (host, path) = rest.split_once('/').unwrap();
+        let user = host.rsplit_once('@').map_or("", |(user, _)| user);
+        format!("{before}://{user}@{address}/{path}")
+    }
+
+    /// Where the server of the bars is.
+    pub(crate) fn bars_server(&self) -> String {
+        let url = self.options(&["--timescaledb-url"])[1];
+        let host = url.split_once("://").unwrap().1.split('/').next().unwrap();
+        host.rsplit('@').next().unwrap().to_owned()
     }
 
     /// Starts a role on a free port, and waits until it listens. Options of servers that are

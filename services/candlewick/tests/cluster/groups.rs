@@ -5,7 +5,7 @@ use crate::cluster::{Cluster, PARTITIONS, wait_ready};
 use crate::support::{Standalone, eventually};
 
 /// How many partitions a process works on.
-fn owned(process: &Standalone) -> usize {
+pub(crate) fn owned(process: &Standalone) -> usize {
     let metrics = process.client().metrics();
     let owned = metrics.get("candlewick_group_partitions");
     format!("{}", owned.copied().unwrap_or(0.0))

@@ -7,7 +7,9 @@
 
 mod bars;
 mod cluster;
+mod cuts;
 mod groups;
+mod link;
 mod starts;
 
 /// Processes and clients, as the tests of one process have them.

@@ -114,8 +114,13 @@ impl Standalone {
 
     /// SIGTERM, without waiting for what becomes of it.
     pub(crate) fn tell_to_stop(&mut self) {
-        let id = self.child.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        self.signal("TERM");
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let (signal, id) = (format!("-{name}"), self.child.id().to_string());
+        let told = Command::new("kill").args([&signal, &id]).status().unwrap();
         assert!(told.success(), "the process was gone: {}", self.output());
     }
 
