@@ -18,6 +18,8 @@ const HANDOVER: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(2);
 /// How long leaving the group may take: brokers that are away are not waited for.
 const LEAVING: Duration = Duration::from_secs(5);
+/// How long the store may take to say that.
+const TELLING: Duration = Duration::from_secs(2);
 /// A member that hears nothing from the group for so long is a spare one.
 const SPARE_AFTER: Duration = Duration::from_secs(10);
 /// How often the group is told how far each partition is, for tools that show lag.
@@ -187,7 +189,11 @@ where
     if mine.is_empty() {
         return;
     }
-    for (partition, next_offset) in positions().await {
+    // The group's next event may wait for this, and it matters less.
+    let Ok(known) = host::timeout(&SystemClock, TELLING, positions()).await else {
+        return;
+    };
+    for (partition, next_offset) in known {
         if mine.contains(&partition) {
             membership.commit(partition, next_offset);
         }
