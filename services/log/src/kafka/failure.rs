@@ -52,8 +52,9 @@ pub(super) fn of(topic: &str, code: Code) -> LogError {
         | Code::PolicyViolation
         | Code::UnsupportedForMessageFormat
         | Code::UnsupportedVersion
+        | Code::NotImplemented
         | Code::UnsupportedCompressionType => LogError::Refused {
-            reason: format!("the brokers refuse it: {code}"),
+            reason: format!("the brokers, or their client, refuse it: {code}"),
             topic,
         },
         code => LogError::Unavailable {

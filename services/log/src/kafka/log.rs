@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use super::client::ReaderContext;
 use super::epoch::EpochCheck;
 use super::native::{Consumer, Topic};
-use super::pulse::{self, PATIENCE_BEATS, Pulse};
+use super::pulse::{self, DOUBT_BEATS, PATIENCE_BEATS, Pulse};
 use super::reader::{Found, Slot, Trouble};
 use super::{KafkaTopic, failure};
 use crate::{Batch, Bounds, Entry, Epoch, Log, LogError, Offset, PartitionId};
@@ -157,6 +157,19 @@ impl KafkaLog {
         }
     }
 
+    /// Fails where the topic is gone, which librdkafka does not tell a reader. That the brokers
+    /// do not answer is no reason to stop waiting.
+    async fn check_there(&self, slot: &Slot) -> Result<(), LogError> {
+        let topic = &self.shared.topic;
+        match self.shared.check.ask(topic).await {
+            Err(doubt) if doubt.is_gone() => {
+                slot.stop();
+                Err(doubt.error(topic.name()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Brings the reader to `offset` for one who waits there; answers whether the record that
     /// he waits for is there already.
     async fn approach(&self, partition: PartitionId, offset: Offset) -> Result<bool, LogError> {
@@ -236,6 +249,7 @@ impl Log for KafkaLog {
                     self.slot(partition)?;
                     patience -= 1;
                     if patience == 0 {
+                        self.check_there(slot).await?;
                         let reason = format!("the record at offset {offset} does not arrive");
                         return Err(self.unavailable(reason));
                     }
@@ -246,6 +260,7 @@ impl Log for KafkaLog {
 
     async fn wait(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
         let slot = self.slot(partition)?;
+        let mut beats = 0_u64;
         loop {
             let mut woken = pin!(slot.wake.notified());
             woken.as_mut().enable();
@@ -259,7 +274,13 @@ impl Log for KafkaLog {
             }
             select! {
                 () = woken => {}
-                () = self.shared.pulse.next() => { self.slot(partition)?; }
+                () = self.shared.pulse.next() => {
+                    self.slot(partition)?;
+                    beats += 1;
+                    if beats.is_multiple_of(DOUBT_BEATS) {
+                        self.check_there(slot).await?;
+                    }
+                }
             }
         }
     }
@@ -289,7 +310,9 @@ impl Log for KafkaLog {
 
     async fn check_epoch(&self) -> Result<(), LogError> {
         self.shared.pulse.check_open()?;
-        self.shared.check.ask(&self.shared.topic).await
+        let topic = &self.shared.topic;
+        let asked = self.shared.check.ask(topic).await;
+        asked.map_err(|doubt| doubt.error(topic.name()))
     }
 
     fn end_hint(&self, partition: PartitionId) -> Option<Offset> {

@@ -17,6 +17,8 @@ const BEAT: Duration = Duration::from_millis(250);
 const ERRORS_A_BEAT: u32 = 100;
 /// After so many beats without an answer, an unanswered fetch fails.
 pub(super) const PATIENCE_BEATS: u64 = 60;
+/// After so many beats of waiting, it is asked whether the topic is still there.
+pub(super) const DOUBT_BEATS: u64 = 20;
 /// After so many beats without a reader's use, it stops to read ahead.
 const UNUSED_BEATS: u64 = 240;
 

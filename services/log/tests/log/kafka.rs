@@ -226,6 +226,35 @@ fn others_transactions_do_not_hold_up_a_reader() {
 }
 
 #[test]
+fn every_compression_of_others_is_read() {
+    runtime().block_on(async {
+        let broker = Broker::connect();
+        let name = broker.make_topic("compressions", 1).await;
+        let log = broker.open(&name, 1).await;
+        let compressions = ["none", "gzip", "snappy", "lz4", "zstd"];
+        for compression in compressions {
+            let producer: BaseProducer = ClientConfig::new()
+                .set("bootstrap.servers", Broker::config().brokers)
+                .set("compression.type", compression)
+                .create()
+                .unwrap();
+            let value = compression.repeat(1_000);
+            let record = BaseRecord::to(&name).partition(0).key("k").payload(&value);
+            producer.send(record).unwrap();
+            producer.flush(Duration::from_secs(20)).unwrap();
+        }
+        log.bounds(0).await.unwrap();
+        let found = fetch_all(&log, 0, 0).await;
+        let found: Vec<_> = found.iter().map(|record| record.value.clone()).collect();
+        assert_eq!(
+            found,
+            compressions.map(|compression| compression.repeat(1_000))
+        );
+        broker.delete_topic(&name).await;
+    });
+}
+
+#[test]
 fn records_with_their_senders_time_are_refused() {
     runtime().block_on(async {
         let broker = Broker::connect();

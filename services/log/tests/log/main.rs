@@ -12,5 +12,6 @@ mod kafka;
 mod kill;
 mod membership;
 mod model;
+mod outage;
 mod support;
 mod topics;
