@@ -111,6 +111,7 @@ async fn archive(
     let (log, store) = (trades.clone(), ticks.clone());
     let start: Start = Box::new(move |partition, stop| {
         let health = health.register(&format!("archiver-{partition}"));
+        let presence = Presence(health.clone());
         let archiver = Archiver {
             partition,
             trades: log.clone(),
@@ -118,10 +119,10 @@ async fn archive(
             clock: SystemClock,
             cut: Cut::default(),
             metrics: archiver::Metrics::new(partition),
-            health: health.clone(),
+            health,
         };
         Box::pin(async move {
-            let _presence = Presence(health);
+            let _presence = presence;
             Ok(archiver.run(stop).await?)
         })
     });

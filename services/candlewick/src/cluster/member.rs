@@ -18,12 +18,12 @@ const HANDOVER: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(2);
 /// How long leaving the group may take: brokers that are away are not waited for.
 const LEAVING: Duration = Duration::from_secs(5);
-/// How long the store may take to say that.
-const TELLING: Duration = Duration::from_secs(2);
 /// A member that hears nothing from the group for so long is a spare one.
 const SPARE_AFTER: Duration = Duration::from_secs(10);
 /// How often the group is told how far each partition is, for tools that show lag.
 const COMMIT_EVERY: Duration = Duration::from_secs(5);
+/// How long the store may take to say that.
+const TELLING: Duration = Duration::from_secs(2);
 
 const PARTITIONS: &str = "candlewick_group_partitions";
 const REBALANCES: &str = "candlewick_group_rebalances_total";
