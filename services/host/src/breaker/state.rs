@@ -14,17 +14,12 @@ pub(super) struct Machine {
     trips: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Phase {
+    #[default]
     Closed,
     Open { until_ns: u64 },
     HalfOpen { successes: u32, is_busy: bool },
-}
-
-impl Default for Phase {
-    fn default() -> Self {
-        Self::Closed
-    }
 }
 
 /// A call was turned away.
