@@ -17,16 +17,21 @@ CANDLEWICK_PYTHON ?= $(abspath $(VENV))/bin/python
 CANDLEWICK_TAPES ?= $(wildcard $(abspath ../shared/tapes))
 export CARGO CARGOFLAGS VENV CANDLEWICK_PYTHON CANDLEWICK_TAPES
 
+# Variables that are not the program's, which would wonder at them.
+NO_SETTINGS := CANDLEWICK_PYTHON CANDLEWICK_TAPES $${!CANDLEWICK_STACK@} \
+	CANDLEWICK_KAFKA CANDLEWICK_TIMESCALEDB CANDLEWICK_CLICKHOUSE CANDLEWICK_REDIS
+
 .PHONY: help run test check fmt bench bench-parts smoke setup setup-build clean
+.PHONY: stack stack-stop stack-status stack-reset
 
 help: ## What there is to type
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: setup-build ## Everything in one process with a synthetic feed: http://127.0.0.1:8080
-	@unset CANDLEWICK_PYTHON CANDLEWICK_TAPES; \
+	@unset $(NO_SETTINGS); \
 	exec $(CARGO) run $(CARGOFLAGS) --release -p candlewick -- standalone --feed synthetic $(ARGS)
 
-test: setup ## Every test: Rust, the second fold in Python, and a start of the binary
+test: setup ## Every test, with servers of their own: Rust, the second fold, a start of the binary
 	@scripts/test.sh
 
 check: setup-build ## Formatting, lints and documentation; a warning is an error
@@ -38,18 +43,33 @@ fmt: ## Format the code
 	$(CARGO) fmt --all
 
 bench: setup-build ## The budgets, measured on this machine: about two minutes
-	@unset CANDLEWICK_PYTHON CANDLEWICK_TAPES; \
+	@unset $(NO_SETTINGS); \
 	exec $(CARGO) run $(CARGOFLAGS) --release -p candlewick -- bench $(ARGS)
 
 bench-parts: setup-build ## The parts by themselves; ARGS="-p candlewick-market" for those of one crate
 	$(CARGO) bench $(CARGOFLAGS) $(or $(ARGS),--workspace) --benches
 
-smoke: setup ## Start the binary, wait for bars over REST, stop it
+smoke: ## Start the binary, wait for bars over REST, stop it
+	@scripts/setup.sh build test
 	@$(CARGO) build $(CARGOFLAGS) --workspace --bins --tests
 	@"$(CANDLEWICK_PYTHON)" scripts/smoke.py
 
+stack: ## Kafka, TimescaleDB, ClickHouse and Redis on loopback: docs/stack.md
+	@scripts/setup.sh stack
+	@scripts/stack/stack.sh up
+	@echo 'for a shell: eval "$$(scripts/stack/stack.sh env)"'
+
+stack-stop: ## Stop them; their data stays
+	@scripts/stack/stack.sh down
+
+stack-status: ## What runs where
+	@scripts/stack/stack.sh status
+
+stack-reset: ## Stop them and delete their data
+	@scripts/stack/stack.sh reset
+
 setup: ## Install what building and testing need, and say what cannot be installed
-	@scripts/setup.sh build test
+	@scripts/setup.sh build test stack
 
 setup-build:
 	@scripts/setup.sh build

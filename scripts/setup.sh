@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Sees that the tools are there which building (`build`) and testing (`test`) need.
+# Sees that the tools are there which building (`build`), testing (`test`) and the servers of
+# scripts/stack (`stack`) need.
 #
-#     scripts/setup.sh build test
+#     scripts/setup.sh build test stack
 #
 # What is missing is installed with apt-get, where that is there and we may use it, and named
 # otherwise. A machine that has everything sees no output and nothing changed.
@@ -68,9 +69,18 @@ rust() {
         fail "cargo is $found and $needed is needed: see https://rustup.rs"
 }
 
-# SQLite, zstd, ring and BLAKE3 bring C and assembly along.
+# includes HEADER: whether C can include it.
+includes() { echo "#include <$1>" | cc -E - >/dev/null 2>&1; }
+
+# SQLite, zstd, ring and BLAKE3 bring C and assembly along; librdkafka is C and C++, is built by make,
+# and uses the system's zlib and OpenSSL.
 compiler() {
     has cc || install "a C compiler is missing" gcc libc6-dev
+    has c++ || install "a C++ compiler is missing" g++
+    has make || install "make is missing" make
+    has pkg-config || install "pkg-config is missing" pkg-config
+    includes zlib.h || install "zlib's headers are missing" zlib1g-dev
+    pkg-config --exists openssl || install "OpenSSL's headers are missing" libssl-dev
 }
 
 # Python 3.11 is the first with all that the second fold uses.
@@ -105,6 +115,52 @@ python() {
     has_zones "$PYTHON" || install "time zones are missing" tzdata
 }
 
+java_is_recent() {
+    local version
+    version=$(java -version 2>&1 | sed -nE 's/.*version "([0-9]+).*/\1/p')
+    [ "${version:-0}" -ge 17 ]
+}
+
+kafka() {
+    java_is_recent || install "Java 17 or later is missing" default-jre-headless
+    java_is_recent || fail "java is older than 17, which Kafka needs"
+    has mvn || install "Maven is missing, which fetches Kafka" maven
+}
+timescaledb() {
+    if ! has apt-get || ! has dpkg-deb; then
+        fail "TimescaleDB is unpacked from Debian's packages, and there is no apt-get: $OWN_SERVERS"
+    fi
+    has setpriv || install "setpriv is missing" util-linux
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] ||
+        install "the keys of Debian's packages are missing" debian-archive-keyring
+    [ -e /usr/share/zoneinfo/America/New_York ] || install "time zones are missing" tzdata
+}
+clickhouse() {
+    has npm || install "npm is missing, which fetches ClickHouse" npm
+}
+redis() {
+    # One of the two is the server, see redis.sh.
+    has redis-server || has redis-check-rdb || install "Redis is missing" redis-tools
+    has redis-cli || install "redis-cli is missing" redis-tools
+}
+
+readonly OWN_SERVERS="name servers of your own in CANDLEWICK_KAFKA, CANDLEWICK_TIMESCALEDB, \
+CANDLEWICK_CLICKHOUSE and CANDLEWICK_REDIS instead, see docs/stack.md"
+
+# What scripts/stack needs for the servers that no variable names.
+stack() {
+    local server variable missing=()
+    for server in kafka timescaledb clickhouse redis; do
+        variable=CANDLEWICK_${server^^}
+        [ -n "${!variable:-}" ] || missing+=("$server")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    [ "$(uname -sm)" = "Linux x86_64" ] ||
+        fail "the servers for tests are to be had for Linux on x86-64 only: $OWN_SERVERS"
+    has flock || install "flock is missing" util-linux
+    for server in "${missing[@]}"; do "$server"; done
+}
+
 for part in "$@"; do
     case $part in
     build)
@@ -112,6 +168,7 @@ for part in "$@"; do
         compiler
         ;;
     test) python ;;
-    *) fail "unknown part $part: expected build or test" ;;
+    stack) stack ;;
+    *) fail "unknown part $part: expected build, test or stack" ;;
     esac
 done

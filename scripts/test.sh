@@ -4,6 +4,10 @@
 #
 # A test that reads the tapes has `of_the_tapes` in its name. Where there are no tapes those are
 # left out, which is said; where CANDLEWICK_TAPES names a folder they run, and fail if it lacks one.
+#
+# Tests that need a server find it in CANDLEWICK_KAFKA, CANDLEWICK_TIMESCALEDB, CANDLEWICK_CLICKHOUSE
+# and CANDLEWICK_REDIS. For those that are not set an instance of scripts/stack is started, with ports
+# and data of this run alone, and is gone when it ends. Without the servers nothing is tested.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,6 +15,7 @@ readonly CARGO=${CARGO:-cargo}
 readonly PYTHON=${CANDLEWICK_PYTHON:-$PWD/.venv/bin/python}
 read -ra FLAGS <<<"${CARGOFLAGS:-}"
 readonly ORACLE=scripts/oracle
+readonly STACK=scripts/stack/stack.sh
 
 # unittest chooses by what a name has, not by what it lacks.
 readonly WITHOUT_TAPES='
@@ -40,6 +45,52 @@ start_binary() {
         "$PYTHON" scripts/smoke.py
 }
 
+# An instance is called by the id of the run that it is for. One that was killed could not clean up.
+remove_left_over() {
+    local name
+    for name in $("$STACK" list); do
+        if [[ $name =~ ^test-([0-9]+)$ ]] && [ ! -e "/proc/${BASH_REMATCH[1]}" ]; then
+            "$STACK" reset "$name"
+        fi
+    done
+}
+
+instance=
+start_servers() {
+    local server variable environment missing=()
+    for server in kafka timescaledb clickhouse redis; do
+        variable=CANDLEWICK_${server^^}
+        if [ -n "${!variable:-}" ]; then
+            echo "$variable is set: tests use the server there"
+        else
+            missing+=("$server")
+        fi
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    unset CANDLEWICK_STACK_NAME "${!STACK_@}"
+    remove_left_over
+    instance=test-$$
+    if ! STACK_SERVERS=${missing[*]} "$STACK" up "$instance"; then
+        echo "FAILED: the servers that tests need did not start, and nothing was tested"
+        exit 1
+    fi
+    environment=$(STACK_SERVERS=${missing[*]} "$STACK" env "$instance")
+    eval "$environment"
+}
+
+stop_servers() {
+    local status=$?
+    trap '' INT TERM HUP
+    if [ -n "$instance" ]; then
+        "$STACK" reset "$instance" || status=1
+    fi
+    exit "$status"
+}
+trap stop_servers EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
 skip=()
 oracle=(-m unittest)
 if [ -z "${CANDLEWICK_TAPES:-}" ]; then
@@ -49,6 +100,7 @@ if [ -z "${CANDLEWICK_TAPES:-}" ]; then
     oracle=(-c "$WITHOUT_TAPES")
 fi
 
+start_servers
 part "Rust" "$CARGO" test ${FLAGS[@]+"${FLAGS[@]}"} --workspace --no-fail-fast -- ${skip[@]+"${skip[@]}"}
 part "the second fold" in_oracle "${oracle[@]}"
 part "a start of the binary" start_binary

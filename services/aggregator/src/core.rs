@@ -1,5 +1,6 @@
 //! The fold of one partition, as a pure state machine.
 
+mod amendments;
 mod delta;
 mod exchange;
 mod ids;
@@ -20,7 +21,7 @@ use store::{
     BarKey, IdKey, PartitionState, Progress, RejectedRange, Transaction, VenueRow, Verdict,
 };
 
-pub use exchange::{Counts, Need, Supply, Update};
+pub use exchange::{Counts, Need, Refolded, Supply, Update};
 
 use ids::IdSet;
 use symbol::{Admission, Moment, Symbol};
@@ -62,6 +63,10 @@ pub struct Core {
     rejected: Vec<RejectedRange>,
     letters: Vec<DeadLetter>,
     needs: Vec<Need>,
+    /// Whether the next record waits before it has had any effect.
+    needs_ticks: bool,
+    /// Symbols with marked minutes, by their places.
+    marked: BTreeSet<u32>,
     counts: Counts,
     generation: u64,
 }
@@ -85,6 +90,8 @@ impl Core {
             rejected: Vec::new(),
             letters: Vec::new(),
             needs: Vec::new(),
+            needs_ticks: false,
+            marked: BTreeSet::new(),
             counts: Counts::default(),
             generation: KEPT_COMMITS,
         };
@@ -99,6 +106,17 @@ impl Core {
         for bar in state.open_bars {
             if let Some(place) = core.routes.get(bar.instrument.key().as_bytes()) {
                 core.symbols[*place as usize].restore_open(bar.row);
+            }
+        }
+        for row in state.dirty {
+            if let Some(place) = core.routes.get(row.instrument.key().as_bytes()) {
+                core.symbols[*place as usize].restore_mark(row.start_ns, row.mark);
+                core.marked.insert(*place);
+            }
+        }
+        for row in state.ahead {
+            if let Some(place) = core.routes.get(row.key.instrument.key().as_bytes()) {
+                core.symbols[*place as usize].restore_ahead(row);
             }
         }
         for place in 0..core.symbols.len() {
@@ -193,16 +211,25 @@ impl Core {
         &self.needs
     }
 
+    /// Whether all that has had any effect belongs to records before [`Core::next_offset`], so
+    /// that the state can be flushed: nothing is needed, or only before the next record begins.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.needs.is_empty() || self.needs_ticks
+    }
+
     /// Takes what was needed.
     pub fn supply(&mut self, supplies: Vec<Supply>) {
         self.needs.clear();
+        self.needs_ticks = false;
         let generation = self.generation;
         for supply in supplies {
             let (Supply::Bar(BarKey { instrument, .. }, _)
             | Supply::Ids {
                 key: IdKey { instrument, .. },
                 ..
-            }) = &supply;
+            }
+            | Supply::Ticks { instrument, .. }) = &supply;
             let place = self.routes.get(instrument.key().as_bytes());
             let Some(symbol) = place.map(|place| &mut self.symbols[*place as usize]) else {
                 continue;
@@ -219,6 +246,12 @@ impl Core {
                     };
                     symbol.supply_ids(key, set);
                 }
+                Supply::Ticks {
+                    start_ns,
+                    up_to,
+                    refolded,
+                    ..
+                } => symbol.supply_ticks(start_ns, up_to, refolded),
             }
         }
     }
@@ -266,16 +299,14 @@ impl Core {
             venues: Vec::new(),
             ids: Vec::new(),
             rejected: std::mem::take(&mut self.rejected),
+            dirty: Vec::new(),
+            ahead: Vec::new(),
         };
         for place in std::mem::take(&mut self.to_write) {
             let symbol = &mut self.symbols[place as usize];
             symbol.write_listed = false;
             symbol.settle(epoch, generation);
-            symbol.take_written(
-                &mut transaction.bars,
-                &mut transaction.symbols,
-                &mut transaction.ids,
-            );
+            symbol.take_written(&mut transaction);
         }
         for place in std::mem::take(&mut self.changed_venues) {
             let (venue, settings) = self.venues.get(place);
@@ -298,9 +329,10 @@ impl Core {
     /// Drops what was not used since a commit, and answers how much is left.
     fn evict(&mut self, before: u64) -> usize {
         let (epoch, generation) = (self.progress.epoch, self.generation);
+        let append_time_ns = self.progress.append_time_ns;
         let symbols = self.symbols.iter_mut();
         symbols
-            .map(|symbol| symbol.evict(epoch, generation, before))
+            .map(|symbol| symbol.evict(epoch, generation, before, append_time_ns))
             .sum()
     }
 
@@ -315,10 +347,16 @@ impl Core {
 
     /// Applies one record; false where something has to be supplied first.
     fn record(&mut self, record: &Record) -> bool {
+        let decoded = TradesRecord::decode(&record.value);
+        if let Ok(TradesRecord::Refold(refold)) = &decoded
+            && !self.can_refold(record, *refold)
+        {
+            return false;
+        }
         self.progress.append_time_ns = self.progress.append_time_ns.max(record.append_time_ns);
         let at = self.moment(record);
         self.pass_time(at);
-        match TradesRecord::decode(&record.value) {
+        match decoded {
             Ok(TradesRecord::Trade(trade)) => {
                 if !self.trade(record, &trade, at) {
                     return false;
@@ -328,6 +366,17 @@ impl Core {
             Ok(TradesRecord::Setting(venue, settings)) => {
                 let place = self.venues.place(venue.as_str());
                 self.set_venue(place, settings, at);
+            }
+            Ok(TradesRecord::Amendment(amendment, trade)) => {
+                if !self.amendment(record, &amendment, &trade, at) {
+                    return false;
+                }
+            }
+            Ok(TradesRecord::Refold(refold)) => self.refold(record, refold, at),
+            Ok(TradesRecord::Repair(repair)) => {
+                if !self.repair(record, repair, at) {
+                    return false;
+                }
             }
             Err(error) => self.bury(record, Reject::Malformed, error.to_string()),
         }
@@ -380,6 +429,9 @@ impl Core {
         let admission = symbol.trade(trade, settings, at);
         if matches!(admission, Admission::Counted { .. }) {
             let idle_from_ns = symbol.idle_from_ns(settings);
+            if symbol.marks() > 0 {
+                self.marked.insert(place);
+            }
             if symbol.alarm_ns > idle_from_ns {
                 self.set_alarm(place, idle_from_ns);
             }

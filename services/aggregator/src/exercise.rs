@@ -107,6 +107,8 @@ fn declared(scheme: IdScheme) -> Core {
         symbols: Vec::new(),
         venues: Vec::new(),
         open_bars: Vec::new(),
+        dirty: Vec::new(),
+        ahead: Vec::new(),
     };
     let mut core = Core::new(state, 1);
     let settings = VenueSettings {
@@ -139,6 +141,7 @@ fn supply(core: &mut Core) {
                 last_append_ns: 0,
             },
         },
+        Need::Ticks { .. } => unreachable!("the exercise amends nothing"),
     };
     let supplies = core.needs().iter().map(answer).collect();
     core.supply(supplies);

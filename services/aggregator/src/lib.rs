@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `core` | records in, bars, dead letters and transactions out |
 //! | `core/symbol` | one symbol's windows, watermark and closes |
+//! | `core/symbol/dirty` | minutes to be folded anew: edits, cancels, repairs |
 //! | `core/delta` | the trades of one symbol and minute since they were last merged |
 //! | `core/ids` | which ids were seen |
 //! | `worker` | the order of effects: announce, then commit |
@@ -18,7 +19,7 @@ mod exercise;
 mod metrics;
 mod worker;
 
-pub use crate::core::{Core, Counts, Need, Supply, Update};
+pub use crate::core::{Core, Counts, Need, Refolded, Supply, Update};
 pub use error::WorkerError;
 pub use exercise::Exercise;
 pub use metrics::Metrics;

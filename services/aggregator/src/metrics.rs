@@ -38,6 +38,16 @@ metrics! {
     late: Counter(describe_counter, counter, "candlewick_aggregator_late_trades_total"),
     /// Trades whose identity was seen before; the first delivery counts.
     duplicates: Counter(describe_counter, counter, "candlewick_aggregator_duplicates_total"),
+    /// Edits and cancels that count.
+    amendments: Counter(describe_counter, counter, "candlewick_aggregator_amendments_total"),
+    /// Minutes folded anew from their ticks.
+    refolds: Counter(describe_counter, counter, "candlewick_aggregator_refolds_total"),
+    /// Refolds that did nothing, because their minute had been marked anew or folded already.
+    stale_refolds: Counter(describe_counter, counter, "candlewick_aggregator_stale_refolds_total"),
+    /// Minutes that are marked to be folded anew.
+    dirty: Gauge(describe_gauge, gauge, "candlewick_aggregator_dirty_minutes"),
+    /// Bytes of records that are folded and not committed.
+    uncommitted_bytes: Gauge(describe_gauge, gauge, "candlewick_aggregator_uncommitted_bytes"),
     /// Bars announced as forming, closed or corrected.
     announced: Counter(describe_counter, counter, "candlewick_aggregator_announced_bars_total"),
     /// Steps of state and offset taken by the store.
@@ -61,6 +71,9 @@ impl Metrics {
         self.trades.increment(counts.trades);
         self.late.increment(counts.late);
         self.duplicates.increment(counts.duplicates);
+        self.amendments.increment(counts.amendments);
+        self.refolds.increment(counts.refolds);
+        self.stale_refolds.increment(counts.stale_refolds);
         for (reason, count) in &counts.rejected {
             counter!(
                 "candlewick_aggregator_dead_letters_total",

@@ -1,7 +1,9 @@
 //! The role around the core: it fetches, loads, announces and commits, in that order.
 
 mod commit;
+mod load;
 mod pace;
+mod refolds;
 mod session;
 
 use std::future::Future;
@@ -9,7 +11,7 @@ use std::ops::Range;
 
 use eventlog::{Log, LogError};
 use host::{Clock, HealthComponent, RetryPolicy};
-use store::{BarStore, StoreError};
+use store::{BarStore, HotStore, StoreError, TickStore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Core, Metrics, WorkerError};
@@ -28,24 +30,28 @@ pub struct Topics<L, U, D> {
     pub dead_letters: D,
 }
 
-/// The store and what else a worker is given.
+/// The stores and what else a worker is given.
 #[derive(Debug, Clone)]
-pub struct Stores<S, C> {
+pub struct Stores<S, T, H, C> {
     /// Where bars and state are kept.
     pub bars: S,
+    /// Where ticks are kept, from which minutes are folded anew.
+    pub ticks: T,
+    /// Where newest prices go.
+    pub hot: H,
     /// The time.
     pub clock: C,
 }
 
 /// The worker of one partition.
 #[derive(Debug)]
-pub struct Worker<L, U, D, S, C> {
+pub struct Worker<L, U, D, S, T, H, C> {
     /// Which partition of `trades`.
     pub partition: u32,
     /// The topics.
     pub topics: Topics<L, U, D>,
-    /// The store and the clock.
-    pub stores: Stores<S, C>,
+    /// The stores and the clock.
+    pub stores: Stores<S, T, H, C>,
     /// How often it does what.
     pub pace: Pace,
     /// What it counts.
@@ -54,7 +60,16 @@ pub struct Worker<L, U, D, S, C> {
     pub health: HealthComponent,
 }
 
-impl<L: Log, U: Log, D: Log, S: BarStore, C: Clock> Worker<L, U, D, S, C> {
+impl<L, U, D, S, T, H, C> Worker<L, U, D, S, T, H, C>
+where
+    L: Log,
+    U: Log,
+    D: Log,
+    S: BarStore,
+    T: TickStore,
+    H: HotStore,
+    C: Clock,
+{
     /// Folds the partition until it is told to stop, and commits what it has folded by then. A
     /// worker that finds its partition moved by another drops its state and loads again.
     ///
@@ -109,13 +124,13 @@ impl<L: Log, U: Log, D: Log, S: BarStore, C: Clock> Worker<L, U, D, S, C> {
     }
 
     /// Asks the store until it answers; none where the worker is told to stop before.
-    async fn ask_store<T, F>(
+    async fn ask_store<V, F>(
         &self,
         stop: &CancellationToken,
         call: impl Fn() -> F,
-    ) -> Result<Option<T>, WorkerError>
+    ) -> Result<Option<V>, WorkerError>
     where
-        F: Future<Output = Result<T, StoreError>>,
+        F: Future<Output = Result<V, StoreError>>,
     {
         let mut backoff = self.retries().backoff();
         loop {
@@ -139,10 +154,10 @@ impl<L: Log, U: Log, D: Log, S: BarStore, C: Clock> Worker<L, U, D, S, C> {
 
     /// Appends to a topic until that is acknowledged; none where the worker is told to stop
     /// before.
-    async fn append_to<T: Log>(
+    async fn append_to<A: Log>(
         &self,
         stop: &CancellationToken,
-        topic: &T,
+        topic: &A,
         entries: Vec<eventlog::Entry>,
     ) -> Result<Option<Range<u64>>, WorkerError> {
         let mut backoff = self.retries().backoff();
@@ -152,7 +167,11 @@ impl<L: Log, U: Log, D: Log, S: BarStore, C: Clock> Worker<L, U, D, S, C> {
             let reason = match answer {
                 Ok(Ok(appended)) => return Ok(Some(appended)),
                 Ok(Err(LogError::Closed)) => return Ok(None),
-                Ok(Err(source @ LogError::NoSuchPartition { .. })) => return Err(self.log(source)),
+                Ok(Err(
+                    source @ (LogError::NoSuchPartition { .. }
+                    | LogError::Recreated { .. }
+                    | LogError::Refused { .. }),
+                )) => return Err(self.log(source)),
                 Ok(Err(source)) => source.to_string(),
                 Err(elapsed) => elapsed.to_string(),
             };

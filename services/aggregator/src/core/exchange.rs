@@ -1,6 +1,6 @@
 //! What goes into the core and comes out of it, beside records and transactions.
 
-use market::{BarRow, Instrument, Reject};
+use market::{Bar, BarRow, Instrument, Position, Reject, Window};
 use store::{BarKey, IdKey, IdRow};
 
 /// Something that has to be loaded before the next record can be applied.
@@ -15,6 +15,36 @@ pub enum Need {
         /// Whether its ids are kept as ranges.
         ranged: bool,
     },
+    /// What the ticks of a minute add up to. It is needed before the next record has any
+    /// effect: what was applied before can be committed, and has to be, since the fold reads
+    /// from the store which ticks are no trades.
+    Ticks {
+        /// Of which instrument.
+        instrument: Instrument,
+        /// The minute's first nanosecond.
+        start_ns: i64,
+        /// The ticks before this position.
+        up_to: Position,
+        /// When the first trade of the minute's hour was appended, in UTC nanoseconds, where
+        /// there was one: ticks are kept for so long from then.
+        first_append_ns: Option<i64>,
+    },
+}
+
+impl Need {
+    /// Whether it is the bar of a window.
+    pub(super) fn is_bar(&self, window: Window) -> bool {
+        matches!(self, Self::Bar(key) if key.window == window)
+    }
+}
+
+/// What the ticks of a minute add up to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refolded {
+    /// The bar of its trades, edited and cancelled; none where there are none.
+    Bar(Option<Box<Bar>>),
+    /// They are not kept any more.
+    Gone,
 }
 
 /// The answer to a [`Need`].
@@ -30,6 +60,17 @@ pub enum Supply {
         ranged: bool,
         /// What is stored.
         row: IdRow,
+    },
+    /// What the ticks of a minute add up to.
+    Ticks {
+        /// Of which instrument.
+        instrument: Instrument,
+        /// The minute's first nanosecond.
+        start_ns: i64,
+        /// The ticks before this position.
+        up_to: Position,
+        /// What they add up to.
+        refolded: Refolded,
     },
 }
 
@@ -51,6 +92,12 @@ pub struct Counts {
     pub late: u64,
     /// Trades whose identity was seen before.
     pub duplicates: u64,
+    /// Edits and cancels that count.
+    pub amendments: u64,
+    /// Minutes that were folded anew.
+    pub refolds: u64,
+    /// Refolds whose minute was marked anew before they came, or was folded anew already.
+    pub stale_refolds: u64,
     /// Records that were not counted, by reason.
     pub rejected: Vec<(Reject, u64)>,
 }

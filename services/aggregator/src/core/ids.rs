@@ -59,6 +59,15 @@ impl IdSet {
         new
     }
 
+    /// Whether an id was seen.
+    pub(super) fn holds(&self, id: Member<'_>) -> bool {
+        match (&self.content, id) {
+            (Content::Ranges(ranges), Member::Number(number)) => ranges.holds(number),
+            (Content::Exact(exact), id) => exact.seen.contains(&id.owned()),
+            (Content::Ranges(_), Member::Other(_)) => false,
+        }
+    }
+
     /// What was gained since the last call.
     pub(super) fn take_change(&mut self) -> Option<IdChangeSet> {
         match &mut self.content {
@@ -144,6 +153,12 @@ impl RangeSet {
             }
         }
         self.insert_elsewhere(number)
+    }
+
+    fn holds(&self, number: u64) -> bool {
+        let within = |(first, last): (u64, u64)| first <= number && number <= last;
+        let below = self.others.range(..=number).next_back();
+        self.current.is_some_and(within) || below.is_some_and(|(first, last)| within((*first, *last)))
     }
 
     /// A number that does not simply follow the current range.

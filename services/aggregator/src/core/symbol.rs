@@ -1,15 +1,17 @@
 //! One symbol: its windows, its watermark, and when they close.
 
+mod dirty;
 mod identity;
 mod output;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use market::{
-    BarRow, HORIZON_NS, Instrument, Interval, Position, Reject, Trade, VenueSettings, Window,
+    BarRow, Instrument, Interval, Position, Reject, Trade, VenueSettings, Window,
 };
 use store::{BarKey, IdKey, SymbolRow};
 
+use dirty::Dirty;
 use identity::Within;
 
 use super::Need;
@@ -54,6 +56,14 @@ impl Moment {
             offset: self.offset,
         }
     }
+
+    /// The position after it.
+    const fn next(self) -> Position {
+        Position {
+            epoch: self.epoch,
+            offset: self.offset + 1,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -75,6 +85,7 @@ pub(super) struct Symbol {
     current_ids: Option<(IdKey, IdSet)>,
     other_ids: Vec<(IdKey, IdSet)>,
     slots: HashMap<Window, Slot, RandomState>,
+    dirty: Dirty,
     open: Vec<Window>,
     announced: Vec<Window>,
     written: Vec<Window>,
@@ -112,6 +123,7 @@ impl Symbol {
             current_ids: None,
             other_ids: Vec::new(),
             slots: HashMap::default(),
+            dirty: Dirty::default(),
             open: Vec::new(),
             announced: Vec::new(),
             written: Vec::new(),
@@ -159,7 +171,7 @@ impl Symbol {
             return Admission::Blocked(needs);
         }
         if self.delta.is_empty() {
-            self.delta.admits_until_ns = self.admits_until_ns(trade, at);
+            self.delta.admits_until_ns = self.admits_until_ns(trade.time_ns, at);
         }
         if at.append_time_ns > self.delta.admits_until_ns {
             return Admission::Rejected(Reject::BeyondHorizon);
@@ -179,6 +191,9 @@ impl Symbol {
             debug_assert!(added, "one trade fits scales of its own");
         }
         let late = self.delta.start_ns() + market::MINUTE_NS <= self.closed_until_ns;
+        if self.dirty.expects() && self.is_expected(trade, settings, at) {
+            self.mark_expected(trade, at);
+        }
         self.advance(trade.time_ns, settings, at);
         Admission::Counted { late }
     }
@@ -215,15 +230,6 @@ impl Symbol {
         }
         self.delta.begin(trade.time_ns);
         Ok(())
-    }
-
-    /// Until when the hour of a trade can be changed: six days from its own first trade.
-    fn admits_until_ns(&self, trade: &Trade, at: Moment) -> i64 {
-        let hour = self.slots.get(&Interval::H1.window(trade.time_ns));
-        let first_append_ns = hour
-            .and_then(|slot| slot.row.as_ref())
-            .map_or(at.append_time_ns, |row| row.bar.first_append_ns);
-        first_append_ns.saturating_add(HORIZON_NS)
     }
 
     /// The windows of the minute that is begun are open from its first trade on.
@@ -337,6 +343,7 @@ impl Symbol {
         let Some(bar) = self.delta.take(epoch) else {
             return;
         };
+        self.dirty.add(start_ns, &bar);
         for interval in Interval::ALL {
             let window = interval.window(start_ns);
             let closed = window.end_ns() <= self.closed_until_ns;

@@ -15,8 +15,11 @@ pub struct Pace {
     pub advance_every: Duration,
     /// Bytes of records fetched at once.
     pub fetch_bytes: usize,
-    /// Records folded and not committed beyond which fetching pauses.
-    pub uncommitted_limit: u64,
+    /// Bytes of records that may be folded and not committed: live deltas go on while the store
+    /// is down until there are as many, then fetching pauses.
+    pub uncommitted_bytes: u64,
+    /// How often is looked whether marked minutes can be folded anew.
+    pub refold_every: Duration,
     /// How long a call to a store or a topic may take.
     pub call_timeout: Duration,
     /// The longest first wait before another try.
@@ -33,7 +36,8 @@ impl Default for Pace {
             commit_every: Duration::from_millis(500),
             advance_every: Duration::from_secs(1),
             fetch_bytes: 256 * 1024,
-            uncommitted_limit: 2_000_000,
+            uncommitted_bytes: 256 << 20,
+            refold_every: Duration::from_millis(200),
             call_timeout: Duration::from_secs(30),
             retry_first: Duration::from_millis(50),
             retry_most: Duration::from_secs(5),

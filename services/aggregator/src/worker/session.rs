@@ -5,15 +5,16 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use eventlog::{Entry, Log, LogError};
+use eventlog::{Entry, Log, LogError, Record};
 use host::Clock;
-use market::Position;
-use store::{BarStore, Commit, StoreError};
+use market::{Interval, Position};
+use store::{BarStore, Commit, HotStore, Price, StoreError, TickStore};
 use tokio_util::sync::CancellationToken;
 
 use super::Worker;
 use super::commit::{Patience, commit};
-use crate::{Core, Need, Supply, WorkerError};
+use super::refolds::Archived;
+use crate::{Core, Update, WorkerError};
 
 /// How a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,27 +27,60 @@ pub(super) enum End {
 
 type Committing = Pin<Box<dyn Future<Output = Result<Commit, StoreError>> + Send>>;
 
+/// A commit under way.
+pub(super) struct Step {
+    outcome: Committing,
+    /// Where the stored state will be.
+    pub(super) target: (u64, u64),
+    started_ns: u64,
+    /// What [`Session::folded_bytes`] was.
+    bytes: u64,
+}
+
+/// How often the end of the log is looked at, for its lag.
+const LAG_EVERY: Duration = Duration::from_secs(1);
+
 /// Times are of the monotonic clock, in nanoseconds.
-pub(super) struct Session<'a, L, U, D, S, C> {
-    worker: &'a Worker<L, U, D, S, C>,
-    core: Core,
+pub(super) struct Session<'a, L, U, D, S, T, H, C> {
+    pub(super) worker: &'a Worker<L, U, D, S, T, H, C>,
+    pub(super) core: Core,
     /// Where the stored state is: (epoch, `next_offset`).
-    stored: (u64, u64),
+    pub(super) stored: (u64, u64),
     /// Where in `bar-updates` the next update will lie at the least.
     updates: Position,
     /// Up to where the log went when the state was loaded: the worker is ready once all before
     /// is folded and announced.
     ready_from: u64,
     caught_up: bool,
-    committing: Option<(Committing, (u64, u64), u64)>,
+    pub(super) committing: Option<Step>,
+    /// Bytes of the records folded since the session began, and of those that are committed.
+    folded_bytes: u64,
+    committed_bytes: u64,
+    /// The question how far the archiver is, while it is asked.
+    pub(super) asking: Option<Archived>,
+    pub(super) next_refold_ns: u64,
+    next_lag_ns: u64,
     tick: Duration,
     next_tick_ns: u64,
     next_commit_ns: u64,
     next_advance_ns: u64,
 }
 
-impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, C> {
-    pub(super) fn new(worker: &'a Worker<L, U, D, S, C>, core: Core, ready_from: u64) -> Self {
+impl<'a, L, U, D, S, T, H, C> Session<'a, L, U, D, S, T, H, C>
+where
+    L: Log,
+    U: Log,
+    D: Log,
+    S: BarStore,
+    T: TickStore,
+    H: HotStore,
+    C: Clock,
+{
+    pub(super) fn new(
+        worker: &'a Worker<L, U, D, S, T, H, C>,
+        core: Core,
+        ready_from: u64,
+    ) -> Self {
         let now_ns = worker.stores.clock.monotonic_ns();
         Self {
             worker,
@@ -56,6 +90,11 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
             ready_from,
             caught_up: false,
             committing: None,
+            folded_bytes: 0,
+            committed_bytes: 0,
+            asking: None,
+            next_refold_ns: now_ns,
+            next_lag_ns: now_ns,
             tick: worker.pace.tick_least,
             next_tick_ns: now_ns,
             next_commit_ns: now_ns + nanoseconds(worker.pace.commit_every),
@@ -72,10 +111,12 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
             }
             self.catch_up();
             self.advance_if_due().await;
+            self.ask_archived_if_due();
+            self.note_lag_if_due().await;
             let left_ns = self
                 .wake_ns()
                 .saturating_sub(worker.stores.clock.monotonic_ns());
-            let hungry = self.core.next_offset() - self.stored.1 < worker.pace.uncommitted_limit;
+            let hungry = self.is_hungry();
             let next_offset = self.core.next_offset();
             tokio::select! {
                 biased;
@@ -85,6 +126,10 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
                     }
                 }
                 () = stop.cancelled() => return self.finish(stop).await,
+                archived = super::refolds::answered(&mut self.asking) => {
+                    self.asking = None;
+                    self.ask_refolds(archived).await?;
+                }
                 ready = worker.topics.trades.wait(partition, next_offset), if hungry => {
                     match ready {
                         Ok(()) => {
@@ -112,12 +157,18 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
         let batch = match host::timeout(&worker.stores.clock, worker.pace.call_timeout, fetch).await
         {
             Ok(Ok(batch)) => batch,
-            Ok(Err(source @ LogError::OutOfRange { .. })) => return Err(worker.log(source)),
+            Ok(Err(
+                source @ (LogError::OutOfRange { .. }
+                | LogError::Recreated { .. }
+                | LogError::Refused { .. }),
+            )) => return Err(worker.log(source)),
             Ok(Err(_)) | Err(_) => {
                 worker.stores.clock.sleep(worker.pace.retry_first).await;
                 return Ok(None);
             }
         };
+        let bytes = |record: &Record| (record.key.len() + record.value.len()) as u64;
+        self.folded_bytes += batch.records.iter().map(bytes).sum::<u64>();
         let mut records = batch.records.as_slice();
         while !records.is_empty() {
             let applied = self.core.apply(records);
@@ -132,44 +183,37 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
         let now_ns = worker.stores.clock.monotonic_ns();
         self.next_advance_ns = now_ns + nanoseconds(worker.pace.advance_every);
         worker.metrics.count(&self.core.take_counts());
-        if let Ok(bounds) = worker.topics.trades.bounds(partition).await {
-            let lag = bounds.end.saturating_sub(self.core.next_offset());
-            worker.metrics.lag.set(lag as f64);
-        }
         Ok(None)
     }
 
-    /// Loads what the core asks for, or says how the session ends instead.
-    async fn supply(&mut self, stop: &CancellationToken) -> Result<Option<End>, WorkerError> {
-        let (mut keys, mut sets) = (Vec::new(), Vec::new());
-        for need in self.core.needs() {
-            match need {
-                Need::Bar(key) => keys.push(key.clone()),
-                Need::Ids { key, ranged } => sets.push((key.clone(), *ranged)),
-            }
+    /// Whether more may be folded before what was folded is committed; where not, it says so.
+    fn is_hungry(&self) -> bool {
+        let waiting = self.folded_bytes - self.committed_bytes;
+        let worker = self.worker;
+        worker.metrics.uncommitted_bytes.set(waiting as f64);
+        let hungry = waiting < worker.pace.uncommitted_bytes;
+        if !hungry {
+            let reason = format!(
+                "fetching is paused: {waiting} bytes of records are folded and the store does \
+                 not take them"
+            );
+            worker.health.not_ready(reason);
         }
-        let bars = &self.worker.stores.bars;
-        let mut supplies = Vec::with_capacity(keys.len() + sets.len());
-        if !keys.is_empty() {
-            let Some(rows) = self.worker.ask_store(stop, || bars.bars(&keys)).await? else {
-                return Ok(Some(End::Stopped));
-            };
-            let rows = keys.iter().cloned().zip(rows);
-            supplies.extend(rows.map(|(key, row)| Supply::Bar(key, row.map(Box::new))));
+        hungry
+    }
+
+    async fn note_lag_if_due(&mut self) {
+        let worker = self.worker;
+        let now_ns = worker.stores.clock.monotonic_ns();
+        if now_ns < self.next_lag_ns {
+            return;
         }
-        for (key, ranged) in sets {
-            let Some(row) = self.worker.ask_store(stop, || bars.ids(&key)).await? else {
-                return Ok(Some(End::Stopped));
-            };
-            supplies.push(Supply::Ids { key, ranged, row });
+        self.next_lag_ns = now_ns + nanoseconds(LAG_EVERY);
+        worker.metrics.dirty.set(self.core.dirty() as f64);
+        if let Some(end) = worker.topics.trades.end_hint(worker.partition) {
+            let lag = end.saturating_sub(self.core.next_offset());
+            worker.metrics.lag.set(lag as f64);
         }
-        match self.still_owns(stop).await? {
-            None => return Ok(Some(End::Stopped)),
-            Some(false) => return Ok(Some(End::Lost)),
-            Some(true) => self.core.supply(supplies),
-        }
-        self.say_ready();
-        Ok(None)
     }
 
     /// Says that the worker is ready, once it has folded and announced what the log held at the
@@ -183,26 +227,10 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
     }
 
     /// Says that the store answers again.
-    fn say_ready(&self) {
+    pub(super) fn say_ready(&self) {
         if self.caught_up {
             self.worker.health.ready();
         }
-    }
-
-    /// Whether no other worker has moved the partition. What was read from the store before is
-    /// of this worker's past then; otherwise it may hold records that are not folded here yet,
-    /// and would count them twice.
-    async fn still_owns(&mut self, stop: &CancellationToken) -> Result<Option<bool>, WorkerError> {
-        let bars = &self.worker.stores.bars;
-        let rows = self.worker.ask_store(stop, || bars.progress()).await?;
-        Ok(rows.map(|rows| {
-            let row = rows
-                .into_iter()
-                .find(|row| row.partition == self.worker.partition);
-            let place = row.map(|row| (row.epoch, row.next_offset));
-            let target = self.committing.as_ref().map(|(_, target, _)| *target);
-            place == Some(self.stored) || (target.is_some() && place == target)
-        }))
     }
 
     /// False where the worker is told to stop before what is due is acknowledged: what was
@@ -231,6 +259,7 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
             return Ok(true);
         }
         let mut bars = 0;
+        let prices = updates.iter().filter_map(newest_price).collect();
         let entries: Vec<Entry> = updates
             .iter()
             .map(|update| {
@@ -246,6 +275,7 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
             return Ok(false);
         };
         self.worker.metrics.announced.increment(bars as u64);
+        self.worker.stores.hot.offer(prices);
         self.updates = Position {
             epoch: topic.epoch(),
             offset: appended.end,
@@ -264,12 +294,15 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
 
     /// Announces and buries what was caused by records before the next one, and only then
     /// starts the transaction that moves the offset there.
-    async fn start_commit(&mut self, stop: &CancellationToken) -> Result<bool, WorkerError> {
+    pub(super) async fn start_commit(&mut self, stop: &CancellationToken) -> Result<bool, WorkerError> {
         if self.core.place() == self.stored {
             return Ok(true);
         }
-        let whole = self.core.needs().is_empty();
-        if !whole || !self.announce(stop).await? || !self.bury(stop).await? {
+        // Records of the next generation are not to be taken for this one's.
+        if !self.is_same_epoch(stop).await? {
+            return Ok(false);
+        }
+        if !self.core.is_whole() || !self.announce(stop).await? || !self.bury(stop).await? {
             return Ok(false);
         }
         let worker = self.worker;
@@ -286,7 +319,12 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
             worker.health.clone(),
         );
         let started_ns = worker.stores.clock.monotonic_ns();
-        self.committing = Some((Box::pin(future), target, started_ns));
+        self.committing = Some(Step {
+            outcome: Box::pin(future),
+            target,
+            started_ns,
+            bytes: self.folded_bytes,
+        });
         Ok(true)
     }
 
@@ -308,16 +346,17 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
     }
 
     /// Notes the outcome of a commit; false where it was lost.
-    fn committed(&mut self, outcome: Result<Commit, StoreError>) -> Result<bool, WorkerError> {
+    pub(super) fn committed(&mut self, outcome: Result<Commit, StoreError>) -> Result<bool, WorkerError> {
         let worker = self.worker;
-        let (_, target, started_ns) = self.committing.take().expect("a commit has ended");
+        let step = self.committing.take().expect("a commit has ended");
         match outcome {
             Ok(Commit::Done) => {
-                self.stored = target;
+                self.stored = step.target;
+                self.committed_bytes = step.bytes;
                 self.core.committed();
                 self.say_ready();
                 worker.metrics.commits.increment(1);
-                let spent_ns = worker.stores.clock.monotonic_ns() - started_ns;
+                let spent_ns = worker.stores.clock.monotonic_ns() - step.started_ns;
                 let spent = Duration::from_nanos(spent_ns);
                 worker.metrics.commit_seconds.record(spent.as_secs_f64());
                 Ok(true)
@@ -382,20 +421,39 @@ impl<'a, L: Log, U: Log, D: Log, S: BarStore, C: Clock> Session<'a, L, U, D, S, 
         } else {
             u64::MAX
         };
-        tick_ns.min(commit_ns).min(self.next_advance_ns)
+        let refold_ns = if self.wants_archived() {
+            self.next_refold_ns
+        } else {
+            u64::MAX
+        };
+        let other_ns = self.next_advance_ns.min(refold_ns);
+        tick_ns.min(commit_ns).min(other_ns)
     }
 }
 
+/// The newest price among changed bars: the close of the newest minute.
+fn newest_price(update: &Update) -> Option<Price> {
+    let minutes = update.rows.iter().filter(|row| {
+        let minute = row.window.interval == Interval::M1;
+        minute && row.bar.trades > 0
+    });
+    let newest = minutes.max_by_key(|row| row.window.start_ns)?;
+    Some(Price {
+        instrument: update.instrument.clone(),
+        price: newest.bar.close.price,
+        time_ns: newest.bar.close.time_ns,
+        through: newest.through,
+    })
+}
+
 /// The outcome of the commit under way; never where there is none.
-async fn settled(
-    committing: &mut Option<(Committing, (u64, u64), u64)>,
-) -> Result<Commit, StoreError> {
+pub(super) async fn settled(committing: &mut Option<Step>) -> Result<Commit, StoreError> {
     match committing {
-        Some((future, _, _)) => future.await,
+        Some(step) => (&mut step.outcome).await,
         None => std::future::pending().await,
     }
 }
 
-fn nanoseconds(duration: Duration) -> u64 {
+pub(super) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

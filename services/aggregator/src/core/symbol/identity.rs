@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use market::{HORIZON_NS, IdScheme, IdScope, Identity, Member, Trade, TradeId, VenueSettings};
+use market::{
+    HORIZON_NS, IdScheme, IdScope, Identity, Instrument, Interval, Member, Trade, TradeId,
+    VenueSettings,
+};
 use store::IdKey;
 
 use super::{Moment, Symbol};
 use crate::core::Need;
+use crate::core::ids::IdSet;
 
 impl Symbol {
     /// The set that a trade's identity is in, and whether that is one of ranges.
@@ -53,6 +57,31 @@ impl Symbol {
         Ok(set.insert(identity.id, at.append_time_ns, at.generation))
     }
 
+    /// Whether a trade's identity was seen. Its set is in memory.
+    pub(super) fn has_seen(&mut self, identity: &Identity<'_>, at: Moment) -> bool {
+        let key = self.id_key(identity);
+        let set = self.ids(&key);
+        let stale = at.append_time_ns.saturating_sub(set.last_append_ns) > HORIZON_NS;
+        set.used = at.generation;
+        !(stale && key.bucket_ns != -1) && set.holds(identity.id)
+    }
+
+    /// Marks an amendment as seen; false where it was before. Its set is in memory.
+    pub(super) fn see_amendment(&mut self, key: &IdKey, id: &TradeId, at: Moment) -> bool {
+        let set = self.ids(key);
+        if at.append_time_ns.saturating_sub(set.last_append_ns) > HORIZON_NS {
+            set.clear();
+        }
+        let member = id.number().map_or(Member::Other(id), Member::Number);
+        set.insert(member, at.append_time_ns, at.generation)
+    }
+
+    fn ids(&mut self, key: &IdKey) -> &mut IdSet {
+        let mut sets = self.current_ids.iter_mut().chain(&mut self.other_ids);
+        let found = sets.find(|(known, _)| known == key);
+        &mut found.expect("it was asked for before").1
+    }
+
     pub(super) fn turn_to(&mut self, identity: &Identity<'_>) -> Result<(), Need> {
         let key = self.id_key(identity);
         let ranged = identity.ranged;
@@ -92,6 +121,16 @@ impl Within {
         self.bucket_ns == identity.bucket_ns
             && self.sender == identity.sender
             && self.scope.as_ref() == identity.scope
+    }
+}
+
+/// The set of the amendments' own ids of an event-time hour. Its scope is longer than the 64
+/// bytes that any other may have.
+pub(super) fn amendment_key(instrument: &Instrument, time_ns: i64) -> IdKey {
+    IdKey {
+        instrument: instrument.clone(),
+        scope: Arc::from("amendments (ids of edits and cancels themselves, not ids of the venue's trades)"),
+        bucket_ns: Interval::H1.window(time_ns).start_ns,
     }
 }
 

@@ -1,7 +1,8 @@
 //! What a symbol gives away: bars to announce, rows to write, and memory.
 
 use market::BarRow;
-use store::{IdChange, StoredBar, SymbolRow};
+use store::{StoredBar, SymbolRow, Transaction};
+use store::IdChange;
 
 use super::Symbol;
 
@@ -20,13 +21,17 @@ impl Symbol {
         rows
     }
 
-    /// What changed since the last call: bars, the row of the symbol, ids.
-    pub(in crate::core) fn take_written(
-        &mut self,
-        bars: &mut Vec<StoredBar>,
-        symbols: &mut Vec<SymbolRow>,
-        ids: &mut Vec<IdChange>,
-    ) {
+    /// What changed since the last call: bars, the row of the symbol, ids, marks.
+    pub(in crate::core) fn take_written(&mut self, step: &mut Transaction) {
+        let Transaction {
+            bars,
+            symbols,
+            ids,
+            dirty,
+            ahead,
+            ..
+        } = step;
+        self.dirty.take_changes(&self.instrument, dirty, ahead);
         for window in std::mem::take(&mut self.written) {
             let slot = self.slots.get_mut(&window);
             let slot = slot.expect("a changed bar stays in memory");
@@ -56,8 +61,15 @@ impl Symbol {
 
     /// Drops what is stored, closed, and was not used since a commit. Answers how many bars
     /// and sets are left.
-    pub(in crate::core) fn evict(&mut self, epoch: u64, generation: u64, before: u64) -> usize {
+    pub(in crate::core) fn evict(
+        &mut self,
+        epoch: u64,
+        generation: u64,
+        before: u64,
+        append_time_ns: i64,
+    ) -> usize {
         self.settle(epoch, generation);
+        self.dirty.forget_ahead(append_time_ns);
         self.delta.forget();
         self.slots.retain(|_, slot| {
             let open = slot.row.as_ref().is_some_and(|row| !row.closed);

@@ -1,0 +1,249 @@
+#!/usr/bin/env bash
+# What the scripts of the stack share, to be sourced: which instance is meant, where its files and
+# ports are, and how its processes are started, found and ended.
+#
+# An instance is a folder with the data of one set of servers. What is installed lies apart, in
+# `dist`, where all instances use it.
+#
+#   CANDLEWICK_STACK       the folder of all instances; ~/.local/share/candlewick-stack unless told,
+#                          for root /var/lib/candlewick-stack
+#   CANDLEWICK_STACK_NAME  which instance: `dev` unless told
+#   CANDLEWICK_STACK_DIR   the same by its folder, as `stack.sh env` prints it; goes before the name
+#   CANDLEWICK_STACK_DIST  what is installed: `dist` beside the instances unless told
+#
+# Ports are settled when the instance is made, and stay until it is reset. `dev` has 19000 and up,
+# other names any free block of 40 from 20000 to 31999, below those that the kernel hands out.
+#
+#   STACK_PORTS            the first port of the block
+#   STACK_KAFKA_PORT       +0: broker I has this + 2 (I - 1), and the next for its controller
+#   STACK_TIMESCALEDB_PORT +10
+#   STACK_CLICKHOUSE_PORT  +11: HTTP
+#   STACK_REDIS_PORT       +12: the single server
+#   STACK_SENTINEL_PORT    +20: three sentinels, then two servers
+#   STACK_CLUSTER_PORT     +30: three nodes, then their three ports among themselves
+set -euo pipefail
+umask 022
+
+SCRIPTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck disable=SC2034 # the scripts that source this use it
+readonly SCRIPTS
+readonly HOST=127.0.0.1
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+fail() {
+    say "$*"
+    exit 1
+}
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# The comment at the head of the script that was called.
+usage() {
+    sed -n '2,${/^#/!q;s/^# \{0,1\}//p}' "$0"
+    exit "${1:-0}"
+}
+
+# ---- which instance
+
+# PostgreSQL refuses to run as root, and no other account may look into root's home.
+default_stack() {
+    if [ "$(id -u)" = 0 ]; then
+        echo /var/lib/candlewick-stack
+    else
+        echo "${HOME:?}/.local/share/candlewick-stack"
+    fi
+}
+
+choose_instance() {
+    local dir=${CANDLEWICK_STACK_DIR:-} name=${CANDLEWICK_STACK_NAME:-dev}
+    [[ $name =~ ^[A-Za-z0-9][A-Za-z0-9_.-]*$ && $name != dist ]] || fail "'$name' is no name for an instance"
+    STACK=${CANDLEWICK_STACK:-}
+    if [ -z "$STACK" ]; then
+        if [ -n "$dir" ]; then STACK=$(dirname "$dir"); else STACK=$(default_stack); fi
+    fi
+    STACK=$(realpath -m -- "$STACK")
+    INSTANCE=$(realpath -m -- "${dir:-$STACK/$name}")
+    DIST=$(realpath -m -- "${CANDLEWICK_STACK_DIST:-$STACK/dist}")
+    # Kafka, PostgreSQL and Redis read these paths in files where blanks and commas mean something.
+    [[ "$INSTANCE$DIST" =~ ^[A-Za-z0-9/._+-]+$ ]] ||
+        fail "only letters, digits and / . _ + - may be in the folders' names: $INSTANCE, $DIST"
+}
+choose_instance
+
+# lock SERVER: one start or stop of a server at a time. Descriptor 9 is not passed on to servers.
+lock() {
+    mkdir -p "$INSTANCE"
+    exec 9>"$INSTANCE/.$1.lock"
+    flock -w 300 9 || fail "$INSTANCE/.$1.lock is held by another process"
+}
+
+# install_once FOLDER FUNCTION…: sees that DIST/FOLDER is there. FUNCTION fills it, given its path;
+# one that was interrupted begins anew.
+install_once() {
+    local folder=$DIST/$1
+    shift
+    [ ! -e "$folder/installed" ] || return 0
+    mkdir -p "$DIST"
+    exec 8>"$folder.lock"
+    flock 8
+    if [ ! -e "$folder/installed" ]; then
+        say "installing into $folder"
+        rm -rf "$folder"
+        mkdir "$folder"
+        "$@" "$folder"
+        touch "$folder/installed"
+    fi
+    exec 8>&-
+}
+
+# ---- ports
+
+readonly SERVERS="kafka timescaledb clickhouse redis sentinel cluster"
+readonly BLOCK=40
+offset() {
+    case $1 in
+    kafka) echo 0 ;;
+    timescaledb) echo 10 ;;
+    clickhouse) echo 11 ;;
+    redis) echo 12 ;;
+    sentinel) echo 20 ;;
+    cluster) echo 30 ;;
+    esac
+}
+
+listening() { (exec 3<>"/dev/tcp/$HOST/$1") 2>/dev/null; }
+
+block_is_free() {
+    local first=$1 port
+    # Claimed by an instance that may not run now.
+    if cat "$STACK"/*/ports 2>/dev/null |
+        awk -v a="$first" -v n=$BLOCK '$2 >= a && $2 < a + n { found = 1 } END { exit !found }'; then
+        return 1
+    fi
+    for ((port = first; port < first + BLOCK; port++)); do
+        ! listening "$port" || return 1
+    done
+}
+
+free_block() {
+    local tries first
+    for ((tries = 0; tries < 50; tries++)); do
+        first=$((20000 + RANDOM % (12000 / BLOCK) * BLOCK))
+        if block_is_free "$first"; then
+            echo "$first"
+            return
+        fi
+    done
+    fail "no free block of $BLOCK ports found between 20000 and 31999"
+}
+
+variable() { local name=STACK_${1^^}_PORT && echo "${!name:-}"; }
+
+claim_ports() {
+    local server first wanted
+    mkdir -p "$INSTANCE"
+    exec 7>"$STACK/.ports.lock"
+    flock 7
+    if [ ! -s "$INSTANCE/ports" ]; then
+        first=${STACK_PORTS:-}
+        if [ -z "$first" ]; then
+            if [ "${INSTANCE##*/}" = dev ]; then first=19000; else first=$(free_block); fi
+        fi
+        for server in $SERVERS; do
+            wanted=$(variable "$server")
+            echo "$server ${wanted:-$((first + $(offset "$server")))}"
+        done >"$INSTANCE/ports.new"
+        mv "$INSTANCE/ports.new" "$INSTANCE/ports"
+    fi
+    exec 7>&-
+    for server in $SERVERS; do
+        wanted=$(variable "$server")
+        if [ -n "$wanted" ] && [ "$wanted" != "$(port "$server")" ]; then
+            fail "$INSTANCE has $server on port $(port "$server"), not $wanted: 'stack.sh reset' first"
+        fi
+    done
+}
+
+# port SERVER
+port() {
+    [ -s "$INSTANCE/ports" ] || fail "there is no instance in $INSTANCE: 'stack.sh up' makes it"
+    awk -v server="$1" '$1 == server { print $2 }' "$INSTANCE/ports"
+}
+
+# A socket may outlive its killed process for a moment.
+require_free() {
+    wait_until 5 not_listening "$1" || fail "port $1 is taken by another program"
+}
+not_listening() { ! listening "$1"; }
+
+# ---- processes
+
+# wait_until SECONDS COMMAND…
+wait_until() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -le "$end" ] || return 1
+        sleep 0.05
+    done
+}
+
+# start_in FOLDER COMMAND…: in the background, in a session of its own so that no Ctrl-C reaches it,
+# with FOLDER as its working directory and its id in FOLDER/pid.
+start_in() {
+    local folder=$1
+    shift
+    rm -f "$folder/pid"
+    # shellcheck disable=SC2016
+    (cd "$folder" && exec setsid bash -c 'echo $$ >pid; exec "$@"' _ "$@") \
+        </dev/null >"$folder/output.log" 2>&1 9>&- &
+    wait_until 5 test -s "$folder/pid" || fail "nothing started in $folder"
+}
+
+# pid_in FOLDER [FILE]: the id in FILE, if that process still runs and works in FOLDER. The second
+# is asked because ids are used again.
+pid_in() {
+    local folder=$1 pid
+    pid=$(head -n 1 "${2:-$folder/pid}" 2>/dev/null) || return 1
+    [[ $pid =~ ^[0-9]+$ ]] || return 1
+    [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$folder" ] || return 1
+    echo "$pid"
+}
+gone() { ! pid_in "$@"; }
+
+# end_in SIGNAL SECONDS FOLDER [FILE]: what has not ended after SECONDS is killed.
+end_in() {
+    local signal=$1 seconds=$2 pid
+    shift 2
+    pid=$(pid_in "$@") || return 0
+    kill "-$signal" "$pid" 2>/dev/null || true
+    kill -CONT "$pid" 2>/dev/null || true
+    if ! wait_until "$seconds" gone "$@"; then
+        say "process $pid did not end within $seconds s and is killed"
+        kill -KILL "$pid" 2>/dev/null || true
+        wait_until 10 gone "$@" || fail "process $pid does not end"
+    fi
+}
+
+# signal_in SIGNAL FOLDER [FILE]
+signal_in() {
+    local signal=$1 pid
+    shift
+    pid=$(pid_in "$@") || fail "it does not run"
+    kill "-$signal" "$pid"
+}
+
+row() { printf '%-18s %-8s %8s %9s  %s\n' "$@"; }
+
+# status_row NAME ADDRESS FOLDER [FILE]: a line of the table; 3 unless it runs.
+status_row() {
+    local name=$1 address=$2 pid state=running memory
+    shift 2
+    if ! pid=$(pid_in "$@"); then
+        row "$name" stopped - - "$address"
+        return 3
+    fi
+    if grep -q '^State:[[:space:]]*T' "/proc/$pid/status"; then state=paused; fi
+    memory=$(awk '/^VmRSS:/ { printf "%d MiB", $2 / 1024 }' "/proc/$pid/status")
+    row "$name" "$state" "$pid" "$memory" "$address"
+    [ "$state" = running ] || return 3
+}

@@ -1,0 +1,273 @@
+#!/usr/bin/env bash
+# PostgreSQL 17 with TimescaleDB (Apache edition) on loopback. See instance.sh for the variables of
+# all servers.
+#
+#   timescaledb.sh start     and wait until it answers
+#   timescaledb.sh stop      clean stop; data stays
+#   timescaledb.sh kill      SIGKILL of the server and all its processes; what it acknowledged stays
+#   timescaledb.sh pause     SIGSTOP of the server and all its processes
+#   timescaledb.sh resume    SIGCONT
+#   timescaledb.sh status    a line; 3 unless it runs
+#   timescaledb.sh reset     stop, and delete the data
+#   timescaledb.sh install   fetch and unpack only (start does it too)
+#   timescaledb.sh url       for clients
+#   timescaledb.sh psql ARGUMENTS…
+#   timescaledb.sh log       the end of its log
+#
+# The packages are Debian 13's, with that release's C library, unpacked into a folder: nothing of the
+# machine's own is changed or used but its time zones. Called by root, the server runs as the account
+# postgres, or as nobody where there is none.
+
+# shellcheck source=scripts/stack/instance.sh
+. "$(dirname "$0")/instance.sh"
+
+readonly SUITE=trixie PG=17 ARCHITECTURE=amd64 TRIPLET=x86_64-linux-gnu
+readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+readonly DATABASE=candlewick
+readonly HOME_DIR=$INSTANCE/timescaledb
+readonly DATA=$HOME_DIR/data
+readonly PACKAGE=timescaledb-$SUITE-$PG
+readonly BIN=$DIST/$PACKAGE/root/usr/lib/postgresql/$PG/bin
+
+if [ "$(id -u)" = 0 ]; then
+    ACCOUNT=$(id -un postgres 2>/dev/null || echo nobody)
+    as() { setpriv --reuid "$ACCOUNT" --regid "$(id -g "$ACCOUNT")" --clear-groups env HOME=/ "$@"; }
+else
+    ACCOUNT=$(id -un)
+    as() { "$@"; }
+fi
+
+# ---- what is installed
+
+# The addresses that this machine's own apt uses, so that a mirror is used here too.
+mirror() {
+    # apt-get replaces what stands in the brackets.
+    # shellcheck disable=SC2016
+    apt-get indextargets --format '$(REPO_URI)' | grep -m 1 "/$1/\$" ||
+        fail "apt has no source that ends in /$1/: TimescaleDB's packages come from Debian's mirrors"
+}
+
+# An apt of its own: its lists, its cache, and no package installed, so that it finds them all.
+private_apt() {
+    local apt=$1
+    mkdir -p "$apt"/{state/lists/partial,cache/archives/partial,etc/apt.conf.d,etc/preferences.d,etc/trusted.gpg.d,log}
+    : >"$apt/status"
+    cat >"$apt/etc/sources.list" <<END
+deb [signed-by=$KEYRING] $DEBIAN $SUITE main
+deb [signed-by=$KEYRING] $DEBIAN $SUITE-updates main
+deb [signed-by=$KEYRING] $SECURITY $SUITE-security main
+END
+    cat >"$apt/apt.conf" <<END
+Dir "$apt"; Dir::State "$apt/state"; Dir::State::status "$apt/status"; Dir::Cache "$apt/cache";
+Dir::Etc "$apt/etc"; Dir::Log "$apt/log";
+APT::Architecture "$ARCHITECTURE"; APT::Architectures { "$ARCHITECTURE"; };
+APT::Install-Recommends "false"; APT::Sandbox::User ""; Acquire::Languages "none"; Acquire::Retries "3";
+END
+}
+
+# The server, its client and extension whole; of libraries what is loaded. LLVM is left out, which
+# is large and only compiles queries that run for long.
+unpack() {
+    local root=$1 package part
+    shift
+    for package in "$@"; do
+        case ${package##*/} in
+        libllvm*) continue ;;
+        postgresql-"$PG"_* | postgresql-client-"$PG"_* | postgresql-"$PG"-timescaledb_*) part=./usr ;;
+        lib* | zlib1g_* | gcc-*-base_*) part=./usr/lib/$TRIPLET ;;
+        *) continue ;;
+        esac
+        dpkg-deb --fsys-tarfile "$package" >"$root/package.tar"
+        if tar -tf "$root/package.tar" | grep "^$part/" >/dev/null; then
+            tar -xf "$root/package.tar" -C "$root" --no-same-owner "$part"
+        fi
+    done
+    rm "$root/package.tar"
+}
+
+# Each program becomes a script that starts it with the loader and the libraries beside it.
+wrap_programs() {
+    local bin=$1 libraries=$2 program name
+    for program in "$bin"/*; do
+        [ "$(head -c 4 "$program" | tail -c 3)" = ELF ] || continue
+        name=${program##*/}
+        mv "$program" "$bin/.$name"
+        cat >"$program" <<END
+#!/bin/sh
+exec $libraries/ld-linux-x86-64.so.2 --argv0 $program --library-path $libraries $bin/.$name "\$@"
+END
+        chmod 755 "$program"
+    done
+}
+
+fetch_packages() {
+    local folder=$1 tool apt=$1/apt
+    [ "$(uname -m)" = x86_64 ] || fail "the packages of TimescaleDB are fetched for x86-64 only"
+    for tool in apt-get dpkg-deb tar; do has "$tool" || fail "there is no $tool, which unpacks TimescaleDB"; done
+    [ -e "$KEYRING" ] || fail "there is no $KEYRING: install debian-archive-keyring"
+    DEBIAN=$(mirror debian)
+    SECURITY=$(mirror debian-security)
+    private_apt "$apt"
+    if ! { APT_CONFIG=$apt/apt.conf apt-get -qq update &&
+        APT_CONFIG=$apt/apt.conf apt-get -qqy --download-only install \
+            "postgresql-$PG" "postgresql-$PG-timescaledb"; } >"$folder/apt.log" 2>&1 </dev/null; then
+        tail -n 5 "$folder/apt.log" >&2
+        fail "apt-get could not fetch TimescaleDB's packages; all it said is in $folder/apt.log"
+    fi
+    (cd "$apt/cache/archives" && ls -- *.deb) >"$folder/packages.txt"
+    mkdir "$folder/root"
+    unpack "$folder/root" "$apt"/cache/archives/*.deb
+    wrap_programs "$folder/root/usr/lib/postgresql/$PG/bin" "$folder/root/usr/lib/$TRIPLET"
+    rm -rf "$apt"
+}
+
+install() {
+    # Its folder is compiled in.
+    [ -e /usr/share/zoneinfo/America/New_York ] || fail "there are no time zones: install tzdata"
+    [ "$(id -u)" != 0 ] || has setpriv || fail "there is no setpriv: install util-linux"
+    install_once "$PACKAGE" fetch_packages
+    as "$BIN/postgres" -V >/dev/null ||
+        fail "the account $ACCOUNT cannot run $BIN/postgres: it needs a folder that it can enter (CANDLEWICK_STACK)"
+}
+
+# ---- the server
+
+# fsync is off: that is for a machine that loses power, which a test cannot do. A killed server loses
+# nothing, because what was written is the kernel's; but a commit must be written before it is
+# acknowledged, so synchronous_commit stays on.
+# TimescaleDB's workers are off: this edition has no jobs for them, and each would sit in a database,
+# which then can be neither dropped nor used as a template.
+settings() {
+    cat <<END
+listen_addresses = '$HOST'
+port = $(port timescaledb)
+unix_socket_directories = ''
+shared_preload_libraries = 'timescaledb'
+timescaledb.telemetry_level = 'off'
+timezone = 'UTC'
+jit = off
+fsync = off
+full_page_writes = off
+synchronous_commit = on
+shared_buffers = '256MB'
+max_wal_size = '2GB'
+max_connections = 300
+timescaledb.max_background_workers = 0
+END
+}
+
+make_data() {
+    rm -rf "$HOME_DIR"
+    mkdir -p "$DATA"
+    chmod 700 "$DATA"
+    touch "$HOME_DIR/server.log"
+    [ "$(id -u)" != 0 ] || chown "$ACCOUNT" "$HOME_DIR" "$DATA" "$HOME_DIR/server.log"
+    as "$BIN/initdb" -D "$DATA" -U postgres -A trust -E UTF8 --no-sync --locale=C \
+        --locale-provider=builtin --builtin-locale=C.UTF-8 >"$INSTANCE/initdb.log" 2>&1 9>&- ||
+        { cat "$INSTANCE/initdb.log" >&2 && fail "initdb failed"; }
+    echo "include '$HOME_DIR/settings.conf'" | as tee -a "$DATA/postgresql.conf" >/dev/null
+}
+
+psql() { as "$BIN/psql" -h "$HOST" -p "$(port timescaledb)" -U postgres -X "$@"; }
+
+make_database() {
+    psql -q -d postgres -c "CREATE DATABASE $DATABASE"
+    psql -q -d "$DATABASE" -c "CREATE EXTENSION timescaledb" >/dev/null 2>&1
+    touch "$HOME_DIR/made"
+}
+
+server() { pid_in "$DATA" "$DATA/postmaster.pid"; }
+# The server and its processes, each of which has a group of its own.
+processes() {
+    local server=$1
+    echo "$server"
+    awk -v server="$server" '/^Pid:/ { pid = $2 } /^PPid:/ && $2 == server { print pid }' \
+        /proc/[0-9]*/status 2>/dev/null || true
+}
+signal_all() { # SIGNAL SERVER
+    local process
+    for process in $(processes "$2"); do kill "-$1" "$process" 2>/dev/null || true; done
+}
+
+url() { echo "postgres://postgres@$HOST:$(port timescaledb)/$DATABASE"; }
+
+start() {
+    install
+    claim_ports
+    if [ ! -e "$HOME_DIR/made" ]; then
+        stop
+        make_data
+    fi
+    if ! server >/dev/null; then
+        wait_for_the_dead
+        require_free "$(port timescaledb)"
+        settings >"$HOME_DIR/settings.conf"
+        if ! as "$BIN/pg_ctl" -D "$DATA" -w -t 60 -l "$HOME_DIR/server.log" start >/dev/null 2>&1 </dev/null 9>&-; then
+            tail -n 20 "$HOME_DIR/server.log" >&2
+            fail "PostgreSQL did not start"
+        fi
+    fi
+    [ -e "$HOME_DIR/made" ] || make_database
+    url
+}
+
+# For a server that something else killed: see kill_all. Its file is PostgreSQL's to judge, as there
+# may be processes left that write.
+wait_for_the_dead() {
+    local pid
+    pid=$(head -n 1 "$DATA/postmaster.pid" 2>/dev/null) || return 0
+    wait_until 5 test ! -e "/proc/$pid" || true
+}
+
+stop() { # SIGINT ends its sessions and writes a checkpoint.
+    local pid
+    if pid=$(server); then signal_all CONT "$pid"; fi
+    end_in INT 60 "$DATA" "$DATA/postmaster.pid"
+}
+
+# All are stopped first, so that none sees another die and says so to its client.
+kill_all() {
+    local pid process all
+    pid=$(server) || return 0
+    signal_all STOP "$pid"
+    all=$(processes "$pid")
+    for process in $all; do kill -KILL "$process" 2>/dev/null || true; done
+    for process in $all; do
+        wait_until 10 test ! -e "/proc/$process/cwd" || fail "process $process does not end"
+    done
+    # All are dead, but the next start would take one for alive until its parent has asked about it.
+    rm -f "$DATA/postmaster.pid"
+}
+
+command=${1:-help}
+[ $# = 0 ] || shift
+case $command in
+install) install ;;
+start)
+    lock timescaledb
+    start
+    ;;
+stop)
+    lock timescaledb
+    stop
+    ;;
+kill)
+    lock timescaledb
+    kill_all
+    ;;
+pause | resume)
+    pid=$(server) || fail "it does not run"
+    if [ "$command" = pause ]; then signal_all STOP "$pid"; else signal_all CONT "$pid"; fi
+    ;;
+status) status_row timescaledb "$HOST:$(port timescaledb)" "$DATA" "$DATA/postmaster.pid" ;;
+reset)
+    lock timescaledb
+    stop
+    rm -rf "$HOME_DIR"
+    ;;
+url) url ;;
+psql) psql -d "$DATABASE" "$@" ;;
+log) tail -n 100 "$HOME_DIR/server.log" ;;
+help | -h | --help) usage ;;
+*) usage 64 >&2 ;;
+esac

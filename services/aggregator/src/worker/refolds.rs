@@ -1,0 +1,259 @@
+//! Minutes folded anew: when a refold is appended to the log, and what the ticks give.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use eventlog::{Entry, Log, LogError};
+use host::Clock;
+use market::{Bar, MINUTE_NS, Position, SECOND_NS, TICKS_KEPT_NS, VenueSettings};
+use schemas::TradesRecord;
+use store::{BarStore, Commit, HotStore, RejectedRange, StoreError, Tick, TickStore, trades_current};
+use tokio_util::sync::CancellationToken;
+
+use super::session::{End, Session, nanoseconds, settled};
+use crate::{Need, Refolded, Supply, WorkerError};
+
+/// How many refolds are appended at once.
+const MOST_REFOLDS: usize = 256;
+/// How long before they are due to go ticks are not counted on any more.
+const TICKS_MARGIN_NS: i64 = 3_600 * SECOND_NS;
+
+/// The answer how far the archiver is.
+pub(super) type Archived =
+    Pin<Box<dyn Future<Output = Result<Option<Position>, StoreError>> + Send>>;
+
+/// How far the archiver is; never where that is not asked.
+pub(super) async fn answered(asking: &mut Option<Archived>) -> Option<Position> {
+    match asking {
+        // A store that fails is asked again soon.
+        Some(future) => future.await.unwrap_or_default(),
+        None => std::future::pending().await,
+    }
+}
+
+impl<L, U, D, S, T, H, C> Session<'_, L, U, D, S, T, H, C>
+where
+    L: Log,
+    U: Log,
+    D: Log,
+    S: BarStore,
+    T: TickStore,
+    H: HotStore,
+    C: Clock,
+{
+    /// Whether a marked minute waits for the archiver.
+    pub(super) fn wants_archived(&self) -> bool {
+        self.asking.is_none() && self.core.wants_refolds()
+    }
+
+    /// Asks how far the archiver is, where a marked minute waits for that. The fold goes on
+    /// meanwhile.
+    pub(super) fn ask_archived_if_due(&mut self) {
+        let worker = self.worker;
+        let now_ns = worker.stores.clock.monotonic_ns();
+        if now_ns < self.next_refold_ns || !self.wants_archived() {
+            return;
+        }
+        self.next_refold_ns = now_ns + nanoseconds(worker.pace.refold_every);
+        let (ticks, partition) = (worker.stores.ticks.clone(), worker.partition);
+        let (clock, timeout) = (worker.stores.clock.clone(), worker.pace.call_timeout);
+        self.asking = Some(Box::pin(async move {
+            let asked = host::timeout(&clock, timeout, ticks.position(partition));
+            asked.await.unwrap_or(Ok(None))
+        }));
+    }
+
+    /// Appends a refold for every marked minute whose mark the archiver and the stored state
+    /// have passed.
+    pub(super) async fn ask_refolds(
+        &mut self,
+        archived: Option<Position>,
+    ) -> Result<(), WorkerError> {
+        let stored = Position {
+            epoch: self.stored.0,
+            offset: self.stored.1,
+        };
+        let passed = archived.unwrap_or_default().min(stored);
+        let refolds = self.core.ask_refolds(passed, MOST_REFOLDS);
+        if refolds.is_empty() {
+            return Ok(());
+        }
+        let entry = |(instrument, refold): &(market::Instrument, schemas::Refold)| {
+            let mut value = Vec::new();
+            TradesRecord::Refold(*refold).encode(&mut value);
+            Entry {
+                key: Bytes::copy_from_slice(instrument.key().as_bytes()),
+                value: value.into(),
+            }
+        };
+        let entries = refolds.iter().map(entry).collect();
+        let worker = self.worker;
+        let append = worker.topics.trades.append(worker.partition, entries);
+        let reason = match host::timeout(&worker.stores.clock, worker.pace.call_timeout, append)
+            .await
+        {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(source @ (LogError::Recreated { .. } | LogError::Refused { .. }))) => {
+                return Err(worker.log(source));
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(elapsed) => elapsed.to_string(),
+        };
+        // A refold that the log holds twice does nothing the second time.
+        tracing::warn!(partition = worker.partition, reason, "refolds are asked for again");
+        self.core.forget_asked();
+        Ok(())
+    }
+
+    /// Commits all that was applied, or says how the session ends instead.
+    pub(super) async fn commit_all(
+        &mut self,
+        stop: &CancellationToken,
+    ) -> Result<Option<End>, WorkerError> {
+        while self.core.place() != self.stored || self.committing.is_some() {
+            if self.committing.is_none() && !self.start_commit(stop).await? {
+                return Ok(Some(End::Stopped));
+            }
+            let outcome: Result<Commit, StoreError> = settled(&mut self.committing).await;
+            if !self.committed(outcome)? {
+                return Ok(Some(End::Lost));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the ticks of a minute add up to, once the archiver has passed its mark; none where
+    /// the worker is told to stop before.
+    pub(super) async fn fold_ticks(
+        &self,
+        stop: &CancellationToken,
+        need: Need,
+    ) -> Result<Option<Supply>, WorkerError> {
+        let Need::Ticks {
+            instrument,
+            start_ns,
+            up_to,
+            first_append_ns,
+        } = need
+        else {
+            return Ok(None);
+        };
+        let supply = |refolded| Supply::Ticks {
+            instrument: instrument.clone(),
+            start_ns,
+            up_to,
+            refolded,
+        };
+        if !self.wait_for_archiver(stop, up_to).await? {
+            return Ok(None);
+        }
+        let stores = &self.worker.stores;
+        let read = || stores.ticks.read(&instrument, start_ns, start_ns + MINUTE_NS);
+        let Some(ticks) = self.worker.ask_store(stop, read).await? else {
+            return Ok(None);
+        };
+        // The clock is read after the ticks: none that is younger can be gone.
+        let oldest_ns = stores.clock.now_ns().saturating_sub(TICKS_KEPT_NS - TICKS_MARGIN_NS);
+        if first_append_ns.is_some_and(|first_ns| first_ns < oldest_ns) {
+            return Ok(Some(supply(Refolded::Gone)));
+        }
+        let Some(rejected) = self.rejected(stop, &ticks, up_to).await? else {
+            return Ok(None);
+        };
+        let settings = self.core.settings_of(&instrument).unwrap_or_default();
+        let bar = fold(ticks, &rejected, up_to, &settings);
+        Ok(Some(supply(Refolded::Bar(bar.map(Box::new)))))
+    }
+
+    /// False where the worker is told to stop before the archiver is there.
+    async fn wait_for_archiver(
+        &self,
+        stop: &CancellationToken,
+        up_to: Position,
+    ) -> Result<bool, WorkerError> {
+        let worker = self.worker;
+        loop {
+            let asked = || worker.stores.ticks.position(worker.partition);
+            let Some(archived) = worker.ask_store(stop, asked).await? else {
+                return Ok(false);
+            };
+            if archived.is_some_and(|archived| archived >= up_to) {
+                self.say_ready();
+                return Ok(true);
+            }
+            worker.health.not_ready("a minute is folded anew once the archiver has come there");
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(false),
+                () = worker.stores.clock.sleep(worker.pace.refold_every) => {}
+            }
+        }
+    }
+
+    /// What the fold has left out of some ticks, which are in order of their positions.
+    async fn rejected(
+        &self,
+        stop: &CancellationToken,
+        ticks: &[Tick],
+        up_to: Position,
+    ) -> Result<Option<Vec<RejectedRange>>, WorkerError> {
+        let worker = self.worker;
+        let mut ranges = Vec::new();
+        let same_epoch = |left: &Tick, right: &Tick| left.position.epoch == right.position.epoch;
+        for run in ticks.chunk_by(same_epoch) {
+            let (first, last) = (run[0].position, run[run.len() - 1].position);
+            if first >= up_to {
+                continue;
+            }
+            let bars = &worker.stores.bars;
+            let end = last.offset + 1;
+            let asked = || bars.rejected(worker.partition, first.epoch, first.offset, end);
+            let Some(found) = worker.ask_store(stop, asked).await? else {
+                return Ok(None);
+            };
+            ranges.extend(found);
+        }
+        Ok(Some(ranges))
+    }
+
+    /// Whether the topic is still the generation that is being folded; false where the worker is
+    /// told to stop before that is known.
+    pub(super) async fn is_same_epoch(
+        &self,
+        stop: &CancellationToken,
+    ) -> Result<bool, WorkerError> {
+        let worker = self.worker;
+        let mut backoff = worker.retries().backoff();
+        loop {
+            let asked = worker.topics.trades.check_epoch();
+            let answer = host::timeout(&worker.stores.clock, worker.pace.call_timeout, asked).await;
+            let reason = match answer {
+                Ok(Ok(())) => return Ok(true),
+                Ok(Err(LogError::Closed)) => return Ok(false),
+                Ok(Err(error)) if error.is_transient() => error.to_string(),
+                Ok(Err(source)) => return Err(worker.log(source)),
+                Err(elapsed) => elapsed.to_string(),
+            };
+            if worker.pause(stop, &mut backoff, &reason).await {
+                return Ok(false);
+            }
+        }
+    }
+}
+
+/// The bar of the trades among some ticks, as of a position; none where there are none.
+fn fold(
+    ticks: Vec<Tick>,
+    rejected: &[RejectedRange],
+    up_to: Position,
+    settings: &VenueSettings,
+) -> Option<Bar> {
+    let trades = trades_current(ticks, rejected, up_to, settings);
+    let mut bars = trades
+        .iter()
+        .map(|tick| Bar::of(&tick.trade, tick.position, tick.append_time_ns));
+    let mut folded = bars.next()?;
+    bars.for_each(|bar| folded.merge(&bar));
+    Some(folded)
+}
