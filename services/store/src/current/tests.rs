@@ -9,6 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod amended;
+
 const PLAIN: VenueSettings = VenueSettings {
     scheme: IdScheme::Unique,
     scope: IdScope::Symbol,
