@@ -5,10 +5,10 @@
 //! one moment. [`TickStore`] holds every trade of the log, and [`trades_current`] says which
 //! of its ticks count.
 //!
-//! | store | bars | ticks |
-//! |---|---|---|
-//! | one process | [`SqliteBarStore`] | [`SqliteTickStore`] |
-//! | cluster | | [`ClickHouseTickStore`] |
+//! | store | bars | ticks | newest prices |
+//! |---|---|---|---|
+//! | one process | [`SqliteBarStore`] | [`SqliteTickStore`] | [`MemoryHotStore`] |
+//! | cluster | | [`ClickHouseTickStore`] | [`RedisHotStore`] |
 
 mod bar_store;
 mod clickhouse;
@@ -16,6 +16,8 @@ mod current;
 mod error;
 mod hot_store;
 mod metrics;
+mod password;
+mod redis;
 mod sqlite;
 mod state;
 mod tick_store;
@@ -26,6 +28,7 @@ pub use current::{Admission, Amended, CurrentTrades, LostTrade, trades_current, 
 pub use error::StoreError;
 pub use hot_store::{HotStore, MemoryHotStore, Price};
 pub use metrics::Metrics;
+pub use redis::{RedisConfig, RedisHotStore};
 pub use sqlite::{SqliteBarReader, SqliteBarStore, SqliteTickStore};
 pub use state::{
     AheadRow, BarKey, DirtyChange, DirtyRow, IdChange, IdChangeSet, IdKey, IdRanges, IdRow, Mark,

@@ -234,6 +234,8 @@ impl Model {
             venues: draft.venues(),
             ids: draft.ids(&mut self.exact),
             rejected: draft.rejected(at),
+            dirty: Vec::new(),
+            ahead: Vec::new(),
         }
     }
 

@@ -25,6 +25,7 @@ pub(crate) async fn what_is_written_is_read(store: &impl TickStore) {
     store.insert(&[block(0, u64::MAX, 2, ticks)]).await.unwrap();
     let expected = |offset, time_ns| Tick {
         trade: trade(time_ns, offset),
+        amendment: None,
         position: Position {
             epoch: u64::MAX,
             offset,
