@@ -5,10 +5,10 @@
 //! one moment. [`TickStore`] holds every trade of the log, and [`trades_current`] says which
 //! of its ticks count.
 //!
-//! | store | bars | ticks |
-//! |---|---|---|
-//! | one process | [`SqliteBarStore`] | [`SqliteTickStore`] |
-//! | cluster | [`TimescaleBarStore`] | [`ClickHouseTickStore`] |
+//! | store | bars | ticks | newest prices |
+//! |---|---|---|---|
+//! | one process | [`SqliteBarStore`] | [`SqliteTickStore`] | [`MemoryHotStore`] |
+//! | cluster | [`TimescaleBarStore`] | [`ClickHouseTickStore`] | [`RedisHotStore`] |
 
 mod bar_store;
 mod clickhouse;
@@ -19,6 +19,8 @@ mod hot_store;
 mod id_chunk;
 mod key_bounds;
 mod metrics;
+mod password;
+mod redis;
 mod sqlite;
 mod state;
 mod tick_store;
@@ -30,6 +32,7 @@ pub use current::{Admission, Amended, CurrentTrades, LostTrade, trades_current, 
 pub use error::StoreError;
 pub use hot_store::{HotStore, MemoryHotStore, Price};
 pub use metrics::Metrics;
+pub use redis::{RedisConfig, RedisHotStore};
 pub use sqlite::{SqliteBarReader, SqliteBarStore, SqliteTickStore};
 pub use state::{
     AheadRow, BarKey, DirtyChange, DirtyRow, IdChange, IdChangeSet, IdKey, IdRanges, IdRow, Mark,

@@ -1,6 +1,6 @@
 //! How a server is reached.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ::clickhouse::{Client, Compression};
@@ -10,6 +10,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use crate::StoreError;
+use crate::password::password;
 
 /// How a ClickHouse server is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,13 +106,4 @@ impl ClickHouseConfig {
             reason: reason.to_owned(),
         }
     }
-}
-
-/// The password in a file, without the line's end.
-pub(crate) fn password(path: &Path) -> Result<String, StoreError> {
-    let text = std::fs::read_to_string(path).map_err(|error| StoreError::Unavailable {
-        store: format!("the password file {}", path.display()),
-        reason: error.to_string(),
-    })?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -26,6 +26,7 @@ pub(crate) async fn what_is_written_is_read(store: &impl TickStore) {
     let expected = |offset, time_ns| Tick {
         amendment: None,
         trade: trade(time_ns, offset),
+        amendment: None,
         position: Position {
             epoch: u64::MAX,
             offset,
