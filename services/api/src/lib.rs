@@ -17,6 +17,7 @@ mod raw_object;
 mod router;
 mod serve;
 mod settings_json;
+mod starting;
 mod state;
 mod stream;
 mod submit;
@@ -30,7 +31,9 @@ pub use hub::{
     Message, Subscription,
 };
 pub use metrics::Metrics;
+pub use operations::Operations;
 pub use problem::{ErrorCode, Problem};
-pub use router::router;
+pub use router::{operations_router, router};
 pub use serve::serve;
+pub use starting::{Later, while_starting};
 pub use state::{ApiParts, ApiState};

@@ -1,31 +1,67 @@
 //! Probes, metrics and the version.
 
+use std::sync::Arc;
+
+use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use eventlog::Log;
-use host::{Clock, ComponentReport, HealthReport, HealthStatus};
+use host::{Clock, ComponentReport, Health, HealthReport, HealthStatus};
 use serde::Serialize;
 use store::{BarReader, TickStore};
 
 use crate::answer::json;
 use crate::params::Params;
-use crate::{ApiState, Problem};
+use crate::{ApiState, Hub, Problem};
+
+/// What probes and scrapes are answered from, in a process of any role.
+#[derive(Clone)]
+pub struct Operations {
+    health: Health,
+    render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    hub: Option<Hub>,
+}
+
+impl Operations {
+    /// Of a process with this health, whose metrics `render_metrics` writes in the Prometheus
+    /// text format.
+    #[must_use]
+    pub fn new(health: Health, render_metrics: Arc<dyn Fn() -> String + Send + Sync>) -> Self {
+        Self {
+            health,
+            render_metrics,
+            hub: None,
+        }
+    }
+
+    /// The same for a process that is not ready before the hub knows the forming bars.
+    pub(crate) fn with_hub(mut self, hub: Hub) -> Self {
+        self.hub = Some(hub);
+        self
+    }
+
+    /// `/healthz`, `/readyz` and `/metrics`.
+    pub(crate) fn routes<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
+        Router::new()
+            .route("/healthz", get(health))
+            .route("/readyz", get(readiness))
+            .route("/metrics", get(metrics))
+            .with_state(self)
+    }
+}
 
 /// `GET /healthz`: whether the process should go on running.
-pub(crate) async fn health<L: Log, B: BarReader, T: TickStore, C: Clock>(
-    State(state): State<ApiState<L, B, T, C>>,
-) -> Response {
-    report(&state.health.liveness())
+async fn health(State(operations): State<Operations>) -> Response {
+    report(&operations.health.liveness())
 }
 
 /// `GET /readyz`: whether the process should be sent work.
-pub(crate) async fn readiness<L: Log, B: BarReader, T: TickStore, C: Clock>(
-    State(state): State<ApiState<L, B, T, C>>,
-) -> Response {
-    let mut found = state.health.readiness();
-    if !state.hub.is_ready() {
+async fn readiness(State(operations): State<Operations>) -> Response {
+    let mut found = operations.health.readiness();
+    if operations.hub.is_some_and(|hub| !hub.is_ready()) {
         found.status = HealthStatus::NotReady;
         found.components.push(ComponentReport {
             name: "hub".to_owned(),
@@ -44,11 +80,9 @@ fn report(report: &HealthReport) -> Response {
 }
 
 /// `GET /metrics`: the Prometheus text format.
-pub(crate) async fn metrics<L: Log, B: BarReader, T: TickStore, C: Clock>(
-    State(state): State<ApiState<L, B, T, C>>,
-) -> Response {
+async fn metrics(State(operations): State<Operations>) -> Response {
     let kind = "text/plain; version=0.0.4; charset=utf-8";
-    ([(CONTENT_TYPE, kind)], (state.render_metrics)()).into_response()
+    ([(CONTENT_TYPE, kind)], (operations.render_metrics)()).into_response()
 }
 
 /// What answers: the binary and the log behind it.

@@ -1,6 +1,7 @@
 //! Which request goes where, and what surrounds them all.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -16,7 +17,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::metrics::measure;
 use crate::{
-    ApiState, ErrorCode, Problem, bars, operations, stream, submit, symbols, trades, venues,
+    ApiState, ErrorCode, Operations, Problem, bars, operations, stream, submit, symbols, trades,
+    venues,
 };
 
 /// How long a request may take, its body included.
@@ -31,6 +33,8 @@ where
     C: Clock,
 {
     let clock = state.clock.clone();
+    let probes = Operations::new(state.health.clone(), Arc::clone(&state.render_metrics))
+        .with_hub(state.hub.clone());
     Router::new()
         .route("/api/v1/bars/{venue}/{symbol}", get(bars::list))
         .route("/api/v1/trades/{venue}/{symbol}", get(trades::list))
@@ -44,15 +48,22 @@ where
         .route("/api/v1/venues/{venue}/gaps", get(venues::gaps))
         .route("/api/v1/stream", get(stream::open))
         .route("/api/v1/version", get(operations::version))
-        .route("/healthz", get(operations::health))
-        .route("/readyz", get(operations::readiness))
-        .route("/metrics", get(operations::metrics))
+        .merge(probes.routes())
         .fallback(no_endpoint)
         .method_not_allowed_fallback(no_method)
         .layer(from_fn_with_state(clock.clone(), limit_time::<C>))
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(from_fn_with_state(clock, measure::<C>))
         .with_state(state)
+}
+
+/// Probes and scrapes alone, for a process that serves nothing else.
+pub fn operations_router(operations: Operations) -> Router {
+    operations
+        .routes()
+        .fallback(no_endpoint)
+        .method_not_allowed_fallback(no_method)
+        .layer(CatchPanicLayer::custom(after_panic))
 }
 
 async fn limit_time<C: Clock>(State(clock): State<C>, request: Request, next: Next) -> Response {

@@ -1,15 +1,19 @@
 //! The role: from the log to the tick store.
 
-use std::future::Future;
+mod ask;
+
 use std::time::Duration;
 
-use eventlog::{Log, LogError};
-use host::{Clock, HealthComponent, RetryPolicy};
+use eventlog::{Bounds, Log, LogError};
+use host::{Clock, HealthComponent};
 use market::Position;
-use store::{StoreError, TickBlock, TickStore};
+use store::{TickBlock, TickStore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{ArchiverError, Blocks, Metrics};
+
+/// The longest first wait before another try.
+const RETRY_AFTER: Duration = Duration::from_millis(50);
 
 /// When a block is cut.
 #[derive(Debug, Clone, Copy)]
@@ -90,6 +94,10 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
                     match ready {
                         Ok(()) => {}
                         Err(LogError::Closed) => break,
+                        Err(error) if error.is_transient() => {
+                            self.clock.sleep(RETRY_AFTER).await;
+                            continue;
+                        }
                         Err(source) => return Err(self.log(source)),
                     }
                     if !self.take(&mut pending, &stop).await? {
@@ -124,15 +132,28 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
             return Ok(None);
         };
         let epoch = self.trades.epoch();
-        let position = stored.unwrap_or(Position { epoch, offset: 0 });
-        if position.epoch != epoch {
+        let mut position = stored.unwrap_or(Position { epoch, offset: 0 });
+        if position.epoch > epoch {
             return Err(ArchiverError::Epoch {
                 partition: self.partition,
                 found: position.epoch,
                 expected: epoch,
             });
         }
-        self.check_bounds(position.offset).await?;
+        if position.epoch < epoch {
+            tracing::warn!(
+                partition = self.partition,
+                before = position.epoch,
+                epoch,
+                "the topic was made anew; archiving the new one from its beginning"
+            );
+            position = Position { epoch, offset: 0 };
+        }
+        let bounds = self.ask_log(stop, || self.trades.bounds(self.partition));
+        let Some(bounds) = bounds.await? else {
+            return Ok(None);
+        };
+        self.check_bounds(position.offset, bounds)?;
         Ok(Some(Pending {
             blocks: Blocks::new(self.partition, self.trades.partitions(), epoch),
             stored: position.offset,
@@ -142,9 +163,7 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
     }
 
     /// What is archived is not ahead of the log: otherwise it is another log.
-    async fn check_bounds(&self, offset: u64) -> Result<(), ArchiverError> {
-        let bounds = self.trades.bounds(self.partition).await;
-        let bounds = bounds.map_err(|source| self.log(source))?;
+    const fn check_bounds(&self, offset: u64, bounds: Bounds) -> Result<(), ArchiverError> {
         if offset <= bounds.end {
             return Ok(());
         }
@@ -170,8 +189,9 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
             Ok(Ok(batch)) => batch,
             Ok(Err(source @ LogError::OutOfRange { .. })) => return Err(self.log(source)),
             Ok(Err(LogError::Closed)) => return Ok(false),
+            Ok(Err(source)) if !source.is_transient() => return Err(self.log(source)),
             Ok(Err(_)) | Err(_) => {
-                self.clock.sleep(Duration::from_millis(50)).await;
+                self.clock.sleep(RETRY_AFTER).await;
                 return Ok(true);
             }
         };
@@ -203,6 +223,12 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
     ) -> Result<bool, ArchiverError> {
         let ticks = pending.blocks.len();
         let blocks: Vec<TickBlock> = pending.blocks.take();
+        // What was fetched is of this epoch where the topic still is. Offsets of another would be
+        // taken for those of this one.
+        let same = self.ask_log(stop, || self.trades.check_epoch()).await?;
+        if same.is_none() {
+            return Ok(false);
+        }
         if !blocks.is_empty() {
             let written = self.ask_store(stop, || self.ticks.insert(&blocks)).await?;
             if written.is_none() {
@@ -221,45 +247,6 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
         self.metrics.blocks.increment(blocks.len() as u64);
         self.metrics.next_offset.set(pending.next as f64);
         Ok(noted.is_some())
-    }
-
-    /// Asks the store until it answers; none where the archiver is told to stop before.
-    async fn ask_store<V, F>(
-        &self,
-        stop: &CancellationToken,
-        call: impl Fn() -> F,
-    ) -> Result<Option<V>, ArchiverError>
-    where
-        F: Future<Output = Result<V, StoreError>>,
-    {
-        let seed = self.clock.monotonic_ns() ^ u64::from(self.partition);
-        let retries =
-            RetryPolicy::new(Duration::from_millis(50), Duration::from_secs(5)).seeded(seed);
-        let mut backoff = retries.backoff();
-        loop {
-            let answer = host::timeout(&self.clock, self.cut.call_timeout, call()).await;
-            let reason = match answer {
-                Ok(Ok(value)) => {
-                    self.health.ready();
-                    return Ok(Some(value));
-                }
-                Ok(Err(source)) if !source.is_transient() => {
-                    return Err(ArchiverError::Store {
-                        partition: self.partition,
-                        source,
-                    });
-                }
-                Ok(Err(source)) => source.to_string(),
-                Err(elapsed) => elapsed.to_string(),
-            };
-            self.health.not_ready(reason.as_str());
-            tracing::warn!(partition = self.partition, reason, "trying again shortly");
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return Ok(None),
-                () = self.clock.sleep(backoff.next_delay()) => {}
-            }
-        }
     }
 
     const fn log(&self, source: LogError) -> ArchiverError {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::bench::BenchArgs;
+use crate::cluster::{AggregatorArgs, ApiArgs, ArchiverArgs, MigrateArgs};
 use crate::replay::ReplayArgs;
 use crate::standalone::StandaloneArgs;
 use crate::topics::TopicsArgs;
@@ -27,6 +28,14 @@ struct Arguments {
 enum Command {
     /// Run everything in one process, with nothing else installed
     Standalone(StandaloneArgs),
+    /// Fold trades into bars, beside others of the same group, over Kafka and TimescaleDB
+    Aggregator(AggregatorArgs),
+    /// Write every trade to ClickHouse, beside others of the same group
+    Archiver(ArchiverArgs),
+    /// Serve REST and the live stream, and take trades in
+    Api(ApiArgs),
+    /// Make the tables of TimescaleDB and ClickHouse, or bring them up to date
+    Migrate(MigrateArgs),
     /// Send recorded trades into a running process
     Replay(ReplayArgs),
     /// Prove the stored bars: fold the stored trades anew and compare every value
@@ -50,6 +59,10 @@ pub fn main() -> ExitCode {
     };
     let outcome = match arguments.command {
         Command::Standalone(arguments) => crate::standalone::run(arguments),
+        Command::Aggregator(arguments) => crate::cluster::run_aggregator(arguments),
+        Command::Archiver(arguments) => crate::cluster::run_archiver(arguments),
+        Command::Api(arguments) => crate::cluster::run_api(arguments),
+        Command::Migrate(arguments) => crate::cluster::run_migrate(arguments),
         Command::Replay(arguments) => crate::replay::run(arguments),
         Command::Verify(arguments) => crate::verify::run(arguments),
         Command::Topics(arguments) => crate::topics::run(arguments),

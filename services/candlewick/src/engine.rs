@@ -17,6 +17,8 @@ use tokio::net::TcpListener;
 
 use crate::Folder;
 
+pub(crate) use retain::log_time;
+
 /// How much of `bar-updates` is kept in memory, by partition.
 const UPDATES_BYTES: usize = 32 << 20;
 

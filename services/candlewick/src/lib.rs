@@ -4,11 +4,13 @@
 //! role over it in this process.
 
 mod bench;
+mod cluster;
 mod command;
 mod engine;
 mod folder;
-mod kafka;
+mod guarded;
 mod replay;
+mod settings;
 mod standalone;
 mod topics;
 mod verify;

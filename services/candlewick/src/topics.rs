@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use eventlog::{KafkaConfig, TopicChange, TopicDrift, TopicPlan, TopicSpec, plan_topics};
 use host::Layers;
 
-use crate::kafka::KafkaArgs;
+use crate::settings::{KafkaArgs, TopicNameArgs, TopicNames, ignore_all_but};
 
 /// Makes the topics of a cluster, and finds where those that exist are not as they should be.
 #[derive(Debug, Args)]
@@ -41,28 +41,36 @@ struct ApplyArgs {
     config: Option<PathBuf>,
     #[command(flatten)]
     kafka: KafkaArgs,
+    #[command(flatten)]
+    names: TopicNameArgs,
 }
 
 /// Does it, and prints what was done.
 pub(crate) fn run(arguments: TopicsArgs) -> anyhow::Result<ExitCode> {
     let TopicsCommand::Apply(arguments) = arguments.command;
-    let config = config(&arguments).map_err(host::Error::from)?;
+    let (config, names) = config(&arguments).map_err(host::Error::from)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?;
-    runtime.block_on(apply(&arguments, &config))
+    runtime.block_on(apply(&arguments, &config, &names))
 }
 
-fn config(arguments: &ApplyArgs) -> Result<KafkaConfig, host::ConfigErrors> {
+fn config(arguments: &ApplyArgs) -> Result<(KafkaConfig, TopicNames), host::ConfigErrors> {
     let mut layers = Layers::load(arguments.config.as_deref())?;
+    ignore_all_but(&mut layers, &["kafka"]);
     let config = arguments.kafka.clone().read(&mut layers);
+    let names = arguments.names.clone().read(&mut layers);
     layers.finish()?;
-    Ok(config)
+    Ok((config, names))
 }
 
-async fn apply(arguments: &ApplyArgs, config: &KafkaConfig) -> anyhow::Result<ExitCode> {
-    let specs = specs(arguments.partitions, arguments.replication);
+async fn apply(
+    arguments: &ApplyArgs,
+    config: &KafkaConfig,
+    names: &TopicNames,
+) -> anyhow::Result<ExitCode> {
+    let specs = specs(names, arguments.partitions, arguments.replication);
     let plan = plan_topics(config, &specs).await?;
     print!("{}", table(&plan));
     if arguments.dry_run {
@@ -78,9 +86,9 @@ async fn apply(arguments: &ApplyArgs, config: &KafkaConfig) -> anyhow::Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
-fn specs(partitions: u32, replication: u32) -> Vec<TopicSpec> {
+fn specs(names: &TopicNames, partitions: u32, replication: u32) -> Vec<TopicSpec> {
     let spec = |topic: schemas::Topic| TopicSpec {
-        name: topic.name.to_owned(),
+        name: names.of(topic.name),
         partitions: topic.partitions,
         replication: topic.replication,
         settings: topic
@@ -134,14 +142,14 @@ fn table(plan: &TopicPlan) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::specs;
+    use super::{TopicNames, specs};
 
     #[test]
     fn topics_take_the_largest_record_that_is_appended() {
         // What librdkafka counts beside key and value.
         let largest = eventlog::MAX_RECORD_BYTES + 1_024;
         assert!(schemas::MAX_MESSAGE_BYTES > largest);
-        for spec in specs(1, 1) {
+        for spec in specs(&TopicNames::default(), 1, 1) {
             let setting = spec
                 .settings
                 .iter()

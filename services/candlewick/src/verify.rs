@@ -24,8 +24,9 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use host::{Clock, SystemClock};
 use market::VenueSettings;
-use store::{BarReader, SymbolQuery, SymbolRow, TickStore};
+use store::{BarReader, ClickHouseTickStore, SymbolQuery, SymbolRow, TickStore, TimescaleBarStore};
 
+use self::arguments::Subject;
 pub(crate) use self::arguments::VerifyArgs;
 use self::check::Checker;
 use self::cut::Cut;
@@ -36,15 +37,16 @@ use self::report::Report;
 const SYMBOLS: u32 = 1_000;
 
 /// Compares every bar with its ticks; succeeds only where all are equal.
-pub(crate) fn run(arguments: VerifyArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(mut arguments: VerifyArgs) -> anyhow::Result<ExitCode> {
     if let Err(wrong) = arguments.check() {
         eprintln!("candlewick: {wrong}");
         return Ok(ExitCode::from(host::EXIT_USAGE));
     }
+    let subject = arguments.subject().map_err(host::Error::from)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let report = runtime.block_on(verify(&arguments, SystemClock))?;
+    let report = runtime.block_on(verify(&arguments, &subject, SystemClock))?;
     drop(arguments);
     // Nobody may be there to read it, which changes nothing.
     let _ = std::io::stdout().write_all(report.to_string().as_bytes());
@@ -54,15 +56,42 @@ pub(crate) fn run(arguments: VerifyArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn verify<C: Clock>(arguments: &VerifyArgs, clock: C) -> anyhow::Result<Report> {
+async fn verify<C: Clock>(
+    arguments: &VerifyArgs,
+    subject: &Subject,
+    clock: C,
+) -> anyhow::Result<Report> {
     let begin_ns = clock.monotonic_ns();
     let progress = Progress::new(arguments.no_progress);
-    let cut = Cut::take(&arguments.data, arguments.wait, &clock, &progress).await?;
+    let patience = arguments.wait;
+    let mut report = match subject {
+        Subject::Folder(path) => {
+            let cut = Cut::take(path, patience, &clock, &progress).await?;
+            compare(arguments, subject, &cut, &clock, &progress).await?
+        }
+        Subject::Cluster(bars, ticks) => {
+            let bars = TimescaleBarStore::open(bars.as_ref().clone()).await?;
+            let ticks = ClickHouseTickStore::open(ticks).await?;
+            let cut = Cut::take_beside(&bars, ticks, patience, &clock, &progress).await?;
+            compare(arguments, subject, &cut, &clock, &progress).await?
+        }
+    };
+    report.time = Duration::from_nanos(clock.monotonic_ns().saturating_sub(begin_ns));
+    Ok(report)
+}
+
+async fn compare<R: BarReader, T: TickStore, C: Clock>(
+    arguments: &VerifyArgs,
+    subject: &Subject,
+    cut: &Cut<R, T>,
+    clock: &C,
+    progress: &Progress,
+) -> anyhow::Result<Report> {
     let symbols = symbols(&cut.bars, arguments).await?;
     if symbols.is_empty() && arguments.names_symbols() {
         bail!(
-            "there is no such symbol in {}; trades that were just sent are folded within a second",
-            arguments.data.display()
+            "there is no such symbol in {subject}; trades that were just sent are folded within a \
+             second"
         );
     }
     let days = arguments.range().days();
@@ -73,16 +102,14 @@ async fn verify<C: Clock>(arguments: &VerifyArgs, clock: C) -> anyhow::Result<Re
     }
     progress.begin(rows);
     let venues = venues(&cut.bars).await?;
-    let mut checker = Checker::new(&cut, arguments.range(), &clock, &progress);
+    let mut checker = Checker::new(cut, arguments.range(), clock, progress);
     for symbol in &symbols {
         let venue = symbol.instrument.venue();
         let settings = venues.get(venue).copied();
         let checked = checker.check(symbol, settings).await;
         checked.with_context(|| format!("cannot check {}", symbol.instrument))?;
     }
-    let mut report = checker.into_report();
-    report.time = Duration::from_nanos(clock.monotonic_ns().saturating_sub(begin_ns));
-    Ok(report)
+    Ok(checker.into_report())
 }
 
 /// The settings of every venue, by its name.

@@ -22,8 +22,19 @@ struct Registry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
     Ready,
+    Degraded(String),
     NotReady(String),
     Failed(String),
+    Withdrawn,
+}
+
+impl State {
+    const fn reason(&self) -> Option<&String> {
+        match self {
+            Self::Ready | Self::Withdrawn => None,
+            Self::Degraded(reason) | Self::NotReady(reason) | Self::Failed(reason) => Some(reason),
+        }
+    }
 }
 
 /// One component's say in the health of the process. Clones speak for the same component.
@@ -49,7 +60,7 @@ pub struct ComponentReport {
     pub name: String,
     /// Whether it does its work; in a liveness report, whether it still can.
     pub ready: bool,
-    /// Why it is not ready.
+    /// Why it is not ready, or what it does not do although it is.
     pub reason: Option<String>,
 }
 
@@ -91,9 +102,13 @@ impl Health {
     /// Whether the process should go on running.
     pub fn liveness(&self) -> HealthReport {
         let registry = self.lock();
-        let reports = registry.components.iter().map(|(name, state)| match state {
-            State::Ready | State::NotReady(_) => ComponentReport::new(name, None),
-            State::Failed(reason) => ComponentReport::new(name, Some(reason)),
+        let reports = registry.present().map(|(name, state)| ComponentReport {
+            name: name.clone(),
+            ready: !matches!(state, State::Failed(_)),
+            reason: match state {
+                State::Failed(reason) => Some(reason.clone()),
+                _ => None,
+            },
         });
         HealthReport::of(reports.collect())
     }
@@ -101,16 +116,16 @@ impl Health {
     /// Whether the process should be sent work.
     pub fn readiness(&self) -> HealthReport {
         let registry = self.lock();
-        let reports = registry.components.iter().map(|(name, state)| match state {
-            State::Ready => ComponentReport::new(name, None),
-            State::NotReady(reason) | State::Failed(reason) => {
-                ComponentReport::new(name, Some(reason))
-            }
+        let reports = registry.present().map(|(name, state)| ComponentReport {
+            name: name.clone(),
+            ready: matches!(state, State::Ready | State::Degraded(_)),
+            reason: state.reason().cloned(),
         });
-        let process = registry
-            .draining
-            .iter()
-            .map(|why| ComponentReport::new("process", Some(why)));
+        let process = registry.draining.iter().map(|why| ComponentReport {
+            name: "process".to_owned(),
+            ready: false,
+            reason: Some(why.clone()),
+        });
         HealthReport::of(reports.chain(process).collect())
     }
 
@@ -119,10 +134,28 @@ impl Health {
     }
 }
 
+impl Registry {
+    /// The components that were not withdrawn.
+    fn present(&self) -> impl Iterator<Item = &(String, State)> {
+        let components = self.components.iter();
+        components.filter(|(_, state)| *state != State::Withdrawn)
+    }
+}
+
 impl HealthComponent {
     /// The component does its work.
     pub fn ready(&self) {
         self.set(State::Ready);
+    }
+
+    /// The component does most of its work: the process stays ready, and says what is worse.
+    pub fn degraded(&self, reason: impl Into<String>) {
+        self.set(State::Degraded(reason.into()));
+    }
+
+    /// The component is no part of the process any more, until it says something again.
+    pub fn withdraw(&self) {
+        self.set(State::Withdrawn);
     }
 
     /// The component cannot do its work for now.
@@ -143,6 +176,8 @@ impl HealthComponent {
         }
         match &state {
             State::Ready => tracing::info!(component = %name, "ready"),
+            State::Withdrawn => tracing::info!(component = %name, "withdrawn"),
+            State::Degraded(reason) => tracing::warn!(component = %name, %reason, "degraded"),
             State::NotReady(reason) => tracing::warn!(component = %name, %reason, "not ready"),
             State::Failed(reason) => tracing::error!(component = %name, %reason, "failed"),
         }
@@ -162,16 +197,6 @@ impl HealthReport {
     /// Whether the status is [`HealthStatus::Ready`].
     pub fn is_ready(&self) -> bool {
         self.status == HealthStatus::Ready
-    }
-}
-
-impl ComponentReport {
-    fn new(name: &str, reason: Option<&String>) -> Self {
-        Self {
-            name: name.to_owned(),
-            ready: reason.is_none(),
-            reason: reason.cloned(),
-        }
     }
 }
 
@@ -211,6 +236,23 @@ mod tests {
         health.register("store").ready();
         assert!(health.liveness().is_ready());
         assert_eq!(health.liveness().components.len(), 1);
+    }
+
+    #[test]
+    fn a_degraded_component_leaves_the_process_ready_and_a_withdrawn_one_is_not_listed() {
+        let health = Health::default();
+        let (cache, worker) = (health.register("cache"), health.register("worker-3"));
+        cache.degraded("no answer");
+        worker.not_ready("folding");
+        assert!(!health.readiness().is_ready());
+        worker.withdraw();
+        let expected = json!({"status": "ready", "components": [
+            {"name": "cache", "ready": true, "reason": "no answer"},
+        ]});
+        assert_eq!(to_value(health.readiness()).unwrap(), expected);
+        assert_eq!(health.liveness().components[0].reason, None);
+        health.register("worker-3").ready();
+        assert_eq!(health.readiness().components.len(), 2);
     }
 
     #[test]

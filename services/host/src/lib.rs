@@ -31,6 +31,7 @@
 //! # }
 //! ```
 
+mod breaker;
 mod clock;
 mod config;
 mod error;
@@ -41,6 +42,7 @@ mod retry;
 mod supervisor;
 mod telemetry;
 
+pub use breaker::{Breaker, BreakerHealth, BreakerOpen, BreakerPolicy, BreakerState, Permit};
 pub use clock::{Clock, SystemClock};
 pub use config::{ConfigErrors, EXIT_USAGE, Layers, Secret, Setting};
 pub use error::Error;

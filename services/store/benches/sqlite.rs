@@ -107,6 +107,8 @@ async fn bars(folder: &Path, symbols: usize, closing: bool) {
             venues: Vec::new(),
             ids: Vec::new(),
             rejected: Vec::new(),
+            dirty: Vec::new(),
+            ahead: Vec::new(),
         };
         let started = now();
         assert_eq!(store.commit(&transaction).await.unwrap(), Commit::Done);

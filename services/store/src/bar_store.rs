@@ -142,7 +142,7 @@ pub trait BarStore: BarReader + Clone + 'static {
     type Snapshot: BarReader;
 
     /// The state of a partition. Where nothing is stored, the row of its progress is made, at
-    /// offset 0 of `epoch`.
+    /// offset 0 of `epoch`, or of the current generation of `trades` where that is later.
     fn load(
         &self,
         partition: u32,
@@ -180,7 +180,8 @@ pub trait BarStore: BarReader + Clone + 'static {
 
     /// Drops bars whose first trade was appended before `bars_before_ns`, and sets of ids,
     /// rejected ranges and trades amended ahead whose newest record was appended before
-    /// `ids_before_ns`; a bounded number of rows a call. Answers how many rows went; ids kept within no hour or day stay.
+    /// `ids_before_ns`; a bounded number of rows a call. Answers how many rows
+    /// went; ids kept within no hour or day stay.
     fn expire(
         &self,
         bars_before_ns: i64,

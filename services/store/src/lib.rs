@@ -5,27 +5,38 @@
 //! one moment. [`TickStore`] holds every trade of the log, and [`trades_current`] says which
 //! of its ticks count.
 //!
-//! | store | bars | ticks |
-//! |---|---|---|
-//! | one process | [`SqliteBarStore`] | [`SqliteTickStore`] |
+//! | store | bars | ticks | newest prices |
+//! |---|---|---|---|
+//! | one process | [`SqliteBarStore`] | [`SqliteTickStore`] | [`MemoryHotStore`] |
+//! | cluster | [`TimescaleBarStore`] | [`ClickHouseTickStore`] | [`RedisHotStore`] |
 
 mod bar_store;
+mod clickhouse;
+mod compression;
 mod current;
 mod error;
 mod hot_store;
+mod id_chunk;
+mod key_bounds;
 mod metrics;
+mod password;
+mod redis;
 mod sqlite;
 mod state;
 mod tick_store;
+mod timescale;
 
 pub use bar_store::{BarQuery, BarReader, BarStore, Commit, IdQuery, SymbolQuery};
+pub use clickhouse::{ClickHouseConfig, ClickHouseTickStore};
 pub use current::{Admission, Amended, CurrentTrades, LostTrade, trades_current, verdict_of};
 pub use error::StoreError;
 pub use hot_store::{HotStore, MemoryHotStore, Price};
 pub use metrics::Metrics;
+pub use redis::{RedisConfig, RedisHotStore};
 pub use sqlite::{SqliteBarReader, SqliteBarStore, SqliteTickStore};
 pub use state::{
     AheadRow, BarKey, DirtyChange, DirtyRow, IdChange, IdChangeSet, IdKey, IdRanges, IdRow, Mark,
     PartitionState, Progress, RejectedRange, StoredBar, SymbolRow, Transaction, VenueRow, Verdict,
 };
 pub use tick_store::{Tick, TickBlock, TickRecord, TickStore};
+pub use timescale::{TimescaleBarReader, TimescaleBarStore, TimescaleConfig, TimescaleEdition};

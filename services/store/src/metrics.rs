@@ -44,6 +44,9 @@ store_metrics! {
     /// Calls that failed.
     errors: Counter, counter, describe_counter, Count,
         "candlewick_store_errors_total";
+    /// Newest prices that were not stored, because the store was slow or away.
+    dropped: Counter, counter, describe_counter, Count,
+        "candlewick_store_dropped_total";
 }
 
 impl Metrics {

@@ -9,7 +9,6 @@
 mod bars;
 mod bulk;
 mod column;
-mod compression;
 mod failure;
 mod file;
 mod log_id;

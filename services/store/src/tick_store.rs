@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use bytes::Bytes;
-use market::{Amendment, Instrument, Position, Trade};
+use market::{Amendment, HOUR_NS, Instrument, Position, Trade};
 
 use crate::StoreError;
 
@@ -94,4 +94,17 @@ pub trait TickStore: Clone + Send + Sync + 'static {
     /// Drops blocks whose newest tick was appended before a time; a bounded number a call.
     /// Answers how many.
     fn expire(&self, before_ns: i64) -> impl Future<Output = Result<u64, StoreError>> + Send;
+}
+
+/// In order of positions, without the repeats of blocks that overlap. Each tick
+/// comes with its partition.
+pub(crate) fn once_in_order(mut ticks: Vec<(u32, Tick)>) -> Vec<Tick> {
+    ticks.sort_by_key(|(partition, tick)| (tick.position, *partition));
+    ticks.dedup_by_key(|(partition, tick)| (tick.position, *partition));
+    ticks.into_iter().map(|(_, tick)| tick).collect()
+}
+
+/// The first nanosecond of the hour that holds a time.
+pub(crate) const fn hour_of(time_ns: i64) -> i64 {
+    time_ns.saturating_sub(time_ns.rem_euclid(HOUR_NS))
 }

@@ -64,6 +64,7 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
         let mut ask_ns = 0;
         loop {
             if self.clock.monotonic_ns() >= ask_ns {
+                self.check_epoch().await?;
                 self.ask_store(&mut place).await;
                 let every_ns = u64::try_from(ASK_EVERY.as_nanos()).unwrap_or(u64::MAX);
                 ask_ns = self.clock.monotonic_ns() + every_ns;
@@ -79,6 +80,8 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
                 ready = self.updates.wait(self.partition, place.next) => match ready {
                     Ok(()) => self.take(&mut place).await?,
                     Err(LogError::Closed) => return Ok(()),
+                    Err(LogError::OutOfRange { first, .. }) => self.fall_behind(&mut place, first),
+                    Err(error) if error.is_transient() => self.pause(&error).await,
                     Err(source) => return Err(self.failed(source)),
                 },
                 () = self.clock.sleep(Duration::from_nanos(left_ns)) => {}
@@ -99,10 +102,19 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
                 () = self.clock.sleep(RETRY_AFTER) => {}
             }
         };
-        let bounds = match self.updates.bounds(self.partition).await {
-            Ok(bounds) => bounds,
-            Err(LogError::Closed) => return Ok(None),
-            Err(source) => return Err(self.failed(source)),
+        let bounds = loop {
+            match self.updates.bounds(self.partition).await {
+                Ok(bounds) => break bounds,
+                Err(LogError::Closed) => return Ok(None),
+                Err(error) if error.is_transient() => {
+                    self.health.not_ready(error.to_string());
+                    let pause = self.pause(&error);
+                    if stop.run_until_cancelled(pause).await.is_none() {
+                        return Ok(None);
+                    }
+                }
+                Err(source) => return Err(self.failed(source)),
+            }
         };
         let of_this = row.filter(|row| row.updates.epoch == self.updates.epoch());
         let wanted = of_this.map_or(0, |row| row.updates.offset);
@@ -145,12 +157,11 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
         let batch = match host::timeout(&self.clock, CALL_TIMEOUT, fetch).await {
             Ok(Ok(batch)) => batch,
             Ok(Err(LogError::OutOfRange { first, .. })) => {
-                tracing::warn!(
-                    partition = self.partition,
-                    "fell behind what bar-updates keeps"
-                );
-                self.miss(place, first);
+                self.fall_behind(place, first);
                 return Ok(());
+            }
+            Ok(Err(source)) if !source.is_transient() && source != LogError::Closed => {
+                return Err(self.failed(source));
             }
             Ok(Err(_)) | Err(_) => {
                 self.clock.sleep(RETRY_AFTER).await;
@@ -175,6 +186,31 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
             }
         }
         Ok(())
+    }
+
+    /// Fails where the topic is not the one whose epoch the hub counts by: offsets of another
+    /// would be taken for those of this one. What hinders the question is seen elsewhere.
+    async fn check_epoch(&self) -> Result<(), FollowError> {
+        let asked = host::timeout(&self.clock, CALL_TIMEOUT, self.updates.check_epoch()).await;
+        match asked {
+            Ok(Err(source @ LogError::Recreated { .. })) => Err(self.failed(source)),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Waits before another try.
+    async fn pause(&self, error: &LogError) {
+        tracing::debug!(partition = self.partition, %error, "trying again shortly");
+        self.clock.sleep(RETRY_AFTER).await;
+    }
+
+    /// Goes on where the topic begins by now.
+    fn fall_behind(&self, place: &mut Place, first: u64) {
+        tracing::warn!(
+            partition = self.partition,
+            "fell behind what bar-updates keeps"
+        );
+        self.miss(place, first);
     }
 
     /// Goes on at an offset without what was before it.

@@ -30,7 +30,7 @@ pub(super) async fn run<C: Clock>(folder: Folder, clock: C, stop: CancellationTo
 
 async fn turn(folder: &Folder) -> Result<(), StoreError> {
     release_log(folder).await?;
-    let now_ns = log_time(folder).await?;
+    let now_ns = log_time(&folder.bars, &folder.trades).await?;
     for _ in 0..CALLS {
         let bars = folder.bars.expire(
             now_ns.saturating_sub(BARS_KEPT_NS),
@@ -47,12 +47,15 @@ async fn turn(folder: &Folder) -> Result<(), StoreError> {
 /// The time as the fold knows it, which is the log's: a partition that has records to fold is
 /// where the last one it folded was appended, and the others are where the newest of all was.
 /// What is dropped is then never needed by a record that is still to be folded.
-async fn log_time(folder: &Folder) -> Result<i64, StoreError> {
-    let progress = folder.bars.progress().await?;
+pub(crate) async fn log_time<B: BarReader, L: Log>(
+    bars: &B,
+    trades: &L,
+) -> Result<i64, StoreError> {
+    let progress = bars.progress().await?;
     let newest_ns = progress.iter().map(|row| row.append_time_ns).max();
     let mut time_ns = newest_ns.unwrap_or(0);
     for row in progress {
-        let bounds = folder.trades.bounds(row.partition).await;
+        let bounds = trades.bounds(row.partition).await;
         let folded = bounds.is_ok_and(|bounds| bounds.end <= row.next_offset);
         if !folded {
             time_ns = time_ns.min(row.append_time_ns);

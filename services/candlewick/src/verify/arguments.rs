@@ -1,17 +1,21 @@
 //! The command line of `verify`.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use host::Setting;
+use host::{ConfigErrors, Layers, Setting};
 use market::{Interval, Symbol, Venue, Window, parse_time};
-use store::SymbolRow;
+use store::{ClickHouseConfig, SymbolRow, TimescaleConfig};
+
+use crate::settings::{ClickHouseArgs, TimescaleArgs};
 
 const EXPLANATION: &str = "\
 It works beside a running process, or after one: bars are taken as of one moment, and the archiver
-is waited for until it has come as far. Where no process holds the folder, the ticks are brought up
-to date from the log first.
+is waited for until it has come as far. Where no process holds a data folder, its ticks are brought
+up to date from its log first. With --timescaledb-url and --clickhouse-url it is the stores of a
+cluster that are compared, through a snapshot of the bars.
 
 Each difference is a line on standard output: instrument, interval, start, field, what is stored,
 what the ticks add up to; then a table of what was done. Bars whose ticks are gone (they are kept
@@ -23,14 +27,13 @@ for a bad command line.";
 #[derive(Debug, Args)]
 #[command(after_help = EXPLANATION)]
 pub(crate) struct VerifyArgs {
-    /// The data folder
-    #[arg(
-        long,
-        default_value = "data",
-        env = "CANDLEWICK_DATA",
-        value_name = "DIR"
-    )]
-    pub(super) data: PathBuf,
+    /// The data folder, where no servers are named [default: data]
+    #[arg(long, env = "CANDLEWICK_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    timescaledb: TimescaleArgs,
+    #[command(flatten)]
+    clickhouse: ClickHouseArgs,
     /// Only symbols of this venue
     #[arg(long)]
     pub(super) venue: Option<Venue>,
@@ -51,6 +54,24 @@ pub(crate) struct VerifyArgs {
     pub(super) no_progress: bool,
 }
 
+/// What is verified.
+#[derive(Debug)]
+pub(super) enum Subject {
+    /// A data folder.
+    Folder(PathBuf),
+    /// The stores of a cluster.
+    Cluster(Box<TimescaleConfig>, Box<ClickHouseConfig>),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path) => write!(out, "{}", path.display()),
+            Self::Cluster(..) => out.write_str("the cluster"),
+        }
+    }
+}
+
 /// Windows wholly inside `[start, end)`, in UTC nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Range {
@@ -66,6 +87,31 @@ impl VerifyArgs {
             return Err("--end is not after --start");
         }
         Ok(())
+    }
+
+    /// What is verified: the stores of a cluster where their URLs are given, else a folder.
+    pub(super) fn subject(&mut self) -> Result<Subject, ConfigErrors> {
+        let mut layers = Layers::load(None)?;
+        let timescaledb = std::mem::take(&mut self.timescaledb).read_optional(&mut layers);
+        let clickhouse = std::mem::take(&mut self.clickhouse).read_optional(&mut layers);
+        match (&timescaledb, &clickhouse) {
+            (Some(_), None) => {
+                layers.reject("clickhouse.url", "an address beside that of TimescaleDB")
+            }
+            (None, Some(_)) => layers.reject(
+                "timescaledb.url",
+                "a database beside the address of ClickHouse",
+            ),
+            (Some(_), Some(_)) if self.data.is_some() => {
+                layers.reject("data", "no folder beside the URLs of servers");
+            }
+            _ => {}
+        }
+        layers.finish()?;
+        Ok(match timescaledb.zip(clickhouse) {
+            Some((bars, ticks)) => Subject::Cluster(Box::new(bars), Box::new(ticks)),
+            None => Subject::Folder(self.data.clone().unwrap_or_else(|| "data".into())),
+        })
     }
 
     pub(super) fn range(&self) -> Range {

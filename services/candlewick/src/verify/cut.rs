@@ -36,18 +36,7 @@ impl Cut<SqliteBarReader, SqliteTickStore> {
         let opened = Folder::read(path).await;
         let (bars, ticks) = opened
             .with_context(|| format!("{} cannot be read as a data folder", path.display()))?;
-        let bars = bars.snapshot().await?;
-        let mut next = Vec::new();
-        for (partition, row) in (0..).zip(bars.progress().await?) {
-            if row.partition != partition {
-                bail!("partition {partition} was never folded; start the process and try again");
-            }
-            next.push(Position {
-                epoch: row.epoch,
-                offset: row.next_offset,
-            });
-        }
-        let cut = Self { bars, ticks, next };
+        let cut = Self::of(&bars, ticks).await?;
         if cut.behind().await? > 0 && !cut.catch_up(path, clock, progress).await? {
             cut.wait(patience, clock, progress).await?;
         }
@@ -96,7 +85,37 @@ impl Cut<SqliteBarReader, SqliteTickStore> {
     }
 }
 
-impl<R, T: TickStore> Cut<R, T> {
+impl<R: BarReader, T: TickStore> Cut<R, T> {
+    /// Takes a cut of stores that other processes fill, and waits until the ticks are there as
+    /// far.
+    pub(super) async fn take_beside<B: BarStore<Snapshot = R>, C: Clock>(
+        bars: &B,
+        ticks: T,
+        patience: Duration,
+        clock: &C,
+        progress: &Progress,
+    ) -> anyhow::Result<Self> {
+        let cut = Self::of(bars, ticks).await?;
+        cut.wait(patience, clock, progress).await?;
+        Ok(cut)
+    }
+
+    /// The bars as of now.
+    async fn of<B: BarStore<Snapshot = R>>(bars: &B, ticks: T) -> anyhow::Result<Self> {
+        let bars = bars.snapshot().await?;
+        let mut next = Vec::new();
+        for (partition, row) in (0..).zip(bars.progress().await?) {
+            if row.partition != partition {
+                bail!("partition {partition} was never folded; start the process and try again");
+            }
+            next.push(Position {
+                epoch: row.epoch,
+                offset: row.next_offset,
+            });
+        }
+        Ok(Self { bars, ticks, next })
+    }
+
     /// Waits for the archiver of another process.
     async fn wait<C: Clock>(
         &self,

@@ -13,7 +13,7 @@ mod tapes;
 mod wait;
 mod write;
 
-pub(crate) use command::{Finished, candlewick, figure, replay, verify};
+pub(crate) use command::{Finished, candlewick, figure, replay, verify, verify_with};
 pub(crate) use follower::Follower;
 pub(crate) use http::{Answer, Client};
 pub(crate) use oracle::{Fold, Oracle};

@@ -9,6 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod amended;
+
 const PLAIN: VenueSettings = VenueSettings {
     scheme: IdScheme::Unique,
     scope: IdScope::Symbol,
@@ -41,6 +43,7 @@ fn tick(offset: u64, time_ns: i64, id: Option<&str>) -> Tick {
             scope: None,
             sender: None,
         },
+        amendment: None,
         position: Position { epoch: 1, offset },
         append_time_ns: 0,
     }
@@ -66,7 +69,7 @@ fn range(first: u64, end: u64, verdict: Verdict) -> RejectedRange {
 }
 
 fn offsets(ticks: &[Tick], rejected: &[RejectedRange], settings: &VenueSettings) -> Vec<u64> {
-    let trades = trades_current(ticks, rejected, NEXT, settings);
+    let trades = trades_current(ticks.to_vec(), rejected, NEXT, settings);
     trades.iter().map(|tick| tick.position.offset).collect()
 }
 
@@ -220,8 +223,8 @@ proptest! {
         let next = Position { epoch: 3, offset: 0 };
         for settings in [PLAIN, with(IdScheme::Unique, IdScope::Exchange)] {
             prop_assert_eq!(
-                trades_current(&given, &[], next, &settings),
-                trades_current(&ordered, &[], next, &settings)
+                trades_current(given.clone(), &[], next, &settings),
+                trades_current(ordered.clone(), &[], next, &settings)
             );
         }
     }

@@ -3,7 +3,6 @@
 mod amendments;
 mod commit;
 mod expire;
-mod ids;
 mod load;
 mod reader;
 mod row;

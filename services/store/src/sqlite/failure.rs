@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::StoreError;
+use crate::compression::CompressionError;
 
 /// A failure that does not name its file yet.
 #[derive(Debug)]
@@ -78,5 +79,14 @@ impl From<sqlx::Error> for Failure {
 impl From<schemas::DecodeError> for Failure {
     fn from(error: schemas::DecodeError) -> Self {
         Self::Malformed(error.to_string())
+    }
+}
+
+impl From<CompressionError> for Failure {
+    fn from(error: CompressionError) -> Self {
+        match error {
+            CompressionError::Failed(_) => Self::Unavailable(error.to_string()),
+            CompressionError::Malformed(reason) => Self::Malformed(reason),
+        }
     }
 }

@@ -7,7 +7,7 @@ mod read;
 use std::path::Path;
 use std::sync::Arc;
 
-use market::{HOUR_NS, Instrument, Position};
+use market::{Instrument, Position};
 use sqlx::{Row, query};
 
 use super::column::{read_unsigned, unsigned};
@@ -18,6 +18,7 @@ use super::readers::Readers;
 use super::schema::Schema;
 use super::writer::Writer;
 use crate::metrics::Metrics;
+use crate::tick_store::hour_of;
 use crate::{StoreError, Tick, TickBlock, TickStore};
 
 static KIND: Kind = Kind {
@@ -176,9 +177,4 @@ impl TickStore for SqliteTickStore {
         transaction.commit().await?;
         Ok(gone.rows_affected())
     }
-}
-
-/// The first nanosecond of the hour that holds a time.
-const fn hour_of(time_ns: i64) -> i64 {
-    time_ns.saturating_sub(time_ns.rem_euclid(HOUR_NS))
 }

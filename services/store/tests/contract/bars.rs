@@ -3,7 +3,7 @@
 use candlewick_store::{BarKey, BarQuery, BarStore, StoredBar};
 use market::{BarRow, Instrument, Interval, MINUTE_NS};
 
-use crate::fixtures::{bar, extreme_bar, instrument, step, take};
+use crate::fixtures::{DAYS_NS, bar, extreme_bar, instrument, step, take};
 
 fn key(bar: &StoredBar) -> BarKey {
     BarKey {
@@ -34,8 +34,8 @@ pub(crate) async fn what_is_written_is_read(store: &impl BarStore) {
         bar(&btc, Interval::M1, 0, 1, false),
         bar(&btc, Interval::M5, 0, 2, true),
         bar(&odd, Interval::H4, -MINUTE_NS, 3, true),
-        extreme_bar(&odd, i64::MIN),
-        extreme_bar(&odd, i64::MAX),
+        extreme_bar(&odd, DAYS_NS[0]),
+        extreme_bar(&odd, DAYS_NS[1]),
     ];
     let mut transaction = step(0, 0, 1);
     transaction.bars = bars.to_vec();

@@ -7,7 +7,7 @@ use candlewick_store::{
     BarStore, Commit, IdKey, Progress, StoredBar, SymbolRow, TickBlock, TickRecord, Transaction,
 };
 use market::{
-    Bar, BarRow, Edge, HOUR_NS, Instrument, Interval, Position, Side, Trade, TradeId, Window,
+    Bar, BarRow, DAY_NS, Edge, HOUR_NS, Instrument, Interval, Position, Side, Trade, TradeId, Window,
 };
 use schemas::TradesRecord;
 
@@ -52,6 +52,9 @@ pub(crate) fn bar(
         },
     }
 }
+
+/// The first and the last whole day of event time.
+pub(crate) const DAYS_NS: [i64; 2] = [i64::MIN / DAY_NS * DAY_NS, i64::MAX / DAY_NS * DAY_NS];
 
 /// A bar with every value at its end.
 pub(crate) fn extreme_bar(instrument: &Instrument, start_ns: i64) -> StoredBar {
@@ -113,6 +116,8 @@ pub(crate) fn step(partition: u32, from: u64, to: u64) -> Transaction {
         venues: Vec::new(),
         ids: Vec::new(),
         rejected: Vec::new(),
+        dirty: Vec::new(),
+        ahead: Vec::new(),
     }
 }
 

@@ -1,18 +1,23 @@
 //! What every store has to hold to, whatever it is made of: the functions of [`bars`], [`ids`],
-//! [`state`], [`ticks`] and [`model`] take any [`BarStore`] or [`TickStore`] that is empty.
-//! [`sqlite`] holds what is particular to files.
+//! [`state`], [`amendments`], [`topics`], [`ticks`] and [`model`] take any [`BarStore`] or
+//! [`TickStore`] that is empty. [`sqlite`] holds what is particular to files, [`timescale`] and
+//! [`clickhouse`] what is particular to a server.
 //!
 //! [`BarStore`]: candlewick_store::BarStore
 //! [`TickStore`]: candlewick_store::TickStore
 #![expect(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
+mod amendments;
 mod bars;
+mod clickhouse;
 mod fixtures;
 mod ids;
 mod model;
 mod sqlite;
 mod state;
 mod ticks;
+mod timescale;
+mod topics;
 
 /// Runs the contract against stores that an expression opens.
 macro_rules! contract {
@@ -29,36 +34,58 @@ macro_rules! contract {
     };
 }
 
-contract!(
-    sqlite_bars,
-    crate::sqlite::bar_store(),
-    bars::{
-        what_is_written_is_read,
-        rows_are_written_over,
-        a_bar_may_close_and_open_again,
-        ranges_are_cut_at_either_end,
-        many_bars_by_name,
-        old_bars_expire,
-    },
-    ids::{
-        ranges_are_put_and_removed,
-        great_numbers_keep_their_order,
-        exact_ids_add_up,
-        range_sets_come_in_pages,
-        old_ids_expire_but_not_those_of_no_bucket,
-    },
-    state::{
-        a_partition_begins_at_its_epoch,
-        a_step_is_taken_once,
-        a_lost_step_writes_nothing,
-        one_of_two_workers_wins_each_step,
-        partitions_commit_side_by_side,
-        a_snapshot_is_of_one_moment,
-        symbols_come_in_pages,
-        a_venue_needs_every_partition,
-        rejected_ranges_that_overlap,
-    },
-);
+/// The contract of stores of bars.
+macro_rules! bars_contract {
+    ($name:ident, $open:expr) => {
+        contract!(
+            $name,
+            $open,
+            bars::{
+                what_is_written_is_read,
+                rows_are_written_over,
+                a_bar_may_close_and_open_again,
+                ranges_are_cut_at_either_end,
+                many_bars_by_name,
+                old_bars_expire,
+            },
+            ids::{
+                ranges_are_put_and_removed,
+                great_numbers_keep_their_order,
+                exact_ids_add_up,
+                range_sets_come_in_pages,
+                old_ids_expire_but_not_those_of_no_bucket,
+            },
+            state::{
+                a_partition_begins_at_its_epoch,
+                a_step_is_taken_once,
+                a_lost_step_writes_nothing,
+                one_of_two_workers_wins_each_step,
+                partitions_commit_side_by_side,
+                a_snapshot_is_of_one_moment,
+                symbols_come_in_pages,
+                a_venue_needs_every_partition,
+                rejected_ranges_that_overlap,
+            },
+            amendments::{
+                marks_are_put_replaced_and_removed,
+                a_lost_step_marks_nothing,
+                trades_amended_ahead_are_loaded_and_expire,
+            },
+            topics::{
+                the_first_generation_has_epoch_1,
+                a_new_generation_of_trades_moves_every_partition,
+                other_topics_move_nothing,
+                an_older_generation_is_superseded,
+                those_who_adopt_at_once_agree,
+                a_worker_of_an_old_generation_loses,
+                a_stale_epoch_begins_at_the_current_one,
+            },
+        );
+    };
+}
+
+bars_contract!(sqlite_bars, crate::sqlite::bar_store());
+bars_contract!(timescale_bars, crate::timescale::bar_store());
 
 contract!(
     sqlite_ticks,
@@ -72,5 +99,23 @@ contract!(
         a_position_never_goes_back,
         old_blocks_expire,
         what_is_no_trade_is_corrupt,
+        every_value_comes_back,
+        amendments_come_back_whole,
+    },
+);
+
+contract!(
+    clickhouse_ticks,
+    crate::clickhouse::tick_store(),
+    ticks::{
+        what_is_written_is_read,
+        repeats_and_overlaps_are_read_once,
+        reads_are_cut_by_event_time,
+        positions_come_in_order,
+        a_large_block_comes_back_whole,
+        a_position_never_goes_back,
+        what_is_no_trade_is_corrupt,
+        every_value_comes_back,
+        amendments_come_back_whole,
     },
 );

@@ -234,6 +234,8 @@ impl Model {
             venues: draft.venues(),
             ids: draft.ids(&mut self.exact),
             rejected: draft.rejected(at),
+            dirty: Vec::new(),
+            ahead: Vec::new(),
         }
     }
 
@@ -417,6 +419,20 @@ proptest! {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let (_kept, store) = crate::sqlite::bar_store().await;
+            run(&store, &actions).await;
+        });
+    }
+}
+
+proptest! {
+    // A database each, which takes a while to make.
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn timescale_agrees_with_maps(actions in vec(action(), 1..25)) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let (_kept, store) = crate::timescale::bar_store().await;
             run(&store, &actions).await;
         });
     }

@@ -63,7 +63,7 @@ async fn a_newer_file_is_refused() {
             error,
             StoreError::Newer {
                 found: 99,
-                known: 1,
+                known: 2,
                 ..
             }
         ));

@@ -1,7 +1,7 @@
 //! Ticks.
 
-use candlewick_store::{StoreError, Tick, TickBlock, TickStore};
-use market::{HOUR_NS, Position};
+use candlewick_store::{StoreError, Tick, TickBlock, TickRecord, TickStore};
+use market::{Amendment, AmendmentKind, HOUR_NS, Position, Sender, Side, Trade, TradeId};
 use schemas::TradesRecord;
 
 use crate::fixtures::{block, instrument, tick, trade};
@@ -24,7 +24,9 @@ pub(crate) async fn what_is_written_is_read(store: &impl TickStore) {
     let ticks = vec![tick(7, 10), tick(9, 3), tick(u64::MAX, 12)];
     store.insert(&[block(0, u64::MAX, 2, ticks)]).await.unwrap();
     let expected = |offset, time_ns| Tick {
+        amendment: None,
         trade: trade(time_ns, offset),
+        amendment: None,
         position: Position {
             epoch: u64::MAX,
             offset,
@@ -154,6 +156,7 @@ pub(crate) async fn old_blocks_expire(store: &impl TickStore) {
     assert_eq!(store.expire(i64::MAX).await.unwrap(), 0);
 }
 
+/// A store may notice when it is given a record or when it is asked for it.
 pub(crate) async fn what_is_no_trade_is_corrupt(store: &impl TickStore) {
     let mut advance = tick(0, 1);
     let mut value = Vec::new();
@@ -166,11 +169,105 @@ pub(crate) async fn what_is_no_trade_is_corrupt(store: &impl TickStore) {
             hour_ns: hour * HOUR_NS,
             ..block(hour, 0, 0, vec![record])
         };
-        store.insert(&[wrong]).await.unwrap();
         let btc = instrument("binance:BTCUSDT");
-        let error = store.read(&btc, i64::MIN, i64::MAX).await.unwrap_err();
+        let error = match store.insert(&[wrong]).await {
+            Ok(()) => store.read(&btc, i64::MIN, i64::MAX).await.unwrap_err(),
+            Err(error) => error,
+        };
         assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
         store.expire(i64::MAX).await.unwrap();
     }
     assert_eq!(read_offsets(store, i64::MIN, i64::MAX).await, []);
+}
+
+/// Writes records of the first hour from offset 0 on, and reads them back.
+async fn through(store: &impl TickStore, records: &[TradesRecord]) -> Vec<Tick> {
+    let ticks = (0_u64..).zip(records).map(|(offset, record)| {
+        let mut value = Vec::new();
+        record.encode(&mut value);
+        TickRecord {
+            value: value.into(),
+            ..tick(offset, 1)
+        }
+    });
+    let block = block(0, 0, 0, ticks.collect());
+    store.insert(&[block]).await.unwrap();
+    read(store, 0, HOUR_NS).await
+}
+
+pub(crate) async fn every_value_comes_back(store: &impl TickStore) {
+    let numbers = [
+        "0",
+        "0.000000000000000001",
+        "-0.999999999999999999",
+        "999999999999999999",
+        "-123456789.123456789",
+        "100000000000000000",
+        "0.1",
+        "60123.45",
+    ];
+    let ids = [
+        "0",
+        "18446744073709551615",
+        "18446744073709551616",
+        "a-7",
+        "~'\\\"`",
+    ];
+    let scopes = [None, Some("NYSE"), Some("tape '1'")];
+    let mut trades = Vec::new();
+    for (number, price) in numbers.iter().enumerate() {
+        for side in [None, Some(Side::Buy), Some(Side::Sell)] {
+            let place = trades.len();
+            trades.push(Trade {
+                time_ns: i64::try_from(place).unwrap(),
+                price: price.parse().unwrap(),
+                quantity: numbers.get(place % 9).map(|text| text.parse().unwrap()),
+                side,
+                id: ids.get(place % 6).map(|text| TradeId::parse(text).unwrap()),
+                scope: scopes[place % 3].map(Into::into),
+                sender: (number % 2 == 0).then_some(Sender {
+                    key: [[0; 16], [255; 16]][number / 2 % 2],
+                    index: [0, u64::MAX][number / 2 % 2],
+                }),
+            });
+        }
+    }
+    let records: Vec<_> = trades.iter().cloned().map(TradesRecord::Trade).collect();
+    let read = through(store, &records).await;
+    assert!(read.iter().all(|tick| tick.amendment.is_none()));
+    let read: Vec<_> = read.into_iter().map(|tick| tick.trade).collect();
+    assert_eq!(read, trades);
+}
+
+pub(crate) async fn amendments_come_back_whole(store: &impl TickStore) {
+    let last = Position {
+        epoch: u64::MAX,
+        offset: u64::MAX,
+    };
+    let amendments: Vec<_> = [AmendmentKind::Edit, AmendmentKind::Cancel]
+        .into_iter()
+        .flat_map(|kind| [None, Some(Position::default()), Some(last)].map(|place| (kind, place)))
+        .zip(["7", "18446744073709551616", "edit-1", "0", "x", "9"])
+        .map(|((kind, place), id)| Amendment {
+            id: TradeId::parse(id).unwrap(),
+            kind,
+            place,
+        })
+        .collect();
+    let mut records = vec![TradesRecord::Trade(trade(1, 0))];
+    for (number, amendment) in (1..).zip(&amendments) {
+        records.push(TradesRecord::Amendment(amendment.clone(), trade(1, number)));
+    }
+    let read = through(store, &records).await;
+    let expected: Vec<_> = std::iter::once(None)
+        .chain(amendments.into_iter().map(Some))
+        .zip(0..)
+        .map(|(amendment, offset)| Tick {
+            trade: trade(1, offset),
+            amendment,
+            position: Position { epoch: 0, offset },
+            append_time_ns: 6,
+        })
+        .collect();
+    assert_eq!(read, expected);
 }

@@ -157,8 +157,9 @@ impl World {
     }
 
     pub(super) async fn verify(&self, options: &[&str]) -> anyhow::Result<Report> {
-        let arguments = arguments(self.path().to_str().unwrap(), options).unwrap();
-        verify(&arguments, SystemClock).await
+        let mut arguments = arguments(self.path().to_str().unwrap(), options).unwrap();
+        let subject = arguments.subject().unwrap();
+        verify(&arguments, &subject, SystemClock).await
     }
 
     /// Starts the roles of every partition.
@@ -309,6 +310,8 @@ impl World {
             venues: Vec::new(),
             ids: Vec::new(),
             rejected: Vec::new(),
+            dirty: Vec::new(),
+            ahead: Vec::new(),
         };
         fill(&mut transaction);
         assert_eq!(

@@ -71,9 +71,15 @@ pub(crate) fn replay(
 ///
 /// Beside a running process bars come to REST before they are stored, so it may be asked again.
 pub(crate) fn verify(data: &Path, trades: u64) -> String {
+    let data = data.to_str().unwrap();
+    verify_with(&["--data", data], trades)
+}
+
+/// The same over what the options name.
+pub(crate) fn verify_with(options: &[&str], trades: u64) -> String {
     let told = until("verify has seen every trade", || {
-        let mut command = candlewick(&["verify", "--no-progress", "--data"]);
-        let told = Finished::of(command.arg(data)).success();
+        let mut command = candlewick(&["verify", "--no-progress"]);
+        let told = Finished::of(command.args(options)).success();
         assert_eq!(figure(&told, "differences"), 0, "{told}");
         assert!(figure(&told, "trades") <= trades, "{told}");
         (figure(&told, "trades") == trades).then_some(told)

@@ -49,10 +49,16 @@ impl Standalone {
         listen: &str,
         options: &[&str],
     ) -> Starting {
-        let mut child = command
+        command
             .args(["standalone", "--listen", listen, "--data"])
             .arg(data)
-            .args(options)
+            .args(options);
+        Self::spawn_command(command)
+    }
+
+    /// Starts a command that says where it listens as `standalone` does, and waits for nothing.
+    pub(crate) fn spawn_command(mut command: Command) -> Starting {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -108,8 +114,13 @@ impl Standalone {
 
     /// SIGTERM, without waiting for what becomes of it.
     pub(crate) fn tell_to_stop(&mut self) {
-        let id = self.child.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        self.signal("TERM");
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let (signal, id) = (format!("-{name}"), self.child.id().to_string());
+        let told = Command::new("kill").args([&signal, &id]).status().unwrap();
         assert!(told.success(), "the process was gone: {}", self.output());
     }
 

@@ -6,7 +6,8 @@ use std::sync::{Arc, LazyLock};
 use market::TradeId;
 use sqlx::{SqliteConnection, query};
 
-use super::{amendments, ids, row};
+use super::{amendments, row};
+use crate::id_chunk;
 use crate::metrics::Metrics;
 use crate::sqlite::bulk::{Bound, Bulk};
 use crate::sqlite::column::unsigned;
@@ -246,7 +247,7 @@ async fn write_exact_ids(
     }
     let mut chunks = Vec::with_capacity(added.len());
     for (key, ids) in added.iter().filter(|(_, ids)| !ids.is_empty()) {
-        chunks.push((*key, ids::encode(ids)?));
+        chunks.push((*key, id_chunk::encode(ids)?));
     }
     ID_CHUNKS
         .run(connection, &chunks, |bound, (key, body)| {

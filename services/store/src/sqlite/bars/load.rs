@@ -13,14 +13,18 @@ pub(super) async fn load(
     partition: u32,
     epoch: u64,
 ) -> Result<PartitionState, Failure> {
+    // A row that is new begins no earlier than the current generation: a worker that lags may
+    // ask for an older one, and nobody would move the row afterwards.
     query(
         "INSERT OR IGNORE INTO progress \
          (partition, epoch, next_offset, updates_epoch, updates_offset, append_time_ns) \
-         VALUES (?1, ?2, ?3, ?3, ?3, 0)",
+         VALUES (?1, max(?2, coalesce((SELECT max(epoch) FROM topics WHERE topic = ?4), ?2)), \
+         ?3, ?3, ?3, 0)",
     )
     .bind(partition)
     .bind(unsigned(epoch))
     .bind(unsigned(0))
+    .bind(schemas::TRADES)
     .execute(&mut *connection)
     .await?;
     let progress = query(

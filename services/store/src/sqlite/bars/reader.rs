@@ -5,7 +5,9 @@ use std::sync::{Arc, LazyLock};
 use market::{BarRow, Instrument, Venue, VenueSettings};
 use sqlx::{Row, query};
 
-use super::{amendments, ids, row, topics};
+use super::{amendments, row, topics};
+use crate::key_bounds::{PAST_ALL, set_bounds, venue_bounds};
+use crate::id_chunk;
 use crate::sqlite::bulk::{Bulk, statement};
 use crate::sqlite::column::{read_parsed, read_unsigned, unsigned};
 use crate::sqlite::failure::Failure;
@@ -108,9 +110,6 @@ pub(super) const REJECTED: &str = "SELECT epoch, first, past, verdict, append_ti
     coalesce((SELECT max(first) FROM rejected \
               WHERE partition = ?1 AND epoch = ?2 AND first <= ?3), ?3) ORDER BY first";
 
-/// Greater than every instrument's key.
-const PAST_ALL: &str = "\u{7f}";
-
 impl BarReader for SqliteBarReader {
     async fn progress(&self) -> Result<Vec<Progress>, StoreError> {
         self.readers.read(query(PROGRESS), row::progress).await
@@ -183,19 +182,7 @@ impl BarReader for SqliteBarReader {
     }
 
     async fn id_ranges(&self, query: &IdQuery) -> Result<Vec<(IdKey, IdRanges)>, StoreError> {
-        let (floor, ceiling) = match &query.symbol {
-            Some(symbol) => {
-                let key = Instrument::new(&query.venue, symbol).key().to_owned();
-                let past = format!("{key} ");
-                (key, past)
-            }
-            None => venue_bounds(&query.venue),
-        };
-        let floor = (floor.as_str(), "", i64::MIN);
-        let after = query.after.as_ref();
-        let after = after.map_or(floor, |key| {
-            floor.max((key.instrument.key(), &key.scope, key.bucket_ns))
-        });
+        let (after, ceiling) = set_bounds(query);
         let bound = sqlx::query(ID_RANGES)
             .bind(after.0)
             .bind(after.1)
@@ -294,13 +281,8 @@ fn read_id_part(row: &sqlx::sqlite::SqliteRow) -> Result<IdPart, Failure> {
         1 => IdPart::Range((read_unsigned(row, 1)?, read_unsigned(row, 2)?)),
         _ => {
             let mut exact = Vec::new();
-            ids::decode(row.try_get(3)?, &mut exact)?;
+            id_chunk::decode(row.try_get(3)?, &mut exact)?;
             IdPart::Chunk(exact)
         }
     })
-}
-
-/// Every key of a venue lies between these two: `;` follows `:`.
-fn venue_bounds(venue: &Venue) -> (String, String) {
-    (format!("{venue}:"), format!("{venue};"))
 }

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 
 use crate::TickRecord;
-use crate::sqlite::compression::{compress, decompress};
+use crate::compression::{compress, decompress};
 use crate::sqlite::failure::Failure;
 
 const VERSION: u8 = 1;

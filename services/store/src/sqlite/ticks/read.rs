@@ -7,10 +7,10 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, query};
 
 use super::block::{self, ArchivedTick};
-use super::hour_of;
 use crate::sqlite::column::{read_partition, read_unsigned};
 use crate::sqlite::failure::Failure;
 use crate::sqlite::readers::Readers;
+use crate::tick_store::{hour_of, once_in_order};
 use crate::{StoreError, Tick};
 
 const BLOCKS: &str = "SELECT epoch, partition, first_offset, last_offset, rows, body \
@@ -107,11 +107,4 @@ fn decoded(epoch: u64, archived: &ArchivedTick) -> Result<Tick, Failure> {
         },
         append_time_ns: archived.append_time_ns,
     })
-}
-
-/// In order of positions, without the repeats of blocks that overlap.
-fn once_in_order(mut ticks: Vec<(u32, Tick)>) -> Vec<Tick> {
-    ticks.sort_by_key(|(partition, tick)| (tick.position, *partition));
-    ticks.dedup_by_key(|(partition, tick)| (tick.position, *partition));
-    ticks.into_iter().map(|(_, tick)| tick).collect()
 }

@@ -5,8 +5,7 @@ use market::TradeId;
 use rmp::Marker;
 use rmp::encode::{write_array_len, write_str, write_uint};
 
-use crate::sqlite::compression::{compress, decompress};
-use crate::sqlite::failure::Failure;
+use crate::compression::{CompressionError, compress, decompress};
 
 const PLAIN: u8 = 1;
 const COMPRESSED: u8 = 2;
@@ -17,7 +16,7 @@ const COMPRESSED_FROM_BYTES: usize = 512;
 const IN_MEMORY: &str = "writing to memory cannot fail";
 
 /// The body of a chunk.
-pub(super) fn encode(ids: &[&TradeId]) -> Result<Vec<u8>, Failure> {
+pub(crate) fn encode(ids: &[&TradeId]) -> Result<Vec<u8>, CompressionError> {
     let mut out = Vec::with_capacity(8 + ids.len() * 16);
     out.push(PLAIN);
     let count = u32::try_from(ids.len()).expect("a transaction adds few ids to a set");
@@ -39,7 +38,7 @@ pub(super) fn encode(ids: &[&TradeId]) -> Result<Vec<u8>, Failure> {
 }
 
 /// Reads the body of a chunk, adding to `ids`.
-pub(super) fn decode(body: &[u8], ids: &mut Vec<TradeId>) -> Result<(), Failure> {
+pub(crate) fn decode(body: &[u8], ids: &mut Vec<TradeId>) -> Result<(), CompressionError> {
     match body.split_first() {
         Some((&PLAIN, packed)) => decode_array(packed, ids),
         Some((&COMPRESSED, packed)) => decode_array(&decompress(packed)?, ids),
@@ -47,7 +46,7 @@ pub(super) fn decode(body: &[u8], ids: &mut Vec<TradeId>) -> Result<(), Failure>
     }
 }
 
-fn decode_array(mut packed: &[u8], ids: &mut Vec<TradeId>) -> Result<(), Failure> {
+fn decode_array(mut packed: &[u8], ids: &mut Vec<TradeId>) -> Result<(), CompressionError> {
     let count = rmp::decode::read_array_len(&mut packed).map_err(malformed)?;
     for _ in 0..count {
         let first = packed.first().ok_or_else(|| malformed("it ends early"))?;
@@ -67,8 +66,8 @@ fn decode_array(mut packed: &[u8], ids: &mut Vec<TradeId>) -> Result<(), Failure
     Err(malformed("bytes follow its end"))
 }
 
-fn malformed(reason: impl std::fmt::Display) -> Failure {
-    Failure::Malformed(format!("chunk of ids: {reason}"))
+fn malformed(reason: impl std::fmt::Display) -> CompressionError {
+    CompressionError::Malformed(format!("chunk of ids: {reason}"))
 }
 
 #[cfg(test)]

@@ -4,7 +4,16 @@ use std::cell::RefCell;
 
 use zstd::bulk::{Compressor, Decompressor};
 
-use super::failure::Failure;
+/// Why bytes could not be compressed, or unfolded.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CompressionError {
+    /// The library failed; it can work later.
+    #[error("compression: {0}")]
+    Failed(String),
+    /// What is stored is not what was written.
+    #[error("{0}")]
+    Malformed(String),
+}
 
 /// About two to one on trades, at a cost far below that of encoding them.
 const LEVEL: i32 = 1;
@@ -18,7 +27,7 @@ thread_local! {
 }
 
 /// Appends the length of `raw` (four bytes, little endian) and a frame with a checksum.
-pub(super) fn compress(raw: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
+pub(crate) fn compress(raw: &[u8], out: &mut Vec<u8>) -> Result<(), CompressionError> {
     let length = u32::try_from(raw.len()).map_err(|_| failure("more than 4 GiB"))?;
     out.extend_from_slice(&length.to_le_bytes());
     COMPRESSOR.with_borrow_mut(|slot| {
@@ -35,7 +44,7 @@ pub(super) fn compress(raw: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
 }
 
 /// Reads what [`compress`] wrote.
-pub(super) fn decompress(bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+pub(crate) fn decompress(bytes: &[u8]) -> Result<Vec<u8>, CompressionError> {
     let (length, frame) = bytes
         .split_first_chunk::<4>()
         .ok_or_else(|| malformed("it ends early"))?;
@@ -56,10 +65,10 @@ pub(super) fn decompress(bytes: &[u8]) -> Result<Vec<u8>, Failure> {
     Ok(raw)
 }
 
-fn failure(reason: impl std::fmt::Display) -> Failure {
-    Failure::Unavailable(format!("compression: {reason}"))
+fn failure(reason: impl std::fmt::Display) -> CompressionError {
+    CompressionError::Failed(reason.to_string())
 }
 
-fn malformed(reason: impl std::fmt::Display) -> Failure {
-    Failure::Malformed(format!("compressed body: {reason}"))
+fn malformed(reason: impl std::fmt::Display) -> CompressionError {
+    CompressionError::Malformed(format!("compressed body: {reason}"))
 }

@@ -1,0 +1,59 @@
+//! Ticks.
+
+use host::Clock;
+use market::{Instrument, Position};
+use store::{StoreError, Tick, TickBlock, TickStore};
+
+use super::Guarded;
+
+impl<S: TickStore, C: Clock> TickStore for Guarded<S, C> {
+    async fn position(&self, partition: u32) -> Result<Option<Position>, StoreError> {
+        self.guard.call(self.store.position(partition)).await
+    }
+
+    async fn insert(&self, blocks: &[TickBlock]) -> Result<(), StoreError> {
+        self.guard.long_call(self.store.insert(blocks)).await
+    }
+
+    async fn set_position(&self, partition: u32, next: Position) -> Result<(), StoreError> {
+        let call = self.store.set_position(partition, next);
+        self.guard.call(call).await
+    }
+
+    async fn read(
+        &self,
+        instrument: &Instrument,
+        start_ns: i64,
+        end_ns: i64,
+    ) -> Result<Vec<Tick>, StoreError> {
+        let call = self.store.read(instrument, start_ns, end_ns);
+        self.guard.long_call(call).await
+    }
+
+    async fn hours(
+        &self,
+        instrument: &Instrument,
+        start_ns: i64,
+        end_ns: i64,
+    ) -> Result<Vec<(i64, u64)>, StoreError> {
+        let call = self.store.hours(instrument, start_ns, end_ns);
+        self.guard.call(call).await
+    }
+
+    async fn sync(&self) -> Result<(), StoreError> {
+        self.guard.long_call(self.store.sync()).await
+    }
+
+    async fn expire(&self, before_ns: i64) -> Result<u64, StoreError> {
+        self.guard.long_call(self.store.expire(before_ns)).await
+    }
+}
+
+impl<S: TickStore, C: Clock> Guarded<S, C> {
+    /// The same as [`Guarded::probe_bars`] for a store of ticks.
+    pub(crate) async fn probe_ticks(&self) {
+        if !self.guard.is_closed() {
+            let _ = self.position(0).await;
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Bars of a cluster: as good as those of one process.
+
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::support::{
+    Client, Finished, Follower, Protocol, assert_equal, bars, counted, eventually, expected,
+    replay, tables, tapes,
+};
+
+/// 2024-05-01T00:00:00Z.
+pub(crate) const DAY_NS: i64 = 1_714_521_600_000_000_000;
+const SECOND_NS: i64 = 1_000_000_000;
+
+/// A trade of a symbol, one a second.
+pub(crate) fn trade(symbol: &str, id: u64) -> Value {
+    let time_ns = DAY_NS + i64::try_from(id).unwrap() * SECOND_NS;
+    json!({
+        "venue": "v", "symbol": symbol, "id": id, "time": time_ns,
+        "price": format!("{}.5", 100 + id % 7), "quantity": "0.25",
+        "side": if id.is_multiple_of(3) { "sell" } else { "buy" },
+    })
+}
+
+/// The symbols of the tests: enough for every partition to have some.
+pub(crate) const SYMBOLS: [&str; 12] = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L"];
+
+/// Sends the trades with these ids, of every symbol.
+pub(crate) fn send(client: &Client, ids: std::ops::Range<u64>) {
+    for id in ids {
+        let trades: Vec<_> = SYMBOLS.iter().map(|symbol| trade(symbol, id)).collect();
+        client.send(&trades);
+    }
+}
+
+/// Waits until so many trades of every symbol are in their bars.
+pub(crate) fn wait_counted(client: &Client, each: u64) {
+    for symbol in SYMBOLS {
+        eventually(symbol, &each, || counted(client, "v", symbol));
+    }
+}
+
+#[test]
+fn what_is_posted_is_in_the_bars_of_every_pod_and_proved() {
+    let cluster = Cluster::new("posted");
+    let aggregator = cluster.ready("aggregator");
+    let archiver = cluster.ready("archiver");
+    let (first, second) = (cluster.ready("api"), cluster.ready("api"));
+    let client = first.client();
+    let mut followers = [&first, &second]
+        .map(|pod| Follower::connect(pod, Protocol::MessagePack, ("v", "A"), &["1m", "1h", "1d"]));
+
+    send(&client, 1..151);
+    // One comes twice, and one comes late.
+    client.send(&[trade("A", 7), trade("A", 151)]);
+    client.send(&[trade("A", 0)]);
+    for pod in [&first, &second] {
+        eventually("A", &152, || counted(&pod.client(), "v", "A"));
+        eventually("L", &150, || counted(&pod.client(), "v", "L"));
+    }
+    let minutes = bars(&client, "v", "B", "1m");
+    let counts: Vec<_> = minutes.iter().map(|bar| bar["trades"].as_u64()).collect();
+    assert_eq!(counts, [Some(59), Some(60), Some(31)]);
+    for follower in &mut followers {
+        eventually("what differs from REST", &None, || {
+            follower.take_all();
+            follower.difference()
+        });
+    }
+    assert_eq!(
+        bars(&client, "v", "A", "1m"),
+        bars(&second.client(), "v", "A", "1m"),
+        "both pods say the same"
+    );
+    cluster.verify(12 * 150 + 2);
+    for process in [first, second, archiver, aggregator] {
+        process.terminate().success();
+    }
+}
+
+#[test]
+fn a_tape_replayed_into_the_cluster_gives_the_expected_bars_of_the_tapes() {
+    const IBM: [&str; 1] = ["IBM"];
+    let cluster = Cluster::new("tape");
+    let folder = tempfile::tempdir().unwrap();
+    let aggregators = [(); 2].map(|()| cluster.ready("aggregator"));
+    let archiver = cluster.ready("archiver");
+    let api = cluster.ready("api");
+    let mut command = replay(&api, folder.path(), "us", &tapes(&IBM), &[]);
+    println!("{}", Finished::of(&mut command).success());
+
+    let expected = expected("us", &IBM);
+    let days = expected.iter().filter(|(key, _)| key.interval == "1d");
+    let trades: u64 = days
+        .flat_map(|(_, table)| table.values())
+        .map(|row| row["trades"].parse::<u64>().unwrap())
+        .sum();
+    let client = api.client();
+    eventually("trades", &trades, || counted(&client, "us", "IBM"));
+    assert_equal("the tape", &expected, &tables(&client, &expected));
+    cluster.verify(trades);
+    for process in aggregators.into_iter().chain([archiver, api]) {
+        process.terminate().success();
+    }
+}

@@ -1,0 +1,44 @@
+//! What a breaker counts.
+
+use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+
+use super::BreakerState;
+
+const STATE: &str = "candlewick_breaker_state";
+const REJECTIONS: &str = "candlewick_breaker_rejections_total";
+const TRIPS: &str = "candlewick_breaker_trips_total";
+
+/// The metrics of one breaker, by its dependency.
+pub(super) struct Metrics {
+    state: Gauge,
+    pub(super) rejections: Counter,
+    pub(super) trips: Counter,
+}
+
+impl Metrics {
+    pub(super) fn new(dependency: &str) -> Self {
+        describe_gauge!(
+            STATE,
+            "What the circuit breaker of a dependency does: 0 closed, 1 half-open, 2 open."
+        );
+        describe_counter!(
+            REJECTIONS,
+            "Calls that a circuit breaker has turned away without making them."
+        );
+        describe_counter!(TRIPS, "How often a circuit breaker has opened.");
+        let labels = [("dependency", dependency.to_owned())];
+        Self {
+            state: gauge!(STATE, &labels),
+            rejections: counter!(REJECTIONS, &labels),
+            trips: counter!(TRIPS, &labels),
+        }
+    }
+
+    pub(super) fn set(&self, state: BreakerState) {
+        self.state.set(match state {
+            BreakerState::Closed => 0.0,
+            BreakerState::HalfOpen => 1.0,
+            BreakerState::Open => 2.0,
+        });
+    }
+}

@@ -1,0 +1,129 @@
+//! What a TimescaleDB takes: commits of bars by their size, as the store does them (binary
+//! `COPY` into a table of the session, then `INSERT … SELECT … ON CONFLICT`), and the same rows
+//! as arrays through `unnest`; then chunks of several lengths.
+//!
+//! `CANDLEWICK_TIMESCALEDB=postgres://… cargo bench -p candlewick-store --bench timescale`
+//!
+//! It makes a database of its own on that server, and drops it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    reason = "a benchmark may stop, and its figures are rounded"
+)]
+
+#[path = "timescale/chunks.rs"]
+mod chunks;
+#[path = "timescale/rows.rs"]
+mod rows;
+#[path = "timescale/unnest.rs"]
+mod unnest;
+
+use std::time::{Duration, Instant};
+
+use candlewick_store::{
+    BarStore, Commit, Progress, StoredBar, TimescaleBarStore, TimescaleConfig, Transaction,
+};
+use market::Position;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+const NAME: &str = "candlewick_bench";
+
+fn main() {
+    let server = std::env::var("CANDLEWICK_TIMESCALEDB").unwrap_or_default();
+    assert!(
+        !server.is_empty(),
+        "set CANDLEWICK_TIMESCALEDB to the URL of a server, such as that of `make stack`"
+    );
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        administer(&server, &format!("DROP DATABASE IF EXISTS {NAME} WITH (FORCE)")).await;
+        administer(&server, &format!("CREATE DATABASE {NAME}")).await;
+        let (host, _) = server.rsplit_once('/').unwrap();
+        let url = format!("{host}/{NAME}");
+        commits(&url).await;
+        chunks::compare(&url).await;
+        administer(&server, &format!("DROP DATABASE {NAME} WITH (FORCE)")).await;
+    });
+}
+
+async fn administer(server: &str, sql: &str) {
+    let mut session = PgConnection::connect(server).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(&mut session)
+        .await
+        .unwrap();
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark measures with the real clock"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Both ways in turn, so that what else the machine does hits both.
+async fn commits(url: &str) {
+    let config = TimescaleConfig::new(url);
+    let edition = TimescaleBarStore::migrate(config.clone()).await.unwrap();
+    let store = TimescaleBarStore::open(config).await.unwrap();
+    let mut session = PgConnection::connect(url).await.unwrap();
+    println!("{edition:?}\n{:<28}{:>10}{:>14}{:>14}", "bars a commit", "", "ms, median", "bars/s");
+    let (mut partition, mut commits) = (0, 0);
+    for (closed, name) in [(false, "open, written over"), (true, "closed, new")] {
+        for count in [100, 1_000, 10_000, 50_000] {
+            let repeats = if count > 10_000 { 4 } else { 12 };
+            let mut spent = [Vec::new(), Vec::new()];
+            partition += 1;
+            store.load(partition, 1).await.unwrap();
+            for repeat in 0..repeats {
+                commits += u64::from(closed);
+                let bars = rows::bars(count, commits, repeat, closed);
+                let transaction = transaction(partition, repeat, bars);
+                let started = now();
+                assert_eq!(store.commit(&transaction).await.unwrap(), Commit::Done);
+                spent[0].push(started.elapsed());
+
+                commits += u64::from(closed);
+                let bars = rows::bars(count, commits, repeat, closed);
+                let started = now();
+                unnest::write(&mut session, &bars).await;
+                spent[1].push(started.elapsed());
+            }
+            for (way, spent) in ["copy", "unnest"].iter().zip(&mut spent) {
+                report(&format!("{count} {name}"), way, count, spent);
+            }
+        }
+    }
+}
+
+fn report(name: &str, way: &str, count: usize, spent: &mut [Duration]) {
+    spent.sort_unstable();
+    let median = spent[spent.len() / 2].as_secs_f64();
+    let rate = count as f64 / median;
+    println!("{name:<28}{way:>10}{:>14.1}{rate:>14.0}", median * 1e3);
+}
+
+fn transaction(partition: u32, from: u64, bars: Vec<StoredBar>) -> Transaction {
+    Transaction {
+        expected: (1, from),
+        progress: Progress {
+            partition,
+            epoch: 1,
+            next_offset: from + 1,
+            updates: Position::default(),
+            append_time_ns: 0,
+        },
+        bars,
+        symbols: Vec::new(),
+        venues: Vec::new(),
+        ids: Vec::new(),
+        rejected: Vec::new(),
+        dirty: Vec::new(),
+        ahead: Vec::new(),
+    }
+}

@@ -1,0 +1,151 @@
+//! Ticks in ClickHouse.
+
+mod config;
+mod decimal;
+mod insert;
+mod migrate;
+mod read;
+mod server;
+
+use std::sync::Arc;
+
+use ::clickhouse::Row;
+use market::{Instrument, Position};
+use serde::Serialize;
+
+pub use self::config::ClickHouseConfig;
+use self::server::Server;
+use crate::metrics::Metrics;
+use crate::tick_store::hour_of;
+use crate::{StoreError, Tick, TickBlock, TickStore};
+
+/// Ticks in one database of a ClickHouse server or cluster.
+///
+/// An insert is acknowledged when the server has its rows on the disk. An exact repeat of one is
+/// dropped by its deduplication token while the server remembers that; any other repeat is
+/// collapsed by the rows' key, when they are read and when they are merged.
+#[derive(Clone)]
+pub struct ClickHouseTickStore {
+    server: Arc<Server>,
+}
+
+/// A row of `positions`.
+#[derive(Row, Serialize)]
+struct PositionRow {
+    partition: u32,
+    next: (u64, u64),
+}
+
+impl ClickHouseTickStore {
+    /// Connects, and checks that the tables are there and of this version.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], where the server does not answer or `candlewick migrate`
+    /// has to run first; [`StoreError::Newer`], where the tables are newer.
+    pub async fn open(config: &ClickHouseConfig) -> Result<Self, StoreError> {
+        let server = Server::of(config)?;
+        migrate::verify(&server).await?;
+        Ok(Self {
+            server: Arc::new(server),
+        })
+    }
+
+    /// Makes the database and its tables, or brings them up to date. Answers the version that
+    /// was found, 0 for none, and the one that is there now.
+    ///
+    /// It may be called again after any failure, and by two processes at once.
+    ///
+    /// # Errors
+    /// [`StoreError`], where the server does not answer or refuses, or the tables are newer.
+    pub async fn migrate(config: &ClickHouseConfig) -> Result<(u32, u32), StoreError> {
+        migrate::migrate(&Server::of(config)?).await
+    }
+}
+
+impl TickStore for ClickHouseTickStore {
+    async fn position(&self, partition: u32) -> Result<Option<Position>, StoreError> {
+        let newest = self
+            .server
+            .client()
+            .query("SELECT max(next) FROM positions WHERE partition = ? GROUP BY partition")
+            .bind(partition)
+            .fetch_optional::<(u64, u64)>();
+        let newest = self.server.within(newest).await?;
+        Ok(newest.map(|(epoch, offset)| Position { epoch, offset }))
+    }
+
+    async fn insert(&self, blocks: &[TickBlock]) -> Result<(), StoreError> {
+        let started = Metrics::started();
+        insert::insert(&self.server, blocks).await?;
+        let metrics = self.server.metrics();
+        metrics.rows("ticks", blocks.iter().map(|block| block.ticks.len()).sum());
+        metrics.commit_seconds.record(started.elapsed());
+        Ok(())
+    }
+
+    async fn set_position(&self, partition: u32, next: Position) -> Result<(), StoreError> {
+        let row = PositionRow {
+            partition,
+            next: (next.epoch, next.offset),
+        };
+        let written = async {
+            let insert = self.server.client().insert::<PositionRow>("positions");
+            let mut insert = insert.await?.with_setting("async_insert", "0");
+            insert.write(&row).await?;
+            insert.end().await
+        };
+        self.server.within(written).await
+    }
+
+    async fn read(
+        &self,
+        instrument: &Instrument,
+        start_ns: i64,
+        end_ns: i64,
+    ) -> Result<Vec<Tick>, StoreError> {
+        read::read(
+            &self.server,
+            instrument,
+            hour_of(start_ns),
+            start_ns,
+            end_ns,
+        )
+        .await
+    }
+
+    /// Rows that merges have not collapsed yet are counted as often as they are there.
+    async fn hours(
+        &self,
+        instrument: &Instrument,
+        start_ns: i64,
+        end_ns: i64,
+    ) -> Result<Vec<(i64, u64)>, StoreError> {
+        let hours = self
+            .server
+            .client()
+            .query(
+                "SELECT hour_ns, count() FROM trades \
+                 WHERE venue = ? AND symbol = ? AND hour_ns >= ? AND hour_ns < ? \
+                 GROUP BY hour_ns HAVING max(time_ns) >= ? AND min(time_ns) < ? ORDER BY hour_ns",
+            )
+            .bind(instrument.venue())
+            .bind(instrument.symbol())
+            .bind(hour_of(start_ns))
+            .bind(end_ns)
+            .bind(start_ns)
+            .bind(end_ns)
+            .fetch_all::<(i64, u64)>();
+        self.server.within(hours).await
+    }
+
+    /// Does nothing: an insert is acknowledged when its rows are on the disk.
+    async fn sync(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Drops nothing and answers 0: the server itself drops what was appended longer ago than
+    /// the TTL of its table says.
+    async fn expire(&self, _before_ns: i64) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+}

@@ -1,0 +1,175 @@
+//! Versions of the tables.
+//!
+//! ClickHouse has no transactions over DDL: a version is recorded after all of its statements,
+//! each of which may run again.
+
+use ::clickhouse::Row;
+use serde::{Deserialize, Serialize};
+
+use super::server::Server;
+use crate::StoreError;
+
+/// What makes each version out of the one before; the first makes version 1.
+const MIGRATIONS: &[(&str, &str)] = &[
+    (
+        "trades",
+        include_str!("../../migrations/clickhouse/1_trades.sql"),
+    ),
+    (
+        "views",
+        include_str!("../../migrations/clickhouse/2_views.sql"),
+    ),
+];
+
+const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_versions (\
+    version UInt32, name String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3)) \
+    ENGINE = ReplacingMergeTree ORDER BY version \
+    SETTINGS fsync_after_insert = 1, fsync_part_directory = 1";
+
+#[derive(Row, Serialize, Deserialize)]
+struct Version<'a> {
+    version: u32,
+    name: &'a str,
+}
+
+/// The newest version known here.
+pub(super) fn known() -> u32 {
+    u32::try_from(MIGRATIONS.len()).expect("there are few versions")
+}
+
+/// Brings the tables up to date. Answers the version that was found and the one that is there
+/// now.
+pub(super) async fn migrate(server: &Server) -> Result<(u32, u32), StoreError> {
+    create_database(server).await?;
+    server.execute(VERSIONS).await?;
+    let found = found(server).await?;
+    refuse_newer(server, found)?;
+    for (version, (name, sql)) in (1..).zip(MIGRATIONS).skip(found as usize) {
+        for statement in statements(sql) {
+            server.execute(&statement).await?;
+        }
+        let row = Version { version, name };
+        let insert = async {
+            let mut insert = server
+                .client()
+                .insert::<Version<'_>>("schema_versions")
+                .await?;
+            insert.write(&row).await?;
+            insert.end().await
+        };
+        server.within(insert).await?;
+    }
+    Ok((found, known()))
+}
+
+/// Checks that the tables are those known here.
+pub(super) async fn verify(server: &Server) -> Result<(), StoreError> {
+    let tables = server
+        .client()
+        .query("EXISTS TABLE schema_versions")
+        .fetch_one::<u8>();
+    let found = match server.within(tables).await? {
+        0 => 0,
+        _ => found(server).await?,
+    };
+    refuse_newer(server, found)?;
+    if found == known() {
+        return Ok(());
+    }
+    Err(server.unavailable(format!(
+        "its tables have schema {found}, this version reads {}; run `candlewick migrate`",
+        known()
+    )))
+}
+
+/// The version of the tables; 0 where there are none.
+async fn found(server: &Server) -> Result<u32, StoreError> {
+    let version = server
+        .client()
+        .query("SELECT max(version) FROM schema_versions")
+        .fetch_one::<u32>();
+    server.within(version).await
+}
+
+fn refuse_newer(server: &Server, found: u32) -> Result<(), StoreError> {
+    if found <= known() {
+        return Ok(());
+    }
+    Err(StoreError::Newer {
+        store: server.name().to_owned(),
+        found: found.into(),
+        known: known().into(),
+    })
+}
+
+/// Makes the database where it is not there: the right to do so is needed only then.
+async fn create_database(server: &Server) -> Result<(), StoreError> {
+    let database = server.database();
+    let outside = server.client().clone().with_database("system");
+    let there = outside
+        .query("SELECT count() FROM system.databases WHERE name = ?")
+        .bind(database)
+        .fetch_one::<u64>();
+    if server.within(there).await? > 0 {
+        return Ok(());
+    }
+    let made = outside
+        .query("CREATE DATABASE IF NOT EXISTS ?")
+        .bind(::clickhouse::sql::Identifier(database))
+        .execute();
+    server.within(made).await
+}
+
+/// The statements of a file without its comments; each ends with a semicolon at the end of a
+/// line.
+fn statements(sql: &str) -> Vec<String> {
+    let mut statements = Vec::new();
+    let mut current = String::new();
+    for line in sql.lines() {
+        let code = line
+            .split_once("--")
+            .map_or(line, |(code, _)| code)
+            .trim_end();
+        if code.is_empty() {
+            continue;
+        }
+        current.push_str(code);
+        current.push('\n');
+        if code.ends_with(';') {
+            let statement = std::mem::take(&mut current);
+            statements.push(statement.trim_end_matches([';', '\n']).to_owned());
+        }
+    }
+    statements
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MIGRATIONS, statements};
+
+    #[test]
+    fn a_file_is_cut_into_its_statements() {
+        let sql = "-- One; two.\nCREATE TABLE a ( -- a;\n    b Int8\n);\n\nSELECT 1;\n";
+        assert_eq!(
+            statements(sql),
+            ["CREATE TABLE a (\n    b Int8\n)", "SELECT 1"]
+        );
+    }
+
+    #[test]
+    fn each_statement_may_run_again() {
+        let again = [
+            "CREATE TABLE IF NOT EXISTS ",
+            "CREATE OR REPLACE VIEW ",
+            "ALTER TABLE ",
+        ];
+        for (name, sql) in MIGRATIONS {
+            let statements = statements(sql);
+            assert!(!statements.is_empty(), "{name}");
+            for statement in statements {
+                let is_known = again.iter().any(|start| statement.starts_with(start));
+                assert!(is_known, "{name}: {statement}");
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What a key holds: `through time price`, as text.
+//!
+//! `through` is 32 hexadecimal digits, so that texts compare as positions do: a script of Redis
+//! has no numbers beyond 2^53.
+
+use market::{Instrument, Position};
+
+use crate::Price;
+
+/// How many characters `through` has.
+pub(super) const THROUGH: usize = 32;
+
+/// The key of an instrument. It holds no braces, which would make a Cluster keep all of them in
+/// one place.
+pub(super) fn key(instrument: &Instrument) -> String {
+    format!("price:{instrument}")
+}
+
+pub(super) fn encode(price: &Price) -> String {
+    let Position { epoch, offset } = price.through;
+    format!(
+        "{epoch:016x}{offset:016x} {} {}",
+        price.time_ns, price.price
+    )
+}
+
+/// The price that a key holds; none, where it holds something else.
+pub(super) fn decode(instrument: &Instrument, text: &str) -> Option<Price> {
+    let (through, rest) = text.split_once(' ')?;
+    let (time_ns, price) = rest.split_once(' ')?;
+    if through.len() != THROUGH || !through.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let (epoch, offset) = through.split_at(THROUGH / 2);
+    Some(Price {
+        instrument: instrument.clone(),
+        price: price.parse().ok()?,
+        time_ns: time_ns.parse().ok()?,
+        through: Position {
+            epoch: u64::from_str_radix(epoch, 16).ok()?,
+            offset: u64::from_str_radix(offset, 16).ok()?,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use market::{Decimal, Position};
+    use proptest::prelude::*;
+
+    use super::{decode, encode};
+    use crate::Price;
+
+    fn price(through: (u64, u64), time_ns: i64, price: Decimal) -> Price {
+        Price {
+            instrument: "binance:BTCUSDT".parse().unwrap(),
+            price,
+            time_ns,
+            through: Position {
+                epoch: through.0,
+                offset: through.1,
+            },
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_reads_back(through: (u64, u64), time_ns: i64, mantissa in -999_999_999_999_999_999_i64..=999_999_999_999_999_999, scale in 0_u8..=18) {
+            let price = price(through, time_ns, Decimal::new(mantissa, scale).unwrap());
+            prop_assert_eq!(decode(&price.instrument, &encode(&price)), Some(price));
+        }
+
+        #[test]
+        fn texts_compare_as_positions(left: (u64, u64), right: (u64, u64), near in 0_u64..3) {
+            let text = |through| encode(&price(through, 0, Decimal::ZERO));
+            for right in [right, (left.0, right.1), (left.0, left.1.wrapping_add(near))] {
+                prop_assert_eq!(text(left).cmp(&text(right)), left.cmp(&right));
+            }
+        }
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        let instrument = "binance:BTCUSDT".parse().unwrap();
+        let through = "0".repeat(32);
+        assert!(decode(&instrument, &format!("{through} 1 2.5")).is_some());
+        let short = "0".repeat(31);
+        for text in [
+            String::new(),
+            through.clone(),
+            format!("{through} 1"),
+            format!("{short} 1 2.5"),
+            format!("+{short} 1 2.5"),
+            format!("{through} 1 2.5 "),
+            format!("{through} x 2.5"),
+            format!("{through} 1 two"),
+        ] {
+            assert_eq!(decode(&instrument, &text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The tables: how they come to be, and whether they are those known here.
+
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{PgConnection, SqlSafeStr, query, query_scalar};
+
+use super::edition::TimescaleEdition;
+use super::failure::Failure;
+
+/// SQL that makes each version out of the one before; the first makes version 1.
+const VERSIONS: [&str; 1] = [include_str!("../../migrations/timescale/bars_1.sql")];
+
+/// How long a chunk of `bars` is: see decision 11.
+const CHUNK: &str = "7 days";
+
+/// A chunk is compressed so long after it was made: its own length and the 48 hours in which
+/// most late trades come. Not after its event time, by which a tape is old at once.
+const COMPRESS_AFTER: &str = "9 days";
+
+/// Of those who migrate at once, one goes on.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(4851902847)";
+
+/// Makes the tables, or brings them up to date; then gives them what the edition offers.
+pub(super) async fn migrate(session: &mut PgConnection) -> Result<TimescaleEdition, Failure> {
+    // The migrator waits for its lock in one statement.
+    query("SET statement_timeout = 0").execute(&mut *session).await?;
+    query("SET lock_timeout = 0").execute(&mut *session).await?;
+    query("SET idle_in_transaction_session_timeout = 0")
+        .execute(&mut *session)
+        .await?;
+    verify_encoding(session).await?;
+    migrator().run(&mut *session).await.map_err(of_migrator)?;
+    query("BEGIN").execute(&mut *session).await?;
+    query(LOCK).execute(&mut *session).await?;
+    let edition = prepare(session).await?;
+    query("COMMIT").execute(&mut *session).await?;
+    if edition == TimescaleEdition::Community {
+        compress(session).await;
+    }
+    Ok(edition)
+}
+
+/// Checks that the tables are those known here.
+pub(super) async fn verify(session: &mut PgConnection) -> Result<(), Failure> {
+    let found: Option<i64> = match query_scalar("SELECT to_regclass('_sqlx_migrations')::text")
+        .fetch_one(&mut *session)
+        .await?
+    {
+        None::<String> => None,
+        Some(_) => {
+            query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
+                .fetch_one(session)
+                .await?
+        }
+    };
+    let found = found.unwrap_or(0);
+    if found > known() {
+        return Err(Failure::Newer {
+            found,
+            known: known(),
+        });
+    }
+    if found < known() {
+        return Err(Failure::Unavailable(format!(
+            "it has schema {found}, this version needs {}: run `candlewick migrate`",
+            known()
+        )));
+    }
+    Ok(())
+}
+
+fn known() -> i64 {
+    i64::try_from(VERSIONS.len()).expect("there are few versions")
+}
+
+fn migrator() -> Migrator {
+    let migrations = VERSIONS.iter().zip(1_i64..).map(|(sql, version)| {
+        let name = format!("bars {version}");
+        let kind = MigrationType::Simple;
+        Migration::new(version, name.into(), kind, (*sql).into_sql_str(), false)
+    });
+    Migrator::with_migrations(migrations.collect())
+}
+
+fn of_migrator(error: MigrateError) -> Failure {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+        MigrateError::VersionMissing(found) => Failure::Newer {
+            found,
+            known: known(),
+        },
+        other => Failure::Malformed(other.to_string()),
+    }
+}
+
+async fn verify_encoding(session: &mut PgConnection) -> Result<(), Failure> {
+    let encoding: String = query_scalar("SHOW server_encoding").fetch_one(session).await?;
+    if encoding == "UTF8" {
+        return Ok(());
+    }
+    Err(Failure::Unavailable(format!(
+        "its encoding is {encoding}; create it with ENCODING 'UTF8'"
+    )))
+}
+
+/// Makes `bars` a hypertable where the server can; also one that was a table before.
+async fn prepare(session: &mut PgConnection) -> Result<TimescaleEdition, Failure> {
+    // Where the server has not loaded the library, this statement would end the session.
+    let is_loaded: bool = query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM pg_settings WHERE name = 'timescaledb.disable_load') \
+         AND EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')",
+    )
+    .fetch_one(&mut *session)
+    .await?;
+    if is_loaded && TimescaleEdition::find(session).await? == TimescaleEdition::Plain {
+        query("CREATE EXTENSION IF NOT EXISTS timescaledb")
+            .execute(&mut *session)
+            .await?;
+    }
+    let edition = TimescaleEdition::find(session).await?;
+    if edition != TimescaleEdition::Plain {
+        let sql = "SELECT create_hypertable('bars', by_range('start', $1::text::interval), \
+             if_not_exists => TRUE, migrate_data => TRUE, create_default_indexes => FALSE)";
+        query(sql).bind(CHUNK).fetch_all(session).await?;
+    }
+    Ok(edition)
+}
+
+/// Compresses old chunks from now on. What goes wrong is told and no reason to stop: bars are
+/// as right without.
+async fn compress(session: &mut PgConnection) {
+    let set = "ALTER TABLE bars SET (timescaledb.compress, \
+         timescaledb.compress_segmentby = 'venue, symbol, interval_s', \
+         timescaledb.compress_orderby = 'start')";
+    let policy = "SELECT add_compression_policy('bars', \
+         compress_created_before => $1::text::interval, if_not_exists => TRUE)";
+    let is_set: Result<bool, _> = query_scalar(
+        "SELECT compression_enabled FROM timescaledb_information.hypertables \
+         WHERE hypertable_schema = current_schema() AND hypertable_name = 'bars'",
+    )
+    .fetch_one(&mut *session)
+    .await;
+    let done = async {
+        if !is_set? {
+            query(set).execute(&mut *session).await?;
+        }
+        query(policy)
+            .bind(COMPRESS_AFTER)
+            .fetch_all(&mut *session)
+            .await
+    };
+    if let Err(error) = done.await {
+        tracing::warn!(%error, "old bars will not be compressed");
+    }
+}

@@ -1,0 +1,277 @@
+//! A ClickHouse server, and what is particular to it.
+//!
+//! The server is the one at `CANDLEWICK_CLICKHOUSE`; each test has a database of its own there.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use candlewick_store::{
+    ClickHouseConfig, ClickHouseTickStore, StoreError, TickBlock, TickRecord, TickStore,
+};
+use clickhouse::Client;
+use clickhouse::sql::Identifier;
+use market::{DAY_NS, HOUR_NS, SECOND_NS};
+
+use crate::fixtures::{block, instrument, tick};
+
+/// A database that is dropped with this.
+pub(crate) struct Database {
+    pub(crate) config: ClickHouseConfig,
+    pub(crate) client: Client,
+}
+
+impl Database {
+    fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let Ok(url) = std::env::var("CANDLEWICK_CLICKHOUSE") else {
+            panic!(
+                "this test needs a ClickHouse server: `make stack` starts one; set \
+                 CANDLEWICK_CLICKHOUSE to its HTTP address, such as http://127.0.0.1:8123"
+            );
+        };
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let database = format!("candlewick_test_{}_{number}", std::process::id());
+        let client = Client::default().with_url(&url).with_database(&database);
+        let config = ClickHouseConfig {
+            url,
+            database,
+            ..ClickHouseConfig::default()
+        };
+        Self { config, client }
+    }
+
+    pub(crate) async fn run(&self, sql: &str) {
+        self.client.query_raw(sql).execute().await.unwrap();
+    }
+
+    pub(crate) async fn number(&self, sql: &str) -> u64 {
+        self.client.query_raw(sql).fetch_one().await.unwrap()
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let outside = self.client.clone().with_database("system");
+        let dropped = outside
+            .query("DROP DATABASE IF EXISTS ? SYNC")
+            .bind(Identifier(&self.config.database))
+            .execute();
+        tokio::task::block_in_place(|| {
+            // A test that failed says why; this must not say something else in its place.
+            let _ = tokio::runtime::Handle::current().block_on(dropped);
+        });
+    }
+}
+
+/// A store whose ticks stay, however old they are: those of the tests are of 1970.
+pub(crate) async fn tick_store() -> (Database, ClickHouseTickStore) {
+    let database = Database::new();
+    ClickHouseTickStore::migrate(&database.config)
+        .await
+        .unwrap();
+    database.run("ALTER TABLE trades REMOVE TTL").await;
+    let store = ClickHouseTickStore::open(&database.config).await.unwrap();
+    (database, store)
+}
+
+fn cut(offsets: std::ops::Range<u64>) -> TickBlock {
+    block(0, 0, 0, offsets.map(|offset| tick(offset, 5)).collect())
+}
+
+const STORED: &str = "SELECT count() FROM trades";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exact_repeat_is_dropped_and_a_recut_one_collapses() {
+    let (database, store) = tick_store().await;
+    database.run("SYSTEM STOP MERGES trades").await;
+    store.insert(&[cut(0..10)]).await.unwrap();
+    store.insert(&[cut(0..10)]).await.unwrap();
+    assert_eq!(database.number(STORED).await, 10);
+    // Cut elsewhere: the server cannot know that it has these.
+    store.insert(&[cut(0..4)]).await.unwrap();
+    store.insert(&[cut(4..12)]).await.unwrap();
+    assert_eq!(database.number(STORED).await, 22);
+    let btc = instrument("binance:BTCUSDT");
+    let read = store.read(&btc, 0, HOUR_NS).await.unwrap();
+    assert!(read.iter().map(|tick| tick.position.offset).eq(0..12));
+    // Merged, they are collapsed on the disk too.
+    database.run("SYSTEM START MERGES trades").await;
+    database.run("OPTIMIZE TABLE trades FINAL").await;
+    assert_eq!(database.number(STORED).await, 12);
+    assert_eq!(store.read(&btc, 0, HOUR_NS).await.unwrap(), read);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_insert_is_one_part_of_each_day_and_half_of_one_is_completed() {
+    const EACH: u64 = 70_000;
+    let (database, store) = tick_store().await;
+    database.run("SYSTEM STOP MERGES trades").await;
+    let on_day = |offset: u64| TickRecord {
+        append_time_ns: i64::try_from(offset / EACH).unwrap() * DAY_NS,
+        ..tick(offset, 5)
+    };
+    let two_days = block(0, 0, 0, (0..2 * EACH).map(on_day).collect());
+    store.insert(std::slice::from_ref(&two_days)).await.unwrap();
+    let parts = "SELECT count() FROM system.parts \
+        WHERE database = currentDatabase() AND table = 'trades' AND active";
+    assert_eq!(database.number(parts).await, 2);
+    // What a crash between the two parts leaves, and the retry after it. The part that is there
+    // is known by its token, the other one is not.
+    database.run("ALTER TABLE trades DROP PARTITION 1").await;
+    assert_eq!(database.number(STORED).await, EACH);
+    store.insert(std::slice::from_ref(&two_days)).await.unwrap();
+    let btc = instrument("binance:BTCUSDT");
+    let read = store.read(&btc, 0, HOUR_NS).await.unwrap();
+    assert!(read.iter().map(|tick| tick.position.offset).eq(0..2 * EACH));
+    assert_eq!(database.number(STORED).await, 2 * EACH);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whole_days_go_a_week_after_they_were_appended() {
+    let database = Database::new();
+    ClickHouseTickStore::migrate(&database.config)
+        .await
+        .unwrap();
+    let store = ClickHouseTickStore::open(&database.config).await.unwrap();
+    database.run("SYSTEM STOP MERGES trades").await;
+    let now = database
+        .number("SELECT toUInt64(toUnixTimestamp(now()))")
+        .await;
+    let now_ns = i64::try_from(now).unwrap() * SECOND_NS;
+    // Trades of 1970 that the log took so many days ago.
+    let appended = |offset: u64, days: i64| TickRecord {
+        append_time_ns: now_ns - days * DAY_NS,
+        ..tick(offset, 5)
+    };
+    let ticks = vec![appended(0, 9), appended(1, 6), appended(2, 0)];
+    store.insert(&[block(0, 0, 0, ticks)]).await.unwrap();
+    assert_eq!(database.number(STORED).await, 3);
+    assert_eq!(store.expire(i64::MAX).await.unwrap(), 0);
+    database
+        .run("ALTER TABLE trades MODIFY SETTING merge_with_ttl_timeout = 0")
+        .await;
+    database.run("SYSTEM START MERGES trades").await;
+    for _ in 0..200 {
+        if database.number(STORED).await < 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let btc = instrument("binance:BTCUSDT");
+    let read = store.read(&btc, 0, HOUR_NS).await.unwrap();
+    let offsets: Vec<_> = read.iter().map(|tick| tick.position.offset).collect();
+    assert_eq!(offsets, [1, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_that_are_not_of_this_version_are_refused() {
+    let database = Database::new();
+    let open = async || {
+        ClickHouseTickStore::open(&database.config)
+            .await
+            .err()
+            .unwrap()
+    };
+    let error = open().await;
+    assert!(error.is_transient(), "{error}");
+    let (found, known) = ClickHouseTickStore::migrate(&database.config)
+        .await
+        .unwrap();
+    assert!(found == 0 && known > 0);
+    let again = ClickHouseTickStore::migrate(&database.config).await;
+    assert_eq!(again.unwrap(), (known, known));
+
+    // A migration that was cut off after a statement goes on from the version before.
+    database
+        .run("DELETE FROM schema_versions WHERE version = 2")
+        .await;
+    let error = open().await.to_string();
+    assert!(
+        error.contains("candlewick migrate") && error.contains("schema 1"),
+        "{error}"
+    );
+    let resumed = ClickHouseTickStore::migrate(&database.config).await;
+    assert_eq!(resumed.unwrap(), (1, known));
+    ClickHouseTickStore::open(&database.config).await.unwrap();
+
+    database
+        .run("INSERT INTO schema_versions (version, name) VALUES (99, 'later')")
+        .await;
+    let is_newer = |error: &StoreError| matches!(error, StoreError::Newer { found: 99, .. });
+    assert!(is_newer(&open().await));
+    let error = ClickHouseTickStore::migrate(&database.config)
+        .await
+        .unwrap_err();
+    assert!(is_newer(&error), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_that_are_not_ours_are_corrupt() {
+    let (database, store) = tick_store().await;
+    store.insert(&[cut(0..2)]).await.unwrap();
+    let btc = instrument("binance:BTCUSDT");
+    database
+        .run("INSERT INTO trades (venue, symbol, offset, price) VALUES ('binance', 'BTCUSDT', 7, '1234567890123456789.1')")
+        .await;
+    let error = store.read(&btc, 0, HOUR_NS).await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    assert!(error.to_string().contains("(0, 7): price"), "{error}");
+    database.run("ALTER TABLE trades DROP COLUMN scope").await;
+    let read = store.read(&btc, 0, HOUR_NS).await.unwrap_err();
+    let inserted = store.insert(&[cut(2..4)]).await.unwrap_err();
+    for error in [read, inserted] {
+        assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_not_there_is_named_and_no_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let password_file = folder.path().join("password");
+    std::fs::write(&password_file, "swordfish\n").unwrap();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = closed.local_addr().unwrap().port();
+    let silent = |scheme: &str| ClickHouseConfig {
+        url: format!("{scheme}://127.0.0.1:{port}"),
+        password_file: Some(password_file.clone()),
+        connect_timeout: Duration::from_millis(300),
+        receive_timeout: Duration::from_millis(600),
+        ..ClickHouseConfig::default()
+    };
+    let fails = async |config: ClickHouseConfig| {
+        let error = ClickHouseTickStore::open(&config).await.err().unwrap();
+        let text = format!("{error} {error:?} {config:?}");
+        assert!(
+            error.is_transient() && !text.contains("swordfish"),
+            "{text}"
+        );
+        error.to_string()
+    };
+    // It accepts and says nothing.
+    assert!(fails(silent("http")).await.contains("timeout"));
+    assert!(fails(silent("https")).await.contains("timeout"));
+    drop(closed);
+    let refused = fails(silent("http")).await;
+    assert!(refused.contains(&format!("127.0.0.1:{port}")), "{refused}");
+
+    let database = Database::new();
+    let server = database.config.clone();
+    let as_stranger = ClickHouseConfig {
+        password_file: Some(password_file.clone()),
+        ..server.clone()
+    };
+    assert!(fails(as_stranger).await.contains("Code: "));
+    let port = server.url.replace("http://", "https://");
+    fails(ClickHouseConfig {
+        url: port,
+        ..server.clone()
+    })
+    .await;
+    let with_user = server.url.replace("http://", "http://default:swordfish@");
+    let config = ClickHouseConfig {
+        url: with_user,
+        ..server
+    };
+    let error = ClickHouseTickStore::open(&config).await.err().unwrap();
+    assert!(!format!("{error} {error:?}").contains("swordfish"));
+}

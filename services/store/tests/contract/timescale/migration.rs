@@ -1,0 +1,154 @@
+//! How tables come to be, and what is said where they are not.
+
+use candlewick_store::{
+    BarReader, BarStore, StoreError, TimescaleBarStore, TimescaleConfig, TimescaleEdition,
+};
+use futures_util::future::join_all;
+use market::Interval;
+
+use super::database::Database;
+use crate::fixtures::{bar, instrument, step, take};
+
+#[tokio::test]
+async fn a_database_without_tables_names_the_command() {
+    let database = Database::empty().await;
+    let error = TimescaleBarStore::open(database.config()).await.err().unwrap();
+    // The command may run while this process waits.
+    assert!(error.is_transient(), "{error}");
+    assert!(error.to_string().contains("`candlewick migrate`"), "{error}");
+}
+
+#[tokio::test]
+async fn those_who_migrate_at_once_agree() {
+    let database = Database::empty().await;
+    let migrating = (0..4).map(|_| TimescaleBarStore::migrate(database.config()));
+    for edition in join_all(migrating).await {
+        assert_ne!(edition.unwrap(), TimescaleEdition::Plain);
+    }
+    let store = database.open().await;
+    take(&store, step(0, 0, 1)).await;
+    TimescaleBarStore::migrate(database.config()).await.unwrap();
+    assert_eq!(store.progress().await.unwrap(), [step(0, 0, 1).progress]);
+}
+
+#[tokio::test]
+async fn newer_tables_are_refused() {
+    let database = Database::migrated().await;
+    database
+        .meddle(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+             VALUES (99, 'of tomorrow', TRUE, '', 0)",
+        )
+        .await;
+    let opened = TimescaleBarStore::open(database.config()).await.err();
+    let migrated = TimescaleBarStore::migrate(database.config()).await.err();
+    for error in [opened.unwrap(), migrated.unwrap()] {
+        assert!(
+            matches!(
+                error,
+                StoreError::Newer {
+                    found: 99,
+                    known: 1,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+}
+
+/// PostgreSQL without the extension works, and its bars go into chunks once it is there.
+#[tokio::test]
+async fn a_table_becomes_a_hypertable() {
+    let database = Database::migrated().await;
+    database
+        .meddle(
+            "CREATE TABLE plain (LIKE bars INCLUDING ALL); DROP VIEW candles; DROP TABLE bars; \
+             DROP EXTENSION timescaledb CASCADE; ALTER TABLE plain RENAME TO bars",
+        )
+        .await;
+    let store = database.open().await;
+    assert_eq!(store.edition(), TimescaleEdition::Plain);
+    let btc = instrument("binance:BTCUSDT");
+    let mut transaction = step(0, 0, 1);
+    transaction.bars = (0..3_u8)
+        .map(|place| {
+            let start_ns = i64::from(place) * market::DAY_NS * 30;
+            bar(&btc, Interval::M1, start_ns, place.into(), place < 2)
+        })
+        .collect();
+    take(&store, transaction.clone()).await;
+    assert_eq!(store.expire(1, i64::MIN).await.unwrap(), 1);
+
+    let edition = TimescaleBarStore::migrate(database.config()).await.unwrap();
+    assert_ne!(edition, TimescaleEdition::Plain);
+    let store = database.open().await;
+    let chunks: i64 = sqlx::query_scalar("SELECT count(*) FROM timescaledb_information.chunks")
+        .fetch_one(&mut database.session().await)
+        .await
+        .unwrap();
+    assert_eq!(chunks, 1);
+    let query = candlewick_store::BarQuery {
+        instrument: btc,
+        interval: Interval::M1,
+        start_ns: i64::MIN,
+        end_ns: i64::MAX,
+        limit: 10,
+        newest: false,
+    };
+    let expected: Vec<_> = transaction.bars[1..].iter().map(|bar| bar.row.clone()).collect();
+    assert_eq!(store.bar_range(&query).await.unwrap(), expected);
+    assert_eq!(store.load(0, 1).await.unwrap().open_bars.len(), 1);
+}
+
+#[tokio::test]
+async fn who_cannot_be_reached_is_named_without_a_password() {
+    let database = Database::migrated().await;
+    let url = database.config().url;
+    let refused = url.replace("postgres@", "postgres:hidden@").replace(":55", ":1");
+    let nobody = url.replace("postgres@", "nobody_of_this_name:hidden@");
+    let missing = url.replace("candlewick_contract", "no_database");
+    for url in [refused, nobody, missing] {
+        let error = TimescaleBarStore::open(TimescaleConfig::new(url)).await;
+        let error = error.err().unwrap();
+        assert!(error.is_transient(), "{error}");
+        let text = error.to_string();
+        assert!(text.starts_with("bars in ") && !text.contains("hidden"), "{text}");
+    }
+}
+
+/// What a user of SQL reads.
+#[tokio::test]
+async fn candles_are_read_with_sql() {
+    let database = Database::migrated().await;
+    let store = database.open().await;
+    let btc = instrument("binance:BTCUSDT");
+    let mut transaction = step(0, 0, 1);
+    let minute = market::MINUTE_NS;
+    transaction.bars = vec![
+        bar(&btc, Interval::M1, 0, 7, true),
+        bar(&btc, Interval::M1, minute, 8, false),
+        bar(&btc, Interval::M1, 2 * minute, 9, true),
+    ];
+    transaction.bars[2].row.bar = market::Bar::empty(2 * minute, 9);
+    take(&store, transaction).await;
+    let rows: Vec<String> = sqlx::query_scalar(
+        "SELECT concat_ws(' ', venue, symbol, interval_s, extract(epoch FROM start)::bigint, open, \
+         volume, notional, trades, closed, through_offset) FROM candles \
+         WHERE symbol = 'BTCUSDT' AND start >= '1970-01-01' AND start < '1970-01-02' \
+         ORDER BY start",
+    )
+    .fetch_all(&mut database.session().await)
+    .await
+    .unwrap();
+    let expected = [
+        "binance BTCUSDT 60 0 107.5 0.8 86.00 1 t 7",
+        "binance BTCUSDT 60 60 108.5 0.9 97.65 1 f 8",
+    ];
+    let [first, second] = rows.as_slice() else {
+        panic!("{rows:?}")
+    };
+    let numbers = |row: &str| row.replace("86.00", "86");
+    assert_eq!(numbers(first), numbers(expected[0]));
+    assert_eq!(second, expected[1]);
+}

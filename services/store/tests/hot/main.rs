@@ -1,0 +1,71 @@
+//! The hot store, on every kind of Redis and in memory.
+//!
+//! The servers are those at `CANDLEWICK_REDIS`, `CANDLEWICK_REDIS_SENTINEL` and
+//! `CANDLEWICK_REDIS_CLUSTER`. Each test uses symbols of its own.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the helpers of tests are tests too"
+)]
+
+mod absence;
+mod failover;
+mod fixtures;
+
+use candlewick_store::{HotStore, MemoryHotStore};
+
+use crate::fixtures::{open, price, soon, symbol};
+
+/// What every hot store has to hold to.
+async fn keeps_the_newest(store: &impl HotStore) {
+    let (one, other) = (symbol(), symbol());
+    assert_eq!(store.price(&one).await.unwrap(), None);
+    store.offer(Vec::new());
+    let newest = price(&one, (2, 1), "-0.000000000000000001");
+    store.offer(vec![price(&one, (1, u64::MAX), "1"), newest.clone()]);
+    let last = price(&other, (u64::MAX, u64::MAX), "999999999999999999");
+    store.offer(vec![last.clone()]);
+    soon(store, &newest).await;
+    soon(store, &last).await;
+    // Older ones come late, as from an owner of before.
+    store.offer(vec![price(&one, (2, 0), "7"), price(&other, (0, 0), "7")]);
+    let marker = price(&symbol(), (0, 0), "3");
+    store.offer(vec![marker.clone()]);
+    soon(store, &marker).await;
+    assert_eq!(store.price(&one).await.unwrap(), Some(newest));
+    assert_eq!(store.price(&other).await.unwrap(), Some(last));
+}
+
+/// Many at once, more than go in one pipeline, and on every node of a Cluster.
+async fn takes_many_at_once(store: &impl HotStore) {
+    let prices: Vec<_> = (0..3_000_u64)
+        .map(|number| price(&symbol(), (1, number), &format!("{number}.5")))
+        .collect();
+    store.offer(prices.clone());
+    for price in &prices {
+        soon(store, price).await;
+    }
+}
+
+macro_rules! contract {
+    ($name:ident, $open:expr) => {
+        mod $name {
+            use super::*;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn keeps_the_newest() {
+                super::keeps_the_newest(&$open).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn takes_many_at_once() {
+                super::takes_many_at_once(&$open).await;
+            }
+        }
+    };
+}
+
+contract!(memory, MemoryHotStore::default());
+contract!(single, open("CANDLEWICK_REDIS"));
+contract!(sentinel, open("CANDLEWICK_REDIS_SENTINEL"));
+contract!(cluster, open("CANDLEWICK_REDIS_CLUSTER"));
