@@ -7,7 +7,7 @@ use schemas::DeadLetter;
 use serde_json::{Map, Value};
 
 use crate::client::{fields, through};
-use crate::oracle::{Fate, Oracle};
+use crate::oracle::{Fate, Marked, Oracle};
 use crate::pod::newest;
 use crate::store::Stored;
 use crate::trades::PARTITIONS;
@@ -43,6 +43,7 @@ impl World {
                 .for_each(|record| oracle.apply(record));
             let at = format!("partition {partition} at {}", progress.next_offset);
             compare_bars(stored, oracle, partition).map_err(|wrong| format!("{at}: {wrong}"))?;
+            compare_marks(stored, oracle, partition).map_err(|wrong| format!("{at}: {wrong}"))?;
             compare_fates(stored, oracle, partition).map_err(|wrong| format!("{at}: {wrong}"))
         })
     }
@@ -84,7 +85,14 @@ impl World {
             self.totals
                 .count("left out", u64::from(*fate == Fate::LeftOut));
         }
-        self.totals.count("trades counted", counted);
+        self.totals.count("ticks counted", counted);
+        let (refolds, in_vain) = oracle.refolds;
+        self.totals.count("amendments", oracle.amendments());
+        self.totals.count("amended ahead", oracle.amended_ahead());
+        self.totals.count("refolds", refolds);
+        self.totals.count("refolds in vain", in_vain);
+        let emptied = oracle.bars.values().filter(|row| row.bar.trades == 0);
+        self.totals.count("emptied windows", emptied.count() as u64);
         Ok(())
     }
 
@@ -218,6 +226,29 @@ fn compare_bars(stored: &Stored, oracle: &Oracle, partition: u32) -> Result<(), 
     Err(format!(
         "{count} bars are stored, the fold gives {}; missing {missing:?}",
         oracle.bars.len()
+    ))
+}
+
+fn compare_marks(stored: &Stored, oracle: &Oracle, partition: u32) -> Result<(), String> {
+    let here = |instrument: &market::Instrument| {
+        schemas::partition_of(instrument.key().as_bytes(), PARTITIONS) == partition
+    };
+    let marked = stored.dirty.iter().filter(|((of, _), _)| here(of));
+    let marked: BTreeMap<_, _> = marked
+        .map(|(key, mark)| {
+            let marked = Marked {
+                up_to: mark.up_to.offset,
+                amendments: mark.amendments,
+            };
+            (key.clone(), marked)
+        })
+        .collect();
+    if marked == oracle.marked {
+        return Ok(());
+    }
+    Err(format!(
+        "{marked:?} are marked, the fold marks {:?}",
+        oracle.marked
     ))
 }
 

@@ -1,6 +1,7 @@
 //! A topic that loses what was not synced, loses acknowledgements, and is sometimes busy.
 
 use std::future::{Future, poll_fn};
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
@@ -150,11 +151,12 @@ impl Log for SimLog {
         self.state.lock().unwrap().epoch
     }
 
-    async fn append(&self, partition: u32, entries: Vec<Entry>) -> Result<u64, LogError> {
+    async fn append(&self, partition: u32, entries: Vec<Entry>) -> Result<Range<u64>, LogError> {
         self.random.pause(2).await;
         if self.faulty(20) {
             return Err(LogError::Busy { pending_bytes: 1 });
         }
+        let count = entries.len() as u64;
         let ticket = {
             let mut state = self.state.lock().unwrap();
             state.next_ticket += 1;
@@ -167,7 +169,8 @@ impl Log for SimLog {
         if self.hasty {
             let state = self.state.lock().unwrap();
             let partition = &state.partitions[partition as usize];
-            return Ok(partition.records.len() as u64);
+            let end = partition.records.len() as u64;
+            return Ok(end..end + count);
         }
         let mut turns = 0;
         let first = loop {
@@ -193,7 +196,7 @@ impl Log for SimLog {
                 reason: "the acknowledgement was lost".to_owned(),
             });
         }
-        Ok(first)
+        Ok(first..first + count)
     }
 
     async fn fetch(&self, partition: u32, offset: u64, _: usize) -> Result<Batch, LogError> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use market::{Instrument, Position};
+use schemas::TradesRecord;
 use store::{StoreError, Tick, TickBlock, TickStore};
 
 use crate::random::Random;
@@ -123,8 +124,31 @@ impl TickStore for SimTickStore {
         Ok(())
     }
 
-    async fn read(&self, _: &Instrument, _: i64, _: i64) -> Result<Vec<Tick>, StoreError> {
-        unreachable!("the world reads the archive directly")
+    async fn read(
+        &self,
+        instrument: &Instrument,
+        start_ns: i64,
+        end_ns: i64,
+    ) -> Result<Vec<Tick>, StoreError> {
+        self.call().await?;
+        let mut ticks = Vec::new();
+        for ((_, offset), rows) in self.rows() {
+            let (of, append_time_ns, value) = &rows[0];
+            let (trade, amendment) = match TradesRecord::decode(value) {
+                Ok(TradesRecord::Trade(trade)) => (trade, None),
+                Ok(TradesRecord::Amendment(amendment, trade)) => (trade, Some(amendment)),
+                _ => unreachable!("only ticks are archived"),
+            };
+            if of == instrument && (start_ns..end_ns).contains(&trade.time_ns) {
+                ticks.push(Tick {
+                    trade,
+                    amendment,
+                    position: Position { epoch: 1, offset },
+                    append_time_ns: *append_time_ns,
+                });
+            }
+        }
+        Ok(ticks)
     }
 
     async fn hours(&self, _: &Instrument, _: i64, _: i64) -> Result<Vec<(i64, u64)>, StoreError> {

@@ -12,6 +12,7 @@ use api::ChannelName;
 use archiver::{Archiver, Cut};
 use host::{Clock, Health};
 use market::Interval;
+use store::MemoryHotStore;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::Client;
@@ -36,6 +37,10 @@ pub enum Mutant {
     /// What is announced and buried is acknowledged before it is durable, so that a commit
     /// can come first.
     AckBeforeDurable,
+    /// The trades that came to a marked minute are not part of the transaction.
+    LaterForgotten,
+    /// Trades that were amended before they came are not part of the transaction.
+    AheadForgotten,
 }
 
 pub type Task = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
@@ -72,11 +77,16 @@ impl Totals {
             "corrections",
             "left out",
             "archiver crashes",
-            "trades counted",
+            "ticks counted",
             "long nights",
             "wrapped rings",
             "not recovered",
             "dead letters",
+            "amendments",
+            "refolds",
+            "refolds in vain",
+            "amended ahead",
+            "emptied windows",
         ] {
             assert!(
                 self.0.get(what).is_some_and(|times| *times > 0),
@@ -234,13 +244,15 @@ impl World {
             },
             stores: Stores {
                 bars: self.bars.of_worker(number),
+                ticks: self.ticks.clone(),
+                hot: MemoryHotStore::default(),
                 clock: self.clock.clone(),
             },
             pace: Pace {
                 commit_every: Duration::from_millis(self.random.below(400) + 20),
                 call_timeout: Duration::from_secs(2),
                 retry_most: Duration::from_millis(400),
-                uncommitted_limit: self.random.below(100) + 20,
+                uncommitted_bytes: (self.random.below(100) + 20) * 40,
                 ..Pace::default()
             },
             metrics: aggregator::Metrics::new(partition),
@@ -384,6 +396,9 @@ impl World {
                 let archived = world.ticks.archived(partition);
                 folded >= Some(*end) && archived.is_some_and(|position| position.offset >= *end)
             })
+        })?;
+        self.run_until("every marked minute is folded anew", |world| {
+            world.bars.look(|stored| stored.dirty.is_empty())
         })?;
         self.running
             .iter()

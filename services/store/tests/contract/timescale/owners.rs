@@ -181,16 +181,37 @@ async fn a_damaged_row_is_an_error() {
     transaction.bars = vec![written.clone()];
     take(&store, transaction).await;
     for (damage, mending) in [
-        ("UPDATE open_bars SET interval_s = 61", "UPDATE open_bars SET interval_s = 60"),
-        ("UPDATE open_bars SET high = 'NaN'", "UPDATE open_bars SET high = 101.5"),
-        ("UPDATE open_bars SET high = 1e30", "UPDATE open_bars SET high = 101.5"),
-        ("UPDATE open_bars SET close_id = ''", "UPDATE open_bars SET close_id = '1'"),
-        ("UPDATE open_bars SET start = 'infinity'", "UPDATE open_bars SET start = 'epoch'"),
-        ("ALTER TABLE open_bars RENAME TO away", "ALTER TABLE away RENAME TO open_bars"),
+        (
+            "UPDATE open_bars SET interval_s = 61",
+            "UPDATE open_bars SET interval_s = 60",
+        ),
+        (
+            "UPDATE open_bars SET high = 'NaN'",
+            "UPDATE open_bars SET high = 101.5",
+        ),
+        (
+            "UPDATE open_bars SET high = 1e30",
+            "UPDATE open_bars SET high = 101.5",
+        ),
+        (
+            "UPDATE open_bars SET close_id = ''",
+            "UPDATE open_bars SET close_id = '1'",
+        ),
+        (
+            "UPDATE open_bars SET start = 'infinity'",
+            "UPDATE open_bars SET start = 'epoch'",
+        ),
+        (
+            "ALTER TABLE open_bars RENAME TO away",
+            "ALTER TABLE away RENAME TO open_bars",
+        ),
     ] {
         database.meddle(damage).await;
         let error = store.load(0, 1).await.unwrap_err();
-        assert!(matches!(error, StoreError::Corrupt { .. }), "{damage}: {error}");
+        assert!(
+            matches!(error, StoreError::Corrupt { .. }),
+            "{damage}: {error}"
+        );
         database.meddle(mending).await;
         let read = store.bars(std::slice::from_ref(&key)).await.unwrap();
         assert_eq!(read, [Some(written.row.clone())], "{mending}");
@@ -199,7 +220,10 @@ async fn a_damaged_row_is_an_error() {
     let mut between = step(0, 1, 2);
     between.bars = vec![bar(&key.instrument, Interval::M1, 1, 1, false)];
     let error = store.commit(&between).await.unwrap_err();
-    assert!(error.to_string().contains("between two microseconds"), "{error}");
+    assert!(
+        error.to_string().contains("between two microseconds"),
+        "{error}"
+    );
 }
 
 /// A database that does not wait for its disk is made to where it matters.
