@@ -23,5 +23,8 @@ pub use bars::{decode_bar_row, decode_bar_update, encode_bar_row, encode_bar_upd
 pub use dead_letters::DeadLetter;
 pub use error::DecodeError;
 pub use keys::{instrument_of, murmur2, partition_of};
-pub use topics::{BAR_UPDATES, DEAD_LETTERS, TRADES};
+pub use topics::{
+    BAR_UPDATES, DEAD_LETTERS, DEFAULT_PARTITIONS, DEFAULT_REPLICATION, MAX_MESSAGE_BYTES, TRADES,
+    Topic, topics,
+};
 pub use trades::{Refold, Repair, TradesRecord};

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::bench::BenchArgs;
 use crate::replay::ReplayArgs;
 use crate::standalone::StandaloneArgs;
+use crate::topics::TopicsArgs;
 use crate::verify::VerifyArgs;
 
 /// Candlewick turns the trades of many venues into candles, live and exactly.
@@ -30,6 +31,8 @@ enum Command {
     Replay(ReplayArgs),
     /// Prove the stored bars: fold the stored trades anew and compare every value
     Verify(VerifyArgs),
+    /// Make the topics of a cluster, and compare those that exist with how they should be
+    Topics(TopicsArgs),
     /// Measure this machine against the budgets
     Bench(BenchArgs),
 }
@@ -49,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::Standalone(arguments) => crate::standalone::run(arguments),
         Command::Replay(arguments) => crate::replay::run(arguments),
         Command::Verify(arguments) => crate::verify::run(arguments),
+        Command::Topics(arguments) => crate::topics::run(arguments),
         Command::Bench(arguments) => crate::bench::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {

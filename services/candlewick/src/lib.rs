@@ -7,8 +7,10 @@ mod bench;
 mod command;
 mod engine;
 mod folder;
+mod kafka;
 mod replay;
 mod standalone;
+mod topics;
 mod verify;
 
 pub use command::main;

@@ -306,4 +306,7 @@ impl Log for EmbeddedLog {
     async fn bounds(&self, partition: PartitionId) -> Result<Bounds, LogError> {
         Ok(self.partition(partition)?.bounds())
     }
+    fn end_hint(&self, partition: PartitionId) -> Option<Offset> {
+        Some(self.partition(partition).ok()?.bounds().end)
+    }
 }

@@ -2,12 +2,14 @@
 //!
 //! [`Log`] is what the roles are written against: a topic of numbered partitions, each a
 //! sequence of records at growing offsets. [`EmbeddedLog`] keeps a topic durably in a
-//! local file; [`MemoryLog`] keeps a bounded ring of it in memory, with a new epoch each start.
+//! local file; [`MemoryLog`] keeps a bounded ring of it in memory, with a new epoch each start;
+//! [`KafkaLog`] is a topic of Kafka.
 //!
 //! A reader sees a record only once it is durable, so nothing derived from the log can be
 //! ahead of it after a crash.
 
 mod embedded;
+mod kafka;
 mod memory;
 mod metrics;
 mod progress;
@@ -17,6 +19,12 @@ mod traits;
 use std::sync::Arc;
 
 pub use embedded::{EmbeddedLog, EmbeddedOptions, Retention};
+pub use kafka::{
+    Drained, GroupEvent, Kafka, KafkaConfig, KafkaConfigError, KafkaLog, KafkaTopic,
+    MAX_RECORD_BYTES, Membership, MembershipOptions, SaslMechanism, Security, SecurityProtocol,
+    TopicChange, TopicDrift, TopicPlan, TopicSpec, describe_metrics as describe_kafka_metrics,
+    plan_topics,
+};
 pub use memory::MemoryLog;
 pub use metrics::Metrics;
 pub use record::{Batch, Entry, Epoch, Offset, PartitionId, Record};

@@ -203,4 +203,7 @@ impl Log for MemoryLog {
             end: ring.end(),
         })
     }
+    fn end_hint(&self, partition: PartitionId) -> Option<Offset> {
+        Some(self.partition(partition).ok()?.ring().end())
+    }
 }

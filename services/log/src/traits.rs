@@ -68,6 +68,12 @@ pub trait Log: Clone + Send + Sync + 'static {
         partition: PartitionId,
     ) -> impl Future<Output = Result<Bounds, LogError>> + Send;
 
+    /// Where the partition ended when this was last learnt, which may be a moment ago; none where
+    /// nothing is known yet. It costs nothing, and is meant for lag.
+    fn end_hint(&self, _partition: PartitionId) -> Option<Offset> {
+        None
+    }
+
     /// Asks whether the topic is still the generation that [`Log::epoch`] names. Records that
     /// were fetched before this succeeds are of that generation. A log that cannot be made anew
     /// under its readers need not ask.

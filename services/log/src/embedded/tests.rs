@@ -107,7 +107,8 @@ fn log_on(folder: &tempfile::TempDir, health: &Health) -> EmbeddedLog {
 }
 
 async fn append(log: &EmbeddedLog, text: &str) -> Result<Offset, LogError> {
-    log.append(0, vec![entry(b"key", text.as_bytes())]).await
+    let appended = log.append(0, vec![entry(b"key", text.as_bytes())]).await;
+    appended.map(|offsets| offsets.start)
 }
 
 async fn texts(log: &EmbeddedLog) -> Vec<String> {

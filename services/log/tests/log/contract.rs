@@ -3,35 +3,63 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use crate::support::{self, Clock, entries, entry, fetch_all, runtime};
+use crate::support::{self, Broker, Clock, entries, entry, fetch_all, runtime};
 use candlewick_log::{Bounds, Entry, Log, LogError, MemoryLog, Offset, PartitionId};
 
 const PARTITIONS: PartitionId = 3;
 const MAX_BYTES: usize = 1 << 20;
 
-/// Makes one test a function, for each log.
+/// Makes one test a function, for each log: what every log does, and what only those do that
+/// stand on this process's clock and publish an append as a whole.
 macro_rules! contract {
-    ($($name:ident)+) => {
+    (every log: $($name:ident)+; our own: $($own:ident)+) => {
         mod embedded {
-            $(#[test] fn $name() {
-                let folder = tempfile::tempdir().unwrap();
-                let clock = super::Clock::at(1_000);
-                let log = crate::support::open(&folder, super::PARTITIONS, &clock);
-                super::runtime().block_on(super::$name(log, clock));
-            })+
+            $(contract!(embedded $name);)+
+            $(contract!(embedded $own);)+
         }
         mod memory {
-            $(#[test] fn $name() {
-                let clock = super::Clock::at(1_000);
-                let log = super::MemoryLog::new(super::PARTITIONS, 1, 1 << 30, clock.now());
-                super::runtime().block_on(super::$name(log, clock));
-            })+
+            $(contract!(memory $name);)+
+            $(contract!(memory $own);)+
+        }
+        mod kafka {
+            $(contract!(kafka $name);)+
+        }
+    };
+    (embedded $name:ident) => {
+        #[test]
+        fn $name() {
+            let folder = tempfile::tempdir().unwrap();
+            let clock = super::Clock::at(1_000);
+            let log = crate::support::open(&folder, super::PARTITIONS, &clock);
+            super::runtime().block_on(super::$name(log, clock));
+        }
+    };
+    (memory $name:ident) => {
+        #[test]
+        fn $name() {
+            let clock = super::Clock::at(1_000);
+            let log = super::MemoryLog::new(super::PARTITIONS, 1, 1 << 30, clock.now());
+            super::runtime().block_on(super::$name(log, clock));
+        }
+    };
+    (kafka $name:ident) => {
+        #[test]
+        fn $name() {
+            super::runtime().block_on(async {
+                let broker = super::Broker::connect();
+                let topic = broker.make_topic(stringify!($name), super::PARTITIONS).await;
+                let log = broker.open(&topic, 1).await;
+                super::$name(log, super::Clock::at(1_000)).await;
+                broker.delete_topic(&topic).await;
+            });
         }
     };
 }
 
 contract! {
+    every log:
     starts_empty
     keeps_records_in_order
     appends_to_partitions_apart
@@ -44,9 +72,13 @@ contract! {
     wakes_those_who_wait
     survives_dropped_waits
     answers_concurrent_appenders_their_own_offsets
+    gives_append_times_that_grow
+    knows_its_epoch
+    hints_at_the_end
+    closes;
+    our own:
     shows_all_of_an_append_or_nothing
     never_turns_append_time_back
-    closes
 }
 
 async fn starts_empty(log: impl Log, _clock: Clock) {
@@ -63,9 +95,10 @@ async fn keeps_records_in_order(log: impl Log, clock: Clock) {
     let mut expected = Vec::new();
     for size in [1_usize, 2, 100, 5_000, 1] {
         let batch = entries(&format!("{size}"), size);
-        let offset = log.append(1, batch.clone()).await.unwrap();
-        assert_eq!(offset, expected.len() as Offset);
+        let offsets = log.append(1, batch.clone()).await.unwrap();
+        assert_eq!(offsets.start, expected.len() as Offset);
         expected.extend(batch);
+        assert_eq!(offsets.end, expected.len() as Offset);
         clock.advance(1);
     }
     let found = fetch_all(&log, 1, 0).await;
@@ -80,8 +113,8 @@ async fn keeps_records_in_order(log: impl Log, clock: Clock) {
 
 async fn appends_to_partitions_apart(log: impl Log, _clock: Clock) {
     log.append(0, entries("a", 3)).await.unwrap();
-    assert_eq!(log.append(2, entries("b", 2)).await, Ok(0));
-    assert_eq!(log.append(0, entries("a", 1)).await, Ok(3));
+    assert_eq!(log.append(2, entries("b", 2)).await, Ok(0..2));
+    assert_eq!(log.append(0, entries("a", 1)).await, Ok(3..4));
     assert_eq!(log.bounds(0).await, Ok(Bounds { first: 0, end: 4 }));
     assert_eq!(log.bounds(1).await, Ok(Bounds { first: 0, end: 0 }));
     assert_eq!(log.bounds(2).await, Ok(Bounds { first: 0, end: 2 }));
@@ -89,7 +122,7 @@ async fn appends_to_partitions_apart(log: impl Log, _clock: Clock) {
 
 async fn takes_an_empty_append(log: impl Log, _clock: Clock) {
     log.append(0, entries("a", 3)).await.unwrap();
-    assert_eq!(log.append(0, Vec::new()).await, Ok(3));
+    assert_eq!(log.append(0, Vec::new()).await, Ok(3..3));
     assert_eq!(log.bounds(0).await, Ok(Bounds { first: 0, end: 3 }));
 }
 
@@ -210,7 +243,9 @@ async fn answers_concurrent_appenders_their_own_offsets(log: impl Log, _clock: C
             for round in 0..50 {
                 let batch =
                     (0..=round % 4).map(|n| entry(&format!("{name}"), &format!("{round}.{n}")));
-                offsets.push(log.append(0, batch.collect()).await.unwrap());
+                let answered = log.append(0, batch.collect()).await.unwrap();
+                assert_eq!(answered.end - answered.start, round % 4 + 1);
+                offsets.push(answered.start);
             }
             offsets
         })
@@ -277,6 +312,39 @@ async fn never_turns_append_time_back(log: impl Log, clock: Clock) {
     assert_eq!(fetch_all(&log, 1, 0).await[0].append_time_ns, 3_000);
 }
 
+/// By whichever clock it is.
+async fn gives_append_times_that_grow(log: impl Log, clock: Clock) {
+    for _ in 0..5 {
+        log.append(0, entries("a", 3)).await.unwrap();
+        clock.advance(7_000_000);
+        std::thread::sleep(Duration::from_millis(7));
+    }
+    let times: Vec<_> = fetch_all(&log, 0, 0)
+        .await
+        .iter()
+        .map(|record| record.append_time_ns)
+        .collect();
+    assert_eq!(times.len(), 15);
+    assert!(times.is_sorted(), "{times:?}");
+    // A stamp is of a millisecond, at least.
+    assert!(times[14] - times[0] >= 4 * 6_000_000, "{times:?}");
+}
+
+async fn knows_its_epoch(log: impl Log, _clock: Clock) {
+    assert_eq!(log.epoch(), 1);
+    log.append(0, entries("a", 1)).await.unwrap();
+    let asked = (0..20).map(|_| log.check_epoch());
+    for outcome in futures_util::future::join_all(asked).await {
+        assert_eq!(outcome, Ok(()));
+    }
+}
+
+async fn hints_at_the_end(log: impl Log, _clock: Clock) {
+    log.append(0, entries("a", 7)).await.unwrap();
+    assert_eq!(log.end_hint(0), Some(7));
+    assert_eq!(log.end_hint(PARTITIONS), None);
+}
+
 async fn closes(log: impl Log + support::Close, _clock: Clock) {
     log.append(0, entries("a", 1)).await.unwrap();
     let waiting = tokio::spawn({
@@ -340,7 +408,7 @@ fn needs_no_runtime() {
     fn check(log: &impl Log) {
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| block_on(log.wait(0, 2)));
-            assert_eq!(block_on(log.append(0, entries("a", 3))), Ok(0));
+            assert_eq!(block_on(log.append(0, entries("a", 3))), Ok(0..3));
             assert_eq!(waiting.join().unwrap(), Ok(()));
         });
     }

@@ -32,7 +32,7 @@ fn keeps_everything_over_a_reopen() {
             })
         );
         assert_eq!(fetch_all(&log, 0, 0).await, before);
-        assert_eq!(log.append(0, entries("a", 1)).await, Ok(1_000));
+        assert_eq!(log.append(0, entries("a", 1)).await, Ok(1_000..1_001));
         // The clock is behind the file; append time is not.
         assert_eq!(fetch_all(&log, 0, 1_000).await[0].append_time_ns, 10);
     });
@@ -228,7 +228,7 @@ fn drops_what_is_old_and_passed() {
         drop(log);
         let log = EmbeddedLog::open(path(&folder), options).unwrap();
         assert_eq!(log.bounds(0).await, Ok(Bounds { first: 30, end: 40 }));
-        assert_eq!(log.append(0, entries("a", 1)).await, Ok(40));
+        assert_eq!(log.append(0, entries("a", 1)).await, Ok(40..41));
     });
 }
 

@@ -97,8 +97,8 @@ fn append_until_killed(folder: &str) -> ! {
                 let partition = appender % PARTITIONS;
                 loop {
                     let entries = (0..APPEND).map(|n| entry("key", &n.to_string())).collect();
-                    let offset = log.append(partition, entries).await.unwrap();
-                    println!("acknowledged {partition} {} .", offset + APPEND as Offset);
+                    let offsets = log.append(partition, entries).await.unwrap();
+                    println!("acknowledged {partition} {} .", offsets.end);
                 }
             });
         }

@@ -8,6 +8,10 @@
 
 mod contract;
 mod file;
+mod kafka;
 mod kill;
+mod membership;
 mod model;
+mod outage;
 mod support;
+mod topics;

@@ -95,10 +95,10 @@ impl Pair {
             value: vec![*key; *size].into(),
         };
         let entries: Vec<_> = entries.iter().map(entry).collect();
-        let offset = self
+        let offsets = self
             .runtime
             .block_on(self.log().append(partition, entries.clone()));
-        assert_eq!(offset, Ok(end));
+        assert_eq!(offsets, Ok(end..end + entries.len() as Offset));
         let now_ns = (self.clock.now())();
         let records = &mut self.records[partition as usize];
         let last_ns = records.last().map_or(now_ns, |last| last.append_time_ns);

@@ -1,15 +1,19 @@
 //! What the tests share.
 
+mod broker;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use candlewick_log::{
-    EmbeddedLog, EmbeddedOptions, Entry, Log, MemoryLog, Now, Offset, PartitionId, Record,
-    Retention,
+    EmbeddedLog, EmbeddedOptions, Entry, KafkaLog, Log, MemoryLog, Now, Offset, PartitionId,
+    Record, Retention,
 };
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
+
+pub(crate) use self::broker::Broker;
 
 /// A clock that is set by hand.
 #[derive(Clone)]
@@ -51,6 +55,12 @@ impl Close for MemoryLog {
     }
 }
 
+impl Close for KafkaLog {
+    fn close(&self) {
+        KafkaLog::close(self);
+    }
+}
+
 pub(crate) fn runtime() -> Runtime {
     Builder::new_multi_thread()
         .worker_threads(2)
@@ -86,6 +96,17 @@ pub(crate) fn entry(key: &str, value: &str) -> Entry {
 /// `count` entries of one key, each with its number.
 pub(crate) fn entries(key: &str, count: usize) -> Vec<Entry> {
     (0..count).map(|n| entry(key, &n.to_string())).collect()
+}
+
+/// What `look` finds within half a minute.
+pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..3_000 {
+        if let Some(found) = look() {
+            return found;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("not within half a minute: {what}");
 }
 
 /// All records from `offset` on, read in pieces of odd size.

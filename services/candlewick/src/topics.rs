@@ -1,0 +1,152 @@
+//! `candlewick topics`: the topics of Kafka, made and compared.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use eventlog::{KafkaConfig, TopicChange, TopicDrift, TopicPlan, TopicSpec, plan_topics};
+use host::Layers;
+
+use crate::kafka::KafkaArgs;
+
+/// Makes the topics of a cluster, and finds where those that exist are not as they should be.
+#[derive(Debug, Args)]
+pub(crate) struct TopicsArgs {
+    #[command(subcommand)]
+    command: TopicsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum TopicsCommand {
+    /// Make the topics that are missing, and set the settings that can be set without harm.
+    /// Partitions never change, records are never dropped, replicas are never moved
+    Apply(ApplyArgs),
+}
+
+#[derive(Debug, Args)]
+struct ApplyArgs {
+    /// Only say what would be done; exit status 1 where anything would
+    #[arg(long)]
+    dry_run: bool,
+    /// How many partitions each topic has
+    #[arg(long, value_name = "N", default_value_t = schemas::DEFAULT_PARTITIONS,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    partitions: u32,
+    /// How many brokers keep each partition
+    #[arg(long, value_name = "N", default_value_t = schemas::DEFAULT_REPLICATION,
+          value_parser = clap::value_parser!(u32).range(1..=32))]
+    replication: u32,
+    /// A TOML file with the settings of Kafka
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    kafka: KafkaArgs,
+}
+
+/// Does it, and prints what was done.
+pub(crate) fn run(arguments: TopicsArgs) -> anyhow::Result<ExitCode> {
+    let TopicsCommand::Apply(arguments) = arguments.command;
+    let config = config(&arguments).map_err(host::Error::from)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    runtime.block_on(apply(&arguments, &config))
+}
+
+fn config(arguments: &ApplyArgs) -> Result<KafkaConfig, host::ConfigErrors> {
+    let mut layers = Layers::load(arguments.config.as_deref())?;
+    let config = arguments.kafka.clone().read(&mut layers);
+    layers.finish()?;
+    Ok(config)
+}
+
+async fn apply(arguments: &ApplyArgs, config: &KafkaConfig) -> anyhow::Result<ExitCode> {
+    let specs = specs(arguments.partitions, arguments.replication);
+    let plan = plan_topics(config, &specs).await?;
+    print!("{}", table(&plan));
+    if arguments.dry_run {
+        let does_nothing = plan.creates().is_empty()
+            && plan
+                .drifts()
+                .iter()
+                .all(|drift| drift.change == TopicChange::Left);
+        return Ok(ExitCode::from(u8::from(!does_nothing)));
+    }
+    plan.apply().await?;
+    println!("the topics are applied");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn specs(partitions: u32, replication: u32) -> Vec<TopicSpec> {
+    let spec = |topic: schemas::Topic| TopicSpec {
+        name: topic.name.to_owned(),
+        partitions: topic.partitions,
+        replication: topic.replication,
+        settings: topic
+            .settings
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    };
+    let topics = schemas::topics(partitions, replication);
+    topics.into_iter().map(spec).collect()
+}
+
+/// What would be done, a line for each topic or setting.
+fn table(plan: &TopicPlan) -> String {
+    let mut rows = Vec::new();
+    for spec in plan.creates() {
+        let should = format!(
+            "{} partitions on {} brokers",
+            spec.partitions, spec.replication
+        );
+        rows.push([spec.name.as_str(), "", "missing", &should, "make"].map(str::to_owned));
+    }
+    for TopicDrift {
+        topic,
+        setting,
+        is,
+        should,
+        change,
+    } in plan.drifts()
+    {
+        rows.push([topic, setting, is, should, change.as_str()].map(str::to_owned));
+    }
+    if rows.is_empty() {
+        return "all topics are as they should be\n".to_owned();
+    }
+    rows.insert(
+        0,
+        ["topic", "setting", "is", "should be", "apply"].map(str::to_owned),
+    );
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let widths: [usize; 5] = std::array::from_fn(width);
+    let line = |row: &[String; 5]| {
+        let cells = row.iter().zip(widths);
+        let cells: Vec<_> = cells
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::specs;
+
+    #[test]
+    fn topics_take_the_largest_record_that_is_appended() {
+        // What librdkafka counts beside key and value.
+        let largest = eventlog::MAX_RECORD_BYTES + 1_024;
+        assert!(schemas::MAX_MESSAGE_BYTES > largest);
+        for spec in specs(1, 1) {
+            let setting = spec
+                .settings
+                .iter()
+                .find(|(name, _)| name == "max.message.bytes");
+            assert_eq!(setting.unwrap().1, schemas::MAX_MESSAGE_BYTES.to_string());
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What librdkafka says on its own account: its log lines, its errors, its figures.
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel as Level;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::statistics::Statistics;
+
+use super::metrics;
+
+/// Writes a line of librdkafka's log.
+pub(super) fn log(level: Level, facility: &str, message: &str) {
+    match level {
+        Level::Emerg | Level::Alert | Level::Critical | Level::Error => {
+            tracing::error!(target: "librdkafka", facility, "{message}");
+        }
+        // Every lost connection is a warning, and it comes back by itself.
+        Level::Warning | Level::Notice => {
+            tracing::warn!(target: "librdkafka", facility, "{message}");
+        }
+        Level::Info | Level::Debug => {
+            tracing::debug!(target: "librdkafka", facility, "{message}");
+        }
+    }
+}
+
+/// Writes an error of the client as a whole. librdkafka goes on by itself after each of them but
+/// a fatal one, which the next append reports.
+pub(super) fn error(error: &KafkaError, reason: &str) {
+    match error.rdkafka_error_code() {
+        Some(Code::Fatal | Code::Authentication | Code::SSL) => {
+            tracing::error!(%error, "Kafka: {reason}");
+        }
+        _ => tracing::warn!(%error, "Kafka: {reason}"),
+    }
+}
+
+/// What the client that reads one topic calls.
+pub(super) struct ReaderContext {
+    /// The topic.
+    pub(super) topic: String,
+}
+
+impl ClientContext for ReaderContext {
+    fn log(&self, level: Level, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self::error(&error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        metrics::publish(&statistics, Some(&self.topic));
+    }
+}
+
+impl ConsumerContext for ReaderContext {}

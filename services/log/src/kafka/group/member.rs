@@ -1,0 +1,202 @@
+//! The thread of a member, and what librdkafka calls on it.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
+use rdkafka::statistics::Statistics;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset as Place, TopicPartitionList};
+use tokio::sync::mpsc;
+
+use super::{Drained, GroupEvent, Wish};
+use crate::kafka::{client, failure};
+use crate::{Offset, PartitionId};
+
+/// How often wishes are looked at.
+const POLL: Duration = Duration::from_millis(100);
+
+/// The newest position to be committed of each partition.
+pub(super) type Commits = BTreeMap<PartitionId, Offset>;
+
+impl Wish {
+    pub(super) fn commits(&self) -> MutexGuard<'_, Commits> {
+        self.commits
+            .lock()
+            .expect("no holder of the commits panics")
+    }
+}
+
+/// What librdkafka calls, on the member's thread.
+pub(super) struct Member {
+    topic: String,
+    drain_timeout: Duration,
+    events: mpsc::Sender<GroupEvent>,
+    wish: Arc<Wish>,
+}
+
+/// Polls until the member leaves, then closes it, which gives its partitions back.
+pub(super) fn run(consumer: BaseConsumer<Member>) {
+    while !consumer.context().wish.leaves.load(Ordering::Acquire) {
+        if let Some(Err(error)) = consumer.poll(POLL)
+            && consumer.context().report(&error)
+        {
+            break;
+        }
+        consumer.context().send_commits(&consumer);
+    }
+    drop(consumer);
+}
+
+impl Member {
+    pub(super) fn new(
+        topic: &str,
+        drain_timeout: Duration,
+        events: mpsc::Sender<GroupEvent>,
+        wish: Arc<Wish>,
+    ) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            drain_timeout: drain_timeout.min(Duration::from_secs(30)),
+            events,
+            wish,
+        }
+    }
+
+    fn tell(&self, event: GroupEvent) {
+        // Where nobody listens any more, nobody works on the partitions either.
+        let _ = self.events.blocking_send(event);
+    }
+
+    /// Reports an error; answers whether the membership is over.
+    fn report(&self, error: &KafkaError) -> bool {
+        let is_over = matches!(error, KafkaError::MessageConsumptionFatal(_));
+        let code = error.rdkafka_error_code();
+        // librdkafka connects again by itself, and has said so in the log.
+        let is_passing = matches!(
+            code,
+            Some(Code::BrokerTransportFailure | Code::AllBrokersDown | Code::OperationTimedOut)
+        );
+        if is_over || !is_passing {
+            self.tell(GroupEvent::Error {
+                error: failure::of_error(&self.topic, error),
+                is_over,
+            });
+        }
+        is_over
+    }
+
+    fn send_commits(&self, consumer: &BaseConsumer<Self>) {
+        let commits = mem::take(&mut *self.wish.commits());
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in commits {
+            let (Ok(partition), Ok(offset)) = (i32::try_from(partition), i64::try_from(offset))
+            else {
+                continue;
+            };
+            let place = Place::Offset(offset);
+            if let Err(error) = list.add_partition_offset(&self.topic, partition, place) {
+                tracing::debug!(%error, "a position of the group is not committed");
+            }
+        }
+        if list.count() > 0
+            && let Err(error) = consumer.commit(&list, CommitMode::Async)
+        {
+            tracing::debug!(%error, "the group's positions are not committed");
+        }
+    }
+
+    fn assign(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
+        // Without this librdkafka would first look for the group's offsets.
+        let placed = list.set_all_offsets(Place::End);
+        let assigned = placed
+            .and_then(|()| consumer.incremental_assign(list))
+            .and_then(|()| consumer.pause(list));
+        if let Err(error) = assigned {
+            self.report(&error);
+        }
+        let partitions = numbers(list);
+        // A member that waits for others to drain is first assigned none.
+        if !partitions.is_empty() {
+            self.tell(GroupEvent::Assigned(partitions));
+        }
+    }
+
+    fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
+        let partitions = numbers(list);
+        if consumer.assignment_lost() {
+            self.tell(GroupEvent::Lost(partitions));
+        } else if !partitions.is_empty() {
+            self.drain(&partitions);
+            self.send_commits(consumer);
+        }
+        if let Err(error) = consumer.incremental_unassign(list) {
+            self.report(&error);
+        }
+    }
+
+    /// Waits until the owner has let go of the partitions, or too long.
+    fn drain(&self, partitions: &[PartitionId]) {
+        let (drained, waits) = sync_channel(0);
+        let drained = Drained(drained);
+        self.tell(GroupEvent::Revoked {
+            partitions: partitions.to_vec(),
+            drained,
+        });
+        if waits.recv_timeout(self.drain_timeout) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!(
+                ?partitions,
+                "partitions go to another member before they are drained; the store fences them"
+            );
+        }
+    }
+}
+
+fn numbers(list: &TopicPartitionList) -> Vec<PartitionId> {
+    let elements = list.elements();
+    let number = |partition| PartitionId::try_from(partition).ok();
+    elements
+        .iter()
+        .filter_map(|element| number(element.partition()))
+        .collect()
+}
+
+impl ClientContext for Member {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        client::error(&error, reason);
+    }
+
+    // The readers' figures say what there is to say.
+    fn stats(&self, _statistics: Statistics) {}
+}
+
+impl ConsumerContext for Member {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        what: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        match what {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(consumer, list),
+            _ => self.revoke(consumer, list),
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        if let Err(error) = result {
+            tracing::debug!(%error, "the group's positions were not committed");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! librdkafka's figures as metrics.
+
+use metrics::{Label, Unit};
+use rdkafka::statistics::{Partition, Statistics};
+
+/// Declares gauges from their doc comments, which are also the HELP texts.
+macro_rules! gauges {
+    ($($(#[doc = $help:literal])+ $name:ident: $unit:ident, $text:literal;)+) => {
+        $($(#[doc = $help])+ const $name: &str = $text;)+
+
+        /// Tells the installed recorder what each metric means. Call it once a process.
+        pub(super) fn describe() {
+            $(metrics::describe_gauge!($name, Unit::$unit, concat!($($help),+).trim());)+
+        }
+    };
+}
+
+gauges! {
+    /// Bytes of a topic that were read ahead and not yet taken.
+    FETCH_QUEUE_BYTES: Bytes, "candlewick_kafka_fetch_queue_bytes";
+    /// Records of a topic that were read ahead and not yet taken.
+    FETCH_QUEUE_RECORDS: Count, "candlewick_kafka_fetch_queue_records";
+    /// How many records of a partition this process has not taken yet.
+    LAG_RECORDS: Count, "candlewick_kafka_lag_records";
+    /// How long a broker took to answer, on average since the last figure.
+    BROKER_ROUND_TRIP: Seconds, "candlewick_kafka_broker_round_trip_seconds";
+    /// Bytes that were appended and are not yet acknowledged.
+    PRODUCER_QUEUE_BYTES: Bytes, "candlewick_kafka_producer_queue_bytes";
+    /// Records that were appended and are not yet acknowledged.
+    PRODUCER_QUEUE_RECORDS: Count, "candlewick_kafka_producer_queue_records";
+}
+
+/// Publishes the figures of the client that reads `topic`, or of the one that appends.
+pub(super) fn publish(statistics: &Statistics, topic: Option<&str>) {
+    let client = topic.unwrap_or("producer");
+    for broker in statistics
+        .brokers
+        .values()
+        .filter(|broker| broker.nodeid >= 0)
+    {
+        let Some(round_trip) = broker.rtt.as_ref().filter(|times| times.cnt > 0) else {
+            continue;
+        };
+        let labels = [("client", client), ("broker", &broker.nodename)];
+        set(BROKER_ROUND_TRIP, &labels, float(round_trip.avg) / 1e6);
+    }
+    match topic {
+        Some(topic) => publish_reader(statistics, topic),
+        None => {
+            set(PRODUCER_QUEUE_BYTES, &[], float(statistics.msg_size));
+            set(PRODUCER_QUEUE_RECORDS, &[], float(statistics.msg_cnt));
+        }
+    }
+}
+
+fn publish_reader(statistics: &Statistics, topic: &str) {
+    let partitions = statistics.topics.get(topic).map(|topic| &topic.partitions);
+    let partitions = partitions.into_iter().flatten();
+    let (mut bytes, mut records) = (0, 0);
+    for (number, partition) in partitions {
+        bytes += partition.fetchq_size;
+        records += partition.fetchq_cnt;
+        if is_read(partition) {
+            let labels = [("topic", topic), ("partition", &number.to_string())];
+            set(LAG_RECORDS, &labels, float(partition.consumer_lag));
+        }
+    }
+    set(FETCH_QUEUE_BYTES, &[("topic", topic)], float(bytes));
+    set(FETCH_QUEUE_RECORDS, &[("topic", topic)], float(records));
+}
+
+/// Whether this process reads the partition, and librdkafka knows how far it is.
+fn is_read(partition: &Partition) -> bool {
+    partition.desired && partition.consumer_lag >= 0
+}
+
+fn set(name: &'static str, labels: &[(&'static str, &str)], value: f64) {
+    let label = |(key, value): &(&'static str, &str)| Label::new(*key, (*value).to_owned());
+    let labels: Vec<_> = labels.iter().map(label).collect();
+    metrics::gauge!(name, labels).set(value);
+}
+
+/// A gauge is a float; what it loses beyond 2^53 nobody sees.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+fn float(value: impl TryInto<i64>) -> f64 {
+    value.try_into().unwrap_or(i64::MAX) as f64
+}

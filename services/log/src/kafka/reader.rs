@@ -1,0 +1,319 @@
+//! Reading one partition: what was taken from librdkafka, and where that is.
+
+use std::mem;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use rdkafka::error::RDKafkaErrorCode as Code;
+use tokio::sync::Notify;
+
+use super::native::{Consumer, Messages, Reader, Topic};
+use crate::{Batch, Offset, PartitionId, Record};
+
+/// At most so many messages are taken at once, which bounds what is held here beside
+/// librdkafka's own bounded queue.
+const MOST_TAKEN: usize = 1_024;
+/// And a fetch answers at most so much, whatever was asked for.
+const MOST_BYTES: usize = 64 << 20;
+/// What a record is taken for until some were seen.
+const SUPPOSED_RECORD_BYTES: usize = 128;
+
+/// Why a partition cannot be read on from where it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// librdkafka gave up with this.
+    Code(Code),
+    /// The record at this offset has the sender's time, not the brokers'.
+    NoAppendTime(Offset),
+}
+
+/// What a look at a partition found.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// Some records.
+    Batch(Batch),
+    /// Nothing, and the partition ends here.
+    End,
+    /// Nothing yet.
+    Nothing,
+    /// The reader is at another offset, or there is none.
+    Elsewhere,
+    /// It broke off, and has to be started anew.
+    Trouble(Trouble),
+}
+
+/// One partition and its reader, if there is one.
+pub(super) struct Slot {
+    number: PartitionId,
+    topic: Arc<Topic<Consumer>>,
+    /// Notified when there may be something new.
+    pub(super) wake: Arc<Notify>,
+    /// The partition holds at least the offsets before this.
+    known_end: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    reader: Option<Reader>,
+    /// Where the next fetch goes on.
+    next: Offset,
+    /// Where the next message comes from; what lies between is in `stash`, or is no record.
+    position: Offset,
+    /// Taken, and beyond what the last fetch asked for.
+    stash: Vec<Record>,
+    last_append_ns: Option<i64>,
+    /// The end that was known when librdkafka last said that there is nothing more; offsets
+    /// before it may hold no record, such as the marks of others' transactions.
+    drained: Option<Offset>,
+    trouble: Option<Trouble>,
+    mean_bytes: usize,
+    last_used: u64,
+}
+
+impl Slot {
+    pub(super) fn new(number: PartitionId, topic: Arc<Topic<Consumer>>) -> Self {
+        Self {
+            number,
+            topic,
+            wake: Arc::new(Notify::new()),
+            known_end: AtomicU64::new(0),
+            state: Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no holder of the reader panics")
+    }
+
+    /// The partition's number as librdkafka has it.
+    pub(super) fn native_number(&self) -> i32 {
+        i32::try_from(self.number).expect("a number that the brokers gave")
+    }
+
+    /// The partition holds all offsets before this; it may hold more.
+    pub(super) fn known_end(&self) -> Offset {
+        let cached = self.topic.cached_end(self.native_number()).unwrap_or(0);
+        self.known_end.load(Ordering::Acquire).max(cached)
+    }
+
+    /// Notes that the partition holds all offsets before `end`.
+    pub(super) fn raise_end(&self, end: Offset) {
+        if self.known_end.fetch_max(end, Ordering::AcqRel) < end {
+            self.wake.notify_waiters();
+        }
+    }
+
+    /// Reads from `offset` on, which is within the bounds. It blocks for about a millisecond.
+    pub(super) fn start(&self, offset: Offset, now: u64) -> Result<(), Code> {
+        let native = i64::try_from(offset).map_err(|_| Code::InvalidArgument)?;
+        let mut state = self.state();
+        // The old one is stopped first: a partition has one at a time.
+        *state = State {
+            next: offset,
+            position: offset,
+            last_used: now,
+            mean_bytes: state.mean_bytes,
+            ..State::default()
+        };
+        let (topic, wake) = (self.topic.clone(), self.wake.clone());
+        state.reader = Some(Reader::start(topic, self.native_number(), native, wake)?);
+        Ok(())
+    }
+
+    /// Stops to read ahead.
+    pub(super) fn stop(&self) {
+        *self.state() = State::default();
+    }
+
+    /// Stops to read ahead where nobody has asked since `then`.
+    pub(super) fn stop_unused_since(&self, then: u64) {
+        let mut state = self.state();
+        if state.reader.is_some() && state.last_used < then {
+            *state = State::default();
+        }
+    }
+
+    /// Takes the records from `offset` on.
+    pub(super) fn take(&self, offset: Offset, max_bytes: usize, now: u64) -> Found {
+        let mut state = self.state();
+        if state.reader.is_none() || state.next != offset {
+            return Found::Elsewhere;
+        }
+        state.last_used = now;
+        let records = state.take(max_bytes.min(MOST_BYTES), self);
+        if let Some(last) = records.last() {
+            let next_offset = last.offset + 1;
+            state.next = next_offset;
+            return Found::Batch(Batch {
+                records,
+                next_offset,
+            });
+        }
+        self.conclude(&mut state)
+    }
+
+    /// Whether there is a record at `offset` or later, where the reader is at `offset`.
+    pub(super) fn look(&self, offset: Offset, now: u64) -> Found {
+        let mut state = self.state();
+        if state.reader.is_none() || state.next != offset {
+            return Found::Elsewhere;
+        }
+        state.last_used = now;
+        if state.stash.is_empty() {
+            let mut records = Vec::new();
+            state.pull(1, &mut records, self);
+            state.stash = records;
+        }
+        if !state.stash.is_empty() {
+            return Found::Batch(Batch::default());
+        }
+        self.conclude(&mut state)
+    }
+
+    /// What it means that there was no record.
+    fn conclude(&self, state: &mut State) -> Found {
+        if let Some(trouble) = state.trouble {
+            *state = State::default();
+            return Found::Trouble(trouble);
+        }
+        let end = self.known_end();
+        if state.position >= end || state.drained.is_some_and(|drained| drained >= end) {
+            return Found::End;
+        }
+        Found::Nothing
+    }
+}
+
+impl State {
+    /// Records of about `max_bytes`; at least one, if there is one.
+    fn take(&mut self, max_bytes: usize, slot: &Slot) -> Vec<Record> {
+        let mut records = mem::take(&mut self.stash);
+        let (mut taken, mut used_bytes) = (0, 0);
+        loop {
+            while let Some(record) = records.get(taken) {
+                let size_bytes = record.key.len() + record.value.len();
+                if taken > 0 && used_bytes + size_bytes > max_bytes {
+                    self.stash = records.split_off(taken);
+                    return records;
+                }
+                used_bytes += size_bytes;
+                taken += 1;
+            }
+            let room = max_bytes.saturating_sub(used_bytes);
+            if (taken > 0 && room == 0) || self.pull(room, &mut records, slot) == 0 {
+                return records;
+            }
+        }
+    }
+
+    /// Takes what librdkafka has, about `room` bytes of it; answers how many messages it had.
+    fn pull(&mut self, room: usize, records: &mut Vec<Record>, slot: &Slot) -> usize {
+        if self.trouble.is_some() {
+            return 0;
+        }
+        let Some(mut reader) = self.reader.take() else {
+            return 0;
+        };
+        let mean_bytes = match self.mean_bytes {
+            0 => SUPPOSED_RECORD_BYTES,
+            mean_bytes => mean_bytes,
+        };
+        let messages = reader.take((room / mean_bytes + 1).min(MOST_TAKEN));
+        let count = messages.len();
+        if count > 0 {
+            self.accept(&messages, records, slot);
+        }
+        drop(messages);
+        self.reader = Some(reader);
+        count
+    }
+
+    fn accept(&mut self, messages: &Messages<'_>, records: &mut Vec<Record>, slot: &Slot) {
+        let size = |message: super::native::Message<'_>| match message.event {
+            Some(_) => 0,
+            None => message.key.len() + message.value.len(),
+        };
+        let size_bytes: usize = messages.iter().map(size).sum();
+        self.mean_bytes = (size_bytes / messages.len()).max(1);
+        // One copy out of librdkafka's memory, and one buffer for all of them.
+        let mut buffer = Vec::with_capacity(size_bytes);
+        let mut places: Vec<Place> = Vec::with_capacity(messages.len());
+        let mut key = 0..0;
+        for message in messages.iter() {
+            let offset = Offset::try_from(message.offset).unwrap_or(self.position);
+            if let Some(code) = message.event {
+                if !self.note(code, offset, slot) {
+                    break;
+                }
+                continue;
+            }
+            if offset < self.position {
+                continue;
+            }
+            let Some(time_ms) = message.append_time_ms() else {
+                self.trouble = Some(Trouble::NoAppendTime(offset));
+                break;
+            };
+            let time_ns = time_ms.saturating_mul(1_000_000);
+            let append_time_ns = self
+                .last_append_ns
+                .map_or(time_ns, |last| last.max(time_ns));
+            self.last_append_ns = Some(append_time_ns);
+            self.position = offset + 1;
+            self.drained = None;
+            if buffer[key.clone()] != *message.key {
+                key = push(&mut buffer, message.key);
+            }
+            places.push(Place {
+                offset,
+                append_time_ns,
+                key: key.clone(),
+                value: push(&mut buffer, message.value),
+            });
+        }
+        let buffer = Bytes::from(buffer);
+        records.extend(places.into_iter().map(|place| Record {
+            offset: place.offset,
+            append_time_ns: place.append_time_ns,
+            key: buffer.slice(place.key),
+            value: buffer.slice(place.value),
+        }));
+    }
+
+    /// Notes an event among the records; answers whether reading goes on.
+    fn note(&mut self, code: Code, offset: Offset, slot: &Slot) -> bool {
+        match code {
+            Code::PartitionEOF => {
+                self.position = self.position.max(offset);
+                self.drained = Some(slot.known_end());
+                true
+            }
+            // librdkafka connects again by itself.
+            Code::BrokerTransportFailure | Code::AllBrokersDown | Code::OperationTimedOut => {
+                tracing::warn!(partition = slot.number, "Kafka: {code}");
+                true
+            }
+            code => {
+                self.trouble = Some(Trouble::Code(code));
+                false
+            }
+        }
+    }
+}
+
+/// A record of a batch, whose key and value lie in the batch's buffer.
+struct Place {
+    offset: Offset,
+    append_time_ns: i64,
+    key: Range<usize>,
+    value: Range<usize>,
+}
+
+fn push(buffer: &mut Vec<u8>, bytes: &[u8]) -> Range<usize> {
+    let start = buffer.len();
+    buffer.extend_from_slice(bytes);
+    start..buffer.len()
+}
