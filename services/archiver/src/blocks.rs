@@ -9,7 +9,7 @@ use market::{Instrument, Interval};
 use schemas::TradesRecord;
 use store::{TickBlock, TickRecord};
 
-/// The trades of one partition that are not yet written, by instrument and event-time hour.
+/// The trades, edits and cancels of one partition that are not yet written, by instrument and event-time hour.
 #[derive(Debug)]
 pub struct Blocks {
     partition: u32,
@@ -39,11 +39,12 @@ impl Blocks {
         }
     }
 
-    /// Takes a record, where it is a trade that neither the record nor its append time rejects:
+    /// Takes a record, where it is a trade, an edit or a cancel that neither the record nor its append time rejects:
     /// the rules are the aggregator's.
     pub fn push(&mut self, record: &Record) {
-        let Ok(TradesRecord::Trade(trade)) = TradesRecord::decode(&record.value) else {
-            return;
+        let trade = match TradesRecord::decode(&record.value) {
+            Ok(TradesRecord::Trade(trade) | TradesRecord::Amendment(_, trade)) => trade,
+            _ => return,
         };
         if market::check(&trade, record.append_time_ns).is_err() {
             return;
@@ -64,13 +65,13 @@ impl Blocks {
             });
     }
 
-    /// How many trades wait to be written.
+    /// How many ticks wait to be written.
     #[must_use]
     pub const fn len(&self) -> u64 {
         self.count
     }
 
-    /// Whether no trade waits to be written.
+    /// Whether no tick waits to be written.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.count == 0

@@ -12,7 +12,7 @@ use archiver::{Archiver, Cut};
 use eventlog::{EmbeddedLog, Log, MemoryLog};
 use host::{Clock, Health, MetricsHandle, Stage, Supervisor, SystemClock};
 use ingest::Producer;
-use store::{SqliteBarStore, SqliteTickStore};
+use store::{MemoryHotStore, SqliteBarStore, SqliteTickStore};
 use tokio::net::TcpListener;
 
 use crate::Folder;
@@ -37,6 +37,8 @@ pub struct Engine {
     pub folder: Folder,
     /// The topic `bar-updates`, in memory.
     pub updates: MemoryLog,
+    /// The newest prices.
+    pub hot: MemoryHotStore,
     /// What the live stream knows.
     pub hub: Hub,
     /// What sends trades in.
@@ -62,6 +64,7 @@ impl Engine {
         let updates = MemoryLog::new(partitions, epoch, UPDATES_BYTES, now);
         let producer = Producer::new(folder.trades.clone(), folder.bars.clone(), clock);
         let engine = Self {
+            hot: MemoryHotStore::default(),
             hub: Hub::new(epoch, partitions, Kept::default()),
             producer: Arc::new(producer),
             updates,
@@ -104,6 +107,8 @@ impl Engine {
             },
             stores: Stores {
                 bars: self.folder.bars.clone(),
+                ticks: self.folder.ticks.clone(),
+                hot: self.hot.clone(),
                 clock: SystemClock,
             },
             pace: options.pace,

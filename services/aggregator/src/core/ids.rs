@@ -158,7 +158,8 @@ impl RangeSet {
     fn holds(&self, number: u64) -> bool {
         let within = |(first, last): (u64, u64)| first <= number && number <= last;
         let below = self.others.range(..=number).next_back();
-        self.current.is_some_and(within) || below.is_some_and(|(first, last)| within((*first, *last)))
+        self.current.is_some_and(within)
+            || below.is_some_and(|(first, last)| within((*first, *last)))
     }
 
     /// A number that does not simply follow the current range.

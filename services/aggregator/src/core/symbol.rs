@@ -6,9 +6,7 @@ mod output;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use market::{
-    BarRow, Instrument, Interval, Position, Reject, Trade, VenueSettings, Window,
-};
+use market::{BarRow, Instrument, Interval, Position, Reject, Trade, VenueSettings, Window};
 use store::{BarKey, IdKey, SymbolRow};
 
 use dirty::Dirty;

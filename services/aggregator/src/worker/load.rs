@@ -19,7 +19,10 @@ where
     C: Clock,
 {
     /// Loads what the core asks for, or says how the session ends instead.
-    pub(super) async fn supply(&mut self, stop: &CancellationToken) -> Result<Option<End>, WorkerError> {
+    pub(super) async fn supply(
+        &mut self,
+        stop: &CancellationToken,
+    ) -> Result<Option<End>, WorkerError> {
         let (mut keys, mut sets, mut minutes) = (Vec::new(), Vec::new(), Vec::new());
         for need in self.core.needs() {
             match need {

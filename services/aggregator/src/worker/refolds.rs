@@ -8,7 +8,9 @@ use eventlog::{Entry, Log, LogError};
 use host::Clock;
 use market::{Bar, MINUTE_NS, Position, SECOND_NS, TICKS_KEPT_NS, VenueSettings};
 use schemas::TradesRecord;
-use store::{BarStore, Commit, HotStore, RejectedRange, StoreError, Tick, TickStore, trades_current};
+use store::{
+    BarStore, Commit, HotStore, RejectedRange, StoreError, Tick, TickStore, trades_current,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::session::{End, Session, nanoseconds, settled};
@@ -90,18 +92,21 @@ where
         let entries = refolds.iter().map(entry).collect();
         let worker = self.worker;
         let append = worker.topics.trades.append(worker.partition, entries);
-        let reason = match host::timeout(&worker.stores.clock, worker.pace.call_timeout, append)
-            .await
-        {
-            Ok(Ok(_)) => return Ok(()),
-            Ok(Err(source @ (LogError::Recreated { .. } | LogError::Refused { .. }))) => {
-                return Err(worker.log(source));
-            }
-            Ok(Err(error)) => error.to_string(),
-            Err(elapsed) => elapsed.to_string(),
-        };
+        let reason =
+            match host::timeout(&worker.stores.clock, worker.pace.call_timeout, append).await {
+                Ok(Ok(_)) => return Ok(()),
+                Ok(Err(source @ (LogError::Recreated { .. } | LogError::Refused { .. }))) => {
+                    return Err(worker.log(source));
+                }
+                Ok(Err(error)) => error.to_string(),
+                Err(elapsed) => elapsed.to_string(),
+            };
         // A refold that the log holds twice does nothing the second time.
-        tracing::warn!(partition = worker.partition, reason, "refolds are asked for again");
+        tracing::warn!(
+            partition = worker.partition,
+            reason,
+            "refolds are asked for again"
+        );
         self.core.forget_asked();
         Ok(())
     }
@@ -126,7 +131,7 @@ where
     /// What the ticks of a minute add up to, once the archiver has passed its mark; none where
     /// the worker is told to stop before.
     pub(super) async fn fold_ticks(
-        &self,
+        &mut self,
         stop: &CancellationToken,
         need: Need,
     ) -> Result<Option<Supply>, WorkerError> {
@@ -149,12 +154,19 @@ where
             return Ok(None);
         }
         let stores = &self.worker.stores;
-        let read = || stores.ticks.read(&instrument, start_ns, start_ns + MINUTE_NS);
+        let read = || {
+            stores
+                .ticks
+                .read(&instrument, start_ns, start_ns + MINUTE_NS)
+        };
         let Some(ticks) = self.worker.ask_store(stop, read).await? else {
             return Ok(None);
         };
         // The clock is read after the ticks: none that is younger can be gone.
-        let oldest_ns = stores.clock.now_ns().saturating_sub(TICKS_KEPT_NS - TICKS_MARGIN_NS);
+        let oldest_ns = stores
+            .clock
+            .now_ns()
+            .saturating_sub(TICKS_KEPT_NS - TICKS_MARGIN_NS);
         if first_append_ns.is_some_and(|first_ns| first_ns < oldest_ns) {
             return Ok(Some(supply(Refolded::Gone)));
         }
@@ -168,7 +180,7 @@ where
 
     /// False where the worker is told to stop before the archiver is there.
     async fn wait_for_archiver(
-        &self,
+        &mut self,
         stop: &CancellationToken,
         up_to: Position,
     ) -> Result<bool, WorkerError> {
@@ -182,7 +194,9 @@ where
                 self.say_ready();
                 return Ok(true);
             }
-            worker.health.not_ready("a minute is folded anew once the archiver has come there");
+            worker
+                .health
+                .not_ready("a minute is folded anew once the archiver has come there");
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(false),
@@ -193,7 +207,7 @@ where
 
     /// What the fold has left out of some ticks, which are in order of their positions.
     async fn rejected(
-        &self,
+        &mut self,
         stop: &CancellationToken,
         ticks: &[Tick],
         up_to: Position,
@@ -220,7 +234,7 @@ where
     /// Whether the topic is still the generation that is being folded; false where the worker is
     /// told to stop before that is known.
     pub(super) async fn is_same_epoch(
-        &self,
+        &mut self,
         stop: &CancellationToken,
     ) -> Result<bool, WorkerError> {
         let worker = self.worker;

@@ -294,7 +294,10 @@ where
 
     /// Announces and buries what was caused by records before the next one, and only then
     /// starts the transaction that moves the offset there.
-    pub(super) async fn start_commit(&mut self, stop: &CancellationToken) -> Result<bool, WorkerError> {
+    pub(super) async fn start_commit(
+        &mut self,
+        stop: &CancellationToken,
+    ) -> Result<bool, WorkerError> {
         if self.core.place() == self.stored {
             return Ok(true);
         }
@@ -346,7 +349,10 @@ where
     }
 
     /// Notes the outcome of a commit; false where it was lost.
-    pub(super) fn committed(&mut self, outcome: Result<Commit, StoreError>) -> Result<bool, WorkerError> {
+    pub(super) fn committed(
+        &mut self,
+        outcome: Result<Commit, StoreError>,
+    ) -> Result<bool, WorkerError> {
         let worker = self.worker;
         let step = self.committing.take().expect("a commit has ended");
         match outcome {

@@ -54,8 +54,7 @@ impl<'a, B: BarReader, T: TickStore> TradeSource<'a, B, T> {
     pub(super) async fn slice(&self, start_ns: i64, end_ns: i64) -> Result<Vec<Tick>, StoreError> {
         let ticks = self.ticks.read(&self.instrument, start_ns, end_ns).await?;
         let rejected = self.rejected(&ticks).await?;
-        let trades = trades_current(&ticks, &rejected, self.next, &self.settings);
-        Ok(trades.into_iter().cloned().collect())
+        Ok(trades_current(ticks, &rejected, self.next, &self.settings))
     }
 
     /// The rejected ranges around some ticks, which are in order of their positions.

@@ -3,7 +3,8 @@
 use host::Clock;
 use market::{Interval, Position, VenueSettings};
 use store::{
-    Admission, BarReader, CurrentTrades, LostTrade, StoreError, SymbolRow, Tick, TickStore, Verdict,
+    Admission, Amended, BarReader, CurrentTrades, LostTrade, StoreError, SymbolRow, Tick,
+    TickStore, Verdict,
 };
 
 use super::arguments::Range;
@@ -33,7 +34,10 @@ struct Subject<'a> {
     partition: u32,
     /// The first position of its partition that is not folded.
     next: Position,
+    settings: VenueSettings,
     current: CurrentTrades,
+    /// The starts of its minutes that are marked to be folded anew, ascending.
+    dirty: Vec<i64>,
 }
 
 impl<'a, R: BarReader, T: TickStore, C: Clock> Checker<'a, R, T, C> {
@@ -66,7 +70,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> Checker<'a, R, T, C> {
     ) -> Result<(), StoreError> {
         self.progress.turn_to(symbol.instrument.key());
         self.report.symbols += 1;
-        let mut subject = self.subject(symbol, settings);
+        let mut subject = self.subject(symbol, settings).await?;
         let cut = self.cut;
         let days = self.range.days();
         let mut bars = StoredBars::new(&cut.bars, &symbol.instrument, days);
@@ -98,7 +102,11 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> Checker<'a, R, T, C> {
         Ok(())
     }
 
-    fn subject<'s>(&self, symbol: &'s SymbolRow, settings: Option<VenueSettings>) -> Subject<'s> {
+    async fn subject<'s>(
+        &self,
+        symbol: &'s SymbolRow,
+        settings: Option<VenueSettings>,
+    ) -> Result<Subject<'s>, StoreError> {
         let partitions = u32::try_from(self.cut.next.len()).expect("counted in 32 bits");
         let partition = schemas::partition_of(symbol.instrument.key().as_bytes(), partitions);
         let settings = settings.unwrap_or_else(|| {
@@ -113,24 +121,31 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> Checker<'a, R, T, C> {
             }
         });
         let next = self.cut.next[partition as usize];
-        Subject {
+        let mut dirty = self.cut.bars.dirty(partition).await?;
+        dirty.retain(|row| row.instrument == symbol.instrument);
+        Ok(Subject {
             symbol,
             partition,
             next,
+            settings,
             current: CurrentTrades::new(settings, next),
-        }
+            dirty: dirty.iter().map(|row| row.start_ns).collect(),
+        })
     }
 
     /// Folds the trades among some ticks.
     fn take(&mut self, subject: &mut Subject<'_>, ticks: &[Tick]) {
         let ages = Ages::at(self.clock.now_ns());
+        let (mut trades, mut amended) = (Vec::new(), Amended::default());
         for tick in ticks {
             let verdict = self.verdicts.of(subject.partition, tick.position);
             match subject.current.admit(tick, verdict) {
-                Admission::Counted => {
-                    self.report.trades += 1;
-                    self.fold.add(tick);
+                Admission::Counted if tick.amendment.is_some() => {
+                    self.report.amendments += 1;
+                    self.fold.amend(tick);
+                    amended.note(tick, &subject.settings);
                 }
+                Admission::Counted => trades.push(tick.clone()),
                 Admission::NotYet => self.report.not_yet += 1,
                 Admission::LeftOut(verdict) => self.report.leave_out(verdict),
                 Admission::Repeated if ages.verdicts_gone(tick.append_time_ns) => {
@@ -145,6 +160,12 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> Checker<'a, R, T, C> {
                 }),
             }
         }
+        // A trade and what amends it are of the same event time, and so of one slice.
+        for mut tick in trades {
+            let stands = amended.apply(&mut tick, &subject.settings);
+            self.report.trades += u64::from(stands);
+            self.fold.add(&tick, !stands);
+        }
         self.report.ticks += ticks.len() as u64;
     }
 
@@ -155,6 +176,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> Checker<'a, R, T, C> {
             next: subject.next,
             range: self.range,
             ages: Ages::at(self.clock.now_ns()),
+            dirty: &subject.dirty,
             report: &mut self.report,
         };
         check.compare(stored, &mut self.fold);

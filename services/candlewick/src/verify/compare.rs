@@ -55,6 +55,8 @@ pub(super) struct DayCheck<'a> {
     pub(super) next: Position,
     pub(super) range: Range,
     pub(super) ages: Ages,
+    /// The starts of minutes that are marked to be folded anew, ascending.
+    pub(super) dirty: &'a [i64],
     pub(super) report: &'a mut Report,
 }
 
@@ -106,9 +108,18 @@ impl DayCheck<'_> {
         wrong
     }
 
+    /// Whether a window holds a minute that is marked: it need not be what its trades say yet.
+    fn is_dirty(&self, window: Window) -> bool {
+        let from = self
+            .dirty
+            .partition_point(|start_ns| *start_ns < window.start_ns);
+        let first = self.dirty.get(from);
+        first.is_some_and(|start_ns| *start_ns < window.end_ns())
+    }
+
     /// There are trades and no bar.
     fn missing(&mut self, window: Window, refolded: &Refolded) {
-        if !self.range.holds(window) {
+        if !self.range.holds(window) || self.is_dirty(window) {
             return;
         }
         if self.ages.verdicts_gone(refolded.bar.first_append_ns) {
@@ -124,6 +135,10 @@ impl DayCheck<'_> {
         if !self.range.holds(row.window) {
             return true;
         }
+        if self.is_dirty(row.window) {
+            self.report.dirty += 1;
+            return false;
+        }
         self.report.compared[row.window.interval.index()] += 1;
         let before = self.report.differing;
         match refolded {
@@ -136,24 +151,26 @@ impl DayCheck<'_> {
             Some(other) if self.ages.excuse(&row.bar, &other.bar) => self.report.not_provable += 1,
             Some(other) => self.values(row, &other.bar, "refolded"),
         }
-        self.state(row, refolded.map(|other| other.newest));
+        self.state(row, refolded);
         self.report.differing == before
     }
 
     /// What the log's order adds to a bar, as far as a bar alone can tell.
-    fn state(&mut self, row: &BarRow, newest: Option<Position>) {
+    fn state(&mut self, row: &BarRow, refolded: Option<&Refolded>) {
         let closed = row.window.end_ns() <= self.symbol.closed_until_ns;
         if row.closed != closed {
             let until = format_time(self.symbol.closed_until_ns);
             let expected = format!("{closed} is expected: windows are closed until {until}");
             self.differ(row.window, "closed", row.closed.to_string(), expected);
         }
-        let most = if row.closed { row.bar.trades } else { 0 };
-        if row.revision > most {
+        let applied = refolded.map_or(row.bar.trades, |other| other.admitted + other.amendments);
+        let most = if row.closed { applied } else { 0 };
+        let is_whole = !self.ages.ticks_gone(row.bar.first_append_ns);
+        if row.revision > most && is_whole {
             let expected = format!("at most {most} is expected");
             self.differ(row.window, "revision", row.revision.to_string(), expected);
         }
-        let least = newest.unwrap_or_default();
+        let least = refolded.map_or_else(Position::default, |other| other.newest);
         if row.through < least || row.through >= self.next {
             let (least, next) = (place(least), place(self.next));
             let expected = format!("from {least} to below {next} is expected");
@@ -163,7 +180,8 @@ impl DayCheck<'_> {
 
     /// Compares a bar with the stored bars of the interval below, unless one of those is wrong.
     fn compare_with_shorter(&mut self, row: &BarRow, (rows, wrong): &(&[BarRow], HashSet<i64>)) {
-        if !self.range.holds(row.window) || self.ages.bars_gone(row.bar.first_append_ns) {
+        let unsure = self.ages.bars_gone(row.bar.first_append_ns) || self.is_dirty(row.window);
+        if !self.range.holds(row.window) || unsure {
             return;
         }
         let begin = rows.partition_point(|child| child.window.start_ns < row.window.start_ns);

@@ -24,6 +24,10 @@ pub(super) struct Report {
     /// Ticks that the fold has not come to.
     pub(super) not_yet: u64,
     pub(super) trades: u64,
+    /// Edits and cancels that count.
+    pub(super) amendments: u64,
+    /// Bars of windows that hold a minute which is marked to be folded anew.
+    pub(super) dirty: u64,
     /// Stored bars looked at, by interval.
     pub(super) compared: [u64; Interval::ALL.len()],
     /// Bars that differ as they may, because ticks that old are gone.
@@ -81,12 +85,18 @@ impl Report {
         if self.not_yet > 0 {
             rows.push(row("  not folded yet", self.not_yet));
         }
+        if self.amendments > 0 {
+            rows.push(row("  edits and cancels", self.amendments));
+        }
         rows.push(row("trades", self.trades));
         let compared = Interval::ALL.iter().zip(self.compared);
         rows.extend(
             compared.map(|(interval, count)| row(&format!("{interval} bars compared"), count)),
         );
         rows.push(row("not provable any more", self.not_provable));
+        if self.dirty > 0 {
+            rows.push(row("to be folded anew", self.dirty));
+        }
         rows.push(row("differences", self.differing));
         rows.push((
             "seconds".to_owned(),

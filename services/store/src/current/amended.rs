@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use market::{AmendmentKind, Position, Trade, TradeId, VenueSettings};
+use market::{AmendmentKind, HORIZON_NS, Position, Trade, TradeId, VenueSettings};
 
 use super::identity::SetKey;
 use crate::Tick;
@@ -15,20 +15,22 @@ enum Target {
     Place(Position, i64),
 }
 
-/// What the amendments of one trade come to.
-#[derive(Debug, Default)]
-struct Verdict {
-    cancelled: bool,
-    /// The latest edit.
-    edit: Option<(Position, Trade)>,
+/// One amendment of a trade.
+#[derive(Debug)]
+struct Change {
+    position: Position,
+    append_time_ns: i64,
+    /// The values of an edit; none of a cancel.
+    values: Option<Trade>,
 }
 
 /// The edits and cancels among some ticks of one instrument.
 ///
-/// A cancel is final; of several edits the one that the log holds last counts.
+/// A cancel is final; of several edits the one that the log holds last counts. One that came
+/// before its trade waits for it as long as an hour can change.
 #[derive(Debug, Default)]
 pub struct Amended {
-    by_target: HashMap<Target, Verdict>,
+    by_target: HashMap<Target, Vec<Change>>,
 }
 
 impl Amended {
@@ -44,16 +46,15 @@ impl Amended {
                 None => return,
             },
         };
-        let verdict = self.by_target.entry(target).or_default();
-        match amendment.kind {
-            AmendmentKind::Cancel => verdict.cancelled = true,
-            AmendmentKind::Edit => {
-                let is_later = |(known, _): &(Position, _)| *known < tick.position;
-                if verdict.edit.as_ref().is_none_or(is_later) {
-                    verdict.edit = Some((tick.position, tick.trade.clone()));
-                }
-            }
-        }
+        let values = match amendment.kind {
+            AmendmentKind::Cancel => None,
+            AmendmentKind::Edit => Some(tick.trade.clone()),
+        };
+        self.by_target.entry(target).or_default().push(Change {
+            position: tick.position,
+            append_time_ns: tick.append_time_ns,
+            values,
+        });
     }
 
     /// Makes of a trade what was noted of it; false where it was cancelled.
@@ -64,16 +65,19 @@ impl Amended {
         }
         let by_place = Target::Place(tick.position, tick.trade.time_ns);
         let by_id = of(&tick.trade, settings);
-        let mut latest: Option<&(Position, Trade)> = None;
-        for target in [Some(by_place), by_id].iter().flatten() {
-            let Some(verdict) = self.by_target.get(target) else {
+        let mut latest: Option<(Position, &Trade)> = None;
+        let targets = [Some(by_place), by_id].into_iter().flatten();
+        for change in targets.flat_map(|target| self.by_target.get(&target).into_iter().flatten()) {
+            let waited_ns = tick.append_time_ns.saturating_sub(change.append_time_ns);
+            if waited_ns > HORIZON_NS {
                 continue;
-            };
-            if verdict.cancelled {
-                return false;
             }
-            let edits = latest.into_iter().chain(verdict.edit.as_ref());
-            latest = edits.max_by_key(|(position, _)| *position);
+            let Some(values) = &change.values else {
+                return false;
+            };
+            if latest.is_none_or(|(position, _)| position < change.position) {
+                latest = Some((change.position, values));
+            }
         }
         if let Some((_, edit)) = latest {
             tick.trade.price = edit.price;

@@ -165,12 +165,7 @@ impl Symbol {
     }
 
     /// Whether a trade was amended before it came.
-    pub(super) fn is_expected(
-        &self,
-        trade: &Trade,
-        settings: &VenueSettings,
-        at: Moment,
-    ) -> bool {
+    pub(super) fn is_expected(&self, trade: &Trade, settings: &VenueSettings, at: Moment) -> bool {
         let Some(identity) = settings.identity(trade) else {
             return false;
         };
@@ -408,11 +403,7 @@ const fn waits(row: &AheadRow, append_time_ns: i64) -> bool {
 }
 
 /// The windows of an interval that overlap `[start_ns, end_ns)`.
-fn windows(
-    interval: Interval,
-    start_ns: i64,
-    end_ns: i64,
-) -> impl Iterator<Item = Window> + Clone {
+fn windows(interval: Interval, start_ns: i64, end_ns: i64) -> impl Iterator<Item = Window> + Clone {
     let first = interval.window(start_ns).start_ns;
     let step_ns = usize::try_from(interval.length_ns()).expect("64 bits hold a day");
     (first..end_ns)

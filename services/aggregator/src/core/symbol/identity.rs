@@ -129,7 +129,9 @@ impl Within {
 pub(super) fn amendment_key(instrument: &Instrument, time_ns: i64) -> IdKey {
     IdKey {
         instrument: instrument.clone(),
-        scope: Arc::from("amendments (ids of edits and cancels themselves, not ids of the venue's trades)"),
+        scope: Arc::from(
+            "amendments (ids of edits and cancels themselves, not ids of the venue's trades)",
+        ),
         bucket_ns: Interval::H1.window(time_ns).start_ns,
     }
 }

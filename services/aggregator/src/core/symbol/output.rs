@@ -1,8 +1,8 @@
 //! What a symbol gives away: bars to announce, rows to write, and memory.
 
 use market::BarRow;
-use store::{StoredBar, SymbolRow, Transaction};
 use store::IdChange;
+use store::{StoredBar, SymbolRow, Transaction};
 
 use super::Symbol;
 
