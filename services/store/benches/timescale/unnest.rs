@@ -42,13 +42,21 @@ const NUMERIC: std::ops::Range<usize> = 4..12;
 pub(crate) async fn write(session: &mut PgConnection, bars: &[StoredBar]) {
     let closed = bars[0].row.closed;
     let names: Vec<_> = COLUMNS.iter().map(|(name, _)| *name).collect();
-    let values = COLUMNS.iter().enumerate().map(|(place, (name, _))| match name {
-        &"start" => "to_timestamp(start)".to_owned(),
-        name if NUMERIC.contains(&place) => format!("{name}::numeric"),
-        name => (*name).to_owned(),
-    });
-    let arrays = COLUMNS.iter().zip(1..).map(|((_, kind), place)| format!("${place}::{kind}[]"));
-    let updates = names[4..].iter().map(|name| format!("{name} = excluded.{name}"));
+    let values = COLUMNS
+        .iter()
+        .enumerate()
+        .map(|(place, (name, _))| match name {
+            &"start" => "to_timestamp(start)".to_owned(),
+            name if NUMERIC.contains(&place) => format!("{name}::numeric"),
+            name => (*name).to_owned(),
+        });
+    let arrays = COLUMNS
+        .iter()
+        .zip(1..)
+        .map(|((_, kind), place)| format!("${place}::{kind}[]"));
+    let updates = names[4..]
+        .iter()
+        .map(|name| format!("{name} = excluded.{name}"));
     let (table, partition, zero) = if closed {
         ("bars", "", "")
     } else {
@@ -87,8 +95,12 @@ pub(crate) async fn write(session: &mut PgConnection, bars: &[StoredBar]) {
         .fold(bound, |bound, edge| {
             bound
                 .bind(of(bars, |bar| edge(bar).time_ns))
-                .bind(of(bars, |bar| edge(bar).id.as_ref().map(ToString::to_string)))
-                .bind(of(bars, |bar| edge(bar).scope.as_deref().map(str::to_owned)))
+                .bind(of(bars, |bar| {
+                    edge(bar).id.as_ref().map(ToString::to_string)
+                }))
+                .bind(of(bars, |bar| {
+                    edge(bar).scope.as_deref().map(str::to_owned)
+                }))
                 .bind(of(bars, |bar| edge(bar).position.epoch.cast_signed()))
                 .bind(of(bars, |bar| edge(bar).position.offset.cast_signed()))
         });

@@ -143,11 +143,19 @@ async fn expire_bars(session: &mut PgConnection, before_ns: i64) -> Result<u64, 
             break;
         }
         let emptied = query("DELETE FROM bar_days WHERE day = $1 AND newest_append_ns < $2");
-        emptied.bind(day).bind(before_ns).execute(&mut *session).await?;
+        emptied
+            .bind(day)
+            .bind(before_ns)
+            .execute(&mut *session)
+            .await?;
         let raised = query(
             "UPDATE bar_days SET oldest_append_ns = $2 WHERE day = $1 AND oldest_append_ns < $2",
         );
-        raised.bind(day).bind(before_ns).execute(&mut *session).await?;
+        raised
+            .bind(day)
+            .bind(before_ns)
+            .execute(&mut *session)
+            .await?;
     }
     Ok(gone)
 }

@@ -78,7 +78,15 @@ async fn rows_go_a_few_at_a_time() {
     // One bar of another interval keeps the chunk, so that no drop does the work.
     let mut young = step(0, 3, 4);
     young.bars = (0..2)
-        .map(|week| bar(&instrument("a:a"), Interval::H1, week * 7 * DAY_NS, 99, true))
+        .map(|week| {
+            bar(
+                &instrument("a:a"),
+                Interval::H1,
+                week * 7 * DAY_NS,
+                99,
+                true,
+            )
+        })
         .collect();
     take(&store, young).await;
     let mut gone = Vec::new();
