@@ -25,6 +25,7 @@ pub(crate) struct Database {
 }
 
 /// The server that the tests use.
+#[expect(clippy::panic, reason = "without a server these tests prove nothing")]
 pub(crate) fn server() -> String {
     std::env::var("CANDLEWICK_TIMESCALEDB").unwrap_or_else(|_| {
         panic!(

@@ -109,6 +109,7 @@ async fn a_frozen_worker_does_not_hold_its_partition() {
 async fn a_session_that_the_server_ends_is_replaced() {
     let (database, store) = bar_store().await;
     take(&store, step(0, 0, 1)).await;
+    assert_eq!(store.progress().await.unwrap().len(), 1);
     let snapshot = store.snapshot().await.unwrap();
     database
         .meddle(
