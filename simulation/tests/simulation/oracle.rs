@@ -33,7 +33,7 @@ struct Counted {
     instrument: Instrument,
     trade: Trade,
     identity: Option<String>,
-    offset: u64,
+    at: Position,
     append_ns: i64,
 }
 
@@ -44,14 +44,14 @@ struct Amended {
     trade: Trade,
     instrument: Instrument,
     identity: Option<String>,
-    offset: u64,
+    at: Position,
     append_ns: i64,
 }
 
 /// A minute that is to be folded anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Marked {
-    pub up_to: u64,
+    pub up_to: Position,
     pub amendments: u64,
 }
 
@@ -60,7 +60,7 @@ pub struct Marked {
 pub struct Oracle {
     partition: u32,
     partitions: u32,
-    epoch: u64,
+    pub epoch: u64,
     pub next_offset: u64,
     append_ns: i64,
     venues: BTreeMap<Venue, VenueSettings>,
@@ -80,9 +80,9 @@ pub struct Oracle {
     pub marked: BTreeMap<(Instrument, i64), Marked>,
     /// Minutes folded anew, and refolds that did nothing.
     pub refolds: (u64, u64),
-    pub fates: Vec<Fate>,
+    pub fates: BTreeMap<Position, Fate>,
     /// Records that are dead letters.
-    pub rejected: BTreeSet<u64>,
+    pub rejected: BTreeSet<Position>,
 }
 
 impl Oracle {
@@ -106,8 +106,21 @@ impl Oracle {
             ahead: Vec::new(),
             marked: BTreeMap::new(),
             refolds: (0, 0),
-            fates: Vec::new(),
+            fates: BTreeMap::new(),
             rejected: BTreeSet::new(),
+        }
+    }
+
+    /// Goes on with the next generation of the log.
+    pub fn switch(&mut self) {
+        self.epoch += 1;
+        self.next_offset = 0;
+    }
+
+    const fn at(&self, record: &Record) -> Position {
+        Position {
+            epoch: self.epoch,
+            offset: record.offset,
         }
     }
 
@@ -135,7 +148,7 @@ impl Oracle {
             Ok(TradesRecord::Advance) => Fate::NoTick,
             Err(_) => self.reject(record, Fate::NoTick),
         };
-        self.fates.push(fate);
+        self.fates.insert(self.at(record), fate);
         self.next_offset += 1;
     }
 
@@ -184,7 +197,7 @@ impl Oracle {
     }
 
     fn reject(&mut self, record: &Record, fate: Fate) -> Fate {
-        self.rejected.insert(record.offset);
+        self.rejected.insert(self.at(record));
         fate
     }
 
@@ -241,7 +254,7 @@ impl Oracle {
             instrument,
             trade: trade.clone(),
             identity,
-            offset: record.offset,
+            at: self.at(record),
             append_ns,
         });
         Fate::Counted
@@ -251,10 +264,13 @@ impl Oracle {
         let minute_ns = Interval::M1.window(time_ns).start_ns;
         let marked = self.marked.entry((instrument.clone(), minute_ns));
         let marked = marked.or_insert(Marked {
-            up_to: 0,
+            up_to: Position::default(),
             amendments: 0,
         });
-        marked.up_to = offset + 1;
+        marked.up_to = Position {
+            epoch: self.epoch,
+            offset: offset + 1,
+        };
         marked.amendments += amendments;
     }
 
@@ -299,7 +315,7 @@ impl Oracle {
             trade: trade.clone(),
             instrument,
             identity,
-            offset: record.offset,
+            at,
             append_ns: self.append_ns,
         });
         Fate::Counted
@@ -340,9 +356,8 @@ impl Oracle {
         };
         let key = (instrument.clone(), refold.start_ns);
         let marked = self.marked.get(&key).copied();
-        let up_to = refold.up_to.offset;
-        let Some(marked) = marked.filter(|marked| marked.up_to == up_to && refold.up_to.epoch == 1)
-        else {
+        let up_to = refold.up_to;
+        let Some(marked) = marked.filter(|marked| marked.up_to == up_to) else {
             self.refolds.1 += 1;
             return Fate::NoTick;
         };
@@ -367,7 +382,7 @@ impl Oracle {
     }
 
     /// The trades of a minute, those before an offset as they were amended before it.
-    fn fold_minute(&self, instrument: &Instrument, minute: Window, up_to: u64) -> Option<Bar> {
+    fn fold_minute(&self, instrument: &Instrument, minute: Window, up_to: Position) -> Option<Bar> {
         let mut bar = None;
         let within = minute.start_ns..minute.end_ns();
         let here = self.counted.iter().filter(|counted| {
@@ -375,15 +390,14 @@ impl Oracle {
         });
         for counted in here {
             let mut trade = counted.trade.clone();
-            if counted.offset < up_to {
+            if counted.at < up_to {
                 let amended = self.amended.iter().filter(|amended| {
-                    let by_place = amended.amendment.place.map(|place| place.offset);
-                    let named = match by_place {
-                        Some(offset) => offset == counted.offset,
+                    let named = match amended.amendment.place {
+                        Some(place) => place == counted.at,
                         None => amended.identity == counted.identity && counted.identity.is_some(),
                     };
                     named
-                        && amended.offset < up_to
+                        && amended.at < up_to
                         && amended.instrument == *instrument
                         && amended.trade.time_ns == trade.time_ns
                         && counted.append_ns - amended.append_ns <= HORIZON_NS
@@ -401,10 +415,7 @@ impl Oracle {
                     trade.side = last.trade.side;
                 }
             }
-            let position = Position {
-                epoch: self.epoch,
-                offset: counted.offset,
-            };
+            let position = counted.at;
             add(
                 &mut bar,
                 Some(&Bar::of(&trade, position, counted.append_ns)),

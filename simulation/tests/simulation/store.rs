@@ -26,6 +26,8 @@ pub struct Stored {
     pub id_appends: BTreeMap<IdKey, i64>,
     pub rejected: BTreeMap<u32, Vec<RejectedRange>>,
     pub dirty: BTreeMap<(Instrument, i64), Mark>,
+    /// Where each partition was when a later generation was adopted, by (epoch, partition).
+    pub switched: BTreeMap<(u64, u32), u64>,
     pub ahead: BTreeSet<AheadRow>,
 }
 
@@ -112,6 +114,10 @@ impl SimBarStore {
         (state.commits, state.lost)
     }
 
+    pub fn trouble_again(&self) {
+        self.state.lock().unwrap().faults = true;
+    }
+
     pub fn calm(&self) {
         let mut state = self.state.lock().unwrap();
         state.faults = false;
@@ -120,6 +126,25 @@ impl SimBarStore {
 
     pub fn fail_for(&self, calls: u64) {
         self.state.lock().unwrap().outage = calls;
+    }
+
+    /// Moves every partition to a generation of the log, where it is not there.
+    /// Answers whether any was not.
+    pub fn adopt_now(&self, epoch: u64) -> bool {
+        let mut state = self.state.lock().unwrap();
+        let mut next = state.history.last().unwrap().clone();
+        let mut moved = false;
+        for row in next.progress.values_mut().filter(|row| row.epoch < epoch) {
+            let place = (row.epoch, row.partition);
+            next.switched.insert(place, row.next_offset);
+            row.epoch = epoch;
+            row.next_offset = 0;
+            moved = true;
+        }
+        if moved {
+            state.history.push(next);
+        }
+        moved
     }
 
     pub fn sync_now(&self) {

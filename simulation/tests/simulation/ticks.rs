@@ -14,13 +14,15 @@ pub type Row = (Instrument, i64, bytes::Bytes);
 
 /// What was written, in order.
 enum Write {
-    Rows(Vec<((u32, u64), Row)>),
+    Rows(Vec<((u32, Position), Row)>),
     Position(u32, Position),
 }
 
 struct State {
     /// All that is stored; a loss of power takes some of the newest.
     writes: Vec<Write>,
+    /// How many of them no loss of power takes.
+    synced: usize,
     faults: bool,
 }
 
@@ -34,6 +36,7 @@ impl SimTickStore {
     pub fn new(random: &Random) -> Self {
         let state = State {
             writes: Vec::new(),
+            synced: 0,
             faults: true,
         };
         Self {
@@ -42,8 +45,8 @@ impl SimTickStore {
         }
     }
 
-    /// The ticks by (partition, offset), as often as they were written.
-    pub fn rows(&self) -> BTreeMap<(u32, u64), Vec<Row>> {
+    /// The ticks by (partition, position), as often as they were written.
+    pub fn rows(&self) -> BTreeMap<(u32, Position), Vec<Row>> {
         let mut rows: BTreeMap<_, Vec<Row>> = BTreeMap::new();
         for write in &self.state.lock().unwrap().writes {
             if let Write::Rows(written) = write {
@@ -64,14 +67,25 @@ impl SimTickStore {
         })
     }
 
+    pub fn trouble_again(&self) {
+        self.state.lock().unwrap().faults = true;
+    }
+
     pub fn calm(&self) {
         self.state.lock().unwrap().faults = false;
     }
 
     pub fn lose_power(&self) {
-        let writes = &mut self.state.lock().unwrap().writes;
-        let lost = self.random.below(writes.len().min(8) as u64 + 1);
-        writes.truncate(writes.len() - usize::try_from(lost).unwrap());
+        let mut state = self.state.lock().unwrap();
+        let unsynced = state.writes.len() - state.synced;
+        let lost = self.random.below(unsynced.min(8) as u64 + 1);
+        let kept = state.writes.len() - usize::try_from(lost).unwrap();
+        state.writes.truncate(kept);
+    }
+
+    pub fn sync_now(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.synced = state.writes.len();
     }
 
     async fn call(&self) -> Result<(), StoreError> {
@@ -107,7 +121,11 @@ impl TickStore for SimTickStore {
                     tick.append_time_ns,
                     tick.value.clone(),
                 );
-                rows.push(((block.partition, tick.offset), row));
+                let position = Position {
+                    epoch: block.epoch,
+                    offset: tick.offset,
+                };
+                rows.push(((block.partition, position), row));
             }
         }
         self.state.lock().unwrap().writes.push(Write::Rows(rows));
@@ -132,7 +150,7 @@ impl TickStore for SimTickStore {
     ) -> Result<Vec<Tick>, StoreError> {
         self.call().await?;
         let mut ticks = Vec::new();
-        for ((_, offset), rows) in self.rows() {
+        for ((_, position), rows) in self.rows() {
             let (of, append_time_ns, value) = &rows[0];
             let (trade, amendment) = match TradesRecord::decode(value) {
                 Ok(TradesRecord::Trade(trade)) => (trade, None),
@@ -143,7 +161,7 @@ impl TickStore for SimTickStore {
                 ticks.push(Tick {
                     trade,
                     amendment,
-                    position: Position { epoch: 1, offset },
+                    position,
                     append_time_ns: *append_time_ns,
                 });
             }

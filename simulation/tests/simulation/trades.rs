@@ -36,6 +36,7 @@ pub struct Trades {
     named: Vec<(Instrument, Trade)>,
     next_amendment: u64,
     amends: bool,
+    epoch: u64,
 }
 
 impl Trades {
@@ -66,7 +67,13 @@ impl Trades {
             named: Vec::new(),
             next_amendment: 0,
             amends: random.one_in(2),
+            epoch: 1,
         }
+    }
+
+    /// The topic was made anew.
+    pub const fn renew(&mut self, epoch: u64) {
+        self.epoch = epoch;
     }
 
     /// Whether trades are edited and cancelled in this run.
@@ -176,7 +183,7 @@ impl Trades {
             id: TradeId::parse(&format!("a{}", self.next_amendment)).unwrap(),
             kind: *random.choose(&[AmendmentKind::Edit, AmendmentKind::Cancel]),
             place: by_place.then(|| Position {
-                epoch: 1,
+                epoch: random.below(self.epoch) + 1,
                 offset: random.below(400),
             }),
         };
@@ -197,7 +204,10 @@ impl Trades {
             let offset = self.random.below(300);
             TradesRecord::Refold(Refold {
                 start_ns: minute_ns,
-                up_to: Position { epoch: 1, offset },
+                up_to: Position {
+                    epoch: self.epoch,
+                    offset,
+                },
             })
         } else {
             let minutes = i64::try_from(self.random.below(5) + 1).unwrap();
