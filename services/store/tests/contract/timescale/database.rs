@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use candlewick_store::{TimescaleBarStore, TimescaleConfig};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -78,7 +79,9 @@ impl Database {
     }
 
     pub(crate) fn config(&self) -> TimescaleConfig {
-        TimescaleConfig::new(url(&self.name))
+        let mut config = TimescaleConfig::new(url(&self.name));
+        config.chunk_slack = Duration::ZERO;
+        config
     }
 
     pub(crate) async fn open(&self) -> TimescaleBarStore {
