@@ -13,6 +13,7 @@
 mod bar_store;
 mod clickhouse;
 mod current;
+mod deadline;
 mod error;
 mod hot_store;
 mod metrics;
