@@ -97,10 +97,10 @@ struct ShowArgs {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "which", required = true, multiple = true, args = ["places", "reason"])]
 struct ReplayArgs {
     /// Which ones
-    #[arg(value_name = "PARTITION/OFFSET", conflicts_with_all = ["reason", "venue", "symbol"])]
+    #[arg(value_name = "PARTITION/OFFSET", required_unless_present = "reason",
+          conflicts_with_all = ["reason", "venue", "symbol"])]
     places: Vec<LetterPlace>,
     #[command(flatten)]
     filter: Filter,
@@ -190,4 +190,30 @@ fn reason(code: &str) -> Result<Reject, String> {
         let codes = Reject::ALL.map(Reject::code);
         format!("it is not one of {}", codes.join(", "))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::DeadLettersArgs;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        _arguments: DeadLettersArgs,
+    }
+
+    #[test]
+    fn what_is_sent_again_has_to_be_named() {
+        let parses = |line: &str| Command::try_parse_from(line.split(' ')).is_ok();
+        assert!(parses("x replay 0/1 3/4 --yes --data d"));
+        assert!(parses("x replay --reason malformed --venue v"));
+        assert!(!parses("x replay --yes"));
+        assert!(!parses("x replay --venue v --yes"));
+        assert!(!parses("x replay 0/1 --reason malformed"));
+        assert!(!parses("x replay --reason because"));
+        assert!(parses("x list --reason malformed --limit 5"));
+        assert!(!parses("x show"));
+    }
 }

@@ -27,11 +27,12 @@ fn assert_follows(what: &str, client: &Client, model: &Model, follower: &mut Fol
         follower.take_all();
         follower.difference()
     });
-    let listed: Vec<_> = trades(client, "v", "X")
-        .iter()
-        .map(|trade| (trade["id"].clone(), trade["price"].clone()))
-        .collect();
-    assert_eq!(listed, model.listed(), "{what}");
+    let listed = model.listed();
+    eventually("the trades listed", &listed, || {
+        let listed = trades(client, "v", "X").into_iter();
+        let shown = listed.map(|trade| (trade["id"].clone(), trade["price"].clone()));
+        shown.collect()
+    });
     println!("{what}: {} trades, bars and stream are equal", listed.len());
 }
 
