@@ -78,6 +78,8 @@ async fn start(folder: &TempDir, instrument: &Instrument) -> SocketAddr {
         venues: Vec::new(),
         ids: Vec::new(),
         rejected: Vec::new(),
+        dirty: Vec::new(),
+        ahead: Vec::new(),
     };
     bars.commit(&transaction).await.expect("commits");
     let ticks = SqliteTickStore::open(folder.path().join("ticks"));

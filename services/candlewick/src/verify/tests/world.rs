@@ -188,6 +188,8 @@ impl World {
                 },
                 stores: Stores {
                     bars: folder.bars.clone(),
+                    ticks: folder.ticks.clone(),
+                    hot: store::MemoryHotStore::default(),
                     clock,
                 },
                 pace: Pace {
