@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use eventlog::LogError;
 use ingest::IngestError;
-use market::DayError;
+use market::{DayError, Reject};
 use serde::Serialize;
 use store::StoreError;
 
@@ -58,6 +58,8 @@ error_codes! {
     NotFound = "not_found", NOT_FOUND, "There is no such endpoint";
     /// Nobody has declared the venue.
     VenueUnknown = "venue_unknown", NOT_FOUND, "The venue is not known";
+    /// No trade of the symbol is known.
+    PriceUnknown = "price_unknown", NOT_FOUND, "No price is known";
     /// The endpoint has no such method.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed";
     /// A venue's scheme or scope cannot be changed.
@@ -71,6 +73,9 @@ error_codes! {
         "The body is of a type that is not read here";
     /// Not one trade of the request was accepted.
     TradesRejected = "trades_rejected", UNPROCESSABLE_ENTITY, "No trade was accepted";
+    /// The venue's rules do not allow the edit or the cancel.
+    AmendmentRejected = "amendment_rejected", UNPROCESSABLE_ENTITY,
+        "The edit or cancel was not accepted";
     /// No interval divides the days asked for.
     DayIndivisible = "day_indivisible", UNPROCESSABLE_ENTITY, "No interval divides these days";
     /// Gaps are known of contiguous ids only.
@@ -102,6 +107,9 @@ pub struct Problem {
     /// What would have been accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     accepted: Option<String>,
+    /// Which rule is broken, as lists of rejected trades name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
     #[serde(skip)]
     code: ErrorCode,
 }
@@ -117,6 +125,7 @@ impl Problem {
             detail: detail.into(),
             field: None,
             accepted: None,
+            reason: None,
             code,
         }
     }
@@ -132,6 +141,13 @@ impl Problem {
     #[must_use]
     pub fn accepted(mut self, accepted: impl Into<String>) -> Self {
         self.accepted = Some(accepted.into());
+        self
+    }
+
+    /// Names the rule that is broken, by its code.
+    #[must_use]
+    pub fn reason(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
         self
     }
 
@@ -213,6 +229,15 @@ impl From<IngestError> for Problem {
                 )),
             IngestError::OutOfRange { field } => {
                 Self::parameter(field, error.to_string(), "an integer from 0 to 86400000")
+            }
+            IngestError::Rejected { reject } => {
+                let code = match reject {
+                    Reject::VenueUnknown => ErrorCode::VenueUnknown,
+                    _ => ErrorCode::AmendmentRejected,
+                };
+                Self::new(code, reject.explanation())
+                    .field(reject.field())
+                    .reason(reject.code())
             }
             IngestError::Store(error) => error.into(),
             IngestError::Log(error @ LogError::Full { .. }) => {

@@ -4,21 +4,22 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::api::{ApiParts, ApiState, Follower, Hub, Kept, Later};
+use ::api::{ApiParts, ApiState, Follower, Hub, Kept, Later, NewestPrices};
 use clap::Args;
 use eventlog::{KafkaConfig, Log};
 use host::{ConfigErrors, Health, MetricsHandle, Stage, SystemClock};
 use ingest::Producer;
-use store::{ClickHouseConfig, TimescaleConfig};
+use store::{ClickHouseConfig, RedisConfig, TimescaleConfig};
 use tokio_util::sync::CancellationToken;
 
 use super::assignments::{Assignments, Start};
 use super::connect::{Bars, Connector, Ticks, Topic, probe};
+use super::hot::Hot;
 use super::shell;
 use super::topics::{Generation, Opened, check_partitions, close, open};
 use crate::settings::{
     BreakerArgs, BreakerSettings, ClickHouseArgs, KafkaArgs, ProcessArgs, ProcessSettings,
-    TimescaleArgs, TopicNameArgs, TopicNames, ignore_all_but,
+    RedisArgs, TimescaleArgs, TopicNameArgs, TopicNames, ignore_all_but,
 };
 
 const ROLE: &str = "api";
@@ -42,6 +43,8 @@ pub(crate) struct ApiArgs {
     #[command(flatten)]
     pub(crate) clickhouse: ClickHouseArgs,
     #[command(flatten)]
+    pub(crate) redis: RedisArgs,
+    #[command(flatten)]
     pub(crate) breaker: BreakerArgs,
 }
 
@@ -50,6 +53,7 @@ struct Settings {
     topics: TopicNames,
     timescaledb: TimescaleConfig,
     clickhouse: ClickHouseConfig,
+    redis: Option<RedisConfig>,
     breaker: BreakerSettings,
 }
 
@@ -58,7 +62,7 @@ impl ApiArgs {
         let mut layers = self.process.layers()?;
         ignore_all_but(
             &mut layers,
-            &["kafka", "timescaledb", "clickhouse", "breaker"],
+            &["kafka", "timescaledb", "clickhouse", "redis", "breaker"],
         );
         let process = self.process.read(&mut layers, PORT);
         let breaker = self.breaker.read(&mut layers);
@@ -66,6 +70,7 @@ impl ApiArgs {
         let topics = self.topics.read(&mut layers);
         let timescaledb = self.timescaledb.read(&mut layers);
         let clickhouse = self.clickhouse.read(&mut layers);
+        let redis = self.redis.read(&mut layers);
         let servers = timescaledb.zip(clickhouse);
         let (timescaledb, clickhouse) = layers.finish_with(servers)?;
         let settings = Settings {
@@ -73,6 +78,7 @@ impl ApiArgs {
             topics,
             timescaledb,
             clickhouse,
+            redis,
             breaker,
         };
         Ok((process, settings))
@@ -107,6 +113,7 @@ struct Servers {
     updates: Opened,
     bars: Bars,
     ticks: Ticks,
+    hot: Hot,
 }
 
 impl Pod {
@@ -152,6 +159,7 @@ impl Pod {
             log_id: servers.trades.topic.id().to_owned(),
             bars,
             ticks: servers.ticks,
+            hot: NewestPrices::of(servers.hot),
             clock: SystemClock,
             producer: Arc::new(producer),
             hub,
@@ -172,6 +180,7 @@ impl Servers {
     ) -> anyhow::Result<Option<Self>> {
         let connector = Connector::new(health.clone(), stop.clone(), settings.breaker);
         let brokers = connector.brokers(&settings.kafka, &settings.topics)?;
+        let hot = connector.hot(settings.redis.as_ref())?;
         // Without ticks a pod still serves bars and the stream: it stays ready, and says so.
         let (bars, ticks) = tokio::try_join!(
             connector.bars(&settings.timescaledb),
@@ -194,6 +203,7 @@ impl Servers {
             updates,
             bars,
             ticks,
+            hot,
         }))
     }
 }

@@ -3,6 +3,7 @@
 mod command;
 mod follower;
 mod http;
+mod model;
 mod oracle;
 mod process;
 mod random;
@@ -16,6 +17,7 @@ mod write;
 pub(crate) use command::{Finished, candlewick, figure, replay, verify, verify_with};
 pub(crate) use follower::Follower;
 pub(crate) use http::{Answer, Client};
+pub(crate) use model::Model;
 pub(crate) use oracle::{Fold, Oracle};
 pub(crate) use process::Standalone;
 pub(crate) use random::Random;
