@@ -97,16 +97,16 @@ error_codes! {
 pub struct Problem {
     /// `urn:candlewick:problem:` and the code's name.
     #[serde(rename = "type")]
-    kind: String,
+    kind: Box<str>,
     title: &'static str,
     status: u16,
-    detail: String,
+    detail: Box<str>,
     /// The parameter, header or member at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<String>,
+    field: Option<Box<str>>,
     /// What would have been accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    accepted: Option<String>,
+    accepted: Option<Box<str>>,
     /// Which rule is broken, as lists of rejected trades name it.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
@@ -119,10 +119,10 @@ impl Problem {
     #[must_use]
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
         Self {
-            kind: format!("urn:candlewick:problem:{}", code.name()),
+            kind: format!("urn:candlewick:problem:{}", code.name()).into(),
             title: code.title(),
             status: code.status().as_u16(),
-            detail: detail.into(),
+            detail: detail.into().into_boxed_str(),
             field: None,
             accepted: None,
             reason: None,
@@ -133,14 +133,14 @@ impl Problem {
     /// Names the parameter, header or member at fault.
     #[must_use]
     pub fn field(mut self, field: impl Into<String>) -> Self {
-        self.field = Some(field.into());
+        self.field = Some(field.into().into_boxed_str());
         self
     }
 
     /// Says what would have been accepted.
     #[must_use]
     pub fn accepted(mut self, accepted: impl Into<String>) -> Self {
-        self.accepted = Some(accepted.into());
+        self.accepted = Some(accepted.into().into_boxed_str());
         self
     }
 

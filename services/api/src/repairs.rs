@@ -221,10 +221,11 @@ mod tests {
 
     #[test]
     fn only_hours_that_hold_something_are_marked_a_day_at_most_at_once() {
+        type Case = (i64, i64, BTreeMap<i64, bool>, Vec<(i64, i64)>);
         let hours = |list: &[i64]| list.iter().map(|hour| (hour * HOUR_NS, true)).collect();
         let all: Vec<i64> = (0..60).collect();
         let minute = |minutes: i64| minutes * MINUTE_NS;
-        let cases: [(i64, i64, BTreeMap<i64, bool>, Vec<(i64, i64)>); 4] = [
+        let cases: [Case; 4] = [
             (0, 3_600, hours(&[]), vec![]),
             (30, 150, hours(&[0, 2]), vec![(30, 60), (120, 150)]),
             (30, 150, hours(&[0, 1, 2]), vec![(30, 150)]),

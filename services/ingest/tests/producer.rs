@@ -297,10 +297,11 @@ fn cancel(id: u64, place: Option<Position>) -> Amendment {
 }
 
 fn reject_of<T: std::fmt::Debug>(answer: Result<T, IngestError>) -> Reject {
-    match answer.unwrap_err() {
-        IngestError::Rejected { reject } => reject,
-        other => panic!("{other}"),
-    }
+    let error = answer.unwrap_err();
+    let IngestError::Rejected { reject } = error else {
+        unreachable!("{error}");
+    };
+    reject
 }
 
 #[tokio::test]

@@ -115,10 +115,8 @@ async fn a_window_without_trades_is_hidden() {
     world.settle_marks().await;
     let bars = world.get(BARS).await.data();
     assert_eq!((bars.len(), &bars[0]["close"]), (1, &json!("1")));
-    let filled = world.get(&format!(
-        "{BARS}?start=2013-10-08T13:30:00Z&end=2013-10-08T13:32:00Z&fill=flat"
-    ));
-    let filled = filled.await.data();
+    let filled = format!("{BARS}?start=2013-10-08T13:30:00Z&end=2013-10-08T13:32:00Z&fill=flat");
+    let filled = world.get(&filled).await.data();
     assert_eq!((filled.len(), &filled[1]["filled"]), (2, &json!(true)));
     let day = world.get(&format!("{BARS}?interval=1d")).await.data();
     assert_eq!(day[0]["trades"], 1);

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ::api::{ApiParts, ApiState, Follower, Hub, Kept, Later, NewestPrices};
 use clap::Args;
-use eventlog::{KafkaConfig, Log};
-use host::{ConfigErrors, Health, MetricsHandle, Stage, SystemClock};
+use eventlog::{KafkaConfig, Log, LogError};
+use host::{Clock, ConfigErrors, Health, MetricsHandle, Stage, SystemClock};
 use ingest::Producer;
 use store::{ClickHouseConfig, RedisConfig, TimescaleConfig};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,8 @@ use crate::settings::{
 const ROLE: &str = "api";
 const PORT: u16 = 8080;
 
+/// How often the generation of `trades` is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How long the followers may take to end.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -123,7 +125,7 @@ impl Pod {
         health: Health,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        let Some(servers) = Servers::find(&settings, &health, &stop).await? else {
+        let Some(servers) = Box::pin(Servers::find(&settings, &health, &stop)).await? else {
             return Ok(());
         };
         let partitions = servers.trades.log.partitions();
@@ -132,12 +134,14 @@ impl Pod {
         followers.assign(&(0..partitions).collect::<Vec<_>>());
         let topics = vec![servers.trades.log.clone(), servers.updates.log.clone()];
         let (bars, ticks) = (servers.bars.clone(), servers.ticks.clone());
+        let trades = servers.trades.log.clone();
         self.later
             .serve(::api::router(self.state(servers, hub, health)));
         let ended = tokio::select! {
             biased;
             () = stop.cancelled() => Ok(()),
             failure = followers.failed() => Err(failure),
+            remade = renewed(&trades) => Err(remade.into()),
             () = probe(&bars, Some(&ticks)) => Ok(()),
         };
         let drained = followers.drain(DRAIN).await;
@@ -205,6 +209,17 @@ impl Servers {
             ticks,
             hot,
         }))
+    }
+}
+
+/// Ends once `trades` was made anew: settings, positions and the log's id are of the generation
+/// that the process began with. Started again it goes on with the next.
+async fn renewed(trades: &Topic) -> LogError {
+    loop {
+        SystemClock.sleep(LOOK_EVERY).await;
+        if let Err(error @ LogError::Recreated { .. }) = trades.check_epoch().await {
+            return error;
+        }
     }
 }
 

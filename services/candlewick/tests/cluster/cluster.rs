@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use host::{Clock, SystemClock};
 use sqlx::{Connection, PgConnection};
 
-use crate::support::{Finished, Standalone, candlewick, until, verify_with};
+use crate::support::command::verify_with;
+use crate::support::{Finished, Standalone, candlewick, until};
 
 /// How many partitions its topics have.
 pub(crate) const PARTITIONS: usize = 4;

@@ -1,6 +1,6 @@
 //! Processes of the binary, and what the tests ask of them.
 
-mod command;
+pub(crate) mod command;
 mod follower;
 mod http;
 mod model;
@@ -14,7 +14,7 @@ mod tapes;
 mod wait;
 mod write;
 
-pub(crate) use command::{Finished, candlewick, figure, replay, verify, verify_with};
+pub(crate) use command::{Finished, candlewick, figure, replay, verify};
 pub(crate) use follower::Follower;
 pub(crate) use http::{Answer, Client};
 pub(crate) use model::Model;
