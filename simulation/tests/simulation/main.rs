@@ -5,7 +5,7 @@
 //! dropped at any point where it waits. Both invariants of the design are checked: the state
 //! after every commit, delivery for every message and at the end.
 //!
-//! `CANDLEWICK_SIM_SEEDS` says how many seeds are run (10,000 unless told), and
+//! `CANDLEWICK_SIM_SEEDS` says how many seeds are run (2,000 unless told), and
 //! `CANDLEWICK_SIM_SEED` runs one alone, which is how a failure is replayed.
 
 #![allow(
