@@ -45,35 +45,7 @@ const NUMERIC: std::ops::Range<usize> = 4..12;
 )]
 pub(crate) async fn write(session: &mut PgConnection, bars: &[StoredBar]) {
     let closed = bars[0].row.closed;
-    let names: Vec<_> = COLUMNS.iter().map(|(name, _)| *name).collect();
-    let values = COLUMNS
-        .iter()
-        .enumerate()
-        .map(|(place, (name, _))| match name {
-            &"start" => "to_timestamp(start)".to_owned(),
-            name if NUMERIC.contains(&place) => format!("{name}::numeric"),
-            name => (*name).to_owned(),
-        });
-    let arrays = COLUMNS
-        .iter()
-        .zip(1..)
-        .map(|((_, kind), place)| format!("${place}::{kind}[]"));
-    let updates = names[4..]
-        .iter()
-        .map(|name| format!("{name} = excluded.{name}"));
-    let (table, partition, zero) = if closed {
-        ("bars", "", "")
-    } else {
-        ("open_bars", "partition, ", "0, ")
-    };
-    let sql = format!(
-        "INSERT INTO {table} ({partition}{names}) SELECT {zero}{} FROM unnest({}) AS u ({names}) \
-         ON CONFLICT (venue, symbol, interval_s, start) DO UPDATE SET {}",
-        values.collect::<Vec<_>>().join(", "),
-        arrays.collect::<Vec<_>>().join(", "),
-        updates.collect::<Vec<_>>().join(", "),
-        names = names.join(", "),
-    );
+    let sql = upsert(closed);
     query("BEGIN").execute(&mut *session).await.unwrap();
     query("UPDATE progress SET next_offset = next_offset WHERE partition = $1")
         .bind(0)
@@ -143,6 +115,38 @@ async fn by_key(session: &mut PgConnection, bars: &[StoredBar], closed: bool) {
 
 fn seconds(bar: &StoredBar) -> i32 {
     i32::try_from(bar.row.window.interval.length_ns() / 1_000_000_000).unwrap()
+}
+
+fn upsert(closed: bool) -> String {
+    let names: Vec<_> = COLUMNS.iter().map(|(name, _)| *name).collect();
+    let values = COLUMNS
+        .iter()
+        .enumerate()
+        .map(|(place, (name, _))| match name {
+            &"start" => "to_timestamp(start)".to_owned(),
+            name if NUMERIC.contains(&place) => format!("{name}::numeric"),
+            name => (*name).to_owned(),
+        });
+    let arrays = COLUMNS
+        .iter()
+        .zip(1..)
+        .map(|((_, kind), place)| format!("${place}::{kind}[]"));
+    let updates = names[4..]
+        .iter()
+        .map(|name| format!("{name} = excluded.{name}"));
+    let (table, partition, zero) = if closed {
+        ("bars", "", "")
+    } else {
+        ("open_bars", "partition, ", "0, ")
+    };
+    format!(
+        "INSERT INTO {table} ({partition}{names}) SELECT {zero}{} FROM unnest({}) AS u ({names}) \
+         ON CONFLICT (venue, symbol, interval_s, start) DO UPDATE SET {}",
+        values.collect::<Vec<_>>().join(", "),
+        arrays.collect::<Vec<_>>().join(", "),
+        updates.collect::<Vec<_>>().join(", "),
+        names = names.join(", "),
+    )
 }
 
 fn open(bar: &StoredBar) -> &Edge {

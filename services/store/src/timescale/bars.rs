@@ -3,7 +3,7 @@
 //! They are copied into a table of the session, and from there put in their places by a few
 //! statements. The copy comes before the progress row is moved: while the server waits for a
 //! client's data no timeout of a statement applies, so a process that is frozen in a copy would
-//! hold a lock for ever; so it holds none.
+//! hold a lock for ever; so it holds none. (Decision 11 has the figures against `unnest`.)
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
