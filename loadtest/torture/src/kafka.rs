@@ -1,0 +1,182 @@
+//! Kafka, as any program of others would use it: plain clients, none of Candlewick's.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use host::{Clock, SystemClock};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Reading to the end may take so long without a record.
+const STALLED_NS: u64 = 60_000_000_000;
+
+/// A record as the brokers give it.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    pub(crate) offset: u64,
+    pub(crate) append_time_ns: i64,
+    pub(crate) key: Vec<u8>,
+    pub(crate) value: Vec<u8>,
+}
+
+/// Everything of a topic: a list for each partition.
+pub(crate) type Records = Vec<Vec<Record>>;
+
+/// The brokers.
+#[derive(Clone)]
+pub(crate) struct Kafka {
+    brokers: String,
+    partitions: u32,
+    producer: FutureProducer,
+}
+
+impl Kafka {
+    pub(crate) fn new(brokers: &str, partitions: u32) -> anyhow::Result<Self> {
+        let producer = config(brokers)
+            .set("enable.idempotence", "true")
+            .set("partitioner", "murmur2_random")
+            .set("message.timeout.ms", "20000")
+            .create()?;
+        Ok(Self {
+            brokers: brokers.to_owned(),
+            partitions,
+            producer,
+        })
+    }
+
+    pub(crate) const fn partitions(&self) -> u32 {
+        self.partitions
+    }
+
+    /// Sends a record until the brokers have it, into the partition that they choose by its key
+    /// unless one is named. Answers the partition and the offset. It may be there twice.
+    pub(crate) async fn send(
+        &self,
+        topic: &str,
+        partition: Option<u32>,
+        key: &[u8],
+        value: &[u8],
+    ) -> (u32, u64) {
+        loop {
+            let mut record = FutureRecord::to(topic).key(key).payload(value);
+            if let Some(partition) = partition {
+                record = record.partition(i32::try_from(partition).unwrap_or_default());
+            }
+            match self.producer.send(record, PATIENCE).await {
+                Ok(delivery) => {
+                    let partition = u32::try_from(delivery.partition).unwrap_or_default();
+                    return (partition, u64::try_from(delivery.offset).unwrap_or_default());
+                }
+                Err(_) => SystemClock.sleep(Duration::from_millis(200)).await,
+            }
+        }
+    }
+
+    /// One past the last record of each partition.
+    ///
+    /// # Errors
+    /// Where the brokers do not answer.
+    pub(crate) async fn ends(&self, topic: &str) -> anyhow::Result<Vec<u64>> {
+        let (brokers, partitions, topic) = (self.brokers.clone(), self.partitions, topic.to_owned());
+        let asked = tokio::task::spawn_blocking(move || {
+            let consumer = reader(&brokers)?;
+            let mut ends = Vec::new();
+            for partition in 0..partitions {
+                let (_, end) =
+                    consumer.fetch_watermarks(&topic, i32::try_from(partition)?, PATIENCE)?;
+                ends.push(u64::try_from(end)?);
+            }
+            anyhow::Ok(ends)
+        });
+        asked.await?
+    }
+
+    /// Reads a topic from its beginning to where it ends now.
+    ///
+    /// # Errors
+    /// Where the brokers do not answer, or records do not come.
+    pub(crate) async fn read(&self, topic: &str) -> anyhow::Result<Records> {
+        let (brokers, partitions, topic) = (self.brokers.clone(), self.partitions, topic.to_owned());
+        tokio::task::spawn_blocking(move || read_all(&brokers, partitions, &topic)).await?
+    }
+
+    /// Deletes a topic, and waits until the brokers do not know it any more.
+    ///
+    /// # Errors
+    /// Where they still do after a while.
+    pub(crate) async fn delete(&self, topic: &str) -> anyhow::Result<()> {
+        let admin: AdminClient<DefaultClientContext> = config(&self.brokers).create()?;
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        for answer in admin.delete_topics(&[topic], &options).await? {
+            if let Err((topic, code)) = answer {
+                bail!("{topic} cannot be deleted: {code}");
+            }
+        }
+        SystemClock.sleep(Duration::from_millis(500)).await;
+        Ok(())
+    }
+}
+
+fn config(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", brokers)
+        .set("client.id", "torture")
+        .set("reconnect.backoff.max.ms", "500")
+        .set("allow.auto.create.topics", "false")
+        .set("log_level", "0");
+    config
+}
+
+fn reader(brokers: &str) -> anyhow::Result<BaseConsumer> {
+    let consumer = config(brokers)
+        .set("group.id", "torture")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("auto.offset.reset", "error")
+        .create()?;
+    Ok(consumer)
+}
+
+fn read_all(brokers: &str, partitions: u32, topic: &str) -> anyhow::Result<Records> {
+    let consumer = reader(brokers)?;
+    let mut assignment = TopicPartitionList::new();
+    for partition in 0..partitions {
+        assignment.add_partition_offset(topic, i32::try_from(partition)?, Offset::Beginning)?;
+    }
+    consumer.assign(&assignment)?;
+    let mut records: Records = (0..partitions).map(|_| Vec::new()).collect();
+    let mut ended = vec![false; records.len()];
+    let mut heard_ns = SystemClock.monotonic_ns();
+    while !ended.iter().all(|ended| *ended) {
+        match consumer.poll(Duration::from_millis(500)) {
+            Some(Ok(message)) => {
+                heard_ns = SystemClock.monotonic_ns();
+                let time_ms = message.timestamp().to_millis();
+                let list = &mut records[usize::try_from(message.partition())?];
+                list.push(Record {
+                    offset: u64::try_from(message.offset())?,
+                    append_time_ns: time_ms.context("a record without a time")? * 1_000_000,
+                    key: message.key().unwrap_or_default().to_vec(),
+                    value: message.payload().unwrap_or_default().to_vec(),
+                });
+            }
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                ended[usize::try_from(partition)?] = true;
+            }
+            Some(Err(_)) | None => {
+                if SystemClock.monotonic_ns() - heard_ns > STALLED_NS {
+                    bail!("{topic} cannot be read to its end");
+                }
+            }
+        }
+    }
+    Ok(records)
+}

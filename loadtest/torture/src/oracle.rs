@@ -1,0 +1,218 @@
+//! What the log says, folded as plainly as it can be: record by record, every bar by itself.
+
+mod bars;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use market::{
+    Amendment, AmendmentKind, DAY_NS, HOUR_NS, IdScheme, IdScope, Position, Reject, Trade, TradeId,
+    VenueSettings,
+};
+use schemas::TradesRecord;
+
+pub(crate) use self::bars::plain_bars;
+use crate::kafka::{Record, Records};
+
+/// A trade that counts, with the values of its latest edit.
+#[derive(Debug, Clone)]
+pub(crate) struct Counted {
+    pub(crate) instrument: String,
+    pub(crate) trade: Trade,
+    pub(crate) position: Position,
+    identity: Option<String>,
+}
+
+/// A record that nobody counts.
+#[derive(Debug, Clone)]
+pub(crate) struct Dead {
+    pub(crate) reason: Reject,
+    pub(crate) key: Vec<u8>,
+    pub(crate) value: Vec<u8>,
+}
+
+/// Where a record lies: epoch, partition, offset.
+pub(crate) type Place = (u64, u32, u64);
+
+/// What amends a trade: its instrument, identity and time.
+type Target = (String, String, i64);
+
+/// The fold of every record of every generation of the log.
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    pub(crate) dead: BTreeMap<Place, Dead>,
+    pub(crate) duplicates: u64,
+    /// Edits and cancels that count.
+    pub(crate) amendments: u64,
+    counted: Vec<Counted>,
+    changes: HashMap<Target, Vec<Option<Trade>>>,
+}
+
+/// What one partition carries from record to record, and from one generation to the next.
+#[derive(Default)]
+struct Carried {
+    venues: HashMap<String, VenueSettings>,
+    seen: HashSet<(String, String)>,
+    amended: HashSet<(String, i64, TradeId)>,
+    append_ns: i64,
+}
+
+/// Where a record is taken from.
+#[derive(Clone, Copy)]
+struct At {
+    epoch: u64,
+    partition: u32,
+    partitions: u32,
+}
+
+impl Oracle {
+    /// Folds generations of the log, the first of which has epoch 1.
+    pub(crate) fn of(generations: &[Records]) -> Self {
+        let mut oracle = Self::default();
+        let count = generations.first().map_or(0, Vec::len);
+        let partitions = u32::try_from(count).unwrap_or_default();
+        for partition in 0..partitions {
+            let mut carried = Carried::default();
+            for (epoch, records) in (1..).zip(generations) {
+                let at = At {
+                    epoch,
+                    partition,
+                    partitions,
+                };
+                for record in &records[partition as usize] {
+                    if let Err(reason) = oracle.apply(record, at, &mut carried) {
+                        let dead = Dead {
+                            reason,
+                            key: record.key.clone(),
+                            value: record.value.clone(),
+                        };
+                        oracle.dead.insert((epoch, partition, record.offset), dead);
+                    }
+                }
+            }
+        }
+        oracle
+    }
+
+    fn apply(&mut self, record: &Record, at: At, carried: &mut Carried) -> Result<(), Reject> {
+        carried.append_ns = carried.append_ns.max(record.append_time_ns);
+        match TradesRecord::decode(&record.value).map_err(|_| Reject::Malformed)? {
+            TradesRecord::Trade(trade) => self.trade(record, trade, at, carried),
+            TradesRecord::Amendment(amendment, trade) => {
+                self.amendment(record, amendment, trade, at, carried)
+            }
+            TradesRecord::Setting(venue, settings) => {
+                let known = carried.venues.get(venue.as_str());
+                let settings = known.map_or(settings, |known| known.amended(&settings));
+                carried.venues.insert(venue.as_str().to_owned(), settings);
+                Ok(())
+            }
+            // They change when bars are what their trades say, and not what those say.
+            TradesRecord::Advance | TradesRecord::Refold(_) | TradesRecord::Repair(_) => Ok(()),
+        }
+    }
+
+    fn trade(
+        &mut self,
+        record: &Record,
+        trade: Trade,
+        at: At,
+        carried: &mut Carried,
+    ) -> Result<(), Reject> {
+        market::check(&trade, carried.append_ns)?;
+        let (instrument, settings) = route(record, at, carried)?;
+        settings.check(&trade)?;
+        let identity = identity(&trade, &settings);
+        if let Some(identity) = &identity
+            && !carried.seen.insert((instrument.clone(), identity.clone()))
+        {
+            self.duplicates += 1;
+            return Ok(());
+        }
+        self.counted.push(Counted {
+            instrument,
+            trade,
+            position: Position {
+                epoch: at.epoch,
+                offset: record.offset,
+            },
+            identity,
+        });
+        Ok(())
+    }
+
+    fn amendment(
+        &mut self,
+        record: &Record,
+        amendment: Amendment,
+        trade: Trade,
+        at: At,
+        carried: &mut Carried,
+    ) -> Result<(), Reject> {
+        market::check(&trade, carried.append_ns)?;
+        let (instrument, settings) = route(record, at, carried)?;
+        settings.check_amendment(&amendment, &trade)?;
+        let Some(identity) = identity(&trade, &settings) else {
+            return Err(Reject::TargetMissing);
+        };
+        let hour = trade.time_ns / HOUR_NS;
+        if !carried.amended.insert((instrument.clone(), hour, amendment.id)) {
+            self.duplicates += 1;
+            return Ok(());
+        }
+        self.amendments += 1;
+        let time_ns = trade.time_ns;
+        let values = (amendment.kind == AmendmentKind::Edit).then_some(trade);
+        let target = (instrument, identity, time_ns);
+        self.changes.entry(target).or_default().push(values);
+        Ok(())
+    }
+
+    /// The trades that count, as they are after all edits and cancels.
+    pub(crate) fn trades(&self) -> Vec<Counted> {
+        let mut trades = Vec::with_capacity(self.counted.len());
+        for counted in &self.counted {
+            let mut counted = counted.clone();
+            let target = counted.identity.clone().map(|identity| {
+                let time_ns = counted.trade.time_ns;
+                (counted.instrument.clone(), identity, time_ns)
+            });
+            let changes = target.and_then(|target| self.changes.get(&target));
+            let changes = changes.map_or(&[][..], Vec::as_slice);
+            if changes.iter().any(Option::is_none) {
+                continue;
+            }
+            if let Some(Some(edit)) = changes.last() {
+                counted.trade.price = edit.price;
+                counted.trade.quantity = edit.quantity;
+                counted.trade.side = edit.side;
+            }
+            trades.push(counted);
+        }
+        trades
+    }
+}
+
+fn route(record: &Record, at: At, carried: &Carried) -> Result<(String, VenueSettings), Reject> {
+    let instrument = schemas::instrument_of(&record.key, at.partition, at.partitions)?;
+    let settings = carried.venues.get(instrument.venue());
+    let settings = settings.ok_or(Reject::VenueUnknown)?;
+    Ok((instrument.key().to_owned(), *settings))
+}
+
+/// What a trade is known by within its instrument.
+fn identity(trade: &Trade, settings: &VenueSettings) -> Option<String> {
+    let (hour, day) = (trade.time_ns / HOUR_NS, trade.time_ns / DAY_NS);
+    let Some(id) = &trade.id else {
+        let sender = trade.sender?;
+        return Some(format!("sender {:?} {} {hour}", sender.key, sender.index));
+    };
+    let scope = trade.scope.as_deref().unwrap_or("");
+    Some(match (settings.scheme, settings.scope) {
+        (IdScheme::None, _) => return None,
+        (IdScheme::Contiguous, IdScope::Symbol) => format!("{id}"),
+        (IdScheme::Contiguous, IdScope::Day) => format!("{day} {id}"),
+        (IdScheme::Contiguous, _) => format!("{scope} {id}"),
+        (IdScheme::Unique, IdScope::Symbol | IdScope::Day) => format!("{hour} {id}"),
+        (IdScheme::Unique, _) => format!("{hour} {scope} {id}"),
+    })
+}

@@ -1,0 +1,155 @@
+//! Bars, added up in big integers.
+
+use std::collections::BTreeMap;
+
+use market::{BarRow, Decimal, Edge, Interval, POWERS_OF_TEN, Side};
+use num_bigint::BigInt;
+
+use super::Counted;
+
+/// Digits after the point of sums of quantities, and of prices times quantities.
+const QUANTITY_SCALE: usize = 18;
+const NOTIONAL_SCALE: usize = 36;
+
+/// A bar as its trades say it is.
+#[derive(Debug, Clone)]
+pub(crate) struct PlainBar {
+    open: Edge,
+    close: Edge,
+    high: Decimal,
+    low: Decimal,
+    volume: BigInt,
+    buy_volume: BigInt,
+    sell_volume: BigInt,
+    notional: BigInt,
+    trades: u64,
+}
+
+/// Every bar of every interval, by instrument, interval and start.
+pub(crate) fn plain_bars(trades: &[Counted]) -> BTreeMap<(String, Interval, i64), PlainBar> {
+    let mut bars: BTreeMap<_, PlainBar> = BTreeMap::new();
+    for counted in trades {
+        for interval in Interval::ALL {
+            let time_ns = counted.trade.time_ns;
+            let start_ns = time_ns - time_ns.rem_euclid(interval.length_ns());
+            let key = (counted.instrument.clone(), interval, start_ns);
+            bars.entry(key)
+                .or_insert_with(|| PlainBar::before(counted))
+                .add(counted);
+        }
+    }
+    bars
+}
+
+impl PlainBar {
+    fn before(first: &Counted) -> Self {
+        let edge = Edge::of(&first.trade, first.position);
+        let price = first.trade.price;
+        Self {
+            open: edge.clone(),
+            close: edge,
+            high: price,
+            low: price,
+            volume: BigInt::ZERO,
+            buy_volume: BigInt::ZERO,
+            sell_volume: BigInt::ZERO,
+            notional: BigInt::ZERO,
+            trades: 0,
+        }
+    }
+
+    fn add(&mut self, counted: &Counted) {
+        let trade = &counted.trade;
+        let edge = Edge::of(trade, counted.position);
+        if order(&edge) < order(&self.open) {
+            self.open = edge.clone();
+        }
+        if order(&edge) > order(&self.close) {
+            self.close = edge;
+        }
+        self.high = self.high.max(trade.price);
+        self.low = self.low.min(trade.price);
+        self.trades += 1;
+        let Some(quantity) = trade.quantity else {
+            return;
+        };
+        let units = units(quantity);
+        self.notional += crate::oracle::bars::units(trade.price) * &units;
+        match trade.side {
+            Some(Side::Buy) => self.buy_volume += &units,
+            Some(Side::Sell) => self.sell_volume += &units,
+            None => {}
+        }
+        self.volume += units;
+    }
+
+    /// Every field in which a stored bar differs: its name, what is stored, what it should be.
+    pub(crate) fn differences(&self, stored: &BarRow) -> Vec<String> {
+        let bar = &stored.bar;
+        let pairs = [
+            ("open", edge(&bar.open), edge(&self.open)),
+            ("high", bar.high.to_string(), self.high.to_string()),
+            ("low", bar.low.to_string(), self.low.to_string()),
+            ("close", edge(&bar.close), edge(&self.close)),
+            ("volume", bar.volume.to_string(), text(&self.volume, QUANTITY_SCALE)),
+            ("buy_volume", bar.buy_volume.to_string(), text(&self.buy_volume, QUANTITY_SCALE)),
+            ("sell_volume", bar.sell_volume.to_string(), text(&self.sell_volume, QUANTITY_SCALE)),
+            ("notional", bar.notional.to_string(), text(&self.notional, NOTIONAL_SCALE)),
+            ("trades", bar.trades.to_string(), self.trades.to_string()),
+        ];
+        let differing = pairs.into_iter().filter(|(_, is, should)| is != should);
+        differing
+            .map(|(name, is, should)| format!("{name} is {is}, should be {should}"))
+            .collect()
+    }
+}
+
+/// The order of trades within a bar: time, id (none last), scope, place in the log.
+fn order(edge: &Edge) -> impl Ord + '_ {
+    (edge.time_ns, edge.id.is_none(), &edge.id, &edge.scope, edge.position)
+}
+
+/// What of an edge is compared.
+fn edge(edge: &Edge) -> String {
+    let id = edge.id.as_ref().map(ToString::to_string);
+    let Edge {
+        time_ns,
+        scope,
+        position,
+        price,
+        ..
+    } = edge;
+    let (epoch, offset) = (position.epoch, position.offset);
+    format!("{price} ({time_ns}, {id:?}, {scope:?}, {epoch}-{offset})")
+}
+
+fn units(value: Decimal) -> BigInt {
+    let scale = usize::from(value.scale());
+    BigInt::from(value.mantissa()) * BigInt::from(POWERS_OF_TEN[QUANTITY_SCALE - scale])
+}
+
+/// Plain notation without zeros at the end.
+fn text(units: &BigInt, scale: usize) -> String {
+    let digits = units.magnitude().to_string();
+    let padded = format!("{digits:0>width$}", width = scale + 1);
+    let (whole, fraction) = padded.split_at(padded.len() - scale);
+    let fraction = fraction.trim_end_matches('0');
+    let sign = if units.sign() == num_bigint::Sign::Minus { "-" } else { "" };
+    match fraction {
+        "" => format!("{sign}{whole}"),
+        fraction => format!("{sign}{whole}.{fraction}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::text;
+
+    #[test]
+    fn sums_are_written_as_stores_write_them() {
+        let cases = [(0, "0"), (5, "0.05"), (150, "1.5"), (-1_200, "-12"), (7_001, "70.01")];
+        for (units, expected) in cases {
+            assert_eq!(text(&units.into(), 2), expected);
+        }
+    }
+}

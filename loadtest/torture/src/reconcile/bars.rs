@@ -1,0 +1,84 @@
+//! Every stored bar is what the trades in the log add up to.
+
+use std::collections::BTreeSet;
+
+use market::{BarRow, Instrument, Interval};
+use store::{BarQuery, BarReader, SymbolQuery};
+
+use super::Check;
+use crate::oracle::{Counted, plain_bars};
+use crate::world::World;
+
+/// How many rows are read at once.
+const PAGE: u32 = 10_000;
+
+pub(super) async fn stored(world: &World, counted: &[Counted]) -> anyhow::Result<Check> {
+    let mut check = Check::new("bars of 7 intervals");
+    let mut expected = plain_bars(counted);
+    let mut keys: BTreeSet<String> = expected.keys().map(|(key, ..)| key.clone()).collect();
+    let query = SymbolQuery {
+        venue: None,
+        after: None,
+        limit: PAGE,
+    };
+    let symbols = world.bars.symbols(&query).await?;
+    keys.extend(symbols.iter().map(|row| row.instrument.key().to_owned()));
+    for key in keys {
+        let instrument: Instrument = key.parse()?;
+        for interval in Interval::ALL {
+            for row in rows(world, &instrument, interval).await? {
+                let start_ns = row.window.start_ns;
+                let name = (key.clone(), interval, start_ns);
+                let plain = expected.remove(&name);
+                check.rows += 1;
+                let place = format!("{key} {} {}", interval.name(), market::format_time(start_ns));
+                match plain {
+                    // All its trades were cancelled: it stays, and says so.
+                    None if row.bar.trades == 0 => {}
+                    None => check
+                        .differences
+                        .push(format!("{place}: stored, and no trade is in it: {row:?}")),
+                    Some(plain) => {
+                        let found = plain.differences(&row).join("; ");
+                        if !found.is_empty() {
+                            let through = row.through;
+                            let text = format!("{place} through {through:?}: {found}");
+                            check.differences.push(text);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    for ((key, interval, start_ns), plain) in expected {
+        let start = market::format_time(start_ns);
+        let text = format!("{key} {} {start}: not stored: {plain:?}", interval.name());
+        check.differences.push(text);
+    }
+    Ok(check)
+}
+
+async fn rows(
+    world: &World,
+    instrument: &Instrument,
+    interval: Interval,
+) -> anyhow::Result<Vec<BarRow>> {
+    let mut rows: Vec<BarRow> = Vec::new();
+    loop {
+        let start_ns = rows.last().map_or(0, |row| row.window.start_ns + 1);
+        let query = BarQuery {
+            instrument: instrument.clone(),
+            interval,
+            start_ns,
+            end_ns: i64::MAX,
+            limit: PAGE,
+            newest: false,
+        };
+        let page = world.bars.bar_range(&query).await?;
+        let is_last = page.len() < PAGE as usize;
+        rows.extend(page);
+        if is_last {
+            return Ok(rows);
+        }
+    }
+}

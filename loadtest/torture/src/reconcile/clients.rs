@@ -1,0 +1,74 @@
+//! What clients show is what REST of every pod returns.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use host::{Clock, SystemClock};
+use serde_json::Value;
+
+use super::Check;
+use crate::client::{Client, history};
+use crate::rest::Rest;
+use crate::world::World;
+
+/// The last updates are under way for a moment, and bars go on being closed.
+const PATIENCE: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_millis(300);
+
+pub(super) async fn shown(world: &World, clients: &[Arc<Client>]) -> Vec<Check> {
+    let mut check = Check::new("bars that clients show, against REST of each pod");
+    let mut rules = Check::new("rules of the stream");
+    let rest = Rest::new();
+    for client in clients {
+        rules.rows += 1;
+        rules.differences.extend(client.violations());
+        for name in client.names() {
+            for pod in world.pods() {
+                let begin_ns = SystemClock.monotonic_ns();
+                loop {
+                    let read = history(&rest, &pod, &name).await;
+                    let read = read.map_err(|error| format!("{error:#}"));
+                    let found = read.and_then(|read| compare(&client.shown(&name), &read));
+                    let difference = match found {
+                        Ok(rows) => {
+                            check.rows += rows;
+                            break;
+                        }
+                        Err(difference) => difference,
+                    };
+                    let waited = Duration::from_nanos(SystemClock.monotonic_ns() - begin_ns);
+                    if waited > PATIENCE {
+                        let text = format!("{} {name} at {pod}: {difference}", client.name);
+                        check.differences.push(text);
+                        break;
+                    }
+                    SystemClock.sleep(AGAIN).await;
+                }
+            }
+        }
+    }
+    vec![check, rules]
+}
+
+/// How many bars are the same, or the first difference.
+fn compare(shown: &[Value], read: &[Value]) -> Result<u64, String> {
+    let by_start = |bars: &[Value]| -> BTreeMap<String, Value> {
+        let named = bars.iter().map(|bar| (bar["start"].to_string(), bar.clone()));
+        named.collect()
+    };
+    let (shown, read) = (by_start(shown), by_start(read));
+    for (start, bar) in &read {
+        match shown.get(start) {
+            None => return Err(format!("{start} is not shown; REST has {bar}")),
+            Some(held) if held != bar => {
+                return Err(format!("{start} is shown as {held}; REST has {bar}"));
+            }
+            Some(_) => {}
+        }
+    }
+    match shown.keys().find(|start| !read.contains_key(*start)) {
+        Some(start) => Err(format!("{start} is shown, and REST has no such bar")),
+        None => Ok(read.len() as u64),
+    }
+}

@@ -1,0 +1,51 @@
+//! What nobody can count is in `dead-letters`, and nothing else.
+
+use std::collections::BTreeMap;
+
+use schemas::DeadLetter;
+
+use super::Check;
+use crate::oracle::{Oracle, Place};
+use crate::world::World;
+
+pub(super) async fn dead(world: &World, oracle: &Oracle) -> anyhow::Result<Check> {
+    let mut check = Check::new("dead letters");
+    let mut letters: BTreeMap<Place, DeadLetter> = BTreeMap::new();
+    for record in world.kafka.read(schemas::DEAD_LETTERS).await?.iter().flatten() {
+        match DeadLetter::decode(&record.value) {
+            Ok(letter) => {
+                let position = letter.position;
+                let place = (position.epoch, letter.partition, position.offset);
+                letters.insert(place, letter);
+            }
+            Err(error) => check.differences.push(format!("{error}: {record:?}")),
+        }
+    }
+    for garbage in &world.ledger.open().garbage {
+        let place = (garbage.epoch, garbage.partition, garbage.offset);
+        if !oracle.dead.contains_key(&place) {
+            let text = format!("{} at {place:?} is not garbage in the log", garbage.what);
+            check.differences.push(text);
+        }
+    }
+    for (place, dead) in &oracle.dead {
+        check.rows += 1;
+        match letters.remove(place) {
+            None => check.differences.push(format!("{place:?} is missing: {dead:?}")),
+            Some(letter) => {
+                let is_same = letter.reason == dead.reason
+                    && letter.key == dead.key
+                    && letter.value == dead.value;
+                if !is_same {
+                    let text = format!("{place:?} is {letter:?}, should be {dead:?}");
+                    check.differences.push(text);
+                }
+            }
+        }
+    }
+    for (place, letter) in letters {
+        let text = format!("{place:?} is one, and should count: {letter:?}");
+        check.differences.push(text);
+    }
+    Ok(check)
+}

@@ -1,0 +1,139 @@
+//! Every acknowledged trade counts once, with its latest values, and no other does.
+
+use std::collections::{BTreeMap, HashMap};
+
+use market::{Instrument, Position};
+use store::{BarReader, TickStore, trades_current};
+
+use super::{Check, Outcome, settings};
+use crate::ledger::{Entry, Values, name_of};
+use crate::oracle::Counted;
+use crate::world::World;
+
+/// The venue of tapes, whose trades are not in the ledger.
+const TAPE: &str = "tape:";
+
+/// Compares what was acknowledged with what the log says.
+pub(super) fn in_the_log(
+    world: &World,
+    counted: &[Counted],
+    tapes: u64,
+    outcome: &mut Outcome,
+) {
+    let mut check = Check::new("acknowledged trades, in the log");
+    let book = world.ledger.open();
+    let mut found: HashMap<String, Vec<&Counted>> = HashMap::new();
+    let mut from_tapes = 0;
+    for one in counted {
+        if one.instrument.starts_with(TAPE) {
+            from_tapes += 1;
+            continue;
+        }
+        let name = name_of(&one.instrument, &one.trade);
+        found.entry(name).or_default().push(one);
+    }
+    for (name, entry) in &book.entries {
+        check.rows += 1;
+        let ones = found.remove(name).unwrap_or_default();
+        let values: Vec<_> = ones.iter().map(|one| Values::of(&one.trade)).collect();
+        if let Some(difference) = differs(name, entry, &values, outcome) {
+            check.differences.push(difference);
+        }
+    }
+    for (name, ones) in found {
+        let text = format!("{name} was never sent, and counts: {ones:?}");
+        check.differences.push(text);
+    }
+    if from_tapes != tapes {
+        let text = format!("{from_tapes} trades of tapes count, {tapes} were sent");
+        check.differences.push(text);
+    }
+    outcome.checks.push(check);
+}
+
+/// What is wrong with the deliveries of a trade that count, if anything is.
+fn differs(name: &str, entry: &Entry, found: &[Values], outcome: &mut Outcome) -> Option<String> {
+    let text = |what: &str| Some(format!("{name} {what}: {entry:?}, found {found:?}"));
+    match (entry.is_cancelled, found) {
+        (true, []) => None,
+        (true, _) => text("was cancelled, and counts"),
+        (false, []) if entry.acked_ms.is_none() => None,
+        (false, []) => {
+            outcome.lost.push(entry.sent_ms);
+            text("is lost")
+        }
+        (false, [one]) if *one == entry.values => None,
+        (false, [_]) => text("has other values"),
+        (false, _) => {
+            outcome.doubled.push(entry.sent_ms);
+            text("is doubled")
+        }
+    }
+}
+
+/// Compares what the log says with the ticks that are trades.
+pub(super) async fn in_the_store(
+    world: &World,
+    counted: &[Counted],
+    outcome: &mut Outcome,
+) -> anyhow::Result<()> {
+    let mut check = Check::new("trades, in the store of ticks");
+    let mut expected: BTreeMap<&str, BTreeMap<Position, &Counted>> = BTreeMap::new();
+    for one in counted {
+        let trades = expected.entry(&one.instrument).or_default();
+        trades.insert(one.position, one);
+    }
+    for (key, trades) in expected {
+        let instrument: Instrument = key.parse()?;
+        let stored = stored(world, &instrument).await?;
+        for (position, one) in &trades {
+            check.rows += 1;
+            match stored.get(position) {
+                None => {
+                    outcome.lost.push(0);
+                    check.differences.push(format!("{one:?} is not stored"));
+                }
+                Some(trade) if *trade != one.trade => {
+                    let text = format!("stored is {trade:?}, should be {one:?}");
+                    check.differences.push(text);
+                }
+                Some(_) => {}
+            }
+        }
+        for (position, trade) in stored {
+            if !trades.contains_key(&position) {
+                outcome.doubled.push(0);
+                let text = format!("{key} {position:?}: {trade:?} should not count");
+                check.differences.push(text);
+            }
+        }
+    }
+    outcome.checks.push(check);
+    Ok(())
+}
+
+/// The trades of an instrument that count, by position.
+async fn stored(
+    world: &World,
+    instrument: &Instrument,
+) -> anyhow::Result<BTreeMap<Position, market::Trade>> {
+    let partitions = world.kafka.partitions();
+    let partition = schemas::partition_of(instrument.key().as_bytes(), partitions);
+    let progress = world.bars.progress().await?;
+    let next = progress
+        .iter()
+        .find(|row| row.partition == partition)
+        .map(|row| Position {
+            epoch: row.epoch,
+            offset: row.next_offset,
+        })
+        .unwrap_or_default();
+    let mut rejected = Vec::new();
+    for epoch in 1..=next.epoch {
+        rejected.extend(world.bars.rejected(partition, epoch, 0, u64::MAX >> 1).await?);
+    }
+    let settings = settings(world, instrument.venue()).await?;
+    let ticks = world.ticks.read(instrument, 0, i64::MAX).await?;
+    let current = trades_current(ticks, &rejected, next, &settings);
+    Ok(current.into_iter().map(|tick| (tick.position, tick.trade)).collect())
+}

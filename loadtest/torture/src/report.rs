@@ -1,0 +1,151 @@
+//! What a run says in the end.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Context;
+use host::{Clock, SystemClock};
+
+use crate::faults::{Episode, Kind};
+use crate::ledger::Totals;
+use crate::options::Options;
+use crate::reconcile::{Outcome, SHOWN};
+
+/// The head of the table of runs.
+const HEAD: &str = "\
+# Torture runs
+
+Each row is a run of [`loadtest/torture`](../loadtest/torture): real processes against real servers, with
+faults that the seed chose, and at the end every row compared. *Lost* and *doubled* count trades.
+
+| when | seed | brokers | seconds | faults | sent | acknowledged | repeats | edits, cancels | bars compared | lost | doubled | differences | machine |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
+";
+
+/// A run that has ended.
+pub(crate) struct Report<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) seconds: u64,
+    pub(crate) episodes: Vec<Episode>,
+    pub(crate) totals: Totals,
+    pub(crate) sent: usize,
+    pub(crate) acked: usize,
+    pub(crate) outcome: &'a Outcome,
+    /// How often roles ended without being told to.
+    pub(crate) role_ends: u64,
+}
+
+impl Report<'_> {
+    fn counts(&self) -> BTreeMap<Kind, u64> {
+        let mut counts = BTreeMap::new();
+        for episode in &self.episodes {
+            *counts.entry(episode.kind).or_default() += 1;
+        }
+        counts
+    }
+
+    /// How many of some trades were sent while a kind of fault was about, or just before.
+    fn during(&self, kind: Kind, sent_ms: &[u64]) -> usize {
+        const BEFORE_MS: u64 = 10_000;
+        let is_during = |ms: &&u64| {
+            let episodes = self.episodes.iter().filter(|one| one.kind == kind);
+            let mut spans = episodes.map(|one| one.from_ms.saturating_sub(BEFORE_MS)..=one.to_ms);
+            spans.any(|span| span.contains(ms))
+        };
+        sent_ms.iter().filter(is_during).count()
+    }
+
+    /// For people, on standard output.
+    pub(crate) fn text(&self) -> String {
+        let mut out = String::new();
+        let Self {
+            totals, outcome, ..
+        } = self;
+        let _ = writeln!(out, "\n{:<12}{:>8}{:>8}{:>10}", "fault", "times", "lost", "doubled");
+        for (kind, times) in self.counts() {
+            let lost = self.during(kind, &outcome.lost);
+            let doubled = self.during(kind, &outcome.doubled);
+            let _ = writeln!(out, "{kind:<12}{times:>8}{lost:>8}{doubled:>10}");
+        }
+        let all = self.episodes.len();
+        let (lost, doubled) = (outcome.lost.len(), outcome.doubled.len());
+        let _ = writeln!(out, "{:<12}{all:>8}{lost:>8}{doubled:>10}\n", "all");
+        let _ = writeln!(
+            out,
+            "{} trades sent, {} acknowledged, {} late; {} sent twice, {} by other programs; {} \
+             requests, {} tried again, {} trades refused; {} edits, {} cancels, {} of them before \
+             their trade; {} records left out as duplicates, {} trades count; roles ended {} times \
+             by themselves\n",
+            self.sent,
+            self.acked,
+            totals.late,
+            totals.repeats,
+            totals.foreign,
+            totals.requests,
+            totals.retries,
+            totals.refused,
+            totals.edits,
+            totals.cancels,
+            totals.ahead,
+            outcome.duplicates,
+            outcome.trades,
+            self.role_ends,
+        );
+        for check in &outcome.checks {
+            let found = check.differences.len();
+            let _ = writeln!(out, "{:<50}{:>9} rows {found:>6} differences", check.name, check.rows);
+            for difference in check.differences.iter().take(SHOWN) {
+                let _ = writeln!(out, "    {difference}");
+            }
+        }
+        out
+    }
+
+    /// Adds a row to the table of runs.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub(crate) fn note(&self, path: &Path) -> anyhow::Result<()> {
+        let is_new = !path.exists();
+        let opened = OpenOptions::new().create(true).append(true).open(path);
+        let mut file = opened.with_context(|| format!("cannot write {}", path.display()))?;
+        if is_new {
+            file.write_all(HEAD.as_bytes())?;
+        }
+        let Self {
+            totals, outcome, ..
+        } = self;
+        let faults: Vec<_> = self
+            .counts()
+            .into_iter()
+            .map(|(kind, times)| format!("{kind} {times}"))
+            .collect();
+        let bars = outcome.checks.iter().find(|check| check.name.starts_with("bars of"));
+        let differences: usize = outcome.checks.iter().map(|check| check.differences.len()).sum();
+        let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+        let minute = market::format_time(SystemClock.now_ns());
+        let row = format!(
+            "| {} | {} | {} | {} | {}: {} | {} | {} | {} | {}, {} | {} | {} | {} | {differences} | \
+             {cores} cores |\n",
+            minute.get(..16).unwrap_or(&minute),
+            self.options.seed,
+            self.options.brokers,
+            self.seconds,
+            self.episodes.len(),
+            faults.join(", "),
+            self.sent,
+            self.acked,
+            totals.repeats,
+            totals.edits,
+            totals.cancels,
+            bars.map_or(0, |check| check.rows),
+            outcome.lost.len(),
+            outcome.doubled.len(),
+        );
+        file.write_all(row.as_bytes())?;
+        Ok(())
+    }
+}

@@ -1,0 +1,166 @@
+//! The processes under test, each kept running as Kubernetes would.
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use host::{Clock, SystemClock};
+use tokio::process::{Child, Command};
+
+use crate::journal::{Journal, lock};
+
+/// How long a process that ended stays away.
+const RESTART_AFTER: Duration = Duration::from_secs(1);
+
+/// What a process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RoleKind {
+    Aggregator,
+    Archiver,
+    Api,
+}
+
+impl RoleKind {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Aggregator => "aggregator",
+            Self::Archiver => "archiver",
+            Self::Api => "api",
+        }
+    }
+}
+
+/// One process that is started again whenever it ends.
+#[derive(Debug)]
+pub(crate) struct Role {
+    pub(crate) kind: RoleKind,
+    pub(crate) name: String,
+    pub(crate) port: u16,
+    arguments: Vec<String>,
+    pid: Mutex<Option<u32>>,
+    /// How often it ended without being killed.
+    pub(crate) ends: AtomicU64,
+    is_killed: AtomicBool,
+    stops: AtomicBool,
+}
+
+impl Role {
+    pub(crate) fn new(kind: RoleKind, number: u16, port: u16, arguments: &[String]) -> Arc<Self> {
+        let mut all = vec![kind.name().to_owned()];
+        all.extend(["--listen".to_owned(), format!("127.0.0.1:{port}")]);
+        all.extend_from_slice(arguments);
+        Arc::new(Self {
+            kind,
+            name: format!("{}-{number}", kind.name()),
+            port,
+            arguments: all,
+            pid: Mutex::new(None),
+            ends: AtomicU64::new(0),
+            is_killed: AtomicBool::new(false),
+            stops: AtomicBool::new(false),
+        })
+    }
+
+    /// Starts it and keeps it running until [`Role::end`].
+    pub(crate) async fn keep(self: Arc<Self>, binary: PathBuf, journal: Arc<Journal>) {
+        while !self.stops.load(Ordering::Acquire) {
+            let ended = async {
+                let mut child = self.spawn(&binary, journal.folder())?;
+                *lock(&self.pid) = child.id();
+                let ended = child.wait().await;
+                *lock(&self.pid) = None;
+                anyhow::Ok(ended?)
+            };
+            let ended = ended.await;
+            if !self.is_killed.swap(false, Ordering::AcqRel) && !self.stops.load(Ordering::Acquire)
+            {
+                self.ends.fetch_add(1, Ordering::Relaxed);
+                match ended {
+                    Ok(status) => journal.note(&format!("{} ended by itself: {status}", self.name)),
+                    Err(error) => journal.note(&format!("{}: {error:#}", self.name)),
+                }
+            }
+            SystemClock.sleep(RESTART_AFTER).await;
+        }
+    }
+
+    fn spawn(&self, binary: &Path, folder: &Path) -> anyhow::Result<Child> {
+        let path = folder.join(format!("{}.log", self.name));
+        let log = OpenOptions::new().create(true).append(true).open(path)?;
+        let mut command = clean(binary);
+        command
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .kill_on_drop(true);
+        let child = command.spawn();
+        child.with_context(|| format!("cannot run {}", binary.display()))
+    }
+
+    /// Kills it; it is started again.
+    pub(crate) async fn kill(&self) -> anyhow::Result<()> {
+        self.is_killed.store(true, Ordering::Release);
+        self.signal("KILL").await
+    }
+
+    /// Freezes it where it is.
+    pub(crate) async fn freeze(&self) -> anyhow::Result<()> {
+        self.signal("STOP").await
+    }
+
+    /// It goes on.
+    pub(crate) async fn thaw(&self) -> anyhow::Result<()> {
+        self.signal("CONT").await
+    }
+
+    /// Ends it for good, in order.
+    pub(crate) async fn end(&self) -> anyhow::Result<()> {
+        self.stops.store(true, Ordering::Release);
+        self.signal("CONT").await?;
+        self.signal("TERM").await
+    }
+
+    pub(crate) fn runs(&self) -> bool {
+        lock(&self.pid).is_some()
+    }
+
+    /// One that does not run just now is left alone.
+    async fn signal(&self, signal: &str) -> anyhow::Result<()> {
+        let Some(pid) = *lock(&self.pid) else {
+            return Ok(());
+        };
+        let mut command = Command::new("kill");
+        command.args(["-s", signal, &pid.to_string()]);
+        // It may have ended just now.
+        command.stderr(Stdio::null()).status().await?;
+        Ok(())
+    }
+}
+
+/// The binary, with nothing in its environment that would configure it.
+pub(crate) fn clean(binary: &Path) -> Command {
+    let mut command = Command::new(binary);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("CANDLEWICK_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Where the binary is: as told, or beside this program.
+pub(crate) fn find_binary(told: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let path = match told {
+        Some(path) => path.to_owned(),
+        None => std::env::current_exe()?.with_file_name("candlewick"),
+    };
+    if !path.is_file() {
+        bail!("there is no {}; build it, or name it with --binary", path.display());
+    }
+    Ok(path)
+}

@@ -1,0 +1,129 @@
+//! The servers, through the scripts of the stack.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, bail};
+use tokio::process::Command;
+
+/// A running instance of the servers.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    scripts: PathBuf,
+    name: String,
+    folder: String,
+    /// The addresses, by the name of the variable.
+    addresses: HashMap<String, String>,
+    /// The first of the ports that are the instance's.
+    first_port: u16,
+}
+
+/// Places in the instance's block of ports that the servers leave free.
+pub(crate) const ROLE_PORTS: u16 = 13;
+pub(crate) const PROXY_PORTS: u16 = 36;
+
+impl Stack {
+    /// Starts servers without any data.
+    pub(crate) async fn up(name: &str, brokers: u32) -> anyhow::Result<Self> {
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/stack");
+        let scripts = scripts
+            .canonicalize()
+            .context("the scripts of the stack are not there")?;
+        let mut stack = Self {
+            scripts,
+            name: name.to_owned(),
+            folder: String::new(),
+            addresses: HashMap::new(),
+            first_port: 0,
+        };
+        stack.whole(&["reset"], brokers).await?;
+        stack.whole(&["up"], brokers).await?;
+        let told = stack.whole(&["env"], brokers).await?;
+        for line in told.lines() {
+            let setting = line.strip_prefix("export ").unwrap_or(line);
+            if let Some((variable, value)) = setting.split_once('=') {
+                // The shell's quoting of commas.
+                let value = value.replace('\\', "");
+                stack.addresses.insert(variable.to_owned(), value);
+            }
+        }
+        stack.folder = stack.address("CANDLEWICK_STACK_DIR")?.to_owned();
+        let kafka = stack.kafka()?;
+        let first = kafka.split(',').next().unwrap_or(kafka);
+        let port = first.rsplit(':').next().unwrap_or_default();
+        stack.first_port = port
+            .parse()
+            .with_context(|| format!("no port in {kafka}"))?;
+        Ok(stack)
+    }
+
+    fn address(&self, variable: &str) -> anyhow::Result<&str> {
+        let address = self.addresses.get(variable);
+        let address = address.with_context(|| format!("the stack does not say {variable}"))?;
+        Ok(address)
+    }
+
+    pub(crate) fn kafka(&self) -> anyhow::Result<&str> {
+        self.address("CANDLEWICK_KAFKA")
+    }
+
+    pub(crate) fn timescaledb(&self) -> anyhow::Result<&str> {
+        self.address("CANDLEWICK_TIMESCALEDB")
+    }
+
+    pub(crate) fn clickhouse(&self) -> anyhow::Result<&str> {
+        self.address("CANDLEWICK_CLICKHOUSE")
+    }
+
+    pub(crate) fn redis(&self) -> anyhow::Result<&str> {
+        self.address("CANDLEWICK_REDIS")
+    }
+
+    /// A port of the instance's block.
+    pub(crate) const fn port(&self, place: u16) -> u16 {
+        self.first_port + place
+    }
+
+    /// Stops all, and deletes the data.
+    pub(crate) async fn remove(&self) -> anyhow::Result<()> {
+        self.whole(&["reset"], 1).await.map(drop)
+    }
+
+    async fn whole(&self, arguments: &[&str], brokers: u32) -> anyhow::Result<String> {
+        let mut command = Command::new(self.scripts.join("stack.sh"));
+        command
+            .args(arguments)
+            .arg(&self.name)
+            .env("STACK_KAFKA_BROKERS", brokers.to_string());
+        finish(&mut command).await
+    }
+
+    /// Runs the script of one server.
+    pub(crate) async fn server(&self, script: &str, arguments: &[&str]) -> anyhow::Result<String> {
+        let mut command = Command::new(self.scripts.join(format!("{script}.sh")));
+        command
+            .args(arguments)
+            .env("CANDLEWICK_STACK_DIR", &self.folder);
+        finish(&mut command).await
+    }
+}
+
+/// Runs a command to its end; its standard output.
+///
+/// # Errors
+/// Where it fails, with what it said.
+pub(crate) async fn finish(command: &mut Command) -> anyhow::Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .with_context(|| format!("cannot run {:?}", command.as_std().get_program()))?;
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        let more = String::from_utf8_lossy(&output.stderr);
+        bail!("{:?}: {}\n{told}{more}", command.as_std(), output.status);
+    }
+    Ok(told)
+}
