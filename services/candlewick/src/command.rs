@@ -66,7 +66,7 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => crate::replay::run(arguments),
         Command::Verify(arguments) => crate::verify::run(arguments),
         Command::Topics(arguments) => crate::topics::run(arguments),
-        Command::Bench(arguments) => crate::bench::run(&arguments),
+        Command::Bench(arguments) => crate::bench::run(arguments),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("candlewick: {error:#}");
