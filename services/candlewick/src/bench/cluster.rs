@@ -5,6 +5,7 @@
 
 mod arguments;
 mod ends;
+mod help;
 mod kafka;
 mod lag;
 mod latency;
@@ -25,6 +26,7 @@ mod worker;
 use std::process::ExitCode;
 
 pub(super) use arguments::ClusterBenchArgs;
+pub(super) use help::HELP;
 
 use self::arguments::Settings;
 use self::part::{Bench, Part};

@@ -53,7 +53,9 @@ pub(super) async fn moved(
 ) -> anyhow::Result<Vec<u32>> {
     let now = bars.progress().await?;
     let offset = |rows: &[Progress], partition| {
-        let row = rows.iter().find(|row: &&Progress| row.partition == partition);
+        let row = rows
+            .iter()
+            .find(|row: &&Progress| row.partition == partition);
         row.map_or(0, |row| row.next_offset)
     };
     let has_moved = |partition: &u32| offset(&now, *partition) > offset(before, *partition);

@@ -58,15 +58,14 @@ impl Appender {
     /// Appends so many as fast as it can, and answers how many the log has taken.
     pub(super) async fn send(&self, count: u64, span_seconds: u64) -> anyhow::Result<u64> {
         let mut trades = Trades::until_now(count, span_seconds)?;
-        let count = usize::try_from(count)?;
-        let sizes = (0..count)
-            .step_by(BATCH)
-            .map(|sent| BATCH.min(count - sent));
+        let (count, producer) = (usize::try_from(count)?, &self.producer);
+        let starts = (0..count).step_by(BATCH);
+        let sizes = starts.map(|sent| BATCH.min(count - sent));
         // They are begun in order, so each symbol's trades are in order in the log.
         let mut appends = stream::iter(sizes)
             .map(|size| {
                 let batch = trades.take(size);
-                async { anyhow::Ok(self.producer.append(batch?).await?) }
+                async move { anyhow::Ok(producer.append(batch?).await?) }
             })
             .buffered(UNDER_WAY);
         let mut sent = 0;

@@ -31,9 +31,7 @@ async fn on_timescaledb(config: &TimescaleConfig, statement: String) -> anyhow::
     let options = options.map_err(|_| anyhow::anyhow!("the URL of TimescaleDB is malformed"))?;
     let mut options = options.disable_statement_logging();
     if let Some(path) = &config.root_cert {
-        options = options
-            .ssl_root_cert(path)
-            .ssl_mode(PgSslMode::VerifyFull);
+        options = options.ssl_root_cert(path).ssl_mode(PgSslMode::VerifyFull);
     }
     if let Some(path) = &config.password_file {
         let password = std::fs::read_to_string(path)
@@ -63,8 +61,7 @@ pub(super) async fn drop_bars(config: &TimescaleConfig, name: &str) -> anyhow::R
 
 /// Drops a database of ticks.
 pub(super) async fn drop_ticks(config: &ClickHouseConfig, name: &str) -> anyhow::Result<()> {
-    let mut request =
-        ureq::post(&config.url).header("x-clickhouse-user", config.user.as_str());
+    let mut request = ureq::post(&config.url).header("x-clickhouse-user", config.user.as_str());
     if let Some(path) = &config.password_file {
         let password = std::fs::read_to_string(path)
             .with_context(|| format!("the password in {}", path.display()))?;

@@ -158,15 +158,26 @@ impl Site {
             ("CLICKHOUSE_USER", ticks.user),
             ("CLICKHOUSE_DATABASE", ticks.database),
         ];
-        known.extend(security.username.clone().map(|user| ("KAFKA_USERNAME", user)));
+        known.extend(
+            security
+                .username
+                .clone()
+                .map(|user| ("KAFKA_USERNAME", user)),
+        );
         known.extend(file("KAFKA_PASSWORD_FILE", security.password_file.as_ref()));
         known.extend(file("KAFKA_CA_FILE", security.ca_file.as_ref()));
         let certificate = security.certificate_file.as_ref();
         known.extend(file("KAFKA_CERTIFICATE_FILE", certificate));
         known.extend(file("KAFKA_KEY_FILE", security.key_file.as_ref()));
-        known.extend(file("TIMESCALEDB_PASSWORD_FILE", bars.password_file.as_ref()));
+        known.extend(file(
+            "TIMESCALEDB_PASSWORD_FILE",
+            bars.password_file.as_ref(),
+        ));
         known.extend(file("TIMESCALEDB_CA", bars.root_cert.as_ref()));
-        known.extend(file("CLICKHOUSE_PASSWORD_FILE", ticks.password_file.as_ref()));
+        known.extend(file(
+            "CLICKHOUSE_PASSWORD_FILE",
+            ticks.password_file.as_ref(),
+        ));
         known.extend(self.redis.iter().cloned());
         let named = known.into_iter();
         named

@@ -83,7 +83,10 @@ impl BarWriter {
             let start_ns = SystemClock.monotonic_ns();
             let outcome = self.bars.commit(&transaction).await?;
             spent_ns += SystemClock.monotonic_ns() - start_ns;
-            anyhow::ensure!(outcome == Commit::Done, "somebody else writes the partition");
+            anyhow::ensure!(
+                outcome == Commit::Done,
+                "somebody else writes the partition"
+            );
             self.progress = transaction.progress;
         }
         Ok(spent_ns as f64 / 1e9)
@@ -155,11 +158,7 @@ async fn insert_all(ticks: &ClickHouseTickStore) -> anyhow::Result<f64> {
 }
 
 /// The ticks of so many offsets, each symbol's together.
-fn blocks(
-    instruments: &[Instrument],
-    first: u64,
-    now_ns: i64,
-) -> anyhow::Result<Vec<TickBlock>> {
+fn blocks(instruments: &[Instrument], first: u64, now_ns: i64) -> anyhow::Result<Vec<TickBlock>> {
     let hour_ns = now_ns - now_ns.rem_euclid(HOUR_NS);
     let block = |instrument: &Instrument| TickBlock {
         instrument: instrument.clone(),

@@ -7,8 +7,8 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::FromClientConfig as _;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-use crate::kafka::{KafkaConfig, failure};
 use crate::LogError;
+use crate::kafka::{KafkaConfig, failure};
 
 /// How long the brokers may take: deleting is more work for them than a question.
 const PATIENCE: Duration = Duration::from_secs(60);
