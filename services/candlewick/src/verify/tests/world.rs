@@ -11,8 +11,7 @@ use host::{Clock, Health, SystemClock};
 use ingest::Producer;
 use market::{BarRow, HOUR_NS, IdScheme, IdScope, Instrument, Interval, VenueSettings};
 use store::{
-    BarKey, BarReader, BarStore, Commit, MemoryHotStore, SqliteBarStore, StoredBar, TickStore,
-    Transaction,
+    BarKey, BarReader, BarStore, Commit, MemoryHotStore, SqliteBarStore, StoredBar, TickStore, Transaction,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
