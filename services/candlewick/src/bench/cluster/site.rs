@@ -1,6 +1,7 @@
 //! Topics and databases that one measurement has to itself.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use eventlog::{Kafka, KafkaConfig, KafkaLog, plan_topics, remove_topics};
 use host::{Clock, SystemClock};
@@ -10,6 +11,9 @@ use super::arguments::Settings;
 use super::servers::{drop_bars, drop_ticks, make_bars, with_database};
 use crate::settings::TopicNames;
 use crate::topics::specs;
+
+/// How long our own transactions may do nothing.
+const SLOW: Duration = Duration::from_secs(60);
 
 /// Topics and databases of one measurement, which nobody else uses.
 pub(super) struct Site {
@@ -106,9 +110,16 @@ impl Site {
         }
     }
 
-    /// The store of bars.
+    /// The store of bars. It may be slower than a worker's, since nobody waits to take over: a
+    /// busy machine makes figures bad, and is no reason to have none.
     pub(super) async fn bars(&self) -> anyhow::Result<TimescaleBarStore> {
-        Ok(TimescaleBarStore::open(self.timescaledb()).await?)
+        let config = TimescaleConfig {
+            idle_timeout: SLOW,
+            lock_timeout: 2 * SLOW,
+            statement_timeout: 2 * SLOW,
+            ..self.timescaledb()
+        };
+        Ok(TimescaleBarStore::open(config).await?)
     }
 
     /// The store of ticks.
@@ -131,7 +142,7 @@ impl Site {
     pub(super) fn environment(&self) -> Vec<(String, String)> {
         let (kafka, security) = (&self.kafka, &self.kafka.security);
         let (bars, ticks) = (self.timescaledb(), self.clickhouse());
-        let millis = |time: std::time::Duration| format!("{}ms", time.as_millis());
+        let millis = |time: Duration| format!("{}ms", time.as_millis());
         let mut known = vec![
             ("KAFKA_BROKERS", kafka.brokers.clone()),
             ("KAFKA_TOPIC_PREFIX", self.topics.of("")),
