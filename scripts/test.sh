@@ -45,11 +45,16 @@ start_binary() {
         "$PYTHON" scripts/smoke.py
 }
 
+# The real processes over real servers, with twenty faults; the binaries are there by now.
+torture() {
+    "${CARGO_TARGET_DIR:-target}/debug/candlewick-torture" --seed 12 --count 20 --stack "torture-$$"
+}
+
 # An instance is called by the id of the run that it is for. One that was killed could not clean up.
 remove_left_over() {
     local name
     for name in $("$STACK" list); do
-        if [[ $name =~ ^test-([0-9]+)$ ]] && [ ! -e "/proc/${BASH_REMATCH[1]}" ]; then
+        if [[ $name =~ ^(test|torture)-([0-9]+)$ ]] && [ ! -e "/proc/${BASH_REMATCH[2]}" ]; then
             "$STACK" reset "$name"
         fi
     done
@@ -84,6 +89,9 @@ stop_servers() {
     if [ -n "$instance" ]; then
         "$STACK" reset "$instance" || status=1
     fi
+    if "$STACK" list | grep -qx "torture-$$"; then
+        "$STACK" reset "torture-$$" || status=1
+    fi
     exit "$status"
 }
 trap stop_servers EXIT
@@ -104,6 +112,7 @@ start_servers
 part "Rust" "$CARGO" test ${FLAGS[@]+"${FLAGS[@]}"} --workspace --no-fail-fast -- ${skip[@]+"${skip[@]}"}
 part "the second fold" in_oracle "${oracle[@]}"
 part "a start of the binary" start_binary
+part "torture" torture
 
 if [ ${#failed[@]} -gt 0 ]; then
     printf 'FAILED: %s\n' "${failed[@]}"

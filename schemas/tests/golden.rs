@@ -1,10 +1,12 @@
 //! The bytes of each kind of record, as files. They were written by another encoder (Python's
 //! `msgpack`), and change only with the schema version: logs hold records of years ago.
 
-use candlewick_schemas::{DeadLetter, TradesRecord, decode_bar_update, encode_bar_update};
+use candlewick_schemas::{
+    DeadLetter, Refold, Repair, TradesRecord, decode_bar_update, encode_bar_update,
+};
 use market::{
-    Bar, BarRow, Decimal, Edge, IdScheme, Interval, Position, Reject, SECOND_NS, Sender, Side, Sum,
-    Trade, TradeId, VenueSettings, Window,
+    Amendment, AmendmentKind, Bar, BarRow, DAY_NS, Decimal, Edge, IdScheme, Interval, Position,
+    Reject, SECOND_NS, Sender, Side, Sum, Trade, TradeId, VenueSettings, Window,
 };
 
 const TIME_NS: i64 = 1_709_294_400_123_456_789;
@@ -101,6 +103,77 @@ fn control_records() {
         ..VenueSettings::default()
     };
     assert_golden(&TradesRecord::Setting(venue, settings), golden!("setting"));
+}
+
+#[test]
+fn amendments() {
+    let amendment = |kind, id: &str, place| Amendment {
+        id: TradeId::parse(id).expect("an id"),
+        kind,
+        place,
+    };
+    let golden = |amendment, trade, golden: &[u8]| {
+        assert_golden(&TradesRecord::Amendment(amendment, trade), golden);
+    };
+    let edited = Trade {
+        price: decimal("67123.55"),
+        quantity: Some(decimal("0.00125")),
+        ..typical()
+    };
+    let edit = amendment(AmendmentKind::Edit, "correction-7", None);
+    golden(edit, edited, golden!("edit"));
+    let full = Trade {
+        price: decimal("0.999999999999999999"),
+        quantity: None,
+        side: None,
+        id: TradeId::parse(UUID).ok(),
+        scope: Some("XNAS".into()),
+        sender: Some(Sender {
+            key: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
+            index: 41,
+        }),
+        ..typical()
+    };
+    let edit = amendment(AmendmentKind::Edit, "18446744073709551615", None);
+    golden(edit, full, golden!("edit-full"));
+
+    // Of a cancel the values mean nothing.
+    let nothing = Trade {
+        price: Decimal::ZERO,
+        quantity: None,
+        side: None,
+        ..typical()
+    };
+    let cancel = amendment(AmendmentKind::Cancel, "3456789012", None);
+    golden(cancel, nothing.clone(), golden!("cancel"));
+    let place = Position {
+        epoch: 2,
+        offset: 70_000,
+    };
+    let id = "00112233445566778899aabbccddeeff";
+    let cancel = amendment(AmendmentKind::Cancel, id, Some(place));
+    let nameless = Trade {
+        id: None,
+        ..nothing
+    };
+    golden(cancel, nameless, golden!("cancel-place"));
+}
+
+#[test]
+fn refolds_and_repairs() {
+    let refold = Refold {
+        start_ns: MINUTE_START_NS,
+        up_to: Position {
+            epoch: 2,
+            offset: 70_001,
+        },
+    };
+    assert_golden(&TradesRecord::Refold(refold), golden!("refold"));
+    let repair = Repair {
+        start_ns: MINUTE_START_NS,
+        end_ns: MINUTE_START_NS + DAY_NS,
+    };
+    assert_golden(&TradesRecord::Repair(repair), golden!("repair"));
 }
 
 fn forming() -> BarRow {

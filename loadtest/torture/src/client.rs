@@ -5,8 +5,8 @@ mod socket;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -86,7 +86,8 @@ impl Client {
                 ended = self.session(&pod) => ended,
             };
             if let Err(error) = ended {
-                self.journal.note(&format!("{} at {pod}: {error:#}", self.name));
+                self.journal
+                    .note(&format!("{} at {pod}: {error:#}", self.name));
             }
             SystemClock.sleep(RETRY_AFTER).await;
         }

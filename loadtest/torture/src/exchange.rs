@@ -156,9 +156,8 @@ impl Exchange {
         }
         line.price = (line.price + below(random, 2_001) - 1_000).max(1_000);
         let price = Decimal::new(line.price, 4).expect("it has few digits");
-        let quantity = (!random.one_in(40)).then(|| {
-            Decimal::new(1 + below(random, 1_000_000), 5).expect("it has few digits")
-        });
+        let quantity = (!random.one_in(40))
+            .then(|| Decimal::new(1 + below(random, 1_000_000), 5).expect("it has few digits"));
         let side = *random.choose(&[Some(Side::Buy), Some(Side::Sell), None]);
         let (id, scope) = line.identity(random, &mut time_ns);
         Deal {
@@ -194,7 +193,11 @@ impl Line {
             (IdScheme::Contiguous, _) => (Some(TradeId::Number(number)), None),
             (IdScheme::Unique, IdScope::Exchange) => {
                 // The same id at two places is two trades.
-                let scope = if number.is_multiple_of(2) { "east" } else { "west" };
+                let scope = if number.is_multiple_of(2) {
+                    "east"
+                } else {
+                    "west"
+                };
                 (Some(TradeId::Number(number / 2)), Some(scope.into()))
             }
             (IdScheme::Unique, _) => {

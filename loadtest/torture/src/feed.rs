@@ -85,7 +85,12 @@ impl Feed {
     }
 
     /// Sends so many trades a second until [`Feed::stop`].
-    pub(crate) async fn run(self: Arc<Self>, mut exchange: Exchange, mut random: Random, rate: u64) {
+    pub(crate) async fn run(
+        self: Arc<Self>,
+        mut exchange: Exchange,
+        mut random: Random,
+        rate: u64,
+    ) {
         let begin_ms = self.journal.elapsed_ms();
         let mut sent = 0;
         while !self.stops.load(Ordering::Acquire) {
@@ -132,14 +137,14 @@ impl Feed {
         for deal in deals {
             book.totals.late += u64::from(deal.is_late);
             let entry = Entry {
-                time_ns: deal.trade.time_ns,
                 values: Values::of(&deal.trade),
                 sent_ms,
                 acked_ms: None,
                 is_cancelled: false,
                 is_amending: false,
             };
-            book.entries.insert(name_of(&deal.instrument(), &deal.trade), entry);
+            book.entries
+                .insert(name_of(&deal.instrument(), &deal.trade), entry);
         }
     }
 

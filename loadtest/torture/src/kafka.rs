@@ -72,7 +72,10 @@ impl Kafka {
             match self.producer.send(record, PATIENCE).await {
                 Ok(delivery) => {
                     let partition = u32::try_from(delivery.partition).unwrap_or_default();
-                    return (partition, u64::try_from(delivery.offset).unwrap_or_default());
+                    return (
+                        partition,
+                        u64::try_from(delivery.offset).unwrap_or_default(),
+                    );
                 }
                 Err(_) => SystemClock.sleep(Duration::from_millis(200)).await,
             }
@@ -84,7 +87,8 @@ impl Kafka {
     /// # Errors
     /// Where the brokers do not answer.
     pub(crate) async fn ends(&self, topic: &str) -> anyhow::Result<Vec<u64>> {
-        let (brokers, partitions, topic) = (self.brokers.clone(), self.partitions, topic.to_owned());
+        let (brokers, partitions, topic) =
+            (self.brokers.clone(), self.partitions, topic.to_owned());
         let asked = tokio::task::spawn_blocking(move || {
             let consumer = reader(&brokers)?;
             let mut ends = Vec::new();
@@ -103,7 +107,8 @@ impl Kafka {
     /// # Errors
     /// Where the brokers do not answer, or records do not come.
     pub(crate) async fn read(&self, topic: &str) -> anyhow::Result<Records> {
-        let (brokers, partitions, topic) = (self.brokers.clone(), self.partitions, topic.to_owned());
+        let (brokers, partitions, topic) =
+            (self.brokers.clone(), self.partitions, topic.to_owned());
         tokio::task::spawn_blocking(move || read_all(&brokers, partitions, &topic)).await?
     }
 

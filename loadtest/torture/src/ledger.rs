@@ -28,7 +28,6 @@ impl Values {
 /// A trade that was sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
-    pub(crate) time_ns: i64,
     /// Its values after every edit that was sent.
     pub(crate) values: Values,
     /// When it was first sent and acknowledged, in milliseconds of the run.

@@ -155,7 +155,10 @@ impl Oracle {
             return Err(Reject::TargetMissing);
         };
         let hour = trade.time_ns / HOUR_NS;
-        if !carried.amended.insert((instrument.clone(), hour, amendment.id)) {
+        if !carried
+            .amended
+            .insert((instrument.clone(), hour, amendment.id))
+        {
             self.duplicates += 1;
             return Ok(());
         }

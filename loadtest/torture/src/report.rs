@@ -64,7 +64,11 @@ impl Report<'_> {
         let Self {
             totals, outcome, ..
         } = self;
-        let _ = writeln!(out, "\n{:<12}{:>8}{:>8}{:>10}", "fault", "times", "lost", "doubled");
+        let _ = writeln!(
+            out,
+            "\n{:<12}{:>8}{:>8}{:>10}",
+            "fault", "times", "lost", "doubled"
+        );
         for (kind, times) in self.counts() {
             let lost = self.during(kind, &outcome.lost);
             let doubled = self.during(kind, &outcome.doubled);
@@ -96,7 +100,11 @@ impl Report<'_> {
         );
         for check in &outcome.checks {
             let found = check.differences.len();
-            let _ = writeln!(out, "{:<50}{:>9} rows {found:>6} differences", check.name, check.rows);
+            let _ = writeln!(
+                out,
+                "{:<50}{:>9} rows {found:>6} differences",
+                check.name, check.rows
+            );
             for difference in check.differences.iter().take(SHOWN) {
                 let _ = writeln!(out, "    {difference}");
             }
@@ -123,8 +131,15 @@ impl Report<'_> {
             .into_iter()
             .map(|(kind, times)| format!("{kind} {times}"))
             .collect();
-        let bars = outcome.checks.iter().find(|check| check.name.starts_with("bars of"));
-        let differences: usize = outcome.checks.iter().map(|check| check.differences.len()).sum();
+        let bars = outcome
+            .checks
+            .iter()
+            .find(|check| check.name.starts_with("bars of"));
+        let differences: usize = outcome
+            .checks
+            .iter()
+            .map(|check| check.differences.len())
+            .sum();
         let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
         let minute = market::format_time(SystemClock.now_ns());
         let row = format!(

@@ -78,12 +78,14 @@ impl Rest {
     }
 }
 
-fn read(
-    answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-) -> anyhow::Result<Answer> {
+fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> anyhow::Result<Answer> {
     let mut answer = answer?;
     Ok(Answer {
         status: answer.status().as_u16(),
-        text: answer.body_mut().with_config().limit(256 << 20).read_to_string()?,
+        text: answer
+            .body_mut()
+            .with_config()
+            .limit(256 << 20)
+            .read_to_string()?,
     })
 }

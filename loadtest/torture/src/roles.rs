@@ -160,7 +160,10 @@ pub(crate) fn find_binary(told: Option<&Path>) -> anyhow::Result<PathBuf> {
         None => std::env::current_exe()?.with_file_name("candlewick"),
     };
     if !path.is_file() {
-        bail!("there is no {}; build it, or name it with --binary", path.display());
+        bail!(
+            "there is no {}; build it, or name it with --binary",
+            path.display()
+        );
     }
     Ok(path)
 }

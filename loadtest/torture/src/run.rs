@@ -38,7 +38,11 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
         std::env::temp_dir().join(name)
     });
     let journal = Arc::new(Journal::begin(&folder)?);
-    journal.say(&format!("seed {}, logs in {}", options.seed, folder.display()));
+    journal.say(&format!(
+        "seed {}, logs in {}",
+        options.seed,
+        folder.display()
+    ));
     let ended = tokio::select! {
         ended = torture(options, &journal) => ended,
         told = tokio::signal::ctrl_c() => {
@@ -55,7 +59,11 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Ok(false) => {
-            println!("seed {} differs; logs are in {}", options.seed, folder.display());
+            println!(
+                "seed {} differs; logs are in {}",
+                options.seed,
+                folder.display()
+            );
             Ok(ExitCode::FAILURE)
         }
         Err(error) => {
@@ -95,18 +103,24 @@ async fn torture(options: &Options, journal: &Arc<Journal>) -> anyhow::Result<bo
     telling.abort();
     journal.say("all has caught up; comparing");
     let outcome = reconcile(&world, &clients, tapes).await?;
-    let book = world.ledger.open();
+    let (totals, sent, acked) = {
+        let book = world.ledger.open();
+        (book.totals, book.entries.len(), book.acked())
+    };
     let report = Report {
         options,
         seconds: journal.elapsed_ms() / 1_000,
         episodes: lock(&faults.episodes).clone(),
-        totals: book.totals,
-        sent: book.entries.len(),
-        acked: book.acked(),
+        totals,
+        sent,
+        acked,
         outcome: &outcome,
-        role_ends: world.roles.iter().map(|role| role.ends.load(Ordering::Relaxed)).sum(),
+        role_ends: world
+            .roles
+            .iter()
+            .map(|role| role.ends.load(Ordering::Relaxed))
+            .sum(),
     };
-    drop(book);
     let text = report.text();
     journal.note(&text);
     println!("{text}");
@@ -171,13 +185,17 @@ async fn replay(world: Arc<World>, tapes: Vec<PathBuf>) -> anyhow::Result<u64> {
             SystemClock.sleep(Duration::from_secs(1)).await;
         };
         world.journal.note(&told);
-        let row = told.lines().find(|line| line.trim_start().starts_with("trades"));
+        let row = told
+            .lines()
+            .find(|line| line.trim_start().starts_with("trades"));
         let digits: String = row
             .unwrap_or_default()
             .chars()
             .filter(char::is_ascii_digit)
             .collect();
-        trades += digits.parse::<u64>().context("replay does not say how many trades")?;
+        trades += digits
+            .parse::<u64>()
+            .context("replay does not say how many trades")?;
     }
     Ok(trades)
 }
@@ -187,7 +205,10 @@ async fn wait_acked(world: &World) -> anyhow::Result<()> {
     while world.feed.pending() > 0 {
         let waited = Duration::from_nanos(SystemClock.monotonic_ns() - begin_ns);
         if waited > ACKED_WITHIN {
-            bail!("{} requests are not acknowledged after {waited:?}", world.feed.pending());
+            bail!(
+                "{} requests are not acknowledged after {waited:?}",
+                world.feed.pending()
+            );
         }
         SystemClock.sleep(POLL).await;
     }

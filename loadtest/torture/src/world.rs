@@ -76,7 +76,12 @@ impl World {
         let ticks = ClickHouseTickStore::open(&config).await?;
         let ledger: Arc<Ledger> = Arc::default();
         let pods = pods(&roles);
-        let feed = Feed::new(pods, kafka.clone(), Arc::clone(&ledger), Arc::clone(&journal));
+        let feed = Feed::new(
+            pods,
+            kafka.clone(),
+            Arc::clone(&ledger),
+            Arc::clone(&journal),
+        );
         let world = Self {
             ticks,
             stack,
@@ -108,7 +113,13 @@ impl World {
 
     /// Makes the topics that are not there.
     pub(crate) async fn apply_topics(&self) -> anyhow::Result<()> {
-        apply_topics(&self.binary, &self.stack, self.kafka.partitions(), self.brokers).await
+        apply_topics(
+            &self.binary,
+            &self.stack,
+            self.kafka.partitions(),
+            self.brokers,
+        )
+        .await
     }
 
     /// Waits until every role says that it is ready.
@@ -139,6 +150,18 @@ impl World {
     /// # Errors
     /// Where it is not within the patience: what is behind.
     pub(crate) async fn wait_drained(&self, patience: Duration) -> anyhow::Result<()> {
+        self.wait_passed(patience, true).await
+    }
+
+    /// Waits until all that the log holds now is folded and archived.
+    ///
+    /// # Errors
+    /// As [`World::wait_drained`].
+    pub(crate) async fn wait_taken_up(&self, patience: Duration) -> anyhow::Result<()> {
+        self.wait_passed(patience, false).await
+    }
+
+    async fn wait_passed(&self, patience: Duration, and_clean: bool) -> anyhow::Result<()> {
         let begin_ns = SystemClock.monotonic_ns();
         let mut ends = None;
         loop {
@@ -146,7 +169,7 @@ impl World {
                 ends = self.kafka.ends(schemas::TRADES).await.ok();
             }
             let behind = match &ends {
-                Some(ends) => self.behind(ends).await,
+                Some(ends) => self.behind(ends, and_clean).await,
                 None => Err(anyhow::anyhow!("the brokers do not answer")),
             };
             let reason = match behind {
@@ -163,7 +186,7 @@ impl World {
     }
 
     /// What is not folded and archived up to some ends; none where all is.
-    async fn behind(&self, ends: &[u64]) -> anyhow::Result<Option<String>> {
+    async fn behind(&self, ends: &[u64], and_clean: bool) -> anyhow::Result<Option<String>> {
         let epoch = self.epoch.load(Ordering::Acquire);
         let rows = self.bars.progress().await?;
         for (partition, end) in (0..).zip(ends) {
@@ -187,9 +210,11 @@ impl World {
                 }
             }
             let dirty = self.bars.dirty(partition).await?;
-            if let Some(first) = dirty.first() {
+            if let Some(first) = dirty.first().filter(|_| and_clean) {
                 let rows = dirty.len();
-                return Ok(Some(format!("partition {partition} has {rows} marked: {first:?}")));
+                return Ok(Some(format!(
+                    "partition {partition} has {rows} marked: {first:?}"
+                )));
             }
         }
         Ok(None)
@@ -201,10 +226,9 @@ impl World {
     /// Where it finds a difference.
     pub(crate) async fn verify(&self) -> anyhow::Result<String> {
         let mut command = clean(&self.binary);
-        command.args(["verify", "--no-progress"]).args(stores(
-            self.stack.timescaledb()?,
-            self.stack.clickhouse()?,
-        ));
+        command
+            .args(["verify", "--no-progress"])
+            .args(stores(self.stack.timescaledb()?, self.stack.clickhouse()?));
         finish(&mut command).await
     }
 
@@ -217,7 +241,14 @@ impl World {
         let pod = pods.first().context("there is no pod")?;
         let mut command = clean(&self.binary);
         command
-            .args(["replay", "--no-progress", "--venue", "tape", "--batch", "1000"])
+            .args([
+                "replay",
+                "--no-progress",
+                "--venue",
+                "tape",
+                "--batch",
+                "1000",
+            ])
             .args(["--to", pod])
             .arg(tape)
             .env("XDG_STATE_HOME", self.journal.folder());

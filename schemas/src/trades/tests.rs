@@ -1,9 +1,11 @@
-use market::{IdScheme, IdScope, Trade, VenueSettings};
+use market::{
+    Amendment, AmendmentKind, DAY_NS, IdScheme, IdScope, MINUTE_NS, Trade, VenueSettings,
+};
 use proptest::prelude::*;
 
-use super::TradesRecord;
+use super::{Refold, Repair, TradesRecord};
 use crate::DecodeError;
-use crate::strategies::{damaged, damages, every_lie, trades};
+use crate::strategies::{damaged, damages, every_lie, ids, positions, trades};
 
 fn encoded(record: &TradesRecord) -> Vec<u8> {
     let mut out = Vec::new();
@@ -32,11 +34,41 @@ fn settings() -> impl Strategy<Value = TradesRecord> {
     })
 }
 
+prop_compose! {
+    fn amendments()(
+        id in ids(),
+        kind in prop_oneof![Just(AmendmentKind::Edit), Just(AmendmentKind::Cancel)],
+        place in proptest::option::of(positions()),
+    ) -> Amendment {
+        Amendment { id, kind, place }
+    }
+}
+
+fn minutes() -> impl Strategy<Value = i64> {
+    (0..i64::MAX / MINUTE_NS - 1_440).prop_map(|minute| minute * MINUTE_NS)
+}
+
+fn refolds() -> impl Strategy<Value = TradesRecord> {
+    let refold = |(start_ns, up_to)| TradesRecord::Refold(Refold { start_ns, up_to });
+    (minutes(), positions()).prop_map(refold)
+}
+
+fn repairs() -> impl Strategy<Value = TradesRecord> {
+    (minutes(), 1_i64..=1_440).prop_map(|(start_ns, count)| {
+        let end_ns = start_ns + count * MINUTE_NS;
+        TradesRecord::Repair(Repair { start_ns, end_ns })
+    })
+}
+
 fn records() -> impl Strategy<Value = TradesRecord> {
+    let amendment = |(amendment, trade)| TradesRecord::Amendment(amendment, trade);
     prop_oneof![
         4 => trades().prop_map(TradesRecord::Trade),
+        4 => (amendments(), trades()).prop_map(amendment),
         2 => settings(),
         1 => Just(TradesRecord::Advance),
+        1 => refolds(),
+        1 => repairs(),
     ]
 }
 
@@ -51,8 +83,8 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in any::<Vec<u8>>(), damages in damages(), record in records()) {
         let opened = |kind| [&[0x9c, 1, kind], &*bytes].concat();
-        let hostile = [bytes.clone(), opened(0), opened(1), opened(2), damaged(encoded(&record), &damages)];
-        for bytes in hostile {
+        let whole = [bytes.clone(), damaged(encoded(&record), &damages)];
+        for bytes in whole.into_iter().chain((0..8).map(opened)) {
             if let Ok(found) = TradesRecord::decode(&bytes) {
                 prop_assert_eq!(TradesRecord::decode(&encoded(&found)), Ok(found));
             }
@@ -97,12 +129,22 @@ fn full() -> Trade {
 #[test]
 fn lying_lengths_are_errors() {
     let settings = TradesRecord::Setting("v".parse().unwrap(), VenueSettings::default());
-    for record in [TradesRecord::Trade(full()), settings] {
+    let amendment = Amendment {
+        id: market::TradeId::Number(1),
+        kind: AmendmentKind::Edit,
+        place: Some(market::Position::default()),
+    };
+    let amendment = TradesRecord::Amendment(amendment, full());
+    for record in [TradesRecord::Trade(full()), amendment, settings] {
         for bytes in every_lie(&encoded(&record)) {
             // Within the sender's key, which may be any bytes, a header is none.
             let found = TradesRecord::decode(&bytes);
-            let within_key =
-                matches!(&found, Ok(TradesRecord::Trade(trade)) if trade.sender != full().sender);
+            let within_key = match &found {
+                Ok(TradesRecord::Trade(trade) | TradesRecord::Amendment(_, trade)) => {
+                    trade.sender != full().sender
+                }
+                _ => false,
+            };
             assert!(found.is_err() || within_key, "{bytes:x?} gave {found:?}");
         }
     }
@@ -127,7 +169,7 @@ fn names_the_version_and_kind_that_it_does_not_know() {
             known: 1
         }
     );
-    assert_eq!(decode(&[0x92, 1, 3]), DecodeError::Kind { found: 3 });
+    assert_eq!(decode(&[0x92, 1, 7]), DecodeError::Kind { found: 7 });
     assert_eq!(
         decode(&[0x9f, 1, 0xcc, 200]),
         DecodeError::Kind { found: 200 }
@@ -136,7 +178,7 @@ fn names_the_version_and_kind_that_it_does_not_know() {
 
 #[test]
 fn names_the_field_that_is_wrong() {
-    let cases: [(&[u8], &str); 15] = [
+    let cases: [(&[u8], &str); 23] = [
         (&[], "record"),
         (&[0x80], "record"),
         (&[0x92, 1, 1, 0], "record"),
@@ -157,6 +199,14 @@ fn names_the_field_that_is_wrong() {
         (&[0x98, 1, 0, 0, 1, 0, 1, 0, 2], "side"),
         (&[0x99, 1, 0, 0, 1, 0, 1, 0, 0, 0xff], "id"),
         (&[0x9a, 1, 0, 0, 1, 0, 1, 0, 0, 1, 0xa0], "scope"),
+        (&[0x98, 1, 3, 0xc0, 0xc0, 0xc0, 0, 1, 0], "amendment"),
+        (&[0x98, 1, 4, 7, 0xc0, 0, 0, 1, 0], "place"),
+        (&[0x98, 1, 4, 7, 0, 0xc0, 0, 1, 0], "place"),
+        (&[0x97, 1, 3, 7, 0xc0, 0xc0, 0, 1], "record"),
+        (&[0x95, 1, 5, 1, 0, 0], "start"),
+        (&[0x95, 1, 5, 0, 0xff, 0], "up_to"),
+        (&[0x94, 1, 6, 0, 0], "end"),
+        (&[0x94, 1, 6, 0, 1], "end"),
     ];
     for (bytes, expected) in cases {
         match TradesRecord::decode(bytes) {
@@ -190,4 +240,25 @@ fn times_beyond_a_day_are_read_as_a_day() {
         (found.lateness_ns, found.idle_ns),
         (VenueSettings::LONGEST_NS, 0)
     );
+}
+
+#[test]
+fn repairs_are_of_whole_minutes_in_order_and_of_a_day_at_most() {
+    let cases = [
+        (0, MINUTE_NS, true),
+        (0, DAY_NS, true),
+        (7 * MINUTE_NS, DAY_NS + 7 * MINUTE_NS, true),
+        (0, DAY_NS + MINUTE_NS, false),
+        (MINUTE_NS, MINUTE_NS, false),
+        (2 * MINUTE_NS, MINUTE_NS, false),
+        (1, MINUTE_NS, false),
+        (0, MINUTE_NS + 1, false),
+        (-MINUTE_NS, MINUTE_NS, false),
+    ];
+    for (start_ns, end_ns, is_sound) in cases {
+        let repair = Repair { start_ns, end_ns };
+        assert_eq!(repair.is_sound(), is_sound, "{repair:?}");
+        let found = TradesRecord::decode(&encoded(&TradesRecord::Repair(repair)));
+        assert_eq!(found.is_ok(), is_sound, "{repair:?}");
+    }
 }

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use eventlog::Record;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use market::{Position, Reject, Trade};
+use market::{Instrument, Position, Reject, Trade};
 use schemas::{DeadLetter, TradesRecord};
 use store::{
     BarKey, IdKey, PartitionState, Progress, RejectedRange, Transaction, VenueRow, Verdict,
@@ -109,15 +109,13 @@ impl Core {
             }
         }
         for row in state.dirty {
-            if let Some(place) = core.routes.get(row.instrument.key().as_bytes()) {
-                core.symbols[*place as usize].restore_mark(row.start_ns, row.mark);
-                core.marked.insert(*place);
-            }
+            let place = core.restored(&row.instrument);
+            core.symbols[place as usize].restore_mark(row.start_ns, row.mark);
+            core.marked.insert(place);
         }
         for row in state.ahead {
-            if let Some(place) = core.routes.get(row.key.instrument.key().as_bytes()) {
-                core.symbols[*place as usize].restore_ahead(row);
-            }
+            let place = core.restored(&row.key.instrument);
+            core.symbols[place as usize].restore_ahead(row);
         }
         for place in 0..core.symbols.len() {
             core.arm(u32::try_from(place).expect("fewer than 2^32 symbols"));
@@ -470,6 +468,15 @@ impl Core {
                 None => Route::Unknown,
             },
         }
+    }
+
+    /// The place of a symbol that something is stored of; it may not have traded yet.
+    fn restored(&mut self, instrument: &Instrument) -> u32 {
+        if let Some(place) = self.routes.get(instrument.key().as_bytes()) {
+            return *place;
+        }
+        let venue = self.venues.place(instrument.venue());
+        self.add_symbol(Symbol::new(instrument.clone(), venue))
     }
 
     fn add_symbol(&mut self, symbol: Symbol) -> u32 {

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use eventlog::{Log, LogError};
 use host::{Clock, HealthComponent, RetryPolicy};
-use store::{BarStore, HotStore, StoreError, TickStore};
+use store::{BarStore, HotStore, Progress, StoreError, TickStore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Core, Metrics, WorkerError};
@@ -80,7 +80,9 @@ where
             let Some(state) = self.load(&stop).await? else {
                 return Ok(());
             };
-            let end = self.check_bounds(state.progress.next_offset).await?;
+            let Some(end) = self.check_bounds(&state.progress, &stop).await? else {
+                return Ok(());
+            };
             if end > state.progress.next_offset {
                 self.health.not_ready("folding what the log holds already");
             }
@@ -107,13 +109,30 @@ where
             .await
     }
 
-    /// The end of the log. What is stored is not ahead of it: otherwise it was folded from
-    /// another log.
-    async fn check_bounds(&self, offset: u64) -> Result<u64, WorkerError> {
-        let bounds = self.topics.trades.bounds(self.partition).await;
-        let bounds = bounds.map_err(|source| self.log(source))?;
+    /// The end of the log; none where the worker is told to stop before that is known. What is
+    /// stored is of this generation and not ahead of it: otherwise it was folded from another
+    /// log.
+    async fn check_bounds(
+        &self,
+        stored: &Progress,
+        stop: &CancellationToken,
+    ) -> Result<Option<u64>, WorkerError> {
+        let trades = &self.topics.trades;
+        if stored.epoch != trades.epoch() {
+            let topic = schemas::TRADES.to_owned();
+            return Err(self.log(LogError::Recreated { topic }));
+        }
+        let asked = self.ask_log(stop, || trades.bounds(self.partition)).await?;
+        let Some(bounds) = asked else {
+            return Ok(None);
+        };
+        let same = self.ask_log(stop, || trades.check_epoch()).await?;
+        if same.is_none() {
+            return Ok(None);
+        }
+        let offset = stored.next_offset;
         if offset <= bounds.end {
-            return Ok(bounds.end);
+            return Ok(Some(bounds.end));
         }
         Err(self.log(LogError::OutOfRange {
             partition: self.partition,
@@ -144,6 +163,31 @@ where
                     });
                 }
                 Ok(Err(source)) => source.to_string(),
+                Err(elapsed) => elapsed.to_string(),
+            };
+            if self.pause(stop, &mut backoff, &reason).await {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Asks the topic `trades` until it answers; none where the worker is told to stop before.
+    async fn ask_log<V, F>(
+        &self,
+        stop: &CancellationToken,
+        call: impl Fn() -> F,
+    ) -> Result<Option<V>, WorkerError>
+    where
+        F: Future<Output = Result<V, LogError>>,
+    {
+        let mut backoff = self.retries().backoff();
+        loop {
+            let answer = host::timeout(&self.stores.clock, self.pace.call_timeout, call()).await;
+            let reason = match answer {
+                Ok(Ok(value)) => return Ok(Some(value)),
+                Ok(Err(LogError::Closed)) => return Ok(None),
+                Ok(Err(error)) if error.is_transient() => error.to_string(),
+                Ok(Err(source)) => return Err(self.log(source)),
                 Err(elapsed) => elapsed.to_string(),
             };
             if self.pause(stop, &mut backoff, &reason).await {

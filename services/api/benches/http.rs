@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use candlewick_api::{ApiParts, ApiState, Hub, router, serve};
+use candlewick_api::{ApiParts, ApiState, Hub, NewestPrices, router, serve};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use eventlog::MemoryLog;
 use host::{Health, SystemClock};
@@ -78,6 +78,8 @@ async fn start(folder: &TempDir, instrument: &Instrument) -> SocketAddr {
         venues: Vec::new(),
         ids: Vec::new(),
         rejected: Vec::new(),
+        dirty: Vec::new(),
+        ahead: Vec::new(),
     };
     bars.commit(&transaction).await.expect("commits");
     let ticks = SqliteTickStore::open(folder.path().join("ticks"));
@@ -88,6 +90,7 @@ async fn start(folder: &TempDir, instrument: &Instrument) -> SocketAddr {
         log_id: String::new(),
         bars: bars.clone(),
         ticks: ticks.await.expect("a store"),
+        hot: NewestPrices::of(store::MemoryHotStore::default()),
         clock: SystemClock,
         producer: Arc::new(Producer::new(log, bars, SystemClock)),
         hub: Hub::new(1, PARTITIONS, candlewick_api::Kept::default()),

@@ -31,7 +31,7 @@ pub struct BarJson {
     /// How many trades.
     pub trades: u64,
     /// The id of the first trade, or its place "epoch-partition-offset" where it has none;
-    /// nothing in a filled bar.
+    /// nothing in a filled bar, or where cancels have emptied the window.
     pub first_trade_id: Option<String>,
     /// The same of the last trade.
     pub last_trade_id: Option<String>,
@@ -74,6 +74,8 @@ impl BarJson {
     #[must_use]
     pub fn between(row: &BarRow, end_ns: i64, partition: u32) -> Self {
         let bar = &row.bar;
+        // Of a window that cancels have emptied, which only the stream shows, nothing is said.
+        let has_trades = bar.trades > 0;
         Self {
             start: format_time(row.window.start_ns),
             end: format_time(end_ns),
@@ -87,8 +89,8 @@ impl BarJson {
             notional: bar.notional.to_string(),
             vwap: mean(&bar.notional, &bar.volume),
             trades: bar.trades,
-            first_trade_id: Some(trade_id(&bar.open, partition)),
-            last_trade_id: Some(trade_id(&bar.close, partition)),
+            first_trade_id: has_trades.then(|| trade_id(&bar.open, partition)),
+            last_trade_id: has_trades.then(|| trade_id(&bar.close, partition)),
             revision: row.revision,
             closed: row.closed,
             filled: false,

@@ -4,6 +4,7 @@ mod days;
 mod fill;
 mod page;
 mod periods;
+mod price;
 mod source;
 
 use axum::extract::State;
@@ -14,6 +15,7 @@ use market::{BarRow, DayStart, Instrument, Interval};
 use store::{BarReader, TickStore};
 
 use self::periods::{Period, Periods};
+pub(crate) use self::price::newest as newest_price;
 use self::source::BarSource;
 use crate::answer::Page;
 use crate::cursor::{self, Listed};

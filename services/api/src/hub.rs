@@ -232,6 +232,9 @@ impl Hub {
     /// and of the others those given, which are [`Hub::rows`] and then what the store had, read
     /// in this order. `recovered` is false where that answers a client that wanted to go on
     /// from an earlier message, and cannot.
+    ///
+    /// Its epoch is 0 while the pod does not know every bar: no pod goes on from such a message,
+    /// since updates before it may neither be in it nor in the store.
     pub fn snapshot(
         &self,
         subscription: &mut Subscription,
@@ -250,7 +253,8 @@ impl Hub {
         let seq = channel.seq(known.next);
         let rows = channel.rows_and(stored);
         subscription.reset(seq, &rows);
-        Message::snapshot(subscription, state.epoch, recovered, &rows, encoding)
+        let epoch = if known.ready { state.epoch } else { 0 };
+        Message::snapshot(subscription, epoch, recovered, &rows, encoding)
     }
 
     /// What changed in a channel for a client that holds the message `seq` of `epoch`: the bars

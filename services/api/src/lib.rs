@@ -4,16 +4,19 @@
 //! [`ApiState`] holds; it keeps nothing of its own, so any number of pods may run.
 //! `docs/api.md` describes each endpoint.
 
+mod amend;
 mod answer;
 mod bar_json;
 mod bars;
 mod cursor;
+mod hot;
 mod hub;
 mod metrics;
 mod operations;
 mod params;
 mod problem;
 mod raw_object;
+mod repairs;
 mod router;
 mod serve;
 mod settings_json;
@@ -26,6 +29,7 @@ mod trades;
 mod venues;
 
 pub use bar_json::{BarJson, PositionJson};
+pub use hot::NewestPrices;
 pub use hub::{
     ChannelName, ChannelNameError, Encoding, FollowError, Follower, Gap, Hub, Kept, Mailbox,
     Message, Subscription,

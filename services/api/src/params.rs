@@ -21,7 +21,7 @@ const MAX_LIMIT: u32 = 10_000;
 pub(crate) const END_OF_TIME_NS: i64 = i64::MAX - 4 * DAY_NS;
 
 /// What is accepted as a time.
-const TIME: &str = "RFC 3339 such as 2013-10-08T13:30:00Z, or integer nanoseconds since 1970, of the years 1970 to 2262";
+pub(crate) const TIME: &str = "RFC 3339 such as 2013-10-08T13:30:00Z, or integer nanoseconds since 1970, of the years 1970 to 2262";
 
 /// The parameters of a query, each known and given once.
 pub(crate) struct Params(Vec<(String, String)>);
@@ -75,6 +75,12 @@ impl Params {
         self.text(name)
             .map(|text| time(text).map_err(|detail| Problem::parameter(name, detail, TIME)))
             .transpose()
+    }
+
+    /// A time in UTC nanoseconds, which has to be given.
+    pub(crate) fn required_time(&self, name: &str) -> Result<i64, Problem> {
+        let missing = || Problem::parameter(name, format!("{name} is missing"), TIME);
+        self.time(name)?.ok_or_else(missing)
     }
 
     /// How many elements the page is to hold.

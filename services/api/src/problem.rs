@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use eventlog::LogError;
 use ingest::IngestError;
-use market::DayError;
+use market::{DayError, Reject};
 use serde::Serialize;
 use store::StoreError;
 
@@ -58,6 +58,8 @@ error_codes! {
     NotFound = "not_found", NOT_FOUND, "There is no such endpoint";
     /// Nobody has declared the venue.
     VenueUnknown = "venue_unknown", NOT_FOUND, "The venue is not known";
+    /// No trade of the symbol is known.
+    PriceUnknown = "price_unknown", NOT_FOUND, "No price is known";
     /// The endpoint has no such method.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed";
     /// A venue's scheme or scope cannot be changed.
@@ -71,6 +73,9 @@ error_codes! {
         "The body is of a type that is not read here";
     /// Not one trade of the request was accepted.
     TradesRejected = "trades_rejected", UNPROCESSABLE_ENTITY, "No trade was accepted";
+    /// The venue's rules do not allow the edit or the cancel.
+    AmendmentRejected = "amendment_rejected", UNPROCESSABLE_ENTITY,
+        "The edit or cancel was not accepted";
     /// No interval divides the days asked for.
     DayIndivisible = "day_indivisible", UNPROCESSABLE_ENTITY, "No interval divides these days";
     /// Gaps are known of contiguous ids only.
@@ -92,16 +97,19 @@ error_codes! {
 pub struct Problem {
     /// `urn:candlewick:problem:` and the code's name.
     #[serde(rename = "type")]
-    kind: String,
+    kind: Box<str>,
     title: &'static str,
     status: u16,
-    detail: String,
+    detail: Box<str>,
     /// The parameter, header or member at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<String>,
+    field: Option<Box<str>>,
     /// What would have been accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    accepted: Option<String>,
+    accepted: Option<Box<str>>,
+    /// Which rule is broken, as lists of rejected trades name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
     #[serde(skip)]
     code: ErrorCode,
 }
@@ -111,12 +119,13 @@ impl Problem {
     #[must_use]
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
         Self {
-            kind: format!("urn:candlewick:problem:{}", code.name()),
+            kind: format!("urn:candlewick:problem:{}", code.name()).into(),
             title: code.title(),
             status: code.status().as_u16(),
-            detail: detail.into(),
+            detail: detail.into().into_boxed_str(),
             field: None,
             accepted: None,
+            reason: None,
             code,
         }
     }
@@ -124,14 +133,21 @@ impl Problem {
     /// Names the parameter, header or member at fault.
     #[must_use]
     pub fn field(mut self, field: impl Into<String>) -> Self {
-        self.field = Some(field.into());
+        self.field = Some(field.into().into_boxed_str());
         self
     }
 
     /// Says what would have been accepted.
     #[must_use]
     pub fn accepted(mut self, accepted: impl Into<String>) -> Self {
-        self.accepted = Some(accepted.into());
+        self.accepted = Some(accepted.into().into_boxed_str());
+        self
+    }
+
+    /// Names the rule that is broken, by its code.
+    #[must_use]
+    pub fn reason(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
         self
     }
 
@@ -213,6 +229,15 @@ impl From<IngestError> for Problem {
                 )),
             IngestError::OutOfRange { field } => {
                 Self::parameter(field, error.to_string(), "an integer from 0 to 86400000")
+            }
+            IngestError::Rejected { reject } => {
+                let code = match reject {
+                    Reject::VenueUnknown => ErrorCode::VenueUnknown,
+                    _ => ErrorCode::AmendmentRejected,
+                };
+                Self::new(code, reject.explanation())
+                    .field(reject.field())
+                    .reason(reject.code())
             }
             IngestError::Store(error) => error.into(),
             IngestError::Log(error @ LogError::Full { .. }) => {

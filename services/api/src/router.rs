@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::{Method, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use eventlog::Log;
 use host::{Clock, timeout};
 use store::{BarReader, TickStore};
@@ -17,8 +17,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::metrics::measure;
 use crate::{
-    ApiState, ErrorCode, Operations, Problem, bars, operations, stream, submit, symbols, trades,
-    venues,
+    ApiState, ErrorCode, Operations, Problem, amend, bars, operations, repairs, stream, submit,
+    symbols, trades, venues,
 };
 
 /// How long a request may take, its body included.
@@ -39,6 +39,12 @@ where
         .route("/api/v1/bars/{venue}/{symbol}", get(bars::list))
         .route("/api/v1/trades/{venue}/{symbol}", get(trades::list))
         .route("/api/v1/trades", post(submit::post))
+        .route(
+            "/api/v1/trades/{venue}/{symbol}/{id}",
+            put(amend::edit).delete(amend::cancel),
+        )
+        .route("/api/v1/repairs", post(repairs::post))
+        .route("/api/v1/prices/{venue}/{symbol}", get(bars::newest_price))
         .route("/api/v1/symbols", get(symbols::list))
         .route("/api/v1/venues", get(venues::list))
         .route(

@@ -10,8 +10,8 @@ use market::Instrument;
 use store::{BarReader, TickStore};
 use tokio_util::sync::CancellationToken;
 
-use crate::Hub;
 use crate::submit::Intake;
+use crate::{Hub, NewestPrices};
 
 /// What the handlers answer from.
 pub struct ApiParts<L, B, T, C> {
@@ -23,6 +23,8 @@ pub struct ApiParts<L, B, T, C> {
     pub bars: B,
     /// Ticks.
     pub ticks: T,
+    /// Newest prices.
+    pub hot: NewestPrices,
     /// The clock of timeouts and of what is forming now.
     pub clock: C,
     /// Sends trades and settings.

@@ -21,8 +21,11 @@ use store::{BarReader, TickStore};
 use tokio::task::spawn_blocking;
 
 pub(crate) use self::body::read_body;
+pub(crate) use self::fields::{VALUE_NAMES, read_values, scope_of};
 pub(crate) use self::intake::Intake;
 use self::media::Media;
+pub(crate) use self::media::idempotency_key;
+pub(crate) use self::submission::Fault;
 use self::submission::{Rejection, Submission};
 use crate::answer::json;
 use crate::params::Params;
@@ -62,7 +65,7 @@ where
 {
     Params::read(request.uri(), &[])?;
     let media = Media::of(request.headers())?;
-    let sender = media::idempotency_key(request.headers())?;
+    let sender = idempotency_key(request.headers())?;
     let mut room = state.intake().room();
     let body = read_body(request, &mut room, &state.clock).await?;
     let mut submission = read(media, body, sender).await?;

@@ -153,6 +153,10 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
         let Some(bounds) = bounds.await? else {
             return Ok(None);
         };
+        let same = self.ask_log(stop, || self.trades.check_epoch()).await?;
+        if same.is_none() {
+            return Ok(None);
+        }
         self.check_bounds(position.offset, bounds)?;
         Ok(Some(Pending {
             blocks: Blocks::new(self.partition, self.trades.partitions(), epoch),
@@ -187,7 +191,11 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
             .fetch(self.partition, pending.next, self.cut.fetch_bytes);
         let batch = match host::timeout(&self.clock, self.cut.call_timeout, fetch).await {
             Ok(Ok(batch)) => batch,
-            Ok(Err(source @ LogError::OutOfRange { .. })) => return Err(self.log(source)),
+            Ok(Err(source @ LogError::OutOfRange { .. })) => {
+                // Of a topic that was made anew no offset means what it meant.
+                let same = self.ask_log(stop, || self.trades.check_epoch()).await?;
+                return same.map_or(Ok(false), |()| Err(self.log(source)));
+            }
             Ok(Err(LogError::Closed)) => return Ok(false),
             Ok(Err(source)) if !source.is_transient() => return Err(self.log(source)),
             Ok(Err(_)) | Err(_) => {

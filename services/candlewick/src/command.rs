@@ -6,6 +6,8 @@ use clap::{Parser, Subcommand};
 
 use crate::bench::BenchArgs;
 use crate::cluster::{AggregatorArgs, ApiArgs, ArchiverArgs, MigrateArgs};
+use crate::dead_letters::DeadLettersArgs;
+use crate::repair::RepairArgs;
 use crate::replay::ReplayArgs;
 use crate::standalone::StandaloneArgs;
 use crate::topics::TopicsArgs;
@@ -40,6 +42,10 @@ enum Command {
     Replay(ReplayArgs),
     /// Prove the stored bars: fold the stored trades anew and compare every value
     Verify(VerifyArgs),
+    /// Fold minutes of a symbol anew from its stored trades
+    Repair(RepairArgs),
+    /// Show the records that were not counted, and send them again
+    DeadLetters(DeadLettersArgs),
     /// Make the topics of a cluster, and compare those that exist with how they should be
     Topics(TopicsArgs),
     /// Measure this machine against the budgets
@@ -65,8 +71,10 @@ pub fn main() -> ExitCode {
         Command::Migrate(arguments) => crate::cluster::run_migrate(arguments),
         Command::Replay(arguments) => crate::replay::run(arguments),
         Command::Verify(arguments) => crate::verify::run(arguments),
+        Command::Repair(arguments) => crate::repair::run(&arguments),
+        Command::DeadLetters(arguments) => crate::dead_letters::run(arguments),
         Command::Topics(arguments) => crate::topics::run(arguments),
-        Command::Bench(arguments) => crate::bench::run(&arguments),
+        Command::Bench(arguments) => crate::bench::run(arguments),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("candlewick: {error:#}");

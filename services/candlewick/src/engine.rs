@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use aggregator::{Pace, Stores, Topics, Worker};
-use api::{ApiParts, ApiState, Follower, Hub, Kept};
+use api::{ApiParts, ApiState, Follower, Hub, Kept, NewestPrices};
 use archiver::{Archiver, Cut};
 use eventlog::{EmbeddedLog, Log, MemoryLog};
 use host::{Clock, Health, MetricsHandle, Stage, Supervisor, SystemClock};
@@ -159,6 +159,7 @@ impl Engine {
                 log_id: self.folder.trades.id(),
                 bars: self.folder.bars.clone(),
                 ticks: self.folder.ticks.clone(),
+                hot: NewestPrices::of(self.hot.clone()),
                 clock: SystemClock,
                 producer: Arc::clone(&self.producer),
                 hub: self.hub.clone(),

@@ -79,6 +79,35 @@ impl Folder {
         options: FolderOptions,
         clock: C,
     ) -> Result<Self, FolderError> {
+        let (trades, dead_letters) = Self::open_logs(path, options, clock)?;
+        let bars = SqliteBarStore::open(path.join(BARS_FILE)).await?;
+        bars.bind_log(&trades.id()).await?;
+        let ticks = SqliteTickStore::open(path.join(TICKS_FILE)).await?;
+        ticks.bind_log(&trades.id()).await?;
+        Ok(Self {
+            trades,
+            dead_letters,
+            bars,
+            ticks,
+        })
+    }
+
+    /// Whether there is one.
+    #[must_use]
+    pub(crate) fn exists(path: &Path) -> bool {
+        path.join(TRADES_FILE).is_file()
+    }
+
+    /// Opens the topics `trades` and `dead-letters` of a folder alone, and makes them where there
+    /// are none.
+    ///
+    /// # Errors
+    /// As for [`Folder::open`].
+    pub(crate) fn open_logs<C: Clock>(
+        path: &Path,
+        options: FolderOptions,
+        clock: C,
+    ) -> Result<(EmbeddedLog, EmbeddedLog), FolderError> {
         std::fs::create_dir_all(path).map_err(|source| FolderError::Unusable {
             path: path.to_owned(),
             source,
@@ -100,16 +129,7 @@ impl Folder {
         }?;
         let partitions = trades.partitions();
         let dead_letters = open(DEAD_LETTERS_FILE, schemas::DEAD_LETTERS, partitions)?;
-        let bars = SqliteBarStore::open(path.join(BARS_FILE)).await?;
-        bars.bind_log(&trades.id()).await?;
-        let ticks = SqliteTickStore::open(path.join(TICKS_FILE)).await?;
-        ticks.bind_log(&trades.id()).await?;
-        Ok(Self {
-            trades,
-            dead_letters,
-            bars,
-            ticks,
-        })
+        Ok((trades, dead_letters))
     }
 
     /// The stores of a folder that another process may have open, for reading.

@@ -6,9 +6,11 @@
 mod bench;
 mod cluster;
 mod command;
+mod dead_letters;
 mod engine;
 mod folder;
 mod guarded;
+mod repair;
 mod replay;
 mod settings;
 mod standalone;

@@ -47,6 +47,7 @@ use self::progress::Progress;
 use self::reading::Reading;
 use self::report::Report;
 use self::run::Run;
+pub(crate) use self::server::{Repaired, Server};
 use self::source::{Numbering, Source, SourceError};
 use self::tape::Tape;
 use self::unpack::BytesRead;

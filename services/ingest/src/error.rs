@@ -1,7 +1,7 @@
 //! Why trades or settings were not taken.
 
 use eventlog::LogError;
-use market::{IdScheme, IdScope, Venue};
+use market::{IdScheme, IdScope, Reject, Venue};
 use store::StoreError;
 
 /// Why trades or settings were not taken.
@@ -33,6 +33,15 @@ pub enum IngestError {
         /// Which one, as JSON names it.
         field: &'static str,
     },
+    /// An edit, a cancel or a repair that the fold would refuse; nothing was appended.
+    #[error("{}", reject.explanation())]
+    Rejected {
+        /// Why.
+        reject: Reject,
+    },
+    /// Repairs are of whole minutes in order, at most a day each, and at least one.
+    #[error("a repair is of whole minutes in order, at most a day each")]
+    RepairUnsound,
     /// The log had no room until the deadline; try again shortly.
     #[error("the log has been busy for {waited_ms} ms; try again shortly")]
     Busy {
@@ -52,10 +61,19 @@ impl IngestError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Conflict { .. } | Self::OutOfRange { .. } => false,
+            Self::Conflict { .. }
+            | Self::OutOfRange { .. }
+            | Self::Rejected { .. }
+            | Self::RepairUnsound => false,
             Self::Busy { .. } => true,
             Self::Log(error) => error.is_transient(),
             Self::Store(error) => error.is_transient(),
         }
+    }
+}
+
+impl From<Reject> for IngestError {
+    fn from(reject: Reject) -> Self {
+        Self::Rejected { reject }
     }
 }

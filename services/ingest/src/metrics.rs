@@ -3,6 +3,8 @@
 use metrics::{Counter, Unit};
 
 const TRADES: &str = "candlewick_ingest_trades_total";
+const AMENDMENTS: &str = "candlewick_ingest_amendments_total";
+const REPAIRS: &str = "candlewick_ingest_repairs_total";
 const REJECTED: &str = "candlewick_ingest_rejected_total";
 
 /// The counters of the producing side.
@@ -12,6 +14,8 @@ const REJECTED: &str = "candlewick_ingest_rejected_total";
 pub struct Metrics {
     accepted: Counter,
     rejected: Counter,
+    amendments: Counter,
+    repairs: Counter,
 }
 
 impl Metrics {
@@ -21,6 +25,8 @@ impl Metrics {
         Self {
             accepted: metrics::counter!(TRADES, "outcome" => "accepted"),
             rejected: metrics::counter!(TRADES, "outcome" => "rejected"),
+            amendments: metrics::counter!(AMENDMENTS),
+            repairs: metrics::counter!(REPAIRS),
         }
     }
 
@@ -36,11 +42,31 @@ impl Metrics {
             Unit::Count,
             "Trades that were refused before the log, by reason."
         );
+        metrics::describe_counter!(
+            AMENDMENTS,
+            Unit::Count,
+            "Edits and cancels that the log has taken."
+        );
+        metrics::describe_counter!(
+            REPAIRS,
+            Unit::Count,
+            "Ranges of minutes to be folded anew that the log has taken."
+        );
     }
 
     /// Counts trades that the log has taken.
     pub fn accepted(&self, count: usize) {
         self.accepted.increment(count as u64);
+    }
+
+    /// Counts an edit or a cancel that the log has taken.
+    pub(crate) fn amended(&self) {
+        self.amendments.increment(1);
+    }
+
+    /// Counts repairs that the log has taken.
+    pub(crate) fn repaired(&self, count: usize) {
+        self.repairs.increment(count as u64);
     }
 
     /// Counts trades that were refused; `reason` is one of a closed set of codes.

@@ -25,13 +25,13 @@ const LONGEST_WAIT: Duration = Duration::from_millis(250);
 
 /// Sends trades and settings to the log, durably.
 pub struct Producer<L, R, C> {
-    log: L,
-    reader: R,
-    clock: C,
+    pub(crate) log: L,
+    pub(crate) reader: R,
+    pub(crate) clock: C,
     deadline: Duration,
     known: KnownVenues,
     declaring: Mutex<()>,
-    metrics: Metrics,
+    pub(crate) metrics: Metrics,
 }
 
 /// What became of trades that were sent: all that are not listed are in the log, durably.
@@ -147,7 +147,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
     }
 
     /// The settings of an instrument's venue, which is declared where it was not.
-    async fn settings_or_default(
+    pub(crate) async fn settings_or_default(
         &self,
         instrument: &Instrument,
     ) -> Result<VenueSettings, IngestError> {
@@ -218,7 +218,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
     }
 
     /// Appends to one partition; while the log is busy, again and again until the deadline.
-    async fn append_durably(
+    pub(crate) async fn append_durably(
         &self,
         partition: PartitionId,
         entries: impl Fn() -> Vec<Entry>,

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,10 +11,10 @@ use candlewick_ingest::{IngestError, Producer};
 use eventlog::{Batch, Bounds, Entry, Epoch, Log, LogError, MemoryLog, Offset, PartitionId};
 use host::SystemClock;
 use market::{
-    Decimal, IdScheme, IdScope, Instrument, Position, Reject, Trade, TradeId, Venue, VenueSettings,
+    Amendment, AmendmentKind, Decimal, IdScheme, IdScope, Instrument, Position, Reject, Trade,
+    TradeId, Venue, VenueSettings,
 };
-use schemas::{TradesRecord, partition_of};
-
+use schemas::{Repair, TradesRecord, partition_of};
 use store::{BarStore, Progress, SqliteBarStore, Transaction, VenueRow};
 use tempfile::TempDir;
 
@@ -36,7 +37,11 @@ impl Log for BusyLog {
         self.log.epoch()
     }
 
-    async fn append(&self, to: PartitionId, entries: Vec<Entry>) -> Result<Offset, LogError> {
+    async fn append(
+        &self,
+        to: PartitionId,
+        entries: Vec<Entry>,
+    ) -> Result<Range<Offset>, LogError> {
         let busy = |left: usize| left.checked_sub(1);
         let order = Ordering::Relaxed;
         if self.busy_for.fetch_update(order, order, busy).is_ok() {
@@ -95,6 +100,8 @@ async fn fold_venue(store: &SqliteBarStore, partition: u32, venue: &Venue) {
         }],
         ids: Vec::new(),
         rejected: Vec::new(),
+        dirty: Vec::new(),
+        ahead: Vec::new(),
     };
     store.commit(&transaction).await.unwrap();
 }
@@ -279,4 +286,154 @@ async fn settings_are_in_force_once_every_partition_has_folded_them() {
     // The same again changes nothing, so nothing is appended.
     producer.declare(&venue, contiguous()).await.unwrap();
     assert_eq!(log.bounds(0).await.unwrap().end, 0);
+}
+
+fn cancel(id: u64, place: Option<Position>) -> Amendment {
+    Amendment {
+        id: TradeId::Number(id),
+        kind: AmendmentKind::Cancel,
+        place,
+    }
+}
+
+fn reject_of<T: std::fmt::Debug>(answer: Result<T, IngestError>) -> Reject {
+    let error = answer.unwrap_err();
+    let IngestError::Rejected { reject } = error else {
+        unreachable!("{error}");
+    };
+    reject
+}
+
+#[tokio::test]
+async fn an_amendment_goes_where_its_trade_is_and_says_where_it_is() {
+    let log = log();
+    let (_folder, store) = store().await;
+    let producer = producer(&log, &store);
+    let (one, venue) = (instrument("v:S"), "v".parse().unwrap());
+    producer.declare(&venue, contiguous()).await.unwrap();
+    let partition = partition_of(b"v:S", PARTITIONS);
+    let mut expected = records(&log, partition).await;
+    for id in 1..4 {
+        let amendment = Amendment {
+            kind: AmendmentKind::Edit,
+            ..cancel(id, None)
+        };
+        let placed = producer
+            .amend(&one, amendment.clone(), trade(id))
+            .await
+            .unwrap();
+        let position = Position {
+            epoch: 1,
+            offset: expected.len() as u64,
+        };
+        assert_eq!((placed.partition, placed.position), (partition, position));
+        let record = TradesRecord::Amendment(amendment, trade(id));
+        expected.push(("v:S".to_owned(), record));
+    }
+    assert_eq!(records(&log, partition).await, expected);
+}
+
+#[tokio::test]
+async fn an_amendment_that_the_fold_would_refuse_is_not_appended() {
+    let log = log();
+    let (_folder, store) = store().await;
+    let producer = producer(&log, &store);
+    let one = instrument("v:S");
+    let answer = producer.amend(&one, cancel(1, None), trade(1)).await;
+    assert_eq!(reject_of(answer), Reject::VenueUnknown);
+    let range = Repair {
+        start_ns: 0,
+        end_ns: market::MINUTE_NS,
+    };
+    let answer = producer.repair(&one, &[range]).await;
+    assert_eq!(reject_of(answer), Reject::VenueUnknown);
+    for partition in 0..PARTITIONS {
+        assert_eq!(log.bounds(partition).await.unwrap().end, 0, "not declared");
+    }
+
+    let venue = "v".parse().unwrap();
+    let unique = VenueSettings::default();
+    producer.declare(&venue, unique).await.unwrap();
+    let nameless = Trade {
+        id: None,
+        ..trade(1)
+    };
+    let free = Trade {
+        price: Decimal::ZERO,
+        ..trade(1)
+    };
+    let edit = Amendment {
+        kind: AmendmentKind::Edit,
+        ..cancel(1, None)
+    };
+    let future = Trade {
+        time_ns: i64::MAX,
+        ..trade(1)
+    };
+    let partition = partition_of(b"v:S", PARTITIONS);
+    let end = log.bounds(partition).await.unwrap().end;
+    let place = |epoch, offset| Some(Position { epoch, offset });
+    for (amendment, trade, expected) in [
+        (cancel(1, None), nameless.clone(), Reject::TargetMissing),
+        (
+            cancel(1, place(1, end)),
+            nameless.clone(),
+            Reject::TargetMissing,
+        ),
+        (
+            cancel(1, place(2, 0)),
+            nameless.clone(),
+            Reject::TargetMissing,
+        ),
+        (edit, free.clone(), Reject::PriceNotPositive),
+        (cancel(1, None), future, Reject::TimeInFuture),
+    ] {
+        let answer = producer.amend(&one, amendment, trade).await;
+        assert_eq!(reject_of(answer), expected);
+    }
+    assert_eq!(log.bounds(partition).await.unwrap().end, end);
+    // Of a cancel the price means nothing, and a place before the end may hold a trade.
+    for (amendment, trade) in [
+        (cancel(1, None), free),
+        (cancel(2, place(1, end - 1)), nameless),
+    ] {
+        producer.amend(&one, amendment, trade).await.unwrap();
+    }
+    assert_eq!(log.bounds(partition).await.unwrap().end, end + 2);
+}
+
+#[tokio::test]
+async fn repairs_are_appended_in_order_where_they_are_sound() {
+    let log = log();
+    let (_folder, store) = store().await;
+    let producer = producer(&log, &store);
+    let (one, venue) = (instrument("v:S"), "v".parse().unwrap());
+    // Declared a moment ago by another process, and to the first partition alone.
+    let mut value = Vec::new();
+    TradesRecord::Setting(venue, contiguous()).encode(&mut value);
+    let entry = Entry {
+        key: bytes::Bytes::new(),
+        value: value.into(),
+    };
+    log.append(0, vec![entry]).await.unwrap();
+    let minute = market::MINUTE_NS;
+    let range = |start, end| Repair {
+        start_ns: start * minute,
+        end_ns: end * minute,
+    };
+    for unsound in [vec![], vec![range(1, 2), range(3, 3)], vec![range(0, 1441)]] {
+        let error = producer.repair(&one, &unsound).await.unwrap_err();
+        assert!(matches!(error, IngestError::RepairUnsound), "{error}");
+    }
+    let ranges = [range(5, 1445), range(7, 8)];
+    let placed = producer.repair(&one, &ranges).await.unwrap();
+    let partition = partition_of(b"v:S", PARTITIONS);
+    let held = records(&log, partition).await;
+    let at = usize::try_from(placed.position.offset).unwrap();
+    assert_eq!((placed.partition, held.len()), (partition, at + 2));
+    let found: Vec<_> = held[at..]
+        .iter()
+        .map(|(_, record)| record.clone())
+        .collect();
+    assert_eq!(found, ranges.map(TradesRecord::Repair));
 }

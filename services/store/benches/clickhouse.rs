@@ -96,7 +96,7 @@ fn made(number: u64) -> Trade {
                 .parse()
                 .unwrap(),
         ),
-        side: Some([Side::Buy, Side::Sell][usize::from(number % 3 == 0)]),
+        side: Some([Side::Buy, Side::Sell][usize::from(number.is_multiple_of(3))]),
         id: Some(TradeId::Number(3_000_000_000 + number)),
         scope: None,
         sender: None,

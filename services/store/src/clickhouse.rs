@@ -67,7 +67,10 @@ impl TickStore for ClickHouseTickStore {
         let newest = self
             .server
             .client()
-            .query("SELECT max(next) FROM positions WHERE partition = ? GROUP BY partition")
+            .query(
+                "SELECT max(next).1, max(next).2 FROM positions \
+                 WHERE partition = ? GROUP BY partition",
+            )
             .bind(partition)
             .fetch_optional::<(u64, u64)>();
         let newest = self.server.within(newest).await?;

@@ -12,11 +12,11 @@ use std::time::Duration;
 use deadpool_redis::redis::cmd;
 use market::Instrument;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until, timeout};
 
 use self::address::Address;
 use self::pending::Pending;
 use self::pool::{Call, Credentials, Pool};
+use crate::deadline::{pause, within};
 use crate::metrics::Metrics;
 use crate::password::password;
 use crate::{HotStore, Price, StoreError};
@@ -51,7 +51,7 @@ impl Default for RedisConfig {
     }
 }
 
-/// The least time from one write to the next.
+/// The time from the end of one write to the next.
 const PACE: Duration = Duration::from_millis(50);
 
 /// How many prices go at once.
@@ -147,8 +147,12 @@ impl HotStore for RedisHotStore {
         let shared = &self.shared;
         let mut get = cmd("GET");
         get.arg(value::key(instrument));
-        let answer = timeout(shared.timeout, shared.pool.ask::<Option<String>>(&get)).await;
-        let answer = answer.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+        let answer = within(
+            shared.timeout,
+            Box::pin(shared.pool.ask::<Option<String>>(&get)),
+        )
+        .await;
+        let answer = answer.unwrap_or_else(|| Err("no answer in time".to_owned()));
         let text = answer.map_err(|reason| {
             shared.metrics.errors.increment(1);
             StoreError::Unavailable {
@@ -172,11 +176,10 @@ impl HotStore for RedisHotStore {
 async fn write(shared: Arc<Shared>) {
     loop {
         let prices = shared.pending.take().await;
-        let next = Instant::now() + PACE;
         for batch in prices.chunks(BATCH) {
             put(&shared, batch).await;
         }
-        sleep_until(next).await;
+        pause(PACE).await;
     }
 }
 
@@ -190,10 +193,10 @@ async fn put(shared: &Shared, prices: &[Price]) {
         })
         .collect();
     let offered = calls.len();
-    let ran = timeout(shared.timeout, shared.pool.run(PUT, calls)).await;
+    let ran = within(shared.timeout, Box::pin(shared.pool.run(PUT, calls))).await;
     let failed = match ran {
-        Ok((failed, _)) => failed,
-        Err(_) => offered,
+        Some((failed, _)) => failed,
+        None => offered,
     };
     if failed > 0 {
         shared.metrics.errors.increment(1);

@@ -37,12 +37,24 @@ impl World {
                 self.updates_log.wrap(self.partition(), kept);
                 self.totals.count("wrapped rings", 1);
             }
-            12 if self.random.one_in(6) => {
+            12 if self.random.one_in(6) && self.is_clean() => {
                 self.clock.pass(LONG_NS);
                 self.totals.count("long nights", 1);
             }
             _ => self.clock.pass(20_000_000_000),
         }
+    }
+
+    /// Whether no minute waits to be folded anew: its ticks have to be there still.
+    fn is_clean(&self) -> bool {
+        !self.trades.amends()
+            || self.bars.look(|stored| {
+                let folded = |partition: &u32| {
+                    let row = stored.progress.get(partition);
+                    row.is_some_and(|row| row.next_offset == self.trades_log.end(*partition))
+                };
+                stored.dirty.is_empty() && (0..PARTITIONS).all(|partition| folded(&partition))
+            })
     }
 
     fn partition(&self) -> u32 {

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use api::ChannelName;
+use eventlog::Record;
+use market::Position;
 use schemas::DeadLetter;
 use serde_json::{Map, Value};
 
 use crate::client::{fields, through};
-use crate::oracle::{Fate, Oracle};
+use crate::log::SimLog;
+use crate::oracle::{Fate, Marked, Oracle};
 use crate::pod::newest;
 use crate::store::Stored;
 use crate::trades::PARTITIONS;
@@ -32,17 +35,27 @@ impl World {
                 return Ok(());
             };
             let oracle = &mut self.oracles[partition as usize];
-            if oracle.next_offset > progress.next_offset {
+            let place = (progress.epoch, progress.next_offset);
+            if (oracle.epoch, oracle.next_offset) > place {
                 *oracle = Oracle::new(partition, PARTITIONS, 1);
             }
+            while oracle.epoch < progress.epoch {
+                let records = folded(log, stored, oracle.epoch, partition);
+                let rest = records
+                    .iter()
+                    .skip(usize::try_from(oracle.next_offset).unwrap());
+                rest.for_each(|record| oracle.apply(record));
+                oracle.switch();
+            }
             let missing = progress.next_offset - oracle.next_offset;
-            let records = log.records(partition, oracle.next_offset);
+            let records = log.records_of(oracle.epoch, partition, oracle.next_offset);
             records
                 .iter()
                 .take(usize::try_from(missing).unwrap())
                 .for_each(|record| oracle.apply(record));
-            let at = format!("partition {partition} at {}", progress.next_offset);
+            let at = format!("partition {partition} at {place:?}");
             compare_bars(stored, oracle, partition).map_err(|wrong| format!("{at}: {wrong}"))?;
+            compare_marks(stored, oracle, partition).map_err(|wrong| format!("{at}: {wrong}"))?;
             compare_fates(stored, oracle, partition).map_err(|wrong| format!("{at}: {wrong}"))
         })
     }
@@ -66,8 +79,9 @@ impl World {
         let oracle = &self.oracles[partition as usize];
         let mut counted = 0;
         let archived = self.ticks.rows();
-        for (offset, fate) in oracle.fates.iter().enumerate() {
-            let rows = archived.get(&(partition, offset as u64));
+        for (at, fate) in &oracle.fates {
+            let offset = format!("{at:?}");
+            let rows = archived.get(&(partition, *at));
             if (*fate == Fate::NoTick) != rows.is_none() {
                 return Err(format!(
                     "tick {partition}/{offset} is {fate:?}, archived: {}",
@@ -84,7 +98,14 @@ impl World {
             self.totals
                 .count("left out", u64::from(*fate == Fate::LeftOut));
         }
-        self.totals.count("trades counted", counted);
+        self.totals.count("ticks counted", counted);
+        let (refolds, in_vain) = oracle.refolds;
+        self.totals.count("amendments", oracle.amendments());
+        self.totals.count("amended ahead", oracle.amended_ahead());
+        self.totals.count("refolds", refolds);
+        self.totals.count("refolds in vain", in_vain);
+        let emptied = oracle.bars.values().filter(|row| row.bar.trades == 0);
+        self.totals.count("emptied windows", emptied.count() as u64);
         Ok(())
     }
 
@@ -95,23 +116,24 @@ impl World {
         let mut buried = BTreeMap::new();
         for record in self.letters_log.records(partition, 0) {
             let letter = DeadLetter::decode(&record.value).map_err(|error| error.to_string())?;
-            buried.insert(letter.position.offset, letter.value);
+            buried.insert(letter.position, letter.value);
         }
-        let end = self.oracles[partition as usize].next_offset;
-        buried.retain(|offset, _| *offset < end);
+        let oracle = &self.oracles[partition as usize];
+        let end = Position {
+            epoch: oracle.epoch,
+            offset: oracle.next_offset,
+        };
+        buried.retain(|at, _| *at < end);
         if !buried.keys().eq(rejected) {
             return Err(format!(
                 "partition {partition}: {rejected:?} were rejected, {:?} are dead letters",
                 buried.keys()
             ));
         }
-        let records = self.trades_log.records(partition, 0);
-        for (offset, value) in &buried {
-            let record = &records[usize::try_from(*offset).unwrap()];
-            if record.value != *value {
-                return Err(format!(
-                    "the dead letter of {partition}/{offset} is another"
-                ));
+        for (at, value) in &buried {
+            let records = self.trades_log.records_of(at.epoch, partition, at.offset);
+            if records[0].value != *value {
+                return Err(format!("the dead letter of {partition}/{at:?} is another"));
             }
         }
         self.totals.count("dead letters", buried.len() as u64);
@@ -170,7 +192,18 @@ impl World {
         let mut states = BTreeMap::new();
         for partition in 0..PARTITIONS {
             let mut oracle = Oracle::new(partition, PARTITIONS, 1);
-            for record in self.trades_log.records(partition, 0) {
+            let mut records = Vec::new();
+            for epoch in 1..=self.trades_log.current_epoch() {
+                let log = &self.trades_log;
+                let of_epoch = self
+                    .bars
+                    .look(|stored| folded(log, stored, epoch, partition));
+                records.extend(of_epoch.into_iter().map(|record| (epoch, record)));
+            }
+            for (epoch, record) in records {
+                while oracle.epoch < epoch {
+                    oracle.switch();
+                }
                 oracle.apply(&record);
                 for (instrument, window) in &oracle.changed {
                     let row = &oracle.bars[&(instrument.clone(), *window)];
@@ -192,6 +225,16 @@ impl World {
         }
         states
     }
+}
+
+/// The records of a generation that are part of the fold: all, or those before a later one was
+/// adopted.
+fn folded(log: &SimLog, stored: &Stored, epoch: u64, partition: u32) -> Vec<Record> {
+    let mut records = log.records_of(epoch, partition, 0);
+    if let Some(end) = stored.switched.get(&(epoch, partition)) {
+        records.truncate(usize::try_from(*end).unwrap());
+    }
+    records
 }
 
 fn compare_bars(stored: &Stored, oracle: &Oracle, partition: u32) -> Result<(), String> {
@@ -221,20 +264,48 @@ fn compare_bars(stored: &Stored, oracle: &Oracle, partition: u32) -> Result<(), 
     ))
 }
 
+fn compare_marks(stored: &Stored, oracle: &Oracle, partition: u32) -> Result<(), String> {
+    let here = |instrument: &market::Instrument| {
+        schemas::partition_of(instrument.key().as_bytes(), PARTITIONS) == partition
+    };
+    let marked = stored.dirty.iter().filter(|((of, _), _)| here(of));
+    let marked: BTreeMap<_, _> = marked
+        .map(|(key, mark)| {
+            let marked = Marked {
+                up_to: mark.up_to,
+                amendments: mark.amendments,
+            };
+            (key.clone(), marked)
+        })
+        .collect();
+    if marked == oracle.marked {
+        return Ok(());
+    }
+    Err(format!(
+        "{marked:?} are marked, the fold marks {:?}",
+        oracle.marked
+    ))
+}
+
 fn compare_fates(stored: &Stored, oracle: &Oracle, partition: u32) -> Result<(), String> {
-    let mut left_out = vec![0_u32; oracle.fates.len()];
+    let mut left_out: BTreeMap<Position, u32> = BTreeMap::new();
     for range in stored.rejected.get(&partition).into_iter().flatten() {
         for offset in range.first..range.end {
-            let place = usize::try_from(offset).unwrap();
-            *left_out
-                .get_mut(place)
-                .ok_or("a rejected range beyond the offset")? += 1;
+            let at = Position {
+                epoch: range.epoch,
+                offset,
+            };
+            if !oracle.fates.contains_key(&at) {
+                return Err(format!("{at:?} was left out and is not folded yet"));
+            }
+            *left_out.entry(at).or_default() += 1;
         }
     }
-    for (offset, (fate, times)) in oracle.fates.iter().zip(left_out).enumerate() {
+    for (at, fate) in &oracle.fates {
+        let times = left_out.get(at).copied().unwrap_or(0);
         if u32::from(*fate == Fate::LeftOut) != times {
             return Err(format!(
-                "record {offset} is {fate:?} and was left out {times} times"
+                "record {at:?} is {fate:?} and was left out {times} times"
             ));
         }
     }

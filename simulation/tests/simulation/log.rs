@@ -1,6 +1,8 @@
 //! A topic that loses what was not synced, loses acknowledgements, and is sometimes busy.
 
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
@@ -19,11 +21,15 @@ pub struct SimLog {
     wall_clock: bool,
     /// Mutant: an append is acknowledged before it is durable.
     hasty: bool,
+    /// The generation that the handle was opened with.
+    opened: u64,
 }
 
 struct State {
     epoch: u64,
     partitions: Vec<Partition>,
+    /// The records of earlier generations, by epoch and partition.
+    past: BTreeMap<(u64, u32), Vec<Record>>,
     /// Whether calls may fail and acknowledgements be lost.
     faults: bool,
     next_ticket: u64,
@@ -46,6 +52,7 @@ impl SimLog {
         let state = State {
             epoch,
             partitions: (0..partitions).map(|_| Partition::default()).collect(),
+            past: BTreeMap::new(),
             faults: true,
             next_ticket: 0,
         };
@@ -55,6 +62,7 @@ impl SimLog {
             clock: clock.clone(),
             wall_clock: false,
             hasty: false,
+            opened: epoch,
         }
     }
 
@@ -66,6 +74,44 @@ impl SimLog {
     pub fn with_haste(mut self, hasty: bool) -> Self {
         self.hasty = hasty;
         self
+    }
+
+    /// A handle of the generation that is there now.
+    pub fn reopened(&self) -> Self {
+        Self {
+            opened: self.state.lock().unwrap().epoch,
+            ..self.clone()
+        }
+    }
+
+    /// The topic is deleted and made anew: its offsets begin at 0. Handles that are open go on
+    /// with it, as those of Kafka do, and only [`Log::check_epoch`] tells them.
+    pub fn recreate(&self) {
+        let mut state = self.state.lock().unwrap();
+        let epoch = state.epoch;
+        let partitions = std::mem::take(&mut state.partitions);
+        for (number, partition) in (0..).zip(partitions) {
+            state.partitions.push(Partition {
+                last_append_ns: partition.last_append_ns,
+                ..Partition::default()
+            });
+            state.past.insert((epoch, number), partition.records);
+        }
+        state.epoch += 1;
+    }
+
+    pub fn current_epoch(&self) -> u64 {
+        self.state.lock().unwrap().epoch
+    }
+
+    /// The durable records of a generation of a partition from an offset on.
+    pub fn records_of(&self, epoch: u64, partition: u32, from: u64) -> Vec<Record> {
+        let state = self.state.lock().unwrap();
+        let records = match state.past.get(&(epoch, partition)) {
+            Some(records) => records,
+            None => &state.partitions[partition as usize].records,
+        };
+        records[usize::try_from(from).unwrap()..].to_vec()
     }
 
     /// Drops all but some of the newest records, as a ring that is full does.
@@ -108,6 +154,19 @@ impl SimLog {
         self.state.lock().unwrap().faults = false;
     }
 
+    pub fn trouble_again(&self) {
+        self.state.lock().unwrap().faults = true;
+    }
+
+    /// Appends durably, at once.
+    pub fn put(&self, partition: u32, entries: Vec<Entry>) {
+        self.sync(partition);
+        self.state.lock().unwrap().partitions[partition as usize]
+            .tail
+            .push((u64::MAX, entries));
+        self.sync(partition);
+    }
+
     /// The durable records of a partition from an offset on.
     pub fn records(&self, partition: u32, from: u64) -> Vec<Record> {
         let state = self.state.lock().unwrap();
@@ -147,14 +206,28 @@ impl Log for SimLog {
     }
 
     fn epoch(&self) -> u64 {
-        self.state.lock().unwrap().epoch
+        self.opened
     }
 
-    async fn append(&self, partition: u32, entries: Vec<Entry>) -> Result<u64, LogError> {
+    async fn check_epoch(&self) -> Result<(), LogError> {
+        self.random.pause(2).await;
+        if self.faulty(40) {
+            return Err(LogError::Busy { pending_bytes: 1 });
+        }
+        if self.current_epoch() == self.opened {
+            return Ok(());
+        }
+        Err(LogError::Recreated {
+            topic: "simulated".to_owned(),
+        })
+    }
+
+    async fn append(&self, partition: u32, entries: Vec<Entry>) -> Result<Range<u64>, LogError> {
         self.random.pause(2).await;
         if self.faulty(20) {
             return Err(LogError::Busy { pending_bytes: 1 });
         }
+        let count = entries.len() as u64;
         let ticket = {
             let mut state = self.state.lock().unwrap();
             state.next_ticket += 1;
@@ -167,7 +240,8 @@ impl Log for SimLog {
         if self.hasty {
             let state = self.state.lock().unwrap();
             let partition = &state.partitions[partition as usize];
-            return Ok(partition.records.len() as u64);
+            let end = partition.records.len() as u64;
+            return Ok(end..end + count);
         }
         let mut turns = 0;
         let first = loop {
@@ -193,7 +267,7 @@ impl Log for SimLog {
                 reason: "the acknowledgement was lost".to_owned(),
             });
         }
-        Ok(first)
+        Ok(first..first + count)
     }
 
     async fn fetch(&self, partition: u32, offset: u64, _: usize) -> Result<Batch, LogError> {
@@ -236,6 +310,11 @@ impl Log for SimLog {
         poll_fn(move |_| {
             if self.end(partition) > offset {
                 Poll::Ready(Ok(()))
+            } else if self.current_epoch() != self.opened {
+                // A reader that waits for long asks what has become of the topic.
+                Poll::Ready(Err(LogError::Recreated {
+                    topic: "simulated".to_owned(),
+                }))
             } else {
                 Poll::Pending
             }

@@ -47,6 +47,16 @@ fn an_announcement_that_is_acknowledged_before_it_is_durable_is_caught() {
 }
 
 #[test]
+fn trades_of_a_marked_minute_left_out_of_the_transaction_are_caught() {
+    assert_caught(Mutant::LaterForgotten);
+}
+
+#[test]
+fn amendments_that_came_first_left_out_of_the_transaction_are_caught() {
+    assert_caught(Mutant::AheadForgotten);
+}
+
+#[test]
 fn a_loser_that_never_comes_back_is_caught() {
     assert_caught(Mutant::LoserStaysAway);
 }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use eventlog::Record;
 use market::{
-    Bar, BarRow, DAY_NS, HOUR_NS, IdScheme, IdScope, Instrument, Interval, Position, Trade, Venue,
-    VenueSettings, Window,
+    Amendment, AmendmentKind, Bar, BarRow, DAY_NS, HOUR_NS, IdScheme, IdScope, Instrument,
+    Interval, Position, Trade, Venue, VenueSettings, Window,
 };
-use schemas::TradesRecord;
+use schemas::{Refold, Repair, TradesRecord};
 
 const HORIZON_NS: i64 = 6 * DAY_NS;
 
@@ -27,12 +27,40 @@ struct Symbol {
     closed_until_ns: i64,
 }
 
+/// A trade that counts, as it came.
+#[derive(Clone)]
+struct Counted {
+    instrument: Instrument,
+    trade: Trade,
+    identity: Option<String>,
+    at: Position,
+    append_ns: i64,
+}
+
+/// An edit or a cancel that counts.
+#[derive(Clone)]
+struct Amended {
+    amendment: Amendment,
+    trade: Trade,
+    instrument: Instrument,
+    identity: Option<String>,
+    at: Position,
+    append_ns: i64,
+}
+
+/// A minute that is to be folded anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marked {
+    pub up_to: Position,
+    pub amendments: u64,
+}
+
 /// The state of one partition after some records.
 #[derive(Clone)]
 pub struct Oracle {
     partition: u32,
     partitions: u32,
-    epoch: u64,
+    pub epoch: u64,
     pub next_offset: u64,
     append_ns: i64,
     venues: BTreeMap<Venue, VenueSettings>,
@@ -44,9 +72,17 @@ pub struct Oracle {
     pub changed: Vec<(Instrument, Window)>,
     seen: BTreeSet<(Instrument, String)>,
     day_appends: BTreeMap<(Instrument, i64), i64>,
-    pub fates: Vec<Fate>,
+    counted: Vec<Counted>,
+    amended: Vec<Amended>,
+    amendment_ids: BTreeSet<(Instrument, i64, String)>,
+    /// Trades that were amended before they came, and when that was.
+    ahead: Vec<(Instrument, String, i64)>,
+    pub marked: BTreeMap<(Instrument, i64), Marked>,
+    /// Minutes folded anew, and refolds that did nothing.
+    pub refolds: (u64, u64),
+    pub fates: BTreeMap<Position, Fate>,
     /// Records that are dead letters.
-    pub rejected: BTreeSet<u64>,
+    pub rejected: BTreeSet<Position>,
 }
 
 impl Oracle {
@@ -64,8 +100,27 @@ impl Oracle {
             changed: Vec::new(),
             seen: BTreeSet::new(),
             day_appends: BTreeMap::new(),
-            fates: Vec::new(),
+            counted: Vec::new(),
+            amended: Vec::new(),
+            amendment_ids: BTreeSet::new(),
+            ahead: Vec::new(),
+            marked: BTreeMap::new(),
+            refolds: (0, 0),
+            fates: BTreeMap::new(),
             rejected: BTreeSet::new(),
+        }
+    }
+
+    /// Goes on with the next generation of the log.
+    pub fn switch(&mut self) {
+        self.epoch += 1;
+        self.next_offset = 0;
+    }
+
+    const fn at(&self, record: &Record) -> Position {
+        Position {
+            epoch: self.epoch,
+            offset: record.offset,
         }
     }
 
@@ -87,10 +142,13 @@ impl Oracle {
                 self.pass_time(record.offset);
                 Fate::NoTick
             }
+            Ok(TradesRecord::Amendment(amendment, trade)) => self.amend(record, &amendment, &trade),
+            Ok(TradesRecord::Refold(refold)) => self.refold(record, refold),
+            Ok(TradesRecord::Repair(repair)) => self.repair(record, repair),
             Ok(TradesRecord::Advance) => Fate::NoTick,
             Err(_) => self.reject(record, Fate::NoTick),
         };
-        self.fates.push(fate);
+        self.fates.insert(self.at(record), fate);
         self.next_offset += 1;
     }
 
@@ -139,62 +197,301 @@ impl Oracle {
     }
 
     fn reject(&mut self, record: &Record, fate: Fate) -> Fate {
-        self.rejected.insert(record.offset);
+        self.rejected.insert(self.at(record));
         fate
     }
 
-    fn trade(&mut self, record: &Record, trade: &Trade) -> Fate {
+    /// Whether the record and its append time reject a trade, or an amendment of one.
+    fn is_impossible(&self, trade: &Trade) -> bool {
         let negative = |quantity| quantity < market::Decimal::ZERO;
-        if trade.time_ns < 0
+        trade.time_ns < 0
             || trade.time_ns > self.append_ns + market::FUTURE_LIMIT_NS
             || trade.quantity.is_some_and(negative)
-        {
+    }
+
+    /// The instrument of a record that is in the partition that its key names.
+    fn instrument(&self, record: &Record) -> Option<Instrument> {
+        let key = String::from_utf8_lossy(&record.key).into_owned();
+        let instrument = key.parse::<Instrument>().ok()?;
+        let named = schemas::partition_of(key.as_bytes(), self.partitions);
+        (named == self.partition).then_some(instrument)
+    }
+
+    fn is_too_old(&self, instrument: &Instrument, time_ns: i64) -> bool {
+        let hour = (instrument.clone(), Interval::H1.window(time_ns));
+        let first = self.bars.get(&hour).map(|row| row.bar.first_append_ns);
+        self.append_ns > first.unwrap_or(self.append_ns) + HORIZON_NS
+    }
+
+    fn trade(&mut self, record: &Record, trade: &Trade) -> Fate {
+        if self.is_impossible(trade) {
             return self.reject(record, Fate::NoTick);
         }
-        let key = String::from_utf8_lossy(&record.key).into_owned();
-        let Ok(instrument) = key.parse::<Instrument>() else {
+        let Some(instrument) = self.instrument(record) else {
             return self.reject(record, Fate::NoTick);
         };
-        if schemas::partition_of(key.as_bytes(), self.partitions) != self.partition {
-            return self.reject(record, Fate::NoTick);
-        }
         let Some(settings) = self.settings(&instrument) else {
             return self.reject(record, Fate::LeftOut);
         };
-        let hour = (instrument.clone(), Interval::H1.window(trade.time_ns));
-        let first = self.bars.get(&hour).map(|row| row.bar.first_append_ns);
-        let first_ns = first.unwrap_or(self.append_ns);
-        if settings.check(trade).is_err() || self.append_ns > first_ns + HORIZON_NS {
+        if settings.check(trade).is_err() || self.is_too_old(&instrument, trade.time_ns) {
             return self.reject(record, Fate::LeftOut);
         }
-        if !self.is_new(&instrument, trade, &settings) {
+        let identity = Self::identity(trade, &settings);
+        if !self.is_new(&instrument, trade, identity.as_ref()) {
             return Fate::LeftOut;
         }
         self.count(&instrument, trade, &settings, record.offset);
+        let append_ns = self.append_ns;
+        let waits = |(of, name, since_ns): &(Instrument, String, i64)| {
+            *of == instrument
+                && Some(name) == identity.as_ref()
+                && append_ns - since_ns <= HORIZON_NS
+        };
+        if self.ahead.iter().any(waits) {
+            self.mark(&instrument, trade.time_ns, record.offset, 0);
+        }
+        self.counted.push(Counted {
+            instrument,
+            trade: trade.clone(),
+            identity,
+            at: self.at(record),
+            append_ns,
+        });
         Fate::Counted
     }
 
-    fn is_new(&mut self, instrument: &Instrument, trade: &Trade, settings: &VenueSettings) -> bool {
+    fn mark(&mut self, instrument: &Instrument, time_ns: i64, offset: u64, amendments: u64) {
+        let minute_ns = Interval::M1.window(time_ns).start_ns;
+        let marked = self.marked.entry((instrument.clone(), minute_ns));
+        let marked = marked.or_insert(Marked {
+            up_to: Position::default(),
+            amendments: 0,
+        });
+        marked.up_to = Position {
+            epoch: self.epoch,
+            offset: offset + 1,
+        };
+        marked.amendments += amendments;
+    }
+
+    fn amend(&mut self, record: &Record, amendment: &Amendment, trade: &Trade) -> Fate {
+        if self.is_impossible(trade) {
+            return self.reject(record, Fate::NoTick);
+        }
+        let Some(instrument) = self.instrument(record) else {
+            return self.reject(record, Fate::NoTick);
+        };
+        let Some(settings) = self.settings(&instrument) else {
+            return self.reject(record, Fate::LeftOut);
+        };
+        let at = Position {
+            epoch: self.epoch,
+            offset: record.offset,
+        };
+        if settings.check_amendment(amendment, trade).is_err()
+            || amendment.place.is_some_and(|place| place >= at)
+            || self.is_too_old(&instrument, trade.time_ns)
+        {
+            return self.reject(record, Fate::LeftOut);
+        }
+        let own = (
+            instrument.clone(),
+            trade.time_ns / HOUR_NS,
+            amendment.id.to_string(),
+        );
+        if !self.amendment_ids.insert(own) {
+            return Fate::LeftOut;
+        }
+        let identity = Self::identity(trade, &settings).filter(|_| amendment.place.is_none());
+        match &identity {
+            Some(name) if !self.is_seen(&instrument, trade, name) => {
+                self.ahead
+                    .push((instrument.clone(), name.clone(), self.append_ns));
+            }
+            _ => self.mark(&instrument, trade.time_ns, record.offset, 1),
+        }
+        self.amended.push(Amended {
+            amendment: amendment.clone(),
+            trade: trade.clone(),
+            instrument,
+            identity,
+            at,
+            append_ns: self.append_ns,
+        });
+        Fate::Counted
+    }
+
+    pub fn amended_ahead(&self) -> u64 {
+        self.ahead.len() as u64
+    }
+
+    pub fn amendments(&self) -> u64 {
+        self.amended.len() as u64
+    }
+
+    fn repair(&mut self, record: &Record, repair: Repair) -> Fate {
+        let found = self.instrument(record);
+        let Some(instrument) = found.filter(|found| self.settings(found).is_some()) else {
+            return self.reject(record, Fate::NoTick);
+        };
+        let hours = repair.start_ns / HOUR_NS..=(repair.end_ns - 1) / HOUR_NS;
+        if hours
+            .into_iter()
+            .any(|hour| self.is_too_old(&instrument, hour * HOUR_NS))
+        {
+            return self.reject(record, Fate::NoTick);
+        }
+        let mut minute_ns = repair.start_ns;
+        while minute_ns < repair.end_ns {
+            self.mark(&instrument, minute_ns, record.offset, 0);
+            minute_ns += market::MINUTE_NS;
+        }
+        Fate::NoTick
+    }
+
+    fn refold(&mut self, record: &Record, refold: Refold) -> Fate {
+        let found = self.instrument(record);
+        let Some(instrument) = found.filter(|found| self.settings(found).is_some()) else {
+            return self.reject(record, Fate::NoTick);
+        };
+        let key = (instrument.clone(), refold.start_ns);
+        let marked = self.marked.get(&key).copied();
+        let up_to = refold.up_to;
+        let Some(marked) = marked.filter(|marked| marked.up_to == up_to) else {
+            self.refolds.1 += 1;
+            return Fate::NoTick;
+        };
+        self.refolds.0 += 1;
+        self.marked.remove(&key);
+        let minute = Interval::M1.window(refold.start_ns);
+        let bar = self.fold_minute(&instrument, minute, up_to);
+        self.replace(&instrument, minute, bar, marked.amendments, record.offset);
+        for pair in Interval::ALL.windows(2) {
+            let parent = pair[1].window(refold.start_ns);
+            let mut bar: Option<Bar> = None;
+            let mut start_ns = parent.start_ns;
+            while start_ns < parent.end_ns() {
+                let child = (instrument.clone(), pair[0].window(start_ns));
+                let child = self.bars.get(&child).filter(|row| row.bar.trades > 0);
+                add(&mut bar, child.map(|row| &row.bar));
+                start_ns += pair[0].length_ns();
+            }
+            self.replace(&instrument, parent, bar, marked.amendments, record.offset);
+        }
+        Fate::NoTick
+    }
+
+    /// The trades of a minute, those before an offset as they were amended before it.
+    fn fold_minute(&self, instrument: &Instrument, minute: Window, up_to: Position) -> Option<Bar> {
+        let mut bar = None;
+        let within = minute.start_ns..minute.end_ns();
+        let here = self.counted.iter().filter(|counted| {
+            counted.instrument == *instrument && within.contains(&counted.trade.time_ns)
+        });
+        for counted in here {
+            let mut trade = counted.trade.clone();
+            if counted.at < up_to {
+                let amended = self.amended.iter().filter(|amended| {
+                    let named = match amended.amendment.place {
+                        Some(place) => place == counted.at,
+                        None => amended.identity == counted.identity && counted.identity.is_some(),
+                    };
+                    named
+                        && amended.at < up_to
+                        && amended.instrument == *instrument
+                        && amended.trade.time_ns == trade.time_ns
+                        && counted.append_ns - amended.append_ns <= HORIZON_NS
+                });
+                let amended: Vec<_> = amended.collect();
+                if amended
+                    .iter()
+                    .any(|one| one.amendment.kind == AmendmentKind::Cancel)
+                {
+                    continue;
+                }
+                if let Some(last) = amended.last() {
+                    trade.price = last.trade.price;
+                    trade.quantity = last.trade.quantity;
+                    trade.side = last.trade.side;
+                }
+            }
+            let position = counted.at;
+            add(
+                &mut bar,
+                Some(&Bar::of(&trade, position, counted.append_ns)),
+            );
+        }
+        bar
+    }
+
+    fn replace(
+        &mut self,
+        instrument: &Instrument,
+        window: Window,
+        bar: Option<Bar>,
+        amendments: u64,
+        offset: u64,
+    ) {
+        let key = (instrument.clone(), window);
+        let Some(row) = self.bars.get_mut(&key) else {
+            assert!(bar.is_none(), "a window with trades has a bar");
+            return;
+        };
+        let first_append_ns = row.bar.first_append_ns;
+        row.bar = bar.unwrap_or_else(|| Bar::empty(window.start_ns, first_append_ns));
+        row.bar.first_append_ns = first_append_ns;
+        row.revision += if row.closed { amendments } else { 0 };
+        row.through = Position {
+            epoch: self.epoch,
+            offset,
+        };
+        self.changed.push(key);
+    }
+
+    fn is_new(
+        &mut self,
+        instrument: &Instrument,
+        trade: &Trade,
+        identity: Option<&String>,
+    ) -> bool {
+        let Some(identity) = identity else {
+            return true;
+        };
+        if self.is_stale(instrument, trade) {
+            let prefix = format!("day {} ", trade.time_ns / DAY_NS);
+            self.seen
+                .retain(|(of, text)| of != instrument || !text.starts_with(&prefix));
+        }
+        let new = self.seen.insert((instrument.clone(), identity.clone()));
+        if new {
+            let day = (instrument.clone(), trade.time_ns / DAY_NS);
+            self.day_appends.insert(day, self.append_ns);
+        }
+        new
+    }
+
+    fn is_seen(&self, instrument: &Instrument, trade: &Trade, identity: &str) -> bool {
+        let key = (instrument.clone(), identity.to_owned());
+        let daily = identity.starts_with("day ");
+        self.seen.contains(&key) && !(daily && self.is_stale(instrument, trade))
+    }
+
+    /// Whether the ids of a trade's day are beyond the horizon.
+    fn is_stale(&self, instrument: &Instrument, trade: &Trade) -> bool {
+        let key = (instrument.clone(), trade.time_ns / DAY_NS);
+        let last_ns = self.day_appends.get(&key).copied();
+        self.append_ns > last_ns.unwrap_or(self.append_ns) + HORIZON_NS
+    }
+
+    fn identity(trade: &Trade, settings: &VenueSettings) -> Option<String> {
         let hour = trade.time_ns / HOUR_NS;
         let scope = trade.scope.as_deref().unwrap_or("-");
         let identity = match (&trade.id, trade.sender) {
-            (None, None) => return true,
+            (None, None) => return None,
             (None, Some(sender)) => format!("sender {sender:?} {hour}"),
             (Some(id), _) => match (settings.scheme, settings.scope) {
                 (IdScheme::Contiguous, IdScope::Day) => {
-                    let day = trade.time_ns / DAY_NS;
-                    let key = (instrument.clone(), day);
-                    let last_ns = self
-                        .day_appends
-                        .get(&key)
-                        .copied()
-                        .unwrap_or(self.append_ns);
-                    if self.append_ns > last_ns + HORIZON_NS {
-                        let prefix = format!("day {day} ");
-                        self.seen
-                            .retain(|(of, text)| of != instrument || !text.starts_with(&prefix));
-                    }
-                    format!("day {day} {id}")
+                    format!("day {} {id}", trade.time_ns / DAY_NS)
                 }
                 (IdScheme::Contiguous, IdScope::Symbol) => format!("{id}"),
                 (IdScheme::Contiguous, _) => format!("{scope} {id}"),
@@ -202,12 +499,7 @@ impl Oracle {
                 _ => format!("{hour} {scope} {id}"),
             },
         };
-        let new = self.seen.insert((instrument.clone(), identity));
-        if new {
-            let day = (instrument.clone(), trade.time_ns / DAY_NS);
-            self.day_appends.insert(day, self.append_ns);
-        }
-        new
+        Some(identity)
     }
 
     fn count(
@@ -271,5 +563,13 @@ impl Oracle {
             .closed_until_ns
             .max(symbol.watermark_ns - settings.lateness_ns);
         self.close(instrument, offset);
+    }
+}
+
+fn add(sum: &mut Option<Bar>, bar: Option<&Bar>) {
+    match (sum, bar) {
+        (Some(sum), Some(bar)) => sum.merge(bar),
+        (none @ None, Some(bar)) => *none = Some(bar.clone()),
+        (_, None) => {}
     }
 }

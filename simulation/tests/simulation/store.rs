@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use market::{BarRow, Instrument, Position, Venue, VenueSettings, Window};
 use store::{
-    BarKey, BarQuery, BarReader, BarStore, Commit, IdChangeSet, IdKey, IdQuery, IdRanges, IdRow,
-    PartitionState, Progress, RejectedRange, StoreError, StoredBar, SymbolQuery, SymbolRow,
-    Transaction, VenueRow,
+    AheadRow, BarKey, BarQuery, BarReader, BarStore, Commit, DirtyRow, IdChangeSet, IdKey, IdQuery,
+    IdRanges, IdRow, Mark, PartitionState, Progress, RejectedRange, StoreError, StoredBar,
+    SymbolQuery, SymbolRow, Transaction, VenueRow,
 };
 
 use crate::random::Random;
@@ -25,6 +25,24 @@ pub struct Stored {
     pub exact: BTreeMap<IdKey, BTreeSet<market::TradeId>>,
     pub id_appends: BTreeMap<IdKey, i64>,
     pub rejected: BTreeMap<u32, Vec<RejectedRange>>,
+    pub dirty: BTreeMap<(Instrument, i64), Mark>,
+    /// Where each partition was when a later generation was adopted, by (epoch, partition).
+    pub switched: BTreeMap<(u64, u32), u64>,
+    pub ahead: BTreeSet<AheadRow>,
+}
+
+impl Stored {
+    fn dirty_of(&self, here: &dyn Fn(&Instrument) -> bool) -> Vec<DirtyRow> {
+        let row = |((instrument, start_ns), mark): (&(Instrument, i64), &Mark)| DirtyRow {
+            instrument: instrument.clone(),
+            start_ns: *start_ns,
+            mark: mark.clone(),
+        };
+        let rows = self.dirty.iter();
+        rows.filter(|((instrument, _), _)| here(instrument))
+            .map(row)
+            .collect()
+    }
 }
 
 struct State {
@@ -96,6 +114,10 @@ impl SimBarStore {
         (state.commits, state.lost)
     }
 
+    pub fn trouble_again(&self) {
+        self.state.lock().unwrap().faults = true;
+    }
+
     pub fn calm(&self) {
         let mut state = self.state.lock().unwrap();
         state.faults = false;
@@ -104,6 +126,25 @@ impl SimBarStore {
 
     pub fn fail_for(&self, calls: u64) {
         self.state.lock().unwrap().outage = calls;
+    }
+
+    /// Moves every partition to a generation of the log, where it is not there.
+    /// Answers whether any was not.
+    pub fn adopt_now(&self, epoch: u64) -> bool {
+        let mut state = self.state.lock().unwrap();
+        let mut next = state.history.last().unwrap().clone();
+        let mut moved = false;
+        for row in next.progress.values_mut().filter(|row| row.epoch < epoch) {
+            let place = (row.epoch, row.partition);
+            next.switched.insert(place, row.next_offset);
+            row.epoch = epoch;
+            row.next_offset = 0;
+            moved = true;
+        }
+        if moved {
+            state.history.push(next);
+        }
+        moved
     }
 
     pub fn sync_now(&self) {
@@ -197,6 +238,24 @@ impl SimBarStore {
         }
         let rejected = next.rejected.entry(partition).or_default();
         rejected.extend(&transaction.rejected);
+        for change in &transaction.dirty {
+            let key = (change.instrument.clone(), change.start_ns);
+            match &change.mark {
+                Some(mark) => {
+                    let forgetful = self.mutant == Some(Mutant::LaterForgotten);
+                    let later = mark.later.clone().filter(|_| !forgetful);
+                    let mark = Mark {
+                        later,
+                        ..mark.clone()
+                    };
+                    next.dirty.insert(key, mark);
+                }
+                None => _ = next.dirty.remove(&key),
+            }
+        }
+        if self.mutant != Some(Mutant::AheadForgotten) {
+            next.ahead.extend(transaction.ahead.iter().cloned());
+        }
     }
 
     fn put(&self, next: Stored, partition: u32) {
@@ -248,7 +307,18 @@ impl BarStore for SimBarStore {
                     row: row.clone(),
                 })
                 .collect(),
+            dirty: stored.dirty_of(&here),
+            ahead: stored
+                .ahead
+                .iter()
+                .filter(|row| here(&row.key.instrument))
+                .cloned()
+                .collect(),
         })
+    }
+
+    async fn adopt(&self, _: &str, _: &str) -> Result<u64, StoreError> {
+        unreachable!("the world knows the epochs")
     }
 
     async fn commit(&self, transaction: &Transaction) -> Result<Commit, StoreError> {
@@ -350,11 +420,25 @@ impl BarReader for SimBarStore {
 
     async fn rejected(
         &self,
-        _: u32,
-        _: u64,
-        _: u64,
-        _: u64,
+        partition: u32,
+        epoch: u64,
+        first: u64,
+        end: u64,
     ) -> Result<Vec<RejectedRange>, StoreError> {
-        unreachable!("the world reads the stored state directly")
+        self.call().await?;
+        let within =
+            |range: &RejectedRange| range.epoch == epoch && range.first < end && range.end > first;
+        Ok(self.look(|stored| {
+            let ranges = stored.rejected.get(&partition).into_iter().flatten();
+            ranges.filter(|range| within(range)).copied().collect()
+        }))
+    }
+
+    async fn dirty(&self, _: u32) -> Result<Vec<DirtyRow>, StoreError> {
+        unreachable!("no role asks for marks alone")
+    }
+
+    async fn epoch(&self, _: &str, _: &str) -> Result<Option<u64>, StoreError> {
+        unreachable!("the world knows the epochs")
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use market::{Instrument, Position};
+use schemas::TradesRecord;
 use store::{StoreError, Tick, TickBlock, TickStore};
 
 use crate::random::Random;
@@ -13,13 +14,15 @@ pub type Row = (Instrument, i64, bytes::Bytes);
 
 /// What was written, in order.
 enum Write {
-    Rows(Vec<((u32, u64), Row)>),
+    Rows(Vec<((u32, Position), Row)>),
     Position(u32, Position),
 }
 
 struct State {
     /// All that is stored; a loss of power takes some of the newest.
     writes: Vec<Write>,
+    /// How many of them no loss of power takes.
+    synced: usize,
     faults: bool,
 }
 
@@ -33,6 +36,7 @@ impl SimTickStore {
     pub fn new(random: &Random) -> Self {
         let state = State {
             writes: Vec::new(),
+            synced: 0,
             faults: true,
         };
         Self {
@@ -41,8 +45,8 @@ impl SimTickStore {
         }
     }
 
-    /// The ticks by (partition, offset), as often as they were written.
-    pub fn rows(&self) -> BTreeMap<(u32, u64), Vec<Row>> {
+    /// The ticks by (partition, position), as often as they were written.
+    pub fn rows(&self) -> BTreeMap<(u32, Position), Vec<Row>> {
         let mut rows: BTreeMap<_, Vec<Row>> = BTreeMap::new();
         for write in &self.state.lock().unwrap().writes {
             if let Write::Rows(written) = write {
@@ -63,14 +67,25 @@ impl SimTickStore {
         })
     }
 
+    pub fn trouble_again(&self) {
+        self.state.lock().unwrap().faults = true;
+    }
+
     pub fn calm(&self) {
         self.state.lock().unwrap().faults = false;
     }
 
     pub fn lose_power(&self) {
-        let writes = &mut self.state.lock().unwrap().writes;
-        let lost = self.random.below(writes.len().min(8) as u64 + 1);
-        writes.truncate(writes.len() - usize::try_from(lost).unwrap());
+        let mut state = self.state.lock().unwrap();
+        let unsynced = state.writes.len() - state.synced;
+        let lost = self.random.below(unsynced.min(8) as u64 + 1);
+        let kept = state.writes.len() - usize::try_from(lost).unwrap();
+        state.writes.truncate(kept);
+    }
+
+    pub fn sync_now(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.synced = state.writes.len();
     }
 
     async fn call(&self) -> Result<(), StoreError> {
@@ -106,7 +121,11 @@ impl TickStore for SimTickStore {
                     tick.append_time_ns,
                     tick.value.clone(),
                 );
-                rows.push(((block.partition, tick.offset), row));
+                let position = Position {
+                    epoch: block.epoch,
+                    offset: tick.offset,
+                };
+                rows.push(((block.partition, position), row));
             }
         }
         self.state.lock().unwrap().writes.push(Write::Rows(rows));
@@ -123,8 +142,31 @@ impl TickStore for SimTickStore {
         Ok(())
     }
 
-    async fn read(&self, _: &Instrument, _: i64, _: i64) -> Result<Vec<Tick>, StoreError> {
-        unreachable!("the world reads the archive directly")
+    async fn read(
+        &self,
+        instrument: &Instrument,
+        start_ns: i64,
+        end_ns: i64,
+    ) -> Result<Vec<Tick>, StoreError> {
+        self.call().await?;
+        let mut ticks = Vec::new();
+        for ((_, position), rows) in self.rows() {
+            let (of, append_time_ns, value) = &rows[0];
+            let (trade, amendment) = match TradesRecord::decode(value) {
+                Ok(TradesRecord::Trade(trade)) => (trade, None),
+                Ok(TradesRecord::Amendment(amendment, trade)) => (trade, Some(amendment)),
+                _ => unreachable!("only ticks are archived"),
+            };
+            if of == instrument && (start_ns..end_ns).contains(&trade.time_ns) {
+                ticks.push(Tick {
+                    trade,
+                    amendment,
+                    position,
+                    append_time_ns: *append_time_ns,
+                });
+            }
+        }
+        Ok(ticks)
     }
 
     async fn hours(&self, _: &Instrument, _: i64, _: i64) -> Result<Vec<(i64, u64)>, StoreError> {

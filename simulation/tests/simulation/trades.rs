@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use eventlog::Entry;
 use market::{
-    Decimal, IdScheme, IdScope, Instrument, MINUTE_NS, SECOND_NS, Sender, Side, Trade, TradeId,
-    VenueSettings,
+    Amendment, AmendmentKind, Decimal, IdScheme, IdScope, Instrument, MINUTE_NS, Position,
+    SECOND_NS, Sender, Side, Trade, TradeId, VenueSettings,
 };
-use schemas::TradesRecord;
+use schemas::{Refold, Repair, TradesRecord};
 
 use crate::clock::START_NS;
 use crate::random::Random;
@@ -32,6 +32,11 @@ pub struct Trades {
     time_ns: i64,
     pace_ns: u64,
     sent: Vec<(u32, Entry)>,
+    /// What edits and cancels may name.
+    named: Vec<(Instrument, Trade)>,
+    next_amendment: u64,
+    amends: bool,
+    epoch: u64,
 }
 
 impl Trades {
@@ -59,7 +64,21 @@ impl Trades {
             pace_ns: [2, 20, 300, 3_000][usize::try_from(random.below(4)).unwrap()]
                 * SECOND_NS.unsigned_abs(),
             sent: Vec::new(),
+            named: Vec::new(),
+            next_amendment: 0,
+            amends: random.one_in(2),
+            epoch: 1,
         }
+    }
+
+    /// The topic was made anew.
+    pub const fn renew(&mut self, epoch: u64) {
+        self.epoch = epoch;
+    }
+
+    /// Whether trades are edited and cancelled in this run.
+    pub const fn amends(&self) -> bool {
+        self.amends
     }
 
     pub fn instruments(&self) -> Vec<Instrument> {
@@ -89,6 +108,8 @@ impl Trades {
                 0 => self.garbage(),
                 1 => self.changed_settings(),
                 2 => self.stranger(),
+                8..=12 if self.amends => self.amendment(),
+                13 if self.amends => self.control(),
                 3..=7 if !self.sent.is_empty() => self.random.choose(&self.sent).clone(),
                 _ => self.trade(),
             };
@@ -122,9 +143,81 @@ impl Trades {
             }),
         };
         let key = instrument.key().to_owned();
+        self.named.push((instrument.clone(), trade.clone()));
         let one = (partition(&key), entry(&key, &TradesRecord::Trade(trade)));
-        self.sent.push(one.clone());
+        // Some are held back, so that what amends them comes first.
+        if !random.one_in(12) || !self.amends {
+            self.sent.push(one.clone());
+            return one;
+        }
+        let early = self.amendment();
+        self.sent.push(one);
+        early
+    }
+
+    /// An edit or a cancel of a trade that was sent, will be, or never was.
+    fn amendment(&mut self) -> (u32, Entry) {
+        if self.named.is_empty() {
+            return self.garbage();
+        }
+        let random = self.random.clone();
+        let recent = self.named.len().min(20);
+        let skip = usize::try_from(random.below(recent as u64)).unwrap();
+        let place = if random.one_in(4) {
+            usize::try_from(random.below(self.named.len() as u64)).unwrap()
+        } else {
+            self.named.len() - 1 - skip
+        };
+        let (instrument, mut trade) = self.named[place].clone();
+        trade.price = decimal(&random, random.one_in(40));
+        trade.quantity = (!random.one_in(5)).then(|| decimal(&random, false));
+        trade.side = *random.choose(&[None, Some(Side::Buy), Some(Side::Sell)]);
+        if random.one_in(20) {
+            trade.time_ns += MINUTE_NS;
+        }
+        let by_place = trade.id.is_none() && trade.sender.is_none() || random.one_in(30);
+        if !random.one_in(10) {
+            self.next_amendment += 1;
+        }
+        let amendment = Amendment {
+            id: TradeId::parse(&format!("a{}", self.next_amendment)).unwrap(),
+            kind: *random.choose(&[AmendmentKind::Edit, AmendmentKind::Cancel]),
+            place: by_place.then(|| Position {
+                epoch: random.below(self.epoch) + 1,
+                offset: random.below(400),
+            }),
+        };
+        let key = instrument.key().to_owned();
+        let record = TradesRecord::Amendment(amendment, trade);
+        let one = (partition(&key), entry(&key, &record));
+        if random.one_in(3) {
+            self.sent.push(one.clone());
+        }
         one
+    }
+
+    /// A repair, or a refold that nobody asked for.
+    fn control(&self) -> (u32, Entry) {
+        let (instrument, _, _) = self.random.choose(&self.instruments);
+        let minute_ns = self.event_time().max(0) / MINUTE_NS * MINUTE_NS;
+        let record = if self.random.one_in(3) {
+            let offset = self.random.below(300);
+            TradesRecord::Refold(Refold {
+                start_ns: minute_ns,
+                up_to: Position {
+                    epoch: self.epoch,
+                    offset,
+                },
+            })
+        } else {
+            let minutes = i64::try_from(self.random.below(5) + 1).unwrap();
+            TradesRecord::Repair(Repair {
+                start_ns: minute_ns,
+                end_ns: minute_ns + minutes * MINUTE_NS,
+            })
+        };
+        let key = instrument.key();
+        (partition(key), entry(key, &record))
     }
 
     /// Mostly now; sometimes late by minutes, hours or days; sometimes impossible.

@@ -11,7 +11,8 @@ use aggregator::{Pace, Stores, Topics, Worker};
 use api::ChannelName;
 use archiver::{Archiver, Cut};
 use host::{Clock, Health};
-use market::Interval;
+use market::{Interval, Position};
+use store::MemoryHotStore;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::Client;
@@ -36,6 +37,10 @@ pub enum Mutant {
     /// What is announced and buried is acknowledged before it is durable, so that a commit
     /// can come first.
     AckBeforeDurable,
+    /// The trades that came to a marked minute are not part of the transaction.
+    LaterForgotten,
+    /// Trades that were amended before they came are not part of the transaction.
+    AheadForgotten,
 }
 
 pub type Task = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
@@ -72,11 +77,19 @@ impl Totals {
             "corrections",
             "left out",
             "archiver crashes",
-            "trades counted",
+            "ticks counted",
             "long nights",
             "wrapped rings",
             "not recovered",
             "dead letters",
+            "amendments",
+            "refolds",
+            "refolds in vain",
+            "amended ahead",
+            "emptied windows",
+            "new epochs",
+            "longer topics",
+            "workers of an old epoch",
         ] {
             assert!(
                 self.0.get(what).is_some_and(|times| *times > 0),
@@ -140,6 +153,9 @@ pub fn run_seed(seed: u64, mutant: Option<Mutant>) -> Result<Totals, String> {
     while world.turn < turns {
         world.trouble();
         world.step()?;
+    }
+    if world.random.one_in(3) {
+        world.renew()?;
     }
     world.settle()?;
     world.check_end()?;
@@ -223,24 +239,36 @@ impl World {
         self.next_number
     }
 
+    /// The generation of the log that is there becomes the one that is folded, as when an
+    /// aggregator starts.
+    fn adopt(&mut self) {
+        if self.bars.adopt_now(self.trades_log.current_epoch()) {
+            let fresh = |partition| Oracle::new(partition, PARTITIONS, 1);
+            self.oracles = (0..PARTITIONS).map(fresh).collect();
+        }
+    }
+
     pub fn start_worker(&mut self, partition: u32) {
         let number = self.number();
+        self.adopt();
         let worker = Worker {
             partition,
             topics: Topics {
-                trades: self.trades_log.clone(),
+                trades: self.trades_log.reopened(),
                 updates: self.updates_log.clone(),
                 dead_letters: self.letters_log.clone(),
             },
             stores: Stores {
                 bars: self.bars.of_worker(number),
+                ticks: self.ticks.clone(),
+                hot: MemoryHotStore::default(),
                 clock: self.clock.clone(),
             },
             pace: Pace {
                 commit_every: Duration::from_millis(self.random.below(400) + 20),
                 call_timeout: Duration::from_secs(2),
                 retry_most: Duration::from_millis(400),
-                uncommitted_limit: self.random.below(100) + 20,
+                uncommitted_bytes: (self.random.below(100) + 20) * 40,
                 ..Pace::default()
             },
             metrics: aggregator::Metrics::new(partition),
@@ -256,7 +284,7 @@ impl World {
         let number = self.number();
         let archiver = Archiver {
             partition,
-            trades: self.trades_log.clone(),
+            trades: self.trades_log.reopened(),
             ticks: self.ticks.clone(),
             clock: self.clock.clone(),
             cut: Cut {
@@ -342,6 +370,17 @@ impl World {
                 Err(format!("{:?} ended without being told to", running.role))
             }
             (Ok(()), _) => Ok(()),
+            // The process ends, and is started anew.
+            (Err(error), Role::Worker(partition)) if error.contains("made anew") => {
+                self.totals.count("workers of an old epoch", 1);
+                self.start_worker(partition);
+                Ok(())
+            }
+            (Err(error), Role::Archiver(partition)) if error.contains("made anew") => {
+                self.adopt();
+                self.start_archiver(partition);
+                Ok(())
+            }
             (Err(error), role) => Err(format!("{role:?} failed: {error}")),
         }
     }
@@ -354,8 +393,54 @@ impl World {
         }
     }
 
-    /// Lets all trouble end, and waits until everything has caught up.
+    /// The topic is made anew, once the producers have stopped and both roles have drained it:
+    /// shorter than it was, or longer at once, before anybody notices. Then trouble goes on.
+    fn renew(&mut self) -> Result<(), String> {
+        self.catch_up()?;
+        self.bars.sync_now();
+        self.ticks.sync_now();
+        let old_ends: Vec<u64> = (0..PARTITIONS).map(|of| self.trades_log.end(of)).collect();
+        self.trades_log.recreate();
+        self.trades.renew(self.trades_log.current_epoch());
+        if self.random.one_in(2) {
+            while (0..PARTITIONS).any(|of| self.trades_log.end(of) <= old_ends[of as usize]) {
+                for (partition, entry) in self.trades.next() {
+                    self.trades_log.put(partition, vec![entry]);
+                }
+            }
+            self.totals.count("longer topics", 1);
+        }
+        self.totals.count("new epochs", 1);
+        self.trades_log.trouble_again();
+        self.bars.trouble_again();
+        self.ticks.trouble_again();
+        let turns = self.turn + 100 + self.random.below(300);
+        while self.turn < turns {
+            self.trouble();
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    /// Lets all trouble end, waits until everything has caught up, and stops the workers.
     fn settle(&mut self) -> Result<(), String> {
+        self.catch_up()?;
+        self.running
+            .iter()
+            .for_each(|running| running.stop.cancel());
+        self.run_until("the workers have stopped", |world| {
+            world
+                .running
+                .iter()
+                .all(|running| running.role == Role::Follower)
+        })?;
+        for partition in 0..PARTITIONS {
+            self.updates_log.sync(partition);
+        }
+        self.run_clients_dry()
+    }
+
+    fn catch_up(&mut self) -> Result<(), String> {
         self.calm();
         for partition in 0..PARTITIONS {
             if !self.has(Role::Worker(partition)) && self.mutant != Some(Mutant::LoserStaysAway) {
@@ -378,26 +463,23 @@ impl World {
             .collect();
         self.run_until("every record is folded and archived", |world| {
             (0..PARTITIONS).zip(&ends).all(|(partition, end)| {
-                let folded = world
-                    .bars
-                    .look(|stored| stored.progress.get(&partition).map(|row| row.next_offset));
-                let archived = world.ticks.archived(partition);
-                folded >= Some(*end) && archived.is_some_and(|position| position.offset >= *end)
+                let wanted = Position {
+                    epoch: world.trades_log.current_epoch(),
+                    offset: *end,
+                };
+                let folded = world.bars.look(|stored| {
+                    let row = stored.progress.get(&partition)?;
+                    Some(Position {
+                        epoch: row.epoch,
+                        offset: row.next_offset,
+                    })
+                });
+                folded >= Some(wanted) && world.ticks.archived(partition) >= Some(wanted)
             })
         })?;
-        self.running
-            .iter()
-            .for_each(|running| running.stop.cancel());
-        self.run_until("the workers have stopped", |world| {
-            world
-                .running
-                .iter()
-                .all(|running| running.role == Role::Follower)
-        })?;
-        for partition in 0..PARTITIONS {
-            self.updates_log.sync(partition);
-        }
-        self.run_clients_dry()
+        self.run_until("every marked minute is folded anew", |world| {
+            world.bars.look(|stored| stored.dirty.is_empty())
+        })
     }
 
     fn has(&self, role: Role) -> bool {

@@ -40,7 +40,10 @@ impl Channel {
             if message["recovered"] != true {
                 self.stream.clear();
                 self.wants_history = true;
-            } else if self.last.is_none_or(|(held, last)| held != epoch || last > seq) {
+            } else if self
+                .last
+                .is_none_or(|(held, last)| held != epoch || last > seq)
+            {
                 return Err(format!("recovered, though {:?} is held", self.last));
             }
             self.last = Some((epoch, seq));

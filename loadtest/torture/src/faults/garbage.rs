@@ -57,7 +57,11 @@ impl Fault {
             }
             _ => {
                 let key = format!("undeclared:S{any}");
-                ("of an undeclared venue", partition_of(key.as_bytes(), partitions), key)
+                (
+                    "of an undeclared venue",
+                    partition_of(key.as_bytes(), partitions),
+                    key,
+                )
             }
         };
         let mut value = Vec::new();

@@ -41,14 +41,18 @@ impl Fault {
             make_anew(world, schemas::BAR_UPDATES).await?;
         }
         drop(paused);
-        world.wait_drained(DRAINED_WITHIN).await
+        // Trades and their edits come again meanwhile, so there are always marked minutes.
+        world.wait_taken_up(DRAINED_WITHIN).await
     }
 
     /// Freezes both roles, and makes the new topic longer than the old before they go on, or
     /// others in their place.
     async fn make_longer(&mut self, world: &World, ends: &[u64]) -> anyhow::Result<()> {
         let kinds = [RoleKind::Aggregator, RoleKind::Archiver];
-        let roles: Vec<_> = kinds.iter().flat_map(|kind| world.roles_of(*kind)).collect();
+        let roles: Vec<_> = kinds
+            .iter()
+            .flat_map(|kind| world.roles_of(*kind))
+            .collect();
         for role in &roles {
             role.freeze().await?;
         }

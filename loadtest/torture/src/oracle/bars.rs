@@ -91,10 +91,26 @@ impl PlainBar {
             ("high", bar.high.to_string(), self.high.to_string()),
             ("low", bar.low.to_string(), self.low.to_string()),
             ("close", edge(&bar.close), edge(&self.close)),
-            ("volume", bar.volume.to_string(), text(&self.volume, QUANTITY_SCALE)),
-            ("buy_volume", bar.buy_volume.to_string(), text(&self.buy_volume, QUANTITY_SCALE)),
-            ("sell_volume", bar.sell_volume.to_string(), text(&self.sell_volume, QUANTITY_SCALE)),
-            ("notional", bar.notional.to_string(), text(&self.notional, NOTIONAL_SCALE)),
+            (
+                "volume",
+                bar.volume.to_string(),
+                text(&self.volume, QUANTITY_SCALE),
+            ),
+            (
+                "buy_volume",
+                bar.buy_volume.to_string(),
+                text(&self.buy_volume, QUANTITY_SCALE),
+            ),
+            (
+                "sell_volume",
+                bar.sell_volume.to_string(),
+                text(&self.sell_volume, QUANTITY_SCALE),
+            ),
+            (
+                "notional",
+                bar.notional.to_string(),
+                text(&self.notional, NOTIONAL_SCALE),
+            ),
             ("trades", bar.trades.to_string(), self.trades.to_string()),
         ];
         let differing = pairs.into_iter().filter(|(_, is, should)| is != should);
@@ -106,7 +122,13 @@ impl PlainBar {
 
 /// The order of trades within a bar: time, id (none last), scope, place in the log.
 fn order(edge: &Edge) -> impl Ord + '_ {
-    (edge.time_ns, edge.id.is_none(), &edge.id, &edge.scope, edge.position)
+    (
+        edge.time_ns,
+        edge.id.is_none(),
+        &edge.id,
+        &edge.scope,
+        edge.position,
+    )
 }
 
 /// What of an edge is compared.
@@ -134,7 +156,11 @@ fn text(units: &BigInt, scale: usize) -> String {
     let padded = format!("{digits:0>width$}", width = scale + 1);
     let (whole, fraction) = padded.split_at(padded.len() - scale);
     let fraction = fraction.trim_end_matches('0');
-    let sign = if units.sign() == num_bigint::Sign::Minus { "-" } else { "" };
+    let sign = if units.sign() == num_bigint::Sign::Minus {
+        "-"
+    } else {
+        ""
+    };
     match fraction {
         "" => format!("{sign}{whole}"),
         fraction => format!("{sign}{whole}.{fraction}"),
@@ -147,7 +173,13 @@ mod tests {
 
     #[test]
     fn sums_are_written_as_stores_write_them() {
-        let cases = [(0, "0"), (5, "0.05"), (150, "1.5"), (-1_200, "-12"), (7_001, "70.01")];
+        let cases = [
+            (0, "0"),
+            (5, "0.05"),
+            (150, "1.5"),
+            (-1_200, "-12"),
+            (7_001, "70.01"),
+        ];
         for (units, expected) in cases {
             assert_eq!(text(&units.into(), 2), expected);
         }

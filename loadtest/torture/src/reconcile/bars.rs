@@ -31,7 +31,11 @@ pub(super) async fn stored(world: &World, counted: &[Counted]) -> anyhow::Result
                 let name = (key.clone(), interval, start_ns);
                 let plain = expected.remove(&name);
                 check.rows += 1;
-                let place = format!("{key} {} {}", interval.name(), market::format_time(start_ns));
+                let place = format!(
+                    "{key} {} {}",
+                    interval.name(),
+                    market::format_time(start_ns)
+                );
                 match plain {
                     // All its trades were cancelled: it stays, and says so.
                     None if row.bar.trades == 0 => {}

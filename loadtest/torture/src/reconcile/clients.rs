@@ -54,7 +54,9 @@ pub(super) async fn shown(world: &World, clients: &[Arc<Client>]) -> Vec<Check> 
 /// How many bars are the same, or the first difference.
 fn compare(shown: &[Value], read: &[Value]) -> Result<u64, String> {
     let by_start = |bars: &[Value]| -> BTreeMap<String, Value> {
-        let named = bars.iter().map(|bar| (bar["start"].to_string(), bar.clone()));
+        let named = bars
+            .iter()
+            .map(|bar| (bar["start"].to_string(), bar.clone()));
         named.collect()
     };
     let (shown, read) = (by_start(shown), by_start(read));

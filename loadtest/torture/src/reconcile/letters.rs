@@ -11,7 +11,13 @@ use crate::world::World;
 pub(super) async fn dead(world: &World, oracle: &Oracle) -> anyhow::Result<Check> {
     let mut check = Check::new("dead letters");
     let mut letters: BTreeMap<Place, DeadLetter> = BTreeMap::new();
-    for record in world.kafka.read(schemas::DEAD_LETTERS).await?.iter().flatten() {
+    for record in world
+        .kafka
+        .read(schemas::DEAD_LETTERS)
+        .await?
+        .iter()
+        .flatten()
+    {
         match DeadLetter::decode(&record.value) {
             Ok(letter) => {
                 let position = letter.position;
@@ -31,7 +37,9 @@ pub(super) async fn dead(world: &World, oracle: &Oracle) -> anyhow::Result<Check
     for (place, dead) in &oracle.dead {
         check.rows += 1;
         match letters.remove(place) {
-            None => check.differences.push(format!("{place:?} is missing: {dead:?}")),
+            None => check
+                .differences
+                .push(format!("{place:?} is missing: {dead:?}")),
             Some(letter) => {
                 let is_same = letter.reason == dead.reason
                     && letter.key == dead.key

@@ -14,12 +14,7 @@ use crate::world::World;
 const TAPE: &str = "tape:";
 
 /// Compares what was acknowledged with what the log says.
-pub(super) fn in_the_log(
-    world: &World,
-    counted: &[Counted],
-    tapes: u64,
-    outcome: &mut Outcome,
-) {
+pub(super) fn in_the_log(world: &World, counted: &[Counted], tapes: u64, outcome: &mut Outcome) {
     let mut check = Check::new("acknowledged trades, in the log");
     let book = world.ledger.open();
     let mut found: HashMap<String, Vec<&Counted>> = HashMap::new();
@@ -130,10 +125,18 @@ async fn stored(
         .unwrap_or_default();
     let mut rejected = Vec::new();
     for epoch in 1..=next.epoch {
-        rejected.extend(world.bars.rejected(partition, epoch, 0, u64::MAX >> 1).await?);
+        rejected.extend(
+            world
+                .bars
+                .rejected(partition, epoch, 0, u64::MAX >> 1)
+                .await?,
+        );
     }
     let settings = settings(world, instrument.venue()).await?;
     let ticks = world.ticks.read(instrument, 0, i64::MAX).await?;
     let current = trades_current(ticks, &rejected, next, &settings);
-    Ok(current.into_iter().map(|tick| (tick.position, tick.trade)).collect())
+    Ok(current
+        .into_iter()
+        .map(|tick| (tick.position, tick.trade))
+        .collect())
 }

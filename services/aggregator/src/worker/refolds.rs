@@ -238,21 +238,8 @@ where
         stop: &CancellationToken,
     ) -> Result<bool, WorkerError> {
         let worker = self.worker;
-        let mut backoff = worker.retries().backoff();
-        loop {
-            let asked = worker.topics.trades.check_epoch();
-            let answer = host::timeout(&worker.stores.clock, worker.pace.call_timeout, asked).await;
-            let reason = match answer {
-                Ok(Ok(())) => return Ok(true),
-                Ok(Err(LogError::Closed)) => return Ok(false),
-                Ok(Err(error)) if error.is_transient() => error.to_string(),
-                Ok(Err(source)) => return Err(worker.log(source)),
-                Err(elapsed) => elapsed.to_string(),
-            };
-            if worker.pause(stop, &mut backoff, &reason).await {
-                return Ok(false);
-            }
-        }
+        let asked = || worker.topics.trades.check_epoch();
+        Ok(worker.ask_log(stop, asked).await?.is_some())
     }
 }
 

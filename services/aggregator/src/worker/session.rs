@@ -52,6 +52,8 @@ pub(super) struct Session<'a, L, U, D, S, T, H, C> {
     /// is folded and announced.
     ready_from: u64,
     caught_up: bool,
+    /// The log did not answer when it was waited for last.
+    log_failed: bool,
     pub(super) committing: Option<Step>,
     /// Bytes of the records folded since the session began, and of those that are committed.
     folded_bytes: u64,
@@ -89,6 +91,7 @@ where
             core,
             ready_from,
             caught_up: false,
+            log_failed: false,
             committing: None,
             folded_bytes: 0,
             committed_bytes: 0,
@@ -133,11 +136,19 @@ where
                 ready = worker.topics.trades.wait(partition, next_offset), if hungry => {
                     match ready {
                         Ok(()) => {
+                            if std::mem::take(&mut self.log_failed) {
+                                self.say_ready();
+                            }
                             if let Some(end) = self.take(stop).await? {
                                 return Ok(end);
                             }
                         }
                         Err(LogError::Closed) => return self.finish(stop).await,
+                        Err(error) if error.is_transient() => {
+                            worker.health.not_ready(error.to_string());
+                            self.log_failed = true;
+                            worker.stores.clock.sleep(worker.pace.retry_first).await;
+                        }
                         Err(source) => return Err(worker.log(source)),
                     }
                 }
@@ -157,11 +168,16 @@ where
         let batch = match host::timeout(&worker.stores.clock, worker.pace.call_timeout, fetch).await
         {
             Ok(Ok(batch)) => batch,
-            Ok(Err(
-                source @ (LogError::OutOfRange { .. }
-                | LogError::Recreated { .. }
-                | LogError::Refused { .. }),
-            )) => return Err(worker.log(source)),
+            Ok(Err(source @ LogError::OutOfRange { .. })) => {
+                // Of a topic that was made anew no offset means what it meant.
+                if !self.is_same_epoch(stop).await? {
+                    return Ok(Some(End::Stopped));
+                }
+                return Err(worker.log(source));
+            }
+            Ok(Err(source @ (LogError::Recreated { .. } | LogError::Refused { .. }))) => {
+                return Err(worker.log(source));
+            }
             Ok(Err(_)) | Err(_) => {
                 worker.stores.clock.sleep(worker.pace.retry_first).await;
                 return Ok(None);
@@ -254,6 +270,13 @@ where
     /// Announces the bars that changed; false where the worker is told to stop before that is
     /// acknowledged.
     async fn announce(&mut self, stop: &CancellationToken) -> Result<bool, WorkerError> {
+        if !self.core.has_updates() {
+            return Ok(true);
+        }
+        // Nobody is to be told what records of the next generation would give in this one.
+        if !self.is_same_epoch(stop).await? {
+            return Ok(false);
+        }
         let updates = self.core.take_updates();
         if updates.is_empty() {
             return Ok(true);

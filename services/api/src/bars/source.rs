@@ -40,6 +40,20 @@ impl<'a, B: BarReader> BarSource<'a, B> {
         }
     }
 
+    /// The same of minutes alone.
+    pub(super) fn minutes(hub: &Hub, bars: &'a B, instrument: &'a Instrument) -> Self {
+        Self {
+            bars,
+            instrument,
+            live: hub.rows(instrument, Interval::M1),
+        }
+    }
+
+    /// What the hub knew.
+    pub(super) fn live(&self) -> &[BarRow] {
+        &self.live
+    }
+
     /// The bars that start in `[start_ns, end_ns)`, at most `limit`, ascending; those of
     /// windows that cancels have emptied among them.
     pub(super) async fn range(

@@ -16,6 +16,9 @@ pub(crate) const NAMES: [&str; 8] = [
 ];
 const SCOPE_LIMIT: usize = 64;
 
+/// The names of the fields that are not the instrument's.
+pub(crate) const VALUE_NAMES: [&str; 6] = ["id", "time", "price", "quantity", "side", "scope"];
+
 /// A trade's fields, in the order of [`NAMES`].
 pub(crate) type Fields<'a> = [Value<'a>; NAMES.len()];
 
@@ -28,18 +31,9 @@ pub(crate) struct TradeReader {
 impl TradeReader {
     /// The trade that the fields make.
     pub(crate) fn read(&mut self, fields: &Fields<'_>) -> Result<(Instrument, Trade), Fault> {
-        let [venue, symbol, id, time, price, quantity, side, scope] = fields;
+        let [venue, symbol, values @ ..] = fields;
         let instrument = self.instrument(venue, symbol)?;
-        let trade = Trade {
-            time_ns: time_of(time)?,
-            price: decimal("price", price)?.ok_or_else(|| missing("price"))?,
-            quantity: decimal("quantity", quantity)?,
-            side: side_of(side)?,
-            id: id_of(id)?,
-            scope: scope_of(scope)?,
-            sender: None,
-        };
-        Ok((instrument, trade))
+        Ok((instrument, read_values(values)?))
     }
 
     fn instrument(&mut self, venue: &Value<'_>, symbol: &Value<'_>) -> Result<Instrument, Fault> {
@@ -58,6 +52,20 @@ impl TradeReader {
         self.last = Some((venue.to_owned(), symbol.to_owned(), instrument.clone()));
         Ok(instrument)
     }
+}
+
+/// The trade that fields make, in the order of [`VALUE_NAMES`].
+pub(crate) fn read_values(fields: &[Value<'_>; VALUE_NAMES.len()]) -> Result<Trade, Fault> {
+    let [id, time, price, quantity, side, scope] = fields;
+    Ok(Trade {
+        time_ns: time_of(time)?,
+        price: decimal("price", price)?.ok_or_else(|| missing("price"))?,
+        quantity: decimal("quantity", quantity)?,
+        side: side_of(side)?,
+        id: id_of(id)?,
+        scope: scope_of(scope)?,
+        sender: None,
+    })
 }
 
 fn missing(field: &'static str) -> Fault {
@@ -152,7 +160,8 @@ fn id_of(value: &Value<'_>) -> Result<Option<TradeId>, Fault> {
     id.map(Some).map_err(|error| invalid("id", &error))
 }
 
-fn scope_of(value: &Value<'_>) -> Result<Option<Arc<str>>, Fault> {
+/// A scope, where it is given.
+pub(crate) fn scope_of(value: &Value<'_>) -> Result<Option<Arc<str>>, Fault> {
     match value {
         Value::Null => Ok(None),
         Value::Text(text) if (1..=SCOPE_LIMIT).contains(&text.len()) => {

@@ -3,8 +3,11 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod amend;
 mod bars;
+mod prices;
 mod problems;
+mod repairs;
 mod settings;
 mod submit;
 mod trades;

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use aggregator::{Pace, Stores, Topics, Worker};
 use archiver::{Archiver, Cut};
-use candlewick_api::{ApiParts, ApiState, Follower, Hub, Kept, router, serve};
+use candlewick_api::{ApiParts, ApiState, Follower, Hub, Kept, NewestPrices, router, serve};
 use eventlog::{EmbeddedLog, EmbeddedOptions, Log, MemoryLog, Retention};
 use host::{Clock, Health, SystemClock};
 use ingest::Producer;
 use serde_json::Value;
-use store::{BarReader, SqliteBarStore, SqliteTickStore, TickStore};
+use store::{BarReader, MemoryHotStore, SqliteBarStore, SqliteTickStore, TickStore};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::{JoinSet, spawn_blocking};
@@ -28,6 +28,7 @@ pub(crate) struct World {
     trades: EmbeddedLog,
     bars: SqliteBarStore,
     ticks: SqliteTickStore,
+    hot: MemoryHotStore,
     _tasks: JoinSet<()>,
     _stop: DropGuard,
     _folder: TempDir,
@@ -63,6 +64,11 @@ impl Answer {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::start_with(true).await
+    }
+
+    /// With newest prices that the API sees, or without.
+    pub(crate) async fn start_with(has_prices: bool) -> Self {
         let folder = TempDir::new().unwrap();
         let now: eventlog::Now = Arc::new(|| APPEND_NS);
         let options = EmbeddedOptions {
@@ -88,6 +94,7 @@ impl World {
             trades,
             bars,
             ticks,
+            hot: MemoryHotStore::default(),
             _tasks: JoinSet::new(),
             _stop: stop.clone().drop_guard(),
             _folder: folder,
@@ -102,6 +109,10 @@ impl World {
             log_id: "0123456789abcdef0123456789abcdef".to_owned(),
             bars: world.bars.clone(),
             ticks: world.ticks.clone(),
+            hot: NewestPrices::of(match has_prices {
+                true => world.hot.clone(),
+                false => MemoryHotStore::default(),
+            }),
             clock: SystemClock,
             producer: Arc::new(Producer::new(
                 world.trades.clone(),
@@ -137,6 +148,8 @@ impl World {
             },
             stores: Stores {
                 bars: self.bars.clone(),
+                ticks: self.ticks.clone(),
+                hot: self.hot.clone(),
                 clock: SystemClock,
             },
             pace: Pace {
@@ -194,6 +207,25 @@ impl World {
             }
             SystemClock.sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// Waits until, beside that, every marked minute has been folded anew.
+    pub(crate) async fn settle_marks(&self) {
+        loop {
+            self.settle().await;
+            let mut marks = 0;
+            for partition in 0..PARTITIONS {
+                marks += self.bars.dirty(partition).await.unwrap().len();
+            }
+            if marks == 0 {
+                return;
+            }
+            SystemClock.sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.send("DELETE", path, &[], Vec::new()).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -120,7 +120,12 @@ async fn aggregate(
     let (trades, updates, dead_letters) = tokio::try_join!(
         open(&connector, &brokers, schemas::TRADES, adopt),
         open(&connector, &brokers, schemas::BAR_UPDATES, adopt),
-        open(&connector, &brokers, schemas::DEAD_LETTERS, Generation::Unknown),
+        open(
+            &connector,
+            &brokers,
+            schemas::DEAD_LETTERS,
+            Generation::Unknown
+        ),
     )?;
     let (Some(trades), Some(updates), Some(dead_letters)) = (trades, updates, dead_letters) else {
         return Ok(());

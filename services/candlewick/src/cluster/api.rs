@@ -4,26 +4,29 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::api::{ApiParts, ApiState, Follower, Hub, Kept, Later};
+use ::api::{ApiParts, ApiState, Follower, Hub, Kept, Later, NewestPrices};
 use clap::Args;
-use eventlog::{KafkaConfig, Log};
-use host::{ConfigErrors, Health, MetricsHandle, Stage, SystemClock};
+use eventlog::{KafkaConfig, Log, LogError};
+use host::{Clock, ConfigErrors, Health, MetricsHandle, Stage, SystemClock};
 use ingest::Producer;
-use store::{ClickHouseConfig, TimescaleConfig};
+use store::{ClickHouseConfig, RedisConfig, TimescaleConfig};
 use tokio_util::sync::CancellationToken;
 
 use super::assignments::{Assignments, Start};
 use super::connect::{Bars, Connector, Ticks, Topic, probe};
+use super::hot::Hot;
 use super::shell;
 use super::topics::{Generation, Opened, check_partitions, close, open};
 use crate::settings::{
     BreakerArgs, BreakerSettings, ClickHouseArgs, KafkaArgs, ProcessArgs, ProcessSettings,
-    TimescaleArgs, TopicNameArgs, TopicNames, ignore_all_but,
+    RedisArgs, TimescaleArgs, TopicNameArgs, TopicNames, ignore_all_but,
 };
 
 const ROLE: &str = "api";
 const PORT: u16 = 8080;
 
+/// How often the generation of `trades` is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How long the followers may take to end.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -42,6 +45,8 @@ pub(crate) struct ApiArgs {
     #[command(flatten)]
     pub(crate) clickhouse: ClickHouseArgs,
     #[command(flatten)]
+    pub(crate) redis: RedisArgs,
+    #[command(flatten)]
     pub(crate) breaker: BreakerArgs,
 }
 
@@ -50,6 +55,7 @@ struct Settings {
     topics: TopicNames,
     timescaledb: TimescaleConfig,
     clickhouse: ClickHouseConfig,
+    redis: Option<RedisConfig>,
     breaker: BreakerSettings,
 }
 
@@ -58,7 +64,7 @@ impl ApiArgs {
         let mut layers = self.process.layers()?;
         ignore_all_but(
             &mut layers,
-            &["kafka", "timescaledb", "clickhouse", "breaker"],
+            &["kafka", "timescaledb", "clickhouse", "redis", "breaker"],
         );
         let process = self.process.read(&mut layers, PORT);
         let breaker = self.breaker.read(&mut layers);
@@ -66,6 +72,7 @@ impl ApiArgs {
         let topics = self.topics.read(&mut layers);
         let timescaledb = self.timescaledb.read(&mut layers);
         let clickhouse = self.clickhouse.read(&mut layers);
+        let redis = self.redis.read(&mut layers);
         let servers = timescaledb.zip(clickhouse);
         let (timescaledb, clickhouse) = layers.finish_with(servers)?;
         let settings = Settings {
@@ -73,6 +80,7 @@ impl ApiArgs {
             topics,
             timescaledb,
             clickhouse,
+            redis,
             breaker,
         };
         Ok((process, settings))
@@ -107,6 +115,7 @@ struct Servers {
     updates: Opened,
     bars: Bars,
     ticks: Ticks,
+    hot: Hot,
 }
 
 impl Pod {
@@ -116,7 +125,7 @@ impl Pod {
         health: Health,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        let Some(servers) = Servers::find(&settings, &health, &stop).await? else {
+        let Some(servers) = Box::pin(Servers::find(&settings, &health, &stop)).await? else {
             return Ok(());
         };
         let partitions = servers.trades.log.partitions();
@@ -125,12 +134,14 @@ impl Pod {
         followers.assign(&(0..partitions).collect::<Vec<_>>());
         let topics = vec![servers.trades.log.clone(), servers.updates.log.clone()];
         let (bars, ticks) = (servers.bars.clone(), servers.ticks.clone());
+        let trades = servers.trades.log.clone();
         self.later
             .serve(::api::router(self.state(servers, hub, health)));
         let ended = tokio::select! {
             biased;
             () = stop.cancelled() => Ok(()),
             failure = followers.failed() => Err(failure),
+            remade = renewed(&trades) => Err(remade.into()),
             () = probe(&bars, Some(&ticks)) => Ok(()),
         };
         let drained = followers.drain(DRAIN).await;
@@ -152,6 +163,7 @@ impl Pod {
             log_id: servers.trades.topic.id().to_owned(),
             bars,
             ticks: servers.ticks,
+            hot: NewestPrices::of(servers.hot),
             clock: SystemClock,
             producer: Arc::new(producer),
             hub,
@@ -172,6 +184,7 @@ impl Servers {
     ) -> anyhow::Result<Option<Self>> {
         let connector = Connector::new(health.clone(), stop.clone(), settings.breaker);
         let brokers = connector.brokers(&settings.kafka, &settings.topics)?;
+        let hot = connector.hot(settings.redis.as_ref())?;
         // Without ticks a pod still serves bars and the stream: it stays ready, and says so.
         let (bars, ticks) = tokio::try_join!(
             connector.bars(&settings.timescaledb),
@@ -194,7 +207,19 @@ impl Servers {
             updates,
             bars,
             ticks,
+            hot,
         }))
+    }
+}
+
+/// Ends once `trades` was made anew: settings, positions and the log's id are of the generation
+/// that the process began with. Started again it goes on with the next.
+async fn renewed(trades: &Topic) -> LogError {
+    loop {
+        SystemClock.sleep(LOOK_EVERY).await;
+        if let Err(error @ LogError::Recreated { .. }) = trades.check_epoch().await {
+            return error;
+        }
     }
 }
 

@@ -61,7 +61,7 @@ impl Connector {
     pub(super) async fn bars(&self, config: &TimescaleConfig) -> anyhow::Result<Option<Bars>> {
         let component = self.health.register(TIMESCALEDB);
         let open = || TimescaleBarStore::open(config.clone());
-        let opened = self.wait(&component, |error| is_final(error), open).await?;
+        let opened = Box::pin(self.wait(&component, is_final, open)).await?;
         let guard = self.guard(TIMESCALEDB, BreakerHealth::Required(component));
         Ok(opened.map(|store| Guarded::new(store, guard)))
     }
@@ -78,7 +78,7 @@ impl Connector {
     ) -> anyhow::Result<Option<Ticks>> {
         let component = self.health.register(CLICKHOUSE);
         let open = || ClickHouseTickStore::open(config);
-        let opened = self.wait(&component, |error| is_final(error), open).await?;
+        let opened = Box::pin(self.wait(&component, is_final, open)).await?;
         let health = match required {
             true => BreakerHealth::Required(component),
             false => BreakerHealth::Optional(component),

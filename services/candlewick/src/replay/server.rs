@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ingest::TradesBatch;
-use market::Venue;
+use market::{Symbol, Venue};
 use serde::Deserialize;
 use serde_json::json;
 use ureq::http::{Response, Uri};
@@ -58,6 +58,26 @@ pub(crate) struct Rejection {
     pub(crate) message: String,
 }
 
+/// What a repair marks.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Repaired {
+    /// How many records the log has taken.
+    pub(crate) records: u64,
+    /// How many minutes they mark.
+    pub(crate) minutes: u64,
+    /// How many minutes are too old to change.
+    pub(crate) beyond_horizon: u64,
+}
+
+impl Repaired {
+    /// Adds what another request has marked.
+    pub(crate) const fn add(&mut self, other: &Self) {
+        self.records += other.records;
+        self.minutes += other.minutes;
+        self.beyond_horizon += other.beyond_horizon;
+    }
+}
+
 #[derive(Deserialize)]
 struct Version {
     log_id: String,
@@ -92,7 +112,7 @@ impl Server {
             .http_status_as_error(false)
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_global(Some(REQUEST_TIMEOUT))
-            .user_agent(concat!("candlewick-replay/", env!("CARGO_PKG_VERSION")));
+            .user_agent(concat!("candlewick/", env!("CARGO_PKG_VERSION")));
         if matches!(host, "localhost" | "[::1]") || host.starts_with("127.") {
             // No proxy can reach this machine's own addresses.
             config = config.proxy(None);
@@ -139,6 +159,31 @@ impl Server {
                     "say so with --id-scheme and --id-scope, or send the tapes as another --venue";
                 Err(ServerError::Permanent(format!("{said}; {hint}")))
             }
+            (status, body) => Err(refused(status, &body)),
+        }
+    }
+
+    /// Asks for minutes to be folded anew.
+    pub(crate) fn repair(
+        &self,
+        venue: &Venue,
+        symbol: &Symbol,
+        start: &str,
+        end: &str,
+    ) -> Result<Repaired, ServerError> {
+        let range = json!({
+            "venue": venue.as_str(),
+            "symbol": symbol.as_str(),
+            "start": start,
+            "end": end,
+        });
+        let answer = self
+            .agent
+            .post(self.url("/api/v1/repairs"))
+            .header("content-type", "application/json")
+            .send(range.to_string());
+        match read(answer)? {
+            (202, body) => parse(&body),
             (status, body) => Err(refused(status, &body)),
         }
     }

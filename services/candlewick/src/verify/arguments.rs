@@ -96,7 +96,7 @@ impl VerifyArgs {
         let clickhouse = std::mem::take(&mut self.clickhouse).read_optional(&mut layers);
         match (&timescaledb, &clickhouse) {
             (Some(_), None) => {
-                layers.reject("clickhouse.url", "an address beside that of TimescaleDB")
+                layers.reject("clickhouse.url", "an address beside that of TimescaleDB");
             }
             (None, Some(_)) => layers.reject(
                 "timescaledb.url",

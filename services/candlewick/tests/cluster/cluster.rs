@@ -1,11 +1,12 @@
 //! A cluster of a test's own.
 
 use std::net::SocketAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use host::{Clock, SystemClock};
 use sqlx::{Connection, PgConnection};
 
-use crate::support::{Finished, Standalone, candlewick, until, verify_with};
+use crate::support::command::verify_with;
+use crate::support::{Finished, Standalone, candlewick, until};
 
 /// How many partitions its topics have.
 pub(crate) const PARTITIONS: usize = 4;
@@ -51,8 +52,7 @@ impl Cluster {
     pub(crate) fn empty(test: &str) -> Self {
         let [kafka, postgres, clickhouse, redis] = ["KAFKA", "TIMESCALEDB", "CLICKHOUSE", "REDIS"]
             .map(|name| server(&format!("CANDLEWICK_{name}")));
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let name = format!("{test}_{}_{}", std::process::id(), now.as_millis());
+        let name = format!("{test}_{}_{}", std::process::id(), SystemClock.now_ns());
         on_postgres(&postgres, format!("CREATE DATABASE {name}"));
         let options = [
             ("--brokers", kafka),

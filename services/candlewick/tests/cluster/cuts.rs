@@ -38,12 +38,18 @@ fn an_aggregator_that_is_cut_off_from_its_store_stays_live_and_says_so_and_catch
     });
     println!("cut off: {told}");
     let metrics = aggregator.client().metrics();
-    assert!(metrics["candlewick_breaker_trips_total"] >= 1.0, "{metrics:?}");
+    assert!(
+        metrics["candlewick_breaker_trips_total"] >= 1.0,
+        "{metrics:?}"
+    );
     assert_eq!(aggregator.client().get("/healthz").status, 200, "it lives");
 
     link.mend();
     wait_ready(&aggregator);
-    assert_eq!(aggregator.client().metrics()["candlewick_breaker_state"].to_string(), "0");
+    assert_eq!(
+        aggregator.client().metrics()["candlewick_breaker_state"].to_string(),
+        "0"
+    );
     send(&client, 31..41);
     wait_counted(&client, 40);
     cluster.verify(40 * SYMBOLS.len() as u64);

@@ -4,9 +4,11 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod amendments;
 mod bad_starts;
 mod bad_tapes;
 mod batches;
+mod dead_letters;
 mod ends;
 mod full_disk;
 mod generated;

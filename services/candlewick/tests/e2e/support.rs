@@ -1,8 +1,9 @@
 //! Processes of the binary, and what the tests ask of them.
 
-mod command;
+pub(crate) mod command;
 mod follower;
 mod http;
+mod model;
 mod oracle;
 mod process;
 mod random;
@@ -13,9 +14,10 @@ mod tapes;
 mod wait;
 mod write;
 
-pub(crate) use command::{Finished, candlewick, figure, replay, verify, verify_with};
+pub(crate) use command::{Finished, candlewick, figure, replay, verify};
 pub(crate) use follower::Follower;
 pub(crate) use http::{Answer, Client};
+pub(crate) use model::Model;
 pub(crate) use oracle::{Fold, Oracle};
 pub(crate) use process::Standalone;
 pub(crate) use random::Random;

@@ -18,8 +18,13 @@ pub(super) struct Machine {
 enum Phase {
     #[default]
     Closed,
-    Open { until_ns: u64 },
-    HalfOpen { successes: u32, is_busy: bool },
+    Open {
+        until_ns: u64,
+    },
+    HalfOpen {
+        successes: u32,
+        is_busy: bool,
+    },
 }
 
 /// A call was turned away.

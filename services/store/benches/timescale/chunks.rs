@@ -1,7 +1,9 @@
 //! Chunks of a day and of a week, over two years of history: what a query without a time bound
 //! costs, whose plan has to look at every chunk, and what a row takes.
 
-use candlewick_store::{BarQuery, BarReader, BarStore, StoredBar, TimescaleBarStore, TimescaleConfig};
+use candlewick_store::{
+    BarQuery, BarReader, BarStore, StoredBar, TimescaleBarStore, TimescaleConfig,
+};
 use market::{BarRow, DAY_NS, Interval};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, query_scalar};
 
@@ -12,7 +14,10 @@ const DAYS: i64 = 730;
 const HOURS: i64 = 24;
 
 pub(crate) async fn compare(url: &str) {
-    println!("\n{:<28}{:>10}{:>14}{:>14}", "two years of one symbol", "", "ms, median", "bars/s");
+    println!(
+        "\n{:<28}{:>10}{:>14}{:>14}",
+        "two years of one symbol", "", "ms, median", "bars/s"
+    );
     for days in [1, 7, 28] {
         let mut session = PgConnection::connect(url).await.unwrap();
         let sql = format!(
@@ -22,7 +27,9 @@ pub(crate) async fn compare(url: &str) {
         );
         let cleared = sqlx::raw_sql(AssertSqlSafe(sql));
         cleared.execute(&mut session).await.unwrap();
-        let store = TimescaleBarStore::open(TimescaleConfig::new(url)).await.unwrap();
+        let store = TimescaleBarStore::open(TimescaleConfig::new(url))
+            .await
+            .unwrap();
         fill(&store).await;
         let bytes: i64 = query_scalar("SELECT hypertable_size('bars')")
             .fetch_one(&mut session)

@@ -1,7 +1,9 @@
 //! Bars as they are in life: prices and sizes of a few digits, numbers as ids.
 
 use candlewick_store::StoredBar;
-use market::{Bar, BarRow, DAY_NS, Instrument, Interval, Position, SECOND_NS, Side, Trade, TradeId};
+use market::{
+    Bar, BarRow, DAY_NS, Instrument, Interval, Position, SECOND_NS, Side, Trade, TradeId,
+};
 
 pub(crate) const START_NS: i64 = 1_790_000_000 * SECOND_NS / DAY_NS * DAY_NS;
 
@@ -15,8 +17,16 @@ pub(crate) fn bar(instrument: &Instrument, interval: Interval, start_ns: i64, nu
         price: format!("{}.{:02}", 60_000 + number % 1_000, number * 7 % 100)
             .parse()
             .unwrap(),
-        quantity: Some(format!("0.{:05}", 1 + number * 7_919 % 99_999).parse().unwrap()),
-        side: Some(if number.is_multiple_of(3) { Side::Buy } else { Side::Sell }),
+        quantity: Some(
+            format!("0.{:05}", 1 + number * 7_919 % 99_999)
+                .parse()
+                .unwrap(),
+        ),
+        side: Some(if number.is_multiple_of(3) {
+            Side::Buy
+        } else {
+            Side::Sell
+        }),
         id: Some(TradeId::Number(3_000_000_000 + number)),
         scope: None,
         sender: None,

@@ -39,16 +39,28 @@ const COLUMNS: [(&str, &str); 27] = [
 const NUMERIC: std::ops::Range<usize> = 4..12;
 
 /// Writes bars in a transaction, all open or all closed.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one statement, and what is bound to it in order"
+)]
 pub(crate) async fn write(session: &mut PgConnection, bars: &[StoredBar]) {
     let closed = bars[0].row.closed;
     let names: Vec<_> = COLUMNS.iter().map(|(name, _)| *name).collect();
-    let values = COLUMNS.iter().enumerate().map(|(place, (name, _))| match name {
-        &"start" => "to_timestamp(start)".to_owned(),
-        name if NUMERIC.contains(&place) => format!("{name}::numeric"),
-        name => (*name).to_owned(),
-    });
-    let arrays = COLUMNS.iter().zip(1..).map(|((_, kind), place)| format!("${place}::{kind}[]"));
-    let updates = names[4..].iter().map(|name| format!("{name} = excluded.{name}"));
+    let values = COLUMNS
+        .iter()
+        .enumerate()
+        .map(|(place, (name, _))| match name {
+            &"start" => "to_timestamp(start)".to_owned(),
+            name if NUMERIC.contains(&place) => format!("{name}::numeric"),
+            name => (*name).to_owned(),
+        });
+    let arrays = COLUMNS
+        .iter()
+        .zip(1..)
+        .map(|((_, kind), place)| format!("${place}::{kind}[]"));
+    let updates = names[4..]
+        .iter()
+        .map(|name| format!("{name} = excluded.{name}"));
     let (table, partition, zero) = if closed {
         ("bars", "", "")
     } else {
@@ -63,12 +75,16 @@ pub(crate) async fn write(session: &mut PgConnection, bars: &[StoredBar]) {
         names = names.join(", "),
     );
     query("BEGIN").execute(&mut *session).await.unwrap();
+    query("UPDATE progress SET next_offset = next_offset WHERE partition = $1")
+        .bind(0)
+        .execute(&mut *session)
+        .await
+        .unwrap();
+    by_key(session, bars, closed).await;
     let bound = query(AssertSqlSafe(sql))
         .bind(texts(bars, |bar| bar.instrument.venue().to_owned()))
         .bind(texts(bars, |bar| bar.instrument.symbol().to_owned()))
-        .bind(of(bars, |bar| {
-            i32::try_from(bar.row.window.interval.length_ns() / 1_000_000_000).unwrap()
-        }))
+        .bind(of(bars, seconds))
         .bind(of(bars, |bar| bar.row.window.start_ns / 1_000_000_000))
         .bind(texts(bars, |bar| bar.row.bar.open.price.to_string()))
         .bind(texts(bars, |bar| bar.row.bar.high.to_string()))
@@ -87,14 +103,46 @@ pub(crate) async fn write(session: &mut PgConnection, bars: &[StoredBar]) {
         .fold(bound, |bound, edge| {
             bound
                 .bind(of(bars, |bar| edge(bar).time_ns))
-                .bind(of(bars, |bar| edge(bar).id.as_ref().map(ToString::to_string)))
-                .bind(of(bars, |bar| edge(bar).scope.as_deref().map(str::to_owned)))
+                .bind(of(bars, |bar| {
+                    edge(bar).id.as_ref().map(ToString::to_string)
+                }))
+                .bind(of(bars, |bar| {
+                    edge(bar).scope.as_deref().map(str::to_owned)
+                }))
                 .bind(of(bars, |bar| edge(bar).position.epoch.cast_signed()))
                 .bind(of(bars, |bar| edge(bar).position.offset.cast_signed()))
         });
     let bound = bound.bind(of(bars, |bar| bar.row.bar.first_append_ns));
     bound.execute(&mut *session).await.unwrap();
     query("COMMIT").execute(session).await.unwrap();
+}
+
+/// What else a commit has to do, for which it sends the keys once more: take bars that close from
+/// among the open ones, or look for those that were not open before.
+async fn by_key(session: &mut PgConnection, bars: &[StoredBar], closed: bool) {
+    let head = if closed {
+        "DELETE FROM open_bars AS o USING"
+    } else {
+        "SELECT min(k.start) FROM open_bars AS o RIGHT JOIN"
+    };
+    let tail = if closed { "WHERE" } else { "ON" };
+    let rest = if closed { "" } else { "WHERE o.venue IS NULL" };
+    let sql = format!(
+        "{head} (SELECT venue, symbol, interval_s, to_timestamp(start) AS start FROM \
+         unnest($1::text[], $2::text[], $3::int[], $4::bigint[]) \
+         AS u (venue, symbol, interval_s, start)) AS k {tail} o.venue = k.venue \
+         AND o.symbol = k.symbol AND o.interval_s = k.interval_s AND o.start = k.start {rest}"
+    );
+    let bound = query(AssertSqlSafe(sql))
+        .bind(texts(bars, |bar| bar.instrument.venue().to_owned()))
+        .bind(texts(bars, |bar| bar.instrument.symbol().to_owned()))
+        .bind(of(bars, seconds))
+        .bind(of(bars, |bar| bar.row.window.start_ns / 1_000_000_000));
+    bound.execute(session).await.unwrap();
+}
+
+fn seconds(bar: &StoredBar) -> i32 {
+    i32::try_from(bar.row.window.interval.length_ns() / 1_000_000_000).unwrap()
 }
 
 fn open(bar: &StoredBar) -> &Edge {

@@ -64,7 +64,7 @@ SETTINGS
 -- power takes the newest rows, ticks are archived again, which changes nothing.
 CREATE TABLE IF NOT EXISTS positions (
     partition UInt32,
-    next      SimpleAggregateFunction(max, Tuple(epoch UInt64, offset UInt64))
+    next      SimpleAggregateFunction(max, Tuple(UInt64, UInt64)) -- epoch, offset
 )
 ENGINE = AggregatingMergeTree
 ORDER BY partition;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::decimal::widened;
 use super::server::Server;
+use crate::deadline::within;
 use crate::{StoreError, TickBlock, TickRecord};
 
 /// After how many rows other tasks of the executor get their turn.
@@ -90,7 +91,7 @@ async fn send(
 ) -> Result<(), Error> {
     let (send_timeout, receive_timeout) = server.timeouts();
     let begun = server.client().insert::<WrittenTick<'_>>("trades");
-    let begun = tokio::time::timeout(receive_timeout, begun).await;
+    let begun = within(receive_timeout, begun).await;
     let mut insert = begun
         .unwrap_or(Err(Error::TimedOut))?
         .with_timeouts(Some(send_timeout), Some(receive_timeout))

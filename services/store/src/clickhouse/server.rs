@@ -8,6 +8,7 @@ use ::clickhouse::error::Error;
 
 use super::config::ClickHouseConfig;
 use crate::StoreError;
+use crate::deadline::within;
 use crate::metrics::Metrics;
 
 /// Exceptions of a server that say that its tables are not ours, by their numbers
@@ -67,7 +68,7 @@ impl Server {
         &self,
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, StoreError> {
-        let answer = tokio::time::timeout(self.receive_timeout, call).await;
+        let answer = within(self.receive_timeout, call).await;
         self.check(answer.unwrap_or(Err(Error::TimedOut)))
     }
 

@@ -161,7 +161,14 @@ mod tests {
 
     #[test]
     fn bounds_are_rounded_up_and_starts_not_at_all() {
-        for (ns, us) in [(0, 0), (1, 1), (1_000, 1), (-1, 0), (-1_000, -1), (-1_001, -1)] {
+        for (ns, us) in [
+            (0, 0),
+            (1, 1),
+            (1_000, 1),
+            (-1, 0),
+            (-1_000, -1),
+            (-1_001, -1),
+        ] {
             assert_eq!(Instant::at_or_after(ns).us, us, "{ns}");
             assert_eq!(Instant::exactly(ns).is_ok(), ns % 1_000 == 0, "{ns}");
         }

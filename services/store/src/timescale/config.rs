@@ -33,6 +33,9 @@ pub struct TimescaleConfig {
     pub idle_timeout: Duration,
     /// How long a snapshot may do nothing, and on PostgreSQL 17 how long it may last in all.
     pub snapshot_timeout: Duration,
+    /// How much longer than asked for closed bars are kept in a hypertable, so that they go
+    /// with their chunk: more than its length and the lateness of what it holds.
+    pub chunk_slack: Duration,
 }
 
 impl TimescaleConfig {
@@ -49,6 +52,7 @@ impl TimescaleConfig {
             lock_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(5),
             snapshot_timeout: Duration::from_secs(600),
+            chunk_slack: Duration::from_hours(9 * 24),
         }
     }
 
@@ -132,6 +136,7 @@ impl fmt::Debug for TimescaleConfig {
             .field("lock_timeout", &self.lock_timeout)
             .field("idle_timeout", &self.idle_timeout)
             .field("snapshot_timeout", &self.snapshot_timeout)
+            .field("chunk_slack", &self.chunk_slack)
             .finish()
     }
 }

@@ -63,9 +63,8 @@ impl Durability {
     pub(super) fn warnings(&self) -> Vec<&'static str> {
         let mut warnings = Vec::new();
         if self.fsync == "off" {
-            warnings.push(
-                "fsync is off: a crash of the machine can damage the database beyond repair",
-            );
+            warnings
+                .push("fsync is off: a crash of the machine can damage the database beyond repair");
         }
         if self.full_page_writes == "off" {
             warnings.push(

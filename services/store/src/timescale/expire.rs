@@ -27,8 +27,17 @@ const OLD_CHUNK: &str = "SELECT c.range_start, c.range_end \
 /// the next statement, or waits.
 const LOCK_DAYS: &str = "LOCK TABLE bar_days IN SHARE ROW EXCLUSIVE MODE";
 
-const IS_YOUNG: &str = "SELECT EXISTS (SELECT 1 FROM bar_days \
-    WHERE day >= $1 AND day < $2 AND newest_append_ns >= $3)";
+/// What a chunk holds, as its rows say.
+const HELD: &str =
+    "SELECT count(*), max(first_append_ns) FROM bars WHERE start >= $1 AND start < $2";
+
+/// Bars that came by another way than a commit, such as a restored table, are noted late.
+const NOTE_DAYS: &str = "INSERT INTO bar_days (partition, day, oldest_append_ns, newest_append_ns) \
+    SELECT 0, date_trunc('day', start, 'UTC'), min(first_append_ns), max(first_append_ns) \
+    FROM bars WHERE start >= $1 AND start < $2 GROUP BY 2 \
+    ON CONFLICT (partition, day) DO UPDATE SET \
+    oldest_append_ns = least(bar_days.oldest_append_ns, excluded.oldest_append_ns), \
+    newest_append_ns = greatest(bar_days.newest_append_ns, excluded.newest_append_ns)";
 
 const OLD_DAY: &str = "SELECT day FROM bar_days WHERE oldest_append_ns < $1 ORDER BY day LIMIT 1";
 
@@ -76,20 +85,14 @@ pub(super) async fn drop_chunk(
     };
     let (start, end): (Instant, Instant) = (chunk.try_get(0)?, chunk.try_get(1)?);
     query(LOCK_DAYS).execute(&mut *session).await?;
-    let is_young: bool = query_scalar(IS_YOUNG)
-        .bind(start)
-        .bind(end)
-        .bind(bars_before_ns)
-        .fetch_one(&mut *session)
-        .await?;
-    if is_young {
+    let found = query(HELD).bind(start).bind(end).fetch_one(&mut *session);
+    let found = found.await?;
+    let (held, newest_ns): (i64, Option<i64>) = (found.try_get(0)?, found.try_get(1)?);
+    if newest_ns.is_some_and(|newest_ns| newest_ns >= bars_before_ns) {
+        let noted = query(NOTE_DAYS).bind(start).bind(end);
+        noted.execute(session).await?;
         return Ok(0);
     }
-    let held: i64 = query_scalar("SELECT count(*) FROM bars WHERE start >= $1 AND start < $2")
-        .bind(start)
-        .bind(end)
-        .fetch_one(&mut *session)
-        .await?;
     query("SELECT drop_chunks('bars', older_than => $2, newer_than => $1)")
         .bind(start)
         .bind(end)
@@ -103,13 +106,15 @@ pub(super) async fn drop_chunk(
     Ok(held.unsigned_abs())
 }
 
-/// Drops rows that are too old, and answers how many went; inside a transaction.
+/// Drops rows that are too old, and answers how many went; inside a transaction. Closed bars are
+/// left for another `slack_ns`, in which their chunk may go.
 pub(super) async fn expire(
     session: &mut PgConnection,
     bars_before_ns: i64,
+    slack_ns: i64,
     ids_before_ns: i64,
 ) -> Result<u64, Failure> {
-    let mut gone = expire_bars(session, bars_before_ns).await?;
+    let mut gone = expire_bars(session, bars_before_ns.saturating_sub(slack_ns)).await?;
     let bounded = [
         (OPEN_BARS, bars_before_ns),
         (REJECTED, ids_before_ns),
@@ -143,11 +148,19 @@ async fn expire_bars(session: &mut PgConnection, before_ns: i64) -> Result<u64, 
             break;
         }
         let emptied = query("DELETE FROM bar_days WHERE day = $1 AND newest_append_ns < $2");
-        emptied.bind(day).bind(before_ns).execute(&mut *session).await?;
+        emptied
+            .bind(day)
+            .bind(before_ns)
+            .execute(&mut *session)
+            .await?;
         let raised = query(
             "UPDATE bar_days SET oldest_append_ns = $2 WHERE day = $1 AND oldest_append_ns < $2",
         );
-        raised.bind(day).bind(before_ns).execute(&mut *session).await?;
+        raised
+            .bind(day)
+            .bind(before_ns)
+            .execute(&mut *session)
+            .await?;
     }
     Ok(gone)
 }

@@ -75,7 +75,13 @@ pub(super) async fn load(
     });
     let open_bars = open_bars.await?;
     let dirty = read(session, amendments::DIRTY, number, amendments::read_dirty).await?;
-    let ahead = read(session, amendments::AHEAD_OF, number, amendments::read_ahead).await?;
+    let ahead = read(
+        session,
+        amendments::AHEAD_OF,
+        number,
+        amendments::read_ahead,
+    )
+    .await?;
     query("COMMIT").execute(session).await?;
     Ok(PartitionState {
         progress,

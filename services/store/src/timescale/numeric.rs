@@ -149,15 +149,26 @@ mod tests {
         ] {
             let mut bytes = Vec::new();
             write_numeric(text, &mut bytes);
-            let written: Vec<_> = words.iter().flat_map(|word: &i16| word.to_be_bytes()).collect();
+            let written: Vec<_> = words
+                .iter()
+                .flat_map(|word: &i16| word.to_be_bytes())
+                .collect();
             assert_eq!(bytes, written, "{text}");
         }
     }
 
     #[test]
     fn what_is_no_finite_number_is_an_error() {
-        for words in [&[0, 0, -0x4000, 0][..], &[2, 0, 0, 0, 1], &[0, 0], &[0, 9_000, 0, 0]] {
-            let bytes: Vec<_> = words.iter().flat_map(|word: &i16| word.to_be_bytes()).collect();
+        for words in [
+            &[0, 0, -0x4000, 0][..],
+            &[2, 0, 0, 0, 1],
+            &[0, 0],
+            &[0, 9_000, 0, 0],
+        ] {
+            let bytes: Vec<_> = words
+                .iter()
+                .flat_map(|word: &i16| word.to_be_bytes())
+                .collect();
             assert!(read_numeric(&bytes).is_err(), "{words:?}");
         }
     }

@@ -22,7 +22,9 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(4851902847)";
 /// Makes the tables, or brings them up to date; then gives them what the edition offers.
 pub(super) async fn migrate(session: &mut PgConnection) -> Result<TimescaleEdition, Failure> {
     // The migrator waits for its lock in one statement.
-    query("SET statement_timeout = 0").execute(&mut *session).await?;
+    query("SET statement_timeout = 0")
+        .execute(&mut *session)
+        .await?;
     query("SET lock_timeout = 0").execute(&mut *session).await?;
     query("SET idle_in_transaction_session_timeout = 0")
         .execute(&mut *session)
@@ -93,7 +95,9 @@ fn of_migrator(error: MigrateError) -> Failure {
 }
 
 async fn verify_encoding(session: &mut PgConnection) -> Result<(), Failure> {
-    let encoding: String = query_scalar("SHOW server_encoding").fetch_one(session).await?;
+    let encoding: String = query_scalar("SHOW server_encoding")
+        .fetch_one(session)
+        .await?;
     if encoding == "UTF8" {
         return Ok(());
     }

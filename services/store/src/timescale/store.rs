@@ -213,14 +213,17 @@ impl BarStore for TimescaleBarStore {
     }
 
     async fn expire(&self, bars_before_ns: i64, ids_before_ns: i64) -> Result<u64, StoreError> {
-        let mut dropped = 0;
+        let (mut dropped, mut slack_ns) = (0, 0);
         if self.edition != TimescaleEdition::Plain {
             let mut loan = self.begin().await?;
             let held = expire::drop_chunk(loan.session(), bars_before_ns).await;
             dropped = end(loan, held, "COMMIT").await?;
+            let slack = self.server().config().chunk_slack;
+            slack_ns = i64::try_from(slack.as_nanos()).unwrap_or(i64::MAX);
         }
         let mut loan = self.begin().await?;
-        let gone = expire::expire(loan.session(), bars_before_ns, ids_before_ns).await;
+        let session = loan.session();
+        let gone = expire::expire(session, bars_before_ns, slack_ns, ids_before_ns).await;
         Ok(dropped + end(loan, gone, "COMMIT").await?)
     }
 }

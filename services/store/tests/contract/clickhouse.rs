@@ -2,6 +2,12 @@
 //!
 //! The server is the one at `CANDLEWICK_CLICKHOUSE`; each test has a database of its own there.
 
+#![expect(
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "the helpers of tests are tests too, and wait for a real server in real time"
+)]
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 

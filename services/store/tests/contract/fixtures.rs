@@ -7,7 +7,8 @@ use candlewick_store::{
     BarStore, Commit, IdKey, Progress, StoredBar, SymbolRow, TickBlock, TickRecord, Transaction,
 };
 use market::{
-    Bar, BarRow, DAY_NS, Edge, HOUR_NS, Instrument, Interval, Position, Side, Trade, TradeId, Window,
+    Bar, BarRow, DAY_NS, Edge, HOUR_NS, Instrument, Interval, Position, Side, Trade, TradeId,
+    Window,
 };
 use schemas::TradesRecord;
 

@@ -24,7 +24,6 @@ pub(crate) async fn what_is_written_is_read(store: &impl TickStore) {
     let ticks = vec![tick(7, 10), tick(9, 3), tick(u64::MAX, 12)];
     store.insert(&[block(0, u64::MAX, 2, ticks)]).await.unwrap();
     let expected = |offset, time_ns| Tick {
-        amendment: None,
         trade: trade(time_ns, offset),
         amendment: None,
         position: Position {

@@ -8,10 +8,6 @@ use deadpool_redis::redis::aio::MultiplexedConnection;
 
 use crate::fixtures::{open, price, run, soon, symbol, url};
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test waits for a real server, in real time"
-)]
 fn now() -> Instant {
     Instant::now()
 }

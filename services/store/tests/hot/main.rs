@@ -5,7 +5,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "the helpers of tests are tests too"
+    clippy::disallowed_methods,
+    reason = "the helpers of tests are tests too, and wait for real servers in real time"
 )]
 
 mod absence;
@@ -13,6 +14,7 @@ mod failover;
 mod fixtures;
 
 use candlewick_store::{HotStore, MemoryHotStore};
+use futures_util::{StreamExt, stream};
 
 use crate::fixtures::{open, price, soon, symbol};
 
@@ -42,9 +44,10 @@ async fn takes_many_at_once(store: &impl HotStore) {
         .map(|number| price(&symbol(), (1, number), &format!("{number}.5")))
         .collect();
     store.offer(prices.clone());
-    for price in &prices {
-        soon(store, price).await;
-    }
+    // Side by side: one after the other the last would be gone before they are asked for.
+    stream::iter(&prices)
+        .for_each_concurrent(64, |price| soon(store, price))
+        .await;
 }
 
 macro_rules! contract {

@@ -10,7 +10,7 @@ use schemas::{Refold, Repair};
 use store::{AheadRow, BarKey, DirtyChange, IdKey, Mark};
 
 use super::identity::amendment_key;
-use super::{Admission, Moment, Slot, Symbol, mark};
+use super::{Admission, Moment, Symbol, mark};
 use crate::core::{Need, Refolded};
 
 /// The marked minutes of one symbol, by their starts.
@@ -298,7 +298,7 @@ impl Symbol {
     /// is kept, since what is kept how long counts from it.
     fn replace(&mut self, window: Window, bar: Option<Bar>, amendments: u64, at: Moment) {
         let closed = window.end_ns() <= self.closed_until_ns;
-        let slot = self.slots.entry(window).or_insert_with(Slot::default);
+        let slot = self.slots.entry(window).or_default();
         let row = match (&mut slot.row, bar) {
             (Some(row), bar) => {
                 let first_append_ns = row.bar.first_append_ns;

@@ -69,9 +69,6 @@ impl Symbol {
     /// Marks an amendment as seen; false where it was before. Its set is in memory.
     pub(super) fn see_amendment(&mut self, key: &IdKey, id: &TradeId, at: Moment) -> bool {
         let set = self.ids(key);
-        if at.append_time_ns.saturating_sub(set.last_append_ns) > HORIZON_NS {
-            set.clear();
-        }
         let member = id.number().map_or(Member::Other(id), Member::Number);
         set.insert(member, at.append_time_ns, at.generation)
     }

@@ -54,6 +54,8 @@ async fn stored(folder: &TempDir, instrument: &Instrument) -> SqliteBarStore {
         venues: Vec::new(),
         ids: Vec::new(),
         rejected: Vec::new(),
+        dirty: Vec::new(),
+        ahead: Vec::new(),
     };
     store.commit(&transaction).await.unwrap();
     store

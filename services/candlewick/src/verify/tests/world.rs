@@ -11,7 +11,8 @@ use host::{Clock, Health, SystemClock};
 use ingest::Producer;
 use market::{BarRow, HOUR_NS, IdScheme, IdScope, Instrument, Interval, VenueSettings};
 use store::{
-    BarKey, BarReader, BarStore, Commit, SqliteBarStore, StoredBar, TickStore, Transaction,
+    BarKey, BarReader, BarStore, Commit, MemoryHotStore, SqliteBarStore, StoredBar, TickStore,
+    Transaction,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -188,6 +189,8 @@ impl World {
                 },
                 stores: Stores {
                     bars: folder.bars.clone(),
+                    ticks: folder.ticks.clone(),
+                    hot: MemoryHotStore::default(),
                     clock,
                 },
                 pace: Pace {

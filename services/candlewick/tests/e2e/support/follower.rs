@@ -32,6 +32,8 @@ pub(crate) struct Follower {
     /// How often each bar was told to be closed, and corrected, by channel and start.
     pub(crate) closes: BTreeMap<(String, String), u32>,
     pub(crate) corrections: BTreeMap<(String, String), u32>,
+    /// How many entries came of bars that cancels have emptied.
+    pub(crate) emptied: u32,
     /// How many entries of each kind came.
     pub(crate) kinds: BTreeMap<String, u32>,
     /// What was answered to attempts to go on.
@@ -58,6 +60,7 @@ impl Follower {
             channels: names.map(|name| (name, Channel::default())).collect(),
             closes: BTreeMap::new(),
             corrections: BTreeMap::new(),
+            emptied: 0,
             kinds: BTreeMap::new(),
             recovered: Vec::new(),
         };
@@ -162,6 +165,7 @@ impl Follower {
             }
             other => panic!("a bar of kind {other}"),
         }
+        self.emptied += u32::from(is_empty(&entry));
         held.stream.insert(start, entry.clone());
         held.show(entry);
     }
@@ -181,7 +185,8 @@ impl Follower {
         self.channels.iter().find_map(|(name, held)| {
             let interval = name.rsplit(':').next().unwrap();
             let read = bars(&self.client, &self.venue, &self.symbol, interval);
-            let held: Vec<_> = held.shown.values().cloned().map(Value::Object).collect();
+            let shown = held.shown.values().filter(|bar| !is_empty(bar));
+            let held: Vec<_> = shown.cloned().map(Value::Object).collect();
             let differing = read.iter().zip(&held).find(|(read, held)| read != held);
             match differing {
                 Some((read, held)) => Some(format!("{name}: REST has {read}, shown is {held}")),
@@ -205,6 +210,11 @@ impl Channel {
             self.shown.insert(start.to_owned(), bar);
         }
     }
+}
+
+/// Whether cancels have emptied the window: such a bar is held, and not shown.
+fn is_empty(bar: &Bar) -> bool {
+    bar["trades"] == 0
 }
 
 /// What orders the states of a bar.

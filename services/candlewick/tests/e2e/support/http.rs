@@ -74,6 +74,11 @@ impl Client {
         read(path, answer)
     }
 
+    pub(crate) fn delete(&self, path: &str) -> Answer {
+        let answer = self.agent.delete(format!("{}{path}", self.base)).call();
+        read(path, answer)
+    }
+
     /// Sends a body of trades.
     pub(crate) fn post(&self, kind: &str, body: &[u8], headers: &[(&str, &str)]) -> Answer {
         let path = "/api/v1/trades";

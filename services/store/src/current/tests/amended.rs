@@ -50,7 +50,12 @@ fn original() -> Tick {
 #[test]
 fn an_edit_gives_its_values_and_nothing_else() {
     let original = original();
-    let edited = trades_current(vec![original.clone(), edit(20, &original, 3)], &[], NEXT, &PLAIN);
+    let edited = trades_current(
+        vec![original.clone(), edit(20, &original, 3)],
+        &[],
+        NEXT,
+        &PLAIN,
+    );
     let mut expected = original;
     expected.trade.price = Decimal::new(3, 0).unwrap();
     expected.trade.quantity = Some(Decimal::new(3, 1).unwrap());
@@ -86,7 +91,11 @@ fn a_cancel_is_final_whenever_it_comes() {
             cancel(cancelled, &original),
             edit(edited, &original, 3),
         ];
-        assert_eq!(trades(&ticks, &[], &PLAIN), [(11, 1)], "{cancelled} {edited}");
+        assert_eq!(
+            trades(&ticks, &[], &PLAIN),
+            [(11, 1)],
+            "{cancelled} {edited}"
+        );
     }
     // An edit that came before its trade waits for it.
     let ticks = [edit(1, &original, 3), original];
@@ -154,13 +163,21 @@ fn a_sender_names_its_trades_by_key_and_index() {
 #[test]
 fn an_amendment_that_was_left_out_or_is_not_folded_yet_does_nothing() {
     let original = original();
-    let ticks = [original.clone(), edit(20, &original, 3), cancel(30, &original)];
+    let ticks = [
+        original.clone(),
+        edit(20, &original, 3),
+        cancel(30, &original),
+    ];
     // Delivered twice, the fold has left the second out.
     let left_out = [range(30, 31, Verdict::Duplicate)];
     assert_eq!(trades(&ticks, &left_out, &PLAIN), [(10, 3)]);
     let both = [range(20, 31, Verdict::Duplicate)];
     assert_eq!(trades(&ticks, &both, &PLAIN), [(10, 1)]);
-    let not_yet = [original.clone(), edit(20, &original, 3), cancel(100, &original)];
+    let not_yet = [
+        original.clone(),
+        edit(20, &original, 3),
+        cancel(100, &original),
+    ];
     assert_eq!(trades(&not_yet, &[], &PLAIN), [(10, 3)]);
 }
 

@@ -6,8 +6,8 @@ use market::{BarRow, Instrument, Venue, VenueSettings};
 use sqlx::{Row, query};
 
 use super::{amendments, row, topics};
-use crate::key_bounds::{PAST_ALL, set_bounds, venue_bounds};
 use crate::id_chunk;
+use crate::key_bounds::{PAST_ALL, set_bounds, venue_bounds};
 use crate::sqlite::bulk::{Bulk, statement};
 use crate::sqlite::column::{read_parsed, read_unsigned, unsigned};
 use crate::sqlite::failure::Failure;

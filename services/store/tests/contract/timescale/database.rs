@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use candlewick_store::{TimescaleBarStore, TimescaleConfig};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -25,6 +26,7 @@ pub(crate) struct Database {
 }
 
 /// The server that the tests use.
+#[expect(clippy::panic, reason = "without a server these tests prove nothing")]
 pub(crate) fn server() -> String {
     std::env::var("CANDLEWICK_TIMESCALEDB").unwrap_or_else(|_| {
         panic!(
@@ -77,7 +79,9 @@ impl Database {
     }
 
     pub(crate) fn config(&self) -> TimescaleConfig {
-        TimescaleConfig::new(url(&self.name))
+        let mut config = TimescaleConfig::new(url(&self.name));
+        config.chunk_slack = Duration::ZERO;
+        config
     }
 
     pub(crate) async fn open(&self) -> TimescaleBarStore {

@@ -12,10 +12,16 @@ use crate::fixtures::{bar, instrument, step, take};
 #[tokio::test]
 async fn a_database_without_tables_names_the_command() {
     let database = Database::empty().await;
-    let error = TimescaleBarStore::open(database.config()).await.err().unwrap();
+    let error = TimescaleBarStore::open(database.config())
+        .await
+        .err()
+        .unwrap();
     // The command may run while this process waits.
     assert!(error.is_transient(), "{error}");
-    assert!(error.to_string().contains("`candlewick migrate`"), "{error}");
+    assert!(
+        error.to_string().contains("`candlewick migrate`"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -96,7 +102,10 @@ async fn a_table_becomes_a_hypertable() {
         limit: 10,
         newest: false,
     };
-    let expected: Vec<_> = transaction.bars[1..].iter().map(|bar| bar.row.clone()).collect();
+    let expected: Vec<_> = transaction.bars[1..]
+        .iter()
+        .map(|bar| bar.row.clone())
+        .collect();
     assert_eq!(store.bar_range(&query).await.unwrap(), expected);
     assert_eq!(store.load(0, 1).await.unwrap().open_bars.len(), 1);
 }
@@ -105,7 +114,9 @@ async fn a_table_becomes_a_hypertable() {
 async fn who_cannot_be_reached_is_named_without_a_password() {
     let database = Database::migrated().await;
     let url = database.config().url;
-    let refused = url.replace("postgres@", "postgres:hidden@").replace(":55", ":1");
+    let refused = url
+        .replace("postgres@", "postgres:hidden@")
+        .replace(":55", ":1");
     let nobody = url.replace("postgres@", "nobody_of_this_name:hidden@");
     let missing = url.replace("candlewick_contract", "no_database");
     for url in [refused, nobody, missing] {
@@ -113,7 +124,10 @@ async fn who_cannot_be_reached_is_named_without_a_password() {
         let error = error.err().unwrap();
         assert!(error.is_transient(), "{error}");
         let text = error.to_string();
-        assert!(text.starts_with("bars in ") && !text.contains("hidden"), "{text}");
+        assert!(
+            text.starts_with("bars in ") && !text.contains("hidden"),
+            "{text}"
+        );
     }
 }
 

@@ -109,6 +109,7 @@ async fn a_frozen_worker_does_not_hold_its_partition() {
 async fn a_session_that_the_server_ends_is_replaced() {
     let (database, store) = bar_store().await;
     take(&store, step(0, 0, 1)).await;
+    assert_eq!(store.progress().await.unwrap().len(), 1);
     let snapshot = store.snapshot().await.unwrap();
     database
         .meddle(
@@ -181,16 +182,37 @@ async fn a_damaged_row_is_an_error() {
     transaction.bars = vec![written.clone()];
     take(&store, transaction).await;
     for (damage, mending) in [
-        ("UPDATE open_bars SET interval_s = 61", "UPDATE open_bars SET interval_s = 60"),
-        ("UPDATE open_bars SET high = 'NaN'", "UPDATE open_bars SET high = 101.5"),
-        ("UPDATE open_bars SET high = 1e30", "UPDATE open_bars SET high = 101.5"),
-        ("UPDATE open_bars SET close_id = ''", "UPDATE open_bars SET close_id = '1'"),
-        ("UPDATE open_bars SET start = 'infinity'", "UPDATE open_bars SET start = 'epoch'"),
-        ("ALTER TABLE open_bars RENAME TO away", "ALTER TABLE away RENAME TO open_bars"),
+        (
+            "UPDATE open_bars SET interval_s = 61",
+            "UPDATE open_bars SET interval_s = 60",
+        ),
+        (
+            "UPDATE open_bars SET high = 'NaN'",
+            "UPDATE open_bars SET high = 101.5",
+        ),
+        (
+            "UPDATE open_bars SET high = 1e30",
+            "UPDATE open_bars SET high = 101.5",
+        ),
+        (
+            "UPDATE open_bars SET close_id = ''",
+            "UPDATE open_bars SET close_id = '1'",
+        ),
+        (
+            "UPDATE open_bars SET start = 'infinity'",
+            "UPDATE open_bars SET start = 'epoch'",
+        ),
+        (
+            "ALTER TABLE open_bars RENAME TO away",
+            "ALTER TABLE away RENAME TO open_bars",
+        ),
     ] {
         database.meddle(damage).await;
         let error = store.load(0, 1).await.unwrap_err();
-        assert!(matches!(error, StoreError::Corrupt { .. }), "{damage}: {error}");
+        assert!(
+            matches!(error, StoreError::Corrupt { .. }),
+            "{damage}: {error}"
+        );
         database.meddle(mending).await;
         let read = store.bars(std::slice::from_ref(&key)).await.unwrap();
         assert_eq!(read, [Some(written.row.clone())], "{mending}");
@@ -199,7 +221,10 @@ async fn a_damaged_row_is_an_error() {
     let mut between = step(0, 1, 2);
     between.bars = vec![bar(&key.instrument, Interval::M1, 1, 1, false)];
     let error = store.commit(&between).await.unwrap_err();
-    assert!(error.to_string().contains("between two microseconds"), "{error}");
+    assert!(
+        error.to_string().contains("between two microseconds"),
+        "{error}"
+    );
 }
 
 /// A database that does not wait for its disk is made to where it matters.

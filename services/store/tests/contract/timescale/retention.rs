@@ -1,5 +1,7 @@
 //! What goes as whole chunks, and what row by row.
 
+use std::time::Duration;
+
 use candlewick_store::{BarQuery, BarReader, BarStore, TimescaleBarStore};
 use market::{DAY_NS, Interval, MINUTE_NS};
 
@@ -67,6 +69,42 @@ async fn a_chunk_goes_once_nothing_in_it_is_young() {
     assert_eq!(chunks(&database).await, 0);
 }
 
+/// Rows wait for their chunk, which is cheaper to drop, unless it stays too long.
+#[tokio::test]
+async fn bars_go_with_their_chunk() {
+    let database = Database::migrated().await;
+    let mut config = database.config();
+    config.chunk_slack = Duration::from_nanos(20);
+    let store = TimescaleBarStore::open(config).await.unwrap();
+    write(&store, 0, &[(0, 10), (MINUTE_NS, 25)]).await;
+    write(
+        &store,
+        0,
+        &[(70 * DAY_NS, 10), (70 * DAY_NS + MINUTE_NS, 99)],
+    )
+    .await;
+    assert_eq!(store.expire(25, i64::MIN).await.unwrap(), 0);
+    assert_eq!(store.expire(30, i64::MIN).await.unwrap(), 2);
+    assert_eq!(chunks(&database).await, 1);
+    assert_eq!(store.expire(30, i64::MIN).await.unwrap(), 0);
+    assert_eq!(store.expire(31, i64::MIN).await.unwrap(), 1);
+    assert_eq!(starts(&store).await, [70 * DAY_NS + MINUTE_NS]);
+}
+
+/// Bars that no commit has noted, such as those of a restored table, are no older for it.
+#[tokio::test]
+async fn a_chunk_is_judged_by_its_rows() {
+    let (database, store) = bar_store().await;
+    write(&store, 0, &[(0, 10), (MINUTE_NS, 99)]).await;
+    database.meddle("DELETE FROM bar_days").await;
+    assert_eq!(store.expire(50, i64::MIN).await.unwrap(), 1);
+    assert_eq!(starts(&store).await, [MINUTE_NS]);
+    assert_eq!(store.expire(50, i64::MIN).await.unwrap(), 0);
+    database.meddle("DELETE FROM bars").await;
+    assert_eq!(store.expire(100, i64::MIN).await.unwrap(), 0);
+    assert_eq!(chunks(&database).await, 0);
+}
+
 /// However many are old, a call takes a bounded number.
 #[tokio::test]
 async fn rows_go_a_few_at_a_time() {
@@ -78,7 +116,15 @@ async fn rows_go_a_few_at_a_time() {
     // One bar of another interval keeps the chunk, so that no drop does the work.
     let mut young = step(0, 3, 4);
     young.bars = (0..2)
-        .map(|week| bar(&instrument("a:a"), Interval::H1, week * 7 * DAY_NS, 99, true))
+        .map(|week| {
+            bar(
+                &instrument("a:a"),
+                Interval::H1,
+                week * 7 * DAY_NS,
+                99,
+                true,
+            )
+        })
         .collect();
     take(&store, young).await;
     let mut gone = Vec::new();

@@ -1,0 +1,50 @@
+//! The new values of a trade.
+
+use market::{Trade, TradeId};
+
+use crate::raw_object::{MemberFault, RawObject};
+use crate::submit::{Fault, VALUE_NAMES, read_values};
+use crate::{ErrorCode, Problem};
+
+/// Reads the body of an edit of the trade that the path calls `name`. The id of the trade read
+/// is the body's, and means nothing beyond being the same.
+///
+/// # Errors
+/// A [`Problem`] that names the member at fault.
+pub(super) fn read(body: &[u8], name: &str) -> Result<Trade, Problem> {
+    let invalid = |detail: String| {
+        Problem::new(ErrorCode::InvalidBody, detail).accepted("the trade's values as a JSON object")
+    };
+    let text = std::str::from_utf8(body).map_err(|error| invalid(error.to_string()))?;
+    let object =
+        RawObject::parse(text, &VALUE_NAMES).map_err(|error| invalid(error.to_string()))?;
+    match &object.fault {
+        None => {}
+        Some(MemberFault::Unknown(name)) => {
+            let detail = format!("{name:?} is not a value of a trade");
+            return Err(Problem::new(ErrorCode::UnknownParameter, detail)
+                .field(name.as_str())
+                .accepted(VALUE_NAMES.join(", ")));
+        }
+        Some(MemberFault::Repeated(name)) => {
+            let detail = format!("{name} is given twice");
+            return Err(Problem::parameter(name, detail, "one value"));
+        }
+    }
+    let values = std::array::from_fn(|place| object.value(place));
+    let trade = read_values(&values).map_err(problem)?;
+    if let Some(id) = &trade.id
+        && TradeId::parse(name).as_ref() != Ok(id)
+    {
+        let detail = format!("the body is of the trade {id}, the path of {name}");
+        return Err(Problem::parameter("id", detail, "the path's id, or none"));
+    }
+    Ok(trade)
+}
+
+/// What is wrong with a value, as a problem.
+pub(super) fn problem(fault: Fault) -> Problem {
+    Problem::new(ErrorCode::InvalidParameter, fault.message)
+        .field(fault.field)
+        .reason(fault.code.name())
+}

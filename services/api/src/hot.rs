@@ -1,0 +1,29 @@
+//! The newest prices, whatever keeps them.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use market::Instrument;
+use store::{HotStore, Price, StoreError};
+
+type Asked = BoxFuture<'static, Result<Option<Price>, StoreError>>;
+
+/// Reads newest prices. One endpoint alone asks, so the store's type is left out of all others'.
+#[derive(Clone)]
+pub struct NewestPrices(Arc<dyn Fn(Instrument) -> Asked + Send + Sync>);
+
+impl NewestPrices {
+    /// Those of a store.
+    #[must_use]
+    pub fn of(store: impl HotStore) -> Self {
+        Self(Arc::new(move |instrument| {
+            let store = store.clone();
+            Box::pin(async move { store.price(&instrument).await })
+        }))
+    }
+
+    /// The newest price of an instrument, where the store knows one.
+    pub(crate) async fn price(&self, instrument: &Instrument) -> Result<Option<Price>, StoreError> {
+        (self.0)(instrument.clone()).await
+    }
+}
