@@ -22,6 +22,25 @@ pub(crate) const PARTITIONS: u32 = 4;
 const APPEND_NS: i64 = 1_767_225_600_000_000_000;
 const RING_BYTES: usize = 4 * 1024 * 1024;
 
+/// The clock of the log, which stands still: by the machine's, what was appended then would be
+/// too old to be folded anew.
+#[derive(Clone)]
+struct LogClock;
+
+impl Clock for LogClock {
+    fn now_ns(&self) -> i64 {
+        APPEND_NS
+    }
+
+    fn monotonic_ns(&self) -> u64 {
+        SystemClock.monotonic_ns()
+    }
+
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+        SystemClock.sleep(duration)
+    }
+}
+
 /// A whole Candlewick. Nothing in it depends on the time of day, so answers can be compared.
 pub(crate) struct World {
     address: SocketAddr,
@@ -150,7 +169,7 @@ impl World {
                 bars: self.bars.clone(),
                 ticks: self.ticks.clone(),
                 hot: self.hot.clone(),
-                clock: SystemClock,
+                clock: LogClock,
             },
             pace: Pace {
                 commit_every: Duration::from_millis(5),
