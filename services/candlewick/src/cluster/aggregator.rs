@@ -1,5 +1,6 @@
 //! `candlewick aggregator`: folds the partitions that its group assigns to it.
 
+use std::pin::pin;
 use std::process::ExitCode;
 
 use aggregator::{Pace, Stores, Topics, Worker};
@@ -12,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::assignments::Start;
 use super::connect::{Bars, Connector, Ticks, Topic, probe};
 use super::hot::Hot;
-use super::member::{Member, Presence};
-use super::topics::{Generation, check_partitions, close, open};
+use super::member::{Member, Presence, explain};
+use super::topics::{Generation, check_partitions, close, open, renewed};
 use super::{retention, shell};
 use crate::settings::{
     BreakerArgs, BreakerSettings, ClickHouseArgs, GroupArgs, GroupSettings, KafkaArgs, ProcessArgs,
@@ -137,7 +138,7 @@ async fn aggregate(
     ])?;
     let topics = Topics {
         trades: trades.log.clone(),
-        updates: updates.log,
+        updates: updates.log.clone(),
         dead_letters: dead_letters.log,
     };
     let open_topics = [&topics.trades, &topics.updates, &topics.dead_letters];
@@ -159,8 +160,17 @@ async fn aggregate(
         Box::pin(async move { parts.fold(partition, stop).await })
     });
     let positions = || folded(&bars);
+    let halt = stop.child_token();
+    let mut work = pin!(member.work(start, positions, halt.clone()));
     let ended = tokio::select! {
-        ended = member.work(start, positions, stop) => ended,
+        ended = &mut work => ended,
+        // Of `trades` the work itself notices it. The pods wait until somebody has taken up a new
+        // generation of what they read.
+        remade = renewed(&updates.log) => {
+            halt.cancel();
+            let drained = work.await;
+            drained.and(Err(explain(remade.into())))
+        }
         () = probe(&bars, Some(&ticks)) => Ok(()),
     };
     close(open_topics).await;
