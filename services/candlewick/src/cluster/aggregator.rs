@@ -139,7 +139,7 @@ async fn aggregate(
     let topics = Topics {
         trades: trades.log.clone(),
         updates: updates.log.clone(),
-        dead_letters: dead_letters.log,
+        dead_letters: dead_letters.log.clone(),
     };
     let open_topics = [&topics.trades, &topics.updates, &topics.dead_letters];
     let open_topics = open_topics.map(Clone::clone).to_vec();
@@ -164,9 +164,14 @@ async fn aggregate(
     let mut work = pin!(member.work(start, positions, halt.clone()));
     let ended = tokio::select! {
         ended = &mut work => ended,
-        // Of `trades` the work itself notices it. The pods wait until somebody has taken up a new
-        // generation of what they read.
-        remade = renewed(&updates.log) => {
+        // Of `trades` the work itself notices it. Pods wait until somebody has taken up the new
+        // generation of what they read, and Kafka's client may not find a new topic's leader.
+        remade = async {
+            tokio::select! {
+                remade = renewed(&updates.log) => remade,
+                remade = renewed(&dead_letters.log) => remade,
+            }
+        } => {
             halt.cancel();
             let drained = work.await;
             drained.and(Err(explain(remade.into())))
