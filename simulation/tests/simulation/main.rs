@@ -5,7 +5,7 @@
 //! dropped at any point where it waits. Both invariants of the design are checked: the state
 //! after every commit, delivery for every message and at the end.
 //!
-//! `CANDLEWICK_SIM_SEEDS` says how many seeds are run (10,000 unless told), and
+//! `CANDLEWICK_SIM_SEEDS` says how many seeds are run (2,000 unless told), and
 //! `CANDLEWICK_SIM_SEED` runs one alone, which is how a failure is replayed.
 
 #![allow(
@@ -49,7 +49,7 @@ fn every_seed_keeps_both_invariants() {
         println!("seed {seed}: {totals}");
         return;
     }
-    let seeds = setting("CANDLEWICK_SIM_SEEDS").unwrap_or(10_000);
+    let seeds = setting("CANDLEWICK_SIM_SEEDS").unwrap_or(2_000);
     let next = AtomicU64::new(0);
     let totals = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..2).map(|_| scope.spawn(|| work(&next, seeds))).collect();

@@ -22,7 +22,7 @@ pub(super) const REJECTED: &str = "DELETE FROM rejected WHERE (partition, epoch,
     (SELECT partition, epoch, first FROM rejected WHERE append_time_ns < ? LIMIT ?)";
 pub(super) const AHEAD: &str = "DELETE FROM ahead WHERE (instrument, scope, bucket_ns, id) IN \
     (SELECT instrument, scope, bucket_ns, id FROM ahead \
-     WHERE append_time_ns < ? LIMIT ?)";
+     WHERE bucket_ns <> -1 AND append_time_ns < ? LIMIT ?)";
 const OLD_SETS: &str = "SELECT instrument, scope, bucket_ns FROM id_sets \
     WHERE bucket_ns <> -1 AND last_append_ns < ? LIMIT ?";
 

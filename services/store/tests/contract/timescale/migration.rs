@@ -114,9 +114,7 @@ async fn a_table_becomes_a_hypertable() {
 async fn who_cannot_be_reached_is_named_without_a_password() {
     let database = Database::migrated().await;
     let url = database.config().url;
-    let refused = url
-        .replace("postgres@", "postgres:hidden@")
-        .replace(":55", ":1");
+    let refused = "postgres://postgres:hidden@127.0.0.1:1/nothing".to_owned();
     let nobody = url.replace("postgres@", "nobody_of_this_name:hidden@");
     let missing = url.replace("candlewick_contract", "no_database");
     for url in [refused, nobody, missing] {
