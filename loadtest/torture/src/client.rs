@@ -72,6 +72,7 @@ impl Client {
 
     /// Follows for ever, a while at each pod.
     pub(crate) async fn follow(self: Arc<Self>, mut random: Random) {
+        let mut last = String::new();
         loop {
             let pod = random.choose(&self.pods).clone();
             let stay = Duration::from_millis(random.between(2_000, 12_000));
@@ -85,10 +86,13 @@ impl Client {
                 () = left => Ok(()),
                 ended = self.session(&pod) => ended,
             };
-            if let Err(error) = ended {
+            let trouble = ended.map_or_else(|error| format!("{error:#}"), |()| String::new());
+            // The same over and over again, while a pod is away, tells nothing.
+            if !trouble.is_empty() && trouble != last {
                 self.journal
-                    .note(&format!("{} at {pod}: {error:#}", self.name));
+                    .note(&format!("{} at {pod}: {trouble}", self.name));
             }
+            last = trouble;
             SystemClock.sleep(RETRY_AFTER).await;
         }
     }

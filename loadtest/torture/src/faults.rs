@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::ValueEnum;
 use host::{Clock, SystemClock};
 use tokio::task::JoinSet;
@@ -191,6 +192,8 @@ pub(crate) struct Faults {
     pub(crate) episodes: Mutex<Vec<Episode>>,
 }
 
+/// The longest is a topic that is made anew, which waits until all is drained, twice.
+const HEALED_WITHIN: Duration = Duration::from_secs(400);
 const FAULT_POLL: Duration = Duration::from_millis(50);
 
 impl Faults {
@@ -274,7 +277,13 @@ impl Faults {
         let from_ms = world.journal.elapsed_ms();
         world.journal.note(&format!("fault: {fault}"));
         let (kind, target) = (fault.kind, fault.target.clone());
-        let outcome = fault.inflict(&world).await;
+        let name = fault.to_string();
+        let healed = host::timeout(&SystemClock, HEALED_WITHIN, fault.inflict(&world)).await;
+        let outcome = match healed {
+            Ok(outcome) => outcome,
+            Err(elapsed) => Err(elapsed.into()),
+        };
+        let outcome = outcome.with_context(|| format!("{name} does not heal"));
         lock(&self.active).remove(&target);
         let to_ms = world.journal.elapsed_ms();
         world.journal.note(&format!("healed: {kind} {target}"));

@@ -1,5 +1,6 @@
 //! Kafka, as any program of others would use it: plain clients, none of Candlewick's.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -12,6 +13,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use crate::journal::lock;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Reading to the end may take so long without a record.
@@ -34,21 +37,23 @@ pub(crate) type Records = Vec<Vec<Record>>;
 pub(crate) struct Kafka {
     brokers: String,
     partitions: u32,
-    producer: FutureProducer,
+    producer: Arc<Mutex<FutureProducer>>,
 }
 
 impl Kafka {
     pub(crate) fn new(brokers: &str, partitions: u32) -> anyhow::Result<Self> {
-        let producer = config(brokers)
-            .set("enable.idempotence", "true")
-            .set("partitioner", "murmur2_random")
-            .set("message.timeout.ms", "20000")
-            .create()?;
         Ok(Self {
             brokers: brokers.to_owned(),
             partitions,
-            producer,
+            producer: Arc::new(Mutex::new(producer(brokers)?)),
         })
+    }
+
+    /// Goes on with a producer that knows nothing of before: librdkafka does not follow the leader
+    /// of a partition that was made anew where the number of the old leadership was greater.
+    fn renew(&self) -> anyhow::Result<()> {
+        *lock(&self.producer) = producer(&self.brokers)?;
+        Ok(())
     }
 
     pub(crate) const fn partitions(&self) -> u32 {
@@ -69,7 +74,8 @@ impl Kafka {
             if let Some(partition) = partition {
                 record = record.partition(i32::try_from(partition).unwrap_or_default());
             }
-            match self.producer.send(record, PATIENCE).await {
+            let producer = lock(&self.producer).clone();
+            match producer.send(record, PATIENCE).await {
                 Ok(delivery) => {
                     let partition = u32::try_from(delivery.partition).unwrap_or_default();
                     return (
@@ -125,7 +131,7 @@ impl Kafka {
             }
         }
         SystemClock.sleep(Duration::from_millis(500)).await;
-        Ok(())
+        self.renew()
     }
 }
 
@@ -138,6 +144,15 @@ fn config(brokers: &str) -> ClientConfig {
         .set("allow.auto.create.topics", "false")
         .set("log_level", "0");
     config
+}
+
+fn producer(brokers: &str) -> anyhow::Result<FutureProducer> {
+    let producer = config(brokers)
+        .set("enable.idempotence", "true")
+        .set("partitioner", "murmur2_random")
+        .set("message.timeout.ms", "20000")
+        .create()?;
+    Ok(producer)
 }
 
 fn reader(brokers: &str) -> anyhow::Result<BaseConsumer> {

@@ -59,6 +59,31 @@ impl Rest {
         asked.await?
     }
 
+    /// Sends an edit, or without a body a cancel, that is known by the key.
+    ///
+    /// # Errors
+    /// Where no whole answer comes.
+    pub(crate) async fn amend(
+        &self,
+        url: String,
+        key: String,
+        body: Option<String>,
+    ) -> anyhow::Result<Answer> {
+        let agent = self.agent.clone();
+        let asked = tokio::task::spawn_blocking(move || {
+            let sent = match body {
+                Some(body) => agent
+                    .put(url)
+                    .header("content-type", "application/json")
+                    .header("idempotency-key", key)
+                    .send(body),
+                None => agent.delete(url).header("idempotency-key", key).call(),
+            };
+            read(sent)
+        });
+        asked.await?
+    }
+
     /// Sends trades, each known by the key and its place in the body.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ use crate::options::Options;
 use crate::random::Random;
 use crate::reconcile::reconcile;
 use crate::report::Report;
+use crate::stack::Stack;
 use crate::world::World;
 
 /// How many clients follow the stream, each how many channels.
@@ -68,6 +69,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
         }
         Err(error) => {
             journal.note(&format!("failed: {error:#}"));
+            if !options.keep {
+                Stack::named(&options.stack)?.remove().await?;
+            }
             Err(error.context(format!("logs are in {}", folder.display())))
         }
     }

@@ -24,19 +24,24 @@ pub(crate) const ROLE_PORTS: u16 = 13;
 pub(crate) const PROXY_PORTS: u16 = 36;
 
 impl Stack {
-    /// Starts servers without any data.
-    pub(crate) async fn up(name: &str, brokers: u32) -> anyhow::Result<Self> {
+    /// An instance whose servers may or may not run.
+    pub(crate) fn named(name: &str) -> anyhow::Result<Self> {
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/stack");
         let scripts = scripts
             .canonicalize()
             .context("the scripts of the stack are not there")?;
-        let mut stack = Self {
+        Ok(Self {
             scripts,
             name: name.to_owned(),
             folder: String::new(),
             addresses: HashMap::new(),
             first_port: 0,
-        };
+        })
+    }
+
+    /// Starts servers without any data.
+    pub(crate) async fn up(name: &str, brokers: u32) -> anyhow::Result<Self> {
+        let mut stack = Self::named(name)?;
         stack.whole(&["reset"], brokers).await?;
         stack.whole(&["up"], brokers).await?;
         let told = stack.whole(&["env"], brokers).await?;

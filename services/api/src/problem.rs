@@ -246,6 +246,11 @@ impl From<IngestError> for Problem {
             IngestError::Log(error @ LogError::Storage { .. }) => {
                 Self::storage(ErrorCode::StorageFailed, &error)
             }
+            // Another pod takes it, and this one when it has been started again.
+            IngestError::Log(LogError::Closed) => Self::new(
+                ErrorCode::Busy,
+                "the process is ending; try again shortly, or at another",
+            ),
             _ if is_transient => Self::new(ErrorCode::Busy, error.to_string()),
             error => Self::internal(&error),
         }
@@ -296,5 +301,11 @@ mod tests {
             let said = format!("/data/trades.redb: {reason}");
             assert!(problem.detail.contains(&said), "{}", problem.detail);
         }
+    }
+
+    #[test]
+    fn a_process_that_is_ending_is_no_fault_of_the_server() {
+        let problem = Problem::from(IngestError::Log(LogError::Closed));
+        assert_eq!((problem.code.name(), problem.status), ("busy", 503));
     }
 }

@@ -86,7 +86,8 @@ async fn apply(
     Ok(ExitCode::SUCCESS)
 }
 
-fn specs(names: &TopicNames, partitions: u32, replication: u32) -> Vec<TopicSpec> {
+/// The topics of a cluster, called so.
+pub(crate) fn specs(names: &TopicNames, partitions: u32, replication: u32) -> Vec<TopicSpec> {
     let spec = |topic: schemas::Topic| TopicSpec {
         name: names.of(topic.name),
         partitions: topic.partitions,

@@ -26,7 +26,7 @@ pub use self::config::{
 pub use self::group::{Drained, GroupEvent, Membership, MembershipOptions};
 pub use self::log::KafkaLog;
 pub use self::topic::{Kafka, KafkaTopic};
-pub use self::topics::{TopicChange, TopicDrift, TopicPlan, TopicSpec, plan_topics};
+pub use self::topics::{TopicChange, TopicDrift, TopicPlan, TopicSpec, plan_topics, remove_topics};
 
 /// Tells the installed recorder what the metrics of Kafka mean. Call it once a process.
 pub fn describe_metrics() {

@@ -23,7 +23,7 @@ pub use kafka::{
     Drained, GroupEvent, Kafka, KafkaConfig, KafkaConfigError, KafkaLog, KafkaTopic,
     MAX_RECORD_BYTES, Membership, MembershipOptions, SaslMechanism, Security, SecurityProtocol,
     TopicChange, TopicDrift, TopicPlan, TopicSpec, describe_metrics as describe_kafka_metrics,
-    plan_topics,
+    plan_topics, remove_topics,
 };
 pub use memory::MemoryLog;
 pub use metrics::Metrics;

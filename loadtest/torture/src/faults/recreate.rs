@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use anyhow::Context;
 use futures_util::future::join_all;
 use host::{Clock, SystemClock};
 use schemas::TradesRecord;
@@ -20,7 +21,8 @@ const LONGER: u64 = 20;
 impl Fault {
     /// Stops the producers, waits until both roles have drained the topic, and makes it anew.
     pub(super) async fn recreate(&mut self, world: &World) -> anyhow::Result<()> {
-        let paused = world.feed.pause().await;
+        let paused = host::timeout(&SystemClock, DRAINED_WITHIN, world.feed.pause());
+        let paused = paused.await.context("what was sent is not acknowledged")?;
         world.wait_drained(DRAINED_WITHIN).await?;
         // What a pod had given up waiting for may still have been on its way.
         SystemClock.sleep(Duration::from_secs(2)).await;

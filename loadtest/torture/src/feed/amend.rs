@@ -1,9 +1,10 @@
 //! Edits and cancels.
 
+use host::{Clock, SystemClock};
 use market::{Amendment, AmendmentKind, Decimal, Side, Trade, TradeId};
 use schemas::TradesRecord;
 
-use super::Feed;
+use super::{Feed, RETRY_AFTER};
 use crate::exchange::Deal;
 use crate::ledger::{Values, name_of};
 use crate::random::Random;
@@ -64,39 +65,96 @@ impl Feed {
         }
     }
 
+    /// Sends an edit or a cancel until it is acknowledged, to the pods or, as a program of others
+    /// would, to Kafka.
     async fn send_amendment(&self, deal: &Deal, kind: AmendmentKind, random: &mut Random) {
-        let mut trade = deal.trade.clone();
+        let mut amended = deal.clone();
         if kind == AmendmentKind::Edit {
-            change(&mut trade, random);
+            change(&mut amended.trade, random);
         }
         let id = format!("{}-{:016x}", kind.name(), random.next());
-        let Ok(id) = TradeId::parse(&id) else {
-            return;
-        };
-        let place = None;
-        let record = TradesRecord::Amendment(Amendment { id, kind, place }, trade.clone());
-        let mut value = Vec::new();
-        record.encode(&mut value);
-        let key = deal.instrument();
         {
             let _open = self.gate.read().await;
+            let is_foreign = random.one_in(2);
             // Some come twice.
             for _ in 0..=u8::from(random.one_in(10)) {
-                self.kafka
-                    .send(schemas::TRADES, None, key.as_bytes(), &value)
-                    .await;
+                match is_foreign {
+                    true => self.amend_in_kafka(&amended, kind, &id).await,
+                    false => self.amend_at_pods(&amended, kind, &id).await,
+                }
             }
         }
+        let name = name_of(&deal.instrument(), &deal.trade);
         let mut book = self.ledger.open();
         match kind {
             AmendmentKind::Edit => book.totals.edits += 1,
             AmendmentKind::Cancel => book.totals.cancels += 1,
         }
-        if let Some(entry) = book.entries.get_mut(&name_of(&key, &deal.trade)) {
+        if let Some(entry) = book.entries.get_mut(&name) {
             match kind {
-                AmendmentKind::Edit => entry.values = Values::of(&trade),
+                AmendmentKind::Edit => entry.values = Values::of(&amended.trade),
                 AmendmentKind::Cancel => entry.is_cancelled = true,
             }
+        }
+    }
+
+    async fn amend_in_kafka(&self, amended: &Deal, kind: AmendmentKind, id: &str) {
+        let id = TradeId::parse(id).expect("it is visible ASCII");
+        let place = None;
+        let amendment = Amendment { id, kind, place };
+        let mut value = Vec::new();
+        TradesRecord::Amendment(amendment, amended.trade.clone()).encode(&mut value);
+        let key = amended.instrument();
+        let sent = self
+            .kafka
+            .send(schemas::TRADES, None, key.as_bytes(), &value);
+        sent.await;
+    }
+
+    /// The same request, to one pod after the other, until one has acknowledged it.
+    async fn amend_at_pods(&self, amended: &Deal, kind: AmendmentKind, id: &str) {
+        let Deal {
+            venue,
+            symbol,
+            trade,
+            ..
+        } = amended;
+        let named = trade.id.as_ref().map(ToString::to_string);
+        let path = format!(
+            "/api/v1/trades/{venue}/{symbol}/{}",
+            named.unwrap_or_default()
+        );
+        let (query, body) = match kind {
+            AmendmentKind::Edit => {
+                let mut body = amended.json();
+                if let Some(body) = body.as_object_mut() {
+                    body.retain(|field, _| field != "venue" && field != "symbol");
+                }
+                (String::new(), Some(body.to_string()))
+            }
+            AmendmentKind::Cancel => {
+                let scope = trade
+                    .scope
+                    .as_deref()
+                    .map(|scope| format!("&scope={scope}"));
+                let scope = scope.unwrap_or_default();
+                (format!("?time={}{scope}", trade.time_ns), None)
+            }
+        };
+        loop {
+            let url = format!("{}{path}{query}", self.pod());
+            let answer = self.rest.amend(url, id.to_owned(), body.clone()).await;
+            match answer {
+                Ok(answer) if answer.status == 202 => return,
+                Ok(answer) if (400..500).contains(&answer.status) => {
+                    self.journal.note(&format!("refused: {}", answer.text));
+                    self.ledger.open().totals.refused += 1;
+                    return;
+                }
+                Ok(_) | Err(_) => {}
+            }
+            self.ledger.open().totals.retries += 1;
+            SystemClock.sleep(RETRY_AFTER).await;
         }
     }
 }

@@ -28,29 +28,29 @@ const WARM_UP_NS: u64 = 3_000_000_000;
 /// For each symbol, the trades that no delta has shown yet: (id, when it was posted).
 type Posted = Arc<Mutex<Vec<VecDeque<(u64, u64)>>>>;
 
+/// What was measured.
+pub(super) struct Latency {
+    /// Half of the trades took at most so long, in microseconds.
+    pub(super) p50: u64,
+    /// 99 of 100 took at most so long, in microseconds.
+    pub(super) p99: u64,
+    /// How many trades counted.
+    pub(super) trades: usize,
+    /// How many thousands were posted a second.
+    pub(super) thousands: u64,
+}
+
+/// Measures a `standalone`, and compares it with the budgets.
 pub(super) fn measure(folder: &Path, rate: u64, table: &mut Table) -> anyhow::Result<()> {
     let standalone = Standalone::start(&folder.join("latency"))?;
-    let settings = json!({"id_scheme": "contiguous", "id_scope": "symbol", "lateness_ms": 2000,
-        "idle_ms": 5000, "nonpositive_prices": false});
-    ureq::put(format!("{}/api/v1/venues/bench/settings", standalone.url))
-        .header("content-type", "application/json")
-        .send(settings.to_string())?;
-    let posted: Posted = Arc::new(Mutex::new(vec![VecDeque::new(); SYMBOLS]));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let start_ns = SystemClock.monotonic_ns();
-    let (url, queue) = (standalone.url.clone(), Arc::clone(&posted));
-    let sender = std::thread::spawn(move || send(&url, rate, &queue));
-    let mut micros = runtime.block_on(listen(&standalone.url, &posted, start_ns))?;
-    let sent = sender
-        .join()
-        .map_err(|_| anyhow::anyhow!("the sender panicked"))??;
-    micros.sort_unstable();
-    let (p50, p99) = (quantile(&micros, 500), quantile(&micros, 990));
-    let achieved = sent / SECONDS / 1_000;
+    let Latency {
+        p50,
+        p99,
+        trades,
+        thousands,
+    } = measure_at(&standalone.url, "bench", rate)?;
     table.budget(
-        &format!("trade to delta at a client, {achieved} k trades/s, 100 symbols, p50"),
+        &format!("trade to delta at a client, {thousands} k trades/s, 100 symbols, p50"),
         &milliseconds(p50),
         "<= 10 ms",
         p50 <= 10_000,
@@ -61,18 +61,46 @@ pub(super) fn measure(folder: &Path, rate: u64, table: &mut Table) -> anyhow::Re
         "<= 50 ms",
         p99 <= 50_000,
     );
-    table.figure("  trades measured", &micros.len().to_string());
+    table.figure("  trades measured", &trades.to_string());
     Ok(())
 }
 
+/// Posts trades of a venue of this name to an API, and reads their deltas from it.
+pub(super) fn measure_at(url: &str, venue: &str, rate: u64) -> anyhow::Result<Latency> {
+    let settings = json!({"id_scheme": "contiguous", "id_scope": "symbol", "lateness_ms": 2000,
+        "idle_ms": 5000, "nonpositive_prices": false});
+    ureq::put(format!("{url}/api/v1/venues/{venue}/settings"))
+        .header("content-type", "application/json")
+        .send(settings.to_string())?;
+    let posted: Posted = Arc::new(Mutex::new(vec![VecDeque::new(); SYMBOLS]));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let start_ns = SystemClock.monotonic_ns();
+    let (address, name, queue) = (url.to_owned(), venue.to_owned(), Arc::clone(&posted));
+    let sender = std::thread::spawn(move || send(&address, &name, rate, &queue));
+    let listened = runtime.block_on(listen(url, venue, &posted, start_ns));
+    let sent = sender
+        .join()
+        .map_err(|_| anyhow::anyhow!("the sender panicked"))??;
+    let mut micros = listened?;
+    micros.sort_unstable();
+    Ok(Latency {
+        p50: quantile(&micros, 500),
+        p99: quantile(&micros, 990),
+        trades: micros.len(),
+        thousands: sent / SECONDS / 1_000,
+    })
+}
+
 /// Posts batches at an even pace; a batch that is late is posted at once.
-fn send(url: &str, rate: u64, posted: &Posted) -> anyhow::Result<u64> {
+fn send(url: &str, venue: &str, rate: u64, posted: &Posted) -> anyhow::Result<u64> {
     let agent = ureq::agent();
     let address = format!("{url}/api/v1/trades");
     let mut ids = vec![0; SYMBOLS];
     let symbols = (0..SYMBOLS).map(|symbol| format!("S{symbol}").parse());
     let symbols: Vec<Symbol> = symbols.collect::<Result<_, _>>()?;
-    let mut form = TradesBatch::new(&"bench".parse()?, &symbols);
+    let mut form = TradesBatch::new(&venue.parse()?, &symbols);
     let start_ns = SystemClock.monotonic_ns();
     let each = rate / BATCHES;
     for number in 0..SECONDS * BATCHES {
@@ -117,13 +145,18 @@ fn batch(
 }
 
 /// Follows every symbol, and notes for each trade when the first delta that holds it was read.
-async fn listen(url: &str, posted: &Posted, start_ns: u64) -> anyhow::Result<Vec<u64>> {
+async fn listen(
+    url: &str,
+    venue: &str,
+    posted: &Posted,
+    start_ns: u64,
+) -> anyhow::Result<Vec<u64>> {
     let address = format!("{}/api/v1/stream", url.replacen("http", "ws", 1));
     let mut request = address.into_client_request()?;
     let json = HeaderValue::from_static("candlewick.v1.json");
     request.headers_mut().insert("sec-websocket-protocol", json);
     let (mut socket, _) = tokio_tungstenite::connect_async(request).await?;
-    let channel = |symbol| json!({"channel": format!("bars:bench:S{symbol}:1m")});
+    let channel = |symbol| json!({"channel": format!("bars:{venue}:S{symbol}:1m")});
     let channels: Vec<Value> = (0..SYMBOLS).map(channel).collect();
     let subscribe = json!({"op": "subscribe", "channels": channels}).to_string();
     socket.send(Message::text(subscribe)).await?;

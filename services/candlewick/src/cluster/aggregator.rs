@@ -1,5 +1,6 @@
 //! `candlewick aggregator`: folds the partitions that its group assigns to it.
 
+use std::pin::pin;
 use std::process::ExitCode;
 
 use aggregator::{Pace, Stores, Topics, Worker};
@@ -12,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::assignments::Start;
 use super::connect::{Bars, Connector, Ticks, Topic, probe};
 use super::hot::Hot;
-use super::member::{Member, Presence};
-use super::topics::{Generation, check_partitions, close, open};
+use super::member::{Member, Presence, explain};
+use super::topics::{Generation, check_partitions, close, open, renewed};
 use super::{retention, shell};
 use crate::settings::{
     BreakerArgs, BreakerSettings, ClickHouseArgs, GroupArgs, GroupSettings, KafkaArgs, ProcessArgs,
@@ -137,8 +138,8 @@ async fn aggregate(
     ])?;
     let topics = Topics {
         trades: trades.log.clone(),
-        updates: updates.log,
-        dead_letters: dead_letters.log,
+        updates: updates.log.clone(),
+        dead_letters: dead_letters.log.clone(),
     };
     let open_topics = [&topics.trades, &topics.updates, &topics.dead_letters];
     let open_topics = open_topics.map(Clone::clone).to_vec();
@@ -159,8 +160,22 @@ async fn aggregate(
         Box::pin(async move { parts.fold(partition, stop).await })
     });
     let positions = || folded(&bars);
+    let halt = stop.child_token();
+    let mut work = pin!(member.work(start, positions, halt.clone()));
     let ended = tokio::select! {
-        ended = member.work(start, positions, stop) => ended,
+        ended = &mut work => ended,
+        // Of `trades` the work itself notices it. Pods wait until somebody has taken up the new
+        // generation of what they read, and Kafka's client may not find a new topic's leader.
+        remade = async {
+            tokio::select! {
+                remade = renewed(&updates.log) => remade,
+                remade = renewed(&dead_letters.log) => remade,
+            }
+        } => {
+            halt.cancel();
+            let drained = work.await;
+            drained.and(Err(explain(remade.into())))
+        }
         () = probe(&bars, Some(&ticks)) => Ok(()),
     };
     close(open_topics).await;

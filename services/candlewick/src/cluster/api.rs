@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ::api::{ApiParts, ApiState, Follower, Hub, Kept, Later, NewestPrices};
 use clap::Args;
-use eventlog::{KafkaConfig, Log, LogError};
-use host::{Clock, ConfigErrors, Health, MetricsHandle, Stage, SystemClock};
+use eventlog::{KafkaConfig, Log};
+use host::{ConfigErrors, Health, MetricsHandle, Stage, SystemClock};
 use ingest::Producer;
 use store::{ClickHouseConfig, RedisConfig, TimescaleConfig};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +16,7 @@ use super::assignments::{Assignments, Start};
 use super::connect::{Bars, Connector, Ticks, Topic, probe};
 use super::hot::Hot;
 use super::shell;
-use super::topics::{Generation, Opened, check_partitions, close, open};
+use super::topics::{Generation, Opened, check_partitions, close, open, renewed};
 use crate::settings::{
     BreakerArgs, BreakerSettings, ClickHouseArgs, KafkaArgs, ProcessArgs, ProcessSettings,
     RedisArgs, TimescaleArgs, TopicNameArgs, TopicNames, ignore_all_but,
@@ -25,8 +25,6 @@ use crate::settings::{
 const ROLE: &str = "api";
 const PORT: u16 = 8080;
 
-/// How often the generation of `trades` is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How long the followers may take to end.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -141,6 +139,7 @@ impl Pod {
             biased;
             () = stop.cancelled() => Ok(()),
             failure = followers.failed() => Err(failure),
+            // Settings, positions and the log's id are of the generation that it began with.
             remade = renewed(&trades) => Err(remade.into()),
             () = probe(&bars, Some(&ticks)) => Ok(()),
         };
@@ -209,17 +208,6 @@ impl Servers {
             ticks,
             hot,
         }))
-    }
-}
-
-/// Ends once `trades` was made anew: settings, positions and the log's id are of the generation
-/// that the process began with. Started again it goes on with the next.
-async fn renewed(trades: &Topic) -> LogError {
-    loop {
-        SystemClock.sleep(LOOK_EVERY).await;
-        if let Err(error @ LogError::Recreated { .. }) = trades.check_epoch().await {
-            return error;
-        }
     }
 }
 

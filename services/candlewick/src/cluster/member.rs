@@ -205,7 +205,7 @@ fn nanoseconds(duration: Duration) -> u64 {
 }
 
 /// Says what to do about a topic that was made anew.
-fn explain(error: anyhow::Error) -> anyhow::Error {
+pub(super) fn explain(error: anyhow::Error) -> anyhow::Error {
     let is_recreated = |cause: &(dyn std::error::Error + 'static)| {
         matches!(
             cause.downcast_ref::<LogError>(),

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use anyhow::bail;
 use eventlog::{KafkaTopic, Log, LogError};
-use host::SystemClock;
+use host::{Clock, SystemClock};
 use store::{BarReader, BarStore, StoreError};
 
 use super::connect::{Bars, Brokers, Connector, Topic, is_final};
 use crate::guarded::GuardedLog;
 
+/// How often it is asked whether a topic was made anew.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// What is appended is waited for as long when the process ends.
 const CLOSING: Duration = Duration::from_secs(5);
 
@@ -100,6 +102,17 @@ pub(super) fn check_partitions(topics: &[(&str, &Opened)]) -> anyhow::Result<()>
         }
     }
     Ok(())
+}
+
+/// Ends once a topic was made anew, for a process that cannot go on with the next generation
+/// unless it is started again.
+pub(super) async fn renewed(topic: &Topic) -> LogError {
+    loop {
+        SystemClock.sleep(LOOK_EVERY).await;
+        if let Err(error @ LogError::Recreated { .. }) = topic.check_epoch().await {
+            return error;
+        }
+    }
 }
 
 /// Waits a moment for what was appended, and lets the connections go.

@@ -44,6 +44,13 @@ impl TopicNameArgs {
 }
 
 impl TopicNames {
+    /// Names that begin so.
+    pub(crate) fn with_prefix(prefix: impl Into<String>) -> Self {
+        Self {
+            prefix: prefix.into(),
+        }
+    }
+
     /// What the brokers call a topic.
     pub(crate) fn of(&self, topic: &str) -> String {
         format!("{}{topic}", self.prefix)

@@ -187,7 +187,7 @@ impl DayCheck<'_> {
         let begin = rows.partition_point(|child| child.window.start_ns < row.window.start_ns);
         let end = rows.partition_point(|child| child.window.start_ns < row.window.end_ns());
         let children = &rows[begin..end];
-        let Some((first, others)) = children.split_first() else {
+        let Some(first) = children.first() else {
             let trades = format!("{} trades", row.bar.trades);
             let none = "no shorter bars are stored".to_owned();
             return self.differ(row.window, "bar", trades, none);
@@ -198,8 +198,9 @@ impl DayCheck<'_> {
         {
             return;
         }
-        let mut bar = first.bar.clone();
-        for child in others {
+        // Where all their trades were cancelled, its edges are at its own start, not at theirs.
+        let mut bar = Bar::empty(row.window.start_ns, i64::MAX);
+        for child in children {
             bar.merge(&child.bar);
         }
         if bar != row.bar {

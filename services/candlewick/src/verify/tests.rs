@@ -4,9 +4,11 @@ mod trades;
 mod world;
 
 use market::{DAY_NS, HOUR_NS, Interval, MINUTE_NS, Position, Trade, format_time};
-use store::{BarReader, BarStore, RejectedRange, TickBlock, TickRecord, TickStore, Verdict};
+use store::{
+    BarKey, BarReader, BarStore, RejectedRange, TickBlock, TickRecord, TickStore, Verdict,
+};
 
-use self::trades::DAY_START_NS;
+use self::trades::{DAY_START_NS, append_cancel};
 use self::world::{Behind, World, instrument};
 use super::report::Report;
 
@@ -149,6 +151,43 @@ async fn a_bar_without_trades_and_trades_without_a_bar_are_named() {
     let line = bar_line("exact:A", Interval::M1, DAY_START_NS, "bar");
     assert_names(&report, &[&format!("{line}stored none, refolded")]);
     assert!(report.to_string().contains("more differences"), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn windows_whose_trades_were_all_cancelled_are_equal() {
+    let world = World::filled().await;
+    let subject = instrument("exact:A");
+    let folder = world.open().await;
+    let ticks = folder.ticks.read(&subject, 0, i64::MAX).await.unwrap();
+    let starts_with = |tick: &store::Tick| Interval::M5.window(tick.trade.time_ns).start_ns;
+    // Nobody traded in its first minute, so it begins before the shorter bars that it is made of.
+    let window = ticks
+        .iter()
+        .map(starts_with)
+        .find(|start_ns| {
+            let mut within = ticks.iter().filter(|tick| starts_with(tick) == *start_ns);
+            within.all(|tick| tick.trade.time_ns >= start_ns + MINUTE_NS)
+        })
+        .map(|start_ns| Interval::M5.window(start_ns))
+        .unwrap();
+    for tick in ticks.iter().filter(|tick| window.holds(tick.trade.time_ns)) {
+        append_cancel(&folder.trades, &subject, &tick.trade).await;
+    }
+    let running = world.start(&folder);
+    let partition = schemas::partition_of(subject.key().as_bytes(), world::PARTITIONS);
+    world.settle(&folder, Behind::None).await;
+    world.settle_marks(&folder, partition).await;
+    running.stop().await;
+    let key = BarKey {
+        instrument: subject,
+        window,
+    };
+    let stored = folder.bars.bars(&[key]).await.unwrap().pop().flatten();
+    assert_eq!(stored.unwrap().bar.trades, 0);
+    folder.close();
+    drop(folder);
+    let report = world.verify(&[]).await.unwrap();
+    assert!(report.is_equal(), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -132,8 +132,12 @@ impl KafkaConfig {
         Ok(config)
     }
 
-    /// A client that reads up to `partitions` partitions of one topic, without a group.
-    pub(super) fn reader(&self, partitions: usize) -> Result<ClientConfig, KafkaConfigError> {
+    /// A client that reads up to `partitions` partitions of one topic, without a group. A bench
+    /// reads with the same, so that it compares the work and not the tuning.
+    ///
+    /// # Errors
+    /// [`KafkaConfigError`], where a file with a secret cannot be read.
+    pub fn reader(&self, partitions: usize) -> Result<ClientConfig, KafkaConfigError> {
         let share = self.fetch_memory_bytes / partitions.max(1);
         // librdkafka bounds the queue of each partition by itself, since each has one.
         let queue_kbytes = share.max(LEAST_QUEUE_BYTES) / 1_000;

@@ -1,6 +1,7 @@
 //! Making topics, and finding where those that exist are not as they should be.
 
 mod drift;
+mod remove;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use tokio::task::spawn_blocking;
 
 pub use self::drift::{TopicChange, TopicDrift};
+pub use self::remove::remove_topics;
 use super::native::{self, Admin};
 use super::{KafkaConfig, failure};
 use crate::LogError;

@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 use eventlog::{EmbeddedLog, Entry, Log};
-use market::{DAY_NS, Decimal, HOUR_NS, Instrument, SECOND_NS, Sender, Side, Trade, TradeId};
+use market::{
+    Amendment, AmendmentKind, DAY_NS, Decimal, HOUR_NS, Instrument, SECOND_NS, Sender, Side, Trade,
+    TradeId,
+};
 use schemas::TradesRecord;
 
 use super::world::{PARTITIONS, instrument};
@@ -48,6 +51,24 @@ pub(super) async fn append_rejected(log: &EmbeddedLog, number: u64) {
     let mut value = Vec::new();
     TradesRecord::encode_trade(&wrong, &mut value);
     let key = Bytes::from_static(b"exact:A");
+    let partition = schemas::partition_of(&key, PARTITIONS);
+    let entry = Entry {
+        key,
+        value: value.into(),
+    };
+    log.append(partition, vec![entry]).await.unwrap();
+}
+
+/// Appends a cancel of a trade.
+pub(super) async fn append_cancel(log: &EmbeddedLog, instrument: &Instrument, trade: &Trade) {
+    let amendment = Amendment {
+        id: trade.id.clone().unwrap(),
+        kind: AmendmentKind::Cancel,
+        place: None,
+    };
+    let mut value = Vec::new();
+    TradesRecord::Amendment(amendment, trade.clone()).encode(&mut value);
+    let key = Bytes::copy_from_slice(instrument.key().as_bytes());
     let partition = schemas::partition_of(&key, PARTITIONS);
     let entry = Entry {
         key,

@@ -226,7 +226,7 @@ impl World {
     }
 
     /// Waits until the roles have come to the present end of the log.
-    async fn settle(&self, folder: &Folder, behind: Behind) {
+    pub(super) async fn settle(&self, folder: &Folder, behind: Behind) {
         for partition in 0..PARTITIONS {
             let end = folder.trades.bounds(partition).await.unwrap().end;
             loop {
@@ -242,6 +242,13 @@ impl World {
                 }
                 self.clock.sleep(Duration::from_millis(5)).await;
             }
+        }
+    }
+
+    /// Waits until no minute of a partition is marked to be folded anew.
+    pub(super) async fn settle_marks(&self, folder: &Folder, partition: u32) {
+        while !folder.bars.dirty(partition).await.unwrap().is_empty() {
+            self.clock.sleep(Duration::from_millis(5)).await;
         }
     }
 
