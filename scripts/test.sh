@@ -6,8 +6,9 @@
 # left out, which is said; where CANDLEWICK_TAPES names a folder they run, and fail if it lacks one.
 #
 # Tests that need a server find it in CANDLEWICK_KAFKA, CANDLEWICK_TIMESCALEDB, CANDLEWICK_CLICKHOUSE
-# and CANDLEWICK_REDIS. For those that are not set an instance of scripts/stack is started, with ports
-# and data of this run alone, and is gone when it ends. Without the servers nothing is tested.
+# and CANDLEWICK_REDIS, CANDLEWICK_REDIS_SENTINEL and CANDLEWICK_REDIS_CLUSTER. For those that are not
+# set an instance of scripts/stack is started, with ports and data of this run alone, and is gone when
+# it ends. Without the servers nothing is tested.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -62,25 +63,41 @@ remove_left_over() {
 
 instance=
 start_servers() {
-    local server variable environment missing=()
-    for server in kafka timescaledb clickhouse redis; do
+    local server variable missing=() sets=()
+    for server in kafka timescaledb clickhouse redis redis_sentinel redis_cluster; do
         variable=CANDLEWICK_${server^^}
         if [ -n "${!variable:-}" ]; then
             echo "$variable is set: tests use the server there"
+        elif [[ $server = redis_* ]]; then
+            sets+=("${server#redis_}")
         else
             missing+=("$server")
         fi
     done
-    [ ${#missing[@]} -gt 0 ] || return 0
+    [ $((${#missing[@]} + ${#sets[@]})) -gt 0 ] || return 0
     unset CANDLEWICK_STACK_NAME "${!STACK_@}"
     remove_left_over
     instance=test-$$
-    if ! STACK_SERVERS=${missing[*]} "$STACK" up "$instance"; then
+    if ! start_missing "${missing[*]}" "${sets[@]}"; then
         echo "FAILED: the servers that tests need did not start, and nothing was tested"
         exit 1
     fi
-    environment=$(STACK_SERVERS=${missing[*]} "$STACK" env "$instance")
-    eval "$environment"
+}
+
+# start_missing SERVERS [SET…]: in the instance, with the variables that say where they are. Called in
+# a condition, where bash does not end at what fails.
+start_missing() {
+    local servers=$1 set environment address
+    shift
+    if [ -n "$servers" ]; then
+        STACK_SERVERS=$servers "$STACK" up "$instance" || return
+        environment=$(STACK_SERVERS=$servers "$STACK" env "$instance") || return
+        eval "$environment"
+    fi
+    for set in "$@"; do
+        address=$(CANDLEWICK_STACK_NAME=$instance scripts/stack/redis.sh "$set" start) || return
+        export "CANDLEWICK_REDIS_${set^^}=$address"
+    done
 }
 
 stop_servers() {

@@ -7,14 +7,14 @@
 #   redis.sh pause|resume                SIGSTOP and SIGCONT
 #   redis.sh cli ARGUMENTS…              redis-cli, to the single server
 #   redis.sh sentinel start|stop|status  a master, a replica and three sentinels, of which two agree
-#   redis.sh sentinel url                the sentinels, with commas between; the master is `candlewick`
+#   redis.sh sentinel url                the sentinels and the name that they know the master by
 #   redis.sh sentinel master             the address of the master of now
 #   redis.sh sentinel kill-master        SIGKILL of it; the replica takes over after about 2 s
 #   redis.sh sentinel revive             what was killed comes back, as a replica
 #   redis.sh cluster start|stop|status   three masters that share all slots
 #   redis.sh cluster kill I              SIGKILL of node 1, 2 or 3, whose slots nobody serves then
 #   redis.sh cluster start-one I         it comes back, empty
-#   redis.sh cluster url                 its nodes, with commas between
+#   redis.sh cluster url                 its nodes
 #   redis.sh reset                       stop all of these, and delete their files
 #
 #   STACK_REDIS_MEMORY                   largest memory of a server: 256mb unless told. Writes beyond
@@ -170,9 +170,11 @@ start_sentinel() {
         for port in $(sentinels); do sentinel_settings "$first" | launch "$port" --sentinel; done
         wait_until 20 sentinels_agree || fail "the sentinels did not find each other"
     fi
-    # shellcheck disable=SC2046
-    addresses $(sentinels)
+    sentinel_url
 }
+
+# shellcheck disable=SC2046
+sentinel_url() { echo "redis+sentinel://$(addresses $(sentinels))/$MASTER"; }
 
 revive() {
     local port now
@@ -196,7 +198,7 @@ sentinel() {
         rows "redis replicated" $(replicated) || outcome=3
         return "$outcome"
         ;;
-    url) addresses $(sentinels) ;;
+    url) sentinel_url ;;
     master) addresses "$(master)" ;;
     kill-master) end KILL "$(master)" ;;
     revive) revive ;;
@@ -242,9 +244,11 @@ start_cluster() {
             >"$HOME_DIR/cluster.log" 2>&1 || { tail "$HOME_DIR/cluster.log" >&2 && fail "no cluster was made"; }
         wait_until 20 is_whole || fail "the cluster does not serve all slots"
     fi
-    # shellcheck disable=SC2046
-    addresses $(nodes)
+    cluster_url
 }
+
+# shellcheck disable=SC2046
+cluster_url() { echo "redis+cluster://$(addresses $(nodes))"; }
 
 cluster() {
     # shellcheck disable=SC2046
@@ -257,7 +261,7 @@ cluster() {
         launch_node "$(node "${2:-}")"
         wait_until 20 is_whole || fail "the cluster does not serve all slots"
         ;;
-    url) addresses $(nodes) ;;
+    url) cluster_url ;;
     *) usage 64 >&2 ;;
     esac
 }

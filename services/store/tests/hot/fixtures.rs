@@ -12,9 +12,8 @@ use market::{Instrument, Position};
 pub(crate) fn url(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| {
         panic!(
-            "this test needs Redis: `make stack` starts one server, a set with Sentinels and a \
-             Cluster; set {variable} to its address, such as redis://127.0.0.1:6379, \
-             redis+sentinel://127.0.0.1:26379/candlewick or redis+cluster://127.0.0.1:7000"
+            "this test needs Redis: scripts/stack/redis.sh starts one server, a set with Sentinels \
+             or a Cluster, and prints its address; set {variable} to it"
         )
     })
 }
