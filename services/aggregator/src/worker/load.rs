@@ -5,7 +5,7 @@ use host::Clock;
 use store::{BarStore, HotStore, TickStore};
 use tokio_util::sync::CancellationToken;
 
-use super::session::{End, Session, settled};
+use super::session::{End, Session};
 use crate::{Need, Supply, WorkerError};
 
 impl<L, U, D, S, T, H, C> Session<'_, L, U, D, S, T, H, C>
@@ -23,9 +23,6 @@ where
         &mut self,
         stop: &CancellationToken,
     ) -> Result<Option<End>, WorkerError> {
-        if let Some(end) = self.settle_calls(stop).await? {
-            return Ok(Some(end));
-        }
         let (mut keys, mut sets, mut minutes) = (Vec::new(), Vec::new(), Vec::new());
         for need in self.core.needs() {
             match need {
@@ -67,22 +64,6 @@ where
         }
         self.say_ready();
         Ok(None)
-    }
-
-    /// Ends the calls that are under way, since nothing moves them on while others are waited for:
-    /// they would keep a connection, or the only call that a breaker lets through, for ever.
-    async fn settle_calls(&mut self, stop: &CancellationToken) -> Result<Option<End>, WorkerError> {
-        self.asking = None;
-        if self.committing.is_none() {
-            return Ok(None);
-        }
-        let outcome = tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(Some(End::Stopped)),
-            outcome = settled(&mut self.committing) => outcome,
-        };
-        let still_owner = self.committed(outcome)?;
-        Ok((!still_owner).then_some(End::Lost))
     }
 
     /// Whether no other worker has moved the partition. What was read from the store before is
