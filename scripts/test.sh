@@ -84,6 +84,15 @@ start_servers() {
     fi
 }
 
+# in_instance COMMAND…: of the run's own instance, beside the one that the environment names.
+in_instance() (
+    if [ -n "${CANDLEWICK_STACK_DIR:-}" ]; then
+        export CANDLEWICK_STACK=${CANDLEWICK_STACK:-$(dirname "$CANDLEWICK_STACK_DIR")}
+        unset CANDLEWICK_STACK_DIR
+    fi
+    CANDLEWICK_STACK_NAME=$instance "$@"
+)
+
 # start_missing SERVERS [SET…]: in the instance, with the variables that say where they are. Called in
 # a condition, where bash does not end at what fails.
 start_missing() {
@@ -95,7 +104,7 @@ start_missing() {
         eval "$environment"
     fi
     for set in "$@"; do
-        address=$(CANDLEWICK_STACK_NAME=$instance scripts/stack/redis.sh "$set" start) || return
+        address=$(in_instance scripts/stack/redis.sh "$set" start) || return
         export "CANDLEWICK_REDIS_${set^^}=$address"
     done
 }

@@ -496,25 +496,25 @@ impl World {
             self.step()?;
         }
         let places: Vec<String> = (0..PARTITIONS).map(|of| self.place(of)).collect();
+        let marks = self.bars.look(|stored| stored.dirty.len());
         let places = places.join("; ");
-        Err(format!("stuck: never came to where {what}: {places}"))
+        Err(format!(
+            "stuck: never came to where {what}: {places}; {marks} minutes marked"
+        ))
     }
 
     /// Where the roles of a partition are, for who looks into a failure.
     fn place(&self, partition: u32) -> String {
-        let (folded, marks) = self.bars.look(|stored| {
-            let row = stored.progress.get(&partition);
-            (
-                row.map(|row| (row.epoch, row.next_offset)),
-                stored.dirty.len(),
-            )
+        let folded = self.bars.look(|stored| {
+            let row = stored.progress.get(&partition)?;
+            Some((row.epoch, row.next_offset))
         });
         let archived = self.ticks.archived(partition);
         let workers = self.running.iter();
         let workers = workers.filter(|running| running.role == Role::Worker(partition));
         format!(
             "partition {partition} ends at {}, folded to {folded:?}, archived to {archived:?}, {} \
-             workers, {marks} marks",
+             workers",
             self.trades_log.end(partition),
             workers.count()
         )

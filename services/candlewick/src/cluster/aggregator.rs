@@ -169,7 +169,7 @@ async fn aggregate(
             let drained = work.await;
             drained.and(Err(explain(remade.into())))
         }
-        () = probe(&bars, Some(&ticks)) => Ok(()),
+        () = probe(&bars, Some(&ticks), &trades.log) => Ok(()),
     };
     close(open_topics).await;
     ended

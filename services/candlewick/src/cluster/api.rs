@@ -141,7 +141,7 @@ impl Pod {
             failure = followers.failed() => Err(failure),
             // Settings, positions and the log's id are of the generation that it began with.
             remade = renewed(&trades) => Err(remade.into()),
-            () = probe(&bars, Some(&ticks)) => Ok(()),
+            () = probe(&bars, Some(&ticks), &trades) => Ok(()),
         };
         let drained = followers.drain(DRAIN).await;
         close(topics).await;

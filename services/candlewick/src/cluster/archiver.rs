@@ -134,7 +134,7 @@ async fn archive(
     let positions = || archived(&ticks, trades.partitions(), trades.epoch());
     let ended = tokio::select! {
         ended = member.work(start, positions, stop) => ended,
-        () = probe(&bars, Some(&ticks)) => Ok(()),
+        () = probe(&bars, Some(&ticks), &trades) => Ok(()),
     };
     close(vec![trades]).await;
     ended

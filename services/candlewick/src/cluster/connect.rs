@@ -145,8 +145,8 @@ pub(super) const fn is_final(error: &StoreError) -> bool {
 /// How often a server whose breaker is not closed is asked whether it is back.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
 
-/// Asks servers whether they are back, for ever.
-pub(super) async fn probe(bars: &Bars, ticks: Option<&Ticks>) {
+/// Asks servers whether they are back, for ever. All topics are of the same brokers.
+pub(super) async fn probe(bars: &Bars, ticks: Option<&Ticks>, topic: &Topic) {
     loop {
         SystemClock.sleep(PROBE_EVERY).await;
         let ticks = async {
@@ -154,6 +154,6 @@ pub(super) async fn probe(bars: &Bars, ticks: Option<&Ticks>) {
                 ticks.probe_ticks().await;
             }
         };
-        tokio::join!(bars.probe_bars(), ticks);
+        tokio::join!(bars.probe_bars(), ticks, topic.probe_log());
     }
 }

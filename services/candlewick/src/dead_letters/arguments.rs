@@ -11,9 +11,9 @@ use super::source::Source;
 use crate::settings::{KafkaArgs, TopicNameArgs, ignore_all_but};
 
 const EXPLANATION: &str = "\
-A record that was not counted is kept in the topic dead-letters, whole, with the reason. A dead
-letter is named by its place in that topic: PARTITION/OFFSET, as `list` prints it. With --data it
-is a data folder that is read, which no process may hold meanwhile; otherwise it is Kafka.
+A record that was not counted is kept in the topic dead-letters with the reason, whole up to 1 MiB.
+A dead letter is named by its place in that topic: PARTITION/OFFSET, as `list` prints it. With
+--data it is a data folder that is read, which no process may hold meanwhile; otherwise it is Kafka.
 
 Exit status: 0 when all went well, 1 when something failed, 64 for a bad command line.";
 

@@ -26,6 +26,16 @@ impl<L: Log, C: Clock> GuardedLog<L, C> {
     pub(crate) const fn log(&self) -> &L {
         &self.log
     }
+
+    /// Asks something small while the breaker is not closed, as for the stores: a pod that is not
+    /// ready is sent no trades, and would never append again.
+    pub(crate) async fn probe_log(&self) {
+        if !self.guard.is_closed() {
+            let asked = Box::pin(self.log.check_epoch());
+            // The breaker is told of the outcome, which is all that is wanted.
+            let _ = self.guard.run(self.guard.timeout, asked, is_failure).await;
+        }
+    }
 }
 
 /// Whether the servers are at fault: a log that is busy has taken too much, and says so itself.

@@ -202,4 +202,11 @@ async fn appends_that_hang_open_the_breaker_and_a_busy_log_does_not() {
         error.to_string().contains("is open for another 60 s"),
         "{error}"
     );
+    assert!(!health.readiness().is_ready());
+    stuck.probe_log().await;
+    assert!(!health.readiness().is_ready(), "it asked too early");
+    SystemClock.sleep(Duration::from_secs(60)).await;
+    stuck.probe_log().await;
+    stuck.probe_log().await;
+    assert!(health.readiness().is_ready(), "the probes close it alone");
 }
