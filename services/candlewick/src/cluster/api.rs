@@ -7,7 +7,7 @@ use std::time::Duration;
 use ::api::{ApiParts, ApiState, Follower, Hub, Kept, Later, NewestPrices};
 use clap::Args;
 use eventlog::{KafkaConfig, Log};
-use host::{ConfigErrors, Health, MetricsHandle, Stage, SystemClock};
+use host::{ConfigErrors, Health, HealthComponent, MetricsHandle, Stage, SystemClock};
 use ingest::Producer;
 use store::{ClickHouseConfig, RedisConfig, TimescaleConfig};
 use tokio_util::sync::CancellationToken;
@@ -95,7 +95,11 @@ pub(crate) fn run(arguments: ApiArgs) -> anyhow::Result<ExitCode> {
             metrics: shell.metrics.clone(),
             draining: shell.supervisor.token(Stage::Intake),
         };
-        shell.serve_api(later, |health, stop| pod.serve(settings, health, stop))
+        shell.serve_api(later, |health, stop| {
+            // Before anybody can ask: the servers are ready before the pod serves.
+            let serving = health.register("api");
+            pod.serve(settings, health, serving, stop)
+        })
     })
 }
 
@@ -121,6 +125,7 @@ impl Pod {
         self,
         settings: Settings,
         health: Health,
+        serving: HealthComponent,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
         let Some(servers) = Box::pin(Servers::find(&settings, &health, &stop)).await? else {
@@ -135,6 +140,7 @@ impl Pod {
         let trades = servers.trades.log.clone();
         self.later
             .serve(::api::router(self.state(servers, hub, health)));
+        serving.ready();
         let ended = tokio::select! {
             biased;
             () = stop.cancelled() => Ok(()),

@@ -55,8 +55,10 @@ fn what_is_posted_is_in_the_bars_of_every_pod_and_proved() {
     client.send(&[trade("A", 7), trade("A", 151)]);
     client.send(&[trade("A", 0)]);
     for pod in [&first, &second] {
-        eventually("A", &152, || counted(&pod.client(), "v", "A"));
-        eventually("L", &150, || counted(&pod.client(), "v", "L"));
+        for symbol in SYMBOLS {
+            let each = if symbol == "A" { 152 } else { 150 };
+            eventually(symbol, &each, || counted(&pod.client(), "v", symbol));
+        }
     }
     let minutes = bars(&client, "v", "B", "1m");
     let counts: Vec<_> = minutes.iter().map(|bar| bar["trades"].as_u64()).collect();
