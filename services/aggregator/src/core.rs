@@ -3,6 +3,7 @@
 mod amendments;
 mod delta;
 mod exchange;
+mod foresight;
 mod ids;
 mod letters;
 mod symbol;
@@ -158,6 +159,7 @@ impl Core {
     pub fn apply(&mut self, records: &[Record]) -> usize {
         for (place, record) in records.iter().enumerate() {
             if record.offset >= self.progress.next_offset && !self.record(record) {
+                self.foresee(&records[place + 1..]);
                 return place;
             }
         }
@@ -203,7 +205,8 @@ impl Core {
         matches!(admission, Admission::Counted { .. })
     }
 
-    /// What has to be supplied before the next record can be applied.
+    /// What has to be supplied before the next record can be applied, and with it what trades
+    /// after it will need.
     #[must_use]
     pub fn needs(&self) -> &[Need] {
         &self.needs

@@ -87,7 +87,13 @@ where
                 self.health.not_ready("folding what the log holds already");
             }
             let core = Core::new(state, self.topics.trades.partitions());
-            match Session::new(self, core, end).run(&stop).await? {
+            let (commits, driver) = commit::commits();
+            let ended = tokio::select! {
+                biased;
+                never = driver.drive() => match never {},
+                ended = Session::new(self, core, end, commits).run(&stop) => ended?,
+            };
+            match ended {
                 End::Stopped => return Ok(()),
                 End::Lost => {
                     self.metrics.lost.increment(1);

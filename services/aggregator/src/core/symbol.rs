@@ -205,16 +205,29 @@ impl Symbol {
     ) -> Result<(), Vec<Need>> {
         self.settle(at.epoch, at.generation);
         self.delta.forget();
+        for interval in Interval::ALL {
+            if let Some(slot) = self.slots.get_mut(&interval.window(trade.time_ns)) {
+                slot.used = at.generation;
+            }
+        }
+        let needs = self.needs_of(trade, settings);
+        if !needs.is_empty() {
+            return Err(needs);
+        }
+        self.delta.begin(trade.time_ns);
+        Ok(())
+    }
+
+    /// What a trade needs that is not in memory: bars of closed windows, and the set of its id.
+    pub(super) fn needs_of(&self, trade: &Trade, settings: &VenueSettings) -> Vec<Need> {
         let mut needs = Vec::new();
         for interval in Interval::ALL {
             let window = interval.window(trade.time_ns);
-            match self.slots.get_mut(&window) {
-                Some(slot) => slot.used = at.generation,
-                None if window.end_ns() > self.closed_until_ns => {}
-                None => needs.push(Need::Bar(BarKey {
+            if window.end_ns() <= self.closed_until_ns && !self.slots.contains_key(&window) {
+                needs.push(Need::Bar(BarKey {
                     instrument: self.instrument.clone(),
                     window,
-                })),
+                }));
             }
         }
         if let Some(identity) = settings.identity(trade) {
@@ -223,11 +236,7 @@ impl Symbol {
                 needs.push(Need::Ids { key, ranged });
             }
         }
-        if !needs.is_empty() {
-            return Err(needs);
-        }
-        self.delta.begin(trade.time_ns);
-        Ok(())
+        needs
     }
 
     /// The windows of the minute that is begun are open from its first trade on.

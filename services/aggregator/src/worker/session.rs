@@ -1,7 +1,5 @@
 //! One stretch of folding, from a loaded state until it is stopped or lost.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +10,7 @@ use store::{BarStore, Commit, HotStore, Price, StoreError, TickStore};
 use tokio_util::sync::CancellationToken;
 
 use super::Worker;
-use super::commit::{Patience, commit};
+use super::commit::{Answer, Commits, Patience, commit};
 use super::refolds::Archived;
 use crate::{Core, Update, WorkerError};
 
@@ -25,11 +23,9 @@ pub(super) enum End {
     Lost,
 }
 
-type Committing = Pin<Box<dyn Future<Output = Result<Commit, StoreError>> + Send>>;
-
 /// A commit under way.
 pub(super) struct Step {
-    outcome: Committing,
+    outcome: Answer,
     /// Where the stored state will be.
     pub(super) target: (u64, u64),
     started_ns: u64,
@@ -54,6 +50,7 @@ pub(super) struct Session<'a, L, U, D, S, T, H, C> {
     caught_up: bool,
     /// The log did not answer when it was waited for last.
     log_failed: bool,
+    commits: Commits,
     pub(super) committing: Option<Step>,
     /// Bytes of the records folded since the session began, and of those that are committed.
     folded_bytes: u64,
@@ -82,6 +79,7 @@ where
         worker: &'a Worker<L, U, D, S, T, H, C>,
         core: Core,
         ready_from: u64,
+        commits: Commits,
     ) -> Self {
         let now_ns = worker.stores.clock.monotonic_ns();
         Self {
@@ -92,6 +90,7 @@ where
             ready_from,
             caught_up: false,
             log_failed: false,
+            commits,
             committing: None,
             folded_bytes: 0,
             committed_bytes: 0,
@@ -346,7 +345,7 @@ where
         );
         let started_ns = worker.stores.clock.monotonic_ns();
         self.committing = Some(Step {
-            outcome: Box::pin(future),
+            outcome: self.commits.start(future),
             target,
             started_ns,
             bytes: self.folded_bytes,
@@ -478,7 +477,10 @@ fn newest_price(update: &Update) -> Option<Price> {
 /// The outcome of the commit under way; never where there is none.
 pub(super) async fn settled(committing: &mut Option<Step>) -> Result<Commit, StoreError> {
     match committing {
-        Some(step) => (&mut step.outcome).await,
+        Some(step) => {
+            let outcome = (&mut step.outcome).await;
+            outcome.expect("the driver lives as long as the session, and answers")
+        }
         None => std::future::pending().await,
     }
 }

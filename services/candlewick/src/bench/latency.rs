@@ -84,6 +84,7 @@ pub(super) fn measure_at(url: &str, venue: &str, rate: u64) -> anyhow::Result<La
         .join()
         .map_err(|_| anyhow::anyhow!("the sender panicked"))??;
     let mut micros = listened?;
+    anyhow::ensure!(!micros.is_empty(), "no delta has shown a trade");
     micros.sort_unstable();
     Ok(Latency {
         p50: quantile(&micros, 500),
@@ -93,7 +94,8 @@ pub(super) fn measure_at(url: &str, venue: &str, rate: u64) -> anyhow::Result<La
     })
 }
 
-/// Posts batches at an even pace; a batch that is late is posted at once.
+/// Posts batches at an even pace, and answers how many trades; a batch that is late is posted at
+/// once, and those that are not posted by the end never are.
 fn send(url: &str, venue: &str, rate: u64, posted: &Posted) -> anyhow::Result<u64> {
     let agent = ureq::agent();
     let address = format!("{url}/api/v1/trades");
@@ -102,18 +104,22 @@ fn send(url: &str, venue: &str, rate: u64, posted: &Posted) -> anyhow::Result<u6
     let symbols: Vec<Symbol> = symbols.collect::<Result<_, _>>()?;
     let mut form = TradesBatch::new(&venue.parse()?, &symbols);
     let start_ns = SystemClock.monotonic_ns();
-    let each = rate / BATCHES;
+    let (each, mut sent) = (rate / BATCHES, 0);
     for number in 0..SECONDS * BATCHES {
         let due_ns = start_ns + number * 1_000_000_000 / BATCHES;
         let wait_ns = due_ns.saturating_sub(SystemClock.monotonic_ns());
         std::thread::sleep(Duration::from_nanos(wait_ns));
+        if SystemClock.monotonic_ns() - start_ns > SECONDS * 1_000_000_000 {
+            break;
+        }
         let body = batch(each, &mut ids, &mut form, posted)?;
         agent
             .post(&address)
             .header("content-type", TradesBatch::CONTENT_TYPE)
             .send(&body[..])?;
+        sent += each;
     }
-    Ok(SECONDS * BATCHES * each)
+    Ok(sent)
 }
 
 fn batch(
@@ -162,8 +168,14 @@ async fn listen(
     socket.send(Message::text(subscribe)).await?;
     let mut micros = Vec::new();
     let end_ns = start_ns + (SECONDS - 1) * 1_000_000_000;
-    while SystemClock.monotonic_ns() < end_ns {
-        let message = socket.next().await.context("the stream ended")??;
+    loop {
+        let left_ns = end_ns.saturating_sub(SystemClock.monotonic_ns());
+        let left = Duration::from_nanos(left_ns);
+        // Nothing comes where the sender has failed, and he says why.
+        let Ok(message) = host::timeout(&SystemClock, left, socket.next()).await else {
+            return Ok(micros);
+        };
+        let message = message.context("the stream ended")??;
         let now_ns = SystemClock.monotonic_ns();
         if let Message::Text(text) = message {
             let value: Value = serde_json::from_str(&text)?;
@@ -171,7 +183,6 @@ async fn listen(
             note(&value, now_ns, warm, posted, &mut micros);
         }
     }
-    Ok(micros)
 }
 
 fn note(value: &Value, now_ns: u64, warm: bool, posted: &Posted, micros: &mut Vec<u64>) {
