@@ -1,7 +1,7 @@
 //! The servers, through the scripts of the stack.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context, bail};
@@ -23,13 +23,21 @@ pub(crate) struct Stack {
 pub(crate) const ROLE_PORTS: u16 = 13;
 pub(crate) const PROXY_PORTS: u16 = 36;
 
+/// The scripts of the checkout that the working directory is in. Where the program was compiled
+/// tells nothing: what was built is kept when checkouts go.
+fn scripts() -> Option<PathBuf> {
+    let here = std::env::current_dir().ok()?;
+    let mut folders = here.ancestors().map(|folder| folder.join("scripts/stack"));
+    folders.find(|scripts| scripts.join("stack.sh").is_file())
+}
+
 impl Stack {
     /// An instance whose servers may or may not run.
     pub(crate) fn named(name: &str) -> anyhow::Result<Self> {
-        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/stack");
-        let scripts = scripts
-            .canonicalize()
-            .context("the scripts of the stack are not there")?;
+        let scripts = scripts().context(
+            "the scripts of the stack are not there: run this in a checkout of Candlewick, where \
+             scripts/stack is",
+        )?;
         Ok(Self {
             scripts,
             name: name.to_owned(),

@@ -474,7 +474,9 @@ impl World {
                         offset: row.next_offset,
                     })
                 });
-                folded >= Some(wanted) && world.ticks.archived(partition) >= Some(wanted)
+                // An archiver that found no record has no position to note.
+                let archived = *end == 0 || world.ticks.archived(partition) >= Some(wanted);
+                folded >= Some(wanted) && archived
             })
         })?;
         self.run_until("every marked minute is folded anew", |world| {
@@ -493,7 +495,29 @@ impl World {
             }
             self.step()?;
         }
-        Err(format!("stuck: never came to where {what}"))
+        let places: Vec<String> = (0..PARTITIONS).map(|of| self.place(of)).collect();
+        let places = places.join("; ");
+        Err(format!("stuck: never came to where {what}: {places}"))
+    }
+
+    /// Where the roles of a partition are, for who looks into a failure.
+    fn place(&self, partition: u32) -> String {
+        let (folded, marks) = self.bars.look(|stored| {
+            let row = stored.progress.get(&partition);
+            (
+                row.map(|row| (row.epoch, row.next_offset)),
+                stored.dirty.len(),
+            )
+        });
+        let archived = self.ticks.archived(partition);
+        let workers = self.running.iter();
+        let workers = workers.filter(|running| running.role == Role::Worker(partition));
+        format!(
+            "partition {partition} ends at {}, folded to {folded:?}, archived to {archived:?}, {} \
+             workers, {marks} marks",
+            self.trades_log.end(partition),
+            workers.count()
+        )
     }
 
     /// Lets pods read all updates, and clients all messages.

@@ -44,9 +44,12 @@ where
     H: HotStore,
     C: Clock,
 {
-    /// Whether a marked minute waits for the archiver.
+    /// Whether a marked minute waits for the archiver. What the log held at the start comes
+    /// first: the refolds that an earlier worker asked for are there. Where two workers took a
+    /// partition from each other again and again, each of them would append all of them anew,
+    /// and the log would grow faster than they fold it.
     pub(super) fn wants_archived(&self) -> bool {
-        self.asking.is_none() && self.core.wants_refolds()
+        self.caught_up && self.asking.is_none() && self.core.wants_refolds()
     }
 
     /// Asks how far the archiver is, where a marked minute waits for that. The fold goes on

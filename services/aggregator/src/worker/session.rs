@@ -47,7 +47,7 @@ pub(super) struct Session<'a, L, U, D, S, T, H, C> {
     /// Up to where the log went when the state was loaded: the worker is ready once all before
     /// is folded and announced.
     ready_from: u64,
-    caught_up: bool,
+    pub(super) caught_up: bool,
     /// The log did not answer when it was waited for last.
     log_failed: bool,
     commits: Commits,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use aggregator::{Pace, Stores, Topics, Worker};
 use clap::Args;
-use eventlog::KafkaConfig;
+use eventlog::{KafkaConfig, LogError};
 use host::{ConfigErrors, Health, SystemClock};
 use store::{BarReader, ClickHouseConfig, RedisConfig, TimescaleConfig};
 use tokio_util::sync::CancellationToken;
@@ -164,14 +164,7 @@ async fn aggregate(
     let mut work = pin!(member.work(start, positions, halt.clone()));
     let ended = tokio::select! {
         ended = &mut work => ended,
-        // Of `trades` the work itself notices it. Pods wait until somebody has taken up the new
-        // generation of what they read, and Kafka's client may not find a new topic's leader.
-        remade = async {
-            tokio::select! {
-                remade = renewed(&updates.log) => remade,
-                remade = renewed(&dead_letters.log) => remade,
-            }
-        } => {
+        remade = other_renewed(&updates.log, &dead_letters.log) => {
             halt.cancel();
             let drained = work.await;
             drained.and(Err(explain(remade.into())))
@@ -180,6 +173,16 @@ async fn aggregate(
     };
     close(open_topics).await;
     ended
+}
+
+/// Waits until a topic that is only written was made anew; of `trades` the work itself notices it.
+/// Pods wait until somebody has taken up the new generation of what they read, and Kafka's client
+/// may not find a new topic's leader.
+async fn other_renewed(updates: &Topic, dead_letters: &Topic) -> LogError {
+    tokio::select! {
+        remade = renewed(updates) => remade,
+        remade = renewed(dead_letters) => remade,
+    }
 }
 
 impl Parts {

@@ -39,10 +39,6 @@ const COLUMNS: [(&str, &str); 27] = [
 const NUMERIC: std::ops::Range<usize> = 4..12;
 
 /// Writes bars in a transaction, all open or all closed.
-#[expect(
-    clippy::too_many_lines,
-    reason = "one statement, and what is bound to it in order"
-)]
 pub(crate) async fn write(session: &mut PgConnection, bars: &[StoredBar]) {
     let closed = bars[0].row.closed;
     let sql = upsert(closed);
