@@ -1,5 +1,6 @@
 //! The role around the core: it fetches, loads, announces and commits, in that order.
 
+mod aside;
 mod commit;
 mod load;
 mod pace;
@@ -87,11 +88,11 @@ where
                 self.health.not_ready("folding what the log holds already");
             }
             let core = Core::new(state, self.topics.trades.partitions());
-            let (commits, driver) = commit::commits();
+            let (aside, driver) = aside::aside();
             let ended = tokio::select! {
                 biased;
                 never = driver.drive() => match never {},
-                ended = Session::new(self, core, end, commits).run(&stop) => ended?,
+                ended = Session::new(self, core, end, aside).run(&stop) => ended?,
             };
             match ended {
                 End::Stopped => return Ok(()),

@@ -1,53 +1,9 @@
 //! One step of state and offset, until it is known whether it was taken.
 
-use std::pin::Pin;
 use std::time::Duration;
 
 use host::{Clock, HealthComponent, RetryPolicy};
 use store::{BarStore, Commit, StoreError, Transaction};
-use tokio::sync::{mpsc, oneshot};
-
-/// What became of a step.
-type Outcome = Result<Commit, StoreError>;
-/// The same, once it is known.
-pub(super) type Answer = oneshot::Receiver<Outcome>;
-type Job = (
-    Pin<Box<dyn Future<Output = Outcome> + Send>>,
-    oneshot::Sender<Outcome>,
-);
-
-/// Where a session leaves its commits, so that they go on whatever it waits for itself: a
-/// transaction that nobody drives stands open, with its locks, until the server ends it.
-pub(super) struct Commits(mpsc::UnboundedSender<Job>);
-
-/// Who makes them go on.
-pub(super) struct Driver(mpsc::UnboundedReceiver<Job>);
-
-pub(super) fn commits() -> (Commits, Driver) {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    (Commits(sender), Driver(receiver))
-}
-
-impl Commits {
-    /// Starts a commit.
-    pub(super) fn start(&self, commit: impl Future<Output = Outcome> + Send + 'static) -> Answer {
-        let (answer, answered) = oneshot::channel();
-        // Driver and session are dropped together.
-        let _ = self.0.send((Box::pin(commit), answer));
-        answered
-    }
-}
-
-impl Driver {
-    /// Works beside a session, one commit after the other, and never ends.
-    pub(super) async fn drive(mut self) -> std::convert::Infallible {
-        while let Some((commit, answer)) = self.0.recv().await {
-            // The session may be gone, and does not want to know then.
-            let _ = answer.send(commit.await);
-        }
-        std::future::pending().await
-    }
-}
 
 /// How long one try may take, and how long to wait before the next.
 pub(super) struct Patience {
@@ -64,7 +20,7 @@ pub(super) async fn commit<S: BarStore, C: Clock>(
     transaction: Transaction,
     patience: Patience,
     health: HealthComponent,
-) -> Outcome {
+) -> Result<Commit, StoreError> {
     let Patience { timeout, retries } = patience;
     let mut backoff = retries.backoff();
     loop {

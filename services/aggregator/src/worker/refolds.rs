@@ -1,8 +1,5 @@
 //! Minutes folded anew: when a refold is appended to the log, and what the ticks give.
 
-use std::future::Future;
-use std::pin::Pin;
-
 use bytes::Bytes;
 use eventlog::{Entry, Log, LogError};
 use host::Clock;
@@ -13,6 +10,7 @@ use store::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::aside::Answer;
 use super::session::{End, Session, nanoseconds, settled};
 use crate::{Need, Refolded, Supply, WorkerError};
 
@@ -22,14 +20,13 @@ const MOST_REFOLDS: usize = 256;
 const TICKS_MARGIN_NS: i64 = 3_600 * SECOND_NS;
 
 /// The answer how far the archiver is.
-pub(super) type Archived =
-    Pin<Box<dyn Future<Output = Result<Option<Position>, StoreError>> + Send>>;
+pub(super) type Archived = Answer<Result<Option<Position>, StoreError>>;
 
 /// How far the archiver is; never where that is not asked.
 pub(super) async fn answered(asking: &mut Option<Archived>) -> Option<Position> {
     match asking {
         // A store that fails is asked again soon.
-        Some(future) => future.await.unwrap_or_default(),
+        Some(answer) => answer.await.ok().and_then(Result::ok).flatten(),
         None => std::future::pending().await,
     }
 }
@@ -63,7 +60,7 @@ where
         self.next_refold_ns = now_ns + nanoseconds(worker.pace.refold_every);
         let (ticks, partition) = (worker.stores.ticks.clone(), worker.partition);
         let (clock, timeout) = (worker.stores.clock.clone(), worker.pace.call_timeout);
-        self.asking = Some(Box::pin(async move {
+        self.asking = Some(self.aside.begin(async move {
             let asked = host::timeout(&clock, timeout, ticks.position(partition));
             asked.await.unwrap_or(Ok(None))
         }));

@@ -10,7 +10,8 @@ use store::{BarStore, Commit, HotStore, Price, StoreError, TickStore};
 use tokio_util::sync::CancellationToken;
 
 use super::Worker;
-use super::commit::{Answer, Commits, Patience, commit};
+use super::aside::{Answer, Aside};
+use super::commit::{Patience, commit};
 use super::refolds::Archived;
 use crate::{Core, Update, WorkerError};
 
@@ -25,7 +26,7 @@ pub(super) enum End {
 
 /// A commit under way.
 pub(super) struct Step {
-    outcome: Answer,
+    outcome: Answer<Result<Commit, StoreError>>,
     /// Where the stored state will be.
     pub(super) target: (u64, u64),
     started_ns: u64,
@@ -50,7 +51,7 @@ pub(super) struct Session<'a, L, U, D, S, T, H, C> {
     pub(super) caught_up: bool,
     /// The log did not answer when it was waited for last.
     log_failed: bool,
-    commits: Commits,
+    pub(super) aside: Aside,
     pub(super) committing: Option<Step>,
     /// Bytes of the records folded since the session began, and of those that are committed.
     folded_bytes: u64,
@@ -79,7 +80,7 @@ where
         worker: &'a Worker<L, U, D, S, T, H, C>,
         core: Core,
         ready_from: u64,
-        commits: Commits,
+        aside: Aside,
     ) -> Self {
         let now_ns = worker.stores.clock.monotonic_ns();
         Self {
@@ -90,7 +91,7 @@ where
             ready_from,
             caught_up: false,
             log_failed: false,
-            commits,
+            aside,
             committing: None,
             folded_bytes: 0,
             committed_bytes: 0,
@@ -345,7 +346,7 @@ where
         );
         let started_ns = worker.stores.clock.monotonic_ns();
         self.committing = Some(Step {
-            outcome: self.commits.start(future),
+            outcome: self.aside.begin(future),
             target,
             started_ns,
             bytes: self.folded_bytes,
@@ -479,7 +480,7 @@ pub(super) async fn settled(committing: &mut Option<Step>) -> Result<Commit, Sto
     match committing {
         Some(step) => {
             let outcome = (&mut step.outcome).await;
-            outcome.expect("the driver lives as long as the session, and answers")
+            outcome.expect("the driver lives as long as the session")
         }
         None => std::future::pending().await,
     }
