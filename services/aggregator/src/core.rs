@@ -3,8 +3,11 @@
 mod amendments;
 mod delta;
 mod exchange;
+mod foresight;
 mod ids;
 mod letters;
+mod output;
+mod routes;
 mod symbol;
 mod time;
 mod venues;
@@ -15,10 +18,10 @@ use bytes::Bytes;
 use eventlog::Record;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use market::{Instrument, Position, Reject, Trade};
+use market::{Position, Reject, Trade};
 use schemas::{DeadLetter, TradesRecord};
 use store::{
-    BarKey, IdKey, PartitionState, Progress, RejectedRange, Transaction, VenueRow, Verdict,
+    BarKey, IdKey, PartitionState, Progress, RejectedRange, Verdict,
 };
 
 pub use exchange::{Counts, Need, Refolded, Supply, Update};
@@ -26,23 +29,6 @@ pub use exchange::{Counts, Need, Refolded, Supply, Update};
 use ids::IdSet;
 use symbol::{Admission, Moment, Symbol};
 use venues::Venues;
-
-/// How many commits a closed bar or a set of ids stays in memory unused.
-const KEPT_COMMITS: u64 = 16;
-/// How often memory is swept, in commits.
-const SWEEP_COMMITS: u64 = 4;
-/// How many bars and sets of ids may stay in memory unused.
-const KEPT_UNUSED: usize = 20_000;
-
-/// The partition that a key names, as far as this one is concerned.
-#[derive(Debug, Clone, Copy)]
-enum Route {
-    Symbol(u32),
-    /// Of a venue that was not declared.
-    Unknown,
-    /// Not of this partition, or of none.
-    Rejected(Reject),
-}
 
 /// The fold of one partition.
 #[derive(Debug)]
@@ -93,7 +79,7 @@ impl Core {
             needs_ticks: false,
             marked: BTreeSet::new(),
             counts: Counts::default(),
-            generation: KEPT_COMMITS,
+            generation: output::KEPT_COMMITS,
         };
         for row in state.venues {
             let venue = core.venues.place(row.venue.as_str());
@@ -129,6 +115,12 @@ impl Core {
         self.progress.next_offset
     }
 
+    /// The greatest append time among the records that were applied, in UTC nanoseconds.
+    #[must_use]
+    pub const fn append_time_ns(&self) -> i64 {
+        self.progress.append_time_ns
+    }
+
     /// How far it is: (epoch, next offset).
     #[must_use]
     pub const fn place(&self) -> (u64, u64) {
@@ -158,19 +150,11 @@ impl Core {
     pub fn apply(&mut self, records: &[Record]) -> usize {
         for (place, record) in records.iter().enumerate() {
             if record.offset >= self.progress.next_offset && !self.record(record) {
+                self.foresee(&records[place + 1..]);
                 return place;
             }
         }
         records.len()
-    }
-
-    /// The place of a key's symbol, for [`Core::apply_trade`]; none where the key is not of this
-    /// partition or its venue was not declared.
-    pub fn place_of(&mut self, key: &Bytes) -> Option<u32> {
-        match self.route(key) {
-            Route::Symbol(place) => Some(place),
-            Route::Unknown | Route::Rejected(_) => None,
-        }
     }
 
     /// Applies a trade that is decoded already, the next record of the log; true where it
@@ -203,7 +187,8 @@ impl Core {
         matches!(admission, Admission::Counted { .. })
     }
 
-    /// What has to be supplied before the next record can be applied.
+    /// What has to be supplied before the next record can be applied, and with it what trades
+    /// after it will need.
     #[must_use]
     pub fn needs(&self) -> &[Need] {
         &self.needs
@@ -252,86 +237,6 @@ impl Core {
                 } => symbol.supply_ticks(start_ns, up_to, refolded),
             }
         }
-    }
-
-    /// The bars that changed since the last call, one update an instrument.
-    pub fn take_updates(&mut self) -> Vec<Update> {
-        let (epoch, generation) = (self.progress.epoch, self.generation);
-        let mut updates = Vec::with_capacity(self.to_announce.len());
-        for place in std::mem::take(&mut self.to_announce) {
-            let symbol = &mut self.symbols[place as usize];
-            symbol.announce_listed = false;
-            symbol.settle(epoch, generation);
-            let rows = symbol.take_announced();
-            if !rows.is_empty() {
-                updates.push(Update {
-                    instrument: symbol.instrument.clone(),
-                    rows,
-                });
-            }
-        }
-        updates
-    }
-
-    /// The dead letters since the last call.
-    pub fn take_dead_letters(&mut self) -> Vec<DeadLetter> {
-        std::mem::take(&mut self.letters)
-    }
-
-    /// What was counted since the last call.
-    pub fn take_counts(&mut self) -> Counts {
-        std::mem::take(&mut self.counts)
-    }
-
-    /// All that changed since the last call, as one step from the state that was loaded or last
-    /// flushed. `updates` is where in `bar-updates` the first update caused by a later record
-    /// will lie.
-    pub fn flush(&mut self, expected: (u64, u64), updates: Position) -> Transaction {
-        self.progress.updates = updates;
-        let (epoch, generation) = (self.progress.epoch, self.generation);
-        let mut transaction = Transaction {
-            expected,
-            progress: self.progress,
-            bars: Vec::new(),
-            symbols: Vec::new(),
-            venues: Vec::new(),
-            ids: Vec::new(),
-            rejected: std::mem::take(&mut self.rejected),
-            dirty: Vec::new(),
-            ahead: Vec::new(),
-        };
-        for place in std::mem::take(&mut self.to_write) {
-            let symbol = &mut self.symbols[place as usize];
-            symbol.write_listed = false;
-            symbol.settle(epoch, generation);
-            symbol.take_written(&mut transaction);
-        }
-        for place in std::mem::take(&mut self.changed_venues) {
-            let (venue, settings) = self.venues.get(place);
-            transaction.venues.push(VenueRow { venue, settings });
-        }
-        transaction
-    }
-
-    /// The last flush was stored, so what it wrote can leave memory.
-    pub fn committed(&mut self) {
-        self.generation += 1;
-        if !self.generation.is_multiple_of(SWEEP_COMMITS) {
-            return;
-        }
-        if self.evict(self.generation - KEPT_COMMITS) > KEPT_UNUSED {
-            self.evict(self.generation - 1);
-        }
-    }
-
-    /// Drops what was not used since a commit, and answers how much is left.
-    fn evict(&mut self, before: u64) -> usize {
-        let (epoch, generation) = (self.progress.epoch, self.generation);
-        let append_time_ns = self.progress.append_time_ns;
-        let symbols = self.symbols.iter_mut();
-        symbols
-            .map(|symbol| symbol.evict(epoch, generation, before, append_time_ns))
-            .sum()
     }
 
     fn moment(&self, record: &Record) -> Moment {
@@ -387,16 +292,8 @@ impl Core {
             self.bury(record, reject, reject.explanation().to_owned());
             return true;
         }
-        let place = match self.route(&record.key) {
-            Route::Symbol(place) => place,
-            Route::Unknown => {
-                self.reject_by_state(record, Reject::VenueUnknown, at);
-                return true;
-            }
-            Route::Rejected(reject) => {
-                self.bury(record, reject, reject.explanation().to_owned());
-                return true;
-            }
+        let Some(place) = self.place_for(record, at, |settings| settings.check(trade)) else {
+            return true;
         };
         match self.fold(place, trade, at) {
             Admission::Counted { late } => {
@@ -447,43 +344,5 @@ impl Core {
         if !std::mem::replace(&mut symbol.write_listed, true) {
             self.to_write.push(place);
         }
-    }
-
-    /// Finds the symbol of a key, and makes it where it is the first trade of a known venue.
-    fn route(&mut self, key: &Bytes) -> Route {
-        if let Some((last, place)) = &self.last_route
-            && last == key
-        {
-            return Route::Symbol(*place);
-        }
-        if let Some(place) = self.routes.get(key) {
-            self.last_route = Some((key.clone(), *place));
-            return Route::Symbol(*place);
-        }
-        let partition = self.progress.partition;
-        match schemas::instrument_of(key, partition, self.partitions) {
-            Err(reject) => Route::Rejected(reject),
-            Ok(instrument) => match self.venues.known(instrument.venue()) {
-                Some(venue) => Route::Symbol(self.add_symbol(Symbol::new(instrument, venue))),
-                None => Route::Unknown,
-            },
-        }
-    }
-
-    /// The place of a symbol that something is stored of; it may not have traded yet.
-    fn restored(&mut self, instrument: &Instrument) -> u32 {
-        if let Some(place) = self.routes.get(instrument.key().as_bytes()) {
-            return *place;
-        }
-        let venue = self.venues.place(instrument.venue());
-        self.add_symbol(Symbol::new(instrument.clone(), venue))
-    }
-
-    fn add_symbol(&mut self, symbol: Symbol) -> u32 {
-        let place = u32::try_from(self.symbols.len()).expect("fewer than 2^32 symbols");
-        let key = Bytes::copy_from_slice(symbol.instrument.key().as_bytes());
-        self.routes.insert(key, place);
-        self.symbols.push(symbol);
-        place
     }
 }

@@ -9,9 +9,12 @@
 //! | `core` | records in, bars, dead letters and transactions out |
 //! | `core/symbol` | one symbol's windows, watermark and closes |
 //! | `core/symbol/dirty` | minutes to be folded anew: edits, cancels, repairs |
+//! | `core/symbol/ahead` | trades that were edited or cancelled before they came |
+//! | `core/foresight` | what trades will need that come after one that waits |
 //! | `core/delta` | the trades of one symbol and minute since they were last merged |
 //! | `core/ids` | which ids were seen |
 //! | `worker` | the order of effects: announce, then commit |
+//! | `worker/aside` | calls that go on while the worker waits for others |
 
 mod core;
 mod error;

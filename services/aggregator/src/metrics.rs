@@ -58,6 +58,8 @@ metrics! {
     commit_seconds: Histogram(describe_histogram, histogram, "candlewick_aggregator_commit_seconds"),
     /// Records of the log that are not folded yet.
     lag: Gauge(describe_gauge, gauge, "candlewick_aggregator_lag_records"),
+    /// Seconds since the log took the record that was folded last, where others wait.
+    lag_seconds: Gauge(describe_gauge, gauge, "candlewick_aggregator_lag_seconds"),
 }
 
 impl std::fmt::Debug for Metrics {

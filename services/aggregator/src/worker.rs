@@ -1,5 +1,7 @@
 //! The role around the core: it fetches, loads, announces and commits, in that order.
 
+mod announce;
+mod aside;
 mod commit;
 mod load;
 mod pace;
@@ -9,7 +11,7 @@ mod session;
 use std::future::Future;
 use std::ops::Range;
 
-use eventlog::{Log, LogError};
+use eventlog::{Entry, Log, LogError};
 use host::{Clock, HealthComponent, RetryPolicy};
 use store::{BarStore, HotStore, Progress, StoreError, TickStore};
 use tokio_util::sync::CancellationToken;
@@ -87,7 +89,13 @@ where
                 self.health.not_ready("folding what the log holds already");
             }
             let core = Core::new(state, self.topics.trades.partitions());
-            match Session::new(self, core, end).run(&stop).await? {
+            let (aside, driver) = aside::aside();
+            let ended = tokio::select! {
+                biased;
+                never = driver.drive() => match never {},
+                ended = Session::new(self, core, end, aside).run(&stop) => ended?,
+            };
+            match ended {
                 End::Stopped => return Ok(()),
                 End::Lost => {
                     self.metrics.lost.increment(1);
@@ -196,17 +204,36 @@ where
         }
     }
 
-    /// Appends to a topic until that is acknowledged; none where the worker is told to stop
-    /// before.
+    /// Appends to a topic, some of it at a time, until all is acknowledged, and answers the
+    /// topic's end then; none where the worker is told to stop before.
     async fn append_to<A: Log>(
         &self,
         stop: &CancellationToken,
         topic: &A,
-        entries: Vec<eventlog::Entry>,
+        entries: Vec<Entry>,
+    ) -> Result<Option<u64>, WorkerError> {
+        let mut end = 0;
+        let mut rest = entries.as_slice();
+        while !rest.is_empty() {
+            let (portion, others) = rest.split_at(portion(rest));
+            let Some(appended) = self.append_portion(stop, topic, portion).await? else {
+                return Ok(None);
+            };
+            end = appended.end;
+            rest = others;
+        }
+        Ok(Some(end))
+    }
+
+    async fn append_portion<A: Log>(
+        &self,
+        stop: &CancellationToken,
+        topic: &A,
+        entries: &[Entry],
     ) -> Result<Option<Range<u64>>, WorkerError> {
         let mut backoff = self.retries().backoff();
         loop {
-            let append = topic.append(self.partition, entries.clone());
+            let append = topic.append(self.partition, entries.to_vec());
             let answer = host::timeout(&self.stores.clock, self.pace.call_timeout, append).await;
             let reason = match answer {
                 Ok(Ok(appended)) => return Ok(Some(appended)),
@@ -253,4 +280,15 @@ where
             source,
         }
     }
+}
+
+/// How many of some entries are appended at once: as many as make up so much, one at the least.
+fn portion(entries: &[Entry]) -> usize {
+    const MOST_BYTES: usize = 8 << 20;
+    let mut sum_bytes = 0;
+    let fits = |entry: &&Entry| {
+        sum_bytes += entry.key.len() + entry.value.len();
+        sum_bytes <= MOST_BYTES
+    };
+    entries.iter().take_while(fits).count().max(1)
 }

@@ -79,8 +79,9 @@ pub trait BarReader: Send + Sync {
         query: &BarQuery,
     ) -> impl Future<Output = Result<Vec<BarRow>, StoreError>> + Send;
 
-    /// A set of ids; an empty one where none is stored.
-    fn ids(&self, key: &IdKey) -> impl Future<Output = Result<IdRow, StoreError>> + Send;
+    /// Sets of ids, in the order asked for; an empty one where none is stored. Each is of one
+    /// moment.
+    fn ids(&self, keys: &[IdKey]) -> impl Future<Output = Result<Vec<IdRow>, StoreError>> + Send;
 
     /// The sets of ids that are kept as ranges, each whole.
     fn id_ranges(

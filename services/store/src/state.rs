@@ -77,7 +77,7 @@ pub struct IdKey {
 pub type IdRanges = Vec<(u64, u64)>;
 
 /// A set of ids as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IdRow {
     /// The numbers that are kept as ranges.
     pub ranges: IdRanges,

@@ -377,25 +377,18 @@ impl BarReader for SimBarStore {
         unreachable!("pods read the stored state directly")
     }
 
-    async fn ids(&self, key: &IdKey) -> Result<IdRow, StoreError> {
+    async fn ids(&self, keys: &[IdKey]) -> Result<Vec<IdRow>, StoreError> {
         self.call().await?;
-        Ok(self.look(|stored| IdRow {
-            ranges: stored
-                .ranges
-                .get(key)
-                .into_iter()
-                .flatten()
-                .map(|(first, last)| (*first, *last))
-                .collect(),
-            exact: stored
-                .exact
-                .get(key)
-                .into_iter()
-                .flatten()
-                .cloned()
-                .collect(),
-            last_append_ns: stored.id_appends.get(key).copied().unwrap_or(0),
-        }))
+        let row = |stored: &Stored, key: &IdKey| {
+            let ranges = stored.ranges.get(key).into_iter().flatten();
+            let exact = stored.exact.get(key).into_iter().flatten();
+            IdRow {
+                ranges: ranges.map(|(first, last)| (*first, *last)).collect(),
+                exact: exact.cloned().collect(),
+                last_append_ns: stored.id_appends.get(key).copied().unwrap_or(0),
+            }
+        };
+        Ok(self.look(|stored| keys.iter().map(|key| row(stored, key)).collect()))
     }
 
     async fn id_ranges(&self, _: &IdQuery) -> Result<Vec<(IdKey, IdRanges)>, StoreError> {

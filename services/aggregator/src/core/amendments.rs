@@ -5,8 +5,9 @@ use market::{Amendment, Instrument, Position, Reject, Trade, VenueSettings};
 use schemas::{Refold, Repair};
 use store::Verdict;
 
-use super::symbol::{Admission, Moment};
-use super::{Core, Route};
+use super::Core;
+use super::routes::Route;
+use super::symbol::{Admission, Moment, Symbol};
 
 impl Core {
     /// An edit or a cancel; false where something has to be supplied first.
@@ -21,16 +22,9 @@ impl Core {
             self.bury(record, reject, reject.explanation().to_owned());
             return true;
         }
-        let place = match self.route(&record.key) {
-            Route::Symbol(place) => place,
-            Route::Unknown => {
-                self.reject_by_state(record, Reject::VenueUnknown, at);
-                return true;
-            }
-            Route::Rejected(reject) => {
-                self.bury(record, reject, reject.explanation().to_owned());
-                return true;
-            }
+        let check = |settings: &VenueSettings| settings.check_amendment(amendment, trade);
+        let Some(place) = self.place_for(record, at, check) else {
+            return true;
         };
         let symbol = &mut self.symbols[place as usize];
         let settings = self.venues.settings(symbol.venue);
@@ -60,6 +54,7 @@ impl Core {
     pub(super) fn repair(&mut self, record: &Record, repair: Repair, at: Moment) -> bool {
         let place = match self.route(&record.key) {
             Route::Symbol(place) => place,
+            Route::New(instrument, venue) => self.add_symbol(Symbol::new(instrument, venue)),
             Route::Unknown => {
                 let reject = Reject::VenueUnknown;
                 self.bury(record, reject, reject.explanation().to_owned());
@@ -99,6 +94,10 @@ impl Core {
     pub(super) fn refold(&mut self, record: &Record, refold: Refold, at: Moment) {
         let place = match self.route(&record.key) {
             Route::Symbol(place) => place,
+            Route::New(..) => {
+                self.counts.stale_refolds += 1;
+                return;
+            }
             Route::Unknown => {
                 let reject = Reject::VenueUnknown;
                 return self.bury(record, reject, reject.explanation().to_owned());

@@ -3,8 +3,9 @@
 use market::{Bar, BarRow, Instrument, Position, Reject, Window};
 use store::{BarKey, IdKey, IdRow};
 
-/// Something that has to be loaded before the next record can be applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Something that has to be loaded before a record can be applied: the next one, or a trade
+/// soon after it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Need {
     /// A bar of a closed window.
     Bar(BarKey),
@@ -81,6 +82,8 @@ pub struct Update {
     pub instrument: Instrument,
     /// At least one, in order of intervals and starts.
     pub rows: Vec<BarRow>,
+    /// Where the instrument's newest minute starts, changed or not.
+    pub newest_minute_ns: i64,
 }
 
 /// What was counted since the last [`take_counts`](crate::Core::take_counts).

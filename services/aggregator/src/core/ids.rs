@@ -86,6 +86,16 @@ impl IdSet {
         }
     }
 
+    /// How many ids or ranges the next change holds, about.
+    pub(super) fn unwritten(&self) -> usize {
+        match &self.content {
+            Content::Ranges(ranges) => {
+                ranges.changed.len() + usize::from(ranges.current_changed)
+            }
+            Content::Exact(exact) => exact.fresh.len(),
+        }
+    }
+
     /// Forgets all ids, as when their day is beyond the horizon.
     pub(super) fn clear(&mut self) {
         match &mut self.content {

@@ -1,5 +1,6 @@
 //! One symbol: its windows, its watermark, and when they close.
 
+mod ahead;
 mod dirty;
 mod identity;
 mod output;
@@ -9,6 +10,7 @@ use hashbrown::HashMap;
 use market::{BarRow, Instrument, Interval, Position, Reject, Trade, VenueSettings, Window};
 use store::{BarKey, IdKey, SymbolRow};
 
+use ahead::Ahead;
 use dirty::Dirty;
 use identity::Within;
 
@@ -74,6 +76,8 @@ pub(super) struct Symbol {
     closed_until_ns: i64,
     /// The least end of an open window; `i64::MAX` where there is none.
     next_close_ns: i64,
+    /// The start of the newest minute that trades came for; `i64::MIN` where none is known.
+    pub(super) newest_minute_ns: i64,
     /// The least append time for which the core will ask about idleness; `i64::MAX` for none.
     pub(super) alarm_ns: i64,
     delta: Delta,
@@ -84,6 +88,7 @@ pub(super) struct Symbol {
     other_ids: Vec<(IdKey, IdSet)>,
     slots: HashMap<Window, Slot, RandomState>,
     dirty: Dirty,
+    ahead: Ahead,
     open: Vec<Window>,
     announced: Vec<Window>,
     written: Vec<Window>,
@@ -115,6 +120,7 @@ impl Symbol {
             last_append_ns: row.last_append_ns,
             closed_until_ns: row.closed_until_ns,
             next_close_ns: i64::MAX,
+            newest_minute_ns: i64::MIN,
             alarm_ns: i64::MAX,
             delta: Delta::none(),
             ids_within: Within::default(),
@@ -122,6 +128,7 @@ impl Symbol {
             other_ids: Vec::new(),
             slots: HashMap::default(),
             dirty: Dirty::default(),
+            ahead: Ahead::default(),
             open: Vec::new(),
             announced: Vec::new(),
             written: Vec::new(),
@@ -135,6 +142,9 @@ impl Symbol {
     pub(super) fn restore_open(&mut self, row: BarRow) {
         self.next_close_ns = self.next_close_ns.min(row.window.end_ns());
         self.open.push(row.window);
+        if row.window.interval == Interval::M1 {
+            self.newest_minute_ns = self.newest_minute_ns.max(row.window.start_ns);
+        }
         self.supply_bar(row.window, Some(row), 0);
     }
 
@@ -189,7 +199,7 @@ impl Symbol {
             debug_assert!(added, "one trade fits scales of its own");
         }
         let late = self.delta.start_ns() + market::MINUTE_NS <= self.closed_until_ns;
-        if self.dirty.expects() && self.is_expected(trade, settings, at) {
+        if !self.ahead.is_empty() && self.was_expected(trade, settings, at) {
             self.mark_expected(trade, at);
         }
         self.advance(trade.time_ns, settings, at);
@@ -205,16 +215,29 @@ impl Symbol {
     ) -> Result<(), Vec<Need>> {
         self.settle(at.epoch, at.generation);
         self.delta.forget();
+        for interval in Interval::ALL {
+            if let Some(slot) = self.slots.get_mut(&interval.window(trade.time_ns)) {
+                slot.used = at.generation;
+            }
+        }
+        let needs = self.needs_of(trade, settings);
+        if !needs.is_empty() {
+            return Err(needs);
+        }
+        self.delta.begin(trade.time_ns);
+        Ok(())
+    }
+
+    /// What a trade needs that is not in memory: bars of closed windows, and the set of its id.
+    pub(super) fn needs_of(&self, trade: &Trade, settings: &VenueSettings) -> Vec<Need> {
         let mut needs = Vec::new();
         for interval in Interval::ALL {
             let window = interval.window(trade.time_ns);
-            match self.slots.get_mut(&window) {
-                Some(slot) => slot.used = at.generation,
-                None if window.end_ns() > self.closed_until_ns => {}
-                None => needs.push(Need::Bar(BarKey {
+            if window.end_ns() <= self.closed_until_ns && !self.slots.contains_key(&window) {
+                needs.push(Need::Bar(BarKey {
                     instrument: self.instrument.clone(),
                     window,
-                })),
+                }));
             }
         }
         if let Some(identity) = settings.identity(trade) {
@@ -223,11 +246,7 @@ impl Symbol {
                 needs.push(Need::Ids { key, ranged });
             }
         }
-        if !needs.is_empty() {
-            return Err(needs);
-        }
-        self.delta.begin(trade.time_ns);
-        Ok(())
+        needs
     }
 
     /// The windows of the minute that is begun are open from its first trade on.
@@ -342,6 +361,7 @@ impl Symbol {
             return;
         };
         self.dirty.add(start_ns, &bar);
+        self.newest_minute_ns = self.newest_minute_ns.max(start_ns);
         for interval in Interval::ALL {
             let window = interval.window(start_ns);
             let closed = window.end_ns() <= self.closed_until_ns;

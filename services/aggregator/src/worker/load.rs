@@ -23,11 +23,15 @@ where
         &mut self,
         stop: &CancellationToken,
     ) -> Result<Option<End>, WorkerError> {
-        let (mut keys, mut sets, mut minutes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut keys, mut minutes) = (Vec::new(), Vec::new());
+        let (mut sets, mut are_ranged) = (Vec::new(), Vec::new());
         for need in self.core.needs() {
             match need {
                 Need::Bar(key) => keys.push(key.clone()),
-                Need::Ids { key, ranged } => sets.push((key.clone(), *ranged)),
+                Need::Ids { key, ranged } => {
+                    sets.push(key.clone());
+                    are_ranged.push(*ranged);
+                }
                 Need::Ticks { .. } => minutes.push(need.clone()),
             }
         }
@@ -45,11 +49,12 @@ where
             let rows = keys.iter().cloned().zip(rows);
             supplies.extend(rows.map(|(key, row)| Supply::Bar(key, row.map(Box::new))));
         }
-        for (key, ranged) in sets {
-            let Some(row) = self.worker.ask_store(stop, || bars.ids(&key)).await? else {
+        if !sets.is_empty() {
+            let Some(rows) = self.worker.ask_store(stop, || bars.ids(&sets)).await? else {
                 return Ok(Some(End::Stopped));
             };
-            supplies.push(Supply::Ids { key, ranged, row });
+            let rows = sets.into_iter().zip(are_ranged).zip(rows);
+            supplies.extend(rows.map(|((key, ranged), row)| Supply::Ids { key, ranged, row }));
         }
         for need in minutes {
             let Some(supply) = self.fold_ticks(stop, need).await? else {

@@ -18,6 +18,8 @@ pub struct Pace {
     /// Bytes of records that may be folded and not committed: live deltas go on while the store
     /// is down until there are as many, then fetching pauses.
     pub uncommitted_bytes: u64,
+    /// A lag that is an alarm: half of the time that `trades` are kept in the log.
+    pub lag_most: Duration,
     /// How often is looked whether marked minutes can be folded anew.
     pub refold_every: Duration,
     /// How long a call to a store or a topic may take.
@@ -37,6 +39,7 @@ impl Default for Pace {
             advance_every: Duration::from_secs(1),
             fetch_bytes: 256 * 1024,
             uncommitted_bytes: 256 << 20,
+            lag_most: Duration::from_secs(7 * 86_400 / 2),
             refold_every: Duration::from_millis(200),
             call_timeout: Duration::from_secs(30),
             retry_first: Duration::from_millis(50),

@@ -1,8 +1,5 @@
 //! Minutes folded anew: when a refold is appended to the log, and what the ticks give.
 
-use std::future::Future;
-use std::pin::Pin;
-
 use bytes::Bytes;
 use eventlog::{Entry, Log, LogError};
 use host::Clock;
@@ -13,23 +10,26 @@ use store::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::aside::Answer;
 use super::session::{End, Session, nanoseconds, settled};
 use crate::{Need, Refolded, Supply, WorkerError};
 
 /// How many refolds are appended at once.
 const MOST_REFOLDS: usize = 256;
-/// How long before they are due to go ticks are not counted on any more.
-const TICKS_MARGIN_NS: i64 = 3_600 * SECOND_NS;
+/// How long before they are due to go, by the log's time, ticks are not counted on any more: so
+/// much later a record may be folded again and gives the same.
+const LAG_MARGIN_NS: i64 = 3_600 * SECOND_NS;
+/// The same by the clock, which may differ from the store's.
+const CLOCK_MARGIN_NS: i64 = 300 * SECOND_NS;
 
 /// The answer how far the archiver is.
-pub(super) type Archived =
-    Pin<Box<dyn Future<Output = Result<Option<Position>, StoreError>> + Send>>;
+pub(super) type Archived = Answer<Result<Option<Position>, StoreError>>;
 
 /// How far the archiver is; never where that is not asked.
 pub(super) async fn answered(asking: &mut Option<Archived>) -> Option<Position> {
     match asking {
         // A store that fails is asked again soon.
-        Some(future) => future.await.unwrap_or_default(),
+        Some(answer) => answer.await.ok().and_then(Result::ok).flatten(),
         None => std::future::pending().await,
     }
 }
@@ -63,7 +63,7 @@ where
         self.next_refold_ns = now_ns + nanoseconds(worker.pace.refold_every);
         let (ticks, partition) = (worker.stores.ticks.clone(), worker.partition);
         let (clock, timeout) = (worker.stores.clock.clone(), worker.pace.call_timeout);
-        self.asking = Some(Box::pin(async move {
+        self.asking = Some(self.aside.begin(async move {
             let asked = host::timeout(&clock, timeout, ticks.position(partition));
             asked.await.unwrap_or(Ok(None))
         }));
@@ -166,10 +166,11 @@ where
             return Ok(None);
         };
         // The clock is read after the ticks: none that is younger can be gone.
-        let oldest_ns = stores
-            .clock
-            .now_ns()
-            .saturating_sub(TICKS_KEPT_NS - TICKS_MARGIN_NS);
+        let clock_ns = stores.clock.now_ns();
+        let by_clock_ns = clock_ns.saturating_sub(TICKS_KEPT_NS - CLOCK_MARGIN_NS);
+        let log_ns = self.core.append_time_ns();
+        let by_log_ns = log_ns.saturating_sub(TICKS_KEPT_NS - LAG_MARGIN_NS);
+        let oldest_ns = by_clock_ns.max(by_log_ns);
         if first_append_ns.is_some_and(|first_ns| first_ns < oldest_ns) {
             return Ok(Some(supply(Refolded::Gone)));
         }

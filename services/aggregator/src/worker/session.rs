@@ -1,20 +1,19 @@
 //! One stretch of folding, from a loaded state until it is stopped or lost.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use eventlog::{Entry, Log, LogError, Record};
+use eventlog::{Batch, Entry, Log, LogError, Record};
 use host::Clock;
-use market::{Interval, Position};
-use store::{BarStore, Commit, HotStore, Price, StoreError, TickStore};
+use market::Position;
+use store::{BarStore, Commit, HotStore, StoreError, TickStore};
 use tokio_util::sync::CancellationToken;
 
 use super::Worker;
+use super::aside::{Answer, Aside};
 use super::commit::{Patience, commit};
 use super::refolds::Archived;
-use crate::{Core, Update, WorkerError};
+use crate::{Core, WorkerError};
 
 /// How a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,11 +24,9 @@ pub(super) enum End {
     Lost,
 }
 
-type Committing = Pin<Box<dyn Future<Output = Result<Commit, StoreError>> + Send>>;
-
 /// A commit under way.
 pub(super) struct Step {
-    outcome: Committing,
+    outcome: Answer<Result<Commit, StoreError>>,
     /// Where the stored state will be.
     pub(super) target: (u64, u64),
     started_ns: u64,
@@ -37,6 +34,8 @@ pub(super) struct Step {
     bytes: u64,
 }
 
+/// So many rows may wait to be written: what a store takes in a few seconds.
+const MOST_UNWRITTEN: usize = 500_000;
 /// How often the end of the log is looked at, for its lag.
 const LAG_EVERY: Duration = Duration::from_secs(1);
 
@@ -47,13 +46,14 @@ pub(super) struct Session<'a, L, U, D, S, T, H, C> {
     /// Where the stored state is: (epoch, `next_offset`).
     pub(super) stored: (u64, u64),
     /// Where in `bar-updates` the next update will lie at the least.
-    updates: Position,
+    pub(super) updates: Position,
     /// Up to where the log went when the state was loaded: the worker is ready once all before
     /// is folded and announced.
     ready_from: u64,
     pub(super) caught_up: bool,
-    /// The log did not answer when it was waited for last.
-    log_failed: bool,
+    /// How long is waited before the log is asked again, where it did not answer last.
+    log_backoff: Option<host::Backoff>,
+    pub(super) aside: Aside,
     pub(super) committing: Option<Step>,
     /// Bytes of the records folded since the session began, and of those that are committed.
     folded_bytes: u64,
@@ -62,8 +62,10 @@ pub(super) struct Session<'a, L, U, D, S, T, H, C> {
     pub(super) asking: Option<Archived>,
     pub(super) next_refold_ns: u64,
     next_lag_ns: u64,
-    tick: Duration,
-    next_tick_ns: u64,
+    /// Whether the lag is an alarm.
+    far_behind: bool,
+    pub(super) tick: Duration,
+    pub(super) next_tick_ns: u64,
     next_commit_ns: u64,
     next_advance_ns: u64,
 }
@@ -82,6 +84,7 @@ where
         worker: &'a Worker<L, U, D, S, T, H, C>,
         core: Core,
         ready_from: u64,
+        aside: Aside,
     ) -> Self {
         let now_ns = worker.stores.clock.monotonic_ns();
         Self {
@@ -91,13 +94,15 @@ where
             core,
             ready_from,
             caught_up: false,
-            log_failed: false,
+            log_backoff: None,
+            aside,
             committing: None,
             folded_bytes: 0,
             committed_bytes: 0,
             asking: None,
             next_refold_ns: now_ns,
             next_lag_ns: now_ns,
+            far_behind: false,
             tick: worker.pace.tick_least,
             next_tick_ns: now_ns,
             next_commit_ns: now_ns + nanoseconds(worker.pace.commit_every),
@@ -136,18 +141,13 @@ where
                 ready = worker.topics.trades.wait(partition, next_offset), if hungry => {
                     match ready {
                         Ok(()) => {
-                            if std::mem::take(&mut self.log_failed) {
-                                self.say_ready();
-                            }
                             if let Some(end) = self.take(stop).await? {
                                 return Ok(end);
                             }
                         }
                         Err(LogError::Closed) => return self.finish(stop).await,
                         Err(error) if error.is_transient() => {
-                            worker.health.not_ready(error.to_string());
-                            self.log_failed = true;
-                            worker.stores.clock.sleep(worker.pace.retry_first).await;
+                            self.spare_log(stop, &error.to_string()).await;
                         }
                         Err(source) => return Err(worker.log(source)),
                     }
@@ -157,31 +157,52 @@ where
         }
     }
 
-    /// Fetches records and folds them all, or says how the session ends instead.
-    async fn take(&mut self, stop: &CancellationToken) -> Result<Option<End>, WorkerError> {
+    /// Waits before the log is asked again, which did not answer.
+    async fn spare_log(&mut self, stop: &CancellationToken, reason: &str) {
+        let worker = self.worker;
+        let backoff = self
+            .log_backoff
+            .get_or_insert_with(|| worker.retries().backoff());
+        // That it is to stop the loop sees.
+        worker.pause(stop, backoff, reason).await;
+    }
+
+    /// The next records; none where the log does not give them now.
+    async fn fetch(&mut self, stop: &CancellationToken) -> Result<Option<Batch>, WorkerError> {
         let worker = self.worker;
         let (partition, next) = (worker.partition, self.core.next_offset());
-        let fetch = worker
-            .topics
-            .trades
-            .fetch(partition, next, worker.pace.fetch_bytes);
-        let batch = match host::timeout(&worker.stores.clock, worker.pace.call_timeout, fetch).await
-        {
-            Ok(Ok(batch)) => batch,
+        let trades = &worker.topics.trades;
+        let fetch = trades.fetch(partition, next, worker.pace.fetch_bytes);
+        let fetched = host::timeout(&worker.stores.clock, worker.pace.call_timeout, fetch).await;
+        let reason = match fetched {
+            Ok(Ok(batch)) => {
+                if self.log_backoff.take().is_some() {
+                    self.say_ready();
+                }
+                return Ok(Some(batch));
+            }
             Ok(Err(source @ LogError::OutOfRange { .. })) => {
                 // Of a topic that was made anew no offset means what it meant.
                 if !self.is_same_epoch(stop).await? {
-                    return Ok(Some(End::Stopped));
+                    return Ok(None);
                 }
                 return Err(worker.log(source));
             }
-            Ok(Err(source @ (LogError::Recreated { .. } | LogError::Refused { .. }))) => {
-                return Err(worker.log(source));
-            }
-            Ok(Err(_)) | Err(_) => {
-                worker.stores.clock.sleep(worker.pace.retry_first).await;
-                return Ok(None);
-            }
+            // Waiting for it says so too, and ends the session.
+            Ok(Err(LogError::Closed)) => return Ok(None),
+            Ok(Err(error)) if error.is_transient() => error.to_string(),
+            Ok(Err(source)) => return Err(worker.log(source)),
+            Err(elapsed) => elapsed.to_string(),
+        };
+        self.spare_log(stop, &reason).await;
+        Ok(None)
+    }
+
+    /// Fetches records and folds them all, or says how the session ends instead.
+    async fn take(&mut self, stop: &CancellationToken) -> Result<Option<End>, WorkerError> {
+        let worker = self.worker;
+        let Some(batch) = self.fetch(stop).await? else {
+            return Ok(None);
         };
         let bytes = |record: &Record| (record.key.len() + record.value.len()) as u64;
         self.folded_bytes += batch.records.iter().map(bytes).sum::<u64>();
@@ -203,19 +224,23 @@ where
     }
 
     /// Whether more may be folded before what was folded is committed; where not, it says so.
+    /// What waits is one transaction, which the store has to take within the time of a call.
     fn is_hungry(&self) -> bool {
         let waiting = self.folded_bytes - self.committed_bytes;
         let worker = self.worker;
         worker.metrics.uncommitted_bytes.set(waiting as f64);
-        let hungry = waiting < worker.pace.uncommitted_bytes;
-        if !hungry {
-            let reason = format!(
-                "fetching is paused: {waiting} bytes of records are folded and the store does \
-                 not take them"
-            );
-            worker.health.not_ready(reason);
-        }
-        hungry
+        let most = worker.pace.uncommitted_bytes;
+        let reason = if waiting >= most {
+            format!("{waiting} bytes of records are folded and the store does not take them")
+        } else if waiting >= most / 16 && self.core.unwritten() >= MOST_UNWRITTEN {
+            format!("{MOST_UNWRITTEN} rows wait for the store, which does not take them")
+        } else {
+            return true;
+        };
+        worker
+            .health
+            .not_ready(format!("fetching is paused: {reason}"));
+        false
     }
 
     async fn note_lag_if_due(&mut self) {
@@ -229,6 +254,27 @@ where
         if let Some(end) = worker.topics.trades.end_hint(worker.partition) {
             let lag = end.saturating_sub(self.core.next_offset());
             worker.metrics.lag.set(lag as f64);
+            self.note_lag_in_time(lag > 0);
+        }
+    }
+
+    /// What lies in the log longer than it is kept there is lost: half of that is an alarm.
+    fn note_lag_in_time(&mut self, is_behind: bool) {
+        let worker = self.worker;
+        let since_ns = self.core.append_time_ns();
+        let lag_ns = match is_behind && since_ns > 0 {
+            true => worker.stores.clock.now_ns().saturating_sub(since_ns).max(0),
+            false => 0,
+        };
+        let lag = Duration::from_nanos(lag_ns.unsigned_abs());
+        worker.metrics.lag_seconds.set(lag.as_secs_f64());
+        let was_far_behind = std::mem::replace(&mut self.far_behind, lag > worker.pace.lag_most);
+        if self.far_behind && !was_far_behind {
+            tracing::error!(
+                partition = worker.partition,
+                lag_seconds = lag.as_secs(),
+                "folding is behind by more than half of the time that the log keeps trades"
+            );
         }
     }
 
@@ -247,63 +293,6 @@ where
         if self.caught_up {
             self.worker.health.ready();
         }
-    }
-
-    /// False where the worker is told to stop before what is due is acknowledged: what was
-    /// taken from the core is then not to be committed.
-    async fn announce_if_due(&mut self, stop: &CancellationToken) -> Result<bool, WorkerError> {
-        let now_ns = self.worker.stores.clock.monotonic_ns();
-        if now_ns < self.next_tick_ns || !self.core.has_updates() {
-            return Ok(true);
-        }
-        if !self.announce(stop).await? {
-            return Ok(false);
-        }
-        let pace = &self.worker.pace;
-        let after_ns = self.worker.stores.clock.monotonic_ns();
-        let spent = Duration::from_nanos(after_ns - now_ns);
-        self.tick = (spent * 10).clamp(pace.tick_least, pace.tick_most);
-        self.next_tick_ns = now_ns + nanoseconds(self.tick);
-        Ok(true)
-    }
-
-    /// Announces the bars that changed; false where the worker is told to stop before that is
-    /// acknowledged.
-    async fn announce(&mut self, stop: &CancellationToken) -> Result<bool, WorkerError> {
-        if !self.core.has_updates() {
-            return Ok(true);
-        }
-        // Nobody is to be told what records of the next generation would give in this one.
-        if !self.is_same_epoch(stop).await? {
-            return Ok(false);
-        }
-        let updates = self.core.take_updates();
-        if updates.is_empty() {
-            return Ok(true);
-        }
-        let mut bars = 0;
-        let prices = updates.iter().filter_map(newest_price).collect();
-        let entries: Vec<Entry> = updates
-            .iter()
-            .map(|update| {
-                bars += update.rows.len();
-                Entry {
-                    key: Bytes::copy_from_slice(update.instrument.key().as_bytes()),
-                    value: schemas::encode_bar_update(update.rows.iter()).into(),
-                }
-            })
-            .collect();
-        let topic = &self.worker.topics.updates;
-        let Some(appended) = self.worker.append_to(stop, topic, entries).await? else {
-            return Ok(false);
-        };
-        self.worker.metrics.announced.increment(bars as u64);
-        self.worker.stores.hot.offer(prices);
-        self.updates = Position {
-            epoch: topic.epoch(),
-            offset: appended.end,
-        };
-        Ok(true)
     }
 
     async fn commit_if_due(&mut self, stop: &CancellationToken) -> Result<bool, WorkerError> {
@@ -346,29 +335,12 @@ where
         );
         let started_ns = worker.stores.clock.monotonic_ns();
         self.committing = Some(Step {
-            outcome: Box::pin(future),
+            outcome: self.aside.begin(future),
             target,
             started_ns,
             bytes: self.folded_bytes,
         });
         Ok(true)
-    }
-
-    async fn bury(&mut self, stop: &CancellationToken) -> Result<bool, WorkerError> {
-        let letters = self.core.take_dead_letters();
-        if letters.is_empty() {
-            return Ok(true);
-        }
-        let entries = letters.iter().map(|letter| Entry {
-            key: letter.key.clone(),
-            value: letter.encode().into(),
-        });
-        let topic = &self.worker.topics.dead_letters;
-        let buried = self
-            .worker
-            .append_to(stop, topic, entries.collect())
-            .await?;
-        Ok(buried.is_some())
     }
 
     /// Notes the outcome of a commit; false where it was lost.
@@ -460,25 +432,13 @@ where
     }
 }
 
-/// The newest price among changed bars: the close of the newest minute.
-fn newest_price(update: &Update) -> Option<Price> {
-    let minutes = update.rows.iter().filter(|row| {
-        let minute = row.window.interval == Interval::M1;
-        minute && row.bar.trades > 0
-    });
-    let newest = minutes.max_by_key(|row| row.window.start_ns)?;
-    Some(Price {
-        instrument: update.instrument.clone(),
-        price: newest.bar.close.price,
-        time_ns: newest.bar.close.time_ns,
-        through: newest.through,
-    })
-}
-
 /// The outcome of the commit under way; never where there is none.
 pub(super) async fn settled(committing: &mut Option<Step>) -> Result<Commit, StoreError> {
     match committing {
-        Some(step) => (&mut step.outcome).await,
+        Some(step) => {
+            let outcome = (&mut step.outcome).await;
+            outcome.expect("the driver lives as long as the session")
+        }
         None => std::future::pending().await,
     }
 }

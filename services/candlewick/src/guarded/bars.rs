@@ -23,8 +23,8 @@ impl<S: BarReader, C: Clock> BarReader for Guarded<S, C> {
         self.guard.call(self.store.bar_range(query)).await
     }
 
-    async fn ids(&self, key: &IdKey) -> Result<IdRow, StoreError> {
-        self.guard.call(self.store.ids(key)).await
+    async fn ids(&self, keys: &[IdKey]) -> Result<Vec<IdRow>, StoreError> {
+        self.guard.call(self.store.ids(keys)).await
     }
 
     async fn id_ranges(&self, query: &IdQuery) -> Result<Vec<(IdKey, IdRanges)>, StoreError> {

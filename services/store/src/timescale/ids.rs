@@ -10,7 +10,7 @@ use sqlx::{PgConnection, Row, query};
 use super::column::{number, read_number, read_parsed};
 use super::commit::column;
 use super::failure::Failure;
-use crate::{IdChange, IdChangeSet, IdKey, IdRanges, IdRow, id_chunk};
+use crate::{IdChange, IdChangeSet, IdKey, IdRow, id_chunk};
 
 const SETS: &str = "INSERT INTO id_sets (instrument, scope, bucket_ns, last_append_ns) \
     SELECT * FROM unnest($1, $2, $3, $4) ON CONFLICT (instrument, scope, bucket_ns) \
@@ -31,15 +31,17 @@ const CHUNKS: &str = "INSERT INTO id_chunks (instrument, scope, bucket_ns, body,
     AND c.bucket_ns = added.bucket_ns) \
     FROM unnest($1, $2, $3, $4) AS added (instrument, scope, bucket_ns, body)";
 
-/// One statement, so that ranges and exact ids are of one moment.
-pub(super) const IDS: &str = "SELECT 0 AS kind, last_append_ns::numeric AS number, \
+/// Sets by name. One statement, so that ranges and exact ids are of one moment.
+pub(super) const IDS: &str = "WITH names AS MATERIALIZED (SELECT * FROM unnest($1, $2, $3) \
+     WITH ORDINALITY AS n (instrument, scope, bucket_ns, place)) \
+    SELECT place, 0 AS kind, last_append_ns::numeric AS number, \
     0::numeric AS last, NULL::bytea AS body \
-    FROM id_sets WHERE instrument = $1 AND scope = $2 AND bucket_ns = $3 \
-    UNION ALL SELECT 1, first, last, NULL \
-    FROM id_ranges WHERE instrument = $1 AND scope = $2 AND bucket_ns = $3 \
-    UNION ALL SELECT 2, chunk, 0, body \
-    FROM id_chunks WHERE instrument = $1 AND scope = $2 AND bucket_ns = $3 \
-    ORDER BY kind, number";
+    FROM names JOIN id_sets USING (instrument, scope, bucket_ns) \
+    UNION ALL SELECT place, 1, first, last, NULL \
+    FROM names JOIN id_ranges USING (instrument, scope, bucket_ns) \
+    UNION ALL SELECT place, 2, chunk, 0, body \
+    FROM names JOIN id_chunks USING (instrument, scope, bucket_ns) \
+    ORDER BY place, kind, number";
 
 pub(super) const ID_RANGES: &str = "SELECT r.instrument, r.scope, r.bucket_ns, r.first, r.last \
     FROM (SELECT instrument, scope, bucket_ns FROM id_sets AS s \
@@ -145,34 +147,33 @@ pub(super) enum Part {
     Chunk(Vec<TradeId>),
 }
 
-/// Reads a row of [`IDS`].
-pub(super) fn read_part(row: &PgRow) -> Result<Part, Failure> {
-    Ok(match row.try_get::<i32, _>(0)? {
-        0 => Part::Set(read_number(row, 1, "append time")?),
-        1 => Part::Range((read_number(row, 1, "id")?, read_number(row, 2, "id")?)),
+/// Reads a row of [`IDS`]: of which key by its place, counted from 1, and what.
+pub(super) fn read_part(row: &PgRow) -> Result<(i64, Part), Failure> {
+    let part = match row.try_get::<i32, _>(1)? {
+        0 => Part::Set(read_number(row, 2, "append time")?),
+        1 => Part::Range((read_number(row, 2, "id")?, read_number(row, 3, "id")?)),
         _ => {
             let mut exact = Vec::new();
-            id_chunk::decode(row.try_get(3)?, &mut exact)?;
+            id_chunk::decode(row.try_get(4)?, &mut exact)?;
             Part::Chunk(exact)
         }
-    })
+    };
+    Ok((row.try_get(0)?, part))
 }
 
-/// The set that [`IDS`] has found in parts.
-pub(super) fn whole(parts: Vec<Part>) -> IdRow {
-    let mut set = IdRow {
-        ranges: IdRanges::new(),
-        exact: Vec::new(),
-        last_append_ns: 0,
-    };
-    for part in parts {
+/// The sets of so many keys, which [`IDS`] has found in parts.
+pub(super) fn whole(count: usize, parts: Vec<(i64, Part)>) -> Vec<IdRow> {
+    let mut sets = vec![IdRow::default(); count];
+    for (place, part) in parts {
+        let place = usize::try_from(place - 1).expect("it is a place of a key");
+        let set = &mut sets[place];
         match part {
             Part::Set(last_append_ns) => set.last_append_ns = last_append_ns,
             Part::Range(range) => set.ranges.push(range),
             Part::Chunk(mut ids) => set.exact.append(&mut ids),
         }
     }
-    set
+    sets
 }
 
 /// instrument, scope, `bucket_ns`.

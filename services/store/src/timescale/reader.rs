@@ -201,12 +201,17 @@ impl BarReader for TimescaleBarReader {
         Ok(bars)
     }
 
-    async fn ids(&self, key: &IdKey) -> Result<IdRow, StoreError> {
+    async fn ids(&self, keys: &[IdKey]) -> Result<Vec<IdRow>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names = ids::Keys::of(keys.iter());
         let bound = query(ids::IDS)
-            .bind(key.instrument.key())
-            .bind(&*key.scope)
-            .bind(key.bucket_ns);
-        Ok(ids::whole(self.read(bound, ids::read_part).await?))
+            .bind(names.instruments)
+            .bind(names.scopes)
+            .bind(names.buckets_ns);
+        let parts = self.read(bound, ids::read_part).await?;
+        Ok(ids::whole(keys.len(), parts))
     }
 
     async fn id_ranges(&self, query: &IdQuery) -> Result<Vec<(IdKey, IdRanges)>, StoreError> {

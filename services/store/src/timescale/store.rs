@@ -241,8 +241,8 @@ impl BarReader for TimescaleBarStore {
         self.reader.bar_range(query).await
     }
 
-    async fn ids(&self, key: &IdKey) -> Result<IdRow, StoreError> {
-        self.reader.ids(key).await
+    async fn ids(&self, keys: &[IdKey]) -> Result<Vec<IdRow>, StoreError> {
+        self.reader.ids(keys).await
     }
 
     async fn id_ranges(&self, query: &IdQuery) -> Result<Vec<(IdKey, IdRanges)>, StoreError> {

@@ -360,7 +360,11 @@ async fn ids_agree(store: &impl BarStore, model: &Model) {
             .flat_map(|scope| BUCKETS.map(|at| (scope, at)))
         {
             let key = id_key(instrument.key(), scope, bucket_ns);
-            let mut read = store.ids(&key).await.unwrap();
+            let mut read = store
+                .ids(std::slice::from_ref(&key))
+                .await
+                .unwrap()
+                .remove(0);
             let set = model.ids.get(&key).cloned().unwrap_or_default();
             let mut expected = IdRow {
                 ranges: set.ranges.into_iter().collect(),

@@ -19,10 +19,6 @@ pub(super) struct Dirty {
     marks: BTreeMap<i64, Marked>,
     /// Starts of minutes whose mark differs from the stored one.
     changed: Vec<i64>,
-    /// Trades that were amended before they came.
-    ahead: Vec<AheadRow>,
-    /// Of these, how many are stored.
-    stored_ahead: usize,
 }
 
 #[derive(Debug)]
@@ -68,23 +64,11 @@ impl Dirty {
         self.marks.insert(start_ns, marked);
     }
 
-    pub(super) fn restore_ahead(&mut self, row: AheadRow) {
-        self.ahead.push(row);
-        self.stored_ahead = self.ahead.len();
-    }
-
-    /// Whether any trade was amended before it came.
-    #[inline]
-    pub(super) const fn expects(&self) -> bool {
-        !self.ahead.is_empty()
-    }
-
     /// What changed since the last call.
     pub(super) fn take_changes(
         &mut self,
         instrument: &Instrument,
         dirty: &mut Vec<DirtyChange>,
-        ahead: &mut Vec<AheadRow>,
     ) {
         self.changed.sort_unstable();
         self.changed.dedup();
@@ -95,16 +79,6 @@ impl Dirty {
                 start_ns,
                 mark: marked.map(|marked| marked.mark.clone()),
             });
-        }
-        ahead.extend_from_slice(&self.ahead[self.stored_ahead..]);
-        self.stored_ahead = self.ahead.len();
-    }
-
-    /// Drops trades amended ahead that are not waited for any more.
-    pub(super) fn forget_ahead(&mut self, append_time_ns: i64) {
-        if self.stored_ahead == self.ahead.len() {
-            self.ahead.retain(|row| waits(row, append_time_ns));
-            self.stored_ahead = self.ahead.len();
         }
     }
 }
@@ -150,7 +124,7 @@ impl Symbol {
         match target {
             Some(target) if !self.has_seen(&target, at) => {
                 let key = self.id_key(&target);
-                self.dirty.ahead.push(AheadRow {
+                self.ahead.expect(AheadRow {
                     key,
                     id: target.id.owned(),
                     append_time_ns: at.append_time_ns,
@@ -164,15 +138,18 @@ impl Symbol {
         Admission::Counted { late: false }
     }
 
-    /// Whether a trade was amended before it came.
-    pub(super) fn is_expected(&self, trade: &Trade, settings: &VenueSettings, at: Moment) -> bool {
+    /// Whether a trade that was just counted was amended before it came.
+    pub(super) fn was_expected(
+        &mut self,
+        trade: &Trade,
+        settings: &VenueSettings,
+        at: Moment,
+    ) -> bool {
         let Some(identity) = settings.identity(trade) else {
             return false;
         };
         let (key, id) = (self.id_key(&identity), identity.id.owned());
-        let expected =
-            |row: &AheadRow| row.key == key && row.id == id && waits(row, at.append_time_ns);
-        self.dirty.ahead.iter().any(expected)
+        self.ahead.take(key, id, at.append_time_ns)
     }
 
     /// Marks the minute of a trade that was just counted and had been amended before.
@@ -362,7 +339,7 @@ impl Symbol {
     }
 
     pub(in crate::core) fn restore_ahead(&mut self, row: AheadRow) {
-        self.dirty.restore_ahead(row);
+        self.ahead.restore(row);
     }
 
     pub(in crate::core) fn wants_refolds(&self) -> bool {
@@ -395,11 +372,6 @@ impl Symbol {
             marked.asked = false;
         }
     }
-}
-
-/// An edit or a cancel waits for its trade as long as an hour can change.
-const fn waits(row: &AheadRow, append_time_ns: i64) -> bool {
-    append_time_ns.saturating_sub(row.append_time_ns) <= HORIZON_NS
 }
 
 /// The windows of an interval that overlap `[start_ns, end_ns)`.

@@ -31,7 +31,8 @@ impl Symbol {
             ahead,
             ..
         } = step;
-        self.dirty.take_changes(&self.instrument, dirty, ahead);
+        self.dirty.take_changes(&self.instrument, dirty);
+        ahead.extend(self.ahead.take_fresh());
         for window in std::mem::take(&mut self.written) {
             let slot = self.slots.get_mut(&window);
             let slot = slot.expect("a changed bar stays in memory");
@@ -59,6 +60,13 @@ impl Symbol {
         }
     }
 
+    /// How many rows [`Symbol::take_written`] would give.
+    pub(in crate::core) fn unwritten(&self) -> usize {
+        let sets = self.current_ids.iter().chain(&self.other_ids);
+        let ids: usize = sets.map(|(_, set)| set.unwritten()).sum();
+        self.written.len() + usize::from(self.changed) + ids
+    }
+
     /// Drops what is stored, closed, and was not used since a commit. Answers how many bars
     /// and sets are left.
     pub(in crate::core) fn evict(
@@ -69,7 +77,7 @@ impl Symbol {
         append_time_ns: i64,
     ) -> usize {
         self.settle(epoch, generation);
-        self.dirty.forget_ahead(append_time_ns);
+        self.ahead.forget(append_time_ns);
         self.delta.forget();
         self.slots.retain(|_, slot| {
             let open = slot.row.as_ref().is_some_and(|row| !row.closed);

@@ -6,6 +6,9 @@ use super::trades::VENUE;
 use crate::bench::latency::{Latency, measure_at};
 use crate::bench::table::milliseconds;
 
+/// Over how many connections trades are posted: a POST waits for the brokers.
+const SENDERS: usize = 4;
+
 /// Measures it through an API, an aggregator and an archiver.
 pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     bench.at_site("latency", |bench, site| {
@@ -21,10 +24,10 @@ pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
             p99,
             trades,
             thousands,
-        } = measure_at(url, VENUE, bench.rate)?;
+        } = measure_at(url, VENUE, bench.rate, SENDERS)?;
         let table = &mut bench.table;
         table.figure(
-            &format!("trade to delta through the cluster, {thousands} k trades/s, p50 p99"),
+            &format!("trade to delta through the cluster, {thousands:.1} k trades/s, p50 p99"),
             &format!("{} {}", milliseconds(p50), milliseconds(p99)),
         );
         table.figure("  trades measured", &trades.to_string());

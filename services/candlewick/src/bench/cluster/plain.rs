@@ -28,6 +28,9 @@ struct Candle {
     trades: u64,
 }
 
+/// Those of each symbol, by their minutes.
+type Candles = HashMap<Box<[u8]>, HashMap<i64, Candle>>;
+
 /// Reads all that the topic of trades holds, and answers how many trades there were.
 pub(super) fn run(settings: &Settings) -> anyhow::Result<u64> {
     let topic = settings.topics.of(schemas::TRADES);
@@ -37,7 +40,7 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<u64> {
     config.set("group.id", format!("{topic}.plain"));
     let consumer: BaseConsumer = config.create()?;
     let mut left = assign(&consumer, &topic)?;
-    let mut candles = HashMap::new();
+    let mut candles = Candles::new();
     while !left.is_empty() {
         let polled = consumer.poll(PATIENCE).context("no record arrives")?;
         let message = match polled {
@@ -56,7 +59,7 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<u64> {
             && candle.high >= candle.open.max(candle.close)
             && candle.volume > 0.0
     };
-    let counted = candles.values().filter(sound);
+    let counted = candles.values().flat_map(HashMap::values).filter(sound);
     Ok(counted.map(|candle| candle.trades).sum())
 }
 
@@ -76,10 +79,7 @@ fn assign(consumer: &BaseConsumer, topic: &str) -> anyhow::Result<HashMap<i32, i
     Ok(ends)
 }
 
-fn fold(
-    message: &impl Message,
-    candles: &mut HashMap<(Box<[u8]>, i64), Candle>,
-) -> anyhow::Result<()> {
+fn fold(message: &impl Message, candles: &mut Candles) -> anyhow::Result<()> {
     let (Some(key), Some(value)) = (message.key(), message.payload()) else {
         return Ok(());
     };
@@ -90,8 +90,13 @@ fn fold(
         decimal.mantissa() as f64 / 10_f64.powi(i32::from(decimal.scale()))
     };
     let price = float(trade.price);
-    let minute = (Box::from(key), trade.time_ns.div_euclid(MINUTE_NS));
-    let candle = candles.entry(minute).or_insert(Candle {
+    let minute = trade.time_ns.div_euclid(MINUTE_NS);
+    // Nothing is allocated for a record of a symbol that is known.
+    let symbol = match candles.get_mut(key) {
+        Some(symbol) => symbol,
+        None => candles.entry(key.into()).or_default(),
+    };
+    let candle = symbol.entry(minute).or_insert(Candle {
         open: price,
         high: price,
         low: price,

@@ -1,5 +1,6 @@
 //! A role as a process of its own.
 
+use std::env;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, OnceLock};
@@ -25,10 +26,15 @@ pub(super) struct Role {
 impl Role {
     /// Starts one, and waits for nothing.
     pub(super) fn start(site: &Site, role: &str, instance: Option<&str>) -> anyhow::Result<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
+        let mut command = Command::new(env::current_exe()?);
         command
-            .args([role, "--listen", "127.0.0.1:0", "--log", "error"])
+            .args([role, "--listen", "127.0.0.1:0"])
             .envs(site.environment())
+            // Who looks for a reason sets the variable.
+            .env(
+                "CANDLEWICK_LOG",
+                env::var("CANDLEWICK_LOG").unwrap_or_else(|_| "error".into()),
+            )
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         if role != "api" {

@@ -160,25 +160,24 @@ impl BarReader for SqliteBarReader {
         Ok(bars)
     }
 
-    async fn ids(&self, key: &IdKey) -> Result<IdRow, StoreError> {
-        let bound = query(IDS)
-            .bind(key.instrument.key())
-            .bind(Arc::clone(&key.scope))
-            .bind(key.bucket_ns);
-        let parts = self.readers.read(bound, read_id_part).await?;
-        let mut set = IdRow {
-            ranges: IdRanges::new(),
-            exact: Vec::new(),
-            last_append_ns: 0,
-        };
-        for part in parts {
-            match part {
-                IdPart::Set(last_append_ns) => set.last_append_ns = last_append_ns,
-                IdPart::Range(range) => set.ranges.push(range),
-                IdPart::Chunk(mut ids) => set.exact.append(&mut ids),
+    async fn ids(&self, keys: &[IdKey]) -> Result<Vec<IdRow>, StoreError> {
+        let mut sets = Vec::with_capacity(keys.len());
+        for key in keys {
+            let bound = query(IDS)
+                .bind(key.instrument.key())
+                .bind(Arc::clone(&key.scope))
+                .bind(key.bucket_ns);
+            let mut set = IdRow::default();
+            for part in self.readers.read(bound, read_id_part).await? {
+                match part {
+                    IdPart::Set(last_append_ns) => set.last_append_ns = last_append_ns,
+                    IdPart::Range(range) => set.ranges.push(range),
+                    IdPart::Chunk(mut ids) => set.exact.append(&mut ids),
+                }
             }
+            sets.push(set);
         }
-        Ok(set)
+        Ok(sets)
     }
 
     async fn id_ranges(&self, query: &IdQuery) -> Result<Vec<(IdKey, IdRanges)>, StoreError> {
