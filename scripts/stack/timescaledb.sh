@@ -202,13 +202,18 @@ start() {
         wait_for_the_dead
         require_free "$(port timescaledb)"
         settings >"$HOME_DIR/settings.conf"
-        if ! as "$BIN/pg_ctl" -D "$DATA" -w -t 60 -l "$HOME_DIR/server.log" start >/dev/null 2>&1 </dev/null 9>&-; then
+        if ! wait_until 10 run_server; then
             tail -n 20 "$HOME_DIR/server.log" >&2
             fail "PostgreSQL did not start"
         fi
     fi
     [ -e "$HOME_DIR/made" ] || make_database
     url
+}
+
+# A killed server's last process may still hold its shared memory, which PostgreSQL refuses.
+run_server() {
+    as "$BIN/pg_ctl" -D "$DATA" -w -t 60 -l "$HOME_DIR/server.log" start >/dev/null 2>&1 </dev/null 9>&-
 }
 
 # For a server that something else killed: see kill_all. Its file is PostgreSQL's to judge, as there

@@ -187,43 +187,54 @@ impl World {
         Ok(())
     }
 
-    /// Every state that any bar of a followed channel ever had between two records.
+    /// Every state that any bar of a followed channel ever had between two records. What a
+    /// worker folded of a generation beyond where a later one cut it off was true as well, until
+    /// then: it may have been announced, and no commit can outlive the records that it is of.
     fn all_states(&self) -> States {
         let mut states = BTreeMap::new();
         for partition in 0..PARTITIONS {
             let mut oracle = Oracle::new(partition, PARTITIONS, 1);
-            let mut records = Vec::new();
             for epoch in 1..=self.trades_log.current_epoch() {
-                let log = &self.trades_log;
-                let of_epoch = self
-                    .bars
-                    .look(|stored| folded(log, stored, epoch, partition));
-                records.extend(of_epoch.into_iter().map(|record| (epoch, record)));
-            }
-            for (epoch, record) in records {
                 while oracle.epoch < epoch {
                     oracle.switch();
                 }
-                oracle.apply(&record);
-                for (instrument, window) in &oracle.changed {
-                    let row = &oracle.bars[&(instrument.clone(), *window)];
-                    let name = ChannelName {
-                        instrument: instrument.clone(),
-                        interval: window.interval,
-                    };
-                    if self.clients.iter().any(|client| client.name == name) {
-                        let state = fields(row, partition);
-                        let key = (
-                            name.to_string(),
-                            state["start"].to_string(),
-                            through(&state),
-                        );
-                        states.insert(key, state);
-                    }
+                let records = self.trades_log.records_of(epoch, partition, 0);
+                let log = &self.trades_log;
+                let of_fold = self
+                    .bars
+                    .look(|stored| folded(log, stored, epoch, partition).len());
+                for record in &records[..of_fold] {
+                    oracle.apply(record);
+                    self.note_states(&oracle, partition, &mut states);
+                }
+                let mut beyond = oracle.clone();
+                for record in &records[of_fold..] {
+                    beyond.apply(record);
+                    self.note_states(&beyond, partition, &mut states);
                 }
             }
         }
         states
+    }
+
+    /// Notes what the last record changed of the channels that are followed.
+    fn note_states(&self, oracle: &Oracle, partition: u32, states: &mut States) {
+        for (instrument, window) in &oracle.changed {
+            let row = &oracle.bars[&(instrument.clone(), *window)];
+            let name = ChannelName {
+                instrument: instrument.clone(),
+                interval: window.interval,
+            };
+            if self.clients.iter().any(|client| client.name == name) {
+                let state = fields(row, partition);
+                let key = (
+                    name.to_string(),
+                    state["start"].to_string(),
+                    through(&state),
+                );
+                states.insert(key, state);
+            }
+        }
     }
 }
 

@@ -164,7 +164,7 @@ async fn aggregate(
     let mut work = pin!(member.work(start, positions, halt.clone()));
     let ended = tokio::select! {
         ended = &mut work => ended,
-        remade = other_renewed(&updates.log, &dead_letters.log) => {
+        remade = any_renewed([&trades.log, &updates.log, &dead_letters.log]) => {
             halt.cancel();
             let drained = work.await;
             drained.and(Err(explain(remade.into())))
@@ -175,11 +175,13 @@ async fn aggregate(
     ended
 }
 
-/// Waits until a topic that is only written was made anew; of `trades` the work itself notices it.
-/// Pods wait until somebody has taken up the new generation of what they read, and Kafka's client
-/// may not find a new topic's leader.
-async fn other_renewed(updates: &Topic, dead_letters: &Topic) -> LogError {
+/// Waits until one of the topics was made anew. A worker asks before it commits; one that has
+/// nothing to commit may wait for records that never come. And of those that are only written,
+/// pods wait until somebody has taken up the new generation, and Kafka's client may not find a
+/// new topic's leader.
+async fn any_renewed([trades, updates, dead_letters]: [&Topic; 3]) -> LogError {
     tokio::select! {
+        remade = renewed(trades) => remade,
         remade = renewed(updates) => remade,
         remade = renewed(dead_letters) => remade,
     }

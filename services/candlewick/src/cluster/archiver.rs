@@ -1,5 +1,6 @@
 //! `candlewick archiver`: writes the ticks of the partitions that its group assigns to it.
 
+use std::pin::pin;
 use std::process::ExitCode;
 
 use archiver::{Archiver, Cut};
@@ -11,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::assignments::Start;
 use super::connect::{Connector, Ticks, probe};
-use super::member::{Member, Presence};
+use super::member::{Member, Presence, explain};
 use super::shell;
-use super::topics::{Generation, close, open};
+use super::topics::{Generation, close, open, renewed};
 use crate::settings::{
     BreakerArgs, BreakerSettings, ClickHouseArgs, GroupArgs, GroupSettings, KafkaArgs, ProcessArgs,
     ProcessSettings, TimescaleArgs, TopicNameArgs, TopicNames, ignore_all_but,
@@ -132,8 +133,15 @@ async fn archive(
         component: group,
     };
     let positions = || archived(&ticks, trades.partitions(), trades.epoch());
+    let halt = stop.child_token();
+    let mut work = pin!(member.work(start, positions, halt.clone()));
     let ended = tokio::select! {
-        ended = member.work(start, positions, stop) => ended,
+        ended = &mut work => ended,
+        remade = renewed(&trades) => {
+            halt.cancel();
+            let drained = work.await;
+            drained.and(Err(explain(remade.into())))
+        }
         () = probe(&bars, Some(&ticks), &trades) => Ok(()),
     };
     close(vec![trades]).await;
