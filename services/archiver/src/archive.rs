@@ -2,18 +2,16 @@
 
 mod ask;
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use eventlog::{Bounds, Log, LogError};
-use host::{Clock, HealthComponent};
+use host::{Clock, HealthComponent, Pause};
 use market::Position;
 use store::{TickBlock, TickStore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{ArchiverError, Blocks, Metrics};
-
-/// The longest first wait before another try.
-const RETRY_AFTER: Duration = Duration::from_millis(50);
 
 /// When a block is cut.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +65,8 @@ struct Pending {
     next: u64,
     /// When to write at the latest, on the monotonic clock.
     due_ns: u64,
+    /// Whether the log answers.
+    pause: Pause,
 }
 
 impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
@@ -90,12 +90,12 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
                         return Ok(());
                     }
                 }
-                ready = self.trades.wait(self.partition, pending.next) => {
+                ready = self.wait(&pending) => {
                     match ready {
                         Ok(()) => {}
                         Err(LogError::Closed) => break,
                         Err(error) if error.is_transient() => {
-                            self.clock.sleep(RETRY_AFTER).await;
+                            self.hold_off(&mut pending, &error);
                             continue;
                         }
                         Err(source) => return Err(self.log(source)),
@@ -119,9 +119,32 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
         let Some(mut pending) = self.start(&stop).await? else {
             return Ok(());
         };
-        while pending.next < end && self.take(&mut pending, &stop).await? {}
+        while pending.next < end && self.take(&mut pending, &stop).await? {
+            pending.pause.over(&self.clock).await;
+        }
         self.write(&mut pending, &stop).await?;
         Ok(())
+    }
+
+    /// Waits for the next record, and before that for another try where the last one failed.
+    async fn wait(&self, pending: &Pending) -> Result<(), LogError> {
+        if pending.pause.is_on() {
+            pending.pause.over(&self.clock).await;
+            // Nothing else would tell that the log answers again, while there is nothing to read.
+            let bounds = self.trades.bounds(self.partition).await?;
+            if bounds.end <= pending.next {
+                self.health.ready();
+            }
+        }
+        self.trades.wait(self.partition, pending.next).await
+    }
+
+    /// Says that the log does not answer, and lets the next try wait.
+    fn hold_off(&self, pending: &mut Pending, reason: &impl Display) {
+        let reason = reason.to_string();
+        tracing::warn!(partition = self.partition, reason, "trying again shortly");
+        self.health.not_ready(reason);
+        pending.pause.failed(&self.clock);
     }
 
     async fn start(&self, stop: &CancellationToken) -> Result<Option<Pending>, ArchiverError> {
@@ -163,6 +186,7 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
             stored: position.offset,
             next: position.offset,
             due_ns: 0,
+            pause: Pause::new(self.retries()),
         }))
     }
 
@@ -198,11 +222,18 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
             }
             Ok(Err(LogError::Closed)) => return Ok(false),
             Ok(Err(source)) if !source.is_transient() => return Err(self.log(source)),
-            Ok(Err(_)) | Err(_) => {
-                self.clock.sleep(RETRY_AFTER).await;
+            Ok(Err(error)) => {
+                self.hold_off(pending, &error);
+                return Ok(true);
+            }
+            Err(elapsed) => {
+                self.hold_off(pending, &elapsed);
                 return Ok(true);
             }
         };
+        if pending.pause.succeeded() {
+            self.health.ready();
+        }
         if pending.next == pending.stored {
             let after_ns = u64::try_from(self.cut.after.as_nanos()).unwrap_or(u64::MAX);
             pending.due_ns = self.clock.monotonic_ns().saturating_add(after_ns);

@@ -15,6 +15,7 @@ mod member;
 mod migrate;
 mod retention;
 mod shell;
+mod standing;
 mod topics;
 mod waiting;
 

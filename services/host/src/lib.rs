@@ -48,6 +48,6 @@ pub use config::{ConfigErrors, EXIT_USAGE, Layers, Secret, Setting};
 pub use error::Error;
 pub use health::{ComponentReport, Health, HealthComponent, HealthReport, HealthStatus};
 pub use metrics::{BuildInfo, MetricsHandle};
-pub use retry::{Backoff, Elapsed, RetryPolicy, retry, timeout};
+pub use retry::{Backoff, Elapsed, Pause, RetryPolicy, retry, timeout};
 pub use supervisor::{Outcome, Stage, Supervisor, TaskFailure};
 pub use telemetry::{LogFilter, LogFormat, start_telemetry};

@@ -73,6 +73,52 @@ impl Backoff {
     }
 }
 
+/// The waits of a loop that does other things meanwhile: growing ones after failures in a row, and
+/// none after a success.
+#[derive(Clone, Debug)]
+pub struct Pause {
+    policy: RetryPolicy,
+    backoff: Option<Backoff>,
+    until_ns: u64,
+}
+
+impl Pause {
+    /// No wait yet. How often to try is the loop's affair.
+    pub fn new(policy: RetryPolicy) -> Self {
+        Self {
+            policy,
+            backoff: None,
+            until_ns: 0,
+        }
+    }
+
+    /// An attempt failed: the next one is to wait.
+    pub fn failed(&mut self, clock: &impl Clock) {
+        let policy = &self.policy;
+        let backoff = self.backoff.get_or_insert_with(|| policy.backoff());
+        let delay_ns = u64::try_from(backoff.next_delay().as_nanos()).unwrap_or(u64::MAX);
+        self.until_ns = clock.monotonic_ns().saturating_add(delay_ns);
+    }
+
+    /// An attempt succeeded; answers whether the one before had failed.
+    pub fn succeeded(&mut self) -> bool {
+        self.backoff.take().is_some()
+    }
+
+    /// Whether the last attempt failed.
+    pub const fn is_on(&self) -> bool {
+        self.backoff.is_some()
+    }
+
+    /// Waits until the next attempt is due. It may be dropped and called again.
+    pub async fn over(&self, clock: &impl Clock) {
+        let left_ns = self.until_ns.saturating_sub(clock.monotonic_ns());
+        if self.is_on() && left_ns > 0 {
+            clock.sleep(Duration::from_nanos(left_ns)).await;
+        }
+    }
+}
+
 /// Runs `operation` until it succeeds, fails with an error that `should_retry` refuses, or has been
 /// tried as often as `policy` allows.
 ///

@@ -1,9 +1,11 @@
 //! Feeds the hub with one partition of `bar-updates`.
 
+use std::fmt::Display;
+use std::pin::pin;
 use std::time::Duration;
 
 use eventlog::{Log, LogError};
-use host::{Clock, HealthComponent};
+use host::{Clock, HealthComponent, Pause, RetryPolicy};
 use market::{Instrument, Position};
 use store::{BarReader, Progress};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +16,9 @@ use super::Hub;
 const ASK_EVERY: Duration = Duration::from_secs(1);
 const FETCH_BYTES: usize = 256 * 1024;
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest first wait before another try, and the longest of all.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
+const RETRY_MOST: Duration = Duration::from_secs(5);
 
 /// Why a follower stops: no retry can help.
 #[derive(Debug, thiserror::Error)]
@@ -61,54 +65,66 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
         let Some(mut place) = self.start(&stop).await? else {
             return Ok(());
         };
-        let mut ask_ns = 0;
+        let mut pause = Pause::new(self.retries());
+        // Neither question holds up the reading: live bars go on while a store is away.
+        let mut check = pin!(self.check_epoch(Duration::ZERO));
+        let mut ask = pin!(self.ask_store(Duration::ZERO));
         loop {
-            if self.clock.monotonic_ns() >= ask_ns {
-                self.check_epoch().await?;
-                self.ask_store(&mut place).await;
-                let every_ns = u64::try_from(ASK_EVERY.as_nanos()).unwrap_or(u64::MAX);
-                ask_ns = self.clock.monotonic_ns() + every_ns;
-            }
             if place.next >= place.known_at && place.missed.is_none() {
                 self.hub.set_ready(self.partition);
                 self.health.ready();
             }
-            let left_ns = ask_ns.saturating_sub(self.clock.monotonic_ns());
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
-                ready = self.updates.wait(self.partition, place.next) => match ready {
-                    Ok(()) => self.take(&mut place).await?,
+                same = &mut check => {
+                    same?;
+                    check.set(self.check_epoch(ASK_EVERY));
+                }
+                row = &mut ask => {
+                    if let Some(row) = row {
+                        self.note(&mut place, &row);
+                    }
+                    ask.set(self.ask_store(ASK_EVERY));
+                }
+                ready = self.wait(place.next, &pause) => match ready {
+                    Ok(()) => self.take(&mut place, &mut pause).await?,
                     Err(LogError::Closed) => return Ok(()),
                     Err(LogError::OutOfRange { first, .. }) => self.fall_behind(&mut place, first),
-                    Err(error) if error.is_transient() => self.pause(&error).await,
+                    Err(error) if error.is_transient() => self.hold_off(&mut pause, &error),
                     Err(source) => return Err(self.failed(source)),
                 },
-                () = self.clock.sleep(Duration::from_nanos(left_ns)) => {}
             }
         }
+    }
+
+    /// Waits for the next update, and before that for another try where the last one failed.
+    async fn wait(&self, next: u64, pause: &Pause) -> Result<(), LogError> {
+        pause.over(&self.clock).await;
+        self.updates.wait(self.partition, next).await
     }
 
     /// Where to read on: where the progress row says, or from the beginning where that is of
     /// another epoch or no longer kept; none where it is told to stop before the store answers.
     async fn start(&self, stop: &CancellationToken) -> Result<Option<Place>, FollowError> {
+        let mut backoff = self.retries().backoff();
         let row = loop {
             if let Some(row) = self.progress().await {
                 break row;
             }
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return Ok(None),
-                () = self.clock.sleep(RETRY_AFTER) => {}
+            let pause = self.clock.sleep(backoff.next_delay());
+            if stop.run_until_cancelled(pause).await.is_none() {
+                return Ok(None);
             }
         };
+        let mut backoff = self.retries().backoff();
         let bounds = loop {
             match self.updates.bounds(self.partition).await {
                 Ok(bounds) => break bounds,
                 Err(LogError::Closed) => return Ok(None),
                 Err(error) if error.is_transient() => {
                     self.health.not_ready(error.to_string());
-                    let pause = self.pause(&error);
+                    let pause = self.clock.sleep(backoff.next_delay());
                     if stop.run_until_cancelled(pause).await.is_none() {
                         return Ok(None);
                     }
@@ -120,11 +136,14 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
         let wanted = of_this.map_or(0, |row| row.updates.offset);
         let next = wanted.clamp(bounds.first, bounds.end);
         self.hub.restart(self.partition, next);
-        Ok(Some(Place {
+        let place = Place {
             next,
             known_at: bounds.end,
             missed: (wanted < bounds.first).then_some(bounds.first),
-        }))
+        };
+        // Before anything is read: the position may be one of another topic of the name.
+        let checked = stop.run_until_cancelled(self.check_epoch(Duration::ZERO));
+        checked.await.transpose().map(|same| same.map(|()| place))
     }
 
     /// The progress row, where the store answers: there may be none yet.
@@ -134,12 +153,15 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
         Some(row.into_iter().find(|row| row.partition == self.partition))
     }
 
+    /// The progress row, asked for after a while.
+    async fn ask_store(&self, after: Duration) -> Option<Progress> {
+        self.clock.sleep(after).await;
+        self.progress().await.flatten()
+    }
+
     /// Tells the hub what is in the store. Updates that were missed are, once the owner has
     /// committed after it announced them: then nothing is unknown any more.
-    async fn ask_store(&self, place: &mut Place) {
-        let Some(Some(row)) = self.progress().await else {
-            return;
-        };
+    fn note(&self, place: &mut Place, row: &Progress) {
         let durable = Position {
             epoch: row.epoch,
             offset: row.next_offset,
@@ -152,7 +174,7 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
         }
     }
 
-    async fn take(&self, place: &mut Place) -> Result<(), FollowError> {
+    async fn take(&self, place: &mut Place, pause: &mut Pause) -> Result<(), FollowError> {
         let fetch = self.updates.fetch(self.partition, place.next, FETCH_BYTES);
         let batch = match host::timeout(&self.clock, CALL_TIMEOUT, fetch).await {
             Ok(Ok(batch)) => batch,
@@ -163,11 +185,16 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
             Ok(Err(source)) if !source.is_transient() && source != LogError::Closed => {
                 return Err(self.failed(source));
             }
-            Ok(Err(_)) | Err(_) => {
-                self.clock.sleep(RETRY_AFTER).await;
+            Ok(Err(error)) => {
+                self.hold_off(pause, &error);
+                return Ok(());
+            }
+            Err(elapsed) => {
+                self.hold_off(pause, &elapsed);
                 return Ok(());
             }
         };
+        pause.succeeded();
         place.next = batch.next_offset;
         for record in batch.records {
             let text = std::str::from_utf8(&record.key).ok();
@@ -190,7 +217,8 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
 
     /// Fails where the topic is not the one whose epoch the hub counts by: offsets of another
     /// would be taken for those of this one. What hinders the question is seen elsewhere.
-    async fn check_epoch(&self) -> Result<(), FollowError> {
+    async fn check_epoch(&self, after: Duration) -> Result<(), FollowError> {
+        self.clock.sleep(after).await;
         let asked = host::timeout(&self.clock, CALL_TIMEOUT, self.updates.check_epoch()).await;
         match asked {
             Ok(Err(source @ LogError::Recreated { .. })) => Err(self.failed(source)),
@@ -198,10 +226,16 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
         }
     }
 
-    /// Waits before another try.
-    async fn pause(&self, error: &LogError) {
-        tracing::debug!(partition = self.partition, %error, "trying again shortly");
-        self.clock.sleep(RETRY_AFTER).await;
+    /// Lets the next try wait.
+    fn hold_off(&self, pause: &mut Pause, reason: &impl Display) {
+        tracing::debug!(partition = self.partition, %reason, "trying again shortly");
+        pause.failed(&self.clock);
+    }
+
+    /// How long to wait between tries: partitions and pods do not try in step.
+    fn retries(&self) -> RetryPolicy {
+        let seed = self.clock.monotonic_ns() ^ u64::from(self.partition);
+        RetryPolicy::new(RETRY_AFTER, RETRY_MOST).seeded(seed)
     }
 
     /// Goes on where the topic begins by now.
@@ -229,3 +263,6 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

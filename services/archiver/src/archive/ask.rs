@@ -9,9 +9,11 @@ use host::{Clock, RetryPolicy};
 use store::{StoreError, TickStore};
 use tokio_util::sync::CancellationToken;
 
-use super::{Archiver, RETRY_AFTER};
+use super::Archiver;
 use crate::ArchiverError;
 
+/// The longest first wait before another try.
+const RETRY_AFTER: Duration = Duration::from_millis(50);
 /// The longest wait before another try.
 const RETRY_MOST: Duration = Duration::from_secs(5);
 
@@ -45,6 +47,12 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
         asked.map_err(|source| self.log(source))
     }
 
+    /// How long to wait between tries: partitions do not try in step.
+    pub(super) fn retries(&self) -> RetryPolicy {
+        let seed = self.clock.monotonic_ns() ^ u64::from(self.partition);
+        RetryPolicy::new(RETRY_AFTER, RETRY_MOST).seeded(seed)
+    }
+
     async fn ask<V, E, F>(
         &self,
         stop: &CancellationToken,
@@ -55,10 +63,7 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
         E: Display,
         F: Future<Output = Result<V, E>>,
     {
-        let seed = self.clock.monotonic_ns() ^ u64::from(self.partition);
-        let mut backoff = RetryPolicy::new(RETRY_AFTER, RETRY_MOST)
-            .seeded(seed)
-            .backoff();
+        let mut backoff = self.retries().backoff();
         loop {
             let answer = host::timeout(&self.clock, self.cut.call_timeout, call()).await;
             let reason = match answer {

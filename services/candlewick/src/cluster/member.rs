@@ -10,6 +10,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 
 use super::assignments::{Assignments, Start};
+use super::standing::Standing;
 use crate::settings::GroupSettings;
 
 /// How long a partition that goes to another member may take to finish what it has begun.
@@ -18,8 +19,6 @@ const HANDOVER: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(2);
 /// How long leaving the group may take: brokers that are away are not waited for.
 const LEAVING: Duration = Duration::from_secs(5);
-/// A member that hears nothing from the group for so long is a spare one.
-const SPARE_AFTER: Duration = Duration::from_secs(10);
 /// How often the group is told how far each partition is, for tools that show lag.
 const COMMIT_EVERY: Duration = Duration::from_secs(5);
 /// How long the store may take to say that.
@@ -27,9 +26,6 @@ const TELLING: Duration = Duration::from_secs(2);
 
 const PARTITIONS: &str = "candlewick_group_partitions";
 const REBALANCES: &str = "candlewick_group_rebalances_total";
-
-/// Nothing is wrong with a spare member: it takes over when another goes.
-const SPARE: &str = "no partition is left for this member: the group has as many without it";
 
 /// Withdraws a component when the work that it speaks for is over, however it ends.
 pub(super) struct Presence(pub(super) HealthComponent);
@@ -76,15 +72,12 @@ impl Member<'_> {
             instance,
             drain_timeout: HANDOVER + GRACE,
         };
-        let joining = format!("joining the group {group}");
-        self.component.not_ready(joining);
+        let mut standing = Standing::joining(self.component, &group);
         let (membership, mut events) = Membership::join(self.topic, &options)?;
         let mut assignments = Assignments::new(SystemClock, start);
         let owned = gauge!(PARTITIONS, "group" => group.clone());
         let rebalances = counter!(REBALANCES, "group" => group);
         let mut commit_ns = SystemClock.monotonic_ns();
-        let spare_ns = commit_ns + nanoseconds(SPARE_AFTER);
-        let mut is_silent = true;
         let ended = loop {
             let left_ns = commit_ns.saturating_sub(SystemClock.monotonic_ns());
             tokio::select! {
@@ -96,8 +89,7 @@ impl Member<'_> {
                         break Err(anyhow!("the client of the consumer group ended"));
                     };
                     rebalances.increment(1);
-                    is_silent = false;
-                    let done = obey(&mut assignments, event, &self.component).await;
+                    let done = obey(&mut assignments, event, &mut standing).await;
                     if let Err(failure) = done {
                         break Err(failure);
                     }
@@ -107,9 +99,7 @@ impl Member<'_> {
                     tell(&membership, &assignments, &positions).await;
                     let now_ns = SystemClock.monotonic_ns();
                     commit_ns = now_ns + nanoseconds(COMMIT_EVERY);
-                    if is_silent && now_ns >= spare_ns {
-                        self.component.degraded(SPARE);
-                    }
+                    standing.look(now_ns);
                 }
             }
         };
@@ -127,14 +117,16 @@ impl Member<'_> {
 async fn obey<C: Clock>(
     assignments: &mut Assignments<C>,
     event: GroupEvent,
-    component: &HealthComponent,
+    standing: &mut Standing,
 ) -> anyhow::Result<()> {
+    let now_ns = SystemClock.monotonic_ns();
     match event {
         GroupEvent::Assigned(partitions) => {
             tracing::info!(?partitions, "assigned");
             assignments.assign(&partitions);
-            component.ready();
+            standing.works();
         }
+        GroupEvent::Spare => standing.is_spare(now_ns),
         GroupEvent::Revoked {
             partitions,
             drained,
@@ -146,7 +138,7 @@ async fn obey<C: Clock>(
         }
         GroupEvent::Lost(partitions) => {
             tracing::warn!(?partitions, "lost: the group has given them to others");
-            component.not_ready("the group has put this member out; joining again");
+            standing.is_out();
             assignments.lose(&partitions).await;
         }
         GroupEvent::Error { error, is_over } if is_over => {
@@ -155,7 +147,7 @@ async fn obey<C: Clock>(
         GroupEvent::Error { error, .. } => {
             tracing::warn!(%error, "the consumer group");
             if assignments.partitions().is_empty() {
-                component.not_ready(format!("no partition yet: {error}"));
+                standing.waits(&error, now_ns);
             }
         }
     }
@@ -200,7 +192,7 @@ where
     }
 }
 
-fn nanoseconds(duration: Duration) -> u64 {
+pub(super) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 

@@ -76,6 +76,37 @@ fn one_seed_gives_one_sequence() {
 }
 
 #[test]
+fn a_pause_grows_with_failures_in_a_row_and_is_over_after_a_success() {
+    let waits = |failures: u32| {
+        let clock = Skipping::default();
+        let mut pause = Pause::new(RetryPolicy::new(FIRST, CAP).seeded(5));
+        let mut longest_ns = 0;
+        for _ in 0..failures {
+            pause.failed(&clock);
+            let before_ns = clock.monotonic_ns();
+            now(pause.over(&clock));
+            longest_ns = longest_ns.max(clock.monotonic_ns() - before_ns);
+            // It was waited for already.
+            now(pause.over(&clock));
+            assert!(clock.monotonic_ns() - before_ns <= longest_ns);
+        }
+        assert_eq!(pause.succeeded(), failures > 0);
+        assert!(!pause.succeeded());
+        let before_ns = clock.monotonic_ns();
+        now(pause.over(&clock));
+        assert_eq!(clock.monotonic_ns(), before_ns);
+        // The next failure is a first one again.
+        pause.failed(&clock);
+        now(pause.over(&clock));
+        assert!(clock.monotonic_ns() - before_ns <= FIRST.as_nanos() as u64);
+        Duration::from_nanos(longest_ns)
+    };
+    assert!(waits(1) <= FIRST);
+    assert!(waits(50) > FIRST && waits(50) <= CAP);
+    assert_eq!(waits(0), Duration::ZERO);
+}
+
+#[test]
 fn it_tries_until_it_succeeds_without_a_runtime() {
     let (clock, tries) = (Skipping::default(), Cell::new(0));
     let operation = || {

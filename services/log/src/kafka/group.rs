@@ -56,6 +56,9 @@ pub enum GroupEvent {
     /// These partitions are somebody else's already, since the group took us for dead: drop
     /// what was begun. What is committed later is fenced by the store.
     Lost(Vec<PartitionId>),
+    /// The group counts us in, and no partition is ours: others have them all, or are still
+    /// draining those that we are to get.
+    Spare,
     /// Something went wrong.
     Error {
         /// What the brokers said.

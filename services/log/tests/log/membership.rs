@@ -36,8 +36,18 @@ impl Group {
 
 const PATIENT: Duration = Duration::from_secs(20);
 
+/// The next event but those that say that nothing is assigned yet.
 fn next(what: &str, events: &mut Events) -> GroupEvent {
-    eventually(what, || events.try_recv().ok())
+    eventually(what, || received(events))
+}
+
+fn received(events: &mut Events) -> Option<GroupEvent> {
+    loop {
+        match events.try_recv().ok()? {
+            GroupEvent::Spare => {}
+            event => return Some(event),
+        }
+    }
 }
 
 fn assigned(events: &mut Events) -> Vec<PartitionId> {
@@ -52,9 +62,23 @@ fn assigned(events: &mut Events) -> Vec<PartitionId> {
 
 fn nothing(events: &mut Events, during: Duration) {
     std::thread::sleep(during);
-    if let Ok(event) = events.try_recv() {
+    if let Some(event) = received(events) {
         panic!("{event:?}");
     }
+}
+
+#[test]
+fn a_member_without_a_partition_is_told_that_it_is_a_spare() {
+    runtime().block_on(async {
+        let group = Group::of("spare", 1).await;
+        let (_one, mut of_one) = group.join(None, PATIENT).await;
+        assert_eq!(assigned(&mut of_one), [0]);
+        let (_two, mut of_two) = group.join(None, PATIENT).await;
+        let told = eventually("a word to the spare", || of_two.try_recv().ok());
+        assert!(matches!(told, GroupEvent::Spare), "{told:?}");
+        // The first keeps what it has, and is told nothing of it.
+        assert!(of_one.try_recv().is_err());
+    });
 }
 
 #[test]

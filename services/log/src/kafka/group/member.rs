@@ -123,9 +123,11 @@ impl Member {
             self.report(&error);
         }
         let partitions = numbers(list);
-        // A member that waits for others to drain is first assigned none.
         if !partitions.is_empty() {
             self.tell(GroupEvent::Assigned(partitions));
+        } else if consumer.assignment().is_ok_and(|held| held.count() == 0) {
+            // Each rebalance ends here, with nothing new for most; this one has nothing at all.
+            self.tell(GroupEvent::Spare);
         }
     }
 
