@@ -20,9 +20,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use market::{Position, Reject, Trade};
 use schemas::{DeadLetter, TradesRecord};
-use store::{
-    BarKey, IdKey, PartitionState, Progress, RejectedRange, Verdict,
-};
+use store::{BarKey, IdKey, PartitionState, Progress, RejectedRange, Verdict};
 
 pub use exchange::{Counts, Need, Refolded, Supply, Update};
 

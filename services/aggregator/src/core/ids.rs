@@ -89,9 +89,7 @@ impl IdSet {
     /// How many ids or ranges the next change holds, about.
     pub(super) fn unwritten(&self) -> usize {
         match &self.content {
-            Content::Ranges(ranges) => {
-                ranges.changed.len() + usize::from(ranges.current_changed)
-            }
+            Content::Ranges(ranges) => ranges.changed.len() + usize::from(ranges.current_changed),
             Content::Exact(exact) => exact.fresh.len(),
         }
     }

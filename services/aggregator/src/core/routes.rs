@@ -26,9 +26,7 @@ impl Core {
     pub fn place_of(&mut self, key: &Bytes) -> Option<u32> {
         match self.route(key) {
             Route::Symbol(place) => Some(place),
-            Route::New(instrument, venue) => {
-                Some(self.add_symbol(Symbol::new(instrument, venue)))
-            }
+            Route::New(instrument, venue) => Some(self.add_symbol(Symbol::new(instrument, venue))),
             Route::Unknown | Route::Rejected(_) => None,
         }
     }

@@ -49,10 +49,7 @@ where
 
     /// Announces the bars that changed; false where the worker is told to stop before that is
     /// acknowledged.
-    pub(super) async fn announce(
-        &mut self,
-        stop: &CancellationToken,
-    ) -> Result<bool, WorkerError> {
+    pub(super) async fn announce(&mut self, stop: &CancellationToken) -> Result<bool, WorkerError> {
         if !self.core.has_updates() {
             return Ok(true);
         }

@@ -132,6 +132,7 @@ async fn archive(
         settings: settings.group,
         component: group,
     };
+    let open_topics = vec![trades.clone()];
     let positions = || archived(&ticks, trades.partitions(), trades.epoch());
     let halt = stop.child_token();
     let mut work = pin!(member.work(start, positions, halt.clone()));
@@ -144,7 +145,7 @@ async fn archive(
         }
         () = probe(&bars, Some(&ticks), &trades) => Ok(()),
     };
-    close(vec![trades]).await;
+    close(open_topics).await;
     ended
 }
 

@@ -65,11 +65,7 @@ impl Dirty {
     }
 
     /// What changed since the last call.
-    pub(super) fn take_changes(
-        &mut self,
-        instrument: &Instrument,
-        dirty: &mut Vec<DirtyChange>,
-    ) {
+    pub(super) fn take_changes(&mut self, instrument: &Instrument, dirty: &mut Vec<DirtyChange>) {
         self.changed.sort_unstable();
         self.changed.dedup();
         for start_ns in self.changed.drain(..) {

@@ -39,7 +39,7 @@ impl BarReader for Frozen {
         self.answer(Vec::new()).await
     }
 
-    async fn ids(&self, _: &IdKey) -> Result<IdRow, StoreError> {
+    async fn ids(&self, _: &[IdKey]) -> Result<Vec<IdRow>, StoreError> {
         pending().await
     }
 
