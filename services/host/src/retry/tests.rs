@@ -98,7 +98,8 @@ fn a_pause_grows_with_failures_in_a_row_and_is_over_after_a_success() {
         // The next failure is a first one again.
         pause.failed(&clock);
         now(pause.over(&clock));
-        assert!(clock.monotonic_ns() - before_ns <= FIRST.as_nanos() as u64);
+        let waited = Duration::from_nanos(clock.monotonic_ns() - before_ns);
+        assert!(waited <= FIRST);
         Duration::from_nanos(longest_ns)
     };
     assert!(waits(1) <= FIRST);
