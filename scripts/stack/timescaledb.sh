@@ -177,12 +177,20 @@ make_database() {
 }
 
 server() { pid_in "$DATA" "$DATA/postmaster.pid"; }
-# The server and its processes, each of which has a group of its own.
+# The server and its processes, each of which has a group of its own. Other processes may end while
+# this looks at them.
 processes() {
-    local server=$1
+    local server=$1 stat line
     echo "$server"
-    awk -v server="$server" '/^Pid:/ { pid = $2 } /^PPid:/ && $2 == server { print pid }' \
-        /proc/[0-9]*/status 2>/dev/null || true
+    for stat in /proc/[0-9]*/stat; do
+        { read -r line <"$stat"; } 2>/dev/null || continue
+        # Behind the name, which ends with the last parenthesis, stand the state and the parent.
+        read -r _ line _ <<<"${line##*) }"
+        if [ "$line" = "$server" ]; then
+            stat=${stat%/stat}
+            echo "${stat#/proc/}"
+        fi
+    done
 }
 signal_all() { # SIGNAL SERVER
     local process
