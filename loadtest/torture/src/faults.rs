@@ -154,6 +154,8 @@ impl Fault {
             // A session lasts 6 s.
             Kind::Zombie => random.between(8_000, 12_000),
             Kind::Kill | Kind::Recreate | Kind::Garbage => 0,
+            // Longer than a call may take, so that breakers open and connections are given up.
+            _ if random.one_in(8) => random.between(8_000, 20_000),
             _ => random.between(300, 4_000),
         };
         Self {

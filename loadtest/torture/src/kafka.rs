@@ -151,6 +151,7 @@ fn producer(brokers: &str) -> anyhow::Result<FutureProducer> {
         .set("enable.idempotence", "true")
         .set("partitioner", "murmur2_random")
         .set("message.timeout.ms", "20000")
+        .set("message.max.bytes", schemas::MAX_MESSAGE_BYTES.to_string())
         .create()?;
     Ok(producer)
 }

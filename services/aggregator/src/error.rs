@@ -23,3 +23,15 @@ pub enum WorkerError {
         source: StoreError,
     },
 }
+
+impl WorkerError {
+    /// Whether the log has dropped records before they were folded. It concerns the partition
+    /// alone.
+    #[must_use]
+    pub const fn is_overrun(&self) -> bool {
+        match self {
+            Self::Log { source, .. } => source.is_overrun(),
+            Self::Store { .. } => false,
+        }
+    }
+}

@@ -3,6 +3,8 @@
 mod announce;
 mod aside;
 mod commit;
+mod fetch;
+mod lag;
 mod load;
 mod pace;
 mod refolds;
@@ -104,6 +106,8 @@ where
                         "another worker has moved this partition; loading it again"
                     );
                 }
+                // Its bounds tell whether the record that comes next is gone.
+                End::OutOfRange => {}
             }
         }
     }
@@ -119,7 +123,7 @@ where
 
     /// The end of the log; none where the worker is told to stop before that is known. What is
     /// stored is of this generation and not ahead of it: otherwise it was folded from another
-    /// log.
+    /// log. Nor does it come before the first record that is kept: those between would be lost.
     async fn check_bounds(
         &self,
         stored: &Progress,
@@ -139,7 +143,7 @@ where
             return Ok(None);
         }
         let offset = stored.next_offset;
-        if offset <= bounds.end {
+        if (bounds.first..=bounds.end).contains(&offset) {
             return Ok(Some(bounds.end));
         }
         Err(self.log(LogError::OutOfRange {

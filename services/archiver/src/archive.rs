@@ -69,14 +69,32 @@ struct Pending {
     pause: Pause,
 }
 
+/// How reading went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Read {
+    /// It goes on.
+    On,
+    /// The archiver is told to stop.
+    Stopped,
+    /// The log does not hold the next record. What was read is written, and the position is asked
+    /// again: another may have moved it on meanwhile.
+    OutOfRange,
+}
+
 impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
     /// Archives the partition until it is told to stop, and writes what it has read by then.
     ///
     /// # Errors
     /// [`ArchiverError`], where no retry can help.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), ArchiverError> {
-        let Some(mut pending) = self.start(&stop).await? else {
-            return Ok(());
+        while self.follow(&stop).await? == Read::OutOfRange {}
+        Ok(())
+    }
+
+    /// Archives from the stored position on.
+    async fn follow(&self, stop: &CancellationToken) -> Result<Read, ArchiverError> {
+        let Some(mut pending) = self.start(stop).await? else {
+            return Ok(Read::Stopped);
         };
         self.health.ready();
         loop {
@@ -86,8 +104,8 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
                 biased;
                 () = stop.cancelled() => break,
                 () = self.clock.sleep(Duration::from_nanos(left_ns)), if waits => {
-                    if !self.write(&mut pending, &stop).await? {
-                        return Ok(());
+                    if !self.write(&mut pending, stop).await? {
+                        return Ok(Read::Stopped);
                     }
                 }
                 ready = self.wait(&pending) => {
@@ -100,14 +118,15 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
                         }
                         Err(source) => return Err(self.log(source)),
                     }
-                    if !self.take(&mut pending, &stop).await? {
-                        return Ok(());
+                    let read = self.take(&mut pending, stop).await?;
+                    if read != Read::On {
+                        return Ok(read);
                     }
                 }
             }
         }
-        self.write(&mut pending, &stop).await?;
-        Ok(())
+        self.write(&mut pending, stop).await?;
+        Ok(Read::Stopped)
     }
 
     /// Archives all below an offset, then stops; for a log that no other process writes.
@@ -119,8 +138,15 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
         let Some(mut pending) = self.start(&stop).await? else {
             return Ok(());
         };
-        while pending.next < end && self.take(&mut pending, &stop).await? {
-            pending.pause.over(&self.clock).await;
+        while pending.next < end {
+            match self.take(&mut pending, &stop).await? {
+                Read::On => pending.pause.over(&self.clock).await,
+                Read::Stopped => break,
+                Read::OutOfRange => match self.start(&stop).await? {
+                    Some(again) => pending = again,
+                    None => break,
+                },
+            }
         }
         self.write(&mut pending, &stop).await?;
         Ok(())
@@ -190,9 +216,10 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
         }))
     }
 
-    /// What is archived is not ahead of the log: otherwise it is another log.
+    /// What is archived is not ahead of the log: otherwise it is another log. Nor does it end
+    /// before the first record that is kept: those between would be missing.
     const fn check_bounds(&self, offset: u64, bounds: Bounds) -> Result<(), ArchiverError> {
-        if offset <= bounds.end {
+        if bounds.first <= offset && offset <= bounds.end {
             return Ok(());
         }
         Err(self.log(LogError::OutOfRange {
@@ -203,32 +230,35 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
         }))
     }
 
-    /// Fetches records and sorts them, and writes what is due; false where the archiver is told
-    /// to stop before that.
+    /// Fetches records and sorts them, and writes what is due.
     async fn take(
         &self,
         pending: &mut Pending,
         stop: &CancellationToken,
-    ) -> Result<bool, ArchiverError> {
+    ) -> Result<Read, ArchiverError> {
         let fetch = self
             .trades
             .fetch(self.partition, pending.next, self.cut.fetch_bytes);
         let batch = match host::timeout(&self.clock, self.cut.call_timeout, fetch).await {
             Ok(Ok(batch)) => batch,
-            Ok(Err(source @ LogError::OutOfRange { .. })) => {
-                // Of a topic that was made anew no offset means what it meant.
-                let same = self.ask_log(stop, || self.trades.check_epoch()).await?;
-                return same.map_or(Ok(false), |()| Err(self.log(source)));
+            Ok(Err(error @ LogError::OutOfRange { .. })) => {
+                self.hold_off(pending, &error);
+                pending.pause.over(&self.clock).await;
+                let waits = pending.next > pending.stored;
+                if waits && !self.write(pending, stop).await? {
+                    return Ok(Read::Stopped);
+                }
+                return Ok(Read::OutOfRange);
             }
-            Ok(Err(LogError::Closed)) => return Ok(false),
+            Ok(Err(LogError::Closed)) => return Ok(Read::Stopped),
             Ok(Err(source)) if !source.is_transient() => return Err(self.log(source)),
             Ok(Err(error)) => {
                 self.hold_off(pending, &error);
-                return Ok(true);
+                return Ok(Read::On);
             }
             Err(elapsed) => {
                 self.hold_off(pending, &elapsed);
-                return Ok(true);
+                return Ok(Read::On);
             }
         };
         if pending.pause.succeeded() {
@@ -243,14 +273,15 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
             pending.next = record.offset + 1;
             let cut = pending.next.is_multiple_of(self.cut.offsets);
             if cut && !self.write(pending, stop).await? {
-                return Ok(false);
+                return Ok(Read::Stopped);
             }
         }
         let due = self.clock.monotonic_ns() >= pending.due_ns;
-        if due && pending.next > pending.stored {
-            return self.write(pending, stop).await;
+        let waits = pending.next > pending.stored;
+        if due && waits && !self.write(pending, stop).await? {
+            return Ok(Read::Stopped);
         }
-        Ok(true)
+        Ok(Read::On)
     }
 
     /// Writes the blocks and then the position; false where the archiver is told to stop

@@ -35,3 +35,15 @@ pub enum ArchiverError {
         expected: u64,
     },
 }
+
+impl ArchiverError {
+    /// Whether the log has dropped records before they were archived. It concerns the partition
+    /// alone.
+    #[must_use]
+    pub const fn is_overrun(&self) -> bool {
+        match self {
+            Self::Log { source, .. } => source.is_overrun(),
+            Self::Store { .. } | Self::Epoch { .. } => false,
+        }
+    }
+}

@@ -13,6 +13,7 @@ mod connect;
 mod hot;
 mod member;
 mod migrate;
+mod overrun;
 mod retention;
 mod shell;
 mod standing;

@@ -192,4 +192,13 @@ impl LogError {
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Busy { .. } | Self::Unavailable { .. })
     }
+
+    /// Whether the log has dropped the record that was asked for: retention has overrun a reader.
+    #[must_use]
+    pub const fn is_overrun(&self) -> bool {
+        match self {
+            Self::OutOfRange { offset, first, .. } => *offset < *first,
+            _ => false,
+        }
+    }
 }

@@ -1,8 +1,10 @@
 //! What goes wrong, and when.
 
+use market::Position;
+
 use crate::log::SimLog;
 use crate::random::Random;
-use crate::trades::PARTITIONS;
+use crate::trades::{PARTITIONS, Trades};
 use crate::world::{Mutant, Role, World};
 
 /// A night, or a few days, in which nobody trades.
@@ -16,10 +18,10 @@ impl World {
                 self.send(partition, vec![entry]);
             }
         }
-        if !self.random.one_in(25) {
+        if !self.random.one_in(self.trouble_every) {
             return;
         }
-        match self.random.below(14) {
+        match self.random.below(20) {
             0..=2 => self.crash_worker(),
             3..=4 => self.start_zombie(),
             5 => self.put_to_sleep(),
@@ -41,6 +43,10 @@ impl World {
                 self.clock.pass(LONG_NS);
                 self.totals.count("long nights", 1);
             }
+            13 => self.hand_over(Role::Worker(self.partition())),
+            14 => self.hand_over(Role::Archiver(self.partition())),
+            15 => self.rebalance(),
+            16..=18 => self.retain(),
             _ => self.clock.pass(20_000_000_000),
         }
     }
@@ -103,6 +109,85 @@ impl World {
             let until = self.turn + self.random.below(150);
             self.running[usize::try_from(place).unwrap()].asleep_until = until;
             self.totals.count("sleeps", 1);
+        }
+    }
+
+    /// The group takes a partition from one member and gives it to another: the first is told to
+    /// finish what it has begun. The second begins after that, or before, where it takes too long.
+    fn hand_over(&mut self, role: Role) {
+        for running in self.running.iter().filter(|running| running.role == role) {
+            running.stop.cancel();
+        }
+        if self.random.one_in(2) {
+            self.start(role);
+        }
+        self.totals.count("hand-overs", 1);
+    }
+
+    /// The group gives every partition to another member, in any order.
+    fn rebalance(&mut self) {
+        let mut roles: Vec<Role> = (0..PARTITIONS)
+            .flat_map(|of| [Role::Worker(of), Role::Archiver(of)])
+            .collect();
+        while !roles.is_empty() {
+            let place = self.random.below(roles.len() as u64);
+            self.hand_over(roles.swap_remove(usize::try_from(place).unwrap()));
+        }
+        self.totals.count("rebalances", 1);
+    }
+
+    /// The log drops some of what both roles have durably passed. One that slept meanwhile, or
+    /// is another's successor, may still want it.
+    fn retain(&mut self) {
+        self.bars.sync_now();
+        self.ticks.sync_now();
+        let epoch = self.trades_log.current_epoch();
+        for partition in 0..PARTITIONS {
+            let passed = self.folded(partition).min(self.ticks.archived(partition));
+            if let Some(passed) = passed.filter(|passed| passed.epoch == epoch) {
+                let dropped = match self.random.one_in(2) {
+                    true => passed.offset,
+                    false => self.random.below(passed.offset + 1),
+                };
+                self.trades_log.drop_below(partition, dropped);
+                self.totals.count("retained", u64::from(dropped > 0));
+            }
+        }
+    }
+
+    /// The log drops records that the worker of a partition has not folded, as where it was
+    /// behind for too long. It has to stop with a message, wherever the partition goes, and the
+    /// others go on; nothing that is stored may be wrong.
+    pub fn overrun(&mut self) -> Result<(), String> {
+        self.bars.sync_now();
+        self.ticks.sync_now();
+        let partition = self.partition();
+        let here = [Role::Worker(partition), Role::Archiver(partition)];
+        self.running.retain(|running| !here.contains(&running.role));
+        for _ in 0..3 {
+            self.trades_log.put(partition, vec![Trades::advance()]);
+        }
+        let end = self.trades_log.end(partition);
+        self.trades_log.drop_below(partition, end - 1);
+        self.overrun = Some(partition);
+        let offset = |folded: Option<Position>| folded.map_or(0, |at| at.offset);
+        let folded = offset(self.folded(partition));
+        here.into_iter().for_each(|role| self.start(role));
+        // Seldom enough that a worker which went on would come to commit.
+        self.trouble_every = 150;
+        let turns = self.turn + 300 + self.random.below(300);
+        while self.turn < turns {
+            self.trouble();
+            self.step()?;
+        }
+        for partition in 0..PARTITIONS {
+            self.check_state(partition)?;
+        }
+        match offset(self.folded(partition)) == folded {
+            true => Ok(()),
+            false => Err(format!(
+                "partition {partition} went on from {folded} over a gap"
+            )),
         }
     }
 

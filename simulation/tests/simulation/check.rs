@@ -71,6 +71,8 @@ impl World {
         self.totals.count("commits", commits);
         self.totals.count("commits lost", lost);
         self.totals.count("turns", self.turn);
+        let missed = self.trades_log.missed();
+        self.totals.count("positions that were dropped", missed);
         Ok(())
     }
 
@@ -170,10 +172,19 @@ impl World {
                     .into_iter()
                     .map(|(start, row)| (start, fields(&row, partition)))
                     .collect();
-                if rest != client.shown {
+                let starts = rest.keys().chain(client.shown.keys());
+                let mut wrong = starts.filter(|start| rest.get(start) != client.shown.get(start));
+                if let Some(start) = wrong.next() {
                     return Err(format!(
-                        "{}: REST of pod {} returns {rest:?}, the client shows {:?}",
-                        client.name, pod.number, client.shown
+                        "{}: REST of pod {} returns {:?}, the client shows {:?}; REST has {} bars, \
+                         the client {}, {} differ",
+                        client.name,
+                        pod.number,
+                        rest.get(start),
+                        client.shown.get(start),
+                        rest.len(),
+                        client.shown.len(),
+                        wrong.count() + 1
                     ));
                 }
                 let corrected = rest.values().filter(|bar| bar["revision"] != 0).count();

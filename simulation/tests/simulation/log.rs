@@ -21,6 +21,8 @@ pub struct SimLog {
     wall_clock: bool,
     /// Mutant: an append is acknowledged before it is durable.
     hasty: bool,
+    /// Mutant: what was dropped is skipped in silence.
+    skips: bool,
     /// The generation that the handle was opened with.
     opened: u64,
 }
@@ -33,6 +35,8 @@ struct State {
     /// Whether calls may fail and acknowledgements be lost.
     faults: bool,
     next_ticket: u64,
+    /// How often a reader wanted what was dropped.
+    missed: u64,
 }
 
 #[derive(Default)]
@@ -55,6 +59,7 @@ impl SimLog {
             past: BTreeMap::new(),
             faults: true,
             next_ticket: 0,
+            missed: 0,
         };
         Self {
             state: Arc::new(Mutex::new(state)),
@@ -62,6 +67,7 @@ impl SimLog {
             clock: clock.clone(),
             wall_clock: false,
             hasty: false,
+            skips: false,
             opened: epoch,
         }
     }
@@ -73,6 +79,11 @@ impl SimLog {
 
     pub fn with_haste(mut self, hasty: bool) -> Self {
         self.hasty = hasty;
+        self
+    }
+
+    pub fn that_skips(mut self) -> Self {
+        self.skips = true;
         self
     }
 
@@ -100,6 +111,10 @@ impl SimLog {
         state.epoch += 1;
     }
 
+    pub fn missed(&self) -> u64 {
+        self.state.lock().unwrap().missed
+    }
+
     pub fn current_epoch(&self) -> u64 {
         self.state.lock().unwrap().epoch
     }
@@ -120,6 +135,13 @@ impl SimLog {
         let partition = &mut state.partitions[partition as usize];
         let end = partition.records.len() as u64;
         partition.first = partition.first.max(end.saturating_sub(kept));
+    }
+
+    /// Drops what is older than an offset, as retention does.
+    pub fn drop_below(&self, partition: u32, offset: u64) {
+        let mut state = self.state.lock().unwrap();
+        let partition = &mut state.partitions[partition as usize];
+        partition.first = partition.first.max(offset);
     }
 
     /// Makes durable what was appended to a partition.
@@ -276,9 +298,16 @@ impl Log for SimLog {
             return Err(LogError::Busy { pending_bytes: 1 });
         }
         let count = self.random.below(40) + 1;
-        let state = self.state.lock().unwrap();
-        let held = &state.partitions[partition as usize];
-        let (all, first, end) = (&held.records, held.first, held.records.len() as u64);
+        let mut state = self.state.lock().unwrap();
+        let first = state.partitions[partition as usize].first;
+        state.missed += u64::from(offset < first);
+        let offset = if self.skips {
+            offset.max(first)
+        } else {
+            offset
+        };
+        let all = &state.partitions[partition as usize].records;
+        let end = all.len() as u64;
         if offset > end || offset < first {
             return Err(LogError::OutOfRange {
                 partition,
@@ -325,7 +354,7 @@ impl Log for SimLog {
         let state = self.state.lock().unwrap();
         let held = &state.partitions[partition as usize];
         Ok(Bounds {
-            first: held.first,
+            first: if self.skips { 0 } else { held.first },
             end: held.records.len() as u64,
         })
     }

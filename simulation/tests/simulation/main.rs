@@ -24,14 +24,17 @@ mod mutants;
 mod oracle;
 mod pod;
 mod random;
+mod settle;
 mod store;
 mod ticks;
+mod totals;
 mod trades;
 mod world;
 
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use totals::Totals;
 use world::{Mutant, run_seed};
 
 fn setting(name: &str) -> Option<u64> {
@@ -53,7 +56,7 @@ fn every_seed_keeps_both_invariants() {
     let next = AtomicU64::new(0);
     let totals = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..2).map(|_| scope.spawn(|| work(&next, seeds))).collect();
-        let mut totals = world::Totals::default();
+        let mut totals = Totals::default();
         for thread in threads {
             match thread
                 .join()
@@ -71,8 +74,8 @@ fn every_seed_keeps_both_invariants() {
     totals.assert_something_happened(seeds);
 }
 
-fn work(next: &AtomicU64, seeds: u64) -> Result<world::Totals, (u64, String)> {
-    let mut totals = world::Totals::default();
+fn work(next: &AtomicU64, seeds: u64) -> Result<Totals, (u64, String)> {
+    let mut totals = Totals::default();
     loop {
         let seed = next.fetch_add(1, Ordering::Relaxed);
         if seed >= seeds {
@@ -89,7 +92,7 @@ fn work(next: &AtomicU64, seeds: u64) -> Result<world::Totals, (u64, String)> {
 }
 
 /// A panic of the code under test is a failure of the seed like any other.
-fn outcome(seed: u64, mutant: Option<Mutant>) -> Result<world::Totals, String> {
+fn outcome(seed: u64, mutant: Option<Mutant>) -> Result<Totals, String> {
     catch_unwind(|| run_seed(seed, mutant)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));

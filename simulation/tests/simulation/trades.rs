@@ -100,6 +100,11 @@ impl Trades {
         entries
     }
 
+    /// A record that only lets time pass.
+    pub fn advance() -> Entry {
+        entry("", &TradesRecord::Advance)
+    }
+
     /// Some records, and the partitions that they belong in.
     pub fn next(&mut self) -> Vec<(u32, Entry)> {
         let mut entries = Vec::new();

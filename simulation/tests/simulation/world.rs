@@ -1,7 +1,5 @@
 //! One run: the tasks, the scheduler, and what must hold.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -10,7 +8,7 @@ use std::time::Duration;
 use aggregator::{Pace, Stores, Topics, Worker};
 use api::ChannelName;
 use archiver::{Archiver, Cut};
-use host::{Clock, Health};
+use host::Health;
 use market::{Interval, Position};
 use store::MemoryHotStore;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +21,7 @@ use crate::pod::Pod;
 use crate::random::Random;
 use crate::store::SimBarStore;
 use crate::ticks::SimTickStore;
+use crate::totals::Totals;
 use crate::trades::{PARTITIONS, Trades};
 
 /// A rule that is broken on purpose.
@@ -41,74 +40,11 @@ pub enum Mutant {
     LaterForgotten,
     /// Trades that were amended before they came are not part of the transaction.
     AheadForgotten,
+    /// A reader whose next record was dropped is given the first that is kept.
+    GapSkipped,
 }
 
 pub type Task = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
-
-/// What happened, over all seeds.
-#[derive(Debug, Default, Clone)]
-pub struct Totals(pub BTreeMap<&'static str, u64>);
-
-impl Totals {
-    pub fn count(&mut self, what: &'static str, times: u64) {
-        *self.0.entry(what).or_default() += times;
-    }
-
-    pub fn add(&mut self, other: &Self) {
-        for (what, times) in &other.0 {
-            self.count(what, *times);
-        }
-    }
-
-    /// A simulation in which nothing goes wrong would prove nothing.
-    pub fn assert_something_happened(&self, seeds: u64) {
-        if seeds < 1_000 {
-            return;
-        }
-        for what in [
-            "worker crashes",
-            "zombies",
-            "power losses",
-            "commits lost",
-            "outages",
-            "pods lost",
-            "deltas",
-            "resumed",
-            "corrections",
-            "left out",
-            "archiver crashes",
-            "ticks counted",
-            "long nights",
-            "wrapped rings",
-            "not recovered",
-            "dead letters",
-            "amendments",
-            "refolds",
-            "refolds in vain",
-            "amended ahead",
-            "emptied windows",
-            "new epochs",
-            "longer topics",
-            "workers of an old epoch",
-        ] {
-            assert!(
-                self.0.get(what).is_some_and(|times| *times > 0),
-                "no {what} in {seeds} seeds"
-            );
-        }
-    }
-}
-
-impl fmt::Display for Totals {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts: Vec<_> = self
-            .0
-            .iter()
-            .map(|(what, times)| format!("{what} {times}"))
-            .collect();
-        out.write_str(&parts.join(", "))
-    }
-}
 
 /// A task that may be dropped at any moment.
 pub struct Running {
@@ -144,6 +80,12 @@ pub struct World {
     pub mutant: Option<Mutant>,
     pub totals: Totals,
     pub oracles: Vec<Oracle>,
+    /// How many turns pass between two troubles, about: in some runs nothing gets far.
+    pub trouble_every: u64,
+    /// Of this partition the log has dropped what was not folded.
+    pub overrun: Option<u32>,
+    /// Roles that end are not followed by others.
+    pub is_over: bool,
 }
 
 /// Runs one seed; an error says which invariant broke.
@@ -157,6 +99,10 @@ pub fn run_seed(seed: u64, mutant: Option<Mutant>) -> Result<Totals, String> {
     if world.random.one_in(3) {
         world.renew()?;
     }
+    if world.random.one_in(8) {
+        world.overrun()?;
+        return Ok(world.totals);
+    }
     world.settle()?;
     world.check_end()?;
     Ok(world.totals)
@@ -169,6 +115,9 @@ impl World {
         let mut trades_log = SimLog::new(PARTITIONS, 1, &random, &clock);
         if mutant == Some(Mutant::WallClock) {
             trades_log = trades_log.with_wall_clock();
+        }
+        if mutant == Some(Mutant::GapSkipped) {
+            trades_log = trades_log.that_skips();
         }
         let hasty = mutant == Some(Mutant::AckBeforeDurable);
         let trades = Trades::new(&random);
@@ -187,6 +136,9 @@ impl World {
             oracles: (0..PARTITIONS)
                 .map(|partition| Oracle::new(partition, PARTITIONS, 1))
                 .collect(),
+            trouble_every: *random.choose(&[15, 40, 120]),
+            overrun: None,
+            is_over: false,
             trades_log,
             clock,
             random,
@@ -241,10 +193,18 @@ impl World {
 
     /// The generation of the log that is there becomes the one that is folded, as when an
     /// aggregator starts.
-    fn adopt(&mut self) {
+    pub fn adopt(&mut self) {
         if self.bars.adopt_now(self.trades_log.current_epoch()) {
             let fresh = |partition| Oracle::new(partition, PARTITIONS, 1);
             self.oracles = (0..PARTITIONS).map(fresh).collect();
+        }
+    }
+
+    pub fn start(&mut self, role: Role) {
+        match role {
+            Role::Worker(partition) => self.start_worker(partition),
+            Role::Archiver(partition) => self.start_archiver(partition),
+            Role::Follower => unreachable!("pods start these"),
         }
     }
 
@@ -369,7 +329,20 @@ impl World {
             (Ok(()), Role::Worker(_) | Role::Archiver(_)) if !running.stop.is_cancelled() => {
                 Err(format!("{:?} ended without being told to", running.role))
             }
-            (Ok(()), _) => Ok(()),
+            // What the group has taken from one member is another's by now.
+            (Ok(()), role @ (Role::Worker(_) | Role::Archiver(_))) => {
+                if !self.is_over && !self.has(role) {
+                    self.start(role);
+                }
+                Ok(())
+            }
+            (Ok(()), Role::Follower) => Ok(()),
+            (Err(error), Role::Worker(partition) | Role::Archiver(partition))
+                if error.contains("is not within") && self.overrun == Some(partition) =>
+            {
+                self.totals.count("overruns", 1);
+                Ok(())
+            }
             // The process ends, and is started anew.
             (Err(error), Role::Worker(partition)) if error.contains("made anew") => {
                 self.totals.count("workers of an old epoch", 1);
@@ -385,6 +358,17 @@ impl World {
         }
     }
 
+    /// How far the stored state of a partition is.
+    pub fn folded(&self, partition: u32) -> Option<Position> {
+        self.bars.look(|stored| {
+            let row = stored.progress.get(&partition)?;
+            Some(Position {
+                epoch: row.epoch,
+                offset: row.next_offset,
+            })
+        })
+    }
+
     fn ban_losers(&mut self) {
         let losers = self.bars.take_losers();
         if self.mutant == Some(Mutant::LoserStaysAway) {
@@ -393,162 +377,7 @@ impl World {
         }
     }
 
-    /// The topic is made anew, once the producers have stopped and both roles have drained it:
-    /// shorter than it was, or longer at once, before anybody notices. Then trouble goes on.
-    fn renew(&mut self) -> Result<(), String> {
-        self.catch_up()?;
-        self.bars.sync_now();
-        self.ticks.sync_now();
-        let old_ends: Vec<u64> = (0..PARTITIONS).map(|of| self.trades_log.end(of)).collect();
-        self.trades_log.recreate();
-        self.trades.renew(self.trades_log.current_epoch());
-        if self.random.one_in(2) {
-            while (0..PARTITIONS).any(|of| self.trades_log.end(of) <= old_ends[of as usize]) {
-                for (partition, entry) in self.trades.next() {
-                    self.trades_log.put(partition, vec![entry]);
-                }
-            }
-            self.totals.count("longer topics", 1);
-        }
-        self.totals.count("new epochs", 1);
-        self.trades_log.trouble_again();
-        self.bars.trouble_again();
-        self.ticks.trouble_again();
-        let turns = self.turn + 100 + self.random.below(300);
-        while self.turn < turns {
-            self.trouble();
-            self.step()?;
-        }
-        Ok(())
-    }
-
-    /// Lets all trouble end, waits until everything has caught up, and stops the workers.
-    fn settle(&mut self) -> Result<(), String> {
-        self.catch_up()?;
-        self.running
-            .iter()
-            .for_each(|running| running.stop.cancel());
-        self.run_until("the workers have stopped", |world| {
-            world
-                .running
-                .iter()
-                .all(|running| running.role == Role::Follower)
-        })?;
-        for partition in 0..PARTITIONS {
-            self.updates_log.sync(partition);
-        }
-        self.run_clients_dry()
-    }
-
-    fn catch_up(&mut self) -> Result<(), String> {
-        self.calm();
-        for partition in 0..PARTITIONS {
-            if !self.has(Role::Worker(partition)) && self.mutant != Some(Mutant::LoserStaysAway) {
-                self.start_worker(partition);
-            }
-            if !self.has(Role::Archiver(partition)) {
-                self.start_archiver(partition);
-            }
-        }
-        self.run_until("the producers are done", |world| {
-            world
-                .running
-                .iter()
-                .filter(|running| running.role == Role::Follower)
-                .count()
-                == world.pods.len() * PARTITIONS as usize
-        })?;
-        let ends: Vec<u64> = (0..PARTITIONS)
-            .map(|partition| self.trades_log.end(partition))
-            .collect();
-        self.run_until("every record is folded and archived", |world| {
-            (0..PARTITIONS).zip(&ends).all(|(partition, end)| {
-                let wanted = Position {
-                    epoch: world.trades_log.current_epoch(),
-                    offset: *end,
-                };
-                let folded = world.bars.look(|stored| {
-                    let row = stored.progress.get(&partition)?;
-                    Some(Position {
-                        epoch: row.epoch,
-                        offset: row.next_offset,
-                    })
-                });
-                // An archiver that found no record has no position to note.
-                let archived = *end == 0 || world.ticks.archived(partition) >= Some(wanted);
-                folded >= Some(wanted) && archived
-            })
-        })?;
-        self.run_until("every marked minute is folded anew", |world| {
-            world.bars.look(|stored| stored.dirty.is_empty())
-        })
-    }
-
-    fn has(&self, role: Role) -> bool {
+    pub fn has(&self, role: Role) -> bool {
         self.running.iter().any(|running| running.role == role)
-    }
-
-    fn run_until(&mut self, what: &str, done: impl Fn(&Self) -> bool) -> Result<(), String> {
-        for _ in 0..20_000 {
-            if done(self) {
-                return Ok(());
-            }
-            self.step()?;
-        }
-        let places: Vec<String> = (0..PARTITIONS).map(|of| self.place(of)).collect();
-        let marks = self.bars.look(|stored| stored.dirty.len());
-        let places = places.join("; ");
-        Err(format!(
-            "stuck: never came to where {what}: {places}; {marks} minutes marked"
-        ))
-    }
-
-    /// Where the roles of a partition are, for who looks into a failure.
-    fn place(&self, partition: u32) -> String {
-        let folded = self.bars.look(|stored| {
-            let row = stored.progress.get(&partition)?;
-            Some((row.epoch, row.next_offset))
-        });
-        let archived = self.ticks.archived(partition);
-        let workers = self.running.iter();
-        let workers = workers.filter(|running| running.role == Role::Worker(partition));
-        format!(
-            "partition {partition} ends at {}, folded to {folded:?}, archived to {archived:?}, {} \
-             workers",
-            self.trades_log.end(partition),
-            workers.count()
-        )
-    }
-
-    /// Lets pods read all updates, and clients all messages.
-    fn run_clients_dry(&mut self) -> Result<(), String> {
-        let mut quiet = 0;
-        for _ in 0..20_000 {
-            self.step()?;
-            let mut busy = false;
-            for client in &mut self.clients {
-                busy |= client.step(&self.pods)?;
-            }
-            quiet = if busy { 0 } else { quiet + 1 };
-            if quiet > 80 {
-                return Ok(());
-            }
-        }
-        Err("stuck: the clients never became quiet".to_owned())
-    }
-}
-
-impl World {
-    /// No more trouble: calls succeed, nobody sleeps.
-    fn calm(&mut self) {
-        self.trades_log.calm();
-        self.updates_log.calm();
-        self.letters_log.calm();
-        self.bars.calm();
-        self.ticks.calm();
-        self.running
-            .iter_mut()
-            .for_each(|running| running.asleep_until = 0);
-        let _ = self.clock.now_ns();
     }
 }

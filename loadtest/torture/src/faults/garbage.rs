@@ -11,6 +11,9 @@ use crate::exchange::MARKETS;
 use crate::ledger::Garbage;
 use crate::world::World;
 
+/// What a record of the topic may have, less what is around it.
+const MOST_BYTES: usize = 4 << 20;
+
 impl Fault {
     /// Appends some records that belong in `dead-letters`.
     pub(super) async fn litter(&mut self, world: &World) {
@@ -46,7 +49,10 @@ impl Fault {
         };
         let (what, partition, key) = match random.below(5) {
             0 => {
-                let length = random.place(64);
+                let length = match random.one_in(8) {
+                    true => random.place(MOST_BYTES),
+                    false => random.place(64),
+                };
                 return ("random bytes", any, known, random.bytes(length));
             }
             1 => ("a key that names nothing", any, "nothing".to_owned()),

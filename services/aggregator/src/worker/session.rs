@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use eventlog::{Batch, Entry, Log, LogError, Record};
+use eventlog::{Entry, Log, LogError};
 use host::Clock;
 use market::Position;
 use store::{BarStore, Commit, HotStore, StoreError, TickStore};
@@ -22,6 +22,8 @@ pub(super) enum End {
     Stopped,
     /// Another worker has moved the partition.
     Lost,
+    /// It has committed, and the log does not hold the record that comes next.
+    OutOfRange,
 }
 
 /// A commit under way.
@@ -33,11 +35,6 @@ pub(super) struct Step {
     /// What [`Session::folded_bytes`] was.
     bytes: u64,
 }
-
-/// So many rows may wait to be written: what a store takes in a few seconds.
-const MOST_UNWRITTEN: usize = 500_000;
-/// How often the end of the log is looked at, for its lag.
-const LAG_EVERY: Duration = Duration::from_secs(1);
 
 /// Times are of the monotonic clock, in nanoseconds.
 pub(super) struct Session<'a, L, U, D, S, T, H, C> {
@@ -52,22 +49,22 @@ pub(super) struct Session<'a, L, U, D, S, T, H, C> {
     ready_from: u64,
     pub(super) caught_up: bool,
     /// How long is waited before the log is asked again, where it did not answer last.
-    log_backoff: Option<host::Backoff>,
+    pub(super) log_backoff: Option<host::Backoff>,
     pub(super) aside: Aside,
     pub(super) committing: Option<Step>,
     /// Bytes of the records folded since the session began, and of those that are committed.
-    folded_bytes: u64,
-    committed_bytes: u64,
+    pub(super) folded_bytes: u64,
+    pub(super) committed_bytes: u64,
     /// The question how far the archiver is, while it is asked.
     pub(super) asking: Option<Archived>,
     pub(super) next_refold_ns: u64,
-    next_lag_ns: u64,
+    pub(super) next_lag_ns: u64,
     /// Whether the lag is an alarm.
-    far_behind: bool,
+    pub(super) far_behind: bool,
     pub(super) tick: Duration,
     pub(super) next_tick_ns: u64,
     next_commit_ns: u64,
-    next_advance_ns: u64,
+    pub(super) next_advance_ns: u64,
 }
 
 impl<'a, L, U, D, S, T, H, C> Session<'a, L, U, D, S, T, H, C>
@@ -120,7 +117,7 @@ where
             self.catch_up();
             self.advance_if_due().await;
             self.ask_archived_if_due();
-            self.note_lag_if_due().await;
+            self.note_lag_if_due();
             let left_ns = self
                 .wake_ns()
                 .saturating_sub(worker.stores.clock.monotonic_ns());
@@ -154,127 +151,6 @@ where
                 }
                 () = worker.stores.clock.sleep(Duration::from_nanos(left_ns)) => {}
             }
-        }
-    }
-
-    /// Waits before the log is asked again, which did not answer.
-    async fn spare_log(&mut self, stop: &CancellationToken, reason: &str) {
-        let worker = self.worker;
-        let backoff = self
-            .log_backoff
-            .get_or_insert_with(|| worker.retries().backoff());
-        // That it is to stop the loop sees.
-        worker.pause(stop, backoff, reason).await;
-    }
-
-    /// The next records; none where the log does not give them now.
-    async fn fetch(&mut self, stop: &CancellationToken) -> Result<Option<Batch>, WorkerError> {
-        let worker = self.worker;
-        let (partition, next) = (worker.partition, self.core.next_offset());
-        let trades = &worker.topics.trades;
-        let fetch = trades.fetch(partition, next, worker.pace.fetch_bytes);
-        let fetched = host::timeout(&worker.stores.clock, worker.pace.call_timeout, fetch).await;
-        let reason = match fetched {
-            Ok(Ok(batch)) => {
-                if self.log_backoff.take().is_some() {
-                    self.say_ready();
-                }
-                return Ok(Some(batch));
-            }
-            Ok(Err(source @ LogError::OutOfRange { .. })) => {
-                // Of a topic that was made anew no offset means what it meant.
-                if !self.is_same_epoch(stop).await? {
-                    return Ok(None);
-                }
-                return Err(worker.log(source));
-            }
-            // Waiting for it says so too, and ends the session.
-            Ok(Err(LogError::Closed)) => return Ok(None),
-            Ok(Err(error)) if error.is_transient() => error.to_string(),
-            Ok(Err(source)) => return Err(worker.log(source)),
-            Err(elapsed) => elapsed.to_string(),
-        };
-        self.spare_log(stop, &reason).await;
-        Ok(None)
-    }
-
-    /// Fetches records and folds them all, or says how the session ends instead.
-    async fn take(&mut self, stop: &CancellationToken) -> Result<Option<End>, WorkerError> {
-        let worker = self.worker;
-        let Some(batch) = self.fetch(stop).await? else {
-            return Ok(None);
-        };
-        let bytes = |record: &Record| (record.key.len() + record.value.len()) as u64;
-        self.folded_bytes += batch.records.iter().map(bytes).sum::<u64>();
-        let mut records = batch.records.as_slice();
-        while !records.is_empty() {
-            let applied = self.core.apply(records);
-            records = &records[applied..];
-            if records.is_empty() {
-                break;
-            }
-            if let Some(end) = self.supply(stop).await? {
-                return Ok(Some(end));
-            }
-        }
-        let now_ns = worker.stores.clock.monotonic_ns();
-        self.next_advance_ns = now_ns + nanoseconds(worker.pace.advance_every);
-        worker.metrics.count(&self.core.take_counts());
-        Ok(None)
-    }
-
-    /// Whether more may be folded before what was folded is committed; where not, it says so.
-    /// What waits is one transaction, which the store has to take within the time of a call.
-    fn is_hungry(&self) -> bool {
-        let waiting = self.folded_bytes - self.committed_bytes;
-        let worker = self.worker;
-        worker.metrics.uncommitted_bytes.set(waiting as f64);
-        let most = worker.pace.uncommitted_bytes;
-        let reason = if waiting >= most {
-            format!("{waiting} bytes of records are folded and the store does not take them")
-        } else if waiting >= most / 16 && self.core.unwritten() >= MOST_UNWRITTEN {
-            format!("{MOST_UNWRITTEN} rows wait for the store, which does not take them")
-        } else {
-            return true;
-        };
-        worker
-            .health
-            .not_ready(format!("fetching is paused: {reason}"));
-        false
-    }
-
-    async fn note_lag_if_due(&mut self) {
-        let worker = self.worker;
-        let now_ns = worker.stores.clock.monotonic_ns();
-        if now_ns < self.next_lag_ns {
-            return;
-        }
-        self.next_lag_ns = now_ns + nanoseconds(LAG_EVERY);
-        worker.metrics.dirty.set(self.core.dirty() as f64);
-        if let Some(end) = worker.topics.trades.end_hint(worker.partition) {
-            let lag = end.saturating_sub(self.core.next_offset());
-            worker.metrics.lag.set(lag as f64);
-            self.note_lag_in_time(lag > 0);
-        }
-    }
-
-    /// What lies in the log longer than it is kept there is lost: half of that is an alarm.
-    fn note_lag_in_time(&mut self, is_behind: bool) {
-        let worker = self.worker;
-        let since_ns = self.core.append_time_ns();
-        let lag_ns = match is_behind && since_ns > 0 {
-            true => worker.stores.clock.now_ns().saturating_sub(since_ns).max(0),
-            false => 0,
-        };
-        let lag = Duration::from_nanos(lag_ns.unsigned_abs());
-        worker.metrics.lag_seconds.set(lag.as_secs_f64());
-        let was_far_behind = std::mem::replace(&mut self.far_behind, lag > worker.pace.lag_most);
-        if self.far_behind && !was_far_behind {
-            tracing::error!(
-                partition = worker.partition,
-                lag_seconds = lag.as_secs(),
-                "folding is behind by more than half of the time that the log keeps trades"
-            );
         }
     }
 

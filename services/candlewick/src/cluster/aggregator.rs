@@ -15,7 +15,7 @@ use super::connect::{Bars, Connector, Ticks, Topic, probe};
 use super::hot::Hot;
 use super::member::{Member, Presence, explain};
 use super::topics::{Generation, check_partitions, close, open, renewed};
-use super::{retention, shell};
+use super::{overrun, retention, shell};
 use crate::settings::{
     BreakerArgs, BreakerSettings, ClickHouseArgs, GroupArgs, GroupSettings, KafkaArgs, ProcessArgs,
     ProcessSettings, RedisArgs, TimescaleArgs, TopicNameArgs, TopicNames,
@@ -192,7 +192,7 @@ impl Parts {
     /// old, for all.
     async fn fold(self, partition: u32, stop: CancellationToken) -> anyhow::Result<()> {
         let health = self.health.register(&format!("aggregator-{partition}"));
-        let _presence = Presence(health.clone());
+        let presence = Presence(health.clone());
         let (bars, trades) = (self.bars.clone(), self.topics.trades.clone());
         let worker = Worker {
             partition,
@@ -213,9 +213,18 @@ impl Parts {
                 _ => std::future::pending().await,
             }
         };
+        let work = async {
+            match worker.run(stop.clone()).await {
+                Err(error) if error.is_overrun() => {
+                    overrun::stand(partition, error, &presence.0, &stop).await;
+                    Ok(())
+                }
+                ended => Ok(ended?),
+            }
+        };
         tokio::select! {
             biased;
-            ended = worker.run(stop) => Ok(ended?),
+            ended = work => ended,
             () = keep => Ok(()),
         }
     }

@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::assignments::Start;
 use super::connect::{Connector, Ticks, probe};
 use super::member::{Member, Presence, explain};
-use super::shell;
 use super::topics::{Generation, close, open, renewed};
+use super::{overrun, shell};
 use crate::settings::{
     BreakerArgs, BreakerSettings, ClickHouseArgs, GroupArgs, GroupSettings, KafkaArgs, ProcessArgs,
     ProcessSettings, TimescaleArgs, TopicNameArgs, TopicNames, ignore_all_but,
@@ -123,8 +123,13 @@ async fn archive(
             health,
         };
         Box::pin(async move {
-            let _presence = presence;
-            Ok(archiver.run(stop).await?)
+            match archiver.run(stop.clone()).await {
+                Err(error) if error.is_overrun() => {
+                    overrun::stand(partition, error, &presence.0, &stop).await;
+                    Ok(())
+                }
+                ended => Ok(ended?),
+            }
         })
     });
     let member = Member {

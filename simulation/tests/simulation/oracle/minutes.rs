@@ -1,0 +1,205 @@
+//! Edits and cancels, and minutes folded anew.
+
+use eventlog::Record;
+use market::{
+    Amendment, AmendmentKind, Bar, HOUR_NS, Instrument, Interval, Position, Trade, Window,
+};
+use schemas::{Refold, Repair};
+
+use super::{Amended, Fate, HORIZON_NS, Marked, Oracle, add};
+
+impl Oracle {
+    pub(super) fn mark(
+        &mut self,
+        instrument: &Instrument,
+        time_ns: i64,
+        offset: u64,
+        amendments: u64,
+    ) {
+        let minute_ns = Interval::M1.window(time_ns).start_ns;
+        let marked = self.marked.entry((instrument.clone(), minute_ns));
+        let marked = marked.or_insert(Marked {
+            up_to: Position::default(),
+            amendments: 0,
+        });
+        marked.up_to = Position {
+            epoch: self.epoch,
+            offset: offset + 1,
+        };
+        marked.amendments += amendments;
+    }
+
+    pub(super) fn amend(&mut self, record: &Record, amendment: &Amendment, trade: &Trade) -> Fate {
+        if self.is_impossible(trade) {
+            return self.reject(record, Fate::NoTick);
+        }
+        let Some(instrument) = self.instrument(record) else {
+            return self.reject(record, Fate::NoTick);
+        };
+        let Some(settings) = self.settings(&instrument) else {
+            return self.reject(record, Fate::LeftOut);
+        };
+        let at = Position {
+            epoch: self.epoch,
+            offset: record.offset,
+        };
+        if settings.check_amendment(amendment, trade).is_err()
+            || amendment.place.is_some_and(|place| place >= at)
+            || self.is_too_old(&instrument, trade.time_ns)
+        {
+            return self.reject(record, Fate::LeftOut);
+        }
+        let own = (
+            instrument.clone(),
+            trade.time_ns / HOUR_NS,
+            amendment.id.to_string(),
+        );
+        if !self.amendment_ids.insert(own) {
+            return Fate::LeftOut;
+        }
+        let identity = Self::identity(trade, &settings).filter(|_| amendment.place.is_none());
+        match &identity {
+            Some(name) if !self.is_seen(&instrument, trade, name) => {
+                self.ahead
+                    .push((instrument.clone(), name.clone(), self.append_ns));
+            }
+            _ => self.mark(&instrument, trade.time_ns, record.offset, 1),
+        }
+        self.amended.push(Amended {
+            amendment: amendment.clone(),
+            trade: trade.clone(),
+            instrument,
+            identity,
+            at,
+            append_ns: self.append_ns,
+        });
+        Fate::Counted
+    }
+
+    pub fn amended_ahead(&self) -> u64 {
+        self.ahead.len() as u64
+    }
+
+    pub fn amendments(&self) -> u64 {
+        self.amended.len() as u64
+    }
+
+    pub(super) fn repair(&mut self, record: &Record, repair: Repair) -> Fate {
+        let found = self.instrument(record);
+        let Some(instrument) = found.filter(|found| self.settings(found).is_some()) else {
+            return self.reject(record, Fate::NoTick);
+        };
+        let hours = repair.start_ns / HOUR_NS..=(repair.end_ns - 1) / HOUR_NS;
+        if hours
+            .into_iter()
+            .any(|hour| self.is_too_old(&instrument, hour * HOUR_NS))
+        {
+            return self.reject(record, Fate::NoTick);
+        }
+        let mut minute_ns = repair.start_ns;
+        while minute_ns < repair.end_ns {
+            self.mark(&instrument, minute_ns, record.offset, 0);
+            minute_ns += market::MINUTE_NS;
+        }
+        Fate::NoTick
+    }
+
+    pub(super) fn refold(&mut self, record: &Record, refold: Refold) -> Fate {
+        let found = self.instrument(record);
+        let Some(instrument) = found.filter(|found| self.settings(found).is_some()) else {
+            return self.reject(record, Fate::NoTick);
+        };
+        let key = (instrument.clone(), refold.start_ns);
+        let marked = self.marked.get(&key).copied();
+        let up_to = refold.up_to;
+        let Some(marked) = marked.filter(|marked| marked.up_to == up_to) else {
+            self.refolds.1 += 1;
+            return Fate::NoTick;
+        };
+        self.refolds.0 += 1;
+        self.marked.remove(&key);
+        let minute = Interval::M1.window(refold.start_ns);
+        let bar = self.fold_minute(&instrument, minute, up_to);
+        self.replace(&instrument, minute, bar, marked.amendments, record.offset);
+        for pair in Interval::ALL.windows(2) {
+            let parent = pair[1].window(refold.start_ns);
+            let mut bar: Option<Bar> = None;
+            let mut start_ns = parent.start_ns;
+            while start_ns < parent.end_ns() {
+                let child = (instrument.clone(), pair[0].window(start_ns));
+                let child = self.bars.get(&child).filter(|row| row.bar.trades > 0);
+                add(&mut bar, child.map(|row| &row.bar));
+                start_ns += pair[0].length_ns();
+            }
+            self.replace(&instrument, parent, bar, marked.amendments, record.offset);
+        }
+        Fate::NoTick
+    }
+
+    /// The trades of a minute, those before an offset as they were amended before it.
+    fn fold_minute(&self, instrument: &Instrument, minute: Window, up_to: Position) -> Option<Bar> {
+        let mut bar = None;
+        let within = minute.start_ns..minute.end_ns();
+        let here = self.counted.iter().filter(|counted| {
+            counted.instrument == *instrument && within.contains(&counted.trade.time_ns)
+        });
+        for counted in here {
+            let mut trade = counted.trade.clone();
+            if counted.at < up_to {
+                let amended = self.amended.iter().filter(|amended| {
+                    let named = match amended.amendment.place {
+                        Some(place) => place == counted.at,
+                        None => amended.identity == counted.identity && counted.identity.is_some(),
+                    };
+                    named
+                        && amended.at < up_to
+                        && amended.instrument == *instrument
+                        && amended.trade.time_ns == trade.time_ns
+                        && counted.append_ns - amended.append_ns <= HORIZON_NS
+                });
+                let amended: Vec<_> = amended.collect();
+                if amended
+                    .iter()
+                    .any(|one| one.amendment.kind == AmendmentKind::Cancel)
+                {
+                    continue;
+                }
+                if let Some(last) = amended.last() {
+                    trade.price = last.trade.price;
+                    trade.quantity = last.trade.quantity;
+                    trade.side = last.trade.side;
+                }
+            }
+            let position = counted.at;
+            add(
+                &mut bar,
+                Some(&Bar::of(&trade, position, counted.append_ns)),
+            );
+        }
+        bar
+    }
+
+    fn replace(
+        &mut self,
+        instrument: &Instrument,
+        window: Window,
+        bar: Option<Bar>,
+        amendments: u64,
+        offset: u64,
+    ) {
+        let key = (instrument.clone(), window);
+        let Some(row) = self.bars.get_mut(&key) else {
+            assert!(bar.is_none(), "a window with trades has a bar");
+            return;
+        };
+        let first_append_ns = row.bar.first_append_ns;
+        row.bar = bar.unwrap_or_else(|| Bar::empty(window.start_ns, first_append_ns));
+        row.bar.first_append_ns = first_append_ns;
+        row.revision += if row.closed { amendments } else { 0 };
+        row.through = Position {
+            epoch: self.epoch,
+            offset,
+        };
+        self.changed.push(key);
+    }
+}
