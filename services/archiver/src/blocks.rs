@@ -15,7 +15,8 @@ pub struct Blocks {
     partition: u32,
     partitions: u32,
     epoch: u64,
-    /// Instruments by key; only those of this partition.
+    /// Instruments by key; only those of this partition, and of which a tick waits: keys are what
+    /// senders make of them, and which venues were declared is not known here.
     instruments: HashMap<Bytes, usize>,
     names: Vec<Instrument>,
     last: Option<(Bytes, usize)>,
@@ -77,12 +78,16 @@ impl Blocks {
         self.count == 0
     }
 
-    /// The blocks so far, in order of instruments and hours.
+    /// The blocks so far, by instrument in the order of their first ticks, then by hour: the same
+    /// records give the same blocks, whatever came before them.
     pub fn take(&mut self) -> Vec<TickBlock> {
         self.count = 0;
+        self.last = None;
+        self.instruments.clear();
+        let names = std::mem::take(&mut self.names);
         let ticks = std::mem::take(&mut self.ticks);
         let block = |((place, hour_ns), ticks): ((usize, i64), _)| TickBlock {
-            instrument: self.names[place].clone(),
+            instrument: names[place].clone(),
             hour_ns,
             partition: self.partition,
             epoch: self.epoch,
@@ -112,3 +117,6 @@ impl Blocks {
         Some(place)
     }
 }
+
+#[cfg(test)]
+mod tests;
