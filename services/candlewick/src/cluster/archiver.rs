@@ -14,7 +14,8 @@ use super::assignments::Start;
 use super::connect::{Connector, Ticks, probe};
 use super::member::{Member, Presence, explain};
 use super::shell;
-use super::topics::{Generation, close, open, renewed};
+use super::topics::{Generation, close, open};
+use super::watch::renewed;
 use crate::settings::{
     BreakerArgs, BreakerSettings, ClickHouseArgs, GroupArgs, GroupSettings, KafkaArgs, ProcessArgs,
     ProcessSettings, TimescaleArgs, TopicNameArgs, TopicNames, ignore_all_but,
@@ -138,7 +139,7 @@ async fn archive(
     let mut work = pin!(member.work(start, positions, halt.clone()));
     let ended = tokio::select! {
         ended = &mut work => ended,
-        remade = renewed(&trades) => {
+        remade = renewed(&opened) => {
             halt.cancel();
             let drained = work.await;
             drained.and(Err(explain(remade.into())))
