@@ -60,3 +60,8 @@ fn amendments_that_came_first_left_out_of_the_transaction_are_caught() {
 fn a_loser_that_never_comes_back_is_caught() {
     assert_caught(Mutant::LoserStaysAway);
 }
+
+#[test]
+fn an_archiver_that_forgets_the_append_time_before_its_position_is_caught() {
+    assert_caught(Mutant::AppendTimeForgotten);
+}

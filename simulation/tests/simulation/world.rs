@@ -41,6 +41,8 @@ pub enum Mutant {
     LaterForgotten,
     /// Trades that were amended before they came are not part of the transaction.
     AheadForgotten,
+    /// The archiver's position is kept without the append time before it.
+    AppendTimeForgotten,
 }
 
 pub type Task = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
@@ -166,7 +168,7 @@ impl World {
     fn new(seed: u64, mutant: Option<Mutant>) -> Self {
         let random = Random::new(seed);
         let clock = SimClock::new();
-        let mut trades_log = SimLog::new(PARTITIONS, 1, &random, &clock);
+        let mut trades_log = SimLog::new(PARTITIONS, 1, &random, &clock).with_skew();
         if mutant == Some(Mutant::WallClock) {
             trades_log = trades_log.with_wall_clock();
         }
@@ -176,7 +178,7 @@ impl World {
             updates_log: SimLog::new(PARTITIONS, 1_000, &random, &clock).with_haste(hasty),
             letters_log: SimLog::new(PARTITIONS, 1, &random, &clock).with_haste(hasty),
             bars: SimBarStore::new(PARTITIONS, &random, mutant),
-            ticks: SimTickStore::new(&random),
+            ticks: SimTickStore::new(&random, mutant),
             running: Vec::new(),
             pods: Vec::new(),
             clients: Vec::new(),
@@ -475,7 +477,7 @@ impl World {
                     })
                 });
                 // An archiver that found no record has no position to note.
-                let archived = *end == 0 || world.ticks.archived(partition) >= Some(wanted);
+                let archived = *end == 0 || world.ticks.reached(partition) >= Some(wanted);
                 folded >= Some(wanted) && archived
             })
         })?;
@@ -509,7 +511,7 @@ impl World {
             let row = stored.progress.get(&partition)?;
             Some((row.epoch, row.next_offset))
         });
-        let archived = self.ticks.archived(partition);
+        let archived = self.ticks.reached(partition);
         let workers = self.running.iter();
         let workers = workers.filter(|running| running.role == Role::Worker(partition));
         format!(

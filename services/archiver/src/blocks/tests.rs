@@ -26,7 +26,7 @@ fn record(offset: u64, key: &str, time_ns: i64) -> Record {
 }
 
 fn blocks() -> Blocks {
-    Blocks::new(0, 1, EPOCH)
+    Blocks::new(0, 1, EPOCH, 0)
 }
 
 #[test]
@@ -71,4 +71,29 @@ fn the_same_records_give_the_same_blocks_whatever_came_before() {
         ("a:X", 0, vec![8, 10]),
     ];
     assert!(places.eq(expected));
+}
+
+#[test]
+fn no_tick_is_older_than_any_record_before_it() {
+    let taken = |blocks: &mut Blocks, offset, append_time_ns| {
+        blocks.push(&Record {
+            append_time_ns,
+            ..record(offset, "a:X", 0)
+        });
+        let times = blocks.take();
+        times[0].ticks[0].append_time_ns - APPEND_NS
+    };
+    let mut first = blocks();
+    assert_eq!(taken(&mut first, 0, APPEND_NS), 0);
+    // Not a tick, and of a broker whose clock is ahead.
+    first.push(&Record {
+        append_time_ns: APPEND_NS + 9,
+        value: Bytes::new(),
+        ..record(1, "a:X", 0)
+    });
+    let mut next = Blocks::new(0, 1, EPOCH, first.append_time_ns());
+    for blocks in [&mut first, &mut next] {
+        assert_eq!(taken(blocks, 2, APPEND_NS + 5), 9);
+        assert_eq!(taken(blocks, 3, APPEND_NS + 20), 20);
+    }
 }
