@@ -8,7 +8,7 @@ use std::time::Duration;
 use eventlog::{Bounds, Log, LogError};
 use host::{Clock, HealthComponent, Pause};
 use market::Position;
-use store::{TickBlock, TickStore};
+use store::{Archived, TickBlock, TickStore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{ArchiverError, Blocks, Metrics};
@@ -175,13 +175,18 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
 
     async fn start(&self, stop: &CancellationToken) -> Result<Option<Pending>, ArchiverError> {
         let stored = self
-            .ask_store(stop, || self.ticks.position(self.partition))
+            .ask_store(stop, || self.ticks.archived(self.partition))
             .await?;
         let Some(stored) = stored else {
             return Ok(None);
         };
         let epoch = self.trades.epoch();
-        let mut position = stored.unwrap_or(Position { epoch, offset: 0 });
+        let first = Position { epoch, offset: 0 };
+        let stored = stored.unwrap_or(Archived {
+            next: first,
+            append_time_ns: 0,
+        });
+        let mut position = stored.next;
         if position.epoch > epoch {
             return Err(ArchiverError::Epoch {
                 partition: self.partition,
@@ -196,7 +201,7 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
                 epoch,
                 "the topic was made anew; archiving the new one from its beginning"
             );
-            position = Position { epoch, offset: 0 };
+            position = first;
         }
         let bounds = self.ask_log(stop, || self.trades.bounds(self.partition));
         let Some(bounds) = bounds.await? else {
@@ -208,7 +213,12 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
         }
         self.check_bounds(position.offset, bounds)?;
         Ok(Some(Pending {
-            blocks: Blocks::new(self.partition, self.trades.partitions(), epoch),
+            blocks: Blocks::new(
+                self.partition,
+                self.trades.partitions(),
+                epoch,
+                stored.append_time_ns,
+            ),
             stored: position.offset,
             next: position.offset,
             due_ns: 0,
@@ -305,12 +315,15 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
                 return Ok(false);
             }
         }
-        let next = Position {
-            epoch: self.trades.epoch(),
-            offset: pending.next,
+        let archived = Archived {
+            next: Position {
+                epoch: self.trades.epoch(),
+                offset: pending.next,
+            },
+            append_time_ns: pending.blocks.append_time_ns(),
         };
         let noted = self
-            .ask_store(stop, || self.ticks.set_position(self.partition, next))
+            .ask_store(stop, || self.ticks.set_archived(self.partition, archived))
             .await?;
         pending.stored = pending.next;
         self.metrics.ticks.increment(ticks);

@@ -15,7 +15,10 @@ pub struct Blocks {
     partition: u32,
     partitions: u32,
     epoch: u64,
-    /// Instruments by key; only those of this partition.
+    /// The greatest append time of the records so far, in UTC nanoseconds.
+    append_time_ns: i64,
+    /// Instruments by key; only those of this partition, and of which a tick waits: keys are what
+    /// senders make of them, and which venues were declared is not known here.
     instruments: HashMap<Bytes, usize>,
     names: Vec<Instrument>,
     last: Option<(Bytes, usize)>,
@@ -24,13 +27,15 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// No records of a partition of a topic with so many, of an epoch.
+    /// No records of a partition of a topic with so many, of an epoch; `append_time_ns` is the
+    /// greatest append time of those before, in UTC nanoseconds.
     #[must_use]
-    pub fn new(partition: u32, partitions: u32, epoch: u64) -> Self {
+    pub fn new(partition: u32, partitions: u32, epoch: u64, append_time_ns: i64) -> Self {
         Self {
             partition,
             partitions,
             epoch,
+            append_time_ns,
             instruments: HashMap::new(),
             names: Vec::new(),
             last: None,
@@ -39,14 +44,16 @@ impl Blocks {
         }
     }
 
-    /// Takes a record, where it is a trade, an edit or a cancel that neither the record nor its append time rejects:
-    /// the rules are the aggregator's.
+    /// Takes a record, where it is a trade, an edit or a cancel that neither the record nor its
+    /// append time rejects: the rules are the aggregator's, and so is the append time, which is
+    /// never less than that of any record before, ticks or not.
     pub fn push(&mut self, record: &Record) {
+        self.append_time_ns = self.append_time_ns.max(record.append_time_ns);
         let trade = match TradesRecord::decode(&record.value) {
             Ok(TradesRecord::Trade(trade) | TradesRecord::Amendment(_, trade)) => trade,
             _ => return,
         };
-        if market::check(&trade, record.append_time_ns).is_err() {
+        if market::check(&trade, self.append_time_ns).is_err() {
             return;
         }
         let Some(place) = self.place(&record.key) else {
@@ -59,10 +66,16 @@ impl Blocks {
             .or_default()
             .push(TickRecord {
                 offset: record.offset,
-                append_time_ns: record.append_time_ns,
+                append_time_ns: self.append_time_ns,
                 time_ns: trade.time_ns,
                 value: record.value.clone(),
             });
+    }
+
+    /// The greatest append time of the records so far, in UTC nanoseconds.
+    #[must_use]
+    pub const fn append_time_ns(&self) -> i64 {
+        self.append_time_ns
     }
 
     /// How many ticks wait to be written.
@@ -77,12 +90,16 @@ impl Blocks {
         self.count == 0
     }
 
-    /// The blocks so far, in order of instruments and hours.
+    /// The blocks so far, by instrument in the order of their first ticks, then by hour: the same
+    /// records give the same blocks, whatever came before them.
     pub fn take(&mut self) -> Vec<TickBlock> {
         self.count = 0;
+        self.last = None;
+        self.instruments.clear();
+        let names = std::mem::take(&mut self.names);
         let ticks = std::mem::take(&mut self.ticks);
         let block = |((place, hour_ns), ticks): ((usize, i64), _)| TickBlock {
-            instrument: self.names[place].clone(),
+            instrument: names[place].clone(),
             hour_ns,
             partition: self.partition,
             epoch: self.epoch,
@@ -112,3 +129,6 @@ impl Blocks {
         Some(place)
     }
 }
+
+#[cfg(test)]
+mod tests;

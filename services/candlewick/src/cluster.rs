@@ -19,6 +19,7 @@ mod shell;
 mod standing;
 mod topics;
 mod waiting;
+mod watch;
 
 pub(crate) use self::aggregator::{AggregatorArgs, run as run_aggregator};
 pub(crate) use self::api::{ApiArgs, run as run_api};

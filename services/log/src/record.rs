@@ -27,7 +27,8 @@ pub struct Record {
     /// Its place in the partition.
     pub offset: Offset,
     /// When the log took it, in UTC nanoseconds; never less than that of an earlier record of
-    /// the partition.
+    /// the partition that the same reader has read on from. Brokers' clocks differ: who stops
+    /// and goes on later keeps the greatest that he has seen.
     pub append_time_ns: i64,
     /// What the record is about.
     pub key: Bytes,

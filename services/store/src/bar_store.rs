@@ -182,8 +182,8 @@ pub trait BarStore: BarReader + Clone + 'static {
     /// Drops bars whose first trade was appended before `bars_before_ns`, and sets of ids,
     /// rejected ranges and trades amended ahead whose newest record was appended before
     /// `ids_before_ns`; a bounded number of rows a call. Answers how many rows
-    /// went; ids kept within no hour or day stay. A store may keep bars for some days longer
-    /// where they go together then.
+    /// went; sets of ids that belong to no hour or day stay. A store may keep bars for some days
+    /// longer where they go together then.
     fn expire(
         &self,
         bars_before_ns: i64,

@@ -17,7 +17,7 @@ pub use self::config::ClickHouseConfig;
 use self::server::Server;
 use crate::metrics::Metrics;
 use crate::tick_store::hour_of;
-use crate::{StoreError, Tick, TickBlock, TickStore};
+use crate::{Archived, StoreError, Tick, TickBlock, TickStore};
 
 /// Ticks in one database of a ClickHouse server or cluster.
 ///
@@ -34,6 +34,7 @@ pub struct ClickHouseTickStore {
 struct PositionRow {
     partition: u32,
     next: (u64, u64),
+    append_time_ns: i64,
 }
 
 impl ClickHouseTickStore {
@@ -63,18 +64,21 @@ impl ClickHouseTickStore {
 }
 
 impl TickStore for ClickHouseTickStore {
-    async fn position(&self, partition: u32) -> Result<Option<Position>, StoreError> {
+    async fn archived(&self, partition: u32) -> Result<Option<Archived>, StoreError> {
         let newest = self
             .server
             .client()
             .query(
-                "SELECT max(next).1, max(next).2 FROM positions \
+                "SELECT max(next).1, max(next).2, max(append_time_ns) FROM positions \
                  WHERE partition = ? GROUP BY partition",
             )
             .bind(partition)
-            .fetch_optional::<(u64, u64)>();
+            .fetch_optional::<(u64, u64, i64)>();
         let newest = self.server.within(newest).await?;
-        Ok(newest.map(|(epoch, offset)| Position { epoch, offset }))
+        Ok(newest.map(|(epoch, offset, append_time_ns)| Archived {
+            next: Position { epoch, offset },
+            append_time_ns,
+        }))
     }
 
     async fn insert(&self, blocks: &[TickBlock]) -> Result<(), StoreError> {
@@ -86,10 +90,11 @@ impl TickStore for ClickHouseTickStore {
         Ok(())
     }
 
-    async fn set_position(&self, partition: u32, next: Position) -> Result<(), StoreError> {
+    async fn set_archived(&self, partition: u32, archived: Archived) -> Result<(), StoreError> {
         let row = PositionRow {
             partition,
-            next: (next.epoch, next.offset),
+            next: (archived.next.epoch, archived.next.offset),
+            append_time_ns: archived.append_time_ns,
         };
         let written = async {
             let insert = self.server.client().insert::<PositionRow>("positions");

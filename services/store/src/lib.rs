@@ -39,5 +39,5 @@ pub use state::{
     AheadRow, BarKey, DirtyChange, DirtyRow, IdChange, IdChangeSet, IdKey, IdRanges, IdRow, Mark,
     PartitionState, Progress, RejectedRange, StoredBar, SymbolRow, Transaction, VenueRow, Verdict,
 };
-pub use tick_store::{Tick, TickBlock, TickRecord, TickStore};
+pub use tick_store::{Archived, Tick, TickBlock, TickRecord, TickStore};
 pub use timescale::{TimescaleBarReader, TimescaleBarStore, TimescaleConfig, TimescaleEdition};

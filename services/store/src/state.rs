@@ -220,7 +220,8 @@ pub struct PartitionState {
     pub open_bars: Vec<StoredBar>,
     /// Every minute that is marked.
     pub dirty: Vec<DirtyRow>,
-    /// Every trade that was edited or cancelled before it came, while its hour or day is kept.
+    /// Every trade that was edited or cancelled before it came, while the verdicts of that time
+    /// are kept.
     pub ahead: Vec<AheadRow>,
 }
 

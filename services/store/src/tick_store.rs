@@ -35,6 +35,16 @@ pub struct TickBlock {
     pub ticks: Vec<TickRecord>,
 }
 
+/// How far a partition is archived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Archived {
+    /// The first record that is not.
+    pub next: Position,
+    /// The greatest append time of the records before it, in UTC nanoseconds; 0 before the
+    /// first. None from there on is taken to be older, whatever its broker's clock says.
+    pub append_time_ns: i64,
+}
+
 /// A tick as it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tick {
@@ -51,23 +61,35 @@ pub struct Tick {
 /// The store of ticks. A handle is cheap to clone.
 ///
 /// A row is keyed by (venue, symbol, hour, epoch, partition, offset). Blocks that overlap, as
-/// after a crash between [`TickStore::insert`] and [`TickStore::set_position`], are read as if
+/// after a crash between [`TickStore::insert`] and [`TickStore::set_archived`], are read as if
 /// each row had been written once.
 pub trait TickStore: Clone + Send + Sync + 'static {
+    /// How far a partition is archived, where any of it is.
+    fn archived(
+        &self,
+        partition: u32,
+    ) -> impl Future<Output = Result<Option<Archived>, StoreError>> + Send;
+
     /// The first record of a partition that is not archived, where any is.
     fn position(
         &self,
         partition: u32,
-    ) -> impl Future<Output = Result<Option<Position>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<Position>, StoreError>> + Send {
+        async move {
+            let archived = self.archived(partition).await?;
+            Ok(archived.map(|archived| archived.next))
+        }
+    }
 
     /// Writes blocks of one partition, all or none.
     fn insert(&self, blocks: &[TickBlock]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Notes that everything below a position is archived. It never goes back.
-    fn set_position(
+    /// Notes that everything below a position is archived. Of position and append time each
+    /// stays the greatest that was noted.
+    fn set_archived(
         &self,
         partition: u32,
-        next: Position,
+        archived: Archived,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The ticks of an instrument whose event time is in `[start_ns, end_ns)`, once each, in

@@ -143,7 +143,7 @@ impl World {
         self.ticks.sync_now();
         let epoch = self.trades_log.current_epoch();
         for partition in 0..PARTITIONS {
-            let passed = self.folded(partition).min(self.ticks.archived(partition));
+            let passed = self.folded(partition).min(self.ticks.reached(partition));
             if let Some(passed) = passed.filter(|passed| passed.epoch == epoch) {
                 let dropped = match self.random.one_in(2) {
                     true => passed.offset,

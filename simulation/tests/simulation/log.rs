@@ -8,15 +8,24 @@ use std::task::Poll;
 
 use eventlog::{Batch, Bounds, Entry, Log, LogError, Record};
 use host::Clock;
+use market::SECOND_NS;
 
 use crate::clock::SimClock;
 use crate::random::Random;
+
+/// How far the clock of the broker that takes a record is behind. That of the first one is
+/// right, so that a new generation begins where everyone who has read the old one agrees.
+const fn behind_ns(offset: u64) -> i64 {
+    if offset % 7 == 3 { 5 * SECOND_NS } else { 0 }
+}
 
 #[derive(Clone)]
 pub struct SimLog {
     state: Arc<Mutex<State>>,
     random: Random,
     clock: SimClock,
+    /// Some records are of a broker whose clock is behind.
+    skewed: bool,
     /// Mutant: readers are told the wall clock as the append time.
     wall_clock: bool,
     /// Mutant: an append is acknowledged before it is durable.
@@ -65,11 +74,17 @@ impl SimLog {
             state: Arc::new(Mutex::new(state)),
             random: random.clone(),
             clock: clock.clone(),
+            skewed: false,
             wall_clock: false,
             hasty: false,
             skips: false,
             opened: epoch,
         }
+    }
+
+    pub fn with_skew(mut self) -> Self {
+        self.skewed = true;
+        self
     }
 
     pub fn with_wall_clock(mut self) -> Self {
@@ -155,9 +170,11 @@ impl SimLog {
                 .synced
                 .push((ticket, partition.records.len() as u64));
             for entry in entries {
+                let offset = partition.records.len() as u64;
+                let behind_ns = if self.skewed { behind_ns(offset) } else { 0 };
                 partition.records.push(Record {
-                    offset: partition.records.len() as u64,
-                    append_time_ns: partition.last_append_ns,
+                    offset,
+                    append_time_ns: partition.last_append_ns - behind_ns,
                     key: entry.key,
                     value: entry.value,
                 });

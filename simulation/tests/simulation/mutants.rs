@@ -65,3 +65,8 @@ fn a_loser_that_never_comes_back_is_caught() {
 fn a_gap_that_is_skipped_is_caught() {
     assert_caught(Mutant::GapSkipped);
 }
+
+#[test]
+fn an_archiver_that_forgets_the_append_time_before_its_position_is_caught() {
+    assert_caught(Mutant::AppendTimeForgotten);
+}

@@ -83,7 +83,7 @@ impl World {
                 };
                 let folded = world.folded(partition);
                 // An archiver that found no record has no position to note.
-                let archived = *end == 0 || world.ticks.archived(partition) >= Some(wanted);
+                let archived = *end == 0 || world.ticks.reached(partition) >= Some(wanted);
                 folded >= Some(wanted) && archived
             })
         })?;
@@ -110,7 +110,7 @@ impl World {
     /// Where the roles of a partition are, for who looks into a failure.
     fn place(&self, partition: u32) -> String {
         let folded = self.folded(partition);
-        let archived = self.ticks.archived(partition);
+        let archived = self.ticks.reached(partition);
         let workers = self.running.iter();
         let workers = workers.filter(|running| running.role == Role::Worker(partition));
         format!(

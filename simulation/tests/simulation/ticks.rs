@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use market::{Instrument, Position};
 use schemas::TradesRecord;
-use store::{StoreError, Tick, TickBlock, TickStore};
+use store::{Archived, StoreError, Tick, TickBlock, TickStore};
 
 use crate::random::Random;
+use crate::world::Mutant;
 
 /// One tick as it was archived.
 pub type Row = (Instrument, i64, bytes::Bytes);
@@ -15,7 +16,7 @@ pub type Row = (Instrument, i64, bytes::Bytes);
 /// What was written, in order.
 enum Write {
     Rows(Vec<((u32, Position), Row)>),
-    Position(u32, Position),
+    Archived(u32, Archived),
 }
 
 struct State {
@@ -30,10 +31,11 @@ struct State {
 pub struct SimTickStore {
     state: Arc<Mutex<State>>,
     random: Random,
+    mutant: Option<Mutant>,
 }
 
 impl SimTickStore {
-    pub fn new(random: &Random) -> Self {
+    pub fn new(random: &Random, mutant: Option<Mutant>) -> Self {
         let state = State {
             writes: Vec::new(),
             synced: 0,
@@ -42,6 +44,7 @@ impl SimTickStore {
         Self {
             state: Arc::new(Mutex::new(state)),
             random: random.clone(),
+            mutant,
         }
     }
 
@@ -59,10 +62,14 @@ impl SimTickStore {
     }
 
     /// Up to where a partition is archived.
-    pub fn archived(&self, partition: u32) -> Option<Position> {
+    pub fn reached(&self, partition: u32) -> Option<Position> {
+        self.newest(partition).map(|archived| archived.next)
+    }
+
+    fn newest(&self, partition: u32) -> Option<Archived> {
         let state = self.state.lock().unwrap();
         state.writes.iter().rev().find_map(|write| match write {
-            Write::Position(of, position) if *of == partition => Some(*position),
+            Write::Archived(of, archived) if *of == partition => Some(*archived),
             _ => None,
         })
     }
@@ -105,9 +112,9 @@ impl SimTickStore {
 }
 
 impl TickStore for SimTickStore {
-    async fn position(&self, partition: u32) -> Result<Option<Position>, StoreError> {
+    async fn archived(&self, partition: u32) -> Result<Option<Archived>, StoreError> {
         self.call().await?;
-        Ok(self.archived(partition))
+        Ok(self.newest(partition))
     }
 
     async fn insert(&self, blocks: &[TickBlock]) -> Result<(), StoreError> {
@@ -133,11 +140,17 @@ impl TickStore for SimTickStore {
         self.maybe_fail("the answer was lost", 15)
     }
 
-    async fn set_position(&self, partition: u32, position: Position) -> Result<(), StoreError> {
+    async fn set_archived(&self, partition: u32, archived: Archived) -> Result<(), StoreError> {
         self.call().await?;
-        let known = self.archived(partition);
-        let position = known.map_or(position, |known| known.max(position));
-        let write = Write::Position(partition, position);
+        let known = self.newest(partition).unwrap_or(archived);
+        let archived = Archived {
+            next: archived.next.max(known.next),
+            append_time_ns: match self.mutant {
+                Some(Mutant::AppendTimeForgotten) => 0,
+                _ => archived.append_time_ns.max(known.append_time_ns),
+            },
+        };
+        let write = Write::Archived(partition, archived);
         self.state.lock().unwrap().writes.push(write);
         Ok(())
     }

@@ -42,6 +42,8 @@ pub enum Mutant {
     AheadForgotten,
     /// A reader whose next record was dropped is given the first that is kept.
     GapSkipped,
+    /// The archiver's position is kept without the append time before it.
+    AppendTimeForgotten,
 }
 
 pub type Task = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
@@ -112,7 +114,7 @@ impl World {
     fn new(seed: u64, mutant: Option<Mutant>) -> Self {
         let random = Random::new(seed);
         let clock = SimClock::new();
-        let mut trades_log = SimLog::new(PARTITIONS, 1, &random, &clock);
+        let mut trades_log = SimLog::new(PARTITIONS, 1, &random, &clock).with_skew();
         if mutant == Some(Mutant::WallClock) {
             trades_log = trades_log.with_wall_clock();
         }
@@ -125,7 +127,7 @@ impl World {
             updates_log: SimLog::new(PARTITIONS, 1_000, &random, &clock).with_haste(hasty),
             letters_log: SimLog::new(PARTITIONS, 1, &random, &clock).with_haste(hasty),
             bars: SimBarStore::new(PARTITIONS, &random, mutant),
-            ticks: SimTickStore::new(&random),
+            ticks: SimTickStore::new(&random, mutant),
             running: Vec::new(),
             pods: Vec::new(),
             clients: Vec::new(),

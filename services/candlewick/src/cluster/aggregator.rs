@@ -14,7 +14,8 @@ use super::assignments::Start;
 use super::connect::{Bars, Connector, Ticks, Topic, probe};
 use super::hot::Hot;
 use super::member::{Member, Presence, explain};
-use super::topics::{Generation, check_partitions, close, open, renewed};
+use super::topics::{Generation, Opened, check_partitions, close, open};
+use super::watch::{renewed, spent};
 use super::{overrun, retention, shell};
 use crate::settings::{
     BreakerArgs, BreakerSettings, ClickHouseArgs, GroupArgs, GroupSettings, KafkaArgs, ProcessArgs,
@@ -164,10 +165,10 @@ async fn aggregate(
     let mut work = pin!(member.work(start, positions, halt.clone()));
     let ended = tokio::select! {
         ended = &mut work => ended,
-        remade = any_renewed([&trades.log, &updates.log, &dead_letters.log]) => {
+        outdated = outdated([&trades, &updates, &dead_letters]) => {
             halt.cancel();
             let drained = work.await;
-            drained.and(Err(explain(remade.into())))
+            drained.and(Err(explain(outdated.into())))
         }
         () = probe(&bars, Some(&ticks), &trades.log) => Ok(()),
     };
@@ -175,15 +176,16 @@ async fn aggregate(
     ended
 }
 
-/// Waits until one of the topics was made anew. A worker asks before it commits; one that has
-/// nothing to commit may wait for records that never come. And of those that are only written,
-/// pods wait until somebody has taken up the new generation, and Kafka's client may not find a
-/// new topic's leader.
-async fn any_renewed([trades, updates, dead_letters]: [&Topic; 3]) -> LogError {
+/// Waits until the process has to be started again: one of the topics was made anew, or nothing
+/// can be appended. A worker asks before it commits; one that has nothing to commit may wait for
+/// records that never come. And of those that are only written, pods wait until somebody has
+/// taken up the new generation, and Kafka's client may not find a new topic's leader.
+async fn outdated([trades, updates, dead_letters]: [&Opened; 3]) -> LogError {
     tokio::select! {
         remade = renewed(trades) => remade,
         remade = renewed(updates) => remade,
         remade = renewed(dead_letters) => remade,
+        refused = spent(&trades.log) => refused,
     }
 }
 

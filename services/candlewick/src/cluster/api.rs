@@ -16,7 +16,8 @@ use super::assignments::{Assignments, Start};
 use super::connect::{Bars, Connector, Ticks, Topic, probe};
 use super::hot::Hot;
 use super::shell;
-use super::topics::{Generation, Opened, check_partitions, close, open, renewed};
+use super::topics::{Generation, Opened, check_partitions, close, open};
+use super::watch::{renewed, spent};
 use crate::settings::{
     BreakerArgs, BreakerSettings, ClickHouseArgs, KafkaArgs, ProcessArgs, ProcessSettings,
     RedisArgs, TimescaleArgs, TopicNameArgs, TopicNames, ignore_all_but,
@@ -137,7 +138,7 @@ impl Pod {
         followers.assign(&(0..partitions).collect::<Vec<_>>());
         let topics = vec![servers.trades.log.clone(), servers.updates.log.clone()];
         let (bars, ticks) = (servers.bars.clone(), servers.ticks.clone());
-        let trades = servers.trades.log.clone();
+        let trades = servers.trades.clone();
         self.later
             .serve(::api::router(self.state(servers, hub, health)));
         serving.ready();
@@ -147,7 +148,8 @@ impl Pod {
             failure = followers.failed() => Err(failure),
             // Settings, positions and the log's id are of the generation that it began with.
             remade = renewed(&trades) => Err(remade.into()),
-            () = probe(&bars, Some(&ticks), &trades) => Ok(()),
+            refused = spent(&trades.log) => Err(refused.into()),
+            () = probe(&bars, Some(&ticks), &trades.log) => Ok(()),
         };
         let drained = followers.drain(DRAIN).await;
         close(topics).await;

@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::assignments::Start;
 use super::connect::{Connector, Ticks, probe};
 use super::member::{Member, Presence, explain};
-use super::topics::{Generation, close, open, renewed};
+use super::topics::{Generation, close, open};
+use super::watch::renewed;
 use super::{overrun, shell};
 use crate::settings::{
     BreakerArgs, BreakerSettings, ClickHouseArgs, GroupArgs, GroupSettings, KafkaArgs, ProcessArgs,
@@ -143,7 +144,7 @@ async fn archive(
     let mut work = pin!(member.work(start, positions, halt.clone()));
     let ended = tokio::select! {
         ended = &mut work => ended,
-        remade = renewed(&trades) => {
+        remade = renewed(&opened) => {
             halt.cancel();
             let drained = work.await;
             drained.and(Err(explain(remade.into())))

@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use anyhow::bail;
 use eventlog::{KafkaTopic, Log, LogError};
-use host::{Clock, SystemClock};
+use host::{HealthComponent, SystemClock};
 use store::{BarReader, BarStore, StoreError};
 
 use super::connect::{Bars, Brokers, Connector, Topic, is_final};
 use crate::guarded::GuardedLog;
 
-/// How often it is asked whether a topic was made anew.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// What is appended is waited for as long when the process ends.
 const CLOSING: Duration = Duration::from_secs(5);
 
@@ -38,6 +36,8 @@ impl NotYet {
 pub(super) struct Opened {
     pub(super) log: Topic,
     pub(super) topic: KafkaTopic,
+    /// Where it is said whether it was found, and whether the brokers answer.
+    pub(super) component: HealthComponent,
 }
 
 /// Who says which epoch a topic has.
@@ -81,7 +81,11 @@ pub(super) async fn open(
     };
     tracing::info!(topic = name, id = topic.id(), epoch, "topic opened");
     let log = GuardedLog::new(topic.open(epoch)?, name, brokers.guard.clone());
-    Ok(Some(Opened { log, topic }))
+    Ok(Some(Opened {
+        log,
+        topic,
+        component,
+    }))
 }
 
 /// A record and what it causes are in partitions of the same number, so every topic has as many.
@@ -102,17 +106,6 @@ pub(super) fn check_partitions(topics: &[(&str, &Opened)]) -> anyhow::Result<()>
         }
     }
     Ok(())
-}
-
-/// Ends once a topic was made anew, for a process that cannot go on with the next generation
-/// unless it is started again.
-pub(super) async fn renewed(topic: &Topic) -> LogError {
-    loop {
-        SystemClock.sleep(LOOK_EVERY).await;
-        if let Err(error @ LogError::Recreated { .. }) = topic.check_epoch().await {
-            return error;
-        }
-    }
 }
 
 /// Waits a moment for what was appended, and lets the connections go.

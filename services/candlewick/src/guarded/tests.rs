@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use eventlog::{Entry, Log, LogError, MemoryLog};
 use host::{BreakerHealth, BreakerPolicy, Health, SystemClock};
-use market::{Instrument, Position};
-use store::{Tick, TickBlock, TickStore};
+use market::Instrument;
+use store::{Archived, Tick, TickBlock, TickStore};
 
 use super::*;
 
@@ -39,7 +39,7 @@ impl Moody {
 }
 
 impl TickStore for Moody {
-    async fn position(&self, _: u32) -> Result<Option<Position>, StoreError> {
+    async fn archived(&self, _: u32) -> Result<Option<Archived>, StoreError> {
         self.answer(None).await
     }
 
@@ -47,7 +47,7 @@ impl TickStore for Moody {
         self.answer(()).await
     }
 
-    async fn set_position(&self, _: u32, _: Position) -> Result<(), StoreError> {
+    async fn set_archived(&self, _: u32, _: Archived) -> Result<(), StoreError> {
         self.answer(()).await
     }
 

@@ -1,22 +1,22 @@
 //! Ticks.
 
 use host::Clock;
-use market::{Instrument, Position};
-use store::{StoreError, Tick, TickBlock, TickStore};
+use market::Instrument;
+use store::{Archived, StoreError, Tick, TickBlock, TickStore};
 
 use super::Guarded;
 
 impl<S: TickStore, C: Clock> TickStore for Guarded<S, C> {
-    async fn position(&self, partition: u32) -> Result<Option<Position>, StoreError> {
-        self.guard.call(self.store.position(partition)).await
+    async fn archived(&self, partition: u32) -> Result<Option<Archived>, StoreError> {
+        self.guard.call(self.store.archived(partition)).await
     }
 
     async fn insert(&self, blocks: &[TickBlock]) -> Result<(), StoreError> {
         self.guard.long_call(self.store.insert(blocks)).await
     }
 
-    async fn set_position(&self, partition: u32, next: Position) -> Result<(), StoreError> {
-        let call = self.store.set_position(partition, next);
+    async fn set_archived(&self, partition: u32, archived: Archived) -> Result<(), StoreError> {
+        let call = self.store.set_archived(partition, archived);
         self.guard.call(call).await
     }
 

@@ -25,7 +25,7 @@ pub(super) fn log(level: Level, facility: &str, message: &str) {
 }
 
 /// Writes an error of the client as a whole. librdkafka goes on by itself after each of them but
-/// a fatal one, which the next append reports.
+/// a fatal one, which the next append reports, and whoever asks `Kafka::check_producer`.
 pub(super) fn error(error: &KafkaError, reason: &str) {
     match error.rdkafka_error_code() {
         Some(Code::Fatal | Code::Authentication | Code::SSL) => {

@@ -72,6 +72,14 @@ impl KafkaLog {
         &self.shared.topic
     }
 
+    /// Whether anything can be appended yet: see [`Kafka::check_producer`](super::Kafka).
+    ///
+    /// # Errors
+    /// [`LogError::Refused`] where only another process can append.
+    pub fn check_producer(&self) -> Result<(), LogError> {
+        self.shared.topic.kafka().check_producer()
+    }
+
     /// Waits until what was appended is acknowledged or given up, then ends every wait, and
     /// fails every later call, with [`LogError::Closed`]. It blocks as long as that takes, at
     /// most the delivery timeout.

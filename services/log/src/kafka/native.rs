@@ -64,6 +64,16 @@ impl Client for Producer {
     }
 }
 
+/// Makes the producer one that has met a fatal error, which brokers cannot be asked for.
+#[cfg(test)]
+pub(super) fn break_producer(producer: &Producer, reason: &std::ffi::CStr) {
+    let code = RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+    // SAFETY: the client is valid, and the reason ends with a zero and is copied.
+    let outcome =
+        unsafe { raw::rd_kafka_test_fatal_error(producer.pointer(), code, reason.as_ptr()) };
+    assert_eq!(outcome, RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR);
+}
+
 /// A client's handle of a topic.
 pub(super) struct Topic<C: Client> {
     pointer: NonNull<raw::rd_kafka_topic_t>,

@@ -80,6 +80,23 @@ impl Kafka {
         })
     }
 
+    /// Whether anything can be appended yet, as far as the producer knows: after a fatal error it
+    /// refuses all that comes, for ever. Asks nothing of the brokers.
+    ///
+    /// # Errors
+    /// [`LogError::Refused`] where only another process can append.
+    pub fn check_producer(&self) -> Result<(), LogError> {
+        self.fatal("Kafka").map_or(Ok(()), Err)
+    }
+
+    fn fatal(&self, topic: &str) -> Option<LogError> {
+        let (_, reason) = self.link.producer.client().fatal_error()?;
+        Some(LogError::Refused {
+            topic: topic.to_owned(),
+            reason: format!("the producer cannot go on: {reason}; start the process again"),
+        })
+    }
+
     /// What the configuration says.
     pub(super) fn config(&self) -> &KafkaConfig {
         &self.link.config
@@ -211,18 +228,39 @@ impl KafkaTopic {
     }
 
     fn undelivered(&self, name: &str, code: Code) -> LogError {
-        let link = &self.topic.kafka.link;
-        if let Some((_, reason)) = link.producer.client().fatal_error() {
-            return LogError::Refused {
-                topic: name.to_owned(),
-                reason: format!("the producer cannot go on: {reason}; start the process again"),
-            };
+        let kafka = &self.topic.kafka;
+        if let Some(error) = kafka.fatal(name) {
+            return error;
         }
         match code {
             Code::QueueFull => LogError::Busy {
-                pending_bytes: link.pending.bytes(),
+                pending_bytes: kafka.link.pending.bytes(),
             },
             code => failure::of(name, code),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_producer_that_cannot_go_on_says_so() {
+        let nobody = KafkaConfig {
+            brokers: "127.0.0.1:1".to_owned(),
+            ..KafkaConfig::default()
+        };
+        let kafka = Kafka::connect(nobody).unwrap();
+        // Brokers that do not answer are no reason to end.
+        assert_eq!(kafka.check_producer(), Ok(()));
+        native::break_producer(&kafka.link.producer, c"out of sequence");
+        let error = kafka.check_producer().unwrap_err();
+        assert!(!error.is_transient(), "{error}");
+        let told = error.to_string();
+        assert!(
+            told.contains("out of sequence") && told.ends_with("start the process again"),
+            "{told}"
+        );
     }
 }

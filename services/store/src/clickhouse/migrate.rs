@@ -19,6 +19,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "views",
         include_str!("../../migrations/clickhouse/2_views.sql"),
     ),
+    (
+        "append times",
+        include_str!("../../migrations/clickhouse/3_append_times.sql"),
+    ),
 ];
 
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_versions (\

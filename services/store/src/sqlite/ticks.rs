@@ -19,18 +19,31 @@ use super::schema::Schema;
 use super::writer::Writer;
 use crate::metrics::Metrics;
 use crate::tick_store::hour_of;
-use crate::{StoreError, Tick, TickBlock, TickStore};
+use crate::{Archived, StoreError, Tick, TickBlock, TickStore};
 
 static KIND: Kind = Kind {
     name: "ticks",
     schema: Schema {
         application_id: 0x4357_5401,
-        versions: &[include_str!("../../migrations/sqlite/ticks_1.sql")],
+        versions: &[
+            include_str!("../../migrations/sqlite/ticks_1.sql"),
+            include_str!("../../migrations/sqlite/ticks_2.sql"),
+        ],
     },
     page_size: 16_384,
     // Rows hold bodies of up to a few MiB.
     row_buffer: 2,
 };
+
+const SET_ARCHIVED: &str = "INSERT INTO positions \
+        (partition, epoch, next_offset, append_time_ns) VALUES (?, ?, ?, ?) \
+    ON CONFLICT (partition) DO UPDATE SET \
+    epoch = max(positions.epoch, excluded.epoch), \
+    next_offset = CASE \
+        WHEN excluded.epoch > positions.epoch THEN excluded.next_offset \
+        WHEN excluded.epoch < positions.epoch THEN positions.next_offset \
+        ELSE max(positions.next_offset, excluded.next_offset) END, \
+    append_time_ns = max(positions.append_time_ns, excluded.append_time_ns)";
 
 /// How many blocks go in one call.
 const EXPIRED_BLOCKS: i64 = 1_000;
@@ -83,12 +96,17 @@ impl SqliteTickStore {
 }
 
 impl TickStore for SqliteTickStore {
-    async fn position(&self, partition: u32) -> Result<Option<Position>, StoreError> {
-        let bound = query("SELECT epoch, next_offset FROM positions WHERE partition = ?");
+    async fn archived(&self, partition: u32) -> Result<Option<Archived>, StoreError> {
+        let bound =
+            query("SELECT epoch, next_offset, append_time_ns FROM positions WHERE partition = ?");
         let read = self.readers.read(bound.bind(partition), |row| {
-            Ok(Position {
+            let next = Position {
                 epoch: read_unsigned(row, 0)?,
                 offset: read_unsigned(row, 1)?,
+            };
+            Ok(Archived {
+                next,
+                append_time_ns: row.try_get(2)?,
             })
         });
         Ok(read.await?.pop())
@@ -109,20 +127,15 @@ impl TickStore for SqliteTickStore {
         Ok(())
     }
 
-    async fn set_position(&self, partition: u32, next: Position) -> Result<(), StoreError> {
+    async fn set_archived(&self, partition: u32, archived: Archived) -> Result<(), StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let moved = query(
-            "INSERT INTO positions (partition, epoch, next_offset) VALUES (?, ?, ?) \
-             ON CONFLICT (partition) DO UPDATE \
-             SET epoch = excluded.epoch, next_offset = excluded.next_offset \
-             WHERE (excluded.epoch, excluded.next_offset) \
-                 > (positions.epoch, positions.next_offset)",
-        )
-        .bind(partition)
-        .bind(unsigned(next.epoch))
-        .bind(unsigned(next.offset))
-        .execute(transaction.connection())
-        .await;
+        let moved = query(SET_ARCHIVED)
+            .bind(partition)
+            .bind(unsigned(archived.next.epoch))
+            .bind(unsigned(archived.next.offset))
+            .bind(archived.append_time_ns)
+            .execute(transaction.connection())
+            .await;
         transaction.check(moved.map_err(Failure::from))?;
         transaction.commit().await
     }

@@ -122,14 +122,11 @@ pub(crate) async fn trades_amended_ahead_are_loaded_and_expire(store: &impl BarS
     transaction.ahead = vec![ahead("b:a", "", 0, "7", 30)];
     take(store, transaction.clone()).await;
     assert_eq!(store.expire(i64::MIN, 10).await.unwrap(), 0);
-    assert_eq!(store.expire(i64::MIN, 20).await.unwrap(), 3);
+    // They wait for the same time whether or not their ids belong to an hour or a day.
+    assert_eq!(store.expire(i64::MIN, 20).await.unwrap(), 4);
     let mut read = store.load(0, 1).await.unwrap().ahead;
     read.sort();
-    let left = [
-        rows[0].clone(),
-        rows[1].clone(),
-        transaction.ahead[0].clone(),
-    ];
+    let left = [rows[1].clone(), transaction.ahead[0].clone()];
     assert_eq!(read, left);
     assert_eq!(store.load(1, 1).await.unwrap().ahead, []);
 }

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use candlewick_store::{
-    BarKey, BarReader, BarStore, Commit, SqliteBarStore, SqliteTickStore, StoreError, TickStore,
+    Archived, BarKey, BarReader, BarStore, Commit, SqliteBarStore, SqliteTickStore, StoreError,
+    TickStore,
 };
 use futures_util::FutureExt;
-use market::Interval;
+use market::{Interval, Position};
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
 
@@ -46,6 +47,32 @@ async fn a_file_keeps_what_was_committed() {
         .await
         .unwrap();
     assert_eq!(store.progress().await.unwrap(), [step(0, 0, 4).progress]);
+}
+
+/// Epochs and offsets are in offset binary: epoch 1, offset 7.
+const OLD_TICKS: &str = concat!(
+    include_str!("../../migrations/sqlite/ticks_1.sql"),
+    "INSERT INTO positions VALUES (0, -9223372036854775807, -9223372036854775801);",
+    "PRAGMA application_id = 1129796609; PRAGMA user_version = 1;",
+);
+
+#[tokio::test]
+async fn an_older_file_of_ticks_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ticks.sqlite");
+    meddle(&path, OLD_TICKS).await;
+    let store = SqliteTickStore::open(&path).await.unwrap();
+    let mut archived = Archived {
+        next: Position {
+            epoch: 1,
+            offset: 7,
+        },
+        append_time_ns: 0,
+    };
+    assert_eq!(store.archived(0).await.unwrap(), Some(archived));
+    archived.append_time_ns = 50;
+    store.set_archived(0, archived).await.unwrap();
+    assert_eq!(store.archived(0).await.unwrap(), Some(archived));
 }
 
 #[tokio::test]

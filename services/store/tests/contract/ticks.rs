@@ -1,6 +1,6 @@
 //! Ticks.
 
-use candlewick_store::{StoreError, Tick, TickBlock, TickRecord, TickStore};
+use candlewick_store::{Archived, StoreError, Tick, TickBlock, TickRecord, TickStore};
 use market::{Amendment, AmendmentKind, HOUR_NS, Position, Sender, Side, Trade, TradeId};
 use schemas::TradesRecord;
 
@@ -124,21 +124,28 @@ pub(crate) async fn a_large_block_comes_back_whole(store: &impl TickStore) {
 }
 
 pub(crate) async fn a_position_never_goes_back(store: &impl TickStore) {
+    assert_eq!(store.archived(0).await.unwrap(), None);
     assert_eq!(store.position(0).await.unwrap(), None);
-    let at = |epoch, offset| Position { epoch, offset };
-    for (next, kept) in [
-        (at(0, 0), at(0, 0)),
-        (at(0, 7), at(0, 7)),
-        (at(0, 3), at(0, 7)),
-        (at(1, 0), at(1, 0)),
-        (at(0, u64::MAX), at(1, 0)),
-        (at(1, u64::MAX), at(1, u64::MAX)),
-        (at(u64::MAX, 1), at(u64::MAX, 1)),
+    let at = |epoch, offset, append_time_ns| Archived {
+        next: Position { epoch, offset },
+        append_time_ns,
+    };
+    for (noted, kept) in [
+        (at(0, 0, 0), at(0, 0, 0)),
+        (at(0, 7, 50), at(0, 7, 50)),
+        (at(0, 3, 20), at(0, 7, 50)),
+        (at(1, 0, 50), at(1, 0, 50)),
+        (at(0, u64::MAX, 40), at(1, 0, 50)),
+        (at(1, 9, 40), at(1, 9, 50)),
+        (at(1, 8, 60), at(1, 9, 60)),
+        (at(1, u64::MAX, i64::MAX), at(1, u64::MAX, i64::MAX)),
+        (at(u64::MAX, 1, 70), at(u64::MAX, 1, i64::MAX)),
     ] {
-        store.set_position(0, next).await.unwrap();
-        assert_eq!(store.position(0).await.unwrap(), Some(kept));
+        store.set_archived(0, noted).await.unwrap();
+        assert_eq!(store.archived(0).await.unwrap(), Some(kept));
+        assert_eq!(store.position(0).await.unwrap(), Some(kept.next));
     }
-    assert_eq!(store.position(1).await.unwrap(), None);
+    assert_eq!(store.archived(1).await.unwrap(), None);
 }
 
 pub(crate) async fn old_blocks_expire(store: &impl TickStore) {

@@ -20,9 +20,11 @@ pub(super) const OPEN_BARS: &str = "DELETE FROM open_bars WHERE (instrument, int
     (SELECT instrument, interval, start_ns FROM open_bars WHERE first_append_ns < ? LIMIT ?)";
 pub(super) const REJECTED: &str = "DELETE FROM rejected WHERE (partition, epoch, first) IN \
     (SELECT partition, epoch, first FROM rejected WHERE append_time_ns < ? LIMIT ?)";
+/// Those of ids that belong to no hour or day too, unlike sets of such ids: an edit or a cancel
+/// waits for its trade for the horizon only.
 pub(super) const AHEAD: &str = "DELETE FROM ahead WHERE (instrument, scope, bucket_ns, id) IN \
     (SELECT instrument, scope, bucket_ns, id FROM ahead \
-     WHERE bucket_ns <> -1 AND append_time_ns < ? LIMIT ?)";
+     WHERE append_time_ns < ? LIMIT ?)";
 const OLD_SETS: &str = "SELECT instrument, scope, bucket_ns FROM id_sets \
     WHERE bucket_ns <> -1 AND last_append_ns < ? LIMIT ?";
 
