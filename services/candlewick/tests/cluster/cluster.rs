@@ -141,7 +141,8 @@ impl Cluster {
 
     /// `candlewick verify` over the stores, until it has seen that many trades count.
     pub(crate) fn verify(&self, trades: u64) -> String {
-        verify_with(&self.options(&["--timescaledb", "--clickhouse"]), trades)
+        let beginnings = ["--brokers", "--kafka", "--timescaledb", "--clickhouse"];
+        verify_with(&self.options(&beginnings), trades)
     }
 }
 
