@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use eventlog::{Entry, Kafka, KafkaConfig, Log};
 use host::{Clock, SystemClock};
 use sqlx::{Connection, PgConnection};
 
@@ -98,6 +99,32 @@ impl Cluster {
         let pairs = self.options.chunks(2);
         let wanted = pairs.filter(|pair| beginnings.iter().any(|one| pair[0].starts_with(one)));
         wanted.flatten().map(String::as_str).collect()
+    }
+
+    /// `candlewick dead-letters` over its brokers.
+    pub(crate) fn dead_letters(&self, arguments: &[&str]) -> Finished {
+        let mut command = candlewick(&["dead-letters"]);
+        command.args(arguments);
+        Finished::of(command.args(self.options(&["--brokers", "--kafka"])))
+    }
+
+    /// Appends a record to a topic, as another program may.
+    pub(crate) fn append(&self, topic: &str, partition: u32, entry: Entry) {
+        let topic = format!("{}.{topic}", self.name);
+        let brokers = self.options(&["--brokers"])[1].to_owned();
+        let config = KafkaConfig {
+            brokers,
+            ..KafkaConfig::default()
+        };
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let kafka = Kafka::connect(config).unwrap();
+            let log = kafka.topic(&topic).await.unwrap().open(0).unwrap();
+            log.append(partition, vec![entry]).await.unwrap();
+            tokio::task::spawn_blocking(move || log.close())
+                .await
+                .unwrap();
+        });
     }
 
     /// The address of the bars, as if their server were at another host and port.
