@@ -137,6 +137,7 @@ impl Pod {
         followers.assign(&(0..partitions).collect::<Vec<_>>());
         let topics = vec![servers.trades.log.clone(), servers.updates.log.clone()];
         let (bars, ticks) = (servers.bars.clone(), servers.ticks.clone());
+        let hot = servers.hot.clone();
         let trades = servers.trades.log.clone();
         self.later
             .serve(::api::router(self.state(servers, hub, health)));
@@ -147,7 +148,7 @@ impl Pod {
             failure = followers.failed() => Err(failure),
             // Settings, positions and the log's id are of the generation that it began with.
             remade = renewed(&trades) => Err(remade.into()),
-            () = probe(&bars, Some(&ticks), &trades) => Ok(()),
+            () = probe(&bars, Some(&ticks), &hot, &trades) => Ok(()),
         };
         let drained = followers.drain(DRAIN).await;
         close(topics).await;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::assignments::Start;
 use super::connect::{Connector, Ticks, probe};
+use super::hot::Hot;
 use super::member::{Member, Presence, explain};
 use super::shell;
 use super::topics::{Generation, close, open, renewed};
@@ -143,7 +144,7 @@ async fn archive(
             let drained = work.await;
             drained.and(Err(explain(remade.into())))
         }
-        () = probe(&bars, Some(&ticks), &trades) => Ok(()),
+        () = probe(&bars, Some(&ticks), &Hot::Off, &trades) => Ok(()),
     };
     close(open_topics).await;
     ended

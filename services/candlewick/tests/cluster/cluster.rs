@@ -127,6 +127,13 @@ impl Cluster {
         });
     }
 
+    /// Where its Redis is.
+    pub(crate) fn redis_server(&self) -> String {
+        let url = self.options(&["--redis-url"])[1];
+        let host = url.split_once("://").unwrap().1;
+        host.split('/').next().unwrap().to_owned()
+    }
+
     /// The address of the bars, as if their server were at another host and port.
     pub(crate) fn bars_at(&self, address: SocketAddr) -> String {
         let url = self.options(&["--timescaledb-url"])[1];
