@@ -228,6 +228,7 @@ impl World {
         let mut command = clean(&self.binary);
         command
             .args(["verify", "--no-progress"])
+            .args(["--brokers", self.stack.kafka()?])
             .args(stores(self.stack.timescaledb()?, self.stack.clickhouse()?));
         finish(&mut command).await
     }

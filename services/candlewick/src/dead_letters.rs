@@ -2,11 +2,17 @@
 
 mod again;
 mod arguments;
+mod chosen;
 mod found;
+mod letters;
+mod newest;
 mod place;
 mod show;
 mod source;
 mod table;
+mod undecoded;
+#[cfg(test)]
+mod world;
 
 use std::process::ExitCode;
 
@@ -14,6 +20,7 @@ use eventlog::Log;
 
 pub(crate) use self::arguments::DeadLettersArgs;
 use self::arguments::Deed;
+use self::found::Item;
 use self::source::Logs;
 
 /// Does what the command line says.
@@ -49,18 +56,22 @@ pub(crate) fn run(arguments: DeadLettersArgs) -> anyhow::Result<ExitCode> {
 
 async fn act<L: Log>(deed: &Deed, logs: &Logs<L>) -> anyhow::Result<ExitCode> {
     match deed {
-        Deed::List(wanted) => {
-            let found = found::matching(&logs.letters, wanted).await?;
-            print!("{}", table::of(&found));
+        Deed::List { filter, limit } => {
+            let rows = newest::newest(&logs.letters, filter, *limit, undecoded::tell).await?;
+            print!("{}", table::of(rows));
             Ok(ExitCode::SUCCESS)
         }
         Deed::Show { place, raw } => {
-            let found = found::at(&logs.letters, *place).await?;
-            print!("{}", show::of(&found));
+            let (text, value, code) = match found::at(&logs.letters, *place).await? {
+                Item::Letter(found) => (show::of(&found), found.letter.value, ExitCode::SUCCESS),
+                // What it is can be seen, but it is not what was asked for.
+                Item::Other(other) => (show::other(&other), other.value, ExitCode::FAILURE),
+            };
+            print!("{text}");
             if let Some(path) = raw {
-                show::write_raw(&found, path)?;
+                show::write_raw(&value, path)?;
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(code)
         }
         Deed::Replay { which, yes } => again::replay(logs, which, *yes).await,
     }

@@ -81,7 +81,7 @@ impl Folder {
     ) -> Result<Self, FolderError> {
         let (trades, dead_letters) = Self::open_logs(path, options, clock)?;
         let bars = SqliteBarStore::open(path.join(BARS_FILE)).await?;
-        bars.bind_log(&trades.id()).await?;
+        bars.bind_log(&trades.id(), trades.partitions()).await?;
         let ticks = SqliteTickStore::open(path.join(TICKS_FILE)).await?;
         ticks.bind_log(&trades.id()).await?;
         Ok(Self {

@@ -10,6 +10,7 @@ mod check;
 mod compare;
 mod cut;
 mod fold;
+mod partitions;
 mod progress;
 mod report;
 mod stored;
@@ -69,10 +70,12 @@ async fn verify<C: Clock>(
             let cut = Cut::take(path, patience, &clock, &progress).await?;
             compare(arguments, subject, &cut, &clock, &progress).await?
         }
-        Subject::Cluster(bars, ticks) => {
-            let bars = TimescaleBarStore::open(bars.as_ref().clone()).await?;
-            let ticks = ClickHouseTickStore::open(ticks).await?;
-            let cut = Cut::take_beside(&bars, ticks, patience, &clock, &progress).await?;
+        Subject::Cluster(servers) => {
+            let bars = TimescaleBarStore::open(servers.timescaledb.clone()).await?;
+            let ticks = ClickHouseTickStore::open(&servers.clickhouse).await?;
+            let partitions = partitions::of(servers).await?;
+            let stores = (&bars, ticks);
+            let cut = Cut::take_beside(stores, partitions, patience, &clock, &progress).await?;
             compare(arguments, subject, &cut, &clock, &progress).await?
         }
     };

@@ -73,7 +73,8 @@ fn now() -> Instant {
 /// Both ways in turn, so that what else the machine does hits both.
 async fn commits(url: &str) {
     let config = TimescaleConfig::new(url);
-    let edition = TimescaleBarStore::migrate(config.clone()).await.unwrap();
+    let migrated = TimescaleBarStore::migrate(config.clone()).await;
+    let edition = migrated.unwrap().edition;
     let store = TimescaleBarStore::open(config).await.unwrap();
     let mut session = PgConnection::connect(url).await.unwrap();
     println!(

@@ -40,4 +40,6 @@ pub use state::{
     PartitionState, Progress, RejectedRange, StoredBar, SymbolRow, Transaction, VenueRow, Verdict,
 };
 pub use tick_store::{Archived, Tick, TickBlock, TickRecord, TickStore};
-pub use timescale::{TimescaleBarReader, TimescaleBarStore, TimescaleConfig, TimescaleEdition};
+pub use timescale::{
+    TimescaleBarReader, TimescaleBarStore, TimescaleConfig, TimescaleEdition, TimescaleMigration,
+};

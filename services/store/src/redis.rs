@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_redis::redis::cmd;
+use deadpool_redis::redis::{Cmd, FromRedisValue, cmd};
 use market::Instrument;
 use tokio::task::JoinHandle;
 
@@ -135,6 +135,29 @@ impl RedisHotStore {
             _writer: Arc::new(Writer(writer)),
         })
     }
+
+    /// Asks whether it is there: what is offered is dropped in silence while it is not.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], where it does not answer in time.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.shared.ask::<()>(&cmd("PING")).await
+    }
+}
+
+impl Shared {
+    /// Asks something, for as long as an answer may take.
+    async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
+        let answer = within(self.timeout, Box::pin(self.pool.ask(command))).await;
+        let answer = answer.unwrap_or_else(|| Err("no answer in time".to_owned()));
+        answer.map_err(|reason| {
+            self.metrics.errors.increment(1);
+            StoreError::Unavailable {
+                store: self.name.clone(),
+                reason,
+            }
+        })
+    }
 }
 
 impl HotStore for RedisHotStore {
@@ -147,20 +170,9 @@ impl HotStore for RedisHotStore {
         let shared = &self.shared;
         let mut get = cmd("GET");
         get.arg(value::key(instrument));
-        let answer = within(
-            shared.timeout,
-            Box::pin(shared.pool.ask::<Option<String>>(&get)),
-        )
-        .await;
-        let answer = answer.unwrap_or_else(|| Err("no answer in time".to_owned()));
-        let text = answer.map_err(|reason| {
-            shared.metrics.errors.increment(1);
-            StoreError::Unavailable {
-                store: shared.name.clone(),
-                reason,
-            }
-        })?;
-        let Some(text) = text else { return Ok(None) };
+        let Some(text) = shared.ask::<Option<String>>(&get).await? else {
+            return Ok(None);
+        };
         let Some(price) = value::decode(instrument, &text) else {
             shared.metrics.errors.increment(1);
             return Err(StoreError::Corrupt {

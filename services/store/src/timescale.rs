@@ -22,4 +22,5 @@ mod topics;
 pub use config::TimescaleConfig;
 pub use edition::TimescaleEdition;
 pub use reader::TimescaleBarReader;
+pub use schema::TimescaleMigration;
 pub use store::TimescaleBarStore;

@@ -148,7 +148,7 @@ async fn aggregate(
         topics,
         bars: bars.clone(),
         ticks: ticks.clone(),
-        hot,
+        hot: hot.clone(),
         health,
     };
     let member = Member {
@@ -170,7 +170,7 @@ async fn aggregate(
             let drained = work.await;
             drained.and(Err(explain(outdated.into())))
         }
-        () = probe(&bars, Some(&ticks), &trades.log) => Ok(()),
+        () = probe(&bars, Some(&ticks), &hot, &trades.log) => Ok(()),
     };
     close(open_topics).await;
     ended

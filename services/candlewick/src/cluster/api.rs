@@ -138,6 +138,7 @@ impl Pod {
         followers.assign(&(0..partitions).collect::<Vec<_>>());
         let topics = vec![servers.trades.log.clone(), servers.updates.log.clone()];
         let (bars, ticks) = (servers.bars.clone(), servers.ticks.clone());
+        let hot = servers.hot.clone();
         let trades = servers.trades.clone();
         self.later
             .serve(::api::router(self.state(servers, hub, health)));
@@ -149,7 +150,7 @@ impl Pod {
             // Settings, positions and the log's id are of the generation that it began with.
             remade = renewed(&trades) => Err(remade.into()),
             refused = spent(&trades.log) => Err(refused.into()),
-            () = probe(&bars, Some(&ticks), &trades.log) => Ok(()),
+            () = probe(&bars, Some(&ticks), &hot, &trades.log) => Ok(()),
         };
         let drained = followers.drain(DRAIN).await;
         close(topics).await;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::assignments::Start;
 use super::connect::{Connector, Ticks, probe};
+use super::hot::Hot;
 use super::member::{Member, Presence, explain};
 use super::topics::{Generation, close, open};
 use super::watch::renewed;
@@ -149,7 +150,7 @@ async fn archive(
             let drained = work.await;
             drained.and(Err(explain(remade.into())))
         }
-        () = probe(&bars, Some(&ticks), &trades) => Ok(()),
+        () = probe(&bars, Some(&ticks), &Hot::Off, &trades) => Ok(()),
     };
     close(open_topics).await;
     ended

@@ -95,9 +95,11 @@ impl Connector {
         let Some(config) = config else {
             return Ok(Hot::Off);
         };
-        let health = BreakerHealth::Optional(self.health.register(REDIS));
+        let component = self.health.register(REDIS);
+        let health = BreakerHealth::Optional(component.clone());
         let store = RedisHotStore::open(config)?;
-        Ok(Hot::Redis(Guarded::new(store, self.guard(REDIS, health))))
+        let guarded = Guarded::new(store, self.guard(REDIS, health));
+        Ok(Hot::Redis(guarded, component))
     }
 
     /// Kafka. Its brokers are first asked for something when a topic is.
@@ -142,11 +144,12 @@ pub(super) const fn is_final(error: &StoreError) -> bool {
     matches!(error, StoreError::Newer { .. } | StoreError::Corrupt { .. })
 }
 
-/// How often a server whose breaker is not closed is asked whether it is back.
+/// How often a server whose breaker is not closed is asked whether it is back, and Redis in any
+/// case.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
 
 /// Asks servers whether they are back, for ever. All topics are of the same brokers.
-pub(super) async fn probe(bars: &Bars, ticks: Option<&Ticks>, topic: &Topic) {
+pub(super) async fn probe(bars: &Bars, ticks: Option<&Ticks>, hot: &Hot, topic: &Topic) {
     loop {
         SystemClock.sleep(PROBE_EVERY).await;
         let ticks = async {
@@ -154,6 +157,6 @@ pub(super) async fn probe(bars: &Bars, ticks: Option<&Ticks>, topic: &Topic) {
                 ticks.probe_ticks().await;
             }
         };
-        tokio::join!(bars.probe_bars(), ticks, topic.probe_log());
+        tokio::join!(bars.probe_bars(), ticks, hot.probe(), topic.probe_log());
     }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use host::{Clock, ConfigErrors, RetryPolicy, SystemClock};
 use store::{
     ClickHouseConfig, ClickHouseTickStore, StoreError, TimescaleBarStore, TimescaleConfig,
+    TimescaleMigration,
 };
 
 use super::connect::is_final;
@@ -74,8 +75,14 @@ pub(crate) fn run(arguments: MigrateArgs) -> anyhow::Result<ExitCode> {
 async fn migrate(settings: &Settings) -> Result<(), StoreError> {
     if let Some(config) = &settings.timescaledb {
         let migrate = || TimescaleBarStore::migrate(config.clone());
-        let edition = patiently(settings.wait, migrate).await?;
-        println!("timescaledb: up to date ({edition:?} edition)");
+        let TimescaleMigration {
+            found,
+            now,
+            edition,
+        } = patiently(settings.wait, migrate).await?;
+        println!(
+            "timescaledb: up to date (version {found} before, {now} now; {edition:?} edition)"
+        );
     }
     if let Some(config) = &settings.clickhouse {
         let migrate = || ClickHouseTickStore::migrate(config);

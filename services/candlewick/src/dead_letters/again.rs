@@ -1,108 +1,89 @@
 //! Sending the originals of dead letters again.
 
-use std::collections::BTreeMap;
+mod sending;
+mod summary;
+
 use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 
-use eventlog::{Entry, Log};
-use schemas::TradesRecord;
+use eventlog::Log;
 
+use self::sending::Sending;
+use self::summary::Summary;
 use super::arguments::Which;
-use super::found::{Found, at, matching};
+use super::chosen::Chosen;
+use super::found::Item;
 use super::source::Logs;
+use super::undecoded::{Undecoded, tell};
 
-/// How many records are appended at once.
-const BATCH: usize = 1_000;
-
-/// Appends the original records to `trades` again, oldest first, once that is confirmed.
+/// Appends the original records to `trades` again, oldest first, once that is confirmed. The
+/// topic is gone through twice, to count and to send, so that it need not be held in memory.
 pub(super) async fn replay<L: Log>(
     logs: &Logs<L>,
     which: &Which,
     yes: bool,
 ) -> anyhow::Result<ExitCode> {
-    let mut found = chosen(&logs.letters, which).await?;
-    found.sort_by_key(|one| (one.append_time_ns, one.place));
-    let total = found.len();
-    // A control record belongs to its partition and its moment: its key names no other.
-    found.retain(|one| !one.letter.key.is_empty());
-    print!("{}", summary(&found, total - found.len()));
-    if found.is_empty() {
+    let mut undecoded = Undecoded::default();
+    let chosen = Chosen::of(&logs.letters, which, &mut undecoded, tell).await?;
+    let summary = count(logs, &chosen, &mut undecoded).await?;
+    print!("{summary}");
+    // One that was asked for by its place is missed; of others nobody knows what they were.
+    let code = match which {
+        Which::Places(_) if !undecoded.is_empty() => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
+    };
+    if summary.count() == 0 {
         println!("nothing to send");
-        return Ok(ExitCode::SUCCESS);
+        return Ok(code);
     }
-    if !yes && !is_confirmed(found.len())? {
+    if !yes && !is_confirmed(summary.count())? {
         println!("nothing was sent");
         return Ok(ExitCode::FAILURE);
     }
-    let mut sent = 0;
-    for (partition, entries) in by_partition(&found, logs.trades.partitions()) {
-        for batch in entries.chunks(BATCH) {
-            let appended = logs.trades.append(partition, batch.to_vec()).await;
-            if let Err(error) = appended {
-                println!(
-                    "{sent} of {} records were sent before this failed",
-                    found.len()
-                );
-                return Err(error.into());
-            }
-            sent += batch.len();
+    let mut sending = Sending::new(&logs.trades);
+    let sent = send(logs, &chosen, &mut sending).await;
+    if let Err(error) = sent {
+        let (sent, count) = (sending.sent(), summary.count());
+        println!("{sent} of {count} records were sent before this failed");
+        return Err(error);
+    }
+    println!("{} records were sent", sending.sent());
+    Ok(code)
+}
+
+async fn count<L: Log>(
+    logs: &Logs<L>,
+    chosen: &Chosen<'_>,
+    undecoded: &mut Undecoded,
+) -> anyhow::Result<Summary> {
+    let mut summary = Summary::default();
+    let mut walk = chosen.walk(&logs.letters);
+    while let Some(item) = walk.next().await? {
+        match item {
+            Item::Letter(found) => summary.note(&found.letter),
+            Item::Other(other) => undecoded.note(&other).iter().for_each(|line| tell(line)),
         }
     }
-    println!("{sent} records were sent");
-    Ok(ExitCode::SUCCESS)
+    undecoded.rest().iter().for_each(|line| tell(line));
+    Ok(summary)
 }
 
-async fn chosen<L: Log>(letters: &L, which: &Which) -> anyhow::Result<Vec<Found>> {
-    let places = match which {
-        Which::Matching(wanted) => return matching(letters, wanted).await,
-        Which::Places(places) => places,
-    };
-    let mut found: Vec<Found> = Vec::new();
-    for place in places {
-        let one = at(letters, *place).await?;
-        // Two dead letters may be of one record, where a process ended between them.
-        let source = |one: &Found| (one.letter.partition, one.letter.position);
-        if !found.iter().any(|known| source(known) == source(&one)) {
-            found.push(one);
+async fn send<L: Log>(
+    logs: &Logs<L>,
+    chosen: &Chosen<'_>,
+    sending: &mut Sending<'_, L>,
+) -> anyhow::Result<()> {
+    let mut walk = chosen.walk(&logs.letters);
+    while let Some(item) = walk.next().await? {
+        if let Item::Letter(found) = item {
+            sending.take(found.letter).await?;
         }
     }
-    Ok(found)
-}
-
-/// What would be sent, by reason, and what to know about it.
-fn summary(found: &[Found], keyless: usize) -> String {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for one in found {
-        *counts.entry(one.letter.reason.code()).or_default() += 1;
-    }
-    let mut out = String::new();
-    for (reason, count) in counts {
-        out.push_str(&format!("{count:>10}  {reason}\n"));
-    }
-    if keyless > 0 {
-        out.push_str(&format!(
-            "{keyless:>10}  left out: control records, which no key leads anywhere\n"
-        ));
-    }
-    let nameless = found.iter().filter(|one| is_nameless(one)).count();
-    if nameless > 0 {
-        out.push_str(&format!(
-            "{nameless} of them are trades that are known by their position only. Sent again they \
-             count as new trades;\nthe others are known by their ids, so a second delivery of \
-             them is harmless.\n"
-        ));
-    }
-    out
-}
-
-/// Whether a second delivery could not be told from another trade.
-fn is_nameless(found: &Found) -> bool {
-    let record = TradesRecord::decode(&found.letter.value);
-    matches!(record, Ok(TradesRecord::Trade(trade)) if trade.id.is_none() && trade.sender.is_none())
+    Ok(sending.flush().await?)
 }
 
 /// Asks, where there is somebody to answer.
-fn is_confirmed(count: usize) -> anyhow::Result<bool> {
+fn is_confirmed(count: u64) -> anyhow::Result<bool> {
     let input = std::io::stdin();
     if !input.is_terminal() {
         println!("--yes is needed where nobody can be asked");
@@ -115,15 +96,75 @@ fn is_confirmed(count: usize) -> anyhow::Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// The records by the partitions that their keys name, each in order.
-fn by_partition(found: &[Found], partitions: u32) -> BTreeMap<u32, Vec<Entry>> {
-    let mut sorted: BTreeMap<u32, Vec<Entry>> = BTreeMap::new();
-    for Found { letter, .. } in found {
-        let partition = schemas::partition_of(&letter.key, partitions);
-        sorted.entry(partition).or_default().push(Entry {
-            key: letter.key.clone(),
-            value: letter.value.clone(),
-        });
+#[cfg(test)]
+mod tests {
+    use eventlog::MemoryLog;
+    use schemas::DeadLetter;
+
+    use super::*;
+    use crate::dead_letters::arguments::Filter;
+    use crate::dead_letters::world::{GARBAGE, letter, log, place};
+
+    /// The values that were appended, of both partitions.
+    async fn appended(trades: &MemoryLog, before: u64) -> Vec<Vec<u8>> {
+        let mut values = Vec::new();
+        for partition in [0, 1] {
+            let batch = trades.fetch(partition, before, 1 << 20).await.unwrap();
+            values.extend(batch.records.iter().map(|record| record.value.to_vec()));
+        }
+        values
     }
-    sorted
+
+    fn of(offset: u64, value: &'static str) -> DeadLetter {
+        DeadLetter {
+            value: value.into(),
+            ..letter(offset, "v:A")
+        }
+    }
+
+    fn values() -> Vec<Vec<u8>> {
+        let keyless = letter(9, "").encode();
+        vec![
+            of(1, "one").encode(),
+            GARBAGE.to_vec(),
+            of(1, "one").encode(),
+            of(2, "two").encode(),
+            keyless,
+            of(3, "three").encode(),
+        ]
+    }
+
+    #[tokio::test]
+    async fn each_is_sent_once_in_order_and_what_is_none_is_passed_over() {
+        let logs = Logs {
+            letters: log(1 << 20, &values()).await,
+            trades: log(1 << 20, &[]).await,
+        };
+        let all = Which::Matching(Filter::default());
+        let code = replay(&logs, &all, true).await.unwrap();
+        assert_eq!(code, ExitCode::SUCCESS);
+        let sent = appended(&logs.trades, 0).await;
+        assert_eq!(sent, [&b"one"[..], b"two", b"three"]);
+
+        // Of those that are named, one that is none is missed.
+        let places = ["1/1", "1/0", "0/0", "0/1"].map(place);
+        let named = Which::Places(places.to_vec());
+        let code = replay(&logs, &named, true).await.unwrap();
+        assert_eq!(code, ExitCode::FAILURE);
+        let sent = appended(&logs.trades, 0).await;
+        assert_eq!(sent[3..], [&b"one"[..], b"two"]);
+        let code = replay(&logs, &Which::Places(vec![place("0/7")]), true).await;
+        assert!(code.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_comes_of_it_is_not_sent_again() {
+        let letters = log(1 << 20, &values()).await;
+        let trades = letters.clone();
+        let logs = Logs { letters, trades };
+        let all = Which::Matching(Filter::default());
+        replay(&logs, &all, true).await.unwrap();
+        let sent = appended(&logs.trades, 3).await;
+        assert_eq!(sent, [&b"one"[..], b"two", b"three"]);
+    }
 }

@@ -14,13 +14,16 @@ const EXPLANATION: &str = "\
 A record that was not counted is kept in the topic dead-letters with the reason, whole up to 1 MiB.
 A dead letter is named by its place in that topic: PARTITION/OFFSET, as `list` prints it. With
 --data it is a data folder that is read, which no process may hold meanwhile; otherwise it is Kafka.
+A record of that topic that is no dead letter, as another program may have written, is named on
+standard error and passed over.
 
 Exit status: 0 when all went well, 1 when something failed, 64 for a bad command line.";
 
 const REPLAYING: &str = "\
 The original record is appended to the topic trades again, to the partition that its key names. A
 trade that is known by an id, or by its sender's key and index, counts once however often it is
-delivered, so a second delivery is harmless. A trade that is known by its position only has a new
+delivered, so a second delivery is harmless. They go oldest first; what becomes a dead letter
+meanwhile is not sent. A trade that is known by its position only has a new
 one afterwards, and counts as a new trade. What was wrong is to be mended first: a record of an
 undeclared venue, say, becomes the same dead letter again until the venue is declared.";
 
@@ -111,25 +114,21 @@ struct ReplayArgs {
     source: SourceArgs,
 }
 
-/// Which dead letters a list holds.
-#[derive(Debug, Default)]
-pub(super) struct Wanted {
-    pub(super) filter: Filter,
-    /// At most so many, the newest.
-    pub(super) limit: Option<usize>,
-}
-
 /// Which dead letters are sent again.
 #[derive(Debug)]
 pub(super) enum Which {
     Places(Vec<LetterPlace>),
-    Matching(Wanted),
+    Matching(Filter),
 }
 
 /// What is done.
 #[derive(Debug)]
 pub(super) enum Deed {
-    List(Wanted),
+    List {
+        filter: Filter,
+        /// At most so many, the newest.
+        limit: usize,
+    },
     Show {
         place: LetterPlace,
         raw: Option<PathBuf>,
@@ -145,11 +144,8 @@ impl DeadLettersArgs {
     pub(super) fn read(self) -> Result<(Deed, Source), ConfigErrors> {
         let (deed, source) = match self.command {
             DeadLettersCommand::List(list) => {
-                let wanted = Wanted {
-                    filter: list.filter,
-                    limit: Some(list.limit as usize),
-                };
-                (Deed::List(wanted), list.source)
+                let (filter, limit) = (list.filter, list.limit as usize);
+                (Deed::List { filter, limit }, list.source)
             }
             DeadLettersCommand::Show(show) => {
                 let (place, raw) = (show.place, show.raw);
@@ -158,10 +154,7 @@ impl DeadLettersArgs {
             DeadLettersCommand::Replay(replay) => {
                 let which = match replay.places.is_empty() {
                     false => Which::Places(replay.places),
-                    true => Which::Matching(Wanted {
-                        filter: replay.filter,
-                        limit: None,
-                    }),
+                    true => Which::Matching(replay.filter),
                 };
                 let yes = replay.yes;
                 (Deed::Replay { which, yes }, replay.source)

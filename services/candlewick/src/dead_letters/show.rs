@@ -7,7 +7,7 @@ use anyhow::Context;
 use market::{Side, Trade, TradeId, format_time};
 use schemas::TradesRecord;
 
-use super::found::Found;
+use super::found::{Found, Other};
 use super::table::printable;
 
 /// So many bytes of a value are in a line.
@@ -34,18 +34,35 @@ pub(super) fn of(found: &Found) -> String {
         Ok(record) => lines.extend(decoded(&record)),
         Err(error) => lines.push(("record", format!("does not decode: {error}"))),
     }
+    text(&lines, value)
+}
+
+/// Everything that is known of a record that is none.
+pub(super) fn other(other: &Other) -> String {
+    let lines = vec![
+        ("record", other.place.to_string()),
+        ("written", format_time(other.append_time_ns)),
+        ("dead letter", format!("no: {}", other.reason)),
+        ("key", printable(&other.key)),
+        ("value", format!("{} bytes", other.value.len())),
+    ];
+    text(&lines, &other.value)
+}
+
+/// Names and values in columns, and the bytes.
+fn text(lines: &[(&str, String)], bytes: &[u8]) -> String {
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let mut out = String::new();
     for (name, text) in lines {
         _ = writeln!(out, "{name:width$}  {text}");
     }
-    out.push_str(&hex(value));
+    out.push_str(&hex(bytes));
     out
 }
 
-/// Writes the original value, byte for byte.
-pub(super) fn write_raw(found: &Found, path: &Path) -> anyhow::Result<()> {
-    let written = std::fs::write(path, &found.letter.value);
+/// Writes a value, byte for byte.
+pub(super) fn write_raw(value: &[u8], path: &Path) -> anyhow::Result<()> {
+    let written = std::fs::write(path, value);
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 

@@ -2,7 +2,7 @@
 
 use host::Clock;
 use market::Instrument;
-use store::{HotStore, Price, StoreError};
+use store::{HotStore, Price, RedisHotStore, StoreError};
 
 use super::Guarded;
 
@@ -14,5 +14,12 @@ impl<S: HotStore, C: Clock> HotStore for Guarded<S, C> {
 
     async fn price(&self, instrument: &Instrument) -> Result<Option<Price>, StoreError> {
         self.guard.call(self.store.price(instrument)).await
+    }
+}
+
+impl<C: Clock> Guarded<RedisHotStore, C> {
+    /// Asks whether Redis is there. Of what is offered nobody learns it.
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        self.guard.call(self.store.ping()).await
     }
 }

@@ -9,7 +9,8 @@ use super::url::RedisUrl;
 /// The flags of Redis.
 #[derive(Debug, Default, Args)]
 pub(crate) struct RedisArgs {
-    /// The Redis of the newest prices: redis://host:port [default: none, and nothing needs it]
+    /// The Redis of the newest prices: redis://host:port, redis+sentinel://host:port,…/name or
+    /// redis+cluster://host:port,…; rediss for TLS [default: none, and nothing needs it]
     #[arg(long, value_name = "URL")]
     pub(crate) redis_url: Option<String>,
     /// Its user [default: none]
@@ -18,6 +19,9 @@ pub(crate) struct RedisArgs {
     /// A file with its password
     #[arg(long, value_name = "FILE")]
     pub(crate) redis_password_file: Option<String>,
+    /// A file with the password of the Sentinels themselves [default: they ask for none]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) redis_sentinel_password_file: Option<String>,
 }
 
 impl RedisArgs {
@@ -25,11 +29,14 @@ impl RedisArgs {
     pub(crate) fn read(self, layers: &mut Layers) -> Option<RedisConfig> {
         let url: Option<RedisUrl> = layers.optional("redis.url", self.redis_url);
         let password_file = layers.optional("redis.password_file", self.redis_password_file);
+        let key = "redis.sentinel_password_file";
+        let sentinel_password_file = layers.optional(key, self.redis_sentinel_password_file);
         let user = layers.optional("redis.user", self.redis_user);
         Some(RedisConfig {
             url: url?.0,
             user,
             password_file,
+            sentinel_password_file,
             ..RedisConfig::default()
         })
     }

@@ -106,7 +106,8 @@ fn a_file_may_say_it_all_and_flags_win_over_it() {
          url = 'https://ticks:8443'
          user = 'writer'
          [redis]
-         url = 'redis://hot:6379'
+         url = 'redis+sentinel://hot:26379/main'
+         password_file = '/run/hot'
          [breaker]
          failures = 3
          open_for = '5s'
@@ -121,6 +122,8 @@ fn a_file_may_say_it_all_and_flags_win_over_it() {
         "9",
         "--group",
         "green",
+        "--redis-sentinel-password-file",
+        "/run/sentinels",
     ];
     let settings = read(&flags).unwrap();
     assert_eq!(settings.process.listen.to_string(), "0.0.0.0:9000");
@@ -133,7 +136,10 @@ fn a_file_may_say_it_all_and_flags_win_over_it() {
     assert_eq!(security.username.as_deref(), Some("worker"));
     assert_eq!(settings.timescaledb.max_connections, 20);
     assert_eq!(settings.clickhouse.user, "writer");
-    assert_eq!(settings.redis.unwrap().url, "redis://hot:6379");
+    let redis = settings.redis.unwrap();
+    assert_eq!(redis.url, "redis+sentinel://hot:26379/main");
+    assert_eq!(redis.password_file, Some("/run/hot".into()));
+    assert_eq!(redis.sentinel_password_file, Some("/run/sentinels".into()));
     assert_eq!(settings.breaker.policy.failures.get(), 9);
     assert_eq!(settings.breaker.policy.open_for, Duration::from_secs(5));
     assert_eq!(settings.breaker.timeout, Duration::from_secs(2));

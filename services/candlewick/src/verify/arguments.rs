@@ -5,17 +5,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use eventlog::KafkaConfig;
 use host::{ConfigErrors, Layers, Setting};
 use market::{Interval, Symbol, Venue, Window, parse_time};
 use store::{ClickHouseConfig, SymbolRow, TimescaleConfig};
 
-use crate::settings::{ClickHouseArgs, TimescaleArgs};
+use crate::settings::{ClickHouseArgs, KafkaArgs, TimescaleArgs, TopicNameArgs, TopicNames};
 
 const EXPLANATION: &str = "\
 It works beside a running process, or after one: bars are taken as of one moment, and the archiver
 is waited for until it has come as far. Where no process holds a data folder, its ticks are brought
 up to date from its log first. With --timescaledb-url and --clickhouse-url it is the stores of a
-cluster that are compared, through a snapshot of the bars.
+cluster that are compared, through a snapshot of the bars; Kafka is asked only how many partitions
+the topic trades has.
 
 Each difference is a line on standard output: instrument, interval, start, field, what is stored,
 what the ticks add up to; then a table of what was done. Bars whose ticks are gone (they are kept
@@ -34,6 +36,10 @@ pub(crate) struct VerifyArgs {
     timescaledb: TimescaleArgs,
     #[command(flatten)]
     clickhouse: ClickHouseArgs,
+    #[command(flatten)]
+    kafka: KafkaArgs,
+    #[command(flatten)]
+    topics: TopicNameArgs,
     /// Only symbols of this venue
     #[arg(long)]
     pub(super) venue: Option<Venue>,
@@ -60,7 +66,16 @@ pub(super) enum Subject {
     /// A data folder.
     Folder(PathBuf),
     /// The stores of a cluster.
-    Cluster(Box<TimescaleConfig>, Box<ClickHouseConfig>),
+    Cluster(Box<Servers>),
+}
+
+/// Where the stores of a cluster are, and the log that they are filled from.
+#[derive(Debug)]
+pub(super) struct Servers {
+    pub(super) timescaledb: TimescaleConfig,
+    pub(super) clickhouse: ClickHouseConfig,
+    pub(super) kafka: KafkaConfig,
+    pub(super) topics: TopicNames,
 }
 
 impl fmt::Display for Subject {
@@ -107,9 +122,16 @@ impl VerifyArgs {
             }
             _ => {}
         }
+        let servers = timescaledb.zip(clickhouse);
+        let servers = servers.map(|(timescaledb, clickhouse)| Servers {
+            timescaledb,
+            clickhouse,
+            kafka: std::mem::take(&mut self.kafka).read(&mut layers),
+            topics: std::mem::take(&mut self.topics).read(&mut layers),
+        });
         layers.finish()?;
-        Ok(match timescaledb.zip(clickhouse) {
-            Some((bars, ticks)) => Subject::Cluster(Box::new(bars), Box::new(ticks)),
+        Ok(match servers {
+            Some(servers) => Subject::Cluster(Box::new(servers)),
             None => Subject::Folder(self.data.clone().unwrap_or_else(|| "data".into())),
         })
     }

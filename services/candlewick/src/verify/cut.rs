@@ -8,7 +8,10 @@ use archiver::Archiver;
 use eventlog::LogError;
 use host::{Clock, Health};
 use market::Position;
-use store::{BarReader, BarStore, SqliteBarReader, SqliteTickStore, StoreError, TickStore};
+use store::{
+    BarReader, BarStore, Progress as Folded, SqliteBarReader, SqliteTickStore, StoreError,
+    TickStore,
+};
 
 use super::progress::Progress;
 use crate::{Folder, FolderError, FolderOptions};
@@ -36,7 +39,15 @@ impl Cut<SqliteBarReader, SqliteTickStore> {
         let opened = Folder::read(path).await;
         let (bars, ticks) = opened
             .with_context(|| format!("{} cannot be read as a data folder", path.display()))?;
-        let cut = Self::of(&bars, ticks).await?;
+        // The owner notes it whenever it opens the folder.
+        let partitions = bars.log_partitions().await?.with_context(|| {
+            format!(
+                "{} does not say how many partitions its log has: start the process on it once, \
+                 and try again",
+                path.display()
+            )
+        })?;
+        let cut = Self::of(&bars, ticks, partitions).await?;
         if cut.behind().await? > 0 && !cut.catch_up(path, clock, progress).await? {
             cut.wait(patience, clock, progress).await?;
         }
@@ -86,33 +97,28 @@ impl Cut<SqliteBarReader, SqliteTickStore> {
 }
 
 impl<R: BarReader, T: TickStore> Cut<R, T> {
-    /// Takes a cut of stores that other processes fill, and waits until the ticks are there as
-    /// far.
+    /// Takes a cut of stores that other processes fill from a log of so many partitions, and
+    /// waits until the ticks are there as far.
     pub(super) async fn take_beside<B: BarStore<Snapshot = R>, C: Clock>(
-        bars: &B,
-        ticks: T,
+        (bars, ticks): (&B, T),
+        partitions: u32,
         patience: Duration,
         clock: &C,
         progress: &Progress,
     ) -> anyhow::Result<Self> {
-        let cut = Self::of(bars, ticks).await?;
+        let cut = Self::of(bars, ticks, partitions).await?;
         cut.wait(patience, clock, progress).await?;
         Ok(cut)
     }
 
     /// The bars as of now.
-    async fn of<B: BarStore<Snapshot = R>>(bars: &B, ticks: T) -> anyhow::Result<Self> {
+    async fn of<B: BarStore<Snapshot = R>>(
+        bars: &B,
+        ticks: T,
+        partitions: u32,
+    ) -> anyhow::Result<Self> {
         let bars = bars.snapshot().await?;
-        let mut next = Vec::new();
-        for (partition, row) in (0..).zip(bars.progress().await?) {
-            if row.partition != partition {
-                bail!("partition {partition} was never folded; start the process and try again");
-            }
-            next.push(Position {
-                epoch: row.epoch,
-                offset: row.next_offset,
-            });
-        }
+        let next = next_of(&bars.progress().await?, partitions)?;
         Ok(Self { bars, ticks, next })
     }
 
@@ -160,5 +166,69 @@ impl<R: BarReader, T: TickStore> Cut<R, T> {
             true => next.offset.saturating_sub(archived.offset),
             false => 0,
         })
+    }
+}
+
+/// The first position that is not folded, of each of the log's partitions.
+///
+/// How many there are, the rows do not tell: which symbol is in which partition depends on it,
+/// and with another number every tick would be looked for in a wrong one.
+fn next_of(rows: &[Folded], partitions: u32) -> anyhow::Result<Vec<Position>> {
+    if let Some(row) = rows.iter().find(|row| row.partition >= partitions) {
+        bail!(
+            "the bars are folded from partition {}, and the log has {partitions}, counted from 0: \
+             they are not of this log",
+            row.partition
+        );
+    }
+    let next = |partition| {
+        let row = rows.iter().find(|row| row.partition == partition);
+        let position = row.map(|row| Position {
+            epoch: row.epoch,
+            offset: row.next_offset,
+        });
+        position.with_context(|| {
+            format!(
+                "partition {partition} of the log's {partitions} was never folded: start an \
+                 aggregator, and try again"
+            )
+        })
+    };
+    (0..partitions).map(next).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(partitions: &[u32]) -> Vec<Folded> {
+        let row = |partition: &u32| Folded {
+            partition: *partition,
+            epoch: 2,
+            next_offset: 10 + u64::from(*partition),
+            updates: Position::default(),
+            append_time_ns: 0,
+        };
+        partitions.iter().map(row).collect()
+    }
+
+    #[test]
+    fn the_log_says_how_many_partitions_there_are() {
+        let next = next_of(&rows(&[0, 1, 2]), 3).unwrap();
+        let offsets: Vec<_> = next.iter().map(|next| (next.epoch, next.offset)).collect();
+        assert_eq!(offsets, [(2, 10), (2, 11), (2, 12)]);
+        let error =
+            |partitions: &[u32], of| next_of(&rows(partitions), of).unwrap_err().to_string();
+        for lacking in [&[0, 1][..], &[0, 1, 3]] {
+            assert_eq!(
+                error(lacking, 4),
+                "partition 2 of the log's 4 was never folded: start an aggregator, and try again"
+            );
+        }
+        assert_eq!(
+            error(&[0, 1, 2], 2),
+            "the bars are folded from partition 2, and the log has 2, counted from 0: they are \
+             not of this log"
+        );
     }
 }

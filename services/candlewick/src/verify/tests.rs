@@ -372,3 +372,14 @@ fn the_command_line_is_checked() {
     let start = format_time(MINUTE_NS);
     assert!(world(&["--start", &start]).unwrap().check().is_ok());
 }
+
+#[tokio::test]
+async fn a_partition_that_nobody_has_folded_yet_is_named() {
+    let folder = World::unfolded(&[0]).await;
+    let error = folder.verify(&[]).await.unwrap_err().to_string();
+    let expected =
+        "partition 1 of the log's 2 was never folded: start an aggregator, and try again";
+    assert_eq!(error, expected);
+    let all = World::unfolded(&[0, 1]).await;
+    assert!(all.verify(&[]).await.unwrap().is_equal());
+}

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use eventlog::{Entry, Kafka, KafkaConfig, Log};
 use host::{Clock, SystemClock};
 use sqlx::{Connection, PgConnection};
 
@@ -100,6 +101,39 @@ impl Cluster {
         wanted.flatten().map(String::as_str).collect()
     }
 
+    /// `candlewick dead-letters` over its brokers.
+    pub(crate) fn dead_letters(&self, arguments: &[&str]) -> Finished {
+        let mut command = candlewick(&["dead-letters"]);
+        command.args(arguments);
+        Finished::of(command.args(self.options(&["--brokers", "--kafka"])))
+    }
+
+    /// Appends a record to a topic, as another program may.
+    pub(crate) fn append(&self, topic: &str, partition: u32, entry: Entry) {
+        let topic = format!("{}.{topic}", self.name);
+        let brokers = self.options(&["--brokers"])[1].to_owned();
+        let config = KafkaConfig {
+            brokers,
+            ..KafkaConfig::default()
+        };
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let kafka = Kafka::connect(config).unwrap();
+            let log = kafka.topic(&topic).await.unwrap().open(0).unwrap();
+            log.append(partition, vec![entry]).await.unwrap();
+            tokio::task::spawn_blocking(move || log.close())
+                .await
+                .unwrap();
+        });
+    }
+
+    /// Where its Redis is.
+    pub(crate) fn redis_server(&self) -> String {
+        let url = self.options(&["--redis-url"])[1];
+        let host = url.split_once("://").unwrap().1;
+        host.split('/').next().unwrap().to_owned()
+    }
+
     /// The address of the bars, as if their server were at another host and port.
     pub(crate) fn bars_at(&self, address: SocketAddr) -> String {
         let url = self.options(&["--timescaledb-url"])[1];
@@ -141,7 +175,8 @@ impl Cluster {
 
     /// `candlewick verify` over the stores, until it has seen that many trades count.
     pub(crate) fn verify(&self, trades: u64) -> String {
-        verify_with(&self.options(&["--timescaledb", "--clickhouse"]), trades)
+        let beginnings = ["--brokers", "--kafka", "--timescaledb", "--clickhouse"];
+        verify_with(&self.options(&beginnings), trades)
     }
 }
 

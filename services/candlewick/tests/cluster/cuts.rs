@@ -88,3 +88,21 @@ fn one_that_is_frozen_and_thaws_has_lost_its_partitions_and_harms_nothing() {
         process.terminate().success();
     }
 }
+
+#[test]
+fn a_redis_that_is_cut_off_is_named_and_everything_goes_on() {
+    let cluster = Cluster::new("hot");
+    let link = Link::to(cluster.redis_server());
+    let redis = format!("redis://{}", link.address());
+    let aggregator = cluster.start("aggregator", &["--redis-url", &redis]);
+    wait_ready(&aggregator);
+    eventually("the reason", &None, || reason(&aggregator, "redis"));
+    link.cut();
+    let told = until("a reason", || reason(&aggregator, "redis"));
+    println!("cut off: {told}");
+    assert!(told.contains(&redis), "{told}");
+    assert_eq!(aggregator.client().get("/readyz").status, 200);
+    link.mend();
+    eventually("the reason", &None, || reason(&aggregator, "redis"));
+    aggregator.terminate().success();
+}

@@ -9,6 +9,7 @@ mod bars;
 mod cluster;
 mod cuts;
 mod groups;
+mod letters;
 mod link;
 mod starts;
 

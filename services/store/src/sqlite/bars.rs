@@ -18,7 +18,7 @@ use market::{BarRow, Instrument, Venue, VenueSettings};
 pub use reader::SqliteBarReader;
 
 use super::file::{DatabaseFile, Kind};
-use super::log_id::bind;
+use super::log_id;
 use super::readers::Readers;
 use super::schema::Schema;
 use super::writer::Writer;
@@ -83,12 +83,22 @@ impl SqliteBarStore {
         self.reader.readers().file()
     }
 
-    /// Ties the file to the log that it is folded from: the first call stores the log's id.
+    /// Ties the file to the log that it is folded from, which has so many partitions: the first
+    /// call stores the log's id.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`], where it was folded from another log.
-    pub async fn bind_log(&self, log_id: &str) -> Result<(), StoreError> {
-        bind(&self.writer, log_id).await
+    pub async fn bind_log(&self, log_id: &str, partitions: u32) -> Result<(), StoreError> {
+        log_id::bind(&self.writer, log_id, Some(partitions)).await
+    }
+
+    /// How many partitions the log has that the file was last tied to. Whoever reads beside the
+    /// owner cannot ask the log, which is the owner's alone.
+    ///
+    /// # Errors
+    /// [`StoreError`], where the file cannot be read.
+    pub async fn log_partitions(&self) -> Result<Option<u32>, StoreError> {
+        log_id::partitions(self.reader.readers()).await
     }
 }
 

@@ -13,7 +13,7 @@ use sqlx::{Row, query};
 use super::column::{read_unsigned, unsigned};
 use super::failure::Failure;
 use super::file::{DatabaseFile, Kind};
-use super::log_id::bind;
+use super::log_id;
 use super::readers::Readers;
 use super::schema::Schema;
 use super::writer::Writer;
@@ -83,7 +83,7 @@ impl SqliteTickStore {
     /// # Errors
     /// [`StoreError::Corrupt`], where they are of another log.
     pub async fn bind_log(&self, log_id: &str) -> Result<(), StoreError> {
-        bind(&self.writer, log_id).await
+        log_id::bind(&self.writer, log_id, None).await
     }
 
     fn of(file: DatabaseFile) -> Self {

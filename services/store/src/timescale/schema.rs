@@ -16,12 +16,25 @@ const CHUNK: &str = "7 days";
 /// most late trades come. Not after its event time, by which a tape is old at once.
 const COMPRESS_AFTER: &str = "9 days";
 
-/// Of those who migrate at once, one goes on.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(4851902847)";
+/// Of those who migrate at once, one goes on: the migrator has a lock of its own, but hypertables
+/// and compression come after it.
+const LOCK: &str = "SELECT pg_advisory_lock(4851902847)";
+const UNLOCK: &str = "SELECT pg_advisory_unlock(4851902847)";
+
+/// What a migration has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimescaleMigration {
+    /// The version that was found; 0 where there were no tables.
+    pub found: u32,
+    /// The version that is there now.
+    pub now: u32,
+    /// What the server offers.
+    pub edition: TimescaleEdition,
+}
 
 /// Makes the tables, or brings them up to date; then gives them what the edition offers.
-pub(super) async fn migrate(session: &mut PgConnection) -> Result<TimescaleEdition, Failure> {
-    // The migrator waits for its lock in one statement.
+pub(super) async fn migrate(session: &mut PgConnection) -> Result<TimescaleMigration, Failure> {
+    // The lock is waited for in one statement.
     query("SET statement_timeout = 0")
         .execute(&mut *session)
         .await?;
@@ -30,31 +43,43 @@ pub(super) async fn migrate(session: &mut PgConnection) -> Result<TimescaleEditi
         .execute(&mut *session)
         .await?;
     verify_encoding(session).await?;
+    // Where anything fails, the session ends, and the lock with it.
+    query(LOCK).execute(&mut *session).await?;
+    let before = found(session).await?;
     migrator().run(&mut *session).await.map_err(of_migrator)?;
     query("BEGIN").execute(&mut *session).await?;
-    query(LOCK).execute(&mut *session).await?;
     let edition = prepare(session).await?;
     query("COMMIT").execute(&mut *session).await?;
     if edition == TimescaleEdition::Community {
         compress(session).await;
     }
-    Ok(edition)
+    let now = found(session).await?;
+    query(UNLOCK).execute(session).await?;
+    let version =
+        |version: i64| u32::try_from(version).map_err(|_| Failure::malformed("schema", version));
+    Ok(TimescaleMigration {
+        found: version(before)?,
+        now: version(now)?,
+        edition,
+    })
+}
+
+/// The version of the tables; 0 where there are none.
+async fn found(session: &mut PgConnection) -> Result<i64, Failure> {
+    let table: Option<String> = query_scalar("SELECT to_regclass('_sqlx_migrations')::text")
+        .fetch_one(&mut *session)
+        .await?;
+    if table.is_none() {
+        return Ok(0);
+    }
+    let newest = query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success");
+    let newest: Option<i64> = newest.fetch_one(session).await?;
+    Ok(newest.unwrap_or(0))
 }
 
 /// Checks that the tables are those known here.
 pub(super) async fn verify(session: &mut PgConnection) -> Result<(), Failure> {
-    let found: Option<i64> = match query_scalar("SELECT to_regclass('_sqlx_migrations')::text")
-        .fetch_one(&mut *session)
-        .await?
-    {
-        None::<String> => None,
-        Some(_) => {
-            query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
-                .fetch_one(session)
-                .await?
-        }
-    };
-    let found = found.unwrap_or(0);
+    let found = found(session).await?;
     if found > known() {
         return Err(Failure::Newer {
             found,

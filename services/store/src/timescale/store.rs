@@ -10,7 +10,8 @@ use super::connections::{Connections, Loan, Server};
 use super::edition::{Durability, TimescaleEdition};
 use super::failure::Failure;
 use super::reader::TimescaleBarReader;
-use super::{bars, commit, expire, load, schema, topics};
+use super::schema::{self, TimescaleMigration};
+use super::{bars, commit, expire, load, topics};
 use crate::metrics::Metrics;
 use crate::{
     BarKey, BarQuery, BarReader, BarStore, Commit, DirtyRow, IdKey, IdQuery, IdRanges, IdRow,
@@ -38,11 +39,11 @@ impl TimescaleBarStore {
     /// # Errors
     /// [`StoreError`], where it cannot be reached, the user may not make tables, or the tables
     /// are newer.
-    pub async fn migrate(config: TimescaleConfig) -> Result<TimescaleEdition, StoreError> {
+    pub async fn migrate(config: TimescaleConfig) -> Result<TimescaleMigration, StoreError> {
         let server = Server::new(config);
         let mut session = server.check(server.connect().await)?;
-        let edition = schema::migrate(&mut session).await;
-        server.check(edition)
+        let migrated = schema::migrate(&mut session).await;
+        server.check(migrated)
     }
 
     /// Opens a database whose tables are up to date. What is not durable there, or not there at

@@ -211,6 +211,27 @@ async fn tables_that_are_not_of_this_version_are_refused() {
     assert!(is_newer(&error), "{error}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn those_who_migrate_at_once_agree() {
+    for _ in 0..5 {
+        let database = Database::new();
+        let migrating = (0..4).map(|_| {
+            let config = database.config.clone();
+            tokio::spawn(async move { ClickHouseTickStore::migrate(&config).await })
+        });
+        let migrating: Vec<_> = migrating.collect();
+        for migrated in migrating {
+            let (found, now) = migrated.await.unwrap().unwrap();
+            assert!(found <= now && now == 2, "{found} {now}");
+        }
+        ClickHouseTickStore::open(&database.config).await.unwrap();
+        for table in ["trades", "positions", "trades_current", "bars_1m"] {
+            let count = format!("SELECT count() FROM {table}");
+            assert_eq!(database.number(&count).await, 0, "{table}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tables_that_are_not_ours_are_corrupt() {
     let (database, store) = tick_store().await;

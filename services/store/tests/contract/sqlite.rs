@@ -157,19 +157,22 @@ async fn a_reader_beside_the_owner_sees_its_commits() {
 #[tokio::test]
 async fn a_file_belongs_to_one_log() {
     let (folder, store) = bar_store().await;
-    store.bind_log("one").await.unwrap();
-    store.bind_log("one").await.unwrap();
+    assert_eq!(store.log_partitions().await.unwrap(), None);
+    store.bind_log("one", 3).await.unwrap();
+    store.bind_log("one", 3).await.unwrap();
     drop(store);
     let path = folder.path().join("bars.sqlite");
     let store = SqliteBarStore::open(&path).await.unwrap();
-    let error = store.bind_log("two").await.unwrap_err();
+    let error = store.bind_log("two", 5).await.unwrap_err();
     assert!(matches!(error, StoreError::Corrupt { .. }));
     assert!(
         error
             .to_string()
             .contains("belongs to another log (one, this one is two)")
     );
-    store.bind_log("one").await.unwrap();
+    store.bind_log("one", 3).await.unwrap();
+    let beside = SqliteBarStore::open_read_only(&path).await.unwrap();
+    assert_eq!(beside.log_partitions().await.unwrap(), Some(3));
     let ticks = SqliteTickStore::open(folder.path().join("ticks.sqlite"))
         .await
         .unwrap();

@@ -106,6 +106,22 @@ impl World {
         Self::filled_with(ago_ns, Behind::None).await
     }
 
+    /// An empty one, of which some partitions were taken up once.
+    pub(super) async fn unfolded(taken_up: &[u32]) -> Self {
+        let world = Self {
+            folder: tempfile::tempdir().unwrap(),
+            clock: Ago(0),
+            between_rounds_ns: 0,
+        };
+        let folder = world.open().await;
+        for partition in taken_up {
+            let epoch = folder.trades.epoch();
+            folder.bars.load(*partition, epoch).await.unwrap();
+        }
+        folder.close();
+        world
+    }
+
     async fn filled_with(ago_ns: i64, behind: Behind) -> Self {
         let mut world = Self {
             folder: tempfile::tempdir().unwrap(),

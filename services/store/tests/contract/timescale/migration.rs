@@ -28,9 +28,14 @@ async fn a_database_without_tables_names_the_command() {
 async fn those_who_migrate_at_once_agree() {
     let database = Database::empty().await;
     let migrating = (0..4).map(|_| TimescaleBarStore::migrate(database.config()));
-    for edition in join_all(migrating).await {
-        assert_ne!(edition.unwrap(), TimescaleEdition::Plain);
+    let migrated = join_all(migrating).await.into_iter();
+    let migrated: Vec<_> = migrated.collect::<Result<_, _>>().unwrap();
+    for one in &migrated {
+        assert_ne!(one.edition, TimescaleEdition::Plain);
+        assert_eq!(one.now, 1);
     }
+    let found_none = migrated.iter().filter(|one| one.found == 0).count();
+    assert_eq!(found_none, 1, "one makes the tables: {migrated:?}");
     let store = database.open().await;
     take(&store, step(0, 0, 1)).await;
     TimescaleBarStore::migrate(database.config()).await.unwrap();
@@ -86,8 +91,9 @@ async fn a_table_becomes_a_hypertable() {
     take(&store, transaction.clone()).await;
     assert_eq!(store.expire(1, i64::MIN).await.unwrap(), 1);
 
-    let edition = TimescaleBarStore::migrate(database.config()).await.unwrap();
-    assert_ne!(edition, TimescaleEdition::Plain);
+    let migrated = TimescaleBarStore::migrate(database.config()).await.unwrap();
+    assert_ne!(migrated.edition, TimescaleEdition::Plain);
+    assert_eq!((migrated.found, migrated.now), (1, 1));
     let store = database.open().await;
     let chunks: i64 = sqlx::query_scalar("SELECT count(*) FROM timescaledb_information.chunks")
         .fetch_one(&mut database.session().await)
