@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::support::{
-    Client, Finished, Follower, Protocol, assert_equal, bars, counted, eventually, expected,
-    replay, tables, tapes,
+    Client, Finished, Follower, Protocol, SYMBOLS, assert_equal, bars, counted, eventually,
+    expected, replay, tables, tapes,
 };
 
 /// 2024-05-01T00:00:00Z.
@@ -81,25 +81,29 @@ fn what_is_posted_is_in_the_bars_of_every_pod_and_proved() {
 }
 
 #[test]
-fn a_tape_replayed_into_the_cluster_gives_the_expected_bars_of_the_tapes() {
-    const IBM: [&str; 1] = ["IBM"];
+fn tapes_replayed_into_the_cluster_give_the_expected_bars_of_the_tapes() {
     let cluster = Cluster::new("tape");
     let folder = tempfile::tempdir().unwrap();
     let aggregators = [(); 2].map(|()| cluster.ready("aggregator"));
     let archiver = cluster.ready("archiver");
     let api = cluster.ready("api");
-    let mut command = replay(&api, folder.path(), "us", &tapes(&IBM), &[]);
+    let mut command = replay(&api, folder.path(), "us", &tapes(&SYMBOLS), &[]);
     println!("{}", Finished::of(&mut command).success());
 
-    let expected = expected("us", &IBM);
+    let expected = expected("us", &SYMBOLS);
     let days = expected.iter().filter(|(key, _)| key.interval == "1d");
     let trades: u64 = days
         .flat_map(|(_, table)| table.values())
         .map(|row| row["trades"].parse::<u64>().unwrap())
         .sum();
     let client = api.client();
-    eventually("trades", &trades, || counted(&client, "us", "IBM"));
-    assert_equal("the tape", &expected, &tables(&client, &expected));
+    eventually("trades", &trades, || {
+        SYMBOLS
+            .iter()
+            .map(|symbol| counted(&client, "us", symbol))
+            .sum()
+    });
+    assert_equal("the tapes", &expected, &tables(&client, &expected));
     cluster.verify(trades);
     for process in aggregators.into_iter().chain([archiver, api]) {
         process.terminate().success();
