@@ -76,8 +76,8 @@ enum Read {
     On,
     /// The archiver is told to stop.
     Stopped,
-    /// The log does not hold the next record. What was read is written, and the position is asked
-    /// again: another may have moved it on meanwhile.
+    /// The log does not hold the next record. The position is asked again: another may have moved
+    /// it on meanwhile.
     OutOfRange,
 }
 
@@ -112,6 +112,9 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
                     match ready {
                         Ok(()) => {}
                         Err(LogError::Closed) => break,
+                        Err(error @ LogError::OutOfRange { .. }) => {
+                            return self.out_of_range(&mut pending, &error, stop).await;
+                        }
                         Err(error) if error.is_transient() => {
                             self.hold_off(&mut pending, &error);
                             continue;
@@ -252,13 +255,7 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
         let batch = match host::timeout(&self.clock, self.cut.call_timeout, fetch).await {
             Ok(Ok(batch)) => batch,
             Ok(Err(error @ LogError::OutOfRange { .. })) => {
-                self.hold_off(pending, &error);
-                pending.pause.over(&self.clock).await;
-                let waits = pending.next > pending.stored;
-                if waits && !self.write(pending, stop).await? {
-                    return Ok(Read::Stopped);
-                }
-                return Ok(Read::OutOfRange);
+                return self.out_of_range(pending, &error, stop).await;
             }
             Ok(Err(LogError::Closed)) => return Ok(Read::Stopped),
             Ok(Err(source)) if !source.is_transient() => return Err(self.log(source)),
@@ -292,6 +289,26 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
             return Ok(Read::Stopped);
         }
         Ok(Read::On)
+    }
+
+    /// Writes what was read before the next record was dropped. What lies beyond the end was read
+    /// of records that the log has lost.
+    async fn out_of_range(
+        &self,
+        pending: &mut Pending,
+        error: &LogError,
+        stop: &CancellationToken,
+    ) -> Result<Read, ArchiverError> {
+        let waits = pending.next > pending.stored;
+        if error.is_overrun() && waits && !self.write(pending, stop).await? {
+            return Ok(Read::Stopped);
+        }
+        self.hold_off(pending, error);
+        let pause = stop.run_until_cancelled(pending.pause.over(&self.clock));
+        Ok(match pause.await {
+            Some(()) => Read::OutOfRange,
+            None => Read::Stopped,
+        })
     }
 
     /// Writes the blocks and then the position; false where the archiver is told to stop

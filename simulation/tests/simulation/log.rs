@@ -213,6 +213,12 @@ impl SimLog {
         records[usize::try_from(from).unwrap()..].to_vec()
     }
 
+    fn kept(&self, partition: u32) -> (u64, u64) {
+        let state = self.state.lock().unwrap();
+        let held = &state.partitions[partition as usize];
+        (held.first, held.records.len() as u64)
+    }
+
     pub fn end(&self, partition: u32) -> u64 {
         self.state.lock().unwrap().partitions[partition as usize]
             .records
@@ -353,8 +359,18 @@ impl Log for SimLog {
         partition: u32,
         offset: u64,
     ) -> impl Future<Output = Result<(), LogError>> + Send {
+        // Kafka's client may say so here or when it is asked for the records.
+        let says_early = self.random.one_in(2);
         poll_fn(move |_| {
-            if self.end(partition) > offset {
+            let (first, end) = self.kept(partition);
+            if offset < first && says_early && !self.skips {
+                Poll::Ready(Err(LogError::OutOfRange {
+                    partition,
+                    offset,
+                    first,
+                    end,
+                }))
+            } else if end > offset {
                 Poll::Ready(Ok(()))
             } else if self.current_epoch() != self.opened {
                 // A reader that waits for long asks what has become of the topic.

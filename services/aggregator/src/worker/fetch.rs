@@ -17,7 +17,7 @@ enum Fetched {
     /// Nothing for now.
     Nothing,
     /// It does not hold the next record.
-    OutOfRange,
+    OutOfRange(LogError),
 }
 
 impl<L, U, D, S, T, H, C> Session<'_, L, U, D, S, T, H, C>
@@ -54,10 +54,7 @@ where
                 }
                 return Ok(Fetched::Records(batch));
             }
-            Ok(Err(source @ LogError::OutOfRange { .. })) => {
-                self.spare_log(stop, &source.to_string()).await;
-                return Ok(Fetched::OutOfRange);
-            }
+            Ok(Err(error @ LogError::OutOfRange { .. })) => return Ok(Fetched::OutOfRange(error)),
             // Waiting for it says so too, and ends the session.
             Ok(Err(LogError::Closed)) => return Ok(Fetched::Nothing),
             Ok(Err(error)) if error.is_transient() => error.to_string(),
@@ -66,6 +63,23 @@ where
         };
         self.spare_log(stop, &reason).await;
         Ok(Fetched::Nothing)
+    }
+
+    /// Ends the session where the log does not hold the next record. What was folded before it
+    /// was dropped is kept, and loaded again: another may have moved the partition on meanwhile,
+    /// and then the next record is a later one. What lies beyond the end was folded of records
+    /// that the log has lost.
+    pub(super) async fn out_of_range(
+        &mut self,
+        stop: &CancellationToken,
+        error: &LogError,
+    ) -> Result<End, WorkerError> {
+        self.spare_log(stop, &error.to_string()).await;
+        let ended = match error.is_overrun() {
+            true => self.commit_all(stop).await?,
+            false => None,
+        };
+        Ok(ended.unwrap_or(End::OutOfRange))
     }
 
     /// Fetches records and folds them all, or says how the session ends instead.
@@ -77,12 +91,7 @@ where
         let batch = match self.fetch(stop).await? {
             Fetched::Records(batch) => batch,
             Fetched::Nothing => return Ok(None),
-            // What was folded is kept, and loaded again: another may have moved the partition on
-            // meanwhile, and then the next record is a later one.
-            Fetched::OutOfRange => {
-                let ended = self.commit_all(stop).await?;
-                return Ok(Some(ended.unwrap_or(End::OutOfRange)));
-            }
+            Fetched::OutOfRange(error) => return self.out_of_range(stop, &error).await.map(Some),
         };
         let bytes = |record: &Record| (record.key.len() + record.value.len()) as u64;
         self.folded_bytes += batch.records.iter().map(bytes).sum::<u64>();

@@ -22,7 +22,7 @@ pub(super) enum End {
     Stopped,
     /// Another worker has moved the partition.
     Lost,
-    /// It has committed, and the log does not hold the record that comes next.
+    /// The log does not hold the record that comes next.
     OutOfRange,
 }
 
@@ -143,6 +143,9 @@ where
                             }
                         }
                         Err(LogError::Closed) => return self.finish(stop).await,
+                        Err(error @ LogError::OutOfRange { .. }) => {
+                            return self.out_of_range(stop, &error).await;
+                        }
                         Err(error) if error.is_transient() => {
                             self.spare_log(stop, &error.to_string()).await;
                         }

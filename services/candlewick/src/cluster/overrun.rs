@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use host::HealthComponent;
-use metrics::{describe_gauge, gauge};
+use metrics::{Gauge, describe_gauge, gauge};
 use tokio_util::sync::CancellationToken;
 
 const OVERRUN: &str = "candlewick_partition_overrun";
@@ -21,8 +21,7 @@ pub(super) async fn stand(
         "1 while a partition is stopped, because the log has dropped records that it had not \
          passed."
     );
-    let overrun = gauge!(OVERRUN, "partition" => partition.to_string());
-    overrun.set(1.0);
+    let _raised = Raised::new(gauge!(OVERRUN, "partition" => partition.to_string()));
     let reason = format!(
         "{error}: the log has dropped records that were still to be read, and this partition is \
          stopped; docs/operations.md says what to do"
@@ -30,5 +29,20 @@ pub(super) async fn stand(
     tracing::error!(partition, reason, "stopped");
     health.not_ready(reason);
     stop.cancelled().await;
-    overrun.set(0.0);
+}
+
+/// A gauge that is 1 as long as this lives: the task may be dropped where it waits.
+struct Raised(Gauge);
+
+impl Raised {
+    fn new(gauge: Gauge) -> Self {
+        gauge.set(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for Raised {
+    fn drop(&mut self) {
+        self.0.set(0.0);
+    }
 }

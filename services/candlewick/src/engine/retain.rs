@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use eventlog::Log;
+use eventlog::{Bounds, Log};
 use host::Clock;
 use market::{BARS_KEPT_NS, TICKS_KEPT_NS, VERDICTS_KEPT_NS};
 use store::{BarReader, BarStore, StoreError, TickStore};
@@ -56,8 +56,9 @@ pub(crate) async fn log_time<B: BarReader, L: Log>(
     let mut time_ns = newest_ns.unwrap_or(0);
     for row in progress {
         let bounds = trades.bounds(row.partition).await;
-        let folded = bounds.is_ok_and(|bounds| bounds.end <= row.next_offset);
-        if !folded {
+        // Where retention has overrun it, nothing is folded before the topic is made anew.
+        let goes_on = |bounds: Bounds| (bounds.first..bounds.end).contains(&row.next_offset);
+        if bounds.map_or(true, goes_on) {
             time_ns = time_ns.min(row.append_time_ns);
         }
     }

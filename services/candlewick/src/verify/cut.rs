@@ -189,8 +189,8 @@ fn next_of(rows: &[Folded], partitions: u32) -> anyhow::Result<Vec<Position>> {
         });
         position.with_context(|| {
             format!(
-                "partition {partition} of the log's {partitions} was never folded: start an \
-                 aggregator, and try again"
+                "partition {partition} of the log's {partitions} was never folded: start what \
+                 folds it, and try again"
             )
         })
     };

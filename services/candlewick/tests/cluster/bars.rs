@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::support::{
-    Client, Finished, Follower, Protocol, SYMBOLS, assert_equal, bars, counted, eventually,
-    expected, replay, tables, tapes,
+    Client, Finished, Follower, Protocol, SYMBOLS as TAPES, assert_equal, bars, counted,
+    eventually, expected, replay, tables, tapes,
 };
 
 /// 2024-05-01T00:00:00Z.
@@ -87,10 +87,10 @@ fn tapes_replayed_into_the_cluster_give_the_expected_bars_of_the_tapes() {
     let aggregators = [(); 2].map(|()| cluster.ready("aggregator"));
     let archiver = cluster.ready("archiver");
     let api = cluster.ready("api");
-    let mut command = replay(&api, folder.path(), "us", &tapes(&SYMBOLS), &[]);
+    let mut command = replay(&api, folder.path(), "us", &tapes(&TAPES), &[]);
     println!("{}", Finished::of(&mut command).success());
 
-    let expected = expected("us", &SYMBOLS);
+    let expected = expected("us", &TAPES);
     let days = expected.iter().filter(|(key, _)| key.interval == "1d");
     let trades: u64 = days
         .flat_map(|(_, table)| table.values())
@@ -98,7 +98,7 @@ fn tapes_replayed_into_the_cluster_give_the_expected_bars_of_the_tapes() {
         .sum();
     let client = api.client();
     eventually("trades", &trades, || {
-        SYMBOLS
+        TAPES
             .iter()
             .map(|symbol| counted(&client, "us", symbol))
             .sum()

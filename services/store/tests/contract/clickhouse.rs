@@ -222,7 +222,7 @@ async fn those_who_migrate_at_once_agree() {
         let migrating: Vec<_> = migrating.collect();
         for migrated in migrating {
             let (found, now) = migrated.await.unwrap().unwrap();
-            assert!(found <= now && now == 2, "{found} {now}");
+            assert!(found <= now && now == 3, "{found} {now}");
         }
         ClickHouseTickStore::open(&database.config).await.unwrap();
         for table in ["trades", "positions", "trades_current", "bars_1m"] {
