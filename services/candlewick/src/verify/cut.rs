@@ -222,7 +222,7 @@ mod tests {
         for lacking in [&[0, 1][..], &[0, 1, 3]] {
             assert_eq!(
                 error(lacking, 4),
-                "partition 2 of the log's 4 was never folded: start an aggregator, and try again"
+                "partition 2 of the log's 4 was never folded: start what folds it, and try again"
             );
         }
         assert_eq!(

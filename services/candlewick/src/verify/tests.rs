@@ -378,7 +378,7 @@ async fn a_partition_that_nobody_has_folded_yet_is_named() {
     let folder = World::unfolded(&[0]).await;
     let error = folder.verify(&[]).await.unwrap_err().to_string();
     let expected =
-        "partition 1 of the log's 2 was never folded: start an aggregator, and try again";
+        "partition 1 of the log's 2 was never folded: start what folds it, and try again";
     assert_eq!(error, expected);
     let all = World::unfolded(&[0, 1]).await;
     assert!(all.verify(&[]).await.unwrap().is_equal());
