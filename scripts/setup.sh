@@ -125,6 +125,7 @@ kafka() {
     java_is_recent || install "Java 17 or later is missing" default-jre-headless
     java_is_recent || fail "java is older than 17, which Kafka needs"
     has mvn || install "Maven is missing, which fetches Kafka" maven
+    has openssl || install "openssl is missing, which makes certificates" openssl
 }
 timescaledb() {
     if ! has apt-get || ! has dpkg-deb; then

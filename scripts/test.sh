@@ -6,9 +6,10 @@
 # left out, which is said; where CANDLEWICK_TAPES names a folder they run, and fail if it lacks one.
 #
 # Tests that need a server find it in CANDLEWICK_KAFKA, CANDLEWICK_TIMESCALEDB, CANDLEWICK_CLICKHOUSE
-# and CANDLEWICK_REDIS, CANDLEWICK_REDIS_SENTINEL and CANDLEWICK_REDIS_CLUSTER. For those that are not
-# set an instance of scripts/stack is started, with ports and data of this run alone, and is gone when
-# it ends. Without the servers nothing is tested.
+# and CANDLEWICK_REDIS, CANDLEWICK_REDIS_SENTINEL and CANDLEWICK_REDIS_CLUSTER, and those that ask for
+# TLS and passwords in CANDLEWICK_KAFKA_SECURE and CANDLEWICK_TIMESCALEDB_SECURE. For those that are
+# not set an instance of scripts/stack is started, with ports and data of this run alone, and is gone
+# when it ends. Without the servers nothing is tested.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -64,12 +65,13 @@ remove_left_over() {
 instance=
 start_servers() {
     local server variable missing=() sets=()
-    for server in kafka timescaledb clickhouse redis redis_sentinel redis_cluster; do
+    for server in kafka timescaledb clickhouse redis \
+        redis_sentinel redis_cluster kafka_secure timescaledb_secure; do
         variable=CANDLEWICK_${server^^}
         if [ -n "${!variable:-}" ]; then
             echo "$variable is set: tests use the server there"
-        elif [[ $server = redis_* ]]; then
-            sets+=("${server#redis_}")
+        elif [[ $server = *_* ]]; then
+            sets+=("$server")
         else
             missing+=("$server")
         fi
@@ -93,8 +95,8 @@ in_instance() (
     CANDLEWICK_STACK_NAME=$instance "$@"
 )
 
-# start_missing SERVERS [SET…]: in the instance, with the variables that say where they are. Called in
-# a condition, where bash does not end at what fails.
+# start_missing SERVERS [SERVER_SET…]: in the instance, with the variables that say where they are.
+# Called in a condition, where bash does not end at what fails.
 start_missing() {
     local servers=$1 set environment address
     shift
@@ -104,8 +106,8 @@ start_missing() {
         eval "$environment"
     fi
     for set in "$@"; do
-        address=$(in_instance scripts/stack/redis.sh "$set" start) || return
-        export "CANDLEWICK_REDIS_${set^^}=$address"
+        address=$(in_instance "scripts/stack/${set%_*}.sh" "${set#*_}" start) || return
+        export "CANDLEWICK_${set^^}=$address"
     done
 }
 

@@ -15,7 +15,8 @@
 # other names any free block of 40 from 20000 to 31999, below those that the kernel hands out.
 #
 #   STACK_PORTS            the first port of the block
-#   STACK_KAFKA_PORT       +0: broker I has this + 2 (I - 1), and the next for its controller
+#   STACK_KAFKA_PORT       +0: broker I has this + 2 (I - 1), and the next for its controller; the
+#                          secure one has this + 14 to + 19
 #   STACK_TIMESCALEDB_PORT +10
 #   STACK_CLICKHOUSE_PORT  +11: HTTP
 #   STACK_REDIS_PORT       +12: the single server

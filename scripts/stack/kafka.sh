@@ -16,8 +16,11 @@
 #   kafka.sh log [I]         the end of a broker's log
 #   kafka.sh topics|groups|configs|offsets ARGUMENTS…
 #                            Kafka's own tools, with --bootstrap-server given
+#   kafka.sh secure start|stop|status
+#                            another broker, for itself, that asks for TLS or passwords or both
+#   kafka.sh secure address  where it is, and the folder with its certificates and its password
 #
-#   STACK_KAFKA_HEAP         largest heap of a broker: 512m unless told
+#   STACK_KAFKA_HEAP         largest heap of a broker: 512m unless told; of the secure one, 256m
 #   STACK_KAFKA_SETTINGS     more lines for server.properties, read at every start
 #   JAVA_HOME, MVN           another java, another mvn than those on PATH
 
@@ -121,7 +124,10 @@ tool() {
 
 # ---- the cluster
 
-folder() { echo "$HOME_DIR/$1"; }
+# shellcheck source=scripts/stack/kafka/secure.sh
+. "$SCRIPTS/kafka/secure.sh"
+
+folder() { if [ "$1" = secure ]; then echo "$SECURE_DIR"; else echo "$HOME_DIR/$1"; fi; }
 client_port() { echo $(($(port kafka) + 2 * ($1 - 1))); }
 controller_port() { echo $(($(client_port "$1") + 1)); }
 brokers() { cat "$HOME_DIR/brokers" 2>/dev/null || echo 0; }
@@ -143,12 +149,12 @@ bootstrap() {
     joined address
 }
 
-# Timeouts are shorter than Kafka's own, so that a test of a fault takes seconds; topics are made by
-# their owners only, as in production.
 properties() {
-    local i=$1 replicas in_sync
-    replicas=$(brokers)
-    in_sync=$((replicas > 1 ? 2 : 1))
+    local i=$1
+    if [ "$i" = secure ]; then
+        secure_properties
+        return
+    fi
     cat <<END
 process.roles=broker,controller
 node.id=$i
@@ -158,7 +164,17 @@ advertised.listeners=PLAINTEXT://$(address "$i")
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-log.dirs=$(folder "$i")/data
+$(broker_properties "$(folder "$i")" "$(brokers)")
+END
+}
+
+# broker_properties FOLDER REPLICAS: timeouts are shorter than Kafka's own, so that a test of a fault
+# takes seconds; topics are made by their owners only, as in production.
+broker_properties() {
+    local replicas=$2 in_sync
+    in_sync=$((replicas > 1 ? 2 : 1))
+    cat <<END
+log.dirs=$1/data
 log.segment.bytes=268435456
 log.cleaner.dedupe.buffer.size=16777216
 auto.create.topics.enable=false
@@ -184,6 +200,23 @@ ${STACK_KAFKA_SETTINGS:-}
 END
 }
 
+# 16 bytes in URL-safe base64, which must not begin with '-'.
+cluster_id() { echo "c$(head -c 64 /dev/urandom | base64 -w 0 | tr -d '+/=' | head -c 20)A"; }
+
+# format BROKER CLUSTER-ID [OPTION…]
+format() {
+    local i=$1 id=$2 folder
+    folder=$(folder "$i")
+    shift 2
+    mkdir -p "$folder"
+    properties "$i" >"$folder/server.properties"
+    if ! tool kafka.tools.StorageTool format -t "$id" -c "$folder/server.properties" "$@" \
+        >"$folder/format.log" 2>&1 9>&-; then
+        cat "$folder/format.log" >&2
+        fail "the storage of broker $i could not be formatted"
+    fi
+}
+
 make_cluster() {
     local count=$1 i id
     case $count in
@@ -193,32 +226,33 @@ make_cluster() {
     rm -rf "$HOME_DIR"
     mkdir -p "$HOME_DIR"
     echo "$count" >"$HOME_DIR/brokers"
-    # 16 bytes in URL-safe base64, which must not begin with '-'.
-    id=c$(head -c 64 /dev/urandom | base64 -w 0 | tr -d '+/=' | head -c 20)A
-    for i in $(every); do
-        mkdir -p "$(folder "$i")"
-        properties "$i" >"$(folder "$i")/server.properties"
-        if ! tool kafka.tools.StorageTool format -t "$id" -c "$(folder "$i")/server.properties" \
-            >"$(folder "$i")/format.log" 2>&1 9>&-; then
-            cat "$(folder "$i")/format.log" >&2
-            fail "the storage of broker $i could not be formatted"
-        fi
-    done
+    id=$(cluster_id)
+    for i in $(every); do format "$i" "$id"; done
     # Without it the next start begins anew.
     touch "$HOME_DIR/made"
 }
 
 # ---- brokers
 
+ports_of() {
+    local way
+    if [ "$1" = secure ]; then
+        for way in $WAYS_IN controller; do secure_port "$way"; done
+    else
+        client_port "$1"
+        controller_port "$1"
+    fi
+}
+
 launch() {
-    local i=$1 folder
+    local i=$1 folder port heap=512m
     folder=$(folder "$i")
-    require_free "$(client_port "$i")"
-    require_free "$(controller_port "$i")"
+    [ "$i" != secure ] || heap=256m
+    for port in $(ports_of "$i"); do require_free "$port"; done
     properties "$i" >"$folder/server.properties"
     if [ -e "$folder/broker.log" ]; then mv "$folder/broker.log" "$folder/broker.log.before"; fi
     # shellcheck disable=SC2046,SC2086
-    start_in "$folder" "$JAVA" -Xms128m -Xmx"${STACK_KAFKA_HEAP:-512m}" $QUICK $(sharing) -Xlog:disable -Xlog:all=error:stderr \
+    start_in "$folder" "$JAVA" -Xms128m -Xmx"${STACK_KAFKA_HEAP:-$heap}" $QUICK $(sharing) -Xlog:disable -Xlog:all=error:stderr \
         -XX:+ExitOnOutOfMemoryError -Djava.awt.headless=true -Dkafka.logs.dir="$folder" \
         -Dlog4j2.configurationFile="file:$SCRIPTS/kafka/broker.xml" \
         -cp "$(classpath)" kafka.Kafka "$folder/server.properties"
@@ -292,11 +326,12 @@ status() {
     local i outcome=0
     if [ "$(brokers)" = 0 ]; then
         row kafka "not made" - - "$HOST:$(port kafka)"
-        return 3
+        outcome=3
     fi
     for i in $(every); do
         status_row "kafka $i" "$(address "$i")" "$(folder "$i")" || outcome=3
     done
+    if [ -e "$SECURE_DIR" ]; then secure_status || true; fi
     return "$outcome"
 }
 
@@ -320,7 +355,8 @@ reset)
     lock kafka
     # shellcheck disable=SC2046
     terminate $(every)
-    rm -rf "$HOME_DIR"
+    secure_stop
+    rm -rf "$HOME_DIR" "$SECURE_DIR"
     ;;
 kill)
     lock kafka
@@ -333,6 +369,10 @@ start-one)
 stop-one)
     lock kafka
     terminate "$1"
+    ;;
+secure)
+    lock kafka
+    secure "$@"
     ;;
 pause) signal_in STOP "$(folder "$1")" ;;
 resume) signal_in CONT "$(folder "$1")" ;;

@@ -106,7 +106,10 @@ up)
     ;;
 down)
     [ ! -s "$INSTANCE/ports" ] || each stop
-    if [ -s "$INSTANCE/ports" ]; then "$SCRIPTS/redis.sh" stop-all; fi
+    if [ -s "$INSTANCE/ports" ]; then
+        "$SCRIPTS/redis.sh" stop-all
+        "$SCRIPTS/kafka.sh" secure stop
+    fi
     ;;
 reset) reset ;;
 status) status ;;

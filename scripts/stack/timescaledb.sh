@@ -11,6 +11,11 @@
 #   timescaledb.sh reset     stop, and delete the data
 #   timescaledb.sh install   fetch and unpack only (start does it too)
 #   timescaledb.sh url       for clients
+#   timescaledb.sh secure start
+#                            start, and from then on speak TLS too, with a database of its own whose
+#                            user needs TLS and a password
+#   timescaledb.sh secure address
+#                            that database's URL, and the folder with the certificates and the password
 #   timescaledb.sh psql ARGUMENTS…
 #   timescaledb.sh log       the end of its log
 #
@@ -20,12 +25,15 @@
 
 # shellcheck source=scripts/stack/instance.sh
 . "$(dirname "$0")/instance.sh"
+# shellcheck source=scripts/stack/certificates.sh
+. "$SCRIPTS/certificates.sh"
 
 readonly SUITE=trixie PG=17 ARCHITECTURE=amd64 TRIPLET=x86_64-linux-gnu
 readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 readonly DATABASE=candlewick
 readonly HOME_DIR=$INSTANCE/timescaledb
 readonly DATA=$HOME_DIR/data
+readonly SECRETS=$HOME_DIR/secrets SECURE_USER=candlewick SECURE_DATABASE=candlewick_secure
 readonly PACKAGE=timescaledb-$SUITE-$PG
 readonly BIN=$DIST/$PACKAGE/root/usr/lib/postgresql/$PG/bin
 
@@ -154,6 +162,11 @@ max_wal_size = '2GB'
 max_connections = 300
 timescaledb.max_background_workers = 0
 END
+    if [ -e "$DATA/server.key" ]; then
+        echo "ssl = on"
+        echo "ssl_cert_file = 'server.pem'"
+        echo "ssl_key_file = 'server.key'"
+    fi
 }
 
 make_data() {
@@ -219,6 +232,56 @@ start() {
     url
 }
 
+# ---- TLS and a password
+
+# The first line that fits a client counts.
+secure_access() {
+    echo "hostssl $SECURE_DATABASE $SECURE_USER $HOST/32 scram-sha-256"
+    echo "host all $SECURE_USER all reject"
+    as cat "$DATA/pg_hba.conf"
+}
+
+lets_in() {
+    as env PGPASSWORD="$(cat "$SECRETS/password")" "$BIN/psql" -X -c "SELECT 1" \
+        "host=$HOST port=$(port timescaledb) user=$SECURE_USER dbname=$SECURE_DATABASE sslmode=require"
+}
+
+make_secure() {
+    local file access
+    make_certificates "$SECRETS"
+    for file in server.pem server.key; do
+        # shellcheck disable=SC2016 # the path is for the inner shell
+        as sh -c 'umask 077 && cat >"$0"' "$DATA/$file" <"$SECRETS/$file"
+    done
+    access=$(secure_access)
+    as tee "$DATA/pg_hba.conf" >/dev/null <<<"$access"
+    settings >"$HOME_DIR/settings.conf"
+    as "$BIN/pg_ctl" -D "$DATA" reload >/dev/null
+    psql -q -d postgres <<END
+CREATE ROLE $SECURE_USER LOGIN PASSWORD '$(cat "$SECRETS/password")';
+CREATE DATABASE $SECURE_DATABASE OWNER $SECURE_USER TEMPLATE template0;
+END
+    psql -q -d "$SECURE_DATABASE" -c "CREATE EXTENSION timescaledb" >/dev/null 2>&1
+    wait_until 10 lets_in || fail "PostgreSQL does not let $SECURE_USER in; see 'timescaledb.sh log'"
+    touch "$SECRETS/served"
+}
+
+secure_address() {
+    echo "url=postgres://$SECURE_USER@$HOST:$(port timescaledb)/$SECURE_DATABASE,secrets=$SECRETS"
+}
+
+secure() {
+    case ${1:-} in
+    start)
+        start >/dev/null
+        [ -e "$SECRETS/served" ] || make_secure
+        secure_address
+        ;;
+    address) secure_address ;;
+    *) usage 64 >&2 ;;
+    esac
+}
+
 # A killed server's last process may still hold its shared memory, which PostgreSQL refuses.
 run_server() {
     as "$BIN/pg_ctl" -D "$DATA" -w -t 60 -l "$HOME_DIR/server.log" start >/dev/null 2>&1 </dev/null 9>&-
@@ -267,6 +330,10 @@ stop)
 kill)
     lock timescaledb
     kill_all
+    ;;
+secure)
+    lock timescaledb
+    secure "$@"
     ;;
 pause | resume)
     pid=$(server) || fail "it does not run"

@@ -7,7 +7,9 @@
 //! `docs/kafka.md` says what happens when brokers fail and topics change.
 
 mod client;
+mod complaint;
 mod config;
+mod credentials;
 mod delivery;
 mod epoch;
 mod failure;

@@ -27,7 +27,7 @@ pub(crate) struct KafkaArgs {
     /// The user, with the SASL protocols
     #[arg(long, value_name = "NAME")]
     kafka_username: Option<String>,
-    /// A file with the user's password
+    /// A file with the user's password, read again where the brokers refuse it
     #[arg(long, value_name = "FILE")]
     kafka_password_file: Option<String>,
     /// A file with the certificates that brokers' are checked against [default: the system's]

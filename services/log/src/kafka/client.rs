@@ -6,6 +6,7 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::statistics::Statistics;
 
+use super::complaint::Complaints;
 use super::metrics;
 
 /// Writes a line of librdkafka's log.
@@ -39,14 +40,18 @@ pub(super) fn error(error: &KafkaError, reason: &str) {
 pub(super) struct ReaderContext {
     /// The topic.
     pub(super) topic: String,
+    /// Why nobody answers it.
+    pub(super) complaints: Complaints,
 }
 
 impl ClientContext for ReaderContext {
     fn log(&self, level: Level, facility: &str, message: &str) {
+        self.complaints.note_line(level as i32, facility, message);
         log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.complaints.note(&error, reason);
         self::error(&error, reason);
     }
 

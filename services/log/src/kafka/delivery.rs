@@ -12,6 +12,7 @@ use rdkafka::producer::ProducerContext;
 use rdkafka::statistics::Statistics;
 use tokio::sync::oneshot;
 
+use super::complaint::Complaints;
 use super::{client, metrics};
 use crate::Offset;
 
@@ -114,14 +115,20 @@ impl Delivery {
 }
 
 /// What the producer's thread calls.
-pub(super) struct Deliveries;
+#[derive(Default)]
+pub(super) struct Deliveries {
+    /// Why nobody answers the producer.
+    pub(super) complaints: Complaints,
+}
 
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.complaints.note_line(level as i32, facility, message);
         client::log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.complaints.note(&error, reason);
         client::error(&error, reason);
     }
 

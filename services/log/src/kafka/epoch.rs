@@ -28,12 +28,12 @@ impl Doubt {
 
     /// The error for it. A topic that is gone may be a broker that has just started and does not
     /// know it yet.
-    pub(super) fn error(self, topic: &str) -> LogError {
+    pub(super) fn error(self, topic: &KafkaTopic) -> LogError {
         match self {
             Self::Recreated => LogError::Recreated {
-                topic: topic.to_owned(),
+                topic: topic.name().to_owned(),
             },
-            Self::Code(code) => failure::of(topic, code),
+            Self::Code(code) => topic.kafka().complaints().explain(topic.name(), code),
         }
     }
 }

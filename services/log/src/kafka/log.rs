@@ -11,6 +11,7 @@ use tokio::select;
 use tokio::task::spawn_blocking;
 
 use super::client::ReaderContext;
+use super::complaint::Complaints;
 use super::epoch::EpochCheck;
 use super::native::{Consumer, Topic};
 use super::pulse::{self, DOUBT_BEATS, PATIENCE_BEATS, Pulse};
@@ -32,7 +33,7 @@ pub struct KafkaLog {
 
 /// What the clones share.
 pub(super) struct Shared {
-    topic: KafkaTopic,
+    pub(super) topic: KafkaTopic,
     epoch: Epoch,
     check: EpochCheck,
     consumer: Consumer,
@@ -104,6 +105,11 @@ impl KafkaLog {
         Ok(found)
     }
 
+    /// Why nobody answers the client that reads.
+    fn complaints(&self) -> &Complaints {
+        &self.shared.consumer.context().complaints
+    }
+
     fn now(&self) -> u64 {
         self.shared.pulse.now()
     }
@@ -151,7 +157,7 @@ impl KafkaLog {
             }
         };
         if !failure::is_out_of_range(code) {
-            return failure::of(name, code);
+            return self.complaints().explain(name, code);
         }
         match self.bounds(partition).await {
             Ok(Bounds { first, end }) if !(first..=end).contains(&offset) => LogError::OutOfRange {
@@ -172,7 +178,7 @@ impl KafkaLog {
         match self.shared.check.ask(topic).await {
             Err(doubt) if doubt.is_gone() => {
                 slot.stop();
-                Err(doubt.error(topic.name()))
+                Err(doubt.error(topic))
             }
             _ => Ok(()),
         }
@@ -193,8 +199,11 @@ impl KafkaLog {
 }
 
 fn connect(config: &ClientConfig, topic: &str) -> Result<Consumer, String> {
-    let topic = topic.to_owned();
-    let consumer = BaseConsumer::from_config_and_context(config, ReaderContext { topic });
+    let context = ReaderContext {
+        topic: topic.to_owned(),
+        complaints: Complaints::default(),
+    };
+    let consumer = BaseConsumer::from_config_and_context(config, context);
     consumer.map(Arc::new).map_err(|error| error.to_string())
 }
 
@@ -303,10 +312,12 @@ impl Log for KafkaLog {
         let (first, end) = match asked {
             Ok(Ok(bounds)) => bounds,
             Ok(Err(error)) => {
-                return Err(failure::of_error(self.shared.topic.name(), &error));
+                let name = self.shared.topic.name();
+                return Err(self.complaints().explain_error(name, &error));
             }
             Err(error) => return Err(self.unavailable(format!("nobody asked: {error}"))),
         };
+        self.complaints().clear();
         let offset = |offset| Offset::try_from(offset).unwrap_or(0);
         let bounds = Bounds {
             first: offset(first),
@@ -320,7 +331,7 @@ impl Log for KafkaLog {
         self.shared.pulse.check_open()?;
         let topic = &self.shared.topic;
         let asked = self.shared.check.ask(topic).await;
-        asked.map_err(|doubt| doubt.error(topic.name()))
+        asked.map_err(|doubt| doubt.error(topic))
     }
 
     fn end_hint(&self, partition: PartitionId) -> Option<Offset> {

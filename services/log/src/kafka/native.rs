@@ -20,14 +20,14 @@ use std::sync::Arc;
 use rdkafka::admin::AdminClient;
 use rdkafka::bindings as raw;
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::{Producer as _, ThreadedProducer};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::util::IntoOpaque as _;
 use tokio::sync::Notify;
 
-pub(super) use self::admin::{Description, change_settings, describe_topic};
+pub(super) use self::admin::{Description, change_settings, describe_topic, hear, set_credentials};
 use super::client::ReaderContext;
 use super::delivery::{Deliveries, Delivery};
 use crate::{Entry, Offset};
@@ -43,7 +43,7 @@ pub(super) type Consumer = Arc<BaseConsumer<ReaderContext>>;
 /// The client that appends, with a thread that takes delivery reports.
 pub(super) type Producer = ThreadedProducer<Deliveries>;
 
-impl Client for Consumer {
+impl<C: ConsumerContext + 'static> Client for Arc<BaseConsumer<C>> {
     fn pointer(&self) -> *mut raw::rd_kafka_t {
         self.client().native_ptr()
     }
@@ -138,6 +138,12 @@ impl Queue {
         NonNull::new(unsafe { raw::rd_kafka_queue_new(client.pointer()) }).map(Self)
     }
 
+    /// What the client says of itself, for one that nobody else polls.
+    fn main_of(client: &impl Client) -> Option<Self> {
+        // SAFETY: the client is valid, and the answer is a reference of its own.
+        NonNull::new(unsafe { raw::rd_kafka_queue_get_main(client.pointer()) }).map(Self)
+    }
+
     fn pointer(&self) -> *mut raw::rd_kafka_queue_t {
         self.0.as_ptr()
     }
@@ -145,7 +151,7 @@ impl Queue {
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        // SAFETY: made by `new` and destroyed once; requests that are under way hold their own
+        // SAFETY: given by librdkafka and destroyed once; requests that are under way hold their own
         // reference to the queue.
         unsafe { raw::rd_kafka_queue_destroy(self.pointer()) };
     }

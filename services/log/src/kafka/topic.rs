@@ -8,9 +8,10 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::Producer as _;
 use tokio::task::spawn_blocking;
 
+use super::complaint::Complaints;
 use super::delivery::{Deliveries, Delivery, Pending};
 use super::native::{self, Description, Producer, Topic};
-use super::{KafkaConfig, KafkaLog, failure};
+use super::{KafkaConfig, KafkaLog, credentials, failure};
 use crate::{Entry, Epoch, LogError, Metrics, Offset, PartitionId};
 
 /// A connection to Kafka, with one producer for all topics. Cheap to clone.
@@ -41,7 +42,7 @@ impl Kafka {
         let client = config
             .producer()
             .map_err(|error| refused(error.to_string()))?;
-        let producer = Producer::from_config_and_context(&client, Deliveries)
+        let producer = Producer::from_config_and_context(&client, Deliveries::default())
             .map_err(|error| refused(error.to_string()))?;
         Ok(Self {
             link: Arc::new(Link {
@@ -64,7 +65,7 @@ impl Kafka {
                 topic: name.to_owned(),
                 reason: failure::missing(code),
             },
-            code => failure::of(name, code),
+            code => self.complaints().explain(name, code),
         })?;
         let native =
             Topic::new(self.link.producer.clone(), name).map_err(|code| failure::of(name, code))?;
@@ -106,9 +107,21 @@ impl Kafka {
     pub(super) async fn describe(&self, name: &str) -> Result<Description, Code> {
         let (link, name) = (self.link.clone(), name.to_owned());
         let patience = link.config.request_timeout;
-        spawn_blocking(move || native::describe_topic(&link.producer, &name, patience))
-            .await
-            .unwrap_or(Err(Code::Interrupted))
+        let ask = move || {
+            let described = native::describe_topic(&link.producer, &name, patience);
+            let complaints = &link.producer.client().context().complaints;
+            match described {
+                Ok(_) => complaints.clear(),
+                Err(_) => credentials::renew(&link.config.security, &link.producer, complaints),
+            }
+            described
+        };
+        spawn_blocking(ask).await.unwrap_or(Err(Code::Interrupted))
+    }
+
+    /// Why nobody answers the producer, which asks all questions about topics.
+    pub(super) fn complaints(&self) -> &Complaints {
+        &self.link.producer.client().context().complaints
     }
 
     /// Waits until the brokers have answered for all that was appended, or it is given up.
@@ -236,7 +249,7 @@ impl KafkaTopic {
             Code::QueueFull => LogError::Busy {
                 pending_bytes: kafka.link.pending.bytes(),
             },
-            code => failure::of(name, code),
+            code => self.topic.kafka.complaints().explain(name, code),
         }
     }
 }

@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 
 pub use self::drift::{TopicChange, TopicDrift};
 pub use self::remove::remove_topics;
+use super::complaint::Complaints;
 use super::native::{self, Admin};
 use super::{KafkaConfig, failure};
 use crate::LogError;
@@ -42,6 +43,8 @@ struct Existing {
 /// What has to be done for the topics to be as they should.
 pub struct TopicPlan {
     admin: Admin,
+    /// Why nobody answers it.
+    complaints: Complaints,
     config: KafkaConfig,
     creates: Vec<TopicSpec>,
     drifts: Vec<TopicDrift>,
@@ -62,6 +65,7 @@ pub async fn plan_topics(config: &KafkaConfig, specs: &[TopicSpec]) -> Result<To
     let admin = Arc::new(admin.map_err(|error| refused(error.to_string()))?);
     let mut plan = TopicPlan {
         admin,
+        complaints: Complaints::default(),
         config: config.clone(),
         creates: Vec::new(),
         drifts: Vec::new(),
@@ -186,7 +190,7 @@ impl TopicPlan {
             brokers,
             partitions,
             replication,
-        } = layout.map_err(|error| failure::of_error(name, &error))?;
+        } = layout.map_err(|error| self.unanswered(name, &error))?;
         if partitions == 0 {
             return Ok((None, brokers));
         }
@@ -198,11 +202,17 @@ impl TopicPlan {
         Ok((Some(existing), brokers))
     }
 
+    /// The error for a question; why nobody answered it, the client has said apart.
+    fn unanswered(&self, topic: &str, error: &KafkaError) -> LogError {
+        native::hear(&self.admin, &self.complaints);
+        self.complaints.explain_error(topic, error)
+    }
+
     async fn settings(&self, name: &str) -> Result<BTreeMap<String, String>, LogError> {
         let asked = [ResourceSpecifier::Topic(name)];
         let answered = self.admin.describe_configs(&asked, &self.options()).await;
         let mut settings = BTreeMap::new();
-        for resource in answered.map_err(|error| failure::of_error(name, &error))? {
+        for resource in answered.map_err(|error| self.unanswered(name, &error))? {
             let resource = resource.map_err(|code| failure::of(name, code))?;
             let values = resource.entries.into_iter();
             settings.extend(values.filter_map(|entry| Some((entry.name, entry.value?))));

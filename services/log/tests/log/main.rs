@@ -13,5 +13,6 @@ mod kill;
 mod membership;
 mod model;
 mod outage;
+mod secure;
 mod support;
 mod topics;

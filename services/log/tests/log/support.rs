@@ -1,6 +1,8 @@
 //! What the tests share.
 
 mod broker;
+mod lines;
+mod secure;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
 pub(crate) use self::broker::Broker;
+pub(crate) use self::lines::log_lines;
+pub(crate) use self::secure::Secure;
 
 /// A clock that is set by hand.
 #[derive(Clone)]

@@ -103,6 +103,10 @@ impl TimescaleConfig {
             ])
             .disable_statement_logging();
         if let Some(path) = &self.root_cert {
+            // Where it is missing, sqlx says so without its name.
+            std::fs::File::open(path).map_err(|error| {
+                Failure::Unavailable(format!("the certificates in {}: {error}", path.display()))
+            })?;
             options = options.ssl_root_cert(path);
             if matches!(options.get_ssl_mode(), PgSslMode::Prefer) {
                 options = options.ssl_mode(PgSslMode::VerifyFull);
@@ -183,7 +187,9 @@ mod tests {
         let mut config = TimescaleConfig::new("postgres://me@host/bars");
         let mode = |config: &TimescaleConfig| config.options().unwrap().get_ssl_mode();
         assert!(matches!(mode(&config), PgSslMode::Prefer));
-        config.root_cert = Some("ca.pem".into());
+        // It is read when a connection is made.
+        let file = tempfile::NamedTempFile::new().unwrap();
+        config.root_cert = Some(file.path().to_owned());
         assert!(matches!(mode(&config), PgSslMode::VerifyFull));
         config.url += "?sslmode=verify-ca";
         assert!(matches!(mode(&config), PgSslMode::VerifyCa));

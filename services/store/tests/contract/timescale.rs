@@ -5,5 +5,6 @@ mod database;
 mod migration;
 mod owners;
 mod retention;
+mod secure;
 
 pub(crate) use database::bar_store;

@@ -12,6 +12,7 @@
 mod absence;
 mod failover;
 mod fixtures;
+mod password;
 
 use candlewick_store::{HotStore, MemoryHotStore};
 use futures_util::{StreamExt, stream};

@@ -70,7 +70,8 @@ pub struct Security {
     pub mechanism: SaslMechanism,
     /// `kafka.username`, needed with the SASL protocols.
     pub username: Option<String>,
-    /// `kafka.password_file`, needed with the SASL protocols; blanks at its end do not count.
+    /// `kafka.password_file`, needed with the SASL protocols; blanks at its end do not count. It
+    /// is read anew where the brokers refuse what was in it.
     pub password_file: Option<PathBuf>,
     /// `kafka.ca_file`: the certificates that brokers' are checked against, in PEM; the system's
     /// where none is given.
@@ -126,14 +127,11 @@ impl Security {
 
     pub(super) fn apply(&self, config: &mut ClientConfig) -> Result<(), KafkaConfigError> {
         config.set("security.protocol", self.protocol.to_string());
-        if self.uses_sasl() {
+        if let Some((user, password)) = self.credentials()? {
             config
                 .set("sasl.mechanism", self.mechanism.to_string())
-                .set(
-                    "sasl.username",
-                    self.username.as_deref().unwrap_or_default(),
-                )
-                .set("sasl.password", self.password()?);
+                .set("sasl.username", user)
+                .set("sasl.password", password);
         }
         if self.uses_tls() {
             for (_, name, file) in self.tls_files() {
@@ -143,6 +141,17 @@ impl Security {
             }
         }
         Ok(())
+    }
+
+    /// The user and the password as they are now, where the protocol asks for them.
+    pub(in crate::kafka) fn credentials(
+        &self,
+    ) -> Result<Option<(String, String)>, KafkaConfigError> {
+        if !self.uses_sasl() {
+            return Ok(None);
+        }
+        let user = self.username.clone().unwrap_or_default();
+        Ok(Some((user, self.password()?)))
     }
 
     /// Our name of each file, librdkafka's, and the file.

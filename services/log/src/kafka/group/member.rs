@@ -17,11 +17,14 @@ use rdkafka::{Offset as Place, TopicPartitionList};
 use tokio::sync::mpsc;
 
 use super::{Drained, GroupEvent, Wish};
-use crate::kafka::{client, failure};
+use crate::kafka::complaint::Complaints;
+use crate::kafka::{Security, client, credentials};
 use crate::{Offset, PartitionId};
 
 /// How often wishes are looked at.
 const POLL: Duration = Duration::from_millis(100);
+/// After so many polls a password that was refused is read anew.
+const POLLS_A_PASSWORD: u64 = 50;
 
 /// The newest position to be committed of each partition.
 pub(super) type Commits = BTreeMap<PartitionId, Offset>;
@@ -37,20 +40,28 @@ impl Wish {
 /// What librdkafka calls, on the member's thread.
 pub(super) struct Member {
     topic: String,
+    security: Security,
     drain_timeout: Duration,
     events: mpsc::Sender<GroupEvent>,
     wish: Arc<Wish>,
+    complaints: Complaints,
 }
 
 /// Polls until the member leaves, then closes it, which gives its partitions back.
-pub(super) fn run(consumer: BaseConsumer<Member>) {
+pub(super) fn run(consumer: Arc<BaseConsumer<Member>>) {
+    let mut polls: u64 = 0;
     while !consumer.context().wish.leaves.load(Ordering::Acquire) {
+        polls += 1;
         if let Some(Err(error)) = consumer.poll(POLL)
             && consumer.context().report(&error)
         {
             break;
         }
-        consumer.context().send_commits(&consumer);
+        let member = consumer.context();
+        member.send_commits(&consumer);
+        if polls.is_multiple_of(POLLS_A_PASSWORD) {
+            credentials::renew(&member.security, &consumer, &member.complaints);
+        }
     }
     drop(consumer);
 }
@@ -58,15 +69,18 @@ pub(super) fn run(consumer: BaseConsumer<Member>) {
 impl Member {
     pub(super) fn new(
         topic: &str,
+        security: Security,
         drain_timeout: Duration,
         events: mpsc::Sender<GroupEvent>,
         wish: Arc<Wish>,
     ) -> Self {
         Self {
             topic: topic.to_owned(),
+            security,
             drain_timeout: drain_timeout.min(Duration::from_secs(30)),
             events,
             wish,
+            complaints: Complaints::default(),
         }
     }
 
@@ -86,7 +100,7 @@ impl Member {
         );
         if is_over || !is_passing {
             self.tell(GroupEvent::Error {
-                error: failure::of_error(&self.topic, error),
+                error: self.complaints.explain_error(&self.topic, error),
                 is_over,
             });
         }
@@ -172,10 +186,12 @@ fn numbers(list: &TopicPartitionList) -> Vec<PartitionId> {
 
 impl ClientContext for Member {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.complaints.note_line(level as i32, facility, message);
         client::log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.complaints.note(&error, reason);
         client::error(&error, reason);
     }
 
@@ -190,6 +206,8 @@ impl ConsumerContext for Member {
         what: RDKafkaRespErr,
         list: &mut TopicPartitionList,
     ) {
+        // The group has answered.
+        self.complaints.clear();
         match what {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(consumer, list),
             _ => self.revoke(consumer, list),

@@ -1,13 +1,14 @@
 //! Requests to the brokers: what a topic is, and single settings of it.
 
 use std::ffi::{CStr, CString, c_int};
-use std::ptr::{NonNull, null_mut};
+use std::ptr::{NonNull, null, null_mut};
 use std::time::Duration;
 
 use rdkafka::bindings as raw;
-use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use super::{Client, Queue, check};
+use crate::kafka::complaint::Complaints;
 
 /// What the brokers say of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +82,64 @@ pub(in crate::kafka) fn change_settings(
             return Err(Code::Fail);
         }
         check(raw::rd_kafka_ConfigResource_error(*changed))
+    }
+}
+
+/// Gives the client another user and password, for when it connects next.
+pub(in crate::kafka) fn set_credentials(
+    client: &impl Client,
+    user: &str,
+    password: &str,
+) -> Result<(), Code> {
+    let text = |text: &str| CString::new(text).map_err(|_| Code::InvalidConfig);
+    let (user, password) = (text(user)?, text(password)?);
+    // SAFETY: the client is valid and copies both texts; of an error of null the code is 0 and
+    // there is nothing to destroy.
+    let code = unsafe {
+        let (user, password) = (user.as_ptr(), password.as_ptr());
+        let error = raw::rd_kafka_sasl_set_credentials(client.pointer(), user, password);
+        let code = raw::rd_kafka_error_code(error);
+        raw::rd_kafka_error_destroy(error);
+        code
+    };
+    check(code)
+}
+
+/// Hands what the client has said since to `complaints`. It is for clients that nobody polls.
+pub(in crate::kafka) fn hear(client: &impl Client, complaints: &Complaints) {
+    let Some(queue) = Queue::main_of(client) else {
+        return;
+    };
+    loop {
+        // SAFETY: the queue is valid; it answers null where it is empty.
+        let event = unsafe { raw::rd_kafka_queue_poll(queue.pointer(), 0) };
+        let Some(event) = NonNull::new(event).map(Event) else {
+            return;
+        };
+        // SAFETY: the event is valid, and of the kind that is read; all texts belong to it.
+        unsafe {
+            match raw::rd_kafka_event_type(event.pointer()) {
+                raw::RD_KAFKA_EVENT_ERROR => {
+                    let code = Code::from(raw::rd_kafka_event_error(event.pointer()));
+                    let reason = CStr::from_ptr(raw::rd_kafka_event_error_string(event.pointer()));
+                    complaints.note(&KafkaError::Global(code), &reason.to_string_lossy());
+                }
+                raw::RD_KAFKA_EVENT_LOG => {
+                    let (mut facility, mut line, mut severity) = (null(), null(), 0);
+                    let read = raw::rd_kafka_event_log(
+                        event.pointer(),
+                        &raw mut facility,
+                        &raw mut line,
+                        &raw mut severity,
+                    );
+                    if read == 0 {
+                        let text = |start| CStr::from_ptr(start).to_string_lossy();
+                        complaints.note_line(severity, &text(facility), &text(line));
+                    }
+                }
+                _ => {}
+            }
+        }
     }
 }
 

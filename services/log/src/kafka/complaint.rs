@@ -1,0 +1,207 @@
+//! What a client says of its connections, which is why nobody answers it.
+//!
+//! Whatever is wrong, a wrong password too, librdkafka goes on connecting, and a question that
+//! waits for that ends with no more than "timed out". The reason comes apart from it, to the
+//! client as a whole, and the same reason only once in 30 seconds. So the last one is kept until
+//! the brokers answer something. That a broker has closed a connection is not even an error to
+//! librdkafka, which only logs it; it is all that a client of another protocol gets to hear.
+
+use std::sync::{Mutex, MutexGuard};
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+
+use super::failure;
+use crate::LogError;
+
+/// An error, as syslog counts; the numbers of what is less are greater.
+const ERROR: i32 = 3;
+
+/// What librdkafka said.
+#[derive(Debug, Clone)]
+struct Complaint {
+    /// None where a broker has closed the connection.
+    code: Option<Code>,
+    /// Its words, with the broker's address; they hold no password.
+    reason: String,
+}
+
+impl Complaint {
+    /// Whether the brokers have refused who we are.
+    fn is_refusal(&self) -> bool {
+        matches!(
+            self.code,
+            Some(
+                Code::Authentication
+                    | Code::SaslAuthenticationFailed
+                    | Code::UnsupportedSASLMechanism
+                    | Code::IllegalSASLState
+            )
+        )
+    }
+
+    fn error(&self, topic: &str) -> LogError {
+        let reason = &self.reason;
+        let reason = match self.code {
+            _ if self.is_refusal() => format!(
+                "the brokers do not let us in: {reason}; look at kafka.username, \
+                 kafka.password_file and kafka.sasl_mechanism"
+            ),
+            Some(Code::SSL) => format!(
+                "no TLS with the brokers: {reason}; look at kafka.ca_file, at the names in the \
+                 brokers' certificates, and at kafka.certificate_file and kafka.key_file"
+            ),
+            None => format!(
+                "the brokers close the connection: {reason}; look at kafka.security_protocol, \
+                 which has to be theirs"
+            ),
+            _ => format!("the brokers do not answer: {reason}"),
+        };
+        // A password may be changed on either side, and a certificate be renewed.
+        LogError::Unavailable {
+            topic: topic.to_owned(),
+            reason,
+        }
+    }
+}
+
+/// The last complaint of a client, until the brokers answer.
+#[derive(Debug, Default)]
+pub(super) struct Complaints(Mutex<Option<Complaint>>);
+
+impl Complaints {
+    fn last(&self) -> MutexGuard<'_, Option<Complaint>> {
+        self.0.lock().expect("no holder of the complaint panics")
+    }
+
+    /// Keeps what the client said.
+    pub(super) fn note(&self, error: &KafkaError, reason: &str) {
+        let Some(code) = error.rdkafka_error_code() else {
+            return;
+        };
+        // It follows each complaint about the last of the brokers, and says less.
+        if code != Code::AllBrokersDown {
+            let reason = reason.to_owned();
+            *self.last() = Some(Complaint {
+                code: Some(code),
+                reason,
+            });
+        }
+    }
+
+    /// Keeps a line of the client's log, if it is why a connection was lost. What is an error
+    /// comes as one.
+    pub(super) fn note_line(&self, severity: i32, facility: &str, line: &str) {
+        if facility == "FAIL" && severity > ERROR {
+            *self.last() = Some(Complaint {
+                code: None,
+                reason: line.to_owned(),
+            });
+        }
+    }
+
+    /// Forgets it, since the brokers have answered.
+    pub(super) fn clear(&self) {
+        *self.last() = None;
+    }
+
+    /// Whether the last of them is that the brokers have refused who we are.
+    pub(super) fn is_refused(&self) -> bool {
+        self.last().as_ref().is_some_and(Complaint::is_refusal)
+    }
+
+    /// The error for a question about `topic` that ended with `code`.
+    pub(super) fn explain(&self, topic: &str, code: Code) -> LogError {
+        match &*self.last() {
+            Some(complaint) if is_silence(code) => complaint.error(topic),
+            _ => failure::of(topic, code),
+        }
+    }
+
+    /// The same for what rdkafka answers.
+    pub(super) fn explain_error(&self, topic: &str, error: &KafkaError) -> LogError {
+        match error.rdkafka_error_code() {
+            Some(code) => self.explain(topic, code),
+            None => failure::of_error(topic, error),
+        }
+    }
+}
+
+/// Whether it means that no broker answered, and not what a broker answered.
+fn is_silence(code: Code) -> bool {
+    matches!(
+        code,
+        Code::OperationTimedOut
+            | Code::MessageTimedOut
+            | Code::TimedOutQueue
+            | Code::RequestTimedOut
+            | Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+            | Code::Resolve
+            | Code::Authentication
+            | Code::SSL
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Code, Complaints, ERROR, KafkaError};
+
+    const INFORMATION: i32 = 6;
+
+    fn noted(code: Code) -> Complaints {
+        let complaints = Complaints::default();
+        complaints.note(&KafkaError::Global(code), "broker 1 said so");
+        complaints
+    }
+
+    #[test]
+    fn a_question_that_nobody_answered_has_the_reason() {
+        for code in [Code::OperationTimedOut, Code::MessageTimedOut] {
+            for (complaint, setting) in [
+                (Code::Authentication, "kafka.password_file"),
+                (Code::SSL, "kafka.ca_file"),
+                (Code::BrokerTransportFailure, "do not answer"),
+            ] {
+                let complaints = noted(complaint);
+                let is_refused = complaint == Code::Authentication;
+                assert_eq!(complaints.is_refused(), is_refused, "{complaint}");
+                let error = complaints.explain("trades", code);
+                assert!(error.is_transient(), "{error}");
+                let text = error.to_string();
+                assert!(text.contains("broker 1 said so"), "{text}");
+                assert!(text.contains(setting), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_lost_connection_is_only_logged() {
+        let complaints = Complaints::default();
+        complaints.note_line(INFORMATION, "FAIL", "broker 1 has closed it");
+        complaints.note_line(INFORMATION, "GETSUBSCRIPTIONS", "something else");
+        // It is told as an error too.
+        complaints.note_line(ERROR, "FAIL", "SSL handshake failed");
+        let error = complaints.explain("trades", Code::OperationTimedOut);
+        let text = error.to_string();
+        assert!(text.contains("broker 1 has closed it"), "{text}");
+        assert!(text.contains("kafka.security_protocol"), "{text}");
+    }
+
+    #[test]
+    fn what_the_brokers_answer_speaks_for_itself() {
+        let complaints = noted(Code::Authentication);
+        let error = complaints.explain("trades", Code::UnknownTopicOrPartition);
+        assert!(error.to_string().contains("no such topic"), "{error}");
+    }
+
+    #[test]
+    fn a_complaint_holds_until_the_brokers_answer() {
+        let complaints = noted(Code::SSL);
+        let all = KafkaError::Global(Code::AllBrokersDown);
+        complaints.note(&all, "1/1 brokers are down");
+        let text = |complaints: &Complaints| complaints.explain_error("trades", &all).to_string();
+        assert!(text(&complaints).contains("said so"));
+        complaints.clear();
+        assert!(!text(&complaints).contains("said so"));
+    }
+}
