@@ -8,6 +8,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use tokio::select;
+use tokio::sync::MutexGuard;
 use tokio::task::spawn_blocking;
 
 use super::client::ReaderContext;
@@ -22,8 +23,9 @@ use crate::{Batch, Bounds, Entry, Epoch, Log, LogError, Offset, PartitionId};
 /// A topic of Kafka.
 ///
 /// Clones share one reader for each partition, which reads ahead from where it was last asked
-/// for; asking elsewhere starts it anew, which costs a question to the brokers. A reader that
-/// nobody asks for a minute stops. It is used within a Tokio runtime.
+/// for; asking elsewhere starts it anew, which costs a question to the brokers. Fetches of a
+/// partition take turns, so that those at other places do not take the reader from each other
+/// again and again. A reader that nobody asks for a minute stops. It is used within a Tokio runtime.
 ///
 /// A record is visible once it is acknowledged, one by one, not an append as a whole.
 #[derive(Clone)]
@@ -171,6 +173,29 @@ impl KafkaLog {
         }
     }
 
+    /// Waits until nobody else fetches from the partition, for so many beats at most.
+    async fn turn<'a>(
+        &self,
+        slot: &'a Slot,
+        patience: &mut u64,
+    ) -> Result<MutexGuard<'a, ()>, LogError> {
+        let mut turn = pin!(slot.turn.lock());
+        loop {
+            select! {
+                biased;
+                turn = &mut turn => return Ok(turn),
+                () = self.shared.pulse.next() => {
+                    self.shared.pulse.check_open()?;
+                    *patience -= 1;
+                    if *patience == 0 {
+                        let reason = "others who read the partition are not done".to_owned();
+                        return Err(self.unavailable(reason));
+                    }
+                }
+            }
+        }
+    }
+
     /// Fails where the topic is gone, which librdkafka does not tell a reader. That the brokers
     /// do not answer is no reason to stop waiting.
     async fn check_there(&self, slot: &Slot) -> Result<(), LogError> {
@@ -239,6 +264,7 @@ impl Log for KafkaLog {
     ) -> Result<Batch, LogError> {
         let slot = self.slot(partition)?;
         let mut patience = PATIENCE_BEATS;
+        let _turn = self.turn(slot, &mut patience).await?;
         loop {
             let mut woken = pin!(slot.wake.notified());
             woken.as_mut().enable();

@@ -52,6 +52,8 @@ pub(super) struct Slot {
     pub(super) wake: Arc<Notify>,
     /// The partition holds at least the offsets before this.
     known_end: AtomicU64,
+    /// Held by the one who fetches: others, who may want to be elsewhere, wait.
+    pub(super) turn: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -80,6 +82,7 @@ impl Slot {
             topic,
             wake: Arc::new(Notify::new()),
             known_end: AtomicU64::new(0),
+            turn: tokio::sync::Mutex::default(),
             state: Mutex::default(),
         }
     }

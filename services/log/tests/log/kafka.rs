@@ -180,6 +180,33 @@ fn another_process_wakes_those_who_wait() {
     });
 }
 
+/// Clones share one reader a partition: those who look up something here and there take turns.
+#[test]
+fn those_who_read_at_other_places_at_once_do_not_hold_each_other_up() {
+    const READERS: u64 = 24;
+    runtime().block_on(async {
+        let broker = Broker::connect();
+        let name = broker.make_topic("places", 1).await;
+        let log = broker.open(&name, 1).await;
+        log.append(0, entries("a", 1_000)).await.unwrap();
+        let looking_up = |n: u64| {
+            let log = log.clone();
+            tokio::spawn(async move {
+                for round in 0..3 {
+                    let offset = (n * 37 + round * 311) % 1_000;
+                    let batch = log.fetch(0, offset, 1).await.unwrap();
+                    assert_eq!(batch.records[0].offset, offset);
+                }
+            })
+        };
+        let looking_up: Vec<_> = (0..READERS).map(looking_up).collect();
+        for one in looking_up {
+            outcome("a record that is there", one).await;
+        }
+        broker.delete_topic(&name).await;
+    });
+}
+
 /// The mark at the end of a transaction has an offset, and is no record.
 #[test]
 fn others_transactions_do_not_hold_up_a_reader() {
