@@ -58,8 +58,8 @@ impl Secure {
 #[tokio::test]
 async fn who_asks_for_tls_and_a_password_is_served() {
     let secure = Secure::named();
-    let edition = TimescaleBarStore::migrate(secure.config()).await.unwrap();
-    assert_ne!(edition, TimescaleEdition::Plain);
+    let migrated = TimescaleBarStore::migrate(secure.config()).await.unwrap();
+    assert_ne!(migrated.edition, TimescaleEdition::Plain);
     let mut spelt_out = secure.config();
     spelt_out.url += "?sslmode=verify-full";
     let mut by_name = secure.config();
