@@ -39,6 +39,14 @@ impl Complaint {
         )
     }
 
+    /// Whether the brokers took a connection and closed it: librdkafka tells that as an error
+    /// where it was about to send.
+    fn is_closed(&self) -> bool {
+        ["Send failed", "Receive failed", "Disconnected"]
+            .iter()
+            .any(|text| self.reason.contains(text))
+    }
+
     fn error(&self, topic: &str) -> LogError {
         let reason = &self.reason;
         let reason = match self.code {
@@ -50,7 +58,7 @@ impl Complaint {
                 "no TLS with the brokers: {reason}; look at kafka.ca_file, at the names in the \
                  brokers' certificates, and at kafka.certificate_file and kafka.key_file"
             ),
-            None => format!(
+            code if code.is_none() || self.is_closed() => format!(
                 "the brokers close the connection: {reason}; look at kafka.security_protocol, \
                  which has to be theirs"
             ),
@@ -184,6 +192,16 @@ mod tests {
         let error = complaints.explain("trades", Code::OperationTimedOut);
         let text = error.to_string();
         assert!(text.contains("broker 1 has closed it"), "{text}");
+        assert!(text.contains("kafka.security_protocol"), "{text}");
+    }
+
+    #[test]
+    fn a_connection_that_is_closed_while_we_send_is_no_silence() {
+        let complaints = Complaints::default();
+        let reason = "127.0.0.1:9093/bootstrap: Send failed: Broken pipe (after 0ms in state UP)";
+        complaints.note(&KafkaError::Global(Code::BrokerTransportFailure), reason);
+        let error = complaints.explain("trades", Code::OperationTimedOut);
+        let text = error.to_string();
         assert!(text.contains("kafka.security_protocol"), "{text}");
     }
 
