@@ -59,8 +59,8 @@ impl Complaint {
                  brokers' certificates, and at kafka.certificate_file and kafka.key_file"
             ),
             code if code.is_none() || self.is_closed() => format!(
-                "the brokers close the connection: {reason}; look at kafka.security_protocol, \
-                 which has to be theirs"
+                "the brokers close the connection: {reason}; unless they are just started or stopped, \
+                 kafka.security_protocol is not theirs"
             ),
             _ => format!("the brokers do not answer: {reason}"),
         };
