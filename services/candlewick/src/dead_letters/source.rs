@@ -39,14 +39,18 @@ pub(super) async fn cluster(
     config: KafkaConfig,
     names: &TopicNames,
 ) -> anyhow::Result<Logs<KafkaLog>> {
+    let brokers = config.brokers.clone();
     let kafka = Kafka::connect(config)?;
     let open = async |name| {
         let topic = kafka.topic(&names.of(name)).await?;
         // Which generation it is means nothing here: no offset is compared with a stored one.
         topic.open(0)
     };
+    let letters = open(schemas::DEAD_LETTERS).await.with_context(|| {
+        format!("cannot read Kafka at {brokers}; --data FOLDER reads a data folder instead")
+    })?;
     let logs = Logs {
-        letters: open(schemas::DEAD_LETTERS).await?,
+        letters,
         trades: open(schemas::TRADES).await?,
     };
     if logs.letters.partitions() != logs.trades.partitions() {
