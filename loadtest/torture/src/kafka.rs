@@ -37,7 +37,14 @@ pub(crate) type Records = Vec<Vec<Record>>;
 pub(crate) struct Kafka {
     brokers: String,
     partitions: u32,
-    producer: Arc<Mutex<FutureProducer>>,
+    producer: Arc<Mutex<Numbered>>,
+}
+
+/// A producer, and how many there were before it.
+#[derive(Clone)]
+struct Numbered {
+    number: u64,
+    producer: FutureProducer,
 }
 
 impl Kafka {
@@ -45,15 +52,30 @@ impl Kafka {
         Ok(Self {
             brokers: brokers.to_owned(),
             partitions,
-            producer: Arc::new(Mutex::new(producer(brokers)?)),
+            producer: Arc::new(Mutex::new(Numbered {
+                number: 0,
+                producer: producer(brokers)?,
+            })),
         })
     }
 
     /// Goes on with a producer that knows nothing of before: librdkafka does not follow the leader
     /// of a partition that was made anew where the number of the old leadership was greater.
     fn renew(&self) -> anyhow::Result<()> {
-        *lock(&self.producer) = producer(&self.brokers)?;
+        let producer = producer(&self.brokers)?;
+        let mut held = lock(&self.producer);
+        let number = held.number + 1;
+        *held = Numbered { number, producer };
         Ok(())
+    }
+
+    /// The same where a producer could not send, unless somebody else has done so: librdkafka asks
+    /// nobody any more once it was told that there is no broker.
+    fn renew_after(&self, number: u64) {
+        if lock(&self.producer).number == number {
+            // Where none can be made this one is tried again.
+            let _ = self.renew();
+        }
     }
 
     pub(crate) const fn partitions(&self) -> u32 {
@@ -74,7 +96,7 @@ impl Kafka {
             if let Some(partition) = partition {
                 record = record.partition(i32::try_from(partition).unwrap_or_default());
             }
-            let producer = lock(&self.producer).clone();
+            let Numbered { number, producer } = lock(&self.producer).clone();
             match producer.send(record, PATIENCE).await {
                 Ok(delivery) => {
                     let partition = u32::try_from(delivery.partition).unwrap_or_default();
@@ -83,7 +105,10 @@ impl Kafka {
                         u64::try_from(delivery.offset).unwrap_or_default(),
                     );
                 }
-                Err(_) => SystemClock.sleep(Duration::from_millis(200)).await,
+                Err(_) => {
+                    self.renew_after(number);
+                    SystemClock.sleep(Duration::from_millis(200)).await;
+                }
             }
         }
     }

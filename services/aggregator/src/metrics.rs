@@ -10,7 +10,6 @@ use crate::Counts;
 macro_rules! metrics {
     ($($(#[doc = $help:literal])+ $field:ident: $type:ident($describe:ident, $make:ident, $name:literal),)+) => {
         /// The metrics of one partition's worker.
-        #[derive(Clone)]
         pub struct Metrics {
             partition: String,
             $($(#[doc = $help])+ pub(crate) $field: $type,)+
@@ -65,6 +64,20 @@ metrics! {
 impl std::fmt::Debug for Metrics {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "Metrics(partition {})", self.partition)
+    }
+}
+
+impl Drop for Metrics {
+    /// What a gauge said last would stand for ever; the partition is somebody else's now.
+    fn drop(&mut self) {
+        for gauge in [
+            &self.dirty,
+            &self.uncommitted_bytes,
+            &self.lag,
+            &self.lag_seconds,
+        ] {
+            gauge.set(0.0);
+        }
     }
 }
 

@@ -9,7 +9,6 @@
 mod client;
 mod complaint;
 mod config;
-mod credentials;
 mod delivery;
 mod epoch;
 mod failure;
@@ -21,6 +20,7 @@ mod pulse;
 mod reader;
 mod topic;
 mod topics;
+mod upkeep;
 
 pub use self::config::{
     KafkaConfig, KafkaConfigError, MAX_RECORD_BYTES, SaslMechanism, Security, SecurityProtocol,

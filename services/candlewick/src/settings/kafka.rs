@@ -51,7 +51,8 @@ pub(crate) struct KafkaArgs {
     /// How long a question to the brokers may take [default: 10s]
     #[arg(long, value_name = "TIME")]
     kafka_request_timeout: Option<String>,
-    /// How often the client's figures become metrics [default: 5s]
+    /// How often the client's figures become metrics, and one that knows no broker is noticed
+    /// [default: 5s]
     #[arg(long, value_name = "TIME")]
     kafka_statistics_interval: Option<String>,
 }

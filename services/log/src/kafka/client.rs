@@ -56,6 +56,7 @@ impl ClientContext for ReaderContext {
     }
 
     fn stats(&self, statistics: Statistics) {
+        self.complaints.note_brokers(&statistics);
         metrics::publish(&statistics, Some(&self.topic));
     }
 }

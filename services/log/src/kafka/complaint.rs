@@ -6,9 +6,11 @@
 //! the brokers answer something. That a broker has closed a connection is not even an error to
 //! librdkafka, which only logs it; it is all that a client of another protocol gets to hear.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::statistics::Statistics;
 
 use super::failure;
 use crate::LogError;
@@ -74,11 +76,15 @@ impl Complaint {
 
 /// The last complaint of a client, until the brokers answer.
 #[derive(Debug, Default)]
-pub(super) struct Complaints(Mutex<Option<Complaint>>);
+pub(super) struct Complaints {
+    last: Mutex<Option<Complaint>>,
+    /// Whether the client knew no broker when it was last looked at.
+    is_stranded: AtomicBool,
+}
 
 impl Complaints {
     fn last(&self) -> MutexGuard<'_, Option<Complaint>> {
-        self.0.lock().expect("no holder of the complaint panics")
+        self.last.lock().expect("no holder of the complaint panics")
     }
 
     /// Keeps what the client said.
@@ -105,6 +111,19 @@ impl Complaints {
                 reason: line.to_owned(),
             });
         }
+    }
+
+    /// Looks which brokers the client knows.
+    pub(super) fn note_brokers(&self, statistics: &Statistics) {
+        // The others are librdkafka's own, such as one that stands for the group's coordinator.
+        let mut sources = statistics.brokers.values().map(|broker| &*broker.source);
+        let is_stranded = !sources.any(|source| matches!(source, "configured" | "learned"));
+        self.is_stranded.store(is_stranded, Ordering::Release);
+    }
+
+    /// Whether the client knew no broker; until the next look nobody else is told.
+    pub(super) fn take_stranded(&self) -> bool {
+        self.is_stranded.swap(false, Ordering::AcqRel)
     }
 
     /// Forgets it, since the brokers have answered.

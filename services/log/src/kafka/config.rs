@@ -49,7 +49,8 @@ pub struct KafkaConfig {
     pub delivery_timeout: Duration,
     /// `kafka.request_timeout`: how long a question to the brokers may take.
     pub request_timeout: Duration,
-    /// `kafka.statistics_interval`: how often librdkafka's figures become metrics.
+    /// `kafka.statistics_interval`: how often librdkafka's figures become metrics, and how soon a
+    /// client that knows no broker any more is noticed.
     pub statistics_interval: Duration,
 }
 
@@ -102,11 +103,16 @@ impl KafkaConfig {
         for (time, option) in [
             (self.delivery_timeout, "kafka.delivery_timeout"),
             (self.request_timeout, "kafka.request_timeout"),
-            (self.statistics_interval, "kafka.statistics_interval"),
         ] {
             let range = Duration::from_secs(1)..=Duration::from_secs(900);
             expect(range.contains(&time), option, "a time from 1s to 15m");
         }
+        let range = Duration::from_secs(1)..=Duration::from_secs(60);
+        expect(
+            range.contains(&self.statistics_interval),
+            "kafka.statistics_interval",
+            "a time from 1s to 1m",
+        );
         self.security.check(&mut errors);
         errors
     }

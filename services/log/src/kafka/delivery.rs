@@ -133,6 +133,7 @@ impl ClientContext for Deliveries {
     }
 
     fn stats(&self, statistics: Statistics) {
+        self.complaints.note_brokers(&statistics);
         metrics::publish(&statistics, None);
     }
 }

@@ -8,10 +8,7 @@ use crate::LogError;
 pub(super) fn is_unknown_topic(code: Code) -> bool {
     matches!(
         code,
-        Code::UnknownTopic
-            | Code::UnknownPartition
-            | Code::UnknownTopicOrPartition
-            | Code::UnknownTopicId
+        Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownTopicId
     )
 }
 
@@ -29,6 +26,11 @@ pub(super) fn of(topic: &str, code: Code) -> LogError {
     match code {
         code if is_unknown_topic(code) => LogError::Unavailable {
             reason: missing(code),
+            topic,
+        },
+        // A broker would have said that there is none.
+        Code::UnknownPartition => LogError::Unavailable {
+            reason: "no broker is known that leads the partition".to_owned(),
             topic,
         },
         Code::PurgeQueue | Code::PurgeInflight | Code::DestroyBroker => LogError::Closed,

@@ -108,8 +108,8 @@ impl Membership {
             .map_err(|error| refused(error.to_string()))?;
         let (events, received) = mpsc::channel(EVENTS);
         let wish = Arc::new(Wish::default());
-        let security = config.security.clone();
-        let member = Member::new(&name, security, options.drain_timeout, events, wish.clone());
+        let config = config.clone();
+        let member = Member::new(&name, config, options.drain_timeout, events, wish.clone());
         let consumer = BaseConsumer::from_config_and_context(&client, member)
             .map_err(|error| refused(error.to_string()))?;
         let consumer = Arc::new(consumer);

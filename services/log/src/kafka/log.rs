@@ -293,6 +293,8 @@ impl Log for KafkaLog {
                     patience -= 1;
                     if patience == 0 {
                         self.check_there(slot).await?;
+                        // The next fetch starts another.
+                        slot.stop();
                         let reason = format!("the record at offset {offset} does not arrive");
                         return Err(self.unavailable(reason));
                     }
@@ -303,7 +305,7 @@ impl Log for KafkaLog {
 
     async fn wait(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
         let slot = self.slot(partition)?;
-        let mut beats = 0_u64;
+        let (mut beats, mut is_doubted) = (0_u64, false);
         loop {
             let mut woken = pin!(slot.wake.notified());
             woken.as_mut().enable();
@@ -313,6 +315,9 @@ impl Log for KafkaLog {
                     return Err(self.explain(partition, offset, trouble).await);
                 }
                 Found::Elsewhere if self.approach(partition, offset).await? => return Ok(()),
+                // There is a record, and the reader, which should have it, has not: a fetch gives
+                // it some time, and then starts another.
+                Found::Nothing if is_doubted => return Ok(()),
                 Found::Elsewhere | Found::End | Found::Nothing => {}
             }
             select! {
@@ -322,6 +327,9 @@ impl Log for KafkaLog {
                     beats += 1;
                     if beats.is_multiple_of(DOUBT_BEATS) {
                         self.check_there(slot).await?;
+                        // A reader that librdkafka has forgotten looks like one at the end. That
+                        // the brokers do not answer is no reason to stop waiting.
+                        is_doubted = self.bounds(partition).await.is_ok();
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! librdkafka's figures as metrics.
 
 use metrics::{Label, Unit};
-use rdkafka::statistics::{Partition, Statistics};
+use rdkafka::statistics::Statistics;
 
 /// Declares gauges from their doc comments, which are also the HELP texts.
 macro_rules! gauges {
@@ -11,6 +11,7 @@ macro_rules! gauges {
         /// Tells the installed recorder what each metric means. Call it once a process.
         pub(super) fn describe() {
             $(metrics::describe_gauge!($name, Unit::$unit, concat!($($help),+).trim());)+
+            metrics::describe_counter!(BOOTSTRAPS, Unit::Count, BOOTSTRAPS_HELP);
         }
     };
 }
@@ -20,7 +21,7 @@ gauges! {
     FETCH_QUEUE_BYTES: Bytes, "candlewick_kafka_fetch_queue_bytes";
     /// Records of a topic that were read ahead and not yet taken.
     FETCH_QUEUE_RECORDS: Count, "candlewick_kafka_fetch_queue_records";
-    /// How many records of a partition this process has not taken yet.
+    /// How many records of a partition this process has not taken yet; 0 where another reads it.
     LAG_RECORDS: Count, "candlewick_kafka_lag_records";
     /// How long a broker took to answer, on average since the last figure.
     BROKER_ROUND_TRIP: Seconds, "candlewick_kafka_broker_round_trip_seconds";
@@ -28,6 +29,15 @@ gauges! {
     PRODUCER_QUEUE_BYTES: Bytes, "candlewick_kafka_producer_queue_bytes";
     /// Records that were appended and are not yet acknowledged.
     PRODUCER_QUEUE_RECORDS: Count, "candlewick_kafka_producer_queue_records";
+}
+
+const BOOTSTRAPS: &str = "candlewick_kafka_bootstraps_total";
+const BOOTSTRAPS_HELP: &str =
+    "How often a client knew no broker any more and was given those of kafka.brokers again.";
+
+/// Counts a client that began anew.
+pub(super) fn bootstrapped_again() {
+    metrics::counter!(BOOTSTRAPS).increment(1);
 }
 
 /// Publishes the figures of the client that reads `topic`, or of the one that appends.
@@ -60,18 +70,18 @@ fn publish_reader(statistics: &Statistics, topic: &str) {
     for (number, partition) in partitions {
         bytes += partition.fetchq_size;
         records += partition.fetchq_cnt;
-        if is_read(partition) {
-            let labels = [("topic", topic), ("partition", &number.to_string())];
-            set(LAG_RECORDS, &labels, float(partition.consumer_lag));
-        }
+        let lag = match (partition.desired, partition.consumer_lag) {
+            // Not known yet.
+            (true, ..0) => continue,
+            (true, lag) => lag,
+            // It is somebody else's now.
+            (false, _) => 0,
+        };
+        let labels = [("topic", topic), ("partition", &number.to_string())];
+        set(LAG_RECORDS, &labels, float(lag));
     }
     set(FETCH_QUEUE_BYTES, &[("topic", topic)], float(bytes));
     set(FETCH_QUEUE_RECORDS, &[("topic", topic)], float(records));
-}
-
-/// Whether this process reads the partition, and librdkafka knows how far it is.
-fn is_read(partition: &Partition) -> bool {
-    partition.desired && partition.consumer_lag >= 0
 }
 
 fn set(name: &'static str, labels: &[(&'static str, &str)], value: f64) {

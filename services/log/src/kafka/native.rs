@@ -64,6 +64,15 @@ impl Client for Producer {
     }
 }
 
+/// Adds brokers to those that the client knows, as `host:port` separated by commas.
+pub(super) fn add_brokers(client: &impl Client, brokers: &str) {
+    let Ok(brokers) = CString::new(brokers) else {
+        return;
+    };
+    // SAFETY: the client is valid, and the list ends with a zero and is copied.
+    unsafe { raw::rd_kafka_brokers_add(client.pointer(), brokers.as_ptr()) };
+}
+
 /// Makes the producer one that has met a fatal error, which brokers cannot be asked for.
 #[cfg(test)]
 pub(super) fn break_producer(producer: &Producer, reason: &std::ffi::CStr) {

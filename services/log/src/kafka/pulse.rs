@@ -8,9 +8,9 @@ use std::time::Duration;
 use rdkafka::consumer::Consumer as _;
 use tokio::sync::watch;
 
-use super::credentials;
 use super::log::Shared;
 use super::native::Consumer;
+use super::upkeep;
 use crate::LogError;
 
 /// How long a beat is.
@@ -19,8 +19,8 @@ const BEAT: Duration = Duration::from_millis(250);
 const ERRORS_A_BEAT: u32 = 100;
 /// After so many beats without an answer, an unanswered fetch fails.
 pub(super) const PATIENCE_BEATS: u64 = 60;
-/// After so many beats of waiting, it is asked whether the topic is still there; and a password
-/// that was refused is read anew.
+/// After so many beats of waiting, it is asked whether the topic is still there, and where it
+/// ends; and the clients are looked after.
 pub(super) const DOUBT_BEATS: u64 = 20;
 /// After so many beats without a reader's use, it stops to read ahead.
 const UNUSED_BEATS: u64 = 240;
@@ -86,8 +86,9 @@ pub(super) fn start(name: &str, consumer: Consumer, log: Weak<Shared>) -> std::i
             log.pulse.beat();
             let now = log.pulse.now();
             if now.is_multiple_of(DOUBT_BEATS) {
-                let security = &log.topic.kafka().config().security;
-                credentials::renew(security, &consumer, &consumer.context().complaints);
+                let kafka = log.topic.kafka();
+                kafka.keep_producer();
+                upkeep::keep(kafka.config(), &consumer, &consumer.context().complaints);
             }
             for slot in &log.slots {
                 slot.stop_unused_since(now.saturating_sub(UNUSED_BEATS));

@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use super::complaint::Complaints;
 use super::delivery::{Deliveries, Delivery, Pending};
 use super::native::{self, Description, Producer, Topic};
-use super::{KafkaConfig, KafkaLog, credentials, failure};
+use super::{KafkaConfig, KafkaLog, failure, upkeep};
 use crate::{Entry, Epoch, LogError, Metrics, Offset, PartitionId};
 
 /// A connection to Kafka, with one producer for all topics. Cheap to clone.
@@ -112,7 +112,7 @@ impl Kafka {
             let complaints = &link.producer.client().context().complaints;
             match described {
                 Ok(_) => complaints.clear(),
-                Err(_) => credentials::renew(&link.config.security, &link.producer, complaints),
+                Err(_) => upkeep::keep(&link.config, &link.producer, complaints),
             }
             described
         };
@@ -122,6 +122,11 @@ impl Kafka {
     /// Why nobody answers the producer, which asks all questions about topics.
     pub(super) fn complaints(&self) -> &Complaints {
         &self.link.producer.client().context().complaints
+    }
+
+    /// Looks after the producer; see [`upkeep::keep`].
+    pub(super) fn keep_producer(&self) {
+        upkeep::keep(self.config(), &self.link.producer, self.complaints());
     }
 
     /// Waits until the brokers have answered for all that was appended, or it is given up.

@@ -18,13 +18,13 @@ use tokio::sync::mpsc;
 
 use super::{Drained, GroupEvent, Wish};
 use crate::kafka::complaint::Complaints;
-use crate::kafka::{Security, client, credentials};
+use crate::kafka::{KafkaConfig, client, upkeep};
 use crate::{Offset, PartitionId};
 
 /// How often wishes are looked at.
 const POLL: Duration = Duration::from_millis(100);
-/// After so many polls a password that was refused is read anew.
-const POLLS_A_PASSWORD: u64 = 50;
+/// After so many polls the client is looked after.
+const POLLS_AN_UPKEEP: u64 = 50;
 
 /// The newest position to be committed of each partition.
 pub(super) type Commits = BTreeMap<PartitionId, Offset>;
@@ -40,7 +40,7 @@ impl Wish {
 /// What librdkafka calls, on the member's thread.
 pub(super) struct Member {
     topic: String,
-    security: Security,
+    config: KafkaConfig,
     drain_timeout: Duration,
     events: mpsc::Sender<GroupEvent>,
     wish: Arc<Wish>,
@@ -59,8 +59,8 @@ pub(super) fn run(consumer: Arc<BaseConsumer<Member>>) {
         }
         let member = consumer.context();
         member.send_commits(&consumer);
-        if polls.is_multiple_of(POLLS_A_PASSWORD) {
-            credentials::renew(&member.security, &consumer, &member.complaints);
+        if polls.is_multiple_of(POLLS_AN_UPKEEP) {
+            upkeep::keep(&member.config, &consumer, &member.complaints);
         }
     }
     drop(consumer);
@@ -69,14 +69,14 @@ pub(super) fn run(consumer: Arc<BaseConsumer<Member>>) {
 impl Member {
     pub(super) fn new(
         topic: &str,
-        security: Security,
+        config: KafkaConfig,
         drain_timeout: Duration,
         events: mpsc::Sender<GroupEvent>,
         wish: Arc<Wish>,
     ) -> Self {
         Self {
             topic: topic.to_owned(),
-            security,
+            config,
             drain_timeout: drain_timeout.min(Duration::from_secs(30)),
             events,
             wish,
@@ -195,8 +195,10 @@ impl ClientContext for Member {
         client::error(&error, reason);
     }
 
-    // The readers' figures say what there is to say.
-    fn stats(&self, _statistics: Statistics) {}
+    // For the rest the readers' figures say what there is to say.
+    fn stats(&self, statistics: Statistics) {
+        self.complaints.note_brokers(&statistics);
+    }
 }
 
 impl ConsumerContext for Member {
