@@ -47,6 +47,16 @@ struct Numbered {
     producer: FutureProducer,
 }
 
+impl Numbered {
+    fn renew(&mut self, brokers: &str) -> anyhow::Result<()> {
+        *self = Self {
+            number: self.number + 1,
+            producer: producer(brokers)?,
+        };
+        Ok(())
+    }
+}
+
 impl Kafka {
     pub(crate) fn new(brokers: &str, partitions: u32) -> anyhow::Result<Self> {
         Ok(Self {
@@ -62,19 +72,16 @@ impl Kafka {
     /// Goes on with a producer that knows nothing of before: librdkafka does not follow the leader
     /// of a partition that was made anew where the number of the old leadership was greater.
     fn renew(&self) -> anyhow::Result<()> {
-        let producer = producer(&self.brokers)?;
-        let mut held = lock(&self.producer);
-        let number = held.number + 1;
-        *held = Numbered { number, producer };
-        Ok(())
+        lock(&self.producer).renew(&self.brokers)
     }
 
     /// The same where a producer could not send, unless somebody else has done so: librdkafka asks
     /// nobody any more once it was told that there is no broker.
     fn renew_after(&self, number: u64) {
-        if lock(&self.producer).number == number {
+        let mut held = lock(&self.producer);
+        if held.number == number {
             // Where none can be made this one is tried again.
-            let _ = self.renew();
+            let _ = held.renew(&self.brokers);
         }
     }
 

@@ -28,12 +28,15 @@ pub(super) fn of(topic: &str, code: Code) -> LogError {
             reason: missing(code),
             topic,
         },
-        // A broker would have said that there is none.
+        // So does a reader hear both that the topic is gone and that nobody leads a partition.
         Code::UnknownPartition => LogError::Unavailable {
-            reason: "no broker is known that leads the partition".to_owned(),
+            reason:
+                "the brokers have no such topic, which `candlewick topics apply` makes, or none \
+                     of them leads the partition"
+                    .to_owned(),
             topic,
         },
-        Code::PurgeQueue | Code::PurgeInflight | Code::DestroyBroker => LogError::Closed,
+        Code::PurgeQueue | Code::PurgeInflight | Code::BrokerDestroy => LogError::Closed,
         Code::Fatal | Code::GaplessGuarantee | Code::Fenced => LogError::Refused {
             reason: format!("the producer cannot go on ({code}); start the process again"),
             topic,
@@ -80,4 +83,23 @@ pub(super) fn of_error(topic: &str, error: &KafkaError) -> LogError {
 /// What to say where there is no such topic.
 pub(super) fn missing(code: Code) -> String {
     format!("the brokers have no such topic ({code}); `candlewick topics apply` makes it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_that_goes_is_not_the_end_of_the_log() {
+        // librdkafka's names are easily taken for each other: only the first is the whole client.
+        assert_eq!(of("trades", Code::BrokerDestroy), LogError::Closed);
+        assert!(of("trades", Code::DestroyBroker).is_transient());
+    }
+
+    #[test]
+    fn a_partition_that_nobody_knows_comes_again() {
+        let error = of("trades", Code::UnknownPartition);
+        assert!(error.is_transient(), "{error}");
+        assert!(error.to_string().contains("topics apply"), "{error}");
+    }
 }

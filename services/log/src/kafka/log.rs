@@ -17,7 +17,7 @@ use super::epoch::EpochCheck;
 use super::native::{Consumer, Topic};
 use super::pulse::{self, DOUBT_BEATS, PATIENCE_BEATS, Pulse};
 use super::reader::{Found, Slot, Trouble};
-use super::{KafkaTopic, failure};
+use super::{KafkaTopic, failure, metrics};
 use crate::{Batch, Bounds, Entry, Epoch, Log, LogError, Offset, PartitionId};
 
 /// A topic of Kafka.
@@ -41,6 +41,16 @@ pub(super) struct Shared {
     consumer: Consumer,
     pub(super) pulse: Pulse,
     pub(super) slots: Vec<Arc<Slot>>,
+}
+
+impl Shared {
+    pub(super) fn publish_lag(&self) {
+        for (partition, slot) in (0..).zip(&self.slots) {
+            if let Some(lag) = slot.lag() {
+                metrics::lag(self.topic.name(), partition, lag);
+            }
+        }
+    }
 }
 
 impl KafkaLog {
@@ -209,6 +219,24 @@ impl KafkaLog {
         }
     }
 
+    /// Asks the brokers what there is where nothing has come for long. The answer goes to the slot,
+    /// since those who wait come and go faster than it; where there is none, nothing is known.
+    fn ask_in_doubt(&self, slot: &Arc<Slot>) {
+        let now = self.now();
+        if !slot.is_doubtful(now) {
+            return;
+        }
+        let (shared, slot) = (self.shared.clone(), slot.clone());
+        spawn_blocking(move || {
+            let (name, number) = (shared.topic.name(), slot.native_number());
+            let patience = shared.topic.kafka().config().request_timeout;
+            let asked = shared.consumer.fetch_watermarks(name, number, patience);
+            if let Some(end) = asked.ok().and_then(|(_, end)| Offset::try_from(end).ok()) {
+                slot.note_told(end, now);
+            }
+        });
+    }
+
     /// Brings the reader to `offset` for one who waits there; answers whether the record that
     /// he waits for is there already.
     async fn approach(&self, partition: PartitionId, offset: Offset) -> Result<bool, LogError> {
@@ -290,11 +318,10 @@ impl Log for KafkaLog {
                 () = woken => {}
                 () = self.shared.pulse.next() => {
                     self.slot(partition)?;
+                    self.ask_in_doubt(slot);
                     patience -= 1;
                     if patience == 0 {
                         self.check_there(slot).await?;
-                        // The next fetch starts another.
-                        slot.stop();
                         let reason = format!("the record at offset {offset} does not arrive");
                         return Err(self.unavailable(reason));
                     }
@@ -305,7 +332,7 @@ impl Log for KafkaLog {
 
     async fn wait(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
         let slot = self.slot(partition)?;
-        let (mut beats, mut is_doubted) = (0_u64, false);
+        let mut beats = 0_u64;
         loop {
             let mut woken = pin!(slot.wake.notified());
             woken.as_mut().enable();
@@ -315,21 +342,16 @@ impl Log for KafkaLog {
                     return Err(self.explain(partition, offset, trouble).await);
                 }
                 Found::Elsewhere if self.approach(partition, offset).await? => return Ok(()),
-                // There is a record, and the reader, which should have it, has not: a fetch gives
-                // it some time, and then starts another.
-                Found::Nothing if is_doubted => return Ok(()),
                 Found::Elsewhere | Found::End | Found::Nothing => {}
             }
             select! {
                 () = woken => {}
                 () = self.shared.pulse.next() => {
                     self.slot(partition)?;
+                    self.ask_in_doubt(slot);
                     beats += 1;
                     if beats.is_multiple_of(DOUBT_BEATS) {
                         self.check_there(slot).await?;
-                        // A reader that librdkafka has forgotten looks like one at the end. That
-                        // the brokers do not answer is no reason to stop waiting.
-                        is_doubted = self.bounds(partition).await.is_ok();
                     }
                 }
             }

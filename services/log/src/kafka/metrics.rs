@@ -1,43 +1,60 @@
 //! librdkafka's figures as metrics.
 
+use std::collections::HashMap;
+
 use metrics::{Label, Unit};
 use rdkafka::statistics::Statistics;
 
-/// Declares gauges from their doc comments, which are also the HELP texts.
-macro_rules! gauges {
-    ($($(#[doc = $help:literal])+ $name:ident: $unit:ident, $text:literal;)+) => {
+use crate::PartitionId;
+
+/// Declares metrics from their doc comments, which are also the HELP texts.
+macro_rules! metrics {
+    ($($(#[doc = $help:literal])+ $name:ident: $describe:ident, $unit:ident, $text:literal;)+) => {
         $($(#[doc = $help])+ const $name: &str = $text;)+
 
         /// Tells the installed recorder what each metric means. Call it once a process.
         pub(super) fn describe() {
-            $(metrics::describe_gauge!($name, Unit::$unit, concat!($($help),+).trim());)+
-            metrics::describe_counter!(BOOTSTRAPS, Unit::Count, BOOTSTRAPS_HELP);
+            $(metrics::$describe!($name, Unit::$unit, concat!($($help),+).trim());)+
+            // What counts something rare is there before it happens.
+            metrics::counter!(BOOTSTRAPS).increment(0);
+            metrics::counter!(READER_RESTARTS).increment(0);
         }
     };
 }
 
-gauges! {
+metrics! {
     /// Bytes of a topic that were read ahead and not yet taken.
-    FETCH_QUEUE_BYTES: Bytes, "candlewick_kafka_fetch_queue_bytes";
+    FETCH_QUEUE_BYTES: describe_gauge, Bytes, "candlewick_kafka_fetch_queue_bytes";
     /// Records of a topic that were read ahead and not yet taken.
-    FETCH_QUEUE_RECORDS: Count, "candlewick_kafka_fetch_queue_records";
-    /// How many records of a partition this process has not taken yet; 0 where another reads it.
-    LAG_RECORDS: Count, "candlewick_kafka_lag_records";
+    FETCH_QUEUE_RECORDS: describe_gauge, Count, "candlewick_kafka_fetch_queue_records";
+    /// How many records of a partition its reader has not taken yet; 0 where it is not read.
+    LAG_RECORDS: describe_gauge, Count, "candlewick_kafka_lag_records";
     /// How long a broker took to answer, on average since the last figure.
-    BROKER_ROUND_TRIP: Seconds, "candlewick_kafka_broker_round_trip_seconds";
+    BROKER_ROUND_TRIP: describe_gauge, Seconds, "candlewick_kafka_broker_round_trip_seconds";
     /// Bytes that were appended and are not yet acknowledged.
-    PRODUCER_QUEUE_BYTES: Bytes, "candlewick_kafka_producer_queue_bytes";
+    PRODUCER_QUEUE_BYTES: describe_gauge, Bytes, "candlewick_kafka_producer_queue_bytes";
     /// Records that were appended and are not yet acknowledged.
-    PRODUCER_QUEUE_RECORDS: Count, "candlewick_kafka_producer_queue_records";
+    PRODUCER_QUEUE_RECORDS: describe_gauge, Count, "candlewick_kafka_producer_queue_records";
+    /// How often a client knew no broker any more and was given those of kafka.brokers again.
+    BOOTSTRAPS: describe_counter, Count, "candlewick_kafka_bootstraps_total";
+    /// How often a reader stood still before records and was started anew.
+    READER_RESTARTS: describe_counter, Count, "candlewick_kafka_reader_restarts_total";
 }
-
-const BOOTSTRAPS: &str = "candlewick_kafka_bootstraps_total";
-const BOOTSTRAPS_HELP: &str =
-    "How often a client knew no broker any more and was given those of kafka.brokers again.";
 
 /// Counts a client that began anew.
 pub(super) fn bootstrapped_again() {
     metrics::counter!(BOOTSTRAPS).increment(1);
+}
+
+/// Counts a reader that stood still.
+pub(super) fn restarted_reader() {
+    metrics::counter!(READER_RESTARTS).increment(1);
+}
+
+/// Publishes how many records of a partition were not taken.
+pub(super) fn lag(topic: &str, partition: PartitionId, lag: u64) {
+    let labels = [("topic", topic), ("partition", &*partition.to_string())];
+    set(LAG_RECORDS, &labels, float(lag));
 }
 
 /// Publishes the figures of the client that reads `topic`, or of the one that appends.
@@ -65,20 +82,11 @@ pub(super) fn publish(statistics: &Statistics, topic: Option<&str>) {
 
 fn publish_reader(statistics: &Statistics, topic: &str) {
     let partitions = statistics.topics.get(topic).map(|topic| &topic.partitions);
-    let partitions = partitions.into_iter().flatten();
+    let partitions = partitions.into_iter().flat_map(HashMap::values);
     let (mut bytes, mut records) = (0, 0);
-    for (number, partition) in partitions {
+    for partition in partitions {
         bytes += partition.fetchq_size;
         records += partition.fetchq_cnt;
-        let lag = match (partition.desired, partition.consumer_lag) {
-            // Not known yet.
-            (true, ..0) => continue,
-            (true, lag) => lag,
-            // It is somebody else's now.
-            (false, _) => 0,
-        };
-        let labels = [("topic", topic), ("partition", &number.to_string())];
-        set(LAG_RECORDS, &labels, float(lag));
     }
     set(FETCH_QUEUE_BYTES, &[("topic", topic)], float(bytes));
     set(FETCH_QUEUE_RECORDS, &[("topic", topic)], float(records));

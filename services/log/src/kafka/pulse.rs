@@ -17,10 +17,11 @@ use crate::LogError;
 const BEAT: Duration = Duration::from_millis(250);
 /// At most so many errors are taken in one beat.
 const ERRORS_A_BEAT: u32 = 100;
-/// After so many beats without an answer, an unanswered fetch fails.
+/// After so many beats without an answer, an unanswered fetch fails, and a reader that does not
+/// bring what is there is started anew.
 pub(super) const PATIENCE_BEATS: u64 = 60;
-/// After so many beats of waiting, it is asked whether the topic is still there, and where it
-/// ends; and the clients are looked after.
+/// After so many beats of waiting, it is asked whether the topic is still there, and after so many
+/// without a record where it ends. So often the clients are looked after, too.
 pub(super) const DOUBT_BEATS: u64 = 20;
 /// After so many beats without a reader's use, it stops to read ahead.
 const UNUSED_BEATS: u64 = 240;
@@ -88,7 +89,9 @@ pub(super) fn start(name: &str, consumer: Consumer, log: Weak<Shared>) -> std::i
             if now.is_multiple_of(DOUBT_BEATS) {
                 let kafka = log.topic.kafka();
                 kafka.keep_producer();
-                upkeep::keep(kafka.config(), &consumer, &consumer.context().complaints);
+                let complaints = &consumer.context().complaints;
+                upkeep::keep(kafka.config(), log.topic.name(), &consumer, complaints);
+                log.publish_lag();
             }
             for slot in &log.slots {
                 slot.stop_unused_since(now.saturating_sub(UNUSED_BEATS));

@@ -2,14 +2,16 @@
 
 use std::mem;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use tokio::sync::Notify;
 
+use super::metrics;
 use super::native::{Consumer, Messages, Reader, Topic};
+use super::pulse::{DOUBT_BEATS, PATIENCE_BEATS};
 use crate::{Batch, Offset, PartitionId, Record};
 
 /// At most so many messages are taken at once, which bounds what is held here beside
@@ -17,6 +19,8 @@ use crate::{Batch, Offset, PartitionId, Record};
 const MOST_TAKEN: usize = 1_024;
 /// And a fetch answers at most so much, whatever was asked for.
 const MOST_BYTES: usize = 64 << 20;
+/// Readers that bring nothing are started anew after ever longer, up to 2^this times the first.
+const MOST_DOUBLINGS: u32 = 6;
 /// What a record is taken for until some were seen.
 const SUPPOSED_RECORD_BYTES: usize = 128;
 
@@ -52,6 +56,8 @@ pub(super) struct Slot {
     pub(super) wake: Arc<Notify>,
     /// The partition holds at least the offsets before this.
     known_end: AtomicU64,
+    /// Whether it was ever read, so that its lag is known outside.
+    was_read: AtomicBool,
     /// Held by the one who fetches: others, who may want to be elsewhere, wait.
     pub(super) turn: tokio::sync::Mutex<()>,
     state: Mutex<State>,
@@ -73,6 +79,14 @@ struct State {
     trouble: Option<Trouble>,
     mean_bytes: usize,
     last_used: u64,
+    /// The beat in which it began, or a record came last.
+    fruitful_at: u64,
+    /// The beat in which the brokers were last asked what there is.
+    asked_at: u64,
+    /// The beat since which the brokers say that there is a record at `position` or later.
+    missed_since: Option<u64>,
+    /// How many readers before this one have brought nothing from the same place.
+    restarts: u32,
 }
 
 impl Slot {
@@ -82,6 +96,7 @@ impl Slot {
             topic,
             wake: Arc::new(Notify::new()),
             known_end: AtomicU64::new(0),
+            was_read: AtomicBool::new(false),
             turn: tokio::sync::Mutex::default(),
             state: Mutex::default(),
         }
@@ -113,16 +128,23 @@ impl Slot {
     pub(super) fn start(&self, offset: Offset, now: u64) -> Result<(), Code> {
         let native = i64::try_from(offset).map_err(|_| Code::InvalidArgument)?;
         let mut state = self.state();
+        let restarts = match state.next == offset {
+            true => state.restarts,
+            false => 0,
+        };
         // The old one is stopped first: a partition has one at a time.
         *state = State {
             next: offset,
             position: offset,
             last_used: now,
+            fruitful_at: now,
             mean_bytes: state.mean_bytes,
+            restarts,
             ..State::default()
         };
         let (topic, wake) = (self.topic.clone(), self.wake.clone());
         state.reader = Some(Reader::start(topic, self.native_number(), native, wake)?);
+        self.was_read.store(true, Ordering::Release);
         Ok(())
     }
 
@@ -137,6 +159,42 @@ impl Slot {
         if state.reader.is_some() && state.last_used < then {
             *state = State::default();
         }
+    }
+
+    /// How many records there are that were not taken; none where it was never read, and 0 where
+    /// it is read no more.
+    pub(super) fn lag(&self) -> Option<u64> {
+        if !self.was_read.load(Ordering::Acquire) {
+            return None;
+        }
+        let state = self.state();
+        Some(match state.reader {
+            Some(_) => self.known_end().saturating_sub(state.next),
+            None => 0,
+        })
+    }
+
+    /// Whether the brokers should be asked what there is, since nothing has come for long: a reader
+    /// that librdkafka has forgotten looks like one at the end. Whoever is told so asks, and
+    /// passes the answer to [`Slot::note_told`].
+    pub(super) fn is_doubtful(&self, now: u64) -> bool {
+        let mut state = self.state();
+        let since = state.fruitful_at.max(state.asked_at);
+        let is_doubtful = state.reader.is_some() && now >= since + DOUBT_BEATS;
+        if is_doubtful {
+            state.asked_at = now;
+        }
+        is_doubtful
+    }
+
+    /// Notes that the brokers give records up to `end` to one who asks now.
+    pub(super) fn note_told(&self, end: Offset, now: u64) {
+        self.raise_end(end);
+        let mut state = self.state();
+        state.missed_since = match state.reader.is_some() && end > state.position {
+            true => state.missed_since.or(Some(now)),
+            false => None,
+        };
     }
 
     /// Takes the records from `offset` on.
@@ -155,7 +213,7 @@ impl Slot {
                 next_offset,
             });
         }
-        self.conclude(&mut state)
+        self.conclude(&mut state, now)
     }
 
     /// Whether there is a record at `offset` or later, where the reader is at `offset`.
@@ -173,14 +231,30 @@ impl Slot {
         if !state.stash.is_empty() {
             return Found::Batch(Batch::default());
         }
-        self.conclude(&mut state)
+        self.conclude(&mut state, now)
     }
 
     /// What it means that there was no record.
-    fn conclude(&self, state: &mut State) -> Found {
+    fn conclude(&self, state: &mut State, now: u64) -> Found {
         if let Some(trouble) = state.trouble {
             *state = State::default();
             return Found::Trouble(trouble);
+        }
+        if state.stands_still(now) {
+            let (partition, offset) = (self.number, state.next);
+            tracing::warn!(
+                partition,
+                offset,
+                "a reader stands still; it is started anew"
+            );
+            metrics::restarted_reader();
+            *state = State {
+                next: offset,
+                mean_bytes: state.mean_bytes,
+                restarts: state.restarts + 1,
+                ..State::default()
+            };
+            return Found::Elsewhere;
         }
         let end = self.known_end();
         if state.position >= end || state.drained.is_some_and(|drained| drained >= end) {
@@ -191,6 +265,14 @@ impl Slot {
 }
 
 impl State {
+    /// Whether the brokers have a record and the reader has not brought it for too long. What is
+    /// on its way, such as a large record over a thin line, is given more time with each start.
+    fn stands_still(&self, now: u64) -> bool {
+        let patience = PATIENCE_BEATS << self.restarts.min(MOST_DOUBLINGS);
+        self.missed_since
+            .is_some_and(|since| now >= since + patience)
+    }
+
     /// Records of about `max_bytes`; at least one, if there is one.
     fn take(&mut self, max_bytes: usize, slot: &Slot) -> Vec<Record> {
         let mut records = mem::take(&mut self.stash);
@@ -267,6 +349,7 @@ impl State {
             self.last_append_ns = Some(append_time_ns);
             self.position = offset + 1;
             self.drained = None;
+            (self.fruitful_at, self.missed_since, self.restarts) = (self.last_used, None, 0);
             if buffer[key.clone()] != *message.key {
                 key = push(&mut buffer, message.key);
             }
@@ -319,4 +402,74 @@ fn push(buffer: &mut Vec<u8>, bytes: &[u8]) -> Range<usize> {
     let start = buffer.len();
     buffer.extend_from_slice(bytes);
     start..buffer.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rdkafka::config::FromClientConfigAndContext as _;
+    use rdkafka::consumer::BaseConsumer;
+
+    use super::*;
+    use crate::kafka::KafkaConfig;
+    use crate::kafka::client::ReaderContext;
+    use crate::kafka::complaint::Complaints;
+
+    /// A partition whose brokers are not there, so that its readers bring nothing.
+    fn slot() -> Slot {
+        let config = KafkaConfig {
+            brokers: "127.0.0.1:1".to_owned(),
+            statistics_interval: Duration::from_secs(60),
+            ..KafkaConfig::default()
+        };
+        let context = ReaderContext {
+            topic: "trades".to_owned(),
+            complaints: Complaints::default(),
+        };
+        let client = config.reader(1).unwrap();
+        let client = BaseConsumer::from_config_and_context(&client, context).unwrap();
+        Slot::new(0, Arc::new(Topic::new(Arc::new(client), "trades").unwrap()))
+    }
+
+    fn is_elsewhere(found: &Found) -> bool {
+        matches!(found, Found::Elsewhere)
+    }
+
+    #[test]
+    fn a_reader_that_stands_still_is_started_anew_after_ever_longer() {
+        let slot = slot();
+        let mut now = 100;
+        for patience in [PATIENCE_BEATS, 2 * PATIENCE_BEATS, 4 * PATIENCE_BEATS] {
+            slot.start(5, now).unwrap();
+            assert!(!slot.is_doubtful(now + DOUBT_BEATS - 1));
+            assert!(slot.is_doubtful(now + DOUBT_BEATS));
+            assert!(!slot.is_doubtful(now + DOUBT_BEATS), "one asks for all");
+            now += DOUBT_BEATS;
+            slot.note_told(6, now);
+            // A second answer does not begin it again.
+            slot.note_told(9, now + 1);
+            assert!(matches!(slot.look(5, now + patience - 1), Found::Nothing));
+            now += patience;
+            assert!(is_elsewhere(&slot.look(5, now)), "after {patience} beats");
+        }
+        // At another place it has not failed yet.
+        slot.start(7, now).unwrap();
+        slot.note_told(9, now);
+        assert!(is_elsewhere(&slot.take(7, 1_000, now + PATIENCE_BEATS)));
+    }
+
+    #[test]
+    fn a_reader_at_the_end_waits_for_ever() {
+        let slot = slot();
+        assert_eq!(slot.lag(), None);
+        assert!(!slot.is_doubtful(1_000), "nobody reads it");
+        slot.start(5, 0).unwrap();
+        slot.note_told(5, 0);
+        assert!(matches!(slot.look(5, 1_000_000), Found::End));
+        slot.note_told(8, 1_000_000);
+        assert_eq!(slot.lag(), Some(3));
+        slot.stop();
+        assert_eq!(slot.lag(), Some(0));
+    }
 }

@@ -112,7 +112,7 @@ impl Kafka {
             let complaints = &link.producer.client().context().complaints;
             match described {
                 Ok(_) => complaints.clear(),
-                Err(_) => upkeep::keep(&link.config, &link.producer, complaints),
+                Err(_) => upkeep::keep(&link.config, "the producer", &link.producer, complaints),
             }
             described
         };
@@ -126,7 +126,10 @@ impl Kafka {
 
     /// Looks after the producer; see [`upkeep::keep`].
     pub(super) fn keep_producer(&self) {
-        upkeep::keep(self.config(), &self.link.producer, self.complaints());
+        let Link {
+            config, producer, ..
+        } = &*self.link;
+        upkeep::keep(config, "the producer", producer, self.complaints());
     }
 
     /// Waits until the brokers have answered for all that was appended, or it is given up.

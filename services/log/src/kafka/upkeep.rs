@@ -6,11 +6,17 @@ use super::config::Security;
 use super::metrics;
 use super::native::{self, Client};
 
-/// Does what is needed; call it every few seconds, on a thread that may block for a moment.
-pub(super) fn keep(config: &KafkaConfig, client: &impl Client, complaints: &Complaints) {
+/// Does what is needed for a client, which is for what `name` says; call it every few seconds, on
+/// a thread that may block for a moment.
+pub(super) fn keep(
+    config: &KafkaConfig,
+    name: &str,
+    client: &impl Client,
+    complaints: &Complaints,
+) {
     renew_credentials(&config.security, client, complaints);
     if complaints.take_stranded() {
-        bootstrap_again(&config.brokers, client);
+        bootstrap_again(&config.brokers, name, client);
     }
 }
 
@@ -36,13 +42,15 @@ fn renew_credentials(security: &Security, client: &impl Client, complaints: &Com
 /// Gives a client that knows no broker any more those that it began with.
 ///
 /// librdkafka drops each broker that an answer to its question for metadata does not name, and
-/// since 2.10 that may be all of them: a lone broker that was frozen for longer than its session
-/// names nobody until the controller has taken it back. With no broker left the client asks
+/// that may be all of them: a lone broker that was frozen for longer than its session names nobody
+/// until the controller has taken it back. It then begins anew by itself, unless the rest of the
+/// same answer calls that off, which depends on which of two threads is faster; after that it asks
 /// nobody, for ever ([librdkafka 5301](https://github.com/confluentinc/librdkafka/issues/5301)).
-fn bootstrap_again(brokers: &str, client: &impl Client) {
+fn bootstrap_again(brokers: &str, name: &str, client: &impl Client) {
     tracing::warn!(
+        client = name,
         brokers,
-        "the client of Kafka knows no broker any more; it begins anew"
+        "no broker is known any more; beginning anew"
     );
     native::add_brokers(client, brokers);
     metrics::bootstrapped_again();

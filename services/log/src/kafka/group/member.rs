@@ -60,7 +60,7 @@ pub(super) fn run(consumer: Arc<BaseConsumer<Member>>) {
         let member = consumer.context();
         member.send_commits(&consumer);
         if polls.is_multiple_of(POLLS_AN_UPKEEP) {
-            upkeep::keep(&member.config, &consumer, &member.complaints);
+            upkeep::keep(&member.config, "the group", &consumer, &member.complaints);
         }
     }
     drop(consumer);

@@ -128,17 +128,24 @@ fn a_client_that_was_told_of_no_broker_begins_anew() {
     let asked =
         |patience_ms| client.fetch_metadata(Some(TOPIC), Duration::from_millis(patience_ms));
     assert_eq!(asked(10_000).unwrap().brokers().len(), 1);
-    broker.fence(true);
-    assert_eq!(asked(10_000).unwrap().brokers().len(), 0);
-    broker.fence(false);
-    // Where this is an answer librdkafka comes back by itself, and `bootstrap_again` may go.
-    assert!(asked(3_000).is_err());
+    // Mostly at once, but one of librdkafka's threads may be faster than the other.
+    let is_stranded = (0..20).any(|_| {
+        broker.fence(true);
+        let named = asked(10_000).map(|metadata| metadata.brokers().len());
+        assert!(named.is_err() || named == Ok(0));
+        broker.fence(false);
+        asked(3_000).is_err()
+    });
+    assert!(
+        is_stranded,
+        "it comes back by itself: `bootstrap_again` may go"
+    );
     let complaints = &client.context().complaints;
     let is_back = (0..100).any(|_| {
         // Its figures come while it is polled; there are no records.
         let event = client.poll(Duration::from_millis(100));
         assert!(event.is_none_or(|event| event.is_err()));
-        keep(&config, &client, complaints);
+        keep(&config, TOPIC, &client, complaints);
         asked(500).is_ok()
     });
     assert!(is_back, "it asks nobody");
