@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaResult;
 
 use super::{Complaints, KafkaConfig, keep};
 use crate::kafka::client::ReaderContext;
@@ -107,47 +109,64 @@ fn metadata(answer: &mut Vec<u8>, port: u16, is_fenced: bool) {
     answer.extend([0, leader, 1, broker, 0].map(i32::to_be_bytes).concat());
 }
 
-fn reader(config: &KafkaConfig) -> Consumer {
+fn config(broker: &LoneBroker) -> KafkaConfig {
+    KafkaConfig {
+        brokers: broker.address.clone(),
+        statistics_interval: Duration::from_secs(1),
+        ..KafkaConfig::default()
+    }
+}
+
+fn reader(client: &ClientConfig) -> Consumer {
     let context = ReaderContext {
         topic: TOPIC.to_owned(),
         complaints: Complaints::default(),
     };
-    let client = config.reader(1).unwrap();
-    Arc::new(BaseConsumer::from_config_and_context(&client, context).unwrap())
+    Arc::new(BaseConsumer::from_config_and_context(client, context).unwrap())
 }
 
-#[test]
-fn a_client_that_was_told_of_no_broker_begins_anew() {
-    let broker = LoneBroker::start();
-    let config = KafkaConfig {
-        brokers: broker.address.clone(),
-        statistics_interval: Duration::from_secs(1),
-        ..KafkaConfig::default()
-    };
-    let client = reader(&config);
-    let asked =
-        |patience_ms| client.fetch_metadata(Some(TOPIC), Duration::from_millis(patience_ms));
-    assert_eq!(asked(10_000).unwrap().brokers().len(), 1);
-    // Mostly at once, but one of librdkafka's threads may be faster than the other.
-    let is_stranded = (0..20).any(|_| {
-        broker.fence(true);
-        let named = asked(10_000).map(|metadata| metadata.brokers().len());
-        assert!(named.is_err() || named == Ok(0));
-        broker.fence(false);
-        asked(3_000).is_err()
-    });
-    assert!(
-        is_stranded,
-        "it comes back by itself: `bootstrap_again` may go"
-    );
-    let complaints = &client.context().complaints;
-    let is_back = (0..100).any(|_| {
+/// How many brokers are named to the client.
+fn named(client: &Consumer, patience_ms: u64) -> KafkaResult<usize> {
+    let patience = Duration::from_millis(patience_ms);
+    let metadata = client.fetch_metadata(Some(TOPIC), patience)?;
+    Ok(metadata.brokers().len())
+}
+
+/// Polls and looks after the client until a broker is named to it.
+fn comes_back(client: &Consumer, config: &KafkaConfig) -> bool {
+    (0..100).any(|_| {
         // Its figures come while it is polled; there are no records.
         let event = client.poll(Duration::from_millis(100));
         assert!(event.is_none_or(|event| event.is_err()));
-        keep(&config, TOPIC, &client, complaints);
-        asked(500).is_ok()
-    });
-    assert!(is_back, "it asks nobody");
-    assert!(!complaints.take_stranded());
+        keep(config, TOPIC, client, &client.context().complaints);
+        named(client, 500) == Ok(1)
+    })
+}
+
+#[test]
+fn a_client_that_knows_no_broker_is_given_those_of_the_configuration() {
+    let broker = LoneBroker::start();
+    let config = config(&broker);
+    let mut without = config.reader(1).unwrap();
+    without.remove("bootstrap.servers");
+    let client = reader(&without);
+    assert!(named(&client, 1_000).is_err());
+    assert!(comes_back(&client, &config));
+    assert!(!client.context().complaints.take_stranded());
+}
+
+/// Which of librdkafka's threads is faster decides whether it comes back by itself: it mostly does
+/// where the machine is busy, and never where it is not.
+#[test]
+fn a_client_that_was_told_of_no_broker_comes_back() {
+    let broker = LoneBroker::start();
+    let config = config(&broker);
+    let client = reader(&config.reader(1).unwrap());
+    assert_eq!(named(&client, 10_000), Ok(1));
+    for _ in 0..3 {
+        broker.fence(true);
+        assert_ne!(named(&client, 10_000), Ok(1));
+        broker.fence(false);
+        assert!(comes_back(&client, &config));
+    }
 }
