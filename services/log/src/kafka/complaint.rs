@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::statistics::Statistics;
+use rdkafka::statistics::{Broker, Statistics};
 
 use super::failure;
 use crate::LogError;
@@ -78,7 +78,7 @@ impl Complaint {
 #[derive(Debug, Default)]
 pub(super) struct Complaints {
     last: Mutex<Option<Complaint>>,
-    /// Whether the client knew no broker when it was last looked at.
+    /// Whether the client knew no broker of use when it was last looked at.
     is_stranded: AtomicBool,
 }
 
@@ -115,13 +115,19 @@ impl Complaints {
 
     /// Looks which brokers the client knows.
     pub(super) fn note_brokers(&self, statistics: &Statistics) {
-        // The others are librdkafka's own, such as one that stands for the group's coordinator.
-        let mut sources = statistics.brokers.values().map(|broker| &*broker.source);
-        let is_stranded = !sources.any(|source| matches!(source, "configured" | "learned"));
+        // One that was dropped stays in the list as long as somebody holds a record that it sent; it
+        // looks like one that is idle. A client that is only idle gets the brokers of its beginning
+        // once too, which does no harm. The rest of the list is librdkafka's own.
+        let is_of_use = |broker: &Broker| match &*broker.source {
+            "configured" => true,
+            "learned" => broker.state != "INIT",
+            _ => false,
+        };
+        let is_stranded = !statistics.brokers.values().any(is_of_use);
         self.is_stranded.store(is_stranded, Ordering::Release);
     }
 
-    /// Whether the client knew no broker; until the next look nobody else is told.
+    /// Whether the client knew no broker of use; until the next look nobody else is told.
     pub(super) fn take_stranded(&self) -> bool {
         self.is_stranded.swap(false, Ordering::AcqRel)
     }
@@ -171,7 +177,7 @@ fn is_silence(code: Code) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Code, Complaints, ERROR, KafkaError};
+    use super::{Broker, Code, Complaints, ERROR, KafkaError, Statistics};
 
     const INFORMATION: i32 = 6;
 
@@ -229,6 +235,43 @@ mod tests {
         let complaints = noted(Code::Authentication);
         let error = complaints.explain("trades", Code::UnknownTopicOrPartition);
         assert!(error.to_string().contains("no such topic"), "{error}");
+    }
+
+    #[test]
+    fn a_client_with_none_but_dropped_brokers_is_stranded() {
+        let known = |brokers: &[(&str, &str)]| {
+            let brokers = (0..).zip(brokers).map(|(number, (source, state))| {
+                let broker = Broker {
+                    source: (*source).to_owned(),
+                    state: (*state).to_owned(),
+                    ..Broker::default()
+                };
+                (format!("broker {number}"), broker)
+            });
+            let statistics = Statistics {
+                brokers: brokers.collect(),
+                ..Statistics::default()
+            };
+            let complaints = Complaints::default();
+            complaints.note_brokers(&statistics);
+            complaints
+        };
+        for brokers in [
+            &[][..],
+            &[("internal", "UP"), ("logical", "UP")],
+            &[("learned", "INIT"), ("learned", "INIT")],
+        ] {
+            let complaints = known(brokers);
+            assert!(complaints.take_stranded(), "{brokers:?}");
+            assert!(!complaints.take_stranded(), "one begins anew");
+        }
+        for brokers in [
+            &[("configured", "INIT")][..],
+            &[("learned", "INIT"), ("learned", "DOWN")],
+            &[("learned", "TRY_CONNECT")],
+        ] {
+            assert!(!known(brokers).take_stranded(), "{brokers:?}");
+        }
     }
 
     #[test]
