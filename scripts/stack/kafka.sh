@@ -7,6 +7,8 @@
 #   kafka.sh kill I          SIGKILL of broker I
 #   kafka.sh start-one I     starts it again
 #   kafka.sh stop-one I      clean stop of broker I alone
+#   kafka.sh unregister I    the controllers forget broker I, which goes on answering and names
+#                            nobody, until it is started again
 #   kafka.sh pause I         SIGSTOP: connections stay, nothing answers
 #   kafka.sh resume I        SIGCONT
 #   kafka.sh status          a line for each broker; 3 unless all run
@@ -338,7 +340,7 @@ status() {
 command=${1:-help}
 [ $# = 0 ] || shift
 case $command in
-kill | start-one | stop-one | pause | resume) require_broker "${1:-}" ;;
+kill | start-one | stop-one | unregister | pause | resume) require_broker "${1:-}" ;;
 esac
 case $command in
 install) install ;;
@@ -374,6 +376,7 @@ secure)
     lock kafka
     secure "$@"
     ;;
+unregister) tool org.apache.kafka.tools.ClusterTool unregister --bootstrap-server "$(bootstrap)" --id "$1" ;;
 pause) signal_in STOP "$(folder "$1")" ;;
 resume) signal_in CONT "$(folder "$1")" ;;
 status) status ;;

@@ -27,7 +27,7 @@ pub(crate) enum Kind {
     Kill,
     /// A role that is frozen for a while
     Stop,
-    /// A broker that is killed or frozen
+    /// A broker that is killed, frozen, or forgotten by its controller
     Broker,
     /// PostgreSQL killed or frozen
     Postgres,
@@ -97,6 +97,8 @@ pub(crate) struct Fault {
     /// Whether it is frozen rather than killed; for a topic, whether the new one grows longer
     /// than the old while the roles are frozen.
     is_frozen: bool,
+    /// Whether a broker is forgotten by its controller before it is killed, so that it names none.
+    is_unregistered: bool,
     lasts: Duration,
     passage: Passage,
     random: Random,
@@ -112,6 +114,7 @@ impl fmt::Display for Fault {
         } = self;
         write!(out, "{kind} {target} for {} ms", lasts.as_millis())?;
         match (kind, self.is_frozen) {
+            (Kind::Broker, _) if self.is_unregistered => out.write_str(", unregistered"),
             (Kind::Proxy, _) => write!(out, ", {:?}", self.passage),
             (Kind::Broker | Kind::Postgres | Kind::Clickhouse | Kind::Redis, true) => {
                 out.write_str(", frozen")
@@ -158,13 +161,17 @@ impl Fault {
             _ if random.one_in(8) => random.between(8_000, 20_000),
             _ => random.between(300, 4_000),
         };
+        let mut own = random.fork();
+        // With three the other two go on naming each other.
+        let is_unregistered = kind == Kind::Broker && brokers == 1 && !is_frozen && own.one_in(4);
         Self {
             kind,
             target,
             is_frozen,
+            is_unregistered,
             lasts: Duration::from_millis(lasts_ms),
             passage,
-            random: random.fork(),
+            random: own,
         }
     }
 }

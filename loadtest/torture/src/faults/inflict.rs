@@ -21,6 +21,11 @@ impl Fault {
             }
             Kind::Broker => {
                 let number = self.target.replace("broker-", "");
+                if self.is_unregistered {
+                    let forget = ["unregister", &number];
+                    world.stack.server("kafka", &forget).await?;
+                    SystemClock.sleep(self.lasts).await;
+                }
                 self.server(world, "kafka", &number, "start-one").await
             }
             Kind::Postgres | Kind::Clickhouse | Kind::Redis => {

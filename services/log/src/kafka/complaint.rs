@@ -115,15 +115,14 @@ impl Complaints {
 
     /// Looks which brokers the client knows.
     pub(super) fn note_brokers(&self, statistics: &Statistics) {
-        // One that was dropped stays in the list as long as somebody holds a record that it sent; it
-        // looks like one that is idle. A client that is only idle gets the brokers of its beginning
-        // once too, which does no harm. The rest of the list is librdkafka's own.
-        let is_of_use = |broker: &Broker| match &*broker.source {
-            "configured" => true,
-            "learned" => broker.state != "INIT",
-            _ => false,
-        };
-        let is_stranded = !statistics.brokers.values().any(is_of_use);
+        // The rest of the list is librdkafka's own.
+        let brokers = || statistics.brokers.values();
+        let mut configured = brokers().filter(|broker| broker.source == "configured");
+        let mut learned = brokers().filter(|broker| broker.source == "learned");
+        // One that was dropped stays in the list as long as somebody holds a record that it sent. It
+        // looks like one that is idle, which leads its partitions all the same.
+        let is_of_use = |broker: &Broker| broker.state != "INIT" || !misses_leader(statistics);
+        let is_stranded = configured.next().is_none() && !learned.any(is_of_use);
         self.is_stranded.store(is_stranded, Ordering::Release);
     }
 
@@ -159,6 +158,14 @@ impl Complaints {
     }
 }
 
+/// Whether some partition has no leader, as far as the client knows.
+fn misses_leader(statistics: &Statistics) -> bool {
+    let topics = statistics.topics.values();
+    // Partition -1 is librdkafka's own.
+    let mut partitions = topics.flat_map(|topic| &topic.partitions);
+    partitions.any(|(number, partition)| *number >= 0 && partition.leader < 0)
+}
+
 /// Whether it means that no broker answered, and not what a broker answered.
 fn is_silence(code: Code) -> bool {
     matches!(
@@ -177,6 +184,8 @@ fn is_silence(code: Code) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::statistics::{Partition, Topic};
+
     use super::{Broker, Code, Complaints, ERROR, KafkaError, Statistics};
 
     const INFORMATION: i32 = 6;
@@ -237,40 +246,51 @@ mod tests {
         assert!(error.to_string().contains("no such topic"), "{error}");
     }
 
+    fn client(brokers: &[(&str, &str)], leader: i32) -> Complaints {
+        let brokers = (0..).zip(brokers).map(|(number, (source, state))| {
+            let broker = Broker {
+                source: (*source).to_owned(),
+                state: (*state).to_owned(),
+                ..Broker::default()
+            };
+            (format!("broker {number}"), broker)
+        });
+        let partition = |leader| Partition {
+            leader,
+            ..Partition::default()
+        };
+        let topic = Topic {
+            partitions: [(-1, partition(-1)), (0, partition(leader))].into(),
+            ..Topic::default()
+        };
+        let complaints = Complaints::default();
+        complaints.note_brokers(&Statistics {
+            brokers: brokers.collect(),
+            topics: [("trades".to_owned(), topic)].into(),
+            ..Statistics::default()
+        });
+        complaints
+    }
+
     #[test]
     fn a_client_with_none_but_dropped_brokers_is_stranded() {
-        let known = |brokers: &[(&str, &str)]| {
-            let brokers = (0..).zip(brokers).map(|(number, (source, state))| {
-                let broker = Broker {
-                    source: (*source).to_owned(),
-                    state: (*state).to_owned(),
-                    ..Broker::default()
-                };
-                (format!("broker {number}"), broker)
-            });
-            let statistics = Statistics {
-                brokers: brokers.collect(),
-                ..Statistics::default()
-            };
-            let complaints = Complaints::default();
-            complaints.note_brokers(&statistics);
-            complaints
-        };
-        for brokers in [
-            &[][..],
-            &[("internal", "UP"), ("logical", "UP")],
-            &[("learned", "INIT"), ("learned", "INIT")],
+        for (brokers, leader) in [
+            (&[][..], 1),
+            (&[("internal", "UP"), ("logical", "UP")], 1),
+            (&[("learned", "INIT"), ("learned", "INIT")], -1),
         ] {
-            let complaints = known(brokers);
+            let complaints = client(brokers, leader);
             assert!(complaints.take_stranded(), "{brokers:?}");
             assert!(!complaints.take_stranded(), "one begins anew");
         }
-        for brokers in [
-            &[("configured", "INIT")][..],
-            &[("learned", "INIT"), ("learned", "DOWN")],
-            &[("learned", "TRY_CONNECT")],
+        for (brokers, leader) in [
+            (&[("configured", "INIT")][..], -1),
+            (&[("learned", "INIT"), ("learned", "DOWN")], -1),
+            (&[("learned", "TRY_CONNECT")], -1),
+            // It is idle.
+            (&[("learned", "INIT")], 1),
         ] {
-            assert!(!known(brokers).take_stranded(), "{brokers:?}");
+            assert!(!client(brokers, leader).take_stranded(), "{brokers:?}");
         }
     }
 
