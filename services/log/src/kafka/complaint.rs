@@ -119,8 +119,9 @@ impl Complaints {
         let brokers = || statistics.brokers.values();
         let mut configured = brokers().filter(|broker| broker.source == "configured");
         let mut learned = brokers().filter(|broker| broker.source == "learned");
-        // One that was dropped stays in the list as long as somebody holds a record that it sent. It
-        // looks like one that is idle, which leads its partitions all the same.
+        // One that was dropped stays in the list as long as somebody holds a record that it sent,
+        // and may hide its successor of the same name there. It looks like one that is idle, which
+        // leads its partitions all the same.
         let is_of_use = |broker: &Broker| broker.state != "INIT" || !misses_leader(statistics);
         let is_stranded = configured.next().is_none() && !learned.any(is_of_use);
         self.is_stranded.store(is_stranded, Ordering::Release);

@@ -226,14 +226,13 @@ impl KafkaLog {
         if !slot.is_doubtful(now) {
             return;
         }
-        let (shared, slot) = (self.shared.clone(), slot.clone());
+        let (consumer, slot) = (self.shared.consumer.clone(), slot.clone());
+        let name = self.shared.topic.name().to_owned();
+        let patience = self.shared.topic.kafka().config().request_timeout;
         spawn_blocking(move || {
-            let (name, number) = (shared.topic.name(), slot.native_number());
-            let patience = shared.topic.kafka().config().request_timeout;
-            let asked = shared.consumer.fetch_watermarks(name, number, patience);
-            if let Some(end) = asked.ok().and_then(|(_, end)| Offset::try_from(end).ok()) {
-                slot.note_told(end, now);
-            }
+            let asked = consumer.fetch_watermarks(&name, slot.native_number(), patience);
+            let end = asked.ok().and_then(|(_, end)| Offset::try_from(end).ok());
+            slot.note_told(end, now);
         });
     }
 

@@ -27,7 +27,7 @@ metrics! {
     FETCH_QUEUE_BYTES: describe_gauge, Bytes, "candlewick_kafka_fetch_queue_bytes";
     /// Records of a topic that were read ahead and not yet taken.
     FETCH_QUEUE_RECORDS: describe_gauge, Count, "candlewick_kafka_fetch_queue_records";
-    /// How many records of a partition its reader has not taken yet; 0 where it is not read.
+    /// How many records of a partition its reader has not taken yet; 0 where nobody reads it now.
     LAG_RECORDS: describe_gauge, Count, "candlewick_kafka_lag_records";
     /// How long a broker took to answer, on average since the last figure.
     BROKER_ROUND_TRIP: describe_gauge, Seconds, "candlewick_kafka_broker_round_trip_seconds";

@@ -56,8 +56,9 @@ pub(super) struct Slot {
     pub(super) wake: Arc<Notify>,
     /// The partition holds at least the offsets before this.
     known_end: AtomicU64,
-    /// Whether it was ever read, so that its lag is known outside.
-    was_read: AtomicBool,
+    /// Whether somebody ever waited at it, so that its lag is known outside. Who looks a record up
+    /// does not lag.
+    was_followed: AtomicBool,
     /// Held by the one who fetches: others, who may want to be elsewhere, wait.
     pub(super) turn: tokio::sync::Mutex<()>,
     state: Mutex<State>,
@@ -83,6 +84,8 @@ struct State {
     fruitful_at: u64,
     /// The beat in which the brokers were last asked what there is.
     asked_at: u64,
+    /// Whether they have not answered yet.
+    is_asked: bool,
     /// The beat since which the brokers say that there is a record at `position` or later.
     missed_since: Option<u64>,
     /// How many readers before this one have brought nothing from the same place.
@@ -96,7 +99,7 @@ impl Slot {
             topic,
             wake: Arc::new(Notify::new()),
             known_end: AtomicU64::new(0),
-            was_read: AtomicBool::new(false),
+            was_followed: AtomicBool::new(false),
             turn: tokio::sync::Mutex::default(),
             state: Mutex::default(),
         }
@@ -128,9 +131,9 @@ impl Slot {
     pub(super) fn start(&self, offset: Offset, now: u64) -> Result<(), Code> {
         let native = i64::try_from(offset).map_err(|_| Code::InvalidArgument)?;
         let mut state = self.state();
-        let restarts = match state.next == offset {
-            true => state.restarts,
-            false => 0,
+        let (restarts, last_append_ns) = match state.next == offset {
+            true => (state.restarts, state.last_append_ns),
+            false => (0, None),
         };
         // The old one is stopped first: a partition has one at a time.
         *state = State {
@@ -140,11 +143,11 @@ impl Slot {
             fruitful_at: now,
             mean_bytes: state.mean_bytes,
             restarts,
+            last_append_ns,
             ..State::default()
         };
         let (topic, wake) = (self.topic.clone(), self.wake.clone());
         state.reader = Some(Reader::start(topic, self.native_number(), native, wake)?);
-        self.was_read.store(true, Ordering::Release);
         Ok(())
     }
 
@@ -161,15 +164,20 @@ impl Slot {
         }
     }
 
-    /// How many records there are that were not taken; none where it was never read, and 0 where
-    /// it is read no more.
+    /// How many records there are that were not taken; none where nobody ever waited for any, and
+    /// 0 where nobody reads now.
     pub(super) fn lag(&self) -> Option<u64> {
-        if !self.was_read.load(Ordering::Acquire) {
+        if !self.was_followed.load(Ordering::Acquire) {
             return None;
         }
         let state = self.state();
+        // What lies between the two is no record, where none is held.
+        let next = match state.stash.is_empty() {
+            true => state.position,
+            false => state.next,
+        };
         Some(match state.reader {
-            Some(_) => self.known_end().saturating_sub(state.next),
+            Some(_) => self.known_end().saturating_sub(next),
             None => 0,
         })
     }
@@ -180,19 +188,26 @@ impl Slot {
     pub(super) fn is_doubtful(&self, now: u64) -> bool {
         let mut state = self.state();
         let since = state.fruitful_at.max(state.asked_at);
-        let is_doubtful = state.reader.is_some() && now >= since + DOUBT_BEATS;
+        let is_due = !state.is_asked && now >= since + DOUBT_BEATS;
+        let is_doubtful = state.reader.is_some() && is_due;
         if is_doubtful {
-            state.asked_at = now;
+            (state.asked_at, state.is_asked) = (now, true);
         }
         is_doubtful
     }
 
-    /// Notes that the brokers give records up to `end` to one who asks now.
-    pub(super) fn note_told(&self, end: Offset, now: u64) {
-        self.raise_end(end);
+    /// Notes that the brokers give records up to `end`, as one was told who asked at `asked_at`, or
+    /// that they did not say.
+    pub(super) fn note_told(&self, end: Option<Offset>, asked_at: u64) {
+        if let Some(end) = end {
+            self.raise_end(end);
+        }
         let mut state = self.state();
-        state.missed_since = match state.reader.is_some() && end > state.position {
-            true => state.missed_since.or(Some(now)),
+        state.is_asked = false;
+        // The answer may be late, and the reader younger than the question.
+        let since = asked_at.max(state.fruitful_at);
+        state.missed_since = match end.is_some_and(|end| end > state.position) {
+            true => state.missed_since.or(Some(since)),
             false => None,
         };
     }
@@ -223,9 +238,11 @@ impl Slot {
             return Found::Elsewhere;
         }
         state.last_used = now;
-        if state.stash.is_empty() {
+        self.was_followed.store(true, Ordering::Release);
+        let mut is_more = true;
+        while state.stash.is_empty() && is_more {
             let mut records = Vec::new();
-            state.pull(1, &mut records, self);
+            is_more = state.pull(1, &mut records, self) > 0;
             state.stash = records;
         }
         if !state.stash.is_empty() {
@@ -252,6 +269,7 @@ impl Slot {
                 next: offset,
                 mean_bytes: state.mean_bytes,
                 restarts: state.restarts + 1,
+                last_append_ns: state.last_append_ns,
                 ..State::default()
             };
             return Found::Elsewhere;
@@ -374,6 +392,8 @@ impl State {
         match code {
             Code::PartitionEOF => {
                 self.position = self.position.max(offset);
+                // One that librdkafka has forgotten does not say so.
+                self.missed_since = None;
                 self.drained = Some(slot.known_end());
                 true
             }
@@ -405,71 +425,4 @@ fn push(buffer: &mut Vec<u8>, bytes: &[u8]) -> Range<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use rdkafka::config::FromClientConfigAndContext as _;
-    use rdkafka::consumer::BaseConsumer;
-
-    use super::*;
-    use crate::kafka::KafkaConfig;
-    use crate::kafka::client::ReaderContext;
-    use crate::kafka::complaint::Complaints;
-
-    /// A partition whose brokers are not there, so that its readers bring nothing.
-    fn slot() -> Slot {
-        let config = KafkaConfig {
-            brokers: "127.0.0.1:1".to_owned(),
-            statistics_interval: Duration::from_secs(60),
-            ..KafkaConfig::default()
-        };
-        let context = ReaderContext {
-            topic: "trades".to_owned(),
-            complaints: Complaints::default(),
-        };
-        let client = config.reader(1).unwrap();
-        let client = BaseConsumer::from_config_and_context(&client, context).unwrap();
-        Slot::new(0, Arc::new(Topic::new(Arc::new(client), "trades").unwrap()))
-    }
-
-    fn is_elsewhere(found: &Found) -> bool {
-        matches!(found, Found::Elsewhere)
-    }
-
-    #[test]
-    fn a_reader_that_stands_still_is_started_anew_after_ever_longer() {
-        let slot = slot();
-        let mut now = 100;
-        for patience in [PATIENCE_BEATS, 2 * PATIENCE_BEATS, 4 * PATIENCE_BEATS] {
-            slot.start(5, now).unwrap();
-            assert!(!slot.is_doubtful(now + DOUBT_BEATS - 1));
-            assert!(slot.is_doubtful(now + DOUBT_BEATS));
-            assert!(!slot.is_doubtful(now + DOUBT_BEATS), "one asks for all");
-            now += DOUBT_BEATS;
-            slot.note_told(6, now);
-            // A second answer does not begin it again.
-            slot.note_told(9, now + 1);
-            assert!(matches!(slot.look(5, now + patience - 1), Found::Nothing));
-            now += patience;
-            assert!(is_elsewhere(&slot.look(5, now)), "after {patience} beats");
-        }
-        // At another place it has not failed yet.
-        slot.start(7, now).unwrap();
-        slot.note_told(9, now);
-        assert!(is_elsewhere(&slot.take(7, 1_000, now + PATIENCE_BEATS)));
-    }
-
-    #[test]
-    fn a_reader_at_the_end_waits_for_ever() {
-        let slot = slot();
-        assert_eq!(slot.lag(), None);
-        assert!(!slot.is_doubtful(1_000), "nobody reads it");
-        slot.start(5, 0).unwrap();
-        slot.note_told(5, 0);
-        assert!(matches!(slot.look(5, 1_000_000), Found::End));
-        slot.note_told(8, 1_000_000);
-        assert_eq!(slot.lag(), Some(3));
-        slot.stop();
-        assert_eq!(slot.lag(), Some(0));
-    }
-}
+mod tests;
