@@ -49,6 +49,12 @@ impl Complaint {
             .any(|text| self.reason.contains(text))
     }
 
+    /// Whether TLS failed: librdkafka mostly says so, but sometimes passes on as a lost connection
+    /// what OpenSSL says.
+    fn is_tls(&self) -> bool {
+        self.code == Some(Code::SSL) || self.reason.contains("SSL routines")
+    }
+
     fn error(&self, topic: &str) -> LogError {
         let reason = &self.reason;
         let reason = match self.code {
@@ -56,7 +62,7 @@ impl Complaint {
                 "the brokers do not let us in: {reason}; look at kafka.username, \
                  kafka.password_file and kafka.sasl_mechanism"
             ),
-            Some(Code::SSL) => format!(
+            _ if self.is_tls() => format!(
                 "no TLS with the brokers: {reason}; look at kafka.ca_file, at the names in the \
                  brokers' certificates, and at kafka.certificate_file and kafka.key_file"
             ),
@@ -238,6 +244,16 @@ mod tests {
         let error = complaints.explain("trades", Code::OperationTimedOut);
         let text = error.to_string();
         assert!(text.contains("kafka.security_protocol"), "{text}");
+    }
+
+    #[test]
+    fn what_openssl_says_is_about_tls_whatever_it_is_told_as() {
+        let complaints = Complaints::default();
+        let reason = "ssl://127.0.0.1:9093/bootstrap: error:0A000086:SSL routines::certificate verify \
+                      failed (after 3ms in state SSL_HANDSHAKE)";
+        complaints.note(&KafkaError::Global(Code::BrokerTransportFailure), reason);
+        let error = complaints.explain("trades", Code::OperationTimedOut);
+        assert!(error.to_string().contains("kafka.ca_file"), "{error}");
     }
 
     #[test]
