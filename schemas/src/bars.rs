@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use market::{Bar, BarRow, Edge, Interval, Position};
+use market::{Bar, BarRow, EdgeTrade, Interval, Position};
 use rmp::encode::{write_array_len, write_bool, write_sint, write_str, write_uint};
 
 use crate::DecodeError;
@@ -130,7 +130,7 @@ fn write_text(out: &mut Vec<u8>, value: &impl std::fmt::Display) {
     write_str(out, &value.to_string()).expect(IN_MEMORY);
 }
 
-fn write_edge(out: &mut Vec<u8>, edge: &Edge) {
+fn write_edge(out: &mut Vec<u8>, edge: &EdgeTrade) {
     write_array_len(out, EDGE_FIELDS).expect(IN_MEMORY);
     write_sint(out, edge.time_ns).expect(IN_MEMORY);
     write_text(out, &edge.price);
@@ -172,13 +172,13 @@ fn read_bar(reader: &mut Reader<'_>) -> Result<Bar, DecodeError> {
     })
 }
 
-fn read_edge(reader: &mut Reader<'_>, field: &'static str) -> Result<Edge, DecodeError> {
+fn read_edge(reader: &mut Reader<'_>, field: &'static str) -> Result<EdgeTrade, DecodeError> {
     reader.fields(field, EDGE_FIELDS)?;
     let time_ns = reader.signed(field)?;
     let price = reader.parsed(field)?;
     let id = reader.id(field)?;
     let scope: Option<Arc<str>> = reader.scope(field)?;
-    Ok(Edge {
+    Ok(EdgeTrade {
         time_ns,
         id,
         scope,

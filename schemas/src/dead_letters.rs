@@ -1,7 +1,7 @@
 //! The records of the topic `dead-letters`.
 
 use bytes::Bytes;
-use market::{Position, Reject};
+use market::{Position, RejectReason};
 use rmp::encode::{write_array_len, write_bin, write_sint, write_str, write_uint};
 
 use crate::DecodeError;
@@ -13,7 +13,7 @@ const FIELDS: u32 = 9;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
     /// Why it was not counted.
-    pub reason: Reject,
+    pub reason: RejectReason,
     /// What exactly was wrong.
     pub detail: String,
     /// The partition of `trades` that it is in.
@@ -73,9 +73,9 @@ impl DeadLetter {
     }
 }
 
-fn read_reason(reader: &mut Reader<'_>) -> Result<Reject, DecodeError> {
+fn read_reason(reader: &mut Reader<'_>) -> Result<RejectReason, DecodeError> {
     let code = reader.text("reason")?;
-    Reject::from_code(code).ok_or_else(|| {
+    RejectReason::from_code(code).ok_or_else(|| {
         let code: String = code.chars().take(32).collect();
         DecodeError::malformed("reason", &format!("{code:?} is none"))
     })

@@ -1,6 +1,6 @@
 //! How keys name partitions.
 
-use market::{Instrument, Reject};
+use market::{Instrument, RejectReason};
 
 /// The partition of a key: as the Java client of Kafka chooses it, so that any client
 /// co-partitions.
@@ -13,12 +13,16 @@ pub fn partition_of(key: &[u8], partitions: u32) -> u32 {
 /// too. Aggregator and archiver both ask this one function.
 ///
 /// # Errors
-/// [`Reject::KeyMalformed`] or [`Reject::Misrouted`].
-pub fn instrument_of(key: &[u8], partition: u32, partitions: u32) -> Result<Instrument, Reject> {
-    let text = std::str::from_utf8(key).map_err(|_| Reject::KeyMalformed)?;
-    let instrument = text.parse().map_err(|_| Reject::KeyMalformed)?;
+/// [`RejectReason::KeyMalformed`] or [`RejectReason::Misrouted`].
+pub fn instrument_of(
+    key: &[u8],
+    partition: u32,
+    partitions: u32,
+) -> Result<Instrument, RejectReason> {
+    let text = std::str::from_utf8(key).map_err(|_| RejectReason::KeyMalformed)?;
+    let instrument = text.parse().map_err(|_| RejectReason::KeyMalformed)?;
     if partition_of(key, partitions) != partition {
-        return Err(Reject::Misrouted);
+        return Err(RejectReason::Misrouted);
     }
     Ok(instrument)
 }
@@ -50,7 +54,7 @@ pub fn murmur2(data: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use market::Reject;
+    use market::RejectReason;
     use proptest::prelude::*;
 
     use super::{instrument_of, murmur2, partition_of};
@@ -68,7 +72,7 @@ mod tests {
                 if partition == named {
                     prop_assert_eq!(found, Ok(key.parse().unwrap()));
                 } else {
-                    prop_assert_eq!(found, Err(Reject::Misrouted));
+                    prop_assert_eq!(found, Err(RejectReason::Misrouted));
                 }
             }
         }
@@ -85,7 +89,7 @@ mod tests {
     fn a_key_that_is_no_instrument_is_malformed() {
         for key in [&b""[..], b"binance", b"a:b:c", b":", b"\xff:x", b"v:s\0"] {
             let found = instrument_of(key, partition_of(key, 8), 8);
-            assert_eq!(found, Err(Reject::KeyMalformed), "{key:?}");
+            assert_eq!(found, Err(RejectReason::KeyMalformed), "{key:?}");
         }
     }
 

@@ -5,8 +5,8 @@ use candlewick_schemas::{
     DeadLetter, Refold, Repair, TradesRecord, decode_bar_update, encode_bar_update,
 };
 use market::{
-    Amendment, AmendmentKind, Bar, BarRow, DAY_NS, Decimal, Edge, IdScheme, Interval, Position,
-    Reject, SECOND_NS, Sender, Side, Sum, Trade, TradeId, VenueSettings, Window,
+    Amendment, AmendmentKind, Bar, BarRow, DAY_NS, Decimal, EdgeTrade, IdScheme, Interval,
+    Position, RejectReason, SECOND_NS, Sender, Side, Sum, Trade, TradeId, VenueSettings, Window,
 };
 
 const TIME_NS: i64 = 1_709_294_400_123_456_789;
@@ -177,7 +177,7 @@ fn refolds_and_repairs() {
 }
 
 fn forming() -> BarRow {
-    let open = Edge {
+    let open = EdgeTrade {
         time_ns: MINUTE_START_NS + 1,
         id: Some(TradeId::Number(3_456_789_000)),
         scope: None,
@@ -198,9 +198,9 @@ fn forming() -> BarRow {
         },
         bar: Bar {
             open,
-            close: Edge {
+            close: EdgeTrade {
                 scope: Some("XNAS".into()),
-                ..Edge::of(&typical(), last)
+                ..EdgeTrade::of(&typical(), last)
             },
             high: decimal("67124"),
             low: decimal("67120"),
@@ -219,7 +219,7 @@ fn forming() -> BarRow {
 
 /// Closed, corrected three times, and everything in it as great as can be.
 fn corrected() -> BarRow {
-    let open = Edge {
+    let open = EdgeTrade {
         time_ns: MINUTE_START_NS,
         id: TradeId::parse("99999999999999999999").ok(),
         scope: None,
@@ -229,7 +229,7 @@ fn corrected() -> BarRow {
         },
         price: decimal("-0.000000000000000001"),
     };
-    let close = Edge {
+    let close = EdgeTrade {
         time_ns: TIME_NS - 1,
         id: TradeId::parse(UUID).ok(),
         scope: None,
@@ -272,7 +272,7 @@ fn bar_updates() {
 #[test]
 fn dead_letters() {
     let letter = DeadLetter {
-        reason: Reject::TimeInFuture,
+        reason: RejectReason::TimeInFuture,
         detail: "time is 2020-04-20T18:30:00Z, the log's 2020-04-20T18:20:00Z".to_owned(),
         partition: 3,
         position: Position {

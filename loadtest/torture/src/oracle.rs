@@ -5,8 +5,8 @@ mod bars;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use market::{
-    Amendment, AmendmentKind, DAY_NS, HOUR_NS, IdScheme, IdScope, Position, Reject, Trade, TradeId,
-    VenueSettings,
+    Amendment, AmendmentKind, DAY_NS, HOUR_NS, IdScheme, IdScope, Position, RejectReason, Trade,
+    TradeId, VenueSettings,
 };
 use schemas::TradesRecord;
 
@@ -25,7 +25,7 @@ pub(crate) struct Counted {
 /// A record that nobody counts.
 #[derive(Debug, Clone)]
 pub(crate) struct Dead {
-    pub(crate) reason: Reject,
+    pub(crate) reason: RejectReason,
     pub(crate) key: Vec<u8>,
     pub(crate) value: Vec<u8>,
 }
@@ -93,9 +93,14 @@ impl Oracle {
         oracle
     }
 
-    fn apply(&mut self, record: &Record, at: At, carried: &mut Carried) -> Result<(), Reject> {
+    fn apply(
+        &mut self,
+        record: &Record,
+        at: At,
+        carried: &mut Carried,
+    ) -> Result<(), RejectReason> {
         carried.append_ns = carried.append_ns.max(record.append_time_ns);
-        match TradesRecord::decode(&record.value).map_err(|_| Reject::Malformed)? {
+        match TradesRecord::decode(&record.value).map_err(|_| RejectReason::Malformed)? {
             TradesRecord::Trade(trade) => self.trade(record, trade, at, carried),
             TradesRecord::Amendment(amendment, trade) => {
                 self.amendment(record, amendment, trade, at, carried)
@@ -117,7 +122,7 @@ impl Oracle {
         trade: Trade,
         at: At,
         carried: &mut Carried,
-    ) -> Result<(), Reject> {
+    ) -> Result<(), RejectReason> {
         market::check(&trade, carried.append_ns)?;
         let (instrument, settings) = route(record, at, carried)?;
         settings.check(&trade)?;
@@ -147,12 +152,12 @@ impl Oracle {
         trade: Trade,
         at: At,
         carried: &mut Carried,
-    ) -> Result<(), Reject> {
+    ) -> Result<(), RejectReason> {
         market::check(&trade, carried.append_ns)?;
         let (instrument, settings) = route(record, at, carried)?;
         settings.check_amendment(&amendment, &trade)?;
         let Some(identity) = identity(&trade, &settings) else {
-            return Err(Reject::TargetMissing);
+            return Err(RejectReason::TargetMissing);
         };
         let hour = trade.time_ns / HOUR_NS;
         if !carried
@@ -195,10 +200,14 @@ impl Oracle {
     }
 }
 
-fn route(record: &Record, at: At, carried: &Carried) -> Result<(String, VenueSettings), Reject> {
+fn route(
+    record: &Record,
+    at: At,
+    carried: &Carried,
+) -> Result<(String, VenueSettings), RejectReason> {
     let instrument = schemas::instrument_of(&record.key, at.partition, at.partitions)?;
     let settings = carried.venues.get(instrument.venue());
-    let settings = settings.ok_or(Reject::VenueUnknown)?;
+    let settings = settings.ok_or(RejectReason::VenueUnknown)?;
     Ok((instrument.key().to_owned(), *settings))
 }
 

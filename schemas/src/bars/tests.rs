@@ -1,4 +1,4 @@
-use market::{Bar, BarRow, Edge, Interval};
+use market::{Bar, BarRow, EdgeTrade, Interval};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -16,8 +16,8 @@ prop_compose! {
         scope in option::of(scopes()),
         position in positions(),
         price in decimals(),
-    ) -> Edge {
-        Edge { time_ns, id, scope, position, price }
+    ) -> EdgeTrade {
+        EdgeTrade { time_ns, id, scope, position, price }
     }
 }
 

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use market::Reject;
+use market::RejectReason;
 use proptest::prelude::*;
 
 use super::DeadLetter;
@@ -8,7 +8,7 @@ use crate::strategies::{damaged, damages, every_lie, positions, signed};
 
 prop_compose! {
     fn letters()(
-        reason in prop::sample::select(&Reject::ALL),
+        reason in prop::sample::select(&RejectReason::ALL),
         detail: String,
         partition: u32,
         position in positions(),
@@ -48,7 +48,7 @@ proptest! {
 
 fn example() -> DeadLetter {
     DeadLetter {
-        reason: Reject::Malformed,
+        reason: RejectReason::Malformed,
         detail: "time: the record ends early".to_owned(),
         partition: 3,
         position: market::Position {

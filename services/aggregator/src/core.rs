@@ -18,9 +18,9 @@ use bytes::Bytes;
 use eventlog::Record;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use market::{Position, Reject, Trade};
+use market::{Position, RejectReason, Trade};
 use schemas::{DeadLetter, TradesRecord};
-use store::{BarKey, IdKey, PartitionState, Progress, RejectedRange, Verdict};
+use store::{BarKey, ExcludedRange, IdSetKey, PartitionProgress, PartitionState, Verdict};
 
 pub use exchange::{Counts, Need, Refolded, Supply, Update};
 
@@ -32,7 +32,7 @@ use venues::Venues;
 #[derive(Debug)]
 pub struct Core {
     partitions: u32,
-    progress: Progress,
+    progress: PartitionProgress,
     venues: Venues,
     symbols: Vec<Symbol>,
     routes: HashMap<Bytes, u32, RandomState>,
@@ -44,7 +44,7 @@ pub struct Core {
     to_announce: Vec<u32>,
     to_write: Vec<u32>,
     changed_venues: Vec<usize>,
-    rejected: Vec<RejectedRange>,
+    rejected: Vec<ExcludedRange>,
     letters: Vec<DeadLetter>,
     needs: Vec<Need>,
     /// Whether the next record waits before it has had any effect.
@@ -207,7 +207,7 @@ impl Core {
         for supply in supplies {
             let (Supply::Bar(BarKey { instrument, .. }, _)
             | Supply::Ids {
-                key: IdKey { instrument, .. },
+                key: IdSetKey { instrument, .. },
                 ..
             }
             | Supply::Ticks { instrument, .. }) = &supply;
@@ -279,7 +279,7 @@ impl Core {
                     return false;
                 }
             }
-            Err(error) => self.bury(record, Reject::Malformed, error.to_string()),
+            Err(error) => self.bury(record, RejectReason::Malformed, error.to_string()),
         }
         self.progress.next_offset = record.offset + 1;
         true

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use eventlog::Record;
 use market::{Decimal, IdScheme, IdScope, Position, Side, Trade, TradeId, VenueSettings};
 use schemas::TradesRecord;
-use store::{IdRow, PartitionState, Progress};
+use store::{IdSetRow, PartitionProgress, PartitionState};
 
 use crate::{Core, Need, Supply};
 
@@ -97,7 +97,7 @@ impl Exercise {
 
 fn declared(scheme: IdScheme) -> Core {
     let state = PartitionState {
-        progress: Progress {
+        progress: PartitionProgress {
             partition: 0,
             epoch: 1,
             next_offset: 0,
@@ -135,7 +135,7 @@ fn supply(core: &mut Core) {
         Need::Ids { key, ranged } => Supply::Ids {
             key,
             ranged,
-            row: IdRow {
+            row: IdSetRow {
                 ranges: Vec::new(),
                 exact: Vec::new(),
                 last_append_ns: 0,

@@ -26,4 +26,4 @@ pub use crate::core::{Core, Counts, Need, Refolded, Supply, Update};
 pub use error::WorkerError;
 pub use exercise::Exercise;
 pub use metrics::Metrics;
-pub use worker::{Pace, Stores, Topics, Worker};
+pub use worker::{Stores, Topics, Worker, WorkerConfig};

@@ -13,15 +13,15 @@ mod session;
 use std::future::Future;
 use std::ops::Range;
 
-use eventlog::{Entry, Log, LogError};
+use eventlog::{Log, LogError, NewRecord};
 use host::{Clock, HealthComponent, RetryPolicy};
-use store::{BarStore, HotStore, Progress, StoreError, TickStore};
+use store::{BarStore, HotStore, PartitionProgress, StoreError, TickStore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Core, Metrics, WorkerError};
 use session::{End, Session};
 
-pub use pace::Pace;
+pub use pace::WorkerConfig;
 
 /// The topics that a worker reads and writes.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ pub struct Worker<L, U, D, S, T, H, C> {
     /// The stores and the clock.
     pub stores: Stores<S, T, H, C>,
     /// How often it does what.
-    pub pace: Pace,
+    pub pace: WorkerConfig,
     /// What it counts.
     pub metrics: Metrics,
     /// Where it says whether it is well.
@@ -126,7 +126,7 @@ where
     /// log. Nor does it come before the first record that is kept: those between would be lost.
     async fn check_bounds(
         &self,
-        stored: &Progress,
+        stored: &PartitionProgress,
         stop: &CancellationToken,
     ) -> Result<Option<u64>, WorkerError> {
         let trades = &self.topics.trades;
@@ -214,7 +214,7 @@ where
         &self,
         stop: &CancellationToken,
         topic: &A,
-        entries: Vec<Entry>,
+        entries: Vec<NewRecord>,
     ) -> Result<Option<u64>, WorkerError> {
         let mut end = 0;
         let mut rest = entries.as_slice();
@@ -233,7 +233,7 @@ where
         &self,
         stop: &CancellationToken,
         topic: &A,
-        entries: &[Entry],
+        entries: &[NewRecord],
     ) -> Result<Option<Range<u64>>, WorkerError> {
         let mut backoff = self.retries().backoff();
         loop {
@@ -287,10 +287,10 @@ where
 }
 
 /// How many of some entries are appended at once: as many as make up so much, one at the least.
-fn portion(entries: &[Entry]) -> usize {
+fn portion(entries: &[NewRecord]) -> usize {
     const MOST_BYTES: usize = 8 << 20;
     let mut sum_bytes = 0;
-    let fits = |entry: &&Entry| {
+    let fits = |entry: &&NewRecord| {
         sum_bytes += entry.key.len() + entry.value.len();
         sum_bytes <= MOST_BYTES
     };

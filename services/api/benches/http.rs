@@ -13,7 +13,7 @@ use market::{
     Bar, BarRow, Decimal, Instrument, Interval, MINUTE_NS, Position, Side, Symbol, Trade, TradeId,
     Venue,
 };
-use store::{BarStore, Progress, SqliteBarStore, SqliteTickStore, StoredBar, Transaction};
+use store::{BarStore, PartitionProgress, SqliteBarStore, SqliteTickStore, StoredBar, Transaction};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -66,7 +66,7 @@ async fn start(folder: &TempDir, instrument: &Instrument) -> SocketAddr {
     bars.load(0, 1).await.expect("loads");
     let transaction = Transaction {
         expected: (1, 0),
-        progress: Progress {
+        progress: PartitionProgress {
             partition: 0,
             epoch: 1,
             next_offset: 1,
@@ -93,7 +93,7 @@ async fn start(folder: &TempDir, instrument: &Instrument) -> SocketAddr {
         hot: NewestPrices::of(store::MemoryHotStore::default()),
         clock: SystemClock,
         producer: Arc::new(Producer::new(log, bars, SystemClock)),
-        hub: Hub::new(1, PARTITIONS, candlewick_api::Kept::default()),
+        hub: Hub::new(1, PARTITIONS, candlewick_api::HubLimits::default()),
         health: Health::default(),
         render_metrics: Arc::new(String::new),
         version: "",

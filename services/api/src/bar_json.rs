@@ -1,6 +1,6 @@
 //! A bar as clients see it, over REST and on the live stream alike.
 
-use market::{BarRow, Edge, Position, format_time, mean};
+use market::{BarRow, EdgeTrade, Position, format_time, mean};
 use serde::Serialize;
 
 /// A bar as clients see it. Numbers that need not fit 64 bits or a double are text, exact.
@@ -125,7 +125,7 @@ impl BarJson {
     }
 }
 
-fn trade_id(edge: &Edge, partition: u32) -> String {
+fn trade_id(edge: &EdgeTrade, partition: u32) -> String {
     match &edge.id {
         Some(id) => id.to_string(),
         None => place(edge.position, partition),

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use market::Instrument;
-use store::{HotStore, Price, StoreError};
+use store::{HotStore, NewestPrice, StoreError};
 
-type Asked = BoxFuture<'static, Result<Option<Price>, StoreError>>;
+type Asked = BoxFuture<'static, Result<Option<NewestPrice>, StoreError>>;
 
 /// Reads newest prices. One endpoint alone asks, so the store's type is left out of all others'.
 #[derive(Clone)]
@@ -23,7 +23,10 @@ impl NewestPrices {
     }
 
     /// The newest price of an instrument, where the store knows one.
-    pub(crate) async fn price(&self, instrument: &Instrument) -> Result<Option<Price>, StoreError> {
+    pub(crate) async fn price(
+        &self,
+        instrument: &Instrument,
+    ) -> Result<Option<NewestPrice>, StoreError> {
         (self.0)(instrument.clone()).await
     }
 }

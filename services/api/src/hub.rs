@@ -31,7 +31,7 @@ pub struct Hub {
 
 /// What a hub keeps for clients that come back, beside what may not be in the store yet.
 #[derive(Debug, Clone, Copy)]
-pub struct Kept {
+pub struct HubLimits {
     /// Closed bars of a channel.
     pub bars: usize,
     /// How often the store is asked what it holds before a channel without subscribers and
@@ -39,7 +39,7 @@ pub struct Kept {
     pub asks: u32,
 }
 
-impl Default for Kept {
+impl Default for HubLimits {
     /// Eight bars, and a minute.
     fn default() -> Self {
         Self { bars: 8, asks: 60 }
@@ -48,7 +48,7 @@ impl Default for Kept {
 
 #[derive(Debug)]
 struct State {
-    kept: Kept,
+    kept: HubLimits,
     /// The epoch of `bar-updates`.
     epoch: u64,
     partitions: Vec<Partition>,
@@ -79,7 +79,7 @@ pub struct Mailbox {
 impl Hub {
     /// A hub of a topic's generation that knows nothing yet.
     #[must_use]
-    pub fn new(epoch: u64, partitions: u32, kept: Kept) -> Self {
+    pub fn new(epoch: u64, partitions: u32, kept: HubLimits) -> Self {
         let unknown = Partition {
             floor: 0,
             next: 0,

@@ -31,7 +31,7 @@ mod venues;
 pub use bar_json::{BarJson, PositionJson};
 pub use hot::NewestPrices;
 pub use hub::{
-    ChannelName, ChannelNameError, Encoding, FollowError, Follower, Gap, Hub, Kept, Mailbox,
+    ChannelName, ChannelNameError, Encoding, FollowError, Follower, Gap, Hub, HubLimits, Mailbox,
     Message, Subscription,
 };
 pub use metrics::Metrics;
@@ -39,5 +39,5 @@ pub use operations::Operations;
 pub use problem::{ErrorCode, Problem};
 pub use router::{operations_router, router};
 pub use serve::serve;
-pub use starting::{Later, while_starting};
+pub use starting::{DeferredRouter, starting_router};
 pub use state::{ApiParts, ApiState};

@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use eventlog::LogError;
 use ingest::IngestError;
-use market::{DayError, Reject};
+use market::{DayError, RejectReason};
 use serde::Serialize;
 use store::StoreError;
 
@@ -232,7 +232,7 @@ impl From<IngestError> for Problem {
             }
             IngestError::Rejected { reject } => {
                 let code = match reject {
-                    Reject::VenueUnknown => ErrorCode::VenueUnknown,
+                    RejectReason::VenueUnknown => ErrorCode::VenueUnknown,
                     _ => ErrorCode::AmendmentRejected,
                 };
                 Self::new(code, reject.explanation())

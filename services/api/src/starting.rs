@@ -12,11 +12,11 @@ use crate::{ErrorCode, Operations, Problem};
 
 /// Every endpoint, once there is one.
 #[derive(Clone, Default)]
-pub struct Later {
+pub struct DeferredRouter {
     router: Arc<OnceLock<Router>>,
 }
 
-impl Later {
+impl DeferredRouter {
     /// From now on requests are answered by this. The first call decides.
     pub fn serve(&self, router: Router) {
         let _ = self.router.set(router);
@@ -28,14 +28,17 @@ impl Later {
 ///
 /// A process listens from its first moment on, so that its probes are answered with reasons while
 /// it waits for its servers.
-pub fn while_starting(operations: Operations, later: Later) -> Router {
+pub fn starting_router(operations: Operations, later: DeferredRouter) -> Router {
     let starting = operations.routes().fallback(not_yet);
     Router::new()
         .fallback(dispatch)
         .with_state((starting, later))
 }
 
-async fn dispatch(State((starting, later)): State<(Router, Later)>, request: Request) -> Response {
+async fn dispatch(
+    State((starting, later)): State<(Router, DeferredRouter)>,
+    request: Request,
+) -> Response {
     let router = later.router.get().unwrap_or(&starting).clone();
     let answer = TowerToHyperService::new(router).call(request).await;
     answer.unwrap_or_else(|never| match never {})
@@ -68,9 +71,9 @@ mod tests {
         let health = Health::default();
         let store = health.register("timescaledb");
         store.not_ready("connection refused");
-        let later = Later::default();
+        let later = DeferredRouter::default();
         let operations = Operations::new(health, Arc::new(|| "metric 1\n".to_owned()));
-        let router = while_starting(operations, later.clone());
+        let router = starting_router(operations, later.clone());
         assert_eq!(ask(&router, "/healthz").await.0, 200);
         assert_eq!(ask(&router, "/metrics").await.1, "metric 1\n");
         let (status, told) = ask(&router, "/readyz").await;

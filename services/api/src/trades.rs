@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::Uri;
 use eventlog::Log;
 use host::Clock;
-use market::{Edge, Position, Side, TradeId, format_time};
+use market::{EdgeTrade, Position, Side, TradeId, format_time};
 use serde::{Deserialize, Serialize};
 use store::{BarReader, Tick, TickStore};
 
@@ -27,7 +27,7 @@ struct TradeRequest {
     start_ns: Option<i64>,
     end_ns: i64,
     /// Only trades after this one.
-    after: Option<Edge>,
+    after: Option<EdgeTrade>,
     limit: usize,
 }
 
@@ -141,12 +141,12 @@ impl LastTrade {
     }
 
     /// The trade as an edge, which orders; its price plays no part.
-    fn edge(self) -> Result<Edge, Problem> {
+    fn edge(self) -> Result<EdgeTrade, Problem> {
         let id = self.id.as_deref().map(TradeId::parse).transpose();
         let id = id.map_err(|error| {
             Problem::parameter("cursor", format!("cursor: its id {error}"), "a next_cursor")
         })?;
-        Ok(Edge {
+        Ok(EdgeTrade {
             time_ns: self.time_ns,
             id,
             scope: self.scope.map(Into::into),

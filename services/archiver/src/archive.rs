@@ -8,14 +8,14 @@ use std::time::Duration;
 use eventlog::{Bounds, Log, LogError};
 use host::{Clock, HealthComponent, Pause};
 use market::Position;
-use store::{Archived, TickBlock, TickStore};
+use store::{ArchiveProgress, TickBlock, TickStore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{ArchiverError, Blocks, Metrics};
 
 /// When a block is cut.
 #[derive(Debug, Clone, Copy)]
-pub struct Cut {
+pub struct BlockPolicy {
     /// At every multiple of so many offsets.
     pub offsets: u64,
     /// And once its first record has waited so long.
@@ -26,7 +26,7 @@ pub struct Cut {
     pub call_timeout: Duration,
 }
 
-impl Default for Cut {
+impl Default for BlockPolicy {
     fn default() -> Self {
         Self {
             offsets: 65_536,
@@ -49,7 +49,7 @@ pub struct Archiver<L, T, C> {
     /// The time.
     pub clock: C,
     /// When a block is cut.
-    pub cut: Cut,
+    pub cut: BlockPolicy,
     /// What it counts.
     pub metrics: Metrics,
     /// Where it says whether it is well.
@@ -178,14 +178,14 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
 
     async fn start(&self, stop: &CancellationToken) -> Result<Option<Pending>, ArchiverError> {
         let stored = self
-            .ask_store(stop, || self.ticks.archived(self.partition))
+            .ask_store(stop, || self.ticks.archive_progress(self.partition))
             .await?;
         let Some(stored) = stored else {
             return Ok(None);
         };
         let epoch = self.trades.epoch();
         let first = Position { epoch, offset: 0 };
-        let stored = stored.unwrap_or(Archived {
+        let stored = stored.unwrap_or(ArchiveProgress {
             next: first,
             append_time_ns: 0,
         });
@@ -300,7 +300,7 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
         stop: &CancellationToken,
     ) -> Result<Read, ArchiverError> {
         let waits = pending.next > pending.stored;
-        if error.is_overrun() && waits && !self.write(pending, stop).await? {
+        if error.is_below_retention() && waits && !self.write(pending, stop).await? {
             return Ok(Read::Stopped);
         }
         self.hold_off(pending, error);
@@ -332,7 +332,7 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
                 return Ok(false);
             }
         }
-        let archived = Archived {
+        let archived = ArchiveProgress {
             next: Position {
                 epoch: self.trades.epoch(),
                 offset: pending.next,
@@ -340,7 +340,9 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
             append_time_ns: pending.blocks.append_time_ns(),
         };
         let noted = self
-            .ask_store(stop, || self.ticks.set_archived(self.partition, archived))
+            .ask_store(stop, || {
+                self.ticks.set_archive_progress(self.partition, archived)
+            })
             .await?;
         pending.stored = pending.next;
         self.metrics.ticks.increment(ticks);

@@ -40,9 +40,9 @@ impl ArchiverError {
     /// Whether the log has dropped records before they were archived. It concerns the partition
     /// alone.
     #[must_use]
-    pub const fn is_overrun(&self) -> bool {
+    pub const fn is_below_retention(&self) -> bool {
         match self {
-            Self::Log { source, .. } => source.is_overrun(),
+            Self::Log { source, .. } => source.is_below_retention(),
             Self::Store { .. } | Self::Epoch { .. } => false,
         }
     }

@@ -8,7 +8,7 @@ mod blocks;
 mod error;
 mod metrics;
 
-pub use archive::{Archiver, Cut};
+pub use archive::{Archiver, BlockPolicy};
 pub use blocks::Blocks;
 pub use error::ArchiverError;
 pub use metrics::Metrics;

@@ -6,9 +6,9 @@ mod watch;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use aggregator::{Pace, Stores, Topics, Worker};
-use api::{ApiParts, ApiState, Follower, Hub, Kept, NewestPrices};
-use archiver::{Archiver, Cut};
+use aggregator::{Stores, Topics, Worker, WorkerConfig};
+use api::{ApiParts, ApiState, Follower, Hub, HubLimits, NewestPrices};
+use archiver::{Archiver, BlockPolicy};
 use eventlog::{EmbeddedLog, Log, MemoryLog};
 use host::{Clock, Health, MetricsHandle, Stage, Supervisor, SystemClock};
 use ingest::Producer;
@@ -26,9 +26,9 @@ const UPDATES_BYTES: usize = 32 << 20;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EngineOptions {
     /// How often the aggregators do what.
-    pub pace: Pace,
+    pub pace: WorkerConfig,
     /// When the archivers cut blocks.
-    pub cut: Cut,
+    pub cut: BlockPolicy,
 }
 
 /// Every role in one process: its parts, for those who run beside them.
@@ -65,7 +65,7 @@ impl Engine {
         let producer = Producer::new(folder.trades.clone(), folder.bars.clone(), clock);
         let engine = Self {
             hot: MemoryHotStore::default(),
-            hub: Hub::new(epoch, partitions, Kept::default()),
+            hub: Hub::new(epoch, partitions, HubLimits::default()),
             producer: Arc::new(producer),
             updates,
             folder,

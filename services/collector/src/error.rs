@@ -1,7 +1,7 @@
 //! Why a feed ends.
 
 use ingest::IngestError;
-use market::Reject;
+use market::RejectReason;
 
 /// Why a feed ends before it is told to.
 #[derive(Debug, thiserror::Error)]
@@ -11,5 +11,5 @@ pub enum CollectorError {
     Ingest(#[from] IngestError),
     /// Trades were refused that should not be: the feed or the clock is wrong.
     #[error("a trade of the synthetic feed was refused: {}", .0.explanation())]
-    Refused(Reject),
+    Refused(RejectReason),
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use eventlog::{Batch, Bounds, Entry, Epoch, Log, LogError, MemoryLog, Offset, PartitionId};
+use eventlog::{Batch, Bounds, Epoch, Log, LogError, MemoryLog, NewRecord, Offset, PartitionId};
 use host::Clock;
 use ingest::{IngestError, Producer};
 use market::{SECOND_NS, Trade};
@@ -66,7 +66,7 @@ impl Log for WeakLog {
     async fn append(
         &self,
         to: PartitionId,
-        entries: Vec<Entry>,
+        entries: Vec<NewRecord>,
     ) -> Result<Range<Offset>, LogError> {
         let count = self.appends.fetch_add(1, Ordering::Relaxed);
         if self.fails_for_good && count > 10 {

@@ -1,9 +1,9 @@
 //! Sending edits, cancels and repairs.
 
 use bytes::Bytes;
-use eventlog::{Entry, Log, Offset, PartitionId};
+use eventlog::{Log, NewRecord, Offset, PartitionId};
 use host::Clock;
-use market::{Amendment, Instrument, Position, Reject, Trade, Venue, VenueSettings};
+use market::{Amendment, Instrument, Position, RejectReason, Trade, Venue, VenueSettings};
 use schemas::{Repair, TradesRecord};
 use store::BarReader;
 
@@ -44,7 +44,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
                 offset: self.log.bounds(partition).await?.end,
             };
             if place >= end {
-                return Err(Reject::TargetMissing.into());
+                return Err(RejectReason::TargetMissing.into());
             }
         }
         let record = TradesRecord::Amendment(amendment, trade);
@@ -78,7 +78,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
     /// The settings of an instrument's venue, which somebody has declared.
     ///
     /// # Errors
-    /// [`IngestError::Rejected`] with [`Reject::VenueUnknown`] where nobody has; what the log and
+    /// [`IngestError::Rejected`] with [`RejectReason::VenueUnknown`] where nobody has; what the log and
     /// the store answer.
     pub async fn settings_in_force(
         &self,
@@ -95,7 +95,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
         // declaration is completed.
         match declared(&self.log, &self.reader, &venue, None).await? {
             Some(_) => self.settings_or_default(instrument).await,
-            None => Err(Reject::VenueUnknown.into()),
+            None => Err(RejectReason::VenueUnknown.into()),
         }
     }
 
@@ -108,7 +108,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
         let entry = |record: &TradesRecord| {
             let mut value = Vec::new();
             record.encode(&mut value);
-            Entry {
+            NewRecord {
                 key: key.clone(),
                 value: value.into(),
             }

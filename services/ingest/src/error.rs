@@ -1,7 +1,7 @@
 //! Why trades or settings were not taken.
 
 use eventlog::LogError;
-use market::{IdScheme, IdScope, Reject, Venue};
+use market::{IdScheme, IdScope, RejectReason, Venue};
 use store::StoreError;
 
 /// Why trades or settings were not taken.
@@ -37,7 +37,7 @@ pub enum IngestError {
     #[error("{}", reject.explanation())]
     Rejected {
         /// Why.
-        reject: Reject,
+        reject: RejectReason,
     },
     /// Repairs are of whole minutes in order, at most a day each, and at least one.
     #[error("a repair is of whole minutes in order, at most a day each")]
@@ -72,8 +72,8 @@ impl IngestError {
     }
 }
 
-impl From<Reject> for IngestError {
-    fn from(reject: Reject) -> Self {
+impl From<RejectReason> for IngestError {
+    fn from(reject: RejectReason) -> Self {
         Self::Rejected { reject }
     }
 }

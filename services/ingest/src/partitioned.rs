@@ -1,8 +1,8 @@
 //! The records of one call, by partition.
 
 use bytes::Bytes;
-use eventlog::{Entry, PartitionId};
-use market::{Instrument, Reject, Trade};
+use eventlog::{NewRecord, PartitionId};
+use market::{Instrument, RejectReason, Trade};
 use schemas::TradesRecord;
 
 use crate::routes::Route;
@@ -27,7 +27,7 @@ struct Extent {
 /// The trades of one call, sorted into what is refused and what each partition gets.
 pub(crate) struct Partitioned {
     /// Indexes of refused trades, ascending, with the reason.
-    pub(crate) rejected: Vec<(usize, Reject)>,
+    pub(crate) rejected: Vec<(usize, RejectReason)>,
     /// The others, for each partition that gets any.
     pub(crate) partitions: Vec<PartitionRecords>,
     /// How many were not refused.
@@ -99,12 +99,12 @@ impl Buffer {
 impl PartitionRecords {
     /// The entries to append. Keys and values are slices: nothing is copied, so a retry may ask
     /// again.
-    pub(crate) fn entries(&self, routes: &[Route]) -> Vec<Entry> {
+    pub(crate) fn entries(&self, routes: &[Route]) -> Vec<NewRecord> {
         let mut start = 0;
         let entry = |extent: &Extent| {
             let value = self.bytes.slice(start..extent.end);
             start = extent.end;
-            Entry {
+            NewRecord {
                 key: routes[extent.route as usize].key.clone(),
                 value,
             }

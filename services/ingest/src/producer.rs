@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use eventlog::{Entry, Log, Offset, PartitionId};
+use eventlog::{Log, NewRecord, Offset, PartitionId};
 use futures_util::future::join_all;
 use host::{Clock, RetryPolicy};
-use market::{Instrument, Reject, Trade, Venue, VenueSettings};
+use market::{Instrument, RejectReason, Trade, Venue, VenueSettings};
 use schemas::TradesRecord;
 use store::BarReader;
 use tokio::sync::Mutex;
@@ -40,7 +40,7 @@ pub struct Appended {
     /// How many the log has taken.
     pub accepted: usize,
     /// The refused ones by their index, ascending.
-    pub rejected: Vec<(usize, Reject)>,
+    pub rejected: Vec<(usize, RejectReason)>,
 }
 
 impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
@@ -136,7 +136,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
         })
     }
 
-    fn count(&self, rejected: &[(usize, Reject)]) {
+    fn count(&self, rejected: &[(usize, RejectReason)]) {
         let mut counts = BTreeMap::new();
         for (_, reject) in rejected {
             *counts.entry(reject.code()).or_default() += 1;
@@ -179,7 +179,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
     ) -> Result<VenueSettings, IngestError> {
         let mut value = Vec::new();
         TradesRecord::Setting(venue.clone(), settings).encode(&mut value);
-        let entry = Entry {
+        let entry = NewRecord {
             key: Bytes::new(),
             value: value.into(),
         };
@@ -221,7 +221,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
     pub(crate) async fn append_durably(
         &self,
         partition: PartitionId,
-        entries: impl Fn() -> Vec<Entry>,
+        entries: impl Fn() -> Vec<NewRecord>,
     ) -> Result<Offset, IngestError> {
         let begin_ns = self.clock.monotonic_ns();
         let mut backoff = RetryPolicy::new(FIRST_WAIT, LONGEST_WAIT).backoff();

@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use candlewick_ingest::{IngestError, Producer};
-use eventlog::{Batch, Bounds, Entry, Epoch, Log, LogError, MemoryLog, Offset, PartitionId};
+use eventlog::{Batch, Bounds, Epoch, Log, LogError, MemoryLog, NewRecord, Offset, PartitionId};
 use host::SystemClock;
 use market::{
-    Amendment, AmendmentKind, Decimal, IdScheme, IdScope, Instrument, Position, Reject, Trade,
-    TradeId, Venue, VenueSettings,
+    Amendment, AmendmentKind, Decimal, IdScheme, IdScope, Instrument, Position, RejectReason,
+    Trade, TradeId, Venue, VenueSettings,
 };
 use schemas::{Repair, TradesRecord, partition_of};
-use store::{BarStore, Progress, SqliteBarStore, Transaction, VenueRow};
+use store::{BarStore, PartitionProgress, SqliteBarStore, Transaction, VenueRow};
 use tempfile::TempDir;
 
 const PARTITIONS: PartitionId = 4;
@@ -40,7 +40,7 @@ impl Log for BusyLog {
     async fn append(
         &self,
         to: PartitionId,
-        entries: Vec<Entry>,
+        entries: Vec<NewRecord>,
     ) -> Result<Range<Offset>, LogError> {
         let busy = |left: usize| left.checked_sub(1);
         let order = Ordering::Relaxed;
@@ -85,7 +85,7 @@ async fn fold_venue(store: &SqliteBarStore, partition: u32, venue: &Venue) {
     store.load(partition, 1).await.unwrap();
     let transaction = Transaction {
         expected: (1, 0),
-        progress: Progress {
+        progress: PartitionProgress {
             partition,
             epoch: 1,
             next_offset: 1,
@@ -179,9 +179,9 @@ async fn refused_trades_are_listed_and_the_others_kept() {
     let appended = producer.append(trades.collect()).await.unwrap();
     assert_eq!(appended.accepted, 2);
     let expected = [
-        (1, Reject::TimeBefore1970),
-        (2, Reject::IdMissing),
-        (3, Reject::PriceNotPositive),
+        (1, RejectReason::TimeBefore1970),
+        (2, RejectReason::IdMissing),
+        (3, RejectReason::PriceNotPositive),
     ];
     assert_eq!(appended.rejected, expected);
     let partition = partition_of(b"v:S", PARTITIONS);
@@ -238,7 +238,7 @@ async fn a_declaration_that_was_cut_off_is_completed_as_it_was_meant() {
     let setting = TradesRecord::Setting(venue.clone(), contiguous());
     let mut value = Vec::new();
     setting.encode(&mut value);
-    let entry = Entry {
+    let entry = NewRecord {
         key: bytes::Bytes::new(),
         value: value.into(),
     };
@@ -296,7 +296,7 @@ fn cancel(id: u64, place: Option<Position>) -> Amendment {
     }
 }
 
-fn reject_of<T: std::fmt::Debug>(answer: Result<T, IngestError>) -> Reject {
+fn reject_of<T: std::fmt::Debug>(answer: Result<T, IngestError>) -> RejectReason {
     let error = answer.unwrap_err();
     let IngestError::Rejected { reject } = error else {
         unreachable!("{error}");
@@ -340,13 +340,13 @@ async fn an_amendment_that_the_fold_would_refuse_is_not_appended() {
     let producer = producer(&log, &store);
     let one = instrument("v:S");
     let answer = producer.amend(&one, cancel(1, None), trade(1)).await;
-    assert_eq!(reject_of(answer), Reject::VenueUnknown);
+    assert_eq!(reject_of(answer), RejectReason::VenueUnknown);
     let range = Repair {
         start_ns: 0,
         end_ns: market::MINUTE_NS,
     };
     let answer = producer.repair(&one, &[range]).await;
-    assert_eq!(reject_of(answer), Reject::VenueUnknown);
+    assert_eq!(reject_of(answer), RejectReason::VenueUnknown);
     for partition in 0..PARTITIONS {
         assert_eq!(log.bounds(partition).await.unwrap().end, 0, "not declared");
     }
@@ -374,19 +374,23 @@ async fn an_amendment_that_the_fold_would_refuse_is_not_appended() {
     let end = log.bounds(partition).await.unwrap().end;
     let place = |epoch, offset| Some(Position { epoch, offset });
     for (amendment, trade, expected) in [
-        (cancel(1, None), nameless.clone(), Reject::TargetMissing),
+        (
+            cancel(1, None),
+            nameless.clone(),
+            RejectReason::TargetMissing,
+        ),
         (
             cancel(1, place(1, end)),
             nameless.clone(),
-            Reject::TargetMissing,
+            RejectReason::TargetMissing,
         ),
         (
             cancel(1, place(2, 0)),
             nameless.clone(),
-            Reject::TargetMissing,
+            RejectReason::TargetMissing,
         ),
-        (edit, free.clone(), Reject::PriceNotPositive),
-        (cancel(1, None), future, Reject::TimeInFuture),
+        (edit, free.clone(), RejectReason::PriceNotPositive),
+        (cancel(1, None), future, RejectReason::TimeInFuture),
     ] {
         let answer = producer.amend(&one, amendment, trade).await;
         assert_eq!(reject_of(answer), expected);
@@ -411,7 +415,7 @@ async fn repairs_are_appended_in_order_where_they_are_sound() {
     // Declared a moment ago by another process, and to the first partition alone.
     let mut value = Vec::new();
     TradesRecord::Setting(venue, contiguous()).encode(&mut value);
-    let entry = Entry {
+    let entry = NewRecord {
         key: bytes::Bytes::new(),
         value: value.into(),
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use candlewick_log::{EmbeddedLog, EmbeddedOptions, Entry, Log, Retention};
+use candlewick_log::{EmbeddedLog, EmbeddedOptions, Log, NewRecord, Retention};
 
 /// Records in all, of an append, and how many appends are in flight.
 const SHAPES: [(usize, usize, usize); 5] = [
@@ -63,7 +63,7 @@ async fn append(log: &EmbeddedLog, shape: (usize, usize, usize)) -> Result<Vec<D
                 .fetch_update(Ordering::Relaxed, Ordering::Relaxed, takes)
                 .is_ok()
             {
-                let entry = Entry {
+                let entry = NewRecord {
                     key: KEY.into(),
                     value: vec![b'7'; VALUE_BYTES].into(),
                 };

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use candlewick_log::{Entry, Kafka, KafkaConfig, KafkaTopic, Log, PartitionId};
+use candlewick_log::{Kafka, KafkaConfig, KafkaTopic, Log, NewRecord, PartitionId};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -67,7 +67,7 @@ async fn fill(topic: &KafkaTopic) -> Result<Took, Failure> {
         tokio::spawn(async move {
             let count = RECORDS / PARTITIONS as usize / APPEND;
             for round in 0..count {
-                let entry = |n| Entry {
+                let entry = |n| NewRecord {
                     key: format!("binance:SYMBOL{:04}", (round * APPEND + n) % KEYS).into(),
                     value: vec![b'7'; VALUE_BYTES].into(),
                 };

@@ -32,7 +32,7 @@ use self::identity::Identity;
 use self::partition::{Partition, Place};
 use self::queue::{Append, Queue};
 use self::trouble::Trouble;
-use crate::{Batch, Bounds, Entry, Epoch, Log, LogError, Metrics, Now, Offset, PartitionId};
+use crate::{Batch, Bounds, Epoch, Log, LogError, Metrics, NewRecord, Now, Offset, PartitionId};
 
 pub use self::options::{EmbeddedOptions, Retention};
 
@@ -263,7 +263,7 @@ impl Log for EmbeddedLog {
     async fn append(
         &self,
         partition: PartitionId,
-        entries: Vec<Entry>,
+        entries: Vec<NewRecord>,
     ) -> Result<Range<Offset>, LogError> {
         let found = self.partition(partition)?;
         if entries.is_empty() {

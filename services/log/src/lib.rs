@@ -27,7 +27,7 @@ pub use kafka::{
 };
 pub use memory::MemoryLog;
 pub use metrics::Metrics;
-pub use record::{Batch, Entry, Epoch, Offset, PartitionId, Record};
+pub use record::{Batch, Epoch, NewRecord, Offset, PartitionId, Record};
 pub use traits::{Bounds, Log, LogError};
 
 /// The clock that append times are taken from, in UTC nanoseconds.

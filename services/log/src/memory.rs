@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::progress::Progress;
-use crate::{Batch, Bounds, Entry, Epoch, Log, LogError, Now, Offset, PartitionId, Record};
+use crate::{Batch, Bounds, Epoch, Log, LogError, NewRecord, Now, Offset, PartitionId, Record};
 
 /// What a record costs beside its key and value, roughly.
 const RECORD_OVERHEAD_BYTES: usize = 64;
@@ -93,10 +93,10 @@ impl Ring {
         self.first + self.records.len() as u64
     }
 
-    fn push(&mut self, entries: Vec<Entry>, now_ns: i64) {
+    fn push(&mut self, entries: Vec<NewRecord>, now_ns: i64) {
         let append_time_ns = self.last_append_ns.map_or(now_ns, |last| last.max(now_ns));
         self.last_append_ns = Some(append_time_ns);
-        for Entry { key, value } in entries {
+        for NewRecord { key, value } in entries {
             let record = Record {
                 offset: self.end(),
                 append_time_ns,
@@ -150,7 +150,7 @@ impl Log for MemoryLog {
     async fn append(
         &self,
         partition: PartitionId,
-        entries: Vec<Entry>,
+        entries: Vec<NewRecord>,
     ) -> Result<Range<Offset>, LogError> {
         let partition = self.partition(partition)?;
         let mut ring = partition.ring();

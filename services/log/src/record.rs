@@ -14,7 +14,7 @@ pub type Epoch = u64;
 
 /// A record to be appended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct NewRecord {
     /// What the record is about; records of one key are in one partition.
     pub key: Bytes,
     /// The payload.

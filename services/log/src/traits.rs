@@ -3,7 +3,7 @@
 use std::future::{Future, ready};
 use std::ops::Range;
 
-use crate::{Batch, Entry, Epoch, Offset, PartitionId};
+use crate::{Batch, Epoch, NewRecord, Offset, PartitionId};
 
 /// What a partition holds now: offsets `[first, end)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub trait Log: Clone + Send + Sync + 'static {
     fn append(
         &self,
         partition: PartitionId,
-        entries: Vec<Entry>,
+        entries: Vec<NewRecord>,
     ) -> impl Future<Output = Result<Range<Offset>, LogError>> + Send;
 
     /// Reads records from `offset` on: whole records of about `max_bytes` at most, but at least
@@ -195,7 +195,7 @@ impl LogError {
 
     /// Whether the log has dropped the record that was asked for: retention has overrun a reader.
     #[must_use]
-    pub const fn is_overrun(&self) -> bool {
+    pub const fn is_below_retention(&self) -> bool {
         match self {
             Self::OutOfRange { offset, first, .. } => *offset < *first,
             _ => false,

@@ -17,7 +17,7 @@ pub struct Position {
 
 /// The first or the last trade of a bar.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Edge {
+pub struct EdgeTrade {
     /// When it happened, in UTC nanoseconds.
     pub time_ns: i64,
     /// The venue's id, where it gives one.
@@ -30,7 +30,7 @@ pub struct Edge {
     pub price: Decimal,
 }
 
-impl Edge {
+impl EdgeTrade {
     /// A trade as a candidate for open and close.
     #[must_use]
     pub fn of(trade: &Trade, position: Position) -> Self {
@@ -59,10 +59,10 @@ impl Edge {
 /// associative and commutative.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bar {
-    /// The least trade by [`Edge::order`].
-    pub open: Edge,
-    /// The greatest trade by [`Edge::order`].
-    pub close: Edge,
+    /// The least trade by [`EdgeTrade::order`].
+    pub open: EdgeTrade,
+    /// The greatest trade by [`EdgeTrade::order`].
+    pub close: EdgeTrade,
     /// The greatest price.
     pub high: Decimal,
     /// The least price.
@@ -85,7 +85,7 @@ impl Bar {
     /// The bar of one trade.
     #[must_use]
     pub fn of(trade: &Trade, position: Position, append_time_ns: i64) -> Self {
-        let edge = Edge::of(trade, position);
+        let edge = EdgeTrade::of(trade, position);
         let mut bar = Self {
             open: edge.clone(),
             close: edge,
@@ -114,7 +114,7 @@ impl Bar {
     /// window's start. It is the neutral element of [`Bar::merge`], but for the append time.
     #[must_use]
     pub fn empty(start_ns: i64, first_append_ns: i64) -> Self {
-        let edge = Edge {
+        let edge = EdgeTrade {
             time_ns: start_ns,
             id: None,
             scope: None,

@@ -15,14 +15,14 @@ pub struct Identity<'a> {
     /// none where it belongs to none.
     pub bucket_ns: Option<(i64, i64)>,
     /// The id there.
-    pub id: Member<'a>,
+    pub id: IdRef<'a>,
     /// Whether the ids there are kept as ranges of numbers.
     pub ranged: bool,
 }
 
 /// An id within its set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Member<'a> {
+pub enum IdRef<'a> {
     /// A number of the venue, or an index of the sender.
     Number(u64),
     /// Longer digits or a text.
@@ -43,7 +43,7 @@ impl VenueSettings {
                 scope: None,
                 sender: Some(sender.key),
                 bucket_ns: hour_ns,
-                id: Member::Number(sender.index),
+                id: IdRef::Number(sender.index),
                 ranged: true,
             });
         };
@@ -58,13 +58,13 @@ impl VenueSettings {
             scope: trade.scope.as_ref().filter(|_| scoped),
             sender: None,
             bucket_ns,
-            id: id.number().map_or(Member::Other(id), Member::Number),
+            id: id.number().map_or(IdRef::Other(id), IdRef::Number),
             ranged: self.scheme == IdScheme::Contiguous,
         })
     }
 }
 
-impl Member<'_> {
+impl IdRef<'_> {
     /// The id by itself.
     #[must_use]
     pub fn owned(self) -> TradeId {

@@ -7,7 +7,7 @@ pub const FUTURE_LIMIT_NS: i64 = 5 * MINUTE_NS;
 
 /// Why a record is a dead letter. The set is closed: each has a code that never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reject {
+pub enum RejectReason {
     /// The bytes are not a record of a known version and kind.
     Malformed,
     /// The key is not `venue:symbol`.
@@ -38,7 +38,7 @@ pub enum Reject {
     TargetMissing,
 }
 
-impl Reject {
+impl RejectReason {
     /// Every one of them.
     pub const ALL: [Self; 14] = [
         Self::Malformed,
@@ -135,16 +135,16 @@ impl Reject {
 /// both ask this one function, so what it rejects never becomes a tick.
 ///
 /// # Errors
-/// [`Reject`], where the trade is not to be counted.
-pub fn check(trade: &Trade, append_time_ns: i64) -> Result<(), Reject> {
+/// [`RejectReason`], where the trade is not to be counted.
+pub fn check(trade: &Trade, append_time_ns: i64) -> Result<(), RejectReason> {
     if trade.time_ns < 0 {
-        return Err(Reject::TimeBefore1970);
+        return Err(RejectReason::TimeBefore1970);
     }
     if trade.time_ns > append_time_ns.saturating_add(FUTURE_LIMIT_NS) {
-        return Err(Reject::TimeInFuture);
+        return Err(RejectReason::TimeInFuture);
     }
     if trade.quantity.is_some_and(crate::Decimal::is_negative) {
-        return Err(Reject::QuantityNegative);
+        return Err(RejectReason::QuantityNegative);
     }
     Ok(())
 }
@@ -153,7 +153,7 @@ pub fn check(trade: &Trade, append_time_ns: i64) -> Result<(), Reject> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{FUTURE_LIMIT_NS, Reject, check};
+    use super::{FUTURE_LIMIT_NS, RejectReason, check};
     use crate::Trade;
 
     fn trade(time_ns: i64, quantity: Option<&str>) -> Trade {
@@ -170,30 +170,41 @@ mod tests {
 
     #[test]
     fn each_has_a_code_of_its_own() {
-        let codes: BTreeSet<_> = Reject::ALL.iter().map(|reject| reject.code()).collect();
-        assert_eq!(codes.len(), Reject::ALL.len());
-        for reject in Reject::ALL {
-            assert_eq!(Reject::from_code(reject.code()), Some(reject));
+        let codes: BTreeSet<_> = RejectReason::ALL
+            .iter()
+            .map(|reject| reject.code())
+            .collect();
+        assert_eq!(codes.len(), RejectReason::ALL.len());
+        for reject in RejectReason::ALL {
+            assert_eq!(RejectReason::from_code(reject.code()), Some(reject));
         }
-        assert_eq!(Reject::from_code("late"), None);
+        assert_eq!(RejectReason::from_code("late"), None);
     }
 
     #[test]
     fn a_trade_is_judged_against_the_time_at_which_the_log_took_it() {
         let cases = [
             (trade(0, None), 0, Ok(())),
-            (trade(-1, None), 0, Err(Reject::TimeBefore1970)),
-            (trade(i64::MIN, None), i64::MIN, Err(Reject::TimeBefore1970)),
+            (trade(-1, None), 0, Err(RejectReason::TimeBefore1970)),
+            (
+                trade(i64::MIN, None),
+                i64::MIN,
+                Err(RejectReason::TimeBefore1970),
+            ),
             (trade(FUTURE_LIMIT_NS, None), 0, Ok(())),
             (
                 trade(FUTURE_LIMIT_NS + 1, None),
                 0,
-                Err(Reject::TimeInFuture),
+                Err(RejectReason::TimeInFuture),
             ),
             (trade(i64::MAX, None), i64::MAX, Ok(())),
             (trade(0, Some("0")), 0, Ok(())),
             (trade(0, Some("-0")), 0, Ok(())),
-            (trade(0, Some("-0.1")), 0, Err(Reject::QuantityNegative)),
+            (
+                trade(0, Some("-0.1")),
+                0,
+                Err(RejectReason::QuantityNegative),
+            ),
         ];
         for (trade, append_time_ns, expected) in cases {
             assert_eq!(check(&trade, append_time_ns), expected, "{trade:?}");

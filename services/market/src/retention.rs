@@ -7,11 +7,11 @@ use crate::{DAY_NS, HOUR_NS};
 pub const HORIZON_NS: i64 = 6 * DAY_NS;
 
 /// How long ticks are kept.
-pub const TICKS_KEPT_NS: i64 = 7 * DAY_NS;
+pub const TICK_RETENTION_NS: i64 = 7 * DAY_NS;
 
 /// How long it is kept which ticks are no trades, and sets of ids: a little longer than any
 /// tick.
-pub const VERDICTS_KEPT_NS: i64 = TICKS_KEPT_NS + HOUR_NS;
+pub const VERDICT_RETENTION_NS: i64 = TICK_RETENTION_NS + HOUR_NS;
 
 /// How long bars are kept.
-pub const BARS_KEPT_NS: i64 = 2 * 365 * DAY_NS;
+pub const BAR_RETENTION_NS: i64 = 2 * 365 * DAY_NS;

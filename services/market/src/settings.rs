@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Amendment, AmendmentKind, Reject, SECOND_NS, Trade};
+use crate::{Amendment, AmendmentKind, RejectReason, SECOND_NS, Trade};
 
 /// How a venue numbers its trades.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,10 +64,10 @@ impl VenueSettings {
     /// Whether trades of this venue have to be within its rules: price, id and scope.
     ///
     /// # Errors
-    /// [`Reject`], which says what the venue's settings do not allow.
-    pub fn check(&self, trade: &Trade) -> Result<(), Reject> {
+    /// [`RejectReason`], which says what the venue's settings do not allow.
+    pub fn check(&self, trade: &Trade) -> Result<(), RejectReason> {
         if trade.price.mantissa() <= 0 && !self.nonpositive_prices {
-            return Err(Reject::PriceNotPositive);
+            return Err(RejectReason::PriceNotPositive);
         }
         self.check_identity(trade)
     }
@@ -75,30 +75,34 @@ impl VenueSettings {
     /// Whether an edit or a cancel is within the rules of this venue, and names a trade.
     ///
     /// # Errors
-    /// [`Reject`], which says what the venue's settings do not allow.
-    pub fn check_amendment(&self, amendment: &Amendment, trade: &Trade) -> Result<(), Reject> {
+    /// [`RejectReason`], which says what the venue's settings do not allow.
+    pub fn check_amendment(
+        &self,
+        amendment: &Amendment,
+        trade: &Trade,
+    ) -> Result<(), RejectReason> {
         match amendment.kind {
             AmendmentKind::Edit => self.check(trade)?,
             AmendmentKind::Cancel => self.check_identity(trade)?,
         }
         if amendment.place.is_none() && self.identity(trade).is_none() {
-            return Err(Reject::TargetMissing);
+            return Err(RejectReason::TargetMissing);
         }
         Ok(())
     }
 
-    fn check_identity(&self, trade: &Trade) -> Result<(), Reject> {
+    fn check_identity(&self, trade: &Trade) -> Result<(), RejectReason> {
         match (self.scheme, &trade.id) {
-            (IdScheme::Contiguous, None) => return Err(Reject::IdMissing),
+            (IdScheme::Contiguous, None) => return Err(RejectReason::IdMissing),
             (IdScheme::Contiguous, Some(id)) if id.number().is_none() => {
-                return Err(Reject::IdNotANumber);
+                return Err(RejectReason::IdNotANumber);
             }
-            (IdScheme::None, Some(_)) => return Err(Reject::IdUnexpected),
+            (IdScheme::None, Some(_)) => return Err(RejectReason::IdUnexpected),
             _ => {}
         }
         let scoped = matches!(self.scope, IdScope::Exchange | IdScope::File);
         if scoped && trade.id.is_some() && trade.scope.is_none() {
-            return Err(Reject::ScopeMissing);
+            return Err(RejectReason::ScopeMissing);
         }
         Ok(())
     }
@@ -153,9 +157,14 @@ names!(IdScope { Symbol = "symbol", Day = "day", Exchange = "exchange", File = "
 #[cfg(test)]
 mod tests {
     use super::{IdScheme, IdScope, VenueSettings};
-    use crate::{Reject, Trade, TradeId};
+    use crate::{RejectReason, Trade, TradeId};
 
-    fn check(settings: VenueSettings, price: &str, id: &str, scope: &str) -> Result<(), Reject> {
+    fn check(
+        settings: VenueSettings,
+        price: &str,
+        id: &str,
+        scope: &str,
+    ) -> Result<(), RejectReason> {
         settings.check(&Trade {
             time_ns: 0,
             price: price.parse().unwrap(),
@@ -196,17 +205,29 @@ mod tests {
         let longer = "18446744073709551616";
         let cases = [
             (contiguous, "1", "7", "", Ok(())),
-            (contiguous, "1", "", "", Err(Reject::IdMissing)),
-            (contiguous, "1", "x", "", Err(Reject::IdNotANumber)),
-            (contiguous, "1", longer, "", Err(Reject::IdNotANumber)),
-            (contiguous, "0", "7", "", Err(Reject::PriceNotPositive)),
-            (contiguous, "-1", "7", "", Err(Reject::PriceNotPositive)),
+            (contiguous, "1", "", "", Err(RejectReason::IdMissing)),
+            (contiguous, "1", "x", "", Err(RejectReason::IdNotANumber)),
+            (contiguous, "1", longer, "", Err(RejectReason::IdNotANumber)),
+            (
+                contiguous,
+                "0",
+                "7",
+                "",
+                Err(RejectReason::PriceNotPositive),
+            ),
+            (
+                contiguous,
+                "-1",
+                "7",
+                "",
+                Err(RejectReason::PriceNotPositive),
+            ),
             (free, "-1", "7", "", Ok(())),
             (unique, "1", "x", "NYSE", Ok(())),
-            (unique, "1", "x", "", Err(Reject::ScopeMissing)),
+            (unique, "1", "x", "", Err(RejectReason::ScopeMissing)),
             (unique, "1", "", "", Ok(())),
             (none, "1", "", "", Ok(())),
-            (none, "1", "7", "", Err(Reject::IdUnexpected)),
+            (none, "1", "7", "", Err(RejectReason::IdUnexpected)),
         ];
         for (settings, price, id, scope, expected) in cases {
             assert_eq!(

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use candlewick_store::{
-    BarStore, Commit, Progress, SqliteBarStore, SqliteTickStore, StoredBar, TickBlock, TickRecord,
-    TickStore, Transaction,
+    BarStore, CommitOutcome, PartitionProgress, SqliteBarStore, SqliteTickStore, StoredBar,
+    TickBlock, TickRecord, TickStore, Transaction,
 };
 use market::{
     Bar, BarRow, HOUR_NS, Instrument, Interval, MINUTE_NS, Position, SECOND_NS, Side, Trade,
@@ -91,7 +91,7 @@ async fn bars(folder: &Path, symbols: usize, closing: bool) {
         let start_ns = START_NS + i64::try_from(number).unwrap() * MINUTE_NS * i64::from(closing);
         let transaction = Transaction {
             expected: (0, number),
-            progress: Progress {
+            progress: PartitionProgress {
                 partition: 0,
                 epoch: 0,
                 next_offset: number + 1,
@@ -111,7 +111,10 @@ async fn bars(folder: &Path, symbols: usize, closing: bool) {
             ahead: Vec::new(),
         };
         let started = now();
-        assert_eq!(store.commit(&transaction).await.unwrap(), Commit::Done);
+        assert_eq!(
+            store.commit(&transaction).await.unwrap(),
+            CommitOutcome::Committed
+        );
         spent.push(started.elapsed());
     }
     spent.sort_unstable();

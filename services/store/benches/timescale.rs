@@ -21,7 +21,8 @@ mod unnest;
 use std::time::{Duration, Instant};
 
 use candlewick_store::{
-    BarStore, Commit, Progress, StoredBar, TimescaleBarStore, TimescaleConfig, Transaction,
+    BarStore, CommitOutcome, PartitionProgress, StoredBar, TimescaleBarStore, TimescaleConfig,
+    Transaction,
 };
 use market::Position;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -95,7 +96,10 @@ async fn commits(url: &str) {
                 let bars = rows::bars(count, commits, repeat, closed);
                 let transaction = transaction(partition, repeat, bars);
                 let started = now();
-                assert_eq!(store.commit(&transaction).await.unwrap(), Commit::Done);
+                assert_eq!(
+                    store.commit(&transaction).await.unwrap(),
+                    CommitOutcome::Committed
+                );
                 spent[0].push(started.elapsed());
 
                 commits += u64::from(closed);
@@ -121,7 +125,7 @@ fn report(name: &str, way: &str, count: usize, spent: &mut [Duration]) {
 fn transaction(partition: u32, from: u64, bars: Vec<StoredBar>) -> Transaction {
     Transaction {
         expected: (1, from),
-        progress: Progress {
+        progress: PartitionProgress {
             partition,
             epoch: 1,
             next_offset: from + 1,

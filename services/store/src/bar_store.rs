@@ -5,15 +5,15 @@ use std::future::Future;
 use market::{BarRow, Instrument, Interval, Venue, VenueSettings};
 
 use crate::{
-    BarKey, DirtyRow, IdKey, IdRanges, IdRow, PartitionState, Progress, RejectedRange, StoreError,
-    SymbolRow, Transaction, VenueRow,
+    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
+    PartitionState, StoreError, SymbolRow, Transaction, VenueRow,
 };
 
 /// Whether a transaction was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Commit {
+pub enum CommitOutcome {
     /// It was.
-    Done,
+    Committed,
     /// The progress row was not where it was expected: another worker has moved it, or this
     /// transaction was taken before.
     Lost,
@@ -50,13 +50,13 @@ pub struct SymbolQuery {
 
 /// Which ranges of ids to read, in order of (symbol, scope, bucket, first).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdQuery {
+pub struct IdRangeQuery {
     /// Of which venue.
     pub venue: Venue,
     /// Only of this symbol.
     pub symbol: Option<market::Symbol>,
     /// Only those after this set.
-    pub after: Option<IdKey>,
+    pub after: Option<IdSetKey>,
     /// At most so many sets.
     pub limit: u32,
 }
@@ -65,7 +65,7 @@ pub struct IdQuery {
 pub trait BarReader: Send + Sync {
     /// How far each partition has been folded, in order of their numbers; partitions that no
     /// worker has loaded yet are missing.
-    fn progress(&self) -> impl Future<Output = Result<Vec<Progress>, StoreError>> + Send;
+    fn progress(&self) -> impl Future<Output = Result<Vec<PartitionProgress>, StoreError>> + Send;
 
     /// Bars by name, in the order asked for.
     fn bars(
@@ -81,13 +81,16 @@ pub trait BarReader: Send + Sync {
 
     /// Sets of ids, in the order asked for; an empty one where none is stored. Each is of one
     /// moment.
-    fn ids(&self, keys: &[IdKey]) -> impl Future<Output = Result<Vec<IdRow>, StoreError>> + Send;
+    fn ids(
+        &self,
+        keys: &[IdSetKey],
+    ) -> impl Future<Output = Result<Vec<IdSetRow>, StoreError>> + Send;
 
     /// The sets of ids that are kept as ranges, each whole.
     fn id_ranges(
         &self,
-        query: &IdQuery,
-    ) -> impl Future<Output = Result<Vec<(IdKey, IdRanges)>, StoreError>> + Send;
+        query: &IdRangeQuery,
+    ) -> impl Future<Output = Result<Vec<(IdSetKey, IdRanges)>, StoreError>> + Send;
 
     /// One symbol.
     fn symbol(
@@ -120,14 +123,14 @@ pub trait BarReader: Send + Sync {
         epoch: u64,
         first: u64,
         end: u64,
-    ) -> impl Future<Output = Result<Vec<RejectedRange>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<ExcludedRange>, StoreError>> + Send;
 
     /// The minutes of a partition that are marked to be folded anew, in order of instruments
     /// and starts.
     fn dirty(
         &self,
         partition: u32,
-    ) -> impl Future<Output = Result<Vec<DirtyRow>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<DirtyMinuteRow>, StoreError>> + Send;
 
     /// The epoch of the generation of a topic that an id names; none where it was not adopted.
     fn epoch(
@@ -171,7 +174,7 @@ pub trait BarStore: BarReader + Clone + 'static {
     fn commit(
         &self,
         transaction: &Transaction,
-    ) -> impl Future<Output = Result<Commit, StoreError>> + Send;
+    ) -> impl Future<Output = Result<CommitOutcome, StoreError>> + Send;
 
     /// Everything as of one moment.
     fn snapshot(&self) -> impl Future<Output = Result<Self::Snapshot, StoreError>> + Send;

@@ -17,7 +17,7 @@ pub use self::config::ClickHouseConfig;
 use self::server::Server;
 use crate::metrics::Metrics;
 use crate::tick_store::hour_of;
-use crate::{Archived, StoreError, Tick, TickBlock, TickStore};
+use crate::{ArchiveProgress, StoreError, Tick, TickBlock, TickStore};
 
 /// Ticks in one database of a ClickHouse server or cluster.
 ///
@@ -64,7 +64,10 @@ impl ClickHouseTickStore {
 }
 
 impl TickStore for ClickHouseTickStore {
-    async fn archived(&self, partition: u32) -> Result<Option<Archived>, StoreError> {
+    async fn archive_progress(
+        &self,
+        partition: u32,
+    ) -> Result<Option<ArchiveProgress>, StoreError> {
         let newest = self
             .server
             .client()
@@ -75,10 +78,12 @@ impl TickStore for ClickHouseTickStore {
             .bind(partition)
             .fetch_optional::<(u64, u64, i64)>();
         let newest = self.server.within(newest).await?;
-        Ok(newest.map(|(epoch, offset, append_time_ns)| Archived {
-            next: Position { epoch, offset },
-            append_time_ns,
-        }))
+        Ok(
+            newest.map(|(epoch, offset, append_time_ns)| ArchiveProgress {
+                next: Position { epoch, offset },
+                append_time_ns,
+            }),
+        )
     }
 
     async fn insert(&self, blocks: &[TickBlock]) -> Result<(), StoreError> {
@@ -90,7 +95,11 @@ impl TickStore for ClickHouseTickStore {
         Ok(())
     }
 
-    async fn set_archived(&self, partition: u32, archived: Archived) -> Result<(), StoreError> {
+    async fn set_archive_progress(
+        &self,
+        partition: u32,
+        archived: ArchiveProgress,
+    ) -> Result<(), StoreError> {
         let row = PositionRow {
             partition,
             next: (archived.next.epoch, archived.next.offset),

@@ -2,7 +2,7 @@
 //!
 //! A tick counts where the fold has come past it and has not left it out; of several deliveries
 //! of one trade the first counts, and then its latest edit, unless it was cancelled.
-//! [`trades_current`] says so of some ticks at once, [`CurrentTrades`] and [`Amended`] of a
+//! [`trades_current`] says so of some ticks at once, [`CurrentTrades`] and [`AmendmentIndex`] of a
 //! history that is read piece by piece.
 
 mod amended;
@@ -16,27 +16,27 @@ use std::collections::HashMap;
 
 use market::{HORIZON_NS, Position, VenueSettings};
 
-pub use self::amended::Amended;
+pub use self::amended::AmendmentIndex;
 use self::identity::SetKey;
 use self::seen::Seen;
-use crate::{RejectedRange, Tick, Verdict};
+use crate::{ExcludedRange, Tick, Verdict};
 
 /// What a tick is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admission {
+pub enum TickStatus {
     /// A trade, or an amendment of one.
     Counted,
     /// Not decided yet: the fold has not come to it.
-    NotYet,
+    Undecided,
     /// No trade: the fold has left it out.
-    LeftOut(Verdict),
+    Excluded(Verdict),
     /// No trade: it was delivered before. The fold should have left it out, and has not.
     Repeated,
 }
 
 /// A tick that the fold has left out as a duplicate, whose first delivery is nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LostTrade {
+pub struct UnmatchedDuplicate {
     /// Where the log holds it.
     pub position: Position,
     /// When it happened, in UTC nanoseconds.
@@ -71,28 +71,28 @@ impl CurrentTrades {
 
     /// Says what a tick is; `verdict` is what the fold has decided of it, where it has left it
     /// out.
-    pub fn admit(&mut self, tick: &Tick, verdict: Option<Verdict>) -> Admission {
+    pub fn admit(&mut self, tick: &Tick, verdict: Option<Verdict>) -> TickStatus {
         if tick.position >= self.next {
-            return Admission::NotYet;
+            return TickStatus::Undecided;
         }
         match verdict {
-            Some(verdict) if tick.amendment.is_some() => Admission::LeftOut(verdict),
-            None if tick.amendment.is_some() || self.see(tick) => Admission::Counted,
-            None => Admission::Repeated,
+            Some(verdict) if tick.amendment.is_some() => TickStatus::Excluded(verdict),
+            None if tick.amendment.is_some() || self.see(tick) => TickStatus::Counted,
+            None => TickStatus::Repeated,
             Some(Verdict::Duplicate) => {
                 if let Some(identity) = self.settings.identity(&tick.trade) {
                     let seen = self.turn_to(SetKey::of(&identity));
                     seen.expect_first(identity.id, tick);
                 }
-                Admission::LeftOut(Verdict::Duplicate)
+                TickStatus::Excluded(Verdict::Duplicate)
             }
-            Some(verdict) => Admission::LeftOut(verdict),
+            Some(verdict) => TickStatus::Excluded(verdict),
         }
     }
 
     /// Forgets the hours and days that end at or before a time, because no tick of them will be
     /// given any more; at [`i64::MAX`] everything. Answers the trades of them that were lost.
-    pub fn forget_before(&mut self, time_ns: i64) -> Vec<LostTrade> {
+    pub fn forget_before(&mut self, time_ns: i64) -> Vec<UnmatchedDuplicate> {
         let mut lost = Vec::new();
         self.put_back();
         self.others.retain(|key, seen| {
@@ -140,20 +140,20 @@ impl CurrentTrades {
 ///
 /// The ticks hold all of each event time that they hold any of. They are in any
 /// order, `rejected` in that of the store: by epoch, then first offset. The
-/// answer is in the order of [`market::Edge::order`]: time, id, scope, position.
+/// answer is in the order of [`market::EdgeTrade::order`]: time, id, scope, position.
 #[must_use]
 pub fn trades_current(
     mut ticks: Vec<Tick>,
-    rejected: &[RejectedRange],
+    rejected: &[ExcludedRange],
     next: Position,
     settings: &VenueSettings,
 ) -> Vec<Tick> {
     let mut current = CurrentTrades::new(*settings, next);
-    let mut amended = Amended::default();
+    let mut amended = AmendmentIndex::default();
     ticks.sort_by_key(|tick| tick.position);
     ticks.retain(|tick| {
         let verdict = verdict_of(tick.position, rejected);
-        if current.admit(tick, verdict) != Admission::Counted {
+        if current.admit(tick, verdict) != TickStatus::Counted {
             return false;
         }
         amended.note(tick, settings);
@@ -167,15 +167,15 @@ pub fn trades_current(
 /// What the fold has decided of the tick at a position, where it has left it out. `rejected` is
 /// in the order of the store: by epoch, then first offset.
 #[must_use]
-pub fn verdict_of(position: Position, rejected: &[RejectedRange]) -> Option<Verdict> {
-    let begin = |range: &RejectedRange| (range.epoch, range.first);
+pub fn verdict_of(position: Position, rejected: &[ExcludedRange]) -> Option<Verdict> {
+    let begin = |range: &ExcludedRange| (range.epoch, range.first);
     let later = rejected.partition_point(|range| begin(range) <= (position.epoch, position.offset));
     let range = &rejected[later.checked_sub(1)?];
     let holds = range.epoch == position.epoch && position.offset < range.end;
     holds.then_some(range.verdict)
 }
 
-/// The order of [`market::Edge::order`], without making edges.
+/// The order of [`market::EdgeTrade::order`], without making edges.
 fn order(left: &Tick, right: &Tick) -> Ordering {
     let key = |tick: &Tick| (tick.trade.time_ns, tick.trade.id.is_none());
     key(left)

@@ -10,7 +10,7 @@ use crate::StoreError;
 
 /// The newest price of an instrument: the close of its newest bar.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Price {
+pub struct NewestPrice {
     /// Of which instrument.
     pub instrument: Instrument,
     /// The price.
@@ -27,23 +27,23 @@ pub struct Price {
 pub trait HotStore: Clone + Send + Sync + 'static {
     /// Hands newest prices over. It never waits: what cannot be stored soon is replaced by
     /// later prices, or dropped and counted.
-    fn offer(&self, prices: Vec<Price>);
+    fn offer(&self, prices: Vec<NewestPrice>);
 
     /// The newest price of an instrument; none where there was none for a while.
     fn price(
         &self,
         instrument: &Instrument,
-    ) -> impl Future<Output = Result<Option<Price>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<NewestPrice>, StoreError>> + Send;
 }
 
 /// Newest prices in the memory of one process.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryHotStore {
-    prices: Arc<Mutex<HashMap<Instrument, Price>>>,
+    prices: Arc<Mutex<HashMap<Instrument, NewestPrice>>>,
 }
 
 impl HotStore for MemoryHotStore {
-    fn offer(&self, prices: Vec<Price>) {
+    fn offer(&self, prices: Vec<NewestPrice>) {
         let mut known = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
         for price in prices {
             match known.get(&price.instrument) {
@@ -53,7 +53,7 @@ impl HotStore for MemoryHotStore {
         }
     }
 
-    async fn price(&self, instrument: &Instrument) -> Result<Option<Price>, StoreError> {
+    async fn price(&self, instrument: &Instrument) -> Result<Option<NewestPrice>, StoreError> {
         let known = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(known.get(instrument).cloned())
     }

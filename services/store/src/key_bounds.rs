@@ -2,7 +2,7 @@
 
 use market::{Instrument, Venue};
 
-use crate::IdQuery;
+use crate::IdRangeQuery;
 
 /// Greater than every instrument's key.
 pub(crate) const PAST_ALL: &str = "\u{7f}";
@@ -14,7 +14,7 @@ pub(crate) fn venue_bounds(venue: &Venue) -> (String, String) {
 
 /// The set of ids after which a page begins, as (instrument, scope, `bucket_ns`), and the key
 /// that is greater than those of its instruments.
-pub(crate) fn set_bounds(query: &IdQuery) -> ((String, String, i64), String) {
+pub(crate) fn set_bounds(query: &IdRangeQuery) -> ((String, String, i64), String) {
     let (floor, ceiling) = match &query.symbol {
         Some(symbol) => {
             let key = Instrument::new(&query.venue, symbol).key().to_owned();

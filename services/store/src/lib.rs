@@ -27,19 +27,22 @@ mod state;
 mod tick_store;
 mod timescale;
 
-pub use bar_store::{BarQuery, BarReader, BarStore, Commit, IdQuery, SymbolQuery};
+pub use bar_store::{BarQuery, BarReader, BarStore, CommitOutcome, IdRangeQuery, SymbolQuery};
 pub use clickhouse::{ClickHouseConfig, ClickHouseTickStore};
-pub use current::{Admission, Amended, CurrentTrades, LostTrade, trades_current, verdict_of};
+pub use current::{
+    AmendmentIndex, CurrentTrades, TickStatus, UnmatchedDuplicate, trades_current, verdict_of,
+};
 pub use error::StoreError;
-pub use hot_store::{HotStore, MemoryHotStore, Price};
+pub use hot_store::{HotStore, MemoryHotStore, NewestPrice};
 pub use metrics::Metrics;
 pub use redis::{RedisConfig, RedisHotStore};
 pub use sqlite::{SqliteBarReader, SqliteBarStore, SqliteTickStore};
 pub use state::{
-    AheadRow, BarKey, DirtyChange, DirtyRow, IdChange, IdChangeSet, IdKey, IdRanges, IdRow, Mark,
-    PartitionState, Progress, RejectedRange, StoredBar, SymbolRow, Transaction, VenueRow, Verdict,
+    BarKey, DirtyMinuteChange, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetChange, IdSetDiff,
+    IdSetKey, IdSetRow, PartitionProgress, PartitionState, PendingAmendmentRow, RefoldMark,
+    StoredBar, SymbolRow, Transaction, VenueRow, Verdict,
 };
-pub use tick_store::{Archived, Tick, TickBlock, TickRecord, TickStore};
+pub use tick_store::{ArchiveProgress, Tick, TickBlock, TickRecord, TickStore};
 pub use timescale::{
     TimescaleBarReader, TimescaleBarStore, TimescaleConfig, TimescaleEdition, TimescaleMigration,
 };

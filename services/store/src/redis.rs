@@ -19,7 +19,7 @@ use self::pool::{Call, Credentials, Pool};
 use crate::deadline::{pause, within};
 use crate::metrics::Metrics;
 use crate::password::password;
-use crate::{HotStore, Price, StoreError};
+use crate::{HotStore, NewestPrice, StoreError};
 
 /// How a Redis is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,12 +161,12 @@ impl Shared {
 }
 
 impl HotStore for RedisHotStore {
-    fn offer(&self, prices: Vec<Price>) {
+    fn offer(&self, prices: Vec<NewestPrice>) {
         let dropped = self.shared.pending.offer(prices);
         self.shared.metrics.dropped.increment(dropped);
     }
 
-    async fn price(&self, instrument: &Instrument) -> Result<Option<Price>, StoreError> {
+    async fn price(&self, instrument: &Instrument) -> Result<Option<NewestPrice>, StoreError> {
         let shared = &self.shared;
         let mut get = cmd("GET");
         get.arg(value::key(instrument));
@@ -196,7 +196,7 @@ async fn write(shared: Arc<Shared>) {
 }
 
 /// Writes some prices, or drops them: newer ones will come.
-async fn put(shared: &Shared, prices: &[Price]) {
+async fn put(shared: &Shared, prices: &[NewestPrice]) {
     let calls: Vec<_> = prices
         .iter()
         .map(|price| Call {

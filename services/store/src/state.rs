@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use market::{Bar, BarRow, Instrument, Position, Reject, TradeId, Venue, VenueSettings, Window};
+use market::{
+    Bar, BarRow, Instrument, Position, RejectReason, TradeId, Venue, VenueSettings, Window,
+};
 
 /// How far a partition has been folded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct PartitionProgress {
     /// Which partition of `trades`.
     pub partition: u32,
     /// The generation of `trades`.
@@ -62,7 +64,7 @@ pub struct BarKey {
 
 /// Names a set of ids: what one id is unique within.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct IdKey {
+pub struct IdSetKey {
     /// Which instrument.
     pub instrument: Instrument,
     /// The exchange or the file, of at most 64 bytes; for a sender's indexes a longer text;
@@ -78,7 +80,7 @@ pub type IdRanges = Vec<(u64, u64)>;
 
 /// A set of ids as it is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct IdRow {
+pub struct IdSetRow {
     /// The numbers that are kept as ranges.
     pub ranges: IdRanges,
     /// The ids that are kept one by one, in no order.
@@ -89,18 +91,18 @@ pub struct IdRow {
 
 /// What a set of ids has gained.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdChange {
+pub struct IdSetChange {
     /// Which set.
-    pub key: IdKey,
+    pub key: IdSetKey,
     /// When the log took the set's newest trade, in UTC nanoseconds.
     pub last_append_ns: i64,
     /// The gain.
-    pub change: IdChangeSet,
+    pub change: IdSetDiff,
 }
 
 /// What a set of ids has gained.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IdChangeSet {
+pub enum IdSetDiff {
     /// Ranges by their first number: those to be written, over any with the same first, and
     /// the firsts of those that are now part of another.
     Ranges {
@@ -122,7 +124,7 @@ pub enum Verdict {
     /// Its identity was seen before.
     Duplicate,
     /// The state rejects it.
-    Rejected(Reject),
+    Rejected(RejectReason),
 }
 
 impl Verdict {
@@ -141,13 +143,13 @@ impl Verdict {
         if code == Self::Duplicate.code() {
             return Some(Self::Duplicate);
         }
-        Reject::from_code(code).map(Self::Rejected)
+        RejectReason::from_code(code).map(Self::Rejected)
     }
 }
 
 /// Ticks that are no trades: offsets `[first, end)` of one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RejectedRange {
+pub struct ExcludedRange {
     /// The generation of `trades`.
     pub epoch: u64,
     /// The first offset.
@@ -162,7 +164,7 @@ pub struct RejectedRange {
 
 /// Says that a minute is to be folded anew from its ticks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
+pub struct RefoldMark {
     /// The ticks before this position are folded anew: one past the newest record that marked
     /// the minute.
     pub up_to: Position,
@@ -175,31 +177,31 @@ pub struct Mark {
 /// A minute that is marked. While it is, its bar and the longer ones that hold it are served as
 /// they are, and need not be what their trades say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DirtyRow {
+pub struct DirtyMinuteRow {
     /// Of which instrument.
     pub instrument: Instrument,
     /// The minute's first nanosecond.
     pub start_ns: i64,
     /// The mark.
-    pub mark: Mark,
+    pub mark: RefoldMark,
 }
 
 /// A minute that was marked, or marked anew, or folded anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DirtyChange {
+pub struct DirtyMinuteChange {
     /// Of which instrument.
     pub instrument: Instrument,
     /// The minute's first nanosecond.
     pub start_ns: i64,
     /// Its mark from now on; none where it is not dirty any more.
-    pub mark: Option<Mark>,
+    pub mark: Option<RefoldMark>,
 }
 
 /// A trade that was edited or cancelled before it came.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AheadRow {
+pub struct PendingAmendmentRow {
     /// The set that its id belongs to.
-    pub key: IdKey,
+    pub key: IdSetKey,
     /// Its id there.
     pub id: TradeId,
     /// When the log took the edit or the cancel, in UTC nanoseconds.
@@ -211,7 +213,7 @@ pub struct AheadRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionState {
     /// How far it was folded.
-    pub progress: Progress,
+    pub progress: PartitionProgress,
     /// Every symbol.
     pub symbols: Vec<SymbolRow>,
     /// Every venue.
@@ -219,10 +221,10 @@ pub struct PartitionState {
     /// Every bar that is not closed.
     pub open_bars: Vec<StoredBar>,
     /// Every minute that is marked.
-    pub dirty: Vec<DirtyRow>,
+    pub dirty: Vec<DirtyMinuteRow>,
     /// Every trade that was edited or cancelled before it came, while the verdicts of that time
     /// are kept.
-    pub ahead: Vec<AheadRow>,
+    pub ahead: Vec<PendingAmendmentRow>,
 }
 
 /// One step of a partition's state, written whole or not at all.
@@ -231,7 +233,7 @@ pub struct Transaction {
     /// Where the state must be for this step to be taken: (epoch, `next_offset`).
     pub expected: (u64, u64),
     /// Where it is afterwards.
-    pub progress: Progress,
+    pub progress: PartitionProgress,
     /// Bars to be written over those stored.
     pub bars: Vec<StoredBar>,
     /// Symbols to be written over those stored.
@@ -239,11 +241,11 @@ pub struct Transaction {
     /// Settings to be written over those stored.
     pub venues: Vec<VenueRow>,
     /// What sets of ids have gained.
-    pub ids: Vec<IdChange>,
+    pub ids: Vec<IdSetChange>,
     /// Ticks that are no trades.
-    pub rejected: Vec<RejectedRange>,
+    pub rejected: Vec<ExcludedRange>,
     /// Minutes that were marked or folded anew, each once.
-    pub dirty: Vec<DirtyChange>,
+    pub dirty: Vec<DirtyMinuteChange>,
     /// Trades that were edited or cancelled before they came; some may be stored already.
-    pub ahead: Vec<AheadRow>,
+    pub ahead: Vec<PendingAmendmentRow>,
 }

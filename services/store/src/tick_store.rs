@@ -37,7 +37,7 @@ pub struct TickBlock {
 
 /// How far a partition is archived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Archived {
+pub struct ArchiveProgress {
     /// The first record that is not.
     pub next: Position,
     /// The greatest append time of the records before it, in UTC nanoseconds; 0 before the
@@ -65,10 +65,10 @@ pub struct Tick {
 /// each row had been written once.
 pub trait TickStore: Clone + Send + Sync + 'static {
     /// How far a partition is archived, where any of it is.
-    fn archived(
+    fn archive_progress(
         &self,
         partition: u32,
-    ) -> impl Future<Output = Result<Option<Archived>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<ArchiveProgress>, StoreError>> + Send;
 
     /// The first record of a partition that is not archived, where any is.
     fn position(
@@ -76,7 +76,7 @@ pub trait TickStore: Clone + Send + Sync + 'static {
         partition: u32,
     ) -> impl Future<Output = Result<Option<Position>, StoreError>> + Send {
         async move {
-            let archived = self.archived(partition).await?;
+            let archived = self.archive_progress(partition).await?;
             Ok(archived.map(|archived| archived.next))
         }
     }
@@ -86,10 +86,10 @@ pub trait TickStore: Clone + Send + Sync + 'static {
 
     /// Notes that everything below a position is archived. Of position and append time each
     /// stays the greatest that was noted.
-    fn set_archived(
+    fn set_archive_progress(
         &self,
         partition: u32,
-        archived: Archived,
+        archived: ArchiveProgress,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The ticks of an instrument whose event time is in `[start_ns, end_ns)`, once each, in

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
-use eventlog::{Batch, Bounds, Entry, Log, LogError, Record};
+use eventlog::{Batch, Bounds, Log, LogError, NewRecord, Record};
 use host::Clock;
 use market::SECOND_NS;
 
@@ -54,7 +54,7 @@ struct Partition {
     /// The oldest record kept.
     first: u64,
     /// Appended, and not durable yet.
-    tail: Vec<(u64, Vec<Entry>)>,
+    tail: Vec<(u64, Vec<NewRecord>)>,
     /// The first offsets of synced appends, by ticket.
     synced: Vec<(u64, u64)>,
     last_append_ns: i64,
@@ -198,7 +198,7 @@ impl SimLog {
     }
 
     /// Appends durably, at once.
-    pub fn put(&self, partition: u32, entries: Vec<Entry>) {
+    pub fn put(&self, partition: u32, entries: Vec<NewRecord>) {
         self.sync(partition);
         self.state.lock().unwrap().partitions[partition as usize]
             .tail
@@ -267,7 +267,11 @@ impl Log for SimLog {
         })
     }
 
-    async fn append(&self, partition: u32, entries: Vec<Entry>) -> Result<Range<u64>, LogError> {
+    async fn append(
+        &self,
+        partition: u32,
+        entries: Vec<NewRecord>,
+    ) -> Result<Range<u64>, LogError> {
         self.random.pause(2).await;
         if self.faulty(20) {
             return Err(LogError::Busy { pending_bytes: 1 });

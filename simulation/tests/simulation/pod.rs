@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::{ChannelName, Follower, Hub, Kept};
+use api::{ChannelName, Follower, Hub, HubLimits};
 use host::Health;
 use market::BarRow;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,7 @@ use crate::trades::PARTITIONS;
 use crate::world::Task;
 
 /// Little is kept, so that it is often missed.
-const KEPT: Kept = Kept { bars: 1, asks: 2 };
+const KEPT: HubLimits = HubLimits { bars: 1, asks: 2 };
 
 /// Clones share the hub.
 #[derive(Clone)]

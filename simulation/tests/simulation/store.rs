@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use market::{BarRow, Instrument, Position, Venue, VenueSettings, Window};
 use store::{
-    AheadRow, BarKey, BarQuery, BarReader, BarStore, Commit, DirtyRow, IdChangeSet, IdKey, IdQuery,
-    IdRanges, IdRow, Mark, PartitionState, Progress, RejectedRange, StoreError, StoredBar,
-    SymbolQuery, SymbolRow, Transaction, VenueRow,
+    BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange,
+    IdRangeQuery, IdRanges, IdSetDiff, IdSetKey, IdSetRow, PartitionProgress, PartitionState,
+    PendingAmendmentRow, RefoldMark, StoreError, StoredBar, SymbolQuery, SymbolRow, Transaction,
+    VenueRow,
 };
 
 use crate::random::Random;
@@ -17,27 +18,28 @@ use crate::world::Mutant;
 /// All that is stored, as of one commit.
 #[derive(Clone, Default)]
 pub struct Stored {
-    pub progress: BTreeMap<u32, Progress>,
+    pub progress: BTreeMap<u32, PartitionProgress>,
     pub bars: BTreeMap<(Instrument, Window), BarRow>,
     pub symbols: BTreeMap<Instrument, SymbolRow>,
     pub venues: BTreeMap<(u32, Venue), VenueSettings>,
-    pub ranges: BTreeMap<IdKey, BTreeMap<u64, u64>>,
-    pub exact: BTreeMap<IdKey, BTreeSet<market::TradeId>>,
-    pub id_appends: BTreeMap<IdKey, i64>,
-    pub rejected: BTreeMap<u32, Vec<RejectedRange>>,
-    pub dirty: BTreeMap<(Instrument, i64), Mark>,
+    pub ranges: BTreeMap<IdSetKey, BTreeMap<u64, u64>>,
+    pub exact: BTreeMap<IdSetKey, BTreeSet<market::TradeId>>,
+    pub id_appends: BTreeMap<IdSetKey, i64>,
+    pub rejected: BTreeMap<u32, Vec<ExcludedRange>>,
+    pub dirty: BTreeMap<(Instrument, i64), RefoldMark>,
     /// Where each partition was when a later generation was adopted, by (epoch, partition).
     pub switched: BTreeMap<(u64, u32), u64>,
-    pub ahead: BTreeSet<AheadRow>,
+    pub ahead: BTreeSet<PendingAmendmentRow>,
 }
 
 impl Stored {
-    fn dirty_of(&self, here: &dyn Fn(&Instrument) -> bool) -> Vec<DirtyRow> {
-        let row = |((instrument, start_ns), mark): (&(Instrument, i64), &Mark)| DirtyRow {
-            instrument: instrument.clone(),
-            start_ns: *start_ns,
-            mark: mark.clone(),
-        };
+    fn dirty_of(&self, here: &dyn Fn(&Instrument) -> bool) -> Vec<DirtyMinuteRow> {
+        let row =
+            |((instrument, start_ns), mark): (&(Instrument, i64), &RefoldMark)| DirtyMinuteRow {
+                instrument: instrument.clone(),
+                start_ns: *start_ns,
+                mark: mark.clone(),
+            };
         let rows = self.dirty.iter();
         rows.filter(|((instrument, _), _)| here(instrument))
             .map(row)
@@ -223,12 +225,12 @@ impl SimBarStore {
         for id in &transaction.ids {
             next.id_appends.insert(id.key.clone(), id.last_append_ns);
             match &id.change {
-                IdChangeSet::Ranges { put, remove } => {
+                IdSetDiff::Ranges { put, remove } => {
                     let ranges = next.ranges.entry(id.key.clone()).or_default();
                     remove.iter().for_each(|first| _ = ranges.remove(first));
                     ranges.extend(put.iter().copied());
                 }
-                IdChangeSet::Exact { add } => {
+                IdSetDiff::Exact { add } => {
                     let set = next.exact.entry(id.key.clone()).or_default();
                     for one in add {
                         assert!(set.insert(one.clone()), "an id is added once: {one}");
@@ -244,7 +246,7 @@ impl SimBarStore {
                 Some(mark) => {
                     let forgetful = self.mutant == Some(Mutant::LaterForgotten);
                     let later = mark.later.clone().filter(|_| !forgetful);
-                    let mark = Mark {
+                    let mark = RefoldMark {
                         later,
                         ..mark.clone()
                     };
@@ -273,13 +275,16 @@ impl BarStore for SimBarStore {
         self.call().await?;
         let mut state = self.state.lock().unwrap();
         let stored = state.history.last_mut().unwrap();
-        let progress = *stored.progress.entry(partition).or_insert(Progress {
-            partition,
-            epoch,
-            next_offset: 0,
-            updates: Position::default(),
-            append_time_ns: 0,
-        });
+        let progress = *stored
+            .progress
+            .entry(partition)
+            .or_insert(PartitionProgress {
+                partition,
+                epoch,
+                next_offset: 0,
+                updates: Position::default(),
+                append_time_ns: 0,
+            });
         let here = |instrument: &Instrument| {
             schemas::partition_of(instrument.key().as_bytes(), self.partitions) == partition
         };
@@ -321,12 +326,12 @@ impl BarStore for SimBarStore {
         unreachable!("the world knows the epochs")
     }
 
-    async fn commit(&self, transaction: &Transaction) -> Result<Commit, StoreError> {
+    async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
         self.call().await?;
         let partition = transaction.progress.partition;
         let mut next = self.look(Stored::clone);
         if !self.compare_and_set(transaction, &mut next) {
-            return Ok(Commit::Lost);
+            return Ok(CommitOutcome::Lost);
         }
         if self.mutant == Some(Mutant::CommitFirst) {
             self.state.lock().unwrap().history.push(next);
@@ -339,7 +344,7 @@ impl BarStore for SimBarStore {
         if self.lost_afterwards() {
             return Err(Self::unavailable("the answer was lost"));
         }
-        Ok(Commit::Done)
+        Ok(CommitOutcome::Committed)
     }
 
     async fn snapshot(&self) -> Result<Self, StoreError> {
@@ -357,7 +362,7 @@ impl BarStore for SimBarStore {
 }
 
 impl BarReader for SimBarStore {
-    async fn progress(&self) -> Result<Vec<Progress>, StoreError> {
+    async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.call().await?;
         Ok(self.look(|stored| stored.progress.values().copied().collect()))
     }
@@ -377,12 +382,12 @@ impl BarReader for SimBarStore {
         unreachable!("pods read the stored state directly")
     }
 
-    async fn ids(&self, keys: &[IdKey]) -> Result<Vec<IdRow>, StoreError> {
+    async fn ids(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
         self.call().await?;
-        let row = |stored: &Stored, key: &IdKey| {
+        let row = |stored: &Stored, key: &IdSetKey| {
             let ranges = stored.ranges.get(key).into_iter().flatten();
             let exact = stored.exact.get(key).into_iter().flatten();
-            IdRow {
+            IdSetRow {
                 ranges: ranges.map(|(first, last)| (*first, *last)).collect(),
                 exact: exact.cloned().collect(),
                 last_append_ns: stored.id_appends.get(key).copied().unwrap_or(0),
@@ -391,7 +396,7 @@ impl BarReader for SimBarStore {
         Ok(self.look(|stored| keys.iter().map(|key| row(stored, key)).collect()))
     }
 
-    async fn id_ranges(&self, _: &IdQuery) -> Result<Vec<(IdKey, IdRanges)>, StoreError> {
+    async fn id_ranges(&self, _: &IdRangeQuery) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
         unreachable!("no role asks for gaps")
     }
 
@@ -417,17 +422,17 @@ impl BarReader for SimBarStore {
         epoch: u64,
         first: u64,
         end: u64,
-    ) -> Result<Vec<RejectedRange>, StoreError> {
+    ) -> Result<Vec<ExcludedRange>, StoreError> {
         self.call().await?;
         let within =
-            |range: &RejectedRange| range.epoch == epoch && range.first < end && range.end > first;
+            |range: &ExcludedRange| range.epoch == epoch && range.first < end && range.end > first;
         Ok(self.look(|stored| {
             let ranges = stored.rejected.get(&partition).into_iter().flatten();
             ranges.filter(|range| within(range)).copied().collect()
         }))
     }
 
-    async fn dirty(&self, _: u32) -> Result<Vec<DirtyRow>, StoreError> {
+    async fn dirty(&self, _: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
         unreachable!("no role asks for marks alone")
     }
 

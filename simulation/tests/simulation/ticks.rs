@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use market::{Instrument, Position};
 use schemas::TradesRecord;
-use store::{Archived, StoreError, Tick, TickBlock, TickStore};
+use store::{ArchiveProgress, StoreError, Tick, TickBlock, TickStore};
 
 use crate::random::Random;
 use crate::world::Mutant;
@@ -16,7 +16,7 @@ pub type Row = (Instrument, i64, bytes::Bytes);
 /// What was written, in order.
 enum Write {
     Rows(Vec<((u32, Position), Row)>),
-    Archived(u32, Archived),
+    Archived(u32, ArchiveProgress),
 }
 
 struct State {
@@ -66,7 +66,7 @@ impl SimTickStore {
         self.newest(partition).map(|archived| archived.next)
     }
 
-    fn newest(&self, partition: u32) -> Option<Archived> {
+    fn newest(&self, partition: u32) -> Option<ArchiveProgress> {
         let state = self.state.lock().unwrap();
         state.writes.iter().rev().find_map(|write| match write {
             Write::Archived(of, archived) if *of == partition => Some(*archived),
@@ -112,7 +112,10 @@ impl SimTickStore {
 }
 
 impl TickStore for SimTickStore {
-    async fn archived(&self, partition: u32) -> Result<Option<Archived>, StoreError> {
+    async fn archive_progress(
+        &self,
+        partition: u32,
+    ) -> Result<Option<ArchiveProgress>, StoreError> {
         self.call().await?;
         Ok(self.newest(partition))
     }
@@ -140,10 +143,14 @@ impl TickStore for SimTickStore {
         self.maybe_fail("the answer was lost", 15)
     }
 
-    async fn set_archived(&self, partition: u32, archived: Archived) -> Result<(), StoreError> {
+    async fn set_archive_progress(
+        &self,
+        partition: u32,
+        archived: ArchiveProgress,
+    ) -> Result<(), StoreError> {
         self.call().await?;
         let known = self.newest(partition).unwrap_or(archived);
-        let archived = Archived {
+        let archived = ArchiveProgress {
             next: archived.next.max(known.next),
             append_time_ns: match self.mutant {
                 Some(Mutant::AppendTimeForgotten) => 0,

@@ -1,7 +1,7 @@
 //! What producers send: trades of venues of every kind, late, twice, wrong, and out of order.
 
 use bytes::Bytes;
-use eventlog::Entry;
+use eventlog::NewRecord;
 use market::{
     Amendment, AmendmentKind, Decimal, IdScheme, IdScope, Instrument, MINUTE_NS, Position,
     SECOND_NS, Sender, Side, Trade, TradeId, VenueSettings,
@@ -31,7 +31,7 @@ pub struct Trades {
     /// Event time, which runs faster than the clock.
     time_ns: i64,
     pace_ns: u64,
-    sent: Vec<(u32, Entry)>,
+    sent: Vec<(u32, NewRecord)>,
     /// What edits and cancels may name.
     named: Vec<(Instrument, Trade)>,
     next_amendment: u64,
@@ -89,7 +89,7 @@ impl Trades {
     }
 
     /// The settings of every venue, for every partition.
-    pub fn declarations(&self) -> Vec<(u32, Entry)> {
+    pub fn declarations(&self) -> Vec<(u32, NewRecord)> {
         let mut entries = Vec::new();
         for (instrument, settings, _) in &self.instruments {
             let setting = TradesRecord::Setting(instrument.venue().parse().unwrap(), *settings);
@@ -101,12 +101,12 @@ impl Trades {
     }
 
     /// A record that only lets time pass.
-    pub fn advance() -> Entry {
+    pub fn advance() -> NewRecord {
         entry("", &TradesRecord::Advance)
     }
 
     /// Some records, and the partitions that they belong in.
-    pub fn next(&mut self) -> Vec<(u32, Entry)> {
+    pub fn next(&mut self) -> Vec<(u32, NewRecord)> {
         let mut entries = Vec::new();
         for _ in 0..=self.random.below(6) {
             let one = match self.random.below(40) {
@@ -127,7 +127,7 @@ impl Trades {
         entries
     }
 
-    fn trade(&mut self) -> (u32, Entry) {
+    fn trade(&mut self) -> (u32, NewRecord) {
         let place = usize::try_from(self.random.below(self.instruments.len() as u64)).unwrap();
         self.time_ns += i64::try_from(self.random.below(self.pace_ns)).unwrap();
         let time_ns = self.event_time();
@@ -161,7 +161,7 @@ impl Trades {
     }
 
     /// An edit or a cancel of a trade that was sent, will be, or never was.
-    fn amendment(&mut self) -> (u32, Entry) {
+    fn amendment(&mut self) -> (u32, NewRecord) {
         if self.named.is_empty() {
             return self.garbage();
         }
@@ -202,7 +202,7 @@ impl Trades {
     }
 
     /// A repair, or a refold that nobody asked for.
-    fn control(&self) -> (u32, Entry) {
+    fn control(&self) -> (u32, NewRecord) {
         let (instrument, _, _) = self.random.choose(&self.instruments);
         let minute_ns = self.event_time().max(0) / MINUTE_NS * MINUTE_NS;
         let record = if self.random.one_in(3) {
@@ -241,7 +241,7 @@ impl Trades {
         }
     }
 
-    fn garbage(&self) -> (u32, Entry) {
+    fn garbage(&self) -> (u32, NewRecord) {
         let bytes = (0..self.random.below(12)).map(|_| self.random.next().to_le_bytes()[0]);
         let value = Bytes::from(bytes.collect::<Vec<_>>());
         let keys: [&'static [u8]; 4] = [b"exact:A", b"", b"\xff", b"no colon"];
@@ -249,12 +249,12 @@ impl Trades {
         let key = Bytes::from_static(keys[place]);
         (
             u32::try_from(self.random.below(PARTITIONS.into())).unwrap(),
-            Entry { key, value },
+            NewRecord { key, value },
         )
     }
 
     /// A trade of a venue that nobody declared, or in a partition that is not its own.
-    fn stranger(&self) -> (u32, Entry) {
+    fn stranger(&self) -> (u32, NewRecord) {
         let key = *self.random.choose(&["nobody:A", "exact:A", "ranges:B"]);
         let trade = Trade {
             time_ns: self.time_ns,
@@ -269,7 +269,7 @@ impl Trades {
         (to, entry(key, &TradesRecord::Trade(trade)))
     }
 
-    fn changed_settings(&self) -> (u32, Entry) {
+    fn changed_settings(&self) -> (u32, NewRecord) {
         let (instrument, settings, _) = self.random.choose(&self.instruments);
         let changed = VenueSettings {
             scheme: *self.random.choose(&[settings.scheme, IdScheme::None]),
@@ -316,10 +316,10 @@ fn partition(key: &str) -> u32 {
     schemas::partition_of(key.as_bytes(), PARTITIONS)
 }
 
-fn entry(key: &str, record: &TradesRecord) -> Entry {
+fn entry(key: &str, record: &TradesRecord) -> NewRecord {
     let mut value = Vec::new();
     record.encode(&mut value);
-    Entry {
+    NewRecord {
         key: Bytes::copy_from_slice(key.as_bytes()),
         value: value.into(),
     }

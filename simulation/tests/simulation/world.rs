@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use aggregator::{Pace, Stores, Topics, Worker};
+use aggregator::{Stores, Topics, Worker, WorkerConfig};
 use api::ChannelName;
-use archiver::{Archiver, Cut};
+use archiver::{Archiver, BlockPolicy};
 use host::Health;
 use market::{Interval, Position};
 use store::MemoryHotStore;
@@ -226,12 +226,12 @@ impl World {
                 hot: MemoryHotStore::default(),
                 clock: self.clock.clone(),
             },
-            pace: Pace {
+            pace: WorkerConfig {
                 commit_every: Duration::from_millis(self.random.below(400) + 20),
                 call_timeout: Duration::from_secs(2),
                 retry_most: Duration::from_millis(400),
                 uncommitted_bytes: (self.random.below(100) + 20) * 40,
-                ..Pace::default()
+                ..WorkerConfig::default()
             },
             metrics: aggregator::Metrics::new(partition),
             health: Health::default().register("worker"),
@@ -249,10 +249,10 @@ impl World {
             trades: self.trades_log.reopened(),
             ticks: self.ticks.clone(),
             clock: self.clock.clone(),
-            cut: Cut {
+            cut: BlockPolicy {
                 offsets: self.random.below(30) + 5,
                 after: Duration::from_millis(200),
-                ..Cut::default()
+                ..BlockPolicy::default()
             },
             metrics: archiver::Metrics::new(partition),
             health: Health::default().register("archiver"),
@@ -273,7 +273,7 @@ impl World {
     }
 
     /// A producer sends some records; it sends them again where it is not told that they arrived.
-    pub fn send(&mut self, partition: u32, entries: Vec<eventlog::Entry>) {
+    pub fn send(&mut self, partition: u32, entries: Vec<eventlog::NewRecord>) {
         let (log, random) = (self.trades_log.clone(), self.random.clone());
         let task = async move {
             while eventlog::Log::append(&log, partition, entries.clone())

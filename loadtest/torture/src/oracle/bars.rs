@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use market::{BarRow, Decimal, Edge, Interval, POWERS_OF_TEN, Side};
+use market::{BarRow, Decimal, EdgeTrade, Interval, POWERS_OF_TEN, Side};
 use num_bigint::BigInt;
 
 use super::Counted;
@@ -14,8 +14,8 @@ const NOTIONAL_SCALE: usize = 36;
 /// A bar as its trades say it is.
 #[derive(Debug, Clone)]
 pub(crate) struct PlainBar {
-    open: Edge,
-    close: Edge,
+    open: EdgeTrade,
+    close: EdgeTrade,
     high: Decimal,
     low: Decimal,
     volume: BigInt,
@@ -43,7 +43,7 @@ pub(crate) fn plain_bars(trades: &[Counted]) -> BTreeMap<(String, Interval, i64)
 
 impl PlainBar {
     fn before(first: &Counted) -> Self {
-        let edge = Edge::of(&first.trade, first.position);
+        let edge = EdgeTrade::of(&first.trade, first.position);
         let price = first.trade.price;
         Self {
             open: edge.clone(),
@@ -60,7 +60,7 @@ impl PlainBar {
 
     fn add(&mut self, counted: &Counted) {
         let trade = &counted.trade;
-        let edge = Edge::of(trade, counted.position);
+        let edge = EdgeTrade::of(trade, counted.position);
         if order(&edge) < order(&self.open) {
             self.open = edge.clone();
         }
@@ -121,7 +121,7 @@ impl PlainBar {
 }
 
 /// The order of trades within a bar: time, id (none last), scope, place in the log.
-fn order(edge: &Edge) -> impl Ord + '_ {
+fn order(edge: &EdgeTrade) -> impl Ord + '_ {
     (
         edge.time_ns,
         edge.id.is_none(),
@@ -132,9 +132,9 @@ fn order(edge: &Edge) -> impl Ord + '_ {
 }
 
 /// What of an edge is compared.
-fn edge(edge: &Edge) -> String {
+fn edge(edge: &EdgeTrade) -> String {
     let id = edge.id.as_ref().map(ToString::to_string);
-    let Edge {
+    let EdgeTrade {
         time_ns,
         scope,
         position,

@@ -1,7 +1,7 @@
 //! Edits, cancels, repairs and refolds: what they mark, and what becomes of a marked minute.
 
 use eventlog::Record;
-use market::{Amendment, Instrument, Position, Reject, Trade, VenueSettings};
+use market::{Amendment, Instrument, Position, RejectReason, Trade, VenueSettings};
 use schemas::{Refold, Repair};
 use store::Verdict;
 
@@ -56,7 +56,7 @@ impl Core {
             Route::Symbol(place) => place,
             Route::New(instrument, venue) => self.add_symbol(Symbol::new(instrument, venue)),
             Route::Unknown => {
-                let reject = Reject::VenueUnknown;
+                let reject = RejectReason::VenueUnknown;
                 self.bury(record, reject, reject.explanation().to_owned());
                 return true;
             }
@@ -99,7 +99,7 @@ impl Core {
                 return;
             }
             Route::Unknown => {
-                let reject = Reject::VenueUnknown;
+                let reject = RejectReason::VenueUnknown;
                 return self.bury(record, reject, reject.explanation().to_owned());
             }
             Route::Rejected(reject) => {
@@ -112,7 +112,7 @@ impl Core {
                 self.note_marks(place);
             }
             Some(false) => {
-                let reject = Reject::BeyondHorizon;
+                let reject = RejectReason::BeyondHorizon;
                 let detail = "the minute's ticks are not kept any more, so it stays as it is";
                 self.bury(record, reject, detail.to_owned());
                 self.note_marks(place);

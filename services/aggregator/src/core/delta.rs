@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use market::{Bar, Decimal, Edge, Interval, MINUTE_NS, Position, Side, Sum, Trade, TradeId};
+use market::{Bar, Decimal, EdgeTrade, Interval, MINUTE_NS, Position, Side, Sum, Trade, TradeId};
 use std::sync::Arc;
 
 /// One end of the minute, with its price as a mantissa at the delta's scale.
@@ -48,7 +48,7 @@ const NO_END: End = End {
 };
 
 impl End {
-    /// The order of [`Edge::order`], within one epoch.
+    /// The order of [`EdgeTrade::order`], within one epoch.
     #[inline]
     fn order(&self, trade: &Trade, offset: u64) -> Ordering {
         self.time_ns
@@ -189,7 +189,7 @@ impl Delta {
         let price = |units: i64| {
             Decimal::new(units, self.price_scale).expect("what was scaled up scales down again")
         };
-        let edge = |end: &End| Edge {
+        let edge = |end: &End| EdgeTrade {
             time_ns: end.time_ns,
             id: end.id.clone(),
             scope: end.scope.clone(),

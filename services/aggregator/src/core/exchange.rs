@@ -1,7 +1,7 @@
 //! What goes into the core and comes out of it, beside records and transactions.
 
-use market::{Bar, BarRow, Instrument, Position, Reject, Window};
-use store::{BarKey, IdKey, IdRow};
+use market::{Bar, BarRow, Instrument, Position, RejectReason, Window};
+use store::{BarKey, IdSetKey, IdSetRow};
 
 /// Something that has to be loaded before a record can be applied: the next one, or a trade
 /// soon after it.
@@ -12,7 +12,7 @@ pub enum Need {
     /// A set of ids.
     Ids {
         /// Which set.
-        key: IdKey,
+        key: IdSetKey,
         /// Whether its ids are kept as ranges.
         ranged: bool,
     },
@@ -56,11 +56,11 @@ pub enum Supply {
     /// The set of ids.
     Ids {
         /// Which set.
-        key: IdKey,
+        key: IdSetKey,
         /// Whether its ids are kept as ranges.
         ranged: bool,
         /// What is stored.
-        row: IdRow,
+        row: IdSetRow,
     },
     /// What the ticks of a minute add up to.
     Ticks {
@@ -102,5 +102,5 @@ pub struct Counts {
     /// Refolds whose minute was marked anew before they came, or was folded anew already.
     pub stale_refolds: u64,
     /// Records that were not counted, by reason.
-    pub rejected: Vec<(Reject, u64)>,
+    pub rejected: Vec<(RejectReason, u64)>,
 }

@@ -61,7 +61,7 @@ mod tests {
     use eventlog::Record;
     use market::{Decimal, IdScheme, MINUTE_NS, Position, Trade, TradeId, VenueSettings};
     use schemas::TradesRecord;
-    use store::{IdRow, PartitionState, Progress};
+    use store::{IdSetRow, PartitionProgress, PartitionState};
 
     use crate::{Core, Need, Supply};
 
@@ -103,7 +103,7 @@ mod tests {
 
     fn core() -> Core {
         let state = PartitionState {
-            progress: Progress {
+            progress: PartitionProgress {
                 partition: 0,
                 epoch: 1,
                 next_offset: 0,
@@ -126,7 +126,7 @@ mod tests {
             Need::Ids { key, ranged } => Supply::Ids {
                 key,
                 ranged,
-                row: IdRow::default(),
+                row: IdSetRow::default(),
             },
             Need::Ticks { .. } => panic!("nothing is amended"),
         };

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
-use market::{Member, TradeId};
-use store::{IdChangeSet, IdRow};
+use market::{IdRef, TradeId};
+use store::{IdSetDiff, IdSetRow};
 
 /// The ids of one set: numbers as ranges, or ids one by one.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ enum Content {
 }
 
 impl IdSet {
-    pub(super) fn ranges(row: &IdRow, generation: u64) -> Self {
+    pub(super) fn ranges(row: &IdSetRow, generation: u64) -> Self {
         Self {
             content: Content::Ranges(RangeSet::new(row)),
             last_append_ns: row.last_append_ns,
@@ -32,7 +32,7 @@ impl IdSet {
         }
     }
 
-    pub(super) fn exact(row: IdRow, generation: u64) -> Self {
+    pub(super) fn exact(row: IdSetRow, generation: u64) -> Self {
         Self {
             content: Content::Exact(ExactSet {
                 seen: row.exact.into_iter().collect(),
@@ -45,12 +45,12 @@ impl IdSet {
 
     /// Adds an id, and notes when; false where it was seen before.
     #[inline]
-    pub(super) fn insert(&mut self, id: Member<'_>, append_time_ns: i64, generation: u64) -> bool {
+    pub(super) fn insert(&mut self, id: IdRef<'_>, append_time_ns: i64, generation: u64) -> bool {
         let new = match (&mut self.content, id) {
-            (Content::Ranges(ranges), Member::Number(number)) => ranges.insert(number),
+            (Content::Ranges(ranges), IdRef::Number(number)) => ranges.insert(number),
             (Content::Exact(exact), id) => exact.insert(id),
             // Settings reject what is no number where numbers are contiguous.
-            (Content::Ranges(_), Member::Other(_)) => false,
+            (Content::Ranges(_), IdRef::Other(_)) => false,
         };
         if new {
             self.last_append_ns = append_time_ns;
@@ -60,20 +60,20 @@ impl IdSet {
     }
 
     /// Whether an id was seen.
-    pub(super) fn holds(&self, id: Member<'_>) -> bool {
+    pub(super) fn holds(&self, id: IdRef<'_>) -> bool {
         match (&self.content, id) {
-            (Content::Ranges(ranges), Member::Number(number)) => ranges.holds(number),
+            (Content::Ranges(ranges), IdRef::Number(number)) => ranges.holds(number),
             (Content::Exact(exact), id) => exact.seen.contains(&id.owned()),
-            (Content::Ranges(_), Member::Other(_)) => false,
+            (Content::Ranges(_), IdRef::Other(_)) => false,
         }
     }
 
     /// What was gained since the last call.
-    pub(super) fn take_change(&mut self) -> Option<IdChangeSet> {
+    pub(super) fn take_change(&mut self) -> Option<IdSetDiff> {
         match &mut self.content {
             Content::Ranges(ranges) => ranges.take_change(),
             Content::Exact(exact) if exact.fresh.is_empty() => None,
-            Content::Exact(exact) => Some(IdChangeSet::Exact {
+            Content::Exact(exact) => Some(IdSetDiff::Exact {
                 add: std::mem::take(&mut exact.fresh),
             }),
         }
@@ -110,7 +110,7 @@ struct ExactSet {
 }
 
 impl ExactSet {
-    fn insert(&mut self, id: Member<'_>) -> bool {
+    fn insert(&mut self, id: IdRef<'_>) -> bool {
         let id = id.owned();
         let added = self.seen.insert(id.clone());
         if added {
@@ -135,7 +135,7 @@ struct RangeSet {
 }
 
 impl RangeSet {
-    fn new(row: &IdRow) -> Self {
+    fn new(row: &IdSetRow) -> Self {
         let mut others: BTreeMap<u64, u64> = row.ranges.iter().copied().collect();
         let current = others.pop_last();
         Self {
@@ -221,7 +221,7 @@ impl RangeSet {
         self.current_changed || !self.changed.is_empty()
     }
 
-    fn take_change(&mut self) -> Option<IdChangeSet> {
+    fn take_change(&mut self) -> Option<IdSetDiff> {
         if !self.is_changed() {
             return None;
         }
@@ -244,7 +244,7 @@ impl RangeSet {
                 },
             }
         }
-        Some(IdChangeSet::Ranges { put, remove })
+        Some(IdSetDiff::Ranges { put, remove })
     }
 
     fn clear(&mut self) {

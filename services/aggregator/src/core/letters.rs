@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use eventlog::Record;
-use market::{Position, Reject};
+use market::{Position, RejectReason};
 use schemas::DeadLetter;
-use store::{RejectedRange, Verdict};
+use store::{ExcludedRange, Verdict};
 
 use super::Core;
 use super::symbol::Moment;
@@ -21,7 +21,7 @@ fn kept(bytes: &Bytes) -> Bytes {
 
 impl Core {
     /// A record that the record and its append time alone reject.
-    pub(super) fn bury(&mut self, record: &Record, reason: Reject, detail: String) {
+    pub(super) fn bury(&mut self, record: &Record, reason: RejectReason, detail: String) {
         let counted = self.counts.rejected.iter_mut();
         match counted.into_iter().find(|(known, _)| *known == reason) {
             Some((_, count)) => *count += 1,
@@ -52,7 +52,7 @@ impl Core {
     }
 
     /// A record that only the state can reject: it is a tick, which has to be left out.
-    pub(super) fn reject_by_state(&mut self, record: &Record, reason: Reject, at: Moment) {
+    pub(super) fn reject_by_state(&mut self, record: &Record, reason: RejectReason, at: Moment) {
         self.bury(record, reason, reason.explanation().to_owned());
         self.leave_out(Verdict::Rejected(reason), at);
     }
@@ -66,7 +66,7 @@ impl Core {
             last.append_time_ns = at.append_time_ns;
             return;
         }
-        self.rejected.push(RejectedRange {
+        self.rejected.push(ExcludedRange {
             epoch: at.epoch,
             first: at.offset,
             end: at.offset + 1,
@@ -81,14 +81,14 @@ mod tests {
     use bytes::Bytes;
     use eventlog::Record;
     use market::Position;
-    use store::{PartitionState, Progress};
+    use store::{PartitionProgress, PartitionState};
 
     use super::MOST_BYTES;
     use crate::Core;
 
     fn letter(value: Vec<u8>) -> schemas::DeadLetter {
         let state = PartitionState {
-            progress: Progress {
+            progress: PartitionProgress {
                 partition: 0,
                 epoch: 1,
                 next_offset: 0,

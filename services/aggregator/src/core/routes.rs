@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use eventlog::Record;
-use market::{Instrument, Reject, VenueSettings};
+use market::{Instrument, RejectReason, VenueSettings};
 
 use super::Core;
 use super::symbol::{Moment, Symbol};
@@ -17,7 +17,7 @@ pub(super) enum Route {
     /// Of a venue that was not declared.
     Unknown,
     /// Not of this partition, or of none.
-    Rejected(Reject),
+    Rejected(RejectReason),
 }
 
 impl Core {
@@ -38,7 +38,7 @@ impl Core {
         &mut self,
         record: &Record,
         at: Moment,
-        check: impl FnOnce(&VenueSettings) -> Result<(), Reject>,
+        check: impl FnOnce(&VenueSettings) -> Result<(), RejectReason>,
     ) -> Option<u32> {
         match self.route(&record.key) {
             Route::Symbol(place) => return Some(place),
@@ -46,7 +46,7 @@ impl Core {
                 Ok(()) => return Some(self.add_symbol(Symbol::new(instrument, venue))),
                 Err(reject) => self.reject_by_state(record, reject, at),
             },
-            Route::Unknown => self.reject_by_state(record, Reject::VenueUnknown, at),
+            Route::Unknown => self.reject_by_state(record, RejectReason::VenueUnknown, at),
             Route::Rejected(reject) => {
                 self.bury(record, reject, reject.explanation().to_owned());
             }

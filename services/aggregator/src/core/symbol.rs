@@ -7,8 +7,8 @@ mod output;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use market::{BarRow, Instrument, Interval, Position, Reject, Trade, VenueSettings, Window};
-use store::{BarKey, IdKey, SymbolRow};
+use market::{BarRow, Instrument, Interval, Position, RejectReason, Trade, VenueSettings, Window};
+use store::{BarKey, IdSetKey, SymbolRow};
 
 use ahead::Ahead;
 use dirty::Dirty;
@@ -35,7 +35,7 @@ pub(super) enum Admission {
     /// Its identity was seen before.
     Duplicate,
     /// The settings or the horizon do not allow it.
-    Rejected(Reject),
+    Rejected(RejectReason),
     /// Something has to be loaded first.
     Blocked(Vec<Need>),
 }
@@ -84,8 +84,8 @@ pub(super) struct Symbol {
     /// The set that the last trade's id was in.
     ids_within: Within,
     /// That set, held apart from the others to be at hand.
-    current_ids: Option<(IdKey, IdSet)>,
-    other_ids: Vec<(IdKey, IdSet)>,
+    current_ids: Option<(IdSetKey, IdSet)>,
+    other_ids: Vec<(IdSetKey, IdSet)>,
     slots: HashMap<Window, Slot, RandomState>,
     dirty: Dirty,
     ahead: Ahead,
@@ -156,7 +156,7 @@ impl Symbol {
         });
     }
 
-    pub(super) fn supply_ids(&mut self, key: IdKey, set: IdSet) {
+    pub(super) fn supply_ids(&mut self, key: IdSetKey, set: IdSet) {
         if !self.has_ids(&key) {
             self.other_ids.push((key, set));
         }
@@ -182,7 +182,7 @@ impl Symbol {
             self.delta.admits_until_ns = self.admits_until_ns(trade.time_ns, at);
         }
         if at.append_time_ns > self.delta.admits_until_ns {
-            return Admission::Rejected(Reject::BeyondHorizon);
+            return Admission::Rejected(RejectReason::BeyondHorizon);
         }
         match self.see(trade, settings, at) {
             Ok(true) => {}

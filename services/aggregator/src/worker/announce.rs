@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use eventlog::{Entry, Log};
+use eventlog::{Log, NewRecord};
 use host::Clock;
 use market::{BarRow, Interval, Position};
-use store::{BarStore, HotStore, Price, TickStore};
+use store::{BarStore, HotStore, NewestPrice, TickStore};
 use tokio_util::sync::CancellationToken;
 
 use super::session::{Session, nanoseconds};
@@ -84,7 +84,7 @@ where
         if letters.is_empty() {
             return Ok(true);
         }
-        let entries = letters.iter().map(|letter| Entry {
+        let entries = letters.iter().map(|letter| NewRecord {
             key: letter.key.clone(),
             value: letter.encode().into(),
         });
@@ -98,10 +98,10 @@ where
 }
 
 /// The records that tell of an update.
-fn entries(update: &Update) -> impl Iterator<Item = Entry> {
+fn entries(update: &Update) -> impl Iterator<Item = NewRecord> {
     let key = Bytes::copy_from_slice(update.instrument.key().as_bytes());
     let parts = update.rows.chunks(ROWS_A_RECORD);
-    parts.map(move |rows: &[BarRow]| Entry {
+    parts.map(move |rows: &[BarRow]| NewRecord {
         key: key.clone(),
         value: schemas::encode_bar_update(rows.iter()).into(),
     })
@@ -109,12 +109,12 @@ fn entries(update: &Update) -> impl Iterator<Item = Entry> {
 
 /// The close of the instrument's newest minute, where that has changed: a correction of an older
 /// one is no newer price.
-fn newest_price(update: &Update) -> Option<Price> {
+fn newest_price(update: &Update) -> Option<NewestPrice> {
     let newest = update.rows.iter().find(|row| {
         let window = row.window;
         window.interval == Interval::M1 && window.start_ns == update.newest_minute_ns
     })?;
-    (newest.bar.trades > 0).then(|| Price {
+    (newest.bar.trades > 0).then(|| NewestPrice {
         instrument: update.instrument.clone(),
         price: newest.bar.close.price,
         time_ns: newest.bar.close.time_ns,
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn an_update_of_many_minutes_is_told_in_records_that_the_topic_takes() {
         let update = update(50_000);
-        let told: Vec<Entry> = entries(&update).collect();
+        let told: Vec<NewRecord> = entries(&update).collect();
         assert_eq!(told.len(), 50);
         let mut rows = Vec::new();
         for entry in &told {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use host::{Clock, HealthComponent, RetryPolicy};
-use store::{BarStore, Commit, StoreError, Transaction};
+use store::{BarStore, CommitOutcome, StoreError, Transaction};
 
 /// How long one try may take, and how long to wait before the next.
 pub(super) struct Patience {
@@ -20,20 +20,20 @@ pub(super) async fn commit<S: BarStore, C: Clock>(
     transaction: Transaction,
     patience: Patience,
     health: HealthComponent,
-) -> Result<Commit, StoreError> {
+) -> Result<CommitOutcome, StoreError> {
     let Patience { timeout, retries } = patience;
     let mut backoff = retries.backoff();
     loop {
         let reason = match host::timeout(&clock, timeout, store.commit(&transaction)).await {
-            Ok(Ok(Commit::Done)) => return Ok(Commit::Done),
-            Ok(Ok(Commit::Lost)) => "the partition was moved".to_owned(),
+            Ok(Ok(CommitOutcome::Committed)) => return Ok(CommitOutcome::Committed),
+            Ok(Ok(CommitOutcome::Lost)) => "the partition was moved".to_owned(),
             Ok(Err(error)) if !error.is_transient() => return Err(error),
             Ok(Err(error)) => error.to_string(),
             Err(elapsed) => elapsed.to_string(),
         };
         match host::timeout(&clock, timeout, place(&store, &transaction)).await {
-            Ok(Ok(place)) if place == target(&transaction) => return Ok(Commit::Done),
-            Ok(Ok(place)) if place != transaction.expected => return Ok(Commit::Lost),
+            Ok(Ok(place)) if place == target(&transaction) => return Ok(CommitOutcome::Committed),
+            Ok(Ok(place)) if place != transaction.expected => return Ok(CommitOutcome::Lost),
             Ok(Err(error)) if !error.is_transient() => return Err(error),
             _ => {}
         }

@@ -75,7 +75,7 @@ where
         error: &LogError,
     ) -> Result<End, WorkerError> {
         self.spare_log(stop, &error.to_string()).await;
-        let ended = match error.is_overrun() {
+        let ended = match error.is_below_retention() {
             true => self.commit_all(stop).await?,
             false => None,
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How often a worker does what, and how much it takes at once.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub struct WorkerConfig {
     /// The least time between two announcements of a bar.
     pub tick_least: Duration,
     /// The most, however long announcing takes.
@@ -30,7 +30,7 @@ pub struct Pace {
     pub retry_most: Duration,
 }
 
-impl Default for Pace {
+impl Default for WorkerConfig {
     fn default() -> Self {
         Self {
             tick_least: Duration::from_millis(10),

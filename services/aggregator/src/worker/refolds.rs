@@ -1,12 +1,12 @@
 //! Minutes folded anew: when a refold is appended to the log, and what the ticks give.
 
 use bytes::Bytes;
-use eventlog::{Entry, Log, LogError};
+use eventlog::{Log, LogError, NewRecord};
 use host::Clock;
-use market::{Bar, MINUTE_NS, Position, SECOND_NS, TICKS_KEPT_NS, VenueSettings};
+use market::{Bar, MINUTE_NS, Position, SECOND_NS, TICK_RETENTION_NS, VenueSettings};
 use schemas::TradesRecord;
 use store::{
-    BarStore, Commit, HotStore, RejectedRange, StoreError, Tick, TickStore, trades_current,
+    BarStore, CommitOutcome, ExcludedRange, HotStore, StoreError, Tick, TickStore, trades_current,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -87,7 +87,7 @@ where
         let entry = |(instrument, refold): &(market::Instrument, schemas::Refold)| {
             let mut value = Vec::new();
             TradesRecord::Refold(*refold).encode(&mut value);
-            Entry {
+            NewRecord {
                 key: Bytes::copy_from_slice(instrument.key().as_bytes()),
                 value: value.into(),
             }
@@ -123,7 +123,7 @@ where
             if self.committing.is_none() && !self.start_commit(stop).await? {
                 return Ok(Some(End::Stopped));
             }
-            let outcome: Result<Commit, StoreError> = settled(&mut self.committing).await;
+            let outcome: Result<CommitOutcome, StoreError> = settled(&mut self.committing).await;
             if !self.committed(outcome)? {
                 return Ok(Some(End::Lost));
             }
@@ -167,9 +167,9 @@ where
         };
         // The clock is read after the ticks: none that is younger can be gone.
         let clock_ns = stores.clock.now_ns();
-        let by_clock_ns = clock_ns.saturating_sub(TICKS_KEPT_NS - CLOCK_MARGIN_NS);
+        let by_clock_ns = clock_ns.saturating_sub(TICK_RETENTION_NS - CLOCK_MARGIN_NS);
         let log_ns = self.core.append_time_ns();
-        let by_log_ns = log_ns.saturating_sub(TICKS_KEPT_NS - LAG_MARGIN_NS);
+        let by_log_ns = log_ns.saturating_sub(TICK_RETENTION_NS - LAG_MARGIN_NS);
         let oldest_ns = by_clock_ns.max(by_log_ns);
         if first_append_ns.is_some_and(|first_ns| first_ns < oldest_ns) {
             return Ok(Some(supply(Refolded::Gone)));
@@ -215,7 +215,7 @@ where
         stop: &CancellationToken,
         ticks: &[Tick],
         up_to: Position,
-    ) -> Result<Option<Vec<RejectedRange>>, WorkerError> {
+    ) -> Result<Option<Vec<ExcludedRange>>, WorkerError> {
         let worker = self.worker;
         let mut ranges = Vec::new();
         let same_epoch = |left: &Tick, right: &Tick| left.position.epoch == right.position.epoch;
@@ -250,7 +250,7 @@ where
 /// The bar of the trades among some ticks, as of a position; none where there are none.
 fn fold(
     ticks: Vec<Tick>,
-    rejected: &[RejectedRange],
+    rejected: &[ExcludedRange],
     up_to: Position,
     settings: &VenueSettings,
 ) -> Option<Bar> {

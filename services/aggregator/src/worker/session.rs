@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use eventlog::{Entry, Log, LogError};
+use eventlog::{Log, LogError, NewRecord};
 use host::Clock;
 use market::Position;
-use store::{BarStore, Commit, HotStore, StoreError, TickStore};
+use store::{BarStore, CommitOutcome, HotStore, StoreError, TickStore};
 use tokio_util::sync::CancellationToken;
 
 use super::Worker;
@@ -28,7 +28,7 @@ pub(super) enum End {
 
 /// A commit under way.
 pub(super) struct Step {
-    outcome: Answer<Result<Commit, StoreError>>,
+    outcome: Answer<Result<CommitOutcome, StoreError>>,
     /// Where the stored state will be.
     pub(super) target: (u64, u64),
     started_ns: u64,
@@ -225,12 +225,12 @@ where
     /// Notes the outcome of a commit; false where it was lost.
     pub(super) fn committed(
         &mut self,
-        outcome: Result<Commit, StoreError>,
+        outcome: Result<CommitOutcome, StoreError>,
     ) -> Result<bool, WorkerError> {
         let worker = self.worker;
         let step = self.committing.take().expect("a commit has ended");
         match outcome {
-            Ok(Commit::Done) => {
+            Ok(CommitOutcome::Committed) => {
                 self.stored = step.target;
                 self.committed_bytes = step.bytes;
                 self.core.committed();
@@ -241,7 +241,7 @@ where
                 worker.metrics.commit_seconds.record(spent.as_secs_f64());
                 Ok(true)
             }
-            Ok(Commit::Lost) => Ok(false),
+            Ok(CommitOutcome::Lost) => Ok(false),
             Err(source) => Err(WorkerError::Store {
                 partition: worker.partition,
                 source,
@@ -277,7 +277,7 @@ where
         }
         let mut value = Vec::new();
         schemas::TradesRecord::Advance.encode(&mut value);
-        let entry = Entry {
+        let entry = NewRecord {
             key: Bytes::new(),
             value: value.into(),
         };
@@ -312,7 +312,7 @@ where
 }
 
 /// The outcome of the commit under way; never where there is none.
-pub(super) async fn settled(committing: &mut Option<Step>) -> Result<Commit, StoreError> {
+pub(super) async fn settled(committing: &mut Option<Step>) -> Result<CommitOutcome, StoreError> {
     match committing {
         Some(step) => {
             let outcome = (&mut step.outcome).await;

@@ -9,7 +9,7 @@ use eventlog::Log;
 use host::Clock;
 use market::{BarRow, Decimal, Interval, format_time};
 use serde::Serialize;
-use store::{BarReader, Price, TickStore};
+use store::{BarReader, NewestPrice, TickStore};
 
 use super::source::BarSource;
 use crate::answer::json;
@@ -61,7 +61,7 @@ where
 
 /// Whether a minute of the live stream has a newer price, or says that this one is none any more,
 /// as after a cancel.
-fn supersedes(row: &BarRow, hot: &Price) -> bool {
+fn supersedes(row: &BarRow, hot: &NewestPrice) -> bool {
     let minute = Interval::M1.window(hot.time_ns);
     match row.window.start_ns.cmp(&minute.start_ns) {
         Ordering::Less => false,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use market::{BarRow, Instrument, Interval, Position};
 
 use super::message::{Encoding, Entry, Message};
-use super::{Gap, Kept, Mailbox, Subscription, signed};
+use super::{Gap, HubLimits, Mailbox, Subscription, signed};
 
 /// The name of a channel: `bars:{venue}:{symbol}:{interval}`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -101,7 +101,7 @@ impl Channel {
         seq: i64,
         rows: Vec<BarRow>,
         durable: Position,
-        kept: Kept,
+        kept: HubLimits,
     ) -> bool {
         let mut changes = Vec::new();
         for row in rows {
@@ -126,7 +126,7 @@ impl Channel {
     }
 
     /// Lets go of what need not be held any more; false where that is everything.
-    pub(super) fn sweep(&mut self, durable: Position, kept: Kept) -> bool {
+    pub(super) fn sweep(&mut self, durable: Position, kept: HubLimits) -> bool {
         self.quiet_asks = self.quiet_asks.saturating_add(1);
         let unwatched = self.subscribers.is_empty() && self.quiet_asks > kept.asks;
         let stored = |held: &Held| held.row.through < durable;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use eventlog::{Log, LogError};
 use host::{Clock, HealthComponent, Pause, RetryPolicy};
 use market::{Instrument, Position};
-use store::{BarReader, Progress};
+use store::{BarReader, PartitionProgress};
 use tokio_util::sync::CancellationToken;
 
 use super::Hub;
@@ -147,21 +147,21 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
     }
 
     /// The progress row, where the store answers: there may be none yet.
-    async fn progress(&self) -> Option<Option<Progress>> {
+    async fn progress(&self) -> Option<Option<PartitionProgress>> {
         let rows = host::timeout(&self.clock, CALL_TIMEOUT, self.bars.progress()).await;
         let row = rows.ok()?.ok()?.into_iter();
         Some(row.into_iter().find(|row| row.partition == self.partition))
     }
 
     /// The progress row, asked for after a while.
-    async fn ask_store(&self, after: Duration) -> Option<Progress> {
+    async fn ask_store(&self, after: Duration) -> Option<PartitionProgress> {
         self.clock.sleep(after).await;
         self.progress().await.flatten()
     }
 
     /// Tells the hub what is in the store. Updates that were missed are, once the owner has
     /// committed after it announced them: then nothing is unknown any more.
-    fn note(&self, place: &mut Place, row: &Progress) {
+    fn note(&self, place: &mut Place, row: &PartitionProgress) {
         let durable = Position {
             epoch: row.epoch,
             offset: row.next_offset,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use market::{Instrument, Reject, Sender, Trade};
+use market::{Instrument, RejectReason, Sender, Trade};
 use serde::Serialize;
 
 /// An answer lists so many rejections, and counts the others: else a small body of elements that
@@ -142,7 +142,7 @@ impl Submission {
 
     /// Adds what the producer has refused, by the places of the trades that it was given,
     /// ascending; of all the first remain listed.
-    pub(crate) fn reject(&mut self, refused: &[(usize, Reject)]) {
+    pub(crate) fn reject(&mut self, refused: &[(usize, RejectReason)]) {
         self.rejected_total += refused.len();
         for (place, reject) in refused.iter().take(LISTED_LIMIT) {
             self.rejected.push(Rejection {

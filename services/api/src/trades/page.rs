@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use market::{Edge, HOUR_NS};
+use market::{EdgeTrade, HOUR_NS};
 use store::{BarReader, StoreError, Tick, TickStore};
 
 use super::TradeRequest;
@@ -74,9 +74,9 @@ fn cut(mut ticks: Vec<Tick>, limit: usize, newest: bool) -> TradePage {
 }
 
 /// Whether a trade comes after the one that the page before ended with.
-fn follows(tick: &Tick, after: Option<&Edge>) -> bool {
+fn follows(tick: &Tick, after: Option<&EdgeTrade>) -> bool {
     after.is_none_or(|last| {
         tick.trade.time_ns > last.time_ns
-            || Edge::of(&tick.trade, tick.position).order(last) == Ordering::Greater
+            || EdgeTrade::of(&tick.trade, tick.position).order(last) == Ordering::Greater
     })
 }

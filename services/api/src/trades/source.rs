@@ -1,7 +1,7 @@
 //! Trades by time, as `trades_current` says which ticks are some.
 
 use market::{Instrument, Position, VenueSettings};
-use store::{BarReader, RejectedRange, StoreError, Tick, TickStore};
+use store::{BarReader, ExcludedRange, StoreError, Tick, TickStore};
 
 use store::trades_current;
 
@@ -58,7 +58,7 @@ impl<'a, B: BarReader, T: TickStore> TradeSource<'a, B, T> {
     }
 
     /// The rejected ranges around some ticks, which are in order of their positions.
-    async fn rejected(&self, ticks: &[Tick]) -> Result<Vec<RejectedRange>, StoreError> {
+    async fn rejected(&self, ticks: &[Tick]) -> Result<Vec<ExcludedRange>, StoreError> {
         let mut ranges = Vec::new();
         let same_epoch = |left: &Tick, right: &Tick| left.position.epoch == right.position.epoch;
         for run in ticks.chunk_by(same_epoch) {

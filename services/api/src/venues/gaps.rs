@@ -3,7 +3,7 @@
 use axum::http::Uri;
 use market::{Instrument, Symbol, Venue, format_time};
 use serde::{Deserialize, Serialize};
-use store::{BarReader, IdKey, IdQuery, IdRanges, StoreError};
+use store::{BarReader, IdRangeQuery, IdRanges, IdSetKey, StoreError};
 
 use crate::Problem;
 use crate::answer::Page;
@@ -75,7 +75,7 @@ pub(super) async fn page<B: BarReader>(
     let mut place = request.place.clone();
     let mut data = Vec::new();
     loop {
-        let query = IdQuery {
+        let query = IdRangeQuery {
             venue: request.venue.clone(),
             symbol: request.symbol.clone(),
             after: place.after.as_ref().map(|name| name.key(&request.venue)),
@@ -115,7 +115,7 @@ fn gaps(ranges: &IdRanges) -> impl Iterator<Item = (u64, u64)> {
 }
 
 impl GapJson {
-    fn of(key: &IdKey, first: u64, last: u64) -> Self {
+    fn of(key: &IdSetKey, first: u64, last: u64) -> Self {
         let day = (key.bucket_ns >= 0).then(|| format_time(key.bucket_ns));
         Self {
             symbol: key.instrument.symbol().to_owned(),
@@ -131,17 +131,17 @@ impl GapJson {
 }
 
 impl SetName {
-    fn of(key: &IdKey) -> Self {
+    fn of(key: &IdSetKey) -> Self {
         let symbol = key.instrument.symbol().to_owned();
         Self(symbol, key.scope.as_ref().to_owned(), key.bucket_ns)
     }
 
-    fn key(&self, venue: &Venue) -> IdKey {
+    fn key(&self, venue: &Venue) -> IdSetKey {
         let symbol = self
             .0
             .parse()
             .expect("a set's name is checked when it is read");
-        IdKey {
+        IdSetKey {
             instrument: Instrument::new(venue, &symbol),
             scope: self.1.as_str().into(),
             bucket_ns: self.2,

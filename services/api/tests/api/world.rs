@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aggregator::{Pace, Stores, Topics, Worker};
-use archiver::{Archiver, Cut};
-use candlewick_api::{ApiParts, ApiState, Follower, Hub, Kept, NewestPrices, router, serve};
+use aggregator::{Stores, Topics, Worker, WorkerConfig};
+use archiver::{Archiver, BlockPolicy};
+use candlewick_api::{ApiParts, ApiState, Follower, Hub, HubLimits, NewestPrices, router, serve};
 use eventlog::{EmbeddedLog, EmbeddedOptions, Log, MemoryLog, Retention};
 use host::{Clock, Health, SystemClock};
 use ingest::Producer;
@@ -106,7 +106,7 @@ impl World {
             .unwrap();
         let updates = MemoryLog::new(PARTITIONS, 1, RING_BYTES, now);
         let stop = CancellationToken::new();
-        let hub = Hub::new(1, PARTITIONS, Kept::default());
+        let hub = Hub::new(1, PARTITIONS, HubLimits::default());
         let health = Health::default();
         let mut world = Self {
             address: ([127, 0, 0, 1], 0).into(),
@@ -171,11 +171,11 @@ impl World {
                 hot: self.hot.clone(),
                 clock: LogClock,
             },
-            pace: Pace {
+            pace: WorkerConfig {
                 commit_every: Duration::from_millis(5),
                 // Advances would move offsets as time passes.
                 advance_every: Duration::from_secs(3600),
-                ..Pace::default()
+                ..WorkerConfig::default()
             },
             metrics: aggregator::Metrics::new(partition),
             health: health.register(&format!("aggregator-{partition}")),
@@ -185,9 +185,9 @@ impl World {
             trades: self.trades.clone(),
             ticks: self.ticks.clone(),
             clock: SystemClock,
-            cut: Cut {
+            cut: BlockPolicy {
                 after: Duration::from_millis(5),
-                ..Cut::default()
+                ..BlockPolicy::default()
             },
             metrics: archiver::Metrics::new(partition),
             health: health.register(&format!("archiver-{partition}")),

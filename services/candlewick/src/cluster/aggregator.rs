@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::process::ExitCode;
 
-use aggregator::{Pace, Stores, Topics, Worker};
+use aggregator::{Stores, Topics, Worker, WorkerConfig};
 use clap::Args;
 use eventlog::{KafkaConfig, LogError};
 use host::{ConfigErrors, Health, SystemClock};
@@ -205,7 +205,7 @@ impl Parts {
                 hot: self.hot,
                 clock: SystemClock,
             },
-            pace: Pace::default(),
+            pace: WorkerConfig::default(),
             metrics: aggregator::Metrics::new(partition),
             health,
         };
@@ -217,7 +217,7 @@ impl Parts {
         };
         let work = async {
             match worker.run(stop.clone()).await {
-                Err(error) if error.is_overrun() => {
+                Err(error) if error.is_below_retention() => {
                     overrun::stand(partition, error, &presence.0, &stop).await;
                     Ok(())
                 }

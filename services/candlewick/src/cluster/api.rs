@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::api::{ApiParts, ApiState, Follower, Hub, Kept, Later, NewestPrices};
+use ::api::{ApiParts, ApiState, DeferredRouter, Follower, Hub, HubLimits, NewestPrices};
 use clap::Args;
 use eventlog::{KafkaConfig, Log};
 use host::{ConfigErrors, Health, HealthComponent, MetricsHandle, Stage, SystemClock};
@@ -90,7 +90,7 @@ impl ApiArgs {
 pub(crate) fn run(arguments: ApiArgs) -> anyhow::Result<ExitCode> {
     let (process, settings) = arguments.read().map_err(host::Error::from)?;
     shell::run(&process, ROLE, |shell| {
-        let later = Later::default();
+        let later = DeferredRouter::default();
         let pod = Pod {
             later: later.clone(),
             metrics: shell.metrics.clone(),
@@ -106,7 +106,7 @@ pub(crate) fn run(arguments: ApiArgs) -> anyhow::Result<ExitCode> {
 
 /// What the role needs of the process.
 struct Pod {
-    later: Later,
+    later: DeferredRouter,
     metrics: MetricsHandle,
     /// Cancelled when connections are to be closed.
     draining: CancellationToken,
@@ -133,7 +133,11 @@ impl Pod {
             return Ok(());
         };
         let partitions = servers.trades.log.partitions();
-        let hub = Hub::new(servers.updates.log.epoch(), partitions, Kept::default());
+        let hub = Hub::new(
+            servers.updates.log.epoch(),
+            partitions,
+            HubLimits::default(),
+        );
         let mut followers = Assignments::new(SystemClock, follow(&servers, &hub, &health));
         followers.assign(&(0..partitions).collect::<Vec<_>>());
         let topics = vec![servers.trades.log.clone(), servers.updates.log.clone()];

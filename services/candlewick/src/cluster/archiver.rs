@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::process::ExitCode;
 
-use archiver::{Archiver, Cut};
+use archiver::{Archiver, BlockPolicy};
 use clap::Args;
 use eventlog::{KafkaConfig, Log};
 use host::{ConfigErrors, Health, SystemClock};
@@ -120,13 +120,13 @@ async fn archive(
             trades: log.clone(),
             ticks: store.clone(),
             clock: SystemClock,
-            cut: Cut::default(),
+            cut: BlockPolicy::default(),
             metrics: archiver::Metrics::new(partition),
             health,
         };
         Box::pin(async move {
             match archiver.run(stop.clone()).await {
-                Err(error) if error.is_overrun() => {
+                Err(error) if error.is_below_retention() => {
                     overrun::stand(partition, error, &presence.0, &stop).await;
                     Ok(())
                 }

@@ -2,7 +2,7 @@
 
 use host::{HealthComponent, SystemClock};
 use market::Instrument;
-use store::{HotStore, Price, RedisHotStore, StoreError};
+use store::{HotStore, NewestPrice, RedisHotStore, StoreError};
 
 use crate::guarded::Guarded;
 
@@ -30,13 +30,13 @@ impl Hot {
 }
 
 impl HotStore for Hot {
-    fn offer(&self, prices: Vec<Price>) {
+    fn offer(&self, prices: Vec<NewestPrice>) {
         if let Self::Redis(store, _) = self {
             store.offer(prices);
         }
     }
 
-    async fn price(&self, instrument: &Instrument) -> Result<Option<Price>, StoreError> {
+    async fn price(&self, instrument: &Instrument) -> Result<Option<NewestPrice>, StoreError> {
         match self {
             Self::Redis(store, _) => store.price(instrument).await,
             Self::Off => Ok(None),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use eventlog::Log;
 use host::{Clock, SystemClock};
-use market::{BARS_KEPT_NS, VERDICTS_KEPT_NS};
+use market::{BAR_RETENTION_NS, VERDICT_RETENTION_NS};
 use store::{BarStore, StoreError};
 
 use crate::engine::log_time;
@@ -30,8 +30,8 @@ async fn turn<B: BarStore, L: Log>(bars: &B, trades: &L) -> Result<u64, StoreErr
     let now_ns = log_time(bars, trades).await?;
     let mut dropped = 0;
     for _ in 0..CALLS {
-        let bars_before_ns = now_ns.saturating_sub(BARS_KEPT_NS);
-        let ids_before_ns = now_ns.saturating_sub(VERDICTS_KEPT_NS);
+        let bars_before_ns = now_ns.saturating_sub(BAR_RETENTION_NS);
+        let ids_before_ns = now_ns.saturating_sub(VERDICT_RETENTION_NS);
         let rows = bars.expire(bars_before_ns, ids_before_ns).await?;
         dropped += rows;
         if rows == 0 {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::api::{Later, Operations};
+use ::api::{DeferredRouter, Operations};
 use host::{BuildInfo, Health, MetricsHandle, Stage, Supervisor, SystemClock};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -93,14 +93,14 @@ impl Shell {
     /// as `later` can. Listening is what stops first.
     pub(super) fn serve_api<T>(
         mut self,
-        later: Later,
+        later: DeferredRouter,
         role: impl FnOnce(Health, CancellationToken) -> T,
     ) -> Supervisor<SystemClock>
     where
         T: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         self.greet(&[("symbols", "/api/v1/symbols"), ("stream", "/api/v1/stream")]);
-        let router = ::api::while_starting(self.operations(), later);
+        let router = ::api::starting_router(self.operations(), later);
         let health = self.health.clone();
         self.supervisor
             .spawn(Stage::Process, self.role, move |stop| role(health, stop));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use host::{ConfigErrors, Layers};
-use market::{Reject, Symbol, Venue};
+use market::{RejectReason, Symbol, Venue};
 
 use super::place::LetterPlace;
 use super::source::Source;
@@ -66,7 +66,7 @@ struct SourceArgs {
 pub(super) struct Filter {
     /// Only those of this reason, such as `venue_unknown`
     #[arg(long, value_name = "CODE", value_parser = reason)]
-    pub(super) reason: Option<Reject>,
+    pub(super) reason: Option<RejectReason>,
     /// Only records of this venue
     #[arg(long)]
     pub(super) venue: Option<Venue>,
@@ -178,9 +178,9 @@ impl SourceArgs {
     }
 }
 
-fn reason(code: &str) -> Result<Reject, String> {
-    Reject::from_code(code).ok_or_else(|| {
-        let codes = Reject::ALL.map(Reject::code);
+fn reason(code: &str) -> Result<RejectReason, String> {
+    RejectReason::from_code(code).ok_or_else(|| {
+        let codes = RejectReason::ALL.map(RejectReason::code);
         format!("it is not one of {}", codes.join(", "))
     })
 }

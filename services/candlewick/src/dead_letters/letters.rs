@@ -204,7 +204,7 @@ mod tests {
         .await;
         let extent = extent(&log).await.unwrap();
         for partition in [0, 1] {
-            let entry = eventlog::Entry {
+            let entry = eventlog::NewRecord {
                 key: "v:A".into(),
                 value: letter(7, "v:A").encode().into(),
             };

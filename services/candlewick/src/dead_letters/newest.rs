@@ -44,7 +44,7 @@ pub(super) async fn newest<L: Log>(
 
 #[cfg(test)]
 mod tests {
-    use market::Reject;
+    use market::RejectReason;
 
     use super::*;
     use crate::dead_letters::world::{GARBAGE, letter, log};
@@ -63,7 +63,7 @@ mod tests {
     #[tokio::test]
     async fn the_newest_come_first_and_repeats_once() {
         let unknown = schemas::DeadLetter {
-            reason: Reject::VenueUnknown,
+            reason: RejectReason::VenueUnknown,
             ..letter(2, "v:B")
         };
         let letters = [
@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(list(&log, all.clone(), 9).await.0, ["4", "3", "2", "1"]);
         assert_eq!(list(&log, all, 2).await.0, ["4", "3"]);
         let reason = Filter {
-            reason: Some(Reject::VenueUnknown),
+            reason: Some(RejectReason::VenueUnknown),
             ..Filter::default()
         };
         assert_eq!(list(&log, reason, 9).await.0, ["2"]);

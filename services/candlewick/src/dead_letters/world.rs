@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use eventlog::{Entry, Log, MemoryLog};
-use market::{Position, Reject};
+use eventlog::{Log, MemoryLog, NewRecord};
+use market::{Position, RejectReason};
 use schemas::DeadLetter;
 
 use super::place::LetterPlace;
@@ -15,7 +15,7 @@ pub(super) const GARBAGE: &[u8] = &[0x91, 1, 0xc1];
 /// The letter of a record at this offset of the source.
 pub(super) fn letter(offset: u64, key: &'static str) -> DeadLetter {
     DeadLetter {
-        reason: Reject::Misrouted,
+        reason: RejectReason::Misrouted,
         detail: String::new(),
         partition: 0,
         position: Position { epoch: 1, offset },
@@ -35,7 +35,7 @@ pub(super) async fn log(max_bytes: usize, values: &[Vec<u8>]) -> MemoryLog {
     let now = move || ticking.fetch_add(1, Ordering::Relaxed);
     let log = MemoryLog::new(2, 1, max_bytes, Arc::new(now));
     for (value, partition) in values.iter().zip([0, 1].into_iter().cycle()) {
-        let entry = Entry {
+        let entry = NewRecord {
             key: "key".into(),
             value: value.clone().into(),
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use eventlog::{Bounds, Log};
 use host::Clock;
-use market::{BARS_KEPT_NS, TICKS_KEPT_NS, VERDICTS_KEPT_NS};
+use market::{BAR_RETENTION_NS, TICK_RETENTION_NS, VERDICT_RETENTION_NS};
 use store::{BarReader, BarStore, StoreError, TickStore};
 use tokio_util::sync::CancellationToken;
 
@@ -33,10 +33,12 @@ async fn turn(folder: &Folder) -> Result<(), StoreError> {
     let now_ns = log_time(&folder.bars, &folder.trades).await?;
     for _ in 0..CALLS {
         let bars = folder.bars.expire(
-            now_ns.saturating_sub(BARS_KEPT_NS),
-            now_ns.saturating_sub(VERDICTS_KEPT_NS),
+            now_ns.saturating_sub(BAR_RETENTION_NS),
+            now_ns.saturating_sub(VERDICT_RETENTION_NS),
         );
-        let ticks = folder.ticks.expire(now_ns.saturating_sub(TICKS_KEPT_NS));
+        let ticks = folder
+            .ticks
+            .expire(now_ns.saturating_sub(TICK_RETENTION_NS));
         if bars.await? + ticks.await? == 0 {
             return Ok(());
         }

@@ -3,15 +3,15 @@
 use host::Clock;
 use market::{BarRow, Instrument, Venue, VenueSettings};
 use store::{
-    BarKey, BarQuery, BarReader, BarStore, Commit, DirtyRow, IdKey, IdQuery, IdRanges, IdRow,
-    PartitionState, Progress, RejectedRange, StoreError, SymbolQuery, SymbolRow, Transaction,
-    VenueRow,
+    BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange,
+    IdRangeQuery, IdRanges, IdSetKey, IdSetRow, PartitionProgress, PartitionState, StoreError,
+    SymbolQuery, SymbolRow, Transaction, VenueRow,
 };
 
 use super::Guarded;
 
 impl<S: BarReader, C: Clock> BarReader for Guarded<S, C> {
-    async fn progress(&self) -> Result<Vec<Progress>, StoreError> {
+    async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.guard.call(self.store.progress()).await
     }
 
@@ -23,11 +23,14 @@ impl<S: BarReader, C: Clock> BarReader for Guarded<S, C> {
         self.guard.call(self.store.bar_range(query)).await
     }
 
-    async fn ids(&self, keys: &[IdKey]) -> Result<Vec<IdRow>, StoreError> {
+    async fn ids(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
         self.guard.call(self.store.ids(keys)).await
     }
 
-    async fn id_ranges(&self, query: &IdQuery) -> Result<Vec<(IdKey, IdRanges)>, StoreError> {
+    async fn id_ranges(
+        &self,
+        query: &IdRangeQuery,
+    ) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
         self.guard.call(self.store.id_ranges(query)).await
     }
 
@@ -57,12 +60,12 @@ impl<S: BarReader, C: Clock> BarReader for Guarded<S, C> {
         epoch: u64,
         first: u64,
         end: u64,
-    ) -> Result<Vec<RejectedRange>, StoreError> {
+    ) -> Result<Vec<ExcludedRange>, StoreError> {
         let call = self.store.rejected(partition, epoch, first, end);
         self.guard.call(call).await
     }
 
-    async fn dirty(&self, partition: u32) -> Result<Vec<DirtyRow>, StoreError> {
+    async fn dirty(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
         self.guard.call(self.store.dirty(partition)).await
     }
 
@@ -86,7 +89,7 @@ impl<S: BarStore, C: Clock> BarStore for Guarded<S, C> {
             .await
     }
 
-    async fn commit(&self, transaction: &Transaction) -> Result<Commit, StoreError> {
+    async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
         self.guard.long_call(self.store.commit(transaction)).await
     }
 

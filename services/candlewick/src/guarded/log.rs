@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use eventlog::{Batch, Bounds, Entry, Epoch, Log, LogError, Offset, PartitionId};
+use eventlog::{Batch, Bounds, Epoch, Log, LogError, NewRecord, Offset, PartitionId};
 use host::Clock;
 
 use super::{Ended, Guard};
@@ -56,7 +56,7 @@ impl<L: Log, C: Clock> Log for GuardedLog<L, C> {
     async fn append(
         &self,
         partition: PartitionId,
-        entries: Vec<Entry>,
+        entries: Vec<NewRecord>,
     ) -> Result<Range<Offset>, LogError> {
         let unavailable = |reason: String| LogError::Unavailable {
             topic: self.topic.to_owned(),

@@ -2,10 +2,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
-use eventlog::{Entry, Log, LogError, MemoryLog};
+use eventlog::{Log, LogError, MemoryLog, NewRecord};
 use host::{BreakerHealth, BreakerPolicy, Health, SystemClock};
 use market::Instrument;
-use store::{Archived, Tick, TickBlock, TickStore};
+use store::{ArchiveProgress, Tick, TickBlock, TickStore};
 
 use super::*;
 
@@ -39,7 +39,7 @@ impl Moody {
 }
 
 impl TickStore for Moody {
-    async fn archived(&self, _: u32) -> Result<Option<Archived>, StoreError> {
+    async fn archive_progress(&self, _: u32) -> Result<Option<ArchiveProgress>, StoreError> {
         self.answer(None).await
     }
 
@@ -47,7 +47,7 @@ impl TickStore for Moody {
         self.answer(()).await
     }
 
-    async fn set_archived(&self, _: u32, _: Archived) -> Result<(), StoreError> {
+    async fn set_archive_progress(&self, _: u32, _: ArchiveProgress) -> Result<(), StoreError> {
         self.answer(()).await
     }
 
@@ -160,7 +160,7 @@ impl Log for Stuck {
         self.0.epoch()
     }
 
-    async fn append(&self, _: u32, _: Vec<Entry>) -> Result<std::ops::Range<u64>, LogError> {
+    async fn append(&self, _: u32, _: Vec<NewRecord>) -> Result<std::ops::Range<u64>, LogError> {
         match self.1 {
             true => Err(LogError::Busy { pending_bytes: 7 }),
             false => std::future::pending().await,

@@ -2,21 +2,30 @@
 
 use host::Clock;
 use market::Instrument;
-use store::{Archived, StoreError, Tick, TickBlock, TickStore};
+use store::{ArchiveProgress, StoreError, Tick, TickBlock, TickStore};
 
 use super::Guarded;
 
 impl<S: TickStore, C: Clock> TickStore for Guarded<S, C> {
-    async fn archived(&self, partition: u32) -> Result<Option<Archived>, StoreError> {
-        self.guard.call(self.store.archived(partition)).await
+    async fn archive_progress(
+        &self,
+        partition: u32,
+    ) -> Result<Option<ArchiveProgress>, StoreError> {
+        self.guard
+            .call(self.store.archive_progress(partition))
+            .await
     }
 
     async fn insert(&self, blocks: &[TickBlock]) -> Result<(), StoreError> {
         self.guard.long_call(self.store.insert(blocks)).await
     }
 
-    async fn set_archived(&self, partition: u32, archived: Archived) -> Result<(), StoreError> {
-        let call = self.store.set_archived(partition, archived);
+    async fn set_archive_progress(
+        &self,
+        partition: u32,
+        archived: ArchiveProgress,
+    ) -> Result<(), StoreError> {
+        let call = self.store.set_archive_progress(partition, archived);
         self.guard.call(call).await
     }
 

@@ -3,8 +3,8 @@
 use host::Clock;
 use market::{Interval, Position, VenueSettings};
 use store::{
-    Admission, Amended, BarReader, CurrentTrades, LostTrade, StoreError, SymbolRow, Tick,
-    TickStore, Verdict,
+    AmendmentIndex, BarReader, CurrentTrades, StoreError, SymbolRow, Tick, TickStatus, TickStore,
+    UnmatchedDuplicate, Verdict,
 };
 
 use super::arguments::Range;
@@ -136,22 +136,22 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> Checker<'a, R, T, C> {
     /// Folds the trades among some ticks.
     fn take(&mut self, subject: &mut Subject<'_>, ticks: &[Tick]) {
         let ages = Ages::at(self.clock.now_ns());
-        let (mut trades, mut amended) = (Vec::new(), Amended::default());
+        let (mut trades, mut amended) = (Vec::new(), AmendmentIndex::default());
         for tick in ticks {
             let verdict = self.verdicts.of(subject.partition, tick.position);
             match subject.current.admit(tick, verdict) {
-                Admission::Counted if tick.amendment.is_some() => {
+                TickStatus::Counted if tick.amendment.is_some() => {
                     self.report.amendments += 1;
                     self.fold.amend(tick);
                     amended.note(tick, &subject.settings);
                 }
-                Admission::Counted => trades.push(tick.clone()),
-                Admission::NotYet => self.report.not_yet += 1,
-                Admission::LeftOut(verdict) => self.report.leave_out(verdict),
-                Admission::Repeated if ages.verdicts_gone(tick.append_time_ns) => {
+                TickStatus::Counted => trades.push(tick.clone()),
+                TickStatus::Undecided => self.report.not_yet += 1,
+                TickStatus::Excluded(verdict) => self.report.leave_out(verdict),
+                TickStatus::Repeated if ages.verdicts_gone(tick.append_time_ns) => {
                     self.report.leave_out(Verdict::Duplicate);
                 }
-                Admission::Repeated => self.report.add(Difference {
+                TickStatus::Repeated => self.report.add(Difference {
                     instrument: subject.symbol.instrument.clone(),
                     place: Place::Tick(tick.trade.time_ns, tick.position),
                     field: "identity",
@@ -183,7 +183,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> Checker<'a, R, T, C> {
     }
 
     /// Names duplicates without a first delivery, unless ticks as old as that are gone.
-    fn lose(&mut self, symbol: &SymbolRow, lost: &[LostTrade], first_append_ns: i64) {
+    fn lose(&mut self, symbol: &SymbolRow, lost: &[UnmatchedDuplicate], first_append_ns: i64) {
         if Ages::at(self.clock.now_ns()).ticks_gone(first_append_ns) {
             return;
         }

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use market::{
-    BARS_KEPT_NS, Bar, BarRow, Edge, HORIZON_NS, Interval, Position, TICKS_KEPT_NS, Window,
-    format_time,
+    BAR_RETENTION_NS, Bar, BarRow, EdgeTrade, HORIZON_NS, Interval, Position, TICK_RETENTION_NS,
+    Window, format_time,
 };
 use store::SymbolRow;
 
@@ -26,7 +26,7 @@ impl Ages {
 
     /// Whether ticks that were appended then may be gone.
     pub(super) const fn ticks_gone(self, append_ns: i64) -> bool {
-        append_ns < self.now_ns.saturating_sub(TICKS_KEPT_NS)
+        append_ns < self.now_ns.saturating_sub(TICK_RETENTION_NS)
     }
 
     /// Whether verdicts on ticks that were appended then may be gone: they go before the ticks.
@@ -35,7 +35,7 @@ impl Ages {
     }
 
     const fn bars_gone(self, append_ns: i64) -> bool {
-        append_ns < self.now_ns.saturating_sub(BARS_KEPT_NS)
+        append_ns < self.now_ns.saturating_sub(BAR_RETENTION_NS)
     }
 
     /// Whether bars that differ prove nothing: trades are missing that may be gone, or there
@@ -258,12 +258,12 @@ fn values(bar: &Bar) -> [(&'static str, String); 18] {
     ]
 }
 
-fn id(edge: &Edge) -> String {
+fn id(edge: &EdgeTrade) -> String {
     let id = edge.id.as_ref();
     id.map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 
-fn scope(edge: &Edge) -> String {
+fn scope(edge: &EdgeTrade) -> String {
     edge.scope.as_deref().unwrap_or("none").to_owned()
 }
 

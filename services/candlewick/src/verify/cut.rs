@@ -9,7 +9,7 @@ use eventlog::LogError;
 use host::{Clock, Health};
 use market::Position;
 use store::{
-    BarReader, BarStore, Progress as Folded, SqliteBarReader, SqliteTickStore, StoreError,
+    BarReader, BarStore, PartitionProgress as Folded, SqliteBarReader, SqliteTickStore, StoreError,
     TickStore,
 };
 
@@ -83,7 +83,7 @@ impl Cut<SqliteBarReader, SqliteTickStore> {
                 trades: folder.trades.clone(),
                 ticks: folder.ticks.clone(),
                 clock: clock.clone(),
-                cut: archiver::Cut::default(),
+                cut: archiver::BlockPolicy::default(),
                 metrics: archiver::Metrics::new(partition),
                 health: health.register("archiver"),
             };

@@ -5,7 +5,7 @@ mod world;
 
 use market::{DAY_NS, HOUR_NS, Interval, MINUTE_NS, Position, Trade, format_time};
 use store::{
-    BarKey, BarReader, BarStore, RejectedRange, TickBlock, TickRecord, TickStore, Verdict,
+    BarKey, BarReader, BarStore, ExcludedRange, TickBlock, TickRecord, TickStore, Verdict,
 };
 
 use self::trades::{DAY_START_NS, append_cancel};
@@ -220,7 +220,7 @@ async fn a_wrongly_rejected_trade_is_named() {
         .find(|tick| store::verdict_of(tick.position, &rejected).is_none())
         .unwrap();
     let offset = good.position.offset;
-    let wrong = RejectedRange {
+    let wrong = ExcludedRange {
         epoch: 1,
         first: offset,
         end: offset + 1,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use market::Position;
-use store::{BarReader, RejectedRange, StoreError, Tick, Verdict, verdict_of};
+use store::{BarReader, ExcludedRange, StoreError, Tick, Verdict, verdict_of};
 
 /// How many offsets a page spans, as a power of two.
 const PAGE_BITS: u32 = 20;
@@ -16,7 +16,7 @@ type PageKey = (u32, u64, u64);
 /// The rejected ranges of a cut. Symbols of one partition share its pages.
 pub(super) struct Verdicts<'a, R> {
     bars: &'a R,
-    pages: HashMap<PageKey, Vec<RejectedRange>>,
+    pages: HashMap<PageKey, Vec<ExcludedRange>>,
     ranges: usize,
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use eventlog::{Entry, Kafka, KafkaConfig, Log};
+use eventlog::{Kafka, KafkaConfig, Log, NewRecord};
 use host::{Clock, SystemClock};
 use sqlx::{Connection, PgConnection};
 
@@ -109,7 +109,7 @@ impl Cluster {
     }
 
     /// Appends a record to a topic, as another program may.
-    pub(crate) fn append(&self, topic: &str, partition: u32, entry: Entry) {
+    pub(crate) fn append(&self, topic: &str, partition: u32, entry: NewRecord) {
         let topic = format!("{}.{topic}", self.name);
         let brokers = self.options(&["--brokers"])[1].to_owned();
         let config = KafkaConfig {

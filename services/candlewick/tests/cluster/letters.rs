@@ -1,6 +1,6 @@
 //! Dead letters of a cluster: listed, shown, and sent again over the brokers.
 
-use eventlog::Entry;
+use eventlog::NewRecord;
 use market::{Instrument, Trade, TradeId};
 use schemas::TradesRecord;
 use serde_json::json;
@@ -48,7 +48,7 @@ fn what_was_not_counted_is_listed_shown_and_sent_again() {
     let key = instrument.key().as_bytes();
     let partition = schemas::partition_of(key, u32::try_from(PARTITIONS).unwrap());
     let send = |topic: &str, value: Vec<u8>| {
-        let entry = Entry {
+        let entry = NewRecord {
             key: key.to_vec().into(),
             value: value.into(),
         };

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use candlewick::{Folder, FolderOptions};
-use eventlog::{Entry, Log};
+use eventlog::{Log, NewRecord};
 use host::SystemClock;
 use market::{Instrument, Trade, TradeId};
 use schemas::TradesRecord;
@@ -40,7 +40,7 @@ fn append(data: &Path, key: &str, values: &[Vec<u8>]) {
         let key: Instrument = key.parse().unwrap();
         let key = key.key().as_bytes().to_vec();
         let partition = schemas::partition_of(&key, folder.trades.partitions());
-        let entry = |value: &Vec<u8>| Entry {
+        let entry = |value: &Vec<u8>| NewRecord {
             key: key.clone().into(),
             value: value.clone().into(),
         };

@@ -135,7 +135,7 @@ fn bodies_that_cannot_be_read_are_refused_whole_and_the_process_goes_on() {
     let standalone = Standalone::start(&folder.path().join("data"));
     let client = standalone.client();
 
-    // Cut off, at a place that is named.
+    // BlockPolicy off, at a place that is named.
     let cut = format!("[{},\n{}", good(1), &good(2)[..40]);
     let problem = whole(&client, JSON, cut.as_bytes(), 400, "invalid_body");
     assert!(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::{Entry, LogError, Metrics, Offset, PartitionId};
+use crate::{LogError, Metrics, NewRecord, Offset, PartitionId};
 
 /// One commit takes at most about this much, so that nobody waits long for a sync.
 const MAX_COMMIT_BYTES: usize = 16 * 1024 * 1024;
@@ -23,7 +23,7 @@ pub(super) struct Append {
     /// Where to.
     pub(super) partition: PartitionId,
     /// What; never empty.
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<NewRecord>,
     /// The bytes of its keys and values.
     pub(super) size_bytes: usize,
     /// Takes the offset of its first record.

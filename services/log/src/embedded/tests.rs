@@ -8,16 +8,16 @@ use proptest::prelude::*;
 use super::blob::{Blob, Position, Records, encode};
 use super::disk::Health;
 use super::{EmbeddedLog, EmbeddedOptions, Retention};
-use crate::{Entry, Log, LogError, Offset};
+use crate::{Log, LogError, NewRecord, Offset};
 
-fn entry(key: &[u8], value: &[u8]) -> Entry {
-    Entry {
+fn entry(key: &[u8], value: &[u8]) -> NewRecord {
+    NewRecord {
         key: key.to_vec().into(),
         value: value.to_vec().into(),
     }
 }
 
-fn encoded(entries: &[Entry]) -> Vec<Blob> {
+fn encoded(entries: &[NewRecord]) -> Vec<Blob> {
     let position = Position {
         first: 1_000,
         append_time_ns: -5,
@@ -71,7 +71,7 @@ proptest! {
 
 #[test]
 fn a_key_that_repeats_costs_a_byte() {
-    let size = |entries: &[Entry]| encoded(entries)[0].bytes.len();
+    let size = |entries: &[NewRecord]| encoded(entries)[0].bytes.len();
     let one = size(&[entry(b"binance:BTCUSDT", b"v")]);
     let two = size(&[
         entry(b"binance:BTCUSDT", b"v"),

@@ -18,7 +18,7 @@ use super::native::{Consumer, Topic};
 use super::pulse::{self, DOUBT_BEATS, PATIENCE_BEATS, Pulse};
 use super::reader::{Found, Slot, Trouble};
 use super::{KafkaTopic, failure, metrics};
-use crate::{Batch, Bounds, Entry, Epoch, Log, LogError, Offset, PartitionId};
+use crate::{Batch, Bounds, Epoch, Log, LogError, NewRecord, Offset, PartitionId};
 
 /// A topic of Kafka.
 ///
@@ -271,7 +271,7 @@ impl Log for KafkaLog {
     async fn append(
         &self,
         partition: PartitionId,
-        entries: Vec<Entry>,
+        entries: Vec<NewRecord>,
     ) -> Result<Range<Offset>, LogError> {
         let slot = self.slot(partition)?;
         if entries.is_empty() {

@@ -30,7 +30,7 @@ use tokio::sync::Notify;
 pub(super) use self::admin::{Description, change_settings, describe_topic, hear, set_credentials};
 use super::client::ReaderContext;
 use super::delivery::{Deliveries, Delivery};
-use crate::{Entry, Offset};
+use crate::{NewRecord, Offset};
 
 /// A client of librdkafka, which lives as long as any clone of this.
 pub(super) trait Client: Clone + Send + Sync + 'static {
@@ -321,10 +321,10 @@ impl Drop for Messages<'_> {
 pub(super) fn produce(
     topic: &Topic<Producer>,
     partition: i32,
-    entries: &[Entry],
+    entries: &[NewRecord],
     delivery: &Arc<Delivery>,
 ) -> Option<(usize, Code)> {
-    let message = |entry: &Entry| raw::rd_kafka_message_t {
+    let message = |entry: &NewRecord| raw::rd_kafka_message_t {
         err: RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR,
         rkt: null_mut(),
         partition,

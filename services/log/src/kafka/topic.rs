@@ -12,7 +12,7 @@ use super::complaint::Complaints;
 use super::delivery::{Deliveries, Delivery, Pending};
 use super::native::{self, Description, Producer, Topic};
 use super::{KafkaConfig, KafkaLog, failure, upkeep};
-use crate::{Entry, Epoch, LogError, Metrics, Offset, PartitionId};
+use crate::{Epoch, LogError, Metrics, NewRecord, Offset, PartitionId};
 
 /// A connection to Kafka, with one producer for all topics. Cheap to clone.
 ///
@@ -196,7 +196,7 @@ impl KafkaTopic {
     pub(super) async fn append(
         &self,
         partition: PartitionId,
-        entries: Vec<Entry>,
+        entries: Vec<NewRecord>,
     ) -> Result<std::ops::Range<Offset>, LogError> {
         let Opened { name, metrics, .. } = &*self.topic;
         let link = &self.topic.kafka.link;
@@ -218,7 +218,7 @@ impl KafkaTopic {
         Ok(offsets)
     }
 
-    fn hand_over(&self, partition: PartitionId, entries: &[Entry], delivery: &Arc<Delivery>) {
+    fn hand_over(&self, partition: PartitionId, entries: &[NewRecord], delivery: &Arc<Delivery>) {
         let native = i32::try_from(partition).expect("a number that the brokers gave");
         let turn = self.topic.turns[partition as usize].lock();
         let turn = turn.expect("no holder of the turn panics");
@@ -230,7 +230,7 @@ impl KafkaTopic {
     }
 
     /// Before any record is taken, since half of an append is worse than none.
-    fn check_sizes(&self, entries: &[Entry]) -> Result<usize, LogError> {
+    fn check_sizes(&self, entries: &[NewRecord]) -> Result<usize, LogError> {
         let mut sum_bytes = 0;
         for entry in entries {
             let size_bytes = entry.key.len() + entry.value.len();

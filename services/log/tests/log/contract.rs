@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::support::{self, Broker, Clock, entries, entry, fetch_all, runtime};
-use candlewick_log::{Bounds, Entry, Log, LogError, MemoryLog, Offset, PartitionId};
+use candlewick_log::{Bounds, Log, LogError, MemoryLog, NewRecord, Offset, PartitionId};
 
 const PARTITIONS: PartitionId = 3;
 const MAX_BYTES: usize = 1 << 20;
@@ -128,7 +128,7 @@ async fn takes_an_empty_append(log: impl Log, _clock: Clock) {
 
 async fn keeps_keys(log: impl Log, _clock: Clock) {
     let keys = ["", "", "a", "a", "", "bb", "bb", "bb", "a"];
-    let batch: Vec<Entry> = keys.iter().map(|key| entry(key, "v")).collect();
+    let batch: Vec<NewRecord> = keys.iter().map(|key| entry(key, "v")).collect();
     // In one append, and one by one, where they may or may not share a blob.
     log.append(0, batch.clone()).await.unwrap();
     for entry in batch {

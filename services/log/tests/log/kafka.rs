@@ -130,7 +130,7 @@ fn a_slow_reader_holds_little_and_is_told_when_it_is_overtaken() {
         // Not compressible, so that a fetch of 1 MB is one of 1 MB.
         let noise = |n: usize| (0..RECORD_BYTES).map(move |i| (i * i * 7919 + n * 104_729) >> 5);
         for start in (0..RECORDS).step_by(500) {
-            let entries = (start..start + 500).map(|n| candlewick_log::Entry {
+            let entries = (start..start + 500).map(|n| candlewick_log::NewRecord {
                 key: "k".into(),
                 value: noise(n).map(|x| x.to_le_bytes()[0]).collect(),
             });

@@ -1,6 +1,6 @@
 //! Random histories of the durable log, against a list.
 
-use candlewick_log::{EmbeddedLog, Entry, Log, Offset, Record, Retention};
+use candlewick_log::{EmbeddedLog, Log, NewRecord, Offset, Record, Retention};
 use proptest::prelude::*;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -90,7 +90,7 @@ impl Pair {
 
     fn append(&mut self, partition: u32, entries: &[(u8, usize)]) {
         let end = self.end(partition);
-        let entry = |(key, size): &(u8, usize)| Entry {
+        let entry = |(key, size): &(u8, usize)| NewRecord {
             key: vec![*key; usize::from(*key) * 2].into(),
             value: vec![*key; *size].into(),
         };
@@ -102,7 +102,7 @@ impl Pair {
         let now_ns = (self.clock.now())();
         let records = &mut self.records[partition as usize];
         let last_ns = records.last().map_or(now_ns, |last| last.append_time_ns);
-        for (offset, Entry { key, value }) in (end..).zip(entries) {
+        for (offset, NewRecord { key, value }) in (end..).zip(entries) {
             let append_time_ns = now_ns.max(last_ns);
             records.push(Record {
                 offset,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use candlewick_log::{
-    EmbeddedLog, EmbeddedOptions, Entry, KafkaLog, Log, MemoryLog, Now, Offset, PartitionId,
+    EmbeddedLog, EmbeddedOptions, KafkaLog, Log, MemoryLog, NewRecord, Now, Offset, PartitionId,
     Record, Retention,
 };
 use tempfile::TempDir;
@@ -90,15 +90,15 @@ pub(crate) fn open(folder: &TempDir, partitions: PartitionId, clock: &Clock) -> 
     EmbeddedLog::open(path(folder), options(partitions, clock)).unwrap()
 }
 
-pub(crate) fn entry(key: &str, value: &str) -> Entry {
-    Entry {
+pub(crate) fn entry(key: &str, value: &str) -> NewRecord {
+    NewRecord {
         key: key.to_owned().into(),
         value: value.to_owned().into(),
     }
 }
 
 /// `count` entries of one key, each with its number.
-pub(crate) fn entries(key: &str, count: usize) -> Vec<Entry> {
+pub(crate) fn entries(key: &str, count: usize) -> Vec<NewRecord> {
     (0..count).map(|n| entry(key, &n.to_string())).collect()
 }
 

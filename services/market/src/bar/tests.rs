@@ -5,7 +5,7 @@ use num_bigint::BigInt;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{Bar, Edge, Position};
+use super::{Bar, EdgeTrade, Position};
 use crate::strategies::{Delivery, at_36, deliveries, fold, text_of};
 use crate::{DAY_NS, Decimal, HOUR_NS, Interval, MINUTE_NS, Side, Trade, Window};
 
@@ -24,9 +24,9 @@ fn shuffled() -> impl Strategy<Value = (Vec<Delivery>, Vec<Delivery>, Vec<prop::
 
 /// The bar's parts, found without `merge`.
 fn assert_is_bar_of(bar: &Bar, trades: &[Delivery]) -> Result<(), TestCaseError> {
-    let mut edges: Vec<Edge> = trades
+    let mut edges: Vec<EdgeTrade> = trades
         .iter()
-        .map(|(trade, at, _)| Edge::of(trade, *at))
+        .map(|(trade, at, _)| EdgeTrade::of(trade, *at))
         .collect();
     edges.sort_by_cached_key(|edge| {
         let id = edge.id.as_ref();
@@ -107,7 +107,7 @@ proptest! {
 
     #[test]
     fn the_order_of_trades_is_total(trades in deliveries(0..2, 12)) {
-        let edges: Vec<Edge> = trades.iter().map(|(trade, at, _)| Edge::of(trade, *at)).collect();
+        let edges: Vec<EdgeTrade> = trades.iter().map(|(trade, at, _)| EdgeTrade::of(trade, *at)).collect();
         for a in &edges {
             for b in &edges {
                 prop_assert_eq!(a.order(b), b.order(a).reverse());
@@ -150,7 +150,7 @@ fn direct(trades: &[Delivery], interval: Interval) -> BTreeMap<Window, Bar> {
 
 #[test]
 fn ties_in_time_fall_to_id_then_scope_then_place() {
-    let edge = |time_ns: i64, id: &str, scope: &str, epoch: u64, offset: u64| Edge {
+    let edge = |time_ns: i64, id: &str, scope: &str, epoch: u64, offset: u64| EdgeTrade {
         time_ns,
         id: crate::TradeId::parse(id).ok(),
         scope: (!scope.is_empty()).then(|| scope.into()),

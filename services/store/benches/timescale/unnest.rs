@@ -2,7 +2,7 @@
 //! fast as its binary form.
 
 use candlewick_store::StoredBar;
-use market::Edge;
+use market::EdgeTrade;
 use sqlx::{AssertSqlSafe, PgConnection, query};
 
 const COLUMNS: [(&str, &str); 27] = [
@@ -66,7 +66,7 @@ pub(crate) async fn write(session: &mut PgConnection, bars: &[StoredBar]) {
         .bind(of(bars, |bar| bar.row.revision.cast_signed()))
         .bind(of(bars, |bar| bar.row.through.epoch.cast_signed()))
         .bind(of(bars, |bar| bar.row.through.offset.cast_signed()));
-    let bound = [open as fn(&StoredBar) -> &Edge, close]
+    let bound = [open as fn(&StoredBar) -> &EdgeTrade, close]
         .into_iter()
         .fold(bound, |bound, edge| {
             bound
@@ -145,11 +145,11 @@ fn upsert(closed: bool) -> String {
     )
 }
 
-fn open(bar: &StoredBar) -> &Edge {
+fn open(bar: &StoredBar) -> &EdgeTrade {
     &bar.row.bar.open
 }
 
-fn close(bar: &StoredBar) -> &Edge {
+fn close(bar: &StoredBar) -> &EdgeTrade {
     &bar.row.bar.close
 }
 

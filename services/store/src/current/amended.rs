@@ -29,11 +29,11 @@ struct Change {
 /// A cancel is final; of several edits the one that the log holds last counts. One that came
 /// before its trade waits for it as long as an hour can change.
 #[derive(Debug, Default)]
-pub struct Amended {
+pub struct AmendmentIndex {
     by_target: HashMap<Target, Vec<Change>>,
 }
 
-impl Amended {
+impl AmendmentIndex {
     /// Notes an edit or a cancel that counts. The order does not matter; a trade is ignored.
     pub fn note(&mut self, tick: &Tick, settings: &VenueSettings) {
         let Some(amendment) = &tick.amendment else {

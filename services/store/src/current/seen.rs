@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use market::TradeId;
 
-use super::LostTrade;
+use super::UnmatchedDuplicate;
 use crate::Tick;
-use market::Member as Id;
+use market::IdRef as Id;
 
 /// The ids of one set that were seen.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub(super) struct Seen {
     /// When the log took the newest of them, in UTC nanoseconds.
     newest_append_ns: Option<i64>,
     /// Duplicates whose first delivery was not seen yet.
-    waiting: HashMap<TradeId, LostTrade>,
+    waiting: HashMap<TradeId, UnmatchedDuplicate>,
 }
 
 impl Seen {
@@ -41,10 +41,12 @@ impl Seen {
             Id::Other(id) => self.others.contains(id),
         };
         if !is_seen {
-            self.waiting.entry(id.owned()).or_insert(LostTrade {
-                position: tick.position,
-                time_ns: tick.trade.time_ns,
-            });
+            self.waiting
+                .entry(id.owned())
+                .or_insert(UnmatchedDuplicate {
+                    position: tick.position,
+                    time_ns: tick.trade.time_ns,
+                });
         }
     }
 
@@ -60,7 +62,7 @@ impl Seen {
     }
 
     /// The duplicates whose first delivery has not come.
-    pub(super) fn take_lost(&mut self) -> impl Iterator<Item = LostTrade> {
+    pub(super) fn take_lost(&mut self) -> impl Iterator<Item = UnmatchedDuplicate> {
         std::mem::take(&mut self.waiting).into_values()
     }
 }

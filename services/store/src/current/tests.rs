@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use market::{
-    DAY_NS, Decimal, Edge, HORIZON_NS, HOUR_NS, IdScheme, IdScope, Sender, Trade, TradeId,
+    DAY_NS, Decimal, EdgeTrade, HORIZON_NS, HOUR_NS, IdScheme, IdScope, Sender, Trade, TradeId,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -58,8 +58,8 @@ fn sent(offset: u64, time_ns: i64, key: u8, index: u64) -> Tick {
     tick
 }
 
-fn range(first: u64, end: u64, verdict: Verdict) -> RejectedRange {
-    RejectedRange {
+fn range(first: u64, end: u64, verdict: Verdict) -> ExcludedRange {
+    ExcludedRange {
         epoch: 1,
         first,
         end,
@@ -68,7 +68,7 @@ fn range(first: u64, end: u64, verdict: Verdict) -> RejectedRange {
     }
 }
 
-fn offsets(ticks: &[Tick], rejected: &[RejectedRange], settings: &VenueSettings) -> Vec<u64> {
+fn offsets(ticks: &[Tick], rejected: &[ExcludedRange], settings: &VenueSettings) -> Vec<u64> {
     let trades = trades_current(ticks.to_vec(), rejected, NEXT, settings);
     trades.iter().map(|tick| tick.position.offset).collect()
 }
@@ -149,23 +149,23 @@ fn what_counts_twice_and_what_is_lost_is_told() {
         (
             tick(9, 5, Some("1")),
             duplicate,
-            Admission::LeftOut(Verdict::Duplicate),
+            TickStatus::Excluded(Verdict::Duplicate),
         ),
         (
             tick(8, 5, Some("2")),
             duplicate,
-            Admission::LeftOut(Verdict::Duplicate),
+            TickStatus::Excluded(Verdict::Duplicate),
         ),
-        (tick(3, HOUR_NS, Some("1")), None, Admission::Counted),
-        (tick(4, HOUR_NS, Some("1")), None, Admission::Repeated),
-        (tick(100, HOUR_NS, Some("1")), None, Admission::NotYet),
+        (tick(3, HOUR_NS, Some("1")), None, TickStatus::Counted),
+        (tick(4, HOUR_NS, Some("1")), None, TickStatus::Repeated),
+        (tick(100, HOUR_NS, Some("1")), None, TickStatus::Undecided),
     ];
     for (tick, verdict, expected) in steps {
         assert_eq!(current.admit(&tick, verdict), expected, "{tick:?}");
     }
     assert_eq!(current.forget_before(i64::MAX - 1), []);
     let lost = current.forget_before(i64::MAX);
-    let expected = LostTrade {
+    let expected = UnmatchedDuplicate {
         position: tick(8, 5, None).position,
         time_ns: 5,
     };
@@ -176,13 +176,13 @@ fn what_counts_twice_and_what_is_lost_is_told() {
 fn hours_are_forgotten_once_they_are_over() {
     let mut current = CurrentTrades::new(PLAIN, NEXT);
     let text = |offset, time_ns| tick(offset, time_ns, Some("a"));
-    assert_eq!(current.admit(&text(0, 5), None), Admission::Counted);
-    assert_eq!(current.admit(&text(1, HOUR_NS), None), Admission::Counted);
+    assert_eq!(current.admit(&text(0, 5), None), TickStatus::Counted);
+    assert_eq!(current.admit(&text(1, HOUR_NS), None), TickStatus::Counted);
     let left_out = current.admit(&sent(2, HOUR_NS, 1, 1), Some(Verdict::Duplicate));
-    assert_eq!(left_out, Admission::LeftOut(Verdict::Duplicate));
+    assert_eq!(left_out, TickStatus::Excluded(Verdict::Duplicate));
     assert_eq!(current.forget_before(HOUR_NS), []);
-    assert_eq!(current.admit(&text(3, 5), None), Admission::Counted);
-    assert_eq!(current.admit(&text(4, HOUR_NS), None), Admission::Repeated);
+    assert_eq!(current.admit(&text(3, 5), None), TickStatus::Counted);
+    assert_eq!(current.admit(&text(4, HOUR_NS), None), TickStatus::Repeated);
     assert_eq!(current.forget_before(2 * HOUR_NS).len(), 1);
     assert!(current.others.is_empty() && current.current.is_none());
 }
@@ -205,7 +205,7 @@ prop_compose! {
 proptest! {
     #[test]
     fn the_order_is_that_of_edges(ticks in vec(any_tick(), 2)) {
-        let edge = |tick: &Tick| Edge::of(&tick.trade, tick.position);
+        let edge = |tick: &Tick| EdgeTrade::of(&tick.trade, tick.position);
         prop_assert_eq!(
             order(&ticks[0], &ticks[1]),
             edge(&ticks[0]).order(&edge(&ticks[1]))
@@ -239,7 +239,7 @@ proptest! {
         for (epoch, gap, length) in edges {
             let first = ends[epoch] + gap;
             ends[epoch] = first + length;
-            rejected.push(RejectedRange {
+            rejected.push(ExcludedRange {
                 epoch: epoch as u64,
                 ..range(first, first + length, Verdict::Duplicate)
             });

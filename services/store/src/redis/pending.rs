@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use market::Instrument;
 use tokio::sync::Notify;
 
-use crate::Price;
+use crate::NewestPrice;
 
 /// How many instruments may wait.
 const MOST_INSTRUMENTS: usize = 65_536;
@@ -15,14 +15,14 @@ const MOST_INSTRUMENTS: usize = 65_536;
 /// Prices that are waiting to be written.
 #[derive(Default)]
 pub(super) struct Pending {
-    prices: Mutex<HashMap<Instrument, Price>>,
+    prices: Mutex<HashMap<Instrument, NewestPrice>>,
     offered: Notify,
 }
 
 impl Pending {
     /// Takes prices over; a newer one replaces the one that waits. Answers how many there was
     /// no room for.
-    pub(super) fn offer(&self, offered: Vec<Price>) -> u64 {
+    pub(super) fn offer(&self, offered: Vec<NewestPrice>) -> u64 {
         let mut dropped = 0;
         {
             let mut prices = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
@@ -43,7 +43,7 @@ impl Pending {
     }
 
     /// Waits until there are some, and takes all.
-    pub(super) async fn take(&self) -> Vec<Price> {
+    pub(super) async fn take(&self) -> Vec<NewestPrice> {
         loop {
             let taken = {
                 let mut prices = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,10 +62,10 @@ mod tests {
     use market::{Decimal, Position};
 
     use super::{MOST_INSTRUMENTS, Pending};
-    use crate::Price;
+    use crate::NewestPrice;
 
-    fn price(symbol: usize, offset: u64) -> Price {
-        Price {
+    fn price(symbol: usize, offset: u64) -> NewestPrice {
+        NewestPrice {
             instrument: format!("binance:S{symbol}").parse().unwrap(),
             price: Decimal::ZERO,
             time_ns: 0,

@@ -5,7 +5,7 @@
 
 use market::{Instrument, Position};
 
-use crate::Price;
+use crate::NewestPrice;
 
 /// How many characters `through` has.
 pub(super) const THROUGH: usize = 32;
@@ -16,7 +16,7 @@ pub(super) fn key(instrument: &Instrument) -> String {
     format!("price:{instrument}")
 }
 
-pub(super) fn encode(price: &Price) -> String {
+pub(super) fn encode(price: &NewestPrice) -> String {
     let Position { epoch, offset } = price.through;
     format!(
         "{epoch:016x}{offset:016x} {} {}",
@@ -25,14 +25,14 @@ pub(super) fn encode(price: &Price) -> String {
 }
 
 /// The price that a key holds; none, where it holds something else.
-pub(super) fn decode(instrument: &Instrument, text: &str) -> Option<Price> {
+pub(super) fn decode(instrument: &Instrument, text: &str) -> Option<NewestPrice> {
     let (through, rest) = text.split_once(' ')?;
     let (time_ns, price) = rest.split_once(' ')?;
     if through.len() != THROUGH || !through.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     let (epoch, offset) = through.split_at(THROUGH / 2);
-    Some(Price {
+    Some(NewestPrice {
         instrument: instrument.clone(),
         price: price.parse().ok()?,
         time_ns: time_ns.parse().ok()?,
@@ -49,10 +49,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{decode, encode};
-    use crate::Price;
+    use crate::NewestPrice;
 
-    fn price(through: (u64, u64), time_ns: i64, price: Decimal) -> Price {
-        Price {
+    fn price(through: (u64, u64), time_ns: i64, price: Decimal) -> NewestPrice {
+        NewestPrice {
             instrument: "binance:BTCUSDT".parse().unwrap(),
             price,
             time_ns,

@@ -24,9 +24,9 @@ use super::schema::Schema;
 use super::writer::Writer;
 use crate::metrics::Metrics;
 use crate::{
-    BarKey, BarQuery, BarReader, BarStore, Commit, DirtyRow, IdKey, IdQuery, IdRanges, IdRow,
-    PartitionState, Progress, RejectedRange, StoreError, SymbolQuery, SymbolRow, Transaction,
-    VenueRow,
+    BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange,
+    IdRangeQuery, IdRanges, IdSetKey, IdSetRow, PartitionProgress, PartitionState, StoreError,
+    SymbolQuery, SymbolRow, Transaction, VenueRow,
 };
 
 static KIND: Kind = Kind {
@@ -128,14 +128,14 @@ impl BarStore for SqliteBarStore {
         }
     }
 
-    async fn commit(&self, transaction: &Transaction) -> Result<Commit, StoreError> {
+    async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
         let started = Metrics::started();
         let mut writing = self.writer.begin().await?;
         let outcome = commit::write(writing.connection(), transaction).await;
         let outcome = writing.check(outcome)?;
         match outcome {
-            Commit::Lost => writing.rollback().await?,
-            Commit::Done => {
+            CommitOutcome::Lost => writing.rollback().await?,
+            CommitOutcome::Committed => {
                 writing.commit().await?;
                 let metrics = self.file().metrics();
                 commit::count(metrics, transaction);
@@ -164,7 +164,7 @@ impl BarStore for SqliteBarStore {
 }
 
 impl BarReader for SqliteBarStore {
-    async fn progress(&self) -> Result<Vec<Progress>, StoreError> {
+    async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.reader.progress().await
     }
 
@@ -176,11 +176,14 @@ impl BarReader for SqliteBarStore {
         self.reader.bar_range(query).await
     }
 
-    async fn ids(&self, keys: &[IdKey]) -> Result<Vec<IdRow>, StoreError> {
+    async fn ids(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
         self.reader.ids(keys).await
     }
 
-    async fn id_ranges(&self, query: &IdQuery) -> Result<Vec<(IdKey, IdRanges)>, StoreError> {
+    async fn id_ranges(
+        &self,
+        query: &IdRangeQuery,
+    ) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
         self.reader.id_ranges(query).await
     }
 
@@ -210,11 +213,11 @@ impl BarReader for SqliteBarStore {
         epoch: u64,
         first: u64,
         end: u64,
-    ) -> Result<Vec<RejectedRange>, StoreError> {
+    ) -> Result<Vec<ExcludedRange>, StoreError> {
         self.reader.rejected(partition, epoch, first, end).await
     }
 
-    async fn dirty(&self, partition: u32) -> Result<Vec<DirtyRow>, StoreError> {
+    async fn dirty(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
         self.reader.dirty(partition).await
     }
 

@@ -19,7 +19,7 @@ use super::schema::Schema;
 use super::writer::Writer;
 use crate::metrics::Metrics;
 use crate::tick_store::hour_of;
-use crate::{Archived, StoreError, Tick, TickBlock, TickStore};
+use crate::{ArchiveProgress, StoreError, Tick, TickBlock, TickStore};
 
 static KIND: Kind = Kind {
     name: "ticks",
@@ -96,7 +96,10 @@ impl SqliteTickStore {
 }
 
 impl TickStore for SqliteTickStore {
-    async fn archived(&self, partition: u32) -> Result<Option<Archived>, StoreError> {
+    async fn archive_progress(
+        &self,
+        partition: u32,
+    ) -> Result<Option<ArchiveProgress>, StoreError> {
         let bound =
             query("SELECT epoch, next_offset, append_time_ns FROM positions WHERE partition = ?");
         let read = self.readers.read(bound.bind(partition), |row| {
@@ -104,7 +107,7 @@ impl TickStore for SqliteTickStore {
                 epoch: read_unsigned(row, 0)?,
                 offset: read_unsigned(row, 1)?,
             };
-            Ok(Archived {
+            Ok(ArchiveProgress {
                 next,
                 append_time_ns: row.try_get(2)?,
             })
@@ -127,7 +130,11 @@ impl TickStore for SqliteTickStore {
         Ok(())
     }
 
-    async fn set_archived(&self, partition: u32, archived: Archived) -> Result<(), StoreError> {
+    async fn set_archive_progress(
+        &self,
+        partition: u32,
+        archived: ArchiveProgress,
+    ) -> Result<(), StoreError> {
         let mut transaction = self.writer.begin().await?;
         let moved = query(SET_ARCHIVED)
             .bind(partition)

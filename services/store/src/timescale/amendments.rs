@@ -9,7 +9,7 @@ use super::column::{bits, partition, read_bits, read_parsed};
 use super::commit::column;
 use super::failure::Failure;
 use super::ids::{Keys, read_key};
-use crate::{AheadRow, DirtyRow, Mark, Transaction};
+use crate::{DirtyMinuteRow, PendingAmendmentRow, RefoldMark, Transaction};
 
 const MARKS: &str = "INSERT INTO dirty \
     (partition, instrument, start_ns, up_to_epoch, up_to_offset, amendments, later) \
@@ -68,7 +68,7 @@ async fn write_marks(session: &mut PgConnection, transaction: &Transaction) -> R
         }
     }
     if !put.is_empty() {
-        let encode = |(_, mark): &(_, &Mark)| mark.later.as_ref().map(schemas::encode_bar);
+        let encode = |(_, mark): &(_, &RefoldMark)| mark.later.as_ref().map(schemas::encode_bar);
         let written = query(MARKS)
             .bind(partition)
             .bind(column(&put, |(change, _)| change.instrument.key()))
@@ -90,12 +90,12 @@ async fn write_marks(session: &mut PgConnection, transaction: &Transaction) -> R
 }
 
 /// Reads a row of [`DIRTY`].
-pub(super) fn read_dirty(row: &PgRow) -> Result<DirtyRow, Failure> {
+pub(super) fn read_dirty(row: &PgRow) -> Result<DirtyMinuteRow, Failure> {
     let later: Option<&[u8]> = row.try_get(5)?;
-    Ok(DirtyRow {
+    Ok(DirtyMinuteRow {
         instrument: read_parsed(row, 0, "instrument")?,
         start_ns: row.try_get(1)?,
-        mark: Mark {
+        mark: RefoldMark {
             up_to: Position {
                 epoch: read_bits(row, 2)?,
                 offset: read_bits(row, 3)?,
@@ -107,8 +107,8 @@ pub(super) fn read_dirty(row: &PgRow) -> Result<DirtyRow, Failure> {
 }
 
 /// Reads a row of [`AHEAD_OF`].
-pub(super) fn read_ahead(row: &PgRow) -> Result<AheadRow, Failure> {
-    Ok(AheadRow {
+pub(super) fn read_ahead(row: &PgRow) -> Result<PendingAmendmentRow, Failure> {
+    Ok(PendingAmendmentRow {
         key: read_key(row)?,
         id: read_id(row.try_get(3)?)?,
         append_time_ns: row.try_get(4)?,

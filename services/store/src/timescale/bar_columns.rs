@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use market::{Bar, BarRow, Decimal, Edge, Interval, Position, TradeId, Window};
+use market::{Bar, BarRow, Decimal, EdgeTrade, Interval, Position, TradeId, Window};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
@@ -137,7 +137,7 @@ impl Staged {
         self.bits(position.offset);
     }
 
-    fn edge(&mut self, edge: &Edge) {
+    fn edge(&mut self, edge: &EdgeTrade) {
         self.field(&edge.time_ns.to_be_bytes());
         let id = edge.id.as_ref().map(ToString::to_string);
         self.nullable(id.as_deref());
@@ -185,10 +185,10 @@ fn position(row: &PgRow, first: usize) -> Result<Position, Failure> {
 }
 
 /// The price of an edge is with the other prices.
-fn edge(row: &PgRow, price: Decimal, first: usize) -> Result<Edge, Failure> {
+fn edge(row: &PgRow, price: Decimal, first: usize) -> Result<EdgeTrade, Failure> {
     let id: Option<&str> = row.try_get(first + 1)?;
     let scope: Option<&str> = row.try_get(first + 2)?;
-    Ok(Edge {
+    Ok(EdgeTrade {
         time_ns: row.try_get(first)?,
         id: id.map(read_id).transpose()?,
         scope: scope.map(Arc::from),

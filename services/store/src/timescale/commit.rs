@@ -6,7 +6,7 @@ use super::column::{bits, number, partition};
 use super::failure::Failure;
 use super::{amendments, bars, ids};
 use crate::metrics::Metrics;
-use crate::{Commit, Transaction};
+use crate::{CommitOutcome, Transaction};
 
 const ADVANCE: &str = "UPDATE progress SET epoch = $1, next_offset = $2, updates_epoch = $3, \
     updates_offset = $4, append_time_ns = $5 \
@@ -38,10 +38,10 @@ const REJECTED: &str = "INSERT INTO rejected \
 pub(super) async fn write(
     session: &mut PgConnection,
     transaction: &Transaction,
-) -> Result<Commit, Failure> {
+) -> Result<CommitOutcome, Failure> {
     bars::stage(session, &transaction.bars).await?;
     if !advance(session, transaction).await? {
-        return Ok(Commit::Lost);
+        return Ok(CommitOutcome::Lost);
     }
     bars::place(session, transaction).await?;
     write_symbols(session, transaction).await?;
@@ -49,7 +49,7 @@ pub(super) async fn write(
     ids::write(session, &transaction.ids).await?;
     write_rejected(session, transaction).await?;
     amendments::write(session, transaction).await?;
-    Ok(Commit::Done)
+    Ok(CommitOutcome::Committed)
 }
 
 /// Counts what [`write`] wrote.

@@ -10,7 +10,7 @@ use sqlx::{PgConnection, Row, query};
 use super::column::{number, read_number, read_parsed};
 use super::commit::column;
 use super::failure::Failure;
-use crate::{IdChange, IdChangeSet, IdKey, IdRow, id_chunk};
+use crate::{IdSetChange, IdSetDiff, IdSetKey, IdSetRow, id_chunk};
 
 const SETS: &str = "INSERT INTO id_sets (instrument, scope, bucket_ns, last_append_ns) \
     SELECT * FROM unnest($1, $2, $3, $4) ON CONFLICT (instrument, scope, bucket_ns) \
@@ -61,7 +61,7 @@ pub(super) struct Keys<'a> {
 }
 
 impl<'a> Keys<'a> {
-    pub(super) fn of(keys: impl Iterator<Item = &'a IdKey> + Clone) -> Self {
+    pub(super) fn of(keys: impl Iterator<Item = &'a IdSetKey> + Clone) -> Self {
         Self {
             instruments: keys.clone().map(|key| key.instrument.key()).collect(),
             scopes: keys.clone().map(|key| &*key.scope).collect(),
@@ -71,7 +71,10 @@ impl<'a> Keys<'a> {
 }
 
 /// Writes what some sets have gained.
-pub(super) async fn write(session: &mut PgConnection, changes: &[IdChange]) -> Result<(), Failure> {
+pub(super) async fn write(
+    session: &mut PgConnection,
+    changes: &[IdSetChange],
+) -> Result<(), Failure> {
     if changes.is_empty() {
         return Ok(());
     }
@@ -86,10 +89,10 @@ pub(super) async fn write(session: &mut PgConnection, changes: &[IdChange]) -> R
     write_exact(session, changes).await
 }
 
-async fn write_ranges(session: &mut PgConnection, changes: &[IdChange]) -> Result<(), Failure> {
+async fn write_ranges(session: &mut PgConnection, changes: &[IdSetChange]) -> Result<(), Failure> {
     let (mut gone, mut kept) = (Vec::new(), Vec::new());
     for change in changes {
-        if let IdChangeSet::Ranges { put, remove } = &change.change {
+        if let IdSetDiff::Ranges { put, remove } = &change.change {
             gone.extend(remove.iter().map(|first| (&change.key, *first)));
             kept.extend(put.iter().map(|range| (&change.key, *range)));
         }
@@ -116,11 +119,11 @@ async fn write_ranges(session: &mut PgConnection, changes: &[IdChange]) -> Resul
     Ok(())
 }
 
-async fn write_exact(session: &mut PgConnection, changes: &[IdChange]) -> Result<(), Failure> {
+async fn write_exact(session: &mut PgConnection, changes: &[IdSetChange]) -> Result<(), Failure> {
     // One chunk a set: the statement numbers chunks by what was stored before it.
-    let mut added: BTreeMap<&IdKey, Vec<&TradeId>> = BTreeMap::new();
+    let mut added: BTreeMap<&IdSetKey, Vec<&TradeId>> = BTreeMap::new();
     for change in changes {
-        if let IdChangeSet::Exact { add } = &change.change {
+        if let IdSetDiff::Exact { add } = &change.change {
             added.entry(&change.key).or_default().extend(add);
         }
     }
@@ -162,8 +165,8 @@ pub(super) fn read_part(row: &PgRow) -> Result<(i64, Part), Failure> {
 }
 
 /// The sets of so many keys, which [`IDS`] has found in parts.
-pub(super) fn whole(count: usize, parts: Vec<(i64, Part)>) -> Vec<IdRow> {
-    let mut sets = vec![IdRow::default(); count];
+pub(super) fn whole(count: usize, parts: Vec<(i64, Part)>) -> Vec<IdSetRow> {
+    let mut sets = vec![IdSetRow::default(); count];
     for (place, part) in parts {
         let place = usize::try_from(place - 1).expect("it is a place of a key");
         let set = &mut sets[place];
@@ -177,9 +180,9 @@ pub(super) fn whole(count: usize, parts: Vec<(i64, Part)>) -> Vec<IdRow> {
 }
 
 /// instrument, scope, `bucket_ns`.
-pub(super) fn read_key(row: &PgRow) -> Result<IdKey, Failure> {
+pub(super) fn read_key(row: &PgRow) -> Result<IdSetKey, Failure> {
     let scope: &str = row.try_get(1)?;
-    Ok(IdKey {
+    Ok(IdSetKey {
         instrument: read_parsed(row, 0, "instrument")?,
         scope: Arc::from(scope),
         bucket_ns: row.try_get(2)?,

@@ -15,8 +15,8 @@ use super::failure::Failure;
 use super::{amendments, bar_columns, ids, row, topics};
 use crate::key_bounds::{PAST_ALL, set_bounds, venue_bounds};
 use crate::{
-    BarKey, BarQuery, BarReader, DirtyRow, IdKey, IdQuery, IdRanges, IdRow, Progress,
-    RejectedRange, StoreError, SymbolQuery, SymbolRow, VenueRow,
+    BarKey, BarQuery, BarReader, DirtyMinuteRow, ExcludedRange, IdRangeQuery, IdRanges, IdSetKey,
+    IdSetRow, PartitionProgress, StoreError, SymbolQuery, SymbolRow, VenueRow,
 };
 
 /// Reads bars and state from TimescaleDB: what is committed at each call, or, as a snapshot,
@@ -147,7 +147,7 @@ impl TimescaleBarReader {
 }
 
 impl BarReader for TimescaleBarReader {
-    async fn progress(&self) -> Result<Vec<Progress>, StoreError> {
+    async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.read(query(PROGRESS), row::progress).await
     }
 
@@ -201,7 +201,7 @@ impl BarReader for TimescaleBarReader {
         Ok(bars)
     }
 
-    async fn ids(&self, keys: &[IdKey]) -> Result<Vec<IdRow>, StoreError> {
+    async fn ids(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
@@ -214,7 +214,10 @@ impl BarReader for TimescaleBarReader {
         Ok(ids::whole(keys.len(), parts))
     }
 
-    async fn id_ranges(&self, query: &IdQuery) -> Result<Vec<(IdKey, IdRanges)>, StoreError> {
+    async fn id_ranges(
+        &self,
+        query: &IdRangeQuery,
+    ) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
         let (after, ceiling) = set_bounds(query);
         let bound = sqlx::query(ids::ID_RANGES)
             .bind(after.0)
@@ -226,7 +229,7 @@ impl BarReader for TimescaleBarReader {
             let range = (read_number(row, 3, "first")?, read_number(row, 4, "last")?);
             Ok((ids::read_key(row)?, range))
         });
-        let mut sets: Vec<(IdKey, IdRanges)> = Vec::new();
+        let mut sets: Vec<(IdSetKey, IdRanges)> = Vec::new();
         for (key, range) in ranges.await? {
             match sets.last_mut() {
                 Some((last, ranges)) if *last == key => ranges.push(range),
@@ -276,7 +279,7 @@ impl BarReader for TimescaleBarReader {
         epoch: u64,
         first: u64,
         end: u64,
-    ) -> Result<Vec<RejectedRange>, StoreError> {
+    ) -> Result<Vec<ExcludedRange>, StoreError> {
         let bound = query(REJECTED)
             .bind(self.check(partition(of))?)
             .bind(bits(epoch))
@@ -285,7 +288,7 @@ impl BarReader for TimescaleBarReader {
         self.read(bound, row::rejected).await
     }
 
-    async fn dirty(&self, of: u32) -> Result<Vec<DirtyRow>, StoreError> {
+    async fn dirty(&self, of: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
         let bound = query(amendments::DIRTY).bind(self.check(partition(of))?);
         self.read(bound, amendments::read_dirty).await
     }

@@ -6,11 +6,11 @@ use sqlx::postgres::PgRow;
 
 use super::column::{read_bits, read_number, read_parsed, read_partition};
 use super::failure::Failure;
-use crate::{Progress, RejectedRange, SymbolRow, VenueRow, Verdict};
+use crate::{ExcludedRange, PartitionProgress, SymbolRow, VenueRow, Verdict};
 
 /// partition, epoch, `next_offset`, `updates_epoch`, `updates_offset`, `append_time_ns`.
-pub(super) fn progress(row: &PgRow) -> Result<Progress, Failure> {
-    Ok(Progress {
+pub(super) fn progress(row: &PgRow) -> Result<PartitionProgress, Failure> {
+    Ok(PartitionProgress {
         partition: read_partition(row, 0)?,
         epoch: read_bits(row, 1)?,
         next_offset: read_bits(row, 2)?,
@@ -46,9 +46,9 @@ pub(super) fn venue(row: &PgRow) -> Result<VenueRow, Failure> {
 }
 
 /// epoch, first, past, verdict, `append_time_ns`.
-pub(super) fn rejected(row: &PgRow) -> Result<RejectedRange, Failure> {
+pub(super) fn rejected(row: &PgRow) -> Result<ExcludedRange, Failure> {
     let code: &str = row.try_get(3)?;
-    Ok(RejectedRange {
+    Ok(ExcludedRange {
         epoch: read_bits(row, 0)?,
         first: read_number(row, 1, "first")?,
         end: read_number(row, 2, "past")?,

@@ -14,9 +14,9 @@ use super::schema::{self, TimescaleMigration};
 use super::{bars, commit, expire, load, topics};
 use crate::metrics::Metrics;
 use crate::{
-    BarKey, BarQuery, BarReader, BarStore, Commit, DirtyRow, IdKey, IdQuery, IdRanges, IdRow,
-    PartitionState, Progress, RejectedRange, StoreError, SymbolQuery, SymbolRow, Transaction,
-    VenueRow,
+    BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange,
+    IdRangeQuery, IdRanges, IdSetKey, IdSetRow, PartitionProgress, PartitionState, StoreError,
+    SymbolQuery, SymbolRow, Transaction, VenueRow,
 };
 
 /// Bars and the state of the fold in TimescaleDB, for many processes at once.
@@ -145,7 +145,7 @@ impl BarStore for TimescaleBarStore {
         }
     }
 
-    async fn commit(&self, transaction: &Transaction) -> Result<Commit, StoreError> {
+    async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
         let started = Metrics::started();
         let mut loan = self.writers.lend().await?;
         if let Err(failure) = bars::prepare(&mut loan.connection).await {
@@ -154,11 +154,11 @@ impl BarStore for TimescaleBarStore {
         let mut loan = begin_on(loan).await?;
         let outcome = commit::write(loan.session(), transaction).await;
         let sql = match outcome {
-            Ok(Commit::Lost) => "ROLLBACK",
+            Ok(CommitOutcome::Lost) => "ROLLBACK",
             _ => "COMMIT",
         };
         let outcome = end(loan, outcome, sql).await?;
-        if outcome == Commit::Done {
+        if outcome == CommitOutcome::Committed {
             let metrics = self.server().metrics();
             commit::count(metrics, transaction);
             metrics.commit_seconds.record(started.elapsed());
@@ -230,7 +230,7 @@ impl BarStore for TimescaleBarStore {
 }
 
 impl BarReader for TimescaleBarStore {
-    async fn progress(&self) -> Result<Vec<Progress>, StoreError> {
+    async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.reader.progress().await
     }
 
@@ -242,11 +242,14 @@ impl BarReader for TimescaleBarStore {
         self.reader.bar_range(query).await
     }
 
-    async fn ids(&self, keys: &[IdKey]) -> Result<Vec<IdRow>, StoreError> {
+    async fn ids(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
         self.reader.ids(keys).await
     }
 
-    async fn id_ranges(&self, query: &IdQuery) -> Result<Vec<(IdKey, IdRanges)>, StoreError> {
+    async fn id_ranges(
+        &self,
+        query: &IdRangeQuery,
+    ) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
         self.reader.id_ranges(query).await
     }
 
@@ -276,11 +279,11 @@ impl BarReader for TimescaleBarStore {
         epoch: u64,
         first: u64,
         end: u64,
-    ) -> Result<Vec<RejectedRange>, StoreError> {
+    ) -> Result<Vec<ExcludedRange>, StoreError> {
         self.reader.rejected(partition, epoch, first, end).await
     }
 
-    async fn dirty(&self, partition: u32) -> Result<Vec<DirtyRow>, StoreError> {
+    async fn dirty(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
         self.reader.dirty(partition).await
     }
 

@@ -1,29 +1,32 @@
 //! Marks of minutes, and trades that were amended before they came.
 
-use candlewick_store::{AheadRow, BarReader, BarStore, Commit, DirtyChange, DirtyRow, Mark};
+use candlewick_store::{
+    BarReader, BarStore, CommitOutcome, DirtyMinuteChange, DirtyMinuteRow, PendingAmendmentRow,
+    RefoldMark,
+};
 use market::{HOUR_NS, Interval, MINUTE_NS, Position, TradeId};
 
 use crate::fixtures::{bar, extreme_bar, id_key, instrument, step, take};
 
-fn mark(offset: u64, later: bool) -> Mark {
+fn mark(offset: u64, later: bool) -> RefoldMark {
     let btc = instrument("binance:BTCUSDT");
-    Mark {
+    RefoldMark {
         up_to: Position { epoch: 1, offset },
         amendments: offset + 1,
         later: later.then(|| bar(&btc, Interval::M1, 0, offset, false).row.bar),
     }
 }
 
-fn change(text: &str, start_ns: i64, mark: Option<Mark>) -> DirtyChange {
-    DirtyChange {
+fn change(text: &str, start_ns: i64, mark: Option<RefoldMark>) -> DirtyMinuteChange {
+    DirtyMinuteChange {
         instrument: instrument(text),
         start_ns,
         mark,
     }
 }
 
-fn row(change: &DirtyChange) -> DirtyRow {
-    DirtyRow {
+fn row(change: &DirtyMinuteChange) -> DirtyMinuteRow {
+    DirtyMinuteRow {
         instrument: change.instrument.clone(),
         start_ns: change.start_ns,
         mark: change.mark.clone().unwrap(),
@@ -31,7 +34,7 @@ fn row(change: &DirtyChange) -> DirtyRow {
 }
 
 pub(crate) async fn marks_are_put_replaced_and_removed(store: &impl BarStore) {
-    let extreme = Mark {
+    let extreme = RefoldMark {
         up_to: Position {
             epoch: u64::MAX,
             offset: u64::MAX,
@@ -84,13 +87,19 @@ pub(crate) async fn a_lost_step_marks_nothing(store: &impl BarStore) {
     let mut lost = step(0, 4, 6);
     lost.dirty = vec![change("a:a", 0, Some(mark(1, true)))];
     lost.ahead = vec![ahead("a:a", "", 0, "1", 1)];
-    assert_eq!(store.commit(&lost).await.unwrap(), Commit::Lost);
+    assert_eq!(store.commit(&lost).await.unwrap(), CommitOutcome::Lost);
     let state = store.load(0, 1).await.unwrap();
     assert_eq!((state.dirty.len(), state.ahead.len()), (0, 0));
 }
 
-fn ahead(text: &str, scope: &str, bucket_ns: i64, id: &str, append_time_ns: i64) -> AheadRow {
-    AheadRow {
+fn ahead(
+    text: &str,
+    scope: &str,
+    bucket_ns: i64,
+    id: &str,
+    append_time_ns: i64,
+) -> PendingAmendmentRow {
+    PendingAmendmentRow {
         key: id_key(text, scope, bucket_ns),
         id: TradeId::parse(id).unwrap(),
         append_time_ns,

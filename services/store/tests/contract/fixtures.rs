@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use candlewick_store::{
-    BarStore, Commit, IdKey, Progress, StoredBar, SymbolRow, TickBlock, TickRecord, Transaction,
+    BarStore, CommitOutcome, IdSetKey, PartitionProgress, StoredBar, SymbolRow, TickBlock,
+    TickRecord, Transaction,
 };
 use market::{
-    Bar, BarRow, DAY_NS, Edge, HOUR_NS, Instrument, Interval, Position, Side, Trade, TradeId,
+    Bar, BarRow, DAY_NS, EdgeTrade, HOUR_NS, Instrument, Interval, Position, Side, Trade, TradeId,
     Window,
 };
 use schemas::TradesRecord;
@@ -64,7 +65,7 @@ pub(crate) fn extreme_bar(instrument: &Instrument, start_ns: i64) -> StoredBar {
         offset: u64::MAX,
     };
     let price = "-0.999999999999999999".parse().unwrap();
-    let edge = |time_ns, id: &str| Edge {
+    let edge = |time_ns, id: &str| EdgeTrade {
         time_ns,
         id: Some(TradeId::parse(id).unwrap()),
         scope: Some("x".repeat(64).into()),
@@ -102,7 +103,7 @@ pub(crate) fn extreme_bar(instrument: &Instrument, start_ns: i64) -> StoredBar {
 pub(crate) fn step(partition: u32, from: u64, to: u64) -> Transaction {
     Transaction {
         expected: (1, from),
-        progress: Progress {
+        progress: PartitionProgress {
             partition,
             epoch: 1,
             next_offset: to,
@@ -127,7 +128,7 @@ pub(crate) async fn take(store: &impl BarStore, transaction: Transaction) {
     let partition = transaction.progress.partition;
     store.load(partition, transaction.expected.0).await.unwrap();
     let outcome = store.commit(&transaction).await.unwrap();
-    assert_eq!(outcome, Commit::Done);
+    assert_eq!(outcome, CommitOutcome::Committed);
 }
 
 pub(crate) fn symbol(text: &str, number: i64) -> SymbolRow {
@@ -139,8 +140,8 @@ pub(crate) fn symbol(text: &str, number: i64) -> SymbolRow {
     }
 }
 
-pub(crate) fn id_key(instrument_text: &str, scope: &str, bucket_ns: i64) -> IdKey {
-    IdKey {
+pub(crate) fn id_key(instrument_text: &str, scope: &str, bucket_ns: i64) -> IdSetKey {
+    IdSetKey {
         instrument: instrument(instrument_text),
         scope: Arc::from(scope),
         bucket_ns,

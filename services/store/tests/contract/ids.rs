@@ -1,46 +1,47 @@
 //! Sets of ids.
 
 use candlewick_store::{
-    BarStore, IdChange, IdChangeSet, IdKey, IdQuery, IdRanges, IdRow, RejectedRange, Verdict,
+    BarStore, ExcludedRange, IdRangeQuery, IdRanges, IdSetChange, IdSetDiff, IdSetKey, IdSetRow,
+    Verdict,
 };
 use market::TradeId;
 
 use crate::fixtures::{id_key, step, take};
 
-fn ranges(key: &IdKey, at: i64, put: &[(u64, u64)], remove: &[u64]) -> IdChange {
-    IdChange {
+fn ranges(key: &IdSetKey, at: i64, put: &[(u64, u64)], remove: &[u64]) -> IdSetChange {
+    IdSetChange {
         key: key.clone(),
         last_append_ns: at,
-        change: IdChangeSet::Ranges {
+        change: IdSetDiff::Ranges {
             put: put.to_vec(),
             remove: remove.to_vec(),
         },
     }
 }
 
-fn exact(key: &IdKey, at: i64, texts: &[String]) -> IdChange {
+fn exact(key: &IdSetKey, at: i64, texts: &[String]) -> IdSetChange {
     let add = texts.iter().map(|text| TradeId::parse(text).unwrap());
-    IdChange {
+    IdSetChange {
         key: key.clone(),
         last_append_ns: at,
-        change: IdChangeSet::Exact { add: add.collect() },
+        change: IdSetDiff::Exact { add: add.collect() },
     }
 }
 
-async fn change(store: &impl BarStore, from: u64, ids: Vec<IdChange>) {
+async fn change(store: &impl BarStore, from: u64, ids: Vec<IdSetChange>) {
     let mut transaction = step(0, from, from + 1);
     transaction.ids = ids;
     take(store, transaction).await;
 }
 
 /// One set.
-async fn read(store: &impl BarStore, key: &IdKey) -> IdRow {
+async fn read(store: &impl BarStore, key: &IdSetKey) -> IdSetRow {
     let mut sets = store.ids(std::slice::from_ref(key)).await.unwrap();
     assert_eq!(sets.len(), 1);
     sets.remove(0)
 }
 
-async fn read_ranges(store: &impl BarStore, key: &IdKey) -> IdRanges {
+async fn read_ranges(store: &impl BarStore, key: &IdSetKey) -> IdRanges {
     let row = read(store, key).await;
     assert_eq!(row.exact, []);
     row.ranges
@@ -48,7 +49,7 @@ async fn read_ranges(store: &impl BarStore, key: &IdKey) -> IdRanges {
 
 pub(crate) async fn ranges_are_put_and_removed(store: &impl BarStore) {
     let key = id_key("binance:BTCUSDT", "", -1);
-    let nothing = IdRow {
+    let nothing = IdSetRow {
         ranges: Vec::new(),
         exact: Vec::new(),
         last_append_ns: 0,
@@ -157,7 +158,7 @@ pub(crate) async fn range_sets_come_in_pages(store: &impl BarStore) {
     ));
     change(store, 0, ids).await;
 
-    let mut query = IdQuery {
+    let mut query = IdRangeQuery {
         venue: "binance".parse().unwrap(),
         symbol: None,
         after: None,
@@ -173,7 +174,7 @@ pub(crate) async fn range_sets_come_in_pages(store: &impl BarStore) {
     }
     assert_eq!(seen, keys);
 
-    query = IdQuery {
+    query = IdRangeQuery {
         symbol: Some("BTC".parse().unwrap()),
         after: None,
         limit: 10,
@@ -200,7 +201,7 @@ pub(crate) async fn old_ids_expire_but_not_those_of_no_bucket(store: &impl BarSt
         exact(&old_exact, 10, &["7".to_owned(), "x".to_owned()]),
         ranges(&young, 20, &[(1, 1)], &[]),
     ];
-    let rejected = |first, append_time_ns| RejectedRange {
+    let rejected = |first, append_time_ns| ExcludedRange {
         epoch: 1,
         first,
         end: first + 1,

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use candlewick_store::{
-    BarKey, BarQuery, BarStore, Commit, IdChange, IdChangeSet, IdKey, IdQuery, IdRow, Progress,
-    RejectedRange, StoredBar, SymbolQuery, SymbolRow, Transaction, VenueRow, Verdict,
+    BarKey, BarQuery, BarStore, CommitOutcome, ExcludedRange, IdRangeQuery, IdSetChange, IdSetDiff,
+    IdSetKey, IdSetRow, PartitionProgress, StoredBar, SymbolQuery, SymbolRow, Transaction,
+    VenueRow, Verdict,
 };
-use market::{HOUR_NS, Instrument, Interval, MINUTE_NS, Position, Reject, TradeId, VenueSettings};
+use market::{
+    HOUR_NS, Instrument, Interval, MINUTE_NS, Position, RejectReason, TradeId, VenueSettings,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -21,7 +24,7 @@ const INTERVALS: [Interval; 2] = [Interval::M1, Interval::H1];
 
 #[derive(Debug, Clone)]
 enum Action {
-    Commit(Draft),
+    CommitOutcome(Draft),
     Expire(i64, i64),
 }
 
@@ -55,7 +58,7 @@ struct DraftIds {
 
 fn action() -> impl Strategy<Value = Action> {
     let expire = (0..60_i64, 0..60_i64).prop_map(|(bars, ids)| Action::Expire(bars, ids));
-    prop_oneof![8 => draft().prop_map(Action::Commit), 1 => expire]
+    prop_oneof![8 => draft().prop_map(Action::CommitOutcome), 1 => expire]
 }
 
 fn draft() -> impl Strategy<Value = Draft> {
@@ -111,12 +114,12 @@ fn draft_ids() -> impl Strategy<Value = DraftIds> {
 /// What a store should hold.
 #[derive(Default)]
 struct Model {
-    progress: BTreeMap<u32, Progress>,
+    progress: BTreeMap<u32, PartitionProgress>,
     bars: BTreeMap<BarKey, (u32, StoredBar)>,
     symbols: BTreeMap<String, (u32, SymbolRow)>,
     venues: BTreeMap<(u32, String), VenueRow>,
-    ids: BTreeMap<IdKey, IdSet>,
-    rejected: BTreeMap<(u32, u64), RejectedRange>,
+    ids: BTreeMap<IdSetKey, IdSet>,
+    rejected: BTreeMap<(u32, u64), ExcludedRange>,
     /// Exact ids are new each time.
     exact: u64,
 }
@@ -171,22 +174,22 @@ impl Draft {
         once(venues.map(|row| (row.venue.clone(), row)))
     }
 
-    fn ids(&self, exact: &mut u64) -> Vec<IdChange> {
+    fn ids(&self, exact: &mut u64) -> Vec<IdSetChange> {
         let changes = self.ids.iter().map(|ids| {
             let instrument = self.instrument(ids.instrument);
             let change = if ids.put.is_empty() {
                 *exact += 1;
                 let text = TradeId::Text(format!("x{exact}").into());
-                IdChangeSet::Exact {
+                IdSetDiff::Exact {
                     add: vec![TradeId::Number(*exact), text],
                 }
             } else {
-                IdChangeSet::Ranges {
+                IdSetDiff::Ranges {
                     put: ids.put.clone().into_iter().collect(),
                     remove: ids.remove.clone(),
                 }
             };
-            IdChange {
+            IdSetChange {
                 key: id_key(instrument.key(), SCOPES[ids.scope], BUCKETS[ids.bucket]),
                 last_append_ns: ids.last_append_ns,
                 change,
@@ -195,10 +198,13 @@ impl Draft {
         once(changes.map(|change| (change.key.clone(), change)))
     }
 
-    fn rejected(&self, at: Progress) -> Vec<RejectedRange> {
-        let verdict = [Verdict::Duplicate, Verdict::Rejected(Reject::BeyondHorizon)];
+    fn rejected(&self, at: PartitionProgress) -> Vec<ExcludedRange> {
+        let verdict = [
+            Verdict::Duplicate,
+            Verdict::Rejected(RejectReason::BeyondHorizon),
+        ];
         let end = at.next_offset + self.advance;
-        let range = RejectedRange {
+        let range = ExcludedRange {
             epoch: at.epoch,
             first: at.next_offset,
             end: end - (self.advance - 1) / 2,
@@ -220,7 +226,7 @@ impl Model {
         let next_offset = at.next_offset + draft.advance;
         Transaction {
             expected: (at.epoch, at.next_offset + draft.astray),
-            progress: Progress {
+            progress: PartitionProgress {
                 next_offset,
                 updates: Position {
                     epoch: 9,
@@ -239,11 +245,11 @@ impl Model {
         }
     }
 
-    fn take(&mut self, transaction: &Transaction) -> Commit {
+    fn take(&mut self, transaction: &Transaction) -> CommitOutcome {
         let partition = transaction.progress.partition;
         let at = self.progress[&partition];
         if (at.epoch, at.next_offset) != transaction.expected {
-            return Commit::Lost;
+            return CommitOutcome::Lost;
         }
         self.progress.insert(partition, transaction.progress);
         for bar in &transaction.bars {
@@ -261,8 +267,8 @@ impl Model {
             let set = self.ids.entry(change.key.clone()).or_default();
             set.last_append_ns = change.last_append_ns;
             match &change.change {
-                IdChangeSet::Exact { add } => set.exact.extend(add.iter().cloned()),
-                IdChangeSet::Ranges { put, remove } => {
+                IdSetDiff::Exact { add } => set.exact.extend(add.iter().cloned()),
+                IdSetDiff::Ranges { put, remove } => {
                     set.ranges.retain(|first, _| !remove.contains(first));
                     set.ranges.extend(put.iter().copied());
                 }
@@ -271,7 +277,7 @@ impl Model {
         for range in &transaction.rejected {
             self.rejected.insert((partition, range.first), *range);
         }
-        Commit::Done
+        CommitOutcome::Committed
     }
 
     fn expire(&mut self, bars_before_ns: i64, ids_before_ns: i64) {
@@ -366,7 +372,7 @@ async fn ids_agree(store: &impl BarStore, model: &Model) {
                 .unwrap()
                 .remove(0);
             let set = model.ids.get(&key).cloned().unwrap_or_default();
-            let mut expected = IdRow {
+            let mut expected = IdSetRow {
                 ranges: set.ranges.into_iter().collect(),
                 exact: set.exact,
                 last_append_ns: set.last_append_ns,
@@ -377,7 +383,7 @@ async fn ids_agree(store: &impl BarStore, model: &Model) {
         }
     }
     for venue in ["a", "b"] {
-        let query = IdQuery {
+        let query = IdRangeQuery {
             venue: venue.parse().unwrap(),
             symbol: None,
             after: None,
@@ -401,7 +407,7 @@ async fn run(store: &impl BarStore, actions: &[Action]) {
     }
     for action in actions {
         match action {
-            Action::Commit(draft) => {
+            Action::CommitOutcome(draft) => {
                 let transaction = model.transaction(draft);
                 let outcome = store.commit(&transaction).await.unwrap();
                 assert_eq!(outcome, model.take(&transaction));

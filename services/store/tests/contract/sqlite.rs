@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use candlewick_store::{
-    Archived, BarKey, BarReader, BarStore, Commit, SqliteBarStore, SqliteTickStore, StoreError,
-    TickStore,
+    ArchiveProgress, BarKey, BarReader, BarStore, CommitOutcome, SqliteBarStore, SqliteTickStore,
+    StoreError, TickStore,
 };
 use futures_util::FutureExt;
 use market::{Interval, Position};
@@ -62,17 +62,17 @@ async fn an_older_file_of_ticks_is_brought_up_to_date() {
     let path = folder.path().join("ticks.sqlite");
     meddle(&path, OLD_TICKS).await;
     let store = SqliteTickStore::open(&path).await.unwrap();
-    let mut archived = Archived {
+    let mut archived = ArchiveProgress {
         next: Position {
             epoch: 1,
             offset: 7,
         },
         append_time_ns: 0,
     };
-    assert_eq!(store.archived(0).await.unwrap(), Some(archived));
+    assert_eq!(store.archive_progress(0).await.unwrap(), Some(archived));
     archived.append_time_ns = 50;
-    store.set_archived(0, archived).await.unwrap();
-    assert_eq!(store.archived(0).await.unwrap(), Some(archived));
+    store.set_archive_progress(0, archived).await.unwrap();
+    assert_eq!(store.archive_progress(0).await.unwrap(), Some(archived));
 }
 
 #[tokio::test]
@@ -254,7 +254,10 @@ async fn a_step_that_fails_at_its_end_writes_nothing() {
     let state = store.load(0, 1).await.unwrap();
     assert_eq!((state.progress.next_offset, state.open_bars.len()), (0, 0));
     meddle(&path, "DROP TRIGGER breaks").await;
-    assert_eq!(store.commit(&transaction).await.unwrap(), Commit::Done);
+    assert_eq!(
+        store.commit(&transaction).await.unwrap(),
+        CommitOutcome::Committed
+    );
 }
 
 /// Dropped at any point, a commit is taken whole or not at all, and the next one goes on.
@@ -287,7 +290,7 @@ async fn a_commit_that_is_dropped_is_whole_or_nothing() {
         assert_eq!(written.count(), if from > 0 { 100 } else { 0 });
     }
     let outcome = store.commit(&step(0, from, from + 1)).await.unwrap();
-    assert_eq!(outcome, Commit::Done);
+    assert_eq!(outcome, CommitOutcome::Committed);
 }
 
 /// Fills a small file system, makes room, and goes on:
@@ -314,7 +317,7 @@ async fn a_full_disk_passes() {
         }
         match store.commit(&transaction).await {
             Ok(outcome) => {
-                assert_eq!((outcome, full), (Commit::Done, 0));
+                assert_eq!((outcome, full), (CommitOutcome::Committed, 0));
                 from += 1;
             }
             Err(error) => {
@@ -329,6 +332,6 @@ async fn a_full_disk_passes() {
     }
     std::fs::remove_file(&ballast).unwrap();
     let outcome = store.commit(&step(0, from, from + 1)).await.unwrap();
-    assert_eq!(outcome, Commit::Done);
+    assert_eq!(outcome, CommitOutcome::Committed);
     store.sync().await.unwrap();
 }

@@ -1,17 +1,21 @@
-//! Progress, symbols, venues, rejected ranges, and the one transaction.
+//! PartitionProgress, symbols, venues, rejected ranges, and the one transaction.
 
 use candlewick_store::{
-    BarKey, BarReader, BarStore, Commit, Progress, RejectedRange, SymbolQuery, VenueRow, Verdict,
+    BarKey, BarReader, BarStore, CommitOutcome, ExcludedRange, PartitionProgress, SymbolQuery,
+    VenueRow, Verdict,
 };
-use market::{IdScheme, IdScope, Interval, Position, Reject, VenueSettings};
+use market::{IdScheme, IdScope, Interval, Position, RejectReason, VenueSettings};
 
 use crate::fixtures::{bar, instrument, step, symbol, take};
 
 pub(crate) async fn a_partition_begins_at_its_epoch(store: &impl BarStore) {
     assert_eq!(store.progress().await.unwrap(), []);
     // Before it is loaded, no step of it can be taken.
-    assert_eq!(store.commit(&step(3, 0, 1)).await.unwrap(), Commit::Lost);
-    let begun = |partition, epoch| Progress {
+    assert_eq!(
+        store.commit(&step(3, 0, 1)).await.unwrap(),
+        CommitOutcome::Lost
+    );
+    let begun = |partition, epoch| PartitionProgress {
         partition,
         epoch,
         next_offset: 0,
@@ -32,18 +36,27 @@ pub(crate) async fn a_step_is_taken_once(store: &impl BarStore) {
     store.load(0, 1).await.unwrap();
     let mut transaction = step(0, 0, 10);
     transaction.symbols = vec![symbol("binance:BTCUSDT", i64::MIN), symbol("kraken:XBT", 5)];
-    assert_eq!(store.commit(&transaction).await.unwrap(), Commit::Done);
-    assert_eq!(store.commit(&transaction).await.unwrap(), Commit::Lost);
+    assert_eq!(
+        store.commit(&transaction).await.unwrap(),
+        CommitOutcome::Committed
+    );
+    assert_eq!(
+        store.commit(&transaction).await.unwrap(),
+        CommitOutcome::Lost
+    );
     let state = store.load(0, 1).await.unwrap();
     assert_eq!(state.progress, transaction.progress);
     assert_eq!(state.symbols, transaction.symbols);
     // To a new epoch, and to the last of all positions.
     let mut switch = step(0, 10, 0);
     switch.progress.epoch = 2;
-    assert_eq!(store.commit(&switch).await.unwrap(), Commit::Done);
+    assert_eq!(
+        store.commit(&switch).await.unwrap(),
+        CommitOutcome::Committed
+    );
     let mut last = step(0, 0, 0);
     last.expected = (2, 0);
-    last.progress = Progress {
+    last.progress = PartitionProgress {
         partition: 0,
         epoch: u64::MAX,
         next_offset: u64::MAX,
@@ -53,7 +66,7 @@ pub(crate) async fn a_step_is_taken_once(store: &impl BarStore) {
         },
         append_time_ns: i64::MAX,
     };
-    assert_eq!(store.commit(&last).await.unwrap(), Commit::Done);
+    assert_eq!(store.commit(&last).await.unwrap(), CommitOutcome::Committed);
     assert_eq!(store.progress().await.unwrap(), [last.progress]);
 }
 
@@ -64,9 +77,9 @@ pub(crate) async fn a_lost_step_writes_nothing(store: &impl BarStore) {
     lost.bars = vec![bar(&btc, Interval::M1, 0, 1, false)];
     lost.symbols = vec![symbol("binance:BTCUSDT", 1)];
     lost.rejected = vec![rejected(4, 5, Verdict::Duplicate)];
-    assert_eq!(store.commit(&lost).await.unwrap(), Commit::Lost);
+    assert_eq!(store.commit(&lost).await.unwrap(), CommitOutcome::Lost);
     lost.expected = (2, 5);
-    assert_eq!(store.commit(&lost).await.unwrap(), Commit::Lost);
+    assert_eq!(store.commit(&lost).await.unwrap(), CommitOutcome::Lost);
 
     let state = store.load(0, 1).await.unwrap();
     assert_eq!(state.progress, step(0, 0, 5).progress);
@@ -84,7 +97,7 @@ pub(crate) async fn one_of_two_workers_wins_each_step(store: &impl BarStore) {
             let mut done = 0;
             for from in 0..STEPS {
                 let outcome = store.commit(&step(0, from, from + 1)).await.unwrap();
-                done += u64::from(outcome == Commit::Done);
+                done += u64::from(outcome == CommitOutcome::Committed);
                 while store.progress().await.unwrap()[0].next_offset <= from {
                     tokio::task::yield_now().await;
                 }
@@ -107,7 +120,10 @@ pub(crate) async fn partitions_commit_side_by_side(store: &impl BarStore) {
                 for from in 0..STEPS {
                     let mut transaction = step(partition, from, from + 1);
                     transaction.bars = vec![bar(&traded, Interval::M1, 0, from, false)];
-                    assert_eq!(store.commit(&transaction).await.unwrap(), Commit::Done);
+                    assert_eq!(
+                        store.commit(&transaction).await.unwrap(),
+                        CommitOutcome::Committed
+                    );
                 }
             })
         })
@@ -224,8 +240,8 @@ pub(crate) async fn a_venue_needs_every_partition(store: &impl BarStore) {
     assert_eq!(loaded[1].settings, settings(2));
 }
 
-fn rejected(first: u64, end: u64, verdict: Verdict) -> RejectedRange {
-    RejectedRange {
+fn rejected(first: u64, end: u64, verdict: Verdict) -> ExcludedRange {
+    ExcludedRange {
         epoch: 1,
         first,
         end,
@@ -235,7 +251,7 @@ fn rejected(first: u64, end: u64, verdict: Verdict) -> RejectedRange {
 }
 
 pub(crate) async fn rejected_ranges_that_overlap(store: &impl BarStore) {
-    let verdict = Verdict::Rejected(Reject::BeyondHorizon);
+    let verdict = Verdict::Rejected(RejectReason::BeyondHorizon);
     let ranges = [
         rejected(2, 5, Verdict::Duplicate),
         rejected(5, 6, verdict),
@@ -245,7 +261,7 @@ pub(crate) async fn rejected_ranges_that_overlap(store: &impl BarStore) {
     let mut transaction = step(0, 0, 1);
     transaction.rejected = ranges.to_vec();
     take(store, transaction).await;
-    let of_next_epoch = RejectedRange {
+    let of_next_epoch = ExcludedRange {
         epoch: 2,
         ..ranges[0]
     };

@@ -1,6 +1,6 @@
 //! Ticks.
 
-use candlewick_store::{Archived, StoreError, Tick, TickBlock, TickRecord, TickStore};
+use candlewick_store::{ArchiveProgress, StoreError, Tick, TickBlock, TickRecord, TickStore};
 use market::{Amendment, AmendmentKind, HOUR_NS, Position, Sender, Side, Trade, TradeId};
 use schemas::TradesRecord;
 
@@ -124,9 +124,9 @@ pub(crate) async fn a_large_block_comes_back_whole(store: &impl TickStore) {
 }
 
 pub(crate) async fn a_position_never_goes_back(store: &impl TickStore) {
-    assert_eq!(store.archived(0).await.unwrap(), None);
+    assert_eq!(store.archive_progress(0).await.unwrap(), None);
     assert_eq!(store.position(0).await.unwrap(), None);
-    let at = |epoch, offset, append_time_ns| Archived {
+    let at = |epoch, offset, append_time_ns| ArchiveProgress {
         next: Position { epoch, offset },
         append_time_ns,
     };
@@ -141,11 +141,11 @@ pub(crate) async fn a_position_never_goes_back(store: &impl TickStore) {
         (at(1, u64::MAX, i64::MAX), at(1, u64::MAX, i64::MAX)),
         (at(u64::MAX, 1, 70), at(u64::MAX, 1, i64::MAX)),
     ] {
-        store.set_archived(0, noted).await.unwrap();
-        assert_eq!(store.archived(0).await.unwrap(), Some(kept));
+        store.set_archive_progress(0, noted).await.unwrap();
+        assert_eq!(store.archive_progress(0).await.unwrap(), Some(kept));
         assert_eq!(store.position(0).await.unwrap(), Some(kept.next));
     }
-    assert_eq!(store.archived(1).await.unwrap(), None);
+    assert_eq!(store.archive_progress(1).await.unwrap(), None);
 }
 
 pub(crate) async fn old_blocks_expire(store: &impl TickStore) {

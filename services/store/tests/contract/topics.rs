@@ -1,6 +1,6 @@
 //! Generations of topics.
 
-use candlewick_store::{BarReader, BarStore, Commit, Progress, StoreError};
+use candlewick_store::{BarReader, BarStore, CommitOutcome, PartitionProgress, StoreError};
 use futures_util::future::join_all;
 use market::Interval;
 use schemas::{BAR_UPDATES, TRADES};
@@ -21,7 +21,7 @@ pub(crate) async fn the_first_generation_has_epoch_1(store: &impl BarStore) {
     assert_eq!(snapshot.epoch(TRADES, "two").await.unwrap(), None);
 }
 
-fn at(progress: &Progress) -> (u32, u64, u64) {
+fn at(progress: &PartitionProgress) -> (u32, u64, u64) {
     (progress.partition, progress.epoch, progress.next_offset)
 }
 
@@ -44,7 +44,7 @@ pub(crate) async fn a_new_generation_of_trades_moves_every_partition(store: &imp
     // All else is kept: the state at the switch is what the new log is folded onto.
     let state = store.load(0, 2).await.unwrap();
     assert_eq!(state.open_bars, transaction.bars);
-    let expected = Progress {
+    let expected = PartitionProgress {
         epoch: 2,
         next_offset: 0,
         ..transaction.progress
@@ -53,7 +53,7 @@ pub(crate) async fn a_new_generation_of_trades_moves_every_partition(store: &imp
     let mut next = step(0, 0, 4);
     next.expected = (2, 0);
     next.progress.epoch = 2;
-    assert_eq!(store.commit(&next).await.unwrap(), Commit::Done);
+    assert_eq!(store.commit(&next).await.unwrap(), CommitOutcome::Committed);
     assert_eq!(store.adopt(TRADES, "two").await.unwrap(), 2);
     assert_eq!(places(store).await, [(0, 2, 4), (3, 2, 0)]);
 }
@@ -114,7 +114,7 @@ pub(crate) async fn a_worker_of_an_old_generation_loses(store: &impl BarStore) {
     store.adopt(TRADES, "two").await.unwrap();
     let mut late = step(0, 0, 3);
     late.bars = vec![bar(&instrument("a:a"), Interval::M1, 0, 1, false)];
-    assert_eq!(store.commit(&late).await.unwrap(), Commit::Lost);
+    assert_eq!(store.commit(&late).await.unwrap(), CommitOutcome::Lost);
     let state = store.load(0, 1).await.unwrap();
     assert_eq!(at(&state.progress), (0, 2, 0));
     assert_eq!(state.open_bars, []);
@@ -129,5 +129,8 @@ pub(crate) async fn a_stale_epoch_begins_at_the_current_one(store: &impl BarStor
         let state = store.load(partition, 1).await.unwrap();
         assert_eq!(at(&state.progress), (partition, 2, 0));
     }
-    assert_eq!(store.commit(&step(1, 0, 1)).await.unwrap(), Commit::Lost);
+    assert_eq!(
+        store.commit(&step(1, 0, 1)).await.unwrap(),
+        CommitOutcome::Lost
+    );
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use candlewick_store::{HotStore, Price, RedisConfig, RedisHotStore};
+use candlewick_store::{HotStore, NewestPrice, RedisConfig, RedisHotStore};
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{Cmd, FromRedisValue};
 use market::{Instrument, Position};
@@ -37,8 +37,8 @@ pub(crate) fn symbol() -> Instrument {
     text.parse().unwrap()
 }
 
-pub(crate) fn price(instrument: &Instrument, through: (u64, u64), price: &str) -> Price {
-    Price {
+pub(crate) fn price(instrument: &Instrument, through: (u64, u64), price: &str) -> NewestPrice {
+    NewestPrice {
         instrument: instrument.clone(),
         price: price.parse().unwrap(),
         time_ns: i64::MIN,
@@ -50,7 +50,7 @@ pub(crate) fn price(instrument: &Instrument, through: (u64, u64), price: &str) -
 }
 
 /// Waits until a price is there; it has to be soon.
-pub(crate) async fn soon(store: &impl HotStore, expected: &Price) {
+pub(crate) async fn soon(store: &impl HotStore, expected: &NewestPrice) {
     let mut found = None;
     for _ in 0..200 {
         found = store.price(&expected.instrument).await.unwrap();

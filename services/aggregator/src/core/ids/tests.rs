@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn empty() -> IdRow {
-    IdRow {
+fn empty() -> IdSetRow {
+    IdSetRow {
         ranges: Vec::new(),
         exact: Vec::new(),
         last_append_ns: 0,
@@ -38,23 +38,23 @@ proptest! {
         let mut model = BTreeSet::new();
         let mut stored: BTreeMap<u64, u64> = BTreeMap::new();
         for (number, take) in numbers {
-            prop_assert_eq!(set.insert(Member::Number(number), 0, 0), model.insert(number));
+            prop_assert_eq!(set.insert(IdRef::Number(number), 0, 0), model.insert(number));
             if take {
                 apply(&mut stored, set.take_change());
                 let ranges: Vec<_> = stored.clone().into_iter().collect();
                 prop_assert_eq!(&ranges, &as_ranges(&model));
-                set = IdSet::ranges(&IdRow { ranges, ..empty() }, 0);
+                set = IdSet::ranges(&IdSetRow { ranges, ..empty() }, 0);
             }
         }
         apply(&mut stored, set.take_change());
         prop_assert_eq!(stored.into_iter().collect::<Vec<_>>(), as_ranges(&model));
         set.clear();
-        prop_assert!(set.insert(Member::Number(1), 0, 0));
+        prop_assert!(set.insert(IdRef::Number(1), 0, 0));
     }
 }
 
-fn apply(stored: &mut BTreeMap<u64, u64>, change: Option<IdChangeSet>) {
-    if let Some(IdChangeSet::Ranges { put, remove }) = change {
+fn apply(stored: &mut BTreeMap<u64, u64>, change: Option<IdSetDiff>) {
+    if let Some(IdSetDiff::Ranges { put, remove }) = change {
         for first in remove {
             stored.remove(&first);
         }

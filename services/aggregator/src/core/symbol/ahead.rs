@@ -3,26 +3,26 @@
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use market::{HORIZON_NS, TradeId};
-use store::{AheadRow, IdKey};
+use store::{IdSetKey, PendingAmendmentRow};
 
 /// Those of one symbol.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
     /// When the log took the last edit or cancel of each.
-    waiting: HashMap<(IdKey, TradeId), i64, RandomState>,
+    waiting: HashMap<(IdSetKey, TradeId), i64, RandomState>,
     /// Those that are not stored yet.
-    fresh: Vec<AheadRow>,
+    fresh: Vec<PendingAmendmentRow>,
 }
 
 impl Ahead {
-    pub(super) fn restore(&mut self, row: AheadRow) {
+    pub(super) fn restore(&mut self, row: PendingAmendmentRow) {
         let append_time_ns = row.append_time_ns;
         let known = self.waiting.entry((row.key, row.id));
         let known = known.or_insert(append_time_ns);
         *known = append_time_ns.max(*known);
     }
 
-    pub(super) fn expect(&mut self, row: AheadRow) {
+    pub(super) fn expect(&mut self, row: PendingAmendmentRow) {
         self.fresh.push(row.clone());
         self.restore(row);
     }
@@ -34,13 +34,13 @@ impl Ahead {
 
     /// Whether a trade that has come was waited for. It is not any more: no other of its
     /// identity will count.
-    pub(super) fn take(&mut self, key: IdKey, id: TradeId, append_time_ns: i64) -> bool {
+    pub(super) fn take(&mut self, key: IdSetKey, id: TradeId, append_time_ns: i64) -> bool {
         let amended_ns = self.waiting.remove(&(key, id));
         amended_ns.is_some_and(|amended_ns| waits(amended_ns, append_time_ns))
     }
 
     /// Those that are to be stored.
-    pub(super) fn take_fresh(&mut self) -> Vec<AheadRow> {
+    pub(super) fn take_fresh(&mut self) -> Vec<PendingAmendmentRow> {
         std::mem::take(&mut self.fresh)
     }
 

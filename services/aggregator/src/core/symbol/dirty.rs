@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use market::{
-    Amendment, Bar, BarRow, HORIZON_NS, Instrument, Interval, Position, Reject, Trade,
+    Amendment, Bar, BarRow, HORIZON_NS, Instrument, Interval, Position, RejectReason, Trade,
     VenueSettings, Window,
 };
 use schemas::{Refold, Repair};
-use store::{AheadRow, BarKey, DirtyChange, IdKey, Mark};
+use store::{BarKey, DirtyMinuteChange, IdSetKey, PendingAmendmentRow, RefoldMark};
 
 use super::identity::amendment_key;
 use super::{Admission, Moment, Symbol, mark};
@@ -23,7 +23,7 @@ pub(super) struct Dirty {
 
 #[derive(Debug)]
 struct Marked {
-    mark: Mark,
+    mark: RefoldMark,
     /// Whether its refold was asked for.
     asked: bool,
     /// What its ticks up to the mark add up to, once that was supplied.
@@ -46,7 +46,7 @@ impl Dirty {
     fn mark(&mut self, start_ns: i64, up_to: Position, amendments: u64) {
         let before = self.marks.get(&start_ns);
         let before = before.map_or(0, |marked| marked.mark.amendments);
-        let mark = Mark {
+        let mark = RefoldMark {
             up_to,
             amendments: before + amendments,
             later: None,
@@ -55,7 +55,7 @@ impl Dirty {
         self.changed.push(start_ns);
     }
 
-    pub(super) fn restore(&mut self, start_ns: i64, mark: Mark) {
+    pub(super) fn restore(&mut self, start_ns: i64, mark: RefoldMark) {
         let marked = Marked {
             mark,
             asked: false,
@@ -65,12 +65,16 @@ impl Dirty {
     }
 
     /// What changed since the last call.
-    pub(super) fn take_changes(&mut self, instrument: &Instrument, dirty: &mut Vec<DirtyChange>) {
+    pub(super) fn take_changes(
+        &mut self,
+        instrument: &Instrument,
+        dirty: &mut Vec<DirtyMinuteChange>,
+    ) {
         self.changed.sort_unstable();
         self.changed.dedup();
         for start_ns in self.changed.drain(..) {
             let marked = self.marks.get(&start_ns);
-            dirty.push(DirtyChange {
+            dirty.push(DirtyMinuteChange {
                 instrument: instrument.clone(),
                 start_ns,
                 mark: marked.map(|marked| marked.mark.clone()),
@@ -89,13 +93,13 @@ impl Symbol {
         at: Moment,
     ) -> Admission {
         if amendment.place.is_some_and(|place| place >= at.position()) {
-            return Admission::Rejected(Reject::TargetMissing);
+            return Admission::Rejected(RejectReason::TargetMissing);
         }
         self.settle(at.epoch, at.generation);
         let identity = settings.identity(trade);
         let target = identity.filter(|_| amendment.place.is_none());
         let mut needs = Vec::new();
-        let mut want = |key: IdKey, ranged: bool, known: bool| {
+        let mut want = |key: IdSetKey, ranged: bool, known: bool| {
             if !known {
                 needs.push(Need::Ids { key, ranged });
             }
@@ -112,7 +116,7 @@ impl Symbol {
             return Admission::Blocked(needs);
         }
         if at.append_time_ns > self.admits_until_ns(trade.time_ns, at) {
-            return Admission::Rejected(Reject::BeyondHorizon);
+            return Admission::Rejected(RejectReason::BeyondHorizon);
         }
         if !self.see_amendment(&own, &amendment.id, at) {
             return Admission::Duplicate;
@@ -120,7 +124,7 @@ impl Symbol {
         match target {
             Some(target) if !self.has_seen(&target, at) => {
                 let key = self.id_key(&target);
-                self.ahead.expect(AheadRow {
+                self.ahead.expect(PendingAmendmentRow {
                     key,
                     id: target.id.owned(),
                     append_time_ns: at.append_time_ns,
@@ -168,7 +172,7 @@ impl Symbol {
         }
         for hour in hours {
             if at.append_time_ns > self.admits_until_ns(hour.start_ns, at) {
-                return Admission::Rejected(Reject::BeyondHorizon);
+                return Admission::Rejected(RejectReason::BeyondHorizon);
             }
         }
         for minute in windows(Interval::M1, repair.start_ns, repair.end_ns) {
@@ -330,11 +334,11 @@ impl Symbol {
         self.dirty.marks.len()
     }
 
-    pub(in crate::core) fn restore_mark(&mut self, start_ns: i64, mark: Mark) {
+    pub(in crate::core) fn restore_mark(&mut self, start_ns: i64, mark: RefoldMark) {
         self.dirty.restore(start_ns, mark);
     }
 
-    pub(in crate::core) fn restore_ahead(&mut self, row: AheadRow) {
+    pub(in crate::core) fn restore_ahead(&mut self, row: PendingAmendmentRow) {
         self.ahead.restore(row);
     }
 

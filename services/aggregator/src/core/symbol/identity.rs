@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use market::{
-    HORIZON_NS, IdScheme, IdScope, Identity, Instrument, Interval, Member, Trade, TradeId,
+    HORIZON_NS, IdRef, IdScheme, IdScope, Identity, Instrument, Interval, Trade, TradeId,
     VenueSettings,
 };
-use store::IdKey;
+use store::IdSetKey;
 
 use super::{Moment, Symbol};
 use crate::core::Need;
@@ -14,13 +14,13 @@ use crate::core::ids::IdSet;
 
 impl Symbol {
     /// The set that a trade's identity is in, and whether that is one of ranges.
-    pub(super) fn id_key(&self, identity: &Identity<'_>) -> IdKey {
+    pub(super) fn id_key(&self, identity: &Identity<'_>) -> IdSetKey {
         let scope = match (identity.scope, identity.sender) {
             (Some(scope), _) => Arc::clone(scope),
             (None, Some(sender)) => sender_scope(&sender).into(),
             (None, None) => Arc::from(""),
         };
-        IdKey {
+        IdSetKey {
             instrument: self.instrument.clone(),
             scope,
             bucket_ns: identity.bucket_ns.map_or(-1, |(start_ns, _)| start_ns),
@@ -40,7 +40,7 @@ impl Symbol {
             (settings.scheme, settings.scope, &trade.id)
             && let Some((_, set)) = &mut self.current_ids
         {
-            let number = Member::Number(*number);
+            let number = IdRef::Number(*number);
             return Ok(set.insert(number, at.append_time_ns, at.generation));
         }
         let Some(identity) = settings.identity(trade) else {
@@ -67,13 +67,13 @@ impl Symbol {
     }
 
     /// Marks an amendment as seen; false where it was before. Its set is in memory.
-    pub(super) fn see_amendment(&mut self, key: &IdKey, id: &TradeId, at: Moment) -> bool {
+    pub(super) fn see_amendment(&mut self, key: &IdSetKey, id: &TradeId, at: Moment) -> bool {
         let set = self.ids(key);
-        let member = id.number().map_or(Member::Other(id), Member::Number);
+        let member = id.number().map_or(IdRef::Other(id), IdRef::Number);
         set.insert(member, at.append_time_ns, at.generation)
     }
 
-    fn ids(&mut self, key: &IdKey) -> &mut IdSet {
+    fn ids(&mut self, key: &IdSetKey) -> &mut IdSet {
         let mut sets = self.current_ids.iter_mut().chain(&mut self.other_ids);
         let found = sets.find(|(known, _)| known == key);
         &mut found.expect("it was asked for before").1
@@ -90,7 +90,7 @@ impl Symbol {
         Ok(())
     }
 
-    pub(super) fn has_ids(&self, key: &IdKey) -> bool {
+    pub(super) fn has_ids(&self, key: &IdSetKey) -> bool {
         let mut sets = self.current_ids.iter().chain(&self.other_ids);
         sets.any(|(known, _)| known == key)
     }
@@ -123,8 +123,8 @@ impl Within {
 
 /// The set of the amendments' own ids of an event-time hour. Its scope is longer than the 64
 /// bytes that any other may have.
-pub(super) fn amendment_key(instrument: &Instrument, time_ns: i64) -> IdKey {
-    IdKey {
+pub(super) fn amendment_key(instrument: &Instrument, time_ns: i64) -> IdSetKey {
+    IdSetKey {
         instrument: instrument.clone(),
         scope: Arc::from(
             "amendments (ids of edits and cancels themselves, not ids of the venue's trades)",

@@ -1,7 +1,7 @@
 //! What a symbol gives away: bars to announce, rows to write, and memory.
 
 use market::BarRow;
-use store::IdChange;
+use store::IdSetChange;
 use store::{StoredBar, SymbolRow, Transaction};
 
 use super::Symbol;
@@ -52,7 +52,7 @@ impl Symbol {
         }
         for (key, set) in self.current_ids.iter_mut().chain(&mut self.other_ids) {
             let last_append_ns = set.last_append_ns;
-            ids.extend(set.take_change().map(|change| IdChange {
+            ids.extend(set.take_change().map(|change| IdSetChange {
                 key: key.clone(),
                 last_append_ns,
                 change,

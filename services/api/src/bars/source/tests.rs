@@ -1,5 +1,5 @@
 use market::{Bar, Decimal, Position, Trade, Window};
-use store::{BarStore, Progress, SqliteBarStore, StoredBar, Transaction};
+use store::{BarStore, PartitionProgress, SqliteBarStore, StoredBar, Transaction};
 use tempfile::TempDir;
 
 use super::*;
@@ -42,7 +42,7 @@ async fn stored(folder: &TempDir, instrument: &Instrument) -> SqliteBarStore {
     });
     let transaction = Transaction {
         expected: (1, 0),
-        progress: Progress {
+        progress: PartitionProgress {
             partition: 0,
             epoch: 1,
             next_offset: 11,

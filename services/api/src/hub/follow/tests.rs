@@ -2,16 +2,16 @@ use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use eventlog::{Entry, MemoryLog};
+use eventlog::{MemoryLog, NewRecord};
 use host::{Health, SystemClock};
 use market::{Bar, BarRow, Interval, Trade, Venue, VenueSettings};
 use store::{
-    BarKey, BarQuery, DirtyRow, IdKey, IdQuery, IdRanges, IdRow, RejectedRange, StoreError,
-    SymbolQuery, SymbolRow, VenueRow,
+    BarKey, BarQuery, DirtyMinuteRow, ExcludedRange, IdRangeQuery, IdRanges, IdSetKey, IdSetRow,
+    StoreError, SymbolQuery, SymbolRow, VenueRow,
 };
 
 use super::*;
-use crate::hub::{ChannelName, Kept};
+use crate::hub::{ChannelName, HubLimits};
 
 /// A store that answers until it is frozen, and then never again.
 #[derive(Clone, Default)]
@@ -27,7 +27,7 @@ impl Frozen {
 }
 
 impl BarReader for Frozen {
-    async fn progress(&self) -> Result<Vec<Progress>, StoreError> {
+    async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.answer(Vec::new()).await
     }
 
@@ -39,11 +39,11 @@ impl BarReader for Frozen {
         self.answer(Vec::new()).await
     }
 
-    async fn ids(&self, _: &[IdKey]) -> Result<Vec<IdRow>, StoreError> {
+    async fn ids(&self, _: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
         pending().await
     }
 
-    async fn id_ranges(&self, _: &IdQuery) -> Result<Vec<(IdKey, IdRanges)>, StoreError> {
+    async fn id_ranges(&self, _: &IdRangeQuery) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
         self.answer(Vec::new()).await
     }
 
@@ -69,11 +69,11 @@ impl BarReader for Frozen {
         _: u64,
         _: u64,
         _: u64,
-    ) -> Result<Vec<RejectedRange>, StoreError> {
+    ) -> Result<Vec<ExcludedRange>, StoreError> {
         self.answer(Vec::new()).await
     }
 
-    async fn dirty(&self, _: u32) -> Result<Vec<DirtyRow>, StoreError> {
+    async fn dirty(&self, _: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
         self.answer(Vec::new()).await
     }
 
@@ -82,7 +82,7 @@ impl BarReader for Frozen {
     }
 }
 
-fn update(offset: u64) -> Entry {
+fn update(offset: u64) -> NewRecord {
     let trade = Trade {
         time_ns: 0,
         price: market::Decimal::new(1, 0).unwrap(),
@@ -100,7 +100,7 @@ fn update(offset: u64) -> Entry {
         revision: 0,
         through,
     };
-    Entry {
+    NewRecord {
         key: b"demo:A".to_vec().into(),
         value: schemas::encode_bar_update([row].iter()).into(),
     }
@@ -110,7 +110,7 @@ fn update(offset: u64) -> Entry {
 async fn live_bars_go_on_while_the_store_hangs() {
     let (bars, health) = (Frozen::default(), Health::default());
     let updates = MemoryLog::new(1, 1, 1 << 20, Arc::new(|| 0));
-    let hub = Hub::new(1, 1, Kept::default());
+    let hub = Hub::new(1, 1, HubLimits::default());
     let follower = Follower {
         partition: 0,
         updates: updates.clone(),

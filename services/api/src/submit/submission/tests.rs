@@ -47,7 +47,7 @@ fn what_the_producer_refuses_takes_its_place_among_the_first() {
     let body = format!("[{good}{}]", format!(",1,{good}").repeat(COUNT / 2));
     let mut submission = json::read(body.as_bytes(), None).unwrap();
     let refused: Vec<_> = (0..submission.trades.len())
-        .map(|place| (place, Reject::PriceNotPositive))
+        .map(|place| (place, RejectReason::PriceNotPositive))
         .collect();
     submission.reject(&refused);
     assert_eq!(submission.rejected_total, COUNT + 1);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use store::{BarReader, Progress, TickStore};
+use store::{BarReader, PartitionProgress, TickStore};
 
 use super::role::Role;
 use super::wait::until;
@@ -48,14 +48,14 @@ pub(super) async fn archived(
 /// Which of some partitions have moved since their progress was read.
 pub(super) async fn moved(
     bars: &impl BarReader,
-    before: &[Progress],
+    before: &[PartitionProgress],
     partitions: &[u32],
 ) -> anyhow::Result<Vec<u32>> {
     let now = bars.progress().await?;
-    let offset = |rows: &[Progress], partition| {
+    let offset = |rows: &[PartitionProgress], partition| {
         let row = rows
             .iter()
-            .find(|row: &&Progress| row.partition == partition);
+            .find(|row: &&PartitionProgress| row.partition == partition);
         row.map_or(0, |row| row.next_offset)
     };
     let has_moved = |partition: &u32| offset(&now, *partition) > offset(before, *partition);

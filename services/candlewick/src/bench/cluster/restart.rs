@@ -161,7 +161,7 @@ async fn settled(
 /// Waits until some partitions have moved.
 async fn pause(
     bars: &TimescaleBarStore,
-    before: &[store::Progress],
+    before: &[store::PartitionProgress],
     partitions: &[u32],
     start_ns: u64,
 ) -> anyhow::Result<Pause> {

@@ -7,8 +7,8 @@ use market::{
 };
 use schemas::TradesRecord;
 use store::{
-    BarStore, ClickHouseTickStore, Commit, Progress, StoredBar, TickBlock, TickRecord, TickStore,
-    TimescaleBarStore, Transaction,
+    BarStore, ClickHouseTickStore, CommitOutcome, PartitionProgress, StoredBar, TickBlock,
+    TickRecord, TickStore, TimescaleBarStore, Transaction,
 };
 
 use super::part::Bench;
@@ -59,7 +59,7 @@ pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
 struct BarWriter {
     bars: TimescaleBarStore,
     instruments: Vec<Instrument>,
-    progress: Progress,
+    progress: PartitionProgress,
     start_ns: i64,
 }
 
@@ -84,7 +84,7 @@ impl BarWriter {
             let outcome = self.bars.commit(&transaction).await?;
             spent_ns += SystemClock.monotonic_ns() - start_ns;
             anyhow::ensure!(
-                outcome == Commit::Done,
+                outcome == CommitOutcome::Committed,
                 "somebody else writes the partition"
             );
             self.progress = transaction.progress;

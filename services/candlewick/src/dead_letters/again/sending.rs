@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::mem;
 
-use eventlog::{Entry, Log, LogError};
+use eventlog::{Log, LogError, NewRecord};
 use schemas::DeadLetter;
 
 /// How many records, and how much of them, are appended at once.
@@ -13,7 +13,7 @@ const BATCH_BYTES: usize = 4 << 20;
 /// Appends the originals to the partitions that their keys name, each partition's in order.
 pub(super) struct Sending<'a, L> {
     trades: &'a L,
-    waiting: BTreeMap<u32, Vec<Entry>>,
+    waiting: BTreeMap<u32, Vec<NewRecord>>,
     count: usize,
     size_bytes: usize,
     sent: usize,
@@ -46,7 +46,7 @@ impl<'a, L: Log> Sending<'a, L> {
         self.size_bytes += key.len() + value.len();
         let partition = schemas::partition_of(&key, self.trades.partitions());
         let entries = self.waiting.entry(partition).or_default();
-        entries.push(Entry { key, value });
+        entries.push(NewRecord { key, value });
         match self.count >= BATCH || self.size_bytes >= BATCH_BYTES {
             true => self.flush().await,
             false => Ok(()),

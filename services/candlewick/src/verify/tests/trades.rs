@@ -1,7 +1,7 @@
 //! The trades that are sent, each given by its venue and number.
 
 use bytes::Bytes;
-use eventlog::{EmbeddedLog, Entry, Log};
+use eventlog::{EmbeddedLog, Log, NewRecord};
 use market::{
     Amendment, AmendmentKind, DAY_NS, Decimal, HOUR_NS, Instrument, SECOND_NS, Sender, Side, Trade,
     TradeId,
@@ -52,7 +52,7 @@ pub(super) async fn append_rejected(log: &EmbeddedLog, number: u64) {
     TradesRecord::encode_trade(&wrong, &mut value);
     let key = Bytes::from_static(b"exact:A");
     let partition = schemas::partition_of(&key, PARTITIONS);
-    let entry = Entry {
+    let entry = NewRecord {
         key,
         value: value.into(),
     };
@@ -70,7 +70,7 @@ pub(super) async fn append_cancel(log: &EmbeddedLog, instrument: &Instrument, tr
     TradesRecord::Amendment(amendment, trade.clone()).encode(&mut value);
     let key = Bytes::copy_from_slice(instrument.key().as_bytes());
     let partition = schemas::partition_of(&key, PARTITIONS);
-    let entry = Entry {
+    let entry = NewRecord {
         key,
         value: value.into(),
     };

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use aggregator::{Pace, Stores, Topics, Worker};
+use aggregator::{Stores, Topics, Worker, WorkerConfig};
 use archiver::Archiver;
 use clap::Parser;
 use eventlog::{EmbeddedLog, Log, MemoryLog};
@@ -11,8 +11,8 @@ use host::{Clock, Health, SystemClock};
 use ingest::Producer;
 use market::{BarRow, HOUR_NS, IdScheme, IdScope, Instrument, Interval, VenueSettings};
 use store::{
-    BarKey, BarReader, BarStore, Commit, MemoryHotStore, SqliteBarStore, StoredBar, TickStore,
-    Transaction,
+    BarKey, BarReader, BarStore, CommitOutcome, MemoryHotStore, SqliteBarStore, StoredBar,
+    TickStore, Transaction,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -209,10 +209,10 @@ impl World {
                     hot: MemoryHotStore::default(),
                     clock,
                 },
-                pace: Pace {
+                pace: WorkerConfig {
                     commit_every: Duration::from_millis(20),
                     advance_every: Duration::from_millis(50),
-                    ..Pace::default()
+                    ..WorkerConfig::default()
                 },
                 metrics: aggregator::Metrics::new(partition),
                 health: health.register("aggregator"),
@@ -222,9 +222,9 @@ impl World {
                 trades: folder.trades.clone(),
                 ticks: folder.ticks.clone(),
                 clock,
-                cut: archiver::Cut {
+                cut: archiver::BlockPolicy {
                     after: Duration::from_millis(20),
-                    ..archiver::Cut::default()
+                    ..archiver::BlockPolicy::default()
                 },
                 metrics: archiver::Metrics::new(partition),
                 health: health.register("archiver"),
@@ -342,7 +342,7 @@ impl World {
         fill(&mut transaction);
         assert_eq!(
             folder.bars.commit(&transaction).await.unwrap(),
-            Commit::Done
+            CommitOutcome::Committed
         );
         folder.close();
     }

@@ -3,7 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{Blob, HEADER_BYTES};
-use crate::{Entry, Offset};
+use crate::{NewRecord, Offset};
 
 /// Blobs end once they are this long, so that a read from the middle of one skips little.
 const MAX_BLOB_BYTES: usize = 256 * 1024;
@@ -29,7 +29,7 @@ pub(in crate::embedded) struct Position {
 /// Encodes entries into blobs. `size_bytes` is what their keys and values hold together.
 pub(in crate::embedded) fn encode<'a>(
     position: Position,
-    entries: impl Iterator<Item = &'a Entry>,
+    entries: impl Iterator<Item = &'a NewRecord>,
     size_bytes: usize,
 ) -> Vec<Blob> {
     let mut encoder = Encoder::new(position, size_bytes);
@@ -69,7 +69,7 @@ impl<'a> Encoder<'a> {
         buffer
     }
 
-    fn push(&mut self, entry: &'a Entry) {
+    fn push(&mut self, entry: &'a NewRecord) {
         let size_bytes = entry.key.len() + entry.value.len();
         if self.count > 0 && self.buffer.len() + size_bytes + 2 > self.cut_bytes {
             self.cut();

@@ -34,7 +34,7 @@ fn by_place(mut amending: Tick, place: Position) -> Tick {
 }
 
 /// Offset and price of each trade.
-fn trades(ticks: &[Tick], rejected: &[RejectedRange], settings: &VenueSettings) -> Vec<(u64, i64)> {
+fn trades(ticks: &[Tick], rejected: &[ExcludedRange], settings: &VenueSettings) -> Vec<(u64, i64)> {
     let trades = trades_current(ticks.to_vec(), rejected, NEXT, settings);
     let trade = |tick: &Tick| {
         assert_eq!(tick.amendment, None);
@@ -187,16 +187,16 @@ fn an_amendment_marks_no_id_as_seen() {
     let repeated = tick(30, 5, Some("7"));
     let mut current = CurrentTrades::new(PLAIN, NEXT);
     for (tick, verdict, expected) in [
-        (edit(1, &original, 3), None, Admission::Counted),
-        (original.clone(), None, Admission::Counted),
-        (cancel(20, &original), None, Admission::Counted),
+        (edit(1, &original, 3), None, TickStatus::Counted),
+        (original.clone(), None, TickStatus::Counted),
+        (cancel(20, &original), None, TickStatus::Counted),
         (
             cancel(21, &original),
             Some(Verdict::Duplicate),
-            Admission::LeftOut(Verdict::Duplicate),
+            TickStatus::Excluded(Verdict::Duplicate),
         ),
-        (repeated, None, Admission::Repeated),
-        (cancel(100, &original), None, Admission::NotYet),
+        (repeated, None, TickStatus::Repeated),
+        (cancel(100, &original), None, TickStatus::Undecided),
     ] {
         assert_eq!(current.admit(&tick, verdict), expected, "{tick:?}");
     }

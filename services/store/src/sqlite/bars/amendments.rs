@@ -10,7 +10,7 @@ use super::commit::bind_key;
 use crate::sqlite::bulk::Bulk;
 use crate::sqlite::column::{read_parsed, read_unsigned, unsigned};
 use crate::sqlite::failure::Failure;
-use crate::{AheadRow, DirtyRow, IdKey, Mark, Transaction};
+use crate::{DirtyMinuteRow, IdSetKey, PendingAmendmentRow, RefoldMark, Transaction};
 
 pub(super) static MARKS: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(
@@ -92,12 +92,12 @@ pub(super) async fn write(
 }
 
 /// A row of [`DIRTY`].
-pub(super) fn read_dirty(row: &SqliteRow) -> Result<DirtyRow, Failure> {
+pub(super) fn read_dirty(row: &SqliteRow) -> Result<DirtyMinuteRow, Failure> {
     let later: Option<&[u8]> = row.try_get(5)?;
-    Ok(DirtyRow {
+    Ok(DirtyMinuteRow {
         instrument: read_parsed(row, 0, "instrument")?,
         start_ns: row.try_get(1)?,
-        mark: Mark {
+        mark: RefoldMark {
             up_to: Position {
                 epoch: read_unsigned(row, 2)?,
                 offset: read_unsigned(row, 3)?,
@@ -112,15 +112,15 @@ pub(super) fn read_dirty(row: &SqliteRow) -> Result<DirtyRow, Failure> {
 pub(super) async fn read_ahead(
     connection: &mut SqliteConnection,
     partition: u32,
-) -> Result<Vec<AheadRow>, Failure> {
+) -> Result<Vec<PendingAmendmentRow>, Failure> {
     let rows = query(AHEAD_OF)
         .bind(partition)
         .fetch_all(connection)
         .await?;
     let row = |row: &SqliteRow| {
         let (scope, id): (&str, &str) = (row.try_get(1)?, row.try_get(3)?);
-        Ok(AheadRow {
-            key: IdKey {
+        Ok(PendingAmendmentRow {
+            key: IdSetKey {
                 instrument: read_parsed(row, 0, "instrument")?,
                 scope: Arc::from(scope),
                 bucket_ns: row.try_get(2)?,

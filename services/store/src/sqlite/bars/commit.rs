@@ -12,7 +12,7 @@ use crate::metrics::Metrics;
 use crate::sqlite::bulk::{Bound, Bulk};
 use crate::sqlite::column::unsigned;
 use crate::sqlite::failure::Failure;
-use crate::{Commit, IdChangeSet, IdKey, StoredBar, Transaction};
+use crate::{CommitOutcome, IdSetDiff, IdSetKey, StoredBar, Transaction};
 
 pub(super) static OPEN_BARS: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(
@@ -104,9 +104,9 @@ pub(super) static REJECTED: LazyLock<Bulk> = LazyLock::new(|| {
 pub(super) async fn write(
     connection: &mut SqliteConnection,
     transaction: &Transaction,
-) -> Result<Commit, Failure> {
+) -> Result<CommitOutcome, Failure> {
     if !advance(connection, transaction).await? {
-        return Ok(Commit::Lost);
+        return Ok(CommitOutcome::Lost);
     }
     write_bars(connection, transaction).await?;
     write_symbols_and_venues(connection, transaction).await?;
@@ -114,7 +114,7 @@ pub(super) async fn write(
     write_exact_ids(connection, transaction).await?;
     write_rejected(connection, transaction).await?;
     amendments::write(connection, transaction).await?;
-    Ok(Commit::Done)
+    Ok(CommitOutcome::Committed)
 }
 
 /// Counts what [`write`] wrote.
@@ -214,7 +214,7 @@ async fn write_id_ranges(
         .await?;
     let (mut gone, mut kept) = (Vec::new(), Vec::new());
     for change in &transaction.ids {
-        if let IdChangeSet::Ranges { put, remove } = &change.change {
+        if let IdSetDiff::Ranges { put, remove } = &change.change {
             gone.extend(remove.iter().map(|first| (&change.key, *first)));
             kept.extend(put.iter().map(|range| (&change.key, *range)));
         }
@@ -239,9 +239,9 @@ async fn write_exact_ids(
     transaction: &Transaction,
 ) -> Result<(), Failure> {
     // One chunk a set: the statement numbers chunks by what was stored before it.
-    let mut added: BTreeMap<&IdKey, Vec<&TradeId>> = BTreeMap::new();
+    let mut added: BTreeMap<&IdSetKey, Vec<&TradeId>> = BTreeMap::new();
     for change in &transaction.ids {
-        if let IdChangeSet::Exact { add } = &change.change {
+        if let IdSetDiff::Exact { add } = &change.change {
             added.entry(&change.key).or_default().extend(add);
         }
     }
@@ -258,7 +258,7 @@ async fn write_exact_ids(
 }
 
 /// The three columns that name a set of ids.
-pub(super) fn bind_key(bound: Bound, key: &IdKey) -> Bound {
+pub(super) fn bind_key(bound: Bound, key: &IdSetKey) -> Bound {
     bound
         .bind(key.instrument.key().to_owned())
         .bind(Arc::clone(&key.scope))

@@ -6,7 +6,7 @@ use market::Instrument;
 use sqlx::{Row, SqliteConnection, query};
 
 use super::commit::bind_key;
-use crate::IdKey;
+use crate::IdSetKey;
 use crate::sqlite::bulk::Bulk;
 use crate::sqlite::column::read_parsed;
 use crate::sqlite::failure::Failure;
@@ -66,7 +66,7 @@ pub(super) async fn expire(
         let keys = sets.iter().map(|row| {
             let instrument: Instrument = read_parsed(row, 0, "instrument")?;
             let scope: &str = row.try_get(1)?;
-            Ok(IdKey {
+            Ok(IdSetKey {
                 instrument,
                 scope: Arc::from(scope),
                 bucket_ns: row.try_get(2)?,

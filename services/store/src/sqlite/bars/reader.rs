@@ -13,8 +13,8 @@ use crate::sqlite::column::{read_parsed, read_unsigned, unsigned};
 use crate::sqlite::failure::Failure;
 use crate::sqlite::readers::Readers;
 use crate::{
-    BarKey, BarQuery, BarReader, DirtyRow, IdKey, IdQuery, IdRanges, IdRow, Progress,
-    RejectedRange, StoreError, SymbolQuery, SymbolRow, VenueRow,
+    BarKey, BarQuery, BarReader, DirtyMinuteRow, ExcludedRange, IdRangeQuery, IdRanges, IdSetKey,
+    IdSetRow, PartitionProgress, StoreError, SymbolQuery, SymbolRow, VenueRow,
 };
 
 /// Reads bars and state from a SQLite file: what is committed at each call, or, as a snapshot,
@@ -111,7 +111,7 @@ pub(super) const REJECTED: &str = "SELECT epoch, first, past, verdict, append_ti
               WHERE partition = ?1 AND epoch = ?2 AND first <= ?3), ?3) ORDER BY first";
 
 impl BarReader for SqliteBarReader {
-    async fn progress(&self) -> Result<Vec<Progress>, StoreError> {
+    async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.readers.read(query(PROGRESS), row::progress).await
     }
 
@@ -160,14 +160,14 @@ impl BarReader for SqliteBarReader {
         Ok(bars)
     }
 
-    async fn ids(&self, keys: &[IdKey]) -> Result<Vec<IdRow>, StoreError> {
+    async fn ids(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
         let mut sets = Vec::with_capacity(keys.len());
         for key in keys {
             let bound = query(IDS)
                 .bind(key.instrument.key())
                 .bind(Arc::clone(&key.scope))
                 .bind(key.bucket_ns);
-            let mut set = IdRow::default();
+            let mut set = IdSetRow::default();
             for part in self.readers.read(bound, read_id_part).await? {
                 match part {
                     IdPart::Set(last_append_ns) => set.last_append_ns = last_append_ns,
@@ -180,7 +180,10 @@ impl BarReader for SqliteBarReader {
         Ok(sets)
     }
 
-    async fn id_ranges(&self, query: &IdQuery) -> Result<Vec<(IdKey, IdRanges)>, StoreError> {
+    async fn id_ranges(
+        &self,
+        query: &IdRangeQuery,
+    ) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
         let (after, ceiling) = set_bounds(query);
         let bound = sqlx::query(ID_RANGES)
             .bind(after.0)
@@ -189,14 +192,14 @@ impl BarReader for SqliteBarReader {
             .bind(ceiling)
             .bind(query.limit);
         let ranges = self.readers.read(bound, |row| {
-            let key = IdKey {
+            let key = IdSetKey {
                 instrument: read_parsed(row, 0, "instrument")?,
                 scope: row.try_get::<&str, _>(1)?.into(),
                 bucket_ns: row.try_get(2)?,
             };
             Ok((key, (read_unsigned(row, 3)?, read_unsigned(row, 4)?)))
         });
-        let mut sets: Vec<(IdKey, IdRanges)> = Vec::new();
+        let mut sets: Vec<(IdSetKey, IdRanges)> = Vec::new();
         for (key, range) in ranges.await? {
             match sets.last_mut() {
                 Some((last, ranges)) if *last == key => ranges.push(range),
@@ -244,7 +247,7 @@ impl BarReader for SqliteBarReader {
         epoch: u64,
         first: u64,
         end: u64,
-    ) -> Result<Vec<RejectedRange>, StoreError> {
+    ) -> Result<Vec<ExcludedRange>, StoreError> {
         let bound = query(REJECTED)
             .bind(partition)
             .bind(unsigned(epoch))
@@ -253,7 +256,7 @@ impl BarReader for SqliteBarReader {
         self.readers.read(bound, row::rejected).await
     }
 
-    async fn dirty(&self, partition: u32) -> Result<Vec<DirtyRow>, StoreError> {
+    async fn dirty(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
         let bound = query(amendments::DIRTY).bind(partition);
         self.readers.read(bound, amendments::read_dirty).await
     }

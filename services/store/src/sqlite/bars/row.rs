@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::sqlite::column::{read_parsed, read_partition, read_unsigned};
 use crate::sqlite::failure::Failure;
-use crate::{Progress, RejectedRange, SymbolRow, VenueRow, Verdict};
+use crate::{ExcludedRange, PartitionProgress, SymbolRow, VenueRow, Verdict};
 
 /// The length of a window as a column.
 pub(super) const fn seconds(window: Window) -> i64 {
@@ -14,8 +14,8 @@ pub(super) const fn seconds(window: Window) -> i64 {
 }
 
 /// partition, epoch, `next_offset`, `updates_epoch`, `updates_offset`, `append_time_ns`.
-pub(super) fn progress(row: &SqliteRow) -> Result<Progress, Failure> {
-    Ok(Progress {
+pub(super) fn progress(row: &SqliteRow) -> Result<PartitionProgress, Failure> {
+    Ok(PartitionProgress {
         partition: read_partition(row, 0)?,
         epoch: read_unsigned(row, 1)?,
         next_offset: read_unsigned(row, 2)?,
@@ -52,9 +52,9 @@ pub(super) fn venue(row: &SqliteRow) -> Result<VenueRow, Failure> {
 }
 
 /// epoch, first, past, verdict, `append_time_ns`.
-pub(super) fn rejected(row: &SqliteRow) -> Result<RejectedRange, Failure> {
+pub(super) fn rejected(row: &SqliteRow) -> Result<ExcludedRange, Failure> {
     let code: &str = row.try_get(3)?;
-    Ok(RejectedRange {
+    Ok(ExcludedRange {
         epoch: read_unsigned(row, 0)?,
         first: read_unsigned(row, 1)?,
         end: read_unsigned(row, 2)?,

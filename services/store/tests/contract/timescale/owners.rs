@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use candlewick_store::{
-    BarKey, BarReader, BarStore, Commit, StoreError, TimescaleBarStore, Transaction,
+    BarKey, BarReader, BarStore, CommitOutcome, StoreError, TimescaleBarStore, Transaction,
 };
 use futures_util::FutureExt;
 use market::Interval;
@@ -65,7 +65,7 @@ async fn a_commit_that_is_dropped_is_whole_or_nothing() {
     // One that was dropped in its COMMIT may have come through since.
     let from = assert_whole(&store).await;
     let outcome = store.commit(&wide_step(from)).await.unwrap();
-    assert_eq!(outcome, Commit::Done);
+    assert_eq!(outcome, CommitOutcome::Committed);
     assert_eq!(assert_whole(&store).await, from + 1);
 }
 
@@ -89,15 +89,15 @@ async fn a_frozen_worker_does_not_hold_its_partition() {
         let ended = poll(&mut committing, polls).await;
         let outcome = successor.commit(&transaction).await.unwrap();
         // Where the frozen one had sent its COMMIT, it is taken.
-        assert!(outcome == Commit::Done || polls > 0, "{ended}");
-        assert!(!ended || outcome == Commit::Lost);
+        assert!(outcome == CommitOutcome::Committed || polls > 0, "{ended}");
+        assert!(!ended || outcome == CommitOutcome::Lost);
         from = assert_whole(&successor).await;
         assert_eq!(from, transaction.progress.next_offset);
         if !ended {
             // Awake again, it cannot undo what its successor did.
             match committing.await {
-                Ok(Commit::Done) => assert_eq!(outcome, Commit::Lost),
-                Ok(Commit::Lost) => {}
+                Ok(CommitOutcome::Committed) => assert_eq!(outcome, CommitOutcome::Lost),
+                Ok(CommitOutcome::Lost) => {}
                 Err(error) => assert!(error.is_transient(), "{error}"),
             }
             assert_eq!(assert_whole(&successor).await, from);
@@ -125,7 +125,10 @@ async fn a_session_that_the_server_ends_is_replaced() {
     // The first call on a dead connection fails, and takes the other dead ones with it.
     let error = store.commit(&step(0, 1, 2)).await.unwrap_err();
     assert!(error.is_transient(), "{error}");
-    assert_eq!(store.commit(&step(0, 1, 2)).await.unwrap(), Commit::Done);
+    assert_eq!(
+        store.commit(&step(0, 1, 2)).await.unwrap(),
+        CommitOutcome::Committed
+    );
     let error = store.progress().await.unwrap_err();
     assert!(error.is_transient(), "{error}");
     assert_eq!(store.progress().await.unwrap(), [step(0, 1, 2).progress]);
@@ -165,7 +168,10 @@ async fn a_step_that_fails_at_its_end_writes_nothing() {
     database
         .meddle("ALTER TABLE symbols DROP CONSTRAINT broken")
         .await;
-    assert_eq!(store.commit(&transaction).await.unwrap(), Commit::Done);
+    assert_eq!(
+        store.commit(&transaction).await.unwrap(),
+        CommitOutcome::Committed
+    );
     assert_eq!(assert_whole(&store).await, 1);
 }
 
