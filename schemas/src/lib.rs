@@ -18,6 +18,7 @@ mod read;
 mod strategies;
 mod topics;
 mod trades;
+mod trades_batch;
 
 pub use bars::{
     decode_bar, decode_bar_row, decode_bar_update, encode_bar, encode_bar_row, encode_bar_update,
@@ -30,3 +31,4 @@ pub use topics::{
     Topic, topics,
 };
 pub use trades::{Refold, Repair, TradesRecord};
+pub use trades_batch::{BatchError, BatchTrade, TradesBatch};

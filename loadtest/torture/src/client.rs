@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use host::{Clock, SystemClock};
+use clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 use self::channel::Channel;
@@ -121,7 +121,7 @@ impl Client {
 
     async fn session(&self, pod: &str) -> anyhow::Result<()> {
         let connecting = Socket::connect(pod, self.is_binary);
-        let mut socket = host::timeout(&SystemClock, CONNECTING, connecting).await??;
+        let mut socket = clock::timeout(&SystemClock, CONNECTING, connecting).await??;
         self.counts.connections.fetch_add(1, Ordering::Relaxed);
         let wanted: Vec<_> = {
             let channels = lock(&self.channels);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use host::{Clock, SystemClock};
+use clock::{Clock, SystemClock};
 use market::{
     Decimal, IdScheme, IdScope, MILLISECOND_NS, MINUTE_NS, SECOND_NS, Side, Trade, TradeId,
 };

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::ValueEnum;
-use host::{Clock, SystemClock};
+use clock::{Clock, SystemClock};
 use tokio::task::JoinSet;
 
 use crate::journal::lock;
@@ -287,7 +287,7 @@ impl Faults {
         world.journal.note(&format!("fault: {fault}"));
         let (kind, target) = (fault.kind, fault.target.clone());
         let name = fault.to_string();
-        let healed = host::timeout(&SystemClock, HEALED_WITHIN, fault.inflict(&world)).await;
+        let healed = clock::timeout(&SystemClock, HEALED_WITHIN, fault.inflict(&world)).await;
         let outcome = match healed {
             Ok(outcome) => outcome,
             Err(elapsed) => Err(elapsed.into()),

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use clock::{Clock, SystemClock};
 use futures_util::future::join_all;
-use host::{Clock, SystemClock};
 use schemas::TradesRecord;
 use serde_json::Value;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, Semaphore};

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context;
-use host::{Clock, SystemClock};
+use clock::{Clock, SystemClock};
 
 use crate::faults::{Episode, Kind};
 use crate::ledger::Totals;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use host::{Clock, SystemClock};
+use clock::{Clock, SystemClock};
 use tokio::process::{Child, Command};
 
 use crate::journal::{Journal, lock};

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use host::{Clock, SystemClock};
+use clock::{Clock, SystemClock};
 
 use crate::client::Client;
 use crate::exchange::{Exchange, MARKETS};

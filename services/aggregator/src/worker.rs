@@ -13,8 +13,9 @@ mod session;
 use std::future::Future;
 use std::ops::Range;
 
+use clock::{Clock, RetryPolicy};
 use eventlog::{Log, LogError, NewRecord};
-use host::{Clock, HealthComponent, RetryPolicy};
+use host::HealthComponent;
 use store::{BarStore, HotStore, PartitionProgress, StoreError, TickStore};
 use tokio_util::sync::CancellationToken;
 
@@ -165,7 +166,7 @@ where
     {
         let mut backoff = self.retries().backoff();
         loop {
-            let answer = host::timeout(&self.stores.clock, self.pace.call_timeout, call()).await;
+            let answer = clock::timeout(&self.stores.clock, self.pace.call_timeout, call()).await;
             let reason = match answer {
                 Ok(Ok(value)) => return Ok(Some(value)),
                 Ok(Err(source)) if !source.is_transient() => {
@@ -194,7 +195,7 @@ where
     {
         let mut backoff = self.retries().backoff();
         loop {
-            let answer = host::timeout(&self.stores.clock, self.pace.call_timeout, call()).await;
+            let answer = clock::timeout(&self.stores.clock, self.pace.call_timeout, call()).await;
             let reason = match answer {
                 Ok(Ok(value)) => return Ok(Some(value)),
                 Ok(Err(LogError::Closed)) => return Ok(None),
@@ -238,7 +239,7 @@ where
         let mut backoff = self.retries().backoff();
         loop {
             let append = topic.append(self.partition, entries.to_vec());
-            let answer = host::timeout(&self.stores.clock, self.pace.call_timeout, append).await;
+            let answer = clock::timeout(&self.stores.clock, self.pace.call_timeout, append).await;
             let reason = match answer {
                 Ok(Ok(appended)) => return Ok(Some(appended)),
                 Ok(Err(LogError::Closed)) => return Ok(None),
@@ -260,7 +261,7 @@ where
     async fn pause(
         &self,
         stop: &CancellationToken,
-        backoff: &mut host::Backoff,
+        backoff: &mut clock::Backoff,
         reason: &str,
     ) -> bool {
         self.health.not_ready(reason.to_owned());

@@ -5,14 +5,16 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use candlewick_api::{ApiParts, ApiState, Hub, NewestPrices, router, serve};
+use clock::SystemClock;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use eventlog::MemoryLog;
-use host::{Health, SystemClock};
-use ingest::{Producer, TradesBatch};
+use host::Health;
+use ingest::Producer;
 use market::{
     Bar, BarRow, Decimal, Instrument, Interval, MINUTE_NS, Position, Side, Symbol, Trade, TradeId,
     Venue,
 };
+use schemas::TradesBatch;
 use store::{BarStore, PartitionProgress, SqliteBarStore, SqliteTickStore, StoredBar, Transaction};
 use tempfile::TempDir;
 use tokio::net::TcpListener;

@@ -9,8 +9,8 @@ mod source;
 
 use axum::extract::State;
 use axum::http::Uri;
+use clock::Clock;
 use eventlog::Log;
-use host::Clock;
 use market::{BarRow, DayStart, Instrument, Interval};
 use store::{BarReader, TickStore};
 

@@ -6,7 +6,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
-use host::Clock;
+use clock::Clock;
 use metrics::Unit;
 
 const REQUESTS: &str = "candlewick_http_requests_total";

@@ -8,8 +8,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use clock::Clock;
 use eventlog::Log;
-use host::{Clock, ComponentReport, Health, HealthReport, HealthStatus};
+use host::{ComponentReport, Health, HealthReport, HealthStatus};
 use serde::Serialize;
 use store::{BarReader, TickStore};
 

@@ -3,8 +3,8 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use clock::Clock;
 use eventlog::Log;
-use host::Clock;
 use market::{DAY_NS, HORIZON_NS, HOUR_NS, Instrument, Interval, MINUTE_NS};
 use schemas::Repair;
 use serde::Serialize;

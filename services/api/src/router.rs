@@ -10,8 +10,8 @@ use axum::http::{Method, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
+use clock::{Clock, timeout};
 use eventlog::Log;
-use host::{Clock, timeout};
 use store::{BarReader, TickStore};
 use tower_http::catch_panic::CatchPanicLayer;
 

@@ -3,8 +3,9 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use clock::Clock;
 use eventlog::Log;
-use host::{Clock, Health};
+use host::Health;
 use ingest::Producer;
 use market::Instrument;
 use store::{BarReader, TickStore};

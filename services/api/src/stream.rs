@@ -7,8 +7,8 @@ use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::response::Response;
+use clock::Clock;
 use eventlog::Log;
-use host::Clock;
 use store::{BarReader, TickStore};
 
 use crate::hub::Encoding;

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use axum::http::Uri;
+use clock::Clock;
 use eventlog::Log;
-use host::Clock;
 use market::format_time;
 use serde::Serialize;
 use store::{BarReader, SymbolQuery, SymbolRow, TickStore};

@@ -6,8 +6,8 @@ mod source;
 
 use axum::extract::State;
 use axum::http::Uri;
+use clock::Clock;
 use eventlog::Log;
-use host::Clock;
 use market::{EdgeTrade, Position, Side, TradeId, format_time};
 use serde::{Deserialize, Serialize};
 use store::{BarReader, Tick, TickStore};

@@ -6,8 +6,8 @@ use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use clock::Clock;
 use eventlog::Log;
-use host::Clock;
 use market::{IdScheme, Venue};
 use store::{BarReader, TickStore};
 

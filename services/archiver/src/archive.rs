@@ -5,8 +5,9 @@ mod ask;
 use std::fmt::Display;
 use std::time::Duration;
 
+use clock::{Clock, RetryTimer};
 use eventlog::{Bounds, Log, LogError};
-use host::{Clock, HealthComponent, Pause};
+use host::HealthComponent;
 use market::Position;
 use store::{ArchiveProgress, TickBlock, TickStore};
 use tokio_util::sync::CancellationToken;
@@ -66,7 +67,7 @@ struct Pending {
     /// When to write at the latest, on the monotonic clock.
     due_ns: u64,
     /// Whether the log answers.
-    pause: Pause,
+    retry_timer: RetryTimer,
 }
 
 /// How reading went.
@@ -143,7 +144,7 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
         };
         while pending.next < end {
             match self.take(&mut pending, &stop).await? {
-                Read::On => pending.pause.over(&self.clock).await,
+                Read::On => pending.retry_timer.wait(&self.clock).await,
                 Read::Stopped => break,
                 Read::OutOfRange => match self.start(&stop).await? {
                     Some(again) => pending = again,
@@ -157,8 +158,8 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
 
     /// Waits for the next record, and before that for another try where the last one failed.
     async fn wait(&self, pending: &Pending) -> Result<(), LogError> {
-        if pending.pause.is_on() {
-            pending.pause.over(&self.clock).await;
+        if pending.retry_timer.is_backing_off() {
+            pending.retry_timer.wait(&self.clock).await;
             // Nothing else would tell that the log answers again, while there is nothing to read.
             let bounds = self.trades.bounds(self.partition).await?;
             if bounds.end <= pending.next {
@@ -173,7 +174,7 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
         let reason = reason.to_string();
         tracing::warn!(partition = self.partition, reason, "trying again shortly");
         self.health.not_ready(reason);
-        pending.pause.failed(&self.clock);
+        pending.retry_timer.record_failure(&self.clock);
     }
 
     async fn start(&self, stop: &CancellationToken) -> Result<Option<Pending>, ArchiverError> {
@@ -225,7 +226,7 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
             stored: position.offset,
             next: position.offset,
             due_ns: 0,
-            pause: Pause::new(self.retries()),
+            retry_timer: RetryTimer::new(self.retries()),
         }))
     }
 
@@ -252,7 +253,7 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
         let fetch = self
             .trades
             .fetch(self.partition, pending.next, self.cut.fetch_bytes);
-        let batch = match host::timeout(&self.clock, self.cut.call_timeout, fetch).await {
+        let batch = match clock::timeout(&self.clock, self.cut.call_timeout, fetch).await {
             Ok(Ok(batch)) => batch,
             Ok(Err(error @ LogError::OutOfRange { .. })) => {
                 return self.out_of_range(pending, &error, stop).await;
@@ -268,7 +269,7 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
                 return Ok(Read::On);
             }
         };
-        if pending.pause.succeeded() {
+        if pending.retry_timer.record_success() {
             self.health.ready();
         }
         if pending.next == pending.stored {
@@ -304,7 +305,7 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
             return Ok(Read::Stopped);
         }
         self.hold_off(pending, error);
-        let pause = stop.run_until_cancelled(pending.pause.over(&self.clock));
+        let pause = stop.run_until_cancelled(pending.retry_timer.wait(&self.clock));
         Ok(match pause.await {
             Some(()) => Read::OutOfRange,
             None => Read::Stopped,

@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::bench::BenchArgs;
 use crate::cluster::{AggregatorArgs, ApiArgs, ArchiverArgs, MigrateArgs};
-use crate::dead_letters::DeadLettersArgs;
 use crate::repair::RepairArgs;
-use crate::replay::ReplayArgs;
 use crate::standalone::StandaloneArgs;
 use crate::topics::TopicsArgs;
-use crate::verify::VerifyArgs;
+use bench::BenchArgs;
+use dead_letters::DeadLettersArgs;
+use replay::ReplayArgs;
+use verify::VerifyArgs;
 
 /// Candlewick turns the trades of many venues into candles, live and exactly.
 #[derive(Debug, Parser)]
@@ -69,12 +69,12 @@ pub fn main() -> ExitCode {
         Command::Archiver(arguments) => crate::cluster::run_archiver(arguments),
         Command::Api(arguments) => crate::cluster::run_api(arguments),
         Command::Migrate(arguments) => crate::cluster::run_migrate(arguments),
-        Command::Replay(arguments) => crate::replay::run(arguments),
-        Command::Verify(arguments) => crate::verify::run(arguments),
+        Command::Replay(arguments) => replay::run(arguments),
+        Command::Verify(arguments) => verify::run(arguments),
         Command::Repair(arguments) => crate::repair::run(&arguments),
-        Command::DeadLetters(arguments) => crate::dead_letters::run(arguments),
+        Command::DeadLetters(arguments) => dead_letters::run(arguments),
         Command::Topics(arguments) => crate::topics::run(arguments),
-        Command::Bench(arguments) => crate::bench::run(arguments),
+        Command::Bench(arguments) => bench::run(arguments),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("candlewick: {error:#}");

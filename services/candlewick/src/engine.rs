@@ -9,13 +9,14 @@ use std::sync::Arc;
 use aggregator::{Stores, Topics, Worker, WorkerConfig};
 use api::{ApiParts, ApiState, Follower, Hub, HubLimits, NewestPrices};
 use archiver::{Archiver, BlockPolicy};
+use clock::{Clock, SystemClock};
 use eventlog::{EmbeddedLog, Log, MemoryLog};
-use host::{Clock, Health, MetricsHandle, Stage, Supervisor, SystemClock};
+use host::{Health, MetricsHandle, Stage, Supervisor};
 use ingest::Producer;
 use store::{MemoryHotStore, SqliteBarStore, SqliteTickStore};
 use tokio::net::TcpListener;
 
-use crate::Folder;
+use connect::Folder;
 
 pub(crate) use retain::log_time;
 

@@ -20,7 +20,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use host::{Breaker, BreakerOpen, BreakerState, Clock, Elapsed, Permit};
+use clock::{Breaker, BreakerOpen, BreakerState, Clock, Elapsed, Permit};
 use store::StoreError;
 
 pub(crate) use log::GuardedLog;
@@ -139,7 +139,7 @@ impl<C: Clock> Guard<C> {
             Ok(permit) => permit,
             Err(open) => return Ended::TurnedAway(open),
         };
-        match host::timeout(&self.clock, timeout, call).await {
+        match clock::timeout(&self.clock, timeout, call).await {
             Ok(Err(error)) if is_failure(&error) => {
                 permit.failed(&error);
                 Ended::Answered(Err(error))

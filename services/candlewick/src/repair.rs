@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use market::{DAY_NS, MINUTE_NS, Symbol, Venue, format_time, parse_time};
 
-use crate::replay::{Repaired, Server};
+use client::{Repaired, Server};
 
 /// The longest range that the server takes at once.
 const LONGEST_NS: i64 = 31 * DAY_NS;

@@ -7,9 +7,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use host::{BuildInfo, Health, MetricsHandle, Stage, Supervisor, SystemClock};
+use clock::SystemClock;
+use host::{BuildInfo, Health, MetricsHandle, Stage, Supervisor};
 
-use crate::{Engine, EngineOptions, Folder};
+use connect::Folder;
+
+use crate::{Engine, EngineOptions};
 use config::{Config, Feed};
 
 pub(crate) use config::StandaloneArgs;

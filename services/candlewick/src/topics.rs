@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use eventlog::{KafkaConfig, TopicChange, TopicDrift, TopicPlan, TopicSpec, plan_topics};
 use host::Layers;
+use kafka::{KafkaConfig, TopicChange, TopicDrift, TopicPlan, plan_topics};
 
-use crate::settings::{KafkaArgs, TopicNameArgs, TopicNames, ignore_all_but};
+use connect::{KafkaArgs, TopicNameArgs, TopicNames, ignore_all_but, topic_specs};
 
 /// Makes the topics of a cluster, and finds where those that exist are not as they should be.
 #[derive(Debug, Args)]
@@ -70,7 +70,7 @@ async fn apply(
     config: &KafkaConfig,
     names: &TopicNames,
 ) -> anyhow::Result<ExitCode> {
-    let specs = specs(names, arguments.partitions, arguments.replication);
+    let specs = topic_specs(names, arguments.partitions, arguments.replication);
     let plan = plan_topics(config, &specs).await?;
     print!("{}", table(&plan));
     if arguments.dry_run {
@@ -84,22 +84,6 @@ async fn apply(
     plan.apply().await?;
     println!("the topics are applied");
     Ok(ExitCode::SUCCESS)
-}
-
-/// The topics of a cluster, called so.
-pub(crate) fn specs(names: &TopicNames, partitions: u32, replication: u32) -> Vec<TopicSpec> {
-    let spec = |topic: schemas::Topic| TopicSpec {
-        name: names.of(topic.name),
-        partitions: topic.partitions,
-        replication: topic.replication,
-        settings: topic
-            .settings
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
-    };
-    let topics = schemas::topics(partitions, replication);
-    topics.into_iter().map(spec).collect()
 }
 
 /// What would be done, a line for each topic or setting.
@@ -139,23 +123,4 @@ fn table(plan: &TopicPlan) -> String {
         format!("{}\n", cells.join("  ").trim_end())
     };
     rows.iter().map(line).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{TopicNames, specs};
-
-    #[test]
-    fn topics_take_the_largest_record_that_is_appended() {
-        // What librdkafka counts beside key and value.
-        let largest = eventlog::MAX_RECORD_BYTES + 1_024;
-        assert!(schemas::MAX_MESSAGE_BYTES > largest);
-        for spec in specs(&TopicNames::default(), 1, 1) {
-            let setting = spec
-                .settings
-                .iter()
-                .find(|(name, _)| name == "max.message.bytes");
-            assert_eq!(setting.unwrap().1, schemas::MAX_MESSAGE_BYTES.to_string());
-        }
-    }
 }

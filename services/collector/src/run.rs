@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use clock::{Clock, RetryPolicy, retry};
 use eventlog::Log;
-use host::{Clock, RetryPolicy, retry};
 use ingest::{IngestError, Producer};
 use market::{Instrument, Trade};
 use store::BarReader;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use clock::Clock;
 use eventlog::{Batch, Bounds, Epoch, Log, LogError, MemoryLog, NewRecord, Offset, PartitionId};
-use host::Clock;
 use ingest::{IngestError, Producer};
 use market::{SECOND_NS, Trade};
 use schemas::TradesRecord;

@@ -44,6 +44,15 @@ pub struct HealthComponent {
     index: usize,
 }
 
+/// What an outage of a dependency means for the process.
+#[derive(Clone, Debug)]
+pub enum DependencyHealth {
+    /// The process cannot do its work without the dependency: the component is not ready.
+    Required(HealthComponent),
+    /// The process does most of its work: the component is [degraded](HealthComponent::degraded).
+    Optional(HealthComponent),
+}
+
 /// What a probe is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HealthReport {
@@ -134,6 +143,17 @@ impl Health {
     }
 }
 
+impl DependencyHealth {
+    /// Reports an outage with its reason, or that the dependency is well where there is none.
+    pub fn report(&self, outage: Option<&str>) {
+        match (self, outage) {
+            (Self::Required(component) | Self::Optional(component), None) => component.ready(),
+            (Self::Required(component), Some(reason)) => component.not_ready(reason),
+            (Self::Optional(component), Some(reason)) => component.degraded(reason),
+        }
+    }
+}
+
 impl Registry {
     /// The components that were not withdrawn.
     fn present(&self) -> impl Iterator<Item = &(String, State)> {
@@ -205,6 +225,23 @@ mod tests {
     use serde_json::{json, to_value};
 
     use super::*;
+
+    #[test]
+    fn an_optional_dependency_leaves_the_process_ready_and_says_why_it_is_worse() {
+        let health = Health::default();
+        let reason = || health.readiness().components[0].reason.clone();
+        let component = health.register("redis");
+        let optional = DependencyHealth::Optional(component.clone());
+        optional.report(Some("1 failure: refused"));
+        assert!(health.readiness().is_ready());
+        assert_eq!(reason().as_deref(), Some("1 failure: refused"));
+        let required = DependencyHealth::Required(component);
+        required.report(Some("1 failure: refused"));
+        assert!(!health.readiness().is_ready());
+        required.report(None);
+        assert!(health.readiness().is_ready());
+        assert_eq!(reason(), None);
+    }
 
     #[test]
     fn a_component_is_not_ready_until_it_says_so() {

@@ -5,7 +5,8 @@
 //! ```no_run
 //! # use std::time::Duration;
 //! # use candlewick_host::{BuildInfo, Error, Health, Layers, LogFilter, LogFormat, MetricsHandle, Stage};
-//! # use candlewick_host::{Supervisor, SystemClock, start_telemetry};
+//! # use candlewick_clock::SystemClock;
+//! # use candlewick_host::{Supervisor, start_telemetry};
 //! # async fn script(log: Option<String>) -> Result<(), Error> {
 //! let mut config = Layers::load(None)?;
 //! let filter = config.take("log", log, LogFilter::default());
@@ -31,23 +32,18 @@
 //! # }
 //! ```
 
-mod breaker;
-mod clock;
 mod config;
 mod error;
 mod health;
-mod jitter;
 mod metrics;
-mod retry;
 mod supervisor;
 mod telemetry;
 
-pub use breaker::{Breaker, BreakerHealth, BreakerOpen, BreakerPolicy, BreakerState, Permit};
-pub use clock::{Clock, SystemClock};
 pub use config::{ConfigErrors, EXIT_USAGE, Layers, Secret, Setting};
 pub use error::Error;
-pub use health::{ComponentReport, Health, HealthComponent, HealthReport, HealthStatus};
+pub use health::{
+    ComponentReport, DependencyHealth, Health, HealthComponent, HealthReport, HealthStatus,
+};
 pub use metrics::{BuildInfo, MetricsHandle};
-pub use retry::{Backoff, Elapsed, Pause, RetryPolicy, retry, timeout};
 pub use supervisor::{Outcome, Stage, Supervisor, TaskFailure};
 pub use telemetry::{LogFilter, LogFormat, start_telemetry};

@@ -7,8 +7,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 
 use self::process::ProcessSample;
-use crate::clock::Clock;
 use crate::error::Error;
+use clock::Clock;
 
 mod process;
 
@@ -103,7 +103,7 @@ mod tests {
     use metrics::{counter, histogram};
 
     use super::*;
-    use crate::clock::SystemClock;
+    use clock::SystemClock;
 
     #[tokio::test(start_paused = true)]
     async fn what_is_recorded_is_rendered_and_upkeep_stops_when_told() {

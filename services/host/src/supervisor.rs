@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use self::signals::{SignalSource, UnixSignals};
 use self::stage::StageTokens;
-use crate::clock::Clock;
 use crate::error::Error;
 use crate::health::Health;
-use crate::retry::timeout;
+use clock::Clock;
+use clock::timeout;
 
 mod outcome;
 mod signals;

@@ -5,7 +5,8 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use candlewick_host::{Health, Stage, Supervisor, SystemClock};
+use candlewick_host::{Health, Stage, Supervisor};
+use clock::SystemClock;
 
 /// Runs a process with a task that stops when told to, or never; signals it; gives its exit code.
 fn exit_code(mode: &str, signals: &[&str]) -> Option<i32> {

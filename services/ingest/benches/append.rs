@@ -3,11 +3,12 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use candlewick_ingest::{Producer, TradesBatch};
+use candlewick_ingest::Producer;
+use clock::SystemClock;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use eventlog::MemoryLog;
-use host::SystemClock;
 use market::{Decimal, Instrument, Side, Symbol, Trade, TradeId, Venue};
+use schemas::TradesBatch;
 use store::SqliteBarStore;
 
 const TRADES: usize = 10_000;

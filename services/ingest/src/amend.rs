@@ -1,8 +1,8 @@
 //! Sending edits, cancels and repairs.
 
 use bytes::Bytes;
+use clock::Clock;
 use eventlog::{Log, NewRecord, Offset, PartitionId};
-use host::Clock;
 use market::{Amendment, Instrument, Position, RejectReason, Trade, Venue, VenueSettings};
 use schemas::{Repair, TradesRecord};
 use store::BarReader;

@@ -2,10 +2,9 @@
 //!
 //! [`Producer`] is what the API and the collectors send trades through. It declares venues,
 //! refuses what the fold would refuse anyway, and answers only when the log holds the rest
-//! durably; edits, cancels and repairs go the same way. [`TradesBatch`] is the compact form in which a tape travels over HTTP.
+//! durably; edits, cancels and repairs go the same way.
 
 mod amend;
-mod batch;
 mod error;
 mod metrics;
 mod partitioned;
@@ -14,7 +13,6 @@ mod routes;
 mod venues;
 
 pub use amend::Placed;
-pub use batch::{BatchError, BatchTrade, TradesBatch};
 pub use error::IngestError;
 pub use metrics::Metrics;
 pub use producer::{Appended, Producer};

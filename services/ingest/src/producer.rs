@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
+use clock::{Clock, RetryPolicy};
 use eventlog::{Log, NewRecord, Offset, PartitionId};
 use futures_util::future::join_all;
-use host::{Clock, RetryPolicy};
 use market::{Instrument, RejectReason, Trade, Venue, VenueSettings};
 use schemas::TradesRecord;
 use store::BarReader;

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use candlewick_ingest::{IngestError, Producer};
+use clock::SystemClock;
 use eventlog::{Batch, Bounds, Epoch, Log, LogError, MemoryLog, NewRecord, Offset, PartitionId};
-use host::SystemClock;
 use market::{
     Amendment, AmendmentKind, Decimal, IdScheme, IdScope, Instrument, Position, RejectReason,
     Trade, TradeId, Venue, VenueSettings,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use host::Clock;
+use clock::Clock;
 
 /// Where simulated time starts: 2024-03-01T00:00:00Z.
 pub const START_NS: i64 = 1_709_251_200_000_000_000;

@@ -6,8 +6,8 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
+use clock::Clock;
 use eventlog::{Batch, Bounds, Log, LogError, NewRecord, Record};
-use host::Clock;
 use market::SECOND_NS;
 
 use crate::clock::SimClock;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use host::{Clock, SystemClock};
+use clock::{Clock, SystemClock};
 use market::{DAY_NS, Trade, TradeId};
 use schemas::{TradesRecord, partition_of};
 

@@ -1,7 +1,7 @@
 //! How each fault comes and is healed.
 
 use anyhow::Context;
-use host::{Clock, SystemClock};
+use clock::{Clock, SystemClock};
 
 use super::{Fault, Kind};
 use crate::proxy::Passage;

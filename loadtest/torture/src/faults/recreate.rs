@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context;
+use clock::{Clock, SystemClock};
 use futures_util::future::join_all;
-use host::{Clock, SystemClock};
 use schemas::TradesRecord;
 
 use super::Fault;
@@ -21,7 +21,7 @@ const LONGER: u64 = 20;
 impl Fault {
     /// Stops the producers, waits until both roles have drained the topic, and makes it anew.
     pub(super) async fn recreate(&mut self, world: &World) -> anyhow::Result<()> {
-        let paused = host::timeout(&SystemClock, DRAINED_WITHIN, world.feed.pause());
+        let paused = clock::timeout(&SystemClock, DRAINED_WITHIN, world.feed.pause());
         let paused = paused.await.context("what was sent is not acknowledged")?;
         world.wait_drained(DRAINED_WITHIN).await?;
         // What a pod had given up waiting for may still have been on its way.

@@ -1,6 +1,6 @@
 //! Edits and cancels.
 
-use host::{Clock, SystemClock};
+use clock::{Clock, SystemClock};
 use market::{Amendment, AmendmentKind, Decimal, Side, Trade, TradeId};
 use schemas::TradesRecord;
 

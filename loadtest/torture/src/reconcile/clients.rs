@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use host::{Clock, SystemClock};
+use clock::{Clock, SystemClock};
 use serde_json::Value;
 
 use super::Check;

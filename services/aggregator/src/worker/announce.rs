@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use clock::Clock;
 use eventlog::{Log, NewRecord};
-use host::Clock;
 use market::{BarRow, Interval, Position};
 use store::{BarStore, HotStore, NewestPrice, TickStore};
 use tokio_util::sync::CancellationToken;

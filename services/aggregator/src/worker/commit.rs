@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use host::{Clock, HealthComponent, RetryPolicy};
+use clock::{Clock, RetryPolicy};
+use host::HealthComponent;
 use store::{BarStore, CommitOutcome, StoreError, Transaction};
 
 /// How long one try may take, and how long to wait before the next.
@@ -24,14 +25,14 @@ pub(super) async fn commit<S: BarStore, C: Clock>(
     let Patience { timeout, retries } = patience;
     let mut backoff = retries.backoff();
     loop {
-        let reason = match host::timeout(&clock, timeout, store.commit(&transaction)).await {
+        let reason = match clock::timeout(&clock, timeout, store.commit(&transaction)).await {
             Ok(Ok(CommitOutcome::Committed)) => return Ok(CommitOutcome::Committed),
             Ok(Ok(CommitOutcome::Lost)) => "the partition was moved".to_owned(),
             Ok(Err(error)) if !error.is_transient() => return Err(error),
             Ok(Err(error)) => error.to_string(),
             Err(elapsed) => elapsed.to_string(),
         };
-        match host::timeout(&clock, timeout, place(&store, &transaction)).await {
+        match clock::timeout(&clock, timeout, place(&store, &transaction)).await {
             Ok(Ok(place)) if place == target(&transaction) => return Ok(CommitOutcome::Committed),
             Ok(Ok(place)) if place != transaction.expected => return Ok(CommitOutcome::Lost),
             Ok(Err(error)) if !error.is_transient() => return Err(error),

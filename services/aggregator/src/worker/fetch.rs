@@ -1,7 +1,7 @@
 //! Reading the log: records come in, and are folded.
 
+use clock::Clock;
 use eventlog::{Batch, Log, LogError, Record};
-use host::Clock;
 use store::{BarStore, HotStore, TickStore};
 use tokio_util::sync::CancellationToken;
 
@@ -46,7 +46,7 @@ where
         let (partition, next) = (worker.partition, self.core.next_offset());
         let trades = &worker.topics.trades;
         let fetch = trades.fetch(partition, next, worker.pace.fetch_bytes);
-        let fetched = host::timeout(&worker.stores.clock, worker.pace.call_timeout, fetch).await;
+        let fetched = clock::timeout(&worker.stores.clock, worker.pace.call_timeout, fetch).await;
         let reason = match fetched {
             Ok(Ok(batch)) => {
                 if self.log_backoff.take().is_some() {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use clock::Clock;
 use eventlog::Log;
-use host::Clock;
 use store::{BarStore, HotStore, TickStore};
 
 use super::session::{Session, nanoseconds};

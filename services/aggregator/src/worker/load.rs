@@ -1,7 +1,7 @@
 //! What a record needs that is not in memory.
 
+use clock::Clock;
 use eventlog::Log;
-use host::Clock;
 use store::{BarStore, HotStore, TickStore};
 use tokio_util::sync::CancellationToken;
 

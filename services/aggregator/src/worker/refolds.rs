@@ -1,8 +1,8 @@
 //! Minutes folded anew: when a refold is appended to the log, and what the ticks give.
 
 use bytes::Bytes;
+use clock::Clock;
 use eventlog::{Log, LogError, NewRecord};
-use host::Clock;
 use market::{Bar, MINUTE_NS, Position, SECOND_NS, TICK_RETENTION_NS, VenueSettings};
 use schemas::TradesRecord;
 use store::{
@@ -64,7 +64,7 @@ where
         let (ticks, partition) = (worker.stores.ticks.clone(), worker.partition);
         let (clock, timeout) = (worker.stores.clock.clone(), worker.pace.call_timeout);
         self.asking = Some(self.aside.begin(async move {
-            let asked = host::timeout(&clock, timeout, ticks.position(partition));
+            let asked = clock::timeout(&clock, timeout, ticks.position(partition));
             asked.await.unwrap_or(Ok(None))
         }));
     }
@@ -96,7 +96,7 @@ where
         let worker = self.worker;
         let append = worker.topics.trades.append(worker.partition, entries);
         let reason =
-            match host::timeout(&worker.stores.clock, worker.pace.call_timeout, append).await {
+            match clock::timeout(&worker.stores.clock, worker.pace.call_timeout, append).await {
                 Ok(Ok(_)) => return Ok(()),
                 Ok(Err(source @ (LogError::Recreated { .. } | LogError::Refused { .. }))) => {
                     return Err(worker.log(source));

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use clock::Clock;
 use eventlog::{Log, LogError, NewRecord};
-use host::Clock;
 use market::Position;
 use store::{BarStore, CommitOutcome, HotStore, StoreError, TickStore};
 use tokio_util::sync::CancellationToken;
@@ -49,7 +49,7 @@ pub(super) struct Session<'a, L, U, D, S, T, H, C> {
     ready_from: u64,
     pub(super) caught_up: bool,
     /// How long is waited before the log is asked again, where it did not answer last.
-    pub(super) log_backoff: Option<host::Backoff>,
+    pub(super) log_backoff: Option<clock::Backoff>,
     pub(super) aside: Aside,
     pub(super) committing: Option<Step>,
     /// Bytes of the records folded since the session began, and of those that are committed.
@@ -283,7 +283,7 @@ where
         };
         let append = worker.topics.trades.append(worker.partition, vec![entry]);
         let clock = &worker.stores.clock;
-        match host::timeout(clock, worker.pace.call_timeout, append).await {
+        match clock::timeout(clock, worker.pace.call_timeout, append).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::warn!(partition = worker.partition, %error, "no advance"),
             Err(error) => tracing::warn!(partition = worker.partition, %error, "no advance"),

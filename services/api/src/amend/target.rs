@@ -1,7 +1,7 @@
 //! Which trade the path names.
 
+use clock::Clock;
 use eventlog::Log;
-use host::Clock;
 use market::{IdScheme, Instrument, Position, TradeId, VenueSettings};
 use schemas::TradesRecord;
 use store::{BarReader, TickStore};

@@ -4,8 +4,9 @@ use std::fmt::Display;
 use std::pin::pin;
 use std::time::Duration;
 
+use clock::{Clock, RetryPolicy, RetryTimer};
 use eventlog::{Log, LogError};
-use host::{Clock, HealthComponent, Pause, RetryPolicy};
+use host::HealthComponent;
 use market::{Instrument, Position};
 use store::{BarReader, PartitionProgress};
 use tokio_util::sync::CancellationToken;
@@ -65,7 +66,7 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
         let Some(mut place) = self.start(&stop).await? else {
             return Ok(());
         };
-        let mut pause = Pause::new(self.retries());
+        let mut retry_timer = RetryTimer::new(self.retries());
         // Neither question holds up the reading: live bars go on while a store is away.
         let mut check = pin!(self.check_epoch(Duration::ZERO));
         let mut ask = pin!(self.ask_store(Duration::ZERO));
@@ -87,11 +88,11 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
                     }
                     ask.set(self.ask_store(ASK_EVERY));
                 }
-                ready = self.wait(place.next, &pause) => match ready {
-                    Ok(()) => self.take(&mut place, &mut pause).await?,
+                ready = self.wait(place.next, &retry_timer) => match ready {
+                    Ok(()) => self.take(&mut place, &mut retry_timer).await?,
                     Err(LogError::Closed) => return Ok(()),
                     Err(LogError::OutOfRange { first, .. }) => self.fall_behind(&mut place, first),
-                    Err(error) if error.is_transient() => self.hold_off(&mut pause, &error),
+                    Err(error) if error.is_transient() => self.hold_off(&mut retry_timer, &error),
                     Err(source) => return Err(self.failed(source)),
                 },
             }
@@ -99,8 +100,8 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
     }
 
     /// Waits for the next update, and before that for another try where the last one failed.
-    async fn wait(&self, next: u64, pause: &Pause) -> Result<(), LogError> {
-        pause.over(&self.clock).await;
+    async fn wait(&self, next: u64, retry_timer: &RetryTimer) -> Result<(), LogError> {
+        retry_timer.wait(&self.clock).await;
         self.updates.wait(self.partition, next).await
     }
 
@@ -148,7 +149,7 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
 
     /// The progress row, where the store answers: there may be none yet.
     async fn progress(&self) -> Option<Option<PartitionProgress>> {
-        let rows = host::timeout(&self.clock, CALL_TIMEOUT, self.bars.progress()).await;
+        let rows = clock::timeout(&self.clock, CALL_TIMEOUT, self.bars.progress()).await;
         let row = rows.ok()?.ok()?.into_iter();
         Some(row.into_iter().find(|row| row.partition == self.partition))
     }
@@ -174,9 +175,13 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
         }
     }
 
-    async fn take(&self, place: &mut Place, pause: &mut Pause) -> Result<(), FollowError> {
+    async fn take(
+        &self,
+        place: &mut Place,
+        retry_timer: &mut RetryTimer,
+    ) -> Result<(), FollowError> {
         let fetch = self.updates.fetch(self.partition, place.next, FETCH_BYTES);
-        let batch = match host::timeout(&self.clock, CALL_TIMEOUT, fetch).await {
+        let batch = match clock::timeout(&self.clock, CALL_TIMEOUT, fetch).await {
             Ok(Ok(batch)) => batch,
             Ok(Err(LogError::OutOfRange { first, .. })) => {
                 self.fall_behind(place, first);
@@ -186,15 +191,15 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
                 return Err(self.failed(source));
             }
             Ok(Err(error)) => {
-                self.hold_off(pause, &error);
+                self.hold_off(retry_timer, &error);
                 return Ok(());
             }
             Err(elapsed) => {
-                self.hold_off(pause, &elapsed);
+                self.hold_off(retry_timer, &elapsed);
                 return Ok(());
             }
         };
-        pause.succeeded();
+        retry_timer.record_success();
         place.next = batch.next_offset;
         for record in batch.records {
             let text = std::str::from_utf8(&record.key).ok();
@@ -219,7 +224,7 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
     /// would be taken for those of this one. What hinders the question is seen elsewhere.
     async fn check_epoch(&self, after: Duration) -> Result<(), FollowError> {
         self.clock.sleep(after).await;
-        let asked = host::timeout(&self.clock, CALL_TIMEOUT, self.updates.check_epoch()).await;
+        let asked = clock::timeout(&self.clock, CALL_TIMEOUT, self.updates.check_epoch()).await;
         match asked {
             Ok(Err(source @ LogError::Recreated { .. })) => Err(self.failed(source)),
             Ok(_) | Err(_) => Ok(()),
@@ -227,9 +232,9 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
     }
 
     /// Lets the next try wait.
-    fn hold_off(&self, pause: &mut Pause, reason: &impl Display) {
+    fn hold_off(&self, retry_timer: &mut RetryTimer, reason: &impl Display) {
         tracing::debug!(partition = self.partition, %reason, "trying again shortly");
-        pause.failed(&self.clock);
+        retry_timer.record_failure(&self.clock);
     }
 
     /// How long to wait between tries: partitions and pods do not try in step.

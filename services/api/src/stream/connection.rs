@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket, close_code};
 use bytes::Bytes;
+use clock::Clock;
 use eventlog::Log;
 use hashbrown::HashMap;
-use host::Clock;
 use serde::Serialize;
 use store::{BarQuery, BarReader, TickStore};
 
@@ -185,7 +185,7 @@ where
             newest: true,
         };
         let read = self.state.bars.bar_range(&query);
-        let reason = match host::timeout(&self.state.clock, STORE_TIMEOUT, read).await {
+        let reason = match clock::timeout(&self.state.clock, STORE_TIMEOUT, read).await {
             Ok(Ok(stored)) => {
                 rows.extend(stored);
                 let hub = &self.state.hub;
@@ -255,7 +255,7 @@ where
 
     async fn send(&mut self, frame: Frame) -> Result<(), Gone> {
         let clock = self.state.clock.clone();
-        match host::timeout(&clock, SEND_TIMEOUT, self.socket.send(frame)).await {
+        match clock::timeout(&clock, SEND_TIMEOUT, self.socket.send(frame)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Gone),
         }

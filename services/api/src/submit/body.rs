@@ -5,8 +5,8 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::http::header::CONTENT_LENGTH;
 use bytes::{Bytes, BytesMut};
+use clock::{Clock, timeout};
 use futures_util::StreamExt;
-use host::{Clock, timeout};
 
 use super::intake::Room;
 use crate::{ErrorCode, Problem};
@@ -82,8 +82,8 @@ fn too_large() -> Problem {
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
+    use clock::SystemClock;
     use futures_util::stream;
-    use host::SystemClock;
 
     use super::super::Intake;
     use super::*;

@@ -1,7 +1,7 @@
 //! Trades as `replay` sends them.
 
-use ingest::{BatchError, TradesBatch};
 use schemas::DecodeError;
+use schemas::{BatchError, TradesBatch};
 
 use super::submission::{Fault, FaultCode, Submission};
 use crate::{ErrorCode, Problem};

@@ -2,7 +2,7 @@
 
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use ingest::TradesBatch;
+use schemas::TradesBatch;
 
 use super::submission::Submission;
 use super::{compact, json, msgpack};

@@ -1,7 +1,7 @@
 //! Trades as they are sent.
 
-use ingest::TradesBatch;
 use market::{Decimal, Trade, TradeId};
+use schemas::TradesBatch;
 
 use crate::world::{World, array, trade};
 

@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::future::Future;
 use std::time::Duration;
 
+use clock::{Clock, RetryPolicy};
 use eventlog::{Log, LogError};
-use host::{Clock, RetryPolicy};
 use store::{StoreError, TickStore};
 use tokio_util::sync::CancellationToken;
 
@@ -65,7 +65,7 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
     {
         let mut backoff = self.retries().backoff();
         loop {
-            let answer = host::timeout(&self.clock, self.cut.call_timeout, call()).await;
+            let answer = clock::timeout(&self.clock, self.cut.call_timeout, call()).await;
             let reason = match answer {
                 Ok(Ok(value)) => {
                     self.health.ready();

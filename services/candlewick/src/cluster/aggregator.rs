@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use aggregator::{Stores, Topics, Worker, WorkerConfig};
 use clap::Args;
-use eventlog::{KafkaConfig, LogError};
-use host::{ConfigErrors, Health, SystemClock};
+use clock::SystemClock;
+use eventlog::LogError;
+use host::{ConfigErrors, Health};
+use kafka::KafkaConfig;
 use store::{BarReader, ClickHouseConfig, RedisConfig, TimescaleConfig};
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +19,7 @@ use super::member::{Member, Presence, explain};
 use super::topics::{Generation, Opened, check_partitions, close, open};
 use super::watch::{renewed, spent};
 use super::{overrun, retention, shell};
-use crate::settings::{
+use connect::{
     BreakerArgs, BreakerSettings, ClickHouseArgs, GroupArgs, GroupSettings, KafkaArgs, ProcessArgs,
     ProcessSettings, RedisArgs, TimescaleArgs, TopicNameArgs, TopicNames,
 };

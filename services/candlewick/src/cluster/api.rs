@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use ::api::{ApiParts, ApiState, DeferredRouter, Follower, Hub, HubLimits, NewestPrices};
 use clap::Args;
-use eventlog::{KafkaConfig, Log};
-use host::{ConfigErrors, Health, HealthComponent, MetricsHandle, Stage, SystemClock};
+use clock::SystemClock;
+use eventlog::Log;
+use host::{ConfigErrors, Health, HealthComponent, MetricsHandle, Stage};
 use ingest::Producer;
+use kafka::KafkaConfig;
 use store::{ClickHouseConfig, RedisConfig, TimescaleConfig};
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +20,7 @@ use super::hot::Hot;
 use super::shell;
 use super::topics::{Generation, Opened, check_partitions, close, open};
 use super::watch::{renewed, spent};
-use crate::settings::{
+use connect::{
     BreakerArgs, BreakerSettings, ClickHouseArgs, KafkaArgs, ProcessArgs, ProcessSettings,
     RedisArgs, TimescaleArgs, TopicNameArgs, TopicNames, ignore_all_but,
 };

@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use archiver::{Archiver, BlockPolicy};
 use clap::Args;
-use eventlog::{KafkaConfig, Log};
-use host::{ConfigErrors, Health, SystemClock};
+use clock::SystemClock;
+use eventlog::Log;
+use host::{ConfigErrors, Health};
+use kafka::KafkaConfig;
 use store::{ClickHouseConfig, TickStore, TimescaleConfig};
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +19,7 @@ use super::member::{Member, Presence, explain};
 use super::topics::{Generation, close, open};
 use super::watch::renewed;
 use super::{overrun, shell};
-use crate::settings::{
+use connect::{
     BreakerArgs, BreakerSettings, ClickHouseArgs, GroupArgs, GroupSettings, KafkaArgs, ProcessArgs,
     ProcessSettings, TimescaleArgs, TopicNameArgs, TopicNames, ignore_all_but,
 };

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use host::Clock;
+use clock::Clock;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -75,7 +75,7 @@ impl<C: Clock> Assignments<C> {
         }
         let clock = self.clock.clone();
         let ended = self.join(partitions);
-        if let Ok(ended) = host::timeout(&clock, patience, ended).await {
+        if let Ok(ended) = clock::timeout(&clock, patience, ended).await {
             return ended;
         }
         let left = partitions
@@ -161,7 +161,7 @@ impl<C: Clock> Assignments<C> {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use host::SystemClock;
+    use clock::SystemClock;
 
     use super::*;
 
@@ -256,7 +256,7 @@ mod tests {
         assignments.assign(&[9]);
         let failure = assignments.drain(PATIENCE).await.unwrap_err();
         assert!(failure.to_string().contains("made anew"), "{failure}");
-        let none = host::timeout(&SystemClock, PATIENCE, assignments.failed()).await;
+        let none = clock::timeout(&SystemClock, PATIENCE, assignments.failed()).await;
         assert!(none.is_err(), "nothing is left to fail");
     }
 }

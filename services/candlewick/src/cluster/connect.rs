@@ -3,8 +3,9 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use eventlog::{Kafka, KafkaConfig, KafkaLog};
-use host::{Breaker, BreakerHealth, Clock, Health, HealthComponent, SystemClock};
+use clock::{Breaker, Clock, SystemClock};
+use host::{DependencyHealth, Health, HealthComponent};
+use kafka::{Kafka, KafkaConfig, KafkaLog};
 use store::{
     ClickHouseConfig, ClickHouseTickStore, RedisConfig, RedisHotStore, StoreError,
     TimescaleBarStore, TimescaleConfig,
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::hot::Hot;
 use super::waiting::until_there;
 use crate::guarded::{Guard, Guarded, GuardedLog};
-use crate::settings::{BreakerSettings, TopicNames};
+use connect::{BreakerSettings, TopicNames};
 
 pub(super) type Bars = Guarded<TimescaleBarStore, SystemClock>;
 pub(super) type Ticks = Guarded<ClickHouseTickStore, SystemClock>;
@@ -62,7 +63,7 @@ impl Connector {
         let component = self.health.register(TIMESCALEDB);
         let open = || TimescaleBarStore::open(config.clone());
         let opened = Box::pin(self.wait(&component, is_final, open)).await?;
-        let guard = self.guard(TIMESCALEDB, BreakerHealth::Required(component));
+        let guard = self.guard(TIMESCALEDB, DependencyHealth::Required(component));
         Ok(opened.map(|store| Guarded::new(store, guard)))
     }
 
@@ -80,8 +81,8 @@ impl Connector {
         let open = || ClickHouseTickStore::open(config);
         let opened = Box::pin(self.wait(&component, is_final, open)).await?;
         let health = match required {
-            true => BreakerHealth::Required(component),
-            false => BreakerHealth::Optional(component),
+            true => DependencyHealth::Required(component),
+            false => DependencyHealth::Optional(component),
         };
         let guard = self.guard(CLICKHOUSE, health);
         Ok(opened.map(|store| Guarded::new(store, guard)))
@@ -96,7 +97,7 @@ impl Connector {
             return Ok(Hot::Off);
         };
         let component = self.health.register(REDIS);
-        let health = BreakerHealth::Optional(component.clone());
+        let health = DependencyHealth::Optional(component.clone());
         let store = RedisHotStore::open(config)?;
         let guarded = Guarded::new(store, self.guard(REDIS, health));
         Ok(Hot::Redis(guarded, component))
@@ -111,7 +112,7 @@ impl Connector {
         config: &KafkaConfig,
         names: &TopicNames,
     ) -> anyhow::Result<Brokers> {
-        let health = BreakerHealth::Required(self.health.register(KAFKA));
+        let health = DependencyHealth::Required(self.health.register(KAFKA));
         Ok(Brokers {
             kafka: Kafka::connect(config.clone())?,
             names: names.clone(),
@@ -133,8 +134,10 @@ impl Connector {
         until_there(&SystemClock, component, &self.stop, is_final, attempt).await
     }
 
-    fn guard(&self, name: &'static str, health: BreakerHealth) -> Guard<SystemClock> {
-        let breaker = Breaker::new(name, self.breaker.policy, SystemClock, health);
+    fn guard(&self, name: &'static str, health: DependencyHealth) -> Guard<SystemClock> {
+        let breaker = Breaker::new(name, self.breaker.policy, SystemClock, move |outage| {
+            health.report(outage)
+        });
         Guard::new(name, SystemClock, self.breaker.timeout, breaker)
     }
 }

@@ -1,6 +1,7 @@
 //! Newest prices in Redis, or nowhere.
 
-use host::{HealthComponent, SystemClock};
+use clock::SystemClock;
+use host::HealthComponent;
 use market::Instrument;
 use store::{HotStore, NewestPrice, RedisHotStore, StoreError};
 
@@ -48,7 +49,8 @@ impl HotStore for Hot {
 mod tests {
     use std::time::Duration;
 
-    use host::{Breaker, BreakerHealth, BreakerPolicy, Health};
+    use clock::{Breaker, BreakerPolicy};
+    use host::{DependencyHealth, Health};
     use store::RedisConfig;
 
     use super::*;
@@ -58,8 +60,13 @@ mod tests {
     async fn a_redis_that_is_away_is_named_and_no_reason_to_be_unready() {
         let health = Health::default();
         let component = health.register("redis");
-        let optional = BreakerHealth::Optional(component.clone());
-        let breaker = Breaker::new("redis", BreakerPolicy::default(), SystemClock, optional);
+        let optional = DependencyHealth::Optional(component.clone());
+        let breaker = Breaker::new(
+            "redis",
+            BreakerPolicy::default(),
+            SystemClock,
+            move |outage| optional.report(outage),
+        );
         let guard = Guard::new("redis", SystemClock, Duration::from_secs(8), breaker);
         // Nobody listens there.
         let config = RedisConfig {

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use anyhow::anyhow;
-use eventlog::{GroupEvent, KafkaTopic, LogError, Membership, MembershipOptions};
-use host::{Clock, HealthComponent, SystemClock};
+use clock::{Clock, SystemClock};
+use eventlog::LogError;
+use host::HealthComponent;
+use kafka::{GroupEvent, KafkaTopic, Membership, MembershipOptions};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 
 use super::assignments::{Assignments, Start};
 use super::standing::Standing;
-use crate::settings::GroupSettings;
+use connect::GroupSettings;
 
 /// How long a partition that goes to another member may take to finish what it has begun.
 const HANDOVER: Duration = Duration::from_secs(10);
@@ -158,7 +160,7 @@ async fn obey<C: Clock>(
 async fn leave(membership: Membership, mut events: Receiver<GroupEvent>) {
     let last_events = async { while events.recv().await.is_some() {} };
     let left = async { tokio::join!(membership.leave(), last_events) };
-    if host::timeout(&SystemClock, LEAVING, left).await.is_err() {
+    if clock::timeout(&SystemClock, LEAVING, left).await.is_err() {
         tracing::warn!("the brokers were not told that this member leaves");
     }
 }
@@ -182,7 +184,7 @@ where
         return;
     }
     // The group's next event may wait for this, and it matters less.
-    let Ok(known) = host::timeout(&SystemClock, TELLING, positions()).await else {
+    let Ok(known) = clock::timeout(&SystemClock, TELLING, positions()).await else {
         return;
     };
     for (partition, next_offset) in known {

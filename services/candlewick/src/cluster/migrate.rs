@@ -4,16 +4,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use host::{Clock, ConfigErrors, RetryPolicy, SystemClock};
+use clock::{Clock, RetryPolicy, SystemClock};
+use host::ConfigErrors;
 use store::{
     ClickHouseConfig, ClickHouseTickStore, StoreError, TimescaleBarStore, TimescaleConfig,
     TimescaleMigration,
 };
 
 use super::connect::is_final;
-use crate::settings::{
-    ClickHouseArgs, ProcessArgs, ProcessSettings, TimescaleArgs, ignore_all_but,
-};
+use connect::{ClickHouseArgs, ProcessArgs, ProcessSettings, TimescaleArgs, ignore_all_but};
 
 /// The longest first wait before another try, and the longest of all.
 const FIRST_WAIT: Duration = Duration::from_millis(200);

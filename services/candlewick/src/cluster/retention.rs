@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use clock::{Clock, SystemClock};
 use eventlog::Log;
-use host::{Clock, SystemClock};
 use market::{BAR_RETENTION_NS, VERDICT_RETENTION_NS};
 use store::{BarStore, StoreError};
 

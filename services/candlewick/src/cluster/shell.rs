@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::api::{DeferredRouter, Operations};
-use host::{BuildInfo, Health, MetricsHandle, Stage, Supervisor, SystemClock};
+use clock::SystemClock;
+use host::{BuildInfo, Health, MetricsHandle, Stage, Supervisor};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::Engine;
-use crate::settings::ProcessSettings;
+use connect::ProcessSettings;
 
 /// How long a shutdown may take; Kubernetes gives 30 s before it kills.
 const SHUTDOWN: Duration = Duration::from_secs(25);
@@ -49,7 +50,7 @@ impl Shell {
             commit: option_env!("CANDLEWICK_COMMIT").unwrap_or("unknown"),
         })?;
         eventlog::Metrics::describe();
-        eventlog::describe_kafka_metrics();
+        kafka::describe_metrics();
         let listener = Engine::listen(settings.listen).await?;
         let health = Health::default();
         let mut supervisor = Supervisor::new(SystemClock, health.clone());

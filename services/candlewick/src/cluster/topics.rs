@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use anyhow::bail;
-use eventlog::{KafkaTopic, Log, LogError};
-use host::{HealthComponent, SystemClock};
+use clock::SystemClock;
+use eventlog::{Log, LogError};
+use host::HealthComponent;
+use kafka::KafkaTopic;
 use store::{BarReader, BarStore, StoreError};
 
 use super::connect::{Bars, Brokers, Connector, Topic, is_final};
@@ -115,7 +117,10 @@ pub(super) async fn close(topics: Vec<Topic>) {
             topic.log().close();
         }
     });
-    if host::timeout(&SystemClock, CLOSING, closing).await.is_err() {
+    if clock::timeout(&SystemClock, CLOSING, closing)
+        .await
+        .is_err()
+    {
         tracing::warn!("Kafka did not acknowledge everything before the end");
     }
 }

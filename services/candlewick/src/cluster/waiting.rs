@@ -4,7 +4,8 @@ use std::fmt::Display;
 use std::future::Future;
 use std::time::Duration;
 
-use host::{Clock, HealthComponent, RetryPolicy};
+use clock::{Clock, RetryPolicy};
+use host::HealthComponent;
 use tokio_util::sync::CancellationToken;
 
 /// How long one attempt may take.
@@ -32,7 +33,7 @@ where
 {
     let mut backoff = RetryPolicy::new(FIRST_WAIT, LONGEST_WAIT).backoff();
     loop {
-        let attempted = host::timeout(clock, ATTEMPT, attempt());
+        let attempted = clock::timeout(clock, ATTEMPT, attempt());
         let reason = match stop.run_until_cancelled(attempted).await {
             None => return Ok(None),
             Some(Ok(Ok(value))) => {
@@ -55,7 +56,8 @@ where
 mod tests {
     use std::cell::Cell;
 
-    use host::{Health, SystemClock};
+    use clock::SystemClock;
+    use host::Health;
 
     use super::*;
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use clock::{Clock, SystemClock};
 use eventlog::{Log, LogError};
-use host::{Clock, HealthComponent, SystemClock};
+use host::HealthComponent;
 
 use super::connect::Topic;
 use super::member::nanoseconds;

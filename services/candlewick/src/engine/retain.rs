@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use clock::Clock;
 use eventlog::{Bounds, Log};
-use host::Clock;
 use market::{BAR_RETENTION_NS, TICK_RETENTION_NS, VERDICT_RETENTION_NS};
 use store::{BarReader, BarStore, StoreError, TickStore};
 use tokio_util::sync::CancellationToken;
 
-use crate::Folder;
+use connect::Folder;
 
 const EVERY: Duration = Duration::from_secs(30);
 /// How many rows may go a turn, in calls of a store.

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use anyhow::bail;
+use clock::Clock;
 use eventlog::EmbeddedLog;
-use host::Clock;
 use tokio_util::sync::CancellationToken;
 
-use crate::Folder;
+use connect::Folder;
 
 const EVERY: Duration = Duration::from_secs(1);
 

@@ -1,6 +1,6 @@
 //! Bars.
 
-use host::Clock;
+use clock::Clock;
 use market::{BarRow, Instrument, Venue, VenueSettings};
 use store::{
     BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange,

@@ -1,6 +1,6 @@
 //! Newest prices.
 
-use host::Clock;
+use clock::Clock;
 use market::Instrument;
 use store::{HotStore, NewestPrice, RedisHotStore, StoreError};
 

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use clock::Clock;
 use eventlog::{Batch, Bounds, Epoch, Log, LogError, NewRecord, Offset, PartitionId};
-use host::Clock;
 
 use super::{Ended, Guard};
 

@@ -2,8 +2,9 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
+use clock::{BreakerPolicy, SystemClock};
 use eventlog::{Log, LogError, MemoryLog, NewRecord};
-use host::{BreakerHealth, BreakerPolicy, Health, SystemClock};
+use host::{DependencyHealth, Health};
 use market::Instrument;
 use store::{ArchiveProgress, Tick, TickBlock, TickStore};
 
@@ -76,8 +77,10 @@ fn guard(health: &Health) -> Guard<SystemClock> {
         open_for: Duration::from_secs(60),
         successes: NonZeroU32::new(2).unwrap(),
     };
-    let component = BreakerHealth::Required(health.register("clickhouse"));
-    let breaker = Breaker::new("clickhouse", policy, SystemClock, component);
+    let component = DependencyHealth::Required(health.register("clickhouse"));
+    let breaker = Breaker::new("clickhouse", policy, SystemClock, move |outage| {
+        component.report(outage)
+    });
     Guard::new("clickhouse", SystemClock, TIMEOUT, breaker)
 }
 
@@ -141,7 +144,7 @@ async fn calls_that_their_callers_gave_up_say_nothing() {
     let (moody, guarded, health) = guarded();
     moody.turn(HANGING);
     for _ in 0..10 {
-        let given_up = host::timeout(&SystemClock, TIMEOUT / 2, guarded.position(0)).await;
+        let given_up = clock::timeout(&SystemClock, TIMEOUT / 2, guarded.position(0)).await;
         assert!(given_up.is_err());
     }
     assert!(health.readiness().is_ready());

@@ -1,6 +1,6 @@
 //! Ticks.
 
-use host::Clock;
+use clock::Clock;
 use market::Instrument;
 use store::{ArchiveProgress, StoreError, Tick, TickBlock, TickStore};
 

@@ -8,7 +8,7 @@ use clap::Args;
 use host::{ConfigErrors, Layers, LogFilter, LogFormat};
 use market::Symbol;
 
-use crate::FolderOptions;
+use connect::FolderOptions;
 
 /// Every flag is also a variable, `--log-max-age` being `CANDLEWICK_LOG_MAX_AGE`, and a key of
 /// the file, `log_max_age`. Flags win over variables, variables over the file.

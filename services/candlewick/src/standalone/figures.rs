@@ -4,8 +4,9 @@ use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use clock::{Clock, SystemClock};
 use eventlog::Log;
-use host::{Clock, Stage, Supervisor, SystemClock};
+use host::{Stage, Supervisor};
 use market::Interval;
 use store::{BarReader, SymbolQuery};
 

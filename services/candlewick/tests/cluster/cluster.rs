@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use eventlog::{Kafka, KafkaConfig, Log, NewRecord};
-use host::{Clock, SystemClock};
+use clock::{Clock, SystemClock};
+use eventlog::{Log, NewRecord};
+use kafka::{Kafka, KafkaConfig};
 use sqlx::{Connection, PgConnection};
 
 use crate::support::command::verify_with;

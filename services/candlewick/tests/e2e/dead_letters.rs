@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use candlewick::{Folder, FolderOptions};
+use clock::SystemClock;
+use connect::{Folder, FolderOptions};
 use eventlog::{Log, NewRecord};
-use host::SystemClock;
 use market::{Instrument, Trade, TradeId};
 use schemas::TradesRecord;
 use serde_json::json;

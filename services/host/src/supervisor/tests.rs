@@ -5,7 +5,7 @@ use anyhow::anyhow;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::clock::SystemClock;
+use clock::SystemClock;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 

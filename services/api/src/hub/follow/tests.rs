@@ -2,8 +2,9 @@ use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use clock::SystemClock;
 use eventlog::{MemoryLog, NewRecord};
-use host::{Health, SystemClock};
+use host::Health;
 use market::{Bar, BarRow, Interval, Trade, Venue, VenueSettings};
 use store::{
     BarKey, BarQuery, DirtyMinuteRow, ExcludedRange, IdRangeQuery, IdRanges, IdSetKey, IdSetRow,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use host::{Clock, SystemClock};
+use clock::{Clock, SystemClock};
 
 /// How long anything may take. Only a test that fails waits as long.
 pub(crate) const LONGEST: Duration = Duration::from_secs(90);

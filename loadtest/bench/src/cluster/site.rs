@@ -1,0 +1,213 @@
+//! Topics and databases that one measurement has to itself.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clock::{Clock, SystemClock};
+use kafka::{Kafka, KafkaConfig, KafkaLog, plan_topics, remove_topics};
+use store::{BarStore, ClickHouseConfig, ClickHouseTickStore, TimescaleBarStore, TimescaleConfig};
+
+use super::arguments::Settings;
+use super::servers::{drop_bars, drop_ticks, make_bars, with_database};
+use connect::{TopicNames, topic_specs};
+
+/// How long our own transactions may do nothing.
+const SLOW: Duration = Duration::from_secs(60);
+
+/// Topics and databases of one measurement, which nobody else uses.
+pub(super) struct Site {
+    /// What the names of all of it begin with.
+    name: String,
+    /// How often the databases were made anew.
+    generation: u32,
+    partitions: u32,
+    replication: u32,
+    pub(super) kafka: KafkaConfig,
+    pub(super) topics: TopicNames,
+    /// The database that others are made from.
+    server: TimescaleConfig,
+    clickhouse: ClickHouseConfig,
+    redis: Vec<(&'static str, String)>,
+    pub(super) config: Option<PathBuf>,
+}
+
+impl Site {
+    /// Names everything; nothing is made yet.
+    pub(super) fn new(settings: &Settings, part: &str) -> Self {
+        let now_ms = SystemClock.now_ns() / 1_000_000;
+        let name = format!("bench_{part}_{}_{now_ms}", std::process::id());
+        let mut redis = Vec::new();
+        if let Some(config) = &settings.redis {
+            redis.push(("REDIS_URL", config.url.clone()));
+            redis.extend(config.user.clone().map(|user| ("REDIS_USER", user)));
+            redis.extend(file("REDIS_PASSWORD_FILE", config.password_file.as_ref()));
+        }
+        Self {
+            topics: TopicNames::with_prefix(format!("{name}.")),
+            name,
+            generation: 0,
+            partitions: settings.partitions,
+            replication: settings.replication,
+            kafka: settings.kafka.clone(),
+            server: settings.timescaledb.clone(),
+            clickhouse: settings.clickhouse.clone(),
+            redis,
+            config: settings.config.clone(),
+        }
+    }
+
+    /// Makes topics and databases, with their tables.
+    pub(super) async fn make(&self) -> anyhow::Result<()> {
+        let specs = topic_specs(&self.topics, self.partitions, self.replication);
+        plan_topics(&self.kafka, &specs).await?.apply().await?;
+        self.make_databases().await
+    }
+
+    /// Drops the databases, and makes others: nothing is folded any more, and all trades are
+    /// still in their topic.
+    pub(super) async fn renew_databases(&mut self) -> anyhow::Result<()> {
+        self.drop_databases().await?;
+        self.generation += 1;
+        self.make_databases().await
+    }
+
+    async fn make_databases(&self) -> anyhow::Result<()> {
+        make_bars(&self.server, &self.database()).await?;
+        TimescaleBarStore::migrate(self.timescaledb()).await?;
+        ClickHouseTickStore::migrate(&self.clickhouse()).await?;
+        Ok(())
+    }
+
+    async fn drop_databases(&self) -> anyhow::Result<()> {
+        let name = self.database();
+        let bars = drop_bars(&self.server, &name).await;
+        let ticks = drop_ticks(&self.clickhouse, &name).await;
+        bars.and(ticks)
+    }
+
+    /// Drops topics and databases; the groups of the topics go with them.
+    pub(super) async fn remove(self) -> anyhow::Result<()> {
+        let dropped = self.drop_databases().await;
+        let specs = topic_specs(&self.topics, self.partitions, self.replication);
+        let names: Vec<_> = specs.into_iter().map(|spec| spec.name).collect();
+        let removed = remove_topics(&self.kafka, &names).await;
+        dropped.and(removed.map_err(anyhow::Error::from))
+    }
+
+    fn database(&self) -> String {
+        format!("{}_{}", self.name, self.generation)
+    }
+
+    fn timescaledb(&self) -> TimescaleConfig {
+        with_database(&self.server, &self.database())
+    }
+
+    fn clickhouse(&self) -> ClickHouseConfig {
+        ClickHouseConfig {
+            database: self.database(),
+            ..self.clickhouse.clone()
+        }
+    }
+
+    /// The store of bars. It may be slower than a worker's, since nobody waits to take over: a
+    /// busy machine makes figures bad, and is no reason to have none.
+    pub(super) async fn bars(&self) -> anyhow::Result<TimescaleBarStore> {
+        let config = TimescaleConfig {
+            idle_timeout: SLOW,
+            lock_timeout: 2 * SLOW,
+            statement_timeout: 2 * SLOW,
+            ..self.timescaledb()
+        };
+        Ok(TimescaleBarStore::open(config).await?)
+    }
+
+    /// The store of ticks.
+    pub(super) async fn ticks(&self) -> anyhow::Result<ClickHouseTickStore> {
+        Ok(ClickHouseTickStore::open(&self.clickhouse()).await?)
+    }
+
+    /// How many partitions the topics have.
+    pub(super) const fn partitions(&self) -> u32 {
+        self.partitions
+    }
+
+    /// The consumer group of a role.
+    pub(super) fn group(&self, role: &str) -> String {
+        format!("{}.{role}", self.database())
+    }
+
+    /// The variables with which a process finds all of it. They are not flags, since a URL may
+    /// hold a password.
+    pub(super) fn environment(&self) -> Vec<(String, String)> {
+        let (kafka, security) = (&self.kafka, &self.kafka.security);
+        let (bars, ticks) = (self.timescaledb(), self.clickhouse());
+        let millis = |time: Duration| format!("{}ms", time.as_millis());
+        let mut known = vec![
+            ("KAFKA_BROKERS", kafka.brokers.clone()),
+            ("KAFKA_TOPIC_PREFIX", self.topics.of("")),
+            ("KAFKA_CLIENT_ID", kafka.client_id.clone()),
+            ("KAFKA_SECURITY_PROTOCOL", security.protocol.to_string()),
+            ("KAFKA_SASL_MECHANISM", security.mechanism.to_string()),
+            (
+                "KAFKA_FETCH_MEMORY_BYTES",
+                kafka.fetch_memory_bytes.to_string(),
+            ),
+            (
+                "KAFKA_MAX_PENDING_BYTES",
+                kafka.max_pending_bytes.to_string(),
+            ),
+            ("KAFKA_DELIVERY_TIMEOUT", millis(kafka.delivery_timeout)),
+            ("KAFKA_REQUEST_TIMEOUT", millis(kafka.request_timeout)),
+            (
+                "KAFKA_STATISTICS_INTERVAL",
+                millis(kafka.statistics_interval),
+            ),
+            ("TIMESCALEDB_URL", bars.url),
+            ("TIMESCALEDB_CONNECTIONS", bars.max_connections.to_string()),
+            ("CLICKHOUSE_URL", ticks.url),
+            ("CLICKHOUSE_USER", ticks.user),
+            ("CLICKHOUSE_DATABASE", ticks.database),
+        ];
+        known.extend(
+            security
+                .username
+                .clone()
+                .map(|user| ("KAFKA_USERNAME", user)),
+        );
+        known.extend(file("KAFKA_PASSWORD_FILE", security.password_file.as_ref()));
+        known.extend(file("KAFKA_CA_FILE", security.ca_file.as_ref()));
+        let certificate = security.certificate_file.as_ref();
+        known.extend(file("KAFKA_CERTIFICATE_FILE", certificate));
+        known.extend(file("KAFKA_KEY_FILE", security.key_file.as_ref()));
+        known.extend(file(
+            "TIMESCALEDB_PASSWORD_FILE",
+            bars.password_file.as_ref(),
+        ));
+        known.extend(file("TIMESCALEDB_CA", bars.root_cert.as_ref()));
+        known.extend(file(
+            "CLICKHOUSE_PASSWORD_FILE",
+            ticks.password_file.as_ref(),
+        ));
+        known.extend(self.redis.iter().cloned());
+        let named = known.into_iter();
+        named
+            .map(|(name, value)| (format!("CANDLEWICK_{name}"), value))
+            .collect()
+    }
+}
+
+fn file(name: &'static str, path: Option<&PathBuf>) -> Option<(&'static str, String)> {
+    path.map(|path| (name, path.display().to_string()))
+}
+
+/// The topic of trades, taken up as the aggregator does.
+pub(super) async fn open_trades(
+    kafka: &KafkaConfig,
+    topics: &TopicNames,
+    bars: &TimescaleBarStore,
+) -> anyhow::Result<KafkaLog> {
+    let kafka = Kafka::connect(kafka.clone())?;
+    let topic = kafka.topic(&topics.of(schemas::TRADES)).await?;
+    let epoch = bars.adopt(schemas::TRADES, topic.id()).await?;
+    Ok(topic.open(epoch)?)
+}

@@ -1,0 +1,82 @@
+//! The parts in memory, on one core.
+
+use std::hint::black_box;
+
+use aggregator::Exercise;
+use clock::{Clock, SystemClock};
+use market::{Decimal, IdScheme, Side, Trade, TradeId};
+use schemas::TradesRecord;
+
+use super::table::{Table, millions};
+
+const SYMBOLS: u32 = 1_000;
+const TRADES: usize = 100_000;
+const ROUNDS: u64 = 100;
+
+pub(super) fn measure(table: &mut Table) {
+    let (contiguous, budget) = (fold(IdScheme::Contiguous), 40e6);
+    let count = ROUNDS * TRADES as u64;
+    table.budget(
+        "fold, 1,000 symbols, contiguous ids, one core",
+        &millions(count, contiguous),
+        ">= 40 M/s",
+        count as f64 / contiguous >= budget,
+    );
+    let exact = fold(IdScheme::Unique);
+    table.figure("the same with exact ids", &millions(count, exact));
+    codec(table);
+}
+
+/// Seconds of all rounds; the least of three goes, since other processes may take the core.
+fn fold(scheme: IdScheme) -> f64 {
+    let rounds = if scheme == IdScheme::Contiguous {
+        ROUNDS
+    } else {
+        ROUNDS / 10
+    };
+    let go = || {
+        let mut exercise = Exercise::new(scheme, SYMBOLS, TRADES);
+        let mut spent_ns = 0;
+        for _ in 0..rounds {
+            let start_ns = SystemClock.monotonic_ns();
+            black_box(exercise.fold());
+            spent_ns += SystemClock.monotonic_ns() - start_ns;
+            exercise.move_on();
+        }
+        spent_ns * (ROUNDS / rounds)
+    };
+    let least = (0..3).map(|_| go()).min().unwrap_or(u64::MAX);
+    least as f64 / 1e9
+}
+
+fn codec(table: &mut Table) {
+    let decimal = |mantissa, scale| Decimal::new(mantissa, scale).expect("a decimal");
+    let trade = Trade {
+        time_ns: 1_381_219_217_034_000_000,
+        price: decimal(16_742, 2),
+        quantity: Some(decimal(210, 0)),
+        side: Some(Side::Buy),
+        id: Some(TradeId::Number(451_545)),
+        scope: None,
+        sender: None,
+    };
+    const TIMES: u64 = 2_000_000;
+    let mut bytes = Vec::with_capacity(64);
+    let start_ns = SystemClock.monotonic_ns();
+    for _ in 0..TIMES {
+        bytes.clear();
+        TradesRecord::encode_trade(black_box(&trade), &mut bytes);
+    }
+    let encoded_ns = SystemClock.monotonic_ns();
+    for _ in 0..TIMES {
+        black_box(TradesRecord::decode(black_box(&bytes))).expect("it was encoded");
+    }
+    let decoded_ns = SystemClock.monotonic_ns();
+    let size = bytes.len();
+    let each = |from: u64, to: u64| format!("{} ns", (to - from) / TIMES);
+    table.figure(
+        &format!("encode a trade ({size} bytes)"),
+        &each(start_ns, encoded_ns),
+    );
+    table.figure("decode a trade", &each(encoded_ns, decoded_ns));
+}

@@ -1,0 +1,227 @@
+//! Waiting before trying again, and giving up: both on a [`Clock`], so the simulation drives them.
+
+use std::future::{Future, poll_fn};
+use std::num::NonZeroU32;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::jitter::Jitter;
+use crate::time::Clock;
+
+/// How often to try something that may fail, and how long to wait in between.
+#[derive(Clone, Debug)]
+pub struct RetryPolicy {
+    first: Duration,
+    cap: Duration,
+    attempts: Option<NonZeroU32>,
+    give_up_after: Option<Duration>,
+    seed: Option<u64>,
+}
+
+impl RetryPolicy {
+    /// Tries for ever: waits at most `first` after the first failure and twice as long after each
+    /// further one, never more than `cap`.
+    pub fn new(first: Duration, cap: Duration) -> Self {
+        Self {
+            first,
+            cap,
+            attempts: None,
+            give_up_after: None,
+            seed: None,
+        }
+    }
+
+    /// Gives up after this many attempts, the first included.
+    #[must_use]
+    pub fn attempts(mut self, attempts: NonZeroU32) -> Self {
+        self.attempts = Some(attempts);
+        self
+    }
+
+    /// Gives up instead of a wait that would end `limit` or more after the first attempt began.
+    #[must_use]
+    pub fn give_up_after(mut self, limit: Duration) -> Self {
+        self.give_up_after = Some(limit);
+        self
+    }
+
+    /// Draws the same waits every time: for tests and the simulation.
+    #[must_use]
+    pub fn seeded(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// The waits alone, for a loop that [`retry`] does not fit.
+    pub fn backoff(&self) -> Backoff {
+        Backoff {
+            ceiling: self.first.min(self.cap),
+            cap: self.cap,
+            jitter: self.seed.map_or_else(Jitter::unseeded, Jitter::seeded),
+        }
+    }
+}
+
+/// Exponential waits with full jitter: each is drawn evenly from zero to a ceiling that doubles.
+///
+/// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    ceiling: Duration,
+    cap: Duration,
+    jitter: Jitter,
+}
+
+impl Backoff {
+    /// How long to wait before the next attempt.
+    pub fn next_delay(&mut self) -> Duration {
+        let delay = self.jitter.up_to(self.ceiling);
+        self.ceiling = self.ceiling.saturating_mul(2).min(self.cap);
+        delay
+    }
+}
+
+/// The backoff of a loop that does other work between its attempts.
+///
+/// The wait grows with each failure in a row and is zero after a success.
+#[derive(Clone, Debug)]
+pub struct RetryTimer {
+    policy: RetryPolicy,
+    backoff: Option<Backoff>,
+    due_ns: u64,
+}
+
+impl RetryTimer {
+    /// Returns a timer whose first attempt is due at once. The policy's limits are not applied.
+    pub fn new(policy: RetryPolicy) -> Self {
+        Self {
+            policy,
+            backoff: None,
+            due_ns: 0,
+        }
+    }
+
+    /// Records that an attempt failed: the next one is due after a wait.
+    pub fn record_failure(&mut self, clock: &impl Clock) {
+        let policy = &self.policy;
+        let backoff = self.backoff.get_or_insert_with(|| policy.backoff());
+        let delay_ns = u64::try_from(backoff.next_delay().as_nanos()).unwrap_or(u64::MAX);
+        self.due_ns = clock.monotonic_ns().saturating_add(delay_ns);
+    }
+
+    /// Records that an attempt succeeded. Returns whether the one before had failed.
+    pub fn record_success(&mut self) -> bool {
+        self.backoff.take().is_some()
+    }
+
+    /// Returns whether the last attempt failed.
+    pub const fn is_backing_off(&self) -> bool {
+        self.backoff.is_some()
+    }
+
+    /// Waits until the next attempt is due. It may be dropped and called again.
+    pub async fn wait(&self, clock: &impl Clock) {
+        let left_ns = self.due_ns.saturating_sub(clock.monotonic_ns());
+        if self.is_backing_off() && left_ns > 0 {
+            clock.sleep(Duration::from_nanos(left_ns)).await;
+        }
+    }
+}
+
+/// Runs `operation` until it succeeds, fails with an error that `should_retry` refuses, or the
+/// limits of `policy` are reached.
+///
+/// `should_retry` sees every error, so it is also the place to log and count them.
+///
+/// # Errors
+/// The last error of `operation`.
+pub async fn retry<C, T, E, F>(
+    clock: &C,
+    policy: &RetryPolicy,
+    should_retry: impl FnMut(&E) -> bool,
+    operation: impl FnMut() -> F,
+) -> Result<T, E>
+where
+    C: Clock,
+    F: Future<Output = Result<T, E>>,
+{
+    let never_stopped = CancellationToken::new();
+    let retried = retry_until_stopped(clock, policy, &never_stopped, should_retry, operation);
+    Ok(retried.await?.expect("the token is never cancelled"))
+}
+
+/// Like [`retry`], and returns `None` if `stop` is cancelled during a wait. An attempt that has
+/// begun is not interrupted.
+///
+/// # Errors
+/// The last error of `operation`.
+pub async fn retry_until_stopped<C, T, E, F>(
+    clock: &C,
+    policy: &RetryPolicy,
+    stop: &CancellationToken,
+    mut should_retry: impl FnMut(&E) -> bool,
+    mut operation: impl FnMut() -> F,
+) -> Result<Option<T>, E>
+where
+    C: Clock,
+    F: Future<Output = Result<T, E>>,
+{
+    let begin_ns = clock.monotonic_ns();
+    let mut backoff = policy.backoff();
+    let mut attempt: u32 = 1;
+    loop {
+        let error = match operation().await {
+            Ok(value) => return Ok(Some(value)),
+            Err(error) => error,
+        };
+        let delay = backoff.next_delay();
+        let waited = Duration::from_nanos(clock.monotonic_ns().saturating_sub(begin_ns));
+        let out_of_attempts = policy.attempts.is_some_and(|most| attempt >= most.get());
+        let out_of_time = policy
+            .give_up_after
+            .is_some_and(|limit| waited.saturating_add(delay) >= limit);
+        if !should_retry(&error) || out_of_attempts || out_of_time {
+            return Err(error);
+        }
+        attempt = attempt.saturating_add(1);
+        if stop.run_until_cancelled(clock.sleep(delay)).await.is_none() {
+            return Ok(None);
+        }
+    }
+}
+
+/// A [`timeout`] passed before its future completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not done within {0:?}")]
+pub struct Elapsed(pub Duration);
+
+/// Gives up on `future`, dropping it, once `duration` has passed.
+///
+/// The future is polled first, so one that is ready always wins.
+///
+/// # Errors
+/// [`Elapsed`] if the duration passed first.
+pub async fn timeout<C: Clock, F: Future>(
+    clock: &C,
+    duration: Duration,
+    future: F,
+) -> Result<F::Output, Elapsed> {
+    let mut future = pin!(future);
+    let mut sleep = pin!(clock.sleep(duration));
+    poll_fn(|context| {
+        if let Poll::Ready(output) = future.as_mut().poll(context) {
+            return Poll::Ready(Ok(output));
+        }
+        sleep
+            .as_mut()
+            .poll(context)
+            .map(|()| Err(Elapsed(duration)))
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests;

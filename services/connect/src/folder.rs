@@ -1,0 +1,150 @@
+//! A data folder: the log, the bars and the ticks of one process.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clock::Clock;
+use eventlog::{EmbeddedLog, EmbeddedOptions, Log, LogError, Retention};
+use store::{SqliteBarStore, SqliteTickStore, StoreError};
+
+/// What lies where in a data folder.
+const TRADES_FILE: &str = "trades.redb";
+const DEAD_LETTERS_FILE: &str = "dead-letters.redb";
+const BARS_FILE: &str = "bars.sqlite";
+const TICKS_FILE: &str = "ticks.sqlite";
+
+/// How a folder is opened.
+#[derive(Debug, Clone, Copy)]
+pub struct FolderOptions {
+    /// How many partitions a new folder gets; one that exists keeps its own.
+    pub partitions: u32,
+    /// How long the log keeps what bars and ticks have durably passed.
+    pub retention: Retention,
+    /// Bytes that may wait to be written to the log.
+    pub max_pending_bytes: usize,
+}
+
+impl Default for FolderOptions {
+    fn default() -> Self {
+        Self {
+            partitions: 4,
+            retention: Retention {
+                max_age_ns: market::DAY_NS,
+                max_bytes: 4 << 30,
+            },
+            max_pending_bytes: 64 << 20,
+        }
+    }
+}
+
+/// Why a folder cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// The folder cannot be made or written.
+    #[error("the data folder {path} cannot be used")]
+    Unusable {
+        /// Which folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The log in it cannot be opened.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A store in it cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The log, the bars and the ticks of one process, open.
+#[derive(Clone)]
+pub struct Folder {
+    /// The topic `trades`.
+    pub trades: EmbeddedLog,
+    /// The topic `dead-letters`.
+    pub dead_letters: EmbeddedLog,
+    /// Bars and the state of the fold.
+    pub bars: SqliteBarStore,
+    /// Ticks.
+    pub ticks: SqliteTickStore,
+}
+
+impl Folder {
+    /// Opens a folder, and makes it where there is none. While it is open no other process can.
+    ///
+    /// # Errors
+    /// [`FolderError`], where it is in use, damaged, of a newer version, or cannot be written.
+    pub async fn open<C: Clock>(
+        path: &Path,
+        options: FolderOptions,
+        clock: C,
+    ) -> Result<Self, FolderError> {
+        let (trades, dead_letters) = Self::open_logs(path, options, clock)?;
+        let bars = SqliteBarStore::open(path.join(BARS_FILE)).await?;
+        bars.bind_log(&trades.id(), trades.partitions()).await?;
+        let ticks = SqliteTickStore::open(path.join(TICKS_FILE)).await?;
+        ticks.bind_log(&trades.id()).await?;
+        Ok(Self {
+            trades,
+            dead_letters,
+            bars,
+            ticks,
+        })
+    }
+
+    /// Whether there is one.
+    #[must_use]
+    pub fn exists(path: &Path) -> bool {
+        path.join(TRADES_FILE).is_file()
+    }
+
+    /// Opens the topics `trades` and `dead-letters` of a folder alone, and makes them where there
+    /// are none.
+    ///
+    /// # Errors
+    /// As for [`Folder::open`].
+    pub fn open_logs<C: Clock>(
+        path: &Path,
+        options: FolderOptions,
+        clock: C,
+    ) -> Result<(EmbeddedLog, EmbeddedLog), FolderError> {
+        std::fs::create_dir_all(path).map_err(|source| FolderError::Unusable {
+            path: path.to_owned(),
+            source,
+        })?;
+        let now: eventlog::Now = Arc::new(move || clock.now_ns());
+        let open = |file: &str, topic: &str, partitions: u32| {
+            let options = EmbeddedOptions {
+                topic: topic.to_owned(),
+                partitions,
+                retention: options.retention,
+                max_pending_bytes: options.max_pending_bytes,
+                now: Arc::clone(&now),
+            };
+            EmbeddedLog::open(path.join(file), options)
+        };
+        let trades = match open(TRADES_FILE, schemas::TRADES, options.partitions) {
+            Err(LogError::Partitions { found, .. }) => open(TRADES_FILE, schemas::TRADES, found),
+            opened => opened,
+        }?;
+        let partitions = trades.partitions();
+        let dead_letters = open(DEAD_LETTERS_FILE, schemas::DEAD_LETTERS, partitions)?;
+        Ok((trades, dead_letters))
+    }
+
+    /// The stores of a folder that another process may have open, for reading.
+    ///
+    /// # Errors
+    /// [`StoreError`], where there are none or they cannot be read.
+    pub async fn read(path: &Path) -> Result<(SqliteBarStore, SqliteTickStore), StoreError> {
+        let bars = SqliteBarStore::open_read_only(path.join(BARS_FILE)).await?;
+        let ticks = SqliteTickStore::open_read_only(path.join(TICKS_FILE)).await?;
+        Ok((bars, ticks))
+    }
+
+    /// Writes all that was taken, and gives the folder free.
+    pub fn close(&self) {
+        self.trades.close();
+        self.dead_letters.close();
+    }
+}

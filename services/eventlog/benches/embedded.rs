@@ -1,0 +1,138 @@
+//! What the durable log does: appends of each size, and reads of its tail and of its file.
+//!
+//! `cargo bench -p candlewick-log --bench embedded`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use candlewick_eventlog::{EmbeddedLog, EmbeddedOptions, Log, NewRecord, Retention};
+
+/// Records in all, of an append, and how many appends are in flight.
+const SHAPES: [(usize, usize, usize); 5] = [
+    (654_000, 1, 256),
+    (2_000, 1, 1),
+    (1_000_000, 100, 16),
+    (3_000_000, 1_000, 8),
+    (5_000_000, 10_000, 4),
+];
+const KEY: &[u8] = b"binance:BTCUSDT";
+const VALUE_BYTES: usize = 60;
+const FETCH_BYTES: usize = 1 << 20;
+
+type Failure = Box<dyn std::error::Error>;
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark measures with the real clock"
+)]
+fn started() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark is a host")]
+fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    i64::try_from(since.map_or(0, |since| since.as_nanos())).unwrap_or(i64::MAX)
+}
+
+fn open(folder: &tempfile::TempDir) -> Result<EmbeddedLog, Failure> {
+    let options = EmbeddedOptions {
+        topic: "trades".to_owned(),
+        partitions: 1,
+        retention: Retention::FOREVER,
+        max_pending_bytes: 64 << 20,
+        now: Arc::new(now_ns),
+    };
+    Ok(EmbeddedLog::open(
+        folder.path().join("trades.redb"),
+        options,
+    )?)
+}
+
+/// Appends all, answering how long each append took.
+async fn append(log: &EmbeddedLog, shape: (usize, usize, usize)) -> Result<Vec<Duration>, Failure> {
+    let (total, size, in_flight) = shape;
+    let left = Arc::new(AtomicUsize::new(total / size));
+    let appender = |_| {
+        let (log, left) = (log.clone(), left.clone());
+        tokio::spawn(async move {
+            let mut took = Vec::new();
+            let takes = |left: usize| left.checked_sub(1);
+            while left
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, takes)
+                .is_ok()
+            {
+                let entry = NewRecord {
+                    key: KEY.into(),
+                    value: vec![b'7'; VALUE_BYTES].into(),
+                };
+                let start = started();
+                log.append(0, vec![entry; size]).await?;
+                took.push(start.elapsed());
+            }
+            Ok::<_, candlewick_eventlog::LogError>(took)
+        })
+    };
+    let appenders: Vec<_> = (0..in_flight).map(appender).collect();
+    let mut took = Vec::new();
+    for appender in appenders {
+        took.extend(appender.await??);
+    }
+    Ok(took)
+}
+
+/// Follows the log to `total` records while it grows, or reads what is there.
+async fn follow(log: EmbeddedLog, total: usize) -> Result<(), candlewick_eventlog::LogError> {
+    let mut offset = 0;
+    while offset < total as u64 {
+        log.wait(0, offset).await?;
+        offset = log.fetch(0, offset, FETCH_BYTES).await?.next_offset;
+    }
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for people to read")]
+fn per_second(count: usize, took: Duration) -> f64 {
+    count as f64 / took.as_secs_f64()
+}
+
+async fn run(shape: (usize, usize, usize)) -> Result<(), Failure> {
+    let (total, size, in_flight) = shape;
+    let folder = tempfile::tempdir()?;
+    let log = open(&folder)?;
+    let start = started();
+    let follower = tokio::spawn(follow(log.clone(), total));
+    let mut took = append(&log, shape).await?;
+    let appended = start.elapsed();
+    follower.await??;
+    let followed = start.elapsed();
+    took.sort();
+    drop(log);
+    let log = open(&folder)?;
+    let start = started();
+    follow(log, total).await?;
+    println!(
+        "{size:>7} {in_flight:>9} {:>11.0} {:>8.2} {:>8.2} {:>11.0} {:>11.0}",
+        per_second(total, appended),
+        took[took.len() / 2].as_secs_f64() * 1e3,
+        took[took.len() * 99 / 100].as_secs_f64() * 1e3,
+        per_second(total, followed),
+        per_second(total, start.elapsed()),
+    );
+    Ok(())
+}
+
+fn main() -> Result<(), Failure> {
+    println!(
+        "{:>7} {:>9} {:>11} {:>8} {:>8} {:>11} {:>11}",
+        "records", "in flight", "append/s", "p50 ms", "p99 ms", "followed/s", "cold read/s"
+    );
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()?;
+    for shape in SHAPES {
+        runtime.block_on(run(shape))?;
+    }
+    Ok(())
+}

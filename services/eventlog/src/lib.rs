@@ -1,0 +1,29 @@
+//! A partitioned, append-only log behind one trait.
+//!
+//! [`Log`] is what the roles are written against: a topic of numbered partitions, each a
+//! sequence of records at growing offsets. [`EmbeddedLog`] keeps a topic durably in a
+//! local file; [`MemoryLog`] keeps a bounded ring of it in memory, with a new epoch each start. The
+//! crate `kafka` has the log over Apache Kafka.
+//!
+//! A reader sees a record only once it is durable, so nothing derived from the log can be
+//! ahead of it after a crash.
+
+mod embedded;
+mod memory;
+mod metrics;
+mod progress;
+mod record;
+mod traits;
+
+use std::sync::Arc;
+
+pub use embedded::{EmbeddedLog, EmbeddedOptions, Retention};
+pub use memory::MemoryLog;
+pub use metrics::Metrics;
+pub use record::{Batch, Epoch, NewRecord, Offset, PartitionId, Record};
+pub use traits::{Bounds, Log, LogError};
+
+/// The clock that append times are taken from, in UTC nanoseconds.
+///
+/// It is passed in, since only the host reads a clock; it may go back, append times do not.
+pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;

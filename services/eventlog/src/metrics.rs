@@ -1,0 +1,80 @@
+//! What the log counts.
+
+use metrics::{Counter, Gauge, Histogram, Unit};
+
+use crate::{Offset, PartitionId};
+
+/// Declares [`Metrics`] from its doc comments, which are also the HELP texts.
+macro_rules! topic_metrics {
+    ($($(#[doc = $help:literal])+ $field:ident: $handle:ident, $register:ident, $describe:ident,
+       $unit:ident, $name:literal;)+) => {
+        /// The metrics of one durable topic, each with the label `topic`.
+        ///
+        /// Handles bind to the recorder that is installed when they are made: install it first.
+        #[derive(Clone)]
+        pub struct Metrics {
+            $($(#[doc = $help])+ pub(crate) $field: $handle,)+
+            topic: String,
+        }
+
+        impl Metrics {
+            /// Registers the metrics of `topic` with the installed recorder.
+            #[must_use]
+            pub fn new(topic: &str) -> Self {
+                Self {
+                    $($field: metrics::$register!($name, "topic" => topic.to_owned()),)+
+                    topic: topic.to_owned(),
+                }
+            }
+
+            /// Tells the installed recorder what each metric means. Call it once a process.
+            pub fn describe() {
+                $(metrics::$describe!($name, Unit::$unit, concat!($($help),+).trim());)+
+                metrics::describe_gauge!(FIRST_OFFSET, Unit::Count, FIRST_OFFSET_HELP);
+            }
+        }
+    };
+}
+
+topic_metrics! {
+    /// Records that were appended and are durable.
+    appended_records: Counter, counter, describe_counter, Count,
+        "candlewick_log_appended_records_total";
+    /// Bytes of the keys and values that were appended and are durable.
+    appended_bytes: Counter, counter, describe_counter, Bytes,
+        "candlewick_log_appended_bytes_total";
+    /// How long a group of appends took to write and sync.
+    commit_seconds: Histogram, histogram, describe_histogram, Seconds,
+        "candlewick_log_commit_seconds";
+    /// Bytes that were accepted and are not yet durable.
+    pending_bytes: Gauge, gauge, describe_gauge, Bytes,
+        "candlewick_log_pending_bytes";
+}
+
+const FIRST_OFFSET: &str = "candlewick_log_first_offset";
+const FIRST_OFFSET_HELP: &str = "The oldest record that a partition keeps.";
+
+impl Metrics {
+    /// Says which record is now the oldest that `partition` keeps.
+    pub(crate) fn first_offset(&self, partition: PartitionId, first: Offset) {
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+        metrics::gauge!(
+            FIRST_OFFSET,
+            "topic" => self.topic.clone(),
+            "partition" => partition.to_string()
+        )
+        .set(first as f64);
+    }
+
+    /// Counts records that are durable now, and the bytes of their keys and values.
+    pub fn add_appended(&self, records: usize, size_bytes: usize) {
+        self.appended_records.increment(records as u64);
+        self.appended_bytes.increment(size_bytes as u64);
+    }
+
+    /// Sets how many bytes wait to be durable.
+    pub fn set_pending(&self, pending_bytes: usize) {
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+        self.pending_bytes.set(pending_bytes as f64);
+    }
+}

@@ -1,0 +1,187 @@
+//! Encryption, and proving who we are.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use rdkafka::ClientConfig;
+
+use super::KafkaConfigError;
+
+/// How connections are protected.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SecurityProtocol {
+    /// Neither encrypted nor authenticated.
+    #[default]
+    Plaintext,
+    /// TLS, where the certificate may say who we are.
+    Ssl,
+    /// A user name and password, unencrypted.
+    SaslPlaintext,
+    /// A user name and password over TLS.
+    SaslSsl,
+}
+
+/// How the password is proved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SaslMechanism {
+    /// It is sent as it is.
+    #[default]
+    Plain,
+    /// RFC 7677.
+    ScramSha256,
+    /// The same with SHA-512.
+    ScramSha512,
+}
+
+/// Declares the names of an enum, as Kafka writes them.
+macro_rules! names {
+    ($enum:ident: $($variant:ident = $name:literal),+) => {
+        impl FromStr for $enum {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                $(if text.eq_ignore_ascii_case($name) { return Ok(Self::$variant); })+
+                Err(format!("one of {}", [$($name),+].join(", ")))
+            }
+        }
+
+        impl fmt::Display for $enum {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(match self { $(Self::$variant => $name,)+ })
+            }
+        }
+    };
+}
+
+names! { SecurityProtocol:
+    Plaintext = "PLAINTEXT", Ssl = "SSL", SaslPlaintext = "SASL_PLAINTEXT", SaslSsl = "SASL_SSL"
+}
+names! { SaslMechanism:
+    Plain = "PLAIN", ScramSha256 = "SCRAM-SHA-256", ScramSha512 = "SCRAM-SHA-512"
+}
+
+/// Encryption and who we are. Secrets are in files, which is how Kubernetes mounts them.
+#[derive(Debug, Clone, Default)]
+pub struct Security {
+    /// `kafka.security_protocol`.
+    pub protocol: SecurityProtocol,
+    /// `kafka.sasl_mechanism`, used with the SASL protocols.
+    pub mechanism: SaslMechanism,
+    /// `kafka.username`, needed with the SASL protocols.
+    pub username: Option<String>,
+    /// `kafka.password_file`, needed with the SASL protocols; blanks at its end do not count. It
+    /// is read anew where the brokers refuse what was in it.
+    pub password_file: Option<PathBuf>,
+    /// `kafka.ca_file`: the certificates that brokers' are checked against, in PEM; the system's
+    /// where none is given.
+    pub ca_file: Option<PathBuf>,
+    /// `kafka.certificate_file`: our own certificate, in PEM.
+    pub certificate_file: Option<PathBuf>,
+    /// `kafka.key_file`: the key of our certificate, in PEM.
+    pub key_file: Option<PathBuf>,
+}
+
+impl Security {
+    fn uses_sasl(&self) -> bool {
+        matches!(
+            self.protocol,
+            SecurityProtocol::SaslPlaintext | SecurityProtocol::SaslSsl
+        )
+    }
+
+    fn uses_tls(&self) -> bool {
+        matches!(
+            self.protocol,
+            SecurityProtocol::Ssl | SecurityProtocol::SaslSsl
+        )
+    }
+
+    /// Adds what is wrong.
+    pub(super) fn check(&self, errors: &mut Vec<KafkaConfigError>) {
+        if self.uses_sasl() && self.username.as_ref().is_none_or(String::is_empty) {
+            let expected = format!("a name, since the protocol is {}", self.protocol);
+            errors.push(KafkaConfigError {
+                option: "kafka.username",
+                expected,
+            });
+        }
+        if self.uses_sasl() {
+            errors.extend(self.password().err());
+        }
+        if self.uses_tls() {
+            let files = self.tls_files();
+            errors.extend(
+                files
+                    .into_iter()
+                    .filter_map(|(option, _, file)| file.and_then(|file| read(option, file).err())),
+            );
+            if self.certificate_file.is_some() != self.key_file.is_some() {
+                errors.push(KafkaConfigError {
+                    option: "kafka.key_file",
+                    expected: "a certificate and its key, or neither".to_owned(),
+                });
+            }
+        }
+    }
+
+    pub(super) fn apply(&self, config: &mut ClientConfig) -> Result<(), KafkaConfigError> {
+        config.set("security.protocol", self.protocol.to_string());
+        if let Some((user, password)) = self.credentials()? {
+            config
+                .set("sasl.mechanism", self.mechanism.to_string())
+                .set("sasl.username", user)
+                .set("sasl.password", password);
+        }
+        if self.uses_tls() {
+            for (_, name, file) in self.tls_files() {
+                if let Some(file) = file {
+                    config.set(name, file.display().to_string());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The user and the password as they are now, where the protocol asks for them.
+    pub(crate) fn credentials(&self) -> Result<Option<(String, String)>, KafkaConfigError> {
+        if !self.uses_sasl() {
+            return Ok(None);
+        }
+        let user = self.username.clone().unwrap_or_default();
+        Ok(Some((user, self.password()?)))
+    }
+
+    /// Our name of each file, librdkafka's, and the file.
+    fn tls_files(&self) -> [(&'static str, &'static str, Option<&Path>); 3] {
+        [
+            ("kafka.ca_file", "ssl.ca.location", self.ca_file.as_deref()),
+            (
+                "kafka.certificate_file",
+                "ssl.certificate.location",
+                self.certificate_file.as_deref(),
+            ),
+            (
+                "kafka.key_file",
+                "ssl.key.location",
+                self.key_file.as_deref(),
+            ),
+        ]
+    }
+
+    fn password(&self) -> Result<String, KafkaConfigError> {
+        let option = "kafka.password_file";
+        let Some(file) = &self.password_file else {
+            let expected = format!("a file, since the protocol is {}", self.protocol);
+            return Err(KafkaConfigError { option, expected });
+        };
+        Ok(read(option, file)?.trim_end().to_owned())
+    }
+}
+
+fn read(option: &'static str, file: &Path) -> Result<String, KafkaConfigError> {
+    std::fs::read_to_string(file).map_err(|error| KafkaConfigError {
+        option,
+        expected: format!("a file that can be read; {}: {error}", file.display()),
+    })
+}

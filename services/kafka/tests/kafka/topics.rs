@@ -1,0 +1,107 @@
+//! Topics made and compared.
+
+use candlewick_kafka::{TopicChange, TopicSpec, plan_topics};
+use eventlog::LogError;
+
+use crate::support::{Broker, runtime};
+
+fn spec(name: &str, partitions: u32, retention_ms: &str) -> TopicSpec {
+    TopicSpec {
+        name: name.to_owned(),
+        partitions,
+        replication: 1,
+        settings: [
+            ("message.timestamp.type", "LogAppendTime"),
+            ("retention.ms", retention_ms),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into(),
+    }
+}
+
+#[test]
+fn missing_topics_are_made_and_drift_is_set_right() {
+    runtime().block_on(async {
+        let broker = Broker::connect();
+        let config = Broker::config();
+        let name = Broker::name("applied");
+        let plan = plan_topics(&config, &[spec(&name, 3, "1000000")])
+            .await
+            .unwrap();
+        assert_eq!(plan.creates().len(), 1);
+        plan.apply().await.unwrap();
+        broker.until_served(&name, 3).await;
+        let plan = plan_topics(&config, &[spec(&name, 3, "1000000")])
+            .await
+            .unwrap();
+        assert_eq!((plan.creates(), plan.drifts()), (&[][..], &[][..]));
+
+        // Another setting of the topic, which somebody made, stays.
+        let mut other = spec(&name, 3, "1000000");
+        other
+            .settings
+            .push(("segment.ms".to_owned(), "600000".to_owned()));
+        plan_topics(&config, &[other.clone()])
+            .await
+            .unwrap()
+            .apply()
+            .await
+            .unwrap();
+        let longer = [spec(&name, 3, "2000000")];
+        let plan = plan_topics(&config, &longer).await.unwrap();
+        let found: Vec<_> = plan
+            .drifts()
+            .iter()
+            .map(|drift| {
+                (
+                    drift.setting.as_str(),
+                    drift.is.as_str(),
+                    drift.should.as_str(),
+                    drift.change,
+                )
+            })
+            .collect();
+        assert_eq!(
+            found,
+            [("retention.ms", "1000000", "2000000", TopicChange::Set)]
+        );
+        plan.apply().await.unwrap();
+        other.settings[1].1 = "2000000".to_owned();
+        let plan = plan_topics(&config, &[other]).await.unwrap();
+        assert_eq!(plan.drifts(), []);
+
+        // It is kept longer than asked for, and that stays.
+        let plan = plan_topics(&config, &[spec(&name, 3, "5")]).await.unwrap();
+        assert_eq!(plan.drifts()[0].change, TopicChange::Left);
+        plan.apply().await.unwrap();
+        assert_eq!(plan_topics(&config, &longer).await.unwrap().drifts(), []);
+        broker.delete_topic(&name).await;
+    });
+}
+
+#[test]
+fn other_partitions_are_refused_before_anything_is_done() {
+    runtime().block_on(async {
+        let broker = Broker::connect();
+        let config = Broker::config();
+        let name = broker.make_topic("partitions", 3).await;
+        let other = Broker::name("not-made");
+        let specs = [spec(&other, 3, "1000000"), spec(&name, 6, "1000000")];
+        let plan = plan_topics(&config, &specs).await.unwrap();
+        let error = plan.apply().await.unwrap_err();
+        assert!(matches!(error, LogError::Refused { .. }), "{error}");
+        assert!(error.to_string().contains("3 partitions and 6"), "{error}");
+        assert!(broker.kafka.topic(&other).await.is_err());
+        broker.delete_topic(&name).await;
+    });
+}
+
+#[test]
+fn too_few_brokers_are_named() {
+    runtime().block_on(async {
+        let mut spec = spec(&Broker::name("replicas"), 1, "1000000");
+        spec.replication = 30;
+        let error = plan_topics(&Broker::config(), &[spec]).await.err().unwrap();
+        assert!(error.to_string().contains("--replication"), "{error}");
+    });
+}
