@@ -259,7 +259,7 @@ impl World {
     /// Ends every role in order, and then the servers.
     pub(crate) async fn end(&self, keep: bool) -> anyhow::Result<()> {
         for role in &self.roles {
-            role.end().await?;
+            role.end()?;
         }
         let begin_ns = SystemClock.monotonic_ns();
         while self.roles.iter().any(|role| role.runs()) {

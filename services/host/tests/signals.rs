@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use candlewick_host::{Health, Stage, Supervisor};
 use clock::SystemClock;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Runs a process with a task that stops when told to, or never; signals it; gives its exit code.
-fn exit_code(mode: &str, signals: &[&str]) -> Option<i32> {
+fn exit_code(mode: &str, signals: &[Signal]) -> Option<i32> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "the_process", "--ignored", "--nocapture"])
         .env("CANDLEWICK_TEST_MODE", mode)
@@ -22,27 +23,20 @@ fn exit_code(mode: &str, signals: &[&str]) -> Option<i32> {
             lines.any(|line| line.unwrap().ends_with("waiting")),
             "the process ended"
         );
-        let id = child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([*signal, id.as_str()])
-                .status()
-                .unwrap()
-                .success()
-        );
+        kill_process(Pid::from_child(&child), *signal).unwrap();
     }
     child.wait().unwrap().code()
 }
 
 #[test]
 fn sigterm_and_sigint_stop_in_order() {
-    assert_eq!(exit_code("obedient", &["-TERM"]), Some(0));
-    assert_eq!(exit_code("obedient", &["-INT"]), Some(0));
+    assert_eq!(exit_code("obedient", &[Signal::TERM]), Some(0));
+    assert_eq!(exit_code("obedient", &[Signal::INT]), Some(0));
 }
 
 #[test]
 fn a_second_signal_ends_a_process_that_does_not_stop() {
-    assert_eq!(exit_code("stuck", &["-TERM", "-INT"]), Some(130));
+    assert_eq!(exit_code("stuck", &[Signal::TERM, Signal::INT]), Some(130));
 }
 
 #[tokio::test]

@@ -12,12 +12,12 @@ impl Fault {
     /// Breaks it, waits, and heals it.
     pub(super) async fn inflict(mut self, world: &World) -> anyhow::Result<()> {
         match self.kind {
-            Kind::Kill => self.role(world)?.kill().await,
+            Kind::Kill => self.role(world)?.kill(),
             Kind::Stop | Kind::Zombie => {
                 let role = self.role(world)?;
-                role.freeze().await?;
+                role.freeze()?;
                 SystemClock.sleep(self.lasts).await;
-                role.thaw().await
+                role.thaw()
             }
             Kind::Broker => {
                 let number = self.target.replace("broker-", "");

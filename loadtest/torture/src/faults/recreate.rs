@@ -56,7 +56,7 @@ impl Fault {
             .flat_map(|kind| world.roles_of(*kind))
             .collect();
         for role in &roles {
-            role.freeze().await?;
+            role.freeze()?;
         }
         make_anew(world, schemas::TRADES).await?;
         let mut exchange = Exchange::new(self.random.fork(), 0);
@@ -87,8 +87,8 @@ impl Fault {
         });
         for role in &roles {
             match is_thawed {
-                true => role.thaw().await?,
-                false => role.kill().await?,
+                true => role.thaw()?,
+                false => role.kill()?,
             }
         }
         Ok(())

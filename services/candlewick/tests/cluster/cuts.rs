@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::bars::{SYMBOLS, send, wait_counted};
 use crate::cluster::{Cluster, PARTITIONS, reason, wait_ready};
 use crate::groups::owned;
@@ -69,12 +71,12 @@ fn one_that_is_frozen_and_thaws_has_lost_its_partitions_and_harms_nothing() {
         [&first, &second].map(owned)
     });
     send(&client, 1..21);
-    first.signal("STOP");
+    first.signal(Signal::STOP);
     send(&client, 21..41);
     // The other has them all once the session of the frozen one is over.
     wait_counted(&client, 40);
     eventually("partitions of the other", &PARTITIONS, || owned(&second));
-    first.signal("CONT");
+    first.signal(Signal::CONT);
     send(&client, 41..61);
     wait_counted(&client, 60);
     wait_ready(&first);

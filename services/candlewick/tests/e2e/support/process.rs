@@ -8,6 +8,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::command::binary;
 use super::wait::{LONGEST, until};
 use super::{Client, Finished};
@@ -114,14 +116,13 @@ impl Standalone {
 
     /// SIGTERM, without waiting for what becomes of it.
     pub(crate) fn tell_to_stop(&mut self) {
-        self.signal("TERM");
+        self.signal(Signal::TERM);
     }
 
     /// Sends a signal.
-    pub(crate) fn signal(&self, name: &str) {
-        let (signal, id) = (format!("-{name}"), self.child.id().to_string());
-        let told = Command::new("kill").args([&signal, &id]).status().unwrap();
-        assert!(told.success(), "the process was gone: {}", self.output());
+    pub(crate) fn signal(&self, signal: Signal) {
+        let sent = kill_process(Pid::from_child(&self.child), signal);
+        assert!(sent.is_ok(), "{sent:?}: {}", self.output());
     }
 
     /// Waits for its end.
