@@ -99,7 +99,7 @@ fn refuse_newer(server: &Server, found: u32) -> Result<(), StoreError> {
     if found <= known() {
         return Ok(());
     }
-    Err(StoreError::Newer {
+    Err(StoreError::NewerSchema {
         store: server.name().to_owned(),
         found: found.into(),
         known: known().into(),
