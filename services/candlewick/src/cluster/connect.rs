@@ -144,7 +144,10 @@ impl Connector {
 
 /// Whether waiting cannot mend an error of a store.
 pub(super) const fn is_final(error: &StoreError) -> bool {
-    matches!(error, StoreError::Newer { .. } | StoreError::Corrupt { .. })
+    matches!(
+        error,
+        StoreError::Newer { .. } | StoreError::OlderSchema { .. } | StoreError::Corrupt { .. }
+    )
 }
 
 /// How often a server whose breaker is not closed is asked whether it is back, and Redis in any
