@@ -29,11 +29,11 @@ pub struct ClickHouseTickStore {
     server: Arc<Server>,
 }
 
-/// A row of `positions`.
+/// A row of `archive_progress`.
 #[derive(Row, Serialize)]
-struct PositionRow {
+struct ArchiveProgressRow {
     partition: u32,
-    next: (u64, u64),
+    next_position: (u64, u64),
     append_time_ns: i64,
 }
 
@@ -72,7 +72,7 @@ impl TickStore for ClickHouseTickStore {
             .server
             .client()
             .query(
-                "SELECT max(next).1, max(next).2, max(append_time_ns) FROM positions \
+                "SELECT max(next_position).1, max(next_position).2, max(append_time_ns) FROM archive_progress \
                  WHERE partition = ? GROUP BY partition",
             )
             .bind(partition)
@@ -100,13 +100,16 @@ impl TickStore for ClickHouseTickStore {
         partition: u32,
         archived: ArchiveProgress,
     ) -> Result<(), StoreError> {
-        let row = PositionRow {
+        let row = ArchiveProgressRow {
             partition,
-            next: (archived.next_position.epoch, archived.next_position.offset),
+            next_position: (archived.next_position.epoch, archived.next_position.offset),
             append_time_ns: archived.append_time_ns,
         };
         let written = async {
-            let insert = self.server.client().insert::<PositionRow>("positions");
+            let insert = self
+                .server
+                .client()
+                .insert::<ArchiveProgressRow>("archive_progress");
             let mut insert = insert.await?.with_setting("async_insert", "0");
             insert.write(&row).await?;
             insert.end().await

@@ -41,6 +41,20 @@ pub enum StoreError {
         /// The newest that is known here.
         known: i64,
     },
+    /// The store was written by an older version, and cannot be upgraded.
+    #[error(
+        "{store} has schema {found}, but this version reads schema {oldest} and later and cannot \
+         upgrade it: drop that database and replay the trades, or use the older candlewick that \
+         wrote it"
+    )]
+    OlderSchema {
+        /// Which store.
+        store: String,
+        /// Its schema.
+        found: i64,
+        /// The oldest schema that this version reads.
+        oldest: i64,
+    },
 }
 
 impl StoreError {

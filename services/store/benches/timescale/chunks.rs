@@ -22,7 +22,7 @@ pub(crate) async fn compare(url: &str) {
         let mut session = PgConnection::connect(url).await.unwrap();
         let sql = format!(
             "SELECT drop_chunks('bars', older_than => 'infinity'::timestamptz); \
-             TRUNCATE open_bars, progress, bar_days; \
+             TRUNCATE open_bars, partition_progress, bar_days; \
              SELECT set_chunk_time_interval('bars', INTERVAL '{days} days')"
         );
         let cleared = sqlx::raw_sql(AssertSqlSafe(sql));

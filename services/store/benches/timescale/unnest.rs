@@ -43,7 +43,7 @@ pub(crate) async fn write(session: &mut PgConnection, bars: &[StoredBar]) {
     let closed = bars[0].row.closed;
     let sql = upsert(closed);
     query("BEGIN").execute(&mut *session).await.unwrap();
-    query("UPDATE progress SET next_offset = next_offset WHERE partition = $1")
+    query("UPDATE partition_progress SET next_offset = next_offset WHERE partition = $1")
         .bind(0)
         .execute(&mut *session)
         .await

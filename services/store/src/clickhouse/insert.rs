@@ -36,8 +36,8 @@ struct WrittenTick<'a> {
     sender_key: Option<[u8; 16]>,
     sender_index: u64,
     amendment_id: String,
-    place_epoch: Option<u64>,
-    place_offset: Option<u64>,
+    target_epoch: Option<u64>,
+    target_offset: Option<u64>,
 }
 
 /// Values of `kind`.
@@ -170,8 +170,8 @@ fn row<'a>(
         sender_key: trade.sender.map(|sender| sender.key),
         sender_index: trade.sender.map_or(0, |sender| sender.index),
         amendment_id: amendment.map_or_else(String::new, |amendment| amendment.id.to_string()),
-        place_epoch: place.map(|place| place.epoch),
-        place_offset: place.map(|place| place.offset),
+        target_epoch: place.map(|place| place.epoch),
+        target_offset: place.map(|place| place.offset),
     }
 }
 

@@ -9,21 +9,21 @@ use serde::{Deserialize, Serialize};
 use super::server::Server;
 use crate::StoreError;
 
-/// What makes each version out of the one before; the first makes version 1.
+/// The name and the SQL of each version, which upgrades the tables of the version before it. The
+/// first creates the tables of version [`OLDEST`].
 const MIGRATIONS: &[(&str, &str)] = &[
     (
-        "trades",
-        include_str!("../../migrations/clickhouse/1_trades.sql"),
+        "tables",
+        include_str!("../../migrations/clickhouse/4_tables.sql"),
     ),
     (
         "views",
-        include_str!("../../migrations/clickhouse/2_views.sql"),
-    ),
-    (
-        "append times",
-        include_str!("../../migrations/clickhouse/3_append_times.sql"),
+        include_str!("../../migrations/clickhouse/5_views.sql"),
     ),
 ];
+
+/// The oldest schema that can be read or upgraded.
+const OLDEST: u32 = 4;
 
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_versions (\
     version UInt32, name String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3)) \
@@ -38,7 +38,7 @@ struct Version<'a> {
 
 /// The newest version known here.
 pub(super) fn known() -> u32 {
-    u32::try_from(MIGRATIONS.len()).expect("there are few versions")
+    OLDEST - 1 + u32::try_from(MIGRATIONS.len()).expect("there are few versions")
 }
 
 /// Brings the tables up to date. Answers the version that was found and the one that is there
@@ -47,8 +47,11 @@ pub(super) async fn migrate(server: &Server) -> Result<(u32, u32), StoreError> {
     create_database(server).await?;
     server.execute(VERSIONS).await?;
     let found = found(server).await?;
-    refuse_newer(server, found)?;
-    for (version, (name, sql)) in (1..).zip(MIGRATIONS).skip(found as usize) {
+    refuse_other_versions(server, found)?;
+    let missing = (OLDEST..)
+        .zip(MIGRATIONS)
+        .filter(|(version, _)| *version > found);
+    for (version, (name, sql)) in missing {
         for statement in statements(sql) {
             server.execute(&statement).await?;
         }
@@ -76,7 +79,7 @@ pub(super) async fn verify(server: &Server) -> Result<(), StoreError> {
         0 => 0,
         _ => found(server).await?,
     };
-    refuse_newer(server, found)?;
+    refuse_other_versions(server, found)?;
     if found == known() {
         return Ok(());
     }
@@ -95,15 +98,23 @@ async fn found(server: &Server) -> Result<u32, StoreError> {
     server.within(version).await
 }
 
-fn refuse_newer(server: &Server, found: u32) -> Result<(), StoreError> {
-    if found <= known() {
-        return Ok(());
+/// Fails if the tables are newer than this version, or too old to be upgraded.
+fn refuse_other_versions(server: &Server, found: u32) -> Result<(), StoreError> {
+    let store = || server.name().to_owned();
+    match found {
+        0 => Ok(()),
+        found if found < OLDEST => Err(StoreError::OlderSchema {
+            store: store(),
+            found: found.into(),
+            oldest: OLDEST.into(),
+        }),
+        found if found > known() => Err(StoreError::NewerSchema {
+            store: store(),
+            found: found.into(),
+            known: known().into(),
+        }),
+        _ => Ok(()),
     }
-    Err(StoreError::NewerSchema {
-        store: server.name().to_owned(),
-        found: found.into(),
-        known: known().into(),
-    })
 }
 
 /// Makes the database where it is not there: the right to do so is needed only then.
@@ -162,7 +173,7 @@ mod tests {
 
     #[test]
     fn each_statement_may_run_again() {
-        let again = [
+        let repeatable = [
             "CREATE TABLE IF NOT EXISTS ",
             "CREATE OR REPLACE VIEW ",
             "ALTER TABLE ",
@@ -171,7 +182,7 @@ mod tests {
             let statements = statements(sql);
             assert!(!statements.is_empty(), "{name}");
             for statement in statements {
-                let is_known = again.iter().any(|start| statement.starts_with(start));
+                let is_known = repeatable.iter().any(|start| statement.starts_with(start));
                 assert!(is_known, "{name}: {statement}");
             }
         }

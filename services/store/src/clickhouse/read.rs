@@ -34,8 +34,8 @@ struct ReadTick<'a> {
     sender_key: Option<[u8; 16]>,
     sender_index: u64,
     amendment_id: &'a str,
-    place_epoch: Option<u64>,
-    place_offset: Option<u64>,
+    target_epoch: Option<u64>,
+    target_offset: Option<u64>,
 }
 
 /// Repeats that merges have not come to yet are dropped here and not by `FINAL`: all rows of a
@@ -150,10 +150,10 @@ impl ReadTick<'_> {
             CANCEL => AmendmentKind::Cancel,
             _ => return Err("kind"),
         };
-        let place = match (self.place_epoch, self.place_offset) {
+        let place = match (self.target_epoch, self.target_offset) {
             (Some(epoch), Some(offset)) => Some(Position { epoch, offset }),
             (None, None) => None,
-            _ => return Err("place_offset"),
+            _ => return Err("target_offset"),
         };
         Ok(Some(Amendment {
             id: TradeId::parse(self.amendment_id).map_err(|_| "amendment_id")?,

@@ -11,18 +11,18 @@ use super::failure::Failure;
 use super::ids::{Keys, read_key};
 use crate::{DirtyMinuteRow, PendingAmendmentRow, RefoldMark, Transaction};
 
-const MARKS: &str = "INSERT INTO dirty \
-    (partition, instrument, start_ns, up_to_epoch, up_to_offset, amendments, later) \
+const MARKS: &str = "INSERT INTO dirty_minutes \
+    (partition, instrument, start_ns, up_to_epoch, up_to_offset, amendments, later_bar) \
     SELECT $1, * FROM unnest($2, $3, $4, $5, $6, $7) \
     ON CONFLICT (partition, instrument, start_ns) DO UPDATE SET \
     up_to_epoch = excluded.up_to_epoch, up_to_offset = excluded.up_to_offset, \
-    amendments = excluded.amendments, later = excluded.later";
+    amendments = excluded.amendments, later_bar = excluded.later_bar";
 
-const MARKS_GONE: &str = "DELETE FROM dirty AS d USING unnest($2, $3) AS gone \
+const MARKS_GONE: &str = "DELETE FROM dirty_minutes AS d USING unnest($2, $3) AS gone \
     (instrument, start_ns) WHERE d.partition = $1 AND d.instrument = gone.instrument \
     AND d.start_ns = gone.start_ns";
 
-const AHEAD: &str = "INSERT INTO ahead \
+const AHEAD: &str = "INSERT INTO pending_amendments \
     (partition, instrument, scope, bucket_ns, id, append_time_ns) \
     SELECT $1, * FROM unnest($2, $3, $4, $5, $6) \
     ON CONFLICT (instrument, scope, bucket_ns, id) DO UPDATE SET \
@@ -30,11 +30,11 @@ const AHEAD: &str = "INSERT INTO ahead \
 
 /// instrument, `start_ns`, `up_to_epoch`, `up_to_offset`, amendments, later.
 pub(super) const DIRTY: &str = "SELECT instrument, start_ns, up_to_epoch, up_to_offset, \
-    amendments, later FROM dirty WHERE partition = $1 ORDER BY instrument, start_ns";
+    amendments, later_bar FROM dirty_minutes WHERE partition = $1 ORDER BY instrument, start_ns";
 
 /// instrument, scope, `bucket_ns`, id, `append_time_ns`.
 pub(super) const AHEAD_OF: &str = "SELECT instrument, scope, bucket_ns, id, append_time_ns \
-    FROM ahead WHERE partition = $1 ORDER BY instrument, scope, bucket_ns, id";
+    FROM pending_amendments WHERE partition = $1 ORDER BY instrument, scope, bucket_ns, id";
 
 /// Writes what a step changes of both.
 pub(super) async fn write(

@@ -8,7 +8,7 @@ use super::{amendments, bars, ids};
 use crate::metrics::Metrics;
 use crate::{CommitOutcome, Transaction};
 
-const ADVANCE: &str = "UPDATE progress SET epoch = $1, next_offset = $2, updates_epoch = $3, \
+const ADVANCE: &str = "UPDATE partition_progress SET epoch = $1, next_offset = $2, updates_epoch = $3, \
     updates_offset = $4, append_time_ns = $5 \
     WHERE partition = $6 AND epoch = $7 AND next_offset = $8";
 
@@ -26,11 +26,11 @@ const VENUES: &str = "INSERT INTO venues \
     scope = excluded.scope, lateness_ns = excluded.lateness_ns, idle_ns = excluded.idle_ns, \
     nonpositive_prices = excluded.nonpositive_prices";
 
-const REJECTED: &str = "INSERT INTO rejected \
-    (partition, epoch, first, past, verdict, append_time_ns) \
+const REJECTED: &str = "INSERT INTO excluded_ranges \
+    (partition, epoch, first_offset, end_offset, verdict, append_time_ns) \
     SELECT $1, * FROM unnest($2, $3, $4, $5, $6) \
-    ON CONFLICT (partition, epoch, first) DO UPDATE SET past = excluded.past, \
-    verdict = excluded.verdict, append_time_ns = excluded.append_time_ns";
+    ON CONFLICT (partition, epoch, first_offset) DO UPDATE SET \
+    end_offset = excluded.end_offset, verdict = excluded.verdict, append_time_ns = excluded.append_time_ns";
 
 /// Takes a step, inside a transaction: of what others see, the progress row is moved first, and
 /// where it was moved before nothing else is written. Its lock keeps another owner of the
@@ -58,9 +58,9 @@ pub(super) fn count(metrics: &Metrics, transaction: &Transaction) {
     metrics.rows("symbols", transaction.symbols.len());
     metrics.rows("venues", transaction.venues.len());
     metrics.rows("id_sets", transaction.id_sets.len());
-    metrics.rows("rejected", transaction.excluded_ranges.len());
-    metrics.rows("dirty", transaction.dirty_minutes.len());
-    metrics.rows("ahead", transaction.pending_amendments.len());
+    metrics.rows("excluded_ranges", transaction.excluded_ranges.len());
+    metrics.rows("dirty_minutes", transaction.dirty_minutes.len());
+    metrics.rows("pending_amendments", transaction.pending_amendments.len());
 }
 
 async fn advance(session: &mut PgConnection, transaction: &Transaction) -> Result<bool, Failure> {

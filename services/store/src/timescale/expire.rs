@@ -51,13 +51,13 @@ const BARS: &str = "DELETE FROM bars WHERE (venue, symbol, interval_s, start) IN
 const OPEN_BARS: &str = "DELETE FROM open_bars WHERE (venue, symbol, interval_s, start) IN \
     (SELECT venue, symbol, interval_s, start FROM open_bars WHERE first_append_ns < $1 LIMIT $2 \
      FOR UPDATE SKIP LOCKED)";
-const REJECTED: &str = "DELETE FROM rejected WHERE (partition, epoch, first) IN \
-    (SELECT partition, epoch, first FROM rejected WHERE append_time_ns < $1 LIMIT $2 \
+const REJECTED: &str = "DELETE FROM excluded_ranges WHERE (partition, epoch, first_offset) IN \
+    (SELECT partition, epoch, first_offset FROM excluded_ranges WHERE append_time_ns < $1 LIMIT $2 \
      FOR UPDATE SKIP LOCKED)";
 /// Those of ids that belong to no hour or day too, unlike sets of such ids: an edit or a cancel
 /// waits for its trade for the horizon only.
-const AHEAD: &str = "DELETE FROM ahead WHERE (instrument, scope, bucket_ns, id) IN \
-    (SELECT instrument, scope, bucket_ns, id FROM ahead \
+const AHEAD: &str = "DELETE FROM pending_amendments WHERE (instrument, scope, bucket_ns, id) IN \
+    (SELECT instrument, scope, bucket_ns, id FROM pending_amendments \
      WHERE append_time_ns < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)";
 const OLD_SETS: &str = "SELECT instrument, scope, bucket_ns FROM id_sets \
     WHERE bucket_ns <> -1 AND last_append_ns < $1 LIMIT $2 FOR UPDATE SKIP LOCKED";

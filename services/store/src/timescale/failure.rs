@@ -21,6 +21,13 @@ pub(super) enum Failure {
         /// The newest that is known here.
         known: i64,
     },
+    /// The tables are too old to be upgraded.
+    Older {
+        /// Their schema.
+        found: i64,
+        /// The oldest schema that this version reads.
+        oldest: i64,
+    },
 }
 
 /// Classes of errors (<https://www.postgresql.org/docs/current/errcodes-appendix.html>) that a
@@ -60,6 +67,11 @@ impl Failure {
                 store,
                 found,
                 known,
+            },
+            Self::Older { found, oldest } => StoreError::OlderSchema {
+                store,
+                found,
+                oldest,
             },
         }
     }

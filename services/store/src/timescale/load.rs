@@ -13,13 +13,13 @@ use crate::{PartitionState, StoredBar};
 
 /// A row that is new begins no earlier than the current generation: a worker that lags may ask
 /// for an older one, and nobody would move the row afterwards.
-const BEGIN: &str = "INSERT INTO progress \
+const BEGIN: &str = "INSERT INTO partition_progress \
     (partition, epoch, next_offset, updates_epoch, updates_offset, append_time_ns) \
     VALUES ($1, coalesce((SELECT max(epoch) FROM topics WHERE topic = $3 AND epoch > $2), $2), \
     0, 0, 0, 0) ON CONFLICT (partition) DO NOTHING";
 
 const PROGRESS: &str = "SELECT partition, epoch, next_offset, updates_epoch, updates_offset, \
-    append_time_ns FROM progress WHERE partition = $1";
+    append_time_ns FROM partition_progress WHERE partition = $1";
 
 const SYMBOLS: &str = "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns \
     FROM symbols WHERE partition = $1 ORDER BY instrument";

@@ -85,14 +85,16 @@ const VENUES: &str = "SELECT venue, scheme, scope, lateness_ns, idle_ns, nonposi
     FROM venues WHERE partition = 0 ORDER BY venue";
 
 const PROGRESS: &str = "SELECT partition, epoch, next_offset, updates_epoch, updates_offset, \
-    append_time_ns FROM progress ORDER BY partition";
+    append_time_ns FROM partition_progress ORDER BY partition";
 
 /// Ranges never overlap, so the first that can reach into the query is the last to begin at or
 /// before it.
-const REJECTED: &str = "SELECT epoch, first, past, verdict, append_time_ns FROM rejected \
-    WHERE partition = $1 AND epoch = $2 AND first < $4 AND past > $3 AND first >= \
-    coalesce((SELECT max(first) FROM rejected \
-              WHERE partition = $1 AND epoch = $2 AND first <= $3), $3) ORDER BY first";
+const REJECTED: &str = "SELECT epoch, first_offset, end_offset, verdict, append_time_ns \
+    FROM excluded_ranges WHERE partition = $1 AND epoch = $2 \
+    AND first_offset < $4 AND end_offset > $3 AND first_offset >= \
+    coalesce((SELECT max(first_offset) FROM excluded_ranges \
+              WHERE partition = $1 AND epoch = $2 AND first_offset <= $3), $3) \
+    ORDER BY first_offset";
 
 type Statement<'q> = Query<'q, Postgres, PgArguments>;
 

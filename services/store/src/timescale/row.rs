@@ -45,13 +45,13 @@ pub(super) fn venue(row: &PgRow) -> Result<VenueRow, Failure> {
     Ok(VenueRow { venue, settings })
 }
 
-/// epoch, first, past, verdict, `append_time_ns`.
+/// epoch, `first_offset`, `end_offset`, verdict, `append_time_ns`.
 pub(super) fn rejected(row: &PgRow) -> Result<ExcludedRange, Failure> {
     let code: &str = row.try_get(3)?;
     Ok(ExcludedRange {
         epoch: read_bits(row, 0)?,
-        first_offset: read_number(row, 1, "first")?,
-        end_offset: read_number(row, 2, "past")?,
+        first_offset: read_number(row, 1, "first_offset")?,
+        end_offset: read_number(row, 2, "end_offset")?,
         verdict: Verdict::from_code(code).ok_or_else(|| Failure::malformed("verdict", code))?,
         append_time_ns: row.try_get(4)?,
     })

@@ -6,8 +6,12 @@ use sqlx::{PgConnection, SqlSafeStr, query, query_scalar};
 use super::edition::TimescaleEdition;
 use super::failure::Failure;
 
-/// SQL that makes each version out of the one before; the first makes version 1.
-const VERSIONS: [&str; 1] = [include_str!("../../migrations/timescale/bars_1.sql")];
+/// The SQL of each version, which upgrades the tables of the version before it. The first creates
+/// the tables of version [`OLDEST`].
+const VERSIONS: [&str; 1] = [include_str!("../../migrations/timescale/bars_2.sql")];
+
+/// The oldest schema that can be read or upgraded.
+const OLDEST: i64 = 2;
 
 /// How long a chunk of `bars` is: see decision 11.
 const CHUNK: &str = "7 days";
@@ -46,6 +50,7 @@ pub(super) async fn migrate(session: &mut PgConnection) -> Result<TimescaleMigra
     // Where anything fails, the session ends, and the lock with it.
     query(LOCK).execute(&mut *session).await?;
     let before = found(session).await?;
+    refuse_other_versions(before)?;
     migrator().run(&mut *session).await.map_err(of_migrator)?;
     query("BEGIN").execute(&mut *session).await?;
     let edition = prepare(session).await?;
@@ -80,12 +85,7 @@ async fn found(session: &mut PgConnection) -> Result<i64, Failure> {
 /// Checks that the tables are those known here.
 pub(super) async fn verify(session: &mut PgConnection) -> Result<(), Failure> {
     let found = found(session).await?;
-    if found > known() {
-        return Err(Failure::Newer {
-            found,
-            known: known(),
-        });
-    }
+    refuse_other_versions(found)?;
     if found < known() {
         return Err(Failure::Unavailable(format!(
             "it has schema {found}, this version needs {}: run `candlewick migrate`",
@@ -95,12 +95,28 @@ pub(super) async fn verify(session: &mut PgConnection) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Fails if the tables are newer than this version, or too old to be upgraded.
+fn refuse_other_versions(found: i64) -> Result<(), Failure> {
+    match found {
+        0 => Ok(()),
+        found if found < OLDEST => Err(Failure::Older {
+            found,
+            oldest: OLDEST,
+        }),
+        found if found > known() => Err(Failure::Newer {
+            found,
+            known: known(),
+        }),
+        _ => Ok(()),
+    }
+}
+
 fn known() -> i64 {
-    i64::try_from(VERSIONS.len()).expect("there are few versions")
+    OLDEST - 1 + i64::try_from(VERSIONS.len()).expect("there are few versions")
 }
 
 fn migrator() -> Migrator {
-    let migrations = VERSIONS.iter().zip(1_i64..).map(|(sql, version)| {
+    let migrations = VERSIONS.iter().zip(OLDEST..).map(|(sql, version)| {
         let name = format!("bars {version}");
         let kind = MigrationType::Simple;
         Migration::new(version, name.into(), kind, (*sql).into_sql_str(), false)

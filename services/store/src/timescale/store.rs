@@ -207,8 +207,8 @@ impl BarStore for TimescaleBarStore {
                 .execute(loan.session())
                 .await?;
             query(
-                "INSERT INTO syncs (place, count) VALUES (0, 1) \
-                 ON CONFLICT (place) DO UPDATE SET count = syncs.count + 1",
+                "INSERT INTO syncs (id, count) VALUES (0, 1) \
+                 ON CONFLICT (id) DO UPDATE SET count = syncs.count + 1",
             )
             .execute(loan.session())
             .await

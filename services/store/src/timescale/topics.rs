@@ -52,7 +52,7 @@ pub(super) async fn adopt(
         .execute(&mut *session)
         .await?;
     if topic == schemas::TRADES {
-        query("UPDATE progress SET epoch = $1, next_offset = 0")
+        query("UPDATE partition_progress SET epoch = $1, next_offset = 0")
             .bind(bits(epoch))
             .execute(session)
             .await?;

@@ -189,15 +189,15 @@ async fn tables_that_are_not_of_this_version_are_refused() {
 
     // A migration that was cut off after a statement goes on from the version before.
     database
-        .run("DELETE FROM schema_versions WHERE version > 1")
+        .run("DELETE FROM schema_versions WHERE version > 4")
         .await;
     let error = open().await.to_string();
     assert!(
-        error.contains("candlewick migrate") && error.contains("schema 1"),
+        error.contains("candlewick migrate") && error.contains("schema 4"),
         "{error}"
     );
     let resumed = ClickHouseTickStore::migrate(&database.config).await;
-    assert_eq!(resumed.unwrap(), (1, known));
+    assert_eq!(resumed.unwrap(), (4, known));
     ClickHouseTickStore::open(&database.config).await.unwrap();
 
     database
@@ -211,6 +211,40 @@ async fn tables_that_are_not_of_this_version_are_refused() {
     assert!(is_newer(&error), "{error}");
 }
 
+/// The schemas 1 to 3 had other tables, and are not upgraded.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn older_tables_are_refused() {
+    let database = Database::new();
+    ClickHouseTickStore::migrate(&database.config)
+        .await
+        .unwrap();
+    database.run("TRUNCATE TABLE schema_versions").await;
+    database
+        .run("INSERT INTO schema_versions (version, name) VALUES (3, 'append times')")
+        .await;
+    let opened = ClickHouseTickStore::open(&database.config).await.err();
+    let migrated = ClickHouseTickStore::migrate(&database.config).await.err();
+    for error in [opened.unwrap(), migrated.unwrap()] {
+        assert!(
+            matches!(
+                error,
+                StoreError::OlderSchema {
+                    found: 3,
+                    oldest: 4,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+        assert!(!error.is_transient(), "{error}");
+        let text = error.to_string();
+        assert!(
+            text.contains("drop that database and replay the trades"),
+            "{text}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn those_who_migrate_at_once_agree() {
     for _ in 0..5 {
@@ -222,10 +256,10 @@ async fn those_who_migrate_at_once_agree() {
         let migrating: Vec<_> = migrating.collect();
         for migrated in migrating {
             let (found, now) = migrated.await.unwrap().unwrap();
-            assert!(found <= now && now == 3, "{found} {now}");
+            assert!(found <= now && now == 5, "{found} {now}");
         }
         ClickHouseTickStore::open(&database.config).await.unwrap();
-        for table in ["trades", "positions", "trades_current", "bars_1m"] {
+        for table in ["trades", "archive_progress", "trades_current", "bars_1m"] {
             let count = format!("SELECT count() FROM {table}");
             assert_eq!(database.number(&count).await, 0, "{table}");
         }

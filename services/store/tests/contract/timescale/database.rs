@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 
 /// What the template is made of: it is made anew where this has changed.
 const MADE_OF: [&str; 2] = [
-    include_str!("../../../migrations/timescale/bars_1.sql"),
+    include_str!("../../../migrations/timescale/bars_2.sql"),
     include_str!("../../../src/timescale/schema.rs"),
 ];
 

@@ -32,7 +32,7 @@ async fn those_who_migrate_at_once_agree() {
     let migrated: Vec<_> = migrated.collect::<Result<_, _>>().unwrap();
     for one in &migrated {
         assert_ne!(one.edition, TimescaleEdition::Plain);
-        assert_eq!(one.now, 1);
+        assert_eq!(one.now, 2);
     }
     let found_none = migrated.iter().filter(|one| one.found == 0).count();
     assert_eq!(found_none, 1, "one makes the tables: {migrated:?}");
@@ -62,11 +62,41 @@ async fn newer_tables_are_refused() {
                 error,
                 StoreError::NewerSchema {
                     found: 99,
-                    known: 1,
+                    known: 2,
                     ..
                 }
             ),
             "{error}"
+        );
+    }
+}
+
+/// The first schema had other tables, and is not upgraded.
+#[tokio::test]
+async fn older_tables_are_refused() {
+    let database = Database::migrated().await;
+    database
+        .meddle("UPDATE _sqlx_migrations SET version = 1, description = 'bars 1'")
+        .await;
+    let opened = TimescaleBarStore::open(database.config()).await.err();
+    let migrated = TimescaleBarStore::migrate(database.config()).await.err();
+    for error in [opened.unwrap(), migrated.unwrap()] {
+        assert!(
+            matches!(
+                error,
+                StoreError::OlderSchema {
+                    found: 1,
+                    oldest: 2,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+        assert!(!error.is_transient(), "{error}");
+        let text = error.to_string();
+        assert!(
+            text.contains("drop that database and replay the trades"),
+            "{text}"
         );
     }
 }
@@ -96,7 +126,7 @@ async fn a_table_becomes_a_hypertable() {
 
     let migrated = TimescaleBarStore::migrate(database.config()).await.unwrap();
     assert_ne!(migrated.edition, TimescaleEdition::Plain);
-    assert_eq!((migrated.found, migrated.now), (1, 1));
+    assert_eq!((migrated.found, migrated.now), (2, 2));
     let store = database.open().await;
     let chunks: i64 = sqlx::query_scalar("SELECT count(*) FROM timescaledb_information.chunks")
         .fetch_one(&mut database.session().await)
