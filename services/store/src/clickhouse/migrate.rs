@@ -107,6 +107,7 @@ fn refuse_other_versions(server: &Server, found: u32) -> Result<(), StoreError> 
             store: store(),
             found: found.into(),
             oldest: OLDEST.into(),
+            remedy: "drop that database and replay the trades",
         }),
         found if found > known() => Err(StoreError::NewerSchema {
             store: store(),

@@ -72,6 +72,7 @@ impl Failure {
                 store,
                 found,
                 oldest,
+                remedy: "drop that database and replay the trades",
             },
         }
     }
