@@ -1,45 +1,46 @@
-//! Bars.
+//! A guarded store of bars.
 
 use clock::Clock;
 use market::{BarRow, Instrument, Venue, VenueSettings};
-use store::{
-    BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange,
-    IdRangeQuery, IdRanges, IdSetKey, IdSetRow, PartitionProgress, PartitionState, StoreError,
-    SymbolQuery, SymbolRow, Transaction, VenueRow,
-};
 
 use super::Guarded;
+use crate::bar_store::{BarQuery, BarReader, BarStore, CommitOutcome, IdRangeQuery, SymbolQuery};
+use crate::error::StoreError;
+use crate::state::{
+    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
+    PartitionState, SymbolRow, Transaction, VenueRow,
+};
 
 impl<S: BarReader, C: Clock> BarReader for Guarded<S, C> {
     async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
-        self.guard.call(self.store.progress()).await
+        self.call(self.store.progress()).await
     }
 
     async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
-        self.guard.call(self.store.bars(keys)).await
+        self.call(self.store.bars(keys)).await
     }
 
     async fn bar_range(&self, query: &BarQuery) -> Result<Vec<BarRow>, StoreError> {
-        self.guard.call(self.store.bar_range(query)).await
+        self.call(self.store.bar_range(query)).await
     }
 
     async fn ids(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
-        self.guard.call(self.store.ids(keys)).await
+        self.call(self.store.ids(keys)).await
     }
 
     async fn id_ranges(
         &self,
         query: &IdRangeQuery,
     ) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
-        self.guard.call(self.store.id_ranges(query)).await
+        self.call(self.store.id_ranges(query)).await
     }
 
     async fn symbol(&self, instrument: &Instrument) -> Result<Option<SymbolRow>, StoreError> {
-        self.guard.call(self.store.symbol(instrument)).await
+        self.call(self.store.symbol(instrument)).await
     }
 
     async fn symbols(&self, query: &SymbolQuery) -> Result<Vec<SymbolRow>, StoreError> {
-        self.guard.call(self.store.symbols(query)).await
+        self.call(self.store.symbols(query)).await
     }
 
     async fn venue(
@@ -47,11 +48,11 @@ impl<S: BarReader, C: Clock> BarReader for Guarded<S, C> {
         venue: &Venue,
         partitions: u32,
     ) -> Result<Option<VenueSettings>, StoreError> {
-        self.guard.call(self.store.venue(venue, partitions)).await
+        self.call(self.store.venue(venue, partitions)).await
     }
 
     async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {
-        self.guard.call(self.store.venues()).await
+        self.call(self.store.venues()).await
     }
 
     async fn rejected(
@@ -62,15 +63,15 @@ impl<S: BarReader, C: Clock> BarReader for Guarded<S, C> {
         end: u64,
     ) -> Result<Vec<ExcludedRange>, StoreError> {
         let call = self.store.rejected(partition, epoch, first, end);
-        self.guard.call(call).await
+        self.call(call).await
     }
 
     async fn dirty(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
-        self.guard.call(self.store.dirty(partition)).await
+        self.call(self.store.dirty(partition)).await
     }
 
     async fn epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
-        self.guard.call(self.store.epoch(topic, topic_id)).await
+        self.call(self.store.epoch(topic, topic_id)).await
     }
 }
 
@@ -78,42 +79,38 @@ impl<S: BarStore, C: Clock> BarStore for Guarded<S, C> {
     type Snapshot = Guarded<S::Snapshot, C>;
 
     async fn load(&self, partition: u32, epoch: u64) -> Result<PartitionState, StoreError> {
-        self.guard
-            .long_call(self.store.load(partition, epoch))
-            .await
+        self.long_call(self.store.load(partition, epoch)).await
     }
 
     async fn adopt(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
-        self.guard
-            .long_call(self.store.adopt(topic, topic_id))
-            .await
+        self.long_call(self.store.adopt(topic, topic_id)).await
     }
 
     async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
-        self.guard.long_call(self.store.commit(transaction)).await
+        self.long_call(self.store.commit(transaction)).await
     }
 
     async fn snapshot(&self) -> Result<Self::Snapshot, StoreError> {
-        let snapshot = self.guard.call(self.store.snapshot()).await?;
+        let snapshot = self.call(self.store.snapshot()).await?;
         Ok(Guarded::new(snapshot, self.guard.clone()))
     }
 
     async fn sync(&self) -> Result<(), StoreError> {
-        self.guard.long_call(self.store.sync()).await
+        self.long_call(self.store.sync()).await
     }
 
     async fn expire(&self, bars_before_ns: i64, ids_before_ns: i64) -> Result<u64, StoreError> {
         let call = self.store.expire(bars_before_ns, ids_before_ns);
-        self.guard.long_call(call).await
+        self.long_call(call).await
     }
 }
 
 impl<S: BarStore, C: Clock> Guarded<S, C> {
-    /// Asks something small while the breaker is not closed, so that it closes once the server is
-    /// back even where nobody else asks: a pod that is not ready is sent no requests.
-    pub(crate) async fn probe_bars(&self) {
+    /// Makes a small request if the breaker is not closed, so that the breaker closes once the
+    /// server is back although no other calls are made: a pod that is not ready gets no requests.
+    pub async fn probe_bars(&self) {
         if !self.guard.is_closed() {
-            // The breaker is told of the outcome, which is all that is wanted.
+            // The guard reports the outcome to the breaker, which is all that a probe is for.
             let _ = self.progress().await;
         }
     }
