@@ -16,6 +16,7 @@ mod compression;
 mod current;
 mod deadline;
 mod error;
+mod guarded;
 mod hot_store;
 mod id_chunk;
 mod key_bounds;
@@ -33,6 +34,7 @@ pub use current::{
     AmendmentIndex, CurrentTrades, TickStatus, UnmatchedDuplicate, find_verdict, trades_current,
 };
 pub use error::StoreError;
+pub use guarded::Guarded;
 pub use hot_store::{HotStore, MemoryHotStore, NewestPrice};
 pub use metrics::Metrics;
 pub use redis::{RedisConfig, RedisHotStore};
