@@ -15,7 +15,7 @@ use serde::Serialize;
 
 pub use self::config::ClickHouseConfig;
 use self::server::Server;
-use crate::metrics::Metrics;
+use crate::metrics::CommitTimer;
 use crate::tick_store::hour_start_ns;
 use crate::{ArchiveProgress, StoreError, Tick, TickBlock, TickStore};
 
@@ -87,10 +87,10 @@ impl TickStore for ClickHouseTickStore {
     }
 
     async fn insert(&self, blocks: &[TickBlock]) -> Result<(), StoreError> {
-        let started = Metrics::started();
+        let started = CommitTimer::start();
         insert::insert(&self.server, blocks).await?;
         let metrics = self.server.metrics();
-        metrics.rows("ticks", blocks.iter().map(|block| block.ticks.len()).sum());
+        metrics.count_rows("ticks", blocks.iter().map(|block| block.ticks.len()).sum());
         metrics.commit_seconds.record(started.elapsed());
         Ok(())
     }

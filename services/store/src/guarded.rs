@@ -1,6 +1,7 @@
 //! Stores behind a timeout and a circuit breaker.
 //!
-//! [`Guarded`] implements the traits of the store inside it. A call that takes too long, or that
+//! [`Guarded`] implements the traits of the store inside it; a store of bars has a type of its own,
+//! [`GuardedBarStore`]. A call that takes too long, or that
 //! the store answers with a transient error, counts as a failure; after several failures in a row
 //! further calls fail at once for a while, with an error that is transient too. The roles retry
 //! transient errors, so they need not know about the guard.
@@ -17,13 +18,15 @@ use std::time::Duration;
 
 use clock::{Clock, Guard, GuardError};
 
+pub use bars::GuardedBarStore;
+
 use crate::error::StoreError;
 
 /// How many times the usual timeout a call may take that moves much data at once, such as the
 /// state of a partition.
 const LONG_CALL_FACTOR: u32 = 3;
 
-/// A store behind a timeout and a circuit breaker.
+/// A store of ticks or newest prices, or a reader of bars, behind a timeout and a circuit breaker.
 #[derive(Debug, Clone)]
 pub struct Guarded<S, C> {
     store: S,

@@ -14,7 +14,6 @@ mod bar_store;
 mod clickhouse;
 mod compression;
 mod current;
-mod deadline;
 mod error;
 mod guarded;
 mod hot_store;
@@ -34,7 +33,7 @@ pub use current::{
     AmendmentIndex, CurrentTrades, TickStatus, UnmatchedDuplicate, find_verdict, trades_current,
 };
 pub use error::StoreError;
-pub use guarded::Guarded;
+pub use guarded::{Guarded, GuardedBarStore};
 pub use hot_store::{HotStore, MemoryHotStore, NewestPrice};
 pub use metrics::Metrics;
 pub use redis::{RedisConfig, RedisHotStore};

@@ -5,6 +5,7 @@ mod pending;
 mod pool;
 mod value;
 
+use clock::{Clock, SystemClock, timeout};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,6 @@ use tokio::task::JoinHandle;
 use self::address::Address;
 use self::pending::Pending;
 use self::pool::{Call, Credentials, Pool};
-use crate::deadline::{pause, within};
 use crate::metrics::Metrics;
 use crate::password::password;
 use crate::{HotStore, NewestPrice, StoreError};
@@ -148,7 +148,9 @@ impl RedisHotStore {
 impl Shared {
     /// Asks something, for as long as an answer may take.
     async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
-        let answer = within(self.timeout, Box::pin(self.pool.ask(command))).await;
+        let answer = timeout(&SystemClock, self.timeout, Box::pin(self.pool.ask(command)))
+            .await
+            .ok();
         let answer = answer.unwrap_or_else(|| Err("no answer in time".to_owned()));
         answer.map_err(|reason| {
             self.metrics.errors.increment(1);
@@ -194,7 +196,7 @@ async fn write(shared: Arc<Shared>) {
         for batch in prices.chunks(BATCH) {
             put(&shared, batch).await;
         }
-        pause(PACE).await;
+        SystemClock.sleep(PACE).await;
     }
 }
 
@@ -208,7 +210,13 @@ async fn put(shared: &Shared, prices: &[NewestPrice]) {
         })
         .collect();
     let offered = calls.len();
-    let ran = within(shared.timeout, Box::pin(shared.pool.run(PUT, calls))).await;
+    let ran = timeout(
+        &SystemClock,
+        shared.timeout,
+        Box::pin(shared.pool.run(PUT, calls)),
+    )
+    .await
+    .ok();
     let failed = match ran {
         Some((failed, _)) => failed,
         None => offered,
@@ -217,5 +225,5 @@ async fn put(shared: &Shared, prices: &[NewestPrice]) {
         shared.metrics.errors.increment(1);
         shared.metrics.dropped.increment(failed as u64);
     }
-    shared.metrics.rows("prices", offered - failed);
+    shared.metrics.count_rows("prices", offered - failed);
 }

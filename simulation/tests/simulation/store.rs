@@ -61,104 +61,26 @@ struct State {
     pub commits: u64,
 }
 
+/// Reads the stored state, slowly and sometimes in vain.
+#[derive(Clone)]
+pub struct SimBarReader {
+    state: Arc<Mutex<State>>,
+    random: Random,
+}
+
 /// A handle that knows which worker it was given to.
 #[derive(Clone)]
 pub struct SimBarStore {
-    state: Arc<Mutex<State>>,
-    random: Random,
+    reader: SimBarReader,
     partitions: u32,
     mutant: Option<Mutant>,
     worker: u64,
 }
 
-impl SimBarStore {
-    pub fn new(partitions: u32, random: &Random, mutant: Option<Mutant>) -> Self {
-        let state = State {
-            history: vec![Stored::default()],
-            faults: true,
-            outage: 0,
-            committed: BTreeSet::new(),
-            losers: BTreeSet::new(),
-            lost: 0,
-            commits: 0,
-        };
-        Self {
-            state: Arc::new(Mutex::new(state)),
-            random: random.clone(),
-            partitions,
-            mutant,
-            worker: 0,
-        }
-    }
-
-    pub fn of_worker(&self, worker: u64) -> Self {
-        Self {
-            worker,
-            ..self.clone()
-        }
-    }
-
-    pub fn look<T>(&self, read: impl FnOnce(&Stored) -> T) -> T {
+impl SimBarReader {
+    fn look<T>(&self, read: impl FnOnce(&Stored) -> T) -> T {
         let state = self.state.lock().unwrap();
         read(state.history.last().unwrap())
-    }
-
-    pub fn take_committed(&self) -> BTreeSet<u32> {
-        std::mem::take(&mut self.state.lock().unwrap().committed)
-    }
-
-    pub fn take_losers(&self) -> BTreeSet<u64> {
-        std::mem::take(&mut self.state.lock().unwrap().losers)
-    }
-
-    pub fn counts(&self) -> (u64, u64) {
-        let state = self.state.lock().unwrap();
-        (state.commits, state.lost)
-    }
-
-    pub fn trouble_again(&self) {
-        self.state.lock().unwrap().faults = true;
-    }
-
-    pub fn calm(&self) {
-        let mut state = self.state.lock().unwrap();
-        state.faults = false;
-        state.outage = 0;
-    }
-
-    pub fn fail_for(&self, calls: u64) {
-        self.state.lock().unwrap().outage = calls;
-    }
-
-    /// Moves every partition to a generation of the log, where it is not there.
-    /// Answers whether any was not.
-    pub fn adopt_now(&self, epoch: u64) -> bool {
-        let mut state = self.state.lock().unwrap();
-        let mut next = state.history.last().unwrap().clone();
-        let mut moved = false;
-        for row in next.progress.values_mut().filter(|row| row.epoch < epoch) {
-            let place = (row.epoch, row.partition);
-            next.switched.insert(place, row.next_offset);
-            row.epoch = epoch;
-            row.next_offset = 0;
-            moved = true;
-        }
-        if moved {
-            state.history.push(next);
-        }
-        moved
-    }
-
-    pub fn sync_now(&self) {
-        let history = &mut self.state.lock().unwrap().history;
-        history.drain(..history.len() - 1);
-    }
-
-    /// The machine has lost power: some of what was not synced is gone.
-    pub fn lose_power(&self) {
-        let history = &mut self.state.lock().unwrap().history;
-        let kept = self.random.below(history.len() as u64) + 1;
-        history.truncate(usize::try_from(kept).unwrap());
     }
 
     fn unavailable(reason: &str) -> StoreError {
@@ -181,9 +103,101 @@ impl SimBarStore {
         }
         Ok(())
     }
+}
+
+impl SimBarStore {
+    pub fn new(partitions: u32, random: &Random, mutant: Option<Mutant>) -> Self {
+        let state = State {
+            history: vec![Stored::default()],
+            faults: true,
+            outage: 0,
+            committed: BTreeSet::new(),
+            losers: BTreeSet::new(),
+            lost: 0,
+            commits: 0,
+        };
+        Self {
+            reader: SimBarReader {
+                state: Arc::new(Mutex::new(state)),
+                random: random.clone(),
+            },
+            partitions,
+            mutant,
+            worker: 0,
+        }
+    }
+
+    pub fn of_worker(&self, worker: u64) -> Self {
+        Self {
+            worker,
+            ..self.clone()
+        }
+    }
+
+    pub fn look<T>(&self, read: impl FnOnce(&Stored) -> T) -> T {
+        self.reader.look(read)
+    }
+
+    pub fn take_committed(&self) -> BTreeSet<u32> {
+        std::mem::take(&mut self.reader.state.lock().unwrap().committed)
+    }
+
+    pub fn take_losers(&self) -> BTreeSet<u64> {
+        std::mem::take(&mut self.reader.state.lock().unwrap().losers)
+    }
+
+    pub fn counts(&self) -> (u64, u64) {
+        let state = self.reader.state.lock().unwrap();
+        (state.commits, state.lost)
+    }
+
+    pub fn trouble_again(&self) {
+        self.reader.state.lock().unwrap().faults = true;
+    }
+
+    pub fn calm(&self) {
+        let mut state = self.reader.state.lock().unwrap();
+        state.faults = false;
+        state.outage = 0;
+    }
+
+    pub fn fail_for(&self, calls: u64) {
+        self.reader.state.lock().unwrap().outage = calls;
+    }
+
+    /// Moves every partition to a generation of the log, where it is not there.
+    /// Answers whether any was not.
+    pub fn adopt_now(&self, epoch: u64) -> bool {
+        let mut state = self.reader.state.lock().unwrap();
+        let mut next = state.history.last().unwrap().clone();
+        let mut moved = false;
+        for row in next.progress.values_mut().filter(|row| row.epoch < epoch) {
+            let place = (row.epoch, row.partition);
+            next.switched.insert(place, row.next_offset);
+            row.epoch = epoch;
+            row.next_offset = 0;
+            moved = true;
+        }
+        if moved {
+            state.history.push(next);
+        }
+        moved
+    }
+
+    pub fn sync_now(&self) {
+        let history = &mut self.reader.state.lock().unwrap().history;
+        history.drain(..history.len() - 1);
+    }
+
+    /// The machine has lost power: some of what was not synced is gone.
+    pub fn lose_power(&self) {
+        let history = &mut self.reader.state.lock().unwrap().history;
+        let kept = self.reader.random.below(history.len() as u64) + 1;
+        history.truncate(usize::try_from(kept).unwrap());
+    }
 
     fn lost_afterwards(&self) -> bool {
-        self.state.lock().unwrap().faults && self.random.one_in(15)
+        self.reader.state.lock().unwrap().faults && self.reader.random.one_in(15)
     }
 
     /// Moves the progress row, where it is where it is expected.
@@ -191,7 +205,7 @@ impl SimBarStore {
         let row = next.progress.get(&transaction.progress.partition);
         let found = row.map(|row| row.next_position());
         if found != Some(transaction.expected) && self.mutant != Some(Mutant::NoCompareAndSet) {
-            let mut state = self.state.lock().unwrap();
+            let mut state = self.reader.state.lock().unwrap();
             state.losers.insert(self.worker);
             state.lost += 1;
             return false;
@@ -267,7 +281,7 @@ impl SimBarStore {
     }
 
     fn put(&self, next: Stored, partition: u32) {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.reader.state.lock().unwrap();
         state.history.push(next);
         state.committed.insert(partition);
         state.commits += 1;
@@ -275,15 +289,20 @@ impl SimBarStore {
 }
 
 impl BarStore for SimBarStore {
-    type Snapshot = Self;
+    type Reader = SimBarReader;
+    type Snapshot = SimBarReader;
+
+    fn reader(&self) -> &SimBarReader {
+        &self.reader
+    }
 
     async fn load_partition(
         &self,
         partition: u32,
         epoch: u64,
     ) -> Result<PartitionState, StoreError> {
-        self.call().await?;
-        let mut state = self.state.lock().unwrap();
+        self.reader.call().await?;
+        let mut state = self.reader.state.lock().unwrap();
         let stored = state.history.last_mut().unwrap();
         let progress = *stored
             .progress
@@ -337,28 +356,28 @@ impl BarStore for SimBarStore {
     }
 
     async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
-        self.call().await?;
+        self.reader.call().await?;
         let partition = transaction.progress.partition;
         let mut next = self.look(Stored::clone);
         if !self.compare_and_set(transaction, &mut next) {
             return Ok(CommitOutcome::Conflict);
         }
         if self.mutant == Some(Mutant::CommitFirst) {
-            self.state.lock().unwrap().history.push(next);
-            self.random.pause(10).await;
+            self.reader.state.lock().unwrap().history.push(next);
+            self.reader.random.pause(10).await;
             next = self.look(Stored::clone);
         }
         self.write(transaction, &mut next);
         self.put(next, partition);
-        self.random.pause(2).await;
+        self.reader.random.pause(2).await;
         if self.lost_afterwards() {
-            return Err(Self::unavailable("the answer was lost"));
+            return Err(SimBarReader::unavailable("the answer was lost"));
         }
         Ok(CommitOutcome::Committed)
     }
 
-    async fn snapshot(&self) -> Result<Self, StoreError> {
-        Ok(self.clone())
+    async fn snapshot(&self) -> Result<SimBarReader, StoreError> {
+        Ok(self.reader.clone())
     }
 
     async fn sync(&self) -> Result<(), StoreError> {
@@ -371,7 +390,7 @@ impl BarStore for SimBarStore {
     }
 }
 
-impl BarReader for SimBarStore {
+impl BarReader for SimBarReader {
     async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.call().await?;
         Ok(self.look(|stored| stored.progress.values().copied().collect()))

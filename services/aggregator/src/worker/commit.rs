@@ -5,7 +5,7 @@ use std::time::Duration;
 use clock::{Clock, RetryPolicy};
 use host::HealthComponent;
 use market::Position;
-use store::{BarStore, CommitOutcome, StoreError, Transaction};
+use store::{BarReader, BarStore, CommitOutcome, StoreError, Transaction};
 
 /// How long one try may take, and how long to wait before the next.
 pub(super) struct Patience {

@@ -2,7 +2,7 @@
 
 use clock::Clock;
 use eventlog::Log;
-use store::{BarStore, HotStore, TickStore};
+use store::{BarReader, BarStore, HotStore, TickStore};
 use tokio_util::sync::CancellationToken;
 
 use super::session::{End, Session};

@@ -6,7 +6,8 @@ use eventlog::{Log, LogError, NewRecord};
 use market::{Bar, MINUTE_NS, Position, SECOND_NS, TICK_RETENTION_NS, VenueSettings};
 use schemas::TradesRecord;
 use store::{
-    BarStore, CommitOutcome, ExcludedRange, HotStore, StoreError, Tick, TickStore, trades_current,
+    BarReader, BarStore, CommitOutcome, ExcludedRange, HotStore, StoreError, Tick, TickStore,
+    trades_current,
 };
 use tokio_util::sync::CancellationToken;
 

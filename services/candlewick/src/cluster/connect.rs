@@ -8,8 +8,8 @@ use eventlog::GuardedLog;
 use host::{DependencyHealth, Health, HealthComponent};
 use kafka::{Kafka, KafkaConfig, KafkaLog};
 use store::{
-    ClickHouseConfig, ClickHouseTickStore, Guarded, RedisConfig, RedisHotStore, StoreError,
-    TimescaleBarStore, TimescaleConfig,
+    ClickHouseConfig, ClickHouseTickStore, Guarded, GuardedBarStore, RedisConfig, RedisHotStore,
+    StoreError, TimescaleBarStore, TimescaleConfig,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +17,7 @@ use super::hot::Hot;
 use super::waiting::until_there;
 use connect::{BreakerSettings, TopicNames};
 
-pub(super) type Bars = Guarded<TimescaleBarStore, SystemClock>;
+pub(super) type Bars = GuardedBarStore<TimescaleBarStore, SystemClock>;
 pub(super) type Ticks = Guarded<ClickHouseTickStore, SystemClock>;
 pub(super) type Topic = GuardedLog<KafkaLog, SystemClock>;
 
@@ -64,7 +64,7 @@ impl Connector {
         let open = || TimescaleBarStore::open(config.clone());
         let opened = Box::pin(self.wait(&component, is_final, open)).await?;
         let guard = self.guard(TIMESCALEDB, DependencyHealth::Required(component));
-        Ok(opened.map(|store| Guarded::new(store, guard)))
+        Ok(opened.map(|store| GuardedBarStore::new(store, guard)))
     }
 
     /// The ticks, likewise. Where they are not `required`, the process is ready without them

@@ -2,13 +2,13 @@
 
 use ::clickhouse::Row;
 use ::clickhouse::error::Error;
+use clock::{SystemClock, timeout};
 use market::{Amendment, AmendmentKind, Side, Trade, TradeId};
 use schemas::TradesRecord;
 use serde::Serialize;
 
 use super::decimal::widened;
 use super::server::Server;
-use crate::deadline::within;
 use crate::{StoreError, TickBlock, TickRecord};
 
 /// After how many rows other tasks of the executor get their turn.
@@ -91,7 +91,7 @@ async fn send(
 ) -> Result<(), Error> {
     let (send_timeout, receive_timeout) = server.timeouts();
     let begun = server.client().insert::<WrittenTick<'_>>("trades");
-    let begun = within(receive_timeout, begun).await;
+    let begun = timeout(&SystemClock, receive_timeout, begun).await.ok();
     let mut insert = begun
         .unwrap_or(Err(Error::TimedOut))?
         .with_timeouts(Some(send_timeout), Some(receive_timeout))

@@ -1,5 +1,6 @@
 //! One database of a server, and what its failures mean.
 
+use clock::{SystemClock, timeout};
 use std::future::Future;
 use std::time::Duration;
 
@@ -8,7 +9,6 @@ use ::clickhouse::error::Error;
 
 use super::config::ClickHouseConfig;
 use crate::StoreError;
-use crate::deadline::within;
 use crate::metrics::Metrics;
 
 /// Exceptions of a server that say that its tables are not ours, by their numbers
@@ -68,7 +68,7 @@ impl Server {
         &self,
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, StoreError> {
-        let answer = within(self.receive_timeout, call).await;
+        let answer = timeout(&SystemClock, self.receive_timeout, call).await.ok();
         self.check(answer.unwrap_or(Err(Error::TimedOut)))
     }
 

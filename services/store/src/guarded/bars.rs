@@ -1,6 +1,6 @@
 //! A guarded store of bars.
 
-use clock::Clock;
+use clock::{Clock, Guard};
 use market::{BarRow, Instrument, Venue, VenueSettings};
 
 use super::Guarded;
@@ -10,6 +10,13 @@ use crate::state::{
     BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
     PartitionState, SymbolRow, Transaction, VenueRow,
 };
+
+/// A store of bars behind a timeout and a circuit breaker.
+#[derive(Debug, Clone)]
+pub struct GuardedBarStore<S: BarStore, C> {
+    guarded: Guarded<S, C>,
+    reader: Guarded<S::Reader, C>,
+}
 
 impl<S: BarReader, C: Clock> BarReader for Guarded<S, C> {
     async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
@@ -60,10 +67,12 @@ impl<S: BarReader, C: Clock> BarReader for Guarded<S, C> {
         &self,
         partition: u32,
         epoch: u64,
-        first: u64,
-        end: u64,
+        first_offset: u64,
+        end_offset: u64,
     ) -> Result<Vec<ExcludedRange>, StoreError> {
-        let call = self.store.excluded_ranges(partition, epoch, first, end);
+        let call = self
+            .store
+            .excluded_ranges(partition, epoch, first_offset, end_offset);
         self.call(call).await
     }
 
@@ -76,34 +85,43 @@ impl<S: BarReader, C: Clock> BarReader for Guarded<S, C> {
     }
 }
 
-impl<S: BarStore, C: Clock> BarStore for Guarded<S, C> {
+impl<S: BarStore, C: Clock> BarStore for GuardedBarStore<S, C> {
+    type Reader = Guarded<S::Reader, C>;
     type Snapshot = Guarded<S::Snapshot, C>;
+
+    fn reader(&self) -> &Self::Reader {
+        &self.reader
+    }
 
     async fn load_partition(
         &self,
         partition: u32,
         epoch: u64,
     ) -> Result<PartitionState, StoreError> {
-        self.long_call(self.store.load_partition(partition, epoch))
+        self.guarded
+            .long_call(self.guarded.store.load_partition(partition, epoch))
             .await
     }
 
     async fn register_topic(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
-        self.long_call(self.store.register_topic(topic, topic_id))
+        self.guarded
+            .long_call(self.guarded.store.register_topic(topic, topic_id))
             .await
     }
 
     async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
-        self.long_call(self.store.commit(transaction)).await
+        self.guarded
+            .long_call(self.guarded.store.commit(transaction))
+            .await
     }
 
     async fn snapshot(&self) -> Result<Self::Snapshot, StoreError> {
-        let snapshot = self.call(self.store.snapshot()).await?;
-        Ok(Guarded::new(snapshot, self.guard.clone()))
+        let snapshot = self.guarded.call(self.guarded.store.snapshot()).await?;
+        Ok(Guarded::new(snapshot, self.guarded.guard.clone()))
     }
 
     async fn sync(&self) -> Result<(), StoreError> {
-        self.long_call(self.store.sync()).await
+        self.guarded.long_call(self.guarded.store.sync()).await
     }
 
     async fn delete_expired(
@@ -111,16 +129,27 @@ impl<S: BarStore, C: Clock> BarStore for Guarded<S, C> {
         bars_before_ns: i64,
         ids_before_ns: i64,
     ) -> Result<u64, StoreError> {
-        let call = self.store.delete_expired(bars_before_ns, ids_before_ns);
-        self.long_call(call).await
+        let call = self
+            .guarded
+            .store
+            .delete_expired(bars_before_ns, ids_before_ns);
+        self.guarded.long_call(call).await
     }
 }
 
-impl<S: BarStore, C: Clock> Guarded<S, C> {
+impl<S: BarStore, C: Clock> GuardedBarStore<S, C> {
+    /// Returns `store` behind `guard`.
+    pub fn new(store: S, guard: Guard<C>) -> Self {
+        Self {
+            reader: Guarded::new(store.reader().clone(), guard.clone()),
+            guarded: Guarded::new(store, guard),
+        }
+    }
+
     /// Makes a small request if the breaker is not closed, so that the breaker closes once the
     /// server is back although no other calls are made: a pod that is not ready gets no requests.
     pub async fn probe_bars(&self) {
-        if !self.guard.is_closed() {
+        if !self.guarded.guard.is_closed() {
             // The guard reports the outcome to the breaker, which is all that a probe is for.
             let _ = self.partition_progress().await;
         }

@@ -58,7 +58,7 @@ impl<S: TickStore, C: Clock> TickStore for Guarded<S, C> {
 }
 
 impl<S: TickStore, C: Clock> Guarded<S, C> {
-    /// Does what [`Guarded::probe_bars`] does, for a store of ticks.
+    /// Does what [`super::GuardedBarStore::probe_bars`] does, for a store of ticks.
     pub async fn probe_ticks(&self) {
         if !self.guard.is_closed() {
             let _ = self.archive_position(0).await;

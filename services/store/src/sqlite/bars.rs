@@ -13,8 +13,6 @@ mod topics;
 use std::path::Path;
 use std::sync::Arc;
 
-use market::{BarRow, Instrument, Venue, VenueSettings};
-
 pub use reader::SqliteBarReader;
 
 use super::file::{DatabaseFile, Kind};
@@ -22,12 +20,8 @@ use super::log_id;
 use super::readers::Readers;
 use super::schema::Schema;
 use super::writer::Writer;
-use crate::metrics::Metrics;
-use crate::{
-    BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange,
-    IdRangeQuery, IdRanges, IdSetKey, IdSetRow, PartitionProgress, PartitionState, StoreError,
-    SymbolQuery, SymbolRow, Transaction, VenueRow,
-};
+use crate::metrics::CommitTimer;
+use crate::{BarStore, CommitOutcome, PartitionState, StoreError, Transaction};
 
 static KIND: Kind = Kind {
     name: "bars",
@@ -100,7 +94,12 @@ impl SqliteBarStore {
 }
 
 impl BarStore for SqliteBarStore {
+    type Reader = SqliteBarReader;
     type Snapshot = SqliteBarReader;
+
+    fn reader(&self) -> &SqliteBarReader {
+        &self.reader
+    }
 
     async fn load_partition(
         &self,
@@ -130,7 +129,7 @@ impl BarStore for SqliteBarStore {
     }
 
     async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
-        let started = Metrics::started();
+        let started = CommitTimer::start();
         let mut writing = self.writer.begin().await?;
         let outcome = commit::write(writing.connection(), transaction).await;
         let outcome = writing.check(outcome)?;
@@ -165,70 +164,5 @@ impl BarStore for SqliteBarStore {
         let gone = transaction.check(gone)?;
         transaction.commit().await?;
         Ok(gone)
-    }
-}
-
-impl BarReader for SqliteBarStore {
-    async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
-        self.reader.partition_progress().await
-    }
-
-    async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
-        self.reader.bars(keys).await
-    }
-
-    async fn bar_range(&self, query: &BarQuery) -> Result<Vec<BarRow>, StoreError> {
-        self.reader.bar_range(query).await
-    }
-
-    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
-        self.reader.id_sets(keys).await
-    }
-
-    async fn id_ranges(
-        &self,
-        query: &IdRangeQuery,
-    ) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
-        self.reader.id_ranges(query).await
-    }
-
-    async fn symbol(&self, instrument: &Instrument) -> Result<Option<SymbolRow>, StoreError> {
-        self.reader.symbol(instrument).await
-    }
-
-    async fn symbols(&self, query: &SymbolQuery) -> Result<Vec<SymbolRow>, StoreError> {
-        self.reader.symbols(query).await
-    }
-
-    async fn venue_settings(
-        &self,
-        venue: &Venue,
-        partitions: u32,
-    ) -> Result<Option<VenueSettings>, StoreError> {
-        self.reader.venue_settings(venue, partitions).await
-    }
-
-    async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {
-        self.reader.venues().await
-    }
-
-    async fn excluded_ranges(
-        &self,
-        partition: u32,
-        epoch: u64,
-        first: u64,
-        end: u64,
-    ) -> Result<Vec<ExcludedRange>, StoreError> {
-        self.reader
-            .excluded_ranges(partition, epoch, first, end)
-            .await
-    }
-
-    async fn dirty_minutes(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
-        self.reader.dirty_minutes(partition).await
-    }
-
-    async fn topic_epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
-        self.reader.topic_epoch(topic, topic_id).await
     }
 }

@@ -17,7 +17,7 @@ use super::log_id;
 use super::readers::Readers;
 use super::schema::Schema;
 use super::writer::Writer;
-use crate::metrics::Metrics;
+use crate::metrics::CommitTimer;
 use crate::tick_store::hour_start_ns;
 use crate::{ArchiveProgress, StoreError, Tick, TickBlock, TickStore};
 
@@ -114,7 +114,7 @@ impl TickStore for SqliteTickStore {
     }
 
     async fn insert(&self, blocks: &[TickBlock]) -> Result<(), StoreError> {
-        let started = Metrics::started();
+        let started = CommitTimer::start();
         let file = self.readers.file();
         let packed = file.check(insert::pack(blocks).await)?;
         let mut transaction = self.writer.begin().await?;
@@ -122,8 +122,8 @@ impl TickStore for SqliteTickStore {
         transaction.check(written)?;
         transaction.commit().await?;
         let metrics = file.metrics();
-        metrics.rows("tick_blocks", packed.len());
-        metrics.rows("ticks", blocks.iter().map(|block| block.ticks.len()).sum());
+        metrics.count_rows("tick_blocks", packed.len());
+        metrics.count_rows("ticks", blocks.iter().map(|block| block.ticks.len()).sum());
         metrics.commit_seconds.record(started.elapsed());
         Ok(())
     }

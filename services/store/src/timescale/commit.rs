@@ -54,13 +54,13 @@ pub(super) async fn write(
 
 /// Counts what [`write`] wrote.
 pub(super) fn count(metrics: &Metrics, transaction: &Transaction) {
-    metrics.rows("bars", transaction.bars.len());
-    metrics.rows("symbols", transaction.symbols.len());
-    metrics.rows("venues", transaction.venues.len());
-    metrics.rows("id_sets", transaction.id_sets.len());
-    metrics.rows("excluded_ranges", transaction.excluded_ranges.len());
-    metrics.rows("dirty_minutes", transaction.dirty_minutes.len());
-    metrics.rows("pending_amendments", transaction.pending_amendments.len());
+    metrics.count_rows("bars", transaction.bars.len());
+    metrics.count_rows("symbols", transaction.symbols.len());
+    metrics.count_rows("venues", transaction.venues.len());
+    metrics.count_rows("id_sets", transaction.id_sets.len());
+    metrics.count_rows("excluded_ranges", transaction.excluded_ranges.len());
+    metrics.count_rows("dirty_minutes", transaction.dirty_minutes.len());
+    metrics.count_rows("pending_amendments", transaction.pending_amendments.len());
 }
 
 async fn advance(session: &mut PgConnection, transaction: &Transaction) -> Result<bool, Failure> {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use market::{BarRow, Instrument, Venue, VenueSettings};
 use sqlx::query;
 
 use super::config::{TimescaleConfig, millis};
@@ -12,12 +11,8 @@ use super::failure::Failure;
 use super::reader::TimescaleBarReader;
 use super::schema::{self, TimescaleMigration};
 use super::{bars, commit, expire, load, topics};
-use crate::metrics::Metrics;
-use crate::{
-    BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange,
-    IdRangeQuery, IdRanges, IdSetKey, IdSetRow, PartitionProgress, PartitionState, StoreError,
-    SymbolQuery, SymbolRow, Transaction, VenueRow,
-};
+use crate::metrics::CommitTimer;
+use crate::{BarStore, CommitOutcome, PartitionState, StoreError, Transaction};
 
 /// Bars and the state of the fold in TimescaleDB, for many processes at once.
 ///
@@ -124,7 +119,12 @@ async fn end<T>(
 }
 
 impl BarStore for TimescaleBarStore {
+    type Reader = TimescaleBarReader;
     type Snapshot = TimescaleBarReader;
+
+    fn reader(&self) -> &TimescaleBarReader {
+        &self.reader
+    }
 
     async fn load_partition(
         &self,
@@ -150,7 +150,7 @@ impl BarStore for TimescaleBarStore {
     }
 
     async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
-        let started = Metrics::started();
+        let started = CommitTimer::start();
         let mut loan = self.writers.lend().await?;
         if let Err(failure) = bars::prepare(&mut loan.connection).await {
             return loan.end(Err(failure));
@@ -234,70 +234,5 @@ impl BarStore for TimescaleBarStore {
         let session = loan.session();
         let gone = expire::expire(session, bars_before_ns, slack_ns, ids_before_ns).await;
         Ok(dropped + end(loan, gone, "COMMIT").await?)
-    }
-}
-
-impl BarReader for TimescaleBarStore {
-    async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
-        self.reader.partition_progress().await
-    }
-
-    async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
-        self.reader.bars(keys).await
-    }
-
-    async fn bar_range(&self, query: &BarQuery) -> Result<Vec<BarRow>, StoreError> {
-        self.reader.bar_range(query).await
-    }
-
-    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
-        self.reader.id_sets(keys).await
-    }
-
-    async fn id_ranges(
-        &self,
-        query: &IdRangeQuery,
-    ) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
-        self.reader.id_ranges(query).await
-    }
-
-    async fn symbol(&self, instrument: &Instrument) -> Result<Option<SymbolRow>, StoreError> {
-        self.reader.symbol(instrument).await
-    }
-
-    async fn symbols(&self, query: &SymbolQuery) -> Result<Vec<SymbolRow>, StoreError> {
-        self.reader.symbols(query).await
-    }
-
-    async fn venue_settings(
-        &self,
-        venue: &Venue,
-        partitions: u32,
-    ) -> Result<Option<VenueSettings>, StoreError> {
-        self.reader.venue_settings(venue, partitions).await
-    }
-
-    async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {
-        self.reader.venues().await
-    }
-
-    async fn excluded_ranges(
-        &self,
-        partition: u32,
-        epoch: u64,
-        first: u64,
-        end: u64,
-    ) -> Result<Vec<ExcludedRange>, StoreError> {
-        self.reader
-            .excluded_ranges(partition, epoch, first, end)
-            .await
-    }
-
-    async fn dirty_minutes(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
-        self.reader.dirty_minutes(partition).await
-    }
-
-    async fn topic_epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
-        self.reader.topic_epoch(topic, topic_id).await
     }
 }

@@ -1,6 +1,6 @@
 //! Bars.
 
-use candlewick_store::{BarKey, BarQuery, BarStore, StoredBar};
+use candlewick_store::{BarKey, BarQuery, BarReader, BarStore, StoredBar};
 use market::{BarRow, Instrument, Interval, MINUTE_NS};
 
 use crate::fixtures::{DAYS_NS, bar, extreme_bar, instrument, step, take};

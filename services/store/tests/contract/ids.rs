@@ -1,8 +1,8 @@
 //! Sets of ids.
 
 use candlewick_store::{
-    BarStore, ExcludedRange, IdRangeQuery, IdRanges, IdSetChange, IdSetDiff, IdSetKey, IdSetRow,
-    Verdict,
+    BarReader, BarStore, ExcludedRange, IdRangeQuery, IdRanges, IdSetChange, IdSetDiff, IdSetKey,
+    IdSetRow, Verdict,
 };
 use market::TradeId;
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use candlewick_store::{
-    BarKey, BarQuery, BarStore, CommitOutcome, ExcludedRange, IdRangeQuery, IdSetChange, IdSetDiff,
-    IdSetKey, IdSetRow, PartitionProgress, StoredBar, SymbolQuery, SymbolRow, Transaction,
-    VenueRow, Verdict,
+    BarKey, BarQuery, BarReader, BarStore, CommitOutcome, ExcludedRange, IdRangeQuery, IdSetChange,
+    IdSetDiff, IdSetKey, IdSetRow, PartitionProgress, StoredBar, SymbolQuery, SymbolRow,
+    Transaction, VenueRow, Verdict,
 };
 use market::{
     HOUR_NS, Instrument, Interval, MINUTE_NS, Position, RejectReason, TradeId, VenueSettings,
