@@ -52,7 +52,7 @@ async fn fill(store: &TimescaleBarStore) {
             StoredBar {
                 instrument: instrument.clone(),
                 row: BarRow {
-                    window: Interval::H1.window(start_ns),
+                    window: Interval::H1.window_containing(start_ns),
                     bar: bar(&instrument, Interval::H1, start_ns, number),
                     closed: true,
                     revision: 0,

@@ -32,9 +32,13 @@ pub(crate) fn bar(instrument: &Instrument, interval: Interval, start_ns: i64, nu
         sender: None,
     };
     let seed = number + instrument.key().len() as u64;
-    let mut bar = Bar::of(&trade(seed), position(number), start_ns);
+    let mut bar = Bar::from_trade(&trade(seed), position(number), start_ns);
     for later in 1..4 {
-        bar.merge(&Bar::of(&trade(seed + later), position(number), start_ns));
+        bar.merge(&Bar::from_trade(
+            &trade(seed + later),
+            position(number),
+            start_ns,
+        ));
     }
     bar
 }
@@ -50,7 +54,7 @@ pub(crate) fn bars(count: usize, commit: u64, number: u64, closed: bool) -> Vec<
         .map(|place| {
             let instrument = instrument(place / Interval::ALL.len());
             let interval = Interval::ALL[place % Interval::ALL.len()];
-            let mut window = interval.window(START_NS);
+            let mut window = interval.window_containing(START_NS);
             if closed {
                 // Days would reach far, as they never do in one commit.
                 window.start_ns += step * interval.length_ns().min(Interval::M5.length_ns());

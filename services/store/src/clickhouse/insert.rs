@@ -141,7 +141,7 @@ fn row<'a>(
         Some(TradeId::Digits(text)) => (DIGITS, 0, &**text),
         Some(TradeId::Text(text)) => (TEXT, 0, &**text),
     };
-    let place = amendment.and_then(|amendment| amendment.place);
+    let place = amendment.and_then(|amendment| amendment.target_position);
     WrittenTick {
         venue: block.instrument.venue(),
         symbol: block.instrument.symbol(),

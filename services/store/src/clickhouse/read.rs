@@ -2,7 +2,7 @@
 
 use ::clickhouse::Row;
 use ::clickhouse::error::Error;
-use market::{Amendment, AmendmentKind, Instrument, Position, Sender, Side, Trade, TradeId};
+use market::{Amendment, AmendmentKind, Instrument, Position, SenderId, Side, Trade, TradeId};
 use serde::Deserialize;
 
 use super::decimal::narrowed;
@@ -106,7 +106,7 @@ impl ReadTick<'_> {
             },
             id: self.id()?,
             scope: self.scope.map(Into::into),
-            sender: self.sender_key.map(|key| Sender {
+            sender: self.sender_key.map(|key| SenderId {
                 key,
                 index: self.sender_index,
             }),
@@ -150,7 +150,7 @@ impl ReadTick<'_> {
             CANCEL => AmendmentKind::Cancel,
             _ => return Err("kind"),
         };
-        let place = match (self.target_epoch, self.target_offset) {
+        let target_position = match (self.target_epoch, self.target_offset) {
             (Some(epoch), Some(offset)) => Some(Position { epoch, offset }),
             (None, None) => None,
             _ => return Err("target_offset"),
@@ -158,7 +158,7 @@ impl ReadTick<'_> {
         Ok(Some(Amendment {
             id: TradeId::parse(self.amendment_id).map_err(|_| "amendment_id")?,
             kind,
-            place,
+            target_position,
         }))
     }
 }
