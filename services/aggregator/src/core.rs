@@ -92,12 +92,12 @@ impl Core {
                 core.symbols[*place as usize].restore_open(bar.row);
             }
         }
-        for row in state.dirty {
+        for row in state.dirty_minutes {
             let place = core.restored(&row.instrument);
             core.symbols[place as usize].restore_mark(row.start_ns, row.mark);
             core.marked.insert(place);
         }
-        for row in state.ahead {
+        for row in state.pending_amendments {
             let place = core.restored(&row.key.instrument);
             core.symbols[place as usize].restore_ahead(row);
         }
@@ -119,16 +119,16 @@ impl Core {
         self.progress.append_time_ns
     }
 
-    /// How far it is: (epoch, next offset).
+    /// How far it is.
     #[must_use]
-    pub const fn place(&self) -> (u64, u64) {
-        (self.progress.epoch, self.progress.next_offset)
+    pub const fn place(&self) -> Position {
+        self.progress.next_position()
     }
 
     /// Where in `bar-updates` the state it was loaded from or last flushed to says to read on.
     #[must_use]
     pub const fn updates(&self) -> Position {
-        self.progress.updates
+        self.progress.updates_position
     }
 
     /// Whether any bar changed since the last [`Core::take_updates`].

@@ -81,7 +81,10 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
         if let Some(known) = self.known.get(venue.as_str()) {
             return Ok(Some(known));
         }
-        let stored = self.reader.venue(venue, self.log.partitions()).await?;
+        let stored = self
+            .reader
+            .venue_settings(venue, self.log.partitions())
+            .await?;
         Ok(stored.map(|settings| self.known.learn(venue, settings)))
     }
 

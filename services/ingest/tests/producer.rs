@@ -82,14 +82,17 @@ fn producer<L: Log>(log: &L, store: &SqliteBarStore) -> Producer<L, SqliteBarSto
 
 /// Stores a venue's settings as the fold of a partition would.
 async fn fold_venue(store: &SqliteBarStore, partition: u32, venue: &Venue) {
-    store.load(partition, 1).await.unwrap();
+    store.load_partition(partition, 1).await.unwrap();
     let transaction = Transaction {
-        expected: (1, 0),
+        expected: Position {
+            epoch: 1,
+            offset: 0,
+        },
         progress: PartitionProgress {
             partition,
             epoch: 1,
             next_offset: 1,
-            updates: Position::default(),
+            updates_position: Position::default(),
             append_time_ns: NOW_NS,
         },
         bars: Vec::new(),
@@ -98,10 +101,10 @@ async fn fold_venue(store: &SqliteBarStore, partition: u32, venue: &Venue) {
             venue: venue.clone(),
             settings: contiguous(),
         }],
-        ids: Vec::new(),
-        rejected: Vec::new(),
-        dirty: Vec::new(),
-        ahead: Vec::new(),
+        id_sets: Vec::new(),
+        excluded_ranges: Vec::new(),
+        dirty_minutes: Vec::new(),
+        pending_amendments: Vec::new(),
     };
     store.commit(&transaction).await.unwrap();
 }

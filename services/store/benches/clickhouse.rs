@@ -105,16 +105,16 @@ fn made(number: u64) -> Trade {
 
 /// Blocks of the ticks, cut at each hour and at a number of ticks.
 fn blocks(trades: &[Trade], length: usize, appended_ns: i64) -> Vec<TickBlock> {
-    let hour_of = |trade: &Trade| trade.time_ns - trade.time_ns.rem_euclid(HOUR_NS);
+    let hour_start_ns = |trade: &Trade| trade.time_ns - trade.time_ns.rem_euclid(HOUR_NS);
     let mut blocks: Vec<TickBlock> = Vec::new();
     for (offset, trade) in (0_u64..).zip(trades) {
-        let fits = blocks
-            .last()
-            .is_some_and(|block| block.hour_ns == hour_of(trade) && block.ticks.len() < length);
+        let fits = blocks.last().is_some_and(|block| {
+            block.hour_ns == hour_start_ns(trade) && block.ticks.len() < length
+        });
         if !fits {
             blocks.push(TickBlock {
                 instrument: instrument(),
-                hour_ns: hour_of(trade),
+                hour_ns: hour_start_ns(trade),
                 partition: 0,
                 epoch: 1,
                 ticks: Vec::with_capacity(length),

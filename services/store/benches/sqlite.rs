@@ -83,19 +83,22 @@ async fn bars(folder: &Path, symbols: usize, closing: bool) {
     const COMMITS: u64 = 20;
     let path = folder.join(format!("bars-{symbols}-{closing}.sqlite"));
     let store = SqliteBarStore::open(&path).await.unwrap();
-    store.load(0, 0).await.unwrap();
+    store.load_partition(0, 0).await.unwrap();
     let instruments: Vec<_> = (0..symbols).map(instrument).collect();
     let rows = symbols * Interval::ALL.len();
     let mut spent = Vec::new();
     for number in 0..COMMITS {
         let start_ns = START_NS + i64::try_from(number).unwrap() * MINUTE_NS * i64::from(closing);
         let transaction = Transaction {
-            expected: (0, number),
+            expected: Position {
+                epoch: 0,
+                offset: number,
+            },
             progress: PartitionProgress {
                 partition: 0,
                 epoch: 0,
                 next_offset: number + 1,
-                updates: Position::default(),
+                updates_position: Position::default(),
                 append_time_ns: 0,
             },
             bars: instruments
@@ -105,10 +108,10 @@ async fn bars(folder: &Path, symbols: usize, closing: bool) {
                 .collect(),
             symbols: Vec::new(),
             venues: Vec::new(),
-            ids: Vec::new(),
-            rejected: Vec::new(),
-            dirty: Vec::new(),
-            ahead: Vec::new(),
+            id_sets: Vec::new(),
+            excluded_ranges: Vec::new(),
+            dirty_minutes: Vec::new(),
+            pending_amendments: Vec::new(),
         };
         let started = now();
         assert_eq!(

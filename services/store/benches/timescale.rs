@@ -83,14 +83,14 @@ async fn commits(url: &str) {
         "bars a commit", "", "ms, median", "bars/s"
     );
     // The other way moves this partition's row.
-    store.load(0, 1).await.unwrap();
+    store.load_partition(0, 1).await.unwrap();
     let (mut partition, mut commits) = (0, 0);
     for (closed, name) in [(false, "open, written over"), (true, "closed, new")] {
         for count in [100, 1_000, 10_000, 50_000] {
             let repeats = if count > 10_000 { 4 } else { 12 };
             let mut spent = [Vec::new(), Vec::new()];
             partition += 1;
-            store.load(partition, 1).await.unwrap();
+            store.load_partition(partition, 1).await.unwrap();
             for repeat in 0..repeats {
                 commits += u64::from(closed);
                 let bars = rows::bars(count, commits, repeat, closed);
@@ -124,20 +124,23 @@ fn report(name: &str, way: &str, count: usize, spent: &mut [Duration]) {
 
 fn transaction(partition: u32, from: u64, bars: Vec<StoredBar>) -> Transaction {
     Transaction {
-        expected: (1, from),
+        expected: Position {
+            epoch: 1,
+            offset: from,
+        },
         progress: PartitionProgress {
             partition,
             epoch: 1,
             next_offset: from + 1,
-            updates: Position::default(),
+            updates_position: Position::default(),
             append_time_ns: 0,
         },
         bars,
         symbols: Vec::new(),
         venues: Vec::new(),
-        ids: Vec::new(),
-        rejected: Vec::new(),
-        dirty: Vec::new(),
-        ahead: Vec::new(),
+        id_sets: Vec::new(),
+        excluded_ranges: Vec::new(),
+        dirty_minutes: Vec::new(),
+        pending_amendments: Vec::new(),
     }
 }

@@ -16,7 +16,7 @@ pub enum CommitOutcome {
     Committed,
     /// The progress row was not where it was expected: another worker has moved it, or this
     /// transaction was taken before.
-    Lost,
+    Conflict,
 }
 
 /// Which bars to read: those that start in `[start_ns, end_ns)`.
@@ -34,7 +34,7 @@ pub struct BarQuery {
     pub limit: u32,
     /// Whether the limit keeps the newest bars rather than the oldest. The answer is in
     /// ascending order either way.
-    pub newest: bool,
+    pub keep_newest: bool,
 }
 
 /// Which symbols to read, in order of their keys.
@@ -65,7 +65,9 @@ pub struct IdRangeQuery {
 pub trait BarReader: Send + Sync {
     /// How far each partition has been folded, in order of their numbers; partitions that no
     /// worker has loaded yet are missing.
-    fn progress(&self) -> impl Future<Output = Result<Vec<PartitionProgress>, StoreError>> + Send;
+    fn partition_progress(
+        &self,
+    ) -> impl Future<Output = Result<Vec<PartitionProgress>, StoreError>> + Send;
 
     /// Bars by name, in the order asked for.
     fn bars(
@@ -81,7 +83,7 @@ pub trait BarReader: Send + Sync {
 
     /// Sets of ids, in the order asked for; an empty one where none is stored. Each is of one
     /// moment.
-    fn ids(
+    fn id_sets(
         &self,
         keys: &[IdSetKey],
     ) -> impl Future<Output = Result<Vec<IdSetRow>, StoreError>> + Send;
@@ -106,7 +108,7 @@ pub trait BarReader: Send + Sync {
 
     /// A venue's settings, where every one of the `partitions` holds them; those that
     /// partition 0 holds.
-    fn venue(
+    fn venue_settings(
         &self,
         venue: &Venue,
         partitions: u32,
@@ -117,7 +119,7 @@ pub trait BarReader: Send + Sync {
 
     /// The ticks of a partition that are no trades and overlap the offsets `[first, end)` of an
     /// epoch, in order.
-    fn rejected(
+    fn excluded_ranges(
         &self,
         partition: u32,
         epoch: u64,
@@ -127,13 +129,13 @@ pub trait BarReader: Send + Sync {
 
     /// The minutes of a partition that are marked to be folded anew, in order of instruments
     /// and starts.
-    fn dirty(
+    fn dirty_minutes(
         &self,
         partition: u32,
     ) -> impl Future<Output = Result<Vec<DirtyMinuteRow>, StoreError>> + Send;
 
     /// The epoch of the generation of a topic that an id names; none where it was not adopted.
-    fn epoch(
+    fn topic_epoch(
         &self,
         topic: &str,
         topic_id: &str,
@@ -147,7 +149,7 @@ pub trait BarStore: BarReader + Clone + 'static {
 
     /// The state of a partition. Where nothing is stored, the row of its progress is made, at
     /// offset 0 of `epoch`, or of the current generation of `trades` where that is later.
-    fn load(
+    fn load_partition(
         &self,
         partition: u32,
         epoch: u64,
@@ -160,9 +162,9 @@ pub trait BarStore: BarReader + Clone + 'static {
     /// epoch in the same transaction, so that no worker of an earlier one can commit any more.
     ///
     /// # Errors
-    /// [`StoreError::Superseded`] where the id names a generation before the current one: a
+    /// [`StoreError::TopicSuperseded`] where the id names a generation before the current one: a
     /// server that lags has told it.
-    fn adopt(
+    fn register_topic(
         &self,
         topic: &str,
         topic_id: &str,
@@ -187,7 +189,7 @@ pub trait BarStore: BarReader + Clone + 'static {
     /// `ids_before_ns`; a bounded number of rows a call. Answers how many rows
     /// went; sets of ids that belong to no hour or day stay. A store may keep bars for some days
     /// longer where they go together then.
-    fn expire(
+    fn delete_expired(
         &self,
         bars_before_ns: i64,
         ids_before_ns: i64,

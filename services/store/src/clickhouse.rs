@@ -16,7 +16,7 @@ use serde::Serialize;
 pub use self::config::ClickHouseConfig;
 use self::server::Server;
 use crate::metrics::Metrics;
-use crate::tick_store::hour_of;
+use crate::tick_store::hour_start_ns;
 use crate::{ArchiveProgress, StoreError, Tick, TickBlock, TickStore};
 
 /// Ticks in one database of a ClickHouse server or cluster.
@@ -42,7 +42,7 @@ impl ClickHouseTickStore {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], where the server does not answer or `candlewick migrate`
-    /// has to run first; [`StoreError::Newer`], where the tables are newer.
+    /// has to run first; [`StoreError::NewerSchema`], where the tables are newer.
     pub async fn open(config: &ClickHouseConfig) -> Result<Self, StoreError> {
         let server = Server::of(config)?;
         migrate::verify(&server).await?;
@@ -80,7 +80,7 @@ impl TickStore for ClickHouseTickStore {
         let newest = self.server.within(newest).await?;
         Ok(
             newest.map(|(epoch, offset, append_time_ns)| ArchiveProgress {
-                next: Position { epoch, offset },
+                next_position: Position { epoch, offset },
                 append_time_ns,
             }),
         )
@@ -102,7 +102,7 @@ impl TickStore for ClickHouseTickStore {
     ) -> Result<(), StoreError> {
         let row = ArchiveProgressRow {
             partition,
-            next_position: (archived.next.epoch, archived.next.offset),
+            next_position: (archived.next_position.epoch, archived.next_position.offset),
             append_time_ns: archived.append_time_ns,
         };
         let written = async {
@@ -126,7 +126,7 @@ impl TickStore for ClickHouseTickStore {
         read::read(
             &self.server,
             instrument,
-            hour_of(start_ns),
+            hour_start_ns(start_ns),
             start_ns,
             end_ns,
         )
@@ -134,7 +134,7 @@ impl TickStore for ClickHouseTickStore {
     }
 
     /// Rows that merges have not collapsed yet are counted as often as they are there.
-    async fn hours(
+    async fn hours_with_ticks(
         &self,
         instrument: &Instrument,
         start_ns: i64,
@@ -150,7 +150,7 @@ impl TickStore for ClickHouseTickStore {
             )
             .bind(instrument.venue())
             .bind(instrument.symbol())
-            .bind(hour_of(start_ns))
+            .bind(hour_start_ns(start_ns))
             .bind(end_ns)
             .bind(start_ns)
             .bind(end_ns)
@@ -165,7 +165,7 @@ impl TickStore for ClickHouseTickStore {
 
     /// Drops nothing and answers 0: the server itself drops what was appended longer ago than
     /// the TTL of its table says.
-    async fn expire(&self, _before_ns: i64) -> Result<u64, StoreError> {
+    async fn delete_expired(&self, _before_ns: i64) -> Result<u64, StoreError> {
         Ok(0)
     }
 }

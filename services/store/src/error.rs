@@ -23,7 +23,7 @@ pub enum StoreError {
     #[error(
         "{store}: the generation {topic_id} of the topic {topic} was superseded by a newer one"
     )]
-    Superseded {
+    TopicSuperseded {
         /// Which store.
         store: String,
         /// Which topic.
@@ -33,7 +33,7 @@ pub enum StoreError {
     },
     /// The store was written by a newer version.
     #[error("{store} has schema {found}, this version knows {known}; use a newer candlewick")]
-    Newer {
+    NewerSchema {
         /// Which store.
         store: String,
         /// Its schema.

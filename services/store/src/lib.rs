@@ -30,7 +30,7 @@ mod timescale;
 pub use bar_store::{BarQuery, BarReader, BarStore, CommitOutcome, IdRangeQuery, SymbolQuery};
 pub use clickhouse::{ClickHouseConfig, ClickHouseTickStore};
 pub use current::{
-    AmendmentIndex, CurrentTrades, TickStatus, UnmatchedDuplicate, trades_current, verdict_of,
+    AmendmentIndex, CurrentTrades, TickStatus, UnmatchedDuplicate, find_verdict, trades_current,
 };
 pub use error::StoreError;
 pub use hot_store::{HotStore, MemoryHotStore, NewestPrice};

@@ -161,12 +161,15 @@ impl Shared {
 }
 
 impl HotStore for RedisHotStore {
-    fn offer(&self, prices: Vec<NewestPrice>) {
+    fn queue_prices(&self, prices: Vec<NewestPrice>) {
         let dropped = self.shared.pending.offer(prices);
         self.shared.metrics.dropped.increment(dropped);
     }
 
-    async fn price(&self, instrument: &Instrument) -> Result<Option<NewestPrice>, StoreError> {
+    async fn newest_price(
+        &self,
+        instrument: &Instrument,
+    ) -> Result<Option<NewestPrice>, StoreError> {
         let shared = &self.shared;
         let mut get = cmd("GET");
         get.arg(value::key(instrument));

@@ -17,9 +17,20 @@ pub struct PartitionProgress {
     pub next_offset: u64,
     /// Where in `bar-updates` an API reads on: the owner's first update caused by a record at
     /// or after `next_offset` lies there or later.
-    pub updates: Position,
+    pub updates_position: Position,
     /// The greatest append time of the folded records, in UTC nanoseconds; 0 before the first.
     pub append_time_ns: i64,
+}
+
+impl PartitionProgress {
+    /// Returns the position of the first record that is not folded yet.
+    #[must_use]
+    pub const fn next_position(&self) -> Position {
+        Position {
+            epoch: self.epoch,
+            offset: self.next_offset,
+        }
+    }
 }
 
 /// What the fold knows of a symbol.
@@ -97,7 +108,7 @@ pub struct IdSetChange {
     /// When the log took the set's newest trade, in UTC nanoseconds.
     pub last_append_ns: i64,
     /// The gain.
-    pub change: IdSetDiff,
+    pub diff: IdSetDiff,
 }
 
 /// What a set of ids has gained.
@@ -107,14 +118,14 @@ pub enum IdSetDiff {
     /// the firsts of those that are now part of another.
     Ranges {
         /// `(first, last)`, inclusive.
-        put: IdRanges,
+        upserted: IdRanges,
         /// Firsts.
-        remove: Vec<u64>,
+        removed_firsts: Vec<u64>,
     },
     /// Ids to be added; none of them is in the set yet.
     Exact {
         /// The ids.
-        add: Vec<TradeId>,
+        added: Vec<TradeId>,
     },
 }
 
@@ -153,9 +164,9 @@ pub struct ExcludedRange {
     /// The generation of `trades`.
     pub epoch: u64,
     /// The first offset.
-    pub first: u64,
+    pub first_offset: u64,
     /// One past the last offset.
-    pub end: u64,
+    pub end_offset: u64,
     /// Why they are not counted.
     pub verdict: Verdict,
     /// When the log took the last of them, in UTC nanoseconds.
@@ -171,7 +182,7 @@ pub struct RefoldMark {
     /// How many edits and cancels are to be counted in `revision` then.
     pub amendments: u64,
     /// The trades of the minute that were counted at or after `up_to`.
-    pub later: Option<Bar>,
+    pub later_bar: Option<Bar>,
 }
 
 /// A minute that is marked. While it is, its bar and the longer ones that hold it are served as
@@ -221,17 +232,17 @@ pub struct PartitionState {
     /// Every bar that is not closed.
     pub open_bars: Vec<StoredBar>,
     /// Every minute that is marked.
-    pub dirty: Vec<DirtyMinuteRow>,
+    pub dirty_minutes: Vec<DirtyMinuteRow>,
     /// Every trade that was edited or cancelled before it came, while the verdicts of that time
     /// are kept.
-    pub ahead: Vec<PendingAmendmentRow>,
+    pub pending_amendments: Vec<PendingAmendmentRow>,
 }
 
 /// One step of a partition's state, written whole or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {
     /// Where the state must be for this step to be taken: (epoch, `next_offset`).
-    pub expected: (u64, u64),
+    pub expected: Position,
     /// Where it is afterwards.
     pub progress: PartitionProgress,
     /// Bars to be written over those stored.
@@ -241,11 +252,11 @@ pub struct Transaction {
     /// Settings to be written over those stored.
     pub venues: Vec<VenueRow>,
     /// What sets of ids have gained.
-    pub ids: Vec<IdSetChange>,
+    pub id_sets: Vec<IdSetChange>,
     /// Ticks that are no trades.
-    pub rejected: Vec<ExcludedRange>,
+    pub excluded_ranges: Vec<ExcludedRange>,
     /// Minutes that were marked or folded anew, each once.
-    pub dirty: Vec<DirtyMinuteChange>,
+    pub dirty_minutes: Vec<DirtyMinuteChange>,
     /// Trades that were edited or cancelled before they came; some may be stored already.
-    pub ahead: Vec<PendingAmendmentRow>,
+    pub pending_amendments: Vec<PendingAmendmentRow>,
 }

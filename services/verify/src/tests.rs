@@ -145,7 +145,7 @@ async fn a_bar_without_trades_and_trades_without_a_bar_are_named() {
     assert_names(&report, &[&format!("{line}stored")]);
 
     let folder = world.open().await;
-    while folder.bars.expire(i64::MAX, 0).await.unwrap() > 0 {}
+    while folder.bars.delete_expired(i64::MAX, 0).await.unwrap() > 0 {}
     folder.close();
     let report = world.verify(&["--venue", "exact"]).await.unwrap();
     let line = bar_line("exact:A", Interval::M1, DAY_START_NS, "bar");
@@ -199,7 +199,14 @@ async fn missing_ticks_are_named() {
     let world = World::filled().await;
     let folder = world.open().await;
     // The first of the two rounds in which trades were sent.
-    assert!(folder.ticks.expire(world.between_rounds_ns).await.unwrap() > 0);
+    assert!(
+        folder
+            .ticks
+            .delete_expired(world.between_rounds_ns)
+            .await
+            .unwrap()
+            > 0
+    );
     folder.close();
     let report = world.verify(&["--venue", "daily"]).await.unwrap();
     let line = bar_line("daily:A", Interval::M1, DAY_START_NS, "bar");
@@ -216,24 +223,26 @@ async fn a_wrongly_rejected_trade_is_named() {
     let partition = schemas::partition_of(subject.key().as_bytes(), world::PARTITIONS);
     let rejected = folder
         .bars
-        .rejected(partition, 1, 0, u64::MAX)
+        .excluded_ranges(partition, 1, 0, u64::MAX)
         .await
         .unwrap();
     let good = ticks
         .iter()
-        .find(|tick| store::verdict_of(tick.position, &rejected).is_none())
+        .find(|tick| store::find_verdict(tick.position, &rejected).is_none())
         .unwrap();
     let offset = good.position.offset;
     let wrong = ExcludedRange {
         epoch: 1,
-        first: offset,
-        end: offset + 1,
+        first_offset: offset,
+        end_offset: offset + 1,
         verdict: Verdict::Duplicate,
         append_time_ns: good.append_time_ns,
     };
     folder.close();
     world
-        .commit(partition, |transaction| transaction.rejected.push(wrong))
+        .commit(partition, |transaction| {
+            transaction.excluded_ranges.push(wrong)
+        })
         .await;
     let report = world.verify(&[]).await.unwrap();
     let time = format_time(good.trade.time_ns);
@@ -314,7 +323,13 @@ async fn bars_older_than_their_ticks_are_not_provable() {
     assert!(report.is_equal() && report.not_provable == 0, "{report}");
 
     let folder = world.open().await;
-    while folder.ticks.expire(world.between_rounds_ns).await.unwrap() > 0 {}
+    while folder
+        .ticks
+        .delete_expired(world.between_rounds_ns)
+        .await
+        .unwrap()
+        > 0
+    {}
     folder.close();
     let report = world.verify(&[]).await.unwrap();
     assert!(report.is_equal() && report.not_provable > 1_000, "{report}");

@@ -189,7 +189,7 @@ impl SimBarStore {
     /// Moves the progress row, where it is where it is expected.
     fn compare_and_set(&self, transaction: &Transaction, next: &mut Stored) -> bool {
         let row = next.progress.get(&transaction.progress.partition);
-        let found = row.map(|row| (row.epoch, row.next_offset));
+        let found = row.map(|row| row.next_position());
         if found != Some(transaction.expected) && self.mutant != Some(Mutant::NoCompareAndSet) {
             let mut state = self.state.lock().unwrap();
             state.losers.insert(self.worker);
@@ -222,32 +222,37 @@ impl SimBarStore {
             next.venues
                 .insert((partition, row.venue.clone()), row.settings);
         }
-        for id in &transaction.ids {
+        for id in &transaction.id_sets {
             next.id_appends.insert(id.key.clone(), id.last_append_ns);
-            match &id.change {
-                IdSetDiff::Ranges { put, remove } => {
+            match &id.diff {
+                IdSetDiff::Ranges {
+                    upserted,
+                    removed_firsts,
+                } => {
                     let ranges = next.ranges.entry(id.key.clone()).or_default();
-                    remove.iter().for_each(|first| _ = ranges.remove(first));
-                    ranges.extend(put.iter().copied());
+                    removed_firsts
+                        .iter()
+                        .for_each(|first| _ = ranges.remove(first));
+                    ranges.extend(upserted.iter().copied());
                 }
-                IdSetDiff::Exact { add } => {
+                IdSetDiff::Exact { added } => {
                     let set = next.exact.entry(id.key.clone()).or_default();
-                    for one in add {
+                    for one in added {
                         assert!(set.insert(one.clone()), "an id is added once: {one}");
                     }
                 }
             }
         }
         let rejected = next.rejected.entry(partition).or_default();
-        rejected.extend(&transaction.rejected);
-        for change in &transaction.dirty {
+        rejected.extend(&transaction.excluded_ranges);
+        for change in &transaction.dirty_minutes {
             let key = (change.instrument.clone(), change.start_ns);
             match &change.mark {
                 Some(mark) => {
                     let forgetful = self.mutant == Some(Mutant::LaterForgotten);
-                    let later = mark.later.clone().filter(|_| !forgetful);
+                    let later_bar = mark.later_bar.clone().filter(|_| !forgetful);
                     let mark = RefoldMark {
-                        later,
+                        later_bar,
                         ..mark.clone()
                     };
                     next.dirty.insert(key, mark);
@@ -256,7 +261,8 @@ impl SimBarStore {
             }
         }
         if self.mutant != Some(Mutant::AheadForgotten) {
-            next.ahead.extend(transaction.ahead.iter().cloned());
+            next.ahead
+                .extend(transaction.pending_amendments.iter().cloned());
         }
     }
 
@@ -271,7 +277,11 @@ impl SimBarStore {
 impl BarStore for SimBarStore {
     type Snapshot = Self;
 
-    async fn load(&self, partition: u32, epoch: u64) -> Result<PartitionState, StoreError> {
+    async fn load_partition(
+        &self,
+        partition: u32,
+        epoch: u64,
+    ) -> Result<PartitionState, StoreError> {
         self.call().await?;
         let mut state = self.state.lock().unwrap();
         let stored = state.history.last_mut().unwrap();
@@ -282,7 +292,7 @@ impl BarStore for SimBarStore {
                 partition,
                 epoch,
                 next_offset: 0,
-                updates: Position::default(),
+                updates_position: Position::default(),
                 append_time_ns: 0,
             });
         let here = |instrument: &Instrument| {
@@ -312,8 +322,8 @@ impl BarStore for SimBarStore {
                     row: row.clone(),
                 })
                 .collect(),
-            dirty: stored.dirty_of(&here),
-            ahead: stored
+            dirty_minutes: stored.dirty_of(&here),
+            pending_amendments: stored
                 .ahead
                 .iter()
                 .filter(|row| here(&row.key.instrument))
@@ -322,7 +332,7 @@ impl BarStore for SimBarStore {
         })
     }
 
-    async fn adopt(&self, _: &str, _: &str) -> Result<u64, StoreError> {
+    async fn register_topic(&self, _: &str, _: &str) -> Result<u64, StoreError> {
         unreachable!("the world knows the epochs")
     }
 
@@ -331,7 +341,7 @@ impl BarStore for SimBarStore {
         let partition = transaction.progress.partition;
         let mut next = self.look(Stored::clone);
         if !self.compare_and_set(transaction, &mut next) {
-            return Ok(CommitOutcome::Lost);
+            return Ok(CommitOutcome::Conflict);
         }
         if self.mutant == Some(Mutant::CommitFirst) {
             self.state.lock().unwrap().history.push(next);
@@ -356,13 +366,13 @@ impl BarStore for SimBarStore {
         Ok(())
     }
 
-    async fn expire(&self, _: i64, _: i64) -> Result<u64, StoreError> {
+    async fn delete_expired(&self, _: i64, _: i64) -> Result<u64, StoreError> {
         Ok(0)
     }
 }
 
 impl BarReader for SimBarStore {
-    async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
+    async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.call().await?;
         Ok(self.look(|stored| stored.progress.values().copied().collect()))
     }
@@ -382,7 +392,7 @@ impl BarReader for SimBarStore {
         unreachable!("pods read the stored state directly")
     }
 
-    async fn ids(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
+    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
         self.call().await?;
         let row = |stored: &Stored, key: &IdSetKey| {
             let ranges = stored.ranges.get(key).into_iter().flatten();
@@ -408,7 +418,7 @@ impl BarReader for SimBarStore {
         unreachable!("no role lists symbols")
     }
 
-    async fn venue(&self, _: &Venue, _: u32) -> Result<Option<VenueSettings>, StoreError> {
+    async fn venue_settings(&self, _: &Venue, _: u32) -> Result<Option<VenueSettings>, StoreError> {
         unreachable!("no role asks for one venue")
     }
 
@@ -416,7 +426,7 @@ impl BarReader for SimBarStore {
         unreachable!("no role lists venues")
     }
 
-    async fn rejected(
+    async fn excluded_ranges(
         &self,
         partition: u32,
         epoch: u64,
@@ -424,19 +434,20 @@ impl BarReader for SimBarStore {
         end: u64,
     ) -> Result<Vec<ExcludedRange>, StoreError> {
         self.call().await?;
-        let within =
-            |range: &ExcludedRange| range.epoch == epoch && range.first < end && range.end > first;
+        let within = |range: &ExcludedRange| {
+            range.epoch == epoch && range.first_offset < end && range.end_offset > first
+        };
         Ok(self.look(|stored| {
             let ranges = stored.rejected.get(&partition).into_iter().flatten();
             ranges.filter(|range| within(range)).copied().collect()
         }))
     }
 
-    async fn dirty(&self, _: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
+    async fn dirty_minutes(&self, _: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
         unreachable!("no role asks for marks alone")
     }
 
-    async fn epoch(&self, _: &str, _: &str) -> Result<Option<u64>, StoreError> {
+    async fn topic_epoch(&self, _: &str, _: &str) -> Result<Option<u64>, StoreError> {
         unreachable!("the world knows the epochs")
     }
 }

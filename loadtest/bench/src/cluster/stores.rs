@@ -65,7 +65,7 @@ struct BarWriter {
 
 impl BarWriter {
     async fn new(bars: TimescaleBarStore) -> anyhow::Result<Self> {
-        let state = bars.load(PARTITION, 1).await?;
+        let state = bars.load_partition(PARTITION, 1).await?;
         let span_ns = i64::try_from(COMMITS * MINUTES)? * MINUTE_NS;
         Ok(Self {
             bars,
@@ -119,15 +119,15 @@ impl BarWriter {
             }
         }
         Ok(Transaction {
-            expected: (self.progress.epoch, self.progress.next_offset),
+            expected: self.progress.next_position(),
             progress,
             bars,
             symbols: Vec::new(),
             venues: Vec::new(),
-            ids: Vec::new(),
-            rejected: Vec::new(),
-            dirty: Vec::new(),
-            ahead: Vec::new(),
+            id_sets: Vec::new(),
+            excluded_ranges: Vec::new(),
+            dirty_minutes: Vec::new(),
+            pending_amendments: Vec::new(),
         })
     }
 }

@@ -107,14 +107,14 @@ mod tests {
                 partition: 0,
                 epoch: 1,
                 next_offset: 0,
-                updates: Position::default(),
+                updates_position: Position::default(),
                 append_time_ns: 0,
             },
             symbols: Vec::new(),
             venues: Vec::new(),
             open_bars: Vec::new(),
-            dirty: Vec::new(),
-            ahead: Vec::new(),
+            dirty_minutes: Vec::new(),
+            pending_amendments: Vec::new(),
         };
         Core::new(state, 1)
     }

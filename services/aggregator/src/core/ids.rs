@@ -79,7 +79,7 @@ impl IdSet {
             Content::Ranges(ranges) => ranges.take_change(),
             Content::Exact(exact) if exact.fresh.is_empty() => None,
             Content::Exact(exact) => Some(IdSetDiff::Exact {
-                add: std::mem::take(&mut exact.fresh),
+                added: std::mem::take(&mut exact.fresh),
             }),
         }
     }
@@ -239,17 +239,20 @@ impl RangeSet {
         self.current_changed = false;
         firsts.sort_unstable();
         firsts.dedup();
-        let (mut put, mut remove) = (Vec::new(), Vec::new());
+        let (mut upserted, mut removed_firsts) = (Vec::new(), Vec::new());
         for first in firsts {
             match self.current {
-                Some((current, last)) if current == first => put.push((first, last)),
+                Some((current, last)) if current == first => upserted.push((first, last)),
                 _ => match self.others.get(&first) {
-                    Some(last) => put.push((first, *last)),
-                    None => remove.push(first),
+                    Some(last) => upserted.push((first, *last)),
+                    None => removed_firsts.push(first),
                 },
             }
         }
-        Some(IdSetDiff::Ranges { put, remove })
+        Some(IdSetDiff::Ranges {
+            upserted,
+            removed_firsts,
+        })
     }
 
     fn clear(&mut self) {

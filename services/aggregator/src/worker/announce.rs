@@ -69,7 +69,7 @@ where
             return Ok(false);
         };
         self.worker.metrics.announced.increment(bars as u64);
-        self.worker.stores.hot.offer(prices);
+        self.worker.stores.hot.queue_prices(prices);
         self.updates = Position {
             epoch: topic.epoch(),
             offset: end,

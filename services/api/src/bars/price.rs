@@ -40,11 +40,15 @@ where
 {
     Params::read(&uri, &[])?;
     let instrument = instrument(&path)?;
-    let hot = state.hot.price(&instrument).await.unwrap_or_else(|error| {
-        // It is there for speed alone: the bars know the same.
-        tracing::debug!(%error, "no newest price from the hot store");
-        None
-    });
+    let hot = state
+        .hot
+        .newest_price(&instrument)
+        .await
+        .unwrap_or_else(|error| {
+            // It is there for speed alone: the bars know the same.
+            tracing::debug!(%error, "no newest price from the hot store");
+            None
+        });
     let source = BarSource::minutes(&state.hub, &state.bars, &instrument);
     if let Some(hot) = hot
         && !source.live().iter().any(|row| supersedes(row, &hot))

@@ -146,7 +146,9 @@ impl Connector {
 pub(super) const fn is_final(error: &StoreError) -> bool {
     matches!(
         error,
-        StoreError::Newer { .. } | StoreError::OlderSchema { .. } | StoreError::Corrupt { .. }
+        StoreError::NewerSchema { .. }
+            | StoreError::OlderSchema { .. }
+            | StoreError::Corrupt { .. }
     )
 }
 

@@ -31,15 +31,18 @@ impl Hot {
 }
 
 impl HotStore for Hot {
-    fn offer(&self, prices: Vec<NewestPrice>) {
+    fn queue_prices(&self, prices: Vec<NewestPrice>) {
         if let Self::Redis(store, _) = self {
-            store.offer(prices);
+            store.queue_prices(prices);
         }
     }
 
-    async fn price(&self, instrument: &Instrument) -> Result<Option<NewestPrice>, StoreError> {
+    async fn newest_price(
+        &self,
+        instrument: &Instrument,
+    ) -> Result<Option<NewestPrice>, StoreError> {
         match self {
-            Self::Redis(store, _) => store.price(instrument).await,
+            Self::Redis(store, _) => store.newest_price(instrument).await,
             Self::Off => Ok(None),
         }
     }

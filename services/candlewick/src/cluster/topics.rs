@@ -66,8 +66,8 @@ pub(super) async fn open(
         // Asked for anew each time: a server that lags may tell of the generation before.
         let topic = brokers.kafka.topic(&brokers.names.of(name)).await?;
         let epoch = match generation {
-            Generation::Adopt(bars) => bars.adopt(name, topic.id()).await?,
-            Generation::Follow(bars) => match bars.epoch(name, topic.id()).await? {
+            Generation::Adopt(bars) => bars.register_topic(name, topic.id()).await?,
+            Generation::Follow(bars) => match bars.topic_epoch(name, topic.id()).await? {
                 Some(epoch) => epoch,
                 None => return Err(NotYet::NotAdopted(topic.id().to_owned())),
             },

@@ -11,8 +11,8 @@ use store::{
 use super::Guarded;
 
 impl<S: BarReader, C: Clock> BarReader for Guarded<S, C> {
-    async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
-        self.guard.call(self.store.progress()).await
+    async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
+        self.guard.call(self.store.partition_progress()).await
     }
 
     async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
@@ -23,8 +23,8 @@ impl<S: BarReader, C: Clock> BarReader for Guarded<S, C> {
         self.guard.call(self.store.bar_range(query)).await
     }
 
-    async fn ids(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
-        self.guard.call(self.store.ids(keys)).await
+    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
+        self.guard.call(self.store.id_sets(keys)).await
     }
 
     async fn id_ranges(
@@ -42,50 +42,58 @@ impl<S: BarReader, C: Clock> BarReader for Guarded<S, C> {
         self.guard.call(self.store.symbols(query)).await
     }
 
-    async fn venue(
+    async fn venue_settings(
         &self,
         venue: &Venue,
         partitions: u32,
     ) -> Result<Option<VenueSettings>, StoreError> {
-        self.guard.call(self.store.venue(venue, partitions)).await
+        self.guard
+            .call(self.store.venue_settings(venue, partitions))
+            .await
     }
 
     async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {
         self.guard.call(self.store.venues()).await
     }
 
-    async fn rejected(
+    async fn excluded_ranges(
         &self,
         partition: u32,
         epoch: u64,
         first: u64,
         end: u64,
     ) -> Result<Vec<ExcludedRange>, StoreError> {
-        let call = self.store.rejected(partition, epoch, first, end);
+        let call = self.store.excluded_ranges(partition, epoch, first, end);
         self.guard.call(call).await
     }
 
-    async fn dirty(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
-        self.guard.call(self.store.dirty(partition)).await
+    async fn dirty_minutes(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
+        self.guard.call(self.store.dirty_minutes(partition)).await
     }
 
-    async fn epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
-        self.guard.call(self.store.epoch(topic, topic_id)).await
+    async fn topic_epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
+        self.guard
+            .call(self.store.topic_epoch(topic, topic_id))
+            .await
     }
 }
 
 impl<S: BarStore, C: Clock> BarStore for Guarded<S, C> {
     type Snapshot = Guarded<S::Snapshot, C>;
 
-    async fn load(&self, partition: u32, epoch: u64) -> Result<PartitionState, StoreError> {
+    async fn load_partition(
+        &self,
+        partition: u32,
+        epoch: u64,
+    ) -> Result<PartitionState, StoreError> {
         self.guard
-            .long_call(self.store.load(partition, epoch))
+            .long_call(self.store.load_partition(partition, epoch))
             .await
     }
 
-    async fn adopt(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
+    async fn register_topic(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
         self.guard
-            .long_call(self.store.adopt(topic, topic_id))
+            .long_call(self.store.register_topic(topic, topic_id))
             .await
     }
 
@@ -102,8 +110,12 @@ impl<S: BarStore, C: Clock> BarStore for Guarded<S, C> {
         self.guard.long_call(self.store.sync()).await
     }
 
-    async fn expire(&self, bars_before_ns: i64, ids_before_ns: i64) -> Result<u64, StoreError> {
-        let call = self.store.expire(bars_before_ns, ids_before_ns);
+    async fn delete_expired(
+        &self,
+        bars_before_ns: i64,
+        ids_before_ns: i64,
+    ) -> Result<u64, StoreError> {
+        let call = self.store.delete_expired(bars_before_ns, ids_before_ns);
         self.guard.long_call(call).await
     }
 }
@@ -114,7 +126,7 @@ impl<S: BarStore, C: Clock> Guarded<S, C> {
     pub(crate) async fn probe_bars(&self) {
         if !self.guard.is_closed() {
             // The breaker is told of the outcome, which is all that is wanted.
-            let _ = self.progress().await;
+            let _ = self.partition_progress().await;
         }
     }
 }

@@ -8,12 +8,15 @@ use super::Guarded;
 
 impl<S: HotStore, C: Clock> HotStore for Guarded<S, C> {
     /// It never waits, and nobody asks how it went: there is nothing to guard.
-    fn offer(&self, prices: Vec<NewestPrice>) {
-        self.store.offer(prices);
+    fn queue_prices(&self, prices: Vec<NewestPrice>) {
+        self.store.queue_prices(prices);
     }
 
-    async fn price(&self, instrument: &Instrument) -> Result<Option<NewestPrice>, StoreError> {
-        self.guard.call(self.store.price(instrument)).await
+    async fn newest_price(
+        &self,
+        instrument: &Instrument,
+    ) -> Result<Option<NewestPrice>, StoreError> {
+        self.guard.call(self.store.newest_price(instrument)).await
     }
 }
 

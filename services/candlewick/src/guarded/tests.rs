@@ -56,7 +56,12 @@ impl TickStore for Moody {
         self.answer(Vec::new()).await
     }
 
-    async fn hours(&self, _: &Instrument, _: i64, _: i64) -> Result<Vec<(i64, u64)>, StoreError> {
+    async fn hours_with_ticks(
+        &self,
+        _: &Instrument,
+        _: i64,
+        _: i64,
+    ) -> Result<Vec<(i64, u64)>, StoreError> {
         self.answer(Vec::new()).await
     }
 
@@ -64,7 +69,7 @@ impl TickStore for Moody {
         self.answer(()).await
     }
 
-    async fn expire(&self, _: i64) -> Result<u64, StoreError> {
+    async fn delete_expired(&self, _: i64) -> Result<u64, StoreError> {
         self.answer(0).await
     }
 }
@@ -94,11 +99,11 @@ fn guarded() -> (Moody, Guarded<Moody, SystemClock>, Health) {
 async fn after_failures_in_a_row_calls_fail_at_once_and_say_why() {
     let (moody, guarded, health) = guarded();
     moody.turn(REFUSING);
-    let error = guarded.position(0).await.unwrap_err();
+    let error = guarded.archive_position(0).await.unwrap_err();
     assert_eq!(error.to_string(), "moody: no route");
     moody.turn(HANGING);
     let begin_ns = SystemClock.monotonic_ns();
-    let error = guarded.position(0).await.unwrap_err();
+    let error = guarded.archive_position(0).await.unwrap_err();
     assert!(error.is_transient(), "{error}");
     assert_eq!(error.to_string(), "clickhouse: not done within 8s");
     let waited = Duration::from_nanos(SystemClock.monotonic_ns() - begin_ns);
@@ -144,7 +149,7 @@ async fn calls_that_their_callers_gave_up_say_nothing() {
     let (moody, guarded, health) = guarded();
     moody.turn(HANGING);
     for _ in 0..10 {
-        let given_up = clock::timeout(&SystemClock, TIMEOUT / 2, guarded.position(0)).await;
+        let given_up = clock::timeout(&SystemClock, TIMEOUT / 2, guarded.archive_position(0)).await;
         assert!(given_up.is_err());
     }
     assert!(health.readiness().is_ready());

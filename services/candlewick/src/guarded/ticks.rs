@@ -39,13 +39,13 @@ impl<S: TickStore, C: Clock> TickStore for Guarded<S, C> {
         self.guard.long_call(call).await
     }
 
-    async fn hours(
+    async fn hours_with_ticks(
         &self,
         instrument: &Instrument,
         start_ns: i64,
         end_ns: i64,
     ) -> Result<Vec<(i64, u64)>, StoreError> {
-        let call = self.store.hours(instrument, start_ns, end_ns);
+        let call = self.store.hours_with_ticks(instrument, start_ns, end_ns);
         self.guard.call(call).await
     }
 
@@ -53,8 +53,10 @@ impl<S: TickStore, C: Clock> TickStore for Guarded<S, C> {
         self.guard.long_call(self.store.sync()).await
     }
 
-    async fn expire(&self, before_ns: i64) -> Result<u64, StoreError> {
-        self.guard.long_call(self.store.expire(before_ns)).await
+    async fn delete_expired(&self, before_ns: i64) -> Result<u64, StoreError> {
+        self.guard
+            .long_call(self.store.delete_expired(before_ns))
+            .await
     }
 }
 
@@ -62,7 +64,7 @@ impl<S: TickStore, C: Clock> Guarded<S, C> {
     /// The same as [`Guarded::probe_bars`] for a store of ticks.
     pub(crate) async fn probe_ticks(&self) {
         if !self.guard.is_closed() {
-            let _ = self.position(0).await;
+            let _ = self.archive_position(0).await;
         }
     }
 }

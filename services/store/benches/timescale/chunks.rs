@@ -43,7 +43,7 @@ pub(crate) async fn compare(url: &str) {
 }
 
 async fn fill(store: &TimescaleBarStore) {
-    store.load(0, 1).await.unwrap();
+    store.load_partition(0, 1).await.unwrap();
     let instrument = instrument(0);
     for day in 0..DAYS {
         let bars = (0..HOURS).map(|hour| {
@@ -73,7 +73,7 @@ async fn read(store: &TimescaleBarStore, name: &str, way: &str, start_ns: i64, l
         start_ns,
         end_ns: i64::MAX,
         limit,
-        newest: true,
+        keep_newest: true,
     };
     let mut spent = Vec::new();
     for _ in 0..30 {

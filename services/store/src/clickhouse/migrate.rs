@@ -108,7 +108,7 @@ fn refuse_other_versions(server: &Server, found: u32) -> Result<(), StoreError> 
             found: found.into(),
             oldest: OLDEST.into(),
         }),
-        found if found > known() => Err(StoreError::Newer {
+        found if found > known() => Err(StoreError::NewerSchema {
             store: store(),
             found: found.into(),
             known: known().into(),

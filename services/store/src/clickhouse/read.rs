@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::decimal::narrowed;
 use super::insert::{BUY, CANCEL, DIGITS, EDIT, NO_ID, NO_SIDE, NUMBER, SELL, TEXT, TRADE};
 use super::server::Server;
-use crate::tick_store::once_in_order;
+use crate::tick_store::sort_and_dedup;
 use crate::{StoreError, Tick};
 
 /// After how many rows other tasks of the executor get their turn.
@@ -85,7 +85,7 @@ pub(super) async fn read(
             "the tick of partition {partition} at ({epoch}, {offset}): {column} is malformed"
         )));
     }
-    Ok(once_in_order(ticks))
+    Ok(sort_and_dedup(ticks))
 }
 
 impl ReadTick<'_> {

@@ -35,7 +35,7 @@ pub struct AmendmentIndex {
 
 impl AmendmentIndex {
     /// Notes an edit or a cancel that counts. The order does not matter; a trade is ignored.
-    pub fn note(&mut self, tick: &Tick, settings: &VenueSettings) {
+    pub fn insert(&mut self, tick: &Tick, settings: &VenueSettings) {
         let Some(amendment) = &tick.amendment else {
             return;
         };

@@ -105,7 +105,11 @@ impl SqliteBarStore {
 impl BarStore for SqliteBarStore {
     type Snapshot = SqliteBarReader;
 
-    async fn load(&self, partition: u32, epoch: u64) -> Result<PartitionState, StoreError> {
+    async fn load_partition(
+        &self,
+        partition: u32,
+        epoch: u64,
+    ) -> Result<PartitionState, StoreError> {
         let mut transaction = self.writer.begin().await?;
         let state = load::load(transaction.connection(), partition, epoch).await;
         let state = transaction.check(state)?;
@@ -113,14 +117,14 @@ impl BarStore for SqliteBarStore {
         Ok(state)
     }
 
-    async fn adopt(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
+    async fn register_topic(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
         let adopted = topics::adopt(transaction.connection(), topic, topic_id).await;
         let adopted = transaction.check(adopted)?;
         transaction.commit().await?;
         match adopted {
             topics::Adopted::Current(epoch) => Ok(epoch),
-            topics::Adopted::Superseded => Err(StoreError::Superseded {
+            topics::Adopted::Superseded => Err(StoreError::TopicSuperseded {
                 store: self.file().label(),
                 topic: topic.to_owned(),
                 topic_id: topic_id.to_owned(),
@@ -134,7 +138,7 @@ impl BarStore for SqliteBarStore {
         let outcome = commit::write(writing.connection(), transaction).await;
         let outcome = writing.check(outcome)?;
         match outcome {
-            CommitOutcome::Lost => writing.rollback().await?,
+            CommitOutcome::Conflict => writing.rollback().await?,
             CommitOutcome::Committed => {
                 writing.commit().await?;
                 let metrics = self.file().metrics();
@@ -154,7 +158,11 @@ impl BarStore for SqliteBarStore {
         self.writer.sync().await
     }
 
-    async fn expire(&self, bars_before_ns: i64, ids_before_ns: i64) -> Result<u64, StoreError> {
+    async fn delete_expired(
+        &self,
+        bars_before_ns: i64,
+        ids_before_ns: i64,
+    ) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
         let gone = expire::expire(transaction.connection(), bars_before_ns, ids_before_ns).await;
         let gone = transaction.check(gone)?;
@@ -164,8 +172,8 @@ impl BarStore for SqliteBarStore {
 }
 
 impl BarReader for SqliteBarStore {
-    async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
-        self.reader.progress().await
+    async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
+        self.reader.partition_progress().await
     }
 
     async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
@@ -176,8 +184,8 @@ impl BarReader for SqliteBarStore {
         self.reader.bar_range(query).await
     }
 
-    async fn ids(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
-        self.reader.ids(keys).await
+    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
+        self.reader.id_sets(keys).await
     }
 
     async fn id_ranges(
@@ -195,33 +203,35 @@ impl BarReader for SqliteBarStore {
         self.reader.symbols(query).await
     }
 
-    async fn venue(
+    async fn venue_settings(
         &self,
         venue: &Venue,
         partitions: u32,
     ) -> Result<Option<VenueSettings>, StoreError> {
-        self.reader.venue(venue, partitions).await
+        self.reader.venue_settings(venue, partitions).await
     }
 
     async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {
         self.reader.venues().await
     }
 
-    async fn rejected(
+    async fn excluded_ranges(
         &self,
         partition: u32,
         epoch: u64,
         first: u64,
         end: u64,
     ) -> Result<Vec<ExcludedRange>, StoreError> {
-        self.reader.rejected(partition, epoch, first, end).await
+        self.reader
+            .excluded_ranges(partition, epoch, first, end)
+            .await
     }
 
-    async fn dirty(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
-        self.reader.dirty(partition).await
+    async fn dirty_minutes(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
+        self.reader.dirty_minutes(partition).await
     }
 
-    async fn epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
-        self.reader.epoch(topic, topic_id).await
+    async fn topic_epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
+        self.reader.topic_epoch(topic, topic_id).await
     }
 }

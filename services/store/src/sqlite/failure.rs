@@ -47,7 +47,7 @@ impl Failure {
             }
             Self::Malformed(reason) => StoreError::Corrupt { store, reason },
             Self::Unavailable(reason) => StoreError::Unavailable { store, reason },
-            Self::Newer { found, known } => StoreError::Newer {
+            Self::Newer { found, known } => StoreError::NewerSchema {
                 store,
                 found,
                 known,

@@ -18,7 +18,7 @@ use super::readers::Readers;
 use super::schema::Schema;
 use super::writer::Writer;
 use crate::metrics::Metrics;
-use crate::tick_store::hour_of;
+use crate::tick_store::hour_start_ns;
 use crate::{ArchiveProgress, StoreError, Tick, TickBlock, TickStore};
 
 static KIND: Kind = Kind {
@@ -103,12 +103,12 @@ impl TickStore for SqliteTickStore {
         let bound =
             query("SELECT epoch, next_offset, append_time_ns FROM positions WHERE partition = ?");
         let read = self.readers.read(bound.bind(partition), |row| {
-            let next = Position {
+            let next_position = Position {
                 epoch: read_unsigned(row, 0)?,
                 offset: read_unsigned(row, 1)?,
             };
             Ok(ArchiveProgress {
-                next,
+                next_position,
                 append_time_ns: row.try_get(2)?,
             })
         });
@@ -138,8 +138,8 @@ impl TickStore for SqliteTickStore {
         let mut transaction = self.writer.begin().await?;
         let moved = query(SET_ARCHIVED)
             .bind(partition)
-            .bind(unsigned(archived.next.epoch))
-            .bind(unsigned(archived.next.offset))
+            .bind(unsigned(archived.next_position.epoch))
+            .bind(unsigned(archived.next_position.offset))
             .bind(archived.append_time_ns)
             .execute(transaction.connection())
             .await;
@@ -156,7 +156,7 @@ impl TickStore for SqliteTickStore {
         read::read(&self.readers, instrument, start_ns, end_ns).await
     }
 
-    async fn hours(
+    async fn hours_with_ticks(
         &self,
         instrument: &Instrument,
         start_ns: i64,
@@ -168,7 +168,7 @@ impl TickStore for SqliteTickStore {
              AND max_time_ns >= ?3 AND min_time_ns < ?4 GROUP BY hour_ns ORDER BY hour_ns",
         )
         .bind(instrument.key())
-        .bind(hour_of(start_ns))
+        .bind(hour_start_ns(start_ns))
         .bind(start_ns)
         .bind(end_ns);
         let read = self.readers.read(bound, |row| {
@@ -183,7 +183,7 @@ impl TickStore for SqliteTickStore {
         self.writer.sync().await
     }
 
-    async fn expire(&self, before_ns: i64) -> Result<u64, StoreError> {
+    async fn delete_expired(&self, before_ns: i64) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
         let gone = query(
             "DELETE FROM tick_blocks WHERE id IN \

@@ -42,7 +42,7 @@ pub(super) async fn write(
     transaction: &Transaction,
 ) -> Result<(), Failure> {
     write_marks(session, transaction).await?;
-    let ahead = &transaction.ahead;
+    let ahead = &transaction.pending_amendments;
     if ahead.is_empty() {
         return Ok(());
     }
@@ -61,14 +61,15 @@ pub(super) async fn write(
 async fn write_marks(session: &mut PgConnection, transaction: &Transaction) -> Result<(), Failure> {
     let partition = partition(transaction.progress.partition)?;
     let (mut put, mut gone) = (Vec::new(), Vec::new());
-    for change in &transaction.dirty {
+    for change in &transaction.dirty_minutes {
         match &change.mark {
             Some(mark) => put.push((change, mark)),
             None => gone.push(change),
         }
     }
     if !put.is_empty() {
-        let encode = |(_, mark): &(_, &RefoldMark)| mark.later.as_ref().map(schemas::encode_bar);
+        let encode =
+            |(_, mark): &(_, &RefoldMark)| mark.later_bar.as_ref().map(schemas::encode_bar);
         let written = query(MARKS)
             .bind(partition)
             .bind(column(&put, |(change, _)| change.instrument.key()))
@@ -101,7 +102,7 @@ pub(super) fn read_dirty(row: &PgRow) -> Result<DirtyMinuteRow, Failure> {
                 offset: read_bits(row, 3)?,
             },
             amendments: read_bits(row, 4)?,
-            later: later.map(schemas::decode_bar).transpose()?,
+            later_bar: later.map(schemas::decode_bar).transpose()?,
         },
     })
 }

@@ -41,12 +41,12 @@ pub(super) async fn write(
 ) -> Result<CommitOutcome, Failure> {
     bars::stage(session, &transaction.bars).await?;
     if !advance(session, transaction).await? {
-        return Ok(CommitOutcome::Lost);
+        return Ok(CommitOutcome::Conflict);
     }
     bars::place(session, transaction).await?;
     write_symbols(session, transaction).await?;
     write_venues(session, transaction).await?;
-    ids::write(session, &transaction.ids).await?;
+    ids::write(session, &transaction.id_sets).await?;
     write_rejected(session, transaction).await?;
     amendments::write(session, transaction).await?;
     Ok(CommitOutcome::Committed)
@@ -57,10 +57,10 @@ pub(super) fn count(metrics: &Metrics, transaction: &Transaction) {
     metrics.rows("bars", transaction.bars.len());
     metrics.rows("symbols", transaction.symbols.len());
     metrics.rows("venues", transaction.venues.len());
-    metrics.rows("id_sets", transaction.ids.len());
-    metrics.rows("excluded_ranges", transaction.rejected.len());
-    metrics.rows("dirty_minutes", transaction.dirty.len());
-    metrics.rows("pending_amendments", transaction.ahead.len());
+    metrics.rows("id_sets", transaction.id_sets.len());
+    metrics.rows("excluded_ranges", transaction.excluded_ranges.len());
+    metrics.rows("dirty_minutes", transaction.dirty_minutes.len());
+    metrics.rows("pending_amendments", transaction.pending_amendments.len());
 }
 
 async fn advance(session: &mut PgConnection, transaction: &Transaction) -> Result<bool, Failure> {
@@ -68,12 +68,12 @@ async fn advance(session: &mut PgConnection, transaction: &Transaction) -> Resul
     let moved = query(ADVANCE)
         .bind(bits(progress.epoch))
         .bind(bits(progress.next_offset))
-        .bind(bits(progress.updates.epoch))
-        .bind(bits(progress.updates.offset))
+        .bind(bits(progress.updates_position.epoch))
+        .bind(bits(progress.updates_position.offset))
         .bind(progress.append_time_ns)
         .bind(partition(progress.partition)?)
-        .bind(bits(transaction.expected.0))
-        .bind(bits(transaction.expected.1));
+        .bind(bits(transaction.expected.epoch))
+        .bind(bits(transaction.expected.offset));
     Ok(moved.execute(session).await?.rows_affected() > 0)
 }
 
@@ -117,15 +117,15 @@ async fn write_rejected(
     session: &mut PgConnection,
     transaction: &Transaction,
 ) -> Result<(), Failure> {
-    let rows = &transaction.rejected;
+    let rows = &transaction.excluded_ranges;
     if rows.is_empty() {
         return Ok(());
     }
     let written = query(REJECTED)
         .bind(partition(transaction.progress.partition)?)
         .bind(column(rows, |row| bits(row.epoch)))
-        .bind(column(rows, |row| number(row.first)))
-        .bind(column(rows, |row| number(row.end)))
+        .bind(column(rows, |row| number(row.first_offset)))
+        .bind(column(rows, |row| number(row.end_offset)))
         .bind(column(rows, |row| row.verdict.code()))
         .bind(column(rows, |row| row.append_time_ns));
     written.execute(session).await?;

@@ -92,9 +92,13 @@ pub(super) async fn write(
 async fn write_ranges(session: &mut PgConnection, changes: &[IdSetChange]) -> Result<(), Failure> {
     let (mut gone, mut kept) = (Vec::new(), Vec::new());
     for change in changes {
-        if let IdSetDiff::Ranges { put, remove } = &change.change {
-            gone.extend(remove.iter().map(|first| (&change.key, *first)));
-            kept.extend(put.iter().map(|range| (&change.key, *range)));
+        if let IdSetDiff::Ranges {
+            upserted,
+            removed_firsts,
+        } = &change.diff
+        {
+            gone.extend(removed_firsts.iter().map(|first| (&change.key, *first)));
+            kept.extend(upserted.iter().map(|range| (&change.key, *range)));
         }
     }
     if !gone.is_empty() {
@@ -121,19 +125,19 @@ async fn write_ranges(session: &mut PgConnection, changes: &[IdSetChange]) -> Re
 
 async fn write_exact(session: &mut PgConnection, changes: &[IdSetChange]) -> Result<(), Failure> {
     // One chunk a set: the statement numbers chunks by what was stored before it.
-    let mut added: BTreeMap<&IdSetKey, Vec<&TradeId>> = BTreeMap::new();
+    let mut by_set: BTreeMap<&IdSetKey, Vec<&TradeId>> = BTreeMap::new();
     for change in changes {
-        if let IdSetDiff::Exact { add } = &change.change {
-            added.entry(&change.key).or_default().extend(add);
+        if let IdSetDiff::Exact { added } = &change.diff {
+            by_set.entry(&change.key).or_default().extend(added);
         }
     }
-    added.retain(|_, ids| !ids.is_empty());
-    if added.is_empty() {
+    by_set.retain(|_, ids| !ids.is_empty());
+    if by_set.is_empty() {
         return Ok(());
     }
-    let bodies = added.values().map(|ids| id_chunk::encode(ids));
+    let bodies = by_set.values().map(|ids| id_chunk::encode(ids));
     let bodies = bodies.collect::<Result<Vec<_>, _>>()?;
-    let keys = Keys::of(added.keys().copied());
+    let keys = Keys::of(by_set.keys().copied());
     let chunks = query(CHUNKS)
         .bind(keys.instruments)
         .bind(keys.scopes)

@@ -88,8 +88,8 @@ pub(super) async fn load(
         symbols,
         venues,
         open_bars,
-        dirty,
-        ahead,
+        dirty_minutes: dirty,
+        pending_amendments: ahead,
     })
 }
 

@@ -149,7 +149,7 @@ impl TimescaleBarReader {
 }
 
 impl BarReader for TimescaleBarReader {
-    async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
+    async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.read(query(PROGRESS), row::progress).await
     }
 
@@ -184,7 +184,7 @@ impl BarReader for TimescaleBarReader {
     }
 
     async fn bar_range(&self, query: &BarQuery) -> Result<Vec<BarRow>, StoreError> {
-        let sql = if query.newest {
+        let sql = if query.keep_newest {
             &NEWEST_BARS
         } else {
             &OLDEST_BARS
@@ -197,13 +197,13 @@ impl BarReader for TimescaleBarReader {
             .bind(Instant::at_or_after(query.end_ns))
             .bind(i64::from(query.limit));
         let mut bars = self.read(bound, |row| bar_columns::read(row, 0)).await?;
-        if query.newest {
+        if query.keep_newest {
             bars.reverse();
         }
         Ok(bars)
     }
 
-    async fn ids(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
+    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
@@ -259,7 +259,7 @@ impl BarReader for TimescaleBarReader {
         self.read(bound, row::symbol).await
     }
 
-    async fn venue(
+    async fn venue_settings(
         &self,
         venue: &Venue,
         partitions: u32,
@@ -275,7 +275,7 @@ impl BarReader for TimescaleBarReader {
         self.read(query(VENUES), row::venue).await
     }
 
-    async fn rejected(
+    async fn excluded_ranges(
         &self,
         of: u32,
         epoch: u64,
@@ -290,12 +290,12 @@ impl BarReader for TimescaleBarReader {
         self.read(bound, row::rejected).await
     }
 
-    async fn dirty(&self, of: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
+    async fn dirty_minutes(&self, of: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
         let bound = query(amendments::DIRTY).bind(self.check(partition(of))?);
         self.read(bound, amendments::read_dirty).await
     }
 
-    async fn epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
+    async fn topic_epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
         let bound = query(topics::EPOCH).bind(topic).bind(topic_id);
         let read = self.read(bound, |row| read_bits(row, 0));
         Ok(read.await?.pop())

@@ -14,7 +14,7 @@ pub(super) fn progress(row: &PgRow) -> Result<PartitionProgress, Failure> {
         partition: read_partition(row, 0)?,
         epoch: read_bits(row, 1)?,
         next_offset: read_bits(row, 2)?,
-        updates: Position {
+        updates_position: Position {
             epoch: read_bits(row, 3)?,
             offset: read_bits(row, 4)?,
         },
@@ -50,8 +50,8 @@ pub(super) fn rejected(row: &PgRow) -> Result<ExcludedRange, Failure> {
     let code: &str = row.try_get(3)?;
     Ok(ExcludedRange {
         epoch: read_bits(row, 0)?,
-        first: read_number(row, 1, "first_offset")?,
-        end: read_number(row, 2, "end_offset")?,
+        first_offset: read_number(row, 1, "first_offset")?,
+        end_offset: read_number(row, 2, "end_offset")?,
         verdict: Verdict::from_code(code).ok_or_else(|| Failure::malformed("verdict", code))?,
         append_time_ns: row.try_get(4)?,
     })

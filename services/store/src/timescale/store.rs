@@ -126,18 +126,22 @@ async fn end<T>(
 impl BarStore for TimescaleBarStore {
     type Snapshot = TimescaleBarReader;
 
-    async fn load(&self, partition: u32, epoch: u64) -> Result<PartitionState, StoreError> {
+    async fn load_partition(
+        &self,
+        partition: u32,
+        epoch: u64,
+    ) -> Result<PartitionState, StoreError> {
         let mut loan = self.writers.lend().await?;
         let state = load::load(loan.session(), partition, epoch).await;
         loan.end(state)
     }
 
-    async fn adopt(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
+    async fn register_topic(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
         let mut loan = self.begin().await?;
         let adopted = topics::adopt(loan.session(), topic, topic_id).await;
         match end(loan, adopted, "COMMIT").await? {
             topics::Adopted::Current(epoch) => Ok(epoch),
-            topics::Adopted::Superseded => Err(StoreError::Superseded {
+            topics::Adopted::Superseded => Err(StoreError::TopicSuperseded {
                 store: self.server().label().to_owned(),
                 topic: topic.to_owned(),
                 topic_id: topic_id.to_owned(),
@@ -154,7 +158,7 @@ impl BarStore for TimescaleBarStore {
         let mut loan = begin_on(loan).await?;
         let outcome = commit::write(loan.session(), transaction).await;
         let sql = match outcome {
-            Ok(CommitOutcome::Lost) => "ROLLBACK",
+            Ok(CommitOutcome::Conflict) => "ROLLBACK",
             _ => "COMMIT",
         };
         let outcome = end(loan, outcome, sql).await?;
@@ -213,7 +217,11 @@ impl BarStore for TimescaleBarStore {
         end(loan, counted, "COMMIT").await
     }
 
-    async fn expire(&self, bars_before_ns: i64, ids_before_ns: i64) -> Result<u64, StoreError> {
+    async fn delete_expired(
+        &self,
+        bars_before_ns: i64,
+        ids_before_ns: i64,
+    ) -> Result<u64, StoreError> {
         let (mut dropped, mut slack_ns) = (0, 0);
         if self.edition != TimescaleEdition::Plain {
             let mut loan = self.begin().await?;
@@ -230,8 +238,8 @@ impl BarStore for TimescaleBarStore {
 }
 
 impl BarReader for TimescaleBarStore {
-    async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
-        self.reader.progress().await
+    async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
+        self.reader.partition_progress().await
     }
 
     async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
@@ -242,8 +250,8 @@ impl BarReader for TimescaleBarStore {
         self.reader.bar_range(query).await
     }
 
-    async fn ids(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
-        self.reader.ids(keys).await
+    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
+        self.reader.id_sets(keys).await
     }
 
     async fn id_ranges(
@@ -261,33 +269,35 @@ impl BarReader for TimescaleBarStore {
         self.reader.symbols(query).await
     }
 
-    async fn venue(
+    async fn venue_settings(
         &self,
         venue: &Venue,
         partitions: u32,
     ) -> Result<Option<VenueSettings>, StoreError> {
-        self.reader.venue(venue, partitions).await
+        self.reader.venue_settings(venue, partitions).await
     }
 
     async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {
         self.reader.venues().await
     }
 
-    async fn rejected(
+    async fn excluded_ranges(
         &self,
         partition: u32,
         epoch: u64,
         first: u64,
         end: u64,
     ) -> Result<Vec<ExcludedRange>, StoreError> {
-        self.reader.rejected(partition, epoch, first, end).await
+        self.reader
+            .excluded_ranges(partition, epoch, first, end)
+            .await
     }
 
-    async fn dirty(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
-        self.reader.dirty(partition).await
+    async fn dirty_minutes(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
+        self.reader.dirty_minutes(partition).await
     }
 
-    async fn epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
-        self.reader.epoch(topic, topic_id).await
+    async fn topic_epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
+        self.reader.topic_epoch(topic, topic_id).await
     }
 }

@@ -152,7 +152,7 @@ async fn whole_days_go_a_week_after_they_were_appended() {
     let ticks = vec![appended(0, 9), appended(1, 6), appended(2, 0)];
     store.insert(&[block(0, 0, 0, ticks)]).await.unwrap();
     assert_eq!(database.number(STORED).await, 3);
-    assert_eq!(store.expire(i64::MAX).await.unwrap(), 0);
+    assert_eq!(store.delete_expired(i64::MAX).await.unwrap(), 0);
     database
         .run("ALTER TABLE trades MODIFY SETTING merge_with_ttl_timeout = 0")
         .await;
@@ -203,7 +203,7 @@ async fn tables_that_are_not_of_this_version_are_refused() {
     database
         .run("INSERT INTO schema_versions (version, name) VALUES (99, 'later')")
         .await;
-    let is_newer = |error: &StoreError| matches!(error, StoreError::Newer { found: 99, .. });
+    let is_newer = |error: &StoreError| matches!(error, StoreError::NewerSchema { found: 99, .. });
     assert!(is_newer(&open().await));
     let error = ClickHouseTickStore::migrate(&database.config)
         .await

@@ -19,9 +19,9 @@ fn at(url: String) -> RedisHotStore {
 async fn is_survived(store: &RedisHotStore) -> String {
     let instrument = symbol();
     for number in 0..1_000 {
-        store.offer(vec![price(&instrument, (1, number), "1")]);
+        store.queue_prices(vec![price(&instrument, (1, number), "1")]);
     }
-    let asked = tokio::time::timeout(Duration::from_secs(1), store.price(&instrument));
+    let asked = tokio::time::timeout(Duration::from_secs(1), store.newest_price(&instrument));
     let error = asked.await.expect("it answers soon").unwrap_err();
     assert!(error.is_transient(), "{error}");
     error.to_string()
@@ -59,7 +59,7 @@ async fn tls_to_a_server_without_is_refused() {
 async fn a_price_is_gone_after_a_while_and_other_values_are_corrupt() {
     let store = open("CANDLEWICK_REDIS");
     let known = price(&symbol(), (1, 1), "5");
-    store.offer(vec![known.clone()]);
+    store.queue_prices(vec![known.clone()]);
     soon(&store, &known).await;
     let client = Client::open(url("CANDLEWICK_REDIS")).unwrap();
     let mut redis = client.get_multiplexed_async_connection().await.unwrap();
@@ -67,13 +67,13 @@ async fn a_price_is_gone_after_a_while_and_other_values_are_corrupt() {
     let left: i64 = run(&mut redis, &["PTTL", &key]).await;
     assert!((1..=5_000).contains(&left), "{left}");
     run::<()>(&mut redis, &["SET", &key, "5"]).await;
-    let error = store.price(&known.instrument).await.unwrap_err();
+    let error = store.newest_price(&known.instrument).await.unwrap_err();
     assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
     // Once it has expired, prices are stored again.
     let newer = price(&known.instrument, (1, 2), "6");
     run::<()>(&mut redis, &["PEXPIRE", &key, "1"]).await;
     tokio::time::sleep(Duration::from_millis(20)).await;
-    store.offer(vec![newer.clone()]);
+    store.queue_prices(vec![newer.clone()]);
     soon(&store, &newer).await;
 }
 
@@ -85,7 +85,7 @@ async fn scripts_that_were_forgotten_are_sent_again() {
     for number in 0..3 {
         run::<()>(&mut redis, &["SCRIPT", "FLUSH"]).await;
         let known = price(&symbol(), (1, number), "5");
-        store.offer(vec![known.clone()]);
+        store.queue_prices(vec![known.clone()]);
         soon(&store, &known).await;
     }
 }
@@ -103,7 +103,7 @@ async fn no_password_is_printed() {
         ..RedisConfig::default()
     };
     let store = RedisHotStore::open(&config).unwrap();
-    let error = store.price(&symbol()).await.unwrap_err();
+    let error = store.newest_price(&symbol()).await.unwrap_err();
     let text = format!("{error} {error:?} {config:?}");
     assert!(
         error.is_transient() && !text.contains("swordfish"),

@@ -29,7 +29,7 @@ async fn prices_come_back_after_a_failover() {
     let mut offer = || {
         number += 1;
         let newest = price(&instrument, (1, number), &number.to_string());
-        store.offer(vec![newest.clone()]);
+        store.queue_prices(vec![newest.clone()]);
         newest
     };
     let first = offer();
@@ -42,7 +42,7 @@ async fn prices_come_back_after_a_failover() {
         let newest = offer();
         tokio::time::sleep(Duration::from_millis(150)).await;
         is_over |= master(&mut sentinel, name).await != before;
-        let read = store.price(&instrument).await;
+        let read = store.newest_price(&instrument).await;
         if is_over && read.is_ok_and(|read| read == Some(newest)) {
             break;
         }

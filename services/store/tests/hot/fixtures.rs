@@ -53,7 +53,7 @@ pub(crate) fn price(instrument: &Instrument, through: (u64, u64), price: &str) -
 pub(crate) async fn soon(store: &impl HotStore, expected: &NewestPrice) {
     let mut found = None;
     for _ in 0..200 {
-        found = store.price(&expected.instrument).await.unwrap();
+        found = store.newest_price(&expected.instrument).await.unwrap();
         if found.as_ref() == Some(expected) {
             return;
         }

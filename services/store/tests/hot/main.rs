@@ -22,21 +22,21 @@ use crate::fixtures::{open, price, soon, symbol};
 /// What every hot store has to hold to.
 async fn keeps_the_newest(store: &impl HotStore) {
     let (one, other) = (symbol(), symbol());
-    assert_eq!(store.price(&one).await.unwrap(), None);
-    store.offer(Vec::new());
+    assert_eq!(store.newest_price(&one).await.unwrap(), None);
+    store.queue_prices(Vec::new());
     let newest = price(&one, (2, 1), "-0.000000000000000001");
-    store.offer(vec![price(&one, (1, u64::MAX), "1"), newest.clone()]);
+    store.queue_prices(vec![price(&one, (1, u64::MAX), "1"), newest.clone()]);
     let last = price(&other, (u64::MAX, u64::MAX), "999999999999999999");
-    store.offer(vec![last.clone()]);
+    store.queue_prices(vec![last.clone()]);
     soon(store, &newest).await;
     soon(store, &last).await;
     // Older ones come late, as from an owner of before.
-    store.offer(vec![price(&one, (2, 0), "7"), price(&other, (0, 0), "7")]);
+    store.queue_prices(vec![price(&one, (2, 0), "7"), price(&other, (0, 0), "7")]);
     let marker = price(&symbol(), (0, 0), "3");
-    store.offer(vec![marker.clone()]);
+    store.queue_prices(vec![marker.clone()]);
     soon(store, &marker).await;
-    assert_eq!(store.price(&one).await.unwrap(), Some(newest));
-    assert_eq!(store.price(&other).await.unwrap(), Some(last));
+    assert_eq!(store.newest_price(&one).await.unwrap(), Some(newest));
+    assert_eq!(store.newest_price(&other).await.unwrap(), Some(last));
 }
 
 /// Many at once, more than go in one pipeline, and on every node of a Cluster.
@@ -44,7 +44,7 @@ async fn takes_many_at_once(store: &impl HotStore) {
     let prices: Vec<_> = (0..3_000_u64)
         .map(|number| price(&symbol(), (1, number), &format!("{number}.5")))
         .collect();
-    store.offer(prices.clone());
+    store.queue_prices(prices.clone());
     // Side by side: one after the other the last would be gone before they are asked for.
     stream::iter(&prices)
         .for_each_concurrent(64, |price| soon(store, price))

@@ -34,10 +34,10 @@ async fn a_user_and_the_password_of_a_file_are_let_in() {
 
     let newest = price(&symbol(), (1, 1), "5");
     let let_in = store(&user, &right);
-    let_in.offer(vec![newest.clone()]);
+    let_in.queue_prices(vec![newest.clone()]);
     soon(&let_in, &newest).await;
 
-    let refused = store(&user, &wrong).price(&newest.instrument).await;
+    let refused = store(&user, &wrong).newest_price(&newest.instrument).await;
     let error = refused.unwrap_err();
     let text = format!("{error} {error:?}");
     assert!(

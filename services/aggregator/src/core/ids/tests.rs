@@ -54,10 +54,14 @@ proptest! {
 }
 
 fn apply(stored: &mut BTreeMap<u64, u64>, change: Option<IdSetDiff>) {
-    if let Some(IdSetDiff::Ranges { put, remove }) = change {
-        for first in remove {
+    if let Some(IdSetDiff::Ranges {
+        upserted,
+        removed_firsts,
+    }) = change
+    {
+        for first in removed_firsts {
             stored.remove(&first);
         }
-        stored.extend(put);
+        stored.extend(upserted);
     }
 }

@@ -36,7 +36,7 @@ impl Dirty {
         let Some(marked) = self.marks.get_mut(&start_ns) else {
             return;
         };
-        match &mut marked.mark.later {
+        match &mut marked.mark.later_bar {
             Some(later) => later.merge(bar),
             none => *none = Some(bar.clone()),
         }
@@ -49,7 +49,7 @@ impl Dirty {
         let mark = RefoldMark {
             up_to,
             amendments: before + amendments,
-            later: None,
+            later_bar: None,
         };
         self.restore(start_ns, mark);
         self.changed.push(start_ns);
@@ -247,7 +247,7 @@ impl Symbol {
         let Refolded::Bar(mut bar) = refolded else {
             return Some(false);
         };
-        match (&mut bar, marked.mark.later) {
+        match (&mut bar, marked.mark.later_bar) {
             (Some(bar), Some(later)) => bar.merge(&later),
             (none, later) => *none = none.take().or_else(|| later.map(Box::new)),
         }

@@ -195,10 +195,10 @@ fn an_amendment_marks_no_id_as_seen() {
             Some(Verdict::Duplicate),
             TickStatus::Excluded(Verdict::Duplicate),
         ),
-        (repeated, None, TickStatus::Repeated),
+        (repeated, None, TickStatus::MissedDuplicate),
         (cancel(100, &original), None, TickStatus::Undecided),
     ] {
-        assert_eq!(current.admit(&tick, verdict), expected, "{tick:?}");
+        assert_eq!(current.classify(&tick, verdict), expected, "{tick:?}");
     }
     // A second delivery of an amendment is no lost trade.
     assert_eq!(current.forget_before(i64::MAX), []);

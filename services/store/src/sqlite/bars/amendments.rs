@@ -54,7 +54,7 @@ pub(super) async fn write(
 ) -> Result<(), Failure> {
     let partition = transaction.progress.partition;
     let (mut put, mut gone) = (Vec::new(), Vec::new());
-    for change in &transaction.dirty {
+    for change in &transaction.dirty_minutes {
         match &change.mark {
             Some(mark) => put.push((change, mark)),
             None => gone.push(change),
@@ -69,7 +69,7 @@ pub(super) async fn write(
                 .bind(unsigned(mark.up_to.epoch))
                 .bind(unsigned(mark.up_to.offset))
                 .bind(unsigned(mark.amendments))
-                .bind(mark.later.as_ref().map(schemas::encode_bar))
+                .bind(mark.later_bar.as_ref().map(schemas::encode_bar))
         })
         .await?;
     MARKS_GONE
@@ -81,7 +81,7 @@ pub(super) async fn write(
         })
         .await?;
     AHEAD
-        .run(connection, &transaction.ahead, |bound, row| {
+        .run(connection, &transaction.pending_amendments, |bound, row| {
             bind_key(bound, &row.key)
                 .bind(row.id.to_string())
                 .bind(partition)
@@ -103,7 +103,7 @@ pub(super) fn read_dirty(row: &SqliteRow) -> Result<DirtyMinuteRow, Failure> {
                 offset: read_unsigned(row, 3)?,
             },
             amendments: read_unsigned(row, 4)?,
-            later: later.map(schemas::decode_bar).transpose()?,
+            later_bar: later.map(schemas::decode_bar).transpose()?,
         },
     })
 }

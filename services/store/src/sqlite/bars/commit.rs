@@ -106,7 +106,7 @@ pub(super) async fn write(
     transaction: &Transaction,
 ) -> Result<CommitOutcome, Failure> {
     if !advance(connection, transaction).await? {
-        return Ok(CommitOutcome::Lost);
+        return Ok(CommitOutcome::Conflict);
     }
     write_bars(connection, transaction).await?;
     write_symbols_and_venues(connection, transaction).await?;
@@ -122,10 +122,10 @@ pub(super) fn count(metrics: &Metrics, transaction: &Transaction) {
     metrics.rows("bars", transaction.bars.len());
     metrics.rows("symbols", transaction.symbols.len());
     metrics.rows("venues", transaction.venues.len());
-    metrics.rows("id_sets", transaction.ids.len());
-    metrics.rows("rejected", transaction.rejected.len());
-    metrics.rows("dirty", transaction.dirty.len());
-    metrics.rows("ahead", transaction.ahead.len());
+    metrics.rows("id_sets", transaction.id_sets.len());
+    metrics.rows("rejected", transaction.excluded_ranges.len());
+    metrics.rows("dirty", transaction.dirty_minutes.len());
+    metrics.rows("ahead", transaction.pending_amendments.len());
 }
 
 async fn advance(
@@ -139,12 +139,12 @@ async fn advance(
     )
     .bind(unsigned(progress.epoch))
     .bind(unsigned(progress.next_offset))
-    .bind(unsigned(progress.updates.epoch))
-    .bind(unsigned(progress.updates.offset))
+    .bind(unsigned(progress.updates_position.epoch))
+    .bind(unsigned(progress.updates_position.offset))
     .bind(progress.append_time_ns)
     .bind(progress.partition)
-    .bind(unsigned(transaction.expected.0))
-    .bind(unsigned(transaction.expected.1));
+    .bind(unsigned(transaction.expected.epoch))
+    .bind(unsigned(transaction.expected.offset));
     Ok(moved.execute(connection).await?.rows_affected() > 0)
 }
 
@@ -208,15 +208,19 @@ async fn write_id_ranges(
     transaction: &Transaction,
 ) -> Result<(), Failure> {
     ID_SETS
-        .run(connection, &transaction.ids, |bound, change| {
+        .run(connection, &transaction.id_sets, |bound, change| {
             bind_key(bound, &change.key).bind(change.last_append_ns)
         })
         .await?;
     let (mut gone, mut kept) = (Vec::new(), Vec::new());
-    for change in &transaction.ids {
-        if let IdSetDiff::Ranges { put, remove } = &change.change {
-            gone.extend(remove.iter().map(|first| (&change.key, *first)));
-            kept.extend(put.iter().map(|range| (&change.key, *range)));
+    for change in &transaction.id_sets {
+        if let IdSetDiff::Ranges {
+            upserted,
+            removed_firsts,
+        } = &change.diff
+        {
+            gone.extend(removed_firsts.iter().map(|first| (&change.key, *first)));
+            kept.extend(upserted.iter().map(|range| (&change.key, *range)));
         }
     }
     ID_RANGES_GONE
@@ -239,14 +243,14 @@ async fn write_exact_ids(
     transaction: &Transaction,
 ) -> Result<(), Failure> {
     // One chunk a set: the statement numbers chunks by what was stored before it.
-    let mut added: BTreeMap<&IdSetKey, Vec<&TradeId>> = BTreeMap::new();
-    for change in &transaction.ids {
-        if let IdSetDiff::Exact { add } = &change.change {
-            added.entry(&change.key).or_default().extend(add);
+    let mut by_set: BTreeMap<&IdSetKey, Vec<&TradeId>> = BTreeMap::new();
+    for change in &transaction.id_sets {
+        if let IdSetDiff::Exact { added } = &change.diff {
+            by_set.entry(&change.key).or_default().extend(added);
         }
     }
-    let mut chunks = Vec::with_capacity(added.len());
-    for (key, ids) in added.iter().filter(|(_, ids)| !ids.is_empty()) {
+    let mut chunks = Vec::with_capacity(by_set.len());
+    for (key, ids) in by_set.iter().filter(|(_, ids)| !ids.is_empty()) {
         chunks.push((*key, id_chunk::encode(ids)?));
     }
     ID_CHUNKS
@@ -271,12 +275,12 @@ async fn write_rejected(
 ) -> Result<(), Failure> {
     let partition = transaction.progress.partition;
     REJECTED
-        .run(connection, &transaction.rejected, |bound, range| {
+        .run(connection, &transaction.excluded_ranges, |bound, range| {
             bound
                 .bind(partition)
                 .bind(unsigned(range.epoch))
-                .bind(unsigned(range.first))
-                .bind(unsigned(range.end))
+                .bind(unsigned(range.first_offset))
+                .bind(unsigned(range.end_offset))
                 .bind(range.verdict.code())
                 .bind(range.append_time_ns)
         })

@@ -64,10 +64,10 @@ pub(super) async fn load(
         symbols: symbols.iter().map(row::symbol).collect::<Result<_, _>>()?,
         venues: venues.iter().map(row::venue).collect::<Result<_, _>>()?,
         open_bars: open_bars.collect::<Result<_, Failure>>()?,
-        dirty: dirty
+        dirty_minutes: dirty
             .iter()
             .map(amendments::read_dirty)
             .collect::<Result<_, _>>()?,
-        ahead,
+        pending_amendments: ahead,
     })
 }

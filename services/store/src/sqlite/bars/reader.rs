@@ -111,7 +111,7 @@ pub(super) const REJECTED: &str = "SELECT epoch, first, past, verdict, append_ti
               WHERE partition = ?1 AND epoch = ?2 AND first <= ?3), ?3) ORDER BY first";
 
 impl BarReader for SqliteBarReader {
-    async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
+    async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.readers.read(query(PROGRESS), row::progress).await
     }
 
@@ -142,7 +142,7 @@ impl BarReader for SqliteBarReader {
     }
 
     async fn bar_range(&self, query: &BarQuery) -> Result<Vec<BarRow>, StoreError> {
-        let sql = if query.newest {
+        let sql = if query.keep_newest {
             NEWEST_BARS
         } else {
             OLDEST_BARS
@@ -154,13 +154,13 @@ impl BarReader for SqliteBarReader {
             .bind(query.end_ns)
             .bind(query.limit);
         let mut bars = self.readers.read(bound, |row| row::bar(row, 2)).await?;
-        if query.newest {
+        if query.keep_newest {
             bars.reverse();
         }
         Ok(bars)
     }
 
-    async fn ids(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
+    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
         let mut sets = Vec::with_capacity(keys.len());
         for key in keys {
             let bound = query(IDS)
@@ -227,7 +227,7 @@ impl BarReader for SqliteBarReader {
         self.readers.read(bound, row::symbol).await
     }
 
-    async fn venue(
+    async fn venue_settings(
         &self,
         venue: &Venue,
         partitions: u32,
@@ -241,7 +241,7 @@ impl BarReader for SqliteBarReader {
         self.readers.read(query(VENUES), row::venue).await
     }
 
-    async fn rejected(
+    async fn excluded_ranges(
         &self,
         partition: u32,
         epoch: u64,
@@ -256,12 +256,12 @@ impl BarReader for SqliteBarReader {
         self.readers.read(bound, row::rejected).await
     }
 
-    async fn dirty(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
+    async fn dirty_minutes(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
         let bound = query(amendments::DIRTY).bind(partition);
         self.readers.read(bound, amendments::read_dirty).await
     }
 
-    async fn epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
+    async fn topic_epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
         let bound = query(topics::EPOCH)
             .bind(topic.to_owned())
             .bind(topic_id.to_owned());

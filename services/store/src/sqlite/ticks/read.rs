@@ -10,7 +10,7 @@ use super::block::{self, ArchivedTick};
 use crate::sqlite::column::{read_partition, read_unsigned};
 use crate::sqlite::failure::Failure;
 use crate::sqlite::readers::Readers;
-use crate::tick_store::{hour_of, once_in_order};
+use crate::tick_store::{hour_start_ns, sort_and_dedup};
 use crate::{StoreError, Tick};
 
 const BLOCKS: &str = "SELECT epoch, partition, first_offset, last_offset, rows, body \
@@ -37,7 +37,7 @@ pub(super) async fn read(
     let mut loan = readers.lend().await?;
     let blocks = query(BLOCKS)
         .bind(instrument.key())
-        .bind(hour_of(start_ns))
+        .bind(hour_start_ns(start_ns))
         .bind(start_ns)
         .bind(end_ns);
     let mut ticks = Vec::new();
@@ -55,7 +55,7 @@ pub(super) async fn read(
         Ok(())
     };
     match collected.await {
-        Ok(()) => Ok(once_in_order(ticks)),
+        Ok(()) => Ok(sort_and_dedup(ticks)),
         Err(failure) => loan.failed(failure),
     }
 }

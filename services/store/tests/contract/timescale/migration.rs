@@ -39,7 +39,10 @@ async fn those_who_migrate_at_once_agree() {
     let store = database.open().await;
     take(&store, step(0, 0, 1)).await;
     TimescaleBarStore::migrate(database.config()).await.unwrap();
-    assert_eq!(store.progress().await.unwrap(), [step(0, 0, 1).progress]);
+    assert_eq!(
+        store.partition_progress().await.unwrap(),
+        [step(0, 0, 1).progress]
+    );
 }
 
 #[tokio::test]
@@ -57,7 +60,7 @@ async fn newer_tables_are_refused() {
         assert!(
             matches!(
                 error,
-                StoreError::Newer {
+                StoreError::NewerSchema {
                     found: 99,
                     known: 2,
                     ..
@@ -119,7 +122,7 @@ async fn a_table_becomes_a_hypertable() {
         })
         .collect();
     take(&store, transaction.clone()).await;
-    assert_eq!(store.expire(1, i64::MIN).await.unwrap(), 1);
+    assert_eq!(store.delete_expired(1, i64::MIN).await.unwrap(), 1);
 
     let migrated = TimescaleBarStore::migrate(database.config()).await.unwrap();
     assert_ne!(migrated.edition, TimescaleEdition::Plain);
@@ -136,14 +139,14 @@ async fn a_table_becomes_a_hypertable() {
         start_ns: i64::MIN,
         end_ns: i64::MAX,
         limit: 10,
-        newest: false,
+        keep_newest: false,
     };
     let expected: Vec<_> = transaction.bars[1..]
         .iter()
         .map(|bar| bar.row.clone())
         .collect();
     assert_eq!(store.bar_range(&query).await.unwrap(), expected);
-    assert_eq!(store.load(0, 1).await.unwrap().open_bars.len(), 1);
+    assert_eq!(store.load_partition(0, 1).await.unwrap().open_bars.len(), 1);
 }
 
 #[tokio::test]

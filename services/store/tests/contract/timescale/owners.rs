@@ -26,7 +26,7 @@ fn wide_step(from: u64) -> Transaction {
 }
 
 async fn assert_whole(store: &TimescaleBarStore) -> u64 {
-    let state = store.load(0, 1).await.unwrap();
+    let state = store.load_partition(0, 1).await.unwrap();
     let at = state.progress.next_offset;
     let written = state.open_bars.iter().map(|bar| bar.row.through.offset);
     assert!(written.clone().all(|offset| offset == at));
@@ -50,7 +50,7 @@ async fn poll(future: &mut (impl Future + Unpin), polls: u32) -> bool {
 #[tokio::test]
 async fn a_commit_that_is_dropped_is_whole_or_nothing() {
     let (_kept, store) = bar_store().await;
-    store.load(0, 1).await.unwrap();
+    store.load_partition(0, 1).await.unwrap();
     let (mut from, mut ended, mut taken) = (0, 0, 0);
     for polls in 0..60 {
         let transaction = wide_step(from);
@@ -81,7 +81,7 @@ async fn a_frozen_worker_does_not_hold_its_partition() {
         TimescaleBarStore::open(config.clone()).await.unwrap(),
         TimescaleBarStore::open(config).await.unwrap(),
     );
-    frozen.load(0, 1).await.unwrap();
+    frozen.load_partition(0, 1).await.unwrap();
     let mut from = 0;
     for polls in (0..24).map(|round| round * 2) {
         let transaction = wide_step(from);
@@ -90,14 +90,14 @@ async fn a_frozen_worker_does_not_hold_its_partition() {
         let outcome = successor.commit(&transaction).await.unwrap();
         // Where the frozen one had sent its COMMIT, it is taken.
         assert!(outcome == CommitOutcome::Committed || polls > 0, "{ended}");
-        assert!(!ended || outcome == CommitOutcome::Lost);
+        assert!(!ended || outcome == CommitOutcome::Conflict);
         from = assert_whole(&successor).await;
         assert_eq!(from, transaction.progress.next_offset);
         if !ended {
             // Awake again, it cannot undo what its successor did.
             match committing.await {
-                Ok(CommitOutcome::Committed) => assert_eq!(outcome, CommitOutcome::Lost),
-                Ok(CommitOutcome::Lost) => {}
+                Ok(CommitOutcome::Committed) => assert_eq!(outcome, CommitOutcome::Conflict),
+                Ok(CommitOutcome::Conflict) => {}
                 Err(error) => assert!(error.is_transient(), "{error}"),
             }
             assert_eq!(assert_whole(&successor).await, from);
@@ -109,7 +109,7 @@ async fn a_frozen_worker_does_not_hold_its_partition() {
 async fn a_session_that_the_server_ends_is_replaced() {
     let (database, store) = bar_store().await;
     take(&store, step(0, 0, 1)).await;
-    assert_eq!(store.progress().await.unwrap().len(), 1);
+    assert_eq!(store.partition_progress().await.unwrap().len(), 1);
     let snapshot = store.snapshot().await.unwrap();
     database
         .meddle(
@@ -118,9 +118,9 @@ async fn a_session_that_the_server_ends_is_replaced() {
              AND application_name = 'candlewick'",
         )
         .await;
-    let error = snapshot.progress().await.unwrap_err();
+    let error = snapshot.partition_progress().await.unwrap_err();
     assert!(error.is_transient(), "{error}");
-    let error = snapshot.progress().await.unwrap_err();
+    let error = snapshot.partition_progress().await.unwrap_err();
     assert!(error.to_string().contains("the snapshot ended"), "{error}");
     // The first call on a dead connection fails, and takes the other dead ones with it.
     let error = store.commit(&step(0, 1, 2)).await.unwrap_err();
@@ -129,9 +129,12 @@ async fn a_session_that_the_server_ends_is_replaced() {
         store.commit(&step(0, 1, 2)).await.unwrap(),
         CommitOutcome::Committed
     );
-    let error = store.progress().await.unwrap_err();
+    let error = store.partition_progress().await.unwrap_err();
     assert!(error.is_transient(), "{error}");
-    assert_eq!(store.progress().await.unwrap(), [step(0, 1, 2).progress]);
+    assert_eq!(
+        store.partition_progress().await.unwrap(),
+        [step(0, 1, 2).progress]
+    );
 }
 
 #[tokio::test]
@@ -143,21 +146,21 @@ async fn a_snapshot_that_is_forgotten_ends() {
     let store = TimescaleBarStore::open(config).await.unwrap();
     take(&store, step(0, 0, 1)).await;
     let forgotten = store.snapshot().await.unwrap();
-    assert_eq!(forgotten.progress().await.unwrap().len(), 1);
+    assert_eq!(forgotten.partition_progress().await.unwrap().len(), 1);
     std::thread::sleep(Duration::from_millis(600));
-    let error = forgotten.progress().await.unwrap_err();
+    let error = forgotten.partition_progress().await.unwrap_err();
     assert!(error.is_transient(), "{error}");
     // Its place is free once it is let go.
     assert!(store.snapshot().now_or_never().is_none());
     drop(forgotten);
     let next = store.snapshot().await.unwrap();
-    assert_eq!(next.progress().await.unwrap().len(), 1);
+    assert_eq!(next.partition_progress().await.unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn a_step_that_fails_at_its_end_writes_nothing() {
     let (database, store) = bar_store().await;
-    store.load(0, 1).await.unwrap();
+    store.load_partition(0, 1).await.unwrap();
     let transaction = wide_step(0);
     database
         .meddle("ALTER TABLE symbols ADD CONSTRAINT broken CHECK (instrument <> 'a:a')")
@@ -214,7 +217,7 @@ async fn a_damaged_row_is_an_error() {
         ),
     ] {
         database.meddle(damage).await;
-        let error = store.load(0, 1).await.unwrap_err();
+        let error = store.load_partition(0, 1).await.unwrap_err();
         assert!(
             matches!(error, StoreError::Corrupt { .. }),
             "{damage}: {error}"

@@ -24,7 +24,7 @@ async fn starts(store: &TimescaleBarStore) -> Vec<i64> {
         start_ns: i64::MIN,
         end_ns: i64::MAX,
         limit: u32::MAX,
-        newest: false,
+        keep_newest: false,
     };
     let rows = store.bar_range(&query).await.unwrap();
     rows.iter().map(|row| row.window.start_ns).collect()
@@ -32,7 +32,7 @@ async fn starts(store: &TimescaleBarStore) -> Vec<i64> {
 
 /// Closed bars at some starts, whose first trade the log took at some times.
 async fn write(store: &TimescaleBarStore, partition: u32, bars: &[(i64, u64)]) {
-    let state = store.load(partition, 1).await.unwrap();
+    let state = store.load_partition(partition, 1).await.unwrap();
     let from = state.progress.next_offset;
     let mut transaction = step(partition, from, from + 1);
     transaction.bars = bars
@@ -53,19 +53,19 @@ async fn a_chunk_goes_once_nothing_in_it_is_young() {
     assert_eq!(chunks(&database).await, 2);
 
     // Two are old, and their chunk holds a young one.
-    assert_eq!(store.expire(12, i64::MIN).await.unwrap(), 2);
-    assert_eq!(store.expire(12, i64::MIN).await.unwrap(), 0);
+    assert_eq!(store.delete_expired(12, i64::MIN).await.unwrap(), 2);
+    assert_eq!(store.delete_expired(12, i64::MIN).await.unwrap(), 0);
     assert_eq!(starts(&store).await, [old + DAY_NS, live]);
     assert_eq!(chunks(&database).await, 2);
     // The newer of the chunks is the one that is old.
-    assert_eq!(store.expire(90, i64::MIN).await.unwrap(), 1);
+    assert_eq!(store.delete_expired(90, i64::MIN).await.unwrap(), 1);
     assert_eq!(starts(&store).await, [old + DAY_NS]);
     assert_eq!(chunks(&database).await, 1);
     // A day that is written again after it was emptied begins anew.
     write(&store, 0, &[(live, 95)]).await;
-    assert_eq!(store.expire(91, i64::MIN).await.unwrap(), 1);
+    assert_eq!(store.delete_expired(91, i64::MIN).await.unwrap(), 1);
     assert_eq!(starts(&store).await, [live]);
-    assert_eq!(store.expire(i64::MAX, i64::MIN).await.unwrap(), 1);
+    assert_eq!(store.delete_expired(i64::MAX, i64::MIN).await.unwrap(), 1);
     assert_eq!(chunks(&database).await, 0);
 }
 
@@ -83,11 +83,11 @@ async fn bars_go_with_their_chunk() {
         &[(70 * DAY_NS, 10), (70 * DAY_NS + MINUTE_NS, 99)],
     )
     .await;
-    assert_eq!(store.expire(25, i64::MIN).await.unwrap(), 0);
-    assert_eq!(store.expire(30, i64::MIN).await.unwrap(), 2);
+    assert_eq!(store.delete_expired(25, i64::MIN).await.unwrap(), 0);
+    assert_eq!(store.delete_expired(30, i64::MIN).await.unwrap(), 2);
     assert_eq!(chunks(&database).await, 1);
-    assert_eq!(store.expire(30, i64::MIN).await.unwrap(), 0);
-    assert_eq!(store.expire(31, i64::MIN).await.unwrap(), 1);
+    assert_eq!(store.delete_expired(30, i64::MIN).await.unwrap(), 0);
+    assert_eq!(store.delete_expired(31, i64::MIN).await.unwrap(), 1);
     assert_eq!(starts(&store).await, [70 * DAY_NS + MINUTE_NS]);
 }
 
@@ -97,11 +97,11 @@ async fn a_chunk_is_judged_by_its_rows() {
     let (database, store) = bar_store().await;
     write(&store, 0, &[(0, 10), (MINUTE_NS, 99)]).await;
     database.meddle("DELETE FROM bar_days").await;
-    assert_eq!(store.expire(50, i64::MIN).await.unwrap(), 1);
+    assert_eq!(store.delete_expired(50, i64::MIN).await.unwrap(), 1);
     assert_eq!(starts(&store).await, [MINUTE_NS]);
-    assert_eq!(store.expire(50, i64::MIN).await.unwrap(), 0);
+    assert_eq!(store.delete_expired(50, i64::MIN).await.unwrap(), 0);
     database.meddle("DELETE FROM bars").await;
-    assert_eq!(store.expire(100, i64::MIN).await.unwrap(), 0);
+    assert_eq!(store.delete_expired(100, i64::MIN).await.unwrap(), 0);
     assert_eq!(chunks(&database).await, 0);
 }
 
@@ -129,7 +129,7 @@ async fn rows_go_a_few_at_a_time() {
     take(&store, young).await;
     let mut gone = Vec::new();
     loop {
-        match store.expire(50, i64::MIN).await.unwrap() {
+        match store.delete_expired(50, i64::MIN).await.unwrap() {
             0 => break,
             rows => gone.push(rows),
         }
@@ -146,12 +146,13 @@ async fn no_young_bar_goes_with_an_old_chunk() {
         let start_ns = i64::try_from(round).unwrap() * 7 * DAY_NS;
         write(&store, 0, &[(start_ns, 10)]).await;
         let (dropping, writing) = (store.clone(), store.clone());
-        let dropping = tokio::spawn(async move { dropping.expire(50, i64::MIN).await.unwrap() });
+        let dropping =
+            tokio::spawn(async move { dropping.delete_expired(50, i64::MIN).await.unwrap() });
         let writing = tokio::spawn(async move {
             write(&writing, 1, &[(start_ns + MINUTE_NS, 100 + round)]).await;
         });
         writing.await.unwrap();
-        let gone = dropping.await.unwrap() + store.expire(50, i64::MIN).await.unwrap();
+        let gone = dropping.await.unwrap() + store.delete_expired(50, i64::MIN).await.unwrap();
         assert_eq!(gone, 1);
         assert_eq!(starts(&store).await.len() as u64, round + 1);
     }

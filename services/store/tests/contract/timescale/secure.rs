@@ -66,7 +66,7 @@ async fn who_asks_for_tls_and_a_password_is_served() {
     by_name.url = by_name.url.replace("127.0.0.1", "localhost");
     for config in [secure.config(), spelt_out, by_name] {
         let store = TimescaleBarStore::open(config).await.unwrap();
-        assert_eq!(store.progress().await.unwrap(), []);
+        assert_eq!(store.partition_progress().await.unwrap(), []);
     }
 }
 
