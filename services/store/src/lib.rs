@@ -14,7 +14,6 @@ mod bar_store;
 mod clickhouse;
 mod compression;
 mod current;
-mod deadline;
 mod error;
 mod hot_store;
 mod id_chunk;
