@@ -107,6 +107,7 @@ fn refuse_other_versions(server: &ClickHouseServer, found: u32) -> Result<(), St
             store: store(),
             found: found.into(),
             oldest: OLDEST.into(),
+            remedy: "drop that database and replay the trades",
         }),
         found if found > newest_version() => Err(StoreError::NewerSchema {
             store: store(),

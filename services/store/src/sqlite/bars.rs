@@ -33,10 +33,7 @@ static KIND: Kind = Kind {
     name: "bars",
     schema: Schema {
         application_id: 0x4357_4201,
-        versions: &[
-            include_str!("../../migrations/sqlite/bars_1.sql"),
-            include_str!("../../migrations/sqlite/bars_2.sql"),
-        ],
+        versions: &[include_str!("../../migrations/sqlite/bars_3.sql")],
     },
     page_size: 4096,
     row_buffer: 256,

@@ -25,25 +25,22 @@ static KIND: Kind = Kind {
     name: "ticks",
     schema: Schema {
         application_id: 0x4357_5401,
-        versions: &[
-            include_str!("../../migrations/sqlite/ticks_1.sql"),
-            include_str!("../../migrations/sqlite/ticks_2.sql"),
-        ],
+        versions: &[include_str!("../../migrations/sqlite/ticks_3.sql")],
     },
     page_size: 16_384,
     // Rows hold bodies of up to a few MiB.
     row_buffer: 2,
 };
 
-const SET_ARCHIVED: &str = "INSERT INTO positions \
+const SET_ARCHIVE_PROGRESS: &str = "INSERT INTO archive_progress \
         (partition, epoch, next_offset, append_time_ns) VALUES (?, ?, ?, ?) \
     ON CONFLICT (partition) DO UPDATE SET \
-    epoch = max(positions.epoch, excluded.epoch), \
+    epoch = max(archive_progress.epoch, excluded.epoch), \
     next_offset = CASE \
-        WHEN excluded.epoch > positions.epoch THEN excluded.next_offset \
-        WHEN excluded.epoch < positions.epoch THEN positions.next_offset \
-        ELSE max(positions.next_offset, excluded.next_offset) END, \
-    append_time_ns = max(positions.append_time_ns, excluded.append_time_ns)";
+        WHEN excluded.epoch > archive_progress.epoch THEN excluded.next_offset \
+        WHEN excluded.epoch < archive_progress.epoch THEN archive_progress.next_offset \
+        ELSE max(archive_progress.next_offset, excluded.next_offset) END, \
+    append_time_ns = max(archive_progress.append_time_ns, excluded.append_time_ns)";
 
 /// How many blocks go in one call.
 const EXPIRED_BLOCKS: i64 = 1_000;
@@ -100,8 +97,9 @@ impl TickStore for SqliteTickStore {
         &self,
         partition: u32,
     ) -> Result<Option<ArchiveProgress>, StoreError> {
-        let bound =
-            query("SELECT epoch, next_offset, append_time_ns FROM positions WHERE partition = ?");
+        let bound = query(
+            "SELECT epoch, next_offset, append_time_ns FROM archive_progress WHERE partition = ?",
+        );
         let read = self.readers.read(bound.bind(partition), |row| {
             let next_position = Position {
                 epoch: read_unsigned(row, 0)?,
@@ -136,7 +134,7 @@ impl TickStore for SqliteTickStore {
         archived: ArchiveProgress,
     ) -> Result<(), StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let moved = query(SET_ARCHIVED)
+        let moved = query(SET_ARCHIVE_PROGRESS)
             .bind(partition)
             .bind(unsigned(archived.next_position.epoch))
             .bind(unsigned(archived.next_position.offset))
@@ -163,7 +161,7 @@ impl TickStore for SqliteTickStore {
         end_ns: i64,
     ) -> Result<Vec<(i64, u64)>, StoreError> {
         let bound = query(
-            "SELECT hour_ns, sum(rows) FROM tick_blocks \
+            "SELECT hour_ns, sum(tick_count) FROM tick_blocks \
              WHERE instrument = ?1 AND hour_ns >= ?2 AND hour_ns < ?4 \
              AND max_time_ns >= ?3 AND min_time_ns < ?4 GROUP BY hour_ns ORDER BY hour_ns",
         )
@@ -172,9 +170,10 @@ impl TickStore for SqliteTickStore {
         .bind(start_ns)
         .bind(end_ns);
         let read = self.readers.read(bound, |row| {
-            let rows: i64 = row.try_get(1)?;
-            let rows = u64::try_from(rows).map_err(|_| Failure::malformed("rows", rows))?;
-            Ok((row.try_get(0)?, rows))
+            let tick_count: i64 = row.try_get(1)?;
+            let tick_count = u64::try_from(tick_count)
+                .map_err(|_| Failure::malformed("tick_count", tick_count))?;
+            Ok((row.try_get(0)?, tick_count))
         });
         read.await
     }

@@ -74,6 +74,7 @@ impl DatabaseError {
                 store,
                 found,
                 oldest,
+                remedy: "drop that database and replay the trades",
             },
         }
     }

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use candlewick_store::{
-    ArchiveProgress, BarKey, BarReader, BarStore, CommitOutcome, SqliteBarStore, SqliteTickStore,
-    StoreError, TickStore,
+    BarKey, BarReader, BarStore, CommitOutcome, SqliteBarStore, SqliteTickStore, StoreError,
+    TickStore,
 };
 use futures_util::FutureExt;
-use market::{Interval, Position};
+use market::Interval;
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
 
@@ -52,30 +52,29 @@ async fn a_file_keeps_what_was_committed() {
     );
 }
 
-/// Epochs and offsets are in offset binary: epoch 1, offset 7.
-const OLD_TICKS: &str = concat!(
-    include_str!("../../migrations/sqlite/ticks_1.sql"),
-    "INSERT INTO positions VALUES (0, -9223372036854775807, -9223372036854775801);",
-    "PRAGMA application_id = 1129796609; PRAGMA user_version = 1;",
-);
-
 #[tokio::test]
-async fn an_older_file_of_ticks_is_brought_up_to_date() {
+async fn an_older_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ticks.sqlite");
-    meddle(&path, OLD_TICKS).await;
-    let store = SqliteTickStore::open(&path).await.unwrap();
-    let mut archived = ArchiveProgress {
-        next_position: Position {
-            epoch: 1,
-            offset: 7,
-        },
-        append_time_ns: 0,
-    };
-    assert_eq!(store.archive_progress(0).await.unwrap(), Some(archived));
-    archived.append_time_ns = 50;
-    store.set_archive_progress(0, archived).await.unwrap();
-    assert_eq!(store.archive_progress(0).await.unwrap(), Some(archived));
+    let [bars, ticks] = ["bars.sqlite", "ticks.sqlite"].map(|name| folder.path().join(name));
+    drop(SqliteBarStore::open(&bars).await.unwrap());
+    drop(SqliteTickStore::open(&ticks).await.unwrap());
+    meddle(&bars, "PRAGMA user_version = 2").await;
+    meddle(&ticks, "PRAGMA user_version = 1").await;
+    let refused = [
+        (&bars, 2, SqliteBarStore::open(&bars).await.err()),
+        (&bars, 2, SqliteBarStore::open_read_only(&bars).await.err()),
+        (&ticks, 1, SqliteTickStore::open(&ticks).await.err()),
+    ];
+    for (path, version, error) in refused {
+        let error = error.unwrap();
+        assert!(
+            matches!(error, StoreError::OlderSchema { found, oldest: 3, .. } if found == version),
+            "{error}"
+        );
+        assert!(names(path, &error), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("delete the data folder"), "{text}");
+    }
 }
 
 #[tokio::test]
@@ -93,7 +92,7 @@ async fn a_newer_file_is_refused() {
             error,
             StoreError::NewerSchema {
                 found: 99,
-                known: 2,
+                known: 3,
                 ..
             }
         ));
@@ -230,8 +229,8 @@ async fn a_damaged_row_is_an_error() {
         .await
         .unwrap();
     for damage in [
-        "UPDATE tick_blocks SET rows = 3",
-        "UPDATE tick_blocks SET rows = 2, last_offset = first_offset",
+        "UPDATE tick_blocks SET tick_count = 3",
+        "UPDATE tick_blocks SET tick_count = 2, last_offset = first_offset",
         "UPDATE tick_blocks SET body = x'01ffffffff'",
         "UPDATE tick_blocks SET body = zeroblob(100)",
     ] {

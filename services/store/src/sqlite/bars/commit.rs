@@ -91,12 +91,14 @@ pub(super) static ID_CHUNKS: LazyLock<Bulk> = LazyLock::new(|| {
     )
 });
 
-pub(super) static REJECTED: LazyLock<Bulk> = LazyLock::new(|| {
+pub(super) static EXCLUDED_RANGES: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(
-        "INSERT INTO rejected (partition, epoch, first, past, verdict, append_time_ns)",
+        "INSERT INTO excluded_ranges \
+         (partition, epoch, first_offset, end_offset, verdict, append_time_ns)",
         6,
-        "ON CONFLICT (partition, epoch, first) DO UPDATE SET past = excluded.past, \
-         verdict = excluded.verdict, append_time_ns = excluded.append_time_ns",
+        "ON CONFLICT (partition, epoch, first_offset) DO UPDATE SET \
+         end_offset = excluded.end_offset, verdict = excluded.verdict, \
+         append_time_ns = excluded.append_time_ns",
     )
 });
 
@@ -112,7 +114,7 @@ pub(super) async fn write(
     write_symbols_and_venues(connection, transaction).await?;
     write_id_ranges(connection, transaction).await?;
     write_exact_ids(connection, transaction).await?;
-    write_rejected(connection, transaction).await?;
+    write_excluded_ranges(connection, transaction).await?;
     amendments::write(connection, transaction).await?;
     Ok(CommitOutcome::Committed)
 }
@@ -123,9 +125,9 @@ pub(super) fn count(metrics: &Metrics, transaction: &Transaction) {
     metrics.rows("symbols", transaction.symbols.len());
     metrics.rows("venues", transaction.venues.len());
     metrics.rows("id_sets", transaction.id_sets.len());
-    metrics.rows("rejected", transaction.excluded_ranges.len());
-    metrics.rows("dirty", transaction.dirty_minutes.len());
-    metrics.rows("ahead", transaction.pending_amendments.len());
+    metrics.rows("excluded_ranges", transaction.excluded_ranges.len());
+    metrics.rows("dirty_minutes", transaction.dirty_minutes.len());
+    metrics.rows("pending_amendments", transaction.pending_amendments.len());
 }
 
 async fn advance(
@@ -134,8 +136,8 @@ async fn advance(
 ) -> Result<bool, Failure> {
     let progress = &transaction.progress;
     let moved = query(
-        "UPDATE progress SET epoch = ?, next_offset = ?, updates_epoch = ?, updates_offset = ?, \
-         append_time_ns = ? WHERE partition = ? AND epoch = ? AND next_offset = ?",
+        "UPDATE partition_progress SET epoch = ?, next_offset = ?, updates_epoch = ?, \
+         updates_offset = ?, append_time_ns = ? WHERE partition = ? AND epoch = ? AND next_offset = ?",
     )
     .bind(unsigned(progress.epoch))
     .bind(unsigned(progress.next_offset))
@@ -269,12 +271,12 @@ pub(super) fn bind_key(bound: Bound, key: &IdSetKey) -> Bound {
         .bind(key.bucket_ns)
 }
 
-async fn write_rejected(
+async fn write_excluded_ranges(
     connection: &mut SqliteConnection,
     transaction: &Transaction,
 ) -> Result<(), Failure> {
     let partition = transaction.progress.partition;
-    REJECTED
+    EXCLUDED_RANGES
         .run(connection, &transaction.excluded_ranges, |bound, range| {
             bound
                 .bind(partition)

@@ -101,14 +101,15 @@ const VENUES: &str = "SELECT venue, scheme, scope, lateness_ns, idle_ns, nonposi
     FROM venues WHERE partition = 0 ORDER BY venue";
 
 const PROGRESS: &str = "SELECT partition, epoch, next_offset, updates_epoch, updates_offset, \
-    append_time_ns FROM progress ORDER BY partition";
+    append_time_ns FROM partition_progress ORDER BY partition";
 
 /// Ranges never overlap, so the first that can reach into the query is the last to begin at or
 /// before it.
-pub(super) const REJECTED: &str = "SELECT epoch, first, past, verdict, append_time_ns FROM rejected \
-    WHERE partition = ?1 AND epoch = ?2 AND first < ?4 AND past > ?3 AND first >= \
-    coalesce((SELECT max(first) FROM rejected \
-              WHERE partition = ?1 AND epoch = ?2 AND first <= ?3), ?3) ORDER BY first";
+pub(super) const EXCLUDED_RANGES: &str = "SELECT epoch, first_offset, end_offset, verdict, \
+    append_time_ns FROM excluded_ranges \
+    WHERE partition = ?1 AND epoch = ?2 AND first_offset < ?4 AND end_offset > ?3 \
+    AND first_offset >= coalesce((SELECT max(first_offset) FROM excluded_ranges \
+        WHERE partition = ?1 AND epoch = ?2 AND first_offset <= ?3), ?3) ORDER BY first_offset";
 
 impl BarReader for SqliteBarReader {
     async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
@@ -248,17 +249,19 @@ impl BarReader for SqliteBarReader {
         first: u64,
         end: u64,
     ) -> Result<Vec<ExcludedRange>, StoreError> {
-        let bound = query(REJECTED)
+        let bound = query(EXCLUDED_RANGES)
             .bind(partition)
             .bind(unsigned(epoch))
             .bind(unsigned(first))
             .bind(unsigned(end));
-        self.readers.read(bound, row::rejected).await
+        self.readers.read(bound, row::excluded_range).await
     }
 
     async fn dirty_minutes(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
-        let bound = query(amendments::DIRTY).bind(partition);
-        self.readers.read(bound, amendments::read_dirty).await
+        let bound = query(amendments::DIRTY_MINUTES).bind(partition);
+        self.readers
+            .read(bound, amendments::read_dirty_minute)
+            .await
     }
 
     async fn topic_epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {

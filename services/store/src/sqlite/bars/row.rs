@@ -51,8 +51,8 @@ pub(super) fn venue(row: &SqliteRow) -> Result<VenueRow, Failure> {
     Ok(VenueRow { venue, settings })
 }
 
-/// epoch, first, past, verdict, `append_time_ns`.
-pub(super) fn rejected(row: &SqliteRow) -> Result<ExcludedRange, Failure> {
+/// epoch, `first_offset`, `end_offset`, verdict, `append_time_ns`.
+pub(super) fn excluded_range(row: &SqliteRow) -> Result<ExcludedRange, Failure> {
     let code: &str = row.try_get(3)?;
     Ok(ExcludedRange {
         epoch: read_unsigned(row, 0)?,
