@@ -43,8 +43,8 @@ pub enum DayError {
 }
 
 impl DayStart {
-    /// Parses the local start of days, `start` (`HH:MM`, on a quarter hour), and its `zone` (an IANA
-    /// name).
+    /// Parses the local start of days, `start` (`HH:MM`, on a quarter hour), and its `zone` (an
+    /// IANA name).
     ///
     /// # Errors
     /// [`DayError::InvalidStart`] or [`DayError::UnknownZone`].

@@ -16,8 +16,8 @@ pub const POWERS_OF_TEN: [i64; 19] = {
 };
 
 /// A price or a quantity: `mantissa / 10^scale`. The absolute value of the mantissa is below 10^18,
-/// and the scale is 0 to 18. The scale is always the least possible, so equal values have equal bits
-/// and print as the same text.
+/// and the scale is 0 to 18. The scale is always the least possible, so equal values have equal
+/// bits and print as the same text.
 ///
 /// | operation | overflow | rounding |
 /// |---|---|---|
@@ -114,8 +114,8 @@ impl Decimal {
         self.mantissa == 0
     }
 
-    /// Returns the mantissa that the value has at a greater scale; `None` if it does not fit 64 bits,
-    /// or if `scale` is less than the own scale.
+    /// Returns the mantissa that the value has at a greater scale; `None` if it does not fit 64
+    /// bits, or if `scale` is less than the own scale.
     #[must_use]
     pub fn mantissa_at_scale(self, scale: u8) -> Option<i64> {
         let shift = scale.checked_sub(self.scale)?;
@@ -210,8 +210,8 @@ impl ParsedDigits {
     }
 }
 
-/// Greater exponents are reduced to this. No text has enough digits to make up for it, so the result
-/// is an error either way.
+/// Greater exponents are reduced to this. No text has enough digits to make up for it, so the
+/// result is an error either way.
 const EXPONENT_LIMIT: i64 = 1_000_000_000_000;
 
 fn parse_exponent(text: &[u8], end: usize) -> Result<i64, DecimalError> {

@@ -21,7 +21,7 @@ pub struct ExactSum {
     scale: u8,
 }
 
-/// A text that is not a [`ExactSum`].
+/// A text that is not an [`ExactSum`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{text:?} is not a plain decimal number of at most 56 digits before the point and 36 after it"
@@ -31,8 +31,8 @@ pub struct ExactSumError {
 }
 
 impl ExactSum {
-    /// Adds `units / 10^scale`. The absolute value of the units must be below 10^38, and the scale at
-    /// most 36.
+    /// Adds `units / 10^scale`. The absolute value of the units must be below 10^38, and the scale
+    /// at most 36.
     pub fn add_units(&mut self, units: i128, scale: u8) {
         if units == 0 {
             return;
@@ -41,6 +41,7 @@ impl ExactSum {
         self.add_scaled(units, scale);
     }
 
+    /// Adds `units / 10^scale`, after bringing both numbers to the greater scale.
     fn add_scaled(&mut self, units: Int320, scale: u8) {
         match scale.cmp(&self.scale) {
             Ordering::Equal => self.units.add(units),

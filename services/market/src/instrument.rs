@@ -8,7 +8,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Venue(Arc<str>);
 
-/// The name of what is traded at a venue, such as `BTCUSDT`: 1 to 64 of `A-Z a-z 0-9 . _ - / = ^ + @ # $`.
+/// The name of what is traded at a venue, such as `BTCUSDT`: 1 to 64 of
+/// `A-Z a-z 0-9 . _ - / = ^ + @ # $`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Symbol(Arc<str>);
 

@@ -8,8 +8,8 @@ use std::cmp::Ordering;
 const LIMBS: usize = 5;
 /// The greatest power of ten that fits a limb.
 const GREATEST_POWER_OF_TEN: u64 = 10_000_000_000_000_000_000;
-/// The number of digits that one division by [`GREATEST_POWER_OF_TEN`] yields.
-const DIGITS_PER_DIVISION: usize = 19;
+/// The number of zeros of [`GREATEST_POWER_OF_TEN`].
+const DIGITS_PER_LIMB: usize = 19;
 
 /// A 320-bit signed integer: two's complement, least significant limb first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -53,7 +53,7 @@ impl Int320 {
 
     pub(crate) fn multiplied_by_power_of_ten(mut self, mut exponent: usize) -> Self {
         while exponent > 0 {
-            let step = exponent.min(DIGITS_PER_DIVISION);
+            let step = exponent.min(DIGITS_PER_LIMB);
             self.multiply_by(10_u64.pow(u32::try_from(step).expect("a step is at most 19")));
             exponent -= step;
         }

@@ -8,8 +8,8 @@ use crate::{Amendment, AmendmentKind, RejectReason, SECOND_NS, Trade};
 /// How a venue numbers its trades.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum IdScheme {
-    /// The numbers 1, 2, 3 …, which are stored as ranges. A missing number is a gap, which is counted
-    /// and listed.
+    /// The numbers 1, 2, 3 …, which are stored as ranges. A missing number is a gap, which is
+    /// counted and listed.
     Contiguous,
     /// Unique ids such as UUIDs, or rising numbers that may skip some. Gaps are not detected.
     Unique,
@@ -115,8 +115,8 @@ impl VenueSettings {
         Ok(())
     }
 
-    /// Returns the settings after a later record of settings: its values, but the id scheme and scope
-    /// of these.
+    /// Returns the settings after a later record of settings: its values, but the id scheme and
+    /// scope of these.
     #[must_use]
     pub const fn updated_with(&self, later: &Self) -> Self {
         Self {

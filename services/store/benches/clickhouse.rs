@@ -1,5 +1,5 @@
-//! Measures the tick store on ClickHouse: inserts by the size of a block, reads of a minute and of an
-//! hour, and bytes per row.
+//! Measures the tick store on ClickHouse: inserts by the size of a block, reads of a minute and of
+//! an hour, and bytes per row.
 //!
 //! `CANDLEWICK_CLICKHOUSE=http://127.0.0.1:8123 cargo bench -p candlewick-store --bench clickhouse`
 //!

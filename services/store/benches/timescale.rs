@@ -1,6 +1,6 @@
-//! Measures commits of bars to TimescaleDB by their size: as the store writes them (binary `COPY` into
-//! a table of the session, then `INSERT … SELECT … ON CONFLICT`), and the same rows as arrays through
-//! `unnest`. Then measures chunks of several lengths.
+//! Measures commits of bars to TimescaleDB by their size: as the store writes them (binary `COPY`
+//! into a table of the session, then `INSERT … SELECT … ON CONFLICT`), and the same rows as arrays
+//! through `unnest`. Then measures chunks of several lengths.
 //!
 //! `CANDLEWICK_TIMESCALEDB=postgres://… cargo bench -p candlewick-store --bench timescale`
 //!

@@ -21,9 +21,9 @@ use crate::{ArchiveProgress, StoreError, Tick, TickBlock, TickStore};
 
 /// Ticks in one database of a ClickHouse server or cluster.
 ///
-/// An insert is acknowledged when the server has its rows on disk. The server drops an exact repeat of
-/// an insert by its deduplication token, for as long as it remembers the token. Any other repeated
-/// rows are collapsed by their key, when they are read and when they are merged.
+/// An insert is acknowledged when the server has its rows on disk. The server drops an exact repeat
+/// of an insert by its deduplication token, for as long as it remembers the token. Any other
+/// repeated rows are collapsed by their key, when they are read and when they are merged.
 #[derive(Clone)]
 pub struct ClickHouseTickStore {
     server: Arc<ClickHouseServer>,
@@ -41,9 +41,9 @@ impl ClickHouseTickStore {
     /// Connects, and checks that the tables exist in this version.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if the server does not respond or `candlewick migrate` has to run
-    /// first; [`StoreError::NewerSchema`] or [`StoreError::OlderSchema`] if the tables are newer or
-    /// too old.
+    /// [`StoreError::Unavailable`] if the server does not respond or `candlewick migrate` has to
+    /// run first; [`StoreError::NewerSchema`] or [`StoreError::OlderSchema`] if the tables are
+    /// newer or too old.
     pub async fn open(config: &ClickHouseConfig) -> Result<Self, StoreError> {
         let server = ClickHouseServer::new(config)?;
         migrate::verify_version(&server).await?;
@@ -165,8 +165,8 @@ impl TickStore for ClickHouseTickStore {
         Ok(())
     }
 
-    /// Deletes nothing and returns 0: the server drops ticks whose append time is older than the TTL of
-    /// the table.
+    /// Deletes nothing and returns 0: the server drops ticks whose append time is older than the
+    /// TTL of the table.
     async fn delete_expired(&self, _before_ns: i64) -> Result<u64, StoreError> {
         Ok(0)
     }

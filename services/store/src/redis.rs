@@ -57,8 +57,8 @@ const WRITE_INTERVAL: Duration = Duration::from_millis(50);
 /// The greatest number of prices in one write.
 const MAX_BATCH: usize = 1_000;
 
-/// Stores a price for 5 s, unless a newer one is stored. Values begin with their position, as text of
-/// fixed length.
+/// Stores a price for 5 s, unless a newer one is stored. Values begin with their position, as text
+/// of fixed length.
 const SET_IF_NEWER: &str = "\
 local stored = redis.call('GET', KEYS[1])
 if stored and string.sub(stored, 1, 32) > string.sub(ARGV[1], 1, 32) then return 0 end
@@ -67,10 +67,10 @@ return 1";
 
 /// Newest prices in Redis: one server, the master that Sentinels name, or a Cluster.
 ///
-/// A price expires after 5 s unless a newer one is queued. A task of the store writes queued prices,
-/// the newest of each instrument, about 50 ms later at most. If Redis is unavailable or slow, prices
-/// are dropped and counted. The task ends when the last handle is dropped; prices that it has not
-/// written then are lost.
+/// A price expires after 5 s unless a newer one is queued. A task of the store writes queued
+/// prices, the newest of each instrument, about 50 ms later at most. If Redis is unavailable or
+/// slow, prices are dropped and counted. The task ends when the last handle is dropped; prices that
+/// it has not written then are lost.
 #[derive(Clone)]
 pub struct RedisHotStore {
     shared: Arc<SharedState>,
@@ -96,8 +96,8 @@ impl Drop for WriterTask {
 }
 
 impl RedisHotStore {
-    /// Starts the task that writes; must be called within a tokio runtime. The store connects when it
-    /// is first used, so Redis may be unavailable now.
+    /// Starts the task that writes; must be called within a tokio runtime. The store connects when
+    /// it is first used, so Redis may be unavailable now.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the URL is invalid or a password cannot be read.

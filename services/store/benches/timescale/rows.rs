@@ -47,7 +47,8 @@ pub(crate) const fn position(offset: u64) -> Position {
     Position { epoch: 1, offset }
 }
 
-/// Returns bars of different symbols and intervals. Closed bars have other starts for each `commit`.
+/// Returns bars of different symbols and intervals. Closed bars have other starts for each
+/// `commit`.
 pub(crate) fn generate_bars(
     count: usize,
     commit: u64,

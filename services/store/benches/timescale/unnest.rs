@@ -1,5 +1,5 @@
-//! Writes bars with every column as an array. Numbers are sent as texts, which PostgreSQL reads about
-//! as fast as its binary form.
+//! Writes bars with every column as an array. Numbers are sent as texts, which PostgreSQL reads
+//! about as fast as its binary form.
 
 use candlewick_store::StoredBar;
 use market::EdgeTrade;
@@ -89,8 +89,8 @@ pub(crate) async fn write_bars(session: &mut PgConnection, bars: &[StoredBar]) {
     query("COMMIT").execute(session).await.unwrap();
 }
 
-/// Runs the other statement of a commit, which sends the keys once more: deletes bars that close from
-/// the open ones, or finds those that were not open before.
+/// Runs the other statement of a commit, which sends the keys once more: deletes bars that close
+/// from the open ones, or finds those that were not open before.
 async fn run_key_statement(session: &mut PgConnection, bars: &[StoredBar], closed: bool) {
     let head = if closed {
         "DELETE FROM open_bars AS o USING"

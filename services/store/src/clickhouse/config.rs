@@ -16,8 +16,8 @@ use crate::password::read_password;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClickHouseConfig {
     /// The address of its HTTP interface: `http://host:8123`, or `https://host:8443`, whose
-    /// certificate is checked against the root certificates of the web. It contains neither user nor
-    /// password.
+    /// certificate is checked against the root certificates of the web. It contains neither user
+    /// nor password.
     pub url: String,
     /// The name of the user.
     pub user: String,

@@ -41,8 +41,8 @@ fn newest_version() -> u32 {
     OLDEST - 1 + u32::try_from(MIGRATIONS.len()).expect("there are few versions")
 }
 
-/// Creates or upgrades the tables. Returns the version that was found, 0 if there were none, and the
-/// version now.
+/// Creates or upgrades the tables. Returns the version that was found, 0 if there were none, and
+/// the version now.
 pub(super) async fn migrate(server: &ClickHouseServer) -> Result<(u32, u32), StoreError> {
     create_database(server).await?;
     server.execute(CREATE_VERSIONS_TABLE).await?;

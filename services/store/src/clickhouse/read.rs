@@ -47,8 +47,8 @@ const SELECT_TICKS: &str = "SELECT ?fields FROM trades \
     WHERE venue = ? AND symbol = ? AND hour_ns >= ? AND hour_ns < ? \
     AND time_ns >= ? AND time_ns < ?";
 
-/// Returns the ticks of an instrument within `[start_ns, end_ns)`. `hour_ns` is the start of the hour
-/// that contains `start_ns`.
+/// Returns the ticks of an instrument within `[start_ns, end_ns)`. `hour_ns` is the start of the
+/// hour that contains `start_ns`.
 pub(super) async fn read_ticks(
     server: &ClickHouseServer,
     instrument: &Instrument,

@@ -6,8 +6,8 @@
 //! | `redis+sentinel://host:port,host:port/name/db` | the master of that name, found through its Sentinels |
 //! | `redis+cluster://host:port,host:port` | a Cluster, found through some of its nodes |
 //!
-//! With `rediss` in place of `redis` the connection uses TLS, and certificates are checked against the
-//! root certificates of the web and of the system. Ports and the database may be omitted.
+//! With `rediss` in place of `redis` the connection uses TLS, and certificates are checked against
+//! the root certificates of the web and of the system. Ports and the database may be omitted.
 
 use deadpool_redis::{ConnectionAddr, ConnectionInfo, ProtocolVersion, RedisConnectionInfo};
 

@@ -168,8 +168,8 @@ fn script_pipeline(code: &str, calls: &[ScriptCall]) -> Pipeline {
     pipeline
 }
 
-/// Runs some calls at a time, each on the node that holds its key, because a pipeline can only be for
-/// one node. If a node is unavailable, only the calls for its keys fail.
+/// Runs some calls at a time, each on the node that holds its key, because a pipeline can only be
+/// for one node. If a node is unavailable, only the calls for its keys fail.
 async fn run_concurrently(
     connection: cluster::Connection,
     code: &str,

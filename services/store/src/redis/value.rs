@@ -10,8 +10,8 @@ use crate::NewestPrice;
 /// The number of characters of `through`.
 const THROUGH_LENGTH: usize = 32;
 
-/// Returns the key of an instrument. It contains no braces, which would make a Cluster store all keys
-/// on one node.
+/// Returns the key of an instrument. It contains no braces, which would make a Cluster store all
+/// keys on one node.
 pub(super) fn price_key(instrument: &Instrument) -> String {
     format!("price:{instrument}")
 }

@@ -27,8 +27,8 @@ pub(super) static SELECT_BARS: LazyLock<String> = LazyLock::new(|| {
 pub(super) static SELECT_OLDEST_BARS: LazyLock<String> = LazyLock::new(|| select_bar_range("ASC"));
 pub(super) static SELECT_NEWEST_BARS: LazyLock<String> = LazyLock::new(|| select_bar_range("DESC"));
 
-/// Returns the statement that selects a range of bars. Each of its two parts has a limit of its own,
-/// so no chunk is read beyond the limit.
+/// Returns the statement that selects a range of bars. Each of its two parts has a limit of its
+/// own, so no chunk is read beyond the limit.
 fn select_bar_range(order: &str) -> String {
     let values = VALUE_COLUMNS.join(", ");
     let select_from = |table, closed| {

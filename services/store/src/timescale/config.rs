@@ -18,8 +18,8 @@ pub struct TimescaleConfig {
     /// A file that contains the password. It is read for every connection, so the password may be
     /// rotated.
     pub password_file: Option<PathBuf>,
-    /// A PEM file with the certificate of the authority that signed the server's. If it is set, TLS is
-    /// verified in full unless the URL says otherwise.
+    /// A PEM file with the certificate of the authority that signed the server's. If it is set, TLS
+    /// is verified in full unless the URL says otherwise.
     pub root_cert: Option<PathBuf>,
     /// The greatest number of connections that read, and of those that write.
     pub max_connections: usize,
@@ -27,15 +27,15 @@ pub struct TimescaleConfig {
     pub max_snapshots: usize,
     /// How long a statement may take.
     pub statement_timeout: Duration,
-    /// How long a statement may wait for another transaction. It is longer than `idle_timeout`, so that
-    /// the transaction of a frozen process ends before the one that waits for it.
+    /// How long a statement may wait for another transaction. It is longer than `idle_timeout`, so
+    /// that the transaction of a frozen process ends before the one that waits for it.
     pub lock_timeout: Duration,
     /// How long a transaction that writes may be idle before the server ends it.
     pub idle_timeout: Duration,
     /// How long a snapshot may be idle. On PostgreSQL 17 also how long it may last in total.
     pub snapshot_timeout: Duration,
-    /// How much longer than requested a hypertable keeps closed bars, so that they can be dropped with
-    /// their chunk: more than the length of a chunk plus the lateness of its bars.
+    /// How much longer than requested a hypertable keeps closed bars, so that they can be dropped
+    /// with their chunk: more than the length of a chunk plus the lateness of its bars.
     pub chunk_slack: Duration,
 }
 

@@ -31,8 +31,8 @@ pub(super) enum DatabaseError {
 }
 
 /// Classes of errors (<https://www.postgresql.org/docs/current/errcodes-appendix.html>) that a
-/// repeated call cannot succeed after: a value that does not fit, a violated constraint, a statement
-/// that does not match the tables.
+/// repeated call cannot succeed after: a value that does not fit, a violated constraint, a
+/// statement that does not match the tables.
 const CORRUPT_CLASSES: [&str; 4] = ["21", "22", "23", "42"];
 
 /// Codes of damage that PostgreSQL has detected.

@@ -2,8 +2,8 @@
 //! number in each call.
 //!
 //! The retention policies of TimescaleDB do not fit. They go by the event time of a chunk or by the
-//! time of its creation. A tape of 2013 is old by the first, and a second tape of that year is old by
-//! the second, on the day on which it is read.
+//! time of its creation. A tape of 2013 is old by the first, and a second tape of that year is old
+//! by the second, on the day on which it is read.
 
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row, query, query_scalar};
@@ -65,8 +65,8 @@ const DELETE_EXCLUDED_RANGES: &str = "DELETE FROM excluded_ranges \
     (SELECT partition, epoch, first_offset FROM excluded_ranges WHERE append_time_ns < $1 LIMIT $2 \
      FOR UPDATE SKIP LOCKED)";
 
-/// Deletes those whose ids belong to no hour or day too, although sets of such ids are kept: an edit
-/// or a cancel waits for its trade only for the horizon.
+/// Deletes those whose ids belong to no hour or day too, although sets of such ids are kept: an
+/// edit or a cancel waits for its trade only for the horizon.
 const DELETE_PENDING_AMENDMENTS: &str = "DELETE FROM pending_amendments \
     WHERE (instrument, scope, bucket_ns, id) IN \
     (SELECT instrument, scope, bucket_ns, id FROM pending_amendments \

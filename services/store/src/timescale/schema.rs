@@ -16,8 +16,8 @@ const OLDEST: i64 = 2;
 /// The length of a chunk of `bars`: see decision 11.
 const CHUNK_INTERVAL: &str = "7 days";
 
-/// How long after its creation a chunk is compressed: its own length plus the 48 hours in which most
-/// late trades arrive. The event time does not count: by it, a tape would be old at once.
+/// How long after its creation a chunk is compressed: its own length plus the 48 hours in which
+/// most late trades arrive. The event time does not count: by it, a tape would be old at once.
 const COMPRESS_AFTER: &str = "9 days";
 
 /// Lets one process at a time migrate. sqlx's migrator takes a lock of its own, but the hypertable

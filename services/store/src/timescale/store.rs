@@ -48,8 +48,8 @@ impl TimescaleBarStore {
         server.store_result(migrated)
     }
 
-    /// Opens a database whose tables are up to date. Logs a warning if the server is not durable, or
-    /// has no TimescaleDB.
+    /// Opens a database whose tables are up to date. Logs a warning if the server is not durable,
+    /// or has no TimescaleDB.
     ///
     /// # Errors
     /// [`StoreError`] if the server cannot be reached, or if the tables are older or newer.
@@ -177,7 +177,8 @@ impl BarStore for TimescaleBarStore {
     }
 
     /// Acknowledged commits are on disk already, unless the server does not wait for its disk. In
-    /// that case a small transaction waits, whose record in the write-ahead log is after all others.
+    /// that case a small transaction waits, whose record in the write-ahead log is after all
+    /// others.
     async fn sync(&self) -> Result<(), StoreError> {
         if self.commits_are_synced {
             return Ok(());

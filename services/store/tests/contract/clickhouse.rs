@@ -129,8 +129,8 @@ async fn an_insert_is_one_part_for_each_day_and_a_partial_one_is_completed() {
     let count_parts = "SELECT count() FROM system.parts \
         WHERE database = currentDatabase() AND table = 'trades' AND active";
     assert_eq!(database.query_number(count_parts).await, 2);
-    // A crash between the two parts leaves one of them. On the retry the server recognises that part by
-    // its token, and writes the other.
+    // A crash between the two parts leaves one of them. On the retry the server recognises that
+    // part by its token, and writes the other.
     database
         .run_sql("ALTER TABLE trades DROP PARTITION 1")
         .await;

@@ -14,9 +14,9 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// The Sentinels promote the replica while prices are queued and read. Soon the newest price is read
-/// from the new master. The old master becomes a replica, which refuses writes, so connections to it
-/// have to be closed.
+/// The Sentinels promote the replica while prices are queued and read. Soon the newest price is
+/// read from the new master. The old master becomes a replica, which refuses writes, so connections
+/// to it have to be closed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prices_come_back_after_a_failover() {
     let address = server_url("CANDLEWICK_REDIS_SENTINEL");

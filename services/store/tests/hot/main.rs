@@ -9,10 +9,10 @@
     reason = "the helpers of tests are tests too, and wait for real servers in real time"
 )]
 
-mod absence;
 mod failover;
 mod fixtures;
 mod password;
+mod unavailable;
 
 use candlewick_store::{HotStore, MemoryHotStore};
 use futures_util::{StreamExt, stream};

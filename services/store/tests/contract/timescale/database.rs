@@ -118,8 +118,8 @@ impl Drop for Database {
     }
 }
 
-/// Creates the template if it is missing, and returns its name. A template can only be copied while no
-/// session uses it, not even the background workers of the extension.
+/// Creates the template if it is missing, and returns its name. A template can only be copied while
+/// no session uses it, not even the background workers of the extension.
 async fn create_template() -> String {
     let mut hasher = DefaultHasher::new();
     TEMPLATE_SOURCES.hash(&mut hasher);

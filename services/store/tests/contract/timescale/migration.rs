@@ -104,7 +104,8 @@ async fn older_tables_are_refused() {
     }
 }
 
-/// PostgreSQL without the extension works, and its bars move into chunks when the extension is added.
+/// PostgreSQL without the extension works, and its bars move into chunks when the extension is
+/// added.
 #[tokio::test]
 async fn a_table_becomes_a_hypertable() {
     let database = Database::migrated().await;

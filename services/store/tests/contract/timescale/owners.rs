@@ -1,5 +1,5 @@
-//! Tests of two owners of a partition, of owners that are cancelled or frozen, and of servers that end
-//! a session.
+//! Tests of two owners of a partition, of owners that are cancelled or frozen, and of servers that
+//! end a session.
 
 use std::time::Duration;
 
