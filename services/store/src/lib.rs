@@ -15,6 +15,7 @@ mod clickhouse;
 mod compression;
 mod current;
 mod error;
+mod guarded;
 mod hot_store;
 mod id_chunk;
 mod key_bounds;
@@ -32,6 +33,7 @@ pub use current::{
     AmendmentIndex, CurrentTrades, TickStatus, UnmatchedDuplicate, find_verdict, trades_current,
 };
 pub use error::StoreError;
+pub use guarded::Guarded;
 pub use hot_store::{HotStore, MemoryHotStore, NewestPrice};
 pub use metrics::Metrics;
 pub use redis::{RedisConfig, RedisHotStore};

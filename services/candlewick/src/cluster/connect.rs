@@ -3,18 +3,18 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use clock::{Breaker, Clock, SystemClock};
+use clock::{Breaker, Clock, Guard, SystemClock};
+use eventlog::GuardedLog;
 use host::{DependencyHealth, Health, HealthComponent};
 use kafka::{Kafka, KafkaConfig, KafkaLog};
 use store::{
-    ClickHouseConfig, ClickHouseTickStore, RedisConfig, RedisHotStore, StoreError,
+    ClickHouseConfig, ClickHouseTickStore, Guarded, RedisConfig, RedisHotStore, StoreError,
     TimescaleBarStore, TimescaleConfig,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::hot::Hot;
 use super::waiting::until_there;
-use crate::guarded::{Guard, Guarded, GuardedLog};
 use connect::{BreakerSettings, TopicNames};
 
 pub(super) type Bars = Guarded<TimescaleBarStore, SystemClock>;

@@ -3,9 +3,7 @@
 use clock::SystemClock;
 use host::HealthComponent;
 use market::Instrument;
-use store::{HotStore, NewestPrice, RedisHotStore, StoreError};
-
-use crate::guarded::Guarded;
+use store::{Guarded, HotStore, NewestPrice, RedisHotStore, StoreError};
 
 /// Newest prices in Redis, or nowhere.
 #[derive(Clone)]
@@ -52,12 +50,11 @@ impl HotStore for Hot {
 mod tests {
     use std::time::Duration;
 
-    use clock::{Breaker, BreakerPolicy};
+    use clock::{Breaker, BreakerPolicy, Guard};
     use host::{DependencyHealth, Health};
     use store::RedisConfig;
 
     use super::*;
-    use crate::guarded::Guard;
 
     #[tokio::test]
     async fn a_redis_that_is_away_is_named_and_no_reason_to_be_unready() {

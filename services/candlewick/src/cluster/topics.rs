@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clock::SystemClock;
-use eventlog::{Log, LogError};
+use eventlog::{GuardedLog, Log, LogError};
 use host::HealthComponent;
 use kafka::KafkaTopic;
 use store::{BarReader, BarStore, StoreError};
 
 use super::connect::{Bars, Brokers, Connector, Topic, is_final};
-use crate::guarded::GuardedLog;
 
 /// What is appended is waited for as long when the process ends.
 const CLOSING: Duration = Duration::from_secs(5);

@@ -1,45 +1,46 @@
-//! Bars.
+//! A guarded store of bars.
 
 use clock::Clock;
 use market::{BarRow, Instrument, Venue, VenueSettings};
-use store::{
-    BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange,
-    IdRangeQuery, IdRanges, IdSetKey, IdSetRow, PartitionProgress, PartitionState, StoreError,
-    SymbolQuery, SymbolRow, Transaction, VenueRow,
-};
 
 use super::Guarded;
+use crate::bar_store::{BarQuery, BarReader, BarStore, CommitOutcome, IdRangeQuery, SymbolQuery};
+use crate::error::StoreError;
+use crate::state::{
+    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
+    PartitionState, SymbolRow, Transaction, VenueRow,
+};
 
 impl<S: BarReader, C: Clock> BarReader for Guarded<S, C> {
     async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
-        self.guard.call(self.store.partition_progress()).await
+        self.call(self.store.partition_progress()).await
     }
 
     async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
-        self.guard.call(self.store.bars(keys)).await
+        self.call(self.store.bars(keys)).await
     }
 
     async fn bar_range(&self, query: &BarQuery) -> Result<Vec<BarRow>, StoreError> {
-        self.guard.call(self.store.bar_range(query)).await
+        self.call(self.store.bar_range(query)).await
     }
 
     async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
-        self.guard.call(self.store.id_sets(keys)).await
+        self.call(self.store.id_sets(keys)).await
     }
 
     async fn id_ranges(
         &self,
         query: &IdRangeQuery,
     ) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
-        self.guard.call(self.store.id_ranges(query)).await
+        self.call(self.store.id_ranges(query)).await
     }
 
     async fn symbol(&self, instrument: &Instrument) -> Result<Option<SymbolRow>, StoreError> {
-        self.guard.call(self.store.symbol(instrument)).await
+        self.call(self.store.symbol(instrument)).await
     }
 
     async fn symbols(&self, query: &SymbolQuery) -> Result<Vec<SymbolRow>, StoreError> {
-        self.guard.call(self.store.symbols(query)).await
+        self.call(self.store.symbols(query)).await
     }
 
     async fn venue_settings(
@@ -47,13 +48,12 @@ impl<S: BarReader, C: Clock> BarReader for Guarded<S, C> {
         venue: &Venue,
         partitions: u32,
     ) -> Result<Option<VenueSettings>, StoreError> {
-        self.guard
-            .call(self.store.venue_settings(venue, partitions))
+        self.call(self.store.venue_settings(venue, partitions))
             .await
     }
 
     async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {
-        self.guard.call(self.store.venues()).await
+        self.call(self.store.venues()).await
     }
 
     async fn excluded_ranges(
@@ -64,17 +64,15 @@ impl<S: BarReader, C: Clock> BarReader for Guarded<S, C> {
         end: u64,
     ) -> Result<Vec<ExcludedRange>, StoreError> {
         let call = self.store.excluded_ranges(partition, epoch, first, end);
-        self.guard.call(call).await
+        self.call(call).await
     }
 
     async fn dirty_minutes(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
-        self.guard.call(self.store.dirty_minutes(partition)).await
+        self.call(self.store.dirty_minutes(partition)).await
     }
 
     async fn topic_epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
-        self.guard
-            .call(self.store.topic_epoch(topic, topic_id))
-            .await
+        self.call(self.store.topic_epoch(topic, topic_id)).await
     }
 }
 
@@ -86,28 +84,26 @@ impl<S: BarStore, C: Clock> BarStore for Guarded<S, C> {
         partition: u32,
         epoch: u64,
     ) -> Result<PartitionState, StoreError> {
-        self.guard
-            .long_call(self.store.load_partition(partition, epoch))
+        self.long_call(self.store.load_partition(partition, epoch))
             .await
     }
 
     async fn register_topic(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
-        self.guard
-            .long_call(self.store.register_topic(topic, topic_id))
+        self.long_call(self.store.register_topic(topic, topic_id))
             .await
     }
 
     async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
-        self.guard.long_call(self.store.commit(transaction)).await
+        self.long_call(self.store.commit(transaction)).await
     }
 
     async fn snapshot(&self) -> Result<Self::Snapshot, StoreError> {
-        let snapshot = self.guard.call(self.store.snapshot()).await?;
+        let snapshot = self.call(self.store.snapshot()).await?;
         Ok(Guarded::new(snapshot, self.guard.clone()))
     }
 
     async fn sync(&self) -> Result<(), StoreError> {
-        self.guard.long_call(self.store.sync()).await
+        self.long_call(self.store.sync()).await
     }
 
     async fn delete_expired(
@@ -116,16 +112,16 @@ impl<S: BarStore, C: Clock> BarStore for Guarded<S, C> {
         ids_before_ns: i64,
     ) -> Result<u64, StoreError> {
         let call = self.store.delete_expired(bars_before_ns, ids_before_ns);
-        self.guard.long_call(call).await
+        self.long_call(call).await
     }
 }
 
 impl<S: BarStore, C: Clock> Guarded<S, C> {
-    /// Asks something small while the breaker is not closed, so that it closes once the server is
-    /// back even where nobody else asks: a pod that is not ready is sent no requests.
-    pub(crate) async fn probe_bars(&self) {
+    /// Makes a small request if the breaker is not closed, so that the breaker closes once the
+    /// server is back although no other calls are made: a pod that is not ready gets no requests.
+    pub async fn probe_bars(&self) {
         if !self.guard.is_closed() {
-            // The breaker is told of the outcome, which is all that is wanted.
+            // The guard reports the outcome to the breaker, which is all that a probe is for.
             let _ = self.partition_progress().await;
         }
     }

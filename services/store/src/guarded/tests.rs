@@ -1,14 +1,22 @@
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use clock::{BreakerPolicy, SystemClock};
-use eventlog::{Log, LogError, MemoryLog, NewRecord};
-use host::{DependencyHealth, Health};
+use clock::{Breaker, BreakerPolicy, SystemClock};
 use market::Instrument;
-use store::{ArchiveProgress, Tick, TickBlock, TickStore};
 
 use super::*;
+use crate::tick_store::{ArchiveProgress, Tick, TickBlock, TickStore};
+
+/// The outage that the breaker last reported.
+#[derive(Clone, Default)]
+struct Outage(Arc<Mutex<Option<String>>>);
+
+impl Outage {
+    fn is_reported(&self) -> bool {
+        self.0.lock().unwrap().is_some()
+    }
+}
 
 /// A store of ticks in a mood.
 #[derive(Clone, Default)]
@@ -76,28 +84,24 @@ impl TickStore for Moody {
 
 const TIMEOUT: Duration = Duration::from_secs(8);
 
-fn guard(health: &Health) -> Guard<SystemClock> {
+fn guarded() -> (Moody, Guarded<Moody, SystemClock>, Outage) {
     let policy = BreakerPolicy {
         failures: NonZeroU32::new(2).unwrap(),
         open_for: Duration::from_secs(60),
         successes: NonZeroU32::new(2).unwrap(),
     };
-    let component = DependencyHealth::Required(health.register("clickhouse"));
-    let breaker = Breaker::new("clickhouse", policy, SystemClock, move |outage| {
-        component.report(outage)
+    let (moody, outage) = (Moody::default(), Outage::default());
+    let reported = outage.clone();
+    let breaker = Breaker::new("clickhouse", policy, SystemClock, move |reason| {
+        *reported.0.lock().unwrap() = reason.map(str::to_owned);
     });
-    Guard::new("clickhouse", SystemClock, TIMEOUT, breaker)
-}
-
-fn guarded() -> (Moody, Guarded<Moody, SystemClock>, Health) {
-    let (moody, health) = (Moody::default(), Health::default());
-    let guarded = Guarded::new(moody.clone(), guard(&health));
-    (moody, guarded, health)
+    let guard = Guard::new("clickhouse", SystemClock, TIMEOUT, breaker);
+    (moody.clone(), Guarded::new(moody, guard), outage)
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_failures_in_a_row_calls_fail_at_once_and_say_why() {
-    let (moody, guarded, health) = guarded();
+    let (moody, guarded, outage) = guarded();
     moody.turn(REFUSING);
     let error = guarded.archive_position(0).await.unwrap_err();
     assert_eq!(error.to_string(), "moody: no route");
@@ -119,15 +123,15 @@ async fn after_failures_in_a_row_calls_fail_at_once_and_say_why() {
          not done within 8s"
     );
     assert_eq!(moody.calls.load(Ordering::Relaxed), calls, "it was called");
-    assert!(!health.readiness().is_ready());
+    assert!(outage.is_reported());
 
     moody.turn(WELL);
     guarded.probe_ticks().await;
-    assert!(!health.readiness().is_ready(), "it asked too early");
+    assert!(outage.is_reported(), "it asked too early");
     SystemClock.sleep(Duration::from_secs(42)).await;
     guarded.probe_ticks().await;
     guarded.probe_ticks().await;
-    assert!(health.readiness().is_ready(), "the probes close it alone");
+    assert!(!outage.is_reported(), "the probes close it alone");
     let calls = moody.calls.load(Ordering::Relaxed);
     guarded.probe_ticks().await;
     assert_eq!(moody.calls.load(Ordering::Relaxed), calls, "no need to ask");
@@ -135,86 +139,22 @@ async fn after_failures_in_a_row_calls_fail_at_once_and_say_why() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_no_retry_can_mend_is_an_answer() {
-    let (moody, guarded, health) = guarded();
+    let (moody, guarded, outage) = guarded();
     moody.turn(DAMAGED);
     for _ in 0..10 {
         let error = guarded.insert(&[]).await.unwrap_err();
         assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
     }
-    assert!(health.readiness().is_ready());
+    assert!(!outage.is_reported());
 }
 
 #[tokio::test(start_paused = true)]
 async fn calls_that_their_callers_gave_up_say_nothing() {
-    let (moody, guarded, health) = guarded();
+    let (moody, guarded, outage) = guarded();
     moody.turn(HANGING);
     for _ in 0..10 {
         let given_up = clock::timeout(&SystemClock, TIMEOUT / 2, guarded.archive_position(0)).await;
         assert!(given_up.is_err());
     }
-    assert!(health.readiness().is_ready());
-}
-
-/// A log whose appends hang, or are busy.
-#[derive(Clone)]
-struct Stuck(MemoryLog, bool);
-
-impl Log for Stuck {
-    fn partitions(&self) -> u32 {
-        self.0.partitions()
-    }
-
-    fn epoch(&self) -> u64 {
-        self.0.epoch()
-    }
-
-    async fn append(&self, _: u32, _: Vec<NewRecord>) -> Result<std::ops::Range<u64>, LogError> {
-        match self.1 {
-            true => Err(LogError::Busy { pending_bytes: 7 }),
-            false => std::future::pending().await,
-        }
-    }
-
-    async fn fetch(&self, _: u32, _: u64, _: usize) -> Result<eventlog::Batch, LogError> {
-        Err(LogError::Closed)
-    }
-
-    async fn wait(&self, _: u32, _: u64) -> Result<(), LogError> {
-        Err(LogError::Closed)
-    }
-
-    async fn bounds(&self, _: u32) -> Result<eventlog::Bounds, LogError> {
-        Err(LogError::Closed)
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn appends_that_hang_open_the_breaker_and_a_busy_log_does_not() {
-    let health = Health::default();
-    let memory = MemoryLog::new(1, 1, 1 << 10, Arc::new(|| 0));
-    let busy = GuardedLog::new(Stuck(memory.clone(), true), "trades", guard(&health));
-    for _ in 0..10 {
-        let error = busy.append(0, Vec::new()).await.unwrap_err();
-        assert_eq!(error, LogError::Busy { pending_bytes: 7 });
-    }
-    assert!(health.readiness().is_ready());
-
-    let stuck = GuardedLog::new(Stuck(memory, false), "trades", guard(&health));
-    for _ in 0..2 {
-        let error = stuck.append(0, Vec::new()).await.unwrap_err();
-        assert_eq!(error.to_string(), "trades: not done within 8s");
-    }
-    let error = stuck.append(0, Vec::new()).await.unwrap_err();
-    assert!(error.is_transient(), "{error}");
-    assert!(
-        error.to_string().contains("is open for another 60 s"),
-        "{error}"
-    );
-    assert!(!health.readiness().is_ready());
-    stuck.probe_log().await;
-    assert!(!health.readiness().is_ready(), "it asked too early");
-    SystemClock.sleep(Duration::from_secs(60)).await;
-    stuck.probe_log().await;
-    stuck.probe_log().await;
-    assert!(health.readiness().is_ready(), "the probes close it alone");
+    assert!(!outage.is_reported());
 }
