@@ -89,7 +89,7 @@ impl Exercise {
         for (place, trade) in &mut self.trades {
             trade.time_ns += rounds_ns;
             let count = self.counts[*place as usize];
-            let number = trade.id.as_ref().and_then(TradeId::number);
+            let number = trade.id.as_ref().and_then(TradeId::as_number);
             trade.id = number.map(|number| TradeId::Number(number + count));
         }
     }

@@ -43,14 +43,14 @@ fn bar(instrument: &Instrument, minute: i64) -> StoredBar {
         epoch: 1,
         offset: minute.unsigned_abs(),
     };
-    let mut bar = Bar::of(&trade(minute), position, START_NS);
+    let mut bar = Bar::from_trade(&trade(minute), position, START_NS);
     for place in 1..100 {
         let mut other = trade(minute);
         other.id = Some(TradeId::Number(place));
-        bar.merge(&Bar::of(&other, position, START_NS));
+        bar.merge(&Bar::from_trade(&other, position, START_NS));
     }
     let row = BarRow {
-        window: Interval::M1.window(START_NS + minute * MINUTE_NS),
+        window: Interval::M1.window_containing(START_NS + minute * MINUTE_NS),
         bar,
         closed: true,
         revision: 0,

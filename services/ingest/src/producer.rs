@@ -253,7 +253,7 @@ fn check_bounds(settings: &VenueSettings) -> Result<(), IngestError> {
         ("idle_ms", settings.idle_ns),
     ];
     for (field, duration_ns) in durations {
-        if !(0..=VenueSettings::LONGEST_NS).contains(&duration_ns) {
+        if !(0..=VenueSettings::MAX_WAIT_NS).contains(&duration_ns) {
             return Err(IngestError::OutOfRange { field });
         }
     }

@@ -65,7 +65,7 @@ pub(crate) async fn declared(
     let mut is_newer = false;
     let mut note = |later: VenueSettings| {
         is_newer = true;
-        settings = Some(settings.map_or(later, |first| first.amended(&later)));
+        settings = Some(settings.map_or(later, |first| first.updated_with(&later)));
     };
     scan(log, folded, end, venue, &mut note).await?;
     let Some(settings) = settings else {

@@ -220,7 +220,7 @@ async fn scheme_and_scope_are_fixed_and_the_rest_may_change() {
     assert_eq!(first.declare(&venue, later).await.unwrap(), later);
     assert_eq!(first.settings(&venue).await.unwrap(), Some(later));
     let beyond = VenueSettings {
-        idle_ns: VenueSettings::LONGEST_NS + 1,
+        idle_ns: VenueSettings::MAX_WAIT_NS + 1,
         ..contiguous()
     };
     let error = first.declare(&venue, beyond).await.unwrap_err();
@@ -291,11 +291,11 @@ async fn settings_are_in_force_once_every_partition_has_folded_them() {
     assert_eq!(log.bounds(0).await.unwrap().end, 0);
 }
 
-fn cancel(id: u64, place: Option<Position>) -> Amendment {
+fn cancel(id: u64, target_position: Option<Position>) -> Amendment {
     Amendment {
         id: TradeId::Number(id),
         kind: AmendmentKind::Cancel,
-        place,
+        target_position,
     }
 }
 

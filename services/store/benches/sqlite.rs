@@ -148,7 +148,7 @@ fn bar(
         epoch: 0,
         offset: number,
     };
-    let mut window = interval.window(start_ns);
+    let mut window = interval.window_containing(start_ns);
     if closed {
         // Of every interval a new one each time, as in the worst case.
         window.start_ns += i64::try_from(number).unwrap() * interval.length_ns();
@@ -157,7 +157,7 @@ fn bar(
         instrument: instrument.clone(),
         row: BarRow {
             window,
-            bar: Bar::of(&trade(number), position, START_NS),
+            bar: Bar::from_trade(&trade(number), position, START_NS),
             closed,
             revision: 0,
             through: position,

@@ -80,7 +80,7 @@ impl CurrentTrades {
             None if tick.amendment.is_some() || self.record_delivery(tick) => TickStatus::Counted,
             None => TickStatus::MissedDuplicate,
             Some(Verdict::Duplicate) => {
-                if let Some(identity) = self.settings.identity(&tick.trade) {
+                if let Some(identity) = self.settings.trade_identity(&tick.trade) {
                     let seen = self.select_set(SetKey::of(&identity));
                     seen.expect_first(identity.id, tick);
                 }
@@ -108,7 +108,7 @@ impl CurrentTrades {
 
     /// Notes a delivery; false where there was one before.
     fn record_delivery(&mut self, tick: &Tick) -> bool {
-        let Some(identity) = self.settings.identity(&tick.trade) else {
+        let Some(identity) = self.settings.trade_identity(&tick.trade) else {
             return true;
         };
         let ends = identity.bucket_ns.is_some();
@@ -140,7 +140,7 @@ impl CurrentTrades {
 ///
 /// The ticks hold all of each event time that they hold any of. They are in any
 /// order, `rejected` in that of the store: by epoch, then first offset. The
-/// answer is in the order of [`market::EdgeTrade::order`]: time, id, scope, position.
+/// answer is in the order of [`market::EdgeTrade::cmp_trade_order`]: time, id, scope, position.
 #[must_use]
 pub fn trades_current(
     mut ticks: Vec<Tick>,
@@ -175,7 +175,7 @@ pub fn find_verdict(position: Position, rejected: &[ExcludedRange]) -> Option<Ve
     holds.then_some(range.verdict)
 }
 
-/// The order of [`market::EdgeTrade::order`], without making edges.
+/// The order of [`market::EdgeTrade::cmp_trade_order`], without making edges.
 fn order(left: &Tick, right: &Tick) -> Ordering {
     let key = |tick: &Tick| (tick.trade.time_ns, tick.trade.id.is_none());
     key(left)

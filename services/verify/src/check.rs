@@ -86,7 +86,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> Checker<'a, R, T, C> {
                 self.take(&mut subject, &ticks);
                 self.progress.advance(slice.rows);
             }
-            let end_ns = Interval::D1.window(day_ns).end_ns();
+            let end_ns = Interval::D1.window_containing(day_ns).end_ns();
             lost.extend(subject.current.forget_before(end_ns.min(i64::MAX - 1)));
             let stored = bars.take_day(day_ns).await?;
             let day_append_ns = first_append_ns(&stored);

@@ -42,7 +42,7 @@ const fn is_known(trade: &Trade) -> bool {
 }
 
 fn bar_line(instrument: &str, interval: Interval, time_ns: i64, field: &str) -> String {
-    let start = format_time(interval.window(time_ns).start_ns);
+    let start = format_time(interval.window_containing(time_ns).start_ns);
     format!("{instrument} {interval} {start} {field}: ")
 }
 
@@ -136,7 +136,7 @@ async fn a_bar_without_trades_and_trades_without_a_bar_are_named() {
     world
         .change(&instrument("ranges:A"), |transaction, stored| {
             let mut row = stored(Interval::M1, DAY_START_NS);
-            row.window = Interval::M1.window(empty_ns);
+            row.window = Interval::M1.window_containing(empty_ns);
             transaction.push(row);
         })
         .await;
@@ -159,7 +159,8 @@ async fn windows_whose_trades_were_all_cancelled_are_equal() {
     let subject = instrument("exact:A");
     let folder = world.open().await;
     let ticks = folder.ticks.read(&subject, 0, i64::MAX).await.unwrap();
-    let starts_with = |tick: &store::Tick| Interval::M5.window(tick.trade.time_ns).start_ns;
+    let starts_with =
+        |tick: &store::Tick| Interval::M5.window_containing(tick.trade.time_ns).start_ns;
     // Nobody traded in its first minute, so it begins before the shorter bars that it is made of.
     let window = ticks
         .iter()
@@ -168,9 +169,12 @@ async fn windows_whose_trades_were_all_cancelled_are_equal() {
             let mut within = ticks.iter().filter(|tick| starts_with(tick) == *start_ns);
             within.all(|tick| tick.trade.time_ns >= start_ns + MINUTE_NS)
         })
-        .map(|start_ns| Interval::M5.window(start_ns))
+        .map(|start_ns| Interval::M5.window_containing(start_ns))
         .unwrap();
-    for tick in ticks.iter().filter(|tick| window.holds(tick.trade.time_ns)) {
+    for tick in ticks
+        .iter()
+        .filter(|tick| window.contains(tick.trade.time_ns))
+    {
         append_cancel(&folder.trades, &subject, &tick.trade).await;
     }
     let running = world.start(&folder);
@@ -260,7 +264,7 @@ async fn a_trade_under_two_offsets_is_named() {
         schemas::TradesRecord::encode_trade(&tick.trade, &mut value);
         // No tick is at offset 0: a declaration is.
         let block = TickBlock {
-            hour_ns: Interval::H1.window(tick.trade.time_ns).start_ns,
+            hour_ns: Interval::H1.window_containing(tick.trade.time_ns).start_ns,
             partition: schemas::partition_of(name.as_bytes(), world::PARTITIONS),
             epoch: 1,
             ticks: vec![TickRecord {

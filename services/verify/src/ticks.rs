@@ -97,7 +97,7 @@ fn plan(hours: &[(i64, u64)]) -> VecDeque<Slice> {
 }
 
 pub(super) const fn day_of(time_ns: i64) -> i64 {
-    Interval::D1.window(time_ns).start_ns
+    Interval::D1.window_containing(time_ns).start_ns
 }
 
 #[cfg(test)]

@@ -71,7 +71,9 @@ impl BarWriter {
             bars,
             instruments: instruments(SYMBOLS)?,
             progress: state.progress,
-            start_ns: Interval::M1.window(SystemClock.now_ns() - span_ns).start_ns,
+            start_ns: Interval::M1
+                .window_containing(SystemClock.now_ns() - span_ns)
+                .start_ns,
         })
     }
 
@@ -107,8 +109,8 @@ impl BarWriter {
                 bars.push(StoredBar {
                     instrument: instrument.clone(),
                     row: BarRow {
-                        window: Interval::M1.window(time_ns),
-                        bar: Bar::of(&trade, position, time_ns),
+                        window: Interval::M1.window_containing(time_ns),
+                        bar: Bar::from_trade(&trade, position, time_ns),
                         closed: true,
                         revision: 0,
                         through: position,

@@ -148,7 +148,7 @@ mod tests {
                     interval: Interval::M1,
                     start_ns,
                 },
-                bar: Bar::of(&trade, Position::default(), start_ns),
+                bar: Bar::from_trade(&trade, Position::default(), start_ns),
                 closed: false,
                 revision: 0,
                 through: Position::default(),

@@ -254,7 +254,7 @@ fn fold(
     let trades = trades_current(ticks, excluded, up_to, settings);
     let mut bars = trades
         .iter()
-        .map(|tick| Bar::of(&tick.trade, tick.position, tick.append_time_ns));
+        .map(|tick| Bar::from_trade(&tick.trade, tick.position, tick.append_time_ns));
     let mut folded = bars.next()?;
     bars.for_each(|bar| folded.merge(&bar));
     Some(folded)

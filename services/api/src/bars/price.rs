@@ -66,7 +66,7 @@ where
 /// Whether a minute of the live stream has a newer price, or says that this one is none any more,
 /// as after a cancel.
 fn supersedes(row: &BarRow, hot: &NewestPrice) -> bool {
-    let minute = Interval::M1.window(hot.time_ns);
+    let minute = Interval::M1.window_containing(hot.time_ns);
     match row.window.start_ns.cmp(&minute.start_ns) {
         Ordering::Less => false,
         Ordering::Equal => row.through > hot.through,

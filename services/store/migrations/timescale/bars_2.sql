@@ -176,7 +176,7 @@ CREATE TABLE pending_amendments (
 CREATE INDEX pending_amendments_by_append ON pending_amendments (append_time_ns);
 CREATE INDEX pending_amendments_by_partition ON pending_amendments (partition);
 
--- The generations of topics that were adopted, by the topic ids that the brokers assigned.
+-- The registered generations of topics, by the topic ids that the brokers assigned.
 CREATE TABLE topics (
     topic    TEXT   NOT NULL,
     topic_id TEXT   NOT NULL,

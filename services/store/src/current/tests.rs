@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use market::{
-    DAY_NS, Decimal, EdgeTrade, HORIZON_NS, HOUR_NS, IdScheme, IdScope, Sender, Trade, TradeId,
+    DAY_NS, Decimal, EdgeTrade, HORIZON_NS, HOUR_NS, IdScheme, IdScope, SenderId, Trade, TradeId,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -51,7 +51,7 @@ fn tick(offset: u64, time_ns: i64, id: Option<&str>) -> Tick {
 
 fn sent(offset: u64, time_ns: i64, key: u8, index: u64) -> Tick {
     let mut tick = tick(offset, time_ns, None);
-    tick.trade.sender = Some(Sender {
+    tick.trade.sender = Some(SenderId {
         key: [key; 16],
         index,
     });
@@ -215,10 +215,10 @@ prop_compose! {
 proptest! {
     #[test]
     fn the_order_is_that_of_edges(ticks in vec(any_tick(), 2)) {
-        let edge = |tick: &Tick| EdgeTrade::of(&tick.trade, tick.position);
+        let edge = |tick: &Tick| EdgeTrade::from_trade(&tick.trade, tick.position);
         prop_assert_eq!(
             order(&ticks[0], &ticks[1]),
-            edge(&ticks[0]).order(&edge(&ticks[1]))
+            edge(&ticks[0]).cmp_trade_order(&edge(&ticks[1]))
         );
     }
 

@@ -47,7 +47,7 @@ pub(crate) fn bar(
         instrument: instrument.clone(),
         row: BarRow {
             window: Window { interval, start_ns },
-            bar: Bar::of(&trade(start_ns, number), through, append_time_ns),
+            bar: Bar::from_trade(&trade(start_ns, number), through, append_time_ns),
             closed,
             revision: number,
             through,

@@ -1,7 +1,7 @@
 //! Ticks.
 
 use candlewick_store::{ArchiveProgress, StoreError, Tick, TickBlock, TickRecord, TickStore};
-use market::{Amendment, AmendmentKind, HOUR_NS, Position, Sender, Side, Trade, TradeId};
+use market::{Amendment, AmendmentKind, HOUR_NS, Position, SenderId, Side, Trade, TradeId};
 use schemas::TradesRecord;
 
 use crate::fixtures::{block, instrument, tick, trade};
@@ -245,7 +245,7 @@ pub(crate) async fn every_value_comes_back(store: &impl TickStore) {
                 side,
                 id: ids.get(place % 6).map(|text| TradeId::parse(text).unwrap()),
                 scope: scopes[place % 3].map(Into::into),
-                sender: (number % 2 == 0).then_some(Sender {
+                sender: (number % 2 == 0).then_some(SenderId {
                     key: [[0; 16], [255; 16]][number / 2 % 2],
                     index: [0, u64::MAX][number / 2 % 2],
                 }),
@@ -268,10 +268,10 @@ pub(crate) async fn amendments_come_back_whole(store: &impl TickStore) {
         .into_iter()
         .flat_map(|kind| [None, Some(Position::default()), Some(last)].map(|place| (kind, place)))
         .zip(["7", "18446744073709551616", "edit-1", "0", "x", "9"])
-        .map(|((kind, place), id)| Amendment {
+        .map(|((kind, target_position), id)| Amendment {
             id: TradeId::parse(id).unwrap(),
             kind,
-            place,
+            target_position,
         })
         .collect();
     let mut records = vec![TradesRecord::Trade(trade(1, 0))];

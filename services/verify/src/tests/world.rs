@@ -299,7 +299,7 @@ impl World {
         let mut stored = std::collections::HashMap::new();
         for interval in Interval::ALL {
             for hour in 0..48 {
-                let window = interval.window(DAY_START_NS + hour * HOUR_NS);
+                let window = interval.window_containing(DAY_START_NS + hour * HOUR_NS);
                 let key = BarKey {
                     instrument: instrument.clone(),
                     window,
@@ -311,7 +311,7 @@ impl World {
         folder.close();
         drop(folder);
         forge(&mut rows, &|interval, time_ns| {
-            stored[&interval.window(time_ns)].clone()
+            stored[&interval.window_containing(time_ns)].clone()
         });
         let partition = schemas::partition_of(instrument.key().as_bytes(), PARTITIONS);
         self.commit(partition, |transaction| {

@@ -23,7 +23,7 @@ fn row(minute: i64, offset: u64) -> BarRow {
             interval: Interval::M1,
             start_ns: minute * MINUTE_NS,
         },
-        bar: Bar::of(&trade, through, 0),
+        bar: Bar::from_trade(&trade, through, 0),
         closed: false,
         revision: 0,
         through,

@@ -95,8 +95,8 @@ fn update(offset: u64) -> NewRecord {
     };
     let through = Position { epoch: 1, offset };
     let row = BarRow {
-        window: Interval::M1.window(0),
-        bar: Bar::of(&trade, through, 0),
+        window: Interval::M1.window_containing(0),
+        bar: Bar::from_trade(&trade, through, 0),
         closed: false,
         revision: 0,
         through,

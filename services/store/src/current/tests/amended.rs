@@ -14,7 +14,7 @@ fn amend(offset: u64, of: &Tick, kind: AmendmentKind, price: i64) -> Tick {
     amending.amendment = Some(Amendment {
         id: TradeId::Number(offset),
         kind,
-        place: None,
+        target_position: None,
     });
     amending
 }
@@ -29,7 +29,7 @@ fn cancel(offset: u64, of: &Tick) -> Tick {
 
 /// The one that names its trade by its place in the log.
 fn by_place(mut amending: Tick, place: Position) -> Tick {
-    amending.amendment.as_mut().unwrap().place = Some(place);
+    amending.amendment.as_mut().unwrap().target_position = Some(place);
     amending
 }
 

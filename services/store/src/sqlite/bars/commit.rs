@@ -253,7 +253,7 @@ async fn write_exact_ids(
     }
     let mut chunks = Vec::with_capacity(by_set.len());
     for (key, ids) in by_set.iter().filter(|(_, ids)| !ids.is_empty()) {
-        chunks.push((*key, id_chunk::encode(ids)?));
+        chunks.push((*key, id_chunk::encode_ids(ids)?));
     }
     ID_CHUNKS
         .run(connection, &chunks, |bound, (key, body)| {

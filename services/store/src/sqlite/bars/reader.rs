@@ -286,7 +286,7 @@ fn read_id_part(row: &sqlx::sqlite::SqliteRow) -> Result<IdPart, Failure> {
         1 => IdPart::Range((read_unsigned(row, 1)?, read_unsigned(row, 2)?)),
         _ => {
             let mut exact = Vec::new();
-            id_chunk::decode(row.try_get(3)?, &mut exact)?;
+            id_chunk::decode_ids(row.try_get(3)?, &mut exact)?;
             IdPart::Chunk(exact)
         }
     })
