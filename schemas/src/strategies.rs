@@ -5,7 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use market::{Decimal, Position, Sender, Side, Sum, Trade, TradeId};
+use market::{Decimal, ExactSum, Position, SenderId, Side, Trade, TradeId};
 
 pub(crate) fn decimals() -> impl Strategy<Value = Decimal> {
     const LAST: i64 = 999_999_999_999_999_999;
@@ -40,10 +40,10 @@ pub(crate) fn positions() -> impl Strategy<Value = Position> {
     (unsigned(), unsigned()).prop_map(|(epoch, offset)| Position { epoch, offset })
 }
 
-pub(crate) fn sums() -> impl Strategy<Value = Sum> {
+pub(crate) fn sums() -> impl Strategy<Value = ExactSum> {
     let products = vec((decimals(), decimals()), 0..3);
     products.prop_map(|products| {
-        let mut sum = Sum::default();
+        let mut sum = ExactSum::default();
         for (left, right) in products {
             sum.add_product(left, right);
         }
@@ -61,7 +61,7 @@ prop_compose! {
         scope in option::of(scopes()),
         sender in option::of((any::<[u8; 16]>(), unsigned())),
     ) -> Trade {
-        let sender = sender.map(|(key, index)| Sender { key, index });
+        let sender = sender.map(|(key, index)| SenderId { key, index });
         Trade { time_ns, price, quantity, side, id, scope, sender }
     }
 }

@@ -1,6 +1,6 @@
 //! The records of the topic `trades`.
 
-use market::{Amendment, AmendmentKind, Position, Sender, Side, Trade, Venue, VenueSettings};
+use market::{Amendment, AmendmentKind, Position, SenderId, Side, Trade, Venue, VenueSettings};
 use rmp::encode::{
     write_array_len, write_bin, write_bool, write_nil, write_sint, write_str, write_uint,
 };
@@ -245,7 +245,7 @@ fn decode_trade(reader: &mut Reader<'_>, fields: u32) -> Result<Trade, DecodeErr
             .try_into()
             .map_err(|_| DecodeError::malformed("sender", "16 bytes are expected"))?;
         let index = reader.unsigned("sender")?;
-        trade.sender = Some(Sender { key, index });
+        trade.sender = Some(SenderId { key, index });
     }
     Ok(trade)
 }
@@ -258,7 +258,7 @@ fn encode_amendment(amendment: &Amendment, trade: &Trade, out: &mut Vec<u8>) {
     };
     header(out, fields + AMENDMENT_FIELDS, kind);
     write_id(out, Some(&amendment.id));
-    match amendment.place {
+    match amendment.target_position {
         Some(place) => {
             write_uint(out, place.epoch).expect(IN_MEMORY);
             write_uint(out, place.offset).expect(IN_MEMORY);
@@ -278,7 +278,7 @@ fn decode_amendment(
 ) -> Result<TradesRecord, DecodeError> {
     let id = reader.id("amendment")?;
     let id = id.ok_or_else(|| DecodeError::malformed("amendment", "an id is expected"))?;
-    let place = if reader.nil("place")? {
+    let target_position = if reader.nil("place")? {
         if !reader.nil("place")? {
             return Err(DecodeError::malformed("place", "one of its two is nil"));
         }
@@ -291,7 +291,11 @@ fn decode_amendment(
     };
     let trade = decode_trade(reader, fields.saturating_sub(AMENDMENT_FIELDS))?;
     Ok(TradesRecord::Amendment(
-        Amendment { id, kind, place },
+        Amendment {
+            id,
+            kind,
+            target_position,
+        },
         trade,
     ))
 }
@@ -342,8 +346,8 @@ fn decode_setting(reader: &mut Reader<'_>) -> Result<TradesRecord, DecodeError> 
         idle_ns: reader.signed("idle")?,
         nonpositive_prices: reader.boolean("nonpositive_prices")?,
     };
-    settings.lateness_ns = settings.lateness_ns.clamp(0, VenueSettings::LONGEST_NS);
-    settings.idle_ns = settings.idle_ns.clamp(0, VenueSettings::LONGEST_NS);
+    settings.lateness_ns = settings.lateness_ns.clamp(0, VenueSettings::MAX_WAIT_NS);
+    settings.idle_ns = settings.idle_ns.clamp(0, VenueSettings::MAX_WAIT_NS);
     Ok(TradesRecord::Setting(venue, settings))
 }
 

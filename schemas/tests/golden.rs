@@ -5,8 +5,9 @@ use candlewick_schemas::{
     DeadLetter, Refold, Repair, TradesRecord, decode_bar_update, encode_bar_update,
 };
 use market::{
-    Amendment, AmendmentKind, Bar, BarRow, DAY_NS, Decimal, EdgeTrade, IdScheme, Interval,
-    Position, RejectReason, SECOND_NS, Sender, Side, Sum, Trade, TradeId, VenueSettings, Window,
+    Amendment, AmendmentKind, Bar, BarRow, DAY_NS, Decimal, EdgeTrade, ExactSum, IdScheme,
+    Interval, Position, RejectReason, SECOND_NS, SenderId, Side, Trade, TradeId, VenueSettings,
+    Window,
 };
 
 const TIME_NS: i64 = 1_709_294_400_123_456_789;
@@ -28,7 +29,7 @@ fn decimal(text: &str) -> Decimal {
     text.parse().expect("a decimal")
 }
 
-fn sum(text: &str) -> Sum {
+fn sum(text: &str) -> ExactSum {
     text.parse().expect("a sum")
 }
 
@@ -71,7 +72,7 @@ fn trades() {
     let full = Trade {
         side: Some(Side::Buy),
         scope: Some("XNAS".into()),
-        sender: Some(Sender {
+        sender: Some(SenderId {
             key: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
             index: 41,
         }),
@@ -83,7 +84,7 @@ fn trades() {
         quantity: None,
         side: None,
         id: TradeId::parse(UUID).ok(),
-        sender: Some(Sender {
+        sender: Some(SenderId {
             key: [0xff; 16],
             index: 70_000,
         }),
@@ -107,10 +108,10 @@ fn control_records() {
 
 #[test]
 fn amendments() {
-    let amendment = |kind, id: &str, place| Amendment {
+    let amendment = |kind, id: &str, target_position| Amendment {
         id: TradeId::parse(id).expect("an id"),
         kind,
-        place,
+        target_position,
     };
     let golden = |amendment, trade, golden: &[u8]| {
         assert_golden(&TradesRecord::Amendment(amendment, trade), golden);
@@ -128,7 +129,7 @@ fn amendments() {
         side: None,
         id: TradeId::parse(UUID).ok(),
         scope: Some("XNAS".into()),
-        sender: Some(Sender {
+        sender: Some(SenderId {
             key: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
             index: 41,
         }),
@@ -200,7 +201,7 @@ fn forming() -> BarRow {
             open,
             close: EdgeTrade {
                 scope: Some("XNAS".into()),
-                ..EdgeTrade::of(&typical(), last)
+                ..EdgeTrade::from_trade(&typical(), last)
             },
             high: decimal("67124"),
             low: decimal("67120"),
@@ -247,8 +248,8 @@ fn corrected() -> BarRow {
             open,
             close,
             volume: sum("18446744073709551615"),
-            buy_volume: Sum::default(),
-            sell_volume: Sum::default(),
+            buy_volume: ExactSum::default(),
+            sell_volume: ExactSum::default(),
             notional: sum(
                 "999999999999999998000000000000000001.000000000000000000000000000000000001",
             ),

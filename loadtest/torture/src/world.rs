@@ -188,7 +188,7 @@ impl World {
     /// What is not folded and archived up to some ends; none where all is.
     async fn behind(&self, ends: &[u64], and_clean: bool) -> anyhow::Result<Option<String>> {
         let epoch = self.epoch.load(Ordering::Acquire);
-        let rows = self.bars.progress().await?;
+        let rows = self.bars.partition_progress().await?;
         for (partition, end) in (0..).zip(ends) {
             let target = Position {
                 epoch,
@@ -199,7 +199,7 @@ impl World {
                 epoch: row.epoch,
                 offset: row.next_offset,
             });
-            let archived = self.ticks.position(partition).await?;
+            let archived = self.ticks.archive_position(partition).await?;
             for (what, place) in [("folded", folded), ("archived", archived)] {
                 let is_there = place
                     .is_some_and(|place| place.epoch == epoch && place.offset >= target.offset);
@@ -209,7 +209,7 @@ impl World {
                     )));
                 }
             }
-            let dirty = self.bars.dirty(partition).await?;
+            let dirty = self.bars.dirty_minutes(partition).await?;
             if let Some(first) = dirty.first().filter(|_| and_clean) {
                 let rows = dirty.len();
                 return Ok(Some(format!(

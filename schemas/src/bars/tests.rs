@@ -42,7 +42,7 @@ prop_compose! {
         revision in unsigned(),
         through in positions(),
     ) -> BarRow {
-        BarRow { window: interval.window(time_ns), bar, closed, revision, through }
+        BarRow { window: interval.window_containing(time_ns), bar, closed, revision, through }
     }
 }
 

@@ -14,7 +14,7 @@ fn encoded(record: &TradesRecord) -> Vec<u8> {
 }
 
 fn settings() -> impl Strategy<Value = TradesRecord> {
-    let longest_ns = VenueSettings::LONGEST_NS;
+    let longest_ns = VenueSettings::MAX_WAIT_NS;
     let numbering = (
         prop::sample::select(IdScheme::ALL),
         prop::sample::select(IdScope::ALL),
@@ -38,9 +38,9 @@ prop_compose! {
     fn amendments()(
         id in ids(),
         kind in prop_oneof![Just(AmendmentKind::Edit), Just(AmendmentKind::Cancel)],
-        place in proptest::option::of(positions()),
+        target_position in proptest::option::of(positions()),
     ) -> Amendment {
-        Amendment { id, kind, place }
+        Amendment { id, kind, target_position }
     }
 }
 
@@ -119,7 +119,7 @@ fn full() -> Trade {
         side: Some(market::Side::Sell),
         id: market::TradeId::parse("x").ok(),
         scope: Some("S".into()),
-        sender: Some(market::Sender {
+        sender: Some(market::SenderId {
             key: [7; 16],
             index: 3,
         }),
@@ -132,7 +132,7 @@ fn lying_lengths_are_errors() {
     let amendment = Amendment {
         id: market::TradeId::Number(1),
         kind: AmendmentKind::Edit,
-        place: Some(market::Position::default()),
+        target_position: Some(market::Position::default()),
     };
     let amendment = TradesRecord::Amendment(amendment, full());
     for record in [TradesRecord::Trade(full()), amendment, settings] {
@@ -238,7 +238,7 @@ fn times_beyond_a_day_are_read_as_a_day() {
     };
     assert_eq!(
         (found.lateness_ns, found.idle_ns),
-        (VenueSettings::LONGEST_NS, 0)
+        (VenueSettings::MAX_WAIT_NS, 0)
     );
 }
 

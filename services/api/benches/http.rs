@@ -43,14 +43,14 @@ fn bar(instrument: &Instrument, minute: i64) -> StoredBar {
         epoch: 1,
         offset: minute.unsigned_abs(),
     };
-    let mut bar = Bar::of(&trade(minute), position, START_NS);
+    let mut bar = Bar::from_trade(&trade(minute), position, START_NS);
     for place in 1..100 {
         let mut other = trade(minute);
         other.id = Some(TradeId::Number(place));
-        bar.merge(&Bar::of(&other, position, START_NS));
+        bar.merge(&Bar::from_trade(&other, position, START_NS));
     }
     let row = BarRow {
-        window: Interval::M1.window(START_NS + minute * MINUTE_NS),
+        window: Interval::M1.window_containing(START_NS + minute * MINUTE_NS),
         bar,
         closed: true,
         revision: 0,
@@ -65,23 +65,26 @@ fn bar(instrument: &Instrument, minute: i64) -> StoredBar {
 async fn start(folder: &TempDir, instrument: &Instrument) -> SocketAddr {
     let bars = SqliteBarStore::open(folder.path().join("bars"));
     let bars = bars.await.expect("a store");
-    bars.load(0, 1).await.expect("loads");
+    bars.load_partition(0, 1).await.expect("loads");
     let transaction = Transaction {
-        expected: (1, 0),
+        expected: Position {
+            epoch: 1,
+            offset: 0,
+        },
         progress: PartitionProgress {
             partition: 0,
             epoch: 1,
             next_offset: 1,
-            updates: Position::default(),
+            updates_position: Position::default(),
             append_time_ns: 0,
         },
         bars: (0..MINUTES).map(|minute| bar(instrument, minute)).collect(),
         symbols: Vec::new(),
         venues: Vec::new(),
-        ids: Vec::new(),
-        rejected: Vec::new(),
-        dirty: Vec::new(),
-        ahead: Vec::new(),
+        id_sets: Vec::new(),
+        excluded_ranges: Vec::new(),
+        dirty_minutes: Vec::new(),
+        pending_amendments: Vec::new(),
     };
     bars.commit(&transaction).await.expect("commits");
     let ticks = SqliteTickStore::open(folder.path().join("ticks"));

@@ -116,7 +116,7 @@ where
     let amendment = Amendment {
         id: identity::of(key, kind, name, trade.scope.as_deref())?,
         kind,
-        place: amended,
+        target_position: amended,
     };
     let id = amendment.id.to_string();
     let placed = state.producer.amend(&instrument, amendment, trade).await?;

@@ -1,6 +1,6 @@
 //! A bar as clients see it, over REST and on the live stream alike.
 
-use market::{BarRow, EdgeTrade, Position, format_time, mean};
+use market::{BarRow, EdgeTrade, Position, format_time, weighted_mean_text};
 use serde::Serialize;
 
 /// A bar as clients see it. Numbers that need not fit 64 bits or a double are text, exact.
@@ -87,7 +87,7 @@ impl BarJson {
             buy_volume: bar.buy_volume.to_string(),
             sell_volume: bar.sell_volume.to_string(),
             notional: bar.notional.to_string(),
-            vwap: mean(&bar.notional, &bar.volume),
+            vwap: weighted_mean_text(&bar.notional, &bar.volume),
             trades: bar.trades,
             first_trade_id: has_trades.then(|| trade_id(&bar.open, partition)),
             last_trade_id: has_trades.then(|| trade_id(&bar.close, partition)),

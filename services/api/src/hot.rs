@@ -18,12 +18,12 @@ impl NewestPrices {
     pub fn of(store: impl HotStore) -> Self {
         Self(Arc::new(move |instrument| {
             let store = store.clone();
-            Box::pin(async move { store.price(&instrument).await })
+            Box::pin(async move { store.newest_price(&instrument).await })
         }))
     }
 
     /// The newest price of an instrument, where the store knows one.
-    pub(crate) async fn price(
+    pub(crate) async fn newest_price(
         &self,
         instrument: &Instrument,
     ) -> Result<Option<NewestPrice>, StoreError> {

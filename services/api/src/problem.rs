@@ -236,7 +236,7 @@ impl From<IngestError> for Problem {
                     _ => ErrorCode::AmendmentRejected,
                 };
                 Self::new(code, reject.explanation())
-                    .field(reject.field())
+                    .field(reject.faulty_field())
                     .reason(reject.code())
             }
             IngestError::Store(error) => error.into(),
@@ -261,18 +261,18 @@ impl From<DayError> for Problem {
     fn from(error: DayError) -> Self {
         let detail = error.to_string();
         match error {
-            DayError::Start { .. } => Self::parameter(
+            DayError::InvalidStart { .. } => Self::parameter(
                 "day_start",
                 detail,
                 "HH:MM on a quarter hour, such as 22:00",
             ),
-            DayError::Zone { .. } => {
+            DayError::UnknownZone { .. } => {
                 Self::parameter("zone", detail, "an IANA name such as America/New_York")
             }
             DayError::Indivisible { .. } => Self::new(ErrorCode::DayIndivisible, detail)
                 .field("zone")
                 .accepted("days whose start is a whole number of minutes from UTC"),
-            DayError::Range => Self::parameter("start", detail, "the years 1970 to 2262"),
+            DayError::OutOfRange => Self::parameter("start", detail, "the years 1970 to 2262"),
         }
     }
 }

@@ -79,7 +79,7 @@ async fn hours<L: Log, B: BarReader, T: TickStore, C: Clock>(
     request: &RepairRequest,
 ) -> Result<BTreeMap<i64, bool>, Problem> {
     let partition = state.partition_of(&request.instrument);
-    let progress = state.bars.progress().await?;
+    let progress = state.bars.partition_progress().await?;
     let progress = progress.iter().find(|row| row.partition == partition);
     // Ages count from where the fold is in the log, not from what the clock says.
     let now_ns = progress.map_or(0, |row| row.append_time_ns);
@@ -90,11 +90,11 @@ async fn hours<L: Log, B: BarReader, T: TickStore, C: Clock>(
         start_ns,
         end_ns: request.end_ns,
         limit: MOST_HOURS,
-        newest: false,
+        keep_newest: false,
     };
     let ticks = state
         .ticks
-        .hours(&request.instrument, start_ns, request.end_ns)
+        .hours_with_ticks(&request.instrument, start_ns, request.end_ns)
         .await?;
     let mut hours: BTreeMap<_, _> = ticks.iter().map(|(hour_ns, _)| (*hour_ns, true)).collect();
     for row in state.bars.bar_range(&query).await? {

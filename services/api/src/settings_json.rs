@@ -87,7 +87,7 @@ fn named<T: std::str::FromStr<Err = String>>(
 }
 
 fn duration(object: &Settings<'_>, place: usize) -> Result<Option<i64>, Problem> {
-    const LONGEST_MS: i64 = VenueSettings::LONGEST_NS / MILLISECOND_NS;
+    const LONGEST_MS: i64 = VenueSettings::MAX_WAIT_NS / MILLISECOND_NS;
     let name = NAMES[place];
     let digits = match object.value(place) {
         Value::Null => return Ok(None),

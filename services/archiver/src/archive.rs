@@ -187,10 +187,10 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
         let epoch = self.trades.epoch();
         let first = Position { epoch, offset: 0 };
         let stored = stored.unwrap_or(ArchiveProgress {
-            next: first,
+            next_position: first,
             append_time_ns: 0,
         });
-        let mut position = stored.next;
+        let mut position = stored.next_position;
         if position.epoch > epoch {
             return Err(ArchiverError::Epoch {
                 partition: self.partition,
@@ -334,7 +334,7 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
             }
         }
         let archived = ArchiveProgress {
-            next: Position {
+            next_position: Position {
                 epoch: self.trades.epoch(),
                 offset: pending.next,
             },

@@ -53,13 +53,13 @@ impl Blocks {
             Ok(TradesRecord::Trade(trade) | TradesRecord::Amendment(_, trade)) => trade,
             _ => return,
         };
-        if market::check(&trade, self.append_time_ns).is_err() {
+        if market::validate_trade(&trade, self.append_time_ns).is_err() {
             return;
         }
         let Some(place) = self.place(&record.key) else {
             return;
         };
-        let hour_ns = Interval::H1.window(trade.time_ns).start_ns;
+        let hour_ns = Interval::H1.window_containing(trade.time_ns).start_ns;
         self.count += 1;
         self.ticks
             .entry((place, hour_ns))

@@ -6,7 +6,6 @@
 mod cluster;
 mod command;
 mod engine;
-mod guarded;
 mod repair;
 mod standalone;
 mod topics;

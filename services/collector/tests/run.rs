@@ -127,7 +127,7 @@ async fn records(log: &WeakLog) -> Vec<TradesRecord> {
 }
 
 fn id_of(trade: &Trade) -> (Option<u64>, bool) {
-    let number = trade.id.as_ref().and_then(market::TradeId::number);
+    let number = trade.id.as_ref().and_then(market::TradeId::as_number);
     (number, trade.quantity.is_none())
 }
 

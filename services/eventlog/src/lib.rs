@@ -9,6 +9,7 @@
 //! ahead of it after a crash.
 
 mod embedded;
+mod guarded;
 mod memory;
 mod metrics;
 mod progress;
@@ -18,6 +19,7 @@ mod traits;
 use std::sync::Arc;
 
 pub use embedded::{EmbeddedLog, EmbeddedOptions, Retention};
+pub use guarded::GuardedLog;
 pub use memory::MemoryLog;
 pub use metrics::Metrics;
 pub use record::{Batch, Epoch, NewRecord, Offset, PartitionId, Record};

@@ -36,9 +36,9 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
     ) -> Result<Placed, IngestError> {
         let partition = self.partition_of(instrument);
         let settings = self.settings_in_force(instrument).await?;
-        market::check(&trade, self.clock.now_ns())
-            .and_then(|()| settings.check_amendment(&amendment, &trade))?;
-        if let Some(place) = amendment.place {
+        market::validate_trade(&trade, self.clock.now_ns())
+            .and_then(|()| settings.validate_amendment(&amendment, &trade))?;
+        if let Some(place) = amendment.target_position {
             let end = Position {
                 epoch: self.log.epoch(),
                 offset: self.log.bounds(partition).await?.end,

@@ -54,7 +54,8 @@ pub(crate) fn partition(
     buffers.resize_with(partitions as usize, Buffer::default);
     for (index, ((_, trade), place)) in trades.iter().zip(places).enumerate() {
         let route = &routes[*place as usize];
-        let checked = market::check(trade, now_ns).and_then(|()| route.settings.check(trade));
+        let checked = market::validate_trade(trade, now_ns)
+            .and_then(|()| route.settings.validate_trade(trade));
         if let Err(reject) = checked {
             rejected.push((index, reject));
             continue;

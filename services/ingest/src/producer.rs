@@ -81,7 +81,10 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
         if let Some(known) = self.known.get(venue.as_str()) {
             return Ok(Some(known));
         }
-        let stored = self.reader.venue(venue, self.log.partitions()).await?;
+        let stored = self
+            .reader
+            .venue_settings(venue, self.log.partitions())
+            .await?;
         Ok(stored.map(|settings| self.known.learn(venue, settings)))
     }
 
@@ -250,7 +253,7 @@ fn check_bounds(settings: &VenueSettings) -> Result<(), IngestError> {
         ("idle_ms", settings.idle_ns),
     ];
     for (field, duration_ns) in durations {
-        if !(0..=VenueSettings::LONGEST_NS).contains(&duration_ns) {
+        if !(0..=VenueSettings::MAX_WAIT_NS).contains(&duration_ns) {
             return Err(IngestError::OutOfRange { field });
         }
     }

@@ -65,13 +65,14 @@ pub(crate) async fn declared(
     let mut is_newer = false;
     let mut note = |later: VenueSettings| {
         is_newer = true;
-        settings = Some(settings.map_or(later, |first| first.amended(&later)));
+        settings = Some(settings.map_or(later, |first| first.updated_with(&later)));
     };
     scan(log, folded, end, venue, &mut note).await?;
     let Some(settings) = settings else {
         return Ok(None);
     };
-    let everywhere = !is_newer && reader.venue(venue, log.partitions()).await? == Some(settings);
+    let everywhere =
+        !is_newer && reader.venue_settings(venue, log.partitions()).await? == Some(settings);
     Ok(Some(Declared {
         settings,
         everywhere,
@@ -80,7 +81,7 @@ pub(crate) async fn declared(
 
 /// The first record of the first partition that the store has not seen.
 async fn folded_offset(log: &impl Log, reader: &impl BarReader) -> Result<Offset, StoreError> {
-    let progress = reader.progress().await?;
+    let progress = reader.partition_progress().await?;
     let folded = progress
         .iter()
         .find(|progress| progress.partition == FIRST_PARTITION && progress.epoch == log.epoch());

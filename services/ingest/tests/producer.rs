@@ -82,14 +82,17 @@ fn producer<L: Log>(log: &L, store: &SqliteBarStore) -> Producer<L, SqliteBarSto
 
 /// Stores a venue's settings as the fold of a partition would.
 async fn fold_venue(store: &SqliteBarStore, partition: u32, venue: &Venue) {
-    store.load(partition, 1).await.unwrap();
+    store.load_partition(partition, 1).await.unwrap();
     let transaction = Transaction {
-        expected: (1, 0),
+        expected: Position {
+            epoch: 1,
+            offset: 0,
+        },
         progress: PartitionProgress {
             partition,
             epoch: 1,
             next_offset: 1,
-            updates: Position::default(),
+            updates_position: Position::default(),
             append_time_ns: NOW_NS,
         },
         bars: Vec::new(),
@@ -98,10 +101,10 @@ async fn fold_venue(store: &SqliteBarStore, partition: u32, venue: &Venue) {
             venue: venue.clone(),
             settings: contiguous(),
         }],
-        ids: Vec::new(),
-        rejected: Vec::new(),
-        dirty: Vec::new(),
-        ahead: Vec::new(),
+        id_sets: Vec::new(),
+        excluded_ranges: Vec::new(),
+        dirty_minutes: Vec::new(),
+        pending_amendments: Vec::new(),
     };
     store.commit(&transaction).await.unwrap();
 }
@@ -217,7 +220,7 @@ async fn scheme_and_scope_are_fixed_and_the_rest_may_change() {
     assert_eq!(first.declare(&venue, later).await.unwrap(), later);
     assert_eq!(first.settings(&venue).await.unwrap(), Some(later));
     let beyond = VenueSettings {
-        idle_ns: VenueSettings::LONGEST_NS + 1,
+        idle_ns: VenueSettings::MAX_WAIT_NS + 1,
         ..contiguous()
     };
     let error = first.declare(&venue, beyond).await.unwrap_err();
@@ -288,11 +291,11 @@ async fn settings_are_in_force_once_every_partition_has_folded_them() {
     assert_eq!(log.bounds(0).await.unwrap().end, 0);
 }
 
-fn cancel(id: u64, place: Option<Position>) -> Amendment {
+fn cancel(id: u64, target_position: Option<Position>) -> Amendment {
     Amendment {
         id: TradeId::Number(id),
         kind: AmendmentKind::Cancel,
-        place,
+        target_position,
     }
 }
 

@@ -169,8 +169,11 @@ impl Range {
     /// The UTC days that it touches, `[start, end)`: whole days of ticks make whole bars, and
     /// show every delivery of an id that is unique within its hour or day.
     pub(super) const fn days(self) -> (i64, i64) {
-        let last = Interval::D1.window(self.end_ns - 1);
-        (Interval::D1.window(self.start_ns).start_ns, last.end_ns())
+        let last = Interval::D1.window_containing(self.end_ns - 1);
+        (
+            Interval::D1.window_containing(self.start_ns).start_ns,
+            last.end_ns(),
+        )
     }
 }
 
@@ -191,16 +194,16 @@ mod tests {
             end_ns: DAY_NS + 2 * HOUR_NS,
         };
         assert_eq!(range.days(), (0, 2 * DAY_NS));
-        assert!(range.holds(Interval::H1.window(HOUR_NS)));
-        assert!(!range.holds(Interval::H4.window(HOUR_NS)));
-        assert!(!range.holds(Interval::H4.window(DAY_NS)));
-        assert!(range.holds(Interval::H1.window(DAY_NS + HOUR_NS)));
+        assert!(range.holds(Interval::H1.window_containing(HOUR_NS)));
+        assert!(!range.holds(Interval::H4.window_containing(HOUR_NS)));
+        assert!(!range.holds(Interval::H4.window_containing(DAY_NS)));
+        assert!(range.holds(Interval::H1.window_containing(DAY_NS + HOUR_NS)));
         assert!(!range.is_all());
         let all = Range {
             start_ns: 0,
             end_ns: i64::MAX,
         };
         assert_eq!(all.days(), (0, i64::MAX));
-        assert!(all.is_all() && all.holds(Interval::D1.window(i64::MAX)));
+        assert!(all.is_all() && all.holds(Interval::D1.window_containing(i64::MAX)));
     }
 }

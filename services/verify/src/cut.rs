@@ -119,7 +119,7 @@ impl<R: BarReader, T: TickStore> Cut<R, T> {
         partitions: u32,
     ) -> anyhow::Result<Self> {
         let bars = bars.snapshot().await?;
-        let next = next_of(&bars.progress().await?, partitions)?;
+        let next = next_of(&bars.partition_progress().await?, partitions)?;
         Ok(Self { bars, ticks, next })
     }
 
@@ -158,7 +158,7 @@ impl<R: BarReader, T: TickStore> Cut<R, T> {
     }
 
     async fn lag(&self, partition: u32, next: Position) -> Result<u64, StoreError> {
-        let archived = self.ticks.position(partition).await?;
+        let archived = self.ticks.archive_position(partition).await?;
         let archived = archived.unwrap_or_default();
         if archived.epoch < next.epoch {
             return Ok(next.offset);
@@ -207,7 +207,7 @@ mod tests {
             partition: *partition,
             epoch: 2,
             next_offset: 10 + u64::from(*partition),
-            updates: Position::default(),
+            updates_position: Position::default(),
             append_time_ns: 0,
         };
         partitions.iter().map(row).collect()

@@ -312,7 +312,7 @@ fn compare_marks(stored: &Stored, oracle: &Oracle, partition: u32) -> Result<(),
 fn compare_fates(stored: &Stored, oracle: &Oracle, partition: u32) -> Result<(), String> {
     let mut left_out: BTreeMap<Position, u32> = BTreeMap::new();
     for range in stored.rejected.get(&partition).into_iter().flatten() {
-        for offset in range.first..range.end {
+        for offset in range.first_offset..range.end_offset {
             let at = Position {
                 epoch: range.epoch,
                 offset,

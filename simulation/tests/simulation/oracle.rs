@@ -221,7 +221,7 @@ impl Oracle {
     }
 
     fn is_too_old(&self, instrument: &Instrument, time_ns: i64) -> bool {
-        let hour = (instrument.clone(), Interval::H1.window(time_ns));
+        let hour = (instrument.clone(), Interval::H1.window_containing(time_ns));
         let first = self.bars.get(&hour).map(|row| row.bar.first_append_ns);
         self.append_ns > first.unwrap_or(self.append_ns) + HORIZON_NS
     }
@@ -236,7 +236,7 @@ impl Oracle {
         let Some(settings) = self.settings(&instrument) else {
             return self.reject(record, Fate::LeftOut);
         };
-        if settings.check(trade).is_err() || self.is_too_old(&instrument, trade.time_ns) {
+        if settings.validate_trade(trade).is_err() || self.is_too_old(&instrument, trade.time_ns) {
             return self.reject(record, Fate::LeftOut);
         }
         let identity = Self::identity(trade, &settings);
@@ -278,9 +278,9 @@ impl Oracle {
             .symbols
             .get(instrument)
             .map_or(i64::MIN, |symbol| symbol.closed_until_ns);
-        let one = Bar::of(trade, through, self.append_ns);
+        let one = Bar::from_trade(trade, through, self.append_ns);
         for interval in Interval::ALL {
-            let window = interval.window(trade.time_ns);
+            let window = interval.window_containing(trade.time_ns);
             let key = (instrument.clone(), window);
             self.changed.push(key.clone());
             let row = match self.bars.get_mut(&key) {

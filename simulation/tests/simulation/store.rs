@@ -61,104 +61,26 @@ struct State {
     pub commits: u64,
 }
 
+/// Reads the stored state, slowly and sometimes in vain.
+#[derive(Clone)]
+pub struct SimBarReader {
+    state: Arc<Mutex<State>>,
+    random: Random,
+}
+
 /// A handle that knows which worker it was given to.
 #[derive(Clone)]
 pub struct SimBarStore {
-    state: Arc<Mutex<State>>,
-    random: Random,
+    reader: SimBarReader,
     partitions: u32,
     mutant: Option<Mutant>,
     worker: u64,
 }
 
-impl SimBarStore {
-    pub fn new(partitions: u32, random: &Random, mutant: Option<Mutant>) -> Self {
-        let state = State {
-            history: vec![Stored::default()],
-            faults: true,
-            outage: 0,
-            committed: BTreeSet::new(),
-            losers: BTreeSet::new(),
-            lost: 0,
-            commits: 0,
-        };
-        Self {
-            state: Arc::new(Mutex::new(state)),
-            random: random.clone(),
-            partitions,
-            mutant,
-            worker: 0,
-        }
-    }
-
-    pub fn of_worker(&self, worker: u64) -> Self {
-        Self {
-            worker,
-            ..self.clone()
-        }
-    }
-
-    pub fn look<T>(&self, read: impl FnOnce(&Stored) -> T) -> T {
+impl SimBarReader {
+    fn look<T>(&self, read: impl FnOnce(&Stored) -> T) -> T {
         let state = self.state.lock().unwrap();
         read(state.history.last().unwrap())
-    }
-
-    pub fn take_committed(&self) -> BTreeSet<u32> {
-        std::mem::take(&mut self.state.lock().unwrap().committed)
-    }
-
-    pub fn take_losers(&self) -> BTreeSet<u64> {
-        std::mem::take(&mut self.state.lock().unwrap().losers)
-    }
-
-    pub fn counts(&self) -> (u64, u64) {
-        let state = self.state.lock().unwrap();
-        (state.commits, state.lost)
-    }
-
-    pub fn trouble_again(&self) {
-        self.state.lock().unwrap().faults = true;
-    }
-
-    pub fn calm(&self) {
-        let mut state = self.state.lock().unwrap();
-        state.faults = false;
-        state.outage = 0;
-    }
-
-    pub fn fail_for(&self, calls: u64) {
-        self.state.lock().unwrap().outage = calls;
-    }
-
-    /// Moves every partition to a generation of the log, where it is not there.
-    /// Answers whether any was not.
-    pub fn adopt_now(&self, epoch: u64) -> bool {
-        let mut state = self.state.lock().unwrap();
-        let mut next = state.history.last().unwrap().clone();
-        let mut moved = false;
-        for row in next.progress.values_mut().filter(|row| row.epoch < epoch) {
-            let place = (row.epoch, row.partition);
-            next.switched.insert(place, row.next_offset);
-            row.epoch = epoch;
-            row.next_offset = 0;
-            moved = true;
-        }
-        if moved {
-            state.history.push(next);
-        }
-        moved
-    }
-
-    pub fn sync_now(&self) {
-        let history = &mut self.state.lock().unwrap().history;
-        history.drain(..history.len() - 1);
-    }
-
-    /// The machine has lost power: some of what was not synced is gone.
-    pub fn lose_power(&self) {
-        let history = &mut self.state.lock().unwrap().history;
-        let kept = self.random.below(history.len() as u64) + 1;
-        history.truncate(usize::try_from(kept).unwrap());
     }
 
     fn unavailable(reason: &str) -> StoreError {
@@ -181,17 +103,109 @@ impl SimBarStore {
         }
         Ok(())
     }
+}
+
+impl SimBarStore {
+    pub fn new(partitions: u32, random: &Random, mutant: Option<Mutant>) -> Self {
+        let state = State {
+            history: vec![Stored::default()],
+            faults: true,
+            outage: 0,
+            committed: BTreeSet::new(),
+            losers: BTreeSet::new(),
+            lost: 0,
+            commits: 0,
+        };
+        Self {
+            reader: SimBarReader {
+                state: Arc::new(Mutex::new(state)),
+                random: random.clone(),
+            },
+            partitions,
+            mutant,
+            worker: 0,
+        }
+    }
+
+    pub fn of_worker(&self, worker: u64) -> Self {
+        Self {
+            worker,
+            ..self.clone()
+        }
+    }
+
+    pub fn look<T>(&self, read: impl FnOnce(&Stored) -> T) -> T {
+        self.reader.look(read)
+    }
+
+    pub fn take_committed(&self) -> BTreeSet<u32> {
+        std::mem::take(&mut self.reader.state.lock().unwrap().committed)
+    }
+
+    pub fn take_losers(&self) -> BTreeSet<u64> {
+        std::mem::take(&mut self.reader.state.lock().unwrap().losers)
+    }
+
+    pub fn counts(&self) -> (u64, u64) {
+        let state = self.reader.state.lock().unwrap();
+        (state.commits, state.lost)
+    }
+
+    pub fn trouble_again(&self) {
+        self.reader.state.lock().unwrap().faults = true;
+    }
+
+    pub fn calm(&self) {
+        let mut state = self.reader.state.lock().unwrap();
+        state.faults = false;
+        state.outage = 0;
+    }
+
+    pub fn fail_for(&self, calls: u64) {
+        self.reader.state.lock().unwrap().outage = calls;
+    }
+
+    /// Moves every partition to a generation of the log, where it is not there.
+    /// Answers whether any was not.
+    pub fn adopt_now(&self, epoch: u64) -> bool {
+        let mut state = self.reader.state.lock().unwrap();
+        let mut next = state.history.last().unwrap().clone();
+        let mut moved = false;
+        for row in next.progress.values_mut().filter(|row| row.epoch < epoch) {
+            let place = (row.epoch, row.partition);
+            next.switched.insert(place, row.next_offset);
+            row.epoch = epoch;
+            row.next_offset = 0;
+            moved = true;
+        }
+        if moved {
+            state.history.push(next);
+        }
+        moved
+    }
+
+    pub fn sync_now(&self) {
+        let history = &mut self.reader.state.lock().unwrap().history;
+        history.drain(..history.len() - 1);
+    }
+
+    /// The machine has lost power: some of what was not synced is gone.
+    pub fn lose_power(&self) {
+        let history = &mut self.reader.state.lock().unwrap().history;
+        let kept = self.reader.random.below(history.len() as u64) + 1;
+        history.truncate(usize::try_from(kept).unwrap());
+    }
 
     fn lost_afterwards(&self) -> bool {
-        self.state.lock().unwrap().faults && self.random.one_in(15)
+        self.reader.state.lock().unwrap().faults && self.reader.random.one_in(15)
     }
 
     /// Moves the progress row, where it is where it is expected.
     fn compare_and_set(&self, transaction: &Transaction, next: &mut Stored) -> bool {
         let row = next.progress.get(&transaction.progress.partition);
-        let found = row.map(|row| (row.epoch, row.next_offset));
+        let found = row.map(|row| row.next_position());
         if found != Some(transaction.expected) && self.mutant != Some(Mutant::NoCompareAndSet) {
-            let mut state = self.state.lock().unwrap();
+            let mut state = self.reader.state.lock().unwrap();
             state.losers.insert(self.worker);
             state.lost += 1;
             return false;
@@ -222,32 +236,37 @@ impl SimBarStore {
             next.venues
                 .insert((partition, row.venue.clone()), row.settings);
         }
-        for id in &transaction.ids {
+        for id in &transaction.id_sets {
             next.id_appends.insert(id.key.clone(), id.last_append_ns);
-            match &id.change {
-                IdSetDiff::Ranges { put, remove } => {
+            match &id.diff {
+                IdSetDiff::Ranges {
+                    upserted,
+                    removed_firsts,
+                } => {
                     let ranges = next.ranges.entry(id.key.clone()).or_default();
-                    remove.iter().for_each(|first| _ = ranges.remove(first));
-                    ranges.extend(put.iter().copied());
+                    removed_firsts
+                        .iter()
+                        .for_each(|first| _ = ranges.remove(first));
+                    ranges.extend(upserted.iter().copied());
                 }
-                IdSetDiff::Exact { add } => {
+                IdSetDiff::Exact { added } => {
                     let set = next.exact.entry(id.key.clone()).or_default();
-                    for one in add {
+                    for one in added {
                         assert!(set.insert(one.clone()), "an id is added once: {one}");
                     }
                 }
             }
         }
         let rejected = next.rejected.entry(partition).or_default();
-        rejected.extend(&transaction.rejected);
-        for change in &transaction.dirty {
+        rejected.extend(&transaction.excluded_ranges);
+        for change in &transaction.dirty_minutes {
             let key = (change.instrument.clone(), change.start_ns);
             match &change.mark {
                 Some(mark) => {
                     let forgetful = self.mutant == Some(Mutant::LaterForgotten);
-                    let later = mark.later.clone().filter(|_| !forgetful);
+                    let later_bar = mark.later_bar.clone().filter(|_| !forgetful);
                     let mark = RefoldMark {
-                        later,
+                        later_bar,
                         ..mark.clone()
                     };
                     next.dirty.insert(key, mark);
@@ -256,12 +275,13 @@ impl SimBarStore {
             }
         }
         if self.mutant != Some(Mutant::AheadForgotten) {
-            next.ahead.extend(transaction.ahead.iter().cloned());
+            next.ahead
+                .extend(transaction.pending_amendments.iter().cloned());
         }
     }
 
     fn put(&self, next: Stored, partition: u32) {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.reader.state.lock().unwrap();
         state.history.push(next);
         state.committed.insert(partition);
         state.commits += 1;
@@ -269,11 +289,20 @@ impl SimBarStore {
 }
 
 impl BarStore for SimBarStore {
-    type Snapshot = Self;
+    type Reader = SimBarReader;
+    type Snapshot = SimBarReader;
 
-    async fn load(&self, partition: u32, epoch: u64) -> Result<PartitionState, StoreError> {
-        self.call().await?;
-        let mut state = self.state.lock().unwrap();
+    fn reader(&self) -> &SimBarReader {
+        &self.reader
+    }
+
+    async fn load_partition(
+        &self,
+        partition: u32,
+        epoch: u64,
+    ) -> Result<PartitionState, StoreError> {
+        self.reader.call().await?;
+        let mut state = self.reader.state.lock().unwrap();
         let stored = state.history.last_mut().unwrap();
         let progress = *stored
             .progress
@@ -282,7 +311,7 @@ impl BarStore for SimBarStore {
                 partition,
                 epoch,
                 next_offset: 0,
-                updates: Position::default(),
+                updates_position: Position::default(),
                 append_time_ns: 0,
             });
         let here = |instrument: &Instrument| {
@@ -312,8 +341,8 @@ impl BarStore for SimBarStore {
                     row: row.clone(),
                 })
                 .collect(),
-            dirty: stored.dirty_of(&here),
-            ahead: stored
+            dirty_minutes: stored.dirty_of(&here),
+            pending_amendments: stored
                 .ahead
                 .iter()
                 .filter(|row| here(&row.key.instrument))
@@ -322,33 +351,33 @@ impl BarStore for SimBarStore {
         })
     }
 
-    async fn adopt(&self, _: &str, _: &str) -> Result<u64, StoreError> {
+    async fn register_topic(&self, _: &str, _: &str) -> Result<u64, StoreError> {
         unreachable!("the world knows the epochs")
     }
 
     async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
-        self.call().await?;
+        self.reader.call().await?;
         let partition = transaction.progress.partition;
         let mut next = self.look(Stored::clone);
         if !self.compare_and_set(transaction, &mut next) {
-            return Ok(CommitOutcome::Lost);
+            return Ok(CommitOutcome::Conflict);
         }
         if self.mutant == Some(Mutant::CommitFirst) {
-            self.state.lock().unwrap().history.push(next);
-            self.random.pause(10).await;
+            self.reader.state.lock().unwrap().history.push(next);
+            self.reader.random.pause(10).await;
             next = self.look(Stored::clone);
         }
         self.write(transaction, &mut next);
         self.put(next, partition);
-        self.random.pause(2).await;
+        self.reader.random.pause(2).await;
         if self.lost_afterwards() {
-            return Err(Self::unavailable("the answer was lost"));
+            return Err(SimBarReader::unavailable("the answer was lost"));
         }
         Ok(CommitOutcome::Committed)
     }
 
-    async fn snapshot(&self) -> Result<Self, StoreError> {
-        Ok(self.clone())
+    async fn snapshot(&self) -> Result<SimBarReader, StoreError> {
+        Ok(self.reader.clone())
     }
 
     async fn sync(&self) -> Result<(), StoreError> {
@@ -356,13 +385,13 @@ impl BarStore for SimBarStore {
         Ok(())
     }
 
-    async fn expire(&self, _: i64, _: i64) -> Result<u64, StoreError> {
+    async fn delete_expired(&self, _: i64, _: i64) -> Result<u64, StoreError> {
         Ok(0)
     }
 }
 
-impl BarReader for SimBarStore {
-    async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
+impl BarReader for SimBarReader {
+    async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.call().await?;
         Ok(self.look(|stored| stored.progress.values().copied().collect()))
     }
@@ -382,7 +411,7 @@ impl BarReader for SimBarStore {
         unreachable!("pods read the stored state directly")
     }
 
-    async fn ids(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
+    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
         self.call().await?;
         let row = |stored: &Stored, key: &IdSetKey| {
             let ranges = stored.ranges.get(key).into_iter().flatten();
@@ -408,7 +437,7 @@ impl BarReader for SimBarStore {
         unreachable!("no role lists symbols")
     }
 
-    async fn venue(&self, _: &Venue, _: u32) -> Result<Option<VenueSettings>, StoreError> {
+    async fn venue_settings(&self, _: &Venue, _: u32) -> Result<Option<VenueSettings>, StoreError> {
         unreachable!("no role asks for one venue")
     }
 
@@ -416,7 +445,7 @@ impl BarReader for SimBarStore {
         unreachable!("no role lists venues")
     }
 
-    async fn rejected(
+    async fn excluded_ranges(
         &self,
         partition: u32,
         epoch: u64,
@@ -424,19 +453,20 @@ impl BarReader for SimBarStore {
         end: u64,
     ) -> Result<Vec<ExcludedRange>, StoreError> {
         self.call().await?;
-        let within =
-            |range: &ExcludedRange| range.epoch == epoch && range.first < end && range.end > first;
+        let within = |range: &ExcludedRange| {
+            range.epoch == epoch && range.first_offset < end && range.end_offset > first
+        };
         Ok(self.look(|stored| {
             let ranges = stored.rejected.get(&partition).into_iter().flatten();
             ranges.filter(|range| within(range)).copied().collect()
         }))
     }
 
-    async fn dirty(&self, _: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
+    async fn dirty_minutes(&self, _: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
         unreachable!("no role asks for marks alone")
     }
 
-    async fn epoch(&self, _: &str, _: &str) -> Result<Option<u64>, StoreError> {
+    async fn topic_epoch(&self, _: &str, _: &str) -> Result<Option<u64>, StoreError> {
         unreachable!("the world knows the epochs")
     }
 }

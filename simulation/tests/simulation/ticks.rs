@@ -63,7 +63,8 @@ impl SimTickStore {
 
     /// Up to where a partition is archived.
     pub fn reached(&self, partition: u32) -> Option<Position> {
-        self.newest(partition).map(|archived| archived.next)
+        self.newest(partition)
+            .map(|archived| archived.next_position)
     }
 
     fn newest(&self, partition: u32) -> Option<ArchiveProgress> {
@@ -151,7 +152,7 @@ impl TickStore for SimTickStore {
         self.call().await?;
         let known = self.newest(partition).unwrap_or(archived);
         let archived = ArchiveProgress {
-            next: archived.next.max(known.next),
+            next_position: archived.next_position.max(known.next_position),
             append_time_ns: match self.mutant {
                 Some(Mutant::AppendTimeForgotten) => 0,
                 _ => archived.append_time_ns.max(known.append_time_ns),
@@ -189,7 +190,12 @@ impl TickStore for SimTickStore {
         Ok(ticks)
     }
 
-    async fn hours(&self, _: &Instrument, _: i64, _: i64) -> Result<Vec<(i64, u64)>, StoreError> {
+    async fn hours_with_ticks(
+        &self,
+        _: &Instrument,
+        _: i64,
+        _: i64,
+    ) -> Result<Vec<(i64, u64)>, StoreError> {
         unreachable!("the world reads the archive directly")
     }
 
@@ -197,7 +203,7 @@ impl TickStore for SimTickStore {
         Ok(())
     }
 
-    async fn expire(&self, _: i64) -> Result<u64, StoreError> {
+    async fn delete_expired(&self, _: i64) -> Result<u64, StoreError> {
         Ok(0)
     }
 }

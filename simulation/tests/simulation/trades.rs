@@ -4,7 +4,7 @@ use bytes::Bytes;
 use eventlog::NewRecord;
 use market::{
     Amendment, AmendmentKind, Decimal, IdScheme, IdScope, Instrument, MINUTE_NS, Position,
-    SECOND_NS, Sender, Side, Trade, TradeId, VenueSettings,
+    SECOND_NS, SenderId, Side, Trade, TradeId, VenueSettings,
 };
 use schemas::{Refold, Repair, TradesRecord};
 
@@ -142,7 +142,7 @@ impl Trades {
             id: id(&random, settings.scheme, *next_id),
             scope: matches!(settings.scope, IdScope::Exchange | IdScope::File)
                 .then(|| (*random.choose(&["x", "y"])).into()),
-            sender: (settings.scheme == IdScheme::None && random.one_in(2)).then(|| Sender {
+            sender: (settings.scheme == IdScheme::None && random.one_in(2)).then(|| SenderId {
                 key: [u8::try_from(random.below(2)).unwrap(); 16],
                 index: *next_id,
             }),
@@ -187,7 +187,7 @@ impl Trades {
         let amendment = Amendment {
             id: TradeId::parse(&format!("a{}", self.next_amendment)).unwrap(),
             kind: *random.choose(&[AmendmentKind::Edit, AmendmentKind::Cancel]),
-            place: by_place.then(|| Position {
+            target_position: by_place.then(|| Position {
                 epoch: random.below(self.epoch) + 1,
                 offset: random.below(400),
             }),

@@ -208,6 +208,6 @@ pub(super) async fn open_trades(
 ) -> anyhow::Result<KafkaLog> {
     let kafka = Kafka::connect(kafka.clone())?;
     let topic = kafka.topic(&topics.of(schemas::TRADES)).await?;
-    let epoch = bars.adopt(schemas::TRADES, topic.id()).await?;
+    let epoch = bars.register_topic(schemas::TRADES, topic.id()).await?;
     Ok(topic.open(epoch)?)
 }

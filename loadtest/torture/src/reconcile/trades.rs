@@ -114,7 +114,7 @@ async fn stored(
 ) -> anyhow::Result<BTreeMap<Position, market::Trade>> {
     let partitions = world.kafka.partitions();
     let partition = schemas::partition_of(instrument.key().as_bytes(), partitions);
-    let progress = world.bars.progress().await?;
+    let progress = world.bars.partition_progress().await?;
     let next = progress
         .iter()
         .find(|row| row.partition == partition)
@@ -128,7 +128,7 @@ async fn stored(
         rejected.extend(
             world
                 .bars
-                .rejected(partition, epoch, 0, u64::MAX >> 1)
+                .excluded_ranges(partition, epoch, 0, u64::MAX >> 1)
                 .await?,
         );
     }

@@ -84,8 +84,10 @@ pub(super) async fn fold<B: BarReader>(
     let mut folded = Vec::new();
     let mut rest = days;
     while let [first, ..] = rest {
-        let interval = DayStart::divisor(first.start_ns, first.end_ns)?;
-        let same = |day: &&Period| DayStart::divisor(day.start_ns, day.end_ns) == Ok(interval);
+        let interval = DayStart::longest_dividing_interval(first.start_ns, first.end_ns)?;
+        let same = |day: &&Period| {
+            DayStart::longest_dividing_interval(day.start_ns, day.end_ns) == Ok(interval)
+        };
         let (run, later) = rest.split_at(rest.iter().take_while(same).count());
         rest = later;
         let rows = read(source, interval, run).await?;

@@ -22,10 +22,10 @@ impl Periods {
     pub(super) fn holding(&self, time_ns: i64) -> Result<Period, DayError> {
         let (start_ns, end_ns) = match self {
             Self::Windows(interval) => {
-                let window = interval.window(time_ns);
+                let window = interval.window_containing(time_ns);
                 (window.start_ns, window.end_ns())
             }
-            Self::Days(days) => days.day_of(time_ns)?,
+            Self::Days(days) => days.day_containing(time_ns)?,
         };
         Ok(Period { start_ns, end_ns })
     }

@@ -40,11 +40,15 @@ where
 {
     Params::read(&uri, &[])?;
     let instrument = instrument(&path)?;
-    let hot = state.hot.price(&instrument).await.unwrap_or_else(|error| {
-        // It is there for speed alone: the bars know the same.
-        tracing::debug!(%error, "no newest price from the hot store");
-        None
-    });
+    let hot = state
+        .hot
+        .newest_price(&instrument)
+        .await
+        .unwrap_or_else(|error| {
+            // It is there for speed alone: the bars know the same.
+            tracing::debug!(%error, "no newest price from the hot store");
+            None
+        });
     let source = BarSource::minutes(&state.hub, &state.bars, &instrument);
     if let Some(hot) = hot
         && !source.live().iter().any(|row| supersedes(row, &hot))
@@ -62,7 +66,7 @@ where
 /// Whether a minute of the live stream has a newer price, or says that this one is none any more,
 /// as after a cancel.
 fn supersedes(row: &BarRow, hot: &NewestPrice) -> bool {
-    let minute = Interval::M1.window(hot.time_ns);
+    let minute = Interval::M1.window_containing(hot.time_ns);
     match row.window.start_ns.cmp(&minute.start_ns) {
         Ordering::Less => false,
         Ordering::Equal => row.through > hot.through,

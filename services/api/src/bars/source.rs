@@ -70,7 +70,7 @@ impl<'a, B: BarReader> BarSource<'a, B> {
             start_ns,
             end_ns,
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
-            newest: keep == Keep::Newest,
+            keep_newest: keep == Keep::Newest,
         };
         let mut rows = self.bars.bar_range(&query).await?;
         for live in &self.live {

@@ -133,8 +133,8 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
                 Err(source) => return Err(self.failed(source)),
             }
         };
-        let of_this = row.filter(|row| row.updates.epoch == self.updates.epoch());
-        let wanted = of_this.map_or(0, |row| row.updates.offset);
+        let of_this = row.filter(|row| row.updates_position.epoch == self.updates.epoch());
+        let wanted = of_this.map_or(0, |row| row.updates_position.offset);
         let next = wanted.clamp(bounds.first, bounds.end);
         self.hub.restart(self.partition, next);
         let place = Place {
@@ -149,7 +149,7 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
 
     /// The progress row, where the store answers: there may be none yet.
     async fn progress(&self) -> Option<Option<PartitionProgress>> {
-        let rows = clock::timeout(&self.clock, CALL_TIMEOUT, self.bars.progress()).await;
+        let rows = clock::timeout(&self.clock, CALL_TIMEOUT, self.bars.partition_progress()).await;
         let row = rows.ok()?.ok()?.into_iter();
         Some(row.into_iter().find(|row| row.partition == self.partition))
     }
@@ -168,7 +168,8 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
             offset: row.next_offset,
         };
         self.hub.set_durable(self.partition, durable);
-        let stored = (row.updates.epoch == self.updates.epoch()).then_some(row.updates.offset);
+        let stored = (row.updates_position.epoch == self.updates.epoch())
+            .then_some(row.updates_position.offset);
         if place.missed.is_some_and(|missed| stored >= Some(missed)) {
             place.missed = None;
             self.hub.distrust(self.partition);

@@ -182,7 +182,7 @@ where
             start_ns: 0,
             end_ns: i64::MAX,
             limit: SNAPSHOT_BARS,
-            newest: true,
+            keep_newest: true,
         };
         let read = self.state.bars.bar_range(&query);
         let reason = match clock::timeout(&self.state.clock, STORE_TIMEOUT, read).await {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use market::{Instrument, RejectReason, Sender, Trade};
+use market::{Instrument, RejectReason, SenderId, Trade};
 use serde::Serialize;
 
 /// An answer lists so many rejections, and counts the others: else a small body of elements that
@@ -114,7 +114,7 @@ impl Submission {
         match element {
             Ok((instrument, mut trade)) => {
                 if trade.id.is_none() && trade.sender.is_none() {
-                    trade.sender = self.sender.map(|key| Sender {
+                    trade.sender = self.sender.map(|key| SenderId {
                         key,
                         index: index as u64,
                     });
@@ -147,7 +147,7 @@ impl Submission {
         for (place, reject) in refused.iter().take(LISTED_LIMIT) {
             self.rejected.push(Rejection {
                 index: self.indexes[*place],
-                field: reject.field().into(),
+                field: reject.faulty_field().into(),
                 code: reject.code(),
                 message: reject.explanation().into(),
             });

@@ -77,6 +77,7 @@ fn cut(mut ticks: Vec<Tick>, limit: usize, newest: bool) -> TradePage {
 fn follows(tick: &Tick, after: Option<&EdgeTrade>) -> bool {
     after.is_none_or(|last| {
         tick.trade.time_ns > last.time_ns
-            || EdgeTrade::of(&tick.trade, tick.position).order(last) == Ordering::Greater
+            || EdgeTrade::from_trade(&tick.trade, tick.position).cmp_trade_order(last)
+                == Ordering::Greater
     })
 }

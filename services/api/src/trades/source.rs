@@ -25,7 +25,7 @@ impl<'a, B: BarReader, T: TickStore> TradeSource<'a, B, T> {
         partition: u32,
         settings: VenueSettings,
     ) -> Result<Self, StoreError> {
-        let progress = bars.progress().await?;
+        let progress = bars.partition_progress().await?;
         let progress = progress.iter().find(|row| row.partition == partition);
         let next = progress.map_or_else(Position::default, |row| Position {
             epoch: row.epoch,
@@ -47,25 +47,27 @@ impl<'a, B: BarReader, T: TickStore> TradeSource<'a, B, T> {
         start_ns: i64,
         end_ns: i64,
     ) -> Result<Vec<(i64, u64)>, StoreError> {
-        self.ticks.hours(&self.instrument, start_ns, end_ns).await
+        self.ticks
+            .hours_with_ticks(&self.instrument, start_ns, end_ns)
+            .await
     }
 
     /// The trades of the times `[start_ns, end_ns)`, in order.
     pub(super) async fn slice(&self, start_ns: i64, end_ns: i64) -> Result<Vec<Tick>, StoreError> {
         let ticks = self.ticks.read(&self.instrument, start_ns, end_ns).await?;
-        let rejected = self.rejected(&ticks).await?;
-        Ok(trades_current(ticks, &rejected, self.next, &self.settings))
+        let excluded = self.excluded_ranges(&ticks).await?;
+        Ok(trades_current(ticks, &excluded, self.next, &self.settings))
     }
 
     /// The rejected ranges around some ticks, which are in order of their positions.
-    async fn rejected(&self, ticks: &[Tick]) -> Result<Vec<ExcludedRange>, StoreError> {
+    async fn excluded_ranges(&self, ticks: &[Tick]) -> Result<Vec<ExcludedRange>, StoreError> {
         let mut ranges = Vec::new();
         let same_epoch = |left: &Tick, right: &Tick| left.position.epoch == right.position.epoch;
         for run in ticks.chunk_by(same_epoch) {
             let (first, last) = (run[0].position, run[run.len() - 1].position);
             let found = self
                 .bars
-                .rejected(self.partition, first.epoch, first.offset, last.offset + 1)
+                .excluded_ranges(self.partition, first.epoch, first.offset, last.offset + 1)
                 .await?;
             ranges.extend(found);
         }

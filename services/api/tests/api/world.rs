@@ -214,11 +214,11 @@ impl World {
     /// Waits until everything in the log is folded and archived.
     pub(crate) async fn settle(&self) {
         loop {
-            let progress = self.bars.progress().await.unwrap();
+            let progress = self.bars.partition_progress().await.unwrap();
             let mut settled = progress.len() == PARTITIONS as usize;
             for row in progress {
                 let end = self.trades.bounds(row.partition).await.unwrap().end;
-                let archived = self.ticks.position(row.partition).await.unwrap();
+                let archived = self.ticks.archive_position(row.partition).await.unwrap();
                 let archived = archived.map_or(0, |position| position.offset);
                 settled &= row.next_offset == end && archived == end;
             }
@@ -235,7 +235,7 @@ impl World {
             self.settle().await;
             let mut marks = 0;
             for partition in 0..PARTITIONS {
-                marks += self.bars.dirty(partition).await.unwrap().len();
+                marks += self.bars.dirty_minutes(partition).await.unwrap().len();
             }
             if marks == 0 {
                 return;

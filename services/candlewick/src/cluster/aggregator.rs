@@ -236,6 +236,10 @@ impl Parts {
 
 /// How far each partition is folded; nothing where the store does not say.
 async fn folded(bars: &Bars) -> Vec<(u32, u64)> {
-    let rows = bars.progress().await.unwrap_or_default().into_iter();
+    let rows = bars
+        .partition_progress()
+        .await
+        .unwrap_or_default()
+        .into_iter();
     rows.map(|row| (row.partition, row.next_offset)).collect()
 }

@@ -162,7 +162,7 @@ async fn archive(
 async fn archived(ticks: &Ticks, partitions: u32, epoch: u64) -> Vec<(u32, u64)> {
     let mut positions = Vec::new();
     for partition in 0..partitions {
-        if let Ok(Some(position)) = ticks.position(partition).await
+        if let Ok(Some(position)) = ticks.archive_position(partition).await
             && position.epoch == epoch
         {
             positions.push((partition, position.offset));

@@ -3,21 +3,21 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use clock::{Breaker, Clock, SystemClock};
+use clock::{Breaker, Clock, Guard, SystemClock};
+use eventlog::GuardedLog;
 use host::{DependencyHealth, Health, HealthComponent};
 use kafka::{Kafka, KafkaConfig, KafkaLog};
 use store::{
-    ClickHouseConfig, ClickHouseTickStore, RedisConfig, RedisHotStore, StoreError,
-    TimescaleBarStore, TimescaleConfig,
+    ClickHouseConfig, ClickHouseTickStore, Guarded, GuardedBarStore, RedisConfig, RedisHotStore,
+    StoreError, TimescaleBarStore, TimescaleConfig,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::hot::Hot;
 use super::waiting::until_there;
-use crate::guarded::{Guard, Guarded, GuardedLog};
 use connect::{BreakerSettings, TopicNames};
 
-pub(super) type Bars = Guarded<TimescaleBarStore, SystemClock>;
+pub(super) type Bars = GuardedBarStore<TimescaleBarStore, SystemClock>;
 pub(super) type Ticks = Guarded<ClickHouseTickStore, SystemClock>;
 pub(super) type Topic = GuardedLog<KafkaLog, SystemClock>;
 
@@ -64,7 +64,7 @@ impl Connector {
         let open = || TimescaleBarStore::open(config.clone());
         let opened = Box::pin(self.wait(&component, is_final, open)).await?;
         let guard = self.guard(TIMESCALEDB, DependencyHealth::Required(component));
-        Ok(opened.map(|store| Guarded::new(store, guard)))
+        Ok(opened.map(|store| GuardedBarStore::new(store, guard)))
     }
 
     /// The ticks, likewise. Where they are not `required`, the process is ready without them
@@ -144,7 +144,12 @@ impl Connector {
 
 /// Whether waiting cannot mend an error of a store.
 pub(super) const fn is_final(error: &StoreError) -> bool {
-    matches!(error, StoreError::Newer { .. } | StoreError::Corrupt { .. })
+    matches!(
+        error,
+        StoreError::NewerSchema { .. }
+            | StoreError::OlderSchema { .. }
+            | StoreError::Corrupt { .. }
+    )
 }
 
 /// How often a server whose breaker is not closed is asked whether it is back, and Redis in any

@@ -3,9 +3,7 @@
 use clock::SystemClock;
 use host::HealthComponent;
 use market::Instrument;
-use store::{HotStore, NewestPrice, RedisHotStore, StoreError};
-
-use crate::guarded::Guarded;
+use store::{Guarded, HotStore, NewestPrice, RedisHotStore, StoreError};
 
 /// Newest prices in Redis, or nowhere.
 #[derive(Clone)]
@@ -31,15 +29,18 @@ impl Hot {
 }
 
 impl HotStore for Hot {
-    fn offer(&self, prices: Vec<NewestPrice>) {
+    fn queue_prices(&self, prices: Vec<NewestPrice>) {
         if let Self::Redis(store, _) = self {
-            store.offer(prices);
+            store.queue_prices(prices);
         }
     }
 
-    async fn price(&self, instrument: &Instrument) -> Result<Option<NewestPrice>, StoreError> {
+    async fn newest_price(
+        &self,
+        instrument: &Instrument,
+    ) -> Result<Option<NewestPrice>, StoreError> {
         match self {
-            Self::Redis(store, _) => store.price(instrument).await,
+            Self::Redis(store, _) => store.newest_price(instrument).await,
             Self::Off => Ok(None),
         }
     }
@@ -49,12 +50,11 @@ impl HotStore for Hot {
 mod tests {
     use std::time::Duration;
 
-    use clock::{Breaker, BreakerPolicy};
+    use clock::{Breaker, BreakerPolicy, Guard};
     use host::{DependencyHealth, Health};
     use store::RedisConfig;
 
     use super::*;
-    use crate::guarded::Guard;
 
     #[tokio::test]
     async fn a_redis_that_is_away_is_named_and_no_reason_to_be_unready() {

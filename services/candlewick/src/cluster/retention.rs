@@ -32,7 +32,7 @@ async fn turn<B: BarStore, L: Log>(bars: &B, trades: &L) -> Result<u64, StoreErr
     for _ in 0..CALLS {
         let bars_before_ns = now_ns.saturating_sub(BAR_RETENTION_NS);
         let ids_before_ns = now_ns.saturating_sub(VERDICT_RETENTION_NS);
-        let rows = bars.expire(bars_before_ns, ids_before_ns).await?;
+        let rows = bars.delete_expired(bars_before_ns, ids_before_ns).await?;
         dropped += rows;
         if rows == 0 {
             break;

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clock::SystemClock;
-use eventlog::{Log, LogError};
+use eventlog::{GuardedLog, Log, LogError};
 use host::HealthComponent;
 use kafka::KafkaTopic;
 use store::{BarReader, BarStore, StoreError};
 
 use super::connect::{Bars, Brokers, Connector, Topic, is_final};
-use crate::guarded::GuardedLog;
 
 /// What is appended is waited for as long when the process ends.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -66,8 +65,8 @@ pub(super) async fn open(
         // Asked for anew each time: a server that lags may tell of the generation before.
         let topic = brokers.kafka.topic(&brokers.names.of(name)).await?;
         let epoch = match generation {
-            Generation::Adopt(bars) => bars.adopt(name, topic.id()).await?,
-            Generation::Follow(bars) => match bars.epoch(name, topic.id()).await? {
+            Generation::Adopt(bars) => bars.register_topic(name, topic.id()).await?,
+            Generation::Follow(bars) => match bars.topic_epoch(name, topic.id()).await? {
                 Some(epoch) => epoch,
                 None => return Err(NotYet::NotAdopted(topic.id().to_owned())),
             },

@@ -32,13 +32,13 @@ async fn turn(folder: &Folder) -> Result<(), StoreError> {
     release_log(folder).await?;
     let now_ns = log_time(&folder.bars, &folder.trades).await?;
     for _ in 0..CALLS {
-        let bars = folder.bars.expire(
+        let bars = folder.bars.delete_expired(
             now_ns.saturating_sub(BAR_RETENTION_NS),
             now_ns.saturating_sub(VERDICT_RETENTION_NS),
         );
         let ticks = folder
             .ticks
-            .expire(now_ns.saturating_sub(TICK_RETENTION_NS));
+            .delete_expired(now_ns.saturating_sub(TICK_RETENTION_NS));
         if bars.await? + ticks.await? == 0 {
             return Ok(());
         }
@@ -53,7 +53,7 @@ pub(crate) async fn log_time<B: BarReader, L: Log>(
     bars: &B,
     trades: &L,
 ) -> Result<i64, StoreError> {
-    let progress = bars.progress().await?;
+    let progress = bars.partition_progress().await?;
     let newest_ns = progress.iter().map(|row| row.append_time_ns).max();
     let mut time_ns = newest_ns.unwrap_or(0);
     for row in progress {
@@ -70,10 +70,10 @@ pub(crate) async fn log_time<B: BarReader, L: Log>(
 /// Lets the log drop what bars and ticks have passed for good: the positions are read first,
 /// then made to survive a loss of power.
 async fn release_log(folder: &Folder) -> Result<(), StoreError> {
-    let progress = folder.bars.progress().await?;
+    let progress = folder.bars.partition_progress().await?;
     let mut passed = Vec::with_capacity(progress.len());
     for row in progress {
-        let archived = folder.ticks.position(row.partition).await?;
+        let archived = folder.ticks.archive_position(row.partition).await?;
         let archived = archived.map_or(0, |position| position.offset);
         passed.push((row.partition, row.next_offset.min(archived)));
     }

@@ -65,7 +65,7 @@ pub(super) fn start(engine: &Engine, supervisor: &mut Supervisor<SystemClock>) {
                 () = SystemClock.sleep(Duration::from_secs(every)) => {}
             }
             let before = std::mem::replace(&mut records, end(&trades).await);
-            let folded: u64 = match bars.progress().await {
+            let folded: u64 = match bars.partition_progress().await {
                 Ok(rows) => rows.iter().map(|row| row.next_offset).sum(),
                 Err(_) => 0,
             };

@@ -52,11 +52,11 @@ proptest! {
         let mut feed = feed(seed, 50);
         let trades: Trades = (1..200).flat_map(|tenths| feed.trades_until(START_NS + tenths * SECOND_NS / 10)).collect();
         for (_, trade) in &trades {
-            prop_assert_eq!(market::check(trade, trade.time_ns), Ok(()));
-            prop_assert_eq!(SyntheticFeed::settings().check(trade), Ok(()));
+            prop_assert_eq!(market::validate_trade(trade, trade.time_ns), Ok(()));
+            prop_assert_eq!(SyntheticFeed::settings().validate_trade(trade), Ok(()));
         }
         for (symbol, trades) in by_symbol(&trades) {
-            let ids: Vec<_> = trades.iter().filter_map(|trade| trade.id.as_ref()?.number()).collect();
+            let ids: Vec<_> = trades.iter().filter_map(|trade| trade.id.as_ref()?.as_number()).collect();
             prop_assert_eq!(ids, (1..=trades.len() as u64).collect::<Vec<_>>());
             prop_assert!(trades.is_sorted_by_key(|trade| trade.time_ns));
             prop_assert!(trades.len() > 800 && trades.len() < 1_200, "{} of {}", trades.len(), symbol);
@@ -103,10 +103,10 @@ fn a_feed_far_behind_goes_on_from_now_with_the_next_id() {
     assert!(after.len() < 30, "{}", after.len());
     let last = before
         .last()
-        .and_then(|(_, trade)| trade.id.as_ref()?.number());
+        .and_then(|(_, trade)| trade.id.as_ref()?.as_number());
     let first = after
         .first()
-        .and_then(|(_, trade)| trade.id.as_ref()?.number());
+        .and_then(|(_, trade)| trade.id.as_ref()?.as_number());
     assert_eq!(first, last.map(|last| last + 1));
     assert!((597..=599).contains(&feed.take_skipped_seconds()));
     assert!(feed.next_time_ns() > now_ns);

@@ -117,7 +117,7 @@ impl World {
         let folder = world.open().await;
         for partition in taken_up {
             let epoch = folder.trades.epoch();
-            folder.bars.load(*partition, epoch).await.unwrap();
+            folder.bars.load_partition(*partition, epoch).await.unwrap();
         }
         folder.close();
         world
@@ -247,10 +247,10 @@ impl World {
         for partition in 0..PARTITIONS {
             let end = folder.trades.bounds(partition).await.unwrap().end;
             loop {
-                let progress = folder.bars.progress().await.unwrap();
+                let progress = folder.bars.partition_progress().await.unwrap();
                 let row = progress.iter().find(|row| row.partition == partition);
                 let folded = row.map_or(0, |row| row.next_offset);
-                let archived = folder.ticks.position(partition).await.unwrap();
+                let archived = folder.ticks.archive_position(partition).await.unwrap();
                 let archived = archived.map_or(0, |position| position.offset);
                 if (folded >= end || behind == Behind::Aggregators)
                     && (archived >= end || behind == Behind::Archivers)
@@ -264,7 +264,13 @@ impl World {
 
     /// Waits until no minute of a partition is marked to be folded anew.
     pub(super) async fn settle_marks(&self, folder: &Folder, partition: u32) {
-        while !folder.bars.dirty(partition).await.unwrap().is_empty() {
+        while !folder
+            .bars
+            .dirty_minutes(partition)
+            .await
+            .unwrap()
+            .is_empty()
+        {
             self.clock.sleep(Duration::from_millis(5)).await;
         }
     }
@@ -293,7 +299,7 @@ impl World {
         let mut stored = std::collections::HashMap::new();
         for interval in Interval::ALL {
             for hour in 0..48 {
-                let window = interval.window(DAY_START_NS + hour * HOUR_NS);
+                let window = interval.window_containing(DAY_START_NS + hour * HOUR_NS);
                 let key = BarKey {
                     instrument: instrument.clone(),
                     window,
@@ -305,7 +311,7 @@ impl World {
         folder.close();
         drop(folder);
         forge(&mut rows, &|interval, time_ns| {
-            stored[&interval.window(time_ns)].clone()
+            stored[&interval.window_containing(time_ns)].clone()
         });
         let partition = schemas::partition_of(instrument.key().as_bytes(), PARTITIONS);
         self.commit(partition, |transaction| {
@@ -325,20 +331,20 @@ impl World {
         let folder = self.open().await;
         let state = folder
             .bars
-            .load(partition, folder.trades.epoch())
+            .load_partition(partition, folder.trades.epoch())
             .await
             .unwrap();
         let progress = state.progress;
         let mut transaction = Transaction {
-            expected: (progress.epoch, progress.next_offset),
+            expected: progress.next_position(),
             progress,
             bars: Vec::new(),
             symbols: Vec::new(),
             venues: Vec::new(),
-            ids: Vec::new(),
-            rejected: Vec::new(),
-            dirty: Vec::new(),
-            ahead: Vec::new(),
+            id_sets: Vec::new(),
+            excluded_ranges: Vec::new(),
+            dirty_minutes: Vec::new(),
+            pending_amendments: Vec::new(),
         };
         fill(&mut transaction);
         assert_eq!(

@@ -16,7 +16,7 @@ impl Oracle {
         offset: u64,
         amendments: u64,
     ) {
-        let minute_ns = Interval::M1.window(time_ns).start_ns;
+        let minute_ns = Interval::M1.window_containing(time_ns).start_ns;
         let marked = self.marked.entry((instrument.clone(), minute_ns));
         let marked = marked.or_insert(Marked {
             up_to: Position::default(),
@@ -43,8 +43,8 @@ impl Oracle {
             epoch: self.epoch,
             offset: record.offset,
         };
-        if settings.check_amendment(amendment, trade).is_err()
-            || amendment.place.is_some_and(|place| place >= at)
+        if settings.validate_amendment(amendment, trade).is_err()
+            || amendment.target_position.is_some_and(|place| place >= at)
             || self.is_too_old(&instrument, trade.time_ns)
         {
             return self.reject(record, Fate::LeftOut);
@@ -57,7 +57,8 @@ impl Oracle {
         if !self.amendment_ids.insert(own) {
             return Fate::LeftOut;
         }
-        let identity = Self::identity(trade, &settings).filter(|_| amendment.place.is_none());
+        let identity =
+            Self::identity(trade, &settings).filter(|_| amendment.target_position.is_none());
         match &identity {
             Some(name) if !self.is_seen(&instrument, trade, name) => {
                 self.ahead
@@ -118,15 +119,15 @@ impl Oracle {
         };
         self.refolds.0 += 1;
         self.marked.remove(&key);
-        let minute = Interval::M1.window(refold.start_ns);
+        let minute = Interval::M1.window_containing(refold.start_ns);
         let bar = self.fold_minute(&instrument, minute, up_to);
         self.replace(&instrument, minute, bar, marked.amendments, record.offset);
         for pair in Interval::ALL.windows(2) {
-            let parent = pair[1].window(refold.start_ns);
+            let parent = pair[1].window_containing(refold.start_ns);
             let mut bar: Option<Bar> = None;
             let mut start_ns = parent.start_ns;
             while start_ns < parent.end_ns() {
-                let child = (instrument.clone(), pair[0].window(start_ns));
+                let child = (instrument.clone(), pair[0].window_containing(start_ns));
                 let child = self.bars.get(&child).filter(|row| row.bar.trades > 0);
                 add(&mut bar, child.map(|row| &row.bar));
                 start_ns += pair[0].length_ns();
@@ -147,7 +148,7 @@ impl Oracle {
             let mut trade = counted.trade.clone();
             if counted.at < up_to {
                 let amended = self.amended.iter().filter(|amended| {
-                    let named = match amended.amendment.place {
+                    let named = match amended.amendment.target_position {
                         Some(place) => place == counted.at,
                         None => amended.identity == counted.identity && counted.identity.is_some(),
                     };
@@ -173,7 +174,7 @@ impl Oracle {
             let position = counted.at;
             add(
                 &mut bar,
-                Some(&Bar::of(&trade, position, counted.append_ns)),
+                Some(&Bar::from_trade(&trade, position, counted.append_ns)),
             );
         }
         bar

@@ -23,7 +23,7 @@ fn row(minute: i64, offset: u64) -> BarRow {
             interval: Interval::M1,
             start_ns: minute * MINUTE_NS,
         },
-        bar: Bar::of(&trade, through, 0),
+        bar: Bar::from_trade(&trade, through, 0),
         closed: false,
         revision: 0,
         through,
@@ -35,27 +35,30 @@ async fn stored(folder: &TempDir, instrument: &Instrument) -> SqliteBarStore {
     let store = SqliteBarStore::open(folder.path().join("bars"))
         .await
         .unwrap();
-    store.load(0, 1).await.unwrap();
+    store.load_partition(0, 1).await.unwrap();
     let bars = (0..5).map(|minute| StoredBar {
         instrument: instrument.clone(),
         row: row(minute, 10),
     });
     let transaction = Transaction {
-        expected: (1, 0),
+        expected: Position {
+            epoch: 1,
+            offset: 0,
+        },
         progress: PartitionProgress {
             partition: 0,
             epoch: 1,
             next_offset: 11,
-            updates: Position::default(),
+            updates_position: Position::default(),
             append_time_ns: 0,
         },
         bars: bars.collect(),
         symbols: Vec::new(),
         venues: Vec::new(),
-        ids: Vec::new(),
-        rejected: Vec::new(),
-        dirty: Vec::new(),
-        ahead: Vec::new(),
+        id_sets: Vec::new(),
+        excluded_ranges: Vec::new(),
+        dirty_minutes: Vec::new(),
+        pending_amendments: Vec::new(),
     };
     store.commit(&transaction).await.unwrap();
     store

@@ -28,7 +28,7 @@ impl Frozen {
 }
 
 impl BarReader for Frozen {
-    async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
+    async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.answer(Vec::new()).await
     }
 
@@ -40,7 +40,7 @@ impl BarReader for Frozen {
         self.answer(Vec::new()).await
     }
 
-    async fn ids(&self, _: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
+    async fn id_sets(&self, _: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
         pending().await
     }
 
@@ -56,7 +56,7 @@ impl BarReader for Frozen {
         self.answer(Vec::new()).await
     }
 
-    async fn venue(&self, _: &Venue, _: u32) -> Result<Option<VenueSettings>, StoreError> {
+    async fn venue_settings(&self, _: &Venue, _: u32) -> Result<Option<VenueSettings>, StoreError> {
         self.answer(None).await
     }
 
@@ -64,7 +64,7 @@ impl BarReader for Frozen {
         self.answer(Vec::new()).await
     }
 
-    async fn rejected(
+    async fn excluded_ranges(
         &self,
         _: u32,
         _: u64,
@@ -74,11 +74,11 @@ impl BarReader for Frozen {
         self.answer(Vec::new()).await
     }
 
-    async fn dirty(&self, _: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
+    async fn dirty_minutes(&self, _: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
         self.answer(Vec::new()).await
     }
 
-    async fn epoch(&self, _: &str, _: &str) -> Result<Option<u64>, StoreError> {
+    async fn topic_epoch(&self, _: &str, _: &str) -> Result<Option<u64>, StoreError> {
         self.answer(None).await
     }
 }
@@ -95,8 +95,8 @@ fn update(offset: u64) -> NewRecord {
     };
     let through = Position { epoch: 1, offset };
     let row = BarRow {
-        window: Interval::M1.window(0),
-        bar: Bar::of(&trade, through, 0),
+        window: Interval::M1.window_containing(0),
+        bar: Bar::from_trade(&trade, through, 0),
         closed: false,
         revision: 0,
         through,

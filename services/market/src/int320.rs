@@ -1,20 +1,21 @@
-//! A 320-bit signed integer with the few operations that sums need.
+//! A 320-bit signed integer with the few operations that exact sums need.
 //!
-//! One product of two decimals, at scale 36, is below 10^72 in size; 2^64 of them are below
-//! 10^92, and 2^319 is above 10^96. So no count of trades can overflow it.
+//! One product of two decimals, at scale 36, has an absolute value below 10^72. 2^64 of them are
+//! below 10^92, and 2^319 is above 10^96, so no number of trades can overflow the integer.
 
 use std::cmp::Ordering;
 
 const LIMBS: usize = 5;
-/// The greatest power of ten that a limb holds.
-const CHUNK: u64 = 10_000_000_000_000_000_000;
-const CHUNK_DIGITS: usize = 19;
+/// The greatest power of ten that fits a limb.
+const GREATEST_POWER_OF_TEN: u64 = 10_000_000_000_000_000_000;
+/// The number of zeros of [`GREATEST_POWER_OF_TEN`].
+const DIGITS_PER_LIMB: usize = 19;
 
-/// Two's complement, least limb first.
+/// A 320-bit signed integer: two's complement, least significant limb first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub(crate) struct Wide([u64; LIMBS]);
+pub(crate) struct Int320([u64; LIMBS]);
 
-impl Wide {
+impl Int320 {
     pub(crate) const ZERO: Self = Self([0; LIMBS]);
 
     #[expect(
@@ -41,7 +42,7 @@ impl Wide {
         clippy::cast_possible_truncation,
         reason = "splits a product into limbs"
     )]
-    fn times(&mut self, factor: u64) {
+    fn multiply_by(&mut self, factor: u64) {
         let mut carry = 0_u128;
         for limb in &mut self.0 {
             let product = u128::from(*limb) * u128::from(factor) + carry;
@@ -50,10 +51,10 @@ impl Wide {
         }
     }
 
-    pub(crate) fn times_power_of_ten(mut self, mut exponent: usize) -> Self {
+    pub(crate) fn multiplied_by_power_of_ten(mut self, mut exponent: usize) -> Self {
         while exponent > 0 {
-            let step = exponent.min(CHUNK_DIGITS);
-            self.times(10_u64.pow(u32::try_from(step).expect("a step is at most 19")));
+            let step = exponent.min(DIGITS_PER_LIMB);
+            self.multiply_by(10_u64.pow(u32::try_from(step).expect("a step is at most 19")));
             exponent -= step;
         }
         self
@@ -73,7 +74,8 @@ impl Wide {
         inverse
     }
 
-    pub(crate) fn size(self) -> Self {
+    /// Returns the absolute value.
+    pub(crate) fn magnitude(self) -> Self {
         if self.is_negative() {
             self.negated()
         } else {
@@ -86,12 +88,12 @@ impl Wide {
         self
     }
 
-    /// Divides a size (not a negative number), and answers the remainder.
+    /// Divides a number that is not negative, and returns the remainder.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "a remainder is below its divisor"
     )]
-    fn divide(&mut self, divisor: u64) -> u64 {
+    fn divide_by(&mut self, divisor: u64) -> u64 {
         let mut remainder = 0_u128;
         for limb in self.0.iter_mut().rev() {
             let dividend = (remainder << 64) | u128::from(*limb);
@@ -101,12 +103,12 @@ impl Wide {
         remainder as u64
     }
 
-    /// The decimal digits of its size, without leading zeros; "0" for nought.
-    pub(crate) fn digits(self) -> String {
-        let mut rest = self.size();
+    /// Returns the decimal digits of the absolute value, without leading zeros; "0" for zero.
+    pub(crate) fn to_decimal_digits(self) -> String {
+        let mut remaining = self.magnitude();
         let mut chunks = Vec::new();
-        while !rest.is_zero() {
-            chunks.push(rest.divide(CHUNK));
+        while !remaining.is_zero() {
+            chunks.push(remaining.divide_by(GREATEST_POWER_OF_TEN));
         }
         let mut text = chunks.pop().unwrap_or(0).to_string();
         for chunk in chunks.iter().rev() {
@@ -115,8 +117,8 @@ impl Wide {
         text
     }
 
-    /// Reads at most 96 decimal digits.
-    pub(crate) fn from_digits(digits: &[u8]) -> Option<Self> {
+    /// Parses at most 96 decimal digits; `None` if there are more, or other characters.
+    pub(crate) fn from_decimal_digits(digits: &[u8]) -> Option<Self> {
         let mut value = Self::ZERO;
         if digits.len() > 96 {
             return None;
@@ -125,23 +127,23 @@ impl Wide {
             if !digit.is_ascii_digit() {
                 return None;
             }
-            value.times(10);
+            value.multiply_by(10);
             value.add(Self::from_i128(i128::from(digit - b'0')));
         }
         (!value.is_negative()).then_some(value)
     }
 }
 
-impl Ord for Wide {
+impl Ord for Int320 {
     fn cmp(&self, other: &Self) -> Ordering {
-        let sign = |value: &Self| !value.is_negative();
-        sign(self)
-            .cmp(&sign(other))
+        let is_positive = |value: &Self| !value.is_negative();
+        is_positive(self)
+            .cmp(&is_positive(other))
             .then_with(|| self.0.iter().rev().cmp(other.0.iter().rev()))
     }
 }
 
-impl PartialOrd for Wide {
+impl PartialOrd for Int320 {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }

@@ -1,45 +1,45 @@
-//! Why a trade is not counted.
+//! Why a record is not counted, and the checks that need only a trade and its append time.
 
 use crate::{MINUTE_NS, Trade};
 
-/// How far a trade's time may lie ahead of the time at which the log took it.
+/// How far the event time of a trade may be after its append time.
 pub const FUTURE_LIMIT_NS: i64 = 5 * MINUTE_NS;
 
-/// Why a record is a dead letter. The set is closed: each has a code that never changes.
+/// Why a record is not counted. The set is closed, and the code of each reason never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RejectReason {
     /// The bytes are not a record of a known version and kind.
     Malformed,
     /// The key is not `venue:symbol`.
     KeyMalformed,
-    /// The partition is not the one that the key names.
+    /// The record is in another partition than its key belongs to.
     Misrouted,
     /// The event time is before 1970.
     TimeBefore1970,
-    /// The event time is too far ahead of the log's.
+    /// The event time is more than [`FUTURE_LIMIT_NS`] after the append time.
     TimeInFuture,
-    /// The quantity is below nought.
+    /// The quantity is below zero.
     QuantityNegative,
     /// The venue was not declared before the trade.
     VenueUnknown,
-    /// The price is nought or below, and the venue does not allow that.
+    /// The price is zero or below, and the settings of the venue do not allow that.
     PriceNotPositive,
-    /// The venue numbers its trades, and this one has no id.
+    /// The ids of the venue are contiguous numbers, and the trade has no id.
     IdMissing,
-    /// The venue numbers its trades 1, 2, 3 …, and this id is no number below 2^64.
+    /// The ids of the venue are contiguous numbers, and this id is not a number below 2^64.
     IdNotANumber,
-    /// The venue has no ids, and this trade has one.
+    /// The venue was declared without ids, and the trade has one.
     IdUnexpected,
-    /// Ids are unique within an exchange or a file, and the trade names none.
+    /// Ids are unique within an exchange or a file, and the trade names neither.
     ScopeMissing,
-    /// The hour is too old to be changed.
+    /// The event-time hour is too old to be changed.
     BeyondHorizon,
-    /// An edit or a cancel names no trade, or one that the log holds after it.
+    /// An edit or a cancel names no trade, or a trade whose position is after its own.
     TargetMissing,
 }
 
 impl RejectReason {
-    /// Every one of them.
+    /// Every reason.
     pub const ALL: [Self; 14] = [
         Self::Malformed,
         Self::KeyMalformed,
@@ -57,7 +57,7 @@ impl RejectReason {
         Self::TargetMissing,
     ];
 
-    /// Its name in records, metrics and JSON.
+    /// Returns its name in records, metrics and JSON.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -78,7 +78,7 @@ impl RejectReason {
         }
     }
 
-    /// What was wrong and what would be right, for people.
+    /// Returns a text for users: what is wrong, and what would be right.
     #[must_use]
     pub const fn explanation(self) -> &'static str {
         match self {
@@ -109,9 +109,9 @@ impl RejectReason {
         }
     }
 
-    /// The field of the trade that is at fault.
+    /// Returns the name of the field that is at fault; empty if the whole record is.
     #[must_use]
-    pub const fn field(self) -> &'static str {
+    pub const fn faulty_field(self) -> &'static str {
         match self {
             Self::Malformed => "",
             Self::KeyMalformed | Self::Misrouted => "symbol",
@@ -124,19 +124,21 @@ impl RejectReason {
         }
     }
 
-    /// The one with that code.
+    /// Returns the reason with a code.
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reject| reject.code() == code)
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
     }
 }
 
-/// What a trade and the time at which the log took it can tell alone. Aggregator and archiver
-/// both ask this one function, so what it rejects never becomes a tick.
+/// Makes the checks that need only a trade and its append time.
+///
+/// The aggregator and the archiver both call this function, so a trade that it rejects never
+/// becomes a tick.
 ///
 /// # Errors
-/// [`RejectReason`], where the trade is not to be counted.
-pub fn check(trade: &Trade, append_time_ns: i64) -> Result<(), RejectReason> {
+/// [`RejectReason`] if the trade must not be counted.
+pub fn validate_trade(trade: &Trade, append_time_ns: i64) -> Result<(), RejectReason> {
     if trade.time_ns < 0 {
         return Err(RejectReason::TimeBefore1970);
     }
@@ -153,7 +155,7 @@ pub fn check(trade: &Trade, append_time_ns: i64) -> Result<(), RejectReason> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{FUTURE_LIMIT_NS, RejectReason, check};
+    use super::{FUTURE_LIMIT_NS, RejectReason, validate_trade};
     use crate::Trade;
 
     fn trade(time_ns: i64, quantity: Option<&str>) -> Trade {
@@ -172,17 +174,17 @@ mod tests {
     fn each_has_a_code_of_its_own() {
         let codes: BTreeSet<_> = RejectReason::ALL
             .iter()
-            .map(|reject| reject.code())
+            .map(|reason| reason.code())
             .collect();
         assert_eq!(codes.len(), RejectReason::ALL.len());
-        for reject in RejectReason::ALL {
-            assert_eq!(RejectReason::from_code(reject.code()), Some(reject));
+        for reason in RejectReason::ALL {
+            assert_eq!(RejectReason::from_code(reason.code()), Some(reason));
         }
         assert_eq!(RejectReason::from_code("late"), None);
     }
 
     #[test]
-    fn a_trade_is_judged_against_the_time_at_which_the_log_took_it() {
+    fn a_trade_is_validated_against_its_append_time() {
         let cases = [
             (trade(0, None), 0, Ok(())),
             (trade(-1, None), 0, Err(RejectReason::TimeBefore1970)),
@@ -207,7 +209,11 @@ mod tests {
             ),
         ];
         for (trade, append_time_ns, expected) in cases {
-            assert_eq!(check(&trade, append_time_ns), expected, "{trade:?}");
+            assert_eq!(
+                validate_trade(&trade, append_time_ns),
+                expected,
+                "{trade:?}"
+            );
         }
     }
 }

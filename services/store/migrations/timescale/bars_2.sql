@@ -1,22 +1,25 @@
 -- Bars, and the state of the fold.
 --
--- Epochs, offsets and counts are unsigned numbers of 64 bits in BIGINT: one of 2^63 or more,
--- which nothing reaches by counting, would read as negative and come back as it was. Where the
--- database has to order numbers that venues choose, or that may be any, they are NUMERIC.
--- Columns that end in _ns are UTC nanoseconds. Texts compare as bytes.
+-- This is the first schema that this version reads. Databases of schema 1 are refused.
+--
+-- Epochs, offsets and counts are unsigned 64-bit numbers in BIGINT columns. Values of 2^63 or
+-- more, which no counter reaches, would appear negative in SQL but are read back unchanged. Where
+-- the database has to order numbers that venues choose, or that can have any value, the columns
+-- are NUMERIC. Columns that end in _ns are UTC nanoseconds. Texts compare as bytes.
 
-CREATE TABLE progress (
+-- How far each partition of `trades` has been folded.
+CREATE TABLE partition_progress (
     partition      INTEGER NOT NULL PRIMARY KEY,
-    epoch          BIGINT  NOT NULL,
-    next_offset    BIGINT  NOT NULL,
-    updates_epoch  BIGINT  NOT NULL,
+    epoch          BIGINT  NOT NULL, -- the generation of `trades`
+    next_offset    BIGINT  NOT NULL, -- the first offset that is not folded yet
+    updates_epoch  BIGINT  NOT NULL, -- where in `bar-updates` an API continues reading
     updates_offset BIGINT  NOT NULL,
-    append_time_ns BIGINT  NOT NULL
+    append_time_ns BIGINT  NOT NULL  -- the greatest append time of the folded records
 ) WITH (fillfactor = 50);
 
--- Closed bars; a hypertable where TimescaleDB is there. Open ones are in a table of their own:
--- they are written anew by nearly every transaction, and an old tape's would be in chunks that
--- are compressed already.
+-- Closed bars; a hypertable if the server has TimescaleDB. Open bars are in a table of their own:
+-- almost every transaction rewrites them, and the open bars of an old tape would be in chunks that
+-- are already compressed.
 CREATE TABLE bars (
     venue           TEXT COLLATE "C" NOT NULL,
     symbol          TEXT COLLATE "C" NOT NULL,
@@ -30,11 +33,11 @@ CREATE TABLE bars (
     buy_volume      NUMERIC          NOT NULL,
     sell_volume     NUMERIC          NOT NULL,
     notional        NUMERIC          NOT NULL,
-    trades          BIGINT           NOT NULL, -- 0 where all were cancelled
-    revision        BIGINT           NOT NULL, -- trades applied after the close
-    through_epoch   BIGINT           NOT NULL, -- the last record of the log that changed it
+    trades          BIGINT           NOT NULL, -- 0 if all trades were cancelled
+    revision        BIGINT           NOT NULL, -- the number of trades applied after the close
+    through_epoch   BIGINT           NOT NULL, -- the position of the last record that changed it
     through_offset  BIGINT           NOT NULL,
-    open_time_ns    BIGINT           NOT NULL, -- the first trade: when, its id, where in the log
+    open_time_ns    BIGINT           NOT NULL, -- the first trade: its time, id and position
     open_id         TEXT COLLATE "C",
     open_scope      TEXT COLLATE "C",
     open_epoch      BIGINT           NOT NULL,
@@ -44,14 +47,14 @@ CREATE TABLE bars (
     close_scope     TEXT COLLATE "C",
     close_epoch     BIGINT           NOT NULL,
     close_offset    BIGINT           NOT NULL,
-    first_append_ns BIGINT           NOT NULL, -- when the log took the earliest of its trades
+    first_append_ns BIGINT           NOT NULL, -- the least append time of its trades
     PRIMARY KEY (venue, symbol, interval_s, start)
 );
 
 CREATE INDEX bars_by_first_append ON bars (first_append_ns);
 
--- Half of each page is left free, so that a bar that is written anew stays on its page and no
--- index has to know (https://www.postgresql.org/docs/current/storage-hot.html).
+-- Half of each page is left free, so that an updated bar stays on its page and no index entry has
+-- to change (https://www.postgresql.org/docs/current/storage-hot.html).
 CREATE TABLE open_bars (
     partition INTEGER NOT NULL,
     LIKE bars INCLUDING ALL EXCLUDING INDEXES,
@@ -60,7 +63,7 @@ CREATE TABLE open_bars (
 
 CREATE INDEX open_bars_by_partition ON open_bars (partition);
 
--- What is to be read with SQL: every bar that has trades.
+-- The view for users of SQL: every bar that has trades.
 CREATE VIEW candles AS
     SELECT venue, symbol, interval_s, start, open, high, low, close, volume, buy_volume,
            sell_volume, notional, trades, TRUE AS closed, revision, through_epoch, through_offset
@@ -70,8 +73,8 @@ CREATE VIEW candles AS
            sell_volume, notional, trades, FALSE, revision, through_epoch, through_offset
     FROM open_bars WHERE trades <> 0;
 
--- Between which times the log took the first trades of the bars of an event-time day. It says
--- which days and chunks hold bars that are too old, without reading them.
+-- For each event-time day, the least and the greatest `first_append_ns` of its closed bars. With
+-- it, retention finds the days and chunks that hold expired bars without reading the bars.
 CREATE TABLE bar_days (
     partition        INTEGER     NOT NULL,
     day              TIMESTAMPTZ NOT NULL,
@@ -86,12 +89,13 @@ CREATE TABLE symbols (
     instrument      TEXT COLLATE "C" NOT NULL PRIMARY KEY, -- venue:symbol
     partition       INTEGER          NOT NULL,
     watermark_ns    BIGINT           NOT NULL,
-    last_append_ns  BIGINT           NOT NULL,
-    closed_until_ns BIGINT           NOT NULL
+    last_append_ns  BIGINT           NOT NULL, -- the append time of its last trade
+    closed_until_ns BIGINT           NOT NULL  -- windows that end at or before this are closed
 ) WITH (fillfactor = 50);
 
 CREATE INDEX symbols_by_partition ON symbols (partition);
 
+-- The settings of each venue, as each partition knows them.
 CREATE TABLE venues (
     partition          INTEGER          NOT NULL,
     venue              TEXT COLLATE "C" NOT NULL,
@@ -103,14 +107,16 @@ CREATE TABLE venues (
     PRIMARY KEY (partition, venue)
 );
 
+-- Sets of ids: what an id is unique within.
 CREATE TABLE id_sets (
     instrument     TEXT COLLATE "C" NOT NULL,
     scope          TEXT COLLATE "C" NOT NULL,
-    bucket_ns      BIGINT           NOT NULL, -- -1: no hour or day
-    last_append_ns BIGINT           NOT NULL,
+    bucket_ns      BIGINT           NOT NULL, -- start of the hour or day; -1 if there is none
+    last_append_ns BIGINT           NOT NULL, -- the append time of the newest trade of the set
     PRIMARY KEY (instrument, scope, bucket_ns)
 ) WITH (fillfactor = 50);
 
+-- The numbers of a set as inclusive ranges that neither overlap nor touch.
 CREATE TABLE id_ranges (
     instrument TEXT COLLATE "C" NOT NULL,
     scope      TEXT COLLATE "C" NOT NULL,
@@ -120,7 +126,7 @@ CREATE TABLE id_ranges (
     PRIMARY KEY (instrument, scope, bucket_ns, first)
 ) WITH (fillfactor = 50);
 
--- The ids that one transaction added to a set.
+-- The other ids of a set. Each row holds the ids that one transaction added.
 CREATE TABLE id_chunks (
     instrument TEXT COLLATE "C" NOT NULL,
     scope      TEXT COLLATE "C" NOT NULL,
@@ -130,46 +136,47 @@ CREATE TABLE id_chunks (
     PRIMARY KEY (instrument, scope, bucket_ns, chunk)
 );
 
--- Ticks that are no trades: offsets [first, past) of a partition, which never overlap.
-CREATE TABLE rejected (
+-- Ticks that are no trades: the offsets [first_offset, end_offset) of a partition. Ranges never
+-- overlap.
+CREATE TABLE excluded_ranges (
     partition      INTEGER     NOT NULL,
     epoch          BIGINT      NOT NULL,
-    first          NUMERIC(20) NOT NULL,
-    past           NUMERIC(20) NOT NULL,
-    verdict        TEXT        NOT NULL,
-    append_time_ns BIGINT      NOT NULL,
-    PRIMARY KEY (partition, epoch, first)
+    first_offset   NUMERIC(20) NOT NULL,
+    end_offset     NUMERIC(20) NOT NULL,
+    verdict        TEXT        NOT NULL, -- why these ticks are no trades
+    append_time_ns BIGINT      NOT NULL, -- the append time of the last of them
+    PRIMARY KEY (partition, epoch, first_offset)
 );
 
-CREATE INDEX rejected_by_append ON rejected (append_time_ns);
+CREATE INDEX excluded_ranges_by_append ON excluded_ranges (append_time_ns);
 
--- Minutes that are to be folded anew from the ticks before `up_to`.
-CREATE TABLE dirty (
+-- Minutes that have to be folded again from the ticks before the position `up_to`.
+CREATE TABLE dirty_minutes (
     partition    INTEGER          NOT NULL,
     instrument   TEXT COLLATE "C" NOT NULL,
     start_ns     BIGINT           NOT NULL,
     up_to_epoch  BIGINT           NOT NULL,
     up_to_offset BIGINT           NOT NULL,
-    amendments   BIGINT           NOT NULL,
-    later        BYTEA, -- schemas::encode_bar: the trades that came since
+    amendments   BIGINT           NOT NULL, -- the edits and cancels that `revision` will count
+    later_bar    BYTEA, -- schemas::encode_bar: the bar of the trades at or after `up_to`
     PRIMARY KEY (partition, instrument, start_ns)
 );
 
--- Trades that were edited or cancelled before they came.
-CREATE TABLE ahead (
+-- Trades whose edit or cancel arrived before they did.
+CREATE TABLE pending_amendments (
     instrument     TEXT COLLATE "C" NOT NULL,
     scope          TEXT COLLATE "C" NOT NULL,
-    bucket_ns      BIGINT           NOT NULL, -- -1: no hour or day
-    id             TEXT COLLATE "C" NOT NULL,
+    bucket_ns      BIGINT           NOT NULL, -- start of the hour or day; -1 if there is none
+    id             TEXT COLLATE "C" NOT NULL, -- the id of the trade
     partition      INTEGER          NOT NULL,
-    append_time_ns BIGINT           NOT NULL,
+    append_time_ns BIGINT           NOT NULL, -- the append time of the edit or cancel
     PRIMARY KEY (instrument, scope, bucket_ns, id)
 );
 
-CREATE INDEX ahead_by_append ON ahead (append_time_ns);
-CREATE INDEX ahead_by_partition ON ahead (partition);
+CREATE INDEX pending_amendments_by_append ON pending_amendments (append_time_ns);
+CREATE INDEX pending_amendments_by_partition ON pending_amendments (partition);
 
--- The generations of topics that were adopted, by the ids that their servers gave them.
+-- The registered generations of topics, by the topic ids that the brokers assigned.
 CREATE TABLE topics (
     topic    TEXT   NOT NULL,
     topic_id TEXT   NOT NULL,
@@ -178,8 +185,9 @@ CREATE TABLE topics (
     UNIQUE (topic, epoch)
 );
 
--- How often it was asked for that all before be on the disk.
+-- One row, which counts the requests to write everything committed so far to disk. The update is
+-- itself committed synchronously, and that is its purpose.
 CREATE TABLE syncs (
-    place INTEGER NOT NULL PRIMARY KEY,
+    id    INTEGER NOT NULL PRIMARY KEY,
     count BIGINT  NOT NULL
 );

@@ -1,50 +1,50 @@
-//! The numbers that venues give their trades.
+//! The ids that venues give their trades.
 
 use std::cmp::Ordering;
 use std::fmt;
 
-/// A trade's id as its venue gave it: digits (leading zeros dropped), or any other text of 1 to
+/// The id that a venue gave a trade: digits (leading zeros are dropped), or any other text of 1 to
 /// 64 visible ASCII characters.
 ///
-/// Ids of digits compare as numbers and come before others, which compare as bytes.
+/// Ids of digits compare as numbers and come before other texts, which compare as bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum TradeId {
-    /// Digits that fit 64 bits.
+    /// Digits whose number fits 64 bits.
     Number(u64),
     /// Longer digits, without leading zeros.
     Digits(Box<str>),
-    /// Anything else, such as a UUID.
+    /// Any other text, such as a UUID.
     Text(Box<str>),
 }
 
 /// Why a text is not a [`TradeId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum IdError {
-    /// Nothing, or more than 64 characters.
+pub enum TradeIdError {
+    /// The text is empty or has more than 64 characters.
     #[error("has {length} characters; 1 to 64 are expected")]
     Length {
-        /// How many it has.
+        /// The number of bytes that it has.
         length: usize,
     },
-    /// A space, a control character or a character beyond ASCII.
+    /// The text has a space, a control character or a character beyond ASCII.
     #[error("has a character at position {position} that is not visible ASCII")]
     Character {
-        /// Counted in bytes from 0.
+        /// The position of the character, counted in bytes from 0.
         position: usize,
     },
 }
 
 impl TradeId {
-    /// Reads an id.
+    /// Parses an id.
     ///
     /// # Errors
-    /// [`IdError`] where it is empty, too long, or not visible ASCII.
-    pub fn parse(text: &str) -> Result<Self, IdError> {
+    /// [`TradeIdError`] if the text is empty, too long, or not visible ASCII.
+    pub fn parse(text: &str) -> Result<Self, TradeIdError> {
         if text.is_empty() || text.len() > 64 {
-            return Err(IdError::Length { length: text.len() });
+            return Err(TradeIdError::Length { length: text.len() });
         }
         if let Some(position) = text.bytes().position(|byte| !byte.is_ascii_graphic()) {
-            return Err(IdError::Character { position });
+            return Err(TradeIdError::Character { position });
         }
         if !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(Self::Text(text.into()));
@@ -58,9 +58,9 @@ impl TradeId {
             .map_or_else(|_| Self::Digits(digits.into()), Self::Number))
     }
 
-    /// The id as a number, where it is one that fits 64 bits.
+    /// Returns the id as a number, if it is one that fits 64 bits.
     #[must_use]
-    pub const fn number(&self) -> Option<u64> {
+    pub const fn as_number(&self) -> Option<u64> {
         match self {
             Self::Number(number) => Some(*number),
             Self::Digits(_) | Self::Text(_) => None,
@@ -104,12 +104,12 @@ mod tests {
     use num_bigint::BigUint;
     use proptest::prelude::*;
 
-    use super::{IdError, TradeId};
-    use crate::strategies::ids;
+    use super::{TradeId, TradeIdError};
+    use crate::strategies::trade_ids;
 
     proptest! {
         #[test]
-        fn its_text_reads_back_as_the_same_id(id in ids()) {
+        fn its_text_reads_back_as_the_same_id(id in trade_ids()) {
             prop_assert_eq!(TradeId::parse(&id.to_string()), Ok(id));
         }
 
@@ -118,14 +118,14 @@ mod tests {
             let id = |text: &str| TradeId::parse(text).unwrap();
             let number = |text: &str| text.parse::<BigUint>().unwrap();
             prop_assert_eq!(id(&left).cmp(&id(&right)), number(&left).cmp(&number(&right)));
-            prop_assert_eq!(id(&left).number(), u64::try_from(number(&left)).ok());
+            prop_assert_eq!(id(&left).as_number(), u64::try_from(number(&left)).ok());
             if zeros.len() + left.len() <= 64 {
                 prop_assert_eq!(id(&format!("{zeros}{left}")), id(&left));
             }
         }
 
         #[test]
-        fn others_compare_as_bytes_and_come_after(left in "[!-~]{1,64}", right in "[!-~]{0,63}[!-/:-~]") {
+        fn other_texts_compare_as_bytes_and_come_after_digits(left in "[!-~]{1,64}", right in "[!-~]{0,63}[!-/:-~]") {
             let other = TradeId::parse(&right).unwrap();
             prop_assert_eq!(&other, &TradeId::Text(right.as_str().into()));
             let expected = match TradeId::parse(&left).unwrap() {
@@ -137,7 +137,7 @@ mod tests {
         }
 
         #[test]
-        fn reads_visible_ascii_alone(text in "\\PC{0,70}") {
+        fn only_visible_ascii_is_accepted(text in "\\PC{0,70}") {
             let legal = (1..=64).contains(&text.len())
                 && text.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
             prop_assert_eq!(TradeId::parse(&text).is_ok(), legal);
@@ -145,13 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong() {
+    fn errors_name_the_length_or_the_position() {
         let cases = [
-            ("", IdError::Length { length: 0 }),
-            (&"7".repeat(65), IdError::Length { length: 65 }),
-            ("a b", IdError::Character { position: 1 }),
-            ("ab\n", IdError::Character { position: 2 }),
-            ("é", IdError::Character { position: 0 }),
+            ("", TradeIdError::Length { length: 0 }),
+            (&"7".repeat(65), TradeIdError::Length { length: 65 }),
+            ("a b", TradeIdError::Character { position: 1 }),
+            ("ab\n", TradeIdError::Character { position: 2 }),
+            ("é", TradeIdError::Character { position: 0 }),
         ];
         for (text, expected) in cases {
             assert_eq!(TradeId::parse(text), Err(expected), "{text:?}");
