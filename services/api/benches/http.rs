@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use candlewick_api::{ApiParts, ApiState, Hub, NewestPrices, router, serve};
-use clock::SystemClock;
+use clock::{ManualClock, SystemClock};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use eventlog::MemoryLog;
 use host::Health;
@@ -88,7 +88,7 @@ async fn start(folder: &TempDir, instrument: &Instrument) -> SocketAddr {
     };
     bars.commit(&transaction).await.expect("commits");
     let ticks = SqliteTickStore::open(folder.path().join("ticks"));
-    let log = MemoryLog::new(PARTITIONS, 1, RING_BYTES, Arc::new(|| START_NS));
+    let log = MemoryLog::new(PARTITIONS, 1, RING_BYTES, ManualClock::new(START_NS));
     let stop = CancellationToken::new();
     let state = ApiState::new(ApiParts {
         log: log.clone(),

@@ -61,8 +61,7 @@ impl Engine {
         let partitions = folder.trades.partitions();
         // Milliseconds, so that a JSON reader with doubles holds it exactly.
         let epoch = u64::try_from(clock.now_ns() / market::MILLISECOND_NS).unwrap_or(1);
-        let now: eventlog::Now = Arc::new(move || clock.now_ns());
-        let updates = MemoryLog::new(partitions, epoch, UPDATES_BYTES, now);
+        let updates = MemoryLog::new(partitions, epoch, UPDATES_BYTES, clock);
         let producer = Producer::new(folder.trades.clone(), folder.bars.clone(), clock);
         let engine = Self {
             hot: MemoryHotStore::default(),

@@ -7,10 +7,12 @@
 mod breaker;
 mod guard;
 mod jitter;
+mod manual;
 mod retry;
 mod time;
 
 pub use breaker::{Breaker, BreakerOpen, BreakerPolicy, BreakerState, Permit};
 pub use guard::{Guard, GuardError};
+pub use manual::ManualClock;
 pub use retry::{Backoff, Elapsed, RetryPolicy, RetryTimer, retry, retry_until_stopped, timeout};
 pub use time::{Clock, SystemClock};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use clock::Clock;
+use clock::{Clock, ManualClock};
 use eventlog::{Batch, Bounds, Epoch, Log, LogError, MemoryLog, NewRecord, Offset, PartitionId};
 use ingest::{IngestError, Producer};
 use market::{SECOND_NS, Trade};
@@ -96,7 +96,7 @@ impl Log for WeakLog {
 /// Runs a feed for a minute.
 async fn run_a_minute(fails_for_good: bool) -> (WeakLog, Result<(), CollectorError>) {
     let log = WeakLog {
-        log: MemoryLog::new(1, 1, 1 << 20, Arc::new(|| START_NS)),
+        log: MemoryLog::new(1, 1, 1 << 20, ManualClock::new(START_NS)),
         appends: Arc::default(),
         fails_for_good,
     };

@@ -1,7 +1,6 @@
 //! A data folder: the log, the bars and the ticks of one process.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clock::Clock;
 use eventlog::{EmbeddedLog, EmbeddedOptions, Log, LogError, Retention};
@@ -112,16 +111,14 @@ impl Folder {
             path: path.to_owned(),
             source,
         })?;
-        let now: eventlog::Now = Arc::new(move || clock.now_ns());
         let open = |file: &str, topic: &str, partitions: u32| {
             let options = EmbeddedOptions {
                 topic: topic.to_owned(),
                 partitions,
                 retention: options.retention,
                 max_pending_bytes: options.max_pending_bytes,
-                now: Arc::clone(&now),
             };
-            EmbeddedLog::open(path.join(file), options)
+            EmbeddedLog::open(path.join(file), options, clock.clone())
         };
         let trades = match open(TRADES_FILE, schemas::TRADES, options.partitions) {
             Err(LogError::Partitions { found, .. }) => open(TRADES_FILE, schemas::TRADES, found),

@@ -1,10 +1,9 @@
 //! How many trades a second one core checks, keys, encodes and hands to a log in memory.
 
 use std::hint::black_box;
-use std::sync::Arc;
 
 use candlewick_ingest::Producer;
-use clock::SystemClock;
+use clock::{ManualClock, SystemClock};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use eventlog::MemoryLog;
 use market::{Decimal, Instrument, Side, Symbol, Trade, TradeId, Venue};
@@ -62,7 +61,12 @@ fn benches(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime");
-    let log = MemoryLog::new(8, 1, RING_BYTES, Arc::new(|| 1_700_000_000_000_000_000));
+    let log = MemoryLog::new(
+        8,
+        1,
+        RING_BYTES,
+        ManualClock::new(1_700_000_000_000_000_000),
+    );
     let folder = tempfile::TempDir::new().expect("a folder");
     let store = SqliteBarStore::open(folder.path().join("bars"));
     let store = runtime.block_on(store).expect("a store");

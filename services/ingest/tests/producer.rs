@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use candlewick_ingest::{IngestError, Producer};
-use clock::SystemClock;
+use clock::{ManualClock, SystemClock};
 use eventlog::{Batch, Bounds, Epoch, Log, LogError, MemoryLog, NewRecord, Offset, PartitionId};
 use market::{
     Amendment, AmendmentKind, Decimal, IdScheme, IdScope, Instrument, Position, RejectReason,
@@ -64,7 +64,7 @@ impl Log for BusyLog {
 }
 
 fn log() -> MemoryLog {
-    MemoryLog::new(PARTITIONS, 1, 1 << 20, Arc::new(|| NOW_NS))
+    MemoryLog::new(PARTITIONS, 1, 1 << 20, ManualClock::new(NOW_NS))
 }
 
 /// A store that nothing was folded into, in a folder that goes with it.

@@ -90,22 +90,20 @@ impl World {
     /// With newest prices that the API sees, or without.
     pub(crate) async fn start_with(has_prices: bool) -> Self {
         let folder = TempDir::new().unwrap();
-        let now: eventlog::Now = Arc::new(|| APPEND_NS);
         let options = EmbeddedOptions {
             topic: "trades".to_owned(),
             partitions: PARTITIONS,
             retention: Retention::FOREVER,
             max_pending_bytes: 64 * 1024 * 1024,
-            now: now.clone(),
         };
-        let trades = EmbeddedLog::open(folder.path().join("trades"), options).unwrap();
+        let trades = EmbeddedLog::open(folder.path().join("trades"), options, LogClock).unwrap();
         let bars = SqliteBarStore::open(folder.path().join("bars"))
             .await
             .unwrap();
         let ticks = SqliteTickStore::open(folder.path().join("ticks"))
             .await
             .unwrap();
-        let updates = MemoryLog::new(PARTITIONS, 1, RING_BYTES, now);
+        let updates = MemoryLog::new(PARTITIONS, 1, RING_BYTES, LogClock);
         let stop = CancellationToken::new();
         let hub = Hub::new(1, PARTITIONS, HubLimits::default());
         let health = Health::default();
@@ -164,7 +162,7 @@ impl World {
             topics: Topics {
                 trades: self.trades.clone(),
                 updates: updates.clone(),
-                dead_letters: MemoryLog::new(PARTITIONS, 1, RING_BYTES, Arc::new(|| APPEND_NS)),
+                dead_letters: MemoryLog::new(PARTITIONS, 1, RING_BYTES, LogClock),
             },
             stores: Stores {
                 bars: self.bars.clone(),

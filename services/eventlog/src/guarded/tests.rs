@@ -2,7 +2,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use clock::{Breaker, BreakerPolicy, SystemClock};
+use clock::{Breaker, BreakerPolicy, ManualClock, SystemClock};
 
 use super::*;
 use crate::memory::MemoryLog;
@@ -71,7 +71,7 @@ fn guarded(fault: AppendFault) -> (GuardedLog<BadLog, SystemClock>, Outage) {
         *reported.0.lock().unwrap() = reason.map(str::to_owned);
     });
     let guard = Guard::new("kafka", SystemClock, TIMEOUT, breaker);
-    let memory = MemoryLog::new(1, 1, 1 << 10, Arc::new(|| 0));
+    let memory = MemoryLog::new(1, 1, 1 << 10, ManualClock::new(0));
     (
         GuardedLog::new(BadLog(memory, fault), "trades", guard),
         outage,

@@ -187,12 +187,7 @@ impl World {
 
     fn start_but(&self, folder: &Folder, behind: Behind) -> Running {
         let clock = self.clock;
-        let updates = MemoryLog::new(
-            PARTITIONS,
-            1,
-            1 << 20,
-            std::sync::Arc::new(move || clock.now_ns()),
-        );
+        let updates = MemoryLog::new(PARTITIONS, 1, 1 << 20, clock);
         let health = Health::default();
         let stop = CancellationToken::new();
         let mut roles = JoinSet::new();

@@ -2,7 +2,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clock::SystemClock;
+use clock::{ManualClock, SystemClock};
 use eventlog::{MemoryLog, NewRecord};
 use host::Health;
 use market::{Bar, BarRow, Interval, Trade, Venue, VenueSettings};
@@ -110,7 +110,7 @@ fn update(offset: u64) -> NewRecord {
 #[tokio::test(start_paused = true)]
 async fn live_bars_go_on_while_the_store_hangs() {
     let (bars, health) = (Frozen::default(), Health::default());
-    let updates = MemoryLog::new(1, 1, 1 << 20, Arc::new(|| 0));
+    let updates = MemoryLog::new(1, 1, 1 << 20, ManualClock::new(0));
     let hub = Hub::new(1, 1, HubLimits::default());
     let follower = Follower {
         partition: 0,
