@@ -9,6 +9,7 @@ use std::sync::Arc;
 use aggregator::{Stores, Topics, Worker, WorkerConfig};
 use api::{ApiParts, ApiState, Follower, Hub, HubLimits, NewestPrices};
 use archiver::{Archiver, BlockPolicy};
+use backend::Backend;
 use clock::{Clock, SystemClock};
 use eventlog::{EmbeddedLog, Log, MemoryLog};
 use host::{Health, MetricsHandle, Stage, Supervisor};
@@ -22,6 +23,19 @@ pub(crate) use retain::log_time;
 
 /// How much of `bar-updates` is kept in memory, by partition.
 const UPDATES_BYTES: usize = 32 << 20;
+
+/// The log, the stores and the clock of a single process.
+pub struct Embedded;
+
+impl Backend for Embedded {
+    type Trades = EmbeddedLog;
+    type Updates = MemoryLog;
+    type DeadLetters = EmbeddedLog;
+    type Bars = SqliteBarStore;
+    type Ticks = SqliteTickStore;
+    type Hot = MemoryHotStore;
+    type Clock = SystemClock;
+}
 
 /// How the roles run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -120,12 +134,12 @@ impl Engine {
         supervisor.spawn(Stage::Process, name, move |stop| async move {
             Ok(worker.run(stop).await?)
         });
-        let archiver = Archiver {
+        let archiver = Archiver::<Embedded> {
             partition,
             trades: self.folder.trades.clone(),
             ticks: self.folder.ticks.clone(),
             clock: SystemClock,
-            cut: options.cut,
+            policy: options.cut,
             metrics: archiver::Metrics::new(partition),
             health: health.register(&format!("archiver-{partition}")),
         };

@@ -13,7 +13,7 @@ use store::{ClickHouseConfig, TickStore, TimescaleConfig};
 use tokio_util::sync::CancellationToken;
 
 use super::assignments::Start;
-use super::connect::{Connector, Ticks, probe};
+use super::connect::{Cluster, Connector, Ticks, probe};
 use super::hot::Hot;
 use super::member::{Member, Presence, explain};
 use super::topics::{Generation, close, open};
@@ -117,12 +117,12 @@ async fn archive(
     let start: Start = Box::new(move |partition, stop| {
         let health = health.register(&format!("archiver-{partition}"));
         let presence = Presence(health.clone());
-        let archiver = Archiver {
+        let archiver = Archiver::<Cluster> {
             partition,
             trades: log.clone(),
             ticks: store.clone(),
             clock: SystemClock,
-            cut: BlockPolicy::default(),
+            policy: BlockPolicy::default(),
             metrics: archiver::Metrics::new(partition),
             health,
         };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aggregator::{Stores, Topics, Worker, WorkerConfig};
 use archiver::Archiver;
+use backend::Backend;
 use clap::Parser;
 use clock::{Clock, SystemClock};
 use eventlog::{EmbeddedLog, Log, MemoryLog};
@@ -12,8 +13,8 @@ use host::Health;
 use ingest::Producer;
 use market::{BarRow, HOUR_NS, IdScheme, IdScope, Instrument, Interval, VenueSettings};
 use store::{
-    BarKey, BarReader, BarStore, CommitOutcome, MemoryHotStore, SqliteBarStore, StoredBar,
-    TickStore, Transaction,
+    BarKey, BarReader, BarStore, CommitOutcome, MemoryHotStore, SqliteBarStore, SqliteTickStore,
+    StoredBar, TickStore, Transaction,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -49,6 +50,19 @@ impl Clock for Ago {
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
         SystemClock.sleep(duration)
     }
+}
+
+/// The log and the stores of a data folder, with a clock that is behind.
+struct AgoBackend;
+
+impl Backend for AgoBackend {
+    type Trades = EmbeddedLog;
+    type Updates = MemoryLog;
+    type DeadLetters = EmbeddedLog;
+    type Bars = SqliteBarStore;
+    type Ticks = SqliteTickStore;
+    type Hot = MemoryHotStore;
+    type Clock = Ago;
 }
 
 /// Which role did not see the second round.
@@ -218,13 +232,13 @@ impl World {
                 metrics: aggregator::Metrics::new(partition),
                 health: health.register("aggregator"),
             };
-            let archiver = Archiver {
+            let archiver = Archiver::<AgoBackend> {
                 partition,
                 trades: folder.trades.clone(),
                 ticks: folder.ticks.clone(),
                 clock,
-                cut: archiver::BlockPolicy {
-                    after: Duration::from_millis(20),
+                policy: archiver::BlockPolicy {
+                    max_delay: Duration::from_millis(20),
                     ..archiver::BlockPolicy::default()
                 },
                 metrics: archiver::Metrics::new(partition),
