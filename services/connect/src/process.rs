@@ -38,7 +38,7 @@ pub struct ProcessSettings {
 
 impl ProcessArgs {
     /// The layers below these flags.
-    pub fn layers(&self) -> Result<Layers, ConfigErrors> {
+    pub fn load_layers(&self) -> Result<Layers, ConfigErrors> {
         Layers::load(self.config.as_deref())
     }
 

@@ -38,7 +38,7 @@ struct Settings {
 
 fn read(flags: &[&str]) -> Result<Settings, ConfigErrors> {
     let flags = Flags::parse_from(std::iter::once(&"test").chain(flags));
-    let mut layers = flags.process.layers()?;
+    let mut layers = flags.process.load_layers()?;
     let process = flags.process.read(&mut layers, 8081);
     let group = flags.group.read(&mut layers, "candlewick-test");
     let breaker = flags.breaker.read(&mut layers);
@@ -191,7 +191,7 @@ fn a_role_leaves_the_sections_of_others_alone_and_no_unknown_ones() {
     let text = "[kafka]\nbrokers = 'a:1'\n[redis]\nurl = 'x'\n[clickhouse]\nurll = 'x'\n[clickhose]\nurl = 'x'";
     let file = file(text);
     let flags = Flags::parse_from(["test", "--config", file.path().to_str().unwrap()]);
-    let mut layers = flags.process.layers().unwrap();
+    let mut layers = flags.process.load_layers().unwrap();
     ignore_all_but(&mut layers, &["clickhouse"]);
     flags.clickhouse.read_optional(&mut layers);
     let text = layers.finish().unwrap_err().to_string();

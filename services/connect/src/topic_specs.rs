@@ -8,7 +8,7 @@ use crate::TopicNames;
 #[must_use]
 pub fn topic_specs(names: &TopicNames, partitions: u32, replication: u32) -> Vec<TopicSpec> {
     let spec = |topic: schemas::Topic| TopicSpec {
-        name: names.of(topic.name),
+        name: names.full_name(topic.name),
         partitions: topic.partitions,
         replication: topic.replication,
         settings: topic

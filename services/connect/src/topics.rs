@@ -53,7 +53,7 @@ impl TopicNames {
     }
 
     /// What the brokers call a topic.
-    pub fn of(&self, topic: &str) -> String {
+    pub fn full_name(&self, topic: &str) -> String {
         format!("{}{topic}", self.prefix)
     }
 }

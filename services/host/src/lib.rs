@@ -24,8 +24,8 @@
 //!     stop.cancelled().await;
 //!     Ok(())
 //! });
-//! supervisor.spawn(Stage::Observe, "metrics-upkeep", async move |stop| {
-//!     metrics.upkeep(SystemClock, stop).await;
+//! supervisor.spawn(Stage::Observe, "metrics", async move |stop| {
+//!     metrics.run_maintenance(SystemClock, stop).await;
 //!     Ok(())
 //! });
 //! supervisor.run_until_signal(Duration::from_secs(30)).await?.exit()

@@ -13,7 +13,7 @@ use clock::Clock;
 mod process;
 
 /// How often histograms take in the samples recorded since.
-const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// From half a millisecond, a fast commit, to an hour, a very late trade.
 const SECONDS_BUCKETS: [f64; 18] = [
@@ -87,9 +87,9 @@ impl MetricsHandle {
     }
 
     /// Keeps what histograms hold in memory bounded between scrapes, until `stop`.
-    pub async fn upkeep<C: Clock>(self, clock: C, stop: CancellationToken) {
+    pub async fn run_maintenance<C: Clock>(self, clock: C, stop: CancellationToken) {
         loop {
-            let sleep = clock.sleep(UPKEEP_INTERVAL);
+            let sleep = clock.sleep(MAINTENANCE_INTERVAL);
             if stop.run_until_cancelled(sleep).await.is_none() {
                 return;
             }
@@ -106,7 +106,7 @@ mod tests {
     use clock::SystemClock;
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_recorded_is_rendered_and_upkeep_stops_when_told() {
+    async fn recorded_metrics_are_rendered_and_maintenance_stops_on_request() {
         let build = BuildInfo {
             version: "1.2.3",
             commit: "abc",
@@ -137,10 +137,10 @@ mod tests {
         assert!(text.contains("candlewick_build_info{"));
 
         let stop = CancellationToken::new();
-        let upkeep = tokio::spawn(handle.upkeep(SystemClock, stop.clone()));
-        SystemClock.sleep(UPKEEP_INTERVAL * 3).await;
-        assert!(!upkeep.is_finished());
+        let maintenance = tokio::spawn(handle.run_maintenance(SystemClock, stop.clone()));
+        SystemClock.sleep(MAINTENANCE_INTERVAL * 3).await;
+        assert!(!maintenance.is_finished());
         stop.cancel();
-        upkeep.await.unwrap();
+        maintenance.await.unwrap();
     }
 }
