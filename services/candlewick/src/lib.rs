@@ -3,6 +3,8 @@
 mod cluster;
 mod command;
 mod engine;
+#[cfg(test)]
+mod flags;
 mod guarded;
 mod process;
 mod repair;

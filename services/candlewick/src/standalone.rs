@@ -23,7 +23,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Runs the process until a signal stops it.
 pub(crate) fn run(arguments: StandaloneArgs) -> anyhow::Result<ExitCode> {
-    let config = Config::read(arguments).map_err(host::Error::from)?;
+    let config = arguments.read().map_err(host::Error::from)?;
     host::start_telemetry(&config.log, config.log_format)?;
     let runtime = build_runtime()?;
     let outcome = runtime.block_on(serve(config))?;

@@ -4,13 +4,13 @@
 //!
 //! ```no_run
 //! # use std::time::Duration;
-//! # use candlewick_host::{BuildInfo, Error, Health, Layers, LogFilter, LogFormat, MetricsHandle, Stage};
+//! # use candlewick_host::{BuildInfo, ConfigReader, Error, Health, LogFilter, LogFormat, MetricsHandle, Stage};
 //! # use candlewick_clock::SystemClock;
 //! # use candlewick_host::{Supervisor, start_telemetry};
 //! # async fn script(log: Option<String>) -> Result<(), Error> {
-//! let mut config = Layers::load(None)?;
-//! let filter = config.take("log", log, LogFilter::default());
-//! let brokers = config.require::<Vec<String>>("kafka.brokers", None);
+//! let mut config = ConfigReader::load(None)?;
+//! let filter = config.read_or("log", log, LogFilter::default());
+//! let brokers = config.read_required::<Vec<String>>("kafka.brokers", None);
 //! let brokers = config.finish_with(brokers)?;
 //! start_telemetry(&filter, LogFormat::Human)?;
 //! let metrics = MetricsHandle::install(BuildInfo { version: "0.1.0", commit: "unknown" })?;
@@ -39,7 +39,7 @@ mod metrics;
 mod supervisor;
 mod telemetry;
 
-pub use config::{ConfigErrors, EXIT_USAGE, Layers, Secret, Setting};
+pub use config::{ConfigErrors, ConfigReader, EXIT_USAGE, Secret, Setting};
 pub use error::Error;
 pub use health::{
     ComponentReport, DependencyHealth, Health, HealthComponent, HealthReport, HealthStatus,

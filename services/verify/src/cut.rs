@@ -52,7 +52,7 @@ impl Cut<SqliteBarReader, SqliteTickStore> {
         clock: &C,
         progress: &Progress,
     ) -> anyhow::Result<Self> {
-        let opened = Folder::read(path).await;
+        let opened = Folder::open_stores_read_only(path).await;
         let (bars, ticks) = opened
             .with_context(|| format!("{} cannot be read as a data folder", path.display()))?;
         // The owner notes it whenever it opens the folder.

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use clap::Args;
 use clock::{RetryPolicy, SystemClock};
-use connect::{ClickHouseArgs, ProcessArgs, ProcessSettings, TimescaleArgs, ignore_all_but};
-use host::{ConfigErrors, Layers};
+use connect::{
+    ClickHouseArgs, ProcessArgs, ProcessSettings, TimescaleArgs, defaults_in_help, ignore_all_but,
+};
+use host::{ConfigErrors, ConfigReader};
 use store::{
     ClickHouseConfig, ClickHouseTickStore, StoreError, TimescaleBarStore, TimescaleConfig,
     TimescaleMigration,
@@ -20,8 +22,11 @@ use crate::process::build_runtime;
 /// Creates the tables of bars and ticks, or migrates them to this version. It may be run at any
 /// time, any number of times, and next to running processes of the same version.
 #[derive(Debug, Default, Args)]
+#[command(mut_args = defaults_in_help(|reader| {
+    Self::default().read_wait(reader);
+}))]
 pub(crate) struct MigrateArgs {
-    /// How long to wait for servers that do not answer yet [default: 60s]
+    /// How long to wait for servers that do not answer yet
     #[arg(long, value_name = "TIME")]
     wait: Option<String>,
     #[command(flatten)]
@@ -33,7 +38,7 @@ pub(crate) struct MigrateArgs {
 }
 
 #[derive(Debug)]
-struct Settings {
+pub(crate) struct Settings {
     wait: Duration,
     timescaledb: Option<TimescaleConfig>,
     clickhouse: Option<ClickHouseConfig>,
@@ -41,27 +46,34 @@ struct Settings {
 
 impl MigrateArgs {
     fn read(self) -> Result<(ProcessSettings, Settings), ConfigErrors> {
-        let mut layers = self.process.load_layers()?;
-        ignore_all_but(&mut layers, &["timescaledb", "clickhouse"]);
-        let (process, settings) = self.read_from(&mut layers);
+        let mut reader = self.process.load_config()?;
+        ignore_all_but(&mut reader, &["timescaledb", "clickhouse"]);
+        let (process, settings) = self.read_from(&mut reader);
         if settings.timescaledb.is_none() && settings.clickhouse.is_none() {
-            layers.reject(
+            reader.reject(
                 "timescaledb.url",
                 "the URL of TimescaleDB, of ClickHouse, or both",
             );
         }
-        layers.finish()?;
+        reader.finish()?;
         Ok((process, settings))
     }
 
-    fn read_from(self, layers: &mut Layers) -> (ProcessSettings, Settings) {
-        let process = self.process.read(layers, 0);
+    /// Reads the settings without checking that the file holds no others.
+    pub(crate) fn read_from(self, reader: &mut ConfigReader) -> (ProcessSettings, Settings) {
+        let wait = self.read_wait(reader);
+        // A migration does not listen: the port is not used.
+        let process = self.process.read(reader, 0);
         let settings = Settings {
-            wait: layers.take("wait", self.wait, Duration::from_secs(60)),
-            timescaledb: self.timescaledb.read_optional(layers),
-            clickhouse: self.clickhouse.read_optional(layers),
+            wait,
+            timescaledb: self.timescaledb.read_optional(reader),
+            clickhouse: self.clickhouse.read_optional(reader),
         };
         (process, settings)
+    }
+
+    fn read_wait(&self, reader: &mut ConfigReader) -> Duration {
+        reader.read_or("wait", self.wait.clone(), Duration::from_secs(60))
     }
 }
 

@@ -5,7 +5,7 @@ use connect::{
     BreakerArgs, BreakerSettings, ClickHouseArgs, KafkaArgs, ProcessArgs, ProcessSettings,
     TimescaleArgs, TopicNameArgs, TopicNames,
 };
-use host::Layers;
+use host::ConfigReader;
 use kafka::KafkaConfig;
 use store::{ClickHouseConfig, TimescaleConfig};
 
@@ -28,7 +28,7 @@ pub(super) struct ServerArgs {
 
 /// How the servers that every role uses are reached.
 #[derive(Debug)]
-pub(super) struct ServerSettings {
+pub(crate) struct ServerSettings {
     pub(super) kafka: KafkaConfig,
     pub(super) topics: TopicNames,
     pub(super) timescaledb: TimescaleConfig,
@@ -37,19 +37,19 @@ pub(super) struct ServerSettings {
 }
 
 impl ServerArgs {
-    /// Reads every layer; `port` is the default port of the process. Returns `None` for the
-    /// servers if a required setting is missing; errors are collected in `layers`.
+    /// Reads every layer; `default_port` is the default port of the process. Returns `None` for the
+    /// servers if a required setting is missing; errors are collected in `reader`.
     pub(super) fn read(
         self,
-        layers: &mut Layers,
-        port: u16,
+        reader: &mut ConfigReader,
+        default_port: u16,
     ) -> (ProcessSettings, Option<ServerSettings>) {
-        let process = self.process.read(layers, port);
-        let breaker = self.breaker.read(layers);
-        let kafka = self.kafka.read(layers);
-        let topics = self.topics.read(layers);
-        let timescaledb = self.timescaledb.read(layers);
-        let clickhouse = self.clickhouse.read(layers);
+        let process = self.process.read(reader, default_port);
+        let breaker = self.breaker.read(reader);
+        let kafka = self.kafka.read(reader);
+        let topics = self.topics.read(reader);
+        let timescaledb = self.timescaledb.read(reader);
+        let clickhouse = self.clickhouse.read(reader);
         let stores = timescaledb.zip(clickhouse);
         let servers = stores.map(|(timescaledb, clickhouse)| ServerSettings {
             kafka,

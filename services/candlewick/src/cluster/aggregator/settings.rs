@@ -1,8 +1,8 @@
 //! The settings of an aggregator.
 
 use clap::Args;
-use connect::{GroupArgs, GroupSettings, ProcessSettings, RedisArgs};
-use host::{ConfigErrors, Layers};
+use connect::{GroupArgs, GroupSettings, ProcessSettings, RedisArgs, defaults_in_help};
+use host::{ConfigErrors, ConfigReader};
 use store::RedisConfig;
 
 use crate::cluster::settings::{ServerArgs, ServerSettings};
@@ -13,6 +13,9 @@ const DEFAULT_PORT: u16 = 8081;
 /// Every flag is also a variable, `--timescaledb-url` being `CANDLEWICK_TIMESCALEDB_URL`, and a
 /// key of the file, `url` in `[timescaledb]`. Flags win over variables, variables over the file.
 #[derive(Debug, Default, Args)]
+#[command(mut_args = defaults_in_help(|reader| {
+    Self::default().read_from(reader);
+}))]
 pub(crate) struct AggregatorArgs {
     #[command(flatten)]
     servers: ServerArgs,
@@ -24,7 +27,7 @@ pub(crate) struct AggregatorArgs {
 
 /// What an aggregator is configured with.
 #[derive(Debug)]
-pub(super) struct Settings {
+pub(crate) struct Settings {
     pub(super) servers: ServerSettings,
     pub(super) redis: Option<RedisConfig>,
     pub(super) group: GroupSettings,
@@ -33,15 +36,19 @@ pub(super) struct Settings {
 impl AggregatorArgs {
     /// Reads every layer; all errors are found at once.
     pub(super) fn read(self) -> Result<(ProcessSettings, Settings), ConfigErrors> {
-        let mut layers = self.servers.process.load_layers()?;
-        let (process, settings) = self.read_from(&mut layers);
-        Ok((process, layers.finish_with(settings)?))
+        let mut reader = self.servers.process.load_config()?;
+        let (process, settings) = self.read_from(&mut reader);
+        Ok((process, reader.finish_with(settings)?))
     }
 
-    fn read_from(self, layers: &mut Layers) -> (ProcessSettings, Option<Settings>) {
-        let (process, servers) = self.servers.read(layers, DEFAULT_PORT);
-        let group = self.group.read(layers, DEFAULT_GROUP);
-        let redis = self.redis.read(layers);
+    /// Reads the settings without checking that the file holds no others.
+    pub(crate) fn read_from(
+        self,
+        reader: &mut ConfigReader,
+    ) -> (ProcessSettings, Option<Settings>) {
+        let (process, servers) = self.servers.read(reader, DEFAULT_PORT);
+        let group = self.group.read(reader, DEFAULT_GROUP);
+        let redis = self.redis.read(reader);
         let settings = servers.map(|servers| Settings {
             servers,
             redis,

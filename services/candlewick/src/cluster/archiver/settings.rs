@@ -1,8 +1,8 @@
 //! The settings of an archiver.
 
 use clap::Args;
-use connect::{GroupArgs, GroupSettings, ProcessSettings, ignore_all_but};
-use host::{ConfigErrors, Layers};
+use connect::{GroupArgs, GroupSettings, ProcessSettings, defaults_in_help, ignore_all_but};
+use host::{ConfigErrors, ConfigReader};
 
 use crate::cluster::settings::{ServerArgs, ServerSettings};
 
@@ -12,6 +12,9 @@ const DEFAULT_PORT: u16 = 8082;
 /// Every flag is also a variable, `--clickhouse-url` being `CANDLEWICK_CLICKHOUSE_URL`, and a
 /// key of the file, `url` in `[clickhouse]`. Flags win over variables, variables over the file.
 #[derive(Debug, Default, Args)]
+#[command(mut_args = defaults_in_help(|reader| {
+    Self::default().read_from(reader);
+}))]
 pub(crate) struct ArchiverArgs {
     #[command(flatten)]
     servers: ServerArgs,
@@ -21,7 +24,7 @@ pub(crate) struct ArchiverArgs {
 
 /// What an archiver is configured with.
 #[derive(Debug)]
-pub(super) struct Settings {
+pub(crate) struct Settings {
     pub(super) servers: ServerSettings,
     pub(super) group: GroupSettings,
 }
@@ -29,18 +32,22 @@ pub(super) struct Settings {
 impl ArchiverArgs {
     /// Reads every layer; all errors are found at once.
     pub(super) fn read(self) -> Result<(ProcessSettings, Settings), ConfigErrors> {
-        let mut layers = self.servers.process.load_layers()?;
+        let mut reader = self.servers.process.load_config()?;
         ignore_all_but(
-            &mut layers,
+            &mut reader,
             &["kafka", "timescaledb", "clickhouse", "breaker"],
         );
-        let (process, settings) = self.read_from(&mut layers);
-        Ok((process, layers.finish_with(settings)?))
+        let (process, settings) = self.read_from(&mut reader);
+        Ok((process, reader.finish_with(settings)?))
     }
 
-    fn read_from(self, layers: &mut Layers) -> (ProcessSettings, Option<Settings>) {
-        let (process, servers) = self.servers.read(layers, DEFAULT_PORT);
-        let group = self.group.read(layers, DEFAULT_GROUP);
+    /// Reads the settings without checking that the file holds no others.
+    pub(crate) fn read_from(
+        self,
+        reader: &mut ConfigReader,
+    ) -> (ProcessSettings, Option<Settings>) {
+        let (process, servers) = self.servers.read(reader, DEFAULT_PORT);
+        let group = self.group.read(reader, DEFAULT_GROUP);
         let settings = servers.map(|servers| Settings { servers, group });
         (process, settings)
     }
