@@ -57,7 +57,7 @@ fn spawn_synthetic_feed(
     let feed = collector::SyntheticFeed::new(config.seed, &config.symbols, config.rate)?;
     let producer = Arc::clone(&engine.producer);
     supervisor.spawn(Stage::Intake, "synthetic feed", move |stop| async move {
-        Ok(collector::run(feed, &producer, SystemClock, stop).await?)
+        Ok(collector::run_feed(feed, &producer, SystemClock, stop).await?)
     });
     Ok(())
 }

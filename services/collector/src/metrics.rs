@@ -1,4 +1,4 @@
-//! What feeds count.
+//! The metrics of feeds.
 
 use metrics::{Counter, Unit};
 
@@ -6,9 +6,9 @@ const TRADES: &str = "candlewick_collector_trades_total";
 const RETRIES: &str = "candlewick_collector_retries_total";
 const SKIPPED: &str = "candlewick_collector_skipped_seconds_total";
 
-/// The counters of a feed.
+/// The metrics of a feed.
 ///
-/// Handles bind to the recorder that is installed when they are made: install it first.
+/// The counters belong to the recorder that is installed when they are created: install it first.
 #[derive(Clone)]
 pub struct Metrics {
     trades: Counter,
@@ -27,7 +27,7 @@ impl Metrics {
         }
     }
 
-    /// Tells the installed recorder what each metric means. Call it once a process.
+    /// Describes the metrics to the installed recorder. Call it once in a process.
     pub fn describe() {
         metrics::describe_counter!(TRADES, Unit::Count, "Trades that a feed has sent.");
         metrics::describe_counter!(
@@ -42,15 +42,18 @@ impl Metrics {
         );
     }
 
-    pub(crate) fn sent(&self, count: usize) {
+    /// Counts trades that were appended.
+    pub(crate) fn count_sent(&self, count: usize) {
         self.trades.increment(count as u64);
     }
 
-    pub(crate) fn retried(&self) {
+    /// Counts a repeated append.
+    pub(crate) fn count_retry(&self) {
         self.retries.increment(1);
     }
 
-    pub(crate) fn skipped(&self, seconds: u64) {
+    /// Counts the time for which no trades were generated.
+    pub(crate) fn count_skipped(&self, seconds: u64) {
         self.skipped_seconds.increment(seconds);
     }
 }
