@@ -29,7 +29,8 @@ const UPDATES_BYTES: usize = 32 << 20;
 /// The time between two turns of retention.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(30);
 
-/// The log, the stores and the clock of a single process.
+/// The backend of a process that holds every role: the log and the stores of a data folder.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Embedded;
 
 impl Backend for Embedded {

@@ -48,7 +48,7 @@ pub enum Mutant {
 }
 
 /// The simulated log, stores and clock.
-pub struct Simulated;
+struct Simulated;
 
 impl Backend for Simulated {
     type Trades = SimLog;
@@ -258,7 +258,7 @@ impl World {
 
     pub fn start_archiver(&mut self, partition: u32) {
         let number = self.number();
-        let archiver = Archiver::<Simulated> {
+        let archiver: Archiver<Simulated> = Archiver {
             partition,
             trades: self.trades_log.reopened(),
             ticks: self.ticks.clone(),

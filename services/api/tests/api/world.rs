@@ -43,10 +43,10 @@ impl Clock for LogClock {
     }
 }
 
-/// The log and the stores of a folder.
-struct TestBackend;
+/// The log and the stores of a data folder, at the log's clock.
+struct Embedded;
 
-impl Backend for TestBackend {
+impl Backend for Embedded {
     type Trades = EmbeddedLog;
     type Updates = MemoryLog;
     type DeadLetters = MemoryLog;
@@ -195,7 +195,7 @@ impl World {
             metrics: aggregator::Metrics::new(partition),
             health: health.register(&format!("aggregator-{partition}")),
         };
-        let archiver = Archiver::<TestBackend> {
+        let archiver: Archiver<Embedded> = Archiver {
             partition,
             trades: self.trades.clone(),
             ticks: self.ticks.clone(),

@@ -23,7 +23,8 @@ pub(super) type GuardedBars = Guarded<TimescaleBarStore, SystemClock>;
 pub(super) type GuardedTicks = Guarded<ClickHouseTickStore, SystemClock>;
 pub(super) type GuardedTopic = GuardedLog<KafkaLog, SystemClock>;
 
-/// The log, the stores and the clock of a cluster.
+/// The backend of a cluster: Kafka, TimescaleDB, ClickHouse and Redis.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Cluster;
 
 impl Backend for Cluster {

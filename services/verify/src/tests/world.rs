@@ -26,6 +26,20 @@ use crate::{VerifyArgs, verify};
 use connect::{Folder, FolderOptions};
 
 pub(super) const PARTITIONS: u32 = 2;
+
+/// The log and the stores of a data folder, at a clock that is behind.
+struct Embedded;
+
+impl Backend for Embedded {
+    type Trades = EmbeddedLog;
+    type Updates = MemoryLog;
+    type DeadLetters = EmbeddedLog;
+    type Bars = SqliteBarStore;
+    type Ticks = SqliteTickStore;
+    type Hot = MemoryHotStore;
+    type Clock = Ago;
+}
+
 const VENUES: [(&str, IdScheme, IdScope); 5] = [
     ("ranges", IdScheme::Contiguous, IdScope::Symbol),
     ("daily", IdScheme::Contiguous, IdScope::Day),
@@ -50,19 +64,6 @@ impl Clock for Ago {
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
         SystemClock.sleep(duration)
     }
-}
-
-/// The log and the stores of a data folder, with a clock that is behind.
-struct AgoBackend;
-
-impl Backend for AgoBackend {
-    type Trades = EmbeddedLog;
-    type Updates = MemoryLog;
-    type DeadLetters = EmbeddedLog;
-    type Bars = SqliteBarStore;
-    type Ticks = SqliteTickStore;
-    type Hot = MemoryHotStore;
-    type Clock = Ago;
 }
 
 /// Which role did not see the second round.
@@ -232,7 +233,7 @@ impl World {
                 metrics: aggregator::Metrics::new(partition),
                 health: health.register("aggregator"),
             };
-            let archiver = Archiver::<AgoBackend> {
+            let archiver: Archiver<Embedded> = Archiver {
                 partition,
                 trades: folder.trades.clone(),
                 ticks: folder.ticks.clone(),
