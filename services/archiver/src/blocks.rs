@@ -12,7 +12,7 @@ use store::{TickBlock, TickRecord};
 /// The trades, edits and cancels of one partition that are not written yet, by instrument and
 /// event-time hour.
 #[derive(Debug)]
-pub struct Blocks {
+pub struct BlockBuilder {
     partition: u32,
     partitions: u32,
     epoch: u64,
@@ -30,7 +30,7 @@ pub struct Blocks {
     tick_count: u64,
 }
 
-impl Blocks {
+impl BlockBuilder {
     /// Returns empty blocks for one of the `partitions` of a topic in an epoch. `append_time_ns`
     /// is the greatest append time of the records before, in UTC nanoseconds.
     #[must_use]
@@ -84,7 +84,7 @@ impl Blocks {
 
     /// Returns the number of ticks that wait to be written.
     #[must_use]
-    pub const fn len(&self) -> u64 {
+    pub const fn tick_count(&self) -> u64 {
         self.tick_count
     }
 
@@ -96,7 +96,7 @@ impl Blocks {
 
     /// Removes the blocks and returns them, by instrument in the order of their first ticks, then
     /// by hour. The same records give the same blocks, whatever records came before them.
-    pub fn take(&mut self) -> Vec<TickBlock> {
+    pub fn take_blocks(&mut self) -> Vec<TickBlock> {
         self.tick_count = 0;
         self.last_key = None;
         self.indexes.clear();

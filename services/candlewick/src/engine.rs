@@ -44,7 +44,7 @@ impl Backend for Embedded {
 }
 
 /// Every role in one process: what its roles share, for the tasks that run next to them.
-pub(crate) struct Engine {
+pub(crate) struct EmbeddedRoles {
     /// The data folder.
     pub(crate) folder: Folder,
     /// The topic `bar-updates`, in memory.
@@ -57,7 +57,7 @@ pub(crate) struct Engine {
     pub(crate) producer: Arc<BackendProducer<Embedded>>,
 }
 
-impl Engine {
+impl EmbeddedRoles {
     /// Starts the roles as tasks of the supervisor and serves the API on the listener.
     #[must_use]
     pub(crate) fn start(
@@ -67,11 +67,11 @@ impl Engine {
         health: &Health,
         metrics: MetricsHandle,
     ) -> Self {
-        let engine = Self::new(folder);
-        engine.spawn_partitions(supervisor, health);
-        engine.spawn_api(listener, supervisor, health, metrics.clone());
-        engine.spawn_retention(supervisor);
-        let folder = engine.folder.clone();
+        let roles = Self::new(folder);
+        roles.spawn_partitions(supervisor, health);
+        roles.spawn_api(listener, supervisor, health, metrics.clone());
+        roles.spawn_retention(supervisor);
+        let folder = roles.folder.clone();
         supervisor.spawn(Stage::Observe, "log watch", move |stop| async move {
             watch_logs(folder, SystemClock, stop).await
         });
@@ -79,7 +79,7 @@ impl Engine {
             metrics.run_maintenance(SystemClock, stop).await;
             Ok(())
         });
-        engine
+        roles
     }
 
     fn new(folder: Folder) -> Self {
@@ -179,7 +179,7 @@ impl Engine {
             hub: self.hub.clone(),
             health: health.clone(),
             metrics,
-            draining: supervisor.token(Stage::Intake),
+            draining: supervisor.stage_token(Stage::Intake),
         };
         let router = api::router(services.into_state());
         supervisor.spawn(Stage::Intake, "api", move |stop| async move {

@@ -13,7 +13,7 @@ use host::{Health, Stage, Supervisor};
 
 use self::config::{Config, Feed};
 use self::display::{print_addresses, spawn_status_line};
-use crate::engine::Engine;
+use crate::engine::EmbeddedRoles;
 use crate::process::{bind_listener, build_runtime, install_metrics};
 
 pub(crate) use self::config::StandaloneArgs;
@@ -30,20 +30,20 @@ pub(crate) fn run(arguments: StandaloneArgs) -> anyhow::Result<ExitCode> {
     outcome.exit()
 }
 
-async fn serve(config: Config) -> anyhow::Result<host::Outcome> {
+async fn serve(config: Config) -> anyhow::Result<host::ShutdownOutcome> {
     let metrics = install_metrics()?;
     let listener = bind_listener(config.listen).await?;
     let address = listener.local_addr()?;
     let folder = Folder::open(&config.data, config.folder, SystemClock).await?;
     let health = Health::default();
     let mut supervisor = Supervisor::new(SystemClock, health.clone());
-    let engine = Engine::start(folder, listener, &mut supervisor, &health, metrics);
+    let roles = EmbeddedRoles::start(folder, listener, &mut supervisor, &health, metrics);
     if let Feed::Synthetic = config.feed {
-        spawn_synthetic_feed(&config, &engine, &mut supervisor)?;
+        spawn_synthetic_feed(&config, &roles, &mut supervisor)?;
     }
     print_addresses(&config, address);
-    spawn_status_line(&engine, &mut supervisor);
-    let folder = engine.folder.clone();
+    spawn_status_line(&roles, &mut supervisor);
+    let folder = roles.folder.clone();
     let outcome = supervisor.run_until_signal(SHUTDOWN_TIMEOUT).await?;
     folder.close();
     Ok(outcome)
@@ -51,11 +51,11 @@ async fn serve(config: Config) -> anyhow::Result<host::Outcome> {
 
 fn spawn_synthetic_feed(
     config: &Config,
-    engine: &Engine,
+    roles: &EmbeddedRoles,
     supervisor: &mut Supervisor<SystemClock>,
 ) -> anyhow::Result<()> {
     let feed = collector::SyntheticFeed::new(config.seed, &config.symbols, config.rate)?;
-    let producer = Arc::clone(&engine.producer);
+    let producer = Arc::clone(&roles.producer);
     supervisor.spawn(Stage::Intake, "synthetic feed", move |stop| async move {
         Ok(collector::run_feed(feed, &producer, SystemClock, stop).await?)
     });

@@ -2,9 +2,9 @@
 
 use metrics::{Counter, Unit};
 
-const TRADES: &str = "candlewick_collector_trades_total";
-const RETRIES: &str = "candlewick_collector_retries_total";
-const SKIPPED: &str = "candlewick_collector_skipped_seconds_total";
+const TRADES_METRIC: &str = "candlewick_collector_trades_total";
+const RETRIES_METRIC: &str = "candlewick_collector_retries_total";
+const SKIPPED_METRIC: &str = "candlewick_collector_skipped_seconds_total";
 
 /// The metrics of a feed.
 ///
@@ -21,22 +21,22 @@ impl Metrics {
     #[must_use]
     pub fn new(feed: &'static str) -> Self {
         Self {
-            trades: metrics::counter!(TRADES, "feed" => feed),
-            retries: metrics::counter!(RETRIES, "feed" => feed),
-            skipped_seconds: metrics::counter!(SKIPPED, "feed" => feed),
+            trades: metrics::counter!(TRADES_METRIC, "feed" => feed),
+            retries: metrics::counter!(RETRIES_METRIC, "feed" => feed),
+            skipped_seconds: metrics::counter!(SKIPPED_METRIC, "feed" => feed),
         }
     }
 
     /// Describes the metrics to the installed recorder. Call it once in a process.
     pub fn describe() {
-        metrics::describe_counter!(TRADES, Unit::Count, "Trades that a feed has sent.");
+        metrics::describe_counter!(TRADES_METRIC, Unit::Count, "Trades that a feed has sent.");
         metrics::describe_counter!(
-            RETRIES,
+            RETRIES_METRIC,
             Unit::Count,
             "Sends of a feed that failed and were tried again."
         );
         metrics::describe_counter!(
-            SKIPPED,
+            SKIPPED_METRIC,
             Unit::Seconds,
             "Time for which a feed made no trades, since it could not send them in time."
         );

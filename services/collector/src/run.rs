@@ -56,7 +56,7 @@ async fn append_trades<L: Log, R: BarReader, C: Clock>(
     retry(clock, &policy, is_transient, declare).await?;
     feed.start_run(clock.now_ns());
     loop {
-        let trades = feed.generate_until(clock.now_ns());
+        let trades = feed.generate_trades_until(clock.now_ns());
         metrics.count_skipped(feed.take_skipped_seconds());
         if !trades.is_empty() {
             let append = || producer.append(trades.clone());

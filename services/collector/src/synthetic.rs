@@ -140,7 +140,7 @@ impl SyntheticFeed {
     ///
     /// A feed that is more than a second behind, as after the machine slept, continues from a
     /// second before now: no trade happened before that.
-    pub fn generate_until(&mut self, now_ns: i64) -> Trades {
+    pub fn generate_trades_until(&mut self, now_ns: i64) -> Trades {
         let mut trades = Trades::new();
         let earliest_ns = now_ns.saturating_sub(MAX_BEHIND_NS);
         let behind_ns = earliest_ns.saturating_sub(self.next_time_ns());

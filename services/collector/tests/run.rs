@@ -94,7 +94,9 @@ impl Log for UnreliableLog {
 }
 
 /// Runs a feed for a minute of the clock.
-async fn run_a_minute(fails_permanently: bool) -> (UnreliableLog, Result<(), CollectorError>) {
+async fn run_feed_for_a_minute(
+    fails_permanently: bool,
+) -> (UnreliableLog, Result<(), CollectorError>) {
     let log = UnreliableLog {
         log: MemoryLog::new(1, 1, 1 << 20, Arc::new(|| START_NS)),
         appends: Arc::default(),
@@ -133,7 +135,7 @@ fn id_and_kind(trade: &Trade) -> (Option<u64>, bool) {
 
 #[tokio::test]
 async fn a_busy_log_and_a_lost_response_lose_no_trade() {
-    let (log, ended) = run_a_minute(false).await;
+    let (log, ended) = run_feed_for_a_minute(false).await;
     ended.unwrap();
     let mut is_declared = false;
     let mut ids = Vec::new();
@@ -168,7 +170,7 @@ async fn a_busy_log_and_a_lost_response_lose_no_trade() {
 
 #[tokio::test]
 async fn a_log_that_fails_permanently_ends_the_feed() {
-    let (_, ended) = run_a_minute(true).await;
+    let (_, ended) = run_feed_for_a_minute(true).await;
     let error = ended.unwrap_err();
     assert!(matches!(
         error,

@@ -35,16 +35,16 @@ impl TimescaleArgs {
     /// URL.
     pub fn read(self, reader: &mut ConfigReader) -> Option<TimescaleConfig> {
         let url = reader.read_required(URL, self.timescaledb_url.clone());
-        self.read_rest(reader, url)
+        self.read_with_url(reader, url)
     }
 
     /// Returns the configuration, or `None` if there is no URL, which is no error.
     pub fn read_optional(self, reader: &mut ConfigReader) -> Option<TimescaleConfig> {
         let url = reader.read_optional(URL, self.timescaledb_url.clone());
-        self.read_rest(reader, url)
+        self.read_with_url(reader, url)
     }
 
-    fn read_rest(
+    fn read_with_url(
         self,
         reader: &mut ConfigReader,
         url: Option<PostgresUrl>,

@@ -45,5 +45,5 @@ pub use health::{
     ComponentReport, DependencyHealth, Health, HealthComponent, HealthReport, HealthStatus,
 };
 pub use metrics::{BuildInfo, MetricsHandle};
-pub use supervisor::{Outcome, Stage, Supervisor, TaskFailure};
+pub use supervisor::{ShutdownOutcome, Stage, Supervisor, TaskFailure};
 pub use telemetry::{LogFilter, LogFormat, start_telemetry};

@@ -21,7 +21,7 @@ mod task_error;
 #[cfg(test)]
 mod tests;
 
-pub use self::outcome::{Outcome, TaskFailure};
+pub use self::outcome::{ShutdownOutcome, TaskFailure};
 pub use self::stage::Stage;
 
 /// Named tasks under one cancellation token.
@@ -69,8 +69,8 @@ impl<C: Clock> Supervisor<C> {
         F: FnOnce(CancellationToken) -> T,
         T: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        let handle = self.tasks.spawn(task(self.tokens.token(stage)));
-        self.track(
+        let handle = self.tasks.spawn(task(self.tokens.stage_token(stage)));
+        self.track_task(
             &handle,
             RunningTask {
                 name: name.into(),
@@ -86,8 +86,8 @@ impl<C: Clock> Supervisor<C> {
         F: FnOnce(CancellationToken) -> T,
         T: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        let handle = self.tasks.spawn(task(self.tokens.token(stage)));
-        self.track(
+        let handle = self.tasks.spawn(task(self.tokens.stage_token(stage)));
+        self.track_task(
             &handle,
             RunningTask {
                 name: name.into(),
@@ -98,38 +98,40 @@ impl<C: Clock> Supervisor<C> {
     }
 
     /// Returns the token that stops the tasks of a stage.
-    pub fn token(&self, stage: Stage) -> CancellationToken {
-        self.tokens.token(stage)
+    pub fn stage_token(&self, stage: Stage) -> CancellationToken {
+        self.tokens.stage_token(stage)
     }
 
     /// Returns a token that shuts the process down in order when it is cancelled, as a signal would.
-    pub fn trigger(&self) -> CancellationToken {
+    pub fn shutdown_token(&self) -> CancellationToken {
         self.trigger.clone()
     }
 
     /// Runs until SIGINT, SIGTERM, the trigger, the failure of a task or the end of the last one. Then
     /// stops the tasks in order, within `deadline`. A second signal ends this at once.
     ///
-    /// A blocking thread may outlive its task: end the process by [`Outcome::exit`], which waits for
-    /// no thread.
+    /// A blocking thread may outlive its task: end the process by [`ShutdownOutcome::exit`], which
+    /// waits for no thread.
     ///
     /// # Errors
     /// If the signal handlers cannot be installed.
-    pub async fn run_until_signal(self, deadline: Duration) -> Result<Outcome, Error> {
+    pub async fn run_until_signal(self, deadline: Duration) -> Result<ShutdownOutcome, Error> {
         let signals = UnixSignals::listen().map_err(Error::Signals)?;
         Ok(self.run(signals, deadline).await)
     }
 
-    async fn run(mut self, mut signals: impl SignalSource, deadline: Duration) -> Outcome {
+    async fn run(mut self, mut signals: impl SignalSource, deadline: Duration) -> ShutdownOutcome {
         let reason = self.wait_for_shutdown(&mut signals).await;
         tracing::info!(reason, ?deadline, "shutting down");
-        self.health.drain("shutting down");
+        self.health.start_draining("shutting down");
         let outcome = tokio::select! {
             biased;
-            () = self.drain(deadline) => Outcome::from_failures(std::mem::take(&mut self.failures)),
+            () = self.stop_stages(deadline) => {
+                ShutdownOutcome::from_failures(std::mem::take(&mut self.failures))
+            }
             signal = signals.next_signal() => {
                 tracing::warn!(signal, "ending at once: the second signal");
-                Outcome::Forced
+                ShutdownOutcome::Forced
             }
         };
         self.tokens.cancel_all();
@@ -163,13 +165,13 @@ impl<C: Clock> Supervisor<C> {
 
     /// Stops one stage after the other and waits for each, leaving some of `deadline` to the later
     /// ones. Tasks that are still running at its end are failures.
-    async fn drain(&mut self, deadline: Duration) {
+    async fn stop_stages(&mut self, deadline: Duration) {
         let clock = self.clock.clone();
         let begin_ns = clock.monotonic_ns();
         for stage in Stage::IN_ORDER {
-            self.tokens.token(stage).cancel();
+            self.tokens.stage_token(stage).cancel();
             let elapsed = Duration::from_nanos(clock.monotonic_ns().saturating_sub(begin_ns));
-            let left = stage.end_within(deadline).saturating_sub(elapsed);
+            let left = stage.latest_end(deadline).saturating_sub(elapsed);
             if timeout(&clock, left, self.join_stage(stage)).await.is_err() {
                 tracing::warn!(?stage, running = ?self.running_names(), "stage did not stop in time");
             }
@@ -209,7 +211,7 @@ impl<C: Clock> Supervisor<C> {
         Some((task, result))
     }
 
-    fn track(&mut self, handle: &AbortHandle, task: RunningTask) {
+    fn track_task(&mut self, handle: &AbortHandle, task: RunningTask) {
         tracing::debug!(task = task.name, stage = ?task.stage, "task started");
         self.running.insert(handle.id(), task);
     }

@@ -7,15 +7,15 @@ use eventlog::Record;
 use store::TickBlock;
 
 use super::policy::BlockPolicy;
-use crate::blocks::Blocks;
+use crate::blocks::BlockBuilder;
 
 /// The records of one partition that were read and are not written yet.
 ///
 /// `stored_offset <= next_offset` always: offsets below the first are written, and the records
 /// from the first to below the second are in `blocks`, as far as they are ticks.
 #[derive(Debug)]
-pub(super) struct Pending {
-    blocks: Blocks,
+pub(super) struct PendingRecords {
+    blocks: BlockBuilder,
     stored_offset: u64,
     next_offset: u64,
     /// When the oldest of the records was read, on the monotonic clock.
@@ -34,9 +34,9 @@ pub(super) struct PendingWrite {
     pub(super) append_time_ns: i64,
 }
 
-impl Pending {
+impl PendingRecords {
     /// Returns an empty one for a partition that is written up to `offset`.
-    pub(super) const fn new(blocks: Blocks, offset: u64) -> Self {
+    pub(super) const fn new(blocks: BlockBuilder, offset: u64) -> Self {
         Self {
             blocks,
             stored_offset: offset,
@@ -68,7 +68,7 @@ impl Pending {
     }
 
     /// Begins to measure how long records wait, unless some wait already.
-    pub(super) fn start_delay(&mut self, clock: &impl Clock) {
+    pub(super) fn start_delay_timer(&mut self, clock: &impl Clock) {
         if self.is_empty() {
             self.oldest_ns = clock.monotonic_ns();
         }
@@ -81,12 +81,12 @@ impl Pending {
         self.next_offset.is_multiple_of(policy.offsets_per_block)
     }
 
-    /// Removes the ticks to write them. [`Pending::mark_stored`] has to follow before more
+    /// Removes the ticks to write them. [`PendingRecords::mark_stored`] has to follow before more
     /// records are added.
-    pub(super) fn take_write(&mut self) -> PendingWrite {
+    pub(super) fn take_pending_write(&mut self) -> PendingWrite {
         PendingWrite {
-            ticks: self.blocks.len(),
-            blocks: self.blocks.take(),
+            ticks: self.blocks.tick_count(),
+            blocks: self.blocks.take_blocks(),
             next_offset: self.next_offset,
             append_time_ns: self.blocks.append_time_ns(),
         }

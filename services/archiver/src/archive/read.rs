@@ -52,7 +52,7 @@ impl<B: Backend> Archiver<B> {
         if retry_timer.record_success() {
             self.health.ready();
         }
-        pending.start_delay(&self.clock);
+        pending.start_delay_timer(&self.clock);
         for record in &batch.records {
             let block_ends = pending.push(record, &self.policy);
             if block_ends && !self.write(pending, stop).await? {
@@ -77,7 +77,9 @@ impl<B: Backend> Archiver<B> {
     ) -> Result<ReadOutcome, ArchiverError> {
         match error {
             LogError::Closed => Ok(ReadOutcome::Stopped),
-            LogError::OutOfRange { .. } => self.end_out_of_range(session, &error, stop).await,
+            LogError::OutOfRange { .. } => {
+                self.end_session_out_of_range(session, &error, stop).await
+            }
             error if error.is_transient() => {
                 self.back_off(session, &error);
                 Ok(ReadOutcome::Continue)
@@ -89,7 +91,7 @@ impl<B: Backend> Archiver<B> {
     /// Ends a session whose next record the log does not hold. If the log has dropped that
     /// record, what was read before it is written. If it lies beyond the end, the log has lost
     /// what was read, which is not written then.
-    async fn end_out_of_range(
+    async fn end_session_out_of_range(
         &self,
         session: &mut Session,
         error: &LogError,

@@ -8,9 +8,9 @@ use store::{ArchiveProgress, TickStore};
 use tokio_util::sync::CancellationToken;
 
 use super::archiver::Archiver;
-use super::pending::Pending;
+use super::pending::PendingRecords;
 use super::session::Session;
-use crate::blocks::Blocks;
+use crate::blocks::BlockBuilder;
 use crate::error::ArchiverError;
 
 impl<B: Backend> Archiver<B> {
@@ -56,14 +56,14 @@ impl<B: Backend> Archiver<B> {
             return Ok(None);
         }
         self.check_bounds(position.offset, bounds)?;
-        let blocks = Blocks::new(
+        let blocks = BlockBuilder::new(
             self.partition,
             self.trades.partitions(),
             epoch,
             stored.append_time_ns,
         );
         Ok(Some(Session {
-            pending: Pending::new(blocks, position.offset),
+            pending: PendingRecords::new(blocks, position.offset),
             retry_timer: RetryTimer::new(self.retry_policy()),
         }))
     }

@@ -7,14 +7,14 @@ use store::{ArchiveProgress, TickStore};
 use tokio_util::sync::CancellationToken;
 
 use super::archiver::Archiver;
-use super::pending::{Pending, PendingWrite};
+use super::pending::{PendingRecords, PendingWrite};
 use crate::error::ArchiverError;
 
 impl<B: Backend> Archiver<B> {
     /// Writes the blocks and then the position. Returns `false` if `stop` is cancelled first.
     pub(super) async fn write(
         &self,
-        pending: &mut Pending,
+        pending: &mut PendingRecords,
         stop: &CancellationToken,
     ) -> Result<bool, ArchiverError> {
         let PendingWrite {
@@ -22,7 +22,7 @@ impl<B: Backend> Archiver<B> {
             ticks,
             next_offset,
             append_time_ns,
-        } = pending.take_write();
+        } = pending.take_pending_write();
         // The records are of this epoch if the topic still is. If it is not, their offsets would
         // be mistaken for offsets of the new topic.
         let checked = self.call_log(stop, || self.trades.check_epoch()).await?;

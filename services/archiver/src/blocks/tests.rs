@@ -25,8 +25,8 @@ fn trade_record(offset: u64, key: &str, time_ns: i64) -> Record {
     }
 }
 
-fn empty_blocks() -> Blocks {
-    Blocks::new(0, 1, EPOCH, 0)
+fn empty_blocks() -> BlockBuilder {
+    BlockBuilder::new(0, 1, EPOCH, 0)
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn taken_blocks_leave_nothing_behind() {
         // The venue is not declared: the fold rejects it, the archiver cannot know that.
         blocks.push(&trade_record(offset, &format!("made-up:{offset}"), 0));
     }
-    assert_eq!(blocks.take().len(), 1_000);
+    assert_eq!(blocks.take_blocks().len(), 1_000);
     let kept = (blocks.indexes.len(), blocks.instruments.len());
     assert_eq!(kept, (0, 0));
     assert!(blocks.is_empty() && blocks.last_key.is_none());
@@ -51,14 +51,14 @@ fn the_same_records_give_the_same_blocks_whatever_records_came_before() {
         trade_record(9, "a:Y", 0),
         trade_record(10, "a:X", 1),
     ];
-    let take_blocks = |mut blocks: Blocks| {
+    let take_blocks = |mut blocks: BlockBuilder| {
         records.iter().for_each(|record| blocks.push(record));
-        blocks.take()
+        blocks.take_blocks()
     };
     let mut used = empty_blocks();
     used.push(&trade_record(5, "a:X", 0));
     used.push(&trade_record(6, "a:Y", 0));
-    used.take();
+    used.take_blocks();
     let taken = take_blocks(used);
     assert_eq!(taken, take_blocks(empty_blocks()));
     let contents = taken.iter().map(|block| {
@@ -75,12 +75,12 @@ fn the_same_records_give_the_same_blocks_whatever_records_came_before() {
 
 #[test]
 fn no_tick_has_an_earlier_append_time_than_a_record_before_it() {
-    let append_time_of = |blocks: &mut Blocks, offset, append_time_ns| {
+    let append_time_of = |blocks: &mut BlockBuilder, offset, append_time_ns| {
         blocks.push(&Record {
             append_time_ns,
             ..trade_record(offset, "a:X", 0)
         });
-        let times = blocks.take();
+        let times = blocks.take_blocks();
         times[0].ticks[0].append_time_ns - APPEND_NS
     };
     let mut first = empty_blocks();
@@ -91,7 +91,7 @@ fn no_tick_has_an_earlier_append_time_than_a_record_before_it() {
         value: Bytes::new(),
         ..trade_record(1, "a:X", 0)
     });
-    let mut next = Blocks::new(0, 1, EPOCH, first.append_time_ns());
+    let mut next = BlockBuilder::new(0, 1, EPOCH, first.append_time_ns());
     for blocks in [&mut first, &mut next] {
         assert_eq!(append_time_of(blocks, 2, APPEND_NS + 5), 9);
         assert_eq!(append_time_of(blocks, 3, APPEND_NS + 20), 20);

@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: ApiArgs) -> anyhow::Result<ExitCode> {
         let pod = Pod {
             deferred: deferred.clone(),
             metrics: process.metrics.clone(),
-            draining: process.supervisor.token(Stage::Intake),
+            draining: process.supervisor.stage_token(Stage::Intake),
         };
         process.serve_api(deferred, |health, stop| {
             // Registered before the first probe: the servers are ready before the pod serves.
@@ -75,7 +75,7 @@ impl Pod {
         let start = servers.start_follower(&hub, &health);
         let mut followers = PartitionTasks::new(SystemClock, start);
         followers.start(&(0..partitions).collect::<Vec<_>>());
-        let services = self.services(&servers, hub, health);
+        let services = self.build_services(&servers, hub, health);
         let router = ::api::router(services.into_state());
         self.deferred.serve(router);
         serving.ready();
@@ -96,7 +96,7 @@ impl Pod {
         ended.and(drained)
     }
 
-    fn services(&self, servers: &Servers, hub: Hub, health: Health) -> ApiServices<Cluster> {
+    fn build_services(&self, servers: &Servers, hub: Hub, health: Health) -> ApiServices<Cluster> {
         let (trades, bars) = (&servers.trades.log, &servers.bars);
         ApiServices {
             trades: trades.clone(),

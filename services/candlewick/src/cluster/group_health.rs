@@ -81,7 +81,7 @@ mod tests {
         (report.is_ready(), report.components[0].reason.clone())
     }
 
-    fn spare() -> (bool, Option<String>) {
+    fn spare_readiness() -> (bool, Option<String>) {
         (true, Some(SPARE.to_owned()))
     }
 
@@ -102,7 +102,7 @@ mod tests {
         assert!(!readiness(&health).0, "others may be draining");
         group_health.report_spare(TEN_SECONDS_NS);
         group_health.refresh(TEN_SECONDS_NS + 5);
-        assert_eq!(readiness(&health), spare());
+        assert_eq!(readiness(&health), spare_readiness());
         group_health.report_assigned();
         group_health.refresh(u64::MAX);
         assert_eq!(readiness(&health), (true, None));
@@ -117,12 +117,12 @@ mod tests {
         assert!(!readiness(&health).0);
         group_health.report_spare(0);
         group_health.refresh(TEN_SECONDS_NS);
-        assert_eq!(readiness(&health), spare());
+        assert_eq!(readiness(&health), spare_readiness());
         group_health.report_error(&"no coordinator", TEN_SECONDS_NS);
         group_health.refresh(TEN_SECONDS_NS + 1);
         let reason = "no partition yet: no coordinator".to_owned();
         assert_eq!(readiness(&health), (false, Some(reason)));
         group_health.refresh(2 * TEN_SECONDS_NS);
-        assert_eq!(readiness(&health), spare());
+        assert_eq!(readiness(&health), spare_readiness());
     }
 }

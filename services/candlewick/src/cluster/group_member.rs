@@ -67,7 +67,7 @@ impl GroupMember<'_> {
         P: Future<Output = Vec<(u32, u64)>>,
     {
         let member_stop = stop.child_token();
-        let mut work = pin!(self.work(start, next_offsets, member_stop.clone()));
+        let mut work = pin!(self.join_and_work(start, next_offsets, member_stop.clone()));
         let result = tokio::select! {
             result = &mut work => result,
             error = outdated => {
@@ -81,7 +81,7 @@ impl GroupMember<'_> {
     }
 
     /// Joins the group and works until `stop` is cancelled.
-    async fn work<P>(
+    async fn join_and_work<P>(
         self,
         start: StartPartition,
         next_offsets: impl Fn() -> P,

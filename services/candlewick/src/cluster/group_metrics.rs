@@ -2,8 +2,8 @@
 
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 
-const PARTITIONS: &str = "candlewick_group_partitions";
-const REBALANCES: &str = "candlewick_group_rebalances_total";
+const PARTITIONS_METRIC: &str = "candlewick_group_partitions";
+const REBALANCES_METRIC: &str = "candlewick_group_rebalances_total";
 
 /// The metrics of a member of a consumer group.
 pub(super) struct GroupMetrics {
@@ -17,16 +17,16 @@ impl GroupMetrics {
     /// Registers the metrics of a group and returns them.
     pub(super) fn new(group: &str) -> Self {
         describe_gauge!(
-            PARTITIONS,
+            PARTITIONS_METRIC,
             "Partitions that this member of the group works on."
         );
         describe_counter!(
-            REBALANCES,
+            REBALANCES_METRIC,
             "How often the group has assigned or revoked partitions."
         );
         Self {
-            partitions: gauge!(PARTITIONS, "group" => group.to_owned()),
-            rebalances: counter!(REBALANCES, "group" => group.to_owned()),
+            partitions: gauge!(PARTITIONS_METRIC, "group" => group.to_owned()),
+            rebalances: counter!(REBALANCES_METRIC, "group" => group.to_owned()),
         }
     }
 }

@@ -8,7 +8,7 @@ use host::HealthComponent;
 use metrics::{Gauge, describe_gauge, gauge};
 use tokio_util::sync::CancellationToken;
 
-const HALTED: &str = "candlewick_partition_overrun";
+const HALTED_METRIC: &str = "candlewick_partition_overrun";
 
 /// Runs the task of a partition to its end. If the log has dropped the next record of the
 /// partition, halts the partition until `stop` is cancelled and then succeeds. The component is
@@ -46,11 +46,11 @@ async fn halt_partition(
     stop: &CancellationToken,
 ) {
     describe_gauge!(
-        HALTED,
+        HALTED_METRIC,
         "1 while a partition is stopped, because the log has dropped records that it had not \
          passed."
     );
-    let _raised = RaisedGauge::new(gauge!(HALTED, "partition" => partition.to_string()));
+    let _raised = RaisedGauge::new(gauge!(HALTED_METRIC, "partition" => partition.to_string()));
     let reason = format!(
         "{error}: the log has dropped records that were still to be read, and this partition is \
          stopped; docs/operations.md says what to do"

@@ -75,7 +75,7 @@ impl<C: Clock> PartitionTasks<C> {
             }
         }
         let clock = self.clock.clone();
-        let joined = self.join(partitions);
+        let joined = self.wait_until_ended(partitions);
         if let Ok(result) = clock::timeout(&clock, timeout, joined).await {
             return result;
         }
@@ -100,7 +100,7 @@ impl<C: Clock> PartitionTasks<C> {
             }
         }
         // They end at their next await point; whether they fail there does not matter any more.
-        let _ = self.join(partitions).await;
+        let _ = self.wait_until_ended(partitions).await;
     }
 
     /// Finishes all tasks, as [`PartitionTasks::finish`] does.
@@ -132,7 +132,7 @@ impl<C: Clock> PartitionTasks<C> {
     }
 
     /// Waits until none of the partitions has a task. Returns the first failure.
-    async fn join(&mut self, partitions: &[u32]) -> anyhow::Result<()> {
+    async fn wait_until_ended(&mut self, partitions: &[u32]) -> anyhow::Result<()> {
         let mut first_failure = Ok(());
         while partitions.iter().any(|one| self.running.contains_key(one)) {
             let Some(joined) = self.tasks.join_next_with_id().await else {

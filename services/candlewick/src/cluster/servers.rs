@@ -83,10 +83,10 @@ impl ServerConnector {
         &self,
         config: &TimescaleConfig,
     ) -> anyhow::Result<Option<GuardedBars>> {
-        let component = self.register(TIMESCALEDB);
+        let component = self.register_component(TIMESCALEDB);
         let open = || TimescaleBarStore::open(config.clone());
-        let opened = Box::pin(self.wait(&component, is_permanent, open)).await?;
-        let guard = self.guard(TIMESCALEDB, DependencyHealth::Required(component));
+        let opened = Box::pin(self.wait_for_server(&component, is_permanent, open)).await?;
+        let guard = self.new_guard(TIMESCALEDB, DependencyHealth::Required(component));
         Ok(opened.map(|store| Guarded::new(store, guard)))
     }
 
@@ -100,14 +100,14 @@ impl ServerConnector {
         config: &ClickHouseConfig,
         required: bool,
     ) -> anyhow::Result<Option<GuardedTicks>> {
-        let component = self.register(CLICKHOUSE);
+        let component = self.register_component(CLICKHOUSE);
         let open = || ClickHouseTickStore::open(config);
-        let opened = Box::pin(self.wait(&component, is_permanent, open)).await?;
+        let opened = Box::pin(self.wait_for_server(&component, is_permanent, open)).await?;
         let health = match required {
             true => DependencyHealth::Required(component),
             false => DependencyHealth::Optional(component),
         };
-        let guard = self.guard(CLICKHOUSE, health);
+        let guard = self.new_guard(CLICKHOUSE, health);
         Ok(opened.map(|store| Guarded::new(store, guard)))
     }
 
@@ -122,10 +122,10 @@ impl ServerConnector {
         let Some(config) = config else {
             return Ok(OptionalRedis::Disabled);
         };
-        let component = self.register(REDIS);
+        let component = self.register_component(REDIS);
         let health = DependencyHealth::Optional(component.clone());
         let store = RedisHotStore::open(config)?;
-        let guarded = Guarded::new(store, self.guard(REDIS, health));
+        let guarded = Guarded::new(store, self.new_guard(REDIS, health));
         Ok(OptionalRedis::Configured(guarded, component))
     }
 
@@ -138,21 +138,21 @@ impl ServerConnector {
         config: &KafkaConfig,
         topic_names: &TopicNames,
     ) -> anyhow::Result<KafkaConnection> {
-        let health = DependencyHealth::Required(self.register(KAFKA));
+        let health = DependencyHealth::Required(self.register_component(KAFKA));
         Ok(KafkaConnection {
             kafka: Kafka::connect(config.clone())?,
             topic_names: topic_names.clone(),
-            guard: self.guard(KAFKA, health),
+            guard: self.new_guard(KAFKA, health),
         })
     }
 
     /// Registers a component of the process's health.
-    pub(super) fn register(&self, name: &str) -> HealthComponent {
+    pub(super) fn register_component(&self, name: &str) -> HealthComponent {
         self.health.register(name)
     }
 
     /// Repeats `attempt` until it succeeds; see [`wait_until_available`].
-    pub(super) async fn wait<T, E, F>(
+    pub(super) async fn wait_for_server<T, E, F>(
         &self,
         component: &HealthComponent,
         is_permanent: impl Fn(&E) -> bool,
@@ -165,7 +165,7 @@ impl ServerConnector {
         wait_until_available(&SystemClock, component, &self.stop, is_permanent, attempt).await
     }
 
-    fn guard(&self, name: &'static str, health: DependencyHealth) -> Guard<SystemClock> {
+    fn new_guard(&self, name: &'static str, health: DependencyHealth) -> Guard<SystemClock> {
         let breaker = Breaker::new(name, self.breaker.policy, SystemClock, move |outage| {
             health.report(outage)
         });

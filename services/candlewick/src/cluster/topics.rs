@@ -63,7 +63,7 @@ pub(super) async fn open_topic(
     name: &'static str,
     epoch_source: EpochSource<'_>,
 ) -> anyhow::Result<Option<OpenTopic>> {
-    let health = connector.register(&format!("topic-{name}"));
+    let health = connector.register_component(&format!("topic-{name}"));
     let attempt = || async {
         // Requested again at each attempt: a broker that lags may return the generation before.
         let full_name = connection.topic_names.full_name(name);
@@ -79,7 +79,7 @@ pub(super) async fn open_topic(
         Ok::<(KafkaTopic, u64), OpenTopicError>((topic, epoch))
     };
     let found = connector
-        .wait(&health, OpenTopicError::is_permanent, attempt)
+        .wait_for_server(&health, OpenTopicError::is_permanent, attempt)
         .await?;
     let Some((topic, epoch)) = found else {
         return Ok(None);

@@ -12,7 +12,7 @@ use market::Interval;
 use store::{BarReader, SqliteBarStore, SymbolQuery};
 
 use super::config::{Config, Feed};
-use crate::engine::Engine;
+use crate::engine::EmbeddedRoles;
 use crate::process::VERSION;
 
 /// The number of symbols that the status line shows.
@@ -53,11 +53,11 @@ pub(super) fn print_addresses(config: &Config, address: SocketAddr) {
 }
 
 /// Starts the task that prints a line of figures: every second on a terminal, else every minute.
-pub(super) fn spawn_status_line(engine: &Engine, supervisor: &mut Supervisor<SystemClock>) {
+pub(super) fn spawn_status_line(roles: &EmbeddedRoles, supervisor: &mut Supervisor<SystemClock>) {
     let is_terminal = std::io::stdout().is_terminal();
     let interval_s = if is_terminal { 1 } else { 60 };
-    let (trades, updates) = (engine.folder.trades.clone(), engine.updates.clone());
-    let (bars, hub) = (engine.folder.bars.clone(), engine.hub.clone());
+    let (trades, updates) = (roles.folder.trades.clone(), roles.updates.clone());
+    let (bars, hub) = (roles.folder.bars.clone(), roles.hub.clone());
     supervisor.spawn(Stage::Observe, "figures", move |stop| async move {
         let mut records = count_records(&trades).await;
         loop {

@@ -31,10 +31,10 @@ impl SymbolProfile {
     pub(super) fn for_symbol(symbol: &Symbol) -> Self {
         let name = symbol.as_str();
         if is_currency_pair(name) {
-            return Self::currency_pair(name);
+            return Self::for_currency_pair(name);
         }
         if name.ends_with("USDT") || name.ends_with("USDC") {
-            return Self::crypto_pair(name);
+            return Self::for_crypto_pair(name);
         }
         let first_price_steps = match name {
             "AAPL" => 23_250,
@@ -52,7 +52,7 @@ impl SymbolProfile {
         }
     }
 
-    fn currency_pair(name: &str) -> Self {
+    fn for_currency_pair(name: &str) -> Self {
         let (scale, first_price_steps) = match name {
             "EURUSD" => (5, 108_420),
             "GBPUSD" => (5, 127_150),
@@ -69,7 +69,7 @@ impl SymbolProfile {
         }
     }
 
-    fn crypto_pair(name: &str) -> Self {
+    fn for_crypto_pair(name: &str) -> Self {
         let first_price_steps = match name {
             "BTCUSDT" | "BTCUSDC" => 9_725_000,
             "ETHUSDT" | "ETHUSDC" => 338_000,

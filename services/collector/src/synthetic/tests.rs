@@ -36,11 +36,11 @@ proptest! {
         let mut trades = Trades::new();
         for pause_ms in &pauses_ms {
             now_ns += pause_ms * 1_000_000;
-            trades.extend(paused.generate_until(now_ns));
+            trades.extend(paused.generate_trades_until(now_ns));
         }
         let mut steady = started_feed(seed, 20);
         let expected: Trades = (START_NS / 1_000_000..=now_ns / 1_000_000)
-            .flat_map(|now_ms| steady.generate_until(now_ms * 1_000_000))
+            .flat_map(|now_ms| steady.generate_trades_until(now_ms * 1_000_000))
             .collect();
         let (found, expected) = (group_by_symbol(&trades), group_by_symbol(&expected));
         prop_assert_eq!(found, expected);
@@ -49,7 +49,7 @@ proptest! {
     #[test]
     fn every_trade_is_valid_and_ids_count_up(seed: u64) {
         let mut feed = started_feed(seed, 50);
-        let trades: Trades = (1..200).flat_map(|tenths| feed.generate_until(START_NS + tenths * SECOND_NS / 10)).collect();
+        let trades: Trades = (1..200).flat_map(|tenths| feed.generate_trades_until(START_NS + tenths * SECOND_NS / 10)).collect();
         for (_, trade) in &trades {
             prop_assert_eq!(market::check(trade, trade.time_ns), Ok(()));
             prop_assert_eq!(SyntheticFeed::settings().check(trade), Ok(()));
@@ -69,8 +69,8 @@ proptest! {
 fn other_symbols_do_not_change_the_walk_of_a_symbol() {
     let mut alone = SyntheticFeed::new(7, &symbols(&["SPY"]), 10).unwrap();
     alone.start_run(START_NS);
-    let expected = alone.generate_until(START_NS + SECOND_NS);
-    let all = started_feed(7, 10).generate_until(START_NS + SECOND_NS);
+    let expected = alone.generate_trades_until(START_NS + SECOND_NS);
+    let all = started_feed(7, 10).generate_trades_until(START_NS + SECOND_NS);
     assert_eq!(
         group_by_symbol(&all)["SPY"],
         group_by_symbol(&expected)["SPY"]
@@ -83,7 +83,7 @@ fn a_price_stays_around_the_first_one() {
     feed.start_run(START_NS);
     let range = Decimal::new(50_000, 0).unwrap()..Decimal::new(200_000, 0).unwrap();
     for seconds in 0..DAY_NS / SECOND_NS / 24 {
-        for (_, trade) in feed.generate_until(START_NS + seconds * SECOND_NS) {
+        for (_, trade) in feed.generate_trades_until(START_NS + seconds * SECOND_NS) {
             assert!(range.contains(&trade.price), "{}", trade.price);
         }
     }
@@ -93,10 +93,10 @@ fn a_price_stays_around_the_first_one() {
 fn a_feed_far_behind_continues_from_now_with_the_next_id() {
     let mut feed = SyntheticFeed::new(1, &symbols(&["SPY"]), 10).unwrap();
     feed.start_run(START_NS);
-    let before = feed.generate_until(START_NS + SECOND_NS / 2);
+    let before = feed.generate_trades_until(START_NS + SECOND_NS / 2);
     assert_eq!(feed.take_skipped_seconds(), 0);
     let now_ns = START_NS + 10 * MINUTE_NS;
-    let after = feed.generate_until(now_ns);
+    let after = feed.generate_trades_until(now_ns);
     assert!(
         after
             .iter()
@@ -117,9 +117,9 @@ fn a_feed_far_behind_continues_from_now_with_the_next_id() {
 #[test]
 fn two_runs_share_no_ids() {
     let mut feed = started_feed(1, 4);
-    let one = feed.generate_until(START_NS + SECOND_NS / 2);
+    let one = feed.generate_trades_until(START_NS + SECOND_NS / 2);
     feed.start_run(START_NS + SECOND_NS);
-    let other = feed.generate_until(START_NS + 2 * SECOND_NS);
+    let other = feed.generate_trades_until(START_NS + 2 * SECOND_NS);
     assert_eq!(one[0].1.id, other[0].1.id);
     assert_ne!(one[0].1.scope, other[0].1.scope);
     assert_eq!(one[0].1.scope.as_deref(), Some("run-2023-11-14T22:13:20Z"));

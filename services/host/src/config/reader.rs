@@ -71,9 +71,9 @@ impl ConfigReader {
 
     /// Returns the setting, or `None` if no layer has it. A bad value is collected.
     pub fn read_optional<T: Setting>(&mut self, key: &str, flag: Option<String>) -> Option<T> {
-        let found = self.find(key, flag, T::ACCEPTS, T::SECRET)?;
+        let found = self.find_text(key, flag, T::ACCEPTS, T::SECRET)?;
         let parsed = T::parse(&found.text);
-        self.check(key, &found, T::ACCEPTS, parsed)
+        self.value_or_collect_error(key, &found, T::ACCEPTS, parsed)
     }
 
     /// Like [`read_or`](ConfigReader::read_or), for a type that is not a [`Setting`]: `accepts`
@@ -100,9 +100,9 @@ impl ConfigReader {
         accepts: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
-        let found = self.find(key, flag, accepts, false)?;
+        let found = self.find_text(key, flag, accepts, false)?;
         let parsed = parse(&found.text).map_err(|error| error.to_string());
-        self.check(key, &found, accepts, parsed)
+        self.value_or_collect_error(key, &found, accepts, parsed)
     }
 
     /// Collects the error that a setting which was read does not fit the others; `accepts`
@@ -171,7 +171,7 @@ impl ConfigReader {
     }
 
     /// Returns the text of the first layer that has the key, and records that the key is known.
-    fn find(
+    fn find_text(
         &mut self,
         key: &str,
         flag: Option<String>,
@@ -188,7 +188,7 @@ impl ConfigReader {
         } else if let Some(text) = set {
             Some((SettingSource::Variable(variable), text.clone()))
         } else {
-            self.find_in_file(key, accepts)
+            self.find_text_in_file(key, accepts)
         };
         let found = found.map(|(source, text)| SettingText {
             source,
@@ -199,7 +199,7 @@ impl ConfigReader {
         found
     }
 
-    fn find_in_file(&mut self, key: &str, accepts: &str) -> Option<(SettingSource, String)> {
+    fn find_text_in_file(&mut self, key: &str, accepts: &str) -> Option<(SettingSource, String)> {
         let file = self.file.as_ref()?;
         let value = file::find_value(&file.table, key)?;
         let source = SettingSource::File(file.path.clone(), key.to_owned());
@@ -214,7 +214,7 @@ impl ConfigReader {
     }
 
     /// Returns the parsed value, or collects why it could not be parsed.
-    fn check<T>(
+    fn value_or_collect_error<T>(
         &mut self,
         key: &str,
         found: &SettingText,

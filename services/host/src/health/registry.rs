@@ -59,7 +59,7 @@ impl Health {
 
     /// Makes the process permanently not ready, whatever its components report: it is shutting
     /// down.
-    pub fn drain(&self, reason: &str) {
+    pub fn start_draining(&self, reason: &str) {
         self.lock().drain_reason = Some(reason.to_owned());
     }
 

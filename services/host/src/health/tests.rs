@@ -71,7 +71,7 @@ fn a_degraded_component_leaves_the_process_ready_and_a_withdrawn_one_is_not_list
 #[test]
 fn a_draining_process_stays_not_ready_and_live() {
     let health = Health::default();
-    health.drain("shutting down");
+    health.start_draining("shutting down");
     health.register("store").ready();
     let report = health.readiness();
     assert!(!report.is_ready() && health.liveness().is_ready());

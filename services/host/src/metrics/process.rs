@@ -28,14 +28,14 @@ impl ProcessSample {
         let status = fs::read_to_string("/proc/self/status").ok()?;
         let limits = fs::read_to_string("/proc/self/limits").ok()?;
         let times = ProcessTimes::parse(&fs::read_to_string("/proc/self/stat").ok()?)?;
-        let boot = boot_time_seconds(&fs::read_to_string("/proc/stat").ok()?)?;
+        let boot = parse_boot_time_seconds(&fs::read_to_string("/proc/stat").ok()?)?;
         Some(Self {
             cpu_seconds: times.cpu_ticks / TICKS_PER_SECOND,
             start_time_seconds: boot + times.start_ticks / TICKS_PER_SECOND,
-            resident_memory_bytes: status_bytes(&status, "VmRSS:")?,
-            virtual_memory_bytes: status_bytes(&status, "VmSize:")?,
+            resident_memory_bytes: parse_status_bytes(&status, "VmRSS:")?,
+            virtual_memory_bytes: parse_status_bytes(&status, "VmSize:")?,
             open_descriptors: fs::read_dir("/proc/self/fd").ok()?.count(),
-            max_descriptors: soft_descriptor_limit(&limits),
+            max_descriptors: parse_descriptor_limit(&limits),
         })
     }
 
@@ -113,7 +113,7 @@ impl ProcessTimes {
 }
 
 /// Returns when the machine booted, in Unix seconds.
-fn boot_time_seconds(stat: &str) -> Option<f64> {
+fn parse_boot_time_seconds(stat: &str) -> Option<f64> {
     stat.lines()
         .find_map(|line| line.strip_prefix("btime "))?
         .trim()
@@ -122,14 +122,14 @@ fn boot_time_seconds(stat: &str) -> Option<f64> {
 }
 
 /// Returns the size in a line such as `VmRSS:      1234 kB`.
-fn status_bytes(status: &str, label: &str) -> Option<u64> {
+fn parse_status_bytes(status: &str, label: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(label))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     kibibytes.checked_mul(1024)
 }
 
 /// Returns the limit of open descriptors, or `None` if there is none.
-fn soft_descriptor_limit(limits: &str) -> Option<u64> {
+fn parse_descriptor_limit(limits: &str) -> Option<u64> {
     let line = limits
         .lines()
         .find_map(|line| line.strip_prefix("Max open files"))?;
@@ -156,17 +156,17 @@ mod tests {
     #[test]
     fn lines_of_proc_are_parsed() {
         assert_eq!(
-            status_bytes("VmPeak: 9 kB\nVmRSS:\t   12 kB\n", "VmRSS:"),
+            parse_status_bytes("VmPeak: 9 kB\nVmRSS:\t   12 kB\n", "VmRSS:"),
             Some(12_288)
         );
         assert_eq!(
-            boot_time_seconds("cpu 1\nbtime 1700000000\n"),
+            parse_boot_time_seconds("cpu 1\nbtime 1700000000\n"),
             Some(1_700_000_000.0)
         );
         let limits = "Max open files            1024                 4096                 files";
-        assert_eq!(soft_descriptor_limit(limits), Some(1024));
+        assert_eq!(parse_descriptor_limit(limits), Some(1024));
         assert_eq!(
-            soft_descriptor_limit("Max open files unlimited unlimited files"),
+            parse_descriptor_limit("Max open files unlimited unlimited files"),
             None
         );
     }

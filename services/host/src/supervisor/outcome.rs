@@ -8,7 +8,7 @@ use super::task_error::TaskError;
 /// How the process ended.
 #[derive(Debug)]
 #[must_use = "it holds the exit code"]
-pub enum Outcome {
+pub enum ShutdownOutcome {
     /// In order: every task stopped on request.
     Stopped,
     /// At least one task failed, ended early, or did not stop.
@@ -17,7 +17,7 @@ pub enum Outcome {
     Forced,
 }
 
-impl Outcome {
+impl ShutdownOutcome {
     /// Returns the outcome of a shutdown with these failures.
     pub(super) fn from_failures(failures: Vec<TaskFailure>) -> Self {
         match failures.is_empty() {
@@ -47,7 +47,7 @@ impl Outcome {
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for ShutdownOutcome {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stopped => formatter.write_str("stopped"),

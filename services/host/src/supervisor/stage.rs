@@ -20,7 +20,7 @@ impl Stage {
 
     /// Returns how much of the shutdown's deadline may have passed by the end of this stage. An
     /// intake that hangs must leave the other stages the time to flush.
-    pub(super) fn end_within(self, deadline: Duration) -> Duration {
+    pub(super) fn latest_end(self, deadline: Duration) -> Duration {
         match self {
             Self::Intake => deadline / 3,
             Self::Process => deadline / 10 * 9,
@@ -53,7 +53,7 @@ impl Default for StageTokens {
 
 impl StageTokens {
     /// Returns the token of a stage.
-    pub(super) fn token(&self, stage: Stage) -> CancellationToken {
+    pub(super) fn stage_token(&self, stage: Stage) -> CancellationToken {
         let token = match stage {
             Stage::Intake => &self.intake,
             Stage::Process => &self.process,

@@ -27,7 +27,7 @@ fn test_signals(sent: &[&'static str]) -> TestSignals {
     TestSignals(receiver)
 }
 
-fn supervisor() -> Supervisor<SystemClock> {
+fn new_supervisor() -> Supervisor<SystemClock> {
     Supervisor::new(SystemClock, Health::default())
 }
 
@@ -36,18 +36,18 @@ async fn run_until_stopped(stop: CancellationToken) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn failure_messages(outcome: Outcome) -> Vec<String> {
+fn failure_messages(outcome: ShutdownOutcome) -> Vec<String> {
     assert_eq!(outcome.exit_code(), 1);
     match outcome {
-        Outcome::Failed(failures) => failures.iter().map(ToString::to_string).collect(),
-        Outcome::Stopped | Outcome::Forced => panic!("{outcome}"),
+        ShutdownOutcome::Failed(failures) => failures.iter().map(ToString::to_string).collect(),
+        ShutdownOutcome::Stopped | ShutdownOutcome::Forced => panic!("{outcome}"),
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_signal_stops_stage_after_stage() {
     let stopped = Arc::new(Mutex::new(Vec::new()));
-    let mut supervisor = supervisor();
+    let mut supervisor = new_supervisor();
     for (stage, name) in [
         (Stage::Observe, "probes"),
         (Stage::Process, "worker"),
@@ -63,14 +63,14 @@ async fn a_signal_stops_stage_after_stage() {
     }
     let health = supervisor.health.clone();
     let outcome = supervisor.run(test_signals(&["SIGTERM"]), DEADLINE).await;
-    assert!(matches!(outcome, Outcome::Stopped) && outcome.exit_code() == 0);
+    assert!(matches!(outcome, ShutdownOutcome::Stopped) && outcome.exit_code() == 0);
     assert_eq!(*stopped.lock().unwrap(), ["fetcher", "worker", "probes"]);
     assert!(!health.readiness().is_ready());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_task_that_ends_early_stops_the_others_and_the_process_fails() {
-    let mut early = supervisor();
+    let mut early = new_supervisor();
     early.spawn(Stage::Process, "worker", run_until_stopped);
     early.spawn(Stage::Intake, "fetcher", async |_| Ok(()));
     assert_eq!(
@@ -78,7 +78,7 @@ async fn a_task_that_ends_early_stops_the_others_and_the_process_fails() {
         ["task fetcher ended early"]
     );
 
-    let mut failing = supervisor();
+    let mut failing = new_supervisor();
     failing.spawn_finite(Stage::Intake, "replay", async |_| {
         Err(anyhow!("bad line").context("tape"))
     });
@@ -89,7 +89,7 @@ async fn a_task_that_ends_early_stops_the_others_and_the_process_fails() {
         expected
     );
 
-    let mut panicking = supervisor();
+    let mut panicking = new_supervisor();
     panicking.spawn(Stage::Process, "worker", async |_| panic!("offset {}", 7));
     let expected = ["task worker panicked: offset 7"];
     assert_eq!(
@@ -100,7 +100,7 @@ async fn a_task_that_ends_early_stops_the_others_and_the_process_fails() {
 
 #[tokio::test(start_paused = true)]
 async fn overdue_tasks_are_named_and_the_later_stages_still_get_their_time() {
-    let mut supervisor = supervisor();
+    let mut supervisor = new_supervisor();
     supervisor.spawn(Stage::Intake, "stuck", async |_| pending().await);
     supervisor.spawn(Stage::Process, "worker", async |stop: CancellationToken| {
         stop.cancelled().await;
@@ -123,27 +123,27 @@ async fn overdue_tasks_are_named_and_the_later_stages_still_get_their_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_second_signal_ends_at_once() {
-    let mut supervisor = supervisor();
+    let mut supervisor = new_supervisor();
     supervisor.spawn(Stage::Intake, "stuck", async |_| pending().await);
     let begin_ns = SystemClock.monotonic_ns();
     let outcome = supervisor
         .run(test_signals(&["SIGINT", "SIGINT"]), DEADLINE)
         .await;
-    assert!(matches!(outcome, Outcome::Forced) && outcome.exit_code() == 130);
+    assert!(matches!(outcome, ShutdownOutcome::Forced) && outcome.exit_code() == 130);
     assert!(SystemClock.monotonic_ns() - begin_ns < 1_000_000_000);
 }
 
 #[tokio::test(start_paused = true)]
 async fn finite_tasks_may_end_and_the_last_end_or_the_trigger_stops_the_process() {
-    let mut done = supervisor();
+    let mut done = new_supervisor();
     done.spawn_finite(Stage::Intake, "replay", async |_| Ok(()));
     assert!(matches!(
         done.run(test_signals(&[]), DEADLINE).await,
-        Outcome::Stopped
+        ShutdownOutcome::Stopped
     ));
 
-    let mut triggered = supervisor();
-    let trigger = triggered.trigger();
+    let mut triggered = new_supervisor();
+    let trigger = triggered.shutdown_token();
     triggered.spawn(Stage::Process, "worker", run_until_stopped);
     triggered.spawn_finite(Stage::Intake, "replay", async move |_| {
         trigger.cancel();
@@ -151,6 +151,6 @@ async fn finite_tasks_may_end_and_the_last_end_or_the_trigger_stops_the_process(
     });
     assert!(matches!(
         triggered.run(test_signals(&[]), DEADLINE).await,
-        Outcome::Stopped
+        ShutdownOutcome::Stopped
     ));
 }

@@ -8,9 +8,9 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The events of the tasks, in order.
 #[derive(Clone, Default)]
-struct EventLog(Arc<Mutex<Vec<String>>>);
+struct TaskEvents(Arc<Mutex<Vec<String>>>);
 
-impl EventLog {
+impl TaskEvents {
     fn record(&self, event: &str, partition: u32) {
         self.0.lock().unwrap().push(format!("{event} {partition}"));
     }
@@ -49,7 +49,7 @@ async fn let_tasks_run() {
 
 #[tokio::test(start_paused = true)]
 async fn revoked_partitions_finish_and_the_others_continue() {
-    let events = EventLog::default();
+    let events = TaskEvents::default();
     let mut tasks = events.tasks();
     tasks.start(&[0, 1, 2]);
     tasks.start(&[1, 2, 3]);
@@ -72,7 +72,7 @@ async fn revoked_partitions_finish_and_the_others_continue() {
 
 #[tokio::test(start_paused = true)]
 async fn lost_partitions_are_aborted_at_once_and_so_are_those_that_take_too_long() {
-    let events = EventLog::default();
+    let events = TaskEvents::default();
     let mut tasks = events.tasks();
     tasks.start(&[0, 1, 7]);
     let_tasks_run().await;
@@ -90,7 +90,7 @@ async fn lost_partitions_are_aborted_at_once_and_so_are_those_that_take_too_long
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_task_is_noticed_whenever_it_fails() {
-    let events = EventLog::default();
+    let events = TaskEvents::default();
     let mut tasks = events.tasks();
     tasks.start(&[1, 9]);
     let failure = tasks.next_failure().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::config::Secret;
 
-fn reader_of(environment: &[(&str, &str)], file: &str) -> ConfigReader {
+fn reader_with(environment: &[(&str, &str)], file: &str) -> ConfigReader {
     let environment = environment
         .iter()
         .map(|(name, text)| ((*name).into(), (*text).into()));
@@ -28,19 +28,19 @@ fn flag(text: &str) -> Option<String> {
 fn a_flag_beats_a_variable_beats_the_file_beats_the_default() {
     let variables = [("CANDLEWICK_API_PORT", "2"), ("CANDLEWICK_API_EMPTY", "")];
     let file = "api = { port = 3, empty = 4 }";
-    let mut config = reader_of(&variables, file);
+    let mut config = reader_with(&variables, file);
     assert_eq!(config.read_or("api.port", flag("1"), 5_u16), 1);
     assert_eq!(config.read_or("api.port", None, 5_u16), 2);
     assert_eq!(config.read_or("api.empty", None, 5_u16), 4);
     assert_eq!(config.read_or("api.absent", None, 5_u16), 5);
     config.finish().unwrap();
-    assert_eq!(reader_of(&[], file).read_or("api.port", None, 5_u16), 3);
+    assert_eq!(reader_with(&[], file).read_or("api.port", None, 5_u16), 3);
 }
 
 #[test]
 fn every_error_is_reported_at_once_with_its_place_its_value_and_what_is_accepted() {
     let file = "brokrs = 1\n[api]\nworkers = 0\nlinger = [[1]]\n[aggregator]\nx = 1";
-    let mut config = reader_of(&[("CANDLEWICK_LINGER", "5 s")], file);
+    let mut config = reader_with(&[("CANDLEWICK_LINGER", "5 s")], file);
     config.read_or::<SocketAddr>("api.listen", flag("here"), ([127, 0, 0, 1], 80).into());
     config.read_or("linger", None, Duration::from_secs(1));
     config.read_or("api.workers", None, NonZeroU32::MIN);
@@ -64,7 +64,7 @@ fn every_error_is_reported_at_once_with_its_place_its_value_and_what_is_accepted
 #[test]
 fn a_secret_is_never_shown() {
     let variables = [("CANDLEWICK_PASSWORD", "hunter2")];
-    let mut config = reader_of(&variables, "");
+    let mut config = reader_with(&variables, "");
     let password: Secret = config.read_required("password", None).unwrap();
     assert_eq!(password.expose(), "hunter2");
     assert!(!format!("{password:?}").contains("hunter2"));
@@ -78,7 +78,7 @@ fn a_secret_is_never_shown() {
 
 #[test]
 fn settings_that_do_not_fit_together_are_reported_where_they_were_set() {
-    let mut config = reader_of(&[], "lateness = '5m'");
+    let mut config = reader_with(&[], "lateness = '5m'");
     config.read_or("lateness", None, Duration::ZERO);
     config.read_or("window", None, Duration::ZERO);
     config.reject("lateness", "at most the horizon");
@@ -93,7 +93,7 @@ fn settings_that_do_not_fit_together_are_reported_where_they_were_set() {
 
 #[test]
 fn a_type_that_is_no_setting_is_parsed_by_a_function() {
-    let mut config = reader_of(&[], "side = 'up'");
+    let mut config = reader_with(&[], "side = 'up'");
     let side = config.parse_optional("side", flag("b"), "one character", str::parse::<char>);
     assert_eq!(side, Some('b'));
     assert_eq!(
@@ -111,7 +111,7 @@ fn a_type_that_is_no_setting_is_parsed_by_a_function() {
 
 #[test]
 fn lists_are_commas_or_arrays() {
-    let mut config = reader_of(&[], "ports = [1, 2]\nbad = ['a,b']");
+    let mut config = reader_with(&[], "ports = [1, 2]\nbad = ['a,b']");
     assert_eq!(config.read_or("ports", None, Vec::<u16>::new()), [1, 2]);
     assert_eq!(
         config.read_or("ports", flag("3, 4"), Vec::<u16>::new()),
@@ -173,7 +173,7 @@ fn the_text_of_a_default_is_read_as_the_same_value() {
 
 #[test]
 fn defaults_are_known_by_their_flags_whatever_the_layers_say() {
-    let mut config = reader_of(&[("CANDLEWICK_API_PORT", "2")], "");
+    let mut config = reader_with(&[("CANDLEWICK_API_PORT", "2")], "");
     config.read_or("api.port", None, 5_u16);
     config.read_optional::<u16>("api.other", None);
     config.parse_or("side", None, "one character", str::parse::<char>, 'b');
