@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use host::{ConfigErrors, Layers, Setting};
+use host::{ConfigErrors, ConfigReader, Setting};
 use kafka::KafkaConfig;
 use market::{Interval, Symbol, Venue, Window, parse_time};
 use store::{ClickHouseConfig, SymbolRow, TimescaleConfig};
@@ -106,19 +106,19 @@ impl VerifyArgs {
 
     /// What is verified: the stores of a cluster where their URLs are given, else a folder.
     pub(super) fn subject(&mut self) -> Result<Subject, ConfigErrors> {
-        let mut layers = Layers::load(None)?;
-        let timescaledb = std::mem::take(&mut self.timescaledb).read_optional(&mut layers);
-        let clickhouse = std::mem::take(&mut self.clickhouse).read_optional(&mut layers);
+        let mut reader = ConfigReader::load(None)?;
+        let timescaledb = std::mem::take(&mut self.timescaledb).read_optional(&mut reader);
+        let clickhouse = std::mem::take(&mut self.clickhouse).read_optional(&mut reader);
         match (&timescaledb, &clickhouse) {
             (Some(_), None) => {
-                layers.reject("clickhouse.url", "an address beside that of TimescaleDB");
+                reader.reject("clickhouse.url", "an address beside that of TimescaleDB");
             }
-            (None, Some(_)) => layers.reject(
+            (None, Some(_)) => reader.reject(
                 "timescaledb.url",
                 "a database beside the address of ClickHouse",
             ),
             (Some(_), Some(_)) if self.data.is_some() => {
-                layers.reject("data", "no folder beside the URLs of servers");
+                reader.reject("data", "no folder beside the URLs of servers");
             }
             _ => {}
         }
@@ -126,10 +126,10 @@ impl VerifyArgs {
         let servers = servers.map(|(timescaledb, clickhouse)| Servers {
             timescaledb,
             clickhouse,
-            kafka: std::mem::take(&mut self.kafka).read(&mut layers),
-            topics: std::mem::take(&mut self.topics).read(&mut layers),
+            kafka: std::mem::take(&mut self.kafka).read(&mut reader),
+            topics: std::mem::take(&mut self.topics).read(&mut reader),
         });
-        layers.finish()?;
+        reader.finish()?;
         Ok(match servers {
             Some(servers) => Subject::Cluster(Box::new(servers)),
             None => Subject::Folder(self.data.clone().unwrap_or_else(|| "data".into())),

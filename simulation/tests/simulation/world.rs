@@ -8,6 +8,7 @@ use std::time::Duration;
 use aggregator::{Stores, Topics, Worker, WorkerConfig};
 use api::ChannelName;
 use archiver::{Archiver, BlockPolicy};
+use backend::Backend;
 use host::Health;
 use market::{Interval, Position};
 use store::MemoryHotStore;
@@ -44,6 +45,19 @@ pub enum Mutant {
     GapSkipped,
     /// The archiver's position is kept without the append time before it.
     AppendTimeForgotten,
+}
+
+/// The simulated log, stores and clock.
+struct Simulated;
+
+impl Backend for Simulated {
+    type Trades = SimLog;
+    type Updates = SimLog;
+    type DeadLetters = SimLog;
+    type Bars = SimBarStore;
+    type Ticks = SimTickStore;
+    type Hot = MemoryHotStore;
+    type Clock = SimClock;
 }
 
 pub type Task = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
@@ -244,14 +258,14 @@ impl World {
 
     pub fn start_archiver(&mut self, partition: u32) {
         let number = self.number();
-        let archiver = Archiver {
+        let archiver: Archiver<Simulated> = Archiver {
             partition,
             trades: self.trades_log.reopened(),
             ticks: self.ticks.clone(),
             clock: self.clock.clone(),
-            cut: BlockPolicy {
-                offsets: self.random.below(30) + 5,
-                after: Duration::from_millis(200),
+            policy: BlockPolicy {
+                offsets_per_block: self.random.below(30) + 5,
+                max_delay: Duration::from_millis(200),
                 ..BlockPolicy::default()
             },
             metrics: archiver::Metrics::new(partition),

@@ -33,7 +33,7 @@ type Candles = HashMap<Box<[u8]>, HashMap<i64, Candle>>;
 
 /// Reads all that the topic of trades holds, and answers how many trades there were.
 pub(super) fn run(settings: &Settings) -> anyhow::Result<u64> {
-    let topic = settings.topics.of(schemas::TRADES);
+    let topic = settings.topics.full_name(schemas::TRADES);
     // The tuning of our own reader; one queue takes what all partitions' would.
     let mut config = settings.kafka.reader(1)?;
     // librdkafka assigns nothing without the name of a group, which it does not join.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aggregator::{Stores, Topics, Worker, WorkerConfig};
 use archiver::{Archiver, BlockPolicy};
+use backend::Backend;
 use candlewick_api::{ApiParts, ApiState, Follower, Hub, HubLimits, NewestPrices, router, serve};
 use clock::{Clock, SystemClock};
 use eventlog::{EmbeddedLog, EmbeddedOptions, Log, MemoryLog, Retention};
@@ -40,6 +41,19 @@ impl Clock for LogClock {
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
         SystemClock.sleep(duration)
     }
+}
+
+/// The log and the stores of a data folder, at the log's clock.
+struct Embedded;
+
+impl Backend for Embedded {
+    type Trades = EmbeddedLog;
+    type Updates = MemoryLog;
+    type DeadLetters = MemoryLog;
+    type Bars = SqliteBarStore;
+    type Ticks = SqliteTickStore;
+    type Hot = MemoryHotStore;
+    type Clock = LogClock;
 }
 
 /// A whole Candlewick. Nothing in it depends on the time of day, so answers can be compared.
@@ -179,13 +193,13 @@ impl World {
             metrics: aggregator::Metrics::new(partition),
             health: health.register(&format!("aggregator-{partition}")),
         };
-        let archiver = Archiver {
+        let archiver: Archiver<Embedded> = Archiver {
             partition,
             trades: self.trades.clone(),
             ticks: self.ticks.clone(),
-            clock: SystemClock,
-            cut: BlockPolicy {
-                after: Duration::from_millis(5),
+            clock: LogClock,
+            policy: BlockPolicy {
+                max_delay: Duration::from_millis(5),
                 ..BlockPolicy::default()
             },
             metrics: archiver::Metrics::new(partition),

@@ -3,16 +3,21 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::*;
+use crate::config::Secret;
 
-fn layers(environment: &[(&str, &str)], file: &str) -> Layers {
+fn reader_with(environment: &[(&str, &str)], file: &str) -> ConfigReader {
     let environment = environment
         .iter()
         .map(|(name, text)| ((*name).into(), (*text).into()));
-    let file = file::File {
+    let file = File {
         path: "candlewick.toml".into(),
         table: file.parse().unwrap(),
     };
-    Layers::from_parts(environment.collect(), Some(file))
+    ConfigReader {
+        environment: environment.collect(),
+        file: Some(file),
+        ..ConfigReader::default()
+    }
 }
 
 fn flag(text: &str) -> Option<String> {
@@ -23,24 +28,24 @@ fn flag(text: &str) -> Option<String> {
 fn a_flag_beats_a_variable_beats_the_file_beats_the_default() {
     let variables = [("CANDLEWICK_API_PORT", "2"), ("CANDLEWICK_API_EMPTY", "")];
     let file = "api = { port = 3, empty = 4 }";
-    let mut config = layers(&variables, file);
-    assert_eq!(config.take("api.port", flag("1"), 5_u16), 1);
-    assert_eq!(config.take("api.port", None, 5_u16), 2);
-    assert_eq!(config.take("api.empty", None, 5_u16), 4);
-    assert_eq!(config.take("api.absent", None, 5_u16), 5);
+    let mut config = reader_with(&variables, file);
+    assert_eq!(config.read_or("api.port", flag("1"), 5_u16), 1);
+    assert_eq!(config.read_or("api.port", None, 5_u16), 2);
+    assert_eq!(config.read_or("api.empty", None, 5_u16), 4);
+    assert_eq!(config.read_or("api.absent", None, 5_u16), 5);
     config.finish().unwrap();
-    assert_eq!(layers(&[], file).take("api.port", None, 5_u16), 3);
+    assert_eq!(reader_with(&[], file).read_or("api.port", None, 5_u16), 3);
 }
 
 #[test]
-fn every_error_is_told_at_once_with_its_place_its_value_and_what_would_do() {
+fn every_error_is_reported_at_once_with_its_place_its_value_and_what_is_accepted() {
     let file = "brokrs = 1\n[api]\nworkers = 0\nlinger = [[1]]\n[aggregator]\nx = 1";
-    let mut config = layers(&[("CANDLEWICK_LINGER", "5 s")], file);
-    config.take::<SocketAddr>("api.listen", flag("here"), ([127, 0, 0, 1], 80).into());
-    config.take("linger", None, Duration::from_secs(1));
-    config.take("api.workers", None, NonZeroU32::MIN);
-    assert_eq!(config.require::<Vec<String>>("brokers", None), None);
-    assert_eq!(config.require::<u32>("api.linger", None), None);
+    let mut config = reader_with(&[("CANDLEWICK_LINGER", "5 s")], file);
+    config.read_or::<SocketAddr>("api.listen", flag("here"), ([127, 0, 0, 1], 80).into());
+    config.read_or("linger", None, Duration::from_secs(1));
+    config.read_or("api.workers", None, NonZeroU32::MIN);
+    assert_eq!(config.read_required::<Vec<String>>("brokers", None), None);
+    assert_eq!(config.read_required::<u32>("api.linger", None), None);
     config.ignore_section("aggregator");
     let errors = config.finish().unwrap_err();
     assert_eq!(errors.exit_code(), 64);
@@ -59,8 +64,8 @@ fn every_error_is_told_at_once_with_its_place_its_value_and_what_would_do() {
 #[test]
 fn a_secret_is_never_shown() {
     let variables = [("CANDLEWICK_PASSWORD", "hunter2")];
-    let mut config = layers(&variables, "");
-    let password: Secret = config.require("password", None).unwrap();
+    let mut config = reader_with(&variables, "");
+    let password: Secret = config.read_required("password", None).unwrap();
     assert_eq!(password.expose(), "hunter2");
     assert!(!format!("{password:?}").contains("hunter2"));
     config.reject("password", "another one");
@@ -72,10 +77,10 @@ fn a_secret_is_never_shown() {
 }
 
 #[test]
-fn settings_that_do_not_fit_together_are_told_where_they_were_set() {
-    let mut config = layers(&[], "lateness = '5m'");
-    config.take("lateness", None, Duration::ZERO);
-    config.take("window", None, Duration::ZERO);
+fn settings_that_do_not_fit_together_are_reported_where_they_were_set() {
+    let mut config = reader_with(&[], "lateness = '5m'");
+    config.read_or("lateness", None, Duration::ZERO);
+    config.read_or("window", None, Duration::ZERO);
     config.reject("lateness", "at most the horizon");
     config.reject("window", "more than zero");
     let text = config.finish().unwrap_err().to_string();
@@ -87,12 +92,12 @@ fn settings_that_do_not_fit_together_are_told_where_they_were_set() {
 }
 
 #[test]
-fn a_type_of_another_crate_is_read_by_a_function() {
-    let mut config = layers(&[], "side = 'up'");
-    let side = config.parse_with("side", flag("b"), "one character", str::parse::<char>);
+fn a_type_that_is_no_setting_is_parsed_by_a_function() {
+    let mut config = reader_with(&[], "side = 'up'");
+    let side = config.parse_optional("side", flag("b"), "one character", str::parse::<char>);
     assert_eq!(side, Some('b'));
     assert_eq!(
-        config.parse_with("side", None, "one character", str::parse::<char>),
+        config.parse_optional("side", None, "one character", str::parse::<char>),
         None
     );
     assert!(
@@ -106,13 +111,13 @@ fn a_type_of_another_crate_is_read_by_a_function() {
 
 #[test]
 fn lists_are_commas_or_arrays() {
-    let mut config = layers(&[], "ports = [1, 2]\nbad = ['a,b']");
-    assert_eq!(config.take("ports", None, Vec::<u16>::new()), [1, 2]);
+    let mut config = reader_with(&[], "ports = [1, 2]\nbad = ['a,b']");
+    assert_eq!(config.read_or("ports", None, Vec::<u16>::new()), [1, 2]);
     assert_eq!(
-        config.take("ports", flag("3, 4"), Vec::<u16>::new()),
+        config.read_or("ports", flag("3, 4"), Vec::<u16>::new()),
         [3, 4]
     );
-    config.take("bad", None, Vec::<String>::new());
+    config.read_or("bad", None, Vec::<String>::new());
     assert_eq!(config.finish().unwrap_err().count(), 1);
 }
 
@@ -130,18 +135,52 @@ fn a_file_that_is_absent_or_not_toml_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("candlewick.toml");
     assert!(
-        Layers::load(Some(&path))
+        ConfigReader::load(Some(&path))
             .unwrap_err()
             .to_string()
             .contains("cannot be read")
     );
     std::fs::write(&path, "b = 1\na = ").unwrap();
     assert!(
-        Layers::load(Some(&path))
+        ConfigReader::load(Some(&path))
             .unwrap_err()
             .to_string()
             .contains("not TOML: line 2: ")
     );
     std::fs::write(&path, "a = 1").unwrap();
-    assert_eq!(Layers::load(Some(&path)).unwrap().take("a", None, 2_u16), 1);
+    assert_eq!(
+        ConfigReader::load(Some(&path))
+            .unwrap()
+            .read_or("a", None, 2_u16),
+        1
+    );
+}
+
+#[test]
+fn the_text_of_a_default_is_read_as_the_same_value() {
+    fn check<T: Setting + PartialEq + std::fmt::Debug>(value: T, text: &str) {
+        assert_eq!(value.to_text(), text);
+        assert_eq!(T::parse(text), Ok(value));
+    }
+    check(Duration::from_millis(1_500), "1500ms");
+    check(Duration::from_secs(90), "90s");
+    check(Duration::from_secs(3_600), "1h");
+    check(Duration::from_secs(7 * 86_400), "7d");
+    check(vec![1_u16, 2], "1,2");
+    check(SocketAddr::from(([127, 0, 0, 1], 80)), "127.0.0.1:80");
+    check(std::path::PathBuf::from("data"), "data");
+}
+
+#[test]
+fn defaults_are_known_by_their_flags_whatever_the_layers_say() {
+    let mut config = reader_with(&[("CANDLEWICK_API_PORT", "2")], "");
+    config.read_or("api.port", None, 5_u16);
+    config.read_optional::<u16>("api.other", None);
+    config.parse_or("side", None, "one character", str::parse::<char>, 'b');
+    let defaults: Vec<_> = config.defaults().collect();
+    let expected = [("--api-port", "5"), ("--side", "b")];
+    assert_eq!(
+        defaults,
+        expected.map(|(flag, text)| (flag.to_owned(), text))
+    );
 }

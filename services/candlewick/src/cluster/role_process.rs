@@ -1,62 +1,57 @@
-//! What every process has around its role: logs, metrics, probes, signals.
+//! The process around a role: logs, metrics, probes, signals.
 
+use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::api::{DeferredRouter, Operations};
 use clock::SystemClock;
-use host::{BuildInfo, Health, MetricsHandle, Stage, Supervisor};
+use connect::ProcessSettings;
+use host::{Health, MetricsHandle, Stage, Supervisor};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::Engine;
-use connect::ProcessSettings;
+use crate::process::{VERSION, bind_listener, build_runtime, install_metrics};
 
-/// How long a shutdown may take; Kubernetes gives 30 s before it kills.
-const SHUTDOWN: Duration = Duration::from_secs(25);
+/// How long a shutdown may take; Kubernetes waits 30 s before it kills the process.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// A process that has started and does nothing yet.
-pub(super) struct Shell {
-    pub(super) health: Health,
+/// A process that listens and has no role yet.
+pub(super) struct RoleProcess {
     pub(super) metrics: MetricsHandle,
     pub(super) supervisor: Supervisor<SystemClock>,
+    health: Health,
     role: &'static str,
     listener: TcpListener,
 }
 
-/// Runs a process until it is told to stop; `start` gives the shell its role.
-pub(super) fn run(
+/// Runs a process until a signal stops it; `start` starts its role.
+pub(super) fn run_role_process(
     settings: &ProcessSettings,
     role: &'static str,
-    start: impl FnOnce(Shell) -> Supervisor<SystemClock>,
+    start: impl FnOnce(RoleProcess) -> Supervisor<SystemClock>,
 ) -> anyhow::Result<ExitCode> {
     host::start_telemetry(&settings.log, settings.log_format)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = build_runtime()?;
     let outcome = runtime.block_on(async {
-        let shell = Shell::new(settings, role).await?;
-        let supervisor = start(shell);
-        anyhow::Ok(supervisor.run_until_signal(SHUTDOWN).await?)
+        let process = RoleProcess::new(settings, role).await?;
+        let supervisor = start(process);
+        anyhow::Ok(supervisor.run_until_signal(SHUTDOWN_TIMEOUT).await?)
     })?;
     outcome.exit()
 }
 
-impl Shell {
+impl RoleProcess {
     async fn new(settings: &ProcessSettings, role: &'static str) -> anyhow::Result<Self> {
-        let metrics = MetricsHandle::install(BuildInfo {
-            version: env!("CARGO_PKG_VERSION"),
-            commit: option_env!("CANDLEWICK_COMMIT").unwrap_or("unknown"),
-        })?;
-        eventlog::Metrics::describe();
+        let metrics = install_metrics()?;
         kafka::describe_metrics();
-        let listener = Engine::listen(settings.listen).await?;
+        let listener = bind_listener(settings.listen).await?;
         let health = Health::default();
         let mut supervisor = Supervisor::new(SystemClock, health.clone());
-        let upkeep = metrics.clone();
+        let maintained = metrics.clone();
         supervisor.spawn(Stage::Observe, "metrics", move |stop| async move {
-            upkeep.upkeep(SystemClock, stop).await;
+            maintained.run_maintenance(SystemClock, stop).await;
             Ok(())
         });
         Ok(Self {
@@ -71,16 +66,18 @@ impl Shell {
     /// Runs the role as a task, and answers probes and scrapes until it has ended.
     pub(super) fn serve_probes<T>(
         mut self,
-        role: impl FnOnce(Health, CancellationToken) -> T,
+        run_role: impl FnOnce(Health, CancellationToken) -> T,
     ) -> Supervisor<SystemClock>
     where
         T: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        self.greet(&[]);
+        self.print_addresses(&[]);
         let router = ::api::operations_router(self.operations());
         let health = self.health.clone();
         self.supervisor
-            .spawn(Stage::Process, self.role, move |stop| role(health, stop));
+            .spawn(Stage::Process, self.role, move |stop| {
+                run_role(health, stop)
+            });
         let listener = self.listener;
         self.supervisor
             .spawn(Stage::Observe, "probes", move |stop| async move {
@@ -90,21 +87,23 @@ impl Shell {
         self.supervisor
     }
 
-    /// Runs the role as a task; answers probes and scrapes at once, and everything else as soon
-    /// as `later` can. Listening is what stops first.
+    /// Runs the role as a task. Answers probes and scrapes at once, and all other requests as
+    /// soon as `deferred` has a router. The listener stops before the role.
     pub(super) fn serve_api<T>(
         mut self,
-        later: DeferredRouter,
-        role: impl FnOnce(Health, CancellationToken) -> T,
+        deferred: DeferredRouter,
+        run_role: impl FnOnce(Health, CancellationToken) -> T,
     ) -> Supervisor<SystemClock>
     where
         T: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        self.greet(&[("symbols", "/api/v1/symbols"), ("stream", "/api/v1/stream")]);
-        let router = ::api::starting_router(self.operations(), later);
+        self.print_addresses(&[("symbols", "/api/v1/symbols"), ("stream", "/api/v1/stream")]);
+        let router = ::api::starting_router(self.operations(), deferred);
         let health = self.health.clone();
         self.supervisor
-            .spawn(Stage::Process, self.role, move |stop| role(health, stop));
+            .spawn(Stage::Process, self.role, move |stop| {
+                run_role(health, stop)
+            });
         let listener = self.listener;
         self.supervisor
             .spawn(Stage::Intake, "listener", move |stop| async move {
@@ -119,19 +118,15 @@ impl Shell {
         Operations::new(self.health.clone(), Arc::new(move || metrics.render()))
     }
 
-    /// Says where to look.
-    fn greet(&self, more: &[(&str, &str)]) {
+    /// Prints the addresses that this process serves: those given and those of every process.
+    fn print_addresses(&self, paths: &[(&str, &str)]) {
         let Ok(address) = self.listener.local_addr() else {
             return;
         };
-        println!(
-            "candlewick {} {} is up",
-            env!("CARGO_PKG_VERSION"),
-            self.role
-        );
-        let places = [("health", "/readyz"), ("metrics", "/metrics")];
-        for (what, path) in more.iter().chain(&places) {
-            println!("  {what:<8} http://{address}{path}");
+        println!("candlewick {VERSION} {} is up", self.role);
+        let common_paths = [("health", "/readyz"), ("metrics", "/metrics")];
+        for (label, path) in paths.iter().chain(&common_paths) {
+            println!("  {label:<8} http://{address}{path}");
         }
     }
 }

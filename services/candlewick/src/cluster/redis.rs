@@ -1,24 +1,25 @@
-//! Newest prices in Redis, or nowhere.
+//! The newest prices in Redis, if one is configured.
 
 use clock::SystemClock;
 use host::HealthComponent;
 use market::Instrument;
 use store::{Guarded, HotStore, NewestPrice, RedisHotStore, StoreError};
 
-/// Newest prices in Redis, or nowhere.
+/// The store of the newest prices: Redis, or none.
 #[derive(Clone)]
-pub(super) enum Hot {
-    /// In Redis, and how that is.
-    Redis(Guarded<RedisHotStore, SystemClock>, HealthComponent),
-    /// Nowhere: no Redis is configured.
-    Off,
+pub(super) enum OptionalRedis {
+    /// A Redis, and the component that reports whether it answers.
+    Configured(Guarded<RedisHotStore, SystemClock>, HealthComponent),
+    /// No Redis is configured: prices are not stored.
+    Disabled,
 }
 
-impl Hot {
-    /// Asks Redis whether it is there, and says so. Its breaker says it too late, or never: an
-    /// aggregator asks nothing, and a pod only where somebody asks for a price.
+impl OptionalRedis {
+    /// Pings Redis and reports the outcome. Its circuit breaker would report an outage late or
+    /// never: an aggregator makes no calls to it that return, and a pod only makes one when a
+    /// client requests a price.
     pub(super) async fn probe(&self) {
-        let Self::Redis(store, health) = self else {
+        let Self::Configured(store, health) = self else {
             return;
         };
         match store.ping().await {
@@ -28,9 +29,9 @@ impl Hot {
     }
 }
 
-impl HotStore for Hot {
+impl HotStore for OptionalRedis {
     fn queue_prices(&self, prices: Vec<NewestPrice>) {
-        if let Self::Redis(store, _) = self {
+        if let Self::Configured(store, _) = self {
             store.queue_prices(prices);
         }
     }
@@ -40,8 +41,8 @@ impl HotStore for Hot {
         instrument: &Instrument,
     ) -> Result<Option<NewestPrice>, StoreError> {
         match self {
-            Self::Redis(store, _) => store.newest_price(instrument).await,
-            Self::Off => Ok(None),
+            Self::Configured(store, _) => store.newest_price(instrument).await,
+            Self::Disabled => Ok(None),
         }
     }
 }
@@ -57,7 +58,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_redis_that_is_away_is_named_and_no_reason_to_be_unready() {
+    async fn a_redis_that_is_away_is_reported_and_leaves_the_process_ready() {
         let health = Health::default();
         let component = health.register("redis");
         let optional = DependencyHealth::Optional(component.clone());
@@ -68,15 +69,15 @@ mod tests {
             move |outage| optional.report(outage),
         );
         let guard = Guard::new("redis", SystemClock, Duration::from_secs(8), breaker);
-        // Nobody listens there.
+        // No server listens there.
         let config = RedisConfig {
             url: "redis://127.0.0.1:9".to_owned(),
             ..RedisConfig::default()
         };
         let store = RedisHotStore::open(&config).unwrap();
-        let hot = Hot::Redis(Guarded::new(store, guard), component);
+        let redis = OptionalRedis::Configured(Guarded::new(store, guard), component);
         assert_eq!(health.readiness().components[0].reason, None);
-        hot.probe().await;
+        redis.probe().await;
         let report = health.readiness();
         assert!(report.is_ready());
         let reason = report.components[0].reason.as_deref().unwrap();
