@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{BarJson, ChannelName, Encoding, Hub, Mailbox, Message, Subscription};
+use api::{ChannelName, Encoding, Hub, Mailbox, Message, Subscription};
 use market::{BarRow, parse_time};
+use schemas::api::BarJson;
 use serde_json::{Map, Value};
 
 use crate::pod::{Pod, newest};
@@ -279,6 +280,6 @@ pub fn through(fields: &Fields) -> Option<(u64, u64)> {
 
 /// A row as a client that was told all of it holds it.
 pub fn fields(row: &BarRow, partition: u32) -> Fields {
-    let value = serde_json::to_value(BarJson::of(row, partition)).expect("a bar is JSON");
+    let value = serde_json::to_value(BarJson::from_row(row, partition)).expect("a bar is JSON");
     value.as_object().expect("a bar is a map").clone()
 }
