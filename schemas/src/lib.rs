@@ -15,8 +15,10 @@ mod bars;
 mod dead_letters;
 mod error;
 mod keys;
-mod read;
+pub mod msgpack;
 mod record_position;
+mod record_reader;
+mod record_writer;
 #[cfg(test)]
 mod strategies;
 mod topics;

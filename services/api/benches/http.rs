@@ -210,7 +210,10 @@ fn benches(criterion: &mut Criterion) {
             "ndjson",
             post("application/x-ndjson", lines.join("\n").as_bytes()),
         ),
-        ("compact", post(TradesBatch::CONTENT_TYPE, &batch.take())),
+        (
+            "compact",
+            post(TradesBatch::CONTENT_TYPE, &batch.take_bytes()),
+        ),
     ];
     for (name, request) in &requests {
         group.bench_function(*name, |bencher| bencher.iter(|| client.send(request)));

@@ -17,7 +17,7 @@ use self::target::Target;
 use crate::json_response::json_response;
 use crate::params::{Params, Segments, instrument};
 use crate::raw_object::Value;
-use crate::submit::{idempotency_key, read_body, scope_of};
+use crate::submit::{idempotency_key, parse_scope, read_body};
 use crate::{ApiState, Problem};
 
 /// The segments of the path: venue, symbol, and what the trade is known by.
@@ -61,7 +61,7 @@ where
     let scope = params
         .text("scope")
         .map_or(Value::Null, |text| Value::Text(text.into()));
-    let scope = scope_of(&scope).map_err(values::problem)?;
+    let scope = parse_scope(&scope).map_err(values::problem)?;
     // Of a cancel the values mean nothing.
     let trade = Trade {
         time_ns,

@@ -229,7 +229,7 @@ mod tests {
         for (start, end, hours, expected) in cases {
             let mut taken = RepairJson::default();
             let ranges = request(minute(start), minute(end)).ranges(&hours, &mut taken);
-            assert!(ranges.iter().all(|range| range.is_sound()));
+            assert!(ranges.iter().all(|range| range.is_valid()));
             let found = ranges.iter().map(|range| (range.start_ns, range.end_ns));
             let expected: Vec<_> = expected
                 .iter()

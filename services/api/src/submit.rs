@@ -21,7 +21,7 @@ use store::{BarReader, TickStore};
 use tokio::task::spawn_blocking;
 
 pub(crate) use self::body::read_body;
-pub(crate) use self::fields::{VALUE_NAMES, read_values, scope_of};
+pub(crate) use self::fields::{VALUE_NAMES, parse_scope, parse_values};
 pub(crate) use self::intake::Intake;
 use self::media::Media;
 pub(crate) use self::media::idempotency_key;

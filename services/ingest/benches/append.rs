@@ -58,7 +58,7 @@ fn benches(criterion: &mut Criterion) {
         let place = u32::try_from(index * 7 % SYMBOLS).expect("small");
         batch.push(place, &trade(index));
     }
-    let bytes = batch.take();
+    let bytes = batch.take_bytes();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime");

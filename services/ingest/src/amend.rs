@@ -48,7 +48,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
     /// durable.
     ///
     /// # Errors
-    /// [`IngestError::RepairUnsound`] where there is none, or one has bounds that a record cannot
+    /// [`IngestError::InvalidRepair`] where there is none, or one has bounds that a record cannot
     /// have; [`IngestError::Rejected`] where the venue is not declared; what the log and the store
     /// answer: some of the repairs may then be in the log, where a second one harms nothing.
     pub async fn repair(
@@ -56,8 +56,8 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
         instrument: &Instrument,
         ranges: &[Repair],
     ) -> Result<RecordPosition, IngestError> {
-        if ranges.is_empty() || !ranges.iter().all(|range| range.is_sound()) {
-            return Err(IngestError::RepairUnsound);
+        if ranges.is_empty() || !ranges.iter().all(|range| range.is_valid()) {
+            return Err(IngestError::InvalidRepair);
         }
         self.settings_in_force(instrument).await?;
         let records: Vec<_> = ranges.iter().copied().map(TradesRecord::Repair).collect();

@@ -41,7 +41,7 @@ pub enum IngestError {
     },
     /// Repairs are of whole minutes in order, at most a day each, and at least one.
     #[error("a repair is of whole minutes in order, at most a day each")]
-    RepairUnsound,
+    InvalidRepair,
     /// The log had no room until the deadline; try again shortly.
     #[error("the log has been busy for {waited_ms} ms; try again shortly")]
     Busy {
@@ -64,7 +64,7 @@ impl IngestError {
             Self::Conflict { .. }
             | Self::OutOfRange { .. }
             | Self::Rejected { .. }
-            | Self::RepairUnsound => false,
+            | Self::InvalidRepair => false,
             Self::Busy { .. } => true,
             Self::Log(error) => error.is_transient(),
             Self::Store(error) => error.is_transient(),

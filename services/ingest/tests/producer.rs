@@ -427,7 +427,7 @@ async fn repairs_are_appended_in_order_where_they_are_sound() {
     };
     for unsound in [vec![], vec![range(1, 2), range(3, 3)], vec![range(0, 1441)]] {
         let error = producer.repair(&one, &unsound).await.unwrap_err();
-        assert!(matches!(error, IngestError::RepairUnsound), "{error}");
+        assert!(matches!(error, IngestError::InvalidRepair), "{error}");
     }
     let ranges = [range(5, 1445), range(7, 8)];
     let placed = producer.repair(&one, &ranges).await.unwrap();

@@ -3,7 +3,7 @@
 use market::{Trade, TradeId};
 
 use crate::raw_object::{MemberFault, RawObject};
-use crate::submit::{Fault, VALUE_NAMES, read_values};
+use crate::submit::{Fault, VALUE_NAMES, parse_values};
 use crate::{ErrorCode, Problem};
 
 /// Reads the body of an edit of the trade that the path calls `name`. The id of the trade read
@@ -32,7 +32,7 @@ pub(super) fn read(body: &[u8], name: &str) -> Result<Trade, Problem> {
         }
     }
     let values = std::array::from_fn(|place| object.value(place));
-    let trade = read_values(&values).map_err(problem)?;
+    let trade = parse_values(&values).map_err(problem)?;
     if let Some(id) = &trade.id
         && TradeId::parse(name).as_ref() != Ok(id)
     {

@@ -136,7 +136,7 @@ async fn a_tape_travels_in_the_compact_form() {
         };
         batch.push(u32::try_from(id % 2).unwrap(), &trade);
     }
-    let body = batch.take();
+    let body = batch.take_bytes();
     let answer = world.post(TradesBatch::CONTENT_TYPE, body.clone()).await;
     assert_eq!(
         answer.text,
