@@ -7,8 +7,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use aggregator::{Stores, Topics, Worker, WorkerConfig};
-use api::{ApiParts, ApiState, Follower, Hub, HubLimits, NewestPrices};
+use api::{ApiParts, ApiState, Follower, Hub, HubLimits};
 use archiver::{Archiver, BlockPolicy};
+use backend::Backend;
 use clock::{Clock, SystemClock};
 use eventlog::{EmbeddedLog, Log, MemoryLog};
 use host::{Health, MetricsHandle, Stage, Supervisor};
@@ -22,6 +23,19 @@ pub(crate) use retain::log_time;
 
 /// How much of `bar-updates` is kept in memory, by partition.
 const UPDATES_BYTES: usize = 32 << 20;
+
+/// The log, the stores and the clock of a single process.
+pub(crate) struct Embedded;
+
+impl Backend for Embedded {
+    type Trades = EmbeddedLog;
+    type Updates = MemoryLog;
+    type DeadLetters = EmbeddedLog;
+    type Bars = SqliteBarStore;
+    type Ticks = SqliteTickStore;
+    type Hot = MemoryHotStore;
+    type Clock = SystemClock;
+}
 
 /// How the roles run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -133,7 +147,7 @@ impl Engine {
         supervisor.spawn(Stage::Process, name, move |stop| async move {
             Ok(archiver.run(stop).await?)
         });
-        let follower = Follower {
+        let follower: Follower<Embedded> = Follower {
             partition,
             updates: self.updates.clone(),
             bars: self.folder.bars.clone(),
@@ -154,21 +168,20 @@ impl Engine {
         health: &Health,
         metrics: MetricsHandle,
     ) {
-        let state: ApiState<EmbeddedLog, SqliteBarStore, SqliteTickStore, SystemClock> =
-            ApiState::new(ApiParts {
-                log: self.folder.trades.clone(),
-                log_id: self.folder.trades.id(),
-                bars: self.folder.bars.clone(),
-                ticks: self.folder.ticks.clone(),
-                hot: NewestPrices::of(self.hot.clone()),
-                clock: SystemClock,
-                producer: Arc::clone(&self.producer),
-                hub: self.hub.clone(),
-                health: health.clone(),
-                render_metrics: Arc::new(move || metrics.render()),
-                version: env!("CARGO_PKG_VERSION"),
-                stop: supervisor.token(Stage::Intake),
-            });
+        let state: ApiState<Embedded> = ApiState::new(ApiParts {
+            log: self.folder.trades.clone(),
+            log_id: self.folder.trades.id(),
+            bars: self.folder.bars.clone(),
+            ticks: self.folder.ticks.clone(),
+            hot: self.hot.clone(),
+            clock: SystemClock,
+            producer: Arc::clone(&self.producer),
+            hub: self.hub.clone(),
+            health: health.clone(),
+            render_metrics: Arc::new(move || metrics.render()),
+            version: env!("CARGO_PKG_VERSION"),
+            stop: supervisor.token(Stage::Intake),
+        });
         supervisor.spawn(Stage::Intake, "api", move |stop| async move {
             api::serve(listener, api::router(state), stop).await;
             Ok(())

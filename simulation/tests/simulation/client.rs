@@ -118,7 +118,7 @@ impl Client {
             self.asking = Asking::History { held: None };
             return Ok(true);
         }
-        if connection.mailbox.take().is_empty() {
+        if connection.mailbox.take_changed().is_empty() {
             return Ok(false);
         }
         self.read_news()
@@ -185,11 +185,11 @@ impl Client {
         let hub: Hub = connection.pod.hub.clone();
         if self.mutant == Some(Mutant::DeltaToAnyone) && self.random.one_in(6) {
             // The hub believes that this message arrived, so the next is a delta from it.
-            let _ = hub.news(&mut connection.subscription, Encoding::MessagePack);
+            let _ = hub.next_message(&mut connection.subscription, Encoding::MessagePack);
             return Ok(true);
         }
         let connection = self.connection.as_mut().expect("connected");
-        match hub.news(&mut connection.subscription, Encoding::MessagePack) {
+        match hub.next_message(&mut connection.subscription, Encoding::MessagePack) {
             Ok(Some(message)) => self.take(&message)?,
             Ok(None) => {}
             Err(_) => {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use aggregator::{Stores, Topics, Worker, WorkerConfig};
 use api::ChannelName;
 use archiver::{Archiver, BlockPolicy};
+use backend::Backend;
 use host::Health;
 use market::{Interval, Position};
 use store::MemoryHotStore;
@@ -44,6 +45,19 @@ pub enum Mutant {
     GapSkipped,
     /// The archiver's position is kept without the append time before it.
     AppendTimeForgotten,
+}
+
+/// The simulated log, stores and clock.
+pub struct Simulated;
+
+impl Backend for Simulated {
+    type Trades = SimLog;
+    type Updates = SimLog;
+    type DeadLetters = SimLog;
+    type Bars = SimBarStore;
+    type Ticks = SimTickStore;
+    type Hot = MemoryHotStore;
+    type Clock = SimClock;
 }
 
 pub type Task = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;

@@ -39,8 +39,8 @@ fn a_range_does_not_end_before_it_starts() {
 proptest! {
     #[test]
     fn both_forms_of_a_time_are_the_same(time_ns in 0..END_OF_TIME_NS) {
-        prop_assert_eq!(time(&time_ns.to_string()), Ok(time_ns));
-        prop_assert_eq!(time(&market::format_time(time_ns)), Ok(time_ns));
+        prop_assert_eq!(parse_time(&time_ns.to_string()), Ok(time_ns));
+        prop_assert_eq!(parse_time(&market::format_time(time_ns)), Ok(time_ns));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::api::{ApiParts, ApiState, DeferredRouter, Follower, Hub, HubLimits, NewestPrices};
+use ::api::{ApiParts, ApiState, DeferredRouter, Follower, Hub, HubLimits};
 use clap::Args;
 use clock::SystemClock;
 use eventlog::Log;
@@ -15,7 +15,7 @@ use store::{ClickHouseConfig, RedisConfig, TimescaleConfig};
 use tokio_util::sync::CancellationToken;
 
 use super::assignments::{Assignments, Start};
-use super::connect::{Bars, Connector, Ticks, Topic, probe};
+use super::connect::{Bars, Cluster, Connector, Ticks, probe};
 use super::hot::Hot;
 use super::shell;
 use super::topics::{Generation, Opened, check_partitions, close, open};
@@ -147,7 +147,7 @@ impl Pod {
         let hot = servers.hot.clone();
         let trades = servers.trades.clone();
         self.later
-            .serve(::api::router(self.state(servers, hub, health)));
+            .set(::api::router(self.state(servers, hub, health)));
         serving.ready();
         let ended = tokio::select! {
             biased;
@@ -163,12 +163,7 @@ impl Pod {
         ended.and(drained)
     }
 
-    fn state(
-        &self,
-        servers: Servers,
-        hub: Hub,
-        health: Health,
-    ) -> ApiState<Topic, Bars, Ticks, SystemClock> {
+    fn state(&self, servers: Servers, hub: Hub, health: Health) -> ApiState<Cluster> {
         let (log, bars) = (servers.trades.log, servers.bars);
         let producer = Producer::new(log.clone(), bars.clone(), SystemClock);
         let metrics = self.metrics.clone();
@@ -177,7 +172,7 @@ impl Pod {
             log_id: servers.trades.topic.id().to_owned(),
             bars,
             ticks: servers.ticks,
-            hot: NewestPrices::of(servers.hot),
+            hot: servers.hot,
             clock: SystemClock,
             producer: Arc::new(producer),
             hub,
@@ -231,7 +226,7 @@ fn follow(servers: &Servers, hub: &Hub, health: &Health) -> Start {
     let (updates, bars) = (servers.updates.log.clone(), servers.bars.clone());
     let (hub, health) = (hub.clone(), health.clone());
     Box::new(move |partition, stop| {
-        let follower = Follower {
+        let follower: Follower<Cluster> = Follower {
             partition,
             updates: updates.clone(),
             bars: bars.clone(),

@@ -17,7 +17,7 @@ fn one_object_and_an_array_of_one_are_the_same() {
 }
 
 #[test]
-fn what_is_no_json_is_a_problem_as_a_whole() {
+fn a_body_that_is_not_json_is_a_problem() {
     for body in ["", "{", "[", "[1,]", "{} {}", "[]]", "nul", "[\"\u{1}\"]"] {
         assert!(read(body.as_bytes(), None).is_err(), "{body}");
     }
@@ -25,7 +25,7 @@ fn what_is_no_json_is_a_problem_as_a_whole() {
 }
 
 #[test]
-fn a_sender_is_set_where_there_is_no_id() {
+fn a_sender_is_set_if_there_is_no_id() {
     let with_id = GOOD.replace("{", r#"{"id":"x","#);
     let body = format!("[{with_id},{GOOD}]");
     let submission = read(body.as_bytes(), Some([7; 16])).unwrap();

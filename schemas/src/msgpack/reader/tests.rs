@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 use rmp::encode::{write_array_len, write_bin, write_bool, write_sint, write_str, write_uint};
 
-use super::{MessagePackReader, ReadError, ValueKind};
+use super::MessagePackReader;
+use crate::msgpack::{ReadError, ValueKind};
 
 proptest! {
     #[test]
