@@ -15,7 +15,7 @@ pub fn partition_of(key: &[u8], partitions: u32) -> u32 {
 /// # Errors
 /// [`RejectReason::KeyMalformed`] if the key does not name an instrument, and
 /// [`RejectReason::Misrouted`] if the record is in another partition than the key's.
-pub fn instrument_of(
+pub fn instrument_from_key(
     key: &[u8],
     partition: u32,
     partitions: u32,
@@ -58,7 +58,7 @@ mod tests {
     use market::RejectReason;
     use proptest::prelude::*;
 
-    use super::{instrument_of, murmur2, partition_of};
+    use super::{instrument_from_key, murmur2, partition_of};
 
     proptest! {
         #[test]
@@ -69,7 +69,7 @@ mod tests {
             let expected = partition_of(key.as_bytes(), partitions);
             prop_assert!(expected < partitions);
             for partition in 0..partitions {
-                let found = instrument_of(key.as_bytes(), partition, partitions);
+                let found = instrument_from_key(key.as_bytes(), partition, partitions);
                 if partition == expected {
                     prop_assert_eq!(found, Ok(key.parse().unwrap()));
                 } else {
@@ -80,7 +80,7 @@ mod tests {
 
         #[test]
         fn no_key_makes_it_panic(key in any::<Vec<u8>>(), partition: u32, partitions in 1_u32..) {
-            if let Ok(instrument) = instrument_of(&key, partition, partitions) {
+            if let Ok(instrument) = instrument_from_key(&key, partition, partitions) {
                 prop_assert_eq!(instrument.key().as_bytes(), key);
             }
         }
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn a_key_that_is_not_an_instrument_is_malformed() {
         for key in [&b""[..], b"binance", b"a:b:c", b":", b"\xff:x", b"v:s\0"] {
-            let found = instrument_of(key, partition_of(key, 8), 8);
+            let found = instrument_from_key(key, partition_of(key, 8), 8);
             assert_eq!(found, Err(RejectReason::KeyMalformed), "{key:?}");
         }
     }

@@ -30,7 +30,7 @@ pub use bars::{
 };
 pub use dead_letters::DeadLetter;
 pub use error::DecodeError;
-pub use keys::{instrument_of, murmur2, partition_of};
+pub use keys::{instrument_from_key, murmur2, partition_of};
 pub use record_position::{RecordPosition, RecordPositionError};
 pub use topics::{
     BAR_UPDATES, DEAD_LETTERS, DEFAULT_PARTITIONS, DEFAULT_REPLICATION, MAX_MESSAGE_BYTES, TRADES,

@@ -137,7 +137,7 @@ fn false_lengths_are_errors() {
     let amendment = TradesRecord::Amendment(amendment, full());
     for record in [TradesRecord::Trade(full()), amendment, settings] {
         for bytes in with_each_false_length(&encoded(&record)) {
-            // Within the sender's key, which may be any bytes, a header is none.
+            // A header within the sender's key is data: the key may be any bytes.
             let found = TradesRecord::decode(&bytes);
             let within_key = match &found {
                 Ok(TradesRecord::Trade(trade) | TradesRecord::Amendment(_, trade)) => {

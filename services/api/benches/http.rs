@@ -146,7 +146,7 @@ impl Client {
         let mut line = String::new();
         loop {
             line.clear();
-            self.stream.read_line(&mut line).expect("answers");
+            self.stream.read_line(&mut line).expect("responds");
             if let Some(value) = line.strip_prefix("content-length: ") {
                 length = value.trim().parse().expect("a length");
             }
@@ -158,7 +158,7 @@ impl Client {
             }
         }
         self.body.resize(length, 0);
-        self.stream.read_exact(&mut self.body).expect("answers");
+        self.stream.read_exact(&mut self.body).expect("responds");
         length
     }
 }

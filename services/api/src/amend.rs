@@ -26,7 +26,7 @@ use crate::submit::{idempotency_key, parse_scope};
 type TradePath = (String, String, String);
 
 /// Appends new values of a trade. Responds once the log holds them.
-pub(crate) async fn edit<B: Backend>(
+pub(crate) async fn edit_trade<B: Backend>(
     State(state): State<ApiState<B>>,
     Segments(path): Segments<TradePath>,
     request: Request,
@@ -40,7 +40,7 @@ pub(crate) async fn edit<B: Backend>(
 }
 
 /// Appends the cancel of a trade. Responds once the log holds it.
-pub(crate) async fn cancel<B: Backend>(
+pub(crate) async fn cancel_trade<B: Backend>(
     State(state): State<ApiState<B>>,
     Segments(path): Segments<TradePath>,
     uri: Uri,

@@ -27,7 +27,7 @@ use crate::problem::Problem;
 use crate::state::ApiState;
 
 /// Lists bars, the forming one included, in order of their starts.
-pub(crate) async fn list<B: Backend>(
+pub(crate) async fn list_bars<B: Backend>(
     State(state): State<ApiState<B>>,
     Segments(path): Segments<(String, String)>,
     uri: Uri,

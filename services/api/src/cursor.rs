@@ -59,7 +59,7 @@ pub(crate) fn decode_cursor<T: DeserializeOwned>(
         .and_then(decode_hexadecimal)
         .and_then(|bytes| rmp_serde::from_slice(&bytes).ok())
         .ok_or_else(|| {
-            Problem::parameter(
+            Problem::invalid_parameter(
                 "cursor",
                 "cursor does not belong to this list",
                 "the next_cursor of an earlier page, with the same other parameters",

@@ -19,7 +19,7 @@ pub struct DeferredRouter {
 
 impl DeferredRouter {
     /// Serves all further requests with `router`. Only the first call has an effect.
-    pub fn set(&self, router: Router) {
+    pub fn set_router(&self, router: Router) {
         let _ = self.router.set(router);
     }
 }
@@ -30,7 +30,7 @@ impl DeferredRouter {
 /// A process listens from its start, so that its probes give reasons while it waits for its
 /// servers.
 pub fn starting_router(operations: Operations, deferred: DeferredRouter) -> Router {
-    let starting = operations.routes().fallback(not_started);
+    let starting = operations.routes().fallback(not_started_response);
     Router::new()
         .fallback(dispatch)
         .with_state((starting, deferred))
@@ -45,7 +45,7 @@ async fn dispatch(
     response.unwrap_or_else(|never| match never {})
 }
 
-async fn not_started() -> Response {
+async fn not_started_response() -> Response {
     let detail = "the process waits for its servers; /readyz says for which";
     Problem::new(ErrorCode::Busy, detail).into_response()
 }
@@ -86,7 +86,7 @@ mod tests {
         assert!(status == 503 && body.contains("/readyz"), "{body}");
 
         let whole = Router::new().route("/api/v1/symbols", get(|| async { "all" }));
-        deferred.set(whole);
+        deferred.set_router(whole);
         assert_eq!(
             get_path(&router, "/api/v1/symbols").await,
             (200, "all".to_owned())

@@ -1,5 +1,7 @@
 //! Feeds the hub with one partition of `bar-updates`.
 
+mod error;
+
 use std::fmt::Display;
 use std::pin::pin;
 use std::time::Duration;
@@ -12,6 +14,8 @@ use market::{Instrument, Position};
 use store::{BarReader, PartitionProgress};
 use tokio_util::sync::CancellationToken;
 
+pub use self::error::FollowError;
+
 use crate::hub::Hub;
 
 /// How often the follower reads the partition's progress and checks the topic's epoch.
@@ -21,14 +25,6 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// The upper bound of the first backoff, and of all backoffs.
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
-
-/// Why a follower stopped. No retry can help.
-#[derive(Debug, thiserror::Error)]
-#[error("following bar-updates of partition {partition}: {source}")]
-pub struct FollowError {
-    partition: u32,
-    source: LogError,
-}
 
 /// Reads one partition of `bar-updates` and applies its records to the hub.
 pub struct Follower<B: Backend> {
@@ -66,7 +62,7 @@ impl<B: Backend> Follower<B> {
     /// # Errors
     /// [`FollowError`] if no retry can help.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), FollowError> {
-        let Some(mut state) = self.start(&stop).await? else {
+        let Some(mut state) = self.load_read_state(&stop).await? else {
             return Ok(());
         };
         let mut retry_timer = RetryTimer::new(self.retry_policy());
@@ -120,7 +116,10 @@ impl<B: Backend> Follower<B> {
     /// that the topic holds if the row is of another epoch or its offset is no longer kept.
     ///
     /// Returns `None` if `stop` is cancelled first.
-    async fn start(&self, stop: &CancellationToken) -> Result<Option<ReadState>, FollowError> {
+    async fn load_read_state(
+        &self,
+        stop: &CancellationToken,
+    ) -> Result<Option<ReadState>, FollowError> {
         let Some(row) = self.load_first_progress(stop).await else {
             return Ok(None);
         };
@@ -300,10 +299,7 @@ impl<B: Backend> Follower<B> {
     }
 
     const fn follow_error(&self, source: LogError) -> FollowError {
-        FollowError {
-            partition: self.partition,
-            source,
-        }
+        FollowError::new(self.partition, source)
     }
 }
 

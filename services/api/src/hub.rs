@@ -28,7 +28,7 @@ pub use self::subscription::Subscription;
 
 use self::channel::Channel;
 use self::partition::Partition;
-use self::sequence::{BEFORE_FIRST, sequence_number};
+use self::sequence::{BEFORE_FIRST_MESSAGE, sequence_number};
 
 /// The newest bars that a pod knows, and the subscribers of the live stream. A handle is cheap to
 /// clone.
@@ -116,7 +116,8 @@ impl Hub {
         let known = &mut state.partitions[partition as usize];
         known.set_durable(durable);
         state.channels.retain(|_, channel| {
-            let is_kept = channel.partition() != partition || channel.evict(durable, limits);
+            let is_kept =
+                channel.partition() != partition || channel.evict_stored_bars(durable, limits);
             if !is_kept {
                 known.record_dropped_channel();
             }
@@ -236,7 +237,7 @@ impl Hub {
         let known = state.partitions[subscription.partition() as usize];
         let channel = state.channels.get(subscription.name())?;
         let next_seq = sequence_number(known.next_offset());
-        let was_read = (BEFORE_FIRST..next_seq).contains(&seq);
+        let was_read = (BEFORE_FIRST_MESSAGE..next_seq).contains(&seq);
         if epoch != state.epoch
             || !was_read
             || !channel.knows_changes_since(seq, known.first_known())

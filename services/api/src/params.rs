@@ -48,7 +48,7 @@ impl Params {
             }
             if pairs[..index].iter().any(|(earlier, _)| earlier == name) {
                 let detail = format!("{shown} is given twice");
-                return Err(Problem::parameter(&shown, detail, "one value"));
+                return Err(Problem::invalid_parameter(&shown, detail, "one value"));
             }
         }
         Ok(Self(pairs))
@@ -74,14 +74,16 @@ impl Params {
     pub(crate) fn time(&self, name: &str) -> Result<Option<i64>, Problem> {
         self.text(name)
             .map(|text| {
-                parse_time(text).map_err(|detail| Problem::parameter(name, detail, ACCEPTED_TIMES))
+                parse_time(text)
+                    .map_err(|detail| Problem::invalid_parameter(name, detail, ACCEPTED_TIMES))
             })
             .transpose()
     }
 
     /// Returns a time in UTC nanoseconds; its absence is a problem.
     pub(crate) fn required_time(&self, name: &str) -> Result<i64, Problem> {
-        let missing = || Problem::parameter(name, format!("{name} is missing"), ACCEPTED_TIMES);
+        let missing =
+            || Problem::invalid_parameter(name, format!("{name} is missing"), ACCEPTED_TIMES);
         self.time(name)?.ok_or_else(missing)
     }
 
@@ -95,7 +97,7 @@ impl Params {
             .filter(|limit| (1..=MAX_LIMIT).contains(limit))
             .ok_or_else(|| {
                 let text: String = text.chars().take(32).collect();
-                Problem::parameter(
+                Problem::invalid_parameter(
                     "limit",
                     format!("{text:?} is not a limit"),
                     format!("an integer from 1 to {MAX_LIMIT}"),
@@ -104,12 +106,12 @@ impl Params {
     }
 
     /// Returns the parameters `start` and `end`, the bounds of `[start, end)`.
-    pub(crate) fn range(&self) -> Result<(Option<i64>, Option<i64>), Problem> {
+    pub(crate) fn start_and_end(&self) -> Result<(Option<i64>, Option<i64>), Problem> {
         let (start, end) = (self.time("start")?, self.time("end")?);
         if let (Some(start), Some(end)) = (start, end)
             && start > end
         {
-            return Err(Problem::parameter(
+            return Err(Problem::invalid_parameter(
                 "start",
                 "start lies after end",
                 "a start that is not after end",
@@ -125,7 +127,7 @@ where
     T: FromStr<Err: Display>,
 {
     text.parse()
-        .map_err(|error| Problem::parameter(name, format!("{name}: {error}"), accepted))
+        .map_err(|error| Problem::invalid_parameter(name, format!("{name}: {error}"), accepted))
 }
 
 /// Parses a venue of a path or a query.
@@ -180,7 +182,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match Path::from_request_parts(parts, state).await {
             Ok(Path(segments)) => Ok(Self(segments)),
-            Err(error) => Err(Problem::parameter(
+            Err(error) => Err(Problem::invalid_parameter(
                 "path",
                 error.body_text(),
                 "segments of percent-encoded UTF-8",

@@ -66,7 +66,11 @@ impl Problem {
 
     /// Returns the problem of a parameter whose value is not accepted.
     #[must_use]
-    pub fn parameter(field: &str, detail: impl Into<String>, accepted: impl Into<String>) -> Self {
+    pub fn invalid_parameter(
+        field: &str,
+        detail: impl Into<String>,
+        accepted: impl Into<String>,
+    ) -> Self {
         Self::new(ErrorCode::InvalidParameter, detail)
             .field(field)
             .accepted(accepted)
@@ -91,7 +95,7 @@ impl Problem {
     }
 
     /// Returns the problem of a failed server. The reason is logged and not sent to the client.
-    pub(crate) fn internal(reason: &dyn std::fmt::Display) -> Self {
+    pub(crate) fn internal_error(reason: &dyn std::fmt::Display) -> Self {
         tracing::error!(%reason, "request failed");
         Self::new(
             ErrorCode::Internal,
@@ -128,7 +132,7 @@ impl From<StoreError> for Problem {
                 "a store is not available; try again shortly",
             );
         }
-        Self::internal(&error)
+        Self::internal_error(&error)
     }
 }
 
@@ -146,7 +150,7 @@ impl From<IngestError> for Problem {
                     "id_scheme {known_scheme} with id_scope {known_scope}"
                 )),
             IngestError::OutOfRange { field } => {
-                Self::parameter(field, error.to_string(), "an integer from 0 to 86400000")
+                Self::invalid_parameter(field, error.to_string(), "an integer from 0 to 86400000")
             }
             IngestError::Rejected { reason } => {
                 let code = match reason {
@@ -170,7 +174,7 @@ impl From<IngestError> for Problem {
                 "the process is stopping; try again shortly, or send the request to another",
             ),
             _ if is_transient => Self::new(ErrorCode::Busy, error.to_string()),
-            error => Self::internal(&error),
+            error => Self::internal_error(&error),
         }
     }
 }
@@ -179,18 +183,18 @@ impl From<DayError> for Problem {
     fn from(error: DayError) -> Self {
         let detail = error.to_string();
         match error {
-            DayError::Start { .. } => Self::parameter(
+            DayError::Start { .. } => Self::invalid_parameter(
                 "day_start",
                 detail,
                 "HH:MM on a quarter hour, such as 22:00",
             ),
             DayError::Zone { .. } => {
-                Self::parameter("zone", detail, "an IANA name such as America/New_York")
+                Self::invalid_parameter("zone", detail, "an IANA name such as America/New_York")
             }
             DayError::Indivisible { .. } => Self::new(ErrorCode::DayIndivisible, detail)
                 .field("zone")
                 .accepted("days whose start is a whole number of minutes from UTC"),
-            DayError::Range => Self::parameter("start", detail, "the years 1970 to 2262"),
+            DayError::Range => Self::invalid_parameter("start", detail, "the years 1970 to 2262"),
         }
     }
 }

@@ -68,12 +68,12 @@ impl<'a> Value<'a> {
             Some(b'f') => Self::Bool(false),
             Some(b'[') => Self::Other("an array"),
             Some(b'{') => Self::Other("an object"),
-            Some(b'"') => Self::from_quoted(text),
+            Some(b'"') => Self::from_quoted_text(text),
             _ => Self::Number(Cow::Borrowed(text)),
         }
     }
 
-    fn from_quoted(text: &'a str) -> Self {
+    fn from_quoted_text(text: &'a str) -> Self {
         let plain = &text[1..text.len().max(2) - 1];
         if !plain.contains('\\') {
             return Self::Text(Cow::Borrowed(plain));

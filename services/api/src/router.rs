@@ -29,17 +29,17 @@ pub fn router<B: Backend>(state: ApiState<B>) -> Router {
     let probes = Operations::new(state.health.clone(), Arc::clone(&state.render_metrics))
         .with_hub(state.hub.clone());
     Router::new()
-        .route("/api/v1/bars/{venue}/{symbol}", get(bars::list))
-        .route("/api/v1/trades/{venue}/{symbol}", get(trades::list))
+        .route("/api/v1/bars/{venue}/{symbol}", get(bars::list_bars))
+        .route("/api/v1/trades/{venue}/{symbol}", get(trades::list_trades))
         .route("/api/v1/trades", post(submit::post_trades))
         .route(
             "/api/v1/trades/{venue}/{symbol}/{id}",
-            put(amend::edit).delete(amend::cancel),
+            put(amend::edit_trade).delete(amend::cancel_trade),
         )
         .route("/api/v1/repairs", post(repairs::post_repair))
         .route("/api/v1/prices/{venue}/{symbol}", get(bars::newest_price))
-        .route("/api/v1/symbols", get(symbols::list))
-        .route("/api/v1/venues", get(venues::list))
+        .route("/api/v1/symbols", get(symbols::list_symbols))
+        .route("/api/v1/venues", get(venues::list_venues))
         .route(
             "/api/v1/venues/{venue}/settings",
             get(venues::get_settings).put(venues::put_settings),
@@ -50,7 +50,10 @@ pub fn router<B: Backend>(state: ApiState<B>) -> Router {
         .merge(probes.routes())
         .fallback(endpoint_not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(clock.clone(), limit_time::<B::Clock>))
+        .layer(from_fn_with_state(
+            clock.clone(),
+            limit_request_time::<B::Clock>,
+        ))
         .layer(CatchPanicLayer::custom(panic_response))
         .layer(from_fn_with_state(clock, measure_request::<B::Clock>))
         .with_state(state)
@@ -65,7 +68,11 @@ pub fn operations_router(operations: Operations) -> Router {
         .layer(CatchPanicLayer::custom(panic_response))
 }
 
-async fn limit_time<C: Clock>(State(clock): State<C>, request: Request, next: Next) -> Response {
+async fn limit_request_time<C: Clock>(
+    State(clock): State<C>,
+    request: Request,
+    next: Next,
+) -> Response {
     let response = timeout(&clock, REQUEST_TIMEOUT, next.run(request)).await;
     response.unwrap_or_else(|_| {
         let seconds = REQUEST_TIMEOUT.as_secs();
@@ -83,7 +90,7 @@ fn panic_response(panic: Box<dyn Any + Send>) -> Response {
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied());
-    Problem::internal(&text.unwrap_or("a panic without a text")).into_response()
+    Problem::internal_error(&text.unwrap_or("a panic without a text")).into_response()
 }
 
 async fn endpoint_not_found(uri: Uri) -> Problem {

@@ -6,7 +6,7 @@ use crate::problem::{ErrorCode, Problem};
 use crate::raw_object::{MemberFault, RawObject, Value};
 
 /// The members that a client may send.
-const NAMES: [&str; 5] = [
+const MEMBER_NAMES: [&str; 5] = [
     "id_scheme",
     "id_scope",
     "lateness_ms",
@@ -26,18 +26,19 @@ pub(crate) fn parse_settings(
         Problem::new(ErrorCode::InvalidBody, detail).accepted("a JSON object of settings")
     };
     let text = std::str::from_utf8(body).map_err(|error| invalid(error.to_string()))?;
-    let object = RawObject::parse(text, &NAMES).map_err(|error| invalid(error.to_string()))?;
+    let object =
+        RawObject::parse(text, &MEMBER_NAMES).map_err(|error| invalid(error.to_string()))?;
     match &object.fault {
         None => {}
         Some(MemberFault::Unknown(name)) => {
             let detail = format!("{name:?} is not a setting");
             return Err(Problem::new(ErrorCode::UnknownParameter, detail)
                 .field(name.as_str())
-                .accepted(NAMES.join(", ")));
+                .accepted(MEMBER_NAMES.join(", ")));
         }
         Some(MemberFault::Repeated(name)) => {
             let detail = format!("{name} is given twice");
-            return Err(Problem::parameter(name, detail, "one value"));
+            return Err(Problem::invalid_parameter(name, detail, "one value"));
         }
     }
     Ok(VenueSettings {
@@ -49,24 +50,24 @@ pub(crate) fn parse_settings(
     })
 }
 
-type Settings<'a> = RawObject<'a, { NAMES.len() }>;
+type Settings<'a> = RawObject<'a, { MEMBER_NAMES.len() }>;
 
 fn name_member<T: std::str::FromStr<Err = String>>(
     object: &Settings<'_>,
     index: usize,
     accepted: &str,
 ) -> Result<Option<T>, Problem> {
-    let problem = |detail| Problem::parameter(NAMES[index], detail, accepted);
+    let problem = |detail| Problem::invalid_parameter(MEMBER_NAMES[index], detail, accepted);
     match object.value(index) {
         Value::Null => Ok(None),
         Value::Text(text) => text.parse().map(Some).map_err(problem),
-        _ => Err(problem(format!("{} is not a text", NAMES[index]))),
+        _ => Err(problem(format!("{} is not a text", MEMBER_NAMES[index]))),
     }
 }
 
 fn duration_member(object: &Settings<'_>, index: usize) -> Result<Option<i64>, Problem> {
     const MAX_MS: i64 = VenueSettings::LONGEST_NS / MILLISECOND_NS;
-    let name = NAMES[index];
+    let name = MEMBER_NAMES[index];
     let duration_ms = match object.value(index) {
         Value::Null => return Ok(None),
         Value::Number(digits) => digits.parse::<i64>().ok(),
@@ -74,7 +75,7 @@ fn duration_member(object: &Settings<'_>, index: usize) -> Result<Option<i64>, P
     };
     match duration_ms.filter(|duration_ms| (0..=MAX_MS).contains(duration_ms)) {
         Some(duration_ms) => Ok(Some(duration_ms * MILLISECOND_NS)),
-        None => Err(Problem::parameter(
+        None => Err(Problem::invalid_parameter(
             name,
             format!("{name} is not a number of milliseconds up to a day"),
             format!("an integer from 0 to {MAX_MS}"),
@@ -83,11 +84,11 @@ fn duration_member(object: &Settings<'_>, index: usize) -> Result<Option<i64>, P
 }
 
 fn boolean_member(object: &Settings<'_>, index: usize) -> Result<Option<bool>, Problem> {
-    let name = NAMES[index];
+    let name = MEMBER_NAMES[index];
     match object.value(index) {
         Value::Null => Ok(None),
         Value::Bool(value) => Ok(Some(value)),
-        _ => Err(Problem::parameter(
+        _ => Err(Problem::invalid_parameter(
             name,
             format!("{name} is not a boolean"),
             "true or false",

@@ -42,9 +42,9 @@ pub struct ApiParts<B: Backend> {
 }
 
 /// A handle of [`ApiParts`] that is cheap to clone.
-pub struct ApiState<B: Backend>(Arc<Shared<B>>);
+pub struct ApiState<B: Backend>(Arc<SharedState<B>>);
 
-struct Shared<B: Backend> {
+struct SharedState<B: Backend> {
     parts: ApiParts<B>,
     body_budget: BodyBudget,
 }
@@ -53,7 +53,7 @@ impl<B: Backend> ApiState<B> {
     /// Returns the state of these parts.
     #[must_use]
     pub fn new(parts: ApiParts<B>) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(SharedState {
             parts,
             body_budget: BodyBudget::new(),
         }))

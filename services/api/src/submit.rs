@@ -19,7 +19,7 @@ use tokio::task::spawn_blocking;
 pub(crate) use self::fields::{VALUE_NAMES, parse_scope, parse_values};
 use self::media_type::MediaType;
 pub(crate) use self::media_type::idempotency_key;
-pub(crate) use self::submission::Fault;
+pub(crate) use self::submission::ElementFault;
 use self::submission::Submission;
 use crate::body::read_body;
 use crate::json_response::json_response;
@@ -62,7 +62,7 @@ async fn parse_body(
     }
     spawn_blocking(move || media_type.read(&body, sender))
         .await
-        .map_err(|error| Problem::internal(&error))?
+        .map_err(|error| Problem::internal_error(&error))?
 }
 
 fn submission_response(accepted: usize, submission: Submission) -> Response {

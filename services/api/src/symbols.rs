@@ -15,7 +15,7 @@ use crate::problem::Problem;
 use crate::state::ApiState;
 
 /// Lists symbols in order of `venue:symbol`.
-pub(crate) async fn list<B: Backend>(
+pub(crate) async fn list_symbols<B: Backend>(
     State(state): State<ApiState<B>>,
     uri: Uri,
 ) -> Result<Response, Problem> {

@@ -24,7 +24,7 @@ use crate::problem::Problem;
 use crate::state::ApiState;
 
 /// Lists the trades from which bars are folded, in order of their times.
-pub(crate) async fn list<B: Backend>(
+pub(crate) async fn list_trades<B: Backend>(
     State(state): State<ApiState<B>>,
     Segments(path): Segments<(String, String)>,
     uri: Uri,

@@ -20,7 +20,7 @@ use crate::settings_json::parse_settings;
 use crate::state::ApiState;
 
 /// `GET /api/v1/venues`: every venue whose declaration was folded.
-pub(crate) async fn list<B: Backend>(
+pub(crate) async fn list_venues<B: Backend>(
     State(state): State<ApiState<B>>,
     uri: Uri,
 ) -> Result<Response, Problem> {

@@ -118,7 +118,7 @@ impl Blocks {
             Some(place) => *place,
             None => {
                 let instrument =
-                    schemas::instrument_of(key, self.partition, self.partitions).ok()?;
+                    schemas::instrument_from_key(key, self.partition, self.partitions).ok()?;
                 let key = Bytes::copy_from_slice(key);
                 self.instruments.insert(key, self.names.len());
                 self.names.push(instrument);

@@ -13,7 +13,7 @@ pub enum IngestError {
     /// The venue's first settings fixed another id scheme or id scope.
     #[error(
         "{venue} numbers its trades {known_scheme} within {known_scope}, \
-         which cannot become {asked_scheme} within {asked_scope}"
+         which cannot become {requested_scheme} within {requested_scope}"
     )]
     Conflict {
         /// The venue.
@@ -23,9 +23,9 @@ pub enum IngestError {
         /// The scope in force.
         known_scope: IdScope,
         /// The requested scheme.
-        asked_scheme: IdScheme,
+        requested_scheme: IdScheme,
         /// The requested scope.
-        asked_scope: IdScope,
+        requested_scope: IdScope,
     },
     /// A duration of the settings is out of bounds.
     #[error("{field} is not between 0 and 86400000 ms")]

@@ -264,16 +264,16 @@ fn check_bounds(settings: &VenueSettings) -> Result<(), IngestError> {
 fn check_unchanged_ids(
     venue: &Venue,
     known: &VenueSettings,
-    asked: &VenueSettings,
+    requested: &VenueSettings,
 ) -> Result<(), IngestError> {
-    if (known.scheme, known.scope) == (asked.scheme, asked.scope) {
+    if (known.scheme, known.scope) == (requested.scheme, requested.scope) {
         return Ok(());
     }
     Err(IngestError::Conflict {
         venue: venue.clone(),
         known_scheme: known.scheme,
         known_scope: known.scope,
-        asked_scheme: asked.scheme,
-        asked_scope: asked.scope,
+        requested_scheme: requested.scheme,
+        requested_scope: requested.scope,
     })
 }

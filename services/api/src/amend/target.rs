@@ -39,7 +39,7 @@ pub(super) async fn find_target<B: Backend>(
         }
         (IdScheme::None, Err(_)) => {
             let detail = "the venue's trades have no ids; they are known by their positions";
-            return Err(Problem::parameter("id", detail, POSITION));
+            return Err(Problem::invalid_parameter("id", detail, POSITION));
         }
         (_, Ok(record_position)) => record_position,
     };
@@ -79,7 +79,7 @@ pub(super) async fn find_target<B: Backend>(
 fn parse_id(text: &str) -> Result<TradeId, Problem> {
     TradeId::parse(text).map_err(|error| {
         let accepted = format!("1 to 64 visible ASCII characters, or {POSITION}");
-        Problem::parameter("id", format!("id {error}"), accepted)
+        Problem::invalid_parameter("id", format!("id {error}"), accepted)
     })
 }
 
@@ -94,7 +94,7 @@ fn wrong_partition(
         found.partition,
         instrument.key()
     );
-    Problem::parameter("id", detail, POSITION)
+    Problem::invalid_parameter("id", detail, POSITION)
 }
 
 /// Returns whether the log holds a trade without an id at a position. It may not be archived yet.

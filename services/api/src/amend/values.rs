@@ -4,7 +4,7 @@ use market::{Trade, TradeId};
 
 use crate::problem::{ErrorCode, Problem};
 use crate::raw_object::{MemberFault, RawObject};
-use crate::submit::{Fault, VALUE_NAMES, parse_values};
+use crate::submit::{ElementFault, VALUE_NAMES, parse_values};
 
 /// Reads the body of an edit of the trade that the path calls `trade_name`. The body may repeat the
 /// id; an id that differs from the path's is an error.
@@ -28,7 +28,7 @@ pub(super) fn read_values(body: &[u8], trade_name: &str) -> Result<Trade, Proble
         }
         Some(MemberFault::Repeated(name)) => {
             let detail = format!("{name} is given twice");
-            return Err(Problem::parameter(name, detail, "one value"));
+            return Err(Problem::invalid_parameter(name, detail, "one value"));
         }
     }
     let values = std::array::from_fn(|index| object.value(index));
@@ -37,13 +37,17 @@ pub(super) fn read_values(body: &[u8], trade_name: &str) -> Result<Trade, Proble
         && TradeId::parse(trade_name).as_ref() != Ok(id)
     {
         let detail = format!("the body is of the trade {id}, the path of {trade_name}");
-        return Err(Problem::parameter("id", detail, "the path's id, or none"));
+        return Err(Problem::invalid_parameter(
+            "id",
+            detail,
+            "the path's id, or none",
+        ));
     }
     Ok(trade)
 }
 
 /// Returns a faulty value as a problem.
-pub(super) fn value_problem(fault: Fault) -> Problem {
+pub(super) fn value_problem(fault: ElementFault) -> Problem {
     Problem::new(ErrorCode::InvalidParameter, fault.message)
         .field(fault.field)
         .reason(fault.code.name())

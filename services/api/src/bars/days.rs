@@ -5,7 +5,7 @@ use store::BarReader;
 
 use super::candles::{Candle, Candles};
 use super::periods::{Period, Periods};
-use super::source::{BarSource, Keep, is_empty, latest_closed_end_ns};
+use super::source::{BarSource, KeptBars, is_empty, latest_closed_end_ns};
 use crate::params::END_OF_TIME_NS;
 use crate::problem::Problem;
 
@@ -116,7 +116,7 @@ async fn read_bars<R: BarReader>(
     let windows = (end_ns - start_ns) / interval.length_ns();
     let limit = usize::try_from(windows).expect("days have few windows");
     source
-        .range(interval, start_ns, end_ns, limit, Keep::Oldest)
+        .bars_between(interval, start_ns, end_ns, limit, KeptBars::Oldest)
         .await
 }
 

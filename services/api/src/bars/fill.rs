@@ -6,7 +6,7 @@ use super::candles::{Candle, Candles};
 use super::days;
 use super::periods::{Period, Periods};
 use super::request::BarRequest;
-use super::source::{BarSource, Keep, is_empty, latest_closed_end_ns};
+use super::source::{BarSource, KeptBars, is_empty, latest_closed_end_ns};
 use crate::params::END_OF_TIME_NS;
 use crate::problem::Problem;
 
@@ -140,12 +140,12 @@ async fn traded_candles<R: BarReader>(
         (Periods::Windows(interval), [first, ..]) => {
             let end_ns = consecutive[consecutive.len() - 1].end_ns;
             let rows = source
-                .range(
+                .bars_between(
                     *interval,
                     first.start_ns,
                     end_ns,
                     consecutive.len(),
-                    Keep::Oldest,
+                    KeptBars::Oldest,
                 )
                 .await?;
             *closed_until_ns = (*closed_until_ns).max(latest_closed_end_ns(&rows));

@@ -7,7 +7,7 @@ use super::candles::{Candle, Candles};
 use super::days;
 use super::periods::Periods;
 use super::request::BarRequest;
-use super::source::{BarSource, Keep, is_empty};
+use super::source::{BarSource, KeptBars, is_empty};
 use crate::params::END_OF_TIME_NS;
 use crate::problem::Problem;
 
@@ -25,7 +25,7 @@ pub(super) async fn traded_page<R: BarReader>(
         }
         (Periods::Windows(interval), None) => {
             let rows = source
-                .range(*interval, 0, end_ns, limit, Keep::Newest)
+                .bars_between(*interval, 0, end_ns, limit, KeptBars::Newest)
                 .await?;
             Ok(Candles {
                 list: traded_candles(rows),
@@ -47,7 +47,7 @@ async fn oldest_windows<R: BarReader>(
     limit: usize,
 ) -> Result<Candles, Problem> {
     let mut rows = source
-        .range(interval, start_ns, end_ns, limit + 1, Keep::Oldest)
+        .bars_between(interval, start_ns, end_ns, limit + 1, KeptBars::Oldest)
         .await?;
     let next_ns = rows.get(limit).map(|row| row.window.start_ns);
     rows.truncate(limit);

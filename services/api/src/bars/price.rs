@@ -31,7 +31,10 @@ pub(crate) async fn newest_price<B: Backend>(
     });
     let source = BarSource::open_minutes(&state.hub, &state.bars, &instrument);
     if let Some(hot) = hot
-        && !source.live_bars().iter().any(|row| supersedes(row, &hot))
+        && !source
+            .live_bars()
+            .iter()
+            .any(|row| is_newer_than_hot_price(row, &hot))
     {
         return Ok(price_response(hot.time_ns, hot.price, "hot"));
     }
@@ -45,7 +48,7 @@ pub(crate) async fn newest_price<B: Backend>(
 
 /// Returns whether a live minute has a newer price than the hot store, or shows that the hot price
 /// no longer counts, as after a cancel.
-fn supersedes(row: &BarRow, hot: &NewestPrice) -> bool {
+fn is_newer_than_hot_price(row: &BarRow, hot: &NewestPrice) -> bool {
     let minute = Interval::M1.window(hot.time_ns);
     match row.window.start_ns.cmp(&minute.start_ns) {
         Ordering::Less => false,

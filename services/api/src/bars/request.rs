@@ -38,7 +38,7 @@ impl BarRequest {
     /// A [`Problem`] that names the parameter at fault.
     pub(super) fn read(path: &(String, String), uri: &Uri) -> Result<Self, Problem> {
         let params = Params::read(uri, PARAMETERS)?;
-        let (start_ns, end_ns) = params.range()?;
+        let (start_ns, end_ns) = params.start_and_end()?;
         let start_ns = match params.text("cursor") {
             Some(text) => Some(decode_cursor(CursorKind::Bars, text)?),
             None => start_ns,
@@ -48,7 +48,7 @@ impl BarRequest {
             Some("flat") => true,
             Some(_) => {
                 let detail = "fill is not a way to fill empty windows";
-                return Err(Problem::parameter("fill", detail, "flat"));
+                return Err(Problem::invalid_parameter("fill", detail, "flat"));
             }
         };
         Ok(Self {
@@ -72,7 +72,7 @@ fn read_periods(params: &Params) -> Result<Periods, Problem> {
     }
     if interval != Interval::D1 {
         let detail = "day_start and zone say where days begin";
-        return Err(Problem::parameter(
+        return Err(Problem::invalid_parameter(
             "interval",
             detail,
             "interval=1d with them",

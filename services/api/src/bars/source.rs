@@ -19,7 +19,7 @@ pub(super) struct BarSource<'a, R> {
 
 /// Which bars of a range a limit keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Keep {
+pub(super) enum KeptBars {
     Oldest,
     Newest,
 }
@@ -58,13 +58,13 @@ impl<'a, R: BarReader> BarSource<'a, R> {
 
     /// Returns at most `limit` bars that start in `[start_ns, end_ns)`, ascending. They include
     /// windows that cancels have emptied.
-    pub(super) async fn range(
+    pub(super) async fn bars_between(
         &self,
         interval: Interval,
         start_ns: i64,
         end_ns: i64,
         limit: usize,
-        keep: Keep,
+        kept: KeptBars,
     ) -> Result<Vec<BarRow>, Problem> {
         let query = BarQuery {
             instrument: self.instrument.clone(),
@@ -72,7 +72,7 @@ impl<'a, R: BarReader> BarSource<'a, R> {
             start_ns,
             end_ns,
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
-            newest: keep == Keep::Newest,
+            newest: kept == KeptBars::Newest,
         };
         let mut rows = self.bars.bar_range(&query).await?;
         for live in &self.live_bars {
@@ -82,9 +82,9 @@ impl<'a, R: BarReader> BarSource<'a, R> {
             }
         }
         let excess = rows.len().saturating_sub(limit);
-        match keep {
-            Keep::Oldest => rows.truncate(limit),
-            Keep::Newest => drop(rows.drain(..excess)),
+        match kept {
+            KeptBars::Oldest => rows.truncate(limit),
+            KeptBars::Newest => drop(rows.drain(..excess)),
         }
         Ok(rows)
     }
@@ -94,7 +94,7 @@ impl<'a, R: BarReader> BarSource<'a, R> {
         let mut from_ns = start_ns;
         loop {
             let rows = self
-                .range(Interval::M1, from_ns, END_OF_TIME_NS, 1, Keep::Oldest)
+                .bars_between(Interval::M1, from_ns, END_OF_TIME_NS, 1, KeptBars::Oldest)
                 .await?;
             match rows.into_iter().next() {
                 Some(row) if is_empty(&row) => from_ns = row.window.end_ns(),
@@ -107,7 +107,9 @@ impl<'a, R: BarReader> BarSource<'a, R> {
     pub(super) async fn last_minute_before(&self, end_ns: i64) -> Result<Option<BarRow>, Problem> {
         let mut end_ns = end_ns;
         loop {
-            let rows = self.range(Interval::M1, 0, end_ns, 1, Keep::Newest).await?;
+            let rows = self
+                .bars_between(Interval::M1, 0, end_ns, 1, KeptBars::Newest)
+                .await?;
             match rows.into_iter().next() {
                 Some(row) if is_empty(&row) => end_ns = row.window.start_ns,
                 found => return Ok(found),

@@ -9,7 +9,7 @@ use super::channel_name::ChannelName;
 use super::limits::HubLimits;
 use super::mailbox::Mailbox;
 use super::message::{BarChange, Encoding, Message};
-use super::sequence::{BEFORE_FIRST, sequence_number};
+use super::sequence::{BEFORE_FIRST_MESSAGE, sequence_number};
 use super::subscription::Subscription;
 
 /// The hub no longer knows what changed since the message that a client holds. The client needs a
@@ -42,7 +42,7 @@ pub(super) struct Channel {
     /// No evicted bar changed after this sequence number.
     evicted_seq: i64,
     subscribers: Vec<Arc<Mailbox>>,
-    /// How often [`Channel::evict`] was called since the newest message.
+    /// How often [`Channel::evict_stored_bars`] was called since the newest message.
     idle_checks: u32,
 }
 
@@ -102,7 +102,7 @@ impl Channel {
 
     /// Evicts bars that need not be kept any more. Returns whether the channel itself must be
     /// kept.
-    pub(super) fn evict(&mut self, durable: Position, limits: HubLimits) -> bool {
+    pub(super) fn evict_stored_bars(&mut self, durable: Position, limits: HubLimits) -> bool {
         self.idle_checks = self.idle_checks.saturating_add(1);
         let is_idle = self.subscribers.is_empty() && self.idle_checks > limits.idle_checks;
         let is_stored = |held: &HeldBar| held.row.through < durable;
@@ -140,7 +140,7 @@ impl Channel {
         self.previous_seq = None;
         self.changes.clear();
         self.shared_messages = [None, None];
-        self.evicted_seq = BEFORE_FIRST;
+        self.evicted_seq = BEFORE_FIRST_MESSAGE;
     }
 
     /// Returns the held bars in order of their starts.

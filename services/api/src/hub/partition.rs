@@ -2,7 +2,7 @@
 
 use market::Position;
 
-use super::sequence::{BEFORE_FIRST, sequence_number};
+use super::sequence::{BEFORE_FIRST_MESSAGE, sequence_number};
 
 /// How much of one partition of `bar-updates` the hub knows.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +24,7 @@ impl Partition {
         Self {
             first_known: 0,
             next_offset: 0,
-            dropped_seq: BEFORE_FIRST,
+            dropped_seq: BEFORE_FIRST_MESSAGE,
             durable: Position::default(),
             is_ready: false,
         }

@@ -2,7 +2,7 @@
 //! before the first.
 
 /// The sequence number before the first message.
-pub(crate) const BEFORE_FIRST: i64 = -1;
+pub(crate) const BEFORE_FIRST_MESSAGE: i64 = -1;
 
 /// Returns the sequence number of the update at `offset`.
 pub(crate) fn sequence_number(offset: u64) -> i64 {

@@ -3,7 +3,7 @@
 use market::{BarRow, Position};
 
 use super::channel_name::ChannelName;
-use super::sequence::BEFORE_FIRST;
+use super::sequence::BEFORE_FIRST_MESSAGE;
 
 /// How many of the newest bars are remembered as sent: more than ever form at once.
 const REMEMBERED_BARS: usize = 4;
@@ -26,7 +26,7 @@ impl Subscription {
         Self {
             name,
             partition,
-            seq: BEFORE_FIRST,
+            seq: BEFORE_FIRST_MESSAGE,
             sent: Vec::new(),
         }
     }

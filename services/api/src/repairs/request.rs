@@ -11,7 +11,7 @@ use crate::problem::{ErrorCode, Problem};
 use crate::raw_object::{MemberFault, RawObject, Value};
 
 /// The members of a request.
-const NAMES: [&str; 4] = ["venue", "symbol", "start", "end"];
+const MEMBER_NAMES: [&str; 4] = ["venue", "symbol", "start", "end"];
 
 /// The longest range that one request may name.
 const MAX_RANGE_NS: i64 = 31 * DAY_NS;
@@ -33,22 +33,23 @@ impl RepairRequest {
     /// A [`Problem`] that names the member at fault.
     pub(super) fn read(body: &[u8]) -> Result<Self, Problem> {
         let invalid = |detail: String| {
-            let accepted = format!("a JSON object of {}", NAMES.join(", "));
+            let accepted = format!("a JSON object of {}", MEMBER_NAMES.join(", "));
             Problem::new(ErrorCode::InvalidBody, detail).accepted(accepted)
         };
         let text = std::str::from_utf8(body).map_err(|error| invalid(error.to_string()))?;
-        let object = RawObject::parse(text, &NAMES).map_err(|error| invalid(error.to_string()))?;
+        let object =
+            RawObject::parse(text, &MEMBER_NAMES).map_err(|error| invalid(error.to_string()))?;
         match &object.fault {
             None => {}
             Some(MemberFault::Unknown(name)) => {
                 let detail = format!("{name:?} is not a member of a repair");
                 return Err(Problem::new(ErrorCode::UnknownParameter, detail)
                     .field(name.as_str())
-                    .accepted(NAMES.join(", ")));
+                    .accepted(MEMBER_NAMES.join(", ")));
             }
             Some(MemberFault::Repeated(name)) => {
                 let detail = format!("{name} is given twice");
-                return Err(Problem::parameter(name, detail, "one value"));
+                return Err(Problem::invalid_parameter(name, detail, "one value"));
             }
         }
         let instrument = Instrument::new(
@@ -58,12 +59,16 @@ impl RepairRequest {
         let (start_ns, end_ns) = (minute_member(&object, 2)?, minute_member(&object, 3)?);
         if start_ns >= end_ns {
             let detail = "end is not after start";
-            return Err(Problem::parameter("end", detail, "an end after start"));
+            return Err(Problem::invalid_parameter(
+                "end",
+                detail,
+                "an end after start",
+            ));
         }
         if end_ns - start_ns > MAX_RANGE_NS {
             let days = MAX_RANGE_NS / DAY_NS;
             let detail = format!("the range is longer than {days} days; ask for it in parts");
-            return Err(Problem::parameter(
+            return Err(Problem::invalid_parameter(
                 "end",
                 detail,
                 format!("at most {days} days"),
@@ -104,18 +109,18 @@ impl RepairRequest {
     }
 }
 
-type Members<'a> = RawObject<'a, { NAMES.len() }>;
+type Members<'a> = RawObject<'a, { MEMBER_NAMES.len() }>;
 
 fn text_member(object: &Members<'_>, index: usize) -> Result<String, Problem> {
-    let name = NAMES[index];
+    let name = MEMBER_NAMES[index];
     match object.value(index) {
         Value::Text(text) | Value::Number(text) => Ok(text.into_owned()),
-        Value::Null => Err(Problem::parameter(
+        Value::Null => Err(Problem::invalid_parameter(
             name,
             format!("{name} is missing"),
-            NAMES.join(", "),
+            MEMBER_NAMES.join(", "),
         )),
-        _ => Err(Problem::parameter(
+        _ => Err(Problem::invalid_parameter(
             name,
             format!("{name} is not a text"),
             "a text",
@@ -124,13 +129,13 @@ fn text_member(object: &Members<'_>, index: usize) -> Result<String, Problem> {
 }
 
 fn minute_member(object: &Members<'_>, index: usize) -> Result<i64, Problem> {
-    let name = NAMES[index];
+    let name = MEMBER_NAMES[index];
     let text = text_member(object, index)?;
-    let time_ns =
-        parse_time(&text).map_err(|detail| Problem::parameter(name, detail, ACCEPTED_TIMES))?;
+    let time_ns = parse_time(&text)
+        .map_err(|detail| Problem::invalid_parameter(name, detail, ACCEPTED_TIMES))?;
     if time_ns < 0 || time_ns % MINUTE_NS != 0 {
         let detail = format!("{name} is not a whole minute of the years from 1970 on");
-        return Err(Problem::parameter(
+        return Err(Problem::invalid_parameter(
             name,
             detail,
             "a whole minute, such as 2013-10-08T13:30:00Z",

@@ -100,8 +100,8 @@ async fn without_unfinished_requests_it_stops_at_once_and_upgraded_connections_s
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
     )
     .await;
-    let answer = read_until(&mut socket, "\r\n\r\n").await;
-    assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
+    let response = read_until(&mut socket, "\r\n\r\n").await;
+    assert!(response.starts_with("HTTP/1.1 101"), "{response}");
     let begin_ns = SystemClock.monotonic_ns();
     stop.cancel();
     served.await.unwrap();

@@ -2,7 +2,7 @@
 
 use schemas::TradesBatch;
 
-use super::submission::{Fault, FaultCode, Submission};
+use super::submission::{ElementFault, FaultCode, Submission};
 use crate::problem::{ErrorCode, Problem};
 
 /// The approximate size of a trade in this form.
@@ -12,12 +12,13 @@ const TRADE_BYTES: usize = 32;
 ///
 /// # Errors
 /// A [`Problem`] if the bytes around the trades cannot be read.
-pub(crate) fn read(body: &[u8], sender: Option<[u8; 16]>) -> Result<Submission, Problem> {
+pub(crate) fn read_compact(body: &[u8], sender: Option<[u8; 16]>) -> Result<Submission, Problem> {
     let mut submission = Submission::new(sender, body.len() / TRADE_BYTES);
     let mut index = 0;
     let read = TradesBatch::decode_each(body, |trade| {
-        let element = trade
-            .map_err(|error| Fault::new(error.field(), FaultCode::Malformed, error.to_string()));
+        let element = trade.map_err(|error| {
+            ElementFault::new(error.field(), FaultCode::Malformed, error.to_string())
+        });
         submission.push(index, element);
         index += 1;
     });

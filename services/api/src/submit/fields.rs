@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use market::{Decimal, Instrument, Side, Symbol, Trade, TradeId, Venue};
 
-use super::submission::{Fault, FaultCode};
+use super::submission::{ElementFault, FaultCode};
 use crate::raw_object::Value;
 
 /// The names of all fields of a trade.
-pub(crate) const NAMES: [&str; 8] = [
+pub(crate) const FIELD_NAMES: [&str; 8] = [
     "venue", "symbol", "id", "time", "price", "quantity", "side", "scope",
 ];
 /// The longest scope, in bytes.
@@ -20,8 +20,8 @@ const MAX_SCOPE_BYTES: usize = 64;
 /// The names of the fields except those of the instrument.
 pub(crate) const VALUE_NAMES: [&str; 6] = ["id", "time", "price", "quantity", "side", "scope"];
 
-/// The values of a trade's fields, in the order of [`NAMES`].
-pub(crate) type Fields<'a> = [Value<'a>; NAMES.len()];
+/// The values of a trade's fields, in the order of [`FIELD_NAMES`].
+pub(crate) type Fields<'a> = [Value<'a>; FIELD_NAMES.len()];
 
 /// Parses fields into trades. Keeps the last instrument, because most trades have the same one as
 /// the trade before.
@@ -33,13 +33,20 @@ pub(crate) struct TradeParser {
 
 impl TradeParser {
     /// Parses the fields of one trade.
-    pub(crate) fn parse(&mut self, fields: &Fields<'_>) -> Result<(Instrument, Trade), Fault> {
+    pub(crate) fn parse(
+        &mut self,
+        fields: &Fields<'_>,
+    ) -> Result<(Instrument, Trade), ElementFault> {
         let [venue, symbol, values @ ..] = fields;
         let instrument = self.instrument(venue, symbol)?;
         Ok((instrument, parse_values(values)?))
     }
 
-    fn instrument(&mut self, venue: &Value<'_>, symbol: &Value<'_>) -> Result<Instrument, Fault> {
+    fn instrument(
+        &mut self,
+        venue: &Value<'_>,
+        symbol: &Value<'_>,
+    ) -> Result<Instrument, ElementFault> {
         let venue = require_text("venue", venue)?;
         let symbol = require_text("symbol", symbol)?;
         if let Some((last_venue, last_symbol, instrument)) = &self.last
@@ -58,7 +65,7 @@ impl TradeParser {
 }
 
 /// Parses the fields of a trade except its instrument, in the order of [`VALUE_NAMES`].
-pub(crate) fn parse_values(fields: &[Value<'_>; VALUE_NAMES.len()]) -> Result<Trade, Fault> {
+pub(crate) fn parse_values(fields: &[Value<'_>; VALUE_NAMES.len()]) -> Result<Trade, ElementFault> {
     let [id, time, price, quantity, side, scope] = fields;
     Ok(Trade {
         time_ns: parse_time(time)?,
@@ -71,16 +78,16 @@ pub(crate) fn parse_values(fields: &[Value<'_>; VALUE_NAMES.len()]) -> Result<Tr
     })
 }
 
-fn missing_field(field: &'static str) -> Fault {
+fn missing_field(field: &'static str) -> ElementFault {
     let message = format!("{field} is missing");
-    Fault::new(field, FaultCode::MissingField, message)
+    ElementFault::new(field, FaultCode::MissingField, message)
 }
 
-fn invalid_value(field: &'static str, reason: &dyn Display) -> Fault {
-    Fault::new(field, FaultCode::InvalidValue, format!("{field} {reason}"))
+fn invalid_value(field: &'static str, reason: &dyn Display) -> ElementFault {
+    ElementFault::new(field, FaultCode::InvalidValue, format!("{field} {reason}"))
 }
 
-fn wrong_type(field: &'static str, value: &Value<'_>, expected: &str) -> Fault {
+fn wrong_type(field: &'static str, value: &Value<'_>, expected: &str) -> ElementFault {
     let found = match value {
         Value::Null => "null",
         Value::Text(_) => "a text",
@@ -89,10 +96,10 @@ fn wrong_type(field: &'static str, value: &Value<'_>, expected: &str) -> Fault {
         Value::Other(found) => found,
     };
     let message = format!("{field} is {found}; {expected} is expected");
-    Fault::new(field, FaultCode::WrongType, message)
+    ElementFault::new(field, FaultCode::WrongType, message)
 }
 
-fn require_text<'a>(field: &'static str, value: &'a Value<'_>) -> Result<&'a str, Fault> {
+fn require_text<'a>(field: &'static str, value: &'a Value<'_>) -> Result<&'a str, ElementFault> {
     match value {
         Value::Null => Err(missing_field(field)),
         Value::Text(text) => Ok(text),
@@ -100,11 +107,14 @@ fn require_text<'a>(field: &'static str, value: &'a Value<'_>) -> Result<&'a str
     }
 }
 
-fn parse_text<T: FromStr<Err: Display>>(field: &'static str, text: &str) -> Result<T, Fault> {
+fn parse_text<T: FromStr<Err: Display>>(
+    field: &'static str,
+    text: &str,
+) -> Result<T, ElementFault> {
     text.parse().map_err(|error| invalid_value(field, &error))
 }
 
-fn parse_decimal(field: &'static str, value: &Value<'_>) -> Result<Option<Decimal>, Fault> {
+fn parse_decimal(field: &'static str, value: &Value<'_>) -> Result<Option<Decimal>, ElementFault> {
     let digits = match value {
         Value::Null => return Ok(None),
         Value::Text(digits) | Value::Number(digits) => digits,
@@ -118,14 +128,14 @@ fn parse_decimal(field: &'static str, value: &Value<'_>) -> Result<Option<Decima
         .map_err(|error| invalid_value(field, &error))
 }
 
-fn parse_time(value: &Value<'_>) -> Result<i64, Fault> {
+fn parse_time(value: &Value<'_>) -> Result<i64, ElementFault> {
     const EXPECTED: &str = "RFC 3339 text or an integer of nanoseconds";
     let field = "time";
     match value {
         Value::Null => Err(missing_field(field)),
         Value::Text(text) if is_integer(text) => parse_text(field, text),
         Value::Text(text) => market::parse_time(text)
-            .map_err(|error| Fault::new(field, FaultCode::InvalidValue, error.to_string())),
+            .map_err(|error| ElementFault::new(field, FaultCode::InvalidValue, error.to_string())),
         Value::Number(digits) if is_integer(digits) => parse_text(field, digits),
         Value::Number(_) => {
             let reason = format!("is not a whole number; {EXPECTED} is expected");
@@ -140,7 +150,7 @@ fn is_integer(text: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn parse_side(value: &Value<'_>) -> Result<Option<Side>, Fault> {
+fn parse_side(value: &Value<'_>) -> Result<Option<Side>, ElementFault> {
     match value {
         Value::Null => Ok(None),
         Value::Text(text) if text == Side::Buy.name() => Ok(Some(Side::Buy)),
@@ -150,7 +160,7 @@ fn parse_side(value: &Value<'_>) -> Result<Option<Side>, Fault> {
     }
 }
 
-fn parse_id(value: &Value<'_>) -> Result<Option<TradeId>, Fault> {
+fn parse_id(value: &Value<'_>) -> Result<Option<TradeId>, ElementFault> {
     let text: &Cow<'_, str> = match value {
         Value::Null => return Ok(None),
         Value::Text(text) => text,
@@ -166,7 +176,7 @@ fn parse_id(value: &Value<'_>) -> Result<Option<TradeId>, Fault> {
 }
 
 /// Parses a scope; `None` if it is not given.
-pub(crate) fn parse_scope(value: &Value<'_>) -> Result<Option<Arc<str>>, Fault> {
+pub(crate) fn parse_scope(value: &Value<'_>) -> Result<Option<Arc<str>>, ElementFault> {
     match value {
         Value::Null => Ok(None),
         Value::Text(text) if (1..=MAX_SCOPE_BYTES).contains(&text.len()) => {

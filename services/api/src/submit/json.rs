@@ -7,9 +7,9 @@ use market::{Instrument, Trade};
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::element::{malformed, repeated_field, unknown_field};
-use super::fields::{NAMES, TradeParser};
-use super::submission::{Fault, Submission};
+use super::element::{malformed_element, repeated_field, unknown_field};
+use super::fields::{FIELD_NAMES, TradeParser};
+use super::submission::{ElementFault, Submission};
 use crate::problem::{ErrorCode, Problem};
 use crate::raw_object::{MemberFault, RawObject};
 
@@ -20,7 +20,7 @@ const TRADE_BYTES: usize = 128;
 ///
 /// # Errors
 /// A [`Problem`] if the body is not JSON.
-pub(crate) fn read(body: &[u8], sender: Option<[u8; 16]>) -> Result<Submission, Problem> {
+pub(crate) fn read_json(body: &[u8], sender: Option<[u8; 16]>) -> Result<Submission, Problem> {
     let invalid = |reason: &dyn Display| {
         Problem::new(
             ErrorCode::InvalidBody,
@@ -68,7 +68,7 @@ impl<'de> Visitor<'de> for ElementVisitor<'_> {
 }
 
 /// Reads one trade per line. Empty lines are skipped but count for the index.
-pub(crate) fn read_lines(body: &[u8], sender: Option<[u8; 16]>) -> Submission {
+pub(crate) fn read_ndjson(body: &[u8], sender: Option<[u8; 16]>) -> Submission {
     let mut submission = Submission::new(sender, body.len() / TRADE_BYTES);
     let mut parser = TradeParser::default();
     for (index, line) in body.split(|byte| *byte == b'\n').enumerate() {
@@ -77,16 +77,16 @@ pub(crate) fn read_lines(body: &[u8], sender: Option<[u8; 16]>) -> Submission {
             continue;
         }
         let element = std::str::from_utf8(line)
-            .map_err(|error| malformed(format!("the line is not UTF-8: {error}")))
+            .map_err(|error| malformed_element(format!("the line is not UTF-8: {error}")))
             .and_then(|line| read_element(line, &mut parser));
         submission.push(index, element);
     }
     submission
 }
 
-fn read_element(text: &str, parser: &mut TradeParser) -> Result<(Instrument, Trade), Fault> {
-    let object = RawObject::parse(text, &NAMES)
-        .map_err(|error| malformed(format!("a trade is a JSON object: {error}")))?;
+fn read_element(text: &str, parser: &mut TradeParser) -> Result<(Instrument, Trade), ElementFault> {
+    let object = RawObject::parse(text, &FIELD_NAMES)
+        .map_err(|error| malformed_element(format!("a trade is a JSON object: {error}")))?;
     match &object.fault {
         Some(MemberFault::Unknown(name)) => Err(unknown_field(name)),
         Some(MemberFault::Repeated(name)) => Err(repeated_field(name)),

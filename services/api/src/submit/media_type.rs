@@ -4,8 +4,10 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use schemas::TradesBatch;
 
+use super::compact::read_compact;
+use super::json::{read_json, read_ndjson};
+use super::msgpack::read_msgpack;
 use super::submission::Submission;
-use super::{compact, json, msgpack};
 use crate::problem::{ErrorCode, Problem};
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -74,10 +76,10 @@ impl MediaType {
     /// A [`Problem`] if the body as a whole cannot be read.
     pub(crate) fn read(self, body: &[u8], sender: Option<[u8; 16]>) -> Result<Submission, Problem> {
         match self {
-            Self::Json => json::read(body, sender),
-            Self::NdJson => Ok(json::read_lines(body, sender)),
-            Self::MessagePack => msgpack::read(body, sender),
-            Self::Compact => compact::read(body, sender),
+            Self::Json => read_json(body, sender),
+            Self::NdJson => Ok(read_ndjson(body, sender)),
+            Self::MessagePack => read_msgpack(body, sender),
+            Self::Compact => read_compact(body, sender),
         }
     }
 }
@@ -89,7 +91,7 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<[u8; 16]>, P
     };
     let is_visible = key.as_bytes().iter().all(u8::is_ascii_graphic);
     if key.is_empty() || key.len() > MAX_KEY_BYTES || !is_visible {
-        return Err(Problem::parameter(
+        return Err(Problem::invalid_parameter(
             "Idempotency-Key",
             "the key is empty, too long or not visible ASCII",
             format!("1 to {MAX_KEY_BYTES} visible ASCII characters"),

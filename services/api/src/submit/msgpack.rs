@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use market::{Instrument, Trade};
 use schemas::msgpack::{MessagePackReader, ReadError, ValueKind};
 
-use super::element::{malformed, repeated_field, unknown_field};
-use super::fields::{Fields, NAMES, TradeParser};
-use super::submission::{Fault, Submission};
+use super::element::{malformed_element, repeated_field, unknown_field};
+use super::fields::{FIELD_NAMES, Fields, TradeParser};
+use super::submission::{ElementFault, Submission};
 use crate::problem::{ErrorCode, Problem};
 use crate::raw_object::Value;
 
@@ -28,7 +28,7 @@ enum BodyError {
 ///
 /// # Errors
 /// A [`Problem`] if the body is not MessagePack.
-pub(crate) fn read(body: &[u8], sender: Option<[u8; 16]>) -> Result<Submission, Problem> {
+pub(crate) fn read_msgpack(body: &[u8], sender: Option<[u8; 16]>) -> Result<Submission, Problem> {
     let mut reader = MessagePackReader::new(body);
     let submission = read_submission(&mut reader, sender);
     submission.map_err(|error| {
@@ -62,24 +62,24 @@ fn read_submission(
 fn read_element(
     reader: &mut MessagePackReader<'_>,
     parser: &mut TradeParser,
-) -> Result<Result<(Instrument, Trade), Fault>, ReadError> {
+) -> Result<Result<(Instrument, Trade), ElementFault>, ReadError> {
     if reader.peek_kind()? != ValueKind::Map {
         reader.skip_value(MAX_DEPTH)?;
-        return Ok(Err(malformed("a trade is a map")));
+        return Ok(Err(malformed_element("a trade is a map")));
     }
     let mut fields: Fields<'_> = std::array::from_fn(|_| Value::Null);
-    let mut is_given = [false; NAMES.len()];
+    let mut is_given = [false; FIELD_NAMES.len()];
     let mut fault = None;
     for _ in 0..reader.read_map_length()? {
         let name = read_value(reader)?;
         let value = read_value(reader)?;
         let Value::Text(name) = name else {
-            fault = fault.or_else(|| Some(malformed("a field's name is not a text")));
+            fault = fault.or_else(|| Some(malformed_element("a field's name is not a text")));
             continue;
         };
-        match NAMES.iter().position(|known| *known == name) {
+        match FIELD_NAMES.iter().position(|known| *known == name) {
             Some(index) if is_given[index] => {
-                fault = fault.or_else(|| Some(repeated_field(NAMES[index])));
+                fault = fault.or_else(|| Some(repeated_field(FIELD_NAMES[index])));
             }
             Some(index) => {
                 is_given[index] = true;

@@ -8,7 +8,7 @@ use schemas::api::RejectedTradeJson;
 
 /// The greatest number of rejected elements that a response lists; the others are only counted. A
 /// small body with many bad elements must not cause a large response.
-pub(crate) const MAX_LISTED: usize = 1_000;
+pub(crate) const MAX_LISTED_REJECTIONS: usize = 1_000;
 
 /// The trades of a request, and its rejected elements.
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ pub(crate) struct Submission {
     pub(crate) trades: Vec<(Instrument, Trade)>,
     /// The index of each trade in the request.
     pub(crate) indexes: Vec<usize>,
-    /// The first rejected elements, at most [`MAX_LISTED`].
+    /// The first rejected elements, at most [`MAX_LISTED_REJECTIONS`].
     pub(crate) rejected: Vec<RejectedTradeJson>,
     /// The number of rejected elements, listed or not.
     pub(crate) rejected_total: u64,
@@ -29,7 +29,7 @@ pub(crate) struct Submission {
 
 /// Why an element is not a trade.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub(crate) struct ElementFault {
     /// The field at fault; empty if it is the whole element.
     pub(crate) field: Cow<'static, str>,
     /// The kind of fault.
@@ -69,7 +69,7 @@ impl FaultCode {
     }
 }
 
-impl Fault {
+impl ElementFault {
     /// Returns a fault of a field.
     pub(crate) fn new(
         field: impl Into<Cow<'static, str>>,
@@ -97,7 +97,11 @@ impl Submission {
     }
 
     /// Adds the element at `index` of the request.
-    pub(crate) fn push(&mut self, index: usize, element: Result<(Instrument, Trade), Fault>) {
+    pub(crate) fn push(
+        &mut self,
+        index: usize,
+        element: Result<(Instrument, Trade), ElementFault>,
+    ) {
         match element {
             Ok((instrument, mut trade)) => {
                 if trade.id.is_none() && trade.sender.is_none() {
@@ -113,11 +117,11 @@ impl Submission {
         }
     }
 
-    fn add_fault(&mut self, index: usize, fault: Fault) {
+    fn add_fault(&mut self, index: usize, fault: ElementFault) {
         let code = fault.code.name();
         self.rejected_total += 1;
         *self.fault_counts.entry(code).or_default() += 1;
-        if self.rejected.len() < MAX_LISTED {
+        if self.rejected.len() < MAX_LISTED_REJECTIONS {
             self.rejected.push(RejectedTradeJson {
                 index,
                 field: fault.field,
@@ -131,7 +135,7 @@ impl Submission {
     /// ascending. The first rejected elements remain listed.
     pub(crate) fn add_rejected(&mut self, rejected: &[(usize, RejectReason)]) {
         self.rejected_total += rejected.len() as u64;
-        for (trade_index, reason) in rejected.iter().take(MAX_LISTED) {
+        for (trade_index, reason) in rejected.iter().take(MAX_LISTED_REJECTIONS) {
             self.rejected.push(RejectedTradeJson {
                 index: self.indexes[*trade_index],
                 field: reason.field().into(),
@@ -140,7 +144,7 @@ impl Submission {
             });
         }
         self.rejected.sort_by_key(|rejection| rejection.index);
-        self.rejected.truncate(MAX_LISTED);
+        self.rejected.truncate(MAX_LISTED_REJECTIONS);
     }
 }
 

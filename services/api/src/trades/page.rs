@@ -6,7 +6,7 @@ use market::{EdgeTrade, HOUR_NS};
 use store::{BarReader, StoreError, Tick, TickStore};
 
 use super::request::TradeRequest;
-use super::slices::Slices;
+use super::slices::TimeSlices;
 use super::source::TradeSource;
 
 /// The least number of ticks that one read should return, because each read has a cost of its own.
@@ -44,7 +44,7 @@ pub(super) async fn trade_page<R: BarReader, T: TickStore>(
             hour_ns.saturating_add(HOUR_NS).min(request.end_ns),
         );
         let slice_ticks = (2 * wanted).max(MIN_TICKS_PER_READ);
-        let mut slices = Slices::new(from_ns, to_ns, rows, slice_ticks, newest);
+        let mut slices = TimeSlices::new(from_ns, to_ns, rows, slice_ticks, newest);
         while let Some((from_ns, to_ns)) = slices.next() {
             let mut run = source.trades_between(from_ns, to_ns).await?;
             run.retain(|tick| is_after(tick, request.after.as_ref()));
@@ -53,7 +53,7 @@ pub(super) async fn trade_page<R: BarReader, T: TickStore>(
             if count >= wanted {
                 break 'hours;
             }
-            slices.widen();
+            slices.lengthen();
         }
     }
     if newest {

@@ -38,7 +38,7 @@ impl TradeRequest {
     /// A [`Problem`] that names the parameter at fault.
     pub(super) fn read(uri: &Uri) -> Result<Self, Problem> {
         let params = Params::read(uri, PARAMETERS)?;
-        let (start_ns, end_ns) = params.range()?;
+        let (start_ns, end_ns) = params.start_and_end()?;
         let after = match params.text("cursor") {
             Some(text) => Some(LastTrade::into_edge(decode_cursor(
                 CursorKind::Trades,
@@ -70,7 +70,7 @@ impl LastTrade {
     fn into_edge(self) -> Result<EdgeTrade, Problem> {
         let id = self.id.as_deref().map(TradeId::parse).transpose();
         let id = id.map_err(|error| {
-            Problem::parameter("cursor", format!("cursor: its id {error}"), "a next_cursor")
+            Problem::invalid_parameter("cursor", format!("cursor: its id {error}"), "a next_cursor")
         })?;
         Ok(EdgeTrade {
             time_ns: self.time_ns,

@@ -4,14 +4,14 @@ use market::HOUR_NS;
 
 /// The slices of a range of times, from one end to the other. The caller makes further slices longer
 /// if one held too few ticks, so a gap costs few reads.
-pub(super) struct Slices {
+pub(super) struct TimeSlices {
     start_ns: i64,
     end_ns: i64,
     step_ns: i64,
     from_the_end: bool,
 }
 
-impl Slices {
+impl TimeSlices {
     /// Returns the slices of `[start_ns, end_ns)`, a range in an hour that holds `rows` ticks. The
     /// first slice should hold about `wanted` of them.
     pub(super) fn new(
@@ -46,7 +46,7 @@ impl Slices {
     }
 
     /// Makes further slices four times as long.
-    pub(super) fn widen(&mut self) {
+    pub(super) fn lengthen(&mut self) {
         self.step_ns = self.step_ns.saturating_mul(4).min(HOUR_NS);
     }
 }
@@ -67,11 +67,11 @@ mod tests {
             from_the_end: bool,
         ) {
             let end_ns = start_ns + length_ns;
-            let mut slices = Slices::new(start_ns, end_ns, rows, wanted, from_the_end);
+            let mut slices = TimeSlices::new(start_ns, end_ns, rows, wanted, from_the_end);
             let mut found = Vec::new();
             while let Some(slice) = slices.next() {
                 found.push(slice);
-                slices.widen();
+                slices.lengthen();
             }
             if from_the_end {
                 found.reverse();

@@ -1,4 +1,4 @@
-//! What is answered where something is wrong, and the probes.
+//! Problems, and the probes.
 
 use crate::world::World;
 

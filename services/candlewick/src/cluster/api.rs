@@ -147,7 +147,7 @@ impl Pod {
         let hot = servers.hot.clone();
         let trades = servers.trades.clone();
         self.later
-            .set(::api::router(self.state(servers, hub, health)));
+            .set_router(::api::router(self.state(servers, hub, health)));
         serving.ready();
         let ended = tokio::select! {
             biased;

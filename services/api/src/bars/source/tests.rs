@@ -76,19 +76,19 @@ async fn of_each_window_the_newer_state_counts() {
         (
             (0, 9),
             9,
-            Keep::Oldest,
+            KeptBars::Oldest,
             "0@10 1@10 2@10 3@10 4@20 5@21 6@22",
         ),
-        ((0, 9), 3, Keep::Oldest, "0@10 1@10 2@10"),
-        ((3, 9), 3, Keep::Oldest, "3@10 4@20 5@21"),
-        ((0, 9), 3, Keep::Newest, "4@20 5@21 6@22"),
-        ((0, 6), 3, Keep::Newest, "3@10 4@20 5@21"),
-        ((5, 6), 3, Keep::Newest, "5@21"),
-        ((7, 9), 3, Keep::Oldest, ""),
+        ((0, 9), 3, KeptBars::Oldest, "0@10 1@10 2@10"),
+        ((3, 9), 3, KeptBars::Oldest, "3@10 4@20 5@21"),
+        ((0, 9), 3, KeptBars::Newest, "4@20 5@21 6@22"),
+        ((0, 6), 3, KeptBars::Newest, "3@10 4@20 5@21"),
+        ((5, 6), 3, KeptBars::Newest, "5@21"),
+        ((7, 9), 3, KeptBars::Oldest, ""),
     ];
-    for ((from, to), limit, keep, expected) in cases {
+    for ((from, to), limit, kept, expected) in cases {
         let (start_ns, end_ns) = (from * MINUTE_NS, to * MINUTE_NS);
-        let rows = source.range(Interval::M1, start_ns, end_ns, limit, keep);
+        let rows = source.bars_between(Interval::M1, start_ns, end_ns, limit, kept);
         let shown: Vec<_> = rows
             .await
             .unwrap()
@@ -98,7 +98,7 @@ async fn of_each_window_the_newer_state_counts() {
         assert_eq!(
             shown.join(" "),
             expected,
-            "{from} to {to}, {limit}, {keep:?}"
+            "{from} to {to}, {limit}, {kept:?}"
         );
     }
 }

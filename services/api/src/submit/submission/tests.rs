@@ -16,15 +16,15 @@ fn elements_that_are_not_trades_are_counted_and_the_first_are_listed() {
     let array = format!("[1{}]", ",1".repeat(COUNT - 1));
     let lines = "1\n".repeat(COUNT);
     for submission in [
-        msgpack::read(&array_of_ones(), None).unwrap(),
-        json::read(array.as_bytes(), None).unwrap(),
-        json::read_lines(lines.as_bytes(), None),
+        msgpack::read_msgpack(&array_of_ones(), None).unwrap(),
+        json::read_json(array.as_bytes(), None).unwrap(),
+        json::read_ndjson(lines.as_bytes(), None),
     ] {
         assert_eq!(submission.rejected_total, COUNT as u64);
         assert_eq!(submission.fault_counts["malformed"], COUNT as u64);
         let indexes: Vec<_> = submission.rejected.iter().map(|one| one.index).collect();
-        assert_eq!(indexes, Vec::from_iter(0..MAX_LISTED));
-        assert!(submission.rejected.capacity() <= 2 * MAX_LISTED);
+        assert_eq!(indexes, Vec::from_iter(0..MAX_LISTED_REJECTIONS));
+        assert!(submission.rejected.capacity() <= 2 * MAX_LISTED_REJECTIONS);
         assert!(submission.trades.is_empty());
     }
 }
@@ -36,21 +36,21 @@ fn records_that_do_not_decode_are_counted_and_the_first_are_listed() {
     for _ in 0..COUNT {
         body.extend([0x92, 0, 0xc4, 0]);
     }
-    let submission = compact::read(&body, None).unwrap();
+    let submission = compact::read_compact(&body, None).unwrap();
     assert_eq!(submission.rejected_total, COUNT as u64);
-    assert_eq!(submission.rejected.len(), MAX_LISTED);
+    assert_eq!(submission.rejected.len(), MAX_LISTED_REJECTIONS);
 }
 
 #[test]
 fn trades_that_the_producer_rejects_are_listed_in_order_of_their_index() {
     let good = r#"{"venue":"v","symbol":"S","time":0,"price":1}"#;
     let body = format!("[{good}{}]", format!(",1,{good}").repeat(COUNT / 2));
-    let mut submission = json::read(body.as_bytes(), None).unwrap();
+    let mut submission = json::read_json(body.as_bytes(), None).unwrap();
     let rejected: Vec<_> = (0..submission.trades.len())
         .map(|index| (index, RejectReason::PriceNotPositive))
         .collect();
     submission.add_rejected(&rejected);
     assert_eq!(submission.rejected_total, COUNT as u64 + 1);
     let indexes: Vec<_> = submission.rejected.iter().map(|one| one.index).collect();
-    assert_eq!(indexes, Vec::from_iter(0..MAX_LISTED));
+    assert_eq!(indexes, Vec::from_iter(0..MAX_LISTED_REJECTIONS));
 }
