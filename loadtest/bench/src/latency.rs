@@ -170,7 +170,7 @@ impl Sender {
             posted[place].push_back((ids[place], now_ns));
             batch.push(u32::try_from(place)?, &trade);
         }
-        Ok(batch.take())
+        Ok(batch.take_bytes())
     }
 }
 

@@ -205,7 +205,7 @@ fn route(
     at: At,
     carried: &Carried,
 ) -> Result<(String, VenueSettings), RejectReason> {
-    let instrument = schemas::instrument_of(&record.key, at.partition, at.partitions)?;
+    let instrument = schemas::instrument_from_key(&record.key, at.partition, at.partitions)?;
     let settings = carried.venues.get(instrument.venue());
     let settings = settings.ok_or(RejectReason::VenueUnknown)?;
     Ok((instrument.key().to_owned(), *settings))

@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use candlewick_api::{ApiParts, ApiState, Hub, NewestPrices, router, serve};
+use backend::Backend;
+use candlewick_api::{ApiParts, ApiState, Hub, router, serve};
 use clock::{ManualClock, SystemClock};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use eventlog::MemoryLog;
@@ -15,7 +16,10 @@ use market::{
     Venue,
 };
 use schemas::TradesBatch;
-use store::{BarStore, PartitionProgress, SqliteBarStore, SqliteTickStore, StoredBar, Transaction};
+use store::{
+    BarStore, MemoryHotStore, PartitionProgress, SqliteBarStore, SqliteTickStore, StoredBar,
+    Transaction,
+};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -62,6 +66,19 @@ fn bar(instrument: &Instrument, minute: i64) -> StoredBar {
     }
 }
 
+/// What the API under test runs over.
+struct BenchBackend;
+
+impl Backend for BenchBackend {
+    type Trades = MemoryLog;
+    type Updates = MemoryLog;
+    type DeadLetters = MemoryLog;
+    type Bars = SqliteBarStore;
+    type Ticks = SqliteTickStore;
+    type Hot = MemoryHotStore;
+    type Clock = SystemClock;
+}
+
 async fn start(folder: &TempDir, instrument: &Instrument) -> SocketAddr {
     let bars = SqliteBarStore::open(folder.path().join("bars"));
     let bars = bars.await.expect("a store");
@@ -90,12 +107,12 @@ async fn start(folder: &TempDir, instrument: &Instrument) -> SocketAddr {
     let ticks = SqliteTickStore::open(folder.path().join("ticks"));
     let log = MemoryLog::new(PARTITIONS, 1, RING_BYTES, ManualClock::new(START_NS));
     let stop = CancellationToken::new();
-    let state = ApiState::new(ApiParts {
+    let state: ApiState<BenchBackend> = ApiState::new(ApiParts {
         log: log.clone(),
         log_id: String::new(),
         bars: bars.clone(),
         ticks: ticks.await.expect("a store"),
-        hot: NewestPrices::of(store::MemoryHotStore::default()),
+        hot: MemoryHotStore::default(),
         clock: SystemClock,
         producer: Arc::new(Producer::new(log, bars, SystemClock)),
         hub: Hub::new(1, PARTITIONS, candlewick_api::HubLimits::default()),
@@ -132,7 +149,7 @@ impl Client {
         let mut line = String::new();
         loop {
             line.clear();
-            self.stream.read_line(&mut line).expect("answers");
+            self.stream.read_line(&mut line).expect("responds");
             if let Some(value) = line.strip_prefix("content-length: ") {
                 length = value.trim().parse().expect("a length");
             }
@@ -144,7 +161,7 @@ impl Client {
             }
         }
         self.body.resize(length, 0);
-        self.stream.read_exact(&mut self.body).expect("answers");
+        self.stream.read_exact(&mut self.body).expect("responds");
         length
     }
 }
@@ -213,7 +230,10 @@ fn benches(criterion: &mut Criterion) {
             "ndjson",
             post("application/x-ndjson", lines.join("\n").as_bytes()),
         ),
-        ("compact", post(TradesBatch::CONTENT_TYPE, &batch.take())),
+        (
+            "compact",
+            post(TradesBatch::CONTENT_TYPE, &batch.take_bytes()),
+        ),
     ];
     for (name, request) in &requests {
         group.bench_function(*name, |bencher| bencher.iter(|| client.send(request)));

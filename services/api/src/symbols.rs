@@ -1,42 +1,30 @@
 //! `GET /api/v1/symbols`.
 
 use axum::extract::State;
-use axum::http::Uri;
-use clock::Clock;
-use eventlog::Log;
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use backend::Backend;
 use market::format_time;
-use serde::Serialize;
-use store::{BarReader, SymbolQuery, SymbolRow, TickStore};
+use schemas::api::{PageJson, SymbolJson};
+use store::{BarReader, SymbolQuery, SymbolRow};
 
-use crate::answer::Page;
-use crate::cursor::{self, Listed};
-use crate::params::{Params, venue};
-use crate::{ApiState, Problem};
-
-/// A symbol as clients see it.
-#[derive(Debug, Serialize)]
-pub(crate) struct SymbolJson {
-    venue: String,
-    symbol: String,
-    /// The greatest event time seen, as of the last trade.
-    watermark: String,
-    /// When the log took the last trade.
-    last_append_time: String,
-    /// Windows that end at or before this are closed.
-    closed_until: Option<String>,
-}
+use crate::cursor::{CursorKind, decode_cursor, encode_cursor};
+use crate::json_response::json_response;
+use crate::params::{Params, parse_venue};
+use crate::problem::Problem;
+use crate::state::ApiState;
 
 /// Lists symbols in order of `venue:symbol`.
-pub(crate) async fn list<L: Log, B: BarReader, T: TickStore, C: Clock>(
-    State(state): State<ApiState<L, B, T, C>>,
+pub(crate) async fn list_symbols<B: Backend>(
+    State(state): State<ApiState<B>>,
     uri: Uri,
-) -> Result<Page<SymbolJson>, Problem> {
+) -> Result<Response, Problem> {
     let params = Params::read(&uri, &["venue", "limit", "cursor"])?;
     let limit = params.limit()?;
     let after = params.text("cursor");
-    let after = after.map(|text| cursor::decode(Listed::Symbols, text));
+    let after = after.map(|text| decode_cursor(CursorKind::Symbols, text));
     let query = SymbolQuery {
-        venue: params.text("venue").map(venue).transpose()?,
+        venue: params.text("venue").map(parse_venue).transpose()?,
         after: after.transpose()?,
         limit: limit + 1,
     };
@@ -44,21 +32,20 @@ pub(crate) async fn list<L: Log, B: BarReader, T: TickStore, C: Clock>(
     let has_more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     let last = rows.last().filter(|_| has_more);
-    Ok(Page {
-        next_cursor: last.map(|row| cursor::encode(Listed::Symbols, &row.instrument.key())),
-        data: rows.iter().map(SymbolJson::of).collect(),
-    })
+    let page = PageJson {
+        next_cursor: last.map(|row| encode_cursor(CursorKind::Symbols, &row.instrument.key())),
+        data: rows.iter().map(symbol_json).collect(),
+    };
+    Ok(json_response(StatusCode::OK, &page))
 }
 
-impl SymbolJson {
-    fn of(row: &SymbolRow) -> Self {
-        let closed = (row.closed_until_ns > 0).then_some(row.closed_until_ns);
-        Self {
-            venue: row.instrument.venue().to_owned(),
-            symbol: row.instrument.symbol().to_owned(),
-            watermark: format_time(row.watermark_ns),
-            last_append_time: format_time(row.last_append_ns),
-            closed_until: closed.map(format_time),
-        }
+fn symbol_json(row: &SymbolRow) -> SymbolJson {
+    let closed = (row.closed_until_ns > 0).then_some(row.closed_until_ns);
+    SymbolJson {
+        venue: row.instrument.venue().to_owned(),
+        symbol: row.instrument.symbol().to_owned(),
+        watermark: format_time(row.watermark_ns),
+        last_append_time: format_time(row.last_append_ns),
+        closed_until: closed.map(format_time),
     }
 }

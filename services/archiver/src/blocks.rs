@@ -124,7 +124,7 @@ impl BlockBuilder {
             Some(index) => *index,
             None => {
                 let instrument =
-                    schemas::instrument_of(key, self.partition, self.partitions).ok()?;
+                    schemas::instrument_from_key(key, self.partition, self.partitions).ok()?;
                 let key = Bytes::copy_from_slice(key);
                 self.indexes.insert(key, self.instruments.len());
                 self.instruments.push(instrument);

@@ -1,4 +1,4 @@
-//! How many trades a second one core checks, keys, encodes and hands to a log in memory.
+//! The number of trades per second that one core checks, keys, encodes and appends to a log in memory.
 
 use std::hint::black_box;
 
@@ -21,7 +21,7 @@ fn symbols() -> Vec<Symbol> {
         .collect()
 }
 
-/// Trade `index` of a tape in which every trade is of another symbol than the one before.
+/// Returns the trade with a number.
 fn trade(index: usize) -> Trade {
     let number = i64::try_from(index).expect("small");
     Trade {
@@ -54,10 +54,10 @@ fn benches(criterion: &mut Criterion) {
         .collect();
     let mut batch = TradesBatch::new(&venue, &symbols);
     for index in 0..TRADES {
-        let place = u32::try_from(index * 7 % SYMBOLS).expect("small");
-        batch.push(place, &trade(index));
+        let symbol_index = u32::try_from(index * 7 % SYMBOLS).expect("small");
+        batch.push(symbol_index, &trade(index));
     }
-    let bytes = batch.take();
+    let bytes = batch.take_bytes();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime");

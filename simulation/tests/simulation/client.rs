@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{BarJson, ChannelName, Encoding, Hub, Mailbox, Message, Subscription};
+use api::{ChannelName, Encoding, Hub, Mailbox, Message, Subscription};
 use market::{BarRow, parse_time};
+use schemas::api::BarJson;
 use serde_json::{Map, Value};
 
 use crate::pod::{Pod, newest};
@@ -117,7 +118,7 @@ impl Client {
             self.asking = Asking::History { held: None };
             return Ok(true);
         }
-        if connection.mailbox.take().is_empty() {
+        if connection.mailbox.take_changed().is_empty() {
             return Ok(false);
         }
         self.read_news()
@@ -184,11 +185,11 @@ impl Client {
         let hub: Hub = connection.pod.hub.clone();
         if self.mutant == Some(Mutant::DeltaToAnyone) && self.random.one_in(6) {
             // The hub believes that this message arrived, so the next is a delta from it.
-            let _ = hub.news(&mut connection.subscription, Encoding::MessagePack);
+            let _ = hub.next_message(&mut connection.subscription, Encoding::MessagePack);
             return Ok(true);
         }
         let connection = self.connection.as_mut().expect("connected");
-        match hub.news(&mut connection.subscription, Encoding::MessagePack) {
+        match hub.next_message(&mut connection.subscription, Encoding::MessagePack) {
             Ok(Some(message)) => self.take(&message)?,
             Ok(None) => {}
             Err(_) => {
@@ -279,6 +280,6 @@ pub fn through(fields: &Fields) -> Option<(u64, u64)> {
 
 /// A row as a client that was told all of it holds it.
 pub fn fields(row: &BarRow, partition: u32) -> Fields {
-    let value = serde_json::to_value(BarJson::of(row, partition)).expect("a bar is JSON");
+    let value = serde_json::to_value(BarJson::from_row(row, partition)).expect("a bar is JSON");
     value.as_object().expect("a bar is a map").clone()
 }

@@ -11,10 +11,13 @@ use crate::clock::SimClock;
 use crate::log::SimLog;
 use crate::store::SimBarStore;
 use crate::trades::PARTITIONS;
-use crate::world::Task;
+use crate::world::{Simulated, Task};
 
 /// Little is kept, so that it is often missed.
-const KEPT: HubLimits = HubLimits { bars: 1, asks: 2 };
+const KEPT: HubLimits = HubLimits {
+    closed_bars: 1,
+    idle_checks: 2,
+};
 
 /// Clones share the hub.
 #[derive(Clone)]
@@ -34,7 +37,7 @@ impl Pod {
     ) -> (Self, Vec<Task>) {
         let hub = Hub::new(eventlog::Log::epoch(updates), PARTITIONS, KEPT);
         let tasks = (0..PARTITIONS).map(|partition| {
-            let follower = Follower {
+            let follower: Follower<Simulated> = Follower {
                 partition,
                 updates: updates.clone(),
                 bars: bars.clone(),
@@ -60,7 +63,7 @@ impl Pod {
 
     /// The first half of a REST request: what the hub holds.
     pub fn held(&self, name: &ChannelName) -> Vec<BarRow> {
-        self.hub.rows(&name.instrument, name.interval)
+        self.hub.bars(&name.instrument, name.interval)
     }
 
     /// The second half: what the store has.

@@ -48,7 +48,7 @@ pub enum Mutant {
 }
 
 /// The simulated log, stores and clock.
-struct Simulated;
+pub struct Simulated;
 
 impl Backend for Simulated {
     type Trades = SimLog;

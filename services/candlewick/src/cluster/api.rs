@@ -77,7 +77,7 @@ impl Pod {
         followers.start(&(0..partitions).collect::<Vec<_>>());
         let services = self.build_services(&servers, hub, health);
         let router = ::api::router(services.into_state());
-        self.deferred.serve(router);
+        self.deferred.set_router(router);
         serving.ready();
         let ended = tokio::select! {
             biased;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{ApiParts, ApiState, Hub, NewestPrices};
+use api::{ApiParts, ApiState, Hub};
 use backend::Backend;
 use host::{Health, MetricsHandle};
 use ingest::Producer;
@@ -13,14 +13,6 @@ use crate::process::VERSION;
 /// The producer of trades over a [`Backend`].
 pub(crate) type BackendProducer<B> =
     Producer<<B as Backend>::Trades, <B as Backend>::Bars, <B as Backend>::Clock>;
-
-/// The state of the handlers over a [`Backend`].
-type BackendApiState<B> = ApiState<
-    <B as Backend>::Trades,
-    <B as Backend>::Bars,
-    <B as Backend>::Ticks,
-    <B as Backend>::Clock,
->;
 
 /// Returns what appends the trades of clients and feeds to the log.
 pub(crate) fn new_producer<B: Backend>(
@@ -50,14 +42,14 @@ pub(crate) struct ApiServices<B: Backend> {
 
 impl<B: Backend> ApiServices<B> {
     /// Builds the state of the handlers.
-    pub(crate) fn into_state(self) -> BackendApiState<B> {
+    pub(crate) fn into_state(self) -> ApiState<B> {
         let metrics = self.metrics;
         ApiState::new(ApiParts {
             log: self.trades,
             log_id: self.log_id,
             bars: self.bars,
             ticks: self.ticks,
-            hot: NewestPrices::of(self.hot),
+            hot: self.hot,
             clock: self.clock,
             producer: self.producer,
             hub: self.hub,

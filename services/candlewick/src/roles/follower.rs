@@ -4,10 +4,6 @@ use api::{Follower, Hub};
 use backend::Backend;
 use host::Health;
 
-/// The follower of one partition over a [`Backend`].
-type BackendFollower<B> =
-    Follower<<B as Backend>::Updates, <B as Backend>::Bars, <B as Backend>::Clock>;
-
 /// Builds the followers of a process, which feed its hub, one for each partition.
 pub(crate) struct FollowerFactory<B: Backend> {
     pub(crate) updates: B::Updates,
@@ -19,7 +15,7 @@ pub(crate) struct FollowerFactory<B: Backend> {
 
 impl<B: Backend> FollowerFactory<B> {
     /// Builds the follower of a partition and registers its component `hub-<partition>`.
-    pub(crate) fn build(&self, partition: u32) -> BackendFollower<B> {
+    pub(crate) fn build(&self, partition: u32) -> Follower<B> {
         Follower {
             partition,
             updates: self.updates.clone(),

@@ -1,22 +1,25 @@
-//! What form a body has, and who sent it, by the headers.
+//! The headers of a body: its media type and its Idempotency-Key.
 
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use schemas::TradesBatch;
 
+use super::compact::read_compact;
+use super::json::{read_json, read_ndjson};
+use super::msgpack::read_msgpack;
 use super::submission::Submission;
-use super::{compact, json, msgpack};
-use crate::{ErrorCode, Problem};
+use crate::problem::{ErrorCode, Problem};
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
-const KEY_LIMIT: usize = 255;
+/// The longest Idempotency-Key, in bytes.
+const MAX_KEY_BYTES: usize = 255;
 
-/// The forms in which trades are taken.
+/// The media types in which trades may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Media {
+pub(crate) enum MediaType {
     /// One object, or an array of them.
     Json,
-    /// One object a line.
+    /// One object per line.
     NdJson,
     /// One map, or an array of them.
     MessagePack,
@@ -24,7 +27,7 @@ pub(crate) enum Media {
     Compact,
 }
 
-impl Media {
+impl MediaType {
     const ALL: [Self; 4] = [Self::Json, Self::NdJson, Self::MessagePack, Self::Compact];
 
     const fn name(self) -> &'static str {
@@ -36,8 +39,11 @@ impl Media {
         }
     }
 
-    /// The form that the headers name.
-    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+    /// Returns the media type that the headers name.
+    ///
+    /// # Errors
+    /// A [`Problem`] if trades cannot be sent in it, or if the body is compressed.
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Self, Problem> {
         if let Some(encoding) = headers.get(CONTENT_ENCODING)
             && encoding != "identity"
         {
@@ -49,10 +55,10 @@ impl Media {
         let given = headers.get(CONTENT_TYPE);
         let given = given.and_then(|given| given.to_str().ok()).unwrap_or("");
         let essence = given.split(';').next().unwrap_or("").trim();
-        let found = Self::ALL
+        let media_type = Self::ALL
             .into_iter()
-            .find(|media| media.name().eq_ignore_ascii_case(essence));
-        found.ok_or_else(|| {
+            .find(|media_type| media_type.name().eq_ignore_ascii_case(essence));
+        media_type.ok_or_else(|| {
             let shown: String = essence.chars().take(64).collect();
             let detail = match shown.as_str() {
                 "" => "the content type is missing".to_owned(),
@@ -64,28 +70,31 @@ impl Media {
         })
     }
 
-    /// Reads a body of this form.
+    /// Reads a body of this media type.
+    ///
+    /// # Errors
+    /// A [`Problem`] if the body as a whole cannot be read.
     pub(crate) fn read(self, body: &[u8], sender: Option<[u8; 16]>) -> Result<Submission, Problem> {
         match self {
-            Self::Json => json::read(body, sender),
-            Self::NdJson => Ok(json::read_lines(body, sender)),
-            Self::MessagePack => msgpack::read(body, sender),
-            Self::Compact => compact::read(body, sender),
+            Self::Json => read_json(body, sender),
+            Self::NdJson => Ok(read_ndjson(body, sender)),
+            Self::MessagePack => read_msgpack(body, sender),
+            Self::Compact => read_compact(body, sender),
         }
     }
 }
 
-/// A digest of the request's Idempotency-Key, where it has one.
+/// Returns a digest of the request's Idempotency-Key; `None` if it has none.
 pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<[u8; 16]>, Problem> {
     let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
     let is_visible = key.as_bytes().iter().all(u8::is_ascii_graphic);
-    if key.is_empty() || key.len() > KEY_LIMIT || !is_visible {
-        return Err(Problem::parameter(
+    if key.is_empty() || key.len() > MAX_KEY_BYTES || !is_visible {
+        return Err(Problem::invalid_parameter(
             "Idempotency-Key",
             "the key is empty, too long or not visible ASCII",
-            format!("1 to {KEY_LIMIT} visible ASCII characters"),
+            format!("1 to {MAX_KEY_BYTES} visible ASCII characters"),
         ));
     }
     let digest = blake3::hash(key.as_bytes());

@@ -7,19 +7,20 @@ use eventlog::{MemoryLog, NewRecord};
 use host::Health;
 use market::{Bar, BarRow, Interval, Trade, Venue, VenueSettings};
 use store::{
-    BarKey, BarQuery, DirtyMinuteRow, ExcludedRange, IdRangeQuery, IdRanges, IdSetKey, IdSetRow,
-    StoreError, SymbolQuery, SymbolRow, VenueRow,
+    BarKey, BarQuery, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange, IdRangeQuery,
+    IdRanges, IdSetKey, IdSetRow, MemoryHotStore, PartitionState, SqliteTickStore, StoreError,
+    SymbolQuery, SymbolRow, Transaction, VenueRow,
 };
 
 use super::*;
 use crate::hub::{ChannelName, HubLimits};
 
-/// A store that answers until it is frozen, and then never again.
+/// A reader that responds until it is frozen, and then never again.
 #[derive(Clone, Default)]
-struct Frozen(Arc<AtomicBool>);
+struct FreezableReader(Arc<AtomicBool>);
 
-impl Frozen {
-    async fn answer<T>(&self, value: T) -> Result<T, StoreError> {
+impl FreezableReader {
+    async fn respond<T>(&self, value: T) -> Result<T, StoreError> {
         match self.0.load(Ordering::Relaxed) {
             true => pending().await,
             false => Ok(value),
@@ -27,17 +28,17 @@ impl Frozen {
     }
 }
 
-impl BarReader for Frozen {
+impl BarReader for FreezableReader {
     async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
-        self.answer(Vec::new()).await
+        self.respond(Vec::new()).await
     }
 
     async fn bars(&self, _: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
-        self.answer(Vec::new()).await
+        self.respond(Vec::new()).await
     }
 
     async fn bar_range(&self, _: &BarQuery) -> Result<Vec<BarRow>, StoreError> {
-        self.answer(Vec::new()).await
+        self.respond(Vec::new()).await
     }
 
     async fn id_sets(&self, _: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
@@ -45,23 +46,23 @@ impl BarReader for Frozen {
     }
 
     async fn id_ranges(&self, _: &IdRangeQuery) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
-        self.answer(Vec::new()).await
+        self.respond(Vec::new()).await
     }
 
     async fn symbol(&self, _: &Instrument) -> Result<Option<SymbolRow>, StoreError> {
-        self.answer(None).await
+        self.respond(None).await
     }
 
     async fn symbols(&self, _: &SymbolQuery) -> Result<Vec<SymbolRow>, StoreError> {
-        self.answer(Vec::new()).await
+        self.respond(Vec::new()).await
     }
 
     async fn venue_settings(&self, _: &Venue, _: u32) -> Result<Option<VenueSettings>, StoreError> {
-        self.answer(None).await
+        self.respond(None).await
     }
 
     async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {
-        self.answer(Vec::new()).await
+        self.respond(Vec::new()).await
     }
 
     async fn excluded_ranges(
@@ -71,19 +72,68 @@ impl BarReader for Frozen {
         _: u64,
         _: u64,
     ) -> Result<Vec<ExcludedRange>, StoreError> {
-        self.answer(Vec::new()).await
+        self.respond(Vec::new()).await
     }
 
     async fn dirty_minutes(&self, _: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
-        self.answer(Vec::new()).await
+        self.respond(Vec::new()).await
     }
 
     async fn topic_epoch(&self, _: &str, _: &str) -> Result<Option<u64>, StoreError> {
-        self.answer(None).await
+        self.respond(None).await
     }
 }
 
-fn update(offset: u64) -> NewRecord {
+/// A store whose reader freezes, and whose writes never end.
+#[derive(Clone, Default)]
+struct FreezableStore(FreezableReader);
+
+impl BarStore for FreezableStore {
+    type Reader = FreezableReader;
+    type Snapshot = FreezableReader;
+
+    fn reader(&self) -> &FreezableReader {
+        &self.0
+    }
+
+    async fn load_partition(&self, _: u32, _: u64) -> Result<PartitionState, StoreError> {
+        pending().await
+    }
+
+    async fn register_topic(&self, _: &str, _: &str) -> Result<u64, StoreError> {
+        pending().await
+    }
+
+    async fn commit(&self, _: &Transaction) -> Result<CommitOutcome, StoreError> {
+        pending().await
+    }
+
+    async fn snapshot(&self) -> Result<FreezableReader, StoreError> {
+        pending().await
+    }
+
+    async fn sync(&self) -> Result<(), StoreError> {
+        pending().await
+    }
+
+    async fn delete_expired(&self, _: i64, _: i64) -> Result<u64, StoreError> {
+        pending().await
+    }
+}
+
+struct TestBackend;
+
+impl Backend for TestBackend {
+    type Trades = MemoryLog;
+    type Updates = MemoryLog;
+    type DeadLetters = MemoryLog;
+    type Bars = FreezableStore;
+    type Ticks = SqliteTickStore;
+    type Hot = MemoryHotStore;
+    type Clock = SystemClock;
+}
+
+fn update_record(offset: u64) -> NewRecord {
     let trade = Trade {
         time_ns: 0,
         price: market::Decimal::new(1, 0).unwrap(),
@@ -108,11 +158,11 @@ fn update(offset: u64) -> NewRecord {
 }
 
 #[tokio::test(start_paused = true)]
-async fn live_bars_go_on_while_the_store_hangs() {
-    let (bars, health) = (Frozen::default(), Health::default());
+async fn live_bars_continue_while_the_store_hangs() {
+    let (bars, health) = (FreezableStore::default(), Health::default());
     let updates = MemoryLog::new(1, 1, 1 << 20, ManualClock::new(0));
     let hub = Hub::new(1, 1, HubLimits::default());
-    let follower = Follower {
+    let follower: Follower<TestBackend> = Follower {
         partition: 0,
         updates: updates.clone(),
         bars: bars.clone(),
@@ -130,14 +180,17 @@ async fn live_bars_go_on_while_the_store_hangs() {
         interval: Interval::M1,
     };
     let newest = || {
-        let rows = hub.rows(&name.instrument, name.interval);
+        let rows = hub.bars(&name.instrument, name.interval);
         rows.first().map(|row| row.through.offset)
     };
     SystemClock.sleep(Duration::from_millis(500)).await;
     assert!(health.readiness().is_ready());
-    bars.0.store(true, Ordering::Relaxed);
+    bars.0.0.store(true, Ordering::Relaxed);
     for offset in 0..40 {
-        updates.append(0, vec![update(offset)]).await.unwrap();
+        updates
+            .append(0, vec![update_record(offset)])
+            .await
+            .unwrap();
         SystemClock.sleep(Duration::from_millis(100)).await;
         assert_eq!(newest(), Some(offset));
     }

@@ -1,4 +1,4 @@
-//! Connections that are counted for as long as they are open.
+//! Connections that hold a permit for as long as they are open.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -7,24 +7,24 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// A stream that gives its place free when it is closed, whoever holds it then: that of an
-/// upgraded connection outlives its HTTP.
-pub(super) struct Counted<S> {
+/// A stream that holds one of a limited number of permits until it is dropped. The stream of an
+/// upgraded connection outlives its HTTP connection, and so does the permit.
+pub(super) struct LimitedStream<S> {
     stream: S,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl<S> Counted<S> {
-    /// A stream in this place.
-    pub(super) const fn new(stream: S, place: OwnedSemaphorePermit) -> Self {
+impl<S> LimitedStream<S> {
+    /// Returns a stream that holds `permit`.
+    pub(super) const fn new(stream: S, permit: OwnedSemaphorePermit) -> Self {
         Self {
             stream,
-            _place: place,
+            _permit: permit,
         }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for LimitedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -34,7 +34,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for LimitedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
