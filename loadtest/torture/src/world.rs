@@ -10,7 +10,8 @@ use anyhow::{Context, bail};
 use clock::{Clock, SystemClock};
 use market::Position;
 use store::{
-    BarReader, ClickHouseConfig, ClickHouseTickStore, TickStore, TimescaleBarStore, TimescaleConfig,
+    BarReader, ClickHouseConfig, ClickHouseTickStore, PartitionProgress, TickStore,
+    TimescaleBarStore, TimescaleConfig,
 };
 
 use crate::feed::Feed;
@@ -194,11 +195,8 @@ impl World {
                 epoch,
                 offset: *end,
             };
-            let row = rows.iter().find(|row| row.partition == partition);
-            let folded = row.map(|row| Position {
-                epoch: row.epoch,
-                offset: row.next_offset,
-            });
+            let row = PartitionProgress::find_in(&rows, partition);
+            let folded = row.map(PartitionProgress::position);
             let archived = self.ticks.position(partition).await?;
             for (what, place) in [("folded", folded), ("archived", archived)] {
                 let is_there = place

@@ -119,10 +119,10 @@ impl Core {
         self.progress.append_time_ns
     }
 
-    /// How far it is: (epoch, next offset).
+    /// Returns the position of the first record that is not applied yet.
     #[must_use]
-    pub const fn place(&self) -> (u64, u64) {
-        (self.progress.epoch, self.progress.next_offset)
+    pub const fn position(&self) -> Position {
+        self.progress.position()
     }
 
     /// Where in `bar-updates` the state it was loaded from or last flushed to says to read on.

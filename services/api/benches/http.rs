@@ -67,7 +67,10 @@ async fn start(folder: &TempDir, instrument: &Instrument) -> SocketAddr {
     let bars = bars.await.expect("a store");
     bars.load(0, 1).await.expect("loads");
     let transaction = Transaction {
-        expected: (1, 0),
+        expected: Position {
+            epoch: 1,
+            offset: 0,
+        },
         progress: PartitionProgress {
             partition: 0,
             epoch: 1,

@@ -79,8 +79,7 @@ async fn hours<L: Log, B: BarReader, T: TickStore, C: Clock>(
     request: &RepairRequest,
 ) -> Result<BTreeMap<i64, bool>, Problem> {
     let partition = state.partition_of(&request.instrument);
-    let progress = state.bars.progress().await?;
-    let progress = progress.iter().find(|row| row.partition == partition);
+    let progress = state.bars.partition_progress(partition).await?;
     // Ages count from where the fold is in the log, not from what the clock says.
     let now_ns = progress.map_or(0, |row| row.append_time_ns);
     let start_ns = request.start_ns - request.start_ns.rem_euclid(HOUR_NS);

@@ -273,7 +273,7 @@ impl<L: Log, T: TickStore, C: Clock> Archiver<L, T, C> {
             self.health.ready();
         }
         if pending.next == pending.stored {
-            let after_ns = u64::try_from(self.cut.after.as_nanos()).unwrap_or(u64::MAX);
+            let after_ns = clock::duration_ns(self.cut.after);
             pending.due_ns = self.clock.monotonic_ns().saturating_add(after_ns);
         }
         for record in &batch.records {

@@ -11,4 +11,4 @@ mod time;
 
 pub use breaker::{Breaker, BreakerOpen, BreakerPolicy, BreakerState, Permit};
 pub use retry::{Backoff, Elapsed, RetryPolicy, RetryTimer, retry, retry_until_stopped, timeout};
-pub use time::{Clock, SystemClock};
+pub use time::{Clock, SystemClock, duration_ns};

@@ -80,10 +80,8 @@ pub(crate) async fn declared(
 
 /// The first record of the first partition that the store has not seen.
 async fn folded_offset(log: &impl Log, reader: &impl BarReader) -> Result<Offset, StoreError> {
-    let progress = reader.progress().await?;
-    let folded = progress
-        .iter()
-        .find(|progress| progress.partition == FIRST_PARTITION && progress.epoch == log.epoch());
+    let progress = reader.partition_progress(FIRST_PARTITION).await?;
+    let folded = progress.filter(|progress| progress.epoch == log.epoch());
     Ok(folded.map_or(0, |progress| progress.next_offset))
 }
 

@@ -84,7 +84,10 @@ fn producer<L: Log>(log: &L, store: &SqliteBarStore) -> Producer<L, SqliteBarSto
 async fn fold_venue(store: &SqliteBarStore, partition: u32, venue: &Venue) {
     store.load(partition, 1).await.unwrap();
     let transaction = Transaction {
-        expected: (1, 0),
+        expected: Position {
+            epoch: 1,
+            offset: 0,
+        },
         progress: PartitionProgress {
             partition,
             epoch: 1,

@@ -11,6 +11,7 @@
 //! | [`Interval`], [`Window`] | tumbling windows `[start, end)`, labelled by their start |
 //! | [`DayStart`] | days that begin at any quarter hour of any zone |
 //! | [`Bar`], [`BarRow`] | the monoid of trades, and a bar with what the log's order adds to it |
+//! | [`Position`] | where a record lies in the log of a partition: epoch, then offset |
 //! | [`RejectReason`] | why a trade is not counted |
 //!
 //! Times are UTC nanoseconds since 1970 in an `i64`, which ends in the year 2262.
@@ -24,6 +25,7 @@ mod id;
 mod identity;
 mod instrument;
 mod interval;
+mod position;
 mod reject;
 mod retention;
 mod settings;
@@ -35,13 +37,14 @@ mod trade;
 mod wide;
 
 pub use amendment::{Amendment, AmendmentKind};
-pub use bar::{Bar, BarRow, EdgeTrade, Position};
+pub use bar::{Bar, BarRow, EdgeTrade};
 pub use day::{DayError, DayStart};
 pub use decimal::{Decimal, DecimalError, POWERS_OF_TEN};
 pub use id::{IdError, TradeId};
 pub use identity::{IdRef, Identity};
 pub use instrument::{Instrument, NameError, Symbol, Venue};
 pub use interval::{Interval, UnknownInterval, Window};
+pub use position::Position;
 pub use reject::{FUTURE_LIMIT_NS, RejectReason, check};
 pub use retention::{BAR_RETENTION_NS, HORIZON_NS, TICK_RETENTION_NS, VERDICT_RETENTION_NS};
 pub use settings::{IdScheme, IdScope, VenueSettings};

@@ -90,7 +90,10 @@ async fn bars(folder: &Path, symbols: usize, closing: bool) {
     for number in 0..COMMITS {
         let start_ns = START_NS + i64::try_from(number).unwrap() * MINUTE_NS * i64::from(closing);
         let transaction = Transaction {
-            expected: (0, number),
+            expected: Position {
+                epoch: 0,
+                offset: number,
+            },
             progress: PartitionProgress {
                 partition: 0,
                 epoch: 0,

@@ -124,7 +124,10 @@ fn report(name: &str, way: &str, count: usize, spent: &mut [Duration]) {
 
 fn transaction(partition: u32, from: u64, bars: Vec<StoredBar>) -> Transaction {
     Transaction {
-        expected: (1, from),
+        expected: Position {
+            epoch: 1,
+            offset: from,
+        },
         progress: PartitionProgress {
             partition,
             epoch: 1,

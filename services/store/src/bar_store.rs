@@ -67,6 +67,17 @@ pub trait BarReader: Send + Sync {
     /// worker has loaded yet are missing.
     fn progress(&self) -> impl Future<Output = Result<Vec<PartitionProgress>, StoreError>> + Send;
 
+    /// Returns how far one partition has been folded; `None` if no worker has loaded it yet.
+    fn partition_progress(
+        &self,
+        partition: u32,
+    ) -> impl Future<Output = Result<Option<PartitionProgress>, StoreError>> + Send {
+        async move {
+            let rows = self.progress().await?;
+            Ok(PartitionProgress::find_in(&rows, partition).copied())
+        }
+    }
+
     /// Bars by name, in the order asked for.
     fn bars(
         &self,

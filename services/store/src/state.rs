@@ -22,6 +22,23 @@ pub struct PartitionProgress {
     pub append_time_ns: i64,
 }
 
+impl PartitionProgress {
+    /// Returns the position of the first record that is not folded yet.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        Position {
+            epoch: self.epoch,
+            offset: self.next_offset,
+        }
+    }
+
+    /// Returns the row of `partition` among `rows`.
+    #[must_use]
+    pub fn find_in(rows: &[Self], partition: u32) -> Option<&Self> {
+        rows.iter().find(|row| row.partition == partition)
+    }
+}
+
 /// What the fold knows of a symbol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SymbolRow {
@@ -230,8 +247,8 @@ pub struct PartitionState {
 /// One step of a partition's state, written whole or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {
-    /// Where the state must be for this step to be taken: (epoch, `next_offset`).
-    pub expected: (u64, u64),
+    /// The position that the stored progress must have for this transaction to be committed.
+    pub expected: Position,
     /// Where it is afterwards.
     pub progress: PartitionProgress,
     /// Bars to be written over those stored.

@@ -183,11 +183,8 @@ fn next_of(rows: &[Folded], partitions: u32) -> anyhow::Result<Vec<Position>> {
         );
     }
     let next = |partition| {
-        let row = rows.iter().find(|row| row.partition == partition);
-        let position = row.map(|row| Position {
-            epoch: row.epoch,
-            offset: row.next_offset,
-        });
+        let row = Folded::find_in(rows, partition);
+        let position = row.map(Folded::position);
         position.with_context(|| {
             format!(
                 "partition {partition} of the log's {partitions} was never folded: start what \

@@ -189,7 +189,7 @@ impl SimBarStore {
     /// Moves the progress row, where it is where it is expected.
     fn compare_and_set(&self, transaction: &Transaction, next: &mut Stored) -> bool {
         let row = next.progress.get(&transaction.progress.partition);
-        let found = row.map(|row| (row.epoch, row.next_offset));
+        let found = row.map(PartitionProgress::position);
         if found != Some(transaction.expected) && self.mutant != Some(Mutant::NoCompareAndSet) {
             let mut state = self.state.lock().unwrap();
             state.losers.insert(self.worker);

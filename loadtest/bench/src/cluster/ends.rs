@@ -18,7 +18,7 @@ pub(super) async fn folded(
         role.check_alive()?;
         let rows = bars.progress().await?;
         let is_there = |(partition, end): (u32, &u64)| {
-            let row = rows.iter().find(|row| row.partition == partition);
+            let row = PartitionProgress::find_in(&rows, partition);
             row.is_some_and(|row| row.next_offset >= *end)
         };
         Ok((0..).zip(ends).all(is_there).then_some(()))
@@ -53,9 +53,7 @@ pub(super) async fn moved(
 ) -> anyhow::Result<Vec<u32>> {
     let now = bars.progress().await?;
     let offset = |rows: &[PartitionProgress], partition| {
-        let row = rows
-            .iter()
-            .find(|row: &&PartitionProgress| row.partition == partition);
+        let row = PartitionProgress::find_in(rows, partition);
         row.map_or(0, |row| row.next_offset)
     };
     let has_moved = |partition: &u32| offset(&now, *partition) > offset(before, *partition);

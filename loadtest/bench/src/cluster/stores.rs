@@ -117,7 +117,7 @@ impl BarWriter {
             }
         }
         Ok(Transaction {
-            expected: (self.progress.epoch, self.progress.next_offset),
+            expected: self.progress.position(),
             progress,
             bars,
             symbols: Vec::new(),

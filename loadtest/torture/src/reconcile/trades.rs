@@ -114,15 +114,8 @@ async fn stored(
 ) -> anyhow::Result<BTreeMap<Position, market::Trade>> {
     let partitions = world.kafka.partitions();
     let partition = schemas::partition_of(instrument.key().as_bytes(), partitions);
-    let progress = world.bars.progress().await?;
-    let next = progress
-        .iter()
-        .find(|row| row.partition == partition)
-        .map(|row| Position {
-            epoch: row.epoch,
-            offset: row.next_offset,
-        })
-        .unwrap_or_default();
+    let progress = world.bars.partition_progress(partition).await?;
+    let next = progress.map_or_else(Position::default, |row| row.position());
     let mut rejected = Vec::new();
     for epoch in 1..=next.epoch {
         rejected.extend(

@@ -56,7 +56,7 @@ impl Core {
     /// All that changed since the last call, as one step from the state that was loaded or last
     /// flushed. `updates` is where in `bar-updates` the first update caused by a later record
     /// will lie.
-    pub fn flush(&mut self, expected: (u64, u64), updates: Position) -> Transaction {
+    pub fn flush(&mut self, expected: Position, updates: Position) -> Transaction {
         self.progress.updates = updates;
         let (epoch, generation) = (self.progress.epoch, self.generation);
         let mut transaction = Transaction {

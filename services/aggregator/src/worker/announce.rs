@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use clock::Clock;
+use clock::{Clock, duration_ns};
 use eventlog::{Log, NewRecord};
 use market::{BarRow, Interval, Position};
 use store::{BarStore, HotStore, NewestPrice, TickStore};
 use tokio_util::sync::CancellationToken;
 
-use super::session::{Session, nanoseconds};
+use super::session::Session;
 use crate::{Update, WorkerError};
 
 /// So many bars of an instrument are told in one record at the most: far less than a record may
@@ -43,7 +43,7 @@ where
         let after_ns = self.worker.stores.clock.monotonic_ns();
         let spent = Duration::from_nanos(after_ns - now_ns);
         self.tick = (spent * 10).clamp(pace.tick_least, pace.tick_most);
-        self.next_tick_ns = now_ns + nanoseconds(self.tick);
+        self.next_tick_ns = now_ns + duration_ns(self.tick);
         Ok(true)
     }
 

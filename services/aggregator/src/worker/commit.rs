@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clock::{Clock, RetryPolicy};
 use host::HealthComponent;
+use market::Position;
 use store::{BarStore, CommitOutcome, StoreError, Transaction};
 
 /// How long one try may take, and how long to wait before the next.
@@ -33,7 +34,9 @@ pub(super) async fn commit<S: BarStore, C: Clock>(
             Err(elapsed) => elapsed.to_string(),
         };
         match clock::timeout(&clock, timeout, place(&store, &transaction)).await {
-            Ok(Ok(place)) if place == target(&transaction) => return Ok(CommitOutcome::Committed),
+            Ok(Ok(place)) if place == transaction.progress.position() => {
+                return Ok(CommitOutcome::Committed);
+            }
             Ok(Ok(place)) if place != transaction.expected => return Ok(CommitOutcome::Lost),
             Ok(Err(error)) if !error.is_transient() => return Err(error),
             _ => {}
@@ -48,16 +51,8 @@ pub(super) async fn commit<S: BarStore, C: Clock>(
     }
 }
 
-const fn target(transaction: &Transaction) -> (u64, u64) {
-    (transaction.progress.epoch, transaction.progress.next_offset)
-}
-
-async fn place<S: BarStore>(
-    store: &S,
-    transaction: &Transaction,
-) -> Result<(u64, u64), StoreError> {
-    let rows = store.progress().await?;
+async fn place<S: BarStore>(store: &S, transaction: &Transaction) -> Result<Position, StoreError> {
     let partition = transaction.progress.partition;
-    let row = rows.into_iter().find(|row| row.partition == partition);
-    Ok(row.map_or((0, 0), |row| (row.epoch, row.next_offset)))
+    let row = store.partition_progress(partition).await?;
+    Ok(row.map_or_else(Position::default, |row| row.position()))
 }

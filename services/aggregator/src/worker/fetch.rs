@@ -1,11 +1,11 @@
 //! Reading the log: records come in, and are folded.
 
-use clock::Clock;
+use clock::{Clock, duration_ns};
 use eventlog::{Batch, Log, LogError, Record};
 use store::{BarStore, HotStore, TickStore};
 use tokio_util::sync::CancellationToken;
 
-use super::session::{End, Session, nanoseconds};
+use super::session::{End, Session};
 use crate::WorkerError;
 
 /// So many rows may wait to be written: what a store takes in a few seconds.
@@ -107,7 +107,7 @@ where
             }
         }
         let now_ns = worker.stores.clock.monotonic_ns();
-        self.next_advance_ns = now_ns + nanoseconds(worker.pace.advance_every);
+        self.next_advance_ns = now_ns + duration_ns(worker.pace.advance_every);
         worker.metrics.count(&self.core.take_counts());
         Ok(None)
     }

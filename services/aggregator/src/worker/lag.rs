@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use clock::Clock;
+use clock::{Clock, duration_ns};
 use eventlog::Log;
 use store::{BarStore, HotStore, TickStore};
 
-use super::session::{Session, nanoseconds};
+use super::session::Session;
 
 /// How often the end of the log is looked at, for its lag.
 const LAG_EVERY: Duration = Duration::from_secs(1);
@@ -27,7 +27,7 @@ where
         if now_ns < self.next_lag_ns {
             return;
         }
-        self.next_lag_ns = now_ns + nanoseconds(LAG_EVERY);
+        self.next_lag_ns = now_ns + duration_ns(LAG_EVERY);
         worker.metrics.dirty.set(self.core.dirty() as f64);
         if let Some(end) = worker.topics.trades.end_hint(worker.partition) {
             let lag = end.saturating_sub(self.core.next_offset());

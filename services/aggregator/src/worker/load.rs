@@ -75,13 +75,11 @@ where
     /// of this worker's past then; otherwise it may hold records that are not folded here yet,
     /// and would count them twice.
     async fn still_owns(&mut self, stop: &CancellationToken) -> Result<Option<bool>, WorkerError> {
-        let bars = &self.worker.stores.bars;
-        let rows = self.worker.ask_store(stop, || bars.progress()).await?;
-        Ok(rows.map(|rows| {
-            let row = rows
-                .into_iter()
-                .find(|row| row.partition == self.worker.partition);
-            let place = row.map(|row| (row.epoch, row.next_offset));
+        let worker = self.worker;
+        let call = || worker.stores.bars.partition_progress(worker.partition);
+        let row = worker.ask_store(stop, call).await?;
+        Ok(row.map(|row| {
+            let place = row.map(|row| row.position());
             let target = self.committing.as_ref().map(|step| step.target);
             place == Some(self.stored) || (target.is_some() && place == target)
         }))

@@ -1,7 +1,7 @@
 //! Minutes folded anew: when a refold is appended to the log, and what the ticks give.
 
 use bytes::Bytes;
-use clock::Clock;
+use clock::{Clock, duration_ns};
 use eventlog::{Log, LogError, NewRecord};
 use market::{Bar, MINUTE_NS, Position, SECOND_NS, TICK_RETENTION_NS, VenueSettings};
 use schemas::TradesRecord;
@@ -11,7 +11,7 @@ use store::{
 use tokio_util::sync::CancellationToken;
 
 use super::aside::Answer;
-use super::session::{End, Session, nanoseconds, settled};
+use super::session::{End, Session, settled};
 use crate::{Need, Refolded, Supply, WorkerError};
 
 /// How many refolds are appended at once.
@@ -60,7 +60,7 @@ where
         if now_ns < self.next_refold_ns || !self.wants_archived() {
             return;
         }
-        self.next_refold_ns = now_ns + nanoseconds(worker.pace.refold_every);
+        self.next_refold_ns = now_ns + duration_ns(worker.pace.refold_every);
         let (ticks, partition) = (worker.stores.ticks.clone(), worker.partition);
         let (clock, timeout) = (worker.stores.clock.clone(), worker.pace.call_timeout);
         self.asking = Some(self.aside.begin(async move {
@@ -75,11 +75,7 @@ where
         &mut self,
         archived: Option<Position>,
     ) -> Result<(), WorkerError> {
-        let stored = Position {
-            epoch: self.stored.0,
-            offset: self.stored.1,
-        };
-        let passed = archived.unwrap_or_default().min(stored);
+        let passed = archived.unwrap_or_default().min(self.stored);
         let refolds = self.core.ask_refolds(passed, MOST_REFOLDS);
         if refolds.is_empty() {
             return Ok(());
@@ -119,7 +115,7 @@ where
         &mut self,
         stop: &CancellationToken,
     ) -> Result<Option<End>, WorkerError> {
-        while self.core.place() != self.stored || self.committing.is_some() {
+        while self.core.position() != self.stored || self.committing.is_some() {
             if self.committing.is_none() && !self.start_commit(stop).await? {
                 return Ok(Some(End::Stopped));
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use clock::Clock;
+use clock::{Clock, duration_ns};
 use eventlog::{Log, LogError, NewRecord};
 use market::Position;
 use store::{BarStore, CommitOutcome, HotStore, StoreError, TickStore};
@@ -30,7 +30,7 @@ pub(super) enum End {
 pub(super) struct Step {
     outcome: Answer<Result<CommitOutcome, StoreError>>,
     /// Where the stored state will be.
-    pub(super) target: (u64, u64),
+    pub(super) target: Position,
     started_ns: u64,
     /// What [`Session::folded_bytes`] was.
     bytes: u64,
@@ -40,8 +40,8 @@ pub(super) struct Step {
 pub(super) struct Session<'a, L, U, D, S, T, H, C> {
     pub(super) worker: &'a Worker<L, U, D, S, T, H, C>,
     pub(super) core: Core,
-    /// Where the stored state is: (epoch, `next_offset`).
-    pub(super) stored: (u64, u64),
+    /// The position of the stored state.
+    pub(super) stored: Position,
     /// Where in `bar-updates` the next update will lie at the least.
     pub(super) updates: Position,
     /// Up to where the log went when the state was loaded: the worker is ready once all before
@@ -86,7 +86,7 @@ where
         let now_ns = worker.stores.clock.monotonic_ns();
         Self {
             worker,
-            stored: core.place(),
+            stored: core.position(),
             updates: core.updates(),
             core,
             ready_from,
@@ -102,8 +102,8 @@ where
             far_behind: false,
             tick: worker.pace.tick_least,
             next_tick_ns: now_ns,
-            next_commit_ns: now_ns + nanoseconds(worker.pace.commit_every),
-            next_advance_ns: now_ns + nanoseconds(worker.pace.advance_every),
+            next_commit_ns: now_ns + duration_ns(worker.pace.commit_every),
+            next_advance_ns: now_ns + duration_ns(worker.pace.advance_every),
         }
     }
 
@@ -179,7 +179,7 @@ where
         if self.committing.is_some() || now_ns < self.next_commit_ns {
             return Ok(true);
         }
-        self.next_commit_ns = now_ns + nanoseconds(self.worker.pace.commit_every);
+        self.next_commit_ns = now_ns + duration_ns(self.worker.pace.commit_every);
         self.start_commit(stop).await
     }
 
@@ -189,7 +189,7 @@ where
         &mut self,
         stop: &CancellationToken,
     ) -> Result<bool, WorkerError> {
-        if self.core.place() == self.stored {
+        if self.core.position() == self.stored {
             return Ok(true);
         }
         // Records of the next generation are not to be taken for this one's.
@@ -201,7 +201,7 @@ where
         }
         let worker = self.worker;
         let transaction = self.core.flush(self.stored, self.updates);
-        let target = self.core.place();
+        let target = self.core.position();
         let future = commit(
             worker.stores.bars.clone(),
             worker.stores.clock.clone(),
@@ -271,7 +271,7 @@ where
         if now_ns < self.next_advance_ns {
             return;
         }
-        self.next_advance_ns = now_ns + nanoseconds(worker.pace.advance_every);
+        self.next_advance_ns = now_ns + duration_ns(worker.pace.advance_every);
         if !self.core.waits_for_time() {
             return;
         }
@@ -296,7 +296,7 @@ where
         } else {
             u64::MAX
         };
-        let commit_ns = if self.committing.is_none() && self.core.place() != self.stored {
+        let commit_ns = if self.committing.is_none() && self.core.position() != self.stored {
             self.next_commit_ns
         } else {
             u64::MAX
@@ -320,8 +320,4 @@ pub(super) async fn settled(committing: &mut Option<Step>) -> Result<CommitOutco
         }
         None => std::future::pending().await,
     }
-}
-
-pub(super) fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clock::{Clock, RetryPolicy, RetryTimer};
 use eventlog::{Log, LogError};
 use host::HealthComponent;
-use market::{Instrument, Position};
+use market::Instrument;
 use store::{BarReader, PartitionProgress};
 use tokio_util::sync::CancellationToken;
 
@@ -149,9 +149,11 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
 
     /// The progress row, where the store answers: there may be none yet.
     async fn progress(&self) -> Option<Option<PartitionProgress>> {
-        let rows = clock::timeout(&self.clock, CALL_TIMEOUT, self.bars.progress()).await;
-        let row = rows.ok()?.ok()?.into_iter();
-        Some(row.into_iter().find(|row| row.partition == self.partition))
+        let call = self.bars.partition_progress(self.partition);
+        clock::timeout(&self.clock, CALL_TIMEOUT, call)
+            .await
+            .ok()?
+            .ok()
     }
 
     /// The progress row, asked for after a while.
@@ -163,11 +165,7 @@ impl<U: Log, B: BarReader, C: Clock> Follower<U, B, C> {
     /// Tells the hub what is in the store. Updates that were missed are, once the owner has
     /// committed after it announced them: then nothing is unknown any more.
     fn note(&self, place: &mut Place, row: &PartitionProgress) {
-        let durable = Position {
-            epoch: row.epoch,
-            offset: row.next_offset,
-        };
-        self.hub.set_durable(self.partition, durable);
+        self.hub.set_durable(self.partition, row.position());
         let stored = (row.updates.epoch == self.updates.epoch()).then_some(row.updates.offset);
         if place.missed.is_some_and(|missed| stored >= Some(missed)) {
             place.missed = None;

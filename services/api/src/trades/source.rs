@@ -25,12 +25,8 @@ impl<'a, B: BarReader, T: TickStore> TradeSource<'a, B, T> {
         partition: u32,
         settings: VenueSettings,
     ) -> Result<Self, StoreError> {
-        let progress = bars.progress().await?;
-        let progress = progress.iter().find(|row| row.partition == partition);
-        let next = progress.map_or_else(Position::default, |row| Position {
-            epoch: row.epoch,
-            offset: row.next_offset,
-        });
+        let progress = bars.partition_progress(partition).await?;
+        let next = progress.map_or_else(Position::default, |row| row.position());
         Ok(Self {
             bars,
             ticks,

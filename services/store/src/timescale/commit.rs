@@ -72,8 +72,8 @@ async fn advance(session: &mut PgConnection, transaction: &Transaction) -> Resul
         .bind(bits(progress.updates.offset))
         .bind(progress.append_time_ns)
         .bind(partition(progress.partition)?)
-        .bind(bits(transaction.expected.0))
-        .bind(bits(transaction.expected.1));
+        .bind(bits(transaction.expected.epoch))
+        .bind(bits(transaction.expected.offset));
     Ok(moved.execute(session).await?.rows_affected() > 0)
 }
 

@@ -102,7 +102,10 @@ pub(crate) fn extreme_bar(instrument: &Instrument, start_ns: i64) -> StoredBar {
 /// A step of a partition of epoch 1 that writes nothing yet.
 pub(crate) fn step(partition: u32, from: u64, to: u64) -> Transaction {
     Transaction {
-        expected: (1, from),
+        expected: Position {
+            epoch: 1,
+            offset: from,
+        },
         progress: PartitionProgress {
             partition,
             epoch: 1,
@@ -126,7 +129,10 @@ pub(crate) fn step(partition: u32, from: u64, to: u64) -> Transaction {
 /// Takes a step that has to be taken; the partition is loaded first, for one that is new.
 pub(crate) async fn take(store: &impl BarStore, transaction: Transaction) {
     let partition = transaction.progress.partition;
-    store.load(partition, transaction.expected.0).await.unwrap();
+    store
+        .load(partition, transaction.expected.epoch)
+        .await
+        .unwrap();
     let outcome = store.commit(&transaction).await.unwrap();
     assert_eq!(outcome, CommitOutcome::Committed);
 }

@@ -225,7 +225,10 @@ impl Model {
         let at = self.progress[&draft.partition];
         let next_offset = at.next_offset + draft.advance;
         Transaction {
-            expected: (at.epoch, at.next_offset + draft.astray),
+            expected: Position {
+                epoch: at.epoch,
+                offset: at.next_offset + draft.astray,
+            },
             progress: PartitionProgress {
                 next_offset,
                 updates: Position {
@@ -248,7 +251,7 @@ impl Model {
     fn take(&mut self, transaction: &Transaction) -> CommitOutcome {
         let partition = transaction.progress.partition;
         let at = self.progress[&partition];
-        if (at.epoch, at.next_offset) != transaction.expected {
+        if at.position() != transaction.expected {
             return CommitOutcome::Lost;
         }
         self.progress.insert(partition, transaction.progress);

@@ -55,7 +55,10 @@ pub(crate) async fn a_step_is_taken_once(store: &impl BarStore) {
         CommitOutcome::Committed
     );
     let mut last = step(0, 0, 0);
-    last.expected = (2, 0);
+    last.expected = Position {
+        epoch: 2,
+        offset: 0,
+    };
     last.progress = PartitionProgress {
         partition: 0,
         epoch: u64::MAX,
@@ -78,7 +81,10 @@ pub(crate) async fn a_lost_step_writes_nothing(store: &impl BarStore) {
     lost.symbols = vec![symbol("binance:BTCUSDT", 1)];
     lost.rejected = vec![rejected(4, 5, Verdict::Duplicate)];
     assert_eq!(store.commit(&lost).await.unwrap(), CommitOutcome::Lost);
-    lost.expected = (2, 5);
+    lost.expected = Position {
+        epoch: 2,
+        offset: 5,
+    };
     assert_eq!(store.commit(&lost).await.unwrap(), CommitOutcome::Lost);
 
     let state = store.load(0, 1).await.unwrap();

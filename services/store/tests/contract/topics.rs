@@ -2,7 +2,7 @@
 
 use candlewick_store::{BarReader, BarStore, CommitOutcome, PartitionProgress, StoreError};
 use futures_util::future::join_all;
-use market::Interval;
+use market::{Interval, Position};
 use schemas::{BAR_UPDATES, TRADES};
 
 use crate::fixtures::{bar, instrument, step, take};
@@ -51,7 +51,10 @@ pub(crate) async fn a_new_generation_of_trades_moves_every_partition(store: &imp
     };
     assert_eq!(state.progress, expected);
     let mut next = step(0, 0, 4);
-    next.expected = (2, 0);
+    next.expected = Position {
+        epoch: 2,
+        offset: 0,
+    };
     next.progress.epoch = 2;
     assert_eq!(store.commit(&next).await.unwrap(), CommitOutcome::Committed);
     assert_eq!(store.adopt(TRADES, "two").await.unwrap(), 2);
@@ -89,7 +92,10 @@ pub(crate) async fn an_older_generation_is_superseded(store: &impl BarStore) {
 
 async fn take_at_epoch_3(store: &impl BarStore) {
     let mut transaction = step(0, 0, 5);
-    transaction.expected = (3, 0);
+    transaction.expected = Position {
+        epoch: 3,
+        offset: 0,
+    };
     transaction.progress.epoch = 3;
     take(store, transaction).await;
 }

@@ -247,8 +247,7 @@ impl World {
         for partition in 0..PARTITIONS {
             let end = folder.trades.bounds(partition).await.unwrap().end;
             loop {
-                let progress = folder.bars.progress().await.unwrap();
-                let row = progress.iter().find(|row| row.partition == partition);
+                let row = folder.bars.partition_progress(partition).await.unwrap();
                 let folded = row.map_or(0, |row| row.next_offset);
                 let archived = folder.ticks.position(partition).await.unwrap();
                 let archived = archived.map_or(0, |position| position.offset);
@@ -330,7 +329,7 @@ impl World {
             .unwrap();
         let progress = state.progress;
         let mut transaction = Transaction {
-            expected: (progress.epoch, progress.next_offset),
+            expected: progress.position(),
             progress,
             bars: Vec::new(),
             symbols: Vec::new(),

@@ -41,7 +41,10 @@ async fn stored(folder: &TempDir, instrument: &Instrument) -> SqliteBarStore {
         row: row(minute, 10),
     });
     let transaction = Transaction {
-        expected: (1, 0),
+        expected: Position {
+            epoch: 1,
+            offset: 0,
+        },
         progress: PartitionProgress {
             partition: 0,
             epoch: 1,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clock::SystemClock;
 use eventlog::{MemoryLog, NewRecord};
 use host::Health;
-use market::{Bar, BarRow, Interval, Trade, Venue, VenueSettings};
+use market::{Bar, BarRow, Interval, Position, Trade, Venue, VenueSettings};
 use store::{
     BarKey, BarQuery, DirtyMinuteRow, ExcludedRange, IdRangeQuery, IdRanges, IdSetKey, IdSetRow,
     StoreError, SymbolQuery, SymbolRow, VenueRow,

@@ -143,8 +143,8 @@ async fn advance(
     .bind(unsigned(progress.updates.offset))
     .bind(progress.append_time_ns)
     .bind(progress.partition)
-    .bind(unsigned(transaction.expected.0))
-    .bind(unsigned(transaction.expected.1));
+    .bind(unsigned(transaction.expected.epoch))
+    .bind(unsigned(transaction.expected.offset));
     Ok(moved.execute(connection).await?.rows_affected() > 0)
 }
 
