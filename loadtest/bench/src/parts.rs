@@ -1,11 +1,16 @@
 //! The parts in memory, on one core.
 
+#[path = "../../../services/aggregator/benches/fold/feed.rs"]
+mod feed;
+
 use std::hint::black_box;
 
-use aggregator::Exercise;
+use aggregator::{Core, LoadRequest, Loaded};
 use clock::{Clock, SystemClock};
 use market::{Decimal, IdScheme, Side, Trade, TradeId};
 use schemas::TradesRecord;
+
+use feed::Feed;
 
 use super::table::{Table, millions};
 
@@ -35,13 +40,13 @@ fn fold(scheme: IdScheme) -> f64 {
         ROUNDS / 10
     };
     let go = || {
-        let mut exercise = Exercise::new(scheme, SYMBOLS, TRADES);
+        let mut feed = Feed::new(scheme, SYMBOLS, TRADES);
         let mut spent_ns = 0;
         for _ in 0..rounds {
             let start_ns = SystemClock.monotonic_ns();
-            black_box(exercise.fold());
+            black_box(feed.apply_round());
             spent_ns += SystemClock.monotonic_ns() - start_ns;
-            exercise.move_on();
+            feed.prepare_next_round();
         }
         spent_ns * (ROUNDS / rounds)
     };

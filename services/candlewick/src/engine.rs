@@ -9,6 +9,7 @@ use std::sync::Arc;
 use aggregator::{Stores, Topics, Worker, WorkerConfig};
 use api::{ApiParts, ApiState, Follower, Hub, HubLimits, NewestPrices};
 use archiver::{Archiver, BlockPolicy};
+use backend::Backend;
 use clock::{Clock, SystemClock};
 use eventlog::{EmbeddedLog, Log, MemoryLog};
 use host::{Health, MetricsHandle, Stage, Supervisor};
@@ -22,6 +23,20 @@ pub(crate) use retain::log_time;
 
 /// How much of `bar-updates` is kept in memory, by partition.
 const UPDATES_BYTES: usize = 32 << 20;
+
+/// The backend of a process that holds every role: the log and the stores of a data folder.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Embedded;
+
+impl Backend for Embedded {
+    type Trades = EmbeddedLog;
+    type Updates = MemoryLog;
+    type DeadLetters = EmbeddedLog;
+    type Bars = SqliteBarStore;
+    type Ticks = SqliteTickStore;
+    type Hot = MemoryHotStore;
+    type Clock = SystemClock;
+}
 
 /// How the roles run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -99,7 +114,7 @@ impl Engine {
         supervisor: &mut Supervisor<SystemClock>,
         health: &Health,
     ) {
-        let worker = Worker {
+        let worker: Worker<Embedded> = Worker {
             partition,
             topics: Topics {
                 trades: self.folder.trades.clone(),
@@ -112,7 +127,7 @@ impl Engine {
                 hot: self.hot.clone(),
                 clock: SystemClock,
             },
-            pace: options.pace,
+            config: options.pace,
             metrics: aggregator::Metrics::new(partition),
             health: health.register(&format!("aggregator-{partition}")),
         };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use aggregator::{Stores, Topics, Worker, WorkerConfig};
 use api::ChannelName;
 use archiver::{Archiver, BlockPolicy};
+use backend::Backend;
 use host::Health;
 use market::{Interval, Position};
 use store::MemoryHotStore;
@@ -44,6 +45,19 @@ pub enum Mutant {
     GapSkipped,
     /// The archiver's position is kept without the append time before it.
     AppendTimeForgotten,
+}
+
+/// The simulated log, stores and clock.
+struct Simulated;
+
+impl Backend for Simulated {
+    type Trades = SimLog;
+    type Updates = SimLog;
+    type DeadLetters = SimLog;
+    type Bars = SimBarStore;
+    type Ticks = SimTickStore;
+    type Hot = MemoryHotStore;
+    type Clock = SimClock;
 }
 
 pub type Task = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
@@ -213,7 +227,7 @@ impl World {
     pub fn start_worker(&mut self, partition: u32) {
         let number = self.number();
         self.adopt();
-        let worker = Worker {
+        let worker: Worker<Simulated> = Worker {
             partition,
             topics: Topics {
                 trades: self.trades_log.reopened(),
@@ -226,11 +240,11 @@ impl World {
                 hot: MemoryHotStore::default(),
                 clock: self.clock.clone(),
             },
-            pace: WorkerConfig {
-                commit_every: Duration::from_millis(self.random.below(400) + 20),
+            config: WorkerConfig {
+                commit_interval: Duration::from_millis(self.random.below(400) + 20),
                 call_timeout: Duration::from_secs(2),
-                retry_most: Duration::from_millis(400),
-                uncommitted_bytes: (self.random.below(100) + 20) * 40,
+                max_backoff: Duration::from_millis(400),
+                max_uncommitted_bytes: (self.random.below(100) + 20) * 40,
                 ..WorkerConfig::default()
             },
             metrics: aggregator::Metrics::new(partition),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aggregator::{Stores, Topics, Worker, WorkerConfig};
 use archiver::{Archiver, BlockPolicy};
+use backend::Backend;
 use candlewick_api::{ApiParts, ApiState, Follower, Hub, HubLimits, NewestPrices, router, serve};
 use clock::{Clock, SystemClock};
 use eventlog::{EmbeddedLog, EmbeddedOptions, Log, MemoryLog, Retention};
@@ -40,6 +41,19 @@ impl Clock for LogClock {
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
         SystemClock.sleep(duration)
     }
+}
+
+/// The log and the stores of a data folder, at the log's clock.
+struct Embedded;
+
+impl Backend for Embedded {
+    type Trades = EmbeddedLog;
+    type Updates = MemoryLog;
+    type DeadLetters = MemoryLog;
+    type Bars = SqliteBarStore;
+    type Ticks = SqliteTickStore;
+    type Hot = MemoryHotStore;
+    type Clock = LogClock;
 }
 
 /// A whole Candlewick. Nothing in it depends on the time of day, so answers can be compared.
@@ -159,7 +173,7 @@ impl World {
         health: &Health,
         stop: &CancellationToken,
     ) {
-        let worker = Worker {
+        let worker: Worker<Embedded> = Worker {
             partition,
             topics: Topics {
                 trades: self.trades.clone(),
@@ -172,10 +186,10 @@ impl World {
                 hot: self.hot.clone(),
                 clock: LogClock,
             },
-            pace: WorkerConfig {
-                commit_every: Duration::from_millis(5),
+            config: WorkerConfig {
+                commit_interval: Duration::from_millis(5),
                 // Advances would move offsets as time passes.
-                advance_every: Duration::from_secs(3600),
+                advance_interval: Duration::from_secs(3600),
                 ..WorkerConfig::default()
             },
             metrics: aggregator::Metrics::new(partition),

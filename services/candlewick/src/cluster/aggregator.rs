@@ -13,7 +13,7 @@ use store::{BarReader, ClickHouseConfig, RedisConfig, TimescaleConfig};
 use tokio_util::sync::CancellationToken;
 
 use super::assignments::Start;
-use super::connect::{Bars, Connector, Ticks, Topic, probe};
+use super::connect::{Bars, Cluster, Connector, Ticks, probe};
 use super::hot::Hot;
 use super::member::{Member, Presence, explain};
 use super::topics::{Generation, Opened, check_partitions, close, open};
@@ -97,7 +97,7 @@ pub(crate) fn run(arguments: AggregatorArgs) -> anyhow::Result<ExitCode> {
 /// What every partition is given.
 #[derive(Clone)]
 struct Parts {
-    topics: Topics<Topic, Topic, Topic>,
+    topics: Topics<Cluster>,
     bars: Bars,
     ticks: Ticks,
     hot: Hot,
@@ -207,7 +207,7 @@ impl Parts {
                 hot: self.hot,
                 clock: SystemClock,
             },
-            pace: WorkerConfig::default(),
+            config: WorkerConfig::default(),
             metrics: aggregator::Metrics::new(partition),
             health,
         };

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use backend::Backend;
 use clock::{Breaker, Clock, SystemClock};
 use host::{DependencyHealth, Health, HealthComponent};
 use kafka::{Kafka, KafkaConfig, KafkaLog};
@@ -20,6 +21,20 @@ use connect::{BreakerSettings, TopicNames};
 pub(super) type Bars = Guarded<TimescaleBarStore, SystemClock>;
 pub(super) type Ticks = Guarded<ClickHouseTickStore, SystemClock>;
 pub(super) type Topic = GuardedLog<KafkaLog, SystemClock>;
+
+/// The backend of a cluster: Kafka, TimescaleDB, ClickHouse and Redis.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cluster;
+
+impl Backend for Cluster {
+    type Trades = Topic;
+    type Updates = Topic;
+    type DeadLetters = Topic;
+    type Bars = Bars;
+    type Ticks = Ticks;
+    type Hot = Hot;
+    type Clock = SystemClock;
+}
 
 const TIMESCALEDB: &str = "timescaledb";
 const CLICKHOUSE: &str = "clickhouse";

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aggregator::{Stores, Topics, Worker, WorkerConfig};
 use archiver::Archiver;
+use backend::Backend;
 use clap::Parser;
 use clock::{Clock, SystemClock};
 use eventlog::{EmbeddedLog, Log, MemoryLog};
@@ -12,8 +13,8 @@ use host::Health;
 use ingest::Producer;
 use market::{BarRow, HOUR_NS, IdScheme, IdScope, Instrument, Interval, VenueSettings};
 use store::{
-    BarKey, BarReader, BarStore, CommitOutcome, MemoryHotStore, SqliteBarStore, StoredBar,
-    TickStore, Transaction,
+    BarKey, BarReader, BarStore, CommitOutcome, MemoryHotStore, SqliteBarStore, SqliteTickStore,
+    StoredBar, TickStore, Transaction,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -25,6 +26,20 @@ use crate::{VerifyArgs, verify};
 use connect::{Folder, FolderOptions};
 
 pub(super) const PARTITIONS: u32 = 2;
+
+/// The log and the stores of a data folder, at a clock that is behind.
+struct Embedded;
+
+impl Backend for Embedded {
+    type Trades = EmbeddedLog;
+    type Updates = MemoryLog;
+    type DeadLetters = EmbeddedLog;
+    type Bars = SqliteBarStore;
+    type Ticks = SqliteTickStore;
+    type Hot = MemoryHotStore;
+    type Clock = Ago;
+}
+
 const VENUES: [(&str, IdScheme, IdScope); 5] = [
     ("ranges", IdScheme::Contiguous, IdScope::Symbol),
     ("daily", IdScheme::Contiguous, IdScope::Day),
@@ -197,7 +212,7 @@ impl World {
         let stop = CancellationToken::new();
         let mut roles = JoinSet::new();
         for partition in 0..PARTITIONS {
-            let worker = Worker {
+            let worker: Worker<Embedded> = Worker {
                 partition,
                 topics: Topics {
                     trades: folder.trades.clone(),
@@ -210,9 +225,9 @@ impl World {
                     hot: MemoryHotStore::default(),
                     clock,
                 },
-                pace: WorkerConfig {
-                    commit_every: Duration::from_millis(20),
-                    advance_every: Duration::from_millis(50),
+                config: WorkerConfig {
+                    commit_interval: Duration::from_millis(20),
+                    advance_interval: Duration::from_millis(50),
                     ..WorkerConfig::default()
                 },
                 metrics: aggregator::Metrics::new(partition),

@@ -1,7 +1,7 @@
-//! Calls that go on whatever their session waits for itself.
+//! Calls that make progress whatever their session waits for.
 //!
-//! A transaction that nobody polls stands open, with its locks, until the server ends it; and a
-//! breaker that has let one call through turns all others away until that call has ended.
+//! A transaction that is not polled stays open, with its locks, until the server ends it; and a
+//! half-open breaker that has let one call through rejects all others until that call has ended.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -12,34 +12,35 @@ use tokio::sync::{mpsc, oneshot};
 
 type Call = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Where a session leaves calls that it does not wait for now.
-pub(super) struct Aside(mpsc::UnboundedSender<Call>);
+/// Starts calls that the session does not wait for at once.
+pub(super) struct BackgroundCalls(mpsc::UnboundedSender<Call>);
 
-/// Who makes them go on, beside the session.
+/// Polls the calls, next to the session.
 pub(super) struct Driver(mpsc::UnboundedReceiver<Call>);
 
-/// The answer to such a call. It comes as long as the driver lives.
-pub(super) type Answer<T> = oneshot::Receiver<T>;
+/// The answer to a background call. It arrives unless the driver is dropped.
+pub(super) type PendingAnswer<T> = oneshot::Receiver<T>;
 
-pub(super) fn aside() -> (Aside, Driver) {
+/// Returns the two ends: one to start calls, one to poll them.
+pub(super) fn background_calls() -> (BackgroundCalls, Driver) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    (Aside(sender), Driver(receiver))
+    (BackgroundCalls(sender), Driver(receiver))
 }
 
-impl Aside {
-    /// Begins a call.
-    pub(super) fn begin<T: Send + 'static>(
+impl BackgroundCalls {
+    /// Hands a call to the driver and returns its pending answer.
+    pub(super) fn start<T: Send + 'static>(
         &self,
         call: impl Future<Output = T> + Send + 'static,
-    ) -> Answer<T> {
-        let (answer, answered) = oneshot::channel();
+    ) -> PendingAnswer<T> {
+        let (sender, answer) = oneshot::channel();
         let call = async move {
-            // Who does not want to know any more has dropped the other end.
-            let _ = answer.send(call.await);
+            // If the receiver was dropped, the session no longer needs the answer.
+            let _ = sender.send(call.await);
         };
-        // Session and driver are dropped together.
+        // The session and the driver are dropped together.
         let _ = self.0.send(Box::pin(call));
-        answered
+        answer
     }
 }
 
@@ -66,15 +67,15 @@ mod tests {
 
     use super::*;
 
-    /// A breaker that is half open lets one call through, and a pool lends its last connection
-    /// once: whoever holds it must come to its end while the session waits for it.
+    /// A half-open breaker lets one call through, and a pool lends its last connection once: the
+    /// call that holds it must be able to end while the session waits for it.
     #[tokio::test]
-    async fn a_call_goes_on_while_the_session_waits_for_what_it_holds() {
+    async fn a_background_call_makes_progress_while_the_session_waits_for_what_it_holds() {
         let only = Arc::new(Semaphore::new(1));
-        let (aside, driver) = aside();
+        let (background, driver) = background_calls();
         let session = async {
             let (held, (hold, held_now)) = (only.clone(), oneshot::channel());
-            let answer = aside.begin(async move {
+            let answer = background.start(async move {
                 let _permit = held.acquire().await.unwrap();
                 hold.send(()).unwrap();
                 tokio::task::yield_now().await;
@@ -93,9 +94,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn calls_end_with_their_driver() {
-        let (aside, driver) = aside();
-        let answer = aside.begin(std::future::pending::<()>());
+    async fn background_calls_end_when_their_driver_is_dropped() {
+        let (background, driver) = background_calls();
+        let answer = background.start(std::future::pending::<()>());
         drop(driver);
         assert!(answer.await.is_err());
     }

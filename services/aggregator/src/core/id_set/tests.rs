@@ -1,6 +1,6 @@
 //! The ranges against a plain set.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -30,11 +30,11 @@ fn number() -> impl Strategy<Value = u64> {
 }
 
 proptest! {
-    /// Numbers in any order, with takes of the change at any moment: each number is new once,
+    /// Numbers in any order, with the change taken at any moment: each number is new once,
     /// and the changes, applied to a stored copy, make up exactly the set.
     #[test]
     fn ranges_are_a_set(numbers in prop::collection::vec((number(), any::<bool>()), 0..200)) {
-        let mut set = IdSet::ranges(&empty(), 0);
+        let mut set = IdSet::from_ranges(&empty(), 0);
         let mut model = BTreeSet::new();
         let mut stored: BTreeMap<u64, u64> = BTreeMap::new();
         for (number, take) in numbers {
@@ -43,7 +43,7 @@ proptest! {
                 apply(&mut stored, set.take_change());
                 let ranges: Vec<_> = stored.clone().into_iter().collect();
                 prop_assert_eq!(&ranges, &as_ranges(&model));
-                set = IdSet::ranges(&IdSetRow { ranges, ..empty() }, 0);
+                set = IdSet::from_ranges(&IdSetRow { ranges, ..empty() }, 0);
             }
         }
         apply(&mut stored, set.take_change());

@@ -1,13 +1,13 @@
 //! The hot path: the trades of one symbol and minute since they were last merged into bars.
 
 use std::cmp::Ordering;
-
-use market::{Bar, Decimal, EdgeTrade, Interval, MINUTE_NS, Position, Side, Sum, Trade, TradeId};
 use std::sync::Arc;
 
-/// One end of the minute, with its price as a mantissa at the delta's scale.
+use market::{Bar, Decimal, EdgeTrade, Interval, MINUTE_NS, Position, Side, Sum, Trade, TradeId};
+
+/// The first or the last trade, with its price as a mantissa at the accumulator's scale.
 #[derive(Debug, Clone)]
-struct End {
+struct EdgeMantissa {
     time_ns: i64,
     id: Option<TradeId>,
     scope: Option<Arc<str>>,
@@ -15,14 +15,16 @@ struct End {
     price: i64,
 }
 
-/// What some trades of one minute add up to, in machine integers at fixed scales. A trade that
-/// does not fit is refused; the caller then takes the bar and starts again with scales that do.
+/// The sum of trades of one minute, in machine integers at fixed scales.
+///
+/// A trade that does not fit the scales is refused; the caller then takes the bar and starts again
+/// with scales that fit. The minute and the scales change only while no trade is in the sum.
 #[derive(Debug, Clone)]
-pub(super) struct Delta {
-    /// The minute `[start, start + 1m)`; `i64::MAX` where there is none.
+pub(crate) struct MinuteAccumulator {
+    /// The minute `[start, start + 1m)`; `i64::MAX` if there is none.
     start_ns: i64,
     /// Trades appended later than this are beyond the horizon of the minute's hour.
-    pub(super) admits_until_ns: i64,
+    admits_until_ns: i64,
     trades: u64,
     high: i64,
     low: i64,
@@ -33,13 +35,24 @@ pub(super) struct Delta {
     price_scale: u8,
     quantity_scale: u8,
     first_append_ns: i64,
-    /// The place of the trade that was added last.
+    /// The offset of the trade that was added last.
     last_offset: u64,
-    open: End,
-    close: End,
+    open: EdgeMantissa,
+    close: EdgeMantissa,
 }
 
-const NO_END: End = End {
+/// The trades of a minute as a bar.
+#[derive(Debug)]
+pub(crate) struct MinuteBar {
+    /// The start of the minute.
+    pub(crate) start_ns: i64,
+    /// The position of the last trade.
+    pub(crate) through: Position,
+    /// The bar of the trades.
+    pub(crate) bar: Bar,
+}
+
+const NO_EDGE: EdgeMantissa = EdgeMantissa {
     time_ns: 0,
     id: None,
     scope: None,
@@ -47,10 +60,10 @@ const NO_END: End = End {
     price: 0,
 };
 
-impl End {
-    /// The order of [`EdgeTrade::order`], within one epoch.
+impl EdgeMantissa {
+    /// Compares as [`EdgeTrade::order`] does, within one epoch.
     #[inline]
-    fn order(&self, trade: &Trade, offset: u64) -> Ordering {
+    fn compare(&self, trade: &Trade, offset: u64) -> Ordering {
         self.time_ns
             .cmp(&trade.time_ns)
             .then_with(|| (self.id.is_none(), &self.id).cmp(&(trade.id.is_none(), &trade.id)))
@@ -68,8 +81,9 @@ impl End {
     }
 }
 
-impl Delta {
-    pub(super) const fn none() -> Self {
+impl MinuteAccumulator {
+    /// Returns an accumulator without a minute.
+    pub(crate) const fn new() -> Self {
         Self {
             start_ns: i64::MAX,
             admits_until_ns: i64::MAX,
@@ -84,45 +98,58 @@ impl Delta {
             quantity_scale: 0,
             first_append_ns: i64::MAX,
             last_offset: 0,
-            open: NO_END,
-            close: NO_END,
+            open: NO_EDGE,
+            close: NO_EDGE,
         }
     }
 
-    /// Begins the minute that holds a time.
-    pub(super) fn begin(&mut self, time_ns: i64) {
-        debug_assert_eq!(self.trades, 0, "a delta is taken before another begins");
+    /// Begins the minute that contains a time.
+    pub(crate) fn begin_minute(&mut self, time_ns: i64) {
+        debug_assert_eq!(
+            self.trades, 0,
+            "the bar is taken before another minute begins"
+        );
         self.start_ns = Interval::M1.window(time_ns).start_ns;
     }
 
-    pub(super) fn forget(&mut self) {
-        debug_assert_eq!(self.trades, 0, "a delta is taken before it is forgotten");
+    /// Ends the minute.
+    pub(crate) fn end_minute(&mut self) {
+        debug_assert_eq!(self.trades, 0, "the bar is taken before the minute ends");
         self.start_ns = i64::MAX;
     }
 
-    pub(super) const fn holds(&self, time_ns: i64) -> bool {
+    /// Returns whether a time is within the minute.
+    #[inline]
+    pub(crate) const fn contains(&self, time_ns: i64) -> bool {
         self.start_ns <= time_ns && time_ns - self.start_ns < MINUTE_NS
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
+    #[inline]
+    pub(crate) const fn is_empty(&self) -> bool {
         self.trades == 0
     }
 
-    pub(super) const fn trades(&self) -> u64 {
-        self.trades
-    }
-
-    pub(super) const fn start_ns(&self) -> i64 {
+    /// Returns the start of the minute that has begun.
+    #[inline]
+    pub(crate) const fn start_ns(&self) -> i64 {
         self.start_ns
     }
 
-    pub(super) const fn last_offset(&self) -> u64 {
-        self.last_offset
+    /// Sets the greatest append time of trades that are within the horizon of the minute's hour.
+    #[inline]
+    pub(crate) const fn set_admits_until(&mut self, append_time_ns: i64) {
+        self.admits_until_ns = append_time_ns;
     }
 
-    /// Adds a trade of the minute; false where it does not fit the scales or the integers.
+    /// Returns whether a trade that was appended then is within the horizon of the minute's hour.
     #[inline]
-    pub(super) fn add(&mut self, trade: &Trade, offset: u64, append_time_ns: i64) -> bool {
+    pub(crate) const fn admits(&self, append_time_ns: i64) -> bool {
+        append_time_ns <= self.admits_until_ns
+    }
+
+    /// Adds a trade of the minute; returns `false` if it does not fit the scales or the integers.
+    #[inline]
+    pub(crate) fn add(&mut self, trade: &Trade, offset: u64, append_time_ns: i64) -> bool {
         let Some(price) = trade.price.mantissa_at(self.price_scale) else {
             return false;
         };
@@ -147,27 +174,27 @@ impl Delta {
         self.low = self.low.min(price);
         self.first_append_ns = self.first_append_ns.min(append_time_ns);
         self.last_offset = offset;
-        self.add_ends(trade, offset, price);
+        self.add_edges(trade, offset, price);
         self.trades += 1;
         true
     }
 
     #[inline]
-    fn add_ends(&mut self, trade: &Trade, offset: u64, price: i64) {
+    fn add_edges(&mut self, trade: &Trade, offset: u64, price: i64) {
         if self.trades == 0 {
             self.open.set(trade, offset, price);
             self.close.set(trade, offset, price);
             return;
         }
-        if self.close.order(trade, offset) == Ordering::Less {
+        if self.close.compare(trade, offset) == Ordering::Less {
             self.close.set(trade, offset, price);
-        } else if self.open.order(trade, offset) == Ordering::Greater {
+        } else if self.open.compare(trade, offset) == Ordering::Greater {
             self.open.set(trade, offset, price);
         }
     }
 
     /// Widens the scales so that a trade fits them.
-    pub(super) fn widen(&mut self, trade: &Trade) {
+    pub(crate) fn widen_scales(&mut self, trade: &Trade) {
         debug_assert_eq!(self.trades, 0, "scales change between bars only");
         self.price_scale = self.price_scale.max(trade.price.scale());
         let quantity_scale = trade.quantity.map_or(0, Decimal::scale);
@@ -181,23 +208,23 @@ impl Delta {
         }
     }
 
-    /// The bar of what was added, if anything was; the minute stays.
-    pub(super) fn take(&mut self, epoch: u64) -> Option<Bar> {
+    /// Takes the bar of the trades that were added, if any; the minute stays.
+    pub(crate) fn take(&mut self, epoch: u64) -> Option<MinuteBar> {
         if self.trades == 0 {
             return None;
         }
         let price = |units: i64| {
             Decimal::new(units, self.price_scale).expect("what was scaled up scales down again")
         };
-        let edge = |end: &End| EdgeTrade {
-            time_ns: end.time_ns,
-            id: end.id.clone(),
-            scope: end.scope.clone(),
+        let edge_trade = |edge: &EdgeMantissa| EdgeTrade {
+            time_ns: edge.time_ns,
+            id: edge.id.clone(),
+            scope: edge.scope.clone(),
             position: Position {
                 epoch,
-                offset: end.offset,
+                offset: edge.offset,
             },
-            price: price(end.price),
+            price: price(edge.price),
         };
         let sum = |units: i128, scale: u8| {
             let mut sum = Sum::default();
@@ -205,8 +232,8 @@ impl Delta {
             sum
         };
         let bar = Bar {
-            open: edge(&self.open),
-            close: edge(&self.close),
+            open: edge_trade(&self.open),
+            close: edge_trade(&self.close),
             high: price(self.high),
             low: price(self.low),
             volume: sum(self.volume, self.quantity_scale),
@@ -216,13 +243,21 @@ impl Delta {
             trades: self.trades,
             first_append_ns: self.first_append_ns,
         };
+        let minute_bar = MinuteBar {
+            start_ns: self.start_ns,
+            through: Position {
+                epoch,
+                offset: self.last_offset,
+            },
+            bar,
+        };
         *self = Self {
             start_ns: self.start_ns,
             admits_until_ns: self.admits_until_ns,
             price_scale: self.price_scale,
             quantity_scale: self.quantity_scale,
-            ..Self::none()
+            ..Self::new()
         };
-        Some(bar)
+        Some(minute_bar)
     }
 }
