@@ -13,6 +13,7 @@ mod partition_symbols;
 mod prefetch;
 mod record_application;
 mod rejections;
+mod restore;
 mod symbol;
 mod symbol_table;
 mod update;
@@ -29,6 +30,7 @@ use partition_symbols::PartitionSymbols;
 use prefetch::prefetch;
 use record_application::RecordApplication;
 use rejections::Rejections;
+use restore::restore_symbols;
 
 pub use counts::Counts;
 pub use loading::{IdSetRequest, LoadRequest, Loaded, Refolded, TicksRequest};
@@ -60,17 +62,11 @@ impl Core {
     /// Continues from a stored state, of a topic with `partitions` partitions.
     #[must_use]
     pub fn new(state: PartitionState, partitions: u32) -> Self {
-        let partition = state.progress.partition;
-        let mut symbols = PartitionSymbols::new(partition, partitions);
-        symbols.restore_symbols(state.venues, state.symbols);
-        symbols.restore_open_bars(state.open_bars);
-        symbols.restore_amendments(state.dirty, state.ahead);
-        symbols.set_all_alarms();
         Self {
             progress: state.progress,
             generation: KEPT_COMMITS,
-            symbols,
-            rejections: Rejections::new(partition),
+            rejections: Rejections::new(state.progress.partition),
+            symbols: restore_symbols(state, partitions),
             pending_loads: PendingLoads::default(),
             counts: Counts::default(),
         }

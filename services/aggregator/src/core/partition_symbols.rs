@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use market::{Amendment, Instrument, Position, RejectReason, Trade, VenueSettings};
 use schemas::{Refold, Repair};
-use store::{DirtyMinuteRow, PendingAmendmentRow, StoredBar, SymbolRow, Transaction, VenueRow};
+use store::Transaction;
 
 use super::admission::{Admission, RefoldOutcome};
 use super::alarms::{AlarmTime, Alarms};
@@ -43,71 +43,28 @@ pub(crate) struct PartitionSymbols {
 }
 
 impl PartitionSymbols {
-    /// Returns the empty state of a partition of a topic with `partitions` partitions.
-    pub(crate) fn new(partition: u32, partitions: u32) -> Self {
-        Self {
+    /// Returns the symbols of a partition of a topic with `partitions` partitions, with their
+    /// alarms set.
+    pub(crate) fn new(
+        partition: u32,
+        partitions: u32,
+        venues: VenueTable,
+        table: SymbolTable,
+        dirty: DirtySymbols,
+    ) -> Self {
+        let mut symbols = Self {
             partition,
             partitions,
-            venues: VenueTable::default(),
-            table: SymbolTable::default(),
+            venues,
+            table,
             alarms: Alarms::new(),
             changes: ChangeLists::default(),
-            dirty: DirtySymbols::default(),
+            dirty,
+        };
+        for index in 0..symbols.table.len() {
+            symbols.set_alarm(index);
         }
-    }
-
-    /// Restores stored venues and symbols. Venues come first, since symbols refer to them.
-    pub(crate) fn restore_symbols(&mut self, venues: Vec<VenueRow>, symbols: Vec<SymbolRow>) {
-        for row in venues {
-            let venue = self.venues.index_or_add(row.venue.as_str());
-            self.venues.restore(venue, row.settings);
-        }
-        for row in symbols {
-            let venue = self.venues.index_or_add(row.instrument.venue());
-            self.table.add(Symbol::restore(row, venue));
-        }
-    }
-
-    /// Restores the open bars of restored symbols.
-    pub(crate) fn restore_open_bars(&mut self, bars: Vec<StoredBar>) {
-        for bar in bars {
-            if let Some(index) = self.table.index(&bar.instrument) {
-                self.table.get_mut(index).restore_open_bar(bar.row);
-            }
-        }
-    }
-
-    /// Restores dirty minutes and pending amendments, whose symbols may not have traded yet.
-    pub(crate) fn restore_amendments(
-        &mut self,
-        dirty: Vec<DirtyMinuteRow>,
-        pending: Vec<PendingAmendmentRow>,
-    ) {
-        for row in dirty {
-            let index = self.index_or_add(&row.instrument);
-            let symbol = self.table.get_mut(index);
-            symbol.restore_dirty_minute(row.start_ns, row.mark);
-            self.dirty.add(index);
-        }
-        for row in pending {
-            let index = self.index_or_add(&row.key.instrument);
-            self.table.get_mut(index).restore_pending_amendment(row);
-        }
-    }
-
-    /// Sets the alarms of all symbols. This ends a restore.
-    pub(crate) fn set_all_alarms(&mut self) {
-        for index in 0..self.table.len() {
-            self.set_alarm(index);
-        }
-    }
-
-    fn index_or_add(&mut self, instrument: &Instrument) -> u32 {
-        if let Some(index) = self.table.index(instrument) {
-            return index;
-        }
-        let venue = self.venues.index_or_add(instrument.venue());
-        self.add(instrument.clone(), venue)
+        symbols
     }
 
     /// Finds what a record's key names.

@@ -5,12 +5,13 @@ mod changed_windows;
 mod dirty_minutes;
 mod id_set_keys;
 mod pending_amendments;
+mod symbol_bars;
 mod symbol_clock;
 mod symbol_ids;
+mod window_range;
 
 use market::{
-    Amendment, BarRow, HORIZON_NS, Instrument, Interval, Position, RejectReason, Trade,
-    VenueSettings, Window,
+    Amendment, BarRow, Instrument, Interval, Position, RejectReason, Trade, VenueSettings, Window,
 };
 use schemas::{Refold, Repair};
 use store::{BarKey, PendingAmendmentRow, RefoldMark, SymbolRow, Transaction};
@@ -20,27 +21,22 @@ use super::alarms::AlarmTime;
 use super::applied_at::AppliedAt;
 use super::change_lists::ListedFlags;
 use super::loading::{LoadRequest, Loaded, TicksRequest};
-use super::minute_accumulator::MinuteAccumulator;
 use super::update::Update;
-use bar_windows::{BarWindows, windows_between};
-use dirty_minutes::DirtyMinutes;
 use id_set_keys::{amendment_id_set_key, trade_id_set_key};
 use pending_amendments::PendingAmendments;
-use symbol_clock::SymbolClock;
+use symbol_bars::SymbolBars;
 use symbol_ids::SymbolIds;
+use window_range::windows_between;
 
-/// One symbol. Trades of the current minute are summed in the accumulator and are settled, that is
-/// merged into the bars, before anything else reads or closes a bar.
+/// One symbol. It decides whether a trade or an amendment counts: its identity must be new, and its
+/// hour within the horizon.
 #[derive(Debug)]
 pub(crate) struct Symbol {
     instrument: Instrument,
     /// Its venue's index.
     venue: usize,
-    clock: SymbolClock,
-    accumulator: MinuteAccumulator,
+    bars: SymbolBars,
     ids: SymbolIds,
-    windows: BarWindows,
-    dirty: DirtyMinutes,
     pending_amendments: PendingAmendments,
     alarm: AlarmTime,
     listed: ListedFlags,
@@ -53,10 +49,7 @@ impl Symbol {
             ids: SymbolIds::new(instrument.clone()),
             instrument,
             venue,
-            clock: SymbolClock::new(),
-            accumulator: MinuteAccumulator::new(),
-            windows: BarWindows::new(),
-            dirty: DirtyMinutes::default(),
+            bars: SymbolBars::new(),
             pending_amendments: PendingAmendments::default(),
             alarm: AlarmTime::unset(),
             listed: ListedFlags::default(),
@@ -65,22 +58,21 @@ impl Symbol {
 
     /// Returns a stored symbol, to which its open bars and amendments are added afterwards.
     pub(crate) fn restore(row: SymbolRow, venue: usize) -> Self {
-        let clock = SymbolClock::restore(&row);
+        let bars = SymbolBars::restore(&row);
         Self {
-            clock,
+            bars,
             ..Self::new(row.instrument, venue)
         }
     }
 
     /// Adds a stored open bar.
     pub(crate) fn restore_open_bar(&mut self, row: BarRow) {
-        self.clock.add_open_window(row.window.end_ns());
-        self.windows.restore_open_bar(row);
+        self.bars.restore_open_bar(row);
     }
 
     /// Adds a stored dirty minute.
     pub(crate) fn restore_dirty_minute(&mut self, start_ns: i64, mark: RefoldMark) {
-        self.dirty.restore(start_ns, mark);
+        self.bars.restore_dirty_minute(start_ns, mark);
     }
 
     /// Adds a stored pending amendment.
@@ -98,13 +90,13 @@ impl Symbol {
         self.venue
     }
 
-    /// Returns its alarm, which the core's alarms move.
+    /// Returns its alarm, which only the core's alarms change.
     #[inline]
     pub(crate) const fn alarm_mut(&mut self) -> &mut AlarmTime {
         &mut self.alarm
     }
 
-    /// Returns which lists of changes it is in, which those lists change.
+    /// Returns which lists of changes it is in, which only those lists change.
     #[inline]
     pub(crate) const fn listed_mut(&mut self) -> &mut ListedFlags {
         &mut self.listed
@@ -113,18 +105,18 @@ impl Symbol {
     /// Returns the least append time at which it is idle.
     #[inline]
     pub(crate) const fn idle_from_ns(&self, settings: &VenueSettings) -> i64 {
-        self.clock.idle_from_ns(settings)
+        self.bars.idle_from_ns(settings)
     }
 
     /// Returns the least append time at which an open window may close without another trade.
     pub(crate) fn close_due_ns(&self, settings: &VenueSettings) -> Option<i64> {
-        self.clock.close_due_ns(settings)
+        self.bars.close_due_ns(settings)
     }
 
     /// Returns the number of its dirty minutes.
     #[inline]
     pub(crate) fn dirty_minutes(&self) -> usize {
-        self.dirty.len()
+        self.bars.dirty_minutes()
     }
 
     /// Folds a trade that the record and the settings allow.
@@ -135,20 +127,13 @@ impl Symbol {
         settings: &VenueSettings,
         at: AppliedAt,
     ) -> Admission {
-        let append_time_ns = at.append_time_ns();
-        if self.clock.is_idle(settings, append_time_ns) {
-            self.clock.close_empty_windows(settings, append_time_ns);
-        }
-        if !self.accumulator.contains(trade.time_ns)
+        self.bars.close_empty_windows_if_idle(settings, at);
+        if !self.bars.is_current_minute(trade.time_ns)
             && let Err(requests) = self.begin_minute(trade, settings, at)
         {
             return Admission::Blocked(requests);
         }
-        if self.accumulator.is_empty() {
-            let admits_until_ns = self.admits_until_ns(trade.time_ns, at);
-            self.accumulator.set_admits_until(admits_until_ns);
-        }
-        if !self.accumulator.admits(append_time_ns) {
+        if !self.bars.admits_current_minute(at) {
             return Admission::Rejected(RejectReason::BeyondHorizon);
         }
         match self.ids.insert_trade(trade, settings, at) {
@@ -156,25 +141,11 @@ impl Symbol {
             Ok(false) => return Admission::Duplicate,
             Err(request) => return Admission::Blocked(vec![request]),
         }
-        if self.accumulator.is_empty() {
-            self.open_window();
-        }
-        let offset = at.position().offset;
-        if !self.accumulator.add(trade, offset, append_time_ns) {
-            self.settle(at);
-            self.accumulator.widen_scales(trade);
-            let added = self.accumulator.add(trade, offset, append_time_ns);
-            debug_assert!(added, "one trade fits scales of its own");
-        }
-        let minute_end_ns = self.accumulator.start_ns() + market::MINUTE_NS;
-        let late = self.clock.is_closed(minute_end_ns);
+        let late = self.bars.add_trade(trade, at);
         if !self.pending_amendments.is_empty() {
             self.mark_if_amended_before(trade, settings, at);
         }
-        let closed_ns = self
-            .clock
-            .record_trade(trade.time_ns, settings, append_time_ns);
-        self.close_until(closed_ns, at);
+        self.bars.advance_watermark(trade.time_ns, settings, at);
         Admission::Counted { late }
     }
 
@@ -185,17 +156,12 @@ impl Symbol {
         settings: &VenueSettings,
         at: AppliedAt,
     ) -> Result<(), Vec<LoadRequest>> {
-        self.settle(at);
-        self.accumulator.end_minute();
-        for interval in Interval::ALL {
-            let window = interval.window(trade.time_ns);
-            self.windows.touch(window, at.generation());
-        }
+        self.bars.end_minute(trade.time_ns, at);
         let requests = self.trade_requests(trade, settings);
         if !requests.is_empty() {
             return Err(requests);
         }
-        self.accumulator.begin_minute(trade.time_ns);
+        self.bars.begin_minute(trade.time_ns);
         Ok(())
     }
 
@@ -209,7 +175,7 @@ impl Symbol {
         let mut requests = Vec::new();
         for interval in Interval::ALL {
             let window = interval.window(trade.time_ns);
-            if self.clock.is_closed(window.end_ns()) && !self.windows.contains(window) {
+            if self.bars.is_missing(window) {
                 requests.push(self.bar_request(window));
             }
         }
@@ -226,55 +192,22 @@ impl Symbol {
         })
     }
 
-    /// Records the shortest open window of the minute that has begun: it is open from its first
-    /// trade on.
-    fn open_window(&mut self) {
-        let start_ns = self.accumulator.start_ns();
-        let ends = Interval::ALL.map(|interval| interval.window(start_ns).end_ns());
-        if let Some(end_ns) = ends.into_iter().find(|end| !self.clock.is_closed(*end)) {
-            self.clock.add_open_window(end_ns);
-        }
-    }
-
-    /// Merges the trades in the accumulator into the bars of every interval.
-    fn settle(&mut self, at: AppliedAt) {
-        let Some(minute) = self.accumulator.take(at.position().epoch) else {
-            return;
-        };
-        self.dirty.add_trades(minute.start_ns, &minute.bar);
-        let closed_until_ns = self.clock.closed_until_ns();
-        let opened = self
-            .windows
-            .merge(&minute, closed_until_ns, at.generation());
-        if let Some(end_ns) = opened {
-            self.clock.add_open_window(end_ns);
-        }
+    /// Returns the request for the bar of a window, if it has to be loaded before it is used.
+    fn use_bar(&mut self, window: Window, at: AppliedAt) -> Option<LoadRequest> {
+        self.bars.touch(window, at);
+        self.bars
+            .is_missing(window)
+            .then(|| self.bar_request(window))
     }
 
     /// Closes the windows that are due, because time has passed or the settings have changed.
     pub(crate) fn pass_time(&mut self, settings: &VenueSettings, at: AppliedAt) {
-        let closed_ns = self.clock.close_target_ns(settings, at.append_time_ns());
-        self.close_until(closed_ns, at);
-    }
-
-    #[inline]
-    fn close_until(&mut self, closed_ns: i64, at: AppliedAt) {
-        if self.clock.is_closed(closed_ns) {
-            return;
-        }
-        if self.clock.closes_open_window(closed_ns) {
-            // The trades in the accumulator came while their windows were still open.
-            self.settle(at);
-            let next_close_ns = self.windows.close(closed_ns, at);
-            self.clock.close_open_windows(closed_ns, next_close_ns);
-        } else {
-            self.clock.close_until(closed_ns);
-        }
+        self.bars.pass_time(settings, at);
     }
 
     /// Keeps closed what earlier settings have closed.
     pub(crate) const fn keep_closed(&mut self) {
-        self.clock.keep_closed();
+        self.bars.keep_closed();
     }
 
     /// Applies an edit or a cancel that the record and the settings allow.
@@ -288,7 +221,7 @@ impl Symbol {
         if amendment.place.is_some_and(|place| place >= at.position()) {
             return Admission::Rejected(RejectReason::TargetMissing);
         }
-        self.settle(at);
+        self.bars.settle(at);
         let identity = settings.identity(trade);
         let target = identity.filter(|_| amendment.place.is_none());
         let own_key = amendment_id_set_key(&self.instrument, trade.time_ns);
@@ -297,11 +230,11 @@ impl Symbol {
         if let Some(target) = &target {
             requests.extend(self.ids.identity_request(target));
         }
-        requests.extend(self.request_closed_bar(Interval::H1.window(trade.time_ns), at));
+        requests.extend(self.use_bar(Interval::H1.window(trade.time_ns), at));
         if !requests.is_empty() {
             return Admission::Blocked(requests);
         }
-        if at.append_time_ns() > self.admits_until_ns(trade.time_ns, at) {
+        if !self.bars.admits(trade.time_ns, at) {
             return Admission::Rejected(RejectReason::BeyondHorizon);
         }
         if !self.ids.insert_amendment(&own_key, &amendment.id, at) {
@@ -315,7 +248,7 @@ impl Symbol {
                     append_time_ns: at.append_time_ns(),
                 });
             }
-            _ => self.mark_minute(trade.time_ns, 1, at),
+            _ => self.bars.mark_minute(trade.time_ns, 1, at),
         }
         Admission::Counted { late: false }
     }
@@ -328,106 +261,63 @@ impl Symbol {
         let key = trade_id_set_key(&self.instrument, &identity);
         let (id, append_time_ns) = (identity.id.owned(), at.append_time_ns());
         if self.pending_amendments.remove(key, id, append_time_ns) {
-            self.settle(at);
-            self.mark_minute(trade.time_ns, 0, at);
+            self.bars.settle(at);
+            self.bars.mark_minute(trade.time_ns, 0, at);
         }
-    }
-
-    /// Marks the minute that contains a time, up to this record.
-    fn mark_minute(&mut self, time_ns: i64, amendments: u64, at: AppliedAt) {
-        let start_ns = Interval::M1.window(time_ns).start_ns;
-        self.dirty.mark(start_ns, at.next_position(), amendments);
     }
 
     /// Marks every minute of a range whose hours can still change.
     pub(crate) fn repair(&mut self, repair: Repair, at: AppliedAt) -> Admission {
-        self.settle(at);
+        self.bars.settle(at);
         let hours = windows_between(Interval::H1, repair.start_ns, repair.end_ns);
         let mut requests = Vec::new();
         for hour in hours.clone() {
-            requests.extend(self.request_closed_bar(hour, at));
+            requests.extend(self.use_bar(hour, at));
         }
         if !requests.is_empty() {
             return Admission::Blocked(requests);
         }
         for hour in hours {
-            if at.append_time_ns() > self.admits_until_ns(hour.start_ns, at) {
+            if !self.bars.admits(hour.start_ns, at) {
                 return Admission::Rejected(RejectReason::BeyondHorizon);
             }
         }
         for minute in windows_between(Interval::M1, repair.start_ns, repair.end_ns) {
-            self.mark_minute(minute.start_ns, 0, at);
+            self.bars.mark_minute(minute.start_ns, 0, at);
         }
         Admission::Counted { late: false }
-    }
-
-    /// Returns the request for the bar of a closed window that is not in memory.
-    fn request_closed_bar(&mut self, window: Window, at: AppliedAt) -> Option<LoadRequest> {
-        let is_known = self.windows.touch(window, at.generation());
-        let is_missing = !is_known && self.clock.is_closed(window.end_ns());
-        is_missing.then(|| self.bar_request(window))
-    }
-
-    /// Returns until when the hour of a time can change: six days from the append of its first
-    /// trade.
-    fn admits_until_ns(&self, time_ns: i64, at: AppliedAt) -> i64 {
-        let hour = Interval::H1.window(time_ns);
-        let first_append_ns = self.windows.first_append_ns(hour);
-        let first_append_ns = first_append_ns.unwrap_or(at.append_time_ns());
-        first_append_ns.saturating_add(HORIZON_NS)
     }
 
     /// Returns what a refold needs loaded before it is applied: bars first, then the ticks. Returns
     /// nothing if the refold is stale.
     pub(crate) fn refold_requests(&mut self, refold: Refold, generation: u64) -> Vec<LoadRequest> {
-        if !self.dirty.matches(refold) {
+        if !self.bars.is_dirty(refold) {
             return Vec::new();
         }
-        let start_ns = refold.start_ns;
-        let closed_until_ns = self.clock.closed_until_ns();
-        let missing = self
-            .windows
-            .missing_for_refold(start_ns, closed_until_ns, generation);
+        let missing = self.bars.missing_for_refold(refold, generation);
         if !missing.is_empty() {
             let requests = missing.into_iter().map(|window| self.bar_request(window));
             return requests.collect();
         }
-        if self.dirty.is_loaded(start_ns) {
+        if self.bars.has_refolded(refold) {
             return Vec::new();
         }
-        let hour = Interval::H1.window(start_ns);
         vec![LoadRequest::Ticks(TicksRequest {
             instrument: self.instrument.clone(),
-            start_ns,
+            start_ns: refold.start_ns,
             up_to: refold.up_to,
-            first_append_ns: self.windows.first_append_ns(hour),
+            first_append_ns: self.bars.first_append_of_hour_ns(refold.start_ns),
         })]
     }
 
     /// Replaces a dirty minute by the sum of its ticks, and the longer windows that contain it.
     pub(crate) fn refold(&mut self, refold: Refold, at: AppliedAt) -> RefoldOutcome {
-        if !self.dirty.matches(refold) {
-            return RefoldOutcome::Stale;
-        }
-        self.settle(at);
-        let start_ns = refold.start_ns;
-        let Some(minute) = self.dirty.remove(start_ns) else {
-            return RefoldOutcome::TicksExpired;
-        };
-        let (bar, amendments) = (minute.bar, minute.amendments);
-        let closed_until_ns = self.clock.closed_until_ns();
-        let opened = self
-            .windows
-            .replace_minute(start_ns, bar, amendments, closed_until_ns, at);
-        if let Some(end_ns) = opened {
-            self.clock.add_open_window(end_ns);
-        }
-        RefoldOutcome::Applied
+        self.bars.refold(refold, at)
     }
 
     /// Returns whether any of its dirty minutes has no refold requested.
     pub(crate) fn has_unrequested_refolds(&self) -> bool {
-        self.dirty.has_unrequested()
+        self.bars.has_unrequested_refolds()
     }
 
     /// Requests refolds of its dirty minutes, until `refolds` has `limit`.
@@ -437,63 +327,52 @@ impl Symbol {
         limit: usize,
         refolds: &mut Vec<(Instrument, Refold)>,
     ) {
-        let instrument = &self.instrument;
-        self.dirty
-            .request_refolds(instrument, passed, limit, refolds);
+        let wanted = limit.saturating_sub(refolds.len());
+        let requested = self.bars.request_refolds(passed, wanted).into_iter();
+        refolds.extend(requested.map(|refold| (self.instrument.clone(), refold)));
     }
 
     /// Forgets which refolds were requested.
     pub(crate) fn forget_requested_refolds(&mut self) {
-        self.dirty.forget_requests();
+        self.bars.forget_requested_refolds();
     }
 
     /// Accepts loaded data, unless a newer state is in memory.
     pub(crate) fn accept_loaded(&mut self, loaded: Loaded, generation: u64) {
         match loaded {
-            Loaded::Bar(key, row) => {
-                let row = row.map(|row| *row);
-                self.windows.accept_loaded(key.window, row, generation);
-            }
+            Loaded::Bar(key, row) => self.bars.accept_bar(key.window, row, generation),
             Loaded::IdSet(request, row) => self.ids.accept_loaded(request, row, generation),
-            Loaded::Ticks(request, refolded) => self.dirty.accept_refolded(&request, refolded),
+            Loaded::Ticks(request, refolded) => self.bars.accept_refolded(&request, refolded),
         }
     }
 
     /// Takes the bars that changed since the last call.
     pub(crate) fn take_update(&mut self, at: AppliedAt) -> Option<Update> {
-        self.settle(at);
-        let rows = self.windows.take_announced();
+        let rows = self.bars.take_announced(at);
         (!rows.is_empty()).then(|| Update {
             instrument: self.instrument.clone(),
             rows,
-            newest_minute_ns: self.windows.newest_minute_ns(),
+            newest_minute_ns: self.bars.newest_minute_ns(),
         })
     }
 
     /// Moves the changes since the last call into a transaction.
     pub(crate) fn flush(&mut self, transaction: &mut Transaction, at: AppliedAt) {
-        self.settle(at);
-        let instrument = &self.instrument;
-        self.dirty.take_changes(instrument, &mut transaction.dirty);
+        self.bars.flush(&self.instrument, transaction, at);
+        self.ids.take_changes(&mut transaction.ids);
         let pending = self.pending_amendments.take_unstored();
         transaction.ahead.extend(pending);
-        self.windows.take_written(instrument, &mut transaction.bars);
-        transaction.symbols.extend(self.clock.take_row(instrument));
-        self.ids.take_changes(&mut transaction.ids);
     }
 
     /// Returns the number of rows of the symbol, its bars and its ids that a flush would write.
     pub(crate) fn unwritten_rows(&self) -> usize {
-        let symbol_rows = usize::from(self.clock.is_changed());
-        self.windows.unwritten_rows() + symbol_rows + self.ids.unwritten_rows()
+        self.bars.unwritten_rows() + self.ids.unwritten_rows()
     }
 
     /// Drops what is stored, closed, and was not used since the generation `before`. Returns how
     /// many bars and sets of ids are left.
     pub(crate) fn evict(&mut self, before: u64, at: AppliedAt) -> usize {
-        self.settle(at);
         self.pending_amendments.drop_expired(at.append_time_ns());
-        self.accumulator.end_minute();
-        self.windows.evict(before) + self.ids.evict(before)
+        self.bars.evict(before, at) + self.ids.evict(before)
     }
 }

@@ -16,6 +16,9 @@ use super::session_end::SessionEnd;
 use crate::core::Core;
 use crate::error::WorkerError;
 
+/// How many rows may wait to be written: as many as a store writes in a few seconds.
+const MAX_UNWRITTEN_ROWS: usize = 500_000;
+
 /// Brings the changes of the core to the topics and then to the store.
 pub(super) struct Committer<'a, B: Backend> {
     worker: &'a Worker<B>,
@@ -139,6 +142,23 @@ impl<'a, B: Backend> Committer<'a, B> {
             }
         }
         Ok(None)
+    }
+
+    /// Returns why no more records may be folded before those folded are committed, if so. The
+    /// changes are one transaction, which the store has to commit within the timeout of a call.
+    pub(super) fn pause_reason(&self, core: &Core) -> Option<String> {
+        let uncommitted_bytes = self.state.uncommitted_bytes();
+        let (metrics, config) = (&self.worker.metrics, &self.worker.config);
+        metrics.uncommitted_bytes.set(uncommitted_bytes as f64);
+        let limit_bytes = config.max_uncommitted_bytes;
+        if uncommitted_bytes >= limit_bytes {
+            return Some(format!(
+                "{uncommitted_bytes} bytes of folded records wait for the store to commit them"
+            ));
+        }
+        let is_large = uncommitted_bytes >= limit_bytes / 16;
+        (is_large && core.unwritten_rows() >= MAX_UNWRITTEN_ROWS)
+            .then(|| format!("{MAX_UNWRITTEN_ROWS} rows wait for the store to write them"))
     }
 
     /// Returns whether the stored state is not at `position`, as far as is known.

@@ -23,8 +23,6 @@ use super::session_end::SessionEnd;
 use crate::core::Core;
 use crate::error::WorkerError;
 
-/// How many rows may wait to be written: as many as a store writes in a few seconds.
-const MAX_UNWRITTEN_ROWS: usize = 500_000;
 /// How many refolds are appended at once.
 const MAX_REFOLDS: usize = 256;
 
@@ -285,30 +283,14 @@ impl<'a, B: Backend> Session<'a, B> {
         let _ = self.stop.run_until_cancelled(wait).await;
     }
 
-    /// Returns whether more records may be folded before those folded are committed. If not, the
-    /// worker reports why. The changes are one transaction, which the store has to commit within
-    /// the timeout of a call.
+    /// Returns whether more records may be fetched now. If not, the worker reports why.
     fn can_fetch(&self) -> bool {
-        let worker = self.worker;
-        let uncommitted_bytes = self.committer.state().uncommitted_bytes();
-        worker
-            .metrics
-            .uncommitted_bytes
-            .set(uncommitted_bytes as f64);
-        let limit_bytes = worker.config.max_uncommitted_bytes;
-        let reason = if uncommitted_bytes >= limit_bytes {
-            format!("{uncommitted_bytes} bytes of folded records wait for the store to commit them")
-        } else if uncommitted_bytes >= limit_bytes / 16
-            && self.core.unwritten_rows() >= MAX_UNWRITTEN_ROWS
-        {
-            format!("{MAX_UNWRITTEN_ROWS} rows wait for the store to write them")
-        } else {
-            return true;
-        };
-        worker
-            .health
-            .not_ready(format!("fetching is paused: {reason}"));
-        false
+        let pause_reason = self.committer.pause_reason(&self.core);
+        if let Some(reason) = &pause_reason {
+            let health = &self.worker.health;
+            health.not_ready(format!("fetching is paused: {reason}"));
+        }
+        pause_reason.is_none()
     }
 
     /// Returns how long the session may sleep until its next periodic work.

@@ -6,6 +6,8 @@ use market::{Bar, BarRow, Instrument, Interval, Position, Window};
 use store::StoredBar;
 
 use super::changed_windows::{ChangedWindows, WindowChanges};
+use super::dirty_minutes::RefoldedMinute;
+use super::window_range::windows_between;
 use crate::core::applied_at::AppliedAt;
 use crate::core::minute_accumulator::MinuteBar;
 
@@ -170,21 +172,23 @@ impl BarWindows {
     /// of their children. Returns the least end of the windows that this opens.
     pub(crate) fn replace_minute(
         &mut self,
-        minute_start_ns: i64,
-        bar: Option<Bar>,
-        amendments: u64,
+        minute: RefoldedMinute,
         closed_until_ns: i64,
         at: AppliedAt,
     ) -> Option<i64> {
         let mut opened_end_ns = None;
-        let mut bar = bar;
-        let mut window = Interval::M1.window(minute_start_ns);
+        let RefoldedMinute {
+            start_ns,
+            mut bar,
+            amendments,
+        } = minute;
+        let mut window = Interval::M1.window(start_ns);
         for parent_interval in Interval::ALL.into_iter().skip(1).map(Some).chain([None]) {
             if self.replace_bar(window, bar.take(), amendments, closed_until_ns, at) {
                 opened_end_ns = least(opened_end_ns, window.end_ns());
             }
             if let Some(interval) = parent_interval {
-                let parent = interval.window(minute_start_ns);
+                let parent = interval.window(start_ns);
                 bar = self.sum_children(parent, window.interval);
                 window = parent;
             }
@@ -294,17 +298,4 @@ fn new_row(window: Window, bar: Bar, closed: bool) -> BarRow {
 
 fn least(known_ns: Option<i64>, end_ns: i64) -> Option<i64> {
     Some(known_ns.map_or(end_ns, |known_ns| known_ns.min(end_ns)))
-}
-
-/// Returns the windows of an interval that overlap `[start_ns, end_ns)`.
-pub(crate) fn windows_between(
-    interval: Interval,
-    start_ns: i64,
-    end_ns: i64,
-) -> impl Iterator<Item = Window> + Clone {
-    let first = interval.window(start_ns).start_ns;
-    let step_ns = usize::try_from(interval.length_ns()).expect("64 bits hold a day");
-    (first..end_ns)
-        .step_by(step_ns)
-        .map(move |start_ns| Window { interval, start_ns })
 }

@@ -27,6 +27,8 @@ struct DirtyMinute {
 
 /// A dirty minute that was refolded.
 pub(crate) struct RefoldedMinute {
+    /// The minute's first nanosecond.
+    pub(crate) start_ns: i64,
     /// The sum of its trades; `None` if no trade is left.
     pub(crate) bar: Option<Bar>,
     /// How many edits and cancels it contains.
@@ -112,6 +114,7 @@ impl DirtyMinutes {
             (bar, later) => bar.or(later),
         };
         Some(RefoldedMinute {
+            start_ns,
             bar,
             amendments: minute.mark.amendments,
         })
@@ -122,27 +125,19 @@ impl DirtyMinutes {
         self.minutes.values().any(|minute| !minute.is_requested)
     }
 
-    /// Requests refolds of the minutes marked up to `passed` at most, until `refolds` has `limit`.
-    pub(crate) fn request_refolds(
-        &mut self,
-        instrument: &Instrument,
-        passed: Position,
-        limit: usize,
-        refolds: &mut Vec<(Instrument, Refold)>,
-    ) {
-        for (start_ns, minute) in &mut self.minutes {
-            if refolds.len() >= limit {
-                return;
+    /// Requests refolds, at most `limit`, of the minutes that are marked up to `passed` at most.
+    pub(crate) fn request_refolds(&mut self, passed: Position, limit: usize) -> Vec<Refold> {
+        let is_due = |minute: &DirtyMinute| !minute.is_requested && minute.mark.up_to <= passed;
+        let minutes = self.minutes.iter_mut();
+        let due = minutes.filter(|(_, minute)| is_due(minute)).take(limit);
+        let request = |(start_ns, minute): (&i64, &mut DirtyMinute)| {
+            minute.is_requested = true;
+            Refold {
+                start_ns: *start_ns,
+                up_to: minute.mark.up_to,
             }
-            if !minute.is_requested && minute.mark.up_to <= passed {
-                minute.is_requested = true;
-                let refold = Refold {
-                    start_ns: *start_ns,
-                    up_to: minute.mark.up_to,
-                };
-                refolds.push((instrument.clone(), refold));
-            }
-        }
+        };
+        due.map(request).collect()
     }
 
     /// Forgets which refolds were requested.
