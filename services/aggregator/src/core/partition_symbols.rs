@@ -1,7 +1,7 @@
 //! All symbols of the partition, and what the core knows about them as a whole.
 
 use bytes::Bytes;
-use market::{Amendment, Instrument, Position, RejectReason, Trade, VenueSettings};
+use market::{Amendment, Instrument, Position, Trade, VenueSettings};
 use schemas::{Refold, Repair};
 use store::Transaction;
 
@@ -11,23 +11,11 @@ use super::applied_at::AppliedAt;
 use super::change_lists::ChangeLists;
 use super::dirty_symbols::DirtySymbols;
 use super::loading::{LoadRequest, Loaded};
+use super::route::Route;
 use super::symbol::Symbol;
 use super::symbol_table::SymbolTable;
 use super::update::Update;
 use super::venue_table::VenueTable;
-
-/// What a record's key names in this partition.
-#[derive(Debug)]
-pub(crate) enum Route {
-    /// A symbol, by its index.
-    Symbol(u32),
-    /// An instrument of a declared venue that has no symbol in memory yet; the venue by its index.
-    New(Instrument, usize),
-    /// An instrument of a venue that was not declared.
-    UnknownVenue,
-    /// No instrument, or one of another partition.
-    Rejected(RejectReason),
-}
 
 /// All symbols of the partition with their venues. It passes each record to its symbol and keeps
 /// the alarms, the lists of changes and the index of dirty symbols up to date.

@@ -5,7 +5,8 @@ use hashbrown::HashSet;
 use schemas::TradesRecord;
 
 use super::loading::LoadRequest;
-use super::partition_symbols::{PartitionSymbols, Route};
+use super::partition_symbols::PartitionSymbols;
+use super::route::Route;
 
 /// How many records are examined.
 const MAX_RECORDS: usize = 4_096;

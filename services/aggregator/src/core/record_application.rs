@@ -8,9 +8,10 @@ use store::Verdict;
 use super::admission::{Admission, RefoldOutcome};
 use super::applied_at::AppliedAt;
 use super::counts::Counts;
-use super::loading::PendingLoads;
-use super::partition_symbols::{PartitionSymbols, Route};
+use super::partition_symbols::PartitionSymbols;
+use super::pending_loads::PendingLoads;
 use super::rejections::Rejections;
+use super::route::Route;
 
 /// One record and the parts of the core that it changes.
 pub(crate) struct RecordApplication<'a> {

@@ -1,5 +1,6 @@
 //! One symbol: how its trades and amendments change its bars, and when its windows close.
 
+mod amendment_application;
 mod bar_windows;
 mod changed_windows;
 mod dirty_minutes;
@@ -11,10 +12,10 @@ mod symbol_ids;
 mod window_range;
 
 use market::{
-    Amendment, BarRow, Instrument, Interval, Position, RejectReason, Trade, VenueSettings, Window,
+    Amendment, BarRow, Instrument, Interval, Position, RejectReason, Trade, VenueSettings,
 };
 use schemas::{Refold, Repair};
-use store::{BarKey, PendingAmendmentRow, RefoldMark, SymbolRow, Transaction};
+use store::{PendingAmendmentRow, RefoldMark, SymbolRow, Transaction};
 
 use super::admission::{Admission, RefoldOutcome};
 use super::alarms::AlarmTime;
@@ -22,11 +23,10 @@ use super::applied_at::AppliedAt;
 use super::change_lists::ListedFlags;
 use super::loading::{LoadRequest, Loaded, TicksRequest};
 use super::update::Update;
-use id_set_keys::{amendment_id_set_key, trade_id_set_key};
+use amendment_application::AmendmentApplication;
 use pending_amendments::PendingAmendments;
 use symbol_bars::SymbolBars;
 use symbol_ids::SymbolIds;
-use window_range::windows_between;
 
 /// One symbol. It decides whether a trade or an amendment counts: its identity must be new, and its
 /// hour within the horizon.
@@ -143,7 +143,8 @@ impl Symbol {
         }
         let late = self.bars.add_trade(trade, at);
         if !self.pending_amendments.is_empty() {
-            self.mark_if_amended_before(trade, settings, at);
+            self.amendment_application(at)
+                .mark_if_amended_before(trade, settings);
         }
         self.bars.advance_watermark(trade.time_ns, settings, at);
         Admission::Counted { late }
@@ -176,28 +177,13 @@ impl Symbol {
         for interval in Interval::ALL {
             let window = interval.window(trade.time_ns);
             if self.bars.is_missing(window) {
-                requests.push(self.bar_request(window));
+                requests.push(LoadRequest::bar(&self.instrument, window));
             }
         }
         if let Some(identity) = settings.identity(trade) {
             requests.extend(self.ids.identity_request(&identity));
         }
         requests
-    }
-
-    fn bar_request(&self, window: Window) -> LoadRequest {
-        LoadRequest::Bar(BarKey {
-            instrument: self.instrument.clone(),
-            window,
-        })
-    }
-
-    /// Returns the request for the bar of a window, if it has to be loaded before it is used.
-    fn use_bar(&mut self, window: Window, at: AppliedAt) -> Option<LoadRequest> {
-        self.bars.touch(window, at);
-        self.bars
-            .is_missing(window)
-            .then(|| self.bar_request(window))
     }
 
     /// Closes the windows that are due, because time has passed or the settings have changed.
@@ -218,74 +204,23 @@ impl Symbol {
         settings: &VenueSettings,
         at: AppliedAt,
     ) -> Admission {
-        if amendment.place.is_some_and(|place| place >= at.position()) {
-            return Admission::Rejected(RejectReason::TargetMissing);
-        }
-        self.bars.settle(at);
-        let identity = settings.identity(trade);
-        let target = identity.filter(|_| amendment.place.is_none());
-        let own_key = amendment_id_set_key(&self.instrument, trade.time_ns);
-        let mut requests = Vec::new();
-        requests.extend(self.ids.request(own_key.clone(), false));
-        if let Some(target) = &target {
-            requests.extend(self.ids.identity_request(target));
-        }
-        requests.extend(self.use_bar(Interval::H1.window(trade.time_ns), at));
-        if !requests.is_empty() {
-            return Admission::Blocked(requests);
-        }
-        if !self.bars.admits(trade.time_ns, at) {
-            return Admission::Rejected(RejectReason::BeyondHorizon);
-        }
-        if !self.ids.insert_amendment(&own_key, &amendment.id, at) {
-            return Admission::Duplicate;
-        }
-        match target {
-            Some(target) if !self.ids.contains_trade(&target, at) => {
-                self.pending_amendments.add(PendingAmendmentRow {
-                    key: trade_id_set_key(&self.instrument, &target),
-                    id: target.id.owned(),
-                    append_time_ns: at.append_time_ns(),
-                });
-            }
-            _ => self.bars.mark_minute(trade.time_ns, 1, at),
-        }
-        Admission::Counted { late: false }
-    }
-
-    /// Marks the minute of a trade that was just counted, if it had been amended before.
-    fn mark_if_amended_before(&mut self, trade: &Trade, settings: &VenueSettings, at: AppliedAt) {
-        let Some(identity) = settings.identity(trade) else {
-            return;
-        };
-        let key = trade_id_set_key(&self.instrument, &identity);
-        let (id, append_time_ns) = (identity.id.owned(), at.append_time_ns());
-        if self.pending_amendments.remove(key, id, append_time_ns) {
-            self.bars.settle(at);
-            self.bars.mark_minute(trade.time_ns, 0, at);
-        }
+        self.amendment_application(at)
+            .amend(amendment, trade, settings)
     }
 
     /// Marks every minute of a range whose hours can still change.
     pub(crate) fn repair(&mut self, repair: Repair, at: AppliedAt) -> Admission {
-        self.bars.settle(at);
-        let hours = windows_between(Interval::H1, repair.start_ns, repair.end_ns);
-        let mut requests = Vec::new();
-        for hour in hours.clone() {
-            requests.extend(self.use_bar(hour, at));
+        self.amendment_application(at).repair(repair)
+    }
+
+    const fn amendment_application(&mut self, at: AppliedAt) -> AmendmentApplication<'_> {
+        AmendmentApplication {
+            instrument: &self.instrument,
+            bars: &mut self.bars,
+            ids: &mut self.ids,
+            pending_amendments: &mut self.pending_amendments,
+            at,
         }
-        if !requests.is_empty() {
-            return Admission::Blocked(requests);
-        }
-        for hour in hours {
-            if !self.bars.admits(hour.start_ns, at) {
-                return Admission::Rejected(RejectReason::BeyondHorizon);
-            }
-        }
-        for minute in windows_between(Interval::M1, repair.start_ns, repair.end_ns) {
-            self.bars.mark_minute(minute.start_ns, 0, at);
-        }
-        Admission::Counted { late: false }
     }
 
     /// Returns what a refold needs loaded before it is applied: bars first, then the ticks. Returns
@@ -296,7 +231,9 @@ impl Symbol {
         }
         let missing = self.bars.missing_for_refold(refold, generation);
         if !missing.is_empty() {
-            let requests = missing.into_iter().map(|window| self.bar_request(window));
+            let requests = missing
+                .into_iter()
+                .map(|window| LoadRequest::bar(&self.instrument, window));
             return requests.collect();
         }
         if self.bars.has_refolded(refold) {
