@@ -32,7 +32,8 @@ impl SymbolIds {
 
     /// Returns the request to load a set, unless it is in memory.
     pub(crate) fn request(&self, key: IdSetKey, ranged: bool) -> Option<LoadRequest> {
-        (!self.is_loaded(&key)).then(|| LoadRequest::IdSet(IdSetRequest { key, ranged }))
+        let is_missing = !self.is_loaded(&key);
+        is_missing.then_some(LoadRequest::IdSet(IdSetRequest { key, ranged }))
     }
 
     /// Returns the request to load the set of an identity, unless it is in memory.
