@@ -188,7 +188,7 @@ impl World {
     /// What is not folded and archived up to some ends; none where all is.
     async fn behind(&self, ends: &[u64], and_clean: bool) -> anyhow::Result<Option<String>> {
         let epoch = self.epoch.load(Ordering::Acquire);
-        let rows = self.bars.partition_progress().await?;
+        let rows = self.bars.all_partition_progress().await?;
         for (partition, end) in (0..).zip(ends) {
             let target = Position {
                 epoch,

@@ -1,347 +1,278 @@
 //! The fold of one partition, as a pure state machine.
 
-mod amendments;
-mod delta;
-mod exchange;
-mod foresight;
-mod ids;
-mod letters;
-mod output;
-mod routes;
+mod admission;
+mod alarms;
+mod applied_at;
+mod change_lists;
+mod counts;
+mod dirty_symbols;
+mod id_set;
+mod loading;
+mod minute_accumulator;
+mod partition_symbols;
+mod pending_loads;
+mod prefetch;
+mod record_application;
+mod rejections;
+mod restore;
+mod route;
 mod symbol;
-mod time;
-mod venues;
+mod symbol_table;
+mod update;
+mod venue_table;
 
-use std::collections::BTreeSet;
-
-use bytes::Bytes;
 use eventlog::Record;
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
-use market::{Position, RejectReason, Trade};
-use schemas::{DeadLetter, TradesRecord};
-use store::{BarKey, ExcludedRange, IdSetKey, PartitionProgress, PartitionState, Verdict};
+use market::{Instrument, Position, VenueSettings};
+use schemas::{DeadLetter, Refold, TradesRecord};
+use store::{PartitionProgress, PartitionState, Transaction};
 
-pub use exchange::{Counts, Need, Refolded, Supply, Update};
+use applied_at::AppliedAt;
+use partition_symbols::PartitionSymbols;
+use pending_loads::PendingLoads;
+use prefetch::prefetch;
+use record_application::RecordApplication;
+use rejections::Rejections;
+use restore::restore_symbols;
 
-use ids::IdSet;
-use symbol::{Admission, Moment, Symbol};
-use venues::Venues;
+pub use counts::Counts;
+pub use loading::{IdSetRequest, LoadRequest, Loaded, Refolded, TicksRequest};
+pub use update::Update;
+
+/// How many commits an unused closed bar or set of ids stays in memory.
+const KEPT_COMMITS: u64 = 16;
+/// How often memory is swept, in commits.
+const SWEEP_COMMITS: u64 = 4;
+/// How many unused bars and sets of ids may stay in memory.
+const MAX_UNUSED: usize = 20_000;
 
 /// The fold of one partition.
+///
+/// Records go in; updates, dead letters, counts and transactions come out. It does no I/O: if a
+/// record needs data that is not in memory, it stops there and requests the data.
 #[derive(Debug)]
 pub struct Core {
-    partitions: u32,
     progress: PartitionProgress,
-    venues: Venues,
-    symbols: Vec<Symbol>,
-    routes: HashMap<Bytes, u32, RandomState>,
-    last_route: Option<(Bytes, u32)>,
-    /// When to ask which symbol whether it is idle: one entry a symbol at most.
-    alarms: BTreeSet<(i64, u32)>,
-    /// The least of them; `i64::MAX` where there is none.
-    next_alarm_ns: i64,
-    to_announce: Vec<u32>,
-    to_write: Vec<u32>,
-    changed_venues: Vec<usize>,
-    rejected: Vec<ExcludedRange>,
-    letters: Vec<DeadLetter>,
-    needs: Vec<Need>,
-    /// Whether the next record waits before it has had any effect.
-    needs_ticks: bool,
-    /// Symbols with marked minutes, by their places.
-    marked: BTreeSet<u32>,
-    counts: Counts,
+    /// The number of the commit that comes next; what was last used long before it is evicted.
     generation: u64,
+    symbols: PartitionSymbols,
+    rejections: Rejections,
+    pending_loads: PendingLoads,
+    counts: Counts,
 }
 
 impl Core {
-    /// Goes on from a stored state; the topic has so many partitions.
+    /// Continues from a stored state, of a topic with `partitions` partitions.
     #[must_use]
     pub fn new(state: PartitionState, partitions: u32) -> Self {
-        let mut core = Self {
-            partitions,
+        Self {
             progress: state.progress,
-            venues: Venues::default(),
-            symbols: Vec::new(),
-            routes: HashMap::default(),
-            last_route: None,
-            alarms: BTreeSet::new(),
-            next_alarm_ns: i64::MAX,
-            to_announce: Vec::new(),
-            to_write: Vec::new(),
-            changed_venues: Vec::new(),
-            rejected: Vec::new(),
-            letters: Vec::new(),
-            needs: Vec::new(),
-            needs_ticks: false,
-            marked: BTreeSet::new(),
+            generation: KEPT_COMMITS,
+            rejections: Rejections::new(state.progress.partition),
+            symbols: restore_symbols(state, partitions),
+            pending_loads: PendingLoads::default(),
             counts: Counts::default(),
-            generation: output::KEPT_COMMITS,
-        };
-        for row in state.venues {
-            let venue = core.venues.place(row.venue.as_str());
-            core.venues.set(venue, row.settings);
         }
-        for row in state.symbols {
-            let venue = core.venues.place(row.instrument.venue());
-            core.add_symbol(Symbol::restored(row, venue));
-        }
-        for bar in state.open_bars {
-            if let Some(place) = core.routes.get(bar.instrument.key().as_bytes()) {
-                core.symbols[*place as usize].restore_open(bar.row);
-            }
-        }
-        for row in state.dirty_minutes {
-            let place = core.restored(&row.instrument);
-            core.symbols[place as usize].restore_mark(row.start_ns, row.mark);
-            core.marked.insert(place);
-        }
-        for row in state.pending_amendments {
-            let place = core.restored(&row.key.instrument);
-            core.symbols[place as usize].restore_ahead(row);
-        }
-        for place in 0..core.symbols.len() {
-            core.arm(u32::try_from(place).expect("fewer than 2^32 symbols"));
-        }
-        core
     }
 
-    /// The first offset that is not applied yet.
+    /// Returns the position of the first record that is not applied yet.
     #[must_use]
-    pub const fn next_offset(&self) -> u64 {
-        self.progress.next_offset
+    pub const fn position(&self) -> Position {
+        self.progress.next_position()
     }
 
-    /// The greatest append time among the records that were applied, in UTC nanoseconds.
+    /// Returns the greatest append time among the applied records, in UTC nanoseconds.
     #[must_use]
     pub const fn append_time_ns(&self) -> i64 {
         self.progress.append_time_ns
     }
 
-    /// How far it is.
+    /// Returns the position in `bar-updates` that the loaded or last flushed state names: the
+    /// first update caused by a later record lies there or later.
     #[must_use]
-    pub const fn place(&self) -> Position {
-        self.progress.next_position()
-    }
-
-    /// Where in `bar-updates` the state it was loaded from or last flushed to says to read on.
-    #[must_use]
-    pub const fn updates(&self) -> Position {
+    pub const fn next_update(&self) -> Position {
         self.progress.updates_position
     }
 
-    /// Whether any bar changed since the last [`Core::take_updates`].
+    /// Returns whether any bar changed since the last [`Core::take_updates`].
     #[must_use]
     pub const fn has_updates(&self) -> bool {
-        !self.to_announce.is_empty()
+        self.symbols.has_updates()
     }
 
-    /// Whether any window can close by time alone.
+    /// Returns whether any window can close by time alone.
     #[must_use]
     pub fn waits_for_time(&self) -> bool {
-        !self.alarms.is_empty()
+        self.symbols.waits_for_time()
     }
 
-    /// Applies records in order, and answers how many. Where that is not all of them,
-    /// [`Core::needs`] says what has to be supplied first.
+    /// Applies records in order and returns how many. If it is not all of them, the data that
+    /// [`Core::load_requests`] names has to be loaded first.
     pub fn apply(&mut self, records: &[Record]) -> usize {
-        for (place, record) in records.iter().enumerate() {
-            if record.offset >= self.progress.next_offset && !self.record(record) {
-                self.foresee(&records[place + 1..]);
-                return place;
+        for (index, record) in records.iter().enumerate() {
+            if record.offset >= self.progress.next_offset && !self.apply_record(record) {
+                if let Some(requests) = self.pending_loads.prefetch() {
+                    prefetch(&mut self.symbols, requests, &records[index + 1..]);
+                }
+                return index;
             }
         }
         records.len()
     }
 
-    /// Applies a trade that is decoded already, the next record of the log; true where it
-    /// counts. What [`Core::apply`] does beside: decode, find the symbol, bury what is wrong.
-    #[inline]
-    pub fn apply_trade(
-        &mut self,
-        place: u32,
-        trade: &Trade,
-        offset: u64,
-        append_time_ns: i64,
-    ) -> bool {
-        self.progress.append_time_ns = self.progress.append_time_ns.max(append_time_ns);
-        let at = Moment {
-            epoch: self.progress.epoch,
-            offset,
-            append_time_ns: self.progress.append_time_ns,
-            generation: self.generation,
-        };
-        self.pass_time(at);
-        let admission = match market::validate_trade(trade, at.append_time_ns) {
-            Ok(()) => self.fold(place, trade, at),
-            Err(reject) => Admission::Rejected(reject),
-        };
-        if let Admission::Blocked(needs) = admission {
-            self.needs = needs;
-            return false;
-        }
-        self.progress.next_offset = offset + 1;
-        matches!(admission, Admission::Counted { .. })
-    }
-
-    /// What has to be supplied before the next record can be applied, and with it what trades
+    /// Returns the data to load before the next record can be applied, and with it what trades
     /// after it will need.
     #[must_use]
-    pub fn needs(&self) -> &[Need] {
-        &self.needs
+    pub fn load_requests(&self) -> &[LoadRequest] {
+        self.pending_loads.requests()
     }
 
-    /// Whether all that has had any effect belongs to records before [`Core::next_offset`], so
-    /// that the state can be flushed: nothing is needed, or only before the next record begins.
-    #[must_use]
-    pub fn is_whole(&self) -> bool {
-        self.needs.is_empty() || self.needs_ticks
-    }
-
-    /// Takes what was needed.
-    pub fn supply(&mut self, supplies: Vec<Supply>) {
-        self.needs.clear();
-        self.needs_ticks = false;
-        let generation = self.generation;
-        for supply in supplies {
-            let (Supply::Bar(BarKey { instrument, .. }, _)
-            | Supply::Ids {
-                key: IdSetKey { instrument, .. },
-                ..
-            }
-            | Supply::Ticks { instrument, .. }) = &supply;
-            let place = self.routes.get(instrument.key().as_bytes());
-            let Some(symbol) = place.map(|place| &mut self.symbols[*place as usize]) else {
-                continue;
-            };
-            match supply {
-                Supply::Bar(key, row) => {
-                    symbol.supply_bar(key.window, row.map(|row| *row), generation);
-                }
-                Supply::Ids { key, ranged, row } => {
-                    let set = if ranged {
-                        IdSet::ranges(&row, generation)
-                    } else {
-                        IdSet::exact(row, generation)
-                    };
-                    symbol.supply_ids(key, set);
-                }
-                Supply::Ticks {
-                    start_ns,
-                    up_to,
-                    refolded,
-                    ..
-                } => symbol.supply_ticks(start_ns, up_to, refolded),
-            }
+    /// Accepts the loaded data of the load requests.
+    pub fn accept_loaded(&mut self, loaded: Vec<Loaded>) {
+        self.pending_loads.clear();
+        for loaded in loaded {
+            self.symbols.accept_loaded(loaded, self.generation);
         }
     }
 
-    fn moment(&self, record: &Record) -> Moment {
-        Moment {
-            epoch: self.progress.epoch,
-            offset: record.offset,
-            append_time_ns: self.progress.append_time_ns,
-            generation: self.generation,
-        }
-    }
-
-    /// Applies one record; false where something has to be supplied first.
-    fn record(&mut self, record: &Record) -> bool {
+    /// Applies one record; returns `false` if data has to be loaded first.
+    fn apply_record(&mut self, record: &Record) -> bool {
         let decoded = TradesRecord::decode(&record.value);
-        if let Ok(TradesRecord::Refold(refold)) = &decoded
-            && !self.can_refold(record, *refold)
-        {
-            return false;
-        }
-        self.progress.append_time_ns = self.progress.append_time_ns.max(record.append_time_ns);
-        let at = self.moment(record);
-        self.pass_time(at);
-        match decoded {
-            Ok(TradesRecord::Trade(trade)) => {
-                if !self.trade(record, &trade, at) {
-                    return false;
-                }
-            }
-            Ok(TradesRecord::Advance) => {}
-            Ok(TradesRecord::Setting(venue, settings)) => {
-                let place = self.venues.place(venue.as_str());
-                self.set_venue(place, settings, at);
-            }
-            Ok(TradesRecord::Amendment(amendment, trade)) => {
-                if !self.amendment(record, &amendment, &trade, at) {
-                    return false;
-                }
-            }
-            Ok(TradesRecord::Refold(refold)) => self.refold(record, refold, at),
-            Ok(TradesRecord::Repair(repair)) => {
-                if !self.repair(record, repair, at) {
-                    return false;
-                }
-            }
-            Err(error) => self.bury(record, RejectReason::Malformed, error.to_string()),
-        }
-        self.progress.next_offset = record.offset + 1;
-        true
-    }
-
-    fn trade(&mut self, record: &Record, trade: &Trade, at: Moment) -> bool {
-        if let Err(reject) = market::validate_trade(trade, at.append_time_ns) {
-            self.bury(record, reject, reject.explanation().to_owned());
-            return true;
-        }
-        let Some(place) = self.place_for(record, at, |settings| settings.validate_trade(trade))
-        else {
-            return true;
-        };
-        match self.fold(place, trade, at) {
-            Admission::Counted { late } => {
-                self.counts.trades += 1;
-                self.counts.late += u64::from(late);
-            }
-            Admission::Duplicate => {
-                self.counts.duplicates += 1;
-                self.leave_out(Verdict::Duplicate, at);
-            }
-            Admission::Rejected(reject) => self.reject_by_state(record, reject, at),
-            Admission::Blocked(needs) => {
-                self.needs = needs;
+        if let Ok(TradesRecord::Refold(refold)) = &decoded {
+            // Requested before the record has any effect, so that everything applied before can be
+            // committed meanwhile.
+            let requests = self
+                .symbols
+                .refold_requests(&record.key, *refold, self.generation);
+            if self.pending_loads.block_before_record(requests) {
                 return false;
             }
         }
-        true
+        self.progress.append_time_ns = self.progress.append_time_ns.max(record.append_time_ns);
+        let at = self.applied_at(record.offset);
+        self.symbols.pass_time(at);
+        let mut application = RecordApplication {
+            symbols: &mut self.symbols,
+            rejections: &mut self.rejections,
+            pending_loads: &mut self.pending_loads,
+            counts: &mut self.counts,
+            record,
+            at,
+        };
+        let is_applied = application.apply(decoded);
+        if is_applied {
+            self.progress.next_offset = record.offset + 1;
+        }
+        is_applied
     }
 
-    /// Folds a trade of the symbol at a place.
-    #[inline]
-    fn fold(&mut self, place: u32, trade: &Trade, at: Moment) -> Admission {
-        let symbol = &mut self.symbols[place as usize];
-        let settings = self.venues.settings(symbol.venue);
-        if let Err(reject) = settings.validate_trade(trade) {
-            return Admission::Rejected(reject);
-        }
-        let admission = symbol.trade(trade, settings, at);
-        if matches!(admission, Admission::Counted { .. }) {
-            let idle_from_ns = symbol.idle_from_ns(settings);
-            if symbol.marks() > 0 {
-                self.marked.insert(place);
-            }
-            if symbol.alarm_ns > idle_from_ns {
-                self.set_alarm(place, idle_from_ns);
-            }
-            self.list(place);
-        }
-        admission
+    const fn applied_at(&self, offset: u64) -> AppliedAt {
+        let position = Position {
+            epoch: self.progress.epoch,
+            offset,
+        };
+        AppliedAt::new(position, self.progress.append_time_ns, self.generation)
     }
 
-    #[inline]
-    fn list(&mut self, place: u32) {
-        let symbol = &mut self.symbols[place as usize];
-        if !std::mem::replace(&mut symbol.announce_listed, true) {
-            self.to_announce.push(place);
+    /// Returns the settings of an instrument's venue, if the instrument is known.
+    #[must_use]
+    pub fn settings_for(&self, instrument: &Instrument) -> Option<VenueSettings> {
+        self.symbols.settings_for(instrument)
+    }
+
+    /// Returns the number of dirty minutes.
+    #[must_use]
+    pub fn dirty_minutes(&self) -> usize {
+        self.symbols.dirty_minutes()
+    }
+
+    /// Returns whether any dirty minute has no refold requested.
+    #[must_use]
+    pub fn has_unrequested_refolds(&self) -> bool {
+        self.symbols.has_unrequested_refolds()
+    }
+
+    /// Requests refolds, at most `limit` for each call, of dirty minutes that are marked up to
+    /// `passed` at most. Returns those to append to the log.
+    pub fn request_refolds(&mut self, passed: Position, limit: usize) -> Vec<(Instrument, Refold)> {
+        self.symbols.request_refolds(passed, limit)
+    }
+
+    /// Forgets which refolds were requested, because it is not known whether the log holds them:
+    /// they may be requested again.
+    pub fn forget_requested_refolds(&mut self) {
+        self.symbols.forget_requested_refolds();
+    }
+
+    /// Takes the bars that changed since the last call, one update for each instrument.
+    pub fn take_updates(&mut self) -> Vec<Update> {
+        let at = self.applied_at(self.progress.next_offset);
+        self.symbols.take_updates(at)
+    }
+
+    /// Takes the dead letters since the last call.
+    pub fn take_dead_letters(&mut self) -> Vec<DeadLetter> {
+        self.rejections.take_dead_letters()
+    }
+
+    /// Takes what was counted since the last call.
+    pub fn take_counts(&mut self) -> Counts {
+        let mut counts = std::mem::take(&mut self.counts);
+        counts.rejected = self.rejections.take_counts();
+        counts
+    }
+
+    /// Returns the number of rows that the next flush writes, without those of venues and dirty
+    /// minutes, which are few.
+    #[must_use]
+    pub fn unwritten_rows(&self) -> usize {
+        self.symbols.unwritten_rows()
+    }
+
+    /// Returns whether the state can be flushed: every effect so far belongs to a record before
+    /// [`Core::position`].
+    #[must_use]
+    pub fn can_flush(&self) -> bool {
+        self.pending_loads.is_between_records()
+    }
+
+    /// Takes everything that changed since the last call, as one transaction from the position
+    /// `expected`, where the state was loaded or last flushed. `next_update` is where in
+    /// `bar-updates` the first update caused by a later record will lie.
+    pub fn flush(&mut self, expected: Position, next_update: Position) -> Transaction {
+        self.progress.updates_position = next_update;
+        let mut transaction = Transaction {
+            expected,
+            progress: self.progress,
+            bars: Vec::new(),
+            symbols: Vec::new(),
+            venues: Vec::new(),
+            id_sets: Vec::new(),
+            excluded_ranges: self.rejections.take_excluded(),
+            dirty_minutes: Vec::new(),
+            pending_amendments: Vec::new(),
+        };
+        let at = self.applied_at(self.progress.next_offset);
+        self.symbols.flush(&mut transaction, at);
+        transaction
+    }
+
+    /// Ends a commit: what the last flush wrote is stored, so it can leave memory.
+    pub fn end_commit(&mut self) {
+        self.generation += 1;
+        if !self.generation.is_multiple_of(SWEEP_COMMITS) {
+            return;
         }
-        if !std::mem::replace(&mut symbol.write_listed, true) {
-            self.to_write.push(place);
+        if self.evict(self.generation - KEPT_COMMITS) > MAX_UNUSED {
+            self.evict(self.generation - 1);
         }
+    }
+
+    /// Drops what was not used since the generation `before`. Returns how much is left.
+    fn evict(&mut self, before: u64) -> usize {
+        let at = self.applied_at(self.progress.next_offset);
+        self.symbols.evict(before, at)
     }
 }
+
+#[cfg(test)]
+mod tests;

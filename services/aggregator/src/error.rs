@@ -3,30 +3,30 @@
 use eventlog::LogError;
 use store::StoreError;
 
-/// Why a worker stops: each is a matter for an operator, since no retry can mend it.
+/// Why a worker stops. No retry can help, so an operator has to act.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     /// The log cannot be read or written.
     #[error("partition {partition}: {source}")]
     Log {
-        /// Which partition of `trades`.
+        /// The partition of `trades`.
         partition: u32,
-        /// What the log said.
+        /// The error of the log.
         source: LogError,
     },
     /// The store cannot be read or written.
     #[error("partition {partition}: {source}")]
     Store {
-        /// Which partition of `trades`.
+        /// The partition of `trades`.
         partition: u32,
-        /// What the store said.
+        /// The error of the store.
         source: StoreError,
     },
 }
 
 impl WorkerError {
-    /// Whether the log has dropped records before they were folded. It concerns the partition
-    /// alone.
+    /// Returns whether the log has dropped records before they were folded. This concerns one
+    /// partition only.
     #[must_use]
     pub const fn is_below_retention(&self) -> bool {
         match self {

@@ -1,29 +1,31 @@
 //! Folds the trades of each partition into bars.
 //!
 //! [`Core`] is the fold: a pure state machine that does no I/O and reads no clock. [`Worker`]
-//! is the role around it: it fetches records, loads what the core asks for, announces changed
+//! is the role around it: it fetches records, loads what the core requests, announces changed
 //! bars, and commits state and offset together.
 //!
-//! | module | one idea |
+//! | module | contents |
 //! |---|---|
-//! | `core` | records in, bars, dead letters and transactions out |
-//! | `core/symbol` | one symbol's windows, watermark and closes |
-//! | `core/symbol/dirty` | minutes to be folded anew: edits, cancels, repairs |
-//! | `core/symbol/ahead` | trades that were edited or cancelled before they came |
-//! | `core/foresight` | what trades will need that come after one that waits |
-//! | `core/delta` | the trades of one symbol and minute since they were last merged |
-//! | `core/ids` | which ids were seen |
-//! | `worker` | the order of effects: announce, then commit |
-//! | `worker/aside` | calls that go on while the worker waits for others |
+//! | `core` | the fold of a partition: records in; bars, dead letters and transactions out |
+//! | `core/partition_symbols` | all symbols of the partition, their venues and alarms |
+//! | `core/symbol` | one symbol: its windows, watermark, ids, dirty minutes |
+//! | `core/minute_accumulator` | the hot path: the sum of the trades of one symbol and minute |
+//! | `core/id_set` | which ids were seen |
+//! | `core/loading`, `core/prefetch` | what the core needs loaded, for this record and later ones |
+//! | `core/rejections` | dead letters and excluded ranges |
+//! | `worker/run`, `worker/session` | the life of a worker, and one stretch of folding |
+//! | `worker/committer` | the order of effects: announce, then commit |
+//! | `worker/calls` | calls that are repeated until they succeed |
+//! | `worker/background` | calls that make progress whatever the session waits for |
 
 mod core;
 mod error;
-mod exercise;
 mod metrics;
 mod worker;
 
-pub use crate::core::{Core, Counts, Need, Refolded, Supply, Update};
+pub use crate::core::{
+    Core, Counts, IdSetRequest, LoadRequest, Loaded, Refolded, TicksRequest, Update,
+};
 pub use error::WorkerError;
-pub use exercise::Exercise;
 pub use metrics::Metrics;
 pub use worker::{Stores, Topics, Worker, WorkerConfig};

@@ -1,11 +1,11 @@
-//! What the role counts.
+//! The metrics of the role.
 
 use metrics::{
     Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram,
     gauge, histogram,
 };
 
-use crate::Counts;
+use crate::core::Counts;
 
 macro_rules! metrics {
     ($($(#[doc = $help:literal])+ $field:ident: $type:ident($describe:ident, $make:ident, $name:literal),)+) => {
@@ -16,7 +16,7 @@ macro_rules! metrics {
         }
 
         impl Metrics {
-            /// The metrics of a partition, registered.
+            /// Registers the metrics of a partition.
             #[must_use]
             pub fn new(partition: u32) -> Self {
                 $($describe!($name, concat!($($help),+).trim());)+
@@ -39,25 +39,25 @@ metrics! {
     duplicates: Counter(describe_counter, counter, "candlewick_aggregator_duplicates_total"),
     /// Edits and cancels that count.
     amendments: Counter(describe_counter, counter, "candlewick_aggregator_amendments_total"),
-    /// Minutes folded anew from their ticks.
+    /// Minutes refolded from their ticks.
     refolds: Counter(describe_counter, counter, "candlewick_aggregator_refolds_total"),
-    /// Refolds that did nothing, because their minute had been marked anew or folded already.
+    /// Refolds that did nothing, because their minute had been marked again or refolded already.
     stale_refolds: Counter(describe_counter, counter, "candlewick_aggregator_stale_refolds_total"),
-    /// Minutes that are marked to be folded anew.
+    /// Dirty minutes, which are to be refolded.
     dirty: Gauge(describe_gauge, gauge, "candlewick_aggregator_dirty_minutes"),
     /// Bytes of records that are folded and not committed.
     uncommitted_bytes: Gauge(describe_gauge, gauge, "candlewick_aggregator_uncommitted_bytes"),
     /// Bars announced as forming, closed or corrected.
     announced: Counter(describe_counter, counter, "candlewick_aggregator_announced_bars_total"),
-    /// Steps of state and offset taken by the store.
+    /// Commits of state and offset that the store accepted.
     commits: Counter(describe_counter, counter, "candlewick_aggregator_commits_total"),
-    /// Steps not taken because another worker had moved the partition.
+    /// Commits that were lost because another worker had moved the partition.
     lost: Counter(describe_counter, counter, "candlewick_aggregator_commits_lost_total"),
-    /// Seconds from the start of a commit until the store has taken it.
+    /// Seconds from the start of a commit until the store has accepted it.
     commit_seconds: Histogram(describe_histogram, histogram, "candlewick_aggregator_commit_seconds"),
     /// Records of the log that are not folded yet.
     lag: Gauge(describe_gauge, gauge, "candlewick_aggregator_lag_records"),
-    /// Seconds since the log took the record that was folded last, where others wait.
+    /// Seconds since the record that was folded last was appended; zero if no record waits.
     lag_seconds: Gauge(describe_gauge, gauge, "candlewick_aggregator_lag_seconds"),
 }
 
@@ -68,7 +68,8 @@ impl std::fmt::Debug for Metrics {
 }
 
 impl Drop for Metrics {
-    /// What a gauge said last would stand for ever; the partition is somebody else's now.
+    /// Resets the gauges: otherwise they would keep their last values, although another worker
+    /// owns the partition now.
     fn drop(&mut self) {
         for gauge in [
             &self.dirty,
@@ -82,7 +83,8 @@ impl Drop for Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn count(&self, counts: &Counts) {
+    /// Adds what the core has counted.
+    pub(crate) fn add(&self, counts: &Counts) {
         self.trades.increment(counts.trades);
         self.late.increment(counts.late);
         self.duplicates.increment(counts.duplicates);

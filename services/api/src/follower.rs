@@ -175,7 +175,12 @@ impl<B: Backend> Follower<B> {
 
     /// Loads the progress row, which may not exist yet.
     async fn load_progress(&self) -> Result<Option<PartitionProgress>, ProgressUnavailable> {
-        let rows = clock::timeout(&self.clock, CALL_TIMEOUT, self.bars.partition_progress()).await;
+        let rows = clock::timeout(
+            &self.clock,
+            CALL_TIMEOUT,
+            self.bars.all_partition_progress(),
+        )
+        .await;
         let rows = rows.map_err(|_| ProgressUnavailable)?;
         let mut rows = rows.map_err(|_| ProgressUnavailable)?.into_iter();
         Ok(rows.find(|row| row.partition == self.partition))

@@ -48,7 +48,7 @@ async fn load_hours<B: Backend>(
     request: &RepairRequest,
 ) -> Result<BTreeMap<i64, bool>, Problem> {
     let partition = state.partition_of(&request.instrument);
-    let progress = state.bars.partition_progress().await?;
+    let progress = state.bars.all_partition_progress().await?;
     let progress = progress.iter().find(|row| row.partition == partition);
     // The age of an hour is relative to the fold's time, which is the log's append time, and not to
     // the clock.

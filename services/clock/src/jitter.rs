@@ -3,6 +3,8 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use crate::time::duration_ns;
+
 /// `SplitMix64`, as in <https://prng.di.unimi.it/splitmix64.c>.
 #[derive(Clone, Debug)]
 pub(crate) struct Jitter {
@@ -30,7 +32,7 @@ impl Jitter {
 
     /// A duration drawn evenly from `[0, most]`, in whole nanoseconds.
     pub(crate) fn up_to(&mut self, most: Duration) -> Duration {
-        let most = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
+        let most = duration_ns(most);
         let scaled = (u128::from(self.next_word()) * (u128::from(most) + 1)) >> 64;
         Duration::from_nanos(u64::try_from(scaled).unwrap_or(most))
     }

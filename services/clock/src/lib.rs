@@ -15,4 +15,4 @@ pub use breaker::{Breaker, BreakerOpen, BreakerPolicy, BreakerState, Permit};
 pub use guard::{Guard, GuardError};
 pub use manual::ManualClock;
 pub use retry::{Backoff, Elapsed, RetryPolicy, RetryTimer, retry, retry_until_stopped, timeout};
-pub use time::{Clock, SystemClock};
+pub use time::{Clock, SystemClock, duration_ns};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::jitter::Jitter;
-use crate::time::Clock;
+use crate::time::{Clock, duration_ns};
 
 /// How often to try something that may fail, and how long to wait in between.
 #[derive(Clone, Debug)]
@@ -108,7 +108,7 @@ impl RetryTimer {
     pub fn record_failure(&mut self, clock: &impl Clock) {
         let policy = &self.policy;
         let backoff = self.backoff.get_or_insert_with(|| policy.backoff());
-        let delay_ns = u64::try_from(backoff.next_delay().as_nanos()).unwrap_or(u64::MAX);
+        let delay_ns = duration_ns(backoff.next_delay());
         self.due_ns = clock.monotonic_ns().saturating_add(delay_ns);
     }
 

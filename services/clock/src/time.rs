@@ -21,6 +21,12 @@ pub trait Clock: Clone + Send + Sync + 'static {
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 }
 
+/// Returns the nanoseconds of `duration`; `u64::MAX` if they do not fit, which is 584 years.
+#[must_use]
+pub fn duration_ns(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// The machine's clocks and tokio's timers; `sleep` must be polled on a tokio runtime.
 ///
 /// The monotonic clock is tokio's, so a test with paused time sees both it and `sleep` move together.
@@ -47,7 +53,7 @@ impl Clock for SystemClock {
     )]
     fn monotonic_ns(&self) -> u64 {
         let elapsed = Instant::now().saturating_duration_since(origin());
-        u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
+        duration_ns(elapsed)
     }
 
     #[expect(
@@ -88,6 +94,12 @@ mod tests {
     fn the_monotonic_clock_works_without_a_runtime_and_never_goes_back() {
         let first = SystemClock.monotonic_ns();
         assert!(SystemClock.monotonic_ns() >= first);
+    }
+
+    #[test]
+    fn a_duration_is_converted_exactly_or_to_the_greatest_number() {
+        assert_eq!(duration_ns(Duration::new(3, 7)), 3_000_000_007);
+        assert_eq!(duration_ns(Duration::MAX), u64::MAX);
     }
 
     #[tokio::test(start_paused = true)]

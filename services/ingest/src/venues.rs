@@ -91,7 +91,7 @@ pub(crate) async fn load_declaration(
 
 /// Loads the first offset of the deciding partition that is not folded yet.
 async fn load_next_offset(log: &impl Log, reader: &impl BarReader) -> Result<Offset, StoreError> {
-    let progress = reader.partition_progress().await?;
+    let progress = reader.all_partition_progress().await?;
     let row = progress
         .iter()
         .find(|progress| progress.partition == DECIDING_PARTITION && progress.epoch == log.epoch());

@@ -3,17 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::{Decimal, ExactSum, Side, Trade, TradeId, Window};
-
-/// A place in the log of one partition: of two, the greater epoch is later, then the greater
-/// offset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct Position {
-    /// The generation of the topic.
-    pub epoch: u64,
-    /// The offset in the partition.
-    pub offset: u64,
-}
+use crate::{Decimal, ExactSum, Position, Side, Trade, TradeId, Window};
 
 /// The first or the last trade of a bar, which gives its open or its close.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,6 +12,7 @@
 //! | [`Interval`], [`Window`] | tumbling windows `[start, end)`, labelled by their start |
 //! | [`DayStart`] | when days begin: at any quarter hour of any time zone |
 //! | [`Bar`], [`BarRow`] | the summary of a set of trades, and a bar as it is stored |
+//! | [`Position`] | the position of a record in the log of a partition: epoch, then offset |
 //! | [`RejectReason`] | why a record is not counted |
 //!
 //! Times are UTC nanoseconds since 1970 in an `i64`, whose range ends in the year 2262.
@@ -25,6 +26,7 @@ mod exact_sum;
 mod instrument;
 mod int320;
 mod interval;
+mod position;
 mod reject_reason;
 mod retention;
 mod settings;
@@ -36,12 +38,13 @@ mod trade_id;
 mod trade_identity;
 
 pub use amendment::{Amendment, AmendmentKind};
-pub use bar::{Bar, BarRow, EdgeTrade, Position};
+pub use bar::{Bar, BarRow, EdgeTrade};
 pub use day::{DayError, DayStart};
 pub use decimal::{Decimal, DecimalError, POWERS_OF_TEN};
 pub use exact_sum::{ExactSum, ExactSumError, weighted_mean_text};
 pub use instrument::{Instrument, NameError, Symbol, Venue};
 pub use interval::{Interval, IntervalError, Window};
+pub use position::Position;
 pub use reject_reason::{FUTURE_LIMIT_NS, RejectReason, validate_trade};
 pub use retention::{BAR_RETENTION_NS, HORIZON_NS, TICK_RETENTION_NS, VERDICT_RETENTION_NS};
 pub use settings::{IdScheme, IdScope, VenueSettings};

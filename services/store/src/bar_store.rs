@@ -66,9 +66,20 @@ pub struct IdRangeQuery {
 pub trait BarReader: Send + Sync {
     /// Returns how far each partition has been folded, in order of their numbers. Partitions that
     /// no worker has loaded yet are missing.
-    fn partition_progress(
+    fn all_partition_progress(
         &self,
     ) -> impl Future<Output = Result<Vec<PartitionProgress>, StoreError>> + Send;
+
+    /// Returns how far one partition has been folded, or `None` if no worker has loaded it yet.
+    fn partition_progress(
+        &self,
+        partition: u32,
+    ) -> impl Future<Output = Result<Option<PartitionProgress>, StoreError>> + Send {
+        async move {
+            let rows = self.all_partition_progress().await?;
+            Ok(PartitionProgress::find_in(&rows, partition).copied())
+        }
+    }
 
     /// Returns the bars with these keys, in the order of the keys.
     fn bars(
@@ -207,8 +218,8 @@ pub trait BarStore: Clone + Send + Sync + 'static {
 
 /// Every store reads through its reader.
 impl<S: BarStore> BarReader for S {
-    async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
-        self.reader().partition_progress().await
+    async fn all_partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
+        self.reader().all_partition_progress().await
     }
 
     async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {

@@ -31,6 +31,12 @@ impl PartitionProgress {
             offset: self.next_offset,
         }
     }
+
+    /// Returns the row of `partition` among `rows`.
+    #[must_use]
+    pub fn find_in(rows: &[Self], partition: u32) -> Option<&Self> {
+        rows.iter().find(|row| row.partition == partition)
+    }
 }
 
 /// The state of the fold of one symbol.

@@ -269,5 +269,5 @@ fn scope(edge: &EdgeTrade) -> String {
 
 /// A position as `epoch/offset`.
 pub(super) fn place(position: Position) -> String {
-    format!("{}/{}", position.epoch, position.offset)
+    position.to_string()
 }

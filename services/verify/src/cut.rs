@@ -134,7 +134,7 @@ impl<R: BarReader, T: TickStore> Cut<R, T> {
         partitions: u32,
     ) -> anyhow::Result<Self> {
         let bars = bars.snapshot().await?;
-        let next = next_of(&bars.partition_progress().await?, partitions)?;
+        let next = next_of(&bars.all_partition_progress().await?, partitions)?;
         Ok(Self { bars, ticks, next })
     }
 
@@ -198,11 +198,8 @@ fn next_of(rows: &[Folded], partitions: u32) -> anyhow::Result<Vec<Position>> {
         );
     }
     let next = |partition| {
-        let row = rows.iter().find(|row| row.partition == partition);
-        let position = row.map(|row| Position {
-            epoch: row.epoch,
-            offset: row.next_offset,
-        });
+        let row = Folded::find_in(rows, partition);
+        let position = row.map(Folded::next_position);
         position.with_context(|| {
             format!(
                 "partition {partition} of the log's {partitions} was never folded: start what \

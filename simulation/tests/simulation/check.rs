@@ -35,8 +35,11 @@ impl World {
                 return Ok(());
             };
             let oracle = &mut self.oracles[partition as usize];
-            let place = (progress.epoch, progress.next_offset);
-            if (oracle.epoch, oracle.next_offset) > place {
+            let reached = Position {
+                epoch: oracle.epoch,
+                offset: oracle.next_offset,
+            };
+            if reached > progress.next_position() {
                 *oracle = Oracle::new(partition, PARTITIONS, 1);
             }
             while oracle.epoch < progress.epoch {
@@ -53,7 +56,7 @@ impl World {
                 .iter()
                 .take(usize::try_from(missing).unwrap())
                 .for_each(|record| oracle.apply(record));
-            let at = format!("partition {partition} at {place:?}");
+            let at = format!("partition {partition} at {}", progress.next_position());
             compare_bars(stored, oracle, partition).map_err(|wrong| format!("{at}: {wrong}"))?;
             compare_marks(stored, oracle, partition).map_err(|wrong| format!("{at}: {wrong}"))?;
             compare_fates(stored, oracle, partition).map_err(|wrong| format!("{at}: {wrong}"))

@@ -391,7 +391,7 @@ impl BarStore for SimBarStore {
 }
 
 impl BarReader for SimBarReader {
-    async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
+    async fn all_partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.call().await?;
         Ok(self.look(|stored| stored.progress.values().copied().collect()))
     }

@@ -227,7 +227,7 @@ impl World {
     pub fn start_worker(&mut self, partition: u32) {
         let number = self.number();
         self.adopt();
-        let worker = Worker {
+        let worker: Worker<Simulated> = Worker {
             partition,
             topics: Topics {
                 trades: self.trades_log.reopened(),
@@ -240,11 +240,11 @@ impl World {
                 hot: MemoryHotStore::default(),
                 clock: self.clock.clone(),
             },
-            pace: WorkerConfig {
-                commit_every: Duration::from_millis(self.random.below(400) + 20),
+            config: WorkerConfig {
+                commit_interval: Duration::from_millis(self.random.below(400) + 20),
                 call_timeout: Duration::from_secs(2),
-                retry_most: Duration::from_millis(400),
-                uncommitted_bytes: (self.random.below(100) + 20) * 40,
+                max_backoff: Duration::from_millis(400),
+                max_uncommitted_bytes: (self.random.below(100) + 20) * 40,
                 ..WorkerConfig::default()
             },
             metrics: aggregator::Metrics::new(partition),

@@ -16,9 +16,9 @@ pub(super) async fn folded(
 ) -> anyhow::Result<()> {
     until("all is folded", patience, || async {
         role.check_alive()?;
-        let rows = bars.partition_progress().await?;
+        let rows = bars.all_partition_progress().await?;
         let is_there = |(partition, end): (u32, &u64)| {
-            let row = rows.iter().find(|row| row.partition == partition);
+            let row = PartitionProgress::find_in(&rows, partition);
             row.is_some_and(|row| row.next_offset >= *end)
         };
         Ok((0..).zip(ends).all(is_there).then_some(()))
@@ -51,11 +51,9 @@ pub(super) async fn moved(
     before: &[PartitionProgress],
     partitions: &[u32],
 ) -> anyhow::Result<Vec<u32>> {
-    let now = bars.partition_progress().await?;
+    let now = bars.all_partition_progress().await?;
     let offset = |rows: &[PartitionProgress], partition| {
-        let row = rows
-            .iter()
-            .find(|row: &&PartitionProgress| row.partition == partition);
+        let row = PartitionProgress::find_in(rows, partition);
         row.map_or(0, |row| row.next_offset)
     };
     let has_moved = |partition: &u32| offset(&now, *partition) > offset(before, *partition);

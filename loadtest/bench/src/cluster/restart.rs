@@ -101,7 +101,7 @@ async fn kills(
         let kill_ns = SystemClock.monotonic_ns();
         first.kill()?;
         // Whatever it had sent is taken or not by now.
-        let before = bars.partition_progress().await?;
+        let before = bars.all_partition_progress().await?;
         let survivor = second.take();
         let started = match survivor {
             Some(_) => None,
@@ -153,7 +153,7 @@ async fn settled(
         Ok((count == all.len()).then(|| owned.swap_remove(0)))
     })
     .await?;
-    let before = bars.partition_progress().await?;
+    let before = bars.all_partition_progress().await?;
     pause(bars, &before, &all, SystemClock.monotonic_ns()).await?;
     Ok(mine)
 }

@@ -114,7 +114,7 @@ async fn stored(
 ) -> anyhow::Result<BTreeMap<Position, market::Trade>> {
     let partitions = world.kafka.partitions();
     let partition = schemas::partition_of(instrument.key().as_bytes(), partitions);
-    let progress = world.bars.partition_progress().await?;
+    let progress = world.bars.all_partition_progress().await?;
     let next = progress
         .iter()
         .find(|row| row.partition == partition)

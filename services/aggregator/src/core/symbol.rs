@@ -1,406 +1,315 @@
-//! One symbol: its windows, its watermark, and when they close.
+//! One symbol: how its trades and amendments change its bars, and when its windows close.
 
-mod ahead;
-mod dirty;
-mod identity;
-mod output;
+mod amendment_application;
+mod bar_windows;
+mod changed_windows;
+mod dirty_minutes;
+mod id_set_keys;
+mod pending_amendments;
+mod symbol_bars;
+mod symbol_clock;
+mod symbol_ids;
+mod window_range;
 
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
-use market::{BarRow, Instrument, Interval, Position, RejectReason, Trade, VenueSettings, Window};
-use store::{BarKey, IdSetKey, SymbolRow};
+use market::{
+    Amendment, BarRow, Instrument, Interval, Position, RejectReason, Trade, VenueSettings,
+};
+use schemas::{Refold, Repair};
+use store::{PendingAmendmentRow, RefoldMark, SymbolRow, Transaction};
 
-use ahead::Ahead;
-use dirty::Dirty;
-use identity::Within;
+use super::admission::{Admission, RefoldOutcome};
+use super::alarms::AlarmTime;
+use super::applied_at::AppliedAt;
+use super::change_lists::ListedFlags;
+use super::loading::{LoadRequest, Loaded, TicksRequest};
+use super::update::Update;
+use amendment_application::AmendmentApplication;
+use pending_amendments::PendingAmendments;
+use symbol_bars::SymbolBars;
+use symbol_ids::SymbolIds;
 
-use super::Need;
-use super::delta::Delta;
-use super::ids::IdSet;
-
-/// A bar that is in memory; none where the store has none either.
-#[derive(Debug, Default)]
-struct Slot {
-    row: Option<BarRow>,
-    announce: bool,
-    write: bool,
-    used: u64,
-}
-
-/// What became of a trade.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Admission {
-    /// It counts; its minute may have been closed before.
-    Counted { late: bool },
-    /// Its identity was seen before.
-    Duplicate,
-    /// The settings or the horizon do not allow it.
-    Rejected(RejectReason),
-    /// Something has to be loaded first.
-    Blocked(Vec<Need>),
-}
-
-/// Where and when the log holds a record, and which commit comes next.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
-    pub(super) epoch: u64,
-    pub(super) offset: u64,
-    pub(super) append_time_ns: i64,
-    pub(super) generation: u64,
-}
-
-impl Moment {
-    const fn position(self) -> Position {
-        Position {
-            epoch: self.epoch,
-            offset: self.offset,
-        }
-    }
-
-    /// The position after it.
-    const fn next(self) -> Position {
-        Position {
-            epoch: self.epoch,
-            offset: self.offset + 1,
-        }
-    }
-}
-
+/// One symbol. It decides whether a trade or an amendment counts: its identity must be new, and its
+/// hour within the horizon.
 #[derive(Debug)]
-pub(super) struct Symbol {
-    pub(super) instrument: Instrument,
-    /// Its venue's place in the core's list.
-    pub(super) venue: usize,
-    watermark_ns: i64,
-    last_append_ns: i64,
-    closed_until_ns: i64,
-    /// The least end of an open window; `i64::MAX` where there is none.
-    next_close_ns: i64,
-    /// The start of the newest minute that trades came for; `i64::MIN` where none is known.
-    pub(super) newest_minute_ns: i64,
-    /// The least append time for which the core will ask about idleness; `i64::MAX` for none.
-    pub(super) alarm_ns: i64,
-    delta: Delta,
-    /// The set that the last trade's id was in.
-    ids_within: Within,
-    /// That set, held apart from the others to be at hand.
-    current_ids: Option<(IdSetKey, IdSet)>,
-    other_ids: Vec<(IdSetKey, IdSet)>,
-    slots: HashMap<Window, Slot, RandomState>,
-    dirty: Dirty,
-    ahead: Ahead,
-    open: Vec<Window>,
-    announced: Vec<Window>,
-    written: Vec<Window>,
-    changed: bool,
-    /// Whether the core has it on its list of symbols to announce.
-    pub(super) announce_listed: bool,
-    /// Whether the core has it on its list of symbols to write.
-    pub(super) write_listed: bool,
+pub(crate) struct Symbol {
+    instrument: Instrument,
+    /// Its venue's index.
+    venue: usize,
+    bars: SymbolBars,
+    ids: SymbolIds,
+    pending_amendments: PendingAmendments,
+    alarm: AlarmTime,
+    listed: ListedFlags,
 }
 
 impl Symbol {
-    pub(super) fn new(instrument: Instrument, venue: usize) -> Self {
-        Self::restored(
-            SymbolRow {
-                instrument,
-                watermark_ns: i64::MIN,
-                last_append_ns: i64::MIN,
-                closed_until_ns: i64::MIN,
-            },
-            venue,
-        )
-    }
-
-    pub(super) fn restored(row: SymbolRow, venue: usize) -> Self {
+    /// Returns a symbol that has not traded.
+    pub(crate) fn new(instrument: Instrument, venue: usize) -> Self {
         Self {
-            instrument: row.instrument,
+            ids: SymbolIds::new(instrument.clone()),
+            instrument,
             venue,
-            watermark_ns: row.watermark_ns,
-            last_append_ns: row.last_append_ns,
-            closed_until_ns: row.closed_until_ns,
-            next_close_ns: i64::MAX,
-            newest_minute_ns: i64::MIN,
-            alarm_ns: i64::MAX,
-            delta: Delta::none(),
-            ids_within: Within::default(),
-            current_ids: None,
-            other_ids: Vec::new(),
-            slots: HashMap::default(),
-            dirty: Dirty::default(),
-            ahead: Ahead::default(),
-            open: Vec::new(),
-            announced: Vec::new(),
-            written: Vec::new(),
-            changed: false,
-            announce_listed: false,
-            write_listed: false,
+            bars: SymbolBars::new(),
+            pending_amendments: PendingAmendments::default(),
+            alarm: AlarmTime::unset(),
+            listed: ListedFlags::default(),
         }
     }
 
-    /// Puts an open bar back that was loaded at the start.
-    pub(super) fn restore_open(&mut self, row: BarRow) {
-        self.next_close_ns = self.next_close_ns.min(row.window.end_ns());
-        self.open.push(row.window);
-        if row.window.interval == Interval::M1 {
-            self.newest_minute_ns = self.newest_minute_ns.max(row.window.start_ns);
-        }
-        self.supply_bar(row.window, Some(row), 0);
-    }
-
-    pub(super) fn supply_bar(&mut self, window: Window, row: Option<BarRow>, generation: u64) {
-        self.slots.entry(window).or_insert_with(|| Slot {
-            row,
-            used: generation,
-            ..Slot::default()
-        });
-    }
-
-    pub(super) fn supply_ids(&mut self, key: IdSetKey, set: IdSet) {
-        if !self.has_ids(&key) {
-            self.other_ids.push((key, set));
+    /// Returns a stored symbol, to which its open bars and amendments are added afterwards.
+    pub(crate) fn restore(row: SymbolRow, venue: usize) -> Self {
+        let bars = SymbolBars::restore(&row);
+        Self {
+            bars,
+            ..Self::new(row.instrument, venue)
         }
     }
 
-    /// Folds a trade that the record and the settings allow, or says what that needs.
+    /// Adds a stored open bar.
+    pub(crate) fn restore_open_bar(&mut self, row: BarRow) {
+        self.bars.restore_open_bar(row);
+    }
+
+    /// Adds a stored dirty minute.
+    pub(crate) fn restore_dirty_minute(&mut self, start_ns: i64, mark: RefoldMark) {
+        self.bars.restore_dirty_minute(start_ns, mark);
+    }
+
+    /// Adds a stored pending amendment.
+    pub(crate) fn restore_pending_amendment(&mut self, row: PendingAmendmentRow) {
+        self.pending_amendments.restore(row);
+    }
+
+    pub(crate) const fn instrument(&self) -> &Instrument {
+        &self.instrument
+    }
+
+    /// Returns the index of its venue.
     #[inline]
-    pub(super) fn trade(
+    pub(crate) const fn venue(&self) -> usize {
+        self.venue
+    }
+
+    /// Returns its alarm, which only the core's alarms change.
+    #[inline]
+    pub(crate) const fn alarm_mut(&mut self) -> &mut AlarmTime {
+        &mut self.alarm
+    }
+
+    /// Returns which lists of changes it is in, which only those lists change.
+    #[inline]
+    pub(crate) const fn listed_mut(&mut self) -> &mut ListedFlags {
+        &mut self.listed
+    }
+
+    /// Returns the least append time at which it is idle.
+    #[inline]
+    pub(crate) const fn idle_from_ns(&self, settings: &VenueSettings) -> i64 {
+        self.bars.idle_from_ns(settings)
+    }
+
+    /// Returns the least append time at which an open window may close without another trade.
+    pub(crate) fn close_due_ns(&self, settings: &VenueSettings) -> Option<i64> {
+        self.bars.close_due_ns(settings)
+    }
+
+    /// Returns the number of its dirty minutes.
+    #[inline]
+    pub(crate) fn dirty_minutes(&self) -> usize {
+        self.bars.dirty_minutes()
+    }
+
+    /// Folds a trade that the record and the settings allow.
+    #[inline]
+    pub(crate) fn fold_trade(
         &mut self,
         trade: &Trade,
         settings: &VenueSettings,
-        at: Moment,
+        at: AppliedAt,
     ) -> Admission {
-        if at.append_time_ns.saturating_sub(self.last_append_ns) >= settings.idle_ns {
-            self.run_on(settings, at.append_time_ns);
-        }
-        if !self.delta.holds(trade.time_ns)
-            && let Err(needs) = self.begin(trade, settings, at)
+        self.bars.close_empty_windows_if_idle(settings, at);
+        if !self.bars.is_current_minute(trade.time_ns)
+            && let Err(requests) = self.begin_minute(trade, settings, at)
         {
-            return Admission::Blocked(needs);
+            return Admission::Blocked(requests);
         }
-        if self.delta.is_empty() {
-            self.delta.admits_until_ns = self.admits_until_ns(trade.time_ns, at);
-        }
-        if at.append_time_ns > self.delta.admits_until_ns {
+        if !self.bars.admits_current_minute(at) {
             return Admission::Rejected(RejectReason::BeyondHorizon);
         }
-        match self.see(trade, settings, at) {
+        match self.ids.insert_trade(trade, settings, at) {
             Ok(true) => {}
             Ok(false) => return Admission::Duplicate,
-            Err(need) => return Admission::Blocked(vec![need]),
+            Err(request) => return Admission::Blocked(vec![request]),
         }
-        if self.delta.is_empty() {
-            self.open_windows();
+        let late = self.bars.add_trade(trade, at);
+        if !self.pending_amendments.is_empty() {
+            self.amendment_application(at)
+                .mark_if_amended_before(trade, settings);
         }
-        if !self.delta.add(trade, at.offset, at.append_time_ns) {
-            self.settle(at.epoch, at.generation);
-            self.delta.widen(trade);
-            let added = self.delta.add(trade, at.offset, at.append_time_ns);
-            debug_assert!(added, "one trade fits scales of its own");
-        }
-        let late = self.delta.start_ns() + market::MINUTE_NS <= self.closed_until_ns;
-        if !self.ahead.is_empty() && self.was_expected(trade, settings, at) {
-            self.mark_expected(trade, at);
-        }
-        self.advance(trade.time_ns, settings, at);
+        self.bars.advance_watermark(trade.time_ns, settings, at);
         Admission::Counted { late }
     }
 
-    /// Turns to the minute of a trade: all that its windows need is in memory afterwards.
-    fn begin(
+    /// Begins the minute of a trade, unless data has to be loaded first.
+    fn begin_minute(
         &mut self,
         trade: &Trade,
         settings: &VenueSettings,
-        at: Moment,
-    ) -> Result<(), Vec<Need>> {
-        self.settle(at.epoch, at.generation);
-        self.delta.forget();
-        for interval in Interval::ALL {
-            if let Some(slot) = self
-                .slots
-                .get_mut(&interval.window_containing(trade.time_ns))
-            {
-                slot.used = at.generation;
-            }
+        at: AppliedAt,
+    ) -> Result<(), Vec<LoadRequest>> {
+        self.bars.end_minute(trade.time_ns, at);
+        let requests = self.trade_requests(trade, settings);
+        if !requests.is_empty() {
+            return Err(requests);
         }
-        let needs = self.needs_of(trade, settings);
-        if !needs.is_empty() {
-            return Err(needs);
-        }
-        self.delta.begin(trade.time_ns);
+        self.bars.begin_minute(trade.time_ns);
         Ok(())
     }
 
-    /// What a trade needs that is not in memory: bars of closed windows, and the set of its id.
-    pub(super) fn needs_of(&self, trade: &Trade, settings: &VenueSettings) -> Vec<Need> {
-        let mut needs = Vec::new();
+    /// Returns what a trade needs that is not in memory: the bars of closed windows, and the set of
+    /// its id.
+    pub(crate) fn trade_requests(
+        &self,
+        trade: &Trade,
+        settings: &VenueSettings,
+    ) -> Vec<LoadRequest> {
+        let mut requests = Vec::new();
         for interval in Interval::ALL {
             let window = interval.window_containing(trade.time_ns);
-            if window.end_ns() <= self.closed_until_ns && !self.slots.contains_key(&window) {
-                needs.push(Need::Bar(BarKey {
-                    instrument: self.instrument.clone(),
-                    window,
-                }));
+            if self.bars.is_missing(window) {
+                requests.push(LoadRequest::bar(&self.instrument, window));
             }
         }
         if let Some(identity) = settings.trade_identity(trade) {
-            let (key, ranged) = (self.id_key(&identity), identity.stored_as_ranges);
-            if !self.has_ids(&key) {
-                needs.push(Need::Ids { key, ranged });
-            }
+            requests.extend(self.ids.identity_request(&identity));
         }
-        needs
+        requests
     }
 
-    /// The windows of the minute that is begun are open from its first trade on.
-    fn open_windows(&mut self) {
-        for interval in Interval::ALL {
-            let end_ns = interval.window_containing(self.delta.start_ns()).end_ns();
-            if end_ns > self.closed_until_ns {
-                self.next_close_ns = self.next_close_ns.min(end_ns);
-                return;
-            }
-        }
+    /// Closes the windows that are due, because time has passed or the settings have changed.
+    pub(crate) fn pass_time(&mut self, settings: &VenueSettings, at: AppliedAt) {
+        self.bars.pass_time(settings, at);
     }
 
-    /// Moves the watermark to a trade that was just added.
-    #[inline]
-    fn advance(&mut self, time_ns: i64, settings: &VenueSettings, at: Moment) {
-        let watermark_ns = self.watermark_at(settings, at.append_time_ns).max(time_ns);
-        self.watermark_ns = watermark_ns;
-        self.last_append_ns = at.append_time_ns;
-        self.changed = true;
-        self.close_until(watermark_ns.saturating_sub(settings.lateness_ns), at);
+    /// Keeps closed what earlier settings have closed.
+    pub(crate) const fn keep_closed(&mut self) {
+        self.bars.keep_closed();
     }
 
-    /// The watermark at an append time: it runs on once the symbol has been idle for a while.
-    const fn watermark_at(&self, settings: &VenueSettings, append_time_ns: i64) -> i64 {
-        let silence_ns = append_time_ns.saturating_sub(self.last_append_ns);
-        if self.watermark_ns == i64::MIN || silence_ns < settings.idle_ns {
-            return self.watermark_ns;
-        }
-        self.watermark_ns.saturating_add(silence_ns)
+    /// Applies an edit or a cancel that the record and the settings allow.
+    pub(crate) fn amend(
+        &mut self,
+        amendment: &Amendment,
+        trade: &Trade,
+        settings: &VenueSettings,
+        at: AppliedAt,
+    ) -> Admission {
+        self.amendment_application(at)
+            .amend(amendment, trade, settings)
     }
 
-    /// What time alone has closed of windows that hold nothing yet.
-    fn run_on(&mut self, settings: &VenueSettings, append_time_ns: i64) {
-        let watermark_ns = self.watermark_at(settings, append_time_ns);
-        let closed_ns = watermark_ns.saturating_sub(settings.lateness_ns);
-        if closed_ns < self.next_close_ns {
-            self.closed_until_ns = self.closed_until_ns.max(closed_ns);
+    /// Marks every minute of a range whose hours can still change.
+    pub(crate) fn repair(&mut self, repair: Repair, at: AppliedAt) -> Admission {
+        self.amendment_application(at).repair(repair)
+    }
+
+    const fn amendment_application(&mut self, at: AppliedAt) -> AmendmentApplication<'_> {
+        AmendmentApplication {
+            instrument: &self.instrument,
+            bars: &mut self.bars,
+            ids: &mut self.ids,
+            pending_amendments: &mut self.pending_amendments,
+            at,
         }
     }
 
-    /// Closes what is due at a moment, because time has passed or the settings have changed.
-    pub(super) fn pass_time(&mut self, settings: &VenueSettings, at: Moment) {
-        let watermark_ns = self.watermark_at(settings, at.append_time_ns);
-        self.close_until(watermark_ns.saturating_sub(settings.lateness_ns), at);
-    }
-
-    /// The settings in force were changed: what they have closed stays closed.
-    pub(super) fn keep_closed(&mut self) {
-        self.changed = true;
-    }
-
-    #[inline]
-    fn close_until(&mut self, closed_ns: i64, at: Moment) {
-        if closed_ns <= self.closed_until_ns {
-            return;
+    /// Returns what a refold needs loaded before it is applied: bars first, then the ticks. Returns
+    /// nothing if the refold is stale.
+    pub(crate) fn refold_requests(&mut self, refold: Refold, generation: u64) -> Vec<LoadRequest> {
+        if !self.bars.is_dirty(refold) {
+            return Vec::new();
         }
-        if closed_ns >= self.next_close_ns {
-            // The pending trades were made while their windows were still open.
-            self.settle(at.epoch, at.generation);
-            self.closed_until_ns = closed_ns;
-            self.close_windows(at);
+        let missing = self.bars.missing_for_refold(refold, generation);
+        if !missing.is_empty() {
+            let requests = missing
+                .into_iter()
+                .map(|window| LoadRequest::bar(&self.instrument, window));
+            return requests.collect();
         }
-        self.closed_until_ns = closed_ns;
-    }
-
-    fn close_windows(&mut self, at: Moment) {
-        self.changed = true;
-        self.next_close_ns = i64::MAX;
-        for window in std::mem::take(&mut self.open) {
-            if window.end_ns() > self.closed_until_ns {
-                self.next_close_ns = self.next_close_ns.min(window.end_ns());
-                self.open.push(window);
-                continue;
-            }
-            let slot = self.slots.get_mut(&window);
-            let slot = slot.expect("an open window is in memory");
-            let row = slot.row.as_mut().expect("an open window has a bar");
-            row.closed = true;
-            row.through = at.position();
-            slot.used = at.generation;
-            mark(slot, window, &mut self.announced, &mut self.written);
+        if self.bars.has_refolded(refold) {
+            return Vec::new();
         }
+        vec![LoadRequest::Ticks(TicksRequest {
+            instrument: self.instrument.clone(),
+            start_ns: refold.start_ns,
+            up_to: refold.up_to,
+            first_append_ns: self.bars.first_append_of_hour_ns(refold.start_ns),
+        })]
     }
 
-    /// The least append time at which an open window may close without another trade.
-    pub(super) fn due_ns(&self, settings: &VenueSettings) -> Option<i64> {
-        if self.next_close_ns == i64::MAX {
-            return None;
-        }
-        let wait_ns = self
-            .next_close_ns
-            .saturating_add(settings.lateness_ns)
-            .saturating_sub(self.watermark_ns);
-        Some(
-            self.last_append_ns
-                .saturating_add(wait_ns.max(settings.idle_ns)),
-        )
+    /// Replaces a dirty minute by the sum of its ticks, and the longer windows that contain it.
+    pub(crate) fn refold(&mut self, refold: Refold, at: AppliedAt) -> RefoldOutcome {
+        self.bars.refold(refold, at)
     }
 
-    /// The least append time at which it can be idle.
-    #[inline]
-    pub(super) const fn idle_from_ns(&self, settings: &VenueSettings) -> i64 {
-        self.last_append_ns.saturating_add(settings.idle_ns)
+    /// Returns whether any of its dirty minutes has no refold requested.
+    pub(crate) fn has_unrequested_refolds(&self) -> bool {
+        self.bars.has_unrequested_refolds()
     }
 
-    /// Merges the pending trades into the bars of every interval.
-    pub(super) fn settle(&mut self, epoch: u64, generation: u64) {
-        let (start_ns, trades) = (self.delta.start_ns(), self.delta.trades());
-        let offset = self.delta.last_offset();
-        let Some(bar) = self.delta.take(epoch) else {
-            return;
-        };
-        self.dirty.add(start_ns, &bar);
-        self.newest_minute_ns = self.newest_minute_ns.max(start_ns);
-        for interval in Interval::ALL {
-            let window = interval.window_containing(start_ns);
-            let closed = window.end_ns() <= self.closed_until_ns;
-            let slot = self.slots.entry(window).or_default();
-            slot.used = generation;
-            let row = match &mut slot.row {
-                Some(row) => {
-                    row.bar.merge(&bar);
-                    row
-                }
-                none => {
-                    if !closed {
-                        self.open.push(window);
-                        self.next_close_ns = self.next_close_ns.min(window.end_ns());
-                    }
-                    none.insert(BarRow {
-                        window,
-                        bar: bar.clone(),
-                        closed,
-                        revision: 0,
-                        through: Position::default(),
-                    })
-                }
-            };
-            row.revision += if row.closed { trades } else { 0 };
-            row.through = Position { epoch, offset };
-            mark(slot, window, &mut self.announced, &mut self.written);
+    /// Requests refolds of its dirty minutes, until `refolds` has `limit`.
+    pub(crate) fn request_refolds(
+        &mut self,
+        passed: Position,
+        limit: usize,
+        refolds: &mut Vec<(Instrument, Refold)>,
+    ) {
+        let wanted = limit.saturating_sub(refolds.len());
+        let requested = self.bars.request_refolds(passed, wanted).into_iter();
+        refolds.extend(requested.map(|refold| (self.instrument.clone(), refold)));
+    }
+
+    /// Forgets which refolds were requested.
+    pub(crate) fn forget_requested_refolds(&mut self) {
+        self.bars.forget_requested_refolds();
+    }
+
+    /// Accepts loaded data, unless a newer state is in memory.
+    pub(crate) fn accept_loaded(&mut self, loaded: Loaded, generation: u64) {
+        match loaded {
+            Loaded::Bar(key, row) => self.bars.accept_bar(key.window, row, generation),
+            Loaded::IdSet(request, row) => self.ids.accept_loaded(request, row, generation),
+            Loaded::Ticks(request, refolded) => self.bars.accept_refolded(&request, refolded),
         }
     }
-}
 
-fn mark(slot: &mut Slot, window: Window, announced: &mut Vec<Window>, written: &mut Vec<Window>) {
-    if !std::mem::replace(&mut slot.announce, true) {
-        announced.push(window);
+    /// Takes the bars that changed since the last call.
+    pub(crate) fn take_update(&mut self, at: AppliedAt) -> Option<Update> {
+        let rows = self.bars.take_announced(at);
+        (!rows.is_empty()).then(|| Update {
+            instrument: self.instrument.clone(),
+            rows,
+            newest_minute_ns: self.bars.newest_minute_ns(),
+        })
     }
-    if !std::mem::replace(&mut slot.write, true) {
-        written.push(window);
+
+    /// Moves the changes since the last call into a transaction.
+    pub(crate) fn flush(&mut self, transaction: &mut Transaction, at: AppliedAt) {
+        self.bars.flush(&self.instrument, transaction, at);
+        self.ids.take_changes(&mut transaction.id_sets);
+        let pending = self.pending_amendments.take_unstored();
+        transaction.pending_amendments.extend(pending);
+    }
+
+    /// Returns the number of rows of the symbol, its bars and its ids that a flush would write.
+    pub(crate) fn unwritten_rows(&self) -> usize {
+        self.bars.unwritten_rows() + self.ids.unwritten_rows()
+    }
+
+    /// Drops what is stored, closed, and was not used since the generation `before`. Returns how
+    /// many bars and sets of ids are left.
+    pub(crate) fn evict(&mut self, before: u64, at: AppliedAt) -> usize {
+        self.pending_amendments.drop_expired(at.append_time_ns());
+        self.bars.evict(before, at) + self.ids.evict(before)
     }
 }

@@ -1,114 +1,105 @@
-//! What a worker tells others before it commits: bars that changed, and dead letters.
+//! What a worker appends before it commits: changed bars and dead letters.
 
-use std::time::Duration;
-
+use backend::Backend;
 use bytes::Bytes;
-use clock::Clock;
 use eventlog::{Log, NewRecord};
 use market::{BarRow, Interval, Position};
-use store::{BarStore, HotStore, NewestPrice, TickStore};
+use store::{HotStore, NewestPrice};
 use tokio_util::sync::CancellationToken;
 
-use super::session::{Session, nanoseconds};
-use crate::{Update, WorkerError};
+use super::role::Worker;
+use crate::core::{Core, Update};
+use crate::error::WorkerError;
 
-/// So many bars of an instrument are told in one record at the most: far less than a record may
-/// hold, however long their ids are.
-const ROWS_A_RECORD: usize = 1_000;
+/// How many bars of an instrument one record holds at most: far fewer than the size limit of a
+/// record allows, however long their ids are.
+const MAX_ROWS_PER_RECORD: usize = 1_000;
 
-impl<L, U, D, S, T, H, C> Session<'_, L, U, D, S, T, H, C>
-where
-    L: Log,
-    U: Log,
-    D: Log,
-    S: BarStore,
-    T: TickStore,
-    H: HotStore,
-    C: Clock,
-{
-    /// False where the worker is told to stop before what is due is acknowledged: what was
-    /// taken from the core is then not to be committed.
-    pub(super) async fn announce_if_due(
-        &mut self,
-        stop: &CancellationToken,
-    ) -> Result<bool, WorkerError> {
-        let now_ns = self.worker.stores.clock.monotonic_ns();
-        if now_ns < self.next_tick_ns || !self.core.has_updates() {
-            return Ok(true);
-        }
-        if !self.announce(stop).await? {
-            return Ok(false);
-        }
-        let pace = &self.worker.pace;
-        let after_ns = self.worker.stores.clock.monotonic_ns();
-        let spent = Duration::from_nanos(after_ns - now_ns);
-        self.tick = (spent * 10).clamp(pace.tick_least, pace.tick_most);
-        self.next_tick_ns = now_ns + nanoseconds(self.tick);
-        Ok(true)
+/// Appends changed bars to `bar-updates`, and knows where the next of them will lie.
+pub(super) struct Announcer {
+    /// A position in `bar-updates` that the next update does not lie before.
+    next_update: Position,
+}
+
+impl Announcer {
+    pub(super) const fn new(next_update: Position) -> Self {
+        Self { next_update }
     }
 
-    /// Announces the bars that changed; false where the worker is told to stop before that is
-    /// acknowledged.
-    pub(super) async fn announce(&mut self, stop: &CancellationToken) -> Result<bool, WorkerError> {
-        if !self.core.has_updates() {
+    /// Returns a position in `bar-updates` that the next update does not lie before.
+    pub(super) const fn next_update(&self) -> Position {
+        self.next_update
+    }
+
+    /// Announces the bars that changed. Returns `false` if the worker is stopped before they are
+    /// acknowledged; what was taken from the core must then not be committed.
+    pub(super) async fn announce<B: Backend>(
+        &mut self,
+        worker: &Worker<B>,
+        core: &mut Core,
+        stop: &CancellationToken,
+    ) -> Result<bool, WorkerError> {
+        if !core.has_updates() {
             return Ok(true);
         }
-        // Nobody is to be told what records of the next generation would give in this one.
-        if !self.is_same_epoch(stop).await? {
+        // Records of the next generation must not be announced as if they were of this one.
+        if !worker.is_same_epoch(stop).await? {
             return Ok(false);
         }
-        let updates = self.core.take_updates();
+        let updates = core.take_updates();
         if updates.is_empty() {
             return Ok(true);
         }
         let bars: usize = updates.iter().map(|update| update.rows.len()).sum();
         let prices = updates.iter().filter_map(newest_price).collect();
-        let entries = updates.iter().flat_map(entries).collect();
-        let topic = &self.worker.topics.updates;
-        let Some(end) = self.worker.append_to(stop, topic, entries).await? else {
+        let records: Vec<NewRecord> = updates.iter().flat_map(update_records).collect();
+        let topic = &worker.topics.updates;
+        let Some(end) = worker.append(stop, topic, &records).await? else {
             return Ok(false);
         };
-        self.worker.metrics.announced.increment(bars as u64);
-        self.worker.stores.hot.queue_prices(prices);
-        self.updates = Position {
+        worker.metrics.announced.increment(bars as u64);
+        worker.stores.hot.queue_prices(prices);
+        self.next_update = Position {
             epoch: topic.epoch(),
             offset: end,
         };
         Ok(true)
     }
-
-    /// Appends the dead letters; false where the worker is told to stop before that is
-    /// acknowledged.
-    pub(super) async fn bury(&mut self, stop: &CancellationToken) -> Result<bool, WorkerError> {
-        let letters = self.core.take_dead_letters();
-        if letters.is_empty() {
-            return Ok(true);
-        }
-        let entries = letters.iter().map(|letter| NewRecord {
-            key: letter.key.clone(),
-            value: letter.encode().into(),
-        });
-        let topic = &self.worker.topics.dead_letters;
-        let buried = self
-            .worker
-            .append_to(stop, topic, entries.collect())
-            .await?;
-        Ok(buried.is_some())
-    }
 }
 
-/// The records that tell of an update.
-fn entries(update: &Update) -> impl Iterator<Item = NewRecord> {
+/// Appends the dead letters. Returns `false` if the worker is stopped before they are
+/// acknowledged; what was taken from the core must then not be committed.
+pub(super) async fn append_dead_letters<B: Backend>(
+    worker: &Worker<B>,
+    core: &mut Core,
+    stop: &CancellationToken,
+) -> Result<bool, WorkerError> {
+    let dead_letters = core.take_dead_letters();
+    if dead_letters.is_empty() {
+        return Ok(true);
+    }
+    let records = dead_letters.iter().map(|dead_letter| NewRecord {
+        key: dead_letter.key.clone(),
+        value: dead_letter.encode().into(),
+    });
+    let records: Vec<NewRecord> = records.collect();
+    let topic = &worker.topics.dead_letters;
+    let appended = worker.append(stop, topic, &records).await?;
+    Ok(appended.is_some())
+}
+
+/// Returns the records that announce an update.
+fn update_records(update: &Update) -> impl Iterator<Item = NewRecord> {
     let key = Bytes::copy_from_slice(update.instrument.key().as_bytes());
-    let parts = update.rows.chunks(ROWS_A_RECORD);
+    let parts = update.rows.chunks(MAX_ROWS_PER_RECORD);
     parts.map(move |rows: &[BarRow]| NewRecord {
         key: key.clone(),
         value: schemas::encode_bar_update(rows.iter()).into(),
     })
 }
 
-/// The close of the instrument's newest minute, where that has changed: a correction of an older
-/// one is no newer price.
+/// Returns the close of the instrument's newest minute if it has changed: a correction of an
+/// older minute is not a newer price.
 fn newest_price(update: &Update) -> Option<NewestPrice> {
     let newest = update.rows.iter().find(|row| {
         let window = row.window;
@@ -124,13 +115,13 @@ fn newest_price(update: &Update) -> Option<NewestPrice> {
 
 #[cfg(test)]
 mod tests {
-    use market::{Bar, MINUTE_NS, Position, Trade, Window};
+    use market::{Bar, MINUTE_NS, Trade, Window};
 
     use super::*;
 
     const NEWEST_NS: i64 = 1_700_000_040_000_000_000;
 
-    /// Rows of so many minutes, the newest last.
+    /// Returns an update with rows of `minutes` consecutive minutes, the newest last.
     fn update(minutes: usize) -> Update {
         let row = |back: usize| {
             let start_ns = NEWEST_NS - i64::try_from(back).unwrap() * MINUTE_NS;
@@ -162,15 +153,15 @@ mod tests {
     }
 
     #[test]
-    fn an_update_of_many_minutes_is_told_in_records_that_the_topic_takes() {
+    fn an_update_of_many_minutes_is_split_into_records_that_the_topic_accepts() {
         let update = update(50_000);
-        let told: Vec<NewRecord> = entries(&update).collect();
-        assert_eq!(told.len(), 50);
+        let records: Vec<NewRecord> = update_records(&update).collect();
+        assert_eq!(records.len(), 50);
         let mut rows = Vec::new();
-        for entry in &told {
-            assert_eq!(entry.key, "v:A");
-            assert!(entry.value.len() < 1 << 20, "{} bytes", entry.value.len());
-            rows.extend(schemas::decode_bar_update(&entry.value).unwrap());
+        for record in &records {
+            assert_eq!(record.key, "v:A");
+            assert!(record.value.len() < 1 << 20, "{} bytes", record.value.len());
+            rows.extend(schemas::decode_bar_update(&record.value).unwrap());
         }
         assert_eq!(rows, update.rows);
     }

@@ -1,4 +1,4 @@
-//! One step of state and offset, until it is known whether it was taken.
+//! Committing one transaction until its outcome is known.
 
 use std::time::Duration;
 
@@ -7,53 +7,68 @@ use host::HealthComponent;
 use market::Position;
 use store::{BarReader, BarStore, CommitOutcome, StoreError, Transaction};
 
-/// How long one try may take, and how long to wait before the next.
-pub(super) struct Patience {
+/// How long one attempt may take, and how long to wait between attempts.
+pub(super) struct CommitRetries {
     pub(super) timeout: Duration,
-    pub(super) retries: RetryPolicy,
+    pub(super) policy: RetryPolicy,
 }
 
-/// Commits until the outcome is known. After an unknown result the progress row tells: at the
-/// target the step was taken, where it was expected it was not, anywhere else another worker
-/// has moved it.
+/// Commits `transaction` until the outcome is known.
+///
+/// After an unknown result the progress row decides: at the transaction's target it was committed,
+/// at the expected position it was not, and anywhere else another worker has moved the partition.
+///
+/// # Errors
+/// The error of the store if no retry can help.
 pub(super) async fn commit<S: BarStore, C: Clock>(
     store: S,
     clock: C,
     transaction: Transaction,
-    patience: Patience,
+    retries: CommitRetries,
     health: HealthComponent,
 ) -> Result<CommitOutcome, StoreError> {
-    let Patience { timeout, retries } = patience;
-    let mut backoff = retries.backoff();
-    loop {
-        let reason = match clock::timeout(&clock, timeout, store.commit(&transaction)).await {
-            Ok(Ok(CommitOutcome::Committed)) => return Ok(CommitOutcome::Committed),
-            Ok(Ok(CommitOutcome::Conflict)) => "the partition was moved".to_owned(),
-            Ok(Err(error)) if !error.is_transient() => return Err(error),
-            Ok(Err(error)) => error.to_string(),
-            Err(elapsed) => elapsed.to_string(),
-        };
-        match clock::timeout(&clock, timeout, place(&store, &transaction)).await {
-            Ok(Ok(place)) if place == transaction.progress.next_position() => {
-                return Ok(CommitOutcome::Committed);
-            }
-            Ok(Ok(place)) if place != transaction.expected => return Ok(CommitOutcome::Conflict),
-            Ok(Err(error)) if !error.is_transient() => return Err(error),
-            _ => {}
-        }
-        health.not_ready("the store does not take commits");
+    let should_retry = |reason: &String| {
+        health.not_ready("the store does not accept commits");
         tracing::warn!(
             partition = transaction.progress.partition,
             reason,
-            "the store did not take a commit; trying again"
+            "the store did not accept a commit; trying again"
         );
-        clock.sleep(backoff.next_delay()).await;
-    }
+        true
+    };
+    let attempt = || attempt(&store, &clock, &transaction, retries.timeout);
+    clock::retry(&clock, &retries.policy, should_retry, attempt)
+        .await
+        .expect("a policy without limits retries every failure")
 }
 
-async fn place<S: BarStore>(store: &S, transaction: &Transaction) -> Result<Position, StoreError> {
-    let rows = store.partition_progress().await?;
+/// Commits once. Returns the outcome or the permanent error of the store; fails with the reason
+/// to try again.
+async fn attempt<S: BarStore, C: Clock>(
+    store: &S,
+    clock: &C,
+    transaction: &Transaction,
+    timeout: Duration,
+) -> Result<Result<CommitOutcome, StoreError>, String> {
+    let reason = match clock::timeout(clock, timeout, store.commit(transaction)).await {
+        Ok(Ok(CommitOutcome::Committed)) => return Ok(Ok(CommitOutcome::Committed)),
+        Ok(Ok(CommitOutcome::Conflict)) => "the partition was moved".to_owned(),
+        Ok(Err(error)) if !error.is_transient() => return Ok(Err(error)),
+        Ok(Err(error)) => error.to_string(),
+        Err(elapsed) => elapsed.to_string(),
+    };
     let partition = transaction.progress.partition;
-    let row = rows.into_iter().find(|row| row.partition == partition);
-    Ok(row.map_or(Position::default(), |row| row.next_position()))
+    let progress = store.partition_progress(partition);
+    let stored = match clock::timeout(clock, timeout, progress).await {
+        Ok(Ok(row)) => row.map_or_else(Position::default, |row| row.next_position()),
+        Ok(Err(error)) if !error.is_transient() => return Ok(Err(error)),
+        _ => return Err(reason),
+    };
+    if stored == transaction.progress.next_position() {
+        Ok(Ok(CommitOutcome::Committed))
+    } else if stored != transaction.expected {
+        Ok(Ok(CommitOutcome::Conflict))
+    } else {
+        Err(reason)
+    }
 }

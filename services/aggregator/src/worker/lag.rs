@@ -1,57 +1,48 @@
-//! How far folding is behind the log.
+//! How far the fold is behind the log.
 
 use std::time::Duration;
 
+use backend::Backend;
 use clock::Clock;
 use eventlog::Log;
-use store::{BarStore, HotStore, TickStore};
 
-use super::session::{Session, nanoseconds};
+use super::role::Worker;
+use crate::core::Core;
 
-/// How often the end of the log is looked at, for its lag.
-const LAG_EVERY: Duration = Duration::from_secs(1);
+/// Measures the lag, and logs once when it becomes an alarm.
+///
+/// A record that stays unfolded for longer than the log keeps it is lost. The alarm is at half of
+/// that time.
+#[derive(Default)]
+pub(super) struct LagMonitor {
+    is_alarmed: bool,
+}
 
-impl<L, U, D, S, T, H, C> Session<'_, L, U, D, S, T, H, C>
-where
-    L: Log,
-    U: Log,
-    D: Log,
-    S: BarStore,
-    T: TickStore,
-    H: HotStore,
-    C: Clock,
-{
-    pub(super) fn note_lag_if_due(&mut self) {
-        let worker = self.worker;
-        let now_ns = worker.stores.clock.monotonic_ns();
-        if now_ns < self.next_lag_ns {
+impl LagMonitor {
+    /// Sets the gauges of dirty minutes and of the lag in records and in seconds.
+    pub(super) fn measure<B: Backend>(&mut self, worker: &Worker<B>, core: &Core) {
+        worker.metrics.dirty.set(core.dirty_minutes() as f64);
+        let Some(end) = worker.topics.trades.end_hint(worker.partition) else {
             return;
-        }
-        self.next_lag_ns = now_ns + nanoseconds(LAG_EVERY);
-        worker.metrics.dirty.set(self.core.dirty() as f64);
-        if let Some(end) = worker.topics.trades.end_hint(worker.partition) {
-            let lag = end.saturating_sub(self.core.next_offset());
-            worker.metrics.lag.set(lag as f64);
-            self.note_lag_in_time(lag > 0);
-        }
-    }
-
-    /// What lies in the log longer than it is kept there is lost: half of that is an alarm.
-    fn note_lag_in_time(&mut self, is_behind: bool) {
-        let worker = self.worker;
-        let since_ns = self.core.append_time_ns();
-        let lag_ns = match is_behind && since_ns > 0 {
-            true => worker.stores.clock.now_ns().saturating_sub(since_ns).max(0),
+        };
+        let lag = end.saturating_sub(core.position().offset);
+        worker.metrics.lag.set(lag as f64);
+        let applied_ns = core.append_time_ns();
+        let lag_ns = match lag > 0 && applied_ns > 0 {
+            true => {
+                let now_ns = worker.stores.clock.now_ns();
+                now_ns.saturating_sub(applied_ns).max(0)
+            }
             false => 0,
         };
         let lag = Duration::from_nanos(lag_ns.unsigned_abs());
         worker.metrics.lag_seconds.set(lag.as_secs_f64());
-        let was_far_behind = std::mem::replace(&mut self.far_behind, lag > worker.pace.lag_most);
-        if self.far_behind && !was_far_behind {
+        let was_alarmed = std::mem::replace(&mut self.is_alarmed, lag > worker.config.lag_alarm);
+        if self.is_alarmed && !was_alarmed {
             tracing::error!(
                 partition = worker.partition,
                 lag_seconds = lag.as_secs(),
-                "folding is behind by more than half of the time that the log keeps trades"
+                "the fold is behind by more than half of the time that the log keeps trades"
             );
         }
     }

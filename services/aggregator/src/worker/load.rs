@@ -1,92 +1,73 @@
-//! What a record needs that is not in memory.
+//! Loading what a record needs and the core does not hold.
 
-use clock::Clock;
-use eventlog::Log;
-use store::{BarReader, BarStore, HotStore, TickStore};
+use backend::Backend;
+use store::{BarKey, BarReader};
 use tokio_util::sync::CancellationToken;
 
-use super::session::{End, Session};
-use crate::{Need, Supply, WorkerError};
+use super::role::Worker;
+use super::ticks::fold_ticks;
+use crate::core::{Core, IdSetRequest, LoadRequest, Loaded, TicksRequest};
+use crate::error::WorkerError;
 
-impl<L, U, D, S, T, H, C> Session<'_, L, U, D, S, T, H, C>
-where
-    L: Log,
-    U: Log,
-    D: Log,
-    S: BarStore,
-    T: TickStore,
-    H: HotStore,
-    C: Clock,
-{
-    /// Loads what the core asks for, or says how the session ends instead.
-    pub(super) async fn supply(
-        &mut self,
-        stop: &CancellationToken,
-    ) -> Result<Option<End>, WorkerError> {
-        let (mut keys, mut minutes) = (Vec::new(), Vec::new());
-        let (mut sets, mut are_ranged) = (Vec::new(), Vec::new());
-        for need in self.core.needs() {
-            match need {
-                Need::Bar(key) => keys.push(key.clone()),
-                Need::Ids { key, ranged } => {
-                    sets.push(key.clone());
-                    are_ranged.push(*ranged);
-                }
-                Need::Ticks { .. } => minutes.push(need.clone()),
+/// Load requests, sorted by the calls that serve them.
+#[derive(Default)]
+pub(super) struct LoadPlan {
+    bars: Vec<BarKey>,
+    id_sets: Vec<IdSetRequest>,
+    ticks: Vec<TicksRequest>,
+}
+
+impl LoadPlan {
+    pub(super) fn new(requests: &[LoadRequest]) -> Self {
+        let mut plan = Self::default();
+        for request in requests {
+            match request {
+                LoadRequest::Bar(key) => plan.bars.push(key.clone()),
+                LoadRequest::IdSet(request) => plan.id_sets.push(request.clone()),
+                LoadRequest::Ticks(request) => plan.ticks.push(request.clone()),
             }
         }
-        if !minutes.is_empty()
-            && let Some(end) = self.commit_all(stop).await?
-        {
-            return Ok(Some(end));
-        }
-        let bars = &self.worker.stores.bars;
-        let mut supplies = Vec::with_capacity(keys.len() + sets.len());
-        if !keys.is_empty() {
-            let Some(rows) = self.worker.ask_store(stop, || bars.bars(&keys)).await? else {
-                return Ok(Some(End::Stopped));
-            };
-            let rows = keys.iter().cloned().zip(rows);
-            supplies.extend(rows.map(|(key, row)| Supply::Bar(key, row.map(Box::new))));
-        }
-        if !sets.is_empty() {
-            let Some(rows) = self.worker.ask_store(stop, || bars.id_sets(&sets)).await? else {
-                return Ok(Some(End::Stopped));
-            };
-            let rows = sets.into_iter().zip(are_ranged).zip(rows);
-            supplies.extend(rows.map(|((key, ranged), row)| Supply::Ids { key, ranged, row }));
-        }
-        for need in minutes {
-            let Some(supply) = self.fold_ticks(stop, need).await? else {
-                return Ok(Some(End::Stopped));
-            };
-            supplies.push(supply);
-        }
-        match self.still_owns(stop).await? {
-            None => return Ok(Some(End::Stopped)),
-            Some(false) => return Ok(Some(End::Lost)),
-            Some(true) => self.core.supply(supplies),
-        }
-        self.say_ready();
-        Ok(None)
+        plan
     }
 
-    /// Whether no other worker has moved the partition. What was read from the store before is
-    /// of this worker's past then; otherwise it may hold records that are not folded here yet,
-    /// and would count them twice.
-    async fn still_owns(&mut self, stop: &CancellationToken) -> Result<Option<bool>, WorkerError> {
-        let bars = &self.worker.stores.bars;
-        let rows = self
-            .worker
-            .ask_store(stop, || bars.partition_progress())
-            .await?;
-        Ok(rows.map(|rows| {
-            let row = rows
-                .into_iter()
-                .find(|row| row.partition == self.worker.partition);
-            let place = row.map(|row| row.next_position());
-            let target = self.committing.as_ref().map(|step| step.target);
-            place == Some(self.stored) || (target.is_some() && place == target)
-        }))
+    /// Returns whether it reads ticks, before which everything applied has to be committed.
+    pub(super) const fn needs_ticks(&self) -> bool {
+        !self.ticks.is_empty()
+    }
+
+    /// Loads everything; `None` if the worker is stopped first.
+    pub(super) async fn load<B: Backend>(
+        self,
+        worker: &Worker<B>,
+        core: &Core,
+        stop: &CancellationToken,
+        report_recovery: impl Fn(),
+    ) -> Result<Option<Vec<Loaded>>, WorkerError> {
+        let store = &worker.stores.bars;
+        let mut loaded = Vec::with_capacity(self.bars.len() + self.id_sets.len());
+        if !self.bars.is_empty() {
+            let read = || store.bars(&self.bars);
+            let Some(rows) = worker.call_store(stop, read).await? else {
+                return Ok(None);
+            };
+            let rows = self.bars.iter().cloned().zip(rows);
+            loaded.extend(rows.map(|(key, row)| Loaded::Bar(key, row.map(Box::new))));
+        }
+        if !self.id_sets.is_empty() {
+            let keys: Vec<_> = self.id_sets.iter().map(|set| set.key.clone()).collect();
+            let Some(rows) = worker.call_store(stop, || store.id_sets(&keys)).await? else {
+                return Ok(None);
+            };
+            let rows = self.id_sets.into_iter().zip(rows);
+            loaded.extend(rows.map(|(request, row)| Loaded::IdSet(request, row)));
+        }
+        for request in self.ticks {
+            let refolded = fold_ticks(worker, core, stop, &request, &report_recovery).await?;
+            let Some(refolded) = refolded else {
+                return Ok(None);
+            };
+            loaded.push(Loaded::Ticks(request, refolded));
+        }
+        Ok(Some(loaded))
     }
 }

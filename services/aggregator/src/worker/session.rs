@@ -1,327 +1,310 @@
-//! One stretch of folding, from a loaded state until it is stopped or lost.
+//! One stretch of folding, from a loaded state until the worker is stopped or loses the partition.
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use clock::Clock;
-use eventlog::{Log, LogError, NewRecord};
+use backend::Backend;
+use clock::{Clock, RetryTimer};
+use eventlog::{Log, LogError};
 use market::Position;
-use store::{BarStore, CommitOutcome, HotStore, StoreError, TickStore};
+use store::{BarReader, TickStore};
 use tokio_util::sync::CancellationToken;
 
-use super::Worker;
-use super::aside::{Answer, Aside};
-use super::commit::{Patience, commit};
-use super::refolds::Archived;
-use crate::{Core, WorkerError};
+use super::archiver_query::ArchiverQuery;
+use super::background::BackgroundCalls;
+use super::committer::Committer;
+use super::fetch::{Fetched, fetch, record_bytes};
+use super::lag::LagMonitor;
+use super::load::LoadPlan;
+use super::own_records::{append_advance, append_refolds};
+use super::readiness::Readiness;
+use super::role::Worker;
+use super::schedule::{PendingWork, Schedule};
+use super::session_end::SessionEnd;
+use crate::core::Core;
+use crate::error::WorkerError;
 
-/// How a session ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// It was told to stop, and has committed.
-    Stopped,
-    /// Another worker has moved the partition.
-    Lost,
-    /// The log does not hold the record that comes next.
-    OutOfRange,
+/// How many refolds are appended at once.
+const MAX_REFOLDS: usize = 256;
+
+/// One stretch of folding. It orders the work of its parts: announce, then commit.
+pub(super) struct Session<'a, B: Backend> {
+    worker: &'a Worker<B>,
+    stop: &'a CancellationToken,
+    core: Core,
+    committer: Committer<'a, B>,
+    archiver: ArchiverQuery,
+    schedule: Schedule,
+    readiness: Readiness,
+    lag: LagMonitor,
+    /// The backoff while the log does not answer.
+    log_retries: RetryTimer,
 }
 
-/// A commit under way.
-pub(super) struct Step {
-    outcome: Answer<Result<CommitOutcome, StoreError>>,
-    /// Where the stored state will be.
-    pub(super) target: Position,
-    started_ns: u64,
-    /// What [`Session::folded_bytes`] was.
-    bytes: u64,
-}
-
-/// Times are of the monotonic clock, in nanoseconds.
-pub(super) struct Session<'a, L, U, D, S, T, H, C> {
-    pub(super) worker: &'a Worker<L, U, D, S, T, H, C>,
-    pub(super) core: Core,
-    /// Where the stored state is: (epoch, `next_offset`).
-    pub(super) stored: Position,
-    /// Where in `bar-updates` the next update will lie at the least.
-    pub(super) updates: Position,
-    /// Up to where the log went when the state was loaded: the worker is ready once all before
-    /// is folded and announced.
-    ready_from: u64,
-    pub(super) caught_up: bool,
-    /// How long is waited before the log is asked again, where it did not answer last.
-    pub(super) log_backoff: Option<clock::Backoff>,
-    pub(super) aside: Aside,
-    pub(super) committing: Option<Step>,
-    /// Bytes of the records folded since the session began, and of those that are committed.
-    pub(super) folded_bytes: u64,
-    pub(super) committed_bytes: u64,
-    /// The question how far the archiver is, while it is asked.
-    pub(super) asking: Option<Archived>,
-    pub(super) next_refold_ns: u64,
-    pub(super) next_lag_ns: u64,
-    /// Whether the lag is an alarm.
-    pub(super) far_behind: bool,
-    pub(super) tick: Duration,
-    pub(super) next_tick_ns: u64,
-    next_commit_ns: u64,
-    pub(super) next_advance_ns: u64,
-}
-
-impl<'a, L, U, D, S, T, H, C> Session<'a, L, U, D, S, T, H, C>
-where
-    L: Log,
-    U: Log,
-    D: Log,
-    S: BarStore,
-    T: TickStore,
-    H: HotStore,
-    C: Clock,
-{
+impl<'a, B: Backend> Session<'a, B> {
+    /// Begins with a loaded core. `log_end` is the end of the log now.
     pub(super) fn new(
-        worker: &'a Worker<L, U, D, S, T, H, C>,
+        worker: &'a Worker<B>,
         core: Core,
-        ready_from: u64,
-        aside: Aside,
+        log_end: u64,
+        background: BackgroundCalls,
+        stop: &'a CancellationToken,
     ) -> Self {
         let now_ns = worker.stores.clock.monotonic_ns();
         Self {
             worker,
-            stored: core.place(),
-            updates: core.updates(),
+            stop,
+            committer: Committer::new(worker, stop, &core, background),
             core,
-            ready_from,
-            caught_up: false,
-            log_backoff: None,
-            aside,
-            committing: None,
-            folded_bytes: 0,
-            committed_bytes: 0,
-            asking: None,
-            next_refold_ns: now_ns,
-            next_lag_ns: now_ns,
-            far_behind: false,
-            tick: worker.pace.tick_least,
-            next_tick_ns: now_ns,
-            next_commit_ns: now_ns + nanoseconds(worker.pace.commit_every),
-            next_advance_ns: now_ns + nanoseconds(worker.pace.advance_every),
+            archiver: ArchiverQuery::default(),
+            schedule: Schedule::new(worker.config, now_ns),
+            readiness: Readiness::new(worker.health.clone(), log_end),
+            lag: LagMonitor::default(),
+            log_retries: RetryTimer::new(worker.retry_policy()),
         }
     }
 
-    pub(super) async fn run(mut self, stop: &CancellationToken) -> Result<End, WorkerError> {
+    /// Folds until the session ends.
+    pub(super) async fn run(mut self) -> Result<SessionEnd, WorkerError> {
         let worker = self.worker;
-        let partition = worker.partition;
         loop {
-            if !self.announce_if_due(stop).await? || !self.commit_if_due(stop).await? {
-                return Ok(End::Stopped);
+            if !self.announce_if_due().await? || !self.commit_if_due().await? {
+                return Ok(SessionEnd::Stopped);
             }
-            self.catch_up();
+            let next_offset = self.core.position().offset;
+            self.readiness.update(next_offset, self.core.has_updates());
             self.advance_if_due().await;
-            self.ask_archived_if_due();
-            self.note_lag_if_due();
-            let left_ns = self
-                .wake_ns()
-                .saturating_sub(worker.stores.clock.monotonic_ns());
-            let hungry = self.is_hungry();
-            let next_offset = self.core.next_offset();
+            self.query_archiver_if_due();
+            self.measure_lag_if_due();
+            let sleep = worker.stores.clock.sleep(self.time_until_wake());
+            let can_fetch = self.can_fetch();
             tokio::select! {
                 biased;
-                outcome = settled(&mut self.committing) => {
-                    if !self.committed(outcome)? {
-                        return Ok(End::Lost);
+                outcome = self.committer.wait() => {
+                    if !self.committer.end(outcome, &mut self.core, &self.readiness)? {
+                        return Ok(SessionEnd::Lost);
                     }
                 }
-                () = stop.cancelled() => return self.finish(stop).await,
-                archived = super::refolds::answered(&mut self.asking) => {
-                    self.asking = None;
-                    self.ask_refolds(archived).await?;
-                }
-                ready = worker.topics.trades.wait(partition, next_offset), if hungry => {
+                () = self.stop.cancelled() => return self.finish().await,
+                archived = self.archiver.wait() => self.append_refolds(archived).await?,
+                ready = worker.topics.trades.wait(worker.partition, next_offset), if can_fetch => {
                     match ready {
                         Ok(()) => {
-                            if let Some(end) = self.take(stop).await? {
+                            if let Some(end) = self.fetch_and_fold().await? {
                                 return Ok(end);
                             }
                         }
-                        Err(LogError::Closed) => return self.finish(stop).await,
+                        Err(LogError::Closed) => return self.finish().await,
                         Err(error @ LogError::OutOfRange { .. }) => {
-                            return self.out_of_range(stop, &error).await;
+                            return self.end_out_of_range(&error).await;
                         }
                         Err(error) if error.is_transient() => {
-                            self.spare_log(stop, &error.to_string()).await;
+                            self.back_off(&error.to_string()).await;
                         }
-                        Err(source) => return Err(worker.log(source)),
+                        Err(source) => return Err(worker.log_error(source)),
                     }
                 }
-                () = worker.stores.clock.sleep(Duration::from_nanos(left_ns)) => {}
+                () = sleep => {}
             }
         }
     }
 
-    /// Says that the worker is ready, once it has folded and announced what the log held at the
-    /// start.
-    fn catch_up(&mut self) {
-        let folded = self.core.next_offset() >= self.ready_from && !self.core.has_updates();
-        if folded && !self.caught_up {
-            self.caught_up = true;
-            self.worker.health.ready();
-        }
-    }
-
-    /// Says that the store answers again.
-    pub(super) fn say_ready(&self) {
-        if self.caught_up {
-            self.worker.health.ready();
-        }
-    }
-
-    async fn commit_if_due(&mut self, stop: &CancellationToken) -> Result<bool, WorkerError> {
-        let now_ns = self.worker.stores.clock.monotonic_ns();
-        if self.committing.is_some() || now_ns < self.next_commit_ns {
+    /// Announces changed bars if it is time. Returns `false` if the worker is stopped first.
+    async fn announce_if_due(&mut self) -> Result<bool, WorkerError> {
+        let begin_ns = self.monotonic_ns();
+        if !self.schedule.is_announcement_due(begin_ns) || !self.core.has_updates() {
             return Ok(true);
         }
-        self.next_commit_ns = now_ns + nanoseconds(self.worker.pace.commit_every);
-        self.start_commit(stop).await
-    }
-
-    /// Announces and buries what was caused by records before the next one, and only then
-    /// starts the transaction that moves the offset there.
-    pub(super) async fn start_commit(
-        &mut self,
-        stop: &CancellationToken,
-    ) -> Result<bool, WorkerError> {
-        if self.core.place() == self.stored {
-            return Ok(true);
-        }
-        // Records of the next generation are not to be taken for this one's.
-        if !self.is_same_epoch(stop).await? {
+        if !self.committer.announce(&mut self.core).await? {
             return Ok(false);
         }
-        if !self.core.is_whole() || !self.announce(stop).await? || !self.bury(stop).await? {
-            return Ok(false);
-        }
-        let worker = self.worker;
-        let transaction = self.core.flush(self.stored, self.updates);
-        let target = self.core.place();
-        let future = commit(
-            worker.stores.bars.clone(),
-            worker.stores.clock.clone(),
-            transaction,
-            Patience {
-                timeout: worker.pace.call_timeout,
-                retries: worker.retries(),
-            },
-            worker.health.clone(),
-        );
-        let started_ns = worker.stores.clock.monotonic_ns();
-        self.committing = Some(Step {
-            outcome: self.aside.begin(future),
-            target,
-            started_ns,
-            bytes: self.folded_bytes,
-        });
+        let end_ns = self.monotonic_ns();
+        self.schedule.schedule_announcement(begin_ns, end_ns);
         Ok(true)
     }
 
-    /// Notes the outcome of a commit; false where it was lost.
-    pub(super) fn committed(
-        &mut self,
-        outcome: Result<CommitOutcome, StoreError>,
-    ) -> Result<bool, WorkerError> {
-        let worker = self.worker;
-        let step = self.committing.take().expect("a commit has ended");
-        match outcome {
-            Ok(CommitOutcome::Committed) => {
-                self.stored = step.target;
-                self.committed_bytes = step.bytes;
-                self.core.committed();
-                self.say_ready();
-                worker.metrics.commits.increment(1);
-                let spent_ns = worker.stores.clock.monotonic_ns() - step.started_ns;
-                let spent = Duration::from_nanos(spent_ns);
-                worker.metrics.commit_seconds.record(spent.as_secs_f64());
-                Ok(true)
-            }
-            Ok(CommitOutcome::Conflict) => Ok(false),
-            Err(source) => Err(WorkerError::Store {
-                partition: worker.partition,
-                source,
-            }),
+    async fn commit_if_due(&mut self) -> Result<bool, WorkerError> {
+        let now_ns = self.monotonic_ns();
+        if self.committer.state().is_under_way() || !self.schedule.begin_commit_if_due(now_ns) {
+            return Ok(true);
         }
+        self.committer.begin(&mut self.core).await
     }
 
-    /// Commits what was folded, then stops.
-    async fn finish(mut self, stop: &CancellationToken) -> Result<End, WorkerError> {
-        loop {
-            if self.committing.is_none()
-                && (!self.start_commit(stop).await? || self.committing.is_none())
-            {
-                return Ok(End::Stopped);
-            }
-            let outcome = settled(&mut self.committing).await;
-            if !self.committed(outcome)? {
-                return Ok(End::Lost);
-            }
-        }
+    async fn commit_all(&mut self) -> Result<Option<SessionEnd>, WorkerError> {
+        let committed = self.committer.commit_all(&mut self.core, &self.readiness);
+        committed.await
     }
 
-    /// Lets time pass in a log that is quiet, where a window waits for that.
+    /// Commits everything that was folded, then ends.
+    async fn finish(mut self) -> Result<SessionEnd, WorkerError> {
+        let ended = self.commit_all().await?;
+        Ok(ended.unwrap_or(SessionEnd::Stopped))
+    }
+
+    /// Appends an advance if the log has been quiet and a window waits for time to pass.
     async fn advance_if_due(&mut self) {
+        let now_ns = self.monotonic_ns();
+        if self.schedule.begin_advance_if_due(now_ns) && self.core.waits_for_time() {
+            append_advance(self.worker).await;
+        }
+    }
+
+    fn measure_lag_if_due(&mut self) {
+        let now_ns = self.monotonic_ns();
+        if self.schedule.begin_lag_if_due(now_ns) {
+            self.lag.measure(self.worker, &self.core);
+        }
+    }
+
+    /// Returns whether a dirty minute waits for the archiver.
+    ///
+    /// The records that the log held at the start come first: the refolds that an earlier worker
+    /// appended are among them. If two workers kept taking a partition from each other, each would
+    /// append all of them again, and the log would grow faster than they fold it.
+    fn waits_for_archiver(&self) -> bool {
+        self.readiness.has_caught_up()
+            && !self.archiver.is_under_way()
+            && self.core.has_unrequested_refolds()
+    }
+
+    /// Queries the archiver's position in the background if a dirty minute waits for it.
+    fn query_archiver_if_due(&mut self) {
+        let now_ns = self.monotonic_ns();
+        if !self.waits_for_archiver() || !self.schedule.begin_refolds_if_due(now_ns) {
+            return;
+        }
         let worker = self.worker;
-        let now_ns = worker.stores.clock.monotonic_ns();
-        if now_ns < self.next_advance_ns {
-            return;
-        }
-        self.next_advance_ns = now_ns + nanoseconds(worker.pace.advance_every);
-        if !self.core.waits_for_time() {
-            return;
-        }
-        let mut value = Vec::new();
-        schemas::TradesRecord::Advance.encode(&mut value);
-        let entry = NewRecord {
-            key: Bytes::new(),
-            value: value.into(),
-        };
-        let append = worker.topics.trades.append(worker.partition, vec![entry]);
-        let clock = &worker.stores.clock;
-        match clock::timeout(clock, worker.pace.call_timeout, append).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!(partition = worker.partition, %error, "no advance"),
-            Err(error) => tracing::warn!(partition = worker.partition, %error, "no advance"),
-        }
+        let (ticks, partition) = (worker.stores.ticks.clone(), worker.partition);
+        let (clock, timeout) = (worker.stores.clock.clone(), worker.config.call_timeout);
+        self.archiver
+            .begin(self.committer.background().start(async move {
+                let query = clock::timeout(&clock, timeout, ticks.archive_position(partition));
+                query.await.unwrap_or(Ok(None))
+            }));
     }
 
-    fn wake_ns(&self) -> u64 {
-        let tick_ns = if self.core.has_updates() {
-            self.next_tick_ns
-        } else {
-            u64::MAX
-        };
-        let commit_ns = if self.committing.is_none() && self.core.place() != self.stored {
-            self.next_commit_ns
-        } else {
-            u64::MAX
-        };
-        let refold_ns = if self.wants_archived() {
-            self.next_refold_ns
-        } else {
-            u64::MAX
-        };
-        let other_ns = self.next_advance_ns.min(refold_ns);
-        tick_ns.min(commit_ns).min(other_ns)
-    }
-}
-
-/// The outcome of the commit under way; never where there is none.
-pub(super) async fn settled(committing: &mut Option<Step>) -> Result<CommitOutcome, StoreError> {
-    match committing {
-        Some(step) => {
-            let outcome = (&mut step.outcome).await;
-            outcome.expect("the driver lives as long as the session")
+    /// Appends a refold for each dirty minute whose mark both the archiver and the stored state
+    /// have passed.
+    async fn append_refolds(&mut self, archived: Option<Position>) -> Result<(), WorkerError> {
+        let passed = archived
+            .unwrap_or_default()
+            .min(self.committer.state().stored());
+        let refolds = self.core.request_refolds(passed, MAX_REFOLDS);
+        if !refolds.is_empty() && !append_refolds(self.worker, &refolds).await? {
+            self.core.forget_requested_refolds();
         }
-        None => std::future::pending().await,
+        Ok(())
     }
-}
 
-pub(super) fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    /// Fetches records and folds them all, or returns how the session ends.
+    async fn fetch_and_fold(&mut self) -> Result<Option<SessionEnd>, WorkerError> {
+        let worker = self.worker;
+        let records = match fetch(worker, self.core.position().offset).await? {
+            Fetched::Records(records) => records,
+            Fetched::Closed => return Ok(None),
+            Fetched::OutOfRange(error) => return self.end_out_of_range(&error).await.map(Some),
+            Fetched::Failed(reason) => {
+                self.back_off(&reason).await;
+                return Ok(None);
+            }
+        };
+        if self.log_retries.record_success() {
+            self.readiness.report_recovery();
+        }
+        let bytes = records.iter().map(record_bytes).sum();
+        self.committer.add_folded_bytes(bytes);
+        let mut rest = records.as_slice();
+        loop {
+            rest = &rest[self.core.apply(rest)..];
+            if rest.is_empty() {
+                break;
+            }
+            if let Some(end) = self.load().await? {
+                return Ok(Some(end));
+            }
+        }
+        self.schedule.postpone_advance(self.monotonic_ns());
+        worker.metrics.add(&self.core.take_counts());
+        Ok(None)
+    }
+
+    /// Loads what the core requests, or returns how the session ends.
+    async fn load(&mut self) -> Result<Option<SessionEnd>, WorkerError> {
+        let plan = LoadPlan::new(self.core.load_requests());
+        if plan.needs_ticks()
+            && let Some(end) = self.commit_all().await?
+        {
+            return Ok(Some(end));
+        }
+        let (worker, stop) = (self.worker, self.stop);
+        let report_recovery = || self.readiness.report_recovery();
+        let loaded = plan.load(worker, &self.core, stop, report_recovery).await?;
+        let Some(loaded) = loaded else {
+            return Ok(Some(SessionEnd::Stopped));
+        };
+        // If another worker has moved the partition, the store may hold records that are not folded
+        // here yet, which would be counted twice.
+        let progress = || worker.stores.bars.partition_progress(worker.partition);
+        let Some(progress) = worker.call_store(stop, progress).await? else {
+            return Ok(Some(SessionEnd::Stopped));
+        };
+        if !self
+            .committer
+            .state()
+            .is_own(progress.map(|row| row.next_position()))
+        {
+            return Ok(Some(SessionEnd::Lost));
+        }
+        self.core.accept_loaded(loaded);
+        self.readiness.report_recovery();
+        Ok(None)
+    }
+
+    /// Ends the session because the log does not hold the next record.
+    ///
+    /// If records were dropped, what was folded before them is committed and loaded again: another
+    /// worker may have moved the partition meanwhile, and the next record is then a later one. If
+    /// the next record is beyond the end, it was folded from records that the log has lost.
+    async fn end_out_of_range(&mut self, error: &LogError) -> Result<SessionEnd, WorkerError> {
+        self.back_off(&error.to_string()).await;
+        let ended = match error.is_below_retention() {
+            true => self.commit_all().await?,
+            false => None,
+        };
+        Ok(ended.unwrap_or(SessionEnd::OutOfRange))
+    }
+
+    /// Waits before the log is called again, after a failure. The main loop notices a stop.
+    async fn back_off(&mut self, reason: &str) {
+        let clock = &self.worker.stores.clock;
+        self.worker.report_retry(reason);
+        self.log_retries.record_failure(clock);
+        let wait = self.log_retries.wait(clock);
+        let _ = self.stop.run_until_cancelled(wait).await;
+    }
+
+    /// Returns whether more records may be fetched now. If not, the worker reports why.
+    fn can_fetch(&self) -> bool {
+        let pause_reason = self.committer.pause_reason(&self.core);
+        if let Some(reason) = &pause_reason {
+            let health = &self.worker.health;
+            health.not_ready(format!("fetching is paused: {reason}"));
+        }
+        pause_reason.is_none()
+    }
+
+    /// Returns how long the session may sleep until its next periodic work.
+    fn time_until_wake(&self) -> Duration {
+        let is_uncommitted = self.committer.has_uncommitted(self.core.position());
+        let wake_ns = self.schedule.next_wake_ns(&PendingWork {
+            announcement: self.core.has_updates(),
+            commit: is_uncommitted && !self.committer.state().is_under_way(),
+            refolds: self.waits_for_archiver(),
+        });
+        Duration::from_nanos(wake_ns.saturating_sub(self.monotonic_ns()))
+    }
+
+    fn monotonic_ns(&self) -> u64 {
+        self.worker.stores.clock.monotonic_ns()
+    }
 }

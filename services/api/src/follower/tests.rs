@@ -29,7 +29,7 @@ impl FreezableReader {
 }
 
 impl BarReader for FreezableReader {
-    async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
+    async fn all_partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.respond(Vec::new()).await
     }
 

@@ -23,7 +23,7 @@ impl<'a, R: BarReader, T: TickStore> TradeSource<'a, R, T> {
         partition: u32,
         settings: VenueSettings,
     ) -> Result<Self, StoreError> {
-        let progress = bars.partition_progress().await?;
+        let progress = bars.all_partition_progress().await?;
         let progress = progress.iter().find(|row| row.partition == partition);
         let next_position = progress.map_or_else(Position::default, |row| Position {
             epoch: row.epoch,

@@ -56,6 +56,19 @@ impl Backend for ApiBackend {
     type Clock = SystemClock;
 }
 
+/// What the aggregator runs over: the same, with the clock of the log.
+struct WorkerBackend;
+
+impl Backend for WorkerBackend {
+    type Trades = EmbeddedLog;
+    type Updates = MemoryLog;
+    type DeadLetters = MemoryLog;
+    type Bars = SqliteBarStore;
+    type Ticks = SqliteTickStore;
+    type Hot = MemoryHotStore;
+    type Clock = LogClock;
+}
+
 /// All roles over one folder. Nothing depends on the time of day, so responses can be compared.
 pub(crate) struct World {
     address: SocketAddr,
@@ -171,7 +184,7 @@ impl World {
         health: &Health,
         stop: &CancellationToken,
     ) {
-        let worker = Worker {
+        let worker: Worker<WorkerBackend> = Worker {
             partition,
             topics: Topics {
                 trades: self.trades.clone(),
@@ -184,10 +197,10 @@ impl World {
                 hot: self.hot.clone(),
                 clock: LogClock,
             },
-            pace: WorkerConfig {
-                commit_every: Duration::from_millis(5),
+            config: WorkerConfig {
+                commit_interval: Duration::from_millis(5),
                 // Advances would move offsets as time passes.
-                advance_every: Duration::from_secs(3600),
+                advance_interval: Duration::from_secs(3600),
                 ..WorkerConfig::default()
             },
             metrics: aggregator::Metrics::new(partition),
@@ -226,7 +239,7 @@ impl World {
     /// Waits until everything in the log is folded and archived.
     pub(crate) async fn wait_until_folded(&self) {
         loop {
-            let progress = self.bars.partition_progress().await.unwrap();
+            let progress = self.bars.all_partition_progress().await.unwrap();
             let mut is_folded = progress.len() == PARTITIONS as usize;
             for row in progress {
                 let end = self.trades.bounds(row.partition).await.unwrap().end;

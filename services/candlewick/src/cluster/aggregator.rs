@@ -214,7 +214,7 @@ async fn run_with_retention(
 /// Returns the next offset of each partition that has been folded; none if the store fails.
 async fn folded_offsets(bars: &GuardedBars) -> Vec<(u32, u64)> {
     let rows = bars
-        .partition_progress()
+        .all_partition_progress()
         .await
         .unwrap_or_default()
         .into_iter();

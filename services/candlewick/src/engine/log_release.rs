@@ -7,7 +7,7 @@ use store::{BarReader, BarStore, StoreError, TickStore};
 /// Lets the log drop the records that are both folded and archived. The positions are read first
 /// and then made to survive a loss of power, so that no dropped record is needed again.
 pub(super) async fn release_log(folder: &Folder) -> Result<(), StoreError> {
-    let progress = folder.bars.partition_progress().await?;
+    let progress = folder.bars.all_partition_progress().await?;
     let mut releasable = Vec::with_capacity(progress.len());
     for row in progress {
         let archived = folder.ticks.archive_position(row.partition).await?;

@@ -79,7 +79,7 @@ impl<B: Backend> Retention<B> {
 /// left to fold counts as being at the newest append time of all partitions. What is dropped by
 /// this time is not needed by any record that is still to be folded.
 async fn log_time_ns<R: BarReader, L: Log>(bars: &R, trades: &L) -> Result<i64, StoreError> {
-    let progress = bars.partition_progress().await?;
+    let progress = bars.all_partition_progress().await?;
     let newest_ns = progress.iter().map(|row| row.append_time_ns).max();
     let mut time_ns = newest_ns.unwrap_or(0);
     for row in progress {

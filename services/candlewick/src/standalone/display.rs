@@ -66,7 +66,7 @@ pub(super) fn spawn_status_line(roles: &EmbeddedRoles, supervisor: &mut Supervis
                 return Ok(());
             }
             let before = std::mem::replace(&mut records, count_records(&trades).await);
-            let folded: u64 = match bars.partition_progress().await {
+            let folded: u64 = match bars.all_partition_progress().await {
                 Ok(rows) => rows.iter().map(|row| row.next_offset).sum(),
                 Err(_) => 0,
             };

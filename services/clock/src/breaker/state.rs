@@ -1,6 +1,7 @@
 //! The states of a breaker, without a clock and without locks.
 
 use super::{BreakerPolicy, BreakerState};
+use crate::time::duration_ns;
 
 /// Times are of the monotonic clock, in nanoseconds.
 #[derive(Debug, Default)]
@@ -89,7 +90,7 @@ impl Machine {
         if is_closed && self.failures < policy.failures.get() {
             return;
         }
-        let open_for_ns = u64::try_from(policy.open_for.as_nanos()).unwrap_or(u64::MAX);
+        let open_for_ns = duration_ns(policy.open_for);
         let until_ns = now_ns.saturating_add(open_for_ns);
         self.turn(Phase::Open { until_ns });
         self.trips += 1;

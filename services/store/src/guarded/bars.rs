@@ -19,8 +19,8 @@ pub struct GuardedBarStore<S: BarStore, C> {
 }
 
 impl<S: BarReader, C: Clock> BarReader for Guarded<S, C> {
-    async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
-        self.call(self.store.partition_progress()).await
+    async fn all_partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
+        self.call(self.store.all_partition_progress()).await
     }
 
     async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
@@ -151,7 +151,7 @@ impl<S: BarStore, C: Clock> GuardedBarStore<S, C> {
     pub async fn probe_bars(&self) {
         if !self.guarded.guard.is_closed() {
             // The guard reports the outcome to the breaker, which is all that a probe is for.
-            let _ = self.partition_progress().await;
+            let _ = self.all_partition_progress().await;
         }
     }
 }

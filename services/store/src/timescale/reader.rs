@@ -127,7 +127,7 @@ impl TimescaleBarReader {
 }
 
 impl BarReader for TimescaleBarReader {
-    async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
+    async fn all_partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.read_rows(query(SELECT_PROGRESS), row::read_progress)
             .await
     }

@@ -311,7 +311,7 @@ fn all_instruments() -> impl Iterator<Item = Instrument> {
 
 async fn agree(store: &impl BarStore, model: &Model) {
     let progress: Vec<_> = model.progress.values().copied().collect();
-    assert_eq!(store.partition_progress().await.unwrap(), progress);
+    assert_eq!(store.all_partition_progress().await.unwrap(), progress);
     bars_agree(store, model).await;
     ids_agree(store, model).await;
     let query = SymbolQuery {

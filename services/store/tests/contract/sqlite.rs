@@ -47,7 +47,7 @@ async fn a_file_keeps_what_was_committed() {
         .await
         .unwrap();
     assert_eq!(
-        store.partition_progress().await.unwrap(),
+        store.all_partition_progress().await.unwrap(),
         [step(0, 0, 4).progress]
     );
 }
@@ -148,17 +148,17 @@ async fn a_reader_beside_the_owner_sees_its_commits() {
         .await
         .unwrap();
     assert_eq!(
-        beside.partition_progress().await.unwrap(),
+        beside.all_partition_progress().await.unwrap(),
         [step(0, 0, 1).progress]
     );
     let snapshot = beside.snapshot().await.unwrap();
     take(&store, step(0, 1, 2)).await;
     assert_eq!(
-        beside.partition_progress().await.unwrap(),
+        beside.all_partition_progress().await.unwrap(),
         [step(0, 1, 2).progress]
     );
     assert_eq!(
-        snapshot.partition_progress().await.unwrap(),
+        snapshot.all_partition_progress().await.unwrap(),
         [step(0, 0, 1).progress]
     );
     let error = beside.commit(&step(0, 2, 3)).await.unwrap_err();
@@ -345,7 +345,7 @@ async fn a_full_disk_passes() {
             }
         }
         assert_eq!(
-            store.partition_progress().await.unwrap()[0].next_offset,
+            store.all_partition_progress().await.unwrap()[0].next_offset,
             from
         );
     }

@@ -9,7 +9,7 @@ use market::{IdScheme, IdScope, Interval, Position, RejectReason, VenueSettings}
 use crate::fixtures::{bar, instrument, step, symbol, take};
 
 pub(crate) async fn a_partition_begins_at_its_epoch(store: &impl BarStore) {
-    assert_eq!(store.partition_progress().await.unwrap(), []);
+    assert_eq!(store.all_partition_progress().await.unwrap(), []);
     // Before it is loaded, no step of it can be taken.
     assert_eq!(
         store.commit(&step(3, 0, 1)).await.unwrap(),
@@ -31,7 +31,7 @@ pub(crate) async fn a_partition_begins_at_its_epoch(store: &impl BarStore) {
         store.load_partition(1, 9).await.unwrap().progress,
         begun(1, 7)
     );
-    let all = store.partition_progress().await.unwrap();
+    let all = store.all_partition_progress().await.unwrap();
     assert_eq!(all, [begun(1, 7), begun(3, u64::MAX)]);
 }
 
@@ -73,7 +73,10 @@ pub(crate) async fn a_step_is_taken_once(store: &impl BarStore) {
         append_time_ns: i64::MAX,
     };
     assert_eq!(store.commit(&last).await.unwrap(), CommitOutcome::Committed);
-    assert_eq!(store.partition_progress().await.unwrap(), [last.progress]);
+    assert_eq!(
+        store.all_partition_progress().await.unwrap(),
+        [last.progress]
+    );
 }
 
 pub(crate) async fn a_lost_step_writes_nothing(store: &impl BarStore) {
@@ -107,7 +110,7 @@ pub(crate) async fn one_of_two_workers_wins_each_step(store: &impl BarStore) {
             for from in 0..STEPS {
                 let outcome = store.commit(&step(0, from, from + 1)).await.unwrap();
                 done += u64::from(outcome == CommitOutcome::Committed);
-                while store.partition_progress().await.unwrap()[0].next_offset <= from {
+                while store.all_partition_progress().await.unwrap()[0].next_offset <= from {
                     tokio::task::yield_now().await;
                 }
             }
@@ -141,7 +144,7 @@ pub(crate) async fn partitions_commit_side_by_side(store: &impl BarStore) {
         worker.await.unwrap();
     }
     let expected: Vec<_> = (0..4).map(|at| step(at, 0, STEPS).progress).collect();
-    assert_eq!(store.partition_progress().await.unwrap(), expected);
+    assert_eq!(store.all_partition_progress().await.unwrap(), expected);
     for partition in 0..4 {
         let open = store.load_partition(partition, 1).await.unwrap().open_bars;
         assert_eq!(open.len(), 1);
@@ -170,7 +173,7 @@ pub(crate) async fn a_snapshot_is_of_one_moment(store: &impl BarStore) {
     let read = snapshot.bars(std::slice::from_ref(&key)).await.unwrap();
     assert_eq!(read, [Some(first.bars[0].row.clone())]);
     assert_eq!(
-        snapshot.partition_progress().await.unwrap(),
+        snapshot.all_partition_progress().await.unwrap(),
         [first.progress]
     );
     let all = SymbolQuery {
@@ -183,7 +186,10 @@ pub(crate) async fn a_snapshot_is_of_one_moment(store: &impl BarStore) {
     let read = store.bars(&[key]).await.unwrap();
     assert_eq!(read, [Some(second.bars[0].row.clone())]);
     let later = store.snapshot().await.unwrap();
-    assert_eq!(later.partition_progress().await.unwrap(), [second.progress]);
+    assert_eq!(
+        later.all_partition_progress().await.unwrap(),
+        [second.progress]
+    );
 }
 
 pub(crate) async fn symbols_come_in_pages(store: &impl BarStore) {

@@ -27,7 +27,7 @@ fn at(progress: &PartitionProgress) -> (u32, u64, u64) {
 
 async fn places(store: &impl BarStore) -> Vec<(u32, u64, u64)> {
     store
-        .partition_progress()
+        .all_partition_progress()
         .await
         .unwrap()
         .iter()
@@ -73,7 +73,7 @@ pub(crate) async fn other_topics_move_nothing(store: &impl BarStore) {
     assert_eq!(store.register_topic(BAR_UPDATES, "one").await.unwrap(), 1);
     assert_eq!(store.register_topic(BAR_UPDATES, "two").await.unwrap(), 2);
     assert_eq!(
-        store.partition_progress().await.unwrap(),
+        store.all_partition_progress().await.unwrap(),
         [step(0, 0, 7).progress]
     );
 }

@@ -207,7 +207,7 @@ impl World {
         let stop = CancellationToken::new();
         let mut roles = JoinSet::new();
         for partition in 0..PARTITIONS {
-            let worker = Worker {
+            let worker: Worker<Embedded> = Worker {
                 partition,
                 topics: Topics {
                     trades: folder.trades.clone(),
@@ -220,9 +220,9 @@ impl World {
                     hot: MemoryHotStore::default(),
                     clock,
                 },
-                pace: WorkerConfig {
-                    commit_every: Duration::from_millis(20),
-                    advance_every: Duration::from_millis(50),
+                config: WorkerConfig {
+                    commit_interval: Duration::from_millis(20),
+                    advance_interval: Duration::from_millis(50),
                     ..WorkerConfig::default()
                 },
                 metrics: aggregator::Metrics::new(partition),
@@ -257,7 +257,7 @@ impl World {
         for partition in 0..PARTITIONS {
             let end = folder.trades.bounds(partition).await.unwrap().end;
             loop {
-                let progress = folder.bars.partition_progress().await.unwrap();
+                let progress = folder.bars.all_partition_progress().await.unwrap();
                 let row = progress.iter().find(|row| row.partition == partition);
                 let folded = row.map_or(0, |row| row.next_offset);
                 let archived = folder.ticks.archive_position(partition).await.unwrap();

@@ -112,7 +112,7 @@ pub(super) const EXCLUDED_RANGES: &str = "SELECT epoch, first_offset, end_offset
         WHERE partition = ?1 AND epoch = ?2 AND first_offset <= ?3), ?3) ORDER BY first_offset";
 
 impl BarReader for SqliteBarReader {
-    async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
+    async fn all_partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.readers.read(query(PROGRESS), row::progress).await
     }
 

@@ -43,7 +43,7 @@ async fn processes_can_migrate_at_once() {
     take(&store, step(0, 0, 1)).await;
     TimescaleBarStore::migrate(database.config()).await.unwrap();
     assert_eq!(
-        store.partition_progress().await.unwrap(),
+        store.all_partition_progress().await.unwrap(),
         [step(0, 0, 1).progress]
     );
 }

@@ -116,7 +116,7 @@ async fn a_frozen_worker_does_not_hold_its_partition() {
 async fn a_session_that_the_server_ends_is_replaced() {
     let (database, store) = bar_store().await;
     take(&store, step(0, 0, 1)).await;
-    assert_eq!(store.partition_progress().await.unwrap().len(), 1);
+    assert_eq!(store.all_partition_progress().await.unwrap().len(), 1);
     let snapshot = store.snapshot().await.unwrap();
     database
         .run_sql(
@@ -125,9 +125,9 @@ async fn a_session_that_the_server_ends_is_replaced() {
              AND application_name = 'candlewick'",
         )
         .await;
-    let error = snapshot.partition_progress().await.unwrap_err();
+    let error = snapshot.all_partition_progress().await.unwrap_err();
     assert!(error.is_transient(), "{error}");
-    let error = snapshot.partition_progress().await.unwrap_err();
+    let error = snapshot.all_partition_progress().await.unwrap_err();
     assert!(error.to_string().contains("the snapshot ended"), "{error}");
     // The first call on a dead connection fails, and closes the other dead ones.
     let error = store.commit(&step(0, 1, 2)).await.unwrap_err();
@@ -136,10 +136,10 @@ async fn a_session_that_the_server_ends_is_replaced() {
         store.commit(&step(0, 1, 2)).await.unwrap(),
         CommitOutcome::Committed
     );
-    let error = store.partition_progress().await.unwrap_err();
+    let error = store.all_partition_progress().await.unwrap_err();
     assert!(error.is_transient(), "{error}");
     assert_eq!(
-        store.partition_progress().await.unwrap(),
+        store.all_partition_progress().await.unwrap(),
         [step(0, 1, 2).progress]
     );
 }
@@ -153,15 +153,15 @@ async fn a_snapshot_that_is_not_used_ends() {
     let store = TimescaleBarStore::open(config).await.unwrap();
     take(&store, step(0, 0, 1)).await;
     let unused = store.snapshot().await.unwrap();
-    assert_eq!(unused.partition_progress().await.unwrap().len(), 1);
+    assert_eq!(unused.all_partition_progress().await.unwrap().len(), 1);
     std::thread::sleep(Duration::from_millis(600));
-    let error = unused.partition_progress().await.unwrap_err();
+    let error = unused.all_partition_progress().await.unwrap_err();
     assert!(error.is_transient(), "{error}");
     // Its connection is free once it is dropped.
     assert!(store.snapshot().now_or_never().is_none());
     drop(unused);
     let next = store.snapshot().await.unwrap();
-    assert_eq!(next.partition_progress().await.unwrap().len(), 1);
+    assert_eq!(next.all_partition_progress().await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -66,7 +66,7 @@ async fn a_client_with_tls_and_the_password_is_accepted() {
     by_name.url = by_name.url.replace("127.0.0.1", "localhost");
     for config in [secure.config(), explicit, by_name] {
         let store = TimescaleBarStore::open(config).await.unwrap();
-        assert_eq!(store.partition_progress().await.unwrap(), []);
+        assert_eq!(store.all_partition_progress().await.unwrap(), []);
     }
 }
 

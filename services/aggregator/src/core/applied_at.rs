@@ -1,0 +1,49 @@
+//! When and where the record that is being applied was appended.
+
+use market::Position;
+
+/// The position and time of the record that is being applied, and the generation of the core's
+/// memory that its effects belong to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AppliedAt {
+    position: Position,
+    append_time_ns: i64,
+    generation: u64,
+}
+
+impl AppliedAt {
+    #[inline]
+    pub(crate) const fn new(position: Position, append_time_ns: i64, generation: u64) -> Self {
+        Self {
+            position,
+            append_time_ns,
+            generation,
+        }
+    }
+
+    /// Returns the position of the record.
+    #[inline]
+    pub(crate) const fn position(self) -> Position {
+        self.position
+    }
+
+    /// Returns the position after the record.
+    pub(crate) const fn next_position(self) -> Position {
+        Position {
+            epoch: self.position.epoch,
+            offset: self.position.offset + 1,
+        }
+    }
+
+    /// Returns the greatest append time up to this record, in UTC nanoseconds.
+    #[inline]
+    pub(crate) const fn append_time_ns(self) -> i64 {
+        self.append_time_ns
+    }
+
+    /// Returns the number of the commit that comes next.
+    #[inline]
+    pub(crate) const fn generation(self) -> u64 {
+        self.generation
+    }
+}

@@ -1,0 +1,62 @@
+//! Which symbols have changes to announce and to write.
+
+/// The symbols with changes, each at most once in each list.
+///
+/// A symbol is in a list exactly if its [`ListedFlags`] says so.
+#[derive(Debug, Default)]
+pub(crate) struct ChangeLists {
+    to_announce: Vec<u32>,
+    to_write: Vec<u32>,
+}
+
+/// Which lists a symbol is in, kept with the symbol so that a trade finds it without a look-up.
+#[derive(Debug, Default)]
+pub(crate) struct ListedFlags {
+    to_announce: bool,
+    to_write: bool,
+}
+
+impl ListedFlags {
+    /// Records that the symbol was taken from the list of those to announce.
+    pub(crate) const fn clear_announce(&mut self) {
+        self.to_announce = false;
+    }
+
+    /// Records that the symbol was taken from the list of those to write.
+    pub(crate) const fn clear_write(&mut self) {
+        self.to_write = false;
+    }
+}
+
+impl ChangeLists {
+    /// Adds a symbol to both lists.
+    #[inline]
+    pub(crate) fn add(&mut self, index: u32, flags: &mut ListedFlags) {
+        if !std::mem::replace(&mut flags.to_announce, true) {
+            self.to_announce.push(index);
+        }
+        if !std::mem::replace(&mut flags.to_write, true) {
+            self.to_write.push(index);
+        }
+    }
+
+    /// Returns whether any symbol has changes to announce.
+    pub(crate) const fn has_announcements(&self) -> bool {
+        !self.to_announce.is_empty()
+    }
+
+    /// Takes the symbols to announce, whose flags are then to be cleared.
+    pub(crate) fn take_to_announce(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.to_announce)
+    }
+
+    /// Takes the symbols to write, whose flags are then to be cleared.
+    pub(crate) fn take_to_write(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.to_write)
+    }
+
+    /// Returns the symbols to write.
+    pub(crate) fn to_write(&self) -> &[u32] {
+        &self.to_write
+    }
+}

@@ -1,0 +1,22 @@
+//! What the core counts.
+
+use market::RejectReason;
+
+/// What the core has counted since the last [`take_counts`](crate::Core::take_counts).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Trades that count.
+    pub trades: u64,
+    /// Those of them whose minute was closed before.
+    pub late: u64,
+    /// Trades and amendments whose identity was seen before.
+    pub duplicates: u64,
+    /// Edits and cancels that count.
+    pub amendments: u64,
+    /// Minutes that were refolded.
+    pub refolds: u64,
+    /// Refolds whose minute was marked again before they came, or was refolded already.
+    pub stale_refolds: u64,
+    /// Records that do not count, by reason.
+    pub rejected: Vec<(RejectReason, u64)>,
+}

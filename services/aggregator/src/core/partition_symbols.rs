@@ -1,0 +1,317 @@
+//! All symbols of the partition, and what the core knows about them as a whole.
+
+use bytes::Bytes;
+use market::{Amendment, Instrument, Position, Trade, VenueSettings};
+use schemas::{Refold, Repair};
+use store::Transaction;
+
+use super::admission::{Admission, RefoldOutcome};
+use super::alarms::{AlarmTime, Alarms};
+use super::applied_at::AppliedAt;
+use super::change_lists::ChangeLists;
+use super::dirty_symbols::DirtySymbols;
+use super::loading::{LoadRequest, Loaded};
+use super::route::Route;
+use super::symbol::Symbol;
+use super::symbol_table::SymbolTable;
+use super::update::Update;
+use super::venue_table::VenueTable;
+
+/// All symbols of the partition with their venues. It passes each record to its symbol and keeps
+/// the alarms, the lists of changes and the index of dirty symbols up to date.
+#[derive(Debug)]
+pub(crate) struct PartitionSymbols {
+    partition: u32,
+    partitions: u32,
+    venues: VenueTable,
+    table: SymbolTable,
+    alarms: Alarms,
+    changes: ChangeLists,
+    dirty: DirtySymbols,
+}
+
+impl PartitionSymbols {
+    /// Returns the symbols of a partition of a topic with `partitions` partitions, with their
+    /// alarms set.
+    pub(crate) fn new(
+        partition: u32,
+        partitions: u32,
+        venues: VenueTable,
+        table: SymbolTable,
+        dirty: DirtySymbols,
+    ) -> Self {
+        let mut symbols = Self {
+            partition,
+            partitions,
+            venues,
+            table,
+            alarms: Alarms::new(),
+            changes: ChangeLists::default(),
+            dirty,
+        };
+        for index in 0..symbols.table.len() {
+            symbols.set_alarm(index);
+        }
+        symbols
+    }
+
+    /// Finds what a record's key names.
+    #[inline]
+    pub(crate) fn route(&mut self, key: &Bytes) -> Route {
+        if let Some(index) = self.table.find(key) {
+            return Route::Symbol(index);
+        }
+        match schemas::instrument_from_key(key, self.partition, self.partitions) {
+            Err(reject) => Route::Rejected(reject),
+            Ok(instrument) => match self.venues.declared_index(instrument.venue()) {
+                Some(venue) => Route::New(instrument, venue),
+                None => Route::UnknownVenue,
+            },
+        }
+    }
+
+    /// Adds a symbol and returns its index.
+    pub(crate) fn add(&mut self, instrument: Instrument, venue: usize) -> u32 {
+        self.table.add(Symbol::new(instrument, venue))
+    }
+
+    /// Returns the settings of a declared venue.
+    pub(crate) fn settings(&self, venue: usize) -> &VenueSettings {
+        self.venues.settings(venue)
+    }
+
+    /// Returns the settings of an instrument's venue, if the instrument has a symbol.
+    pub(crate) fn settings_for(&self, instrument: &Instrument) -> Option<VenueSettings> {
+        let index = self.table.index(instrument)?;
+        Some(*self.venues.settings(self.table.get(index).venue()))
+    }
+
+    /// Folds a trade that the record and its append time allow.
+    #[inline]
+    pub(crate) fn fold_trade(&mut self, index: u32, trade: &Trade, at: AppliedAt) -> Admission {
+        let symbol = self.table.get_mut(index);
+        let settings = self.venues.settings(symbol.venue());
+        if let Err(reject) = settings.validate_trade(trade) {
+            return Admission::Rejected(reject);
+        }
+        let admission = symbol.fold_trade(trade, settings, at);
+        if matches!(admission, Admission::Counted { .. }) {
+            if symbol.dirty_minutes() > 0 {
+                self.dirty.add(index);
+            }
+            let idle_from_ns = symbol.idle_from_ns(settings);
+            if symbol.alarm_mut().is_after(idle_from_ns) {
+                self.alarms.set(index, symbol.alarm_mut(), idle_from_ns);
+            }
+            self.changes.add(index, symbol.listed_mut());
+        }
+        admission
+    }
+
+    /// Returns what a trade that its record allows needs loaded.
+    pub(crate) fn trade_requests(&self, index: u32, trade: &Trade) -> Vec<LoadRequest> {
+        let symbol = self.table.get(index);
+        let settings = self.venues.settings(symbol.venue());
+        match settings.validate_trade(trade) {
+            Ok(()) => symbol.trade_requests(trade, settings),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// Applies an edit or a cancel that the record and its append time allow.
+    pub(crate) fn amend(
+        &mut self,
+        index: u32,
+        amendment: &Amendment,
+        trade: &Trade,
+        at: AppliedAt,
+    ) -> Admission {
+        let symbol = self.table.get_mut(index);
+        let settings = self.venues.settings(symbol.venue());
+        if let Err(reject) = settings.validate_amendment(amendment, trade) {
+            return Admission::Rejected(reject);
+        }
+        let admission = symbol.amend(amendment, trade, settings, at);
+        if matches!(admission, Admission::Counted { .. }) {
+            self.record_marks(index);
+        }
+        admission
+    }
+
+    /// Marks the minutes of a range.
+    pub(crate) fn repair(&mut self, index: u32, repair: Repair, at: AppliedAt) -> Admission {
+        let admission = self.table.get_mut(index).repair(repair, at);
+        if matches!(admission, Admission::Counted { .. }) {
+            self.record_marks(index);
+        }
+        admission
+    }
+
+    /// Returns what a refold needs loaded before it is applied.
+    pub(crate) fn refold_requests(
+        &mut self,
+        key: &Bytes,
+        refold: Refold,
+        generation: u64,
+    ) -> Vec<LoadRequest> {
+        let Some(index) = self.table.find(key) else {
+            return Vec::new();
+        };
+        let symbol = self.table.get_mut(index);
+        symbol.refold_requests(refold, generation)
+    }
+
+    /// Replaces a minute by the sum of its ticks, and the longer windows by the sum of theirs.
+    pub(crate) fn refold(&mut self, index: u32, refold: Refold, at: AppliedAt) -> RefoldOutcome {
+        let outcome = self.table.get_mut(index).refold(refold, at);
+        if outcome != RefoldOutcome::Stale {
+            self.record_marks(index);
+        }
+        outcome
+    }
+
+    /// Lists a symbol whose dirty minutes have changed.
+    fn record_marks(&mut self, index: u32) {
+        let symbol = self.table.get_mut(index);
+        self.dirty.update(index, symbol.dirty_minutes());
+        self.changes.add(index, symbol.listed_mut());
+    }
+
+    /// Passes loaded data to its symbol.
+    pub(crate) fn accept_loaded(&mut self, loaded: Loaded, generation: u64) {
+        if let Some(index) = self.table.index(loaded.instrument()) {
+            self.table.get_mut(index).accept_loaded(loaded, generation);
+        }
+    }
+
+    /// Closes the windows that time alone has closed.
+    #[inline]
+    pub(crate) fn pass_time(&mut self, at: AppliedAt) {
+        while self.alarms.is_due(at.append_time_ns()) {
+            self.check_first_alarm(at);
+        }
+    }
+
+    /// Closes the due windows of the symbol whose alarm is first.
+    fn check_first_alarm(&mut self, at: AppliedAt) {
+        let index = self.alarms.pop();
+        let symbol = self.table.get_mut(index);
+        *symbol.alarm_mut() = AlarmTime::unset();
+        let settings = self.venues.settings(symbol.venue());
+        let due_ns = symbol.close_due_ns(settings);
+        if due_ns.is_some_and(|due_ns| due_ns <= at.append_time_ns()) {
+            symbol.pass_time(settings, at);
+            self.changes.add(index, symbol.listed_mut());
+        }
+        self.set_alarm(index);
+    }
+
+    /// Sets the alarm of a symbol that has open windows to when the next of them may close.
+    fn set_alarm(&mut self, index: u32) {
+        let symbol = self.table.get_mut(index);
+        let settings = self.venues.settings(symbol.venue());
+        if let Some(due_ns) = symbol.close_due_ns(settings) {
+            self.alarms.set(index, symbol.alarm_mut(), due_ns);
+        }
+    }
+
+    /// Returns whether any window can close by time alone.
+    pub(crate) fn waits_for_time(&self) -> bool {
+        !self.alarms.is_empty()
+    }
+
+    /// Puts a venue's settings in force. Windows that the earlier settings have closed stay closed.
+    pub(crate) fn declare_venue(&mut self, venue: &str, settings: VenueSettings, at: AppliedAt) {
+        let venue = self.venues.index_or_add(venue);
+        let indexes = self.table.indexes_of_venue(venue);
+        for index in &indexes {
+            let symbol = self.table.get_mut(*index);
+            symbol.pass_time(self.venues.settings(venue), at);
+        }
+        self.venues.declare(venue, settings);
+        for index in indexes {
+            let symbol = self.table.get_mut(index);
+            symbol.pass_time(self.venues.settings(venue), at);
+            symbol.keep_closed();
+            self.changes.add(index, symbol.listed_mut());
+            self.set_alarm(index);
+        }
+    }
+
+    /// Returns whether any bar changed since the last [`PartitionSymbols::take_updates`].
+    pub(crate) const fn has_updates(&self) -> bool {
+        self.changes.has_announcements()
+    }
+
+    /// Takes the bars that changed since the last call, one update for each instrument.
+    pub(crate) fn take_updates(&mut self, at: AppliedAt) -> Vec<Update> {
+        let indexes = self.changes.take_to_announce();
+        let mut updates = Vec::with_capacity(indexes.len());
+        for index in indexes {
+            let symbol = self.table.get_mut(index);
+            symbol.listed_mut().clear_announce();
+            updates.extend(symbol.take_update(at));
+        }
+        updates
+    }
+
+    /// Returns the number of rows of symbols, bars and ids that the next transaction writes.
+    pub(crate) fn unwritten_rows(&self) -> usize {
+        let symbols = self.changes.to_write().iter();
+        symbols
+            .map(|index| self.table.get(*index).unwritten_rows())
+            .sum()
+    }
+
+    /// Moves the changes since the last call into a transaction.
+    pub(crate) fn flush(&mut self, transaction: &mut Transaction, at: AppliedAt) {
+        for index in self.changes.take_to_write() {
+            let symbol = self.table.get_mut(index);
+            symbol.listed_mut().clear_write();
+            symbol.flush(transaction, at);
+        }
+        transaction.venues = self.venues.take_unstored();
+    }
+
+    /// Drops the bars and sets of ids that are stored and were not used since the generation
+    /// `before`. Returns how many are left.
+    pub(crate) fn evict(&mut self, before: u64, at: AppliedAt) -> usize {
+        let symbols = self.table.iter_mut();
+        symbols.map(|symbol| symbol.evict(before, at)).sum()
+    }
+
+    /// Returns the number of dirty minutes.
+    pub(crate) fn dirty_minutes(&self) -> usize {
+        let dirty = self.dirty.iter();
+        dirty
+            .map(|index| self.table.get(index).dirty_minutes())
+            .sum()
+    }
+
+    /// Returns whether any dirty minute has no refold requested.
+    pub(crate) fn has_unrequested_refolds(&self) -> bool {
+        let mut dirty = self.dirty.iter();
+        dirty.any(|index| self.table.get(index).has_unrequested_refolds())
+    }
+
+    /// Requests refolds, at most `limit`, of dirty minutes that are marked up to `passed` at most.
+    pub(crate) fn request_refolds(
+        &mut self,
+        passed: Position,
+        limit: usize,
+    ) -> Vec<(Instrument, Refold)> {
+        let mut refolds = Vec::new();
+        for index in self.dirty.iter() {
+            let symbol = self.table.get_mut(index);
+            symbol.request_refolds(passed, limit, &mut refolds);
+        }
+        refolds
+    }
+
+    /// Forgets which refolds were requested, so that all can be requested again.
+    pub(crate) fn forget_requested_refolds(&mut self) {
+        for index in self.dirty.iter() {
+            self.table.get_mut(index).forget_requested_refolds();
+        }
+    }
+}

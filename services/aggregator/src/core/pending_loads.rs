@@ -1,0 +1,46 @@
+//! The load requests of the record that comes next.
+
+use super::loading::LoadRequest;
+
+/// The load requests of the record that comes next.
+#[derive(Debug, Default)]
+pub(crate) struct PendingLoads {
+    requests: Vec<LoadRequest>,
+    /// Whether the next record waits before it has had any effect.
+    is_before_record: bool,
+}
+
+impl PendingLoads {
+    pub(crate) fn requests(&self) -> &[LoadRequest] {
+        &self.requests
+    }
+
+    /// Returns whether every effect so far belongs to a record that is applied.
+    pub(crate) const fn is_between_records(&self) -> bool {
+        self.requests.is_empty() || self.is_before_record
+    }
+
+    /// Requests data for a record that has begun to take effect: time has passed up to it.
+    pub(crate) fn block_record(&mut self, requests: Vec<LoadRequest>) {
+        self.requests = requests;
+    }
+
+    /// Requests data before the next record has any effect. Returns whether any is missing.
+    pub(crate) fn block_before_record(&mut self, requests: Vec<LoadRequest>) -> bool {
+        self.is_before_record = !requests.is_empty();
+        self.requests = requests;
+        self.is_before_record
+    }
+
+    /// Returns the requests, for more to be added that later records will need; `None` if the
+    /// state is to be committed first.
+    pub(crate) fn prefetch(&mut self) -> Option<&mut Vec<LoadRequest>> {
+        (!self.is_before_record).then_some(&mut self.requests)
+    }
+
+    /// Drops the requests, which were answered.
+    pub(crate) fn clear(&mut self) {
+        self.requests.clear();
+        self.is_before_record = false;
+    }
+}

@@ -1,0 +1,53 @@
+//! Requesting what later trades will need, while an earlier record waits.
+
+use eventlog::Record;
+use hashbrown::HashSet;
+use schemas::TradesRecord;
+
+use super::loading::LoadRequest;
+use super::partition_symbols::PartitionSymbols;
+use super::route::Route;
+
+/// How many records are examined.
+const MAX_RECORDS: usize = 4_096;
+/// No requests are added once there are this many.
+const MAX_REQUESTS: usize = 1_024;
+
+/// Adds to `requests` what the trades among `records` will need, as far as it is known before they
+/// are applied. A store answers many requests in one call nearly as fast as one, and after a start
+/// every symbol has one.
+pub(crate) fn prefetch(
+    symbols: &mut PartitionSymbols,
+    requests: &mut Vec<LoadRequest>,
+    records: &[Record],
+) {
+    let mut known: HashSet<LoadRequest> = requests.iter().cloned().collect();
+    for record in records.iter().take(MAX_RECORDS) {
+        if requests.len() >= MAX_REQUESTS {
+            return;
+        }
+        for request in trade_requests(symbols, record) {
+            if known.insert(request.clone()) {
+                requests.push(request);
+            }
+        }
+    }
+}
+
+/// Returns what a record needs, if it is a trade that is allowed.
+fn trade_requests(symbols: &mut PartitionSymbols, record: &Record) -> Vec<LoadRequest> {
+    let Ok(TradesRecord::Trade(trade)) = TradesRecord::decode(&record.value) else {
+        return Vec::new();
+    };
+    if market::validate_trade(&trade, record.append_time_ns).is_err() {
+        return Vec::new();
+    }
+    let index = match symbols.route(&record.key) {
+        Route::Symbol(index) => index,
+        Route::New(instrument, venue) if symbols.settings(venue).validate_trade(&trade).is_ok() => {
+            symbols.add(instrument, venue)
+        }
+        _ => return Vec::new(),
+    };
+    symbols.trade_requests(index, &trade)
+}

@@ -1,0 +1,176 @@
+//! Applying one decoded record.
+
+use eventlog::Record;
+use market::{Amendment, RejectReason, Trade, VenueSettings};
+use schemas::{DecodeError, Refold, Repair, TradesRecord};
+use store::Verdict;
+
+use super::admission::{Admission, RefoldOutcome};
+use super::applied_at::AppliedAt;
+use super::counts::Counts;
+use super::partition_symbols::PartitionSymbols;
+use super::pending_loads::PendingLoads;
+use super::rejections::Rejections;
+use super::route::Route;
+
+/// One record and the parts of the core that it changes.
+pub(crate) struct RecordApplication<'a> {
+    pub(crate) symbols: &'a mut PartitionSymbols,
+    pub(crate) rejections: &'a mut Rejections,
+    pub(crate) pending_loads: &'a mut PendingLoads,
+    pub(crate) counts: &'a mut Counts,
+    pub(crate) record: &'a Record,
+    pub(crate) at: AppliedAt,
+}
+
+impl RecordApplication<'_> {
+    /// Applies the record; returns `false` if data has to be loaded first.
+    #[inline]
+    pub(crate) fn apply(&mut self, decoded: Result<TradesRecord, DecodeError>) -> bool {
+        match decoded {
+            Ok(TradesRecord::Trade(trade)) => self.apply_trade(&trade),
+            Ok(TradesRecord::Advance) => true,
+            Ok(TradesRecord::Setting(venue, settings)) => {
+                let venue = venue.as_str();
+                self.symbols.declare_venue(venue, settings, self.at);
+                true
+            }
+            Ok(TradesRecord::Amendment(amendment, trade)) => {
+                self.apply_amendment(&amendment, &trade)
+            }
+            Ok(TradesRecord::Refold(refold)) => self.apply_refold(refold),
+            Ok(TradesRecord::Repair(repair)) => self.apply_repair(repair),
+            Err(error) => self.dead_letter(RejectReason::Malformed, error.to_string()),
+        }
+    }
+
+    #[inline]
+    fn apply_trade(&mut self, trade: &Trade) -> bool {
+        if let Err(reject) = market::validate_trade(trade, self.at.append_time_ns()) {
+            return self.dead_letter_explained(reject);
+        }
+        let Some(index) = self.tick_symbol(|settings| settings.validate_trade(trade)) else {
+            return true;
+        };
+        match self.symbols.fold_trade(index, trade, self.at) {
+            Admission::Counted { late } => {
+                self.counts.trades += 1;
+                self.counts.late += u64::from(late);
+                true
+            }
+            other => self.record_uncounted_tick(other),
+        }
+    }
+
+    fn apply_amendment(&mut self, amendment: &Amendment, trade: &Trade) -> bool {
+        if let Err(reject) = market::validate_trade(trade, self.at.append_time_ns()) {
+            return self.dead_letter_explained(reject);
+        }
+        let check = |settings: &VenueSettings| settings.validate_amendment(amendment, trade);
+        let Some(index) = self.tick_symbol(check) else {
+            return true;
+        };
+        match self.symbols.amend(index, amendment, trade, self.at) {
+            Admission::Counted { .. } => {
+                self.counts.amendments += 1;
+                true
+            }
+            other => self.record_uncounted_tick(other),
+        }
+    }
+
+    /// Returns the index of the tick's symbol, which is added if `check` allows the tick under the
+    /// settings of its venue: rejected ticks leave nothing in memory. `None` if it is rejected.
+    #[inline]
+    fn tick_symbol(
+        &mut self,
+        check: impl FnOnce(&VenueSettings) -> Result<(), RejectReason>,
+    ) -> Option<u32> {
+        let (record, at) = (self.record, self.at);
+        match self.symbols.route(&record.key) {
+            Route::Symbol(index) => return Some(index),
+            Route::New(instrument, venue) => match check(self.symbols.settings(venue)) {
+                Ok(()) => return Some(self.symbols.add(instrument, venue)),
+                Err(reject) => self.rejections.reject_tick(record, reject, at),
+            },
+            Route::UnknownVenue => {
+                let reject = RejectReason::VenueUnknown;
+                self.rejections.reject_tick(record, reject, at);
+            }
+            Route::Rejected(reject) => {
+                self.rejections.dead_letter_explained(record, reject, at);
+            }
+        }
+        None
+    }
+
+    /// Records what became of a tick that does not count; returns `false` if data has to be loaded
+    /// first.
+    fn record_uncounted_tick(&mut self, admission: Admission) -> bool {
+        match admission {
+            Admission::Counted { .. } => {}
+            Admission::Duplicate => {
+                self.counts.duplicates += 1;
+                self.rejections.exclude(Verdict::Duplicate, self.at);
+            }
+            Admission::Rejected(reject) => {
+                self.rejections.reject_tick(self.record, reject, self.at);
+            }
+            Admission::Blocked(requests) => {
+                self.pending_loads.block_record(requests);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Marks the minutes of a range.
+    fn apply_repair(&mut self, repair: Repair) -> bool {
+        let index = match self.symbols.route(&self.record.key) {
+            Route::Symbol(index) => index,
+            Route::New(instrument, venue) => self.symbols.add(instrument, venue),
+            Route::UnknownVenue => return self.dead_letter_explained(RejectReason::VenueUnknown),
+            Route::Rejected(reject) => return self.dead_letter_explained(reject),
+        };
+        match self.symbols.repair(index, repair, self.at) {
+            Admission::Blocked(requests) => {
+                self.pending_loads.block_record(requests);
+                false
+            }
+            Admission::Rejected(reject) => self.dead_letter_explained(reject),
+            Admission::Counted { .. } | Admission::Duplicate => true,
+        }
+    }
+
+    /// Replaces a dirty minute by the sum of its ticks.
+    fn apply_refold(&mut self, refold: Refold) -> bool {
+        let outcome = match self.symbols.route(&self.record.key) {
+            Route::Symbol(index) => self.symbols.refold(index, refold, self.at),
+            Route::New(..) => RefoldOutcome::Stale,
+            Route::UnknownVenue => return self.dead_letter_explained(RejectReason::VenueUnknown),
+            Route::Rejected(reject) => return self.dead_letter_explained(reject),
+        };
+        match outcome {
+            RefoldOutcome::Applied => self.counts.refolds += 1,
+            RefoldOutcome::Stale => self.counts.stale_refolds += 1,
+            RefoldOutcome::TicksExpired => {
+                let detail = "the minute's ticks are not kept any more, so it stays as it is";
+                return self.dead_letter(RejectReason::BeyondHorizon, detail.to_owned());
+            }
+        }
+        true
+    }
+
+    /// Dead-letters the record, which is then applied.
+    fn dead_letter(&mut self, reason: RejectReason, detail: String) -> bool {
+        self.rejections
+            .dead_letter(self.record, reason, detail, self.at);
+        true
+    }
+
+    fn dead_letter_explained(&mut self, reason: RejectReason) -> bool {
+        self.rejections
+            .dead_letter_explained(self.record, reason, self.at);
+        true
+    }
+}

@@ -1,0 +1,129 @@
+//! Records that do not count.
+
+use bytes::Bytes;
+use eventlog::Record;
+use market::RejectReason;
+use schemas::DeadLetter;
+use store::{ExcludedRange, Verdict};
+
+use super::applied_at::AppliedAt;
+
+/// The number of bytes that a dead letter keeps of a key and of a value. A larger record, which
+/// other programs can write, would not fit the topic `dead-letters` together with its metadata, and
+/// the partition would fail at it again and again.
+pub(crate) const MAX_KEPT_BYTES: usize = 1 << 20;
+
+/// The records that do not count and are not handed out yet: dead letters to append, ranges of
+/// offsets to store, and a count by reason.
+///
+/// Every tick that does not count is in exactly one excluded range, so that readers of ticks agree
+/// with the fold.
+#[derive(Debug)]
+pub(crate) struct Rejections {
+    partition: u32,
+    excluded: Vec<ExcludedRange>,
+    dead_letters: Vec<DeadLetter>,
+    counts: Vec<(RejectReason, u64)>,
+}
+
+impl Rejections {
+    pub(crate) const fn new(partition: u32) -> Self {
+        Self {
+            partition,
+            excluded: Vec::new(),
+            dead_letters: Vec::new(),
+            counts: Vec::new(),
+        }
+    }
+
+    /// Dead-letters a record that is no tick, or that the record and its append time alone reject.
+    pub(crate) fn dead_letter(
+        &mut self,
+        record: &Record,
+        reason: RejectReason,
+        detail: String,
+        at: AppliedAt,
+    ) {
+        match self.counts.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => self.counts.push((reason, 1)),
+        }
+        let (key, value) = (first_bytes(&record.key), first_bytes(&record.value));
+        let detail = if key.len() < record.key.len() || value.len() < record.value.len() {
+            let (key_bytes, value_bytes) = (record.key.len(), record.value.len());
+            format!(
+                "{detail}; of its key of {key_bytes} bytes and its value of {value_bytes} the first \
+                 {MAX_KEPT_BYTES} each are kept"
+            )
+        } else {
+            detail
+        };
+        self.dead_letters.push(DeadLetter {
+            reason,
+            detail,
+            partition: self.partition,
+            position: at.position(),
+            append_time_ns: record.append_time_ns,
+            key,
+            value,
+        });
+    }
+
+    /// Dead-letters a record for a reason that explains itself.
+    pub(crate) fn dead_letter_explained(
+        &mut self,
+        record: &Record,
+        reason: RejectReason,
+        at: AppliedAt,
+    ) {
+        self.dead_letter(record, reason, reason.explanation().to_owned(), at);
+    }
+
+    /// Dead-letters a record that only the state can reject. It is a tick, so its offset is
+    /// excluded too.
+    pub(crate) fn reject_tick(&mut self, record: &Record, reason: RejectReason, at: AppliedAt) {
+        self.dead_letter_explained(record, reason, at);
+        self.exclude(Verdict::Rejected(reason), at);
+    }
+
+    /// Excludes the tick that is being applied from the trades.
+    pub(crate) fn exclude(&mut self, verdict: Verdict, at: AppliedAt) {
+        let offset = at.position().offset;
+        if let Some(last) = self.excluded.last_mut()
+            && last.end_offset == offset
+            && last.verdict == verdict
+        {
+            last.end_offset += 1;
+            last.append_time_ns = at.append_time_ns();
+            return;
+        }
+        self.excluded.push(ExcludedRange {
+            epoch: at.position().epoch,
+            first_offset: offset,
+            end_offset: offset + 1,
+            verdict,
+            append_time_ns: at.append_time_ns(),
+        });
+    }
+
+    /// Takes the dead letters since the last call.
+    pub(crate) fn take_dead_letters(&mut self) -> Vec<DeadLetter> {
+        std::mem::take(&mut self.dead_letters)
+    }
+
+    /// Takes the excluded ranges since the last call.
+    pub(crate) fn take_excluded(&mut self) -> Vec<ExcludedRange> {
+        std::mem::take(&mut self.excluded)
+    }
+
+    /// Takes the numbers of dead letters by reason since the last call.
+    pub(crate) fn take_counts(&mut self) -> Vec<(RejectReason, u64)> {
+        std::mem::take(&mut self.counts)
+    }
+}
+
+/// Returns the part of a key or a value that a dead letter keeps. A value that was cut does not
+/// decode, so it never counts if it is sent again.
+fn first_bytes(bytes: &Bytes) -> Bytes {
+    bytes.slice(..bytes.len().min(MAX_KEPT_BYTES))
+}

@@ -1,0 +1,83 @@
+//! Restoring the symbols of a partition from its stored state.
+
+use market::Instrument;
+use store::{DirtyMinuteRow, PartitionState, PendingAmendmentRow, StoredBar, SymbolRow, VenueRow};
+
+use super::dirty_symbols::DirtySymbols;
+use super::partition_symbols::PartitionSymbols;
+use super::symbol::Symbol;
+use super::symbol_table::SymbolTable;
+use super::venue_table::VenueTable;
+
+/// Returns the symbols of a stored state, of a topic with `partitions` partitions.
+pub(crate) fn restore_symbols(state: PartitionState, partitions: u32) -> PartitionSymbols {
+    let mut restored = Restored::default();
+    restored.add_venues(state.venues);
+    restored.add_symbols(state.symbols);
+    restored.add_open_bars(state.open_bars);
+    restored.add_dirty_minutes(state.dirty_minutes);
+    restored.add_pending_amendments(state.pending_amendments);
+    let Restored {
+        venues,
+        table,
+        dirty,
+    } = restored;
+    PartitionSymbols::new(state.progress.partition, partitions, venues, table, dirty)
+}
+
+/// What has been restored so far. Venues come first, since symbols refer to them.
+#[derive(Default)]
+struct Restored {
+    venues: VenueTable,
+    table: SymbolTable,
+    dirty: DirtySymbols,
+}
+
+impl Restored {
+    fn add_venues(&mut self, rows: Vec<VenueRow>) {
+        for row in rows {
+            let venue = self.venues.index_or_add(row.venue.as_str());
+            self.venues.restore(venue, row.settings);
+        }
+    }
+
+    fn add_symbols(&mut self, rows: Vec<SymbolRow>) {
+        for row in rows {
+            let venue = self.venues.index_or_add(row.instrument.venue());
+            self.table.add(Symbol::restore(row, venue));
+        }
+    }
+
+    fn add_open_bars(&mut self, bars: Vec<StoredBar>) {
+        for bar in bars {
+            if let Some(index) = self.table.index(&bar.instrument) {
+                self.table.get_mut(index).restore_open_bar(bar.row);
+            }
+        }
+    }
+
+    fn add_dirty_minutes(&mut self, rows: Vec<DirtyMinuteRow>) {
+        for row in rows {
+            let index = self.index_or_add(&row.instrument);
+            let symbol = self.table.get_mut(index);
+            symbol.restore_dirty_minute(row.start_ns, row.mark);
+            self.dirty.add(index);
+        }
+    }
+
+    fn add_pending_amendments(&mut self, rows: Vec<PendingAmendmentRow>) {
+        for row in rows {
+            let index = self.index_or_add(&row.key.instrument);
+            self.table.get_mut(index).restore_pending_amendment(row);
+        }
+    }
+
+    /// Returns the index of an instrument's symbol, which is added if it has not traded yet.
+    fn index_or_add(&mut self, instrument: &Instrument) -> u32 {
+        if let Some(index) = self.table.index(instrument) {
+            return index;
+        }
+        let venue = self.venues.index_or_add(instrument.venue());
+        self.table.add(Symbol::new(instrument.clone(), venue))
+    }
+}

@@ -1,0 +1,115 @@
+//! Applying edits, cancels and repairs to a symbol.
+
+use market::{Amendment, Instrument, Interval, RejectReason, Trade, VenueSettings, Window};
+use schemas::Repair;
+use store::PendingAmendmentRow;
+
+use super::id_set_keys::{amendment_id_set_key, trade_id_set_key};
+use super::pending_amendments::PendingAmendments;
+use super::symbol_bars::SymbolBars;
+use super::symbol_ids::SymbolIds;
+use super::window_range::windows_between;
+use crate::core::admission::Admission;
+use crate::core::applied_at::AppliedAt;
+use crate::core::loading::LoadRequest;
+
+/// An amendment that is being applied, and the parts of its symbol that it changes.
+pub(crate) struct AmendmentApplication<'a> {
+    pub(crate) instrument: &'a Instrument,
+    pub(crate) bars: &'a mut SymbolBars,
+    pub(crate) ids: &'a mut SymbolIds,
+    pub(crate) pending_amendments: &'a mut PendingAmendments,
+    pub(crate) at: AppliedAt,
+}
+
+impl AmendmentApplication<'_> {
+    /// Applies an edit or a cancel that the record and the settings allow.
+    pub(crate) fn amend(
+        &mut self,
+        amendment: &Amendment,
+        trade: &Trade,
+        settings: &VenueSettings,
+    ) -> Admission {
+        let at = self.at;
+        if amendment
+            .target_position
+            .is_some_and(|place| place >= at.position())
+        {
+            return Admission::Rejected(RejectReason::TargetMissing);
+        }
+        self.bars.settle(at);
+        let identity = settings.trade_identity(trade);
+        let target = identity.filter(|_| amendment.target_position.is_none());
+        let own_key = amendment_id_set_key(self.instrument, trade.time_ns);
+        let mut requests = Vec::new();
+        requests.extend(self.ids.request(own_key.clone(), false));
+        if let Some(target) = &target {
+            requests.extend(self.ids.identity_request(target));
+        }
+        requests.extend(self.use_bar(Interval::H1.window_containing(trade.time_ns)));
+        if !requests.is_empty() {
+            return Admission::Blocked(requests);
+        }
+        if !self.bars.admits(trade.time_ns, at) {
+            return Admission::Rejected(RejectReason::BeyondHorizon);
+        }
+        if !self.ids.insert_amendment(&own_key, &amendment.id, at) {
+            return Admission::Duplicate;
+        }
+        match target {
+            Some(target) if !self.ids.contains_trade(&target, at) => {
+                self.pending_amendments.add(PendingAmendmentRow {
+                    key: trade_id_set_key(self.instrument, &target),
+                    id: target.id.to_trade_id(),
+                    append_time_ns: at.append_time_ns(),
+                });
+            }
+            _ => self.bars.mark_minute(trade.time_ns, 1, at),
+        }
+        Admission::Counted { late: false }
+    }
+
+    /// Marks every minute of a range whose hours can still change.
+    pub(crate) fn repair(&mut self, repair: Repair) -> Admission {
+        let at = self.at;
+        self.bars.settle(at);
+        let hours = windows_between(Interval::H1, repair.start_ns, repair.end_ns);
+        let mut requests = Vec::new();
+        for hour in hours.clone() {
+            requests.extend(self.use_bar(hour));
+        }
+        if !requests.is_empty() {
+            return Admission::Blocked(requests);
+        }
+        for hour in hours {
+            if !self.bars.admits(hour.start_ns, at) {
+                return Admission::Rejected(RejectReason::BeyondHorizon);
+            }
+        }
+        for minute in windows_between(Interval::M1, repair.start_ns, repair.end_ns) {
+            self.bars.mark_minute(minute.start_ns, 0, at);
+        }
+        Admission::Counted { late: false }
+    }
+
+    /// Marks the minute of a trade that was just counted, if it had been amended before.
+    pub(crate) fn mark_if_amended_before(&mut self, trade: &Trade, settings: &VenueSettings) {
+        let at = self.at;
+        let Some(identity) = settings.trade_identity(trade) else {
+            return;
+        };
+        let key = trade_id_set_key(self.instrument, &identity);
+        let (id, append_time_ns) = (identity.id.to_trade_id(), at.append_time_ns());
+        if self.pending_amendments.remove(key, id, append_time_ns) {
+            self.bars.settle(at);
+            self.bars.mark_minute(trade.time_ns, 0, at);
+        }
+    }
+
+    /// Returns the request for the bar of a window, if it has to be loaded before it is used.
+    fn use_bar(&mut self, window: Window) -> Option<LoadRequest> {
+        self.bars.touch(window, self.at);
+        let is_missing = self.bars.is_missing(window);
+        is_missing.then(|| LoadRequest::bar(self.instrument, window))
+    }
+}

@@ -1,0 +1,301 @@
+//! The bars of a symbol's windows that are in memory.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use market::{Bar, BarRow, Instrument, Interval, Position, Window};
+use store::StoredBar;
+
+use super::changed_windows::{ChangedWindows, WindowChanges};
+use super::dirty_minutes::RefoldedMinute;
+use super::window_range::windows_between;
+use crate::core::applied_at::AppliedAt;
+use crate::core::minute_accumulator::MinuteBar;
+
+/// The bars of a symbol's windows that are in memory.
+///
+/// Every open window that holds trades is in memory and in `open`. A changed bar stays in memory
+/// until it is announced and written.
+#[derive(Debug)]
+pub(crate) struct BarWindows {
+    slots: HashMap<Window, Slot, RandomState>,
+    open: Vec<Window>,
+    changed: ChangedWindows,
+    /// The start of the newest minute that has traded; `i64::MIN` if none is known.
+    newest_minute_ns: i64,
+}
+
+/// A window in memory.
+#[derive(Debug, Default)]
+struct Slot {
+    /// Its bar; `None` if the store has none either.
+    row: Option<BarRow>,
+    changes: WindowChanges,
+    /// The generation in which it was last used.
+    used: u64,
+}
+
+impl BarWindows {
+    pub(crate) fn new() -> Self {
+        Self {
+            slots: HashMap::default(),
+            open: Vec::new(),
+            changed: ChangedWindows::default(),
+            newest_minute_ns: i64::MIN,
+        }
+    }
+
+    /// Adds a stored open bar.
+    pub(crate) fn restore_open_bar(&mut self, row: BarRow) {
+        let window = row.window;
+        self.open.push(window);
+        if window.interval == Interval::M1 {
+            self.newest_minute_ns = self.newest_minute_ns.max(window.start_ns);
+        }
+        self.accept_loaded(window, Some(row), 0);
+    }
+
+    /// Adds a loaded bar, unless the window is in memory.
+    pub(crate) fn accept_loaded(&mut self, window: Window, row: Option<BarRow>, generation: u64) {
+        self.slots.entry(window).or_insert_with(|| Slot {
+            row,
+            used: generation,
+            ..Slot::default()
+        });
+    }
+
+    /// Returns whether a window is in memory.
+    pub(crate) fn contains(&self, window: Window) -> bool {
+        self.slots.contains_key(&window)
+    }
+
+    /// Records that a window is used in a generation. Returns whether it is in memory.
+    pub(crate) fn touch(&mut self, window: Window, generation: u64) -> bool {
+        let slot = self.slots.get_mut(&window);
+        slot.map(|slot| slot.used = generation).is_some()
+    }
+
+    /// Returns when the first trade of a window was appended, if it is in memory and has one.
+    pub(crate) fn first_append_ns(&self, window: Window) -> Option<i64> {
+        let row = self.slots.get(&window)?.row.as_ref()?;
+        Some(row.bar.first_append_ns)
+    }
+
+    /// Returns the start of the newest minute that has traded.
+    pub(crate) const fn newest_minute_ns(&self) -> i64 {
+        self.newest_minute_ns
+    }
+
+    /// Merges trades of a minute into the bars of all intervals. Windows that end at or before
+    /// `closed_until_ns` are closed. Returns the least end of the windows that this opens.
+    pub(crate) fn merge(
+        &mut self,
+        minute: &MinuteBar,
+        closed_until_ns: i64,
+        generation: u64,
+    ) -> Option<i64> {
+        let mut opened_end_ns: Option<i64> = None;
+        self.newest_minute_ns = self.newest_minute_ns.max(minute.start_ns);
+        for interval in Interval::ALL {
+            let window = interval.window_containing(minute.start_ns);
+            let closed = window.end_ns() <= closed_until_ns;
+            let slot = self.slots.entry(window).or_default();
+            slot.used = generation;
+            let row = match &mut slot.row {
+                Some(row) => {
+                    row.bar.merge(&minute.bar);
+                    row
+                }
+                none => {
+                    if !closed {
+                        self.open.push(window);
+                        opened_end_ns = least(opened_end_ns, window.end_ns());
+                    }
+                    none.insert(new_row(window, minute.bar.clone(), closed))
+                }
+            };
+            row.revision += if row.closed { minute.bar.trades } else { 0 };
+            row.through = minute.through;
+            self.changed.add(window, &mut slot.changes);
+        }
+        opened_end_ns
+    }
+
+    /// Closes the open windows that end at or before `closed_until_ns`. Returns the least end of
+    /// those that stay open; `i64::MAX` if none does.
+    pub(crate) fn close(&mut self, closed_until_ns: i64, at: AppliedAt) -> i64 {
+        let mut next_close_ns = i64::MAX;
+        for window in std::mem::take(&mut self.open) {
+            if window.end_ns() > closed_until_ns {
+                next_close_ns = next_close_ns.min(window.end_ns());
+                self.open.push(window);
+                continue;
+            }
+            let slot = self.slots.get_mut(&window);
+            let slot = slot.expect("an open window is in memory");
+            let row = slot.row.as_mut().expect("an open window has a bar");
+            row.closed = true;
+            row.through = at.position();
+            slot.used = at.generation();
+            self.changed.add(window, &mut slot.changes);
+        }
+        next_close_ns
+    }
+
+    /// Returns the closed windows that refolding a minute reads or changes and that are not in
+    /// memory: the minute, the longer windows that contain it, and the children of those.
+    pub(crate) fn missing_for_refold(
+        &mut self,
+        minute_start_ns: i64,
+        closed_until_ns: i64,
+        generation: u64,
+    ) -> Vec<Window> {
+        let mut missing = Vec::new();
+        let mut require = |window: Window| {
+            let is_known = self.touch(window, generation) || window.end_ns() > closed_until_ns;
+            if !is_known && !missing.contains(&window) {
+                missing.push(window);
+            }
+        };
+        let mut child_interval = Interval::M1;
+        require(Interval::M1.window_containing(minute_start_ns));
+        for interval in Interval::ALL.into_iter().skip(1) {
+            let parent = interval.window_containing(minute_start_ns);
+            require(parent);
+            windows_between(child_interval, parent.start_ns, parent.end_ns())
+                .for_each(&mut require);
+            child_interval = interval;
+        }
+        missing
+    }
+
+    /// Replaces the bar of a minute, and the bars of the longer windows that contain it by the sum
+    /// of their children. Returns the least end of the windows that this opens.
+    pub(crate) fn replace_minute(
+        &mut self,
+        minute: RefoldedMinute,
+        closed_until_ns: i64,
+        at: AppliedAt,
+    ) -> Option<i64> {
+        let mut opened_end_ns = None;
+        let RefoldedMinute {
+            start_ns,
+            mut bar,
+            amendments,
+        } = minute;
+        let mut window = Interval::M1.window_containing(start_ns);
+        for parent_interval in Interval::ALL.into_iter().skip(1).map(Some).chain([None]) {
+            if self.replace_bar(window, bar.take(), amendments, closed_until_ns, at) {
+                opened_end_ns = least(opened_end_ns, window.end_ns());
+            }
+            if let Some(interval) = parent_interval {
+                let parent = interval.window_containing(start_ns);
+                bar = self.sum_children(parent, window.interval);
+                window = parent;
+            }
+        }
+        opened_end_ns
+    }
+
+    /// Returns the sum of the bars of a window's children; `None` if they hold no trade.
+    fn sum_children(&self, parent: Window, child_interval: Interval) -> Option<Bar> {
+        let children = windows_between(child_interval, parent.start_ns, parent.end_ns());
+        let rows = children.filter_map(|child| self.slots.get(&child)?.row.as_ref());
+        let mut bars = rows.map(|row| &row.bar).filter(|bar| bar.trades > 0);
+        let mut sum = bars.next()?.clone();
+        bars.for_each(|bar| sum.merge(bar));
+        Some(sum)
+    }
+
+    /// Replaces the bar of a window. The append time of the window's first trade is kept, because
+    /// the retention of its data counts from it. Returns whether this opens the window.
+    fn replace_bar(
+        &mut self,
+        window: Window,
+        bar: Option<Bar>,
+        amendments: u64,
+        closed_until_ns: i64,
+        at: AppliedAt,
+    ) -> bool {
+        let slot = self.slots.entry(window).or_default();
+        let (row, is_new) = match (&mut slot.row, bar) {
+            (Some(row), bar) => {
+                let first_append_ns = row.bar.first_append_ns;
+                row.bar = bar.unwrap_or_else(|| Bar::empty(window.start_ns, first_append_ns));
+                row.bar.first_append_ns = row.bar.first_append_ns.min(first_append_ns);
+                (row, false)
+            }
+            (none, Some(bar)) => {
+                let closed = window.end_ns() <= closed_until_ns;
+                (none.insert(new_row(window, bar, closed)), true)
+            }
+            (None, None) => return false,
+        };
+        row.revision += if row.closed { amendments } else { 0 };
+        row.through = at.position();
+        slot.used = at.generation();
+        self.changed.add(window, &mut slot.changes);
+        let opens = is_new && window.end_ns() > closed_until_ns;
+        if opens {
+            self.open.push(window);
+        }
+        opens
+    }
+
+    /// Takes the bars that changed since the last call, in order of intervals and starts.
+    pub(crate) fn take_announced(&mut self) -> Vec<BarRow> {
+        let windows = self.changed.take_to_announce();
+        let mut rows = Vec::with_capacity(windows.len());
+        for window in windows {
+            let slot = self.slots.get_mut(&window);
+            let slot = slot.expect("a changed bar stays in memory");
+            slot.changes.clear_announce();
+            rows.extend(slot.row.clone());
+        }
+        rows
+    }
+
+    /// Takes the bars to write that changed since the last call.
+    pub(crate) fn take_written(&mut self, instrument: &Instrument, bars: &mut Vec<StoredBar>) {
+        for window in self.changed.take_to_write() {
+            let slot = self.slots.get_mut(&window);
+            let slot = slot.expect("a changed bar stays in memory");
+            slot.changes.clear_write();
+            bars.extend(slot.row.clone().map(|row| StoredBar {
+                instrument: instrument.clone(),
+                row,
+            }));
+        }
+    }
+
+    /// Returns the number of bars to write.
+    pub(crate) const fn unwritten_rows(&self) -> usize {
+        self.changed.unwritten()
+    }
+
+    /// Drops the closed bars that are announced and stored and were not used since the generation
+    /// `before`. Returns how many windows are left.
+    pub(crate) fn evict(&mut self, before: u64) -> usize {
+        self.slots.retain(|_, slot| {
+            let is_open = slot.row.as_ref().is_some_and(|row| !row.closed);
+            is_open || slot.changes.is_pending() || slot.used >= before
+        });
+        if self.slots.capacity() > 4 * self.slots.len().max(16) {
+            self.slots.shrink_to_fit();
+        }
+        self.slots.len()
+    }
+}
+
+fn new_row(window: Window, bar: Bar, closed: bool) -> BarRow {
+    BarRow {
+        window,
+        bar,
+        closed,
+        revision: 0,
+        through: Position::default(),
+    }
+}
+
+fn least(known_ns: Option<i64>, end_ns: i64) -> Option<i64> {
+    Some(known_ns.map_or(end_ns, |known_ns| known_ns.min(end_ns)))
+}

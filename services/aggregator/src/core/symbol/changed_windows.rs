@@ -1,0 +1,65 @@
+//! Which windows of a symbol have changes to announce and to write.
+
+use market::Window;
+
+/// The windows with changes, each at most once in each list.
+///
+/// A window is in a list exactly if its [`WindowChanges`] says so.
+#[derive(Debug, Default)]
+pub(crate) struct ChangedWindows {
+    to_announce: Vec<Window>,
+    to_write: Vec<Window>,
+}
+
+/// Which lists a window is in, kept with its bar.
+#[derive(Debug, Default)]
+pub(crate) struct WindowChanges {
+    to_announce: bool,
+    to_write: bool,
+}
+
+impl WindowChanges {
+    /// Returns whether the window is in any list.
+    pub(crate) const fn is_pending(&self) -> bool {
+        self.to_announce || self.to_write
+    }
+
+    /// Records that the window was taken from the list of those to announce.
+    pub(crate) const fn clear_announce(&mut self) {
+        self.to_announce = false;
+    }
+
+    /// Records that the window was taken from the list of those to write.
+    pub(crate) const fn clear_write(&mut self) {
+        self.to_write = false;
+    }
+}
+
+impl ChangedWindows {
+    /// Adds a window to both lists.
+    pub(crate) fn add(&mut self, window: Window, changes: &mut WindowChanges) {
+        if !std::mem::replace(&mut changes.to_announce, true) {
+            self.to_announce.push(window);
+        }
+        if !std::mem::replace(&mut changes.to_write, true) {
+            self.to_write.push(window);
+        }
+    }
+
+    /// Takes the windows to announce, in order; their [`WindowChanges`] are then to be cleared.
+    pub(crate) fn take_to_announce(&mut self) -> Vec<Window> {
+        let mut windows = std::mem::take(&mut self.to_announce);
+        windows.sort_unstable();
+        windows
+    }
+
+    /// Takes the windows to write; their [`WindowChanges`] are then to be cleared.
+    pub(crate) fn take_to_write(&mut self) -> Vec<Window> {
+        std::mem::take(&mut self.to_write)
+    }
+
+    /// Returns the number of windows to write.
+    pub(crate) const fn unwritten(&self) -> usize {
+        self.to_write.len()
+    }
+}

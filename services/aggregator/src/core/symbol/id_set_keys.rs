@@ -1,0 +1,70 @@
+//! Which set of ids an identity belongs to.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use market::{Instrument, Interval, TradeIdentity};
+use store::IdSetKey;
+
+/// The scope of the amendments' own ids: longer than the 64 bytes that any other scope may have.
+const AMENDMENTS_SCOPE: &str =
+    "amendments (ids of edits and cancels themselves, not ids of the venue's trades)";
+
+/// Returns the key of the set that contains a trade's identity.
+pub(crate) fn trade_id_set_key(instrument: &Instrument, identity: &TradeIdentity<'_>) -> IdSetKey {
+    let scope = match (identity.scope, identity.sender_key) {
+        (Some(scope), _) => Arc::clone(scope),
+        (None, Some(sender)) => sender_scope(&sender).into(),
+        (None, None) => Arc::from(""),
+    };
+    IdSetKey {
+        instrument: instrument.clone(),
+        scope,
+        bucket_ns: identity.bucket_ns.map_or(-1, |(start_ns, _)| start_ns),
+    }
+}
+
+/// Returns the key of the set of the amendments' own ids of an event-time hour.
+pub(crate) fn amendment_id_set_key(instrument: &Instrument, time_ns: i64) -> IdSetKey {
+    IdSetKey {
+        instrument: instrument.clone(),
+        scope: Arc::from(AMENDMENTS_SCOPE),
+        bucket_ns: Interval::H1.window_containing(time_ns).start_ns,
+    }
+}
+
+/// Returns the scope of a sender's own indexes: longer than the 64 bytes that any other scope may
+/// have.
+fn sender_scope(key: &[u8]) -> String {
+    let digest = key.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    format!("sender:{digest} (its indexes, not ids of the venue)")
+}
+
+/// What a set of ids is unique within, to be compared with an identity without building a key.
+#[derive(Debug, Default)]
+pub(crate) struct IdentityScope {
+    scope: Option<Arc<str>>,
+    sender: Option<[u8; 16]>,
+    bucket_ns: Option<(i64, i64)>,
+}
+
+impl IdentityScope {
+    pub(crate) fn new(identity: &TradeIdentity<'_>) -> Self {
+        Self {
+            scope: identity.scope.cloned(),
+            sender: identity.sender_key,
+            bucket_ns: identity.bucket_ns,
+        }
+    }
+
+    /// Returns whether an identity belongs to the same set.
+    #[inline]
+    pub(crate) fn contains(&self, identity: &TradeIdentity<'_>) -> bool {
+        self.bucket_ns == identity.bucket_ns
+            && self.sender == identity.sender_key
+            && self.scope.as_ref() == identity.scope
+    }
+}

@@ -1,0 +1,327 @@
+//! The bars of one symbol: when trades reach them, when they close, and when they are refolded.
+
+use market::{BarRow, HORIZON_NS, Instrument, Interval, Position, Trade, VenueSettings, Window};
+use schemas::Refold;
+use store::{RefoldMark, SymbolRow, Transaction};
+
+use super::bar_windows::BarWindows;
+use super::dirty_minutes::DirtyMinutes;
+use super::symbol_clock::SymbolClock;
+use crate::core::admission::RefoldOutcome;
+use crate::core::applied_at::AppliedAt;
+use crate::core::loading::{Refolded, TicksRequest};
+use crate::core::minute_accumulator::MinuteAccumulator;
+
+/// The bars of one symbol.
+///
+/// Trades of the current minute are summed in the accumulator. They are settled, that is merged
+/// into the bars, before a bar is closed, marked, refolded, announced or written.
+#[derive(Debug)]
+pub(crate) struct SymbolBars {
+    clock: SymbolClock,
+    accumulator: MinuteAccumulator,
+    windows: BarWindows,
+    dirty: DirtyMinutes,
+}
+
+impl SymbolBars {
+    pub(crate) fn new() -> Self {
+        Self {
+            clock: SymbolClock::new(),
+            accumulator: MinuteAccumulator::new(),
+            windows: BarWindows::new(),
+            dirty: DirtyMinutes::default(),
+        }
+    }
+
+    /// Returns the bars of a stored symbol; its open bars are added afterwards.
+    pub(crate) fn restore(row: &SymbolRow) -> Self {
+        Self {
+            clock: SymbolClock::restore(row),
+            ..Self::new()
+        }
+    }
+
+    /// Adds a stored open bar.
+    pub(crate) fn restore_open_bar(&mut self, row: BarRow) {
+        self.clock.add_open_window(row.window.end_ns());
+        self.windows.restore_open_bar(row);
+    }
+
+    /// Adds a stored dirty minute.
+    pub(crate) fn restore_dirty_minute(&mut self, start_ns: i64, mark: RefoldMark) {
+        self.dirty.restore(start_ns, mark);
+    }
+
+    /// Returns the least append time at which the symbol is idle.
+    #[inline]
+    pub(crate) const fn idle_from_ns(&self, settings: &VenueSettings) -> i64 {
+        self.clock.idle_from_ns(settings)
+    }
+
+    /// Returns the least append time at which an open window may close without another trade.
+    pub(crate) fn close_due_ns(&self, settings: &VenueSettings) -> Option<i64> {
+        self.clock.close_due_ns(settings)
+    }
+
+    /// Closes the windows without trades that time alone has closed, if the symbol is idle.
+    #[inline]
+    pub(crate) fn close_empty_windows_if_idle(&mut self, settings: &VenueSettings, at: AppliedAt) {
+        let append_time_ns = at.append_time_ns();
+        if self.clock.is_idle(settings, append_time_ns) {
+            self.clock.close_empty_windows(settings, append_time_ns);
+        }
+    }
+
+    /// Returns whether a time is within the minute that has begun.
+    #[inline]
+    pub(crate) const fn is_current_minute(&self, time_ns: i64) -> bool {
+        self.accumulator.contains(time_ns)
+    }
+
+    /// Ends the current minute, and keeps the windows of the next one in memory.
+    pub(crate) fn end_minute(&mut self, next_time_ns: i64, at: AppliedAt) {
+        self.settle(at);
+        self.accumulator.end_minute();
+        for interval in Interval::ALL {
+            self.touch(interval.window_containing(next_time_ns), at);
+        }
+    }
+
+    /// Begins the minute that contains a time. None of its windows may be missing.
+    pub(crate) fn begin_minute(&mut self, time_ns: i64) {
+        self.accumulator.begin_minute(time_ns);
+    }
+
+    /// Records that a window is used.
+    pub(crate) fn touch(&mut self, window: Window, at: AppliedAt) {
+        self.windows.touch(window, at.generation());
+    }
+
+    /// Returns whether the bar of a window has to be loaded before it is used: the window is closed
+    /// and not in memory.
+    pub(crate) fn is_missing(&self, window: Window) -> bool {
+        self.clock.is_closed(window.end_ns()) && !self.windows.contains(window)
+    }
+
+    /// Returns whether the record is within the horizon of the current minute's hour.
+    #[inline]
+    pub(crate) fn admits_current_minute(&mut self, at: AppliedAt) -> bool {
+        if self.accumulator.is_empty() {
+            let admits_until_ns = self.admits_until_ns(self.accumulator.start_ns(), at);
+            self.accumulator.set_admits_until(admits_until_ns);
+        }
+        self.accumulator.admits(at.append_time_ns())
+    }
+
+    /// Returns whether the record is within the horizon of the hour that contains a time.
+    pub(crate) fn admits(&self, time_ns: i64, at: AppliedAt) -> bool {
+        at.append_time_ns() <= self.admits_until_ns(time_ns, at)
+    }
+
+    /// Returns until when the hour of a time can change: six days from the append of its first
+    /// trade.
+    fn admits_until_ns(&self, time_ns: i64, at: AppliedAt) -> i64 {
+        let first_append_ns = self.first_append_of_hour_ns(time_ns);
+        let first_append_ns = first_append_ns.unwrap_or(at.append_time_ns());
+        first_append_ns.saturating_add(HORIZON_NS)
+    }
+
+    /// Returns when the first trade of the hour that contains a time was appended, if it has one.
+    pub(crate) fn first_append_of_hour_ns(&self, time_ns: i64) -> Option<i64> {
+        self.windows
+            .first_append_ns(Interval::H1.window_containing(time_ns))
+    }
+
+    /// Adds a trade of the current minute. Returns whether it is late: its minute was closed before.
+    #[inline]
+    pub(crate) fn add_trade(&mut self, trade: &Trade, at: AppliedAt) -> bool {
+        if self.accumulator.is_empty() {
+            self.record_open_window();
+        }
+        let (offset, append_time_ns) = (at.position().offset, at.append_time_ns());
+        if !self.accumulator.add(trade, offset, append_time_ns) {
+            self.settle(at);
+            self.accumulator.widen_scales(trade);
+            let added = self.accumulator.add(trade, offset, append_time_ns);
+            debug_assert!(added, "one trade fits scales of its own");
+        }
+        let minute_end_ns = self.accumulator.start_ns() + market::MINUTE_NS;
+        self.clock.is_closed(minute_end_ns)
+    }
+
+    /// Records the shortest open window of the current minute: it is open from its first trade on.
+    fn record_open_window(&mut self) {
+        let start_ns = self.accumulator.start_ns();
+        let ends = Interval::ALL.map(|interval| interval.window_containing(start_ns).end_ns());
+        if let Some(end_ns) = ends.into_iter().find(|end| !self.clock.is_closed(*end)) {
+            self.clock.add_open_window(end_ns);
+        }
+    }
+
+    /// Moves the watermark to a trade that was just added, and closes the windows it closes.
+    #[inline]
+    pub(crate) fn advance_watermark(
+        &mut self,
+        time_ns: i64,
+        settings: &VenueSettings,
+        at: AppliedAt,
+    ) {
+        let append_time_ns = at.append_time_ns();
+        let closed_ns = self.clock.record_trade(time_ns, settings, append_time_ns);
+        self.close_until(closed_ns, at);
+    }
+
+    /// Closes the windows that are due, because time has passed or the settings have changed.
+    pub(crate) fn pass_time(&mut self, settings: &VenueSettings, at: AppliedAt) {
+        let closed_ns = self.clock.close_target_ns(settings, at.append_time_ns());
+        self.close_until(closed_ns, at);
+    }
+
+    #[inline]
+    fn close_until(&mut self, closed_ns: i64, at: AppliedAt) {
+        if self.clock.is_closed(closed_ns) {
+            return;
+        }
+        if self.clock.closes_open_window(closed_ns) {
+            // The trades in the accumulator came while their windows were still open.
+            self.settle(at);
+            let next_close_ns = self.windows.close(closed_ns, at);
+            self.clock.close_open_windows(closed_ns, next_close_ns);
+        } else {
+            self.clock.close_until(closed_ns);
+        }
+    }
+
+    /// Keeps closed what earlier settings have closed.
+    pub(crate) const fn keep_closed(&mut self) {
+        self.clock.keep_closed();
+    }
+
+    /// Merges the trades in the accumulator into the bars of every interval.
+    pub(crate) fn settle(&mut self, at: AppliedAt) {
+        let Some(minute) = self.accumulator.take(at.position().epoch) else {
+            return;
+        };
+        self.dirty.add_trades(minute.start_ns, &minute.bar);
+        let closed_until_ns = self.clock.closed_until_ns();
+        let opened = self
+            .windows
+            .merge(&minute, closed_until_ns, at.generation());
+        if let Some(end_ns) = opened {
+            self.clock.add_open_window(end_ns);
+        }
+    }
+
+    /// Marks the minute that contains a time as dirty, up to this record. The accumulator is settled
+    /// before.
+    pub(crate) fn mark_minute(&mut self, time_ns: i64, amendments: u64, at: AppliedAt) {
+        let start_ns = Interval::M1.window_containing(time_ns).start_ns;
+        self.dirty.mark(start_ns, at.next_position(), amendments);
+    }
+
+    /// Returns the number of dirty minutes.
+    #[inline]
+    pub(crate) fn dirty_minutes(&self) -> usize {
+        self.dirty.len()
+    }
+
+    /// Returns whether the minute of a refold is dirty with the same mark; if not, the refold is
+    /// stale.
+    pub(crate) fn is_dirty(&self, refold: Refold) -> bool {
+        self.dirty.matches(refold)
+    }
+
+    /// Returns the windows that a refold needs and that have to be loaded.
+    pub(crate) fn missing_for_refold(&mut self, refold: Refold, generation: u64) -> Vec<Window> {
+        let closed_until_ns = self.clock.closed_until_ns();
+        self.windows
+            .missing_for_refold(refold.start_ns, closed_until_ns, generation)
+    }
+
+    /// Returns whether the sum of the ticks of a refold was loaded.
+    pub(crate) fn has_refolded(&self, refold: Refold) -> bool {
+        self.dirty.is_loaded(refold.start_ns)
+    }
+
+    /// Replaces a dirty minute by the sum of its ticks, and the longer windows that contain it.
+    pub(crate) fn refold(&mut self, refold: Refold, at: AppliedAt) -> RefoldOutcome {
+        if !self.dirty.matches(refold) {
+            return RefoldOutcome::Stale;
+        }
+        self.settle(at);
+        let Some(minute) = self.dirty.remove(refold.start_ns) else {
+            return RefoldOutcome::TicksExpired;
+        };
+        let closed_until_ns = self.clock.closed_until_ns();
+        let opened = self.windows.replace_minute(minute, closed_until_ns, at);
+        if let Some(end_ns) = opened {
+            self.clock.add_open_window(end_ns);
+        }
+        RefoldOutcome::Applied
+    }
+
+    /// Returns whether any dirty minute has no refold requested.
+    pub(crate) fn has_unrequested_refolds(&self) -> bool {
+        self.dirty.has_unrequested()
+    }
+
+    /// Requests refolds, at most `limit`, of dirty minutes that are marked up to `passed` at most.
+    pub(crate) fn request_refolds(&mut self, passed: Position, limit: usize) -> Vec<Refold> {
+        self.dirty.request_refolds(passed, limit)
+    }
+
+    /// Forgets which refolds were requested.
+    pub(crate) fn forget_requested_refolds(&mut self) {
+        self.dirty.forget_requests();
+    }
+
+    /// Accepts a loaded bar, unless the window is in memory.
+    pub(crate) fn accept_bar(&mut self, window: Window, row: Option<Box<BarRow>>, generation: u64) {
+        let row = row.map(|row| *row);
+        self.windows.accept_loaded(window, row, generation);
+    }
+
+    /// Accepts the sum of a minute's ticks, unless the minute was marked again.
+    pub(crate) fn accept_refolded(&mut self, request: &TicksRequest, refolded: Refolded) {
+        self.dirty.accept_refolded(request, refolded);
+    }
+
+    /// Returns the start of the newest minute that has traded.
+    pub(crate) const fn newest_minute_ns(&self) -> i64 {
+        self.windows.newest_minute_ns()
+    }
+
+    /// Takes the bars that changed since the last call, in order of intervals and starts.
+    pub(crate) fn take_announced(&mut self, at: AppliedAt) -> Vec<BarRow> {
+        self.settle(at);
+        self.windows.take_announced()
+    }
+
+    /// Moves the changed bars, dirty minutes and row of the symbol into a transaction.
+    pub(crate) fn flush(
+        &mut self,
+        instrument: &Instrument,
+        transaction: &mut Transaction,
+        at: AppliedAt,
+    ) {
+        self.settle(at);
+        self.dirty
+            .take_changes(instrument, &mut transaction.dirty_minutes);
+        self.windows.take_written(instrument, &mut transaction.bars);
+        transaction.symbols.extend(self.clock.take_row(instrument));
+    }
+
+    /// Returns the number of bars and rows of the symbol that a flush would write.
+    pub(crate) fn unwritten_rows(&self) -> usize {
+        self.windows.unwritten_rows() + usize::from(self.clock.is_changed())
+    }
+
+    /// Drops the bars that are stored, closed, and were not used since the generation `before`.
+    /// Returns how many are left.
+    pub(crate) fn evict(&mut self, before: u64, at: AppliedAt) -> usize {
+        self.settle(at);
+        self.accumulator.end_minute();
+        self.windows.evict(before)
+    }
+}

@@ -1,0 +1,72 @@
+//! The symbols of the partition, by index and by key.
+
+use bytes::Bytes;
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use market::Instrument;
+
+use super::symbol::Symbol;
+
+/// The symbols of the partition, by their indexes, which never change, and by the keys of their
+/// records.
+#[derive(Debug, Default)]
+pub(crate) struct SymbolTable {
+    symbols: Vec<Symbol>,
+    indexes: HashMap<Bytes, u32, RandomState>,
+    /// The key that was found last: the next record is often of the same symbol.
+    last_found: Option<(Bytes, u32)>,
+}
+
+impl SymbolTable {
+    /// Returns the index of the symbol that a record's key names.
+    #[inline]
+    pub(crate) fn find(&mut self, key: &Bytes) -> Option<u32> {
+        if let Some((last, index)) = &self.last_found
+            && last == key
+        {
+            return Some(*index);
+        }
+        let index = *self.indexes.get(key)?;
+        self.last_found = Some((key.clone(), index));
+        Some(index)
+    }
+
+    /// Returns the index of an instrument's symbol.
+    pub(crate) fn index(&self, instrument: &Instrument) -> Option<u32> {
+        self.indexes.get(instrument.key().as_bytes()).copied()
+    }
+
+    /// Adds a symbol and returns its index.
+    pub(crate) fn add(&mut self, symbol: Symbol) -> u32 {
+        let index = self.len();
+        let key = Bytes::copy_from_slice(symbol.instrument().key().as_bytes());
+        self.indexes.insert(key, index);
+        self.symbols.push(symbol);
+        index
+    }
+
+    /// Returns the number of symbols.
+    pub(crate) fn len(&self) -> u32 {
+        u32::try_from(self.symbols.len()).expect("fewer than 2^32 symbols")
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, index: u32) -> &Symbol {
+        &self.symbols[index as usize]
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, index: u32) -> &mut Symbol {
+        &mut self.symbols[index as usize]
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Symbol> {
+        self.symbols.iter_mut()
+    }
+
+    /// Returns the indexes of a venue's symbols.
+    pub(crate) fn indexes_of_venue(&self, venue: usize) -> Vec<u32> {
+        let has_venue = |index: &u32| self.get(*index).venue() == venue;
+        (0..self.len()).filter(has_venue).collect()
+    }
+}

@@ -1,0 +1,168 @@
+//! The order of effects: announce, then commit.
+
+use backend::Backend;
+use clock::Clock;
+use market::Position;
+use store::{CommitOutcome, StoreError};
+use tokio_util::sync::CancellationToken;
+
+use super::announce::{Announcer, append_dead_letters};
+use super::background::BackgroundCalls;
+use super::commit::{CommitRetries, commit};
+use super::commit_state::CommitState;
+use super::readiness::Readiness;
+use super::role::Worker;
+use super::session_end::SessionEnd;
+use crate::core::Core;
+use crate::error::WorkerError;
+
+/// How many rows may wait to be written: as many as a store writes in a few seconds.
+const MAX_UNWRITTEN_ROWS: usize = 500_000;
+
+/// Brings the changes of the core to the topics and then to the store.
+pub(super) struct Committer<'a, B: Backend> {
+    worker: &'a Worker<B>,
+    stop: &'a CancellationToken,
+    announcer: Announcer,
+    state: CommitState,
+    background: BackgroundCalls,
+}
+
+impl<'a, B: Backend> Committer<'a, B> {
+    pub(super) const fn new(
+        worker: &'a Worker<B>,
+        stop: &'a CancellationToken,
+        core: &Core,
+        background: BackgroundCalls,
+    ) -> Self {
+        Self {
+            worker,
+            stop,
+            announcer: Announcer::new(core.next_update()),
+            state: CommitState::new(core.position()),
+            background,
+        }
+    }
+
+    /// Returns what of the fold is stored.
+    pub(super) const fn state(&self) -> &CommitState {
+        &self.state
+    }
+
+    /// Returns where calls in the background are started.
+    pub(super) const fn background(&self) -> &BackgroundCalls {
+        &self.background
+    }
+
+    pub(super) const fn add_folded_bytes(&mut self, bytes: u64) {
+        self.state.add_folded_bytes(bytes);
+    }
+
+    /// Announces changed bars. Returns `false` if the worker is stopped first.
+    pub(super) async fn announce(&mut self, core: &mut Core) -> Result<bool, WorkerError> {
+        self.announcer.announce(self.worker, core, self.stop).await
+    }
+
+    /// Announces changed bars and appends dead letters of the records before the next one, and only
+    /// then begins the transaction that moves the offset there. Returns `false` if the worker is
+    /// stopped first.
+    pub(super) async fn begin(&mut self, core: &mut Core) -> Result<bool, WorkerError> {
+        if core.position() == self.state.stored() {
+            return Ok(true);
+        }
+        let (worker, stop) = (self.worker, self.stop);
+        // Records of the next generation must not be taken for records of this one.
+        if !worker.is_same_epoch(stop).await? {
+            return Ok(false);
+        }
+        if !core.can_flush()
+            || !self.announce(core).await?
+            || !append_dead_letters(worker, core, stop).await?
+        {
+            return Ok(false);
+        }
+        let transaction = core.flush(self.state.stored(), self.announcer.next_update());
+        let call = commit(
+            worker.stores.bars.clone(),
+            worker.stores.clock.clone(),
+            transaction,
+            CommitRetries {
+                timeout: worker.config.call_timeout,
+                policy: worker.retry_policy(),
+            },
+            worker.health.clone(),
+        );
+        let begin_ns = worker.stores.clock.monotonic_ns();
+        let answer = self.background.start(call);
+        self.state.begin(answer, core.position(), begin_ns);
+        Ok(true)
+    }
+
+    /// Waits for the outcome of the commit under way; for ever if there is none. May be dropped
+    /// and called again until it has returned.
+    pub(super) async fn wait(&mut self) -> Result<CommitOutcome, StoreError> {
+        self.state.wait().await
+    }
+
+    /// Ends the commit under way. Returns `false` if another worker has moved the partition.
+    pub(super) fn end(
+        &mut self,
+        outcome: Result<CommitOutcome, StoreError>,
+        core: &mut Core,
+        readiness: &Readiness,
+    ) -> Result<bool, WorkerError> {
+        let worker = self.worker;
+        match outcome {
+            Ok(CommitOutcome::Committed) => {
+                let spent = self.state.end(worker.stores.clock.monotonic_ns());
+                core.end_commit();
+                readiness.report_recovery();
+                worker.metrics.commits.increment(1);
+                worker.metrics.commit_seconds.record(spent.as_secs_f64());
+                Ok(true)
+            }
+            Ok(CommitOutcome::Conflict) => Ok(false),
+            Err(source) => Err(worker.store_error(source)),
+        }
+    }
+
+    /// Commits everything that was applied. Returns how the session ends if that fails.
+    pub(super) async fn commit_all(
+        &mut self,
+        core: &mut Core,
+        readiness: &Readiness,
+    ) -> Result<Option<SessionEnd>, WorkerError> {
+        while self.has_uncommitted(core.position()) || self.state.is_under_way() {
+            if !self.state.is_under_way() && !self.begin(core).await? {
+                return Ok(Some(SessionEnd::Stopped));
+            }
+            let outcome = self.wait().await;
+            if !self.end(outcome, core, readiness)? {
+                return Ok(Some(SessionEnd::Lost));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns why no more records may be folded before those folded are committed, if so. The
+    /// changes are one transaction, which the store has to commit within the timeout of a call.
+    pub(super) fn pause_reason(&self, core: &Core) -> Option<String> {
+        let uncommitted_bytes = self.state.uncommitted_bytes();
+        let (metrics, config) = (&self.worker.metrics, &self.worker.config);
+        metrics.uncommitted_bytes.set(uncommitted_bytes as f64);
+        let limit_bytes = config.max_uncommitted_bytes;
+        if uncommitted_bytes >= limit_bytes {
+            return Some(format!(
+                "{uncommitted_bytes} bytes of folded records wait for the store to commit them"
+            ));
+        }
+        let is_large = uncommitted_bytes >= limit_bytes / 16;
+        (is_large && core.unwritten_rows() >= MAX_UNWRITTEN_ROWS)
+            .then(|| format!("{MAX_UNWRITTEN_ROWS} rows wait for the store to write them"))
+    }
+
+    /// Returns whether the stored state is not at `position`, as far as is known.
+    pub(super) fn has_uncommitted(&self, position: Position) -> bool {
+        position != self.state.stored()
+    }
+}

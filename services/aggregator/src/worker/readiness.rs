@@ -1,0 +1,43 @@
+//! Whether a session is ready to serve.
+
+use host::HealthComponent;
+
+/// Whether a session is ready to serve: it is once it has folded and announced every record that
+/// the log held when it began.
+pub(super) struct Readiness {
+    health: HealthComponent,
+    /// The end of the log when the session began.
+    ready_from: u64,
+    has_caught_up: bool,
+}
+
+impl Readiness {
+    pub(super) const fn new(health: HealthComponent, ready_from: u64) -> Self {
+        Self {
+            health,
+            ready_from,
+            has_caught_up: false,
+        }
+    }
+
+    /// Reports the worker as ready when it first has folded the records before `ready_from`
+    /// and announced them all.
+    pub(super) fn update(&mut self, next_offset: u64, has_updates: bool) {
+        let is_folded = next_offset >= self.ready_from && !has_updates;
+        if is_folded && !self.has_caught_up {
+            self.has_caught_up = true;
+            self.health.ready();
+        }
+    }
+
+    /// Reports the worker as ready again after a dependency has recovered, if it has caught up.
+    pub(super) fn report_recovery(&self) {
+        if self.has_caught_up {
+            self.health.ready();
+        }
+    }
+
+    pub(super) const fn has_caught_up(&self) -> bool {
+        self.has_caught_up
+    }
+}

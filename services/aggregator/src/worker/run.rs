@@ -1,0 +1,103 @@
+//! The life of a worker: load the state, check it against the log, fold until the session ends.
+
+use backend::Backend;
+use eventlog::{Log, LogError};
+use store::{BarStore, PartitionProgress, PartitionState};
+use tokio_util::sync::CancellationToken;
+
+use super::background::background_calls;
+use super::role::Worker;
+use super::session::Session;
+use super::session_end::SessionEnd;
+use crate::core::Core;
+use crate::error::WorkerError;
+
+impl<B: Backend> Worker<B> {
+    /// Folds the partition until `stop` is cancelled, then commits what was folded. If another
+    /// worker has moved the partition, this one drops its state and loads it again.
+    ///
+    /// # Errors
+    /// [`WorkerError`] if no retry can help.
+    pub async fn run(&self, stop: CancellationToken) -> Result<(), WorkerError> {
+        loop {
+            let Some(state) = self.load_state(&stop).await? else {
+                return Ok(());
+            };
+            let Some(end) = self.check_bounds(&state.progress, &stop).await? else {
+                return Ok(());
+            };
+            if end > state.progress.next_offset {
+                self.health
+                    .not_ready("folding the records that the log holds already");
+            }
+            let core = Core::new(state, self.topics.trades.partitions());
+            let (background, driver) = background_calls();
+            let session = Session::new(self, core, end, background, &stop);
+            let ended = tokio::select! {
+                biased;
+                never = driver.drive() => match never {},
+                ended = session.run() => ended?,
+            };
+            match ended {
+                SessionEnd::Stopped => return Ok(()),
+                SessionEnd::Lost => {
+                    self.metrics.lost.increment(1);
+                    tracing::warn!(
+                        partition = self.partition,
+                        "another worker has moved this partition; loading it again"
+                    );
+                }
+                // The next check of the bounds decides whether the next record is gone.
+                SessionEnd::OutOfRange => {}
+            }
+        }
+    }
+
+    /// Loads the stored state; `None` if the worker is stopped first.
+    async fn load_state(
+        &self,
+        stop: &CancellationToken,
+    ) -> Result<Option<PartitionState>, WorkerError> {
+        let epoch = self.topics.trades.epoch();
+        self.call_store(stop, || {
+            self.stores.bars.load_partition(self.partition, epoch)
+        })
+        .await
+    }
+
+    /// Returns the end of the log; `None` if the worker is stopped before it is known.
+    ///
+    /// # Errors
+    /// If the stored state is of another epoch or beyond the end of the log, it was folded from
+    /// another log. If it ends before the first record that is kept, records are lost.
+    async fn check_bounds(
+        &self,
+        stored: &PartitionProgress,
+        stop: &CancellationToken,
+    ) -> Result<Option<u64>, WorkerError> {
+        let trades = &self.topics.trades;
+        if stored.epoch != trades.epoch() {
+            let topic = schemas::TRADES.to_owned();
+            return Err(self.log_error(LogError::Recreated { topic }));
+        }
+        let bounds = self
+            .call_log(stop, || trades.bounds(self.partition))
+            .await?;
+        let Some(bounds) = bounds else {
+            return Ok(None);
+        };
+        if !self.is_same_epoch(stop).await? {
+            return Ok(None);
+        }
+        let offset = stored.next_offset;
+        if (bounds.first..=bounds.end).contains(&offset) {
+            return Ok(Some(bounds.end));
+        }
+        Err(self.log_error(LogError::OutOfRange {
+            partition: self.partition,
+            offset,
+            first: bounds.first,
+            end: bounds.end,
+        }))
+    }
+}
