@@ -189,7 +189,7 @@ where
     };
     for (partition, next_offset) in known {
         if mine.contains(&partition) {
-            membership.commit(partition, next_offset);
+            membership.commit_offset(partition, next_offset);
         }
     }
 }

@@ -38,7 +38,7 @@ pub(super) async fn run<C: Clock>(
 }
 
 fn look(log: &EmbeddedLog, patience: &mut Patience, now_ns: u64) -> anyhow::Result<()> {
-    if let Some(reason) = log.failed_for_good() {
+    if let Some(reason) = log.permanent_failure() {
         bail!("the log cannot be written: {reason}");
     }
     patience.look(log.failing_since_ns(), now_ns)
