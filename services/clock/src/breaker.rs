@@ -25,12 +25,15 @@ pub struct Breaker<C> {
     shared: Arc<Shared<C>>,
 }
 
+/// Called with the reason of an outage, or with `None` when it is over.
+type OnChange = Box<dyn Fn(Option<&str>) + Send + Sync>;
+
 struct Shared<C> {
     policy: BreakerPolicy,
     clock: C,
     machine: Mutex<StateMachine>,
     metrics: Metrics,
-    on_change: Box<dyn Fn(Option<&str>) + Send + Sync>,
+    on_change: OnChange,
 }
 
 /// The permission for one call, on which the caller records the outcome of the call.
@@ -210,7 +213,7 @@ impl<C: Clock> Permit<C> {
         self.has_outcome = true;
         let (generation, error) = (self.generation, error.to_string());
         self.breaker.update(|machine, policy, now_ns| {
-            machine.record_failure(generation, policy, now_ns, error)
+            machine.record_failure(generation, policy, now_ns, error);
         });
     }
 }

@@ -91,7 +91,7 @@ impl MemoryLog {
 }
 
 impl Partition {
-    fn kept(&self) -> MutexGuard<'_, KeptRecords> {
+    fn lock_kept(&self) -> MutexGuard<'_, KeptRecords> {
         self.kept.lock().expect("no holder of the records panics")
     }
 }
@@ -162,7 +162,7 @@ impl Log for MemoryLog {
         records: Vec<NewRecord>,
     ) -> Result<Range<Offset>, LogError> {
         let partition = self.partition(partition)?;
-        let mut kept = partition.kept();
+        let mut kept = partition.lock_kept();
         let offset = kept.end();
         if records.is_empty() {
             return Ok(offset..offset);
@@ -180,7 +180,7 @@ impl Log for MemoryLog {
         offset: Offset,
         max_bytes: usize,
     ) -> Result<Batch, LogError> {
-        let kept = self.partition(partition)?.kept();
+        let kept = self.partition(partition)?.lock_kept();
         let (first, end) = (kept.first, kept.end());
         if !(first..=end).contains(&offset) {
             return Err(LogError::OutOfRange {
@@ -206,7 +206,7 @@ impl Log for MemoryLog {
     }
 
     async fn bounds(&self, partition: PartitionId) -> Result<Bounds, LogError> {
-        let kept = self.partition(partition)?.kept();
+        let kept = self.partition(partition)?.lock_kept();
         Ok(Bounds {
             first: kept.first,
             end: kept.end(),
@@ -214,6 +214,6 @@ impl Log for MemoryLog {
     }
 
     fn end_hint(&self, partition: PartitionId) -> Option<Offset> {
-        Some(self.partition(partition).ok()?.kept().end())
+        Some(self.partition(partition).ok()?.lock_kept().end())
     }
 }

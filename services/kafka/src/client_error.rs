@@ -94,7 +94,7 @@ pub(crate) struct ClientErrors {
 }
 
 impl ClientErrors {
-    fn last(&self) -> MutexGuard<'_, Option<ClientError>> {
+    fn lock_last(&self) -> MutexGuard<'_, Option<ClientError>> {
         self.last.lock().expect("no holder of the error panics")
     }
 
@@ -106,7 +106,7 @@ impl ClientErrors {
         // This one follows the error of the last broker, and says less.
         if code != Code::AllBrokersDown {
             let reason = reason.to_owned();
-            *self.last() = Some(ClientError {
+            *self.lock_last() = Some(ClientError {
                 code: Some(code),
                 reason,
             });
@@ -117,7 +117,7 @@ impl ClientErrors {
     /// reported as errors.
     pub(crate) fn record_log_line(&self, severity: i32, facility: &str, line: &str) {
         if facility == "FAIL" && severity > SYSLOG_ERROR {
-            *self.last() = Some(ClientError {
+            *self.lock_last() = Some(ClientError {
                 code: None,
                 reason: line.to_owned(),
             });
@@ -147,12 +147,12 @@ impl ClientErrors {
 
     /// Forgets the last error, because the brokers have answered.
     pub(crate) fn clear(&self) {
-        *self.last() = None;
+        *self.lock_last() = None;
     }
 
     /// Returns whether the last error is that the brokers refused the user or the password.
     pub(crate) fn is_authentication_refused(&self) -> bool {
-        self.last()
+        self.lock_last()
             .as_ref()
             .is_some_and(ClientError::is_authentication_refusal)
     }
@@ -160,7 +160,7 @@ impl ClientErrors {
     /// Returns the error for a request about `topic` that ended with `code`: the last error of the
     /// connections if no broker answered, otherwise what `code` means.
     pub(crate) fn explain_code(&self, topic: &str, code: Code) -> LogError {
-        match &*self.last() {
+        match &*self.lock_last() {
             Some(error) if is_unanswered(code) => error.to_log_error(topic),
             _ => error_mapping::log_error_from_code(topic, code),
         }

@@ -69,28 +69,28 @@ impl KafkaConfig {
     #[must_use]
     pub fn errors(&self) -> Vec<KafkaConfigError> {
         let mut errors = Vec::new();
-        let mut expect = |is_met: bool, option, expected: &str| {
+        let mut require = |is_met: bool, option, expected: &str| {
             if !is_met {
                 let expected = expected.to_owned();
                 errors.push(KafkaConfigError { option, expected });
             }
         };
-        expect(
+        require(
             self.brokers.split(',').all(is_host_and_port),
             "kafka.brokers",
             "host:port, several separated by commas",
         );
-        expect(
+        require(
             !self.client_id.is_empty() && self.client_id.is_ascii(),
             "kafka.client_id",
             "a name in ASCII",
         );
-        expect(
+        require(
             (MIN_QUEUE_BYTES..=1 << 40).contains(&self.fetch_memory_bytes),
             "kafka.fetch_memory_bytes",
             "2000000 bytes or more",
         );
-        expect(
+        require(
             (1..=1 << 30).contains(&self.max_pending_bytes),
             "kafka.max_pending_bytes",
             "1 to 1073741824 bytes",
@@ -100,20 +100,20 @@ impl KafkaConfig {
             (self.request_timeout, "kafka.request_timeout"),
         ] {
             let range = Duration::from_secs(1)..=Duration::from_secs(900);
-            expect(range.contains(&time), option, "a time from 1s to 15m");
+            require(range.contains(&time), option, "a time from 1s to 15m");
         }
         let range = Duration::from_secs(1)..=Duration::from_secs(60);
-        expect(
+        require(
             range.contains(&self.statistics_interval),
             "kafka.statistics_interval",
             "a time from 1s to 1m",
         );
-        self.security.check(&mut errors);
+        self.security.add_errors(&mut errors);
         errors
     }
 
     /// Returns the settings of every client.
-    fn client(&self) -> Result<ClientConfig, KafkaConfigError> {
+    fn base_client(&self) -> Result<ClientConfig, KafkaConfigError> {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &self.brokers)
@@ -126,10 +126,10 @@ impl KafkaConfig {
             .set("topic.metadata.propagation.max.ms", "5000")
             .set(
                 "statistics.interval.ms",
-                milliseconds(self.statistics_interval),
+                to_milliseconds(self.statistics_interval),
             )
             .set_log_level(RDKafkaLogLevel::Info);
-        self.security.apply(&mut config)?;
+        self.security.add_settings(&mut config)?;
         Ok(config)
     }
 
@@ -139,11 +139,11 @@ impl KafkaConfig {
     ///
     /// # Errors
     /// [`KafkaConfigError`] if a file with a secret cannot be read.
-    pub fn reader(&self, partitions: usize) -> Result<ClientConfig, KafkaConfigError> {
+    pub fn reader_client(&self, partitions: usize) -> Result<ClientConfig, KafkaConfigError> {
         let share_bytes = self.fetch_memory_bytes / partitions.max(1);
         // Each partition has a queue, and librdkafka bounds each queue separately.
         let queue_kbytes = share_bytes.max(MIN_QUEUE_BYTES) / 1_000;
-        let mut config = self.client()?;
+        let mut config = self.base_client()?;
         config
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "error")
@@ -163,9 +163,9 @@ impl KafkaConfig {
     }
 
     /// Returns the settings of the client that appends.
-    pub(crate) fn producer(&self) -> Result<ClientConfig, KafkaConfigError> {
+    pub(crate) fn producer_client(&self) -> Result<ClientConfig, KafkaConfigError> {
         let max_message_bytes = MAX_RECORD_BYTES + RECORD_OVERHEAD_BYTES;
-        let mut config = self.client()?;
+        let mut config = self.base_client()?;
         config
             .set("enable.idempotence", "true")
             .set("acks", "all")
@@ -175,7 +175,7 @@ impl KafkaConfig {
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "2")
             .set("message.max.bytes", max_message_bytes.to_string())
-            .set("message.timeout.ms", milliseconds(self.delivery_timeout))
+            .set("message.timeout.ms", to_milliseconds(self.delivery_timeout))
             // The pending bytes are bounded before an append is enqueued, so that no part of an
             // append is refused.
             .set("queue.buffering.max.messages", "0")
@@ -184,12 +184,12 @@ impl KafkaConfig {
     }
 
     /// Returns the settings of a member of a consumer group.
-    pub(crate) fn member(
+    pub(crate) fn member_client(
         &self,
         group: &str,
         instance: Option<&str>,
     ) -> Result<ClientConfig, KafkaConfigError> {
-        let mut config = self.client()?;
+        let mut config = self.base_client()?;
         config
             .set("group.id", group)
             .set("partition.assignment.strategy", "cooperative-sticky")
@@ -207,8 +207,8 @@ impl KafkaConfig {
     }
 
     /// Returns the settings of a client that describes and changes topics.
-    pub(crate) fn admin(&self) -> Result<ClientConfig, KafkaConfigError> {
-        self.client()
+    pub(crate) fn admin_client(&self) -> Result<ClientConfig, KafkaConfigError> {
+        self.base_client()
     }
 }
 
@@ -217,6 +217,6 @@ fn is_host_and_port(text: &str) -> bool {
     parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|n| n > 0))
 }
 
-fn milliseconds(time: Duration) -> String {
+fn to_milliseconds(time: Duration) -> String {
     time.as_millis().to_string()
 }

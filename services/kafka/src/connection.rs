@@ -44,7 +44,7 @@ impl Kafka {
             reason,
         };
         let client = config
-            .producer()
+            .producer_client()
             .map_err(|error| refused(error.to_string()))?;
         let producer = Producer::from_config_and_context(&client, ProducerCallbacks::default())
             .map_err(|error| refused(error.to_string()))?;

@@ -68,7 +68,7 @@ impl Membership {
         };
         let config = topic.kafka().config();
         let client = config
-            .member(&options.group, options.instance.as_deref())
+            .member_client(&options.group, options.instance.as_deref())
             .map_err(|error| refused(error.to_string()))?;
         let (events, received) = mpsc::channel(MAX_QUEUED_EVENTS);
         let requests = Arc::new(MemberRequests::default());

@@ -61,7 +61,7 @@ impl PartitionReader {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, ReadState> {
+    fn lock_state(&self) -> MutexGuard<'_, ReadState> {
         self.state.lock().expect("no holder of the state panics")
     }
 
@@ -97,17 +97,17 @@ impl PartitionReader {
     /// Starts a reader at `offset`, which must be within the bounds, in place of the current one.
     /// It blocks for about a millisecond.
     pub(crate) fn start_at(&self, offset: Offset, round: u64) -> Result<(), Code> {
-        self.state().start_at(offset, round, &self.end)
+        self.lock_state().start_at(offset, round, &self.end)
     }
 
     /// Stops reading ahead.
     pub(crate) fn stop(&self) {
-        *self.state() = ReadState::default();
+        *self.lock_state() = ReadState::default();
     }
 
     /// Stops reading ahead if the last read was before `round`.
     pub(crate) fn stop_if_unused_since(&self, round: u64) {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         if state.is_reading() && state.last_used_round() < round {
             *state = ReadState::default();
         }
@@ -119,7 +119,7 @@ impl PartitionReader {
         if !self.was_followed.load(Ordering::Acquire) {
             return None;
         }
-        let state = self.state();
+        let state = self.lock_state();
         Some(match state.is_reading() {
             true => self.known_end().saturating_sub(state.unread_from()),
             false => 0,
@@ -130,7 +130,7 @@ impl PartitionReader {
     /// nothing has come for long: a reader that librdkafka has forgotten looks like one at the end.
     /// The caller passes the answer to [`Self::finish_end_query`]; until then this returns `false`.
     pub(crate) fn begin_end_query(&self, round: u64) -> bool {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         state.is_reading() && state.stall().begin_end_query(round)
     }
 
@@ -140,14 +140,14 @@ impl PartitionReader {
         if let Some(end) = end {
             self.raise_known_end(end);
         }
-        let mut state = self.state();
+        let mut state = self.lock_state();
         let has_unread = end.is_some_and(|end| end > state.next_message_offset());
         state.stall().finish_end_query(has_unread, sent_round);
     }
 
     /// Takes the records from `offset` on.
     pub(crate) fn take_records(&self, offset: Offset, max_bytes: usize, round: u64) -> ReadOutcome {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         if !state.is_reading_at(offset) {
             return ReadOutcome::NotPositioned;
         }
@@ -165,7 +165,7 @@ impl PartitionReader {
     /// Checks whether there is a record at `offset` or later. If there is, the batch returned is
     /// empty, and the record stays for the next fetch.
     pub(crate) fn check_for_records(&self, offset: Offset, round: u64) -> ReadOutcome {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         if !state.is_reading_at(offset) {
             return ReadOutcome::NotPositioned;
         }

@@ -44,7 +44,9 @@ pub async fn plan_topics(config: &KafkaConfig, specs: &[TopicSpec]) -> Result<To
         topic: "Kafka".to_owned(),
         reason,
     };
-    let client = config.admin().map_err(|error| refused(error.to_string()))?;
+    let client = config
+        .admin_client()
+        .map_err(|error| refused(error.to_string()))?;
     let admin = AdminClient::<DefaultClientContext>::from_config(&client);
     let admin = Arc::new(admin.map_err(|error| refused(error.to_string()))?);
     let mut plan = TopicPlan {

@@ -38,7 +38,10 @@ impl TopicReader {
             topic: topic.name().to_owned(),
             reason,
         };
-        let config = topic.kafka().config().reader(topic.partitions() as usize);
+        let config = topic
+            .kafka()
+            .config()
+            .reader_client(topic.partitions() as usize);
         let config = config.map_err(|error| refused(error.to_string()))?;
         let consumer = create_consumer(&config, topic.name()).map_err(refused)?;
         let handle = TopicHandle::new(consumer.clone(), topic.name())

@@ -23,7 +23,9 @@ pub async fn remove_topics(config: &KafkaConfig, names: &[String]) -> Result<(),
         topic: "Kafka".to_owned(),
         reason,
     };
-    let client = config.admin().map_err(|error| refused(error.to_string()))?;
+    let client = config
+        .admin_client()
+        .map_err(|error| refused(error.to_string()))?;
     let admin = AdminClient::<DefaultClientContext>::from_config(&client)
         .map_err(|error| refused(error.to_string()))?;
     let names: Vec<&str> = names.iter().map(String::as_str).collect();

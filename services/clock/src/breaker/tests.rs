@@ -182,7 +182,7 @@ proptest! {
                 Step::Succeed(which) if which < calls.len() => calls.remove(which).0.record_success(),
                 Step::Fail(which) if which < calls.len() => calls.remove(which).0.record_failure(&"no"),
                 Step::Abandon(which) if which < calls.len() => drop(calls.remove(which)),
-                Step::Wait(wait_ns) => _ = clock.advance_ns(wait_ns.cast_signed()),
+                Step::Wait(wait_ns) => clock.advance_ns(wait_ns.cast_signed()),
                 Step::Succeed(_) | Step::Fail(_) | Step::Abandon(_) => {}
             }
             let after = breaker.state();

@@ -79,14 +79,14 @@ impl AppendQueue {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn lock_state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no holder of the queue panics")
     }
 
     /// Adds an append if it fits within the bound, or if nothing else waits.
     pub(super) fn push(&self, append: Append) -> Result<(), LogError> {
         let cost_bytes = append.cost_bytes();
-        let mut state = self.state();
+        let mut state = self.lock_state();
         if state.is_closed {
             return Err(LogError::Closed);
         }
@@ -109,13 +109,13 @@ impl AppendQueue {
 
     /// Wakes the committer so that it drops what retention allows.
     pub(super) fn request_sweep(&self) {
-        self.state().sweep_requested = true;
+        self.lock_state().sweep_requested = true;
         self.has_work.notify_one();
     }
 
     /// Refuses further appends. Those that are queued are still committed.
     pub(super) fn close(&self) {
-        self.state().is_closed = true;
+        self.lock_state().is_closed = true;
         self.has_work.notify_one();
     }
 
@@ -128,7 +128,7 @@ impl AppendQueue {
     pub(super) fn wait_for_work(&self, last_appends: usize) -> CommitterWork {
         let mut state = self
             .has_work
-            .wait_while(self.state(), |state| {
+            .wait_while(self.lock_state(), |state| {
                 state.appends.is_empty() && !state.sweep_requested && !state.is_closed
             })
             .expect("no holder of the queue panics");
@@ -139,7 +139,7 @@ impl AppendQueue {
             }
             drop(state);
             std::thread::sleep(GATHER_ROUND);
-            state = self.state();
+            state = self.lock_state();
             if state.appends.len() == gathered {
                 break;
             }
@@ -149,7 +149,7 @@ impl AppendQueue {
 
     /// Frees the space of appends that are done.
     pub(super) fn release_bytes(&self, cost_bytes: usize) {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         state.pending_bytes = state.pending_bytes.saturating_sub(cost_bytes);
         let pending_bytes = state.pending_bytes;
         drop(state);

@@ -100,11 +100,11 @@ impl Partition {
         }
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, State> {
+    fn lock_state_for_reading(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().expect("no writer of the state panics")
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, State> {
+    fn lock_state_for_writing(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().expect("no writer of the state panics")
     }
 
@@ -115,7 +115,7 @@ impl Partition {
 
     /// Returns what is durable.
     pub(super) fn extent(&self) -> Extent {
-        self.read().extent
+        self.lock_state_for_reading().extent
     }
 
     /// Returns the offsets that readers may fetch.
@@ -146,7 +146,7 @@ impl Partition {
         offset: Offset,
         max_bytes: usize,
     ) -> Result<BlobSource, LogError> {
-        let state = self.read();
+        let state = self.lock_state_for_reading();
         let (first, end) = (state.extent.first(), state.extent.end);
         if !(first..=end).contains(&offset) {
             return Err(LogError::OutOfRange {
@@ -178,7 +178,7 @@ impl Partition {
 
     /// Shows durable blobs to readers, and keeps the newest ones in memory.
     pub(super) fn publish(&self, blobs: Vec<Blob>, max_recent_bytes: usize) {
-        let mut state = self.write();
+        let mut state = self.lock_state_for_writing();
         for blob in blobs {
             state.extent.oldest.get_or_insert(OldestBlob::from(&blob));
             state.extent.end = blob.end;
@@ -200,7 +200,7 @@ impl Partition {
 
     /// Adopts what the file holds after it was reopened, which may be more than was published.
     pub(super) fn recover(&self, extent: Extent) {
-        let mut state = self.write();
+        let mut state = self.lock_state_for_writing();
         if extent.end != state.extent.end {
             state.recent.clear();
             state.recent_bytes = 0;
@@ -212,7 +212,7 @@ impl Partition {
 
     /// Makes `oldest` the oldest blob: those before it were dropped from the file.
     pub(super) fn drop_before(&self, oldest: OldestBlob) {
-        let mut state = self.write();
+        let mut state = self.lock_state_for_writing();
         state.extent.oldest = Some(oldest);
         while state
             .recent

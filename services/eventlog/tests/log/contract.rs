@@ -166,7 +166,7 @@ fn the_logs_need_no_runtime() {
             }
         }
     }
-    fn check(log: &impl Log) {
+    fn assert_append_ends_wait(log: &impl Log) {
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| block_on(log.wait(0, 2)));
             assert_eq!(block_on(log.append(0, numbered_records("a", 3))), Ok(0..3));
@@ -175,6 +175,6 @@ fn the_logs_need_no_runtime() {
     }
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new(0);
-    check(&support::open(&folder, 1, &clock));
-    check(&MemoryLog::new(1, 1, 1 << 20, clock));
+    assert_append_ends_wait(&support::open(&folder, 1, &clock));
+    assert_append_ends_wait(&MemoryLog::new(1, 1, 1 << 20, clock));
 }

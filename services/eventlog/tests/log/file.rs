@@ -72,7 +72,7 @@ fn another_number_of_partitions_is_refused() {
     let clock = ManualClock::new(0);
     open(&folder, 4, &clock).close();
     let Err(LogError::Partitions { found, wanted, .. }) =
-        EmbeddedLog::open(log_path(&folder), options(8), clock.clone())
+        EmbeddedLog::open(log_path(&folder), options(8), clock)
     else {
         panic!("the file was opened");
     };
@@ -94,7 +94,7 @@ fn a_newer_format_is_refused() {
         .unwrap();
     transaction.commit().unwrap();
     drop(database);
-    let newer = EmbeddedLog::open(log_path(&folder), options(1), clock.clone());
+    let newer = EmbeddedLog::open(log_path(&folder), options(1), clock);
     assert!(matches!(
         newer,
         Err(LogError::Newer {

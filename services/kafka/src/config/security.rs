@@ -98,7 +98,7 @@ impl Security {
     }
 
     /// Adds the errors of these settings.
-    pub(super) fn check(&self, errors: &mut Vec<KafkaConfigError>) {
+    pub(super) fn add_errors(&self, errors: &mut Vec<KafkaConfigError>) {
         if self.uses_sasl() && self.username.as_ref().is_none_or(String::is_empty) {
             let expected = format!("a name, since the protocol is {}", self.protocol);
             errors.push(KafkaConfigError {
@@ -124,7 +124,7 @@ impl Security {
     }
 
     /// Adds these settings to those of a client.
-    pub(super) fn apply(&self, config: &mut ClientConfig) -> Result<(), KafkaConfigError> {
+    pub(super) fn add_settings(&self, config: &mut ClientConfig) -> Result<(), KafkaConfigError> {
         config.set("security.protocol", self.protocol.to_string());
         if let Some((user, password)) = self.credentials()? {
             config

@@ -28,15 +28,15 @@ impl MemberRequests {
 
     /// Requests that an offset is committed, in place of an earlier one of the partition.
     pub(super) fn add_offset(&self, partition: PartitionId, next_offset: Offset) {
-        self.offsets().insert(partition, next_offset);
+        self.lock_offsets().insert(partition, next_offset);
     }
 
     /// Takes the offsets that are to be committed.
     pub(super) fn take_offsets(&self) -> PartitionOffsets {
-        mem::take(&mut *self.offsets())
+        mem::take(&mut *self.lock_offsets())
     }
 
-    fn offsets(&self) -> MutexGuard<'_, PartitionOffsets> {
+    fn lock_offsets(&self) -> MutexGuard<'_, PartitionOffsets> {
         self.offsets
             .lock()
             .expect("no holder of the offsets panics")

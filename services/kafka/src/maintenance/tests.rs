@@ -145,7 +145,7 @@ fn recovers(client: &Consumer, config: &KafkaConfig) -> bool {
 fn a_client_that_knows_no_broker_gets_the_configured_ones() {
     let broker = SingleBroker::start();
     let config = config(&broker);
-    let mut without_brokers = config.reader(1).unwrap();
+    let mut without_brokers = config.reader_client(1).unwrap();
     without_brokers.remove("bootstrap.servers");
     let client = create_reader(&without_brokers);
     assert!(count_named_brokers(&client, 1_000).is_err());
@@ -159,7 +159,7 @@ fn a_client_that_knows_no_broker_gets_the_configured_ones() {
 fn a_client_recovers_after_metadata_without_brokers() {
     let broker = SingleBroker::start();
     let config = config(&broker);
-    let client = create_reader(&config.reader(1).unwrap());
+    let client = create_reader(&config.reader_client(1).unwrap());
     assert_eq!(count_named_brokers(&client, 10_000), Ok(1));
     for _ in 0..3 {
         broker.set_fenced(true);

@@ -17,7 +17,7 @@ fn partition_reader() -> PartitionReader {
         statistics_interval: Duration::from_secs(60),
         ..KafkaConfig::default()
     };
-    let client = config.reader(1).unwrap();
+    let client = config.reader_client(1).unwrap();
     let callbacks = ReaderCallbacks::new("trades");
     let client = BaseConsumer::from_config_and_context(&client, callbacks).unwrap();
     let topic = TopicHandle::new(Arc::new(client), "trades").unwrap();

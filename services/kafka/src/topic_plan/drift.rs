@@ -103,7 +103,7 @@ fn setting_change(setting: &str, actual: &str, expected: &str, replication: u32)
 mod tests {
     use super::*;
 
-    fn changes(existing: &ExistingTopic) -> Vec<(String, TopicChange)> {
+    fn find_changes(existing: &ExistingTopic) -> Vec<(String, TopicChange)> {
         let spec = TopicSpec {
             name: "trades".to_owned(),
             partitions: 12,
@@ -134,12 +134,12 @@ mod tests {
 
     #[test]
     fn a_topic_as_it_should_be_has_no_drift() {
-        assert_eq!(changes(&existing(12, 3, ["1000", "2", "delete"])), []);
+        assert_eq!(find_changes(&existing(12, 3, ["1000", "2", "delete"])), []);
     }
 
     #[test]
     fn other_partitions_are_refused_and_other_replicas_are_left() {
-        let found = changes(&existing(6, 1, ["1000", "1", "delete"]));
+        let found = find_changes(&existing(6, 1, ["1000", "1", "delete"]));
         let expected = [
             ("partitions", TopicChange::Refused),
             ("replication.factor", TopicChange::Left),
@@ -158,7 +158,7 @@ mod tests {
             ("1001", TopicChange::Left),
             ("-1", TopicChange::Left),
         ] {
-            let found = changes(&existing(12, 3, [actual, "2", "compact"]));
+            let found = find_changes(&existing(12, 3, [actual, "2", "compact"]));
             let expected = [
                 ("retention.ms", change),
                 ("cleanup.policy", TopicChange::Set),

@@ -45,7 +45,7 @@ async fn append_until_stopped(log: KafkaLog, stop: Arc<AtomicBool>) -> usize {
 }
 
 /// Reads the partition until it has `end` records.
-async fn follow(log: KafkaLog, end: Arc<std::sync::OnceLock<usize>>) -> Vec<Record> {
+async fn read_until_count(log: KafkaLog, end: Arc<std::sync::OnceLock<usize>>) -> Vec<Record> {
     let mut records: Vec<Record> = Vec::new();
     let mut next: Offset = 0;
     while end.get().is_none_or(|end| records.len() < *end) {
@@ -78,7 +78,7 @@ fn a_killed_broker_loses_and_duplicates_nothing() {
         let stop = Arc::new(AtomicBool::new(false));
         let end = Arc::new(std::sync::OnceLock::new());
         let appending = tokio::spawn(append_until_stopped(log.clone(), stop.clone()));
-        let following = tokio::spawn(follow(log.clone(), end.clone()));
+        let following = tokio::spawn(read_until_count(log.clone(), end.clone()));
         for _ in 0..KILLS {
             std::thread::sleep(Duration::from_secs(2));
             run_broker_script("kill");

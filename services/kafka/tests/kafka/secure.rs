@@ -171,7 +171,7 @@ fn a_wrong_password_is_reported_and_never_shown() {
             let brokers = config.brokers.as_str();
             let words = ["kafka.password_file", "SASL authentication error", brokers];
             assert_transient_with(&errors, &words);
-            shown += &format!("{errors:?} {config:?} {:?}", config.reader(1));
+            shown += &format!("{errors:?} {config:?} {:?}", config.reader_client(1));
         }
     }
     assert!(!shown.contains("swordfish"), "{shown}");
@@ -189,7 +189,7 @@ fn a_correct_password_is_never_shown() {
     for mechanism in ["SCRAM-SHA-512", "PLAIN"] {
         let config = secure.sasl_config(SecurityProtocol::SaslSsl, mechanism);
         runtime().block_on(assert_works("silent", &config));
-        let shown = format!("{config:?} {:?}", config.reader(1));
+        let shown = format!("{config:?} {:?}", config.reader_client(1));
         assert!(!shown.contains(&password), "{shown}");
     }
     let lines = log_lines();
