@@ -74,7 +74,7 @@ async fn apply(
     let plan = plan_topics(config, &specs).await?;
     print!("{}", table(&plan));
     if arguments.dry_run {
-        let does_nothing = plan.creates().is_empty()
+        let does_nothing = plan.missing_topics().is_empty()
             && plan
                 .drifts()
                 .iter()
@@ -89,7 +89,7 @@ async fn apply(
 /// What would be done, a line for each topic or setting.
 fn table(plan: &TopicPlan) -> String {
     let mut rows = Vec::new();
-    for spec in plan.creates() {
+    for spec in plan.missing_topics() {
         let should = format!(
             "{} partitions on {} brokers",
             spec.partitions, spec.replication
@@ -99,12 +99,12 @@ fn table(plan: &TopicPlan) -> String {
     for TopicDrift {
         topic,
         setting,
-        is,
-        should,
+        actual,
+        expected,
         change,
     } in plan.drifts()
     {
-        rows.push([topic, setting, is, should, change.as_str()].map(str::to_owned));
+        rows.push([topic, setting, actual, expected, change.as_str()].map(str::to_owned));
     }
     if rows.is_empty() {
         return "all topics are as they should be\n".to_owned();

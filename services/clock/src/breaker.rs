@@ -1,98 +1,71 @@
-//! Leaves a dependency alone for a while once it fails again and again.
+//! A circuit breaker, which stops calls to a dependency for a while after it has failed repeatedly.
 //!
-//! Calls are let through while the breaker is closed. After so many failures in a row it opens and
-//! turns calls away at once, so that nobody queues behind a dependency that does not answer and
-//! the dependency is not kept busy while it recovers. After a while it is half-open: one call at a
-//! time is let through, and so many successes in a row close it, while a failure opens it anew.
+//! A closed breaker admits every call. After a number of failures in a row it opens and refuses
+//! calls at once, so that callers do not queue behind a dependency that does not answer, and the
+//! dependency is not kept busy while it recovers. After a time it becomes half-open and admits one
+//! call at a time: a number of successes in a row close it, and a failure opens it again.
 
 use std::fmt::{self, Display};
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use self::metrics::Metrics;
-use self::state::{Machine, Refusal};
+use self::policy::{BreakerPolicy, BreakerState};
+use self::state::{Refusal, StateMachine};
 use crate::time::Clock;
 
 mod metrics;
+pub(crate) mod policy;
 mod state;
 #[cfg(test)]
 mod tests;
 
-/// When a breaker opens, and when it closes again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BreakerPolicy {
-    /// So many failures in a row open it.
-    pub failures: NonZeroU32,
-    /// How long it then turns every call away.
-    pub open_for: Duration,
-    /// So many successes in a row, one call at a time, close it again.
-    pub successes: NonZeroU32,
-}
-
-impl Default for BreakerPolicy {
-    fn default() -> Self {
-        Self {
-            failures: NonZeroU32::new(5).expect("not 0"),
-            open_for: Duration::from_secs(60),
-            successes: NonZeroU32::new(2).expect("not 0"),
-        }
-    }
-}
-
-/// What a breaker does with calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BreakerState {
-    /// It lets them through.
-    Closed,
-    /// It lets one at a time through, to see how the dependency is.
-    HalfOpen,
-    /// It turns them away.
-    Open,
-}
-
-/// The breaker in front of one dependency. Clones are the same breaker.
+/// The circuit breaker in front of one dependency. Clones are the same breaker.
 pub struct Breaker<C> {
     shared: Arc<Shared<C>>,
 }
 
+/// Called with the reason of an outage, or with `None` when it is over.
+type OnChange = Box<dyn Fn(Option<&str>) + Send + Sync>;
+
 struct Shared<C> {
     policy: BreakerPolicy,
     clock: C,
-    machine: Mutex<Machine>,
+    machine: Mutex<StateMachine>,
     metrics: Metrics,
-    on_change: Box<dyn Fn(Option<&str>) + Send + Sync>,
+    on_change: OnChange,
 }
 
-/// Lets one call through; say how it went.
+/// The permission for one call, on which the caller records the outcome of the call.
 ///
-/// One that is dropped instead counts as neither: whoever waited for the call has gone, a client
-/// or a task that was stopped, which says nothing of the dependency. Counting it as a failure
-/// would let impatient clients open the breaker. A dependency that hangs is told by a timeout
-/// around the call, whose end is a failure.
-#[must_use = "say how the call went"]
+/// A permit that is dropped without an outcome counts neither as a success nor as a failure: the
+/// caller stopped waiting, which says nothing about the dependency. If it counted as a failure,
+/// impatient clients could open the breaker. A dependency that hangs is detected by a timeout around
+/// the call, which the caller records as a failure.
+#[must_use = "record the outcome of the call"]
 pub struct Permit<C: Clock> {
     breaker: Breaker<C>,
     generation: u64,
-    is_decided: bool,
+    has_outcome: bool,
 }
 
-/// The breaker turned a call away.
+/// The error of a call that the breaker refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the circuit breaker {} after {}: {last_error}", Doing(*retry_in), Failures(*failures))]
+#[error("the circuit breaker {} after {}: {last_error}", StateText(*retry_in), FailureCount(*failures))]
 pub struct BreakerOpen {
-    /// When it lets a call through again; zero where it waits for the one call that it has let
-    /// through.
+    /// The time until a call is admitted again; zero if that depends on the one call that is under
+    /// way.
     pub retry_in: Duration,
-    /// How many calls have failed in a row.
+    /// The number of calls that have failed in a row.
     pub failures: u32,
-    /// How the last of them failed.
+    /// The error of the last of them.
     pub last_error: String,
 }
 
-struct Doing(Duration);
+/// Describes the state by the time until the next call is admitted; zero means half-open.
+struct StateText(Duration);
 
-impl Display for Doing {
+impl Display for StateText {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.is_zero() {
             true => formatter.write_str("lets one call at a time through"),
@@ -104,9 +77,9 @@ impl Display for Doing {
     }
 }
 
-struct Failures(u32);
+struct FailureCount(u32);
 
-impl Display for Failures {
+impl Display for FailureCount {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.0 == 1 { "" } else { "s" };
         write!(formatter, "{} failure{plural}", self.0)
@@ -116,9 +89,8 @@ impl Display for Failures {
 impl<C: Clock> Breaker<C> {
     /// Returns a closed breaker. `dependency` is its label in the metrics.
     ///
-    /// `on_change` is called now and after every change of state: with the reason while calls are
-    /// turned away or let through one at a time, with `None` while the breaker is closed. It must
-    /// not call the breaker.
+    /// `on_change` is called now and after every change of state: with the reason if the breaker is
+    /// open or half-open, and with `None` if it is closed. It must not call the breaker.
     pub fn new(
         dependency: &str,
         policy: BreakerPolicy,
@@ -129,32 +101,32 @@ impl<C: Clock> Breaker<C> {
             shared: Arc::new(Shared {
                 policy,
                 clock,
-                machine: Mutex::new(Machine::default()),
+                machine: Mutex::new(StateMachine::default()),
                 metrics: Metrics::new(dependency),
                 on_change: Box::new(on_change),
             }),
         };
-        breaker.report(&breaker.lock());
+        breaker.report_state(&breaker.lock());
         breaker
     }
 
-    /// Lets a call through, or turns it away.
+    /// Admits or refuses a call.
     ///
     /// # Errors
-    /// [`BreakerOpen`] where the dependency is to be left alone.
+    /// [`BreakerOpen`] if the breaker is open, or half-open with a call under way.
     pub fn admit(&self) -> Result<Permit<C>, BreakerOpen> {
         let now_ns = self.shared.clock.monotonic_ns();
         let mut machine = self.lock();
         let before = machine.state();
         let admitted = machine.admit(now_ns);
         if machine.state() != before {
-            self.report(&machine);
+            self.report_state(&machine);
         }
         match admitted {
             Ok(generation) => Ok(Permit {
                 breaker: self.clone(),
                 generation,
-                is_decided: false,
+                has_outcome: false,
             }),
             Err(Refusal { retry_in_ns }) => {
                 self.shared.metrics.rejections.increment(1);
@@ -167,27 +139,28 @@ impl<C: Clock> Breaker<C> {
         }
     }
 
-    /// What it does with calls. An open one whose time is over stays open until a call comes.
+    /// Returns the state. A breaker whose open time is over stays open until the next call.
     pub fn state(&self) -> BreakerState {
         self.lock().state()
     }
 
-    fn decide(&self, decide: impl FnOnce(&mut Machine, &BreakerPolicy, u64)) {
+    /// Changes the state, and reports the change.
+    fn update(&self, change: impl FnOnce(&mut StateMachine, &BreakerPolicy, u64)) {
         let now_ns = self.shared.clock.monotonic_ns();
         let mut machine = self.lock();
         let before = (machine.state(), machine.trips());
-        decide(&mut machine, &self.shared.policy, now_ns);
+        change(&mut machine, &self.shared.policy, now_ns);
         if (machine.state(), machine.trips()) != before {
-            self.report(&machine);
+            self.report_state(&machine);
         }
         let trips = machine.trips() - before.1;
         self.shared.metrics.trips.increment(trips);
     }
 
-    /// Sets the gauge and calls `on_change`.
-    fn report(&self, machine: &Machine) {
-        self.shared.metrics.set(machine.state());
-        let failures = Failures(machine.failures());
+    /// Sets the metric of the state and calls `on_change`.
+    fn report_state(&self, machine: &StateMachine) {
+        self.shared.metrics.set_state(machine.state());
+        let failures = FailureCount(machine.failures());
         let reason = match machine.state() {
             BreakerState::Closed => None,
             BreakerState::HalfOpen => Some(format!(
@@ -202,7 +175,7 @@ impl<C: Clock> Breaker<C> {
         (self.shared.on_change)(reason.as_deref());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Machine> {
+    fn lock(&self) -> MutexGuard<'_, StateMachine> {
         let machine = self.shared.machine.lock();
         machine.unwrap_or_else(PoisonError::into_inner)
     }
@@ -227,27 +200,28 @@ impl<C> fmt::Debug for Breaker<C> {
 }
 
 impl<C: Clock> Permit<C> {
-    /// The dependency has answered; also where it has refused what was asked.
-    pub fn succeeded(mut self) {
-        self.is_decided = true;
+    /// Records that the dependency answered, even if it refused the request.
+    pub fn record_success(mut self) {
+        self.has_outcome = true;
         let generation = self.generation;
         self.breaker
-            .decide(|machine, policy, _| machine.succeed(generation, policy));
+            .update(|machine, policy, _| machine.record_success(generation, policy));
     }
 
-    /// The dependency has not answered, or said that it cannot.
-    pub fn failed(mut self, error: &impl Display) {
-        self.is_decided = true;
+    /// Records that the dependency did not answer, or answered that it cannot work now.
+    pub fn record_failure(mut self, error: &impl Display) {
+        self.has_outcome = true;
         let (generation, error) = (self.generation, error.to_string());
-        self.breaker
-            .decide(|machine, policy, now_ns| machine.fail(generation, policy, now_ns, error));
+        self.breaker.update(|machine, policy, now_ns| {
+            machine.record_failure(generation, policy, now_ns, error);
+        });
     }
 }
 
 impl<C: Clock> Drop for Permit<C> {
     fn drop(&mut self) {
-        if !self.is_decided {
-            self.breaker.lock().forget(self.generation);
+        if !self.has_outcome {
+            self.breaker.lock().abandon(self.generation);
         }
     }
 }

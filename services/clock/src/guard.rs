@@ -4,7 +4,8 @@ use std::fmt::Display;
 use std::future::Future;
 use std::time::Duration;
 
-use crate::breaker::{Breaker, BreakerOpen, BreakerState};
+use crate::breaker::policy::BreakerState;
+use crate::breaker::{Breaker, BreakerOpen};
 use crate::retry::{Elapsed, timeout};
 use crate::time::Clock;
 
@@ -56,19 +57,19 @@ impl<C: Clock> Guard<C> {
         self.timeout
     }
 
-    /// Returns whether the breaker is closed, that is, lets every call through.
+    /// Returns whether the breaker is closed, that is, admits every call.
     pub fn is_closed(&self) -> bool {
         self.breaker.state() == BreakerState::Closed
     }
 
-    /// Makes `call` if the breaker lets it through, and reports its outcome to the breaker.
+    /// Makes `call` if the breaker admits it, and records its outcome in the breaker.
     ///
     /// An error that `is_failure` denies counts as a success: the server is well enough to refuse
     /// the request. Pass a boxed future if the call is large: the returned future holds it.
     ///
     /// # Errors
     /// [`GuardError::Call`] with the error of the call, [`GuardError::TimedOut`] if it took longer
-    /// than `limit`, or [`GuardError::BreakerOpen`] if the breaker did not let it through.
+    /// than `limit`, or [`GuardError::BreakerOpen`] if the breaker did not admit it.
     pub async fn run<T, E: Display>(
         &self,
         limit: Duration,
@@ -78,15 +79,15 @@ impl<C: Clock> Guard<C> {
         let permit = self.breaker.admit().map_err(GuardError::BreakerOpen)?;
         match timeout(&self.clock, limit, call).await {
             Ok(Err(error)) if is_failure(&error) => {
-                permit.failed(&error);
+                permit.record_failure(&error);
                 Err(GuardError::Call(error))
             }
             Ok(result) => {
-                permit.succeeded();
+                permit.record_success();
                 result.map_err(GuardError::Call)
             }
             Err(elapsed) => {
-                permit.failed(&elapsed);
+                permit.record_failure(&elapsed);
                 Err(GuardError::TimedOut(elapsed))
             }
         }

@@ -1,25 +1,26 @@
-//! Enough randomness to spread retries out, and not for anything that must be hard to guess.
+//! Random numbers that spread retries out. They are not for anything that must be hard to guess.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use crate::time::duration_ns;
 
-/// `SplitMix64`, as in <https://prng.di.unimi.it/splitmix64.c>.
+/// A generator of random numbers: `SplitMix64`, as in <https://prng.di.unimi.it/splitmix64.c>.
 #[derive(Clone, Debug)]
 pub(crate) struct Jitter {
     state: u64,
 }
 
 impl Jitter {
-    /// The same seed gives the same sequence.
-    pub(crate) fn seeded(seed: u64) -> Self {
+    /// Returns a generator whose sequence depends on `seed` alone.
+    pub(crate) fn from_seed(seed: u64) -> Self {
         Self { state: seed }
     }
 
-    /// Seeded by the standard library's hash keys, which come from the operating system.
-    pub(crate) fn unseeded() -> Self {
-        Self::seeded(RandomState::new().hash_one(0_u8))
+    /// Returns a generator with a seed from the operating system, which the hash keys of the standard
+    /// library provide.
+    pub(crate) fn from_random_seed() -> Self {
+        Self::from_seed(RandomState::new().hash_one(0_u8))
     }
 
     fn next_word(&mut self) -> u64 {
@@ -30,11 +31,11 @@ impl Jitter {
         word ^ (word >> 31)
     }
 
-    /// A duration drawn evenly from `[0, most]`, in whole nanoseconds.
-    pub(crate) fn up_to(&mut self, most: Duration) -> Duration {
-        let most = duration_ns(most);
-        let scaled = (u128::from(self.next_word()) * (u128::from(most) + 1)) >> 64;
-        Duration::from_nanos(u64::try_from(scaled).unwrap_or(most))
+    /// Returns a duration drawn evenly from `[0, max]`, in whole nanoseconds.
+    pub(crate) fn next_duration(&mut self, max: Duration) -> Duration {
+        let max_ns = duration_ns(max);
+        let scaled = (u128::from(self.next_word()) * (u128::from(max_ns) + 1)) >> 64;
+        Duration::from_nanos(u64::try_from(scaled).unwrap_or(max_ns))
     }
 }
 
@@ -44,19 +45,19 @@ mod tests {
 
     #[test]
     fn the_sequence_is_the_published_one() {
-        let mut jitter = Jitter::seeded(1_234_567);
+        let mut jitter = Jitter::from_seed(1_234_567);
         assert_eq!(jitter.next_word(), 6_457_827_717_110_365_317);
         assert_eq!(jitter.next_word(), 3_203_168_211_198_807_973);
     }
 
     #[test]
     fn draws_stay_in_range_and_reach_both_halves() {
-        let most = Duration::from_millis(10);
-        let mut jitter = Jitter::unseeded();
-        let draws: Vec<_> = (0..1_000).map(|_| jitter.up_to(most)).collect();
-        assert!(draws.iter().all(|draw| *draw <= most));
-        assert!(draws.iter().any(|draw| *draw < most / 2));
-        assert!(draws.iter().any(|draw| *draw > most / 2));
-        assert_eq!(jitter.up_to(Duration::ZERO), Duration::ZERO);
+        let max = Duration::from_millis(10);
+        let mut jitter = Jitter::from_random_seed();
+        let draws: Vec<_> = (0..1_000).map(|_| jitter.next_duration(max)).collect();
+        assert!(draws.iter().all(|draw| *draw <= max));
+        assert!(draws.iter().any(|draw| *draw < max / 2));
+        assert!(draws.iter().any(|draw| *draw > max / 2));
+        assert_eq!(jitter.next_duration(Duration::ZERO), Duration::ZERO);
     }
 }

@@ -11,7 +11,8 @@ mod manual;
 mod retry;
 mod time;
 
-pub use breaker::{Breaker, BreakerOpen, BreakerPolicy, BreakerState, Permit};
+pub use breaker::policy::{BreakerPolicy, BreakerState};
+pub use breaker::{Breaker, BreakerOpen, Permit};
 pub use guard::{Guard, GuardError};
 pub use manual::ManualClock;
 pub use retry::{Backoff, Elapsed, RetryPolicy, RetryTimer, retry, retry_until_stopped, timeout};

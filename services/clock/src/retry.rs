@@ -1,4 +1,4 @@
-//! Waiting before trying again, and giving up: both on a [`Clock`], so the simulation drives them.
+//! Backoff, retries and timeouts on a [`Clock`], so that the simulation controls their time.
 
 use std::future::{Future, poll_fn};
 use std::num::NonZeroU32;
@@ -11,33 +11,35 @@ use tokio_util::sync::CancellationToken;
 use crate::jitter::Jitter;
 use crate::time::{Clock, duration_ns};
 
-/// How often to try something that may fail, and how long to wait in between.
+/// How often to attempt an operation that may fail, and how long to wait between the attempts.
 #[derive(Clone, Debug)]
 pub struct RetryPolicy {
+    /// The upper bound of the first wait.
     first: Duration,
+    /// The upper bound of every wait.
     cap: Duration,
-    attempts: Option<NonZeroU32>,
+    max_attempts: Option<NonZeroU32>,
     give_up_after: Option<Duration>,
     seed: Option<u64>,
 }
 
 impl RetryPolicy {
-    /// Tries for ever: waits at most `first` after the first failure and twice as long after each
-    /// further one, never more than `cap`.
+    /// Returns a policy without limits: it waits up to `first` after the first failure and up to twice
+    /// as long after each further one, but never more than `cap`.
     pub fn new(first: Duration, cap: Duration) -> Self {
         Self {
             first,
             cap,
-            attempts: None,
+            max_attempts: None,
             give_up_after: None,
             seed: None,
         }
     }
 
-    /// Gives up after this many attempts, the first included.
+    /// Gives up after this many attempts, including the first.
     #[must_use]
-    pub fn attempts(mut self, attempts: NonZeroU32) -> Self {
-        self.attempts = Some(attempts);
+    pub fn max_attempts(mut self, max_attempts: NonZeroU32) -> Self {
+        self.max_attempts = Some(max_attempts);
         self
     }
 
@@ -48,19 +50,21 @@ impl RetryPolicy {
         self
     }
 
-    /// Draws the same waits every time: for tests and the simulation.
+    /// Draws the same waits each time, for tests and the simulation.
     #[must_use]
     pub fn seeded(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// The waits alone, for a loop that [`retry`] does not fit.
+    /// Returns the waits alone, for a loop that [`retry`] does not fit.
     pub fn backoff(&self) -> Backoff {
         Backoff {
             ceiling: self.first.min(self.cap),
             cap: self.cap,
-            jitter: self.seed.map_or_else(Jitter::unseeded, Jitter::seeded),
+            jitter: self
+                .seed
+                .map_or_else(Jitter::from_random_seed, Jitter::from_seed),
         }
     }
 }
@@ -76,9 +80,10 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// How long to wait before the next attempt.
+    /// Returns how long to wait before the next attempt, and doubles the upper bound of the wait
+    /// after it.
     pub fn next_delay(&mut self) -> Duration {
-        let delay = self.jitter.up_to(self.ceiling);
+        let delay = self.jitter.next_duration(self.ceiling);
         self.ceiling = self.ceiling.saturating_mul(2).min(self.cap);
         delay
     }
@@ -134,7 +139,7 @@ impl RetryTimer {
 /// Runs `operation` until it succeeds, fails with an error that `should_retry` refuses, or the
 /// limits of `policy` are reached.
 ///
-/// `should_retry` sees every error, so it is also the place to log and count them.
+/// `should_retry` is called with every error, so it is also the place to log and count errors.
 ///
 /// # Errors
 /// The last error of `operation`.
@@ -179,7 +184,7 @@ where
         };
         let delay = backoff.next_delay();
         let waited = Duration::from_nanos(clock.monotonic_ns().saturating_sub(begin_ns));
-        let out_of_attempts = policy.attempts.is_some_and(|most| attempt >= most.get());
+        let out_of_attempts = policy.max_attempts.is_some_and(|max| attempt >= max.get());
         let out_of_time = policy
             .give_up_after
             .is_some_and(|limit| waited.saturating_add(delay) >= limit);
@@ -193,14 +198,14 @@ where
     }
 }
 
-/// A [`timeout`] passed before its future completed.
+/// The error of a [`timeout`] that passed before its future completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not done within {0:?}")]
 pub struct Elapsed(pub Duration);
 
-/// Gives up on `future`, dropping it, once `duration` has passed.
+/// Waits for `future`, and drops it once `duration` has passed.
 ///
-/// The future is polled first, so one that is ready always wins.
+/// The future is polled before the clock, so a future that is ready always completes.
 ///
 /// # Errors
 /// [`Elapsed`] if the duration passed first.

@@ -1,4 +1,4 @@
-//! The only place in Candlewick that reads a clock or sets a timer.
+//! The clock, and the only code in Candlewick that reads the system's clocks or sets a timer.
 
 use std::future::Future;
 use std::sync::OnceLock;
@@ -6,18 +6,20 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// What time it is, how much has passed, and how to wait.
+/// A wall clock, a monotonic clock and a timer.
 ///
-/// Everything that needs time takes one of these, so that the simulation can drive it: nothing here
-/// may be assumed to run on a tokio runtime. Clones read the same clock.
+/// All code that needs time gets a clock as an argument, so that the simulation can control the time.
+/// Callers must not assume that it runs on a tokio runtime. Clones read the same clock.
 pub trait Clock: Clone + Send + Sync + 'static {
-    /// The wall clock: nanoseconds since 1970-01-01T00:00:00Z. It may step in either direction.
+    /// Returns the wall-clock time in nanoseconds since 1970-01-01T00:00:00Z. It may step in either
+    /// direction.
     fn now_ns(&self) -> i64;
 
-    /// Nanoseconds since an origin fixed for the life of the process; never goes back.
+    /// Returns the nanoseconds since an origin that is fixed while the process runs. It never goes
+    /// back.
     fn monotonic_ns(&self) -> u64;
 
-    /// Completes once `duration` has passed; at once for a zero duration.
+    /// Waits until `duration` has passed. A zero duration completes at once.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 }
 
@@ -27,16 +29,17 @@ pub fn duration_ns(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// The machine's clocks and tokio's timers; `sleep` must be polled on a tokio runtime.
+/// The clocks of the operating system and the timers of tokio. `sleep` must be polled on a tokio
+/// runtime.
 ///
-/// The monotonic clock is tokio's, so a test with paused time sees both it and `sleep` move together.
+/// The monotonic clock is tokio's, so in a test with paused time it moves together with `sleep`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(
         clippy::disallowed_methods,
-        reason = "this is the clock everyone else is given"
+        reason = "all other code gets this clock as an argument"
     )]
     fn now_ns(&self) -> i64 {
         let now = SystemTime::now();
@@ -49,7 +52,7 @@ impl Clock for SystemClock {
 
     #[expect(
         clippy::disallowed_methods,
-        reason = "this is the clock everyone else is given"
+        reason = "all other code gets this clock as an argument"
     )]
     fn monotonic_ns(&self) -> u64 {
         let elapsed = Instant::now().saturating_duration_since(origin());
@@ -58,18 +61,18 @@ impl Clock for SystemClock {
 
     #[expect(
         clippy::disallowed_methods,
-        reason = "this is the timer everyone else is given"
+        reason = "all other code gets this timer as an argument"
     )]
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
         tokio::time::sleep(duration)
     }
 }
 
-/// Where the monotonic clock counts from: an hour before its first use, because a runtime whose time
-/// was paused before then reads slightly earlier instants, which must not all collapse to zero.
+/// Returns the origin of the monotonic clock: an hour before its first use, because a runtime whose
+/// time was paused before then reads slightly earlier instants, which must not all become zero.
 #[expect(
     clippy::disallowed_methods,
-    reason = "this is the clock everyone else is given"
+    reason = "all other code gets this clock as an argument"
 )]
 fn origin() -> Instant {
     const HEADROOM: Duration = Duration::from_secs(3600);
@@ -103,7 +106,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn sleeping_moves_the_monotonic_clock_by_what_was_asked() {
+    async fn sleeping_moves_the_monotonic_clock_by_the_given_duration() {
         let before = SystemClock.monotonic_ns();
         SystemClock.sleep(Duration::from_secs(90)).await;
         assert_eq!(SystemClock.monotonic_ns() - before, 90_000_000_000);

@@ -112,21 +112,25 @@ impl Folder {
             path: path.to_owned(),
             source,
         })?;
-        let open = |file: &str, topic: &str, partitions: u32| {
+        let open = |file: &str, topic: &str, partitions: u32, clock: C| {
             let options = EmbeddedOptions {
                 topic: topic.to_owned(),
                 partitions,
                 retention: options.retention,
                 max_pending_bytes: options.max_pending_bytes,
             };
-            EmbeddedLog::open(path.join(file), options, clock.clone())
+            EmbeddedLog::open(path.join(file), options, clock)
         };
-        let trades = match open(TRADES_FILE, schemas::TRADES, options.partitions) {
-            Err(LogError::Partitions { found, .. }) => open(TRADES_FILE, schemas::TRADES, found),
+        let open_trades = |partitions| {
+            let clock = clock.clone();
+            open(TRADES_FILE, schemas::TRADES, partitions, clock)
+        };
+        let trades = match open_trades(options.partitions) {
+            Err(LogError::Partitions { found, .. }) => open_trades(found),
             opened => opened,
         }?;
         let partitions = trades.partitions();
-        let dead_letters = open(DEAD_LETTERS_FILE, schemas::DEAD_LETTERS, partitions)?;
+        let dead_letters = open(DEAD_LETTERS_FILE, schemas::DEAD_LETTERS, partitions, clock)?;
         Ok((trades, dead_letters))
     }
 

@@ -1,4 +1,4 @@
-//! What the durable log does: appends of each size, and reads of its tail and of its file.
+//! Measures the embedded log: appends of several sizes, and reads of its end and of its file.
 //!
 //! `cargo bench -p candlewick-eventlog --bench embedded`.
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 use candlewick_eventlog::{EmbeddedLog, EmbeddedOptions, Log, NewRecord, Retention};
 use clock::{Clock, SystemClock};
 
-/// Records in all, of an append, and how many appends are in flight.
+/// The number of records in total, of records in an append, and of concurrent appends.
 const SHAPES: [(usize, usize, usize); 5] = [
     (654_000, 1, 256),
     (2_000, 1, 1),
@@ -23,7 +23,8 @@ const FETCH_BYTES: usize = 1 << 20;
 
 type Failure = Box<dyn std::error::Error>;
 
-fn since(start_ns: u64) -> Duration {
+/// Returns how long ago the monotonic clock read `start_ns`.
+fn elapsed_since(start_ns: u64) -> Duration {
     Duration::from_nanos(SystemClock.monotonic_ns() - start_ns)
 }
 
@@ -41,26 +42,29 @@ fn open(folder: &tempfile::TempDir) -> Result<EmbeddedLog, Failure> {
     )?)
 }
 
-/// Appends all, answering how long each append took.
-async fn append(log: &EmbeddedLog, shape: (usize, usize, usize)) -> Result<Vec<Duration>, Failure> {
+/// Appends all records, and returns how long each append took.
+async fn append_all(
+    log: &EmbeddedLog,
+    shape: (usize, usize, usize),
+) -> Result<Vec<Duration>, Failure> {
     let (total, size, in_flight) = shape;
     let left = Arc::new(AtomicUsize::new(total / size));
     let appender = |_| {
         let (log, left) = (log.clone(), left.clone());
         tokio::spawn(async move {
             let mut took = Vec::new();
-            let takes = |left: usize| left.checked_sub(1);
+            let take_one = |left: usize| left.checked_sub(1);
             while left
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, takes)
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take_one)
                 .is_ok()
             {
-                let entry = NewRecord {
+                let record = NewRecord {
                     key: KEY.into(),
                     value: vec![b'7'; VALUE_BYTES].into(),
                 };
                 let start_ns = SystemClock.monotonic_ns();
-                log.append(0, vec![entry; size]).await?;
-                took.push(since(start_ns));
+                log.append(0, vec![record; size]).await?;
+                took.push(elapsed_since(start_ns));
             }
             Ok::<_, candlewick_eventlog::LogError>(took)
         })
@@ -73,7 +77,7 @@ async fn append(log: &EmbeddedLog, shape: (usize, usize, usize)) -> Result<Vec<D
     Ok(took)
 }
 
-/// Follows the log to `total` records while it grows, or reads what is there.
+/// Reads the log up to `total` records, and waits for records that are not there yet.
 async fn follow(log: EmbeddedLog, total: usize) -> Result<(), candlewick_eventlog::LogError> {
     let mut offset = 0;
     while offset < total as u64 {
@@ -83,21 +87,22 @@ async fn follow(log: EmbeddedLog, total: usize) -> Result<(), candlewick_eventlo
     Ok(())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "for people to read")]
+#[expect(clippy::cast_precision_loss, reason = "the output is for people")]
 fn per_second(count: usize, took: Duration) -> f64 {
     count as f64 / took.as_secs_f64()
 }
 
-async fn run(shape: (usize, usize, usize)) -> Result<(), Failure> {
+/// Measures one shape, and prints a row.
+async fn run_shape(shape: (usize, usize, usize)) -> Result<(), Failure> {
     let (total, size, in_flight) = shape;
     let folder = tempfile::tempdir()?;
     let log = open(&folder)?;
     let start_ns = SystemClock.monotonic_ns();
     let follower = tokio::spawn(follow(log.clone(), total));
-    let mut took = append(&log, shape).await?;
-    let appended = since(start_ns);
+    let mut took = append_all(&log, shape).await?;
+    let appended = elapsed_since(start_ns);
     follower.await??;
-    let followed = since(start_ns);
+    let followed = elapsed_since(start_ns);
     took.sort();
     drop(log);
     let log = open(&folder)?;
@@ -109,7 +114,7 @@ async fn run(shape: (usize, usize, usize)) -> Result<(), Failure> {
         took[took.len() / 2].as_secs_f64() * 1e3,
         took[took.len() * 99 / 100].as_secs_f64() * 1e3,
         per_second(total, followed),
-        per_second(total, since(start_ns)),
+        per_second(total, elapsed_since(start_ns)),
     );
     Ok(())
 }
@@ -123,7 +128,7 @@ fn main() -> Result<(), Failure> {
         .worker_threads(2)
         .build()?;
     for shape in SHAPES {
-        runtime.block_on(run(shape))?;
+        runtime.block_on(run_shape(shape))?;
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! Which store is the log's: redb against fjall, on what the log asks of a store.
+//! Compares storage engines for the log, redb and fjall, with the operations that the log needs.
 //!
-//! Each engine writes the same durable group commits of records of 60 bytes, one value a commit
-//! and partition, in turns, so that a noisy machine is noisy to all. Then it reads all back,
-//! drops the older half as retention does, writes it anew, and opens a copy of its files as a
-//! crash would leave them. `cargo bench -p candlewick-eventlog --bench engines`.
+//! Each engine writes the same durable group commits of records of 60 bytes, one value for each
+//! commit and partition. The engines take turns, so that noise of the machine affects all of them.
+//! Then each engine reads everything back, drops the older half as retention does, writes it again,
+//! and opens a copy of its files as a crash would leave them. `cargo bench -p candlewick-eventlog --bench engines`.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -15,21 +15,21 @@ use redb::{ReadableDatabase, ReadableTable, TableDefinition};
 
 const RECORD_BYTES: usize = 60;
 const ROUNDS: usize = 10;
-/// Records of a commit, and commits in a round.
+/// The number of records in a commit, and of commits in a round.
 const SHAPES: [(usize, usize); 3] = [(100, 1_000), (1_000, 400), (10_000, 100)];
-/// One transaction drops so many values.
-const DROPS: usize = 256;
-/// The log cuts its values at this size.
+/// How many values one transaction drops.
+const DROPS_PER_TRANSACTION: usize = 256;
+/// The log splits its values at this size.
 const MAX_VALUE_BYTES: usize = 256 * 1024 - 128;
 
 type Failure = Box<dyn std::error::Error>;
 
-/// A store under test: values at growing keys.
+/// A storage engine under test, which holds values at growing keys.
 trait Engine {
     /// Writes values from `first` on in one transaction, and syncs it.
     fn commit(&self, first: u64, values: &[&[u8]]) -> Result<(), Failure>;
-    /// Reads all in order, answering how many bytes there are.
-    fn read(&self) -> Result<usize, Failure>;
+    /// Reads all values in order, and returns how many bytes they have.
+    fn read_all(&self) -> Result<usize, Failure>;
     /// Removes some values in one transaction, and syncs it.
     fn remove(&self, keys: std::ops::Range<u64>) -> Result<(), Failure>;
 }
@@ -52,7 +52,7 @@ impl Redb {
         })
     }
 
-    fn begin(&self) -> Result<redb::WriteTransaction, Failure> {
+    fn begin_write(&self) -> Result<redb::WriteTransaction, Failure> {
         let mut transaction = self.database.begin_write()?;
         transaction.set_quick_repair(self.is_quick_repair);
         Ok(transaction)
@@ -61,7 +61,7 @@ impl Redb {
 
 impl Engine for Redb {
     fn commit(&self, first: u64, values: &[&[u8]]) -> Result<(), Failure> {
-        let transaction = self.begin()?;
+        let transaction = self.begin_write()?;
         let mut table = transaction.open_table(TABLE)?;
         for (key, value) in (first..).zip(values) {
             table.insert(key, value)?;
@@ -70,7 +70,7 @@ impl Engine for Redb {
         Ok(transaction.commit()?)
     }
 
-    fn read(&self) -> Result<usize, Failure> {
+    fn read_all(&self) -> Result<usize, Failure> {
         let table = self.database.begin_read()?.open_table(TABLE)?;
         let mut size_bytes = 0;
         for value in table.iter()? {
@@ -80,7 +80,7 @@ impl Engine for Redb {
     }
 
     fn remove(&self, keys: std::ops::Range<u64>) -> Result<(), Failure> {
-        let transaction = self.begin()?;
+        let transaction = self.begin_write()?;
         let mut table = transaction.open_table(TABLE)?;
         for key in keys {
             table.remove(key)?;
@@ -96,11 +96,11 @@ struct Fjall {
 }
 
 impl Fjall {
-    fn open(folder: &Path, keeps_values_apart: bool) -> Result<Self, Failure> {
+    fn open(folder: &Path, separates_values: bool) -> Result<Self, Failure> {
         let database = fjall::Database::builder(folder.join("log")).open()?;
         let options = || {
-            let apart = keeps_values_apart.then(KvSeparationOptions::default);
-            KeyspaceCreateOptions::default().with_kv_separation(apart)
+            let separation = separates_values.then(KvSeparationOptions::default);
+            KeyspaceCreateOptions::default().with_kv_separation(separation)
         };
         let keyspace = database.keyspace("blobs", options)?;
         Ok(Self { database, keyspace })
@@ -119,7 +119,7 @@ impl Engine for Fjall {
         Ok(batch.commit()?)
     }
 
-    fn read(&self) -> Result<usize, Failure> {
+    fn read_all(&self) -> Result<usize, Failure> {
         let mut size_bytes = 0;
         for guard in self.keyspace.iter() {
             size_bytes += black_box(guard.value()?.to_vec()).len();
@@ -139,34 +139,34 @@ impl Engine for Fjall {
     }
 }
 
-type Open = fn(&Path) -> Result<Box<dyn Engine>, Failure>;
+type OpenEngine = fn(&Path) -> Result<Box<dyn Engine>, Failure>;
 
-const ENGINES: [(&str, Open); 4] = [
+const ENGINES: [(&str, OpenEngine); 4] = [
     ("redb", |folder| Ok(Box::new(Redb::open(folder, false)?))),
     ("redb, quick repair", |folder| {
         Ok(Box::new(Redb::open(folder, true)?))
     }),
     ("fjall", |folder| Ok(Box::new(Fjall::open(folder, false)?))),
-    ("fjall, values apart", |folder| {
+    ("fjall, separate values", |folder| {
         Ok(Box::new(Fjall::open(folder, true)?))
     }),
 ];
 
-/// One engine's run of one shape.
-struct Run {
+/// The measurement of one engine with one shape.
+struct Measurement {
     name: &'static str,
-    open: Open,
+    open: OpenEngine,
     folder: tempfile::TempDir,
     engine: Option<Box<dyn Engine>>,
     next: u64,
     commits: Vec<Duration>,
 }
 
-impl Run {
+impl Measurement {
     fn engine(&self) -> &dyn Engine {
         self.engine
             .as_deref()
-            .expect("it is closed only at the end")
+            .expect("the engine is closed only at the end")
     }
 
     fn write(&mut self, values: &[&[u8]], commits: usize) -> Result<(), Failure> {
@@ -180,15 +180,15 @@ impl Run {
 
     fn drop_older_half(&self) -> Result<(), Failure> {
         let half = self.next / 2;
-        for first in (0..half).step_by(DROPS) {
+        for first in (0..half).step_by(DROPS_PER_TRANSACTION) {
             self.engine()
-                .remove(first..half.min(first + DROPS as u64))?;
+                .remove(first..half.min(first + DROPS_PER_TRANSACTION as u64))?;
         }
         Ok(())
     }
 
-    /// Opens a copy of the files made while they are open.
-    fn recover(&self) -> Result<Duration, Failure> {
+    /// Copies the files while they are open, and returns how long opening the copy takes.
+    fn measure_recovery(&self) -> Result<Duration, Failure> {
         let copy = tempfile::tempdir()?;
         let status = std::process::Command::new("cp")
             .arg("-a")
@@ -206,12 +206,12 @@ impl Run {
         let total: Duration = self.commits.iter().sum();
         self.commits.sort();
         let p99 = self.commits[self.commits.len() * 99 / 100];
-        let (recovered, size) = (self.recover()?, size_bytes(self.folder.path())?);
-        let (read, _) = timed(|| self.engine().read())?;
+        let (recovered, size) = (self.measure_recovery()?, disk_bytes(self.folder.path())?);
+        let (read, _) = timed(|| self.engine().read_all())?;
         self.drop_older_half()?;
-        let halved = size_bytes(self.folder.path())?;
+        let halved = disk_bytes(self.folder.path())?;
         self.write(values, commits * ROUNDS / 2)?;
-        let refilled = size_bytes(self.folder.path())?;
+        let refilled = disk_bytes(self.folder.path())?;
         self.engine = None;
         println!(
             "{:<20} {:>7} {:>11.0} {:>9.0} {:>8.2} {:>11.0} {:>6} {:>6} {:>6} {:>8.3}",
@@ -230,6 +230,7 @@ impl Run {
     }
 }
 
+/// Runs an operation, and returns how long it took.
 fn timed<T>(action: impl FnOnce() -> Result<T, Failure>) -> Result<(Duration, T), Failure> {
     let start_ns = SystemClock.monotonic_ns();
     let done = action()?;
@@ -237,13 +238,13 @@ fn timed<T>(action: impl FnOnce() -> Result<T, Failure>) -> Result<(Duration, T)
     Ok((Duration::from_nanos(took_ns), done))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "for people to read")]
+#[expect(clippy::cast_precision_loss, reason = "the output is for people")]
 fn per_second(count: usize, took: Duration) -> f64 {
     count as f64 / took.as_secs_f64()
 }
 
-/// What the files take on the disk.
-fn size_bytes(folder: &Path) -> Result<u64, Failure> {
+/// Returns how many bytes the files take on the disk.
+fn disk_bytes(folder: &Path) -> Result<u64, Failure> {
     let output = std::process::Command::new("du")
         .arg("-sB1")
         .arg(folder)
@@ -252,12 +253,12 @@ fn size_bytes(folder: &Path) -> Result<u64, Failure> {
     Ok(text
         .split_whitespace()
         .next()
-        .ok_or("du said nothing")?
+        .ok_or("du printed nothing")?
         .parse()?)
 }
 
-/// Records like trades: mostly digits that do not repeat.
-fn payload(records: usize) -> Vec<u8> {
+/// Returns records like trades: digits that do not repeat.
+fn generate_payload(records: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let digit = |_| {
         state = state
@@ -283,13 +284,13 @@ fn main() -> Result<(), Failure> {
         "crash s"
     );
     for (records, commits) in SHAPES {
-        let payload = payload(records);
+        let payload = generate_payload(records);
         let values: Vec<_> = payload.chunks(MAX_VALUE_BYTES).collect();
         let mut runs = Vec::new();
         for (name, open) in ENGINES {
             let folder = tempfile::tempdir()?;
             let engine = Some(open(folder.path())?);
-            runs.push(Run {
+            runs.push(Measurement {
                 name,
                 open,
                 folder,

@@ -1,21 +1,24 @@
 //! A durable topic in one local file.
 //!
-//! Appends wait in a bounded queue. One thread, the committer, takes all that wait, writes them
-//! in one transaction with one sync, then publishes the new ends and answers. Readers find the
-//! newest blobs in memory and older ones in the file.
+//! Appends wait in a bounded queue. One thread, the committer, takes all that wait, writes them in
+//! one transaction with one sync, then publishes the new ends and replies to the senders. Readers
+//! find the newest blobs in memory and older ones in the file.
 
+mod append_queue;
 mod blob;
+mod blob_encoder;
 mod committer;
+mod database;
 mod disk;
+mod failing_since;
 mod file;
 mod identity;
 mod options;
 mod partition;
-mod queue;
 mod retention;
 #[cfg(test)]
 mod tests;
-mod trouble;
+mod topic;
 
 use std::ops::Range;
 use std::path::Path;
@@ -25,104 +28,70 @@ use std::thread::{Builder, JoinHandle};
 use clock::Clock;
 use tokio::sync::oneshot;
 
-use self::blob::{Blob, Malformed, Records};
+use self::append_queue::Append;
 use self::committer::Committer;
-use self::disk::Health;
+use self::disk::DiskState;
 use self::file::LogFile;
 use self::identity::Identity;
-use self::partition::{Partition, Place};
-use self::queue::{Append, Queue};
-use self::trouble::Trouble;
+use self::partition::Partition;
+use self::topic::Topic;
+use crate::error::LogError;
+use crate::log::{Bounds, Log};
+use crate::record::{Batch, Epoch, NewRecord, Offset, PartitionId};
 use crate::wall_clock::WallClock;
-use crate::{Batch, Bounds, Epoch, Log, LogError, Metrics, NewRecord, Offset, PartitionId};
 
 pub use self::options::{EmbeddedOptions, Retention};
 
-/// The newest encoded records kept in memory: of the whole topic, and at least of a partition.
-const RECENT_BYTES: usize = 32 * 1024 * 1024;
-const MIN_RECENT_BYTES: usize = 1024 * 1024;
-
 /// A durable topic in one local file.
 ///
-/// Offsets are dense. What an append has acknowledged is synced to the disk, and readers see
-/// nothing else. Retention makes room for later records within the file, which does not shrink.
+/// Offsets are dense. Acknowledged records are synced to the disk, and readers see no others.
+/// Retention makes room for later records within the file, which does not shrink.
 ///
-/// Dropping the last handle closes the log, which waits for the appends that it has taken.
+/// Dropping the last handle closes the log, which waits for the appends that are queued.
 #[derive(Clone)]
 pub struct EmbeddedLog {
     handle: Arc<Handle>,
 }
 
-/// What closes the log when nobody holds it any more.
+/// What the clones of a log share. Dropping it closes the log.
 struct Handle {
     topic: Arc<Topic>,
     identity: Identity,
     committer: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What the handles and the committer share.
-struct Topic {
-    name: String,
-    clock: WallClock,
-    retention: Retention,
-    max_recent_bytes: usize,
-    metrics: Metrics,
-    queue: Queue,
-    trouble: Trouble,
-    file: LogFile,
-    partitions: Vec<Partition>,
-}
-
 impl EmbeddedLog {
-    /// Opens the topic in the file at `path`, or makes it; its folder must be there.
+    /// Opens the topic in the file at `path`, or creates the file; its folder must exist.
     ///
     /// After a crash this reads and checks the whole file: half a second for each gigabyte that
-    /// the system still has in memory, and as long as the disk takes for the rest.
+    /// the operating system still has in memory, and as long as the disk takes for the rest.
     ///
     /// Append times are taken from `clock`; they never go back, although the clock may.
     ///
     /// # Errors
-    /// [`LogError::Locked`] where the file is open already, in this process or another,
-    /// [`LogError::Newer`] where a newer version wrote it, [`LogError::Partitions`] where it has
-    /// another number of them, and [`LogError::Storage`] where it cannot be used.
+    /// [`LogError::Locked`] if the file is open already, in this process or another,
+    /// [`LogError::Newer`] if a newer version wrote it, [`LogError::Partitions`] if it has another
+    /// number of partitions, and [`LogError::Storage`] if it cannot be used.
     pub fn open(
         path: impl AsRef<Path>,
         options: EmbeddedOptions,
         clock: impl Clock,
     ) -> Result<Self, LogError> {
         let clock = WallClock::new(clock);
-        Self::open_on(path.as_ref(), options, clock, Health::default())
+        Self::open_on_disk(path.as_ref(), options, clock, DiskState::default())
     }
 
-    fn open_on(
+    fn open_on_disk(
         path: &Path,
         options: EmbeddedOptions,
         clock: WallClock,
-        health: Health,
+        disk: DiskState,
     ) -> Result<Self, LogError> {
-        let (file, identity, extents) = LogFile::open(path, options.partitions, health)?;
-        let partitions: Vec<_> = (0..)
-            .zip(extents)
-            .map(|(n, extent)| Partition::new(n, extent))
-            .collect();
-        let metrics = Metrics::new(&options.topic);
-        let topic = Arc::new(Topic {
-            name: options.topic,
-            clock,
-            retention: options.retention,
-            max_recent_bytes: (RECENT_BYTES / partitions.len().max(1)).max(MIN_RECENT_BYTES),
-            queue: Queue::new(options.max_pending_bytes, metrics.clone()),
-            metrics,
-            trouble: Trouble::default(),
-            file,
-            partitions,
-        });
-        for (number, partition) in topic.numbered() {
-            topic.metrics.first_offset(number, partition.bounds().first);
-        }
+        let (file, identity, extents) = LogFile::open(path, options.partitions, disk)?;
+        let topic = Arc::new(Topic::new(options, clock, file, extents));
         let committer = spawn_committer(topic.clone()).map_err(|error| LogError::Storage {
             path: path.display().to_string(),
-            reason: format!("no thread for its committer: {error}"),
+            reason: format!("the thread of its committer cannot be started: {error}"),
         })?;
         Ok(Self {
             handle: Arc::new(Handle {
@@ -133,41 +102,43 @@ impl EmbeddedLog {
         })
     }
 
-    /// What tells this file from every other: 32 hexadecimal digits made with it.
+    /// Returns the identifier of this file, which no other file has: 32 hexadecimal digits that
+    /// are drawn when the file is created.
     #[must_use]
     pub fn id(&self) -> String {
         format!("{:032x}", self.handle.identity.id)
     }
 
-    /// Says that every consumer has durably passed all records of `partition` before `passed`,
-    /// so that retention may drop them.
+    /// Allows retention to drop the records of `partition` before `offset`: every consumer has
+    /// durably processed them.
     ///
-    /// This is not stored: after a start, nothing is dropped until it is said again. The
-    /// committer drops whole blobs in the background, and never a partition's newest.
+    /// This is not stored: after a start, nothing is dropped until this is called again. The
+    /// committer drops whole blobs in the background, and never the newest one of a partition.
     ///
     /// # Errors
-    /// [`LogError::NoSuchPartition`].
-    pub fn retain(&self, partition: PartitionId, passed: Offset) -> Result<(), LogError> {
-        self.partition(partition)?.pass(passed);
-        self.handle.topic.queue.passed();
+    /// [`LogError::NoSuchPartition`], and [`LogError::Closed`] if the log is closed.
+    pub fn release_before(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
+        self.partition(partition)?.release_before(offset);
+        self.handle.topic.queue.request_sweep();
         Ok(())
     }
 
-    /// Since when every commit has failed, by the log's clock in UTC nanoseconds, and what the
-    /// newest failure said; none once a commit succeeds.
+    /// Returns since when every commit has failed, in UTC nanoseconds by the clock of the log, and
+    /// the error of the newest commit; `None` if the newest commit succeeded.
     #[must_use]
     pub fn failing_since_ns(&self) -> Option<(i64, String)> {
-        self.handle.topic.trouble.since_ns()
+        self.handle.topic.failing_since.get()
     }
 
-    /// Why nothing more can be written before the process starts anew, where that is so.
+    /// Returns the error after which nothing more can be written until the process is restarted,
+    /// if there was such an error.
     #[must_use]
-    pub fn failed_for_good(&self) -> Option<LogError> {
-        self.handle.topic.file.failed_for_good()
+    pub fn permanent_failure(&self) -> Option<LogError> {
+        self.handle.topic.file.permanent_failure()
     }
 
-    /// Makes durable what was appended, then lets go of the file. Every later call fails with
-    /// [`LogError::Closed`]. It blocks for about one commit, and may be called again.
+    /// Makes the queued appends durable, then closes the file. Every later call fails with
+    /// [`LogError::Closed`]. It blocks for about one commit, and may be called more than once.
     pub fn close(&self) {
         self.handle.close();
     }
@@ -178,7 +149,7 @@ impl EmbeddedLog {
             partition,
             partitions: self.partitions(),
         })?;
-        found.progress().check_open()?;
+        found.visible_end().check_open()?;
         Ok(found)
     }
 }
@@ -187,60 +158,6 @@ fn spawn_committer(topic: Arc<Topic>) -> std::io::Result<JoinHandle<()>> {
     Builder::new()
         .name(format!("log-{}", topic.name))
         .spawn(move || Committer::new(&topic).run())
-}
-
-impl Topic {
-    fn numbered(&self) -> impl Iterator<Item = (PartitionId, &Partition)> {
-        (0..).zip(&self.partitions)
-    }
-
-    fn read(
-        &self,
-        number: PartitionId,
-        offset: Offset,
-        max_bytes: usize,
-    ) -> Result<Batch, LogError> {
-        let partition = &self.partitions[number as usize];
-        let Bounds { end, .. } = partition.bounds();
-        let blobs = match partition.locate(offset, max_bytes)? {
-            Place::Memory(blobs) => blobs,
-            Place::File => self.file.read(number, offset, max_bytes)?,
-        };
-        match blobs.first() {
-            // Retention dropped it in between, and is about to say so.
-            Some(blob) if blob.first > offset => Err(LogError::OutOfRange {
-                partition: number,
-                offset,
-                first: blob.first,
-                end,
-            }),
-            None if offset < end => Err(self.file.malformed(Malformed)),
-            _ => self.decode(&blobs, offset, end, max_bytes),
-        }
-    }
-
-    fn decode(
-        &self,
-        blobs: &[Blob],
-        offset: Offset,
-        until: Offset,
-        max_bytes: usize,
-    ) -> Result<Batch, LogError> {
-        let mut records = Records::default();
-        for blob in blobs {
-            let has_room = blob
-                .decode(offset, until, max_bytes, &mut records)
-                .map_err(|malformed| self.file.malformed(malformed))?;
-            if !has_room {
-                break;
-            }
-        }
-        let next_offset = records.list.last().map_or(offset, |last| last.offset + 1);
-        Ok(Batch {
-            records: records.list,
-            next_offset,
-        })
-    }
 }
 
 impl Handle {
@@ -253,7 +170,7 @@ impl Handle {
         if let Some(committer) = committer.take() {
             committer
                 .join()
-                .expect("the committer catches the store's panics");
+                .expect("the committer catches the panics of redb");
         }
     }
 }
@@ -277,26 +194,26 @@ impl Log for EmbeddedLog {
     async fn append(
         &self,
         partition: PartitionId,
-        entries: Vec<NewRecord>,
+        records: Vec<NewRecord>,
     ) -> Result<Range<Offset>, LogError> {
         let found = self.partition(partition)?;
-        if entries.is_empty() {
+        if records.is_empty() {
             let end = found.bounds().end;
             return Ok(end..end);
         }
-        let count = entries.len() as u64;
-        let size_bytes = entries
+        let count = records.len() as u64;
+        let size_bytes = records
             .iter()
-            .map(|entry| entry.key.len() + entry.value.len())
+            .map(|record| record.key.len() + record.value.len())
             .sum();
-        let (answer, answered) = oneshot::channel();
+        let (reply, replied) = oneshot::channel();
         self.handle.topic.queue.push(Append {
             partition,
-            entries,
+            records,
             size_bytes,
-            answer,
+            reply,
         })?;
-        let first = answered.await.unwrap_or(Err(LogError::Closed))?;
+        let first = replied.await.unwrap_or(Err(LogError::Closed))?;
         Ok(first..first + count)
     }
 
@@ -312,7 +229,7 @@ impl Log for EmbeddedLog {
 
     async fn wait(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
         self.partition(partition)?
-            .progress()
+            .visible_end()
             .wait_beyond(offset)
             .await
     }
@@ -320,6 +237,7 @@ impl Log for EmbeddedLog {
     async fn bounds(&self, partition: PartitionId) -> Result<Bounds, LogError> {
         Ok(self.partition(partition)?.bounds())
     }
+
     fn end_hint(&self, partition: PartitionId) -> Option<Offset> {
         Some(self.partition(partition).ok()?.bounds().end)
     }

@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use clock::{Clock, Guard, GuardError};
 
+use crate::error::LogError;
+use crate::log::{Bounds, Log};
 use crate::record::{Batch, Epoch, NewRecord, Offset, PartitionId};
-use crate::traits::{Bounds, Log, LogError};
 
 /// A topic whose appends are behind a timeout and a circuit breaker.
 ///

@@ -1,25 +1,30 @@
 //! A partitioned, append-only log behind one trait.
 //!
-//! [`Log`] is what the roles are written against: a topic of numbered partitions, each a
-//! sequence of records at growing offsets. [`EmbeddedLog`] keeps a topic durably in a
-//! local file; [`MemoryLog`] keeps a bounded ring of it in memory, with a new epoch each start. The
-//! crate `kafka` has the log over Apache Kafka.
+//! The roles are written against [`Log`]: a topic of numbered partitions, each a sequence of
+//! records at growing offsets. [`EmbeddedLog`] keeps a topic durably in a local file.
+//! [`MemoryLog`] keeps the newest records of a topic in memory, and has a new epoch after each
+//! start. The crate `kafka` has the log over Apache Kafka. [`GuardedLog`] puts the appends to any
+//! of them behind a timeout and a circuit breaker.
 //!
-//! A reader sees a record only once it is durable, so nothing derived from the log can be
+//! A reader sees a record only once it is durable, so nothing that is derived from the log can be
 //! ahead of it after a crash.
 
+#[cfg(feature = "contract")]
+pub mod contract;
 mod embedded;
+mod error;
 mod guarded;
+mod log;
 mod memory;
 mod metrics;
-mod progress;
+mod partition_end;
 mod record;
-mod traits;
 mod wall_clock;
 
 pub use embedded::{EmbeddedLog, EmbeddedOptions, Retention};
+pub use error::LogError;
 pub use guarded::GuardedLog;
+pub use log::{Bounds, Log};
 pub use memory::MemoryLog;
 pub use metrics::Metrics;
 pub use record::{Batch, Epoch, NewRecord, Offset, PartitionId, Record};
-pub use traits::{Bounds, Log, LogError};

@@ -6,17 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use clock::Clock;
 
-use crate::progress::Progress;
+use crate::error::LogError;
+use crate::log::{Bounds, Log};
+use crate::partition_end::PartitionEnd;
+use crate::record::{Batch, Epoch, NewRecord, Offset, PartitionId, Record};
 use crate::wall_clock::WallClock;
-use crate::{Batch, Bounds, Epoch, Log, LogError, NewRecord, Offset, PartitionId, Record};
 
-/// What a record costs beside its key and value, roughly.
+/// What a record takes up in addition to its key and value, roughly.
 const RECORD_OVERHEAD_BYTES: usize = 64;
 
-/// A topic kept in memory: a ring for each partition, gone when the process ends.
+/// A topic in memory: a bounded queue of records for each partition, lost when the process ends.
 ///
-/// An append that takes a partition beyond its bound drops that partition's oldest records,
-/// read or not; a reader that was slower finds out by [`LogError::OutOfRange`].
+/// An append that takes a partition beyond its bound drops the oldest records of that partition,
+/// whether they were read or not. A reader that was slower gets [`LogError::OutOfRange`].
 #[derive(Clone)]
 pub struct MemoryLog {
     topic: Arc<Topic>,
@@ -30,12 +32,13 @@ struct Topic {
 }
 
 struct Partition {
-    ring: Mutex<Ring>,
-    progress: Progress,
+    kept: Mutex<KeptRecords>,
+    visible_end: PartitionEnd,
 }
 
+/// The newest records of a partition.
 #[derive(Default)]
-struct Ring {
+struct KeptRecords {
     records: VecDeque<Record>,
     first: Offset,
     size_bytes: usize,
@@ -43,10 +46,11 @@ struct Ring {
 }
 
 impl MemoryLog {
-    /// An empty topic. `epoch` must be greater than that of the same topic's last start.
+    /// Returns an empty topic. `epoch` must be greater than the epoch that the topic had the last
+    /// time the process started.
     ///
-    /// The bound counts keys, values and 64 bytes a record; the newest record is always kept.
-    /// Append times are taken from `clock`; they never go back, although the clock may.
+    /// The bound counts keys, values and 64 bytes for each record. The newest record is always
+    /// kept. Append times are taken from `clock`; they never go back, although the clock may.
     #[must_use]
     pub fn new(
         partitions: PartitionId,
@@ -55,8 +59,8 @@ impl MemoryLog {
         clock: impl Clock,
     ) -> Self {
         let partition = |_| Partition {
-            ring: Mutex::default(),
-            progress: Progress::new(0),
+            kept: Mutex::default(),
+            visible_end: PartitionEnd::new(0),
         };
         Self {
             topic: Arc::new(Topic {
@@ -71,7 +75,7 @@ impl MemoryLog {
     /// Ends every wait, and fails every later call, with [`LogError::Closed`].
     pub fn close(&self) {
         for partition in &self.topic.partitions {
-            partition.progress.close();
+            partition.visible_end.close();
         }
     }
 
@@ -81,49 +85,49 @@ impl MemoryLog {
             partition,
             partitions: self.partitions(),
         })?;
-        found.progress.check_open()?;
+        found.visible_end.check_open()?;
         Ok(found)
     }
 }
 
 impl Partition {
-    fn ring(&self) -> MutexGuard<'_, Ring> {
-        self.ring.lock().expect("no holder of the ring panics")
+    fn lock_kept(&self) -> MutexGuard<'_, KeptRecords> {
+        self.kept.lock().expect("no holder of the records panics")
     }
 }
 
-impl Ring {
+impl KeptRecords {
     fn end(&self) -> Offset {
         self.first + self.records.len() as u64
     }
 
-    fn push(&mut self, entries: Vec<NewRecord>, now_ns: i64) {
+    fn push(&mut self, records: Vec<NewRecord>, now_ns: i64) {
         let append_time_ns = self.last_append_ns.map_or(now_ns, |last| last.max(now_ns));
         self.last_append_ns = Some(append_time_ns);
-        for NewRecord { key, value } in entries {
+        for NewRecord { key, value } in records {
             let record = Record {
                 offset: self.end(),
                 append_time_ns,
                 key,
                 value,
             };
-            self.size_bytes += size_bytes(&record);
+            self.size_bytes += kept_bytes(&record);
             self.records.push_back(record);
         }
     }
 
-    fn evict(&mut self, max_bytes: usize) {
+    fn drop_oldest(&mut self, max_bytes: usize) {
         while self.size_bytes > max_bytes && self.records.len() > 1 {
             if let Some(oldest) = self.records.pop_front() {
-                self.size_bytes -= size_bytes(&oldest);
+                self.size_bytes -= kept_bytes(&oldest);
                 self.first += 1;
             }
         }
     }
 
-    /// The records from `offset` on, which is within the bounds.
+    /// Returns the records from `offset` on, which must be within the bounds.
     fn read(&self, offset: Offset, max_bytes: usize) -> Vec<Record> {
-        let skip = usize::try_from(offset - self.first).expect("a ring fits in memory");
+        let skip = usize::try_from(offset - self.first).expect("the records fit in memory");
         let mut used_bytes = 0_usize;
         let fits = |record: &&Record| {
             let is_first = used_bytes == 0;
@@ -138,13 +142,14 @@ impl Ring {
     }
 }
 
-fn size_bytes(record: &Record) -> usize {
+/// Returns how many bytes of the bound a record uses.
+fn kept_bytes(record: &Record) -> usize {
     record.key.len() + record.value.len() + RECORD_OVERHEAD_BYTES
 }
 
 impl Log for MemoryLog {
     fn partitions(&self) -> PartitionId {
-        PartitionId::try_from(self.topic.partitions.len()).expect("made from a PartitionId")
+        PartitionId::try_from(self.topic.partitions.len()).expect("created from a PartitionId")
     }
 
     fn epoch(&self) -> Epoch {
@@ -154,19 +159,19 @@ impl Log for MemoryLog {
     async fn append(
         &self,
         partition: PartitionId,
-        entries: Vec<NewRecord>,
+        records: Vec<NewRecord>,
     ) -> Result<Range<Offset>, LogError> {
         let partition = self.partition(partition)?;
-        let mut ring = partition.ring();
-        let offset = ring.end();
-        if entries.is_empty() {
+        let mut kept = partition.lock_kept();
+        let offset = kept.end();
+        if records.is_empty() {
             return Ok(offset..offset);
         }
-        ring.push(entries, self.topic.clock.now_ns());
-        ring.evict(self.topic.max_bytes_per_partition);
-        // Under the lock, so that two appends cannot announce their ends in the wrong order.
-        partition.progress.advance(ring.end());
-        Ok(offset..ring.end())
+        kept.push(records, self.topic.clock.now_ns());
+        kept.drop_oldest(self.topic.max_bytes_per_partition);
+        // Under the lock, so that two appends cannot publish their ends in the wrong order.
+        partition.visible_end.advance(kept.end());
+        Ok(offset..kept.end())
     }
 
     async fn fetch(
@@ -175,8 +180,8 @@ impl Log for MemoryLog {
         offset: Offset,
         max_bytes: usize,
     ) -> Result<Batch, LogError> {
-        let ring = self.partition(partition)?.ring();
-        let (first, end) = (ring.first, ring.end());
+        let kept = self.partition(partition)?.lock_kept();
+        let (first, end) = (kept.first, kept.end());
         if !(first..=end).contains(&offset) {
             return Err(LogError::OutOfRange {
                 partition,
@@ -185,7 +190,7 @@ impl Log for MemoryLog {
                 end,
             });
         }
-        let records = ring.read(offset, max_bytes);
+        let records = kept.read(offset, max_bytes);
         let next_offset = offset + records.len() as u64;
         Ok(Batch {
             records,
@@ -195,19 +200,20 @@ impl Log for MemoryLog {
 
     async fn wait(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
         self.partition(partition)?
-            .progress
+            .visible_end
             .wait_beyond(offset)
             .await
     }
 
     async fn bounds(&self, partition: PartitionId) -> Result<Bounds, LogError> {
-        let ring = self.partition(partition)?.ring();
+        let kept = self.partition(partition)?.lock_kept();
         Ok(Bounds {
-            first: ring.first,
-            end: ring.end(),
+            first: kept.first,
+            end: kept.end(),
         })
     }
+
     fn end_hint(&self, partition: PartitionId) -> Option<Offset> {
-        Some(self.partition(partition).ok()?.ring().end())
+        Some(self.partition(partition).ok()?.lock_kept().end())
     }
 }

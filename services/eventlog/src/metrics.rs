@@ -1,8 +1,8 @@
-//! What the log counts.
+//! The metrics of a durable topic.
 
 use metrics::{Counter, Gauge, Histogram, Unit};
 
-use crate::{Offset, PartitionId};
+use crate::record::{Offset, PartitionId};
 
 /// Declares [`Metrics`] from its doc comments, which are also the HELP texts.
 macro_rules! topic_metrics {
@@ -10,10 +10,11 @@ macro_rules! topic_metrics {
        $unit:ident, $name:literal;)+) => {
         /// The metrics of one durable topic, each with the label `topic`.
         ///
-        /// Handles bind to the recorder that is installed when they are made: install it first.
+        /// The handles belong to the recorder that is installed when they are created: install it
+        /// first.
         #[derive(Clone)]
         pub struct Metrics {
-            $($(#[doc = $help])+ pub(crate) $field: $handle,)+
+            $($(#[doc = $help])+ $field: $handle,)+
             topic: String,
         }
 
@@ -27,7 +28,7 @@ macro_rules! topic_metrics {
                 }
             }
 
-            /// Tells the installed recorder what each metric means. Call it once a process.
+            /// Registers the HELP texts with the installed recorder. Call it once in each process.
             pub fn describe() {
                 $(metrics::$describe!($name, Unit::$unit, concat!($($help),+).trim());)+
                 metrics::describe_gauge!(FIRST_OFFSET, Unit::Count, FIRST_OFFSET_HELP);
@@ -52,11 +53,11 @@ topic_metrics! {
 }
 
 const FIRST_OFFSET: &str = "candlewick_log_first_offset";
-const FIRST_OFFSET_HELP: &str = "The oldest record that a partition keeps.";
+const FIRST_OFFSET_HELP: &str = "The offset of the oldest record that a partition keeps.";
 
 impl Metrics {
-    /// Says which record is now the oldest that `partition` keeps.
-    pub(crate) fn first_offset(&self, partition: PartitionId, first: Offset) {
+    /// Sets the offset of the oldest record that `partition` keeps.
+    pub(crate) fn set_first_offset(&self, partition: PartitionId, first: Offset) {
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
         metrics::gauge!(
             FIRST_OFFSET,
@@ -66,14 +67,20 @@ impl Metrics {
         .set(first as f64);
     }
 
-    /// Counts records that are durable now, and the bytes of their keys and values.
+    /// Records how long a group of appends took to write and sync.
+    pub(crate) fn record_commit(&self, elapsed_ns: i64) {
+        #[expect(clippy::cast_precision_loss, reason = "a histogram is of floats")]
+        self.commit_seconds.record(elapsed_ns as f64 / 1e9);
+    }
+
+    /// Counts records that became durable, and the bytes of their keys and values.
     pub fn add_appended(&self, records: usize, size_bytes: usize) {
         self.appended_records.increment(records as u64);
         self.appended_bytes.increment(size_bytes as u64);
     }
 
-    /// Sets how many bytes wait to be durable.
-    pub fn set_pending(&self, pending_bytes: usize) {
+    /// Sets how many bytes wait to become durable.
+    pub fn set_pending_bytes(&self, pending_bytes: usize) {
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
         self.pending_bytes.set(pending_bytes as f64);
     }

@@ -2,20 +2,20 @@
 
 use bytes::Bytes;
 
-/// A record's place in its partition, counted from 0. Offsets grow; they need not be dense.
+/// The place of a record in its partition, counted from 0. Offsets grow; they need not be dense.
 pub type Offset = u64;
 
-/// A partition's number, counted from 0.
+/// The number of a partition, counted from 0.
 pub type PartitionId = u32;
 
-/// The generation of a topic: a topic that was made anew has a greater epoch, and offsets of
-/// two epochs are never compared without them.
+/// The generation of a topic. A topic that is deleted and created again has a greater epoch, and
+/// two offsets are comparable only if their epochs are equal.
 pub type Epoch = u64;
 
 /// A record to be appended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRecord {
-    /// What the record is about; records of one key are in one partition.
+    /// What the record is about. The records of one key are in one partition.
     pub key: Bytes,
     /// The payload.
     pub value: Bytes,
@@ -24,11 +24,13 @@ pub struct NewRecord {
 /// A record that the log holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Its place in the partition.
+    /// The place of the record in its partition.
     pub offset: Offset,
-    /// When the log took it, in UTC nanoseconds; never less than that of an earlier record of
-    /// the partition that the same reader has read on from. Brokers' clocks differ: who stops
-    /// and goes on later keeps the greatest that he has seen.
+    /// When the log accepted the record, in UTC nanoseconds.
+    ///
+    /// It is never less than that of an earlier record of the partition that the same reader has
+    /// read without a break. The clocks of brokers differ: a reader that stops and continues later
+    /// keeps the greatest append time that it has seen.
     pub append_time_ns: i64,
     /// What the record is about.
     pub key: Bytes,
@@ -36,11 +38,12 @@ pub struct Record {
     pub value: Bytes,
 }
 
-/// Some consecutive records of one partition, oldest first.
+/// Consecutive records of one partition, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// The records, which may be none.
+    /// The records. There may be none.
     pub records: Vec<Record>,
-    /// Where to read on: one past the last record, or the offset that was asked for.
+    /// Where to continue reading: one past the last record, or the requested offset if there are
+    /// no records.
     pub next_offset: Offset,
 }

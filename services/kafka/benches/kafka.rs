@@ -1,7 +1,7 @@
-//! Reading a topic of Kafka through `KafkaLog`, beside a plain loop of rdkafka over the same
-//! records with the same settings, in CPU time of this process, librdkafka's threads included.
+//! Compares reading a topic of Kafka through `KafkaLog` with a plain loop of rdkafka over the same
+//! records with the same settings, in CPU time of this process, including librdkafka's threads.
 //!
-//! `CANDLEWICK_KAFKA=127.0.0.1:19092 cargo bench -p candlewick-log --bench kafka`.
+//! `CANDLEWICK_KAFKA=127.0.0.1:19092 cargo bench -p candlewick-kafka --bench kafka`.
 
 use std::time::Duration;
 
@@ -16,7 +16,8 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 const PARTITIONS: PartitionId = 4;
 const RECORDS: usize = 2_000_000;
-const APPEND: usize = 5_000;
+/// How many records an append has.
+const APPEND_RECORDS: usize = 5_000;
 const KEYS: usize = 250;
 const VALUE_BYTES: usize = 80;
 const FETCH_BYTES: usize = 1 << 20;
@@ -24,28 +25,30 @@ const ROUNDS: usize = 5;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// What something took.
+/// The time that reading or appending all records took.
 #[derive(Clone, Copy)]
-struct Took {
-    cpu: f64,
+struct TimeTaken {
+    cpu_seconds: f64,
     elapsed: Duration,
 }
 
 /// Returns how long ago the monotonic clock read `start_ns`.
-fn since(start_ns: u64) -> Duration {
+fn elapsed_since(start_ns: u64) -> Duration {
     Duration::from_nanos(SystemClock.monotonic_ns() - start_ns)
 }
 
-/// The CPU time of this process in seconds, from fields 14 and 15 of `/proc/self/stat`.
+/// Returns the CPU time of this process in seconds, from fields 14 and 15 of `/proc/self/stat`.
 fn cpu_seconds() -> Result<f64, Failure> {
     const TICKS_PER_SECOND: f64 = 100.0;
     let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let (_, after_name) = stat.rsplit_once(") ").ok_or("an odd /proc/self/stat")?;
+    let (_, after_name) = stat
+        .rsplit_once(") ")
+        .ok_or("cannot parse /proc/self/stat")?;
     let fields: Vec<_> = after_name.split(' ').collect();
     Ok((fields[11].parse::<f64>()? + fields[12].parse::<f64>()?) / TICKS_PER_SECOND)
 }
 
-async fn make_topic(brokers: &str) -> Result<String, Failure> {
+async fn create_topic(brokers: &str) -> Result<String, Failure> {
     let name = format!("bench-{}", std::process::id());
     let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
         .set("bootstrap.servers", brokers)
@@ -58,19 +61,20 @@ async fn make_topic(brokers: &str) -> Result<String, Failure> {
     Ok(name)
 }
 
-async fn fill(topic: &KafkaTopic) -> Result<Took, Failure> {
-    let (start_ns, cpu) = (SystemClock.monotonic_ns(), cpu_seconds()?);
+/// Appends all records.
+async fn append_records(topic: &KafkaTopic) -> Result<TimeTaken, Failure> {
+    let (start_ns, start_cpu) = (SystemClock.monotonic_ns(), cpu_seconds()?);
     let log = topic.open(1)?;
     let append = |partition| {
         let log = log.clone();
         tokio::spawn(async move {
-            let count = RECORDS / PARTITIONS as usize / APPEND;
+            let count = RECORDS / PARTITIONS as usize / APPEND_RECORDS;
             for round in 0..count {
-                let entry = |n| NewRecord {
-                    key: format!("binance:SYMBOL{:04}", (round * APPEND + n) % KEYS).into(),
+                let record = |n| NewRecord {
+                    key: format!("binance:SYMBOL{:04}", (round * APPEND_RECORDS + n) % KEYS).into(),
                     value: vec![b'7'; VALUE_BYTES].into(),
                 };
-                log.append(partition, (0..APPEND).map(entry).collect())
+                log.append(partition, (0..APPEND_RECORDS).map(record).collect())
                     .await?;
             }
             Ok::<_, eventlog::LogError>(())
@@ -79,15 +83,15 @@ async fn fill(topic: &KafkaTopic) -> Result<Took, Failure> {
     for appending in (0..PARTITIONS).map(append).collect::<Vec<_>>() {
         appending.await??;
     }
-    Ok(Took {
-        cpu: cpu_seconds()? - cpu,
-        elapsed: since(start_ns),
+    Ok(TimeTaken {
+        cpu_seconds: cpu_seconds()? - start_cpu,
+        elapsed: elapsed_since(start_ns),
     })
 }
 
-/// The loop that everyone writes: poll, look at key and value, count.
-fn plain(brokers: &str, topic: &str) -> Result<Took, Failure> {
-    let (start_ns, cpu) = (SystemClock.monotonic_ns(), cpu_seconds()?);
+/// Reads all records in a plain loop: poll, look at key and value, count.
+fn read_with_plain_loop(brokers: &str, topic: &str) -> Result<TimeTaken, Failure> {
+    let (start_ns, start_cpu) = (SystemClock.monotonic_ns(), cpu_seconds()?);
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("group.id", "bench")
@@ -106,7 +110,7 @@ fn plain(brokers: &str, topic: &str) -> Result<Took, Failure> {
     let (mut count, mut size_bytes) = (0, 0);
     while count < RECORDS {
         let Some(message) = consumer.poll(Duration::from_secs(10)) else {
-            return Err("the plain loop got nothing for ten seconds".into());
+            return Err("the plain loop received nothing for ten seconds".into());
         };
         let message = message?;
         size_bytes += message.key().map_or(0, <[u8]>::len);
@@ -114,14 +118,15 @@ fn plain(brokers: &str, topic: &str) -> Result<Took, Failure> {
         count += 1;
     }
     assert!(size_bytes > RECORDS * VALUE_BYTES);
-    Ok(Took {
-        cpu: cpu_seconds()? - cpu,
-        elapsed: since(start_ns),
+    Ok(TimeTaken {
+        cpu_seconds: cpu_seconds()? - start_cpu,
+        elapsed: elapsed_since(start_ns),
     })
 }
 
-async fn ours(topic: &KafkaTopic) -> Result<Took, Failure> {
-    let (start_ns, cpu) = (SystemClock.monotonic_ns(), cpu_seconds()?);
+/// Reads all records through `KafkaLog`.
+async fn read_with_kafka_log(topic: &KafkaTopic) -> Result<TimeTaken, Failure> {
+    let (start_ns, start_cpu) = (SystemClock.monotonic_ns(), cpu_seconds()?);
     let log = topic.open(1)?;
     let follow = |partition| {
         let log = log.clone();
@@ -143,26 +148,26 @@ async fn ours(topic: &KafkaTopic) -> Result<Took, Failure> {
         size_bytes += following.await??;
     }
     assert!(size_bytes > RECORDS * VALUE_BYTES);
-    Ok(Took {
-        cpu: cpu_seconds()? - cpu,
-        elapsed: since(start_ns),
+    Ok(TimeTaken {
+        cpu_seconds: cpu_seconds()? - start_cpu,
+        elapsed: elapsed_since(start_ns),
     })
 }
 
-fn print(name: &str, took: Took) {
-    #[expect(clippy::cast_precision_loss, reason = "for people to read")]
+fn print_row(name: &str, taken: TimeTaken) {
+    #[expect(clippy::cast_precision_loss, reason = "the output is for people")]
     let records = RECORDS as f64;
     println!(
         "{name:<10} {:>8.2} {:>8.2} {:>14.0} {:>14.0}",
-        took.cpu,
-        took.elapsed.as_secs_f64(),
-        records / took.cpu,
-        records / took.elapsed.as_secs_f64(),
+        taken.cpu_seconds,
+        taken.elapsed.as_secs_f64(),
+        records / taken.cpu_seconds,
+        records / taken.elapsed.as_secs_f64(),
     );
 }
 
 async fn run(brokers: String) -> Result<(), Failure> {
-    let name = make_topic(&brokers).await?;
+    let name = create_topic(&brokers).await?;
     let kafka = Kafka::connect(KafkaConfig {
         brokers: brokers.clone(),
         ..KafkaConfig::default()
@@ -177,15 +182,16 @@ async fn run(brokers: String) -> Result<(), Failure> {
         "{:<10} {:>8} {:>8} {:>14} {:>14}",
         "", "cpu s", "s", "records/cpu s", "records/s"
     );
-    print("append", fill(&topic).await?);
+    print_row("append", append_records(&topic).await?);
     let mut sums = (0.0, 0.0);
     for _ in 0..ROUNDS {
         let (brokers, name) = (brokers.clone(), name.clone());
-        let plain = tokio::task::spawn_blocking(move || plain(&brokers, &name)).await??;
-        print("plain", plain);
-        let ours = ours(&topic).await?;
-        print("KafkaLog", ours);
-        sums = (sums.0 + plain.cpu, sums.1 + ours.cpu);
+        let plain =
+            tokio::task::spawn_blocking(move || read_with_plain_loop(&brokers, &name)).await??;
+        print_row("plain", plain);
+        let ours = read_with_kafka_log(&topic).await?;
+        print_row("KafkaLog", ours);
+        sums = (sums.0 + plain.cpu_seconds, sums.1 + ours.cpu_seconds);
     }
     println!(
         "KafkaLog reads {:.2} of the plain loop's records per CPU-second",

@@ -1,56 +1,51 @@
-//! How Kafka is reached, and how its clients are tuned.
+//! How Kafka is reached, and how its clients are configured.
 
+mod error;
 mod security;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
+pub use self::error::KafkaConfigError;
 pub use self::security::{SaslMechanism, Security, SecurityProtocol};
 
-/// The largest key and value of one record together; topics are made to take it.
+/// How many bytes the key and value of one record may have together. Topics are created so that
+/// they accept such records.
 pub const MAX_RECORD_BYTES: usize = 4 << 20;
 
-/// What a record may add to its key and value on the wire.
-pub(crate) const RECORD_OVERHEAD_BYTES: usize = 1 << 10;
-/// How much one request asks of one partition.
+/// How many bytes a record may have on the wire in addition to its key and value.
+const RECORD_OVERHEAD_BYTES: usize = 1 << 10;
+/// How many bytes one request fetches of one partition at most.
 const FETCH_BYTES: usize = 1_000_000;
-/// So much may be read ahead in each partition, whatever the share of the whole is.
-const LEAST_QUEUE_BYTES: usize = 2 * FETCH_BYTES;
-
-/// A setting that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{option}: expected {expected}")]
-pub struct KafkaConfigError {
-    /// The setting's name, such as `kafka.brokers`.
-    pub option: &'static str,
-    /// What it has to be.
-    pub expected: String,
-}
+/// How many bytes may be read ahead in each partition at least, whatever its share is.
+const MIN_QUEUE_BYTES: usize = 2 * FETCH_BYTES;
 
 /// How Kafka is reached and used.
 #[derive(Debug, Clone)]
 pub struct KafkaConfig {
-    /// `kafka.brokers`: some brokers to begin with, as `host:port` separated by commas.
+    /// `kafka.brokers`: the brokers to connect to first, as `host:port` separated by commas.
     pub brokers: String,
-    /// `kafka.client_id`: what the brokers call this process in their logs and quotas.
+    /// `kafka.client_id`: the name of this process in the logs and quotas of the brokers.
     pub client_id: String,
-    /// Encryption and who we are.
+    /// Encryption and authentication.
     pub security: Security,
-    /// `kafka.fetch_memory_bytes`: how much of a topic is read ahead, all partitions together;
-    /// each of them gets an equal share, and 2 MB at least.
+    /// `kafka.fetch_memory_bytes`: how many bytes of a topic may be read ahead, in all partitions
+    /// together. Each partition gets an equal share, and 2 MB at least.
     pub fetch_memory_bytes: usize,
     /// `kafka.max_pending_bytes`: how many bytes of keys and values may wait to be acknowledged
-    /// before appends are [`eventlog::LogError::Busy`]. A single append beyond it is taken when
-    /// nothing else waits.
+    /// before appends fail with [`eventlog::LogError::Busy`]. A single append beyond this is
+    /// accepted if nothing else waits.
     pub max_pending_bytes: usize,
-    /// `kafka.delivery_timeout`: after how long an append fails that no broker acknowledges.
+    /// `kafka.delivery_timeout`: after what time an append fails that no broker acknowledges.
     pub delivery_timeout: Duration,
-    /// `kafka.request_timeout`: how long a question to the brokers may take.
+    /// `kafka.request_timeout`: how long other requests to the brokers may take.
     pub request_timeout: Duration,
-    /// `kafka.statistics_interval`: how often librdkafka's figures become metrics, and how soon a
-    /// client that knows no broker any more is noticed.
+    /// `kafka.statistics_interval`: how often the statistics of librdkafka are published as
+    /// metrics, and how soon a client that no longer knows a broker is noticed.
     pub statistics_interval: Duration,
 }
 
@@ -70,32 +65,32 @@ impl Default for KafkaConfig {
 }
 
 impl KafkaConfig {
-    /// Everything that is wrong with it. Files are looked for, brokers are not asked.
+    /// Returns every error of the configuration. Reads the files, and makes no request to brokers.
     #[must_use]
     pub fn errors(&self) -> Vec<KafkaConfigError> {
         let mut errors = Vec::new();
-        let mut expect = |is_met: bool, option, expected: &str| {
+        let mut require = |is_met: bool, option, expected: &str| {
             if !is_met {
                 let expected = expected.to_owned();
                 errors.push(KafkaConfigError { option, expected });
             }
         };
-        expect(
+        require(
             self.brokers.split(',').all(is_host_and_port),
             "kafka.brokers",
             "host:port, several separated by commas",
         );
-        expect(
+        require(
             !self.client_id.is_empty() && self.client_id.is_ascii(),
             "kafka.client_id",
             "a name in ASCII",
         );
-        expect(
-            (LEAST_QUEUE_BYTES..=1 << 40).contains(&self.fetch_memory_bytes),
+        require(
+            (MIN_QUEUE_BYTES..=1 << 40).contains(&self.fetch_memory_bytes),
             "kafka.fetch_memory_bytes",
             "2000000 bytes or more",
         );
-        expect(
+        require(
             (1..=1 << 30).contains(&self.max_pending_bytes),
             "kafka.max_pending_bytes",
             "1 to 1073741824 bytes",
@@ -105,59 +100,60 @@ impl KafkaConfig {
             (self.request_timeout, "kafka.request_timeout"),
         ] {
             let range = Duration::from_secs(1)..=Duration::from_secs(900);
-            expect(range.contains(&time), option, "a time from 1s to 15m");
+            require(range.contains(&time), option, "a time from 1s to 15m");
         }
         let range = Duration::from_secs(1)..=Duration::from_secs(60);
-        expect(
+        require(
             range.contains(&self.statistics_interval),
             "kafka.statistics_interval",
             "a time from 1s to 1m",
         );
-        self.security.check(&mut errors);
+        self.security.add_errors(&mut errors);
         errors
     }
 
-    /// What every client needs.
-    fn client(&self) -> Result<ClientConfig, KafkaConfigError> {
+    /// Returns the settings of every client.
+    fn base_client(&self) -> Result<ClientConfig, KafkaConfigError> {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &self.brokers)
             .set("client.id", &self.client_id)
             .set("allow.auto.create.topics", "false")
-            // Back within seconds of a broker's death, not after 18 of them.
+            // Reconnect within seconds after a broker has failed, not after 18 s.
             .set("reconnect.backoff.ms", "100")
             .set("reconnect.backoff.max.ms", "500")
             .set("socket.keepalive.enable", "true")
             .set("topic.metadata.propagation.max.ms", "5000")
             .set(
                 "statistics.interval.ms",
-                milliseconds(self.statistics_interval),
+                to_milliseconds(self.statistics_interval),
             )
             .set_log_level(RDKafkaLogLevel::Info);
-        self.security.apply(&mut config)?;
+        self.security.add_settings(&mut config)?;
         Ok(config)
     }
 
-    /// A client that reads up to `partitions` partitions of one topic, without a group. A bench
-    /// reads with the same, so that it compares the work and not the tuning.
+    /// Returns the settings of a client that reads up to `partitions` partitions of one topic,
+    /// without a group. Benchmarks use the same settings for other readers, so that they compare
+    /// the readers and not the settings.
     ///
     /// # Errors
-    /// [`KafkaConfigError`], where a file with a secret cannot be read.
-    pub fn reader(&self, partitions: usize) -> Result<ClientConfig, KafkaConfigError> {
-        let share = self.fetch_memory_bytes / partitions.max(1);
-        // librdkafka bounds the queue of each partition by itself, since each has one.
-        let queue_kbytes = share.max(LEAST_QUEUE_BYTES) / 1_000;
-        let mut config = self.client()?;
+    /// [`KafkaConfigError`] if a file with a secret cannot be read.
+    pub fn reader_client(&self, partitions: usize) -> Result<ClientConfig, KafkaConfigError> {
+        let share_bytes = self.fetch_memory_bytes / partitions.max(1);
+        // Each partition has a queue, and librdkafka bounds each queue separately.
+        let queue_kbytes = share_bytes.max(MIN_QUEUE_BYTES) / 1_000;
+        let mut config = self.base_client()?;
         config
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "error")
             .set("enable.partition.eof", "true")
-            // After a full queue, ask again soon: the default of a second makes catching up six
-            // times slower.
+            // Fetch again soon after the queue was full: with the default of a second, catching up
+            // takes six times as long.
             .set("fetch.queue.backoff.ms", "5")
             .set("fetch.error.backoff.ms", "100")
-            // A broker has one request at a time, so a partition that is added, or read from
-            // elsewhere, waits for the one that found nothing yet.
+            // A broker gets one fetch request at a time. A partition that is added, or read from
+            // another offset, waits until a request that has found nothing yet ends.
             .set("fetch.wait.max.ms", "100")
             .set("queued.min.messages", "30000")
             .set("queued.max.messages.kbytes", queue_kbytes.to_string())
@@ -166,38 +162,40 @@ impl KafkaConfig {
         Ok(config)
     }
 
-    /// The client that appends.
-    pub(crate) fn producer(&self) -> Result<ClientConfig, KafkaConfigError> {
-        let largest = MAX_RECORD_BYTES + RECORD_OVERHEAD_BYTES;
-        let mut config = self.client()?;
+    /// Returns the settings of the client that appends.
+    pub(crate) fn producer_client(&self) -> Result<ClientConfig, KafkaConfigError> {
+        let max_message_bytes = MAX_RECORD_BYTES + RECORD_OVERHEAD_BYTES;
+        let mut config = self.base_client()?;
         config
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("compression.type", "lz4")
-            // Every record names its partition; this is what other clients would compute.
+            // Every append names its partition, so this is not used. It is what makes other clients
+            // compute the same partitions.
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "2")
-            .set("message.max.bytes", largest.to_string())
-            .set("message.timeout.ms", milliseconds(self.delivery_timeout))
-            // We bound what waits ourselves, before half of an append is taken.
+            .set("message.max.bytes", max_message_bytes.to_string())
+            .set("message.timeout.ms", to_milliseconds(self.delivery_timeout))
+            // The pending bytes are bounded before an append is enqueued, so that no part of an
+            // append is refused.
             .set("queue.buffering.max.messages", "0")
             .set("queue.buffering.max.kbytes", "2097151");
         Ok(config)
     }
 
-    /// A member of a consumer group.
-    pub(crate) fn member(
+    /// Returns the settings of a member of a consumer group.
+    pub(crate) fn member_client(
         &self,
         group: &str,
         instance: Option<&str>,
     ) -> Result<ClientConfig, KafkaConfigError> {
-        let mut config = self.client()?;
+        let mut config = self.base_client()?;
         config
             .set("group.id", group)
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", "6000")
             .set("heartbeat.interval.ms", "1500")
-            // A rebalance waits so long for a member that does not answer.
+            // How long a rebalance waits for a member that does not answer.
             .set("max.poll.interval.ms", "45000")
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
@@ -208,9 +206,9 @@ impl KafkaConfig {
         Ok(config)
     }
 
-    /// A client that asks about topics and changes them.
-    pub(crate) fn admin(&self) -> Result<ClientConfig, KafkaConfigError> {
-        self.client()
+    /// Returns the settings of a client that describes and changes topics.
+    pub(crate) fn admin_client(&self) -> Result<ClientConfig, KafkaConfigError> {
+        self.base_client()
     }
 }
 
@@ -219,105 +217,6 @@ fn is_host_and_port(text: &str) -> bool {
     parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|n| n > 0))
 }
 
-fn milliseconds(time: Duration) -> String {
+fn to_milliseconds(time: Duration) -> String {
     time.as_millis().to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{KafkaConfig, SaslMechanism, SecurityProtocol};
-
-    fn options(config: &KafkaConfig) -> Vec<&'static str> {
-        config
-            .errors()
-            .into_iter()
-            .map(|error| error.option)
-            .collect()
-    }
-
-    #[test]
-    fn the_defaults_are_right() {
-        assert_eq!(options(&KafkaConfig::default()), Vec::<&str>::new());
-    }
-
-    #[test]
-    fn each_mistake_is_named() {
-        for brokers in [
-            "",
-            "localhost",
-            "localhost:",
-            ":9092",
-            "a:1,,b:2",
-            "a:0",
-            "a:99999",
-        ] {
-            let config = KafkaConfig {
-                brokers: brokers.to_owned(),
-                ..KafkaConfig::default()
-            };
-            assert_eq!(options(&config), ["kafka.brokers"], "{brokers}");
-        }
-        let mut config = KafkaConfig {
-            client_id: String::new(),
-            max_pending_bytes: 0,
-            fetch_memory_bytes: 1_000,
-            ..KafkaConfig::default()
-        };
-        config.security.protocol = SecurityProtocol::SaslSsl;
-        config.security.mechanism = SaslMechanism::ScramSha512;
-        config.security.ca_file = Some("/no/such/file".into());
-        assert_eq!(
-            options(&config),
-            [
-                "kafka.client_id",
-                "kafka.fetch_memory_bytes",
-                "kafka.max_pending_bytes",
-                "kafka.username",
-                "kafka.password_file",
-                "kafka.ca_file"
-            ]
-        );
-    }
-
-    #[test]
-    fn librdkafka_takes_every_client() {
-        let config = KafkaConfig::default();
-        for client in [
-            config.reader(12),
-            config.producer(),
-            config.member("group", Some("one")),
-            config.admin(),
-        ] {
-            client.unwrap().create_native_config().unwrap();
-        }
-    }
-
-    #[test]
-    fn what_is_read_ahead_is_bounded_for_all_partitions_together() {
-        let config = KafkaConfig::default();
-        let kbytes = |partitions| {
-            let reader = config.reader(partitions).unwrap();
-            reader.get("queued.max.messages.kbytes").unwrap().to_owned()
-        };
-        assert_eq!(kbytes(1), "67108");
-        assert_eq!(kbytes(16), "4194");
-        assert_eq!(kbytes(256), "2000", "less than two fetches would stall");
-    }
-
-    #[test]
-    fn passwords_are_read_from_files() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("password");
-        std::fs::write(&file, "secret\n").unwrap();
-        let mut config = KafkaConfig::default();
-        config.security.protocol = "SASL_PLAINTEXT".parse().unwrap();
-        config.security.mechanism = "SCRAM-SHA-256".parse().unwrap();
-        config.security.username = Some("worker".to_owned());
-        config.security.password_file = Some(file);
-        assert_eq!(config.errors(), []);
-        let client = config.producer().unwrap();
-        assert_eq!(client.get("sasl.password"), Some("secret"));
-        assert_eq!(client.get("sasl.mechanism"), Some("SCRAM-SHA-256"));
-        assert!(!format!("{config:?}").contains("secret"));
-    }
 }

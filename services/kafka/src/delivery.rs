@@ -1,9 +1,10 @@
-//! Appends on their way: what waits, and what the brokers answered.
+//! Appends that the brokers have not acknowledged yet.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use eventlog::Offset;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -12,186 +13,197 @@ use rdkafka::producer::ProducerContext;
 use rdkafka::statistics::Statistics;
 use tokio::sync::oneshot;
 
-use super::complaint::Complaints;
-use super::{client, metrics};
-use eventlog::Offset;
+use crate::callbacks::{write_client_error, write_log_line};
+use crate::client_error::ClientErrors;
+use crate::metrics;
 
-/// The bytes of all appends that are not yet answered.
+/// The bytes of all appends that are not yet acknowledged.
 #[derive(Debug, Default)]
-pub(crate) struct Pending {
+pub(crate) struct PendingBytes {
     bytes: AtomicUsize,
 }
 
-impl Pending {
-    /// Takes room for an append, or answers how many bytes wait already.
-    pub(crate) fn take(&self, size_bytes: usize, max_bytes: usize) -> Result<(), usize> {
-        let room = |bytes: usize| {
+impl PendingBytes {
+    /// Adds an append of `size_bytes` if the sum stays within `max_bytes`, or if nothing else is
+    /// pending. Otherwise returns how many bytes are pending.
+    pub(crate) fn try_add(&self, size_bytes: usize, max_bytes: usize) -> Result<(), usize> {
+        let add = |bytes: usize| {
             let sum = bytes.saturating_add(size_bytes);
             (bytes == 0 || sum <= max_bytes).then_some(sum)
         };
         self.bytes
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, room)
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, add)
             .map(|_| ())
     }
 
-    pub(crate) fn bytes(&self) -> usize {
+    pub(crate) fn get(&self) -> usize {
         self.bytes.load(Ordering::Acquire)
     }
 
-    fn give_back(&self, size_bytes: usize) {
+    fn subtract(&self, size_bytes: usize) {
         self.bytes.fetch_sub(size_bytes, Ordering::AcqRel);
     }
 }
 
-/// One append on its way. Each of its records holds it, and settles it once.
+/// One append that is not yet acknowledged. Each of its records holds it, and settles it once.
 pub(crate) struct Delivery {
-    waiting: AtomicUsize,
+    /// How many records are neither acknowledged nor failed.
+    unsettled: AtomicUsize,
     first: AtomicU64,
     end: AtomicU64,
-    failure: OnceLock<Code>,
-    answer: Mutex<Option<oneshot::Sender<Outcome>>>,
+    first_failure: OnceLock<Code>,
+    result: Mutex<Option<oneshot::Sender<DeliveryOutcome>>>,
     size_bytes: usize,
-    pending: Arc<Pending>,
+    pending_bytes: Arc<PendingBytes>,
 }
 
-/// What became of an append.
-type Outcome = Result<Range<Offset>, Code>;
-/// The same, once it is there.
-pub(crate) type Answer = oneshot::Receiver<Outcome>;
+/// The offsets of an append, or why it failed.
+type DeliveryOutcome = Result<Range<Offset>, Code>;
+/// Receives the outcome of an append.
+pub(crate) type DeliveryReceiver = oneshot::Receiver<DeliveryOutcome>;
 
 impl Delivery {
-    /// An append of `count` records, for which `size_bytes` of `pending` were taken.
+    /// Returns an append of `count` records, whose `size_bytes` were added to `pending_bytes`.
     pub(crate) fn new(
         count: usize,
         size_bytes: usize,
-        pending: Arc<Pending>,
-    ) -> (Arc<Self>, Answer) {
-        let (answer, answered) = oneshot::channel();
+        pending_bytes: Arc<PendingBytes>,
+    ) -> (Arc<Self>, DeliveryReceiver) {
+        let (result, receiver) = oneshot::channel();
         let delivery = Self {
-            waiting: AtomicUsize::new(count),
+            unsettled: AtomicUsize::new(count),
             first: AtomicU64::new(Offset::MAX),
             end: AtomicU64::new(0),
-            failure: OnceLock::new(),
-            answer: Mutex::new(Some(answer)),
+            first_failure: OnceLock::new(),
+            result: Mutex::new(Some(result)),
             size_bytes,
-            pending,
+            pending_bytes,
         };
-        (Arc::new(delivery), answered)
+        (Arc::new(delivery), receiver)
     }
 
-    /// Says that a record is durable.
-    fn record(&self, offset: Offset) {
+    /// Records that a record was acknowledged at `offset`.
+    fn record_success(&self, offset: Offset) {
         self.first.fetch_min(offset, Ordering::AcqRel);
         self.end.fetch_max(offset + 1, Ordering::AcqRel);
         self.settle(1);
     }
 
-    /// Says that `count` records failed.
-    pub(crate) fn fail(&self, count: usize, code: Code) {
-        // The first failure is the cause of those after it.
-        let _ = self.failure.set(code);
+    /// Records that `count` records failed.
+    pub(crate) fn record_failures(&self, count: usize, code: Code) {
+        // The first failure is the cause of the later ones.
+        let _ = self.first_failure.set(code);
         self.settle(count);
     }
 
+    /// Settles `count` records, and sends the outcome after the last record.
     fn settle(&self, count: usize) {
-        if self.waiting.fetch_sub(count, Ordering::AcqRel) != count {
+        if self.unsettled.fetch_sub(count, Ordering::AcqRel) != count {
             return;
         }
-        self.pending.give_back(self.size_bytes);
-        let outcome = match self.failure.get() {
+        self.pending_bytes.subtract(self.size_bytes);
+        let outcome = match self.first_failure.get() {
             Some(code) => Err(*code),
             None => Ok(self.first.load(Ordering::Acquire)..self.end.load(Ordering::Acquire)),
         };
-        let answer = self
-            .answer
+        let result = self
+            .result
             .lock()
-            .expect("no holder of the answer panics")
+            .expect("no holder of the sender panics")
             .take();
-        if let Some(answer) = answer {
-            // Whoever asked may have gone.
-            let _ = answer.send(outcome);
+        if let Some(result) = result {
+            // The caller may no longer wait for it.
+            let _ = result.send(outcome);
         }
     }
 }
 
-/// What the producer's thread calls.
+/// The callbacks of the producer, which its own thread runs.
 #[derive(Default)]
-pub(crate) struct Deliveries {
-    /// Why nobody answers the producer.
-    pub(crate) complaints: Complaints,
+pub(crate) struct ProducerCallbacks {
+    client_errors: ClientErrors,
 }
 
-impl ClientContext for Deliveries {
+impl ProducerCallbacks {
+    /// Returns what the producer reported about its connections.
+    pub(crate) fn client_errors(&self) -> &ClientErrors {
+        &self.client_errors
+    }
+}
+
+impl ClientContext for ProducerCallbacks {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.complaints.note_line(level as i32, facility, message);
-        client::log(level, facility, message);
+        self.client_errors
+            .record_log_line(level as i32, facility, message);
+        write_log_line(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.complaints.note(&error, reason);
-        client::error(&error, reason);
+        self.client_errors.record_error(&error, reason);
+        write_client_error(&error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {
-        self.complaints.note_brokers(&statistics);
-        metrics::publish(&statistics, None);
+        self.client_errors.record_brokers(&statistics);
+        metrics::publish_statistics(&statistics, None);
     }
 }
 
-impl ProducerContext for Deliveries {
+impl ProducerContext for ProducerCallbacks {
     type DeliveryOpaque = Arc<Delivery>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, delivery: Arc<Delivery>) {
         match result {
             Ok(message) => match Offset::try_from(message.offset()) {
-                Ok(offset) => delivery.record(offset),
-                // A repeat of what the brokers have and remember no offset of: it is durable, and
-                // the caller cannot be told where.
-                Err(_) => delivery.fail(1, Code::NoOffset),
+                Ok(offset) => delivery.record_success(offset),
+                // The brokers have the record from an earlier attempt and no longer know its
+                // offset: it is durable, and the caller cannot get its offset.
+                Err(_) => delivery.record_failures(1, Code::NoOffset),
             },
-            Err((error, _)) => delivery.fail(1, error.rdkafka_error_code().unwrap_or(Code::Fail)),
+            Err((error, _)) => {
+                delivery.record_failures(1, error.rdkafka_error_code().unwrap_or(Code::Fail));
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Code, Delivery, Pending};
-    use std::sync::Arc;
+    use super::*;
 
     #[test]
-    fn an_append_is_answered_once_all_records_are_settled() {
-        let pending = Arc::new(Pending::default());
-        pending.take(10, 100).unwrap();
-        let (delivery, mut answer) = Delivery::new(3, 10, pending.clone());
-        delivery.record(8);
-        delivery.record(7);
-        assert!(answer.try_recv().is_err());
-        delivery.record(11);
-        assert_eq!(answer.try_recv(), Ok(Ok(7..12)));
-        assert_eq!(pending.bytes(), 0);
+    fn an_append_has_an_outcome_once_all_records_are_settled() {
+        let pending_bytes = Arc::new(PendingBytes::default());
+        pending_bytes.try_add(10, 100).unwrap();
+        let (delivery, mut receiver) = Delivery::new(3, 10, pending_bytes.clone());
+        delivery.record_success(8);
+        delivery.record_success(7);
+        assert!(receiver.try_recv().is_err());
+        delivery.record_success(11);
+        assert_eq!(receiver.try_recv(), Ok(Ok(7..12)));
+        assert_eq!(pending_bytes.get(), 0);
     }
 
     #[test]
-    fn one_failure_fails_the_append_after_the_last() {
-        let pending = Arc::new(Pending::default());
-        pending.take(10, 100).unwrap();
-        let (delivery, mut answer) = Delivery::new(4, 10, pending);
-        delivery.fail(1, Code::MessageTimedOut);
-        delivery.fail(2, Code::PurgeQueue);
-        assert!(answer.try_recv().is_err());
-        delivery.record(1);
-        assert_eq!(answer.try_recv(), Ok(Err(Code::MessageTimedOut)));
+    fn one_failed_record_fails_the_append_after_the_last_record() {
+        let pending_bytes = Arc::new(PendingBytes::default());
+        pending_bytes.try_add(10, 100).unwrap();
+        let (delivery, mut receiver) = Delivery::new(4, 10, pending_bytes);
+        delivery.record_failures(1, Code::MessageTimedOut);
+        delivery.record_failures(2, Code::PurgeQueue);
+        assert!(receiver.try_recv().is_err());
+        delivery.record_success(1);
+        assert_eq!(receiver.try_recv(), Ok(Err(Code::MessageTimedOut)));
     }
 
     #[test]
-    fn what_waits_is_bounded_and_one_large_append_still_goes() {
-        let pending = Pending::default();
-        assert_eq!(pending.take(500, 100), Ok(()));
-        assert_eq!(pending.take(1, 100), Err(500));
-        pending.give_back(500);
-        assert_eq!(pending.take(60, 100), Ok(()));
-        assert_eq!(pending.take(41, 100), Err(60));
-        assert_eq!(pending.take(40, 100), Ok(()));
+    fn pending_bytes_are_bounded_and_one_large_append_is_accepted_alone() {
+        let pending_bytes = PendingBytes::default();
+        assert_eq!(pending_bytes.try_add(500, 100), Ok(()));
+        assert_eq!(pending_bytes.try_add(1, 100), Err(500));
+        pending_bytes.subtract(500);
+        assert_eq!(pending_bytes.try_add(60, 100), Ok(()));
+        assert_eq!(pending_bytes.try_add(41, 100), Err(60));
+        assert_eq!(pending_bytes.try_add(40, 100), Ok(()));
     }
 }

@@ -1,36 +1,38 @@
 //! A topic of [Apache Kafka](https://kafka.apache.org), through librdkafka.
 //!
-//! [`Kafka`] is a connection with one idempotent producer; [`KafkaTopic`] is a topic that was
-//! found there, with its identity; [`KafkaLog`] reads and appends. Which partitions a process
-//! works on, the consumer group says, through [`Membership`]; reading itself needs no group.
+//! [`Kafka`] is a connection with one idempotent producer, [`KafkaTopic`] is an existing topic with
+//! its identity, and [`KafkaLog`] reads and appends. The consumer group assigns partitions to
+//! processes through [`Membership`]; reading needs no group.
 //!
-//! `docs/kafka.md` says what happens when brokers fail and topics change.
+//! `docs/kafka.md` describes what happens when brokers fail and topics change.
 
-mod client;
-mod complaint;
+mod callbacks;
+mod client_error;
 mod config;
+mod connection;
 mod delivery;
-mod epoch;
-mod failure;
+mod epoch_check;
+mod error_mapping;
 mod group;
 mod log;
+mod maintenance;
 mod metrics;
 mod native;
-mod pulse;
-mod reader;
+mod partition_reader;
+mod poll_rounds;
+mod poller;
 mod topic;
-mod topics;
-mod upkeep;
+mod topic_plan;
+mod topic_reader;
+mod topic_removal;
 
 pub use self::config::{
     KafkaConfig, KafkaConfigError, MAX_RECORD_BYTES, SaslMechanism, Security, SecurityProtocol,
 };
-pub use self::group::{Drained, GroupEvent, Membership, MembershipOptions};
+pub use self::connection::Kafka;
+pub use self::group::{DrainGuard, GroupEvent, Membership, MembershipOptions};
 pub use self::log::KafkaLog;
-pub use self::topic::{Kafka, KafkaTopic};
-pub use self::topics::{TopicChange, TopicDrift, TopicPlan, TopicSpec, plan_topics, remove_topics};
-
-/// Tells the installed recorder what the metrics of Kafka mean. Call it once a process.
-pub fn describe_metrics() {
-    metrics::describe();
-}
+pub use self::metrics::describe as describe_metrics;
+pub use self::topic::KafkaTopic;
+pub use self::topic_plan::{TopicChange, TopicDrift, TopicPlan, TopicSpec, plan_topics};
+pub use self::topic_removal::remove_topics;

@@ -1,21 +1,21 @@
-//! librdkafka's figures as metrics.
+//! The statistics of librdkafka as metrics.
 
 use std::collections::HashMap;
 
+use eventlog::PartitionId;
 use metrics::{Label, Unit};
 use rdkafka::statistics::Statistics;
-
-use eventlog::PartitionId;
 
 /// Declares metrics from their doc comments, which are also the HELP texts.
 macro_rules! metrics {
     ($($(#[doc = $help:literal])+ $name:ident: $describe:ident, $unit:ident, $text:literal;)+) => {
         $($(#[doc = $help])+ const $name: &str = $text;)+
 
-        /// Tells the installed recorder what each metric means. Call it once a process.
-        pub(crate) fn describe() {
+        /// Registers the HELP texts of Kafka's metrics with the installed recorder. Call it once in
+        /// each process.
+        pub fn describe() {
             $(metrics::$describe!($name, Unit::$unit, concat!($($help),+).trim());)+
-            // What counts something rare is there before it happens.
+            // These count rare events, so they are exported before the first one.
             metrics::counter!(BOOTSTRAPS).increment(0);
             metrics::counter!(READER_RESTARTS).increment(0);
         }
@@ -23,13 +23,13 @@ macro_rules! metrics {
 }
 
 metrics! {
-    /// Bytes of a topic that were read ahead and not yet taken.
+    /// Bytes of a topic that librdkafka has read ahead and that were not fetched yet.
     FETCH_QUEUE_BYTES: describe_gauge, Bytes, "candlewick_kafka_fetch_queue_bytes";
-    /// Records of a topic that were read ahead and not yet taken.
+    /// Records of a topic that librdkafka has read ahead and that were not fetched yet.
     FETCH_QUEUE_RECORDS: describe_gauge, Count, "candlewick_kafka_fetch_queue_records";
-    /// How many records of a partition its reader has not taken yet; 0 where nobody reads it now.
+    /// How many records of a partition its reader has not fetched yet; 0 if it has no reader now.
     LAG_RECORDS: describe_gauge, Count, "candlewick_kafka_lag_records";
-    /// How long a broker took to answer, on average since the last figure.
+    /// The mean time in which a broker answered requests, since the last update.
     BROKER_ROUND_TRIP: describe_gauge, Seconds, "candlewick_kafka_broker_round_trip_seconds";
     /// Bytes that were appended and are not yet acknowledged.
     PRODUCER_QUEUE_BYTES: describe_gauge, Bytes, "candlewick_kafka_producer_queue_bytes";
@@ -37,28 +37,29 @@ metrics! {
     PRODUCER_QUEUE_RECORDS: describe_gauge, Count, "candlewick_kafka_producer_queue_records";
     /// How often a client knew no broker any more and was given those of kafka.brokers again.
     BOOTSTRAPS: describe_counter, Count, "candlewick_kafka_bootstraps_total";
-    /// How often a reader stood still before records and was started anew.
+    /// How often a reader was restarted because it did not deliver existing records.
     READER_RESTARTS: describe_counter, Count, "candlewick_kafka_reader_restarts_total";
 }
 
-/// Counts a client that began anew.
-pub(crate) fn bootstrapped_again() {
+/// Counts a client that was given the configured brokers again.
+pub(crate) fn count_bootstrap() {
     metrics::counter!(BOOTSTRAPS).increment(1);
 }
 
-/// Counts a reader that stood still.
-pub(crate) fn restarted_reader() {
+/// Counts a reader that was restarted.
+pub(crate) fn count_reader_restart() {
     metrics::counter!(READER_RESTARTS).increment(1);
 }
 
-/// Publishes how many records of a partition were not taken.
-pub(crate) fn lag(topic: &str, partition: PartitionId, lag: u64) {
+/// Publishes how many records of a partition were not fetched yet.
+pub(crate) fn publish_lag(topic: &str, partition: PartitionId, lag_records: u64) {
     let labels = [("topic", topic), ("partition", &*partition.to_string())];
-    set(LAG_RECORDS, &labels, float(lag));
+    set_gauge(LAG_RECORDS, &labels, to_f64(lag_records));
 }
 
-/// Publishes the figures of the client that reads `topic`, or of the one that appends.
-pub(crate) fn publish(statistics: &Statistics, topic: Option<&str>) {
+/// Publishes the statistics of the client that reads `topic`, or of the producer if there is no
+/// topic.
+pub(crate) fn publish_statistics(statistics: &Statistics, topic: Option<&str>) {
     let client = topic.unwrap_or("producer");
     for broker in statistics
         .brokers
@@ -69,18 +70,19 @@ pub(crate) fn publish(statistics: &Statistics, topic: Option<&str>) {
             continue;
         };
         let labels = [("client", client), ("broker", &broker.nodename)];
-        set(BROKER_ROUND_TRIP, &labels, float(round_trip.avg) / 1e6);
+        let mean_seconds = to_f64(round_trip.avg) / 1e6;
+        set_gauge(BROKER_ROUND_TRIP, &labels, mean_seconds);
     }
     match topic {
-        Some(topic) => publish_reader(statistics, topic),
+        Some(topic) => publish_fetch_queue(statistics, topic),
         None => {
-            set(PRODUCER_QUEUE_BYTES, &[], float(statistics.msg_size));
-            set(PRODUCER_QUEUE_RECORDS, &[], float(statistics.msg_cnt));
+            set_gauge(PRODUCER_QUEUE_BYTES, &[], to_f64(statistics.msg_size));
+            set_gauge(PRODUCER_QUEUE_RECORDS, &[], to_f64(statistics.msg_cnt));
         }
     }
 }
 
-fn publish_reader(statistics: &Statistics, topic: &str) {
+fn publish_fetch_queue(statistics: &Statistics, topic: &str) {
     let partitions = statistics.topics.get(topic).map(|topic| &topic.partitions);
     let partitions = partitions.into_iter().flat_map(HashMap::values);
     let (mut bytes, mut records) = (0, 0);
@@ -88,18 +90,18 @@ fn publish_reader(statistics: &Statistics, topic: &str) {
         bytes += partition.fetchq_size;
         records += partition.fetchq_cnt;
     }
-    set(FETCH_QUEUE_BYTES, &[("topic", topic)], float(bytes));
-    set(FETCH_QUEUE_RECORDS, &[("topic", topic)], float(records));
+    set_gauge(FETCH_QUEUE_BYTES, &[("topic", topic)], to_f64(bytes));
+    set_gauge(FETCH_QUEUE_RECORDS, &[("topic", topic)], to_f64(records));
 }
 
-fn set(name: &'static str, labels: &[(&'static str, &str)], value: f64) {
+fn set_gauge(name: &'static str, labels: &[(&'static str, &str)], value: f64) {
     let label = |(key, value): &(&'static str, &str)| Label::new(*key, (*value).to_owned());
     let labels: Vec<_> = labels.iter().map(label).collect();
     metrics::gauge!(name, labels).set(value);
 }
 
-/// A gauge is a float; what it loses beyond 2^53 nobody sees.
+/// Converts a count for a gauge. It is rounded beyond 2^53.
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-fn float(value: impl TryInto<i64>) -> f64 {
+fn to_f64(value: impl TryInto<i64>) -> f64 {
     value.try_into().unwrap_or(i64::MAX) as f64
 }

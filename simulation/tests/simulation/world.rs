@@ -360,12 +360,12 @@ impl World {
                 Ok(())
             }
             // The process ends, and is started anew.
-            (Err(error), Role::Worker(partition)) if error.contains("made anew") => {
+            (Err(error), Role::Worker(partition)) if error.contains("was recreated") => {
                 self.totals.count("workers of an old epoch", 1);
                 self.start_worker(partition);
                 Ok(())
             }
-            (Err(error), Role::Archiver(partition)) if error.contains("made anew") => {
+            (Err(error), Role::Archiver(partition)) if error.contains("was recreated") => {
                 self.adopt();
                 self.start_archiver(partition);
                 Ok(())

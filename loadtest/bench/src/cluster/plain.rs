@@ -35,7 +35,7 @@ type Candles = HashMap<Box<[u8]>, HashMap<i64, Candle>>;
 pub(super) fn run(settings: &Settings) -> anyhow::Result<u64> {
     let topic = settings.topics.full_name(schemas::TRADES);
     // The tuning of our own reader; one queue takes what all partitions' would.
-    let mut config = settings.kafka.reader(1)?;
+    let mut config = settings.kafka.reader_client(1)?;
     // librdkafka assigns nothing without the name of a group, which it does not join.
     config.set("group.id", format!("{topic}.plain"));
     let consumer: BaseConsumer = config.create()?;

@@ -233,7 +233,7 @@ async fn commit_offsets<P>(
     };
     for (partition, next_offset) in offsets {
         if partitions.contains(&partition) {
-            membership.commit(partition, next_offset);
+            membership.commit_offset(partition, next_offset);
         }
     }
 }

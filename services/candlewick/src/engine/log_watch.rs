@@ -37,7 +37,7 @@ pub(super) async fn watch_logs<C: Clock>(
 }
 
 fn check_log(log: &EmbeddedLog, timer: &mut FailureTimer, now_ns: u64) -> anyhow::Result<()> {
-    if let Some(reason) = log.failed_for_good() {
+    if let Some(reason) = log.permanent_failure() {
         bail!("the log cannot be written: {reason}");
     }
     timer.check(log.failing_since_ns(), now_ns)

@@ -1,14 +1,14 @@
-//! What a breaker counts.
+//! The metrics of a breaker.
 
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 
-use super::BreakerState;
+use super::policy::BreakerState;
 
 const STATE: &str = "candlewick_breaker_state";
 const REJECTIONS: &str = "candlewick_breaker_rejections_total";
 const TRIPS: &str = "candlewick_breaker_trips_total";
 
-/// The metrics of one breaker, by its dependency.
+/// The metrics of one breaker, with the label `dependency`.
 pub(super) struct Metrics {
     state: Gauge,
     pub(super) rejections: Counter,
@@ -19,11 +19,11 @@ impl Metrics {
     pub(super) fn new(dependency: &str) -> Self {
         describe_gauge!(
             STATE,
-            "What the circuit breaker of a dependency does: 0 closed, 1 half-open, 2 open."
+            "The state of the circuit breaker of a dependency: 0 closed, 1 half-open, 2 open."
         );
         describe_counter!(
             REJECTIONS,
-            "Calls that a circuit breaker has turned away without making them."
+            "Calls that a circuit breaker refused without making them."
         );
         describe_counter!(TRIPS, "How often a circuit breaker has opened.");
         let labels = [("dependency", dependency.to_owned())];
@@ -34,7 +34,7 @@ impl Metrics {
         }
     }
 
-    pub(super) fn set(&self, state: BreakerState) {
+    pub(super) fn set_state(&self, state: BreakerState) {
         self.state.set(match state {
             BreakerState::Closed => 0.0,
             BreakerState::HalfOpen => 1.0,

@@ -1,14 +1,14 @@
-//! The states of a breaker, without a clock and without locks.
+//! The state machine of a breaker, without a clock and without locks.
 
-use super::{BreakerPolicy, BreakerState};
+use super::policy::{BreakerPolicy, BreakerState};
 use crate::time::duration_ns;
 
-/// Times are of the monotonic clock, in nanoseconds.
+/// The state machine of a breaker. Times are of the monotonic clock, in nanoseconds.
 #[derive(Debug, Default)]
-pub(super) struct Machine {
+pub(super) struct StateMachine {
     phase: Phase,
-    /// Counts the changes of phase: a call that was let through before the last one came too late
-    /// to say anything of the dependency as it is now.
+    /// Counts the changes of phase. The outcome of a call that was admitted before the last change
+    /// says nothing about the dependency as it is now.
     generation: u64,
     failures: u32,
     last_error: String,
@@ -24,57 +24,64 @@ enum Phase {
     },
     HalfOpen {
         successes: u32,
-        is_busy: bool,
+        has_call: bool,
     },
 }
 
-/// A call was turned away.
+/// The refusal of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Refusal {
-    /// Zero where that depends on the one call that is under way.
+    /// The time until a call is admitted again; zero if that depends on the one call that is under
+    /// way.
     pub(super) retry_in_ns: u64,
 }
 
-impl Machine {
-    /// Lets a call through, and gives the generation that it belongs to.
+impl StateMachine {
+    /// Admits a call, and returns the generation that it belongs to.
     pub(super) fn admit(&mut self, now_ns: u64) -> Result<u64, Refusal> {
         if let Phase::Open { until_ns } = self.phase {
             if now_ns < until_ns {
                 let retry_in_ns = until_ns - now_ns;
                 return Err(Refusal { retry_in_ns });
             }
-            self.turn(Phase::HalfOpen {
+            self.change_phase(Phase::HalfOpen {
                 successes: 0,
-                is_busy: false,
+                has_call: false,
             });
         }
         match &mut self.phase {
-            Phase::HalfOpen { is_busy: true, .. } => Err(Refusal { retry_in_ns: 0 }),
-            Phase::HalfOpen { is_busy, .. } => {
-                *is_busy = true;
+            Phase::HalfOpen { has_call: true, .. } => Err(Refusal { retry_in_ns: 0 }),
+            Phase::HalfOpen { has_call, .. } => {
+                *has_call = true;
                 Ok(self.generation)
             }
             Phase::Closed | Phase::Open { .. } => Ok(self.generation),
         }
     }
 
-    pub(super) fn succeed(&mut self, generation: u64, policy: &BreakerPolicy) {
+    /// Records that a call succeeded.
+    pub(super) fn record_success(&mut self, generation: u64, policy: &BreakerPolicy) {
         if generation != self.generation {
             return;
         }
-        if let Phase::HalfOpen { successes, is_busy } = &mut self.phase {
+        if let Phase::HalfOpen {
+            successes,
+            has_call,
+        } = &mut self.phase
+        {
             *successes += 1;
-            *is_busy = false;
+            *has_call = false;
             if *successes < policy.successes.get() {
                 return;
             }
-            self.turn(Phase::Closed);
+            self.change_phase(Phase::Closed);
         }
         self.failures = 0;
         self.last_error.clear();
     }
 
-    pub(super) fn fail(
+    /// Records that a call failed at `now_ns`.
+    pub(super) fn record_failure(
         &mut self,
         generation: u64,
         policy: &BreakerPolicy,
@@ -92,16 +99,16 @@ impl Machine {
         }
         let open_for_ns = duration_ns(policy.open_for);
         let until_ns = now_ns.saturating_add(open_for_ns);
-        self.turn(Phase::Open { until_ns });
+        self.change_phase(Phase::Open { until_ns });
         self.trips += 1;
     }
 
-    /// The call was given up by whoever made it: another may take its place.
-    pub(super) const fn forget(&mut self, generation: u64) {
+    /// Records that the caller abandoned a call, so that another call may be admitted.
+    pub(super) const fn abandon(&mut self, generation: u64) {
         if generation == self.generation
-            && let Phase::HalfOpen { is_busy, .. } = &mut self.phase
+            && let Phase::HalfOpen { has_call, .. } = &mut self.phase
         {
-            *is_busy = false;
+            *has_call = false;
         }
     }
 
@@ -113,7 +120,7 @@ impl Machine {
         }
     }
 
-    /// How many calls have failed in a row.
+    /// Returns the number of calls that have failed in a row.
     pub(super) const fn failures(&self) -> u32 {
         self.failures
     }
@@ -122,12 +129,12 @@ impl Machine {
         &self.last_error
     }
 
-    /// How often it has opened.
+    /// Returns how often the breaker has opened.
     pub(super) const fn trips(&self) -> u64 {
         self.trips
     }
 
-    fn turn(&mut self, phase: Phase) {
+    fn change_phase(&mut self, phase: Phase) {
         self.phase = phase;
         self.generation += 1;
     }

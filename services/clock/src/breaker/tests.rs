@@ -1,27 +1,10 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::num::NonZeroU32;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::manual::ManualClock;
 use crate::time::SystemClock;
-
-/// A clock that moves when the test says so.
-#[derive(Clone, Default)]
-struct Hand(Arc<AtomicU64>);
-
-impl Clock for Hand {
-    fn now_ns(&self) -> i64 {
-        0
-    }
-
-    fn monotonic_ns(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn sleep(&self, _: Duration) -> impl Future<Output = ()> + Send {
-        std::future::pending()
-    }
-}
 
 fn policy(failures: u32, open_for: Duration, successes: u32) -> BreakerPolicy {
     BreakerPolicy {
@@ -31,18 +14,18 @@ fn policy(failures: u32, open_for: Duration, successes: u32) -> BreakerPolicy {
     }
 }
 
-/// What `on_change` was last called with.
+/// The reason that `on_change` was last called with.
 #[derive(Clone, Default)]
-struct Outage(Arc<Mutex<Option<String>>>);
+struct ReportedOutage(Arc<Mutex<Option<String>>>);
 
-impl Outage {
+impl ReportedOutage {
     fn reason(&self) -> Option<String> {
         self.0.lock().unwrap().clone()
     }
 }
 
-fn breaker<C: Clock>(policy: BreakerPolicy, clock: C) -> (Breaker<C>, Outage) {
-    let outage = Outage::default();
+fn create_breaker<C: Clock>(policy: BreakerPolicy, clock: C) -> (Breaker<C>, ReportedOutage) {
+    let outage = ReportedOutage::default();
     *outage.0.lock().unwrap() = Some("not reported yet".to_owned());
     let reported = outage.clone();
     let on_change = move |reason: Option<&str>| {
@@ -53,21 +36,21 @@ fn breaker<C: Clock>(policy: BreakerPolicy, clock: C) -> (Breaker<C>, Outage) {
 
 #[tokio::test(start_paused = true)]
 async fn it_opens_after_failures_in_a_row_and_closes_after_successes_in_a_row() {
-    let (breaker, outage) = breaker(BreakerPolicy::default(), SystemClock);
+    let (breaker, outage) = create_breaker(BreakerPolicy::default(), SystemClock);
     assert_eq!(outage.reason(), None);
     for _ in 0..4 {
-        breaker.admit().unwrap().failed(&"no route");
+        breaker.admit().unwrap().record_failure(&"no route");
     }
-    breaker.admit().unwrap().succeeded();
+    breaker.admit().unwrap().record_success();
     for _ in 0..4 {
-        breaker.admit().unwrap().failed(&"no route");
+        breaker.admit().unwrap().record_failure(&"no route");
     }
     assert_eq!(breaker.state(), BreakerState::Closed);
-    breaker.admit().unwrap().failed(&"timed out");
+    breaker.admit().unwrap().record_failure(&"timed out");
     assert_eq!(breaker.state(), BreakerState::Open);
-    let told = outage.reason().unwrap();
+    let reason = outage.reason().unwrap();
     assert_eq!(
-        told,
+        reason,
         "the circuit breaker is open after 5 failures: timed out"
     );
 
@@ -86,21 +69,21 @@ async fn it_opens_after_failures_in_a_row_and_closes_after_successes_in_a_row() 
         second.to_string(),
         "the circuit breaker lets one call at a time through after 5 failures: timed out"
     );
-    first.succeeded();
+    first.record_success();
     assert!(outage.reason().is_some(), "one success is not enough");
-    breaker.admit().unwrap().succeeded();
+    breaker.admit().unwrap().record_success();
     assert_eq!(breaker.state(), BreakerState::Closed);
     assert_eq!(outage.reason(), None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_while_half_open_opens_it_anew_for_the_whole_time() {
+async fn a_failure_while_half_open_opens_it_again_for_the_whole_time() {
     let open_for = Duration::from_secs(10);
-    let (breaker, _) = breaker(policy(1, open_for, 2), SystemClock);
-    breaker.admit().unwrap().failed(&"first");
+    let (breaker, _) = create_breaker(policy(1, open_for, 2), SystemClock);
+    breaker.admit().unwrap().record_failure(&"first");
     SystemClock.sleep(open_for).await;
-    breaker.admit().unwrap().succeeded();
-    breaker.admit().unwrap().failed(&"second");
+    breaker.admit().unwrap().record_success();
+    breaker.admit().unwrap().record_failure(&"second");
     let refused = breaker.admit().err().unwrap();
     let expected = BreakerOpen {
         retry_in: open_for,
@@ -111,42 +94,42 @@ async fn a_failure_while_half_open_opens_it_anew_for_the_whole_time() {
 }
 
 #[test]
-fn a_call_that_was_given_up_counts_as_neither_and_makes_room() {
-    let clock = Hand::default();
-    let (breaker, _) = breaker(policy(1, Duration::from_nanos(5), 1), clock.clone());
+fn an_abandoned_call_has_no_outcome_and_another_is_admitted() {
+    let clock = ManualClock::default();
+    let (breaker, _) = create_breaker(policy(1, Duration::from_nanos(5), 1), clock.clone());
     drop(breaker.admit());
     assert_eq!(breaker.state(), BreakerState::Closed);
-    breaker.admit().unwrap().failed(&"gone");
-    clock.0.store(5, Ordering::Relaxed);
+    breaker.admit().unwrap().record_failure(&"gone");
+    clock.advance_ns(5);
     let probe = breaker.admit().unwrap();
     assert!(breaker.admit().is_err());
     drop(probe);
     assert_eq!(breaker.state(), BreakerState::HalfOpen);
-    breaker.admit().unwrap().succeeded();
+    breaker.admit().unwrap().record_success();
     assert_eq!(breaker.state(), BreakerState::Closed);
 }
 
 #[test]
-fn calls_from_before_a_change_say_nothing_of_what_came_after() {
-    let clock = Hand::default();
-    let (breaker, _) = breaker(policy(1, Duration::from_nanos(5), 1), clock.clone());
+fn calls_from_before_a_change_of_state_do_not_count_after_it() {
+    let clock = ManualClock::default();
+    let (breaker, _) = create_breaker(policy(1, Duration::from_nanos(5), 1), clock.clone());
     let [slow, slower] = [(); 2].map(|()| breaker.admit().unwrap());
-    breaker.admit().unwrap().failed(&"gone");
-    slow.succeeded();
+    breaker.admit().unwrap().record_failure(&"gone");
+    slow.record_success();
     assert_eq!(breaker.state(), BreakerState::Open);
-    clock.0.store(5, Ordering::Relaxed);
-    breaker.admit().unwrap().succeeded();
-    slower.failed(&"an old failure");
+    clock.advance_ns(5);
+    breaker.admit().unwrap().record_success();
+    slower.record_failure(&"an old failure");
     assert_eq!(breaker.state(), BreakerState::Closed);
 }
 
-/// What can be done to a breaker.
+/// A step of a random history of a breaker.
 #[derive(Clone, Debug)]
 enum Step {
     Admit,
     Succeed(usize),
     Fail(usize),
-    GiveUp(usize),
+    Abandon(usize),
     Wait(u64),
 }
 
@@ -155,7 +138,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Admit),
         2 => (0_usize..4).prop_map(Step::Succeed),
         3 => (0_usize..4).prop_map(Step::Fail),
-        1 => (0_usize..4).prop_map(Step::GiveUp),
+        1 => (0_usize..4).prop_map(Step::Abandon),
         1 => (0_u64..15).prop_map(Step::Wait),
     ]
 }
@@ -163,18 +146,18 @@ fn step() -> impl Strategy<Value = Step> {
 const OPEN_FOR_NS: u64 = 10;
 
 proptest! {
-    /// However calls overlap: an open breaker lets nothing through before its time, a half-open
-    /// one at most one call at a time, and it never gets stuck.
+    /// However calls overlap, an open breaker admits no call before its time, a half-open one admits
+    /// one call at a time, and it can always close again.
     #[test]
-    fn whatever_happens_it_keeps_its_promises(
+    fn any_history_keeps_the_rules(
         failures in 1_u32..4,
         successes in 1_u32..4,
         steps in prop::collection::vec(step(), 0..200),
     ) {
-        let clock = Hand::default();
+        let clock = ManualClock::default();
         let policy = policy(failures, Duration::from_nanos(OPEN_FOR_NS), successes);
-        let (breaker, outage) = breaker(policy, clock.clone());
-        let mut calls: Vec<(Permit<Hand>, u64)> = Vec::new();
+        let (breaker, outage) = create_breaker(policy, clock.clone());
+        let mut calls: Vec<(Permit<ManualClock>, u64)> = Vec::new();
         let mut opened_ns = 0;
         for step in steps {
             let now_ns = clock.monotonic_ns();
@@ -196,11 +179,11 @@ proptest! {
                         prop_assert!(refused.failures >= failures);
                     }
                 },
-                Step::Succeed(which) if which < calls.len() => calls.remove(which).0.succeeded(),
-                Step::Fail(which) if which < calls.len() => calls.remove(which).0.failed(&"no"),
-                Step::GiveUp(which) if which < calls.len() => drop(calls.remove(which)),
-                Step::Wait(wait_ns) => _ = clock.0.fetch_add(wait_ns, Ordering::Relaxed),
-                Step::Succeed(_) | Step::Fail(_) | Step::GiveUp(_) => {}
+                Step::Succeed(which) if which < calls.len() => calls.remove(which).0.record_success(),
+                Step::Fail(which) if which < calls.len() => calls.remove(which).0.record_failure(&"no"),
+                Step::Abandon(which) if which < calls.len() => drop(calls.remove(which)),
+                Step::Wait(wait_ns) => clock.advance_ns(wait_ns.cast_signed()),
+                Step::Succeed(_) | Step::Fail(_) | Step::Abandon(_) => {}
             }
             let after = breaker.state();
             if after == BreakerState::Open && before != BreakerState::Open {
@@ -208,11 +191,11 @@ proptest! {
             }
             prop_assert_eq!(outage.reason().is_none(), after == BreakerState::Closed);
         }
-        // Whatever state it is in: once all calls are over, so many successes close it.
+        // In any state, once all calls are over, the number of successes closes it.
         calls.clear();
-        clock.0.fetch_add(OPEN_FOR_NS, Ordering::Relaxed);
+        clock.advance_ns(OPEN_FOR_NS.cast_signed());
         for _ in 0..successes {
-            breaker.admit().unwrap().succeeded();
+            breaker.admit().unwrap().record_success();
         }
         prop_assert_eq!(breaker.state(), BreakerState::Closed);
     }

@@ -10,11 +10,11 @@ use crate::time::SystemClock;
 const FIRST: Duration = Duration::from_millis(100);
 const CAP: Duration = Duration::from_secs(1);
 
-/// A clock on which a sleep is over as soon as it is polled, and which adds up what was slept.
+/// A clock whose sleeps complete at once and move its monotonic time.
 #[derive(Clone, Default)]
-struct Skipping(Arc<AtomicU64>);
+struct SkippingClock(Arc<AtomicU64>);
 
-impl Clock for Skipping {
+impl Clock for SkippingClock {
     fn now_ns(&self) -> i64 {
         0
     }
@@ -29,8 +29,8 @@ impl Clock for Skipping {
     }
 }
 
-/// Drives a future that must need neither a runtime nor a wake-up.
-fn now<F: Future>(future: F) -> F::Output {
+/// Polls a future once, which must complete it.
+fn poll_ready<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
         Poll::Pending => panic!("the future waited"),
@@ -76,28 +76,28 @@ fn one_seed_gives_one_sequence() {
 }
 
 #[test]
-fn a_retry_timer_grows_with_failures_in_a_row_and_is_over_after_a_success() {
+fn the_wait_of_a_retry_timer_grows_with_failures_in_a_row_and_ends_after_a_success() {
     let waits = |failures: u32| {
-        let clock = Skipping::default();
+        let clock = SkippingClock::default();
         let mut timer = RetryTimer::new(RetryPolicy::new(FIRST, CAP).seeded(5));
         let mut longest_ns = 0;
         for _ in 0..failures {
             timer.record_failure(&clock);
             let before_ns = clock.monotonic_ns();
-            now(timer.wait(&clock));
+            poll_ready(timer.wait(&clock));
             longest_ns = longest_ns.max(clock.monotonic_ns() - before_ns);
-            // It was waited for already.
-            now(timer.wait(&clock));
+            // The attempt is due already.
+            poll_ready(timer.wait(&clock));
             assert!(clock.monotonic_ns() - before_ns <= longest_ns);
         }
         assert_eq!(timer.record_success(), failures > 0);
         assert!(!timer.record_success());
         let before_ns = clock.monotonic_ns();
-        now(timer.wait(&clock));
+        poll_ready(timer.wait(&clock));
         assert_eq!(clock.monotonic_ns(), before_ns);
-        // The next failure is a first one again.
+        // The next failure counts as the first again.
         timer.record_failure(&clock);
-        now(timer.wait(&clock));
+        poll_ready(timer.wait(&clock));
         let waited = Duration::from_nanos(clock.monotonic_ns() - before_ns);
         assert!(waited <= FIRST);
         Duration::from_nanos(longest_ns)
@@ -108,8 +108,8 @@ fn a_retry_timer_grows_with_failures_in_a_row_and_is_over_after_a_success() {
 }
 
 #[test]
-fn it_tries_until_it_succeeds_without_a_runtime() {
-    let (clock, tries) = (Skipping::default(), Cell::new(0));
+fn it_retries_until_it_succeeds_without_a_runtime() {
+    let (clock, tries) = (SkippingClock::default(), Cell::new(0));
     let operation = || {
         tries.set(tries.get() + 1);
         ready(if tries.get() < 4 {
@@ -119,20 +119,23 @@ fn it_tries_until_it_succeeds_without_a_runtime() {
         })
     };
     let policy = RetryPolicy::new(FIRST, CAP).seeded(1);
-    assert_eq!(now(retry(&clock, &policy, |_| true, operation)), Ok(4));
+    assert_eq!(
+        poll_ready(retry(&clock, &policy, |_| true, operation)),
+        Ok(4)
+    );
     assert!(clock.monotonic_ns() > 0);
 }
 
 #[test]
 fn it_gives_up_after_the_attempts_allowed_or_on_a_final_error() {
     for (retryable, expected) in [(true, 3), (false, 1)] {
-        let (clock, tries) = (Skipping::default(), Cell::new(0));
+        let (clock, tries) = (SkippingClock::default(), Cell::new(0));
         let operation = || {
             tries.set(tries.get() + 1);
             ready(Err::<(), _>(tries.get()))
         };
-        let policy = RetryPolicy::new(FIRST, CAP).attempts(NonZeroU32::new(3).unwrap());
-        let result = now(retry(&clock, &policy, |_| retryable, operation));
+        let policy = RetryPolicy::new(FIRST, CAP).max_attempts(NonZeroU32::new(3).unwrap());
+        let result = poll_ready(retry(&clock, &policy, |_| retryable, operation));
         assert_eq!(result, Err(expected));
     }
 }
@@ -140,11 +143,11 @@ fn it_gives_up_after_the_attempts_allowed_or_on_a_final_error() {
 #[test]
 fn it_gives_up_before_a_wait_that_would_pass_the_limit() {
     for seed in 0..50 {
-        let clock = Skipping::default();
+        let clock = SkippingClock::default();
         let policy = RetryPolicy::new(FIRST, CAP)
             .seeded(seed)
             .give_up_after(CAP * 3);
-        let result = now(retry(
+        let result = poll_ready(retry(
             &clock,
             &policy,
             |_| true,
@@ -158,7 +161,11 @@ fn it_gives_up_before_a_wait_that_would_pass_the_limit() {
 
 #[test]
 fn it_ends_without_a_value_when_it_is_stopped_during_a_wait() {
-    let (clock, stop, tries) = (Skipping::default(), CancellationToken::new(), Cell::new(0));
+    let (clock, stop, tries) = (
+        SkippingClock::default(),
+        CancellationToken::new(),
+        Cell::new(0),
+    );
     let operation = || {
         tries.set(tries.get() + 1);
         if tries.get() == 3 {
@@ -168,32 +175,32 @@ fn it_ends_without_a_value_when_it_is_stopped_during_a_wait() {
     };
     let policy = RetryPolicy::new(FIRST, CAP).seeded(1);
     let retried = retry_until_stopped(&clock, &policy, &stop, |_| true, operation);
-    assert_eq!(now(retried), Ok(None));
+    assert_eq!(poll_ready(retried), Ok(None));
     assert_eq!(tries.get(), 3);
 }
 
 #[test]
-fn an_attempt_that_succeeds_counts_although_it_was_stopped_meanwhile() {
-    let (clock, stop) = (Skipping::default(), CancellationToken::new());
+fn a_successful_attempt_counts_although_the_stop_came_meanwhile() {
+    let (clock, stop) = (SkippingClock::default(), CancellationToken::new());
     let policy = RetryPolicy::new(FIRST, CAP);
     let operation = || {
         stop.cancel();
         ready(Ok::<_, &str>(7))
     };
     let retried = retry_until_stopped(&clock, &policy, &stop, |_| true, operation);
-    assert_eq!(now(retried), Ok(Some(7)));
+    assert_eq!(poll_ready(retried), Ok(Some(7)));
 }
 
 #[test]
-fn a_ready_future_beats_a_timeout_of_zero() {
-    let clock = Skipping::default();
-    assert_eq!(now(timeout(&clock, Duration::ZERO, ready(5))), Ok(5));
+fn a_ready_future_completes_despite_a_timeout_of_zero() {
+    let clock = SkippingClock::default();
+    assert_eq!(poll_ready(timeout(&clock, Duration::ZERO, ready(5))), Ok(5));
     let never = timeout(&clock, CAP, pending::<()>());
-    assert_eq!(now(never), Err(Elapsed(CAP)));
+    assert_eq!(poll_ready(never), Err(Elapsed(CAP)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timeout_on_the_system_clock_takes_what_was_asked() {
+async fn a_timeout_on_the_system_clock_takes_the_given_time() {
     let before = SystemClock.monotonic_ns();
     let result = timeout(&SystemClock, CAP, pending::<()>()).await;
     assert_eq!(result, Err(Elapsed(CAP)));

@@ -1,54 +1,52 @@
-//! Some consecutive records of a partition as one value of the file.
+//! Consecutive records of a partition as one value of the file.
 //!
-//! A blob is a header and then each record's key and value:
+//! A blob is a header followed by the key and value of each record:
 //!
 //! | field | form |
 //! |---|---|
-//! | how many records | u32, little-endian |
-//! | append time of all of them, UTC ns | i64, little-endian |
-//! | bytes of the partition's blobs up to and with this one, ever | u64, little-endian |
-//! | a record's key | varint of 0: as the record before; else of length + 1, and the bytes |
-//! | a record's value | varint of the length, and the bytes |
-
-mod encode;
+//! | number of records | u32, little-endian |
+//! | append time of all records, UTC ns | i64, little-endian |
+//! | total bytes of all blobs that the partition ever had, including this one | u64, little-endian |
+//! | key of a record | varint: 0 if it equals the previous key, otherwise the length + 1 and the bytes |
+//! | value of a record | varint of the length, and the bytes |
 
 use bytes::Bytes;
 
-pub(super) use self::encode::{Position, encode};
-use crate::{Offset, Record};
+use crate::record::{Offset, Record};
 
-const HEADER_BYTES: usize = 4 + 8 + 8;
+/// The size of the header.
+pub(super) const HEADER_BYTES: usize = 4 + 8 + 8;
 
-/// A blob that cannot be read.
+/// A blob that cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a batch of records is malformed")]
-pub(super) struct Malformed;
+pub(super) struct MalformedBlob;
 
-/// Some consecutive records of one partition, encoded.
+/// Consecutive records of one partition, encoded.
 #[derive(Debug, Clone)]
 pub(super) struct Blob {
-    /// The offset of its first record.
+    /// The offset of the first record.
     pub(super) first: Offset,
-    /// One past the offset of its last record.
+    /// One past the offset of the last record.
     pub(super) end: Offset,
-    /// When its records were appended, in UTC nanoseconds.
+    /// When the records were appended, in UTC nanoseconds.
     pub(super) append_time_ns: i64,
-    /// The bytes of all blobs the partition ever had, up to and with this one.
+    /// The bytes of all blobs that the partition ever had, including this one.
     pub(super) total_bytes: u64,
-    /// Header and records.
+    /// The header and the records.
     pub(super) bytes: Bytes,
 }
 
 impl Blob {
-    /// Reads the header of a blob whose last record is at `last`.
-    pub(super) fn parse(last: Offset, bytes: Bytes) -> Result<Self, Malformed> {
-        let (count, rest) = bytes.split_first_chunk::<4>().ok_or(Malformed)?;
-        let (append_time_ns, rest) = rest.split_first_chunk::<8>().ok_or(Malformed)?;
-        let total_bytes = rest.first_chunk::<8>().ok_or(Malformed)?;
+    /// Decodes the header of a blob whose last record has the offset `last`.
+    pub(super) fn parse(last: Offset, bytes: Bytes) -> Result<Self, MalformedBlob> {
+        let (count, rest) = bytes.split_first_chunk::<4>().ok_or(MalformedBlob)?;
+        let (append_time_ns, rest) = rest.split_first_chunk::<8>().ok_or(MalformedBlob)?;
+        let total_bytes = rest.first_chunk::<8>().ok_or(MalformedBlob)?;
         let count = u64::from(u32::from_le_bytes(*count));
-        let end = last.checked_add(1).ok_or(Malformed)?;
+        let end = last.checked_add(1).ok_or(MalformedBlob)?;
         Ok(Self {
-            first: end.checked_sub(count).ok_or(Malformed)?,
+            first: end.checked_sub(count).ok_or(MalformedBlob)?,
             end,
             append_time_ns: i64::from_le_bytes(*append_time_ns),
             total_bytes: u64::from_le_bytes(*total_bytes),
@@ -56,35 +54,35 @@ impl Blob {
         })
     }
 
-    /// The offset of its last record, which is its key in the file.
+    /// Returns the offset of the last record, which is the key of the blob in the file.
     pub(super) fn last(&self) -> Offset {
         self.end - 1
     }
 
-    /// Appends the records in `[from, until)` to `records`, as slices of the blob, until they
-    /// hold `max_bytes` of keys and values. Answers whether there was room for all of them.
+    /// Appends the records in `[from, until)` to `fetched`, as slices of the blob, until `fetched`
+    /// holds `max_bytes` of keys and values. Returns whether all of them fitted.
     pub(super) fn decode(
         &self,
         from: Offset,
         until: Offset,
         max_bytes: usize,
-        records: &mut Records,
-    ) -> Result<bool, Malformed> {
-        let mut cursor = Cursor::new(self);
+        fetched: &mut FetchedRecords,
+    ) -> Result<bool, MalformedBlob> {
+        let mut cursor = RecordCursor::new(self);
         for offset in self.first..self.end.min(until) {
-            let (key, value) = cursor.next()?;
+            let (key_form, value) = cursor.read_record()?;
             if offset < from {
                 continue;
             }
             let key_bytes = cursor.key.1 - cursor.key.0;
-            if !records.has_room(key_bytes + value.1 - value.0, max_bytes) {
+            if !fetched.reserve(key_bytes + value.1 - value.0, max_bytes) {
                 return Ok(false);
             }
-            let key = match (key, records.list.last()) {
-                (Key::Same, Some(last)) if last.offset >= self.first => last.key.clone(),
+            let key = match (key_form, fetched.records.last()) {
+                (KeyForm::Repeated, Some(last)) if last.offset >= self.first => last.key.clone(),
                 _ => self.bytes.slice(cursor.key.0..cursor.key.1),
             };
-            records.list.push(Record {
+            fetched.records.push(Record {
                 offset,
                 append_time_ns: self.append_time_ns,
                 key,
@@ -95,19 +93,19 @@ impl Blob {
     }
 }
 
-/// The records of a fetch, and what they hold.
+/// The records of one fetch, and how many bytes they hold.
 #[derive(Debug, Default)]
-pub(super) struct Records {
+pub(super) struct FetchedRecords {
     /// The records, oldest first.
-    pub(super) list: Vec<Record>,
+    pub(super) records: Vec<Record>,
     used_bytes: usize,
 }
 
-impl Records {
-    /// Takes room for a record; the first one always finds it.
-    fn has_room(&mut self, record_bytes: usize, max_bytes: usize) -> bool {
+impl FetchedRecords {
+    /// Reserves space for a record, and returns whether it fits. The first record always fits.
+    fn reserve(&mut self, record_bytes: usize, max_bytes: usize) -> bool {
         let used_bytes = self.used_bytes.saturating_add(record_bytes + 1);
-        if !self.list.is_empty() && used_bytes > max_bytes {
+        if !self.records.is_empty() && used_bytes > max_bytes {
             return false;
         }
         self.used_bytes = used_bytes;
@@ -115,20 +113,25 @@ impl Records {
     }
 }
 
-/// A place between two records of a blob.
-struct Cursor<'a> {
+/// Reads a blob record by record.
+struct RecordCursor<'a> {
     bytes: &'a [u8],
+    /// Where the next record begins.
     position: usize,
+    /// Where the key of the last record begins and ends.
     key: (usize, usize),
 }
 
+/// How a blob holds the key of a record.
 #[derive(Clone, Copy)]
-enum Key {
-    Same,
-    New,
+enum KeyForm {
+    /// As the key of the record before.
+    Repeated,
+    /// In full.
+    Full,
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> RecordCursor<'a> {
     fn new(blob: &'a Blob) -> Self {
         Self {
             bytes: &blob.bytes,
@@ -137,39 +140,40 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Reads past one record, answering where its value lies; its key lies at `self.key`.
-    fn next(&mut self) -> Result<(Key, (usize, usize)), Malformed> {
-        let key = match self.varint()? {
-            0 => Key::Same,
+    /// Reads one record. Returns the form of its key, which is at `self.key`, and where its value
+    /// begins and ends.
+    fn read_record(&mut self) -> Result<(KeyForm, (usize, usize)), MalformedBlob> {
+        let key_form = match self.read_varint()? {
+            0 => KeyForm::Repeated,
             length => {
-                self.key = self.range(length - 1)?;
-                Key::New
+                self.key = self.read_range(length - 1)?;
+                KeyForm::Full
             }
         };
-        let length = self.varint()?;
-        Ok((key, self.range(length)?))
+        let length = self.read_varint()?;
+        Ok((key_form, self.read_range(length)?))
     }
 
-    fn range(&mut self, length: usize) -> Result<(usize, usize), Malformed> {
+    fn read_range(&mut self, length: usize) -> Result<(usize, usize), MalformedBlob> {
         let start = self.position;
-        let end = start.checked_add(length).ok_or(Malformed)?;
+        let end = start.checked_add(length).ok_or(MalformedBlob)?;
         if end > self.bytes.len() {
-            return Err(Malformed);
+            return Err(MalformedBlob);
         }
         self.position = end;
         Ok((start, end))
     }
 
-    fn varint(&mut self) -> Result<usize, Malformed> {
+    fn read_varint(&mut self) -> Result<usize, MalformedBlob> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
-            let byte = *self.bytes.get(self.position).ok_or(Malformed)?;
+            let byte = *self.bytes.get(self.position).ok_or(MalformedBlob)?;
             self.position += 1;
             value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
-                return usize::try_from(value).map_err(|_| Malformed);
+                return usize::try_from(value).map_err(|_| MalformedBlob);
             }
         }
-        Err(Malformed)
+        Err(MalformedBlob)
     }
 }

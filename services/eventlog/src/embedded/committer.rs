@@ -4,170 +4,177 @@ use std::collections::BTreeMap;
 
 use tracing::{error, warn};
 
-use super::Topic;
-use super::blob::{self, Blob};
-use super::queue::Append;
-use super::retention::{self, Sweep};
-use crate::{LogError, Offset, PartitionId};
+use super::append_queue::Append;
+use super::blob::Blob;
+use super::blob_encoder::encode_blobs;
+use super::retention::{self, SweepOutcome};
+use super::topic::Topic;
+use crate::error::LogError;
+use crate::record::{Offset, PartitionId};
 
-/// Retention looks at most this often, unless it has left something.
+/// How long after a sweep that left nothing to drop the next one is made at the earliest.
 const SWEEP_INTERVAL_NS: i64 = 1_000_000_000;
 
 /// Takes appends in groups, makes each group durable with one sync, then shows it to readers.
 pub(super) struct Committer<'a> {
     topic: &'a Topic,
-    crowd: usize,
+    /// How many appends the last commit had.
+    last_appends: usize,
     wants_sweep: bool,
-    swept_ns: Option<i64>,
+    last_sweep_ns: Option<i64>,
     needs_reopen: bool,
 }
 
-/// Some appends to one partition.
+/// Appends to one partition that are committed together.
 #[derive(Default)]
-struct Group {
+struct PartitionGroup {
     appends: Vec<Append>,
     size_bytes: usize,
+    /// The offset of the first record.
     first: Offset,
     blobs: Vec<Blob>,
 }
 
 impl<'a> Committer<'a> {
-    /// The committer of a topic; there must be no other.
+    /// Returns the committer of a topic. A topic must have only one.
     pub(super) fn new(topic: &'a Topic) -> Self {
         Self {
             topic,
-            crowd: 0,
+            last_appends: 0,
             wants_sweep: false,
-            swept_ns: None,
+            last_sweep_ns: None,
             needs_reopen: false,
         }
     }
 
-    /// Works until the queue is closed and empty, then lets go of the file.
+    /// Works until the queue is closed and empty, then closes the file and the partitions.
     pub(super) fn run(mut self) {
         loop {
-            let work = self.topic.queue.take(self.crowd);
-            self.crowd = work.appends.len();
-            self.wants_sweep |= work.passed;
+            let work = self.topic.queue.wait_for_work(self.last_appends);
+            self.last_appends = work.appends.len();
+            self.wants_sweep |= work.sweep_requested;
             if !work.appends.is_empty() {
                 self.commit(work.appends, work.cost_bytes);
             }
             if self.wants_sweep {
                 self.sweep();
             }
-            if work.closed {
+            if work.is_last {
                 break;
             }
         }
         self.topic.file.close();
         for partition in &self.topic.partitions {
-            partition.progress().close();
+            partition.visible_end().close();
         }
     }
 
     fn commit(&mut self, appends: Vec<Append>, cost_bytes: usize) {
         let started_ns = self.topic.clock.now_ns();
-        let is_open = self.reopen_if_needed();
-        // After that, which may have moved the ends.
-        let mut groups = self.group(appends, started_ns);
-        let result = is_open.and_then(|()| self.write(&groups));
-        self.topic.queue.finish(cost_bytes);
+        let reopened = self.reopen_if_needed();
+        // Only now, because reopening may have moved the ends.
+        let mut groups = self.group_by_partition(appends, started_ns);
+        let result = reopened.and_then(|()| self.write(&groups));
+        self.topic.queue.release_bytes(cost_bytes);
         match result {
             Ok(()) => {
-                self.topic.trouble.end();
-                self.observe(&groups, started_ns);
+                self.topic.failing_since.record_success();
+                self.record_metrics(&groups, started_ns);
                 for (partition, group) in &mut groups {
                     self.publish(*partition, std::mem::take(group));
                 }
             }
             Err(error) => {
                 error!(topic = self.topic.name, %error, "appends failed");
-                self.topic.trouble.go_on(started_ns, &error);
+                self.topic.failing_since.record_failure(started_ns, &error);
                 let appends = groups.into_values().flat_map(|group| group.appends);
                 for append in appends {
-                    let _ = append.answer.send(Err(error.clone()));
+                    let _ = append.reply.send(Err(error.clone()));
                 }
                 self.needs_reopen = true;
-                // At once, so that readers are not kept waiting for the next append.
+                // At once, so that readers need not wait for the next append.
                 let _ = self.reopen_if_needed();
             }
         }
     }
 
-    /// Divides appends by partition and encodes each one's records together.
-    fn group(&self, appends: Vec<Append>, now_ns: i64) -> BTreeMap<PartitionId, Group> {
-        let mut groups = BTreeMap::<PartitionId, Group>::new();
+    /// Divides appends by partition, and encodes the records of each partition together.
+    fn group_by_partition(
+        &self,
+        appends: Vec<Append>,
+        now_ns: i64,
+    ) -> BTreeMap<PartitionId, PartitionGroup> {
+        let mut groups = BTreeMap::<PartitionId, PartitionGroup>::new();
         for append in appends {
             let group = groups.entry(append.partition).or_default();
             group.size_bytes += append.size_bytes;
             group.appends.push(append);
         }
         for (partition, group) in &mut groups {
-            let position = self.topic.partitions[*partition as usize].position(now_ns);
-            let entries = group.appends.iter().flat_map(|append| &append.entries);
-            group.first = position.first;
-            group.blobs = blob::encode(position, entries, group.size_bytes);
+            let start = self.topic.partitions[*partition as usize].next_blob_start(now_ns);
+            let records = group.appends.iter().flat_map(|append| &append.records);
+            group.first = start.first;
+            group.blobs = encode_blobs(start, records, group.size_bytes);
         }
         groups
     }
 
-    fn write(&self, groups: &BTreeMap<PartitionId, Group>) -> Result<(), LogError> {
+    fn write(&self, groups: &BTreeMap<PartitionId, PartitionGroup>) -> Result<(), LogError> {
         let blobs = groups
             .iter()
             .flat_map(|(partition, group)| group.blobs.iter().map(|blob| (*partition, blob)));
         self.topic.file.write(blobs)
     }
 
-    /// Shows the records to readers, then tells their senders.
-    fn publish(&self, partition: PartitionId, group: Group) {
+    /// Shows the records to readers, then replies to the senders.
+    fn publish(&self, partition: PartitionId, group: PartitionGroup) {
         self.topic.partitions[partition as usize].publish(group.blobs, self.topic.max_recent_bytes);
         let mut offset = group.first;
         for append in group.appends {
-            let count = append.entries.len() as u64;
-            // Nobody may be there any more to hear it.
-            let _ = append.answer.send(Ok(offset));
+            let count = append.records.len() as u64;
+            // The sender may no longer wait for the reply.
+            let _ = append.reply.send(Ok(offset));
             offset += count;
         }
     }
 
-    fn observe(&self, groups: &BTreeMap<PartitionId, Group>, started_ns: i64) {
+    fn record_metrics(&self, groups: &BTreeMap<PartitionId, PartitionGroup>, started_ns: i64) {
         let metrics = &self.topic.metrics;
         let appends = || groups.values().flat_map(|group| &group.appends);
-        let records: u64 = appends().map(|append| append.entries.len() as u64).sum();
-        let size_bytes: u64 = appends().map(|append| append.size_bytes as u64).sum();
-        metrics.appended_records.increment(records);
-        metrics.appended_bytes.increment(size_bytes);
+        let records = appends().map(|append| append.records.len()).sum();
+        let size_bytes = appends().map(|append| append.size_bytes).sum();
+        metrics.add_appended(records, size_bytes);
         let elapsed_ns = self.topic.clock.now_ns().saturating_sub(started_ns).max(0);
-        #[expect(clippy::cast_precision_loss, reason = "a histogram is of floats")]
-        metrics.commit_seconds.record(elapsed_ns as f64 / 1e9);
+        metrics.record_commit(elapsed_ns);
     }
 
+    /// Drops what retention allows, if the last sweep is long enough ago.
     fn sweep(&mut self) {
         let now_ns = self.topic.clock.now_ns();
-        let is_due = self.swept_ns.is_none_or(|swept_ns| {
-            // A clock that went back must not put it off.
-            now_ns < swept_ns || now_ns - swept_ns >= SWEEP_INTERVAL_NS
+        let is_due = self.last_sweep_ns.is_none_or(|last_sweep_ns| {
+            // A clock that went back must not postpone the sweep.
+            now_ns < last_sweep_ns || now_ns - last_sweep_ns >= SWEEP_INTERVAL_NS
         });
         if !is_due || self.needs_reopen {
             return;
         }
         match retention::sweep(self.topic, now_ns) {
-            Ok(Sweep::More) => self.topic.queue.passed(),
-            Ok(Sweep::Done) => {
+            Ok(SweepOutcome::MoreToDrop) => self.topic.queue.request_sweep(),
+            Ok(SweepOutcome::Done) => {
                 self.wants_sweep = false;
-                self.swept_ns = Some(now_ns);
+                self.last_sweep_ns = Some(now_ns);
             }
             Err(error) => {
                 error!(topic = self.topic.name, %error, "retention failed");
-                self.swept_ns = Some(now_ns);
+                self.last_sweep_ns = Some(now_ns);
                 self.needs_reopen = true;
                 let _ = self.reopen_if_needed();
             }
         }
     }
 
-    /// Opens the file anew after a failure. What was acknowledged is there; of the commit that
-    /// failed there is all or nothing, and what there is readers may now see.
+    /// Reopens the file after a failure. Acknowledged records are in it. The failed commit is in it
+    /// completely or not at all; if it is, readers may see it from now on.
     fn reopen_if_needed(&mut self) -> Result<(), LogError> {
         if !self.needs_reopen {
             return Ok(());
@@ -177,10 +184,7 @@ impl<'a> Committer<'a> {
             partition.recover(extent);
         }
         self.needs_reopen = false;
-        warn!(
-            topic = self.topic.name,
-            "opened the log anew after a failure"
-        );
+        warn!(topic = self.topic.name, "reopened the log after a failure");
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The file under the store, watched for failures that no retry can mend.
+//! The file under the database, which remembers failures that no retry can correct.
 
 use std::fs::File;
 use std::io;
@@ -9,73 +9,75 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use redb::backends::FileBackend;
 use redb::{BackendError, DatabaseError, StorageBackend};
 
-/// How the disk does.
+/// Whether a sync of the disk has failed. Clones share the state.
 ///
-/// After a failed sync the operating system may hold as clean what never reached the disk, and
-/// a later sync says nothing of it. So that is for good: nothing more is written.
+/// After a failed sync the operating system may consider data as written that never reached the
+/// disk, and a later sync does not report it. So the failure is permanent: nothing more is written.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Health(Arc<Faults>);
+pub(super) struct DiskState(Arc<DiskFaults>);
 
 #[derive(Debug, Default)]
-struct Faults {
-    sync_failed: AtomicBool,
+struct DiskFaults {
+    has_failed_sync: AtomicBool,
     #[cfg(test)]
-    is_full: AtomicBool,
+    injects_full: AtomicBool,
     #[cfg(test)]
-    fails_syncs: AtomicBool,
+    injects_sync_errors: AtomicBool,
 }
 
-impl Health {
-    /// Whether a sync has ever failed.
-    pub(super) fn sync_failed(&self) -> bool {
-        self.0.sync_failed.load(Ordering::Acquire)
+impl DiskState {
+    /// Returns whether a sync has ever failed.
+    pub(super) fn has_failed_sync(&self) -> bool {
+        self.0.has_failed_sync.load(Ordering::Acquire)
     }
 
     #[cfg(test)]
     pub(super) fn set_full(&self, is_full: bool) {
-        self.0.is_full.store(is_full, Ordering::Release);
+        self.0.injects_full.store(is_full, Ordering::Release);
     }
 
     #[cfg(test)]
     pub(super) fn fail_syncs(&self) {
-        self.0.fails_syncs.store(true, Ordering::Release);
+        self.0.injects_sync_errors.store(true, Ordering::Release);
     }
 
+    /// Returns the error that a test injects into writes.
     fn check_space(&self) -> io::Result<()> {
         #[cfg(test)]
-        if self.0.is_full.load(Ordering::Acquire) {
+        if self.0.injects_full.load(Ordering::Acquire) {
             return Err(io::ErrorKind::StorageFull.into());
         }
         Ok(())
     }
 
+    /// Returns the error that a test injects into syncs.
     fn check_sync(&self) -> io::Result<()> {
         #[cfg(test)]
-        if self.0.fails_syncs.load(Ordering::Acquire) {
+        if self.0.injects_sync_errors.load(Ordering::Acquire) {
             return Err(io::Error::other("injected"));
         }
         Ok(())
     }
 }
 
-/// A file as the store wants it.
+/// A file that records failed syncs in a [`DiskState`].
 #[derive(Debug)]
-pub(super) struct Disk {
+pub(super) struct DiskFile {
     file: FileBackend,
-    health: Health,
+    state: DiskState,
 }
 
-impl Disk {
-    /// Takes a file opened for reading and writing.
-    pub(super) fn new(file: File, health: Health) -> Result<Self, DatabaseError> {
+impl DiskFile {
+    /// Returns the backend over a file that is open for reading and writing.
+    pub(super) fn new(file: File, state: DiskState) -> Result<Self, DatabaseError> {
         Ok(Self {
             file: FileBackend::new(file)?,
-            health,
+            state,
         })
     }
 }
 
-impl StorageBackend for Disk {
+impl StorageBackend for DiskFile {
     fn len(&self) -> io::Result<u64> {
         self.file.len()
     }
@@ -85,19 +87,21 @@ impl StorageBackend for Disk {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.health.check_space()?;
+        self.state.check_space()?;
         self.file.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.health
+        self.state
             .check_sync()
             .and_then(|()| self.file.sync_data())
-            .inspect_err(|_| self.health.0.sync_failed.store(true, Ordering::Release))
+            .inspect_err(|_| {
+                self.state.0.has_failed_sync.store(true, Ordering::Release);
+            })
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.health.check_space()?;
+        self.state.check_space()?;
         self.file.write(offset, data)
     }
 

@@ -1,4 +1,4 @@
-//! Who a file is: its format, its topic's generation, and how many partitions it has.
+//! The identity of a file: its format, the generation of its topic, and its number of partitions.
 
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
@@ -6,27 +6,28 @@ use std::path::{Path, PathBuf};
 
 use redb::{Database, ReadableDatabase, TableDefinition, TableError};
 
-use super::file::{Failure, create_database, guarded, storage, sync_folder};
-use crate::{Epoch, LogError, PartitionId};
+use super::database::{DatabaseFailure, catch_panics, create_database, sync_parent_folder};
+use crate::error::LogError;
+use crate::record::{Epoch, PartitionId};
 
-/// The newest format that this version writes and reads. This table's own form never changes.
+/// The newest format, which this version writes. The form of the table `meta` never changes.
 const FORMAT: u64 = 1;
 
 const META: TableDefinition<&str, u128> = TableDefinition::new("meta");
 
-/// What is written into a file when it is made.
+/// What is written into a file when it is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Identity {
     format: u64,
     partitions: PartitionId,
-    /// The topic's generation, which a new file starts at 1.
+    /// The generation of the topic. It is 1 in a new file.
     pub(super) epoch: Epoch,
-    /// Random, so that no two files are taken for each other.
+    /// A random number that distinguishes this file from every other.
     pub(super) id: u128,
 }
 
 impl Identity {
-    /// A new file's.
+    /// Returns the identity of a new file.
     pub(super) fn new(partitions: PartitionId) -> Self {
         Self {
             format: FORMAT,
@@ -36,22 +37,22 @@ impl Identity {
         }
     }
 
-    /// Makes the file, whole or not at all.
+    /// Creates the file, completely or not at all.
     ///
-    /// It is made under another name and then linked, which fails where another process was
-    /// quicker; so a process killed in between leaves no half of a file under this name.
+    /// It is created under another name and then linked, which fails if another process was
+    /// quicker. So a process that is killed in between leaves no incomplete file under this name.
     pub(super) fn create_file(&self, path: &Path) -> Result<(), LogError> {
         let draft = self.draft_path(path);
-        let made = guarded(|| {
+        let created = catch_panics(|| {
             let database = create_database(&draft)?;
             self.write(&database)
         });
-        let linked = made
-            .map_err(|failure| storage(path, &failure))
-            .and_then(|()| link(&draft, path));
-        // A draft left behind takes some space and does no harm.
+        let linked = created
+            .map_err(|failure| failure.to_log_error(path))
+            .and_then(|()| link_if_absent(&draft, path));
+        // A draft that is left behind takes some space and does no harm.
         let _ = fs::remove_file(&draft);
-        sync_folder(path);
+        sync_parent_folder(path);
         linked
     }
 
@@ -61,7 +62,7 @@ impl Identity {
         name.into()
     }
 
-    fn write(&self, database: &Database) -> Result<(), Failure> {
+    fn write(&self, database: &Database) -> Result<(), DatabaseFailure> {
         let transaction = database.begin_write()?;
         {
             let mut meta = transaction.open_table(META)?;
@@ -74,23 +75,23 @@ impl Identity {
         Ok(())
     }
 
-    /// Reads it from a file.
+    /// Reads the identity of a file.
     pub(super) fn read(database: &Database, path: &Path) -> Result<Self, LogError> {
-        let alien = || LogError::Storage {
+        let not_a_log = || LogError::Storage {
             path: path.display().to_string(),
             reason: "it is not a log of candlewick".to_owned(),
         };
-        let field = |name| {
-            guarded(|| match database.begin_read()?.open_table(META) {
+        let read_field = |name| {
+            catch_panics(|| match database.begin_read()?.open_table(META) {
                 Ok(meta) => Ok(meta.get(name)?.map(|value| value.value())),
                 Err(TableError::TableDoesNotExist(_)) => Ok(None),
                 Err(error) => Err(error.into()),
             })
-            .map_err(|failure| storage(path, &failure))?
-            .ok_or_else(alien)
+            .map_err(|failure| failure.to_log_error(path))?
+            .ok_or_else(not_a_log)
         };
-        let small = |name| u64::try_from(field(name)?).map_err(|_| alien());
-        let format = small("format")?;
+        let read_u64 = |name| u64::try_from(read_field(name)?).map_err(|_| not_a_log());
+        let format = read_u64("format")?;
         if format > FORMAT {
             return Err(LogError::Newer {
                 path: path.display().to_string(),
@@ -100,14 +101,18 @@ impl Identity {
         }
         Ok(Self {
             format,
-            partitions: PartitionId::try_from(small("partitions")?).map_err(|_| alien())?,
-            epoch: small("epoch")?,
-            id: field("id")?,
+            partitions: PartitionId::try_from(read_u64("partitions")?).map_err(|_| not_a_log())?,
+            epoch: read_u64("epoch")?,
+            id: read_field("id")?,
         })
     }
 
-    /// Refuses a file with another number of partitions.
-    pub(super) fn check(&self, path: &Path, wanted: PartitionId) -> Result<(), LogError> {
+    /// Returns an error if the file has another number of partitions than `wanted`.
+    pub(super) fn check_partitions(
+        &self,
+        path: &Path,
+        wanted: PartitionId,
+    ) -> Result<(), LogError> {
         if self.partitions == wanted {
             return Ok(());
         }
@@ -119,10 +124,11 @@ impl Identity {
     }
 }
 
-fn link(draft: &Path, path: &Path) -> Result<(), LogError> {
+/// Gives the draft the name `path`, unless another process has created a file there meanwhile.
+fn link_if_absent(draft: &Path, path: &Path) -> Result<(), LogError> {
     match fs::hard_link(draft, path) {
         Err(_) if path.exists() => Ok(()),
-        // A file system without links: nobody else is likely to make the same file just now.
+        // The file system has no links. Another process is unlikely to create the same file now.
         Err(_) => fs::rename(draft, path).map_err(|error| LogError::Storage {
             path: path.display().to_string(),
             reason: error.to_string(),
@@ -131,7 +137,7 @@ fn link(draft: &Path, path: &Path) -> Result<(), LogError> {
     }
 }
 
-/// 128 random bits: std seeds its hashers from the system's randomness.
+/// Returns 128 random bits: the standard library seeds its hashers from the operating system.
 fn random_id() -> u128 {
     let half = || u128::from(RandomState::new().hash_one("candlewick"));
     (half() << 64) | half()

@@ -1,28 +1,29 @@
 //! How a durable topic is opened.
 
-use crate::PartitionId;
+use crate::record::PartitionId;
 
-/// What [`crate::EmbeddedLog::open`] needs to know.
+/// The options of [`crate::EmbeddedLog::open`].
 #[derive(Debug, Clone)]
 pub struct EmbeddedOptions {
-    /// The topic's name, which is the label of its metrics and the name of its thread.
+    /// The name of the topic, which is the label of its metrics and part of the name of its
+    /// thread.
     pub topic: String,
-    /// How many partitions a new file gets; an existing one must have as many.
+    /// How many partitions a new file gets. An existing file must have the same number.
     pub partitions: PartitionId,
-    /// How long records are kept that every consumer has passed.
+    /// How long records are kept that every consumer has processed.
     pub retention: Retention,
-    /// How many bytes of keys and values may wait to be durable before appends are
-    /// [`crate::LogError::Busy`]. A single append beyond it is taken when nothing else waits.
+    /// How many bytes of keys and values may wait to be durable before appends fail with
+    /// [`crate::LogError::Busy`]. A single append beyond this is accepted if nothing else waits.
     pub max_pending_bytes: usize,
 }
 
-/// When records that every consumer has passed are dropped: at either bound.
+/// When records that every consumer has processed are dropped: when either bound is exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// Records are kept at least this long after their append time, unless `max_bytes` drops them.
+    /// How long after their append time records are kept, unless `max_bytes` drops them earlier.
     pub max_age_ns: i64,
-    /// Beyond this many encoded bytes of the whole topic the oldest go first. The file is larger:
-    /// its pages are powers of two, and it holds its own free space.
+    /// How many encoded bytes of the whole topic are kept; beyond this the oldest are dropped
+    /// first. The file is larger: its pages are powers of two, and it contains free space.
     pub max_bytes: u64,
 }
 

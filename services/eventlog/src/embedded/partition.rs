@@ -1,27 +1,30 @@
-//! What is known of a partition without reading its file.
+//! What is known of a partition without reading the file.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::blob::{Blob, Position};
-use crate::progress::Progress;
-use crate::{Bounds, LogError, Offset, PartitionId};
+use super::blob::Blob;
+use super::blob_encoder::BlobStart;
+use crate::error::LogError;
+use crate::log::Bounds;
+use crate::partition_end::PartitionEnd;
+use crate::record::{Offset, PartitionId};
 
 /// The oldest blob of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Oldest {
+pub(super) struct OldestBlob {
     /// The offset of its first record.
     pub(super) first: Offset,
-    /// The offset of its last record, which is its key.
+    /// The offset of its last record, which is its key in the file.
     pub(super) last: Offset,
     /// When its records were appended, in UTC nanoseconds.
     pub(super) append_time_ns: i64,
-    /// The bytes of the blobs dropped before it.
+    /// The bytes of the blobs that were dropped before it.
     pub(super) dropped_bytes: u64,
 }
 
-impl From<&Blob> for Oldest {
+impl From<&Blob> for OldestBlob {
     fn from(blob: &Blob) -> Self {
         Self {
             first: blob.first,
@@ -32,26 +35,26 @@ impl From<&Blob> for Oldest {
     }
 }
 
-/// What a partition's file holds.
+/// What the file holds of a partition.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Extent {
-    /// The oldest blob, unless there is none.
-    pub(super) oldest: Option<Oldest>,
-    /// One past the last record.
+    /// The oldest blob, if there is one.
+    pub(super) oldest: Option<OldestBlob>,
+    /// One past the offset of the last record.
     pub(super) end: Offset,
-    /// The append time of the last record.
+    /// The append time of the last record, in UTC nanoseconds.
     pub(super) last_append_ns: Option<i64>,
-    /// The bytes of all blobs there ever were.
+    /// The bytes of all blobs that the partition ever had.
     pub(super) total_bytes: u64,
 }
 
 impl Extent {
-    /// The oldest record kept.
+    /// Returns the offset of the oldest record that is kept.
     pub(super) fn first(&self) -> Offset {
         self.oldest.map_or(self.end, |oldest| oldest.first)
     }
 
-    /// The encoded bytes kept.
+    /// Returns how many encoded bytes are kept.
     pub(super) fn kept_bytes(&self) -> u64 {
         let dropped_bytes = self
             .oldest
@@ -60,12 +63,12 @@ impl Extent {
     }
 }
 
-/// One partition in memory: its extent, its newest blobs, and who waits for more.
+/// One partition in memory: its extent, its newest blobs, and the end that readers see.
 pub(super) struct Partition {
     number: PartitionId,
     state: RwLock<State>,
-    progress: Progress,
-    passed: AtomicU64,
+    visible_end: PartitionEnd,
+    released_before: AtomicU64,
 }
 
 struct State {
@@ -74,16 +77,16 @@ struct State {
     recent_bytes: usize,
 }
 
-/// Where the records of a fetch are.
-pub(super) enum Place {
-    /// In these blobs; in none at the end of the partition.
+/// Where the blobs of a fetch are.
+pub(super) enum BlobSource {
+    /// In memory: these blobs, or none at the end of the partition.
     Memory(Vec<Blob>),
     /// In the file.
     File,
 }
 
 impl Partition {
-    /// A partition as its file has it.
+    /// Returns a partition of which the file holds `extent`.
     pub(super) fn new(number: PartitionId, extent: Extent) -> Self {
         Self {
             number,
@@ -92,30 +95,30 @@ impl Partition {
                 recent: VecDeque::new(),
                 recent_bytes: 0,
             }),
-            progress: Progress::new(extent.end),
-            passed: AtomicU64::new(0),
+            visible_end: PartitionEnd::new(extent.end),
+            released_before: AtomicU64::new(0),
         }
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, State> {
+    fn lock_state_for_reading(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().expect("no writer of the state panics")
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, State> {
+    fn lock_state_for_writing(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().expect("no writer of the state panics")
     }
 
-    /// The waiting side.
-    pub(super) fn progress(&self) -> &Progress {
-        &self.progress
+    /// Returns the end that readers see and wait for.
+    pub(super) fn visible_end(&self) -> &PartitionEnd {
+        &self.visible_end
     }
 
-    /// What is durable.
+    /// Returns what is durable.
     pub(super) fn extent(&self) -> Extent {
-        self.read().extent
+        self.lock_state_for_reading().extent
     }
 
-    /// What readers may see.
+    /// Returns the offsets that readers may fetch.
     pub(super) fn bounds(&self) -> Bounds {
         let extent = self.extent();
         Bounds {
@@ -124,10 +127,11 @@ impl Partition {
         }
     }
 
-    /// The next blob's place, appended at `now_ns` or, if the clock went back, when the last was.
-    pub(super) fn position(&self, now_ns: i64) -> Position {
+    /// Returns where the next blob begins. Its append time is `now_ns`, or that of the last record
+    /// if the clock went back.
+    pub(super) fn next_blob_start(&self, now_ns: i64) -> BlobStart {
         let extent = self.extent();
-        Position {
+        BlobStart {
             first: extent.end,
             append_time_ns: extent
                 .last_append_ns
@@ -137,8 +141,12 @@ impl Partition {
     }
 
     /// Finds blobs of about `max_bytes` from `offset` on.
-    pub(super) fn locate(&self, offset: Offset, max_bytes: usize) -> Result<Place, LogError> {
-        let state = self.read();
+    pub(super) fn find_blobs(
+        &self,
+        offset: Offset,
+        max_bytes: usize,
+    ) -> Result<BlobSource, LogError> {
+        let state = self.lock_state_for_reading();
         let (first, end) = (state.extent.first(), state.extent.end);
         if !(first..=end).contains(&offset) {
             return Err(LogError::OutOfRange {
@@ -149,30 +157,30 @@ impl Partition {
             });
         }
         if offset == end {
-            return Ok(Place::Memory(Vec::new()));
+            return Ok(BlobSource::Memory(Vec::new()));
         }
         if state.recent.front().is_none_or(|blob| offset < blob.first) {
-            return Ok(Place::File);
+            return Ok(BlobSource::File);
         }
         let start = state.recent.partition_point(|blob| blob.end <= offset);
         let mut found_bytes = 0_usize;
-        let more = |blob: &&Blob| {
+        let is_wanted = |blob: &&Blob| {
             let is_wanted = found_bytes < max_bytes.max(1);
-            // Of the first one some may be below the offset: it does not count.
+            // The first blob may hold records below the offset, so it does not count.
             if blob.first > offset {
                 found_bytes += blob.bytes.len();
             }
             is_wanted
         };
-        let found = state.recent.range(start..).take_while(more);
-        Ok(Place::Memory(found.cloned().collect()))
+        let found = state.recent.range(start..).take_while(is_wanted);
+        Ok(BlobSource::Memory(found.cloned().collect()))
     }
 
-    /// Shows readers what has become durable, and keeps the newest of it at hand.
+    /// Shows durable blobs to readers, and keeps the newest ones in memory.
     pub(super) fn publish(&self, blobs: Vec<Blob>, max_recent_bytes: usize) {
-        let mut state = self.write();
+        let mut state = self.lock_state_for_writing();
         for blob in blobs {
-            state.extent.oldest.get_or_insert(Oldest::from(&blob));
+            state.extent.oldest.get_or_insert(OldestBlob::from(&blob));
             state.extent.end = blob.end;
             state.extent.last_append_ns = Some(blob.append_time_ns);
             state.extent.total_bytes = blob.total_bytes;
@@ -187,42 +195,42 @@ impl Partition {
         }
         let end = state.extent.end;
         drop(state);
-        self.progress.advance(end);
+        self.visible_end.advance(end);
     }
 
-    /// Takes over what the file holds, which may be more than was published.
+    /// Adopts what the file holds after it was reopened, which may be more than was published.
     pub(super) fn recover(&self, extent: Extent) {
-        let mut state = self.write();
+        let mut state = self.lock_state_for_writing();
         if extent.end != state.extent.end {
             state.recent.clear();
             state.recent_bytes = 0;
         }
         state.extent = extent;
         drop(state);
-        self.progress.advance(extent.end);
+        self.visible_end.advance(extent.end);
     }
 
-    /// Moves the first record kept.
-    pub(super) fn drop_before(&self, oldest: Oldest) {
-        let mut state = self.write();
+    /// Makes `oldest` the oldest blob: those before it were dropped from the file.
+    pub(super) fn drop_before(&self, oldest: OldestBlob) {
+        let mut state = self.lock_state_for_writing();
         state.extent.oldest = Some(oldest);
         while state
             .recent
             .front()
             .is_some_and(|blob| blob.end <= oldest.first)
         {
-            let blob = state.recent.pop_front().expect("just seen");
+            let blob = state.recent.pop_front().expect("front returned it");
             state.recent_bytes -= blob.bytes.len();
         }
     }
 
-    /// Records that the consumers have passed everything before `passed`.
-    pub(super) fn pass(&self, passed: Offset) {
-        self.passed.fetch_max(passed, Ordering::Relaxed);
+    /// Allows retention to drop the records before `offset`.
+    pub(super) fn release_before(&self, offset: Offset) {
+        self.released_before.fetch_max(offset, Ordering::Relaxed);
     }
 
-    /// What the consumers have passed since this process started.
-    pub(super) fn passed(&self) -> Offset {
-        self.passed.load(Ordering::Relaxed)
+    /// Returns the greatest offset that was released since this process started.
+    pub(super) fn released_before(&self) -> Offset {
+        self.released_before.load(Ordering::Relaxed)
     }
 }

@@ -1,106 +1,115 @@
-//! What may be dropped.
+//! Dropping what retention no longer keeps.
 
-use super::Topic;
-use super::blob::Blob;
-use super::file::Failure;
-use super::partition::{Extent, Oldest};
-use crate::{LogError, Offset, PartitionId, Retention};
 use bytes::Bytes;
 use redb::ReadableTable;
 
-/// One transaction drops at most so many blobs, so that appends do not wait long.
+use super::blob::Blob;
+use super::database::DatabaseFailure;
+use super::options::Retention;
+use super::partition::{Extent, OldestBlob, Partition};
+use super::topic::Topic;
+use crate::error::LogError;
+use crate::record::{Offset, PartitionId};
+
+/// How many blobs one transaction drops at most, so that appends do not wait long.
 const MAX_DROPS: usize = 256;
 
-/// What a sweep has done.
+/// Whether a sweep has dropped everything that it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sweep {
+pub(super) enum SweepOutcome {
     /// Nothing is left to drop.
     Done,
-    /// There is more to drop.
-    More,
+    /// Another sweep can drop more.
+    MoreToDrop,
 }
 
-/// A partition as the sweep sees it.
+/// A partition during a sweep.
 #[derive(Debug, Clone, Copy)]
-struct Candidate {
-    partition: PartitionId,
+struct SweptPartition {
+    number: PartitionId,
     extent: Extent,
-    passed: Offset,
-    is_changed: bool,
+    released_before: Offset,
+    has_drops: bool,
 }
 
-impl Candidate {
-    /// The oldest blob, if consumers have passed all of it. The newest blob of a partition is
-    /// never dropped: it says where the partition ends.
-    fn droppable(&self) -> Option<Oldest> {
-        let is_droppable =
-            |oldest: &Oldest| oldest.last < self.passed && oldest.last + 1 < self.extent.end;
+impl SweptPartition {
+    fn new((number, partition): (PartitionId, &Partition)) -> Self {
+        Self {
+            number,
+            extent: partition.extent(),
+            released_before: partition.released_before(),
+            has_drops: false,
+        }
+    }
+
+    /// Returns the oldest blob if consumers have processed all of it. The newest blob of a
+    /// partition is never dropped, because it holds the end of the partition.
+    fn droppable_blob(&self) -> Option<OldestBlob> {
+        let is_droppable = |oldest: &OldestBlob| {
+            oldest.last < self.released_before && oldest.last + 1 < self.extent.end
+        };
         self.extent.oldest.filter(is_droppable)
     }
 }
 
-/// Drops what the retention allows, in one transaction.
-pub(super) fn sweep(topic: &Topic, now_ns: i64) -> Result<Sweep, LogError> {
-    let mut candidates: Vec<_> = topic.numbered().map(candidate).collect();
-    if victim(&candidates, topic.retention, now_ns).is_none() {
-        return Ok(Sweep::Done);
+/// Drops up to [`MAX_DROPS`] blobs that retention does not keep, in one transaction.
+pub(super) fn sweep(topic: &Topic, now_ns: i64) -> Result<SweepOutcome, LogError> {
+    let mut swept: Vec<_> = topic
+        .numbered_partitions()
+        .map(SweptPartition::new)
+        .collect();
+    if next_to_drop(&swept, topic.retention, now_ns).is_none() {
+        return Ok(SweepOutcome::Done);
     }
     topic.file.transact(|table| {
         for _ in 0..MAX_DROPS {
-            let Some(index) = victim(&candidates, topic.retention, now_ns) else {
+            let Some(index) = next_to_drop(&swept, topic.retention, now_ns) else {
                 break;
             };
-            let candidate = &mut candidates[index];
-            let partition = candidate.partition;
-            let last = candidate.extent.oldest.map_or(0, |oldest| oldest.last);
-            table.remove((partition, last))?;
-            let mut rest = table.range((partition, last)..=(partition, Offset::MAX))?;
+            let partition = &mut swept[index];
+            let number = partition.number;
+            let last = partition.extent.oldest.map_or(0, |oldest| oldest.last);
+            table.remove((number, last))?;
+            let mut rest = table.range((number, last)..=(number, Offset::MAX))?;
             let next = rest.next().transpose()?;
-            candidate.extent.oldest = match next {
-                Some((key, value)) => Some(parse(key.value().1, value.value())?),
+            partition.extent.oldest = match next {
+                Some((key, value)) => Some(parse_oldest_blob(key.value().1, value.value())?),
                 None => None,
             };
-            candidate.is_changed = true;
+            partition.has_drops = true;
         }
-        Ok::<(), Failure>(())
+        Ok::<(), DatabaseFailure>(())
     })?;
-    for changed in candidates.iter().filter(|candidate| candidate.is_changed) {
-        let oldest = changed
+    for partition in swept.iter().filter(|partition| partition.has_drops) {
+        let oldest = partition
             .extent
             .oldest
             .expect("the newest blob is never dropped");
-        topic.partitions[changed.partition as usize].drop_before(oldest);
-        topic.metrics.first_offset(changed.partition, oldest.first);
+        topic.partitions[partition.number as usize].drop_before(oldest);
+        topic
+            .metrics
+            .set_first_offset(partition.number, oldest.first);
     }
-    Ok(match victim(&candidates, topic.retention, now_ns) {
-        Some(_) => Sweep::More,
-        None => Sweep::Done,
+    Ok(match next_to_drop(&swept, topic.retention, now_ns) {
+        Some(_) => SweepOutcome::MoreToDrop,
+        None => SweepOutcome::Done,
     })
 }
 
-fn candidate((number, partition): (PartitionId, &super::partition::Partition)) -> Candidate {
-    Candidate {
-        partition: number,
-        extent: partition.extent(),
-        passed: partition.passed(),
-        is_changed: false,
-    }
-}
-
-fn parse(last: Offset, value: &[u8]) -> Result<Oldest, Failure> {
+fn parse_oldest_blob(last: Offset, value: &[u8]) -> Result<OldestBlob, DatabaseFailure> {
     let blob = Blob::parse(last, Bytes::copy_from_slice(value))?;
-    Ok(Oldest::from(&blob))
+    Ok(OldestBlob::from(&blob))
 }
 
-/// The candidate whose oldest blob goes next: the oldest of those that may, if it is too old or
-/// the topic too large.
-fn victim(candidates: &[Candidate], retention: Retention, now_ns: i64) -> Option<usize> {
-    let kept_bytes: u64 = candidates.iter().map(|one| one.extent.kept_bytes()).sum();
-    let droppable = candidates
+/// Returns the index of the partition whose oldest blob is dropped next: the oldest of all blobs
+/// that may be dropped, if it is too old or the topic is too large.
+fn next_to_drop(swept: &[SweptPartition], retention: Retention, now_ns: i64) -> Option<usize> {
+    let kept_bytes: u64 = swept.iter().map(|one| one.extent.kept_bytes()).sum();
+    let droppable = swept
         .iter()
         .enumerate()
-        .filter_map(|(index, one)| Some((one.droppable()?.append_time_ns, index)));
+        .filter_map(|(index, one)| Some((one.droppable_blob()?.append_time_ns, index)));
     let (append_time_ns, index) = droppable.min()?;
-    let is_old = now_ns.saturating_sub(append_time_ns) > retention.max_age_ns;
-    (is_old || kept_bytes > retention.max_bytes).then_some(index)
+    let is_too_old = now_ns.saturating_sub(append_time_ns) > retention.max_age_ns;
+    (is_too_old || kept_bytes > retention.max_bytes).then_some(index)
 }

@@ -1,88 +1,91 @@
-//! What cannot be seen from outside: encodings, and a disk that fails.
+//! Tests of what the public interface does not show: the encoding, and a disk that fails.
 
 use clock::ManualClock;
 use proptest::prelude::*;
 
-use super::blob::{Blob, Position, Records, encode};
-use super::disk::Health;
+use super::blob::{Blob, FetchedRecords};
+use super::blob_encoder::{BlobStart, encode_blobs};
+use super::disk::DiskState;
 use super::{EmbeddedLog, EmbeddedOptions, Retention};
+use crate::error::LogError;
+use crate::log::Log;
+use crate::record::{NewRecord, Offset};
 use crate::wall_clock::WallClock;
-use crate::{Log, LogError, NewRecord, Offset};
 
-fn entry(key: &[u8], value: &[u8]) -> NewRecord {
+fn new_record(key: &[u8], value: &[u8]) -> NewRecord {
     NewRecord {
         key: key.to_vec().into(),
         value: value.to_vec().into(),
     }
 }
 
-fn encoded(entries: &[NewRecord]) -> Vec<Blob> {
-    let position = Position {
+fn encode(records: &[NewRecord]) -> Vec<Blob> {
+    let start = BlobStart {
         first: 1_000,
         append_time_ns: -5,
         total_bytes: 77,
     };
-    let size_bytes = entries
+    let size_bytes = records
         .iter()
         .map(|one| one.key.len() + one.value.len())
         .sum();
-    encode(position, entries.iter(), size_bytes)
+    encode_blobs(start, records.iter(), size_bytes)
 }
 
 proptest! {
     #[test]
-    fn what_is_encoded_is_decoded(
+    fn encoded_records_are_decoded_unchanged(
         shapes in prop::collection::vec((0..3_u8, 0..200_usize, 0..3_000_usize), 0..300),
         skip in 0..300_u64,
     ) {
-        let entries: Vec<_> = shapes
+        let appended: Vec<_> = shapes
             .iter()
-            .map(|(byte, key, value)| entry(&vec![*byte; key / 50], &vec![*byte; *value]))
+            .map(|(byte, key, value)| new_record(&vec![*byte; key / 50], &vec![*byte; *value]))
             .collect();
-        let mut records = Records::default();
+        let mut fetched = FetchedRecords::default();
         let mut end = 1_000;
         let mut total_bytes = 77;
-        for blob in encoded(&entries) {
+        for blob in encode(&appended) {
             prop_assert_eq!(blob.first, end);
             let blob = Blob::parse(blob.last(), blob.bytes).unwrap();
             prop_assert_eq!(blob.first, end);
             total_bytes += blob.bytes.len() as u64;
             prop_assert_eq!(blob.total_bytes, total_bytes);
             end = blob.end;
-            prop_assert!(blob.decode(1_000 + skip, Offset::MAX, usize::MAX, &mut records).unwrap());
+            prop_assert!(blob.decode(1_000 + skip, Offset::MAX, usize::MAX, &mut fetched).unwrap());
         }
-        prop_assert_eq!(end, 1_000 + entries.len() as Offset);
-        let expected = entries.iter().zip(1_000..).skip(usize::try_from(skip).unwrap());
-        prop_assert_eq!(records.list.len(), expected.clone().count());
-        for (record, (entry, offset)) in records.list.iter().zip(expected) {
+        prop_assert_eq!(end, 1_000 + appended.len() as Offset);
+        let expected = appended.iter().zip(1_000..).skip(usize::try_from(skip).unwrap());
+        prop_assert_eq!(fetched.records.len(), expected.clone().count());
+        for (record, (new_record, offset)) in fetched.records.iter().zip(expected) {
             prop_assert_eq!((record.offset, record.append_time_ns), (offset, -5));
-            prop_assert_eq!((&record.key, &record.value), (&entry.key, &entry.value));
+            prop_assert_eq!((&record.key, &record.value), (&new_record.key, &new_record.value));
         }
     }
 
     #[test]
     fn garbage_is_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200), last: u64) {
         if let Ok(blob) = Blob::parse(last, bytes.into()) {
-            let _ = blob.decode(0, Offset::MAX, usize::MAX, &mut Records::default());
+            let _ = blob.decode(0, Offset::MAX, usize::MAX, &mut FetchedRecords::default());
         }
     }
 }
 
 #[test]
-fn a_key_that_repeats_costs_a_byte() {
-    let size = |entries: &[NewRecord]| encoded(entries)[0].bytes.len();
-    let one = size(&[entry(b"binance:BTCUSDT", b"v")]);
+fn a_repeated_key_takes_one_byte() {
+    let size = |records: &[NewRecord]| encode(records)[0].bytes.len();
+    let one = size(&[new_record(b"binance:BTCUSDT", b"v")]);
     let two = size(&[
-        entry(b"binance:BTCUSDT", b"v"),
-        entry(b"binance:BTCUSDT", b"v"),
+        new_record(b"binance:BTCUSDT", b"v"),
+        new_record(b"binance:BTCUSDT", b"v"),
     ]);
     assert_eq!(two - one, 1 + 2);
 }
 
 #[test]
 fn blobs_fill_pages() {
-    let entries = vec![entry(b"k", &[0; 99]); 4_000];
-    let sizes: Vec<_> = encoded(&entries)
+    let records = vec![new_record(b"k", &[0; 99]); 4_000];
+    let sizes: Vec<_> = encode(&records)
         .iter()
         .map(|blob| blob.bytes.len())
         .collect();
@@ -92,8 +95,8 @@ fn blobs_fill_pages() {
     assert!(used * 100 > pages * 95, "{sizes:?}");
 }
 
-/// A log on a disk that can be made to fail, and the clock of it.
-fn log_on(folder: &tempfile::TempDir, health: &Health) -> EmbeddedLog {
+/// Opens a log on a disk that the test can make fail.
+fn open_log(folder: &tempfile::TempDir, disk: &DiskState) -> EmbeddedLog {
     let options = EmbeddedOptions {
         topic: "trades".to_owned(),
         partitions: 1,
@@ -102,15 +105,17 @@ fn log_on(folder: &tempfile::TempDir, health: &Health) -> EmbeddedLog {
     };
     let clock = WallClock::new(ManualClock::stepping(0, 1));
     let path = folder.path().join("log.redb");
-    EmbeddedLog::open_on(&path, options, clock, health.clone()).unwrap()
+    EmbeddedLog::open_on_disk(&path, options, clock, disk.clone()).unwrap()
 }
 
 async fn append(log: &EmbeddedLog, text: &str) -> Result<Offset, LogError> {
-    let appended = log.append(0, vec![entry(b"key", text.as_bytes())]).await;
+    let appended = log
+        .append(0, vec![new_record(b"key", text.as_bytes())])
+        .await;
     appended.map(|offsets| offsets.start)
 }
 
-async fn texts(log: &EmbeddedLog) -> Vec<String> {
+async fn read_texts(log: &EmbeddedLog) -> Vec<String> {
     let batch = log.fetch(0, 0, usize::MAX).await.unwrap();
     let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
     batch
@@ -123,43 +128,43 @@ async fn texts(log: &EmbeddedLog) -> Vec<String> {
 #[tokio::test]
 async fn a_full_disk_fails_appends_until_there_is_room() {
     let folder = tempfile::tempdir().unwrap();
-    let health = Health::default();
-    let log = log_on(&folder, &health);
+    let disk = DiskState::default();
+    let log = open_log(&folder, &disk);
     append(&log, "before").await.unwrap();
     assert_eq!(log.failing_since_ns(), None);
-    health.set_full(true);
-    let mut began_ns = None;
+    disk.set_full(true);
+    let mut first_since_ns = None;
     for _ in 0..3 {
         let failed = append(&log, "lost").await;
         assert!(matches!(failed, Err(LogError::Full { .. })), "{failed:?}");
         let (since_ns, reason) = log.failing_since_ns().unwrap();
-        assert_eq!(*began_ns.get_or_insert(since_ns), since_ns);
+        assert_eq!(*first_since_ns.get_or_insert(since_ns), since_ns);
         assert!(reason.contains("log.redb: "), "{reason}");
         assert_eq!(
-            texts(&log).await,
+            read_texts(&log).await,
             ["before"],
-            "what is in memory can still be read"
+            "records in memory can still be read"
         );
     }
-    health.set_full(false);
+    disk.set_full(false);
     assert_eq!(append(&log, "after").await, Ok(1));
     assert_eq!(log.failing_since_ns(), None);
-    assert_eq!(log.failed_for_good(), None);
-    assert_eq!(texts(&log).await, ["before", "after"]);
+    assert_eq!(log.permanent_failure(), None);
+    assert_eq!(read_texts(&log).await, ["before", "after"]);
     drop(log);
     assert_eq!(
-        texts(&log_on(&folder, &Health::default())).await,
+        read_texts(&open_log(&folder, &DiskState::default())).await,
         ["before", "after"]
     );
 }
 
 #[tokio::test]
-async fn a_failed_sync_is_for_good() {
+async fn a_failed_sync_is_permanent() {
     let folder = tempfile::tempdir().unwrap();
-    let health = Health::default();
-    let log = log_on(&folder, &health);
+    let disk = DiskState::default();
+    let log = open_log(&folder, &disk);
     append(&log, "before").await.unwrap();
-    health.fail_syncs();
+    disk.fail_syncs();
     for _ in 0..3 {
         let failed = append(&log, "unknown").await;
         assert!(
@@ -167,13 +172,13 @@ async fn a_failed_sync_is_for_good() {
             "{failed:?}"
         );
     }
-    assert_eq!(texts(&log).await, ["before"]);
+    assert_eq!(read_texts(&log).await, ["before"]);
     assert!(log.failing_since_ns().is_some());
-    let reason = log.failed_for_good().unwrap().to_string();
+    let reason = log.permanent_failure().unwrap().to_string();
     assert!(reason.contains("an earlier sync failed"), "{reason}");
     drop(log);
-    // Of what was not acknowledged there is all or nothing.
-    let found = texts(&log_on(&folder, &Health::default())).await;
+    // The unacknowledged append is there completely or not at all.
+    let found = read_texts(&open_log(&folder, &DiskState::default())).await;
     assert!(
         found == ["before"] || found == ["before", "unknown"],
         "{found:?}"

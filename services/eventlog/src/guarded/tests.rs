@@ -59,7 +59,7 @@ impl Log for BadLog {
     }
 }
 
-fn guarded(fault: AppendFault) -> (GuardedLog<BadLog, SystemClock>, Outage) {
+fn guarded_log(fault: AppendFault) -> (GuardedLog<BadLog, SystemClock>, Outage) {
     let policy = BreakerPolicy {
         failures: NonZeroU32::new(2).unwrap(),
         open_for: Duration::from_secs(60),
@@ -80,14 +80,14 @@ fn guarded(fault: AppendFault) -> (GuardedLog<BadLog, SystemClock>, Outage) {
 
 #[tokio::test(start_paused = true)]
 async fn appends_that_hang_open_the_breaker_and_a_busy_log_does_not() {
-    let (busy, outage) = guarded(AppendFault::Busy);
+    let (busy, outage) = guarded_log(AppendFault::Busy);
     for _ in 0..10 {
         let error = busy.append(0, Vec::new()).await.unwrap_err();
         assert_eq!(error, LogError::Busy { pending_bytes: 7 });
     }
     assert!(!outage.is_reported());
 
-    let (stuck, outage) = guarded(AppendFault::Hangs);
+    let (stuck, outage) = guarded_log(AppendFault::Hangs);
     for _ in 0..2 {
         let error = stuck.append(0, Vec::new()).await.unwrap_err();
         assert_eq!(error.to_string(), "trades: not done within 8s");

@@ -1,24 +1,25 @@
-//! The durable log's file: reopening, refusing, retention.
+//! The file of the embedded log: reopening, refused files, and retention.
 
 use std::fs;
 use std::time::Duration;
 
 use clock::ManualClock;
+use eventlog::contract::{fetch_all, new_record, numbered_records};
 use eventlog::{Bounds, EmbeddedLog, Log, LogError, Offset, PartitionId, Retention};
 use redb::{Database, TableDefinition};
 
-use crate::support::{entries, entry, fetch_all, open, options, path, runtime};
+use crate::support::{log_path, open, options, runtime};
 
 #[test]
-fn keeps_everything_over_a_reopen() {
+fn everything_is_kept_over_a_reopen() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new(10);
     let log = open(&folder, 2, &clock);
     let id = log.id();
     assert_eq!(id.len(), 32);
     runtime().block_on(async {
-        log.append(0, entries("a", 1_000)).await.unwrap();
-        log.append(1, vec![entry("b", "x")]).await.unwrap();
+        log.append(0, numbered_records("a", 1_000)).await.unwrap();
+        log.append(1, vec![new_record("b", "x")]).await.unwrap();
         let before = fetch_all(&log, 0, 0).await;
         drop(log);
 
@@ -33,8 +34,11 @@ fn keeps_everything_over_a_reopen() {
             })
         );
         assert_eq!(fetch_all(&log, 0, 0).await, before);
-        assert_eq!(log.append(0, entries("a", 1)).await, Ok(1_000..1_001));
-        // The clock is behind the file; append time is not.
+        assert_eq!(
+            log.append(0, numbered_records("a", 1)).await,
+            Ok(1_000..1_001)
+        );
+        // The clock is behind the file; the append time is not.
         assert_eq!(fetch_all(&log, 0, 1_000).await[0].append_time_ns, 10);
     });
 }
@@ -51,12 +55,12 @@ fn a_second_open_is_locked() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new(0);
     let log = open(&folder, 1, &clock);
-    let second = EmbeddedLog::open(path(&folder), options(1), clock.clone());
+    let second = EmbeddedLog::open(log_path(&folder), options(1), clock.clone());
     assert!(matches!(second, Err(LogError::Locked { .. })));
-    // Every handle is gone only with the last one.
+    // The file stays locked until the last handle is dropped.
     let other = log.clone();
     drop(log);
-    let second = EmbeddedLog::open(path(&folder), options(1), clock.clone());
+    let second = EmbeddedLog::open(log_path(&folder), options(1), clock.clone());
     assert!(matches!(second, Err(LogError::Locked { .. })));
     drop(other);
     open(&folder, 1, &clock);
@@ -68,9 +72,9 @@ fn another_number_of_partitions_is_refused() {
     let clock = ManualClock::new(0);
     open(&folder, 4, &clock).close();
     let Err(LogError::Partitions { found, wanted, .. }) =
-        EmbeddedLog::open(path(&folder), options(8), clock.clone())
+        EmbeddedLog::open(log_path(&folder), options(8), clock)
     else {
-        panic!("it was opened");
+        panic!("the file was opened");
     };
     assert_eq!((found, wanted), (4, 8));
 }
@@ -80,7 +84,7 @@ fn a_newer_format_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new(0);
     open(&folder, 1, &clock).close();
-    let database = Database::open(path(&folder)).unwrap();
+    let database = Database::open(log_path(&folder)).unwrap();
     let transaction = database.begin_write().unwrap();
     let meta = TableDefinition::<&str, u128>::new("meta");
     transaction
@@ -90,7 +94,7 @@ fn a_newer_format_is_refused() {
         .unwrap();
     transaction.commit().unwrap();
     drop(database);
-    let newer = EmbeddedLog::open(path(&folder), options(1), clock.clone());
+    let newer = EmbeddedLog::open(log_path(&folder), options(1), clock);
     assert!(matches!(
         newer,
         Err(LogError::Newer {
@@ -102,20 +106,20 @@ fn a_newer_format_is_refused() {
 }
 
 #[test]
-fn a_file_that_is_no_log_is_refused() {
+fn a_file_that_is_not_a_log_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new(0);
-    let refused = |what: &str| {
-        let result = EmbeddedLog::open(path(&folder), options(1), clock.clone());
+    let assert_refused = |what: &str| {
+        let result = EmbeddedLog::open(log_path(&folder), options(1), clock.clone());
         assert!(matches!(result, Err(LogError::Storage { .. })), "{what}");
     };
     for size_bytes in [0, 1, 100, 4_096, 1 << 20] {
-        fs::write(path(&folder), vec![0x5a; size_bytes]).unwrap();
-        refused("garbage");
+        fs::write(log_path(&folder), vec![0x5a; size_bytes]).unwrap();
+        assert_refused("garbage");
     }
-    fs::remove_file(path(&folder)).unwrap();
-    drop(Database::create(path(&folder)).unwrap());
-    refused("an empty database");
+    fs::remove_file(log_path(&folder)).unwrap();
+    drop(Database::create(log_path(&folder)).unwrap());
+    assert_refused("an empty database");
     let missing = folder.path().join("missing").join("trades.redb");
     let result = EmbeddedLog::open(missing, options(1), clock.clone());
     assert!(matches!(result, Err(LogError::Storage { .. })));
@@ -128,15 +132,17 @@ fn a_damaged_file_is_an_error_and_not_a_panic() {
     let log = open(&folder, 1, &clock);
     runtime().block_on(async {
         for n in 0..50 {
-            log.append(0, entries(&n.to_string(), 500)).await.unwrap();
+            log.append(0, numbered_records(&n.to_string(), 500))
+                .await
+                .unwrap();
         }
     });
     drop(log);
-    let whole = fs::read(path(&folder)).unwrap();
+    let whole = fs::read(log_path(&folder)).unwrap();
     let try_open = |bytes: &[u8]| {
-        fs::write(path(&folder), bytes).unwrap();
-        // Some damage is to free space only: then it opens, and reads without a panic.
-        if let Ok(log) = EmbeddedLog::open(path(&folder), options(1), clock.clone()) {
+        fs::write(log_path(&folder), bytes).unwrap();
+        // Damage to free space only does not matter: the log opens, and reads without a panic.
+        if let Ok(log) = EmbeddedLog::open(log_path(&folder), options(1), clock.clone()) {
             runtime().block_on(async {
                 let mut offset = 0;
                 while let Ok(batch) = log.fetch(0, offset, 1 << 16).await {
@@ -145,7 +151,7 @@ fn a_damaged_file_is_an_error_and_not_a_panic() {
                     }
                     offset = batch.next_offset;
                 }
-                let _ = log.append(0, entries("after", 1)).await;
+                let _ = log.append(0, numbered_records("after", 1)).await;
             });
         }
     };
@@ -161,36 +167,36 @@ fn a_damaged_file_is_an_error_and_not_a_panic() {
 }
 
 #[test]
-fn a_full_queue_is_busy() {
+fn an_append_to_a_full_queue_is_busy() {
     let folder = tempfile::tempdir().unwrap();
     let mut options = options(1);
     options.max_pending_bytes = 20_000;
-    let log = EmbeddedLog::open(path(&folder), options, ManualClock::new(0)).unwrap();
+    let log = EmbeddedLog::open(log_path(&folder), options, ManualClock::new(0)).unwrap();
     runtime().block_on(async {
-        // Larger than the queue: taken when nothing else waits.
-        log.append(0, entries("a", 1_000)).await.unwrap();
+        // Larger than the bound: accepted because nothing else waits.
+        log.append(0, numbered_records("a", 1_000)).await.unwrap();
         let append = |_| {
             let log = log.clone();
-            tokio::spawn(async move { log.append(0, entries("a", 100)).await })
+            tokio::spawn(async move { log.append(0, numbered_records("a", 100)).await })
         };
         let appends: Vec<_> = (0..50).map(append).collect();
-        let (mut taken, mut busy) = (0, 0);
+        let (mut accepted, mut busy) = (0, 0);
         for append in appends {
             match append.await.unwrap() {
-                Ok(_) => taken += 1,
+                Ok(_) => accepted += 1,
                 Err(error) => {
                     assert!(error.is_transient());
                     busy += 1;
                 }
             }
         }
-        assert!(taken > 0 && busy > 0, "{taken} taken, {busy} busy");
-        assert_eq!(log.bounds(0).await.unwrap().end, 1_000 + 100 * taken);
+        assert!(accepted > 0 && busy > 0, "{accepted} accepted, {busy} busy");
+        assert_eq!(log.bounds(0).await.unwrap().end, 1_000 + 100 * accepted);
     });
 }
 
-/// Waits until the committer has done what it was told.
-async fn until_first(log: &EmbeddedLog, partition: PartitionId, first: Offset) {
+/// Waits until the committer has dropped the records before `first`.
+async fn wait_for_first_offset(log: &EmbeddedLog, partition: PartitionId, first: Offset) {
     for _ in 0..10_000 {
         if log.bounds(partition).await.unwrap().first == first {
             return;
@@ -201,40 +207,40 @@ async fn until_first(log: &EmbeddedLog, partition: PartitionId, first: Offset) {
 }
 
 #[test]
-fn drops_what_is_old_and_passed() {
+fn old_records_are_dropped_once_they_are_released() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new(0);
     let mut options = options(2);
     options.retention.max_age_ns = 100;
-    let log = EmbeddedLog::open(path(&folder), options.clone(), clock.clone()).unwrap();
+    let log = EmbeddedLog::open(log_path(&folder), options.clone(), clock.clone()).unwrap();
     runtime().block_on(async {
         for now_ns in [0, 50, 100, 150] {
             clock.set_now_ns(now_ns);
-            log.append(0, entries("a", 10)).await.unwrap();
+            log.append(0, numbered_records("a", 10)).await.unwrap();
         }
         clock.set_now_ns(10_000_000_000);
-        // Nobody has passed anything of partition 1.
-        log.append(1, entries("b", 10)).await.unwrap();
-        // All are old; whole blobs below 25 are the first two.
-        log.retain(0, 25).unwrap();
-        until_first(&log, 0, 20).await;
+        // No record of partition 1 is released.
+        log.append(1, numbered_records("b", 10)).await.unwrap();
+        // All records are old. The first two blobs are the ones that end before 25.
+        log.release_before(0, 25).unwrap();
+        wait_for_first_offset(&log, 0, 20).await;
         let below = log.fetch(0, 19, 1).await;
         assert!(matches!(below, Err(LogError::OutOfRange { first: 20, .. })));
         assert_eq!(fetch_all(&log, 0, 20).await.len(), 20);
-        // All passed: the newest blob stays, to say where the partition ends.
+        // All are released. The newest blob stays, because it holds the end of the partition.
         clock.advance_ns(10_000_000_000);
-        log.retain(0, 40).unwrap();
-        until_first(&log, 0, 30).await;
+        log.release_before(0, 40).unwrap();
+        wait_for_first_offset(&log, 0, 30).await;
         assert_eq!(log.bounds(1).await.unwrap().first, 0);
         drop(log);
-        let log = EmbeddedLog::open(path(&folder), options, clock.clone()).unwrap();
+        let log = EmbeddedLog::open(log_path(&folder), options, clock.clone()).unwrap();
         assert_eq!(log.bounds(0).await, Ok(Bounds { first: 30, end: 40 }));
-        assert_eq!(log.append(0, entries("a", 1)).await, Ok(40..41));
+        assert_eq!(log.append(0, numbered_records("a", 1)).await, Ok(40..41));
     });
 }
 
 #[test]
-fn drops_the_oldest_beyond_its_size_once_passed() {
+fn the_oldest_records_beyond_the_size_are_dropped_once_they_are_released() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new(0);
     let mut options = options(1);
@@ -242,18 +248,18 @@ fn drops_the_oldest_beyond_its_size_once_passed() {
         max_age_ns: i64::MAX,
         max_bytes: 100_000,
     };
-    let log = EmbeddedLog::open(path(&folder), options, clock.clone()).unwrap();
+    let log = EmbeddedLog::open(log_path(&folder), options, clock.clone()).unwrap();
     runtime().block_on(async {
         for _ in 0..600 {
-            log.append(0, vec![entry("a", &"x".repeat(1_000))])
+            log.append(0, vec![new_record("a", &"x".repeat(1_000))])
                 .await
                 .unwrap();
         }
-        log.retain(0, 400).unwrap();
-        // More than one transaction's worth, and not all that the size asks for.
-        until_first(&log, 0, 400).await;
+        log.release_before(0, 400).unwrap();
+        // This takes more than one transaction, and is less than the size requires.
+        wait_for_first_offset(&log, 0, 400).await;
         clock.advance_ns(10_000_000_000);
-        log.retain(0, 600).unwrap();
+        log.release_before(0, 600).unwrap();
         for _ in 0..10_000 {
             if log.bounds(0).await.unwrap().first > 400 {
                 break;
@@ -267,7 +273,7 @@ fn drops_the_oldest_beyond_its_size_once_passed() {
 }
 
 #[test]
-fn reads_old_records_from_the_file() {
+fn old_records_are_read_from_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new(0);
     let log = open(&folder, 1, &clock);
@@ -275,7 +281,7 @@ fn reads_old_records_from_the_file() {
         // More than is kept in memory.
         let value = "x".repeat(10_000);
         for _ in 0..50 {
-            let batch = (0..100).map(|_| entry("k", &value)).collect();
+            let batch = (0..100).map(|_| new_record("k", &value)).collect();
             log.append(0, batch).await.unwrap();
         }
         assert_eq!(fetch_all(&log, 0, 0).await.len(), 5_000);

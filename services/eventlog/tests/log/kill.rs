@@ -1,40 +1,43 @@
-//! Killing the process at any moment loses nothing that was acknowledged.
+//! Killing the process at any moment loses no acknowledged record.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use clock::ManualClock;
-use eventlog::{Log, Offset};
+use eventlog::contract::{fetch_all, new_record};
+use eventlog::{EmbeddedLog, Log, Offset};
 
-use crate::support::{entry, fetch_all, open, runtime};
+use crate::support::{open, options, runtime};
 
-const FOLDER: &str = "CANDLEWICK_LOG_KILL_FOLDER";
+/// The variable that makes this program the process that is killed.
+const FOLDER_VARIABLE: &str = "CANDLEWICK_LOG_KILL_FOLDER";
 const PARTITIONS: u32 = 2;
 
-/// Appends are of this many records, so that half of one is seen.
-const APPEND: usize = 7;
+/// How many records an append has, so that a part of one would be noticed.
+const APPEND_RECORDS: usize = 7;
 
 #[test]
-fn a_killed_process_loses_nothing_acknowledged() {
-    if let Ok(folder) = std::env::var(FOLDER) {
+fn a_killed_process_loses_no_acknowledged_record() {
+    if let Ok(folder) = std::env::var(FOLDER_VARIABLE) {
         append_until_killed(&folder);
     }
     let folder = tempfile::tempdir().unwrap();
     let mut acknowledged = [0; PARTITIONS as usize];
     for round in 0..20_u64 {
-        let mut child = start(&folder.path().display().to_string());
+        let mut child = start_child(&folder.path().display().to_string());
         let output = child.stdout.take().unwrap();
-        // Read as it comes: a child that waits for a full pipe is not killed at work.
+        // Read while the child writes: a child that waits for a full pipe does not append.
         let lines = std::thread::spawn(|| BufReader::new(output).lines().collect::<Vec<_>>());
-        // A different moment each time, the first ones while it opens.
+        // After a different time in each round; in the first ones the child still opens the log.
         std::thread::sleep(Duration::from_millis(3 + (round * round * 7919) % 120));
         child.kill().unwrap();
         for line in lines.join().unwrap() {
-            note(&line.unwrap(), &mut acknowledged);
+            record_acknowledged(&line.unwrap(), &mut acknowledged);
         }
         child.wait().unwrap();
-        check(&folder, acknowledged);
+        assert_acknowledged_is_kept(&folder, acknowledged);
     }
     assert!(
         acknowledged.iter().all(|end| *end > 0),
@@ -42,22 +45,22 @@ fn a_killed_process_loses_nothing_acknowledged() {
     );
 }
 
-fn start(folder: &str) -> Child {
+fn start_child(folder: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "kill::a_killed_process_loses_nothing_acknowledged",
+            "kill::a_killed_process_loses_no_acknowledged_record",
             "--nocapture",
         ])
-        .env(FOLDER, folder)
+        .env(FOLDER_VARIABLE, folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap()
 }
 
-/// Reads `acknowledged <partition> <end> .`; the last line may be torn.
-fn note(line: &str, acknowledged: &mut [Offset]) {
+/// Reads `acknowledged <partition> <end> .`; the last line may be incomplete.
+fn record_acknowledged(line: &str, acknowledged: &mut [Offset]) {
     let words: Vec<_> = line.split(' ').collect();
     if let ["acknowledged", partition, end, "."] = words[..] {
         let partition: usize = partition.parse().unwrap();
@@ -65,7 +68,10 @@ fn note(line: &str, acknowledged: &mut [Offset]) {
     }
 }
 
-fn check(folder: &tempfile::TempDir, acknowledged: [Offset; PARTITIONS as usize]) {
+fn assert_acknowledged_is_kept(
+    folder: &tempfile::TempDir,
+    acknowledged: [Offset; PARTITIONS as usize],
+) {
     let log = open(folder, PARTITIONS, &ManualClock::new(0));
     runtime().block_on(async {
         for (partition, end) in (0..).zip(acknowledged) {
@@ -75,35 +81,40 @@ fn check(folder: &tempfile::TempDir, acknowledged: [Offset; PARTITIONS as usize]
                 "{end} were acknowledged, {bounds:?} are there"
             );
             assert_eq!(
-                bounds.end % APPEND as Offset,
+                bounds.end % APPEND_RECORDS as Offset,
                 0,
-                "half of an append is there"
+                "a part of an append is there"
             );
             for record in fetch_all(&log, partition, 0).await {
-                assert_eq!(record.value, (record.offset % APPEND as Offset).to_string());
+                assert_eq!(
+                    record.value,
+                    (record.offset % APPEND_RECORDS as Offset).to_string()
+                );
             }
         }
     });
 }
 
-/// The child: several appenders, so that commits are groups.
+/// Appends from several tasks, so that commits are groups, until this process is killed.
 fn append_until_killed(folder: &str) -> ! {
-    let path = std::path::Path::new(folder).join("trades.redb");
-    let options = crate::support::options(PARTITIONS);
-    let log = eventlog::EmbeddedLog::open(path, options, ManualClock::new(0)).unwrap();
+    let path = Path::new(folder).join("trades.redb");
+    let options = options(PARTITIONS);
+    let log = EmbeddedLog::open(path, options, ManualClock::new(0)).unwrap();
     runtime().block_on(async {
         for appender in 0..8 {
             let log = log.clone();
             tokio::spawn(async move {
                 let partition = appender % PARTITIONS;
                 loop {
-                    let entries = (0..APPEND).map(|n| entry("key", &n.to_string())).collect();
-                    let offsets = log.append(partition, entries).await.unwrap();
+                    let records = (0..APPEND_RECORDS)
+                        .map(|n| new_record("key", &n.to_string()))
+                        .collect();
+                    let offsets = log.append(partition, records).await.unwrap();
                     println!("acknowledged {partition} {} .", offsets.end);
                 }
             });
         }
         std::future::pending::<()>().await;
     });
-    unreachable!("it is killed")
+    unreachable!("the process is killed")
 }

@@ -1,4 +1,4 @@
-//! Encryption, and proving who we are.
+//! Encryption and authentication.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use rdkafka::ClientConfig;
 
-use super::KafkaConfigError;
+use super::error::KafkaConfigError;
 
 /// How connections are protected.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -14,27 +14,27 @@ pub enum SecurityProtocol {
     /// Neither encrypted nor authenticated.
     #[default]
     Plaintext,
-    /// TLS, where the certificate may say who we are.
+    /// TLS; a client certificate may authenticate this process.
     Ssl,
-    /// A user name and password, unencrypted.
+    /// A user name and password, not encrypted.
     SaslPlaintext,
     /// A user name and password over TLS.
     SaslSsl,
 }
 
-/// How the password is proved.
+/// How the password is sent to the brokers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SaslMechanism {
-    /// It is sent as it is.
+    /// In clear text.
     #[default]
     Plain,
-    /// RFC 7677.
+    /// As a proof that does not contain it, with SHA-256 (RFC 7677).
     ScramSha256,
     /// The same with SHA-512.
     ScramSha512,
 }
 
-/// Declares the names of an enum, as Kafka writes them.
+/// Implements `FromStr` and `Display` of an enum, with the names that Kafka uses.
 macro_rules! names {
     ($enum:ident: $($variant:ident = $name:literal),+) => {
         impl FromStr for $enum {
@@ -61,24 +61,24 @@ names! { SaslMechanism:
     Plain = "PLAIN", ScramSha256 = "SCRAM-SHA-256", ScramSha512 = "SCRAM-SHA-512"
 }
 
-/// Encryption and who we are. Secrets are in files, which is how Kubernetes mounts them.
+/// Encryption and authentication. Secrets are in files, because Kubernetes mounts them as files.
 #[derive(Debug, Clone, Default)]
 pub struct Security {
     /// `kafka.security_protocol`.
     pub protocol: SecurityProtocol,
     /// `kafka.sasl_mechanism`, used with the SASL protocols.
     pub mechanism: SaslMechanism,
-    /// `kafka.username`, needed with the SASL protocols.
+    /// `kafka.username`, required with the SASL protocols.
     pub username: Option<String>,
-    /// `kafka.password_file`, needed with the SASL protocols; blanks at its end do not count. It
-    /// is read anew where the brokers refuse what was in it.
+    /// `kafka.password_file`, required with the SASL protocols. White space at its end is ignored.
+    /// It is read again if the brokers refuse the password.
     pub password_file: Option<PathBuf>,
-    /// `kafka.ca_file`: the certificates that brokers' are checked against, in PEM; the system's
-    /// where none is given.
+    /// `kafka.ca_file`: the authorities that must have signed the certificates of the brokers, in
+    /// PEM; by default those of the system.
     pub ca_file: Option<PathBuf>,
-    /// `kafka.certificate_file`: our own certificate, in PEM.
+    /// `kafka.certificate_file`: the certificate of this process, in PEM.
     pub certificate_file: Option<PathBuf>,
-    /// `kafka.key_file`: the key of our certificate, in PEM.
+    /// `kafka.key_file`: the key of that certificate, in PEM.
     pub key_file: Option<PathBuf>,
 }
 
@@ -97,8 +97,8 @@ impl Security {
         )
     }
 
-    /// Adds what is wrong.
-    pub(super) fn check(&self, errors: &mut Vec<KafkaConfigError>) {
+    /// Adds the errors of these settings.
+    pub(super) fn add_errors(&self, errors: &mut Vec<KafkaConfigError>) {
         if self.uses_sasl() && self.username.as_ref().is_none_or(String::is_empty) {
             let expected = format!("a name, since the protocol is {}", self.protocol);
             errors.push(KafkaConfigError {
@@ -107,15 +107,13 @@ impl Security {
             });
         }
         if self.uses_sasl() {
-            errors.extend(self.password().err());
+            errors.extend(self.read_password().err());
         }
         if self.uses_tls() {
             let files = self.tls_files();
-            errors.extend(
-                files
-                    .into_iter()
-                    .filter_map(|(option, _, file)| file.and_then(|file| read(option, file).err())),
-            );
+            errors.extend(files.into_iter().filter_map(|(option, _, file)| {
+                file.and_then(|file| read_file(option, file).err())
+            }));
             if self.certificate_file.is_some() != self.key_file.is_some() {
                 errors.push(KafkaConfigError {
                     option: "kafka.key_file",
@@ -125,7 +123,8 @@ impl Security {
         }
     }
 
-    pub(super) fn apply(&self, config: &mut ClientConfig) -> Result<(), KafkaConfigError> {
+    /// Adds these settings to those of a client.
+    pub(super) fn add_settings(&self, config: &mut ClientConfig) -> Result<(), KafkaConfigError> {
         config.set("security.protocol", self.protocol.to_string());
         if let Some((user, password)) = self.credentials()? {
             config
@@ -143,16 +142,16 @@ impl Security {
         Ok(())
     }
 
-    /// The user and the password as they are now, where the protocol asks for them.
+    /// Returns the user, and the password that the file holds now, if the protocol needs them.
     pub(crate) fn credentials(&self) -> Result<Option<(String, String)>, KafkaConfigError> {
         if !self.uses_sasl() {
             return Ok(None);
         }
         let user = self.username.clone().unwrap_or_default();
-        Ok(Some((user, self.password()?)))
+        Ok(Some((user, self.read_password()?)))
     }
 
-    /// Our name of each file, librdkafka's, and the file.
+    /// Returns the name of each setting, the name of librdkafka's setting, and the file.
     fn tls_files(&self) -> [(&'static str, &'static str, Option<&Path>); 3] {
         [
             ("kafka.ca_file", "ssl.ca.location", self.ca_file.as_deref()),
@@ -169,17 +168,17 @@ impl Security {
         ]
     }
 
-    fn password(&self) -> Result<String, KafkaConfigError> {
+    fn read_password(&self) -> Result<String, KafkaConfigError> {
         let option = "kafka.password_file";
         let Some(file) = &self.password_file else {
             let expected = format!("a file, since the protocol is {}", self.protocol);
             return Err(KafkaConfigError { option, expected });
         };
-        Ok(read(option, file)?.trim_end().to_owned())
+        Ok(read_file(option, file)?.trim_end().to_owned())
     }
 }
 
-fn read(option: &'static str, file: &Path) -> Result<String, KafkaConfigError> {
+fn read_file(option: &'static str, file: &Path) -> Result<String, KafkaConfigError> {
     std::fs::read_to_string(file).map_err(|error| KafkaConfigError {
         option,
         expected: format!("a file that can be read; {}: {error}", file.display()),

@@ -1,224 +1,225 @@
-//! The thread of a member, and what librdkafka calls on it.
+//! The thread of a member, and the callbacks that librdkafka runs on it.
 
-use std::collections::BTreeMap;
-use std::mem;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
+use eventlog::PartitionId;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{Offset as Place, TopicPartitionList};
+use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use tokio::sync::mpsc;
 
-use super::{Drained, GroupEvent, Wish};
-use crate::complaint::Complaints;
-use crate::{KafkaConfig, client, upkeep};
-use eventlog::{Offset, PartitionId};
+use super::event::{DrainGuard, GroupEvent};
+use super::requests::MemberRequests;
+use crate::callbacks::{write_client_error, write_log_line};
+use crate::client_error::ClientErrors;
+use crate::config::KafkaConfig;
+use crate::maintenance;
 
-/// How often wishes are looked at.
+/// How long a poll takes, and how often requests are handled.
 const POLL: Duration = Duration::from_millis(100);
-/// After so many polls the client is looked after.
-const POLLS_AN_UPKEEP: u64 = 50;
+/// How many polls lie between two runs of the client's maintenance.
+const POLLS_PER_MAINTENANCE: u64 = 50;
+/// How long the group waits for a drain at most, whatever the options say.
+const MAX_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The newest position to be committed of each partition.
-pub(super) type Commits = BTreeMap<PartitionId, Offset>;
-
-impl Wish {
-    pub(super) fn commits(&self) -> MutexGuard<'_, Commits> {
-        self.commits
-            .lock()
-            .expect("no holder of the commits panics")
-    }
-}
-
-/// What librdkafka calls, on the member's thread.
-pub(super) struct Member {
+/// The callbacks of a member. librdkafka runs them on the member's thread.
+pub(super) struct MemberCallbacks {
     topic: String,
     config: KafkaConfig,
     drain_timeout: Duration,
     events: mpsc::Sender<GroupEvent>,
-    wish: Arc<Wish>,
-    complaints: Complaints,
+    requests: Arc<MemberRequests>,
+    client_errors: ClientErrors,
 }
 
-/// Polls until the member leaves, then closes it, which gives its partitions back.
-pub(super) fn run(consumer: Arc<BaseConsumer<Member>>) {
+/// Polls until the member leaves, then closes the client, which returns the partitions.
+pub(super) fn run_member(consumer: Arc<BaseConsumer<MemberCallbacks>>) {
     let mut polls: u64 = 0;
-    while !consumer.context().wish.leaves.load(Ordering::Acquire) {
+    while !consumer.context().requests.is_leaving() {
         polls += 1;
         if let Some(Err(error)) = consumer.poll(POLL)
-            && consumer.context().report(&error)
+            && consumer.context().report_error(&error)
         {
             break;
         }
         let member = consumer.context();
-        member.send_commits(&consumer);
-        if polls.is_multiple_of(POLLS_AN_UPKEEP) {
-            upkeep::keep(&member.config, "the group", &consumer, &member.complaints);
+        member.commit_offsets(&consumer);
+        if polls.is_multiple_of(POLLS_PER_MAINTENANCE) {
+            maintenance::maintain_client(
+                &member.config,
+                "the group",
+                &consumer,
+                &member.client_errors,
+            );
         }
     }
     drop(consumer);
 }
 
-impl Member {
+impl MemberCallbacks {
     pub(super) fn new(
         topic: &str,
         config: KafkaConfig,
         drain_timeout: Duration,
         events: mpsc::Sender<GroupEvent>,
-        wish: Arc<Wish>,
+        requests: Arc<MemberRequests>,
     ) -> Self {
         Self {
             topic: topic.to_owned(),
             config,
-            drain_timeout: drain_timeout.min(Duration::from_secs(30)),
+            drain_timeout: drain_timeout.min(MAX_DRAIN_TIMEOUT),
             events,
-            wish,
-            complaints: Complaints::default(),
+            requests,
+            client_errors: ClientErrors::default(),
         }
     }
 
-    fn tell(&self, event: GroupEvent) {
-        // Where nobody listens any more, nobody works on the partitions either.
+    fn send_event(&self, event: GroupEvent) {
+        // If the receiver was dropped, nothing works on the partitions either.
         let _ = self.events.blocking_send(event);
     }
 
-    /// Reports an error; answers whether the membership is over.
-    fn report(&self, error: &KafkaError) -> bool {
+    /// Sends an error as an event, unless librdkafka recovers from it. Returns whether the
+    /// membership has ended.
+    fn report_error(&self, error: &KafkaError) -> bool {
         let is_over = matches!(error, KafkaError::MessageConsumptionFatal(_));
         let code = error.rdkafka_error_code();
-        // librdkafka connects again by itself, and has said so in the log.
-        let is_passing = matches!(
+        // librdkafka restores the connection, and has logged the error.
+        let is_recoverable = matches!(
             code,
             Some(Code::BrokerTransportFailure | Code::AllBrokersDown | Code::OperationTimedOut)
         );
-        if is_over || !is_passing {
-            self.tell(GroupEvent::Error {
-                error: self.complaints.explain_error(&self.topic, error),
+        if is_over || !is_recoverable {
+            self.send_event(GroupEvent::Error {
+                error: self.client_errors.explain_error(&self.topic, error),
                 is_over,
             });
         }
         is_over
     }
 
-    fn send_commits(&self, consumer: &BaseConsumer<Self>) {
-        let commits = mem::take(&mut *self.wish.commits());
+    /// Sends the requested offsets to the group.
+    fn commit_offsets(&self, consumer: &BaseConsumer<Self>) {
         let mut list = TopicPartitionList::new();
-        for (partition, offset) in commits {
+        for (partition, offset) in self.requests.take_offsets() {
             let (Ok(partition), Ok(offset)) = (i32::try_from(partition), i64::try_from(offset))
             else {
                 continue;
             };
-            let place = Place::Offset(offset);
-            if let Err(error) = list.add_partition_offset(&self.topic, partition, place) {
-                tracing::debug!(%error, "a position of the group is not committed");
+            let offset = KafkaOffset::Offset(offset);
+            if let Err(error) = list.add_partition_offset(&self.topic, partition, offset) {
+                tracing::debug!(%error, "cannot commit an offset of the group");
             }
         }
         if list.count() > 0
             && let Err(error) = consumer.commit(&list, CommitMode::Async)
         {
-            tracing::debug!(%error, "the group's positions are not committed");
+            tracing::debug!(%error, "cannot commit the offsets of the group");
         }
     }
 
-    fn assign(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
-        // Without this librdkafka would first look for the group's offsets.
-        let placed = list.set_all_offsets(Place::End);
-        let assigned = placed
+    fn handle_assignment(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
+        // Without an offset librdkafka would first request the committed offsets of the group.
+        let positioned = list.set_all_offsets(KafkaOffset::End);
+        let assigned = positioned
             .and_then(|()| consumer.incremental_assign(list))
             .and_then(|()| consumer.pause(list));
         if let Err(error) = assigned {
-            self.report(&error);
+            self.report_error(&error);
         }
-        let partitions = numbers(list);
+        let partitions = partition_ids(list);
         if !partitions.is_empty() {
-            self.tell(GroupEvent::Assigned(partitions));
+            self.send_event(GroupEvent::Assigned(partitions));
         } else if consumer.assignment().is_ok_and(|held| held.count() == 0) {
-            // Each rebalance ends here, with nothing new for most; this one has nothing at all.
-            self.tell(GroupEvent::Spare);
+            // Each rebalance ends here, with nothing new for most members. This member has nothing
+            // at all.
+            self.send_event(GroupEvent::Spare);
         }
     }
 
-    fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
-        let partitions = numbers(list);
+    fn handle_revocation(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
+        let partitions = partition_ids(list);
         if consumer.assignment_lost() {
-            self.tell(GroupEvent::Lost(partitions));
+            self.send_event(GroupEvent::Lost(partitions));
         } else if !partitions.is_empty() {
-            self.drain(&partitions);
-            self.send_commits(consumer);
+            self.wait_until_drained(&partitions);
+            self.commit_offsets(consumer);
         }
         if let Err(error) = consumer.incremental_unassign(list) {
-            self.report(&error);
+            self.report_error(&error);
         }
     }
 
-    /// Waits until the owner has let go of the partitions, or too long.
-    fn drain(&self, partitions: &[PartitionId]) {
-        let (drained, waits) = sync_channel(0);
-        let drained = Drained(drained);
-        self.tell(GroupEvent::Revoked {
+    /// Sends a [`GroupEvent::Revoked`], and waits until its guard is dropped, or for the drain
+    /// timeout.
+    fn wait_until_drained(&self, partitions: &[PartitionId]) {
+        let (sender, receiver) = sync_channel(0);
+        self.send_event(GroupEvent::Revoked {
             partitions: partitions.to_vec(),
-            drained,
+            drained: DrainGuard::new(sender),
         });
-        if waits.recv_timeout(self.drain_timeout) == Err(RecvTimeoutError::Timeout) {
+        if receiver.recv_timeout(self.drain_timeout) == Err(RecvTimeoutError::Timeout) {
             tracing::warn!(
                 ?partitions,
-                "partitions go to another member before they are drained; the store fences them"
+                "partitions move to another member before they are drained; the store fences them"
             );
         }
     }
 }
 
-fn numbers(list: &TopicPartitionList) -> Vec<PartitionId> {
+fn partition_ids(list: &TopicPartitionList) -> Vec<PartitionId> {
     let elements = list.elements();
-    let number = |partition| PartitionId::try_from(partition).ok();
+    let partition_id = |partition| PartitionId::try_from(partition).ok();
     elements
         .iter()
-        .filter_map(|element| number(element.partition()))
+        .filter_map(|element| partition_id(element.partition()))
         .collect()
 }
 
-impl ClientContext for Member {
+impl ClientContext for MemberCallbacks {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.complaints.note_line(level as i32, facility, message);
-        client::log(level, facility, message);
+        self.client_errors
+            .record_log_line(level as i32, facility, message);
+        write_log_line(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.complaints.note(&error, reason);
-        client::error(&error, reason);
+        self.client_errors.record_error(&error, reason);
+        write_client_error(&error, reason);
     }
 
-    // For the rest the readers' figures say what there is to say.
+    // Other statistics are not published: those of the readers contain what matters.
     fn stats(&self, statistics: Statistics) {
-        self.complaints.note_brokers(&statistics);
+        self.client_errors.record_brokers(&statistics);
     }
 }
 
-impl ConsumerContext for Member {
+impl ConsumerContext for MemberCallbacks {
     fn rebalance(
         &self,
         consumer: &BaseConsumer<Self>,
-        what: RDKafkaRespErr,
+        code: RDKafkaRespErr,
         list: &mut TopicPartitionList,
     ) {
-        // The group has answered.
-        self.complaints.clear();
-        match what {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(consumer, list),
-            _ => self.revoke(consumer, list),
+        // A rebalance means that the group has answered.
+        self.client_errors.clear();
+        match code {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                self.handle_assignment(consumer, list);
+            }
+            _ => self.handle_revocation(consumer, list),
         }
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
         if let Err(error) = result {
-            tracing::debug!(%error, "the group's positions were not committed");
+            tracing::debug!(%error, "the offsets of the group were not committed");
         }
     }
 }

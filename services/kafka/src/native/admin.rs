@@ -1,4 +1,4 @@
-//! Requests to the brokers: what a topic is, and single settings of it.
+//! Requests to the brokers about topics, and what a client reports about itself.
 
 use std::ffi::{CStr, CString, c_int};
 use std::ptr::{NonNull, null, null_mut};
@@ -7,32 +7,34 @@ use std::time::Duration;
 use rdkafka::bindings as raw;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-use super::{Client, Queue, check};
-use crate::complaint::Complaints;
+use super::client::{Client, check};
+use super::queue::Queue;
+use crate::client_error::ClientErrors;
 
-/// What the brokers say of a topic.
+/// The description of a topic by the brokers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Description {
-    /// What tells this topic from every other, of the same name too (KIP-516), in base64.
+pub(crate) struct TopicDescription {
+    /// The identifier of the topic, which no other topic has, not even an earlier or later one of
+    /// the same name (KIP-516); in base64.
     pub(crate) id: String,
-    /// How many partitions it has.
+    /// The number of partitions.
     pub(crate) partitions: usize,
 }
 
-/// Asks the brokers about a topic; blocks for as long as `patience`.
+/// Requests the description of a topic. Blocks for `timeout` at most.
 pub(crate) fn describe_topic(
     client: &impl Client,
     name: &str,
-    patience: Duration,
-) -> Result<Description, Code> {
+    timeout: Duration,
+) -> Result<TopicDescription, Code> {
     let name = CString::new(name).map_err(|_| Code::InvalidTopic)?;
     let mut names = [name.as_ptr()];
     let operation = raw::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
-    // SAFETY: names are valid throughout, and the request copies the collection, which is
-    // destroyed here, once. The event is valid when it is read, and what was read owns its data.
+    // SAFETY: the names are valid throughout, and the request copies the collection, which is
+    // destroyed here, once. The event is valid when it is read, and the description owns its data.
     unsafe {
         let topics = raw::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len());
-        let event = ask(client, operation, patience, |options, queue| {
+        let event = send_request(client, operation, timeout, |options, queue| {
             raw::rd_kafka_DescribeTopics(client.pointer(), topics, options, queue);
         });
         raw::rd_kafka_TopicCollection_destroy(topics);
@@ -40,13 +42,12 @@ pub(crate) fn describe_topic(
     }
 }
 
-/// Changes settings of a topic, and leaves all others as they are; blocks for as long as
-/// `patience`.
+/// Changes settings of a topic, and leaves all others as they are. Blocks for `timeout` at most.
 pub(crate) fn change_settings(
     client: &impl Client,
     name: &str,
     settings: &[(String, String)],
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<(), Code> {
     let text = |text: &str| CString::new(text).map_err(|_| Code::InvalidConfig);
     let name = text(name)?;
@@ -56,7 +57,7 @@ pub(crate) fn change_settings(
         .collect::<Result<_, Code>>()?;
     let operation = raw::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_INCREMENTALALTERCONFIGS;
     // SAFETY: names and values are copied, the resource is destroyed once, after the request has
-    // copied it; all that is read of the event belongs to it.
+    // copied it, and everything that is read from the event belongs to it.
     unsafe {
         let kind = raw::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC;
         let mut resource = raw::rd_kafka_ConfigResource_new(kind, name.as_ptr());
@@ -65,10 +66,10 @@ pub(crate) fn change_settings(
             let (setting, value) = (setting.as_ptr(), value.as_ptr());
             let error =
                 raw::rd_kafka_ConfigResource_add_incremental_config(resource, setting, set, value);
-            // Of an error of null there is nothing to destroy.
+            // It accepts null, which means that there was no error.
             raw::rd_kafka_error_destroy(error);
         }
-        let event = ask(client, operation, patience, |options, queue| {
+        let event = send_request(client, operation, timeout, |options, queue| {
             let resources = &raw mut resource;
             raw::rd_kafka_IncrementalAlterConfigs(client.pointer(), resources, 1, options, queue);
         });
@@ -85,7 +86,7 @@ pub(crate) fn change_settings(
     }
 }
 
-/// Gives the client another user and password, for when it connects next.
+/// Sets the user and password that the client uses for its next connections.
 pub(crate) fn set_credentials(
     client: &impl Client,
     user: &str,
@@ -93,8 +94,8 @@ pub(crate) fn set_credentials(
 ) -> Result<(), Code> {
     let text = |text: &str| CString::new(text).map_err(|_| Code::InvalidConfig);
     let (user, password) = (text(user)?, text(password)?);
-    // SAFETY: the client is valid and copies both texts; of an error of null the code is 0 and
-    // there is nothing to destroy.
+    // SAFETY: the client is valid and copies both texts. Both functions accept an error of null,
+    // whose code is 0.
     let code = unsafe {
         let (user, password) = (user.as_ptr(), password.as_ptr());
         let error = raw::rd_kafka_sasl_set_credentials(client.pointer(), user, password);
@@ -105,24 +106,26 @@ pub(crate) fn set_credentials(
     check(code)
 }
 
-/// Hands what the client has said since to `complaints`. It is for clients that nobody polls.
-pub(crate) fn hear(client: &impl Client, complaints: &Complaints) {
-    let Some(queue) = Queue::main_of(client) else {
+/// Moves the errors and log lines that the client has queued to `client_errors`. It is for clients
+/// that nothing else polls.
+pub(crate) fn collect_client_errors(client: &impl Client, client_errors: &ClientErrors) {
+    let Some(queue) = Queue::main_queue(client) else {
         return;
     };
     loop {
-        // SAFETY: the queue is valid; it answers null where it is empty.
+        // SAFETY: the queue is valid; the result is null if it is empty.
         let event = unsafe { raw::rd_kafka_queue_poll(queue.pointer(), 0) };
         let Some(event) = NonNull::new(event).map(Event) else {
             return;
         };
-        // SAFETY: the event is valid, and of the kind that is read; all texts belong to it.
+        // SAFETY: the event is valid and of the type that is read, and all texts belong to it.
         unsafe {
             match raw::rd_kafka_event_type(event.pointer()) {
                 raw::RD_KAFKA_EVENT_ERROR => {
                     let code = Code::from(raw::rd_kafka_event_error(event.pointer()));
                     let reason = CStr::from_ptr(raw::rd_kafka_event_error_string(event.pointer()));
-                    complaints.note(&KafkaError::Global(code), &reason.to_string_lossy());
+                    client_errors
+                        .record_error(&KafkaError::Global(code), &reason.to_string_lossy());
                 }
                 raw::RD_KAFKA_EVENT_LOG => {
                     let (mut facility, mut line, mut severity) = (null(), null(), 0);
@@ -134,7 +137,7 @@ pub(crate) fn hear(client: &impl Client, complaints: &Complaints) {
                     );
                     if read == 0 {
                         let text = |start| CStr::from_ptr(start).to_string_lossy();
-                        complaints.note_line(severity, &text(facility), &text(line));
+                        client_errors.record_log_line(severity, &text(facility), &text(line));
                     }
                 }
                 _ => {}
@@ -143,7 +146,7 @@ pub(crate) fn hear(client: &impl Client, complaints: &Complaints) {
     }
 }
 
-/// An answer of the brokers.
+/// An event of a queue, such as the response to a request.
 struct Event(NonNull<raw::rd_kafka_event_t>);
 
 impl Event {
@@ -154,29 +157,29 @@ impl Event {
 
 impl Drop for Event {
     fn drop(&mut self) {
-        // SAFETY: given by `rd_kafka_queue_poll`, destroyed once.
+        // SAFETY: `rd_kafka_queue_poll` gave the pointer, and it is destroyed once.
         unsafe { raw::rd_kafka_event_destroy(self.pointer()) };
     }
 }
 
-/// Sends a request with options and a queue for its answer, which it waits for.
-fn ask(
+/// Sends a request with options and a queue for its response, and waits for the response.
+fn send_request(
     client: &impl Client,
     operation: raw::rd_kafka_admin_op_t,
-    patience: Duration,
+    timeout: Duration,
     request: impl FnOnce(*const raw::rd_kafka_AdminOptions_t, *mut raw::rd_kafka_queue_t),
 ) -> Result<Event, Code> {
-    let patience_ms = c_int::try_from(patience.as_millis()).unwrap_or(c_int::MAX);
+    let timeout_ms = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
     let queue = Queue::new(client).ok_or(Code::Fail)?;
     // SAFETY: client and queue are valid throughout; the request copies the options, which are
     // destroyed here, once.
     let event = unsafe {
         let options = raw::rd_kafka_AdminOptions_new(client.pointer(), operation);
-        // Out of its range the timeout stays at its default of a minute.
-        raw::rd_kafka_AdminOptions_set_request_timeout(options, patience_ms, null_mut(), 0);
+        // A timeout out of range leaves the default of a minute.
+        raw::rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, null_mut(), 0);
         request(options, queue.pointer());
         raw::rd_kafka_AdminOptions_destroy(options);
-        raw::rd_kafka_queue_poll(queue.pointer(), patience_ms.saturating_add(1_000))
+        raw::rd_kafka_queue_poll(queue.pointer(), timeout_ms.saturating_add(1_000))
     };
     let event = NonNull::new(event)
         .map(Event)
@@ -186,10 +189,12 @@ fn ask(
     Ok(event)
 }
 
+/// Reads the description of one topic from the response.
+///
 /// # Safety
 /// The event must be valid.
-unsafe fn read_description(event: *mut raw::rd_kafka_event_t) -> Result<Description, Code> {
-    // SAFETY: all that is read belongs to the event; pointers are checked where null is possible,
+unsafe fn read_description(event: *mut raw::rd_kafka_event_t) -> Result<TopicDescription, Code> {
+    // SAFETY: everything that is read belongs to the event, pointers that may be null are checked,
     // and an error of null has the code 0.
     unsafe {
         let result = raw::rd_kafka_event_DescribeTopics_result(event);
@@ -212,6 +217,6 @@ unsafe fn read_description(event: *mut raw::rd_kafka_event_t) -> Result<Descript
             return Err(Code::UnsupportedVersion);
         }
         let id = CStr::from_ptr(id).to_string_lossy().into_owned();
-        Ok(Description { id, partitions })
+        Ok(TopicDescription { id, partitions })
     }
 }

@@ -3,11 +3,9 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "the functions of the contract are tests, and the helpers belong to tests"
+    reason = "the functions that tests share are tests too"
 )]
 
-#[path = "../../../eventlog/tests/log/contract.rs"]
-mod contract;
 mod log;
 mod membership;
 mod outage;
@@ -16,24 +14,37 @@ mod support;
 mod topics;
 
 mod every_log {
+    use candlewick_kafka::KafkaLog;
     use clock::ManualClock;
+    use eventlog::contract::{self, PARTITIONS};
+    use eventlog::for_every_log;
 
-    use crate::contract::{self, PARTITIONS, for_every_log};
     use crate::support::{Broker, runtime};
+
+    fn with_log(test_name: &str, test: impl AsyncFnOnce(KafkaLog, ManualClock)) {
+        runtime().block_on(async {
+            let broker = Broker::connect();
+            let topic = broker.create_topic(test_name, PARTITIONS).await;
+            let log = broker.open(&topic, 1).await;
+            test(log, ManualClock::new(1_000)).await;
+            broker.delete_topic(&topic).await;
+        });
+    }
 
     macro_rules! test {
         ($name:ident) => {
             #[test]
             fn $name() {
-                runtime().block_on(async {
-                    let broker = Broker::connect();
-                    let topic = broker.make_topic(stringify!($name), PARTITIONS).await;
-                    let log = broker.open(&topic, 1).await;
-                    contract::$name(log, ManualClock::new(1_000)).await;
-                    broker.delete_topic(&topic).await;
-                });
+                with_log(stringify!($name), contract::$name);
             }
         };
     }
     for_every_log!(test);
+
+    #[test]
+    fn closes() {
+        with_log("closes", async |log, _clock| {
+            contract::closes(log, KafkaLog::close).await;
+        });
+    }
 }

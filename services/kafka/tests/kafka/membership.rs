@@ -1,26 +1,28 @@
-//! Who works on which partitions, as the group says.
+//! How the consumer group assigns partitions.
 
 use std::time::Duration;
 
 use candlewick_kafka::{GroupEvent, Membership, MembershipOptions};
+use eventlog::contract::numbered_records;
 use eventlog::{Log, PartitionId};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tokio::sync::mpsc::Receiver;
 
-use crate::support::{Broker, entries, eventually, runtime};
+use crate::support::{Broker, eventually, runtime};
 
 type Events = Receiver<GroupEvent>;
 
+/// A consumer group of its own topic.
 struct Group {
     broker: Broker,
     topic: String,
 }
 
 impl Group {
-    async fn of(test: &str, partitions: PartitionId) -> Self {
+    async fn create(test: &str, partitions: PartitionId) -> Self {
         let broker = Broker::connect();
-        let topic = broker.make_topic(test, partitions).await;
+        let topic = broker.create_topic(test, partitions).await;
         Self { broker, topic }
     }
 
@@ -35,14 +37,16 @@ impl Group {
     }
 }
 
-const PATIENT: Duration = Duration::from_secs(20);
+/// A drain timeout that no test reaches.
+const LONG_DRAIN: Duration = Duration::from_secs(20);
 
-/// The next event but those that say that nothing is assigned yet.
-fn next(what: &str, events: &mut Events) -> GroupEvent {
-    eventually(what, || received(events))
+/// Waits for the next event that is not [`GroupEvent::Spare`].
+fn next_event(what: &str, events: &mut Events) -> GroupEvent {
+    eventually(what, || try_next_event(events))
 }
 
-fn received(events: &mut Events) -> Option<GroupEvent> {
+/// Returns the next event that is not [`GroupEvent::Spare`], if it has come.
+fn try_next_event(events: &mut Events) -> Option<GroupEvent> {
     loop {
         match events.try_recv().ok()? {
             GroupEvent::Spare => {}
@@ -51,8 +55,9 @@ fn received(events: &mut Events) -> Option<GroupEvent> {
     }
 }
 
-fn assigned(events: &mut Events) -> Vec<PartitionId> {
-    match next("partitions that are assigned", events) {
+/// Waits for an assignment, and returns its partitions in order.
+fn next_assignment(events: &mut Events) -> Vec<PartitionId> {
+    match next_event("partitions that are assigned", events) {
         GroupEvent::Assigned(mut partitions) => {
             partitions.sort_unstable();
             partitions
@@ -61,113 +66,116 @@ fn assigned(events: &mut Events) -> Vec<PartitionId> {
     }
 }
 
-fn nothing(events: &mut Events, during: Duration) {
+fn assert_no_event(events: &mut Events, during: Duration) {
     std::thread::sleep(during);
-    if let Some(event) = received(events) {
+    if let Some(event) = try_next_event(events) {
         panic!("{event:?}");
     }
 }
 
 #[test]
-fn a_member_without_a_partition_is_told_that_it_is_a_spare() {
+fn a_member_without_a_partition_is_a_spare() {
     runtime().block_on(async {
-        let group = Group::of("spare", 1).await;
-        let (_one, mut of_one) = group.join(None, PATIENT).await;
-        assert_eq!(assigned(&mut of_one), [0]);
-        let (_two, mut of_two) = group.join(None, PATIENT).await;
-        let told = eventually("a word to the spare", || of_two.try_recv().ok());
-        assert!(matches!(told, GroupEvent::Spare), "{told:?}");
-        // The first keeps what it has, and is told nothing of it.
+        let group = Group::create("spare", 1).await;
+        let (_one, mut of_one) = group.join(None, LONG_DRAIN).await;
+        assert_eq!(next_assignment(&mut of_one), [0]);
+        let (_two, mut of_two) = group.join(None, LONG_DRAIN).await;
+        let event = eventually("an event for the spare", || of_two.try_recv().ok());
+        assert!(matches!(event, GroupEvent::Spare), "{event:?}");
+        // The first member keeps its partition, and gets no event.
         assert!(of_one.try_recv().is_err());
     });
 }
 
 #[test]
-fn a_partition_goes_on_once_it_is_drained() {
+fn a_partition_moves_once_it_is_drained() {
     runtime().block_on(async {
-        let group = Group::of("drained", 4).await;
-        let (one, mut of_one) = group.join(None, PATIENT).await;
-        assert_eq!(assigned(&mut of_one), [0, 1, 2, 3]);
-        // Records that are there do not come through the membership.
+        let group = Group::create("drained", 4).await;
+        let (one, mut of_one) = group.join(None, LONG_DRAIN).await;
+        assert_eq!(next_assignment(&mut of_one), [0, 1, 2, 3]);
+        // The membership does not deliver existing records.
         let log = group.broker.open(&group.topic, 1).await;
-        log.append(0, entries("a", 1_000)).await.unwrap();
+        log.append(0, numbered_records("a", 1_000)).await.unwrap();
 
-        let (two, mut of_two) = group.join(None, PATIENT).await;
+        let (two, mut of_two) = group.join(None, LONG_DRAIN).await;
         let GroupEvent::Revoked {
             partitions: mut moved,
             drained,
-        } = next("partitions that are taken away", &mut of_one)
+        } = next_event("partitions that are taken away", &mut of_one)
         else {
-            panic!("something else came first");
+            panic!("another event came first");
         };
         moved.sort_unstable();
         assert_eq!(moved.len(), 2);
-        nothing(&mut of_two, Duration::from_secs(2));
+        assert_no_event(&mut of_two, Duration::from_secs(2));
         drop(drained);
-        assert_eq!(assigned(&mut of_two), moved);
-        nothing(&mut of_one, Duration::from_millis(300));
+        assert_eq!(next_assignment(&mut of_two), moved);
+        assert_no_event(&mut of_one, Duration::from_millis(300));
 
-        // One leaves: what it still had is drained, then given to two.
+        // The first member leaves: its other partitions are drained, then move to the second.
         let leaving = tokio::spawn(one.leave());
         let GroupEvent::Revoked {
             partitions: rest,
             drained,
-        } = next("the rest", &mut of_one)
+        } = next_event("the rest", &mut of_one)
         else {
-            panic!("something else came first");
+            panic!("another event came first");
         };
         assert_eq!(rest.len(), 2);
         assert!(!leaving.is_finished());
-        nothing(&mut of_two, Duration::from_millis(500));
+        assert_no_event(&mut of_two, Duration::from_millis(500));
         drop(drained);
         leaving.await.unwrap();
         let mut rest = rest;
         rest.sort_unstable();
-        assert_eq!(assigned(&mut of_two), rest);
+        assert_eq!(next_assignment(&mut of_two), rest);
         drop((two, of_two));
         group.broker.delete_topic(&group.topic).await;
     });
 }
 
 #[test]
-fn one_who_does_not_drain_holds_the_group_up_only_so_long() {
+fn a_member_that_does_not_drain_delays_the_group_only_for_its_timeout() {
     runtime().block_on(async {
-        let group = Group::of("not-drained", 2).await;
+        let group = Group::create("not-drained", 2).await;
         let (_one, mut of_one) = group.join(None, Duration::from_secs(1)).await;
-        assert_eq!(assigned(&mut of_one), [0, 1]);
-        let (_two, mut of_two) = group.join(None, PATIENT).await;
-        let revoked = next("a partition that is taken away", &mut of_one);
-        assert_eq!(assigned(&mut of_two).len(), 1);
+        assert_eq!(next_assignment(&mut of_one), [0, 1]);
+        let (_two, mut of_two) = group.join(None, LONG_DRAIN).await;
+        let revoked = next_event("a partition that is taken away", &mut of_one);
+        assert_eq!(next_assignment(&mut of_two).len(), 1);
         drop(revoked);
     });
 }
 
 #[test]
-fn an_instance_that_comes_back_finds_its_partitions() {
+fn an_instance_that_restarts_keeps_its_partitions() {
     runtime().block_on(async {
-        let group = Group::of("static", 4).await;
-        let (_one, mut of_one) = group.join(Some("one"), PATIENT).await;
-        assert_eq!(assigned(&mut of_one).len(), 4);
-        let (two, mut of_two) = group.join(Some("two"), PATIENT).await;
-        drop(next("partitions that are taken away", &mut of_one));
-        let before = assigned(&mut of_two);
+        let group = Group::create("static", 4).await;
+        let (_one, mut of_one) = group.join(Some("one"), LONG_DRAIN).await;
+        assert_eq!(next_assignment(&mut of_one).len(), 4);
+        let (two, mut of_two) = group.join(Some("two"), LONG_DRAIN).await;
+        drop(next_event("partitions that are taken away", &mut of_one));
+        let before = next_assignment(&mut of_two);
         let leaving = tokio::spawn(two.leave());
-        drop(next("the partitions of one who stops", &mut of_two));
+        drop(next_event(
+            "the partitions of a member that stops",
+            &mut of_two,
+        ));
         leaving.await.unwrap();
-        let (_two, mut of_two) = group.join(Some("two"), PATIENT).await;
-        assert_eq!(assigned(&mut of_two), before);
-        nothing(&mut of_one, Duration::from_secs(1));
+        let (_two, mut of_two) = group.join(Some("two"), LONG_DRAIN).await;
+        assert_eq!(next_assignment(&mut of_two), before);
+        assert_no_event(&mut of_one, Duration::from_secs(1));
     });
 }
 
 #[test]
-fn an_instance_whose_name_is_taken_is_told_that_it_is_over() {
+fn a_membership_ends_when_another_instance_takes_its_name() {
     runtime().block_on(async {
-        let group = Group::of("fenced", 2).await;
-        let (_one, mut of_one) = group.join(Some("same"), PATIENT).await;
-        assert_eq!(assigned(&mut of_one), [0, 1]);
-        let (_two, mut of_two) = group.join(Some("same"), PATIENT).await;
-        assert_eq!(assigned(&mut of_two), [0, 1]);
+        let group = Group::create("fenced", 2).await;
+        let (_one, mut of_one) = group.join(Some("same"), LONG_DRAIN).await;
+        assert_eq!(next_assignment(&mut of_one), [0, 1]);
+        let (_two, mut of_two) = group.join(Some("same"), LONG_DRAIN).await;
+        assert_eq!(next_assignment(&mut of_two), [0, 1]);
         eventually("the end of the first", || match of_one.try_recv().ok()? {
             GroupEvent::Error { is_over: true, .. } => Some(()),
             _ => None,
@@ -176,12 +184,12 @@ fn an_instance_whose_name_is_taken_is_told_that_it_is_over() {
 }
 
 #[test]
-fn positions_are_committed_for_lag_tools() {
+fn offsets_are_committed_for_lag_tools() {
     runtime().block_on(async {
-        let group = Group::of("positions", 2).await;
-        let (one, mut events) = group.join(None, PATIENT).await;
-        assert_eq!(assigned(&mut events), [0, 1]);
-        one.commit(1, 7);
+        let group = Group::create("offsets", 2).await;
+        let (one, mut events) = group.join(None, LONG_DRAIN).await;
+        assert_eq!(next_assignment(&mut events), [0, 1]);
+        one.commit_offset(1, 7);
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", Broker::config().brokers)
             .set("group.id", format!("group-of-{}", group.topic))
@@ -190,10 +198,10 @@ fn positions_are_committed_for_lag_tools() {
         let committed = || {
             let mut list = TopicPartitionList::new();
             list.add_partition(&group.topic, 1);
-            let list = consumer.committed_offsets(list, PATIENT).unwrap();
+            let list = consumer.committed_offsets(list, LONG_DRAIN).unwrap();
             let found = list.elements()[0].offset();
             (found == Offset::Offset(7)).then_some(())
         };
-        eventually("the position", committed);
+        eventually("the committed offset", committed);
     });
 }

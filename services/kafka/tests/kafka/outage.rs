@@ -1,8 +1,8 @@
 //! A broker that is killed under its clients.
 //!
-//! It takes the broker from every other test, so it is run alone and by hand, over brokers that
-//! may be killed: `CANDLEWICK_STACK_SCRIPTS` is the folder of the `kafka.sh` that started them.
-//! `cargo test -p candlewick-log --test log outage -- --ignored`
+//! All other tests lose the broker too, so it is run alone and by hand, with brokers that may be
+//! killed: `CANDLEWICK_STACK_SCRIPTS` is the folder of the `kafka.sh` that started them.
+//! `cargo test -p candlewick-kafka --test kafka outage -- --ignored`
 
 use std::path::Path;
 use std::process::Command;
@@ -11,15 +11,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use candlewick_kafka::KafkaLog;
+use eventlog::contract::new_record;
 use eventlog::{Log, Offset, Record};
 
-use crate::support::{Broker, entry, runtime};
+use crate::support::{Broker, runtime};
 
 const KILLS: usize = 3;
-/// Appends are of this many records.
-const APPEND: usize = 50;
+/// How many records an append has.
+const APPEND_RECORDS: usize = 50;
 
-fn broker(action: &str) {
+/// Runs `kafka.sh` with this action for broker 1.
+fn run_broker_script(action: &str) {
     let folder = std::env::var("CANDLEWICK_STACK_SCRIPTS").expect("the folder of kafka.sh");
     let status = Command::new("bash")
         .arg(Path::new(&folder).join("kafka.sh"))
@@ -29,20 +31,21 @@ fn broker(action: &str) {
     assert!(status.success(), "{action}");
 }
 
-/// Appends until told to stop, and answers how many appends were acknowledged.
-async fn append(log: KafkaLog, stop: Arc<AtomicBool>) -> usize {
+/// Appends until `stop` is set, and returns how many appends were acknowledged.
+async fn append_until_stopped(log: KafkaLog, stop: Arc<AtomicBool>) -> usize {
     let mut round = 0;
     while !stop.load(Ordering::SeqCst) {
-        let entries = (0..APPEND).map(|n| entry("key", &(round * APPEND + n).to_string()));
+        let records = (0..APPEND_RECORDS)
+            .map(|n| new_record("key", &(round * APPEND_RECORDS + n).to_string()));
         // An outage is shorter than the delivery timeout, so none may fail.
-        log.append(0, entries.collect()).await.unwrap();
+        log.append(0, records.collect()).await.unwrap();
         round += 1;
     }
     round
 }
 
-/// Follows the partition until `end` records were seen.
-async fn follow(log: KafkaLog, end: Arc<std::sync::OnceLock<usize>>) -> Vec<Record> {
+/// Reads the partition until it has `end` records.
+async fn read_until_count(log: KafkaLog, end: Arc<std::sync::OnceLock<usize>>) -> Vec<Record> {
     let mut records: Vec<Record> = Vec::new();
     let mut next: Offset = 0;
     while end.get().is_none_or(|end| records.len() < *end) {
@@ -66,33 +69,33 @@ async fn follow(log: KafkaLog, end: Arc<std::sync::OnceLock<usize>>) -> Vec<Reco
 }
 
 #[test]
-#[ignore = "kills the broker, which CANDLEWICK_STACK_SCRIPTS has to name"]
-fn a_killed_broker_loses_and_doubles_nothing() {
+#[ignore = "kills the broker, and needs CANDLEWICK_STACK_SCRIPTS"]
+fn a_killed_broker_loses_and_duplicates_nothing() {
     runtime().block_on(async {
         let brokers = Broker::connect();
-        let topic = brokers.make_topic("outage", 1).await;
+        let topic = brokers.create_topic("outage", 1).await;
         let log = brokers.open(&topic, 1).await;
         let stop = Arc::new(AtomicBool::new(false));
         let end = Arc::new(std::sync::OnceLock::new());
-        let appending = tokio::spawn(append(log.clone(), stop.clone()));
-        let following = tokio::spawn(follow(log.clone(), end.clone()));
+        let appending = tokio::spawn(append_until_stopped(log.clone(), stop.clone()));
+        let following = tokio::spawn(read_until_count(log.clone(), end.clone()));
         for _ in 0..KILLS {
             std::thread::sleep(Duration::from_secs(2));
-            broker("kill");
+            run_broker_script("kill");
             std::thread::sleep(Duration::from_secs(2));
-            broker("start-one");
+            run_broker_script("start-one");
         }
         std::thread::sleep(Duration::from_secs(2));
         stop.store(true, Ordering::SeqCst);
-        let count = appending.await.unwrap() * APPEND;
+        let count = appending.await.unwrap() * APPEND_RECORDS;
         end.set(count).unwrap();
-        // The last wait is for a record that may be there already.
-        log.append(0, vec![entry("key", &count.to_string())])
+        // One more record, so that the last wait of the reader ends.
+        log.append(0, vec![new_record("key", &count.to_string())])
             .await
             .unwrap();
         let records = following.await.unwrap();
         println!("{count} records, {KILLS} kills");
-        assert!(count > APPEND * KILLS);
+        assert!(count > APPEND_RECORDS * KILLS);
         for (n, record) in records.iter().enumerate() {
             assert_eq!(record.value, n.to_string());
         }

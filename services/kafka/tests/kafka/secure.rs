@@ -1,4 +1,4 @@
-//! Brokers that ask for TLS, for a password, or for both; and what is said where that fails.
+//! Brokers that require TLS, a password, or both, and the errors if that fails.
 
 use std::time::Duration;
 
@@ -6,16 +6,17 @@ use candlewick_kafka::{
     GroupEvent, Kafka, KafkaConfig, KafkaTopic, Membership, MembershipOptions, SecurityProtocol,
     TopicSpec, plan_topics, remove_topics,
 };
+use eventlog::contract::{fetch_all, numbered_records};
 use eventlog::{Log, LogError};
 use tokio::sync::mpsc::Receiver;
 
-use crate::support::{Broker, Secure, entries, eventually, fetch_all, log_lines, runtime};
+use crate::support::{Broker, SecureBroker, eventually, log_lines, runtime};
 
 const RECORDS: usize = 100;
 
-/// A topic that no other run has.
-async fn make_topic(test: &str, config: &KafkaConfig) -> String {
-    let name = Broker::name(test);
+/// Creates a topic with a name that no other test run uses.
+async fn create_topic(test: &str, config: &KafkaConfig) -> String {
+    let name = Broker::unique_name(test);
     let time = ("message.timestamp.type", "LogAppendTime");
     let spec = TopicSpec {
         name: name.clone(),
@@ -28,15 +29,15 @@ async fn make_topic(test: &str, config: &KafkaConfig) -> String {
     name
 }
 
-/// What `ask` answers once it succeeds, which it has to within some tries.
-async fn soon<T, F: Future<Output = Result<T, LogError>>>(ask: impl Fn() -> F) -> T {
+/// Repeats `request` until it succeeds, for about ten seconds.
+async fn retry_until_ok<T, F: Future<Output = Result<T, LogError>>>(request: impl Fn() -> F) -> T {
     for _ in 0..40 {
-        if let Ok(answer) = ask().await {
-            return answer;
+        if let Ok(value) = request().await {
+            return value;
         }
         std::thread::sleep(Duration::from_millis(250));
     }
-    ask().await.unwrap_or_else(|error| panic!("{error}"))
+    request().await.unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn join(topic: &KafkaTopic) -> (Membership, Receiver<GroupEvent>) {
@@ -53,20 +54,20 @@ async fn leave(membership: Membership, events: Receiver<GroupEvent>) {
     membership.leave().await;
 }
 
-/// Makes a topic, appends and reads, joins the group and leaves it: every client that there is.
-async fn works(test: &str, config: &KafkaConfig) {
+/// Creates a topic, appends, reads, joins the group and leaves it, so that every client is used.
+async fn assert_works(test: &str, config: &KafkaConfig) {
     assert_eq!(config.errors(), []);
-    let name = make_topic(test, config).await;
+    let name = create_topic(test, config).await;
     let kafka = Kafka::connect(config.clone()).unwrap();
-    // The broker hears of it from the controller.
-    let topic = soon(|| kafka.topic(&name)).await;
+    // The broker learns of the topic from the controller.
+    let topic = retry_until_ok(|| kafka.topic(&name)).await;
     let log = topic.open(1).unwrap();
-    let appended = log.append(0, entries("a", RECORDS)).await;
+    let appended = log.append(0, numbered_records("a", RECORDS)).await;
     assert_eq!(appended, Ok(0..RECORDS as u64));
     assert_eq!(fetch_all(&log, 0, 0).await.len(), RECORDS);
     assert_eq!(log.check_epoch().await, Ok(()));
     let (membership, mut events) = join(&topic);
-    let event = eventually("a word of the group", || events.try_recv().ok());
+    let event = eventually("an event of the group", || events.try_recv().ok());
     assert!(
         matches!(&event, GroupEvent::Assigned(partitions) if *partitions == [0]),
         "{event:?}"
@@ -77,46 +78,51 @@ async fn works(test: &str, config: &KafkaConfig) {
 }
 
 #[test]
-fn tls_needs_no_certificate_of_ours() {
-    runtime().block_on(works("ssl", &Secure::named().tls("ssl")));
+fn tls_works_without_a_client_certificate() {
+    runtime().block_on(assert_works(
+        "ssl",
+        &SecureBroker::from_environment().tls_config("ssl"),
+    ));
 }
 
 #[test]
-fn tls_says_who_we_are() {
-    let secure = Secure::named();
-    let mut config = secure.tls("mutual");
-    config.security.certificate_file = Some(secure.secret("client.pem"));
-    config.security.key_file = Some(secure.secret("client.key"));
-    runtime().block_on(works("mutual", &config));
+fn tls_works_with_a_client_certificate() {
+    let secure = SecureBroker::from_environment();
+    let mut config = secure.tls_config("mutual");
+    config.security.certificate_file = Some(secure.secret_path("client.pem"));
+    config.security.key_file = Some(secure.secret_path("client.key"));
+    runtime().block_on(assert_works("mutual", &config));
 }
 
 #[test]
 fn every_mechanism_works_over_tls() {
     for mechanism in ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] {
-        let config = Secure::named().sasl(SecurityProtocol::SaslSsl, mechanism);
-        runtime().block_on(works(&format!("sasl-ssl-{mechanism}"), &config));
+        let config =
+            SecureBroker::from_environment().sasl_config(SecurityProtocol::SaslSsl, mechanism);
+        runtime().block_on(assert_works(&format!("sasl-ssl-{mechanism}"), &config));
     }
 }
 
 #[test]
 fn every_mechanism_works_without_tls() {
     for mechanism in ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] {
-        let config = Secure::named().sasl(SecurityProtocol::SaslPlaintext, mechanism);
-        runtime().block_on(works(&format!("sasl-{mechanism}"), &config));
+        let config = SecureBroker::from_environment()
+            .sasl_config(SecurityProtocol::SaslPlaintext, mechanism);
+        runtime().block_on(assert_works(&format!("sasl-{mechanism}"), &config));
     }
 }
 
-/// What is said to whoever looks for a topic, and to whoever would make one: each within twice
-/// the time that a question may take.
-fn fails(config: &KafkaConfig) -> [LogError; 2] {
+/// Returns the errors of requesting a topic and of creating one. Each must come within twice the
+/// request timeout.
+fn request_errors(config: &KafkaConfig) -> [LogError; 2] {
     assert_eq!(config.errors(), []);
     let runtime = runtime();
-    let patience = 2 * config.request_timeout;
-    let finding = {
+    let timeout = 2 * config.request_timeout;
+    let requesting = {
         let kafka = Kafka::connect(config.clone()).unwrap();
         runtime.spawn(async move { kafka.topic("trades").await.err() })
     };
-    let making = {
+    let creating = {
         let config = config.clone();
         let spec = TopicSpec {
             name: "trades".to_owned(),
@@ -126,20 +132,20 @@ fn fails(config: &KafkaConfig) -> [LogError; 2] {
         };
         runtime.spawn(async move { plan_topics(&config, &[spec]).await.err() })
     };
-    for _ in 0..patience.as_millis() / 10 {
-        if finding.is_finished() && making.is_finished() {
+    for _ in 0..timeout.as_millis() / 10 {
+        if requesting.is_finished() && creating.is_finished() {
             break;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    [finding, making].map(|task| {
-        assert!(task.is_finished(), "no answer within {patience:?}");
+    [requesting, creating].map(|task| {
+        assert!(task.is_finished(), "no answer within {timeout:?}");
         runtime.block_on(task).unwrap().expect("an error")
     })
 }
 
-/// Both say all of `words`, and that it may pass.
-fn says(errors: &[LogError; 2], words: &[&str]) {
+/// Asserts that both errors contain all of `words` and are transient.
+fn assert_transient_with(errors: &[LogError; 2], words: &[&str]) {
     for error in errors {
         let text = error.to_string();
         assert!(error.is_transient(), "{text}");
@@ -150,22 +156,22 @@ fn says(errors: &[LogError; 2], words: &[&str]) {
 }
 
 #[test]
-fn a_wrong_password_is_named_and_not_shown() {
+fn a_wrong_password_is_reported_and_never_shown() {
     log_lines();
     let folder = tempfile::tempdir().unwrap();
     let wrong = folder.path().join("password");
     std::fs::write(&wrong, "swordfish\n").unwrap();
-    let secure = Secure::named();
+    let secure = SecureBroker::from_environment();
     let mut shown = String::new();
     for protocol in [SecurityProtocol::SaslSsl, SecurityProtocol::SaslPlaintext] {
         for mechanism in ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] {
-            let mut config = secure.sasl(protocol, mechanism);
+            let mut config = secure.sasl_config(protocol, mechanism);
             config.security.password_file = Some(wrong.clone());
-            let errors = fails(&config);
+            let errors = request_errors(&config);
             let brokers = config.brokers.as_str();
             let words = ["kafka.password_file", "SASL authentication error", brokers];
-            says(&errors, &words);
-            shown += &format!("{errors:?} {config:?} {:?}", config.reader(1));
+            assert_transient_with(&errors, &words);
+            shown += &format!("{errors:?} {config:?} {:?}", config.reader_client(1));
         }
     }
     assert!(!shown.contains("swordfish"), "{shown}");
@@ -174,55 +180,55 @@ fn a_wrong_password_is_named_and_not_shown() {
     assert!(!lines.contains("swordfish"), "{lines}");
 }
 
-/// All tests of this process log into the same lines.
+/// All tests of this process write to the same log.
 #[test]
-fn a_right_password_is_shown_nowhere() {
+fn a_correct_password_is_never_shown() {
     log_lines();
-    let secure = Secure::named();
+    let secure = SecureBroker::from_environment();
     let password = secure.password();
     for mechanism in ["SCRAM-SHA-512", "PLAIN"] {
-        let config = secure.sasl(SecurityProtocol::SaslSsl, mechanism);
-        runtime().block_on(works("silent", &config));
-        let shown = format!("{config:?} {:?}", config.reader(1));
+        let config = secure.sasl_config(SecurityProtocol::SaslSsl, mechanism);
+        runtime().block_on(assert_works("silent", &config));
+        let shown = format!("{config:?} {:?}", config.reader_client(1));
         assert!(!shown.contains(&password), "{shown}");
     }
     let lines = log_lines();
     assert!(!lines.contains(&password), "{lines}");
 }
 
-/// By each client that is there when it was changed.
+/// Each running client uses the new password.
 #[test]
-fn a_password_that_was_changed_is_read_anew() {
+fn a_changed_password_is_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("password");
-    let secure = Secure::named();
-    let right = secure.sasl(SecurityProtocol::SaslSsl, "SCRAM-SHA-512");
-    let mut config = right.clone();
+    let secure = SecureBroker::from_environment();
+    let correct = secure.sasl_config(SecurityProtocol::SaslSsl, "SCRAM-SHA-512");
+    let mut config = correct.clone();
     config.security.password_file = Some(file.clone());
     let write = |password: &str| std::fs::write(&file, password).unwrap();
     runtime().block_on(async {
-        let name = make_topic("changed-password", &right).await;
+        let name = create_topic("changed-password", &correct).await;
         write("swordfish");
         let kafka = Kafka::connect(config).unwrap();
         let error = kafka.topic(&name).await.err().unwrap();
         assert!(error.to_string().contains("kafka.password_file"), "{error}");
         write(&secure.password());
-        let topic = soon(|| kafka.topic(&name)).await;
+        let topic = retry_until_ok(|| kafka.topic(&name)).await;
 
-        // A reader and a member that come when it is wrong again.
+        // A reader and a member that start while the password is wrong again.
         write("swordfish");
         let log = topic.open(1).unwrap();
         let (membership, mut events) = join(&topic);
         let error = log.bounds(0).await.unwrap_err();
         assert!(error.to_string().contains("kafka.password_file"), "{error}");
-        let told = eventually("a word to the member", || events.try_recv().ok());
-        let GroupEvent::Error { error, is_over } = told else {
-            panic!("{told:?}");
+        let event = eventually("an event for the member", || events.try_recv().ok());
+        let GroupEvent::Error { error, is_over } = event else {
+            panic!("{event:?}");
         };
         assert!(error.to_string().contains("kafka.password_file"), "{error}");
         assert!(error.is_transient() && !is_over, "{error}");
         write(&secure.password());
-        soon(|| log.bounds(0)).await;
+        retry_until_ok(|| log.bounds(0)).await;
         let assigned = eventually("partitions", || match events.try_recv().ok()? {
             GroupEvent::Assigned(partitions) => Some(partitions),
             _ => None,
@@ -230,64 +236,65 @@ fn a_password_that_was_changed_is_read_anew() {
         assert_eq!(assigned, [0]);
         leave(membership, events).await;
         log.close();
-        remove_topics(&right, &[name]).await.unwrap();
+        remove_topics(&correct, &[name]).await.unwrap();
     });
 }
 
 #[test]
 fn an_unknown_user_is_refused() {
-    let mut config = Secure::named().sasl(SecurityProtocol::SaslSsl, "SCRAM-SHA-512");
+    let mut config =
+        SecureBroker::from_environment().sasl_config(SecurityProtocol::SaslSsl, "SCRAM-SHA-512");
     config.security.username = Some("nobody".to_owned());
-    says(&fails(&config), &["kafka.username"]);
+    assert_transient_with(&request_errors(&config), &["kafka.username"]);
 }
 
 #[test]
-fn a_certificate_that_nobody_known_has_signed_is_refused() {
-    let secure = Secure::named();
+fn a_certificate_of_an_unknown_authority_is_refused() {
+    let secure = SecureBroker::from_environment();
     let words = ["certificate verify failed", "kafka.ca_file"];
-    // Without a file of ours the system's authorities are asked.
-    says(&fails(&secure.way("ssl", "SSL")), &words);
-    let mut config = secure.tls("ssl");
-    config.security.ca_file = Some(secure.secret("stranger.pem"));
-    says(&fails(&config), &words);
-    let mut config = secure.sasl(SecurityProtocol::SaslSsl, "SCRAM-SHA-512");
-    config.security.ca_file = Some(secure.secret("stranger.pem"));
-    says(&fails(&config), &words);
+    // Without a file the authorities of the system are used.
+    assert_transient_with(&request_errors(&secure.config("ssl", "SSL")), &words);
+    let mut config = secure.tls_config("ssl");
+    config.security.ca_file = Some(secure.secret_path("stranger.pem"));
+    assert_transient_with(&request_errors(&config), &words);
+    let mut config = secure.sasl_config(SecurityProtocol::SaslSsl, "SCRAM-SHA-512");
+    config.security.ca_file = Some(secure.secret_path("stranger.pem"));
+    assert_transient_with(&request_errors(&config), &words);
 }
 
 #[test]
 fn a_certificate_for_another_name_is_refused() {
-    let config = Secure::named().tls("misnamed");
+    let config = SecureBroker::from_environment().tls_config("misnamed");
     let words = ["certificate verify failed", "kafka.ca_file"];
-    says(&fails(&config), &words);
+    assert_transient_with(&request_errors(&config), &words);
 }
 
 #[test]
-fn a_client_without_a_certificate_is_told_that_one_is_needed() {
-    let config = Secure::named().tls("mutual");
-    says(&fails(&config), &["certificate"]);
+fn a_missing_client_certificate_is_reported() {
+    let config = SecureBroker::from_environment().tls_config("mutual");
+    assert_transient_with(&request_errors(&config), &["certificate"]);
 }
 
 #[test]
-fn a_client_of_another_protocol_is_told_so() {
-    let secure = Secure::named();
-    // What is not TLS, where TLS is spoken.
-    let config = secure.way("ssl", "PLAINTEXT");
-    says(&fails(&config), &["kafka.security_protocol"]);
-    // TLS, where it is not; and no user, where one is needed.
-    let mut config = secure.tls("sasl_plaintext");
-    says(&fails(&config), &["SSL handshake failed"]);
-    config = secure.way("sasl_plaintext", "PLAINTEXT");
-    says(&fails(&config), &["kafka.security_protocol"]);
+fn a_wrong_security_protocol_is_reported() {
+    let secure = SecureBroker::from_environment();
+    // No TLS, although the listener requires it.
+    let config = secure.config("ssl", "PLAINTEXT");
+    assert_transient_with(&request_errors(&config), &["kafka.security_protocol"]);
+    // TLS, although the listener has none, and no user, although it requires one.
+    let mut config = secure.tls_config("sasl_plaintext");
+    assert_transient_with(&request_errors(&config), &["SSL handshake failed"]);
+    config = secure.config("sasl_plaintext", "PLAINTEXT");
+    assert_transient_with(&request_errors(&config), &["kafka.security_protocol"]);
 }
 
 #[test]
-fn files_that_are_missing_or_hold_something_else_are_named_at_once() {
+fn missing_and_invalid_files_are_reported_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing.pem");
     let garbage = folder.path().join("garbage.pem");
     std::fs::write(&garbage, "no certificate\n").unwrap();
-    let mut config = Secure::named().tls("ssl");
+    let mut config = SecureBroker::from_environment().tls_config("ssl");
     config.security.ca_file = Some(missing);
     let errors = config.errors();
     assert_eq!(errors[0].option, "kafka.ca_file");

@@ -1,4 +1,4 @@
-//! Topics made and compared.
+//! Creating topics and comparing them with their specifications.
 
 use candlewick_kafka::{TopicChange, TopicSpec, plan_topics};
 use eventlog::LogError;
@@ -20,23 +20,23 @@ fn spec(name: &str, partitions: u32, retention_ms: &str) -> TopicSpec {
 }
 
 #[test]
-fn missing_topics_are_made_and_drift_is_set_right() {
+fn missing_topics_are_created_and_settings_are_corrected() {
     runtime().block_on(async {
         let broker = Broker::connect();
         let config = Broker::config();
-        let name = Broker::name("applied");
+        let name = Broker::unique_name("applied");
         let plan = plan_topics(&config, &[spec(&name, 3, "1000000")])
             .await
             .unwrap();
-        assert_eq!(plan.creates().len(), 1);
+        assert_eq!(plan.missing_topics().len(), 1);
         plan.apply().await.unwrap();
-        broker.until_served(&name, 3).await;
+        broker.wait_until_served(&name, 3).await;
         let plan = plan_topics(&config, &[spec(&name, 3, "1000000")])
             .await
             .unwrap();
-        assert_eq!((plan.creates(), plan.drifts()), (&[][..], &[][..]));
+        assert_eq!((plan.missing_topics(), plan.drifts()), (&[][..], &[][..]));
 
-        // Another setting of the topic, which somebody made, stays.
+        // A setting of the topic that the specification does not have stays.
         let mut other = spec(&name, 3, "1000000");
         other
             .settings
@@ -55,8 +55,8 @@ fn missing_topics_are_made_and_drift_is_set_right() {
             .map(|drift| {
                 (
                     drift.setting.as_str(),
-                    drift.is.as_str(),
-                    drift.should.as_str(),
+                    drift.actual.as_str(),
+                    drift.expected.as_str(),
                     drift.change,
                 )
             })
@@ -70,7 +70,7 @@ fn missing_topics_are_made_and_drift_is_set_right() {
         let plan = plan_topics(&config, &[other]).await.unwrap();
         assert_eq!(plan.drifts(), []);
 
-        // It is kept longer than asked for, and that stays.
+        // A retention that is longer than specified stays.
         let plan = plan_topics(&config, &[spec(&name, 3, "5")]).await.unwrap();
         assert_eq!(plan.drifts()[0].change, TopicChange::Left);
         plan.apply().await.unwrap();
@@ -80,12 +80,12 @@ fn missing_topics_are_made_and_drift_is_set_right() {
 }
 
 #[test]
-fn other_partitions_are_refused_before_anything_is_done() {
+fn another_number_of_partitions_is_refused_before_anything_is_changed() {
     runtime().block_on(async {
         let broker = Broker::connect();
         let config = Broker::config();
-        let name = broker.make_topic("partitions", 3).await;
-        let other = Broker::name("not-made");
+        let name = broker.create_topic("partitions", 3).await;
+        let other = Broker::unique_name("not-created");
         let specs = [spec(&other, 3, "1000000"), spec(&name, 6, "1000000")];
         let plan = plan_topics(&config, &specs).await.unwrap();
         let error = plan.apply().await.unwrap_err();
@@ -97,9 +97,9 @@ fn other_partitions_are_refused_before_anything_is_done() {
 }
 
 #[test]
-fn too_few_brokers_are_named() {
+fn too_few_brokers_are_reported() {
     runtime().block_on(async {
-        let mut spec = spec(&Broker::name("replicas"), 1, "1000000");
+        let mut spec = spec(&Broker::unique_name("replicas"), 1, "1000000");
         spec.replication = 30;
         let error = plan_topics(&Broker::config(), &[spec]).await.err().unwrap();
         assert!(error.to_string().contains("--replication"), "{error}");

@@ -1,4 +1,4 @@
-//! A real Kafka, which the tests need.
+//! A connection to the real Kafka that the tests need.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -9,14 +9,15 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::{ClientConfig, TopicPartitionList};
 
-/// A running Kafka and our connection to it.
+/// A connection to a running Kafka.
 pub(crate) struct Broker {
     admin: AdminClient<DefaultClientContext>,
     pub(crate) kafka: Kafka,
 }
 
 impl Broker {
-    /// Fails where no broker is named: a test that did nothing would pass.
+    /// Connects to the Kafka of the environment. Panics if there is none: a test that did nothing
+    /// would pass.
     pub(crate) fn connect() -> Self {
         let config = Self::config();
         let admin = ClientConfig::new()
@@ -40,44 +41,52 @@ impl Broker {
         }
     }
 
-    /// A name that no other run has.
-    pub(crate) fn name(test: &str) -> String {
+    /// Returns a topic name that no other test run uses.
+    pub(crate) fn unique_name(test: &str) -> String {
         let random = RandomState::new().hash_one(test);
         format!("{}-{random:016x}", test.replace('_', "-"))
     }
 
-    /// A new topic for one test, made as `candlewick topics apply` would.
-    pub(crate) async fn make_topic(&self, test: &str, partitions: PartitionId) -> String {
-        let name = Self::name(test);
-        self.make(&name, partitions).await;
+    /// Creates a topic for one test, as `candlewick topics apply` would, and returns its name.
+    pub(crate) async fn create_topic(&self, test: &str, partitions: PartitionId) -> String {
+        let name = Self::unique_name(test);
+        self.create_named_topic(&name, partitions).await;
         name
     }
 
-    pub(crate) async fn make(&self, name: &str, partitions: PartitionId) {
-        self.make_stamped(name, partitions, "LogAppendTime").await;
+    pub(crate) async fn create_named_topic(&self, name: &str, partitions: PartitionId) {
+        self.create_topic_with_timestamps(name, partitions, "LogAppendTime")
+            .await;
     }
 
-    pub(crate) async fn make_stamped(&self, name: &str, partitions: PartitionId, time: &str) {
+    /// Creates a topic with this value of `message.timestamp.type`.
+    pub(crate) async fn create_topic_with_timestamps(
+        &self,
+        name: &str,
+        partitions: PartitionId,
+        timestamp_type: &str,
+    ) {
         let partitions = i32::try_from(partitions).unwrap();
         let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(-1))
-            .set("message.timestamp.type", time)
+            .set("message.timestamp.type", timestamp_type)
             .set("max.message.bytes", "4196352");
-        let made = self.admin.create_topics([&topic], &AdminOptions::new());
-        for outcome in made.await.unwrap() {
+        let created = self.admin.create_topics([&topic], &AdminOptions::new());
+        for outcome in created.await.unwrap() {
             outcome.unwrap();
         }
-        self.until_served(name, partitions).await;
+        self.wait_until_served(name, partitions).await;
     }
 
-    /// Waits until the brokers have heard of it from the controller.
-    pub(crate) async fn until_served(&self, name: &str, partitions: i32) {
+    /// Waits until the brokers serve all partitions of the topic, which they learn from the
+    /// controller.
+    pub(crate) async fn wait_until_served(&self, name: &str, partitions: i32) {
         for _ in 0..1_000 {
             if let Ok(topic) = self.kafka.topic(name).await {
                 let log = topic.open(0).unwrap();
                 let partitions = 0..PartitionId::try_from(partitions).unwrap();
-                let asked = partitions.map(|partition| log.bounds(partition));
-                let answered = futures_util::future::join_all(asked).await;
-                if answered.iter().all(Result::is_ok) {
+                let requests = partitions.map(|partition| log.bounds(partition));
+                let bounds = futures_util::future::join_all(requests).await;
+                if bounds.iter().all(Result::is_ok) {
                     return;
                 }
             }
@@ -93,14 +102,19 @@ impl Broker {
         }
     }
 
-    /// Drops the records of a partition before `offset`, as retention does.
-    pub(crate) async fn drop_before(&self, name: &str, partition: PartitionId, offset: Offset) {
+    /// Deletes the records of a partition before `offset`, as retention does.
+    pub(crate) async fn delete_records_before(
+        &self,
+        name: &str,
+        partition: PartitionId,
+        offset: Offset,
+    ) {
         let mut list = TopicPartitionList::new();
         let offset = rdkafka::Offset::Offset(i64::try_from(offset).unwrap());
         list.add_partition_offset(name, i32::try_from(partition).unwrap(), offset)
             .unwrap();
-        let dropped = self.admin.delete_records(&list, &AdminOptions::new());
-        dropped.await.unwrap();
+        let deleted = self.admin.delete_records(&list, &AdminOptions::new());
+        deleted.await.unwrap();
     }
 
     pub(crate) async fn open(&self, name: &str, epoch: Epoch) -> KafkaLog {

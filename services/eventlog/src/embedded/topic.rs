@@ -1,0 +1,121 @@
+//! What the handles and the committer of a topic share.
+
+use super::append_queue::AppendQueue;
+use super::blob::{Blob, FetchedRecords, MalformedBlob};
+use super::failing_since::FailingSince;
+use super::file::LogFile;
+use super::options::{EmbeddedOptions, Retention};
+use super::partition::{BlobSource, Extent, Partition};
+use crate::error::LogError;
+use crate::log::Bounds;
+use crate::metrics::Metrics;
+use crate::record::{Batch, Offset, PartitionId};
+use crate::wall_clock::WallClock;
+
+/// How many bytes of the newest blobs are kept in memory, of all partitions together.
+const RECENT_BYTES: usize = 32 * 1024 * 1024;
+/// How many bytes of the newest blobs are kept in memory of each partition at least.
+const MIN_RECENT_BYTES: usize = 1024 * 1024;
+
+/// What the handles and the committer of a topic share.
+pub(super) struct Topic {
+    pub(super) name: String,
+    pub(super) clock: WallClock,
+    pub(super) retention: Retention,
+    /// How many bytes of its newest blobs each partition keeps in memory.
+    pub(super) max_recent_bytes: usize,
+    pub(super) metrics: Metrics,
+    pub(super) queue: AppendQueue,
+    pub(super) failing_since: FailingSince,
+    pub(super) file: LogFile,
+    pub(super) partitions: Vec<Partition>,
+}
+
+impl Topic {
+    /// Returns the topic whose partitions hold `extents` in `file`.
+    pub(super) fn new(
+        options: EmbeddedOptions,
+        clock: WallClock,
+        file: LogFile,
+        extents: Vec<Extent>,
+    ) -> Self {
+        let partitions: Vec<_> = (0..)
+            .zip(extents)
+            .map(|(number, extent)| Partition::new(number, extent))
+            .collect();
+        let metrics = Metrics::new(&options.topic);
+        let topic = Self {
+            name: options.topic,
+            clock,
+            retention: options.retention,
+            max_recent_bytes: (RECENT_BYTES / partitions.len().max(1)).max(MIN_RECENT_BYTES),
+            queue: AppendQueue::new(options.max_pending_bytes, metrics.clone()),
+            metrics,
+            failing_since: FailingSince::default(),
+            file,
+            partitions,
+        };
+        for (number, partition) in topic.numbered_partitions() {
+            topic
+                .metrics
+                .set_first_offset(number, partition.bounds().first);
+        }
+        topic
+    }
+
+    pub(super) fn numbered_partitions(&self) -> impl Iterator<Item = (PartitionId, &Partition)> {
+        (0..).zip(&self.partitions)
+    }
+
+    /// Reads about `max_bytes` of records from `offset` on, from memory or from the file.
+    pub(super) fn read(
+        &self,
+        number: PartitionId,
+        offset: Offset,
+        max_bytes: usize,
+    ) -> Result<Batch, LogError> {
+        let partition = &self.partitions[number as usize];
+        let Bounds { end, .. } = partition.bounds();
+        let blobs = match partition.find_blobs(offset, max_bytes)? {
+            BlobSource::Memory(blobs) => blobs,
+            BlobSource::File => self.file.read(number, offset, max_bytes)?,
+        };
+        match blobs.first() {
+            // Retention dropped the record meanwhile, and is about to move the first offset.
+            Some(blob) if blob.first > offset => Err(LogError::OutOfRange {
+                partition: number,
+                offset,
+                first: blob.first,
+                end,
+            }),
+            None if offset < end => Err(self.file.malformed(MalformedBlob)),
+            _ => self.decode(&blobs, offset, end, max_bytes),
+        }
+    }
+
+    fn decode(
+        &self,
+        blobs: &[Blob],
+        offset: Offset,
+        end: Offset,
+        max_bytes: usize,
+    ) -> Result<Batch, LogError> {
+        let mut fetched = FetchedRecords::default();
+        for blob in blobs {
+            let is_complete = blob
+                .decode(offset, end, max_bytes, &mut fetched)
+                .map_err(|malformed| self.file.malformed(malformed))?;
+            if !is_complete {
+                break;
+            }
+        }
+        let next_offset = fetched
+            .records
+            .last()
+            .map_or(offset, |last| last.offset + 1);
+        Ok(Batch {
+            records: fetched.records,
+            next_offset,
+        })
+    }
+}

@@ -1,0 +1,155 @@
+//! A connection to Kafka, with the producer that all topics share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use eventlog::LogError;
+use rdkafka::config::FromClientConfigAndContext as _;
+use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::producer::Producer as _;
+use tokio::task::spawn_blocking;
+
+use crate::client_error::ClientErrors;
+use crate::config::KafkaConfig;
+use crate::delivery::{PendingBytes, ProducerCallbacks};
+use crate::maintenance;
+use crate::native::{self, Producer, TopicDescription};
+
+/// What the producer is called in the log.
+const PRODUCER_NAME: &str = "the producer";
+
+/// A connection to Kafka, with one producer for all topics. Cheap to clone.
+///
+/// Its async functions must run within a Tokio runtime.
+#[derive(Clone)]
+pub struct Kafka {
+    connection: Arc<Connection>,
+}
+
+struct Connection {
+    config: KafkaConfig,
+    producer: Producer,
+    pending_bytes: Arc<PendingBytes>,
+}
+
+impl Kafka {
+    /// Creates the producer. The first request to the brokers is made by [`Kafka::topic`].
+    ///
+    /// # Errors
+    /// [`LogError::Refused`] if librdkafka cannot use the configuration. [`KafkaConfig::errors`]
+    /// returns the errors that can be found without creating a client.
+    pub fn connect(config: KafkaConfig) -> Result<Self, LogError> {
+        let refused = |reason| LogError::Refused {
+            topic: "Kafka".to_owned(),
+            reason,
+        };
+        let client = config
+            .producer_client()
+            .map_err(|error| refused(error.to_string()))?;
+        let producer = Producer::from_config_and_context(&client, ProducerCallbacks::default())
+            .map_err(|error| refused(error.to_string()))?;
+        Ok(Self {
+            connection: Arc::new(Connection {
+                config,
+                producer,
+                pending_bytes: Arc::default(),
+            }),
+        })
+    }
+
+    /// Returns an error if nothing can be appended any more: after a fatal error the producer
+    /// refuses every append. Makes no request to the brokers.
+    ///
+    /// # Errors
+    /// [`LogError::Refused`] if the process must be restarted before it can append.
+    pub fn check_producer(&self) -> Result<(), LogError> {
+        self.fatal_error("Kafka").map_or(Ok(()), Err)
+    }
+
+    /// Returns the fatal error of the producer, if it has met one, as an error for `topic`.
+    pub(crate) fn fatal_error(&self, topic: &str) -> Option<LogError> {
+        let (_, reason) = self.connection.producer.client().fatal_error()?;
+        Some(LogError::Refused {
+            topic: topic.to_owned(),
+            reason: format!("the producer cannot continue: {reason}; restart the process"),
+        })
+    }
+
+    pub(crate) fn config(&self) -> &KafkaConfig {
+        &self.connection.config
+    }
+
+    pub(crate) fn producer(&self) -> &Producer {
+        &self.connection.producer
+    }
+
+    /// Returns the bytes of all topics that are not yet acknowledged.
+    pub(crate) fn pending_bytes(&self) -> &Arc<PendingBytes> {
+        &self.connection.pending_bytes
+    }
+
+    /// Requests the description of a topic from the brokers.
+    pub(crate) async fn describe_topic(&self, name: &str) -> Result<TopicDescription, Code> {
+        let (kafka, name) = (self.clone(), name.to_owned());
+        let describe = move || {
+            let timeout = kafka.config().request_timeout;
+            let described = native::describe_topic(kafka.producer(), &name, timeout);
+            match described {
+                Ok(_) => kafka.client_errors().clear(),
+                Err(_) => kafka.maintain_producer(),
+            }
+            described
+        };
+        spawn_blocking(describe)
+            .await
+            .unwrap_or(Err(Code::Interrupted))
+    }
+
+    /// Returns what the producer reported about its connections. The producer makes all requests
+    /// about topics.
+    pub(crate) fn client_errors(&self) -> &ClientErrors {
+        self.producer().client().context().client_errors()
+    }
+
+    /// Does the periodic maintenance of the producer.
+    pub(crate) fn maintain_producer(&self) {
+        maintenance::maintain_client(
+            self.config(),
+            PRODUCER_NAME,
+            self.producer(),
+            self.client_errors(),
+        );
+    }
+
+    /// Waits until the brokers have acknowledged all appends, or the appends have failed.
+    pub(crate) fn flush(&self) {
+        let timeout = self.config().delivery_timeout + Duration::from_secs(1);
+        if let Err(error) = self.producer().flush(timeout) {
+            tracing::warn!(%error, "some appends were not acknowledged");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_producer_with_a_fatal_error_returns_it() {
+        let config = KafkaConfig {
+            brokers: "127.0.0.1:1".to_owned(),
+            ..KafkaConfig::default()
+        };
+        let kafka = Kafka::connect(config).unwrap();
+        // Brokers that do not answer are no fatal error.
+        assert_eq!(kafka.check_producer(), Ok(()));
+        native::inject_fatal_error(kafka.producer(), c"out of sequence");
+        let error = kafka.check_producer().unwrap_err();
+        assert!(!error.is_transient(), "{error}");
+        let text = error.to_string();
+        assert!(
+            text.contains("out of sequence") && text.ends_with("restart the process"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,106 @@
+//! What an error of Kafka means to the caller.
+
+use eventlog::LogError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+
+/// Returns whether the brokers, or librdkafka, know no such topic.
+pub(crate) fn is_unknown_topic(code: Code) -> bool {
+    matches!(
+        code,
+        Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownTopicId
+    )
+}
+
+/// Returns whether the requested offset may no longer exist.
+pub(crate) fn is_out_of_range(code: Code) -> bool {
+    matches!(
+        code,
+        Code::OffsetOutOfRange | Code::AutoOffsetReset | Code::LogTruncation | Code::NoOffset
+    )
+}
+
+/// Returns the error of a call for `topic` that ended with `code`. It is transient if the brokers
+/// may recover from it.
+pub(crate) fn log_error_from_code(topic: &str, code: Code) -> LogError {
+    let topic = topic.to_owned();
+    match code {
+        code if is_unknown_topic(code) => LogError::Unavailable {
+            reason: missing_topic_text(code),
+            topic,
+        },
+        // A reader gets this code both if the topic is gone and if a partition has no leader.
+        Code::UnknownPartition => LogError::Unavailable {
+            reason:
+                "the brokers have no such topic, which `candlewick topics apply` creates, or none \
+                     of them leads the partition"
+                    .to_owned(),
+            topic,
+        },
+        Code::PurgeQueue | Code::PurgeInflight | Code::BrokerDestroy => LogError::Closed,
+        Code::Fatal | Code::GaplessGuarantee | Code::Fenced => LogError::Refused {
+            reason: format!("the producer cannot continue ({code}); restart the process"),
+            topic,
+        },
+        Code::TopicAuthorizationFailed
+        | Code::ClusterAuthorizationFailed
+        | Code::GroupAuthorizationFailed
+        | Code::SaslAuthenticationFailed
+        | Code::UnsupportedSASLMechanism => LogError::Refused {
+            reason: format!("the brokers deny access ({code}); check the user and its ACLs"),
+            topic,
+        },
+        Code::MessageSizeTooLarge
+        | Code::InvalidMessageSize
+        | Code::MessageBatchTooLarge
+        | Code::InvalidRecord
+        | Code::InvalidTopic
+        | Code::PolicyViolation
+        | Code::UnsupportedForMessageFormat
+        | Code::UnsupportedVersion
+        | Code::NotImplemented
+        | Code::UnsupportedCompressionType => LogError::Refused {
+            reason: format!("the brokers, or librdkafka, refuse the request: {code}"),
+            topic,
+        },
+        code => LogError::Unavailable {
+            reason: format!("the brokers do not answer as expected: {code}"),
+            topic,
+        },
+    }
+}
+
+/// Returns the error of a call for `topic` that ended with an error of rdkafka.
+pub(crate) fn log_error_from_kafka_error(topic: &str, error: &KafkaError) -> LogError {
+    match error.rdkafka_error_code() {
+        Some(code) => log_error_from_code(topic, code),
+        None => LogError::Refused {
+            topic: topic.to_owned(),
+            reason: error.to_string(),
+        },
+    }
+}
+
+/// Returns the text for a topic that does not exist.
+pub(crate) fn missing_topic_text(code: Code) -> String {
+    format!("the brokers have no such topic ({code}); `candlewick topics apply` creates it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_that_is_removed_does_not_close_the_log() {
+        // The names are easily confused: only the first code is about the client as a whole.
+        let error = log_error_from_code("trades", Code::BrokerDestroy);
+        assert_eq!(error, LogError::Closed);
+        assert!(log_error_from_code("trades", Code::DestroyBroker).is_transient());
+    }
+
+    #[test]
+    fn an_unknown_partition_is_transient() {
+        let error = log_error_from_code("trades", Code::UnknownPartition);
+        assert!(error.is_transient(), "{error}");
+        assert!(error.to_string().contains("topics apply"), "{error}");
+    }
+}

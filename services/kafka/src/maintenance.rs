@@ -1,0 +1,61 @@
+//! What a running client needs from time to time.
+
+use crate::client_error::ClientErrors;
+use crate::config::{KafkaConfig, Security};
+use crate::metrics;
+use crate::native::{self, Client};
+
+/// Reloads the password of a client if the brokers refused it, and restores its brokers if it knows
+/// none. `name` names the client in the log. Call it every few seconds, on a thread that may block
+/// for a moment.
+pub(crate) fn maintain_client(
+    config: &KafkaConfig,
+    name: &str,
+    client: &impl Client,
+    client_errors: &ClientErrors,
+) {
+    reload_credentials(&config.security, client, client_errors);
+    if client_errors.take_has_no_broker() {
+        restore_brokers(&config.brokers, name, client);
+    }
+}
+
+/// Gives a client that the brokers have refused the current user and password. The client keeps
+/// connecting, and uses them from then on.
+fn reload_credentials(security: &Security, client: &impl Client, client_errors: &ClientErrors) {
+    if !client_errors.is_authentication_refused() {
+        return;
+    }
+    let reloaded = match security.credentials() {
+        Ok(Some((user, password))) => native::set_credentials(client, &user, &password),
+        Ok(None) => Ok(()),
+        Err(error) => {
+            tracing::warn!(%error, "cannot reload the password of Kafka");
+            return;
+        }
+    };
+    if let Err(error) = reloaded {
+        tracing::warn!(%error, "cannot set the reloaded password of Kafka");
+    }
+}
+
+/// Gives a client that no longer knows a broker those of the configuration.
+///
+/// librdkafka drops each broker that a metadata response does not name, which may be all of them: a
+/// single broker that was frozen for longer than its session names no broker until the controller
+/// has registered it again. librdkafka then starts again from the configured brokers, unless the
+/// rest of the same response cancels that, which depends on which of two threads is faster. After
+/// that it sends no request any more
+/// ([librdkafka 5301](https://github.com/confluentinc/librdkafka/issues/5301)).
+fn restore_brokers(brokers: &str, name: &str, client: &impl Client) {
+    tracing::warn!(
+        client = name,
+        brokers,
+        "the client knows no broker any more; adding the configured ones"
+    );
+    native::add_brokers(client, brokers);
+    metrics::count_bootstrap();
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! Reading one partition through a queue of its own.
+
+use std::ffi::c_void;
+use std::ptr::null_mut;
+use std::slice;
+use std::sync::Arc;
+
+use rdkafka::bindings as raw;
+use rdkafka::error::RDKafkaErrorCode as Code;
+use tokio::sync::Notify;
+
+use super::client::{Consumer, check};
+use super::queue::Queue;
+use super::topic_handle::TopicHandle;
+
+/// Reads one partition ahead into a queue, from an offset on. Dropping it stops that.
+pub(crate) struct QueueReader {
+    topic: Arc<TopicHandle<Consumer>>,
+    partition: i32,
+    queue: Queue,
+    pointers: Vec<*mut raw::rd_kafka_message_t>,
+    /// The callback of the queue has a pointer to it.
+    _wake: Arc<Notify>,
+}
+
+// SAFETY: the objects of librdkafka may be used from any thread, and the reader owns the messages.
+unsafe impl Send for QueueReader {}
+
+impl QueueReader {
+    /// Starts reading ahead. `wake` is notified whenever the queue stops being empty.
+    pub(crate) fn start(
+        topic: Arc<TopicHandle<Consumer>>,
+        partition: i32,
+        offset: i64,
+        wake: Arc<Notify>,
+    ) -> Result<Self, Code> {
+        let queue = Queue::new(topic.client()).ok_or(Code::Fail)?;
+        // SAFETY: the queue is valid, and `wake` lives until the callback is removed, which waits
+        // for a call that is under way.
+        unsafe {
+            let wake = Arc::as_ptr(&wake).cast_mut().cast::<c_void>();
+            raw::rd_kafka_queue_cb_event_enable(queue.pointer(), Some(notify_waiters), wake);
+        }
+        // SAFETY: topic and queue are valid, and librdkafka holds a reference to the queue.
+        let started = unsafe {
+            raw::rd_kafka_consume_start_queue(topic.pointer(), partition, offset, queue.pointer())
+        };
+        let reader = Self {
+            topic,
+            partition,
+            queue,
+            pointers: Vec::new(),
+            _wake: wake,
+        };
+        if started == 0 {
+            return Ok(reader);
+        }
+        // SAFETY: it only reads what the call above stored for this thread.
+        Err(unsafe { raw::rd_kafka_last_error() }.into())
+    }
+
+    /// Takes up to `max` messages from the queue, without waiting.
+    pub(crate) fn take(&mut self, max: usize) -> Messages<'_> {
+        self.pointers.clear();
+        self.pointers.reserve(max);
+        // SAFETY: the queue is valid, and there is room for `max` pointers.
+        let count = unsafe {
+            let room = self.pointers.as_mut_ptr();
+            raw::rd_kafka_consume_batch_queue(self.queue.pointer(), 0, room, max)
+        };
+        // SAFETY: `count` pointers were written; -1 means that there are none.
+        unsafe { self.pointers.set_len(usize::try_from(count).unwrap_or(0)) };
+        Messages(&mut self.pointers)
+    }
+}
+
+impl Drop for QueueReader {
+    fn drop(&mut self) {
+        // SAFETY: topic and queue are valid. No callback runs once this returns.
+        unsafe {
+            raw::rd_kafka_queue_cb_event_enable(self.queue.pointer(), None, null_mut());
+            raw::rd_kafka_consume_stop(self.topic.pointer(), self.partition);
+        }
+    }
+}
+
+/// The callback that librdkafka runs when the queue of a reader is no longer empty.
+unsafe extern "C" fn notify_waiters(_client: *mut raw::rd_kafka_t, wake: *mut c_void) {
+    // SAFETY: `QueueReader::start` passed the pointer, and the reader keeps its target alive.
+    unsafe { &*wake.cast_const().cast::<Notify>() }.notify_waiters();
+}
+
+/// Messages that were taken from a queue. Dropping them returns them to librdkafka.
+pub(crate) struct Messages<'a>(&'a mut Vec<*mut raw::rd_kafka_message_t>);
+
+impl Messages<'_> {
+    /// Returns the number of messages.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns the messages, in the order of the partition.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Message<'_>> {
+        self.0.iter().map(|pointer| {
+            // SAFETY: librdkafka gave the pointer, and it is valid until `drop`.
+            let message = unsafe { &**pointer };
+            Message {
+                event: check(message.err).err(),
+                offset: message.offset,
+                key: message_bytes(message.key, message.key_len),
+                value: message_bytes(message.payload, message.len),
+                pointer: message,
+            }
+        })
+    }
+}
+
+impl Drop for Messages<'_> {
+    fn drop(&mut self) {
+        for pointer in self.0.drain(..) {
+            // SAFETY: librdkafka gave each pointer, and it is destroyed once.
+            unsafe { raw::rd_kafka_message_destroy(pointer) };
+        }
+    }
+}
+
+/// Returns bytes of a valid message, with a lifetime that the caller chooses; none if the pointer is
+/// null.
+fn message_bytes<'a>(start: *const c_void, len: usize) -> &'a [u8] {
+    if start.is_null() {
+        return &[];
+    }
+    // SAFETY: librdkafka gives the pointer and the length of one buffer.
+    unsafe { slice::from_raw_parts(start.cast(), len) }
+}
+
+/// A record or an event in librdkafka's memory.
+#[derive(Debug)]
+pub(crate) struct Message<'a> {
+    /// The event, if this is not a record.
+    pub(crate) event: Option<Code>,
+    pub(crate) offset: i64,
+    pub(crate) key: &'a [u8],
+    pub(crate) value: &'a [u8],
+    pointer: &'a raw::rd_kafka_message_t,
+}
+
+impl Message<'_> {
+    /// Returns when the broker appended the record, in milliseconds since 1970, or `None` if the
+    /// record has a timestamp of its sender.
+    pub(crate) fn append_time_ms(&self) -> Option<i64> {
+        let mut kind = raw::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        // SAFETY: the message is borrowed, and the kind is written before it returns.
+        let time_ms = unsafe { raw::rd_kafka_message_timestamp(self.pointer, &raw mut kind) };
+        let append_time = raw::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME;
+        (kind == append_time).then_some(time_ms)
+    }
+}

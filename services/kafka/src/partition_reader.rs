@@ -1,0 +1,202 @@
+//! Reading one partition.
+
+mod known_end;
+mod read_error;
+mod read_state;
+mod stall;
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use eventlog::{Batch, Offset, PartitionId};
+use rdkafka::error::RDKafkaErrorCode as Code;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
+use self::known_end::KnownEnd;
+use self::read_state::ReadState;
+use crate::metrics;
+use crate::native::{Consumer, TopicHandle};
+
+pub(crate) use self::read_error::ReadError;
+
+/// How many bytes one fetch returns at most, even if more were requested.
+const MAX_FETCH_BYTES: usize = 64 << 20;
+
+/// What a read of a partition returned.
+#[derive(Debug)]
+pub(crate) enum ReadOutcome {
+    /// Records.
+    Records(Batch),
+    /// No records: the partition ends here.
+    AtEnd,
+    /// No records yet, although the partition does not end here.
+    NotYet,
+    /// No records: the reader is at another offset, or there is no reader.
+    NotPositioned,
+    /// Reading failed, and the reader must be started again.
+    Failed(ReadError),
+}
+
+/// One partition and its reader, if there is one.
+pub(crate) struct PartitionReader {
+    end: KnownEnd,
+    /// Whether a caller ever waited for a record. Only then is the lag published: callers that only
+    /// look up records do not lag.
+    was_followed: AtomicBool,
+    /// Held during a fetch. Other fetches, which may be at other offsets, wait for it.
+    fetch_lock: tokio::sync::Mutex<()>,
+    state: Mutex<ReadState>,
+}
+
+impl PartitionReader {
+    pub(crate) fn new(partition: PartitionId, topic: Arc<TopicHandle<Consumer>>) -> Self {
+        Self {
+            end: KnownEnd::new(partition, topic),
+            was_followed: AtomicBool::new(false),
+            fetch_lock: tokio::sync::Mutex::default(),
+            state: Mutex::default(),
+        }
+    }
+
+    fn lock_state(&self) -> MutexGuard<'_, ReadState> {
+        self.state.lock().expect("no holder of the state panics")
+    }
+
+    /// Returns the lock that a fetch holds.
+    pub(crate) fn fetch_lock(&self) -> &tokio::sync::Mutex<()> {
+        &self.fetch_lock
+    }
+
+    /// Returns a future that completes when the partition may have something new.
+    pub(crate) fn notified(&self) -> Notified<'_> {
+        self.wake().notified()
+    }
+
+    fn wake(&self) -> &Arc<Notify> {
+        self.end.wake()
+    }
+
+    /// Returns the number of the partition in librdkafka's type.
+    pub(crate) fn native_partition(&self) -> i32 {
+        self.end.native_partition()
+    }
+
+    /// Returns an offset before which the partition holds all offsets. It may hold more.
+    pub(crate) fn known_end(&self) -> Offset {
+        self.end.get()
+    }
+
+    /// Records that the partition holds all offsets before `end`.
+    pub(crate) fn raise_known_end(&self, end: Offset) {
+        self.end.raise(end);
+    }
+
+    /// Starts a reader at `offset`, which must be within the bounds, in place of the current one.
+    /// It blocks for about a millisecond.
+    pub(crate) fn start_at(&self, offset: Offset, round: u64) -> Result<(), Code> {
+        self.lock_state().start_at(offset, round, &self.end)
+    }
+
+    /// Stops reading ahead.
+    pub(crate) fn stop(&self) {
+        *self.lock_state() = ReadState::default();
+    }
+
+    /// Stops reading ahead if the last read was before `round`.
+    pub(crate) fn stop_if_unused_since(&self, round: u64) {
+        let mut state = self.lock_state();
+        if state.is_reading() && state.last_used_round() < round {
+            *state = ReadState::default();
+        }
+    }
+
+    /// Returns how many records the partition has after the last fetched one: zero if it has no
+    /// reader now, and `None` if no caller ever waited for a record.
+    pub(crate) fn lag_records(&self) -> Option<u64> {
+        if !self.was_followed.load(Ordering::Acquire) {
+            return None;
+        }
+        let state = self.lock_state();
+        Some(match state.is_reading() {
+            true => self.known_end().saturating_sub(state.unread_from()),
+            false => 0,
+        })
+    }
+
+    /// Returns whether the caller must query the end of the partition from the brokers, because
+    /// nothing has come for long: a reader that librdkafka has forgotten looks like one at the end.
+    /// The caller passes the answer to [`Self::finish_end_query`]; until then this returns `false`.
+    pub(crate) fn begin_end_query(&self, round: u64) -> bool {
+        let mut state = self.lock_state();
+        state.is_reading() && state.stall().begin_end_query(round)
+    }
+
+    /// Records the answer to a query of the end that was sent in round `sent_round`: `None` if the
+    /// brokers did not answer.
+    pub(crate) fn finish_end_query(&self, end: Option<Offset>, sent_round: u64) {
+        if let Some(end) = end {
+            self.raise_known_end(end);
+        }
+        let mut state = self.lock_state();
+        let has_unread = end.is_some_and(|end| end > state.next_message_offset());
+        state.stall().finish_end_query(has_unread, sent_round);
+    }
+
+    /// Takes the records from `offset` on.
+    pub(crate) fn take_records(&self, offset: Offset, max_bytes: usize, round: u64) -> ReadOutcome {
+        let mut state = self.lock_state();
+        if !state.is_reading_at(offset) {
+            return ReadOutcome::NotPositioned;
+        }
+        state.set_last_used_round(round);
+        let records = state.take_records(max_bytes.min(MAX_FETCH_BYTES), &self.end);
+        match records.last().map(|last| last.offset + 1) {
+            Some(next_offset) => ReadOutcome::Records(Batch {
+                records,
+                next_offset,
+            }),
+            None => self.outcome_without_records(&mut state, round),
+        }
+    }
+
+    /// Checks whether there is a record at `offset` or later. If there is, the batch returned is
+    /// empty, and the record stays for the next fetch.
+    pub(crate) fn check_for_records(&self, offset: Offset, round: u64) -> ReadOutcome {
+        let mut state = self.lock_state();
+        if !state.is_reading_at(offset) {
+            return ReadOutcome::NotPositioned;
+        }
+        state.set_last_used_round(round);
+        self.was_followed.store(true, Ordering::Release);
+        match state.buffer_a_record(&self.end) {
+            true => ReadOutcome::Records(Batch::default()),
+            false => self.outcome_without_records(&mut state, round),
+        }
+    }
+
+    /// Returns why there was no record. Stops a reader that has failed or is stalled.
+    fn outcome_without_records(&self, state: &mut ReadState, round: u64) -> ReadOutcome {
+        if let Some(error) = state.error() {
+            *state = ReadState::default();
+            return ReadOutcome::Failed(error);
+        }
+        if state.stall().is_stalled(round) {
+            let (partition, offset) = (self.end.partition(), state.next_offset());
+            tracing::warn!(
+                partition,
+                offset,
+                "restarting a reader that does not deliver existing records"
+            );
+            metrics::count_reader_restart();
+            state.stop_stalled();
+            return ReadOutcome::NotPositioned;
+        }
+        match state.is_at_end(self.known_end()) {
+            true => ReadOutcome::AtEnd,
+            false => ReadOutcome::NotYet,
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Where the reader of a partition is, and the records that it has delivered.
+
+use std::mem;
+use std::ops::Range;
+
+use bytes::Bytes;
+use eventlog::{Offset, Record};
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use super::known_end::KnownEnd;
+use super::read_error::ReadError;
+use super::stall::StallDetector;
+use crate::native::{Message, Messages, QueueReader};
+
+/// How many messages are taken from librdkafka at once. This bounds the records that are held here
+/// in addition to librdkafka's own bounded queue.
+const MAX_MESSAGES: usize = 1_024;
+/// The assumed size of a record until some have been read.
+const ASSUMED_RECORD_BYTES: usize = 128;
+
+/// Where the reader of a partition is, and the records that it has delivered.
+#[derive(Default)]
+pub(super) struct ReadState {
+    reader: Option<QueueReader>,
+    /// Where the next fetch continues.
+    next_offset: Offset,
+    /// Where the next message comes from. The offsets before it, from `next_offset` on, are in
+    /// `buffered` or have no record.
+    next_message_offset: Offset,
+    /// Records beyond what the last fetch requested.
+    buffered: Vec<Record>,
+    /// The greatest append time that was returned, in UTC nanoseconds.
+    last_append_ns: Option<i64>,
+    /// The known end when librdkafka last reported that there is nothing more. Offsets before it
+    /// may have no record, such as the markers of other processes' transactions.
+    drained_end: Option<Offset>,
+    error: Option<ReadError>,
+    /// The mean size of the records that were last read; 0 before that.
+    mean_record_bytes: usize,
+    last_used_round: u64,
+    stall: StallDetector,
+}
+
+impl ReadState {
+    pub(super) fn is_reading(&self) -> bool {
+        self.reader.is_some()
+    }
+
+    /// Returns whether the next fetch of the reader continues at `offset`.
+    pub(super) fn is_reading_at(&self, offset: Offset) -> bool {
+        self.is_reading() && self.next_offset == offset
+    }
+
+    pub(super) fn next_offset(&self) -> Offset {
+        self.next_offset
+    }
+
+    pub(super) fn next_message_offset(&self) -> Offset {
+        self.next_message_offset
+    }
+
+    pub(super) fn error(&self) -> Option<ReadError> {
+        self.error
+    }
+
+    pub(super) fn last_used_round(&self) -> u64 {
+        self.last_used_round
+    }
+
+    pub(super) fn set_last_used_round(&mut self, round: u64) {
+        self.last_used_round = round;
+    }
+
+    pub(super) fn stall(&mut self) -> &mut StallDetector {
+        &mut self.stall
+    }
+
+    /// Returns the first offset that may hold a record which was not fetched yet.
+    pub(super) fn unread_from(&self) -> Offset {
+        match self.buffered.is_empty() {
+            // The offsets between the two have no records.
+            true => self.next_message_offset,
+            false => self.next_offset,
+        }
+    }
+
+    /// Returns whether no record is left before `known_end`.
+    pub(super) fn is_at_end(&self, known_end: Offset) -> bool {
+        self.next_message_offset >= known_end
+            || self.drained_end.is_some_and(|drained| drained >= known_end)
+    }
+
+    /// Starts a reader at `offset` in place of the current one.
+    pub(super) fn start_at(
+        &mut self,
+        offset: Offset,
+        round: u64,
+        end: &KnownEnd,
+    ) -> Result<(), Code> {
+        let native_offset = i64::try_from(offset).map_err(|_| Code::InvalidArgument)?;
+        let (restarts, last_append_ns) = match self.next_offset == offset {
+            true => (self.stall.restarts(), self.last_append_ns),
+            false => (0, None),
+        };
+        // This stops the old reader first: librdkafka allows one reader for each partition.
+        *self = Self {
+            next_offset: offset,
+            next_message_offset: offset,
+            last_used_round: round,
+            mean_record_bytes: self.mean_record_bytes,
+            last_append_ns,
+            stall: StallDetector::new(round, restarts),
+            ..Self::default()
+        };
+        let (topic, wake) = (end.topic().clone(), end.wake().clone());
+        let reader = QueueReader::start(topic, end.native_partition(), native_offset, wake)?;
+        self.reader = Some(reader);
+        Ok(())
+    }
+
+    /// Stops a stalled reader, and counts it for the next reader at the same offset.
+    pub(super) fn stop_stalled(&mut self) {
+        *self = Self {
+            next_offset: self.next_offset,
+            mean_record_bytes: self.mean_record_bytes,
+            last_append_ns: self.last_append_ns,
+            stall: StallDetector::new(0, self.stall.restarts() + 1),
+            ..Self::default()
+        };
+    }
+
+    /// Buffers at least one record if there is one, and returns whether any is buffered.
+    pub(super) fn buffer_a_record(&mut self, end: &KnownEnd) -> bool {
+        let mut may_have_more = true;
+        while self.buffered.is_empty() && may_have_more {
+            let mut records = Vec::new();
+            may_have_more = self.take_messages(1, &mut records, end) > 0;
+            self.buffered = records;
+        }
+        !self.buffered.is_empty()
+    }
+
+    /// Takes records of about `max_bytes`; at least one, if there is one.
+    pub(super) fn take_records(&mut self, max_bytes: usize, end: &KnownEnd) -> Vec<Record> {
+        let records = self.collect_records(max_bytes, end);
+        if let Some(last) = records.last() {
+            self.next_offset = last.offset + 1;
+        }
+        records
+    }
+
+    fn collect_records(&mut self, max_bytes: usize, end: &KnownEnd) -> Vec<Record> {
+        let mut records = mem::take(&mut self.buffered);
+        let (mut taken, mut used_bytes) = (0, 0);
+        loop {
+            while let Some(record) = records.get(taken) {
+                let size_bytes = record.key.len() + record.value.len();
+                if taken > 0 && used_bytes + size_bytes > max_bytes {
+                    self.buffered = records.split_off(taken);
+                    return records;
+                }
+                used_bytes += size_bytes;
+                taken += 1;
+            }
+            let room_bytes = max_bytes.saturating_sub(used_bytes);
+            if (taken > 0 && room_bytes == 0)
+                || self.take_messages(room_bytes, &mut records, end) == 0
+            {
+                return records;
+            }
+        }
+    }
+
+    /// Takes about `room_bytes` of messages from librdkafka and appends their records to
+    /// `records`. Returns the number of messages.
+    fn take_messages(
+        &mut self,
+        room_bytes: usize,
+        records: &mut Vec<Record>,
+        end: &KnownEnd,
+    ) -> usize {
+        if self.error.is_some() {
+            return 0;
+        }
+        let Some(mut reader) = self.reader.take() else {
+            return 0;
+        };
+        let mean_record_bytes = match self.mean_record_bytes {
+            0 => ASSUMED_RECORD_BYTES,
+            mean_record_bytes => mean_record_bytes,
+        };
+        let messages = reader.take((room_bytes / mean_record_bytes + 1).min(MAX_MESSAGES));
+        let count = messages.len();
+        if count > 0 {
+            self.copy_records(&messages, records, end);
+        }
+        drop(messages);
+        self.reader = Some(reader);
+        count
+    }
+
+    /// Copies the records of the messages, up to an error, into one buffer.
+    fn copy_records(&mut self, messages: &Messages<'_>, records: &mut Vec<Record>, end: &KnownEnd) {
+        let message_bytes = |message: Message<'_>| match message.event {
+            Some(_) => 0,
+            None => message.key.len() + message.value.len(),
+        };
+        let size_bytes: usize = messages.iter().map(message_bytes).sum();
+        self.mean_record_bytes = (size_bytes / messages.len()).max(1);
+        let mut buffer = Vec::with_capacity(size_bytes);
+        let mut copied: Vec<CopiedRecord> = Vec::with_capacity(messages.len());
+        let mut key = 0..0;
+        for message in messages.iter() {
+            let offset = Offset::try_from(message.offset).unwrap_or(self.next_message_offset);
+            if let Some(code) = message.event {
+                if !self.handle_event(code, offset, end) {
+                    break;
+                }
+                continue;
+            }
+            if offset < self.next_message_offset {
+                continue;
+            }
+            let Some(time_ms) = message.append_time_ms() else {
+                self.error = Some(ReadError::NoAppendTime(offset));
+                break;
+            };
+            let append_time_ns = self.advance_past(offset, time_ms);
+            if buffer[key.clone()] != *message.key {
+                key = push_bytes(&mut buffer, message.key);
+            }
+            copied.push(CopiedRecord {
+                offset,
+                append_time_ns,
+                key: key.clone(),
+                value: push_bytes(&mut buffer, message.value),
+            });
+        }
+        let buffer = Bytes::from(buffer);
+        records.extend(copied.into_iter().map(|record| Record {
+            offset: record.offset,
+            append_time_ns: record.append_time_ns,
+            key: buffer.slice(record.key),
+            value: buffer.slice(record.value),
+        }));
+    }
+
+    /// Moves past the record at `offset`, and returns its append time, which never goes back.
+    fn advance_past(&mut self, offset: Offset, time_ms: i64) -> i64 {
+        let time_ns = time_ms.saturating_mul(1_000_000);
+        let append_time_ns = self
+            .last_append_ns
+            .map_or(time_ns, |last| last.max(time_ns));
+        self.last_append_ns = Some(append_time_ns);
+        self.next_message_offset = offset + 1;
+        self.drained_end = None;
+        self.stall.record_delivered(self.last_used_round);
+        append_time_ns
+    }
+
+    /// Handles an event among the records. Returns whether reading continues.
+    fn handle_event(&mut self, code: Code, offset: Offset, end: &KnownEnd) -> bool {
+        match code {
+            Code::PartitionEOF => {
+                self.next_message_offset = self.next_message_offset.max(offset);
+                self.stall.record_end();
+                self.drained_end = Some(end.get());
+                true
+            }
+            // librdkafka restores the connection.
+            Code::BrokerTransportFailure | Code::AllBrokersDown | Code::OperationTimedOut => {
+                tracing::warn!(partition = end.partition(), "Kafka: {code}");
+                true
+            }
+            code => {
+                self.error = Some(ReadError::Code(code));
+                false
+            }
+        }
+    }
+}
+
+/// A record whose key and value are at these places of a buffer.
+struct CopiedRecord {
+    offset: Offset,
+    append_time_ns: i64,
+    key: Range<usize>,
+    value: Range<usize>,
+}
+
+fn push_bytes(buffer: &mut Vec<u8>, bytes: &[u8]) -> Range<usize> {
+    let start = buffer.len();
+    buffer.extend_from_slice(bytes);
+    start..buffer.len()
+}

@@ -1,0 +1,305 @@
+//! Reading a topic: what the clones of a log and its polling thread share.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use eventlog::{Bounds, Epoch, LogError, Offset, PartitionId};
+use rdkafka::ClientConfig;
+use rdkafka::config::FromClientConfigAndContext as _;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use tokio::select;
+use tokio::sync::MutexGuard;
+use tokio::task::spawn_blocking;
+
+use crate::callbacks::ReaderCallbacks;
+use crate::client_error::ClientErrors;
+use crate::epoch_check::EpochCheck;
+use crate::error_mapping;
+use crate::metrics;
+use crate::native::{Consumer, TopicHandle};
+use crate::partition_reader::{PartitionReader, ReadError};
+use crate::poll_rounds::PollRounds;
+use crate::topic::KafkaTopic;
+
+/// The client that reads a topic, and the readers of its partitions.
+pub(crate) struct TopicReader {
+    topic: KafkaTopic,
+    epoch: Epoch,
+    epoch_check: EpochCheck,
+    consumer: Consumer,
+    rounds: PollRounds,
+    partitions: Vec<Arc<PartitionReader>>,
+}
+
+impl TopicReader {
+    /// Creates the client. Makes no request to the brokers.
+    pub(crate) fn new(topic: &KafkaTopic, epoch: Epoch) -> Result<Self, LogError> {
+        let refused = |reason: String| LogError::Refused {
+            topic: topic.name().to_owned(),
+            reason,
+        };
+        let config = topic
+            .kafka()
+            .config()
+            .reader_client(topic.partitions() as usize);
+        let config = config.map_err(|error| refused(error.to_string()))?;
+        let consumer = create_consumer(&config, topic.name()).map_err(refused)?;
+        let handle = TopicHandle::new(consumer.clone(), topic.name())
+            .map_err(|code| error_mapping::log_error_from_code(topic.name(), code))?;
+        let handle = Arc::new(handle);
+        let partition = |number| Arc::new(PartitionReader::new(number, handle.clone()));
+        Ok(Self {
+            topic: topic.clone(),
+            epoch,
+            epoch_check: EpochCheck::new(),
+            consumer,
+            rounds: PollRounds::new(),
+            partitions: (0..topic.partitions()).map(partition).collect(),
+        })
+    }
+
+    pub(crate) fn topic(&self) -> &KafkaTopic {
+        &self.topic
+    }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    pub(crate) fn consumer(&self) -> &Consumer {
+        &self.consumer
+    }
+
+    pub(crate) fn rounds(&self) -> &PollRounds {
+        &self.rounds
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.rounds.check_open().is_ok()
+    }
+
+    /// Returns the reader of a partition, unless the log is closed.
+    pub(crate) fn partition(
+        &self,
+        partition: PartitionId,
+    ) -> Result<&Arc<PartitionReader>, LogError> {
+        let found = self.partitions.get(partition as usize);
+        let found = found.ok_or(LogError::NoSuchPartition {
+            partition,
+            partitions: self.topic.partitions(),
+        })?;
+        self.rounds.check_open()?;
+        Ok(found)
+    }
+
+    /// Stops reading ahead in all partitions.
+    pub(crate) fn stop_partitions(&self) {
+        for partition in &self.partitions {
+            partition.stop();
+        }
+    }
+
+    /// Stops reading ahead in the partitions that were last read before `round`.
+    pub(crate) fn stop_partitions_unused_since(&self, round: u64) {
+        for partition in &self.partitions {
+            partition.stop_if_unused_since(round);
+        }
+    }
+
+    /// Publishes the lag of the partitions that are being followed.
+    pub(crate) fn publish_lag(&self) {
+        for (number, partition) in (0..).zip(&self.partitions) {
+            if let Some(lag_records) = partition.lag_records() {
+                metrics::publish_lag(self.topic.name(), number, lag_records);
+            }
+        }
+    }
+
+    /// Returns what the client reported about its connections.
+    fn client_errors(&self) -> &ClientErrors {
+        self.consumer.context().client_errors()
+    }
+
+    pub(crate) fn unavailable(&self, reason: String) -> LogError {
+        LogError::Unavailable {
+            topic: self.topic.name().to_owned(),
+            reason,
+        }
+    }
+
+    /// Requests the bounds of a partition from the brokers.
+    pub(crate) async fn bounds(&self, partition: PartitionId) -> Result<Bounds, LogError> {
+        let reader = self.partition(partition)?;
+        let (consumer, number) = (self.consumer.clone(), reader.native_partition());
+        let name = self.topic.name().to_owned();
+        let timeout = self.topic.kafka().config().request_timeout;
+        let watermarks =
+            spawn_blocking(move || consumer.fetch_watermarks(&name, number, timeout)).await;
+        let (first, end) = match watermarks {
+            Ok(Ok(watermarks)) => watermarks,
+            Ok(Err(error)) => {
+                let name = self.topic.name();
+                return Err(self.client_errors().explain_error(name, &error));
+            }
+            Err(error) => {
+                return Err(self.unavailable(format!("the request was not made: {error}")));
+            }
+        };
+        self.client_errors().clear();
+        let offset = |offset| Offset::try_from(offset).unwrap_or(0);
+        let bounds = Bounds {
+            first: offset(first),
+            end: offset(end),
+        };
+        reader.raise_known_end(bounds.end);
+        Ok(bounds)
+    }
+
+    /// Starts the reader of a partition at `offset`, if that is within the bounds.
+    pub(crate) async fn start_partition(
+        &self,
+        partition: PartitionId,
+        offset: Offset,
+    ) -> Result<(), LogError> {
+        let Bounds { first, end } = self.bounds(partition).await?;
+        if !(first..=end).contains(&offset) {
+            return Err(LogError::OutOfRange {
+                partition,
+                offset,
+                first,
+                end,
+            });
+        }
+        let (reader, round) = (self.partition(partition)?.clone(), self.rounds.current());
+        let started = spawn_blocking(move || reader.start_at(offset, round)).await;
+        match started {
+            Ok(result) => {
+                result.map_err(|code| error_mapping::log_error_from_code(self.topic.name(), code))
+            }
+            Err(error) => Err(self.unavailable(format!("the reader did not start: {error}"))),
+        }
+    }
+
+    /// Starts the reader at `offset` for a caller that waits there, unless the record that the
+    /// caller waits for exists already. Returns whether it exists.
+    pub(crate) async fn start_unless_record_exists(
+        &self,
+        partition: PartitionId,
+        offset: Offset,
+    ) -> Result<bool, LogError> {
+        if self.partition(partition)?.known_end() > offset {
+            return Ok(true);
+        }
+        let end = self.bounds(partition).await?.end;
+        if end == offset {
+            self.start_partition(partition, offset).await?;
+        }
+        Ok(end > offset)
+    }
+
+    /// Waits until no other fetch of the partition is under way, and subtracts the rounds that this
+    /// takes from `rounds_left`. Fails when none are left.
+    pub(crate) async fn lock_for_fetch<'a>(
+        &self,
+        reader: &'a PartitionReader,
+        rounds_left: &mut u64,
+    ) -> Result<MutexGuard<'a, ()>, LogError> {
+        let mut lock = pin!(reader.fetch_lock().lock());
+        loop {
+            select! {
+                biased;
+                guard = &mut lock => return Ok(guard),
+                () = self.rounds.next() => {
+                    self.rounds.check_open()?;
+                    *rounds_left -= 1;
+                    if *rounds_left == 0 {
+                        let reason = "other fetches of the partition take too long".to_owned();
+                        return Err(self.unavailable(reason));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns the error of a read that failed at `offset`.
+    pub(crate) async fn read_error(
+        &self,
+        partition: PartitionId,
+        offset: Offset,
+        error: ReadError,
+    ) -> LogError {
+        let name = self.topic.name();
+        let code = match error {
+            ReadError::Code(code) => code,
+            ReadError::NoAppendTime(offset) => {
+                return LogError::Refused {
+                    topic: name.to_owned(),
+                    reason: format!(
+                        "the record at offset {offset} of partition {partition} has a timestamp of \
+                         its sender; the topic needs message.timestamp.type=LogAppendTime, which \
+                         `candlewick topics apply` sets"
+                    ),
+                };
+            }
+        };
+        if !error_mapping::is_out_of_range(code) {
+            return self.client_errors().explain_code(name, code);
+        }
+        match self.bounds(partition).await {
+            Ok(Bounds { first, end }) if !(first..=end).contains(&offset) => LogError::OutOfRange {
+                partition,
+                offset,
+                first,
+                end,
+            },
+            Ok(_) => self.unavailable(format!("reading stopped at offset {offset}: {code}")),
+            Err(error) => error,
+        }
+    }
+
+    /// Returns an error if the topic is another generation, or if that cannot be checked.
+    pub(crate) async fn check_epoch(&self) -> Result<(), LogError> {
+        self.rounds.check_open()?;
+        let checked = self.epoch_check.check(&self.topic).await;
+        checked.map_err(|error| error.to_log_error(&self.topic))
+    }
+
+    /// Returns an error, and stops the reader, if the topic no longer exists, which librdkafka does
+    /// not report to a reader. Brokers that do not answer are no error here.
+    pub(crate) async fn check_topic_exists(
+        &self,
+        reader: &PartitionReader,
+    ) -> Result<(), LogError> {
+        match self.epoch_check.check(&self.topic).await {
+            Err(error) if error.is_topic_gone() => {
+                reader.stop();
+                Err(error.to_log_error(&self.topic))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Queries the end of a partition from the brokers if nothing has come for long. The answer is
+    /// recorded in the reader, because the callers that wait may be gone before it comes.
+    pub(crate) fn query_end_if_due(&self, reader: &Arc<PartitionReader>) {
+        let round = self.rounds.current();
+        if !reader.begin_end_query(round) {
+            return;
+        }
+        let (consumer, reader) = (self.consumer.clone(), reader.clone());
+        let name = self.topic.name().to_owned();
+        let timeout = self.topic.kafka().config().request_timeout;
+        spawn_blocking(move || {
+            let watermarks = consumer.fetch_watermarks(&name, reader.native_partition(), timeout);
+            let end = watermarks
+                .ok()
+                .and_then(|(_, end)| Offset::try_from(end).ok());
+            reader.finish_end_query(end, round);
+        });
+    }
+}
+
+fn create_consumer(config: &ClientConfig, topic: &str) -> Result<Consumer, String> {
+    let consumer = BaseConsumer::from_config_and_context(config, ReaderCallbacks::new(topic));
+    consumer.map(Arc::new).map_err(|error| error.to_string())
+}
