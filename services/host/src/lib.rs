@@ -1,6 +1,7 @@
-//! The process shell: configuration, telemetry, health, supervision, shutdown.
+//! What surrounds the work of a process: configuration, logs, metrics, health, supervision and
+//! shutdown.
 //!
-//! It knows nothing of markets. A binary reads as a script over it:
+//! Nothing here concerns markets. A program uses it as a script:
 //!
 //! ```no_run
 //! # use std::time::Duration;

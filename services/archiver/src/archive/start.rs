@@ -25,28 +25,11 @@ impl<B: Backend> Archiver<B> {
             return Ok(None);
         };
         let epoch = self.trades.epoch();
-        let first = Position { epoch, offset: 0 };
         let stored = stored.unwrap_or(ArchiveProgress {
-            next_position: first,
+            next: Position { epoch, offset: 0 },
             append_time_ns: 0,
         });
-        let mut position = stored.next_position;
-        if position.epoch > epoch {
-            return Err(ArchiverError::Epoch {
-                partition: self.partition,
-                found: position.epoch,
-                expected: epoch,
-            });
-        }
-        if position.epoch < epoch {
-            tracing::warn!(
-                partition = self.partition,
-                before = position.epoch,
-                epoch,
-                "the topic was recreated; archiving the new one from its beginning"
-            );
-            position = first;
-        }
+        let offset = self.offset_in_epoch(stored.next_position)?;
         let bounds = self.call_log(stop, || self.trades.bounds(self.partition));
         let Some(bounds) = bounds.await? else {
             return Ok(None);
@@ -55,7 +38,7 @@ impl<B: Backend> Archiver<B> {
         if checked.is_none() {
             return Ok(None);
         }
-        self.check_bounds(position.offset, bounds)?;
+        self.check_bounds(offset, bounds)?;
         let blocks = BlockBuilder::new(
             self.partition,
             self.trades.partitions(),
@@ -63,9 +46,35 @@ impl<B: Backend> Archiver<B> {
             stored.append_time_ns,
         );
         Ok(Some(Session {
-            pending: PendingRecords::new(blocks, position.offset),
+            pending: PendingRecords::new(blocks, offset),
             retry_timer: RetryTimer::new(self.retry_policy()),
         }))
+    }
+
+    /// Returns the offset at which to continue from the stored position: its own if the log is still
+    /// of the same epoch, 0 if the topic was recreated.
+    ///
+    /// # Errors
+    /// [`ArchiverError::Epoch`], if the position is of a later epoch than the log.
+    fn offset_in_epoch(&self, stored: Position) -> Result<u64, ArchiverError> {
+        let epoch = self.trades.epoch();
+        if stored.epoch > epoch {
+            return Err(ArchiverError::Epoch {
+                partition: self.partition,
+                found: stored.epoch,
+                expected: epoch,
+            });
+        }
+        if stored.epoch < epoch {
+            tracing::warn!(
+                partition = self.partition,
+                before = stored.epoch,
+                epoch,
+                "the topic was recreated; archiving the new one from its beginning"
+            );
+            return Ok(0);
+        }
+        Ok(stored.offset)
     }
 
     /// Checks that the stored position is not beyond the end of the log, which would then be

@@ -164,7 +164,7 @@ impl Servers {
             let retention = (partition == 0).then(|| Arc::clone(&retention));
             Box::pin(async move {
                 let component = worker.health.clone();
-                let fold = worker.run(stop.clone());
+                let fold = Box::pin(worker.run(stop.clone()));
                 let is_below_retention = WorkerError::is_below_retention;
                 let fold = run_or_halt(partition, component, fold, is_below_retention, &stop);
                 Ok(run_with_retention(fold, retention.as_deref()).await?)

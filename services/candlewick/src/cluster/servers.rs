@@ -167,7 +167,7 @@ impl ServerConnector {
 
     fn new_guard(&self, name: &'static str, health: DependencyHealth) -> Guard<SystemClock> {
         let breaker = Breaker::new(name, self.breaker.policy, SystemClock, move |outage| {
-            health.report(outage)
+            health.report(outage);
         });
         Guard::new(name, SystemClock, self.breaker.timeout, breaker)
     }

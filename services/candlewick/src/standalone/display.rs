@@ -47,8 +47,8 @@ pub(super) fn print_addresses(config: &Config, address: SocketAddr) {
         ("data", config.data.display().to_string()),
     ];
     println!("candlewick {VERSION} is up");
-    for (label, address) in rows {
-        println!("  {label:<8} {address}");
+    for (label, value) in rows {
+        println!("  {label:<8} {value}");
     }
 }
 
