@@ -2,9 +2,9 @@
 
 mod amendments;
 mod commit;
-mod expire;
 mod load;
 mod reader;
+mod retention;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -15,15 +15,15 @@ use std::sync::Arc;
 
 pub use reader::SqliteBarReader;
 
-use super::file::{DatabaseFile, Kind};
+use super::file::{DatabaseFile, DatabaseKind};
 use super::log_id;
-use super::readers::Readers;
+use super::reader_pool::ReaderPool;
 use super::schema::Schema;
 use super::writer::Writer;
 use crate::metrics::CommitTimer;
 use crate::{BarStore, CommitOutcome, PartitionState, StoreError, Transaction};
 
-static KIND: Kind = Kind {
+static KIND: DatabaseKind = DatabaseKind {
     name: "bars",
     schema: Schema {
         application_id: 0x4357_4201,
@@ -49,7 +49,9 @@ impl SqliteBarStore {
     /// # Errors
     /// [`StoreError`], where it cannot be read or written, is no such file, or is newer.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        DatabaseFile::open(&KIND, path.as_ref()).await.map(Self::of)
+        DatabaseFile::open(&KIND, path.as_ref())
+            .await
+            .map(Self::from_file)
     }
 
     /// Opens a file that is there, which another process may be writing to. What would write
@@ -59,13 +61,13 @@ impl SqliteBarStore {
     /// [`StoreError`], where it cannot be read, is no such file, or is of another version.
     pub async fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let file = DatabaseFile::open_read_only(&KIND, path.as_ref()).await;
-        file.map(Self::of)
+        file.map(Self::from_file)
     }
 
-    fn of(file: DatabaseFile) -> Self {
+    fn from_file(file: DatabaseFile) -> Self {
         let file = Arc::new(file);
         Self {
-            reader: SqliteBarReader::new(Readers::new(Arc::clone(&file))),
+            reader: SqliteBarReader::new(ReaderPool::new(Arc::clone(&file))),
             writer: Arc::new(Writer::new(file)),
         }
     }
@@ -80,7 +82,7 @@ impl SqliteBarStore {
     /// # Errors
     /// [`StoreError::Corrupt`], where it was folded from another log.
     pub async fn bind_log(&self, log_id: &str, partitions: u32) -> Result<(), StoreError> {
-        log_id::bind(&self.writer, log_id, Some(partitions)).await
+        log_id::bind_log(&self.writer, log_id, Some(partitions)).await
     }
 
     /// How many partitions the log has that the file was last tied to. Whoever reads beside the
@@ -89,7 +91,7 @@ impl SqliteBarStore {
     /// # Errors
     /// [`StoreError`], where the file cannot be read.
     pub async fn log_partitions(&self) -> Result<Option<u32>, StoreError> {
-        log_id::partitions(self.reader.readers()).await
+        log_id::read_partition_count(self.reader.readers()).await
     }
 }
 
@@ -107,21 +109,21 @@ impl BarStore for SqliteBarStore {
         epoch: u64,
     ) -> Result<PartitionState, StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let state = load::load(transaction.connection(), partition, epoch).await;
-        let state = transaction.check(state)?;
+        let state = load::load_partition(transaction.connection(), partition, epoch).await;
+        let state = transaction.store_result(state)?;
         transaction.commit().await?;
         Ok(state)
     }
 
     async fn register_topic(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let adopted = topics::adopt(transaction.connection(), topic, topic_id).await;
-        let adopted = transaction.check(adopted)?;
+        let registration = topics::register_topic(transaction.connection(), topic, topic_id).await;
+        let registration = transaction.store_result(registration)?;
         transaction.commit().await?;
-        match adopted {
-            topics::Adopted::Current(epoch) => Ok(epoch),
-            topics::Adopted::Superseded => Err(StoreError::TopicSuperseded {
-                store: self.file().label(),
+        match registration {
+            topics::Registration::Current(epoch) => Ok(epoch),
+            topics::Registration::Superseded => Err(StoreError::TopicSuperseded {
+                store: self.file().name(),
                 topic: topic.to_owned(),
                 topic_id: topic_id.to_owned(),
             }),
@@ -131,14 +133,14 @@ impl BarStore for SqliteBarStore {
     async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
         let started = CommitTimer::start();
         let mut writing = self.writer.begin().await?;
-        let outcome = commit::write(writing.connection(), transaction).await;
-        let outcome = writing.check(outcome)?;
+        let outcome = commit::write_transaction(writing.connection(), transaction).await;
+        let outcome = writing.store_result(outcome)?;
         match outcome {
             CommitOutcome::Conflict => writing.rollback().await?,
             CommitOutcome::Committed => {
                 writing.commit().await?;
                 let metrics = self.file().metrics();
-                commit::count(metrics, transaction);
+                commit::count_rows(metrics, transaction);
                 metrics.commit_seconds.record(started.elapsed());
             }
         }
@@ -146,7 +148,7 @@ impl BarStore for SqliteBarStore {
     }
 
     async fn snapshot(&self) -> Result<SqliteBarReader, StoreError> {
-        let readers = Readers::pinned(Arc::clone(self.file())).await?;
+        let readers = ReaderPool::snapshot(Arc::clone(self.file())).await?;
         Ok(SqliteBarReader::new(readers))
     }
 
@@ -160,8 +162,10 @@ impl BarStore for SqliteBarStore {
         ids_before_ns: i64,
     ) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let gone = expire::expire(transaction.connection(), bars_before_ns, ids_before_ns).await;
-        let gone = transaction.check(gone)?;
+        let gone =
+            retention::delete_expired(transaction.connection(), bars_before_ns, ids_before_ns)
+                .await;
+        let gone = transaction.store_result(gone)?;
         transaction.commit().await?;
         Ok(gone)
     }

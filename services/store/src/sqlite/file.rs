@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection};
 
-use super::failure::Failure;
+use super::database_error::DatabaseError;
 use super::schema::Schema;
 use crate::StoreError;
 use crate::metrics::Metrics;
@@ -19,7 +19,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const CHECKPOINT_PAGES: &str = "8192";
 
 /// What differs between the databases.
-pub(super) struct Kind {
+pub(super) struct DatabaseKind {
     /// `bars` or `ticks`, as in metrics.
     pub(super) name: &'static str,
     /// The tables.
@@ -32,63 +32,68 @@ pub(super) struct Kind {
 
 /// One database file.
 pub(super) struct DatabaseFile {
-    kind: &'static Kind,
+    kind: &'static DatabaseKind,
     path: PathBuf,
-    read_only: bool,
+    is_read_only: bool,
     metrics: Metrics,
 }
 
 impl DatabaseFile {
     /// Opens the file, or makes it, and brings its tables up to date.
-    pub(super) async fn open(kind: &'static Kind, path: &Path) -> Result<Self, StoreError> {
+    pub(super) async fn open(kind: &'static DatabaseKind, path: &Path) -> Result<Self, StoreError> {
         let file = Self::new(kind, path, false);
-        let options = file.options().create_if_missing(true);
-        file.check(kind.schema.migrate(&options).await)?;
+        let options = file.writing_options().create_if_missing(true);
+        file.store_result(kind.schema.migrate(&options).await)?;
         Ok(file)
     }
 
     /// Opens a file that is there, beside the process that writes to it or without one.
     pub(super) async fn open_read_only(
-        kind: &'static Kind,
+        kind: &'static DatabaseKind,
         path: &Path,
     ) -> Result<Self, StoreError> {
         let file = Self::new(kind, path, true);
-        file.check(kind.schema.verify(&file.reading_options()).await)?;
+        file.store_result(kind.schema.verify(&file.reading_options()).await)?;
         Ok(file)
     }
 
-    fn new(kind: &'static Kind, path: &Path, read_only: bool) -> Self {
+    fn new(kind: &'static DatabaseKind, path: &Path, is_read_only: bool) -> Self {
         Self {
             kind,
             path: path.to_owned(),
-            read_only,
+            is_read_only,
             metrics: Metrics::new(kind.name),
         }
     }
 
     /// A connection that writes.
-    pub(super) async fn connect_writer(&self) -> Result<SqliteConnection, Failure> {
-        if self.read_only {
-            return Err(Failure::Unavailable("opened for reading only".to_owned()));
+    pub(super) async fn connect_writer(&self) -> Result<SqliteConnection, DatabaseError> {
+        if self.is_read_only {
+            return Err(DatabaseError::Unavailable(
+                "opened for reading only".to_owned(),
+            ));
         }
-        Ok(self.options().connect().await?)
+        Ok(self.writing_options().connect().await?)
     }
 
     /// A connection that reads.
-    pub(super) async fn connect_reader(&self) -> Result<SqliteConnection, Failure> {
+    pub(super) async fn connect_reader(&self) -> Result<SqliteConnection, DatabaseError> {
         Ok(self.reading_options().connect().await?)
     }
 
     /// Names the file in an error, and counts the error.
-    pub(super) fn check<T>(&self, result: Result<T, Failure>) -> Result<T, StoreError> {
+    pub(super) fn store_result<T>(
+        &self,
+        result: Result<T, DatabaseError>,
+    ) -> Result<T, StoreError> {
         result.map_err(|failure| {
             self.metrics.errors.increment(1);
-            failure.into_store_error(&self.label())
+            failure.into_store_error(&self.name())
         })
     }
 
     /// What it is called in errors.
-    pub(super) fn label(&self) -> String {
+    pub(super) fn name(&self) -> String {
         format!("{} in {}", self.kind.name, self.path.display())
     }
 
@@ -106,7 +111,7 @@ impl DatabaseFile {
             .disable_statement_logging()
     }
 
-    fn options(&self) -> SqliteConnectOptions {
+    fn writing_options(&self) -> SqliteConnectOptions {
         self.base_options()
             .page_size(self.kind.page_size)
             .journal_mode(SqliteJournalMode::Wal)

@@ -2,29 +2,32 @@
 
 use sqlx::{Row, SqliteConnection, query, query_scalar};
 
-use super::failure::Failure;
-use super::readers::Readers;
+use super::database_error::DatabaseError;
+use super::reader_pool::ReaderPool;
 use super::writer::Writer;
 use crate::StoreError;
 
 /// Notes the log that a file belongs to, or compares it with the one noted before; and how many
 /// partitions that has, where it is told.
-pub(super) async fn bind(
+pub(super) async fn bind_log(
     writer: &Writer,
     log_id: &str,
     partitions: Option<u32>,
 ) -> Result<(), StoreError> {
     let mut transaction = writer.begin().await?;
-    let bound = compare(transaction.connection(), log_id).await;
-    transaction.check(bound)?;
+    let bound = verify_log_id(transaction.connection(), log_id).await;
+    transaction.store_result(bound)?;
     if let Some(partitions) = partitions {
-        let noted = note(transaction.connection(), partitions).await;
-        transaction.check(noted)?;
+        let noted = write_partition_count(transaction.connection(), partitions).await;
+        transaction.store_result(noted)?;
     }
     transaction.commit().await
 }
 
-async fn note(connection: &mut SqliteConnection, partitions: u32) -> Result<(), Failure> {
+async fn write_partition_count(
+    connection: &mut SqliteConnection,
+    partitions: u32,
+) -> Result<(), DatabaseError> {
     query("INSERT OR REPLACE INTO meta (key, value) VALUES ('log_partitions', ?)")
         .bind(partitions.to_string())
         .execute(connection)
@@ -33,17 +36,20 @@ async fn note(connection: &mut SqliteConnection, partitions: u32) -> Result<(), 
 }
 
 /// How many partitions the log has; none where nobody has noted it.
-pub(super) async fn partitions(readers: &Readers) -> Result<Option<u32>, StoreError> {
+pub(super) async fn read_partition_count(readers: &ReaderPool) -> Result<Option<u32>, StoreError> {
     let noted = query("SELECT value FROM meta WHERE key = 'log_partitions'");
     let read = readers.read(noted, |row| {
         let text: String = row.try_get(0)?;
         text.parse::<u32>()
-            .map_err(|error| Failure::malformed("log_partitions", error))
+            .map_err(|error| DatabaseError::malformed_value("log_partitions", error))
     });
     Ok(read.await?.pop())
 }
 
-async fn compare(connection: &mut SqliteConnection, log_id: &str) -> Result<(), Failure> {
+async fn verify_log_id(
+    connection: &mut SqliteConnection,
+    log_id: &str,
+) -> Result<(), DatabaseError> {
     query("INSERT OR IGNORE INTO meta (key, value) VALUES ('log_id', ?)")
         .bind(log_id)
         .execute(&mut *connection)
@@ -54,7 +60,7 @@ async fn compare(connection: &mut SqliteConnection, log_id: &str) -> Result<(), 
     if bound == log_id {
         return Ok(());
     }
-    Err(Failure::Malformed(format!(
+    Err(DatabaseError::Malformed(format!(
         "belongs to another log ({bound}, this one is {log_id}); put the log back that belongs \
          to it, or move bars.sqlite and ticks.sqlite away together and let them be made anew"
     )))

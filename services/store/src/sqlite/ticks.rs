@@ -10,18 +10,18 @@ use std::sync::Arc;
 use market::{Instrument, Position};
 use sqlx::{Row, query};
 
-use super::column::{read_unsigned, unsigned};
-use super::failure::Failure;
-use super::file::{DatabaseFile, Kind};
+use super::column::{read_u64, u64_as_column};
+use super::database_error::DatabaseError;
+use super::file::{DatabaseFile, DatabaseKind};
 use super::log_id;
-use super::readers::Readers;
+use super::reader_pool::ReaderPool;
 use super::schema::Schema;
 use super::writer::Writer;
 use crate::metrics::CommitTimer;
 use crate::tick_store::hour_start_ns;
 use crate::{ArchiveProgress, StoreError, Tick, TickBlock, TickStore};
 
-static KIND: Kind = Kind {
+static KIND: DatabaseKind = DatabaseKind {
     name: "ticks",
     schema: Schema {
         application_id: 0x4357_5401,
@@ -52,7 +52,7 @@ const EXPIRED_BLOCKS: i64 = 1_000;
 #[derive(Clone)]
 pub struct SqliteTickStore {
     writer: Arc<Writer>,
-    readers: Arc<Readers>,
+    readers: Arc<ReaderPool>,
 }
 
 impl SqliteTickStore {
@@ -61,7 +61,9 @@ impl SqliteTickStore {
     /// # Errors
     /// [`StoreError`], where it cannot be read or written, is no such file, or is newer.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        DatabaseFile::open(&KIND, path.as_ref()).await.map(Self::of)
+        DatabaseFile::open(&KIND, path.as_ref())
+            .await
+            .map(Self::from_file)
     }
 
     /// Opens a file that is there, which another process may be writing to. What would write
@@ -71,7 +73,7 @@ impl SqliteTickStore {
     /// [`StoreError`], where it cannot be read, is no such file, or is of another version.
     pub async fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let file = DatabaseFile::open_read_only(&KIND, path.as_ref()).await;
-        file.map(Self::of)
+        file.map(Self::from_file)
     }
 
     /// Notes the log that the ticks are of. The first call does; a later one with another log
@@ -80,13 +82,13 @@ impl SqliteTickStore {
     /// # Errors
     /// [`StoreError::Corrupt`], where they are of another log.
     pub async fn bind_log(&self, log_id: &str) -> Result<(), StoreError> {
-        log_id::bind(&self.writer, log_id, None).await
+        log_id::bind_log(&self.writer, log_id, None).await
     }
 
-    fn of(file: DatabaseFile) -> Self {
+    fn from_file(file: DatabaseFile) -> Self {
         let file = Arc::new(file);
         Self {
-            readers: Arc::new(Readers::new(Arc::clone(&file))),
+            readers: Arc::new(ReaderPool::new(Arc::clone(&file))),
             writer: Arc::new(Writer::new(file)),
         }
     }
@@ -102,8 +104,8 @@ impl TickStore for SqliteTickStore {
         );
         let read = self.readers.read(bound.bind(partition), |row| {
             let next_position = Position {
-                epoch: read_unsigned(row, 0)?,
-                offset: read_unsigned(row, 1)?,
+                epoch: read_u64(row, 0)?,
+                offset: read_u64(row, 1)?,
             };
             Ok(ArchiveProgress {
                 next_position,
@@ -116,10 +118,10 @@ impl TickStore for SqliteTickStore {
     async fn insert(&self, blocks: &[TickBlock]) -> Result<(), StoreError> {
         let started = CommitTimer::start();
         let file = self.readers.file();
-        let packed = file.check(insert::pack(blocks).await)?;
+        let packed = file.store_result(insert::pack_blocks(blocks).await)?;
         let mut transaction = self.writer.begin().await?;
-        let written = insert::write(transaction.connection(), &packed).await;
-        transaction.check(written)?;
+        let written = insert::write_blocks(transaction.connection(), &packed).await;
+        transaction.store_result(written)?;
         transaction.commit().await?;
         let metrics = file.metrics();
         metrics.count_rows("tick_blocks", packed.len());
@@ -136,12 +138,12 @@ impl TickStore for SqliteTickStore {
         let mut transaction = self.writer.begin().await?;
         let moved = query(SET_ARCHIVE_PROGRESS)
             .bind(partition)
-            .bind(unsigned(archived.next_position.epoch))
-            .bind(unsigned(archived.next_position.offset))
+            .bind(u64_as_column(archived.next_position.epoch))
+            .bind(u64_as_column(archived.next_position.offset))
             .bind(archived.append_time_ns)
             .execute(transaction.connection())
             .await;
-        transaction.check(moved.map_err(Failure::from))?;
+        transaction.store_result(moved.map_err(DatabaseError::from))?;
         transaction.commit().await
     }
 
@@ -151,7 +153,7 @@ impl TickStore for SqliteTickStore {
         start_ns: i64,
         end_ns: i64,
     ) -> Result<Vec<Tick>, StoreError> {
-        read::read(&self.readers, instrument, start_ns, end_ns).await
+        read::read_ticks(&self.readers, instrument, start_ns, end_ns).await
     }
 
     async fn hours_with_ticks(
@@ -172,7 +174,7 @@ impl TickStore for SqliteTickStore {
         let read = self.readers.read(bound, |row| {
             let tick_count: i64 = row.try_get(1)?;
             let tick_count = u64::try_from(tick_count)
-                .map_err(|_| Failure::malformed("tick_count", tick_count))?;
+                .map_err(|_| DatabaseError::malformed_value("tick_count", tick_count))?;
             Ok((row.try_get(0)?, tick_count))
         });
         read.await
@@ -192,7 +194,7 @@ impl TickStore for SqliteTickStore {
         .bind(EXPIRED_BLOCKS)
         .execute(transaction.connection())
         .await;
-        let gone = transaction.check(gone.map_err(Failure::from))?;
+        let gone = transaction.store_result(gone.map_err(DatabaseError::from))?;
         transaction.commit().await?;
         Ok(gone.rows_affected())
     }

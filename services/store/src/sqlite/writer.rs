@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::{SqliteConnection, query};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::failure::Failure;
+use super::database_error::DatabaseError;
 use super::file::DatabaseFile;
 use crate::StoreError;
 
@@ -19,8 +19,8 @@ pub(super) struct Writer {
 /// A transaction that has the write lock. Dropped, it is rolled back.
 pub(super) struct WriteTransaction<'a> {
     file: &'a DatabaseFile,
-    home: MutexGuard<'a, Option<SqliteConnection>>,
-    /// Taken from home, and put back only by a clean end.
+    slot: MutexGuard<'a, Option<SqliteConnection>>,
+    /// Taken from slot, and put back only by a clean end.
     connection: SqliteConnection,
 }
 
@@ -34,19 +34,19 @@ impl Writer {
 
     /// Waits for its turn and begins.
     pub(super) async fn begin(&self) -> Result<WriteTransaction<'_>, StoreError> {
-        let (home, connection) = self.take().await?;
-        self.begin_on(home, connection).await
+        let (slot, connection) = self.take_connection().await?;
+        self.begin_on(slot, connection).await
     }
 
     async fn begin_on<'a>(
         &'a self,
-        home: MutexGuard<'a, Option<SqliteConnection>>,
+        slot: MutexGuard<'a, Option<SqliteConnection>>,
         mut connection: SqliteConnection,
     ) -> Result<WriteTransaction<'a>, StoreError> {
-        run(&self.file, &mut connection, "BEGIN IMMEDIATE").await?;
+        execute(&self.file, &mut connection, "BEGIN IMMEDIATE").await?;
         Ok(WriteTransaction {
             file: &self.file,
-            home,
+            slot,
             connection,
         })
     }
@@ -62,32 +62,33 @@ impl Writer {
     /// own sync, and those that a checkpoint has moved because it syncs the database before
     /// the log is used again (<https://www.sqlite.org/wal.html#checkpointing>).
     pub(super) async fn sync(&self) -> Result<(), StoreError> {
-        let (home, mut connection) = self.take().await?;
-        run(&self.file, &mut connection, "PRAGMA synchronous = FULL").await?;
-        let mut transaction = self.begin_on(home, connection).await?;
+        let (slot, mut connection) = self.take_connection().await?;
+        execute(&self.file, &mut connection, "PRAGMA synchronous = FULL").await?;
+        let mut transaction = self.begin_on(slot, connection).await?;
         let counted = query(
             "INSERT INTO meta (key, value) VALUES ('sync_count', '1') \
              ON CONFLICT (key) DO UPDATE SET value = CAST(value + 1 AS TEXT)",
         );
         let counted = counted.execute(transaction.connection()).await;
-        self.file.check(counted.map_err(Failure::from))?;
-        let mut home = transaction.commit_apart().await?;
-        if let Some(mut connection) = home.take() {
-            run(&self.file, &mut connection, "PRAGMA synchronous = NORMAL").await?;
-            *home = Some(connection);
+        self.file
+            .store_result(counted.map_err(DatabaseError::from))?;
+        let mut slot = transaction.commit_and_keep_lock().await?;
+        if let Some(mut connection) = slot.take() {
+            execute(&self.file, &mut connection, "PRAGMA synchronous = NORMAL").await?;
+            *slot = Some(connection);
         }
         Ok(())
     }
 
-    async fn take(
+    async fn take_connection(
         &self,
     ) -> Result<(MutexGuard<'_, Option<SqliteConnection>>, SqliteConnection), StoreError> {
-        let mut home = self.connection.lock().await;
-        let connection = match home.take() {
+        let mut slot = self.connection.lock().await;
+        let connection = match slot.take() {
             Some(connection) => connection,
-            None => self.file.check(self.file.connect_writer().await)?,
+            None => self.file.store_result(self.file.connect_writer().await)?,
         };
-        Ok((home, connection))
+        Ok((slot, connection))
     }
 }
 
@@ -98,39 +99,44 @@ impl<'a> WriteTransaction<'a> {
     }
 
     /// Names the file in an error, and counts the error.
-    pub(super) fn check<T>(&self, result: Result<T, Failure>) -> Result<T, StoreError> {
-        self.file.check(result)
+    pub(super) fn store_result<T>(
+        &self,
+        result: Result<T, DatabaseError>,
+    ) -> Result<T, StoreError> {
+        self.file.store_result(result)
     }
 
     /// Ends it, taken. After an error it may be taken or not.
     pub(super) async fn commit(self) -> Result<(), StoreError> {
-        self.commit_apart().await.map(drop)
+        self.commit_and_keep_lock().await.map(drop)
     }
 
     /// Ends it, undone.
     pub(super) async fn rollback(self) -> Result<(), StoreError> {
-        self.end("ROLLBACK").await.map(drop)
+        self.finish("ROLLBACK").await.map(drop)
     }
 
-    async fn commit_apart(self) -> Result<MutexGuard<'a, Option<SqliteConnection>>, StoreError> {
-        self.end("COMMIT").await
+    async fn commit_and_keep_lock(
+        self,
+    ) -> Result<MutexGuard<'a, Option<SqliteConnection>>, StoreError> {
+        self.finish("COMMIT").await
     }
 
-    async fn end(
+    async fn finish(
         mut self,
         sql: &'static str,
     ) -> Result<MutexGuard<'a, Option<SqliteConnection>>, StoreError> {
-        run(self.file, &mut self.connection, sql).await?;
-        *self.home = Some(self.connection);
-        Ok(self.home)
+        execute(self.file, &mut self.connection, sql).await?;
+        *self.slot = Some(self.connection);
+        Ok(self.slot)
     }
 }
 
-async fn run(
+async fn execute(
     file: &DatabaseFile,
     connection: &mut SqliteConnection,
     sql: &'static str,
 ) -> Result<(), StoreError> {
     let done = query(sql).execute(connection).await;
-    file.check(done.map(drop).map_err(Failure::from))
+    file.store_result(done.map(drop).map_err(DatabaseError::from))
 }

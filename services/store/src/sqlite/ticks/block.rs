@@ -6,13 +6,13 @@ use bytes::Bytes;
 
 use crate::TickRecord;
 use crate::compression::{compress, decompress};
-use crate::sqlite::failure::Failure;
+use crate::sqlite::database_error::DatabaseError;
 
 const VERSION: u8 = 1;
 
 /// Past these a block is split.
-const MOST_TICKS: usize = 65_536;
-const MOST_BYTES: usize = 4 * 1024 * 1024;
+const MAX_TICKS: usize = 65_536;
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// A tick as its block holds it; its event time is in its value.
 pub(super) struct ArchivedTick {
@@ -22,15 +22,15 @@ pub(super) struct ArchivedTick {
 }
 
 /// Cuts ticks into pieces that are not too large.
-pub(super) fn pieces(mut ticks: &[TickRecord]) -> impl Iterator<Item = &[TickRecord]> {
+pub(super) fn split(mut ticks: &[TickRecord]) -> impl Iterator<Item = &[TickRecord]> {
     std::iter::from_fn(move || {
         let mut bytes = 0;
         let length = ticks
             .iter()
-            .take(MOST_TICKS)
+            .take(MAX_TICKS)
             .take_while(|tick| {
                 bytes += tick.value.len();
-                bytes <= MOST_BYTES
+                bytes <= MAX_BYTES
             })
             .count();
         let (piece, rest) = ticks.split_at(length.max(1).min(ticks.len()));
@@ -40,7 +40,7 @@ pub(super) fn pieces(mut ticks: &[TickRecord]) -> impl Iterator<Item = &[TickRec
 }
 
 /// The uncompressed body.
-pub(super) fn encode(ticks: &[TickRecord]) -> Vec<u8> {
+pub(super) fn encode_body(ticks: &[TickRecord]) -> Vec<u8> {
     let bytes: usize = ticks.iter().map(|tick| tick.value.len() + 8).sum();
     let mut out = Vec::with_capacity(bytes);
     let (mut offset, mut append_time_ns) = (0, 0);
@@ -55,20 +55,23 @@ pub(super) fn encode(ticks: &[TickRecord]) -> Vec<u8> {
     out
 }
 
-/// The body of what [`encode`] gave.
-pub(super) fn pack(raw: &[u8]) -> Result<Vec<u8>, Failure> {
+/// The body of what [`encode_body`] gave.
+pub(super) fn compress_body(raw: &[u8]) -> Result<Vec<u8>, DatabaseError> {
     let mut body = vec![VERSION];
     compress(raw, &mut body)?;
     Ok(body)
 }
 
 /// Reads a body.
-pub(super) fn unpack(body: &[u8], tick_count: usize) -> Result<Vec<ArchivedTick>, Failure> {
+pub(super) fn decode_body(
+    body: &[u8],
+    tick_count: usize,
+) -> Result<Vec<ArchivedTick>, DatabaseError> {
     let Some((&VERSION, compressed)) = body.split_first() else {
         return Err(malformed("its version is not known"));
     };
     let mut rest = Bytes::from(decompress(compressed)?);
-    let mut ticks = Vec::with_capacity(tick_count.min(MOST_TICKS));
+    let mut ticks = Vec::with_capacity(tick_count.min(MAX_TICKS));
     let (mut offset, mut append_time_ns) = (0_u64, 0_i64);
     while !rest.is_empty() {
         offset = offset.wrapping_add(read_number(&mut rest)?);
@@ -100,7 +103,7 @@ fn write_number(out: &mut Vec<u8>, mut value: u64) {
     out.push((value & 0x7f) as u8);
 }
 
-fn read_number(bytes: &mut Bytes) -> Result<u64, Failure> {
+fn read_number(bytes: &mut Bytes) -> Result<u64, DatabaseError> {
     let mut value = 0;
     for (place, byte) in bytes.iter().take(10).enumerate() {
         value |= u64::from(byte & 0x7f) << (7 * place);
@@ -112,8 +115,8 @@ fn read_number(bytes: &mut Bytes) -> Result<u64, Failure> {
     Err(malformed("a number has no end"))
 }
 
-fn malformed(reason: &str) -> Failure {
-    Failure::Malformed(format!("block of ticks: {reason}"))
+fn malformed(reason: &str) -> DatabaseError {
+    DatabaseError::Malformed(format!("block of ticks: {reason}"))
 }
 
 #[cfg(test)]

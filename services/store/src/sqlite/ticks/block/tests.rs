@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{ArchivedTick, MOST_BYTES, MOST_TICKS, encode, pack, pieces, unpack};
+use super::{ArchivedTick, MAX_BYTES, MAX_TICKS, compress_body, decode_body, encode_body, split};
 use crate::TickRecord;
 
 fn tick(offset: u64, append_time_ns: i64, value: Vec<u8>) -> TickRecord {
@@ -20,7 +20,7 @@ proptest! {
             (any::<u64>(), any::<i64>(), prop::collection::vec(any::<u8>(), 0..50)), 1..50)
     ) {
         let ticks: Vec<_> = rows.into_iter().map(|(offset, time, value)| tick(offset, time, value)).collect();
-        let read = unpack(&pack(&encode(&ticks)).unwrap(), ticks.len()).unwrap();
+        let read = decode_body(&compress_body(&encode_body(&ticks)).unwrap(), ticks.len()).unwrap();
         let read: Vec<_> = read
             .into_iter()
             .map(|read| tick(read.offset, read.append_time_ns, read.value.to_vec()))
@@ -31,12 +31,12 @@ proptest! {
     #[test]
     fn damage_is_an_error(flipped in 0_usize..200, mask in 1_u8..) {
         let ticks: Vec<_> = (0..40).map(|offset| tick(offset, 7, vec![9; 40])).collect();
-        let mut body = pack(&encode(&ticks)).unwrap();
+        let mut body = compress_body(&encode_body(&ticks)).unwrap();
         let place = flipped % body.len();
         body[place] ^= mask;
         // One bit of a frame's header means nothing
         // (https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1.1.1.3).
-        if let Ok(read) = unpack(&body, 40) {
+        if let Ok(read) = decode_body(&body, 40) {
             let same = |(read, tick): (&ArchivedTick, &TickRecord)| {
                 (read.offset, read.append_time_ns, &read.value)
                     == (tick.offset, tick.append_time_ns, &tick.value)
@@ -48,16 +48,16 @@ proptest! {
 
 #[test]
 fn what_is_too_large_is_split() {
-    let many: Vec<_> = (0..MOST_TICKS as u64 + 1)
+    let many: Vec<_> = (0..MAX_TICKS as u64 + 1)
         .map(|offset| tick(offset, 0, vec![]))
         .collect();
-    let lengths: Vec<_> = pieces(&many).map(<[_]>::len).collect();
-    assert_eq!(lengths, [MOST_TICKS, 1]);
+    let lengths: Vec<_> = split(&many).map(<[_]>::len).collect();
+    assert_eq!(lengths, [MAX_TICKS, 1]);
 
-    let large: Vec<_> = [MOST_BYTES + 1, MOST_BYTES - 1, 1, 1]
+    let large: Vec<_> = [MAX_BYTES + 1, MAX_BYTES - 1, 1, 1]
         .into_iter()
         .map(|length| tick(0, 0, vec![0; length]))
         .collect();
-    let lengths: Vec<_> = pieces(&large).map(<[_]>::len).collect();
+    let lengths: Vec<_> = split(&large).map(<[_]>::len).collect();
     assert_eq!(lengths, [1, 2, 1]);
 }

@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Sqlite, SqliteConnection};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::failure::Failure;
+use super::database_error::DatabaseError;
 use super::file::DatabaseFile;
 use crate::StoreError;
 
@@ -16,40 +16,40 @@ use crate::StoreError;
 const READERS: usize = 4;
 
 /// A few connections that read, opened when they are needed.
-pub(super) struct Readers {
+pub(super) struct ReaderPool {
     file: Arc<DatabaseFile>,
     permits: Semaphore,
     idle: Mutex<Vec<SqliteConnection>>,
     /// Whether there is but the one connection, inside a transaction.
-    pinned: bool,
+    is_snapshot: bool,
 }
 
-/// A connection on loan. Dropped, it goes back.
-pub(super) struct Loan<'a> {
-    readers: &'a Readers,
+/// A connection on connection. Dropped, it goes back.
+pub(super) struct PooledConnection<'a> {
+    readers: &'a ReaderPool,
     connection: Option<SqliteConnection>,
     _permit: SemaphorePermit<'a>,
 }
 
-impl Readers {
-    /// Readers of what is committed when they read.
+impl ReaderPool {
+    /// ReaderPool of what is committed when they read.
     pub(super) fn new(file: Arc<DatabaseFile>) -> Self {
         Self {
             file,
             permits: Semaphore::new(READERS),
             idle: Mutex::default(),
-            pinned: false,
+            is_snapshot: false,
         }
     }
 
     /// One reader, of what is committed now.
-    pub(super) async fn pinned(file: Arc<DatabaseFile>) -> Result<Self, StoreError> {
-        let connection = file.check(pin(&file).await)?;
+    pub(super) async fn snapshot(file: Arc<DatabaseFile>) -> Result<Self, StoreError> {
+        let connection = file.store_result(open_snapshot(&file).await)?;
         Ok(Self {
             file,
             permits: Semaphore::new(1),
             idle: Mutex::new(vec![connection]),
-            pinned: true,
+            is_snapshot: true,
         })
     }
 
@@ -59,19 +59,19 @@ impl Readers {
     }
 
     /// Waits for a connection.
-    pub(super) async fn lend(&self) -> Result<Loan<'_>, StoreError> {
+    pub(super) async fn acquire(&self) -> Result<PooledConnection<'_>, StoreError> {
         let permit = self.permits.acquire().await.expect("it is never closed");
         let idle = self.idle.lock().expect("no holder panics").pop();
         let connection = match idle {
             Some(connection) => Ok(connection),
-            None if self.pinned => Err(Failure::Unavailable(
+            None if self.is_snapshot => Err(DatabaseError::Unavailable(
                 "the snapshot ended with an earlier error".to_owned(),
             )),
             None => self.file.connect_reader().await,
         };
-        Ok(Loan {
+        Ok(PooledConnection {
             readers: self,
-            connection: Some(self.file.check(connection)?),
+            connection: Some(self.file.store_result(connection)?),
             _permit: permit,
         })
     }
@@ -80,27 +80,27 @@ impl Readers {
     pub(super) async fn read<T>(
         &self,
         query: Query<'_, Sqlite, SqliteArguments>,
-        read_row: impl Fn(&SqliteRow) -> Result<T, Failure>,
+        read_row: impl Fn(&SqliteRow) -> Result<T, DatabaseError>,
     ) -> Result<Vec<T>, StoreError> {
-        let mut loan = self.lend().await?;
-        let rows = match query.fetch_all(&mut *loan).await {
+        let mut connection = self.acquire().await?;
+        let rows = match query.fetch_all(&mut *connection).await {
             Ok(rows) => rows,
-            Err(error) => return loan.failed(error.into()),
+            Err(error) => return connection.discard(error.into()),
         };
-        drop(loan);
-        self.file.check(rows.iter().map(read_row).collect())
+        drop(connection);
+        self.file.store_result(rows.iter().map(read_row).collect())
     }
 }
 
-impl Loan<'_> {
+impl PooledConnection<'_> {
     /// Lets go of the connection, which is not what it was, and names the file in the error.
-    pub(super) fn failed<T>(mut self, failure: Failure) -> Result<T, StoreError> {
+    pub(super) fn discard<T>(mut self, failure: DatabaseError) -> Result<T, StoreError> {
         self.connection = None;
-        self.readers.file.check(Err(failure))
+        self.readers.file.store_result(Err(failure))
     }
 }
 
-impl Deref for Loan<'_> {
+impl Deref for PooledConnection<'_> {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
@@ -108,15 +108,15 @@ impl Deref for Loan<'_> {
     }
 }
 
-impl DerefMut for Loan<'_> {
+impl DerefMut for PooledConnection<'_> {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
         self.connection.as_mut().expect(ON_LOAN)
     }
 }
 
-const ON_LOAN: &str = "a loan has its connection until it ends";
+const ON_LOAN: &str = "a connection has its connection until it ends";
 
-impl Drop for Loan<'_> {
+impl Drop for PooledConnection<'_> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             let mut idle = self.readers.idle.lock().expect("no holder panics");
@@ -127,7 +127,7 @@ impl Drop for Loan<'_> {
 
 /// Begins a transaction; it sees the moment of its first read
 /// (<https://www.sqlite.org/isolation.html>).
-async fn pin(file: &DatabaseFile) -> Result<SqliteConnection, Failure> {
+async fn open_snapshot(file: &DatabaseFile) -> Result<SqliteConnection, DatabaseError> {
     let mut connection = file.connect_reader().await?;
     sqlx::query("BEGIN").execute(&mut connection).await?;
     sqlx::query("SELECT count(*) FROM meta")

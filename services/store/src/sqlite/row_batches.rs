@@ -6,10 +6,10 @@ use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection};
 
-use super::failure::Failure;
+use super::database_error::DatabaseError;
 
 /// A statement with its parameters.
-pub(super) type Bound = Query<'static, Sqlite, SqliteArguments>;
+pub(super) type BoundQuery = Query<'static, Sqlite, SqliteArguments>;
 
 /// How many rows a statement has. Each statement crosses to SQLite's thread and back, which
 /// costs more than a row does: 7,000 bars took 24 ms by 64 rows, 78 ms one by one, and no less
@@ -17,11 +17,11 @@ pub(super) type Bound = Query<'static, Sqlite, SqliteArguments>;
 const SIZES: [usize; 3] = [64, 8, 1];
 
 /// A statement that takes any number of rows as `VALUES`.
-pub(super) struct Bulk {
+pub(super) struct RowBatches {
     sql: [Arc<str>; SIZES.len()],
 }
 
-impl Bulk {
+impl RowBatches {
     /// `head VALUES (?, …), … tail`, with so many columns a row.
     pub(super) fn new(head: &str, columns: usize, tail: &str) -> Self {
         let row = format!("({})", vec!["?"; columns].join(","));
@@ -38,10 +38,10 @@ impl Bulk {
         &self,
         connection: &mut SqliteConnection,
         rows: &[T],
-        bind: impl Fn(Bound, &T) -> Bound,
-    ) -> Result<u64, Failure> {
+        bind: impl Fn(BoundQuery, &T) -> BoundQuery,
+    ) -> Result<u64, DatabaseError> {
         let mut changed = 0;
-        for (sql, rows) in self.portions(rows) {
+        for (sql, rows) in self.batches(rows) {
             let bound = rows.iter().fold(statement(sql), &bind);
             changed += bound.execute(&mut *connection).await?.rows_affected();
         }
@@ -54,8 +54,8 @@ impl Bulk {
         self.sql.iter().map(|sql| &**sql)
     }
 
-    /// The rows in portions, each with the statement of its size.
-    pub(super) fn portions<'a, T>(
+    /// The rows in batches, each with the statement of its size.
+    pub(super) fn batches<'a, T>(
         &'a self,
         mut rows: &'a [T],
     ) -> impl Iterator<Item = (&'a Arc<str>, &'a [T])> {
@@ -69,6 +69,6 @@ impl Bulk {
 }
 
 /// A statement of ours, whose text holds no values.
-pub(super) fn statement(sql: &Arc<str>) -> Bound {
+pub(super) fn statement(sql: &Arc<str>) -> BoundQuery {
     sqlx::query(AssertSqlSafe(Arc::clone(sql)))
 }
