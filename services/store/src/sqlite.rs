@@ -1,7 +1,7 @@
-//! Stores in one process: SQLite through sqlx.
+//! The stores of a single process: SQLite through sqlx.
 //!
-//! A file has one [`Writer`] and a few [`ReaderPool`]. Both are made of plain connections, not of
-//! sqlx's pool: a pool's timers would fire in a simulation whose clock runs on while SQLite works.
+//! Each file has one [`Writer`] and one [`ReaderPool`]. Both use plain connections instead of sqlx's
+//! pool, whose timers would fire in a simulation whose clock runs on while SQLite works.
 //!
 //! [`Writer`]: writer::Writer
 //! [`ReaderPool`]: reader_pool::ReaderPool

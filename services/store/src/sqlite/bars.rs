@@ -1,4 +1,4 @@
-//! Bars and the state of the fold in SQLite.
+//! The store of bars and of the state of the fold in SQLite.
 
 mod amendments;
 mod commit;
@@ -35,8 +35,9 @@ static KIND: DatabaseKind = DatabaseKind {
 
 /// Bars and the state of the fold in one SQLite file.
 ///
-/// A commit does not wait for the disk: after a loss of power the file holds the state as of
-/// some earlier commit, from which the log replays. [`BarStore::sync`] waits.
+/// A commit does not wait for the disk: after a loss of power the file may hold the state of an
+/// earlier commit, from which the records of the log are folded again. [`BarStore::sync`] waits for
+/// the disk.
 #[derive(Clone)]
 pub struct SqliteBarStore {
     reader: SqliteBarReader,
@@ -44,21 +45,23 @@ pub struct SqliteBarStore {
 }
 
 impl SqliteBarStore {
-    /// Opens the file, or makes it; its folder must be there.
+    /// Opens the file, or creates it in a folder that exists.
     ///
     /// # Errors
-    /// [`StoreError`], where it cannot be read or written, is no such file, or is newer.
+    /// [`StoreError`] if the file cannot be read or written, is not a file of this kind, or has the
+    /// schema of another version.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         DatabaseFile::open(&KIND, path.as_ref())
             .await
             .map(Self::from_file)
     }
 
-    /// Opens a file that is there, which another process may be writing to. What would write
-    /// to it fails.
+    /// Opens an existing file for reading, while another process may write to it. Calls that write
+    /// fail.
     ///
     /// # Errors
-    /// [`StoreError`], where it cannot be read, is no such file, or is of another version.
+    /// [`StoreError`] if the file cannot be read, is not a file of this kind, or has the schema of
+    /// another version.
     pub async fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let file = DatabaseFile::open_read_only(&KIND, path.as_ref()).await;
         file.map(Self::from_file)
@@ -76,20 +79,20 @@ impl SqliteBarStore {
         self.reader.readers().file()
     }
 
-    /// Ties the file to the log that it is folded from, which has so many partitions: the first
-    /// call stores the log's id.
+    /// Binds the file to the log that it is folded from, and stores the log's number of partitions.
+    /// The first call stores the id of the log; later calls compare it.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`], where it was folded from another log.
+    /// [`StoreError::Corrupt`] if the bars were folded from another log.
     pub async fn bind_log(&self, log_id: &str, partitions: u32) -> Result<(), StoreError> {
         log_id::bind_log(&self.writer, log_id, Some(partitions)).await
     }
 
-    /// How many partitions the log has that the file was last tied to. Whoever reads beside the
-    /// owner cannot ask the log, which is the owner's alone.
+    /// Returns the number of partitions that the last [`SqliteBarStore::bind_log`] stored, for a
+    /// process that cannot open the log because the owner of the data folder has it open.
     ///
     /// # Errors
-    /// [`StoreError`], where the file cannot be read.
+    /// [`StoreError`] if the file cannot be read.
     pub async fn log_partitions(&self) -> Result<Option<u32>, StoreError> {
         log_id::read_partition_count(self.reader.readers()).await
     }
@@ -131,17 +134,17 @@ impl BarStore for SqliteBarStore {
     }
 
     async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
-        let started = CommitTimer::start();
-        let mut writing = self.writer.begin().await?;
-        let outcome = commit::write_transaction(writing.connection(), transaction).await;
-        let outcome = writing.store_result(outcome)?;
+        let timer = CommitTimer::start();
+        let mut write_transaction = self.writer.begin().await?;
+        let outcome = commit::write_transaction(write_transaction.connection(), transaction).await;
+        let outcome = write_transaction.store_result(outcome)?;
         match outcome {
-            CommitOutcome::Conflict => writing.rollback().await?,
+            CommitOutcome::Conflict => write_transaction.rollback().await?,
             CommitOutcome::Committed => {
-                writing.commit().await?;
+                write_transaction.commit().await?;
                 let metrics = self.file().metrics();
                 commit::count_rows(metrics, transaction);
-                metrics.commit_seconds.record(started.elapsed());
+                metrics.commit_seconds.record(timer.elapsed());
             }
         }
         Ok(outcome)
@@ -162,11 +165,11 @@ impl BarStore for SqliteBarStore {
         ids_before_ns: i64,
     ) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let gone =
+        let deleted =
             retention::delete_expired(transaction.connection(), bars_before_ns, ids_before_ns)
                 .await;
-        let gone = transaction.store_result(gone)?;
+        let deleted = transaction.store_result(deleted)?;
         transaction.commit().await?;
-        Ok(gone)
+        Ok(deleted)
     }
 }

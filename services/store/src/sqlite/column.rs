@@ -1,4 +1,4 @@
-//! Values as columns.
+//! Conversions between values and columns.
 
 use std::str::FromStr;
 
@@ -7,7 +7,8 @@ use sqlx::sqlite::SqliteRow;
 
 use super::database_error::DatabaseError;
 
-/// An unsigned number in offset binary: columns are signed, and this keeps the order.
+/// Returns an unsigned number as a column, in offset binary: columns are signed, and this keeps the
+/// order.
 pub(super) const fn u64_as_column(value: u64) -> i64 {
     (value ^ (1 << 63)).cast_signed()
 }
@@ -15,24 +16,29 @@ pub(super) const fn u64_as_column(value: u64) -> i64 {
 /// Reads what [`unsigned`] wrote.
 pub(super) fn read_u64(row: &SqliteRow, column: usize) -> Result<u64, DatabaseError> {
     let value: i64 = row.try_get(column)?;
-    Ok(value.cast_unsigned() ^ (1 << 63))
+    Ok(u64_from_column(value))
 }
 
-/// The number of a partition.
+/// Returns the number that [`u64_as_column`] wrote.
+pub(super) const fn u64_from_column(column: i64) -> u64 {
+    column.cast_unsigned() ^ (1 << 63)
+}
+
+/// Reads the number of a partition.
 pub(super) fn read_partition(row: &SqliteRow, column: usize) -> Result<u32, DatabaseError> {
     let value: i64 = row.try_get(column)?;
     u32::try_from(value).map_err(|_| DatabaseError::malformed_value("partition", value))
 }
 
-/// A text that is parsed into a value.
+/// Reads a text and parses it; `name` names the column in errors.
 pub(super) fn read_parsed_text<T: FromStr>(
     row: &SqliteRow,
     column: usize,
-    what: &'static str,
+    name: &'static str,
 ) -> Result<T, DatabaseError> {
     let text: &str = row.try_get(column)?;
     text.parse()
-        .map_err(|_| DatabaseError::malformed_value(what, text))
+        .map_err(|_| DatabaseError::malformed_value(name, text))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What SQLite's errors mean.
+//! Errors of SQLite, and what they mean to callers of the store.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::compression::CompressionError;
 /// What an operator does about a file that is too old.
 const OLDER_SCHEMA_REMEDY: &str = "delete the data folder and replay the trades";
 
-/// A failure that does not name its file yet.
+/// An error that does not name its file yet.
 #[derive(Debug)]
 pub(super) enum DatabaseError {
     /// SQLite or sqlx returned an error.
@@ -39,7 +39,7 @@ pub(super) enum DatabaseError {
 const CORRUPT: [i32; 5] = [1, 11, 19, 20, 26];
 
 impl DatabaseError {
-    /// Returns the failure of a column or record `name` that holds `value`.
+    /// Returns the error of a column or record `name` that holds `value`.
     pub(super) fn malformed_value(name: &str, value: impl fmt::Display) -> Self {
         Self::Malformed(format!("{name}: {value} is not what was written"))
     }

@@ -1,4 +1,4 @@
-//! A database file: how it is opened, and what its errors are called.
+//! A database file: how it is opened, and how its errors name it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,22 +11,24 @@ use super::schema::Schema;
 use crate::StoreError;
 use crate::metrics::Metrics;
 
-/// How long a statement waits for another process's lock, such as that of a checkpoint.
+/// How long a statement waits for a lock that another process holds, for example during a
+/// checkpoint.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// At how many pages SQLite moves its write-ahead log into the file. Its own choice is 1,000, a
-/// transaction or two of ours; the more are moved at once, the more of them are the same page.
+/// The size of the write-ahead log, in pages, at which SQLite copies it into the file. SQLite's
+/// default is 1,000, which one or two of our transactions fill. The more pages one checkpoint
+/// covers, the more of them are versions of the same page, of which only the last is copied.
 const CHECKPOINT_PAGES: &str = "8192";
 
-/// What differs between the databases.
+/// What distinguishes the database of bars from that of ticks.
 pub(super) struct DatabaseKind {
-    /// `bars` or `ticks`, as in metrics.
+    /// `bars` or `ticks`, also in metrics.
     pub(super) name: &'static str,
     /// The tables.
     pub(super) schema: Schema,
     /// The size of a page, in bytes.
     pub(super) page_size: u32,
-    /// How many rows wait between SQLite's thread and a reader.
+    /// The number of rows that are buffered between SQLite's thread and a reader.
     pub(super) row_buffer: usize,
 }
 
@@ -39,7 +41,7 @@ pub(super) struct DatabaseFile {
 }
 
 impl DatabaseFile {
-    /// Opens the file, or makes it, and brings its tables up to date.
+    /// Opens the file, or creates it, and creates or upgrades its tables.
     pub(super) async fn open(kind: &'static DatabaseKind, path: &Path) -> Result<Self, StoreError> {
         let file = Self::new(kind, path, false);
         let options = file.writing_options().create_if_missing(true);
@@ -47,7 +49,7 @@ impl DatabaseFile {
         Ok(file)
     }
 
-    /// Opens a file that is there, beside the process that writes to it or without one.
+    /// Opens an existing file for reading, also while another process writes to it.
     pub(super) async fn open_read_only(
         kind: &'static DatabaseKind,
         path: &Path,
@@ -66,7 +68,7 @@ impl DatabaseFile {
         }
     }
 
-    /// A connection that writes.
+    /// Opens a connection that writes.
     pub(super) async fn connect_writer(&self) -> Result<SqliteConnection, DatabaseError> {
         if self.is_read_only {
             return Err(DatabaseError::Unavailable(
@@ -76,28 +78,28 @@ impl DatabaseFile {
         Ok(self.writing_options().connect().await?)
     }
 
-    /// A connection that reads.
+    /// Opens a connection that reads.
     pub(super) async fn connect_reader(&self) -> Result<SqliteConnection, DatabaseError> {
         Ok(self.reading_options().connect().await?)
     }
 
-    /// Names the file in an error, and counts the error.
+    /// Converts an error into one that names the file, and counts it.
     pub(super) fn store_result<T>(
         &self,
         result: Result<T, DatabaseError>,
     ) -> Result<T, StoreError> {
-        result.map_err(|failure| {
+        result.map_err(|error| {
             self.metrics.errors.increment(1);
-            failure.into_store_error(&self.name())
+            error.into_store_error(&self.name())
         })
     }
 
-    /// What it is called in errors.
+    /// Returns the name of the file in errors.
     pub(super) fn name(&self) -> String {
         format!("{} in {}", self.kind.name, self.path.display())
     }
 
-    /// What is counted.
+    /// Returns the metrics of the store.
     pub(super) const fn metrics(&self) -> &Metrics {
         &self.metrics
     }

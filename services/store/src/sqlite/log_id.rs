@@ -1,4 +1,4 @@
-//! Which log a file belongs to.
+//! The id of the log that a file belongs to.
 
 use sqlx::{Row, SqliteConnection, query, query_scalar};
 
@@ -7,8 +7,8 @@ use super::reader_pool::ReaderPool;
 use super::writer::Writer;
 use crate::StoreError;
 
-/// Notes the log that a file belongs to, or compares it with the one noted before; and how many
-/// partitions that has, where it is told.
+/// Stores the id of the log that a file belongs to, or compares it with the stored one. Also stores
+/// the number of partitions, if it is given.
 pub(super) async fn bind_log(
     writer: &Writer,
     log_id: &str,
@@ -18,8 +18,8 @@ pub(super) async fn bind_log(
     let bound = verify_log_id(transaction.connection(), log_id).await;
     transaction.store_result(bound)?;
     if let Some(partitions) = partitions {
-        let noted = write_partition_count(transaction.connection(), partitions).await;
-        transaction.store_result(noted)?;
+        let written = write_partition_count(transaction.connection(), partitions).await;
+        transaction.store_result(written)?;
     }
     transaction.commit().await
 }
@@ -35,10 +35,10 @@ async fn write_partition_count(
     Ok(())
 }
 
-/// How many partitions the log has; none where nobody has noted it.
+/// Returns the stored number of partitions of the log, or `None` if none is stored.
 pub(super) async fn read_partition_count(readers: &ReaderPool) -> Result<Option<u32>, StoreError> {
-    let noted = query("SELECT value FROM meta WHERE key = 'log_partitions'");
-    let read = readers.read(noted, |row| {
+    let select = query("SELECT value FROM meta WHERE key = 'log_partitions'");
+    let read = readers.read(select, |row| {
         let text: String = row.try_get(0)?;
         text.parse::<u32>()
             .map_err(|error| DatabaseError::malformed_value("log_partitions", error))
@@ -61,7 +61,7 @@ async fn verify_log_id(
         return Ok(());
     }
     Err(DatabaseError::Malformed(format!(
-        "belongs to another log ({bound}, this one is {log_id}); put the log back that belongs \
-         to it, or move bars.sqlite and ticks.sqlite away together and let them be made anew"
+        "belongs to another log ({bound}, this one is {log_id}); restore the log that it belongs \
+         to, or move bars.sqlite and ticks.sqlite away together to have them created again"
     )))
 }

@@ -12,19 +12,19 @@ use super::database_error::DatabaseError;
 use super::file::DatabaseFile;
 use crate::StoreError;
 
-/// How many reads go on at once.
-const READERS: usize = 4;
+/// The greatest number of connections that read at the same time.
+const MAX_READERS: usize = 4;
 
-/// A few connections that read, opened when they are needed.
+/// A pool of connections that read, which are opened when they are needed.
 pub(super) struct ReaderPool {
     file: Arc<DatabaseFile>,
     permits: Semaphore,
     idle: Mutex<Vec<SqliteConnection>>,
-    /// Whether there is but the one connection, inside a transaction.
+    /// Whether the pool has only one connection, inside a read transaction.
     is_snapshot: bool,
 }
 
-/// A connection on connection. Dropped, it goes back.
+/// A connection that is borrowed from the pool. Dropping it returns it.
 pub(super) struct PooledConnection<'a> {
     readers: &'a ReaderPool,
     connection: Option<SqliteConnection>,
@@ -32,17 +32,17 @@ pub(super) struct PooledConnection<'a> {
 }
 
 impl ReaderPool {
-    /// ReaderPool of what is committed when they read.
+    /// Returns a pool whose reads see what is committed at that time.
     pub(super) fn new(file: Arc<DatabaseFile>) -> Self {
         Self {
             file,
-            permits: Semaphore::new(READERS),
+            permits: Semaphore::new(MAX_READERS),
             idle: Mutex::default(),
             is_snapshot: false,
         }
     }
 
-    /// One reader, of what is committed now.
+    /// Returns a pool with one connection, whose reads see what is committed now.
     pub(super) async fn snapshot(file: Arc<DatabaseFile>) -> Result<Self, StoreError> {
         let connection = file.store_result(open_snapshot(&file).await)?;
         Ok(Self {
@@ -53,12 +53,12 @@ impl ReaderPool {
         })
     }
 
-    /// The file.
+    /// Returns the file.
     pub(super) const fn file(&self) -> &Arc<DatabaseFile> {
         &self.file
     }
 
-    /// Waits for a connection.
+    /// Waits for a free connection.
     pub(super) async fn acquire(&self) -> Result<PooledConnection<'_>, StoreError> {
         let permit = self.permits.acquire().await.expect("it is never closed");
         let idle = self.idle.lock().expect("no holder panics").pop();
@@ -76,7 +76,7 @@ impl ReaderPool {
         })
     }
 
-    /// Runs one statement, which sees one moment, and reads each of its rows.
+    /// Runs one statement, which sees a consistent state, and converts each of its rows.
     pub(super) async fn read<T>(
         &self,
         query: Query<'_, Sqlite, SqliteArguments>,
@@ -93,10 +93,10 @@ impl ReaderPool {
 }
 
 impl PooledConnection<'_> {
-    /// Lets go of the connection, which is not what it was, and names the file in the error.
-    pub(super) fn discard<T>(mut self, failure: DatabaseError) -> Result<T, StoreError> {
+    /// Closes the connection after an error instead of returning it, and converts the error.
+    pub(super) fn discard<T>(mut self, error: DatabaseError) -> Result<T, StoreError> {
         self.connection = None;
-        self.readers.file.store_result(Err(failure))
+        self.readers.file.store_result(Err(error))
     }
 }
 
@@ -104,17 +104,17 @@ impl Deref for PooledConnection<'_> {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
-        self.connection.as_ref().expect(ON_LOAN)
+        self.connection.as_ref().expect(NOT_DISCARDED)
     }
 }
 
 impl DerefMut for PooledConnection<'_> {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
-        self.connection.as_mut().expect(ON_LOAN)
+        self.connection.as_mut().expect(NOT_DISCARDED)
     }
 }
 
-const ON_LOAN: &str = "a connection has its connection until it ends";
+const NOT_DISCARDED: &str = "a connection is there until it is discarded or dropped";
 
 impl Drop for PooledConnection<'_> {
     fn drop(&mut self) {
@@ -125,8 +125,8 @@ impl Drop for PooledConnection<'_> {
     }
 }
 
-/// Begins a transaction; it sees the moment of its first read
-/// (<https://www.sqlite.org/isolation.html>).
+/// Opens a connection and begins a transaction. The transaction sees the state at its first read
+/// (<https://www.sqlite.org/isolation.html>), so it reads once.
 async fn open_snapshot(file: &DatabaseFile) -> Result<SqliteConnection, DatabaseError> {
     let mut connection = file.connect_reader().await?;
     sqlx::query("BEGIN").execute(&mut connection).await?;

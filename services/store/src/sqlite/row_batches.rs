@@ -1,4 +1,4 @@
-//! Statements over many rows at once.
+//! Statements that process several rows at once.
 
 use std::sync::Arc;
 
@@ -8,32 +8,33 @@ use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection};
 
 use super::database_error::DatabaseError;
 
-/// A statement with its parameters.
+/// A statement with its bound parameters.
 pub(super) type BoundQuery = Query<'static, Sqlite, SqliteArguments>;
 
-/// How many rows a statement has. Each statement crosses to SQLite's thread and back, which
-/// costs more than a row does: 7,000 bars took 24 ms by 64 rows, 78 ms one by one, and no less
-/// by 256. With three sizes all are prepared once.
-const SIZES: [usize; 3] = [64, 8, 1];
+/// The numbers of rows that a statement can have, in descending order. Each statement crosses to
+/// SQLite's thread and back, which costs more than a row: 7,000 bars took 24 ms in batches of 64
+/// rows, 78 ms one by one, and no less than 24 ms in batches of 256. With only three sizes, each
+/// statement is prepared once.
+const BATCH_ROWS: [usize; 3] = [64, 8, 1];
 
-/// A statement that takes any number of rows as `VALUES`.
+/// A statement for any number of rows, which it receives as `VALUES` in batches.
 pub(super) struct RowBatches {
-    sql: [Arc<str>; SIZES.len()],
+    sql: [Arc<str>; BATCH_ROWS.len()],
 }
 
 impl RowBatches {
-    /// `head VALUES (?, …), … tail`, with so many columns a row.
+    /// Returns the statement `head VALUES (?, …), … tail`, with `columns` parameters per row.
     pub(super) fn new(head: &str, columns: usize, tail: &str) -> Self {
         let row = format!("({})", vec!["?"; columns].join(","));
         Self {
-            sql: SIZES.map(|size| {
+            sql: BATCH_ROWS.map(|size| {
                 let rows = vec![row.as_str(); size].join(",");
                 format!("{head} VALUES {rows} {tail}").into()
             }),
         }
     }
 
-    /// Runs it for every row, and answers how many rows were changed.
+    /// Runs the statement for all rows, and returns the number of changed rows.
     pub(super) async fn run<T: Sync>(
         &self,
         connection: &mut SqliteConnection,
@@ -48,7 +49,7 @@ impl RowBatches {
         Ok(changed)
     }
 
-    /// Its texts.
+    /// Returns the SQL of every batch size.
     #[cfg(test)]
     pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
         self.sql.iter().map(|sql| &**sql)
@@ -60,15 +61,16 @@ impl RowBatches {
         mut rows: &'a [T],
     ) -> impl Iterator<Item = (&'a Arc<str>, &'a [T])> {
         std::iter::from_fn(move || {
-            let place = SIZES.iter().position(|size| *size <= rows.len())?;
-            let (portion, rest) = rows.split_at(SIZES[place]);
+            let index = BATCH_ROWS.iter().position(|size| *size <= rows.len())?;
+            let (batch, rest) = rows.split_at(BATCH_ROWS[index]);
             rows = rest;
-            Some((&self.sql[place], portion))
+            Some((&self.sql[index], batch))
         })
     }
 }
 
-/// A statement of ours, whose text holds no values.
+/// Returns a query without parameters yet. The SQL is a constant of this crate and contains no
+/// values.
 pub(super) fn statement(sql: &Arc<str>) -> BoundQuery {
     sqlx::query(AssertSqlSafe(Arc::clone(sql)))
 }

@@ -1,4 +1,4 @@
-//! Ticks in SQLite.
+//! The store of ticks in SQLite.
 
 mod block;
 mod insert;
@@ -28,7 +28,7 @@ static KIND: DatabaseKind = DatabaseKind {
         versions: &[include_str!("../../migrations/sqlite/ticks_3.sql")],
     },
     page_size: 16_384,
-    // Rows hold bodies of up to a few MiB.
+    // A row has a body of up to a few MiB.
     row_buffer: 2,
 };
 
@@ -42,13 +42,13 @@ const SET_ARCHIVE_PROGRESS: &str = "INSERT INTO archive_progress \
         ELSE max(archive_progress.next_offset, excluded.next_offset) END, \
     append_time_ns = max(archive_progress.append_time_ns, excluded.append_time_ns)";
 
-/// How many blocks go in one call.
-const EXPIRED_BLOCKS: i64 = 1_000;
+/// The greatest number of blocks that one call deletes.
+const MAX_EXPIRED_BLOCKS: i64 = 1_000;
 
 /// Ticks in one SQLite file, in compressed blocks.
 ///
-/// An insert does not wait for the disk: after a loss of power the file holds what it held at
-/// some earlier one. [`TickStore::sync`] waits.
+/// An insert does not wait for the disk: after a loss of power the file may be as it was after an
+/// earlier insert. [`TickStore::sync`] waits for the disk.
 #[derive(Clone)]
 pub struct SqliteTickStore {
     writer: Arc<Writer>,
@@ -56,31 +56,34 @@ pub struct SqliteTickStore {
 }
 
 impl SqliteTickStore {
-    /// Opens the file, or makes it; its folder must be there.
+    /// Opens the file, or creates it in a folder that exists.
     ///
     /// # Errors
-    /// [`StoreError`], where it cannot be read or written, is no such file, or is newer.
+    /// [`StoreError`] if the file cannot be read or written, is not a file of this kind, or has the
+    /// schema of another version.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         DatabaseFile::open(&KIND, path.as_ref())
             .await
             .map(Self::from_file)
     }
 
-    /// Opens a file that is there, which another process may be writing to. What would write
-    /// to it fails.
+    /// Opens an existing file for reading, while another process may write to it. Calls that write
+    /// fail.
     ///
     /// # Errors
-    /// [`StoreError`], where it cannot be read, is no such file, or is of another version.
+    /// [`StoreError`] if the file cannot be read, is not a file of this kind, or has the schema of
+    /// another version.
     pub async fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let file = DatabaseFile::open_read_only(&KIND, path.as_ref()).await;
         file.map(Self::from_file)
     }
 
-    /// Notes the log that the ticks are of. The first call does; a later one with another log
-    /// fails, because its offsets name other records.
+    /// Binds the file to the log that its ticks are from. The first call stores the id of the log;
+    /// later calls with the id of another log fail, because the offsets of that log name other
+    /// records.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`], where they are of another log.
+    /// [`StoreError::Corrupt`] if the ticks are from another log.
     pub async fn bind_log(&self, log_id: &str) -> Result<(), StoreError> {
         log_id::bind_log(&self.writer, log_id, None).await
     }
@@ -116,7 +119,7 @@ impl TickStore for SqliteTickStore {
     }
 
     async fn insert(&self, blocks: &[TickBlock]) -> Result<(), StoreError> {
-        let started = CommitTimer::start();
+        let timer = CommitTimer::start();
         let file = self.readers.file();
         let packed = file.store_result(insert::pack_blocks(blocks).await)?;
         let mut transaction = self.writer.begin().await?;
@@ -126,24 +129,24 @@ impl TickStore for SqliteTickStore {
         let metrics = file.metrics();
         metrics.count_rows("tick_blocks", packed.len());
         metrics.count_rows("ticks", blocks.iter().map(|block| block.ticks.len()).sum());
-        metrics.commit_seconds.record(started.elapsed());
+        metrics.commit_seconds.record(timer.elapsed());
         Ok(())
     }
 
     async fn set_archive_progress(
         &self,
         partition: u32,
-        archived: ArchiveProgress,
+        progress: ArchiveProgress,
     ) -> Result<(), StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let moved = query(SET_ARCHIVE_PROGRESS)
+        let updated = query(SET_ARCHIVE_PROGRESS)
             .bind(partition)
-            .bind(u64_as_column(archived.next_position.epoch))
-            .bind(u64_as_column(archived.next_position.offset))
-            .bind(archived.append_time_ns)
+            .bind(u64_as_column(progress.next_position.epoch))
+            .bind(u64_as_column(progress.next_position.offset))
+            .bind(progress.append_time_ns)
             .execute(transaction.connection())
             .await;
-        transaction.store_result(moved.map_err(DatabaseError::from))?;
+        transaction.store_result(updated.map_err(DatabaseError::from))?;
         transaction.commit().await
     }
 
@@ -186,16 +189,16 @@ impl TickStore for SqliteTickStore {
 
     async fn delete_expired(&self, before_ns: i64) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let gone = query(
+        let deleted = query(
             "DELETE FROM tick_blocks WHERE id IN \
              (SELECT id FROM tick_blocks WHERE last_append_ns < ? LIMIT ?)",
         )
         .bind(before_ns)
-        .bind(EXPIRED_BLOCKS)
+        .bind(MAX_EXPIRED_BLOCKS)
         .execute(transaction.connection())
         .await;
-        let gone = transaction.store_result(gone.map_err(DatabaseError::from))?;
+        let deleted = transaction.store_result(deleted.map_err(DatabaseError::from))?;
         transaction.commit().await?;
-        Ok(gone.rows_affected())
+        Ok(deleted.rows_affected())
     }
 }

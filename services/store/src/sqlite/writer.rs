@@ -1,4 +1,4 @@
-//! The one connection that writes.
+//! The connection that writes.
 
 use std::sync::Arc;
 
@@ -9,18 +9,19 @@ use super::database_error::DatabaseError;
 use super::file::DatabaseFile;
 use crate::StoreError;
 
-/// The one connection that writes to a file. Whatever goes wrong, it is opened anew: after a
-/// full disk SQLite may have rolled back on its own, which the connection's user cannot see.
+/// The only connection that writes to a file. After any error the connection is replaced by a new
+/// one: if the disk is full, for example, SQLite may have rolled back by itself, which the caller
+/// cannot see.
 pub(super) struct Writer {
     file: Arc<DatabaseFile>,
     connection: Mutex<Option<SqliteConnection>>,
 }
 
-/// A transaction that has the write lock. Dropped, it is rolled back.
+/// A transaction that holds the write lock. Dropping it rolls it back.
 pub(super) struct WriteTransaction<'a> {
     file: &'a DatabaseFile,
     slot: MutexGuard<'a, Option<SqliteConnection>>,
-    /// Taken from slot, and put back only by a clean end.
+    /// The connection, taken out of `slot`; only a successful end puts it back.
     connection: SqliteConnection,
 }
 
@@ -32,7 +33,7 @@ impl Writer {
         }
     }
 
-    /// Waits for its turn and begins.
+    /// Waits for the connection and begins a transaction.
     pub(super) async fn begin(&self) -> Result<WriteTransaction<'_>, StoreError> {
         let (slot, connection) = self.take_connection().await?;
         self.begin_on(slot, connection).await
@@ -51,16 +52,16 @@ impl Writer {
         })
     }
 
-    /// Makes every transaction that was committed so far survive a loss of power.
+    /// Waits until all transactions that were committed so far survive a loss of power.
     ///
     /// With `synchronous=NORMAL` a commit writes to the write-ahead log and does not sync it
-    /// (<https://www.sqlite.org/wal.html#performance_considerations>). A checkpoint would, yet
-    /// it does nothing at all where a reader, perhaps of another process, still needs what the
-    /// file holds. With `synchronous=FULL` a commit syncs the log after it is written
-    /// (<https://www.sqlite.org/pragma.html#pragma_synchronous>), and the log is one file: so
-    /// one small transaction of that sort makes all before it durable, those in the log by its
-    /// own sync, and those that a checkpoint has moved because it syncs the database before
-    /// the log is used again (<https://www.sqlite.org/wal.html#checkpointing>).
+    /// (<https://www.sqlite.org/wal.html#performance_considerations>). A checkpoint would sync it,
+    /// but does nothing while a reader, perhaps of another process, needs the old pages of the
+    /// file. With `synchronous=FULL` a commit syncs the log after it is written
+    /// (<https://www.sqlite.org/pragma.html#pragma_synchronous>), and the log is one file. So
+    /// one small transaction with that setting makes all transactions before it durable: those in
+    /// the log by its own sync, and those that a checkpoint has copied into the database because a
+    /// checkpoint syncs the database before the log is used again (<https://www.sqlite.org/wal.html#checkpointing>).
     pub(super) async fn sync(&self) -> Result<(), StoreError> {
         let (slot, mut connection) = self.take_connection().await?;
         execute(&self.file, &mut connection, "PRAGMA synchronous = FULL").await?;
@@ -93,12 +94,12 @@ impl Writer {
 }
 
 impl<'a> WriteTransaction<'a> {
-    /// The connection, for statements of this transaction.
+    /// Returns the connection, for statements of this transaction.
     pub(super) const fn connection(&mut self) -> &mut SqliteConnection {
         &mut self.connection
     }
 
-    /// Names the file in an error, and counts the error.
+    /// Converts an error into one that names the file, and counts it.
     pub(super) fn store_result<T>(
         &self,
         result: Result<T, DatabaseError>,
@@ -106,12 +107,12 @@ impl<'a> WriteTransaction<'a> {
         self.file.store_result(result)
     }
 
-    /// Ends it, taken. After an error it may be taken or not.
+    /// Commits. After an error it is unknown whether the transaction was committed.
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         self.commit_and_keep_lock().await.map(drop)
     }
 
-    /// Ends it, undone.
+    /// Rolls back.
     pub(super) async fn rollback(self) -> Result<(), StoreError> {
         self.finish("ROLLBACK").await.map(drop)
     }

@@ -1,4 +1,4 @@
-//! Marks of minutes that are to be folded anew, and trades that were amended before they came.
+//! The tables `dirty_minutes` and `pending_amendments`.
 
 use std::sync::{Arc, LazyLock};
 
@@ -39,15 +39,14 @@ pub(super) static UPSERT_PENDING_AMENDMENTS: LazyLock<RowBatches> = LazyLock::ne
     )
 });
 
-/// instrument, `start_ns`, `up_to_epoch`, `up_to_offset`, amendments, later.
-pub(super) const SELECT_DIRTY_MINUTES: &str = "SELECT instrument, start_ns, up_to_epoch, up_to_offset, \
-    amendments, later_bar FROM dirty_minutes WHERE partition = ? ORDER BY instrument, start_ns";
+pub(super) const SELECT_DIRTY_MINUTES: &str = "SELECT instrument, start_ns, up_to_epoch, \
+    up_to_offset, amendments, later_bar FROM dirty_minutes WHERE partition = ? \
+    ORDER BY instrument, start_ns";
 
-/// instrument, scope, `bucket_ns`, id, `append_time_ns`.
 const SELECT_PENDING_AMENDMENTS: &str = "SELECT instrument, scope, bucket_ns, id, append_time_ns \
     FROM pending_amendments WHERE partition = ? ORDER BY instrument, scope, bucket_ns, id";
 
-/// Writes what a step changes of both.
+/// Writes the rows of a transaction to both tables.
 pub(super) async fn write_amendments(
     connection: &mut SqliteConnection,
     transaction: &Transaction,
@@ -91,7 +90,7 @@ pub(super) async fn write_amendments(
     Ok(())
 }
 
-/// A row of [`SELECT_DIRTY_MINUTES`].
+/// Reads a row of [`SELECT_DIRTY_MINUTES`].
 pub(super) fn read_dirty_minute(row: &SqliteRow) -> Result<DirtyMinuteRow, DatabaseError> {
     let later: Option<&[u8]> = row.try_get(5)?;
     Ok(DirtyMinuteRow {
@@ -108,7 +107,7 @@ pub(super) fn read_dirty_minute(row: &SqliteRow) -> Result<DirtyMinuteRow, Datab
     })
 }
 
-/// Every trade of a partition that was amended before it came.
+/// Returns the pending amendments of a partition.
 pub(super) async fn read_pending_amendments(
     connection: &mut SqliteConnection,
     partition: u32,

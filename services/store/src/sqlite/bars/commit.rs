@@ -1,4 +1,4 @@
-//! Writing one step of a partition's state.
+//! Writing a transaction.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -63,7 +63,7 @@ pub(super) static UPSERT_ID_SETS: LazyLock<RowBatches> = LazyLock::new(|| {
 
 pub(super) static DELETE_ID_RANGES: LazyLock<RowBatches> = LazyLock::new(|| {
     RowBatches::new(
-        // Without the types of the columns, SQLite would search by the first two alone.
+        // Without the casts, SQLite would search by the first two columns only.
         "DELETE FROM id_ranges WHERE (instrument, scope, bucket_ns, first) IN \
          (SELECT CAST(column1 AS TEXT), CAST(column2 AS TEXT), CAST(column3 AS INTEGER), \
           CAST(column4 AS INTEGER) FROM (",
@@ -102,7 +102,8 @@ pub(super) static UPSERT_EXCLUDED_RANGES: LazyLock<RowBatches> = LazyLock::new(|
     )
 });
 
-/// Moves the progress row, then writes the rest; nothing where the row was moved before.
+/// Advances the progress, then writes everything else. Writes nothing if the stored progress is not
+/// the expected one.
 pub(super) async fn write_transaction(
     connection: &mut SqliteConnection,
     transaction: &Transaction,
@@ -119,7 +120,7 @@ pub(super) async fn write_transaction(
     Ok(CommitOutcome::Committed)
 }
 
-/// Counts what [`write`] wrote.
+/// Counts the rows that [`write_transaction`] wrote.
 pub(super) fn count_rows(metrics: &Metrics, transaction: &Transaction) {
     metrics.count_rows("bars", transaction.bars.len());
     metrics.count_rows("symbols", transaction.symbols.len());
@@ -135,7 +136,7 @@ async fn advance_progress(
     transaction: &Transaction,
 ) -> Result<bool, DatabaseError> {
     let progress = &transaction.progress;
-    let moved = query(
+    let update = query(
         "UPDATE partition_progress SET epoch = ?, next_offset = ?, updates_epoch = ?, \
          updates_offset = ?, append_time_ns = ? WHERE partition = ? AND epoch = ? AND next_offset = ?",
     )
@@ -147,7 +148,7 @@ async fn advance_progress(
     .bind(progress.partition)
     .bind(u64_as_column(transaction.expected.epoch))
     .bind(u64_as_column(transaction.expected.offset));
-    Ok(moved.execute(connection).await?.rows_affected() > 0)
+    Ok(update.execute(connection).await?.rows_affected() > 0)
 }
 
 async fn write_bars(
@@ -215,28 +216,32 @@ async fn write_id_ranges(
             bind_set_key(bound, &change.key).bind(change.last_append_ns)
         })
         .await?;
-    let (mut gone, mut kept) = (Vec::new(), Vec::new());
+    let (mut removed, mut upserted_ranges) = (Vec::new(), Vec::new());
     for change in &transaction.id_sets {
         if let IdSetDiff::Ranges {
             upserted,
             removed_firsts,
         } = &change.diff
         {
-            gone.extend(removed_firsts.iter().map(|first| (&change.key, *first)));
-            kept.extend(upserted.iter().map(|range| (&change.key, *range)));
+            removed.extend(removed_firsts.iter().map(|first| (&change.key, *first)));
+            upserted_ranges.extend(upserted.iter().map(|range| (&change.key, *range)));
         }
     }
     DELETE_ID_RANGES
-        .run(connection, &gone, |bound, (key, first)| {
+        .run(connection, &removed, |bound, (key, first)| {
             bind_set_key(bound, key).bind(u64_as_column(*first))
         })
         .await?;
     UPSERT_ID_RANGES
-        .run(connection, &kept, |bound, (key, (first, last))| {
-            bind_set_key(bound, key)
-                .bind(u64_as_column(*first))
-                .bind(u64_as_column(*last))
-        })
+        .run(
+            connection,
+            &upserted_ranges,
+            |bound, (key, (first, last))| {
+                bind_set_key(bound, key)
+                    .bind(u64_as_column(*first))
+                    .bind(u64_as_column(*last))
+            },
+        )
         .await?;
     Ok(())
 }
@@ -245,7 +250,7 @@ async fn write_exact_ids(
     connection: &mut SqliteConnection,
     transaction: &Transaction,
 ) -> Result<(), DatabaseError> {
-    // One chunk a set: the statement numbers chunks by what was stored before it.
+    // One chunk per set, because the statement numbers a chunk by those stored before it.
     let mut by_set: BTreeMap<&IdSetKey, Vec<&TradeId>> = BTreeMap::new();
     for change in &transaction.id_sets {
         if let IdSetDiff::Exact { added } = &change.diff {
@@ -264,7 +269,7 @@ async fn write_exact_ids(
     Ok(())
 }
 
-/// The three columns that name a set of ids.
+/// Binds the three columns of the key of a set of ids.
 pub(super) fn bind_set_key(bound: BoundQuery, key: &IdSetKey) -> BoundQuery {
     bound
         .bind(key.instrument.key().to_owned())

@@ -7,14 +7,14 @@ use crate::sqlite::column::{read_parsed_text, u64_as_column};
 use crate::sqlite::database_error::DatabaseError;
 use crate::{PartitionState, StoredBar};
 
-/// Reads everything of a partition, after making its progress row where there is none.
+/// Returns the state of a partition, after creating its progress row if there is none.
 pub(super) async fn load_partition(
     connection: &mut SqliteConnection,
     partition: u32,
     epoch: u64,
 ) -> Result<PartitionState, DatabaseError> {
-    // A row that is new begins no earlier than the current generation: a worker that lags may
-    // ask for an older one, and nobody would move the row afterwards.
+    // A new row begins at the current generation or later: a worker that lags may pass an older
+    // epoch, and nothing would move the row afterwards.
     query(
         "INSERT OR IGNORE INTO partition_progress \
          (partition, epoch, next_offset, updates_epoch, updates_offset, append_time_ns) \

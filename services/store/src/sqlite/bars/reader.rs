@@ -7,7 +7,7 @@ use sqlx::{Row, query};
 
 use super::{amendments, row, topics};
 use crate::id_chunk;
-use crate::key_bounds::{PAST_ALL, set_bounds, venue_bounds};
+use crate::key_bounds::{AFTER_ALL_KEYS, id_set_bounds, venue_bounds};
 use crate::sqlite::column::{read_parsed_text, read_u64, u64_as_column};
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::reader_pool::ReaderPool;
@@ -17,10 +17,10 @@ use crate::{
     IdSetRow, PartitionProgress, StoreError, SymbolQuery, SymbolRow, VenueRow,
 };
 
-/// Reads bars and state from a SQLite file: what is committed at each call, or, as a snapshot,
-/// what was when it was taken.
+/// Reads bars and state from a SQLite file: what is committed at each call, or, for a snapshot,
+/// what was committed when it was created.
 ///
-/// While a snapshot lives, SQLite's write-ahead log grows: let go of it.
+/// As long as a snapshot exists, SQLite's write-ahead log grows: drop it soon.
 #[derive(Clone)]
 pub struct SqliteBarReader {
     readers: Arc<ReaderPool>,
@@ -38,7 +38,8 @@ impl SqliteBarReader {
     }
 }
 
-/// Bars by name. `CROSS JOIN` keeps the names outside, so that each is a search by key
+/// Selects bars by their keys. `CROSS JOIN` makes the keys the outer loop, so that each bar is found
+/// by its key
 /// (<https://www.sqlite.org/optoverview.html#manual_control_of_query_plans_using_cross_join>).
 pub(super) static SELECT_BARS: LazyLock<RowBatches> = LazyLock::new(|| {
     let arm = |table| {
@@ -68,7 +69,7 @@ pub(super) const SELECT_NEWEST_BARS: &str = "SELECT interval, start_ns, body FRO
     WHERE instrument = ?1 AND interval = ?2 AND start_ns >= ?3 AND start_ns < ?4 \
     ORDER BY start_ns DESC LIMIT ?5";
 
-/// One statement, so that ranges and exact ids are of one moment.
+/// One statement, so that the ranges and exact ids of a set are consistent.
 pub(super) const SELECT_ID_SETS: &str = "SELECT 0 AS kind, last_append_ns AS number, 0 AS last, NULL AS body \
     FROM id_sets WHERE instrument = ?1 AND scope = ?2 AND bucket_ns = ?3 \
     UNION ALL SELECT 1, first, last, NULL \
@@ -103,8 +104,8 @@ const SELECT_VENUES: &str = "SELECT venue, scheme, scope, lateness_ns, idle_ns, 
 const SELECT_PROGRESS: &str = "SELECT partition, epoch, next_offset, updates_epoch, updates_offset, \
     append_time_ns FROM partition_progress ORDER BY partition";
 
-/// Ranges never overlap, so the first that can reach into the query is the last to begin at or
-/// before it.
+/// Ranges never overlap, so the first range that can overlap the requested offsets is the last one
+/// that begins at or before them.
 pub(super) const SELECT_EXCLUDED_RANGES: &str = "SELECT epoch, first_offset, end_offset, verdict, \
     append_time_ns FROM excluded_ranges \
     WHERE partition = ?1 AND epoch = ?2 AND first_offset < ?4 AND end_offset > ?3 \
@@ -190,7 +191,7 @@ impl BarReader for SqliteBarReader {
         &self,
         query: &IdRangeQuery,
     ) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
-        let (after, ceiling) = set_bounds(query);
+        let (after, ceiling) = id_set_bounds(query);
         let bound = sqlx::query(SELECT_ID_RANGES)
             .bind(after.0)
             .bind(after.1)
@@ -223,7 +224,7 @@ impl BarReader for SqliteBarReader {
     async fn symbols(&self, query: &SymbolQuery) -> Result<Vec<SymbolRow>, StoreError> {
         let (floor, ceiling) = match &query.venue {
             Some(venue) => venue_bounds(venue),
-            None => (String::new(), PAST_ALL.to_owned()),
+            None => (String::new(), AFTER_ALL_KEYS.to_owned()),
         };
         let after = query.after.as_deref().unwrap_or("").max(floor.as_str());
         let bound = sqlx::query(SELECT_SYMBOLS)
@@ -280,7 +281,7 @@ impl BarReader for SqliteBarReader {
     }
 }
 
-/// A row of [`SELECT_ID_SETS`].
+/// One row of [`SELECT_ID_SETS`].
 enum IdPart {
     Set(i64),
     Range((u64, u64)),

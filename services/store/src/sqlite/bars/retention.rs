@@ -1,4 +1,4 @@
-//! Dropping what is too old.
+//! Deleting expired rows.
 
 use std::sync::{Arc, LazyLock};
 
@@ -11,7 +11,7 @@ use crate::sqlite::column::read_parsed_text;
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::RowBatches;
 
-/// How many rows go in one call, about: a set of ids goes whole.
+/// The approximate number of rows that one call deletes; a set of ids is deleted as a whole.
 const MAX_ROWS: u64 = 10_000;
 
 pub(super) const DELETE_BARS: &str = "DELETE FROM bars WHERE (instrument, interval, start_ns) IN \
@@ -21,8 +21,8 @@ pub(super) const DELETE_OPEN_BARS: &str = "DELETE FROM open_bars WHERE (instrume
 pub(super) const DELETE_EXCLUDED_RANGES: &str = "DELETE FROM excluded_ranges \
     WHERE (partition, epoch, first_offset) IN \
     (SELECT partition, epoch, first_offset FROM excluded_ranges WHERE append_time_ns < ? LIMIT ?)";
-/// Those of ids that belong to no hour or day too, unlike sets of such ids: an edit or a cancel
-/// waits for its trade for the horizon only.
+/// Unlike sets of ids, pending amendments expire even if their ids belong to no hour or day: an edit
+/// or a cancel waits for its trade only for the horizon.
 pub(super) const DELETE_PENDING_AMENDMENTS: &str = "DELETE FROM pending_amendments \
     WHERE (instrument, scope, bucket_ns, id) IN \
     (SELECT instrument, scope, bucket_ns, id FROM pending_amendments \
@@ -30,10 +30,10 @@ pub(super) const DELETE_PENDING_AMENDMENTS: &str = "DELETE FROM pending_amendmen
 const SELECT_EXPIRED_ID_SETS: &str = "SELECT instrument, scope, bucket_ns FROM id_sets \
     WHERE bucket_ns <> -1 AND last_append_ns < ? LIMIT ?";
 
-/// The tables of ids; the last names the set.
+/// One statement for each table of ids. That of `id_sets` is the last.
 pub(super) static DELETE_ID_SETS: LazyLock<[RowBatches; 3]> = LazyLock::new(|| {
     ["id_ranges", "id_chunks", "id_sets"].map(|table| {
-        // Without the types of the columns, SQLite would search by the first two alone.
+        // Without the casts, SQLite would search by the first two columns only.
         let head = format!(
             "DELETE FROM {table} WHERE (instrument, scope, bucket_ns) IN \
              (SELECT CAST(column1 AS TEXT), CAST(column2 AS TEXT), CAST(column3 AS INTEGER) FROM ("
@@ -42,20 +42,20 @@ pub(super) static DELETE_ID_SETS: LazyLock<[RowBatches; 3]> = LazyLock::new(|| {
     })
 });
 
-/// Drops what is too old, and answers how many rows went.
+/// Deletes expired rows, and returns the number of deleted rows.
 pub(super) async fn delete_expired(
     connection: &mut SqliteConnection,
     bars_before_ns: i64,
     ids_before_ns: i64,
 ) -> Result<u64, DatabaseError> {
     let mut deleted = 0;
-    let bounded = [
+    let deletes = [
         (DELETE_BARS, bars_before_ns),
         (DELETE_OPEN_BARS, bars_before_ns),
         (DELETE_EXCLUDED_RANGES, ids_before_ns),
         (DELETE_PENDING_AMENDMENTS, ids_before_ns),
     ];
-    for (sql, before_ns) in bounded {
+    for (sql, before_ns) in deletes {
         let statement = query(sql).bind(before_ns).bind(remaining_rows(deleted));
         deleted += statement.execute(&mut *connection).await?.rows_affected();
     }
@@ -85,5 +85,5 @@ pub(super) async fn delete_expired(
 }
 
 fn remaining_rows(deleted: u64) -> i64 {
-    i64::try_from(MAX_ROWS.saturating_sub(deleted)).expect("it is small")
+    i64::try_from(MAX_ROWS.saturating_sub(deleted)).expect("at most MAX_ROWS")
 }

@@ -1,4 +1,4 @@
-//! Rows as values.
+//! Reading rows into values.
 
 use market::{BarRow, Position, Venue, VenueSettings, Window};
 use sqlx::Row;
@@ -8,12 +8,12 @@ use crate::sqlite::column::{read_parsed_text, read_partition, read_u64};
 use crate::sqlite::database_error::DatabaseError;
 use crate::{ExcludedRange, PartitionProgress, SymbolRow, VenueRow, Verdict};
 
-/// The length of a window as a column.
+/// Returns the interval of a window in seconds, as it is stored.
 pub(super) const fn interval_seconds(window: Window) -> i64 {
     window.interval.length_ns() / market::SECOND_NS
 }
 
-/// partition, epoch, `next_offset`, `updates_epoch`, `updates_offset`, `append_time_ns`.
+/// Reads the columns partition, epoch, `next_offset`, `updates_epoch`, `updates_offset`, `append_time_ns`.
 pub(super) fn read_progress(row: &SqliteRow) -> Result<PartitionProgress, DatabaseError> {
     Ok(PartitionProgress {
         partition: read_partition(row, 0)?,
@@ -27,7 +27,7 @@ pub(super) fn read_progress(row: &SqliteRow) -> Result<PartitionProgress, Databa
     })
 }
 
-/// instrument, `watermark_ns`, `last_append_ns`, `closed_until_ns`.
+/// Reads the columns instrument, `watermark_ns`, `last_append_ns`, `closed_until_ns`.
 pub(super) fn read_symbol(row: &SqliteRow) -> Result<SymbolRow, DatabaseError> {
     Ok(SymbolRow {
         instrument: read_parsed_text(row, 0, "instrument")?,
@@ -37,7 +37,7 @@ pub(super) fn read_symbol(row: &SqliteRow) -> Result<SymbolRow, DatabaseError> {
     })
 }
 
-/// venue, scheme, scope, `lateness_ns`, `idle_ns`, `nonpositive_prices`.
+/// Reads the columns venue, scheme, scope, `lateness_ns`, `idle_ns`, `nonpositive_prices`.
 pub(super) fn read_venue(row: &SqliteRow) -> Result<VenueRow, DatabaseError> {
     let venue: Venue = read_parsed_text(row, 0, "venue")?;
     let nonpositive: i64 = row.try_get(5)?;
@@ -51,7 +51,7 @@ pub(super) fn read_venue(row: &SqliteRow) -> Result<VenueRow, DatabaseError> {
     Ok(VenueRow { venue, settings })
 }
 
-/// epoch, `first_offset`, `end_offset`, verdict, `append_time_ns`.
+/// Reads the columns epoch, `first_offset`, `end_offset`, verdict, `append_time_ns`.
 pub(super) fn read_excluded_range(row: &SqliteRow) -> Result<ExcludedRange, DatabaseError> {
     let code: &str = row.try_get(3)?;
     Ok(ExcludedRange {
@@ -64,7 +64,8 @@ pub(super) fn read_excluded_range(row: &SqliteRow) -> Result<ExcludedRange, Data
     })
 }
 
-/// A bar's body in a column, with the interval and start of its key in the two before.
+/// Reads a bar from the column `body`. The two columns before it must be the interval and the start
+/// of its key.
 pub(super) fn read_bar(row: &SqliteRow, body: usize) -> Result<BarRow, DatabaseError> {
     let (interval, start_ns): (i64, i64) = (row.try_get(body - 2)?, row.try_get(body - 1)?);
     let bar = schemas::decode_bar_row(row.try_get(body)?)?;

@@ -1,10 +1,10 @@
-//! How SQLite runs the statements.
+//! The query plans of the statements.
 
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
 use super::{commit, reader, retention};
 
-/// The steps that read a whole table or index, where the table may be large.
+/// Returns the steps of a query plan that scan a whole table or index.
 async fn scanned_tables(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
     let explained = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
     let steps = explained.fetch_all(connection).await.unwrap();
@@ -22,7 +22,7 @@ async fn scanned_tables(connection: &mut SqliteConnection, sql: &str) -> Vec<Str
     steps.filter(scanned).collect()
 }
 
-/// A search by the whole key, where one of its columns alone names many rows.
+/// Whether a query plan searches by these columns: a search by fewer of them would find many rows.
 async fn is_searched_by(connection: &mut SqliteConnection, sql: &str, columns: &str) -> bool {
     let explained = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
     let steps = explained.fetch_all(connection).await.unwrap();

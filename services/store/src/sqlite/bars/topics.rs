@@ -1,22 +1,22 @@
-//! The generations of topics.
+//! The table `topics`: the generations of topics.
 
 use sqlx::{SqliteConnection, query, query_scalar};
 
-use crate::sqlite::column::u64_as_column;
+use crate::sqlite::column::{u64_as_column, u64_from_column};
 use crate::sqlite::database_error::DatabaseError;
 
-/// What became of a generation that was to be registration.
+/// The outcome of registering a generation.
 pub(super) enum Registration {
-    /// It is the current one, of this epoch.
+    /// The generation is the current one and has this epoch.
     Current(u64),
-    /// Another came after it.
+    /// A later generation is the current one.
     Superseded,
 }
 
 pub(super) const SELECT_EPOCH: &str = "SELECT epoch FROM topics WHERE topic = ? AND topic_id = ?";
 
-/// Adopts a generation where it is new, and moves the progress with it where the topic is
-/// `trades`.
+/// Registers a generation if it is new. If the topic is `trades`, this also moves the progress of
+/// all partitions to the new generation.
 pub(super) async fn register_topic(
     connection: &mut SqliteConnection,
     topic: &str,
@@ -52,9 +52,4 @@ pub(super) async fn register_topic(
             .await?;
     }
     Ok(Registration::Current(epoch))
-}
-
-/// The number that [`unsigned`] wrote.
-pub(super) const fn u64_from_column(column: i64) -> u64 {
-    column.cast_unsigned() ^ (1 << 63)
 }

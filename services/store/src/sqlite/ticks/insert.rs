@@ -1,4 +1,4 @@
-//! Writing blocks.
+//! Writing blocks of ticks.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::RowBatches;
 use crate::{TickBlock, TickRecord};
 
-/// An exact repeat replaces itself.
+/// A block that is inserted again replaces the stored one.
 static UPSERT_BLOCKS: LazyLock<RowBatches> = LazyLock::new(|| {
     RowBatches::new(
         "INSERT OR REPLACE INTO tick_blocks (instrument, hour_ns, epoch, partition, \
@@ -21,7 +21,7 @@ static UPSERT_BLOCKS: LazyLock<RowBatches> = LazyLock::new(|| {
     )
 });
 
-/// A block as it is stored.
+/// A row of `tick_blocks` to write.
 pub(super) struct PackedBlock {
     instrument: Instrument,
     hour_ns: i64,
@@ -36,7 +36,7 @@ pub(super) struct PackedBlock {
     body: Vec<u8>,
 }
 
-/// Splits what is too large, and compresses away from the executor.
+/// Splits blocks that are too large, and compresses them on a blocking thread.
 pub(super) async fn pack_blocks(blocks: &[TickBlock]) -> Result<Vec<PackedBlock>, DatabaseError> {
     let mut packed = Vec::with_capacity(blocks.len());
     for block in blocks {
@@ -53,11 +53,12 @@ pub(super) async fn pack_blocks(blocks: &[TickBlock]) -> Result<Vec<PackedBlock>
         }
         Ok(packed)
     });
-    let ended = compressing.await;
-    ended.unwrap_or_else(|error| Err(DatabaseError::Unavailable(format!("compression: {error}"))))
+    let compressed = compressing.await;
+    compressed
+        .unwrap_or_else(|error| Err(DatabaseError::Unavailable(format!("compression: {error}"))))
 }
 
-/// A block whose body is not compressed yet.
+/// Returns the row of some ticks of a block, with an uncompressed body.
 fn uncompressed_block(block: &TickBlock, ticks: &[TickRecord]) -> Option<PackedBlock> {
     let (first, last) = (ticks.first()?, ticks.last()?);
     Some(PackedBlock {
@@ -67,7 +68,7 @@ fn uncompressed_block(block: &TickBlock, ticks: &[TickRecord]) -> Option<PackedB
         partition: block.partition,
         first_offset: first.offset,
         last_offset: last.offset,
-        tick_count: i64::try_from(ticks.len()).expect("memory holds fewer"),
+        tick_count: i64::try_from(ticks.len()).expect("memory holds fewer ticks"),
         min_time_ns: ticks.iter().map(|tick| tick.time_ns).min()?,
         max_time_ns: ticks.iter().map(|tick| tick.time_ns).max()?,
         last_append_ns: ticks.iter().map(|tick| tick.append_time_ns).max()?,
@@ -75,7 +76,7 @@ fn uncompressed_block(block: &TickBlock, ticks: &[TickRecord]) -> Option<PackedB
     })
 }
 
-/// Writes them.
+/// Writes packed blocks.
 pub(super) async fn write_blocks(
     connection: &mut SqliteConnection,
     blocks: &[PackedBlock],

@@ -1,4 +1,4 @@
-//! Reading ticks back.
+//! Reading ticks.
 
 use futures_util::TryStreamExt;
 use market::{Instrument, Position};
@@ -17,7 +17,7 @@ const SELECT_BLOCKS: &str = "SELECT epoch, partition, first_offset, last_offset,
     FROM tick_blocks WHERE instrument = ?1 AND hour_ns >= ?2 AND hour_ns < ?4 \
     AND max_time_ns >= ?3 AND min_time_ns < ?4";
 
-/// A block as it is stored.
+/// A row of `tick_blocks`.
 struct StoredBlock {
     epoch: u64,
     partition: u32,
@@ -27,7 +27,7 @@ struct StoredBlock {
     body: Vec<u8>,
 }
 
-/// Reads block after block, of which at most a few are in memory at once.
+/// Reads one block after another; only a few are in memory at the same time.
 pub(super) async fn read_ticks(
     readers: &ReaderPool,
     instrument: &Instrument,
@@ -45,7 +45,7 @@ pub(super) async fn read_ticks(
         let mut blocks = blocks.fetch(&mut *connection);
         while let Some(row) = blocks.try_next().await? {
             let block = read_block(&row)?;
-            // Reading the records takes longer than an executor should be kept.
+            // Decoding takes too long for an async task.
             let unpacking =
                 tokio::task::spawn_blocking(move || decode_block(&block, start_ns, end_ns)).await;
             let unpacked = unpacking.unwrap_or_else(|error| {
@@ -74,7 +74,7 @@ fn read_block(row: &SqliteRow) -> Result<StoredBlock, DatabaseError> {
     })
 }
 
-/// The ticks of a block within `[start_ns, end_ns)`, each with its partition.
+/// Returns the ticks of a block in `[start_ns, end_ns)`, each with its partition.
 fn decode_block(
     block: &StoredBlock,
     start_ns: i64,
