@@ -2,7 +2,7 @@
 
 use market::{Instrument, Venue};
 
-use crate::IdRangeQuery;
+use crate::bar_store::IdRangeQuery;
 
 /// A text that is greater than the key of every instrument.
 pub(crate) const AFTER_ALL_KEYS: &str = "\u{7f}";

@@ -22,9 +22,9 @@ impl<S: TickStore, C: Clock> TickStore for Guarded<S, C> {
     async fn set_archive_progress(
         &self,
         partition: u32,
-        archived: ArchiveProgress,
+        progress: ArchiveProgress,
     ) -> Result<(), StoreError> {
-        let call = self.store.set_archive_progress(partition, archived);
+        let call = self.store.set_archive_progress(partition, progress);
         self.call(call).await
     }
 

@@ -20,8 +20,10 @@ use super::log_id;
 use super::reader_pool::ReaderPool;
 use super::schema::Schema;
 use super::writer::Writer;
+use crate::bar_store::{BarStore, CommitOutcome};
+use crate::error::StoreError;
 use crate::metrics::CommitTimer;
-use crate::{BarStore, CommitOutcome, PartitionState, StoreError, Transaction};
+use crate::state::{PartitionState, Transaction};
 
 static KIND: DatabaseKind = DatabaseKind {
     name: "bars",

@@ -13,7 +13,7 @@ pub(super) const fn u64_as_column(value: u64) -> i64 {
     (value ^ (1 << 63)).cast_signed()
 }
 
-/// Reads what [`unsigned`] wrote.
+/// Reads what [`u64_as_column`] wrote.
 pub(super) fn read_u64(row: &SqliteRow, column: usize) -> Result<u64, DatabaseError> {
     let value: i64 = row.try_get(column)?;
     Ok(u64_from_column(value))

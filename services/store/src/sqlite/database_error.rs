@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::StoreError;
 use crate::compression::CompressionError;
+use crate::error::StoreError;
 
 /// What an operator does about a file that is too old.
 const OLDER_SCHEMA_REMEDY: &str = "delete the data folder and replay the trades";

@@ -8,7 +8,7 @@ use sqlx::{ConnectOptions, SqliteConnection};
 
 use super::database_error::DatabaseError;
 use super::schema::Schema;
-use crate::StoreError;
+use crate::error::StoreError;
 use crate::metrics::Metrics;
 
 /// How long a statement waits for a lock that another process holds, for example during a

@@ -5,7 +5,7 @@ use sqlx::{Row, SqliteConnection, query, query_scalar};
 use super::database_error::DatabaseError;
 use super::reader_pool::ReaderPool;
 use super::writer::Writer;
-use crate::StoreError;
+use crate::error::StoreError;
 
 /// Stores the id of the log that a file belongs to, or compares it with the stored one. Also stores
 /// the number of partitions, if it is given.

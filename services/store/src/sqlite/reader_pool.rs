@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::database_error::DatabaseError;
 use super::file::DatabaseFile;
-use crate::StoreError;
+use crate::error::StoreError;
 
 /// The greatest number of connections that read at the same time.
 const MAX_READERS: usize = 4;

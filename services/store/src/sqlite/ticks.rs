@@ -17,9 +17,10 @@ use super::log_id;
 use super::reader_pool::ReaderPool;
 use super::schema::Schema;
 use super::writer::Writer;
+use crate::error::StoreError;
 use crate::metrics::CommitTimer;
 use crate::tick_store::hour_start_ns;
-use crate::{ArchiveProgress, StoreError, Tick, TickBlock, TickStore};
+use crate::tick_store::{ArchiveProgress, Tick, TickBlock, TickStore};
 
 static KIND: DatabaseKind = DatabaseKind {
     name: "ticks",

@@ -7,7 +7,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::database_error::DatabaseError;
 use super::file::DatabaseFile;
-use crate::StoreError;
+use crate::error::StoreError;
 
 /// The only connection that writes to a file. After any error the connection is replaced by a new
 /// one: if the disk is full, for example, SQLite may have rolled back by itself, which the caller

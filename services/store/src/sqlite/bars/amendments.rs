@@ -10,7 +10,7 @@ use super::commit::bind_set_key;
 use crate::sqlite::column::{read_parsed_text, read_u64, u64_as_column};
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::RowBatches;
-use crate::{DirtyMinuteRow, IdSetKey, PendingAmendmentRow, RefoldMark, Transaction};
+use crate::state::{DirtyMinuteRow, IdSetKey, PendingAmendmentRow, RefoldMark, Transaction};
 
 pub(super) static UPSERT_DIRTY_MINUTES: LazyLock<RowBatches> = LazyLock::new(|| {
     RowBatches::new(

@@ -7,12 +7,13 @@ use market::TradeId;
 use sqlx::{SqliteConnection, query};
 
 use super::{amendments, row};
+use crate::bar_store::CommitOutcome;
 use crate::id_chunk;
 use crate::metrics::Metrics;
 use crate::sqlite::column::u64_as_column;
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::{BoundQuery, RowBatches};
-use crate::{CommitOutcome, IdSetDiff, IdSetKey, StoredBar, Transaction};
+use crate::state::{IdSetDiff, IdSetKey, StoredBar, Transaction};
 
 pub(super) static UPSERT_OPEN_BARS: LazyLock<RowBatches> = LazyLock::new(|| {
     RowBatches::new(

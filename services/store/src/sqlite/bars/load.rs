@@ -5,7 +5,7 @@ use sqlx::{SqliteConnection, query};
 use super::{amendments, row};
 use crate::sqlite::column::{read_parsed_text, u64_as_column};
 use crate::sqlite::database_error::DatabaseError;
-use crate::{PartitionState, StoredBar};
+use crate::state::{PartitionState, StoredBar};
 
 /// Returns the state of a partition, after creating its progress row if there is none.
 pub(super) async fn load_partition(

@@ -6,15 +6,17 @@ use market::{BarRow, Instrument, Venue, VenueSettings};
 use sqlx::{Row, query};
 
 use super::{amendments, row, topics};
+use crate::bar_store::{BarQuery, BarReader, IdRangeQuery, SymbolQuery};
+use crate::error::StoreError;
 use crate::id_chunk;
 use crate::key_bounds::{AFTER_ALL_KEYS, id_set_bounds, venue_bounds};
 use crate::sqlite::column::{read_parsed_text, read_u64, u64_as_column};
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::reader_pool::ReaderPool;
 use crate::sqlite::row_batches::{RowBatches, statement};
-use crate::{
-    BarKey, BarQuery, BarReader, DirtyMinuteRow, ExcludedRange, IdRangeQuery, IdRanges, IdSetKey,
-    IdSetRow, PartitionProgress, StoreError, SymbolQuery, SymbolRow, VenueRow,
+use crate::state::{
+    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
+    SymbolRow, VenueRow,
 };
 
 /// Reads bars and state from a SQLite file: what is committed at each call, or, for a snapshot,

@@ -6,10 +6,10 @@ use market::Instrument;
 use sqlx::{Row, SqliteConnection, query};
 
 use super::commit::bind_set_key;
-use crate::IdSetKey;
 use crate::sqlite::column::read_parsed_text;
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::RowBatches;
+use crate::state::IdSetKey;
 
 /// The approximate number of rows that one call deletes; a set of ids is deleted as a whole.
 const MAX_ROWS: u64 = 10_000;

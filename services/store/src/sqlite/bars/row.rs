@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::sqlite::column::{read_parsed_text, read_partition, read_u64};
 use crate::sqlite::database_error::DatabaseError;
-use crate::{ExcludedRange, PartitionProgress, SymbolRow, VenueRow, Verdict};
+use crate::state::{ExcludedRange, PartitionProgress, SymbolRow, VenueRow, Verdict};
 
 /// Returns the interval of a window in seconds, as it is stored.
 pub(super) const fn interval_seconds(window: Window) -> i64 {

@@ -4,9 +4,9 @@
 
 use bytes::Bytes;
 
-use crate::TickRecord;
 use crate::compression::{compress, decompress};
 use crate::sqlite::database_error::DatabaseError;
+use crate::tick_store::TickRecord;
 
 const VERSION: u8 = 1;
 

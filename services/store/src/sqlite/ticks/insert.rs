@@ -9,7 +9,7 @@ use super::block;
 use crate::sqlite::column::u64_as_column;
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::RowBatches;
-use crate::{TickBlock, TickRecord};
+use crate::tick_store::{TickBlock, TickRecord};
 
 /// A block that is inserted again replaces the stored one.
 static UPSERT_BLOCKS: LazyLock<RowBatches> = LazyLock::new(|| {

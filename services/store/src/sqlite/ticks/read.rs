@@ -7,11 +7,12 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, query};
 
 use super::block::{self, ArchivedTick};
+use crate::error::StoreError;
 use crate::sqlite::column::{read_partition, read_u64};
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::reader_pool::ReaderPool;
+use crate::tick_store::Tick;
 use crate::tick_store::{hour_start_ns, sort_and_dedup};
-use crate::{StoreError, Tick};
 
 const SELECT_BLOCKS: &str = "SELECT epoch, partition, first_offset, last_offset, tick_count, body \
     FROM tick_blocks WHERE instrument = ?1 AND hour_ns >= ?2 AND hour_ns < ?4 \

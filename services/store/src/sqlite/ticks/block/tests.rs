@@ -2,7 +2,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::{ArchivedTick, MAX_BYTES, MAX_TICKS, compress_body, decode_body, encode_body, split};
-use crate::TickRecord;
+use crate::tick_store::TickRecord;
 
 fn tick(offset: u64, append_time_ns: i64, value: Vec<u8>) -> TickRecord {
     TickRecord {
