@@ -1,11 +1,13 @@
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use clock::{Breaker, BreakerPolicy, SystemClock};
+use clock::{Breaker, BreakerPolicy, Clock, Guard, SystemClock};
 use market::Instrument;
 
-use super::*;
+use super::Guarded;
+use crate::error::StoreError;
 use crate::tick_store::{ArchiveProgress, Tick, TickBlock, TickStore};
 
 /// The outage that the breaker last reported.

@@ -2,6 +2,7 @@
 
 mod amendments;
 mod commit;
+mod id_sets;
 mod load;
 mod reader;
 mod retention;

@@ -6,7 +6,7 @@ use market::{Position, TradeId};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, query};
 
-use super::commit::bind_set_key;
+use super::id_sets::bind_set_key;
 use crate::sqlite::column::{read_parsed_text, read_u64, u64_as_column};
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::RowBatches;

@@ -5,13 +5,12 @@ use std::sync::{Arc, LazyLock};
 use market::{BarRow, Instrument, Venue, VenueSettings};
 use sqlx::{Row, query};
 
+use super::id_sets::{self, IdPart};
 use super::{amendments, row, topics};
 use crate::bar_store::{BarQuery, BarReader, IdRangeQuery, SymbolQuery};
 use crate::error::StoreError;
-use crate::id_chunk;
 use crate::key_bounds::{AFTER_ALL_KEYS, id_set_bounds, venue_bounds};
 use crate::sqlite::column::{read_parsed_text, read_u64, u64_as_column};
-use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::reader_pool::ReaderPool;
 use crate::sqlite::row_batches::{RowBatches, statement};
 use crate::state::{
@@ -70,15 +69,6 @@ pub(super) const SELECT_NEWEST_BARS: &str = "SELECT interval, start_ns, body FRO
     UNION ALL SELECT interval, start_ns, body FROM open_bars \
     WHERE instrument = ?1 AND interval = ?2 AND start_ns >= ?3 AND start_ns < ?4 \
     ORDER BY start_ns DESC LIMIT ?5";
-
-/// One statement, so that the ranges and exact ids of a set are consistent.
-pub(super) const SELECT_ID_SETS: &str = "SELECT 0 AS kind, last_append_ns AS number, 0 AS last, NULL AS body \
-    FROM id_sets WHERE instrument = ?1 AND scope = ?2 AND bucket_ns = ?3 \
-    UNION ALL SELECT 1, first, last, NULL \
-    FROM id_ranges WHERE instrument = ?1 AND scope = ?2 AND bucket_ns = ?3 \
-    UNION ALL SELECT 2, chunk, 0, body \
-    FROM id_chunks WHERE instrument = ?1 AND scope = ?2 AND bucket_ns = ?3 \
-    ORDER BY kind, number";
 
 pub(super) const SELECT_ID_RANGES: &str = "SELECT r.instrument, r.scope, r.bucket_ns, r.first, r.last FROM \
     (SELECT instrument, scope, bucket_ns FROM id_sets AS s \
@@ -172,14 +162,14 @@ impl BarReader for SqliteBarReader {
     async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
         let mut sets = Vec::with_capacity(keys.len());
         for key in keys {
-            let bound = query(SELECT_ID_SETS)
+            let bound = query(id_sets::SELECT_ID_SETS)
                 .bind(key.instrument.key())
                 .bind(Arc::clone(&key.scope))
                 .bind(key.bucket_ns);
             let mut set = IdSetRow::default();
-            for part in self.readers.read(bound, read_id_part).await? {
+            for part in self.readers.read(bound, id_sets::read_id_part).await? {
                 match part {
-                    IdPart::Set(last_append_ns) => set.last_append_ns = last_append_ns,
+                    IdPart::LastAppend(last_append_ns) => set.last_append_ns = last_append_ns,
                     IdPart::Range(range) => set.ranges.push(range),
                     IdPart::Chunk(mut ids) => set.exact.append(&mut ids),
                 }
@@ -281,23 +271,4 @@ impl BarReader for SqliteBarReader {
         let read = self.readers.read(bound, |row| read_u64(row, 0));
         Ok(read.await?.pop())
     }
-}
-
-/// One row of [`SELECT_ID_SETS`].
-enum IdPart {
-    Set(i64),
-    Range((u64, u64)),
-    Chunk(Vec<market::TradeId>),
-}
-
-fn read_id_part(row: &sqlx::sqlite::SqliteRow) -> Result<IdPart, DatabaseError> {
-    Ok(match row.try_get::<i64, _>(0)? {
-        0 => IdPart::Set(row.try_get(1)?),
-        1 => IdPart::Range((read_u64(row, 1)?, read_u64(row, 2)?)),
-        _ => {
-            let mut exact = Vec::new();
-            id_chunk::decode_ids(row.try_get(3)?, &mut exact)?;
-            IdPart::Chunk(exact)
-        }
-    })
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use market::Instrument;
 use sqlx::{Row, SqliteConnection, query};
 
-use super::commit::bind_set_key;
+use super::id_sets::bind_set_key;
 use crate::sqlite::column::read_parsed_text;
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::RowBatches;

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
-use super::{commit, reader, retention};
+use super::{commit, id_sets, reader, retention};
 
 /// Returns the steps of a query plan that scan a whole table or index.
 async fn scanned_tables(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
@@ -41,10 +41,10 @@ async fn no_statement_reads_a_whole_table() {
         &*commit::UPSERT_OPEN_BARS,
         &commit::UPSERT_BARS,
         &commit::UPSERT_SYMBOLS,
-        &commit::UPSERT_ID_SETS,
-        &commit::UPSERT_ID_RANGES,
-        &commit::DELETE_ID_RANGES,
-        &commit::INSERT_ID_CHUNKS,
+        &id_sets::UPSERT_ID_SETS,
+        &id_sets::UPSERT_ID_RANGES,
+        &id_sets::DELETE_ID_RANGES,
+        &id_sets::INSERT_ID_CHUNKS,
         &commit::UPSERT_EXCLUDED_RANGES,
         &reader::SELECT_BARS,
         ranges,
@@ -56,7 +56,7 @@ async fn no_statement_reads_a_whole_table() {
         retention::DELETE_EXCLUDED_RANGES,
         reader::SELECT_OLDEST_BARS,
         reader::SELECT_NEWEST_BARS,
-        reader::SELECT_ID_SETS,
+        id_sets::SELECT_ID_SETS,
         reader::SELECT_ID_RANGES,
         reader::SELECT_SYMBOL,
         reader::SELECT_SYMBOLS,
@@ -66,11 +66,11 @@ async fn no_statement_reads_a_whole_table() {
     for sql in batches.chain(texts) {
         assert_eq!(scanned_tables(&mut connection, sql).await, [""; 0], "{sql}");
     }
-    for sql in commit::DELETE_ID_RANGES.texts() {
+    for sql in id_sets::DELETE_ID_RANGES.texts() {
         let key = "(instrument=? AND scope=? AND bucket_ns=? AND first=?)";
         assert!(is_searched_by(&mut connection, sql, key).await, "{sql}");
     }
-    for sql in [ranges, chunks, sets, &commit::INSERT_ID_CHUNKS]
+    for sql in [ranges, chunks, sets, &id_sets::INSERT_ID_CHUNKS]
         .into_iter()
         .flat_map(|batch| batch.texts())
     {
