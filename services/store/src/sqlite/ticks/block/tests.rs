@@ -15,7 +15,7 @@ fn tick(offset: u64, append_time_ns: i64, value: Vec<u8>) -> TickRecord {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read(
+    fn encoded_ticks_are_decoded(
         rows in prop::collection::vec(
             (any::<u64>(), any::<i64>(), prop::collection::vec(any::<u8>(), 0..50)), 1..50)
     ) {
@@ -32,16 +32,16 @@ proptest! {
     fn damage_is_an_error(flipped in 0_usize..200, mask in 1_u8..) {
         let ticks: Vec<_> = (0..40).map(|offset| tick(offset, 7, vec![9; 40])).collect();
         let mut body = compress_body(&encode_body(&ticks)).unwrap();
-        let place = flipped % body.len();
-        body[place] ^= mask;
-        // One bit of a frame's header means nothing
+        let index = flipped % body.len();
+        body[index] ^= mask;
+        // One bit of the header of a frame has no meaning
         // (https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1.1.1.3).
         if let Ok(read) = decode_body(&body, 40) {
             let same = |(read, tick): (&ArchivedTick, &TickRecord)| {
                 (read.offset, read.append_time_ns, &read.value)
                     == (tick.offset, tick.append_time_ns, &tick.value)
             };
-            prop_assert!((place, mask) == (9, 0x10) && read.iter().zip(&ticks).all(same));
+            prop_assert!((index, mask) == (9, 0x10) && read.iter().zip(&ticks).all(same));
         }
     }
 }
