@@ -1,4 +1,4 @@
-//! What the SQLite stores take: bars by the size of a commit, ticks in and out.
+//! Measures the SQLite stores: commits of bars by their size, ticks written and read.
 //!
 //! `cargo bench -p candlewick-store --bench sqlite`
 #![expect(
@@ -31,16 +31,16 @@ fn main() {
         .unwrap();
     runtime.block_on(async {
         println!("{:<44}{:>12}{:>14}", "bars", "ms/commit", "rows/s");
-        bars(folder.path(), 100, false).await;
-        bars(folder.path(), 1_000, false).await;
-        bars(folder.path(), 1_000, true).await;
+        measure_bars(folder.path(), 100, false).await;
+        measure_bars(folder.path(), 1_000, false).await;
+        measure_bars(folder.path(), 1_000, true).await;
         println!(
             "\n{:<44}{:>12}{:>14}{:>14}",
             "ticks", "in/s", "out/s", "bytes/tick"
         );
-        ticks(folder.path(), 1, 60_000).await;
-        ticks(folder.path(), 100, 1_000).await;
-        ticks(folder.path(), 1_000, 50).await;
+        measure_ticks(folder.path(), 1, 60_000).await;
+        measure_ticks(folder.path(), 100, 1_000).await;
+        measure_ticks(folder.path(), 1_000, 50).await;
     });
 }
 
@@ -78,15 +78,15 @@ fn trade(number: u64) -> Trade {
     }
 }
 
-/// Commits of one open bar an interval and symbol; every one closes where `closing`.
-async fn bars(folder: &Path, symbols: usize, closing: bool) {
+/// Measures commits of one open bar per interval and symbol; with `closing`, each commit closes them.
+async fn measure_bars(folder: &Path, symbols: usize, closing: bool) {
     const COMMITS: u64 = 20;
     let path = folder.join(format!("bars-{symbols}-{closing}.sqlite"));
     let store = SqliteBarStore::open(&path).await.unwrap();
     store.load_partition(0, 0).await.unwrap();
     let instruments: Vec<_> = (0..symbols).map(instrument).collect();
     let rows = symbols * Interval::ALL.len();
-    let mut spent = Vec::new();
+    let mut durations = Vec::new();
     for number in 0..COMMITS {
         let start_ns = START_NS + i64::try_from(number).unwrap() * MINUTE_NS * i64::from(closing);
         let transaction = Transaction {
@@ -118,10 +118,10 @@ async fn bars(folder: &Path, symbols: usize, closing: bool) {
             store.commit(&transaction).await.unwrap(),
             CommitOutcome::Committed
         );
-        spent.push(started.elapsed());
+        durations.push(started.elapsed());
     }
-    spent.sort_unstable();
-    let total: Duration = spent.iter().sum();
+    durations.sort_unstable();
+    let total: Duration = durations.iter().sum();
     let name = if closing {
         "a bar closed each"
     } else {
@@ -132,8 +132,8 @@ async fn bars(folder: &Path, symbols: usize, closing: bool) {
         format!("{rows} rows, {name}"),
         total.as_secs_f64() * 1e3 / COMMITS as f64,
         rows as f64 * COMMITS as f64 / total.as_secs_f64(),
-        spent[spent.len() / 2].as_secs_f64() * 1e3,
-        spent[spent.len() - 1].as_secs_f64() * 1e3,
+        durations[durations.len() / 2].as_secs_f64() * 1e3,
+        durations[durations.len() - 1].as_secs_f64() * 1e3,
     );
 }
 
@@ -150,7 +150,7 @@ fn bar(
     };
     let mut window = interval.window_containing(start_ns);
     if closed {
-        // Of every interval a new one each time, as in the worst case.
+        // Each commit has a new bar of each interval, as in the worst case.
         window.start_ns += i64::try_from(number).unwrap() * interval.length_ns();
     }
     StoredBar {
@@ -165,16 +165,16 @@ fn bar(
     }
 }
 
-/// Inserts of so many instruments with so many ticks each, until there are a million.
-async fn ticks(folder: &Path, instruments: usize, each: usize) {
+/// Measures inserts of a number of instruments with `ticks_each` ticks each, up to a million ticks.
+async fn measure_ticks(folder: &Path, instruments: usize, ticks_each: usize) {
     const TOTAL: usize = 1_000_000;
-    let path = folder.join(format!("ticks-{instruments}-{each}.sqlite"));
+    let path = folder.join(format!("ticks-{instruments}-{ticks_each}.sqlite"));
     let store = SqliteTickStore::open(&path).await.unwrap();
-    let inserts = TOTAL / (instruments * each);
+    let inserts = TOTAL / (instruments * ticks_each);
     let mut writing = Duration::ZERO;
     for number in 0..inserts {
         let blocks: Vec<_> = (0..instruments)
-            .map(|place| block(place, number, each))
+            .map(|instrument_index| block(instrument_index, number, ticks_each))
             .collect();
         let started = now();
         store.insert(&blocks).await.unwrap();
@@ -185,30 +185,30 @@ async fn ticks(folder: &Path, instruments: usize, each: usize) {
     writing += started.elapsed();
     let started = now();
     let mut read = 0;
-    for place in 0..instruments {
+    for instrument_index in 0..instruments {
         let ticks = store
-            .read(&instrument(place), i64::MIN, i64::MAX)
+            .read(&instrument(instrument_index), i64::MIN, i64::MAX)
             .await
             .unwrap();
         read += ticks.len();
     }
     let reading = started.elapsed();
-    let total = inserts * instruments * each;
+    let total = inserts * instruments * ticks_each;
     assert_eq!(read, total);
     let bytes = std::fs::metadata(&path).unwrap().len()
         + std::fs::metadata(path.with_extension("sqlite-wal")).map_or(0, |file| file.len());
     println!(
         "{:<44}{:>12.0}{:>14.0}{:>14.1}",
-        format!("{instruments} x {each} ticks an insert"),
+        format!("{instruments} x {ticks_each} ticks an insert"),
         total as f64 / writing.as_secs_f64(),
         total as f64 / reading.as_secs_f64(),
         bytes as f64 / total as f64,
     );
 }
 
-fn block(place: usize, number: usize, each: usize) -> TickBlock {
-    let ticks = (0..each).map(|row| {
-        let offset = (number * each + row) as u64;
+fn block(instrument_index: usize, number: usize, ticks_each: usize) -> TickBlock {
+    let ticks = (0..ticks_each).map(|row| {
+        let offset = (number * ticks_each + row) as u64;
         let trade = trade(offset);
         let mut value = Vec::with_capacity(48);
         TradesRecord::encode_trade(&trade, &mut value);
@@ -220,7 +220,7 @@ fn block(place: usize, number: usize, each: usize) -> TickBlock {
         }
     });
     TickBlock {
-        instrument: instrument(place),
+        instrument: instrument(instrument_index),
         hour_ns: START_NS,
         partition: 0,
         epoch: 0,

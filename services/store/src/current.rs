@@ -1,76 +1,70 @@
-//! The one rule that says which ticks are trades.
+//! The rule for which ticks are trades.
 //!
-//! A tick counts where the fold has come past it and has not left it out; of several deliveries
-//! of one trade the first counts, and then its latest edit, unless it was cancelled.
-//! [`trades_current`] says so of some ticks at once, [`CurrentTrades`] and [`AmendmentIndex`] of a
-//! history that is read piece by piece.
+//! A tick counts if the fold has processed it and has not excluded it. Of several deliveries of one
+//! trade the first counts, with the values of its latest edit, unless the trade was cancelled.
+//! [`trades_current`] applies the rule to all ticks of a period at once, [`CurrentTrades`] and
+//! [`AmendmentIndex`] to a history that is read piece by piece.
 
-mod amended;
-mod identity;
-mod seen;
+mod amendment_index;
+mod seen_ids;
+mod seen_ids_key;
 #[cfg(test)]
 mod tests;
+mod unmatched;
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use market::{HORIZON_NS, Position, VenueSettings};
 
-pub use self::amended::AmendmentIndex;
-use self::identity::SetKey;
-use self::seen::Seen;
-use crate::{ExcludedRange, Tick, Verdict};
+pub use self::amendment_index::AmendmentIndex;
+use self::seen_ids::SeenIds;
+use self::seen_ids_key::SeenIdsKey;
+pub use self::unmatched::UnmatchedDuplicate;
+use crate::state::{ExcludedRange, Verdict};
+use crate::tick_store::Tick;
 
-/// What a tick is.
+/// Whether a tick counts as a trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TickStatus {
     /// A trade, or an amendment of one.
     Counted,
-    /// Not decided yet: the fold has not come to it.
+    /// Not decided yet: the fold has not processed it.
     Undecided,
-    /// No trade: the fold has left it out.
+    /// No trade: the fold has excluded it.
     Excluded(Verdict),
-    /// No trade: it was delivered before. The fold should have left it out, and has not.
+    /// No trade: it was delivered before. The fold should have excluded it, but has not.
     MissedDuplicate,
 }
 
-/// A tick that the fold has left out as a duplicate, whose first delivery is nowhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnmatchedDuplicate {
-    /// Where the log holds it.
-    pub position: Position,
-    /// When it happened, in UTC nanoseconds.
-    pub time_ns: i64,
-}
-
-/// Which ticks of one instrument are trades, asked tick by tick.
+/// Classifies the ticks of one instrument, one by one.
 ///
-/// Of the ticks of one hour (of one day, where ids are unique within the day) those given
-/// earlier are taken to be delivered earlier. What was seen is kept as long as identities may
-/// repeat, or until [`CurrentTrades::forget_before`]: numbers as ranges, other ids one by one.
+/// The ticks of one hour (of one day, if ids are unique within the day) must be given in the order
+/// of their delivery. Their ids are remembered as long as they may repeat, or until
+/// [`CurrentTrades::forget_before`]: numbers as ranges, other ids one by one.
 #[derive(Debug)]
 pub struct CurrentTrades {
     settings: VenueSettings,
     next: Position,
-    /// The set that was asked for last, apart from the others.
-    current: Option<(SetKey, Seen)>,
-    others: HashMap<SetKey, Seen>,
+    /// The set that was used last, so that the next tick often needs no look-up.
+    last_used: Option<(SeenIdsKey, SeenIds)>,
+    others: HashMap<SeenIdsKey, SeenIds>,
 }
 
 impl CurrentTrades {
-    /// Nothing seen; `next` is the first position that is not folded.
+    /// Returns a classifier that has seen no tick. `next` is the first position that is not folded.
     #[must_use]
     pub fn new(settings: VenueSettings, next: Position) -> Self {
         Self {
             settings,
             next,
-            current: None,
+            last_used: None,
             others: HashMap::new(),
         }
     }
 
-    /// Says what a tick is; `verdict` is what the fold has decided of it, where it has left it
-    /// out.
+    /// Returns whether a tick counts. `verdict` is the reason for which the fold has excluded it,
+    /// if it has.
     pub fn classify(&mut self, tick: &Tick, verdict: Option<Verdict>) -> TickStatus {
         if tick.position >= self.next {
             return TickStatus::Undecided;
@@ -81,8 +75,8 @@ impl CurrentTrades {
             None => TickStatus::MissedDuplicate,
             Some(Verdict::Duplicate) => {
                 if let Some(identity) = self.settings.trade_identity(&tick.trade) {
-                    let seen = self.select_set(SetKey::of(&identity));
-                    seen.expect_first(identity.id, tick);
+                    let seen = self.select_set(SeenIdsKey::from_identity(&identity));
+                    seen.insert_duplicate(identity.id, tick);
                 }
                 TickStatus::Excluded(Verdict::Duplicate)
             }
@@ -90,93 +84,99 @@ impl CurrentTrades {
         }
     }
 
-    /// Forgets the hours and days that end at or before a time, because no tick of them will be
-    /// given any more; at [`i64::MAX`] everything. Answers the trades of them that were lost.
+    /// Forgets the ids of the hours and days that end at or before a time, because none of their
+    /// ticks will follow; at [`i64::MAX`] all ids. Returns the excluded duplicates among them whose
+    /// first delivery was not seen.
     pub fn forget_before(&mut self, time_ns: i64) -> Vec<UnmatchedDuplicate> {
-        let mut lost = Vec::new();
-        self.stash_current();
+        let mut unmatched = Vec::new();
+        self.stash_last_used();
         self.others.retain(|key, seen| {
             let stays = key.until_ns > time_ns;
             if !stays {
-                lost.extend(seen.take_lost());
+                unmatched.extend(seen.take_unmatched());
             }
             stays
         });
-        lost.sort_by_key(|trade| trade.position);
-        lost
+        unmatched.sort_by_key(|trade| trade.position);
+        unmatched
     }
 
-    /// Notes a delivery; false where there was one before.
+    /// Remembers the id of a tick. Returns whether this is its first delivery.
     fn record_delivery(&mut self, tick: &Tick) -> bool {
         let Some(identity) = self.settings.trade_identity(&tick.trade) else {
             return true;
         };
-        let ends = identity.bucket_ns.is_some();
-        let seen = self.select_set(SetKey::of(&identity));
-        if ends {
+        let has_bucket = identity.bucket_ns.is_some();
+        let seen = self.select_set(SeenIdsKey::from_identity(&identity));
+        if has_bucket {
             seen.forget_if_stale(tick.append_time_ns, HORIZON_NS);
         }
         seen.insert(identity.id, tick.append_time_ns)
     }
 
-    fn select_set(&mut self, key: SetKey) -> &mut Seen {
-        if self.current.as_ref().is_none_or(|(known, _)| *known != key) {
-            self.stash_current();
+    fn select_set(&mut self, key: SeenIdsKey) -> &mut SeenIds {
+        if self
+            .last_used
+            .as_ref()
+            .is_none_or(|(known, _)| *known != key)
+        {
+            self.stash_last_used();
             let seen = self.others.remove(&key).unwrap_or_default();
-            self.current = Some((key, seen));
+            self.last_used = Some((key, seen));
         }
-        let (_, seen) = self.current.as_mut().expect("it was just put there");
+        let (_, seen) = self.last_used.as_mut().expect("it was just set");
         seen
     }
 
-    fn stash_current(&mut self) {
-        self.others.extend(self.current.take());
+    fn stash_last_used(&mut self) {
+        self.others.extend(self.last_used.take());
     }
 }
 
-/// The trades among some ticks of one instrument as of `next`: of the ticks before that position
-/// those that the fold has not left out; of several deliveries of one trade the first, with the
-/// values of its latest edit before `next`, unless one cancels it.
+/// Returns the trades among the ticks of one instrument as of the position `next`: the ticks before
+/// `next` that the fold has not excluded; of several deliveries of one trade the first, with the
+/// values of its latest edit before `next`, unless the trade was cancelled.
 ///
-/// The ticks hold all of each event time that they hold any of. They are in any
-/// order, `rejected` in that of the store: by epoch, then first offset. The
-/// answer is in the order of [`market::EdgeTrade::cmp_trade_order`]: time, id, scope, position.
+/// If `ticks` has one tick of an event time, it must have all of them. Ticks may be in any order;
+/// `excluded` must be in the order of the store: by epoch, then first offset. The trades are
+/// returned in the order of [`market::EdgeTrade::cmp_trade_order`]: time, id, scope, position.
 #[must_use]
 pub fn trades_current(
     mut ticks: Vec<Tick>,
-    rejected: &[ExcludedRange],
+    excluded: &[ExcludedRange],
     next: Position,
     settings: &VenueSettings,
 ) -> Vec<Tick> {
     let mut current = CurrentTrades::new(*settings, next);
-    let mut amended = AmendmentIndex::default();
+    let mut amendments = AmendmentIndex::default();
     ticks.sort_by_key(|tick| tick.position);
     ticks.retain(|tick| {
-        let verdict = find_verdict(tick.position, rejected);
+        let verdict = find_verdict(tick.position, excluded);
         if current.classify(tick, verdict) != TickStatus::Counted {
             return false;
         }
-        amended.insert(tick, settings);
+        amendments.insert(tick, settings);
         tick.amendment.is_none()
     });
-    ticks.retain_mut(|tick| amended.apply(tick, settings));
-    ticks.sort_by(order);
+    ticks.retain_mut(|tick| amendments.apply(tick, settings));
+    ticks.sort_by(cmp_trade_order);
     ticks
 }
 
-/// What the fold has decided of the tick at a position, where it has left it out. `rejected` is
-/// in the order of the store: by epoch, then first offset.
+/// Returns why the fold has excluded the tick at a position, or `None` if it has not. `excluded` must
+/// be in the order of the store: by epoch, then first offset.
 #[must_use]
-pub fn find_verdict(position: Position, rejected: &[ExcludedRange]) -> Option<Verdict> {
-    let begin = |range: &ExcludedRange| (range.epoch, range.first_offset);
-    let later = rejected.partition_point(|range| begin(range) <= (position.epoch, position.offset));
-    let range = &rejected[later.checked_sub(1)?];
-    let holds = range.epoch == position.epoch && position.offset < range.end_offset;
-    holds.then_some(range.verdict)
+pub fn find_verdict(position: Position, excluded: &[ExcludedRange]) -> Option<Verdict> {
+    let start = |range: &ExcludedRange| (range.epoch, range.first_offset);
+    let later = excluded.partition_point(|range| start(range) <= (position.epoch, position.offset));
+    let range = &excluded[later.checked_sub(1)?];
+    let contains = range.epoch == position.epoch && position.offset < range.end_offset;
+    contains.then_some(range.verdict)
 }
 
-/// The order of [`market::EdgeTrade::cmp_trade_order`], without making edges.
-fn order(left: &Tick, right: &Tick) -> Ordering {
+/// Compares ticks in the order of [`market::EdgeTrade::cmp_trade_order`], without creating edge
+/// trades.
+fn cmp_trade_order(left: &Tick, right: &Tick) -> Ordering {
     let key = |tick: &Tick| (tick.trade.time_ns, tick.trade.id.is_none());
     key(left)
         .cmp(&key(right))

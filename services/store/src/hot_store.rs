@@ -1,4 +1,4 @@
-//! The store of what is asked for often and may be lost at any time.
+//! The store of newest prices, which are read often and may be lost at any time.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -6,37 +6,38 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use market::{Decimal, Instrument, Position};
 
-use crate::StoreError;
+use crate::error::StoreError;
 
 /// The newest price of an instrument: the close of its newest bar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewestPrice {
-    /// Of which instrument.
+    /// The instrument.
     pub instrument: Instrument,
     /// The price.
     pub price: Decimal,
     /// When the trade happened, in UTC nanoseconds.
     pub time_ns: i64,
-    /// The bar's position: of two prices the greater is newer.
+    /// The position of the newest record in the bar. Of two prices that with the greater position
+    /// is newer.
     pub through: Position,
 }
 
 /// The store of newest prices. A handle is cheap to clone.
 ///
-/// Nothing depends on what it holds: a call that fails costs an answer, never a trade.
+/// No other data depends on it: a failed call may cost the response to a request, never a trade.
 pub trait HotStore: Clone + Send + Sync + 'static {
-    /// Hands newest prices over. It never waits: what cannot be stored soon is replaced by
-    /// later prices, or dropped and counted.
+    /// Queues newest prices to be stored. It never waits and reports no error: prices that cannot
+    /// be stored soon are replaced by later ones, or dropped and counted.
     fn queue_prices(&self, prices: Vec<NewestPrice>);
 
-    /// The newest price of an instrument; none where there was none for a while.
+    /// Returns the newest price of an instrument, or `None` if none was stored recently.
     fn newest_price(
         &self,
         instrument: &Instrument,
     ) -> impl Future<Output = Result<Option<NewestPrice>, StoreError>> + Send;
 }
 
-/// Newest prices in the memory of one process.
+/// A store of newest prices in the memory of one process.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryHotStore {
     prices: Arc<Mutex<HashMap<Instrument, NewestPrice>>>,
@@ -44,11 +45,11 @@ pub struct MemoryHotStore {
 
 impl HotStore for MemoryHotStore {
     fn queue_prices(&self, prices: Vec<NewestPrice>) {
-        let mut known = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stored = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
         for price in prices {
-            match known.get(&price.instrument) {
+            match stored.get(&price.instrument) {
                 Some(newer) if newer.through > price.through => {}
-                _ => _ = known.insert(price.instrument.clone(), price),
+                _ => _ = stored.insert(price.instrument.clone(), price),
             }
         }
     }
@@ -57,7 +58,7 @@ impl HotStore for MemoryHotStore {
         &self,
         instrument: &Instrument,
     ) -> Result<Option<NewestPrice>, StoreError> {
-        let known = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(known.get(instrument).cloned())
+        let stored = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(stored.get(instrument).cloned())
     }
 }

@@ -1,20 +1,20 @@
-//! Between which texts the keys lie that a query asks for: keys sort as bytes.
+//! The bounds of the keys that match a query. Keys sort as bytes.
 
 use market::{Instrument, Venue};
 
-use crate::IdRangeQuery;
+use crate::bar_store::IdRangeQuery;
 
-/// Greater than every instrument's key.
-pub(crate) const PAST_ALL: &str = "\u{7f}";
+/// A text that is greater than the key of every instrument.
+pub(crate) const AFTER_ALL_KEYS: &str = "\u{7f}";
 
-/// Every key of a venue lies between these two: `;` follows `:`.
+/// Returns two texts between which all keys of a venue sort: `;` is the byte after `:`.
 pub(crate) fn venue_bounds(venue: &Venue) -> (String, String) {
     (format!("{venue}:"), format!("{venue};"))
 }
 
-/// The set of ids after which a page begins, as (instrument, scope, `bucket_ns`), and the key
-/// that is greater than those of its instruments.
-pub(crate) fn set_bounds(query: &IdRangeQuery) -> ((String, String, i64), String) {
+/// Returns the key (instrument, scope, `bucket_ns`) after which the page of a query begins, and a
+/// text that is greater than the keys of all instruments that match the query.
+pub(crate) fn id_set_bounds(query: &IdRangeQuery) -> ((String, String, i64), String) {
     let (floor, ceiling) = match &query.symbol {
         Some(symbol) => {
             let key = Instrument::new(&query.venue, symbol).key().to_owned();

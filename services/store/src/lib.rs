@@ -1,9 +1,10 @@
-//! Where bars and ticks are kept, behind traits.
+//! The stores of bars, ticks and newest prices, behind traits.
 //!
-//! [`BarStore`] holds what the aggregators know: bars and, with them in one transaction, the
-//! state of the fold. [`BarReader`] is its reading side, which a [`BarStore::snapshot`] gives at
-//! one moment. [`TickStore`] holds every trade of the log, and [`trades_current`] says which
-//! of its ticks count.
+//! [`BarStore`] stores bars and, in the same transactions, the state of the fold. [`BarReader`] reads
+//! them, as they are now or as of one moment ([`BarStore::snapshot`]). [`TickStore`] stores all ticks
+//! of the log, and [`trades_current`] returns those that count as trades. [`HotStore`] stores the
+//! newest prices. [`Guarded`] and [`GuardedBarStore`] put a timeout and a circuit breaker around a
+//! store.
 //!
 //! | store | bars | ticks | newest prices |
 //! |---|---|---|---|

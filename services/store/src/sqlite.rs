@@ -1,18 +1,18 @@
-//! Stores in one process: SQLite through sqlx.
+//! The stores of a single process: SQLite through sqlx.
 //!
-//! A file has one [`Writer`] and a few [`Readers`]. Both are made of plain connections, not of
-//! sqlx's pool: a pool's timers would fire in a simulation whose clock runs on while SQLite works.
+//! Each file has one [`Writer`] and one [`ReaderPool`]. Both use plain connections instead of sqlx's
+//! pool, whose timers would fire in a simulation whose clock runs on while SQLite works.
 //!
 //! [`Writer`]: writer::Writer
-//! [`Readers`]: readers::Readers
+//! [`ReaderPool`]: reader_pool::ReaderPool
 
 mod bars;
-mod bulk;
 mod column;
-mod failure;
+mod database_error;
 mod file;
 mod log_id;
-mod readers;
+mod reader_pool;
+mod row_batches;
 mod schema;
 mod ticks;
 mod writer;

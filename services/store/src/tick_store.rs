@@ -1,18 +1,18 @@
-//! The store of ticks: every trade, edit and cancel of the log, as the log holds it.
+//! The store of ticks: all trades, edits and cancels of the log, unchanged.
 
 use std::future::Future;
 
 use bytes::Bytes;
 use market::{Amendment, HOUR_NS, Instrument, Position, Trade};
 
-use crate::StoreError;
+use crate::error::StoreError;
 
-/// A record of `trades` as it is archived.
+/// A record of `trades` to archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TickRecord {
-    /// Its offset.
+    /// The offset.
     pub offset: u64,
-    /// When the log took it, in UTC nanoseconds.
+    /// The append time, in UTC nanoseconds.
     pub append_time_ns: i64,
     /// When it happened, in UTC nanoseconds.
     pub time_ns: i64,
@@ -23,38 +23,39 @@ pub struct TickRecord {
 /// Ticks of one instrument and one event-time hour, from one partition, in order of offsets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TickBlock {
-    /// Which instrument.
+    /// The instrument.
     pub instrument: Instrument,
     /// The hour's first nanosecond.
     pub hour_ns: i64,
-    /// From which partition.
+    /// The partition of `trades`.
     pub partition: u32,
-    /// Of which generation of the topic.
+    /// The generation of `trades`.
     pub epoch: u64,
-    /// At least one.
+    /// The ticks, at least one.
     pub ticks: Vec<TickRecord>,
 }
 
-/// How far a partition is archived.
+/// How far a partition has been archived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ArchiveProgress {
-    /// The first record that is not.
+    /// The position of the first record that is not archived yet.
     pub next_position: Position,
-    /// The greatest append time of the records before it, in UTC nanoseconds; 0 before the
-    /// first. None from there on is taken to be older, whatever its broker's clock says.
+    /// The greatest append time of the records before that position, in UTC nanoseconds; 0 before
+    /// the first. The records that follow are treated as no older, whatever the clock of their
+    /// broker shows.
     pub append_time_ns: i64,
 }
 
-/// A tick as it is read.
+/// A tick that was read from the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tick {
-    /// The trade; of an edit or a cancel the one that it amends, as [`Amendment`] says.
+    /// The trade; for an edit or a cancel the amended trade, as described at [`Amendment`].
     pub trade: Trade,
-    /// What makes it an edit or a cancel, where it is one.
+    /// The amendment, if the tick is an edit or a cancel.
     pub amendment: Option<Amendment>,
-    /// Where the log holds it.
+    /// Its position in the log.
     pub position: Position,
-    /// When the log took it, in UTC nanoseconds.
+    /// The append time, in UTC nanoseconds.
     pub append_time_ns: i64,
 }
 
@@ -64,35 +65,36 @@ pub struct Tick {
 /// after a crash between [`TickStore::insert`] and [`TickStore::set_archived`], are read as if
 /// each row had been written once.
 pub trait TickStore: Clone + Send + Sync + 'static {
-    /// How far a partition is archived, where any of it is.
+    /// Returns how far a partition has been archived, or `None` if nothing of it is archived.
     fn archive_progress(
         &self,
         partition: u32,
     ) -> impl Future<Output = Result<Option<ArchiveProgress>, StoreError>> + Send;
 
-    /// The first record of a partition that is not archived, where any is.
+    /// Returns the position of the first record of a partition that is not archived, or `None` if
+    /// nothing of it is archived.
     fn archive_position(
         &self,
         partition: u32,
     ) -> impl Future<Output = Result<Option<Position>, StoreError>> + Send {
         async move {
-            let archived = self.archive_progress(partition).await?;
-            Ok(archived.map(|archived| archived.next_position))
+            let progress = self.archive_progress(partition).await?;
+            Ok(progress.map(|progress| progress.next_position))
         }
     }
 
-    /// Writes blocks of one partition, all or none.
+    /// Writes blocks of one partition, all or none of them.
     fn insert(&self, blocks: &[TickBlock]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Notes that everything below a position is archived. Of position and append time each
-    /// stays the greatest that was noted.
+    /// Stores that everything before a position is archived. A lower position or append time than
+    /// the stored one does not replace it.
     fn set_archive_progress(
         &self,
         partition: u32,
-        archived: ArchiveProgress,
+        progress: ArchiveProgress,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The ticks of an instrument whose event time is in `[start_ns, end_ns)`, once each, in
+    /// Returns the ticks of an instrument whose event time is in `[start_ns, end_ns)`, each once, in
     /// order of their positions.
     fn read(
         &self,
@@ -101,8 +103,8 @@ pub trait TickStore: Clone + Send + Sync + 'static {
         end_ns: i64,
     ) -> impl Future<Output = Result<Vec<Tick>, StoreError>> + Send;
 
-    /// The hours that hold ticks of an instrument within `[start_ns, end_ns)`, ascending, with
-    /// how many rows each holds at most.
+    /// Returns the first nanoseconds of the hours that have ticks of an instrument in
+    /// `[start_ns, end_ns)`, ascending. Each comes with an upper bound of its number of rows.
     fn hours_with_ticks(
         &self,
         instrument: &Instrument,
@@ -110,26 +112,26 @@ pub trait TickStore: Clone + Send + Sync + 'static {
         end_ns: i64,
     ) -> impl Future<Output = Result<Vec<(i64, u64)>, StoreError>> + Send;
 
-    /// Makes all that was written so far survive a loss of power.
+    /// Waits until everything that was written so far survives a loss of power.
     fn sync(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Drops blocks whose newest tick was appended before a time; a bounded number a call.
-    /// Answers how many.
+    /// Deletes blocks whose newest tick was appended before a time, a limited number per call.
+    /// Returns the number of deleted blocks.
     fn delete_expired(
         &self,
         before_ns: i64,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 }
 
-/// In order of positions, without the repeats of blocks that overlap. Each tick
-/// comes with its partition.
+/// Returns ticks in order of their positions, without those that overlapping blocks repeat. Each
+/// tick comes with its partition.
 pub(crate) fn sort_and_dedup(mut ticks: Vec<(u32, Tick)>) -> Vec<Tick> {
     ticks.sort_by_key(|(partition, tick)| (tick.position, *partition));
     ticks.dedup_by_key(|(partition, tick)| (tick.position, *partition));
     ticks.into_iter().map(|(_, tick)| tick).collect()
 }
 
-/// The first nanosecond of the hour that holds a time.
+/// Returns the first nanosecond of the hour that contains a time.
 pub(crate) const fn hour_start_ns(time_ns: i64) -> i64 {
     time_ns.saturating_sub(time_ns.rem_euclid(HOUR_NS))
 }

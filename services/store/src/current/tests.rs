@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-mod amended;
+mod amendments;
 
 const PLAIN: VenueSettings = VenueSettings {
     scheme: IdScheme::Unique,
@@ -24,7 +24,7 @@ const NEXT: Position = Position {
     offset: 100,
 };
 
-fn with(scheme: IdScheme, scope: IdScope) -> VenueSettings {
+fn settings_with(scheme: IdScheme, scope: IdScope) -> VenueSettings {
     VenueSettings {
         scheme,
         scope,
@@ -49,7 +49,7 @@ fn tick(offset: u64, time_ns: i64, id: Option<&str>) -> Tick {
     }
 }
 
-fn sent(offset: u64, time_ns: i64, key: u8, index: u64) -> Tick {
+fn tick_of_sender(offset: u64, time_ns: i64, key: u8, index: u64) -> Tick {
     let mut tick = tick(offset, time_ns, None);
     tick.trade.sender = Some(SenderId {
         key: [key; 16],
@@ -68,21 +68,21 @@ fn range(first: u64, end: u64, verdict: Verdict) -> ExcludedRange {
     }
 }
 
-fn offsets(ticks: &[Tick], rejected: &[ExcludedRange], settings: &VenueSettings) -> Vec<u64> {
-    let trades = trades_current(ticks.to_vec(), rejected, NEXT, settings);
+fn offsets(ticks: &[Tick], excluded: &[ExcludedRange], settings: &VenueSettings) -> Vec<u64> {
+    let trades = trades_current(ticks.to_vec(), excluded, NEXT, settings);
     trades.iter().map(|tick| tick.position.offset).collect()
 }
 
 #[test]
-fn rejected_ticks_and_those_not_folded_yet_are_no_trades() {
+fn excluded_ticks_and_those_not_folded_yet_are_no_trades() {
     let ticks: Vec<_> = [3, 4, 5, 6, 99, 100]
         .map(|offset| tick(offset, 7, None))
         .into();
-    let rejected = [
+    let excluded = [
         range(0, 1, Verdict::Duplicate),
         range(4, 6, Verdict::Duplicate),
     ];
-    assert_eq!(offsets(&ticks, &rejected, &PLAIN), [3, 6, 99]);
+    assert_eq!(offsets(&ticks, &excluded, &PLAIN), [3, 6, 99]);
 }
 
 #[test]
@@ -95,11 +95,20 @@ fn the_first_delivery_counts_within_what_its_id_is_unique_in() {
     ];
     ticks.reverse();
     let cases = [
-        (with(IdScheme::Unique, IdScope::Symbol), vec![0, 2, 3]),
-        (with(IdScheme::Unique, IdScope::Day), vec![0, 2, 3]),
-        (with(IdScheme::Contiguous, IdScope::Day), vec![0, 3]),
-        (with(IdScheme::Contiguous, IdScope::Symbol), vec![0]),
-        (with(IdScheme::Contiguous, IdScope::File), vec![0]),
+        (
+            settings_with(IdScheme::Unique, IdScope::Symbol),
+            vec![0, 2, 3],
+        ),
+        (settings_with(IdScheme::Unique, IdScope::Day), vec![0, 2, 3]),
+        (
+            settings_with(IdScheme::Contiguous, IdScope::Day),
+            vec![0, 3],
+        ),
+        (
+            settings_with(IdScheme::Contiguous, IdScope::Symbol),
+            vec![0],
+        ),
+        (settings_with(IdScheme::Contiguous, IdScope::File), vec![0]),
     ];
     for (settings, expected) in cases {
         assert_eq!(offsets(&ticks, &[], &settings), expected, "{settings:?}");
@@ -111,18 +120,18 @@ fn scopes_and_senders_tell_trades_apart() {
     let mut ticks = [tick(0, 5, Some("1")), tick(1, 5, Some("1"))];
     ticks[1].trade.scope = Some("NYSE".into());
     assert_eq!(offsets(&ticks, &[], &PLAIN), [0]);
-    let by_exchange = with(IdScheme::Unique, IdScope::Exchange);
+    let by_exchange = settings_with(IdScheme::Unique, IdScope::Exchange);
     assert_eq!(offsets(&ticks, &[], &by_exchange), [0, 1]);
 
-    let none = with(IdScheme::None, IdScope::Symbol);
+    let none = settings_with(IdScheme::None, IdScope::Symbol);
     let ticks = [
         tick(0, 5, None),
         tick(1, 5, None),
-        sent(2, 5, 7, 0),
-        sent(3, 5, 7, 1),
-        sent(4, 5, 7, 0),
-        sent(5, 5, 8, 0),
-        sent(6, HOUR_NS, 7, 0),
+        tick_of_sender(2, 5, 7, 0),
+        tick_of_sender(3, 5, 7, 1),
+        tick_of_sender(4, 5, 7, 0),
+        tick_of_sender(5, 5, 8, 0),
+        tick_of_sender(6, HOUR_NS, 7, 0),
     ];
     for settings in [PLAIN, none] {
         assert_eq!(offsets(&ticks, &[], &settings), [0, 1, 2, 3, 5, 6]);
@@ -131,19 +140,20 @@ fn scopes_and_senders_tell_trades_apart() {
 
 #[test]
 fn a_day_that_was_forgotten_may_repeat_its_ids() {
-    let by_day = with(IdScheme::Contiguous, IdScope::Day);
+    let by_day = settings_with(IdScheme::Contiguous, IdScope::Day);
     let mut ticks = [tick(0, 5, Some("1")), tick(1, HOUR_NS, Some("1"))];
     ticks[1].append_time_ns = HORIZON_NS;
     assert_eq!(offsets(&ticks, &[], &by_day), [0]);
     ticks[1].append_time_ns += 1;
     assert_eq!(offsets(&ticks, &[], &by_day), [0, 1]);
-    let by_symbol = with(IdScheme::Contiguous, IdScope::Symbol);
+    let by_symbol = settings_with(IdScheme::Contiguous, IdScope::Symbol);
     assert_eq!(offsets(&ticks, &[], &by_symbol), [0]);
 }
 
 #[test]
-fn what_counts_twice_and_what_is_lost_is_told() {
-    let mut current = CurrentTrades::new(with(IdScheme::Contiguous, IdScope::Symbol), NEXT);
+fn missed_and_unmatched_duplicates_are_reported() {
+    let mut current =
+        CurrentTrades::new(settings_with(IdScheme::Contiguous, IdScope::Symbol), NEXT);
     let duplicate = Some(Verdict::Duplicate);
     let steps = [
         (
@@ -168,12 +178,12 @@ fn what_counts_twice_and_what_is_lost_is_told() {
         assert_eq!(current.classify(&tick, verdict), expected, "{tick:?}");
     }
     assert_eq!(current.forget_before(i64::MAX - 1), []);
-    let lost = current.forget_before(i64::MAX);
+    let unmatched = current.forget_before(i64::MAX);
     let expected = UnmatchedDuplicate {
         position: tick(8, 5, None).position,
         time_ns: 5,
     };
-    assert_eq!(lost, [expected]);
+    assert_eq!(unmatched, [expected]);
 }
 
 #[test]
@@ -185,8 +195,8 @@ fn hours_are_forgotten_once_they_are_over() {
         current.classify(&text(1, HOUR_NS), None),
         TickStatus::Counted
     );
-    let left_out = current.classify(&sent(2, HOUR_NS, 1, 1), Some(Verdict::Duplicate));
-    assert_eq!(left_out, TickStatus::Excluded(Verdict::Duplicate));
+    let status = current.classify(&tick_of_sender(2, HOUR_NS, 1, 1), Some(Verdict::Duplicate));
+    assert_eq!(status, TickStatus::Excluded(Verdict::Duplicate));
     assert_eq!(current.forget_before(HOUR_NS), []);
     assert_eq!(current.classify(&text(3, 5), None), TickStatus::Counted);
     assert_eq!(
@@ -194,7 +204,7 @@ fn hours_are_forgotten_once_they_are_over() {
         TickStatus::MissedDuplicate
     );
     assert_eq!(current.forget_before(2 * HOUR_NS).len(), 1);
-    assert!(current.others.is_empty() && current.current.is_none());
+    assert!(current.others.is_empty() && current.last_used.is_none());
 }
 
 prop_compose! {
@@ -217,7 +227,7 @@ proptest! {
     fn the_order_is_that_of_edges(ticks in vec(any_tick(), 2)) {
         let edge = |tick: &Tick| EdgeTrade::from_trade(&tick.trade, tick.position);
         prop_assert_eq!(
-            order(&ticks[0], &ticks[1]),
+            cmp_trade_order(&ticks[0], &ticks[1]),
             edge(&ticks[0]).cmp_trade_order(&edge(&ticks[1]))
         );
     }
@@ -226,12 +236,12 @@ proptest! {
     fn the_order_in_which_ticks_are_given_changes_nothing(
         mut given in vec(any_tick(), 0..30).prop_shuffle(),
     ) {
-        let mut taken = HashSet::new();
-        given.retain(|tick| taken.insert(tick.position));
+        let mut positions = HashSet::new();
+        given.retain(|tick| positions.insert(tick.position));
         let mut ordered = given.clone();
         ordered.sort_by_key(|tick| tick.position);
         let next = Position { epoch: 3, offset: 0 };
-        for settings in [PLAIN, with(IdScheme::Unique, IdScope::Exchange)] {
+        for settings in [PLAIN, settings_with(IdScheme::Unique, IdScope::Exchange)] {
             prop_assert_eq!(
                 trades_current(given.clone(), &[], next, &settings),
                 trades_current(ordered.clone(), &[], next, &settings)
@@ -244,22 +254,22 @@ proptest! {
         position in (1_u64..3, 0_u64..30),
         edges in vec((1_usize..3, 1_u64..5, 1_u64..5), 0..6),
     ) {
-        let mut rejected = Vec::new();
+        let mut excluded = Vec::new();
         let mut ends = [0; 4];
         for (epoch, gap, length) in edges {
             let first = ends[epoch] + gap;
             ends[epoch] = first + length;
-            rejected.push(ExcludedRange {
+            excluded.push(ExcludedRange {
                 epoch: epoch as u64,
                 ..range(first, first + length, Verdict::Duplicate)
             });
         }
-        rejected.sort_by_key(|range| (range.epoch, range.first_offset));
+        excluded.sort_by_key(|range| (range.epoch, range.first_offset));
         let position = Position { epoch: position.0, offset: position.1 };
-        let holds = rejected.iter().any(|range| {
+        let holds = excluded.iter().any(|range| {
             range.epoch == position.epoch
                 && (range.first_offset..range.end_offset).contains(&position.offset)
         });
-        prop_assert_eq!(find_verdict(position, &rejected).is_some(), holds);
+        prop_assert_eq!(find_verdict(position, &excluded).is_some(), holds);
     }
 }

@@ -3,7 +3,7 @@
 use clock::{Clock, Guard};
 use market::{BarRow, Instrument, Venue, VenueSettings};
 
-use super::Guarded;
+use super::calls::Guarded;
 use crate::bar_store::{BarQuery, BarReader, BarStore, CommitOutcome, IdRangeQuery, SymbolQuery};
 use crate::error::StoreError;
 use crate::state::{

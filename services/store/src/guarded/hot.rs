@@ -3,7 +3,7 @@
 use clock::Clock;
 use market::Instrument;
 
-use super::Guarded;
+use super::calls::Guarded;
 use crate::error::StoreError;
 use crate::hot_store::{HotStore, NewestPrice};
 use crate::redis::RedisHotStore;

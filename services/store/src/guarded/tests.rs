@@ -1,11 +1,13 @@
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use clock::{Breaker, BreakerPolicy, SystemClock};
+use clock::{Breaker, BreakerPolicy, Clock, Guard, SystemClock};
 use market::Instrument;
 
-use super::*;
+use super::Guarded;
+use crate::error::StoreError;
 use crate::tick_store::{ArchiveProgress, Tick, TickBlock, TickStore};
 
 /// The outage that the breaker last reported.
@@ -18,50 +20,50 @@ impl Outage {
     }
 }
 
-/// A store of ticks in a mood.
+/// A store of ticks whose calls behave as the test sets.
 #[derive(Clone, Default)]
-struct Moody {
-    mood: Arc<AtomicU8>,
+struct FakeTickStore {
+    behaviour: Arc<AtomicU8>,
     calls: Arc<AtomicUsize>,
 }
 
-const WELL: u8 = 0;
-const REFUSING: u8 = 1;
-const HANGING: u8 = 2;
-const DAMAGED: u8 = 3;
+const SUCCEED: u8 = 0;
+const FAIL: u8 = 1;
+const HANG: u8 = 2;
+const RETURN_CORRUPT: u8 = 3;
 
-impl Moody {
-    fn turn(&self, mood: u8) {
-        self.mood.store(mood, Ordering::Relaxed);
+impl FakeTickStore {
+    fn set_behaviour(&self, behaviour: u8) {
+        self.behaviour.store(behaviour, Ordering::Relaxed);
     }
 
-    async fn answer<T>(&self, value: T) -> Result<T, StoreError> {
+    async fn respond<T>(&self, value: T) -> Result<T, StoreError> {
         self.calls.fetch_add(1, Ordering::Relaxed);
-        let (store, reason) = ("moody".to_owned(), "no route".to_owned());
-        match self.mood.load(Ordering::Relaxed) {
-            WELL => Ok(value),
-            REFUSING => Err(StoreError::Unavailable { store, reason }),
-            DAMAGED => Err(StoreError::Corrupt { store, reason }),
+        let (store, reason) = ("fake".to_owned(), "no route".to_owned());
+        match self.behaviour.load(Ordering::Relaxed) {
+            SUCCEED => Ok(value),
+            FAIL => Err(StoreError::Unavailable { store, reason }),
+            RETURN_CORRUPT => Err(StoreError::Corrupt { store, reason }),
             _ => std::future::pending().await,
         }
     }
 }
 
-impl TickStore for Moody {
+impl TickStore for FakeTickStore {
     async fn archive_progress(&self, _: u32) -> Result<Option<ArchiveProgress>, StoreError> {
-        self.answer(None).await
+        self.respond(None).await
     }
 
     async fn insert(&self, _: &[TickBlock]) -> Result<(), StoreError> {
-        self.answer(()).await
+        self.respond(()).await
     }
 
     async fn set_archive_progress(&self, _: u32, _: ArchiveProgress) -> Result<(), StoreError> {
-        self.answer(()).await
+        self.respond(()).await
     }
 
     async fn read(&self, _: &Instrument, _: i64, _: i64) -> Result<Vec<Tick>, StoreError> {
-        self.answer(Vec::new()).await
+        self.respond(Vec::new()).await
     }
 
     async fn hours_with_ticks(
@@ -70,42 +72,42 @@ impl TickStore for Moody {
         _: i64,
         _: i64,
     ) -> Result<Vec<(i64, u64)>, StoreError> {
-        self.answer(Vec::new()).await
+        self.respond(Vec::new()).await
     }
 
     async fn sync(&self) -> Result<(), StoreError> {
-        self.answer(()).await
+        self.respond(()).await
     }
 
     async fn delete_expired(&self, _: i64) -> Result<u64, StoreError> {
-        self.answer(0).await
+        self.respond(0).await
     }
 }
 
 const TIMEOUT: Duration = Duration::from_secs(8);
 
-fn guarded() -> (Moody, Guarded<Moody, SystemClock>, Outage) {
+fn guarded_store() -> (FakeTickStore, Guarded<FakeTickStore, SystemClock>, Outage) {
     let policy = BreakerPolicy {
         failures: NonZeroU32::new(2).unwrap(),
         open_for: Duration::from_secs(60),
         successes: NonZeroU32::new(2).unwrap(),
     };
-    let (moody, outage) = (Moody::default(), Outage::default());
+    let (fake, outage) = (FakeTickStore::default(), Outage::default());
     let reported = outage.clone();
     let breaker = Breaker::new("clickhouse", policy, SystemClock, move |reason| {
         *reported.0.lock().unwrap() = reason.map(str::to_owned);
     });
     let guard = Guard::new("clickhouse", SystemClock, TIMEOUT, breaker);
-    (moody.clone(), Guarded::new(moody, guard), outage)
+    (fake.clone(), Guarded::new(fake, guard), outage)
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_failures_in_a_row_calls_fail_at_once_and_say_why() {
-    let (moody, guarded, outage) = guarded();
-    moody.turn(REFUSING);
+async fn after_failures_in_a_row_calls_fail_at_once_with_the_reason() {
+    let (fake, guarded, outage) = guarded_store();
+    fake.set_behaviour(FAIL);
     let error = guarded.archive_position(0).await.unwrap_err();
-    assert_eq!(error.to_string(), "moody: no route");
-    moody.turn(HANGING);
+    assert_eq!(error.to_string(), "fake: no route");
+    fake.set_behaviour(HANG);
     let begin_ns = SystemClock.monotonic_ns();
     let error = guarded.archive_position(0).await.unwrap_err();
     assert!(error.is_transient(), "{error}");
@@ -114,7 +116,7 @@ async fn after_failures_in_a_row_calls_fail_at_once_and_say_why() {
     assert_eq!(waited, TIMEOUT);
 
     SystemClock.sleep(Duration::from_secs(18)).await;
-    let calls = moody.calls.load(Ordering::Relaxed);
+    let calls = fake.calls.load(Ordering::Relaxed);
     let error = guarded.sync().await.unwrap_err();
     assert!(error.is_transient(), "{error}");
     assert_eq!(
@@ -122,25 +124,33 @@ async fn after_failures_in_a_row_calls_fail_at_once_and_say_why() {
         "clickhouse: the circuit breaker is open for another 42 s after 2 failures: \
          not done within 8s"
     );
-    assert_eq!(moody.calls.load(Ordering::Relaxed), calls, "it was called");
+    assert_eq!(
+        fake.calls.load(Ordering::Relaxed),
+        calls,
+        "the store was called"
+    );
     assert!(outage.is_reported());
 
-    moody.turn(WELL);
+    fake.set_behaviour(SUCCEED);
     guarded.probe_ticks().await;
-    assert!(outage.is_reported(), "it asked too early");
+    assert!(outage.is_reported(), "it probed too early");
     SystemClock.sleep(Duration::from_secs(42)).await;
     guarded.probe_ticks().await;
     guarded.probe_ticks().await;
-    assert!(!outage.is_reported(), "the probes close it alone");
-    let calls = moody.calls.load(Ordering::Relaxed);
+    assert!(!outage.is_reported(), "the probes alone close it");
+    let calls = fake.calls.load(Ordering::Relaxed);
     guarded.probe_ticks().await;
-    assert_eq!(moody.calls.load(Ordering::Relaxed), calls, "no need to ask");
+    assert_eq!(
+        fake.calls.load(Ordering::Relaxed),
+        calls,
+        "a closed breaker needs no probe"
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_no_retry_can_mend_is_an_answer() {
-    let (moody, guarded, outage) = guarded();
-    moody.turn(DAMAGED);
+async fn an_error_that_is_not_transient_counts_as_a_success() {
+    let (fake, guarded, outage) = guarded_store();
+    fake.set_behaviour(RETURN_CORRUPT);
     for _ in 0..10 {
         let error = guarded.insert(&[]).await.unwrap_err();
         assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
@@ -149,12 +159,13 @@ async fn an_answer_that_no_retry_can_mend_is_an_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_that_their_callers_gave_up_say_nothing() {
-    let (moody, guarded, outage) = guarded();
-    moody.turn(HANGING);
+async fn calls_that_were_dropped_do_not_count() {
+    let (fake, guarded, outage) = guarded_store();
+    fake.set_behaviour(HANG);
     for _ in 0..10 {
-        let given_up = clock::timeout(&SystemClock, TIMEOUT / 2, guarded.archive_position(0)).await;
-        assert!(given_up.is_err());
+        let timed_out =
+            clock::timeout(&SystemClock, TIMEOUT / 2, guarded.archive_position(0)).await;
+        assert!(timed_out.is_err());
     }
     assert!(!outage.is_reported());
 }

@@ -3,7 +3,7 @@
 use clock::Clock;
 use market::Instrument;
 
-use super::Guarded;
+use super::calls::Guarded;
 use crate::error::StoreError;
 use crate::tick_store::{ArchiveProgress, Tick, TickBlock, TickStore};
 
@@ -22,9 +22,9 @@ impl<S: TickStore, C: Clock> TickStore for Guarded<S, C> {
     async fn set_archive_progress(
         &self,
         partition: u32,
-        archived: ArchiveProgress,
+        progress: ArchiveProgress,
     ) -> Result<(), StoreError> {
-        let call = self.store.set_archive_progress(partition, archived);
+        let call = self.store.set_archive_progress(partition, progress);
         self.call(call).await
     }
 

@@ -1,10 +1,11 @@
-//! Bars and the state of the fold in SQLite.
+//! The store of bars and of the state of the fold in SQLite.
 
 mod amendments;
 mod commit;
-mod expire;
+mod id_sets;
 mod load;
 mod reader;
+mod retention;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -15,15 +16,17 @@ use std::sync::Arc;
 
 pub use reader::SqliteBarReader;
 
-use super::file::{DatabaseFile, Kind};
+use super::file::{DatabaseFile, DatabaseKind};
 use super::log_id;
-use super::readers::Readers;
+use super::reader_pool::ReaderPool;
 use super::schema::Schema;
 use super::writer::Writer;
+use crate::bar_store::{BarStore, CommitOutcome};
+use crate::error::StoreError;
 use crate::metrics::CommitTimer;
-use crate::{BarStore, CommitOutcome, PartitionState, StoreError, Transaction};
+use crate::state::{PartitionState, Transaction};
 
-static KIND: Kind = Kind {
+static KIND: DatabaseKind = DatabaseKind {
     name: "bars",
     schema: Schema {
         application_id: 0x4357_4201,
@@ -35,8 +38,9 @@ static KIND: Kind = Kind {
 
 /// Bars and the state of the fold in one SQLite file.
 ///
-/// A commit does not wait for the disk: after a loss of power the file holds the state as of
-/// some earlier commit, from which the log replays. [`BarStore::sync`] waits.
+/// A commit does not wait for the disk: after a loss of power the file may hold the state of an
+/// earlier commit, from which the records of the log are folded again. [`BarStore::sync`] waits for
+/// the disk.
 #[derive(Clone)]
 pub struct SqliteBarStore {
     reader: SqliteBarReader,
@@ -44,28 +48,32 @@ pub struct SqliteBarStore {
 }
 
 impl SqliteBarStore {
-    /// Opens the file, or makes it; its folder must be there.
+    /// Opens the file, or creates it in a folder that exists.
     ///
     /// # Errors
-    /// [`StoreError`], where it cannot be read or written, is no such file, or is newer.
+    /// [`StoreError`] if the file cannot be read or written, is not a file of this kind, or has the
+    /// schema of another version.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        DatabaseFile::open(&KIND, path.as_ref()).await.map(Self::of)
+        DatabaseFile::open(&KIND, path.as_ref())
+            .await
+            .map(Self::from_file)
     }
 
-    /// Opens a file that is there, which another process may be writing to. What would write
-    /// to it fails.
+    /// Opens an existing file for reading, while another process may write to it. Calls that write
+    /// fail.
     ///
     /// # Errors
-    /// [`StoreError`], where it cannot be read, is no such file, or is of another version.
+    /// [`StoreError`] if the file cannot be read, is not a file of this kind, or has the schema of
+    /// another version.
     pub async fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let file = DatabaseFile::open_read_only(&KIND, path.as_ref()).await;
-        file.map(Self::of)
+        file.map(Self::from_file)
     }
 
-    fn of(file: DatabaseFile) -> Self {
+    fn from_file(file: DatabaseFile) -> Self {
         let file = Arc::new(file);
         Self {
-            reader: SqliteBarReader::new(Readers::new(Arc::clone(&file))),
+            reader: SqliteBarReader::new(ReaderPool::new(Arc::clone(&file))),
             writer: Arc::new(Writer::new(file)),
         }
     }
@@ -74,22 +82,22 @@ impl SqliteBarStore {
         self.reader.readers().file()
     }
 
-    /// Ties the file to the log that it is folded from, which has so many partitions: the first
-    /// call stores the log's id.
+    /// Binds the file to the log that it is folded from, and stores the log's number of partitions.
+    /// The first call stores the id of the log; later calls compare it.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`], where it was folded from another log.
+    /// [`StoreError::Corrupt`] if the bars were folded from another log.
     pub async fn bind_log(&self, log_id: &str, partitions: u32) -> Result<(), StoreError> {
-        log_id::bind(&self.writer, log_id, Some(partitions)).await
+        log_id::bind_log(&self.writer, log_id, Some(partitions)).await
     }
 
-    /// How many partitions the log has that the file was last tied to. Whoever reads beside the
-    /// owner cannot ask the log, which is the owner's alone.
+    /// Returns the number of partitions that the last [`SqliteBarStore::bind_log`] stored, for a
+    /// process that cannot open the log because the owner of the data folder has it open.
     ///
     /// # Errors
-    /// [`StoreError`], where the file cannot be read.
+    /// [`StoreError`] if the file cannot be read.
     pub async fn log_partitions(&self) -> Result<Option<u32>, StoreError> {
-        log_id::partitions(self.reader.readers()).await
+        log_id::read_partition_count(self.reader.readers()).await
     }
 }
 
@@ -107,21 +115,21 @@ impl BarStore for SqliteBarStore {
         epoch: u64,
     ) -> Result<PartitionState, StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let state = load::load(transaction.connection(), partition, epoch).await;
-        let state = transaction.check(state)?;
+        let state = load::load_partition(transaction.connection(), partition, epoch).await;
+        let state = transaction.store_result(state)?;
         transaction.commit().await?;
         Ok(state)
     }
 
     async fn register_topic(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let adopted = topics::adopt(transaction.connection(), topic, topic_id).await;
-        let adopted = transaction.check(adopted)?;
+        let registration = topics::register_topic(transaction.connection(), topic, topic_id).await;
+        let registration = transaction.store_result(registration)?;
         transaction.commit().await?;
-        match adopted {
-            topics::Adopted::Current(epoch) => Ok(epoch),
-            topics::Adopted::Superseded => Err(StoreError::TopicSuperseded {
-                store: self.file().label(),
+        match registration {
+            topics::Registration::Current(epoch) => Ok(epoch),
+            topics::Registration::Superseded => Err(StoreError::TopicSuperseded {
+                store: self.file().name(),
                 topic: topic.to_owned(),
                 topic_id: topic_id.to_owned(),
             }),
@@ -129,24 +137,24 @@ impl BarStore for SqliteBarStore {
     }
 
     async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
-        let started = CommitTimer::start();
-        let mut writing = self.writer.begin().await?;
-        let outcome = commit::write(writing.connection(), transaction).await;
-        let outcome = writing.check(outcome)?;
+        let timer = CommitTimer::start();
+        let mut write_transaction = self.writer.begin().await?;
+        let outcome = commit::write_transaction(write_transaction.connection(), transaction).await;
+        let outcome = write_transaction.store_result(outcome)?;
         match outcome {
-            CommitOutcome::Conflict => writing.rollback().await?,
+            CommitOutcome::Conflict => write_transaction.rollback().await?,
             CommitOutcome::Committed => {
-                writing.commit().await?;
+                write_transaction.commit().await?;
                 let metrics = self.file().metrics();
-                commit::count(metrics, transaction);
-                metrics.commit_seconds.record(started.elapsed());
+                commit::count_rows(metrics, transaction);
+                metrics.commit_seconds.record(timer.elapsed());
             }
         }
         Ok(outcome)
     }
 
     async fn snapshot(&self) -> Result<SqliteBarReader, StoreError> {
-        let readers = Readers::pinned(Arc::clone(self.file())).await?;
+        let readers = ReaderPool::snapshot(Arc::clone(self.file())).await?;
         Ok(SqliteBarReader::new(readers))
     }
 
@@ -160,9 +168,11 @@ impl BarStore for SqliteBarStore {
         ids_before_ns: i64,
     ) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let gone = expire::expire(transaction.connection(), bars_before_ns, ids_before_ns).await;
-        let gone = transaction.check(gone)?;
+        let deleted =
+            retention::delete_expired(transaction.connection(), bars_before_ns, ids_before_ns)
+                .await;
+        let deleted = transaction.store_result(deleted)?;
         transaction.commit().await?;
-        Ok(gone)
+        Ok(deleted)
     }
 }

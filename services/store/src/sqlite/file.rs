@@ -1,4 +1,4 @@
-//! A database file: how it is opened, and what its errors are called.
+//! A database file: how it is opened, and how its errors name it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,93 +6,100 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection};
 
-use super::failure::Failure;
+use super::database_error::DatabaseError;
 use super::schema::Schema;
-use crate::StoreError;
+use crate::error::StoreError;
 use crate::metrics::Metrics;
 
-/// How long a statement waits for another process's lock, such as that of a checkpoint.
+/// How long a statement waits for a lock that another process holds, for example during a
+/// checkpoint.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// At how many pages SQLite moves its write-ahead log into the file. Its own choice is 1,000, a
-/// transaction or two of ours; the more are moved at once, the more of them are the same page.
+/// The size of the write-ahead log, in pages, at which SQLite copies it into the file. SQLite's
+/// default is 1,000, which one or two of our transactions fill. The more pages one checkpoint
+/// covers, the more of them are versions of the same page, of which only the last is copied.
 const CHECKPOINT_PAGES: &str = "8192";
 
-/// What differs between the databases.
-pub(super) struct Kind {
-    /// `bars` or `ticks`, as in metrics.
+/// What distinguishes the database of bars from that of ticks.
+pub(super) struct DatabaseKind {
+    /// `bars` or `ticks`, also in metrics.
     pub(super) name: &'static str,
     /// The tables.
     pub(super) schema: Schema,
     /// The size of a page, in bytes.
     pub(super) page_size: u32,
-    /// How many rows wait between SQLite's thread and a reader.
+    /// The number of rows that are buffered between SQLite's thread and a reader.
     pub(super) row_buffer: usize,
 }
 
 /// One database file.
 pub(super) struct DatabaseFile {
-    kind: &'static Kind,
+    kind: &'static DatabaseKind,
     path: PathBuf,
-    read_only: bool,
+    is_read_only: bool,
     metrics: Metrics,
 }
 
 impl DatabaseFile {
-    /// Opens the file, or makes it, and brings its tables up to date.
-    pub(super) async fn open(kind: &'static Kind, path: &Path) -> Result<Self, StoreError> {
+    /// Opens the file, or creates it, and creates or upgrades its tables.
+    pub(super) async fn open(kind: &'static DatabaseKind, path: &Path) -> Result<Self, StoreError> {
         let file = Self::new(kind, path, false);
-        let options = file.options().create_if_missing(true);
-        file.check(kind.schema.migrate(&options).await)?;
+        let options = file.writing_options().create_if_missing(true);
+        file.store_result(kind.schema.migrate(&options).await)?;
         Ok(file)
     }
 
-    /// Opens a file that is there, beside the process that writes to it or without one.
+    /// Opens an existing file for reading, also while another process writes to it.
     pub(super) async fn open_read_only(
-        kind: &'static Kind,
+        kind: &'static DatabaseKind,
         path: &Path,
     ) -> Result<Self, StoreError> {
         let file = Self::new(kind, path, true);
-        file.check(kind.schema.verify(&file.reading_options()).await)?;
+        file.store_result(kind.schema.verify(&file.reading_options()).await)?;
         Ok(file)
     }
 
-    fn new(kind: &'static Kind, path: &Path, read_only: bool) -> Self {
+    fn new(kind: &'static DatabaseKind, path: &Path, is_read_only: bool) -> Self {
         Self {
             kind,
             path: path.to_owned(),
-            read_only,
+            is_read_only,
             metrics: Metrics::new(kind.name),
         }
     }
 
-    /// A connection that writes.
-    pub(super) async fn connect_writer(&self) -> Result<SqliteConnection, Failure> {
-        if self.read_only {
-            return Err(Failure::Unavailable("opened for reading only".to_owned()));
+    /// Opens a connection that writes.
+    pub(super) async fn connect_writer(&self) -> Result<SqliteConnection, DatabaseError> {
+        if self.is_read_only {
+            return Err(DatabaseError::Unavailable(
+                "opened for reading only".to_owned(),
+            ));
         }
-        Ok(self.options().connect().await?)
+        Ok(self.writing_options().connect().await?)
     }
 
-    /// A connection that reads.
-    pub(super) async fn connect_reader(&self) -> Result<SqliteConnection, Failure> {
+    /// Opens a connection that reads.
+    pub(super) async fn connect_reader(&self) -> Result<SqliteConnection, DatabaseError> {
         Ok(self.reading_options().connect().await?)
     }
 
-    /// Names the file in an error, and counts the error.
-    pub(super) fn check<T>(&self, result: Result<T, Failure>) -> Result<T, StoreError> {
-        result.map_err(|failure| {
+    /// Converts an error into one that names the file, and counts it.
+    pub(super) fn store_result<T>(
+        &self,
+        result: Result<T, DatabaseError>,
+    ) -> Result<T, StoreError> {
+        result.map_err(|error| {
             self.metrics.errors.increment(1);
-            failure.into_store_error(&self.label())
+            error.into_store_error(&self.name())
         })
     }
 
-    /// What it is called in errors.
-    pub(super) fn label(&self) -> String {
+    /// Returns the name of the file in errors.
+    pub(super) fn name(&self) -> String {
         format!("{} in {}", self.kind.name, self.path.display())
     }
 
-    /// What is counted.
+    /// Returns the metrics of the store.
     pub(super) const fn metrics(&self) -> &Metrics {
         &self.metrics
     }
@@ -106,7 +113,7 @@ impl DatabaseFile {
             .disable_statement_logging()
     }
 
-    fn options(&self) -> SqliteConnectOptions {
+    fn writing_options(&self) -> SqliteConnectOptions {
         self.base_options()
             .page_size(self.kind.page_size)
             .journal_mode(SqliteJournalMode::Wal)

@@ -1,30 +1,33 @@
-//! Which log a file belongs to.
+//! The id of the log that a file belongs to.
 
 use sqlx::{Row, SqliteConnection, query, query_scalar};
 
-use super::failure::Failure;
-use super::readers::Readers;
+use super::database_error::DatabaseError;
+use super::reader_pool::ReaderPool;
 use super::writer::Writer;
-use crate::StoreError;
+use crate::error::StoreError;
 
-/// Notes the log that a file belongs to, or compares it with the one noted before; and how many
-/// partitions that has, where it is told.
-pub(super) async fn bind(
+/// Stores the id of the log that a file belongs to, or compares it with the stored one. Also stores
+/// the number of partitions, if it is given.
+pub(super) async fn bind_log(
     writer: &Writer,
     log_id: &str,
     partitions: Option<u32>,
 ) -> Result<(), StoreError> {
     let mut transaction = writer.begin().await?;
-    let bound = compare(transaction.connection(), log_id).await;
-    transaction.check(bound)?;
+    let bound = verify_log_id(transaction.connection(), log_id).await;
+    transaction.store_result(bound)?;
     if let Some(partitions) = partitions {
-        let noted = note(transaction.connection(), partitions).await;
-        transaction.check(noted)?;
+        let written = write_partition_count(transaction.connection(), partitions).await;
+        transaction.store_result(written)?;
     }
     transaction.commit().await
 }
 
-async fn note(connection: &mut SqliteConnection, partitions: u32) -> Result<(), Failure> {
+async fn write_partition_count(
+    connection: &mut SqliteConnection,
+    partitions: u32,
+) -> Result<(), DatabaseError> {
     query("INSERT OR REPLACE INTO meta (key, value) VALUES ('log_partitions', ?)")
         .bind(partitions.to_string())
         .execute(connection)
@@ -32,18 +35,21 @@ async fn note(connection: &mut SqliteConnection, partitions: u32) -> Result<(), 
     Ok(())
 }
 
-/// How many partitions the log has; none where nobody has noted it.
-pub(super) async fn partitions(readers: &Readers) -> Result<Option<u32>, StoreError> {
-    let noted = query("SELECT value FROM meta WHERE key = 'log_partitions'");
-    let read = readers.read(noted, |row| {
+/// Returns the stored number of partitions of the log, or `None` if none is stored.
+pub(super) async fn read_partition_count(readers: &ReaderPool) -> Result<Option<u32>, StoreError> {
+    let select = query("SELECT value FROM meta WHERE key = 'log_partitions'");
+    let read = readers.read(select, |row| {
         let text: String = row.try_get(0)?;
         text.parse::<u32>()
-            .map_err(|error| Failure::malformed("log_partitions", error))
+            .map_err(|error| DatabaseError::malformed_value("log_partitions", error))
     });
     Ok(read.await?.pop())
 }
 
-async fn compare(connection: &mut SqliteConnection, log_id: &str) -> Result<(), Failure> {
+async fn verify_log_id(
+    connection: &mut SqliteConnection,
+    log_id: &str,
+) -> Result<(), DatabaseError> {
     query("INSERT OR IGNORE INTO meta (key, value) VALUES ('log_id', ?)")
         .bind(log_id)
         .execute(&mut *connection)
@@ -54,8 +60,8 @@ async fn compare(connection: &mut SqliteConnection, log_id: &str) -> Result<(), 
     if bound == log_id {
         return Ok(());
     }
-    Err(Failure::Malformed(format!(
-        "belongs to another log ({bound}, this one is {log_id}); put the log back that belongs \
-         to it, or move bars.sqlite and ticks.sqlite away together and let them be made anew"
+    Err(DatabaseError::Malformed(format!(
+        "belongs to another log ({bound}, this one is {log_id}); restore the log that it belongs \
+         to, or move bars.sqlite and ticks.sqlite away together to have them created again"
     )))
 }

@@ -3,7 +3,7 @@
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection, query, query_scalar, raw_sql};
 
-use super::failure::Failure;
+use super::database_error::DatabaseError;
 
 /// The oldest schema that can be read or upgraded.
 const OLDEST: i64 = 3;
@@ -20,7 +20,10 @@ pub(super) struct Schema {
 
 impl Schema {
     /// Creates the tables, or upgrades them, in one transaction.
-    pub(super) async fn migrate(&self, options: &SqliteConnectOptions) -> Result<(), Failure> {
+    pub(super) async fn migrate(
+        &self,
+        options: &SqliteConnectOptions,
+    ) -> Result<(), DatabaseError> {
         let mut connection = options.connect().await?;
         query("BEGIN IMMEDIATE").execute(&mut connection).await?;
         let found = self.stored_version(&mut connection).await?;
@@ -38,13 +41,13 @@ impl Schema {
     }
 
     /// Fails unless the tables have the newest version.
-    pub(super) async fn verify(&self, options: &SqliteConnectOptions) -> Result<(), Failure> {
+    pub(super) async fn verify(&self, options: &SqliteConnectOptions) -> Result<(), DatabaseError> {
         let mut connection = options.connect().await?;
         let found = self.stored_version(&mut connection).await?;
         if found == self.newest_version() {
             return Ok(());
         }
-        Err(Failure::Unavailable(format!(
+        Err(DatabaseError::Unavailable(format!(
             "it has schema {found}, this version reads {}; open it for writing once",
             self.newest_version()
         )))
@@ -58,7 +61,10 @@ impl Schema {
     ///
     /// Fails if another program wrote the file, or a version of this one whose tables cannot be
     /// read or upgraded.
-    async fn stored_version(&self, connection: &mut SqliteConnection) -> Result<i64, Failure> {
+    async fn stored_version(
+        &self,
+        connection: &mut SqliteConnection,
+    ) -> Result<i64, DatabaseError> {
         let found: i64 = query_scalar("PRAGMA user_version")
             .fetch_one(&mut *connection)
             .await?;
@@ -72,16 +78,16 @@ impl Schema {
             return Ok(0);
         }
         if application_id != self.application_id {
-            return Err(Failure::Malformed(
+            return Err(DatabaseError::Malformed(
                 "another program wrote it, or it is another kind of database".to_owned(),
             ));
         }
         match found {
-            found if found < OLDEST => Err(Failure::OlderSchema {
+            found if found < OLDEST => Err(DatabaseError::OlderSchema {
                 found,
                 oldest: OLDEST,
             }),
-            found if found > self.newest_version() => Err(Failure::NewerSchema {
+            found if found > self.newest_version() => Err(DatabaseError::NewerSchema {
                 found,
                 known: self.newest_version(),
             }),
@@ -89,7 +95,7 @@ impl Schema {
         }
     }
 
-    async fn write_version(&self, connection: &mut SqliteConnection) -> Result<(), Failure> {
+    async fn write_version(&self, connection: &mut SqliteConnection) -> Result<(), DatabaseError> {
         let sql = format!(
             "PRAGMA application_id = {}; PRAGMA user_version = {};",
             self.application_id,

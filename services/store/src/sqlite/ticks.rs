@@ -1,4 +1,4 @@
-//! Ticks in SQLite.
+//! The store of ticks in SQLite.
 
 mod block;
 mod insert;
@@ -10,25 +10,26 @@ use std::sync::Arc;
 use market::{Instrument, Position};
 use sqlx::{Row, query};
 
-use super::column::{read_unsigned, unsigned};
-use super::failure::Failure;
-use super::file::{DatabaseFile, Kind};
+use super::column::{read_u64, u64_as_column};
+use super::database_error::DatabaseError;
+use super::file::{DatabaseFile, DatabaseKind};
 use super::log_id;
-use super::readers::Readers;
+use super::reader_pool::ReaderPool;
 use super::schema::Schema;
 use super::writer::Writer;
+use crate::error::StoreError;
 use crate::metrics::CommitTimer;
 use crate::tick_store::hour_start_ns;
-use crate::{ArchiveProgress, StoreError, Tick, TickBlock, TickStore};
+use crate::tick_store::{ArchiveProgress, Tick, TickBlock, TickStore};
 
-static KIND: Kind = Kind {
+static KIND: DatabaseKind = DatabaseKind {
     name: "ticks",
     schema: Schema {
         application_id: 0x4357_5401,
         versions: &[include_str!("../../migrations/sqlite/ticks_3.sql")],
     },
     page_size: 16_384,
-    // Rows hold bodies of up to a few MiB.
+    // A row has a body of up to a few MiB.
     row_buffer: 2,
 };
 
@@ -42,51 +43,56 @@ const SET_ARCHIVE_PROGRESS: &str = "INSERT INTO archive_progress \
         ELSE max(archive_progress.next_offset, excluded.next_offset) END, \
     append_time_ns = max(archive_progress.append_time_ns, excluded.append_time_ns)";
 
-/// How many blocks go in one call.
-const EXPIRED_BLOCKS: i64 = 1_000;
+/// The greatest number of blocks that one call deletes.
+const MAX_EXPIRED_BLOCKS: i64 = 1_000;
 
 /// Ticks in one SQLite file, in compressed blocks.
 ///
-/// An insert does not wait for the disk: after a loss of power the file holds what it held at
-/// some earlier one. [`TickStore::sync`] waits.
+/// An insert does not wait for the disk: after a loss of power the file may be as it was after an
+/// earlier insert. [`TickStore::sync`] waits for the disk.
 #[derive(Clone)]
 pub struct SqliteTickStore {
     writer: Arc<Writer>,
-    readers: Arc<Readers>,
+    readers: Arc<ReaderPool>,
 }
 
 impl SqliteTickStore {
-    /// Opens the file, or makes it; its folder must be there.
+    /// Opens the file, or creates it in a folder that exists.
     ///
     /// # Errors
-    /// [`StoreError`], where it cannot be read or written, is no such file, or is newer.
+    /// [`StoreError`] if the file cannot be read or written, is not a file of this kind, or has the
+    /// schema of another version.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        DatabaseFile::open(&KIND, path.as_ref()).await.map(Self::of)
+        DatabaseFile::open(&KIND, path.as_ref())
+            .await
+            .map(Self::from_file)
     }
 
-    /// Opens a file that is there, which another process may be writing to. What would write
-    /// to it fails.
+    /// Opens an existing file for reading, while another process may write to it. Calls that write
+    /// fail.
     ///
     /// # Errors
-    /// [`StoreError`], where it cannot be read, is no such file, or is of another version.
+    /// [`StoreError`] if the file cannot be read, is not a file of this kind, or has the schema of
+    /// another version.
     pub async fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let file = DatabaseFile::open_read_only(&KIND, path.as_ref()).await;
-        file.map(Self::of)
+        file.map(Self::from_file)
     }
 
-    /// Notes the log that the ticks are of. The first call does; a later one with another log
-    /// fails, because its offsets name other records.
+    /// Binds the file to the log that its ticks are from. The first call stores the id of the log;
+    /// later calls with the id of another log fail, because the offsets of that log name other
+    /// records.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`], where they are of another log.
+    /// [`StoreError::Corrupt`] if the ticks are from another log.
     pub async fn bind_log(&self, log_id: &str) -> Result<(), StoreError> {
-        log_id::bind(&self.writer, log_id, None).await
+        log_id::bind_log(&self.writer, log_id, None).await
     }
 
-    fn of(file: DatabaseFile) -> Self {
+    fn from_file(file: DatabaseFile) -> Self {
         let file = Arc::new(file);
         Self {
-            readers: Arc::new(Readers::new(Arc::clone(&file))),
+            readers: Arc::new(ReaderPool::new(Arc::clone(&file))),
             writer: Arc::new(Writer::new(file)),
         }
     }
@@ -102,8 +108,8 @@ impl TickStore for SqliteTickStore {
         );
         let read = self.readers.read(bound.bind(partition), |row| {
             let next_position = Position {
-                epoch: read_unsigned(row, 0)?,
-                offset: read_unsigned(row, 1)?,
+                epoch: read_u64(row, 0)?,
+                offset: read_u64(row, 1)?,
             };
             Ok(ArchiveProgress {
                 next_position,
@@ -114,34 +120,34 @@ impl TickStore for SqliteTickStore {
     }
 
     async fn insert(&self, blocks: &[TickBlock]) -> Result<(), StoreError> {
-        let started = CommitTimer::start();
+        let timer = CommitTimer::start();
         let file = self.readers.file();
-        let packed = file.check(insert::pack(blocks).await)?;
+        let packed = file.store_result(insert::pack_blocks(blocks).await)?;
         let mut transaction = self.writer.begin().await?;
-        let written = insert::write(transaction.connection(), &packed).await;
-        transaction.check(written)?;
+        let written = insert::write_blocks(transaction.connection(), &packed).await;
+        transaction.store_result(written)?;
         transaction.commit().await?;
         let metrics = file.metrics();
         metrics.count_rows("tick_blocks", packed.len());
         metrics.count_rows("ticks", blocks.iter().map(|block| block.ticks.len()).sum());
-        metrics.commit_seconds.record(started.elapsed());
+        metrics.commit_seconds.record(timer.elapsed());
         Ok(())
     }
 
     async fn set_archive_progress(
         &self,
         partition: u32,
-        archived: ArchiveProgress,
+        progress: ArchiveProgress,
     ) -> Result<(), StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let moved = query(SET_ARCHIVE_PROGRESS)
+        let updated = query(SET_ARCHIVE_PROGRESS)
             .bind(partition)
-            .bind(unsigned(archived.next_position.epoch))
-            .bind(unsigned(archived.next_position.offset))
-            .bind(archived.append_time_ns)
+            .bind(u64_as_column(progress.next_position.epoch))
+            .bind(u64_as_column(progress.next_position.offset))
+            .bind(progress.append_time_ns)
             .execute(transaction.connection())
             .await;
-        transaction.check(moved.map_err(Failure::from))?;
+        transaction.store_result(updated.map_err(DatabaseError::from))?;
         transaction.commit().await
     }
 
@@ -151,7 +157,7 @@ impl TickStore for SqliteTickStore {
         start_ns: i64,
         end_ns: i64,
     ) -> Result<Vec<Tick>, StoreError> {
-        read::read(&self.readers, instrument, start_ns, end_ns).await
+        read::read_ticks(&self.readers, instrument, start_ns, end_ns).await
     }
 
     async fn hours_with_ticks(
@@ -172,7 +178,7 @@ impl TickStore for SqliteTickStore {
         let read = self.readers.read(bound, |row| {
             let tick_count: i64 = row.try_get(1)?;
             let tick_count = u64::try_from(tick_count)
-                .map_err(|_| Failure::malformed("tick_count", tick_count))?;
+                .map_err(|_| DatabaseError::malformed_value("tick_count", tick_count))?;
             Ok((row.try_get(0)?, tick_count))
         });
         read.await
@@ -184,16 +190,16 @@ impl TickStore for SqliteTickStore {
 
     async fn delete_expired(&self, before_ns: i64) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let gone = query(
+        let deleted = query(
             "DELETE FROM tick_blocks WHERE id IN \
              (SELECT id FROM tick_blocks WHERE last_append_ns < ? LIMIT ?)",
         )
         .bind(before_ns)
-        .bind(EXPIRED_BLOCKS)
+        .bind(MAX_EXPIRED_BLOCKS)
         .execute(transaction.connection())
         .await;
-        let gone = transaction.check(gone.map_err(Failure::from))?;
+        let deleted = transaction.store_result(deleted.map_err(DatabaseError::from))?;
         transaction.commit().await?;
-        Ok(gone.rows_affected())
+        Ok(deleted.rows_affected())
     }
 }

@@ -1,26 +1,27 @@
-//! The one connection that writes.
+//! The connection that writes.
 
 use std::sync::Arc;
 
 use sqlx::{SqliteConnection, query};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::failure::Failure;
+use super::database_error::DatabaseError;
 use super::file::DatabaseFile;
-use crate::StoreError;
+use crate::error::StoreError;
 
-/// The one connection that writes to a file. Whatever goes wrong, it is opened anew: after a
-/// full disk SQLite may have rolled back on its own, which the connection's user cannot see.
+/// The only connection that writes to a file. After any error the connection is replaced by a new
+/// one: if the disk is full, for example, SQLite may have rolled back by itself, which the caller
+/// cannot see.
 pub(super) struct Writer {
     file: Arc<DatabaseFile>,
     connection: Mutex<Option<SqliteConnection>>,
 }
 
-/// A transaction that has the write lock. Dropped, it is rolled back.
+/// A transaction that holds the write lock. Dropping it rolls it back.
 pub(super) struct WriteTransaction<'a> {
     file: &'a DatabaseFile,
-    home: MutexGuard<'a, Option<SqliteConnection>>,
-    /// Taken from home, and put back only by a clean end.
+    slot: MutexGuard<'a, Option<SqliteConnection>>,
+    /// The connection, taken out of `slot`; only a successful end puts it back.
     connection: SqliteConnection,
 }
 
@@ -32,105 +33,111 @@ impl Writer {
         }
     }
 
-    /// Waits for its turn and begins.
+    /// Waits for the connection and begins a transaction.
     pub(super) async fn begin(&self) -> Result<WriteTransaction<'_>, StoreError> {
-        let (home, connection) = self.take().await?;
-        self.begin_on(home, connection).await
+        let (slot, connection) = self.take_connection().await?;
+        self.begin_with(slot, connection).await
     }
 
-    async fn begin_on<'a>(
+    async fn begin_with<'a>(
         &'a self,
-        home: MutexGuard<'a, Option<SqliteConnection>>,
+        slot: MutexGuard<'a, Option<SqliteConnection>>,
         mut connection: SqliteConnection,
     ) -> Result<WriteTransaction<'a>, StoreError> {
-        run(&self.file, &mut connection, "BEGIN IMMEDIATE").await?;
+        execute(&self.file, &mut connection, "BEGIN IMMEDIATE").await?;
         Ok(WriteTransaction {
             file: &self.file,
-            home,
+            slot,
             connection,
         })
     }
 
-    /// Makes every transaction that was committed so far survive a loss of power.
+    /// Waits until all transactions that were committed so far survive a loss of power.
     ///
     /// With `synchronous=NORMAL` a commit writes to the write-ahead log and does not sync it
-    /// (<https://www.sqlite.org/wal.html#performance_considerations>). A checkpoint would, yet
-    /// it does nothing at all where a reader, perhaps of another process, still needs what the
-    /// file holds. With `synchronous=FULL` a commit syncs the log after it is written
-    /// (<https://www.sqlite.org/pragma.html#pragma_synchronous>), and the log is one file: so
-    /// one small transaction of that sort makes all before it durable, those in the log by its
-    /// own sync, and those that a checkpoint has moved because it syncs the database before
-    /// the log is used again (<https://www.sqlite.org/wal.html#checkpointing>).
+    /// (<https://www.sqlite.org/wal.html#performance_considerations>). A checkpoint would sync it,
+    /// but does nothing while a reader, perhaps of another process, needs the old pages of the
+    /// file. With `synchronous=FULL` a commit syncs the log after it is written
+    /// (<https://www.sqlite.org/pragma.html#pragma_synchronous>), and the log is one file. So
+    /// one small transaction with that setting makes all transactions before it durable: those in
+    /// the log by its own sync, and those that a checkpoint has copied into the database because a
+    /// checkpoint syncs the database before the log is used again (<https://www.sqlite.org/wal.html#checkpointing>).
     pub(super) async fn sync(&self) -> Result<(), StoreError> {
-        let (home, mut connection) = self.take().await?;
-        run(&self.file, &mut connection, "PRAGMA synchronous = FULL").await?;
-        let mut transaction = self.begin_on(home, connection).await?;
+        let (slot, mut connection) = self.take_connection().await?;
+        execute(&self.file, &mut connection, "PRAGMA synchronous = FULL").await?;
+        let mut transaction = self.begin_with(slot, connection).await?;
         let counted = query(
             "INSERT INTO meta (key, value) VALUES ('sync_count', '1') \
              ON CONFLICT (key) DO UPDATE SET value = CAST(value + 1 AS TEXT)",
         );
         let counted = counted.execute(transaction.connection()).await;
-        self.file.check(counted.map_err(Failure::from))?;
-        let mut home = transaction.commit_apart().await?;
-        if let Some(mut connection) = home.take() {
-            run(&self.file, &mut connection, "PRAGMA synchronous = NORMAL").await?;
-            *home = Some(connection);
+        self.file
+            .store_result(counted.map_err(DatabaseError::from))?;
+        let mut slot = transaction.commit_and_keep_lock().await?;
+        if let Some(mut connection) = slot.take() {
+            execute(&self.file, &mut connection, "PRAGMA synchronous = NORMAL").await?;
+            *slot = Some(connection);
         }
         Ok(())
     }
 
-    async fn take(
+    async fn take_connection(
         &self,
     ) -> Result<(MutexGuard<'_, Option<SqliteConnection>>, SqliteConnection), StoreError> {
-        let mut home = self.connection.lock().await;
-        let connection = match home.take() {
+        let mut slot = self.connection.lock().await;
+        let connection = match slot.take() {
             Some(connection) => connection,
-            None => self.file.check(self.file.connect_writer().await)?,
+            None => self.file.store_result(self.file.connect_writer().await)?,
         };
-        Ok((home, connection))
+        Ok((slot, connection))
     }
 }
 
 impl<'a> WriteTransaction<'a> {
-    /// The connection, for statements of this transaction.
+    /// Returns the connection, for statements of this transaction.
     pub(super) const fn connection(&mut self) -> &mut SqliteConnection {
         &mut self.connection
     }
 
-    /// Names the file in an error, and counts the error.
-    pub(super) fn check<T>(&self, result: Result<T, Failure>) -> Result<T, StoreError> {
-        self.file.check(result)
+    /// Converts an error into one that names the file, and counts it.
+    pub(super) fn store_result<T>(
+        &self,
+        result: Result<T, DatabaseError>,
+    ) -> Result<T, StoreError> {
+        self.file.store_result(result)
     }
 
-    /// Ends it, taken. After an error it may be taken or not.
+    /// Commits. After an error it is unknown whether the transaction was committed.
     pub(super) async fn commit(self) -> Result<(), StoreError> {
-        self.commit_apart().await.map(drop)
+        self.commit_and_keep_lock().await.map(drop)
     }
 
-    /// Ends it, undone.
+    /// Rolls back.
     pub(super) async fn rollback(self) -> Result<(), StoreError> {
-        self.end("ROLLBACK").await.map(drop)
+        self.finish("ROLLBACK").await.map(drop)
     }
 
-    async fn commit_apart(self) -> Result<MutexGuard<'a, Option<SqliteConnection>>, StoreError> {
-        self.end("COMMIT").await
+    async fn commit_and_keep_lock(
+        self,
+    ) -> Result<MutexGuard<'a, Option<SqliteConnection>>, StoreError> {
+        self.finish("COMMIT").await
     }
 
-    async fn end(
+    async fn finish(
         mut self,
         sql: &'static str,
     ) -> Result<MutexGuard<'a, Option<SqliteConnection>>, StoreError> {
-        run(self.file, &mut self.connection, sql).await?;
-        *self.home = Some(self.connection);
-        Ok(self.home)
+        execute(self.file, &mut self.connection, sql).await?;
+        *self.slot = Some(self.connection);
+        Ok(self.slot)
     }
 }
 
-async fn run(
+async fn execute(
     file: &DatabaseFile,
     connection: &mut SqliteConnection,
     sql: &'static str,
 ) -> Result<(), StoreError> {
     let done = query(sql).execute(connection).await;
-    file.check(done.map(drop).map_err(Failure::from))
+    file.store_result(done.map(drop).map_err(DatabaseError::from))
 }

@@ -18,7 +18,7 @@ use super::database_error::DatabaseError;
 use super::id_set_key::{IdSetKeyColumns, read_id_set_key};
 use super::timestamptz::Timestamptz;
 use super::{amendments, id_sets, row, topics};
-use crate::key_bounds::{PAST_ALL, set_bounds, venue_bounds};
+use crate::key_bounds::{AFTER_ALL_KEYS, id_set_bounds, venue_bounds};
 use crate::{
     BarKey, BarQuery, BarReader, DirtyMinuteRow, ExcludedRange, IdRangeQuery, IdRanges, IdSetKey,
     IdSetRow, PartitionProgress, StoreError, SymbolQuery, SymbolRow, VenueRow,
@@ -200,7 +200,7 @@ impl BarReader for TimescaleBarReader {
         &self,
         query: &IdRangeQuery,
     ) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
-        let (after, ceiling) = set_bounds(query);
+        let (after, ceiling) = id_set_bounds(query);
         let select = sqlx::query(id_sets::SELECT_ID_RANGES)
             .bind(after.0)
             .bind(after.1)
@@ -230,7 +230,7 @@ impl BarReader for TimescaleBarReader {
     async fn symbols(&self, query: &SymbolQuery) -> Result<Vec<SymbolRow>, StoreError> {
         let (floor, ceiling) = match &query.venue {
             Some(venue) => venue_bounds(venue),
-            None => (String::new(), PAST_ALL.to_owned()),
+            None => (String::new(), AFTER_ALL_KEYS.to_owned()),
         };
         let after = query.after.as_deref().unwrap_or("").max(floor.as_str());
         let select = sqlx::query(SELECT_SYMBOLS)

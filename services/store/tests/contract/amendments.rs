@@ -6,9 +6,9 @@ use candlewick_store::{
 };
 use market::{HOUR_NS, Interval, MINUTE_NS, Position, TradeId};
 
-use crate::fixtures::{bar, extreme_bar, id_key, instrument, step, take};
+use crate::fixtures::{bar, commit_step, extreme_bar, id_key, instrument, step};
 
-fn mark(offset: u64, later: bool) -> RefoldMark {
+fn refold_mark(offset: u64, later: bool) -> RefoldMark {
     let btc = instrument("binance:BTCUSDT");
     RefoldMark {
         up_to: Position { epoch: 1, offset },
@@ -17,7 +17,7 @@ fn mark(offset: u64, later: bool) -> RefoldMark {
     }
 }
 
-fn change(text: &str, start_ns: i64, mark: Option<RefoldMark>) -> DirtyMinuteChange {
+fn mark_change(text: &str, start_ns: i64, mark: Option<RefoldMark>) -> DirtyMinuteChange {
     DirtyMinuteChange {
         instrument: instrument(text),
         start_ns,
@@ -25,7 +25,7 @@ fn change(text: &str, start_ns: i64, mark: Option<RefoldMark>) -> DirtyMinuteCha
     }
 }
 
-fn row(change: &DirtyMinuteChange) -> DirtyMinuteRow {
+fn dirty_row(change: &DirtyMinuteChange) -> DirtyMinuteRow {
     DirtyMinuteRow {
         instrument: change.instrument.clone(),
         start_ns: change.start_ns,
@@ -33,7 +33,7 @@ fn row(change: &DirtyMinuteChange) -> DirtyMinuteRow {
     }
 }
 
-pub(crate) async fn marks_are_put_replaced_and_removed(store: &impl BarStore) {
+pub(crate) async fn marks_are_inserted_replaced_and_removed(store: &impl BarStore) {
     let extreme = RefoldMark {
         up_to: Position {
             epoch: u64::MAX,
@@ -43,56 +43,60 @@ pub(crate) async fn marks_are_put_replaced_and_removed(store: &impl BarStore) {
         later_bar: Some(extreme_bar(&instrument("a:a"), 0).row.bar),
     };
     let changes = [
-        change("binance:BTCUSDT", i64::MIN, Some(extreme)),
-        change("binance:BTCUSDT", 0, Some(mark(1, false))),
-        change("binance:BTCUSDT", MINUTE_NS, Some(mark(2, true))),
-        change("binance:ETHUSDT", 0, Some(mark(3, true))),
+        mark_change("binance:BTCUSDT", i64::MIN, Some(extreme)),
+        mark_change("binance:BTCUSDT", 0, Some(refold_mark(1, false))),
+        mark_change("binance:BTCUSDT", MINUTE_NS, Some(refold_mark(2, true))),
+        mark_change("binance:ETHUSDT", 0, Some(refold_mark(3, true))),
     ];
     let mut transaction = step(0, 0, 1);
     transaction.dirty_minutes = changes.to_vec();
     transaction.dirty_minutes.reverse();
-    take(store, transaction).await;
-    let other = change("kraken:XBT", 0, Some(mark(9, true)));
+    commit_step(store, transaction).await;
+    let other = mark_change("kraken:XBT", 0, Some(refold_mark(9, true)));
     let mut transaction = step(1, 0, 1);
     transaction.dirty_minutes = vec![other.clone()];
-    take(store, transaction).await;
+    commit_step(store, transaction).await;
 
-    let expected: Vec<_> = changes.iter().map(row).collect();
+    let expected: Vec<_> = changes.iter().map(dirty_row).collect();
     assert_eq!(store.dirty_minutes(0).await.unwrap(), expected);
     assert_eq!(
         store.load_partition(0, 1).await.unwrap().dirty_minutes,
         expected
     );
-    assert_eq!(store.dirty_minutes(1).await.unwrap(), [row(&other)]);
+    assert_eq!(store.dirty_minutes(1).await.unwrap(), [dirty_row(&other)]);
     assert_eq!(store.dirty_minutes(2).await.unwrap(), []);
     let snapshot = store.snapshot().await.unwrap();
 
-    // One is marked anew and loses its later trades, one is folded anew, one was not marked.
-    let anew = change("binance:BTCUSDT", MINUTE_NS, Some(mark(7, false)));
+    // One is marked again and loses its later trades, one was folded again, one was not marked.
+    let anew = mark_change("binance:BTCUSDT", MINUTE_NS, Some(refold_mark(7, false)));
     let mut transaction = step(0, 1, 2);
     transaction.dirty_minutes = vec![
         anew.clone(),
-        change("binance:BTCUSDT", 0, None),
-        change("binance:ETHUSDT", MINUTE_NS, None),
-        change("kraken:XBT", 0, None),
+        mark_change("binance:BTCUSDT", 0, None),
+        mark_change("binance:ETHUSDT", MINUTE_NS, None),
+        mark_change("kraken:XBT", 0, None),
     ];
-    take(store, transaction).await;
-    let left = [row(&changes[0]), row(&anew), row(&changes[3])];
+    commit_step(store, transaction).await;
+    let left = [
+        dirty_row(&changes[0]),
+        dirty_row(&anew),
+        dirty_row(&changes[3]),
+    ];
     assert_eq!(store.dirty_minutes(0).await.unwrap(), left);
     assert_eq!(
         store.load_partition(0, 1).await.unwrap().dirty_minutes,
         left
     );
-    // The mark of another partition is not this one's to remove.
-    assert_eq!(store.dirty_minutes(1).await.unwrap(), [row(&other)]);
+    // A partition does not remove the mark of another partition.
+    assert_eq!(store.dirty_minutes(1).await.unwrap(), [dirty_row(&other)]);
     assert_eq!(snapshot.dirty_minutes(0).await.unwrap(), expected);
 }
 
-pub(crate) async fn a_lost_step_marks_nothing(store: &impl BarStore) {
-    take(store, step(0, 0, 5)).await;
+pub(crate) async fn a_conflict_marks_nothing(store: &impl BarStore) {
+    commit_step(store, step(0, 0, 5)).await;
     let mut lost = step(0, 4, 6);
-    lost.dirty_minutes = vec![change("a:a", 0, Some(mark(1, true)))];
-    lost.pending_amendments = vec![ahead("a:a", "", 0, "1", 1)];
+    lost.dirty_minutes = vec![mark_change("a:a", 0, Some(refold_mark(1, true)))];
+    lost.pending_amendments = vec![pending_amendment("a:a", "", 0, "1", 1)];
     assert_eq!(store.commit(&lost).await.unwrap(), CommitOutcome::Conflict);
     let state = store.load_partition(0, 1).await.unwrap();
     assert_eq!(
@@ -101,7 +105,7 @@ pub(crate) async fn a_lost_step_marks_nothing(store: &impl BarStore) {
     );
 }
 
-fn ahead(
+fn pending_amendment(
     text: &str,
     scope: &str,
     bucket_ns: i64,
@@ -115,21 +119,21 @@ fn ahead(
     }
 }
 
-pub(crate) async fn trades_amended_ahead_are_loaded_and_expire(store: &impl BarStore) {
+pub(crate) async fn pending_amendments_are_loaded_and_expire(store: &impl BarStore) {
     let rows = [
-        ahead("a:a", "", -1, "18446744073709551615", 10),
-        ahead("a:a", "", 0, "7", 20),
-        ahead("a:a", "", 0, "18446744073709551616", 10),
-        ahead("a:a", "NYSE", HOUR_NS, "~x", 10),
-        ahead("b:a", "", 0, "7", 10),
+        pending_amendment("a:a", "", -1, "18446744073709551615", 10),
+        pending_amendment("a:a", "", 0, "7", 20),
+        pending_amendment("a:a", "", 0, "18446744073709551616", 10),
+        pending_amendment("a:a", "NYSE", HOUR_NS, "~x", 10),
+        pending_amendment("b:a", "", 0, "7", 10),
     ];
     let mut transaction = step(0, 0, 1);
     transaction.pending_amendments = rows.to_vec();
     transaction.pending_amendments.reverse();
-    take(store, transaction).await;
+    commit_step(store, transaction).await;
     let mut transaction = step(1, 0, 1);
-    transaction.pending_amendments = vec![ahead("c:a", "", 0, "7", 10)];
-    take(store, transaction.clone()).await;
+    transaction.pending_amendments = vec![pending_amendment("c:a", "", 0, "7", 10)];
+    commit_step(store, transaction.clone()).await;
     let mut read = store.load_partition(0, 1).await.unwrap().pending_amendments;
     read.sort();
     assert_eq!(read, rows);
@@ -138,12 +142,12 @@ pub(crate) async fn trades_amended_ahead_are_loaded_and_expire(store: &impl BarS
         transaction.pending_amendments
     );
 
-    // Of one that is stored the newer time counts.
+    // For a stored row the newer time counts.
     let mut transaction = step(0, 1, 2);
-    transaction.pending_amendments = vec![ahead("b:a", "", 0, "7", 30)];
-    take(store, transaction.clone()).await;
+    transaction.pending_amendments = vec![pending_amendment("b:a", "", 0, "7", 30)];
+    commit_step(store, transaction.clone()).await;
     assert_eq!(store.delete_expired(i64::MIN, 10).await.unwrap(), 0);
-    // They wait for the same time whether or not their ids belong to an hour or a day.
+    // They expire after the same time whether or not their ids belong to an hour or a day.
     assert_eq!(store.delete_expired(i64::MIN, 20).await.unwrap(), 4);
     let mut read = store.load_partition(0, 1).await.unwrap().pending_amendments;
     read.sort();

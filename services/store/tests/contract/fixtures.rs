@@ -1,4 +1,4 @@
-//! Values for the tests.
+//! Values and calls that several tests use.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(crate) fn instrument(text: &str) -> Instrument {
     text.parse().unwrap()
 }
 
-/// A trade whose values differ by its number.
+/// Returns a trade whose values depend on its number.
 pub(crate) fn trade(time_ns: i64, number: u64) -> Trade {
     Trade {
         time_ns,
@@ -30,7 +30,7 @@ pub(crate) fn trade(time_ns: i64, number: u64) -> Trade {
     }
 }
 
-/// The bar of one trade, whose values differ by its number.
+/// Returns the bar of one trade, whose values depend on its number.
 pub(crate) fn bar(
     instrument: &Instrument,
     interval: Interval,
@@ -58,7 +58,7 @@ pub(crate) fn bar(
 /// The first and the last whole day of event time.
 pub(crate) const DAYS_NS: [i64; 2] = [i64::MIN / DAY_NS * DAY_NS, i64::MAX / DAY_NS * DAY_NS];
 
-/// A bar with every value at its end.
+/// Returns a bar with extreme values.
 pub(crate) fn extreme_bar(instrument: &Instrument, start_ns: i64) -> StoredBar {
     let last = Position {
         epoch: u64::MAX,
@@ -99,7 +99,7 @@ pub(crate) fn extreme_bar(instrument: &Instrument, start_ns: i64) -> StoredBar {
     }
 }
 
-/// A step of a partition of epoch 1 that writes nothing yet.
+/// Returns a transaction of a partition of epoch 1 that only moves its progress.
 pub(crate) fn step(partition: u32, from: u64, to: u64) -> Transaction {
     Transaction {
         expected: Position {
@@ -126,8 +126,8 @@ pub(crate) fn step(partition: u32, from: u64, to: u64) -> Transaction {
     }
 }
 
-/// Takes a step that has to be taken; the partition is loaded first, for one that is new.
-pub(crate) async fn take(store: &impl BarStore, transaction: Transaction) {
+/// Commits a transaction that must not conflict. It loads the partition first, in case it is new.
+pub(crate) async fn commit_step(store: &impl BarStore, transaction: Transaction) {
     let partition = transaction.progress.partition;
     store
         .load_partition(partition, transaction.expected.epoch)
@@ -154,7 +154,7 @@ pub(crate) fn id_key(instrument_text: &str, scope: &str, bucket_ns: i64) -> IdSe
     }
 }
 
-/// A tick as the log holds it.
+/// Returns a record of the log with one trade.
 pub(crate) fn tick(offset: u64, time_ns: i64) -> TickRecord {
     let mut value = Vec::new();
     TradesRecord::encode_trade(&trade(time_ns, offset), &mut value);
@@ -166,7 +166,7 @@ pub(crate) fn tick(offset: u64, time_ns: i64) -> TickRecord {
     }
 }
 
-/// A block of BTC's ticks.
+/// Returns a block of ticks of BTC.
 pub(crate) fn block(hour: i64, epoch: u64, partition: u32, ticks: Vec<TickRecord>) -> TickBlock {
     TickBlock {
         instrument: instrument("binance:BTCUSDT"),

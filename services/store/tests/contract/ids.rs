@@ -6,9 +6,9 @@ use candlewick_store::{
 };
 use market::TradeId;
 
-use crate::fixtures::{id_key, step, take};
+use crate::fixtures::{commit_step, id_key, step};
 
-fn ranges(key: &IdSetKey, at: i64, put: &[(u64, u64)], remove: &[u64]) -> IdSetChange {
+fn range_change(key: &IdSetKey, at: i64, put: &[(u64, u64)], remove: &[u64]) -> IdSetChange {
     IdSetChange {
         key: key.clone(),
         last_append_ns: at,
@@ -19,7 +19,7 @@ fn ranges(key: &IdSetKey, at: i64, put: &[(u64, u64)], remove: &[u64]) -> IdSetC
     }
 }
 
-fn exact(key: &IdSetKey, at: i64, texts: &[String]) -> IdSetChange {
+fn exact_change(key: &IdSetKey, at: i64, texts: &[String]) -> IdSetChange {
     let add = texts.iter().map(|text| TradeId::parse(text).unwrap());
     IdSetChange {
         key: key.clone(),
@@ -30,54 +30,59 @@ fn exact(key: &IdSetKey, at: i64, texts: &[String]) -> IdSetChange {
     }
 }
 
-async fn change(store: &impl BarStore, from: u64, ids: Vec<IdSetChange>) {
+async fn commit_changes(store: &impl BarStore, from: u64, ids: Vec<IdSetChange>) {
     let mut transaction = step(0, from, from + 1);
     transaction.id_sets = ids;
-    take(store, transaction).await;
+    commit_step(store, transaction).await;
 }
 
-/// One set.
-async fn read(store: &impl BarStore, key: &IdSetKey) -> IdSetRow {
+/// Reads one set.
+async fn read_set(store: &impl BarStore, key: &IdSetKey) -> IdSetRow {
     let mut sets = store.id_sets(std::slice::from_ref(key)).await.unwrap();
     assert_eq!(sets.len(), 1);
     sets.remove(0)
 }
 
 async fn read_ranges(store: &impl BarStore, key: &IdSetKey) -> IdRanges {
-    let row = read(store, key).await;
+    let row = read_set(store, key).await;
     assert_eq!(row.exact, []);
     row.ranges
 }
 
-pub(crate) async fn ranges_are_put_and_removed(store: &impl BarStore) {
+pub(crate) async fn ranges_are_inserted_and_removed(store: &impl BarStore) {
     let key = id_key("binance:BTCUSDT", "", -1);
     let nothing = IdSetRow {
         ranges: Vec::new(),
         exact: Vec::new(),
         last_append_ns: 0,
     };
-    assert_eq!(read(store, &key).await, nothing);
+    assert_eq!(read_set(store, &key).await, nothing);
 
-    change(
+    commit_changes(
         store,
         0,
-        vec![ranges(&key, 5, &[(1, 3), (7, 9), (20, 20)], &[])],
+        vec![range_change(&key, 5, &[(1, 3), (7, 9), (20, 20)], &[])],
     )
     .await;
     assert_eq!(read_ranges(store, &key).await, [(1, 3), (7, 9), (20, 20)]);
-    // 4 to 6 join the first two; one grows.
-    change(store, 1, vec![ranges(&key, 6, &[(1, 9), (20, 22)], &[7])]).await;
+    // 4 to 6 join the first two ranges; one range grows.
+    commit_changes(
+        store,
+        1,
+        vec![range_change(&key, 6, &[(1, 9), (20, 22)], &[7])],
+    )
+    .await;
     assert_eq!(read_ranges(store, &key).await, [(1, 9), (20, 22)]);
-    // One that grows downwards takes another's place.
-    change(store, 2, vec![ranges(&key, 7, &[(19, 22)], &[20])]).await;
+    // A range that grows downwards replaces another.
+    commit_changes(store, 2, vec![range_change(&key, 7, &[(19, 22)], &[20])]).await;
     assert_eq!(read_ranges(store, &key).await, [(1, 9), (19, 22)]);
-    assert_eq!(read(store, &key).await.last_append_ns, 7);
+    assert_eq!(read_set(store, &key).await.last_append_ns, 7);
     for other in [
         id_key("binance:BTCUSDT", "", 0),
         id_key("binance:BTCUSDT", "x", -1),
         id_key("binance:ETHUSDT", "", -1),
     ] {
-        assert_eq!(read(store, &other).await, nothing);
+        assert_eq!(read_set(store, &other).await, nothing);
     }
 }
 
@@ -91,14 +96,14 @@ pub(crate) async fn great_numbers_keep_their_order(store: &impl BarStore) {
         (HALF - 3, HALF - 2),
         (u64::MAX - 9, u64::MAX - 2),
     ];
-    change(store, 0, vec![ranges(&key, i64::MAX, &put, &[])]).await;
+    commit_changes(store, 0, vec![range_change(&key, i64::MAX, &put, &[])]).await;
     let mut sorted = put;
     sorted.sort_unstable();
     assert_eq!(read_ranges(store, &key).await, sorted);
-    change(
+    commit_changes(
         store,
         1,
-        vec![ranges(
+        vec![range_change(
             &key,
             i64::MIN,
             &[(HALF - 3, HALF + 5)],
@@ -108,7 +113,7 @@ pub(crate) async fn great_numbers_keep_their_order(store: &impl BarStore) {
     .await;
     let expected = [(0, 0), (HALF - 3, HALF + 5), (u64::MAX - 9, u64::MAX - 2)];
     assert_eq!(read_ranges(store, &key).await, expected);
-    assert_eq!(read(store, &key).await.last_append_ns, i64::MIN);
+    assert_eq!(read_set(store, &key).await.last_append_ns, i64::MIN);
 }
 
 pub(crate) async fn exact_ids_add_up(store: &impl BarStore) {
@@ -126,11 +131,21 @@ pub(crate) async fn exact_ids_add_up(store: &impl BarStore) {
         .map(|id| format!("{id:0>64}-")[1..].to_owned())
         .collect();
     let none: [String; 0] = [];
-    change(store, 0, vec![exact(&btc, 1, &odd), exact(&eth, 1, &none)]).await;
-    change(store, 1, vec![exact(&btc, 2, &long), exact(&eth, 2, &odd)]).await;
-    change(store, 2, vec![exact(&btc, 3, &["last".to_owned()])]).await;
+    commit_changes(
+        store,
+        0,
+        vec![exact_change(&btc, 1, &odd), exact_change(&eth, 1, &none)],
+    )
+    .await;
+    commit_changes(
+        store,
+        1,
+        vec![exact_change(&btc, 2, &long), exact_change(&eth, 2, &odd)],
+    )
+    .await;
+    commit_changes(store, 2, vec![exact_change(&btc, 3, &["last".to_owned()])]).await;
 
-    let row = read(store, &btc).await;
+    let row = read_set(store, &btc).await;
     assert_eq!((row.ranges.len(), row.last_append_ns), (0, 3));
     let mut ids: Vec<_> = row.exact.iter().map(ToString::to_string).collect();
     let mut expected = [&odd[..], &long, &["last".to_owned()]].concat();
@@ -138,7 +153,7 @@ pub(crate) async fn exact_ids_add_up(store: &impl BarStore) {
     expected.sort_unstable();
     assert_eq!(ids, expected);
     assert!(row.exact.contains(&TradeId::Number(u64::MAX)));
-    assert_eq!(read(store, &eth).await.exact.len(), odd.len());
+    assert_eq!(read_set(store, &eth).await.exact.len(), odd.len());
 }
 
 pub(crate) async fn range_sets_come_in_pages(store: &impl BarStore) {
@@ -150,15 +165,18 @@ pub(crate) async fn range_sets_come_in_pages(store: &impl BarStore) {
         id_key("binance:ETH", "", -1),
     ];
     let put = [(1, 2), (4, u64::MAX)];
-    let mut ids: Vec<_> = keys.iter().map(|key| ranges(key, 1, &put, &[])).collect();
-    ids.push(ranges(&id_key("binanc:ZZZ", "", -1), 1, &put, &[]));
-    ids.push(ranges(&id_key("binance2:AAA", "", -1), 1, &put, &[]));
-    ids.push(exact(
+    let mut ids: Vec<_> = keys
+        .iter()
+        .map(|key| range_change(key, 1, &put, &[]))
+        .collect();
+    ids.push(range_change(&id_key("binanc:ZZZ", "", -1), 1, &put, &[]));
+    ids.push(range_change(&id_key("binance2:AAA", "", -1), 1, &put, &[]));
+    ids.push(exact_change(
         &id_key("binance:BTC", "AMEX", 0),
         1,
         &["7".to_owned()],
     ));
-    change(store, 0, ids).await;
+    commit_changes(store, 0, ids).await;
 
     let mut query = IdRangeQuery {
         venue: "binance".parse().unwrap(),
@@ -198,10 +216,10 @@ pub(crate) async fn old_ids_expire_but_not_those_of_no_bucket(store: &impl BarSt
     let young = id_key("binance:BTC", "", 3_600_000_000_000);
     let mut transaction = step(0, 0, 1);
     transaction.id_sets = vec![
-        ranges(&kept, 10, &[(1, 1), (3, 3)], &[]),
-        ranges(&old, 10, &[(1, 1), (3, 3)], &[]),
-        exact(&old_exact, 10, &["7".to_owned(), "x".to_owned()]),
-        ranges(&young, 20, &[(1, 1)], &[]),
+        range_change(&kept, 10, &[(1, 1), (3, 3)], &[]),
+        range_change(&old, 10, &[(1, 1), (3, 3)], &[]),
+        exact_change(&old_exact, 10, &["7".to_owned(), "x".to_owned()]),
+        range_change(&young, 20, &[(1, 1)], &[]),
     ];
     let rejected = |first, append_time_ns| ExcludedRange {
         epoch: 1,
@@ -211,7 +229,7 @@ pub(crate) async fn old_ids_expire_but_not_those_of_no_bucket(store: &impl BarSt
         append_time_ns,
     };
     transaction.excluded_ranges = vec![rejected(1, 10), rejected(5, 20)];
-    take(store, transaction).await;
+    commit_step(store, transaction).await;
 
     assert_eq!(store.delete_expired(i64::MIN, 10).await.unwrap(), 0);
     assert!(store.delete_expired(i64::MIN, 20).await.unwrap() > 0);
@@ -219,7 +237,7 @@ pub(crate) async fn old_ids_expire_but_not_those_of_no_bucket(store: &impl BarSt
     assert_eq!(read_ranges(store, &kept).await, [(1, 1), (3, 3)]);
     assert_eq!(read_ranges(store, &young).await, [(1, 1)]);
     assert_eq!(read_ranges(store, &old).await, []);
-    assert_eq!(read(store, &old_exact).await.last_append_ns, 0);
+    assert_eq!(read_set(store, &old_exact).await.last_append_ns, 0);
     let left = store.excluded_ranges(0, 1, 0, u64::MAX).await.unwrap();
     assert_eq!(left, [rejected(5, 20)]);
 }

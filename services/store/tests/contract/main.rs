@@ -1,7 +1,7 @@
-//! What every store has to hold to, whatever it is made of: the functions of [`bars`], [`ids`],
+//! The contract that every store fulfils: the functions of [`bars`], [`ids`],
 //! [`state`], [`amendments`], [`topics`], [`ticks`] and [`model`] take any [`BarStore`] or
-//! [`TickStore`] that is empty. [`sqlite`] holds what is particular to files, [`timescale`] and
-//! [`clickhouse`] what is particular to a server.
+//! [`TickStore`] that is empty. [`sqlite`] tests what is specific to files, [`timescale`] and
+//! [`clickhouse`] what is specific to a server.
 //!
 //! [`BarStore`]: candlewick_store::BarStore
 //! [`TickStore`]: candlewick_store::TickStore
@@ -19,7 +19,7 @@ mod ticks;
 mod timescale;
 mod topics;
 
-/// Runs the contract against stores that an expression opens.
+/// Defines the tests of a contract, each of which runs against a store that an expression opens.
 macro_rules! contract {
     ($name:ident, $open:expr, $($module:ident :: { $($test:ident),+ $(,)? }),+ $(,)?) => {
         mod $name {
@@ -34,22 +34,22 @@ macro_rules! contract {
     };
 }
 
-/// The contract of stores of bars.
+/// Defines the tests of the contract of bar stores.
 macro_rules! bars_contract {
     ($name:ident, $open:expr) => {
         contract!(
             $name,
             $open,
             bars::{
-                what_is_written_is_read,
-                rows_are_written_over,
+                written_rows_are_read_back,
+                rows_are_replaced,
                 a_bar_may_close_and_open_again,
                 ranges_are_cut_at_either_end,
-                many_bars_by_name,
+                many_bars_by_key,
                 old_bars_expire,
             },
             ids::{
-                ranges_are_put_and_removed,
+                ranges_are_inserted_and_removed,
                 great_numbers_keep_their_order,
                 exact_ids_add_up,
                 range_sets_come_in_pages,
@@ -57,26 +57,26 @@ macro_rules! bars_contract {
             },
             state::{
                 a_partition_begins_at_its_epoch,
-                a_step_is_taken_once,
-                a_lost_step_writes_nothing,
-                one_of_two_workers_wins_each_step,
+                a_transaction_is_committed_once,
+                a_conflict_writes_nothing,
+                one_of_two_workers_commits_each_transaction,
                 partitions_commit_side_by_side,
-                a_snapshot_is_of_one_moment,
+                a_snapshot_is_consistent,
                 symbols_come_in_pages,
                 a_venue_needs_every_partition,
-                rejected_ranges_that_overlap,
+                excluded_ranges_that_overlap,
             },
             amendments::{
-                marks_are_put_replaced_and_removed,
-                a_lost_step_marks_nothing,
-                trades_amended_ahead_are_loaded_and_expire,
+                marks_are_inserted_replaced_and_removed,
+                a_conflict_marks_nothing,
+                pending_amendments_are_loaded_and_expire,
             },
             topics::{
                 the_first_generation_has_epoch_1,
                 a_new_generation_of_trades_moves_every_partition,
                 other_topics_move_nothing,
                 an_older_generation_is_superseded,
-                those_who_adopt_at_once_agree,
+                concurrent_registrations_agree,
                 a_worker_of_an_old_generation_loses,
                 a_stale_epoch_begins_at_the_current_one,
             },
@@ -91,7 +91,7 @@ contract!(
     sqlite_ticks,
     crate::sqlite::tick_store(),
     ticks::{
-        what_is_written_is_read,
+        written_rows_are_read_back,
         repeats_and_overlaps_are_read_once,
         reads_are_cut_by_event_time,
         positions_come_in_order,
@@ -108,7 +108,7 @@ contract!(
     clickhouse_ticks,
     crate::clickhouse::tick_store(),
     ticks::{
-        what_is_written_is_read,
+        written_rows_are_read_back,
         repeats_and_overlaps_are_read_once,
         reads_are_cut_by_event_time,
         positions_come_in_order,

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 
 use crate::fixtures::{bar, id_key, instrument};
 
-/// Each instrument's partition is its place, halved.
+/// Each instrument's partition is its index, halved.
 const INSTRUMENTS: [&str; 4] = ["a:X", "a:Y", "b:X", "b:X-1"];
 const PARTITIONS: u32 = 2;
 const SCOPES: [&str; 2] = ["", "NYSE"];
@@ -24,16 +24,16 @@ const INTERVALS: [Interval; 2] = [Interval::M1, Interval::H1];
 
 #[derive(Debug, Clone)]
 enum Action {
-    CommitOutcome(Draft),
+    Commit(Draft),
     Expire(i64, i64),
 }
 
-/// A step before the model gives it its place.
+/// A transaction before the model adds the expected position.
 #[derive(Debug, Clone)]
 struct Draft {
     partition: u32,
-    /// How far from the truth the expected offset is.
-    astray: u64,
+    /// The difference of the expected offset to the stored one.
+    offset_error: u64,
     advance: u64,
     /// Instrument, interval, minute, number, closed.
     bars: Vec<(usize, usize, i64, u64, bool)>,
@@ -41,28 +41,28 @@ struct Draft {
     symbols: Vec<(usize, i64)>,
     /// Venue, lateness.
     venues: Vec<(usize, i64)>,
-    ids: Vec<DraftIds>,
-    rejected: bool,
+    ids: Vec<DraftIdSet>,
+    has_excluded_range: bool,
 }
 
 #[derive(Debug, Clone)]
-struct DraftIds {
+struct DraftIdSet {
     instrument: usize,
     scope: usize,
     bucket: usize,
     last_append_ns: i64,
-    remove: Vec<u64>,
-    /// Where none is put, exact ids are added.
-    put: BTreeMap<u64, u64>,
+    removed: Vec<u64>,
+    /// If it is empty, an exact id and a text are added instead.
+    upserted: BTreeMap<u64, u64>,
 }
 
 fn action() -> impl Strategy<Value = Action> {
     let expire = (0..60_i64, 0..60_i64).prop_map(|(bars, ids)| Action::Expire(bars, ids));
-    prop_oneof![8 => draft().prop_map(Action::CommitOutcome), 1 => expire]
+    prop_oneof![8 => draft().prop_map(Action::Commit), 1 => expire]
 }
 
 fn draft() -> impl Strategy<Value = Draft> {
-    let astray = prop_oneof![9 => Just(0), 1 => Just(1_u64)];
+    let offset_error = prop_oneof![9 => Just(0), 1 => Just(1_u64)];
     let bar = (
         0..2_usize,
         0..INTERVALS.len(),
@@ -70,48 +70,48 @@ fn draft() -> impl Strategy<Value = Draft> {
         0..100_u64,
         any::<bool>(),
     );
-    let place = (0..PARTITIONS, astray, 1..5_u64, any::<bool>());
+    let progress = (0..PARTITIONS, offset_error, 1..5_u64, any::<bool>());
     let symbols = vec((0..2_usize, 0..100_i64), 0..3);
     let venues = vec((0..2_usize, 0..100_i64), 0..2);
     let all = (
-        place,
+        progress,
         vec(bar, 0..6),
         symbols,
         venues,
-        vec(draft_ids(), 0..5),
+        vec(draft_id_set(), 0..5),
     );
-    all.prop_map(|(place, bars, symbols, venues, ids)| Draft {
-        partition: place.0,
-        astray: place.1,
-        advance: place.2,
+    all.prop_map(|(progress, bars, symbols, venues, ids)| Draft {
+        partition: progress.0,
+        offset_error: progress.1,
+        advance: progress.2,
         bars,
         symbols,
         venues,
         ids,
-        rejected: place.3,
+        has_excluded_range: progress.3,
     })
 }
 
-fn draft_ids() -> impl Strategy<Value = DraftIds> {
+fn draft_id_set() -> impl Strategy<Value = DraftIdSet> {
     const HALF: u64 = 1 << 63;
     let number = || prop_oneof![0..6_u64, HALF - 2..HALF + 2, u64::MAX - 2..=u64::MAX];
     let key = (0..2_usize, 0..SCOPES.len(), 0..BUCKETS.len());
-    let put = proptest::collection::btree_map(number(), number(), 0..4);
-    let all = (key, 0..100_i64, vec(number(), 0..3), put);
-    all.prop_map(|(key, last_append_ns, mut remove, put)| {
-        remove.retain(|first| !put.contains_key(first));
-        DraftIds {
+    let upserted = proptest::collection::btree_map(number(), number(), 0..4);
+    let all = (key, 0..100_i64, vec(number(), 0..3), upserted);
+    all.prop_map(|(key, last_append_ns, mut removed, upserted)| {
+        removed.retain(|first| !upserted.contains_key(first));
+        DraftIdSet {
             instrument: key.0,
             scope: key.1,
             bucket: key.2,
             last_append_ns,
-            remove,
-            put,
+            removed,
+            upserted,
         }
     })
 }
 
-/// What a store should hold.
+/// What a store should contain.
 #[derive(Default)]
 struct Model {
     progress: BTreeMap<u32, PartitionProgress>,
@@ -119,8 +119,8 @@ struct Model {
     symbols: BTreeMap<String, (u32, SymbolRow)>,
     venues: BTreeMap<(u32, String), VenueRow>,
     ids: BTreeMap<IdSetKey, IdSet>,
-    rejected: BTreeMap<(u32, u64), ExcludedRange>,
-    /// Exact ids are new each time.
+    excluded_ranges: BTreeMap<(u32, u64), ExcludedRange>,
+    /// The last exact id that was added: each one is new.
     exact: u64,
 }
 
@@ -150,7 +150,7 @@ impl Draft {
                     *closed,
                 )
             });
-        once(bars.map(|bar| (key(&bar), bar)))
+        last_per_key(bars.map(|bar| (key(&bar), bar)))
     }
 
     fn symbols(&self) -> Vec<SymbolRow> {
@@ -160,7 +160,7 @@ impl Draft {
             last_append_ns: *time * 2,
             closed_until_ns: -*time,
         });
-        once(symbols.map(|row| (row.instrument.clone(), row)))
+        last_per_key(symbols.map(|row| (row.instrument.clone(), row)))
     }
 
     fn venues(&self) -> Vec<VenueRow> {
@@ -171,13 +171,13 @@ impl Draft {
                 ..VenueSettings::default()
             },
         });
-        once(venues.map(|row| (row.venue.clone(), row)))
+        last_per_key(venues.map(|row| (row.venue.clone(), row)))
     }
 
     fn ids(&self, exact: &mut u64) -> Vec<IdSetChange> {
         let changes = self.ids.iter().map(|ids| {
             let instrument = self.instrument(ids.instrument);
-            let diff = if ids.put.is_empty() {
+            let diff = if ids.upserted.is_empty() {
                 *exact += 1;
                 let text = TradeId::Text(format!("x{exact}").into());
                 IdSetDiff::Exact {
@@ -185,8 +185,8 @@ impl Draft {
                 }
             } else {
                 IdSetDiff::Ranges {
-                    upserted: ids.put.clone().into_iter().collect(),
-                    removed_firsts: ids.remove.clone(),
+                    upserted: ids.upserted.clone().into_iter().collect(),
+                    removed_firsts: ids.removed.clone(),
                 }
             };
             IdSetChange {
@@ -195,10 +195,10 @@ impl Draft {
                 diff,
             }
         });
-        once(changes.map(|change| (change.key.clone(), change)))
+        last_per_key(changes.map(|change| (change.key.clone(), change)))
     }
 
-    fn rejected(&self, at: PartitionProgress) -> Vec<ExcludedRange> {
+    fn excluded_ranges(&self, at: PartitionProgress) -> Vec<ExcludedRange> {
         let verdict = [
             Verdict::Duplicate,
             Verdict::Rejected(RejectReason::BeyondHorizon),
@@ -211,12 +211,15 @@ impl Draft {
             verdict: verdict[(self.advance % 2) as usize],
             append_time_ns: i64::try_from(end).unwrap(),
         };
-        self.rejected.then_some(range).into_iter().collect()
+        self.has_excluded_range
+            .then_some(range)
+            .into_iter()
+            .collect()
     }
 }
 
-/// The last of each key.
-fn once<K: Ord, V>(rows: impl Iterator<Item = (K, V)>) -> Vec<V> {
+/// Returns the last row of each key, in order of keys.
+fn last_per_key<K: Ord, V>(rows: impl Iterator<Item = (K, V)>) -> Vec<V> {
     rows.collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
@@ -227,7 +230,7 @@ impl Model {
         Transaction {
             expected: Position {
                 epoch: at.epoch,
-                offset: at.next_offset + draft.astray,
+                offset: at.next_offset + draft.offset_error,
             },
             progress: PartitionProgress {
                 next_offset,
@@ -242,13 +245,13 @@ impl Model {
             symbols: draft.symbols(),
             venues: draft.venues(),
             id_sets: draft.ids(&mut self.exact),
-            excluded_ranges: draft.rejected(at),
+            excluded_ranges: draft.excluded_ranges(at),
             dirty_minutes: Vec::new(),
             pending_amendments: Vec::new(),
         }
     }
 
-    fn take(&mut self, transaction: &Transaction) -> CommitOutcome {
+    fn commit(&mut self, transaction: &Transaction) -> CommitOutcome {
         let partition = transaction.progress.partition;
         let at = self.progress[&partition];
         if at.next_position() != transaction.expected {
@@ -282,7 +285,7 @@ impl Model {
             }
         }
         for range in &transaction.excluded_ranges {
-            self.rejected
+            self.excluded_ranges
                 .insert((partition, range.first_offset), *range);
         }
         CommitOutcome::Committed
@@ -293,7 +296,7 @@ impl Model {
             .retain(|_, (_, bar)| bar.row.bar.first_append_ns >= bars_before_ns);
         self.ids
             .retain(|key, set| key.bucket_ns == -1 || set.last_append_ns >= ids_before_ns);
-        self.rejected
+        self.excluded_ranges
             .retain(|_, range| range.append_time_ns >= ids_before_ns);
     }
 }
@@ -330,7 +333,7 @@ async fn agree(store: &impl BarStore, model: &Model) {
             .bars
             .values()
             .filter(|(of, bar)| mine(of) && !bar.row.closed);
-        let rejected = model.rejected.iter().filter(|((of, _), _)| mine(of));
+        let excluded_ranges = model.excluded_ranges.iter().filter(|((of, _), _)| mine(of));
         assert!(state.symbols.iter().eq(symbols.map(|(_, row)| row)));
         assert!(state.venues.iter().eq(venues.map(|(_, row)| row)));
         assert!(state.open_bars.iter().eq(open.map(|(_, bar)| bar)));
@@ -338,7 +341,7 @@ async fn agree(store: &impl BarStore, model: &Model) {
             .excluded_ranges(partition, 1, 0, u64::MAX)
             .await
             .unwrap();
-        assert!(read.iter().eq(rejected.map(|(_, range)| range)));
+        assert!(read.iter().eq(excluded_ranges.map(|(_, range)| range)));
     }
 }
 
@@ -418,10 +421,10 @@ async fn run(store: &impl BarStore, actions: &[Action]) {
     }
     for action in actions {
         match action {
-            Action::CommitOutcome(draft) => {
+            Action::Commit(draft) => {
                 let transaction = model.transaction(draft);
                 let outcome = store.commit(&transaction).await.unwrap();
-                assert_eq!(outcome, model.take(&transaction));
+                assert_eq!(outcome, model.commit(&transaction));
             }
             Action::Expire(bars, ids) => {
                 while store.delete_expired(*bars, *ids).await.unwrap() > 0 {}

@@ -1,4 +1,4 @@
-//! What is particular to files.
+//! Tests that are specific to files.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use market::Interval;
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
 
-use crate::fixtures::{bar, block, instrument, step, symbol, take, tick};
+use crate::fixtures::{bar, block, commit_step, instrument, step, symbol, tick};
 
 pub(crate) async fn bar_store() -> (TempDir, SqliteBarStore) {
     let folder = tempfile::tempdir().unwrap();
@@ -26,22 +26,22 @@ pub(crate) async fn tick_store() -> (TempDir, SqliteTickStore) {
     (folder, store.unwrap())
 }
 
-/// Runs SQL on a file behind its store's back.
-async fn meddle(path: &Path, sql: &'static str) {
+/// Runs SQL on a file without its store.
+async fn run_sql(path: &Path, sql: &'static str) {
     let url = format!("sqlite://{}?mode=rwc", path.display());
     let mut connection = SqliteConnection::connect(&url).await.unwrap();
     sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }
 
-fn names(path: &Path, error: &StoreError) -> bool {
+fn is_named(path: &Path, error: &StoreError) -> bool {
     error.to_string().contains(&path.display().to_string())
 }
 
 #[tokio::test]
 async fn a_file_keeps_what_was_committed() {
     let (folder, store) = bar_store().await;
-    take(&store, step(0, 0, 4)).await;
+    commit_step(&store, step(0, 0, 4)).await;
     drop(store);
     let store = SqliteBarStore::open(folder.path().join("bars.sqlite"))
         .await
@@ -58,8 +58,8 @@ async fn an_older_file_is_refused() {
     let [bars, ticks] = ["bars.sqlite", "ticks.sqlite"].map(|name| folder.path().join(name));
     drop(SqliteBarStore::open(&bars).await.unwrap());
     drop(SqliteTickStore::open(&ticks).await.unwrap());
-    meddle(&bars, "PRAGMA user_version = 2").await;
-    meddle(&ticks, "PRAGMA user_version = 1").await;
+    run_sql(&bars, "PRAGMA user_version = 2").await;
+    run_sql(&ticks, "PRAGMA user_version = 1").await;
     let refused = [
         (&bars, 2, SqliteBarStore::open(&bars).await.err()),
         (&bars, 2, SqliteBarStore::open_read_only(&bars).await.err()),
@@ -71,7 +71,7 @@ async fn an_older_file_is_refused() {
             matches!(error, StoreError::OlderSchema { found, oldest: 3, .. } if found == version),
             "{error}"
         );
-        assert!(names(path, &error), "{error}");
+        assert!(is_named(path, &error), "{error}");
         let text = error.to_string();
         assert!(text.contains("delete the data folder"), "{text}");
     }
@@ -82,7 +82,7 @@ async fn a_newer_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.sqlite");
     drop(SqliteBarStore::open(&path).await.unwrap());
-    meddle(&path, "PRAGMA user_version = 99").await;
+    run_sql(&path, "PRAGMA user_version = 99").await;
     for opened in [
         SqliteBarStore::open(&path).await,
         SqliteBarStore::open_read_only(&path).await,
@@ -96,7 +96,7 @@ async fn a_newer_file_is_refused() {
                 ..
             }
         ));
-        assert!(names(&path, &error));
+        assert!(is_named(&path, &error));
     }
 }
 
@@ -110,58 +110,58 @@ async fn a_file_of_something_else_is_refused() {
     )
     .unwrap();
     let foreign = folder.path().join("foreign");
-    meddle(&foreign, "CREATE TABLE something (else_ TEXT)").await;
+    run_sql(&foreign, "CREATE TABLE something (else_ TEXT)").await;
     let bars = folder.path().join("bars");
     drop(SqliteBarStore::open(&bars).await.unwrap());
     for path in [&text, &foreign, &bars] {
         let error = SqliteTickStore::open(path).await.err().unwrap();
         assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
-        assert!(names(path, &error), "{error}");
+        assert!(is_named(path, &error), "{error}");
     }
 }
 
 #[tokio::test]
-async fn a_place_that_cannot_be_written_to_is_named() {
+async fn a_path_that_cannot_be_written_to_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let mut places = vec![folder.path().join("missing/bars"), folder.path().to_owned()];
+    let mut paths = vec![folder.path().join("missing/bars"), folder.path().to_owned()];
     if cfg!(target_os = "linux") {
-        // Permissions do not stop root; this does.
-        places.push(PathBuf::from("/proc/bars"));
+        // Permissions do not stop root, but this path does.
+        paths.push(PathBuf::from("/proc/bars"));
     }
-    for path in places {
+    for path in paths {
         let error = SqliteBarStore::open(&path).await.err().unwrap();
-        assert!(error.is_transient() && names(&path, &error), "{error}");
+        assert!(error.is_transient() && is_named(&path, &error), "{error}");
     }
     let missing = folder.path().join("bars");
     let error = SqliteBarStore::open_read_only(&missing)
         .await
         .err()
         .unwrap();
-    assert!(names(&missing, &error) && !missing.exists(), "{error}");
+    assert!(is_named(&missing, &error) && !missing.exists(), "{error}");
 }
 
 #[tokio::test]
 async fn a_reader_beside_the_owner_sees_its_commits() {
     let (folder, store) = bar_store().await;
-    take(&store, step(0, 0, 1)).await;
-    let beside = SqliteBarStore::open_read_only(folder.path().join("bars.sqlite"))
+    commit_step(&store, step(0, 0, 1)).await;
+    let reader = SqliteBarStore::open_read_only(folder.path().join("bars.sqlite"))
         .await
         .unwrap();
     assert_eq!(
-        beside.all_partition_progress().await.unwrap(),
+        reader.all_partition_progress().await.unwrap(),
         [step(0, 0, 1).progress]
     );
-    let snapshot = beside.snapshot().await.unwrap();
-    take(&store, step(0, 1, 2)).await;
+    let snapshot = reader.snapshot().await.unwrap();
+    commit_step(&store, step(0, 1, 2)).await;
     assert_eq!(
-        beside.all_partition_progress().await.unwrap(),
+        reader.all_partition_progress().await.unwrap(),
         [step(0, 1, 2).progress]
     );
     assert_eq!(
         snapshot.all_partition_progress().await.unwrap(),
         [step(0, 0, 1).progress]
     );
-    let error = beside.commit(&step(0, 2, 3)).await.unwrap_err();
+    let error = reader.commit(&step(0, 2, 3)).await.unwrap_err();
     assert!(error.to_string().contains("for reading only"));
 }
 
@@ -182,8 +182,8 @@ async fn a_file_belongs_to_one_log() {
             .contains("belongs to another log (one, this one is two)")
     );
     store.bind_log("one", 3).await.unwrap();
-    let beside = SqliteBarStore::open_read_only(&path).await.unwrap();
-    assert_eq!(beside.log_partitions().await.unwrap(), Some(3));
+    let reader = SqliteBarStore::open_read_only(&path).await.unwrap();
+    assert_eq!(reader.log_partitions().await.unwrap(), Some(3));
     let ticks = SqliteTickStore::open(folder.path().join("ticks.sqlite"))
         .await
         .unwrap();
@@ -205,7 +205,7 @@ async fn a_damaged_row_is_an_error() {
     let mut transaction = step(0, 0, 1);
     transaction.bars = vec![written];
     transaction.symbols = vec![symbol("a:b", 0)];
-    take(&store, transaction).await;
+    commit_step(&store, transaction).await;
     for damage in [
         "UPDATE open_bars SET body = x'00'",
         "UPDATE open_bars SET body = x''",
@@ -213,7 +213,7 @@ async fn a_damaged_row_is_an_error() {
         "UPDATE symbols SET instrument = 'nothing'",
         "DROP TABLE open_bars",
     ] {
-        meddle(&path, damage).await;
+        run_sql(&path, damage).await;
         let error = store.load_partition(0, 1).await.unwrap_err();
         assert!(
             matches!(error, StoreError::Corrupt { .. }),
@@ -221,7 +221,7 @@ async fn a_damaged_row_is_an_error() {
         );
     }
     let error = store.bars(&[key]).await.unwrap_err();
-    assert!(!error.is_transient() && names(&path, &error), "{error}");
+    assert!(!error.is_transient() && is_named(&path, &error), "{error}");
 
     let (folder, store) = tick_store().await;
     store
@@ -234,7 +234,7 @@ async fn a_damaged_row_is_an_error() {
         "UPDATE tick_blocks SET body = x'01ffffffff'",
         "UPDATE tick_blocks SET body = zeroblob(100)",
     ] {
-        meddle(&folder.path().join("ticks.sqlite"), damage).await;
+        run_sql(&folder.path().join("ticks.sqlite"), damage).await;
         let error = store
             .read(&instrument("binance:BTCUSDT"), 0, 9)
             .await
@@ -247,14 +247,14 @@ async fn a_damaged_row_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_step_that_fails_at_its_end_writes_nothing() {
+async fn a_transaction_that_fails_at_its_end_writes_nothing() {
     let (folder, store) = bar_store().await;
     let path = folder.path().join("bars.sqlite");
     store.load_partition(0, 1).await.unwrap();
     let mut transaction = step(0, 0, 1);
     transaction.symbols = vec![symbol("a:a", 0), symbol("a:b", 0)];
     transaction.bars = vec![bar(&instrument("a:a"), Interval::M1, 0, 1, false)];
-    meddle(
+    run_sql(
         &path,
         "CREATE TRIGGER breaks BEFORE INSERT ON symbols WHEN new.instrument = 'a:b' \
          BEGIN SELECT raise(ROLLBACK, 'broken'); END",
@@ -264,16 +264,16 @@ async fn a_step_that_fails_at_its_end_writes_nothing() {
     assert!(error.to_string().contains("broken"), "{error}");
     let state = store.load_partition(0, 1).await.unwrap();
     assert_eq!((state.progress.next_offset, state.open_bars.len()), (0, 0));
-    meddle(&path, "DROP TRIGGER breaks").await;
+    run_sql(&path, "DROP TRIGGER breaks").await;
     assert_eq!(
         store.commit(&transaction).await.unwrap(),
         CommitOutcome::Committed
     );
 }
 
-/// Dropped at any point, a commit is taken whole or not at all, and the next one goes on.
+/// A commit that is dropped at any point is written completely or not at all, and the next one works.
 #[tokio::test]
-async fn a_commit_that_is_dropped_is_whole_or_nothing() {
+async fn a_dropped_commit_is_complete_or_not_written() {
     let (_folder, store) = bar_store().await;
     let traded = instrument("a:a");
     store.load_partition(0, 1).await.unwrap();
@@ -304,11 +304,11 @@ async fn a_commit_that_is_dropped_is_whole_or_nothing() {
     assert_eq!(outcome, CommitOutcome::Committed);
 }
 
-/// Fills a small file system, makes room, and goes on:
+/// Fills a small file system, frees space, and continues:
 /// `mount -t tmpfs -o size=4m none /mnt/small`, `SMALL_DISK=/mnt/small cargo test -- --ignored`.
 #[tokio::test]
 #[ignore = "needs a small file system, named by SMALL_DISK"]
-async fn a_full_disk_passes() {
+async fn commits_work_again_after_a_full_disk() {
     let folder = PathBuf::from(std::env::var("SMALL_DISK").unwrap());
     let store = SqliteBarStore::open(folder.join("bars.sqlite"))
         .await

@@ -6,11 +6,11 @@ use candlewick_store::{
 };
 use market::{IdScheme, IdScope, Interval, Position, RejectReason, VenueSettings};
 
-use crate::fixtures::{bar, instrument, step, symbol, take};
+use crate::fixtures::{bar, commit_step, instrument, step, symbol};
 
 pub(crate) async fn a_partition_begins_at_its_epoch(store: &impl BarStore) {
     assert_eq!(store.all_partition_progress().await.unwrap(), []);
-    // Before it is loaded, no step of it can be taken.
+    // Before the partition is loaded, no transaction of it can be committed.
     assert_eq!(
         store.commit(&step(3, 0, 1)).await.unwrap(),
         CommitOutcome::Conflict
@@ -26,7 +26,7 @@ pub(crate) async fn a_partition_begins_at_its_epoch(store: &impl BarStore) {
     assert_eq!(state.progress, begun(3, u64::MAX));
     assert_eq!((state.symbols.len(), state.venues.len()), (0, 0));
     store.load_partition(1, 7).await.unwrap();
-    // What is stored counts, not what is asked for.
+    // The stored epoch counts, not the requested one.
     assert_eq!(
         store.load_partition(1, 9).await.unwrap().progress,
         begun(1, 7)
@@ -35,7 +35,7 @@ pub(crate) async fn a_partition_begins_at_its_epoch(store: &impl BarStore) {
     assert_eq!(all, [begun(1, 7), begun(3, u64::MAX)]);
 }
 
-pub(crate) async fn a_step_is_taken_once(store: &impl BarStore) {
+pub(crate) async fn a_transaction_is_committed_once(store: &impl BarStore) {
     store.load_partition(0, 1).await.unwrap();
     let mut transaction = step(0, 0, 10);
     transaction.symbols = vec![symbol("binance:BTCUSDT", i64::MIN), symbol("kraken:XBT", 5)];
@@ -50,7 +50,7 @@ pub(crate) async fn a_step_is_taken_once(store: &impl BarStore) {
     let state = store.load_partition(0, 1).await.unwrap();
     assert_eq!(state.progress, transaction.progress);
     assert_eq!(state.symbols, transaction.symbols);
-    // To a new epoch, and to the last of all positions.
+    // To a new epoch, and to the greatest position of all.
     let mut switch = step(0, 10, 0);
     switch.progress.epoch = 2;
     assert_eq!(
@@ -79,13 +79,13 @@ pub(crate) async fn a_step_is_taken_once(store: &impl BarStore) {
     );
 }
 
-pub(crate) async fn a_lost_step_writes_nothing(store: &impl BarStore) {
-    take(store, step(0, 0, 5)).await;
+pub(crate) async fn a_conflict_writes_nothing(store: &impl BarStore) {
+    commit_step(store, step(0, 0, 5)).await;
     let btc = instrument("binance:BTCUSDT");
     let mut lost = step(0, 4, 6);
     lost.bars = vec![bar(&btc, Interval::M1, 0, 1, false)];
     lost.symbols = vec![symbol("binance:BTCUSDT", 1)];
-    lost.excluded_ranges = vec![rejected(4, 5, Verdict::Duplicate)];
+    lost.excluded_ranges = vec![excluded_range(4, 5, Verdict::Duplicate)];
     assert_eq!(store.commit(&lost).await.unwrap(), CommitOutcome::Conflict);
     lost.expected = Position {
         epoch: 2,
@@ -99,8 +99,8 @@ pub(crate) async fn a_lost_step_writes_nothing(store: &impl BarStore) {
     assert_eq!(store.excluded_ranges(0, 1, 0, u64::MAX).await.unwrap(), []);
 }
 
-/// The outcome of each step is decided once, however many try.
-pub(crate) async fn one_of_two_workers_wins_each_step(store: &impl BarStore) {
+/// The outcome of each transaction is decided once, even if several workers try to commit it.
+pub(crate) async fn one_of_two_workers_commits_each_transaction(store: &impl BarStore) {
     const STEPS: u64 = 50;
     store.load_partition(0, 1).await.unwrap();
     let work = || {
@@ -152,7 +152,7 @@ pub(crate) async fn partitions_commit_side_by_side(store: &impl BarStore) {
     }
 }
 
-pub(crate) async fn a_snapshot_is_of_one_moment(store: &impl BarStore) {
+pub(crate) async fn a_snapshot_is_consistent(store: &impl BarStore) {
     let btc = instrument("binance:BTCUSDT");
     let key = BarKey {
         instrument: btc.clone(),
@@ -161,13 +161,13 @@ pub(crate) async fn a_snapshot_is_of_one_moment(store: &impl BarStore) {
     let mut first = step(0, 0, 1);
     first.bars = vec![bar(&btc, Interval::M1, 0, 1, false)];
     first.symbols = vec![symbol("binance:BTCUSDT", 1)];
-    take(store, first.clone()).await;
+    commit_step(store, first.clone()).await;
     let snapshot = store.snapshot().await.unwrap();
 
     let mut second = step(0, 1, 2);
     second.bars = vec![bar(&btc, Interval::M1, 0, 2, true)];
     second.symbols = vec![symbol("binance:BTCUSDT", 2), symbol("binance:ETHUSDT", 2)];
-    take(store, second.clone()).await;
+    commit_step(store, second.clone()).await;
     store.sync().await.unwrap();
 
     let read = snapshot.bars(std::slice::from_ref(&key)).await.unwrap();
@@ -199,7 +199,7 @@ pub(crate) async fn symbols_come_in_pages(store: &impl BarStore) {
     for (partition, texts) in [(0, &texts[..4]), (1, &texts[4..])] {
         let mut transaction = step(partition, 0, 1);
         transaction.symbols = texts.iter().map(|text| symbol(text, 1)).collect();
-        take(store, transaction).await;
+        commit_step(store, transaction).await;
     }
     for (venue, expected) in [
         (None, &texts[..]),
@@ -245,9 +245,9 @@ pub(crate) async fn a_venue_needs_every_partition(store: &impl BarStore) {
                 settings: settings(partition.into()),
             });
         }
-        take(store, transaction).await;
+        commit_step(store, transaction).await;
     }
-    // They differ while new ones are on their way; partition 0 tells.
+    // Partitions differ while new settings are on their way; those of partition 0 are returned.
     assert_eq!(
         store.venue_settings(&kraken, 3).await.unwrap(),
         Some(settings(0))
@@ -261,7 +261,7 @@ pub(crate) async fn a_venue_needs_every_partition(store: &impl BarStore) {
     assert_eq!(loaded[1].settings, settings(2));
 }
 
-fn rejected(first: u64, end: u64, verdict: Verdict) -> ExcludedRange {
+fn excluded_range(first: u64, end: u64, verdict: Verdict) -> ExcludedRange {
     ExcludedRange {
         epoch: 1,
         first_offset: first,
@@ -271,24 +271,24 @@ fn rejected(first: u64, end: u64, verdict: Verdict) -> ExcludedRange {
     }
 }
 
-pub(crate) async fn rejected_ranges_that_overlap(store: &impl BarStore) {
+pub(crate) async fn excluded_ranges_that_overlap(store: &impl BarStore) {
     let verdict = Verdict::Rejected(RejectReason::BeyondHorizon);
     let ranges = [
-        rejected(2, 5, Verdict::Duplicate),
-        rejected(5, 6, verdict),
-        rejected(10, 1 << 63, Verdict::Duplicate),
-        rejected(u64::MAX - 1, u64::MAX, verdict),
+        excluded_range(2, 5, Verdict::Duplicate),
+        excluded_range(5, 6, verdict),
+        excluded_range(10, 1 << 63, Verdict::Duplicate),
+        excluded_range(u64::MAX - 1, u64::MAX, verdict),
     ];
     let mut transaction = step(0, 0, 1);
     transaction.excluded_ranges = ranges.to_vec();
-    take(store, transaction).await;
+    commit_step(store, transaction).await;
     let of_next_epoch = ExcludedRange {
         epoch: 2,
         ..ranges[0]
     };
     let mut transaction = step(1, 0, 1);
     transaction.excluded_ranges = vec![of_next_epoch];
-    take(store, transaction).await;
+    commit_step(store, transaction).await;
 
     for (first, end, expected) in [
         (0, u64::MAX, &ranges[..]),

@@ -19,7 +19,7 @@ async fn read_offsets(store: &impl TickStore, start_ns: i64, end_ns: i64) -> Vec
     positions.collect()
 }
 
-pub(crate) async fn what_is_written_is_read(store: &impl TickStore) {
+pub(crate) async fn written_rows_are_read_back(store: &impl TickStore) {
     store.insert(&[]).await.unwrap();
     let ticks = vec![tick(7, 10), tick(9, 3), tick(u64::MAX, 12)];
     store.insert(&[block(0, u64::MAX, 2, ticks)]).await.unwrap();
@@ -53,7 +53,7 @@ pub(crate) async fn repeats_and_overlaps_are_read_once(store: &impl TickStore) {
         store.hours_with_ticks(&btc, 0, HOUR_NS).await.unwrap(),
         [(0, 10)]
     );
-    // A crash, and the blocks are cut elsewhere.
+    // After a crash the blocks are split at other offsets.
     store.insert(&[cut(0..4), cut(4..12)]).await.unwrap();
     let expected: Vec<_> = (0..12).map(|offset| (0, offset)).collect();
     assert_eq!(read_offsets(store, 0, HOUR_NS).await, expected);
@@ -75,7 +75,7 @@ pub(crate) async fn repeats_and_overlaps_are_read_once(store: &impl TickStore) {
 }
 
 pub(crate) async fn reads_are_cut_by_event_time(store: &impl TickStore) {
-    // Records of the hours 0, 1 and 3, in turns.
+    // Records that alternate between the hours 0, 1 and 3.
     let ticks = |hour: i64| {
         (0..6_i64).map(move |at| {
             tick(
@@ -168,7 +168,7 @@ pub(crate) async fn old_blocks_expire(store: &impl TickStore) {
         block(0, 0, 0, vec![tick(2, 10), tick(3, 20)]),
     ];
     store.insert(&blocks).await.unwrap();
-    // The log took each 5 ns after its time.
+    // Each was appended 5 ns after its event time.
     assert_eq!(store.delete_expired(25).await.unwrap(), 0);
     assert_eq!(store.delete_expired(26).await.unwrap(), 1);
     assert_eq!(read_offsets(store, 0, 100).await, [(0, 0), (0, 1)]);
@@ -176,7 +176,7 @@ pub(crate) async fn old_blocks_expire(store: &impl TickStore) {
     assert_eq!(store.delete_expired(i64::MAX).await.unwrap(), 0);
 }
 
-/// A store may notice when it is given a record or when it is asked for it.
+/// A store may detect it when a record is inserted or when it is read.
 pub(crate) async fn what_is_no_trade_is_corrupt(store: &impl TickStore) {
     let mut advance = tick(0, 1);
     let mut value = Vec::new();
@@ -201,7 +201,7 @@ pub(crate) async fn what_is_no_trade_is_corrupt(store: &impl TickStore) {
 }
 
 /// Writes records of the first hour from offset 0 on, and reads them back.
-async fn through(store: &impl TickStore, records: &[TradesRecord]) -> Vec<Tick> {
+async fn write_and_read(store: &impl TickStore, records: &[TradesRecord]) -> Vec<Tick> {
     let ticks = (0_u64..).zip(records).map(|(offset, record)| {
         let mut value = Vec::new();
         record.encode(&mut value);
@@ -253,7 +253,7 @@ pub(crate) async fn every_value_comes_back(store: &impl TickStore) {
         }
     }
     let records: Vec<_> = trades.iter().cloned().map(TradesRecord::Trade).collect();
-    let read = through(store, &records).await;
+    let read = write_and_read(store, &records).await;
     assert!(read.iter().all(|tick| tick.amendment.is_none()));
     let read: Vec<_> = read.into_iter().map(|tick| tick.trade).collect();
     assert_eq!(read, trades);
@@ -278,7 +278,7 @@ pub(crate) async fn amendments_come_back_whole(store: &impl TickStore) {
     for (number, amendment) in (1..).zip(&amendments) {
         records.push(TradesRecord::Amendment(amendment.clone(), trade(1, number)));
     }
-    let read = through(store, &records).await;
+    let read = write_and_read(store, &records).await;
     let expected: Vec<_> = std::iter::once(None)
         .chain(amendments.into_iter().map(Some))
         .zip(0..)

@@ -1,4 +1,4 @@
-//! Marks of minutes that are to be folded anew, and trades that were amended before they came.
+//! The tables `dirty_minutes` and `pending_amendments`.
 
 use std::sync::{Arc, LazyLock};
 
@@ -6,14 +6,14 @@ use market::{Position, TradeId};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, query};
 
-use super::commit::bind_key;
-use crate::sqlite::bulk::Bulk;
-use crate::sqlite::column::{read_parsed, read_unsigned, unsigned};
-use crate::sqlite::failure::Failure;
-use crate::{DirtyMinuteRow, IdSetKey, PendingAmendmentRow, RefoldMark, Transaction};
+use super::id_sets::bind_set_key;
+use crate::sqlite::column::{read_parsed_text, read_u64, u64_as_column};
+use crate::sqlite::database_error::DatabaseError;
+use crate::sqlite::row_batches::RowBatches;
+use crate::state::{DirtyMinuteRow, IdSetKey, PendingAmendmentRow, RefoldMark, Transaction};
 
-pub(super) static UPSERTED_DIRTY_MINUTES: LazyLock<Bulk> = LazyLock::new(|| {
-    Bulk::new(
+pub(super) static UPSERT_DIRTY_MINUTES: LazyLock<RowBatches> = LazyLock::new(|| {
+    RowBatches::new(
         "INSERT OR REPLACE INTO dirty_minutes \
          (partition, instrument, start_ns, up_to_epoch, up_to_offset, amendments, later_bar)",
         7,
@@ -21,8 +21,8 @@ pub(super) static UPSERTED_DIRTY_MINUTES: LazyLock<Bulk> = LazyLock::new(|| {
     )
 });
 
-pub(super) static REMOVED_DIRTY_MINUTES: LazyLock<Bulk> = LazyLock::new(|| {
-    Bulk::new(
+pub(super) static DELETE_DIRTY_MINUTES: LazyLock<RowBatches> = LazyLock::new(|| {
+    RowBatches::new(
         "DELETE FROM dirty_minutes WHERE (partition, instrument, start_ns) IN \
          (SELECT CAST(column1 AS INTEGER), CAST(column2 AS TEXT), CAST(column3 AS INTEGER) FROM (",
         3,
@@ -30,8 +30,8 @@ pub(super) static REMOVED_DIRTY_MINUTES: LazyLock<Bulk> = LazyLock::new(|| {
     )
 });
 
-pub(super) static UPSERTED_PENDING_AMENDMENTS: LazyLock<Bulk> = LazyLock::new(|| {
-    Bulk::new(
+pub(super) static UPSERT_PENDING_AMENDMENTS: LazyLock<RowBatches> = LazyLock::new(|| {
+    RowBatches::new(
         "INSERT OR REPLACE INTO pending_amendments \
          (instrument, scope, bucket_ns, id, partition, append_time_ns)",
         6,
@@ -39,50 +39,49 @@ pub(super) static UPSERTED_PENDING_AMENDMENTS: LazyLock<Bulk> = LazyLock::new(||
     )
 });
 
-/// instrument, `start_ns`, `up_to_epoch`, `up_to_offset`, amendments, later.
-pub(super) const DIRTY_MINUTES: &str = "SELECT instrument, start_ns, up_to_epoch, up_to_offset, \
-    amendments, later_bar FROM dirty_minutes WHERE partition = ? ORDER BY instrument, start_ns";
+pub(super) const SELECT_DIRTY_MINUTES: &str = "SELECT instrument, start_ns, up_to_epoch, \
+    up_to_offset, amendments, later_bar FROM dirty_minutes WHERE partition = ? \
+    ORDER BY instrument, start_ns";
 
-/// instrument, scope, `bucket_ns`, id, `append_time_ns`.
-const PENDING_AMENDMENTS_OF_PARTITION: &str = "SELECT instrument, scope, bucket_ns, id, append_time_ns \
+const SELECT_PENDING_AMENDMENTS: &str = "SELECT instrument, scope, bucket_ns, id, append_time_ns \
     FROM pending_amendments WHERE partition = ? ORDER BY instrument, scope, bucket_ns, id";
 
-/// Writes what a step changes of both.
-pub(super) async fn write(
+/// Writes the rows of a transaction to both tables.
+pub(super) async fn write_amendments(
     connection: &mut SqliteConnection,
     transaction: &Transaction,
-) -> Result<(), Failure> {
+) -> Result<(), DatabaseError> {
     let partition = transaction.progress.partition;
-    let (mut put, mut gone) = (Vec::new(), Vec::new());
+    let (mut upserted, mut removed) = (Vec::new(), Vec::new());
     for change in &transaction.dirty_minutes {
         match &change.mark {
-            Some(mark) => put.push((change, mark)),
-            None => gone.push(change),
+            Some(mark) => upserted.push((change, mark)),
+            None => removed.push(change),
         }
     }
-    UPSERTED_DIRTY_MINUTES
-        .run(connection, &put, |bound, (change, mark)| {
+    UPSERT_DIRTY_MINUTES
+        .run(connection, &upserted, |bound, (change, mark)| {
             bound
                 .bind(partition)
                 .bind(change.instrument.key().to_owned())
                 .bind(change.start_ns)
-                .bind(unsigned(mark.up_to.epoch))
-                .bind(unsigned(mark.up_to.offset))
-                .bind(unsigned(mark.amendments))
+                .bind(u64_as_column(mark.up_to.epoch))
+                .bind(u64_as_column(mark.up_to.offset))
+                .bind(u64_as_column(mark.amendments))
                 .bind(mark.later_bar.as_ref().map(schemas::encode_bar))
         })
         .await?;
-    REMOVED_DIRTY_MINUTES
-        .run(connection, &gone, |bound, change| {
+    DELETE_DIRTY_MINUTES
+        .run(connection, &removed, |bound, change| {
             bound
                 .bind(partition)
                 .bind(change.instrument.key().to_owned())
                 .bind(change.start_ns)
         })
         .await?;
-    UPSERTED_PENDING_AMENDMENTS
+    UPSERT_PENDING_AMENDMENTS
         .run(connection, &transaction.pending_amendments, |bound, row| {
-            bind_key(bound, &row.key)
+            bind_set_key(bound, &row.key)
                 .bind(row.id.to_string())
                 .bind(partition)
                 .bind(row.append_time_ns)
@@ -91,29 +90,29 @@ pub(super) async fn write(
     Ok(())
 }
 
-/// A row of [`DIRTY_MINUTES`].
-pub(super) fn read_dirty_minute(row: &SqliteRow) -> Result<DirtyMinuteRow, Failure> {
+/// Reads a row of [`SELECT_DIRTY_MINUTES`].
+pub(super) fn read_dirty_minute(row: &SqliteRow) -> Result<DirtyMinuteRow, DatabaseError> {
     let later: Option<&[u8]> = row.try_get(5)?;
     Ok(DirtyMinuteRow {
-        instrument: read_parsed(row, 0, "instrument")?,
+        instrument: read_parsed_text(row, 0, "instrument")?,
         start_ns: row.try_get(1)?,
         mark: RefoldMark {
             up_to: Position {
-                epoch: read_unsigned(row, 2)?,
-                offset: read_unsigned(row, 3)?,
+                epoch: read_u64(row, 2)?,
+                offset: read_u64(row, 3)?,
             },
-            amendments: read_unsigned(row, 4)?,
+            amendments: read_u64(row, 4)?,
             later_bar: later.map(schemas::decode_bar).transpose()?,
         },
     })
 }
 
-/// Every trade of a partition that was amended before it came.
+/// Returns the pending amendments of a partition.
 pub(super) async fn read_pending_amendments(
     connection: &mut SqliteConnection,
     partition: u32,
-) -> Result<Vec<PendingAmendmentRow>, Failure> {
-    let rows = query(PENDING_AMENDMENTS_OF_PARTITION)
+) -> Result<Vec<PendingAmendmentRow>, DatabaseError> {
+    let rows = query(SELECT_PENDING_AMENDMENTS)
         .bind(partition)
         .fetch_all(connection)
         .await?;
@@ -121,11 +120,11 @@ pub(super) async fn read_pending_amendments(
         let (scope, id): (&str, &str) = (row.try_get(1)?, row.try_get(3)?);
         Ok(PendingAmendmentRow {
             key: IdSetKey {
-                instrument: read_parsed(row, 0, "instrument")?,
+                instrument: read_parsed_text(row, 0, "instrument")?,
                 scope: Arc::from(scope),
                 bucket_ns: row.try_get(2)?,
             },
-            id: TradeId::parse(id).map_err(|error| Failure::malformed("id", error))?,
+            id: TradeId::parse(id).map_err(|error| DatabaseError::malformed_value("id", error))?,
             append_time_ns: row.try_get(4)?,
         })
     };

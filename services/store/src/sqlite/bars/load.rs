@@ -3,18 +3,18 @@
 use sqlx::{SqliteConnection, query};
 
 use super::{amendments, row};
-use crate::sqlite::column::{read_parsed, unsigned};
-use crate::sqlite::failure::Failure;
-use crate::{PartitionState, StoredBar};
+use crate::sqlite::column::{read_parsed_text, u64_as_column};
+use crate::sqlite::database_error::DatabaseError;
+use crate::state::{PartitionState, StoredBar};
 
-/// Reads everything of a partition, after making its progress row where there is none.
-pub(super) async fn load(
+/// Returns the state of a partition, after creating its progress row if there is none.
+pub(super) async fn load_partition(
     connection: &mut SqliteConnection,
     partition: u32,
     epoch: u64,
-) -> Result<PartitionState, Failure> {
-    // A row that is new begins no earlier than the current generation: a worker that lags may
-    // ask for an older one, and nobody would move the row afterwards.
+) -> Result<PartitionState, DatabaseError> {
+    // A new row begins at the current generation or later: a worker that lags may pass an older
+    // epoch, and nothing would move the row afterwards.
     query(
         "INSERT OR IGNORE INTO partition_progress \
          (partition, epoch, next_offset, updates_epoch, updates_offset, append_time_ns) \
@@ -22,8 +22,8 @@ pub(super) async fn load(
          ?3, ?3, ?3, 0)",
     )
     .bind(partition)
-    .bind(unsigned(epoch))
-    .bind(unsigned(0))
+    .bind(u64_as_column(epoch))
+    .bind(u64_as_column(0))
     .bind(schemas::TRADES)
     .execute(&mut *connection)
     .await?;
@@ -50,20 +50,26 @@ pub(super) async fn load(
         .bind(partition)
         .fetch_all(&mut *connection)
         .await?;
-    let dirty_minutes = query(amendments::DIRTY_MINUTES).bind(partition);
+    let dirty_minutes = query(amendments::SELECT_DIRTY_MINUTES).bind(partition);
     let dirty_minutes = dirty_minutes.fetch_all(&mut *connection).await?;
     let pending_amendments = amendments::read_pending_amendments(connection, partition).await?;
     let open_bars = open_bars.iter().map(|row| {
         Ok(StoredBar {
-            instrument: read_parsed(row, 0, "instrument")?,
-            row: row::bar(row, 3)?,
+            instrument: read_parsed_text(row, 0, "instrument")?,
+            row: row::read_bar(row, 3)?,
         })
     });
     Ok(PartitionState {
-        progress: row::progress(&progress)?,
-        symbols: symbols.iter().map(row::symbol).collect::<Result<_, _>>()?,
-        venues: venues.iter().map(row::venue).collect::<Result<_, _>>()?,
-        open_bars: open_bars.collect::<Result<_, Failure>>()?,
+        progress: row::read_progress(&progress)?,
+        symbols: symbols
+            .iter()
+            .map(row::read_symbol)
+            .collect::<Result<_, _>>()?,
+        venues: venues
+            .iter()
+            .map(row::read_venue)
+            .collect::<Result<_, _>>()?,
+        open_bars: open_bars.collect::<Result<_, DatabaseError>>()?,
         dirty_minutes: dirty_minutes
             .iter()
             .map(amendments::read_dirty_minute)

@@ -1,11 +1,11 @@
-//! How SQLite runs the statements.
+//! The query plans of the statements.
 
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
-use super::{commit, expire, reader};
+use super::{commit, id_sets, reader, retention};
 
-/// The steps that read a whole table or index, where the table may be large.
-async fn scans(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
+/// Returns the steps of a query plan that scan a whole table or index.
+async fn scanned_tables(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
     let explained = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
     let steps = explained.fetch_all(connection).await.unwrap();
     let steps = steps.iter().map(|row| row.get::<String, _>(3));
@@ -22,8 +22,8 @@ async fn scans(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
     steps.filter(scanned).collect()
 }
 
-/// A search by the whole key, where one of its columns alone names many rows.
-async fn searches_by(connection: &mut SqliteConnection, sql: &str, columns: &str) -> bool {
+/// Whether a query plan searches by these columns: a search by fewer of them would find many rows.
+async fn is_searched_by(connection: &mut SqliteConnection, sql: &str, columns: &str) -> bool {
     let explained = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
     let steps = explained.fetch_all(connection).await.unwrap();
     steps
@@ -36,45 +36,45 @@ async fn no_statement_reads_a_whole_table() {
     let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
     let schema = sqlx::raw_sql(super::KIND.schema.versions[0]);
     schema.execute(&mut connection).await.unwrap();
-    let [ranges, chunks, sets] = &*expire::IDS;
-    let bulks = [
-        &*commit::OPEN_BARS,
-        &commit::BARS,
-        &commit::SYMBOLS,
-        &commit::ID_SETS,
-        &commit::ID_RANGES,
-        &commit::ID_RANGES_GONE,
-        &commit::ID_CHUNKS,
-        &commit::EXCLUDED_RANGES,
-        &reader::BARS,
+    let [ranges, chunks, sets] = &*retention::DELETE_ID_SETS;
+    let batches = [
+        &*commit::UPSERT_OPEN_BARS,
+        &commit::UPSERT_BARS,
+        &commit::UPSERT_SYMBOLS,
+        &id_sets::UPSERT_ID_SETS,
+        &id_sets::UPSERT_ID_RANGES,
+        &id_sets::DELETE_ID_RANGES,
+        &id_sets::INSERT_ID_CHUNKS,
+        &commit::UPSERT_EXCLUDED_RANGES,
+        &reader::SELECT_BARS,
         ranges,
         chunks,
         sets,
     ];
     let texts = [
-        expire::BARS,
-        expire::EXCLUDED_RANGES,
-        reader::OLDEST_BARS,
-        reader::NEWEST_BARS,
-        reader::IDS,
-        reader::ID_RANGES,
-        reader::SYMBOL,
-        reader::SYMBOLS,
-        reader::EXCLUDED_RANGES,
+        retention::DELETE_BARS,
+        retention::DELETE_EXCLUDED_RANGES,
+        reader::SELECT_OLDEST_BARS,
+        reader::SELECT_NEWEST_BARS,
+        id_sets::SELECT_ID_SETS,
+        reader::SELECT_ID_RANGES,
+        reader::SELECT_SYMBOL,
+        reader::SELECT_SYMBOLS,
+        reader::SELECT_EXCLUDED_RANGES,
     ];
-    let bulks = bulks.iter().flat_map(|bulk| bulk.texts());
-    for sql in bulks.chain(texts) {
-        assert_eq!(scans(&mut connection, sql).await, [""; 0], "{sql}");
+    let batches = batches.iter().flat_map(|batch| batch.texts());
+    for sql in batches.chain(texts) {
+        assert_eq!(scanned_tables(&mut connection, sql).await, [""; 0], "{sql}");
     }
-    for sql in commit::ID_RANGES_GONE.texts() {
+    for sql in id_sets::DELETE_ID_RANGES.texts() {
         let key = "(instrument=? AND scope=? AND bucket_ns=? AND first=?)";
-        assert!(searches_by(&mut connection, sql, key).await, "{sql}");
+        assert!(is_searched_by(&mut connection, sql, key).await, "{sql}");
     }
-    for sql in [ranges, chunks, sets, &commit::ID_CHUNKS]
+    for sql in [ranges, chunks, sets, &id_sets::INSERT_ID_CHUNKS]
         .into_iter()
-        .flat_map(|bulk| bulk.texts())
+        .flat_map(|batch| batch.texts())
     {
         let key = "(instrument=? AND scope=? AND bucket_ns=?)";
-        assert!(searches_by(&mut connection, sql, key).await, "{sql}");
+        assert!(is_searched_by(&mut connection, sql, key).await, "{sql}");
     }
 }

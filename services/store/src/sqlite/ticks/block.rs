@@ -1,36 +1,37 @@
-//! The body of a block: a version byte, then compressed, for each tick: how much its offset and
-//! its append time are above those of the one before, the length of its value, its value. Numbers
-//! are LEB128, the append time's zigzag first.
+//! The body of a block: a version byte, then compressed ticks. Each tick has the difference of its
+//! offset to that of the tick before, the difference of its append time, the length of its value and
+//! the value. Numbers are LEB128; the difference of append times is zigzag-encoded first.
 
 use bytes::Bytes;
 
-use crate::TickRecord;
 use crate::compression::{compress, decompress};
-use crate::sqlite::failure::Failure;
+use crate::sqlite::database_error::DatabaseError;
+use crate::tick_store::TickRecord;
 
 const VERSION: u8 = 1;
 
-/// Past these a block is split.
-const MOST_TICKS: usize = 65_536;
-const MOST_BYTES: usize = 4 * 1024 * 1024;
+/// A block with more ticks than this is split.
+const MAX_TICKS: usize = 65_536;
+/// A block with more bytes of values than this is split.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// A tick as its block holds it; its event time is in its value.
+/// A tick of a block. Its event time is in its value.
 pub(super) struct ArchivedTick {
     pub(super) offset: u64,
     pub(super) append_time_ns: i64,
     pub(super) value: Bytes,
 }
 
-/// Cuts ticks into pieces that are not too large.
-pub(super) fn pieces(mut ticks: &[TickRecord]) -> impl Iterator<Item = &[TickRecord]> {
+/// Splits ticks into pieces of at most [`MAX_TICKS`] and [`MAX_BYTES`].
+pub(super) fn split(mut ticks: &[TickRecord]) -> impl Iterator<Item = &[TickRecord]> {
     std::iter::from_fn(move || {
         let mut bytes = 0;
         let length = ticks
             .iter()
-            .take(MOST_TICKS)
+            .take(MAX_TICKS)
             .take_while(|tick| {
                 bytes += tick.value.len();
-                bytes <= MOST_BYTES
+                bytes <= MAX_BYTES
             })
             .count();
         let (piece, rest) = ticks.split_at(length.max(1).min(ticks.len()));
@@ -39,8 +40,8 @@ pub(super) fn pieces(mut ticks: &[TickRecord]) -> impl Iterator<Item = &[TickRec
     })
 }
 
-/// The uncompressed body.
-pub(super) fn encode(ticks: &[TickRecord]) -> Vec<u8> {
+/// Returns the uncompressed body.
+pub(super) fn encode_body(ticks: &[TickRecord]) -> Vec<u8> {
     let bytes: usize = ticks.iter().map(|tick| tick.value.len() + 8).sum();
     let mut out = Vec::with_capacity(bytes);
     let (mut offset, mut append_time_ns) = (0, 0);
@@ -55,20 +56,23 @@ pub(super) fn encode(ticks: &[TickRecord]) -> Vec<u8> {
     out
 }
 
-/// The body of what [`encode`] gave.
-pub(super) fn pack(raw: &[u8]) -> Result<Vec<u8>, Failure> {
+/// Compresses what [`encode_body`] returned.
+pub(super) fn compress_body(raw: &[u8]) -> Result<Vec<u8>, DatabaseError> {
     let mut body = vec![VERSION];
     compress(raw, &mut body)?;
     Ok(body)
 }
 
-/// Reads a body.
-pub(super) fn unpack(body: &[u8], tick_count: usize) -> Result<Vec<ArchivedTick>, Failure> {
+/// Returns the ticks of a compressed body, which must have `tick_count` of them.
+pub(super) fn decode_body(
+    body: &[u8],
+    tick_count: usize,
+) -> Result<Vec<ArchivedTick>, DatabaseError> {
     let Some((&VERSION, compressed)) = body.split_first() else {
-        return Err(malformed("its version is not known"));
+        return Err(malformed("its version is unknown"));
     };
     let mut rest = Bytes::from(decompress(compressed)?);
-    let mut ticks = Vec::with_capacity(tick_count.min(MOST_TICKS));
+    let mut ticks = Vec::with_capacity(tick_count.min(MAX_TICKS));
     let (mut offset, mut append_time_ns) = (0_u64, 0_i64);
     while !rest.is_empty() {
         offset = offset.wrapping_add(read_number(&mut rest)?);
@@ -89,7 +93,7 @@ pub(super) fn unpack(body: &[u8], tick_count: usize) -> Result<Vec<ArchivedTick>
     if ticks.len() == tick_count {
         return Ok(ticks);
     }
-    Err(malformed("it has not the ticks that its row counts"))
+    Err(malformed("its number of ticks is not that of its row"))
 }
 
 fn write_number(out: &mut Vec<u8>, mut value: u64) {
@@ -100,20 +104,20 @@ fn write_number(out: &mut Vec<u8>, mut value: u64) {
     out.push((value & 0x7f) as u8);
 }
 
-fn read_number(bytes: &mut Bytes) -> Result<u64, Failure> {
+fn read_number(bytes: &mut Bytes) -> Result<u64, DatabaseError> {
     let mut value = 0;
-    for (place, byte) in bytes.iter().take(10).enumerate() {
-        value |= u64::from(byte & 0x7f) << (7 * place);
+    for (index, byte) in bytes.iter().take(10).enumerate() {
+        value |= u64::from(byte & 0x7f) << (7 * index);
         if byte & 0x80 == 0 {
-            let _ = bytes.split_to(place + 1);
+            let _ = bytes.split_to(index + 1);
             return Ok(value);
         }
     }
     Err(malformed("a number has no end"))
 }
 
-fn malformed(reason: &str) -> Failure {
-    Failure::Malformed(format!("block of ticks: {reason}"))
+fn malformed(reason: &str) -> DatabaseError {
+    DatabaseError::Malformed(format!("block of ticks: {reason}"))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Writing blocks.
+//! Writing blocks of ticks.
 
 use std::sync::LazyLock;
 
@@ -6,14 +6,14 @@ use market::Instrument;
 use sqlx::SqliteConnection;
 
 use super::block;
-use crate::sqlite::bulk::Bulk;
-use crate::sqlite::column::unsigned;
-use crate::sqlite::failure::Failure;
-use crate::{TickBlock, TickRecord};
+use crate::sqlite::column::u64_as_column;
+use crate::sqlite::database_error::DatabaseError;
+use crate::sqlite::row_batches::RowBatches;
+use crate::tick_store::{TickBlock, TickRecord};
 
-/// An exact repeat replaces itself.
-static BLOCKS: LazyLock<Bulk> = LazyLock::new(|| {
-    Bulk::new(
+/// A block that is inserted again replaces the stored one.
+static UPSERT_BLOCKS: LazyLock<RowBatches> = LazyLock::new(|| {
+    RowBatches::new(
         "INSERT OR REPLACE INTO tick_blocks (instrument, hour_ns, epoch, partition, \
          first_offset, last_offset, tick_count, min_time_ns, max_time_ns, last_append_ns, body)",
         11,
@@ -21,7 +21,7 @@ static BLOCKS: LazyLock<Bulk> = LazyLock::new(|| {
     )
 });
 
-/// A block as it is stored.
+/// A row of `tick_blocks` to write.
 pub(super) struct PackedBlock {
     instrument: Instrument,
     hour_ns: i64,
@@ -36,12 +36,12 @@ pub(super) struct PackedBlock {
     body: Vec<u8>,
 }
 
-/// Splits what is too large, and compresses away from the executor.
-pub(super) async fn pack(blocks: &[TickBlock]) -> Result<Vec<PackedBlock>, Failure> {
+/// Splits blocks that are too large, and compresses them on a blocking thread.
+pub(super) async fn pack_blocks(blocks: &[TickBlock]) -> Result<Vec<PackedBlock>, DatabaseError> {
     let mut packed = Vec::with_capacity(blocks.len());
     for block in blocks {
-        for ticks in block::pieces(&block.ticks) {
-            packed.extend(laid_out(block, ticks));
+        for ticks in block::split(&block.ticks) {
+            packed.extend(uncompressed_block(block, ticks));
             if ticks.len() > 1_000 {
                 tokio::task::yield_now().await;
             }
@@ -49,16 +49,17 @@ pub(super) async fn pack(blocks: &[TickBlock]) -> Result<Vec<PackedBlock>, Failu
     }
     let compressing = tokio::task::spawn_blocking(move || {
         for block in &mut packed {
-            block.body = block::pack(&block.body)?;
+            block.body = block::compress_body(&block.body)?;
         }
         Ok(packed)
     });
-    let ended = compressing.await;
-    ended.unwrap_or_else(|error| Err(Failure::Unavailable(format!("compression: {error}"))))
+    let compressed = compressing.await;
+    compressed
+        .unwrap_or_else(|error| Err(DatabaseError::Unavailable(format!("compression: {error}"))))
 }
 
-/// A block whose body is not compressed yet.
-fn laid_out(block: &TickBlock, ticks: &[TickRecord]) -> Option<PackedBlock> {
+/// Returns the row of some ticks of a block, with an uncompressed body.
+fn uncompressed_block(block: &TickBlock, ticks: &[TickRecord]) -> Option<PackedBlock> {
     let (first, last) = (ticks.first()?, ticks.last()?);
     Some(PackedBlock {
         instrument: block.instrument.clone(),
@@ -67,27 +68,27 @@ fn laid_out(block: &TickBlock, ticks: &[TickRecord]) -> Option<PackedBlock> {
         partition: block.partition,
         first_offset: first.offset,
         last_offset: last.offset,
-        tick_count: i64::try_from(ticks.len()).expect("memory holds fewer"),
+        tick_count: i64::try_from(ticks.len()).expect("memory holds fewer ticks"),
         min_time_ns: ticks.iter().map(|tick| tick.time_ns).min()?,
         max_time_ns: ticks.iter().map(|tick| tick.time_ns).max()?,
         last_append_ns: ticks.iter().map(|tick| tick.append_time_ns).max()?,
-        body: block::encode(ticks),
+        body: block::encode_body(ticks),
     })
 }
 
-/// Writes them.
-pub(super) async fn write(
+/// Writes packed blocks.
+pub(super) async fn write_blocks(
     connection: &mut SqliteConnection,
     blocks: &[PackedBlock],
-) -> Result<(), Failure> {
-    let written = BLOCKS.run(connection, blocks, |bound, block| {
+) -> Result<(), DatabaseError> {
+    let written = UPSERT_BLOCKS.run(connection, blocks, |bound, block| {
         bound
             .bind(block.instrument.key().to_owned())
             .bind(block.hour_ns)
-            .bind(unsigned(block.epoch))
+            .bind(u64_as_column(block.epoch))
             .bind(block.partition)
-            .bind(unsigned(block.first_offset))
-            .bind(unsigned(block.last_offset))
+            .bind(u64_as_column(block.first_offset))
+            .bind(u64_as_column(block.last_offset))
             .bind(block.tick_count)
             .bind(block.min_time_ns)
             .bind(block.max_time_ns)

@@ -1,4 +1,4 @@
-//! Reading ticks back.
+//! Reading ticks.
 
 use futures_util::TryStreamExt;
 use market::{Instrument, Position};
@@ -7,17 +7,18 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, query};
 
 use super::block::{self, ArchivedTick};
-use crate::sqlite::column::{read_partition, read_unsigned};
-use crate::sqlite::failure::Failure;
-use crate::sqlite::readers::Readers;
+use crate::error::StoreError;
+use crate::sqlite::column::{read_partition, read_u64};
+use crate::sqlite::database_error::DatabaseError;
+use crate::sqlite::reader_pool::ReaderPool;
+use crate::tick_store::Tick;
 use crate::tick_store::{hour_start_ns, sort_and_dedup};
-use crate::{StoreError, Tick};
 
-const BLOCKS: &str = "SELECT epoch, partition, first_offset, last_offset, tick_count, body \
+const SELECT_BLOCKS: &str = "SELECT epoch, partition, first_offset, last_offset, tick_count, body \
     FROM tick_blocks WHERE instrument = ?1 AND hour_ns >= ?2 AND hour_ns < ?4 \
     AND max_time_ns >= ?3 AND min_time_ns < ?4";
 
-/// A block as it is stored.
+/// A row of `tick_blocks`.
 struct StoredBlock {
     epoch: u64,
     partition: u32,
@@ -27,62 +28,70 @@ struct StoredBlock {
     body: Vec<u8>,
 }
 
-/// Reads block after block, of which at most a few are in memory at once.
-pub(super) async fn read(
-    readers: &Readers,
+/// Reads one block after another; only a few are in memory at the same time.
+pub(super) async fn read_ticks(
+    readers: &ReaderPool,
     instrument: &Instrument,
     start_ns: i64,
     end_ns: i64,
 ) -> Result<Vec<Tick>, StoreError> {
-    let mut loan = readers.lend().await?;
-    let blocks = query(BLOCKS)
+    let mut connection = readers.acquire().await?;
+    let blocks = query(SELECT_BLOCKS)
         .bind(instrument.key())
         .bind(hour_start_ns(start_ns))
         .bind(start_ns)
         .bind(end_ns);
     let mut ticks = Vec::new();
     let collected = async {
-        let mut blocks = blocks.fetch(&mut *loan);
+        let mut blocks = blocks.fetch(&mut *connection);
         while let Some(row) = blocks.try_next().await? {
-            let block = stored(&row)?;
-            // Reading the records takes longer than an executor should be kept.
+            let block = read_block(&row)?;
+            // Decoding takes too long for an async task.
             let unpacking =
-                tokio::task::spawn_blocking(move || unpack(&block, start_ns, end_ns)).await;
-            let unpacked = unpacking
-                .unwrap_or_else(|error| Err(Failure::Unavailable(format!("reading: {error}"))));
+                tokio::task::spawn_blocking(move || decode_block(&block, start_ns, end_ns)).await;
+            let unpacked = unpacking.unwrap_or_else(|error| {
+                Err(DatabaseError::Unavailable(format!("reading: {error}")))
+            });
             ticks.append(&mut unpacked?);
         }
         Ok(())
     };
     match collected.await {
         Ok(()) => Ok(sort_and_dedup(ticks)),
-        Err(failure) => loan.failed(failure),
+        Err(failure) => connection.discard(failure),
     }
 }
 
-fn stored(row: &SqliteRow) -> Result<StoredBlock, Failure> {
+fn read_block(row: &SqliteRow) -> Result<StoredBlock, DatabaseError> {
     let tick_count: i64 = row.try_get(4)?;
     Ok(StoredBlock {
-        epoch: read_unsigned(row, 0)?,
+        epoch: read_u64(row, 0)?,
         partition: read_partition(row, 1)?,
-        first_offset: read_unsigned(row, 2)?,
-        last_offset: read_unsigned(row, 3)?,
+        first_offset: read_u64(row, 2)?,
+        last_offset: read_u64(row, 3)?,
         tick_count: usize::try_from(tick_count)
-            .map_err(|_| Failure::malformed("tick_count", tick_count))?,
+            .map_err(|_| DatabaseError::malformed_value("tick_count", tick_count))?,
         body: row.try_get(5)?,
     })
 }
 
-/// The ticks of a block within `[start_ns, end_ns)`, each with its partition.
-fn unpack(block: &StoredBlock, start_ns: i64, end_ns: i64) -> Result<Vec<(u32, Tick)>, Failure> {
-    let archived = block::unpack(&block.body, block.tick_count)?;
+/// Returns the ticks of a block in `[start_ns, end_ns)`, each with its partition.
+fn decode_block(
+    block: &StoredBlock,
+    start_ns: i64,
+    end_ns: i64,
+) -> Result<Vec<(u32, Tick)>, DatabaseError> {
+    let archived = block::decode_body(&block.body, block.tick_count)?;
     let ends = [archived.first(), archived.last()].map(|tick| tick.map(|tick| tick.offset));
     if ends != [Some(block.first_offset), Some(block.last_offset)] {
-        return Err(Failure::malformed("offsets", format!("{ends:?}")));
+        return Err(DatabaseError::malformed_value(
+            "offsets",
+            format!("{ends:?}"),
+        ));
     }
     let mut ticks = Vec::with_capacity(archived.len());
     for archived in &archived {
-        let tick = decoded(block.epoch, archived)?;
+        let tick = decode_tick(block.epoch, archived)?;
         if start_ns <= tick.trade.time_ns && tick.trade.time_ns < end_ns {
             ticks.push((block.partition, tick));
         }
@@ -90,13 +99,13 @@ fn unpack(block: &StoredBlock, start_ns: i64, end_ns: i64) -> Result<Vec<(u32, T
     Ok(ticks)
 }
 
-fn decoded(epoch: u64, archived: &ArchivedTick) -> Result<Tick, Failure> {
+fn decode_tick(epoch: u64, archived: &ArchivedTick) -> Result<Tick, DatabaseError> {
     let (trade, amendment) = match TradesRecord::decode(&archived.value)? {
         TradesRecord::Trade(trade) => (trade, None),
         TradesRecord::Amendment(amendment, trade) => (trade, Some(amendment)),
         _ => {
             let found = format!("the record at offset {}", archived.offset);
-            return Err(Failure::malformed("tick", found));
+            return Err(DatabaseError::malformed_value("tick", found));
         }
     };
     Ok(Tick {

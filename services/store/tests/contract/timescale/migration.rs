@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use market::Interval;
 
 use super::database::Database;
-use crate::fixtures::{bar, instrument, step, take};
+use crate::fixtures::{bar, commit_step, instrument, step};
 
 #[tokio::test]
 async fn the_error_for_missing_tables_names_the_command() {
@@ -40,7 +40,7 @@ async fn processes_can_migrate_at_once() {
         .count();
     assert_eq!(found_none, 1, "only one creates the tables: {migrated:?}");
     let store = database.open().await;
-    take(&store, step(0, 0, 1)).await;
+    commit_step(&store, step(0, 0, 1)).await;
     TimescaleBarStore::migrate(database.config()).await.unwrap();
     assert_eq!(
         store.all_partition_progress().await.unwrap(),
@@ -125,7 +125,7 @@ async fn a_table_becomes_a_hypertable() {
             bar(&btc, Interval::M1, start_ns, index.into(), index < 2)
         })
         .collect();
-    take(&store, transaction.clone()).await;
+    commit_step(&store, transaction.clone()).await;
     assert_eq!(store.delete_expired(1, i64::MIN).await.unwrap(), 1);
 
     let migrated = TimescaleBarStore::migrate(database.config()).await.unwrap();
@@ -186,7 +186,7 @@ async fn candles_can_be_read_with_sql() {
         bar(&btc, Interval::M1, 2 * minute, 9, true),
     ];
     transaction.bars[2].row.bar = market::Bar::empty(2 * minute, 9);
-    take(&store, transaction).await;
+    commit_step(&store, transaction).await;
     let rows: Vec<String> = sqlx::query_scalar(
         "SELECT concat_ws(' ', venue, symbol, interval_s, extract(epoch FROM start)::bigint, open, \
          volume, notional, trades, closed, through_offset) FROM candles \

@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use market::Interval;
 
 use super::database::{Database, bar_store};
-use crate::fixtures::{bar, instrument, step, symbol, take};
+use crate::fixtures::{bar, commit_step, instrument, step, symbol};
 
 /// Returns a transaction with a hundred open bars, all with the same position.
 fn transaction_of_100_bars(from: u64) -> Transaction {
@@ -115,7 +115,7 @@ async fn a_frozen_worker_does_not_hold_its_partition() {
 #[tokio::test]
 async fn a_session_that_the_server_ends_is_replaced() {
     let (database, store) = bar_store().await;
-    take(&store, step(0, 0, 1)).await;
+    commit_step(&store, step(0, 0, 1)).await;
     assert_eq!(store.all_partition_progress().await.unwrap().len(), 1);
     let snapshot = store.snapshot().await.unwrap();
     database
@@ -151,7 +151,7 @@ async fn a_snapshot_that_is_not_used_ends() {
     config.snapshot_timeout = Duration::from_millis(200);
     config.max_snapshots = 1;
     let store = TimescaleBarStore::open(config).await.unwrap();
-    take(&store, step(0, 0, 1)).await;
+    commit_step(&store, step(0, 0, 1)).await;
     let unused = store.snapshot().await.unwrap();
     assert_eq!(unused.all_partition_progress().await.unwrap().len(), 1);
     std::thread::sleep(Duration::from_millis(600));
@@ -196,7 +196,7 @@ async fn a_damaged_row_is_an_error() {
     };
     let mut transaction = step(0, 0, 1);
     transaction.bars = vec![written.clone()];
-    take(&store, transaction).await;
+    commit_step(&store, transaction).await;
     for (damage, repair) in [
         (
             "UPDATE open_bars SET interval_s = 61",
@@ -252,7 +252,7 @@ async fn a_sync_waits_for_the_disk() {
     let separator = if config.url.ends_with('?') { "" } else { "&" };
     config.url = format!("{}{separator}options[synchronous_commit]=off", config.url);
     let unsynced = TimescaleBarStore::open(config).await.unwrap();
-    take(&unsynced, step(0, 0, 1)).await;
+    commit_step(&unsynced, step(0, 0, 1)).await;
     unsynced.sync().await.unwrap();
     unsynced.sync().await.unwrap();
     let counted: i64 = sqlx::query_scalar("SELECT count FROM syncs")

@@ -6,7 +6,7 @@ use candlewick_store::{BarQuery, BarReader, BarStore, TimescaleBarStore};
 use market::{DAY_NS, Interval, MINUTE_NS};
 
 use super::database::{Database, bar_store};
-use crate::fixtures::{bar, instrument, step, take};
+use crate::fixtures::{bar, commit_step, instrument, step};
 
 async fn count_chunks(database: &Database) -> i64 {
     sqlx::query_scalar(
@@ -48,7 +48,7 @@ async fn write_bars(store: &TimescaleBarStore, partition: u32, bars: &[(i64, u64
             )
         })
         .collect();
-    take(store, transaction).await;
+    commit_step(store, transaction).await;
 }
 
 /// A tape of an old year that is replayed is kept as long as trades of today.
@@ -135,7 +135,7 @@ async fn a_call_deletes_a_bounded_number_of_rows() {
             )
         })
         .collect();
-    take(&store, recent).await;
+    commit_step(&store, recent).await;
     let mut deleted = Vec::new();
     loop {
         match store.delete_expired(50, i64::MIN).await.unwrap() {

@@ -1,8 +1,8 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{ArchivedTick, MOST_BYTES, MOST_TICKS, encode, pack, pieces, unpack};
-use crate::TickRecord;
+use super::{ArchivedTick, MAX_BYTES, MAX_TICKS, compress_body, decode_body, encode_body, split};
+use crate::tick_store::TickRecord;
 
 fn tick(offset: u64, append_time_ns: i64, value: Vec<u8>) -> TickRecord {
     TickRecord {
@@ -15,12 +15,12 @@ fn tick(offset: u64, append_time_ns: i64, value: Vec<u8>) -> TickRecord {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read(
+    fn encoded_ticks_are_decoded(
         rows in prop::collection::vec(
             (any::<u64>(), any::<i64>(), prop::collection::vec(any::<u8>(), 0..50)), 1..50)
     ) {
         let ticks: Vec<_> = rows.into_iter().map(|(offset, time, value)| tick(offset, time, value)).collect();
-        let read = unpack(&pack(&encode(&ticks)).unwrap(), ticks.len()).unwrap();
+        let read = decode_body(&compress_body(&encode_body(&ticks)).unwrap(), ticks.len()).unwrap();
         let read: Vec<_> = read
             .into_iter()
             .map(|read| tick(read.offset, read.append_time_ns, read.value.to_vec()))
@@ -35,7 +35,7 @@ proptest! {
 #[test]
 fn a_damaged_block_never_yields_other_ticks() {
     let ticks: Vec<_> = (0..40).map(|offset| tick(offset, 7, vec![9; 40])).collect();
-    let written = pack(&encode(&ticks)).unwrap();
+    let written = compress_body(&encode_body(&ticks)).unwrap();
     let is_same = |(read, tick): (&ArchivedTick, &TickRecord)| {
         (read.offset, read.append_time_ns, &read.value)
             == (tick.offset, tick.append_time_ns, &tick.value)
@@ -45,7 +45,7 @@ fn a_damaged_block_never_yields_other_ticks() {
         for mask in 1..=u8::MAX {
             let mut damaged = written.clone();
             damaged[index] ^= mask;
-            if let Ok(read) = unpack(&damaged, 40) {
+            if let Ok(read) = decode_body(&damaged, 40) {
                 assert!(
                     read.iter().zip(&ticks).all(is_same),
                     "byte {index}, mask {mask:#x}"
@@ -63,16 +63,16 @@ fn a_damaged_block_never_yields_other_ticks() {
 
 #[test]
 fn what_is_too_large_is_split() {
-    let many: Vec<_> = (0..MOST_TICKS as u64 + 1)
+    let many: Vec<_> = (0..MAX_TICKS as u64 + 1)
         .map(|offset| tick(offset, 0, vec![]))
         .collect();
-    let lengths: Vec<_> = pieces(&many).map(<[_]>::len).collect();
-    assert_eq!(lengths, [MOST_TICKS, 1]);
+    let lengths: Vec<_> = split(&many).map(<[_]>::len).collect();
+    assert_eq!(lengths, [MAX_TICKS, 1]);
 
-    let large: Vec<_> = [MOST_BYTES + 1, MOST_BYTES - 1, 1, 1]
+    let large: Vec<_> = [MAX_BYTES + 1, MAX_BYTES - 1, 1, 1]
         .into_iter()
         .map(|length| tick(0, 0, vec![0; length]))
         .collect();
-    let lengths: Vec<_> = pieces(&large).map(<[_]>::len).collect();
+    let lengths: Vec<_> = split(&large).map(<[_]>::len).collect();
     assert_eq!(lengths, [1, 2, 1]);
 }

@@ -1,47 +1,46 @@
-//! The ids of one set that were seen.
+//! The ids of one set that were delivered.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use market::TradeId;
+use market::{TradeId, TradeIdRef};
 
-use super::UnmatchedDuplicate;
-use crate::Tick;
-use market::TradeIdRef as Id;
+use super::unmatched::UnmatchedDuplicate;
+use crate::tick_store::Tick;
 
-/// The ids of one set that were seen.
+/// The ids of one set that were delivered.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
-    numbers: Ranges,
+pub(super) struct SeenIds {
+    numbers: NumberRanges,
     others: HashSet<TradeId>,
-    /// When the log took the newest of them, in UTC nanoseconds.
+    /// The greatest append time of their trades, in UTC nanoseconds.
     newest_append_ns: Option<i64>,
     /// Duplicates whose first delivery was not seen yet.
-    waiting: HashMap<TradeId, UnmatchedDuplicate>,
+    unmatched: HashMap<TradeId, UnmatchedDuplicate>,
 }
 
-impl Seen {
-    /// Adds an id; false where it was there.
-    pub(super) fn insert(&mut self, id: Id<'_>, append_time_ns: i64) -> bool {
+impl SeenIds {
+    /// Adds an id. Returns whether it is new.
+    pub(super) fn insert(&mut self, id: TradeIdRef<'_>, append_time_ns: i64) -> bool {
         let is_new = match id {
-            Id::Number(number) => self.numbers.insert(number),
-            Id::Other(id) => !self.others.contains(id) && self.others.insert(id.clone()),
+            TradeIdRef::Number(number) => self.numbers.insert(number),
+            TradeIdRef::Other(id) => !self.others.contains(id) && self.others.insert(id.clone()),
         };
         let newest_ns = self.newest_append_ns.get_or_insert(append_time_ns);
         *newest_ns = append_time_ns.max(*newest_ns);
-        if !self.waiting.is_empty() {
-            self.waiting.remove(&id.to_trade_id());
+        if !self.unmatched.is_empty() {
+            self.unmatched.remove(&id.to_trade_id());
         }
         is_new
     }
 
-    /// Notes a duplicate, whose first delivery has been seen or is yet to come.
-    pub(super) fn expect_first(&mut self, id: Id<'_>, tick: &Tick) {
+    /// Adds a duplicate, whose first delivery was seen before or may follow.
+    pub(super) fn insert_duplicate(&mut self, id: TradeIdRef<'_>, tick: &Tick) {
         let is_seen = match id {
-            Id::Number(number) => self.numbers.holds(number),
-            Id::Other(id) => self.others.contains(id),
+            TradeIdRef::Number(number) => self.numbers.contains(number),
+            TradeIdRef::Other(id) => self.others.contains(id),
         };
         if !is_seen {
-            self.waiting
+            self.unmatched
                 .entry(id.to_trade_id())
                 .or_insert(UnmatchedDuplicate {
                     position: tick.position,
@@ -50,34 +49,35 @@ impl Seen {
         }
     }
 
-    /// Forgets all ids where the log took the newest longer ago than they are kept.
-    pub(super) fn forget_if_stale(&mut self, append_time_ns: i64, kept_ns: i64) {
-        let is_stale = self
-            .newest_append_ns
-            .is_some_and(|newest_ns| append_time_ns.abs_diff(newest_ns) > kept_ns.unsigned_abs());
+    /// Forgets all ids if the newest was appended more than `retention_ns` before or after
+    /// `append_time_ns`.
+    pub(super) fn forget_if_stale(&mut self, append_time_ns: i64, retention_ns: i64) {
+        let is_stale = self.newest_append_ns.is_some_and(|newest_ns| {
+            append_time_ns.abs_diff(newest_ns) > retention_ns.unsigned_abs()
+        });
         if is_stale {
-            self.numbers = Ranges::default();
+            self.numbers = NumberRanges::default();
             self.others.clear();
         }
     }
 
-    /// The duplicates whose first delivery has not come.
-    pub(super) fn take_lost(&mut self) -> impl Iterator<Item = UnmatchedDuplicate> {
-        std::mem::take(&mut self.waiting).into_values()
+    /// Removes and returns the duplicates whose first delivery was not seen.
+    pub(super) fn take_unmatched(&mut self) -> impl Iterator<Item = UnmatchedDuplicate> {
+        std::mem::take(&mut self.unmatched).into_values()
     }
 }
 
-/// Numbers as inclusive ranges, by their first, that neither overlap nor touch.
+/// Numbers as inclusive ranges that neither overlap nor touch, by their first numbers.
 #[derive(Debug, Default)]
-struct Ranges(BTreeMap<u64, u64>);
+struct NumberRanges(BTreeMap<u64, u64>);
 
-impl Ranges {
-    fn holds(&self, number: u64) -> bool {
+impl NumberRanges {
+    fn contains(&self, number: u64) -> bool {
         let below = self.0.range(..=number).next_back();
         below.is_some_and(|(_, last)| number <= *last)
     }
 
-    /// Adds a number; false where it was there.
+    /// Adds a number. Returns whether it is new.
     fn insert(&mut self, number: u64) -> bool {
         let above = number.checked_add(1);
         let touches = |last: u64| last.checked_add(1) == Some(number);
@@ -108,16 +108,16 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::Ranges;
+    use super::NumberRanges;
 
     proptest! {
         #[test]
         fn ranges_hold_what_was_inserted_and_nothing_else(
             numbers in prop::collection::vec(prop_oneof![0..40_u64, u64::MAX - 3..=u64::MAX], 0..80),
         ) {
-            let (mut ranges, mut known) = (Ranges::default(), BTreeSet::new());
+            let (mut ranges, mut known) = (NumberRanges::default(), BTreeSet::new());
             for number in numbers {
-                prop_assert_eq!(ranges.holds(number), known.contains(&number));
+                prop_assert_eq!(ranges.contains(number), known.contains(&number));
                 prop_assert_eq!(ranges.insert(number), known.insert(number));
             }
             let listed: Vec<_> = ranges.0.iter().flat_map(|(first, last)| *first..=*last).collect();

@@ -27,15 +27,15 @@ fn cancel(offset: u64, of: &Tick) -> Tick {
     amend(offset, of, AmendmentKind::Cancel, 0)
 }
 
-/// The one that names its trade by its place in the log.
-fn by_place(mut amending: Tick, place: Position) -> Tick {
+/// The one that names its trade by its position in the log.
+fn naming_position(mut amending: Tick, place: Position) -> Tick {
     amending.amendment.as_mut().unwrap().target_position = Some(place);
     amending
 }
 
 /// Offset and price of each trade.
-fn trades(ticks: &[Tick], rejected: &[ExcludedRange], settings: &VenueSettings) -> Vec<(u64, i64)> {
-    let trades = trades_current(ticks.to_vec(), rejected, NEXT, settings);
+fn trades(ticks: &[Tick], excluded: &[ExcludedRange], settings: &VenueSettings) -> Vec<(u64, i64)> {
+    let trades = trades_current(ticks.to_vec(), excluded, NEXT, settings);
     let trade = |tick: &Tick| {
         assert_eq!(tick.amendment, None);
         (tick.position.offset, tick.trade.price.mantissa())
@@ -104,7 +104,7 @@ fn a_cancel_is_final_whenever_it_comes() {
 
 #[test]
 fn another_event_time_or_scope_names_another_trade() {
-    let by_exchange = with(IdScheme::Unique, IdScope::Exchange);
+    let by_exchange = settings_with(IdScheme::Unique, IdScope::Exchange);
     let original = original();
     let mut later = cancel(20, &original);
     later.trade.time_ns += 1;
@@ -120,17 +120,17 @@ fn another_event_time_or_scope_names_another_trade() {
 
 #[test]
 fn a_trade_without_an_id_is_named_by_its_place() {
-    let none = with(IdScheme::None, IdScope::Symbol);
+    let none = settings_with(IdScheme::None, IdScope::Symbol);
     let nameless = [tick(10, 5, None), tick(11, 5, None), tick(12, 5, None)];
     let [first, second, third] = &nameless;
-    let mut wrong_time = by_place(cancel(22, third), third.position);
+    let mut wrong_time = naming_position(cancel(22, third), third.position);
     wrong_time.trade.time_ns += 1;
     let ticks = [
         first.clone(),
         second.clone(),
         third.clone(),
-        by_place(edit(20, first, 3), first.position),
-        by_place(cancel(21, second), second.position),
+        naming_position(edit(20, first, 3), first.position),
+        naming_position(cancel(21, second), second.position),
         wrong_time,
         // It names nothing at all.
         cancel(23, third),
@@ -144,7 +144,7 @@ fn a_trade_without_an_id_is_named_by_its_place() {
         let ticks = [
             original.clone(),
             edit(by_id, &original, 3),
-            by_place(edit(at_place, &original, 4), original.position),
+            naming_position(edit(at_place, &original, 4), original.position),
         ];
         assert_eq!(trades(&ticks, &[], &PLAIN), [(10, expected)]);
     }
@@ -152,8 +152,12 @@ fn a_trade_without_an_id_is_named_by_its_place() {
 
 #[test]
 fn a_sender_names_its_trades_by_key_and_index() {
-    let none = with(IdScheme::None, IdScope::Symbol);
-    let ticks = [sent(10, 5, 7, 0), sent(11, 5, 7, 1), sent(12, 5, 8, 0)];
+    let none = settings_with(IdScheme::None, IdScope::Symbol);
+    let ticks = [
+        tick_of_sender(10, 5, 7, 0),
+        tick_of_sender(11, 5, 7, 1),
+        tick_of_sender(12, 5, 8, 0),
+    ];
     let mut all = ticks.to_vec();
     all.push(edit(20, &ticks[0], 3));
     all.push(cancel(21, &ticks[1]));

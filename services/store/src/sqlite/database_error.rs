@@ -1,16 +1,16 @@
-//! What SQLite's errors mean.
+//! Errors of SQLite, and what they mean to callers of the store.
 
 use std::fmt;
 
-use crate::StoreError;
 use crate::compression::CompressionError;
+use crate::error::StoreError;
 
 /// What an operator does about a file that is too old.
 const OLDER_SCHEMA_REMEDY: &str = "delete the data folder and replay the trades";
 
-/// A failure that does not name its file yet.
+/// An error that does not name its file yet.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum DatabaseError {
     /// SQLite or sqlx returned an error.
     Database(sqlx::Error),
     /// What is stored is not what was written.
@@ -38,10 +38,10 @@ pub(super) enum Failure {
 /// of the wrong type, or a file that is no database.
 const CORRUPT: [i32; 5] = [1, 11, 19, 20, 26];
 
-impl Failure {
-    /// Returns the failure of a column or record `what` that holds the value `found`.
-    pub(super) fn malformed(what: &str, found: impl fmt::Display) -> Self {
-        Self::Malformed(format!("{what}: {found} is not what was written"))
+impl DatabaseError {
+    /// Returns the error of a column or record `name` that holds `value`.
+    pub(super) fn malformed_value(name: &str, value: impl fmt::Display) -> Self {
+        Self::Malformed(format!("{name}: {value} is not what was written"))
     }
 
     /// Converts it into an error that names the file.
@@ -87,19 +87,19 @@ fn is_corrupt(error: &sqlx::Error) -> bool {
     }
 }
 
-impl From<sqlx::Error> for Failure {
+impl From<sqlx::Error> for DatabaseError {
     fn from(error: sqlx::Error) -> Self {
         Self::Database(error)
     }
 }
 
-impl From<schemas::DecodeError> for Failure {
+impl From<schemas::DecodeError> for DatabaseError {
     fn from(error: schemas::DecodeError) -> Self {
         Self::Malformed(error.to_string())
     }
 }
 
-impl From<CompressionError> for Failure {
+impl From<CompressionError> for DatabaseError {
     fn from(error: CompressionError) -> Self {
         match error {
             CompressionError::Failed(_) => Self::Unavailable(error.to_string()),
