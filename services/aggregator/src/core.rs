@@ -110,7 +110,7 @@ impl Core {
     pub fn apply(&mut self, records: &[Record]) -> usize {
         for (index, record) in records.iter().enumerate() {
             if record.offset >= self.progress.next_offset && !self.apply_record(record) {
-                if let Some(requests) = self.pending_loads.prefetch() {
+                if let Some(requests) = self.pending_loads.extendable_requests() {
                     prefetch(&mut self.symbols, requests, &records[index + 1..]);
                 }
                 return index;
@@ -262,15 +262,15 @@ impl Core {
         if !self.generation.is_multiple_of(SWEEP_COMMITS) {
             return;
         }
-        if self.evict(self.generation - KEPT_COMMITS) > MAX_UNUSED {
-            self.evict(self.generation - 1);
+        if self.evict_unused(self.generation - KEPT_COMMITS) > MAX_UNUSED {
+            self.evict_unused(self.generation - 1);
         }
     }
 
     /// Drops what was not used since the generation `before`. Returns how much is left.
-    fn evict(&mut self, before: u64) -> usize {
+    fn evict_unused(&mut self, before: u64) -> usize {
         let at = self.applied_at(self.progress.next_offset);
-        self.symbols.evict(before, at)
+        self.symbols.evict_unused(before, at)
     }
 }
 

@@ -84,7 +84,7 @@ impl Drop for Metrics {
 
 impl Metrics {
     /// Adds what the core has counted.
-    pub(crate) fn add(&self, counts: &Counts) {
+    pub(crate) fn add_counts(&self, counts: &Counts) {
         self.trades.increment(counts.trades);
         self.late.increment(counts.late);
         self.duplicates.increment(counts.duplicates);

@@ -24,7 +24,7 @@ impl AlarmTime {
 
     /// Returns whether the alarm is later than an append time, or not set.
     #[inline]
-    pub(crate) const fn is_after(&self, append_time_ns: i64) -> bool {
+    pub(crate) const fn is_later_than(&self, append_time_ns: i64) -> bool {
         self.0 > append_time_ns
     }
 }
@@ -50,7 +50,7 @@ impl Alarms {
 
     /// Removes the first alarm and returns the index of its symbol, whose [`AlarmTime`] is then to
     /// be reset or set again.
-    pub(crate) fn pop(&mut self) -> u32 {
+    pub(crate) fn pop_first(&mut self) -> u32 {
         let (_, index) = self.by_time.pop_first().expect("an alarm is due");
         self.update_next();
         index

@@ -18,12 +18,12 @@ pub(crate) struct ListedFlags {
 
 impl ListedFlags {
     /// Records that the symbol was taken from the list of those to announce.
-    pub(crate) const fn clear_announce(&mut self) {
+    pub(crate) const fn clear_to_announce(&mut self) {
         self.to_announce = false;
     }
 
     /// Records that the symbol was taken from the list of those to write.
-    pub(crate) const fn clear_write(&mut self) {
+    pub(crate) const fn clear_to_write(&mut self) {
         self.to_write = false;
     }
 }

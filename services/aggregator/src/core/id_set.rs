@@ -95,7 +95,7 @@ impl IdSet {
 
     /// Returns whether the set has to stay in memory: it has changes to store, or was used since
     /// the generation `before`.
-    pub(crate) fn is_in_use(&self, before: u64) -> bool {
+    pub(crate) fn is_used_since(&self, before: u64) -> bool {
         self.is_changed() || self.used >= before
     }
 

@@ -20,7 +20,7 @@ pub enum LoadRequest {
 
 impl LoadRequest {
     /// Requests the bar of a window.
-    pub(crate) fn bar(instrument: &Instrument, window: Window) -> Self {
+    pub(crate) fn for_bar(instrument: &Instrument, window: Window) -> Self {
         Self::Bar(BarKey {
             instrument: instrument.clone(),
             window,

@@ -74,7 +74,7 @@ impl EdgeMantissa {
     }
 
     #[inline]
-    fn set(&mut self, trade: &Trade, offset: u64, price: i64) {
+    fn set_trade(&mut self, trade: &Trade, offset: u64, price: i64) {
         self.time_ns = trade.time_ns;
         self.id.clone_from(&trade.id);
         self.scope.clone_from(&trade.scope);
@@ -184,14 +184,14 @@ impl MinuteAccumulator {
     #[inline]
     fn add_edges(&mut self, trade: &Trade, offset: u64, price: i64) {
         if self.trades == 0 {
-            self.open.set(trade, offset, price);
-            self.close.set(trade, offset, price);
+            self.open.set_trade(trade, offset, price);
+            self.close.set_trade(trade, offset, price);
             return;
         }
         if self.close.compare(trade, offset) == Ordering::Less {
-            self.close.set(trade, offset, price);
+            self.close.set_trade(trade, offset, price);
         } else if self.open.compare(trade, offset) == Ordering::Greater {
-            self.open.set(trade, offset, price);
+            self.open.set_trade(trade, offset, price);
         }
     }
 

@@ -58,7 +58,7 @@ impl PartitionSymbols {
     /// Finds what a record's key names.
     #[inline]
     pub(crate) fn route(&mut self, key: &Bytes) -> Route {
-        if let Some(index) = self.table.find(key) {
+        if let Some(index) = self.table.find_by_key(key) {
             return Route::Symbol(index);
         }
         match schemas::instrument_from_key(key, self.partition, self.partitions) {
@@ -82,7 +82,7 @@ impl PartitionSymbols {
 
     /// Returns the settings of an instrument's venue, if the instrument has a symbol.
     pub(crate) fn settings_for(&self, instrument: &Instrument) -> Option<VenueSettings> {
-        let index = self.table.index(instrument)?;
+        let index = self.table.index_by_instrument(instrument)?;
         Some(*self.venues.settings(self.table.get(index).venue()))
     }
 
@@ -100,10 +100,10 @@ impl PartitionSymbols {
                 self.dirty.add(index);
             }
             let idle_from_ns = symbol.idle_from_ns(settings);
-            if symbol.alarm_mut().is_after(idle_from_ns) {
+            if symbol.alarm_mut().is_later_than(idle_from_ns) {
                 self.alarms.set(index, symbol.alarm_mut(), idle_from_ns);
             }
-            self.changes.add(index, symbol.listed_mut());
+            self.changes.add(index, symbol.listed_flags_mut());
         }
         admission
     }
@@ -133,7 +133,7 @@ impl PartitionSymbols {
         }
         let admission = symbol.amend(amendment, trade, settings, at);
         if matches!(admission, Admission::Counted { .. }) {
-            self.record_marks(index);
+            self.update_dirty_symbol(index);
         }
         admission
     }
@@ -142,7 +142,7 @@ impl PartitionSymbols {
     pub(crate) fn repair(&mut self, index: u32, repair: Repair, at: AppliedAt) -> Admission {
         let admission = self.table.get_mut(index).repair(repair, at);
         if matches!(admission, Admission::Counted { .. }) {
-            self.record_marks(index);
+            self.update_dirty_symbol(index);
         }
         admission
     }
@@ -154,7 +154,7 @@ impl PartitionSymbols {
         refold: Refold,
         generation: u64,
     ) -> Vec<LoadRequest> {
-        let Some(index) = self.table.find(key) else {
+        let Some(index) = self.table.find_by_key(key) else {
             return Vec::new();
         };
         let symbol = self.table.get_mut(index);
@@ -165,21 +165,21 @@ impl PartitionSymbols {
     pub(crate) fn refold(&mut self, index: u32, refold: Refold, at: AppliedAt) -> RefoldOutcome {
         let outcome = self.table.get_mut(index).refold(refold, at);
         if outcome != RefoldOutcome::Stale {
-            self.record_marks(index);
+            self.update_dirty_symbol(index);
         }
         outcome
     }
 
     /// Lists a symbol whose dirty minutes have changed.
-    fn record_marks(&mut self, index: u32) {
+    fn update_dirty_symbol(&mut self, index: u32) {
         let symbol = self.table.get_mut(index);
-        self.dirty.update(index, symbol.dirty_minutes());
-        self.changes.add(index, symbol.listed_mut());
+        self.dirty.update_symbol(index, symbol.dirty_minutes());
+        self.changes.add(index, symbol.listed_flags_mut());
     }
 
     /// Passes loaded data to its symbol.
     pub(crate) fn accept_loaded(&mut self, loaded: Loaded, generation: u64) {
-        if let Some(index) = self.table.index(loaded.instrument()) {
+        if let Some(index) = self.table.index_by_instrument(loaded.instrument()) {
             self.table.get_mut(index).accept_loaded(loaded, generation);
         }
     }
@@ -194,14 +194,14 @@ impl PartitionSymbols {
 
     /// Closes the due windows of the symbol whose alarm is first.
     fn check_first_alarm(&mut self, at: AppliedAt) {
-        let index = self.alarms.pop();
+        let index = self.alarms.pop_first();
         let symbol = self.table.get_mut(index);
         *symbol.alarm_mut() = AlarmTime::unset();
         let settings = self.venues.settings(symbol.venue());
         let due_ns = symbol.close_due_ns(settings);
         if due_ns.is_some_and(|due_ns| due_ns <= at.append_time_ns()) {
             symbol.pass_time(settings, at);
-            self.changes.add(index, symbol.listed_mut());
+            self.changes.add(index, symbol.listed_flags_mut());
         }
         self.set_alarm(index);
     }
@@ -233,7 +233,7 @@ impl PartitionSymbols {
             let symbol = self.table.get_mut(index);
             symbol.pass_time(self.venues.settings(venue), at);
             symbol.keep_closed();
-            self.changes.add(index, symbol.listed_mut());
+            self.changes.add(index, symbol.listed_flags_mut());
             self.set_alarm(index);
         }
     }
@@ -249,7 +249,7 @@ impl PartitionSymbols {
         let mut updates = Vec::with_capacity(indexes.len());
         for index in indexes {
             let symbol = self.table.get_mut(index);
-            symbol.listed_mut().clear_announce();
+            symbol.listed_flags_mut().clear_to_announce();
             updates.extend(symbol.take_update(at));
         }
         updates
@@ -267,7 +267,7 @@ impl PartitionSymbols {
     pub(crate) fn flush(&mut self, transaction: &mut Transaction, at: AppliedAt) {
         for index in self.changes.take_to_write() {
             let symbol = self.table.get_mut(index);
-            symbol.listed_mut().clear_write();
+            symbol.listed_flags_mut().clear_to_write();
             symbol.flush(transaction, at);
         }
         transaction.venues = self.venues.take_unstored();
@@ -275,9 +275,9 @@ impl PartitionSymbols {
 
     /// Drops the bars and sets of ids that are stored and were not used since the generation
     /// `before`. Returns how many are left.
-    pub(crate) fn evict(&mut self, before: u64, at: AppliedAt) -> usize {
+    pub(crate) fn evict_unused(&mut self, before: u64, at: AppliedAt) -> usize {
         let symbols = self.table.iter_mut();
-        symbols.map(|symbol| symbol.evict(before, at)).sum()
+        symbols.map(|symbol| symbol.evict_unused(before, at)).sum()
     }
 
     /// Returns the number of dirty minutes.

@@ -34,7 +34,7 @@ impl PendingLoads {
 
     /// Returns the requests, for more to be added that later records will need; `None` if the
     /// state is to be committed first.
-    pub(crate) fn prefetch(&mut self) -> Option<&mut Vec<LoadRequest>> {
+    pub(crate) fn extendable_requests(&mut self) -> Option<&mut Vec<LoadRequest>> {
         (!self.is_before_record).then_some(&mut self.requests)
     }
 

@@ -111,7 +111,7 @@ impl RecordApplication<'_> {
             Admission::Counted { .. } => {}
             Admission::Duplicate => {
                 self.counts.duplicates += 1;
-                self.rejections.exclude(Verdict::Duplicate, self.at);
+                self.rejections.exclude_tick(Verdict::Duplicate, self.at);
             }
             Admission::Rejected(reject) => {
                 self.rejections.reject_tick(self.record, reject, self.at);

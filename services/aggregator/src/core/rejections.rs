@@ -48,7 +48,10 @@ impl Rejections {
             Some((_, count)) => *count += 1,
             None => self.counts.push((reason, 1)),
         }
-        let (key, value) = (first_bytes(&record.key), first_bytes(&record.value));
+        let (key, value) = (
+            truncate_to_limit(&record.key),
+            truncate_to_limit(&record.value),
+        );
         let detail = if key.len() < record.key.len() || value.len() < record.value.len() {
             let (key_bytes, value_bytes) = (record.key.len(), record.value.len());
             format!(
@@ -83,11 +86,11 @@ impl Rejections {
     /// excluded too.
     pub(crate) fn reject_tick(&mut self, record: &Record, reason: RejectReason, at: AppliedAt) {
         self.dead_letter_explained(record, reason, at);
-        self.exclude(Verdict::Rejected(reason), at);
+        self.exclude_tick(Verdict::Rejected(reason), at);
     }
 
     /// Excludes the tick that is being applied from the trades.
-    pub(crate) fn exclude(&mut self, verdict: Verdict, at: AppliedAt) {
+    pub(crate) fn exclude_tick(&mut self, verdict: Verdict, at: AppliedAt) {
         let offset = at.position().offset;
         if let Some(last) = self.excluded.last_mut()
             && last.end_offset == offset
@@ -124,6 +127,6 @@ impl Rejections {
 
 /// Returns the part of a key or a value that a dead letter keeps. A value that was cut does not
 /// decode, so it never counts if it is sent again.
-fn first_bytes(bytes: &Bytes) -> Bytes {
+fn truncate_to_limit(bytes: &Bytes) -> Bytes {
     bytes.slice(..bytes.len().min(MAX_KEPT_BYTES))
 }

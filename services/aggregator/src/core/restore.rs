@@ -50,7 +50,7 @@ impl Restored {
 
     fn add_open_bars(&mut self, bars: Vec<StoredBar>) {
         for bar in bars {
-            if let Some(index) = self.table.index(&bar.instrument) {
+            if let Some(index) = self.table.index_by_instrument(&bar.instrument) {
                 self.table.get_mut(index).restore_open_bar(bar.row);
             }
         }
@@ -74,7 +74,7 @@ impl Restored {
 
     /// Returns the index of an instrument's symbol, which is added if it has not traded yet.
     fn index_or_add(&mut self, instrument: &Instrument) -> u32 {
-        if let Some(index) = self.table.index(instrument) {
+        if let Some(index) = self.table.index_by_instrument(instrument) {
             return index;
         }
         let venue = self.venues.index_or_add(instrument.venue());

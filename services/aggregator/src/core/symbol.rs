@@ -39,7 +39,7 @@ pub(crate) struct Symbol {
     ids: SymbolIds,
     pending_amendments: PendingAmendments,
     alarm: AlarmTime,
-    listed: ListedFlags,
+    listed_flags: ListedFlags,
 }
 
 impl Symbol {
@@ -52,7 +52,7 @@ impl Symbol {
             bars: SymbolBars::new(),
             pending_amendments: PendingAmendments::default(),
             alarm: AlarmTime::unset(),
-            listed: ListedFlags::default(),
+            listed_flags: ListedFlags::default(),
         }
     }
 
@@ -98,8 +98,8 @@ impl Symbol {
 
     /// Returns which lists of changes it is in, which only those lists change.
     #[inline]
-    pub(crate) const fn listed_mut(&mut self) -> &mut ListedFlags {
-        &mut self.listed
+    pub(crate) const fn listed_flags_mut(&mut self) -> &mut ListedFlags {
+        &mut self.listed_flags
     }
 
     /// Returns the least append time at which it is idle.
@@ -177,11 +177,11 @@ impl Symbol {
         for interval in Interval::ALL {
             let window = interval.window_containing(trade.time_ns);
             if self.bars.is_missing(window) {
-                requests.push(LoadRequest::bar(&self.instrument, window));
+                requests.push(LoadRequest::for_bar(&self.instrument, window));
             }
         }
         if let Some(identity) = settings.trade_identity(trade) {
-            requests.extend(self.ids.identity_request(&identity));
+            requests.extend(self.ids.identity_set_request(&identity));
         }
         requests
     }
@@ -233,10 +233,10 @@ impl Symbol {
         if !missing.is_empty() {
             let requests = missing
                 .into_iter()
-                .map(|window| LoadRequest::bar(&self.instrument, window));
+                .map(|window| LoadRequest::for_bar(&self.instrument, window));
             return requests.collect();
         }
-        if self.bars.has_refolded(refold) {
+        if self.bars.has_loaded_ticks(refold) {
             return Vec::new();
         }
         vec![LoadRequest::Ticks(TicksRequest {
@@ -285,7 +285,7 @@ impl Symbol {
 
     /// Takes the bars that changed since the last call.
     pub(crate) fn take_update(&mut self, at: AppliedAt) -> Option<Update> {
-        let rows = self.bars.take_announced(at);
+        let rows = self.bars.take_bars_to_announce(at);
         (!rows.is_empty()).then(|| Update {
             instrument: self.instrument.clone(),
             rows,
@@ -308,8 +308,8 @@ impl Symbol {
 
     /// Drops what is stored, closed, and was not used since the generation `before`. Returns how
     /// many bars and sets of ids are left.
-    pub(crate) fn evict(&mut self, before: u64, at: AppliedAt) -> usize {
+    pub(crate) fn evict_unused(&mut self, before: u64, at: AppliedAt) -> usize {
         self.pending_amendments.drop_expired(at.append_time_ns());
-        self.bars.evict(before, at) + self.ids.evict(before)
+        self.bars.evict_unused(before, at) + self.ids.evict_unused(before)
     }
 }

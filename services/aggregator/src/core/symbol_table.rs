@@ -20,7 +20,7 @@ pub(crate) struct SymbolTable {
 impl SymbolTable {
     /// Returns the index of the symbol that a record's key names.
     #[inline]
-    pub(crate) fn find(&mut self, key: &Bytes) -> Option<u32> {
+    pub(crate) fn find_by_key(&mut self, key: &Bytes) -> Option<u32> {
         if let Some((last, index)) = &self.last_found
             && last == key
         {
@@ -32,7 +32,7 @@ impl SymbolTable {
     }
 
     /// Returns the index of an instrument's symbol.
-    pub(crate) fn index(&self, instrument: &Instrument) -> Option<u32> {
+    pub(crate) fn index_by_instrument(&self, instrument: &Instrument) -> Option<u32> {
         self.indexes.get(instrument.key().as_bytes()).copied()
     }
 

@@ -9,7 +9,7 @@ use super::*;
 
 const START_NS: i64 = 1_700_000_000_000_000_000;
 
-fn record(offset: u64, key: &str, value: Vec<u8>) -> Record {
+fn encoded_record(offset: u64, key: &str, value: Vec<u8>) -> Record {
     Record {
         offset,
         append_time_ns: START_NS + 10 * MINUTE_NS,
@@ -18,17 +18,17 @@ fn record(offset: u64, key: &str, value: Vec<u8>) -> Record {
     }
 }
 
-fn setting() -> Record {
+fn venue_record() -> Record {
     let settings = VenueSettings {
         scheme: IdScheme::Contiguous,
         ..VenueSettings::default()
     };
     let mut value = Vec::new();
     TradesRecord::Setting("v".parse().unwrap(), settings).encode(&mut value);
-    record(0, "", value)
+    encoded_record(0, "", value)
 }
 
-fn trade(offset: u64, key: &str, time_ns: i64, price: i64) -> Record {
+fn trade_record(offset: u64, key: &str, time_ns: i64, price: i64) -> Record {
     let trade = Trade {
         time_ns,
         price: Decimal::new(price, 0).unwrap(),
@@ -40,10 +40,10 @@ fn trade(offset: u64, key: &str, time_ns: i64, price: i64) -> Record {
     };
     let mut value = Vec::new();
     TradesRecord::encode_trade(&trade, &mut value);
-    record(offset, key, value)
+    encoded_record(offset, key, value)
 }
 
-fn core() -> Core {
+fn empty_core() -> Core {
     let state = PartitionState {
         progress: PartitionProgress {
             partition: 0,
@@ -74,16 +74,16 @@ fn load_nothing(core: &mut Core) {
 
 #[test]
 fn a_batch_requests_everything_that_its_trades_need_at_once() {
-    let mut records = vec![setting()];
+    let mut records = vec![venue_record()];
     for offset in 1..=200 {
         let key = format!("v:S{}", offset % 50);
-        records.push(trade(offset, &key, START_NS, 1));
+        records.push(trade_record(offset, &key, START_NS, 1));
     }
     // Records that are no trades, and trades that are not allowed, need nothing.
-    records.push(record(201, "v:X", vec![255]));
-    records.push(trade(202, "v:Y", START_NS, -1));
-    records.push(trade(203, "w:Z", START_NS, 1));
-    let mut core = core();
+    records.push(encoded_record(201, "v:X", vec![255]));
+    records.push(trade_record(202, "v:Y", START_NS, -1));
+    records.push(trade_record(203, "w:Z", START_NS, 1));
+    let mut core = empty_core();
     assert_eq!(core.apply(&records), 1, "the first trade waits");
     assert_eq!(
         core.load_requests().len(),
@@ -98,16 +98,16 @@ fn a_batch_requests_everything_that_its_trades_need_at_once() {
 
 #[test]
 fn closed_minutes_are_requested_together() {
-    let now = [trade(1, "v:A", START_NS + 9 * MINUTE_NS, 1)];
-    let mut core = core();
-    core.apply(&[setting()]);
+    let now = [trade_record(1, "v:A", START_NS + 9 * MINUTE_NS, 1)];
+    let mut core = empty_core();
+    core.apply(&[venue_record()]);
     core.apply(&now);
     load_nothing(&mut core);
     assert_eq!(core.apply(&now), 1);
     let late: Vec<_> = (2..6)
         .map(|offset| {
             let minute = i64::try_from(offset).unwrap() * MINUTE_NS;
-            trade(offset, "v:A", START_NS + minute, 1)
+            trade_record(offset, "v:A", START_NS + minute, 1)
         })
         .collect();
     assert_eq!(core.apply(&late), 0);
@@ -120,9 +120,9 @@ fn closed_minutes_are_requested_together() {
     assert_eq!(core.apply(&late), 4);
 }
 
-fn dead_letter(value: Vec<u8>) -> DeadLetter {
-    let mut core = core();
-    assert_eq!(core.apply(&[record(0, "venue:symbol", value)]), 1);
+fn dead_letter_for(value: Vec<u8>) -> DeadLetter {
+    let mut core = empty_core();
+    assert_eq!(core.apply(&[encoded_record(0, "venue:symbol", value)]), 1);
     let mut dead_letters = core.take_dead_letters();
     assert_eq!(dead_letters.len(), 1);
     dead_letters.remove(0)
@@ -130,10 +130,10 @@ fn dead_letter(value: Vec<u8>) -> DeadLetter {
 
 #[test]
 fn a_record_that_is_too_large_for_a_dead_letter_is_cut_and_the_detail_says_so() {
-    let whole = dead_letter(vec![b'x'; MAX_KEPT_BYTES]);
+    let whole = dead_letter_for(vec![b'x'; MAX_KEPT_BYTES]);
     assert_eq!(whole.value.len(), MAX_KEPT_BYTES);
     assert!(!whole.detail.contains("are kept"), "{}", whole.detail);
-    let cut = dead_letter(vec![b'x'; 20 << 20]);
+    let cut = dead_letter_for(vec![b'x'; 20 << 20]);
     assert_eq!(cut.value.len(), MAX_KEPT_BYTES);
     assert!(
         cut.detail

@@ -54,7 +54,7 @@ impl Announcer {
         let prices = updates.iter().filter_map(newest_price).collect();
         let records: Vec<NewRecord> = updates.iter().flat_map(update_records).collect();
         let topic = &worker.topics.updates;
-        let Some(end) = worker.append(stop, topic, &records).await? else {
+        let Some(end) = worker.append_all(stop, topic, &records).await? else {
             return Ok(false);
         };
         worker.metrics.announced.increment(bars as u64);
@@ -84,7 +84,7 @@ pub(super) async fn append_dead_letters<B: Backend>(
     });
     let records: Vec<NewRecord> = records.collect();
     let topic = &worker.topics.dead_letters;
-    let appended = worker.append(stop, topic, &records).await?;
+    let appended = worker.append_all(stop, topic, &records).await?;
     Ok(appended.is_some())
 }
 
@@ -122,7 +122,7 @@ mod tests {
     const NEWEST_NS: i64 = 1_700_000_040_000_000_000;
 
     /// Returns an update with rows of `minutes` consecutive minutes, the newest last.
-    fn update(minutes: usize) -> Update {
+    fn update_with_minutes(minutes: usize) -> Update {
         let row = |back: usize| {
             let start_ns = NEWEST_NS - i64::try_from(back).unwrap() * MINUTE_NS;
             let trade = Trade {
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn an_update_of_many_minutes_is_split_into_records_that_the_topic_accepts() {
-        let update = update(50_000);
+        let update = update_with_minutes(50_000);
         let records: Vec<NewRecord> = update_records(&update).collect();
         assert_eq!(records.len(), 50);
         let mut rows = Vec::new();
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_correction_of_an_older_minute_is_no_newest_price() {
-        let mut update = update(2);
+        let mut update = update_with_minutes(2);
         let newest = newest_price(&update).unwrap();
         assert_eq!(newest.time_ns, NEWEST_NS);
         update.rows.pop();

@@ -17,13 +17,16 @@ impl ArchiverQuery {
     }
 
     /// Keeps the answer of a query that has begun.
-    pub(super) fn begin(&mut self, answer: PendingAnswer<Result<Option<Position>, StoreError>>) {
+    pub(super) fn begin_query(
+        &mut self,
+        answer: PendingAnswer<Result<Option<Position>, StoreError>>,
+    ) {
         self.answer = Some(answer);
     }
 
     /// Waits for the archiver's position; for ever if no query is under way. `None` if the archiver
     /// has none or the store failed, which is queried again soon. May be dropped and called again.
-    pub(super) async fn wait(&mut self) -> Option<Position> {
+    pub(super) async fn wait_for_position(&mut self) -> Option<Position> {
         let Some(answer) = &mut self.answer else {
             return std::future::pending().await;
         };

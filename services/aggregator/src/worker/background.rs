@@ -10,21 +10,21 @@ use std::task::Poll;
 
 use tokio::sync::{mpsc, oneshot};
 
-type Call = Pin<Box<dyn Future<Output = ()> + Send>>;
+type BoxedCall = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Starts calls that the session does not wait for at once.
-pub(super) struct BackgroundCalls(mpsc::UnboundedSender<Call>);
+pub(super) struct BackgroundCalls(mpsc::UnboundedSender<BoxedCall>);
 
 /// Polls the calls, next to the session.
-pub(super) struct Driver(mpsc::UnboundedReceiver<Call>);
+pub(super) struct BackgroundDriver(mpsc::UnboundedReceiver<BoxedCall>);
 
 /// The answer to a background call. It arrives unless the driver is dropped.
 pub(super) type PendingAnswer<T> = oneshot::Receiver<T>;
 
 /// Returns the two ends: one to start calls, one to poll them.
-pub(super) fn background_calls() -> (BackgroundCalls, Driver) {
+pub(super) fn background_calls() -> (BackgroundCalls, BackgroundDriver) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    (BackgroundCalls(sender), Driver(receiver))
+    (BackgroundCalls(sender), BackgroundDriver(receiver))
 }
 
 impl BackgroundCalls {
@@ -44,10 +44,10 @@ impl BackgroundCalls {
     }
 }
 
-impl Driver {
+impl BackgroundDriver {
     /// Polls the calls for ever.
     pub(super) async fn drive(mut self) -> Infallible {
-        let mut calls: Vec<Call> = Vec::new();
+        let mut calls: Vec<BoxedCall> = Vec::new();
         poll_fn(move |context| {
             while let Poll::Ready(Some(call)) = self.0.poll_recv(context) {
                 calls.push(call);

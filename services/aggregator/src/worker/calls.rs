@@ -23,7 +23,7 @@ impl<B: Backend> Worker<B> {
     where
         F: Future<Output = Result<V, StoreError>>,
     {
-        let result = self.retry(stop, StoreError::is_transient, call).await;
+        let result = self.retry_call(stop, StoreError::is_transient, call).await;
         result.map_err(|source| self.store_error(source))
     }
 
@@ -38,7 +38,7 @@ impl<B: Backend> Worker<B> {
         F: Future<Output = Result<V, LogError>>,
     {
         let is_transient = |error: &LogError| error.is_transient() && *error != LogError::Closed;
-        match self.retry(stop, is_transient, call).await {
+        match self.retry_call(stop, is_transient, call).await {
             Err(LogError::Closed) => Ok(None),
             result => result.map_err(|source| self.log_error(source)),
         }
@@ -59,7 +59,7 @@ impl<B: Backend> Worker<B> {
 
     /// Appends records to a topic in portions, until all are acknowledged. Returns the end of the
     /// topic's partition after the last of them; `None` if the worker is stopped first.
-    pub(super) async fn append<A: Log>(
+    pub(super) async fn append_all<A: Log>(
         &self,
         stop: &CancellationToken,
         topic: &A,
@@ -94,7 +94,7 @@ impl<B: Backend> Worker<B> {
             )
         };
         let append = || topic.append(self.partition, records.to_vec());
-        match self.retry(stop, is_transient, append).await {
+        match self.retry_call(stop, is_transient, append).await {
             Err(LogError::Closed) => Ok(None),
             result => result.map_err(|source| self.log_error(source)),
         }
@@ -102,7 +102,7 @@ impl<B: Backend> Worker<B> {
 
     /// Repeats `call`, each attempt with a timeout, while it times out or fails with a transient
     /// error; `None` if the worker is stopped first. The worker is not ready while it waits.
-    async fn retry<V, E, F>(
+    async fn retry_call<V, E, F>(
         &self,
         stop: &CancellationToken,
         is_transient: impl Fn(&E) -> bool,

@@ -36,7 +36,7 @@ pub(super) async fn commit<S: BarStore, C: Clock>(
         );
         true
     };
-    let attempt = || attempt(&store, &clock, &transaction, retries.timeout);
+    let attempt = || commit_once(&store, &clock, &transaction, retries.timeout);
     clock::retry(&clock, &retries.policy, should_retry, attempt)
         .await
         .expect("a policy without limits retries every failure")
@@ -44,7 +44,7 @@ pub(super) async fn commit<S: BarStore, C: Clock>(
 
 /// Commits once. Returns the outcome or the permanent error of the store; fails with the reason
 /// to try again.
-async fn attempt<S: BarStore, C: Clock>(
+async fn commit_once<S: BarStore, C: Clock>(
     store: &S,
     clock: &C,
     transaction: &Transaction,

@@ -50,7 +50,7 @@ impl CommitState {
     }
 
     /// Returns whether `position` is where this worker has stored the state, or is storing it.
-    pub(super) fn is_own(&self, position: Option<Position>) -> bool {
+    pub(super) fn is_own_position(&self, position: Option<Position>) -> bool {
         let target = self.under_way.as_ref().map(|commit| commit.target);
         position == Some(self.stored) || (target.is_some() && position == target)
     }
@@ -65,7 +65,7 @@ impl CommitState {
     }
 
     /// Keeps the answer of a commit that has begun and moves the stored state to `target`.
-    pub(super) fn begin(&mut self, answer: CommitAnswer, target: Position, begin_ns: u64) {
+    pub(super) fn begin_commit(&mut self, answer: CommitAnswer, target: Position, begin_ns: u64) {
         self.under_way = Some(CommitUnderWay {
             answer,
             target,
@@ -76,7 +76,7 @@ impl CommitState {
 
     /// Waits for the outcome of the commit under way; for ever if there is none. May be dropped
     /// and called again until it has returned.
-    pub(super) async fn wait(&mut self) -> Result<CommitOutcome, StoreError> {
+    pub(super) async fn wait_for_outcome(&mut self) -> Result<CommitOutcome, StoreError> {
         match &mut self.under_way {
             Some(commit) => {
                 let outcome = (&mut commit.answer).await;
@@ -87,7 +87,7 @@ impl CommitState {
     }
 
     /// Ends the commit under way, which succeeded. Returns how long it took.
-    pub(super) fn end(&mut self, now_ns: u64) -> Duration {
+    pub(super) fn end_commit(&mut self, now_ns: u64) -> Duration {
         let commit = self.under_way.take().expect("a commit has ended");
         self.stored = commit.target;
         self.committed_bytes = commit.folded_bytes;

@@ -45,12 +45,12 @@ impl<'a, B: Backend> Committer<'a, B> {
     }
 
     /// Returns what of the fold is stored.
-    pub(super) const fn state(&self) -> &CommitState {
+    pub(super) const fn commit_state(&self) -> &CommitState {
         &self.state
     }
 
     /// Returns where calls in the background are started.
-    pub(super) const fn background(&self) -> &BackgroundCalls {
+    pub(super) const fn background_calls(&self) -> &BackgroundCalls {
         &self.background
     }
 
@@ -66,7 +66,7 @@ impl<'a, B: Backend> Committer<'a, B> {
     /// Announces changed bars and appends dead letters of the records before the next one, and only
     /// then begins the transaction that moves the offset there. Returns `false` if the worker is
     /// stopped first.
-    pub(super) async fn begin(&mut self, core: &mut Core) -> Result<bool, WorkerError> {
+    pub(super) async fn begin_commit(&mut self, core: &mut Core) -> Result<bool, WorkerError> {
         if core.position() == self.state.stored() {
             return Ok(true);
         }
@@ -94,18 +94,18 @@ impl<'a, B: Backend> Committer<'a, B> {
         );
         let begin_ns = worker.stores.clock.monotonic_ns();
         let answer = self.background.start(call);
-        self.state.begin(answer, core.position(), begin_ns);
+        self.state.begin_commit(answer, core.position(), begin_ns);
         Ok(true)
     }
 
     /// Waits for the outcome of the commit under way; for ever if there is none. May be dropped
     /// and called again until it has returned.
-    pub(super) async fn wait(&mut self) -> Result<CommitOutcome, StoreError> {
-        self.state.wait().await
+    pub(super) async fn wait_for_outcome(&mut self) -> Result<CommitOutcome, StoreError> {
+        self.state.wait_for_outcome().await
     }
 
     /// Ends the commit under way. Returns `false` if another worker has moved the partition.
-    pub(super) fn end(
+    pub(super) fn end_commit(
         &mut self,
         outcome: Result<CommitOutcome, StoreError>,
         core: &mut Core,
@@ -114,7 +114,7 @@ impl<'a, B: Backend> Committer<'a, B> {
         let worker = self.worker;
         match outcome {
             Ok(CommitOutcome::Committed) => {
-                let spent = self.state.end(worker.stores.clock.monotonic_ns());
+                let spent = self.state.end_commit(worker.stores.clock.monotonic_ns());
                 core.end_commit();
                 readiness.report_recovery();
                 worker.metrics.commits.increment(1);
@@ -133,11 +133,11 @@ impl<'a, B: Backend> Committer<'a, B> {
         readiness: &Readiness,
     ) -> Result<Option<SessionEnd>, WorkerError> {
         while self.has_uncommitted(core.position()) || self.state.is_under_way() {
-            if !self.state.is_under_way() && !self.begin(core).await? {
+            if !self.state.is_under_way() && !self.begin_commit(core).await? {
                 return Ok(Some(SessionEnd::Stopped));
             }
-            let outcome = self.wait().await;
-            if !self.end(outcome, core, readiness)? {
+            let outcome = self.wait_for_outcome().await;
+            if !self.end_commit(outcome, core, readiness)? {
                 return Ok(Some(SessionEnd::Lost));
             }
         }

@@ -20,7 +20,7 @@ pub(super) struct LagMonitor {
 
 impl LagMonitor {
     /// Sets the gauges of dirty minutes and of the lag in records and in seconds.
-    pub(super) fn measure<B: Backend>(&mut self, worker: &Worker<B>, core: &Core) {
+    pub(super) fn measure_lag<B: Backend>(&mut self, worker: &Worker<B>, core: &Core) {
         worker.metrics.dirty.set(core.dirty_minutes() as f64);
         let Some(end) = worker.topics.trades.end_hint(worker.partition) else {
             return;

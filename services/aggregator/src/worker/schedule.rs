@@ -78,7 +78,7 @@ impl Schedule {
     }
 
     /// Returns whether the archiver is to be queried, and schedules the next query if so.
-    pub(super) fn begin_refolds_if_due(&mut self, now_ns: u64) -> bool {
+    pub(super) fn begin_archiver_query_if_due(&mut self, now_ns: u64) -> bool {
         restart_if_due(
             &mut self.next_refold_ns,
             now_ns,
@@ -87,7 +87,7 @@ impl Schedule {
     }
 
     /// Returns whether the lag is to be measured, and schedules the next measurement if so.
-    pub(super) fn begin_lag_if_due(&mut self, now_ns: u64) -> bool {
+    pub(super) fn begin_lag_measurement_if_due(&mut self, now_ns: u64) -> bool {
         restart_if_due(&mut self.next_lag_ns, now_ns, LAG_INTERVAL)
     }
 

@@ -71,7 +71,8 @@ impl<'a, B: Backend> Session<'a, B> {
                 return Ok(SessionEnd::Stopped);
             }
             let next_offset = self.core.position().offset;
-            self.readiness.update(next_offset, self.core.has_updates());
+            self.readiness
+                .update_progress(next_offset, self.core.has_updates());
             self.advance_if_due().await;
             self.query_archiver_if_due();
             self.measure_lag_if_due();
@@ -79,13 +80,13 @@ impl<'a, B: Backend> Session<'a, B> {
             let can_fetch = self.can_fetch();
             tokio::select! {
                 biased;
-                outcome = self.committer.wait() => {
-                    if !self.committer.end(outcome, &mut self.core, &self.readiness)? {
+                outcome = self.committer.wait_for_outcome() => {
+                    if !self.committer.end_commit(outcome, &mut self.core, &self.readiness)? {
                         return Ok(SessionEnd::Lost);
                     }
                 }
                 () = self.stop.cancelled() => return self.finish().await,
-                archived = self.archiver.wait() => self.append_refolds(archived).await?,
+                archived = self.archiver.wait_for_position() => self.append_refolds(archived).await?,
                 ready = worker.topics.trades.wait(worker.partition, next_offset), if can_fetch => {
                     match ready {
                         Ok(()) => {
@@ -124,10 +125,12 @@ impl<'a, B: Backend> Session<'a, B> {
 
     async fn commit_if_due(&mut self) -> Result<bool, WorkerError> {
         let now_ns = self.monotonic_ns();
-        if self.committer.state().is_under_way() || !self.schedule.begin_commit_if_due(now_ns) {
+        if self.committer.commit_state().is_under_way()
+            || !self.schedule.begin_commit_if_due(now_ns)
+        {
             return Ok(true);
         }
-        self.committer.begin(&mut self.core).await
+        self.committer.begin_commit(&mut self.core).await
     }
 
     async fn commit_all(&mut self) -> Result<Option<SessionEnd>, WorkerError> {
@@ -151,8 +154,8 @@ impl<'a, B: Backend> Session<'a, B> {
 
     fn measure_lag_if_due(&mut self) {
         let now_ns = self.monotonic_ns();
-        if self.schedule.begin_lag_if_due(now_ns) {
-            self.lag.measure(self.worker, &self.core);
+        if self.schedule.begin_lag_measurement_if_due(now_ns) {
+            self.lag.measure_lag(self.worker, &self.core);
         }
     }
 
@@ -170,14 +173,14 @@ impl<'a, B: Backend> Session<'a, B> {
     /// Queries the archiver's position in the background if a dirty minute waits for it.
     fn query_archiver_if_due(&mut self) {
         let now_ns = self.monotonic_ns();
-        if !self.waits_for_archiver() || !self.schedule.begin_refolds_if_due(now_ns) {
+        if !self.waits_for_archiver() || !self.schedule.begin_archiver_query_if_due(now_ns) {
             return;
         }
         let worker = self.worker;
         let (ticks, partition) = (worker.stores.ticks.clone(), worker.partition);
         let (clock, timeout) = (worker.stores.clock.clone(), worker.config.call_timeout);
         self.archiver
-            .begin(self.committer.background().start(async move {
+            .begin_query(self.committer.background_calls().start(async move {
                 let query = clock::timeout(&clock, timeout, ticks.archive_position(partition));
                 query.await.unwrap_or(Ok(None))
             }));
@@ -188,7 +191,7 @@ impl<'a, B: Backend> Session<'a, B> {
     async fn append_refolds(&mut self, archived: Option<Position>) -> Result<(), WorkerError> {
         let passed = archived
             .unwrap_or_default()
-            .min(self.committer.state().stored());
+            .min(self.committer.commit_state().stored());
         let refolds = self.core.request_refolds(passed, MAX_REFOLDS);
         if !refolds.is_empty() && !append_refolds(self.worker, &refolds).await? {
             self.core.forget_requested_refolds();
@@ -219,17 +222,17 @@ impl<'a, B: Backend> Session<'a, B> {
             if rest.is_empty() {
                 break;
             }
-            if let Some(end) = self.load().await? {
+            if let Some(end) = self.load_requested().await? {
                 return Ok(Some(end));
             }
         }
         self.schedule.postpone_advance(self.monotonic_ns());
-        worker.metrics.add(&self.core.take_counts());
+        worker.metrics.add_counts(&self.core.take_counts());
         Ok(None)
     }
 
     /// Loads what the core requests, or returns how the session ends.
-    async fn load(&mut self) -> Result<Option<SessionEnd>, WorkerError> {
+    async fn load_requested(&mut self) -> Result<Option<SessionEnd>, WorkerError> {
         let plan = LoadPlan::new(self.core.load_requests());
         if plan.needs_ticks()
             && let Some(end) = self.commit_all().await?
@@ -250,8 +253,8 @@ impl<'a, B: Backend> Session<'a, B> {
         };
         if !self
             .committer
-            .state()
-            .is_own(progress.map(|row| row.next_position()))
+            .commit_state()
+            .is_own_position(progress.map(|row| row.next_position()))
         {
             return Ok(Some(SessionEnd::Lost));
         }
@@ -298,7 +301,7 @@ impl<'a, B: Backend> Session<'a, B> {
         let is_uncommitted = self.committer.has_uncommitted(self.core.position());
         let wake_ns = self.schedule.next_wake_ns(&PendingWork {
             announcement: self.core.has_updates(),
-            commit: is_uncommitted && !self.committer.state().is_under_way(),
+            commit: is_uncommitted && !self.committer.commit_state().is_under_way(),
             refolds: self.waits_for_archiver(),
         });
         Duration::from_nanos(wake_ns.saturating_sub(self.monotonic_ns()))

@@ -26,7 +26,7 @@ impl<B: Backend> Archiver<B> {
         };
         let epoch = self.trades.epoch();
         let stored = stored.unwrap_or(ArchiveProgress {
-            next: Position { epoch, offset: 0 },
+            next_position: Position { epoch, offset: 0 },
             append_time_ns: 0,
         });
         let offset = self.offset_in_epoch(stored.next_position)?;

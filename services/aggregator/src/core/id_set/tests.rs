@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn empty() -> IdSetRow {
+fn empty_row() -> IdSetRow {
     IdSetRow {
         ranges: Vec::new(),
         exact: Vec::new(),
@@ -25,7 +25,7 @@ fn as_ranges(numbers: &BTreeSet<u64>) -> Vec<(u64, u64)> {
     ranges
 }
 
-fn number() -> impl Strategy<Value = u64> {
+fn arbitrary_number() -> impl Strategy<Value = u64> {
     prop_oneof![8 => 0_u64..40, 1 => (u64::MAX - 5)..=u64::MAX]
 }
 
@@ -33,27 +33,27 @@ proptest! {
     /// Numbers in any order, with the change taken at any moment: each number is new once,
     /// and the changes, applied to a stored copy, make up exactly the set.
     #[test]
-    fn ranges_are_a_set(numbers in prop::collection::vec((number(), any::<bool>()), 0..200)) {
-        let mut set = IdSet::from_ranges(&empty(), 0);
+    fn ranges_are_a_set(numbers in prop::collection::vec((arbitrary_number(), any::<bool>()), 0..200)) {
+        let mut set = IdSet::from_ranges(&empty_row(), 0);
         let mut model = BTreeSet::new();
         let mut stored: BTreeMap<u64, u64> = BTreeMap::new();
         for (number, take) in numbers {
             prop_assert_eq!(set.insert(TradeIdRef::Number(number), 0, 0), model.insert(number));
             if take {
-                apply(&mut stored, set.take_change());
+                apply_diff(&mut stored, set.take_change());
                 let ranges: Vec<_> = stored.clone().into_iter().collect();
                 prop_assert_eq!(&ranges, &as_ranges(&model));
-                set = IdSet::from_ranges(&IdSetRow { ranges, ..empty() }, 0);
+                set = IdSet::from_ranges(&IdSetRow { ranges, ..empty_row() }, 0);
             }
         }
-        apply(&mut stored, set.take_change());
+        apply_diff(&mut stored, set.take_change());
         prop_assert_eq!(stored.into_iter().collect::<Vec<_>>(), as_ranges(&model));
         set.clear();
         prop_assert!(set.insert(TradeIdRef::Number(1), 0, 0));
     }
 }
 
-fn apply(stored: &mut BTreeMap<u64, u64>, change: Option<IdSetDiff>) {
+fn apply_diff(stored: &mut BTreeMap<u64, u64>, change: Option<IdSetDiff>) {
     if let Some(IdSetDiff::Ranges {
         upserted,
         removed_firsts,

@@ -37,16 +37,16 @@ impl AmendmentApplication<'_> {
         {
             return Admission::Rejected(RejectReason::TargetMissing);
         }
-        self.bars.settle(at);
+        self.bars.settle_accumulator(at);
         let identity = settings.trade_identity(trade);
         let target = identity.filter(|_| amendment.target_position.is_none());
         let own_key = amendment_id_set_key(self.instrument, trade.time_ns);
         let mut requests = Vec::new();
-        requests.extend(self.ids.request(own_key.clone(), false));
+        requests.extend(self.ids.request_if_missing(own_key.clone(), false));
         if let Some(target) = &target {
-            requests.extend(self.ids.identity_request(target));
+            requests.extend(self.ids.identity_set_request(target));
         }
-        requests.extend(self.use_bar(Interval::H1.window_containing(trade.time_ns)));
+        requests.extend(self.touch_or_request_bar(Interval::H1.window_containing(trade.time_ns)));
         if !requests.is_empty() {
             return Admission::Blocked(requests);
         }
@@ -72,11 +72,11 @@ impl AmendmentApplication<'_> {
     /// Marks every minute of a range whose hours can still change.
     pub(crate) fn repair(&mut self, repair: Repair) -> Admission {
         let at = self.at;
-        self.bars.settle(at);
+        self.bars.settle_accumulator(at);
         let hours = windows_between(Interval::H1, repair.start_ns, repair.end_ns);
         let mut requests = Vec::new();
         for hour in hours.clone() {
-            requests.extend(self.use_bar(hour));
+            requests.extend(self.touch_or_request_bar(hour));
         }
         if !requests.is_empty() {
             return Admission::Blocked(requests);
@@ -100,16 +100,19 @@ impl AmendmentApplication<'_> {
         };
         let key = trade_id_set_key(self.instrument, &identity);
         let (id, append_time_ns) = (identity.id.to_trade_id(), at.append_time_ns());
-        if self.pending_amendments.remove(key, id, append_time_ns) {
-            self.bars.settle(at);
+        if self
+            .pending_amendments
+            .remove_arrived(key, id, append_time_ns)
+        {
+            self.bars.settle_accumulator(at);
             self.bars.mark_minute(trade.time_ns, 0, at);
         }
     }
 
     /// Returns the request for the bar of a window, if it has to be loaded before it is used.
-    fn use_bar(&mut self, window: Window) -> Option<LoadRequest> {
+    fn touch_or_request_bar(&mut self, window: Window) -> Option<LoadRequest> {
         self.bars.touch(window, self.at);
         let is_missing = self.bars.is_missing(window);
-        is_missing.then(|| LoadRequest::bar(self.instrument, window))
+        is_missing.then(|| LoadRequest::for_bar(self.instrument, window))
     }
 }

@@ -17,7 +17,7 @@ use crate::core::minute_accumulator::MinuteBar;
 /// until it is announced and written.
 #[derive(Debug)]
 pub(crate) struct BarWindows {
-    slots: HashMap<Window, Slot, RandomState>,
+    cached: HashMap<Window, CachedWindow, RandomState>,
     open: Vec<Window>,
     changed: ChangedWindows,
     /// The start of the newest minute that has traded; `i64::MIN` if none is known.
@@ -26,7 +26,7 @@ pub(crate) struct BarWindows {
 
 /// A window in memory.
 #[derive(Debug, Default)]
-struct Slot {
+struct CachedWindow {
     /// Its bar; `None` if the store has none either.
     row: Option<BarRow>,
     changes: WindowChanges,
@@ -37,7 +37,7 @@ struct Slot {
 impl BarWindows {
     pub(crate) fn new() -> Self {
         Self {
-            slots: HashMap::default(),
+            cached: HashMap::default(),
             open: Vec::new(),
             changed: ChangedWindows::default(),
             newest_minute_ns: i64::MIN,
@@ -56,27 +56,27 @@ impl BarWindows {
 
     /// Adds a loaded bar, unless the window is in memory.
     pub(crate) fn accept_loaded(&mut self, window: Window, row: Option<BarRow>, generation: u64) {
-        self.slots.entry(window).or_insert_with(|| Slot {
+        self.cached.entry(window).or_insert_with(|| CachedWindow {
             row,
             used: generation,
-            ..Slot::default()
+            ..CachedWindow::default()
         });
     }
 
     /// Returns whether a window is in memory.
     pub(crate) fn contains(&self, window: Window) -> bool {
-        self.slots.contains_key(&window)
+        self.cached.contains_key(&window)
     }
 
     /// Records that a window is used in a generation. Returns whether it is in memory.
     pub(crate) fn touch(&mut self, window: Window, generation: u64) -> bool {
-        let slot = self.slots.get_mut(&window);
-        slot.map(|slot| slot.used = generation).is_some()
+        let entry = self.cached.get_mut(&window);
+        entry.map(|entry| entry.used = generation).is_some()
     }
 
     /// Returns when the first trade of a window was appended, if it is in memory and has one.
     pub(crate) fn first_append_ns(&self, window: Window) -> Option<i64> {
-        let row = self.slots.get(&window)?.row.as_ref()?;
+        let row = self.cached.get(&window)?.row.as_ref()?;
         Some(row.bar.first_append_ns)
     }
 
@@ -98,9 +98,9 @@ impl BarWindows {
         for interval in Interval::ALL {
             let window = interval.window_containing(minute.start_ns);
             let closed = window.end_ns() <= closed_until_ns;
-            let slot = self.slots.entry(window).or_default();
-            slot.used = generation;
-            let row = match &mut slot.row {
+            let entry = self.cached.entry(window).or_default();
+            entry.used = generation;
+            let row = match &mut entry.row {
                 Some(row) => {
                     row.bar.merge(&minute.bar);
                     row
@@ -108,21 +108,21 @@ impl BarWindows {
                 none => {
                     if !closed {
                         self.open.push(window);
-                        opened_end_ns = least(opened_end_ns, window.end_ns());
+                        opened_end_ns = earliest_end(opened_end_ns, window.end_ns());
                     }
                     none.insert(new_row(window, minute.bar.clone(), closed))
                 }
             };
             row.revision += if row.closed { minute.bar.trades } else { 0 };
             row.through = minute.through;
-            self.changed.add(window, &mut slot.changes);
+            self.changed.add(window, &mut entry.changes);
         }
         opened_end_ns
     }
 
     /// Closes the open windows that end at or before `closed_until_ns`. Returns the least end of
     /// those that stay open; `i64::MAX` if none does.
-    pub(crate) fn close(&mut self, closed_until_ns: i64, at: AppliedAt) -> i64 {
+    pub(crate) fn close_until(&mut self, closed_until_ns: i64, at: AppliedAt) -> i64 {
         let mut next_close_ns = i64::MAX;
         for window in std::mem::take(&mut self.open) {
             if window.end_ns() > closed_until_ns {
@@ -130,13 +130,13 @@ impl BarWindows {
                 self.open.push(window);
                 continue;
             }
-            let slot = self.slots.get_mut(&window);
-            let slot = slot.expect("an open window is in memory");
-            let row = slot.row.as_mut().expect("an open window has a bar");
+            let entry = self.cached.get_mut(&window);
+            let entry = entry.expect("an open window is in memory");
+            let row = entry.row.as_mut().expect("an open window has a bar");
             row.closed = true;
             row.through = at.position();
-            slot.used = at.generation();
-            self.changed.add(window, &mut slot.changes);
+            entry.used = at.generation();
+            self.changed.add(window, &mut entry.changes);
         }
         next_close_ns
     }
@@ -185,7 +185,7 @@ impl BarWindows {
         let mut window = Interval::M1.window_containing(start_ns);
         for parent_interval in Interval::ALL.into_iter().skip(1).map(Some).chain([None]) {
             if self.replace_bar(window, bar.take(), amendments, closed_until_ns, at) {
-                opened_end_ns = least(opened_end_ns, window.end_ns());
+                opened_end_ns = earliest_end(opened_end_ns, window.end_ns());
             }
             if let Some(interval) = parent_interval {
                 let parent = interval.window_containing(start_ns);
@@ -199,7 +199,7 @@ impl BarWindows {
     /// Returns the sum of the bars of a window's children; `None` if they hold no trade.
     fn sum_children(&self, parent: Window, child_interval: Interval) -> Option<Bar> {
         let children = windows_between(child_interval, parent.start_ns, parent.end_ns());
-        let rows = children.filter_map(|child| self.slots.get(&child)?.row.as_ref());
+        let rows = children.filter_map(|child| self.cached.get(&child)?.row.as_ref());
         let mut bars = rows.map(|row| &row.bar).filter(|bar| bar.trades > 0);
         let mut sum = bars.next()?.clone();
         bars.for_each(|bar| sum.merge(bar));
@@ -216,8 +216,8 @@ impl BarWindows {
         closed_until_ns: i64,
         at: AppliedAt,
     ) -> bool {
-        let slot = self.slots.entry(window).or_default();
-        let (row, is_new) = match (&mut slot.row, bar) {
+        let entry = self.cached.entry(window).or_default();
+        let (row, is_new) = match (&mut entry.row, bar) {
             (Some(row), bar) => {
                 let first_append_ns = row.bar.first_append_ns;
                 row.bar = bar.unwrap_or_else(|| Bar::empty(window.start_ns, first_append_ns));
@@ -232,8 +232,8 @@ impl BarWindows {
         };
         row.revision += if row.closed { amendments } else { 0 };
         row.through = at.position();
-        slot.used = at.generation();
-        self.changed.add(window, &mut slot.changes);
+        entry.used = at.generation();
+        self.changed.add(window, &mut entry.changes);
         let opens = is_new && window.end_ns() > closed_until_ns;
         if opens {
             self.open.push(window);
@@ -242,25 +242,29 @@ impl BarWindows {
     }
 
     /// Takes the bars that changed since the last call, in order of intervals and starts.
-    pub(crate) fn take_announced(&mut self) -> Vec<BarRow> {
+    pub(crate) fn take_bars_to_announce(&mut self) -> Vec<BarRow> {
         let windows = self.changed.take_to_announce();
         let mut rows = Vec::with_capacity(windows.len());
         for window in windows {
-            let slot = self.slots.get_mut(&window);
-            let slot = slot.expect("a changed bar stays in memory");
-            slot.changes.clear_announce();
-            rows.extend(slot.row.clone());
+            let entry = self.cached.get_mut(&window);
+            let entry = entry.expect("a changed bar stays in memory");
+            entry.changes.clear_to_announce();
+            rows.extend(entry.row.clone());
         }
         rows
     }
 
     /// Takes the bars to write that changed since the last call.
-    pub(crate) fn take_written(&mut self, instrument: &Instrument, bars: &mut Vec<StoredBar>) {
+    pub(crate) fn take_bars_to_write(
+        &mut self,
+        instrument: &Instrument,
+        bars: &mut Vec<StoredBar>,
+    ) {
         for window in self.changed.take_to_write() {
-            let slot = self.slots.get_mut(&window);
-            let slot = slot.expect("a changed bar stays in memory");
-            slot.changes.clear_write();
-            bars.extend(slot.row.clone().map(|row| StoredBar {
+            let entry = self.cached.get_mut(&window);
+            let entry = entry.expect("a changed bar stays in memory");
+            entry.changes.clear_to_write();
+            bars.extend(entry.row.clone().map(|row| StoredBar {
                 instrument: instrument.clone(),
                 row,
             }));
@@ -274,15 +278,15 @@ impl BarWindows {
 
     /// Drops the closed bars that are announced and stored and were not used since the generation
     /// `before`. Returns how many windows are left.
-    pub(crate) fn evict(&mut self, before: u64) -> usize {
-        self.slots.retain(|_, slot| {
-            let is_open = slot.row.as_ref().is_some_and(|row| !row.closed);
-            is_open || slot.changes.is_pending() || slot.used >= before
+    pub(crate) fn evict_unused(&mut self, before: u64) -> usize {
+        self.cached.retain(|_, entry| {
+            let is_open = entry.row.as_ref().is_some_and(|row| !row.closed);
+            is_open || entry.changes.has_pending_changes() || entry.used >= before
         });
-        if self.slots.capacity() > 4 * self.slots.len().max(16) {
-            self.slots.shrink_to_fit();
+        if self.cached.capacity() > 4 * self.cached.len().max(16) {
+            self.cached.shrink_to_fit();
         }
-        self.slots.len()
+        self.cached.len()
     }
 }
 
@@ -296,6 +300,6 @@ fn new_row(window: Window, bar: Bar, closed: bool) -> BarRow {
     }
 }
 
-fn least(known_ns: Option<i64>, end_ns: i64) -> Option<i64> {
+fn earliest_end(known_ns: Option<i64>, end_ns: i64) -> Option<i64> {
     Some(known_ns.map_or(end_ns, |known_ns| known_ns.min(end_ns)))
 }

@@ -20,17 +20,17 @@ pub(crate) struct WindowChanges {
 
 impl WindowChanges {
     /// Returns whether the window is in any list.
-    pub(crate) const fn is_pending(&self) -> bool {
+    pub(crate) const fn has_pending_changes(&self) -> bool {
         self.to_announce || self.to_write
     }
 
     /// Records that the window was taken from the list of those to announce.
-    pub(crate) const fn clear_announce(&mut self) {
+    pub(crate) const fn clear_to_announce(&mut self) {
         self.to_announce = false;
     }
 
     /// Records that the window was taken from the list of those to write.
-    pub(crate) const fn clear_write(&mut self) {
+    pub(crate) const fn clear_to_write(&mut self) {
         self.to_write = false;
     }
 }

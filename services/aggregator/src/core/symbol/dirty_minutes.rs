@@ -53,7 +53,7 @@ impl DirtyMinutes {
     }
 
     /// Marks a minute: its ticks before `up_to` are to be refolded.
-    pub(crate) fn mark(&mut self, start_ns: i64, up_to: Position, amendments: u64) {
+    pub(crate) fn mark_dirty(&mut self, start_ns: i64, up_to: Position, amendments: u64) {
         let before = self.minutes.get(&start_ns);
         let before = before.map_or(0, |minute| minute.mark.amendments);
         let mark = RefoldMark {
@@ -76,13 +76,13 @@ impl DirtyMinutes {
     }
 
     /// Returns whether a refold matches the mark of its minute; if not, it is stale.
-    pub(crate) fn matches(&self, refold: Refold) -> bool {
+    pub(crate) fn matches_mark(&self, refold: Refold) -> bool {
         let minute = self.minutes.get(&refold.start_ns);
         minute.is_some_and(|minute| minute.mark.up_to == refold.up_to)
     }
 
     /// Returns whether the sum of a minute's ticks was loaded.
-    pub(crate) fn is_loaded(&self, start_ns: i64) -> bool {
+    pub(crate) fn has_loaded_ticks(&self, start_ns: i64) -> bool {
         let minute = self.minutes.get(&start_ns);
         minute.is_some_and(|minute| minute.refolded.is_some())
     }
@@ -98,7 +98,7 @@ impl DirtyMinutes {
 
     /// Removes a minute whose ticks were loaded and returns its refolded bar, with the trades that
     /// arrived meanwhile; `None` if the ticks have expired.
-    pub(crate) fn remove(&mut self, start_ns: i64) -> Option<RefoldedMinute> {
+    pub(crate) fn take_refolded(&mut self, start_ns: i64) -> Option<RefoldedMinute> {
         let minute = self.minutes.remove(&start_ns);
         let minute = minute.expect("the refold matches a mark");
         self.changed.push(start_ns);

@@ -36,7 +36,12 @@ impl PendingAmendments {
 
     /// Removes a trade that has arrived. Returns whether it was pending and not expired. No other
     /// trade of its identity will count, so none waits for it any more.
-    pub(crate) fn remove(&mut self, key: IdSetKey, id: TradeId, append_time_ns: i64) -> bool {
+    pub(crate) fn remove_arrived(
+        &mut self,
+        key: IdSetKey,
+        id: TradeId,
+        append_time_ns: i64,
+    ) -> bool {
         let amended_ns = self.append_times_ns.remove(&(key, id));
         amended_ns.is_some_and(|amended_ns| is_pending(amended_ns, append_time_ns))
     }

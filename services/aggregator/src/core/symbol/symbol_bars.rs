@@ -81,7 +81,7 @@ impl SymbolBars {
 
     /// Ends the current minute, and keeps the windows of the next one in memory.
     pub(crate) fn end_minute(&mut self, next_time_ns: i64, at: AppliedAt) {
-        self.settle(at);
+        self.settle_accumulator(at);
         self.accumulator.end_minute();
         for interval in Interval::ALL {
             self.touch(interval.window_containing(next_time_ns), at);
@@ -141,7 +141,7 @@ impl SymbolBars {
         }
         let (offset, append_time_ns) = (at.position().offset, at.append_time_ns());
         if !self.accumulator.add(trade, offset, append_time_ns) {
-            self.settle(at);
+            self.settle_accumulator(at);
             self.accumulator.widen_scales(trade);
             let added = self.accumulator.add(trade, offset, append_time_ns);
             debug_assert!(added, "one trade fits scales of its own");
@@ -185,11 +185,11 @@ impl SymbolBars {
         }
         if self.clock.closes_open_window(closed_ns) {
             // The trades in the accumulator came while their windows were still open.
-            self.settle(at);
-            let next_close_ns = self.windows.close(closed_ns, at);
+            self.settle_accumulator(at);
+            let next_close_ns = self.windows.close_until(closed_ns, at);
             self.clock.close_open_windows(closed_ns, next_close_ns);
         } else {
-            self.clock.close_until(closed_ns);
+            self.clock.set_closed_until(closed_ns);
         }
     }
 
@@ -199,7 +199,7 @@ impl SymbolBars {
     }
 
     /// Merges the trades in the accumulator into the bars of every interval.
-    pub(crate) fn settle(&mut self, at: AppliedAt) {
+    pub(crate) fn settle_accumulator(&mut self, at: AppliedAt) {
         let Some(minute) = self.accumulator.take(at.position().epoch) else {
             return;
         };
@@ -217,7 +217,8 @@ impl SymbolBars {
     /// before.
     pub(crate) fn mark_minute(&mut self, time_ns: i64, amendments: u64, at: AppliedAt) {
         let start_ns = Interval::M1.window_containing(time_ns).start_ns;
-        self.dirty.mark(start_ns, at.next_position(), amendments);
+        self.dirty
+            .mark_dirty(start_ns, at.next_position(), amendments);
     }
 
     /// Returns the number of dirty minutes.
@@ -229,7 +230,7 @@ impl SymbolBars {
     /// Returns whether the minute of a refold is dirty with the same mark; if not, the refold is
     /// stale.
     pub(crate) fn is_dirty(&self, refold: Refold) -> bool {
-        self.dirty.matches(refold)
+        self.dirty.matches_mark(refold)
     }
 
     /// Returns the windows that a refold needs and that have to be loaded.
@@ -240,17 +241,17 @@ impl SymbolBars {
     }
 
     /// Returns whether the sum of the ticks of a refold was loaded.
-    pub(crate) fn has_refolded(&self, refold: Refold) -> bool {
-        self.dirty.is_loaded(refold.start_ns)
+    pub(crate) fn has_loaded_ticks(&self, refold: Refold) -> bool {
+        self.dirty.has_loaded_ticks(refold.start_ns)
     }
 
     /// Replaces a dirty minute by the sum of its ticks, and the longer windows that contain it.
     pub(crate) fn refold(&mut self, refold: Refold, at: AppliedAt) -> RefoldOutcome {
-        if !self.dirty.matches(refold) {
+        if !self.dirty.matches_mark(refold) {
             return RefoldOutcome::Stale;
         }
-        self.settle(at);
-        let Some(minute) = self.dirty.remove(refold.start_ns) else {
+        self.settle_accumulator(at);
+        let Some(minute) = self.dirty.take_refolded(refold.start_ns) else {
             return RefoldOutcome::TicksExpired;
         };
         let closed_until_ns = self.clock.closed_until_ns();
@@ -293,9 +294,9 @@ impl SymbolBars {
     }
 
     /// Takes the bars that changed since the last call, in order of intervals and starts.
-    pub(crate) fn take_announced(&mut self, at: AppliedAt) -> Vec<BarRow> {
-        self.settle(at);
-        self.windows.take_announced()
+    pub(crate) fn take_bars_to_announce(&mut self, at: AppliedAt) -> Vec<BarRow> {
+        self.settle_accumulator(at);
+        self.windows.take_bars_to_announce()
     }
 
     /// Moves the changed bars, dirty minutes and row of the symbol into a transaction.
@@ -305,11 +306,14 @@ impl SymbolBars {
         transaction: &mut Transaction,
         at: AppliedAt,
     ) {
-        self.settle(at);
+        self.settle_accumulator(at);
         self.dirty
             .take_changes(instrument, &mut transaction.dirty_minutes);
-        self.windows.take_written(instrument, &mut transaction.bars);
-        transaction.symbols.extend(self.clock.take_row(instrument));
+        self.windows
+            .take_bars_to_write(instrument, &mut transaction.bars);
+        transaction
+            .symbols
+            .extend(self.clock.take_changed_row(instrument));
     }
 
     /// Returns the number of bars and rows of the symbol that a flush would write.
@@ -319,9 +323,9 @@ impl SymbolBars {
 
     /// Drops the bars that are stored, closed, and were not used since the generation `before`.
     /// Returns how many are left.
-    pub(crate) fn evict(&mut self, before: u64, at: AppliedAt) -> usize {
-        self.settle(at);
+    pub(crate) fn evict_unused(&mut self, before: u64, at: AppliedAt) -> usize {
+        self.settle_accumulator(at);
         self.accumulator.end_minute();
-        self.windows.evict(before)
+        self.windows.evict_unused(before)
     }
 }

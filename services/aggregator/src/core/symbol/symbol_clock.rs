@@ -122,7 +122,7 @@ impl SymbolClock {
 
     /// Closes all windows up to `closed_ns`, which close no open window.
     #[inline]
-    pub(crate) const fn close_until(&mut self, closed_ns: i64) {
+    pub(crate) const fn set_closed_until(&mut self, closed_ns: i64) {
         self.closed_until_ns = closed_ns;
     }
 
@@ -158,7 +158,7 @@ impl SymbolClock {
     }
 
     /// Takes the symbol's row if it changed since the last call.
-    pub(crate) fn take_row(&mut self, instrument: &Instrument) -> Option<SymbolRow> {
+    pub(crate) fn take_changed_row(&mut self, instrument: &Instrument) -> Option<SymbolRow> {
         std::mem::take(&mut self.is_changed).then(|| SymbolRow {
             instrument: instrument.clone(),
             watermark_ns: self.watermark_ns,

@@ -33,15 +33,15 @@ impl SymbolIds {
     }
 
     /// Returns the request to load a set, unless it is in memory.
-    pub(crate) fn request(&self, key: IdSetKey, ranged: bool) -> Option<LoadRequest> {
+    pub(crate) fn request_if_missing(&self, key: IdSetKey, ranged: bool) -> Option<LoadRequest> {
         let is_missing = !self.is_loaded(&key);
         is_missing.then_some(LoadRequest::IdSet(IdSetRequest { key, ranged }))
     }
 
     /// Returns the request to load the set of an identity, unless it is in memory.
-    pub(crate) fn identity_request(&self, identity: &TradeIdentity<'_>) -> Option<LoadRequest> {
+    pub(crate) fn identity_set_request(&self, identity: &TradeIdentity<'_>) -> Option<LoadRequest> {
         let key = trade_id_set_key(&self.instrument, identity);
-        self.request(key, identity.stored_as_ranges)
+        self.request_if_missing(key, identity.stored_as_ranges)
     }
 
     fn is_loaded(&self, key: &IdSetKey) -> bool {
@@ -153,9 +153,9 @@ impl SymbolIds {
 
     /// Drops the sets that are stored and were not used since the generation `before`. Returns how
     /// many are left.
-    pub(crate) fn evict(&mut self, before: u64) -> usize {
+    pub(crate) fn evict_unused(&mut self, before: u64) -> usize {
         self.others.extend(self.current.take());
-        self.others.retain(|(_, set)| set.is_in_use(before));
+        self.others.retain(|(_, set)| set.is_used_since(before));
         self.others.len()
     }
 }
