@@ -14,6 +14,7 @@ mod follower;
 mod hub;
 mod json_response;
 mod metrics;
+mod object_body;
 mod operations;
 mod params;
 mod problem;

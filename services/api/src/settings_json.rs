@@ -2,8 +2,9 @@
 
 use market::{MILLISECOND_NS, VenueSettings};
 
-use crate::problem::{ErrorCode, Problem};
-use crate::raw_object::{MemberFault, RawObject, Value};
+use crate::object_body::{ExpectedObject, parse_object_body};
+use crate::problem::Problem;
+use crate::raw_object::{RawObject, Value};
 
 /// The members that a client may send.
 const MEMBER_NAMES: [&str; 5] = [
@@ -22,25 +23,11 @@ pub(crate) fn parse_settings(
     body: &[u8],
     present: VenueSettings,
 ) -> Result<VenueSettings, Problem> {
-    let invalid = |detail: String| {
-        Problem::new(ErrorCode::InvalidBody, detail).accepted("a JSON object of settings")
+    let expected = ExpectedObject {
+        object: "a JSON object of settings",
+        member: "a setting",
     };
-    let text = std::str::from_utf8(body).map_err(|error| invalid(error.to_string()))?;
-    let object =
-        RawObject::parse(text, &MEMBER_NAMES).map_err(|error| invalid(error.to_string()))?;
-    match &object.fault {
-        None => {}
-        Some(MemberFault::Unknown(name)) => {
-            let detail = format!("{name:?} is not a setting");
-            return Err(Problem::new(ErrorCode::UnknownParameter, detail)
-                .field(name.as_str())
-                .accepted(MEMBER_NAMES.join(", ")));
-        }
-        Some(MemberFault::Repeated(name)) => {
-            let detail = format!("{name} is given twice");
-            return Err(Problem::invalid_parameter(name, detail, "one value"));
-        }
-    }
+    let object = parse_object_body(body, &MEMBER_NAMES, &expected)?;
     Ok(VenueSettings {
         scheme: name_member(&object, 0, "contiguous, unique or none")?.unwrap_or(present.scheme),
         scope: name_member(&object, 1, "symbol, day, exchange or file")?.unwrap_or(present.scope),

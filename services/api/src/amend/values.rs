@@ -2,8 +2,8 @@
 
 use market::{Trade, TradeId};
 
+use crate::object_body::{ExpectedObject, parse_object_body};
 use crate::problem::{ErrorCode, Problem};
-use crate::raw_object::{MemberFault, RawObject};
 use crate::submit::{ElementFault, VALUE_NAMES, parse_values};
 
 /// Reads the body of an edit of the trade that the path calls `trade_name`. The body may repeat the
@@ -12,25 +12,11 @@ use crate::submit::{ElementFault, VALUE_NAMES, parse_values};
 /// # Errors
 /// A [`Problem`] that names the member at fault.
 pub(super) fn read_values(body: &[u8], trade_name: &str) -> Result<Trade, Problem> {
-    let invalid = |detail: String| {
-        Problem::new(ErrorCode::InvalidBody, detail).accepted("the trade's values as a JSON object")
+    let expected = ExpectedObject {
+        object: "the trade's values as a JSON object",
+        member: "a value of a trade",
     };
-    let text = std::str::from_utf8(body).map_err(|error| invalid(error.to_string()))?;
-    let object =
-        RawObject::parse(text, &VALUE_NAMES).map_err(|error| invalid(error.to_string()))?;
-    match &object.fault {
-        None => {}
-        Some(MemberFault::Unknown(name)) => {
-            let detail = format!("{name:?} is not a value of a trade");
-            return Err(Problem::new(ErrorCode::UnknownParameter, detail)
-                .field(name.as_str())
-                .accepted(VALUE_NAMES.join(", ")));
-        }
-        Some(MemberFault::Repeated(name)) => {
-            let detail = format!("{name} is given twice");
-            return Err(Problem::invalid_parameter(name, detail, "one value"));
-        }
-    }
+    let object = parse_object_body(body, &VALUE_NAMES, &expected)?;
     let values = std::array::from_fn(|index| object.value(index));
     let trade = parse_values(&values).map_err(value_problem)?;
     if let Some(id) = &trade.id

@@ -6,9 +6,10 @@ use market::{DAY_NS, HOUR_NS, Instrument, MINUTE_NS};
 use schemas::Repair;
 use schemas::api::RepairJson;
 
+use crate::object_body::{ExpectedObject, parse_object_body};
 use crate::params::{ACCEPTED_TIMES, parse_symbol, parse_time, parse_venue};
-use crate::problem::{ErrorCode, Problem};
-use crate::raw_object::{MemberFault, RawObject, Value};
+use crate::problem::Problem;
+use crate::raw_object::{RawObject, Value};
 
 /// The members of a request.
 const MEMBER_NAMES: [&str; 4] = ["venue", "symbol", "start", "end"];
@@ -32,26 +33,11 @@ impl RepairRequest {
     /// # Errors
     /// A [`Problem`] that names the member at fault.
     pub(super) fn read(body: &[u8]) -> Result<Self, Problem> {
-        let invalid = |detail: String| {
-            let accepted = format!("a JSON object of {}", MEMBER_NAMES.join(", "));
-            Problem::new(ErrorCode::InvalidBody, detail).accepted(accepted)
+        let expected = ExpectedObject {
+            object: &format!("a JSON object of {}", MEMBER_NAMES.join(", ")),
+            member: "a member of a repair",
         };
-        let text = std::str::from_utf8(body).map_err(|error| invalid(error.to_string()))?;
-        let object =
-            RawObject::parse(text, &MEMBER_NAMES).map_err(|error| invalid(error.to_string()))?;
-        match &object.fault {
-            None => {}
-            Some(MemberFault::Unknown(name)) => {
-                let detail = format!("{name:?} is not a member of a repair");
-                return Err(Problem::new(ErrorCode::UnknownParameter, detail)
-                    .field(name.as_str())
-                    .accepted(MEMBER_NAMES.join(", ")));
-            }
-            Some(MemberFault::Repeated(name)) => {
-                let detail = format!("{name} is given twice");
-                return Err(Problem::invalid_parameter(name, detail, "one value"));
-            }
-        }
+        let object = parse_object_body(body, &MEMBER_NAMES, &expected)?;
         let instrument = Instrument::new(
             &parse_venue(&text_member(&object, 0)?)?,
             &parse_symbol(&text_member(&object, 1)?)?,

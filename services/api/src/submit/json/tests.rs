@@ -41,7 +41,7 @@ fn a_sender_is_set_if_there_is_no_id() {
     assert_eq!(senders, [None, Some(sender)]);
 }
 
-/// A trade in one of the ways to write it, and what it is.
+/// Generates a trade as JSON in various spellings, with the trade that it stands for.
 fn written_trades() -> impl Strategy<Value = (String, Trade)> {
     let decimal = (-(10_i64.pow(18) - 1)..10_i64.pow(18), 0_u8..19)
         .prop_map(|(mantissa, scale)| Decimal::new(mantissa, scale).unwrap());
