@@ -1,4 +1,6 @@
-//! What is printed.
+//! The figures and budgets that are printed.
+
+use host::{Align, TextTable};
 
 /// Rows of what was measured beside what the design asks for.
 #[derive(Debug, Default)]
@@ -23,30 +25,22 @@ impl Table {
         self.rows.push(row.map(str::to_owned));
     }
 
-    /// Prints all of it as a table that documents can hold.
+    /// Prints all rows as a Markdown table.
     pub(super) fn print(&self) {
-        let head = ["what", "measured", "budget", ""].map(str::to_owned);
-        let rows: Vec<_> = std::iter::once(&head).chain(&self.rows).collect();
-        let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-        let widths = [width(0), width(1), width(2), width(3)];
-        println!();
-        for (place, row) in rows.iter().enumerate() {
-            println!(
-                "| {:<w0$} | {:>w1$} | {:<w2$} | {:<w3$} |",
-                row[0],
-                row[1],
-                row[2],
-                row[3],
-                w0 = widths[0],
-                w1 = widths[1],
-                w2 = widths[2],
-                w3 = widths[3]
-            );
-            if place == 0 {
-                let rules = widths.map(|width| "-".repeat(width));
-                println!("| {} |", rules.join(" | "));
-            }
+        print!("\n{}", self.to_markdown());
+    }
+
+    fn to_markdown(&self) -> String {
+        let mut table = TextTable::with_header([
+            ("what", Align::Left),
+            ("measured", Align::Right),
+            ("budget", Align::Left),
+            ("", Align::Left),
+        ]);
+        for row in &self.rows {
+            table.push_row(row.iter().map(String::as_str));
         }
+        table.to_markdown()
     }
 }
 
@@ -64,4 +58,23 @@ pub(super) fn quantile(sorted: &[u64], thousandths: usize) -> u64 {
 /// Microseconds as milliseconds.
 pub(super) fn milliseconds(micros: u64) -> String {
     format!("{}.{:02} ms", micros / 1_000, micros % 1_000 / 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Table;
+
+    #[test]
+    fn figures_and_budgets_are_a_markdown_table() {
+        let mut table = Table::default();
+        table.budget("fold in memory", "41.25 M/s", "40 M/s", true);
+        table.figure("bytes", "3");
+        let expected = "\
+| what           |  measured | budget |     |
+| -------------- | --------- | ------ | --- |
+| fold in memory | 41.25 M/s | 40 M/s | met |
+| bytes          |         3 |        |     |
+";
+        assert_eq!(table.to_markdown(), expected);
+    }
 }

@@ -37,6 +37,7 @@ mod error;
 mod health;
 mod metrics;
 mod supervisor;
+mod table;
 mod telemetry;
 
 pub use config::{ConfigErrors, EXIT_USAGE, Layers, Secret, Setting};
@@ -46,4 +47,5 @@ pub use health::{
 };
 pub use metrics::{BuildInfo, MetricsHandle};
 pub use supervisor::{Outcome, Stage, Supervisor, TaskFailure};
+pub use table::{Align, TextTable, format_count};
 pub use telemetry::{LogFilter, LogFormat, start_telemetry};
