@@ -2,20 +2,20 @@
 
 use host::{Align, TextTable};
 
-/// Rows of what was measured beside what the design asks for.
+/// The measured figures and their budgets in the design.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     rows: Vec<[String; 4]>,
 }
 
 impl Table {
-    /// A figure with a floor or a ceiling.
+    /// Adds a figure that has a budget, and prints its row.
     pub(super) fn budget(&mut self, what: &str, measured: &str, budget: &str, met: bool) {
         let verdict = if met { "met" } else { "MISSED" };
         self.push([what, measured, budget, verdict]);
     }
 
-    /// A figure that the design sets no budget for.
+    /// Adds a figure without a budget, and prints its row.
     pub(super) fn figure(&mut self, what: &str, measured: &str) {
         self.push([what, measured, "", ""]);
     }
@@ -44,18 +44,18 @@ impl Table {
     }
 }
 
-/// Millions with two digits.
+/// Formats a rate in millions a second, with two decimals.
 pub(super) fn millions(count: u64, seconds: f64) -> String {
     format!("{:.2} M/s", count as f64 / seconds / 1e6)
 }
 
-/// The value below which so many thousandths of the sorted values lie.
+/// Returns the value below which this number of thousandths of the sorted values lies.
 pub(super) fn quantile(sorted: &[u64], thousandths: usize) -> u64 {
     let place = (sorted.len() * thousandths / 1_000).min(sorted.len().saturating_sub(1));
     sorted.get(place).copied().unwrap_or(0)
 }
 
-/// Microseconds as milliseconds.
+/// Formats microseconds as milliseconds.
 pub(super) fn milliseconds(micros: u64) -> String {
     format!("{}.{:02} ms", micros / 1_000, micros % 1_000 / 10)
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use host::{Align, Layers, TextTable};
-use kafka::{KafkaConfig, TopicChange, TopicDrift, TopicPlan, plan_topics};
+use kafka::{KafkaConfig, TopicChange, TopicDrift, TopicSpec, plan_topics};
 
 use connect::{KafkaArgs, TopicNameArgs, TopicNames, ignore_all_but, topic_specs};
 
@@ -73,7 +73,7 @@ async fn apply_topics(
 ) -> anyhow::Result<ExitCode> {
     let specs = topic_specs(names, arguments.partitions, arguments.replication);
     let plan = plan_topics(config, &specs).await?;
-    print!("{}", plan_table(&plan));
+    print!("{}", plan_table(plan.creates(), plan.drifts()));
     if arguments.dry_run {
         let is_empty = plan.creates().is_empty()
             && plan
@@ -88,15 +88,15 @@ async fn apply_topics(
 }
 
 /// Formats what would be done, a line for each topic or setting.
-fn plan_table(plan: &TopicPlan) -> String {
+fn plan_table(creates: &[TopicSpec], drifts: &[TopicDrift]) -> String {
     let columns = ["topic", "setting", "is", "should be", "apply"];
     let mut table = TextTable::with_header(columns.map(|name| (name, Align::Left)));
-    for spec in plan.creates() {
+    for spec in creates {
         let should = format!(
             "{} partitions on {} brokers",
             spec.partitions, spec.replication
         );
-        table.push_row([spec.name.as_str(), "", "missing", &should, "create"]);
+        table.push_row([spec.name.as_str(), "", "missing", &should, "make"]);
     }
     for TopicDrift {
         topic,
@@ -104,12 +104,44 @@ fn plan_table(plan: &TopicPlan) -> String {
         is,
         should,
         change,
-    } in plan.drifts()
+    } in drifts
     {
         table.push_row([topic.as_str(), setting, is, should, change.as_str()]);
     }
-    match plan.creates().is_empty() && plan.drifts().is_empty() {
+    match creates.is_empty() && drifts.is_empty() {
         true => "all topics are as they should be\n".to_owned(),
         false => table.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_topics_and_drifts_are_a_table() {
+        let missing = TopicSpec {
+            name: "trades".to_owned(),
+            partitions: 24,
+            replication: 3,
+            settings: Vec::new(),
+        };
+        let drift = TopicDrift {
+            topic: "bar-updates".to_owned(),
+            setting: "partitions".to_owned(),
+            is: "12".to_owned(),
+            should: "24".to_owned(),
+            change: TopicChange::Left,
+        };
+        let expected = format!(
+            "\
+topic        setting     is       should be                   apply
+trades                   missing  24 partitions on 3 brokers  make
+bar-updates  partitions  12       24                          {}
+",
+            TopicChange::Left.as_str()
+        );
+        assert_eq!(plan_table(&[missing], &[drift]), expected);
+        assert_eq!(plan_table(&[], &[]), "all topics are as they should be\n");
     }
 }

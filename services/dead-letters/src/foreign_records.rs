@@ -11,7 +11,7 @@ use crate::topic_record::ForeignRecord;
 /// Collects foreign records into warnings. Consecutive offsets share a warning, so any number of
 /// records needs little memory.
 #[derive(Debug, Default)]
-pub(crate) struct ForeignRecords {
+pub(crate) struct ForeignRecordWarnings {
     count: u64,
     runs: BTreeMap<PartitionId, OffsetRun>,
 }
@@ -25,7 +25,7 @@ struct OffsetRun {
     reason: String,
 }
 
-impl ForeignRecords {
+impl ForeignRecordWarnings {
     /// Returns whether there was no foreign record.
     pub(crate) const fn is_empty(&self) -> bool {
         self.count == 0
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn consecutive_offsets_share_a_warning() {
-        let mut foreign_records = ForeignRecords::default();
+        let mut foreign_warnings = ForeignRecordWarnings::default();
         let mut warnings = Vec::new();
         let locations = ["0/1", "1/7", "0/2", "0/3", "1/9", "0/5"];
         for (text, reason) in locations.into_iter().zip("abcdef".chars()) {
@@ -103,7 +103,7 @@ mod tests {
                 value: "".into(),
                 reason: reason.to_string(),
             };
-            warnings.extend(foreign_records.add(&record));
+            warnings.extend(foreign_warnings.add(&record));
         }
         let expected = [
             "1/7 is not a dead letter and was skipped: b",
@@ -115,7 +115,7 @@ mod tests {
             "1/9 is not a dead letter and was skipped: e",
             "6 records are not dead letters",
         ];
-        assert_eq!(foreign_records.finish(), expected);
-        assert!(!foreign_records.is_empty());
+        assert_eq!(foreign_warnings.finish(), expected);
+        assert!(!foreign_warnings.is_empty());
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use eventlog::Log;
 
 use crate::filter::Filter;
-use crate::foreign_records::ForeignRecords;
+use crate::foreign_records::ForeignRecordWarnings;
 use crate::list_table::{ListRow, list_row};
 use crate::topic_reader::{TopicReader, read_bounds};
 use crate::topic_record::TopicRecord;
@@ -20,14 +20,14 @@ pub(crate) async fn list_newest<L: Log>(
 ) -> anyhow::Result<Vec<ListRow>> {
     let bounds = read_bounds(log).await?;
     let mut reader = TopicReader::new(log, &bounds);
-    let mut foreign_records = ForeignRecords::default();
+    let mut foreign_warnings = ForeignRecordWarnings::default();
     let mut rows = BTreeMap::new();
     while let Some(record) = reader.next_record().await? {
         let stored = match record {
             TopicRecord::DeadLetter(stored) if filter.matches(&stored.letter) => stored,
             TopicRecord::DeadLetter(_) => continue,
             TopicRecord::Foreign(record) => {
-                if let Some(line) = foreign_records.add(&record) {
+                if let Some(line) = foreign_warnings.add(&record) {
                     warn(&line);
                 }
                 continue;
@@ -38,7 +38,7 @@ pub(crate) async fn list_newest<L: Log>(
             rows.pop_first();
         }
     }
-    foreign_records.finish().iter().for_each(|line| warn(line));
+    foreign_warnings.finish().iter().for_each(|line| warn(line));
     Ok(rows.into_values().rev().collect())
 }
 

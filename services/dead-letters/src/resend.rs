@@ -11,7 +11,7 @@ use eventlog::Log;
 use self::batch_sender::BatchSender;
 use self::summary::ResendSummary;
 use crate::arguments::Selection;
-use crate::foreign_records::{ForeignRecords, print_warning};
+use crate::foreign_records::{ForeignRecordWarnings, print_warning};
 use crate::log_source::TopicLogs;
 use crate::selection::SelectedLetters;
 use crate::topic_record::TopicRecord;
@@ -23,16 +23,17 @@ pub(crate) async fn resend<L: Log>(
     selection: &Selection,
     is_confirmed: bool,
 ) -> anyhow::Result<ExitCode> {
-    let mut foreign_records = ForeignRecords::default();
+    let mut foreign_warnings = ForeignRecordWarnings::default();
     let log = &logs.dead_letters;
     let selected =
-        SelectedLetters::find(log, selection, &mut foreign_records, print_warning).await?;
-    let summary = summarize(logs, &selected, &mut foreign_records).await?;
+        SelectedLetters::find_selected(log, selection, &mut foreign_warnings, print_warning)
+            .await?;
+    let summary = summarize(logs, &selected, &mut foreign_warnings).await?;
     print!("{summary}");
     // A selected location without a dead letter is a failure. Other foreign records are not, since
     // nothing shows whether they were wanted.
     let code = match selection {
-        Selection::Locations(_) if !foreign_records.is_empty() => ExitCode::FAILURE,
+        Selection::Locations(_) if !foreign_warnings.is_empty() => ExitCode::FAILURE,
         _ => ExitCode::SUCCESS,
     };
     if summary.record_count() == 0 {
@@ -57,7 +58,7 @@ pub(crate) async fn resend<L: Log>(
 async fn summarize<L: Log>(
     logs: &TopicLogs<L>,
     selected: &SelectedLetters<'_>,
-    foreign_records: &mut ForeignRecords,
+    foreign_warnings: &mut ForeignRecordWarnings,
 ) -> anyhow::Result<ResendSummary> {
     let mut summary = ResendSummary::default();
     let mut reader = selected.reader(&logs.dead_letters);
@@ -65,12 +66,12 @@ async fn summarize<L: Log>(
         match record {
             TopicRecord::DeadLetter(stored) => summary.add(&stored.letter),
             TopicRecord::Foreign(record) => {
-                let warning = foreign_records.add(&record);
+                let warning = foreign_warnings.add(&record);
                 warning.iter().for_each(|line| print_warning(line));
             }
         }
     }
-    let warnings = foreign_records.finish();
+    let warnings = foreign_warnings.finish();
     warnings.iter().for_each(|line| print_warning(line));
     Ok(summary)
 }
@@ -83,7 +84,7 @@ async fn send_records<L: Log>(
     let mut reader = selected.reader(&logs.dead_letters);
     while let Some(record) = reader.next_record().await? {
         if let TopicRecord::DeadLetter(stored) = record {
-            sender.send(stored.letter).await?;
+            sender.add_record(stored.letter).await?;
         }
     }
     Ok(sender.flush().await?)

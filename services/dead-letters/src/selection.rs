@@ -7,7 +7,7 @@ use eventlog::{Bounds, Log};
 
 use crate::arguments::Selection;
 use crate::filter::Filter;
-use crate::foreign_records::ForeignRecords;
+use crate::foreign_records::ForeignRecordWarnings;
 use crate::location::DeadLetterLocation;
 use crate::topic_reader::{TopicReader, read_bounds};
 use crate::topic_record::{StoredDeadLetter, TopicRecord, read_record};
@@ -31,11 +31,11 @@ pub(crate) enum SelectedLettersReader<'a, L> {
 
 impl<'a> SelectedLetters<'a> {
     /// Looks up which dead letters are selected. Adds records at the selected locations that are
-    /// not dead letters to `foreign_records`.
-    pub(crate) async fn find<L: Log>(
+    /// not dead letters to `foreign_warnings`.
+    pub(crate) async fn find_selected<L: Log>(
         log: &L,
         selection: &'a Selection,
-        foreign_records: &mut ForeignRecords,
+        foreign_warnings: &mut ForeignRecordWarnings,
         mut warn: impl FnMut(&str),
     ) -> anyhow::Result<Self> {
         let locations = match selection {
@@ -58,7 +58,7 @@ impl<'a> SelectedLetters<'a> {
                     }
                 }
                 TopicRecord::Foreign(record) => {
-                    foreign_records
+                    foreign_warnings
                         .add(&record)
                         .iter()
                         .for_each(|line| warn(line));

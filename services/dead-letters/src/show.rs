@@ -162,7 +162,9 @@ fn hex_dump(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::hex_dump;
+    use super::{describe_foreign_record, hex_dump};
+    use crate::test_topic::{GARBAGE, location, topic_log};
+    use crate::topic_record::{TopicRecord, read_record};
 
     #[test]
     fn bytes_are_shown_as_digits_and_as_text() {
@@ -173,5 +175,18 @@ mod tests {
              00000010  34 35 36                                         456\n"
         );
         assert_eq!(hex_dump(b""), "");
+    }
+
+    #[tokio::test]
+    async fn a_record_that_does_not_decode_is_shown_as_it_is() {
+        let log = topic_log(1 << 20, &[GARBAGE.to_vec()]).await;
+        let TopicRecord::Foreign(record) = read_record(&log, location("0/0")).await.unwrap() else {
+            panic!("it is not a dead letter");
+        };
+        assert_eq!((&*record.value, &*record.key), (GARBAGE, &b"key"[..]));
+        assert_eq!(record.reason, "record: 1 elements; 9 are expected");
+        let shown = describe_foreign_record(&record);
+        assert!(shown.contains(&record.reason), "{shown}");
+        assert!(shown.contains("91 01"), "{shown}");
     }
 }

@@ -43,7 +43,7 @@ struct PartitionPage {
     partition: PartitionId,
     records: VecDeque<Record>,
     /// Where the next page begins.
-    next: Offset,
+    next_offset: Offset,
     end: Offset,
     sources: RememberedSources,
 }
@@ -55,7 +55,7 @@ impl<'a, L: Log> TopicReader<'a, L> {
         let page = |(partition, bounds): (PartitionId, &Bounds)| PartitionPage {
             partition,
             records: VecDeque::new(),
-            next: bounds.first,
+            next_offset: bounds.first,
             end: bounds.end,
             sources: RememberedSources::default(),
         };
@@ -101,21 +101,24 @@ impl PartitionPage {
 
     /// Reads the next page, if all records of this one were returned.
     async fn read_next_page<L: Log>(&mut self, log: &L, page_bytes: usize) -> Result<(), LogError> {
-        while self.records.is_empty() && self.next < self.end {
-            let batch = match log.fetch(self.partition, self.next, page_bytes).await {
+        while self.records.is_empty() && self.next_offset < self.end {
+            let batch = match log
+                .fetch(self.partition, self.next_offset, page_bytes)
+                .await
+            {
                 // The records were deleted because of their age in the meantime.
-                Err(LogError::OutOfRange { first, .. }) if first > self.next => {
-                    self.next = first;
+                Err(LogError::OutOfRange { first, .. }) if first > self.next_offset => {
+                    self.next_offset = first;
                     continue;
                 }
                 batch => batch?,
             };
-            if batch.next_offset <= self.next {
-                // There are no more records: the markers of transactions take up the offsets before the end.
-                self.next = self.end;
+            if batch.next_offset <= self.next_offset {
+                // Only markers of transactions are left before the end.
+                self.next_offset = self.end;
                 break;
             }
-            self.next = batch.next_offset;
+            self.next_offset = batch.next_offset;
             let records = batch.records.into_iter();
             self.records = records.filter(|record| record.offset < self.end).collect();
         }

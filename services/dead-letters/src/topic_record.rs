@@ -92,8 +92,7 @@ fn format_offsets(first: Offset, end: Offset) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::show::describe_foreign_record;
-    use crate::test_topic::{GARBAGE, dead_letter, location, topic_log};
+    use crate::test_topic::{dead_letter, location, topic_log};
 
     #[tokio::test]
     async fn the_error_of_a_missing_dead_letter_says_which_offsets_exist() {
@@ -117,18 +116,5 @@ mod tests {
             .to_string();
         assert_eq!(error, "there is no dead letter 1/0: partition 1 holds none");
         assert!(read_record(&log, location("2/0")).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn a_record_that_does_not_decode_is_shown_as_it_is() {
-        let log = topic_log(1 << 20, &[GARBAGE.to_vec()]).await;
-        let TopicRecord::Foreign(record) = read_record(&log, location("0/0")).await.unwrap() else {
-            panic!("it is not a dead letter");
-        };
-        assert_eq!((&*record.value, &*record.key), (GARBAGE, &b"key"[..]));
-        assert_eq!(record.reason, "record: 1 elements; 9 are expected");
-        let shown = describe_foreign_record(&record);
-        assert!(shown.contains(&record.reason), "{shown}");
-        assert!(shown.contains("91 01"), "{shown}");
     }
 }

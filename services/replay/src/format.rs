@@ -78,7 +78,7 @@ impl TapeFormat {
     pub(crate) const fn default_id_scheme(&self) -> IdScheme {
         match self {
             Self::Binance { .. } => IdScheme::Contiguous,
-            Self::Plain(columns) if columns.has_id() => IdScheme::Unique,
+            Self::Plain(columns) if columns.has_id_column() => IdScheme::Unique,
             Self::Plain(_) => IdScheme::None,
         }
     }

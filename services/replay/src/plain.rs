@@ -46,19 +46,19 @@ pub(crate) struct PlainColumns {
 pub(crate) enum HeaderError {
     /// The format has no column of this name.
     #[error("\"{name}\" is not one of the columns {}", COLUMN_NAMES.join(", "))]
-    UnknownColumn {
+    Unknown {
         /// The name, as the header writes it.
         name: String,
     },
     /// A column is named twice.
     #[error("column {name} is named twice")]
-    DuplicateColumn {
+    Duplicate {
         /// The column's name.
         name: &'static str,
     },
     /// A required column is missing.
     #[error("column {name} is missing; time and price are needed")]
-    MissingColumn {
+    Missing {
         /// The column's name.
         name: &'static str,
     },
@@ -70,24 +70,24 @@ impl PlainColumns {
         let mut cell_indexes = [ABSENT; MAX_CELLS];
         for (index, cell) in header.iter().enumerate() {
             let column = COLUMN_NAMES.iter().position(|name| name.as_bytes() == cell);
-            let column = column.ok_or_else(|| HeaderError::UnknownColumn {
+            let column = column.ok_or_else(|| HeaderError::Unknown {
                 name: cell.escape_ascii().to_string().chars().take(40).collect(),
             })?;
             if cell_indexes[column] != ABSENT {
-                return Err(HeaderError::DuplicateColumn {
+                return Err(HeaderError::Duplicate {
                     name: COLUMN_NAMES[column],
                 });
             }
             cell_indexes[column] = index;
         }
         if header.count() > MAX_CELLS {
-            return Err(HeaderError::UnknownColumn {
+            return Err(HeaderError::Unknown {
                 name: format!("column {}", MAX_CELLS + 1),
             });
         }
         for column in [TIME, PRICE] {
             if cell_indexes[column] == ABSENT {
-                return Err(HeaderError::MissingColumn {
+                return Err(HeaderError::Missing {
                     name: COLUMN_NAMES[column],
                 });
             }
@@ -99,17 +99,17 @@ impl PlainColumns {
     }
 
     /// Returns whether lines may have ids.
-    pub(crate) const fn has_id(&self) -> bool {
+    pub(crate) const fn has_id_column(&self) -> bool {
         self.cell_indexes[ID] != ABSENT
     }
 
     /// Returns whether lines may have a scope of ids.
-    pub(crate) const fn has_scope(&self) -> bool {
+    pub(crate) const fn has_scope_column(&self) -> bool {
         self.cell_indexes[SCOPE] != ABSENT
     }
 
     /// Returns whether lines may name their symbol.
-    pub(crate) const fn has_symbol(&self) -> bool {
+    pub(crate) const fn has_symbol_column(&self) -> bool {
         self.cell_indexes[SYMBOL] != ABSENT
     }
 

@@ -32,7 +32,7 @@ pub fn run(arguments: ReplayArgs) -> anyhow::Result<ExitCode> {
     Ok(print_report(&report))
 }
 
-/// Sends the tapes. Saves how far the run got in `state_folder`, if there is one.
+/// Opens and sends the tapes. Saves how far the run got in `state_folder`, if there is one.
 pub(crate) fn replay_tapes(
     arguments: &ReplayArgs,
     state_folder: Option<&Path>,
@@ -50,15 +50,10 @@ pub(crate) fn replay_tapes(
         messages: &messages,
         stop: &stop,
     };
-    let connection =
-        ServerConnection::connect(arguments.server.clone(), id_rules, settings, &timer)?;
-    let mut resume_point = ResumePoint::load(
-        state_folder,
-        arguments,
-        &tapes,
-        id_rules,
-        connection.log_id(),
-    );
+    let server = arguments.server.clone();
+    let connection = ServerConnection::connect(server, id_rules, settings, &timer)?;
+    let log_id = connection.log_id();
+    let resume_point = ResumePoint::load(state_folder, arguments, &tapes, id_rules, log_id);
     resume_point.report_resuming(&messages, arguments.server.base());
     let reader = ReaderThread {
         merged_tapes,
@@ -67,7 +62,6 @@ pub(crate) fn replay_tapes(
         speed: arguments.speed,
         bytes_read,
     };
-    let begin = timer.now();
     let pipeline = Pipeline {
         connection: &connection,
         timer: &timer,
@@ -75,23 +69,44 @@ pub(crate) fn replay_tapes(
         stop: &stop,
         tape_count: tapes.len(),
     };
-    let (counts, read) =
-        pipeline.run(reader, arguments.connections, &mut resume_point, progress)?;
-    resume_point.remove_file(&messages);
+    let tape_names = tapes.iter().map(Tape::file_name).collect();
+    let connections = arguments.connections;
+    send_tapes(
+        &pipeline,
+        reader,
+        connections,
+        resume_point,
+        progress,
+        tape_names,
+    )
+}
+
+/// Runs the threads to the end, and returns the report.
+fn send_tapes(
+    pipeline: &Pipeline<'_>,
+    reader: ReaderThread,
+    connections: u32,
+    mut resume_point: ResumePoint,
+    progress: ProgressDisplay,
+    tape_names: Vec<String>,
+) -> anyhow::Result<ReplayReport> {
+    let begin = pipeline.timer.now();
+    let (counts, read) = pipeline.run(reader, connections, &mut resume_point, progress)?;
+    resume_point.remove_file(pipeline.messages);
     Ok(ReplayReport {
-        tape_names: tapes.iter().map(Tape::file_name).collect(),
+        tape_names,
         bad_lines: read.bad_lines,
         rejected: counts.rejected,
         sent: counts.sent,
         skipped: read.skipped,
         sent_before: resume_point.sent_before,
-        duration: timer.now().saturating_sub(begin),
+        duration: pipeline.timer.now().saturating_sub(begin),
     })
 }
 
 /// Prints the problems to standard error and the table to standard output.
 fn print_report(report: &ReplayReport) -> ExitCode {
-    eprint!("{}", report.problems());
+    eprint!("{}", report.problem_lines());
     // A closed standard output does not change the outcome.
     let _ = std::io::stdout().write_all(report.table().as_bytes());
     match report.is_clean() {

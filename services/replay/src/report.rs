@@ -43,7 +43,7 @@ impl ReplayReport {
     }
 
     /// Returns a line for each listed problem, and the number of the others.
-    pub(crate) fn problems(&self) -> String {
+    pub(crate) fn problem_lines(&self) -> String {
         let mut text = String::new();
         let kinds = [
             ("not a trade", &self.bad_lines),
@@ -203,7 +203,7 @@ all             1,235,567        1,000  1,234,545        22          2
 
     #[test]
     fn the_first_problems_are_listed_and_the_others_counted() {
-        let problems = report().problems();
+        let problems = report().problem_lines();
         let lines: Vec<_> = problems.lines().collect();
         assert_eq!(
             lines[0],

@@ -104,7 +104,7 @@ impl TapeReader {
         };
         reader.read_first_line(choice)?;
         let names_symbols = match reader.format {
-            Some(TapeFormat::Plain(columns)) => columns.has_symbol(),
+            Some(TapeFormat::Plain(columns)) => columns.has_symbol_column(),
             Some(TapeFormat::Binance { .. }) => false,
             None => true,
         };
@@ -123,7 +123,7 @@ impl TapeReader {
             let bytes = match line {
                 Line::Whole([]) => continue,
                 Line::Whole(bytes) => bytes,
-                Line::TooLong => return Err(first_line_error(too_long().to_string())),
+                Line::TooLong => return Err(first_line_error(line_too_long_error().to_string())),
             };
             let cells = Cells::split(bytes, &mut self.unquote_buffer);
             let cells = cells.map_err(|error| first_line_error(error.to_string()))?;
@@ -148,7 +148,7 @@ impl TapeReader {
     /// [`TapeError::NoScope`]
     pub(crate) fn set_id_rules(&mut self, id_rules: IdRules, tape: &Tape) -> Result<(), TapeError> {
         let names_scopes = match self.format {
-            Some(TapeFormat::Plain(columns)) => columns.has_scope(),
+            Some(TapeFormat::Plain(columns)) => columns.has_scope_column(),
             Some(TapeFormat::Binance { .. }) => false,
             None => true,
         };
@@ -173,24 +173,15 @@ impl TapeReader {
     ) -> Option<TapeTrade> {
         loop {
             let first_line = self.first_line.take();
-            let (number, line) = match &first_line {
-                Some((number, bytes)) => (*number, Line::Whole(bytes)),
-                None => {
-                    let last_number = self.lines.last_number();
-                    match self.lines.next_line() {
-                        Ok(line) => line?,
-                        Err(error) => {
-                            let reason = format!("is lost with all after it: {error}");
-                            bad_lines.add_lost_tape(self.tape_index, last_number + 1, reason);
-                            return None;
-                        }
-                    }
-                }
+            let next_line = match &first_line {
+                Some((number, bytes)) => Some((*number, Line::Whole(bytes))),
+                None => read_line(&mut self.lines, self.tape_index, bad_lines),
             };
+            let (number, line) = next_line?;
             let line = match line {
                 Line::Whole([]) => continue,
                 Line::Whole(line) => Ok(line),
-                Line::TooLong => Err(too_long()),
+                Line::TooLong => Err(line_too_long_error()),
             };
             let format = self.format.expect("a line has decided the format");
             let parsed = line
@@ -251,7 +242,24 @@ impl TapeInstruments {
     }
 }
 
-const fn too_long() -> LineError {
+/// Reads the next line. If that fails, adds the rest of the tape to `bad_lines` and returns `None`.
+fn read_line<'a>(
+    lines: &'a mut LineReader<Unpacked>,
+    tape_index: usize,
+    bad_lines: &mut LineProblems,
+) -> Option<(u64, Line<'a>)> {
+    let last_number = lines.last_number();
+    match lines.next_line() {
+        Ok(line) => line,
+        Err(error) => {
+            let reason = format!("is lost with all after it: {error}");
+            bad_lines.add_lost_tape(tape_index, last_number + 1, reason);
+            None
+        }
+    }
+}
+
+const fn line_too_long_error() -> LineError {
     LineError::TooLong {
         limit_bytes: LINE_LIMIT_BYTES,
     }

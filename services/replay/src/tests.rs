@@ -338,7 +338,7 @@ fn the_error_of_a_run_that_sends_nothing_says_why() {
     assert_eq!((report.sent[0], report.bad_lines.count_of_tape(1)), (6, 1));
     assert!(
         report
-            .problems()
+            .problem_lines()
             .starts_with("not a trade: C.csv: the zip is damaged or cut: ")
     );
 

@@ -111,13 +111,19 @@ impl VerifyArgs {
         let clickhouse = std::mem::take(&mut self.clickhouse).read_optional(&mut layers);
         match (&timescaledb, &clickhouse) {
             (Some(_), None) => {
-                layers.reject("clickhouse.url", "an address, as TimescaleDB has one");
+                layers.reject(
+                    "clickhouse.url",
+                    "an address along with that of TimescaleDB",
+                );
             }
             (None, Some(_)) => {
-                layers.reject("timescaledb.url", "an address, as ClickHouse has one")
+                layers.reject(
+                    "timescaledb.url",
+                    "a database along with the address of ClickHouse",
+                );
             }
             (Some(_), Some(_)) if self.data.is_some() => {
-                layers.reject("data", "no folder, as the URLs of servers are set");
+                layers.reject("data", "no folder along with the URLs of servers");
             }
             _ => {}
         }
@@ -144,12 +150,12 @@ impl VerifyArgs {
     }
 
     /// Returns whether the command line selects only some symbols.
-    pub(crate) const fn selects_symbols(&self) -> bool {
+    pub(crate) const fn has_symbol_filter(&self) -> bool {
         self.venue.is_some() || self.symbol.is_some()
     }
 
     /// Returns whether the command line selects a symbol of the selected venue.
-    pub(crate) fn selects(&self, row: &SymbolRow) -> bool {
+    pub(crate) fn selects_symbol(&self, row: &SymbolRow) -> bool {
         let symbol = self.symbol.as_ref();
         symbol.is_none_or(|symbol| symbol.as_str() == row.instrument.symbol())
     }

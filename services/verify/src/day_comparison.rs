@@ -36,9 +36,9 @@ impl DayComparison<'_> {
                 _ => rows.iter().filter(is_equal).collect(),
             };
             for row in longer {
-                let before = self.report.differing;
+                let before = self.report.difference_count;
                 self.compare_with_shorter(row, &shorter);
-                if self.report.differing > before {
+                if self.report.difference_count > before {
                     wrong.insert(row.window.start_ns);
                 }
             }
@@ -87,7 +87,10 @@ impl DayComparison<'_> {
         if !self.range.contains(window) || self.is_dirty(window) {
             return;
         }
-        if self.limits.may_lack_verdicts(refolded.bar.first_append_ns) {
+        if self
+            .limits
+            .verdicts_may_be_deleted(refolded.bar.first_append_ns)
+        {
             self.report.not_provable += 1;
             return;
         }
@@ -105,10 +108,10 @@ impl DayComparison<'_> {
             return false;
         }
         self.report.compared[row.window.interval.index()] += 1;
-        let before = self.report.differing;
+        let before = self.report.difference_count;
         match refolded {
-            None if self.limits.may_lack_ticks(row.bar.first_append_ns) => {
-                self.report.not_provable += 1
+            None if self.limits.ticks_may_be_deleted(row.bar.first_append_ns) => {
+                self.report.not_provable += 1;
             }
             None => {
                 let trades = format!("{} trades", row.bar.trades);
@@ -116,12 +119,12 @@ impl DayComparison<'_> {
             }
             Some(other) if other.bar == row.bar => {}
             Some(other) if self.limits.explains_difference(&row.bar, &other.bar) => {
-                self.report.not_provable += 1
+                self.report.not_provable += 1;
             }
             Some(other) => self.report_values(row, &other.bar, "refolded"),
         }
         self.check_log_state(row, refolded);
-        self.report.differing == before
+        self.report.difference_count == before
     }
 
     /// Checks the values of a bar that depend on the order of the log, as far as one bar shows them.
@@ -134,7 +137,7 @@ impl DayComparison<'_> {
         }
         let applied = refolded.map_or(row.bar.trades, |other| other.trades + other.amendments);
         let limit = if row.closed { applied } else { 0 };
-        let has_all_ticks = !self.limits.may_lack_ticks(row.bar.first_append_ns);
+        let has_all_ticks = !self.limits.ticks_may_be_deleted(row.bar.first_append_ns);
         if row.revision > limit && has_all_ticks {
             let expected = format!("at most {limit} is expected");
             self.report_difference(row.window, "revision", row.revision.to_string(), expected);
@@ -155,7 +158,7 @@ impl DayComparison<'_> {
     /// Compares a bar with the stored bars of the next shorter interval, unless one of those is wrong.
     fn compare_with_shorter(&mut self, row: &BarRow, (rows, wrong): &(&[BarRow], HashSet<i64>)) {
         let is_unsure =
-            self.limits.may_lack_bars(row.bar.first_append_ns) || self.is_dirty(row.window);
+            self.limits.bars_may_be_deleted(row.bar.first_append_ns) || self.is_dirty(row.window);
         if !self.range.contains(row.window) || is_unsure {
             return;
         }
@@ -186,14 +189,14 @@ impl DayComparison<'_> {
 
     /// Reports every value that differs.
     fn report_values(&mut self, row: &BarRow, other: &Bar, source: &str) {
-        let before = self.report.differing;
+        let before = self.report.difference_count;
         for ((field, stored), (_, other)) in bar_values(&row.bar).into_iter().zip(bar_values(other))
         {
             if stored != other {
                 self.report_difference(row.window, field, stored, format!("{source} {other}"));
             }
         }
-        if self.report.differing == before {
+        if self.report.difference_count == before {
             let text = format!("{:?}", row.bar);
             self.report_difference(row.window, "bar", text, format!("{source} {other:?}"));
         }

@@ -33,7 +33,7 @@ pub(crate) struct VerifyReport {
     /// The number of bars whose difference proves nothing, since ticks that old may be deleted.
     pub(crate) not_provable: u64,
     /// The number of differences, listed or not.
-    pub(crate) differing: u64,
+    pub(crate) difference_count: u64,
     listed: Vec<Difference>,
     pub(crate) duration: Duration,
 }
@@ -60,12 +60,12 @@ pub(crate) enum DifferenceLocation {
 impl VerifyReport {
     /// Returns whether no bar differs from its ticks.
     pub(crate) const fn is_equal(&self) -> bool {
-        self.differing == 0
+        self.difference_count == 0
     }
 
     /// Counts a difference, and lists it if it is one of the first.
     pub(crate) fn add_difference(&mut self, difference: Difference) {
-        self.differing += 1;
+        self.difference_count += 1;
         if self.listed.len() < LISTED_LIMIT {
             self.listed.push(difference);
         }
@@ -98,7 +98,7 @@ impl VerifyReport {
         if self.dirty_bars > 0 {
             push("to be refolded", self.dirty_bars);
         }
-        push("differences", self.differing);
+        push("differences", self.difference_count);
         table.push_row(["seconds", &format!("{:.2}", self.duration.as_secs_f64())]);
         let ms = u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX);
         let rate = self.ticks.saturating_mul(1_000).checked_div(ms);
@@ -113,7 +113,7 @@ impl fmt::Display for VerifyReport {
         for difference in &self.listed {
             writeln!(out, "{difference}")?;
         }
-        let unlisted = self.differing - self.listed.len() as u64;
+        let unlisted = self.difference_count - self.listed.len() as u64;
         if unlisted > 0 {
             let count = format_count(unlisted);
             writeln!(out, "… and {count} more differences")?;

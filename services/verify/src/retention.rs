@@ -15,27 +15,27 @@ impl RetentionLimits {
     }
 
     /// Returns whether ticks that were appended at `append_ns` may be deleted.
-    pub(crate) const fn may_lack_ticks(self, append_ns: i64) -> bool {
+    pub(crate) const fn ticks_may_be_deleted(self, append_ns: i64) -> bool {
         append_ns < self.now_ns.saturating_sub(TICK_RETENTION_NS)
     }
 
     /// Returns whether verdicts on ticks that were appended at `append_ns` may be deleted. They are
     /// deleted before the ticks.
-    pub(crate) const fn may_lack_verdicts(self, append_ns: i64) -> bool {
+    pub(crate) const fn verdicts_may_be_deleted(self, append_ns: i64) -> bool {
         append_ns < self.now_ns.saturating_sub(HORIZON_NS)
     }
 
     /// Returns whether bars whose first trade was appended at `append_ns` may be deleted.
-    pub(crate) const fn may_lack_bars(self, append_ns: i64) -> bool {
+    pub(crate) const fn bars_may_be_deleted(self, append_ns: i64) -> bool {
         append_ns < self.now_ns.saturating_sub(BAR_RETENTION_NS)
     }
 
     /// Returns whether two different bars prove no error: the refolded one lacks trades that may be
     /// deleted, or has trades whose verdicts may be deleted.
     pub(crate) fn explains_difference(self, stored: &Bar, refolded: &Bar) -> bool {
-        let is_unsure = self.may_lack_verdicts(refolded.first_append_ns);
+        let is_unsure = self.verdicts_may_be_deleted(refolded.first_append_ns);
         let has_fewer_trades = refolded.trades < stored.trades;
-        (self.may_lack_ticks(stored.first_append_ns) && (has_fewer_trades || is_unsure))
+        (self.ticks_may_be_deleted(stored.first_append_ns) && (has_fewer_trades || is_unsure))
             || (is_unsure && refolded.trades > stored.trades)
     }
 }

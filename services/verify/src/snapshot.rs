@@ -30,7 +30,7 @@ pub(crate) struct Snapshot<R, T> {
 impl Snapshot<SqliteBarReader, SqliteTickStore> {
     /// Takes a snapshot of a data folder, whether or not another process has it open. If the ticks
     /// do not reach the bars, archives them or waits up to `max_wait` for the other process.
-    pub(crate) async fn of_folder<C: Clock>(
+    pub(crate) async fn from_folder<C: Clock>(
         path: &Path,
         max_wait: Duration,
         clock: &C,
@@ -47,8 +47,10 @@ impl Snapshot<SqliteBarReader, SqliteTickStore> {
                 path.display()
             )
         })?;
-        let snapshot = Self::of_bars(&bars, ticks, partitions).await?;
-        if snapshot.lag().await? > 0 && !snapshot.archive_missing(path, clock, progress).await? {
+        let snapshot = Self::from_bars(&bars, ticks, partitions).await?;
+        if snapshot.count_unarchived_records().await? > 0
+            && !snapshot.archive_missing(path, clock, progress).await?
+        {
             snapshot
                 .wait_for_archiver(max_wait, clock, progress)
                 .await?;
@@ -73,7 +75,7 @@ impl Snapshot<SqliteBarReader, SqliteTickStore> {
             Err(FolderError::Log(LogError::Locked { .. })) => return Ok(false),
             Err(error) => return Err(error).context("cannot bring the ticks up to date"),
         };
-        let lag = self.lag().await?;
+        let lag = self.count_unarchived_records().await?;
         progress.print_message(&format!(
             "no process has {} open; archiving {} records that are folded and not archived yet",
             path.display(),
@@ -90,7 +92,7 @@ impl Snapshot<SqliteBarReader, SqliteTickStore> {
                 metrics: archiver::Metrics::new(partition),
                 health: health.register("archiver"),
             };
-            if self.partition_lag(partition, *next).await? > 0 {
+            if self.count_unarchived_in_partition(partition, *next).await? > 0 {
                 archiver.catch_up(next.offset).await?;
             }
         }
@@ -102,14 +104,14 @@ impl Snapshot<SqliteBarReader, SqliteTickStore> {
 impl<R: BarReader, T: TickStore> Snapshot<R, T> {
     /// Takes a snapshot of stores that other processes fill from a log of this many partitions. If
     /// the ticks do not reach the bars, waits up to `max_wait` for them.
-    pub(crate) async fn of_stores<B: BarStore<Snapshot = R>, C: Clock>(
+    pub(crate) async fn from_stores<B: BarStore<Snapshot = R>, C: Clock>(
         (bars, ticks): (&B, T),
         partitions: u32,
         max_wait: Duration,
         clock: &C,
         progress: &ProgressDisplay,
     ) -> anyhow::Result<Self> {
-        let snapshot = Self::of_bars(bars, ticks, partitions).await?;
+        let snapshot = Self::from_bars(bars, ticks, partitions).await?;
         snapshot
             .wait_for_archiver(max_wait, clock, progress)
             .await?;
@@ -117,7 +119,7 @@ impl<R: BarReader, T: TickStore> Snapshot<R, T> {
     }
 
     /// Takes a snapshot of the bars. The ticks may lag behind it.
-    async fn of_bars<B: BarStore<Snapshot = R>>(
+    async fn from_bars<B: BarStore<Snapshot = R>>(
         bars: &B,
         ticks: T,
         partitions: u32,
@@ -140,7 +142,7 @@ impl<R: BarReader, T: TickStore> Snapshot<R, T> {
     ) -> anyhow::Result<()> {
         let begin_ns = clock.monotonic_ns();
         loop {
-            let lag = self.lag().await?;
+            let lag = self.count_unarchived_records().await?;
             let waited = Duration::from_nanos(clock.monotonic_ns().saturating_sub(begin_ns));
             if lag == 0 {
                 return Ok(());
@@ -157,15 +159,19 @@ impl<R: BarReader, T: TickStore> Snapshot<R, T> {
     }
 
     /// Returns the number of records that are folded and not archived.
-    async fn lag(&self) -> Result<u64, StoreError> {
+    async fn count_unarchived_records(&self) -> Result<u64, StoreError> {
         let mut lag = 0;
         for (partition, next) in (0..).zip(&self.next_positions) {
-            lag += self.partition_lag(partition, *next).await?;
+            lag += self.count_unarchived_in_partition(partition, *next).await?;
         }
         Ok(lag)
     }
 
-    async fn partition_lag(&self, partition: u32, next: Position) -> Result<u64, StoreError> {
+    async fn count_unarchived_in_partition(
+        &self,
+        partition: u32,
+        next: Position,
+    ) -> Result<u64, StoreError> {
         let archived = self.ticks.position(partition).await?;
         let archived = archived.unwrap_or_default();
         if archived.epoch < next.epoch {

@@ -54,7 +54,7 @@ impl<'a, R: BarReader> StoredBars<'a, R> {
         let mut first = None;
         for index in 0..self.intervals.len() {
             let day_ns = self
-                .next_bar(index)
+                .peek_bar(index)
                 .await?
                 .map(|row| day_start_ns(row.window.start_ns));
             first = first.into_iter().chain(day_ns).min();
@@ -66,7 +66,7 @@ impl<'a, R: BarReader> StoredBars<'a, R> {
     pub(crate) async fn take_day(&mut self, day_ns: i64) -> Result<DayBars, StoreError> {
         let mut bars = DayBars::default();
         for (index, bars) in bars.iter_mut().enumerate() {
-            while let Some(row) = self.next_bar(index).await?
+            while let Some(row) = self.peek_bar(index).await?
                 && day_start_ns(row.window.start_ns) == day_ns
             {
                 bars.extend(self.intervals[index].rows.pop_front());
@@ -76,7 +76,7 @@ impl<'a, R: BarReader> StoredBars<'a, R> {
     }
 
     /// Returns the next bar of the interval with this index, without removing it.
-    async fn next_bar(&mut self, index: usize) -> Result<Option<&BarRow>, StoreError> {
+    async fn peek_bar(&mut self, index: usize) -> Result<Option<&BarRow>, StoreError> {
         let reader = &mut self.intervals[index];
         if reader.rows.is_empty()
             && let Some(start_ns) = reader.next_start_ns

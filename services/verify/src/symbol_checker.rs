@@ -80,7 +80,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
         let mut bars = StoredBars::new(&snapshot.bars, &symbol.instrument, days);
         let mut ticks = TickSlices::open(&snapshot.ticks, &symbol.instrument, days).await?;
         let mut oldest_append_ns = i64::MAX;
-        while let Some(day_ns) = earlier(bars.next_day().await?, ticks.next_day()) {
+        while let Some(day_ns) = earlier_day(bars.next_day().await?, ticks.next_day()) {
             let mut unmatched = self.fold_day(&mut checked, day_ns, &mut ticks).await?;
             let end_ns = Interval::D1.window(day_ns).end_ns();
             let forgotten = checked
@@ -167,7 +167,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
                 TickStatus::Counted => trades.push(tick.clone()),
                 TickStatus::Undecided => self.report.undecided += 1,
                 TickStatus::Excluded(verdict) => self.report.count_excluded(verdict),
-                TickStatus::Repeated if limits.may_lack_verdicts(tick.append_time_ns) => {
+                TickStatus::Repeated if limits.verdicts_may_be_deleted(tick.append_time_ns) => {
                     self.report.count_excluded(Verdict::Duplicate);
                 }
                 TickStatus::Repeated => self.report.add_difference(Difference {
@@ -209,7 +209,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
         unmatched: &[UnmatchedDuplicate],
         first_append_ns: i64,
     ) {
-        if RetentionLimits::new(self.clock.now_ns()).may_lack_ticks(first_append_ns) {
+        if RetentionLimits::new(self.clock.now_ns()).ticks_may_be_deleted(first_append_ns) {
             return;
         }
         for duplicate in unmatched {
@@ -224,7 +224,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
     }
 }
 
-fn earlier(left: Option<i64>, right: Option<i64>) -> Option<i64> {
+fn earlier_day(left: Option<i64>, right: Option<i64>) -> Option<i64> {
     left.into_iter().chain(right).min()
 }
 

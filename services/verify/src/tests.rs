@@ -8,8 +8,8 @@ use store::{
     BarKey, BarReader, BarStore, ExcludedRange, TickBlock, TickRecord, TickStore, Verdict,
 };
 
-use self::filled_folder::{FilledFolder, SkippedRole, instrument};
-use self::trades::{DAY_START_NS, append_cancel};
+use self::filled_folder::{FilledFolder, SkippedRole};
+use self::trades::{DAY_START_NS, PARTITIONS, append_cancel, parse_instrument};
 use crate::report::VerifyReport;
 
 /// Returns the lines of a report that are differences.
@@ -108,7 +108,7 @@ async fn each_changed_value_of_a_bar_is_reported() {
     let filled = FilledFolder::new().await;
     let time_ns = DAY_START_NS + 2 * HOUR_NS;
     filled
-        .overwrite_bars(&instrument("exact:A"), |transaction, stored| {
+        .overwrite_bars(&parse_instrument("exact:A"), |transaction, stored| {
             let mut row = stored(Interval::M15, time_ns);
             row.bar.high = "99999".parse().unwrap();
             row.bar.trades += 1;
@@ -125,7 +125,7 @@ async fn each_changed_value_of_a_bar_is_reported() {
     let fields = ["high", "trades", "closed", "revision", "through"];
     let lines = fields.map(|field| bar_line("exact:A", Interval::M15, time_ns, field));
     assert_differences(&report, &lines.each_ref().map(String::as_str));
-    assert_eq!(report.differing, 5, "{report}");
+    assert_eq!(report.difference_count, 5, "{report}");
     let later_range = ["--start", "2024-03-05T12:00:00Z"];
     assert!(filled.verify(&later_range).await.unwrap().is_equal());
 }
@@ -135,7 +135,7 @@ async fn a_bar_without_trades_and_trades_without_a_bar_are_reported() {
     let filled = FilledFolder::new().await;
     let empty_ns = DAY_START_NS + 40 * HOUR_NS;
     filled
-        .overwrite_bars(&instrument("ranges:A"), |transaction, stored| {
+        .overwrite_bars(&parse_instrument("ranges:A"), |transaction, stored| {
             let mut row = stored(Interval::M1, DAY_START_NS);
             row.window = Interval::M1.window(empty_ns);
             transaction.push(row);
@@ -157,7 +157,7 @@ async fn a_bar_without_trades_and_trades_without_a_bar_are_reported() {
 #[tokio::test(flavor = "multi_thread")]
 async fn windows_whose_trades_were_all_cancelled_are_equal() {
     let filled = FilledFolder::new().await;
-    let subject = instrument("exact:A");
+    let subject = parse_instrument("exact:A");
     let folder = filled.open_folder().await;
     let ticks = folder.ticks.read(&subject, 0, i64::MAX).await.unwrap();
     let window_start_ns = |tick: &store::Tick| Interval::M5.window(tick.trade.time_ns).start_ns;
@@ -177,7 +177,7 @@ async fn windows_whose_trades_were_all_cancelled_are_equal() {
         append_cancel(&folder.trades, &subject, &tick.trade).await;
     }
     let running = filled.start_roles(&folder);
-    let partition = schemas::partition_of(subject.key().as_bytes(), filled_folder::PARTITIONS);
+    let partition = schemas::partition_of(subject.key().as_bytes(), PARTITIONS);
     filled
         .wait_until_processed(&folder, SkippedRole::None)
         .await;
@@ -205,16 +205,16 @@ async fn missing_ticks_are_reported() {
     let report = filled.verify(&["--venue", "daily"]).await.unwrap();
     let line = bar_line("daily:A", Interval::M1, DAY_START_NS, "bar");
     assert_differences(&report, &[&format!("{line}stored 2 trades, refolded none")]);
-    assert!(report.differing > 300, "{report}");
+    assert!(report.difference_count > 300, "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrongly_excluded_trade_is_reported() {
     let filled = FilledFolder::new().await;
-    let subject = instrument("ranges:A");
+    let subject = parse_instrument("ranges:A");
     let folder = filled.open_folder().await;
     let ticks = folder.ticks.read(&subject, 0, i64::MAX).await.unwrap();
-    let partition = schemas::partition_of(subject.key().as_bytes(), filled_folder::PARTITIONS);
+    let partition = schemas::partition_of(subject.key().as_bytes(), PARTITIONS);
     let rejected = folder
         .bars
         .rejected(partition, 1, 0, u64::MAX)
@@ -247,7 +247,7 @@ async fn a_wrongly_excluded_trade_is_reported() {
 async fn a_trade_at_two_offsets_is_reported() {
     let filled = FilledFolder::new().await;
     for name in ["exact:A", "houses:A", "daily:A", "bare:A"] {
-        let subject = instrument(name);
+        let subject = parse_instrument(name);
         let folder = filled.open_folder().await;
         let ticks = folder.ticks.read(&subject, 0, i64::MAX).await.unwrap();
         let mut identified = ticks[100..].iter().filter(|tick| has_identity(&tick.trade));
@@ -257,7 +257,7 @@ async fn a_trade_at_two_offsets_is_reported() {
         // No tick is at offset 0: a declaration is.
         let block = TickBlock {
             hour_ns: Interval::H1.window(tick.trade.time_ns).start_ns,
-            partition: schemas::partition_of(name.as_bytes(), filled_folder::PARTITIONS),
+            partition: schemas::partition_of(name.as_bytes(), PARTITIONS),
             epoch: 1,
             ticks: vec![TickRecord {
                 offset: 0,
@@ -287,7 +287,7 @@ async fn a_trade_at_two_offsets_is_reported() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_ticks_of_a_killed_process_are_archived() {
-    let filled = FilledFolder::without(SkippedRole::Archiver).await;
+    let filled = FilledFolder::with_skipped_role(SkippedRole::Archiver).await;
     let held = filled.open_folder().await;
     let error = filled.verify(&["--wait", "50ms"]).await.unwrap_err();
     assert!(
@@ -302,7 +302,7 @@ async fn missing_ticks_of_a_killed_process_are_archived() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ticks_beyond_the_bars_are_undecided() {
-    let filled = FilledFolder::without(SkippedRole::Aggregator).await;
+    let filled = FilledFolder::with_skipped_role(SkippedRole::Aggregator).await;
     let report = filled.verify(&[]).await.unwrap();
     assert!(report.is_equal() && report.undecided > 1_000, "{report}");
     assert!(report.trades > 1_000, "{report}");
@@ -310,7 +310,7 @@ async fn ticks_beyond_the_bars_are_undecided() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bars_older_than_their_ticks_are_not_provable() {
-    let filled = FilledFolder::written_before(8 * DAY_NS).await;
+    let filled = FilledFolder::filled_in_the_past(8 * DAY_NS).await;
     let report = filled.verify(&[]).await.unwrap();
     assert!(report.is_equal() && report.not_provable == 0, "{report}");
 
@@ -328,7 +328,7 @@ async fn bars_older_than_their_ticks_are_not_provable() {
     // A bar that is older than its ticks is still compared with its shorter bars.
     let time_ns = DAY_START_NS + 2 * HOUR_NS;
     filled
-        .overwrite_bars(&instrument("exact:A"), |transaction, stored| {
+        .overwrite_bars(&parse_instrument("exact:A"), |transaction, stored| {
             let mut row = stored(Interval::H1, time_ns);
             row.bar.volume = "0.125".parse().unwrap();
             transaction.push(row);
@@ -338,7 +338,7 @@ async fn bars_older_than_their_ticks_are_not_provable() {
     let line = bar_line("exact:A", Interval::H1, time_ns, "volume");
     assert_differences(&report, &[&line]);
     assert!(difference_lines(&report)[0].contains("stored 0.125, its 30m bars have "));
-    assert_eq!(report.differing, 1, "{report}");
+    assert_eq!(report.difference_count, 1, "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -382,11 +382,11 @@ fn the_command_line_is_checked() {
 
 #[tokio::test]
 async fn a_partition_that_was_never_folded_is_an_error() {
-    let filled = FilledFolder::unfolded(&[0]).await;
+    let filled = FilledFolder::with_loaded_partitions(&[0]).await;
     let error = filled.verify(&[]).await.unwrap_err().to_string();
     let expected =
         "partition 1 of the log's 2 was never folded: start an aggregator, and try again";
     assert_eq!(error, expected);
-    let all = FilledFolder::unfolded(&[0, 1]).await;
+    let all = FilledFolder::with_loaded_partitions(&[0, 1]).await;
     assert!(all.verify(&[]).await.unwrap().is_equal());
 }

@@ -54,7 +54,7 @@ pub(crate) async fn verify_target<C: Clock>(
     let max_wait = arguments.wait;
     let mut report = match target {
         VerifyTarget::Folder(path) => {
-            let snapshot = Snapshot::of_folder(path, max_wait, &clock, &progress).await?;
+            let snapshot = Snapshot::from_folder(path, max_wait, &clock, &progress).await?;
             compare_bars(arguments, target, &snapshot, &clock, &progress).await?
         }
         VerifyTarget::Cluster(config) => {
@@ -63,7 +63,7 @@ pub(crate) async fn verify_target<C: Clock>(
             let partitions = count_partitions(config).await?;
             let stores = (&bars, ticks);
             let snapshot =
-                Snapshot::of_stores(stores, partitions, max_wait, &clock, &progress).await?;
+                Snapshot::from_stores(stores, partitions, max_wait, &clock, &progress).await?;
             compare_bars(arguments, target, &snapshot, &clock, &progress).await?
         }
     };
@@ -79,7 +79,7 @@ async fn compare_bars<R: BarReader, T: TickStore, C: Clock>(
     progress: &ProgressDisplay,
 ) -> anyhow::Result<VerifyReport> {
     let symbols = read_symbols(&snapshot.bars, arguments).await?;
-    if symbols.is_empty() && arguments.selects_symbols() {
+    if symbols.is_empty() && arguments.has_symbol_filter() {
         bail!(
             "there is no such symbol in {target}; trades that were just sent are folded within a \
              second"
@@ -131,6 +131,6 @@ async fn read_symbols<R: BarReader>(
             return Ok(symbols);
         };
         after = Some(last.instrument.key().to_owned());
-        symbols.extend(page.into_iter().filter(|row| arguments.selects(row)));
+        symbols.extend(page.into_iter().filter(|row| arguments.selects_symbol(row)));
     }
 }

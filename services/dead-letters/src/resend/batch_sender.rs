@@ -40,7 +40,7 @@ impl<'a, L: Log> BatchSender<'a, L> {
 
     /// Adds the original record of a dead letter to the batch, and appends the batch if it is full. A
     /// record without a key is skipped.
-    pub(super) async fn send(&mut self, letter: DeadLetter) -> Result<(), LogError> {
+    pub(super) async fn add_record(&mut self, letter: DeadLetter) -> Result<(), LogError> {
         let DeadLetter { key, value, .. } = letter;
         if key.is_empty() {
             return Ok(());

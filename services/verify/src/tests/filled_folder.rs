@@ -19,13 +19,14 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::trades::{DAY_START_NS, ROUND_TRADES, append_rejected_trade, trades_of_step};
+use super::trades::{
+    DAY_START_NS, PARTITIONS, ROUND_TRADES, append_rejected_trade, trades_of_step,
+};
 use crate::arguments::VerifyArgs;
 use crate::report::VerifyReport;
 use crate::verify::verify_target;
 use connect::{Folder, FolderOptions};
 
-pub(super) const PARTITIONS: u32 = 2;
 const VENUES: [(&str, IdScheme, IdScope); 5] = [
     ("ranges", IdScheme::Contiguous, IdScope::Symbol),
     ("daily", IdScheme::Contiguous, IdScope::Day),
@@ -88,10 +89,6 @@ pub(super) fn parse_arguments(data: &str, arguments: &[&str]) -> Result<VerifyAr
     Arguments::try_parse_from(all).map(|parsed| parsed.verify)
 }
 
-pub(super) fn instrument(text: &str) -> Instrument {
-    text.parse().unwrap()
-}
-
 impl FilledFolder {
     /// Creates a folder with two rounds of trades, folded and archived.
     pub(super) async fn new() -> Self {
@@ -99,17 +96,17 @@ impl FilledFolder {
     }
 
     /// Creates a folder whose second round was not processed by one role.
-    pub(super) async fn without(skipped: SkippedRole) -> Self {
+    pub(super) async fn with_skipped_role(skipped: SkippedRole) -> Self {
         Self::fill(0, skipped).await
     }
 
     /// Creates a folder that was filled `ago_ns` before now.
-    pub(super) async fn written_before(ago_ns: i64) -> Self {
+    pub(super) async fn filled_in_the_past(ago_ns: i64) -> Self {
         Self::fill(ago_ns, SkippedRole::None).await
     }
 
     /// Creates a folder without trades. Only the state of the `loaded` partitions was ever loaded.
-    pub(super) async fn unfolded(loaded: &[u32]) -> Self {
+    pub(super) async fn with_loaded_partitions(loaded: &[u32]) -> Self {
         let filled = Self {
             folder: tempfile::tempdir().unwrap(),
             clock: LateClock(0),
@@ -131,7 +128,7 @@ impl FilledFolder {
             between_rounds_ns: 0,
         };
         let folder = filled.open_folder().await;
-        let producer = filled.producer(&folder);
+        let producer = filled.create_producer(&folder);
         for (venue, scheme, scope) in VENUES {
             let settings = VenueSettings {
                 scheme,
@@ -173,7 +170,7 @@ impl FilledFolder {
             .unwrap()
     }
 
-    fn producer(&self, folder: &Folder) -> Producer<EmbeddedLog, SqliteBarStore, LateClock> {
+    fn create_producer(&self, folder: &Folder) -> Producer<EmbeddedLog, SqliteBarStore, LateClock> {
         Producer::new(folder.trades.clone(), folder.bars.clone(), self.clock)
     }
 
@@ -275,7 +272,7 @@ impl FilledFolder {
     /// Sends a round of trades of six symbols. A sixth is sent twice, a seventh again in the next
     /// round; some are late, and some are rejected by the fold only.
     pub(super) async fn send_round(&self, folder: &Folder, round: u64) {
-        let producer = self.producer(folder);
+        let producer = self.create_producer(folder);
         let steps: Vec<u64> = (0..ROUND_TRADES).collect();
         for steps in steps.chunks(50) {
             let trades = steps.iter().flat_map(|step| trades_of_step(round, *step));

@@ -8,7 +8,8 @@ use market::{
 };
 use schemas::TradesRecord;
 
-use super::filled_folder::{PARTITIONS, instrument};
+/// The number of partitions of the log.
+pub(super) const PARTITIONS: u32 = 2;
 
 /// 2024-03-05T00:00:00Z.
 pub(super) const DAY_START_NS: i64 = 1_709_596_800 * SECOND_NS;
@@ -18,7 +19,7 @@ pub(super) const ROUND_TRADES: u64 = 600;
 /// The approximate time between two trades; a day holds 800.
 const STEP_NS: i64 = 108 * SECOND_NS;
 
-const SYMBOLS: [(&str, &str); 6] = [
+const INSTRUMENTS: [(&str, &str); 6] = [
     ("ranges", "A"),
     ("daily", "A"),
     ("exact", "A"),
@@ -27,12 +28,17 @@ const SYMBOLS: [(&str, &str); 6] = [
     ("bare", "A"),
 ];
 
+/// Parses `VENUE:SYMBOL`.
+pub(super) fn parse_instrument(text: &str) -> Instrument {
+    text.parse().unwrap()
+}
+
 /// Returns the trades of every symbol that are sent at one step of a round, repeats included.
 pub(super) fn trades_of_step(round: u64, step: u64) -> Vec<(Instrument, Trade)> {
     let number = round * ROUND_TRADES + step;
     let mut trades = Vec::new();
-    for (venue, symbol) in SYMBOLS {
-        let instrument = instrument(&format!("{venue}:{symbol}"));
+    for (venue, symbol) in INSTRUMENTS {
+        let instrument = parse_instrument(&format!("{venue}:{symbol}"));
         trades.push((instrument.clone(), numbered_trade(venue, number)));
         if step % 6 == 5 {
             trades.push((instrument.clone(), numbered_trade(venue, number - 3)));
