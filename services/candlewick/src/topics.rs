@@ -9,8 +9,8 @@ use kafka::{KafkaConfig, TopicChange, TopicDrift, TopicSpec, plan_topics};
 
 use connect::{KafkaArgs, TopicNameArgs, TopicNames, ignore_all_but, topic_specs};
 
-/// Creates the topics of a cluster, and finds settings of existing topics that are not as they should
-/// be.
+/// Creates the topics of a cluster, and finds settings of existing topics that are not as they
+/// should be.
 #[derive(Debug, Args)]
 pub(crate) struct TopicsArgs {
     #[command(subcommand)]

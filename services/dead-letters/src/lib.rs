@@ -6,7 +6,7 @@
 //! | `dead_letters` | runs one action |
 //! | `log_source` | opens the topics of a data folder or of Kafka |
 //! | `location`, `topic_record` | what one record of the topic `dead-letters` is |
-//! | `topic_reader`, `foreign_records` | reads the whole topic, and reports records that are not dead letters |
+//! | `topic_reader`, `foreign_records` | reads the whole topic; warns of other records in it |
 //! | `list`, `list_table` | the action `list` |
 //! | `show` | the action `show` |
 //! | `selection`, `resend` | the action `replay` |

@@ -10,8 +10,8 @@ use crate::list_table::{ListRow, list_row};
 use crate::topic_reader::{TopicReader, read_bounds};
 use crate::topic_record::TopicRecord;
 
-/// Returns the rows of the newest dead letters that a filter selects, the newest first. Only these are
-/// kept in memory. Calls `warn` for records that are not dead letters.
+/// Returns the rows of the newest dead letters that a filter selects, the newest first. Only these
+/// are kept in memory. Calls `warn` for records that are not dead letters.
 pub(crate) async fn list_newest<L: Log>(
     log: &L,
     filter: &Filter,

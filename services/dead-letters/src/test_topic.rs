@@ -30,7 +30,8 @@ pub(crate) fn location(text: &str) -> DeadLetterLocation {
     text.parse().unwrap()
 }
 
-/// Creates a log of two partitions and appends the values to them in turn, each one nanosecond later.
+/// Creates a log of two partitions and appends the values to them in turn, each one nanosecond
+/// later.
 pub(crate) async fn topic_log(max_bytes: usize, values: &[Vec<u8>]) -> MemoryLog {
     let next_time_ns = AtomicI64::new(0);
     let now = move || next_time_ns.fetch_add(1, Ordering::Relaxed);

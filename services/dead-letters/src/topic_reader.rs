@@ -131,7 +131,8 @@ impl PartitionPage {
 struct RememberedSources(BTreeSet<(PartitionId, Position)>);
 
 impl RememberedSources {
-    /// Remembers the rejected record of a dead letter. Returns whether it was not remembered before.
+    /// Remembers the rejected record of a dead letter. Returns whether it was not remembered
+    /// before.
     fn insert(&mut self, letter: &DeadLetter) -> bool {
         let is_new = self.0.insert((letter.partition, letter.position));
         if self.0.len() > MAX_REMEMBERED_SOURCES {

@@ -13,7 +13,7 @@ use crate::values::{parse_decimal, parse_integer, parse_quantity, parse_trade_id
 pub(crate) const SPOT_COLUMNS: usize = 7;
 
 /// From this number on a time is in microseconds, and below it in milliseconds. As milliseconds it
-/// is in the year 5138, as microseconds in March 1973, so no archive has a time on the invalid side.
+/// is in the year 5138, as microseconds in March 1973, so no archive has a time on the wrong side.
 const MICROSECONDS_FROM: u64 = 100_000_000_000_000;
 
 /// Parses a line of `columns` columns.

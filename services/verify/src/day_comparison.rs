@@ -72,8 +72,8 @@ impl DayComparison<'_> {
         wrong
     }
 
-    /// Returns whether a window holds a minute that is to be refolded. Its bar may still differ from
-    /// its trades.
+    /// Returns whether a window holds a minute that is to be refolded. Its bar may still differ
+    /// from its trades.
     fn is_dirty(&self, window: Window) -> bool {
         let first = self
             .dirty_minutes
@@ -127,7 +127,8 @@ impl DayComparison<'_> {
         self.report.difference_count == before
     }
 
-    /// Checks the values of a bar that depend on the order of the log, as far as one bar shows them.
+    /// Checks the values of a bar that depend on the order of the log, as far as one bar shows
+    /// them.
     fn check_log_state(&mut self, row: &BarRow, refolded: Option<&RefoldedBar>) {
         let closed = row.window.end_ns() <= self.symbol.closed_until_ns;
         if row.closed != closed {
@@ -155,7 +156,8 @@ impl DayComparison<'_> {
         }
     }
 
-    /// Compares a bar with the stored bars of the next shorter interval, unless one of those is wrong.
+    /// Compares a bar with the stored bars of the next shorter interval, unless one of those is
+    /// wrong.
     fn compare_with_shorter(&mut self, row: &BarRow, (rows, wrong): &(&[BarRow], HashSet<i64>)) {
         let is_unsure =
             self.limits.bars_may_be_deleted(row.bar.first_append_ns) || self.is_dirty(row.window);

@@ -18,8 +18,8 @@ pub(crate) struct TickSlice {
     pub(crate) rows: u64,
 }
 
-/// The ticks of one instrument, slice by slice in order of event time. While the caller works on one
-/// slice, a task reads the next one.
+/// The ticks of one instrument, slice by slice in order of event time. While the caller works on
+/// one slice, a task reads the next one.
 pub(crate) struct TickSlices {
     slices: VecDeque<TickSlice>,
     /// The ticks of `slices`, in the same order.
@@ -54,8 +54,8 @@ impl TickSlices {
             .map(|slice| day_start_ns(slice.start_ns))
     }
 
-    /// Returns the next slice and its ticks in order of positions, if it is of the day that starts at
-    /// `day_ns`.
+    /// Returns the next slice and its ticks in order of positions, if it is of the day that starts
+    /// at `day_ns`.
     pub(crate) async fn next_of_day(
         &mut self,
         day_ns: i64,
@@ -70,8 +70,8 @@ impl TickSlices {
     }
 }
 
-/// Divides hours, each with its number of ticks, into slices: splits long ones, and joins short ones of
-/// the same day.
+/// Divides hours, each with its number of ticks, into slices: splits long ones, and joins short
+/// ones of the same day.
 fn plan_slices(hours: &[(i64, u64)]) -> VecDeque<TickSlice> {
     let mut slices: VecDeque<TickSlice> = VecDeque::new();
     for &(hour_ns, rows) in hours {

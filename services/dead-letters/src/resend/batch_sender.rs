@@ -10,8 +10,8 @@ use schemas::DeadLetter;
 const BATCH_RECORDS: usize = 1_000;
 const BATCH_BYTES: usize = 4 << 20;
 
-/// Appends the original records of dead letters to the partitions of their keys, in order within each
-/// partition.
+/// Appends the original records of dead letters to the partitions of their keys, in order within
+/// each partition.
 pub(super) struct BatchSender<'a, L> {
     trades: &'a L,
     /// The records of the present batch, by partition.
@@ -38,8 +38,8 @@ impl<'a, L: Log> BatchSender<'a, L> {
         self.sent_count
     }
 
-    /// Adds the original record of a dead letter to the batch, and appends the batch if it is full. A
-    /// record without a key is skipped.
+    /// Adds the original record of a dead letter to the batch, and appends the batch if it is full.
+    /// A record without a key is skipped.
     pub(super) async fn add_record(&mut self, letter: DeadLetter) -> Result<(), LogError> {
         let DeadLetter { key, value, .. } = letter;
         if key.is_empty() {

@@ -97,7 +97,8 @@ proptest! {
             let mut bytes = whole.clone();
             let index = index % bytes.len();
             bytes[index] ^= 1 << bit;
-            // A flipped bit may change what is not read, such as a date, or make the file plain text.
+            // A flipped bit may change what is not read, such as a date, or make the file plain
+            // text.
             let is_packed = bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(&[0x1f, 0x8b]);
             if let (true, Ok(read)) = (is_packed, unpack_bytes(&bytes)) {
                 prop_assert_eq!(read, TEXT.repeat(100));

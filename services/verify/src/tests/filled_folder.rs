@@ -282,8 +282,8 @@ impl FilledFolder {
         }
     }
 
-    /// Replaces stored bars of an instrument with wrong ones. `forge` pushes the wrong bars; its second
-    /// argument returns the stored bar of an interval and time.
+    /// Replaces stored bars of an instrument with wrong ones. `forge` pushes the wrong bars; its
+    /// second argument returns the stored bar of an interval and time.
     pub(super) async fn overwrite_bars(
         &self,
         instrument: &Instrument,
