@@ -1,19 +1,21 @@
-//! What is printed.
+//! The figures and budgets that are printed.
 
-/// Rows of what was measured beside what the design asks for.
+use host::{Align, TextTable};
+
+/// The measured figures and their budgets in the design.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     rows: Vec<[String; 4]>,
 }
 
 impl Table {
-    /// A figure with a floor or a ceiling.
+    /// Adds a figure that has a budget, and prints its row.
     pub(super) fn budget(&mut self, what: &str, measured: &str, budget: &str, met: bool) {
         let verdict = if met { "met" } else { "MISSED" };
         self.push([what, measured, budget, verdict]);
     }
 
-    /// A figure that the design sets no budget for.
+    /// Adds a figure without a budget, and prints its row.
     pub(super) fn figure(&mut self, what: &str, measured: &str) {
         self.push([what, measured, "", ""]);
     }
@@ -23,45 +25,56 @@ impl Table {
         self.rows.push(row.map(str::to_owned));
     }
 
-    /// Prints all of it as a table that documents can hold.
+    /// Prints all rows as a Markdown table.
     pub(super) fn print(&self) {
-        let head = ["what", "measured", "budget", ""].map(str::to_owned);
-        let rows: Vec<_> = std::iter::once(&head).chain(&self.rows).collect();
-        let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-        let widths = [width(0), width(1), width(2), width(3)];
-        println!();
-        for (place, row) in rows.iter().enumerate() {
-            println!(
-                "| {:<w0$} | {:>w1$} | {:<w2$} | {:<w3$} |",
-                row[0],
-                row[1],
-                row[2],
-                row[3],
-                w0 = widths[0],
-                w1 = widths[1],
-                w2 = widths[2],
-                w3 = widths[3]
-            );
-            if place == 0 {
-                let rules = widths.map(|width| "-".repeat(width));
-                println!("| {} |", rules.join(" | "));
-            }
+        print!("\n{}", self.to_markdown());
+    }
+
+    fn to_markdown(&self) -> String {
+        let mut table = TextTable::with_header([
+            ("what", Align::Left),
+            ("measured", Align::Right),
+            ("budget", Align::Left),
+            ("", Align::Left),
+        ]);
+        for row in &self.rows {
+            table.push_row(row.iter().map(String::as_str));
         }
+        table.to_markdown()
     }
 }
 
-/// Millions with two digits.
+/// Formats a rate in millions a second, with two decimals.
 pub(super) fn millions(count: u64, seconds: f64) -> String {
     format!("{:.2} M/s", count as f64 / seconds / 1e6)
 }
 
-/// The value below which so many thousandths of the sorted values lie.
+/// Returns the value below which this number of thousandths of the sorted values lies.
 pub(super) fn quantile(sorted: &[u64], thousandths: usize) -> u64 {
     let place = (sorted.len() * thousandths / 1_000).min(sorted.len().saturating_sub(1));
     sorted.get(place).copied().unwrap_or(0)
 }
 
-/// Microseconds as milliseconds.
+/// Formats microseconds as milliseconds.
 pub(super) fn milliseconds(micros: u64) -> String {
     format!("{}.{:02} ms", micros / 1_000, micros % 1_000 / 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Table;
+
+    #[test]
+    fn figures_and_budgets_are_a_markdown_table() {
+        let mut table = Table::default();
+        table.budget("fold in memory", "41.25 M/s", "40 M/s", true);
+        table.figure("bytes", "3");
+        let expected = "\
+| what           |  measured | budget |     |
+| -------------- | --------- | ------ | --- |
+| fold in memory | 41.25 M/s | 40 M/s | met |
+| bytes          |         3 |        |     |
+";
+        assert_eq!(table.to_markdown(), expected);
+    }
 }

@@ -19,7 +19,7 @@ use verify::VerifyArgs;
     name = "candlewick",
     version,
     max_term_width = 100,
-    after_help = "Start with `candlewick standalone --feed synthetic`, then open http://127.0.0.1:8080/api/v1/symbols.\nExit status: 0 when all is well, 1 when something failed or differs, 64 for a bad command line or configuration."
+    after_help = "Start with `candlewick standalone --feed synthetic`, then open http://127.0.0.1:8080/api/v1/symbols.\nExit status: 0 if everything succeeded, 1 if something failed or differs, 64 for a bad command line or configuration."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -30,37 +30,37 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run everything in one process, with nothing else installed
     Standalone(StandaloneArgs),
-    /// Fold trades into bars, beside others of the same group, over Kafka and TimescaleDB
+    /// Fold trades into bars, together with others of the same group, over Kafka and TimescaleDB
     Aggregator(AggregatorArgs),
-    /// Write every trade to ClickHouse, beside others of the same group
+    /// Write every trade to ClickHouse, together with others of the same group
     Archiver(ArchiverArgs),
-    /// Serve REST and the live stream, and take trades in
+    /// Serve REST and the live stream, and accept trades
     Api(ApiArgs),
-    /// Make the tables of TimescaleDB and ClickHouse, or bring them up to date
+    /// Create the tables of TimescaleDB and ClickHouse, or bring them up to date
     Migrate(MigrateArgs),
     /// Send recorded trades into a running process
     Replay(ReplayArgs),
-    /// Prove the stored bars: fold the stored trades anew and compare every value
+    /// Check the stored bars: refold the stored trades and compare every value
     Verify(VerifyArgs),
-    /// Fold minutes of a symbol anew from its stored trades
+    /// Refold minutes of a symbol from its stored trades
     Repair(RepairArgs),
     /// Show the records that were not counted, and send them again
     DeadLetters(DeadLettersArgs),
-    /// Make the topics of a cluster, and compare those that exist with how they should be
+    /// Create the topics of a cluster, and compare existing ones with how they should be
     Topics(TopicsArgs),
     /// Measure this machine against the budgets
     Bench(BenchArgs),
 }
 
-/// Does what the command line says.
+/// Runs the subcommand of the command line. Returns the exit status.
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
             let _ = error.print();
-            let usage = error.use_stderr();
-            return ExitCode::from(if usage { host::EXIT_USAGE } else { 0 });
+            let is_usage_error = error.use_stderr();
+            return ExitCode::from(if is_usage_error { host::EXIT_USAGE } else { 0 });
         }
     };
     let outcome = match arguments.command {
@@ -78,7 +78,7 @@ pub fn main() -> ExitCode {
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("candlewick: {error:#}");
-        let known = error.downcast_ref::<host::Error>();
-        ExitCode::from(known.map_or(1, host::Error::exit_code))
+        let host_error = error.downcast_ref::<host::Error>();
+        ExitCode::from(host_error.map_or(1, host::Error::exit_code))
     })
 }

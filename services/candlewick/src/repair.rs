@@ -1,4 +1,4 @@
-//! `candlewick repair`: minutes of a running process or cluster, folded anew from their ticks.
+//! `candlewick repair`: refolds minutes of a running process or cluster from their ticks.
 
 use std::process::ExitCode;
 
@@ -7,16 +7,17 @@ use market::{DAY_NS, MINUTE_NS, Symbol, Venue, format_time, parse_time};
 
 use client::{Repaired, Server};
 
-/// The longest range that the server takes at once.
-const LONGEST_NS: i64 = 31 * DAY_NS;
+/// The longest range of one request.
+const LONGEST_RANGE_NS: i64 = 31 * DAY_NS;
 
 const EXPLANATION: &str = "\
-The minutes are marked, and while they are, their bars are served as they are. Each is folded anew
-from the stored ticks as soon as the archiver has come as far, usually within seconds, and the
-longer intervals from it. Nothing else is changed: a bar that was right stays as it was. Hours that
-hold nothing are passed over; those that the log took more than 6 days ago cannot change any more.";
+The minutes are marked for refolding; until then their bars are served as they are. Each minute is
+refolded from the stored ticks as soon as the archiver has reached the mark, usually within seconds,
+and the longer intervals from it. Nothing else changes: a bar that was right stays as it was. Hours
+without trades are skipped. Hours whose trades were appended to the log more than 6 days ago cannot
+be refolded.";
 
-/// Folds minutes of a symbol anew from its stored trades
+/// Refolds minutes of a symbol from its stored trades
 #[derive(Debug, Args)]
 #[command(after_help = EXPLANATION)]
 pub(crate) struct RepairArgs {
@@ -30,14 +31,14 @@ pub(crate) struct RepairArgs {
     #[arg(long)]
     symbol: Symbol,
     /// The first minute, such as 2013-10-08T13:30:00Z
-    #[arg(long, value_name = "TIME", value_parser = minute)]
+    #[arg(long, value_name = "TIME", value_parser = parse_minute)]
     start: i64,
     /// The end of the last minute
-    #[arg(long, value_name = "TIME", value_parser = minute)]
+    #[arg(long, value_name = "TIME", value_parser = parse_minute)]
     end: i64,
 }
 
-/// Asks for it, and says what was asked for.
+/// Requests the repair from the server, and prints how many minutes will be refolded.
 pub(crate) fn run(arguments: &RepairArgs) -> anyhow::Result<ExitCode> {
     if arguments.start >= arguments.end {
         eprintln!("candlewick: --end is not after --start");
@@ -45,43 +46,43 @@ pub(crate) fn run(arguments: &RepairArgs) -> anyhow::Result<ExitCode> {
     }
     let server = match Server::new(&arguments.server) {
         Ok(server) => server,
-        Err(wrong) => {
-            eprintln!("candlewick: --server: {wrong}");
+        Err(error) => {
+            eprintln!("candlewick: --server: {error}");
             return Ok(ExitCode::from(host::EXIT_USAGE));
         }
     };
     let mut total = Repaired::default();
-    for (start_ns, end_ns) in pieces(arguments.start, arguments.end) {
-        let taken = server.repair(
+    for (start_ns, end_ns) in split_range(arguments.start, arguments.end) {
+        let repaired = server.repair(
             &arguments.venue,
             &arguments.symbol,
             &format_time(start_ns),
             &format_time(end_ns),
         )?;
-        total.add(&taken);
+        total.add(&repaired);
     }
     println!(
-        "{} minutes are folded anew, by {} records",
+        "{} minutes will be refolded ({} records appended)",
         total.minutes, total.records
     );
     if total.beyond_horizon > 0 {
         println!(
-            "{} minutes are left as they are: the log took their hours more than 6 days ago",
+            "{} minutes stay as they are: their trades were appended more than 6 days ago",
             total.beyond_horizon
         );
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// A range in pieces that the server takes.
-fn pieces(start_ns: i64, end_ns: i64) -> impl Iterator<Item = (i64, i64)> {
-    let starts = std::iter::successors(Some(start_ns), |start| start.checked_add(LONGEST_NS));
+/// Splits a range into ranges that are short enough for one request.
+fn split_range(start_ns: i64, end_ns: i64) -> impl Iterator<Item = (i64, i64)> {
+    let starts = std::iter::successors(Some(start_ns), |start| start.checked_add(LONGEST_RANGE_NS));
     starts
         .take_while(move |start| *start < end_ns)
-        .map(move |start| (start, start.saturating_add(LONGEST_NS).min(end_ns)))
+        .map(move |start| (start, start.saturating_add(LONGEST_RANGE_NS).min(end_ns)))
 }
 
-fn minute(text: &str) -> Result<i64, String> {
+fn parse_minute(text: &str) -> Result<i64, String> {
     let time_ns = parse_time(text).map_err(|error| error.to_string())?;
     match time_ns >= 0 && time_ns % MINUTE_NS == 0 {
         true => Ok(time_ns),
@@ -91,22 +92,22 @@ fn minute(text: &str) -> Result<i64, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST_NS, minute, pieces};
+    use super::{LONGEST_RANGE_NS, parse_minute, split_range};
 
     #[test]
-    fn a_long_range_is_asked_for_in_pieces() {
-        let found: Vec<_> = pieces(5, 2 * LONGEST_NS + 6).collect();
-        let middle = 5 + LONGEST_NS;
-        let last = middle + LONGEST_NS;
-        assert_eq!(found, [(5, middle), (middle, last), (last, last + 1)]);
-        assert_eq!(pieces(5, 6).collect::<Vec<_>>(), [(5, 6)]);
+    fn a_long_range_is_split() {
+        let ranges: Vec<_> = split_range(5, 2 * LONGEST_RANGE_NS + 6).collect();
+        let middle = 5 + LONGEST_RANGE_NS;
+        let last = middle + LONGEST_RANGE_NS;
+        assert_eq!(ranges, [(5, middle), (middle, last), (last, last + 1)]);
+        assert_eq!(split_range(5, 6).collect::<Vec<_>>(), [(5, 6)]);
     }
 
     #[test]
     fn times_are_whole_minutes() {
-        assert!(minute("2013-10-08T13:30:00Z").is_ok());
+        assert!(parse_minute("2013-10-08T13:30:00Z").is_ok());
         for text in ["2013-10-08T13:30:01Z", "1969-12-31T23:59:00Z", "noon"] {
-            assert!(minute(text).is_err(), "{text}");
+            assert!(parse_minute(text).is_err(), "{text}");
         }
     }
 }

@@ -1,15 +1,16 @@
-//! `candlewick topics`: the topics of Kafka, made and compared.
+//! `candlewick topics`: creates the topics of Kafka and compares those that exist.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use host::ConfigReader;
-use kafka::{KafkaConfig, TopicChange, TopicDrift, TopicPlan, plan_topics};
+use host::{Align, ConfigReader, TextTable};
+use kafka::{KafkaConfig, TopicChange, TopicDrift, TopicSpec, plan_topics};
 
 use connect::{KafkaArgs, TopicNameArgs, TopicNames, ignore_all_but, topic_specs};
 
-/// Makes the topics of a cluster, and finds where those that exist are not as they should be.
+/// Creates the topics of a cluster, and finds settings of existing topics that are not as they
+/// should be.
 #[derive(Debug, Args)]
 pub(crate) struct TopicsArgs {
     #[command(subcommand)]
@@ -18,21 +19,21 @@ pub(crate) struct TopicsArgs {
 
 #[derive(Debug, Subcommand)]
 enum TopicsCommand {
-    /// Make the topics that are missing, and set the settings that can be set without harm.
-    /// Partitions never change, records are never dropped, replicas are never moved
+    /// Create missing topics, and correct the settings that can be changed safely. It never changes
+    /// the number of partitions, drops records or moves replicas
     Apply(ApplyArgs),
 }
 
 #[derive(Debug, Args)]
 struct ApplyArgs {
-    /// Only say what would be done; exit status 1 where anything would
+    /// Only print what would be done; exit status 1 if anything would be done
     #[arg(long)]
     dry_run: bool,
-    /// How many partitions each topic has
+    /// The number of partitions of each topic
     #[arg(long, value_name = "N", default_value_t = schemas::DEFAULT_PARTITIONS,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     partitions: u32,
-    /// How many brokers keep each partition
+    /// The number of brokers that keep each partition
     #[arg(long, value_name = "N", default_value_t = schemas::DEFAULT_REPLICATION,
           value_parser = clap::value_parser!(u32).range(1..=32))]
     replication: u32,
@@ -45,18 +46,18 @@ struct ApplyArgs {
     names: TopicNameArgs,
 }
 
-/// Does it, and prints what was done.
+/// Creates and corrects the topics, and prints what was done.
 pub(crate) fn run(arguments: TopicsArgs) -> anyhow::Result<ExitCode> {
     let TopicsCommand::Apply(arguments) = arguments.command;
-    let (config, names) = config(&arguments).map_err(host::Error::from)?;
+    let (config, names) = read_config(&arguments).map_err(host::Error::from)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?;
-    runtime.block_on(apply(&arguments, &config, &names))
+    runtime.block_on(apply_topics(&arguments, &config, &names))
 }
 
-fn config(arguments: &ApplyArgs) -> Result<(KafkaConfig, TopicNames), host::ConfigErrors> {
+fn read_config(arguments: &ApplyArgs) -> Result<(KafkaConfig, TopicNames), host::ConfigErrors> {
     let mut reader = ConfigReader::load(arguments.config.as_deref())?;
     ignore_all_but(&mut reader, &["kafka"]);
     let config = arguments.kafka.clone().read(&mut reader);
@@ -65,36 +66,37 @@ fn config(arguments: &ApplyArgs) -> Result<(KafkaConfig, TopicNames), host::Conf
     Ok((config, names))
 }
 
-async fn apply(
+async fn apply_topics(
     arguments: &ApplyArgs,
     config: &KafkaConfig,
     names: &TopicNames,
 ) -> anyhow::Result<ExitCode> {
     let specs = topic_specs(names, arguments.partitions, arguments.replication);
     let plan = plan_topics(config, &specs).await?;
-    print!("{}", table(&plan));
+    print!("{}", plan_table(plan.missing_topics(), plan.drifts()));
     if arguments.dry_run {
-        let does_nothing = plan.missing_topics().is_empty()
+        let is_empty = plan.missing_topics().is_empty()
             && plan
                 .drifts()
                 .iter()
                 .all(|drift| drift.change == TopicChange::Left);
-        return Ok(ExitCode::from(u8::from(!does_nothing)));
+        return Ok(ExitCode::from(u8::from(!is_empty)));
     }
     plan.apply().await?;
     println!("the topics are applied");
     Ok(ExitCode::SUCCESS)
 }
 
-/// What would be done, a line for each topic or setting.
-fn table(plan: &TopicPlan) -> String {
-    let mut rows = Vec::new();
-    for spec in plan.missing_topics() {
+/// Formats what would be done, a line for each topic or setting.
+fn plan_table(creates: &[TopicSpec], drifts: &[TopicDrift]) -> String {
+    let columns = ["topic", "setting", "is", "should be", "apply"];
+    let mut table = TextTable::with_header(columns.map(|name| (name, Align::Left)));
+    for spec in creates {
         let should = format!(
             "{} partitions on {} brokers",
             spec.partitions, spec.replication
         );
-        rows.push([spec.name.as_str(), "", "missing", &should, "make"].map(str::to_owned));
+        table.push_row([spec.name.as_str(), "", "missing", &should, "make"]);
     }
     for TopicDrift {
         topic,
@@ -102,25 +104,44 @@ fn table(plan: &TopicPlan) -> String {
         actual,
         expected,
         change,
-    } in plan.drifts()
+    } in drifts
     {
-        rows.push([topic, setting, actual, expected, change.as_str()].map(str::to_owned));
+        table.push_row([topic.as_str(), setting, actual, expected, change.as_str()]);
     }
-    if rows.is_empty() {
-        return "all topics are as they should be\n".to_owned();
+    match creates.is_empty() && drifts.is_empty() {
+        true => "all topics are as they should be\n".to_owned(),
+        false => table.to_string(),
     }
-    rows.insert(
-        0,
-        ["topic", "setting", "is", "should be", "apply"].map(str::to_owned),
-    );
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let widths: [usize; 5] = std::array::from_fn(width);
-    let line = |row: &[String; 5]| {
-        let cells = row.iter().zip(widths);
-        let cells: Vec<_> = cells
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        format!("{}\n", cells.join("  ").trim_end())
-    };
-    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_topics_and_drifts_are_a_table() {
+        let missing = TopicSpec {
+            name: "trades".to_owned(),
+            partitions: 24,
+            replication: 3,
+            settings: Vec::new(),
+        };
+        let drift = TopicDrift {
+            topic: "bar-updates".to_owned(),
+            setting: "partitions".to_owned(),
+            actual: "12".to_owned(),
+            expected: "24".to_owned(),
+            change: TopicChange::Left,
+        };
+        let expected = format!(
+            "\
+topic        setting     is       should be                   apply
+trades                   missing  24 partitions on 3 brokers  make
+bar-updates  partitions  12       24                          {}
+",
+            TopicChange::Left.as_str()
+        );
+        assert_eq!(plan_table(&[missing], &[drift]), expected);
+        assert_eq!(plan_table(&[], &[]), "all topics are as they should be\n");
+    }
 }

@@ -4,28 +4,28 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use host::{ConfigErrors, ConfigReader};
-use market::{RejectReason, Symbol, Venue};
 
-use super::place::LetterPlace;
-use super::source::Source;
+use crate::filter::Filter;
+use crate::location::DeadLetterLocation;
+use crate::log_source::LogSource;
 use connect::{KafkaArgs, TopicNameArgs, ignore_all_but};
 
 const EXPLANATION: &str = "\
 A record that was not counted is kept in the topic dead-letters with the reason, whole up to 1 MiB.
-A dead letter is named by its place in that topic: PARTITION/OFFSET, as `list` prints it. With
---data it is a data folder that is read, which no process may hold meanwhile; otherwise it is Kafka.
-A record of that topic that is no dead letter, as another program may have written, is named on
-standard error and passed over.
+A dead letter is named by its partition and offset in that topic: PARTITION/OFFSET, as `list` prints
+it. With --data a data folder is read, which no other process may have open; otherwise Kafka is. A
+record of that topic that is not a dead letter, since another program may have written it, is
+reported on standard error and skipped.
 
-Exit status: 0 when all went well, 1 when something failed, 64 for a bad command line.";
+Exit status: 0 if everything succeeded, 1 if something failed, 64 for a bad command line.";
 
 const REPLAYING: &str = "\
-The original record is appended to the topic trades again, to the partition that its key names. A
-trade that is known by an id, or by its sender's key and index, counts once however often it is
-delivered, so a second delivery is harmless. They go oldest first; what becomes a dead letter
-meanwhile is not sent. A trade that is known by its position only has a new
-one afterwards, and counts as a new trade. What was wrong is to be mended first: a record of an
-undeclared venue, say, becomes the same dead letter again until the venue is declared.";
+The original records are appended to the topic trades again, oldest first, each to the partition of
+its key. A record that becomes a dead letter in the meantime is not sent. A trade that is known by
+an id, or by its sender's key and index, counts once however often it is delivered, so a second
+delivery changes nothing. A trade that is known by its position only gets a new position, and counts
+as a new trade. Correct the cause first: a record of an undeclared venue, for example, becomes the
+same dead letter again until the venue is declared.";
 
 /// Shows the records that were not counted, and sends them again
 #[derive(Debug, Args)]
@@ -39,17 +39,17 @@ pub struct DeadLettersArgs {
 enum DeadLettersCommand {
     /// List dead letters, newest first
     List(ListArgs),
-    /// Show everything about one of them, the bytes of the original record included
+    /// Show everything about one dead letter, including the bytes of the original record
     Show(ShowArgs),
     /// Append the original records to the topic trades again
     #[command(after_help = REPLAYING)]
     Replay(ReplayArgs),
 }
 
-/// Where the dead letters are.
+/// Where the topics are.
 #[derive(Debug, Args)]
-struct SourceArgs {
-    /// A data folder that no process holds, rather than Kafka
+struct LogSourceArgs {
+    /// A data folder that no other process has open, instead of Kafka
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// A TOML file with the settings of Kafka
@@ -61,128 +61,115 @@ struct SourceArgs {
     topics: TopicNameArgs,
 }
 
-/// Which dead letters are meant.
-#[derive(Debug, Clone, Default, Args)]
-pub(super) struct Filter {
-    /// Only those of this reason, such as `venue_unknown`
-    #[arg(long, value_name = "CODE", value_parser = reason)]
-    pub(super) reason: Option<RejectReason>,
-    /// Only records of this venue
-    #[arg(long)]
-    pub(super) venue: Option<Venue>,
-    /// Only records of this symbol
-    #[arg(long)]
-    pub(super) symbol: Option<Symbol>,
-}
-
 #[derive(Debug, Args)]
 struct ListArgs {
     #[command(flatten)]
     filter: Filter,
-    /// At most so many, the newest
+    /// The largest number of dead letters, the newest ones
     #[arg(long, value_name = "N", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     limit: u32,
     #[command(flatten)]
-    source: SourceArgs,
+    source: LogSourceArgs,
 }
 
 #[derive(Debug, Args)]
 struct ShowArgs {
-    /// Which one
+    /// The dead letter
     #[arg(value_name = "PARTITION/OFFSET")]
-    place: LetterPlace,
+    location: DeadLetterLocation,
     /// Write the original record's value to a file, byte for byte
-    #[arg(long, value_name = "FILE")]
-    raw: Option<PathBuf>,
+    #[arg(long = "raw", value_name = "FILE")]
+    value_file: Option<PathBuf>,
     #[command(flatten)]
-    source: SourceArgs,
+    source: LogSourceArgs,
 }
 
 #[derive(Debug, Args)]
 struct ReplayArgs {
-    /// Which ones
+    /// The dead letters
     #[arg(value_name = "PARTITION/OFFSET", required_unless_present = "reason",
           conflicts_with_all = ["reason", "venue", "symbol"])]
-    places: Vec<LetterPlace>,
+    locations: Vec<DeadLetterLocation>,
     #[command(flatten)]
     filter: Filter,
-    /// Ask no question
+    /// Send without asking
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
-    source: SourceArgs,
+    source: LogSourceArgs,
 }
 
 /// Which dead letters are sent again.
 #[derive(Debug)]
-pub(super) enum Which {
-    Places(Vec<LetterPlace>),
+pub(crate) enum Selection {
+    Locations(Vec<DeadLetterLocation>),
     Matching(Filter),
 }
 
-/// What is done.
+/// What the command line requests.
 #[derive(Debug)]
-pub(super) enum Deed {
+pub(crate) enum Action {
     List {
         filter: Filter,
-        /// At most so many, the newest.
+        /// The largest number of dead letters, the newest ones.
         limit: usize,
     },
     Show {
-        place: LetterPlace,
-        raw: Option<PathBuf>,
+        location: DeadLetterLocation,
+        /// Where the value of the record is written.
+        value_file: Option<PathBuf>,
     },
     Replay {
-        which: Which,
-        yes: bool,
+        selection: Selection,
+        /// Whether the user is not asked.
+        is_confirmed: bool,
     },
 }
 
 impl DeadLettersArgs {
-    /// What to do, and where.
-    pub(super) fn read(self) -> Result<(Deed, Source), ConfigErrors> {
-        let (deed, source) = match self.command {
+    /// Reads the action, and where the topics are, from the command line and the configuration.
+    pub(crate) fn read(self) -> Result<(Action, LogSource), ConfigErrors> {
+        let (action, source) = match self.command {
             DeadLettersCommand::List(list) => {
                 let (filter, limit) = (list.filter, list.limit as usize);
-                (Deed::List { filter, limit }, list.source)
+                (Action::List { filter, limit }, list.source)
             }
             DeadLettersCommand::Show(show) => {
-                let (place, raw) = (show.place, show.raw);
-                (Deed::Show { place, raw }, show.source)
+                let action = Action::Show {
+                    location: show.location,
+                    value_file: show.value_file,
+                };
+                (action, show.source)
             }
             DeadLettersCommand::Replay(replay) => {
-                let which = match replay.places.is_empty() {
-                    false => Which::Places(replay.places),
-                    true => Which::Matching(replay.filter),
+                let selection = match replay.locations.is_empty() {
+                    false => Selection::Locations(replay.locations),
+                    true => Selection::Matching(replay.filter),
                 };
-                let yes = replay.yes;
-                (Deed::Replay { which, yes }, replay.source)
+                let action = Action::Replay {
+                    selection,
+                    is_confirmed: replay.yes,
+                };
+                (action, replay.source)
             }
         };
-        Ok((deed, source.read()?))
+        Ok((action, source.read()?))
     }
 }
 
-impl SourceArgs {
-    fn read(self) -> Result<Source, ConfigErrors> {
+impl LogSourceArgs {
+    fn read(self) -> Result<LogSource, ConfigErrors> {
         if let Some(path) = self.data {
-            return Ok(Source::Folder(path));
+            return Ok(LogSource::Folder(path));
         }
-        let mut reader = ConfigReader::load(self.config.as_deref())?;
-        ignore_all_but(&mut reader, &["kafka"]);
-        let config = self.kafka.read(&mut reader);
-        let names = self.topics.read(&mut reader);
-        reader.finish()?;
-        Ok(Source::Cluster(Box::new(config), names))
+        let mut layers = ConfigReader::load(self.config.as_deref())?;
+        ignore_all_but(&mut layers, &["kafka"]);
+        let config = self.kafka.read(&mut layers);
+        let names = self.topics.read(&mut layers);
+        layers.finish()?;
+        Ok(LogSource::Kafka(Box::new(config), names))
     }
-}
-
-fn reason(code: &str) -> Result<RejectReason, String> {
-    RejectReason::from_code(code).ok_or_else(|| {
-        let codes = RejectReason::ALL.map(RejectReason::code);
-        format!("it is not one of {}", codes.join(", "))
-    })
 }
 
 #[cfg(test)]
@@ -192,14 +179,14 @@ mod tests {
     use super::DeadLettersArgs;
 
     #[derive(Debug, Parser)]
-    struct Command {
+    struct TestCommand {
         #[command(flatten)]
         _arguments: DeadLettersArgs,
     }
 
     #[test]
-    fn what_is_sent_again_has_to_be_named() {
-        let parses = |line: &str| Command::try_parse_from(line.split(' ')).is_ok();
+    fn replay_requires_locations_or_a_reason() {
+        let parses = |line: &str| TestCommand::try_parse_from(line.split(' ')).is_ok();
         assert!(parses("x replay 0/1 3/4 --yes --data d"));
         assert!(parses("x replay --reason malformed --venue v"));
         assert!(!parses("x replay --yes"));

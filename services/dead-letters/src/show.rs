@@ -1,4 +1,4 @@
-//! One dead letter, whole.
+//! The action `show`: everything about one record.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -7,19 +7,19 @@ use anyhow::Context;
 use market::{Side, Trade, TradeId, format_time};
 use schemas::TradesRecord;
 
-use super::found::{Found, Other};
-use super::table::printable;
+use crate::list_table::printable_key;
+use crate::topic_record::{ForeignRecord, StoredDeadLetter};
 
-/// So many bytes of a value are in a line.
-const BYTES_A_LINE: usize = 16;
+/// The number of bytes of a value that a line shows.
+const LINE_BYTES: usize = 16;
 
-/// Everything that is known of it.
-pub(super) fn of(found: &Found) -> String {
-    let letter = &found.letter;
+/// Returns all fields of a dead letter, and the bytes of the original record.
+pub(crate) fn describe_dead_letter(stored: &StoredDeadLetter) -> String {
+    let letter = &stored.letter;
     let value = &letter.value;
     let mut lines = vec![
-        ("dead letter", found.place.to_string()),
-        ("written", format_time(found.append_time_ns)),
+        ("dead letter", stored.location.to_string()),
+        ("written", format_time(stored.append_time_ns)),
         ("reason", letter.reason.code().to_owned()),
         ("explanation", letter.reason.explanation().to_owned()),
         ("detail", letter.detail.clone()),
@@ -27,71 +27,71 @@ pub(super) fn of(found: &Found) -> String {
         ("source epoch", letter.position.epoch.to_string()),
         ("source offset", letter.position.offset.to_string()),
         ("append time", format_time(letter.append_time_ns)),
-        ("key", printable(&letter.key)),
+        ("key", printable_key(&letter.key)),
         ("value", format!("{} bytes", value.len())),
     ];
     match TradesRecord::decode(value) {
-        Ok(record) => lines.extend(decoded(&record)),
+        Ok(record) => lines.extend(record_fields(&record)),
         Err(error) => lines.push(("record", format!("does not decode: {error}"))),
     }
-    text(&lines, value)
+    format_fields(&lines, value)
 }
 
-/// Everything that is known of a record that is none.
-pub(super) fn other(other: &Other) -> String {
+/// Returns what is known of a record that is not a dead letter, and its bytes.
+pub(crate) fn describe_foreign_record(record: &ForeignRecord) -> String {
     let lines = vec![
-        ("record", other.place.to_string()),
-        ("written", format_time(other.append_time_ns)),
-        ("dead letter", format!("no: {}", other.reason)),
-        ("key", printable(&other.key)),
-        ("value", format!("{} bytes", other.value.len())),
+        ("record", record.location.to_string()),
+        ("written", format_time(record.append_time_ns)),
+        ("dead letter", format!("no: {}", record.reason)),
+        ("key", printable_key(&record.key)),
+        ("value", format!("{} bytes", record.value.len())),
     ];
-    text(&lines, &other.value)
+    format_fields(&lines, &record.value)
 }
 
-/// Names and values in columns, and the bytes.
-fn text(lines: &[(&str, String)], bytes: &[u8]) -> String {
+/// Formats names and values in two columns, and the bytes below.
+fn format_fields(lines: &[(&str, String)], bytes: &[u8]) -> String {
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let mut out = String::new();
     for (name, text) in lines {
         _ = writeln!(out, "{name:width$}  {text}");
     }
-    out.push_str(&hex(bytes));
+    out.push_str(&hex_dump(bytes));
     out
 }
 
-/// Writes a value, byte for byte.
-pub(super) fn write_raw(value: &[u8], path: &Path) -> anyhow::Result<()> {
+/// Writes the value of a record to a file, byte for byte.
+pub(crate) fn write_value(value: &[u8], path: &Path) -> anyhow::Result<()> {
     let written = std::fs::write(path, value);
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// The fields of a record, by name.
-fn decoded(record: &TradesRecord) -> Vec<(&'static str, String)> {
-    let kind = |name: &str| ("record", name.to_owned());
+/// Returns the names and values of a record's fields.
+fn record_fields(record: &TradesRecord) -> Vec<(&'static str, String)> {
+    let kind_field = |name: &str| ("record", name.to_owned());
     match record {
-        TradesRecord::Trade(trade) => [vec![kind("trade")], fields(trade)].concat(),
+        TradesRecord::Trade(trade) => [vec![kind_field("trade")], trade_fields(trade)].concat(),
         TradesRecord::Amendment(amendment, trade) => {
             let place = amendment.target_position.map_or_else(
                 || "-".to_owned(),
                 |place| format!("epoch {}, offset {}", place.epoch, place.offset),
             );
-            let own = vec![
-                kind(amendment.kind.name()),
+            let amendment_fields = vec![
+                kind_field(amendment.kind.name()),
                 ("amendment", amendment.id.to_string()),
                 ("place", place),
             ];
-            [own, fields(trade)].concat()
+            [amendment_fields, trade_fields(trade)].concat()
         }
-        TradesRecord::Advance => vec![kind("advance")],
+        TradesRecord::Advance => vec![kind_field("advance")],
         TradesRecord::Setting(venue, settings) => vec![
-            kind("setting"),
+            kind_field("setting"),
             ("venue", venue.to_string()),
             ("scheme", settings.scheme.to_string()),
             ("scope", settings.scope.to_string()),
         ],
         TradesRecord::Refold(refold) => vec![
-            kind("refold"),
+            kind_field("refold"),
             ("start", format_time(refold.start_ns)),
             (
                 "up to",
@@ -102,15 +102,15 @@ fn decoded(record: &TradesRecord) -> Vec<(&'static str, String)> {
             ),
         ],
         TradesRecord::Repair(repair) => vec![
-            kind("repair"),
+            kind_field("repair"),
             ("start", format_time(repair.start_ns)),
             ("end", format_time(repair.end_ns)),
         ],
     }
 }
 
-fn fields(trade: &Trade) -> Vec<(&'static str, String)> {
-    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+fn trade_fields(trade: &Trade) -> Vec<(&'static str, String)> {
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let sender = trade.sender.map(|sender| {
         let key: String = sender
             .key
@@ -124,37 +124,37 @@ fn fields(trade: &Trade) -> Vec<(&'static str, String)> {
         ("price", trade.price.to_string()),
         (
             "quantity",
-            or_none(trade.quantity.map(|quantity| quantity.to_string())),
+            or_dash(trade.quantity.map(|quantity| quantity.to_string())),
         ),
         (
             "side",
-            or_none(trade.side.map(Side::name).map(str::to_owned)),
+            or_dash(trade.side.map(Side::name).map(str::to_owned)),
         ),
-        ("id", or_none(trade.id.as_ref().map(TradeId::to_string))),
+        ("id", or_dash(trade.id.as_ref().map(TradeId::to_string))),
         (
             "scope",
-            or_none(
+            or_dash(
                 trade
                     .scope
                     .as_deref()
                     .map(|scope| scope.escape_default().to_string()),
             ),
         ),
-        ("sender", or_none(sender)),
+        ("sender", or_dash(sender)),
     ]
 }
 
-/// Bytes as lines of offset, hexadecimal digits and visible characters.
-fn hex(bytes: &[u8]) -> String {
+/// Formats bytes as lines of offset, hexadecimal digits and visible characters.
+fn hex_dump(bytes: &[u8]) -> String {
     let mut out = String::new();
-    for (index, line) in bytes.chunks(BYTES_A_LINE).enumerate() {
+    for (index, line) in bytes.chunks(LINE_BYTES).enumerate() {
         let digits: Vec<_> = line.iter().map(|byte| format!("{byte:02x}")).collect();
         let shown = |byte: &u8| match byte.is_ascii_graphic() || *byte == b' ' {
             true => char::from(*byte),
             false => '.',
         };
         let text: String = line.iter().map(shown).collect();
-        let (offset, width) = (index * BYTES_A_LINE, BYTES_A_LINE * 3 - 1);
+        let (offset, width) = (index * LINE_BYTES, LINE_BYTES * 3 - 1);
         _ = writeln!(out, "{offset:08x}  {:width$}  {text}", digits.join(" "));
     }
     out
@@ -162,16 +162,31 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::hex;
+    use super::{describe_foreign_record, hex_dump};
+    use crate::test_topic::{GARBAGE, location, topic_log};
+    use crate::topic_record::{TopicRecord, read_record};
 
     #[test]
     fn bytes_are_shown_as_digits_and_as_text() {
         let bytes = b"\x95\x01binance \xff 0123456";
         assert_eq!(
-            hex(bytes),
+            hex_dump(bytes),
             "00000000  95 01 62 69 6e 61 6e 63 65 20 ff 20 30 31 32 33  ..binance . 0123\n\
              00000010  34 35 36                                         456\n"
         );
-        assert_eq!(hex(b""), "");
+        assert_eq!(hex_dump(b""), "");
+    }
+
+    #[tokio::test]
+    async fn a_record_that_does_not_decode_is_shown_as_it_is() {
+        let log = topic_log(1 << 20, &[GARBAGE.to_vec()]).await;
+        let TopicRecord::Foreign(record) = read_record(&log, location("0/0")).await.unwrap() else {
+            panic!("it is not a dead letter");
+        };
+        assert_eq!((&*record.value, &*record.key), (GARBAGE, &b"key"[..]));
+        assert_eq!(record.reason, "record: 1 elements; 9 are expected");
+        let shown = describe_foreign_record(&record);
+        assert!(shown.contains(&record.reason), "{shown}");
+        assert!(shown.contains("91 01"), "{shown}");
     }
 }

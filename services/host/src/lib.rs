@@ -38,6 +38,7 @@ mod error;
 mod health;
 mod metrics;
 mod supervisor;
+mod table;
 mod telemetry;
 
 pub use config::{ConfigErrors, ConfigReader, EXIT_USAGE, Secret, Setting};
@@ -47,4 +48,5 @@ pub use health::{
 };
 pub use metrics::{BuildInfo, MetricsHandle};
 pub use supervisor::{ShutdownOutcome, Stage, Supervisor, TaskFailure};
+pub use table::{Align, TextTable, format_count};
 pub use telemetry::{LogFilter, LogFormat, start_telemetry};

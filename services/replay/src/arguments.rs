@@ -8,70 +8,71 @@ use host::Setting;
 use market::{IdScheme, IdScope, Symbol, Venue};
 
 use crate::format::FormatChoice;
-use crate::pace::Speed;
+use crate::speed::Speed;
 use client::Server;
 
 const FORMATS: &str = "\
-Formats, told apart by the first line:
+Formats, detected from the first line:
   binance  Binance's trade archives: id, price, quantity, quote quantity, time, is buyer maker,
            is best match; with or without a header. Times from 100000000000000 on are
-           microseconds, others milliseconds. Ids are taken to be contiguous.
+           microseconds, others milliseconds. Ids are assumed to be contiguous.
   plain    a header that names any of time, price, quantity, side, id, scope, venue, symbol; time
-           (integer nanoseconds or RFC 3339) and price are needed. With an id column ids are taken
-           to be unique, without one each trade is known by the file's digest and its line.
+           (integer nanoseconds or RFC 3339) and price are required. With an id column ids are
+           assumed to be unique; without one each trade is identified by the file's digest and its
+           line.
 
-Sending a tape again, whole or in part, changes nothing. An interrupted replay goes on where it was
-when it is run again with the same files and options. Exit status: 0 when every line was a trade
+Sending a tape again, whole or in part, changes nothing. An interrupted replay resumes where it
+stopped if it is run again with the same files and options. Exit status: 0 if every line was a trade
 and every trade was accepted, 1 otherwise.";
 
 /// Sends tapes of trades, as zip, gzip or plain CSV, into a running process; several tapes are
-/// merged by event time, as they happened.
+/// merged by event time.
 #[derive(Debug, Args)]
 #[command(after_help = FORMATS)]
 pub struct ReplayArgs {
-    /// The tapes
+    /// The tapes to send
     #[arg(required = true, value_name = "FILE")]
-    pub(super) files: Vec<PathBuf>,
-    /// The venue of lines that name none
+    pub(crate) files: Vec<PathBuf>,
+    /// The venue of lines that name no venue
     #[arg(long)]
-    pub(super) venue: Venue,
-    /// The symbol of lines that name none [default: what each file's name has before -trades-, or
-    /// before the first -]
+    pub(crate) venue: Venue,
+    /// The symbol of lines that name no symbol [default: the part of each file's name before
+    /// -trades-, or before the first -]
     #[arg(long)]
-    pub(super) symbol: Option<Symbol>,
-    /// Within what ids are unique: symbol, day, exchange (the column scope) or file
+    pub(crate) symbol: Option<Symbol>,
+    /// Where ids are unique: within a symbol, day, exchange (the column scope) or file
     #[arg(long, default_value = "symbol", value_name = "SCOPE")]
-    pub(super) id_scope: IdScope,
+    pub(crate) id_scope: IdScope,
     /// How trades are numbered: contiguous, unique or none [default: by the format]
     #[arg(long, value_name = "SCHEME")]
-    pub(super) id_scheme: Option<IdScheme>,
-    /// How lines are written: auto, binance or plain
+    pub(crate) id_scheme: Option<IdScheme>,
+    /// The format of the lines: auto, binance or plain
     #[arg(long, default_value = "auto")]
-    pub(super) format: FormatChoice,
-    /// How fast: max, or so many times as fast as it happened, such as 1x or 60x
+    pub(crate) format: FormatChoice,
+    /// How fast to send: max, or a multiple of the original speed, such as 1x or 60x
     #[arg(long, default_value = "max")]
-    pub(super) speed: Speed,
-    /// The process to send to
-    #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL", value_parser = Server::new)]
-    pub(super) to: Server,
-    /// How many trades a request holds at most, up to 50000
+    pub(crate) speed: Speed,
+    /// The API of the process to send to
+    #[arg(long = "to", default_value = "http://127.0.0.1:8080", value_name = "URL", value_parser = Server::new)]
+    pub(crate) server: Server,
+    /// The largest number of trades in a request, up to 50000
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50_000))]
-    pub(super) batch: u32,
-    /// How many requests are under way at once, up to 64; with more than one, trades without ids
-    /// may change places
+    pub(crate) batch: u32,
+    /// The number of concurrent requests, up to 64; with more than one, trades without ids may
+    /// be reordered
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
-    pub(super) connections: u32,
-    /// How long to try while the process does not answer, such as 30s, 10m or 12h
-    #[arg(long, default_value = "10m", value_name = "TIME", value_parser = duration)]
-    pub(super) give_up: Duration,
-    /// Send everything, whatever an interrupted replay has sent
+    pub(crate) connections: u32,
+    /// How long to retry while the process does not answer, such as 30s, 10m or 12h
+    #[arg(long, default_value = "10m", value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) give_up: Duration,
+    /// Send everything, even what an interrupted replay has sent
     #[arg(long)]
-    pub(super) restart: bool,
+    pub(crate) restart: bool,
     /// Show no progress
     #[arg(long)]
-    pub(super) no_progress: bool,
+    pub(crate) no_progress: bool,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+fn parse_duration(text: &str) -> Result<Duration, String> {
     Setting::parse(text).map_err(|_| format!("{} is expected", <Duration as Setting>::ACCEPTS))
 }

@@ -1,75 +1,79 @@
 //! Binance's public trade archives, <https://data.binance.vision>.
 //!
-//! Columns: trade id, price, quantity, quote quantity, time, is the buyer the maker, is it the
-//! best match. Spot archives have no header; those of futures have one, and no last column.
+//! Columns: trade id, price, quantity, quote quantity, time, is buyer maker, is best match. Spot
+//! archives have no header; those of futures have one, and lack the last column.
 
 use market::{MILLISECOND_NS, Side, Trade};
 
-use crate::cells::{Cells, LineError, decimal, id, integer, quantity};
+use crate::cells::Cells;
+use crate::parsed_line::LineError;
+use crate::values::{parse_decimal, parse_integer, parse_quantity, parse_trade_id};
 
-/// How many columns an archive without a header has.
-pub(crate) const COLUMNS: usize = 7;
+/// The number of columns of a spot archive, which has no header.
+pub(crate) const SPOT_COLUMNS: usize = 7;
 
-/// From here on a time is in microseconds, and below in milliseconds. As milliseconds this is
-/// the year 5138, as microseconds it is March 1973, so no archive holds a time on the wrong side.
+/// From this number on a time is in microseconds, and below it in milliseconds. As milliseconds it
+/// is in the year 5138, as microseconds in March 1973, so no archive has a time on the wrong side.
 const MICROSECONDS_FROM: u64 = 100_000_000_000_000;
 
-/// Reads a line of `columns` columns.
-pub(crate) fn parse(cells: &Cells<'_>, columns: usize) -> Result<Trade, LineError> {
-    cells.expect(columns)?;
+/// Parses a line of `columns` columns.
+pub(crate) fn parse_line(cells: &Cells<'_>, columns: usize) -> Result<Trade, LineError> {
+    cells.check_count(columns)?;
     if cells.get(0).is_empty() || !cells.get(0).iter().all(u8::is_ascii_digit) {
         let reason = "is not a trade id; digits are expected";
-        return Err(LineError::cell("id", cells.get(0), reason));
+        return Err(LineError::bad_cell("id", cells.get(0), reason));
     }
-    // Some venues round it, so it is only looked at for damage.
-    decimal_of_any_length(cells.get(3))?;
-    if columns == COLUMNS {
-        flag("is best match", cells.get(6))?;
+    // Some venues round the quote quantity, so it only serves to detect damage.
+    check_is_decimal(cells.get(3))?;
+    if columns == SPOT_COLUMNS {
+        parse_flag("is best match", cells.get(6))?;
     }
-    // The maker was there first: where that was the buyer, the seller took.
-    let side = match flag("is buyer maker", cells.get(5))? {
+    // If the buyer was the maker, the seller was the taker.
+    let side = match parse_flag("is buyer maker", cells.get(5))? {
         true => Side::Sell,
         false => Side::Buy,
     };
     Ok(Trade {
-        time_ns: time(cells.get(4))?,
-        price: decimal("price", cells.get(1))?,
-        quantity: Some(quantity(cells.get(2))?),
+        time_ns: parse_time_ns(cells.get(4))?,
+        price: parse_decimal("price", cells.get(1))?,
+        quantity: Some(parse_quantity(cells.get(2))?),
         side: Some(side),
-        id: Some(id(cells.get(0))?),
+        id: Some(parse_trade_id(cells.get(0))?),
         scope: None,
         sender: None,
     })
 }
 
-fn time(cell: &[u8]) -> Result<i64, LineError> {
+fn parse_time_ns(cell: &[u8]) -> Result<i64, LineError> {
     let reason =
         "is not a time; milliseconds or microseconds of the years 1970 to 2262 are expected";
-    let wrong = || LineError::cell("time", cell, reason);
-    let time = integer(cell).and_then(Result::ok).ok_or_else(wrong)?;
+    let invalid = || LineError::bad_cell("time", cell, reason);
+    let time = parse_integer(cell)
+        .and_then(Result::ok)
+        .ok_or_else(invalid)?;
     let unit_ns = match time.unsigned_abs() >= MICROSECONDS_FROM {
         true => MILLISECOND_NS / 1_000,
         false => MILLISECOND_NS,
     };
-    let time_ns = time.checked_mul(unit_ns).ok_or_else(wrong)?;
+    let time_ns = time.checked_mul(unit_ns).ok_or_else(invalid)?;
     if time_ns < 0 {
-        return Err(wrong());
+        return Err(invalid());
     }
     Ok(time_ns)
 }
 
-fn flag(column: &'static str, cell: &[u8]) -> Result<bool, LineError> {
+fn parse_flag(column: &'static str, cell: &[u8]) -> Result<bool, LineError> {
     match cell {
         b"True" | b"true" => Ok(true),
         b"False" | b"false" => Ok(false),
         _ => {
             let reason = "is neither True nor False";
-            Err(LineError::cell(column, cell, reason))
+            Err(LineError::bad_cell(column, cell, reason))
         }
     }
 }
 
-fn decimal_of_any_length(cell: &[u8]) -> Result<(), LineError> {
+fn check_is_decimal(cell: &[u8]) -> Result<(), LineError> {
     let digits = cell.strip_prefix(b"-").unwrap_or(cell);
     let is_digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
     let mut parts = digits.splitn(2, |byte| *byte == b'.');
@@ -77,7 +81,7 @@ fn decimal_of_any_length(cell: &[u8]) -> Result<(), LineError> {
         return Ok(());
     }
     let reason = "is not a decimal number";
-    Err(LineError::cell("quote quantity", cell, reason))
+    Err(LineError::bad_cell("quote quantity", cell, reason))
 }
 
 #[cfg(test)]
@@ -85,30 +89,31 @@ mod tests {
     use market::Side;
     use proptest::prelude::*;
 
-    use super::{COLUMNS, parse};
-    use crate::cells::{Cells, LineError, Scratch};
+    use super::{SPOT_COLUMNS, parse_line};
+    use crate::cells::{Cells, UnquoteBuffer};
+    use crate::parsed_line::LineError;
 
-    fn read(line: &str) -> Result<market::Trade, LineError> {
-        let mut scratch = Scratch::default();
-        parse(&Cells::split(line.as_bytes(), &mut scratch)?, COLUMNS)
+    fn parse_text(line: &str) -> Result<market::Trade, LineError> {
+        let mut buffer = UnquoteBuffer::default();
+        parse_line(&Cells::split(line.as_bytes(), &mut buffer)?, SPOT_COLUMNS)
     }
 
     proptest! {
         #[test]
         fn no_line_makes_it_panic(line in proptest::collection::vec(any::<u8>(), 0..120), columns in 6_usize..8) {
-            let mut scratch = Scratch::default();
-            if let Ok(cells) = Cells::split(&line, &mut scratch) {
-                let _ = parse(&cells, columns);
+            let mut buffer = UnquoteBuffer::default();
+            if let Ok(cells) = Cells::split(&line, &mut buffer) {
+                let _ = parse_line(&cells, columns);
             }
         }
 
         #[test]
         fn no_seven_cells_make_it_panic(cells in proptest::collection::vec("[0-9.TrueFals\"e-]{0,24}", 7)) {
-            let _ = read(&cells.join(","));
+            let _ = parse_text(&cells.join(","));
         }
 
         #[test]
-        fn what_was_written_is_read(
+        fn a_written_trade_reads_back(
             id: u64,
             mantissa in 0_u64..1_000_000_000,
             time_us in super::MICROSECONDS_FROM..9_000_000_000_000_000,
@@ -117,7 +122,7 @@ mod tests {
             let (whole, fraction) = (mantissa / 10_000, mantissa % 10_000);
             let maker_text = if maker { "True" } else { "false" };
             let line = format!("{id},{whole}.{fraction:04},5,1.0,{time_us},{maker_text},True");
-            let trade = read(&line).unwrap();
+            let trade = parse_text(&line).unwrap();
             prop_assert_eq!(trade.id.unwrap().as_number(), Some(id));
             prop_assert_eq!(trade.price, market::Decimal::new(mantissa.cast_signed(), 4).unwrap());
             prop_assert_eq!(trade.time_ns, time_us.cast_signed() * 1_000);
@@ -126,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn milliseconds_and_microseconds_are_told_apart() {
+    fn milliseconds_and_microseconds_are_distinguished() {
         let cases = [
             ("1381232396477", 1_381_232_396_477_000_000),
             ("1381232396477000", 1_381_232_396_477_000_000),
@@ -136,13 +141,13 @@ mod tests {
             ("100000000000000", 100_000_000_000_000_000),
         ];
         for (time, expected) in cases {
-            let trade = read(&format!("1,2,3,6,{time},False,True")).unwrap();
+            let trade = parse_text(&format!("1,2,3,6,{time},False,True")).unwrap();
             assert_eq!(trade.time_ns, expected, "{time}");
         }
     }
 
     #[test]
-    fn a_bad_line_says_what_would_be_right() {
+    fn the_error_of_a_bad_line_says_what_is_expected() {
         let cases = [
             (
                 "1,48.80,500,24400,1381232396477000,False",
@@ -167,7 +172,7 @@ mod tests {
             ),
             (
                 "1,2,-3,6,5,False,True",
-                "quantity \"-3\" is negative; nought or more is expected",
+                "quantity \"-3\" is negative; zero or more is expected",
             ),
             (
                 "1,2,3,.,5,False,True",
@@ -191,7 +196,11 @@ mod tests {
             ),
         ];
         for (line, expected) in cases {
-            assert_eq!(read(line).unwrap_err().to_string(), expected, "{line}");
+            assert_eq!(
+                parse_text(line).unwrap_err().to_string(),
+                expected,
+                "{line}"
+            );
         }
     }
 }

@@ -1,82 +1,86 @@
-//! Trades put together for sending.
+//! Trades that are sent together.
 
 use market::{Symbol, Trade, Venue};
 use schemas::TradesBatch;
 
-use crate::names::Names;
-use crate::source::Parsed;
+use crate::instruments::InstrumentTable;
+use crate::tape_reader::TapeTrade;
 
 /// Where a trade came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Origin {
-    /// The place of its tape on the command line.
-    pub(crate) tape: usize,
+pub(crate) struct TradeOrigin {
+    /// The index of its tape on the command line.
+    pub(crate) tape_index: usize,
     /// Its line, from 1.
     pub(crate) line: u64,
 }
 
-/// One request: trades of one venue.
+/// The body of one POST: trades of one venue.
 #[derive(Debug)]
-pub(crate) struct Request {
-    /// Whose trades.
+pub(crate) struct TradesRequest {
     pub(crate) venue: Venue,
-    /// What is sent.
     pub(crate) body: Vec<u8>,
     /// Where each trade came from, in the order of the body.
-    pub(crate) origins: Vec<Origin>,
+    pub(crate) origins: Vec<TradeOrigin>,
 }
 
-/// Trades that follow one another in the merged tapes. It is acknowledged when all of its
+/// Trades that follow one another in the merged tapes. The chunk is acknowledged when all of its
 /// requests are.
 #[derive(Debug)]
 pub(crate) struct Chunk {
     /// Its number in the run, from 0.
     pub(crate) sequence: u64,
     /// One for each venue.
-    pub(crate) requests: Vec<Request>,
-    /// How many bytes of the files were read when it was cut.
+    pub(crate) requests: Vec<TradesRequest>,
+    /// The number of bytes of the files that were read when the chunk was finished.
     pub(crate) bytes_read: u64,
 }
 
-/// Gathers trades until a chunk is cut.
+/// Gathers trades into chunks.
 #[derive(Debug, Default)]
-pub(crate) struct Gatherer {
-    waiting: Vec<Waiting>,
-    sequence: u64,
-    /// The place of each listing among the symbols of the request at hand.
-    places: Vec<Option<u32>>,
+pub(crate) struct ChunkBuilder {
+    trades: Vec<GatheredTrade>,
+    next_sequence: u64,
+    /// The index of each instrument among the symbols of the request that is being encoded.
+    symbol_indexes: Vec<Option<u32>>,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct GatheredTrade {
     trade: Trade,
-    listing: u32,
-    origin: Origin,
+    instrument_index: u32,
+    origin: TradeOrigin,
 }
 
-impl Gatherer {
+impl ChunkBuilder {
     /// Adds the next trade.
-    pub(crate) fn push(&mut self, tape: usize, parsed: Parsed) {
-        self.waiting.push(Waiting {
-            trade: parsed.trade,
-            listing: parsed.listing,
-            origin: Origin {
-                tape,
-                line: parsed.line,
+    pub(crate) fn push(&mut self, tape_index: usize, trade: TapeTrade) {
+        self.trades.push(GatheredTrade {
+            trade: trade.trade,
+            instrument_index: trade.instrument_index,
+            origin: TradeOrigin {
+                tape_index,
+                line: trade.line,
             },
         });
     }
 
-    /// How many trades wait.
+    /// Returns the number of trades since the last chunk.
     pub(crate) const fn len(&self) -> usize {
-        self.waiting.len()
+        self.trades.len()
     }
 
-    /// Takes what waits; none where nothing does.
-    pub(crate) fn cut(&mut self, names: &Names, bytes_read: u64) -> Option<Chunk> {
+    /// Encodes the gathered trades as the next chunk; `None` if there are none.
+    pub(crate) fn finish_chunk(
+        &mut self,
+        instruments: &InstrumentTable,
+        bytes_read: u64,
+    ) -> Option<Chunk> {
         let mut venues: Vec<u32> = Vec::new();
-        for waiting in &self.waiting {
-            let venue = names.listing(waiting.listing).venue;
+        for gathered in &self.trades {
+            let venue = instruments
+                .instrument(gathered.instrument_index)
+                .venue_index;
             if venues.last() != Some(&venue) && !venues.contains(&venue) {
                 venues.push(venue);
             }
@@ -86,11 +90,11 @@ impl Gatherer {
         }
         let requests = venues
             .into_iter()
-            .map(|venue| self.request(venue, names))
+            .map(|venue| self.encode_request(venue, instruments))
             .collect();
-        self.waiting.clear();
-        let sequence = self.sequence;
-        self.sequence += 1;
+        self.trades.clear();
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
         Some(Chunk {
             sequence,
             requests,
@@ -98,29 +102,29 @@ impl Gatherer {
         })
     }
 
-    /// The trades of one venue among those that wait.
-    fn request(&mut self, number: u32, names: &Names) -> Request {
-        self.places.clear();
-        self.places.resize(names.len(), None);
+    /// Encodes the gathered trades of one venue.
+    fn encode_request(&mut self, venue_index: u32, instruments: &InstrumentTable) -> TradesRequest {
+        self.symbol_indexes.clear();
+        self.symbol_indexes.resize(instruments.len(), None);
         let mut symbols: Vec<Symbol> = Vec::new();
-        for waiting in &self.waiting {
-            let listing = names.listing(waiting.listing);
-            let place = &mut self.places[waiting.listing as usize];
-            if listing.venue == number && place.is_none() {
-                *place = u32::try_from(symbols.len()).ok();
-                symbols.push(listing.symbol.clone());
+        for gathered in &self.trades {
+            let instrument = instruments.instrument(gathered.instrument_index);
+            let symbol_index = &mut self.symbol_indexes[gathered.instrument_index as usize];
+            if instrument.venue_index == venue_index && symbol_index.is_none() {
+                *symbol_index = u32::try_from(symbols.len()).ok();
+                symbols.push(instrument.symbol.clone());
             }
         }
-        let venue = names.venue(number).clone();
+        let venue = instruments.venue(venue_index).clone();
         let mut batch = TradesBatch::new(&venue, &symbols);
-        let mut origins = Vec::with_capacity(self.waiting.len());
-        for waiting in &self.waiting {
-            if let Some(place) = self.places[waiting.listing as usize] {
-                batch.push(place, &waiting.trade);
-                origins.push(waiting.origin);
+        let mut origins = Vec::with_capacity(self.trades.len());
+        for gathered in &self.trades {
+            if let Some(index) = self.symbol_indexes[gathered.instrument_index as usize] {
+                batch.push(index, &gathered.trade);
+                origins.push(gathered.origin);
             }
         }
-        Request {
+        TradesRequest {
             venue,
             body: batch.take_bytes(),
             origins,

@@ -1,17 +1,18 @@
-//! Which format a tape has, told by its first line.
+//! The format of a tape, which its first line decides.
 
 use std::str::FromStr;
 
 use market::IdScheme;
 
 use crate::binance;
-use crate::cells::{Cells, LineError};
-use crate::plain::{Columns, HeaderError, NAMES, Row};
+use crate::cells::Cells;
+use crate::parsed_line::{LineError, ParsedLine};
+use crate::plain::{COLUMN_NAMES, HeaderError, PlainColumns};
 
-/// Which format was asked for.
+/// The format that the command line chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum FormatChoice {
-    /// Whatever the first line says.
+    /// The one that the first line shows.
     #[default]
     Auto,
     /// Binance's trade archives.
@@ -20,87 +21,87 @@ pub(crate) enum FormatChoice {
     Plain,
 }
 
-/// What the lines of a tape look like.
+/// The format of a tape's lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// Binance's trade archives, of so many columns.
+pub(crate) enum TapeFormat {
+    /// Binance's trade archives, with this number of columns.
     Binance { columns: usize },
     /// The plain format.
-    Plain(Columns),
+    Plain(PlainColumns),
 }
 
-/// Why a first line does not tell a format.
+/// Why the first line shows no known format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FormatError {
-    /// No header of the plain format.
-    #[error("is no header of the plain format: {0}")]
+    /// It is not a header of the plain format.
+    #[error("is not a header of the plain format: {0}")]
     Header(#[from] HeaderError),
-    /// No header that is known, and no trade of an archive.
+    /// It is neither a known header nor a trade of an archive.
     #[error(
         "is neither a trade of a Binance archive (7 cells, the first a number) nor a header \
-         that names columns of the plain format ({})", NAMES.join(", ")
+         that names columns of the plain format ({})", COLUMN_NAMES.join(", ")
     )]
     Unknown,
 }
 
-impl Format {
-    /// Tells the format by the first line, and whether that line is a header.
+impl TapeFormat {
+    /// Detects the format from the first line. Returns it, and whether that line is a header.
     pub(crate) fn detect(
         first: &Cells<'_>,
         choice: FormatChoice,
     ) -> Result<(Self, bool), FormatError> {
-        let is_header = first.iter().all(is_name);
+        let is_header = first.iter().all(is_column_name);
         let is_archive = match choice {
             FormatChoice::Binance => true,
             FormatChoice::Plain => false,
-            FormatChoice::Auto if is_header => first.iter().any(is_archive_name),
+            FormatChoice::Auto if is_header => first.iter().any(is_archive_column),
             FormatChoice::Auto => {
                 let is_digits = first.get(0).iter().all(u8::is_ascii_digit);
-                if !is_digits && first.count() != binance::COLUMNS {
+                if !is_digits && first.count() != binance::SPOT_COLUMNS {
                     return Err(FormatError::Unknown);
                 }
                 true
             }
         };
         if !is_archive {
-            return Ok((Self::Plain(Columns::of(first)?), true));
+            return Ok((Self::Plain(PlainColumns::from_header(first)?), true));
         }
-        // Futures archives, which have a header, leave the last column out.
-        let columns = match is_header && first.count() == binance::COLUMNS - 1 {
-            true => binance::COLUMNS - 1,
-            false => binance::COLUMNS,
+        // Archives of futures have a header, and lack the last column.
+        let columns = match is_header && first.count() == binance::SPOT_COLUMNS - 1 {
+            true => binance::SPOT_COLUMNS - 1,
+            false => binance::SPOT_COLUMNS,
         };
         Ok((Self::Binance { columns }, is_header))
     }
 
-    /// How a venue whose tape looks like this is taken to number its trades.
-    pub(crate) const fn id_scheme(&self) -> IdScheme {
+    /// Returns the id scheme that a venue with such tapes is assumed to have.
+    pub(crate) const fn default_id_scheme(&self) -> IdScheme {
         match self {
             Self::Binance { .. } => IdScheme::Contiguous,
-            Self::Plain(columns) if columns.have_id() => IdScheme::Unique,
+            Self::Plain(columns) if columns.has_id_column() => IdScheme::Unique,
             Self::Plain(_) => IdScheme::None,
         }
     }
 
-    /// Reads a line.
-    pub(crate) fn parse<'a>(&self, cells: &Cells<'a>) -> Result<Row<'a>, LineError> {
+    /// Parses a line.
+    pub(crate) fn parse_line<'a>(&self, cells: &Cells<'a>) -> Result<ParsedLine<'a>, LineError> {
         match self {
-            Self::Binance { columns } => Ok(Row {
-                trade: binance::parse(cells, *columns)?,
+            Self::Binance { columns } => Ok(ParsedLine {
+                trade: binance::parse_line(cells, *columns)?,
                 venue: &[],
                 symbol: &[],
             }),
-            Self::Plain(columns) => columns.parse(cells),
+            Self::Plain(columns) => columns.parse_line(cells),
         }
     }
 }
 
-fn is_name(cell: &[u8]) -> bool {
+fn is_column_name(cell: &[u8]) -> bool {
     cell.first().is_some_and(u8::is_ascii_alphabetic)
 }
 
-/// `isBuyerMaker`, `is_buyer_maker`.
-fn is_archive_name(cell: &[u8]) -> bool {
+/// Returns whether a header's cell is `isBuyerMaker` or `is_buyer_maker`, in any case.
+fn is_archive_column(cell: &[u8]) -> bool {
     let letters = cell.iter().filter(|byte| **byte != b'_');
     letters
         .map(u8::to_ascii_lowercase)
@@ -124,24 +125,21 @@ impl FromStr for FormatChoice {
 mod tests {
     use market::IdScheme;
 
-    use super::{Format, FormatChoice, FormatError};
-    use crate::cells::{Cells, Scratch};
+    use super::{FormatChoice, FormatError, TapeFormat};
+    use crate::cells::{Cells, UnquoteBuffer};
 
-    fn detect(line: &str, choice: FormatChoice) -> Result<(Format, bool), FormatError> {
-        let mut scratch = Scratch::default();
-        Format::detect(
-            &Cells::split(line.as_bytes(), &mut scratch).unwrap(),
-            choice,
-        )
+    fn detect(line: &str, choice: FormatChoice) -> Result<(TapeFormat, bool), FormatError> {
+        let mut buffer = UnquoteBuffer::default();
+        TapeFormat::detect(&Cells::split(line.as_bytes(), &mut buffer).unwrap(), choice)
     }
 
     #[test]
-    fn the_first_line_tells_the_format() {
-        let seven = Format::Binance { columns: 7 };
-        let six = Format::Binance { columns: 6 };
+    fn the_first_line_decides_the_format() {
+        let seven = TapeFormat::Binance { columns: 7 };
+        let six = TapeFormat::Binance { columns: 6 };
         let cases = [
             ("1,2,3,6,5,False,True", (seven, false)),
-            // Damaged, which is then told of the line and not of the tape.
+            // A damaged line, which is a problem of the line and not of the tape.
             ("1,2,3", (seven, false)),
             ("x1,2,3,6,5,False,True", (seven, false)),
             (
@@ -159,18 +157,18 @@ mod tests {
             ("price,time", IdScheme::None),
         ] {
             let (format, is_header) = detect(line, FormatChoice::Auto).unwrap();
-            assert!(is_header && matches!(format, Format::Plain(_)));
-            assert_eq!(format.id_scheme(), scheme);
+            assert!(is_header && matches!(format, TapeFormat::Plain(_)));
+            assert_eq!(format.default_id_scheme(), scheme);
         }
     }
 
     #[test]
-    fn another_first_line_says_what_would_be_right() {
+    fn the_error_of_another_first_line_says_what_is_expected() {
         let error = detect("time,cost", FormatChoice::Auto).unwrap_err();
         assert!(
             error
                 .to_string()
-                .starts_with("is no header of the plain format: \"cost\"")
+                .starts_with("is not a header of the plain format: \"cost\"")
         );
         let error = detect("-,1,2", FormatChoice::Auto).unwrap_err();
         assert_eq!(error, FormatError::Unknown);

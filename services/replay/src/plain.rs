@@ -1,16 +1,21 @@
 //! The plain format: a CSV whose header names its columns.
 //!
-//! Any of `time`, `price`, `quantity`, `side`, `id`, `scope`, `venue`, `symbol`, in any order;
-//! `time` and `price` are needed. Time is integer nanoseconds or RFC 3339: a bare number's unit
-//! is never guessed, as one wrong guess moves a trade by a thousand times its age. Side is `buy`
-//! or `sell`. All but time and price may be empty.
+//! The columns are `time`, `price`, `quantity`, `side`, `id`, `scope`, `venue` and `symbol`, in any
+//! order; `time` and `price` are required. A time is integer nanoseconds or RFC 3339: the unit of
+//! a bare number is never guessed, since a wrong guess moves a trade by a thousand times its age.
+//! A side is `buy` or `sell`. All cells but time and price may be empty.
 
-use market::{Side, Trade, parse_time};
+mod time;
 
-use crate::cells::{Cells, LineError, MOST_CELLS, decimal, id, integer, quantity, utf8};
+use market::{Side, Trade};
 
-/// Every column, in the order of [`Columns::places`].
-pub(crate) const NAMES: [&str; MOST_CELLS] = [
+use self::time::parse_time_cell;
+use crate::cells::{Cells, MAX_CELLS};
+use crate::parsed_line::{LineError, ParsedLine};
+use crate::values::{parse_decimal, parse_quantity, parse_trade_id, parse_utf8};
+
+/// The name of every column. [`PlainColumns::cell_indexes`] has the same order.
+pub(crate) const COLUMN_NAMES: [&str; MAX_CELLS] = [
     "time", "price", "quantity", "side", "id", "scope", "venue", "symbol",
 ];
 const TIME: usize = 0;
@@ -22,112 +27,110 @@ const SCOPE: usize = 5;
 const VENUE: usize = 6;
 const SYMBOL: usize = 7;
 
-/// The longest scope, in bytes.
-const SCOPE_LIMIT: usize = 64;
+/// The index of a column that the header does not name. [`Cells::get`] returns an empty cell.
+const ABSENT: usize = usize::MAX;
 
-/// Which column stands where.
+/// The longest scope, in bytes.
+const SCOPE_LIMIT_BYTES: usize = 64;
+
+/// Which columns a header names, and in which order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Columns {
-    /// By the order of [`NAMES`]; a column that is not there is where every line is empty.
-    places: [usize; MOST_CELLS],
+pub(crate) struct PlainColumns {
+    /// The index of each column's cell, by the order of [`COLUMN_NAMES`]; or [`ABSENT`].
+    cell_indexes: [usize; MAX_CELLS],
     count: usize,
 }
 
-/// A trade, and the names that its line gives; empty where it gives none.
-#[derive(Debug)]
-pub(crate) struct Row<'a> {
-    pub(crate) trade: Trade,
-    pub(crate) venue: &'a [u8],
-    pub(crate) symbol: &'a [u8],
-}
-
-/// Why a first line is no header of the plain format.
+/// Why a first line is not a header of the plain format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HeaderError {
-    /// A name that the format does not have.
-    #[error("\"{name}\" is not one of the columns {}", NAMES.join(", "))]
+    /// The format has no column of this name.
+    #[error("\"{name}\" is not one of the columns {}", COLUMN_NAMES.join(", "))]
     Unknown {
-        /// As the header has it.
+        /// The name, as the header writes it.
         name: String,
     },
-    /// The same name again.
+    /// A column is named twice.
     #[error("column {name} is named twice")]
-    Twice {
-        /// Which.
+    Duplicate {
+        /// The column's name.
         name: &'static str,
     },
-    /// A column that every tape needs.
+    /// A required column is missing.
     #[error("column {name} is missing; time and price are needed")]
     Missing {
-        /// Which.
+        /// The column's name.
         name: &'static str,
     },
 }
 
-impl Columns {
-    /// Reads a header.
-    pub(crate) fn of(header: &Cells<'_>) -> Result<Self, HeaderError> {
-        let mut places = [usize::MAX; MOST_CELLS];
-        for (place, cell) in header.iter().enumerate() {
-            let column = NAMES.iter().position(|name| name.as_bytes() == cell);
+impl PlainColumns {
+    /// Parses a header.
+    pub(crate) fn from_header(header: &Cells<'_>) -> Result<Self, HeaderError> {
+        let mut cell_indexes = [ABSENT; MAX_CELLS];
+        for (index, cell) in header.iter().enumerate() {
+            let column = COLUMN_NAMES.iter().position(|name| name.as_bytes() == cell);
             let column = column.ok_or_else(|| HeaderError::Unknown {
                 name: cell.escape_ascii().to_string().chars().take(40).collect(),
             })?;
-            if places[column] != usize::MAX {
-                return Err(HeaderError::Twice {
-                    name: NAMES[column],
+            if cell_indexes[column] != ABSENT {
+                return Err(HeaderError::Duplicate {
+                    name: COLUMN_NAMES[column],
                 });
             }
-            places[column] = place;
+            cell_indexes[column] = index;
         }
-        if header.count() > MOST_CELLS {
+        if header.count() > MAX_CELLS {
             return Err(HeaderError::Unknown {
-                name: format!("column {}", MOST_CELLS + 1),
+                name: format!("column {}", MAX_CELLS + 1),
             });
         }
         for column in [TIME, PRICE] {
-            if places[column] == usize::MAX {
+            if cell_indexes[column] == ABSENT {
                 return Err(HeaderError::Missing {
-                    name: NAMES[column],
+                    name: COLUMN_NAMES[column],
                 });
             }
         }
         Ok(Self {
-            places,
+            cell_indexes,
             count: header.count(),
         })
     }
 
-    /// Whether lines may have ids.
-    pub(crate) const fn have_id(&self) -> bool {
-        self.places[ID] != usize::MAX
+    /// Returns whether lines may have ids.
+    pub(crate) const fn has_id_column(&self) -> bool {
+        self.cell_indexes[ID] != ABSENT
     }
 
-    /// Whether lines may have a scope of ids.
-    pub(crate) const fn have_scope(&self) -> bool {
-        self.places[SCOPE] != usize::MAX
+    /// Returns whether lines may have a scope of ids.
+    pub(crate) const fn has_scope_column(&self) -> bool {
+        self.cell_indexes[SCOPE] != ABSENT
     }
 
-    /// Whether lines may name their symbol.
-    pub(crate) const fn have_symbol(&self) -> bool {
-        self.places[SYMBOL] != usize::MAX
+    /// Returns whether lines may name their symbol.
+    pub(crate) const fn has_symbol_column(&self) -> bool {
+        self.cell_indexes[SYMBOL] != ABSENT
     }
 
-    /// Reads a line.
-    pub(crate) fn parse<'a>(&self, cells: &Cells<'a>) -> Result<Row<'a>, LineError> {
-        cells.expect(self.count)?;
-        let cell = |column: usize| cells.get(self.places[column]);
-        let given = |column: usize| Some(cell(column)).filter(|cell| !cell.is_empty());
+    /// Parses a line.
+    pub(crate) fn parse_line<'a>(&self, cells: &Cells<'a>) -> Result<ParsedLine<'a>, LineError> {
+        cells.check_count(self.count)?;
+        let cell = |column: usize| cells.get(self.cell_indexes[column]);
+        let optional = |column: usize| Some(cell(column)).filter(|cell| !cell.is_empty());
         let trade = Trade {
-            time_ns: time(cell(TIME))?,
-            price: decimal("price", cell(PRICE))?,
-            quantity: given(QUANTITY).map(quantity).transpose()?,
-            side: given(SIDE).map(side).transpose()?,
-            id: given(ID).map(id).transpose()?,
-            scope: given(SCOPE).map(scope).transpose()?.map(Into::into),
+            time_ns: parse_time_cell(cell(TIME))?,
+            price: parse_decimal("price", cell(PRICE))?,
+            quantity: optional(QUANTITY).map(parse_quantity).transpose()?,
+            side: optional(SIDE).map(parse_side).transpose()?,
+            id: optional(ID).map(parse_trade_id).transpose()?,
+            scope: optional(SCOPE)
+                .map(parse_scope)
+                .transpose()?
+                .map(Into::into),
             sender: None,
         };
-        Ok(Row {
+        Ok(ParsedLine {
             trade,
             venue: cell(VENUE),
             symbol: cell(SYMBOL),
@@ -135,73 +138,24 @@ impl Columns {
     }
 }
 
-fn time(cell: &[u8]) -> Result<i64, LineError> {
-    let wrong = || {
-        let reason = "is not a time; integer nanoseconds since 1970, or RFC 3339 \
-                      such as 2013-10-08T13:30:00.5Z, of the years 1970 to 2262 are expected";
-        LineError::cell("time", cell, reason)
-    };
-    let time_ns = match integer(cell) {
-        Some(time_ns) => time_ns.ok(),
-        None if is_rfc3339(cell) => utf8("time", cell)
-            .ok()
-            .and_then(|text| parse_time(text).ok()),
-        None => None,
-    };
-    time_ns.filter(|time_ns| *time_ns >= 0).ok_or_else(wrong)
-}
-
-/// Whether a text has the shape of [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339). The
-/// parser behind [`parse_time`] takes more than that, and a leap second for the one before it.
-fn is_rfc3339(text: &[u8]) -> bool {
-    let Some((date_time, rest)) = text.split_at_checked(19) else {
-        return false;
-    };
-    let is_shaped = date_time
-        .iter()
-        .zip(b"0000-00-00T00:00:00")
-        .all(|(byte, shape)| match shape {
-            b'0' => byte.is_ascii_digit(),
-            b'T' => matches!(byte, b'T' | b't'),
-            _ => byte == shape,
-        });
-    let rest = rest.strip_prefix(b".").map_or(rest, |fraction| {
-        let end = fraction.iter().position(|byte| !byte.is_ascii_digit());
-        // A point without digits leaves itself, which no offset begins with.
-        end.filter(|end| *end > 0)
-            .map_or(rest, |end| &fraction[end..])
-    });
-    is_shaped && &date_time[17..] != b"60" && is_offset(rest)
-}
-
-fn is_offset(text: &[u8]) -> bool {
-    match text {
-        b"Z" | b"z" => true,
-        [b'+' | b'-', h1, h2, b':', m1, m2] => {
-            let is_digits = [h1, h2, m1, m2].into_iter().all(u8::is_ascii_digit);
-            is_digits && (*h1, *h2) <= (b'2', b'3') && *m1 <= b'5'
-        }
-        _ => false,
-    }
-}
-
-fn side(cell: &[u8]) -> Result<Side, LineError> {
+fn parse_side(cell: &[u8]) -> Result<Side, LineError> {
     match cell {
         b"buy" => Ok(Side::Buy),
         b"sell" => Ok(Side::Sell),
         _ => {
             let reason = "is not a side; buy, sell or nothing is expected";
-            Err(LineError::cell("side", cell, reason))
+            Err(LineError::bad_cell("side", cell, reason))
         }
     }
 }
 
-fn scope(cell: &[u8]) -> Result<&str, LineError> {
-    if cell.len() > SCOPE_LIMIT {
-        let reason = format!("has {} bytes; 1 to {SCOPE_LIMIT} are expected", cell.len());
-        return Err(LineError::cell("scope", cell, reason));
+fn parse_scope(cell: &[u8]) -> Result<&str, LineError> {
+    if cell.len() > SCOPE_LIMIT_BYTES {
+        let length = cell.len();
+        let reason = format!("has {length} bytes; 1 to {SCOPE_LIMIT_BYTES} are expected");
+        return Err(LineError::bad_cell("scope", cell, reason));
     }
-    utf8("scope", cell)
+    parse_utf8("scope", cell)
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
-//! What a run tells at its end.
+//! The report at the end of a run.
 
 use std::time::Duration;
 
-use indicatif::HumanCount;
+use host::{Align, TextTable, format_count};
 
-use crate::faults::{Fault, Faults};
-use crate::progress::rate;
-use crate::resume::Reached;
+use crate::problems::{LineProblem, LineProblems};
+use crate::progress::trades_per_second;
+use crate::resume_file::AcknowledgedTrades;
 
-const HEADINGS: [&str; 6] = [
+const COLUMNS: [&str; 6] = [
     "tape",
     "trades",
     "sent before",
@@ -16,130 +16,126 @@ const HEADINGS: [&str; 6] = [
     "rejected",
     "bad lines",
 ];
-/// The column that only a run that went on has.
+/// The index of the column that only a resumed run has.
 const SENT_BEFORE: usize = 2;
 
-/// What became of a run.
+/// The outcome of a run.
 #[derive(Debug)]
-pub(crate) struct Report {
-    /// The tapes' names.
-    pub(crate) names: Vec<String>,
-    /// Lines that were no trades.
-    pub(crate) bad: Faults,
-    /// Trades that were refused.
-    pub(crate) rejected: Faults,
-    /// Trades that this run sent, by tape.
+pub(crate) struct ReplayReport {
+    pub(crate) tape_names: Vec<String>,
+    /// Lines that are not trades.
+    pub(crate) bad_lines: LineProblems,
+    /// Trades that the server rejected.
+    pub(crate) rejected: LineProblems,
+    /// The number of trades that this run sent, by tape, rejected ones included.
     pub(crate) sent: Vec<u64>,
-    /// Trades that an earlier run sent, by tape.
+    /// The number of trades that an earlier run sent, by tape.
     pub(crate) skipped: Vec<u64>,
-    /// How far that run got.
-    pub(crate) before: Reached,
-    /// How long this run took.
-    pub(crate) time: Duration,
+    /// How far that earlier run got.
+    pub(crate) sent_before: AcknowledgedTrades,
+    pub(crate) duration: Duration,
 }
 
-impl Report {
-    /// Whether every line was a trade, and every trade was taken.
+impl ReplayReport {
+    /// Returns whether every line was a trade and every trade was accepted.
     pub(crate) fn is_clean(&self) -> bool {
-        self.bad.count() + self.rejected.count() + self.before.rejected == 0
+        self.bad_lines.total_count() + self.rejected.total_count() + self.sent_before.rejected == 0
     }
 
-    /// The faults that are shown, a line each, and how many there are beyond those.
-    pub(crate) fn faults(&self) -> String {
+    /// Returns a line for each listed problem, and the number of the others.
+    pub(crate) fn problem_lines(&self) -> String {
         let mut text = String::new();
-        for (what, faults) in [("not a trade", &self.bad), ("rejected", &self.rejected)] {
-            for fault in faults.first() {
-                text += &format!("{what}: {}\n", self.fault(fault));
+        let kinds = [
+            ("not a trade", &self.bad_lines),
+            ("rejected", &self.rejected),
+        ];
+        for (kind, problems) in kinds {
+            for problem in problems.listed() {
+                text += &format!("{kind}: {}\n", self.problem_text(problem));
             }
-            let more = faults.count() - faults.first().len() as u64;
-            if more > 0 {
-                text += &format!("{what}: {} more\n", HumanCount(more));
+            let unlisted = problems.total_count() - problems.listed().len() as u64;
+            if unlisted > 0 {
+                text += &format!("{kind}: {} more\n", format_count(unlisted));
             }
         }
         text
     }
 
-    fn fault(&self, fault: &Fault) -> String {
-        let name = &self.names[fault.tape];
-        match fault.line {
-            0 => format!("{name}: {}", fault.reason),
-            line => format!("{name}:{line}: {}", fault.reason),
+    fn problem_text(&self, problem: &LineProblem) -> String {
+        let name = &self.tape_names[problem.tape_index];
+        match problem.line {
+            0 => format!("{name}: {}", problem.reason),
+            line => format!("{name}:{line}: {}", problem.reason),
         }
     }
 
-    /// A table of the tapes, and a line that sums up.
+    /// Returns a table of the tapes, and a summary.
     pub(crate) fn table(&self) -> String {
-        let mut rows: Vec<_> = (0..self.names.len()).map(|tape| self.row(tape)).collect();
-        if rows.len() > 1 {
-            rows.push(self.total());
-        }
-        rows.insert(0, HEADINGS.map(str::to_owned));
-        let went_on = self.before.trades > 0;
-        let columns = (0..HEADINGS.len()).filter(|column| went_on || *column != SENT_BEFORE);
-        let widths: Vec<_> = columns
-            .map(|column| {
-                let cells = rows.iter().map(|row| row[column].chars().count());
-                (column, cells.max().unwrap_or(0))
-            })
+        let is_resumed = self.sent_before.trades > 0;
+        let is_shown = |column: usize| is_resumed || column != SENT_BEFORE;
+        let alignments = std::iter::once(Align::Left).chain(std::iter::repeat(Align::Right));
+        let columns = COLUMNS.into_iter().zip(alignments).enumerate();
+        let columns = columns.filter(|(column, _)| is_shown(*column));
+        let mut table = TextTable::with_header(columns.map(|(_, column)| column));
+        let mut rows: Vec<_> = (0..self.tape_names.len())
+            .map(|tape_index| self.tape_row(tape_index))
             .collect();
-        let mut text = String::new();
-        for row in &rows {
-            let cells = widths.iter().map(|(column, width)| match column {
-                0 => format!("{:<width$}", row[0]),
-                _ => format!("{:>width$}", row[*column]),
-            });
-            text += cells.collect::<Vec<_>>().join("  ").trim_end();
-            text.push('\n');
+        if rows.len() > 1 {
+            rows.push(self.total_row());
         }
-        text + &self.closing()
+        for row in rows {
+            let cells = row.into_iter().enumerate();
+            let cells = cells.filter(|(column, _)| is_shown(*column));
+            table.push_row(cells.map(|(_, cell)| cell));
+        }
+        table.to_string() + &self.summary()
     }
 
-    fn row(&self, tape: usize) -> [String; 6] {
-        let (sent, rejected) = (self.sent[tape], self.rejected.of_tape(tape));
-        cells(
-            &self.names[tape],
-            [
-                sent + self.skipped[tape],
-                self.skipped[tape],
-                sent - rejected,
-                rejected,
-                self.bad.of_tape(tape),
-            ],
-        )
+    fn tape_row(&self, tape_index: usize) -> [String; 6] {
+        let sent = self.sent[tape_index];
+        let rejected = self.rejected.count_of_tape(tape_index);
+        let counts = [
+            sent + self.skipped[tape_index],
+            self.skipped[tape_index],
+            sent - rejected,
+            rejected,
+            self.bad_lines.count_of_tape(tape_index),
+        ];
+        format_row(&self.tape_names[tape_index], counts)
     }
 
-    fn total(&self) -> [String; 6] {
+    fn total_row(&self) -> [String; 6] {
         let (sent, skipped): (u64, u64) = (self.sent.iter().sum(), self.skipped.iter().sum());
-        let rejected = self.rejected.count();
+        let rejected = self.rejected.total_count();
         let counts = [
             sent + skipped,
             skipped,
             sent - rejected,
             rejected,
-            self.bad.count(),
+            self.bad_lines.total_count(),
         ];
-        cells("all", counts)
+        format_row("all", counts)
     }
 
-    fn closing(&self) -> String {
+    fn summary(&self) -> String {
         let sent: u64 = self.sent.iter().sum();
-        let rate = rate(sent, self.time);
+        let rate = trades_per_second(sent, self.duration);
         let mut text = format!(
             "{} trades in {:.2} s: {} trades/s\n",
-            HumanCount(sent),
-            self.time.as_secs_f64(),
-            HumanCount(rate),
+            format_count(sent),
+            self.duration.as_secs_f64(),
+            format_count(rate),
         );
-        if self.before.rejected > 0 {
-            let before = HumanCount(self.before.rejected);
-            text += &format!("{before} of those sent before were rejected then\n");
+        if self.sent_before.rejected > 0 {
+            let rejected = format_count(self.sent_before.rejected);
+            text += &format!("{rejected} of those sent before were rejected then\n");
         }
         text + "Accepted means durable; trades that were there already are counted as duplicates when they are folded.\n"
     }
 }
 
-fn cells(name: &str, counts: [u64; 5]) -> [String; 6] {
-    let [a, b, c, d, e] = counts.map(|count| HumanCount(count).to_string());
+fn format_row(name: &str, counts: [u64; 5]) -> [String; 6] {
+    let [a, b, c, d, e] = counts.map(format_count);
     [name.to_owned(), a, b, c, d, e]
 }
 
@@ -147,26 +143,26 @@ fn cells(name: &str, counts: [u64; 5]) -> [String; 6] {
 mod tests {
     use std::time::Duration;
 
-    use super::Report;
-    use crate::faults::Faults;
-    use crate::resume::Reached;
+    use super::ReplayReport;
+    use crate::problems::LineProblems;
+    use crate::resume_file::AcknowledgedTrades;
 
-    fn report() -> Report {
-        let mut bad = Faults::new(2);
-        bad.add(0, 3, "has 6 cells; 7 are expected");
-        bad.add(1, 0, "the zip is damaged");
-        let mut rejected = Faults::new(2);
+    fn report() -> ReplayReport {
+        let mut bad_lines = LineProblems::new(2);
+        bad_lines.add(0, 3, "has 6 cells; 7 are expected");
+        bad_lines.add(1, 0, "the zip is damaged");
+        let mut rejected = LineProblems::new(2);
         for line in 0..22 {
             rejected.add(0, 100 + line, "time is before 1970-01-01T00:00:00Z");
         }
-        Report {
-            names: vec!["SPY-trades.zip".to_owned(), "B.csv".to_owned()],
-            bad,
+        ReplayReport {
+            tape_names: vec!["SPY-trades.zip".to_owned(), "B.csv".to_owned()],
+            bad_lines,
             rejected,
             sent: vec![1_234_567, 0],
             skipped: vec![0, 0],
-            before: Reached::default(),
-            time: Duration::from_millis(2_500),
+            sent_before: AcknowledgedTrades::default(),
+            duration: Duration::from_millis(2_500),
         }
     }
 
@@ -184,9 +180,31 @@ all             1,234,567  1,234,545        22          2
     }
 
     #[test]
-    fn the_first_faults_are_shown_and_the_others_counted() {
-        let faults = report().faults();
-        let lines: Vec<_> = faults.lines().collect();
+    fn a_resumed_run_has_a_column_of_what_was_sent_before() {
+        let resumed = ReplayReport {
+            skipped: vec![0, 1_000],
+            sent_before: AcknowledgedTrades {
+                trades: 1_000,
+                rejected: 2,
+            },
+            ..report()
+        };
+        let expected = "\
+tape               trades  sent before   accepted  rejected  bad lines
+SPY-trades.zip  1,234,567            0  1,234,545        22          1
+B.csv               1,000        1,000          0         0          1
+all             1,235,567        1,000  1,234,545        22          2
+1,234,567 trades in 2.50 s: 493,826 trades/s
+2 of those sent before were rejected then
+";
+        let table = resumed.table();
+        assert!(table.starts_with(expected), "{table}");
+    }
+
+    #[test]
+    fn the_first_problems_are_listed_and_the_others_counted() {
+        let problems = report().problem_lines();
+        let lines: Vec<_> = problems.lines().collect();
         assert_eq!(
             lines[0],
             "not a trade: SPY-trades.zip:3: has 6 cells; 7 are expected"

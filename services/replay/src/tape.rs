@@ -1,4 +1,4 @@
-//! What a file is known by.
+//! Files of trades, identified by their content.
 
 use std::fs::File;
 use std::io;
@@ -6,21 +6,21 @@ use std::path::{Path, PathBuf};
 
 use market::Symbol;
 
-/// A file of trades, known by its content.
+/// A file of trades, identified by its content.
 #[derive(Debug, Clone)]
 pub(crate) struct Tape {
     path: PathBuf,
-    /// How many bytes it has, packed as it is.
+    /// Its size, as it is packed.
     pub(crate) size_bytes: u64,
-    /// The first 16 bytes of the BLAKE3 hash of its bytes, packed as it is.
+    /// The first 16 bytes of the BLAKE3 hash of its bytes, as it is packed.
     pub(crate) digest: [u8; 16],
 }
 
 impl Tape {
-    /// Reads a file once, to know it again.
+    /// Reads a file once and computes its digest.
     ///
     /// # Errors
-    /// Where it cannot be read, or is no regular file: those can be read once only.
+    /// If it cannot be read, or is not a regular file: other files can be read only once.
     pub(crate) fn identify(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
@@ -37,21 +37,21 @@ impl Tape {
         })
     }
 
-    /// Opens it again.
+    /// Opens the file for reading.
     ///
     /// # Errors
-    /// Where it cannot be read.
-    pub(crate) fn open(&self) -> io::Result<File> {
+    /// If it cannot be opened.
+    pub(crate) fn open_file(&self) -> io::Result<File> {
         File::open(&self.path)
     }
 
-    /// Its name without folders, for messages and tables.
-    pub(crate) fn name(&self) -> String {
+    /// Returns its name without folders, for messages and tables.
+    pub(crate) fn file_name(&self) -> String {
         let name = self.path.file_name().unwrap_or(self.path.as_os_str());
         name.to_string_lossy().into_owned()
     }
 
-    /// The digest as text.
+    /// Returns the digest in hexadecimal digits.
     pub(crate) fn digest_hex(&self) -> String {
         use std::fmt::Write;
         self.digest.iter().fold(String::new(), |mut text, byte| {
@@ -60,10 +60,10 @@ impl Tape {
         })
     }
 
-    /// The symbol that its name begins with: what stands before the first `-trades-`, else
+    /// Returns the symbol at the beginning of its name: the text before the first `-trades-`, else
     /// before the first `-`, else before the extensions.
-    pub(crate) fn symbol(&self) -> Option<Symbol> {
-        let name = self.name();
+    pub(crate) fn symbol_from_name(&self) -> Option<Symbol> {
+        let name = self.file_name();
         let bare = [".gz", ".zip", ".csv", ".txt"]
             .iter()
             .fold(name.as_str(), |bare, end| {
@@ -81,7 +81,7 @@ mod tests {
     use super::Tape;
 
     #[test]
-    fn a_tape_is_known_by_its_bytes_and_not_by_its_name() {
+    fn a_tape_is_identified_by_its_bytes_and_not_by_its_name() {
         let folder = tempfile::tempdir().unwrap();
         let [one, other] = ["a.csv", "b.csv"].map(|name| folder.path().join(name));
         std::fs::write(&one, "1").unwrap();
@@ -112,7 +112,7 @@ mod tests {
                 size_bytes: 0,
                 digest: [0; 16],
             };
-            let symbol = tape.symbol();
+            let symbol = tape.symbol_from_name();
             assert_eq!(
                 symbol.as_ref().map(market::Symbol::as_str),
                 expected,

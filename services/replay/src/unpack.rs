@@ -1,4 +1,4 @@
-//! Files as what they hold: zip, gzip or plain, told apart by their first bytes, as names lie.
+//! Unpacks zip and gzip files. The first bytes of a file decide what it is, not its name.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -12,86 +12,92 @@ use zip::{CompressionMethod, ZipArchive};
 /// The unpacked bytes of a file.
 pub(crate) type Unpacked = Box<dyn Read + Send>;
 
-/// How many bytes of the files were read, for the progress bar.
+/// Counts the bytes that are read of all files, for the progress bar. Clones share the count.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct BytesRead(Arc<AtomicU64>);
+pub(crate) struct ByteCounter(Arc<AtomicU64>);
 
-impl BytesRead {
-    /// How many so far.
-    pub(crate) fn get(&self) -> u64 {
+impl ByteCounter {
+    /// Returns the number of bytes so far.
+    pub(crate) fn total(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, count: usize) {
+        self.0.fetch_add(count as u64, Ordering::Relaxed);
     }
 }
 
-/// Unpacks a file, reading it as it goes.
+/// Returns a reader of the unpacked content of a file.
 ///
 /// # Errors
-/// Where it cannot be read, or is a zip that holds something else than one CSV.
-pub(crate) fn unpack(mut file: File, read: &BytesRead) -> io::Result<Unpacked> {
+/// If the file cannot be read, or is a zip that does not hold exactly one CSV.
+pub(crate) fn unpack(mut file: File, bytes_read: &ByteCounter) -> io::Result<Unpacked> {
     let mut magic = Vec::new();
     Read::by_ref(&mut file).take(4).read_to_end(&mut magic)?;
     file.rewind()?;
     Ok(match magic.as_slice() {
-        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(Counted::new(file, read))),
-        b"PK\x03\x04" | b"PK\x05\x06" => open_zip(file, read)?,
-        _ => Box::new(Counted::new(file, read)),
+        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(CountingFile::new(file, bytes_read))),
+        b"PK\x03\x04" | b"PK\x05\x06" => open_zip(file, bytes_read)?,
+        _ => Box::new(CountingFile::new(file, bytes_read)),
     })
 }
 
-/// What a zip's directory says of its CSV.
-struct Member {
-    begin: u64,
+/// The entry of a CSV in the directory of a zip.
+struct ArchiveEntry {
+    /// Where its data begins in the file.
+    data_start: u64,
     packed_bytes: u64,
     size_bytes: u64,
     checksum: u32,
     method: CompressionMethod,
 }
 
-/// Opens the one CSV of a zip. The directory is read by the zip crate; the CSV here, since the
-/// crate's readers borrow the archive.
-fn open_zip(mut file: File, read: &BytesRead) -> io::Result<Unpacked> {
-    let member = find_csv(&mut file)?;
-    file.seek(SeekFrom::Start(member.begin))?;
-    let packed = Counted::new(file, read).take(member.packed_bytes);
-    let inner: Unpacked = match member.method {
+/// Opens the only CSV of a zip. The zip crate reads the directory. It does not read the CSV, since
+/// its readers borrow the archive.
+fn open_zip(mut file: File, bytes_read: &ByteCounter) -> io::Result<Unpacked> {
+    let entry = find_csv_entry(&mut file)?;
+    file.seek(SeekFrom::Start(entry.data_start))?;
+    let packed = CountingFile::new(file, bytes_read).take(entry.packed_bytes);
+    let inner: Unpacked = match entry.method {
         CompressionMethod::Stored => Box::new(packed),
         CompressionMethod::Deflated => Box::new(DeflateDecoder::new(packed)),
         other => {
-            return Err(damaged(format!(
+            return Err(invalid_data(format!(
                 "its CSV is compressed by {other}; deflate or no compression is expected"
             )));
         }
     };
-    Ok(Box::new(Verified {
+    Ok(Box::new(ChecksumReader {
         inner,
         crc: Crc::new(),
         size_bytes: 0,
-        member,
+        entry,
     }))
 }
 
-fn find_csv(file: &mut File) -> io::Result<Member> {
-    let broken = |error| damaged(format!("the zip is damaged or cut: {error}"));
-    let mut archive = ZipArchive::new(io::BufReader::new(file)).map_err(broken)?;
+fn find_csv_entry(file: &mut File) -> io::Result<ArchiveEntry> {
+    let zip_error = |error| invalid_data(format!("the zip is damaged or cut: {error}"));
+    let mut archive = ZipArchive::new(io::BufReader::new(file)).map_err(zip_error)?;
     let is_csv = |name: &str| name.to_ascii_lowercase().ends_with(".csv");
     let names = archive.file_names().enumerate();
-    let found = names.filter(|(_, name)| name.as_ref().is_ok_and(|name| is_csv(name)));
-    let places: Vec<_> = found.map(|(place, _)| place).collect();
-    let [place] = places[..] else {
-        let count = places.len();
-        return Err(damaged(format!(
+    let csv_files = names.filter(|(_, name)| name.as_ref().is_ok_and(|name| is_csv(name)));
+    let indexes: Vec<_> = csv_files.map(|(index, _)| index).collect();
+    let [index] = indexes[..] else {
+        let count = indexes.len();
+        return Err(invalid_data(format!(
             "the zip holds {count} CSV files; one is expected"
         )));
     };
-    let entry = archive.by_index_raw(place).map_err(broken)?;
+    let entry = archive.by_index_raw(index).map_err(zip_error)?;
     if entry.encrypted() {
-        return Err(damaged(
+        return Err(invalid_data(
             "the zip is encrypted; one without a password is expected",
         ));
     }
-    let begin = entry.data_start();
-    Ok(Member {
-        begin: begin.ok_or_else(|| damaged("the zip's directory does not say where its CSV is"))?,
+    let data_start = entry.data_start();
+    Ok(ArchiveEntry {
+        data_start: data_start
+            .ok_or_else(|| invalid_data("the zip's directory does not say where its CSV is"))?,
         packed_bytes: entry.compressed_size(),
         size_bytes: entry.size(),
         checksum: entry.crc32(),
@@ -99,19 +105,19 @@ fn find_csv(file: &mut File) -> io::Result<Member> {
     })
 }
 
-fn damaged(reason: impl Into<String>) -> io::Error {
+fn invalid_data(reason: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, reason.into())
 }
 
-/// Checks size and checksum at the end.
-struct Verified {
+/// Reads a CSV of a zip, and checks its size and checksum at the end.
+struct ChecksumReader {
     inner: Unpacked,
     crc: Crc,
     size_bytes: u64,
-    member: Member,
+    entry: ArchiveEntry,
 }
 
-impl Read for Verified {
+impl Read for ChecksumReader {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(out).map_err(|error| {
             io::Error::new(error.kind(), format!("the zip is damaged or cut: {error}"))
@@ -121,14 +127,14 @@ impl Read for Verified {
         if count > 0 || out.is_empty() {
             return Ok(count);
         }
-        if self.size_bytes != self.member.size_bytes {
-            let (found, expected) = (self.size_bytes, self.member.size_bytes);
-            return Err(damaged(format!(
+        if self.size_bytes != self.entry.size_bytes {
+            let (found, expected) = (self.size_bytes, self.entry.size_bytes);
+            return Err(invalid_data(format!(
                 "the zip is damaged: its CSV has {found} bytes, not {expected}"
             )));
         }
-        if self.crc.sum() != self.member.checksum {
-            return Err(damaged(
+        if self.crc.sum() != self.entry.checksum {
+            return Err(invalid_data(
                 "the zip is damaged: its CSV has another checksum than it should; some of the lines before are not what was packed",
             ));
         }
@@ -136,25 +142,25 @@ impl Read for Verified {
     }
 }
 
-/// Counts what is read of a file.
-struct Counted {
+/// A file whose bytes are counted as they are read.
+struct CountingFile {
     file: File,
-    read: BytesRead,
+    bytes_read: ByteCounter,
 }
 
-impl Counted {
-    fn new(file: File, read: &BytesRead) -> Self {
+impl CountingFile {
+    fn new(file: File, bytes_read: &ByteCounter) -> Self {
         Self {
             file,
-            read: read.clone(),
+            bytes_read: bytes_read.clone(),
         }
     }
 }
 
-impl Read for Counted {
+impl Read for CountingFile {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(out)?;
-        self.read.0.fetch_add(count as u64, Ordering::Relaxed);
+        self.bytes_read.add(count);
         Ok(count)
     }
 }

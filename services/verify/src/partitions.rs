@@ -1,23 +1,24 @@
-//! How many partitions the log has.
+//! The number of partitions of the log.
 
 use anyhow::Context;
 use kafka::Kafka;
 
-use super::arguments::Servers;
+use crate::arguments::ClusterConfig;
 
-/// Asks the brokers, since the stores know only of partitions that somebody has folded.
-pub(super) async fn of(servers: &Servers) -> anyhow::Result<u32> {
-    let kafka = Kafka::connect(servers.kafka.clone())?;
-    let name = servers.topics.full_name(schemas::TRADES);
+/// Requests the number of partitions of the topic `trades` from the brokers. The stores know only
+/// the partitions that were folded.
+pub(crate) async fn count_partitions(config: &ClusterConfig) -> anyhow::Result<u32> {
+    let kafka = Kafka::connect(config.kafka.clone())?;
+    let name = config.topics.full_name(schemas::TRADES);
     let topic = kafka.topic(&name).await.with_context(|| {
         format!(
-            "the brokers at {} do not say how many partitions the topic {name} has, on which it \
-             depends where a symbol is (--kafka-brokers, --kafka-topic-prefix)",
-            servers.kafka.brokers
+            "cannot get the number of partitions of the topic {name} from the brokers at {}, which \
+             decides in which partition a symbol is (--kafka-brokers, --kafka-topic-prefix)",
+            config.kafka.brokers
         )
     })?;
     let partitions = topic.partitions();
-    // The client takes a moment to end.
+    // Dropping the client blocks for a moment.
     tokio::task::spawn_blocking(move || drop((topic, kafka))).await?;
     Ok(partitions)
 }

@@ -1,130 +1,124 @@
-//! What a run tells at its end.
+//! The report at the end of a run.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use indicatif::HumanCount;
+use host::{Align, TextTable, format_count};
 use market::{Instrument, Interval, Position, Window, format_time};
 use store::Verdict;
 
-use super::compare::place;
+use crate::bar_values::format_position;
 
-/// How many differences are shown.
-const SHOWN: usize = 100;
+/// The most differences that are listed.
+const LISTED_LIMIT: usize = 100;
 
-/// What was found.
+/// What a run has read, compared and found.
 #[derive(Debug, Default)]
-pub(super) struct Report {
-    pub(super) symbols: u64,
-    /// Ticks read, whatever became of them.
-    pub(super) ticks: u64,
-    /// Ticks that the fold has left out, by verdict.
-    left_out: BTreeMap<&'static str, u64>,
-    /// Ticks that the fold has not come to.
-    pub(super) not_yet: u64,
-    pub(super) trades: u64,
-    /// Edits and cancels that count.
-    pub(super) amendments: u64,
-    /// Bars of windows that hold a minute which is marked to be folded anew.
-    pub(super) dirty: u64,
-    /// Stored bars looked at, by interval.
-    pub(super) compared: [u64; Interval::ALL.len()],
-    /// Bars that differ as they may, because ticks that old are gone.
-    pub(super) not_provable: u64,
-    /// How many differences there are, shown or not.
-    pub(super) differing: u64,
-    shown: Vec<Difference>,
-    pub(super) time: Duration,
+pub(crate) struct VerifyReport {
+    pub(crate) symbols: u64,
+    /// The number of ticks that were read.
+    pub(crate) ticks: u64,
+    /// The number of ticks that the fold excluded, by verdict.
+    excluded: BTreeMap<&'static str, u64>,
+    /// The number of ticks that are not folded yet.
+    pub(crate) undecided: u64,
+    pub(crate) trades: u64,
+    /// The number of edits and cancels that count.
+    pub(crate) amendments: u64,
+    /// The number of bars that hold a minute that is to be refolded.
+    pub(crate) dirty_bars: u64,
+    /// The number of stored bars that were compared, by interval.
+    pub(crate) compared: [u64; Interval::ALL.len()],
+    /// The number of bars whose difference proves nothing, since ticks that old may be deleted.
+    pub(crate) not_provable: u64,
+    /// The number of differences, listed or not.
+    pub(crate) difference_count: u64,
+    listed: Vec<Difference>,
+    pub(crate) duration: Duration,
 }
 
-/// One value that is not what the ticks say.
+/// One stored value that is not what the ticks add up to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Difference {
-    pub(super) instrument: Instrument,
-    pub(super) place: Place,
-    pub(super) field: &'static str,
-    pub(super) stored: String,
-    pub(super) refolded: String,
+pub(crate) struct Difference {
+    pub(crate) instrument: Instrument,
+    pub(crate) location: DifferenceLocation,
+    pub(crate) field: &'static str,
+    pub(crate) stored: String,
+    pub(crate) refolded: String,
 }
 
-/// What a difference is in.
+/// The bar or tick that a difference is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum DifferenceLocation {
     /// A bar.
     Bar(Window),
-    /// A tick, by its event time and its place in the log.
+    /// A tick, by its event time in nanoseconds and its position in the log.
     Tick(i64, Position),
 }
 
-impl Report {
-    /// Whether all bars are what their ticks say.
-    pub(super) const fn is_equal(&self) -> bool {
-        self.differing == 0
+impl VerifyReport {
+    /// Returns whether no bar differs from its ticks.
+    pub(crate) const fn is_equal(&self) -> bool {
+        self.difference_count == 0
     }
 
-    pub(super) fn add(&mut self, difference: Difference) {
-        self.differing += 1;
-        if self.shown.len() < SHOWN {
-            self.shown.push(difference);
+    /// Counts a difference, and lists it if it is one of the first.
+    pub(crate) fn add_difference(&mut self, difference: Difference) {
+        self.difference_count += 1;
+        if self.listed.len() < LISTED_LIMIT {
+            self.listed.push(difference);
         }
     }
 
-    pub(super) fn leave_out(&mut self, verdict: Verdict) {
-        *self.left_out.entry(verdict.code()).or_default() += 1;
+    /// Counts a tick that the fold excluded.
+    pub(crate) fn count_excluded(&mut self, verdict: Verdict) {
+        *self.excluded.entry(verdict.code()).or_default() += 1;
     }
 
-    /// The rows of the table: what, and how much.
-    fn rows(&self) -> Vec<(String, String)> {
-        let row = |what: &str, count: u64| (what.to_owned(), HumanCount(count).to_string());
-        let mut rows = vec![row("symbols", self.symbols), row("ticks read", self.ticks)];
-        let left_out = self.left_out.iter();
-        rows.extend(
-            left_out.map(|(verdict, count)| row(&format!("  left out: {verdict}"), *count)),
-        );
-        if self.not_yet > 0 {
-            rows.push(row("  not folded yet", self.not_yet));
+    fn table(&self) -> TextTable {
+        let mut table = TextTable::new([Align::Left, Align::Right]);
+        let mut push = |name: &str, count: u64| table.push_row([name, &format_count(count)]);
+        push("symbols", self.symbols);
+        push("ticks read", self.ticks);
+        for (verdict, count) in &self.excluded {
+            push(&format!("  excluded: {verdict}"), *count);
+        }
+        if self.undecided > 0 {
+            push("  not folded yet", self.undecided);
         }
         if self.amendments > 0 {
-            rows.push(row("  edits and cancels", self.amendments));
+            push("  edits and cancels", self.amendments);
         }
-        rows.push(row("trades", self.trades));
-        let compared = Interval::ALL.iter().zip(self.compared);
-        rows.extend(
-            compared.map(|(interval, count)| row(&format!("{interval} bars compared"), count)),
-        );
-        rows.push(row("not provable any more", self.not_provable));
-        if self.dirty > 0 {
-            rows.push(row("to be folded anew", self.dirty));
+        push("trades", self.trades);
+        for (interval, count) in Interval::ALL.iter().zip(self.compared) {
+            push(&format!("{interval} bars compared"), count);
         }
-        rows.push(row("differences", self.differing));
-        rows.push((
-            "seconds".to_owned(),
-            format!("{:.2}", self.time.as_secs_f64()),
-        ));
-        let ms = u64::try_from(self.time.as_millis()).unwrap_or(u64::MAX);
+        push("not provable any more", self.not_provable);
+        if self.dirty_bars > 0 {
+            push("to be refolded", self.dirty_bars);
+        }
+        push("differences", self.difference_count);
+        table.push_row(["seconds", &format!("{:.2}", self.duration.as_secs_f64())]);
+        let ms = u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX);
         let rate = self.ticks.saturating_mul(1_000).checked_div(ms);
-        rows.push(row("ticks a second", rate.unwrap_or(0)));
-        rows
+        table.push_row(["ticks a second", &format_count(rate.unwrap_or(0))]);
+        table
     }
 }
 
-/// The differences, a line each; a table; and the verdict.
-impl fmt::Display for Report {
+/// Writes a line for each listed difference, a table of counts, and the result.
+impl fmt::Display for VerifyReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for difference in &self.shown {
+        for difference in &self.listed {
             writeln!(out, "{difference}")?;
         }
-        let more = self.differing - self.shown.len() as u64;
-        if more > 0 {
-            writeln!(out, "… and {} more differences", HumanCount(more))?;
+        let unlisted = self.difference_count - self.listed.len() as u64;
+        if unlisted > 0 {
+            let count = format_count(unlisted);
+            writeln!(out, "… and {count} more differences")?;
         }
-        let rows = self.rows();
-        let width = |cell: fn(&(String, String)) -> usize| rows.iter().map(cell).max().unwrap_or(0);
-        let widths = (width(|row| row.0.len()), width(|row| row.1.len()));
-        for (what, count) in &rows {
-            writeln!(out, "{what:<0$}  {count:>1$}", widths.0, widths.1)?;
-        }
+        write!(out, "{}", self.table())?;
         if self.symbols == 0 {
             return writeln!(out, "No symbol is stored yet: nothing was compared.");
         }
@@ -143,19 +137,19 @@ impl fmt::Display for Difference {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             instrument,
-            place,
+            location,
             field,
             stored,
             refolded,
         } = self;
         write!(
             out,
-            "{instrument} {place} {field}: stored {stored}, {refolded}"
+            "{instrument} {location} {field}: stored {stored}, {refolded}"
         )
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for DifferenceLocation {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bar(window) => {
@@ -166,9 +160,54 @@ impl fmt::Display for Place {
                     out,
                     "tick {} at {}",
                     format_time(*time_ns),
-                    place(*position)
+                    format_position(*position)
                 )
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use store::Verdict;
+
+    use super::VerifyReport;
+
+    #[test]
+    fn counts_line_up_below_each_other() {
+        let mut report = VerifyReport {
+            symbols: 1,
+            ticks: 43_342,
+            trades: 43_341,
+            amendments: 7,
+            dirty_bars: 2,
+            compared: [429, 108, 45, 24, 13, 4, 1],
+            duration: Duration::from_millis(70),
+            ..VerifyReport::default()
+        };
+        report.count_excluded(Verdict::Duplicate);
+        let expected = "\
+symbols                      1
+ticks read              43,342
+  excluded: duplicate        1
+  edits and cancels          7
+trades                  43,341
+1m bars compared           429
+5m bars compared           108
+15m bars compared           45
+30m bars compared           24
+1h bars compared            13
+4h bars compared             4
+1d bars compared             1
+not provable any more        0
+to be refolded               2
+differences                  0
+seconds                   0.07
+ticks a second         619,171
+Every bar is what its trades say.
+";
+        assert_eq!(report.to_string(), expected);
     }
 }

@@ -1,27 +1,28 @@
 //! Whole runs over data folders that the real roles have filled, whole and damaged.
 
+mod filled_folder;
 mod trades;
-mod world;
 
 use market::{DAY_NS, HOUR_NS, Interval, MINUTE_NS, Position, Trade, format_time};
 use store::{
     BarKey, BarReader, BarStore, ExcludedRange, TickBlock, TickRecord, TickStore, Verdict,
 };
 
-use self::trades::{DAY_START_NS, append_cancel};
-use self::world::{Behind, World, instrument};
-use super::report::Report;
+use self::filled_folder::{FilledFolder, SkippedRole};
+use self::trades::{DAY_START_NS, PARTITIONS, append_cancel, parse_instrument};
+use crate::report::VerifyReport;
 
-/// The lines of a report that name differences.
-fn differences(report: &Report) -> Vec<String> {
+/// Returns the lines of a report that are differences.
+fn difference_lines(report: &VerifyReport) -> Vec<String> {
     let text = report.to_string();
     let lines = text.lines().filter(|line| line.contains(": stored "));
     lines.map(str::to_owned).collect()
 }
 
-/// Asserts that something is named, and that all that is named is of one instrument.
-fn assert_names(report: &Report, expected: &[&str]) {
-    let lines = differences(report);
+/// Asserts that a report has lines that begin like `expected`, and differences of that instrument
+/// only.
+fn assert_differences(report: &VerifyReport, expected: &[&str]) {
+    let lines = difference_lines(report);
     for expected in expected {
         assert!(
             lines.iter().any(|line| line.starts_with(expected)),
@@ -36,8 +37,8 @@ fn assert_names(report: &Report, expected: &[&str]) {
     assert!(!report.is_equal());
 }
 
-/// Whether a trade is known by more than its place in the log.
-const fn is_known(trade: &Trade) -> bool {
+/// Returns whether a trade is identified by more than its position in the log.
+const fn has_identity(trade: &Trade) -> bool {
     trade.id.is_some() || trade.sender.is_some()
 }
 
@@ -47,9 +48,9 @@ fn bar_line(instrument: &str, interval: Interval, time_ns: i64, field: &str) -> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bars_that_were_folded_rightly_are_equal() {
-    let world = World::filled().await;
-    let report = world.verify(&[]).await.unwrap();
+async fn correctly_folded_bars_are_equal() {
+    let filled = FilledFolder::new().await;
+    let report = filled.verify(&[]).await.unwrap();
     let text = report.to_string();
     assert!(report.is_equal(), "{text}");
     assert_eq!(report.symbols, 6);
@@ -58,10 +59,10 @@ async fn bars_that_were_folded_rightly_are_equal() {
         "{text}"
     );
     assert!(report.compared.iter().all(|count| *count >= 12), "{text}");
-    assert_eq!((report.not_provable, report.not_yet), (0, 0));
+    assert_eq!((report.not_provable, report.undecided), (0, 0));
     for line in [
-        "  left out: duplicate",
-        "  left out: price_not_positive",
+        "  excluded: duplicate",
+        "  excluded: price_not_positive",
         "1d bars compared",
     ] {
         assert!(text.contains(line), "{line} is missing in\n{text}");
@@ -73,14 +74,14 @@ async fn bars_that_were_folded_rightly_are_equal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_part_can_be_verified_alone() {
-    let world = World::filled().await;
+async fn a_selected_symbol_and_range_can_be_verified_alone() {
+    let filled = FilledFolder::new().await;
     let start = format_time(DAY_START_NS + HOUR_NS + 1);
     let end = format_time(DAY_START_NS + 5 * HOUR_NS);
     let arguments = [
         "--venue", "exact", "--symbol", "A", "--start", &start, "--end", &end,
     ];
-    let report = world.verify(&arguments).await.unwrap();
+    let report = filled.verify(&arguments).await.unwrap();
     assert!(report.is_equal());
     let expected = [239, 47, 15, 7, 3, 0, 0];
     let compared: Vec<_> = report.compared.into_iter().zip(expected).collect();
@@ -91,9 +92,9 @@ async fn a_part_can_be_verified_alone() {
         "{compared:?}"
     );
     assert_eq!(report.symbols, 1);
-    let error = world.verify(&["--symbol", "NONE"]).await.unwrap_err();
+    let error = filled.verify(&["--symbol", "NONE"]).await.unwrap_err();
     assert!(error.to_string().contains("no such symbol"), "{error}");
-    let error = world.verify(&["--data", "/nowhere"]).await.unwrap_err();
+    let error = filled.verify(&["--data", "/nowhere"]).await.unwrap_err();
     assert!(
         error
             .to_string()
@@ -103,11 +104,11 @@ async fn a_part_can_be_verified_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_changed_bar_is_named_with_each_value() {
-    let world = World::filled().await;
+async fn each_changed_value_of_a_bar_is_reported() {
+    let filled = FilledFolder::new().await;
     let time_ns = DAY_START_NS + 2 * HOUR_NS;
-    world
-        .change(&instrument("exact:A"), |transaction, stored| {
+    filled
+        .overwrite_bars(&parse_instrument("exact:A"), |transaction, stored| {
             let mut row = stored(Interval::M15, time_ns);
             row.bar.high = "99999".parse().unwrap();
             row.bar.trades += 1;
@@ -120,53 +121,55 @@ async fn a_changed_bar_is_named_with_each_value() {
             transaction.push(row);
         })
         .await;
-    let report = world.verify(&[]).await.unwrap();
+    let report = filled.verify(&[]).await.unwrap();
     let fields = ["high", "trades", "closed", "revision", "through"];
     let lines = fields.map(|field| bar_line("exact:A", Interval::M15, time_ns, field));
-    assert_names(&report, &lines.each_ref().map(String::as_str));
-    assert_eq!(report.differing, 5, "{report}");
-    let narrow = ["--start", "2024-03-05T12:00:00Z"];
-    assert!(world.verify(&narrow).await.unwrap().is_equal());
+    assert_differences(&report, &lines.each_ref().map(String::as_str));
+    assert_eq!(report.difference_count, 5, "{report}");
+    let later_range = ["--start", "2024-03-05T12:00:00Z"];
+    assert!(filled.verify(&later_range).await.unwrap().is_equal());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bar_without_trades_and_trades_without_a_bar_are_named() {
-    let world = World::filled().await;
+async fn a_bar_without_trades_and_trades_without_a_bar_are_reported() {
+    let filled = FilledFolder::new().await;
     let empty_ns = DAY_START_NS + 40 * HOUR_NS;
-    world
-        .change(&instrument("ranges:A"), |transaction, stored| {
+    filled
+        .overwrite_bars(&parse_instrument("ranges:A"), |transaction, stored| {
             let mut row = stored(Interval::M1, DAY_START_NS);
             row.window = Interval::M1.window_containing(empty_ns);
             transaction.push(row);
         })
         .await;
-    let report = world.verify(&[]).await.unwrap();
+    let report = filled.verify(&[]).await.unwrap();
     let line = bar_line("ranges:A", Interval::M1, empty_ns, "bar");
-    assert_names(&report, &[&format!("{line}stored")]);
+    assert_differences(&report, &[&format!("{line}stored")]);
 
-    let folder = world.open().await;
+    let folder = filled.open_folder().await;
     while folder.bars.delete_expired(i64::MAX, 0).await.unwrap() > 0 {}
     folder.close();
-    let report = world.verify(&["--venue", "exact"]).await.unwrap();
+    let report = filled.verify(&["--venue", "exact"]).await.unwrap();
     let line = bar_line("exact:A", Interval::M1, DAY_START_NS, "bar");
-    assert_names(&report, &[&format!("{line}stored none, refolded")]);
+    assert_differences(&report, &[&format!("{line}stored none, refolded")]);
     assert!(report.to_string().contains("more differences"), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn windows_whose_trades_were_all_cancelled_are_equal() {
-    let world = World::filled().await;
-    let subject = instrument("exact:A");
-    let folder = world.open().await;
+    let filled = FilledFolder::new().await;
+    let subject = parse_instrument("exact:A");
+    let folder = filled.open_folder().await;
     let ticks = folder.ticks.read(&subject, 0, i64::MAX).await.unwrap();
-    let starts_with =
+    let window_start_ns =
         |tick: &store::Tick| Interval::M5.window_containing(tick.trade.time_ns).start_ns;
-    // Nobody traded in its first minute, so it begins before the shorter bars that it is made of.
+    // It has no trades in its first minute, so it begins before the shorter bars within it.
     let window = ticks
         .iter()
-        .map(starts_with)
+        .map(window_start_ns)
         .find(|start_ns| {
-            let mut within = ticks.iter().filter(|tick| starts_with(tick) == *start_ns);
+            let mut within = ticks
+                .iter()
+                .filter(|tick| window_start_ns(tick) == *start_ns);
             within.all(|tick| tick.trade.time_ns >= start_ns + MINUTE_NS)
         })
         .map(|start_ns| Interval::M5.window_containing(start_ns))
@@ -177,10 +180,12 @@ async fn windows_whose_trades_were_all_cancelled_are_equal() {
     {
         append_cancel(&folder.trades, &subject, &tick.trade).await;
     }
-    let running = world.start(&folder);
-    let partition = schemas::partition_of(subject.key().as_bytes(), world::PARTITIONS);
-    world.settle(&folder, Behind::None).await;
-    world.settle_marks(&folder, partition).await;
+    let running = filled.start_roles(&folder);
+    let partition = schemas::partition_of(subject.key().as_bytes(), PARTITIONS);
+    filled
+        .wait_until_processed(&folder, SkippedRole::None)
+        .await;
+    filled.wait_until_refolded(&folder, partition).await;
     running.stop().await;
     let key = BarKey {
         instrument: subject,
@@ -190,37 +195,37 @@ async fn windows_whose_trades_were_all_cancelled_are_equal() {
     assert_eq!(stored.unwrap().bar.trades, 0);
     folder.close();
     drop(folder);
-    let report = world.verify(&[]).await.unwrap();
+    let report = filled.verify(&[]).await.unwrap();
     assert!(report.is_equal(), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn missing_ticks_are_named() {
-    let world = World::filled().await;
-    let folder = world.open().await;
-    // The first of the two rounds in which trades were sent.
+async fn missing_ticks_are_reported() {
+    let filled = FilledFolder::new().await;
+    let folder = filled.open_folder().await;
+    // Deletes the ticks of the first of the two rounds.
     assert!(
         folder
             .ticks
-            .delete_expired(world.between_rounds_ns)
+            .delete_expired(filled.between_rounds_ns)
             .await
             .unwrap()
             > 0
     );
     folder.close();
-    let report = world.verify(&["--venue", "daily"]).await.unwrap();
+    let report = filled.verify(&["--venue", "daily"]).await.unwrap();
     let line = bar_line("daily:A", Interval::M1, DAY_START_NS, "bar");
-    assert_names(&report, &[&format!("{line}stored 2 trades, refolded none")]);
-    assert!(report.differing > 300, "{report}");
+    assert_differences(&report, &[&format!("{line}stored 2 trades, refolded none")]);
+    assert!(report.difference_count > 300, "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrongly_rejected_trade_is_named() {
-    let world = World::filled().await;
-    let subject = instrument("ranges:A");
-    let folder = world.open().await;
+async fn a_wrongly_excluded_trade_is_reported() {
+    let filled = FilledFolder::new().await;
+    let subject = parse_instrument("ranges:A");
+    let folder = filled.open_folder().await;
     let ticks = folder.ticks.read(&subject, 0, i64::MAX).await.unwrap();
-    let partition = schemas::partition_of(subject.key().as_bytes(), world::PARTITIONS);
+    let partition = schemas::partition_of(subject.key().as_bytes(), PARTITIONS);
     let rejected = folder
         .bars
         .excluded_ranges(partition, 1, 0, u64::MAX)
@@ -239,33 +244,33 @@ async fn a_wrongly_rejected_trade_is_named() {
         append_time_ns: good.append_time_ns,
     };
     folder.close();
-    world
-        .commit(partition, |transaction| {
+    filled
+        .commit_transaction(partition, |transaction| {
             transaction.excluded_ranges.push(wrong)
         })
         .await;
-    let report = world.verify(&[]).await.unwrap();
+    let report = filled.verify(&[]).await.unwrap();
     let time = format_time(good.trade.time_ns);
-    let tick = format!("ranges:A tick {time} at 1/{offset} identity: stored left out");
+    let tick = format!("ranges:A tick {time} at 1/{offset} identity: stored excluded");
     let bar = bar_line("ranges:A", Interval::H4, good.trade.time_ns, "trades");
-    assert_names(&report, &[&tick, &bar]);
+    assert_differences(&report, &[&tick, &bar]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trade_under_two_offsets_is_named() {
-    let world = World::filled().await;
+async fn a_trade_at_two_offsets_is_reported() {
+    let filled = FilledFolder::new().await;
     for name in ["exact:A", "houses:A", "daily:A", "bare:A"] {
-        let subject = instrument(name);
-        let folder = world.open().await;
+        let subject = parse_instrument(name);
+        let folder = filled.open_folder().await;
         let ticks = folder.ticks.read(&subject, 0, i64::MAX).await.unwrap();
-        let mut known = ticks[100..].iter().filter(|tick| is_known(&tick.trade));
-        let tick = known.next().unwrap();
+        let mut identified = ticks[100..].iter().filter(|tick| has_identity(&tick.trade));
+        let tick = identified.next().unwrap();
         let mut value = Vec::new();
         schemas::TradesRecord::encode_trade(&tick.trade, &mut value);
         // No tick is at offset 0: a declaration is.
         let block = TickBlock {
             hour_ns: Interval::H1.window_containing(tick.trade.time_ns).start_ns,
-            partition: schemas::partition_of(name.as_bytes(), world::PARTITIONS),
+            partition: schemas::partition_of(name.as_bytes(), PARTITIONS),
             epoch: 1,
             ticks: vec![TickRecord {
                 offset: 0,
@@ -277,13 +282,13 @@ async fn a_trade_under_two_offsets_is_named() {
         };
         folder.ticks.insert(&[block]).await.unwrap();
         folder.close();
-        let report = world
+        let report = filled
             .verify(&["--venue", name.split(':').next().unwrap()])
             .await
             .unwrap();
         let line = format!("{name} tick {} at ", format_time(tick.trade.time_ns));
-        assert_names(&report, &[&line]);
-        let named = differences(&report);
+        assert_differences(&report, &[&line]);
+        let named = difference_lines(&report);
         assert!(
             named[0].ends_with(
                 "identity: stored counted twice, refolded once: it was delivered before"
@@ -294,44 +299,44 @@ async fn a_trade_under_two_offsets_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_ticks_of_a_killed_process_are_brought_up_to_date() {
-    let world = World::filled_but(Behind::Archivers).await;
-    let held = world.open().await;
-    let error = world.verify(&["--wait", "50ms"]).await.unwrap_err();
+async fn missing_ticks_of_a_killed_process_are_archived() {
+    let filled = FilledFolder::with_skipped_role(SkippedRole::Archiver).await;
+    let held = filled.open_folder().await;
+    let error = filled.verify(&["--wait", "50ms"]).await.unwrap_err();
     assert!(
         error.to_string().contains("records behind the bars"),
         "{error}"
     );
     held.close();
     drop(held);
-    let report = world.verify(&[]).await.unwrap();
+    let report = filled.verify(&[]).await.unwrap();
     assert!(report.is_equal() && report.trades > 5_000, "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ticks_beyond_the_bars_are_no_trades_yet() {
-    let world = World::filled_but(Behind::Aggregators).await;
-    let report = world.verify(&[]).await.unwrap();
-    assert!(report.is_equal() && report.not_yet > 1_000, "{report}");
+async fn ticks_beyond_the_bars_are_undecided() {
+    let filled = FilledFolder::with_skipped_role(SkippedRole::Aggregator).await;
+    let report = filled.verify(&[]).await.unwrap();
+    assert!(report.is_equal() && report.undecided > 1_000, "{report}");
     assert!(report.trades > 1_000, "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bars_older_than_their_ticks_are_not_provable() {
-    let world = World::filled_before(8 * DAY_NS).await;
-    let report = world.verify(&[]).await.unwrap();
+    let filled = FilledFolder::filled_in_the_past(8 * DAY_NS).await;
+    let report = filled.verify(&[]).await.unwrap();
     assert!(report.is_equal() && report.not_provable == 0, "{report}");
 
-    let folder = world.open().await;
+    let folder = filled.open_folder().await;
     while folder
         .ticks
-        .delete_expired(world.between_rounds_ns)
+        .delete_expired(filled.between_rounds_ns)
         .await
         .unwrap()
         > 0
     {}
     folder.close();
-    let report = world.verify(&[]).await.unwrap();
+    let report = filled.verify(&[]).await.unwrap();
     assert!(report.is_equal() && report.not_provable > 1_000, "{report}");
     assert!(
         report
@@ -339,66 +344,68 @@ async fn bars_older_than_their_ticks_are_not_provable() {
             .ends_with("whose ticks are still there is what its trades say.\n")
     );
 
-    // That a bar is older than its ticks is no excuse for one that its children contradict.
+    // A bar that is older than its ticks is still compared with its shorter bars.
     let time_ns = DAY_START_NS + 2 * HOUR_NS;
-    world
-        .change(&instrument("exact:A"), |transaction, stored| {
+    filled
+        .overwrite_bars(&parse_instrument("exact:A"), |transaction, stored| {
             let mut row = stored(Interval::H1, time_ns);
             row.bar.volume = "0.125".parse().unwrap();
             transaction.push(row);
         })
         .await;
-    let report = world.verify(&[]).await.unwrap();
+    let report = filled.verify(&[]).await.unwrap();
     let line = bar_line("exact:A", Interval::H1, time_ns, "volume");
-    assert_names(&report, &[&line]);
-    assert!(differences(&report)[0].contains("stored 0.125, its 30m bars have "));
-    assert_eq!(report.differing, 1, "{report}");
+    assert_differences(&report, &[&line]);
+    assert!(difference_lines(&report)[0].contains("stored 0.125, its 30m bars have "));
+    assert_eq!(report.difference_count, 1, "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_process_can_be_verified() {
-    let world = World::filled().await;
-    let folder = world.open().await;
-    let running = world.start(&folder);
+    let filled = FilledFolder::new().await;
+    let folder = filled.open_folder().await;
+    let running = filled.start_roles(&folder);
     for round in 2..6 {
-        let (_, report) =
-            tokio::join!(world.send(&folder, round), world.verify(&["--wait", "30s"]));
+        let (_, report) = tokio::join!(
+            filled.send_round(&folder, round),
+            filled.verify(&["--wait", "30s"])
+        );
         let report = report.unwrap();
         assert!(report.is_equal(), "{report}");
     }
     running.stop().await;
     folder.close();
-    assert!(world.verify(&[]).await.unwrap().is_equal());
+    assert!(filled.verify(&[]).await.unwrap().is_equal());
 }
 
 #[test]
 fn the_command_line_is_checked() {
-    let world = |arguments: &[&str]| world::arguments("data", arguments);
-    assert!(world(&["--start", "today"]).is_err());
-    assert!(world(&["--venue", "a:b"]).is_err());
+    let parse = |arguments: &[&str]| filled_folder::parse_arguments("data", arguments);
+    assert!(parse(&["--start", "today"]).is_err());
+    assert!(parse(&["--venue", "a:b"]).is_err());
     let reversed = [
         "--start",
         "2024-01-02T00:00:00Z",
         "--end",
         "2024-01-01T00:00:00Z",
     ];
-    let parsed = world(&reversed).unwrap();
+    let parsed = parse(&reversed).unwrap();
     assert!(parsed.check().is_err());
     assert_eq!(
-        super::run(parsed).unwrap(),
+        crate::run(parsed).unwrap(),
         std::process::ExitCode::from(host::EXIT_USAGE)
     );
     let start = format_time(MINUTE_NS);
-    assert!(world(&["--start", &start]).unwrap().check().is_ok());
+    assert!(parse(&["--start", &start]).unwrap().check().is_ok());
 }
 
 #[tokio::test]
-async fn a_partition_that_nobody_has_folded_yet_is_named() {
-    let folder = World::unfolded(&[0]).await;
-    let error = folder.verify(&[]).await.unwrap_err().to_string();
+async fn a_partition_that_was_never_folded_is_an_error() {
+    let filled = FilledFolder::with_loaded_partitions(&[0]).await;
+    let error = filled.verify(&[]).await.unwrap_err().to_string();
     let expected =
-        "partition 1 of the log's 2 was never folded: start what folds it, and try again";
+        "partition 1 of the log's 2 was never folded: start an aggregator, and try again";
     assert_eq!(error, expected);
-    let all = World::unfolded(&[0, 1]).await;
+    let all = FilledFolder::with_loaded_partitions(&[0, 1]).await;
     assert!(all.verify(&[]).await.unwrap().is_equal());
 }

@@ -123,7 +123,7 @@ fn bars_follow_edits_and_cancels_exactly_through_kills_and_repairs() {
     assert_verified(&data);
 }
 
-/// Repairs an hour from the command line, and waits until every bar of it was folded anew.
+/// Repairs an hour from the command line, and waits until every bar of it was refolded.
 fn repair(standalone: &Standalone, client: &Client) {
     let places = || -> Vec<_> {
         let hour = bars(client, "v", "X", "1h")[0].clone();
@@ -145,8 +145,8 @@ fn repair(standalone: &Standalone, client: &Client) {
         "2024-05-01T11:00:00Z",
     ]);
     let told = Finished::of(&mut command).success();
-    assert_eq!(told, "60 minutes are folded anew, by 1 records\n");
-    until("every minute was folded anew", || {
+    assert_eq!(told, "60 minutes will be refolded (1 records appended)\n");
+    until("every minute was refolded", || {
         let after = places();
         let all = after
             .iter()
@@ -163,7 +163,7 @@ fn assert_verified(data: &std::path::Path) {
         let mut command = candlewick(&["verify", "--no-progress", "--data", data]);
         let told = Finished::of(&mut command).success();
         assert_eq!(figure(&told, "differences"), 0, "{told}");
-        let clean = figure(&told, "to be folded anew") == 0;
+        let clean = figure(&told, "to be refolded") == 0;
         assert!(!clean || figure(&told, "1m bars compared") > 0, "{told}");
         clean.then_some(())
     });

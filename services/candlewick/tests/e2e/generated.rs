@@ -57,7 +57,7 @@ fn compare(seed: u32, ids: &str, scheme: &str, identity: &[&str]) {
     println!("{ids}: {trades} trades, {duplicates} duplicates, {late} late");
     assert!(late > 0.0, "the tape is not hostile enough");
     let told = verify(&data, trades);
-    assert_eq!(figure(&told, "left out: duplicate"), duplicates, "{told}");
+    assert_eq!(figure(&told, "excluded: duplicate"), duplicates, "{told}");
 
     // Once more, the whole file: whatever its ids, nothing is new.
     let mut command = replay(&standalone, folder.path(), "alpha", &[&tape], &options);

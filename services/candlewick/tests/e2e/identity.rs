@@ -56,7 +56,7 @@ impl World {
     /// Every bar is provable, and the ticks hold as many duplicates as were counted.
     fn end(self, trades: u64, duplicates: u64) {
         let told = verify(&self.path("data"), trades);
-        assert_eq!(figure(&told, "left out: duplicate"), duplicates, "{told}");
+        assert_eq!(figure(&told, "excluded: duplicate"), duplicates, "{told}");
         self.standalone.terminate().success();
     }
 }

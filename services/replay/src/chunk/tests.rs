@@ -1,17 +1,17 @@
 use market::Trade;
 use schemas::TradesBatch;
 
-use super::Gatherer;
-use crate::names::{Defaults, Names};
-use crate::source::Parsed;
+use super::ChunkBuilder;
+use crate::instruments::{DefaultNames, InstrumentTable};
+use crate::tape_reader::TapeTrade;
 
-fn parsed(names: &mut Names, venue: &str, symbol: &str, line: u64) -> Parsed {
-    let defaults = Defaults {
+fn tape_trade(table: &mut InstrumentTable, venue: &str, symbol: &str, line: u64) -> TapeTrade {
+    let defaults = DefaultNames {
         venue: "v".parse().unwrap(),
         symbol: None,
     };
-    let listing = names.number(&defaults, venue.as_bytes(), symbol.as_bytes());
-    Parsed {
+    let instrument_index = table.find_or_add(&defaults, venue.as_bytes(), symbol.as_bytes());
+    TapeTrade {
         trade: Trade {
             time_ns: line.cast_signed(),
             price: "1.5".parse().unwrap(),
@@ -21,23 +21,23 @@ fn parsed(names: &mut Names, venue: &str, symbol: &str, line: u64) -> Parsed {
             scope: None,
             sender: None,
         },
-        listing: listing.unwrap(),
+        instrument_index: instrument_index.unwrap(),
         line,
     }
 }
 
 #[test]
 fn a_chunk_holds_each_trade_once_under_its_venue_and_symbol() {
-    let mut names = Names::default();
-    let mut gatherer = Gatherer::default();
+    let mut table = InstrumentTable::default();
+    let mut builder = ChunkBuilder::default();
     let sent = [("a", "X"), ("b", "X"), ("a", "Y"), ("a", "X"), ("b", "Z")];
     for (line, (venue, symbol)) in (1..).zip(sent) {
-        let parsed = parsed(&mut names, venue, symbol, line);
-        gatherer.push(7, parsed);
+        let trade = tape_trade(&mut table, venue, symbol, line);
+        builder.push(7, trade);
     }
-    let chunk = gatherer.cut(&names, 99).unwrap();
+    let chunk = builder.finish_chunk(&table, 99).unwrap();
     assert_eq!(
-        (chunk.sequence, chunk.bytes_read, gatherer.len()),
+        (chunk.sequence, chunk.bytes_read, builder.len()),
         (0, 99, 0)
     );
     let mut read = Vec::new();
@@ -47,7 +47,7 @@ fn a_chunk_holds_each_trade_once_under_its_venue_and_symbol() {
             let (instrument, trade) = trade.unwrap();
             assert_eq!(instrument.venue(), request.venue.as_str());
             assert_eq!(
-                (trade.time_ns.cast_unsigned(), origin.tape),
+                (trade.time_ns.cast_unsigned(), origin.tape_index),
                 (origin.line, 7)
             );
             read.push((origin.line, instrument.key().to_owned()));
@@ -55,8 +55,8 @@ fn a_chunk_holds_each_trade_once_under_its_venue_and_symbol() {
     }
     let expected = [(1, "a:X"), (3, "a:Y"), (4, "a:X"), (2, "b:X"), (5, "b:Z")];
     assert_eq!(read, expected.map(|(line, key)| (line, key.to_owned())));
-    assert!(gatherer.cut(&names, 0).is_none());
-    let parsed = parsed(&mut names, "b", "X", 9);
-    gatherer.push(7, parsed);
-    assert_eq!(gatherer.cut(&names, 0).unwrap().sequence, 1);
+    assert!(builder.finish_chunk(&table, 0).is_none());
+    let trade = tape_trade(&mut table, "b", "X", 9);
+    builder.push(7, trade);
+    assert_eq!(builder.finish_chunk(&table, 0).unwrap().sequence, 1);
 }

@@ -1,54 +1,56 @@
 use market::{Side, TradeId};
 use proptest::prelude::*;
 
-use super::{Columns, NAMES};
-use crate::cells::{Cells, Scratch};
+use super::{COLUMN_NAMES, PlainColumns};
+use crate::cells::{Cells, UnquoteBuffer};
 
-fn columns(header: &str) -> Result<Columns, String> {
-    let mut scratch = Scratch::default();
-    let cells = Cells::split(header.as_bytes(), &mut scratch).unwrap();
-    Columns::of(&cells).map_err(|error| error.to_string())
+fn parse_header(header: &str) -> Result<PlainColumns, String> {
+    let mut buffer = UnquoteBuffer::default();
+    let cells = Cells::split(header.as_bytes(), &mut buffer).unwrap();
+    PlainColumns::from_header(&cells).map_err(|error| error.to_string())
 }
 
-/// The trade, its venue and its symbol.
-fn read(header: &str, line: &[u8]) -> Result<(market::Trade, String, String), String> {
-    let columns = columns(header).unwrap();
-    let mut scratch = Scratch::default();
-    let cells = Cells::split(line, &mut scratch).map_err(|error| error.to_string())?;
-    let row = columns.parse(&cells).map_err(|error| error.to_string())?;
+/// Parses a line. Returns the trade, its venue and its symbol.
+fn parse_line(header: &str, line: &[u8]) -> Result<(market::Trade, String, String), String> {
+    let columns = parse_header(header).unwrap();
+    let mut buffer = UnquoteBuffer::default();
+    let cells = Cells::split(line, &mut buffer).map_err(|error| error.to_string())?;
+    let parsed = columns
+        .parse_line(&cells)
+        .map_err(|error| error.to_string())?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ok((row.trade, text(row.venue), text(row.symbol)))
+    Ok((parsed.trade, text(parsed.venue), text(parsed.symbol)))
 }
 
-fn time(text: &str) -> Result<i64, String> {
-    read("time,price", format!("{text},1").as_bytes()).map(|(trade, ..)| trade.time_ns)
+fn parse_time_text(text: &str) -> Result<i64, String> {
+    parse_line("time,price", format!("{text},1").as_bytes()).map(|(trade, ..)| trade.time_ns)
 }
 
 proptest! {
     #[test]
     fn no_line_makes_it_panic(line in proptest::collection::vec(any::<u8>(), 0..120)) {
-        let _ = read(&NAMES.join(","), &line);
+        let _ = parse_line(&COLUMN_NAMES.join(","), &line);
     }
 
     #[test]
     fn no_header_makes_it_panic(header in "[a-z,\"]{0,60}") {
-        let mut scratch = Scratch::default();
-        if let Ok(cells) = Cells::split(header.as_bytes(), &mut scratch) {
-            let _ = Columns::of(&cells);
+        let mut buffer = UnquoteBuffer::default();
+        if let Ok(cells) = Cells::split(header.as_bytes(), &mut buffer) {
+            let _ = PlainColumns::from_header(&cells);
         }
     }
 
     #[test]
     fn a_time_is_the_same_however_it_is_written(time_ns in 0..=i64::MAX) {
-        prop_assert_eq!(time(&time_ns.to_string()), Ok(time_ns));
-        prop_assert_eq!(time(&market::format_time(time_ns)), Ok(time_ns));
+        prop_assert_eq!(parse_time_text(&time_ns.to_string()), Ok(time_ns));
+        prop_assert_eq!(parse_time_text(&market::format_time(time_ns)), Ok(time_ns));
     }
 
     #[test]
-    fn any_order_of_columns_reads_the_same(order in Just(NAMES.to_vec()).prop_shuffle()) {
+    fn any_order_of_columns_reads_the_same(order in Just(COLUMN_NAMES.to_vec()).prop_shuffle()) {
         let values = ["1", "2.50", "3", "sell", "007", "x", "v", "s"];
-        let line: Vec<_> = order.iter().map(|name| values[NAMES.iter().position(|one| one == name).unwrap()]).collect();
-        let (trade, venue, symbol) = read(&order.join(","), line.join(",").as_bytes()).unwrap();
+        let line: Vec<_> = order.iter().map(|name| values[COLUMN_NAMES.iter().position(|one| one == name).unwrap()]).collect();
+        let (trade, venue, symbol) = parse_line(&order.join(","), line.join(",").as_bytes()).unwrap();
         prop_assert_eq!((venue.as_str(), symbol.as_str()), ("v", "s"));
         prop_assert_eq!((trade.time_ns, trade.side), (1, Some(Side::Sell)));
         prop_assert_eq!(trade.price.to_string(), "2.5");
@@ -58,14 +60,14 @@ proptest! {
 }
 
 #[test]
-fn what_is_empty_is_not_given() {
-    let (trade, venue, symbol) = read(&NAMES.join(","), b"0,1,,,,,,").unwrap();
+fn empty_cells_are_absent_values() {
+    let (trade, venue, symbol) = parse_line(&COLUMN_NAMES.join(","), b"0,1,,,,,,").unwrap();
     assert_eq!(
         (trade.quantity, trade.side, trade.id, trade.scope),
         (None, None, None, None)
     );
     assert_eq!((venue.as_str(), symbol.as_str()), ("", ""));
-    let (trade, ..) = read("price,time", b"1,0").unwrap();
+    let (trade, ..) = parse_line("price,time", b"1,0").unwrap();
     assert_eq!((trade.time_ns, trade.quantity), (0, None));
 }
 
@@ -79,9 +81,9 @@ fn times_are_nanoseconds_or_rfc_3339() {
         ("2013-10-08T09:30:00-04:00", 1_381_239_000_000_000_000),
     ];
     for (text, expected) in cases {
-        assert_eq!(time(text), Ok(expected), "{text}");
+        assert_eq!(parse_time_text(text), Ok(expected), "{text}");
     }
-    let wrong = [
+    let invalid = [
         "",
         "-1",
         "1.5",
@@ -99,13 +101,16 @@ fn times_are_nanoseconds_or_rfc_3339() {
         "2013-10-08T13:30:00Z[UTC]",
         "1969-12-31T23:59:59Z",
     ];
-    for text in wrong {
-        assert!(time(text).unwrap_err().contains("is not a time"), "{text}");
+    for text in invalid {
+        assert!(
+            parse_time_text(text).unwrap_err().contains("is not a time"),
+            "{text}"
+        );
     }
 }
 
 #[test]
-fn a_header_says_what_it_should_be() {
+fn the_error_of_a_header_says_what_is_expected() {
     let cases = [
         (
             "time,cost",
@@ -122,18 +127,18 @@ fn a_header_says_what_it_should_be() {
         ),
     ];
     for (header, expected) in cases {
-        assert_eq!(columns(header), Err(expected.to_owned()), "{header}");
+        assert_eq!(parse_header(header), Err(expected.to_owned()), "{header}");
     }
 }
 
 #[test]
-fn a_bad_line_says_what_would_be_right() {
+fn the_error_of_a_bad_line_says_what_is_expected() {
     let header = "time,price,quantity,side,id,scope";
     let cases: [(&[u8], &str); 6] = [
         (b"0,1,2,buy,3", "has 5 cells; 6 are expected"),
         (
             b"0,1,-2,buy,3,x",
-            "quantity \"-2\" is negative; nought or more is expected",
+            "quantity \"-2\" is negative; zero or more is expected",
         ),
         (
             b"0,1,2,Buy,3,x",
@@ -153,6 +158,6 @@ fn a_bad_line_says_what_would_be_right() {
         ),
     ];
     for (line, expected) in cases {
-        assert_eq!(read(header, line).unwrap_err(), expected);
+        assert_eq!(parse_line(header, line).unwrap_err(), expected);
     }
 }

@@ -8,32 +8,32 @@ use proptest::prelude::*;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::{BytesRead, unpack};
+use super::{ByteCounter, unpack};
 
 const TEXT: &[u8] = b"1,48.8000,500,24400.0000,1381232396477000,False,True\n";
 
-fn read(bytes: &[u8]) -> io::Result<Vec<u8>> {
+fn unpack_bytes(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tape");
     std::fs::write(&path, bytes).unwrap();
-    read_file(&path)
+    unpack_path(&path)
 }
 
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    let read = BytesRead::default();
+fn unpack_path(path: &Path) -> io::Result<Vec<u8>> {
+    let bytes_read = ByteCounter::default();
     let mut unpacked = Vec::new();
-    unpack(File::open(path).unwrap(), &read)?.read_to_end(&mut unpacked)?;
-    assert!(read.get() > 0 || unpacked.is_empty());
+    unpack(File::open(path).unwrap(), &bytes_read)?.read_to_end(&mut unpacked)?;
+    assert!(bytes_read.total() > 0 || unpacked.is_empty());
     Ok(unpacked)
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+fn pack_gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-fn zip(names: &[&str], method: CompressionMethod) -> Vec<u8> {
+fn pack_zip(names: &[&str], method: CompressionMethod) -> Vec<u8> {
     let mut writer = ZipWriter::new(io::Cursor::new(Vec::new()));
     for name in names {
         let options = SimpleFileOptions::default().compression_method(method);
@@ -44,45 +44,47 @@ fn zip(names: &[&str], method: CompressionMethod) -> Vec<u8> {
 }
 
 #[test]
-fn zip_gzip_and_plain_are_told_apart_by_content() {
+fn zip_gzip_and_plain_are_distinguished_by_content() {
     let text = TEXT.repeat(100);
-    let members = [gzip(&TEXT.repeat(60)), gzip(&TEXT.repeat(40))].concat();
+    let two_members = [pack_gzip(&TEXT.repeat(60)), pack_gzip(&TEXT.repeat(40))].concat();
     let packed = [
         text.clone(),
-        gzip(&text),
-        members,
-        zip(&["a.csv"], CompressionMethod::Deflated),
-        zip(&["readme.txt", "A.CSV"], CompressionMethod::Stored),
+        pack_gzip(&text),
+        two_members,
+        pack_zip(&["a.csv"], CompressionMethod::Deflated),
+        pack_zip(&["readme.txt", "A.CSV"], CompressionMethod::Stored),
     ];
     for bytes in packed {
-        assert_eq!(read(&bytes).unwrap(), text);
+        assert_eq!(unpack_bytes(&bytes).unwrap(), text);
     }
-    assert_eq!(read(b"").unwrap(), b"");
-    assert_eq!(read(b"P").unwrap(), b"P");
+    assert_eq!(unpack_bytes(b"").unwrap(), b"");
+    assert_eq!(unpack_bytes(b"P").unwrap(), b"P");
 }
 
 #[test]
 fn a_cut_gzip_is_an_error_and_not_a_shorter_tape() {
-    let whole = gzip(&TEXT.repeat(100));
+    let whole = pack_gzip(&TEXT.repeat(100));
     for length in [3, 12, whole.len() / 2, whole.len() - 1] {
-        assert!(read(&whole[..length]).is_err(), "{length}");
+        assert!(unpack_bytes(&whole[..length]).is_err(), "{length}");
     }
 }
 
 #[test]
-fn a_zip_says_what_is_wrong_with_it() {
-    let two = zip(&["a.csv", "b.csv"], CompressionMethod::Stored);
-    let error = read(&two).unwrap_err().to_string();
+fn the_error_of_a_zip_says_what_is_wrong_with_it() {
+    let two = pack_zip(&["a.csv", "b.csv"], CompressionMethod::Stored);
+    let error = unpack_bytes(&two).unwrap_err().to_string();
     assert_eq!(error, "the zip holds 2 CSV files; one is expected");
-    let none = zip(&["a.txt"], CompressionMethod::Stored);
-    let error = read(&none).unwrap_err().to_string();
+    let none = pack_zip(&["a.txt"], CompressionMethod::Stored);
+    let error = unpack_bytes(&none).unwrap_err().to_string();
     assert_eq!(error, "the zip holds 0 CSV files; one is expected");
 
-    let mut bytes = zip(&["a.csv"], CompressionMethod::Stored);
-    let error = read(&bytes[..bytes.len() - 30]).unwrap_err().to_string();
+    let mut bytes = pack_zip(&["a.csv"], CompressionMethod::Stored);
+    let error = unpack_bytes(&bytes[..bytes.len() - 30])
+        .unwrap_err()
+        .to_string();
     assert!(error.starts_with("the zip is damaged or cut: "), "{error}");
     bytes[200] ^= 1;
-    let error = read(&bytes).unwrap_err().to_string();
+    let error = unpack_bytes(&bytes).unwrap_err().to_string();
     assert!(error.contains("another checksum"), "{error}");
 }
 
@@ -90,18 +92,19 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn no_damage_makes_it_panic_or_pass_unseen(place in 0_usize..4_000, bit in 0_u8..8, cut in 0_usize..4_000) {
-        for whole in [zip(&["a.csv"], CompressionMethod::Deflated), gzip(&TEXT.repeat(100))] {
+    fn no_damage_makes_it_panic_or_is_missed(index in 0_usize..4_000, bit in 0_u8..8, cut in 0_usize..4_000) {
+        for whole in [pack_zip(&["a.csv"], CompressionMethod::Deflated), pack_gzip(&TEXT.repeat(100))] {
             let mut bytes = whole.clone();
-            let place = place % bytes.len();
-            bytes[place] ^= 1 << bit;
-            // A flipped bit may change what nobody reads, such as a date, or make it plain text.
+            let index = index % bytes.len();
+            bytes[index] ^= 1 << bit;
+            // A flipped bit may change what is not read, such as a date, or make the file plain
+            // text.
             let is_packed = bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(&[0x1f, 0x8b]);
-            if let (true, Ok(read)) = (is_packed, read(&bytes)) {
+            if let (true, Ok(read)) = (is_packed, unpack_bytes(&bytes)) {
                 prop_assert_eq!(read, TEXT.repeat(100));
             }
             bytes.truncate(cut % bytes.len());
-            let _ = read(&bytes);
+            let _ = unpack_bytes(&bytes);
         }
     }
 }

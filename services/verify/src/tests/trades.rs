@@ -1,4 +1,4 @@
-//! The trades that are sent, each given by its venue and number.
+//! The trades that are sent. Venue and number determine every value of a trade.
 
 use bytes::Bytes;
 use eventlog::{EmbeddedLog, Log, NewRecord};
@@ -8,17 +8,18 @@ use market::{
 };
 use schemas::TradesRecord;
 
-use super::world::{PARTITIONS, instrument};
+/// The number of partitions of the log.
+pub(super) const PARTITIONS: u32 = 2;
 
 /// 2024-03-05T00:00:00Z.
 pub(super) const DAY_START_NS: i64 = 1_709_596_800 * SECOND_NS;
 
-/// How many trades of a symbol a round has: 18 hours of them.
-pub(super) const TRADES: u64 = 600;
-/// How long after a trade the next one is, about; a day holds 800.
+/// The number of trades of a symbol in a round, which last 18 hours.
+pub(super) const ROUND_TRADES: u64 = 600;
+/// The approximate time between two trades; a day holds 800.
 const STEP_NS: i64 = 108 * SECOND_NS;
 
-const SYMBOLS: [(&str, &str); 6] = [
+const INSTRUMENTS: [(&str, &str); 6] = [
     ("ranges", "A"),
     ("daily", "A"),
     ("exact", "A"),
@@ -27,36 +28,41 @@ const SYMBOLS: [(&str, &str); 6] = [
     ("bare", "A"),
 ];
 
-/// What is sent of every symbol at one place of a round.
-pub(super) fn deliveries(round: u64, place: u64) -> Vec<(Instrument, Trade)> {
-    let number = round * TRADES + place;
+/// Parses `VENUE:SYMBOL`.
+pub(super) fn parse_instrument(text: &str) -> Instrument {
+    text.parse().unwrap()
+}
+
+/// Returns the trades of every symbol that are sent at one step of a round, repeats included.
+pub(super) fn trades_of_step(round: u64, step: u64) -> Vec<(Instrument, Trade)> {
+    let number = round * ROUND_TRADES + step;
     let mut trades = Vec::new();
-    for (venue, symbol) in SYMBOLS {
-        let instrument = instrument(&format!("{venue}:{symbol}"));
-        trades.push((instrument.clone(), trade(venue, number)));
-        if place % 6 == 5 {
-            trades.push((instrument.clone(), trade(venue, number - 3)));
+    for (venue, symbol) in INSTRUMENTS {
+        let instrument = parse_instrument(&format!("{venue}:{symbol}"));
+        trades.push((instrument.clone(), numbered_trade(venue, number)));
+        if step % 6 == 5 {
+            trades.push((instrument.clone(), numbered_trade(venue, number - 3)));
         }
-        if round > 0 && place.is_multiple_of(7) {
-            trades.push((instrument, trade(venue, place)));
+        if round > 0 && step.is_multiple_of(7) {
+            trades.push((instrument, numbered_trade(venue, step)));
         }
     }
     trades
 }
 
-/// Appends a trade that the producer would have refused, as the fold will.
-pub(super) async fn append_rejected(log: &EmbeddedLog, number: u64) {
-    let mut wrong = trade("exact", number);
-    wrong.price = Decimal::new(-1, 0).unwrap();
+/// Appends a trade that the fold rejects, without the producer, which would reject it as well.
+pub(super) async fn append_rejected_trade(log: &EmbeddedLog, number: u64) {
+    let mut invalid = numbered_trade("exact", number);
+    invalid.price = Decimal::new(-1, 0).unwrap();
     let mut value = Vec::new();
-    TradesRecord::encode_trade(&wrong, &mut value);
+    TradesRecord::encode_trade(&invalid, &mut value);
     let key = Bytes::from_static(b"exact:A");
     let partition = schemas::partition_of(&key, PARTITIONS);
-    let entry = NewRecord {
+    let record = NewRecord {
         key,
         value: value.into(),
     };
-    log.append(partition, vec![entry]).await.unwrap();
+    log.append(partition, vec![record]).await.unwrap();
 }
 
 /// Appends a cancel of a trade.
@@ -70,15 +76,15 @@ pub(super) async fn append_cancel(log: &EmbeddedLog, instrument: &Instrument, tr
     TradesRecord::Amendment(amendment, trade.clone()).encode(&mut value);
     let key = Bytes::copy_from_slice(instrument.key().as_bytes());
     let partition = schemas::partition_of(&key, PARTITIONS);
-    let entry = NewRecord {
+    let record = NewRecord {
         key,
         value: value.into(),
     };
-    log.append(partition, vec![entry]).await.unwrap();
+    log.append(partition, vec![record]).await.unwrap();
 }
 
-/// A trade whose every value is given by its number: two have one time, one of nine is late.
-fn trade(venue: &str, number: u64) -> Trade {
+/// Returns the trade with this number. Each two have the same time, and every ninth is late.
+fn numbered_trade(venue: &str, number: u64) -> Trade {
     let signed = i64::try_from(number).unwrap();
     let is_late = number > 60 && number.is_multiple_of(9);
     let late_ns = if is_late { 2 * HOUR_NS } else { 0 };

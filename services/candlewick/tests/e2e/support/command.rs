@@ -85,7 +85,7 @@ pub(crate) fn verify_with(options: &[&str], trades: u64) -> String {
         (figure(&told, "trades") == trades).then_some(told)
     });
     assert!(figure(&told, "1m bars compared") > 0, "{told}");
-    let shown = ["ticks read", "trades", "left out: duplicate", "differences"];
+    let shown = ["ticks read", "trades", "excluded: duplicate", "differences"];
     let shown = shown.map(|name| format!("{name} {}", figure(&told, name)));
     println!("verify says: {}", shown.join(", "));
     told

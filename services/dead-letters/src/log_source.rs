@@ -1,0 +1,72 @@
+//! Opens the topics `dead-letters` and `trades`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clock::SystemClock;
+use eventlog::{EmbeddedLog, Log};
+use kafka::{Kafka, KafkaConfig, KafkaLog};
+
+use connect::{Folder, FolderOptions, TopicNames};
+
+/// Where the topics are.
+#[derive(Debug)]
+pub(crate) enum LogSource {
+    /// A data folder.
+    Folder(PathBuf),
+    /// Kafka.
+    Kafka(Box<KafkaConfig>, TopicNames),
+}
+
+/// The two topics.
+pub(crate) struct TopicLogs<L> {
+    pub(crate) dead_letters: L,
+    pub(crate) trades: L,
+}
+
+/// Opens the topics of a data folder.
+///
+/// # Errors
+/// If another process has the folder open.
+pub(crate) fn open_folder(path: &Path) -> anyhow::Result<TopicLogs<EmbeddedLog>> {
+    if !Folder::exists(path) {
+        bail!("{} is not a data folder", path.display());
+    }
+    let opened = Folder::open_logs(path, FolderOptions::default(), SystemClock);
+    let (trades, dead_letters) = opened.context("cannot open the data folder")?;
+    Ok(TopicLogs {
+        dead_letters,
+        trades,
+    })
+}
+
+/// Opens the topics of a cluster.
+///
+/// # Errors
+/// If no broker answers, or the topics have different numbers of partitions.
+pub(crate) async fn open_kafka(
+    config: KafkaConfig,
+    names: &TopicNames,
+) -> anyhow::Result<TopicLogs<KafkaLog>> {
+    let brokers = config.brokers.clone();
+    let kafka = Kafka::connect(config)?;
+    let open_topic = async |name| {
+        let topic = kafka.topic(&names.full_name(name)).await?;
+        // The epoch does not matter here: no offset is compared with a stored one.
+        topic.open(0)
+    };
+    let dead_letters = open_topic(schemas::DEAD_LETTERS).await.with_context(|| {
+        format!("cannot read Kafka at {brokers}; --data FOLDER reads a data folder instead")
+    })?;
+    let logs = TopicLogs {
+        dead_letters,
+        trades: open_topic(schemas::TRADES).await?,
+    };
+    if logs.dead_letters.partitions() != logs.trades.partitions() {
+        bail!(
+            "the topics dead-letters and trades have different numbers of partitions; see \
+             `candlewick topics apply`"
+        );
+    }
+    Ok(logs)
+}

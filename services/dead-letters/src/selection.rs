@@ -1,0 +1,101 @@
+//! The dead letters that are sent again.
+
+use std::collections::HashSet;
+use std::slice;
+
+use eventlog::{Bounds, Log};
+
+use crate::arguments::Selection;
+use crate::filter::Filter;
+use crate::foreign_records::ForeignRecordWarnings;
+use crate::location::DeadLetterLocation;
+use crate::topic_reader::{TopicReader, read_bounds};
+use crate::topic_record::{StoredDeadLetter, TopicRecord, read_record};
+
+/// The dead letters that are sent again. They can be read more than once, so they are not kept in
+/// memory. Every read returns the same ones, except those that the topic deletes because of their
+/// age in the meantime.
+pub(crate) enum SelectedLetters<'a> {
+    /// The dead letters at these locations, oldest first.
+    Locations(Vec<DeadLetterLocation>),
+    /// Those that the filter selects within the bounds that the topic had at the beginning. A
+    /// record that is sent again may become a dead letter again, which must not be sent for ever.
+    Matching(&'a Filter, Vec<Bounds>),
+}
+
+/// Reads the selected dead letters, oldest first.
+pub(crate) enum SelectedLettersReader<'a, L> {
+    Locations(&'a L, slice::Iter<'a, DeadLetterLocation>),
+    Matching(Box<TopicReader<'a, L>>, &'a Filter),
+}
+
+impl<'a> SelectedLetters<'a> {
+    /// Looks up which dead letters are selected. Adds records at the selected locations that are
+    /// not dead letters to `foreign_warnings`.
+    pub(crate) async fn find_selected<L: Log>(
+        log: &L,
+        selection: &'a Selection,
+        foreign_warnings: &mut ForeignRecordWarnings,
+        mut warn: impl FnMut(&str),
+    ) -> anyhow::Result<Self> {
+        let locations = match selection {
+            Selection::Matching(filter) => {
+                return Ok(Self::Matching(filter, read_bounds(log).await?));
+            }
+            Selection::Locations(locations) => locations,
+        };
+        let (mut selected, mut sources) = (Vec::new(), HashSet::new());
+        for location in locations {
+            match read_record(log, *location).await? {
+                TopicRecord::DeadLetter(StoredDeadLetter {
+                    location,
+                    append_time_ns,
+                    letter,
+                }) => {
+                    // Two dead letters may hold the same record, if a process ended between them.
+                    if sources.insert((letter.partition, letter.position)) {
+                        selected.push((append_time_ns, location));
+                    }
+                }
+                TopicRecord::Foreign(record) => {
+                    foreign_warnings
+                        .add(&record)
+                        .iter()
+                        .for_each(|line| warn(line));
+                }
+            }
+        }
+        selected.sort_unstable();
+        let locations = selected.into_iter().map(|(_, location)| location).collect();
+        Ok(Self::Locations(locations))
+    }
+
+    /// Starts to read the dead letters.
+    pub(crate) fn reader<L: Log>(&'a self, log: &'a L) -> SelectedLettersReader<'a, L> {
+        match self {
+            Self::Locations(locations) => SelectedLettersReader::Locations(log, locations.iter()),
+            Self::Matching(filter, bounds) => {
+                let reader = TopicReader::new(log, bounds);
+                SelectedLettersReader::Matching(Box::new(reader), filter)
+            }
+        }
+    }
+}
+
+impl<L: Log> SelectedLettersReader<'_, L> {
+    /// Returns the next dead letter, or a record that is not one; `None` at the end.
+    pub(crate) async fn next_record(&mut self) -> anyhow::Result<Option<TopicRecord>> {
+        match self {
+            Self::Locations(log, locations) => match locations.next() {
+                Some(location) => read_record(*log, *location).await.map(Some),
+                None => Ok(None),
+            },
+            Self::Matching(reader, filter) => loop {
+                match reader.next_record().await? {
+                    Some(TopicRecord::DeadLetter(stored)) if !filter.matches(&stored.letter) => {}
+                    record => return Ok(record),
+                }
+            },
+        }
+    }
+}

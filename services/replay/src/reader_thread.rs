@@ -1,0 +1,87 @@
+//! The thread that reads tapes ahead of the senders.
+
+use std::sync::mpsc::SyncSender;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::chunk::{Chunk, ChunkBuilder};
+use crate::merged_tapes::MergedTapes;
+use crate::problems::LineProblems;
+use crate::speed::{Speed, SpeedLimiter};
+use crate::thread_timer::ThreadTimer;
+use crate::unpack::ByteCounter;
+
+/// What the reader thread works on.
+pub(crate) struct ReaderThread {
+    pub(crate) merged_tapes: MergedTapes,
+    /// The number of trades that an earlier run has sent.
+    pub(crate) trades_to_skip: u64,
+    /// The most trades of a chunk.
+    pub(crate) chunk_trades: usize,
+    pub(crate) speed: Speed,
+    /// The number of bytes that were read of the files.
+    pub(crate) bytes_read: ByteCounter,
+}
+
+/// What the reader thread returns at the end.
+pub(crate) struct ReadOutcome {
+    /// Lines that are not trades.
+    pub(crate) bad_lines: LineProblems,
+    /// The number of trades that an earlier run has sent, by tape.
+    pub(crate) skipped: Vec<u64>,
+}
+
+impl ReaderThread {
+    /// Parses and encodes trades, ahead of the senders by as much as the channel holds.
+    pub(crate) fn run(
+        mut self,
+        tape_count: usize,
+        timer: &ThreadTimer,
+        stop: &CancellationToken,
+        chunks: &SyncSender<Chunk>,
+    ) -> ReadOutcome {
+        let skipped = self.skip_sent_trades(tape_count);
+        let mut limiter = SpeedLimiter::new(self.speed);
+        let mut builder = ChunkBuilder::default();
+        while let Some((tape_index, trade)) = self.merged_tapes.next_trade() {
+            let wait = match self.speed {
+                Speed::Max => None,
+                Speed::Times(_) => limiter.time_until_due(trade.trade.time_ns, timer.now()),
+            };
+            if let Some(wait) = wait {
+                if !self.pass_chunk_on(&mut builder, chunks) {
+                    break;
+                }
+                timer.wait(wait, stop);
+            }
+            builder.push(tape_index, trade);
+            if builder.len() >= self.chunk_trades && !self.pass_chunk_on(&mut builder, chunks) {
+                break;
+            }
+        }
+        self.pass_chunk_on(&mut builder, chunks);
+        ReadOutcome {
+            bad_lines: self.merged_tapes.bad_lines,
+            skipped,
+        }
+    }
+
+    fn skip_sent_trades(&mut self, tape_count: usize) -> Vec<u64> {
+        let mut skipped = vec![0; tape_count];
+        for _ in 0..self.trades_to_skip {
+            match self.merged_tapes.next_trade() {
+                Some((tape_index, _)) => skipped[tape_index] += 1,
+                None => break,
+            }
+        }
+        skipped
+    }
+
+    /// Passes the gathered trades on to the senders. Returns false if all senders have ended.
+    fn pass_chunk_on(&self, builder: &mut ChunkBuilder, chunks: &SyncSender<Chunk>) -> bool {
+        match builder.finish_chunk(&self.merged_tapes.instruments, self.bytes_read.total()) {
+            Some(chunk) => chunks.send(chunk).is_ok(),
+            None => true,
+        }
+    }
+}

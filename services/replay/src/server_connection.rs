@@ -1,0 +1,180 @@
+//! Requests that are retried until the server serves them.
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use clock::RetryPolicy;
+use market::Venue;
+use tokio_util::sync::CancellationToken;
+
+use crate::chunk::TradesRequest;
+use crate::id_rules::IdRules;
+use crate::progress::StatusMessages;
+use crate::thread_timer::ThreadTimer;
+use client::{Answer, Server, ServerError};
+
+/// The upper bound of the first backoff.
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+/// The upper bound of every backoff.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+/// A single failure is often a connection that was idle for too long; the second one in a row is
+/// reported as an outage.
+const FAILURES_OF_AN_OUTAGE: u32 = 2;
+
+/// Sends requests to one log, and retries them while the server does not answer.
+pub(crate) struct ServerConnection<'a> {
+    server: Server,
+    log_id: String,
+    id_rules: IdRules,
+    settings: RetrySettings<'a>,
+    declared_venues: Mutex<HashSet<Venue>>,
+}
+
+/// How long requests are retried, and where outages are reported.
+#[derive(Clone, Copy)]
+pub(crate) struct RetrySettings<'a> {
+    /// How long the server may be unavailable.
+    pub(crate) give_up: Duration,
+    /// Where an outage is reported, once.
+    pub(crate) messages: &'a StatusMessages,
+    /// Cancelled if the run ends early.
+    pub(crate) stop: &'a CancellationToken,
+}
+
+impl<'a> ServerConnection<'a> {
+    /// Requests the identity of the server's log.
+    ///
+    /// # Errors
+    /// If the server does not answer for too long, or is not a Candlewick.
+    pub(crate) fn connect(
+        server: Server,
+        id_rules: IdRules,
+        settings: RetrySettings<'a>,
+        timer: &ThreadTimer,
+    ) -> anyhow::Result<Self> {
+        let log_id = settings.call_until_served(&server, timer, |_| server.log_id())?;
+        Ok(Self {
+            server,
+            log_id,
+            id_rules,
+            settings,
+            declared_venues: Mutex::default(),
+        })
+    }
+
+    /// Returns the identity of the log.
+    pub(crate) fn log_id(&self) -> &str {
+        &self.log_id
+    }
+
+    /// Sends trades until each is acknowledged or rejected. Declares their venue before.
+    ///
+    /// # Errors
+    /// If the server rejects the request as a whole, is unavailable for too long, or has another
+    /// log than before.
+    pub(crate) fn send_trades(
+        &self,
+        request: &TradesRequest,
+        timer: &ThreadTimer,
+    ) -> anyhow::Result<Answer> {
+        self.declare_venue(&request.venue, timer)?;
+        let answer = self.call_same_log(timer, || self.server.send(&request.body))?;
+        let mut rejected = answer.rejected.iter();
+        let in_bounds = rejected.all(|rejection| rejection.index < request.origins.len());
+        let answered = answer.accepted.saturating_add(answer.refused());
+        ensure!(
+            in_bounds && answered == request.origins.len() as u64,
+            "the answer of {} is for {answered} trades, but {} were sent",
+            self.server.base(),
+            request.origins.len(),
+        );
+        Ok(answer)
+    }
+
+    fn declare_venue(&self, venue: &Venue, timer: &ThreadTimer) -> anyhow::Result<()> {
+        // Locked during the call: no other thread sends trades of a venue before it is declared.
+        let mut declared = self
+            .declared_venues
+            .lock()
+            .expect("no holder of this lock panics");
+        if declared.contains(venue) {
+            return Ok(());
+        }
+        self.call_same_log(timer, || {
+            let (scheme, scope) = (self.id_rules.scheme, self.id_rules.scope);
+            self.server.declare(venue, scheme, scope)
+        })
+        .with_context(|| format!("cannot declare the venue {venue}"))?;
+        declared.insert(venue.clone());
+        Ok(())
+    }
+
+    /// Retries `call`, unless the server has another log after an outage: that log does not hold
+    /// what was acknowledged before.
+    fn call_same_log<T>(
+        &self,
+        timer: &ThreadTimer,
+        call: impl Fn() -> Result<T, ServerError>,
+    ) -> anyhow::Result<T> {
+        self.settings
+            .call_until_served(&self.server, timer, |is_retry| {
+                if is_retry {
+                    let log_id = self.server.log_id()?;
+                    if log_id != self.log_id {
+                        let before = &self.log_id;
+                        return Err(ServerError::Permanent(format!(
+                            "it has another log now ({log_id}, before {before}); run the replay again to send everything to it"
+                        )));
+                    }
+                }
+                call()
+            })
+    }
+}
+
+impl RetrySettings<'_> {
+    /// Retries `call` while it fails with transient errors. Its argument is whether it failed
+    /// before.
+    fn call_until_served<T>(
+        &self,
+        server: &Server,
+        timer: &ThreadTimer,
+        call: impl Fn(bool) -> Result<T, ServerError>,
+    ) -> anyhow::Result<T> {
+        let policy = RetryPolicy::new(FIRST_BACKOFF, LONGEST_BACKOFF).give_up_after(self.give_up);
+        let failures = Cell::new(0);
+        let begin = timer.now();
+        let should_retry = |error: &ServerError| {
+            failures.set(failures.get() + 1);
+            let ServerError::Transient(reason) = error else {
+                return false;
+            };
+            if failures.get() == FAILURES_OF_AN_OUTAGE {
+                self.messages
+                    .report_unavailable(server.base(), reason, self.give_up);
+            }
+            true
+        };
+        let outcome = timer.retry(&policy, self.stop, should_retry, || {
+            call(failures.get() > 0)
+        });
+        match outcome {
+            Ok(Some(answer)) => {
+                self.messages.report_available(server.base());
+                Ok(answer)
+            }
+            Ok(None) => bail!("stopped"),
+            Err(ServerError::Permanent(reason)) => bail!("{}: {reason}", server.base()),
+            Err(ServerError::Transient(reason)) => {
+                let waited = timer.now().saturating_sub(begin);
+                bail!(
+                    "{} has not been available for {waited:.0?}: {reason}",
+                    server.base()
+                );
+            }
+        }
+    }
+}

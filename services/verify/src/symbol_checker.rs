@@ -1,0 +1,238 @@
+//! Goes through the bars and ticks of symbols: day by day, slice by slice.
+
+use clock::Clock;
+use market::{Interval, Position, VenueSettings};
+use store::{
+    AmendmentIndex, BarReader, CurrentTrades, StoreError, SymbolRow, Tick, TickStatus, TickStore,
+    UnmatchedDuplicate, Verdict,
+};
+
+use crate::arguments::TimeRange;
+use crate::day_comparison::DayComparison;
+use crate::day_fold::DayFold;
+use crate::progress::ProgressDisplay;
+use crate::report::{Difference, DifferenceLocation, VerifyReport};
+use crate::retention::RetentionLimits;
+use crate::snapshot::Snapshot;
+use crate::stored_bars::{DayBars, StoredBars};
+use crate::tick_slices::TickSlices;
+use crate::verdict_pages::VerdictPages;
+
+/// Compares the bars of one symbol after the other with their ticks.
+pub(crate) struct SymbolChecker<'a, R, T, C> {
+    snapshot: &'a Snapshot<R, T>,
+    range: TimeRange,
+    clock: &'a C,
+    progress: &'a ProgressDisplay,
+    verdicts: VerdictPages<'a, R>,
+    fold: DayFold,
+    report: VerifyReport,
+}
+
+/// The symbol that is being checked.
+struct CheckedSymbol<'a> {
+    symbol: &'a SymbolRow,
+    partition: u32,
+    /// The first position of its partition that is not folded.
+    next: Position,
+    settings: VenueSettings,
+    current_trades: CurrentTrades,
+    /// The starts of its minutes that are to be refolded, ascending.
+    dirty_minutes: Vec<i64>,
+}
+
+impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
+    /// Creates a checker that has checked nothing yet.
+    pub(crate) fn new(
+        snapshot: &'a Snapshot<R, T>,
+        range: TimeRange,
+        clock: &'a C,
+        progress: &'a ProgressDisplay,
+    ) -> Self {
+        Self {
+            snapshot,
+            range,
+            clock,
+            progress,
+            verdicts: VerdictPages::new(&snapshot.bars),
+            fold: DayFold::new(),
+            report: VerifyReport::default(),
+        }
+    }
+
+    /// Returns what was found in all symbols.
+    pub(crate) fn into_report(self) -> VerifyReport {
+        self.report
+    }
+
+    /// Compares every bar of a symbol with its ticks. `settings` are those of its venue; `None` if
+    /// they are not folded yet.
+    pub(crate) async fn check_symbol(
+        &mut self,
+        symbol: &SymbolRow,
+        settings: Option<VenueSettings>,
+    ) -> Result<(), StoreError> {
+        self.progress.show_symbol(symbol.instrument.key());
+        self.report.symbols += 1;
+        let mut checked = self.load_symbol(symbol, settings).await?;
+        let snapshot = self.snapshot;
+        let days = self.range.days();
+        let mut bars = StoredBars::new(&snapshot.bars, &symbol.instrument, days);
+        let mut ticks = TickSlices::open(&snapshot.ticks, &symbol.instrument, days).await?;
+        let mut oldest_append_ns = i64::MAX;
+        while let Some(day_ns) = earlier_day(bars.next_day().await?, ticks.next_day()) {
+            let mut unmatched = self.fold_day(&mut checked, day_ns, &mut ticks).await?;
+            let end_ns = Interval::D1.window_containing(day_ns).end_ns();
+            let forgotten = checked
+                .current_trades
+                .forget_before(end_ns.min(i64::MAX - 1));
+            unmatched.extend(forgotten);
+            let stored = bars.take_day(day_ns).await?;
+            let day_append_ns = first_append_ns(&stored);
+            oldest_append_ns = oldest_append_ns.min(day_append_ns);
+            self.compare_day(&checked, &stored);
+            self.report_unmatched(symbol, &unmatched, day_append_ns);
+        }
+        let unmatched = checked.current_trades.forget_before(i64::MAX);
+        // If ids are unique within the symbol, the first delivery may be outside of the range.
+        if self.range.is_unbounded() {
+            self.report_unmatched(symbol, &unmatched, oldest_append_ns);
+        }
+        Ok(())
+    }
+
+    async fn load_symbol<'s>(
+        &self,
+        symbol: &'s SymbolRow,
+        settings: Option<VenueSettings>,
+    ) -> Result<CheckedSymbol<'s>, StoreError> {
+        let next_positions = &self.snapshot.next_positions;
+        let partitions = u32::try_from(next_positions.len()).expect("counted in 32 bits");
+        let partition = schemas::partition_of(symbol.instrument.key().as_bytes(), partitions);
+        let settings = settings.unwrap_or_else(|| {
+            self.progress.print_message(&format!(
+                "{}: partition 0 has not folded the settings of its venue yet, \
+                 so whether a trade counts twice is not checked",
+                symbol.instrument
+            ));
+            VenueSettings {
+                scheme: market::IdScheme::None,
+                ..VenueSettings::default()
+            }
+        });
+        let next = next_positions[partition as usize];
+        let mut dirty_rows = self.snapshot.bars.dirty_minutes(partition).await?;
+        dirty_rows.retain(|row| row.instrument == symbol.instrument);
+        Ok(CheckedSymbol {
+            symbol,
+            partition,
+            next,
+            settings,
+            current_trades: CurrentTrades::new(settings, next),
+            dirty_minutes: dirty_rows.iter().map(|row| row.start_ns).collect(),
+        })
+    }
+
+    /// Folds the ticks of a day. Returns duplicates whose first delivery was not found.
+    async fn fold_day(
+        &mut self,
+        checked: &mut CheckedSymbol<'_>,
+        day_ns: i64,
+        slices: &mut TickSlices,
+    ) -> Result<Vec<UnmatchedDuplicate>, StoreError> {
+        self.fold.start_day(day_ns);
+        let mut unmatched = Vec::new();
+        while let Some((slice, ticks)) = slices.next_of_day(day_ns).await? {
+            unmatched.extend(checked.current_trades.forget_before(slice.start_ns));
+            let (partition, next) = (checked.partition, checked.next);
+            self.verdicts.load_pages(partition, next, &ticks).await?;
+            self.fold_ticks(checked, &ticks);
+            self.progress.add_ticks(slice.rows);
+        }
+        Ok(unmatched)
+    }
+
+    /// Folds those of the ticks that count.
+    fn fold_ticks(&mut self, checked: &mut CheckedSymbol<'_>, ticks: &[Tick]) {
+        let limits = RetentionLimits::new(self.clock.now_ns());
+        let (mut trades, mut amendments) = (Vec::new(), AmendmentIndex::default());
+        for tick in ticks {
+            let verdict = self.verdicts.verdict_at(checked.partition, tick.position);
+            match checked.current_trades.classify(tick, verdict) {
+                TickStatus::Counted if tick.amendment.is_some() => {
+                    self.report.amendments += 1;
+                    self.fold.count_amendment(tick);
+                    amendments.insert(tick, &checked.settings);
+                }
+                TickStatus::Counted => trades.push(tick.clone()),
+                TickStatus::Undecided => self.report.undecided += 1,
+                TickStatus::Excluded(verdict) => self.report.count_excluded(verdict),
+                TickStatus::MissedDuplicate
+                    if limits.verdicts_may_be_deleted(tick.append_time_ns) =>
+                {
+                    self.report.count_excluded(Verdict::Duplicate);
+                }
+                TickStatus::MissedDuplicate => self.report.add_difference(Difference {
+                    instrument: checked.symbol.instrument.clone(),
+                    location: DifferenceLocation::Tick(tick.trade.time_ns, tick.position),
+                    field: "identity",
+                    stored: "counted twice".to_owned(),
+                    refolded: "refolded once: it was delivered before".to_owned(),
+                }),
+            }
+        }
+        // A trade and its amendments have the same event time, and so are in the same slice.
+        for mut tick in trades {
+            let is_counted = amendments.apply(&mut tick, &checked.settings);
+            self.report.trades += u64::from(is_counted);
+            self.fold.add_trade(&tick, !is_counted);
+        }
+        self.report.ticks += ticks.len() as u64;
+    }
+
+    fn compare_day(&mut self, checked: &CheckedSymbol<'_>, stored: &DayBars) {
+        let comparison = DayComparison {
+            symbol: checked.symbol,
+            next: checked.next,
+            range: self.range,
+            // The clock is read after the ticks: younger ticks cannot be deleted.
+            limits: RetentionLimits::new(self.clock.now_ns()),
+            dirty_minutes: &checked.dirty_minutes,
+            report: &mut self.report,
+        };
+        comparison.compare_day(stored, &mut self.fold);
+    }
+
+    /// Reports duplicates without a first delivery, unless ticks as old as `first_append_ns` may be
+    /// deleted.
+    fn report_unmatched(
+        &mut self,
+        symbol: &SymbolRow,
+        unmatched: &[UnmatchedDuplicate],
+        first_append_ns: i64,
+    ) {
+        if RetentionLimits::new(self.clock.now_ns()).ticks_may_be_deleted(first_append_ns) {
+            return;
+        }
+        for duplicate in unmatched {
+            self.report.add_difference(Difference {
+                instrument: symbol.instrument.clone(),
+                location: DifferenceLocation::Tick(duplicate.time_ns, duplicate.position),
+                field: "identity",
+                stored: "excluded as a duplicate".to_owned(),
+                refolded: "no other delivery of it counts: it is lost".to_owned(),
+            });
+        }
+    }
+}
+
+fn earlier_day(left: Option<i64>, right: Option<i64>) -> Option<i64> {
+    left.into_iter().chain(right).min()
+}
+
+/// Returns when the first trade of some bars was appended; `i64::MAX` if there are no bars.
+fn first_append_ns(stored: &DayBars) -> i64 {
+    let rows = stored.iter().flatten();
+    let first = rows.map(|row| row.bar.first_append_ns).min();
+    first.unwrap_or(i64::MAX)
+}

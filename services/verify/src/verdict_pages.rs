@@ -1,0 +1,76 @@
+//! Reads which ticks the fold excluded, in pages of offsets.
+
+use std::collections::HashMap;
+
+use market::Position;
+use store::{BarReader, ExcludedRange, StoreError, Tick, Verdict, find_verdict};
+
+/// The binary logarithm of the number of offsets in a page.
+const PAGE_BITS: u32 = 20;
+/// Above this number of ranges in memory all pages are dropped before others are loaded.
+const MAX_CACHED_RANGES: usize = 1_000_000;
+
+/// A partition, an epoch, and the offset of a page divided by its length.
+type PageKey = (u32, u64, u64);
+
+/// A cache of the excluded ranges of a snapshot. Symbols of one partition share its pages.
+pub(crate) struct VerdictPages<'a, R> {
+    bars: &'a R,
+    pages: HashMap<PageKey, Vec<ExcludedRange>>,
+    /// The number of ranges in all pages.
+    range_count: usize,
+}
+
+impl<'a, R: BarReader> VerdictPages<'a, R> {
+    /// Creates an empty cache.
+    pub(crate) fn new(bars: &'a R) -> Self {
+        Self {
+            bars,
+            pages: HashMap::new(),
+            range_count: 0,
+        }
+    }
+
+    /// Loads the pages that hold those of `ticks` that are before `next`. Must be called before
+    /// [`VerdictPages::verdict_at`].
+    pub(crate) async fn load_pages(
+        &mut self,
+        partition: u32,
+        next: Position,
+        ticks: &[Tick],
+    ) -> Result<(), StoreError> {
+        if self.range_count > MAX_CACHED_RANGES {
+            self.pages.clear();
+            self.range_count = 0;
+        }
+        let mut last_key = None;
+        for position in ticks.iter().map(|tick| tick.position) {
+            let key = page_key(partition, position);
+            if last_key == Some(key) || position >= next {
+                continue;
+            }
+            last_key = Some(key);
+            if !self.pages.contains_key(&key) {
+                let first = key.2 << PAGE_BITS;
+                let end = first.saturating_add(1 << PAGE_BITS);
+                let page = self
+                    .bars
+                    .excluded_ranges(partition, key.1, first, end)
+                    .await?;
+                self.range_count += page.len();
+                self.pages.insert(key, page);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns why the fold excluded the tick at `position`; `None` if it did not.
+    pub(crate) fn verdict_at(&self, partition: u32, position: Position) -> Option<Verdict> {
+        let page = self.pages.get(&page_key(partition, position))?;
+        find_verdict(position, page)
+    }
+}
+
+const fn page_key(partition: u32, position: Position) -> PageKey {
+    (partition, position.epoch, position.offset >> PAGE_BITS)
+}
