@@ -41,7 +41,7 @@ impl Cut<SqliteBarReader, SqliteTickStore> {
         let (bars, ticks) = opened
             .with_context(|| format!("{} cannot be read as a data folder", path.display()))?;
         // The owner notes it whenever it opens the folder.
-        let partitions = bars.log_partitions().await?.with_context(|| {
+        let partitions = bars.log_partition_count().await?.with_context(|| {
             format!(
                 "{} does not say how many partitions its log has: start the process on it once, \
                  and try again",
