@@ -56,7 +56,7 @@ impl Snapshot<SqliteBarReader, SqliteTickStore> {
         let (bars, ticks) = opened
             .with_context(|| format!("{} cannot be read as a data folder", path.display()))?;
         // A process writes it whenever it opens the folder.
-        let partitions = bars.log_partitions().await?.with_context(|| {
+        let partitions = bars.log_partition_count().await?.with_context(|| {
             format!(
                 "{} does not hold the number of partitions of its log: start the process on it \
                  once, and try again",

@@ -250,7 +250,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_in_a_range_is_found(
+    fn the_verdict_of_a_position_in_a_range_is_found(
         position in (1_u64..3, 0_u64..30),
         edges in vec((1_usize..3, 1_u64..5, 1_u64..5), 0..6),
     ) {

@@ -96,7 +96,7 @@ impl SqliteBarStore {
     ///
     /// # Errors
     /// [`StoreError`] if the file cannot be read.
-    pub async fn log_partitions(&self) -> Result<Option<u32>, StoreError> {
+    pub async fn log_partition_count(&self) -> Result<Option<u32>, StoreError> {
         log_id::read_partition_count(self.reader.readers()).await
     }
 }

@@ -55,7 +55,7 @@ impl DatabaseFile {
         path: &Path,
     ) -> Result<Self, StoreError> {
         let file = Self::new(kind, path, true);
-        file.store_result(kind.schema.verify(&file.reading_options()).await)?;
+        file.store_result(kind.schema.verify_version(&file.reading_options()).await)?;
         Ok(file)
     }
 

@@ -43,7 +43,7 @@ impl RowBatches {
     ) -> Result<u64, DatabaseError> {
         let mut changed = 0;
         for (sql, rows) in self.batches(rows) {
-            let bound = rows.iter().fold(statement(sql), &bind);
+            let bound = rows.iter().fold(query_without_parameters(sql), &bind);
             changed += bound.execute(&mut *connection).await?.rows_affected();
         }
         Ok(changed)
@@ -51,7 +51,7 @@ impl RowBatches {
 
     /// Returns the SQL of every batch size.
     #[cfg(test)]
-    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn sql_texts(&self) -> impl Iterator<Item = &str> {
         self.sql.iter().map(|sql| &**sql)
     }
 
@@ -71,6 +71,6 @@ impl RowBatches {
 
 /// Returns a query without parameters yet. The SQL is a constant of this crate and contains no
 /// values.
-pub(super) fn statement(sql: &Arc<str>) -> BoundQuery {
+pub(super) fn query_without_parameters(sql: &Arc<str>) -> BoundQuery {
     sqlx::query(AssertSqlSafe(Arc::clone(sql)))
 }

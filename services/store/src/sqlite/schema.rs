@@ -41,7 +41,10 @@ impl Schema {
     }
 
     /// Fails unless the tables have the newest version.
-    pub(super) async fn verify(&self, options: &SqliteConnectOptions) -> Result<(), DatabaseError> {
+    pub(super) async fn verify_version(
+        &self,
+        options: &SqliteConnectOptions,
+    ) -> Result<(), DatabaseError> {
         let mut connection = options.connect().await?;
         let found = self.stored_version(&mut connection).await?;
         if found == self.newest_version() {

@@ -312,11 +312,11 @@ fn all_instruments() -> impl Iterator<Item = Instrument> {
     INSTRUMENTS.into_iter().map(instrument)
 }
 
-async fn agree(store: &impl BarStore, model: &Model) {
+async fn assert_agrees(store: &impl BarStore, model: &Model) {
     let progress: Vec<_> = model.progress.values().copied().collect();
     assert_eq!(store.all_partition_progress().await.unwrap(), progress);
-    bars_agree(store, model).await;
-    ids_agree(store, model).await;
+    assert_bars_agree(store, model).await;
+    assert_ids_agree(store, model).await;
     let query = SymbolQuery {
         venue: None,
         after: None,
@@ -345,7 +345,7 @@ async fn agree(store: &impl BarStore, model: &Model) {
     }
 }
 
-async fn bars_agree(store: &impl BarStore, model: &Model) {
+async fn assert_bars_agree(store: &impl BarStore, model: &Model) {
     for instrument in all_instruments() {
         for interval in INTERVALS {
             let query = BarQuery {
@@ -373,7 +373,7 @@ async fn bars_agree(store: &impl BarStore, model: &Model) {
     assert_eq!(store.bars(&keys).await.unwrap(), expected);
 }
 
-async fn ids_agree(store: &impl BarStore, model: &Model) {
+async fn assert_ids_agree(store: &impl BarStore, model: &Model) {
     for instrument in all_instruments() {
         for (scope, bucket_ns) in SCOPES
             .into_iter()
@@ -432,7 +432,7 @@ async fn run(store: &impl BarStore, actions: &[Action]) {
             }
         }
     }
-    agree(store, &model).await;
+    assert_agrees(store, &model).await;
 }
 
 proptest! {

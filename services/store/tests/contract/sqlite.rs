@@ -168,7 +168,7 @@ async fn a_reader_beside_the_owner_sees_its_commits() {
 #[tokio::test]
 async fn a_file_belongs_to_one_log() {
     let (folder, store) = bar_store().await;
-    assert_eq!(store.log_partitions().await.unwrap(), None);
+    assert_eq!(store.log_partition_count().await.unwrap(), None);
     store.bind_log("one", 3).await.unwrap();
     store.bind_log("one", 3).await.unwrap();
     drop(store);
@@ -183,7 +183,7 @@ async fn a_file_belongs_to_one_log() {
     );
     store.bind_log("one", 3).await.unwrap();
     let reader = SqliteBarStore::open_read_only(&path).await.unwrap();
-    assert_eq!(reader.log_partitions().await.unwrap(), Some(3));
+    assert_eq!(reader.log_partition_count().await.unwrap(), Some(3));
     let ticks = SqliteTickStore::open(folder.path().join("ticks.sqlite"))
         .await
         .unwrap();

@@ -177,7 +177,7 @@ pub(crate) async fn old_blocks_expire(store: &impl TickStore) {
 }
 
 /// A store may detect it when a record is inserted or when it is read.
-pub(crate) async fn what_is_no_trade_is_corrupt(store: &impl TickStore) {
+pub(crate) async fn a_tick_that_is_no_trade_is_corrupt(store: &impl TickStore) {
     let mut advance = tick(0, 1);
     let mut value = Vec::new();
     TradesRecord::Advance.encode(&mut value);

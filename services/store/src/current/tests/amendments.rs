@@ -82,7 +82,7 @@ fn the_latest_edit_counts_whatever_the_order_given() {
 }
 
 #[test]
-fn a_cancel_is_final_whenever_it_comes() {
+fn a_cancel_is_final_in_any_order() {
     let original = original();
     for (cancelled, edited) in [(20, 30), (30, 20), (1, 20), (20, 1), (1, 2)] {
         let ticks = [
@@ -119,7 +119,7 @@ fn another_event_time_or_scope_names_another_trade() {
 }
 
 #[test]
-fn a_trade_without_an_id_is_named_by_its_place() {
+fn a_trade_without_an_id_is_named_by_its_position() {
     let none = settings_with(IdScheme::None, IdScope::Symbol);
     let nameless = [tick(10, 5, None), tick(11, 5, None), tick(12, 5, None)];
     let [first, second, third] = &nameless;
@@ -165,7 +165,7 @@ fn a_sender_names_its_trades_by_key_and_index() {
 }
 
 #[test]
-fn an_amendment_that_was_left_out_or_is_not_folded_yet_does_nothing() {
+fn an_amendment_that_was_excluded_or_is_not_folded_yet_does_nothing() {
     let original = original();
     let ticks = [
         original.clone(),
@@ -211,7 +211,7 @@ fn an_amendment_marks_no_id_as_seen() {
 proptest! {
     /// What a store of many pieces tells is what all at once does.
     #[test]
-    fn the_order_in_which_amendments_are_noted_changes_nothing(
+    fn the_order_in_which_amendments_are_inserted_changes_nothing(
         amendments in vec((20_u64..90, 0_usize..3, any::<bool>(), 1_i64..9), 0..12).prop_shuffle(),
     ) {
         let originals = [original(), tick(11, 5, Some("8")), tick(12, HOUR_NS, Some("7"))];

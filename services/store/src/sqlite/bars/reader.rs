@@ -12,7 +12,7 @@ use crate::error::StoreError;
 use crate::key_bounds::{AFTER_ALL_KEYS, id_set_bounds, venue_bounds};
 use crate::sqlite::column::{read_parsed_text, read_u64, u64_as_column};
 use crate::sqlite::reader_pool::ReaderPool;
-use crate::sqlite::row_batches::{RowBatches, statement};
+use crate::sqlite::row_batches::{RowBatches, query_without_parameters};
 use crate::state::{
     BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
     SymbolRow, VenueRow,
@@ -114,16 +114,16 @@ impl BarReader for SqliteBarReader {
     async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
         let mut bars = Vec::with_capacity(keys.len());
         for (sql, keys) in SELECT_BARS.batches(keys) {
-            let bound = keys
-                .iter()
-                .zip(0_i64..)
-                .fold(statement(sql), |bound, (key, key_index)| {
+            let bound = keys.iter().zip(0_i64..).fold(
+                query_without_parameters(sql),
+                |bound, (key, key_index)| {
                     bound
                         .bind(key_index)
                         .bind(key.instrument.key().to_owned())
                         .bind(row::interval_seconds(key.window))
                         .bind(key.window.start_ns)
-                });
+                },
+            );
             let found = self.readers.read(bound, |row| {
                 let key_index: u32 = row.try_get(0)?;
                 Ok((key_index as usize, row::read_bar(row, 3)?))

@@ -62,17 +62,17 @@ async fn no_statement_reads_a_whole_table() {
         reader::SELECT_SYMBOLS,
         reader::SELECT_EXCLUDED_RANGES,
     ];
-    let batches = batches.iter().flat_map(|batch| batch.texts());
+    let batches = batches.iter().flat_map(|batch| batch.sql_texts());
     for sql in batches.chain(texts) {
         assert_eq!(scanned_tables(&mut connection, sql).await, [""; 0], "{sql}");
     }
-    for sql in id_sets::DELETE_ID_RANGES.texts() {
+    for sql in id_sets::DELETE_ID_RANGES.sql_texts() {
         let key = "(instrument=? AND scope=? AND bucket_ns=? AND first=?)";
         assert!(is_searched_by(&mut connection, sql, key).await, "{sql}");
     }
     for sql in [ranges, chunks, sets, &id_sets::INSERT_ID_CHUNKS]
         .into_iter()
-        .flat_map(|batch| batch.texts())
+        .flat_map(|batch| batch.sql_texts())
     {
         let key = "(instrument=? AND scope=? AND bucket_ns=?)";
         assert!(is_searched_by(&mut connection, sql, key).await, "{sql}");

@@ -23,7 +23,7 @@ pub(super) struct ArchivedTick {
 }
 
 /// Splits ticks into pieces of at most [`MAX_TICKS`] and [`MAX_BYTES`].
-pub(super) fn split(mut ticks: &[TickRecord]) -> impl Iterator<Item = &[TickRecord]> {
+pub(super) fn split_ticks(mut ticks: &[TickRecord]) -> impl Iterator<Item = &[TickRecord]> {
     std::iter::from_fn(move || {
         let mut bytes = 0;
         let length = ticks
@@ -46,10 +46,10 @@ pub(super) fn encode_body(ticks: &[TickRecord]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes);
     let (mut offset, mut append_time_ns) = (0, 0);
     for tick in ticks {
-        write_number(&mut out, tick.offset.wrapping_sub(offset));
+        write_leb128(&mut out, tick.offset.wrapping_sub(offset));
         let delta = tick.append_time_ns.wrapping_sub(append_time_ns);
-        write_number(&mut out, ((delta << 1) ^ (delta >> 63)).cast_unsigned());
-        write_number(&mut out, tick.value.len() as u64);
+        write_leb128(&mut out, ((delta << 1) ^ (delta >> 63)).cast_unsigned());
+        write_leb128(&mut out, tick.value.len() as u64);
         out.extend_from_slice(&tick.value);
         (offset, append_time_ns) = (tick.offset, tick.append_time_ns);
     }
@@ -75,11 +75,11 @@ pub(super) fn decode_body(
     let mut ticks = Vec::with_capacity(tick_count.min(MAX_TICKS));
     let (mut offset, mut append_time_ns) = (0_u64, 0_i64);
     while !rest.is_empty() {
-        offset = offset.wrapping_add(read_number(&mut rest)?);
-        let delta = read_number(&mut rest)?;
+        offset = offset.wrapping_add(read_leb128(&mut rest)?);
+        let delta = read_leb128(&mut rest)?;
         let delta = (delta >> 1).cast_signed() ^ -(delta & 1).cast_signed();
         append_time_ns = append_time_ns.wrapping_add(delta);
-        let length = read_number(&mut rest)?;
+        let length = read_leb128(&mut rest)?;
         let length = usize::try_from(length)
             .ok()
             .filter(|length| *length <= rest.len());
@@ -96,7 +96,7 @@ pub(super) fn decode_body(
     Err(malformed("its number of ticks is not that of its row"))
 }
 
-fn write_number(out: &mut Vec<u8>, mut value: u64) {
+fn write_leb128(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;
@@ -104,7 +104,7 @@ fn write_number(out: &mut Vec<u8>, mut value: u64) {
     out.push((value & 0x7f) as u8);
 }
 
-fn read_number(bytes: &mut Bytes) -> Result<u64, DatabaseError> {
+fn read_leb128(bytes: &mut Bytes) -> Result<u64, DatabaseError> {
     let mut value = 0;
     for (index, byte) in bytes.iter().take(10).enumerate() {
         value |= u64::from(byte & 0x7f) << (7 * index);

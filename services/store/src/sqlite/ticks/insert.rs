@@ -40,7 +40,7 @@ pub(super) struct PackedBlock {
 pub(super) async fn pack_blocks(blocks: &[TickBlock]) -> Result<Vec<PackedBlock>, DatabaseError> {
     let mut packed = Vec::with_capacity(blocks.len());
     for block in blocks {
-        for ticks in block::split(&block.ticks) {
+        for ticks in block::split_ticks(&block.ticks) {
             packed.extend(uncompressed_block(block, ticks));
             if ticks.len() > 1_000 {
                 tokio::task::yield_now().await;

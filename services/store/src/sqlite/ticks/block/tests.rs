@@ -1,7 +1,9 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{ArchivedTick, MAX_BYTES, MAX_TICKS, compress_body, decode_body, encode_body, split};
+use super::{
+    ArchivedTick, MAX_BYTES, MAX_TICKS, compress_body, decode_body, encode_body, split_ticks,
+};
 use crate::tick_store::TickRecord;
 
 fn tick(offset: u64, append_time_ns: i64, value: Vec<u8>) -> TickRecord {
@@ -62,17 +64,17 @@ fn a_damaged_block_never_yields_other_ticks() {
 }
 
 #[test]
-fn what_is_too_large_is_split() {
+fn large_blocks_are_split() {
     let many: Vec<_> = (0..MAX_TICKS as u64 + 1)
         .map(|offset| tick(offset, 0, vec![]))
         .collect();
-    let lengths: Vec<_> = split(&many).map(<[_]>::len).collect();
+    let lengths: Vec<_> = split_ticks(&many).map(<[_]>::len).collect();
     assert_eq!(lengths, [MAX_TICKS, 1]);
 
     let large: Vec<_> = [MAX_BYTES + 1, MAX_BYTES - 1, 1, 1]
         .into_iter()
         .map(|length| tick(0, 0, vec![0; length]))
         .collect();
-    let lengths: Vec<_> = split(&large).map(<[_]>::len).collect();
+    let lengths: Vec<_> = split_ticks(&large).map(<[_]>::len).collect();
     assert_eq!(lengths, [1, 2, 1]);
 }
