@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use client::{Method, RestClient};
 use clock::{Clock, SystemClock};
 use futures_util::future::join_all;
 use schemas::TradesRecord;
@@ -19,7 +20,7 @@ use crate::journal::{Journal, lock};
 use crate::kafka::Kafka;
 use crate::ledger::{Entry, Ledger, Values, name_of};
 use crate::random::Random;
-use crate::rest::Rest;
+use crate::rest::request;
 
 /// Requests under way at once.
 const REQUESTS: usize = 24;
@@ -32,8 +33,7 @@ const TURN: Duration = Duration::from_millis(50);
 
 /// Sends trades.
 pub(crate) struct Feed {
-    pods: Vec<String>,
-    rest: Rest,
+    pods: Vec<RestClient>,
     kafka: Kafka,
     pub(crate) ledger: Arc<Ledger>,
     journal: Arc<Journal>,
@@ -48,14 +48,13 @@ pub(crate) struct Feed {
 
 impl Feed {
     pub(crate) fn new(
-        pods: Vec<String>,
+        pods: Vec<RestClient>,
         kafka: Kafka,
         ledger: Arc<Ledger>,
         journal: Arc<Journal>,
     ) -> Arc<Self> {
         Arc::new(Self {
             pods,
-            rest: Rest::new(),
             kafka,
             ledger,
             journal,
@@ -72,11 +71,15 @@ impl Feed {
     pub(crate) async fn declare(&self) {
         for market in MARKETS {
             loop {
-                let url = format!("{}/api/v1/venues/{}/settings", self.pod(), market.venue);
-                let answer = self.rest.put(url, market.settings().to_string()).await;
-                match answer {
-                    Ok(answer) if answer.status == 200 => break,
-                    Ok(answer) => self.journal.note(&format!("declaring: {}", answer.text)),
+                let path = format!("/api/v1/venues/{}/settings", market.venue);
+                let settings = market.settings().to_string();
+                let response =
+                    request(self.pod(), move |rest| rest.put_json(&path, &settings)).await;
+                match response {
+                    Ok(response) if response.status == 200 => break,
+                    Ok(response) => self
+                        .journal
+                        .note(&format!("declaring: {}", response.text())),
                     Err(error) => self.journal.note(&format!("declaring: {error:#}")),
                 }
                 SystemClock.sleep(RETRY_AFTER).await;
@@ -233,7 +236,7 @@ impl Feed {
         join_all(sends).await;
     }
 
-    fn pod(&self) -> &str {
+    fn pod(&self) -> &RestClient {
         let turn = self.turns.fetch_add(1, Ordering::Relaxed);
         let pods = self.pods.len() as u64;
         &self.pods[usize::try_from(turn % pods).unwrap_or_default()]
@@ -244,15 +247,22 @@ impl Feed {
         let body = Value::Array(deals.iter().map(Deal::json).collect()).to_string();
         self.ledger.open().totals.requests += 1;
         loop {
-            let url = format!("{}/api/v1/trades", self.pod());
-            let answer = self.rest.post(url, key.to_owned(), body.clone()).await;
-            if let Ok(answer) = answer {
-                if answer.status == 200 {
-                    self.check_accepted(&answer.text, deals.len());
+            let (key, body) = (key.to_owned(), body.clone());
+            let response = request(self.pod(), move |rest| {
+                let headers = [
+                    ("content-type", "application/json"),
+                    ("idempotency-key", &key),
+                ];
+                let path = "/api/v1/trades";
+                rest.send(&Method::POST, path, &headers, Some(body.as_bytes()))
+            });
+            if let Ok(response) = response.await {
+                if response.status == 200 {
+                    self.check_accepted(&response.text(), deals.len());
                     return;
                 }
-                if matches!(answer.status, 400 | 413 | 415 | 422) {
-                    self.journal.note(&format!("refused: {}", answer.text));
+                if matches!(response.status, 400 | 413 | 415 | 422) {
+                    self.journal.note(&format!("refused: {}", response.text()));
                     self.ledger.open().totals.refused += deals.len() as u64;
                     return;
                 }

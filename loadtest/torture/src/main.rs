@@ -10,7 +10,6 @@
 //! | `oracle.rs` | what the log says, folded once more, as plainly as it can be |
 //! | `reconcile.rs`, `report.rs` | what was sent, logged, stored and shown, compared |
 
-mod client;
 mod exchange;
 mod faults;
 mod feed;
@@ -24,6 +23,7 @@ mod random;
 mod reconcile;
 mod report;
 mod rest;
+mod roaming_client;
 mod roles;
 mod run;
 mod stack;

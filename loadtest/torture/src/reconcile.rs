@@ -10,11 +10,13 @@ use std::sync::atomic::Ordering;
 
 use anyhow::Context;
 use market::VenueSettings;
+use serde_json::Value;
 use store::BarReader;
 
-use crate::client::Client;
 use crate::journal::lock;
 use crate::oracle::Oracle;
+use crate::rest::request;
+use crate::roaming_client::RoamingClient;
 use crate::world::World;
 
 /// How many differences of a check are shown.
@@ -61,7 +63,7 @@ impl Outcome {
 /// Compares everything. Nothing is sent any more, and all has caught up.
 pub(crate) async fn reconcile(
     world: &World,
-    clients: &[Arc<Client>],
+    clients: &[Arc<RoamingClient>],
     tapes: u64,
 ) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
@@ -93,9 +95,10 @@ async fn epochs(world: &World) -> anyhow::Result<Check> {
             check.differences.push(text);
         }
     }
-    let rest = crate::rest::Rest::new();
     for pod in world.pods() {
-        let answer = rest.get(format!("{pod}/api/v1/version")).await?.json()?;
+        let response = request(&pod, |rest| rest.get("/api/v1/version")).await?;
+        let answer: Value = response.json()?;
+        let pod = pod.base_url();
         check.rows += 1;
         if answer["epoch"] != epoch {
             let text = format!("{pod} says {answer}, the epoch is {epoch}");

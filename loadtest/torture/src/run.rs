@@ -9,7 +9,6 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clock::{Clock, SystemClock};
 
-use crate::client::Client;
 use crate::exchange::{Exchange, MARKETS};
 use crate::faults::{Faults, Plan};
 use crate::journal::{Journal, lock};
@@ -17,6 +16,7 @@ use crate::options::Options;
 use crate::random::Random;
 use crate::reconcile::reconcile;
 use crate::report::Report;
+use crate::roaming_client::RoamingClient;
 use crate::stack::Stack;
 use crate::world::World;
 
@@ -100,7 +100,7 @@ async fn torture(options: &Options, journal: &Arc<Journal>) -> anyhow::Result<bo
     feed.await?;
     let tapes = tapes.await??;
     wait_acked(&world).await?;
-    clients.iter().for_each(|client| client.stay());
+    clients.iter().for_each(|client| client.stay_at_pod());
     journal.say("all is acknowledged");
     world.wait_ready().await?;
     world.wait_drained(DRAINED_WITHIN).await?;
@@ -135,7 +135,7 @@ async fn torture(options: &Options, journal: &Arc<Journal>) -> anyhow::Result<bo
     Ok(outcome.is_right())
 }
 
-fn clients(world: &Arc<World>, random: &mut Random) -> Vec<Arc<Client>> {
+fn clients(world: &Arc<World>, random: &mut Random) -> Vec<Arc<RoamingClient>> {
     let make = |number| {
         let channels: Vec<_> = (0..CHANNELS)
             .map(|_| {
@@ -145,8 +145,8 @@ fn clients(world: &Arc<World>, random: &mut Random) -> Vec<Arc<Client>> {
             })
             .collect();
         let journal = Arc::clone(&world.journal);
-        let client = Client::new(number, world.pods(), journal, channels.into_iter());
-        tokio::spawn(Arc::clone(&client).follow(random.fork()));
+        let client = RoamingClient::new(number, world.pods(), journal, channels.into_iter());
+        tokio::spawn(Arc::clone(&client).run(random.fork()));
         client
     };
     (1..=CLIENTS).map(make).collect()

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use client::RestClient;
 use clock::{Clock, SystemClock};
 use market::Position;
 use store::{
@@ -19,7 +20,7 @@ use crate::kafka::{Kafka, Records};
 use crate::ledger::Ledger;
 use crate::options::Options;
 use crate::proxy::Proxy;
-use crate::rest::Rest;
+use crate::rest::{client_of_port, request};
 use crate::roles::{Role, RoleKind, clean, find_binary};
 use crate::stack::{PROXY_PORTS, ROLE_PORTS, Stack, finish};
 
@@ -103,7 +104,7 @@ impl World {
     }
 
     /// Where the API pods are.
-    pub(crate) fn pods(&self) -> Vec<String> {
+    pub(crate) fn pods(&self) -> Vec<RestClient> {
         pods(&self.roles)
     }
 
@@ -124,14 +125,13 @@ impl World {
 
     /// Waits until every role says that it is ready.
     pub(crate) async fn wait_ready(&self) -> anyhow::Result<()> {
-        let rest = Rest::new();
         let begin_ns = SystemClock.monotonic_ns();
         for role in &self.roles {
             loop {
-                let url = format!("http://127.0.0.1:{}/readyz", role.port);
-                let reason = match rest.get(url).await {
-                    Ok(answer) if answer.status == 200 => break,
-                    Ok(answer) => answer.text,
+                let rest = client_of_port(role.port);
+                let reason = match request(&rest, |rest| rest.get("/readyz")).await {
+                    Ok(response) if response.status == 200 => break,
+                    Ok(response) => response.text().into_owned(),
                     Err(error) => error.to_string(),
                 };
                 let waited = Duration::from_nanos(SystemClock.monotonic_ns() - begin_ns);
@@ -250,7 +250,7 @@ impl World {
                 "--batch",
                 "1000",
             ])
-            .args(["--to", pod])
+            .args(["--to", pod.base_url()])
             .arg(tape)
             .env("XDG_STATE_HOME", self.journal.folder());
         finish(&mut command).await
@@ -280,10 +280,9 @@ impl World {
     }
 }
 
-fn pods(roles: &[Arc<Role>]) -> Vec<String> {
+fn pods(roles: &[Arc<Role>]) -> Vec<RestClient> {
     let pods = roles.iter().filter(|role| role.kind == RoleKind::Api);
-    pods.map(|role| format!("http://127.0.0.1:{}", role.port))
-        .collect()
+    pods.map(|role| client_of_port(role.port)).collect()
 }
 
 /// The options that say where bars and ticks are.

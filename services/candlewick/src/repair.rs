@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use market::{DAY_NS, MINUTE_NS, Symbol, Venue, format_time, parse_time};
 
-use client::{Repaired, Server};
+use client::{RepairResponse, RestClient};
 
 /// The longest range that the server takes at once.
 const LONGEST_NS: i64 = 31 * DAY_NS;
@@ -43,14 +43,14 @@ pub(crate) fn run(arguments: &RepairArgs) -> anyhow::Result<ExitCode> {
         eprintln!("candlewick: --end is not after --start");
         return Ok(ExitCode::from(host::EXIT_USAGE));
     }
-    let server = match Server::new(&arguments.server) {
+    let server = match RestClient::new(&arguments.server) {
         Ok(server) => server,
         Err(wrong) => {
             eprintln!("candlewick: --server: {wrong}");
             return Ok(ExitCode::from(host::EXIT_USAGE));
         }
     };
-    let mut total = Repaired::default();
+    let mut total = RepairResponse::default();
     for (start_ns, end_ns) in pieces(arguments.start, arguments.end) {
         let taken = server.repair(
             &arguments.venue,

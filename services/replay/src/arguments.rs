@@ -9,7 +9,7 @@ use market::{IdScheme, IdScope, Symbol, Venue};
 
 use crate::format::FormatChoice;
 use crate::pace::Speed;
-use client::Server;
+use client::RestClient;
 
 const FORMATS: &str = "\
 Formats, told apart by the first line:
@@ -52,8 +52,8 @@ pub struct ReplayArgs {
     #[arg(long, default_value = "max")]
     pub(super) speed: Speed,
     /// The process to send to
-    #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL", value_parser = Server::new)]
-    pub(super) to: Server,
+    #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL", value_parser = RestClient::new)]
+    pub(super) to: RestClient,
     /// How many trades a request holds at most, up to 50000
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub(super) batch: u32,

@@ -74,7 +74,7 @@ fn replay(arguments: &ReplayArgs, state: Option<&Path>) -> anyhow::Result<Report
     };
     let link = Link::connect(arguments.to.clone(), numbering, patience, &timer)?;
     let mut place = Place::find(state, arguments, &tapes, numbering, link.log_id());
-    place.tell(&notices, arguments.to.base());
+    place.tell(&notices, arguments.to.base_url());
     let reading = Reading {
         merged,
         skip: place.before.trades,

@@ -13,7 +13,7 @@ use crate::chunk::Request;
 use crate::pace::Timer;
 use crate::progress::Notices;
 use crate::source::Numbering;
-use client::{Answer, Server, ServerError};
+use client::{RestClient, RestError, TradesResponse};
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -22,7 +22,7 @@ const FAILURES_OF_AN_OUTAGE: u32 = 2;
 
 /// Sends requests to one log, again and again while it does not answer.
 pub(crate) struct Link<'a> {
-    server: Server,
+    server: RestClient,
     log_id: String,
     numbering: Numbering,
     patience: Patience<'a>,
@@ -53,7 +53,7 @@ impl<'a> Link<'a> {
     /// # Errors
     /// Where it did not answer for too long, or is no Candlewick.
     pub(crate) fn connect(
-        server: Server,
+        server: RestClient,
         numbering: Numbering,
         patience: Patience<'a>,
         timer: &Timer,
@@ -77,16 +77,16 @@ impl<'a> Link<'a> {
     ///
     /// # Errors
     /// Where that will not be, or takes too long, or another log answers.
-    pub(crate) fn send(&self, request: &Request, timer: &Timer) -> anyhow::Result<Answer> {
+    pub(crate) fn send(&self, request: &Request, timer: &Timer) -> anyhow::Result<TradesResponse> {
         self.declare(&request.venue, timer)?;
-        let answer = self.persist(timer, || self.server.send(&request.body))?;
+        let answer = self.persist(timer, || self.server.send_trades(&request.body))?;
         let mut rejected = answer.rejected.iter();
         let in_bounds = rejected.all(|one| one.index < request.origins.len());
-        let told = answer.accepted.saturating_add(answer.refused());
+        let told = answer.accepted.saturating_add(answer.rejected_count());
         ensure!(
             in_bounds && told == request.origins.len() as u64,
             "{} tells of {told} trades and {} were sent",
-            self.server.base(),
+            self.server.base_url(),
             request.origins.len(),
         );
         Ok(answer)
@@ -103,7 +103,7 @@ impl<'a> Link<'a> {
         }
         self.persist(timer, || {
             let (scheme, scope) = (self.numbering.scheme, self.numbering.scope);
-            self.server.declare(venue, scheme, scope)
+            self.server.declare_venue(venue, scheme, scope)
         })
         .with_context(|| format!("cannot declare the venue {venue}"))?;
         declared.insert(venue.clone());
@@ -115,14 +115,14 @@ impl<'a> Link<'a> {
     fn persist<T>(
         &self,
         timer: &Timer,
-        ask: impl Fn() -> Result<T, ServerError>,
+        ask: impl Fn() -> Result<T, RestError>,
     ) -> anyhow::Result<T> {
         self.patience.persist(&self.server, timer, |is_again| {
             if is_again {
                 let log_id = self.server.log_id()?;
                 if log_id != self.log_id {
                     let before = &self.log_id;
-                    return Err(ServerError::Permanent(format!(
+                    return Err(RestError::Permanent(format!(
                         "another log answers there now ({log_id}, before {before}); run the replay again to send everything to it"
                     )));
                 }
@@ -136,19 +136,19 @@ impl Patience<'_> {
     /// Asks until there is an answer; `ask` is told whether it was asked before.
     fn persist<T>(
         &self,
-        server: &Server,
+        server: &RestClient,
         timer: &Timer,
-        ask: impl Fn(bool) -> Result<T, ServerError>,
+        ask: impl Fn(bool) -> Result<T, RestError>,
     ) -> anyhow::Result<T> {
         let mut outage: Option<Outage> = None;
         loop {
             let reason = match ask(outage.is_some()) {
                 Ok(answer) => {
-                    self.notices.is_back(server.base());
+                    self.notices.is_back(server.base_url());
                     return Ok(answer);
                 }
-                Err(ServerError::Permanent(reason)) => bail!("{}: {reason}", server.base()),
-                Err(ServerError::Transient(reason)) => reason,
+                Err(RestError::Permanent(reason)) => bail!("{}: {reason}", server.base_url()),
+                Err(RestError::Transient(reason)) => reason,
             };
             let outage = outage.get_or_insert_with(|| Outage {
                 begin: timer.now(),
@@ -157,13 +157,14 @@ impl Patience<'_> {
             });
             outage.failures += 1;
             if outage.failures == FAILURES_OF_AN_OUTAGE {
-                self.notices.is_away(server.base(), &reason, self.give_up);
+                self.notices
+                    .is_away(server.base_url(), &reason, self.give_up);
             }
             let waited = timer.now().saturating_sub(outage.begin);
             if waited >= self.give_up {
                 bail!(
                     "{} has not been available for {waited:.0?}: {reason}",
-                    server.base()
+                    server.base_url()
                 );
             }
             timer.wait(outage.backoff.next_delay(), self.stop);

@@ -31,7 +31,7 @@ impl Place {
             "{:?} {symbol:?} {numbering:?} {:?}",
             arguments.venue, arguments.format
         );
-        for part in [arguments.to.base(), log_id, &options] {
+        for part in [arguments.to.base_url(), log_id, &options] {
             key.add(part.as_bytes());
         }
         for tape in tapes {

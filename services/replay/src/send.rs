@@ -8,7 +8,7 @@ use crate::chunk::{Chunk, Origin, Request};
 use crate::faults::Fault;
 use crate::link::Link;
 use crate::pace::Timer;
-use client::Answer;
+use client::TradesResponse;
 
 /// What became of a chunk.
 #[derive(Debug)]
@@ -75,8 +75,8 @@ impl Acknowledged {
         }
     }
 
-    fn refuse(&mut self, request: &Request, answer: Answer) {
-        let unlisted = answer.refused() - answer.rejected.len() as u64;
+    fn refuse(&mut self, request: &Request, answer: TradesResponse) {
+        let unlisted = answer.rejected_count() - answer.rejected.len() as u64;
         let next = answer.rejected.last().map_or(0, |last| last.index + 1);
         for rejection in answer.rejected {
             let Origin { tape, line } = request.origins[rejection.index];
@@ -126,8 +126,8 @@ mod tests {
                 rejected: Vec::new(),
                 bytes_read: 0,
             };
-            let answer: Answer = serde_json::from_str(text).unwrap();
-            let refused = answer.refused();
+            let answer: TradesResponse = serde_json::from_str(text).unwrap();
+            let refused = answer.rejected_count();
             acknowledged.refuse(&request, answer);
             assert_eq!(acknowledged.rejected.len() as u64, refused);
             let faults = acknowledged.rejected.iter();

@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 
 use api::ChannelName;
+use client::Bar;
 use eventlog::Record;
-use market::Position;
+use market::{BarRow, Position};
 use schemas::DeadLetter;
-use serde_json::{Map, Value};
 
-use crate::client::{fields, through};
 use crate::log::SimLog;
 use crate::oracle::{Fate, Marked, Oracle};
 use crate::pod::newest;
+use crate::sim_client::bar_json;
 use crate::store::Stored;
 use crate::trades::PARTITIONS;
 use crate::world::World;
 
 /// Every state of every bar that is followed, by channel, start and `through`.
-type States = BTreeMap<(String, String, Option<(u64, u64)>), Map<String, Value>>;
+type States = BTreeMap<(String, String, Position), Bar>;
 
 impl World {
     /// The first invariant: what is stored equals the fold of the log up to its offset.
@@ -148,15 +148,11 @@ impl World {
         for client in &self.clients {
             let partition =
                 schemas::partition_of(client.name.instrument.key().as_bytes(), PARTITIONS);
-            for told in &client.told {
-                let key = (
-                    client.name.to_string(),
-                    told["start"].to_string(),
-                    through(told),
-                );
-                if states.get(&key).is_none_or(|state| state != told) {
+            for received in &client.received {
+                let key = state_key(&client.name, received);
+                if states.get(&key).is_none_or(|state| state != received) {
                     return Err(format!(
-                        "{} was told {told:?}, which never was: {:?}",
+                        "{} received {received:?}, which the bar never was: {:?}",
                         client.name,
                         states.get(&key)
                     ));
@@ -168,12 +164,15 @@ impl World {
                         .into_iter()
                         .chain(pod.stored(&client.name)),
                 );
-                let rest: BTreeMap<i64, _> = rows
-                    .into_iter()
-                    .map(|(start, row)| (start, fields(&row, partition)))
-                    .collect();
-                let starts = rest.keys().chain(client.shown.keys());
-                let mut wrong = starts.filter(|start| rest.get(start) != client.shown.get(start));
+                let rest = rows.values().map(|row| bar_of(row, partition));
+                let rest: BTreeMap<String, Bar> =
+                    rest.map(|bar| (bar.start().to_owned(), bar)).collect();
+                let held = client.newest_bars();
+                let held: BTreeMap<String, &Bar> =
+                    held.map(|bar| (bar.start().to_owned(), bar)).collect();
+                let starts = rest.keys().chain(held.keys());
+                let mut wrong =
+                    starts.filter(|start| rest.get(*start) != held.get(*start).copied());
                 if let Some(start) = wrong.next() {
                     return Err(format!(
                         "{}: REST of pod {} returns {:?}, the client shows {:?}; REST has {} bars, \
@@ -181,13 +180,16 @@ impl World {
                         client.name,
                         pod.number,
                         rest.get(start),
-                        client.shown.get(start),
+                        held.get(start),
                         rest.len(),
-                        client.shown.len(),
+                        held.len(),
                         wrong.count() + 1
                     ));
                 }
-                let corrected = rest.values().filter(|bar| bar["revision"] != 0).count();
+                let corrected = rest
+                    .values()
+                    .filter(|bar| bar.fields()["revision"] != 0)
+                    .count();
                 self.totals.count("corrections", corrected as u64);
             }
             self.totals.count("messages", client.messages);
@@ -237,16 +239,19 @@ impl World {
                 interval: window.interval,
             };
             if self.clients.iter().any(|client| client.name == name) {
-                let state = fields(row, partition);
-                let key = (
-                    name.to_string(),
-                    state["start"].to_string(),
-                    through(&state),
-                );
-                states.insert(key, state);
+                let state = bar_of(row, partition);
+                states.insert(state_key(&name, &state), state);
             }
         }
     }
+}
+
+fn bar_of(row: &BarRow, partition: u32) -> Bar {
+    Bar::from_json(bar_json(row, partition)).expect("a row has a start and a position")
+}
+
+fn state_key(name: &ChannelName, bar: &Bar) -> (String, String, Position) {
+    (name.to_string(), bar.start().to_owned(), bar.through())
 }
 
 /// The records of a generation that are part of the fold: all, or those before a later one was

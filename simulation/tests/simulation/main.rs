@@ -17,7 +17,6 @@
 
 mod chaos;
 mod check;
-mod client;
 mod clock;
 mod log;
 mod mutants;
@@ -25,6 +24,7 @@ mod oracle;
 mod pod;
 mod random;
 mod settle;
+mod sim_client;
 mod store;
 mod ticks;
 mod totals;

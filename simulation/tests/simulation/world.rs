@@ -13,12 +13,12 @@ use market::{Interval, Position};
 use store::MemoryHotStore;
 use tokio_util::sync::CancellationToken;
 
-use crate::client::Client;
 use crate::clock::SimClock;
 use crate::log::SimLog;
 use crate::oracle::Oracle;
 use crate::pod::Pod;
 use crate::random::Random;
+use crate::sim_client::SimClient;
 use crate::store::SimBarStore;
 use crate::ticks::SimTickStore;
 use crate::totals::Totals;
@@ -75,7 +75,7 @@ pub struct World {
     pub ticks: SimTickStore,
     pub running: Vec<Running>,
     pub pods: Vec<Pod>,
-    pub clients: Vec<Client>,
+    pub clients: Vec<SimClient>,
     pub trades: Trades,
     pub turn: u64,
     pub next_number: u64,
@@ -173,7 +173,7 @@ impl World {
                     interval,
                 };
                 self.clients
-                    .push(Client::new(name, &self.random, self.mutant));
+                    .push(SimClient::new(name, &self.random, self.mutant));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Edits and cancels.
 
+use client::Method;
 use clock::{Clock, SystemClock};
 use market::{Amendment, AmendmentKind, Decimal, Side, Trade, TradeId};
 use schemas::TradesRecord;
@@ -8,6 +9,7 @@ use super::{Feed, RETRY_AFTER};
 use crate::exchange::Deal;
 use crate::ledger::{Values, name_of};
 use crate::random::Random;
+use crate::rest::request;
 
 impl Feed {
     /// Edits a trade that was acknowledged, once or more often, or cancels it.
@@ -142,12 +144,21 @@ impl Feed {
             }
         };
         loop {
-            let url = format!("{}{path}{query}", self.pod());
-            let answer = self.rest.amend(url, id.to_owned(), body.clone()).await;
-            match answer {
-                Ok(answer) if answer.status == 202 => return,
-                Ok(answer) if (400..500).contains(&answer.status) => {
-                    self.journal.note(&format!("refused: {}", answer.text));
+            let (path, id, body) = (format!("{path}{query}"), id.to_owned(), body.clone());
+            let response = request(self.pod(), move |rest| {
+                let key = ("idempotency-key", id.as_str());
+                match &body {
+                    Some(body) => {
+                        let headers = [("content-type", "application/json"), key];
+                        rest.send(&Method::PUT, &path, &headers, Some(body.as_bytes()))
+                    }
+                    None => rest.send(&Method::DELETE, &path, &[key], None),
+                }
+            });
+            match response.await {
+                Ok(response) if response.status == 202 => return,
+                Ok(response) if (400..500).contains(&response.status) => {
+                    self.journal.note(&format!("refused: {}", response.text()));
                     self.ledger.open().totals.refused += 1;
                     return;
                 }

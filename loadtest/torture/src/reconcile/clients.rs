@@ -8,28 +8,26 @@ use clock::{Clock, SystemClock};
 use serde_json::Value;
 
 use super::Check;
-use crate::client::{Client, history};
-use crate::rest::Rest;
+use crate::roaming_client::{RoamingClient, read_bars};
 use crate::world::World;
 
 /// The last updates are under way for a moment, and bars go on being closed.
 const PATIENCE: Duration = Duration::from_secs(60);
 const AGAIN: Duration = Duration::from_millis(300);
 
-pub(super) async fn shown(world: &World, clients: &[Arc<Client>]) -> Vec<Check> {
+pub(super) async fn shown(world: &World, clients: &[Arc<RoamingClient>]) -> Vec<Check> {
     let mut check = Check::new("bars that clients show, against REST of each pod");
     let mut rules = Check::new("rules of the stream");
-    let rest = Rest::new();
     for client in clients {
         rules.rows += 1;
         rules.differences.extend(client.violations());
-        for name in client.names() {
+        for name in client.channel_names() {
             for pod in world.pods() {
                 let begin_ns = SystemClock.monotonic_ns();
                 loop {
-                    let read = history(&rest, &pod, &name).await;
+                    let read = read_bars(&pod, &name).await;
                     let read = read.map_err(|error| format!("{error:#}"));
-                    let found = read.and_then(|read| compare(&client.shown(&name), &read));
+                    let found = read.and_then(|read| compare(&client.shown_bars(&name), &read));
                     let difference = match found {
                         Ok(rows) => {
                             check.rows += rows;
@@ -39,6 +37,7 @@ pub(super) async fn shown(world: &World, clients: &[Arc<Client>]) -> Vec<Check> 
                     };
                     let waited = Duration::from_nanos(SystemClock.monotonic_ns() - begin_ns);
                     if waited > PATIENCE {
+                        let pod = pod.base_url();
                         let text = format!("{} {name} at {pod}: {difference}", client.name);
                         check.differences.push(text);
                         break;

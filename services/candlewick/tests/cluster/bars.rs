@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::support::{
-    Client, Finished, Follower, Protocol, SYMBOLS as TAPES, assert_equal, bars, counted,
+    Encoding, Finished, LiveClient, SYMBOLS as TAPES, TestClient, assert_equal, bars, counted,
     eventually, expected, replay, tables, tapes,
 };
 
@@ -26,15 +26,15 @@ pub(crate) fn trade(symbol: &str, id: u64) -> Value {
 pub(crate) const SYMBOLS: [&str; 12] = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L"];
 
 /// Sends the trades with these ids, of every symbol.
-pub(crate) fn send(client: &Client, ids: std::ops::Range<u64>) {
+pub(crate) fn send(client: &TestClient, ids: std::ops::Range<u64>) {
     for id in ids {
         let trades: Vec<_> = SYMBOLS.iter().map(|symbol| trade(symbol, id)).collect();
-        client.send(&trades);
+        client.send_trades(&trades);
     }
 }
 
 /// Waits until so many trades of every symbol are in their bars.
-pub(crate) fn wait_counted(client: &Client, each: u64) {
+pub(crate) fn wait_counted(client: &TestClient, each: u64) {
     for symbol in SYMBOLS {
         eventually(symbol, &each, || counted(client, "v", symbol));
     }
@@ -47,13 +47,14 @@ fn what_is_posted_is_in_the_bars_of_every_pod_and_proved() {
     let archiver = cluster.ready("archiver");
     let (first, second) = (cluster.ready("api"), cluster.ready("api"));
     let client = first.client();
-    let mut followers = [&first, &second]
-        .map(|pod| Follower::connect(pod, Protocol::MessagePack, ("v", "A"), &["1m", "1h", "1d"]));
+    let mut live_clients = [&first, &second].map(|pod| {
+        LiveClient::connect(pod, Encoding::MessagePack, ("v", "A"), &["1m", "1h", "1d"])
+    });
 
     send(&client, 1..151);
     // One comes twice, and one comes late.
-    client.send(&[trade("A", 7), trade("A", 151)]);
-    client.send(&[trade("A", 0)]);
+    client.send_trades(&[trade("A", 7), trade("A", 151)]);
+    client.send_trades(&[trade("A", 0)]);
     for pod in [&first, &second] {
         for symbol in SYMBOLS {
             let each = if symbol == "A" { 152 } else { 150 };
@@ -63,10 +64,10 @@ fn what_is_posted_is_in_the_bars_of_every_pod_and_proved() {
     let minutes = bars(&client, "v", "B", "1m");
     let counts: Vec<_> = minutes.iter().map(|bar| bar["trades"].as_u64()).collect();
     assert_eq!(counts, [Some(59), Some(60), Some(31)]);
-    for follower in &mut followers {
+    for live_client in &mut live_clients {
         eventually("what differs from REST", &None, || {
-            follower.take_all();
-            follower.difference()
+            live_client.receive_all();
+            live_client.difference()
         });
     }
     assert_eq!(

@@ -77,7 +77,7 @@ fn what_was_not_counted_is_listed_shown_and_sent_again() {
     assert!(told.text.contains("92 01 c1 20 6e 6f"), "{}", told.text);
 
     let client = api.client();
-    client.declare("nobody", &json!({"id_scheme": "unique"}));
+    client.declare_venue("nobody", &json!({"id_scheme": "unique"}));
     for _ in 0..2 {
         let arguments = ["replay", "--reason", "venue_unknown", "--yes"];
         let told = cluster.dead_letters(&arguments).success();

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    Client, Finished, Follower, INTERVALS, Model, Protocol, Random, Standalone, bars, candlewick,
-    eventually, figure, tables, trades, until,
+    Encoding, Finished, INTERVALS, LiveClient, Model, Random, Standalone, TestClient, bars,
+    candlewick, eventually, figure, tables, trades, until,
 };
 
 /// 2024-05-01T10:00:00Z.
@@ -14,18 +14,18 @@ const MINUTE_NS: i64 = 60 * SECOND_NS;
 /// The minute that is emptied, counted from the beginning.
 const EMPTIED: i64 = 3;
 
-fn declare(client: &Client) {
+fn declare(client: &TestClient) {
     let settings = json!({"id_scheme": "unique", "idle_ms": 300, "lateness_ms": 100});
-    client.declare("v", &settings);
+    client.declare_venue("v", &settings);
 }
 
-/// Bars that equal the model's, and a follower that shows what REST returns.
-fn assert_follows(what: &str, client: &Client, model: &Model, follower: &mut Follower) {
+/// Bars that equal the model's, and a live_client that shows what REST returns.
+fn assert_follows(what: &str, client: &TestClient, model: &Model, live_client: &mut LiveClient) {
     let expected = model.tables("v", "X");
     eventually(what, &expected, || tables(client, &expected));
     eventually("what differs from REST", &None, || {
-        follower.take_all();
-        follower.difference()
+        live_client.receive_all();
+        live_client.difference()
     });
     let listed = model.listed();
     eventually("the trades listed", &listed, || {
@@ -37,7 +37,7 @@ fn assert_follows(what: &str, client: &Client, model: &Model, follower: &mut Fol
 }
 
 /// Edits and cancels some trades, as clients and model see it.
-fn amend(client: &Client, model: &mut Model, random: &mut Random, count: u64) {
+fn amend(client: &TestClient, model: &mut Model, random: &mut Random, count: u64) {
     for _ in 0..count {
         let ids = model.ids();
         let place = usize::try_from(random.below(ids.len() as u64)).unwrap();
@@ -52,12 +52,12 @@ fn amend(client: &Client, model: &mut Model, random: &mut Random, count: u64) {
     }
 }
 
-fn edit(client: &Client, id: u64, values: &Value) {
+fn edit(client: &TestClient, id: u64, values: &Value) {
     let path = format!("/api/v1/trades/v/X/{id}");
     client.put(&path, &values.to_string()).json(202);
 }
 
-fn cancel(client: &Client, id: u64, time_ns: i64) {
+fn cancel(client: &TestClient, id: u64, time_ns: i64) {
     let path = format!("/api/v1/trades/v/X/{id}?time={time_ns}");
     client.delete(&path).json(202);
 }
@@ -70,7 +70,7 @@ fn bars_follow_edits_and_cancels_exactly_through_kills_and_repairs() {
     let listen = standalone.address().to_string();
     let client = standalone.client();
     declare(&client);
-    let mut follower = Follower::connect(&standalone, Protocol::Json, ("v", "X"), &INTERVALS);
+    let mut live_client = LiveClient::connect(&standalone, Encoding::Json, ("v", "X"), &INTERVALS);
     let mut random = Random::new(7);
     let mut model = Model::default();
     for id in 1..=300 {
@@ -78,18 +78,23 @@ fn bars_follow_edits_and_cancels_exactly_through_kills_and_repairs() {
         model.add(id, BEGIN_NS + second * SECOND_NS, &mut random);
     }
     model.add(301, BEGIN_NS + EMPTIED * MINUTE_NS, &mut random);
-    client.send(&model.to_json("v", "X"));
-    assert_follows("before any edit", &client, &model, &mut follower);
+    client.send_trades(&model.to_json("v", "X"));
+    assert_follows("before any edit", &client, &model, &mut live_client);
 
     amend(&client, &mut model, &mut random, 40);
-    assert_follows("after 40 amendments", &client, &model, &mut follower);
+    assert_follows("after 40 amendments", &client, &model, &mut live_client);
 
     for id in model.in_minute(BEGIN_NS + EMPTIED * MINUTE_NS) {
         let time_ns = model.cancel(id);
         cancel(&client, id, time_ns);
     }
-    assert_follows("after a minute was emptied", &client, &model, &mut follower);
-    assert!(follower.emptied > 0, "the stream said nothing of it");
+    assert_follows(
+        "after a minute was emptied",
+        &client,
+        &model,
+        &mut live_client,
+    );
+    assert!(live_client.emptied > 0, "the stream said nothing of it");
 
     // An edit and a cancel come before their trades.
     let mut late = Model::default();
@@ -100,31 +105,36 @@ fn bars_follow_edits_and_cancels_exactly_through_kills_and_repairs() {
     edit(&client, 1_001, &late.edit(1_001, &mut random));
     let time_ns = late.cancel(1_002);
     cancel(&client, 1_002, time_ns);
-    client.send(&sent);
+    client.send_trades(&sent);
     model.take(late);
-    assert_follows("after trades amended ahead", &client, &model, &mut follower);
+    assert_follows(
+        "after trades amended ahead",
+        &client,
+        &model,
+        &mut live_client,
+    );
 
     for kill in 1..=3 {
         amend(&client, &mut model, &mut random, 10);
         standalone.kill();
         standalone = Standalone::start_with(&data, &listen, &[]);
-        follower.reconnect(&standalone, 0, || {});
+        live_client.reconnect(&standalone, 0, || {});
         assert_follows(
             &format!("after kill {kill}"),
             &client,
             &model,
-            &mut follower,
+            &mut live_client,
         );
     }
     repair(&standalone, &client);
-    assert_follows("after a repair", &client, &model, &mut follower);
+    assert_follows("after a repair", &client, &model, &mut live_client);
     assert_verified(&data);
     standalone.terminate().success();
     assert_verified(&data);
 }
 
 /// Repairs an hour from the command line, and waits until every bar of it was folded anew.
-fn repair(standalone: &Standalone, client: &Client) {
+fn repair(standalone: &Standalone, client: &TestClient) {
     let places = || -> Vec<_> {
         let hour = bars(client, "v", "X", "1h")[0].clone();
         let minutes = bars(client, "v", "X", "1m");
@@ -175,9 +185,9 @@ fn trades_without_ids_are_amended_by_their_positions() {
     let data = folder.path().join("data");
     let standalone = Standalone::start(&data);
     let client = standalone.client();
-    client.declare("v", &json!({"id_scheme": "none"}));
+    client.declare_venue("v", &json!({"id_scheme": "none"}));
     let trade = |price: &str| json!({"venue": "v", "symbol": "X", "time": BEGIN_NS, "price": price, "quantity": "1"});
-    client.send(&[trade("1"), trade("2"), trade("3")]);
+    client.send_trades(&[trade("1"), trade("2"), trade("3")]);
     let listed = until("the trades", || {
         let listed = trades(&client, "v", "X");
         (listed.len() == 3).then_some(listed)

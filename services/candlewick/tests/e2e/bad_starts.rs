@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, SqliteConnection};
 
-use crate::support::{Client, Finished, Standalone, candlewick, counted, settle, verify};
+use crate::support::{Finished, Standalone, TestClient, candlewick, counted, settle, verify};
 
 /// What becomes of a start that is to fail.
 fn refused(data: &Path, listen: &str, options: &[&str]) -> String {
@@ -16,14 +16,14 @@ fn refused(data: &Path, listen: &str, options: &[&str]) -> String {
     finished.text
 }
 
-fn send(client: &Client, ids: std::ops::Range<u64>) {
+fn send(client: &TestClient, ids: std::ops::Range<u64>) {
     let trades: Vec<Value> = ids
         .map(|id| {
             let time = 1_714_557_600_000_000_000 + id * 1_000_000_000;
             json!({"venue": "v", "symbol": "X", "id": id, "time": time, "price": "1.5"})
         })
         .collect();
-    client.send(&trades);
+    client.send_trades(&trades);
 }
 
 /// A folder with a hundred trades in it.

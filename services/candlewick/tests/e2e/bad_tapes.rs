@@ -173,6 +173,9 @@ fn a_tape_that_is_not_there_is_named_and_nothing_sent() {
         text.contains("NONE-trades-1.csv") && text.contains("nothing was sent"),
         "{text}"
     );
-    assert_eq!(standalone.client().list("/api/v1/symbols").len(), 0);
+    assert_eq!(
+        standalone.client().get_all_pages("/api/v1/symbols").len(),
+        0
+    );
     standalone.terminate().success();
 }

@@ -127,7 +127,7 @@ fn replay(data: &Path) {
     let standalone = Standalone::start(data);
     standalone
         .client()
-        .declare("nobody", &json!({"id_scheme": "unique"}));
+        .declare_venue("nobody", &json!({"id_scheme": "unique"}));
     standalone.terminate().success();
     let arguments = ["replay", "--reason", "venue_unknown", "--yes"];
     for _ in 0..2 {

@@ -38,7 +38,7 @@ fn a_log_that_cannot_be_written_for_long_ends_the_process_with_the_reason() {
     });
     let mut next = 0;
     let refusal = until("a refusal", || {
-        let answer = client.post("application/json", &body(next, 2_000), &[]);
+        let answer = client.post_trades("application/json", &body(next, 2_000), &[]);
         next += 2_000;
         (answer.status != 200).then_some(answer)
     });
@@ -49,7 +49,7 @@ fn a_log_that_cannot_be_written_for_long_ends_the_process_with_the_reason() {
 
     // Small ones may still find room in the file, so it is filled to the last page.
     until("the end", || {
-        let answer = client.try_post("application/json", &body(next, 1));
+        let answer = client.try_post_trades("application/json", &body(next, 1));
         next += 1;
         answer.is_none().then_some(())
     });

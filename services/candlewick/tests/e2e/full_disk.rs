@@ -5,7 +5,9 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::support::{Answer, Client, Standalone, candlewick, counted, eventually, until, verify};
+use crate::support::{
+    Standalone, TestClient, TestResponse, candlewick, counted, eventually, until, verify,
+};
 
 const BATCH: u64 = 2_000;
 
@@ -39,7 +41,7 @@ impl Drop for Disk {
     }
 }
 
-fn post(client: &Client, batch: u64) -> Answer {
+fn post(client: &TestClient, batch: u64) -> TestResponse {
     let trades: Vec<_> = (batch * BATCH..(batch + 1) * BATCH)
         .map(|id| {
             // Varied, so that it takes room.
@@ -49,11 +51,11 @@ fn post(client: &Client, batch: u64) -> Answer {
         })
         .collect();
     let body = serde_json::to_vec(&trades).unwrap();
-    client.post("application/json", &body, &[])
+    client.post_trades("application/json", &body, &[])
 }
 
 /// Sends batches until one is refused; how many were acknowledged, and the refusal.
-fn fill(client: &Client) -> (u64, Answer) {
+fn fill(client: &TestClient) -> (u64, TestResponse) {
     for batch in 0..10_000 {
         let answer = post(client, batch);
         if answer.status != 200 {
@@ -64,7 +66,7 @@ fn fill(client: &Client) -> (u64, Answer) {
 }
 
 /// The refusal is a problem that says what is wrong, and so does the process's log.
-fn assert_told(standalone: &Standalone, refusal: &Answer, status: u16, reason: &str) {
+fn assert_told(standalone: &Standalone, refusal: &TestResponse, status: u16, reason: &str) {
     println!("refused with {}: {}", refusal.status, refusal.text);
     let problem = refusal.problem(status);
     let detail = problem["detail"].as_str().unwrap();

@@ -1,8 +1,8 @@
 //! Generated tapes, hostile on purpose, against a second fold in another language.
 
 use crate::support::{
-    Client, Finished, Fold, Key, Oracle, Standalone, Tables, assert_equal, bars_by, figure, insert,
-    replay, settle, tables, verify,
+    Finished, Fold, Key, Oracle, Standalone, Tables, TestClient, assert_equal, bars_by, figure,
+    insert, replay, settle, tables, verify,
 };
 
 const TRADES: u32 = 100_000;
@@ -69,7 +69,7 @@ fn compare(seed: u32, ids: &str, scheme: &str, identity: &[&str]) {
 }
 
 /// Days that begin where a zone says, of every symbol that is expected.
-fn days(client: &Client, expected: &Tables, day_start: &str, zone: &str) -> Tables {
+fn days(client: &TestClient, expected: &Tables, day_start: &str, zone: &str) -> Tables {
     let query = format!("interval=1d&day_start={day_start}&zone={zone}");
     let mut tables = Tables::new();
     for Key { venue, symbol, .. } in expected.keys() {

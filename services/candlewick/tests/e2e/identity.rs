@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{
-    Client, Finished, Line, Random, Standalone, bars, counted, figure, replay, settle, trades,
+    Finished, Line, Random, Standalone, TestClient, bars, counted, figure, replay, settle, trades,
     verify, write_plain,
 };
 
@@ -17,7 +17,7 @@ const DAY_NS: i64 = 86_400 * SECOND_NS;
 
 struct World {
     standalone: Standalone,
-    client: Client,
+    client: TestClient,
     folder: TempDir,
 }
 
@@ -44,7 +44,7 @@ impl World {
 
     fn gaps(&self, venue: &str) -> Vec<Value> {
         let path = format!("/api/v1/venues/{venue}/gaps?limit=7");
-        self.client.list(&path)
+        self.client.get_all_pages(&path)
     }
 
     fn assert_gaps_are_not_known(&self, venue: &str) {
@@ -192,7 +192,7 @@ fn ids_that_rise_with_holes() {
     for id in (first.0..=first.1).chain([second.0 + 1]) {
         let trade =
             json!({"venue": "contiguous", "symbol": "X", "id": id, "time": BEGIN_NS, "price": "9"});
-        world.client.send(&[trade]);
+        world.client.send_trades(&[trade]);
     }
     let sent = first.1 - first.0 + 2;
     settle(&world.client, 800 + sent, 0);
@@ -224,13 +224,15 @@ fn listed_gaps(world: &World) -> Vec<(u64, u64)> {
 #[test]
 fn no_ids() {
     let world = World::start();
-    world.client.declare("v", &json!({"id_scheme": "none"}));
+    world
+        .client
+        .declare_venue("v", &json!({"id_scheme": "none"}));
     let send = |symbol: &str, headers: &[(&str, &str)]| {
         let trade = json!({"venue": "v", "symbol": symbol, "time": BEGIN_NS, "price": "1.5"});
         let body = json!([trade, trade, trade]).to_string();
         let answer = world
             .client
-            .post("application/json", body.as_bytes(), headers);
+            .post_trades("application/json", body.as_bytes(), headers);
         assert_eq!(answer.json(200)["accepted"], 3);
     };
     // Three trades that look alike are three trades; the request sent again is the same three.
@@ -254,7 +256,9 @@ fn no_ids() {
     // An id at such a venue is a mistake of the sender's, and told.
     let trade = json!({"venue": "v", "symbol": "X", "id": 1, "time": BEGIN_NS, "price": "1"});
     let body = trade.to_string();
-    let answer = world.client.post("application/json", body.as_bytes(), &[]);
+    let answer = world
+        .client
+        .post_trades("application/json", body.as_bytes(), &[]);
     assert_eq!(answer.problem(422)["rejected"][0]["code"], "id_unexpected");
     println!("no ids: 9 sent with keys, 6 counted, 3 duplicates; 6 sent without, 6 counted");
     world.end(12, 3);

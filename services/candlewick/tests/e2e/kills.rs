@@ -136,7 +136,7 @@ fn check(standalone: &Standalone, data: &Path) {
             ids.eq(expected),
             "{symbol}: a trade is missing, doubled or out of order"
         );
-        let gaps = client.list(&format!("/api/v1/venues/us/gaps?symbol={symbol}"));
+        let gaps = client.get_all_pages(&format!("/api/v1/venues/us/gaps?symbol={symbol}"));
         assert_eq!(gaps.len(), 0, "{gaps:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Client, Standalone, bars, counted, settle, trades, verify};
+use crate::support::{Standalone, TestClient, bars, counted, settle, trades, verify};
 
 const JSON: &str = "application/json";
 
@@ -92,18 +92,18 @@ fn each_bad_trade_is_named_and_its_neighbours_are_kept() {
         assert!(GOOD.contains(part), "{part}");
         let bad = GOOD.replacen(part, bad, 1).replace("ID", "1000000");
 
-        let answer = client.post(JSON, bad.as_bytes(), &[]).problem(422);
+        let answer = client.post_trades(JSON, bad.as_bytes(), &[]).problem(422);
         assert_named(&only(&answer["rejected"]), 0, field, code);
 
         let neighbours = [sent + 1, sent + 2].map(good);
         let array = format!("[{},{bad},{}]", neighbours[0], neighbours[1]);
-        let answer = client.post(JSON, array.as_bytes(), &[]).json(200);
+        let answer = client.post_trades(JSON, array.as_bytes(), &[]).json(200);
         assert_eq!(answer["accepted"], 2, "{answer}");
         assert_named(&only(&answer["rejected"]), 1, field, code);
 
         let neighbours = [sent + 3, sent + 4].map(good);
         let lines = format!("{}\n{}\n{bad}\n", neighbours[0], neighbours[1]);
-        let answer = client.post("application/x-ndjson", lines.as_bytes(), &[]);
+        let answer = client.post_trades("application/x-ndjson", lines.as_bytes(), &[]);
         let answer = answer.json(200);
         assert_eq!(answer["accepted"], 2, "{answer}");
         assert_named(&only(&answer["rejected"]), 2, field, code);
@@ -123,8 +123,8 @@ fn each_bad_trade_is_named_and_its_neighbours_are_kept() {
 }
 
 /// What is accepted of one body of bytes, and the problem where it is refused as a whole.
-fn whole(client: &Client, kind: &str, body: &[u8], status: u16, code: &str) -> Value {
-    let problem = client.post(kind, body, &[]).problem(status);
+fn whole(client: &TestClient, kind: &str, body: &[u8], status: u16, code: &str) -> Value {
+    let problem = client.post_trades(kind, body, &[]).problem(status);
     assert_eq!(problem["type"], format!("urn:candlewick:problem:{code}"));
     problem
 }
@@ -159,23 +159,23 @@ fn bodies_that_cannot_be_read_are_refused_whole_and_the_process_goes_on() {
 
     // Oversized; and so much so that the process does not hear it out.
     whole(&client, JSON, &vec![b' '; 17 << 20], 413, "body_too_large");
-    if let Some(answer) = client.try_post(JSON, &vec![b' '; 70 << 20]) {
+    if let Some(answer) = client.try_post_trades(JSON, &vec![b' '; 70 << 20]) {
         assert_eq!(answer.problem(413)["status"], 413);
     }
     // Deeply nested: as a whole, within an element, and where only the depth is wrong.
     let deep = |open: &str, close: &str| open.repeat(200_000) + &close.repeat(200_000);
     let body = deep("[", "]");
-    let answer = client.post(JSON, body.as_bytes(), &[]);
+    let answer = client.post_trades(JSON, body.as_bytes(), &[]);
     assert!([400, 422].contains(&answer.status), "{}", answer.text);
     let bad = good(1).replace(r#""1.5""#, &deep("[", "]"));
     let lines = format!("{}\n{bad}\n{}", good(1), good(2));
-    let answer = client.post("application/x-ndjson", lines.as_bytes(), &[]);
+    let answer = client.post_trades("application/x-ndjson", lines.as_bytes(), &[]);
     let answer = answer.json(200);
     assert_eq!(answer["accepted"], 2, "{answer}");
     assert_eq!(only(&answer["rejected"])["index"], 1);
     let mut body = vec![0x91; 200_000];
     body.push(0x01);
-    let answer = client.post("application/msgpack", &body, &[]);
+    let answer = client.post_trades("application/msgpack", &body, &[]);
     assert!([400, 422].contains(&answer.status), "{}", answer.text);
 
     settle(&client, 2, 0);
@@ -191,7 +191,7 @@ fn prices_of_zero_and_below_are_taken_where_the_venue_allows_them() {
     let data = folder.path().join("data");
     let standalone = Standalone::start(&data);
     let client = standalone.client();
-    client.declare("v", &serde_json::json!({"nonpositive_prices": true}));
+    client.declare_venue("v", &serde_json::json!({"nonpositive_prices": true}));
     let priced = |id, price: &str| good(id).replace("1.5", price);
     let body = format!(
         "[{},{},{}]",
@@ -199,7 +199,7 @@ fn prices_of_zero_and_below_are_taken_where_the_venue_allows_them() {
         priced(2, "-37.63"),
         priced(3, "1")
     );
-    let answer = client.post(JSON, body.as_bytes(), &[]).json(200);
+    let answer = client.post_trades(JSON, body.as_bytes(), &[]).json(200);
     assert_eq!(answer["accepted"], 3, "{answer}");
     settle(&client, 3, 0);
     let bar = &bars(&client, "v", "X", "1d")[0];

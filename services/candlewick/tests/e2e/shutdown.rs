@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::json;
 
-use crate::support::{Client, Standalone, counted, until, verify};
+use crate::support::{Standalone, TestClient, counted, until, verify};
 
 /// Sends batches of trades until one is not answered with success; `acknowledged` counts.
-fn send_until_refused(client: &Client, symbol: &str, acknowledged: &AtomicU64) {
+fn send_until_refused(client: &TestClient, symbol: &str, acknowledged: &AtomicU64) {
     for batch in 0.. {
         let trades: Vec<_> = (batch * 10..batch * 10 + 10_u64)
             .map(|id| {
@@ -16,7 +16,7 @@ fn send_until_refused(client: &Client, symbol: &str, acknowledged: &AtomicU64) {
             })
             .collect();
         let body = serde_json::to_vec(&trades).unwrap();
-        let Some(answer) = client.try_post("application/json", &body) else {
+        let Some(answer) = client.try_post_trades("application/json", &body) else {
             return;
         };
         if answer.status != 200 {

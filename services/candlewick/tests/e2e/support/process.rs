@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 
 use super::command::binary;
 use super::wait::{LONGEST, until};
-use super::{Client, Finished};
+use super::{Finished, TestClient};
 
 /// A process that is ended with this handle, however the test ends.
 pub(crate) struct Standalone {
@@ -91,8 +91,8 @@ impl Standalone {
         format!("http://{}", self.address)
     }
 
-    pub(crate) fn client(&self) -> Client {
-        Client::new(&self.url())
+    pub(crate) fn client(&self) -> TestClient {
+        TestClient::new(&self.url())
     }
 
     /// What it has printed and logged so far.

@@ -5,20 +5,20 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::table::{START, put};
-use super::{Client, INTERVALS, Key, Tables, eventually, until};
+use super::{INTERVALS, Key, Tables, TestClient, eventually, until};
 
 /// Small enough for a day of minutes to take several pages.
 const PAGE: u32 = 300;
 
 /// The bars of a series in JSON, read page by page.
-pub(crate) fn bars(client: &Client, venue: &str, symbol: &str, interval: &str) -> Vec<Value> {
+pub(crate) fn bars(client: &TestClient, venue: &str, symbol: &str, interval: &str) -> Vec<Value> {
     bars_by(client, venue, symbol, &format!("interval={interval}"))
 }
 
 /// The bars of a series that a query names, read page by page.
-pub(crate) fn bars_by(client: &Client, venue: &str, symbol: &str, query: &str) -> Vec<Value> {
+pub(crate) fn bars_by(client: &TestClient, venue: &str, symbol: &str, query: &str) -> Vec<Value> {
     let path = format!("/api/v1/bars/{venue}/{symbol}?{query}&start=0&limit={PAGE}");
-    let bars = client.list(&path);
+    let bars = client.get_all_pages(&path);
     let starts: Vec<_> = bars.iter().map(|bar| time_ns(&bar["start"])).collect();
     assert!(starts.is_sorted(), "{path} is not in order");
     bars
@@ -26,13 +26,13 @@ pub(crate) fn bars_by(client: &Client, venue: &str, symbol: &str, query: &str) -
 
 /// The tables of what is expected, in every interval. No other symbol may be listed; what is folded
 /// is listed a moment later, when it is stored.
-pub(crate) fn tables(client: &Client, expected: &Tables) -> Tables {
+pub(crate) fn tables(client: &TestClient, expected: &Tables) -> Tables {
     let symbols = expected
         .keys()
         .map(|key| (key.venue.clone(), key.symbol.clone()));
     let symbols: BTreeSet<_> = symbols.collect();
     eventually("the symbols listed", &symbols, || {
-        let listed = client.list("/api/v1/symbols?limit=3");
+        let listed = client.get_all_pages("/api/v1/symbols?limit=3");
         let named = |row: &Value| (text(&row["venue"]), text(&row["symbol"]));
         listed.iter().map(named).collect()
     });
@@ -75,21 +75,21 @@ pub(crate) fn insert(tables: &mut Tables, key: &Key, bars: &[Value]) {
 }
 
 /// The trades of a symbol that count, in their order, read page by page.
-pub(crate) fn trades(client: &Client, venue: &str, symbol: &str) -> Vec<Value> {
-    client.list(&format!(
+pub(crate) fn trades(client: &TestClient, venue: &str, symbol: &str) -> Vec<Value> {
+    client.get_all_pages(&format!(
         "/api/v1/trades/{venue}/{symbol}?start=0&limit=10000"
     ))
 }
 
 /// How many trades a symbol's days count.
-pub(crate) fn counted(client: &Client, venue: &str, symbol: &str) -> u64 {
+pub(crate) fn counted(client: &TestClient, venue: &str, symbol: &str) -> u64 {
     let days = bars(client, venue, symbol, "1d");
     days.iter().map(|bar| bar["trades"].as_u64().unwrap()).sum()
 }
 
 /// Waits until as many records as were sent since the process started are folded and archived:
 /// `counted` as trades, and `duplicates`.
-pub(crate) fn settle(client: &Client, counted: u64, duplicates: u64) {
+pub(crate) fn settle(client: &TestClient, counted: u64, duplicates: u64) {
     let names = [
         "candlewick_aggregator_trades_total",
         "candlewick_aggregator_duplicates_total",
