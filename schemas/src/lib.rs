@@ -1,6 +1,7 @@
-//! What two processes must agree on: the records of each topic, and how keys name partitions.
+//! What two processes must agree on: the records of each topic, how keys name partitions, and the
+//! JSON of the API ([`api`]).
 //!
-//! Every record is one [MessagePack](https://github.com/msgpack/msgpack/blob/master/spec.md)
+//! Every record of a topic is one [MessagePack](https://github.com/msgpack/msgpack/blob/master/spec.md)
 //! array that opens with the schema version. `docs/wire.md` lists the fields.
 //!
 //! | topic | key | record |
@@ -9,11 +10,13 @@
 //! | `bar-updates` | `venue:symbol` | [`encode_bar_update`], [`decode_bar_update`] |
 //! | `dead-letters` | that of the rejected record | [`DeadLetter`] |
 
+pub mod api;
 mod bars;
 mod dead_letters;
 mod error;
 mod keys;
 mod read;
+mod record_position;
 #[cfg(test)]
 mod strategies;
 mod topics;
@@ -26,6 +29,7 @@ pub use bars::{
 pub use dead_letters::DeadLetter;
 pub use error::DecodeError;
 pub use keys::{instrument_of, murmur2, partition_of};
+pub use record_position::{RecordPosition, RecordPositionError};
 pub use topics::{
     BAR_UPDATES, DEAD_LETTERS, DEFAULT_PARTITIONS, DEFAULT_REPLICATION, MAX_MESSAGE_BYTES, TRADES,
     Topic, topics,

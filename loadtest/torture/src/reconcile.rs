@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use anyhow::Context;
+use client::RestClient;
 use market::VenueSettings;
-use serde_json::Value;
 use store::BarReader;
 
 use crate::journal::lock;
@@ -96,12 +96,11 @@ async fn epochs(world: &World) -> anyhow::Result<Check> {
         }
     }
     for pod in world.pods() {
-        let response = request(&pod, |rest| rest.get("/api/v1/version")).await?;
-        let answer: Value = response.json()?;
+        let version = request(&pod, RestClient::version).await?;
         let pod = pod.base_url();
         check.rows += 1;
-        if answer["epoch"] != epoch {
-            let text = format!("{pod} says {answer}, the epoch is {epoch}");
+        if version.epoch != epoch {
+            let text = format!("{pod} says {version:?}, the epoch is {epoch}");
             check.differences.push(text);
         }
     }

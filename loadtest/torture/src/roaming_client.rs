@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use client::{Encoding, RestClient, StreamClient, StreamError, StreamSocket, bars_path};
 use clock::{Clock, SystemClock};
-use serde_json::Value;
+use schemas::api::{BarJson, StreamMessage};
 
 use crate::journal::{Journal, lock};
 use crate::random::Random;
@@ -109,12 +109,8 @@ impl RoamingClient {
     }
 
     /// Returns the bars that the client shows of a channel.
-    pub(crate) fn shown_bars(&self, channel: &str) -> Vec<Value> {
-        let stream = lock(&self.stream);
-        let shown = stream.shown_bars(channel);
-        shown
-            .map(|bar| Value::Object(bar.fields().clone()))
-            .collect()
+    pub(crate) fn shown_bars(&self, channel: &str) -> Vec<BarJson> {
+        lock(&self.stream).shown_bars(channel).cloned().collect()
     }
 
     /// Follows the stream at one pod until the connection ends.
@@ -130,7 +126,7 @@ impl RoamingClient {
                 message = socket.next_message() => {
                     last_frame_ns = SystemClock.monotonic_ns();
                     if let Some(message) = message? {
-                        self.apply_message(&message)?;
+                        self.apply_message(message)?;
                     }
                 }
                 () = SystemClock.sleep(HISTORY_INTERVAL) => {}
@@ -143,8 +139,9 @@ impl RoamingClient {
         }
     }
 
-    fn apply_message(&self, message: &Value) -> anyhow::Result<()> {
+    fn apply_message(&self, message: StreamMessage) -> anyhow::Result<()> {
         self.counts.messages.fetch_add(1, Ordering::Relaxed);
+        let received = message.clone();
         match lock(&self.stream).apply_message(message) {
             Ok((_, applied)) => {
                 let counter = match applied.recovered {
@@ -159,7 +156,7 @@ impl RoamingClient {
                 Err(error.into())
             }
             Err(violation) => {
-                let text = format!("{}: {violation}: {message}", self.name);
+                let text = format!("{}: {violation}: {received:?}", self.name);
                 self.journal.note(&text);
                 lock(&self.violations).push(text);
                 Err(violation.into())
@@ -176,11 +173,7 @@ impl RoamingClient {
             let Ok(bars) = read_bars(pod, &name).await else {
                 return;
             };
-            let applied = lock(&self.stream).apply_history(&name, request, bars);
-            if let Err(error) = applied {
-                lock(&self.violations).push(format!("{}: {name}: {error}", self.name));
-                return;
-            }
+            lock(&self.stream).apply_history(&name, request, bars);
         }
     }
 }
@@ -189,7 +182,7 @@ impl RoamingClient {
 ///
 /// # Errors
 /// If a page is not served.
-pub(crate) async fn read_bars(pod: &RestClient, channel: &str) -> anyhow::Result<Vec<Value>> {
+pub(crate) async fn read_bars(pod: &RestClient, channel: &str) -> anyhow::Result<Vec<BarJson>> {
     let path = bars_path(channel).context("the channel has no bars")?;
     request(pod, move |rest| rest.get_all_pages(&path)).await
 }

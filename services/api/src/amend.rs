@@ -10,12 +10,11 @@ use axum::response::Response;
 use clock::Clock;
 use eventlog::Log;
 use market::{Amendment, AmendmentKind, Decimal, Trade};
-use serde::Serialize;
+use schemas::api::AmendmentJson;
 use store::{BarReader, TickStore};
 
 use self::target::Target;
-use crate::answer::json;
-use crate::bar_json::place;
+use crate::json_response::json_response;
 use crate::params::{Params, Segments, instrument};
 use crate::raw_object::Value;
 use crate::submit::{idempotency_key, read_body, scope_of};
@@ -23,15 +22,6 @@ use crate::{ApiState, Problem};
 
 /// The segments of the path: venue, symbol, and what the trade is known by.
 type TradePath = (String, String, String);
-
-/// What the log has taken.
-#[derive(Serialize)]
-struct Taken {
-    /// The amendment's own id.
-    amendment: String,
-    /// Where the log holds it: "epoch-partition-offset".
-    position: String,
-}
 
 /// Takes new values of a trade; answers once the log holds them.
 pub(crate) async fn edit<L, B, T, C>(
@@ -120,9 +110,9 @@ where
     };
     let id = amendment.id.to_string();
     let placed = state.producer.amend(&instrument, amendment, trade).await?;
-    let taken = Taken {
+    let amended = AmendmentJson {
         amendment: id,
-        position: place(placed.position, placed.partition),
+        position: placed.to_string(),
     };
-    Ok(json(StatusCode::ACCEPTED, &taken))
+    Ok(json_response(StatusCode::ACCEPTED, &amended))
 }

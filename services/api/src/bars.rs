@@ -8,19 +8,21 @@ mod price;
 mod source;
 
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
 use clock::Clock;
 use eventlog::Log;
 use market::{BarRow, DayStart, Instrument, Interval};
+use schemas::api::{BarJson, PageJson};
 use store::{BarReader, TickStore};
 
 use self::periods::{Period, Periods};
 pub(crate) use self::price::newest as newest_price;
 use self::source::BarSource;
-use crate::answer::Page;
 use crate::cursor::{self, Listed};
+use crate::json_response::json_response;
 use crate::params::{Params, Segments, instrument};
-use crate::{ApiState, BarJson, Problem};
+use crate::{ApiState, Problem};
 
 const PARAMETERS: &[&str] = &[
     "interval",
@@ -69,7 +71,7 @@ pub(crate) async fn list<L, B, T, C>(
     State(state): State<ApiState<L, B, T, C>>,
     Segments(path): Segments<(String, String)>,
     uri: Uri,
-) -> Result<Page<BarJson>, Problem>
+) -> Result<Response, Problem>
 where
     L: Log,
     B: BarReader,
@@ -85,12 +87,13 @@ where
     };
     let partition = state.partition_of(&request.instrument);
     let to_json = |candle: &Candle| candle.to_json(partition);
-    Ok(Page {
+    let page = PageJson {
         data: candles.list.iter().map(to_json).collect(),
         next_cursor: candles
             .next_ns
             .map(|start_ns| cursor::encode(Listed::Bars, &start_ns)),
-    })
+    };
+    Ok(json_response(StatusCode::OK, &page))
 }
 
 impl BarRequest {
@@ -150,7 +153,7 @@ impl Candle {
 
     fn to_json(&self, partition: u32) -> BarJson {
         match self {
-            Self::Traded { row, end_ns } => BarJson::between(row, *end_ns, partition),
+            Self::Traded { row, end_ns } => BarJson::from_row_ending_at(row, *end_ns, partition),
             Self::Flat {
                 period,
                 price,

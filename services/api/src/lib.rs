@@ -5,12 +5,11 @@
 //! `docs/api.md` describes each endpoint.
 
 mod amend;
-mod answer;
-mod bar_json;
 mod bars;
 mod cursor;
 mod hot;
 mod hub;
+mod json_response;
 mod metrics;
 mod operations;
 mod params;
@@ -28,7 +27,6 @@ mod symbols;
 mod trades;
 mod venues;
 
-pub use bar_json::{BarJson, PositionJson};
 pub use hot::NewestPrices;
 pub use hub::{
     ChannelName, ChannelNameError, Encoding, FollowError, Follower, Gap, Hub, HubLimits, Mailbox,

@@ -11,10 +11,10 @@ use axum::routing::get;
 use clock::Clock;
 use eventlog::Log;
 use host::{ComponentReport, Health, HealthReport, HealthStatus};
-use serde::Serialize;
+use schemas::api::VersionJson;
 use store::{BarReader, TickStore};
 
-use crate::answer::json;
+use crate::json_response::json_response;
 use crate::params::Params;
 use crate::{ApiState, Hub, Problem};
 
@@ -75,8 +75,8 @@ async fn readiness(State(operations): State<Operations>) -> Response {
 
 fn report(report: &HealthReport) -> Response {
     match report.is_ready() {
-        true => json(StatusCode::OK, report),
-        false => json(StatusCode::SERVICE_UNAVAILABLE, report),
+        true => json_response(StatusCode::OK, report),
+        false => json_response(StatusCode::SERVICE_UNAVAILABLE, report),
     }
 }
 
@@ -86,26 +86,17 @@ async fn metrics(State(operations): State<Operations>) -> Response {
     ([(CONTENT_TYPE, kind)], (operations.render_metrics)()).into_response()
 }
 
-/// What answers: the binary and the log behind it.
-#[derive(Serialize)]
-struct Version<'a> {
-    version: &'a str,
-    log_id: &'a str,
-    epoch: u64,
-    partitions: u32,
-}
-
 /// `GET /api/v1/version`.
 pub(crate) async fn version<L: Log, B: BarReader, T: TickStore, C: Clock>(
     State(state): State<ApiState<L, B, T, C>>,
     uri: Uri,
 ) -> Result<Response, Problem> {
     Params::read(&uri, &[])?;
-    let version = Version {
-        version: state.version,
-        log_id: &state.log_id,
+    let version = VersionJson {
+        version: state.version.to_owned(),
+        log_id: state.log_id.clone(),
         epoch: state.log.epoch(),
         partitions: state.log.partitions(),
     };
-    Ok(json(StatusCode::OK, &version))
+    Ok(json_response(StatusCode::OK, &version))
 }

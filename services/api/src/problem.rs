@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use eventlog::LogError;
 use ingest::IngestError;
 use market::{DayError, RejectReason};
+use schemas::api::ProblemJson;
 use serde::Serialize;
 use store::StoreError;
 
@@ -92,62 +93,50 @@ error_codes! {
     Internal = "internal", INTERNAL_SERVER_ERROR, "The server failed";
 }
 
-/// An error as an answer.
-#[derive(Debug, Clone, Serialize)]
+/// An error response.
+#[derive(Debug, Clone)]
 pub struct Problem {
-    /// `urn:candlewick:problem:` and the code's name.
-    #[serde(rename = "type")]
-    kind: Box<str>,
-    title: &'static str,
-    status: u16,
-    detail: Box<str>,
-    /// The parameter, header or member at fault.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<Box<str>>,
-    /// What would have been accepted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    accepted: Option<Box<str>>,
-    /// Which rule is broken, as lists of rejected trades name it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-    #[serde(skip)]
     code: ErrorCode,
+    json: Box<ProblemJson>,
 }
 
 impl Problem {
     /// A problem of this code; `detail` tells people what happened here.
     #[must_use]
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self {
-            kind: format!("urn:candlewick:problem:{}", code.name()).into(),
-            title: code.title(),
+        let json = ProblemJson {
+            type_uri: format!("{}{}", ProblemJson::TYPE_PREFIX, code.name()),
+            title: code.title().into(),
             status: code.status().as_u16(),
-            detail: detail.into().into_boxed_str(),
+            detail: detail.into(),
             field: None,
             accepted: None,
             reason: None,
+        };
+        Self {
             code,
+            json: Box::new(json),
         }
     }
 
     /// Names the parameter, header or member at fault.
     #[must_use]
     pub fn field(mut self, field: impl Into<String>) -> Self {
-        self.field = Some(field.into().into_boxed_str());
+        self.json.field = Some(field.into());
         self
     }
 
     /// Says what would have been accepted.
     #[must_use]
     pub fn accepted(mut self, accepted: impl Into<String>) -> Self {
-        self.accepted = Some(accepted.into().into_boxed_str());
+        self.json.accepted = Some(accepted.into());
         self
     }
 
     /// Names the rule that is broken, by its code.
     #[must_use]
     pub fn reason(mut self, reason: &'static str) -> Self {
-        self.reason = Some(reason);
+        self.json.reason = Some(reason.into());
         self
     }
 
@@ -163,6 +152,11 @@ impl Problem {
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         self.code
+    }
+
+    /// Returns the body of the response.
+    pub(crate) fn into_json(self) -> ProblemJson {
+        *self.json
     }
 
     /// The log could not write; which file, and why, is for the client too.
@@ -197,7 +191,7 @@ pub(crate) fn problem_response(code: ErrorCode, body: &impl Serialize) -> Respon
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        problem_response(self.code, &self)
+        problem_response(self.code, &self.json)
     }
 }
 
@@ -297,15 +291,19 @@ mod tests {
             (full, "storage_full", 507, "No space left on device"),
             (failed, "storage_failed", 503, "Input/output error"),
         ] {
-            assert_eq!((problem.code.name(), problem.status), (code, status));
+            assert_eq!((problem.code.name(), problem.json.status), (code, status));
             let said = format!("/data/trades.redb: {reason}");
-            assert!(problem.detail.contains(&said), "{}", problem.detail);
+            assert!(
+                problem.json.detail.contains(&said),
+                "{}",
+                problem.json.detail
+            );
         }
     }
 
     #[test]
     fn a_process_that_is_ending_is_no_fault_of_the_server() {
         let problem = Problem::from(IngestError::Log(LogError::Closed));
-        assert_eq!((problem.code.name(), problem.status), ("busy", 503));
+        assert_eq!((problem.code.name(), problem.json.status), ("busy", 503));
     }
 }

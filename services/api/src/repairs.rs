@@ -1,5 +1,7 @@
 //! `POST /api/v1/repairs`.
 
+use std::collections::BTreeMap;
+
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -7,11 +9,10 @@ use clock::Clock;
 use eventlog::Log;
 use market::{DAY_NS, HORIZON_NS, HOUR_NS, Instrument, Interval, MINUTE_NS};
 use schemas::Repair;
-use serde::Serialize;
-use std::collections::BTreeMap;
+use schemas::api::RepairJson;
 use store::{BarQuery, BarReader, TickStore};
 
-use crate::answer::json;
+use crate::json_response::json_response;
 use crate::params::{Params, TIME, symbol, time, venue};
 use crate::raw_object::{MemberFault, RawObject, Value};
 use crate::submit::read_body;
@@ -31,17 +32,6 @@ struct RepairRequest {
     instrument: Instrument,
     start_ns: i64,
     end_ns: i64,
-}
-
-/// What was asked for of the log.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
-struct Taken {
-    /// How many records the log has taken.
-    records: usize,
-    /// How many minutes they mark.
-    minutes: i64,
-    /// How many minutes were left out since their hours can no longer change.
-    beyond_horizon: i64,
 }
 
 /// Takes a range of minutes to be folded anew; answers once the log holds it.
@@ -64,13 +54,13 @@ where
         .settings_in_force(&request.instrument)
         .await?;
     let hours = hours(&state, &request).await?;
-    let mut taken = Taken::default();
+    let mut taken = RepairJson::default();
     let ranges = request.ranges(&hours, &mut taken);
     if !ranges.is_empty() {
         state.producer.repair(&request.instrument, &ranges).await?;
     }
-    taken.records = ranges.len();
-    Ok(json(StatusCode::ACCEPTED, &taken))
+    taken.records = ranges.len() as u64;
+    Ok(json_response(StatusCode::ACCEPTED, &taken))
 }
 
 /// The hours that hold bars or ticks, each with whether it can still change.
@@ -151,12 +141,12 @@ impl RepairRequest {
     }
 
     /// The minutes of those hours that can change, in runs of a day at most; `taken` counts.
-    fn ranges(&self, hours: &BTreeMap<i64, bool>, taken: &mut Taken) -> Vec<Repair> {
+    fn ranges(&self, hours: &BTreeMap<i64, bool>, taken: &mut RepairJson) -> Vec<Repair> {
         let mut ranges: Vec<Repair> = Vec::new();
         for (hour_ns, can_change) in hours {
             let start_ns = (*hour_ns).max(self.start_ns);
             let end_ns = hour_ns.saturating_add(HOUR_NS).min(self.end_ns);
-            let minutes = (end_ns - start_ns) / MINUTE_NS;
+            let minutes = ((end_ns - start_ns) / MINUTE_NS).unsigned_abs();
             if !can_change {
                 taken.beyond_horizon += minutes;
                 continue;
@@ -237,7 +227,7 @@ mod tests {
             ),
         ];
         for (start, end, hours, expected) in cases {
-            let mut taken = Taken::default();
+            let mut taken = RepairJson::default();
             let ranges = request(minute(start), minute(end)).ranges(&hours, &mut taken);
             assert!(ranges.iter().all(|range| range.is_sound()));
             let found = ranges.iter().map(|range| (range.start_ns, range.end_ns));
@@ -250,14 +240,14 @@ mod tests {
                 .iter()
                 .map(|(from, to)| (to - from) / MINUTE_NS)
                 .sum();
-            assert_eq!(taken.minutes, minutes);
+            assert_eq!(taken.minutes, minutes.unsigned_abs());
         }
     }
 
     #[test]
     fn an_old_hour_is_left_out_and_counted() {
         let hours = BTreeMap::from([(0, true), (HOUR_NS, false), (2 * HOUR_NS, true)]);
-        let mut taken = Taken::default();
+        let mut taken = RepairJson::default();
         let ranges = request(0, 3 * HOUR_NS).ranges(&hours, &mut taken);
         assert_eq!(ranges.len(), 2);
         assert_eq!((taken.minutes, taken.beyond_horizon), (120, 60));

@@ -1,7 +1,6 @@
 //! A venue's settings as clients see and send them.
 
-use market::{MILLISECOND_NS, Venue, VenueSettings};
-use serde::Serialize;
+use market::{MILLISECOND_NS, VenueSettings};
 
 use crate::raw_object::{MemberFault, RawObject, Value};
 use crate::{ErrorCode, Problem};
@@ -14,30 +13,6 @@ const NAMES: [&str; 5] = [
     "idle_ms",
     "nonpositive_prices",
 ];
-
-/// A venue with its settings.
-#[derive(Debug, Serialize)]
-pub(crate) struct SettingsJson {
-    venue: String,
-    id_scheme: &'static str,
-    id_scope: &'static str,
-    lateness_ms: i64,
-    idle_ms: i64,
-    nonpositive_prices: bool,
-}
-
-impl SettingsJson {
-    pub(crate) fn of(venue: &Venue, settings: &VenueSettings) -> Self {
-        Self {
-            venue: venue.as_str().to_owned(),
-            id_scheme: settings.scheme.name(),
-            id_scope: settings.scope.name(),
-            lateness_ms: settings.lateness_ns / MILLISECOND_NS,
-            idle_ms: settings.idle_ns / MILLISECOND_NS,
-            nonpositive_prices: settings.nonpositive_prices,
-        }
-    }
-}
 
 /// Reads settings; what is left out stays as it is in `present`.
 ///

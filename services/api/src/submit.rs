@@ -16,7 +16,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use clock::Clock;
 use eventlog::Log;
-use serde::Serialize;
+use schemas::api::{RejectedSubmissionJson, SubmissionJson};
 use store::{BarReader, TickStore};
 use tokio::task::spawn_blocking;
 
@@ -26,31 +26,14 @@ pub(crate) use self::intake::Intake;
 use self::media::Media;
 pub(crate) use self::media::idempotency_key;
 pub(crate) use self::submission::Fault;
-use self::submission::{Rejection, Submission};
-use crate::answer::json;
+use self::submission::Submission;
+use crate::json_response::json_response;
 use crate::params::Params;
 use crate::problem::problem_response;
 use crate::{ApiState, ErrorCode, Problem};
 
 /// Bodies beyond this are read beside the threads that answer requests.
 const INLINE_BYTES: usize = 64 * 1024;
-
-/// What became of the trades of a request.
-#[derive(Serialize)]
-struct Outcome<'a> {
-    accepted: usize,
-    rejected_total: usize,
-    rejected: &'a [Rejection],
-}
-
-/// A problem that lists why no trade was accepted.
-#[derive(Serialize)]
-struct AllRejected<'a> {
-    #[serde(flatten)]
-    problem: Problem,
-    rejected_total: usize,
-    rejected: &'a [Rejection],
-}
 
 /// Takes trades; answers once the log holds all that are not listed as rejected.
 pub(crate) async fn post<L, B, T, C>(
@@ -75,7 +58,7 @@ where
     let trades = std::mem::take(&mut submission.trades);
     let appended = state.producer.append(trades).await?;
     submission.reject(&appended.rejected);
-    Ok(answer(appended.accepted, &submission))
+    Ok(answer(appended.accepted, submission))
 }
 
 async fn read(media: Media, body: Bytes, sender: Option<[u8; 16]>) -> Result<Submission, Problem> {
@@ -87,19 +70,20 @@ async fn read(media: Media, body: Bytes, sender: Option<[u8; 16]>) -> Result<Sub
         .map_err(|error| Problem::internal(&error))?
 }
 
-fn answer(accepted: usize, submission: &Submission) -> Response {
-    let (rejected_total, rejected) = (submission.rejected_total, &submission.rejected[..]);
+fn answer(accepted: usize, submission: Submission) -> Response {
+    let (rejected_total, rejected) = (submission.rejected_total, submission.rejected);
     if accepted > 0 || rejected.is_empty() {
-        let outcome = Outcome {
-            accepted,
+        let outcome = SubmissionJson {
+            accepted: accepted as u64,
             rejected_total,
             rejected,
         };
-        return json(StatusCode::OK, &outcome);
+        return json_response(StatusCode::OK, &outcome);
     }
     let code = ErrorCode::TradesRejected;
-    let all = AllRejected {
-        problem: Problem::new(code, "every trade was rejected; the list says why"),
+    let problem = Problem::new(code, "every trade was rejected; the list says why");
+    let all = RejectedSubmissionJson {
+        problem: problem.into_json(),
         rejected_total,
         rejected,
     };

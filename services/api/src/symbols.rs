@@ -1,36 +1,24 @@
 //! `GET /api/v1/symbols`.
 
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
 use clock::Clock;
 use eventlog::Log;
 use market::format_time;
-use serde::Serialize;
+use schemas::api::{PageJson, SymbolJson};
 use store::{BarReader, SymbolQuery, SymbolRow, TickStore};
 
-use crate::answer::Page;
 use crate::cursor::{self, Listed};
+use crate::json_response::json_response;
 use crate::params::{Params, venue};
 use crate::{ApiState, Problem};
-
-/// A symbol as clients see it.
-#[derive(Debug, Serialize)]
-pub(crate) struct SymbolJson {
-    venue: String,
-    symbol: String,
-    /// The greatest event time seen, as of the last trade.
-    watermark: String,
-    /// When the log took the last trade.
-    last_append_time: String,
-    /// Windows that end at or before this are closed.
-    closed_until: Option<String>,
-}
 
 /// Lists symbols in order of `venue:symbol`.
 pub(crate) async fn list<L: Log, B: BarReader, T: TickStore, C: Clock>(
     State(state): State<ApiState<L, B, T, C>>,
     uri: Uri,
-) -> Result<Page<SymbolJson>, Problem> {
+) -> Result<Response, Problem> {
     let params = Params::read(&uri, &["venue", "limit", "cursor"])?;
     let limit = params.limit()?;
     let after = params.text("cursor");
@@ -44,21 +32,20 @@ pub(crate) async fn list<L: Log, B: BarReader, T: TickStore, C: Clock>(
     let has_more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     let last = rows.last().filter(|_| has_more);
-    Ok(Page {
+    let page = PageJson {
         next_cursor: last.map(|row| cursor::encode(Listed::Symbols, &row.instrument.key())),
-        data: rows.iter().map(SymbolJson::of).collect(),
-    })
+        data: rows.iter().map(symbol_json).collect(),
+    };
+    Ok(json_response(StatusCode::OK, &page))
 }
 
-impl SymbolJson {
-    fn of(row: &SymbolRow) -> Self {
-        let closed = (row.closed_until_ns > 0).then_some(row.closed_until_ns);
-        Self {
-            venue: row.instrument.venue().to_owned(),
-            symbol: row.instrument.symbol().to_owned(),
-            watermark: format_time(row.watermark_ns),
-            last_append_time: format_time(row.last_append_ns),
-            closed_until: closed.map(format_time),
-        }
+fn symbol_json(row: &SymbolRow) -> SymbolJson {
+    let closed = (row.closed_until_ns > 0).then_some(row.closed_until_ns);
+    SymbolJson {
+        venue: row.instrument.venue().to_owned(),
+        symbol: row.instrument.symbol().to_owned(),
+        watermark: format_time(row.watermark_ns),
+        last_append_time: format_time(row.last_append_ns),
+        closed_until: closed.map(format_time),
     }
 }

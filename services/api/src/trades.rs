@@ -5,17 +5,19 @@ mod slices;
 mod source;
 
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
 use clock::Clock;
 use eventlog::Log;
-use market::{EdgeTrade, Position, Side, TradeId, format_time};
+use market::{EdgeTrade, Position, TradeId, format_time};
+use schemas::RecordPosition;
+use schemas::api::{PageJson, TradeJson};
 use serde::{Deserialize, Serialize};
 use store::{BarReader, Tick, TickStore};
 
 use self::source::TradeSource;
-use crate::answer::Page;
-use crate::bar_json::place;
 use crate::cursor::{self, Listed};
+use crate::json_response::json_response;
 use crate::params::{END_OF_TIME_NS, Params, Segments, instrument, venue};
 use crate::{ApiState, Problem};
 
@@ -29,22 +31,6 @@ struct TradeRequest {
     /// Only trades after this one.
     after: Option<EdgeTrade>,
     limit: usize,
-}
-
-/// A trade as clients see it.
-#[derive(Debug, Serialize)]
-pub(crate) struct TradeJson {
-    /// The venue's id, or the position where it gives none.
-    id: String,
-    time: String,
-    price: String,
-    quantity: Option<String>,
-    side: Option<&'static str>,
-    scope: Option<String>,
-    /// Where the log holds it: "epoch-partition-offset".
-    position: String,
-    /// When the log took it.
-    append_time: String,
 }
 
 /// The trade that a page ended with.
@@ -62,7 +48,7 @@ pub(crate) async fn list<L, B, T, C>(
     State(state): State<ApiState<L, B, T, C>>,
     Segments(path): Segments<(String, String)>,
     uri: Uri,
-) -> Result<Page<TradeJson>, Problem>
+) -> Result<Response, Problem>
 where
     L: Log,
     B: BarReader,
@@ -80,16 +66,17 @@ where
         partition,
         settings.unwrap_or_default(),
     );
-    let page = page::page(&source.await?, &request).await?;
-    let last = page.ticks.last().filter(|_| page.has_more);
-    Ok(Page {
+    let found = page::page(&source.await?, &request).await?;
+    let last = found.ticks.last().filter(|_| found.has_more);
+    let page = PageJson {
         next_cursor: last.map(|tick| cursor::encode(Listed::Trades, &LastTrade::of(tick))),
-        data: page
+        data: found
             .ticks
             .iter()
-            .map(|tick| TradeJson::of(tick, partition))
+            .map(|tick| trade_json(tick, partition))
             .collect(),
-    })
+    };
+    Ok(json_response(StatusCode::OK, &page))
 }
 
 impl TradeRequest {
@@ -109,23 +96,25 @@ impl TradeRequest {
     }
 }
 
-impl TradeJson {
-    fn of(tick: &Tick, partition: u32) -> Self {
-        let trade = &tick.trade;
-        let position = place(tick.position, partition);
-        Self {
-            id: match &trade.id {
-                Some(id) => id.to_string(),
-                None => position.clone(),
-            },
-            time: format_time(trade.time_ns),
-            price: trade.price.to_string(),
-            quantity: trade.quantity.map(|quantity| quantity.to_string()),
-            side: trade.side.map(Side::name),
-            scope: trade.scope.as_deref().map(ToOwned::to_owned),
-            position,
-            append_time: format_time(tick.append_time_ns),
-        }
+fn trade_json(tick: &Tick, partition: u32) -> TradeJson {
+    let trade = &tick.trade;
+    let position = RecordPosition {
+        partition,
+        position: tick.position,
+    }
+    .to_string();
+    TradeJson {
+        id: match &trade.id {
+            Some(id) => id.to_string(),
+            None => position.clone(),
+        },
+        time: format_time(trade.time_ns),
+        price: trade.price.to_string(),
+        quantity: trade.quantity.map(|quantity| quantity.to_string()),
+        side: trade.side.map(|side| side.name().into()),
+        scope: trade.scope.as_deref().map(ToOwned::to_owned),
+        position,
+        append_time: format_time(tick.append_time_ns),
     }
 }
 

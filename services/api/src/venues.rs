@@ -5,16 +5,17 @@ mod gaps;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use clock::Clock;
 use eventlog::Log;
 use market::{IdScheme, Venue};
+use schemas::api::{PageJson, VenueSettingsJson};
 use store::{BarReader, TickStore};
 
-use self::gaps::{GapJson, GapRequest};
-use crate::answer::{Page, json};
+use self::gaps::GapRequest;
+use crate::json_response::json_response;
 use crate::params::{Params, Segments, venue};
-use crate::settings_json::{self, SettingsJson};
+use crate::settings_json;
 use crate::submit::read_body;
 use crate::{ApiState, ErrorCode, Problem};
 
@@ -25,12 +26,12 @@ pub(crate) async fn list<L: Log, B: BarReader, T: TickStore, C: Clock>(
 ) -> Result<Response, Problem> {
     Params::read(&uri, &[])?;
     let rows = state.bars.venues().await?;
-    let to_json = |row: &store::VenueRow| SettingsJson::of(&row.venue, &row.settings);
-    let page = Page {
+    let to_json = |row: &store::VenueRow| VenueSettingsJson::new(&row.venue, &row.settings);
+    let page = PageJson {
         data: rows.iter().map(to_json).collect(),
         next_cursor: None,
     };
-    Ok(page.into_response())
+    Ok(json_response(StatusCode::OK, &page))
 }
 
 /// `GET /api/v1/venues/{venue}/settings`.
@@ -43,7 +44,10 @@ pub(crate) async fn settings<L: Log, B: BarReader, T: TickStore, C: Clock>(
     let venue = venue(&path)?;
     let settings = state.producer.settings(&venue).await?;
     let settings = settings.ok_or_else(|| unknown(&venue))?;
-    Ok(json(StatusCode::OK, &SettingsJson::of(&venue, &settings)))
+    Ok(json_response(
+        StatusCode::OK,
+        &VenueSettingsJson::new(&venue, &settings),
+    ))
 }
 
 /// `PUT /api/v1/venues/{venue}/settings`: done when every partition of the log has them.
@@ -59,7 +63,10 @@ pub(crate) async fn declare<L: Log, B: BarReader, T: TickStore, C: Clock>(
     let present = state.producer.settings(&venue).await?.unwrap_or_default();
     let settings = settings_json::read(&body, present)?;
     let settings = state.producer.declare(&venue, settings).await?;
-    Ok(json(StatusCode::OK, &SettingsJson::of(&venue, &settings)))
+    Ok(json_response(
+        StatusCode::OK,
+        &VenueSettingsJson::new(&venue, &settings),
+    ))
 }
 
 /// `GET /api/v1/venues/{venue}/gaps`: the numbers that are missing between ids.
@@ -67,7 +74,7 @@ pub(crate) async fn gaps<L: Log, B: BarReader, T: TickStore, C: Clock>(
     State(state): State<ApiState<L, B, T, C>>,
     Segments(path): Segments<String>,
     uri: Uri,
-) -> Result<Page<GapJson>, Problem> {
+) -> Result<Response, Problem> {
     let request = GapRequest::read(venue(&path)?, &uri)?;
     let settings = state.producer.settings(&request.venue).await?;
     let settings = settings.ok_or_else(|| unknown(&request.venue))?;
@@ -80,7 +87,8 @@ pub(crate) async fn gaps<L: Log, B: BarReader, T: TickStore, C: Clock>(
             .field("venue")
             .accepted("a venue of id_scheme contiguous"));
     }
-    Ok(gaps::page(&state.bars, &request).await?)
+    let page = gaps::page(&state.bars, &request).await?;
+    Ok(json_response(StatusCode::OK, &page))
 }
 
 fn unknown(venue: &Venue) -> Problem {

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::Args;
 use market::{DAY_NS, MINUTE_NS, Symbol, Venue, format_time, parse_time};
 
-use client::{RepairResponse, RestClient};
+use client::RestClient;
+use schemas::api::RepairJson;
 
 /// The longest range that the server takes at once.
 const LONGEST_NS: i64 = 31 * DAY_NS;
@@ -50,7 +51,7 @@ pub(crate) fn run(arguments: &RepairArgs) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(host::EXIT_USAGE));
         }
     };
-    let mut total = RepairResponse::default();
+    let mut total = RepairJson::default();
     for (start_ns, end_ns) in pieces(arguments.start, arguments.end) {
         let taken = server.repair(
             &arguments.venue,
@@ -58,7 +59,9 @@ pub(crate) fn run(arguments: &RepairArgs) -> anyhow::Result<ExitCode> {
             &format_time(start_ns),
             &format_time(end_ns),
         )?;
-        total.add(&taken);
+        total.records += taken.records;
+        total.minutes += taken.minutes;
+        total.beyond_horizon += taken.beyond_horizon;
     }
     println!(
         "{} minutes are folded anew, by {} records",

@@ -9,10 +9,8 @@
 mod rest;
 mod stream;
 
-pub use rest::{
-    Method, Rejection, RepairResponse, Response, RestClient, RestError, TradesResponse,
-};
+pub use rest::{Method, Response, RestClient, RestError};
 pub use stream::{
-    AppliedMessage, Bar, BarChange, ChangeKind, ChannelState, Encoding, HistoryRequest,
-    SocketError, StreamClient, StreamError, StreamPosition, StreamSocket, bars_path,
+    AppliedMessage, BarChange, ChannelState, Encoding, HistoryRequest, SocketError, StreamClient,
+    StreamError, StreamPosition, StreamSocket, bars_path,
 };

@@ -6,14 +6,14 @@ mod response;
 
 use std::time::Duration;
 
-use serde_json::Value;
+use schemas::api::PageJson;
+use serde::de::DeserializeOwned;
 use ureq::Agent;
 use ureq::http::{Request, Uri};
 
 pub use ureq::http::Method;
 
 pub use self::error::RestError;
-pub use self::operations::{Rejection, RepairResponse, TradesResponse};
 pub use self::response::Response;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -121,7 +121,7 @@ impl RestClient {
     ///
     /// # Errors
     /// [`RestError`], which says whether the same request may succeed later.
-    pub fn get_all_pages(&self, path: &str) -> Result<Vec<Value>, RestError> {
+    pub fn get_all_pages<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, RestError> {
         let separator = if path.contains('?') { '&' } else { '?' };
         let mut elements = Vec::new();
         let mut page_path = path.to_owned();
@@ -130,12 +130,9 @@ impl RestClient {
             if response.status != 200 {
                 return Err(response.to_error());
             }
-            let mut page: Value = response.json()?;
-            let Value::Array(data) = page["data"].take() else {
-                return Err(RestError::Permanent(format!("{path} is not a list")));
-            };
-            elements.extend(data);
-            match page["next_cursor"].as_str() {
+            let page: PageJson<T> = response.json()?;
+            elements.extend(page.data);
+            match page.next_cursor {
                 Some(cursor) => page_path = format!("{path}{separator}cursor={cursor}"),
                 None => return Ok(elements),
             }

@@ -4,20 +4,11 @@ use bytes::Bytes;
 use clock::Clock;
 use eventlog::{Log, NewRecord, Offset, PartitionId};
 use market::{Amendment, Instrument, Position, RejectReason, Trade, Venue, VenueSettings};
-use schemas::{Repair, TradesRecord};
+use schemas::{RecordPosition, Repair, TradesRecord};
 use store::BarReader;
 
 use crate::venues::declared;
 use crate::{IngestError, Producer};
-
-/// Where the log holds a record that was just appended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Placed {
-    /// In which partition.
-    pub partition: PartitionId,
-    /// Where in it.
-    pub position: Position,
-}
 
 impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
     /// Appends an edit or a cancel of a trade of the instrument, and answers once it is durable.
@@ -33,7 +24,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
         instrument: &Instrument,
         amendment: Amendment,
         trade: Trade,
-    ) -> Result<Placed, IngestError> {
+    ) -> Result<RecordPosition, IngestError> {
         let partition = self.partition_of(instrument);
         let settings = self.settings_in_force(instrument).await?;
         market::check(&trade, self.clock.now_ns())
@@ -64,7 +55,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
         &self,
         instrument: &Instrument,
         ranges: &[Repair],
-    ) -> Result<Placed, IngestError> {
+    ) -> Result<RecordPosition, IngestError> {
         if ranges.is_empty() || !ranges.iter().all(|range| range.is_sound()) {
             return Err(IngestError::RepairUnsound);
         }
@@ -122,8 +113,8 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
         schemas::partition_of(instrument.key().as_bytes(), self.log.partitions())
     }
 
-    fn placed(&self, partition: PartitionId, offset: Offset) -> Placed {
-        Placed {
+    fn placed(&self, partition: PartitionId, offset: Offset) -> RecordPosition {
+        RecordPosition {
             partition,
             position: Position {
                 epoch: self.log.epoch(),

@@ -12,7 +12,6 @@ mod producer;
 mod routes;
 mod venues;
 
-pub use amend::Placed;
 pub use error::IngestError;
 pub use metrics::Metrics;
 pub use producer::{Appended, Producer};

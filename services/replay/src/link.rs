@@ -13,7 +13,8 @@ use crate::chunk::Request;
 use crate::pace::Timer;
 use crate::progress::Notices;
 use crate::source::Numbering;
-use client::{RestClient, RestError, TradesResponse};
+use client::{RestClient, RestError};
+use schemas::api::SubmissionJson;
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -58,7 +59,9 @@ impl<'a> Link<'a> {
         patience: Patience<'a>,
         timer: &Timer,
     ) -> anyhow::Result<Self> {
-        let log_id = patience.persist(&server, timer, |_| server.log_id())?;
+        let log_id = patience
+            .persist(&server, timer, |_| server.version())?
+            .log_id;
         Ok(Self {
             server,
             log_id,
@@ -77,12 +80,12 @@ impl<'a> Link<'a> {
     ///
     /// # Errors
     /// Where that will not be, or takes too long, or another log answers.
-    pub(crate) fn send(&self, request: &Request, timer: &Timer) -> anyhow::Result<TradesResponse> {
+    pub(crate) fn send(&self, request: &Request, timer: &Timer) -> anyhow::Result<SubmissionJson> {
         self.declare(&request.venue, timer)?;
         let answer = self.persist(timer, || self.server.send_trades(&request.body))?;
         let mut rejected = answer.rejected.iter();
         let in_bounds = rejected.all(|one| one.index < request.origins.len());
-        let told = answer.accepted.saturating_add(answer.rejected_count());
+        let told = answer.accepted.saturating_add(answer.rejected_total);
         ensure!(
             in_bounds && told == request.origins.len() as u64,
             "{} tells of {told} trades and {} were sent",
@@ -119,7 +122,7 @@ impl<'a> Link<'a> {
     ) -> anyhow::Result<T> {
         self.patience.persist(&self.server, timer, |is_again| {
             if is_again {
-                let log_id = self.server.log_id()?;
+                let log_id = self.server.version()?.log_id;
                 if log_id != self.log_id {
                     let before = &self.log_id;
                     return Err(RestError::Permanent(format!(

@@ -8,7 +8,7 @@ use crate::chunk::{Chunk, Origin, Request};
 use crate::faults::Fault;
 use crate::link::Link;
 use crate::pace::Timer;
-use client::TradesResponse;
+use schemas::api::SubmissionJson;
 
 /// What became of a chunk.
 #[derive(Debug)]
@@ -75,15 +75,15 @@ impl Acknowledged {
         }
     }
 
-    fn refuse(&mut self, request: &Request, answer: TradesResponse) {
-        let unlisted = answer.rejected_count() - answer.rejected.len() as u64;
+    fn refuse(&mut self, request: &Request, answer: SubmissionJson) {
+        let unlisted = answer.rejected_total - answer.rejected.len() as u64;
         let next = answer.rejected.last().map_or(0, |last| last.index + 1);
         for rejection in answer.rejected {
             let Origin { tape, line } = request.origins[rejection.index];
             self.rejected.push(Fault {
                 tape,
                 line,
-                reason: rejection.message,
+                reason: rejection.message.into_owned(),
             });
         }
         // Which ones they are is not told: some of those that follow. They are counted as the
@@ -126,8 +126,8 @@ mod tests {
                 rejected: Vec::new(),
                 bytes_read: 0,
             };
-            let answer: TradesResponse = serde_json::from_str(text).unwrap();
-            let refused = answer.rejected_count();
+            let answer: SubmissionJson = serde_json::from_str(text).unwrap();
+            let refused = answer.rejected_total;
             acknowledged.refuse(&request, answer);
             assert_eq!(acknowledged.rejected.len() as u64, refused);
             let faults = acknowledged.rejected.iter();
@@ -135,8 +135,9 @@ mod tests {
                 .map(|fault| (fault.tape, fault.line))
                 .collect::<Vec<_>>()
         };
-        let listed = r#""rejected":[{"index":1,"message":"a"},{"index":2,"message":"b"}]"#;
-        let few = format!(r#"{{"accepted":6,{listed}}}"#);
+        let listed = r#""rejected":[{"index":1,"field":"","code":"c","message":"a"},
+            {"index":2,"field":"","code":"c","message":"b"}]"#;
+        let few = format!(r#"{{"accepted":6,"rejected_total":2,{listed}}}"#);
         assert_eq!(refuse(&few), [(0, 2), (0, 3)]);
         let many = format!(r#"{{"accepted":3,"rejected_total":5,{listed}}}"#);
         assert_eq!(refuse(&many), [(0, 2), (0, 3), (0, 0), (1, 0), (1, 0)]);

@@ -71,7 +71,10 @@ fn serve(script: Script) -> Served {
 
 async fn version(State(script): State<Shared>) -> String {
     let script = script.lock().unwrap();
-    format!(r#"{{"version":"1","log_id":"{}"}}"#, script.log_id)
+    format!(
+        r#"{{"version":"1","log_id":"{}","epoch":1,"partitions":1}}"#,
+        script.log_id
+    )
 }
 
 async fn declare(
@@ -125,6 +128,7 @@ async fn take(State(script): State<Shared>, body: Bytes) -> (StatusCode, String)
     if script.is_weak && posts % 4 == 3 {
         return (StatusCode::INTERNAL_SERVER_ERROR, String::new());
     }
+    let total = rejected.len();
     let rejected = rejected.join(",");
     let status = if accepted == 0 {
         StatusCode::UNPROCESSABLE_ENTITY
@@ -132,8 +136,12 @@ async fn take(State(script): State<Shared>, body: Bytes) -> (StatusCode, String)
         StatusCode::OK
     };
     let body = match accepted {
-        0 => format!(r#"{{"title":"none","rejected":[{rejected}]}}"#),
-        _ => format!(r#"{{"accepted":{accepted},"rejected":[{rejected}]}}"#),
+        0 => format!(
+            r#"{{"type":"t","title":"none","status":422,"detail":"d","rejected_total":{total},"rejected":[{rejected}]}}"#
+        ),
+        _ => {
+            format!(r#"{{"accepted":{accepted},"rejected_total":{total},"rejected":[{rejected}]}}"#)
+        }
     };
     (status, body)
 }

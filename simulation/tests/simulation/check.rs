@@ -3,21 +3,20 @@
 use std::collections::BTreeMap;
 
 use api::ChannelName;
-use client::Bar;
 use eventlog::Record;
-use market::{BarRow, Position};
+use market::Position;
 use schemas::DeadLetter;
+use schemas::api::{BarJson, PositionJson};
 
 use crate::log::SimLog;
 use crate::oracle::{Fate, Marked, Oracle};
 use crate::pod::newest;
-use crate::sim_client::bar_json;
 use crate::store::Stored;
 use crate::trades::PARTITIONS;
 use crate::world::World;
 
 /// Every state of every bar that is followed, by channel, start and `through`.
-type States = BTreeMap<(String, String, Position), Bar>;
+type States = BTreeMap<(String, String, Option<PositionJson>), BarJson>;
 
 impl World {
     /// The first invariant: what is stored equals the fold of the log up to its offset.
@@ -164,12 +163,12 @@ impl World {
                         .into_iter()
                         .chain(pod.stored(&client.name)),
                 );
-                let rest = rows.values().map(|row| bar_of(row, partition));
-                let rest: BTreeMap<String, Bar> =
-                    rest.map(|bar| (bar.start().to_owned(), bar)).collect();
+                let rest = rows.values().map(|row| BarJson::from_row(row, partition));
+                let rest: BTreeMap<String, BarJson> =
+                    rest.map(|bar| (bar.start.clone(), bar)).collect();
                 let held = client.newest_bars();
-                let held: BTreeMap<String, &Bar> =
-                    held.map(|bar| (bar.start().to_owned(), bar)).collect();
+                let held: BTreeMap<String, &BarJson> =
+                    held.map(|bar| (bar.start.clone(), bar)).collect();
                 let starts = rest.keys().chain(held.keys());
                 let mut wrong =
                     starts.filter(|start| rest.get(*start) != held.get(*start).copied());
@@ -186,10 +185,7 @@ impl World {
                         wrong.count() + 1
                     ));
                 }
-                let corrected = rest
-                    .values()
-                    .filter(|bar| bar.fields()["revision"] != 0)
-                    .count();
+                let corrected = rest.values().filter(|bar| bar.revision != 0).count();
                 self.totals.count("corrections", corrected as u64);
             }
             self.totals.count("messages", client.messages);
@@ -239,19 +235,15 @@ impl World {
                 interval: window.interval,
             };
             if self.clients.iter().any(|client| client.name == name) {
-                let state = bar_of(row, partition);
+                let state = BarJson::from_row(row, partition);
                 states.insert(state_key(&name, &state), state);
             }
         }
     }
 }
 
-fn bar_of(row: &BarRow, partition: u32) -> Bar {
-    Bar::from_json(bar_json(row, partition)).expect("a row has a start and a position")
-}
-
-fn state_key(name: &ChannelName, bar: &Bar) -> (String, String, Position) {
-    (name.to_string(), bar.start().to_owned(), bar.through())
+fn state_key(name: &ChannelName, bar: &BarJson) -> (String, String, Option<PositionJson>) {
+    (name.to_string(), bar.start.clone(), bar.through)
 }
 
 /// The records of a generation that are part of the fold: all, or those before a later one was

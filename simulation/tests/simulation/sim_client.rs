@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use api::{BarJson, ChannelName, Encoding, Hub, Mailbox, Message, Subscription};
-use client::{Bar, ChangeKind, ChannelState, HistoryRequest};
+use api::{ChannelName, Encoding, Hub, Mailbox, Message, Subscription};
+use client::{ChannelState, HistoryRequest};
 use market::BarRow;
-use serde_json::Value;
+use schemas::api::{BarChangeKind, BarJson, StreamMessage};
 
 use crate::pod::{Pod, newest};
 use crate::random::Random;
@@ -45,7 +45,7 @@ pub struct SimClient {
     pending: PendingRequest,
     channel: ChannelState,
     /// Every whole state of a bar that the client received, for the checks at the end of the run.
-    pub received: Vec<Bar>,
+    pub received: Vec<BarJson>,
     pub messages: u64,
     pub deltas: u64,
     pub resumed: u64,
@@ -71,7 +71,7 @@ impl SimClient {
     }
 
     /// Returns the newest state of each bar that the client holds.
-    pub fn newest_bars(&self) -> impl Iterator<Item = &Bar> {
+    pub fn newest_bars(&self) -> impl Iterator<Item = &BarJson> {
         self.channel.newest_bars()
     }
 
@@ -97,11 +97,12 @@ impl SimClient {
     pub fn step(&mut self, pods: &[Pod]) -> Result<bool, String> {
         match std::mem::replace(&mut self.pending, PendingRequest::None) {
             PendingRequest::Snapshot { held, recovered } => {
-                return self.receive_snapshot(held, recovered);
+                self.receive_snapshot(held, recovered)?;
+                return Ok(true);
             }
             PendingRequest::History { request, held } => {
                 let pod = self.random.choose(pods).clone();
-                self.read_history(request, held, &pod)?;
+                self.read_history(request, held, &pod);
                 return Ok(true);
             }
             PendingRequest::None => {}
@@ -158,9 +159,9 @@ impl SimClient {
         &mut self,
         mut rows: Vec<BarRow>,
         recovered: Option<bool>,
-    ) -> Result<bool, String> {
+    ) -> Result<(), String> {
         let Some(connection) = &mut self.connection else {
-            return Ok(true);
+            return Ok(());
         };
         let stored = connection.pod.stored(&self.name);
         rows.extend(stored.into_iter().rev().take(2));
@@ -170,31 +171,23 @@ impl SimClient {
         let message = pod
             .hub
             .snapshot(subscription, rows, recovered, Encoding::MessagePack);
-        self.apply_message(&message)?;
-        Ok(true)
+        self.apply_message(&message)
     }
 
     /// Reads all bars as REST does, in two steps: the hub, then the store of the same pod.
-    fn read_history(
-        &mut self,
-        request: HistoryRequest,
-        held: Option<Vec<BarRow>>,
-        pod: &Pod,
-    ) -> Result<(), String> {
+    fn read_history(&mut self, request: HistoryRequest, held: Option<Vec<BarRow>>, pod: &Pod) {
         let Some(held) = held else {
             let held = Some(pod.held(&self.name));
             self.pending = PendingRequest::History { request, held };
-            return Ok(());
+            return;
         };
         let rows = newest(held.into_iter().chain(pod.stored(&self.name)));
-        let bars = rows.into_values().map(|row| bar_json(&row, self.partition));
-        let bars: Vec<Value> = bars.collect();
-        for bar in &bars {
-            let bar = Bar::from_json(bar.clone());
-            self.received.push(bar.map_err(|error| error.to_string())?);
-        }
-        let applied = self.channel.apply_history(request, bars);
-        applied.map_err(|error| format!("{}: {error}", self.name))
+        let bars = rows.values();
+        let bars: Vec<_> = bars
+            .map(|row| BarJson::from_row(row, self.partition))
+            .collect();
+        self.received.extend(bars.iter().cloned());
+        self.channel.apply_history(request, bars);
     }
 
     fn receive_changes(&mut self) -> Result<bool, String> {
@@ -221,26 +214,21 @@ impl SimClient {
 
     fn apply_message(&mut self, message: &Message) -> Result<(), String> {
         self.messages += 1;
-        let mut value: Value =
-            rmp_serde::from_slice(&message.bytes).map_err(|error| error.to_string())?;
-        if let Some(held) = self.channel.position().filter(|_| self.mutant.is_some()) {
+        let message = rmp_serde::from_slice(&message.bytes);
+        let mut message: StreamMessage = message.map_err(|error| error.to_string())?;
+        if let (StreamMessage::Bars { prev, .. }, Some(_), Some(held)) =
+            (&mut message, self.mutant, self.channel.position())
+        {
             // A mutant must be caught by what it does to the bars, not by the check of `prev`.
-            if value["type"] == "bars" {
-                value["prev"] = held.seq.into();
-            }
+            *prev = held.seq;
         }
-        let applied = self.channel.apply_message(&value);
+        let applied = self.channel.apply_message(message);
         let applied = applied.map_err(|error| format!("{}: {error}", self.name))?;
         self.not_recovered += u64::from(applied.recovered == Some(false));
         for change in applied.changes {
-            self.deltas += u64::from(change.kind == ChangeKind::Delta);
+            self.deltas += u64::from(change.kind == Some(BarChangeKind::Delta));
             self.received.push(change.bar);
         }
         Ok(())
     }
-}
-
-/// Returns a row as the API sends it.
-pub fn bar_json(row: &BarRow, partition: u32) -> Value {
-    serde_json::to_value(BarJson::of(row, partition)).expect("a bar is JSON")
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, SystemClock};
-use serde_json::Value;
+use schemas::api::BarJson;
 
 use super::Check;
 use crate::roaming_client::{RoamingClient, read_bars};
@@ -51,19 +51,17 @@ pub(super) async fn shown(world: &World, clients: &[Arc<RoamingClient>]) -> Vec<
 }
 
 /// How many bars are the same, or the first difference.
-fn compare(shown: &[Value], read: &[Value]) -> Result<u64, String> {
-    let by_start = |bars: &[Value]| -> BTreeMap<String, Value> {
-        let named = bars
-            .iter()
-            .map(|bar| (bar["start"].to_string(), bar.clone()));
+fn compare(shown: &[BarJson], read: &[BarJson]) -> Result<u64, String> {
+    let by_start = |bars: &[BarJson]| -> BTreeMap<String, BarJson> {
+        let named = bars.iter().map(|bar| (bar.start.clone(), bar.clone()));
         named.collect()
     };
     let (shown, read) = (by_start(shown), by_start(read));
     for (start, bar) in &read {
         match shown.get(start) {
-            None => return Err(format!("{start} is not shown; REST has {bar}")),
+            None => return Err(format!("{start} is not shown; REST has {bar:?}")),
             Some(held) if held != bar => {
-                return Err(format!("{start} is shown as {held}; REST has {bar}"));
+                return Err(format!("{start} is shown as {held:?}; REST has {bar:?}"));
             }
             Some(_) => {}
         }

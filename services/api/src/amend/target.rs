@@ -3,7 +3,7 @@
 use clock::Clock;
 use eventlog::Log;
 use market::{IdScheme, Instrument, Position, TradeId, VenueSettings};
-use schemas::TradesRecord;
+use schemas::{RecordPosition, TradesRecord};
 use store::{BarReader, TickStore};
 
 use crate::{ApiState, Problem};
@@ -45,7 +45,7 @@ pub(super) async fn find<L: Log, B: BarReader, T: TickStore, C: Clock>(
         );
         Problem::parameter("id", detail, POSITION)
     };
-    let found = match (settings.scheme, position(text)) {
+    let found = match (settings.scheme, text.parse::<RecordPosition>().ok()) {
         (IdScheme::Contiguous, _) | (IdScheme::Unique, None) => return Ok(Target::Id(id()?)),
         (IdScheme::None, None) => {
             let detail = "the venue's trades have no ids; they are known by their positions";
@@ -53,7 +53,7 @@ pub(super) async fn find<L: Log, B: BarReader, T: TickStore, C: Clock>(
         }
         (_, Some(found)) => found,
     };
-    let (place, is_elsewhere) = (found.place, found.partition != partition);
+    let (place, is_elsewhere) = (found.position, found.partition != partition);
     if settings.scheme == IdScheme::None {
         return match is_elsewhere {
             true => Err(elsewhere(found.partition)),
@@ -104,64 +104,4 @@ async fn is_logged<L: Log, B: BarReader, T: TickStore, C: Clock>(
 
 fn from_log(error: eventlog::LogError) -> Problem {
     ingest::IngestError::from(error).into()
-}
-
-/// A place in the log with its partition.
-#[derive(Debug, PartialEq, Eq)]
-struct Found {
-    partition: u32,
-    place: Position,
-}
-
-/// Reads "epoch-partition-offset".
-fn position(text: &str) -> Option<Found> {
-    let mut parts = text.split('-');
-    let mut next = || {
-        let digits = parts.next()?;
-        let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
-        digits.parse::<u64>().ok().filter(|_| is_number)
-    };
-    let (epoch, partition, offset) = (next()?, next()?, next()?);
-    let found = Found {
-        partition: partition.try_into().ok()?,
-        place: Position { epoch, offset },
-    };
-    parts.next().is_none().then_some(found)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::bar_json::place;
-
-    #[test]
-    fn a_position_reads_as_it_was_printed_and_nothing_else_does() {
-        let last = Position {
-            epoch: u64::MAX,
-            offset: u64::MAX,
-        };
-        for (at, partition) in [(Position::default(), 0), (last, u32::MAX)] {
-            let found = position(&place(at, partition));
-            assert_eq!(
-                found,
-                Some(Found {
-                    partition,
-                    place: at
-                })
-            );
-        }
-        for text in [
-            "",
-            "7",
-            "1-2",
-            "1-2-3-4",
-            "1--3",
-            "+1-2-3",
-            "1-2-x",
-            "-1-2-3",
-            "1-4294967296-3",
-        ] {
-            assert_eq!(position(text), None, "{text}");
-        }
-    }
 }

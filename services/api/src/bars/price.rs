@@ -8,23 +8,13 @@ use axum::response::Response;
 use clock::Clock;
 use eventlog::Log;
 use market::{BarRow, Decimal, Interval, format_time};
-use serde::Serialize;
+use schemas::api::PriceJson;
 use store::{BarReader, NewestPrice, TickStore};
 
 use super::source::BarSource;
-use crate::answer::json;
+use crate::json_response::json_response;
 use crate::params::{END_OF_TIME_NS, Params, Segments, instrument};
 use crate::{ApiState, ErrorCode, Problem};
-
-/// The newest price as clients see it.
-#[derive(Serialize)]
-struct PriceJson {
-    /// When the trade happened.
-    time: String,
-    price: String,
-    /// Where it was read: `hot` or `bars`.
-    source: &'static str,
-}
 
 /// Tells the price of the newest trade: the close of the newest minute that has one.
 pub(crate) async fn newest<L, B, T, C>(
@@ -74,7 +64,7 @@ fn answer(time_ns: i64, price: Decimal, source: &'static str) -> Response {
     let price = PriceJson {
         time: format_time(time_ns),
         price: price.to_string(),
-        source,
+        source: source.into(),
     };
-    json(StatusCode::OK, &price)
+    json_response(StatusCode::OK, &price)
 }

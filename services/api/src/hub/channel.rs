@@ -226,7 +226,7 @@ impl Channel {
             let partition = subscription.partition;
             let whole = |row| Entry::change(row, None, partition);
             let entries: Vec<Entry> = rows.iter().map(whole).collect();
-            Message::bars(subscription, last, &entries, encoding)
+            Message::bars(subscription, last, entries, encoding)
         };
         subscription.tell(last, &rows);
         Ok(Some(message))
@@ -242,7 +242,7 @@ impl Channel {
             Some(Entry::change(row, before.as_ref(), self.partition))
         };
         let entries: Vec<Entry> = self.changes.iter().filter_map(entry).collect();
-        let message = Message::bars(subscription, seq, &entries, encoding);
+        let message = Message::bars(subscription, seq, entries, encoding);
         self.shared[encoding as usize] = Some(message.clone());
         message
     }

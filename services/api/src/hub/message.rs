@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use market::BarRow;
+use schemas::api::{BarJson, StreamMessage};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::Subscription;
-use crate::BarJson;
 
 /// How messages are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,9 +49,8 @@ impl Message {
     ) -> Self {
         let bars = rows
             .iter()
-            .map(|row| BarJson::of(row, subscription.partition));
-        let message = SnapshotJson {
-            r#type: "snapshot",
+            .map(|row| BarJson::from_row(row, subscription.partition));
+        let message: StreamMessage<()> = StreamMessage::Snapshot {
             channel: subscription.name.to_string(),
             epoch,
             seq: subscription.seq,
@@ -68,11 +67,10 @@ impl Message {
     pub(super) fn bars(
         subscription: &Subscription,
         seq: i64,
-        entries: &[Entry],
+        entries: Vec<Entry>,
         encoding: Encoding,
     ) -> Self {
-        let message = BarsJson {
-            r#type: "bars",
+        let message = StreamMessage::Bars {
             channel: subscription.name.to_string(),
             seq,
             prev: subscription.seq,
@@ -83,26 +81,6 @@ impl Message {
             bytes: encoding.write(&message),
         }
     }
-}
-
-#[derive(serde::Serialize)]
-struct SnapshotJson {
-    r#type: &'static str,
-    channel: String,
-    epoch: u64,
-    seq: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recovered: Option<bool>,
-    bars: Vec<BarJson>,
-}
-
-#[derive(serde::Serialize)]
-struct BarsJson<'a> {
-    r#type: &'static str,
-    channel: String,
-    seq: i64,
-    prev: i64,
-    bars: &'a [Entry],
 }
 
 /// A bar in a message: whole, or what changed of it.
@@ -128,8 +106,8 @@ impl Entry {
         let before = before.filter(|_| kind == "delta");
         Self {
             kind,
-            now: BarJson::of(row, partition),
-            before: before.map(|before| BarJson::of(before, partition)),
+            now: BarJson::from_row(row, partition),
+            before: before.map(|before| BarJson::from_row(before, partition)),
         }
     }
 }

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use clock::Clock;
 use eventlog::Log;
 use hashbrown::HashMap;
-use serde::Serialize;
+use schemas::api::{ChannelRequestJson, StreamMessage, StreamRequest};
 use store::{BarQuery, BarReader, TickStore};
 
-use super::request::{Request, Wanted};
+use super::request::read_request;
 use crate::ApiState;
 use crate::hub::{ChannelName, Encoding, Mailbox, Message, Subscription};
 
@@ -35,15 +35,6 @@ pub(super) struct Connection<L, B, T, C> {
     encoding: Encoding,
     mailbox: Arc<Mailbox>,
     subscriptions: HashMap<ChannelName, Subscription>,
-}
-
-#[derive(Serialize)]
-struct ErrorJson<'a> {
-    r#type: &'static str,
-    code: &'a str,
-    detail: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    channel: Option<&'a str>,
 }
 
 impl<L, B, T, C> Connection<L, B, T, C>
@@ -92,19 +83,19 @@ where
 
     async fn read(&mut self, frame: Frame) -> Result<(), Gone> {
         let request = match &frame {
-            Frame::Text(text) => Request::read(text.as_bytes(), Encoding::Json),
-            Frame::Binary(bytes) => Request::read(bytes, self.encoding),
+            Frame::Text(text) => read_request(text.as_bytes(), Encoding::Json),
+            Frame::Binary(bytes) => read_request(bytes, self.encoding),
             Frame::Close(_) => return Err(Gone),
             Frame::Ping(_) | Frame::Pong(_) => return Ok(()),
         };
         match request {
-            Ok(Request::Subscribe { channels }) => {
+            Ok(StreamRequest::Subscribe { channels }) => {
                 for wanted in channels {
                     self.subscribe(wanted).await?;
                 }
                 Ok(())
             }
-            Ok(Request::Unsubscribe { channels }) => {
+            Ok(StreamRequest::Unsubscribe { channels }) => {
                 for channel in channels {
                     self.unsubscribe(&channel).await?;
                 }
@@ -119,7 +110,7 @@ where
         }
     }
 
-    async fn subscribe(&mut self, wanted: Wanted) -> Result<(), Gone> {
+    async fn subscribe(&mut self, wanted: ChannelRequestJson) -> Result<(), Gone> {
         let name: ChannelName = match wanted.channel.parse() {
             Ok(name) => name,
             Err(error) => {
@@ -231,11 +222,10 @@ where
         detail: String,
         channel: Option<&str>,
     ) -> Result<(), Gone> {
-        let error = ErrorJson {
-            r#type: "error",
-            code,
+        let error: StreamMessage<()> = StreamMessage::Error {
+            code: code.to_owned(),
             detail,
-            channel,
+            channel: channel.map(ToOwned::to_owned),
         };
         let bytes = self.encoding.write(&error);
         self.send_bytes(bytes).await

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use market::{Instrument, RejectReason, Sender, Trade};
-use serde::Serialize;
+use schemas::api::RejectedTradeJson;
 
 /// An answer lists so many rejections, and counts the others: else a small body of elements that
 /// are no trades would make a large answer.
@@ -18,26 +18,13 @@ pub(crate) struct Submission {
     /// For each trade its place in the request.
     pub(crate) indexes: Vec<usize>,
     /// The first of the others, at most [`LISTED_LIMIT`].
-    pub(crate) rejected: Vec<Rejection>,
+    pub(crate) rejected: Vec<RejectedTradeJson>,
     /// How many of the others there are, listed or not.
-    pub(crate) rejected_total: usize,
+    pub(crate) rejected_total: u64,
     /// How many elements were no trades, by code.
     pub(crate) faults: BTreeMap<&'static str, u64>,
     /// A digest of the request's Idempotency-Key.
     sender: Option<[u8; 16]>,
-}
-
-/// An element that was not accepted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Rejection {
-    /// Its place in the request, counted from 0; of NDJSON its line.
-    pub(crate) index: usize,
-    /// Which field is at fault; empty where it is the whole.
-    pub(crate) field: Cow<'static, str>,
-    /// One of a closed set.
-    pub(crate) code: &'static str,
-    /// What was wrong and what would be right, for people.
-    pub(crate) message: Cow<'static, str>,
 }
 
 /// Why an element is no trade.
@@ -131,10 +118,10 @@ impl Submission {
         self.rejected_total += 1;
         *self.faults.entry(code).or_default() += 1;
         if self.rejected.len() < LISTED_LIMIT {
-            self.rejected.push(Rejection {
+            self.rejected.push(RejectedTradeJson {
                 index,
                 field: fault.field,
-                code,
+                code: code.into(),
                 message: fault.message,
             });
         }
@@ -143,12 +130,12 @@ impl Submission {
     /// Adds what the producer has refused, by the places of the trades that it was given,
     /// ascending; of all the first remain listed.
     pub(crate) fn reject(&mut self, refused: &[(usize, RejectReason)]) {
-        self.rejected_total += refused.len();
+        self.rejected_total += refused.len() as u64;
         for (place, reject) in refused.iter().take(LISTED_LIMIT) {
-            self.rejected.push(Rejection {
+            self.rejected.push(RejectedTradeJson {
                 index: self.indexes[*place],
                 field: reject.field().into(),
-                code: reject.code(),
+                code: reject.code().into(),
                 message: reject.explanation().into(),
             });
         }

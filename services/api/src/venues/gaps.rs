@@ -2,11 +2,11 @@
 
 use axum::http::Uri;
 use market::{Instrument, Symbol, Venue, format_time};
+use schemas::api::{GapJson, PageJson};
 use serde::{Deserialize, Serialize};
 use store::{BarReader, IdRangeQuery, IdRanges, IdSetKey, StoreError};
 
 use crate::Problem;
-use crate::answer::Page;
 use crate::cursor::{self, Listed};
 use crate::params::{Params, symbol};
 
@@ -19,20 +19,6 @@ pub(super) struct GapRequest {
     symbol: Option<Symbol>,
     limit: usize,
     place: Place,
-}
-
-/// Missing numbers, all from `first` to `last`.
-#[derive(Debug, Serialize)]
-pub(crate) struct GapJson {
-    symbol: String,
-    /// The exchange or the file that the numbers are of, where the venue's scope is one.
-    scope: Option<String>,
-    /// The UTC day that they are of, where the venue's scope is that.
-    day: Option<String>,
-    first: String,
-    last: String,
-    /// How many; as text, since it may be beyond what a double holds.
-    count: String,
 }
 
 /// Names a set of ids: symbol, scope, bucket.
@@ -71,7 +57,7 @@ impl GapRequest {
 pub(super) async fn page<B: BarReader>(
     bars: &B,
     request: &GapRequest,
-) -> Result<Page<GapJson>, StoreError> {
+) -> Result<PageJson<GapJson>, StoreError> {
     let mut place = request.place.clone();
     let mut data = Vec::new();
     loop {
@@ -91,15 +77,15 @@ pub(super) async fn page<B: BarReader>(
                 }
                 if data.len() == request.limit {
                     let next_cursor = Some(cursor::encode(Listed::Gaps, &place));
-                    return Ok(Page { data, next_cursor });
+                    return Ok(PageJson { data, next_cursor });
                 }
-                data.push(GapJson::of(key, first, last));
+                data.push(gap_json(key, first, last));
                 place.shown = Some((name.clone(), first));
             }
             place.after = Some(name);
         }
         if sets.len() < SETS as usize {
-            return Ok(Page {
+            return Ok(PageJson {
                 data,
                 next_cursor: None,
             });
@@ -114,19 +100,17 @@ fn gaps(ranges: &IdRanges) -> impl Iterator<Item = (u64, u64)> {
         .map(|pair| (pair[0].1.saturating_add(1), pair[1].0.saturating_sub(1)))
 }
 
-impl GapJson {
-    fn of(key: &IdSetKey, first: u64, last: u64) -> Self {
-        let day = (key.bucket_ns >= 0).then(|| format_time(key.bucket_ns));
-        Self {
-            symbol: key.instrument.symbol().to_owned(),
-            scope: (!key.scope.is_empty()).then(|| key.scope.as_ref().to_owned()),
-            day: day.and_then(|time| time.split('T').next().map(ToOwned::to_owned)),
-            first: first.to_string(),
-            last: last.to_string(),
-            count: (u128::from(last) + 1)
-                .saturating_sub(first.into())
-                .to_string(),
-        }
+fn gap_json(key: &IdSetKey, first: u64, last: u64) -> GapJson {
+    let day = (key.bucket_ns >= 0).then(|| format_time(key.bucket_ns));
+    GapJson {
+        symbol: key.instrument.symbol().to_owned(),
+        scope: (!key.scope.is_empty()).then(|| key.scope.as_ref().to_owned()),
+        day: day.and_then(|time| time.split('T').next().map(ToOwned::to_owned)),
+        first: first.to_string(),
+        last: last.to_string(),
+        count: (u128::from(last) + 1)
+            .saturating_sub(first.into())
+            .to_string(),
     }
 }
 

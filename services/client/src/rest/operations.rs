@@ -2,79 +2,22 @@
 
 use market::{IdScheme, IdScope, Symbol, Venue};
 use schemas::TradesBatch;
-use serde::Deserialize;
+use schemas::api::{RejectedSubmissionJson, RepairJson, SubmissionJson, VersionJson};
 use serde_json::json;
 
 use super::{Method, RestClient, RestError};
 
-/// The response to a request that sent trades.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct TradesResponse {
-    /// The number of trades that the log holds now.
-    #[serde(default)]
-    pub accepted: u64,
-    /// The first of the other trades, ascending by index.
-    pub rejected: Vec<Rejection>,
-    /// The number of the other trades, including those that `rejected` does not list.
-    #[serde(default)]
-    rejected_total: u64,
-}
-
-impl TradesResponse {
-    /// Returns the number of trades that were rejected.
-    #[must_use]
-    pub fn rejected_count(&self) -> u64 {
-        // A server that lists them all may send no total.
-        self.rejected_total.max(self.rejected.len() as u64)
-    }
-}
-
-/// Why a trade was rejected.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Rejection {
-    /// The index of the trade in the request.
-    pub index: usize,
-    /// What is wrong, and what would be right.
-    pub message: String,
-}
-
-/// The response to a request that repairs minutes.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
-pub struct RepairResponse {
-    /// The number of records that were appended to the log.
-    pub records: u64,
-    /// The number of minutes that these records mark to be refolded.
-    pub minutes: u64,
-    /// The number of minutes that are too old to change.
-    pub beyond_horizon: u64,
-}
-
-impl RepairResponse {
-    /// Adds the counts of another response.
-    pub const fn add(&mut self, other: &Self) {
-        self.records += other.records;
-        self.minutes += other.minutes;
-        self.beyond_horizon += other.beyond_horizon;
-    }
-}
-
-#[derive(Deserialize)]
-struct Version {
-    log_id: String,
-}
-
 impl RestClient {
-    /// Returns the identity of the process's log.
+    /// Returns the version of the process and the identity of its log.
     ///
     /// # Errors
     /// [`RestError`], which says whether the same request may succeed later.
-    pub fn log_id(&self) -> Result<String, RestError> {
+    pub fn version(&self) -> Result<VersionJson, RestError> {
         let response = self.get("/api/v1/version")?;
         if response.status != 200 {
             return Err(response.to_error());
         }
-        let version: Version = response.json()?;
-        Ok(version.log_id)
+        response.json()
     }
 
     /// Declares how a venue numbers its trades. Its other settings do not change.
@@ -115,7 +58,7 @@ impl RestClient {
         symbol: &Symbol,
         start: &str,
         end: &str,
-    ) -> Result<RepairResponse, RestError> {
+    ) -> Result<RepairJson, RestError> {
         let range = json!({
             "venue": venue.as_str(),
             "symbol": symbol.as_str(),
@@ -129,17 +72,25 @@ impl RestClient {
         }
     }
 
-    /// Sends an encoded [`TradesBatch`] and waits until the log holds its trades.
+    /// Sends an encoded [`TradesBatch`] and waits until the log holds the trades that it accepts.
     ///
     /// # Errors
     /// [`RestError`], which says whether the same request may succeed later.
-    pub fn send_trades(&self, batch: &[u8]) -> Result<TradesResponse, RestError> {
+    pub fn send_trades(&self, batch: &[u8]) -> Result<SubmissionJson, RestError> {
         let headers = [("content-type", TradesBatch::CONTENT_TYPE)];
         let response = self.send(&Method::POST, "/api/v1/trades", &headers, Some(batch))?;
         match response.status {
             200 => response.json(),
-            // Every trade was rejected: a problem that lists the reasons.
-            422 => response.json().map_err(|_| response.to_error()),
+            422 => {
+                // Every trade was rejected.
+                let submission = response.json::<RejectedSubmissionJson>();
+                let submission = submission.map_err(|_| response.to_error())?;
+                Ok(SubmissionJson {
+                    accepted: 0,
+                    rejected_total: submission.rejected_total,
+                    rejected: submission.rejected,
+                })
+            }
             413 => {
                 let reason = response.to_error();
                 Err(RestError::Permanent(format!(

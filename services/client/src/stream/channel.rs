@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use market::Position;
-use serde_json::Value;
+use schemas::api::{BarChangeJson, BarChangeKind, BarJson, PositionJson, StreamMessage};
 
-use super::{Bar, StreamError};
+use super::StreamError;
 
 /// The last message that a client holds of a channel, from which it can resume on any pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +20,10 @@ pub struct StreamPosition {
 pub struct ChannelState {
     position: Option<StreamPosition>,
     /// The state of each bar that the stream sent last, by start. Deltas change these.
-    stream_bars: BTreeMap<String, Bar>,
+    stream_bars: BTreeMap<String, BarJson>,
     /// The state of each bar with the greatest `through` that either the stream or REST sent. Kept
     /// apart from `stream_bars`: a delta applied to a newer state from REST would mix two states.
-    newest_bars: BTreeMap<String, Bar>,
+    newest_bars: BTreeMap<String, BarJson>,
     /// The number of snapshots after which the bars have to be read over REST.
     history_requests: u64,
     /// `history_requests` when the bars were last read.
@@ -49,27 +48,12 @@ pub struct AppliedMessage {
 /// A bar that a message changed.
 #[derive(Debug, Clone)]
 pub struct BarChange {
-    /// How the message sent the bar.
-    pub kind: ChangeKind,
+    /// How the message changed the bar; `None` in a snapshot.
+    pub kind: Option<BarChangeKind>,
     /// The whole bar after the change.
-    pub bar: Bar,
+    pub bar: BarJson,
     /// `through` of the state that the stream sent before; `None` if it sent none.
-    pub previous_through: Option<Position>,
-}
-
-/// How a message sends a bar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ChangeKind {
-    /// Whole, in a snapshot.
-    Snapshot,
-    /// A forming bar, whole.
-    Bar,
-    /// The changed fields of a forming bar.
-    Delta,
-    /// A bar whose window closed, whole.
-    Close,
-    /// A closed bar that changed, whole.
-    Correction,
+    pub previous_through: Option<PositionJson>,
 }
 
 impl ChannelState {
@@ -81,7 +65,7 @@ impl ChannelState {
 
     /// Returns the newest state of each bar, in the order of their starts, including bars that
     /// cancels have emptied.
-    pub fn newest_bars(&self) -> impl Iterator<Item = &Bar> {
+    pub fn newest_bars(&self) -> impl Iterator<Item = &BarJson> {
         self.newest_bars.values()
     }
 
@@ -97,19 +81,11 @@ impl ChannelState {
     ///
     /// If a snapshot has made another request necessary meanwhile, that one stays open: its bars
     /// have to be read after its snapshot, so that no change is missed.
-    ///
-    /// # Errors
-    /// [`StreamError::Malformed`]; the bars before the malformed one have been applied.
-    pub fn apply_history(
-        &mut self,
-        request: HistoryRequest,
-        bars: Vec<Value>,
-    ) -> Result<(), StreamError> {
+    pub fn apply_history(&mut self, request: HistoryRequest, bars: Vec<BarJson>) {
         for bar in bars {
-            self.keep_newest(Bar::from_json(bar)?);
+            self.keep_newest(bar);
         }
         self.history_served = self.history_served.max(request.number);
-        Ok(())
     }
 
     /// Applies a message of the stream.
@@ -117,116 +93,96 @@ impl ChannelState {
     /// # Errors
     /// [`StreamError`], if the message breaks a rule of the stream. The client then subscribes
     /// again from [`ChannelState::position`], which is `None` if what it holds cannot be trusted.
-    pub fn apply_message(&mut self, message: &Value) -> Result<AppliedMessage, StreamError> {
-        let seq = message["seq"].as_i64();
-        let seq = seq.ok_or(StreamError::Malformed("a message without seq"))?;
-        let is_snapshot = message["type"] == "snapshot";
-        let position = match is_snapshot {
-            true => self.check_snapshot(message, seq)?,
-            false => self.check_successor(message, seq)?,
-        };
-        let recovered = message["recovered"].as_bool();
-        if is_snapshot && recovered != Some(true) {
+    pub fn apply_message(&mut self, message: StreamMessage) -> Result<AppliedMessage, StreamError> {
+        match message {
+            StreamMessage::Snapshot {
+                epoch,
+                seq,
+                recovered,
+                bars,
+                ..
+            } => self.apply_snapshot(StreamPosition { epoch, seq }, recovered, bars),
+            StreamMessage::Bars {
+                seq, prev, bars, ..
+            } => self.apply_changes(seq, prev, bars),
+            StreamMessage::Error { code, detail, .. } => Err(StreamError::Refused { code, detail }),
+        }
+    }
+
+    fn apply_snapshot(
+        &mut self,
+        sent: StreamPosition,
+        recovered: Option<bool>,
+        bars: Vec<BarJson>,
+    ) -> Result<AppliedMessage, StreamError> {
+        if recovered == Some(true) {
+            let held = self.position;
+            let continues = |held: StreamPosition| held.epoch == sent.epoch && held.seq <= sent.seq;
+            if !held.is_some_and(continues) {
+                return Err(StreamError::RecoveredElsewhere { sent, held });
+            }
+        } else {
             self.stream_bars.clear();
             self.history_requests += 1;
         }
-        self.position = Some(position);
-        let changes = self.apply_bars(message);
-        if changes.is_err() {
-            // Part of the message may be applied: only a new snapshot makes up for the rest.
-            self.position = None;
-        }
-        Ok(AppliedMessage {
-            recovered: recovered.filter(|_| is_snapshot),
-            changes: changes?,
-        })
+        self.position = Some(sent);
+        let bars = bars.into_iter();
+        let changes = bars.map(|bar| self.replace_bar(None, bar)).collect();
+        Ok(AppliedMessage { recovered, changes })
     }
 
-    fn check_snapshot(&self, message: &Value, seq: i64) -> Result<StreamPosition, StreamError> {
-        let epoch = message["epoch"].as_u64();
-        let epoch = epoch.ok_or(StreamError::Malformed("a snapshot without epoch"))?;
-        let continues = |held: StreamPosition| held.epoch == epoch && held.seq <= seq;
-        if message["recovered"] == true && !self.position.is_some_and(continues) {
-            let held = self.position.map(|held| (held.epoch, held.seq));
-            return Err(StreamError::RecoveredElsewhere { epoch, seq, held });
-        }
-        Ok(StreamPosition { epoch, seq })
-    }
-
-    fn check_successor(&self, message: &Value, seq: i64) -> Result<StreamPosition, StreamError> {
-        let held = self.position.ok_or(StreamError::BeforeSnapshot)?;
-        let prev = message["prev"].as_i64();
-        if prev != Some(held.seq) {
-            let held = held.seq;
+    fn apply_changes(
+        &mut self,
+        seq: i64,
+        prev: i64,
+        bars: Vec<BarChangeJson>,
+    ) -> Result<AppliedMessage, StreamError> {
+        let position = self.position.ok_or(StreamError::BeforeSnapshot)?;
+        let held = position.seq;
+        if prev != held {
             return Err(StreamError::PrevIsNotHeld { prev, held });
         }
-        if seq <= held.seq {
-            let held = held.seq;
+        if seq <= held {
             return Err(StreamError::SeqDoesNotAdvance { seq, held });
         }
-        Ok(StreamPosition { seq, ..held })
-    }
-
-    fn apply_bars(&mut self, message: &Value) -> Result<Vec<BarChange>, StreamError> {
-        let bars = message["bars"].as_array();
-        let bars = bars.ok_or(StreamError::Malformed("a message without bars"))?;
-        let changes = bars.iter().map(|bar| self.apply_bar(bar.clone()));
-        changes.collect()
-    }
-
-    fn apply_bar(&mut self, json: Value) -> Result<BarChange, StreamError> {
-        let mut bar = Bar::from_json(json)?;
-        let kind = ChangeKind::from_json(bar.remove_field("kind").as_ref())?;
-        let held = self.stream_bars.get(bar.start());
-        let previous_through = held.map(Bar::through);
-        if kind == ChangeKind::Delta {
-            let Some(held) = held else {
-                return Err(StreamError::DeltaOfUnknownBar(bar.start().to_owned()));
-            };
-            let mut whole = held.clone();
-            whole.apply_delta(bar);
-            bar = whole;
-        }
-        self.stream_bars.insert(bar.start().to_owned(), bar.clone());
-        self.keep_newest(bar.clone());
-        Ok(BarChange {
-            kind,
-            bar,
-            previous_through,
+        // If a bar cannot be applied, only a new snapshot makes up for the rest of the message.
+        self.position = None;
+        let bars = bars.into_iter();
+        let changes = bars.map(|bar| self.apply_bar(bar));
+        let changes = changes.collect::<Result<_, _>>()?;
+        self.position = Some(StreamPosition { seq, ..position });
+        Ok(AppliedMessage {
+            recovered: None,
+            changes,
         })
     }
 
-    fn keep_newest(&mut self, bar: Bar) {
-        let known = self.newest_bars.get(bar.start());
-        if known.is_none_or(|known| known.through() < bar.through()) {
-            self.newest_bars.insert(bar.start().to_owned(), bar);
+    fn apply_bar(&mut self, change: BarChangeJson) -> Result<BarChange, StreamError> {
+        let (kind, start) = (change.kind, change.start.clone());
+        let held = self.stream_bars.get(&start);
+        if kind == BarChangeKind::Delta && held.is_none() {
+            return Err(StreamError::DeltaOfUnknownBar(start));
         }
-    }
-}
-
-impl ChangeKind {
-    fn from_json(kind: Option<&Value>) -> Result<Self, StreamError> {
-        let Some(kind) = kind else {
-            return Ok(Self::Snapshot);
-        };
-        match kind.as_str() {
-            Some("bar") => Ok(Self::Bar),
-            Some("delta") => Ok(Self::Delta),
-            Some("close") => Ok(Self::Close),
-            Some("correction") => Ok(Self::Correction),
-            _ => Err(StreamError::Malformed("a bar of an unknown kind")),
+        match change.apply_to(held) {
+            Some(bar) => Ok(self.replace_bar(Some(kind), bar)),
+            None => Err(StreamError::IncompleteBar(start)),
         }
     }
 
-    /// Returns the name that the protocol gives it; `snapshot` for bars of a snapshot.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Snapshot => "snapshot",
-            Self::Bar => "bar",
-            Self::Delta => "delta",
-            Self::Close => "close",
-            Self::Correction => "correction",
+    fn replace_bar(&mut self, kind: Option<BarChangeKind>, bar: BarJson) -> BarChange {
+        let previous = self.stream_bars.insert(bar.start.clone(), bar.clone());
+        self.keep_newest(bar.clone());
+        BarChange {
+            kind,
+            bar,
+            previous_through: previous.and_then(|previous| previous.through),
+        }
+    }
+
+    fn keep_newest(&mut self, bar: BarJson) {
+        let known = self.newest_bars.get(&bar.start);
+        if known.is_none_or(|known| known.through < bar.through) {
+            self.newest_bars.insert(bar.start.clone(), bar);
         }
     }
 }

@@ -1,12 +1,11 @@
 //! How a message can break the rules of the stream.
 
+use super::StreamPosition;
+
 /// A message that a client cannot apply: the server has broken a rule of the stream, or a message
 /// was lost.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StreamError {
-    /// The message is not one of those that the protocol has.
-    #[error("malformed message: {0}")]
-    Malformed(&'static str),
     /// The message has the type `error`.
     #[error("the server reports {code}: {detail}")]
     Refused {
@@ -22,10 +21,10 @@ pub enum StreamError {
     #[error("a message of changes before a snapshot")]
     BeforeSnapshot,
     /// A message was lost: `prev` is not the `seq` that the client holds.
-    #[error("prev is {prev:?}, the client holds {held}")]
+    #[error("prev is {prev}, the client holds {held}")]
     PrevIsNotHeld {
         /// `prev` of the message.
-        prev: Option<i64>,
+        prev: i64,
         /// `seq` of the last message that was applied.
         held: i64,
     },
@@ -38,16 +37,17 @@ pub enum StreamError {
         held: i64,
     },
     /// A snapshot with `recovered: true` does not continue from what the client holds.
-    #[error("recovered to epoch {epoch}, seq {seq}, which does not continue {held:?}")]
+    #[error("recovered to {sent:?}, which does not continue {held:?}")]
     RecoveredElsewhere {
-        /// `epoch` of the snapshot.
-        epoch: u64,
-        /// `seq` of the snapshot.
-        seq: i64,
-        /// The (epoch, seq) that the client holds.
-        held: Option<(u64, i64)>,
+        /// The position of the snapshot.
+        sent: StreamPosition,
+        /// The position that the client holds.
+        held: Option<StreamPosition>,
     },
     /// A delta of a bar that the stream has not sent whole.
     #[error("a delta of bar {0}, which was never sent whole")]
     DeltaOfUnknownBar(String),
+    /// A bar that is sent whole lacks members.
+    #[error("bar {0} is incomplete")]
+    IncompleteBar(String),
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use schemas::api::{BarJson, ChannelRequestJson, StreamMessage, StreamRequest};
 
-use super::{AppliedMessage, Bar, ChannelState, HistoryRequest, StreamError};
+use super::{AppliedMessage, ChannelState, HistoryRequest, StreamError};
 
 /// A client of any number of channels, which follows the rules of the stream and does no I/O.
 ///
@@ -35,22 +35,24 @@ impl StreamClient {
 
     /// Returns the bars of a channel that a client shows: the newest state of each, without those
     /// that cancels have emptied.
-    pub fn shown_bars(&self, channel: &str) -> impl Iterator<Item = &Bar> {
+    pub fn shown_bars(&self, channel: &str) -> impl Iterator<Item = &BarJson> {
         let channel = self.channels.get(channel).into_iter();
         let bars = channel.flat_map(ChannelState::newest_bars);
-        bars.filter(|bar| !bar.is_empty())
+        bars.filter(|bar| bar.trades > 0)
     }
 
     /// Returns the request that subscribes to every channel, each from where the client holds it.
     #[must_use]
-    pub fn subscribe_request(&self) -> Value {
+    pub fn subscribe_request(&self) -> StreamRequest {
         let channels = self.channels.iter();
-        let channels = channels.map(|(name, channel)| match channel.position() {
-            Some(held) => json!({"channel": name, "epoch": held.epoch, "seq": held.seq}),
-            None => json!({"channel": name}),
+        let channels = channels.map(|(name, state)| ChannelRequestJson {
+            channel: name.clone(),
+            epoch: state.position().map(|held| held.epoch),
+            seq: state.position().map(|held| held.seq),
         });
-        let channels: Vec<Value> = channels.collect();
-        json!({"op": "subscribe", "channels": channels})
+        StreamRequest::Subscribe {
+            channels: channels.collect(),
+        }
     }
 
     /// Applies a message of the stream; returns the name of its channel and what changed.
@@ -59,18 +61,17 @@ impl StreamClient {
     /// [`StreamError`], if the message reports an error or breaks a rule of the stream.
     pub fn apply_message(
         &mut self,
-        message: &Value,
+        message: StreamMessage,
     ) -> Result<(String, AppliedMessage), StreamError> {
-        let text = |field: &str| message[field].as_str().unwrap_or_default().to_owned();
-        let name = text("channel");
-        match message["type"].as_str() {
-            Some("snapshot" | "bars") => {}
-            Some("error") => {
-                let (code, detail) = (text("code"), text("detail"));
+        let name = match &message {
+            StreamMessage::Snapshot { channel, .. } | StreamMessage::Bars { channel, .. } => {
+                channel.clone()
+            }
+            StreamMessage::Error { code, detail, .. } => {
+                let (code, detail) = (code.clone(), detail.clone());
                 return Err(StreamError::Refused { code, detail });
             }
-            _ => return Err(StreamError::Malformed("a message of an unknown type")),
-        }
+        };
         let Some(channel) = self.channels.get_mut(&name) else {
             return Err(StreamError::UnknownChannel(name));
         };
@@ -89,17 +90,12 @@ impl StreamClient {
 
     /// Applies a channel's bars that were read over REST.
     ///
-    /// # Errors
-    /// [`StreamError::UnknownChannel`] and [`StreamError::Malformed`].
-    pub fn apply_history(
-        &mut self,
-        channel: &str,
-        request: HistoryRequest,
-        bars: Vec<Value>,
-    ) -> Result<(), StreamError> {
+    /// # Panics
+    /// If the client has no such channel.
+    pub fn apply_history(&mut self, channel: &str, request: HistoryRequest, bars: Vec<BarJson>) {
         let state = self.channels.get_mut(channel);
-        let state = state.ok_or_else(|| StreamError::UnknownChannel(channel.to_owned()))?;
-        state.apply_history(request, bars)
+        let state = state.expect("the request names a channel of this client");
+        state.apply_history(request, bars);
     }
 }
 
@@ -116,6 +112,7 @@ pub fn bars_path(channel: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use schemas::api::StreamMessage;
     use serde_json::json;
 
     use super::{StreamClient, StreamError, bars_path};
@@ -128,15 +125,24 @@ mod tests {
         assert_eq!(bars_path("trades:v:X:1m"), None);
     }
 
+    fn snapshot(channel: &str) -> StreamMessage {
+        StreamMessage::Snapshot {
+            channel: channel.to_owned(),
+            epoch: 7,
+            seq: 3,
+            recovered: None,
+            bars: Vec::new(),
+        }
+    }
+
     #[test]
     fn a_subscription_resumes_from_what_is_held() {
         let mut client = StreamClient::new(["bars:v:X:1m", "bars:v:Y:1m"].map(str::to_owned));
-        let snapshot = json!({"type": "snapshot", "channel": "bars:v:X:1m", "epoch": 7, "seq": 3,
-            "bars": []});
-        client.apply_message(&snapshot).unwrap();
+        client.apply_message(snapshot("bars:v:X:1m")).unwrap();
+        let request = serde_json::to_value(client.subscribe_request()).unwrap();
         let expected = json!({"op": "subscribe", "channels": [
             {"channel": "bars:v:X:1m", "epoch": 7, "seq": 3}, {"channel": "bars:v:Y:1m"}]});
-        assert_eq!(client.subscribe_request(), expected);
+        assert_eq!(request, expected);
     }
 
     #[test]
@@ -144,31 +150,31 @@ mod tests {
         let name = "bars:v:X:1m";
         let mut client = StreamClient::new([name.to_owned()]);
         assert_eq!(client.history_request(), None);
-        let snapshot =
-            json!({"type": "snapshot", "channel": name, "epoch": 7, "seq": 3, "bars": []});
-        client.apply_message(&snapshot).unwrap();
+        client.apply_message(snapshot(name)).unwrap();
         let (channel, first) = client.history_request().unwrap();
         assert_eq!(channel, name);
         // Another snapshot comes before the response to the first request.
-        client.apply_message(&snapshot).unwrap();
-        client.apply_history(name, first, Vec::new()).unwrap();
+        client.apply_message(snapshot(name)).unwrap();
+        client.apply_history(name, first, Vec::new());
         let (_, second) = client.history_request().unwrap();
-        client.apply_history(name, second, Vec::new()).unwrap();
+        client.apply_history(name, second, Vec::new());
         assert_eq!(client.history_request(), None);
     }
 
     #[test]
     fn errors_and_messages_of_other_channels_are_reported() {
         let mut client = StreamClient::new(["bars:v:X:1m".to_owned()]);
-        let error = json!({"type": "error", "code": "unknown_channel", "detail": "no such"});
-        let refused = client.apply_message(&error).unwrap_err();
+        let refused = client.apply_message(StreamMessage::Error {
+            code: "unknown_channel".to_owned(),
+            detail: "no such".to_owned(),
+            channel: None,
+        });
         assert_eq!(
-            refused.to_string(),
+            refused.unwrap_err().to_string(),
             "the server reports unknown_channel: no such"
         );
-        let other = json!({"type": "bars", "channel": "bars:v:Z:1m", "seq": 1, "prev": 0,
-            "bars": []});
+        let other = client.apply_message(snapshot("bars:v:Z:1m"));
         let unknown = StreamError::UnknownChannel("bars:v:Z:1m".to_owned());
-        assert_eq!(client.apply_message(&other).unwrap_err(), unknown);
+        assert_eq!(other.unwrap_err(), unknown);
     }
 }

@@ -1,7 +1,8 @@
 //! One WebSocket connection to the live stream.
 
 use futures_util::{SinkExt, StreamExt};
-use serde_json::Value;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
@@ -83,44 +84,42 @@ impl StreamSocket {
     ///
     /// # Errors
     /// If the connection fails.
-    pub async fn send(&mut self, request: &Value) -> Result<(), SocketError> {
+    pub async fn send(&mut self, request: &impl Serialize) -> Result<(), SocketError> {
         let message = match self.encoding {
-            Encoding::Json => Message::text(request.to_string()),
+            Encoding::Json => {
+                let text = serde_json::to_string(request);
+                Message::text(text.expect("requests have a JSON encoding"))
+            }
             Encoding::MessagePack => {
                 let bytes = rmp_serde::to_vec_named(request);
-                Message::binary(bytes.expect("a JSON value has a MessagePack encoding"))
+                Message::binary(bytes.expect("requests have a MessagePack encoding"))
             }
         };
         Ok(self.stream.send(message).await?)
     }
 
-    /// Waits for the next frame; returns its message, or `None` if it is a ping or a pong.
+    /// Waits for the next frame; returns its message, or `None` if it is a ping or a pong. A
+    /// message is usually a [`schemas::api::StreamMessage`].
     ///
     /// A caller may drop the future and call again: no message is lost.
     ///
     /// # Errors
     /// If the connection fails or ends, or a message cannot be decoded.
-    pub async fn next_message(&mut self) -> Result<Option<Value>, SocketError> {
+    pub async fn next_message<T: DeserializeOwned>(&mut self) -> Result<Option<T>, SocketError> {
         let closed = || SocketError::Closed("without a close frame".to_owned());
         let message = self.stream.next().await.ok_or_else(closed)??;
-        let undecodable = |error: String| SocketError::Undecodable(error);
-        match (message, self.encoding) {
+        let decoded = match (message, self.encoding) {
             (Message::Text(text), Encoding::Json) => {
-                let message = serde_json::from_str(&text);
-                message
-                    .map(Some)
-                    .map_err(|error| undecodable(error.to_string()))
+                serde_json::from_str(&text).map_err(|error| error.to_string())
             }
             (Message::Binary(bytes), Encoding::MessagePack) => {
-                let message = rmp_serde::from_slice(&bytes);
-                message
-                    .map(Some)
-                    .map_err(|error| undecodable(error.to_string()))
+                rmp_serde::from_slice(&bytes).map_err(|error| error.to_string())
             }
-            (Message::Text(_), _) => Err(undecodable("a text frame".to_owned())),
-            (Message::Binary(_), _) => Err(undecodable("a binary frame".to_owned())),
-            (Message::Close(frame), _) => Err(SocketError::Closed(format!("{frame:?}"))),
-            _ => Ok(None),
-        }
+            (Message::Text(_), _) => Err("a text frame".to_owned()),
+            (Message::Binary(_), _) => Err("a binary frame".to_owned()),
+            (Message::Close(frame), _) => return Err(SocketError::Closed(format!("{frame:?}"))),
+            _ => return Ok(None),
+        };
+        decoded.map(Some).map_err(SocketError::Undecodable)
     }
 }

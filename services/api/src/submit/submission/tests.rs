@@ -20,7 +20,7 @@ fn elements_that_are_no_trades_are_counted_and_the_first_listed() {
         json::read(array.as_bytes(), None).unwrap(),
         json::read_lines(lines.as_bytes(), None),
     ] {
-        assert_eq!(submission.rejected_total, COUNT);
+        assert_eq!(submission.rejected_total, COUNT as u64);
         assert_eq!(submission.faults["malformed"], COUNT as u64);
         let indexes: Vec<_> = submission.rejected.iter().map(|one| one.index).collect();
         assert_eq!(indexes, Vec::from_iter(0..LISTED_LIMIT));
@@ -37,7 +37,7 @@ fn records_that_do_not_decode_are_counted_and_the_first_listed() {
         body.extend([0x92, 0, 0xc4, 0]);
     }
     let submission = compact::read(&body, None).unwrap();
-    assert_eq!(submission.rejected_total, COUNT);
+    assert_eq!(submission.rejected_total, COUNT as u64);
     assert_eq!(submission.rejected.len(), LISTED_LIMIT);
 }
 
@@ -50,7 +50,7 @@ fn what_the_producer_refuses_takes_its_place_among_the_first() {
         .map(|place| (place, RejectReason::PriceNotPositive))
         .collect();
     submission.reject(&refused);
-    assert_eq!(submission.rejected_total, COUNT + 1);
+    assert_eq!(submission.rejected_total, COUNT as u64 + 1);
     let indexes: Vec<_> = submission.rejected.iter().map(|one| one.index).collect();
     assert_eq!(indexes, Vec::from_iter(0..LISTED_LIMIT));
 }

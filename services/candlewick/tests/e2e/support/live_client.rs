@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use client::{BarChange, ChangeKind, Encoding, StreamClient, StreamSocket};
+use client::{BarChange, Encoding, StreamClient, StreamSocket};
 use clock::SystemClock;
+use schemas::api::{BarChangeKind, BarJson, StreamMessage, StreamRequest};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -32,7 +33,7 @@ pub(crate) struct LiveClient {
     /// The number of received states of bars that cancels have emptied.
     pub(crate) emptied: u32,
     /// The number of received changes, by kind.
-    pub(crate) kinds: BTreeMap<&'static str, u32>,
+    pub(crate) kinds: BTreeMap<String, u32>,
     /// `recovered` of every snapshot that has it.
     pub(crate) recovered: Vec<bool>,
 }
@@ -95,9 +96,10 @@ impl LiveClient {
         self.socket = connect_socket(&self.runtime, process, self.encoding);
         meanwhile();
         let mut request = self.stream.subscribe_request();
-        let channels = request["channels"].as_array_mut().unwrap();
-        for channel in channels {
-            channel["epoch"] = (channel["epoch"].as_u64().unwrap() + epoch_offset).into();
+        if let StreamRequest::Subscribe { channels } = &mut request {
+            for channel in channels {
+                channel.epoch = channel.epoch.map(|epoch| epoch + epoch_offset);
+            }
         }
         self.send(&request);
         let mut snapshots = 0;
@@ -110,7 +112,7 @@ impl LiveClient {
         }
     }
 
-    fn send(&mut self, request: &Value) {
+    fn send(&mut self, request: &StreamRequest) {
         self.runtime.block_on(self.socket.send(request)).unwrap();
     }
 
@@ -127,40 +129,48 @@ impl LiveClient {
     }
 
     fn apply_message(&mut self, message: &Value) {
-        let applied = self.stream.apply_message(message);
+        let decoded: StreamMessage = serde_json::from_value(message.clone()).unwrap();
+        let applied = self.stream.apply_message(decoded);
         let (name, applied) = applied.unwrap_or_else(|error| panic!("{error}: {message}"));
         self.recovered.extend(applied.recovered);
-        for change in applied.changes {
-            self.check_change(&name, &change);
+        let sent = message["bars"].as_array().unwrap();
+        assert_eq!(applied.changes.len(), sent.len(), "{message}");
+        for (change, sent) in applied.changes.iter().zip(sent) {
+            assert_has_members(&change.bar, sent);
+            self.count_change(&name, change);
         }
         while let Some((name, request)) = self.stream.history_request() {
-            let bars = self.read_bars(&name);
-            self.stream.apply_history(&name, request, bars).unwrap();
+            let bars = self.read_bars(&name).into_iter();
+            let bars = bars.map(|bar| serde_json::from_value(bar).unwrap());
+            self.stream.apply_history(&name, request, bars.collect());
         }
     }
 
-    fn check_change(&mut self, channel: &str, change: &BarChange) {
+    fn count_change(&mut self, channel: &str, change: &BarChange) {
         let BarChange {
             kind,
             bar,
             previous_through,
         } = change;
-        *self.kinds.entry(kind.name()).or_default() += 1;
-        self.emptied += u32::from(bar.is_empty());
-        let key = (channel.to_owned(), bar.start().to_owned());
-        let closed = &bar.fields()["closed"];
+        let name = match kind {
+            Some(kind) => format!("{kind:?}").to_lowercase(),
+            None => "snapshot".to_owned(),
+        };
+        *self.kinds.entry(name).or_default() += 1;
+        self.emptied += u32::from(bar.trades == 0);
+        let key = (channel.to_owned(), bar.start.clone());
         match kind {
-            ChangeKind::Snapshot => {}
-            ChangeKind::Delta => {
-                assert!(*previous_through < Some(bar.through()), "{key:?}: is old");
+            None => {}
+            Some(BarChangeKind::Delta) => {
+                assert!(*previous_through < bar.through, "{key:?}: an old delta");
             }
-            ChangeKind::Bar => assert_eq!(*closed, false),
-            ChangeKind::Close => {
-                assert_eq!(*closed, true);
+            Some(BarChangeKind::Bar) => assert!(!bar.closed, "{key:?}"),
+            Some(BarChangeKind::Close) => {
+                assert!(bar.closed, "{key:?}");
                 *self.closes.entry(key).or_default() += 1;
             }
-            ChangeKind::Correction => {
-                assert_eq!(*closed, true);
+            Some(BarChangeKind::Correction) => {
+                assert!(bar.closed, "{key:?}");
                 *self.corrections.entry(key).or_default() += 1;
             }
         }
@@ -177,9 +187,7 @@ impl LiveClient {
         self.stream.channels().find_map(|(name, _)| {
             let read = self.read_bars(name);
             let shown = self.stream.shown_bars(name);
-            let shown: Vec<_> = shown
-                .map(|bar| Value::Object(bar.fields().clone()))
-                .collect();
+            let shown: Vec<_> = shown.map(to_json).collect();
             let differing = read.iter().zip(&shown).find(|(read, shown)| read != shown);
             match differing {
                 Some((read, shown)) => Some(format!("{name}: REST has {read}, shown is {shown}")),
@@ -206,4 +214,17 @@ fn connect_socket(runtime: &Runtime, process: &Standalone, encoding: Encoding) -
     let url = process.url();
     let connecting = StreamSocket::connect(&url, encoding);
     runtime.block_on(connecting).unwrap()
+}
+
+/// Asserts that a bar has every member of what the stream sent of it, with the same value.
+fn assert_has_members(bar: &BarJson, sent: &Value) {
+    let bar = to_json(bar);
+    let members = sent.as_object().unwrap().iter();
+    for (name, value) in members.filter(|(name, _)| *name != "kind") {
+        assert_eq!(bar.get(name), Some(value), "{name} of {sent}");
+    }
+}
+
+fn to_json(bar: &BarJson) -> Value {
+    serde_json::to_value(bar).unwrap()
 }

@@ -1,10 +1,12 @@
-//! A bar as clients see it, over REST and on the live stream alike.
+//! Bars, in the REST API and in the live stream.
 
 use market::{BarRow, EdgeTrade, Position, format_time, mean};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-/// A bar as clients see it. Numbers that need not fit 64 bits or a double are text, exact.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+use crate::record_position::RecordPosition;
+
+/// A bar. Numbers that may not fit 64 bits or a double are exact decimals as text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BarJson {
     /// The window's first nanosecond, in RFC 3339 UTC: the bar's label.
     pub start: String,
@@ -18,36 +20,39 @@ pub struct BarJson {
     pub low: String,
     /// The price of the last trade.
     pub close: String,
-    /// The sum of quantities.
+    /// The sum of the quantities.
     pub volume: String,
-    /// The part of it where the buyer was the aggressor.
+    /// The volume of the trades whose aggressor was the buyer.
     pub buy_volume: String,
-    /// The part of it where the seller was the aggressor.
+    /// The volume of the trades whose aggressor was the seller.
     pub sell_volume: String,
     /// The sum of price times quantity.
     pub notional: String,
-    /// Notional by volume, to 18 significant digits, half to even; nothing without volume.
+    /// The notional divided by the volume, to 18 significant digits, rounded half to even; `null`
+    /// without volume.
     pub vwap: Option<String>,
-    /// How many trades.
+    /// The number of trades.
     pub trades: u64,
-    /// The id of the first trade, or its place "epoch-partition-offset" where it has none;
-    /// nothing in a filled bar, or where cancels have emptied the window.
+    /// The id of the first trade, or its position `epoch-partition-offset` if it has no id; `null`
+    /// in a filled bar, and if cancels have emptied the window.
     pub first_trade_id: Option<String>,
-    /// The same of the last trade.
+    /// The same for the last trade.
     pub last_trade_id: Option<String>,
-    /// How many trades were applied after the close.
+    /// The number of trades that were applied after the close.
     pub revision: u64,
-    /// Whether the window is over, late trades included.
+    /// Whether the window is over and its lateness has passed.
     pub closed: bool,
-    /// Whether the window is empty and the bar was filled in at the prior close.
-    #[serde(skip_serializing_if = "is_false")]
+    /// Whether the window is empty and the bar was filled in at the prior close. Left out if
+    /// false.
+    #[serde(default, skip_serializing_if = "is_false")]
     pub filled: bool,
-    /// The log position of the last record that changed it; nothing in a filled bar.
+    /// The log position of the last record that changed the bar; `null` in a filled bar.
     pub through: Option<PositionJson>,
 }
 
-/// A place in the log of the bar's partition. Of two states of a bar the greater is newer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// A position in the bar's partition of the log. Of two states of a bar the one with the greater
+/// `through` is newer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PositionJson {
     /// The generation of the log.
     pub epoch: u64,
@@ -64,17 +69,19 @@ const fn is_false(value: &bool) -> bool {
 }
 
 impl BarJson {
-    /// The bar of a row, which is of an instrument in `partition`.
+    /// Returns the JSON of a stored bar of an instrument in `partition`.
     #[must_use]
-    pub fn of(row: &BarRow, partition: u32) -> Self {
-        Self::between(row, row.window.end_ns(), partition)
+    pub fn from_row(row: &BarRow, partition: u32) -> Self {
+        Self::from_row_ending_at(row, row.window.end_ns(), partition)
     }
 
-    /// The same for a window of another length, as days have that begin where a zone says.
+    /// Does the same for a window that ends at `end_ns`, such as a day in a time zone, whose
+    /// length the interval does not determine.
     #[must_use]
-    pub fn between(row: &BarRow, end_ns: i64, partition: u32) -> Self {
+    pub fn from_row_ending_at(row: &BarRow, end_ns: i64, partition: u32) -> Self {
         let bar = &row.bar;
-        // Of a window that cancels have emptied, which only the stream shows, nothing is said.
+        // A window that cancels have emptied appears in the live stream only. Its first and last
+        // trades no longer count.
         let has_trades = bar.trades > 0;
         Self {
             start: format_time(row.window.start_ns),
@@ -98,10 +105,10 @@ impl BarJson {
         }
     }
 
-    /// A bar without trades at a price: all four prices are that.
+    /// Returns a bar without trades whose four prices are `price`.
     #[must_use]
     pub fn flat(start_ns: i64, end_ns: i64, price: &str, closed: bool) -> Self {
-        let nought = || "0".to_owned();
+        let zero = || "0".to_owned();
         Self {
             start: format_time(start_ns),
             end: format_time(end_ns),
@@ -109,10 +116,10 @@ impl BarJson {
             high: price.to_owned(),
             low: price.to_owned(),
             close: price.to_owned(),
-            volume: nought(),
-            buy_volume: nought(),
-            sell_volume: nought(),
-            notional: nought(),
+            volume: zero(),
+            buy_volume: zero(),
+            sell_volume: zero(),
+            notional: zero(),
             vwap: None,
             trades: 0,
             first_trade_id: None,
@@ -128,17 +135,25 @@ impl BarJson {
 fn trade_id(edge: &EdgeTrade, partition: u32) -> String {
     match &edge.id {
         Some(id) => id.to_string(),
-        None => place(edge.position, partition),
+        None => RecordPosition {
+            partition,
+            position: edge.position,
+        }
+        .to_string(),
     }
-}
-
-/// The name of a place in the log: "epoch-partition-offset".
-pub(crate) fn place(position: Position, partition: u32) -> String {
-    format!("{}-{partition}-{}", position.epoch, position.offset)
 }
 
 impl From<Position> for PositionJson {
     fn from(position: Position) -> Self {
+        Self {
+            epoch: position.epoch,
+            offset: position.offset,
+        }
+    }
+}
+
+impl From<PositionJson> for Position {
+    fn from(position: PositionJson) -> Self {
         Self {
             epoch: position.epoch,
             offset: position.offset,

@@ -1,0 +1,25 @@
+//! The JSON of the HTTP API and the messages of the live stream.
+//!
+//! The server writes these types and clients read them; `docs/api.md` and `docs/stream.md` show
+//! them endpoint by endpoint. Prices, quantities and sums are exact decimals as text, times are
+//! RFC 3339 UTC as text. A client ignores members that it does not know.
+
+mod bars;
+mod page;
+mod problem;
+mod stream;
+mod symbols;
+mod trades;
+mod venues;
+mod version;
+
+pub use bars::{BarJson, PositionJson};
+pub use page::PageJson;
+pub use problem::ProblemJson;
+pub use stream::{BarChangeJson, BarChangeKind, ChannelRequestJson, StreamMessage, StreamRequest};
+pub use symbols::{PriceJson, SymbolJson};
+pub use trades::{
+    AmendmentJson, RejectedSubmissionJson, RejectedTradeJson, RepairJson, SubmissionJson, TradeJson,
+};
+pub use venues::{GapJson, VenueSettingsJson};
+pub use version::VersionJson;

@@ -1,0 +1,56 @@
+//! `GET /api/v1/venues`, `…/{venue}/settings` and `…/{venue}/gaps`.
+
+use std::borrow::Cow;
+
+use market::{MILLISECOND_NS, Venue, VenueSettings};
+use serde::{Deserialize, Serialize};
+
+/// A venue with its settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VenueSettingsJson {
+    /// The venue.
+    pub venue: String,
+    /// How the venue numbers its trades: `contiguous`, `unique` or `none`.
+    pub id_scheme: Cow<'static, str>,
+    /// What an id is unique within: `symbol`, `day`, `exchange` or `file`.
+    pub id_scope: Cow<'static, str>,
+    /// How much later than the newest trade of its symbol a trade may arrive, in milliseconds.
+    pub lateness_ms: i64,
+    /// How long a symbol without trades keeps its windows open, in milliseconds.
+    pub idle_ms: i64,
+    /// Whether prices of zero and below are accepted.
+    pub nonpositive_prices: bool,
+}
+
+/// Consecutive numbers that are missing between the ids of a venue, all from `first` to `last`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GapJson {
+    /// The symbol.
+    pub symbol: String,
+    /// The exchange or the file whose numbers these are, if the venue's id scope is one of these.
+    pub scope: Option<String>,
+    /// The UTC day whose numbers these are, such as `2024-03-01`, if the venue's id scope is
+    /// `day`.
+    pub day: Option<String>,
+    /// The first missing number.
+    pub first: String,
+    /// The last missing number.
+    pub last: String,
+    /// The number of missing numbers; a text, because it may not fit a double.
+    pub count: String,
+}
+
+impl VenueSettingsJson {
+    /// Returns the JSON of a venue's settings.
+    #[must_use]
+    pub fn new(venue: &Venue, settings: &VenueSettings) -> Self {
+        Self {
+            venue: venue.as_str().to_owned(),
+            id_scheme: settings.scheme.name().into(),
+            id_scope: settings.scope.name().into(),
+            lateness_ms: settings.lateness_ns / MILLISECOND_NS,
+            idle_ms: settings.idle_ns / MILLISECOND_NS,
+            nonpositive_prices: settings.nonpositive_prices,
+        }
+    }
+}
