@@ -16,14 +16,14 @@ const ROUNDS: u64 = 100;
 pub(super) fn measure(table: &mut Table) {
     let (contiguous, budget) = (fold(IdScheme::Contiguous), 40e6);
     let count = ROUNDS * TRADES as u64;
-    table.budget(
+    table.add_budget(
         "fold, 1,000 symbols, contiguous ids, one core",
         &millions(count, contiguous),
         ">= 40 M/s",
         count as f64 / contiguous >= budget,
     );
     let exact = fold(IdScheme::Unique);
-    table.figure("the same with exact ids", &millions(count, exact));
+    table.add_figure("the same with exact ids", &millions(count, exact));
     codec(table);
 }
 
@@ -74,9 +74,9 @@ fn codec(table: &mut Table) {
     let decoded_ns = SystemClock.monotonic_ns();
     let size = bytes.len();
     let each = |from: u64, to: u64| format!("{} ns", (to - from) / TIMES);
-    table.figure(
+    table.add_figure(
         &format!("encode a trade ({size} bytes)"),
         &each(start_ns, encoded_ns),
     );
-    table.figure("decode a trade", &each(encoded_ns, decoded_ns));
+    table.add_figure("decode a trade", &each(encoded_ns, decoded_ns));
 }

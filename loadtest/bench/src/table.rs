@@ -1,20 +1,20 @@
-//! What is printed.
+//! The table of figures.
 
-/// Rows of what was measured beside what the design asks for.
+/// Measured figures next to the design's budgets, each printed as soon as it is added.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     rows: Vec<[String; 4]>,
 }
 
 impl Table {
-    /// A figure with a floor or a ceiling.
-    pub(super) fn budget(&mut self, what: &str, measured: &str, budget: &str, met: bool) {
+    /// Adds a figure that has a budget.
+    pub(super) fn add_budget(&mut self, what: &str, measured: &str, budget: &str, met: bool) {
         let verdict = if met { "met" } else { "MISSED" };
         self.push([what, measured, budget, verdict]);
     }
 
-    /// A figure that the design sets no budget for.
-    pub(super) fn figure(&mut self, what: &str, measured: &str) {
+    /// Adds a figure without a budget.
+    pub(super) fn add_figure(&mut self, what: &str, measured: &str) {
         self.push([what, measured, "", ""]);
     }
 
@@ -23,14 +23,14 @@ impl Table {
         self.rows.push(row.map(str::to_owned));
     }
 
-    /// Prints all of it as a table that documents can hold.
+    /// Prints all rows as a Markdown table.
     pub(super) fn print(&self) {
         let head = ["what", "measured", "budget", ""].map(str::to_owned);
         let rows: Vec<_> = std::iter::once(&head).chain(&self.rows).collect();
         let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
         let widths = [width(0), width(1), width(2), width(3)];
         println!();
-        for (place, row) in rows.iter().enumerate() {
+        for (number, row) in rows.iter().enumerate() {
             println!(
                 "| {:<w0$} | {:>w1$} | {:<w2$} | {:<w3$} |",
                 row[0],
@@ -42,7 +42,7 @@ impl Table {
                 w2 = widths[2],
                 w3 = widths[3]
             );
-            if place == 0 {
+            if number == 0 {
                 let rules = widths.map(|width| "-".repeat(width));
                 println!("| {} |", rules.join(" | "));
             }
@@ -50,18 +50,19 @@ impl Table {
     }
 }
 
-/// Millions with two digits.
+/// Formats a rate in millions per second, with two digits.
 pub(super) fn millions(count: u64, seconds: f64) -> String {
     format!("{:.2} M/s", count as f64 / seconds / 1e6)
 }
 
-/// The value below which so many thousandths of the sorted values lie.
+/// Returns the value below which `thousandths` of 1,000 of the sorted values lie; 0 if there are
+/// none.
 pub(super) fn quantile(sorted: &[u64], thousandths: usize) -> u64 {
-    let place = (sorted.len() * thousandths / 1_000).min(sorted.len().saturating_sub(1));
-    sorted.get(place).copied().unwrap_or(0)
+    let index = (sorted.len() * thousandths / 1_000).min(sorted.len().saturating_sub(1));
+    sorted.get(index).copied().unwrap_or(0)
 }
 
-/// Microseconds as milliseconds.
+/// Formats microseconds as milliseconds.
 pub(super) fn milliseconds(micros: u64) -> String {
     format!("{}.{:02} ms", micros / 1_000, micros % 1_000 / 10)
 }

@@ -1,4 +1,4 @@
-//! What the log says, folded as plainly as it can be: record by record, every bar by itself.
+//! A second fold of the log, as simple as possible: record by record, every bar by itself.
 
 mod bars;
 
@@ -22,7 +22,7 @@ pub(crate) struct Counted {
     identity: Option<String>,
 }
 
-/// A record that nobody counts.
+/// A record that does not count.
 #[derive(Debug, Clone)]
 pub(crate) struct Dead {
     pub(crate) reason: RejectReason,
@@ -30,10 +30,10 @@ pub(crate) struct Dead {
     pub(crate) value: Vec<u8>,
 }
 
-/// Where a record lies: epoch, partition, offset.
+/// Where the log holds a record: epoch, partition, offset.
 pub(crate) type Place = (u64, u32, u64);
 
-/// What amends a trade: its instrument, identity and time.
+/// What an amendment names: instrument, identity and time of a trade.
 type Target = (String, String, i64);
 
 /// The fold of every record of every generation of the log.
@@ -41,13 +41,13 @@ type Target = (String, String, i64);
 pub(crate) struct Oracle {
     pub(crate) dead: BTreeMap<Place, Dead>,
     pub(crate) duplicates: u64,
-    /// Edits and cancels that count.
+    /// The edits and cancels that count.
     pub(crate) amendments: u64,
     counted: Vec<Counted>,
     changes: HashMap<Target, Vec<Option<Trade>>>,
 }
 
-/// What one partition carries from record to record, and from one generation to the next.
+/// The state of one partition between records, and between generations.
 #[derive(Default)]
 struct Carried {
     venues: HashMap<String, VenueSettings>,
@@ -56,7 +56,7 @@ struct Carried {
     append_ns: i64,
 }
 
-/// Where a record is taken from.
+/// Where a record comes from.
 #[derive(Clone, Copy)]
 struct At {
     epoch: u64,
@@ -66,7 +66,7 @@ struct At {
 
 impl Oracle {
     /// Folds generations of the log, the first of which has epoch 1.
-    pub(crate) fn of(generations: &[Records]) -> Self {
+    pub(crate) fn from_generations(generations: &[Records]) -> Self {
         let mut oracle = Self::default();
         let count = generations.first().map_or(0, Vec::len);
         let partitions = u32::try_from(count).unwrap_or_default();
@@ -111,7 +111,7 @@ impl Oracle {
                 carried.venues.insert(venue.as_str().to_owned(), settings);
                 Ok(())
             }
-            // They change when bars are what their trades say, and not what those say.
+            // They change when a bar is refolded, and not its values.
             TradesRecord::Advance | TradesRecord::Refold(_) | TradesRecord::Repair(_) => Ok(()),
         }
     }
@@ -175,7 +175,7 @@ impl Oracle {
         Ok(())
     }
 
-    /// The trades that count, as they are after all edits and cancels.
+    /// Returns the trades that count, after all edits and cancels.
     pub(crate) fn trades(&self) -> Vec<Counted> {
         let mut trades = Vec::with_capacity(self.counted.len());
         for counted in &self.counted {
@@ -211,7 +211,7 @@ fn route(
     Ok((instrument.key().to_owned(), *settings))
 }
 
-/// What a trade is known by within its instrument.
+/// Returns the identity of a trade within its instrument.
 fn identity(trade: &Trade, settings: &VenueSettings) -> Option<String> {
     let (hour, day) = (trade.time_ns / HOUR_NS, trade.time_ns / DAY_NS);
     let Some(id) = &trade.id else {

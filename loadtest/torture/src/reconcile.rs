@@ -1,8 +1,9 @@
-//! What was sent, what the log holds, what is stored and what is shown, compared row by row.
+//! The comparison, row by row, of what was sent, what the log holds, what is stored and what clients
+//! show.
 
 mod bars;
 mod clients;
-mod letters;
+mod dead_letters;
 mod trades;
 
 use std::sync::Arc;
@@ -13,20 +14,20 @@ use client::RestClient;
 use market::VenueSettings;
 use store::BarReader;
 
+use crate::cluster::Cluster;
 use crate::journal::lock;
 use crate::oracle::Oracle;
 use crate::rest::request;
 use crate::roaming_client::RoamingClient;
-use crate::world::World;
 
-/// How many differences of a check are shown.
-pub(crate) const SHOWN: usize = 10;
+/// The greatest number of differences of a check that are printed.
+pub(crate) const MAX_SHOWN_DIFFERENCES: usize = 10;
 
 /// One comparison.
 #[derive(Debug)]
 pub(crate) struct Check {
     pub(crate) name: &'static str,
-    /// How many rows were compared.
+    /// The number of compared rows.
     pub(crate) rows: u64,
     pub(crate) differences: Vec<String>,
 }
@@ -41,61 +42,64 @@ impl Check {
     }
 }
 
-/// What a run ends with.
+/// The result of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) checks: Vec<Check>,
-    /// Trades that were acknowledged and are not stored, with when they were sent, in
-    /// milliseconds of the run.
+    /// When each trade that was acknowledged and is not stored was sent, in milliseconds of the run.
     pub(crate) lost: Vec<u64>,
-    /// Trades that are stored twice, likewise.
+    /// When each trade that is stored twice was sent, likewise.
     pub(crate) doubled: Vec<u64>,
     pub(crate) duplicates: u64,
     pub(crate) trades: u64,
 }
 
 impl Outcome {
-    pub(crate) fn is_right(&self) -> bool {
+    pub(crate) fn has_no_differences(&self) -> bool {
         self.checks.iter().all(|check| check.differences.is_empty())
     }
 }
 
-/// Compares everything. Nothing is sent any more, and all has caught up.
+/// Compares everything. The feed has stopped, and all roles have caught up.
 pub(crate) async fn reconcile(
-    world: &World,
+    cluster: &Cluster,
     clients: &[Arc<RoamingClient>],
     tapes: u64,
 ) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
-    let last = world.kafka.read(schemas::TRADES).await?;
-    world.keep_generation(last);
-    let oracle = Oracle::of(&lock(&world.generations));
+    let last = cluster.kafka.read(schemas::TRADES).await?;
+    cluster.keep_generation(last);
+    let oracle = Oracle::from_generations(&lock(&cluster.generations));
     let counted = oracle.trades();
     outcome.trades = counted.len() as u64;
     outcome.duplicates = oracle.duplicates;
-    trades::in_the_log(world, &counted, tapes, &mut outcome);
-    trades::in_the_store(world, &counted, &mut outcome).await?;
-    let check = bars::stored(world, &counted).await?;
+    trades::check_log(cluster, &counted, tapes, &mut outcome);
+    trades::check_tick_store(cluster, &counted, &mut outcome).await?;
+    let check = bars::check(cluster, &counted).await?;
     outcome.checks.push(check);
-    outcome.checks.push(epochs(world).await?);
-    outcome.checks.push(letters::dead(world, &oracle).await?);
-    outcome.checks.extend(clients::shown(world, clients).await);
-    outcome.checks.push(verified(world).await);
+    outcome.checks.push(check_epochs(cluster).await?);
+    outcome
+        .checks
+        .push(dead_letters::check(cluster, &oracle).await?);
+    outcome
+        .checks
+        .extend(clients::check(cluster, clients).await);
+    outcome.checks.push(run_verify(cluster).await);
     Ok(outcome)
 }
 
-/// Progress and positions are of the epoch of now, at or behind nothing.
-async fn epochs(world: &World) -> anyhow::Result<Check> {
+/// Checks that every progress row and every pod has the current epoch.
+async fn check_epochs(cluster: &Cluster) -> anyhow::Result<Check> {
     let mut check = Check::new("epochs and ends");
-    let epoch = world.epoch.load(Ordering::Acquire);
-    for row in world.bars.progress().await? {
+    let epoch = cluster.epoch.load(Ordering::Acquire);
+    for row in cluster.bars.progress().await? {
         check.rows += 1;
         if row.epoch != epoch {
             let text = format!("{row:?} is not of epoch {epoch}");
             check.differences.push(text);
         }
     }
-    for pod in world.pods() {
+    for pod in cluster.pods() {
         let version = request(&pod, RestClient::version).await?;
         let pod = pod.base_url();
         check.rows += 1;
@@ -107,21 +111,21 @@ async fn epochs(world: &World) -> anyhow::Result<Check> {
     Ok(check)
 }
 
-async fn verified(world: &World) -> Check {
+async fn run_verify(cluster: &Cluster) -> Check {
     let mut check = Check::new("candlewick verify");
-    match world.verify().await {
+    match cluster.verify().await {
         Ok(told) => {
             check.rows = 1;
-            world.journal.note(&told);
+            cluster.journal.write(&told);
         }
         Err(error) => check.differences.push(format!("{error:#}")),
     }
     check
 }
 
-/// The settings of a venue as they are stored.
-async fn settings(world: &World, venue: &str) -> anyhow::Result<VenueSettings> {
-    let rows = world.bars.venues().await?;
+/// Reads the stored settings of a venue.
+async fn settings(cluster: &Cluster, venue: &str) -> anyhow::Result<VenueSettings> {
+    let rows = cluster.bars.venues().await?;
     let row = rows.into_iter().find(|row| row.venue.as_str() == venue);
     Ok(row
         .with_context(|| format!("venue {venue} is not stored"))?

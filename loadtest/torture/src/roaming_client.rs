@@ -87,7 +87,7 @@ impl RoamingClient {
             if !failure.is_empty() && failure != last_failure {
                 let pod = pod.base_url();
                 self.journal
-                    .note(&format!("{} at {pod}: {failure}", self.name));
+                    .write(&format!("{} at {pod}: {failure}", self.name));
             }
             last_failure = failure;
             SystemClock.sleep(RECONNECT_DELAY).await;
@@ -157,7 +157,7 @@ impl RoamingClient {
             }
             Err(violation) => {
                 let text = format!("{}: {violation}: {received:?}", self.name);
-                self.journal.note(&text);
+                self.journal.write(&text);
                 lock(&self.violations).push(text);
                 Err(violation.into())
             }

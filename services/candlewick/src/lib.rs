@@ -3,6 +3,7 @@
 //! [`main`] reads the command line. [`Engine`] runs every role in this process, over a data
 //! folder.
 
+mod bench;
 mod cluster;
 mod command;
 mod engine;

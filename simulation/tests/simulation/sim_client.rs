@@ -10,10 +10,10 @@ use client::{ChannelState, HistoryRequest};
 use market::BarRow;
 use schemas::api::{BarChangeKind, BarJson, StreamMessage};
 
+use crate::cluster::Mutant;
 use crate::pod::{Pod, newest};
 use crate::random::Random;
-use crate::trades::PARTITIONS;
-use crate::world::Mutant;
+use crate::trade_producer::PARTITIONS;
 
 /// A request to a pod that takes several steps.
 enum PendingRequest {
@@ -136,7 +136,7 @@ impl SimClient {
                 Encoding::MessagePack,
             )
         });
-        let held = pod.held(&self.name);
+        let held = pod.hub_rows(&self.name);
         self.connection = Some(Connection {
             pod,
             mailbox,
@@ -163,7 +163,7 @@ impl SimClient {
         let Some(connection) = &mut self.connection else {
             return Ok(());
         };
-        let stored = connection.pod.stored(&self.name);
+        let stored = connection.pod.stored_rows(&self.name);
         rows.extend(stored.into_iter().rev().take(2));
         let Connection {
             pod, subscription, ..
@@ -177,11 +177,11 @@ impl SimClient {
     /// Reads all bars as REST does, in two steps: the hub, then the store of the same pod.
     fn read_history(&mut self, request: HistoryRequest, held: Option<Vec<BarRow>>, pod: &Pod) {
         let Some(held) = held else {
-            let held = Some(pod.held(&self.name));
+            let held = Some(pod.hub_rows(&self.name));
             self.pending = PendingRequest::History { request, held };
             return;
         };
-        let rows = newest(held.into_iter().chain(pod.stored(&self.name)));
+        let rows = newest(held.into_iter().chain(pod.stored_rows(&self.name)));
         let bars = rows.values();
         let bars: Vec<_> = bars
             .map(|row| BarJson::from_row(row, self.partition))
@@ -193,7 +193,7 @@ impl SimClient {
     fn receive_changes(&mut self) -> Result<bool, String> {
         let connection = self.connection.as_mut().expect("connected");
         let hub: Hub = connection.pod.hub.clone();
-        if self.mutant == Some(Mutant::DeltaToAnyone) && self.random.one_in(6) {
+        if self.mutant == Some(Mutant::DeltaWithoutPrev) && self.random.one_in(6) {
             // The hub believes that this message arrived, so the next is a delta from it.
             let _ = hub.news(&mut connection.subscription, Encoding::MessagePack);
             return Ok(true);
@@ -202,7 +202,7 @@ impl SimClient {
             Ok(Some(message)) => self.apply_message(&message)?,
             Ok(None) => {}
             Err(_) => {
-                let held = connection.pod.held(&self.name);
+                let held = connection.pod.hub_rows(&self.name);
                 self.pending = PendingRequest::Snapshot {
                     held,
                     recovered: Some(false),

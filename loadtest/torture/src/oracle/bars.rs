@@ -1,4 +1,4 @@
-//! Bars, added up in big integers.
+//! Bars, computed with big integers.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::Counted;
 const QUANTITY_SCALE: usize = 18;
 const NOTIONAL_SCALE: usize = 36;
 
-/// A bar as its trades say it is.
+/// A bar computed from its trades.
 #[derive(Debug, Clone)]
 pub(crate) struct PlainBar {
     open: EdgeTrade,
@@ -25,7 +25,7 @@ pub(crate) struct PlainBar {
     trades: u64,
 }
 
-/// Every bar of every interval, by instrument, interval and start.
+/// The bars of every interval, by instrument, interval and start.
 pub(crate) fn plain_bars(trades: &[Counted]) -> BTreeMap<(String, Interval, i64), PlainBar> {
     let mut bars: BTreeMap<_, PlainBar> = BTreeMap::new();
     for counted in trades {
@@ -83,7 +83,7 @@ impl PlainBar {
         self.volume += units;
     }
 
-    /// Every field in which a stored bar differs: its name, what is stored, what it should be.
+    /// Lists the fields in which a stored bar differs: name, stored value, expected value.
     pub(crate) fn differences(&self, stored: &BarRow) -> Vec<String> {
         let bar = &stored.bar;
         let pairs = [
@@ -120,7 +120,7 @@ impl PlainBar {
     }
 }
 
-/// The order of trades within a bar: time, id (none last), scope, place in the log.
+/// The order of trades within a bar: time, id (none last), scope, position in the log.
 fn order(edge: &EdgeTrade) -> impl Ord + '_ {
     (
         edge.time_ns,
@@ -131,7 +131,7 @@ fn order(edge: &EdgeTrade) -> impl Ord + '_ {
     )
 }
 
-/// What of an edge is compared.
+/// The compared values of an edge.
 fn edge(edge: &EdgeTrade) -> String {
     let id = edge.id.as_ref().map(ToString::to_string);
     let EdgeTrade {
@@ -150,7 +150,7 @@ fn units(value: Decimal) -> BigInt {
     BigInt::from(value.mantissa()) * BigInt::from(POWERS_OF_TEN[QUANTITY_SCALE - scale])
 }
 
-/// Plain notation without zeros at the end.
+/// Formats a decimal without trailing zeros.
 fn text(units: &BigInt, scale: usize) -> String {
     let digits = units.magnitude().to_string();
     let padded = format!("{digits:0>width$}", width = scale + 1);

@@ -1,4 +1,4 @@
-//! What clients show is what REST of every pod returns.
+//! Checks that clients show what REST of every pod returns.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,21 +8,21 @@ use clock::{Clock, SystemClock};
 use schemas::api::BarJson;
 
 use super::Check;
+use crate::cluster::Cluster;
 use crate::roaming_client::{RoamingClient, read_bars};
-use crate::world::World;
 
-/// The last updates are under way for a moment, and bars go on being closed.
-const PATIENCE: Duration = Duration::from_secs(60);
-const AGAIN: Duration = Duration::from_millis(300);
+/// The last updates are still on their way, and idle bars are still being closed.
+const TIMEOUT: Duration = Duration::from_secs(60);
+const RETRY_DELAY: Duration = Duration::from_millis(300);
 
-pub(super) async fn shown(world: &World, clients: &[Arc<RoamingClient>]) -> Vec<Check> {
+pub(super) async fn check(cluster: &Cluster, clients: &[Arc<RoamingClient>]) -> Vec<Check> {
     let mut check = Check::new("bars that clients show, against REST of each pod");
     let mut rules = Check::new("rules of the stream");
     for client in clients {
         rules.rows += 1;
         rules.differences.extend(client.violations());
         for name in client.channel_names() {
-            for pod in world.pods() {
+            for pod in cluster.pods() {
                 let begin_ns = SystemClock.monotonic_ns();
                 loop {
                     let read = read_bars(&pod, &name).await;
@@ -36,13 +36,13 @@ pub(super) async fn shown(world: &World, clients: &[Arc<RoamingClient>]) -> Vec<
                         Err(difference) => difference,
                     };
                     let waited = Duration::from_nanos(SystemClock.monotonic_ns() - begin_ns);
-                    if waited > PATIENCE {
+                    if waited > TIMEOUT {
                         let pod = pod.base_url();
                         let text = format!("{} {name} at {pod}: {difference}", client.name);
                         check.differences.push(text);
                         break;
                     }
-                    SystemClock.sleep(AGAIN).await;
+                    SystemClock.sleep(RETRY_DELAY).await;
                 }
             }
         }
@@ -50,7 +50,10 @@ pub(super) async fn shown(world: &World, clients: &[Arc<RoamingClient>]) -> Vec<
     vec![check, rules]
 }
 
-/// How many bars are the same, or the first difference.
+/// Returns the number of equal bars.
+///
+/// # Errors
+/// The first difference.
 fn compare(shown: &[BarJson], read: &[BarJson]) -> Result<u64, String> {
     let by_start = |bars: &[BarJson]| -> BTreeMap<String, BarJson> {
         let named = bars.iter().map(|bar| (bar.start.clone(), bar.clone()));

@@ -1,10 +1,11 @@
 //! Edits, cancels and repairs: bars follow exactly, live and over REST, through kills too.
 
+use fastrand::Rng;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Encoding, Finished, INTERVALS, LiveClient, Model, Random, Standalone, TestClient, bars,
-    candlewick, eventually, figure, tables, trades, until,
+    Encoding, Finished, INTERVALS, LiveClient, Model, Standalone, TestClient, bars, candlewick,
+    eventually, figure, tables, trades, until,
 };
 
 /// 2024-05-01T10:00:00Z.
@@ -37,12 +38,12 @@ fn assert_follows(what: &str, client: &TestClient, model: &Model, live_client: &
 }
 
 /// Edits and cancels some trades, as clients and model see it.
-fn amend(client: &TestClient, model: &mut Model, random: &mut Random, count: u64) {
+fn amend(client: &TestClient, model: &mut Model, random: &mut Rng, count: u64) {
     for _ in 0..count {
         let ids = model.ids();
-        let place = usize::try_from(random.below(ids.len() as u64)).unwrap();
+        let place = usize::try_from(random.u64(..ids.len() as u64)).unwrap();
         let id = ids[place];
-        if random.below(3) == 0 {
+        if random.u64(..3) == 0 {
             let time_ns = model.cancel(id);
             cancel(client, id, time_ns);
         } else {
@@ -71,10 +72,10 @@ fn bars_follow_edits_and_cancels_exactly_through_kills_and_repairs() {
     let client = standalone.client();
     declare(&client);
     let mut live_client = LiveClient::connect(&standalone, Encoding::Json, ("v", "X"), &INTERVALS);
-    let mut random = Random::new(7);
+    let mut random = Rng::with_seed(7);
     let mut model = Model::default();
     for id in 1..=300 {
-        let second = i64::try_from(random.below(90 * 60)).unwrap();
+        let second = i64::try_from(random.u64(..90 * 60)).unwrap();
         model.add(id, BEGIN_NS + second * SECOND_NS, &mut random);
     }
     model.add(301, BEGIN_NS + EMPTIED * MINUTE_NS, &mut random);

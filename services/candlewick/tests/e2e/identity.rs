@@ -1,13 +1,14 @@
 //! What makes two deliveries the same trade: each trade counts once, and what is said of it is true.
 
+use fastrand::Rng;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{
-    Finished, Line, Random, Standalone, TestClient, bars, counted, figure, replay, settle, trades,
-    verify, write_plain,
+    Finished, Line, Standalone, TestClient, bars, counted, figure, replay, settle, shuffle_within,
+    trades, verify, write_plain,
 };
 
 /// 2024-05-01T10:00:00Z.
@@ -130,9 +131,9 @@ fn ids_that_begin_anew_are_duplicates_where_the_venue_says_that_they_do_not() {
 #[test]
 fn uuids() {
     let world = World::start();
-    let mut random = Random::new(7);
-    let uuid = |random: &mut Random| {
-        let digits: Vec<_> = (0..32).map(|_| random.below(16)).collect();
+    let mut random = Rng::with_seed(7);
+    let uuid = |random: &mut Rng| {
+        let digits: Vec<_> = (0..32).map(|_| random.u64(..16)).collect();
         let hex: String = digits.iter().map(|digit| format!("{digit:x}")).collect();
         let (a, b, c) = (&hex[..8], &hex[8..12], &hex[13..16]);
         format!("{a}-{b}-4{c}-a{}-{}", &hex[17..20], &hex[20..])
@@ -142,7 +143,7 @@ fn uuids() {
         .collect();
     let files = [world.path("once.csv"), world.path("again.csv")];
     write_plain(&files[0], &lines);
-    write_plain(&files[1], &random.shuffle_within(lines.clone(), 500));
+    write_plain(&files[1], &shuffle_within(&mut random, lines.clone(), 500));
     world.replay("v", &files[..1], &[]);
     settle(&world.client, 500, 0);
     world.replay("v", &files[1..], &[]);
@@ -160,11 +161,11 @@ fn uuids() {
 #[test]
 fn ids_that_rise_with_holes() {
     let world = World::start();
-    let mut random = Random::new(11);
+    let mut random = Rng::with_seed(11);
     let (mut ids, mut holes) = (vec![1_000_u64], Vec::new());
     while ids.len() < 400 {
         let last = ids[ids.len() - 1];
-        let next = last + [1, 1, 1, 2, 9][usize::try_from(random.below(5)).unwrap()];
+        let next = last + [1, 1, 1, 2, 9][usize::try_from(random.u64(..5)).unwrap()];
         if next > last + 1 {
             holes.push((last + 1, next - 1));
         }
@@ -177,7 +178,7 @@ fn ids_that_rise_with_holes() {
         .map(|(id, time_ns)| line(&id.to_string(), time_ns))
         .collect();
     let file = [world.path("holes.csv")];
-    write_plain(&file[0], &random.shuffle_within(lines, 20));
+    write_plain(&file[0], &shuffle_within(&mut random, lines, 20));
     world.replay("unique", &file, &["--id-scheme", "unique"]);
     world.replay("contiguous", &file, &["--id-scheme", "contiguous"]);
     settle(&world.client, 800, 0);

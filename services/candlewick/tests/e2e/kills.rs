@@ -1,12 +1,13 @@
 //! The process killed again and again while tapes come in.
 
+use fastrand::Rng;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::support::{
-    Finished, Random, SYMBOLS, Standalone, TRADES, assert_equal, counted, eventually, expected,
-    pause, replay, tables, tapes, trades, until, verify,
+    Finished, SYMBOLS, Standalone, TRADES, assert_equal, counted, eventually, expected, pause,
+    replay, tables, tapes, trades, until, verify,
 };
 
 const KILLS: u32 = 50;
@@ -60,19 +61,19 @@ fn no_bar_and_no_trade_of_the_tapes_differs_after_fifty_kills() {
         Replay::start(command, folder.path().join(format!("replay-{run}")))
     };
 
-    let mut random = Random::new(SEED);
+    let mut random = Rng::with_seed(SEED);
     let (mut runs, mut starting, mut stored) = (1, 0, 0);
     let mut sending = start_replay(&standalone, runs);
     for kill in 1..=KILLS {
         // Most lives are short; some are long enough to store bars and ticks.
-        let is_short = random.below(4) > 0;
+        let is_short = random.u64(..4) > 0;
         pause(Duration::from_millis(match is_short {
-            true => random.between(50, 250),
-            false => random.between(500, 1_500),
+            true => random.u64(50..250),
+            false => random.u64(500..1_500),
         }));
         stored += u32::from(!is_short && has_stored(&standalone));
         standalone.kill();
-        if random.below(5) == 0 {
+        if random.u64(..5) == 0 {
             starting += 1;
             kill_while_it_starts(&data, &listen, &mut random);
         }
@@ -112,9 +113,9 @@ fn has_stored(standalone: &Standalone) -> bool {
     names.iter().all(|name| metrics.get(*name) > Some(&0.0))
 }
 
-fn kill_while_it_starts(data: &Path, listen: &str, random: &mut Random) {
+fn kill_while_it_starts(data: &Path, listen: &str, random: &mut Rng) {
     let starting = Standalone::spawn(crate::support::candlewick(&[]), data, listen, &[]);
-    pause(Duration::from_millis(random.below(40)));
+    pause(Duration::from_millis(random.u64(..40)));
     starting.kill();
 }
 

@@ -1,10 +1,11 @@
 //! The live stream beside REST: late trades, closes, and clients that follow the protocol.
 
+use fastrand::Rng;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Encoding, INTERVALS, LiveClient, Random, Standalone, TestClient, bars, eventually, settle,
-    until, verify,
+    Encoding, INTERVALS, LiveClient, Standalone, TestClient, bars, eventually, settle, until,
+    verify,
 };
 
 /// 2024-05-01T00:00:00Z.
@@ -150,7 +151,7 @@ fn a_client_that_comes_back_goes_on_where_it_was_or_is_told_that_it_cannot() {
 
 /// Random trades of two symbols: ascending but for some that are late, some sent twice.
 struct Market {
-    random: Random,
+    random: Rng,
     now_ns: i64,
     id: u64,
     counted: u64,
@@ -162,21 +163,21 @@ impl Market {
 
     fn batch(&mut self) -> Vec<Value> {
         let mut batch = Vec::new();
-        for _ in 0..self.random.between(1, 6) {
-            let step_ns = self.random.below(6_000_000_000);
+        for _ in 0..self.random.u64(1..6) {
+            let step_ns = self.random.u64(..6_000_000_000);
             self.now_ns += i64::try_from(step_ns).unwrap();
-            let late_ns = match self.random.below(8) {
-                0 => self.random.below(3_600_000_000_000),
+            let late_ns = match self.random.u64(..8) {
+                0 => self.random.u64(..3_600_000_000_000),
                 _ => 0,
             };
             let time_ns = self.now_ns - i64::try_from(late_ns).unwrap();
-            let symbol = Self::SYMBOLS[usize::try_from(self.random.below(2)).unwrap()];
-            let price = format!("{}.{}", self.random.between(1, 200), self.random.below(100));
+            let symbol = Self::SYMBOLS[usize::try_from(self.random.u64(..2)).unwrap()];
+            let price = format!("{}.{}", self.random.u64(1..200), self.random.u64(..100));
             self.id += 1;
             batch.push(trade(symbol, self.id, time_ns, &price));
         }
         self.counted += batch.len() as u64;
-        if self.random.below(10) == 0 {
+        if self.random.u64(..10) == 0 {
             batch.push(batch[0].clone());
             self.duplicates += 1;
         }
@@ -202,7 +203,7 @@ fn clients_that_follow_the_protocol_end_with_the_bars_of_rest() {
         LiveClient::connect(&standalone, protocol, ("v", symbol), &intervals)
     });
     let mut market = Market {
-        random: Random::new(5),
+        random: Rng::with_seed(5),
         now_ns: DAY_1_NS + 23 * HOUR_NS,
         id: 0,
         counted: 0,
@@ -211,8 +212,8 @@ fn clients_that_follow_the_protocol_end_with_the_bars_of_rest() {
     for _ in 0..400 {
         client.send_trades(&market.batch());
         for live_client in &mut live_clients {
-            match market.random.below(40) {
-                0 => live_client.reconnect(&standalone, market.random.below(2), || ()),
+            match market.random.u64(..40) {
+                0 => live_client.reconnect(&standalone, market.random.u64(..2), || ()),
                 1..20 => live_client.receive_all(),
                 // A client may also be slow.
                 _ => {}

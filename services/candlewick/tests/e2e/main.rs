@@ -8,6 +8,7 @@ mod amendments;
 mod bad_starts;
 mod bad_tapes;
 mod batches;
+mod bench;
 mod dead_letters;
 mod ends;
 mod full_disk;

@@ -1,9 +1,10 @@
 //! The lines of the tapes in another order.
 
 use crate::support::{
-    Finished, Line, Random, SYMBOLS, Standalone, TRADES, assert_equal, expected, lines, replay,
-    settle, tables, tapes, verify, write_plain,
+    Finished, Line, SYMBOLS, Standalone, TRADES, assert_equal, expected, lines, replay, settle,
+    shuffle_within, tables, tapes, verify, write_plain,
 };
+use fastrand::Rng;
 
 const SEED: u64 = 10_000;
 /// How far a line may move, in lines.
@@ -12,11 +13,11 @@ const REACH: u64 = 10_000;
 #[test]
 fn the_bars_of_the_tapes_do_not_depend_on_the_order_of_their_lines() {
     let folder = tempfile::tempdir().unwrap();
-    let mut random = Random::new(SEED);
+    let mut random = Rng::with_seed(SEED);
     let mut moved = 0;
     let files = SYMBOLS.map(|symbol| {
         let lines = lines(symbol);
-        let shuffled = random.shuffle_within(lines.clone(), REACH);
+        let shuffled = shuffle_within(&mut random, lines.clone(), REACH);
         moved += lines.iter().zip(&shuffled).filter(|(a, b)| a != b).count();
         let path = folder.path().join(format!("{symbol}-trades-shuffled.csv"));
         std::fs::write(&path, shuffled.join("\n")).unwrap();

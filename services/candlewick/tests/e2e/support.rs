@@ -1,4 +1,4 @@
-//! Processes of the binary, and what the tests ask of them.
+//! Processes of the binary, their clients, and what the tests compare them with.
 
 pub(crate) mod command;
 mod live_client;
@@ -6,7 +6,7 @@ mod model;
 mod oracle;
 mod process;
 mod queries;
-mod random;
+mod shuffle;
 mod table;
 mod tapes;
 mod test_client;
@@ -20,7 +20,7 @@ pub(crate) use model::Model;
 pub(crate) use oracle::{Fold, Oracle};
 pub(crate) use process::Standalone;
 pub(crate) use queries::{bars, bars_by, counted, insert, settle, tables, trades};
-pub(crate) use random::Random;
+pub(crate) use shuffle::shuffle_within;
 pub(crate) use table::{INTERVALS, Key, Tables, assert_equal};
 pub(crate) use tapes::{SYMBOLS, TRADES, expected, lines, tapes};
 pub(crate) use test_client::{TestClient, TestResponse};

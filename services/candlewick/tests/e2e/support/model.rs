@@ -1,11 +1,12 @@
 //! A fold of a few trades in whole numbers, written for tests alone.
 
+use fastrand::Rng;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::table::{Row, START, put};
-use super::{INTERVALS, Key, Random, Tables};
+use super::{INTERVALS, Key, Tables};
 
 /// The lengths of [`INTERVALS`].
 const MINUTES: [i64; 7] = [1, 5, 15, 30, 60, 240, 1_440];
@@ -28,12 +29,12 @@ pub(crate) struct Model {
 
 impl Model {
     /// Adds a trade of random values.
-    pub(crate) fn add(&mut self, id: u64, time_ns: i64, random: &mut Random) {
+    pub(crate) fn add(&mut self, id: u64, time_ns: i64, random: &mut Rng) {
         self.trades.insert(id, Trade::random(time_ns, random));
     }
 
     /// Gives a trade random values: those of the request's body.
-    pub(crate) fn edit(&mut self, id: u64, random: &mut Random) -> Value {
+    pub(crate) fn edit(&mut self, id: u64, random: &mut Rng) -> Value {
         let trade = self.trades.get_mut(&id).unwrap();
         *trade = Trade::random(trade.time_ns, random);
         trade.values()
@@ -110,12 +111,12 @@ impl Model {
 }
 
 impl Trade {
-    fn random(time_ns: i64, random: &mut Random) -> Self {
+    fn random(time_ns: i64, random: &mut Rng) -> Self {
         Self {
             time_ns,
-            price: random.between(1, 99_999),
-            quantity: random.between(1, 999),
-            is_buy: random.below(2) == 0,
+            price: random.u64(1..99_999),
+            quantity: random.u64(1..999),
+            is_buy: random.u64(..2) == 0,
         }
     }
 

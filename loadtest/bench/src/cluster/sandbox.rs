@@ -8,31 +8,33 @@ use kafka::{Kafka, KafkaConfig, KafkaLog, plan_topics, remove_topics};
 use store::{BarStore, ClickHouseConfig, ClickHouseTickStore, TimescaleBarStore, TimescaleConfig};
 
 use super::arguments::Settings;
-use super::servers::{drop_bars, drop_ticks, make_bars, with_database};
+use super::servers::{
+    create_bars_database, drop_bars_database, drop_ticks_database, with_database,
+};
 use connect::{TopicNames, topic_specs};
 
-/// How long our own transactions may do nothing.
-const SLOW: Duration = Duration::from_secs(60);
+/// How long a transaction of the measurement may be idle.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Topics and databases of one measurement, which nobody else uses.
-pub(super) struct Site {
-    /// What the names of all of it begin with.
+/// Topics and databases that one measurement has to itself.
+pub(super) struct Sandbox {
+    /// The prefix of the names of topics and databases.
     name: String,
-    /// How often the databases were made anew.
+    /// How often the databases were recreated.
     generation: u32,
     partitions: u32,
     replication: u32,
     pub(super) kafka: KafkaConfig,
     pub(super) topics: TopicNames,
-    /// The database that others are made from.
+    /// The server of bars, with the database from which others are created.
     server: TimescaleConfig,
     clickhouse: ClickHouseConfig,
     redis: Vec<(&'static str, String)>,
     pub(super) config: Option<PathBuf>,
 }
 
-impl Site {
-    /// Names everything; nothing is made yet.
+impl Sandbox {
+    /// Chooses the names. Nothing is created yet.
     pub(super) fn new(settings: &Settings, part: &str) -> Self {
         let now_ms = SystemClock.now_ns() / 1_000_000;
         let name = format!("bench_{part}_{}_{now_ms}", std::process::id());
@@ -40,7 +42,10 @@ impl Site {
         if let Some(config) = &settings.redis {
             redis.push(("REDIS_URL", config.url.clone()));
             redis.extend(config.user.clone().map(|user| ("REDIS_USER", user)));
-            redis.extend(file("REDIS_PASSWORD_FILE", config.password_file.as_ref()));
+            redis.extend(path_variable(
+                "REDIS_PASSWORD_FILE",
+                config.password_file.as_ref(),
+            ));
         }
         Self {
             topics: TopicNames::with_prefix(format!("{name}.")),
@@ -56,23 +61,22 @@ impl Site {
         }
     }
 
-    /// Makes topics and databases, with their tables.
-    pub(super) async fn make(&self) -> anyhow::Result<()> {
+    /// Creates topics and databases, with their tables.
+    pub(super) async fn create(&self) -> anyhow::Result<()> {
         let specs = topic_specs(&self.topics, self.partitions, self.replication);
         plan_topics(&self.kafka, &specs).await?.apply().await?;
-        self.make_databases().await
+        self.create_databases().await
     }
 
-    /// Drops the databases, and makes others: nothing is folded any more, and all trades are
-    /// still in their topic.
-    pub(super) async fn renew_databases(&mut self) -> anyhow::Result<()> {
+    /// Replaces the databases with empty ones, so that the whole topic has to be folded again.
+    pub(super) async fn recreate_databases(&mut self) -> anyhow::Result<()> {
         self.drop_databases().await?;
         self.generation += 1;
-        self.make_databases().await
+        self.create_databases().await
     }
 
-    async fn make_databases(&self) -> anyhow::Result<()> {
-        make_bars(&self.server, &self.database()).await?;
+    async fn create_databases(&self) -> anyhow::Result<()> {
+        create_bars_database(&self.server, &self.database()).await?;
         TimescaleBarStore::migrate(self.timescaledb()).await?;
         ClickHouseTickStore::migrate(&self.clickhouse()).await?;
         Ok(())
@@ -80,8 +84,8 @@ impl Site {
 
     async fn drop_databases(&self) -> anyhow::Result<()> {
         let name = self.database();
-        let bars = drop_bars(&self.server, &name).await;
-        let ticks = drop_ticks(&self.clickhouse, &name).await;
+        let bars = drop_bars_database(&self.server, &name).await;
+        let ticks = drop_ticks_database(&self.clickhouse, &name).await;
         bars.and(ticks)
     }
 
@@ -109,35 +113,35 @@ impl Site {
         }
     }
 
-    /// The store of bars. It may be slower than a worker's, since nobody waits to take over: a
-    /// busy machine makes figures bad, and is no reason to have none.
+    /// Opens the store of bars. Its timeouts are longer than a worker's, since no other worker waits
+    /// to take over: on a busy machine a bad figure is better than none.
     pub(super) async fn bars(&self) -> anyhow::Result<TimescaleBarStore> {
         let config = TimescaleConfig {
-            idle_timeout: SLOW,
-            lock_timeout: 2 * SLOW,
-            statement_timeout: 2 * SLOW,
+            idle_timeout: IDLE_TIMEOUT,
+            lock_timeout: 2 * IDLE_TIMEOUT,
+            statement_timeout: 2 * IDLE_TIMEOUT,
             ..self.timescaledb()
         };
         Ok(TimescaleBarStore::open(config).await?)
     }
 
-    /// The store of ticks.
+    /// Opens the store of ticks.
     pub(super) async fn ticks(&self) -> anyhow::Result<ClickHouseTickStore> {
         Ok(ClickHouseTickStore::open(&self.clickhouse()).await?)
     }
 
-    /// How many partitions the topics have.
+    /// Returns the number of partitions of each topic.
     pub(super) const fn partitions(&self) -> u32 {
         self.partitions
     }
 
-    /// The consumer group of a role.
+    /// Returns the consumer group of a role.
     pub(super) fn group(&self, role: &str) -> String {
         format!("{}.{role}", self.database())
     }
 
-    /// The variables with which a process finds all of it. They are not flags, since a URL may
-    /// hold a password.
+    /// Returns the environment variables that configure a process for this sandbox. They are not
+    /// flags, since a URL may contain a password.
     pub(super) fn environment(&self) -> Vec<(String, String)> {
         let (kafka, security) = (&self.kafka, &self.kafka.security);
         let (bars, ticks) = (self.timescaledb(), self.clickhouse());
@@ -174,33 +178,36 @@ impl Site {
                 .clone()
                 .map(|user| ("KAFKA_USERNAME", user)),
         );
-        known.extend(file("KAFKA_PASSWORD_FILE", security.password_file.as_ref()));
-        known.extend(file("KAFKA_CA_FILE", security.ca_file.as_ref()));
+        known.extend(path_variable(
+            "KAFKA_PASSWORD_FILE",
+            security.password_file.as_ref(),
+        ));
+        known.extend(path_variable("KAFKA_CA_FILE", security.ca_file.as_ref()));
         let certificate = security.certificate_file.as_ref();
-        known.extend(file("KAFKA_CERTIFICATE_FILE", certificate));
-        known.extend(file("KAFKA_KEY_FILE", security.key_file.as_ref()));
-        known.extend(file(
+        known.extend(path_variable("KAFKA_CERTIFICATE_FILE", certificate));
+        known.extend(path_variable("KAFKA_KEY_FILE", security.key_file.as_ref()));
+        known.extend(path_variable(
             "TIMESCALEDB_PASSWORD_FILE",
             bars.password_file.as_ref(),
         ));
-        known.extend(file("TIMESCALEDB_CA", bars.root_cert.as_ref()));
-        known.extend(file(
+        known.extend(path_variable("TIMESCALEDB_CA", bars.root_cert.as_ref()));
+        known.extend(path_variable(
             "CLICKHOUSE_PASSWORD_FILE",
             ticks.password_file.as_ref(),
         ));
         known.extend(self.redis.iter().cloned());
-        let named = known.into_iter();
-        named
+        let variables = known.into_iter();
+        variables
             .map(|(name, value)| (format!("CANDLEWICK_{name}"), value))
             .collect()
     }
 }
 
-fn file(name: &'static str, path: Option<&PathBuf>) -> Option<(&'static str, String)> {
+fn path_variable(name: &'static str, path: Option<&PathBuf>) -> Option<(&'static str, String)> {
     path.map(|path| (name, path.display().to_string()))
 }
 
-/// The topic of trades, taken up as the aggregator does.
+/// Opens the topic of trades, and adopts its generation as the aggregator does.
 pub(super) async fn open_trades(
     kafka: &KafkaConfig,
     topics: &TopicNames,

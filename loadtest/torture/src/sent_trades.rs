@@ -9,14 +9,14 @@ use crate::journal::lock;
 
 /// The values of a trade that an edit can change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Values {
+pub(crate) struct TradeValues {
     pub(crate) price: Decimal,
     pub(crate) quantity: Option<Decimal>,
     pub(crate) side: Option<Side>,
 }
 
-impl Values {
-    pub(crate) const fn of(trade: &Trade) -> Self {
+impl TradeValues {
+    pub(crate) const fn from_trade(trade: &Trade) -> Self {
         Self {
             price: trade.price,
             quantity: trade.quantity,
@@ -27,19 +27,19 @@ impl Values {
 
 /// A trade that was sent.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    /// Its values after every edit that was sent.
-    pub(crate) values: Values,
-    /// When it was first sent and acknowledged, in milliseconds of the run.
+pub(crate) struct TradeRecord {
+    /// The values after every edit that was sent.
+    pub(crate) values: TradeValues,
+    /// When the trade was first sent, in milliseconds of the run.
     pub(crate) sent_ms: u64,
     pub(crate) acked_ms: Option<u64>,
     pub(crate) is_cancelled: bool,
-    /// Whether an edit or a cancel of it is under way: there is one at a time, so that the order
-    /// of the edits is known.
+    /// Whether an edit or a cancel of the trade is being sent. There is one at a time, so that the
+    /// order of the edits is known.
     pub(crate) is_amending: bool,
 }
 
-/// A record that nobody can count.
+/// A record that cannot count.
 #[derive(Debug, Clone)]
 pub(crate) struct Garbage {
     pub(crate) what: &'static str,
@@ -59,37 +59,37 @@ pub(crate) struct Totals {
     pub(crate) edits: u64,
     pub(crate) cancels: u64,
     pub(crate) ahead: u64,
-    /// Trades that an API pod refused for good: there should be none.
+    /// The number of trades that an API pod rejected: there should be none.
     pub(crate) refused: u64,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Book {
-    pub(crate) entries: HashMap<String, Entry>,
+pub(crate) struct SentTradesState {
+    pub(crate) trades: HashMap<String, TradeRecord>,
     pub(crate) garbage: Vec<Garbage>,
     pub(crate) totals: Totals,
 }
 
 /// What was sent and acknowledged.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger(Mutex<Book>);
+pub(crate) struct SentTrades(Mutex<SentTradesState>);
 
-impl Ledger {
-    pub(crate) fn open(&self) -> MutexGuard<'_, Book> {
+impl SentTrades {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, SentTradesState> {
         lock(&self.0)
     }
 }
 
-impl Book {
+impl SentTradesState {
     pub(crate) fn acked(&self) -> usize {
-        let acked = |entry: &&Entry| entry.acked_ms.is_some();
-        self.entries.values().filter(acked).count()
+        let acked = |entry: &&TradeRecord| entry.acked_ms.is_some();
+        self.trades.values().filter(acked).count()
     }
 }
 
-/// What a trade is known by, as text: the venue's id, or, since trades without one get times of
-/// their own here, its time.
-pub(crate) fn name_of(instrument: &str, trade: &Trade) -> String {
+/// Returns a text that identifies a trade: the venue's id, or the time of a trade without one, which
+/// is unique here.
+pub(crate) fn trade_name(instrument: &str, trade: &Trade) -> String {
     let scope = trade.scope.as_deref().unwrap_or("");
     match &trade.id {
         Some(id) => format!("{instrument} {scope}/{id}"),

@@ -1,4 +1,4 @@
-//! A tick store with the same faults.
+//! A simulated tick store, with the same faults as the bar store.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -7,22 +7,22 @@ use market::{Instrument, Position};
 use schemas::TradesRecord;
 use store::{ArchiveProgress, StoreError, Tick, TickBlock, TickStore};
 
+use crate::cluster::Mutant;
 use crate::random::Random;
-use crate::world::Mutant;
 
-/// One tick as it was archived.
-pub type Row = (Instrument, i64, bytes::Bytes);
+/// An archived tick: its instrument, append time and value.
+pub type ArchivedTick = (Instrument, i64, bytes::Bytes);
 
-/// What was written, in order.
-enum Write {
-    Rows(Vec<((u32, Position), Row)>),
-    Archived(u32, ArchiveProgress),
+/// One write to the store.
+enum TickWrite {
+    Ticks(Vec<((u32, Position), ArchivedTick)>),
+    Progress(u32, ArchiveProgress),
 }
 
 struct State {
-    /// All that is stored; a loss of power takes some of the newest.
-    writes: Vec<Write>,
-    /// How many of them no loss of power takes.
+    /// Every write, in order. A loss of power drops some of the newest.
+    writes: Vec<TickWrite>,
+    /// The number of writes that survive a loss of power.
     synced: usize,
     faults: bool,
 }
@@ -48,11 +48,11 @@ impl SimTickStore {
         }
     }
 
-    /// The ticks by (partition, position), as often as they were written.
-    pub fn rows(&self) -> BTreeMap<(u32, Position), Vec<Row>> {
-        let mut rows: BTreeMap<_, Vec<Row>> = BTreeMap::new();
+    /// Returns the ticks by (partition, position), each as often as it was written.
+    pub fn archived_ticks(&self) -> BTreeMap<(u32, Position), Vec<ArchivedTick>> {
+        let mut rows: BTreeMap<_, Vec<ArchivedTick>> = BTreeMap::new();
         for write in &self.state.lock().unwrap().writes {
-            if let Write::Rows(written) = write {
+            if let TickWrite::Ticks(written) = write {
                 for (place, row) in written {
                     rows.entry(*place).or_default().push(row.clone());
                 }
@@ -61,24 +61,24 @@ impl SimTickStore {
         rows
     }
 
-    /// Up to where a partition is archived.
-    pub fn reached(&self, partition: u32) -> Option<Position> {
+    /// Returns the position up to which a partition is archived.
+    pub fn archived_to(&self, partition: u32) -> Option<Position> {
         self.newest(partition).map(|archived| archived.next)
     }
 
     fn newest(&self, partition: u32) -> Option<ArchiveProgress> {
         let state = self.state.lock().unwrap();
         state.writes.iter().rev().find_map(|write| match write {
-            Write::Archived(of, archived) if *of == partition => Some(*archived),
+            TickWrite::Progress(of, archived) if *of == partition => Some(*archived),
             _ => None,
         })
     }
 
-    pub fn trouble_again(&self) {
+    pub fn enable_faults(&self) {
         self.state.lock().unwrap().faults = true;
     }
 
-    pub fn calm(&self) {
+    pub fn disable_faults(&self) {
         self.state.lock().unwrap().faults = false;
     }
 
@@ -138,7 +138,11 @@ impl TickStore for SimTickStore {
                 rows.push(((block.partition, position), row));
             }
         }
-        self.state.lock().unwrap().writes.push(Write::Rows(rows));
+        self.state
+            .lock()
+            .unwrap()
+            .writes
+            .push(TickWrite::Ticks(rows));
         self.random.pause(2).await;
         self.maybe_fail("the answer was lost", 15)
     }
@@ -153,11 +157,11 @@ impl TickStore for SimTickStore {
         let archived = ArchiveProgress {
             next: archived.next.max(known.next),
             append_time_ns: match self.mutant {
-                Some(Mutant::AppendTimeForgotten) => 0,
+                Some(Mutant::AppendTimeLost) => 0,
                 _ => archived.append_time_ns.max(known.append_time_ns),
             },
         };
-        let write = Write::Archived(partition, archived);
+        let write = TickWrite::Progress(partition, archived);
         self.state.lock().unwrap().writes.push(write);
         Ok(())
     }
@@ -170,7 +174,7 @@ impl TickStore for SimTickStore {
     ) -> Result<Vec<Tick>, StoreError> {
         self.call().await?;
         let mut ticks = Vec::new();
-        for ((_, position), rows) in self.rows() {
+        for ((_, position), rows) in self.archived_ticks() {
             let (of, append_time_ns, value) = &rows[0];
             let (trade, amendment) = match TradesRecord::decode(value) {
                 Ok(TradesRecord::Trade(trade)) => (trade, None),
@@ -190,7 +194,7 @@ impl TickStore for SimTickStore {
     }
 
     async fn hours(&self, _: &Instrument, _: i64, _: i64) -> Result<Vec<(i64, u64)>, StoreError> {
-        unreachable!("the world reads the archive directly")
+        unreachable!("the checks read the archive directly")
     }
 
     async fn sync(&self) -> Result<(), StoreError> {

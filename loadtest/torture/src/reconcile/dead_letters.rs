@@ -1,22 +1,22 @@
-//! What nobody can count is in `dead-letters`, and nothing else.
+//! Checks that `dead-letters` holds the records that do not count, and no others.
 
 use std::collections::BTreeMap;
 
 use schemas::DeadLetter;
 
 use super::Check;
+use crate::cluster::Cluster;
 use crate::oracle::{Oracle, Place};
-use crate::world::World;
 
-/// What a letter keeps of a key or a value.
-fn kept(bytes: &[u8]) -> &[u8] {
+/// Returns the part of a key or a value that a dead letter keeps.
+fn truncated(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.len().min(1 << 20)]
 }
 
-pub(super) async fn dead(world: &World, oracle: &Oracle) -> anyhow::Result<Check> {
+pub(super) async fn check(cluster: &Cluster, oracle: &Oracle) -> anyhow::Result<Check> {
     let mut check = Check::new("dead letters");
     let mut letters: BTreeMap<Place, DeadLetter> = BTreeMap::new();
-    for record in world
+    for record in cluster
         .kafka
         .read(schemas::DEAD_LETTERS)
         .await?
@@ -32,7 +32,7 @@ pub(super) async fn dead(world: &World, oracle: &Oracle) -> anyhow::Result<Check
             Err(error) => check.differences.push(format!("{error}: {record:?}")),
         }
     }
-    for garbage in &world.ledger.open().garbage {
+    for garbage in &cluster.sent_trades.lock().garbage {
         let place = (garbage.epoch, garbage.partition, garbage.offset);
         if !oracle.dead.contains_key(&place) {
             let text = format!("{} at {place:?} is not garbage in the log", garbage.what);
@@ -47,8 +47,8 @@ pub(super) async fn dead(world: &World, oracle: &Oracle) -> anyhow::Result<Check
                 .push(format!("{place:?} is missing: {dead:?}")),
             Some(letter) => {
                 let is_same = letter.reason == dead.reason
-                    && letter.key == kept(&dead.key)
-                    && letter.value == kept(&dead.value);
+                    && letter.key == truncated(&dead.key)
+                    && letter.value == truncated(&dead.value);
                 if !is_same {
                     let text = format!("{place:?} is {letter:?}, should be {dead:?}");
                     check.differences.push(text);

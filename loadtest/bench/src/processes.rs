@@ -1,12 +1,27 @@
-//! Processes that are measured.
+//! The processes that are measured.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::Context;
+use client::RestClient;
 
-/// A `standalone` of its own folder, ended when it is dropped.
+/// Returns a command of the `candlewick` in the folder of this program.
+///
+/// # Errors
+/// If there is none.
+pub(super) fn candlewick() -> anyhow::Result<Command> {
+    let program = std::env::current_exe()?.with_file_name("candlewick");
+    anyhow::ensure!(
+        program.is_file(),
+        "{} is missing: build it with `cargo build --release -p candlewick`",
+        program.display()
+    );
+    Ok(Command::new(program))
+}
+
+/// A `standalone` over a folder of its own. It is killed when this is dropped.
 pub(super) struct Standalone {
     child: Child,
     /// `http://ADDRESS`.
@@ -14,9 +29,9 @@ pub(super) struct Standalone {
 }
 
 impl Standalone {
-    /// Starts one, and waits until it says where it listens.
+    /// Starts the process and waits until it prints its address.
     pub(super) fn start(data: &Path) -> anyhow::Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
+        let mut child = candlewick()?
             .args([
                 "standalone",
                 "--listen",
@@ -33,16 +48,20 @@ impl Standalone {
         let mut lines = BufReader::new(output).lines();
         let url = loop {
             let line = lines.next().context("standalone ended at once")??;
-            if let Some(place) = line.trim().strip_prefix("symbols") {
-                let place = place.trim();
-                break place.trim_end_matches("/api/v1/symbols").to_owned();
+            if let Some(url) = line.trim().strip_prefix("symbols") {
+                break url.trim().trim_end_matches("/api/v1/symbols").to_owned();
             }
         };
         std::thread::spawn(move || for _ in lines {});
         Ok(Self { child, url })
     }
 
-    /// Memory held, in KiB.
+    /// Returns a client of the process.
+    pub(super) fn rest_client(&self) -> anyhow::Result<RestClient> {
+        RestClient::new(&self.url).map_err(anyhow::Error::msg)
+    }
+
+    /// Returns the resident memory, in KiB.
     pub(super) fn resident_kib(&self) -> u64 {
         let path = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(path).unwrap_or_default();
@@ -59,9 +78,9 @@ impl Drop for Standalone {
     }
 }
 
-/// Sends a tape as a venue of its own, and waits until all of it is acknowledged.
-pub(super) fn replay(tape: &Path, venue: &str, url: &str) -> anyhow::Result<()> {
-    let status = Command::new(std::env::current_exe()?)
+/// Replays a tape as the trades of `venue`, and waits until all are acknowledged.
+pub(super) fn replay_tape(tape: &Path, venue: &str, url: &str) -> anyhow::Result<()> {
+    let status = candlewick()?
         .arg("replay")
         .arg(tape)
         .args(["--venue", venue, "--to", url, "--id-scheme", "contiguous"])

@@ -1,4 +1,4 @@
-//! Everything of a run: servers, processes, what was sent.
+//! The cluster under test: servers, processes, and what was sent to them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,32 +17,32 @@ use store::{
 use crate::feed::Feed;
 use crate::journal::{Journal, lock};
 use crate::kafka::{Kafka, Records};
-use crate::ledger::Ledger;
 use crate::options::Options;
 use crate::proxy::Proxy;
 use crate::rest::{client_of_port, request};
-use crate::roles::{Role, RoleKind, clean, find_binary};
-use crate::stack::{PROXY_PORTS, ROLE_PORTS, Stack, finish};
+use crate::role_process::{RoleKind, RoleProcess, clean_command, find_binary};
+use crate::sent_trades::SentTrades;
+use crate::stack::{PROXY_PORTS, ROLE_PORTS, Stack, run_command};
 
-const POLL: Duration = Duration::from_millis(250);
-const READY_WITHIN: Duration = Duration::from_secs(120);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+const READY_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// The ways to servers that can be cut.
-pub(crate) const WAYS: [&str; 3] = ["timescaledb", "clickhouse", "redis"];
+/// The stores that are reached through a proxy.
+pub(crate) const PROXIED_STORES: [&str; 3] = ["timescaledb", "clickhouse", "redis"];
 
-/// Everything of a run.
-pub(crate) struct World {
+/// The cluster under test.
+pub(crate) struct Cluster {
     pub(crate) stack: Stack,
     pub(crate) journal: Arc<Journal>,
     pub(crate) kafka: Kafka,
-    /// In the order of [`WAYS`].
+    /// The proxies, in the order of [`PROXIED_STORES`].
     pub(crate) proxies: Vec<Proxy>,
-    pub(crate) roles: Vec<Arc<Role>>,
+    pub(crate) roles: Vec<Arc<RoleProcess>>,
     pub(crate) feed: Arc<Feed>,
-    pub(crate) ledger: Arc<Ledger>,
-    /// What the generations of `trades` held that are no more.
+    pub(crate) sent_trades: Arc<SentTrades>,
+    /// The records of the earlier generations of `trades`.
     pub(crate) generations: Mutex<Vec<Records>>,
-    /// The epoch of `trades`.
+    /// The current epoch of `trades`.
     pub(crate) epoch: AtomicU64,
     pub(crate) bars: TimescaleBarStore,
     pub(crate) ticks: ClickHouseTickStore,
@@ -50,12 +50,12 @@ pub(crate) struct World {
     brokers: u32,
 }
 
-impl World {
-    /// Starts servers, makes tables and topics, and starts every role.
+impl Cluster {
+    /// Starts servers, creates tables and topics, and starts every role.
     pub(crate) async fn start(options: &Options, journal: Arc<Journal>) -> anyhow::Result<Self> {
         let binary = find_binary(options.binary.as_deref())?;
         let stack = Stack::up(&options.stack, options.brokers).await?;
-        journal.say("the servers run");
+        journal.write_and_print("the servers run");
         let kafka = Kafka::new(stack.kafka()?, options.partitions)?;
         let urls = [stack.timescaledb()?, stack.clickhouse()?, stack.redis()?];
         let mut proxies = Vec::new();
@@ -67,7 +67,7 @@ impl World {
         apply_topics(&binary, &stack, options.partitions, options.brokers).await?;
         let roles = roles(&stack, &proxies)?;
         for role in &roles {
-            tokio::spawn(Arc::clone(role).keep(binary.clone(), Arc::clone(&journal)));
+            tokio::spawn(Arc::clone(role).keep_running(binary.clone(), Arc::clone(&journal)));
         }
         let bars = TimescaleBarStore::open(TimescaleConfig::new(stack.timescaledb()?)).await?;
         let config = ClickHouseConfig {
@@ -75,15 +75,15 @@ impl World {
             ..ClickHouseConfig::default()
         };
         let ticks = ClickHouseTickStore::open(&config).await?;
-        let ledger: Arc<Ledger> = Arc::default();
+        let sent_trades: Arc<SentTrades> = Arc::default();
         let pods = pods(&roles);
         let feed = Feed::new(
             pods,
             kafka.clone(),
-            Arc::clone(&ledger),
+            Arc::clone(&sent_trades),
             Arc::clone(&journal),
         );
-        let world = Self {
+        let cluster = Self {
             ticks,
             stack,
             journal,
@@ -91,28 +91,28 @@ impl World {
             proxies,
             roles,
             feed,
-            ledger,
+            sent_trades,
             generations: Mutex::default(),
             epoch: AtomicU64::new(1),
             bars,
             binary,
             brokers: options.brokers,
         };
-        world.wait_ready().await?;
-        world.journal.say("every role is ready");
-        Ok(world)
+        cluster.wait_ready().await?;
+        cluster.journal.write_and_print("every role is ready");
+        Ok(cluster)
     }
 
-    /// Where the API pods are.
+    /// Returns a client of each API pod.
     pub(crate) fn pods(&self) -> Vec<RestClient> {
         pods(&self.roles)
     }
 
-    pub(crate) fn roles_of(&self, kind: RoleKind) -> impl Iterator<Item = &Arc<Role>> {
+    pub(crate) fn roles_of(&self, kind: RoleKind) -> impl Iterator<Item = &Arc<RoleProcess>> {
         self.roles.iter().filter(move |role| role.kind == kind)
     }
 
-    /// Makes the topics that are not there.
+    /// Creates the topics that do not exist.
     pub(crate) async fn apply_topics(&self) -> anyhow::Result<()> {
         apply_topics(
             &self.binary,
@@ -123,7 +123,7 @@ impl World {
         .await
     }
 
-    /// Waits until every role says that it is ready.
+    /// Waits until every role is ready.
     pub(crate) async fn wait_ready(&self) -> anyhow::Result<()> {
         let begin_ns = SystemClock.monotonic_ns();
         for role in &self.roles {
@@ -135,33 +135,33 @@ impl World {
                     Err(error) => error.to_string(),
                 };
                 let waited = Duration::from_nanos(SystemClock.monotonic_ns() - begin_ns);
-                if waited > READY_WITHIN {
+                if waited > READY_TIMEOUT {
                     bail!("{} is not ready after {waited:?}: {reason}", role.name);
                 }
-                SystemClock.sleep(POLL).await;
+                SystemClock.sleep(POLL_INTERVAL).await;
             }
         }
         Ok(())
     }
 
-    /// Waits until all that the log holds now is folded and archived, and no minute waits to be
-    /// folded anew.
+    /// Waits until every record that the log holds now is folded and archived, and no minute is
+    /// marked to be refolded.
     ///
     /// # Errors
-    /// Where it is not within the patience: what is behind.
-    pub(crate) async fn wait_drained(&self, patience: Duration) -> anyhow::Result<()> {
-        self.wait_passed(patience, true).await
+    /// If the limit passes: which partition is behind.
+    pub(crate) async fn wait_drained(&self, limit: Duration) -> anyhow::Result<()> {
+        self.wait_caught_up(limit, true).await
     }
 
-    /// Waits until all that the log holds now is folded and archived.
+    /// Waits until every record that the log holds now is folded and archived.
     ///
     /// # Errors
-    /// As [`World::wait_drained`].
-    pub(crate) async fn wait_taken_up(&self, patience: Duration) -> anyhow::Result<()> {
-        self.wait_passed(patience, false).await
+    /// As [`Cluster::wait_drained`].
+    pub(crate) async fn wait_processed(&self, limit: Duration) -> anyhow::Result<()> {
+        self.wait_caught_up(limit, false).await
     }
 
-    async fn wait_passed(&self, patience: Duration, and_clean: bool) -> anyhow::Result<()> {
+    async fn wait_caught_up(&self, limit: Duration, and_refolded: bool) -> anyhow::Result<()> {
         let begin_ns = SystemClock.monotonic_ns();
         let mut ends = None;
         loop {
@@ -169,7 +169,7 @@ impl World {
                 ends = self.kafka.ends(schemas::TRADES).await.ok();
             }
             let behind = match &ends {
-                Some(ends) => self.behind(ends, and_clean).await,
+                Some(ends) => self.behind(ends, and_refolded).await,
                 None => Err(anyhow::anyhow!("the brokers do not answer")),
             };
             let reason = match behind {
@@ -178,15 +178,15 @@ impl World {
                 Err(error) => format!("{error:#}"),
             };
             let waited = Duration::from_nanos(SystemClock.monotonic_ns() - begin_ns);
-            if waited > patience {
+            if waited > limit {
                 bail!("not caught up after {waited:?}: {reason}");
             }
-            SystemClock.sleep(POLL).await;
+            SystemClock.sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// What is not folded and archived up to some ends; none where all is.
-    async fn behind(&self, ends: &[u64], and_clean: bool) -> anyhow::Result<Option<String>> {
+    /// Describes a partition that is not folded and archived up to its end; `None` if all are.
+    async fn behind(&self, ends: &[u64], and_refolded: bool) -> anyhow::Result<Option<String>> {
         let epoch = self.epoch.load(Ordering::Acquire);
         let rows = self.bars.progress().await?;
         for (partition, end) in (0..).zip(ends) {
@@ -210,7 +210,7 @@ impl World {
                 }
             }
             let dirty = self.bars.dirty(partition).await?;
-            if let Some(first) = dirty.first().filter(|_| and_clean) {
+            if let Some(first) = dirty.first().filter(|_| and_refolded) {
                 let rows = dirty.len();
                 return Ok(Some(format!(
                     "partition {partition} has {rows} marked: {first:?}"
@@ -220,27 +220,27 @@ impl World {
         Ok(None)
     }
 
-    /// `candlewick verify` over the stores; what it says.
+    /// Runs `candlewick verify` over the stores; returns its output.
     ///
     /// # Errors
-    /// Where it finds a difference.
+    /// If it finds a difference.
     pub(crate) async fn verify(&self) -> anyhow::Result<String> {
-        let mut command = clean(&self.binary);
+        let mut command = clean_command(&self.binary);
         command
             .args(["verify", "--no-progress"])
             .args(["--brokers", self.stack.kafka()?])
             .args(stores(self.stack.timescaledb()?, self.stack.clickhouse()?));
-        finish(&mut command).await
+        run_command(&mut command).await
     }
 
-    /// A replay of a tape into a pod, from its beginning to its end.
+    /// Replays a whole tape into a pod; returns the output of the replay.
     ///
     /// # Errors
-    /// Where not every line was taken.
+    /// If not every line was accepted.
     pub(crate) async fn replay(&self, tape: &std::path::Path) -> anyhow::Result<String> {
         let pods = self.pods();
-        let pod = pods.first().context("there is no pod")?;
-        let mut command = clean(&self.binary);
+        let pod = pods.first().context("the cluster has no pod")?;
+        let mut command = clean_command(&self.binary);
         command
             .args([
                 "replay",
@@ -253,20 +253,20 @@ impl World {
             .args(["--to", pod.base_url()])
             .arg(tape)
             .env("XDG_STATE_HOME", self.journal.folder());
-        finish(&mut command).await
+        run_command(&mut command).await
     }
 
-    /// Ends every role in order, and then the servers.
-    pub(crate) async fn end(&self, keep: bool) -> anyhow::Result<()> {
+    /// Stops every role with SIGTERM, and then the servers.
+    pub(crate) async fn stop(&self, keep: bool) -> anyhow::Result<()> {
         for role in &self.roles {
-            role.end().await?;
+            role.stop().await?;
         }
         let begin_ns = SystemClock.monotonic_ns();
-        while self.roles.iter().any(|role| role.runs()) {
+        while self.roles.iter().any(|role| role.is_running()) {
             if SystemClock.monotonic_ns() - begin_ns > 30_000_000_000 {
                 bail!("a role does not end within 30 s of SIGTERM");
             }
-            SystemClock.sleep(POLL).await;
+            SystemClock.sleep(POLL_INTERVAL).await;
         }
         if !keep {
             self.stack.remove().await?;
@@ -274,18 +274,18 @@ impl World {
         Ok(())
     }
 
-    /// Notes the records of a generation that is about to be deleted.
+    /// Keeps the records of a generation that is about to be deleted.
     pub(crate) fn keep_generation(&self, records: Records) {
         lock(&self.generations).push(records);
     }
 }
 
-fn pods(roles: &[Arc<Role>]) -> Vec<RestClient> {
+fn pods(roles: &[Arc<RoleProcess>]) -> Vec<RestClient> {
     let pods = roles.iter().filter(|role| role.kind == RoleKind::Api);
     pods.map(|role| client_of_port(role.port)).collect()
 }
 
-/// The options that say where bars and ticks are.
+/// Returns the options with the addresses of the stores of bars and ticks.
 fn stores(timescaledb: &str, clickhouse: &str) -> Vec<String> {
     let options = [
         ["--timescaledb-url", timescaledb],
@@ -295,11 +295,11 @@ fn stores(timescaledb: &str, clickhouse: &str) -> Vec<String> {
 }
 
 async fn migrate(binary: &std::path::Path, stack: &Stack) -> anyhow::Result<()> {
-    let mut command = clean(binary);
+    let mut command = clean_command(binary);
     command
         .arg("migrate")
         .args(stores(stack.timescaledb()?, stack.clickhouse()?));
-    finish(&mut command).await.map(drop)
+    run_command(&mut command).await.map(drop)
 }
 
 async fn apply_topics(
@@ -308,15 +308,15 @@ async fn apply_topics(
     partitions: u32,
     brokers: u32,
 ) -> anyhow::Result<()> {
-    let mut command = clean(binary);
+    let mut command = clean_command(binary);
     command.args(["topics", "apply", "--brokers", stack.kafka()?]);
     command.args(["--partitions", &partitions.to_string()]);
     command.args(["--replication", &brokers.to_string()]);
-    finish(&mut command).await.map(drop)
+    run_command(&mut command).await.map(drop)
 }
 
-/// Two of each role. One of the two has a name that outlives it.
-fn roles(stack: &Stack, proxies: &[Proxy]) -> anyhow::Result<Vec<Arc<Role>>> {
+/// Returns two processes of each role. One of the two is a static member of its group.
+fn roles(stack: &Stack, proxies: &[Proxy]) -> anyhow::Result<Vec<Arc<RoleProcess>>> {
     let [bars, ticks, hot] = [
         proxies[0].instead(stack.timescaledb()?),
         proxies[1].instead(stack.clickhouse()?),
@@ -339,7 +339,7 @@ fn roles(stack: &Stack, proxies: &[Proxy]) -> anyhow::Result<Vec<Arc<Role>>> {
                 arguments.extend(["--instance", "first"].map(str::to_owned));
             }
             let port = stack.port(first + number - 1);
-            roles.push(Role::new(kind, number, port, &arguments));
+            roles.push(RoleProcess::new(kind, number, port, &arguments));
         }
     }
     Ok(roles)

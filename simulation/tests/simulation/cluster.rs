@@ -1,4 +1,4 @@
-//! One run: the tasks, the scheduler, and what must hold.
+//! One run: the tasks of a simulated cluster, and their scheduler.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,48 +13,48 @@ use market::{Interval, Position};
 use store::MemoryHotStore;
 use tokio_util::sync::CancellationToken;
 
+use crate::bar_store::SimBarStore;
 use crate::clock::SimClock;
 use crate::log::SimLog;
 use crate::oracle::Oracle;
 use crate::pod::Pod;
 use crate::random::Random;
 use crate::sim_client::SimClient;
-use crate::store::SimBarStore;
-use crate::ticks::SimTickStore;
+use crate::tick_store::SimTickStore;
 use crate::totals::Totals;
-use crate::trades::{PARTITIONS, Trades};
+use crate::trade_producer::{PARTITIONS, TradeProducer};
 
 /// A rule that is broken on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutant {
     NoCompareAndSet,
-    CommitFirst,
-    NoWatermarks,
-    WallClock,
-    DeltaToAnyone,
-    LoserStaysAway,
-    /// What is announced and buried is acknowledged before it is durable, so that a commit
+    PositionBeforeState,
+    WatermarksLost,
+    ClosesByWallClock,
+    DeltaWithoutPrev,
+    LosingWorkerNotRestarted,
+    /// Announcements and dead letters are acknowledged before they are durable, so that a commit
     /// can come first.
     AckBeforeDurable,
-    /// The trades that came to a marked minute are not part of the transaction.
-    LaterForgotten,
-    /// Trades that were amended before they came are not part of the transaction.
-    AheadForgotten,
-    /// A reader whose next record was dropped is given the first that is kept.
+    /// Transactions omit the later trades of marked minutes.
+    MarkedMinuteTradesLost,
+    /// Transactions omit pending amendments.
+    PendingAmendmentsLost,
+    /// A reader whose next record was dropped gets the first retained record instead of an error.
     GapSkipped,
-    /// The archiver's position is kept without the append time before it.
-    AppendTimeForgotten,
+    /// The archive progress is stored without its append time.
+    AppendTimeLost,
 }
 
 pub type Task = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
 /// A task that may be dropped at any moment.
-pub struct Running {
+pub struct RunningTask {
     pub task: Task,
     pub role: Role,
     pub number: u64,
-    /// The world does not poll it before this turn: a process that is stopped for a while.
-    pub asleep_until: u64,
+    /// The scheduler does not poll the task before this turn: its process is frozen.
+    pub frozen_until_turn: u64,
     pub stop: CancellationToken,
 }
 
@@ -65,93 +65,98 @@ pub enum Role {
     Follower,
 }
 
-pub struct World {
+pub struct SimCluster {
     pub random: Random,
     pub clock: SimClock,
     pub trades_log: SimLog,
     pub updates_log: SimLog,
-    pub letters_log: SimLog,
+    pub dead_letters_log: SimLog,
     pub bars: SimBarStore,
     pub ticks: SimTickStore,
-    pub running: Vec<Running>,
+    pub tasks: Vec<RunningTask>,
     pub pods: Vec<Pod>,
     pub clients: Vec<SimClient>,
-    pub trades: Trades,
+    pub producer: TradeProducer,
     pub turn: u64,
-    pub next_number: u64,
+    pub last_process_number: u64,
     pub mutant: Option<Mutant>,
     pub totals: Totals,
     pub oracles: Vec<Oracle>,
-    /// How many turns pass between two troubles, about: in some runs nothing gets far.
-    pub trouble_every: u64,
-    /// Of this partition the log has dropped what was not folded.
-    pub overrun: Option<u32>,
-    /// Roles that end are not followed by others.
-    pub is_over: bool,
+    /// The mean number of turns between two faults. If it is small, little progress is made.
+    pub fault_interval_turns: u64,
+    /// The partition of which the log has dropped records that were not folded.
+    pub overrun_partition: Option<u32>,
+    /// A role that ends is not started again.
+    pub is_stopping: bool,
 }
 
-/// Runs one seed; an error says which invariant broke.
+/// Runs one seed.
+///
+/// # Errors
+/// Which invariant was broken.
 pub fn run_seed(seed: u64, mutant: Option<Mutant>) -> Result<Totals, String> {
-    let mut world = World::new(seed, mutant);
-    let turns = 250 + world.random.below(600);
-    while world.turn < turns {
-        world.trouble();
-        world.step()?;
+    let mut cluster = SimCluster::new(seed, mutant);
+    let turns = 250 + cluster.random.below(600);
+    while cluster.turn < turns {
+        cluster.maybe_inject_fault();
+        cluster.step()?;
     }
-    if world.random.one_in(3) {
-        world.renew()?;
+    if cluster.random.one_in(3) {
+        cluster.recreate_trades_topic()?;
     }
-    if world.random.one_in(8) {
-        world.overrun()?;
-        return Ok(world.totals);
+    if cluster.random.one_in(8) {
+        cluster.overrun_worker()?;
+        return Ok(cluster.totals);
     }
-    world.settle()?;
-    world.check_end()?;
-    Ok(world.totals)
+    cluster.settle()?;
+    cluster.check_end()?;
+    Ok(cluster.totals)
 }
 
-impl World {
+impl SimCluster {
     fn new(seed: u64, mutant: Option<Mutant>) -> Self {
         let random = Random::new(seed);
         let clock = SimClock::new();
-        let mut trades_log = SimLog::new(PARTITIONS, 1, &random, &clock).with_skew();
-        if mutant == Some(Mutant::WallClock) {
+        let mut trades_log = SimLog::new(PARTITIONS, 1, &random, &clock).with_clock_skew();
+        if mutant == Some(Mutant::ClosesByWallClock) {
             trades_log = trades_log.with_wall_clock();
         }
         if mutant == Some(Mutant::GapSkipped) {
-            trades_log = trades_log.that_skips();
+            trades_log = trades_log.with_skipped_gaps();
         }
-        let hasty = mutant == Some(Mutant::AckBeforeDurable);
-        let trades = Trades::new(&random);
-        let mut world = Self {
-            updates_log: SimLog::new(PARTITIONS, 1_000, &random, &clock).with_haste(hasty),
-            letters_log: SimLog::new(PARTITIONS, 1, &random, &clock).with_haste(hasty),
+        let acknowledges_early = mutant == Some(Mutant::AckBeforeDurable);
+        let producer = TradeProducer::new(&random);
+        let mut cluster = Self {
+            updates_log: SimLog::new(PARTITIONS, 1_000, &random, &clock)
+                .with_early_acknowledgement(acknowledges_early),
+            dead_letters_log: SimLog::new(PARTITIONS, 1, &random, &clock)
+                .with_early_acknowledgement(acknowledges_early),
             bars: SimBarStore::new(PARTITIONS, &random, mutant),
             ticks: SimTickStore::new(&random, mutant),
-            running: Vec::new(),
+            tasks: Vec::new(),
             pods: Vec::new(),
             clients: Vec::new(),
             turn: 0,
-            next_number: 1,
+            last_process_number: 1,
             mutant,
             totals: Totals::default(),
             oracles: (0..PARTITIONS)
                 .map(|partition| Oracle::new(partition, PARTITIONS, 1))
                 .collect(),
-            trouble_every: *random.choose(&[15, 40, 120]),
-            overrun: None,
-            is_over: false,
+            fault_interval_turns: *random.choose(&[15, 40, 120]),
+            overrun_partition: None,
+            is_stopping: false,
             trades_log,
             clock,
             random,
-            trades,
+            producer,
         };
-        for (partition, entry) in world.trades.declarations() {
-            world.send(partition, vec![entry]);
+        for (partition, entry) in cluster.producer.declarations() {
+            cluster.send(partition, vec![entry]);
         }
-        world.start_all();
-        world.start_clients();
-        world
+        cluster.start_all();
+        cluster.start_clients();
+        cluster
     }
 
     pub fn start_all(&mut self) {
@@ -165,7 +170,7 @@ impl World {
     }
 
     fn start_clients(&mut self) {
-        for instrument in self.trades.instruments() {
+        for instrument in self.producer.instruments() {
             let interval = *self.random.choose(&Interval::ALL);
             for interval in [Interval::M1, interval] {
                 let name = ChannelName {
@@ -179,24 +184,23 @@ impl World {
     }
 
     fn run(&mut self, role: Role, number: u64, stop: CancellationToken, task: Task) {
-        self.running.push(Running {
+        self.tasks.push(RunningTask {
             task,
             role,
             number,
-            asleep_until: 0,
+            frozen_until_turn: 0,
             stop,
         });
     }
 
-    pub fn number(&mut self) -> u64 {
-        self.next_number += 1;
-        self.next_number
+    pub fn next_process_number(&mut self) -> u64 {
+        self.last_process_number += 1;
+        self.last_process_number
     }
 
-    /// The generation of the log that is there becomes the one that is folded, as when an
-    /// aggregator starts.
-    pub fn adopt(&mut self) {
-        if self.bars.adopt_now(self.trades_log.current_epoch()) {
+    /// Adopts the current epoch of the log, as an aggregator does when it starts.
+    pub fn adopt_current_epoch(&mut self) {
+        if self.bars.adopt_epoch(self.trades_log.current_epoch()) {
             let fresh = |partition| Oracle::new(partition, PARTITIONS, 1);
             self.oracles = (0..PARTITIONS).map(fresh).collect();
         }
@@ -211,17 +215,17 @@ impl World {
     }
 
     pub fn start_worker(&mut self, partition: u32) {
-        let number = self.number();
-        self.adopt();
+        let number = self.next_process_number();
+        self.adopt_current_epoch();
         let worker = Worker {
             partition,
             topics: Topics {
                 trades: self.trades_log.reopened(),
                 updates: self.updates_log.clone(),
-                dead_letters: self.letters_log.clone(),
+                dead_letters: self.dead_letters_log.clone(),
             },
             stores: Stores {
-                bars: self.bars.of_worker(number),
+                bars: self.bars.for_worker(number),
                 ticks: self.ticks.clone(),
                 hot: MemoryHotStore::default(),
                 clock: self.clock.clone(),
@@ -243,7 +247,7 @@ impl World {
     }
 
     pub fn start_archiver(&mut self, partition: u32) {
-        let number = self.number();
+        let number = self.next_process_number();
         let archiver = Archiver {
             partition,
             trades: self.trades_log.reopened(),
@@ -264,7 +268,7 @@ impl World {
     }
 
     pub fn start_pod(&mut self) {
-        let number = self.number();
+        let number = self.next_process_number();
         let (pod, tasks) = Pod::start(number, &self.updates_log, &self.bars, &self.clock);
         for task in tasks {
             self.run(Role::Follower, number, CancellationToken::new(), task);
@@ -272,7 +276,7 @@ impl World {
         self.pods.push(pod);
     }
 
-    /// A producer sends some records; it sends them again where it is not told that they arrived.
+    /// Starts a producer that sends some records, and repeats them until they are acknowledged.
     pub fn send(&mut self, partition: u32, entries: Vec<eventlog::NewRecord>) {
         let (log, random) = (self.trades_log.clone(), self.random.clone());
         let task = async move {
@@ -284,7 +288,7 @@ impl World {
             }
             Ok(())
         };
-        let number = self.number();
+        let number = self.next_process_number();
         self.run(
             Role::Follower,
             number,
@@ -293,66 +297,66 @@ impl World {
         );
     }
 
-    /// Polls one task or one client, lets some time pass, and checks what was committed.
+    /// Polls some tasks and a client, lets some time pass, and checks what was committed.
     pub fn step(&mut self) -> Result<(), String> {
         self.turn += 1;
         for _ in 0..4 {
             self.poll_one()?;
         }
-        let place = usize::try_from(self.random.below(self.clients.len() as u64)).unwrap();
+        let place = self.random.index(self.clients.len());
         self.clients[place].step(&self.pods)?;
         self.clock
-            .pass(i64::try_from(self.random.below(8_000_000)).unwrap());
+            .advance(i64::try_from(self.random.below(8_000_000)).unwrap());
         if self.random.one_in(3) {
             let partition = u32::try_from(self.random.below(PARTITIONS.into())).unwrap();
             self.trades_log.sync(partition);
             self.updates_log.sync(partition);
-            self.letters_log.sync(partition);
+            self.dead_letters_log.sync(partition);
         }
         self.ban_losers();
         self.check_commits()
     }
 
     fn poll_one(&mut self) -> Result<(), String> {
-        if self.running.is_empty() {
+        if self.tasks.is_empty() {
             return Ok(());
         }
-        let place = usize::try_from(self.random.below(self.running.len() as u64)).unwrap();
-        let running = &mut self.running[place];
-        if running.asleep_until > self.turn {
+        let place = self.random.index(self.tasks.len());
+        let task = &mut self.tasks[place];
+        if task.frozen_until_turn > self.turn {
             return Ok(());
         }
         let mut context = Context::from_waker(Waker::noop());
-        let Poll::Ready(ended) = running.task.as_mut().poll(&mut context) else {
+        let Poll::Ready(ended) = task.task.as_mut().poll(&mut context) else {
             return Ok(());
         };
-        let running = self.running.swap_remove(place);
-        match (ended, running.role) {
-            (Ok(()), Role::Worker(_) | Role::Archiver(_)) if !running.stop.is_cancelled() => {
-                Err(format!("{:?} ended without being told to", running.role))
+        let task = self.tasks.swap_remove(place);
+        match (ended, task.role) {
+            (Ok(()), Role::Worker(_) | Role::Archiver(_)) if !task.stop.is_cancelled() => {
+                Err(format!("{:?} ended although it was not stopped", task.role))
             }
-            // What the group has taken from one member is another's by now.
+            // The group has revoked the partition; another member owns it now.
             (Ok(()), role @ (Role::Worker(_) | Role::Archiver(_))) => {
-                if !self.is_over && !self.has(role) {
+                if !self.is_stopping && !self.has(role) {
                     self.start(role);
                 }
                 Ok(())
             }
             (Ok(()), Role::Follower) => Ok(()),
             (Err(error), Role::Worker(partition) | Role::Archiver(partition))
-                if error.contains("is not within") && self.overrun == Some(partition) =>
+                if error.contains("is not within") && self.overrun_partition == Some(partition) =>
             {
-                self.totals.count("overruns", 1);
+                self.totals.add_count("overruns", 1);
                 Ok(())
             }
-            // The process ends, and is started anew.
-            (Err(error), Role::Worker(partition)) if error.contains("made anew") => {
-                self.totals.count("workers of an old epoch", 1);
+            // The process ends and is restarted.
+            (Err(error), Role::Worker(partition)) if is_recreated(&error) => {
+                self.totals.add_count("workers of an old epoch", 1);
                 self.start_worker(partition);
                 Ok(())
             }
-            (Err(error), Role::Archiver(partition)) if error.contains("made anew") => {
-                self.adopt();
+            (Err(error), Role::Archiver(partition)) if is_recreated(&error) => {
+                self.adopt_current_epoch();
                 self.start_archiver(partition);
                 Ok(())
             }
@@ -360,9 +364,9 @@ impl World {
         }
     }
 
-    /// How far the stored state of a partition is.
+    /// Returns the position up to which a partition's stored state is folded.
     pub fn folded(&self, partition: u32) -> Option<Position> {
-        self.bars.look(|stored| {
+        self.bars.read_stored(|stored| {
             let row = stored.progress.get(&partition)?;
             Some(Position {
                 epoch: row.epoch,
@@ -373,13 +377,20 @@ impl World {
 
     fn ban_losers(&mut self) {
         let losers = self.bars.take_losers();
-        if self.mutant == Some(Mutant::LoserStaysAway) {
-            self.running
-                .retain(|running| !losers.contains(&running.number));
+        if self.mutant == Some(Mutant::LosingWorkerNotRestarted) {
+            self.tasks.retain(|task| !losers.contains(&task.number));
         }
     }
 
     pub fn has(&self, role: Role) -> bool {
-        self.running.iter().any(|running| running.role == role)
+        self.tasks.iter().any(|task| task.role == role)
     }
+}
+
+/// Returns whether a role has ended because its topic was recreated.
+fn is_recreated(error: &str) -> bool {
+    let recreated = eventlog::LogError::Recreated {
+        topic: "simulated".to_owned(),
+    };
+    error.contains(&recreated.to_string())
 }

@@ -1,4 +1,5 @@
-//! What producers send: trades of venues of every kind, late, twice, wrong, and out of order.
+//! The trades that producers send: of every kind of venue, late, repeated, malformed, and out of
+//! order.
 
 use bytes::Bytes;
 use eventlog::NewRecord;
@@ -13,7 +14,7 @@ use crate::random::Random;
 
 pub const PARTITIONS: u32 = 2;
 
-/// A venue of every kind.
+/// One venue of each kind.
 const VENUES: [(&str, IdScheme, IdScope); 6] = [
     ("ranges", IdScheme::Contiguous, IdScope::Symbol),
     ("daily", IdScheme::Contiguous, IdScope::Day),
@@ -23,23 +24,23 @@ const VENUES: [(&str, IdScheme, IdScope); 6] = [
     ("bare", IdScheme::None, IdScope::Symbol),
 ];
 
-/// Makes up what producers send.
-pub struct Trades {
+/// Generates the records that producers send.
+pub struct TradeProducer {
     random: Random,
-    /// Each with its settings and the next id.
+    /// Each instrument with its settings and the next id.
     instruments: Vec<(Instrument, VenueSettings, u64)>,
-    /// Event time, which runs faster than the clock.
+    /// The event time, which runs faster than the clock.
     time_ns: i64,
     pace_ns: u64,
     sent: Vec<(u32, NewRecord)>,
-    /// What edits and cancels may name.
+    /// The trades that edits and cancels may name.
     named: Vec<(Instrument, Trade)>,
     next_amendment: u64,
     amends: bool,
     epoch: u64,
 }
 
-impl Trades {
+impl TradeProducer {
     pub fn new(random: &Random) -> Self {
         let mut instruments = Vec::new();
         for symbol in ["A", "B", "C"] {
@@ -71,12 +72,12 @@ impl Trades {
         }
     }
 
-    /// The topic was made anew.
-    pub const fn renew(&mut self, epoch: u64) {
+    /// Sets the epoch of the recreated topic.
+    pub const fn set_epoch(&mut self, epoch: u64) {
         self.epoch = epoch;
     }
 
-    /// Whether trades are edited and cancelled in this run.
+    /// Returns whether trades are edited and cancelled in this run.
     pub const fn amends(&self) -> bool {
         self.amends
     }
@@ -88,7 +89,7 @@ impl Trades {
             .collect()
     }
 
-    /// The settings of every venue, for every partition.
+    /// Returns the records that declare every venue in every partition.
     pub fn declarations(&self) -> Vec<(u32, NewRecord)> {
         let mut entries = Vec::new();
         for (instrument, settings, _) in &self.instruments {
@@ -100,13 +101,13 @@ impl Trades {
         entries
     }
 
-    /// A record that only lets time pass.
+    /// Returns a record that only moves time.
     pub fn advance() -> NewRecord {
         entry("", &TradesRecord::Advance)
     }
 
-    /// Some records, and the partitions that they belong in.
-    pub fn next(&mut self) -> Vec<(u32, NewRecord)> {
+    /// Returns some records, each with the partition to send it to.
+    pub fn next_records(&mut self) -> Vec<(u32, NewRecord)> {
         let mut entries = Vec::new();
         for _ in 0..=self.random.below(6) {
             let one = match self.random.below(40) {
@@ -128,7 +129,7 @@ impl Trades {
     }
 
     fn trade(&mut self) -> (u32, NewRecord) {
-        let place = usize::try_from(self.random.below(self.instruments.len() as u64)).unwrap();
+        let place = self.random.index(self.instruments.len());
         self.time_ns += i64::try_from(self.random.below(self.pace_ns)).unwrap();
         let time_ns = self.event_time();
         let random = self.random.clone();
@@ -150,7 +151,7 @@ impl Trades {
         let key = instrument.key().to_owned();
         self.named.push((instrument.clone(), trade.clone()));
         let one = (partition(&key), entry(&key, &TradesRecord::Trade(trade)));
-        // Some are held back, so that what amends them comes first.
+        // Some trades are held back, so that an amendment of them arrives first.
         if !random.one_in(12) || !self.amends {
             self.sent.push(one.clone());
             return one;
@@ -160,7 +161,7 @@ impl Trades {
         early
     }
 
-    /// An edit or a cancel of a trade that was sent, will be, or never was.
+    /// Returns an edit or a cancel of a trade that was sent, will be sent, or is never sent.
     fn amendment(&mut self) -> (u32, NewRecord) {
         if self.named.is_empty() {
             return self.garbage();
@@ -169,7 +170,7 @@ impl Trades {
         let recent = self.named.len().min(20);
         let skip = usize::try_from(random.below(recent as u64)).unwrap();
         let place = if random.one_in(4) {
-            usize::try_from(random.below(self.named.len() as u64)).unwrap()
+            random.index(self.named.len())
         } else {
             self.named.len() - 1 - skip
         };
@@ -201,7 +202,7 @@ impl Trades {
         one
     }
 
-    /// A repair, or a refold that nobody asked for.
+    /// Returns a repair, or a refold without a mark.
     fn control(&self) -> (u32, NewRecord) {
         let (instrument, _, _) = self.random.choose(&self.instruments);
         let minute_ns = self.event_time().max(0) / MINUTE_NS * MINUTE_NS;
@@ -225,7 +226,8 @@ impl Trades {
         (partition(key), entry(key, &record))
     }
 
-    /// Mostly now; sometimes late by minutes, hours or days; sometimes impossible.
+    /// Returns a time that is mostly now, sometimes minutes, hours or days ago, and sometimes
+    /// impossible.
     fn event_time(&self) -> i64 {
         let back = |most_ns: i64| {
             self.time_ns - i64::try_from(self.random.below(most_ns.unsigned_abs())).unwrap()
@@ -242,10 +244,10 @@ impl Trades {
     }
 
     fn garbage(&self) -> (u32, NewRecord) {
-        let bytes = (0..self.random.below(12)).map(|_| self.random.next().to_le_bytes()[0]);
+        let bytes = (0..self.random.below(12)).map(|_| self.random.next_u64().to_le_bytes()[0]);
         let value = Bytes::from(bytes.collect::<Vec<_>>());
         let keys: [&'static [u8]; 4] = [b"exact:A", b"", b"\xff", b"no colon"];
-        let place = usize::try_from(self.random.below(keys.len() as u64)).unwrap();
+        let place = self.random.index(keys.len());
         let key = Bytes::from_static(keys[place]);
         (
             u32::try_from(self.random.below(PARTITIONS.into())).unwrap(),
@@ -253,9 +255,9 @@ impl Trades {
         )
     }
 
-    /// A trade of a venue that nobody declared, or in a partition that is not its own.
+    /// Returns a trade of an undeclared venue, or one in a wrong partition.
     fn stranger(&self) -> (u32, NewRecord) {
-        let key = *self.random.choose(&["nobody:A", "exact:A", "ranges:B"]);
+        let key = *self.random.choose(&["undeclared:A", "exact:A", "ranges:B"]);
         let trade = Trade {
             time_ns: self.time_ns,
             price: decimal(&self.random, false),

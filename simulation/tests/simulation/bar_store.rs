@@ -1,5 +1,5 @@
-//! A bar store that is slow, fails before or after it has written, and forgets at a loss of
-//! power what was not synced.
+//! A simulated bar store, which is slow, fails before or after a write, and loses unsynced commits
+//! when power is lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -12,12 +12,12 @@ use store::{
     VenueRow,
 };
 
+use crate::cluster::Mutant;
 use crate::random::Random;
-use crate::world::Mutant;
 
-/// All that is stored, as of one commit.
+/// What is stored as of one commit.
 #[derive(Clone, Default)]
-pub struct Stored {
+pub struct StoredState {
     pub progress: BTreeMap<u32, PartitionProgress>,
     pub bars: BTreeMap<(Instrument, Window), BarRow>,
     pub symbols: BTreeMap<Instrument, SymbolRow>,
@@ -27,12 +27,12 @@ pub struct Stored {
     pub id_appends: BTreeMap<IdSetKey, i64>,
     pub rejected: BTreeMap<u32, Vec<ExcludedRange>>,
     pub dirty: BTreeMap<(Instrument, i64), RefoldMark>,
-    /// Where each partition was when a later generation was adopted, by (epoch, partition).
+    /// The next offset of each partition when a later epoch was adopted, by (epoch, partition).
     pub switched: BTreeMap<(u64, u32), u64>,
     pub ahead: BTreeSet<PendingAmendmentRow>,
 }
 
-impl Stored {
+impl StoredState {
     fn dirty_of(&self, here: &dyn Fn(&Instrument) -> bool) -> Vec<DirtyMinuteRow> {
         let row =
             |((instrument, start_ns), mark): (&(Instrument, i64), &RefoldMark)| DirtyMinuteRow {
@@ -49,19 +49,19 @@ impl Stored {
 
 struct State {
     /// Every state since the last sync, the newest last.
-    history: Vec<Stored>,
+    history: Vec<StoredState>,
     faults: bool,
-    /// All calls fail while this is above nought.
+    /// The number of next calls that fail.
     outage: u64,
-    /// Partitions that were committed since the world last looked.
+    /// The partitions that were committed since they were last checked.
     committed: BTreeSet<u32>,
-    /// Workers that were told that they have lost.
+    /// The workers whose commit was refused by compare-and-set.
     losers: BTreeSet<u64>,
     pub lost: u64,
     pub commits: u64,
 }
 
-/// A handle that knows which worker it was given to.
+/// A handle of the store that belongs to one worker.
 #[derive(Clone)]
 pub struct SimBarStore {
     state: Arc<Mutex<State>>,
@@ -74,7 +74,7 @@ pub struct SimBarStore {
 impl SimBarStore {
     pub fn new(partitions: u32, random: &Random, mutant: Option<Mutant>) -> Self {
         let state = State {
-            history: vec![Stored::default()],
+            history: vec![StoredState::default()],
             faults: true,
             outage: 0,
             committed: BTreeSet::new(),
@@ -91,14 +91,14 @@ impl SimBarStore {
         }
     }
 
-    pub fn of_worker(&self, worker: u64) -> Self {
+    pub fn for_worker(&self, worker: u64) -> Self {
         Self {
             worker,
             ..self.clone()
         }
     }
 
-    pub fn look<T>(&self, read: impl FnOnce(&Stored) -> T) -> T {
+    pub fn read_stored<T>(&self, read: impl FnOnce(&StoredState) -> T) -> T {
         let state = self.state.lock().unwrap();
         read(state.history.last().unwrap())
     }
@@ -111,28 +111,27 @@ impl SimBarStore {
         std::mem::take(&mut self.state.lock().unwrap().losers)
     }
 
-    pub fn counts(&self) -> (u64, u64) {
+    pub fn commit_counts(&self) -> (u64, u64) {
         let state = self.state.lock().unwrap();
         (state.commits, state.lost)
     }
 
-    pub fn trouble_again(&self) {
+    pub fn enable_faults(&self) {
         self.state.lock().unwrap().faults = true;
     }
 
-    pub fn calm(&self) {
+    pub fn disable_faults(&self) {
         let mut state = self.state.lock().unwrap();
         state.faults = false;
         state.outage = 0;
     }
 
-    pub fn fail_for(&self, calls: u64) {
+    pub fn start_outage(&self, calls: u64) {
         self.state.lock().unwrap().outage = calls;
     }
 
-    /// Moves every partition to a generation of the log, where it is not there.
-    /// Answers whether any was not.
-    pub fn adopt_now(&self, epoch: u64) -> bool {
+    /// Moves every partition to an epoch of the log; returns whether any was at an earlier one.
+    pub fn adopt_epoch(&self, epoch: u64) -> bool {
         let mut state = self.state.lock().unwrap();
         let mut next = state.history.last().unwrap().clone();
         let mut moved = false;
@@ -154,7 +153,7 @@ impl SimBarStore {
         history.drain(..history.len() - 1);
     }
 
-    /// The machine has lost power: some of what was not synced is gone.
+    /// Drops some of the unsynced commits, as a loss of power does.
     pub fn lose_power(&self) {
         let history = &mut self.state.lock().unwrap().history;
         let kept = self.random.below(history.len() as u64) + 1;
@@ -182,12 +181,12 @@ impl SimBarStore {
         Ok(())
     }
 
-    fn lost_afterwards(&self) -> bool {
+    fn is_answer_lost(&self) -> bool {
         self.state.lock().unwrap().faults && self.random.one_in(15)
     }
 
-    /// Moves the progress row, where it is where it is expected.
-    fn compare_and_set(&self, transaction: &Transaction, next: &mut Stored) -> bool {
+    /// Moves the progress row if it is where the transaction expects it.
+    fn compare_and_set(&self, transaction: &Transaction, next: &mut StoredState) -> bool {
         let row = next.progress.get(&transaction.progress.partition);
         let found = row.map(|row| (row.epoch, row.next_offset));
         if found != Some(transaction.expected) && self.mutant != Some(Mutant::NoCompareAndSet) {
@@ -201,12 +200,12 @@ impl SimBarStore {
         true
     }
 
-    fn write(&self, transaction: &Transaction, next: &mut Stored) {
+    fn apply_transaction(&self, transaction: &Transaction, next: &mut StoredState) {
         for StoredBar { instrument, row } in &transaction.bars {
             next.bars
                 .insert((instrument.clone(), row.window), row.clone());
         }
-        if self.mutant != Some(Mutant::NoWatermarks) {
+        if self.mutant != Some(Mutant::WatermarksLost) {
             for row in &transaction.symbols {
                 next.symbols.insert(row.instrument.clone(), row.clone());
             }
@@ -244,7 +243,7 @@ impl SimBarStore {
             let key = (change.instrument.clone(), change.start_ns);
             match &change.mark {
                 Some(mark) => {
-                    let forgetful = self.mutant == Some(Mutant::LaterForgotten);
+                    let forgetful = self.mutant == Some(Mutant::MarkedMinuteTradesLost);
                     let later = mark.later.clone().filter(|_| !forgetful);
                     let mark = RefoldMark {
                         later,
@@ -255,12 +254,12 @@ impl SimBarStore {
                 None => _ = next.dirty.remove(&key),
             }
         }
-        if self.mutant != Some(Mutant::AheadForgotten) {
+        if self.mutant != Some(Mutant::PendingAmendmentsLost) {
             next.ahead.extend(transaction.ahead.iter().cloned());
         }
     }
 
-    fn put(&self, next: Stored, partition: u32) {
+    fn push_commit(&self, next: StoredState, partition: u32) {
         let mut state = self.state.lock().unwrap();
         state.history.push(next);
         state.committed.insert(partition);
@@ -323,25 +322,25 @@ impl BarStore for SimBarStore {
     }
 
     async fn adopt(&self, _: &str, _: &str) -> Result<u64, StoreError> {
-        unreachable!("the world knows the epochs")
+        unreachable!("the simulation sets the epochs")
     }
 
     async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
         self.call().await?;
         let partition = transaction.progress.partition;
-        let mut next = self.look(Stored::clone);
+        let mut next = self.read_stored(StoredState::clone);
         if !self.compare_and_set(transaction, &mut next) {
             return Ok(CommitOutcome::Lost);
         }
-        if self.mutant == Some(Mutant::CommitFirst) {
+        if self.mutant == Some(Mutant::PositionBeforeState) {
             self.state.lock().unwrap().history.push(next);
             self.random.pause(10).await;
-            next = self.look(Stored::clone);
+            next = self.read_stored(StoredState::clone);
         }
-        self.write(transaction, &mut next);
-        self.put(next, partition);
+        self.apply_transaction(transaction, &mut next);
+        self.push_commit(next, partition);
         self.random.pause(2).await;
-        if self.lost_afterwards() {
+        if self.is_answer_lost() {
             return Err(Self::unavailable("the answer was lost"));
         }
         Ok(CommitOutcome::Committed)
@@ -364,18 +363,18 @@ impl BarStore for SimBarStore {
 impl BarReader for SimBarStore {
     async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.call().await?;
-        Ok(self.look(|stored| stored.progress.values().copied().collect()))
+        Ok(self.read_stored(|stored| stored.progress.values().copied().collect()))
     }
 
     async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
         self.call().await?;
-        let row = |stored: &Stored, key: &BarKey| {
+        let row = |stored: &StoredState, key: &BarKey| {
             stored
                 .bars
                 .get(&(key.instrument.clone(), key.window))
                 .cloned()
         };
-        Ok(self.look(|stored| keys.iter().map(|key| row(stored, key)).collect()))
+        Ok(self.read_stored(|stored| keys.iter().map(|key| row(stored, key)).collect()))
     }
 
     async fn bar_range(&self, _: &BarQuery) -> Result<Vec<BarRow>, StoreError> {
@@ -384,7 +383,7 @@ impl BarReader for SimBarStore {
 
     async fn ids(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
         self.call().await?;
-        let row = |stored: &Stored, key: &IdSetKey| {
+        let row = |stored: &StoredState, key: &IdSetKey| {
             let ranges = stored.ranges.get(key).into_iter().flatten();
             let exact = stored.exact.get(key).into_iter().flatten();
             IdSetRow {
@@ -393,7 +392,7 @@ impl BarReader for SimBarStore {
                 last_append_ns: stored.id_appends.get(key).copied().unwrap_or(0),
             }
         };
-        Ok(self.look(|stored| keys.iter().map(|key| row(stored, key)).collect()))
+        Ok(self.read_stored(|stored| keys.iter().map(|key| row(stored, key)).collect()))
     }
 
     async fn id_ranges(&self, _: &IdRangeQuery) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
@@ -426,7 +425,7 @@ impl BarReader for SimBarStore {
         self.call().await?;
         let within =
             |range: &ExcludedRange| range.epoch == epoch && range.first < end && range.end > first;
-        Ok(self.look(|stored| {
+        Ok(self.read_stored(|stored| {
             let ranges = stored.rejected.get(&partition).into_iter().flatten();
             ranges.filter(|range| within(range)).copied().collect()
         }))
@@ -437,6 +436,6 @@ impl BarReader for SimBarStore {
     }
 
     async fn epoch(&self, _: &str, _: &str) -> Result<Option<u64>, StoreError> {
-        unreachable!("the world knows the epochs")
+        unreachable!("the simulation sets the epochs")
     }
 }

@@ -1,60 +1,60 @@
-//! What goes wrong, and when.
+//! The faults, and when they happen.
 
 use market::Position;
 
+use crate::cluster::{Mutant, Role, SimCluster};
 use crate::log::SimLog;
 use crate::random::Random;
-use crate::trades::{PARTITIONS, Trades};
-use crate::world::{Mutant, Role, World};
+use crate::trade_producer::{PARTITIONS, TradeProducer};
 
-/// A night, or a few days, in which nobody trades.
-const LONG_NS: i64 = 3 * market::DAY_NS;
+/// A few days without trades.
+const LONG_PAUSE_NS: i64 = 3 * market::DAY_NS;
 
-impl World {
-    /// Something may happen: trade, or trouble.
-    pub fn trouble(&mut self) {
+impl SimCluster {
+    /// Sends some records or injects a fault, if the seed chooses so.
+    pub fn maybe_inject_fault(&mut self) {
         if self.random.one_in(4) {
-            for (partition, entry) in self.trades.next() {
+            for (partition, entry) in self.producer.next_records() {
                 self.send(partition, vec![entry]);
             }
         }
-        if !self.random.one_in(self.trouble_every) {
+        if !self.random.one_in(self.fault_interval_turns) {
             return;
         }
         match self.random.below(20) {
             0..=2 => self.crash_worker(),
             3..=4 => self.start_zombie(),
-            5 => self.put_to_sleep(),
+            5 => self.freeze_task(),
             6 => self.crash_archiver(),
             7 => self.lose_pod(),
             8 => self.lose_power(),
             9 => {
-                self.bars.fail_for(self.random.below(60));
-                self.totals.count("outages", 1);
+                self.bars.start_outage(self.random.below(60));
+                self.totals.add_count("outages", 1);
             }
             10 => self.disconnect(),
             11 => {
                 self.bars.sync_now();
                 let kept = self.random.below(4);
-                self.updates_log.wrap(self.partition(), kept);
-                self.totals.count("wrapped rings", 1);
+                self.updates_log.keep_newest(self.partition(), kept);
+                self.totals.add_count("wrapped rings", 1);
             }
             12 if self.random.one_in(6) && self.is_clean() => {
-                self.clock.pass(LONG_NS);
-                self.totals.count("long nights", 1);
+                self.clock.advance(LONG_PAUSE_NS);
+                self.totals.add_count("long nights", 1);
             }
             13 => self.hand_over(Role::Worker(self.partition())),
             14 => self.hand_over(Role::Archiver(self.partition())),
             15 => self.rebalance(),
             16..=18 => self.retain(),
-            _ => self.clock.pass(20_000_000_000),
+            _ => self.clock.advance(20_000_000_000),
         }
     }
 
-    /// Whether no minute waits to be folded anew: its ticks have to be there still.
+    /// Returns whether no minute is marked: a refold needs ticks that have not expired.
     fn is_clean(&self) -> bool {
-        !self.trades.amends()
-            || self.bars.look(|stored| {
+        !self.producer.amends()
+            || self.bars.read_stored(|stored| {
                 let folded = |partition: &u32| {
                     let row = stored.progress.get(partition);
                     row.is_some_and(|row| row.next_offset == self.trades_log.end(*partition))
@@ -67,11 +67,11 @@ impl World {
         u32::try_from(self.random.below(PARTITIONS.into())).unwrap()
     }
 
-    /// The first task in a role, dropped where it waits.
+    /// Drops the first task of a role at the point where it waits; returns whether there was one.
     fn crash(&mut self, role: Role) -> bool {
-        let place = self.running.iter().position(|running| running.role == role);
+        let place = self.tasks.iter().position(|task| task.role == role);
         if let Some(place) = place {
-            self.running.swap_remove(place);
+            self.tasks.swap_remove(place);
         }
         place.is_some()
     }
@@ -80,51 +80,45 @@ impl World {
         let partition = self.partition();
         if self.crash(Role::Worker(partition)) {
             self.start_worker(partition);
-            self.totals.count("worker crashes", 1);
+            self.totals.add_count("worker crashes", 1);
         }
     }
 
-    /// A second worker of a partition, while the first goes on; one of them ends some time.
+    /// Starts a second worker of a partition while the first continues, or drops one of two.
     fn start_zombie(&mut self) {
         let partition = self.partition();
         let role = Role::Worker(partition);
-        if self
-            .running
-            .iter()
-            .filter(|running| running.role == role)
-            .count()
-            > 1
-        {
+        if self.tasks.iter().filter(|task| task.role == role).count() > 1 {
             self.crash(role);
         } else {
             self.start_worker(partition);
-            self.totals.count("zombies", 1);
+            self.totals.add_count("zombies", 1);
         }
     }
 
-    /// A process that is stopped for a while, and goes on as if nothing had happened.
-    fn put_to_sleep(&mut self) {
-        if !self.running.is_empty() {
-            let place = self.random.below(self.running.len() as u64);
+    /// Freezes a task for some turns.
+    fn freeze_task(&mut self) {
+        if !self.tasks.is_empty() {
+            let place = self.random.below(self.tasks.len() as u64);
             let until = self.turn + self.random.below(150);
-            self.running[usize::try_from(place).unwrap()].asleep_until = until;
-            self.totals.count("sleeps", 1);
+            self.tasks[usize::try_from(place).unwrap()].frozen_until_turn = until;
+            self.totals.add_count("sleeps", 1);
         }
     }
 
-    /// The group takes a partition from one member and gives it to another: the first is told to
-    /// finish what it has begun. The second begins after that, or before, where it takes too long.
+    /// Moves a partition from one member of the group to another. The first finishes what it has
+    /// begun; the second starts after that, or before if the first takes too long.
     fn hand_over(&mut self, role: Role) {
-        for running in self.running.iter().filter(|running| running.role == role) {
-            running.stop.cancel();
+        for task in self.tasks.iter().filter(|task| task.role == role) {
+            task.stop.cancel();
         }
         if self.random.one_in(2) {
             self.start(role);
         }
-        self.totals.count("hand-overs", 1);
+        self.totals.add_count("hand-overs", 1);
     }
 
-    /// The group gives every partition to another member, in any order.
+    /// Moves every partition to another member, in random order.
     fn rebalance(&mut self) {
         let mut roles: Vec<Role> = (0..PARTITIONS)
             .flat_map(|of| [Role::Worker(of), Role::Archiver(of)])
@@ -133,51 +127,54 @@ impl World {
             let place = self.random.below(roles.len() as u64);
             self.hand_over(roles.swap_remove(usize::try_from(place).unwrap()));
         }
-        self.totals.count("rebalances", 1);
+        self.totals.add_count("rebalances", 1);
     }
 
-    /// The log drops some of what both roles have durably passed. One that slept meanwhile, or
-    /// is another's successor, may still want it.
+    /// Drops records of the log that both roles have durably processed. A role that was frozen, or
+    /// that continues from an older position, may still try to read them.
     fn retain(&mut self) {
         self.bars.sync_now();
         self.ticks.sync_now();
         let epoch = self.trades_log.current_epoch();
         for partition in 0..PARTITIONS {
-            let passed = self.folded(partition).min(self.ticks.reached(partition));
+            let passed = self
+                .folded(partition)
+                .min(self.ticks.archived_to(partition));
             if let Some(passed) = passed.filter(|passed| passed.epoch == epoch) {
                 let dropped = match self.random.one_in(2) {
                     true => passed.offset,
                     false => self.random.below(passed.offset + 1),
                 };
                 self.trades_log.drop_below(partition, dropped);
-                self.totals.count("retained", u64::from(dropped > 0));
+                self.totals.add_count("retained", u64::from(dropped > 0));
             }
         }
     }
 
-    /// The log drops records that the worker of a partition has not folded, as where it was
-    /// behind for too long. It has to stop with a message, wherever the partition goes, and the
-    /// others go on; nothing that is stored may be wrong.
-    pub fn overrun(&mut self) -> Result<(), String> {
+    /// Drops records of the log that the worker of a partition has not folded, as if it was behind
+    /// for too long. Each worker of the partition has to stop with an error while the other
+    /// partitions continue, and the stored state has to stay right.
+    pub fn overrun_worker(&mut self) -> Result<(), String> {
         self.bars.sync_now();
         self.ticks.sync_now();
         let partition = self.partition();
         let here = [Role::Worker(partition), Role::Archiver(partition)];
-        self.running.retain(|running| !here.contains(&running.role));
+        self.tasks.retain(|task| !here.contains(&task.role));
         for _ in 0..3 {
-            self.trades_log.put(partition, vec![Trades::advance()]);
+            self.trades_log
+                .append_now(partition, vec![TradeProducer::advance()]);
         }
         let end = self.trades_log.end(partition);
         self.trades_log.drop_below(partition, end - 1);
-        self.overrun = Some(partition);
+        self.overrun_partition = Some(partition);
         let offset = |folded: Option<Position>| folded.map_or(0, |at| at.offset);
         let folded = offset(self.folded(partition));
         here.into_iter().for_each(|role| self.start(role));
-        // Seldom enough that a worker which went on would come to commit.
-        self.trouble_every = 150;
+        // Faults are so rare that a worker which continued would commit.
+        self.fault_interval_turns = 150;
         let turns = self.turn + 300 + self.random.below(300);
         while self.turn < turns {
-            self.trouble();
+            self.maybe_inject_fault();
             self.step()?;
         }
         for partition in 0..PARTITIONS {
@@ -195,36 +192,33 @@ impl World {
         let partition = self.partition();
         if self.crash(Role::Archiver(partition)) {
             self.start_archiver(partition);
-            self.totals.count("archiver crashes", 1);
+            self.totals.add_count("archiver crashes", 1);
         }
     }
 
     fn lose_pod(&mut self) {
-        let pod = self
-            .pods
-            .swap_remove(usize::try_from(self.random.below(self.pods.len() as u64)).unwrap());
-        self.running.retain(|running| running.number != pod.number);
+        let pod = self.pods.swap_remove(self.random.index(self.pods.len()));
+        self.tasks.retain(|task| task.number != pod.number);
         for client in &mut self.clients {
             client.lose_pod(pod.number);
         }
         self.start_pod();
-        self.totals.count("pods lost", 1);
+        self.totals.add_count("pods lost", 1);
     }
 
     fn disconnect(&mut self) {
-        let place = usize::try_from(self.random.below(self.clients.len() as u64)).unwrap();
+        let place = self.random.index(self.clients.len());
         self.clients[place].disconnect();
-        self.totals.count("disconnects", 1);
+        self.totals.add_count("disconnects", 1);
     }
 
-    /// The machine stops: every process ends, and what was not durable is gone. The topic
-    /// `bar-updates` is made anew, as in one process, or survives, as on a cluster.
+    /// Ends every process and drops what is not durable. The topic `bar-updates` is recreated, as in
+    /// one process, or survives, as on a cluster.
     fn lose_power(&mut self) {
-        let producers = |running: &crate::world::Running| {
-            running.role == Role::Follower
-                && !self.pods.iter().any(|pod| pod.number == running.number)
+        let producers = |task: &crate::cluster::RunningTask| {
+            task.role == Role::Follower && !self.pods.iter().any(|pod| pod.number == task.number)
         };
-        self.running.retain(producers);
+        self.tasks.retain(producers);
         for pod in std::mem::take(&mut self.pods) {
             for client in &mut self.clients {
                 client.lose_pod(pod.number);
@@ -232,7 +226,7 @@ impl World {
         }
         self.trades_log.lose_power();
         self.updates_log.lose_power();
-        self.letters_log.lose_power();
+        self.dead_letters_log.lose_power();
         self.bars.lose_power();
         self.ticks.lose_power();
         if self.random.one_in(2) {
@@ -240,11 +234,12 @@ impl World {
             self.updates_log = fresh_updates(&self.random, self, epoch);
         }
         self.start_all();
-        self.totals.count("power losses", 1);
+        self.totals.add_count("power losses", 1);
     }
 }
 
-fn fresh_updates(random: &Random, world: &World, epoch: u64) -> SimLog {
-    let hasty = world.mutant == Some(Mutant::AckBeforeDurable);
-    SimLog::new(PARTITIONS, epoch, random, &world.clock).with_haste(hasty)
+fn fresh_updates(random: &Random, cluster: &SimCluster, epoch: u64) -> SimLog {
+    let acknowledges_early = cluster.mutant == Some(Mutant::AckBeforeDurable);
+    SimLog::new(PARTITIONS, epoch, random, &cluster.clock)
+        .with_early_acknowledgement(acknowledges_early)
 }

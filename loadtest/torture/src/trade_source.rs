@@ -1,5 +1,4 @@
-//! What is traded: venues of every way of numbering, and trades with all that goes wrong with
-//! them.
+//! Generated trades, of a venue for each way of numbering them.
 
 use std::sync::Arc;
 
@@ -11,50 +10,50 @@ use serde_json::{Value, json};
 
 use crate::random::Random;
 
-/// Event time runs so many times as fast as the clock, so that a run of minutes has hours of bars.
+/// How many times as fast as the clock event time runs: a run of minutes has hours of bars.
 const SPEED: i64 = 20;
-/// How many symbols each venue has.
+/// The number of symbols of each venue.
 const SYMBOLS: u16 = 4;
 
 /// A venue.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Market {
+pub(crate) struct TestVenue {
     pub(crate) venue: &'static str,
     pub(crate) scheme: IdScheme,
     pub(crate) scope: IdScope,
 }
 
-/// One of each kind.
-pub(crate) const MARKETS: [Market; 5] = [
-    Market {
+/// One venue of each kind.
+pub(crate) const VENUES: [TestVenue; 5] = [
+    TestVenue {
         venue: "serial",
         scheme: IdScheme::Contiguous,
         scope: IdScope::Symbol,
     },
-    Market {
+    TestVenue {
         venue: "daily",
         scheme: IdScheme::Contiguous,
         scope: IdScope::Day,
     },
-    Market {
+    TestVenue {
         venue: "unique",
         scheme: IdScheme::Unique,
         scope: IdScope::Symbol,
     },
-    Market {
+    TestVenue {
         venue: "places",
         scheme: IdScheme::Unique,
         scope: IdScope::Exchange,
     },
-    Market {
+    TestVenue {
         venue: "nameless",
         scheme: IdScheme::None,
         scope: IdScope::Symbol,
     },
 ];
 
-impl Market {
-    /// Its settings, as REST takes them.
+impl TestVenue {
+    /// Returns the settings as the JSON of REST.
     pub(crate) fn settings(self) -> Value {
         json!({
             "id_scheme": self.scheme.name(), "id_scope": self.scope.name(),
@@ -63,22 +62,22 @@ impl Market {
     }
 }
 
-/// A trade with the instrument that it is of.
+/// A trade with its instrument.
 #[derive(Debug, Clone)]
-pub(crate) struct Deal {
+pub(crate) struct VenueTrade {
     pub(crate) venue: &'static str,
     pub(crate) symbol: Arc<str>,
     pub(crate) trade: Trade,
     pub(crate) is_late: bool,
 }
 
-impl Deal {
-    /// The key of its records.
+impl VenueTrade {
+    /// Returns the key of the trade's records.
     pub(crate) fn instrument(&self) -> String {
         format!("{}:{}", self.venue, self.symbol)
     }
 
-    /// As REST takes it.
+    /// Returns the trade as the JSON of REST.
     pub(crate) fn json(&self) -> Value {
         let trade = &self.trade;
         json!({
@@ -93,40 +92,40 @@ impl Deal {
 }
 
 #[derive(Debug)]
-struct Line {
-    market: Market,
+struct SymbolSource {
+    market: TestVenue,
     symbol: Arc<str>,
     price: i64,
     next_id: u64,
 }
 
-/// Makes trades.
+/// Generates trades.
 #[derive(Debug)]
-pub(crate) struct Exchange {
+pub(crate) struct TradeSource {
     random: Random,
-    lines: Vec<Line>,
-    /// The clock and the event time at the beginning.
+    symbols: Vec<SymbolSource>,
+    /// The clock and the event time at the start.
     begin_ns: i64,
     event_begin_ns: i64,
 }
 
-impl Exchange {
-    /// Trades of a run of about so many seconds, whose event time ends about now.
+impl TradeSource {
+    /// Returns a source for a run of about `planned_seconds`, at whose end event time is about now.
     pub(crate) fn new(mut random: Random, planned_seconds: u64) -> Self {
         let begin_ns = SystemClock.now_ns();
         let planned_ns = i64::try_from(planned_seconds).unwrap_or_default() * SECOND_NS;
-        let lines = MARKETS.iter().flat_map(|market| {
-            (0..SYMBOLS).map(|number| Line {
+        let symbols = VENUES.iter().flat_map(|market| {
+            (0..SYMBOLS).map(|number| SymbolSource {
                 market: *market,
                 symbol: format!("S{number}").into(),
                 price: 1_000_000,
                 next_id: 1,
             })
         });
-        let lines = lines.collect();
+        let symbols = symbols.collect();
         Self {
             random: random.fork(),
-            lines,
+            symbols,
             begin_ns,
             event_begin_ns: begin_ns - SPEED * planned_ns,
         }
@@ -138,12 +137,12 @@ impl Exchange {
         now_ns.min(self.event_begin_ns + SPEED * ran_ns)
     }
 
-    /// The next trade of some symbol.
-    pub(crate) fn deal(&mut self) -> Deal {
+    /// Returns the next trade of a random symbol.
+    pub(crate) fn next_trade(&mut self) -> VenueTrade {
         let event_now_ns = self.event_now_ns();
         let random = &mut self.random;
-        let place = random.place(self.lines.len());
-        let line = &mut self.lines[place];
+        let place = random.index(self.symbols.len());
+        let symbol_source = &mut self.symbols[place];
         let is_late = random.one_in(50);
         let back_ns = match is_late {
             true => MINUTE_NS + below(random, 90) * MINUTE_NS,
@@ -151,18 +150,18 @@ impl Exchange {
         };
         let mut time_ns = event_now_ns - back_ns;
         if !random.one_in(3) {
-            // Many trades share a time, as at a venue that counts in seconds.
+            // Many trades share a time, as at a venue whose clock counts seconds.
             time_ns -= time_ns.rem_euclid(SECOND_NS);
         }
-        line.price = (line.price + below(random, 2_001) - 1_000).max(1_000);
-        let price = Decimal::new(line.price, 4).expect("it has few digits");
+        symbol_source.price = (symbol_source.price + below(random, 2_001) - 1_000).max(1_000);
+        let price = Decimal::new(symbol_source.price, 4).expect("it has few digits");
         let quantity = (!random.one_in(40))
             .then(|| Decimal::new(1 + below(random, 1_000_000), 5).expect("it has few digits"));
         let side = *random.choose(&[Some(Side::Buy), Some(Side::Sell), None]);
-        let (id, scope) = line.identity(random, &mut time_ns);
-        Deal {
-            venue: line.market.venue,
-            symbol: Arc::clone(&line.symbol),
+        let (id, scope) = symbol_source.identity(random, &mut time_ns);
+        VenueTrade {
+            venue: symbol_source.market.venue,
+            symbol: Arc::clone(&symbol_source.symbol),
             is_late,
             trade: Trade {
                 time_ns,
@@ -177,7 +176,7 @@ impl Exchange {
     }
 }
 
-impl Line {
+impl SymbolSource {
     fn identity(
         &mut self,
         random: &mut Random,
@@ -192,7 +191,7 @@ impl Line {
         match (self.market.scheme, self.market.scope) {
             (IdScheme::Contiguous, _) => (Some(TradeId::Number(number)), None),
             (IdScheme::Unique, IdScope::Exchange) => {
-                // The same id at two places is two trades.
+                // The same id at two exchanges is two trades.
                 let scope = if number.is_multiple_of(2) {
                     "east"
                 } else {
@@ -201,11 +200,11 @@ impl Line {
                 (Some(TradeId::Number(number / 2)), Some(scope.into()))
             }
             (IdScheme::Unique, _) => {
-                let id = format!("{:016x}-{number}", random.next());
+                let id = format!("{:016x}-{number}", random.next_u64());
                 (TradeId::parse(&id).ok(), None)
             }
             (IdScheme::None, _) => {
-                // Times of their own are what these are told apart by in the end.
+                // The reconciliation tells these trades apart by their times, which are unique.
                 let millisecond_ns = *time_ns - time_ns.rem_euclid(MILLISECOND_NS);
                 *time_ns = millisecond_ns + i64::try_from(number % 1_000_000).unwrap_or_default();
                 (None, None)

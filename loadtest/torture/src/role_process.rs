@@ -1,4 +1,4 @@
-//! The processes under test, each kept running as Kubernetes would.
+//! The processes under test, each restarted whenever it ends, as Kubernetes does.
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use tokio::process::{Child, Command};
 
 use crate::journal::{Journal, lock};
 
-/// How long a process that ended stays away.
-const RESTART_AFTER: Duration = Duration::from_secs(1);
+/// How long after its end a process is restarted.
+const RESTART_DELAY: Duration = Duration::from_secs(1);
 
-/// What a process is.
+/// The role of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RoleKind {
     Aggregator,
@@ -34,21 +34,21 @@ impl RoleKind {
     }
 }
 
-/// One process that is started again whenever it ends.
+/// A process that is restarted whenever it ends.
 #[derive(Debug)]
-pub(crate) struct Role {
+pub(crate) struct RoleProcess {
     pub(crate) kind: RoleKind,
     pub(crate) name: String,
     pub(crate) port: u16,
     arguments: Vec<String>,
     pid: Mutex<Option<u32>>,
-    /// How often it ended without being killed.
+    /// How often the process ended without being killed.
     pub(crate) ends: AtomicU64,
     is_killed: AtomicBool,
-    stops: AtomicBool,
+    is_stopping: AtomicBool,
 }
 
-impl Role {
+impl RoleProcess {
     pub(crate) fn new(kind: RoleKind, number: u16, port: u16, arguments: &[String]) -> Arc<Self> {
         let mut all = vec![kind.name().to_owned()];
         all.extend(["--listen".to_owned(), format!("127.0.0.1:{port}")]);
@@ -61,13 +61,13 @@ impl Role {
             pid: Mutex::new(None),
             ends: AtomicU64::new(0),
             is_killed: AtomicBool::new(false),
-            stops: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
         })
     }
 
-    /// Starts it and keeps it running until [`Role::end`].
-    pub(crate) async fn keep(self: Arc<Self>, binary: PathBuf, journal: Arc<Journal>) {
-        while !self.stops.load(Ordering::Acquire) {
+    /// Starts the process, and restarts it until [`RoleProcess::stop`] is called.
+    pub(crate) async fn keep_running(self: Arc<Self>, binary: PathBuf, journal: Arc<Journal>) {
+        while !self.is_stopping.load(Ordering::Acquire) {
             let ended = async {
                 let mut child = self.spawn(&binary, journal.folder())?;
                 *lock(&self.pid) = child.id();
@@ -76,22 +76,25 @@ impl Role {
                 anyhow::Ok(ended?)
             };
             let ended = ended.await;
-            if !self.is_killed.swap(false, Ordering::AcqRel) && !self.stops.load(Ordering::Acquire)
+            if !self.is_killed.swap(false, Ordering::AcqRel)
+                && !self.is_stopping.load(Ordering::Acquire)
             {
                 self.ends.fetch_add(1, Ordering::Relaxed);
                 match ended {
-                    Ok(status) => journal.note(&format!("{} ended by itself: {status}", self.name)),
-                    Err(error) => journal.note(&format!("{}: {error:#}", self.name)),
+                    Ok(status) => {
+                        journal.write(&format!("{} ended by itself: {status}", self.name))
+                    }
+                    Err(error) => journal.write(&format!("{}: {error:#}", self.name)),
                 }
             }
-            SystemClock.sleep(RESTART_AFTER).await;
+            SystemClock.sleep(RESTART_DELAY).await;
         }
     }
 
     fn spawn(&self, binary: &Path, folder: &Path) -> anyhow::Result<Child> {
         let path = folder.join(format!("{}.log", self.name));
         let log = OpenOptions::new().create(true).append(true).open(path)?;
-        let mut command = clean(binary);
+        let mut command = clean_command(binary);
         command
             .args(&self.arguments)
             .stdin(Stdio::null())
@@ -102,48 +105,48 @@ impl Role {
         child.with_context(|| format!("cannot run {}", binary.display()))
     }
 
-    /// Kills it; it is started again.
+    /// Sends SIGKILL. The process is restarted.
     pub(crate) async fn kill(&self) -> anyhow::Result<()> {
         self.is_killed.store(true, Ordering::Release);
         self.signal("KILL").await
     }
 
-    /// Freezes it where it is.
+    /// Sends SIGSTOP.
     pub(crate) async fn freeze(&self) -> anyhow::Result<()> {
         self.signal("STOP").await
     }
 
-    /// It goes on.
+    /// Sends SIGCONT.
     pub(crate) async fn thaw(&self) -> anyhow::Result<()> {
         self.signal("CONT").await
     }
 
-    /// Ends it for good, in order.
-    pub(crate) async fn end(&self) -> anyhow::Result<()> {
-        self.stops.store(true, Ordering::Release);
+    /// Sends SIGTERM. The process is not restarted.
+    pub(crate) async fn stop(&self) -> anyhow::Result<()> {
+        self.is_stopping.store(true, Ordering::Release);
         self.signal("CONT").await?;
         self.signal("TERM").await
     }
 
-    pub(crate) fn runs(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         lock(&self.pid).is_some()
     }
 
-    /// One that does not run just now is left alone.
+    /// Sends a signal if the process runs.
     async fn signal(&self, signal: &str) -> anyhow::Result<()> {
         let Some(pid) = *lock(&self.pid) else {
             return Ok(());
         };
         let mut command = Command::new("kill");
         command.args(["-s", signal, &pid.to_string()]);
-        // It may have ended just now.
+        // The process may have ended just now.
         command.stderr(Stdio::null()).status().await?;
         Ok(())
     }
 }
 
-/// The binary, with nothing in its environment that would configure it.
-pub(crate) fn clean(binary: &Path) -> Command {
+/// Returns a command of the binary without the environment variables that configure it.
+pub(crate) fn clean_command(binary: &Path) -> Command {
     let mut command = Command::new(binary);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("CANDLEWICK_") {
@@ -153,9 +156,9 @@ pub(crate) fn clean(binary: &Path) -> Command {
     command
 }
 
-/// Where the binary is: as told, or beside this program.
-pub(crate) fn find_binary(told: Option<&Path>) -> anyhow::Result<PathBuf> {
-    let path = match told {
+/// Returns the path of the binary: the given one, or the one next to this program.
+pub(crate) fn find_binary(given: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let path = match given {
         Some(path) => path.to_owned(),
         None => std::env::current_exe()?.with_file_name("candlewick"),
     };

@@ -1,52 +1,52 @@
-//! How far everything is.
+//! How far the roles have processed the topic.
 
 use std::time::Duration;
 
 use store::{BarReader, PartitionProgress, TickStore};
 
-use super::role::Role;
-use super::wait::until;
+use super::role::RoleProcess;
+use super::wait::wait_until;
 
 /// Waits until the partitions are folded up to their ends.
-pub(super) async fn folded(
+pub(super) async fn wait_folded(
     bars: &impl BarReader,
     ends: &[u64],
-    role: &Role,
+    role: &RoleProcess,
     patience: Duration,
 ) -> anyhow::Result<()> {
-    until("all is folded", patience, || async {
+    wait_until("all is folded", patience, || async {
         role.check_alive()?;
         let rows = bars.progress().await?;
-        let is_there = |(partition, end): (u32, &u64)| {
+        let is_reached = |(partition, end): (u32, &u64)| {
             let row = rows.iter().find(|row| row.partition == partition);
             row.is_some_and(|row| row.next_offset >= *end)
         };
-        Ok((0..).zip(ends).all(is_there).then_some(()))
+        Ok((0..).zip(ends).all(is_reached).then_some(()))
     })
     .await
 }
 
 /// Waits until the partitions are archived up to their ends.
-pub(super) async fn archived(
+pub(super) async fn wait_archived(
     ticks: &impl TickStore,
     ends: &[u64],
-    role: &Role,
+    role: &RoleProcess,
     patience: Duration,
 ) -> anyhow::Result<()> {
     for (partition, end) in (0..).zip(ends) {
-        until("all is archived", patience, || async {
+        wait_until("all is archived", patience, || async {
             role.check_alive()?;
             let position = ticks.position(partition).await?;
-            let is_there = position.is_some_and(|position| position.offset >= *end);
-            Ok(is_there.then_some(()))
+            let is_reached = position.is_some_and(|position| position.offset >= *end);
+            Ok(is_reached.then_some(()))
         })
         .await?;
     }
     Ok(())
 }
 
-/// Which of some partitions have moved since their progress was read.
-pub(super) async fn moved(
+/// Returns those of `partitions` whose progress is greater than in `before`.
+pub(super) async fn moved_partitions(
     bars: &impl BarReader,
     before: &[PartitionProgress],
     partitions: &[u32],

@@ -1,33 +1,33 @@
-//! What Linux says of a process.
+//! What `/proc` reports about a process.
 
 use std::fs::read_to_string;
 
 use anyhow::Context;
 
-/// Ticks of a process's times in a second: `USER_HZ`, which is 100 on every architecture that
+/// The unit of process times, per second: `USER_HZ`, which is 100 on every architecture that
 /// this runs on.
-const TICKS: f64 = 100.0;
+const TICKS_PER_SECOND: f64 = 100.0;
 
-/// User and system time of a process since its start, all its threads together, in seconds. See
+/// Returns the user and system time of all threads of a process since its start, in seconds. See
 /// [proc_pid_stat(5)](https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html).
 pub(super) fn cpu_seconds(process: u32) -> anyhow::Result<f64> {
     let path = format!("/proc/{process}/stat");
     let stat = read_to_string(&path).with_context(|| path.clone())?;
     ticks_in(&stat)
-        .map(|ticks| ticks / TICKS)
-        .with_context(|| format!("{path} is not as expected"))
+        .map(|ticks| ticks / TICKS_PER_SECOND)
+        .with_context(|| format!("{path} has another format"))
 }
 
 fn ticks_in(stat: &str) -> Option<f64> {
-    // The name before may hold blanks and brackets. The state follows, field 3; 14 and 15 are
-    // the times.
+    // The name before may contain blanks and brackets. Field 3, the state, comes next; 14 and 15
+    // are the times.
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(11);
     let (user, system) = (fields.next()?, fields.next()?);
     Some(user.parse::<f64>().ok()? + system.parse::<f64>().ok()?)
 }
 
-/// The most memory that a process has held, in KiB.
+/// Returns the greatest resident memory that a process has had, in KiB.
 pub(super) fn peak_kib(process: u32) -> anyhow::Result<u64> {
     let path = format!("/proc/{process}/status");
     let status = read_to_string(&path).with_context(|| path.clone())?;
@@ -35,10 +35,10 @@ pub(super) fn peak_kib(process: u32) -> anyhow::Result<u64> {
     let number = line.and_then(|line| line.split_whitespace().next());
     number
         .and_then(|number| number.parse().ok())
-        .with_context(|| format!("{path} does not tell the most memory"))
+        .with_context(|| format!("{path} does not have VmHWM"))
 }
 
-/// Whether a process runs: it is there, and has not ended.
+/// Returns whether a process exists and has not ended.
 pub(super) fn is_alive(process: u32) -> bool {
     let stat = read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     stat.rsplit_once(')')
