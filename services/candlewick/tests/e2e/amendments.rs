@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Encoding, Finished, INTERVALS, LiveClient, Model, Standalone, TestClient, bars, candlewick,
-    eventually, figure, tables, trades, until,
+    eventually, table_number, tables, trades, until,
 };
 
 /// 2024-05-01T10:00:00Z.
 const BEGIN_NS: i64 = 1_714_557_600_000_000_000;
 const SECOND_NS: i64 = 1_000_000_000;
 const MINUTE_NS: i64 = 60 * SECOND_NS;
-/// The minute that is emptied, counted from the beginning.
+/// The minute that is emptied, counted from [`BEGIN_NS`].
 const EMPTIED: i64 = 3;
 
 fn declare(client: &TestClient) {
@@ -28,7 +28,7 @@ fn assert_follows(what: &str, client: &TestClient, model: &Model, live_client: &
         live_client.receive_all();
         live_client.difference()
     });
-    let listed = model.listed();
+    let listed = model.listed_trades();
     eventually("the trades listed", &listed, || {
         let listed = trades(client, "v", "X").into_iter();
         let shown = listed.map(|trade| (trade["id"].clone(), trade["price"].clone()));
@@ -37,7 +37,7 @@ fn assert_follows(what: &str, client: &TestClient, model: &Model, live_client: &
     println!("{what}: {} trades, bars and stream are equal", listed.len());
 }
 
-/// Edits and cancels some trades, as clients and model see it.
+/// Edits and cancels `count` random trades, in the process and in the model.
 fn amend(client: &TestClient, model: &mut Model, random: &mut Rng, count: u64) {
     for _ in 0..count {
         let ids = model.ids();
@@ -97,7 +97,7 @@ fn bars_follow_edits_and_cancels_exactly_through_kills_and_repairs() {
     );
     assert!(live_client.emptied > 0, "the stream said nothing of it");
 
-    // An edit and a cancel come before their trades.
+    // An edit and a cancel are sent before their trades.
     let mut late = Model::default();
     for id in [1_001, 1_002] {
         late.add(id, BEGIN_NS + 20 * MINUTE_NS, &mut random);
@@ -107,7 +107,7 @@ fn bars_follow_edits_and_cancels_exactly_through_kills_and_repairs() {
     let time_ns = late.cancel(1_002);
     cancel(&client, 1_002, time_ns);
     client.send_trades(&sent);
-    model.take(late);
+    model.append(late);
     assert_follows(
         "after trades amended ahead",
         &client,
@@ -134,7 +134,7 @@ fn bars_follow_edits_and_cancels_exactly_through_kills_and_repairs() {
     assert_verified(&data);
 }
 
-/// Repairs an hour from the command line, and waits until every bar of it was folded anew.
+/// Repairs an hour from the command line, and waits until every bar of it is refolded.
 fn repair(standalone: &Standalone, client: &TestClient) {
     let places = || -> Vec<_> {
         let hour = bars(client, "v", "X", "1h")[0].clone();
@@ -155,8 +155,8 @@ fn repair(standalone: &Standalone, client: &TestClient) {
         "--end",
         "2024-05-01T11:00:00Z",
     ]);
-    let told = Finished::of(&mut command).success();
-    assert_eq!(told, "60 minutes are folded anew, by 1 records\n");
+    let output = Finished::of(&mut command).success();
+    assert_eq!(output, "60 minutes are folded anew, by 1 records\n");
     until("every minute was folded anew", || {
         let after = places();
         let all = after
@@ -167,15 +167,18 @@ fn repair(standalone: &Standalone, client: &TestClient) {
     });
 }
 
-/// `verify` finds every bar equal and no minute marked.
+/// Asserts that `verify` finds every bar equal and no minute marked.
 fn assert_verified(data: &std::path::Path) {
     let data = data.to_str().unwrap();
     until("verify finds nothing marked", || {
         let mut command = candlewick(&["verify", "--no-progress", "--data", data]);
-        let told = Finished::of(&mut command).success();
-        assert_eq!(figure(&told, "differences"), 0, "{told}");
-        let clean = figure(&told, "to be folded anew") == 0;
-        assert!(!clean || figure(&told, "1m bars compared") > 0, "{told}");
+        let output = Finished::of(&mut command).success();
+        assert_eq!(table_number(&output, "differences"), 0, "{output}");
+        let clean = table_number(&output, "to be folded anew") == 0;
+        assert!(
+            !clean || table_number(&output, "1m bars compared") > 0,
+            "{output}"
+        );
         clean.then_some(())
     });
 }

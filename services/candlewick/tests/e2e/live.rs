@@ -1,11 +1,11 @@
-//! The live stream beside REST: late trades, closes, and clients that follow the protocol.
+//! The live stream compared with REST: late trades, closes, and clients that follow the protocol.
 
 use fastrand::Rng;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Encoding, INTERVALS, LiveClient, Standalone, TestClient, bars, eventually, settle, until,
-    verify,
+    Encoding, INTERVALS, LiveClient, Standalone, TestClient, bars, eventually, until, verify,
+    wait_settled,
 };
 
 /// 2024-05-01T00:00:00Z.
@@ -14,7 +14,7 @@ const SECOND_NS: i64 = 1_000_000_000;
 const HOUR_NS: i64 = 3_600 * SECOND_NS;
 const DAY_NS: i64 = 24 * HOUR_NS;
 
-/// Windows close soon after their end, and symbols are idle soon.
+/// Declares a venue whose windows close soon after their end, and whose symbols are idle soon.
 fn declare(client: &TestClient) {
     client.declare_venue(
         "v",
@@ -55,7 +55,7 @@ fn a_late_trade_corrects_its_bar_and_the_longer_ones_live_and_in_rest_alike() {
     ]);
     // The next day's first trade closes every window of this one.
     client.send_trades(&[trade("X", 3, DAY_1_NS + DAY_NS + SECOND_NS, "90")]);
-    settle(&client, 3, 0);
+    wait_settled(&client, 3, 0);
     let is_closed = |bar: &Value| bar["closed"] == true;
     for interval in INTERVALS {
         let first = &bars(&client, "v", "X", interval)[0];
@@ -71,7 +71,7 @@ fn a_late_trade_corrects_its_bar_and_the_longer_ones_live_and_in_rest_alike() {
     }
 
     client.send_trades(&[trade("X", 4, noon + 5 * SECOND_NS, "120")]);
-    settle(&client, 4, 0);
+    wait_settled(&client, 4, 0);
     for interval in INTERVALS {
         let bar = &bars(&client, "v", "X", interval)[0];
         let fields = ["open", "high", "close", "volume", "first_trade_id"];
@@ -100,14 +100,14 @@ fn the_last_window_of_an_idle_symbol_closes_by_itself_and_is_announced_once() {
     // Half a second before midnight: every window ends soon.
     let last_ns = DAY_1_NS + DAY_NS - SECOND_NS / 2;
     client.send_trades(&[trade("X", 1, last_ns, "100")]);
-    settle(&client, 1, 0);
+    wait_settled(&client, 1, 0);
     until("the close of every window", || {
         let newest = INTERVALS.map(|interval| bars(&client, "v", "X", interval)[0].clone());
         newest.iter().all(|bar| bar["closed"] == true).then_some(())
     });
     follow(&mut live_client);
 
-    // Time goes on, as another symbol of the same venue shows, and nothing is said again.
+    // Time passes, as the closes of another symbol show, and no close is announced again.
     client.send_trades(&[trade("Y", 1, last_ns, "1")]);
     until("the close of the other symbol's minute", || {
         (bars(&client, "v", "Y", "1m").first()?["closed"] == true).then_some(())
@@ -129,19 +129,19 @@ fn a_client_that_comes_back_goes_on_where_it_was_or_is_told_that_it_cannot() {
     let mut live_client =
         LiveClient::connect(&standalone, Encoding::Json, ("v", "X"), &["1m", "1d"]);
     client.send_trades(&[trade("X", 1, noon, "100")]);
-    settle(&client, 1, 0);
+    wait_settled(&client, 1, 0);
     follow(&mut live_client);
 
     live_client.reconnect(&standalone, 0, || {
         client.send_trades(&[trade("X", 2, noon + 70 * SECOND_NS, "101")]);
-        settle(&client, 2, 0);
+        wait_settled(&client, 2, 0);
     });
     assert_eq!(live_client.recovered, [true, true]);
     follow(&mut live_client);
 
     live_client.reconnect(&standalone, 1, || {
         client.send_trades(&[trade("X", 3, noon + SECOND_NS, "102")]);
-        settle(&client, 3, 0);
+        wait_settled(&client, 3, 0);
     });
     assert_eq!(live_client.recovered, [true, true, false, false]);
     follow(&mut live_client);
@@ -149,8 +149,8 @@ fn a_client_that_comes_back_goes_on_where_it_was_or_is_told_that_it_cannot() {
     standalone.terminate().success();
 }
 
-/// Random trades of two symbols: ascending but for some that are late, some sent twice.
-struct Market {
+/// Generates random trades of two symbols: ascending, except that some are late, and some repeated.
+struct TradeGenerator {
     random: Rng,
     now_ns: i64,
     id: u64,
@@ -158,7 +158,7 @@ struct Market {
     duplicates: u64,
 }
 
-impl Market {
+impl TradeGenerator {
     const SYMBOLS: [&str; 2] = ["X", "Y"];
 
     fn batch(&mut self) -> Vec<Value> {
@@ -192,7 +192,7 @@ fn clients_that_follow_the_protocol_end_with_the_bars_of_rest() {
     let standalone = Standalone::start(&data);
     let client = standalone.client();
     declare(&client);
-    let [x, y] = Market::SYMBOLS;
+    let [x, y] = TradeGenerator::SYMBOLS;
     let mut live_clients = [
         (Encoding::Json, x),
         (Encoding::MessagePack, x),
@@ -202,7 +202,7 @@ fn clients_that_follow_the_protocol_end_with_the_bars_of_rest() {
         let intervals = ["1m", "5m", "1h", "1d"];
         LiveClient::connect(&standalone, protocol, ("v", symbol), &intervals)
     });
-    let mut market = Market {
+    let mut market = TradeGenerator {
         random: Rng::with_seed(5),
         now_ns: DAY_1_NS + 23 * HOUR_NS,
         id: 0,
@@ -220,7 +220,7 @@ fn clients_that_follow_the_protocol_end_with_the_bars_of_rest() {
             }
         }
     }
-    settle(&client, market.counted, market.duplicates);
+    wait_settled(&client, market.counted, market.duplicates);
     for live_client in &mut live_clients {
         follow(live_client);
         let answered = |answer| {

@@ -1,4 +1,4 @@
-//! What REST says of bars, trades and counts.
+//! Queries of bars, trades and counts over REST.
 
 use std::collections::BTreeSet;
 
@@ -7,15 +7,15 @@ use serde_json::Value;
 use super::table::{START, put};
 use super::{INTERVALS, Key, Tables, TestClient, eventually, until};
 
-/// Small enough for a day of minutes to take several pages.
+/// So small that a day of minutes takes several pages.
 const PAGE: u32 = 300;
 
-/// The bars of a series in JSON, read page by page.
+/// Reads the bars of a series page by page.
 pub(crate) fn bars(client: &TestClient, venue: &str, symbol: &str, interval: &str) -> Vec<Value> {
     bars_by(client, venue, symbol, &format!("interval={interval}"))
 }
 
-/// The bars of a series that a query names, read page by page.
+/// Reads the bars of a query page by page.
 pub(crate) fn bars_by(client: &TestClient, venue: &str, symbol: &str, query: &str) -> Vec<Value> {
     let path = format!("/api/v1/bars/{venue}/{symbol}?{query}&start=0&limit={PAGE}");
     let bars = client.get_all_pages(&path);
@@ -24,8 +24,8 @@ pub(crate) fn bars_by(client: &TestClient, venue: &str, symbol: &str, query: &st
     bars
 }
 
-/// The tables of what is expected, in every interval. No other symbol may be listed; what is folded
-/// is listed a moment later, when it is stored.
+/// Reads the tables of the expected symbols in every interval. No other symbol may be listed. A new
+/// symbol is listed once it is stored.
 pub(crate) fn tables(client: &TestClient, expected: &Tables) -> Tables {
     let symbols = expected
         .keys()
@@ -74,22 +74,22 @@ pub(crate) fn insert(tables: &mut Tables, key: &Key, bars: &[Value]) {
     }
 }
 
-/// The trades of a symbol that count, in their order, read page by page.
+/// Reads the trades of a symbol that count, in order, page by page.
 pub(crate) fn trades(client: &TestClient, venue: &str, symbol: &str) -> Vec<Value> {
     client.get_all_pages(&format!(
         "/api/v1/trades/{venue}/{symbol}?start=0&limit=10000"
     ))
 }
 
-/// How many trades a symbol's days count.
-pub(crate) fn counted(client: &TestClient, venue: &str, symbol: &str) -> u64 {
+/// Returns the number of trades of a symbol's days.
+pub(crate) fn counted_trades(client: &TestClient, venue: &str, symbol: &str) -> u64 {
     let days = bars(client, venue, symbol, "1d");
     days.iter().map(|bar| bar["trades"].as_u64().unwrap()).sum()
 }
 
-/// Waits until as many records as were sent since the process started are folded and archived:
-/// `counted` as trades, and `duplicates`.
-pub(crate) fn settle(client: &TestClient, counted: u64, duplicates: u64) {
+/// Waits until all records that were sent since the process started are folded and archived:
+/// `counted` trades and `duplicates`.
+pub(crate) fn wait_settled(client: &TestClient, counted: u64, duplicates: u64) {
     let names = [
         "candlewick_aggregator_trades_total",
         "candlewick_aggregator_duplicates_total",

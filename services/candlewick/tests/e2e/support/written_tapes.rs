@@ -1,4 +1,4 @@
-//! Tapes that tests write themselves.
+//! Tapes that tests write.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -13,7 +13,7 @@ pub(crate) struct Line {
     pub(crate) symbol: String,
 }
 
-/// Writes a tape in the plain format; every trade was bought.
+/// Writes a tape in the plain format. The aggressor of every trade is the buyer.
 pub(crate) fn write_plain(path: &Path, lines: &[Line]) {
     let mut text = "time,price,quantity,side,id,symbol\n".to_owned();
     for line in lines {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::bars::DAY_NS;
 use crate::cluster::{Cluster, PARTITIONS};
-use crate::support::{counted, eventually};
+use crate::support::{counted_trades, eventually};
 
 const GARBAGE: &[u8] = b"\x92\x01\xc1 no record";
 
@@ -26,9 +26,9 @@ fn trade(id: u64) -> Vec<u8> {
     value
 }
 
-/// What a list names, newest first: place and reason.
-fn listed(told: &str) -> Vec<(String, String)> {
-    let lines = told.lines().filter_map(|line| {
+/// Returns the position and the reason of each listed dead letter, the newest first.
+fn listed_dead_letters(output: &str) -> Vec<(String, String)> {
+    let lines = output.lines().filter_map(|line| {
         let mut cells = line.split_whitespace();
         let (place, reason) = (cells.next()?, cells.next()?);
         let (partition, offset) = place.split_once('/')?;
@@ -41,9 +41,9 @@ fn listed(told: &str) -> Vec<(String, String)> {
 #[test]
 fn what_was_not_counted_is_listed_shown_and_sent_again() {
     let cluster = Cluster::new("letters");
-    let aggregator = cluster.ready("aggregator");
-    let archiver = cluster.ready("archiver");
-    let api = cluster.ready("api");
+    let aggregator = cluster.start_ready("aggregator");
+    let archiver = cluster.start_ready("archiver");
+    let api = cluster.start_ready("api");
     let instrument: Instrument = "nobody:X".parse().unwrap();
     let key = instrument.key().as_bytes();
     let partition = schemas::partition_of(key, u32::try_from(PARTITIONS).unwrap());
@@ -56,37 +56,43 @@ fn what_was_not_counted_is_listed_shown_and_sent_again() {
     };
     send("trades", trade(7));
     send("trades", GARBAGE.to_vec());
-    // They are counted when they are folded, and in the topic a moment later.
+    // Dead letters are counted when they are folded, and are in the topic a moment later.
     eventually("dead letters", &2, || {
-        listed(&cluster.dead_letters(&["list"]).success()).len()
+        listed_dead_letters(&cluster.dead_letters(&["list"]).success()).len()
     });
-    // What no Candlewick has written stands in nobody's way.
+    // A foreign record in the topic does not prevent the listing.
     send("dead-letters", GARBAGE.to_vec());
 
-    let told = cluster.dead_letters(&["list"]).success();
-    println!("{told}");
-    let letters = listed(&told);
+    let output = cluster.dead_letters(&["list"]).success();
+    println!("{output}");
+    let letters = listed_dead_letters(&output);
     let reasons: Vec<_> = letters.iter().map(|(_, reason)| reason.as_str()).collect();
     assert_eq!(&reasons[..2], ["malformed", "venue_unknown"]);
     let garbage = format!("{partition}/2 is no dead letter, and is passed over: ");
-    assert!(told.contains(&garbage), "{told}");
-    let told = cluster.dead_letters(&["show", &letters[0].0]).success();
-    assert!(told.contains("92 01 c1 20 6e 6f"), "{told}");
-    let told = cluster.dead_letters(&["show", &format!("{partition}/2")]);
-    assert_eq!(told.code, Some(1), "{}", told.text);
-    assert!(told.text.contains("92 01 c1 20 6e 6f"), "{}", told.text);
+    assert!(output.contains(&garbage), "{output}");
+    let output = cluster.dead_letters(&["show", &letters[0].0]).success();
+    assert!(output.contains("92 01 c1 20 6e 6f"), "{output}");
+    let output = cluster.dead_letters(&["show", &format!("{partition}/2")]);
+    assert_eq!(output.code, Some(1), "{}", output.text);
+    assert!(output.text.contains("92 01 c1 20 6e 6f"), "{}", output.text);
 
     let client = api.client();
     client.declare_venue("nobody", &json!({"id_scheme": "unique"}));
     for _ in 0..2 {
         let arguments = ["replay", "--reason", "venue_unknown", "--yes"];
-        let told = cluster.dead_letters(&arguments).success();
-        assert!(told.contains("1 records were sent"), "{told}");
-        assert!(told.contains(&garbage), "{told}");
+        let output = cluster.dead_letters(&arguments).success();
+        assert!(output.contains("1 records were sent"), "{output}");
+        assert!(output.contains(&garbage), "{output}");
     }
-    eventually("the trade counted", &1, || counted(&client, "nobody", "X"));
-    let told = cluster.dead_letters(&["list"]).success();
-    assert_eq!(listed(&told).len(), letters.len(), "{told}");
+    eventually("the trade counted", &1, || {
+        counted_trades(&client, "nobody", "X")
+    });
+    let output = cluster.dead_letters(&["list"]).success();
+    assert_eq!(
+        listed_dead_letters(&output).len(),
+        letters.len(),
+        "{output}"
+    );
     cluster.verify(1);
     for process in [api, archiver, aggregator] {
         process.terminate().success();

@@ -1,4 +1,4 @@
-//! The second fold, in Python.
+//! The second fold, which is written in Python.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,22 +6,22 @@ use std::process::Command;
 use super::table::{put, read_csv};
 use super::{Finished, Key, Tables};
 
-/// The scripts, and the Python that runs them.
+/// The scripts of the second fold, and the Python that runs them.
 #[derive(Debug)]
-pub(crate) struct Oracle {
+pub(crate) struct PythonFold {
     python: String,
     scripts: PathBuf,
 }
 
-/// What it folded.
+/// What the second fold has computed.
 #[derive(Debug)]
-pub(crate) struct Fold {
+pub(crate) struct FoldedTapes {
     pub(crate) tables: Tables,
     pub(crate) trades: u64,
     pub(crate) duplicates: u64,
 }
 
-impl Oracle {
+impl PythonFold {
     pub(crate) fn new() -> Self {
         let python = std::env::var("CANDLEWICK_PYTHON").unwrap_or_else(|_| {
             panic!("CANDLEWICK_PYTHON does not name a Python; `make test` sets it up")
@@ -36,7 +36,7 @@ impl Oracle {
         command
     }
 
-    /// Writes a hostile tape.
+    /// Writes a generated hostile tape.
     pub(crate) fn generate(&self, seed: u32, trades: u32, symbols: u32, ids: &str, to: &Path) {
         let (seed, trades, symbols) = (seed.to_string(), trades.to_string(), symbols.to_string());
         let mut command = self.script("generate.py");
@@ -44,14 +44,19 @@ impl Oracle {
         Finished::of(command.args(["--ids", ids, "-o"]).arg(to)).success();
     }
 
-    /// Folds tapes; lines that name no venue are of `venue`.
-    pub(crate) fn fold(&self, venue: &str, tapes: &[impl AsRef<Path>], options: &[&str]) -> Fold {
+    /// Folds tapes. Lines without a venue belong to `venue`.
+    pub(crate) fn fold(
+        &self,
+        venue: &str,
+        tapes: &[impl AsRef<Path>],
+        options: &[&str],
+    ) -> FoldedTapes {
         let mut command = self.script("fold.py");
         command.args(tapes.iter().map(AsRef::as_ref));
         let output = command.args(["--full", "--keys"]).args(options).output();
         let output = output.unwrap();
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success(), "fold.py: {told}");
+        let report = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "fold.py: {report}");
         let mut tables = Tables::new();
         for mut row in read_csv(&String::from_utf8(output.stdout).unwrap()) {
             let mut take = |name: &str| row.remove(name).unwrap();
@@ -65,17 +70,17 @@ impl Oracle {
             };
             put(&mut tables, key, row);
         }
-        Fold {
+        FoldedTapes {
             tables,
-            trades: count(&told, "trades"),
-            duplicates: count(&told, "duplicates"),
+            trades: count(&report, "trades"),
+            duplicates: count(&report, "duplicates"),
         }
     }
 }
 
-/// The count that follows a word, as in `lines 9 trades 8 duplicates 1 malformed 0`.
-fn count(told: &str, word: &str) -> u64 {
-    let mut words = told.split_whitespace();
+/// Returns the count after a word, as in `lines 9 trades 8 duplicates 1 malformed 0`.
+fn count(report: &str, word: &str) -> u64 {
+    let mut words = report.split_whitespace();
     words.find(|found| *found == word);
     words.next().unwrap().parse().unwrap()
 }

@@ -5,8 +5,8 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::spawn;
 
-/// Forwards connections to a server, unless it is cut. It ends with the process.
-pub(crate) struct Link {
+/// A proxy that forwards connections to a server unless it is cut. It runs until the process ends.
+pub(crate) struct CuttableProxy {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
 }
@@ -17,8 +17,8 @@ struct State {
     open: Vec<TcpStream>,
 }
 
-impl Link {
-    pub(crate) fn to(server: String) -> Self {
+impl CuttableProxy {
+    pub(crate) fn start(server: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let state: Arc<Mutex<State>> = Arc::default();
@@ -43,12 +43,12 @@ impl Link {
         self.address
     }
 
-    /// Ends every connection, and each new one at once.
+    /// Closes every connection, and each new one at once.
     pub(crate) fn cut(&self) {
         let mut state = self.state.lock().unwrap();
         state.is_cut = true;
         for socket in state.open.drain(..) {
-            // It may have ended by itself.
+            // The connection may be closed already.
             let _ = socket.shutdown(Shutdown::Both);
         }
     }
