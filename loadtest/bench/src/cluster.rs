@@ -1,11 +1,14 @@
 //! The cluster form, measured on real servers.
 //!
 //! Each part has a [`Sandbox`] of its own: topics and databases that no other process uses. What is
-//! measured by CPU time runs in a process of its own: the roles as they are, and [`child_task`] for
+//! measured by CPU time runs in a process of its own: the roles as they are, and [`child_work`] for
 //! the rest.
 
 mod arguments;
+mod child_process;
 mod child_task;
+mod child_work;
+mod cluster_bench;
 mod help;
 mod kafka;
 mod lag;
@@ -30,7 +33,8 @@ pub(super) use arguments::ClusterBenchArgs;
 pub(super) use help::HELP;
 
 use self::arguments::Settings;
-use self::part::{ClusterBench, Part};
+use self::cluster_bench::ClusterBench;
+use self::part::Part;
 use super::table::Table;
 
 /// Measures the selected parts and prints the figures; in a child process, runs its task.
@@ -40,7 +44,7 @@ pub(super) fn run(settings: Settings, rate: u64) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()?;
     if let Some(task) = settings.worker {
-        child_task::run_task(task, &settings, &runtime)?;
+        child_work::run_task(task, &settings, &runtime)?;
         return Ok(ExitCode::SUCCESS);
     }
     machine::print_machine();

@@ -1,10 +1,10 @@
 //! The latency from posting a trade until a client has read a bar that contains it.
 
+mod pending_trades;
+mod plan;
 mod sender;
 
-use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use client::{Encoding, RestClient, StreamClient, StreamSocket};
@@ -14,34 +14,12 @@ use serde_json::json;
 
 use super::processes::Standalone;
 use super::table::{Table, milliseconds, quantile};
+use pending_trades::PendingTrades;
+use plan::{BATCHES_PER_SECOND, SECONDS, SYMBOLS};
 use sender::Sender;
 
-const SYMBOLS: usize = 100;
-const SECONDS: u64 = 15;
-const BATCHES_PER_SECOND: u64 = 100;
 /// Latencies of this first part do not count.
 const WARM_UP_NS: u64 = 3_000_000_000;
-
-/// The trades of each symbol that no bar has contained yet.
-#[derive(Clone)]
-struct PendingTrades(Arc<Mutex<Vec<VecDeque<PendingTrade>>>>);
-
-#[derive(Clone)]
-struct PendingTrade {
-    id: u64,
-    /// When the trade was posted, by the monotonic clock.
-    posted_ns: u64,
-}
-
-impl PendingTrades {
-    fn new() -> Self {
-        Self(Arc::new(Mutex::new(vec![VecDeque::new(); SYMBOLS])))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<VecDeque<PendingTrade>>> {
-        self.0.lock().expect("no holder of the lock panics")
-    }
-}
 
 /// The result of a measurement.
 pub(super) struct Latency {

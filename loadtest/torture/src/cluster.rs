@@ -1,5 +1,7 @@
 //! The cluster under test: servers, processes, and what was sent to them.
 
+mod setup;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -14,6 +16,7 @@ use store::{
     BarReader, ClickHouseConfig, ClickHouseTickStore, TickStore, TimescaleBarStore, TimescaleConfig,
 };
 
+use self::setup::{apply_topics, create_roles, create_tables, pod_clients, store_options};
 use crate::feed::Feed;
 use crate::journal::{Journal, lock};
 use crate::kafka::{Kafka, Records};
@@ -22,7 +25,7 @@ use crate::proxy::Proxy;
 use crate::rest::{client_of_port, request};
 use crate::role_process::{RoleKind, RoleProcess, clean_command, find_binary};
 use crate::sent_trades::SentTrades;
-use crate::stack::{PROXY_PORTS, ROLE_PORTS, Stack, run_command};
+use crate::stack::{PROXY_PORTS, Stack, run_command};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 const READY_TIMEOUT: Duration = Duration::from_secs(120);
@@ -63,9 +66,9 @@ impl Cluster {
             let proxy = Proxy::start(stack.port(place), crate::proxy::host_of(url));
             proxies.push(proxy.await?);
         }
-        migrate(&binary, &stack).await?;
+        create_tables(&binary, &stack).await?;
         apply_topics(&binary, &stack, options.partitions, options.brokers).await?;
-        let roles = roles(&stack, &proxies)?;
+        let roles = create_roles(&stack, &proxies)?;
         for role in &roles {
             tokio::spawn(Arc::clone(role).keep_running(binary.clone(), Arc::clone(&journal)));
         }
@@ -76,7 +79,7 @@ impl Cluster {
         };
         let ticks = ClickHouseTickStore::open(&config).await?;
         let sent_trades: Arc<SentTrades> = Arc::default();
-        let pods = pods(&roles);
+        let pods = pod_clients(&roles);
         let feed = Feed::new(
             pods,
             kafka.clone(),
@@ -105,7 +108,7 @@ impl Cluster {
 
     /// Returns a client of each API pod.
     pub(crate) fn pods(&self) -> Vec<RestClient> {
-        pods(&self.roles)
+        pod_clients(&self.roles)
     }
 
     pub(crate) fn roles_of(&self, kind: RoleKind) -> impl Iterator<Item = &Arc<RoleProcess>> {
@@ -229,7 +232,10 @@ impl Cluster {
         command
             .args(["verify", "--no-progress"])
             .args(["--brokers", self.stack.kafka()?])
-            .args(stores(self.stack.timescaledb()?, self.stack.clickhouse()?));
+            .args(store_options(
+                self.stack.timescaledb()?,
+                self.stack.clickhouse()?,
+            ));
         run_command(&mut command).await
     }
 
@@ -278,69 +284,4 @@ impl Cluster {
     pub(crate) fn keep_generation(&self, records: Records) {
         lock(&self.generations).push(records);
     }
-}
-
-fn pods(roles: &[Arc<RoleProcess>]) -> Vec<RestClient> {
-    let pods = roles.iter().filter(|role| role.kind == RoleKind::Api);
-    pods.map(|role| client_of_port(role.port)).collect()
-}
-
-/// Returns the options with the addresses of the stores of bars and ticks.
-fn stores(timescaledb: &str, clickhouse: &str) -> Vec<String> {
-    let options = [
-        ["--timescaledb-url", timescaledb],
-        ["--clickhouse-url", clickhouse],
-    ];
-    options.concat().into_iter().map(str::to_owned).collect()
-}
-
-async fn migrate(binary: &std::path::Path, stack: &Stack) -> anyhow::Result<()> {
-    let mut command = clean_command(binary);
-    command
-        .arg("migrate")
-        .args(stores(stack.timescaledb()?, stack.clickhouse()?));
-    run_command(&mut command).await.map(drop)
-}
-
-async fn apply_topics(
-    binary: &std::path::Path,
-    stack: &Stack,
-    partitions: u32,
-    brokers: u32,
-) -> anyhow::Result<()> {
-    let mut command = clean_command(binary);
-    command.args(["topics", "apply", "--brokers", stack.kafka()?]);
-    command.args(["--partitions", &partitions.to_string()]);
-    command.args(["--replication", &brokers.to_string()]);
-    run_command(&mut command).await.map(drop)
-}
-
-/// Returns two processes of each role. One of the two is a static member of its group.
-fn roles(stack: &Stack, proxies: &[Proxy]) -> anyhow::Result<Vec<Arc<RoleProcess>>> {
-    let [bars, ticks, hot] = [
-        proxies[0].instead(stack.timescaledb()?),
-        proxies[1].instead(stack.clickhouse()?),
-        proxies[2].instead(stack.redis()?),
-    ];
-    let mut shared = stores(&bars, &ticks);
-    shared.extend(["--brokers", stack.kafka()?].map(str::to_owned));
-    // Outages last seconds here, not minutes.
-    shared.extend(["--breaker-open-for", "2s", "--breaker-timeout", "4s"].map(str::to_owned));
-    shared.extend(["--log", "info"].map(str::to_owned));
-    let mut roles = Vec::new();
-    let kinds = [RoleKind::Api, RoleKind::Aggregator, RoleKind::Archiver];
-    for (first, kind) in (ROLE_PORTS..).step_by(2).zip(kinds) {
-        for number in [1, 2] {
-            let mut arguments = shared.clone();
-            if kind == RoleKind::Aggregator {
-                arguments.extend(["--redis-url".to_owned(), hot.clone()]);
-            }
-            if kind != RoleKind::Api && number == 1 {
-                arguments.extend(["--instance", "first"].map(str::to_owned));
-            }
-            let port = stack.port(first + number - 1);
-            roles.push(RoleProcess::new(kind, number, port, &arguments));
-        }
-    }
-    Ok(roles)
 }

@@ -1,183 +1,23 @@
 //! The faults, chosen by the seed.
 
+mod fault;
 mod garbage;
 mod recreate;
 mod run_fault;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::ValueEnum;
 use clock::{Clock, SystemClock};
 use tokio::task::JoinSet;
 
-use crate::cluster::{Cluster, PROXIED_STORES};
+use self::fault::Fault;
+use crate::cluster::Cluster;
+use crate::fault_kind::FaultKind;
 use crate::journal::lock;
-use crate::proxy::ProxyMode;
 use crate::random::Random;
-use crate::role_process::RoleKind;
-
-/// A kind of fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(crate) enum FaultKind {
-    /// SIGKILL of a role
-    Kill,
-    /// A role that is frozen for a while
-    Stop,
-    /// A broker that is killed, frozen, or forgotten by its controller
-    Broker,
-    /// PostgreSQL killed or frozen
-    Postgres,
-    /// ClickHouse killed or frozen
-    Clickhouse,
-    /// Redis killed or frozen
-    Redis,
-    /// A connection to a store that is cut, slow or mute
-    Proxy,
-    /// An aggregator that is frozen until another has its partitions, and then thawed
-    Zombie,
-    /// A topic that is recreated
-    Recreate,
-    /// Records that cannot count
-    Garbage,
-}
-
-impl FaultKind {
-    pub(crate) const ALL: [Self; 10] = [
-        Self::Kill,
-        Self::Stop,
-        Self::Broker,
-        Self::Postgres,
-        Self::Clickhouse,
-        Self::Redis,
-        Self::Proxy,
-        Self::Zombie,
-        Self::Recreate,
-        Self::Garbage,
-    ];
-
-    /// Returns how often this kind is chosen, relative to the others.
-    const fn weight(self) -> usize {
-        match self {
-            Self::Kill => 8,
-            Self::Recreate => 1,
-            Self::Redis => 2,
-            _ => 4,
-        }
-    }
-}
-
-impl fmt::Display for FaultKind {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self {
-            Self::Kill => "kill",
-            Self::Stop => "stop",
-            Self::Broker => "broker",
-            Self::Postgres => "postgres",
-            Self::Clickhouse => "clickhouse",
-            Self::Redis => "redis",
-            Self::Proxy => "proxy",
-            Self::Zombie => "zombie",
-            Self::Recreate => "recreate",
-            Self::Garbage => "garbage",
-        };
-        out.pad(name)
-    }
-}
-
-/// A fault that the seed has chosen.
-#[derive(Debug, Clone)]
-pub(crate) struct Fault {
-    pub(crate) kind: FaultKind,
-    /// The process, server or proxy. No two faults have the same target at once.
-    target: String,
-    /// Whether the target is frozen and not killed; for a topic, whether the new one grows longer
-    /// than the old while the roles are frozen.
-    is_frozen: bool,
-    /// Whether a broker is unregistered from its controller before it is killed, so that its metadata
-    /// names no broker.
-    is_unregistered: bool,
-    lasts: Duration,
-    mode: ProxyMode,
-    random: Random,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            kind,
-            target,
-            lasts,
-            ..
-        } = self;
-        write!(out, "{kind} {target} for {} ms", lasts.as_millis())?;
-        match (kind, self.is_frozen) {
-            (FaultKind::Broker, _) if self.is_unregistered => out.write_str(", unregistered"),
-            (FaultKind::Proxy, _) => write!(out, ", {:?}", self.mode),
-            (
-                FaultKind::Broker | FaultKind::Postgres | FaultKind::Clickhouse | FaultKind::Redis,
-                true,
-            ) => out.write_str(", frozen"),
-            (FaultKind::Recreate, true) => out.write_str(", longer than before"),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl Fault {
-    fn choose(kind: FaultKind, random: &mut Random, brokers: u32) -> Self {
-        let number = random.between(1, 2);
-        let role = *random.choose(&[RoleKind::Aggregator, RoleKind::Archiver, RoleKind::Api]);
-        let way = *random.choose(&PROXIED_STORES);
-        let broker = random.between(1, brokers.into());
-        let is_frozen = random.one_in(3);
-        let topic = match random.one_in(4) {
-            true => schemas::BAR_UPDATES,
-            false => schemas::TRADES,
-        };
-        let mode = match random.below(3) {
-            0 => ProxyMode::Cut,
-            1 => ProxyMode::Mute,
-            _ => ProxyMode::Slow(Duration::from_millis(random.between(20, 400))),
-        };
-        let target = match kind {
-            FaultKind::Kill | FaultKind::Stop => format!("{}-{number}", role.name()),
-            FaultKind::Zombie => format!("aggregator-{number}"),
-            // One at a time: with three brokers, the other two continue.
-            FaultKind::Broker => format!("broker-{broker}"),
-            FaultKind::Postgres => "timescaledb".to_owned(),
-            FaultKind::Clickhouse => "clickhouse".to_owned(),
-            FaultKind::Redis => "redis".to_owned(),
-            FaultKind::Proxy => format!("way to {way}"),
-            FaultKind::Recreate => topic.to_owned(),
-            FaultKind::Garbage => schemas::TRADES.to_owned(),
-        };
-        let lasts_ms = match kind {
-            // The session timeout of a group is 6 s.
-            FaultKind::Zombie => random.between(8_000, 12_000),
-            FaultKind::Kill | FaultKind::Recreate | FaultKind::Garbage => 0,
-            // Longer than the timeout of a call, so that breakers open and connections are closed.
-            _ if random.one_in(8) => random.between(8_000, 20_000),
-            _ => random.between(300, 4_000),
-        };
-        let mut own = random.fork();
-        // With three brokers, the other two are still registered.
-        let is_unregistered =
-            kind == FaultKind::Broker && brokers == 1 && !is_frozen && own.one_in(4);
-        Self {
-            kind,
-            target,
-            is_frozen,
-            is_unregistered,
-            lasts: Duration::from_millis(lasts_ms),
-            mode,
-            random: own,
-        }
-    }
-}
 
 /// When a fault was active, in milliseconds of the run.
 #[derive(Debug, Clone)]

@@ -11,6 +11,7 @@
 //! | `reconcile.rs`, `report.rs` | the comparison of what was sent, logged, stored and shown |
 
 mod cluster;
+mod fault_kind;
 mod faults;
 mod feed;
 mod journal;

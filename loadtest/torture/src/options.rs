@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::faults::FaultKind;
+use crate::fault_kind::FaultKind;
 
 /// Runs the processes of a cluster against real servers, injects random faults, and then compares,
 /// row by row, what was sent with what is stored and shown.

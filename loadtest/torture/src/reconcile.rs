@@ -4,61 +4,21 @@
 mod bars;
 mod clients;
 mod dead_letters;
+mod outcome;
 mod trades;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use anyhow::Context;
 use client::RestClient;
-use market::VenueSettings;
 use store::BarReader;
 
+pub(crate) use self::outcome::{Check, MAX_SHOWN_DIFFERENCES, Outcome};
 use crate::cluster::Cluster;
 use crate::journal::lock;
 use crate::oracle::Oracle;
 use crate::rest::request;
 use crate::roaming_client::RoamingClient;
-
-/// The greatest number of differences of a check that are printed.
-pub(crate) const MAX_SHOWN_DIFFERENCES: usize = 10;
-
-/// One comparison.
-#[derive(Debug)]
-pub(crate) struct Check {
-    pub(crate) name: &'static str,
-    /// The number of compared rows.
-    pub(crate) rows: u64,
-    pub(crate) differences: Vec<String>,
-}
-
-impl Check {
-    pub(crate) const fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            rows: 0,
-            differences: Vec::new(),
-        }
-    }
-}
-
-/// The result of a run.
-#[derive(Debug, Default)]
-pub(crate) struct Outcome {
-    pub(crate) checks: Vec<Check>,
-    /// When each trade that was acknowledged and is not stored was sent, in milliseconds of the run.
-    pub(crate) lost: Vec<u64>,
-    /// When each trade that is stored twice was sent, likewise.
-    pub(crate) doubled: Vec<u64>,
-    pub(crate) duplicates: u64,
-    pub(crate) trades: u64,
-}
-
-impl Outcome {
-    pub(crate) fn has_no_differences(&self) -> bool {
-        self.checks.iter().all(|check| check.differences.is_empty())
-    }
-}
 
 /// Compares everything. The feed has stopped, and all roles have caught up.
 pub(crate) async fn reconcile(
@@ -121,13 +81,4 @@ async fn run_verify(cluster: &Cluster) -> Check {
         Err(error) => check.differences.push(format!("{error:#}")),
     }
     check
-}
-
-/// Reads the stored settings of a venue.
-async fn settings(cluster: &Cluster, venue: &str) -> anyhow::Result<VenueSettings> {
-    let rows = cluster.bars.venues().await?;
-    let row = rows.into_iter().find(|row| row.venue.as_str() == venue);
-    Ok(row
-        .with_context(|| format!("venue {venue} is not stored"))?
-        .settings)
 }

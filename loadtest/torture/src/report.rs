@@ -9,7 +9,8 @@ use std::path::Path;
 use anyhow::Context;
 use clock::{Clock, SystemClock};
 
-use crate::faults::{FaultKind, FaultPeriod};
+use crate::fault_kind::FaultKind;
+use crate::faults::FaultPeriod;
 use crate::options::Options;
 use crate::reconcile::{MAX_SHOWN_DIFFERENCES, Outcome};
 use crate::sent_trades::Totals;

@@ -3,9 +3,11 @@
 mod channel;
 mod error;
 mod many_channels;
+mod position;
 mod socket;
 
-pub use self::channel::{AppliedMessage, BarChange, ChannelState, HistoryRequest, StreamPosition};
+pub use self::channel::{AppliedMessage, BarChange, ChannelState, HistoryRequest};
 pub use self::error::StreamError;
 pub use self::many_channels::{StreamClient, bars_path};
+pub use self::position::StreamPosition;
 pub use self::socket::{Encoding, SocketError, StreamSocket};

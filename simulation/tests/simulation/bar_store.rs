@@ -1,51 +1,17 @@
 //! A simulated bar store, which is slow, fails before or after a write, and loses unsynced commits
 //! when power is lost.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod store_impl;
+mod stored_state;
+
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use market::{BarRow, Instrument, Position, Venue, VenueSettings, Window};
-use store::{
-    BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange,
-    IdRangeQuery, IdRanges, IdSetDiff, IdSetKey, IdSetRow, PartitionProgress, PartitionState,
-    PendingAmendmentRow, RefoldMark, StoreError, StoredBar, SymbolQuery, SymbolRow, Transaction,
-    VenueRow,
-};
+use store::{IdSetDiff, RefoldMark, StoreError, StoredBar, Transaction};
 
-use crate::cluster::Mutant;
+pub use self::stored_state::StoredState;
+use crate::mutant::Mutant;
 use crate::random::Random;
-
-/// What is stored as of one commit.
-#[derive(Clone, Default)]
-pub struct StoredState {
-    pub progress: BTreeMap<u32, PartitionProgress>,
-    pub bars: BTreeMap<(Instrument, Window), BarRow>,
-    pub symbols: BTreeMap<Instrument, SymbolRow>,
-    pub venues: BTreeMap<(u32, Venue), VenueSettings>,
-    pub ranges: BTreeMap<IdSetKey, BTreeMap<u64, u64>>,
-    pub exact: BTreeMap<IdSetKey, BTreeSet<market::TradeId>>,
-    pub id_appends: BTreeMap<IdSetKey, i64>,
-    pub rejected: BTreeMap<u32, Vec<ExcludedRange>>,
-    pub dirty: BTreeMap<(Instrument, i64), RefoldMark>,
-    /// The next offset of each partition when a later epoch was adopted, by (epoch, partition).
-    pub switched: BTreeMap<(u64, u32), u64>,
-    pub ahead: BTreeSet<PendingAmendmentRow>,
-}
-
-impl StoredState {
-    fn dirty_of(&self, here: &dyn Fn(&Instrument) -> bool) -> Vec<DirtyMinuteRow> {
-        let row =
-            |((instrument, start_ns), mark): (&(Instrument, i64), &RefoldMark)| DirtyMinuteRow {
-                instrument: instrument.clone(),
-                start_ns: *start_ns,
-                mark: mark.clone(),
-            };
-        let rows = self.dirty.iter();
-        rows.filter(|((instrument, _), _)| here(instrument))
-            .map(row)
-            .collect()
-    }
-}
 
 struct State {
     /// Every state since the last sync, the newest last.
@@ -264,178 +230,5 @@ impl SimBarStore {
         state.history.push(next);
         state.committed.insert(partition);
         state.commits += 1;
-    }
-}
-
-impl BarStore for SimBarStore {
-    type Snapshot = Self;
-
-    async fn load(&self, partition: u32, epoch: u64) -> Result<PartitionState, StoreError> {
-        self.call().await?;
-        let mut state = self.state.lock().unwrap();
-        let stored = state.history.last_mut().unwrap();
-        let progress = *stored
-            .progress
-            .entry(partition)
-            .or_insert(PartitionProgress {
-                partition,
-                epoch,
-                next_offset: 0,
-                updates: Position::default(),
-                append_time_ns: 0,
-            });
-        let here = |instrument: &Instrument| {
-            schemas::partition_of(instrument.key().as_bytes(), self.partitions) == partition
-        };
-        let venues = stored.venues.iter().filter(|((of, _), _)| *of == partition);
-        Ok(PartitionState {
-            progress,
-            symbols: stored
-                .symbols
-                .values()
-                .filter(|row| here(&row.instrument))
-                .cloned()
-                .collect(),
-            venues: venues
-                .map(|((_, venue), settings)| VenueRow {
-                    venue: venue.clone(),
-                    settings: *settings,
-                })
-                .collect(),
-            open_bars: stored
-                .bars
-                .iter()
-                .filter(|((instrument, _), row)| here(instrument) && !row.closed)
-                .map(|((instrument, _), row)| StoredBar {
-                    instrument: instrument.clone(),
-                    row: row.clone(),
-                })
-                .collect(),
-            dirty: stored.dirty_of(&here),
-            ahead: stored
-                .ahead
-                .iter()
-                .filter(|row| here(&row.key.instrument))
-                .cloned()
-                .collect(),
-        })
-    }
-
-    async fn adopt(&self, _: &str, _: &str) -> Result<u64, StoreError> {
-        unreachable!("the simulation sets the epochs")
-    }
-
-    async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
-        self.call().await?;
-        let partition = transaction.progress.partition;
-        let mut next = self.read_stored(StoredState::clone);
-        if !self.compare_and_set(transaction, &mut next) {
-            return Ok(CommitOutcome::Lost);
-        }
-        if self.mutant == Some(Mutant::PositionBeforeState) {
-            self.state.lock().unwrap().history.push(next);
-            self.random.pause(10).await;
-            next = self.read_stored(StoredState::clone);
-        }
-        self.apply_transaction(transaction, &mut next);
-        self.push_commit(next, partition);
-        self.random.pause(2).await;
-        if self.is_answer_lost() {
-            return Err(Self::unavailable("the answer was lost"));
-        }
-        Ok(CommitOutcome::Committed)
-    }
-
-    async fn snapshot(&self) -> Result<Self, StoreError> {
-        Ok(self.clone())
-    }
-
-    async fn sync(&self) -> Result<(), StoreError> {
-        self.sync_now();
-        Ok(())
-    }
-
-    async fn expire(&self, _: i64, _: i64) -> Result<u64, StoreError> {
-        Ok(0)
-    }
-}
-
-impl BarReader for SimBarStore {
-    async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
-        self.call().await?;
-        Ok(self.read_stored(|stored| stored.progress.values().copied().collect()))
-    }
-
-    async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
-        self.call().await?;
-        let row = |stored: &StoredState, key: &BarKey| {
-            stored
-                .bars
-                .get(&(key.instrument.clone(), key.window))
-                .cloned()
-        };
-        Ok(self.read_stored(|stored| keys.iter().map(|key| row(stored, key)).collect()))
-    }
-
-    async fn bar_range(&self, _: &BarQuery) -> Result<Vec<BarRow>, StoreError> {
-        unreachable!("pods read the stored state directly")
-    }
-
-    async fn ids(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
-        self.call().await?;
-        let row = |stored: &StoredState, key: &IdSetKey| {
-            let ranges = stored.ranges.get(key).into_iter().flatten();
-            let exact = stored.exact.get(key).into_iter().flatten();
-            IdSetRow {
-                ranges: ranges.map(|(first, last)| (*first, *last)).collect(),
-                exact: exact.cloned().collect(),
-                last_append_ns: stored.id_appends.get(key).copied().unwrap_or(0),
-            }
-        };
-        Ok(self.read_stored(|stored| keys.iter().map(|key| row(stored, key)).collect()))
-    }
-
-    async fn id_ranges(&self, _: &IdRangeQuery) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
-        unreachable!("no role asks for gaps")
-    }
-
-    async fn symbol(&self, _: &Instrument) -> Result<Option<SymbolRow>, StoreError> {
-        unreachable!("no role asks for one symbol")
-    }
-
-    async fn symbols(&self, _: &SymbolQuery) -> Result<Vec<SymbolRow>, StoreError> {
-        unreachable!("no role lists symbols")
-    }
-
-    async fn venue(&self, _: &Venue, _: u32) -> Result<Option<VenueSettings>, StoreError> {
-        unreachable!("no role asks for one venue")
-    }
-
-    async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {
-        unreachable!("no role lists venues")
-    }
-
-    async fn rejected(
-        &self,
-        partition: u32,
-        epoch: u64,
-        first: u64,
-        end: u64,
-    ) -> Result<Vec<ExcludedRange>, StoreError> {
-        self.call().await?;
-        let within =
-            |range: &ExcludedRange| range.epoch == epoch && range.first < end && range.end > first;
-        Ok(self.read_stored(|stored| {
-            let ranges = stored.rejected.get(&partition).into_iter().flatten();
-            ranges.filter(|range| within(range)).copied().collect()
-        }))
-    }
-
-    async fn dirty(&self, _: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
-        unreachable!("no role asks for marks alone")
-    }
-
-    async fn epoch(&self, _: &str, _: &str) -> Result<Option<u64>, StoreError> {
-        unreachable!("the simulation sets the epochs")
     }
 }

@@ -1,5 +1,7 @@
 //! The invariants: the state after every commit, and the archive and every client at the end.
 
+mod stored_state;
+
 use std::collections::BTreeMap;
 
 use api::ChannelName;
@@ -8,10 +10,11 @@ use market::Position;
 use schemas::DeadLetter;
 use schemas::api::{BarJson, PositionJson};
 
+use self::stored_state::{compare_bars, compare_marks, compare_outcomes};
 use crate::bar_store::StoredState;
 use crate::cluster::SimCluster;
 use crate::log::SimLog;
-use crate::oracle::{MarkedMinute, Oracle, RecordOutcome};
+use crate::oracle::{Oracle, RecordOutcome};
 use crate::pod::newest;
 use crate::trade_producer::PARTITIONS;
 
@@ -260,79 +263,4 @@ fn folded(log: &SimLog, stored: &StoredState, epoch: u64, partition: u32) -> Vec
         records.truncate(usize::try_from(*end).unwrap());
     }
     records
-}
-
-fn compare_bars(stored: &StoredState, oracle: &Oracle, partition: u32) -> Result<(), String> {
-    let here = stored.bars.iter().filter(|((instrument, _), _)| {
-        schemas::partition_of(instrument.key().as_bytes(), PARTITIONS) == partition
-    });
-    let mut count = 0;
-    for (key, row) in here {
-        count += 1;
-        if oracle.bars.get(key) != Some(row) {
-            return Err(format!(
-                "stored {row:?}, the fold gives {:?}",
-                oracle.bars.get(key)
-            ));
-        }
-    }
-    if count == oracle.bars.len() {
-        return Ok(());
-    }
-    let missing = oracle
-        .bars
-        .keys()
-        .find(|key| !stored.bars.contains_key(key));
-    Err(format!(
-        "{count} bars are stored, the fold gives {}; missing {missing:?}",
-        oracle.bars.len()
-    ))
-}
-
-fn compare_marks(stored: &StoredState, oracle: &Oracle, partition: u32) -> Result<(), String> {
-    let here = |instrument: &market::Instrument| {
-        schemas::partition_of(instrument.key().as_bytes(), PARTITIONS) == partition
-    };
-    let marked = stored.dirty.iter().filter(|((of, _), _)| here(of));
-    let marked: BTreeMap<_, _> = marked
-        .map(|(key, mark)| {
-            let marked = MarkedMinute {
-                up_to: mark.up_to,
-                amendments: mark.amendments,
-            };
-            (key.clone(), marked)
-        })
-        .collect();
-    if marked == oracle.marked_minutes {
-        return Ok(());
-    }
-    Err(format!(
-        "{marked:?} are marked, the fold marks {:?}",
-        oracle.marked_minutes
-    ))
-}
-
-fn compare_outcomes(stored: &StoredState, oracle: &Oracle, partition: u32) -> Result<(), String> {
-    let mut left_out: BTreeMap<Position, u32> = BTreeMap::new();
-    for range in stored.rejected.get(&partition).into_iter().flatten() {
-        for offset in range.first..range.end {
-            let at = Position {
-                epoch: range.epoch,
-                offset,
-            };
-            if !oracle.outcomes.contains_key(&at) {
-                return Err(format!("{at:?} was left out and is not folded yet"));
-            }
-            *left_out.entry(at).or_default() += 1;
-        }
-    }
-    for (at, outcome) in &oracle.outcomes {
-        let times = left_out.get(at).copied().unwrap_or(0);
-        if u32::from(*outcome == RecordOutcome::Excluded) != times {
-            return Err(format!(
-                "record {at:?} is {outcome:?} and was left out {times} times"
-            ));
-        }
-    }
-    Ok(())
 }

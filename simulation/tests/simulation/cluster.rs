@@ -1,69 +1,23 @@
 //! One run: the tasks of a simulated cluster, and their scheduler.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+mod starts;
 
-use aggregator::{Stores, Topics, Worker, WorkerConfig};
-use api::ChannelName;
-use archiver::{Archiver, BlockPolicy};
-use host::Health;
-use market::{Interval, Position};
-use store::MemoryHotStore;
-use tokio_util::sync::CancellationToken;
+use std::task::{Context, Poll, Waker};
+
+use market::Position;
 
 use crate::bar_store::SimBarStore;
 use crate::clock::SimClock;
 use crate::log::SimLog;
+use crate::mutant::Mutant;
 use crate::oracle::Oracle;
 use crate::pod::Pod;
 use crate::random::Random;
 use crate::sim_client::SimClient;
+use crate::tasks::{Role, RunningTask};
 use crate::tick_store::SimTickStore;
 use crate::totals::Totals;
 use crate::trade_producer::{PARTITIONS, TradeProducer};
-
-/// A rule that is broken on purpose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mutant {
-    NoCompareAndSet,
-    PositionBeforeState,
-    WatermarksLost,
-    ClosesByWallClock,
-    DeltaWithoutPrev,
-    LosingWorkerNotRestarted,
-    /// Announcements and dead letters are acknowledged before they are durable, so that a commit
-    /// can come first.
-    AckBeforeDurable,
-    /// Transactions omit the later trades of marked minutes.
-    MarkedMinuteTradesLost,
-    /// Transactions omit pending amendments.
-    PendingAmendmentsLost,
-    /// A reader whose next record was dropped gets the first retained record instead of an error.
-    GapSkipped,
-    /// The archive progress is stored without its append time.
-    AppendTimeLost,
-}
-
-pub type Task = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
-
-/// A task that may be dropped at any moment.
-pub struct RunningTask {
-    pub task: Task,
-    pub role: Role,
-    pub number: u64,
-    /// The scheduler does not poll the task before this turn: its process is frozen.
-    pub frozen_until_turn: u64,
-    pub stop: CancellationToken,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    Worker(u32),
-    Archiver(u32),
-    Follower,
-}
 
 pub struct SimCluster {
     pub random: Random,
@@ -157,144 +111,6 @@ impl SimCluster {
         cluster.start_all();
         cluster.start_clients();
         cluster
-    }
-
-    pub fn start_all(&mut self) {
-        for partition in 0..PARTITIONS {
-            self.start_worker(partition);
-            self.start_archiver(partition);
-        }
-        for _ in 0..2 {
-            self.start_pod();
-        }
-    }
-
-    fn start_clients(&mut self) {
-        for instrument in self.producer.instruments() {
-            let interval = *self.random.choose(&Interval::ALL);
-            for interval in [Interval::M1, interval] {
-                let name = ChannelName {
-                    instrument: instrument.clone(),
-                    interval,
-                };
-                self.clients
-                    .push(SimClient::new(name, &self.random, self.mutant));
-            }
-        }
-    }
-
-    fn run(&mut self, role: Role, number: u64, stop: CancellationToken, task: Task) {
-        self.tasks.push(RunningTask {
-            task,
-            role,
-            number,
-            frozen_until_turn: 0,
-            stop,
-        });
-    }
-
-    pub fn next_process_number(&mut self) -> u64 {
-        self.last_process_number += 1;
-        self.last_process_number
-    }
-
-    /// Adopts the current epoch of the log, as an aggregator does when it starts.
-    pub fn adopt_current_epoch(&mut self) {
-        if self.bars.adopt_epoch(self.trades_log.current_epoch()) {
-            let fresh = |partition| Oracle::new(partition, PARTITIONS, 1);
-            self.oracles = (0..PARTITIONS).map(fresh).collect();
-        }
-    }
-
-    pub fn start(&mut self, role: Role) {
-        match role {
-            Role::Worker(partition) => self.start_worker(partition),
-            Role::Archiver(partition) => self.start_archiver(partition),
-            Role::Follower => unreachable!("pods start these"),
-        }
-    }
-
-    pub fn start_worker(&mut self, partition: u32) {
-        let number = self.next_process_number();
-        self.adopt_current_epoch();
-        let worker = Worker {
-            partition,
-            topics: Topics {
-                trades: self.trades_log.reopened(),
-                updates: self.updates_log.clone(),
-                dead_letters: self.dead_letters_log.clone(),
-            },
-            stores: Stores {
-                bars: self.bars.for_worker(number),
-                ticks: self.ticks.clone(),
-                hot: MemoryHotStore::default(),
-                clock: self.clock.clone(),
-            },
-            pace: WorkerConfig {
-                commit_every: Duration::from_millis(self.random.below(400) + 20),
-                call_timeout: Duration::from_secs(2),
-                retry_most: Duration::from_millis(400),
-                uncommitted_bytes: (self.random.below(100) + 20) * 40,
-                ..WorkerConfig::default()
-            },
-            metrics: aggregator::Metrics::new(partition),
-            health: Health::default().register("worker"),
-        };
-        let stop = CancellationToken::new();
-        let token = stop.clone();
-        let task = async move { worker.run(token).await.map_err(|error| error.to_string()) };
-        self.run(Role::Worker(partition), number, stop, Box::pin(task));
-    }
-
-    pub fn start_archiver(&mut self, partition: u32) {
-        let number = self.next_process_number();
-        let archiver = Archiver {
-            partition,
-            trades: self.trades_log.reopened(),
-            ticks: self.ticks.clone(),
-            clock: self.clock.clone(),
-            cut: BlockPolicy {
-                offsets: self.random.below(30) + 5,
-                after: Duration::from_millis(200),
-                ..BlockPolicy::default()
-            },
-            metrics: archiver::Metrics::new(partition),
-            health: Health::default().register("archiver"),
-        };
-        let stop = CancellationToken::new();
-        let token = stop.clone();
-        let task = async move { archiver.run(token).await.map_err(|error| error.to_string()) };
-        self.run(Role::Archiver(partition), number, stop, Box::pin(task));
-    }
-
-    pub fn start_pod(&mut self) {
-        let number = self.next_process_number();
-        let (pod, tasks) = Pod::start(number, &self.updates_log, &self.bars, &self.clock);
-        for task in tasks {
-            self.run(Role::Follower, number, CancellationToken::new(), task);
-        }
-        self.pods.push(pod);
-    }
-
-    /// Starts a producer that sends some records, and repeats them until they are acknowledged.
-    pub fn send(&mut self, partition: u32, entries: Vec<eventlog::NewRecord>) {
-        let (log, random) = (self.trades_log.clone(), self.random.clone());
-        let task = async move {
-            while eventlog::Log::append(&log, partition, entries.clone())
-                .await
-                .is_err()
-            {
-                random.pause(3).await;
-            }
-            Ok(())
-        };
-        let number = self.next_process_number();
-        self.run(
-            Role::Follower,
-            number,
-            CancellationToken::new(),
-            Box::pin(task),
-        );
     }
 
     /// Polls some tasks and a client, lets some time pass, and checks what was committed.

@@ -2,9 +2,11 @@
 
 use market::Position;
 
-use crate::cluster::{Mutant, Role, SimCluster};
+use crate::cluster::SimCluster;
 use crate::log::SimLog;
+use crate::mutant::Mutant;
 use crate::random::Random;
+use crate::tasks::Role;
 use crate::trade_producer::{PARTITIONS, TradeProducer};
 
 /// A few days without trades.
@@ -215,7 +217,7 @@ impl SimCluster {
     /// Ends every process and drops what is not durable. The topic `bar-updates` is recreated, as in
     /// one process, or survives, as on a cluster.
     fn lose_power(&mut self) {
-        let producers = |task: &crate::cluster::RunningTask| {
+        let producers = |task: &crate::tasks::RunningTask| {
             task.role == Role::Follower && !self.pods.iter().any(|pod| pod.number == task.number)
         };
         self.tasks.retain(producers);

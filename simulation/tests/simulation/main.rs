@@ -21,12 +21,14 @@ mod clock;
 mod cluster;
 mod faults;
 mod log;
+mod mutant;
 mod mutants;
 mod oracle;
 mod pod;
 mod random;
 mod settle;
 mod sim_client;
+mod tasks;
 mod tick_store;
 mod totals;
 mod trade_producer;
@@ -34,7 +36,8 @@ mod trade_producer;
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cluster::{Mutant, run_seed};
+use cluster::run_seed;
+use mutant::Mutant;
 use totals::Totals;
 
 fn env_number(name: &str) -> Option<u64> {

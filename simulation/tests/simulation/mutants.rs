@@ -1,6 +1,6 @@
 //! Rules that are broken on purpose: the simulation has to detect each.
 
-use crate::cluster::Mutant;
+use crate::mutant::Mutant;
 use crate::run_seed_caught;
 
 /// The number of seeds within which a mutant has to be caught.

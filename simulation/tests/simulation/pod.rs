@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bar_store::SimBarStore;
 use crate::clock::SimClock;
-use crate::cluster::Task;
 use crate::log::SimLog;
+use crate::tasks::Task;
 use crate::trade_producer::PARTITIONS;
 
 /// So small that clients often need what the hub no longer holds.

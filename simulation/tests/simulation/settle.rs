@@ -2,7 +2,9 @@
 
 use market::Position;
 
-use crate::cluster::{Mutant, Role, SimCluster};
+use crate::cluster::SimCluster;
+use crate::mutant::Mutant;
+use crate::tasks::Role;
 use crate::trade_producer::PARTITIONS;
 
 impl SimCluster {

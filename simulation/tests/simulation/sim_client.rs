@@ -10,7 +10,7 @@ use client::{ChannelState, HistoryRequest};
 use market::BarRow;
 use schemas::api::{BarChangeKind, BarJson, StreamMessage};
 
-use crate::cluster::Mutant;
+use crate::mutant::Mutant;
 use crate::pod::{Pod, newest};
 use crate::random::Random;
 use crate::trade_producer::PARTITIONS;

@@ -7,7 +7,7 @@ use market::{Instrument, Position};
 use schemas::TradesRecord;
 use store::{ArchiveProgress, StoreError, Tick, TickBlock, TickStore};
 
-use crate::cluster::Mutant;
+use crate::mutant::Mutant;
 use crate::random::Random;
 
 /// An archived tick: its instrument, append time and value.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use clock::{Clock, SystemClock};
 
-use super::child_task::{ChildTask, run_child};
-use super::part::ClusterBench;
+use super::child_process::run_child;
+use super::child_task::ChildTask;
+use super::cluster_bench::ClusterBench;
 use super::produce::{SPAN_SECONDS, fill_topic};
 use super::progress::wait_folded;
 use super::role::RoleProcess;

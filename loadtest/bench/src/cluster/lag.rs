@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clock::{Clock, SystemClock};
 
-use super::part::ClusterBench;
+use super::cluster_bench::ClusterBench;
 use super::produce::fill_topic;
 use super::progress::{wait_archived, wait_folded};
 use super::role::RoleProcess;

@@ -1,6 +1,6 @@
 //! The part latency: trade to delta through the whole cluster.
 
-use super::part::ClusterBench;
+use super::cluster_bench::ClusterBench;
 use super::role::RoleProcess;
 use super::trades::VENUE;
 use crate::latency::measure_latency;

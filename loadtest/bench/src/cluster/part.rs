@@ -1,11 +1,6 @@
-//! The parts of the measurement, and what each of them needs.
+//! The parts of the measurement.
 
 use clap::ValueEnum;
-use tokio::runtime::Runtime;
-
-use super::arguments::Settings;
-use super::sandbox::Sandbox;
-use crate::table::Table;
 
 /// A part of the measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -50,31 +45,5 @@ impl Part {
                  with the trade; 100 symbols, 100 batches a second, the first 3 s left out"
             }
         }
-    }
-}
-
-/// What every part needs.
-pub(super) struct ClusterBench {
-    pub(super) settings: Settings,
-    pub(super) runtime: Runtime,
-    /// The trades per second of the latency measurement.
-    pub(super) rate: u64,
-    pub(super) table: Table,
-}
-
-impl ClusterBench {
-    /// Creates a sandbox, measures in it, and removes it even if the measurement fails.
-    pub(super) fn with_sandbox(
-        &mut self,
-        part: &str,
-        measure: impl FnOnce(&mut Self, &mut Sandbox) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
-        let mut sandbox = Sandbox::new(&self.settings, part);
-        let measured = match self.runtime.block_on(sandbox.create()) {
-            Ok(()) => measure(self, &mut sandbox),
-            Err(error) => Err(error),
-        };
-        let removed = self.runtime.block_on(sandbox.remove());
-        measured.and(removed)
     }
 }

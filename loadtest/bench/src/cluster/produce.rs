@@ -10,8 +10,9 @@ use kafka::{KafkaConfig, KafkaLog};
 use store::TimescaleBarStore;
 
 use super::arguments::Settings;
-use super::child_task::{ChildReport, ChildTask, run_child};
-use super::part::ClusterBench;
+use super::child_process::{ChildReport, run_child};
+use super::child_task::ChildTask;
+use super::cluster_bench::ClusterBench;
 use super::role::mebibytes;
 use super::sandbox::{Sandbox, open_trades};
 use super::trades::{TradeGenerator, bench_venue, venue_settings};

@@ -5,8 +5,8 @@ use std::time::Duration;
 use clock::{Clock, SystemClock};
 use store::{BarReader, TimescaleBarStore};
 
+use super::cluster_bench::ClusterBench;
 use super::kafka::median;
-use super::part::ClusterBench;
 use super::produce::Appender;
 use super::progress::moved_partitions;
 use super::role::RoleProcess;

@@ -11,7 +11,7 @@ use store::{
     TickRecord, TickStore, TimescaleBarStore, Transaction,
 };
 
-use super::part::ClusterBench;
+use super::cluster_bench::ClusterBench;
 use super::trades::{SYMBOLS, instruments};
 use crate::table::millions;
 

@@ -7,7 +7,8 @@ use clock::{Clock, SystemClock};
 use market::{Decimal, Symbol, Trade, TradeId};
 use schemas::TradesBatch;
 
-use super::{BATCHES_PER_SECOND, PendingTrade, PendingTrades, SECONDS, SYMBOLS};
+use super::pending_trades::{PendingTrade, PendingTrades};
+use super::plan::{BATCHES_PER_SECOND, SECONDS, SYMBOLS};
 
 /// One of several senders that take turns. Each posts the trades of symbols of its own.
 pub(super) struct Sender {

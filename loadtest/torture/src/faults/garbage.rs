@@ -6,7 +6,7 @@ use clock::{Clock, SystemClock};
 use market::{DAY_NS, Trade, TradeId};
 use schemas::{TradesRecord, partition_of};
 
-use super::Fault;
+use super::fault::Fault;
 use crate::cluster::Cluster;
 use crate::sent_trades::Garbage;
 use crate::trade_source::VENUES;

@@ -8,7 +8,7 @@ use clock::{Clock, SystemClock};
 use futures_util::future::join_all;
 use schemas::TradesRecord;
 
-use super::Fault;
+use super::fault::Fault;
 use crate::cluster::Cluster;
 use crate::role_process::RoleKind;
 use crate::trade_source::TradeSource;

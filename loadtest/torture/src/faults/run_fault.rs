@@ -3,8 +3,9 @@
 use anyhow::Context;
 use clock::{Clock, SystemClock};
 
-use super::{Fault, FaultKind};
+use super::fault::Fault;
 use crate::cluster::{Cluster, PROXIED_STORES};
+use crate::fault_kind::FaultKind;
 use crate::proxy::ProxyMode;
 use crate::role_process::RoleProcess;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use market::{BarRow, Instrument, Interval};
 use store::{BarQuery, BarReader, SymbolQuery};
 
-use super::Check;
+use super::outcome::Check;
 use crate::cluster::Cluster;
 use crate::oracle::{Counted, plain_bars};
 

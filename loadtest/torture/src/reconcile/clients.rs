@@ -7,7 +7,7 @@ use std::time::Duration;
 use clock::{Clock, SystemClock};
 use schemas::api::BarJson;
 
-use super::Check;
+use super::outcome::Check;
 use crate::cluster::Cluster;
 use crate::roaming_client::{RoamingClient, read_bars};
 

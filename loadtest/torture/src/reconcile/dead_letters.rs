@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemas::DeadLetter;
 
-use super::Check;
+use super::outcome::Check;
 use crate::cluster::Cluster;
 use crate::oracle::{Oracle, Place};
 

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use market::{Instrument, Position};
+use anyhow::Context;
+use market::{Instrument, Position, VenueSettings};
 use store::{BarReader, TickStore, trades_current};
 
-use super::{Check, Outcome, settings};
+use super::outcome::{Check, Outcome};
 use crate::cluster::Cluster;
 use crate::oracle::Counted;
 use crate::sent_trades::{TradeRecord, TradeValues, trade_name};
@@ -140,11 +141,20 @@ async fn stored(
                 .await?,
         );
     }
-    let settings = settings(cluster, instrument.venue()).await?;
+    let settings = stored_settings(cluster, instrument.venue()).await?;
     let ticks = cluster.ticks.read(instrument, 0, i64::MAX).await?;
     let current = trades_current(ticks, &rejected, next, &settings);
     Ok(current
         .into_iter()
         .map(|tick| (tick.position, tick.trade))
         .collect())
+}
+
+/// Reads the stored settings of a venue.
+async fn stored_settings(cluster: &Cluster, venue: &str) -> anyhow::Result<VenueSettings> {
+    let rows = cluster.bars.venues().await?;
+    let row = rows.into_iter().find(|row| row.venue.as_str() == venue);
+    Ok(row
+        .with_context(|| format!("venue {venue} is not stored"))?
+        .settings)
 }

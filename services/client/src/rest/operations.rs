@@ -5,7 +5,10 @@ use schemas::TradesBatch;
 use schemas::api::{RejectedSubmissionJson, RepairJson, SubmissionJson, VersionJson};
 use serde_json::json;
 
-use super::{Method, RestClient, RestError};
+use ureq::http::Method;
+
+use super::RestClient;
+use super::error::RestError;
 
 impl RestClient {
     /// Returns the version of the process and the identity of its log.

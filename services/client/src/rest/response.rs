@@ -6,7 +6,7 @@ use serde::Deserialize;
 use ureq::Body;
 use ureq::http;
 
-use super::RestError;
+use super::error::RestError;
 
 /// A response may list every trade of a batch, or every bar of a page.
 const BODY_LIMIT_BYTES: u64 = 256 * 1024 * 1024;

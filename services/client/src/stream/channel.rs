@@ -4,16 +4,8 @@ use std::collections::BTreeMap;
 
 use schemas::api::{BarChangeJson, BarChangeKind, BarJson, PositionJson, StreamMessage};
 
-use super::StreamError;
-
-/// The last message that a client holds of a channel, from which it can resume on any pod.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StreamPosition {
-    /// The generation of `bar-updates`.
-    pub epoch: u64,
-    /// The sequence number; -1 before the first message.
-    pub seq: i64,
-}
+use super::error::StreamError;
+use super::position::StreamPosition;
 
 /// What a client holds of one channel.
 #[derive(Debug, Clone, Default)]

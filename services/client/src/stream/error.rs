@@ -1,6 +1,6 @@
 //! How a message can break the rules of the stream.
 
-use super::StreamPosition;
+use super::position::StreamPosition;
 
 /// A message that a client cannot apply: the server has broken a rule of the stream, or a message
 /// was lost.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use schemas::api::{BarJson, ChannelRequestJson, StreamMessage, StreamRequest};
 
-use super::{AppliedMessage, ChannelState, HistoryRequest, StreamError};
+use super::channel::{AppliedMessage, ChannelState, HistoryRequest};
+use super::error::StreamError;
 
 /// A client of any number of channels, which follows the rules of the stream and does no I/O.
 ///

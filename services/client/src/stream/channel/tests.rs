@@ -1,7 +1,9 @@
 use schemas::api::{BarChangeKind, BarJson, StreamMessage};
 use serde_json::{Value, json};
 
-use super::{ChannelState, StreamError, StreamPosition};
+use super::ChannelState;
+use crate::stream::error::StreamError;
+use crate::stream::position::StreamPosition;
 
 const START: &str = "1970-01-01T00:00:00Z";
 
