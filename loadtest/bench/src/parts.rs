@@ -24,7 +24,7 @@ pub(super) fn measure(table: &mut Table) {
     );
     let exact = fold(IdScheme::Unique);
     table.add_figure("the same with exact ids", &millions(count, exact));
-    codec(table);
+    measure_codec(table);
 }
 
 /// Seconds of all rounds; the least of three goes, since other processes may take the core.
@@ -49,7 +49,7 @@ fn fold(scheme: IdScheme) -> f64 {
     least as f64 / 1e9
 }
 
-fn codec(table: &mut Table) {
+fn measure_codec(table: &mut Table) {
     let decimal = |mantissa, scale| Decimal::new(mantissa, scale).expect("a decimal");
     let trade = Trade {
         time_ns: 1_381_219_217_034_000_000,

@@ -169,10 +169,10 @@ impl Cluster {
         let mut ends = None;
         loop {
             if ends.is_none() {
-                ends = self.kafka.ends(schemas::TRADES).await.ok();
+                ends = self.kafka.partition_ends(schemas::TRADES).await.ok();
             }
             let behind = match &ends {
-                Some(ends) => self.behind(ends, and_refolded).await,
+                Some(ends) => self.describe_lag(ends, and_refolded).await,
                 None => Err(anyhow::anyhow!("the brokers do not answer")),
             };
             let reason = match behind {
@@ -189,7 +189,11 @@ impl Cluster {
     }
 
     /// Describes a partition that is not folded and archived up to its end; `None` if all are.
-    async fn behind(&self, ends: &[u64], and_refolded: bool) -> anyhow::Result<Option<String>> {
+    async fn describe_lag(
+        &self,
+        ends: &[u64],
+        and_refolded: bool,
+    ) -> anyhow::Result<Option<String>> {
         let epoch = self.epoch.load(Ordering::Acquire);
         let rows = self.bars.progress().await?;
         for (partition, end) in (0..).zip(ends) {

@@ -50,7 +50,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 impl Faults {
     /// Describes the active faults.
-    pub(crate) fn active(&self) -> String {
+    pub(crate) fn describe_active(&self) -> String {
         let active = lock(&self.active);
         active.values().cloned().collect::<Vec<_>>().join("; ")
     }

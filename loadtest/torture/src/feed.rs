@@ -142,7 +142,7 @@ impl Feed {
             let entry = TradeRecord {
                 values: TradeValues::from_trade(&venue_trade.trade),
                 sent_ms,
-                acked_ms: None,
+                acknowledged_ms: None,
                 is_cancelled: false,
                 is_amending: false,
             };
@@ -207,18 +207,18 @@ impl Feed {
         self.acknowledge(trades);
         for venue_trade in trades {
             if random.one_in(40) {
-                self.amend(venue_trade, random).await;
+                self.amend_acknowledged(venue_trade, random).await;
             }
         }
     }
 
     fn acknowledge(&self, trades: &[VenueTrade]) {
-        let acked_ms = self.journal.elapsed_ms();
+        let acknowledged_ms = self.journal.elapsed_ms();
         let mut state = self.sent_trades.lock();
         for venue_trade in trades {
             let name = trade_name(&venue_trade.instrument(), &venue_trade.trade);
             if let Some(entry) = state.trades.get_mut(&name) {
-                entry.acked_ms.get_or_insert(acked_ms);
+                entry.acknowledged_ms.get_or_insert(acknowledged_ms);
             }
         }
         drop(state);

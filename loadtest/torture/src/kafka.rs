@@ -37,17 +37,17 @@ pub(crate) type Records = Vec<Vec<Record>>;
 pub(crate) struct Kafka {
     brokers: String,
     partitions: u32,
-    producer: Arc<Mutex<Numbered>>,
+    producer: Arc<Mutex<NumberedProducer>>,
 }
 
 /// A producer, and the number of producers before it.
 #[derive(Clone)]
-struct Numbered {
+struct NumberedProducer {
     number: u64,
     producer: FutureProducer,
 }
 
-impl Numbered {
+impl NumberedProducer {
     fn renew(&mut self, brokers: &str) -> anyhow::Result<()> {
         *self = Self {
             number: self.number + 1,
@@ -62,7 +62,7 @@ impl Kafka {
         Ok(Self {
             brokers: brokers.to_owned(),
             partitions,
-            producer: Arc::new(Mutex::new(Numbered {
+            producer: Arc::new(Mutex::new(NumberedProducer {
                 number: 0,
                 producer: producer(brokers)?,
             })),
@@ -103,7 +103,7 @@ impl Kafka {
             if let Some(partition) = partition {
                 record = record.partition(i32::try_from(partition).unwrap_or_default());
             }
-            let Numbered { number, producer } = lock(&self.producer).clone();
+            let NumberedProducer { number, producer } = lock(&self.producer).clone();
             match producer.send(record, TIMEOUT).await {
                 Ok(delivery) => {
                     let partition = u32::try_from(delivery.partition).unwrap_or_default();
@@ -124,7 +124,7 @@ impl Kafka {
     ///
     /// # Errors
     /// If the brokers do not respond.
-    pub(crate) async fn ends(&self, topic: &str) -> anyhow::Result<Vec<u64>> {
+    pub(crate) async fn partition_ends(&self, topic: &str) -> anyhow::Result<Vec<u64>> {
         let (brokers, partitions, topic) =
             (self.brokers.clone(), self.partitions, topic.to_owned());
         let asked = tokio::task::spawn_blocking(move || {

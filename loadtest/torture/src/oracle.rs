@@ -15,7 +15,7 @@ use crate::kafka::{Record, Records};
 
 /// A trade that counts, with the values of its latest edit.
 #[derive(Debug, Clone)]
-pub(crate) struct Counted {
+pub(crate) struct CountedTrade {
     pub(crate) instrument: String,
     pub(crate) trade: Trade,
     pub(crate) position: Position,
@@ -24,32 +24,32 @@ pub(crate) struct Counted {
 
 /// A record that does not count.
 #[derive(Debug, Clone)]
-pub(crate) struct Dead {
+pub(crate) struct UncountedRecord {
     pub(crate) reason: RejectReason,
     pub(crate) key: Vec<u8>,
     pub(crate) value: Vec<u8>,
 }
 
 /// Where the log holds a record: epoch, partition, offset.
-pub(crate) type Place = (u64, u32, u64);
+pub(crate) type LogPosition = (u64, u32, u64);
 
 /// What an amendment names: instrument, identity and time of a trade.
-type Target = (String, String, i64);
+type AmendmentTarget = (String, String, i64);
 
 /// The fold of every record of every generation of the log.
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
-    pub(crate) dead: BTreeMap<Place, Dead>,
+    pub(crate) dead: BTreeMap<LogPosition, UncountedRecord>,
     pub(crate) duplicates: u64,
     /// The edits and cancels that count.
     pub(crate) amendments: u64,
-    counted: Vec<Counted>,
-    changes: HashMap<Target, Vec<Option<Trade>>>,
+    counted: Vec<CountedTrade>,
+    changes: HashMap<AmendmentTarget, Vec<Option<Trade>>>,
 }
 
 /// The state of one partition between records, and between generations.
 #[derive(Default)]
-struct Carried {
+struct PartitionFoldState {
     venues: HashMap<String, VenueSettings>,
     seen: HashSet<(String, String)>,
     amended: HashSet<(String, i64, TradeId)>,
@@ -58,7 +58,7 @@ struct Carried {
 
 /// Where a record comes from.
 #[derive(Clone, Copy)]
-struct At {
+struct RecordSource {
     epoch: u64,
     partition: u32,
     partitions: u32,
@@ -71,16 +71,16 @@ impl Oracle {
         let count = generations.first().map_or(0, Vec::len);
         let partitions = u32::try_from(count).unwrap_or_default();
         for partition in 0..partitions {
-            let mut carried = Carried::default();
+            let mut carried = PartitionFoldState::default();
             for (epoch, records) in (1..).zip(generations) {
-                let at = At {
+                let at = RecordSource {
                     epoch,
                     partition,
                     partitions,
                 };
                 for record in &records[partition as usize] {
                     if let Err(reason) = oracle.apply(record, at, &mut carried) {
-                        let dead = Dead {
+                        let dead = UncountedRecord {
                             reason,
                             key: record.key.clone(),
                             value: record.value.clone(),
@@ -96,8 +96,8 @@ impl Oracle {
     fn apply(
         &mut self,
         record: &Record,
-        at: At,
-        carried: &mut Carried,
+        at: RecordSource,
+        carried: &mut PartitionFoldState,
     ) -> Result<(), RejectReason> {
         carried.append_ns = carried.append_ns.max(record.append_time_ns);
         match TradesRecord::decode(&record.value).map_err(|_| RejectReason::Malformed)? {
@@ -120,8 +120,8 @@ impl Oracle {
         &mut self,
         record: &Record,
         trade: Trade,
-        at: At,
-        carried: &mut Carried,
+        at: RecordSource,
+        carried: &mut PartitionFoldState,
     ) -> Result<(), RejectReason> {
         market::check(&trade, carried.append_ns)?;
         let (instrument, settings) = route(record, at, carried)?;
@@ -133,7 +133,7 @@ impl Oracle {
             self.duplicates += 1;
             return Ok(());
         }
-        self.counted.push(Counted {
+        self.counted.push(CountedTrade {
             instrument,
             trade,
             position: Position {
@@ -150,8 +150,8 @@ impl Oracle {
         record: &Record,
         amendment: Amendment,
         trade: Trade,
-        at: At,
-        carried: &mut Carried,
+        at: RecordSource,
+        carried: &mut PartitionFoldState,
     ) -> Result<(), RejectReason> {
         market::check(&trade, carried.append_ns)?;
         let (instrument, settings) = route(record, at, carried)?;
@@ -176,7 +176,7 @@ impl Oracle {
     }
 
     /// Returns the trades that count, after all edits and cancels.
-    pub(crate) fn trades(&self) -> Vec<Counted> {
+    pub(crate) fn trades(&self) -> Vec<CountedTrade> {
         let mut trades = Vec::with_capacity(self.counted.len());
         for counted in &self.counted {
             let mut counted = counted.clone();
@@ -202,8 +202,8 @@ impl Oracle {
 
 fn route(
     record: &Record,
-    at: At,
-    carried: &Carried,
+    at: RecordSource,
+    carried: &PartitionFoldState,
 ) -> Result<(String, VenueSettings), RejectReason> {
     let instrument = schemas::instrument_of(&record.key, at.partition, at.partitions)?;
     let settings = carried.venues.get(instrument.venue());

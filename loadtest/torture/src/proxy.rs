@@ -55,7 +55,7 @@ impl Proxy {
     }
 
     /// Returns the address with the proxy's host and port in place of the server's.
-    pub(crate) fn instead(&self, url: &str) -> String {
+    pub(crate) fn replace_address(&self, url: &str) -> String {
         url.replace(&host_of(url), &format!("127.0.0.1:{}", self.port))
     }
 }

@@ -49,7 +49,7 @@ impl Report<'_> {
     }
 
     /// Returns how many of the trades were sent during a kind of fault, or just before.
-    fn during(&self, kind: FaultKind, sent_ms: &[u64]) -> usize {
+    fn count_during(&self, kind: FaultKind, sent_ms: &[u64]) -> usize {
         const BEFORE_MS: u64 = 10_000;
         let is_during = |ms: &&u64| {
             let periods = self.periods.iter().filter(|one| one.kind == kind);
@@ -71,8 +71,8 @@ impl Report<'_> {
             "fault", "times", "lost", "doubled"
         );
         for (kind, times) in self.counts() {
-            let lost = self.during(kind, &outcome.lost);
-            let doubled = self.during(kind, &outcome.doubled);
+            let lost = self.count_during(kind, &outcome.lost);
+            let doubled = self.count_during(kind, &outcome.doubled);
             let _ = writeln!(out, "{kind:<12}{times:>8}{lost:>8}{doubled:>10}");
         }
         let all = self.periods.len();
@@ -117,7 +117,7 @@ impl Report<'_> {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub(crate) fn note(&self, path: &Path) -> anyhow::Result<()> {
+    pub(crate) fn append_row(&self, path: &Path) -> anyhow::Result<()> {
         let is_new = !path.exists();
         let opened = OpenOptions::new().create(true).append(true).open(path);
         let mut file = opened.with_context(|| format!("cannot write {}", path.display()))?;

@@ -71,7 +71,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
         Err(error) => {
             journal.write(&format!("failed: {error:#}"));
             if !options.keep {
-                Stack::named(&options.stack)?.remove().await?;
+                Stack::from_name(&options.stack)?.remove().await?;
             }
             Err(error.context(format!("logs are in {}", folder.display())))
         }
@@ -82,11 +82,11 @@ async fn torture(options: &Options, journal: &Arc<Journal>) -> anyhow::Result<bo
     let mut random = Random::new(options.seed);
     let cluster = Arc::new(Cluster::start(options, Arc::clone(journal)).await?);
     cluster.feed.declare().await;
-    let clients = clients(&cluster, &mut random);
+    let clients = start_clients(&cluster, &mut random);
     let trade_source = TradeSource::new(random.fork(), options.planned_seconds());
     let feed = Arc::clone(&cluster.feed).run(trade_source, random.fork(), options.rate);
     let feed = tokio::spawn(feed);
-    let tapes = tokio::spawn(replay(Arc::clone(&cluster), tapes(options)?));
+    let tapes = tokio::spawn(replay(Arc::clone(&cluster), find_tapes(options)?));
     let faults = Arc::new(Faults::default());
     let status_task = tokio::spawn(print_status(Arc::clone(&cluster), Arc::clone(&faults)));
     let plan = Plan {
@@ -110,7 +110,7 @@ async fn torture(options: &Options, journal: &Arc<Journal>) -> anyhow::Result<bo
     let outcome = reconcile(&cluster, &clients, tapes).await?;
     let (totals, sent, acked) = {
         let state = cluster.sent_trades.lock();
-        (state.totals, state.trades.len(), state.acked())
+        (state.totals, state.trades.len(), state.acknowledged_count())
     };
     let report = Report {
         options,
@@ -130,13 +130,13 @@ async fn torture(options: &Options, journal: &Arc<Journal>) -> anyhow::Result<bo
     journal.write(&text);
     println!("{text}");
     if let Some(path) = &options.report {
-        report.note(path)?;
+        report.append_row(path)?;
     }
     cluster.stop(options.keep).await?;
     Ok(outcome.has_no_differences())
 }
 
-fn clients(cluster: &Arc<Cluster>, random: &mut Random) -> Vec<Arc<RoamingClient>> {
+fn start_clients(cluster: &Arc<Cluster>, random: &mut Random) -> Vec<Arc<RoamingClient>> {
     let make = |number| {
         let channels: Vec<_> = (0..CHANNELS)
             .map(|_| {
@@ -154,7 +154,7 @@ fn clients(cluster: &Arc<Cluster>, random: &mut Random) -> Vec<Arc<RoamingClient
 }
 
 /// Returns the tapes to replay, in the order of their names.
-fn tapes(options: &Options) -> anyhow::Result<Vec<PathBuf>> {
+fn find_tapes(options: &Options) -> anyhow::Result<Vec<PathBuf>> {
     let Some(folder) = &options.tapes else {
         return Ok(Vec::new());
     };
@@ -230,11 +230,11 @@ async fn print_status(cluster: Arc<Cluster>, faults: Arc<Faults>) {
                  tried again; now: {}",
                 lock(&faults.periods).len(),
                 state.trades.len(),
-                state.acked(),
+                state.acknowledged_count(),
                 totals.edits,
                 totals.cancels,
                 totals.retries,
-                faults.active(),
+                faults.describe_active(),
             )
         };
         cluster.journal.write_and_print(&line);

@@ -32,7 +32,7 @@ pub(crate) struct TradeRecord {
     pub(crate) values: TradeValues,
     /// When the trade was first sent, in milliseconds of the run.
     pub(crate) sent_ms: u64,
-    pub(crate) acked_ms: Option<u64>,
+    pub(crate) acknowledged_ms: Option<u64>,
     pub(crate) is_cancelled: bool,
     /// Whether an edit or a cancel of the trade is being sent. There is one at a time, so that the
     /// order of the edits is known.
@@ -81,8 +81,8 @@ impl SentTrades {
 }
 
 impl SentTradesState {
-    pub(crate) fn acked(&self) -> usize {
-        let acked = |entry: &&TradeRecord| entry.acked_ms.is_some();
+    pub(crate) fn acknowledged_count(&self) -> usize {
+        let acked = |entry: &&TradeRecord| entry.acknowledged_ms.is_some();
         self.trades.values().filter(acked).count()
     }
 }

@@ -33,7 +33,7 @@ fn find_scripts() -> Option<PathBuf> {
 
 impl Stack {
     /// Returns an instance whose servers may or may not run.
-    pub(crate) fn named(name: &str) -> anyhow::Result<Self> {
+    pub(crate) fn from_name(name: &str) -> anyhow::Result<Self> {
         let scripts = find_scripts().context(
             "the scripts of the stack are missing: run this in a checkout of Candlewick, where \
              scripts/stack is",
@@ -49,7 +49,7 @@ impl Stack {
 
     /// Starts servers without data.
     pub(crate) async fn up(name: &str, brokers: u32) -> anyhow::Result<Self> {
-        let mut stack = Self::named(name)?;
+        let mut stack = Self::from_name(name)?;
         stack.run_stack_script(&["reset"], brokers).await?;
         stack.run_stack_script(&["up"], brokers).await?;
         let told = stack.run_stack_script(&["env"], brokers).await?;

@@ -93,7 +93,7 @@ impl VenueTrade {
 
 #[derive(Debug)]
 struct SymbolSource {
-    market: TestVenue,
+    test_venue: TestVenue,
     symbol: Arc<str>,
     price: i64,
     next_id: u64,
@@ -116,7 +116,7 @@ impl TradeSource {
         let planned_ns = i64::try_from(planned_seconds).unwrap_or_default() * SECOND_NS;
         let symbols = VENUES.iter().flat_map(|market| {
             (0..SYMBOLS).map(|number| SymbolSource {
-                market: *market,
+                test_venue: *market,
                 symbol: format!("S{number}").into(),
                 price: 1_000_000,
                 next_id: 1,
@@ -160,7 +160,7 @@ impl TradeSource {
         let side = *random.choose(&[Some(Side::Buy), Some(Side::Sell), None]);
         let (id, scope) = symbol_source.identity(random, &mut time_ns);
         VenueTrade {
-            venue: symbol_source.market.venue,
+            venue: symbol_source.test_venue.venue,
             symbol: Arc::clone(&symbol_source.symbol),
             is_late,
             trade: Trade {
@@ -188,7 +188,7 @@ impl SymbolSource {
         }
         let number = self.next_id;
         self.next_id += 1;
-        match (self.market.scheme, self.market.scope) {
+        match (self.test_venue.scheme, self.test_venue.scope) {
             (IdScheme::Contiguous, _) => (Some(TradeId::Number(number)), None),
             (IdScheme::Unique, IdScope::Exchange) => {
                 // The same id at two exchanges is two trades.

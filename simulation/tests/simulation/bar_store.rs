@@ -133,7 +133,7 @@ impl SimBarStore {
         }
     }
 
-    async fn call(&self) -> Result<(), StoreError> {
+    async fn simulate_call(&self) -> Result<(), StoreError> {
         let turns = if self.random.one_in(20) { 30 } else { 2 };
         self.random.pause(turns).await;
         let mut state = self.state.lock().unwrap();

@@ -15,7 +15,7 @@ use crate::bar_store::StoredState;
 use crate::cluster::SimCluster;
 use crate::log::SimLog;
 use crate::oracle::{Oracle, RecordOutcome};
-use crate::pod::newest;
+use crate::pod::newest_rows;
 use crate::trade_producer::PARTITIONS;
 
 /// Every state of every bar of a followed channel, by channel, start and `through`.
@@ -42,7 +42,7 @@ impl SimCluster {
                 *oracle = Oracle::new(partition, PARTITIONS, 1);
             }
             while oracle.epoch < progress.epoch {
-                let records = folded(log, stored, oracle.epoch, partition);
+                let records = records_in_fold(log, stored, oracle.epoch, partition);
                 let rest = records
                     .iter()
                     .skip(usize::try_from(oracle.next_offset).unwrap());
@@ -165,7 +165,7 @@ impl SimCluster {
                 }
             }
             for pod in &self.pods {
-                let rows = newest(
+                let rows = newest_rows(
                     pod.hub_rows(&client.name)
                         .into_iter()
                         .chain(pod.stored_rows(&client.name)),
@@ -220,7 +220,7 @@ impl SimCluster {
                 let log = &self.trades_log;
                 let of_fold = self
                     .bars
-                    .read_stored(|stored| folded(log, stored, epoch, partition).len());
+                    .read_stored(|stored| records_in_fold(log, stored, epoch, partition).len());
                 for record in &records[..of_fold] {
                     oracle.apply(record);
                     self.add_states(&oracle, partition, &mut states);
@@ -257,7 +257,7 @@ fn state_key(name: &ChannelName, bar: &BarJson) -> (String, String, Option<Posit
 
 /// Returns the records of a generation that are part of the fold: all, or those before the offset at
 /// which a later generation was adopted.
-fn folded(log: &SimLog, stored: &StoredState, epoch: u64, partition: u32) -> Vec<Record> {
+fn records_in_fold(log: &SimLog, stored: &StoredState, epoch: u64, partition: u32) -> Vec<Record> {
     let mut records = log.records_of(epoch, partition, 0);
     if let Some(end) = stored.switched.get(&(epoch, partition)) {
         records.truncate(usize::try_from(*end).unwrap());

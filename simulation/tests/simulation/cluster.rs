@@ -129,7 +129,7 @@ impl SimCluster {
             self.updates_log.sync(partition);
             self.dead_letters_log.sync(partition);
         }
-        self.ban_losers();
+        self.stop_losing_workers();
         self.check_commits()
     }
 
@@ -153,7 +153,7 @@ impl SimCluster {
             }
             // The group has revoked the partition; another member owns it now.
             (Ok(()), role @ (Role::Worker(_) | Role::Archiver(_))) => {
-                if !self.is_stopping && !self.has(role) {
+                if !self.is_stopping && !self.has_task(role) {
                     self.start(role);
                 }
                 Ok(())
@@ -181,7 +181,7 @@ impl SimCluster {
     }
 
     /// Returns the position up to which a partition's stored state is folded.
-    pub fn folded(&self, partition: u32) -> Option<Position> {
+    pub fn folded_to(&self, partition: u32) -> Option<Position> {
         self.bars.read_stored(|stored| {
             let row = stored.progress.get(&partition)?;
             Some(Position {
@@ -191,14 +191,14 @@ impl SimCluster {
         })
     }
 
-    fn ban_losers(&mut self) {
+    fn stop_losing_workers(&mut self) {
         let losers = self.bars.take_losers();
         if self.mutant == Some(Mutant::LosingWorkerNotRestarted) {
             self.tasks.retain(|task| !losers.contains(&task.number));
         }
     }
 
-    pub fn has(&self, role: Role) -> bool {
+    pub fn has_task(&self, role: Role) -> bool {
         self.tasks.iter().any(|task| task.role == role)
     }
 }

@@ -38,23 +38,23 @@ impl SimCluster {
             11 => {
                 self.bars.sync_now();
                 let kept = self.random.below(4);
-                self.updates_log.keep_newest(self.partition(), kept);
+                self.updates_log.keep_newest(self.random_partition(), kept);
                 self.totals.add_count("wrapped rings", 1);
             }
-            12 if self.random.one_in(6) && self.is_clean() => {
+            12 if self.random.one_in(6) && self.has_no_marks() => {
                 self.clock.advance(LONG_PAUSE_NS);
                 self.totals.add_count("long nights", 1);
             }
-            13 => self.hand_over(Role::Worker(self.partition())),
-            14 => self.hand_over(Role::Archiver(self.partition())),
+            13 => self.hand_over(Role::Worker(self.random_partition())),
+            14 => self.hand_over(Role::Archiver(self.random_partition())),
             15 => self.rebalance(),
-            16..=18 => self.retain(),
+            16..=18 => self.drop_processed_records(),
             _ => self.clock.advance(20_000_000_000),
         }
     }
 
     /// Returns whether no minute is marked: a refold needs ticks that have not expired.
-    fn is_clean(&self) -> bool {
+    fn has_no_marks(&self) -> bool {
         !self.producer.amends()
             || self.bars.read_stored(|stored| {
                 let folded = |partition: &u32| {
@@ -65,12 +65,12 @@ impl SimCluster {
             })
     }
 
-    fn partition(&self) -> u32 {
+    fn random_partition(&self) -> u32 {
         u32::try_from(self.random.below(PARTITIONS.into())).unwrap()
     }
 
     /// Drops the first task of a role at the point where it waits; returns whether there was one.
-    fn crash(&mut self, role: Role) -> bool {
+    fn drop_task(&mut self, role: Role) -> bool {
         let place = self.tasks.iter().position(|task| task.role == role);
         if let Some(place) = place {
             self.tasks.swap_remove(place);
@@ -79,8 +79,8 @@ impl SimCluster {
     }
 
     fn crash_worker(&mut self) {
-        let partition = self.partition();
-        if self.crash(Role::Worker(partition)) {
+        let partition = self.random_partition();
+        if self.drop_task(Role::Worker(partition)) {
             self.start_worker(partition);
             self.totals.add_count("worker crashes", 1);
         }
@@ -88,10 +88,10 @@ impl SimCluster {
 
     /// Starts a second worker of a partition while the first continues, or drops one of two.
     fn start_zombie(&mut self) {
-        let partition = self.partition();
+        let partition = self.random_partition();
         let role = Role::Worker(partition);
         if self.tasks.iter().filter(|task| task.role == role).count() > 1 {
-            self.crash(role);
+            self.drop_task(role);
         } else {
             self.start_worker(partition);
             self.totals.add_count("zombies", 1);
@@ -134,13 +134,13 @@ impl SimCluster {
 
     /// Drops records of the log that both roles have durably processed. A role that was frozen, or
     /// that continues from an older position, may still try to read them.
-    fn retain(&mut self) {
+    fn drop_processed_records(&mut self) {
         self.bars.sync_now();
         self.ticks.sync_now();
         let epoch = self.trades_log.current_epoch();
         for partition in 0..PARTITIONS {
             let passed = self
-                .folded(partition)
+                .folded_to(partition)
                 .min(self.ticks.archived_to(partition));
             if let Some(passed) = passed.filter(|passed| passed.epoch == epoch) {
                 let dropped = match self.random.one_in(2) {
@@ -159,7 +159,7 @@ impl SimCluster {
     pub fn overrun_worker(&mut self) -> Result<(), String> {
         self.bars.sync_now();
         self.ticks.sync_now();
-        let partition = self.partition();
+        let partition = self.random_partition();
         let here = [Role::Worker(partition), Role::Archiver(partition)];
         self.tasks.retain(|task| !here.contains(&task.role));
         for _ in 0..3 {
@@ -170,7 +170,7 @@ impl SimCluster {
         self.trades_log.drop_below(partition, end - 1);
         self.overrun_partition = Some(partition);
         let offset = |folded: Option<Position>| folded.map_or(0, |at| at.offset);
-        let folded = offset(self.folded(partition));
+        let folded = offset(self.folded_to(partition));
         here.into_iter().for_each(|role| self.start(role));
         // Faults are so rare that a worker which continued would commit.
         self.fault_interval_turns = 150;
@@ -182,7 +182,7 @@ impl SimCluster {
         for partition in 0..PARTITIONS {
             self.check_state(partition)?;
         }
-        match offset(self.folded(partition)) == folded {
+        match offset(self.folded_to(partition)) == folded {
             true => Ok(()),
             false => Err(format!(
                 "partition {partition} went on from {folded} over a gap"
@@ -191,8 +191,8 @@ impl SimCluster {
     }
 
     fn crash_archiver(&mut self) {
-        let partition = self.partition();
-        if self.crash(Role::Archiver(partition)) {
+        let partition = self.random_partition();
+        if self.drop_task(Role::Archiver(partition)) {
             self.start_archiver(partition);
             self.totals.add_count("archiver crashes", 1);
         }
@@ -233,14 +233,14 @@ impl SimCluster {
         self.ticks.lose_power();
         if self.random.one_in(2) {
             let epoch = eventlog::Log::epoch(&self.updates_log) + 1;
-            self.updates_log = fresh_updates(&self.random, self, epoch);
+            self.updates_log = recreated_updates_log(&self.random, self, epoch);
         }
         self.start_all();
         self.totals.add_count("power losses", 1);
     }
 }
 
-fn fresh_updates(random: &Random, cluster: &SimCluster, epoch: u64) -> SimLog {
+fn recreated_updates_log(random: &Random, cluster: &SimCluster, epoch: u64) -> SimLog {
     let acknowledges_early = cluster.mutant == Some(Mutant::AckBeforeDurable);
     SimLog::new(PARTITIONS, epoch, random, &cluster.clock)
         .with_early_acknowledgement(acknowledges_early)

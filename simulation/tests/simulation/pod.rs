@@ -75,7 +75,7 @@ impl Pod {
 }
 
 /// Returns the newest state of each bar, by start.
-pub fn newest(rows: impl IntoIterator<Item = BarRow>) -> BTreeMap<i64, BarRow> {
+pub fn newest_rows(rows: impl IntoIterator<Item = BarRow>) -> BTreeMap<i64, BarRow> {
     let mut bars: BTreeMap<i64, BarRow> = BTreeMap::new();
     for row in rows {
         let known = bars.get(&row.window.start_ns);

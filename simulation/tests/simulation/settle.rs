@@ -55,12 +55,12 @@ impl SimCluster {
     fn catch_up(&mut self) -> Result<(), String> {
         self.disable_faults();
         for partition in 0..PARTITIONS {
-            if !self.has(Role::Worker(partition))
+            if !self.has_task(Role::Worker(partition))
                 && self.mutant != Some(Mutant::LosingWorkerNotRestarted)
             {
                 self.start_worker(partition);
             }
-            if !self.has(Role::Archiver(partition)) {
+            if !self.has_task(Role::Archiver(partition)) {
                 self.start_archiver(partition);
             }
         }
@@ -81,7 +81,7 @@ impl SimCluster {
                     epoch: cluster.trades_log.current_epoch(),
                     offset: *end,
                 };
-                let folded = cluster.folded(partition);
+                let folded = cluster.folded_to(partition);
                 // An archiver that read no record has no position.
                 let archived = *end == 0 || cluster.ticks.archived_to(partition) >= Some(wanted);
                 folded >= Some(wanted) && archived
@@ -111,7 +111,7 @@ impl SimCluster {
 
     /// Describes the progress of a partition's roles, for the message of a failure.
     fn describe_progress(&self, partition: u32) -> String {
-        let folded = self.folded(partition);
+        let folded = self.folded_to(partition);
         let archived = self.ticks.archived_to(partition);
         let workers = self.tasks.iter();
         let workers = workers.filter(|task| task.role == Role::Worker(partition));

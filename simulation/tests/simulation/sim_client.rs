@@ -11,7 +11,7 @@ use market::BarRow;
 use schemas::api::{BarChangeKind, BarJson, StreamMessage};
 
 use crate::mutant::Mutant;
-use crate::pod::{Pod, newest};
+use crate::pod::{Pod, newest_rows};
 use crate::random::Random;
 use crate::trade_producer::PARTITIONS;
 
@@ -181,7 +181,7 @@ impl SimClient {
             self.pending = PendingRequest::History { request, held };
             return;
         };
-        let rows = newest(held.into_iter().chain(pod.stored_rows(&self.name)));
+        let rows = newest_rows(held.into_iter().chain(pod.stored_rows(&self.name)));
         let bars = rows.values();
         let bars: Vec<_> = bars
             .map(|row| BarJson::from_row(row, self.partition))

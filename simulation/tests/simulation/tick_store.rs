@@ -63,10 +63,11 @@ impl SimTickStore {
 
     /// Returns the position up to which a partition is archived.
     pub fn archived_to(&self, partition: u32) -> Option<Position> {
-        self.newest(partition).map(|archived| archived.next)
+        self.newest_progress(partition)
+            .map(|archived| archived.next)
     }
 
-    fn newest(&self, partition: u32) -> Option<ArchiveProgress> {
+    fn newest_progress(&self, partition: u32) -> Option<ArchiveProgress> {
         let state = self.state.lock().unwrap();
         state.writes.iter().rev().find_map(|write| match write {
             TickWrite::Progress(of, archived) if *of == partition => Some(*archived),
@@ -95,7 +96,7 @@ impl SimTickStore {
         state.synced = state.writes.len();
     }
 
-    async fn call(&self) -> Result<(), StoreError> {
+    async fn simulate_call(&self) -> Result<(), StoreError> {
         self.random.pause(3).await;
         self.maybe_fail("a failed call", 20)
     }
@@ -116,12 +117,12 @@ impl TickStore for SimTickStore {
         &self,
         partition: u32,
     ) -> Result<Option<ArchiveProgress>, StoreError> {
-        self.call().await?;
-        Ok(self.newest(partition))
+        self.simulate_call().await?;
+        Ok(self.newest_progress(partition))
     }
 
     async fn insert(&self, blocks: &[TickBlock]) -> Result<(), StoreError> {
-        self.call().await?;
+        self.simulate_call().await?;
         let mut rows = Vec::new();
         for block in blocks {
             for tick in &block.ticks {
@@ -152,8 +153,8 @@ impl TickStore for SimTickStore {
         partition: u32,
         archived: ArchiveProgress,
     ) -> Result<(), StoreError> {
-        self.call().await?;
-        let known = self.newest(partition).unwrap_or(archived);
+        self.simulate_call().await?;
+        let known = self.newest_progress(partition).unwrap_or(archived);
         let archived = ArchiveProgress {
             next: archived.next.max(known.next),
             append_time_ns: match self.mutant {
@@ -172,7 +173,7 @@ impl TickStore for SimTickStore {
         start_ns: i64,
         end_ns: i64,
     ) -> Result<Vec<Tick>, StoreError> {
-        self.call().await?;
+        self.simulate_call().await?;
         let mut ticks = Vec::new();
         for ((_, position), rows) in self.archived_ticks() {
             let (of, append_time_ns, value) = &rows[0];

@@ -95,7 +95,7 @@ impl TradeProducer {
         for (instrument, settings, _) in &self.instruments {
             let setting = TradesRecord::Setting(instrument.venue().parse().unwrap(), *settings);
             for partition in 0..PARTITIONS {
-                entries.push((partition, entry("", &setting)));
+                entries.push((partition, encode_record("", &setting)));
             }
         }
         entries
@@ -103,7 +103,7 @@ impl TradeProducer {
 
     /// Returns a record that only moves time.
     pub fn advance() -> NewRecord {
-        entry("", &TradesRecord::Advance)
+        encode_record("", &TradesRecord::Advance)
     }
 
     /// Returns some records, each with the partition to send it to.
@@ -111,11 +111,11 @@ impl TradeProducer {
         let mut entries = Vec::new();
         for _ in 0..=self.random.below(6) {
             let one = match self.random.below(40) {
-                0 => self.garbage(),
+                0 => self.garbage_record(),
                 1 => self.changed_settings(),
-                2 => self.stranger(),
-                8..=12 if self.amends => self.amendment(),
-                13 if self.amends => self.control(),
+                2 => self.misplaced_trade(),
+                8..=12 if self.amends => self.next_amendment_record(),
+                13 if self.amends => self.repair_or_refold(),
                 3..=7 if !self.sent.is_empty() => self.random.choose(&self.sent).clone(),
                 _ => self.trade(),
             };
@@ -137,10 +137,10 @@ impl TradeProducer {
         *next_id += if random.one_in(9) { 3 } else { 1 };
         let trade = Trade {
             time_ns,
-            price: decimal(&random, settings.nonpositive_prices || random.one_in(40)),
-            quantity: (!random.one_in(5)).then(|| decimal(&random, random.one_in(40))),
+            price: random_decimal(&random, settings.nonpositive_prices || random.one_in(40)),
+            quantity: (!random.one_in(5)).then(|| random_decimal(&random, random.one_in(40))),
             side: *random.choose(&[None, Some(Side::Buy), Some(Side::Sell)]),
-            id: id(&random, settings.scheme, *next_id),
+            id: generate_id(&random, settings.scheme, *next_id),
             scope: matches!(settings.scope, IdScope::Exchange | IdScope::File)
                 .then(|| (*random.choose(&["x", "y"])).into()),
             sender: (settings.scheme == IdScheme::None && random.one_in(2)).then(|| Sender {
@@ -150,21 +150,24 @@ impl TradeProducer {
         };
         let key = instrument.key().to_owned();
         self.named.push((instrument.clone(), trade.clone()));
-        let one = (partition(&key), entry(&key, &TradesRecord::Trade(trade)));
+        let one = (
+            partition_of_key(&key),
+            encode_record(&key, &TradesRecord::Trade(trade)),
+        );
         // Some trades are held back, so that an amendment of them arrives first.
         if !random.one_in(12) || !self.amends {
             self.sent.push(one.clone());
             return one;
         }
-        let early = self.amendment();
+        let early = self.next_amendment_record();
         self.sent.push(one);
         early
     }
 
     /// Returns an edit or a cancel of a trade that was sent, will be sent, or is never sent.
-    fn amendment(&mut self) -> (u32, NewRecord) {
+    fn next_amendment_record(&mut self) -> (u32, NewRecord) {
         if self.named.is_empty() {
-            return self.garbage();
+            return self.garbage_record();
         }
         let random = self.random.clone();
         let recent = self.named.len().min(20);
@@ -175,8 +178,8 @@ impl TradeProducer {
             self.named.len() - 1 - skip
         };
         let (instrument, mut trade) = self.named[place].clone();
-        trade.price = decimal(&random, random.one_in(40));
-        trade.quantity = (!random.one_in(5)).then(|| decimal(&random, false));
+        trade.price = random_decimal(&random, random.one_in(40));
+        trade.quantity = (!random.one_in(5)).then(|| random_decimal(&random, false));
         trade.side = *random.choose(&[None, Some(Side::Buy), Some(Side::Sell)]);
         if random.one_in(20) {
             trade.time_ns += MINUTE_NS;
@@ -195,7 +198,7 @@ impl TradeProducer {
         };
         let key = instrument.key().to_owned();
         let record = TradesRecord::Amendment(amendment, trade);
-        let one = (partition(&key), entry(&key, &record));
+        let one = (partition_of_key(&key), encode_record(&key, &record));
         if random.one_in(3) {
             self.sent.push(one.clone());
         }
@@ -203,7 +206,7 @@ impl TradeProducer {
     }
 
     /// Returns a repair, or a refold without a mark.
-    fn control(&self) -> (u32, NewRecord) {
+    fn repair_or_refold(&self) -> (u32, NewRecord) {
         let (instrument, _, _) = self.random.choose(&self.instruments);
         let minute_ns = self.event_time().max(0) / MINUTE_NS * MINUTE_NS;
         let record = if self.random.one_in(3) {
@@ -223,7 +226,7 @@ impl TradeProducer {
             })
         };
         let key = instrument.key();
-        (partition(key), entry(key, &record))
+        (partition_of_key(key), encode_record(key, &record))
     }
 
     /// Returns a time that is mostly now, sometimes minutes, hours or days ago, and sometimes
@@ -243,7 +246,7 @@ impl TradeProducer {
         }
     }
 
-    fn garbage(&self) -> (u32, NewRecord) {
+    fn garbage_record(&self) -> (u32, NewRecord) {
         let bytes = (0..self.random.below(12)).map(|_| self.random.next_u64().to_le_bytes()[0]);
         let value = Bytes::from(bytes.collect::<Vec<_>>());
         let keys: [&'static [u8]; 4] = [b"exact:A", b"", b"\xff", b"no colon"];
@@ -256,11 +259,11 @@ impl TradeProducer {
     }
 
     /// Returns a trade of an undeclared venue, or one in a wrong partition.
-    fn stranger(&self) -> (u32, NewRecord) {
+    fn misplaced_trade(&self) -> (u32, NewRecord) {
         let key = *self.random.choose(&["undeclared:A", "exact:A", "ranges:B"]);
         let trade = Trade {
             time_ns: self.time_ns,
-            price: decimal(&self.random, false),
+            price: random_decimal(&self.random, false),
             quantity: None,
             side: None,
             id: Some(TradeId::Number(self.random.below(50))),
@@ -268,7 +271,7 @@ impl TradeProducer {
             sender: None,
         };
         let to = u32::try_from(self.random.below(PARTITIONS.into())).unwrap();
-        (to, entry(key, &TradesRecord::Trade(trade)))
+        (to, encode_record(key, &TradesRecord::Trade(trade)))
     }
 
     fn changed_settings(&self) -> (u32, NewRecord) {
@@ -281,11 +284,11 @@ impl TradeProducer {
         };
         let setting = TradesRecord::Setting(instrument.venue().parse().unwrap(), changed);
         let to = u32::try_from(self.random.below(PARTITIONS.into())).unwrap();
-        (to, entry("", &setting))
+        (to, encode_record("", &setting))
     }
 }
 
-fn id(random: &Random, scheme: IdScheme, next: u64) -> Option<TradeId> {
+fn generate_id(random: &Random, scheme: IdScheme, next: u64) -> Option<TradeId> {
     match scheme {
         IdScheme::Contiguous => Some(TradeId::Number(next)),
         IdScheme::Unique if random.one_in(8) => None,
@@ -294,7 +297,7 @@ fn id(random: &Random, scheme: IdScheme, next: u64) -> Option<TradeId> {
     }
 }
 
-fn decimal(random: &Random, may_be_negative: bool) -> Decimal {
+fn random_decimal(random: &Random, may_be_negative: bool) -> Decimal {
     let mantissa = i64::try_from(match random.below(12) {
         0 => random.below(1_000_000_000_000_000_000),
         1 => 999_999_999_999_999_999,
@@ -314,11 +317,11 @@ fn decimal(random: &Random, may_be_negative: bool) -> Decimal {
     Decimal::new(mantissa.unwrap() * sign, scale).unwrap()
 }
 
-fn partition(key: &str) -> u32 {
+fn partition_of_key(key: &str) -> u32 {
     schemas::partition_of(key.as_bytes(), PARTITIONS)
 }
 
-fn entry(key: &str, record: &TradesRecord) -> NewRecord {
+fn encode_record(key: &str, record: &TradesRecord) -> NewRecord {
     let mut value = Vec::new();
     record.encode(&mut value);
     NewRecord {

@@ -48,7 +48,7 @@ pub(super) fn count_trades(settings: &Settings) -> anyhow::Result<u64> {
             Err(KafkaError::PartitionEOF(_)) => continue,
             Err(error) => return Err(error.into()),
         };
-        fold(&message, &mut candles)?;
+        fold_message(&message, &mut candles)?;
         let partition = message.partition();
         if left.get(&partition) == Some(&(message.offset() + 1)) {
             left.remove(&partition);
@@ -85,7 +85,7 @@ fn assign(consumer: &BaseConsumer, topic: &str) -> anyhow::Result<HashMap<i32, i
     Ok(ends)
 }
 
-fn fold(message: &impl Message, candles: &mut Candles) -> anyhow::Result<()> {
+fn fold_message(message: &impl Message, candles: &mut Candles) -> anyhow::Result<()> {
     let (Some(key), Some(value)) = (message.key(), message.payload()) else {
         return Ok(());
     };

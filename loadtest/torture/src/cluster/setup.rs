@@ -54,9 +54,9 @@ pub(super) fn create_roles(
     proxies: &[Proxy],
 ) -> anyhow::Result<Vec<Arc<RoleProcess>>> {
     let [bars, ticks, hot] = [
-        proxies[0].instead(stack.timescaledb()?),
-        proxies[1].instead(stack.clickhouse()?),
-        proxies[2].instead(stack.redis()?),
+        proxies[0].replace_address(stack.timescaledb()?),
+        proxies[1].replace_address(stack.clickhouse()?),
+        proxies[2].replace_address(stack.redis()?),
     ];
     let mut shared = store_options(&bars, &ticks);
     shared.extend(["--brokers", stack.kafka()?].map(str::to_owned));

@@ -13,7 +13,7 @@ use crate::trade_source::VenueTrade;
 
 impl Feed {
     /// Edits an acknowledged trade, once or several times, or cancels it.
-    pub(super) async fn amend(&self, venue_trade: &VenueTrade, random: &mut Random) {
+    pub(super) async fn amend_acknowledged(&self, venue_trade: &VenueTrade, random: &mut Random) {
         if !self.begin_amending(venue_trade) {
             return;
         }

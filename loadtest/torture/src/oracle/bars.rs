@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use market::{BarRow, Decimal, EdgeTrade, Interval, POWERS_OF_TEN, Side};
 use num_bigint::BigInt;
 
-use super::Counted;
+use super::CountedTrade;
 
 /// Digits after the point of sums of quantities, and of prices times quantities.
 const QUANTITY_SCALE: usize = 18;
@@ -26,7 +26,7 @@ pub(crate) struct PlainBar {
 }
 
 /// The bars of every interval, by instrument, interval and start.
-pub(crate) fn plain_bars(trades: &[Counted]) -> BTreeMap<(String, Interval, i64), PlainBar> {
+pub(crate) fn plain_bars(trades: &[CountedTrade]) -> BTreeMap<(String, Interval, i64), PlainBar> {
     let mut bars: BTreeMap<_, PlainBar> = BTreeMap::new();
     for counted in trades {
         for interval in Interval::ALL {
@@ -42,7 +42,7 @@ pub(crate) fn plain_bars(trades: &[Counted]) -> BTreeMap<(String, Interval, i64)
 }
 
 impl PlainBar {
-    fn before(first: &Counted) -> Self {
+    fn before(first: &CountedTrade) -> Self {
         let edge = EdgeTrade::of(&first.trade, first.position);
         let price = first.trade.price;
         Self {
@@ -58,7 +58,7 @@ impl PlainBar {
         }
     }
 
-    fn add(&mut self, counted: &Counted) {
+    fn add(&mut self, counted: &CountedTrade) {
         let trade = &counted.trade;
         let edge = EdgeTrade::of(trade, counted.position);
         if order(&edge) < order(&self.open) {

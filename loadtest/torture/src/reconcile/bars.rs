@@ -7,12 +7,12 @@ use store::{BarQuery, BarReader, SymbolQuery};
 
 use super::outcome::Check;
 use crate::cluster::Cluster;
-use crate::oracle::{Counted, plain_bars};
+use crate::oracle::{CountedTrade, plain_bars};
 
 /// The number of rows of a page.
 const PAGE: u32 = 10_000;
 
-pub(super) async fn check(cluster: &Cluster, counted: &[Counted]) -> anyhow::Result<Check> {
+pub(super) async fn check(cluster: &Cluster, counted: &[CountedTrade]) -> anyhow::Result<Check> {
     let mut check = Check::new("bars of 7 intervals");
     let mut expected = plain_bars(counted);
     let mut keys: BTreeSet<String> = expected.keys().map(|(key, ..)| key.clone()).collect();

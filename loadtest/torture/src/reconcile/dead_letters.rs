@@ -6,7 +6,7 @@ use schemas::DeadLetter;
 
 use super::outcome::Check;
 use crate::cluster::Cluster;
-use crate::oracle::{Oracle, Place};
+use crate::oracle::{LogPosition, Oracle};
 
 /// Returns the part of a key or a value that a dead letter keeps.
 fn truncated(bytes: &[u8]) -> &[u8] {
@@ -15,7 +15,7 @@ fn truncated(bytes: &[u8]) -> &[u8] {
 
 pub(super) async fn check(cluster: &Cluster, oracle: &Oracle) -> anyhow::Result<Check> {
     let mut check = Check::new("dead letters");
-    let mut letters: BTreeMap<Place, DeadLetter> = BTreeMap::new();
+    let mut letters: BTreeMap<LogPosition, DeadLetter> = BTreeMap::new();
     for record in cluster
         .kafka
         .read(schemas::DEAD_LETTERS)

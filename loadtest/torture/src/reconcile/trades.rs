@@ -8,17 +8,22 @@ use store::{BarReader, TickStore, trades_current};
 
 use super::outcome::{Check, Outcome};
 use crate::cluster::Cluster;
-use crate::oracle::Counted;
+use crate::oracle::CountedTrade;
 use crate::sent_trades::{TradeRecord, TradeValues, trade_name};
 
 /// The venue of tapes, whose trades are not among the sent ones.
 const TAPE: &str = "tape:";
 
 /// Compares the acknowledged trades with the fold of the log.
-pub(super) fn check_log(cluster: &Cluster, counted: &[Counted], tapes: u64, outcome: &mut Outcome) {
+pub(super) fn check_log(
+    cluster: &Cluster,
+    counted: &[CountedTrade],
+    tapes: u64,
+    outcome: &mut Outcome,
+) {
     let mut check = Check::new("acknowledged trades, in the log");
     let state = cluster.sent_trades.lock();
-    let mut found: HashMap<String, Vec<&Counted>> = HashMap::new();
+    let mut found: HashMap<String, Vec<&CountedTrade>> = HashMap::new();
     let mut from_tapes = 0;
     for one in counted {
         if one.instrument.starts_with(TAPE) {
@@ -61,7 +66,7 @@ fn difference(
     match (entry.is_cancelled, found) {
         (true, []) => None,
         (true, _) => text("was cancelled, and counts"),
-        (false, []) if entry.acked_ms.is_none() => None,
+        (false, []) if entry.acknowledged_ms.is_none() => None,
         (false, []) => {
             outcome.lost.push(entry.sent_ms);
             text("is lost")
@@ -78,11 +83,11 @@ fn difference(
 /// Compares the fold of the log with the stored ticks that count.
 pub(super) async fn check_tick_store(
     cluster: &Cluster,
-    counted: &[Counted],
+    counted: &[CountedTrade],
     outcome: &mut Outcome,
 ) -> anyhow::Result<()> {
     let mut check = Check::new("trades, in the store of ticks");
-    let mut expected: BTreeMap<&str, BTreeMap<Position, &Counted>> = BTreeMap::new();
+    let mut expected: BTreeMap<&str, BTreeMap<Position, &CountedTrade>> = BTreeMap::new();
     for one in counted {
         let trades = expected.entry(&one.instrument).or_default();
         trades.insert(one.position, one);

@@ -12,9 +12,9 @@ use crate::support::{
 const BATCH: u64 = 2_000;
 
 /// A small file system in memory. It is unmounted when this is dropped.
-struct Disk(PathBuf);
+struct MountedDisk(PathBuf);
 
-impl Disk {
+impl MountedDisk {
     /// Mounts a file system; returns `None` without the right to mount.
     fn mount(path: &Path) -> Option<Self> {
         std::fs::create_dir(path).unwrap();
@@ -32,7 +32,7 @@ impl Disk {
     }
 }
 
-impl Drop for Disk {
+impl Drop for MountedDisk {
     fn drop(&mut self) {
         let unmounted = Command::new("umount").arg(&self.0).status();
         if !unmounted.is_ok_and(|status| status.success()) {
@@ -79,7 +79,7 @@ fn assert_told(standalone: &Standalone, refusal: &TestResponse, status: u16, rea
 #[test]
 fn a_full_disk_is_told_and_when_there_is_room_again_it_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(disk) = Disk::mount(&folder.path().join("disk")) else {
+    let Some(disk) = MountedDisk::mount(&folder.path().join("disk")) else {
         println!(
             "NOT TESTED: mounting a small tmpfs is not permitted here; a limit of file sizes stands in for a full disk in the other test"
         );

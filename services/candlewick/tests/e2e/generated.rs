@@ -1,8 +1,8 @@
 //! Generated hostile tapes, compared with a second fold in another language.
 
 use crate::support::{
-    Finished, FoldedTapes, Key, PythonFold, Standalone, Tables, TestClient, assert_equal, bars_by,
-    insert, replay, table_number, tables, verify, wait_settled,
+    Finished, FoldedTapes, PythonFold, SeriesKey, Standalone, Tables, TestClient, assert_equal,
+    bars_by, insert, replay, table_number, tables, verify, wait_settled,
 };
 
 const TRADES: u32 = 100_000;
@@ -76,8 +76,8 @@ fn compare(seed: u32, ids: &str, scheme: &str, identity: &[&str]) {
 fn days(client: &TestClient, expected: &Tables, day_start: &str, zone: &str) -> Tables {
     let query = format!("interval=1d&day_start={day_start}&zone={zone}");
     let mut tables = Tables::new();
-    for Key { venue, symbol, .. } in expected.keys() {
-        let key = Key {
+    for SeriesKey { venue, symbol, .. } in expected.keys() {
+        let key = SeriesKey {
             venue: venue.clone(),
             symbol: symbol.clone(),
             interval: "1d".to_owned(),

@@ -21,7 +21,7 @@ pub(crate) use process::Standalone;
 pub(crate) use python_fold::{FoldedTapes, PythonFold};
 pub(crate) use queries::{bars, bars_by, counted_trades, insert, tables, trades, wait_settled};
 pub(crate) use shuffle::shuffle_within;
-pub(crate) use table::{INTERVALS, Key, Tables, assert_equal};
+pub(crate) use table::{INTERVALS, SeriesKey, Tables, assert_equal};
 pub(crate) use tapes::{SYMBOLS, TRADES, expected, lines, tapes};
 pub(crate) use test_client::{TestClient, TestResponse};
 pub(crate) use wait::{eventually, pause, until};

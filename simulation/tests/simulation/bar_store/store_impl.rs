@@ -15,7 +15,7 @@ impl BarStore for SimBarStore {
     type Snapshot = Self;
 
     async fn load(&self, partition: u32, epoch: u64) -> Result<PartitionState, StoreError> {
-        self.call().await?;
+        self.simulate_call().await?;
         let mut state = self.state.lock().unwrap();
         let stored = state.history.last_mut().unwrap();
         let progress = *stored
@@ -70,7 +70,7 @@ impl BarStore for SimBarStore {
     }
 
     async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
-        self.call().await?;
+        self.simulate_call().await?;
         let partition = transaction.progress.partition;
         let mut next = self.read_stored(StoredState::clone);
         if !self.compare_and_set(transaction, &mut next) {
@@ -106,12 +106,12 @@ impl BarStore for SimBarStore {
 
 impl BarReader for SimBarStore {
     async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
-        self.call().await?;
+        self.simulate_call().await?;
         Ok(self.read_stored(|stored| stored.progress.values().copied().collect()))
     }
 
     async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
-        self.call().await?;
+        self.simulate_call().await?;
         let row = |stored: &StoredState, key: &BarKey| {
             stored
                 .bars
@@ -126,7 +126,7 @@ impl BarReader for SimBarStore {
     }
 
     async fn ids(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
-        self.call().await?;
+        self.simulate_call().await?;
         let row = |stored: &StoredState, key: &IdSetKey| {
             let ranges = stored.ranges.get(key).into_iter().flatten();
             let exact = stored.exact.get(key).into_iter().flatten();
@@ -166,7 +166,7 @@ impl BarReader for SimBarStore {
         first: u64,
         end: u64,
     ) -> Result<Vec<ExcludedRange>, StoreError> {
-        self.call().await?;
+        self.simulate_call().await?;
         let within =
             |range: &ExcludedRange| range.epoch == epoch && range.first < end && range.end > first;
         Ok(self.read_stored(|stored| {

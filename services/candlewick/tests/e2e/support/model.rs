@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::table::{Row, START, put};
-use super::{INTERVALS, Key, Tables};
+use super::table::{BarColumns, START, put};
+use super::{INTERVALS, SeriesKey, Tables};
 
 /// The lengths of [`INTERVALS`].
 const MINUTES: [i64; 7] = [1, 5, 15, 30, 60, 240, 1_440];
@@ -92,7 +92,7 @@ impl Model {
                 windows.entry(start_ns).or_default().push((id, trade));
             }
             for (start_ns, trades) in windows {
-                let key = Key {
+                let key = SeriesKey {
                     venue: venue.to_owned(),
                     symbol: symbol.to_owned(),
                     interval: interval.to_owned(),
@@ -131,7 +131,7 @@ impl Trade {
 }
 
 /// Folds the trades of a window, which are in order, into a bar.
-fn row(start_ns: i64, trades: &[(u64, &Trade)]) -> Row {
+fn row(start_ns: i64, trades: &[(u64, &Trade)]) -> BarColumns {
     let (first, last) = (trades[0], trades[trades.len() - 1]);
     let prices = || trades.iter().map(|(_, trade)| trade.price);
     let volume = |takes: &dyn Fn(&Trade) -> bool| -> String {

@@ -21,7 +21,7 @@ pub(crate) struct Standalone {
 }
 
 /// A process that may not listen yet.
-pub(crate) struct Starting {
+pub(crate) struct StartingProcess {
     standalone: Standalone,
     said: Receiver<SocketAddr>,
 }
@@ -48,7 +48,7 @@ impl Standalone {
         data: &Path,
         listen: &str,
         options: &[&str],
-    ) -> Starting {
+    ) -> StartingProcess {
         command
             .args(["standalone", "--listen", listen, "--data"])
             .arg(data)
@@ -57,7 +57,7 @@ impl Standalone {
     }
 
     /// Starts a command that prints its address as `standalone` does, without waiting.
-    pub(crate) fn spawn_command(mut command: Command) -> Starting {
+    pub(crate) fn spawn_command(mut command: Command) -> StartingProcess {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -72,7 +72,7 @@ impl Standalone {
             read(output, Arc::clone(&lines), Some(say)),
             read(errors, Arc::clone(&lines), None),
         ];
-        Starting {
+        StartingProcess {
             standalone: Self {
                 child,
                 address: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -137,7 +137,7 @@ impl Standalone {
     }
 }
 
-impl Starting {
+impl StartingProcess {
     /// Waits until the process prints its address.
     pub(crate) fn wait_listening(mut self) -> Standalone {
         let address = self.said.recv_timeout(TIMEOUT);

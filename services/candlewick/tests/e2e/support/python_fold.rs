@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::table::{put, read_csv};
-use super::{Finished, Key, Tables};
+use super::{Finished, SeriesKey, Tables};
 
 /// The scripts of the second fold, and the Python that runs them.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl PythonFold {
         let mut tables = Tables::new();
         for mut row in read_csv(&String::from_utf8(output.stdout).unwrap()) {
             let mut take = |name: &str| row.remove(name).unwrap();
-            let key = Key {
+            let key = SeriesKey {
                 venue: match take("venue") {
                     named if named.is_empty() => venue.to_owned(),
                     named => named,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::table::{START, put};
-use super::{INTERVALS, Key, Tables, TestClient, eventually, until};
+use super::{INTERVALS, SeriesKey, Tables, TestClient, eventually, until};
 
 /// So small that a day of minutes takes several pages.
 const PAGE: u32 = 300;
@@ -39,7 +39,7 @@ pub(crate) fn tables(client: &TestClient, expected: &Tables) -> Tables {
     let mut tables = Tables::new();
     for (venue, symbol) in &symbols {
         for interval in INTERVALS {
-            let key = Key {
+            let key = SeriesKey {
                 venue: venue.clone(),
                 symbol: symbol.clone(),
                 interval: interval.to_owned(),
@@ -51,7 +51,7 @@ pub(crate) fn tables(client: &TestClient, expected: &Tables) -> Tables {
 }
 
 /// Adds the bars of a series to tables.
-pub(crate) fn insert(tables: &mut Tables, key: &Key, bars: &[Value]) {
+pub(crate) fn insert(tables: &mut Tables, key: &SeriesKey, bars: &[Value]) {
     for bar in bars {
         let named = |name: &&str| ((*name).to_owned(), text(&bar[*name]));
         let columns = [
@@ -67,7 +67,7 @@ pub(crate) fn insert(tables: &mut Tables, key: &Key, bars: &[Value]) {
             "first_trade_id",
             "last_trade_id",
         ];
-        let mut row: super::table::Row = columns.iter().map(named).collect();
+        let mut row: super::table::BarColumns = columns.iter().map(named).collect();
         let start_us = time_ns(&bar["start"]) / 1_000;
         row.insert(START.to_owned(), start_us.to_string());
         put(tables, key.clone(), row);

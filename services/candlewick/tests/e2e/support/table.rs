@@ -7,26 +7,26 @@ pub(crate) const INTERVALS: [&str; 7] = ["1m", "5m", "15m", "30m", "1h", "4h", "
 
 /// The series of a table.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key {
+pub(crate) struct SeriesKey {
     pub(crate) venue: String,
     pub(crate) symbol: String,
     pub(crate) interval: String,
 }
 
 /// A bar: its values by column.
-pub(crate) type Row = BTreeMap<String, String>;
+pub(crate) type BarColumns = BTreeMap<String, String>;
 
 /// The bars of a series by their starts in microseconds, as text.
-pub(crate) type Table = BTreeMap<String, Row>;
+pub(crate) type Table = BTreeMap<String, BarColumns>;
 
 /// Tables by series.
-pub(crate) type Tables = BTreeMap<Key, Table>;
+pub(crate) type Tables = BTreeMap<SeriesKey, Table>;
 
 /// The column of starts.
 pub(crate) const START: &str = "start_us";
 
 /// Reads a CSV with a header and without quoted cells.
-pub(crate) fn read_csv(text: &str) -> impl Iterator<Item = Row> {
+pub(crate) fn read_csv(text: &str) -> impl Iterator<Item = BarColumns> {
     let mut lines = text.lines();
     let header: Vec<_> = lines.next().unwrap().split(',').collect();
     lines.map(move |line| {
@@ -40,7 +40,7 @@ pub(crate) fn read_csv(text: &str) -> impl Iterator<Item = Row> {
 }
 
 /// Adds a bar to its table.
-pub(crate) fn put(tables: &mut Tables, key: Key, mut row: Row) {
+pub(crate) fn put(tables: &mut Tables, key: SeriesKey, mut row: BarColumns) {
     let start = row.remove(START).unwrap();
     let before = tables.entry(key).or_default().insert(start.clone(), row);
     assert!(before.is_none(), "start {start} comes twice");
@@ -87,7 +87,10 @@ pub(crate) fn assert_equal(what: &str, expected: &Tables, actual: &Tables) {
     );
 }
 
-fn differences<'a>(left: &'a Row, right: &'a Row) -> impl Iterator<Item = String> + 'a {
+fn differences<'a>(
+    left: &'a BarColumns,
+    right: &'a BarColumns,
+) -> impl Iterator<Item = String> + 'a {
     left.iter().filter_map(|(name, expected)| {
         let actual = &right[name];
         let is_id = name.ends_with("_id");

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use super::table::{put, read_csv};
-use super::{Key, PythonFold, Tables};
+use super::{PythonFold, SeriesKey, Tables};
 
 /// The symbols of the tapes, the smallest tape first.
 pub(crate) const SYMBOLS: [&str; 4] = ["IBM", "AIG", "BAC", "SPY"];
@@ -47,7 +47,7 @@ pub(crate) fn expected(venue: &str, symbols: &[&str]) -> Tables {
         for interval in ["1m", "5m", "1h", "1d"] {
             let path = file(&format!("expected/{symbol}-2013-10-08-{interval}.csv"));
             for row in read_csv(&std::fs::read_to_string(path).unwrap()) {
-                let key = Key {
+                let key = SeriesKey {
                     venue: venue.to_owned(),
                     symbol: (*symbol).to_owned(),
                     interval: interval.to_owned(),
@@ -60,7 +60,7 @@ pub(crate) fn expected(venue: &str, symbols: &[&str]) -> Tables {
         .iter()
         .filter(|(key, _)| symbols.contains(&key.symbol.as_str()));
     tables.extend(of_these.map(|(key, table)| {
-        let key = Key {
+        let key = SeriesKey {
             venue: venue.to_owned(),
             ..key.clone()
         };
