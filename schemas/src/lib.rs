@@ -15,8 +15,10 @@ mod bars;
 mod dead_letters;
 mod error;
 mod keys;
-mod read;
+pub mod msgpack;
 mod record_position;
+mod record_reader;
+mod record_writer;
 #[cfg(test)]
 mod strategies;
 mod topics;
@@ -28,7 +30,7 @@ pub use bars::{
 };
 pub use dead_letters::DeadLetter;
 pub use error::DecodeError;
-pub use keys::{instrument_of, murmur2, partition_of};
+pub use keys::{instrument_from_key, murmur2, partition_of};
 pub use record_position::{RecordPosition, RecordPositionError};
 pub use topics::{
     BAR_UPDATES, DEAD_LETTERS, DEFAULT_PARTITIONS, DEFAULT_REPLICATION, MAX_MESSAGE_BYTES, TRADES,

@@ -1,40 +1,41 @@
-//! The topics: their names, and how Kafka has to keep them.
+//! The topics: their names, and how Kafka must store them.
 
-/// The trades and the control records: the log that everything is computed from.
+/// The topic of the trades and the control records, from which everything else is computed.
 pub const TRADES: &str = "trades";
-/// Forming, closed and corrected bars, partitioned as [`TRADES`].
+/// The topic of forming, closed and corrected bars, partitioned like [`TRADES`].
 pub const BAR_UPDATES: &str = "bar-updates";
-/// Records that were not counted, with the reason, partitioned as [`TRADES`].
+/// The topic of rejected records with the reasons, partitioned like [`TRADES`].
 pub const DEAD_LETTERS: &str = "dead-letters";
 
-/// How many partitions a cluster gets that does not choose: enough for a dozen workers.
+/// The number of partitions unless the configuration says otherwise: enough for a dozen workers.
 pub const DEFAULT_PARTITIONS: u32 = 12;
-/// How many brokers keep each partition, where nobody chooses.
+/// The number of brokers that store each partition unless the configuration says otherwise.
 pub const DEFAULT_REPLICATION: u32 = 3;
-/// The largest record that a topic takes, in bytes, with what the wire adds to it.
+/// The size of the largest record that a topic accepts, in bytes, including what Kafka's protocol
+/// adds to it.
 pub const MAX_MESSAGE_BYTES: usize = (4 << 20) + 2_048;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
-/// As long as ticks are kept, so that the ticks can be made again from the log.
+/// As long as the ticks themselves, so that they can be archived again from the log.
 const TRADES_RETENTION_MS: u64 = 7 * DAY_MS;
-/// People read these, and not on the same day.
+/// Longer, because people read dead letters, and not on the same day.
 const DEAD_LETTERS_RETENTION_MS: u64 = 30 * DAY_MS;
 
-/// How Kafka keeps one topic.
+/// How Kafka stores one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {
-    /// Its name.
+    /// The topic's name.
     pub name: &'static str,
-    /// How many partitions it has; they never change.
+    /// The number of partitions, which never changes.
     pub partitions: u32,
-    /// How many brokers keep each of them.
+    /// The number of brokers that store each partition.
     pub replication: u32,
-    /// Its settings, by Kafka's names.
+    /// The topic's settings by Kafka's names.
     pub settings: Vec<(&'static str, String)>,
 }
 
-/// All topics of a cluster. They have the same partitions: what is told of a symbol lies in the
-/// partition of the same number in each.
+/// Returns all topics of a cluster. They have the same number of partitions: the records of a
+/// symbol are in the partition of the same number in each topic.
 #[must_use]
 pub fn topics(partitions: u32, replication: u32) -> Vec<Topic> {
     let topic = |name, retention_ms| Topic {
@@ -45,21 +46,22 @@ pub fn topics(partitions: u32, replication: u32) -> Vec<Topic> {
     };
     vec![
         topic(TRADES, TRADES_RETENTION_MS),
-        // A pod begins where the stored bars were announced last, which trades that are still
-        // there may lie behind.
+        // A pod starts reading at the position up to which the stored bars were announced. Trades
+        // that are still in the log may be later than it, so updates are kept as long as trades.
         topic(BAR_UPDATES, TRADES_RETENTION_MS),
         topic(DEAD_LETTERS, DEAD_LETTERS_RETENTION_MS),
     ]
 }
 
 fn settings(replication: u32, retention_ms: u64) -> Vec<(&'static str, String)> {
-    // With three copies one broker may be down; with fewer, nothing may be asked for beyond one.
+    // With three copies one broker may be down. With fewer, requiring a second copy would stop
+    // writes whenever one broker is down.
     let in_sync = if replication >= 3 { replication - 1 } else { 1 };
     vec![
-        // The only clock of the fold is the log's.
+        // The fold knows no clock but the log's append time.
         ("message.timestamp.type", "LogAppendTime".to_owned()),
         ("min.insync.replicas", in_sync.to_string()),
-        // What was acknowledged is never taken back.
+        // An acknowledged record is never lost to an election.
         ("unclean.leader.election.enable", "false".to_owned()),
         ("retention.ms", retention_ms.to_string()),
         ("cleanup.policy", "delete".to_owned()),
@@ -72,17 +74,17 @@ fn settings(replication: u32, retention_ms: u64) -> Vec<(&'static str, String)> 
 mod tests {
     use super::{BAR_UPDATES, TRADES, topics};
 
-    fn setting(name: &str, replication: u32, setting: &str) -> String {
+    fn setting_of(name: &str, replication: u32, wanted: &str) -> String {
         let topics = topics(6, replication);
         let topic = topics.iter().find(|topic| topic.name == name).unwrap();
-        let found = topic.settings.iter().find(|(name, _)| *name == setting);
-        found.unwrap().1.clone()
+        let setting = topic.settings.iter().find(|(name, _)| *name == wanted);
+        setting.unwrap().1.clone()
     }
 
     #[test]
     fn updates_are_kept_as_long_as_trades_in_as_many_partitions() {
-        let kept = |name| setting(name, 3, "retention.ms");
-        assert_eq!(kept(BAR_UPDATES), kept(TRADES));
+        let retention_ms = |name| setting_of(name, 3, "retention.ms");
+        assert_eq!(retention_ms(BAR_UPDATES), retention_ms(TRADES));
         let all = topics(6, 3);
         assert!(all.iter().all(|topic| topic.partitions == 6));
     }
@@ -90,7 +92,10 @@ mod tests {
     #[test]
     fn one_broker_of_three_may_be_down() {
         for (replication, in_sync) in [(1, "1"), (2, "1"), (3, "2"), (5, "4")] {
-            assert_eq!(setting(TRADES, replication, "min.insync.replicas"), in_sync);
+            assert_eq!(
+                setting_of(TRADES, replication, "min.insync.replicas"),
+                in_sync
+            );
         }
     }
 }

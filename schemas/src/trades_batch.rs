@@ -1,230 +1,201 @@
 //! The compact form of many trades of one venue.
 
-use crate::{DecodeError, TradesRecord};
 use market::{Instrument, NameError, Symbol, Trade, Venue};
 use rmp::encode::{write_array_len, write_bin, write_str, write_uint};
 
-const VERSION: u64 = 1;
-const IN_MEMORY: &str = "writing to memory cannot fail";
+use crate::error::DecodeError;
+use crate::record_reader::RecordReader;
+use crate::record_writer::IN_MEMORY;
+use crate::trades::TradesRecord;
+
+const BATCH_VERSION: u64 = 1;
+const BATCH_ELEMENTS: u32 = 4;
+const TRADE_ELEMENTS: u32 = 2;
+/// The longest header of an array.
+const ARRAY_HEADER_BYTES: usize = 5;
 
 /// Many trades of one venue, as `replay` sends them: the MessagePack array
-/// `[1, venue, [symbol, …], [[place of the symbol, record], …]]`, where a record is the binary
-/// of a trade as the topic `trades` holds it. The content type is [`TradesBatch::CONTENT_TYPE`].
+/// `[1, venue, [symbol, …], [[index of the symbol, record], …]]`, where a record is the binary of
+/// a trade as the topic `trades` holds it. The content type is [`TradesBatch::CONTENT_TYPE`].
 #[derive(Debug, Clone)]
 pub struct TradesBatch {
-    symbols: u32,
-    trades: u32,
+    symbol_count: u32,
+    trade_count: u32,
+    /// The bytes before the array of trades.
     head: Vec<u8>,
-    body: Vec<u8>,
+    /// The elements of the array of trades.
+    trades: Vec<u8>,
+    /// The buffer of one record.
     record: Vec<u8>,
 }
 
 /// Why bytes are not a [`TradesBatch`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BatchError {
-    /// Not MessagePack, or of another shape.
-    #[error("{field}: {reason}")]
-    Malformed {
-        /// Which part.
-        field: &'static str,
-        /// What was wrong with it.
-        reason: String,
-    },
-    /// A name of the batch is none.
+    /// The bytes around the trades are not MessagePack or have another structure.
+    #[error(transparent)]
+    Malformed(#[from] DecodeError),
+    /// The venue or a symbol is not a valid name.
     #[error("{field} {reason}")]
     Name {
         /// `venue` or `symbol`.
         field: &'static str,
-        /// What was wrong with it.
+        /// What is wrong with it.
         reason: NameError,
     },
-    /// Written by a newer version.
+    /// A newer version wrote the batch.
     #[error("batch version {found} is not known; this version reads 1")]
     Version {
-        /// What the batch says.
+        /// The batch's version.
         found: u64,
     },
 }
 
-/// One trade of a batch, or why it is none.
+impl BatchError {
+    /// Returns the part of the batch that is at fault.
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::Malformed(error) => error.field(),
+            Self::Name { field, .. } => field,
+            Self::Version { .. } => "version",
+        }
+    }
+}
+
+/// One trade of a batch, or why its bytes are not a trade.
 pub type BatchTrade = Result<(Instrument, Trade), DecodeError>;
 
 impl TradesBatch {
-    /// The content type of the form.
+    /// The content type of a batch.
     pub const CONTENT_TYPE: &str = "application/vnd.candlewick.trades";
 
-    /// An empty batch of these symbols.
+    /// Returns an empty batch of trades of these symbols.
     #[must_use]
     pub fn new(venue: &Venue, symbols: &[Symbol]) -> Self {
-        let count = u32::try_from(symbols.len()).expect("symbols fit in memory");
+        let symbol_count = u32::try_from(symbols.len()).expect("symbols fit in memory");
         let mut head = Vec::new();
-        write_array_len(&mut head, 4).expect(IN_MEMORY);
-        write_uint(&mut head, VERSION).expect(IN_MEMORY);
+        write_array_len(&mut head, BATCH_ELEMENTS).expect(IN_MEMORY);
+        write_uint(&mut head, BATCH_VERSION).expect(IN_MEMORY);
         write_str(&mut head, venue.as_str()).expect(IN_MEMORY);
-        write_array_len(&mut head, count).expect(IN_MEMORY);
+        write_array_len(&mut head, symbol_count).expect(IN_MEMORY);
         for symbol in symbols {
             write_str(&mut head, symbol.as_str()).expect(IN_MEMORY);
         }
         Self {
-            symbols: count,
-            trades: 0,
+            symbol_count,
+            trade_count: 0,
             head,
-            body: Vec::new(),
+            trades: Vec::new(),
             record: Vec::new(),
         }
     }
 
-    /// Adds a trade of the symbol at `place` of those that the batch was made with.
+    /// Adds a trade of the symbol with the index `symbol_index` among those given to
+    /// [`TradesBatch::new`].
     ///
     /// # Panics
-    /// Where there is no such symbol.
-    pub fn push(&mut self, place: u32, trade: &Trade) {
-        assert!(place < self.symbols, "the batch has no symbol {place}");
+    /// If there is no such symbol.
+    pub fn push(&mut self, symbol_index: u32, trade: &Trade) {
+        assert!(
+            symbol_index < self.symbol_count,
+            "the batch has no symbol {symbol_index}"
+        );
         self.record.clear();
         TradesRecord::encode_trade(trade, &mut self.record);
-        write_array_len(&mut self.body, 2).expect(IN_MEMORY);
-        write_uint(&mut self.body, place.into()).expect(IN_MEMORY);
-        write_bin(&mut self.body, &self.record).expect(IN_MEMORY);
-        self.trades += 1;
+        write_array_len(&mut self.trades, TRADE_ELEMENTS).expect(IN_MEMORY);
+        write_uint(&mut self.trades, symbol_index.into()).expect(IN_MEMORY);
+        write_bin(&mut self.trades, &self.record).expect(IN_MEMORY);
+        self.trade_count += 1;
     }
 
-    /// How many trades it holds.
+    /// Returns the number of trades.
     #[must_use]
     pub const fn len(&self) -> u32 {
-        self.trades
+        self.trade_count
     }
 
-    /// Whether it holds no trade.
+    /// Returns whether there are no trades.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.trades == 0
+        self.trade_count == 0
     }
 
-    /// How many bytes [`TradesBatch::take`] would give.
+    /// Returns the greatest number of bytes that [`TradesBatch::take_bytes`] would return.
     #[must_use]
     pub const fn size_bytes(&self) -> usize {
-        self.head.len() + 5 + self.body.len()
+        self.head.len() + ARRAY_HEADER_BYTES + self.trades.len()
     }
 
-    /// The bytes of what it holds; it is empty again afterwards, with the same symbols.
-    pub fn take(&mut self) -> Vec<u8> {
+    /// Returns the batch's bytes and removes its trades; the symbols stay.
+    pub fn take_bytes(&mut self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.size_bytes());
         out.extend_from_slice(&self.head);
-        write_array_len(&mut out, self.trades).expect(IN_MEMORY);
-        out.append(&mut self.body);
-        self.trades = 0;
+        write_array_len(&mut out, self.trade_count).expect(IN_MEMORY);
+        out.append(&mut self.trades);
+        self.trade_count = 0;
         out
     }
 
-    /// Reads a batch. A trade that does not decode does not keep the others from being read.
+    /// Reads a batch. A trade that does not decode does not affect the others.
     ///
     /// # Errors
-    /// [`BatchError`] where the frame around the trades cannot be read.
+    /// [`BatchError`] if the bytes around the trades cannot be read.
     pub fn decode(bytes: &[u8]) -> Result<Vec<BatchTrade>, BatchError> {
         let mut trades = Vec::new();
         Self::decode_each(bytes, |trade| trades.push(trade))?;
         Ok(trades)
     }
 
-    /// Reads a batch as [`TradesBatch::decode`] does, and hands over each trade as it comes. Where
-    /// the frame turns out to be broken, those before were handed over.
+    /// Does the same, and passes each trade to `on_trade` as it is read. If the bytes around the
+    /// trades are broken, the trades before that place were passed on.
     ///
     /// # Errors
-    /// [`BatchError`] where the frame around the trades cannot be read.
-    pub fn decode_each(bytes: &[u8], mut take: impl FnMut(BatchTrade)) -> Result<(), BatchError> {
-        let mut frame = Frame(bytes);
-        frame.array("batch", 4)?;
-        match frame.unsigned("version")? {
-            VERSION => {}
+    /// [`BatchError`] if the bytes around the trades cannot be read.
+    pub fn decode_each(
+        bytes: &[u8],
+        mut on_trade: impl FnMut(BatchTrade),
+    ) -> Result<(), BatchError> {
+        let mut reader = RecordReader::new(bytes);
+        reader.read_array_of("batch", BATCH_ELEMENTS)?;
+        match reader.read_u64("version")? {
+            BATCH_VERSION => {}
             found => return Err(BatchError::Version { found }),
         }
-        let instruments = frame.instruments()?;
-        for _ in 0..frame.length("trades")? {
-            frame.array("trade", 2)?;
-            let place = frame.unsigned("symbol")?;
-            let record = frame.binary("record")?;
-            let instrument = usize::try_from(place)
+        let instruments = read_instruments(&mut reader)?;
+        for _ in 0..reader.read_array_length("trades")? {
+            reader.read_array_of("trade", TRADE_ELEMENTS)?;
+            let symbol_index = reader.read_u64("symbol")?;
+            let record = reader.read_binary("record")?;
+            let instrument = usize::try_from(symbol_index)
                 .ok()
-                .and_then(|place| instruments.get(place));
-            take(read_trade(instrument, record));
+                .and_then(|index| instruments.get(index));
+            on_trade(read_trade(instrument, record));
         }
-        if !frame.0.is_empty() {
-            return Err(malformed("batch", "bytes follow its end"));
-        }
-        Ok(())
+        Ok(reader.check_end("batch")?)
     }
+}
+
+fn read_instruments(reader: &mut RecordReader<'_>) -> Result<Vec<Instrument>, BatchError> {
+    let name_error = |field| move |reason| BatchError::Name { field, reason };
+    let venue = reader.read_text("venue")?;
+    let venue: Venue = venue.parse().map_err(name_error("venue"))?;
+    let count = reader.read_array_length("symbols")?;
+    let mut instruments = Vec::with_capacity((count as usize).min(reader.rest_bytes()));
+    for _ in 0..count {
+        let symbol = reader.read_text("symbols")?;
+        let symbol: Symbol = symbol.parse().map_err(name_error("symbol"))?;
+        instruments.push(Instrument::new(&venue, &symbol));
+    }
+    Ok(instruments)
 }
 
 fn read_trade(instrument: Option<&Instrument>, record: &[u8]) -> BatchTrade {
-    let malformed = |field, reason: &str| DecodeError::Malformed {
-        field,
-        reason: reason.to_owned(),
-    };
-    let instrument = instrument.ok_or_else(|| malformed("symbol", "there is no such place"))?;
+    let no_symbol = || DecodeError::malformed("symbol", "the batch has no symbol of this index");
+    let instrument = instrument.ok_or_else(no_symbol)?;
     match TradesRecord::decode(record)? {
         TradesRecord::Trade(trade) => Ok((instrument.clone(), trade)),
-        _ => Err(malformed("record", "it is not a trade")),
-    }
-}
-
-fn malformed(field: &'static str, reason: impl Into<String>) -> BatchError {
-    BatchError::Malformed {
-        field,
-        reason: reason.into(),
-    }
-}
-
-/// A cursor over the bytes of a batch.
-struct Frame<'a>(&'a [u8]);
-
-impl<'a> Frame<'a> {
-    fn length(&mut self, field: &'static str) -> Result<u32, BatchError> {
-        rmp::decode::read_array_len(&mut self.0)
-            .map_err(|error| malformed(field, error.to_string()))
-    }
-
-    fn array(&mut self, field: &'static str, expected: u32) -> Result<(), BatchError> {
-        match self.length(field)? {
-            found if found == expected => Ok(()),
-            found => Err(malformed(
-                field,
-                format!("{found} elements; {expected} are expected"),
-            )),
-        }
-    }
-
-    fn unsigned(&mut self, field: &'static str) -> Result<u64, BatchError> {
-        rmp::decode::read_int(&mut self.0).map_err(|error| malformed(field, error.to_string()))
-    }
-
-    fn text(&mut self, field: &'static str) -> Result<&'a str, BatchError> {
-        let (text, rest) = rmp::decode::read_str_from_slice(self.0)
-            .map_err(|error| malformed(field, error.to_string()))?;
-        self.0 = rest;
-        Ok(text)
-    }
-
-    fn binary(&mut self, field: &'static str) -> Result<&'a [u8], BatchError> {
-        let length = rmp::decode::read_bin_len(&mut self.0)
-            .map_err(|error| malformed(field, error.to_string()))?;
-        let (value, rest) = self
-            .0
-            .split_at_checked(length as usize)
-            .ok_or_else(|| malformed(field, "the batch ends early"))?;
-        self.0 = rest;
-        Ok(value)
-    }
-
-    fn instruments(&mut self) -> Result<Vec<Instrument>, BatchError> {
-        let name = |field| move |reason| BatchError::Name { field, reason };
-        let venue: Venue = self.text("venue")?.parse().map_err(name("venue"))?;
-        let count = self.length("symbols")?;
-        let mut instruments = Vec::with_capacity((count as usize).min(self.0.len()));
-        for _ in 0..count {
-            let symbol: Symbol = self.text("symbols")?.parse().map_err(name("symbol"))?;
-            instruments.push(Instrument::new(&venue, &symbol));
-        }
-        Ok(instruments)
+        _ => Err(DecodeError::malformed("record", "it is not a trade")),
     }
 }
 
@@ -261,7 +232,7 @@ mod tests {
         let (mut batch, symbols) = batch();
         batch.push(1, &trade(7));
         batch.push(0, &trade(8));
-        let bytes = batch.take();
+        let bytes = batch.take_bytes();
         assert!(batch.is_empty());
         let venue = "kraken".parse().unwrap();
         let trades = TradesBatch::decode(&bytes).unwrap();
@@ -270,16 +241,16 @@ mod tests {
             Ok((Instrument::new(&venue, &symbols[0]), trade(8))),
         ];
         assert_eq!(trades, expected);
-        assert_eq!(TradesBatch::decode(&batch.take()).unwrap(), []);
+        assert_eq!(TradesBatch::decode(&batch.take_bytes()).unwrap(), []);
     }
 
     #[test]
     fn a_bad_trade_loses_no_other() {
         let (mut batch, _) = batch();
         batch.push(0, &trade(7));
-        let mut bytes = batch.take();
+        let mut bytes = batch.take_bytes();
         // Three trades: one of no symbol, one that is no trade, and the good one.
-        let good = bytes.split_off(batch.take().len());
+        let good = bytes.split_off(batch.take_bytes().len());
         bytes.pop();
         bytes.push(0x93);
         bytes.extend([0x92, 9, 0xc4, 0, 0x92, 0, 0xc4, 3, 0x92, 1, 1]);
@@ -295,7 +266,7 @@ mod tests {
             let _ = TradesBatch::decode(&bytes);
             let (mut batch, _) = batch();
             batch.push(0, &trade(7));
-            let mut whole = batch.take();
+            let mut whole = batch.take_bytes();
             whole.truncate(keep);
             whole.append(&mut bytes);
             let _ = TradesBatch::decode(&whole);

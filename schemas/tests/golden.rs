@@ -5,15 +5,16 @@ use candlewick_schemas::{
     DeadLetter, Refold, Repair, TradesRecord, decode_bar_update, encode_bar_update,
 };
 use market::{
-    Amendment, AmendmentKind, Bar, BarRow, DAY_NS, Decimal, EdgeTrade, IdScheme, Interval,
-    Position, RejectReason, SECOND_NS, Sender, Side, Sum, Trade, TradeId, VenueSettings, Window,
+    Amendment, AmendmentKind, Bar, BarRow, DAY_NS, Decimal, EdgeTrade, ExactSum, IdScheme,
+    Interval, Position, RejectReason, SECOND_NS, SenderId, Side, Trade, TradeId, VenueSettings,
+    Window,
 };
 
 const TIME_NS: i64 = 1_709_294_400_123_456_789;
 const MINUTE_START_NS: i64 = 1_709_294_400_000_000_000;
 const UUID: &str = "3f333df6-90a4-4fda-8dd3-9485d27cee36";
-/// The last place that there is.
-const LAST: Position = Position {
+/// The greatest position.
+const LAST_POSITION: Position = Position {
     epoch: u64::MAX,
     offset: u64::MAX,
 };
@@ -24,19 +25,19 @@ macro_rules! golden {
     };
 }
 
-fn decimal(text: &str) -> Decimal {
+fn parse_decimal(text: &str) -> Decimal {
     text.parse().expect("a decimal")
 }
 
-fn sum(text: &str) -> Sum {
+fn parse_sum(text: &str) -> ExactSum {
     text.parse().expect("a sum")
 }
 
-fn typical() -> Trade {
+fn typical_trade() -> Trade {
     Trade {
         time_ns: TIME_NS,
-        price: decimal("67123.45"),
-        quantity: Some(decimal("0.00123")),
+        price: parse_decimal("67123.45"),
+        quantity: Some(parse_decimal("0.00123")),
         side: Some(Side::Sell),
         id: Some(TradeId::Number(3_456_789_012)),
         scope: None,
@@ -44,11 +45,11 @@ fn typical() -> Trade {
     }
 }
 
-/// The price of oil on 20 April 2020, and nothing that a trade can do without.
-fn minimal() -> Trade {
+/// A trade with the required values only, at the price of oil on 20 April 2020.
+fn minimal_trade() -> Trade {
     Trade {
         time_ns: 1_587_407_400_000_000_000,
-        price: decimal("-37.63"),
+        price: parse_decimal("-37.63"),
         quantity: None,
         side: None,
         id: None,
@@ -57,7 +58,7 @@ fn minimal() -> Trade {
     }
 }
 
-fn assert_golden(record: &TradesRecord, golden: &[u8]) {
+fn assert_golden_bytes(record: &TradesRecord, golden: &[u8]) {
     let mut bytes = Vec::new();
     record.encode(&mut bytes);
     assert_eq!(bytes, golden, "{record:?}");
@@ -65,36 +66,39 @@ fn assert_golden(record: &TradesRecord, golden: &[u8]) {
 }
 
 #[test]
-fn trades() {
-    assert_golden(&TradesRecord::Trade(typical()), golden!("trade"));
-    assert_golden(&TradesRecord::Trade(minimal()), golden!("trade-minimal"));
+fn trades_have_golden_bytes() {
+    assert_golden_bytes(&TradesRecord::Trade(typical_trade()), golden!("trade"));
+    assert_golden_bytes(
+        &TradesRecord::Trade(minimal_trade()),
+        golden!("trade-minimal"),
+    );
     let full = Trade {
         side: Some(Side::Buy),
         scope: Some("XNAS".into()),
-        sender: Some(Sender {
+        sender: Some(SenderId {
             key: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
             index: 41,
         }),
-        ..typical()
+        ..typical_trade()
     };
-    assert_golden(&TradesRecord::Trade(full), golden!("trade-full"));
+    assert_golden_bytes(&TradesRecord::Trade(full), golden!("trade-full"));
     let text_id = Trade {
-        price: decimal("0.999999999999999999"),
+        price: parse_decimal("0.999999999999999999"),
         quantity: None,
         side: None,
         id: TradeId::parse(UUID).ok(),
-        sender: Some(Sender {
+        sender: Some(SenderId {
             key: [0xff; 16],
             index: 70_000,
         }),
-        ..typical()
+        ..typical_trade()
     };
-    assert_golden(&TradesRecord::Trade(text_id), golden!("trade-text-id"));
+    assert_golden_bytes(&TradesRecord::Trade(text_id), golden!("trade-text-id"));
 }
 
 #[test]
-fn control_records() {
-    assert_golden(&TradesRecord::Advance, golden!("advance"));
+fn control_records_have_golden_bytes() {
+    assert_golden_bytes(&TradesRecord::Advance, golden!("advance"));
     let venue = "binance".parse().expect("a venue");
     let settings = VenueSettings {
         scheme: IdScheme::Contiguous,
@@ -102,37 +106,37 @@ fn control_records() {
         idle_ns: 5 * SECOND_NS,
         ..VenueSettings::default()
     };
-    assert_golden(&TradesRecord::Setting(venue, settings), golden!("setting"));
+    assert_golden_bytes(&TradesRecord::Setting(venue, settings), golden!("setting"));
 }
 
 #[test]
-fn amendments() {
-    let amendment = |kind, id: &str, place| Amendment {
+fn amendments_have_golden_bytes() {
+    let amendment = |kind, id: &str, target_position| Amendment {
         id: TradeId::parse(id).expect("an id"),
         kind,
-        place,
+        target_position,
     };
     let golden = |amendment, trade, golden: &[u8]| {
-        assert_golden(&TradesRecord::Amendment(amendment, trade), golden);
+        assert_golden_bytes(&TradesRecord::Amendment(amendment, trade), golden);
     };
     let edited = Trade {
-        price: decimal("67123.55"),
-        quantity: Some(decimal("0.00125")),
-        ..typical()
+        price: parse_decimal("67123.55"),
+        quantity: Some(parse_decimal("0.00125")),
+        ..typical_trade()
     };
     let edit = amendment(AmendmentKind::Edit, "correction-7", None);
     golden(edit, edited, golden!("edit"));
     let full = Trade {
-        price: decimal("0.999999999999999999"),
+        price: parse_decimal("0.999999999999999999"),
         quantity: None,
         side: None,
         id: TradeId::parse(UUID).ok(),
         scope: Some("XNAS".into()),
-        sender: Some(Sender {
+        sender: Some(SenderId {
             key: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
             index: 41,
         }),
-        ..typical()
+        ..typical_trade()
     };
     let edit = amendment(AmendmentKind::Edit, "18446744073709551615", None);
     golden(edit, full, golden!("edit-full"));
@@ -142,7 +146,7 @@ fn amendments() {
         price: Decimal::ZERO,
         quantity: None,
         side: None,
-        ..typical()
+        ..typical_trade()
     };
     let cancel = amendment(AmendmentKind::Cancel, "3456789012", None);
     golden(cancel, nothing.clone(), golden!("cancel"));
@@ -160,7 +164,7 @@ fn amendments() {
 }
 
 #[test]
-fn refolds_and_repairs() {
+fn refolds_and_repairs_have_golden_bytes() {
     let refold = Refold {
         start_ns: MINUTE_START_NS,
         up_to: Position {
@@ -168,15 +172,15 @@ fn refolds_and_repairs() {
             offset: 70_001,
         },
     };
-    assert_golden(&TradesRecord::Refold(refold), golden!("refold"));
+    assert_golden_bytes(&TradesRecord::Refold(refold), golden!("refold"));
     let repair = Repair {
         start_ns: MINUTE_START_NS,
         end_ns: MINUTE_START_NS + DAY_NS,
     };
-    assert_golden(&TradesRecord::Repair(repair), golden!("repair"));
+    assert_golden_bytes(&TradesRecord::Repair(repair), golden!("repair"));
 }
 
-fn forming() -> BarRow {
+fn forming_bar() -> BarRow {
     let open = EdgeTrade {
         time_ns: MINUTE_START_NS + 1,
         id: Some(TradeId::Number(3_456_789_000)),
@@ -185,7 +189,7 @@ fn forming() -> BarRow {
             epoch: 2,
             offset: 300,
         },
-        price: decimal("67120"),
+        price: parse_decimal("67120"),
     };
     let last = Position {
         epoch: 2,
@@ -200,14 +204,14 @@ fn forming() -> BarRow {
             open,
             close: EdgeTrade {
                 scope: Some("XNAS".into()),
-                ..EdgeTrade::of(&typical(), last)
+                ..EdgeTrade::from_trade(&typical_trade(), last)
             },
-            high: decimal("67124"),
-            low: decimal("67120"),
-            volume: sum("1.50123"),
-            buy_volume: sum("1.5"),
-            sell_volume: sum("0.00123"),
-            notional: sum("100768.5618435"),
+            high: parse_decimal("67124"),
+            low: parse_decimal("67120"),
+            volume: parse_sum("1.50123"),
+            buy_volume: parse_sum("1.5"),
+            sell_volume: parse_sum("0.00123"),
+            notional: parse_sum("100768.5618435"),
             trades: 2,
             first_append_ns: TIME_NS + 5_000_000,
         },
@@ -217,8 +221,8 @@ fn forming() -> BarRow {
     }
 }
 
-/// Closed, corrected three times, and everything in it as great as can be.
-fn corrected() -> BarRow {
+/// A closed bar after three corrections whose values are the greatest possible.
+fn corrected_bar() -> BarRow {
     let open = EdgeTrade {
         time_ns: MINUTE_START_NS,
         id: TradeId::parse("99999999999999999999").ok(),
@@ -227,14 +231,14 @@ fn corrected() -> BarRow {
             epoch: 1,
             offset: 5,
         },
-        price: decimal("-0.000000000000000001"),
+        price: parse_decimal("-0.000000000000000001"),
     };
     let close = EdgeTrade {
         time_ns: TIME_NS - 1,
         id: TradeId::parse(UUID).ok(),
         scope: None,
-        position: LAST,
-        price: decimal("999999999999999999"),
+        position: LAST_POSITION,
+        price: parse_decimal("999999999999999999"),
     };
     BarRow {
         window: Window {
@@ -246,10 +250,10 @@ fn corrected() -> BarRow {
             low: open.price,
             open,
             close,
-            volume: sum("18446744073709551615"),
-            buy_volume: Sum::default(),
-            sell_volume: Sum::default(),
-            notional: sum(
+            volume: parse_sum("18446744073709551615"),
+            buy_volume: ExactSum::default(),
+            sell_volume: ExactSum::default(),
+            notional: parse_sum(
                 "999999999999999998000000000000000001.000000000000000000000000000000000001",
             ),
             trades: u64::MAX,
@@ -257,20 +261,20 @@ fn corrected() -> BarRow {
         },
         closed: true,
         revision: 3,
-        through: LAST,
+        through: LAST_POSITION,
     }
 }
 
 #[test]
-fn bar_updates() {
-    let rows = vec![forming(), corrected()];
+fn bar_updates_have_golden_bytes() {
+    let rows = vec![forming_bar(), corrected_bar()];
     let golden = golden!("bar-update");
     assert_eq!(encode_bar_update(rows.iter()), golden);
     assert_eq!(decode_bar_update(golden), Ok(rows));
 }
 
 #[test]
-fn dead_letters() {
+fn dead_letters_have_golden_bytes() {
     let letter = DeadLetter {
         reason: RejectReason::TimeInFuture,
         detail: "time is 2020-04-20T18:30:00Z, the log's 2020-04-20T18:20:00Z".to_owned(),

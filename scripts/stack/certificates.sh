@@ -1,19 +1,19 @@
-# Certificates for the servers of an instance that speak TLS, to be sourced after instance.sh. They
-# are of this machine, for tests, and no other server's.
+# Certificates for the servers of an instance that use TLS, to be sourced after instance.sh. They are
+# for tests on this machine only.
 #
-# make_certificates FOLDER: fills it, unless it was filled before, with PEM files that only their
-# owner may read:
+# make_certificates FOLDER: creates PEM files in the folder, unless it has them, that only their owner
+# may read:
 #
-#   ca.pem                         the authority that has signed the next three
+#   ca.pem                         the authority that signed the next three
 #   server.pem, server.key         for 127.0.0.1 and localhost
-#   misnamed.pem, misnamed.key     for another name, which no client that checks names accepts
-#   client.pem, client.key         who a client is, as CN=candlewick
-#   stranger.pem                   an authority that has signed none of them
+#   misnamed.pem, misnamed.key     for another name, which a client that verifies names refuses
+#   client.pem, client.key         a client certificate, CN=candlewick
+#   stranger.pem                   an authority that signed none of them
 #   password                       of the user candlewick
 
 readonly CERTIFICATE_DAYS=3650
 
-# Not the machine's own file, so that all that a certificate says stands here.
+# Used instead of the machine's own file, so that everything in a certificate is defined here.
 openssl_settings() {
     cat <<END
 [req]

@@ -2,20 +2,20 @@
 # A real ClickHouse on loopback: the one in chDB's library, with its own HTTP listener. See
 # instance.sh for the variables of all servers.
 #
-#   clickhouse.sh start      and wait until it answers
-#   clickhouse.sh stop       clean stop; data stays
-#   clickhouse.sh kill       SIGKILL; what it acknowledged stays
-#   clickhouse.sh pause      SIGSTOP: connections stay, nothing answers
+#   clickhouse.sh start      start, and wait until it responds
+#   clickhouse.sh stop       clean stop; keeps the data
+#   clickhouse.sh kill       SIGKILL; acknowledged data stays
+#   clickhouse.sh pause      SIGSTOP: connections stay open, without responses
 #   clickhouse.sh resume     SIGCONT
-#   clickhouse.sh status     a line; 3 unless it runs
+#   clickhouse.sh status     prints a line; exit status 3 unless it runs
 #   clickhouse.sh reset      stop, and delete the data
 #   clickhouse.sh install    fetch and compile only (start does it too)
-#   clickhouse.sh url        for clients: user `default` without a password, or `candlewick` with the
+#   clickhouse.sh url        the URL for clients: user `default` without a password, or `candlewick` with the
 #                            password `candlewick`
-#   clickhouse.sh query SQL  what it answers, as text
-#   clickhouse.sh log        the end of its log
+#   clickhouse.sh query SQL  run a query and print the result as text
+#   clickhouse.sh log        print the end of its log
 #
-#   RUSTC                    another rustc than that on PATH
+#   RUSTC                    a rustc other than the one on PATH
 
 # shellcheck source=scripts/stack/instance.sh
 . "$(dirname "$0")/instance.sh"
@@ -26,12 +26,12 @@ readonly HOME_DIR=$INSTANCE/clickhouse
 readonly LIBRARY_DIR=clickhouse-$VERSION
 readonly SOURCE=$SCRIPTS/clickhouse/launcher.rs
 
-# ---- what is installed
+# ---- installation
 
 sha512() { sha512sum "$1" | cut -d ' ' -f 1; }
 expected_sha512() { base64 -d <<<"$INTEGRITY" | od -An -v -tx1 | tr -d ' \n'; }
 
-# Nothing of the package is run: one file is taken out of it, once its digest is what it should be.
+# No code of the package is run: one file is extracted from it, after its digest was verified.
 fetch_library() {
     local folder=$1
     [ "$(uname -sm)" = "Linux x86_64" ] || fail "ClickHouse's library is fetched for Linux on x86-64 only"
@@ -49,7 +49,7 @@ fetch_library() {
 compile_launcher() {
     local rustc=${RUSTC:-rustc}
     has "$rustc" || fail "there is no $rustc, which compiles ClickHouse's launcher"
-    # In the checkout, where rust-toolchain.toml says which compiler.
+    # In the checkout, whose rust-toolchain.toml selects the compiler.
     (cd "$SCRIPTS" && "$rustc" --edition 2024 -O -o "$1/launcher" "$SOURCE") ||
         fail "$SOURCE could not be compiled"
 }
@@ -65,7 +65,7 @@ install() {
 
 url() { echo "http://$HOST:$(port clickhouse)"; }
 
-# request PATH [BODY]: the answer's body; fails unless it is a 200.
+# request PATH [BODY]: prints the body of the response; fails unless its status is 200.
 request() {
     local path=$1 body=${2:-} line
     {
@@ -84,7 +84,7 @@ start() {
     if gone "$HOME_DIR" >/dev/null; then
         require_free "$(port clickhouse)"
         mkdir -p "$HOME_DIR/data"
-        # Copies: a running server reads them again, and a checkout may change or go.
+        # Copied, because a running server reads them again, and the checkout may change or be removed.
         cp "$SCRIPTS"/clickhouse/*.xml "$HOME_DIR"
         LIBCHDB=$DIST/$LIBRARY_DIR/libchdb.so start_in "$HOME_DIR" "$DIST/$(launcher_dir)/launcher" \
             --config-file "$HOME_DIR/config.xml" --path "$HOME_DIR/data" \

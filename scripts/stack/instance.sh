@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# What the scripts of the stack share, to be sourced: which instance is meant, where its files and
-# ports are, and how its processes are started, found and ended.
+# Shared by the scripts of the stack, to be sourced: selects the instance, its files and ports, and
+# starts, finds and ends its processes.
 #
-# An instance is a folder with the data of one set of servers. What is installed lies apart, in
-# `dist`, where all instances use it.
+# An instance is a folder with the data of one set of servers. Installed software is in `dist`, which
+# all instances share.
 #
-#   CANDLEWICK_STACK       the folder of all instances; ~/.local/share/candlewick-stack unless told,
+#   CANDLEWICK_STACK       the folder of all instances; default ~/.local/share/candlewick-stack,
 #                          for root /var/lib/candlewick-stack
-#   CANDLEWICK_STACK_NAME  which instance: `dev` unless told
-#   CANDLEWICK_STACK_DIR   the same by its folder, as `stack.sh env` prints it; goes before the name
-#   CANDLEWICK_STACK_DIST  what is installed: `dist` beside the instances unless told
+#   CANDLEWICK_STACK_NAME  the instance; default `dev`
+#   CANDLEWICK_STACK_DIR   the same by its folder, as `stack.sh env` prints it; overrides the name
+#   CANDLEWICK_STACK_DIST  the installed software; default `dist` next to the instances
 #
-# Ports are settled when the instance is made, and stay until it is reset. `dev` has 19000 and up,
-# other names any free block of 40 from 20000 to 31999, below those that the kernel hands out.
+# Ports are chosen when the instance is created, and stay until it is reset. `dev` has 19000 and up,
+# other names any free block of 40 from 20000 to 31999, below the kernel's ephemeral ports.
 #
 #   STACK_PORTS            the first port of the block
 #   STACK_KAFKA_PORT       +0: broker I has this + 2 (I - 1), and the next for its controller; the
@@ -37,15 +37,15 @@ fail() {
 }
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# The comment at the head of the script that was called.
+# Prints the comment at the head of the called script.
 usage() {
     sed -n '2,${/^#/!q;s/^# \{0,1\}//p}' "$0"
     exit "${1:-0}"
 }
 
-# ---- which instance
+# ---- the instance
 
-# PostgreSQL refuses to run as root, and no other account may look into root's home.
+# PostgreSQL refuses to run as root, and no other account may enter root's home.
 default_stack() {
     if [ "$(id -u)" = 0 ]; then
         echo /var/lib/candlewick-stack
@@ -64,21 +64,21 @@ choose_instance() {
     STACK=$(realpath -m -- "$STACK")
     INSTANCE=$(realpath -m -- "${dir:-$STACK/$name}")
     DIST=$(realpath -m -- "${CANDLEWICK_STACK_DIST:-$STACK/dist}")
-    # Kafka, PostgreSQL and Redis read these paths in files where blanks and commas mean something.
+    # Kafka, PostgreSQL and Redis read these paths from files in which blanks and commas separate values.
     [[ "$INSTANCE$DIST" =~ ^[A-Za-z0-9/._+-]+$ ]] ||
         fail "only letters, digits and / . _ + - may be in the folders' names: $INSTANCE, $DIST"
 }
 choose_instance
 
-# lock SERVER: one start or stop of a server at a time. Descriptor 9 is not passed on to servers.
+# lock SERVER: allows one start or stop of a server at a time. Servers do not inherit descriptor 9.
 lock() {
     mkdir -p "$INSTANCE"
     exec 9>"$INSTANCE/.$1.lock"
     flock -w 300 9 || fail "$INSTANCE/.$1.lock is held by another process"
 }
 
-# install_once FOLDER FUNCTION…: sees that DIST/FOLDER is there. FUNCTION fills it, given its path;
-# one that was interrupted begins anew.
+# install_once FOLDER FUNCTION…: creates DIST/FOLDER if it is missing. FUNCTION gets the path and fills
+# it; an interrupted installation starts again.
 install_once() {
     local folder=$DIST/$1
     shift
@@ -115,7 +115,7 @@ listening() { (exec 3<>"/dev/tcp/$HOST/$1") 2>/dev/null; }
 
 block_is_free() {
     local first=$1 port
-    # Claimed by an instance that may not run now.
+    # Reserved by an instance that may not be running now.
     if cat "$STACK"/*/ports 2>/dev/null |
         awk -v a="$first" -v n=$BLOCK '$2 >= a && $2 < a + n { found = 1 } END { exit !found }'; then
         return 1
@@ -164,7 +164,7 @@ claim_ports() {
     done
 }
 
-# port SERVER
+# port SERVER: prints the port of a server.
 port() {
     [ -s "$INSTANCE/ports" ] || fail "there is no instance in $INSTANCE: 'stack.sh up' makes it"
     awk -v server="$1" '$1 == server { print $2 }' "$INSTANCE/ports"
@@ -178,7 +178,7 @@ not_listening() { ! listening "$1"; }
 
 # ---- processes
 
-# wait_until SECONDS COMMAND…
+# wait_until SECONDS COMMAND…: retries the command until it succeeds or the time is over.
 wait_until() {
     local end=$((SECONDS + $1))
     shift
@@ -188,8 +188,8 @@ wait_until() {
     done
 }
 
-# start_in FOLDER COMMAND…: in the background, in a session of its own so that no Ctrl-C reaches it,
-# with FOLDER as its working directory and its id in FOLDER/pid.
+# start_in FOLDER COMMAND…: runs the command in the background, in its own session so that Ctrl-C does
+# not reach it, with FOLDER as its working directory and its process id in FOLDER/pid.
 start_in() {
     local folder=$1
     shift
@@ -200,8 +200,8 @@ start_in() {
     wait_until 5 test -s "$folder/pid" || fail "nothing started in $folder"
 }
 
-# pid_in FOLDER [FILE]: the id in FILE, if that process still runs and works in FOLDER. The second
-# is asked because ids are used again.
+# pid_in FOLDER [FILE]: prints the process id in FILE, if that process runs with FOLDER as its working
+# directory. The directory is checked because the system reuses process ids.
 pid_in() {
     local folder=$1 pid
     pid=$(head -n 1 "${2:-$folder/pid}" 2>/dev/null) || return 1
@@ -211,7 +211,7 @@ pid_in() {
 }
 gone() { ! pid_in "$@"; }
 
-# end_in SIGNAL SECONDS FOLDER [FILE]: what has not ended after SECONDS is killed.
+# end_in SIGNAL SECONDS FOLDER [FILE]: signals the process, and kills it after SECONDS.
 end_in() {
     local signal=$1 seconds=$2 pid
     shift 2
@@ -225,7 +225,7 @@ end_in() {
     fi
 }
 
-# signal_in SIGNAL FOLDER [FILE]
+# signal_in SIGNAL FOLDER [FILE]: signals the process.
 signal_in() {
     local signal=$1 pid
     shift
@@ -235,7 +235,7 @@ signal_in() {
 
 row() { printf '%-18s %-8s %8s %9s  %s\n' "$@"; }
 
-# status_row NAME ADDRESS FOLDER [FILE]: a line of the table; 3 unless it runs.
+# status_row NAME ADDRESS FOLDER [FILE]: prints a line of the table; returns 3 unless the server runs.
 status_row() {
     local name=$1 address=$2 pid state=running memory
     shift 2

@@ -1,30 +1,30 @@
 #!/usr/bin/env bash
 # A real Apache Kafka (KRaft) on loopback. See instance.sh for the variables of all servers.
 #
-#   kafka.sh start [1|3]     as many brokers; what there is already, or 1, unless told. With 3 each
+#   kafka.sh start [1|3]     that many brokers; default the present number, or 1. With 3 each
 #                            partition has 3 replicas, of which 2 must acknowledge
-#   kafka.sh stop            clean stop; data stays
+#   kafka.sh stop            clean stop; keeps the data
 #   kafka.sh kill I          SIGKILL of broker I
-#   kafka.sh start-one I     starts it again
+#   kafka.sh start-one I     restarts it
 #   kafka.sh stop-one I      clean stop of broker I alone
-#   kafka.sh unregister I    the controllers forget broker I, which goes on answering and names
-#                            nobody, until it is started again
-#   kafka.sh pause I         SIGSTOP: connections stay, nothing answers
+#   kafka.sh unregister I    the controllers forget broker I, which keeps responding, with
+#                            metadata without brokers, until it is restarted
+#   kafka.sh pause I         SIGSTOP: connections stay open, without responses
 #   kafka.sh resume I        SIGCONT
-#   kafka.sh status          a line for each broker; 3 unless all run
+#   kafka.sh status          prints a line per broker; exit status 3 unless all run
 #   kafka.sh reset           stop, and delete the data
 #   kafka.sh install         fetch the jars only (start does it too)
-#   kafka.sh bootstrap       the addresses, for clients
-#   kafka.sh log [I]         the end of a broker's log
+#   kafka.sh bootstrap       print the addresses for clients
+#   kafka.sh log [I]         print the end of a broker's log
 #   kafka.sh topics|groups|configs|offsets ARGUMENTS…
 #                            Kafka's own tools, with --bootstrap-server given
 #   kafka.sh secure start|stop|status
-#                            another broker, for itself, that asks for TLS or passwords or both
-#   kafka.sh secure address  where it is, and the folder with its certificates and its password
+#                            a separate broker that requires TLS, passwords, or both
+#   kafka.sh secure address  print its addresses and the folder of its certificates and password
 #
-#   STACK_KAFKA_HEAP         largest heap of a broker: 512m unless told; of the secure one, 256m
+#   STACK_KAFKA_HEAP         largest heap of a broker; default 512m, 256m for the secure one
 #   STACK_KAFKA_SETTINGS     more lines for server.properties, read at every start
-#   JAVA_HOME, MVN           another java, another mvn than those on PATH
+#   JAVA_HOME, MVN           a java and mvn other than those on PATH
 
 # shellcheck source=scripts/stack/instance.sh
 . "$(dirname "$0")/instance.sh"
@@ -34,10 +34,10 @@ readonly HOME_DIR=$INSTANCE/kafka
 readonly LIBS=$DIST/kafka-$VERSION/libs
 readonly JAVA=${JAVA_HOME:+$JAVA_HOME/bin/}java
 readonly WAIT_S=90
-# Quick to start; the optimising compiler gains nothing in short runs.
+# For a quick start; the optimising compiler gains nothing in short runs.
 readonly QUICK="-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData"
 
-# ---- what is installed
+# ---- installation
 
 require_java() {
     has "$JAVA" || fail "there is no java; Kafka needs a JRE of version 17 or later"
@@ -51,8 +51,7 @@ dependency() {
 }
 exclusion() { printf '<exclusion><groupId>%s</groupId><artifactId>%s</artifactId></exclusion>' "$@"; }
 
-# The tools are not among what the broker depends on, and bring Connect with them, which nobody
-# here runs.
+# The tools are not among the broker's dependencies, and depend on Connect, which is not used here.
 write_pom() {
     cat <<XML
 <project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -84,11 +83,11 @@ fetch_jars() {
     [ -e "$folder/libs/kafka_2.13-$VERSION.jar" ] || fail "mvn brought no Kafka $VERSION"
 }
 
-# In the same order always, which an archive of classes depends on.
+# Always in the same order, which an archive of classes depends on.
 classpath() { printf '%s\n' "$LIBS"/*.jar | paste -sd : -; }
 
-# Half of a start is loading classes. A broker of an instance of its own writes what it loaded when it
-# stops, for this java, and all others map that file. Where it cannot be had they start as they would.
+# Half of a start is loading classes. A broker of a temporary instance writes an archive of the classes
+# it loaded when it stops, for this java, and all others map that file. Without it they start slower.
 record_classes() {
     local folder=$1
     local apart=(env -u CANDLEWICK_STACK -u STACK_PORTS -u STACK_KAFKA_PORT
@@ -100,7 +99,7 @@ record_classes() {
     rm -rf "$folder/instance"
 }
 classes_dir() { echo "kafka-$VERSION-classes-$("$JAVA" -version 2>&1 | cksum | cut -d ' ' -f 1)"; }
-# The options of a broker that have to do with it.
+# Prints the options of a broker that concern the archive.
 sharing() {
     local archive
     archive=$DIST/$(classes_dir)/classes.jsa
@@ -117,7 +116,7 @@ install() {
     [ -n "${STACK_KAFKA_RECORD:-}" ] || install_once "$(classes_dir)" record_classes
 }
 
-# tool CLASS ARGUMENTS…
+# tool CLASS ARGUMENTS…: runs one of Kafka's tools.
 tool() {
     # $QUICK is several words.
     # shellcheck disable=SC2086
@@ -139,7 +138,7 @@ require_broker() {
         fail "which broker? There are $(brokers)"
     fi
 }
-# joined PREFIX-FUNCTION: what it prints for each broker, with commas between.
+# joined PREFIX-FUNCTION: prints the function's output for each broker, separated by commas.
 joined() {
     local i
     for i in $(every); do "$1" "$i"; done | paste -sd, -
@@ -170,8 +169,9 @@ $(broker_properties "$(folder "$i")" "$(brokers)")
 END
 }
 
-# broker_properties FOLDER REPLICAS: timeouts are shorter than Kafka's own, so that a test of a fault
-# takes seconds; topics are made by their owners only, as in production.
+# broker_properties FOLDER REPLICAS: prints the settings of a broker. Timeouts are shorter than Kafka's
+# defaults, so that a test of a fault takes seconds; topics are not created automatically, as in
+# production.
 broker_properties() {
     local replicas=$2 in_sync
     in_sync=$((replicas > 1 ? 2 : 1))
@@ -205,7 +205,7 @@ END
 # 16 bytes in URL-safe base64, which must not begin with '-'.
 cluster_id() { echo "c$(head -c 64 /dev/urandom | base64 -w 0 | tr -d '+/=' | head -c 20)A"; }
 
-# format BROKER CLUSTER-ID [OPTION…]
+# format BROKER CLUSTER-ID [OPTION…]: prepares the storage of a broker.
 format() {
     local i=$1 id=$2 folder
     folder=$(folder "$i")
@@ -230,7 +230,7 @@ make_cluster() {
     echo "$count" >"$HOME_DIR/brokers"
     id=$(cluster_id)
     for i in $(every); do format "$i" "$id"; done
-    # Without it the next start begins anew.
+    # Without this file the next start formats again.
     touch "$HOME_DIR/made"
 }
 
@@ -260,7 +260,7 @@ launch() {
         -cp "$(classpath)" kafka.Kafka "$folder/server.properties"
 }
 
-# Said once the broker is registered and no longer fenced.
+# The broker logs this once it is registered and no longer fenced.
 says_started() { grep -qs 'Kafka Server started' "$(folder "$1")/broker.log"; }
 started_or_dead() { says_started "$1" || gone "$(folder "$1")"; }
 await() {
@@ -289,9 +289,9 @@ count_running() {
     echo "$n"
 }
 
-# A broker asks the controllers for leave to go. Without a majority of them nobody answers, and it
-# would wait for minutes: those that are left then get 3 s, and are killed. That loses nothing, since
-# what they wrote is the kernel's by then.
+# A broker asks the controllers for permission to stop. Without a majority of them it gets no response
+# and would wait for minutes: the remaining brokers then get 3 s and are killed. That loses nothing,
+# since the kernel has what they wrote.
 terminate() {
     local i end=$((SECONDS + WAIT_S)) pid
     for i in "$@"; do

@@ -3,22 +3,22 @@
 # instance.sh for the variables of all servers.
 #
 #   redis.sh start|stop|status|url       the single server
-#   redis.sh kill                        SIGKILL; it is empty when it starts again
+#   redis.sh kill                        SIGKILL; it is empty after a restart
 #   redis.sh pause|resume                SIGSTOP and SIGCONT
 #   redis.sh cli ARGUMENTS…              redis-cli, to the single server
 #   redis.sh sentinel start|stop|status  a master, a replica and three sentinels, of which two agree
-#   redis.sh sentinel url                the sentinels and the name that they know the master by
-#   redis.sh sentinel master             the address of the master of now
+#   redis.sh sentinel url                print the sentinels and the master's name
+#   redis.sh sentinel master             print the address of the present master
 #   redis.sh sentinel kill-master        SIGKILL of it; the replica takes over after about 2 s
-#   redis.sh sentinel revive             what was killed comes back, as a replica
+#   redis.sh sentinel revive             restart the killed server as a replica
 #   redis.sh cluster start|stop|status   three masters that share all slots
-#   redis.sh cluster kill I              SIGKILL of node 1, 2 or 3, whose slots nobody serves then
-#   redis.sh cluster start-one I         it comes back, empty
-#   redis.sh cluster url                 its nodes
+#   redis.sh cluster kill I              SIGKILL of node 1, 2 or 3, whose slots are then not served
+#   redis.sh cluster start-one I         restart it, empty
+#   redis.sh cluster url                 print its nodes
 #   redis.sh reset                       stop all of these, and delete their files
 #
-#   STACK_REDIS_MEMORY                   largest memory of a server: 256mb unless told. Writes beyond
-#                                        it fail
+#   STACK_REDIS_MEMORY                   largest memory of a server; default 256mb. Writes beyond it
+#                                        fail
 
 # shellcheck source=scripts/stack/instance.sh
 . "$(dirname "$0")/instance.sh"
@@ -27,8 +27,8 @@ readonly MASTER=candlewick
 readonly HOME_DIR=$INSTANCE/redis
 readonly DOWN_AFTER_MS=1000
 
-# Debian's redis-tools brings the server too: redis-check-rdb is the same program, which looks at the
-# name that it is called by. Unlike redis-server, the package has no service that starts by itself.
+# Debian's redis-tools contains the server too: redis-check-rdb is the same program, which acts by the
+# name it is called with. Unlike redis-server, the package starts no service.
 install() {
     has redis-cli || fail "there is no redis-cli: install redis-tools"
     local program
@@ -39,7 +39,7 @@ install() {
     ln -sfn "$(realpath "$program")" "$SERVER"
 }
 
-# ---- one process, known by its port
+# ---- one process, identified by its port
 
 folder() { echo "$HOME_DIR/$1"; }
 cli() {
@@ -71,7 +71,7 @@ repl-diskless-sync-delay 0
 END
 }
 
-# launch PORT [OPTION…], with the configuration on standard input; a no-op for one that runs.
+# launch PORT [OPTION…]: starts a server with the configuration on standard input, unless it runs.
 launch() {
     local port=$1 folder settings
     shift
@@ -94,7 +94,7 @@ end_all() {
     for port in "$@"; do end TERM "$port"; done
 }
 
-# rows NAME PORT…
+# rows NAME PORT…: prints lines of the status table.
 rows() {
     local name=$1 port outcome=0
     shift
@@ -161,7 +161,7 @@ start_sentinel() {
     local port first second
     # shellcheck disable=SC2046
     if [ "$(count_running $(sentinels) $(replicated))" != 5 ]; then
-        # What is left of a set may have another master by now, and remembers it: it begins anew.
+        # The remaining servers may have another master by now, and remember it: all are started afresh.
         # shellcheck disable=SC2046
         end_all $(sentinels) $(replicated)
         read -r first second < <(replicated | paste -sd ' ' -)
@@ -268,7 +268,7 @@ cluster() {
 
 # ---- commands
 
-# The single server, and the sets that were ever started.
+# Covers the single server, and the sets that were ever started.
 status() {
     local outcome=0
     rows redis "$(port redis)" || outcome=3

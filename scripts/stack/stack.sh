@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# The servers that a cluster of Candlewick talks to, on loopback: Kafka, TimescaleDB, ClickHouse and
-# Redis. NAME is the instance's, `dev` unless told; see instance.sh for the variables.
+# The servers that a cluster of Candlewick needs, on loopback: Kafka, TimescaleDB, ClickHouse and
+# Redis. NAME is the instance's name, by default `dev`; see instance.sh for the variables.
 #
-#   stack.sh up [NAME]        starts what does not run, and waits until all answers
-#   stack.sh down [NAME]      clean stop; data stays
+#   stack.sh up [NAME]        start the servers that do not run, and wait until all respond
+#   stack.sh down [NAME]      clean stop; keeps the data
 #   stack.sh reset [NAME]     stop, and delete the data; the instance's ports are free again
-#   stack.sh status [NAME]    a table of what runs where; 3 unless all runs
-#   stack.sh env [NAME]       the variables that say where it is: eval "$(scripts/stack/stack.sh env)"
-#   stack.sh install          fetch what the servers are; `up` does it too
-#   stack.sh list             the instances there are
+#   stack.sh status [NAME]    print a table of the servers; exit status 3 unless all run
+#   stack.sh env [NAME]       print the variables with its addresses: eval "$(scripts/stack/stack.sh env)"
+#   stack.sh install          download the servers; `up` does it too
+#   stack.sh list             print the instances
 #
-#   STACK_SERVERS             which servers are meant: all four unless told
-#   STACK_KAFKA_BROKERS       1 or 3: how many brokers `up` makes; 1 unless told
+#   STACK_SERVERS             the servers to act on; default all four
+#   STACK_KAFKA_BROKERS       1 or 3: the number of brokers that `up` starts; default 1
 set -euo pipefail
 if [ -n "${2:-}" ]; then
-    # The instance named goes before the one that the environment names, and lies beside it.
+    # A name on the command line overrides the environment's instance, and is next to it.
     if [ -n "${CANDLEWICK_STACK_DIR:-}" ]; then
         export CANDLEWICK_STACK=${CANDLEWICK_STACK:-$(dirname "$CANDLEWICK_STACK_DIR")}
         unset CANDLEWICK_STACK_DIR
@@ -33,7 +33,8 @@ for server in "${MEANT[@]}"; do
     esac
 done
 
-# each COMMAND: of all servers at once. What a failed one said is shown, and all are waited for.
+# each COMMAND: runs a command for all servers at once, waits for all, and prints the output of those
+# that fail.
 each() {
     local command=$1 server outcome=0 logs
     local -A running=()
@@ -44,7 +45,7 @@ each() {
     done
     for server in "${MEANT[@]}"; do
         if wait "${running[$server]}"; then
-            # Only what was installed is news.
+            # Only installations are worth reporting.
             grep ': installing ' "$logs/$server" >&2 || true
         else
             say "$server.sh $command failed:"
@@ -72,7 +73,7 @@ environment() {
     for server in "${MEANT[@]}"; do
         case $server in
         kafka)
-            # Known once the cluster is made.
+            # Known once the cluster is created.
             setting CANDLEWICK_KAFKA "$("$SCRIPTS/kafka.sh" bootstrap 2>/dev/null || echo "$HOST:$first")"
             ;;
         *) setting "CANDLEWICK_${server^^}" "$("$SCRIPTS/$server.sh" url)" ;;

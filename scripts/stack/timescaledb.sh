@@ -2,26 +2,26 @@
 # PostgreSQL 17 with TimescaleDB (Apache edition) on loopback. See instance.sh for the variables of
 # all servers.
 #
-#   timescaledb.sh start     and wait until it answers
-#   timescaledb.sh stop      clean stop; data stays
-#   timescaledb.sh kill      SIGKILL of the server and all its processes; what it acknowledged stays
+#   timescaledb.sh start     start, and wait until it responds
+#   timescaledb.sh stop      clean stop; keeps the data
+#   timescaledb.sh kill      SIGKILL of the server and all its processes; acknowledged data stays
 #   timescaledb.sh pause     SIGSTOP of the server and all its processes
 #   timescaledb.sh resume    SIGCONT
-#   timescaledb.sh status    a line; 3 unless it runs
+#   timescaledb.sh status    print a line; exit status 3 unless it runs
 #   timescaledb.sh reset     stop, and delete the data
 #   timescaledb.sh install   fetch and unpack only (start does it too)
-#   timescaledb.sh url       for clients
+#   timescaledb.sh url       print the URL for clients
 #   timescaledb.sh secure start
-#                            start, and from then on speak TLS too, with a database of its own whose
-#                            user needs TLS and a password
+#                            start, and offer TLS from then on, with another database whose user
+#                            needs TLS and a password
 #   timescaledb.sh secure address
-#                            that database's URL, and the folder with the certificates and the password
+#                            print that database's URL, and the folder of certificates and password
 #   timescaledb.sh psql ARGUMENTS…
-#   timescaledb.sh log       the end of its log
+#   timescaledb.sh log       print the end of its log
 #
 # The packages are Debian 13's, with that release's C library, unpacked into a folder: nothing of the
-# machine's own is changed or used but its time zones. Called by root, the server runs as the account
-# postgres, or as nobody where there is none.
+# machine is changed, and only its time zones are used. If root calls the script the server runs as the
+# account postgres, or as nobody if that does not exist.
 
 # shellcheck source=scripts/stack/instance.sh
 . "$(dirname "$0")/instance.sh"
@@ -45,17 +45,17 @@ else
     as() { "$@"; }
 fi
 
-# ---- what is installed
+# ---- installation
 
-# The addresses that this machine's own apt uses, so that a mirror is used here too.
+# Prints the addresses that this machine's apt uses, so that its mirrors are used here too.
 mirror() {
-    # apt-get replaces what stands in the brackets.
+    # apt-get replaces the text in the brackets.
     # shellcheck disable=SC2016
     apt-get indextargets --format '$(REPO_URI)' | grep -m 1 "/$1/\$" ||
         fail "apt has no source that ends in /$1/: TimescaleDB's packages come from Debian's mirrors"
 }
 
-# An apt of its own: its lists, its cache, and no package installed, so that it finds them all.
+# Runs apt with separate lists and cache, and with no package installed, so that it downloads them all.
 private_apt() {
     local apt=$1
     mkdir -p "$apt"/{state/lists/partial,cache/archives/partial,etc/apt.conf.d,etc/preferences.d,etc/trusted.gpg.d,log}
@@ -73,8 +73,8 @@ APT::Install-Recommends "false"; APT::Sandbox::User ""; Acquire::Languages "none
 END
 }
 
-# The server, its client and extension whole; of libraries what is loaded. LLVM is left out, which
-# is large and only compiles queries that run for long.
+# Unpacks the server, its client and the extension whole, and of libraries only what is loaded. LLVM is
+# left out: it is large and only compiles long queries.
 unpack() {
     local root=$1 package part
     shift
@@ -93,7 +93,7 @@ unpack() {
     rm "$root/package.tar"
 }
 
-# Each program becomes a script that starts it with the loader and the libraries beside it.
+# Replaces each program by a script that starts it with the unpacked loader and libraries.
 wrap_programs() {
     local bin=$1 libraries=$2 program name
     for program in "$bin"/*; do
@@ -130,7 +130,7 @@ fetch_packages() {
 }
 
 install() {
-    # Its folder is compiled in.
+    # The path of this folder is compiled in.
     [ -e /usr/share/zoneinfo/America/New_York ] || fail "there are no time zones: install tzdata"
     [ "$(id -u)" != 0 ] || has setpriv || fail "there is no setpriv: install util-linux"
     install_once "$PACKAGE" fetch_packages
@@ -140,11 +140,11 @@ install() {
 
 # ---- the server
 
-# fsync is off: that is for a machine that loses power, which a test cannot do. A killed server loses
-# nothing, because what was written is the kernel's; but a commit must be written before it is
+# fsync is off: it protects against a loss of power, which a test cannot cause. A killed server loses
+# nothing, because the kernel has what was written; but a commit must be written before it is
 # acknowledged, so synchronous_commit stays on.
-# TimescaleDB's workers are off: this edition has no jobs for them, and each would sit in a database,
-# which then can be neither dropped nor used as a template.
+# TimescaleDB's workers are off: this edition has no jobs for them, and each would keep a connection to a
+# database, which then could be neither dropped nor used as a template.
 settings() {
     cat <<END
 listen_addresses = '$HOST'
@@ -190,14 +190,14 @@ make_database() {
 }
 
 server() { pid_in "$DATA" "$DATA/postmaster.pid"; }
-# The server and its processes, each of which has a group of its own. Other processes may end while
-# this looks at them.
+# Prints the server and its processes, each of which has its own process group. Other processes may end
+# while this reads them.
 processes() {
     local server=$1 stat line
     echo "$server"
     for stat in /proc/[0-9]*/stat; do
         { read -r line <"$stat"; } 2>/dev/null || continue
-        # Behind the name, which ends with the last parenthesis, stand the state and the parent.
+        # The state and the parent follow the name, which ends with the last parenthesis.
         read -r _ line _ <<<"${line##*) }"
         if [ "$line" = "$server" ]; then
             stat=${stat%/stat}
@@ -234,7 +234,7 @@ start() {
 
 # ---- TLS and a password
 
-# The first line that fits a client counts.
+# The first line that matches a client applies.
 secure_access() {
     echo "hostssl $SECURE_DATABASE $SECURE_USER $HOST/32 scram-sha-256"
     echo "host all $SECURE_USER all reject"
@@ -282,13 +282,13 @@ secure() {
     esac
 }
 
-# A killed server's last process may still hold its shared memory, which PostgreSQL refuses.
+# The last process of a killed server may still hold its shared memory; PostgreSQL then refuses to start.
 run_server() {
     as "$BIN/pg_ctl" -D "$DATA" -w -t 60 -l "$HOME_DIR/server.log" start >/dev/null 2>&1 </dev/null 9>&-
 }
 
-# For a server that something else killed: see kill_all. Its file is PostgreSQL's to judge, as there
-# may be processes left that write.
+# For a server that was killed by others: see kill_all. PostgreSQL itself judges its lock file, since
+# processes that write may be left.
 wait_for_the_dead() {
     local pid
     pid=$(head -n 1 "$DATA/postmaster.pid" 2>/dev/null) || return 0
@@ -301,7 +301,7 @@ stop() { # SIGINT ends its sessions and writes a checkpoint.
     end_in INT 60 "$DATA" "$DATA/postmaster.pid"
 }
 
-# All are stopped first, so that none sees another die and says so to its client.
+# Stops all first, so that no process sees another die and reports it to its client.
 kill_all() {
     local pid process all
     pid=$(server) || return 0
@@ -311,7 +311,7 @@ kill_all() {
     for process in $all; do
         wait_until 10 test ! -e "/proc/$process/cwd" || fail "process $process does not end"
     done
-    # All are dead, but the next start would take one for alive until its parent has asked about it.
+    # All are dead, but the next start would consider one alive until its parent has reaped it.
     rm -f "$DATA/postmaster.pid"
 }
 

@@ -195,7 +195,7 @@ impl Cluster {
         and_refolded: bool,
     ) -> anyhow::Result<Option<String>> {
         let epoch = self.epoch.load(Ordering::Acquire);
-        let rows = self.bars.progress().await?;
+        let rows = self.bars.partition_progress().await?;
         for (partition, end) in (0..).zip(ends) {
             let target = Position {
                 epoch,
@@ -206,7 +206,7 @@ impl Cluster {
                 epoch: row.epoch,
                 offset: row.next_offset,
             });
-            let archived = self.ticks.position(partition).await?;
+            let archived = self.ticks.archive_position(partition).await?;
             for (what, place) in [("folded", folded), ("archived", archived)] {
                 let is_there = place
                     .is_some_and(|place| place.epoch == epoch && place.offset >= target.offset);
@@ -216,7 +216,7 @@ impl Cluster {
                     )));
                 }
             }
-            let dirty = self.bars.dirty(partition).await?;
+            let dirty = self.bars.dirty_minutes(partition).await?;
             if let Some(first) = dirty.first().filter(|_| and_refolded) {
                 let rows = dirty.len();
                 return Ok(Some(format!(
@@ -269,7 +269,7 @@ impl Cluster {
     /// Stops every role with SIGTERM, and then the servers.
     pub(crate) async fn stop(&self, keep: bool) -> anyhow::Result<()> {
         for role in &self.roles {
-            role.stop().await?;
+            role.stop()?;
         }
         let begin_ns = SystemClock.monotonic_ns();
         while self.roles.iter().any(|role| role.is_running()) {

@@ -107,7 +107,7 @@ impl Oracle {
             }
             TradesRecord::Setting(venue, settings) => {
                 let known = carried.venues.get(venue.as_str());
-                let settings = known.map_or(settings, |known| known.amended(&settings));
+                let settings = known.map_or(settings, |known| known.updated_with(&settings));
                 carried.venues.insert(venue.as_str().to_owned(), settings);
                 Ok(())
             }
@@ -123,9 +123,9 @@ impl Oracle {
         at: RecordSource,
         carried: &mut PartitionFoldState,
     ) -> Result<(), RejectReason> {
-        market::check(&trade, carried.append_ns)?;
+        market::validate_trade(&trade, carried.append_ns)?;
         let (instrument, settings) = route(record, at, carried)?;
-        settings.check(&trade)?;
+        settings.validate_trade(&trade)?;
         let identity = identity(&trade, &settings);
         if let Some(identity) = &identity
             && !carried.seen.insert((instrument.clone(), identity.clone()))
@@ -153,9 +153,9 @@ impl Oracle {
         at: RecordSource,
         carried: &mut PartitionFoldState,
     ) -> Result<(), RejectReason> {
-        market::check(&trade, carried.append_ns)?;
+        market::validate_trade(&trade, carried.append_ns)?;
         let (instrument, settings) = route(record, at, carried)?;
-        settings.check_amendment(&amendment, &trade)?;
+        settings.validate_amendment(&amendment, &trade)?;
         let Some(identity) = identity(&trade, &settings) else {
             return Err(RejectReason::TargetMissing);
         };
@@ -205,7 +205,7 @@ fn route(
     at: RecordSource,
     carried: &PartitionFoldState,
 ) -> Result<(String, VenueSettings), RejectReason> {
-    let instrument = schemas::instrument_of(&record.key, at.partition, at.partitions)?;
+    let instrument = schemas::instrument_from_key(&record.key, at.partition, at.partitions)?;
     let settings = carried.venues.get(instrument.venue());
     let settings = settings.ok_or(RejectReason::VenueUnknown)?;
     Ok((instrument.key().to_owned(), *settings))

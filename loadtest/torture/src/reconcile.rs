@@ -52,7 +52,7 @@ pub(crate) async fn reconcile(
 async fn check_epochs(cluster: &Cluster) -> anyhow::Result<Check> {
     let mut check = Check::new("epochs and ends");
     let epoch = cluster.epoch.load(Ordering::Acquire);
-    for row in cluster.bars.progress().await? {
+    for row in cluster.bars.partition_progress().await? {
         check.rows += 1;
         if row.epoch != epoch {
             let text = format!("{row:?} is not of epoch {epoch}");

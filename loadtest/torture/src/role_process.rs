@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clock::{Clock, SystemClock};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
 use crate::journal::{Journal, lock};
@@ -41,7 +43,7 @@ pub(crate) struct RoleProcess {
     pub(crate) name: String,
     pub(crate) port: u16,
     arguments: Vec<String>,
-    pid: Mutex<Option<u32>>,
+    pid: Mutex<Option<Pid>>,
     /// How often the process ended without being killed.
     pub(crate) ends: AtomicU64,
     is_killed: AtomicBool,
@@ -70,7 +72,8 @@ impl RoleProcess {
         while !self.is_stopping.load(Ordering::Acquire) {
             let ended = async {
                 let mut child = self.spawn(&binary, journal.folder())?;
-                *lock(&self.pid) = child.id();
+                let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+                *lock(&self.pid) = pid;
                 let ended = child.wait().await;
                 *lock(&self.pid) = None;
                 anyhow::Ok(ended?)
@@ -106,26 +109,26 @@ impl RoleProcess {
     }
 
     /// Sends SIGKILL. The process is restarted.
-    pub(crate) async fn kill(&self) -> anyhow::Result<()> {
+    pub(crate) fn kill(&self) -> anyhow::Result<()> {
         self.is_killed.store(true, Ordering::Release);
-        self.signal("KILL").await
+        self.signal(Signal::KILL)
     }
 
     /// Sends SIGSTOP.
-    pub(crate) async fn freeze(&self) -> anyhow::Result<()> {
-        self.signal("STOP").await
+    pub(crate) fn freeze(&self) -> anyhow::Result<()> {
+        self.signal(Signal::STOP)
     }
 
     /// Sends SIGCONT.
-    pub(crate) async fn thaw(&self) -> anyhow::Result<()> {
-        self.signal("CONT").await
+    pub(crate) fn thaw(&self) -> anyhow::Result<()> {
+        self.signal(Signal::CONT)
     }
 
     /// Sends SIGTERM. The process is not restarted.
-    pub(crate) async fn stop(&self) -> anyhow::Result<()> {
+    pub(crate) fn stop(&self) -> anyhow::Result<()> {
         self.is_stopping.store(true, Ordering::Release);
-        self.signal("CONT").await?;
-        self.signal("TERM").await
+        self.signal(Signal::CONT)?;
+        self.signal(Signal::TERM)
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -133,15 +136,15 @@ impl RoleProcess {
     }
 
     /// Sends a signal if the process runs.
-    async fn signal(&self, signal: &str) -> anyhow::Result<()> {
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         let Some(pid) = *lock(&self.pid) else {
             return Ok(());
         };
-        let mut command = Command::new("kill");
-        command.args(["-s", signal, &pid.to_string()]);
-        // The process may have ended just now.
-        command.stderr(Stdio::null()).status().await?;
-        Ok(())
+        match kill_process(pid, signal) {
+            // The process may have ended just now.
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
+            Err(error) => Err(error).context(format!("cannot signal {}", self.name)),
+        }
     }
 }
 

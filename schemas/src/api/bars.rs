@@ -1,6 +1,6 @@
 //! Bars, in the REST API and in the live stream.
 
-use market::{BarRow, EdgeTrade, Position, format_time, mean};
+use market::{BarRow, EdgeTrade, Position, format_time, weighted_mean_text};
 use serde::{Deserialize, Serialize};
 
 use crate::record_position::RecordPosition;
@@ -94,7 +94,7 @@ impl BarJson {
             buy_volume: bar.buy_volume.to_string(),
             sell_volume: bar.sell_volume.to_string(),
             notional: bar.notional.to_string(),
-            vwap: mean(&bar.notional, &bar.volume),
+            vwap: weighted_mean_text(&bar.notional, &bar.volume),
             trades: bar.trades,
             first_trade_id: has_trades.then(|| trade_id(&bar.open, partition)),
             last_trade_id: has_trades.then(|| trade_id(&bar.close, partition)),

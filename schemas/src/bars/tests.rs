@@ -4,14 +4,15 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::{decode_bar_row, decode_bar_update, encode_bar_row, encode_bar_update};
-use crate::DecodeError;
+use crate::error::DecodeError;
 use crate::strategies::{
-    damaged, damages, decimals, every_lie, ids, positions, scopes, signed, sums, unsigned,
+    apply_damages, damages, decimals, ids, positions, scopes, signed_integers, sums,
+    unsigned_integers, with_each_false_length,
 };
 
 prop_compose! {
     fn edges()(
-        time_ns in signed(),
+        time_ns in signed_integers(),
         id in option::of(ids()),
         scope in option::of(scopes()),
         position in positions(),
@@ -26,8 +27,8 @@ prop_compose! {
         (open, close) in (edges(), edges()),
         (high, low) in (decimals(), decimals()),
         (volume, buy_volume, sell_volume, notional) in (sums(), sums(), sums(), sums()),
-        trades in unsigned(),
-        first_append_ns in signed(),
+        trades in unsigned_integers(),
+        first_append_ns in signed_integers(),
     ) -> Bar {
         Bar { open, close, high, low, volume, buy_volume, sell_volume, notional, trades, first_append_ns }
     }
@@ -39,10 +40,10 @@ prop_compose! {
         time_ns in 0..i64::MAX,
         bar in bars(),
         closed: bool,
-        revision in unsigned(),
+        revision in unsigned_integers(),
         through in positions(),
     ) -> BarRow {
-        BarRow { window: interval.window(time_ns), bar, closed, revision, through }
+        BarRow { window: interval.window_containing(time_ns), bar, closed, revision, through }
     }
 }
 
@@ -57,13 +58,13 @@ proptest! {
 
     #[test]
     fn no_bytes_make_it_panic(bytes in any::<Vec<u8>>(), damages in damages(), rows in vec(rows(), 1..3)) {
-        let update = damaged(encode_bar_update(rows.iter()), &damages);
+        let update = apply_damages(encode_bar_update(rows.iter()), &damages);
         for bytes in [&*bytes, &*update, &[&[0x93, 1, 0, 0xdd], &*bytes].concat()] {
             if let Ok(found) = decode_bar_update(bytes) {
                 prop_assert_eq!(decode_bar_update(&encode_bar_update(found.iter())), Ok(found));
             }
         }
-        let row = damaged(encode_bar_row(&rows[0]), &damages);
+        let row = apply_damages(encode_bar_row(&rows[0]), &damages);
         for bytes in [&*bytes, &*row, &[&[0x92, 1, 0xdc, 0, 16], &*bytes].concat()] {
             if let Ok(found) = decode_bar_row(bytes) {
                 prop_assert_eq!(decode_bar_row(&encode_bar_row(&found)), Ok(found));
@@ -72,8 +73,8 @@ proptest! {
     }
 
     #[test]
-    fn lying_lengths_are_errors(row in rows()) {
-        for bytes in every_lie(&encode_bar_row(&row)) {
+    fn false_lengths_are_errors(row in rows()) {
+        for bytes in with_each_false_length(&encode_bar_row(&row)) {
             // A text may hold another's header; what is read then is a bar all the same.
             if let Ok(found) = decode_bar_row(&bytes) {
                 prop_assert_eq!(decode_bar_row(&encode_bar_row(&found)), Ok(found));

@@ -3,16 +3,18 @@ use market::RejectReason;
 use proptest::prelude::*;
 
 use super::DeadLetter;
-use crate::DecodeError;
-use crate::strategies::{damaged, damages, every_lie, positions, signed};
+use crate::error::DecodeError;
+use crate::strategies::{
+    apply_damages, damages, positions, signed_integers, with_each_false_length,
+};
 
 prop_compose! {
-    fn letters()(
+    fn dead_letters()(
         reason in prop::sample::select(&RejectReason::ALL),
         detail: String,
         partition: u32,
         position in positions(),
-        append_time_ns in signed(),
+        append_time_ns in signed_integers(),
         key in any::<Vec<u8>>().prop_map(Bytes::from),
         value in any::<Vec<u8>>().prop_map(Bytes::from),
     ) -> DeadLetter {
@@ -22,13 +24,13 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn decoding_undoes_encoding(letter in letters()) {
-        prop_assert_eq!(DeadLetter::decode(&letter.encode()), Ok(letter));
+    fn decoding_undoes_encoding(dead_letter in dead_letters()) {
+        prop_assert_eq!(DeadLetter::decode(&dead_letter.encode()), Ok(dead_letter));
     }
 
     #[test]
-    fn no_bytes_make_it_panic(bytes in any::<Vec<u8>>(), damages in damages(), letter in letters()) {
-        for bytes in [&*bytes, &*damaged(letter.encode(), &damages), &[&[0x99, 1], &*bytes].concat()] {
+    fn no_bytes_make_it_panic(bytes in any::<Vec<u8>>(), damages in damages(), dead_letter in dead_letters()) {
+        for bytes in [&*bytes, &*apply_damages(dead_letter.encode(), &damages), &[&[0x99, 1], &*bytes].concat()] {
             if let Ok(found) = DeadLetter::decode(bytes) {
                 prop_assert_eq!(DeadLetter::decode(&found.encode()), Ok(found));
             }
@@ -36,8 +38,8 @@ proptest! {
     }
 
     #[test]
-    fn a_record_cut_short_or_long_is_malformed(letter in letters(), more: u8) {
-        let mut bytes = letter.encode();
+    fn a_record_cut_short_or_long_is_malformed(dead_letter in dead_letters(), more: u8) {
+        let mut bytes = dead_letter.encode();
         for end in 0..bytes.len() {
             prop_assert!(DeadLetter::decode(&bytes[..end]).is_err());
         }
@@ -62,8 +64,8 @@ fn example() -> DeadLetter {
 }
 
 #[test]
-fn lying_lengths_are_errors_or_other_letters() {
-    for bytes in every_lie(&example().encode()) {
+fn false_lengths_are_errors_or_other_dead_letters() {
+    for bytes in with_each_false_length(&example().encode()) {
         if let Ok(found) = DeadLetter::decode(&bytes) {
             assert_eq!(DeadLetter::decode(&found.encode()), Ok(found));
         }
@@ -78,7 +80,7 @@ fn names_what_is_wrong() {
     assert_eq!(text(&[0x98, 1]), "record: 8 elements; 9 are expected");
     assert_eq!(
         text(&[0x99, 1, 0xa4, b'l', b'a', b't', b'e']),
-        "reason: \"late\" is none"
+        "reason: \"late\" is not a reason"
     );
     let mut long = vec![0x99, 1, 0xda, 0x10, 0];
     long.extend([b'x'; 0x1000]);

@@ -4,8 +4,8 @@ use market::{
 use proptest::prelude::*;
 
 use super::{Refold, Repair, TradesRecord};
-use crate::DecodeError;
-use crate::strategies::{damaged, damages, every_lie, ids, positions, trades};
+use crate::error::DecodeError;
+use crate::strategies::{apply_damages, damages, ids, positions, trades, with_each_false_length};
 
 fn encoded(record: &TradesRecord) -> Vec<u8> {
     let mut out = Vec::new();
@@ -14,7 +14,7 @@ fn encoded(record: &TradesRecord) -> Vec<u8> {
 }
 
 fn settings() -> impl Strategy<Value = TradesRecord> {
-    let longest_ns = VenueSettings::LONGEST_NS;
+    let longest_ns = VenueSettings::MAX_WAIT_NS;
     let numbering = (
         prop::sample::select(IdScheme::ALL),
         prop::sample::select(IdScope::ALL),
@@ -38,9 +38,9 @@ prop_compose! {
     fn amendments()(
         id in ids(),
         kind in prop_oneof![Just(AmendmentKind::Edit), Just(AmendmentKind::Cancel)],
-        place in proptest::option::of(positions()),
+        target_position in proptest::option::of(positions()),
     ) -> Amendment {
-        Amendment { id, kind, place }
+        Amendment { id, kind, target_position }
     }
 }
 
@@ -83,7 +83,7 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in any::<Vec<u8>>(), damages in damages(), record in records()) {
         let opened = |kind| [&[0x9c, 1, kind], &*bytes].concat();
-        let whole = [bytes.clone(), damaged(encoded(&record), &damages)];
+        let whole = [bytes.clone(), apply_damages(encoded(&record), &damages)];
         for bytes in whole.into_iter().chain((0..8).map(opened)) {
             if let Ok(found) = TradesRecord::decode(&bytes) {
                 prop_assert_eq!(TradesRecord::decode(&encoded(&found)), Ok(found));
@@ -119,7 +119,7 @@ fn full() -> Trade {
         side: Some(market::Side::Sell),
         id: market::TradeId::parse("x").ok(),
         scope: Some("S".into()),
-        sender: Some(market::Sender {
+        sender: Some(market::SenderId {
             key: [7; 16],
             index: 3,
         }),
@@ -127,17 +127,17 @@ fn full() -> Trade {
 }
 
 #[test]
-fn lying_lengths_are_errors() {
+fn false_lengths_are_errors() {
     let settings = TradesRecord::Setting("v".parse().unwrap(), VenueSettings::default());
     let amendment = Amendment {
         id: market::TradeId::Number(1),
         kind: AmendmentKind::Edit,
-        place: Some(market::Position::default()),
+        target_position: Some(market::Position::default()),
     };
     let amendment = TradesRecord::Amendment(amendment, full());
     for record in [TradesRecord::Trade(full()), amendment, settings] {
-        for bytes in every_lie(&encoded(&record)) {
-            // Within the sender's key, which may be any bytes, a header is none.
+        for bytes in with_each_false_length(&encoded(&record)) {
+            // A header within the sender's key is data: the key may be any bytes.
             let found = TradesRecord::decode(&bytes);
             let within_key = match &found {
                 Ok(TradesRecord::Trade(trade) | TradesRecord::Amendment(_, trade)) => {
@@ -238,7 +238,7 @@ fn times_beyond_a_day_are_read_as_a_day() {
     };
     assert_eq!(
         (found.lateness_ns, found.idle_ns),
-        (VenueSettings::LONGEST_NS, 0)
+        (VenueSettings::MAX_WAIT_NS, 0)
     );
 }
 
@@ -255,10 +255,10 @@ fn repairs_are_of_whole_minutes_in_order_and_of_a_day_at_most() {
         (0, MINUTE_NS + 1, false),
         (-MINUTE_NS, MINUTE_NS, false),
     ];
-    for (start_ns, end_ns, is_sound) in cases {
+    for (start_ns, end_ns, is_valid) in cases {
         let repair = Repair { start_ns, end_ns };
-        assert_eq!(repair.is_sound(), is_sound, "{repair:?}");
+        assert_eq!(repair.is_valid(), is_valid, "{repair:?}");
         let found = TradesRecord::decode(&encoded(&TradesRecord::Repair(repair)));
-        assert_eq!(found.is_ok(), is_sound, "{repair:?}");
+        assert_eq!(found.is_ok(), is_valid, "{repair:?}");
     }
 }

@@ -1,11 +1,11 @@
-# The broker that asks for TLS and passwords, to be sourced by kafka.sh, where it is the broker
-# `secure`. It is a cluster of its own, apart from the others, with a port for each way in:
+# The broker that requires TLS and passwords, to be sourced by kafka.sh, which calls it the broker
+# `secure`. It is a separate cluster, with a port for each way to connect:
 #
-#   ssl             TLS, of a client that may be anybody
-#   mutual          TLS, of a client that has a certificate
-#   misnamed        TLS, with a certificate for another name
+#   ssl             TLS, without a client certificate
+#   mutual          TLS, with a client certificate
+#   misnamed        TLS, with a server certificate for another name
 #   sasl_ssl        TLS and a password, by PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
-#   sasl_plaintext  a password alone, by the same
+#   sasl_plaintext  a password alone, by the same mechanisms
 
 # shellcheck source=scripts/stack/certificates.sh
 . "$SCRIPTS/certificates.sh"
@@ -14,10 +14,10 @@ readonly SECURE_DIR=$INSTANCE/kafka-secure
 readonly SECRETS=$SECURE_DIR/secrets
 readonly SECURE_USER=candlewick
 readonly WAYS_IN="ssl mutual misnamed sasl_ssl sasl_plaintext"
-# Of the block of ports, those between Redis and its sentinels.
+# Its ports are those between Redis and its sentinels in the block.
 readonly SECURE_OFFSET=14
 
-# secure_port WAY-IN|controller
+# secure_port WAY|controller: prints a port.
 secure_port() {
     local way port
     port=$(($(port kafka) + SECURE_OFFSET))
@@ -28,7 +28,7 @@ secure_port() {
     echo "$port"
 }
 
-# listeners WAY-IN…
+# listeners WAY…: prints the listeners.
 listeners() {
     local way
     for way in "$@"; do echo "${way^^}://$HOST:$(secure_port "$way")"; done | paste -sd, -
@@ -45,7 +45,7 @@ listener.name.$1.scram-sha-512.sasl.jaas.config=$module.scram.ScramLoginModule r
 END
 }
 
-# In PEM the key and the certificates are in one file.
+# Kafka reads the key and the certificates from one PEM file.
 keystore() {
     cat "$SECRETS/$1.key" "$SECRETS/$1.pem" >"$SECRETS/$1.keystore.pem"
     echo "$SECRETS/$1.keystore.pem"
@@ -74,7 +74,7 @@ $(broker_properties "$SECURE_DIR" 1)
 END
 }
 
-# Where to come in, and the folder of what is needed for it.
+# Prints the addresses by way, and the folder of the secrets.
 secure_address() {
     local way
     for way in $WAYS_IN; do echo "$way=$HOST:$(secure_port "$way")"; done
@@ -84,7 +84,7 @@ secure_address() {
 make_secure() {
     local mechanism password users=()
     mkdir -p "$SECURE_DIR"
-    # The broker's settings hold the password, and its keystores the keys.
+    # The broker's settings contain the password, and its keystores the keys.
     chmod 700 "$SECURE_DIR"
     make_certificates "$SECRETS"
     password=$(cat "$SECRETS/password")

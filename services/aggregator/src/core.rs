@@ -92,12 +92,12 @@ impl Core {
                 core.symbols[*place as usize].restore_open(bar.row);
             }
         }
-        for row in state.dirty {
+        for row in state.dirty_minutes {
             let place = core.restored(&row.instrument);
             core.symbols[place as usize].restore_mark(row.start_ns, row.mark);
             core.marked.insert(place);
         }
-        for row in state.ahead {
+        for row in state.pending_amendments {
             let place = core.restored(&row.key.instrument);
             core.symbols[place as usize].restore_ahead(row);
         }
@@ -119,16 +119,16 @@ impl Core {
         self.progress.append_time_ns
     }
 
-    /// How far it is: (epoch, next offset).
+    /// How far it is.
     #[must_use]
-    pub const fn place(&self) -> (u64, u64) {
-        (self.progress.epoch, self.progress.next_offset)
+    pub const fn place(&self) -> Position {
+        self.progress.next_position()
     }
 
     /// Where in `bar-updates` the state it was loaded from or last flushed to says to read on.
     #[must_use]
     pub const fn updates(&self) -> Position {
-        self.progress.updates
+        self.progress.updates_position
     }
 
     /// Whether any bar changed since the last [`Core::take_updates`].
@@ -173,7 +173,7 @@ impl Core {
             generation: self.generation,
         };
         self.pass_time(at);
-        let admission = match market::check(trade, at.append_time_ns) {
+        let admission = match market::validate_trade(trade, at.append_time_ns) {
             Ok(()) => self.fold(place, trade, at),
             Err(reject) => Admission::Rejected(reject),
         };
@@ -286,11 +286,12 @@ impl Core {
     }
 
     fn trade(&mut self, record: &Record, trade: &Trade, at: Moment) -> bool {
-        if let Err(reject) = market::check(trade, at.append_time_ns) {
+        if let Err(reject) = market::validate_trade(trade, at.append_time_ns) {
             self.bury(record, reject, reject.explanation().to_owned());
             return true;
         }
-        let Some(place) = self.place_for(record, at, |settings| settings.check(trade)) else {
+        let Some(place) = self.place_for(record, at, |settings| settings.validate_trade(trade))
+        else {
             return true;
         };
         match self.fold(place, trade, at) {
@@ -316,7 +317,7 @@ impl Core {
     fn fold(&mut self, place: u32, trade: &Trade, at: Moment) -> Admission {
         let symbol = &mut self.symbols[place as usize];
         let settings = self.venues.settings(symbol.venue);
-        if let Err(reject) = settings.check(trade) {
+        if let Err(reject) = settings.validate_trade(trade) {
             return Admission::Rejected(reject);
         }
         let admission = symbol.trade(trade, settings, at);

@@ -89,7 +89,7 @@ impl Exercise {
         for (place, trade) in &mut self.trades {
             trade.time_ns += rounds_ns;
             let count = self.counts[*place as usize];
-            let number = trade.id.as_ref().and_then(TradeId::number);
+            let number = trade.id.as_ref().and_then(TradeId::as_number);
             trade.id = number.map(|number| TradeId::Number(number + count));
         }
     }
@@ -101,14 +101,14 @@ fn declared(scheme: IdScheme) -> Core {
             partition: 0,
             epoch: 1,
             next_offset: 0,
-            updates: Position::default(),
+            updates_position: Position::default(),
             append_time_ns: START_NS,
         },
         symbols: Vec::new(),
         venues: Vec::new(),
         open_bars: Vec::new(),
-        dirty: Vec::new(),
-        ahead: Vec::new(),
+        dirty_minutes: Vec::new(),
+        pending_amendments: Vec::new(),
     };
     let mut core = Core::new(state, 1);
     let settings = VenueSettings {

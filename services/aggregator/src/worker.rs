@@ -118,8 +118,10 @@ where
         stop: &CancellationToken,
     ) -> Result<Option<store::PartitionState>, WorkerError> {
         let epoch = self.topics.trades.epoch();
-        self.ask_store(stop, || self.stores.bars.load(self.partition, epoch))
-            .await
+        self.ask_store(stop, || {
+            self.stores.bars.load_partition(self.partition, epoch)
+        })
+        .await
     }
 
     /// The end of the log; none where the worker is told to stop before that is known. What is

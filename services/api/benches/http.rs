@@ -4,8 +4,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use candlewick_api::{ApiParts, ApiState, Hub, NewestPrices, router, serve};
-use clock::SystemClock;
+use backend::Backend;
+use candlewick_api::{ApiParts, ApiState, Hub, router, serve};
+use clock::{ManualClock, SystemClock};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use eventlog::MemoryLog;
 use host::Health;
@@ -15,7 +16,10 @@ use market::{
     Venue,
 };
 use schemas::TradesBatch;
-use store::{BarStore, PartitionProgress, SqliteBarStore, SqliteTickStore, StoredBar, Transaction};
+use store::{
+    BarStore, MemoryHotStore, PartitionProgress, SqliteBarStore, SqliteTickStore, StoredBar,
+    Transaction,
+};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -43,14 +47,14 @@ fn bar(instrument: &Instrument, minute: i64) -> StoredBar {
         epoch: 1,
         offset: minute.unsigned_abs(),
     };
-    let mut bar = Bar::of(&trade(minute), position, START_NS);
+    let mut bar = Bar::from_trade(&trade(minute), position, START_NS);
     for place in 1..100 {
         let mut other = trade(minute);
         other.id = Some(TradeId::Number(place));
-        bar.merge(&Bar::of(&other, position, START_NS));
+        bar.merge(&Bar::from_trade(&other, position, START_NS));
     }
     let row = BarRow {
-        window: Interval::M1.window(START_NS + minute * MINUTE_NS),
+        window: Interval::M1.window_containing(START_NS + minute * MINUTE_NS),
         bar,
         closed: true,
         revision: 0,
@@ -62,37 +66,53 @@ fn bar(instrument: &Instrument, minute: i64) -> StoredBar {
     }
 }
 
+/// What the API under test runs over.
+struct BenchBackend;
+
+impl Backend for BenchBackend {
+    type Trades = MemoryLog;
+    type Updates = MemoryLog;
+    type DeadLetters = MemoryLog;
+    type Bars = SqliteBarStore;
+    type Ticks = SqliteTickStore;
+    type Hot = MemoryHotStore;
+    type Clock = SystemClock;
+}
+
 async fn start(folder: &TempDir, instrument: &Instrument) -> SocketAddr {
     let bars = SqliteBarStore::open(folder.path().join("bars"));
     let bars = bars.await.expect("a store");
-    bars.load(0, 1).await.expect("loads");
+    bars.load_partition(0, 1).await.expect("loads");
     let transaction = Transaction {
-        expected: (1, 0),
+        expected: Position {
+            epoch: 1,
+            offset: 0,
+        },
         progress: PartitionProgress {
             partition: 0,
             epoch: 1,
             next_offset: 1,
-            updates: Position::default(),
+            updates_position: Position::default(),
             append_time_ns: 0,
         },
         bars: (0..MINUTES).map(|minute| bar(instrument, minute)).collect(),
         symbols: Vec::new(),
         venues: Vec::new(),
-        ids: Vec::new(),
-        rejected: Vec::new(),
-        dirty: Vec::new(),
-        ahead: Vec::new(),
+        id_sets: Vec::new(),
+        excluded_ranges: Vec::new(),
+        dirty_minutes: Vec::new(),
+        pending_amendments: Vec::new(),
     };
     bars.commit(&transaction).await.expect("commits");
     let ticks = SqliteTickStore::open(folder.path().join("ticks"));
-    let log = MemoryLog::new(PARTITIONS, 1, RING_BYTES, Arc::new(|| START_NS));
+    let log = MemoryLog::new(PARTITIONS, 1, RING_BYTES, ManualClock::new(START_NS));
     let stop = CancellationToken::new();
-    let state = ApiState::new(ApiParts {
+    let state: ApiState<BenchBackend> = ApiState::new(ApiParts {
         log: log.clone(),
         log_id: String::new(),
         bars: bars.clone(),
         ticks: ticks.await.expect("a store"),
-        hot: NewestPrices::of(store::MemoryHotStore::default()),
+        hot: MemoryHotStore::default(),
         clock: SystemClock,
         producer: Arc::new(Producer::new(log, bars, SystemClock)),
         hub: Hub::new(1, PARTITIONS, candlewick_api::HubLimits::default()),
@@ -129,7 +149,7 @@ impl Client {
         let mut line = String::new();
         loop {
             line.clear();
-            self.stream.read_line(&mut line).expect("answers");
+            self.stream.read_line(&mut line).expect("responds");
             if let Some(value) = line.strip_prefix("content-length: ") {
                 length = value.trim().parse().expect("a length");
             }
@@ -141,7 +161,7 @@ impl Client {
             }
         }
         self.body.resize(length, 0);
-        self.stream.read_exact(&mut self.body).expect("answers");
+        self.stream.read_exact(&mut self.body).expect("responds");
         length
     }
 }
@@ -210,7 +230,10 @@ fn benches(criterion: &mut Criterion) {
             "ndjson",
             post("application/x-ndjson", lines.join("\n").as_bytes()),
         ),
-        ("compact", post(TradesBatch::CONTENT_TYPE, &batch.take())),
+        (
+            "compact",
+            post(TradesBatch::CONTENT_TYPE, &batch.take_bytes()),
+        ),
     ];
     for (name, request) in &requests {
         group.bench_function(*name, |bencher| bencher.iter(|| client.send(request)));

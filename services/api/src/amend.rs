@@ -7,62 +7,52 @@ mod values;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
-use clock::Clock;
-use eventlog::Log;
+use backend::Backend;
 use market::{Amendment, AmendmentKind, Decimal, Trade};
 use schemas::api::AmendmentJson;
-use store::{BarReader, TickStore};
 
-use self::target::Target;
+use self::identity::new_amendment_id;
+use self::target::{Target, find_target};
+use self::values::{read_values, value_problem};
+use crate::body::read_body;
 use crate::json_response::json_response;
-use crate::params::{Params, Segments, instrument};
+use crate::params::{Params, Segments, parse_instrument};
+use crate::problem::Problem;
 use crate::raw_object::Value;
-use crate::submit::{idempotency_key, read_body, scope_of};
-use crate::{ApiState, Problem};
+use crate::state::ApiState;
+use crate::submit::{idempotency_key, parse_scope};
 
-/// The segments of the path: venue, symbol, and what the trade is known by.
+/// The segments of the path: venue, symbol, and the trade's id or position.
 type TradePath = (String, String, String);
 
-/// Takes new values of a trade; answers once the log holds them.
-pub(crate) async fn edit<L, B, T, C>(
-    State(state): State<ApiState<L, B, T, C>>,
+/// Appends new values of a trade. Responds once the log holds them.
+pub(crate) async fn edit_trade<B: Backend>(
+    State(state): State<ApiState<B>>,
     Segments(path): Segments<TradePath>,
     request: Request,
-) -> Result<Response, Problem>
-where
-    L: Log,
-    B: BarReader,
-    T: TickStore,
-    C: Clock,
-{
+) -> Result<Response, Problem> {
     Params::read(request.uri(), &[])?;
     let key = idempotency_key(request.headers())?;
-    let mut room = state.intake().room();
-    let body = read_body(request, &mut room, &state.clock).await?;
-    let trade = values::read(&body, &path.2)?;
-    take(&state, &path, AmendmentKind::Edit, trade, key).await
+    let mut permit = state.body_budget().empty_permit();
+    let body = read_body(request, &mut permit, &state.clock).await?;
+    let trade = read_values(&body, &path.2)?;
+    append_amendment(&state, &path, AmendmentKind::Edit, trade, key).await
 }
 
-/// Takes the cancel of a trade; answers once the log holds it.
-pub(crate) async fn cancel<L, B, T, C>(
-    State(state): State<ApiState<L, B, T, C>>,
+/// Appends the cancel of a trade. Responds once the log holds it.
+pub(crate) async fn cancel_trade<B: Backend>(
+    State(state): State<ApiState<B>>,
     Segments(path): Segments<TradePath>,
     uri: Uri,
     headers: HeaderMap,
-) -> Result<Response, Problem>
-where
-    L: Log,
-    B: BarReader,
-    T: TickStore,
-    C: Clock,
-{
+) -> Result<Response, Problem> {
     let params = Params::read(&uri, &["time", "scope"])?;
     let time_ns = params.required_time("time")?;
     let scope = params
         .text("scope")
         .map_or(Value::Null, |text| Value::Text(text.into()));
-    let scope = scope_of(&scope).map_err(values::problem)?;
-    // Of a cancel the values mean nothing.
+    let scope = parse_scope(&scope).map_err(value_problem)?;
+    // A cancel has no values; those of the record are ignored.
     let trade = Trade {
         time_ns,
         price: Decimal::ZERO,
@@ -73,46 +63,40 @@ where
         sender: None,
     };
     let key = idempotency_key(&headers)?;
-    take(&state, &path, AmendmentKind::Cancel, trade, key).await
+    append_amendment(&state, &path, AmendmentKind::Cancel, trade, key).await
 }
 
-async fn take<L, B, T, C>(
-    state: &ApiState<L, B, T, C>,
+async fn append_amendment<B: Backend>(
+    state: &ApiState<B>,
     path: &TradePath,
     kind: AmendmentKind,
     mut trade: Trade,
     key: Option<[u8; 16]>,
-) -> Result<Response, Problem>
-where
-    L: Log,
-    B: BarReader,
-    T: TickStore,
-    C: Clock,
-{
-    let (venue, symbol, name) = path;
-    let instrument = instrument(&(venue.clone(), symbol.clone()))?;
+) -> Result<Response, Problem> {
+    let (venue, symbol, trade_name) = path;
+    let instrument = parse_instrument(&(venue.clone(), symbol.clone()))?;
     let settings = state.producer.settings_in_force(&instrument).await?;
-    let target = target::find(state, &instrument, &settings, name, trade.time_ns).await?;
-    let amended = match target {
+    let target = find_target(state, &instrument, &settings, trade_name, trade.time_ns).await?;
+    let target_position = match target {
         Target::Id(id) => {
             trade.id = Some(id);
             None
         }
-        Target::Place(place) => {
+        Target::Position(position) => {
             trade.id = None;
-            Some(place)
+            Some(position)
         }
     };
     let amendment = Amendment {
-        id: identity::of(key, kind, name, trade.scope.as_deref())?,
+        id: new_amendment_id(key, kind, trade_name, trade.scope.as_deref())?,
         kind,
-        place: amended,
+        target_position,
     };
     let id = amendment.id.to_string();
-    let placed = state.producer.amend(&instrument, amendment, trade).await?;
-    let amended = AmendmentJson {
+    let position = state.producer.amend(&instrument, amendment, trade).await?;
+    let accepted = AmendmentJson {
         amendment: id,
-        position: placed.to_string(),
+        position: position.to_string(),
     };
-    Ok(json_response(StatusCode::ACCEPTED, &amended))
+    Ok(json_response(StatusCode::ACCEPTED, &accepted))
 }

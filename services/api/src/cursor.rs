@@ -1,16 +1,17 @@
-//! Opaque places in a list: MessagePack in hexadecimal, after a letter that names the list.
+//! Cursors: opaque positions in a list. A cursor is a letter that names the list and then the
+//! position as MessagePack in hexadecimal.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::Problem;
+use crate::problem::Problem;
 
-/// The longest cursor that is read.
-const MAX_LENGTH: usize = 1024;
+/// The greatest number of hexadecimal digits that is read.
+const MAX_DIGITS: usize = 1024;
 
-/// Lists whose places cursors name.
+/// The list that a cursor belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Listed {
+pub(crate) enum CursorKind {
     /// Bars.
     Bars,
     /// Trades.
@@ -21,7 +22,7 @@ pub(crate) enum Listed {
     Gaps,
 }
 
-impl Listed {
+impl CursorKind {
     const fn letter(self) -> char {
         match self {
             Self::Bars => 'b',
@@ -32,11 +33,11 @@ impl Listed {
     }
 }
 
-/// The text of a place.
-pub(crate) fn encode(listed: Listed, place: &impl Serialize) -> String {
-    let bytes = rmp_serde::to_vec(place).expect("a place is plain data");
+/// Returns the cursor of a position.
+pub(crate) fn encode_cursor(kind: CursorKind, position: &impl Serialize) -> String {
+    let bytes = rmp_serde::to_vec(position).expect("a position is plain data");
     let mut text = String::with_capacity(1 + 2 * bytes.len());
-    text.push(listed.letter());
+    text.push(kind.letter());
     for byte in bytes {
         for digit in [byte >> 4, byte & 15] {
             text.push(char::from_digit(digit.into(), 16).expect("a digit is below 16"));
@@ -45,22 +46,28 @@ pub(crate) fn encode(listed: Listed, place: &impl Serialize) -> String {
     text
 }
 
-/// Reads the text of a place.
-pub(crate) fn decode<T: DeserializeOwned>(listed: Listed, text: &str) -> Result<T, Problem> {
-    text.strip_prefix(listed.letter())
-        .filter(|digits| digits.len() <= MAX_LENGTH)
-        .and_then(bytes_of)
+/// Reads the position of a cursor.
+///
+/// # Errors
+/// A [`Problem`] if the text is not a cursor of this list.
+pub(crate) fn decode_cursor<T: DeserializeOwned>(
+    kind: CursorKind,
+    text: &str,
+) -> Result<T, Problem> {
+    text.strip_prefix(kind.letter())
+        .filter(|digits| digits.len() <= MAX_DIGITS)
+        .and_then(decode_hexadecimal)
         .and_then(|bytes| rmp_serde::from_slice(&bytes).ok())
         .ok_or_else(|| {
-            Problem::parameter(
+            Problem::invalid_parameter(
                 "cursor",
-                "cursor is not one that this list has given",
+                "cursor does not belong to this list",
                 "the next_cursor of an earlier page, with the same other parameters",
             )
         })
 }
 
-fn bytes_of(digits: &str) -> Option<Vec<u8>> {
+fn decode_hexadecimal(digits: &str) -> Option<Vec<u8>> {
     let (pairs, []) = digits.as_bytes().as_chunks::<2>() else {
         return None;
     };
@@ -84,16 +91,16 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_encoded_is_decoded(time_ns: i64, text in ".{0,70}") {
-            let place = (time_ns, Some(text));
-            let cursor = encode(Listed::Trades, &place);
-            let read: (i64, Option<String>) = decode(Listed::Trades, &cursor).unwrap();
-            prop_assert_eq!(read, place);
-            prop_assert!(decode::<(i64, Option<String>)>(Listed::Bars, &cursor).is_err());
+            let position = (time_ns, Some(text));
+            let cursor = encode_cursor(CursorKind::Trades, &position);
+            let read: (i64, Option<String>) = decode_cursor(CursorKind::Trades, &cursor).unwrap();
+            prop_assert_eq!(read, position);
+            prop_assert!(decode_cursor::<(i64, Option<String>)>(CursorKind::Bars, &cursor).is_err());
         }
 
         #[test]
         fn hostile_cursors_are_problems(text in "b?[0-9a-f\u{0}-\u{ff}]{0,40}") {
-            let _: Result<(i64, Option<String>), _> = decode(Listed::Bars, &text);
+            let _: Result<(i64, Option<String>), _> = decode_cursor(CursorKind::Bars, &text);
         }
     }
 }

@@ -1,96 +1,59 @@
-//! What a pod knows of the live bars, and what each client has to be told.
+//! The newest bars that a pod knows, and what each client of the live stream must be sent.
 //!
 //! The hub is a pure state machine fed with the records of `bar-updates`. For each channel it
-//! keeps the newest bars, each with the sequence number at which it last changed, so one rule
-//! answers a subscriber that follows, one that was slow, and one that comes back: it is told
-//! what changed since the message it holds.
+//! keeps the newest bars, each with the sequence number at which it last changed. So one rule
+//! serves a subscriber that keeps up, one that was slow, and one that reconnects: it is sent what
+//! changed since the message it holds.
 
 mod channel;
-mod follow;
+mod channel_name;
+mod limits;
+mod mailbox;
 mod message;
+mod partition;
+mod sequence;
 mod subscription;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashMap;
 use market::{BarRow, Instrument, Interval, Position};
-use tokio::sync::Notify;
 
-pub use channel::{ChannelName, ChannelNameError};
-pub use follow::{FollowError, Follower};
-pub use message::{Encoding, Message};
-pub use subscription::Subscription;
+pub use self::channel::ChangesUnknown;
+pub use self::channel_name::{ChannelName, ChannelNameError};
+pub use self::limits::HubLimits;
+pub use self::mailbox::Mailbox;
+pub use self::message::{Encoding, Message};
+pub use self::subscription::Subscription;
 
-use channel::Channel;
+use self::channel::Channel;
+use self::partition::Partition;
+use self::sequence::{BEFORE_FIRST_MESSAGE, sequence_number};
 
-/// What a pod knows of the live bars. A handle is cheap to clone.
+/// The newest bars that a pod knows, and the subscribers of the live stream. A handle is cheap to
+/// clone.
 #[derive(Debug, Clone)]
 pub struct Hub {
     state: Arc<Mutex<State>>,
 }
 
-/// What a hub keeps for clients that come back, beside what may not be in the store yet.
-#[derive(Debug, Clone, Copy)]
-pub struct HubLimits {
-    /// Closed bars of a channel.
-    pub bars: usize,
-    /// How often the store is asked what it holds before a channel without subscribers and
-    /// without news is dropped.
-    pub asks: u32,
-}
-
-impl Default for HubLimits {
-    /// Eight bars, and a minute.
-    fn default() -> Self {
-        Self { bars: 8, asks: 60 }
-    }
-}
-
 #[derive(Debug)]
 struct State {
-    kept: HubLimits,
-    /// The epoch of `bar-updates`.
+    limits: HubLimits,
+    /// The generation of `bar-updates`.
     epoch: u64,
     partitions: Vec<Partition>,
     channels: HashMap<ChannelName, Channel>,
 }
 
-/// How much of a partition of `bar-updates` the pod knows.
-#[derive(Debug, Clone, Copy)]
-struct Partition {
-    /// Every update from here on.
-    floor: u64,
-    /// Up to here.
-    next: u64,
-    /// Of a channel that was dropped, nothing is known up to this message.
-    dropped: i64,
-    /// What was caused by records of `trades` before this is in the store.
-    durable: Position,
-    ready: bool,
-}
-
-/// The channels of one connection that have something new.
-#[derive(Debug, Default)]
-pub struct Mailbox {
-    changed: Mutex<Vec<ChannelName>>,
-    arrived: Notify,
-}
-
 impl Hub {
-    /// A hub of a topic's generation that knows nothing yet.
+    /// Returns a hub for a generation of `bar-updates` that knows no bars yet.
     #[must_use]
-    pub fn new(epoch: u64, partitions: u32, kept: HubLimits) -> Self {
-        let unknown = Partition {
-            floor: 0,
-            next: 0,
-            dropped: -1,
-            durable: Position::default(),
-            ready: false,
-        };
+    pub fn new(epoch: u64, partitions: u32, limits: HubLimits) -> Self {
         let state = State {
-            kept,
+            limits,
             epoch,
-            partitions: vec![unknown; partitions as usize],
+            partitions: vec![Partition::new(); partitions as usize],
             channels: HashMap::new(),
         };
         Self {
@@ -102,81 +65,85 @@ impl Hub {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The topic's generation.
+    /// Returns the generation of `bar-updates`.
     #[must_use]
     pub fn epoch(&self) -> u64 {
         self.lock().epoch
     }
 
-    /// Whether the pod knows the forming bars of every partition.
+    /// Returns whether the forming bars of every partition are known.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.lock().partitions.iter().all(|known| known.ready)
+        self.lock().partitions.iter().all(Partition::is_ready)
     }
 
-    /// Notes that every update of a partition that existed at the start is known.
-    pub fn set_ready(&self, partition: u32) {
-        self.lock().partitions[partition as usize].ready = true;
+    /// Records that every update of a partition that existed at the start was applied.
+    pub fn mark_ready(&self, partition: u32) {
+        self.lock().partitions[partition as usize].mark_ready();
     }
 
-    /// Notes that the updates before an offset are not known: reading starts there, at the
-    /// start or after the pod fell behind what the topic keeps.
-    pub fn restart(&self, partition: u32, floor: u64) {
+    /// Forgets the bars of a partition: its updates before `offset` are unknown. The follower
+    /// calls this at its start, and if the topic no longer keeps the updates that it has not read.
+    pub fn restart_at(&self, partition: u32, offset: u64) {
         let mut state = self.lock();
-        let known = &mut state.partitions[partition as usize];
-        known.floor = floor;
-        known.next = floor;
-        known.ready = false;
+        state.partitions[partition as usize].restart_at(offset);
         for (name, channel) in &mut state.channels {
             if channel.partition() == partition {
-                channel.forget();
-                channel.notify(name);
+                channel.clear();
+                channel.notify_subscribers(name);
             }
         }
     }
 
-    /// Notes that updates which were missed are in the store by now: whoever holds an earlier
-    /// message needs a snapshot.
-    pub fn distrust(&self, partition: u32) {
+    /// Makes every subscriber of a partition read a snapshot: updates were missed, and are in the
+    /// store by now.
+    pub fn require_snapshots(&self, partition: u32) {
         let mut state = self.lock();
-        let known = &mut state.partitions[partition as usize];
-        known.floor = known.next + 1;
+        state.partitions[partition as usize].forget_messages();
         for (name, channel) in &state.channels {
             if channel.partition() == partition {
-                channel.notify(name);
+                channel.notify_subscribers(name);
             }
         }
     }
 
-    /// Notes what is in the store, and lets go of what need not be held any more.
+    /// Sets the position of `trades` before which the store holds all effects, and evicts what
+    /// need not be kept any more.
     pub fn set_durable(&self, partition: u32, durable: Position) {
         let mut state = self.lock();
         let state = &mut *state;
+        let limits = state.limits;
         let known = &mut state.partitions[partition as usize];
-        known.durable = durable;
-        let (kept, next) = (state.kept, known.next);
+        known.set_durable(durable);
         state.channels.retain(|_, channel| {
-            let stays = channel.partition() != partition || channel.sweep(durable, kept);
-            if !stays {
-                known.dropped = signed(next) - 1;
+            let is_kept =
+                channel.partition() != partition || channel.evict_stored_bars(durable, limits);
+            if !is_kept {
+                known.record_dropped_channel();
             }
-            stays
+            is_kept
         });
     }
 
-    /// Takes one update: the record of `bar-updates` at an offset.
-    pub fn apply(&self, partition: u32, seq: u64, instrument: &Instrument, rows: Vec<BarRow>) {
+    /// Applies one update: the record of `bar-updates` at `offset`.
+    pub fn apply_update(
+        &self,
+        partition: u32,
+        offset: u64,
+        instrument: &Instrument,
+        rows: Vec<BarRow>,
+    ) {
         let mut state = self.lock();
+        let limits = state.limits;
         let known = &mut state.partitions[partition as usize];
-        known.next = seq + 1;
-        let (durable, dropped) = (known.durable, known.dropped);
-        let kept = state.kept;
+        known.record_read(offset);
+        let (durable, dropped_seq) = (known.durable(), known.dropped_seq());
         let mut rows = rows.into_iter().peekable();
         while let Some(first) = rows.next() {
             let interval = first.window.interval;
-            let mut same = vec![first];
+            let mut of_interval = vec![first];
             while let Some(row) = rows.next_if(|row| row.window.interval == interval) {
-                same.push(row);
+                of_interval.push(row);
             }
             let name = ChannelName {
                 instrument: instrument.clone(),
@@ -185,39 +152,38 @@ impl Hub {
             let channel = state
                 .channels
                 .entry_ref(&name)
-                .or_insert_with(|| Channel::new(partition, dropped));
-            if channel.apply(signed(seq), same, durable, kept) {
-                channel.notify(&name);
+                .or_insert_with(|| Channel::new(partition, dropped_seq));
+            if channel.apply(sequence_number(offset), of_interval, durable, limits) {
+                channel.notify_subscribers(&name);
             }
         }
     }
 
-    /// The bars of a channel that the hub holds: those that may not be in the store yet among
-    /// them.
+    /// Returns the held bars of a channel, which include those that may not be in the store yet.
     #[must_use]
-    pub fn rows(&self, instrument: &Instrument, interval: Interval) -> Vec<BarRow> {
+    pub fn bars(&self, instrument: &Instrument, interval: Interval) -> Vec<BarRow> {
         let name = ChannelName {
             instrument: instrument.clone(),
             interval,
         };
         let state = self.lock();
         let channel = state.channels.get(&name);
-        channel.map_or_else(Vec::new, Channel::rows)
+        channel.map_or_else(Vec::new, Channel::bars)
     }
 
-    /// Adds a subscriber to a channel of a partition: its mailbox hears of every message from
-    /// here on.
+    /// Adds a subscriber to a channel of a partition: its mailbox is notified of every message
+    /// from here on.
     pub fn subscribe(&self, name: &ChannelName, partition: u32, mailbox: &Arc<Mailbox>) {
         let mut state = self.lock();
-        let dropped = state.partitions[partition as usize].dropped;
+        let dropped_seq = state.partitions[partition as usize].dropped_seq();
         let channel = state
             .channels
             .entry_ref(name)
-            .or_insert_with(|| Channel::new(partition, dropped));
+            .or_insert_with(|| Channel::new(partition, dropped_seq));
         channel.add_subscriber(mailbox);
     }
 
-    /// Removes a subscriber from a channel; one that holds nothing goes with its last.
+    /// Removes a subscriber from a channel. An empty channel is removed with its last subscriber.
     pub fn unsubscribe(&self, name: &ChannelName, mailbox: &Arc<Mailbox>) {
         let mut state = self.lock();
         if let Some(channel) = state.channels.get_mut(name) {
@@ -228,13 +194,13 @@ impl Hub {
         }
     }
 
-    /// The bars of a channel, with the sequence number to go on from: those that the hub holds,
-    /// and of the others those given, which are [`Hub::rows`] and then what the store had, read
-    /// in this order. `recovered` is false where that answers a client that wanted to go on
-    /// from an earlier message, and cannot.
+    /// Returns the message with the bars of a channel: those that the hub holds, and those of
+    /// `stored`, which the caller has read from [`Hub::bars`] and then from the store, in this
+    /// order. `recovered` is `Some(false)` in the response to a client that wanted to continue
+    /// from an earlier message and cannot.
     ///
-    /// Its epoch is 0 while the pod does not know every bar: no pod goes on from such a message,
-    /// since updates before it may neither be in it nor in the store.
+    /// The epoch of the message is 0 while the hub does not know every bar. No pod continues from
+    /// such a message, because an update before it may be neither in it nor in the store.
     pub fn snapshot(
         &self,
         subscription: &mut Subscription,
@@ -244,22 +210,22 @@ impl Hub {
     ) -> Message {
         let mut state = self.lock();
         let state = &mut *state;
-        let partition = subscription.partition;
+        let partition = subscription.partition();
         let known = state.partitions[partition as usize];
         let channel = state
             .channels
-            .entry_ref(&subscription.name)
-            .or_insert_with(|| Channel::new(partition, known.dropped));
-        let seq = channel.seq(known.next);
-        let rows = channel.rows_and(stored);
-        subscription.reset(seq, &rows);
-        let epoch = if known.ready { state.epoch } else { 0 };
+            .entry_ref(subscription.name())
+            .or_insert_with(|| Channel::new(partition, known.dropped_seq()));
+        let seq = channel.current_seq(known.next_offset());
+        let rows = channel.bars_merged_with(stored);
+        subscription.record_snapshot(seq, &rows);
+        let epoch = if known.is_ready() { state.epoch } else { 0 };
         Message::snapshot(subscription, epoch, recovered, &rows, encoding)
     }
 
-    /// What changed in a channel for a client that holds the message `seq` of `epoch`: the bars
-    /// that changed since, whole; none where that is not known, as with a message that this pod
-    /// has not read yet.
+    /// Returns the message with what changed in a channel, for a client that holds the message
+    /// `seq` of `epoch`: the bars that changed since then, whole. Returns `None` if that is
+    /// unknown, for instance because this pod has not read that message yet.
     pub fn resume(
         &self,
         subscription: &mut Subscription,
@@ -268,62 +234,37 @@ impl Hub {
         encoding: Encoding,
     ) -> Option<Message> {
         let state = self.lock();
-        let known = state.partitions[subscription.partition as usize];
-        let channel = state.channels.get(&subscription.name)?;
-        let possible = (-1..signed(known.next)).contains(&seq);
-        if epoch != state.epoch || !possible || !channel.knows_since(seq, known.floor) {
+        let known = state.partitions[subscription.partition() as usize];
+        let channel = state.channels.get(subscription.name())?;
+        let next_seq = sequence_number(known.next_offset());
+        let was_read = (BEFORE_FIRST_MESSAGE..next_seq).contains(&seq);
+        if epoch != state.epoch
+            || !was_read
+            || !channel.knows_changes_since(seq, known.first_known())
+        {
             return None;
         }
-        let rows = channel.changed_since(seq);
-        subscription.reset(channel.seq(known.next).max(seq), &rows);
+        let rows = channel.bars_changed_since(seq);
+        let current_seq = channel.current_seq(known.next_offset()).max(seq);
+        subscription.record_snapshot(current_seq, &rows);
         let message = Message::snapshot(subscription, epoch, Some(true), &rows, encoding);
         Some(message)
     }
 
-    /// What a subscriber has to be told, which holds all it was told before; nothing where
-    /// nothing changed.
+    /// Returns the next message for a subscriber that holds all messages before; `None` if nothing
+    /// changed.
     ///
     /// # Errors
-    /// [`Gap`], where that is not known any more: it needs a snapshot.
-    pub fn news(
+    /// [`ChangesUnknown`] if the subscriber needs a snapshot.
+    pub fn next_message(
         &self,
         subscription: &mut Subscription,
         encoding: Encoding,
-    ) -> Result<Option<Message>, Gap> {
+    ) -> Result<Option<Message>, ChangesUnknown> {
         let mut state = self.lock();
-        let floor = state.partitions[subscription.partition as usize].floor;
-        let channel = state.channels.get_mut(&subscription.name).ok_or(Gap)?;
-        channel.news(subscription, floor, encoding)
-    }
-}
-
-fn signed(offset: u64) -> i64 {
-    i64::try_from(offset).expect("offsets stay below 2^63")
-}
-
-/// What a subscriber missed is not known any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("what changed since the message held is not known any more")]
-pub struct Gap;
-
-impl Mailbox {
-    /// Waits until a channel has something new.
-    pub async fn arrived(&self) {
-        self.arrived.notified().await;
-    }
-
-    /// The channels that have something new.
-    pub fn take(&self) -> Vec<ChannelName> {
-        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *changed)
-    }
-
-    fn put(&self, name: &ChannelName) {
-        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-        if !changed.contains(name) {
-            changed.push(name.clone());
-        }
-        drop(changed);
-        self.arrived.notify_one();
+        let first_known = state.partitions[subscription.partition() as usize].first_known();
+        let channel = state.channels.get_mut(subscription.name());
+        let channel = channel.ok_or(ChangesUnknown)?;
+        channel.next_message(subscription, first_known, encoding)
     }
 }

@@ -1,13 +1,16 @@
-//! REST and the live stream: history, what is forming now, and the taking in of trades.
+//! REST and the live stream: history, the forming bars, and appending trades.
 //!
-//! [`router`] answers every request from the stores, the hub and the producer that
-//! [`ApiState`] holds; it keeps nothing of its own, so any number of pods may run.
-//! `docs/api.md` describes each endpoint.
+//! [`router`] serves every request from the stores, the hub and the producer that [`ApiState`]
+//! holds. It keeps no state of its own, so any number of pods may run. `docs/api.md` describes each
+//! endpoint.
 
 mod amend;
 mod bars;
+mod body;
+mod body_budget;
 mod cursor;
-mod hot;
+mod deferred_router;
+mod follower;
 mod hub;
 mod json_response;
 mod metrics;
@@ -19,7 +22,6 @@ mod repairs;
 mod router;
 mod serve;
 mod settings_json;
-mod starting;
 mod state;
 mod stream;
 mod submit;
@@ -27,15 +29,15 @@ mod symbols;
 mod trades;
 mod venues;
 
-pub use hot::NewestPrices;
+pub use deferred_router::{DeferredRouter, starting_router};
+pub use follower::{FollowError, Follower};
 pub use hub::{
-    ChannelName, ChannelNameError, Encoding, FollowError, Follower, Gap, Hub, HubLimits, Mailbox,
-    Message, Subscription,
+    ChangesUnknown, ChannelName, ChannelNameError, Encoding, Hub, HubLimits, Mailbox, Message,
+    Subscription,
 };
 pub use metrics::Metrics;
 pub use operations::Operations;
 pub use problem::{ErrorCode, Problem};
 pub use router::{operations_router, router};
 pub use serve::serve;
-pub use starting::{DeferredRouter, starting_router};
 pub use state::{ApiParts, ApiState};

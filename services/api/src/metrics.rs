@@ -1,4 +1,4 @@
-//! What HTTP requests count.
+//! The metrics of HTTP requests.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const SECONDS: &str = "candlewick_http_request_seconds";
 pub struct Metrics;
 
 impl Metrics {
-    /// Tells the installed recorder what each metric means. Call it once a process.
+    /// Describes each metric to the installed recorder. Call it once per process.
     pub fn describe() {
         metrics::describe_counter!(
             REQUESTS,
@@ -31,14 +31,14 @@ impl Metrics {
     }
 }
 
-/// Counts and times each request under the template of its route.
-pub(crate) async fn measure<C: Clock>(
+/// Counts and times each request by the template of its route.
+pub(crate) async fn measure_request<C: Clock>(
     State(clock): State<C>,
     request: Request,
     next: Next,
 ) -> Response {
     let begin_ns = clock.monotonic_ns();
-    let method = method_name(request.method());
+    let method = method_label(request.method());
     let route = request
         .extensions()
         .get::<MatchedPath>()
@@ -52,8 +52,9 @@ pub(crate) async fn measure<C: Clock>(
     response
 }
 
-/// One of a closed set: methods are the client's to invent.
-fn method_name(method: &Method) -> &'static str {
+/// Returns the method as a label. Methods that are not standard become `other`, because clients may
+/// send any.
+fn method_label(method: &Method) -> &'static str {
     const NAMES: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     NAMES
         .into_iter()

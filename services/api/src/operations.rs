@@ -8,17 +8,18 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use clock::Clock;
+use backend::Backend;
 use eventlog::Log;
 use host::{ComponentReport, Health, HealthReport, HealthStatus};
 use schemas::api::VersionJson;
-use store::{BarReader, TickStore};
 
+use crate::hub::Hub;
 use crate::json_response::json_response;
 use crate::params::Params;
-use crate::{ApiState, Hub, Problem};
+use crate::problem::Problem;
+use crate::state::ApiState;
 
-/// What probes and scrapes are answered from, in a process of any role.
+/// The probes and metrics of a process of any role.
 #[derive(Clone)]
 pub struct Operations {
     health: Health,
@@ -27,8 +28,8 @@ pub struct Operations {
 }
 
 impl Operations {
-    /// Of a process with this health, whose metrics `render_metrics` writes in the Prometheus
-    /// text format.
+    /// Returns the probes of a process with this health. `render_metrics` returns the process's
+    /// metrics in the Prometheus text format.
     #[must_use]
     pub fn new(health: Health, render_metrics: Arc<dyn Fn() -> String + Send + Sync>) -> Self {
         Self {
@@ -38,42 +39,42 @@ impl Operations {
         }
     }
 
-    /// The same for a process that is not ready before the hub knows the forming bars.
+    /// Makes the process ready only once the hub knows the forming bars.
     pub(crate) fn with_hub(mut self, hub: Hub) -> Self {
         self.hub = Some(hub);
         self
     }
 
-    /// `/healthz`, `/readyz` and `/metrics`.
+    /// Returns the routes `/healthz`, `/readyz` and `/metrics`.
     pub(crate) fn routes<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         Router::new()
-            .route("/healthz", get(health))
-            .route("/readyz", get(readiness))
-            .route("/metrics", get(metrics))
+            .route("/healthz", get(get_health))
+            .route("/readyz", get(get_readiness))
+            .route("/metrics", get(get_metrics))
             .with_state(self)
     }
 }
 
-/// `GET /healthz`: whether the process should go on running.
-async fn health(State(operations): State<Operations>) -> Response {
-    report(&operations.health.liveness())
+/// `GET /healthz`: whether the process should keep running.
+async fn get_health(State(operations): State<Operations>) -> Response {
+    health_response(&operations.health.liveness())
 }
 
-/// `GET /readyz`: whether the process should be sent work.
-async fn readiness(State(operations): State<Operations>) -> Response {
-    let mut found = operations.health.readiness();
+/// `GET /readyz`: whether the process should receive requests.
+async fn get_readiness(State(operations): State<Operations>) -> Response {
+    let mut readiness = operations.health.readiness();
     if operations.hub.is_some_and(|hub| !hub.is_ready()) {
-        found.status = HealthStatus::NotReady;
-        found.components.push(ComponentReport {
+        readiness.status = HealthStatus::NotReady;
+        readiness.components.push(ComponentReport {
             name: "hub".to_owned(),
             ready: false,
             reason: Some("the forming bars are not known yet".to_owned()),
         });
     }
-    report(&found)
+    health_response(&readiness)
 }
 
-fn report(report: &HealthReport) -> Response {
+fn health_response(report: &HealthReport) -> Response {
     match report.is_ready() {
         true => json_response(StatusCode::OK, report),
         false => json_response(StatusCode::SERVICE_UNAVAILABLE, report),
@@ -81,14 +82,18 @@ fn report(report: &HealthReport) -> Response {
 }
 
 /// `GET /metrics`: the Prometheus text format.
-async fn metrics(State(operations): State<Operations>) -> Response {
-    let kind = "text/plain; version=0.0.4; charset=utf-8";
-    ([(CONTENT_TYPE, kind)], (operations.render_metrics)()).into_response()
+async fn get_metrics(State(operations): State<Operations>) -> Response {
+    let content_type = "text/plain; version=0.0.4; charset=utf-8";
+    (
+        [(CONTENT_TYPE, content_type)],
+        (operations.render_metrics)(),
+    )
+        .into_response()
 }
 
 /// `GET /api/v1/version`.
-pub(crate) async fn version<L: Log, B: BarReader, T: TickStore, C: Clock>(
-    State(state): State<ApiState<L, B, T, C>>,
+pub(crate) async fn get_version<B: Backend>(
+    State(state): State<ApiState<B>>,
     uri: Uri,
 ) -> Result<Response, Problem> {
     Params::read(&uri, &[])?;

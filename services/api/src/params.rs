@@ -1,4 +1,4 @@
-//! Parameters of the path and the query, read strictly.
+//! Parameters of the path and the query, parsed strictly.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -9,19 +9,19 @@ use axum::http::request::Parts;
 use market::{DAY_NS, Instrument, Symbol, Venue};
 use serde::de::DeserializeOwned;
 
-use crate::{ErrorCode, Problem};
+use crate::problem::{ErrorCode, Problem};
 
-/// How many elements a page holds unless the query says otherwise.
+/// The number of elements of a page unless the query says otherwise.
 const DEFAULT_LIMIT: u32 = 500;
-/// How many elements a page may hold.
+/// The greatest number of elements of a page.
 const MAX_LIMIT: u32 = 10_000;
 
-/// The end of the times that can be asked for: whole days from the end of what 64 bits count,
-/// so that the windows around any time can be counted too.
+/// The end of the times that a request may name: some days before the end of what 64 bits can
+/// count, so that the windows around any time can be counted too.
 pub(crate) const END_OF_TIME_NS: i64 = i64::MAX - 4 * DAY_NS;
 
-/// What is accepted as a time.
-pub(crate) const TIME: &str = "RFC 3339 such as 2013-10-08T13:30:00Z, or integer nanoseconds since 1970, of the years 1970 to 2262";
+/// Describes the accepted forms of a time.
+pub(crate) const ACCEPTED_TIMES: &str = "RFC 3339 such as 2013-10-08T13:30:00Z, or integer nanoseconds since 1970, of the years 1970 to 2262";
 
 /// The parameters of a query, each known and given once.
 pub(crate) struct Params(Vec<(String, String)>);
@@ -30,11 +30,11 @@ impl Params {
     /// Reads the query of a request.
     ///
     /// # Errors
-    /// A [`Problem`] for a parameter that is not `accepted` here, or is given twice.
+    /// A [`Problem`] if a parameter is not among the `accepted` ones or is given twice.
     pub(crate) fn read(uri: &Uri, accepted: &[&str]) -> Result<Self, Problem> {
         let Query(pairs): Query<Vec<(String, String)>> = Query::try_from_uri(uri)
             .map_err(|error| Problem::new(ErrorCode::InvalidParameter, error.body_text()))?;
-        for (place, (name, _)) in pairs.iter().enumerate() {
+        for (index, (name, _)) in pairs.iter().enumerate() {
             let shown: String = name.chars().take(32).collect();
             if !accepted.contains(&name.as_str()) {
                 let accepted = match accepted {
@@ -46,44 +46,48 @@ impl Params {
                     .field(shown)
                     .accepted(accepted));
             }
-            if pairs[..place].iter().any(|(earlier, _)| earlier == name) {
+            if pairs[..index].iter().any(|(earlier, _)| earlier == name) {
                 let detail = format!("{shown} is given twice");
-                return Err(Problem::parameter(&shown, detail, "one value"));
+                return Err(Problem::invalid_parameter(&shown, detail, "one value"));
             }
         }
         Ok(Self(pairs))
     }
 
-    /// A parameter as text, where it is given.
+    /// Returns a parameter as text; `None` if it is not given.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(given, _)| given == name)?;
         Some(&found.1)
     }
 
-    /// A parameter that is parsed into a value, where it is given.
+    /// Returns a parameter parsed into a value; `None` if it is not given.
     pub(crate) fn parsed<T>(&self, name: &str, accepted: &str) -> Result<Option<T>, Problem>
     where
         T: FromStr<Err: Display>,
     {
         self.text(name)
-            .map(|text| parse(name, text, accepted))
+            .map(|text| parse_parameter(name, text, accepted))
             .transpose()
     }
 
-    /// A time in UTC nanoseconds, where it is given.
+    /// Returns a time in UTC nanoseconds; `None` if it is not given.
     pub(crate) fn time(&self, name: &str) -> Result<Option<i64>, Problem> {
         self.text(name)
-            .map(|text| time(text).map_err(|detail| Problem::parameter(name, detail, TIME)))
+            .map(|text| {
+                parse_time(text)
+                    .map_err(|detail| Problem::invalid_parameter(name, detail, ACCEPTED_TIMES))
+            })
             .transpose()
     }
 
-    /// A time in UTC nanoseconds, which has to be given.
+    /// Returns a time in UTC nanoseconds; its absence is a problem.
     pub(crate) fn required_time(&self, name: &str) -> Result<i64, Problem> {
-        let missing = || Problem::parameter(name, format!("{name} is missing"), TIME);
+        let missing =
+            || Problem::invalid_parameter(name, format!("{name} is missing"), ACCEPTED_TIMES);
         self.time(name)?.ok_or_else(missing)
     }
 
-    /// How many elements the page is to hold.
+    /// Returns the greatest number of elements of the page.
     pub(crate) fn limit(&self) -> Result<u32, Problem> {
         let Some(text) = self.text("limit") else {
             return Ok(DEFAULT_LIMIT);
@@ -93,7 +97,7 @@ impl Params {
             .filter(|limit| (1..=MAX_LIMIT).contains(limit))
             .ok_or_else(|| {
                 let text: String = text.chars().take(32).collect();
-                Problem::parameter(
+                Problem::invalid_parameter(
                     "limit",
                     format!("{text:?} is not a limit"),
                     format!("an integer from 1 to {MAX_LIMIT}"),
@@ -101,13 +105,13 @@ impl Params {
             })
     }
 
-    /// The times from `start` up to and without `end`, where they are given.
-    pub(crate) fn range(&self) -> Result<(Option<i64>, Option<i64>), Problem> {
+    /// Returns the parameters `start` and `end`, the bounds of `[start, end)`.
+    pub(crate) fn start_and_end(&self) -> Result<(Option<i64>, Option<i64>), Problem> {
         let (start, end) = (self.time("start")?, self.time("end")?);
         if let (Some(start), Some(end)) = (start, end)
             && start > end
         {
-            return Err(Problem::parameter(
+            return Err(Problem::invalid_parameter(
                 "start",
                 "start lies after end",
                 "a start that is not after end",
@@ -117,36 +121,40 @@ impl Params {
     }
 }
 
-/// Parses a value of the path or the query.
-pub(crate) fn parse<T>(name: &str, text: &str, accepted: &str) -> Result<T, Problem>
+/// Parses a value of the path or the query. `accepted` says in problems what is accepted.
+fn parse_parameter<T>(name: &str, text: &str, accepted: &str) -> Result<T, Problem>
 where
     T: FromStr<Err: Display>,
 {
     text.parse()
-        .map_err(|error| Problem::parameter(name, format!("{name}: {error}"), accepted))
+        .map_err(|error| Problem::invalid_parameter(name, format!("{name}: {error}"), accepted))
 }
 
-/// The venue of a path.
-pub(crate) fn venue(text: &str) -> Result<Venue, Problem> {
-    parse("venue", text, "1 to 32 of A-Z a-z 0-9 . _ -")
+/// Parses a venue of a path or a query.
+pub(crate) fn parse_venue(text: &str) -> Result<Venue, Problem> {
+    parse_parameter("venue", text, "1 to 32 of A-Z a-z 0-9 . _ -")
 }
 
-/// A symbol of a path or a query.
-pub(crate) fn symbol(text: &str) -> Result<Symbol, Problem> {
-    parse(
+/// Parses a symbol of a path or a query.
+pub(crate) fn parse_symbol(text: &str) -> Result<Symbol, Problem> {
+    parse_parameter(
         "symbol",
         text,
         "1 to 64 of A-Z a-z 0-9 . _ - / = ^ + @ # $, percent-encoded",
     )
 }
 
-/// The instrument of a path.
-pub(crate) fn instrument(path: &(String, String)) -> Result<Instrument, Problem> {
-    Ok(Instrument::new(&venue(&path.0)?, &symbol(&path.1)?))
+/// Parses the instrument of a path, which is a venue and a symbol.
+pub(crate) fn parse_instrument(path: &(String, String)) -> Result<Instrument, Problem> {
+    let (venue, symbol) = path;
+    Ok(Instrument::new(
+        &parse_venue(venue)?,
+        &parse_symbol(symbol)?,
+    ))
 }
 
-/// A time as RFC 3339 or as integer nanoseconds, in UTC nanoseconds.
-pub(crate) fn time(text: &str) -> Result<i64, String> {
+/// Parses a time, RFC 3339 or integer nanoseconds, into UTC nanoseconds.
+pub(crate) fn parse_time(text: &str) -> Result<i64, String> {
     let is_integer = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let time_ns = match is_integer {
         true => text.parse().unwrap_or(i64::MAX),
@@ -161,7 +169,7 @@ pub(crate) fn time(text: &str) -> Result<i64, String> {
     }
 }
 
-/// The segments of a path that a route's template names, percent-decoded.
+/// An extractor of the segments of a path that the route's template names, percent-decoded.
 pub(crate) struct Segments<T>(pub(crate) T);
 
 impl<S, T> FromRequestParts<S> for Segments<T>
@@ -174,7 +182,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match Path::from_request_parts(parts, state).await {
             Ok(Path(segments)) => Ok(Self(segments)),
-            Err(error) => Err(Problem::parameter(
+            Err(error) => Err(Problem::invalid_parameter(
                 "path",
                 error.body_text(),
                 "segments of percent-encoded UTF-8",

@@ -1,4 +1,4 @@
-//! JSON objects whose values are kept as they were written: numbers never become floats.
+//! JSON objects whose values stay as they were written, so that numbers never become floats.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,18 +6,18 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The members of an object that are known by name, as written.
+/// An object whose members have known names, with their values as written.
 pub(crate) struct RawObject<'a, const N: usize> {
-    /// For each name its value, where it is given.
+    /// The value of each name, in the order of the names; `None` if it is not given.
     pub(crate) values: [Option<&'a RawValue>; N],
-    /// The first member that does not belong there.
+    /// The first member that does not belong in the object.
     pub(crate) fault: Option<MemberFault>,
 }
 
 /// A member that does not belong in an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum MemberFault {
-    /// No member has this name.
+    /// The name is not among the known ones.
     Unknown(String),
     /// The member is given twice.
     Repeated(&'static str),
@@ -30,37 +30,37 @@ pub(crate) enum Value<'a> {
     Null,
     /// A text.
     Text(Cow<'a, str>),
-    /// A number, in its digits.
+    /// A number, as its digits.
     Number(Cow<'a, str>),
     /// A boolean.
     Bool(bool),
-    /// What can be no field of a trade or a setting, in words.
+    /// A value that no field may have, described in words.
     Other(&'static str),
 }
 
 impl<'a, const N: usize> RawObject<'a, N> {
-    /// Reads an object; its members may have these names.
+    /// Parses an object whose members may have these names.
     ///
     /// # Errors
-    /// Where the text is no object.
+    /// The parser's error if the text is not an object.
     pub(crate) fn parse(
         text: &'a str,
         names: &'static [&'static str; N],
     ) -> Result<Self, serde_json::Error> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let object = Members { names }.deserialize(&mut deserializer)?;
+        let object = ObjectVisitor { names }.deserialize(&mut deserializer)?;
         deserializer.end()?;
         Ok(object)
     }
 
-    /// The value of a member by its place among the names.
-    pub(crate) fn value(&self, place: usize) -> Value<'a> {
-        self.values[place].map_or(Value::Null, Value::of)
+    /// Returns the value of a member by the index of its name.
+    pub(crate) fn value(&self, index: usize) -> Value<'a> {
+        self.values[index].map_or(Value::Null, Value::from_raw)
     }
 }
 
 impl<'a> Value<'a> {
-    fn of(raw: &'a RawValue) -> Self {
+    fn from_raw(raw: &'a RawValue) -> Self {
         let text = raw.get().trim();
         match text.as_bytes().first() {
             Some(b'n') => Self::Null,
@@ -68,12 +68,12 @@ impl<'a> Value<'a> {
             Some(b'f') => Self::Bool(false),
             Some(b'[') => Self::Other("an array"),
             Some(b'{') => Self::Other("an object"),
-            Some(b'"') => Self::quoted(text),
+            Some(b'"') => Self::from_quoted_text(text),
             _ => Self::Number(Cow::Borrowed(text)),
         }
     }
 
-    fn quoted(text: &'a str) -> Self {
+    fn from_quoted_text(text: &'a str) -> Self {
         let plain = &text[1..text.len().max(2) - 1];
         if !plain.contains('\\') {
             return Self::Text(Cow::Borrowed(plain));
@@ -85,12 +85,12 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Reads the members of an object.
-struct Members<const N: usize> {
+/// Deserializes the members of an object.
+struct ObjectVisitor<const N: usize> {
     names: &'static [&'static str; N],
 }
 
-impl<'de, const N: usize> DeserializeSeed<'de> for Members<N> {
+impl<'de, const N: usize> DeserializeSeed<'de> for ObjectVisitor<N> {
     type Value = RawObject<'de, N>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -98,7 +98,7 @@ impl<'de, const N: usize> DeserializeSeed<'de> for Members<N> {
     }
 }
 
-impl<'de, const N: usize> Visitor<'de> for Members<N> {
+impl<'de, const N: usize> Visitor<'de> for ObjectVisitor<N> {
     type Value = RawObject<'de, N>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -110,12 +110,12 @@ impl<'de, const N: usize> Visitor<'de> for Members<N> {
             values: [None; N],
             fault: None,
         };
-        while let Some(name) = map.next_key_seed(Name { names: self.names })? {
+        while let Some(name) = map.next_key_seed(NameVisitor { names: self.names })? {
             let value: &RawValue = map.next_value()?;
             let fault = match name {
-                Ok(place) => object.values[place]
+                Ok(index) => object.values[index]
                     .replace(value)
-                    .map(|_| MemberFault::Repeated(self.names[place])),
+                    .map(|_| MemberFault::Repeated(self.names[index])),
                 Err(unknown) => Some(MemberFault::Unknown(unknown)),
             };
             object.fault = object.fault.or(fault);
@@ -124,12 +124,12 @@ impl<'de, const N: usize> Visitor<'de> for Members<N> {
     }
 }
 
-/// Reads a name as its place, or as what it is where it is unknown.
-struct Name<const N: usize> {
+/// Deserializes a name as its index among the names, or as its text if it is unknown.
+struct NameVisitor<const N: usize> {
     names: &'static [&'static str; N],
 }
 
-impl<'de, const N: usize> DeserializeSeed<'de> for Name<N> {
+impl<'de, const N: usize> DeserializeSeed<'de> for NameVisitor<N> {
     type Value = Result<usize, String>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -137,7 +137,7 @@ impl<'de, const N: usize> DeserializeSeed<'de> for Name<N> {
     }
 }
 
-impl<const N: usize> Visitor<'_> for Name<N> {
+impl<const N: usize> Visitor<'_> for NameVisitor<N> {
     type Value = Result<usize, String>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -145,7 +145,7 @@ impl<const N: usize> Visitor<'_> for Name<N> {
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
-        let place = self.names.iter().position(|known| *known == name);
-        Ok(place.ok_or_else(|| name.chars().take(32).collect()))
+        let index = self.names.iter().position(|known| *known == name);
+        Ok(index.ok_or_else(|| name.chars().take(32).collect()))
     }
 }

@@ -1,6 +1,6 @@
-//! Listening.
+//! Accepting connections.
 
-mod counted;
+mod limited_stream;
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -16,77 +16,87 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::counted::Counted;
+use self::limited_stream::LimitedStream;
 
-/// How many connections there are at once, upgraded ones included; others wait to be accepted.
-const CONNECTIONS: usize = 10_000;
+/// The greatest number of open connections, upgraded ones included; others wait to be accepted.
+const MAX_CONNECTIONS: usize = 10_000;
 
-/// How long a connection may be without a whole header: before its first request, within the
-/// header, and between two requests.
+/// How long a client may take to send a whole header, and how long it may be silent before a
+/// request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long requests under way may take once the process stops.
-const GRACE: Duration = Duration::from_secs(3);
+/// How long requests may still take once the process stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long is waited where the system has no more descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+/// How long to wait if a connection cannot be accepted, as without free file descriptors.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Serves until `shutdown`, then gives the requests under way three seconds to finish. Upgraded
-/// connections are not waited for: the live stream drains its own.
+/// Serves requests until `shutdown`, then gives unfinished ones three seconds. It does not wait for
+/// upgraded connections: the live stream closes its own.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
-            // Those that are done make room at once.
+            // Finished connections free their permits at once.
             Some(_) = connections.join_next() => {}
-            stream = accept(&listener, &room) => {
-                connections.spawn(answer(stream, router.clone(), shutdown.clone()));
+            stream = accept(&listener, &permits) => {
+                connections.spawn(serve_connection(stream, router.clone(), shutdown.clone()));
             }
         }
     }
-    // Before the wait: nobody is to come in between.
+    // Before the wait, so that no connection is accepted during it.
     drop(listener);
     let finished = async { while connections.join_next().await.is_some() {} };
-    if timeout(&SystemClock, GRACE, finished).await.is_err() {
-        let left = connections.len();
-        tracing::warn!(left, "connections were cut: they did not end in time");
+    if timeout(&SystemClock, DRAIN_TIMEOUT, finished)
+        .await
+        .is_err()
+    {
+        let connections_left = connections.len();
+        tracing::warn!(
+            connections_left,
+            "connections did not end in time and are closed"
+        );
         connections.shutdown().await;
     }
 }
 
-/// The next connection, once there is room for it.
-async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Counted<TcpStream> {
-    let permit = Arc::clone(room).acquire_owned().await;
-    let permit = permit.expect("the room is never closed");
+/// Accepts the next connection once a permit is free.
+async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> LimitedStream<TcpStream> {
+    let permit = Arc::clone(permits).acquire_owned().await;
+    let permit = permit.expect("the semaphore is never closed");
     loop {
         let error = match listener.accept().await {
             Ok((stream, _)) => {
-                // A delta must not wait for the acknowledgement of the one before.
+                // A small message must not wait for the acknowledgement of the message before.
                 if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "Nagle's algorithm stays on");
+                    tracing::debug!(%error, "Nagle's algorithm cannot be switched off");
                 }
-                return Counted::new(stream, permit);
+                return LimitedStream::new(stream, permit);
             }
             Err(error) => error,
         };
-        let is_gone = matches!(
+        let client_left = matches!(
             error.kind(),
             ErrorKind::ConnectionRefused
                 | ErrorKind::ConnectionAborted
                 | ErrorKind::ConnectionReset
         );
-        if !is_gone {
+        if !client_left {
             tracing::warn!(%error, "connections cannot be accepted; trying again in a second");
-            SystemClock.sleep(ACCEPT_PAUSE).await;
+            SystemClock.sleep(ACCEPT_RETRY_DELAY).await;
         }
     }
 }
 
-/// Answers the requests of a connection until it ends.
-async fn answer(stream: Counted<TcpStream>, router: Router, shutdown: CancellationToken) {
+/// Serves the requests of a connection until it ends.
+async fn serve_connection(
+    stream: LimitedStream<TcpStream>,
+    router: Router,
+    shutdown: CancellationToken,
+) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)

@@ -1,87 +1,86 @@
-//! What the handlers answer from.
+//! What the handlers share.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
-use clock::Clock;
+use backend::Backend;
 use eventlog::Log;
 use host::Health;
 use ingest::Producer;
 use market::Instrument;
-use store::{BarReader, TickStore};
 use tokio_util::sync::CancellationToken;
 
-use crate::submit::Intake;
-use crate::{Hub, NewestPrices};
+use crate::body_budget::BodyBudget;
+use crate::hub::Hub;
 
-/// What the handlers answer from.
-pub struct ApiParts<L, B, T, C> {
+/// The parts of the process that the handlers use.
+pub struct ApiParts<B: Backend> {
     /// The topic `trades`.
-    pub log: L,
-    /// The identity of the log, as `/api/v1/version` tells it.
+    pub log: B::Trades,
+    /// The identity of the log, which `/api/v1/version` returns.
     pub log_id: String,
-    /// Bars and the state of the fold.
-    pub bars: B,
-    /// Ticks.
-    pub ticks: T,
-    /// Newest prices.
-    pub hot: NewestPrices,
-    /// The clock of timeouts and of what is forming now.
-    pub clock: C,
-    /// Sends trades and settings.
-    pub producer: Arc<Producer<L, B, C>>,
-    /// What the live stream knows of the newest bars.
+    /// The store of bars and of the fold's state.
+    pub bars: B::Bars,
+    /// The store of ticks.
+    pub ticks: B::Ticks,
+    /// The store of the newest prices.
+    pub hot: B::Hot,
+    /// The clock of timeouts and of the present window.
+    pub clock: B::Clock,
+    /// Appends trades, amendments, repairs and settings to the log.
+    pub producer: Arc<Producer<B::Trades, B::Bars, B::Clock>>,
+    /// The newest bars, and the subscribers of the live stream.
     pub hub: Hub,
     /// The health of the process.
     pub health: Health,
-    /// Writes the process's metrics in the Prometheus text format.
+    /// Returns the metrics of the process in the Prometheus text format.
     pub render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// The version of the binary.
     pub version: &'static str,
-    /// Cancelled when the process drains: live connections are then closed.
+    /// Cancelled when the process drains: live connections are closed then.
     pub stop: CancellationToken,
 }
 
-/// A cheap handle of [`ApiParts`].
-pub struct ApiState<L, B, T, C>(Arc<Shared<L, B, T, C>>);
+/// A handle of [`ApiParts`] that is cheap to clone.
+pub struct ApiState<B: Backend>(Arc<SharedState<B>>);
 
-struct Shared<L, B, T, C> {
-    parts: ApiParts<L, B, T, C>,
-    intake: Intake,
+struct SharedState<B: Backend> {
+    parts: ApiParts<B>,
+    body_budget: BodyBudget,
 }
 
-impl<L, B, T, C> ApiState<L, B, T, C> {
-    /// A state of these parts.
+impl<B: Backend> ApiState<B> {
+    /// Returns the state of these parts.
     #[must_use]
-    pub fn new(parts: ApiParts<L, B, T, C>) -> Self {
-        Self(Arc::new(Shared {
+    pub fn new(parts: ApiParts<B>) -> Self {
+        Self(Arc::new(SharedState {
             parts,
-            intake: Intake::new(),
+            body_budget: BodyBudget::new(),
         }))
     }
 
-    /// Room for the bodies of trades.
-    pub(crate) fn intake(&self) -> &Intake {
-        &self.0.intake
+    /// Returns the memory budget of request bodies.
+    pub(crate) fn body_budget(&self) -> &BodyBudget {
+        &self.0.body_budget
     }
 }
 
-impl<L, B, T, C> Clone for ApiState<L, B, T, C> {
+impl<B: Backend> Clone for ApiState<B> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<L, B, T, C> Deref for ApiState<L, B, T, C> {
-    type Target = ApiParts<L, B, T, C>;
+impl<B: Backend> Deref for ApiState<B> {
+    type Target = ApiParts<B>;
 
     fn deref(&self) -> &Self::Target {
         &self.0.parts
     }
 }
 
-impl<L: Log, B: BarReader, T: TickStore, C: Clock> ApiParts<L, B, T, C> {
-    /// The partition that an instrument's records are in.
+impl<B: Backend> ApiParts<B> {
+    /// Returns the partition that holds an instrument's records.
     pub(crate) fn partition_of(&self, instrument: &Instrument) -> u32 {
         schemas::partition_of(instrument.key().as_bytes(), self.log.partitions())
     }

@@ -1,4 +1,4 @@
-//! The live stream: one WebSocket, many channels.
+//! The live stream: one WebSocket with many channels.
 
 mod connection;
 mod request;
@@ -7,47 +7,40 @@ use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::response::Response;
-use clock::Clock;
-use eventlog::Log;
-use store::{BarReader, TickStore};
+use backend::Backend;
 
+use self::connection::Connection;
 use crate::hub::Encoding;
-use crate::{ApiState, ErrorCode, Problem};
-use connection::Connection;
+use crate::problem::{ErrorCode, Problem};
+use crate::state::ApiState;
 
-/// The subprotocols, the default first.
+/// The subprotocols; the first is the default.
 const MESSAGE_PACK: &str = "candlewick.v1.msgpack";
 const JSON: &str = "candlewick.v1.json";
 
 /// The largest message that a client may send.
-const REQUEST_LIMIT_BYTES: usize = 64 * 1024;
+const MAX_REQUEST_BYTES: usize = 64 * 1024;
 
-/// Opens the stream, in MessagePack or the subprotocol that the client asks for.
-pub(crate) async fn open<L, B, T, C>(
-    State(state): State<ApiState<L, B, T, C>>,
+/// Opens the stream, in the subprotocol that the client requests or in MessagePack.
+pub(crate) async fn open_stream<B: Backend>(
+    State(state): State<ApiState<B>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Result<Response, Problem>
-where
-    L: Log,
-    B: BarReader + Clone + 'static,
-    T: TickStore,
-    C: Clock,
-{
+) -> Result<Response, Problem> {
     let upgrade = upgrade
         .map_err(|rejection| {
             Problem::new(ErrorCode::UpgradeRequired, rejection.body_text())
                 .accepted("a WebSocket handshake, as from new WebSocket(url)")
         })?
         .protocols([MESSAGE_PACK, JSON])
-        .max_message_size(REQUEST_LIMIT_BYTES)
-        .max_frame_size(REQUEST_LIMIT_BYTES)
+        .max_message_size(MAX_REQUEST_BYTES)
+        .max_frame_size(MAX_REQUEST_BYTES)
         .read_buffer_size(4 * 1024)
         .write_buffer_size(0)
         .max_write_buffer_size(4 * 1024 * 1024);
-    let json = upgrade
+    let is_json = upgrade
         .selected_protocol()
         .is_some_and(|protocol| protocol.as_bytes() == JSON.as_bytes());
-    let encoding = if json {
+    let encoding = if is_json {
         Encoding::Json
     } else {
         Encoding::MessagePack

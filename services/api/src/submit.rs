@@ -1,76 +1,71 @@
 //! `POST /api/v1/trades`.
 
-mod body;
 mod compact;
 mod element;
 mod fields;
-mod intake;
 mod json;
-mod media;
+mod media_type;
 mod msgpack;
 mod submission;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use backend::Backend;
 use bytes::Bytes;
-use clock::Clock;
-use eventlog::Log;
 use schemas::api::{RejectedSubmissionJson, SubmissionJson};
-use store::{BarReader, TickStore};
 use tokio::task::spawn_blocking;
 
-pub(crate) use self::body::read_body;
-pub(crate) use self::fields::{VALUE_NAMES, read_values, scope_of};
-pub(crate) use self::intake::Intake;
-use self::media::Media;
-pub(crate) use self::media::idempotency_key;
-pub(crate) use self::submission::Fault;
+pub(crate) use self::fields::{VALUE_NAMES, parse_scope, parse_values};
+use self::media_type::MediaType;
+pub(crate) use self::media_type::idempotency_key;
+pub(crate) use self::submission::ElementFault;
 use self::submission::Submission;
+use crate::body::read_body;
 use crate::json_response::json_response;
 use crate::params::Params;
 use crate::problem::problem_response;
-use crate::{ApiState, ErrorCode, Problem};
+use crate::problem::{ErrorCode, Problem};
+use crate::state::ApiState;
 
-/// Bodies beyond this are read beside the threads that answer requests.
-const INLINE_BYTES: usize = 64 * 1024;
+/// The largest body that is parsed on the threads that serve requests; larger ones are parsed on the
+/// blocking threads.
+const MAX_INLINE_BYTES: usize = 64 * 1024;
 
-/// Takes trades; answers once the log holds all that are not listed as rejected.
-pub(crate) async fn post<L, B, T, C>(
-    State(state): State<ApiState<L, B, T, C>>,
+/// Appends trades. Responds once the log holds all trades that are not listed as rejected.
+pub(crate) async fn post_trades<B: Backend>(
+    State(state): State<ApiState<B>>,
     request: Request,
-) -> Result<Response, Problem>
-where
-    L: Log,
-    B: BarReader,
-    T: TickStore,
-    C: Clock,
-{
+) -> Result<Response, Problem> {
     Params::read(request.uri(), &[])?;
-    let media = Media::of(request.headers())?;
+    let media_type = MediaType::from_headers(request.headers())?;
     let sender = idempotency_key(request.headers())?;
-    let mut room = state.intake().room();
-    let body = read_body(request, &mut room, &state.clock).await?;
-    let mut submission = read(media, body, sender).await?;
-    for (code, count) in &submission.faults {
-        state.producer.metrics().rejected(code, *count);
+    let mut permit = state.body_budget().empty_permit();
+    let body = read_body(request, &mut permit, &state.clock).await?;
+    let mut submission = parse_body(media_type, body, sender).await?;
+    for (code, count) in &submission.fault_counts {
+        state.producer.metrics().count_rejected(code, *count);
     }
     let trades = std::mem::take(&mut submission.trades);
     let appended = state.producer.append(trades).await?;
-    submission.reject(&appended.rejected);
-    Ok(answer(appended.accepted, submission))
+    submission.add_rejected(&appended.rejected);
+    Ok(submission_response(appended.accepted, submission))
 }
 
-async fn read(media: Media, body: Bytes, sender: Option<[u8; 16]>) -> Result<Submission, Problem> {
-    if body.len() <= INLINE_BYTES {
-        return media.read(&body, sender);
+async fn parse_body(
+    media_type: MediaType,
+    body: Bytes,
+    sender: Option<[u8; 16]>,
+) -> Result<Submission, Problem> {
+    if body.len() <= MAX_INLINE_BYTES {
+        return media_type.read(&body, sender);
     }
-    spawn_blocking(move || media.read(&body, sender))
+    spawn_blocking(move || media_type.read(&body, sender))
         .await
-        .map_err(|error| Problem::internal(&error))?
+        .map_err(|error| Problem::internal_error(&error))?
 }
 
-fn answer(accepted: usize, submission: Submission) -> Response {
+fn submission_response(accepted: usize, submission: Submission) -> Response {
     let (rejected_total, rejected) = (submission.rejected_total, submission.rejected);
     if accepted > 0 || rejected.is_empty() {
         let outcome = SubmissionJson {

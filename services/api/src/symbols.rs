@@ -3,28 +3,28 @@
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
-use clock::Clock;
-use eventlog::Log;
+use backend::Backend;
 use market::format_time;
 use schemas::api::{PageJson, SymbolJson};
-use store::{BarReader, SymbolQuery, SymbolRow, TickStore};
+use store::{BarReader, SymbolQuery, SymbolRow};
 
-use crate::cursor::{self, Listed};
+use crate::cursor::{CursorKind, decode_cursor, encode_cursor};
 use crate::json_response::json_response;
-use crate::params::{Params, venue};
-use crate::{ApiState, Problem};
+use crate::params::{Params, parse_venue};
+use crate::problem::Problem;
+use crate::state::ApiState;
 
 /// Lists symbols in order of `venue:symbol`.
-pub(crate) async fn list<L: Log, B: BarReader, T: TickStore, C: Clock>(
-    State(state): State<ApiState<L, B, T, C>>,
+pub(crate) async fn list_symbols<B: Backend>(
+    State(state): State<ApiState<B>>,
     uri: Uri,
 ) -> Result<Response, Problem> {
     let params = Params::read(&uri, &["venue", "limit", "cursor"])?;
     let limit = params.limit()?;
     let after = params.text("cursor");
-    let after = after.map(|text| cursor::decode(Listed::Symbols, text));
+    let after = after.map(|text| decode_cursor(CursorKind::Symbols, text));
     let query = SymbolQuery {
-        venue: params.text("venue").map(venue).transpose()?,
+        venue: params.text("venue").map(parse_venue).transpose()?,
         after: after.transpose()?,
         limit: limit + 1,
     };
@@ -33,7 +33,7 @@ pub(crate) async fn list<L: Log, B: BarReader, T: TickStore, C: Clock>(
     rows.truncate(limit as usize);
     let last = rows.last().filter(|_| has_more);
     let page = PageJson {
-        next_cursor: last.map(|row| cursor::encode(Listed::Symbols, &row.instrument.key())),
+        next_cursor: last.map(|row| encode_cursor(CursorKind::Symbols, &row.instrument.key())),
         data: rows.iter().map(symbol_json).collect(),
     };
     Ok(json_response(StatusCode::OK, &page))

@@ -6,22 +6,22 @@ use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
-use clock::Clock;
-use eventlog::Log;
+use backend::Backend;
 use market::{IdScheme, Venue};
 use schemas::api::{PageJson, VenueSettingsJson};
-use store::{BarReader, TickStore};
+use store::BarReader;
 
-use self::gaps::GapRequest;
+use self::gaps::{GapRequest, gap_page};
+use crate::body::read_body;
 use crate::json_response::json_response;
-use crate::params::{Params, Segments, venue};
-use crate::settings_json;
-use crate::submit::read_body;
-use crate::{ApiState, ErrorCode, Problem};
+use crate::params::{Params, Segments, parse_venue};
+use crate::problem::{ErrorCode, Problem};
+use crate::settings_json::parse_settings;
+use crate::state::ApiState;
 
-/// `GET /api/v1/venues`: every venue that was declared, as the fold knows it.
-pub(crate) async fn list<L: Log, B: BarReader, T: TickStore, C: Clock>(
-    State(state): State<ApiState<L, B, T, C>>,
+/// `GET /api/v1/venues`: every venue whose declaration was folded.
+pub(crate) async fn list_venues<B: Backend>(
+    State(state): State<ApiState<B>>,
     uri: Uri,
 ) -> Result<Response, Problem> {
     Params::read(&uri, &[])?;
@@ -35,33 +35,34 @@ pub(crate) async fn list<L: Log, B: BarReader, T: TickStore, C: Clock>(
 }
 
 /// `GET /api/v1/venues/{venue}/settings`.
-pub(crate) async fn settings<L: Log, B: BarReader, T: TickStore, C: Clock>(
-    State(state): State<ApiState<L, B, T, C>>,
+pub(crate) async fn get_settings<B: Backend>(
+    State(state): State<ApiState<B>>,
     Segments(path): Segments<String>,
     uri: Uri,
 ) -> Result<Response, Problem> {
     Params::read(&uri, &[])?;
-    let venue = venue(&path)?;
+    let venue = parse_venue(&path)?;
     let settings = state.producer.settings(&venue).await?;
-    let settings = settings.ok_or_else(|| unknown(&venue))?;
+    let settings = settings.ok_or_else(|| venue_unknown(&venue))?;
     Ok(json_response(
         StatusCode::OK,
         &VenueSettingsJson::new(&venue, &settings),
     ))
 }
 
-/// `PUT /api/v1/venues/{venue}/settings`: done when every partition of the log has them.
-pub(crate) async fn declare<L: Log, B: BarReader, T: TickStore, C: Clock>(
-    State(state): State<ApiState<L, B, T, C>>,
+/// `PUT /api/v1/venues/{venue}/settings`. Responds once every partition of the log holds the
+/// settings.
+pub(crate) async fn put_settings<B: Backend>(
+    State(state): State<ApiState<B>>,
     Segments(path): Segments<String>,
     request: Request,
 ) -> Result<Response, Problem> {
     Params::read(request.uri(), &[])?;
-    let venue = venue(&path)?;
-    let mut room = state.intake().room();
-    let body: Bytes = read_body(request, &mut room, &state.clock).await?;
+    let venue = parse_venue(&path)?;
+    let mut permit = state.body_budget().empty_permit();
+    let body: Bytes = read_body(request, &mut permit, &state.clock).await?;
     let present = state.producer.settings(&venue).await?.unwrap_or_default();
-    let settings = settings_json::read(&body, present)?;
+    let settings = parse_settings(&body, present)?;
     let settings = state.producer.declare(&venue, settings).await?;
     Ok(json_response(
         StatusCode::OK,
@@ -69,15 +70,15 @@ pub(crate) async fn declare<L: Log, B: BarReader, T: TickStore, C: Clock>(
     ))
 }
 
-/// `GET /api/v1/venues/{venue}/gaps`: the numbers that are missing between ids.
-pub(crate) async fn gaps<L: Log, B: BarReader, T: TickStore, C: Clock>(
-    State(state): State<ApiState<L, B, T, C>>,
+/// `GET /api/v1/venues/{venue}/gaps`: the numbers that are missing between the venue's ids.
+pub(crate) async fn list_gaps<B: Backend>(
+    State(state): State<ApiState<B>>,
     Segments(path): Segments<String>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let request = GapRequest::read(venue(&path)?, &uri)?;
+    let request = GapRequest::read(parse_venue(&path)?, &uri)?;
     let settings = state.producer.settings(&request.venue).await?;
-    let settings = settings.ok_or_else(|| unknown(&request.venue))?;
+    let settings = settings.ok_or_else(|| venue_unknown(&request.venue))?;
     if settings.scheme != IdScheme::Contiguous {
         let detail = format!(
             "{}'s ids are declared {}: a missing one cannot be known",
@@ -87,11 +88,11 @@ pub(crate) async fn gaps<L: Log, B: BarReader, T: TickStore, C: Clock>(
             .field("venue")
             .accepted("a venue of id_scheme contiguous"));
     }
-    let page = gaps::page(&state.bars, &request).await?;
+    let page = gap_page(&state.bars, &request).await?;
     Ok(json_response(StatusCode::OK, &page))
 }
 
-fn unknown(venue: &Venue) -> Problem {
+fn venue_unknown(venue: &Venue) -> Problem {
     let detail = format!("{venue} has not been declared, and no trade of it was sent");
     Problem::new(ErrorCode::VenueUnknown, detail)
         .field("venue")

@@ -1,4 +1,4 @@
-//! Records sorted into blocks.
+//! Records grouped into blocks.
 
 use std::collections::BTreeMap;
 
@@ -9,26 +9,30 @@ use market::{Instrument, Interval};
 use schemas::TradesRecord;
 use store::{TickBlock, TickRecord};
 
-/// The trades, edits and cancels of one partition that are not yet written, by instrument and event-time hour.
+/// The trades, edits and cancels of one partition that are not written yet, by instrument and
+/// event-time hour.
 #[derive(Debug)]
-pub struct Blocks {
+pub struct BlockBuilder {
     partition: u32,
     partitions: u32,
     epoch: u64,
     /// The greatest append time of the records so far, in UTC nanoseconds.
     append_time_ns: i64,
-    /// Instruments by key; only those of this partition, and of which a tick waits: keys are what
-    /// senders make of them, and which venues were declared is not known here.
-    instruments: HashMap<Bytes, usize>,
-    names: Vec<Instrument>,
-    last: Option<(Bytes, usize)>,
+    /// The index in `instruments` by the key of the record. It holds only instruments that have a
+    /// tick waiting: senders may use any keys, and the archiver does not know which venues are
+    /// declared.
+    indexes: HashMap<Bytes, usize>,
+    instruments: Vec<Instrument>,
+    /// The key of the last record and its index: consecutive records often have the same key.
+    last_key: Option<(Bytes, usize)>,
+    /// The ticks by the index of their instrument and the start of their hour in UTC nanoseconds.
     ticks: BTreeMap<(usize, i64), Vec<TickRecord>>,
-    count: u64,
+    tick_count: u64,
 }
 
-impl Blocks {
-    /// No records of a partition of a topic with so many, of an epoch; `append_time_ns` is the
-    /// greatest append time of those before, in UTC nanoseconds.
+impl BlockBuilder {
+    /// Returns empty blocks for one of the `partitions` of a topic in an epoch. `append_time_ns`
+    /// is the greatest append time of the records before, in UTC nanoseconds.
     #[must_use]
     pub fn new(partition: u32, partitions: u32, epoch: u64, append_time_ns: i64) -> Self {
         Self {
@@ -36,33 +40,33 @@ impl Blocks {
             partitions,
             epoch,
             append_time_ns,
-            instruments: HashMap::new(),
-            names: Vec::new(),
-            last: None,
+            indexes: HashMap::new(),
+            instruments: Vec::new(),
+            last_key: None,
             ticks: BTreeMap::new(),
-            count: 0,
+            tick_count: 0,
         }
     }
 
-    /// Takes a record, where it is a trade, an edit or a cancel that neither the record nor its
-    /// append time rejects: the rules are the aggregator's, and so is the append time, which is
-    /// never less than that of any record before, ticks or not.
+    /// Adds a record if it is a trade, an edit or a cancel that is valid by itself and at its
+    /// append time. The rules are those of the aggregator. So is the append time, which is never
+    /// less than that of any record before, whether that was a tick or not.
     pub fn push(&mut self, record: &Record) {
         self.append_time_ns = self.append_time_ns.max(record.append_time_ns);
         let trade = match TradesRecord::decode(&record.value) {
             Ok(TradesRecord::Trade(trade) | TradesRecord::Amendment(_, trade)) => trade,
             _ => return,
         };
-        if market::check(&trade, self.append_time_ns).is_err() {
+        if market::validate_trade(&trade, self.append_time_ns).is_err() {
             return;
         }
-        let Some(place) = self.place(&record.key) else {
+        let Some(index) = self.instrument_index(&record.key) else {
             return;
         };
-        let hour_ns = Interval::H1.window(trade.time_ns).start_ns;
-        self.count += 1;
+        let hour_ns = Interval::H1.window_containing(trade.time_ns).start_ns;
+        self.tick_count += 1;
         self.ticks
-            .entry((place, hour_ns))
+            .entry((index, hour_ns))
             .or_default()
             .push(TickRecord {
                 offset: record.offset,
@@ -72,34 +76,34 @@ impl Blocks {
             });
     }
 
-    /// The greatest append time of the records so far, in UTC nanoseconds.
+    /// Returns the greatest append time of the records so far, in UTC nanoseconds.
     #[must_use]
     pub const fn append_time_ns(&self) -> i64 {
         self.append_time_ns
     }
 
-    /// How many ticks wait to be written.
+    /// Returns the number of ticks that wait to be written.
     #[must_use]
-    pub const fn len(&self) -> u64 {
-        self.count
+    pub const fn tick_count(&self) -> u64 {
+        self.tick_count
     }
 
-    /// Whether no tick waits to be written.
+    /// Returns whether no tick waits to be written.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.count == 0
+        self.tick_count == 0
     }
 
-    /// The blocks so far, by instrument in the order of their first ticks, then by hour: the same
-    /// records give the same blocks, whatever came before them.
-    pub fn take(&mut self) -> Vec<TickBlock> {
-        self.count = 0;
-        self.last = None;
-        self.instruments.clear();
-        let names = std::mem::take(&mut self.names);
+    /// Removes the blocks and returns them, by instrument in the order of their first ticks, then
+    /// by hour. The same records give the same blocks, whatever records came before them.
+    pub fn take_blocks(&mut self) -> Vec<TickBlock> {
+        self.tick_count = 0;
+        self.last_key = None;
+        self.indexes.clear();
+        let instruments = std::mem::take(&mut self.instruments);
         let ticks = std::mem::take(&mut self.ticks);
-        let block = |((place, hour_ns), ticks): ((usize, i64), _)| TickBlock {
-            instrument: names[place].clone(),
+        let block = |((index, hour_ns), ticks): ((usize, i64), _)| TickBlock {
+            instrument: instruments[index].clone(),
             hour_ns,
             partition: self.partition,
             epoch: self.epoch,
@@ -108,25 +112,27 @@ impl Blocks {
         ticks.into_iter().map(block).collect()
     }
 
-    fn place(&mut self, key: &Bytes) -> Option<usize> {
-        if let Some((last, place)) = &self.last
+    /// Returns the index of a key's instrument, or `None` if the key is not that of an instrument
+    /// of this partition.
+    fn instrument_index(&mut self, key: &Bytes) -> Option<usize> {
+        if let Some((last, index)) = &self.last_key
             && last == key
         {
-            return Some(*place);
+            return Some(*index);
         }
-        let place = match self.instruments.get(key) {
-            Some(place) => *place,
+        let index = match self.indexes.get(key) {
+            Some(index) => *index,
             None => {
                 let instrument =
-                    schemas::instrument_of(key, self.partition, self.partitions).ok()?;
+                    schemas::instrument_from_key(key, self.partition, self.partitions).ok()?;
                 let key = Bytes::copy_from_slice(key);
-                self.instruments.insert(key, self.names.len());
-                self.names.push(instrument);
-                self.names.len() - 1
+                self.indexes.insert(key, self.instruments.len());
+                self.instruments.push(instrument);
+                self.instruments.len() - 1
             }
         };
-        self.last = Some((key.clone(), place));
-        Some(place)
+        self.last_key = Some((key.clone(), index));
+        Some(index)
     }
 }
 

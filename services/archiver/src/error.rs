@@ -1,44 +1,44 @@
-//! Why an archiver stops.
+//! Why an archiver ends.
 
 use eventlog::LogError;
 use store::StoreError;
 
-/// Why an archiver stops: each is a matter for an operator, since no retry can mend it.
+/// Why an archiver ends. Each needs an operator: no retry can mend it.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiverError {
     /// The log cannot be read.
     #[error("archiving partition {partition}: {source}")]
     Log {
-        /// Which partition of `trades`.
+        /// The partition of `trades`.
         partition: u32,
-        /// What the log said.
+        /// The error of the log.
         source: LogError,
     },
     /// The store cannot be read or written.
     #[error("archiving partition {partition}: {source}")]
     Store {
-        /// Which partition of `trades`.
+        /// The partition of `trades`.
         partition: u32,
-        /// What the store said.
+        /// The error of the store.
         source: StoreError,
     },
-    /// The ticks are of another generation of the log.
+    /// The stored ticks are of a later epoch than the log.
     #[error(
         "archiving partition {partition}: the ticks are of epoch {found}, the log is of epoch {expected}"
     )]
     Epoch {
-        /// Which partition of `trades`.
+        /// The partition of `trades`.
         partition: u32,
-        /// Of which generation the ticks are.
+        /// The epoch of the stored ticks.
         found: u64,
-        /// Of which generation the log is.
+        /// The epoch of the log.
         expected: u64,
     },
 }
 
 impl ArchiverError {
-    /// Whether the log has dropped records before they were archived. It concerns the partition
-    /// alone.
+    /// Returns whether the log has dropped records before they were archived. This concerns one
+    /// partition only.
     #[must_use]
     pub const fn is_below_retention(&self) -> bool {
         match self {

@@ -1,7 +1,8 @@
 //! Writes every trade of the log to the tick store.
 //!
-//! [`Blocks`] sorts records into blocks, one an instrument and event-time hour; [`Archiver`] is
-//! the role around it: fetch, sort, insert, and only then note the position.
+//! [`BlockBuilder`] groups records into blocks, one for each instrument and event-time hour.
+//! [`Archiver`] is the role around it: it fetches records, groups them, inserts the blocks, and
+//! only then stores the position.
 
 mod archive;
 mod blocks;
@@ -9,6 +10,6 @@ mod error;
 mod metrics;
 
 pub use archive::{Archiver, BlockPolicy};
-pub use blocks::Blocks;
+pub use blocks::BlockBuilder;
 pub use error::ArchiverError;
 pub use metrics::Metrics;

@@ -1,4 +1,4 @@
-//! What the role counts.
+//! The metrics of the role.
 
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 
@@ -14,7 +14,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The metrics of a partition, registered.
+    /// Registers the metrics of a partition and returns them.
     #[must_use]
     pub fn new(partition: u32) -> Self {
         describe_counter!("candlewick_archiver_ticks_total", "Trades archived.");

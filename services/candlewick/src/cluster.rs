@@ -1,25 +1,27 @@
 //! The roles as processes of their own, over Kafka, TimescaleDB, ClickHouse and Redis.
 //!
-//! Each waits for its servers, says in `/readyz` for which, and then does what the same role does
-//! in one process. [`connect`] is the one place that names servers' types. Aggregators and
-//! archivers share partitions through a consumer group: [`member`] turns its events into tasks,
-//! one a partition, which [`assignments`] keeps.
+//! Each process waits until its servers are available, reports in `/readyz` which are not, and
+//! then runs the same role as the single process does. [`servers`] connects to the servers and is
+//! the one place that names the types of their clients. Aggregators and archivers share the
+//! partitions through a consumer group: [`group_member`] turns the events of the group into
+//! [`partition_tasks`], one task for each partition.
 
 mod aggregator;
 mod api;
 mod archiver;
-mod assignments;
-mod connect;
-mod hot;
-mod member;
+mod availability;
+mod group_health;
+mod group_member;
+mod group_metrics;
+mod halted_partition;
 mod migrate;
-mod overrun;
-mod retention;
-mod shell;
-mod standing;
+mod partition_tasks;
+mod redis;
+mod role_process;
+mod servers;
+mod settings;
+mod topic_watch;
 mod topics;
-mod waiting;
-mod watch;
 
 pub(crate) use self::aggregator::{AggregatorArgs, run as run_aggregator};
 pub(crate) use self::api::{ApiArgs, run as run_api};

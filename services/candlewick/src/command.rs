@@ -21,13 +21,13 @@ use verify::VerifyArgs;
     max_term_width = 100,
     after_help = "Start with `candlewick standalone --feed synthetic`, then open http://127.0.0.1:8080/api/v1/symbols.\nExit status: 0 when all is well, 1 when something failed or differs, 64 for a bad command line or configuration."
 )]
-struct Arguments {
+pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(crate) enum Command {
     /// Run everything in one process, with nothing else installed
     Standalone(StandaloneArgs),
     /// Fold trades into bars, beside others of the same group, over Kafka and TimescaleDB

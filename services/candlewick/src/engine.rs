@@ -1,106 +1,129 @@
 //! Every role in one process, over one data folder.
 
-mod retain;
-mod watch;
+mod log_release;
+mod log_watch;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use aggregator::{Stores, Topics, Worker, WorkerConfig};
-use api::{ApiParts, ApiState, Follower, Hub, HubLimits, NewestPrices};
-use archiver::{Archiver, BlockPolicy};
+use aggregator::{Stores, Topics, WorkerConfig};
+use api::{Hub, HubLimits};
+use archiver::BlockPolicy;
+use backend::Backend;
 use clock::{Clock, SystemClock};
+use connect::Folder;
 use eventlog::{EmbeddedLog, Log, MemoryLog};
 use host::{Health, MetricsHandle, Stage, Supervisor};
-use ingest::Producer;
 use store::{MemoryHotStore, SqliteBarStore, SqliteTickStore};
 use tokio::net::TcpListener;
 
-use connect::Folder;
+use self::log_release::release_log;
+use self::log_watch::watch_logs;
+use crate::roles::{
+    ApiServices, ArchiverFactory, BackendProducer, FollowerFactory, Retention, WorkerFactory,
+    new_producer,
+};
 
-pub(crate) use retain::log_time;
-
-/// How much of `bar-updates` is kept in memory, by partition.
+/// The size up to which a partition of `bar-updates` is kept in memory.
 const UPDATES_BYTES: usize = 32 << 20;
+/// The time between two turns of retention.
+const RETENTION_INTERVAL: Duration = Duration::from_secs(30);
 
-/// How the roles run.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct EngineOptions {
-    /// How often the aggregators do what.
-    pub pace: WorkerConfig,
-    /// When the archivers cut blocks.
-    pub cut: BlockPolicy,
+/// The backend of a process that holds every role: the log and the stores of a data folder.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Embedded;
+
+impl Backend for Embedded {
+    type Trades = EmbeddedLog;
+    type Updates = MemoryLog;
+    type DeadLetters = EmbeddedLog;
+    type Bars = SqliteBarStore;
+    type Ticks = SqliteTickStore;
+    type Hot = MemoryHotStore;
+    type Clock = SystemClock;
 }
 
-/// Every role in one process: its parts, for those who run beside them.
-pub struct Engine {
+/// Every role in one process: what its roles share, for the tasks that run next to them.
+pub(crate) struct EmbeddedRoles {
     /// The data folder.
-    pub folder: Folder,
+    pub(crate) folder: Folder,
     /// The topic `bar-updates`, in memory.
-    pub updates: MemoryLog,
+    pub(crate) updates: MemoryLog,
     /// The newest prices.
-    pub hot: MemoryHotStore,
-    /// What the live stream knows.
-    pub hub: Hub,
-    /// What sends trades in.
-    pub producer: Arc<Producer<EmbeddedLog, SqliteBarStore, SystemClock>>,
+    pub(crate) hot: MemoryHotStore,
+    /// The newest bars and the subscribers of the live stream.
+    pub(crate) hub: Hub,
+    /// Appends trades to the log.
+    pub(crate) producer: Arc<BackendProducer<Embedded>>,
 }
 
-impl Engine {
-    /// Starts the roles as tasks of the supervisor, and serves the API on the listener.
+impl EmbeddedRoles {
+    /// Starts the roles as tasks of the supervisor and serves the API on the listener.
     #[must_use]
-    pub fn start(
+    pub(crate) fn start(
         folder: Folder,
         listener: TcpListener,
-        options: EngineOptions,
         supervisor: &mut Supervisor<SystemClock>,
         health: &Health,
         metrics: MetricsHandle,
     ) -> Self {
-        let clock = SystemClock;
-        let partitions = folder.trades.partitions();
-        // Milliseconds, so that a JSON reader with doubles holds it exactly.
-        let epoch = u64::try_from(clock.now_ns() / market::MILLISECOND_NS).unwrap_or(1);
-        let now: eventlog::Now = Arc::new(move || clock.now_ns());
-        let updates = MemoryLog::new(partitions, epoch, UPDATES_BYTES, now);
-        let producer = Producer::new(folder.trades.clone(), folder.bars.clone(), clock);
-        let engine = Self {
-            hot: MemoryHotStore::default(),
-            hub: Hub::new(epoch, partitions, HubLimits::default()),
-            producer: Arc::new(producer),
-            updates,
-            folder,
-        };
-        for partition in 0..partitions {
-            engine.start_partition(partition, options, supervisor, health);
-        }
-        engine.start_api(listener, supervisor, health, metrics.clone());
-        let folder = engine.folder.clone();
-        supervisor.spawn(Stage::Process, "retention", move |stop| async move {
-            retain::run(folder, clock, stop).await;
-            Ok(())
-        });
-        let folder = engine.folder.clone();
+        let roles = Self::new(folder);
+        roles.spawn_partitions(supervisor, health);
+        roles.spawn_api(listener, supervisor, health, metrics.clone());
+        roles.spawn_retention(supervisor);
+        let folder = roles.folder.clone();
         supervisor.spawn(Stage::Observe, "log watch", move |stop| async move {
-            watch::run(folder, clock, stop).await
+            watch_logs(folder, SystemClock, stop).await
         });
         supervisor.spawn(Stage::Observe, "metrics", move |stop| async move {
-            metrics.upkeep(clock, stop).await;
+            metrics.run_maintenance(SystemClock, stop).await;
             Ok(())
         });
-        engine
+        roles
     }
 
-    /// The three tasks of a partition: fold, archive, follow.
-    fn start_partition(
-        &self,
-        partition: u32,
-        options: EngineOptions,
-        supervisor: &mut Supervisor<SystemClock>,
-        health: &Health,
-    ) {
-        let worker = Worker {
-            partition,
+    fn new(folder: Folder) -> Self {
+        let clock = SystemClock;
+        let partitions = folder.trades.partitions();
+        // Milliseconds, so that a JSON reader that uses doubles holds it exactly.
+        let epoch = u64::try_from(clock.now_ns() / market::MILLISECOND_NS).unwrap_or(1);
+        Self {
+            updates: MemoryLog::new(partitions, epoch, UPDATES_BYTES, clock),
+            hot: MemoryHotStore::default(),
+            hub: Hub::new(epoch, partitions, HubLimits::default()),
+            producer: new_producer::<Embedded>(&folder.trades, &folder.bars, &clock),
+            folder,
+        }
+    }
+
+    /// Starts three tasks for each partition: one folds, one archives, one feeds the hub.
+    fn spawn_partitions(&self, supervisor: &mut Supervisor<SystemClock>, health: &Health) {
+        let (workers, archivers, followers) = (
+            self.worker_factory(health),
+            self.archiver_factory(health),
+            self.follower_factory(health),
+        );
+        for partition in 0..self.folder.trades.partitions() {
+            let worker = workers.build(partition);
+            let name = format!("aggregator-{partition}");
+            supervisor.spawn(Stage::Process, name, move |stop| async move {
+                Ok(worker.run(stop).await?)
+            });
+            let archiver = archivers.build(partition);
+            let name = format!("archiver-{partition}");
+            supervisor.spawn(Stage::Process, name, move |stop| async move {
+                Ok(archiver.run(stop).await?)
+            });
+            let follower = followers.build(partition);
+            let name = format!("hub-{partition}");
+            supervisor.spawn(Stage::Process, name, move |stop| async move {
+                Ok(follower.run(stop).await?)
+            });
+        }
+    }
+
+    fn worker_factory(&self, health: &Health) -> WorkerFactory<Embedded> {
+        WorkerFactory {
             topics: Topics {
                 trades: self.folder.trades.clone(),
                 updates: self.updates.clone(),
@@ -112,82 +135,70 @@ impl Engine {
                 hot: self.hot.clone(),
                 clock: SystemClock,
             },
-            pace: options.pace,
-            metrics: aggregator::Metrics::new(partition),
-            health: health.register(&format!("aggregator-{partition}")),
-        };
-        let name = format!("aggregator-{partition}");
-        supervisor.spawn(Stage::Process, name, move |stop| async move {
-            Ok(worker.run(stop).await?)
-        });
-        let archiver = Archiver {
-            partition,
+            config: WorkerConfig::default(),
+            health: health.clone(),
+        }
+    }
+
+    fn archiver_factory(&self, health: &Health) -> ArchiverFactory<Embedded> {
+        ArchiverFactory {
             trades: self.folder.trades.clone(),
             ticks: self.folder.ticks.clone(),
             clock: SystemClock,
-            cut: options.cut,
-            metrics: archiver::Metrics::new(partition),
-            health: health.register(&format!("archiver-{partition}")),
-        };
-        let name = format!("archiver-{partition}");
-        supervisor.spawn(Stage::Process, name, move |stop| async move {
-            Ok(archiver.run(stop).await?)
-        });
-        let follower = Follower {
-            partition,
+            policy: BlockPolicy::default(),
+            health: health.clone(),
+        }
+    }
+
+    fn follower_factory(&self, health: &Health) -> FollowerFactory<Embedded> {
+        FollowerFactory {
             updates: self.updates.clone(),
             bars: self.folder.bars.clone(),
             clock: SystemClock,
             hub: self.hub.clone(),
-            health: health.register(&format!("hub-{partition}")),
-        };
-        let name = format!("hub-{partition}");
-        supervisor.spawn(Stage::Process, name, move |stop| async move {
-            Ok(follower.run(stop).await?)
-        });
+            health: health.clone(),
+        }
     }
 
-    fn start_api(
+    fn spawn_api(
         &self,
         listener: TcpListener,
         supervisor: &mut Supervisor<SystemClock>,
         health: &Health,
         metrics: MetricsHandle,
     ) {
-        let state: ApiState<EmbeddedLog, SqliteBarStore, SqliteTickStore, SystemClock> =
-            ApiState::new(ApiParts {
-                log: self.folder.trades.clone(),
-                log_id: self.folder.trades.id(),
-                bars: self.folder.bars.clone(),
-                ticks: self.folder.ticks.clone(),
-                hot: NewestPrices::of(self.hot.clone()),
-                clock: SystemClock,
-                producer: Arc::clone(&self.producer),
-                hub: self.hub.clone(),
-                health: health.clone(),
-                render_metrics: Arc::new(move || metrics.render()),
-                version: env!("CARGO_PKG_VERSION"),
-                stop: supervisor.token(Stage::Intake),
-            });
+        let services: ApiServices<Embedded> = ApiServices {
+            trades: self.folder.trades.clone(),
+            log_id: self.folder.trades.id(),
+            bars: self.folder.bars.clone(),
+            ticks: self.folder.ticks.clone(),
+            hot: self.hot.clone(),
+            clock: SystemClock,
+            producer: Arc::clone(&self.producer),
+            hub: self.hub.clone(),
+            health: health.clone(),
+            metrics,
+            draining: supervisor.stage_token(Stage::Intake),
+        };
+        let router = api::router(services.into_state());
         supervisor.spawn(Stage::Intake, "api", move |stop| async move {
-            api::serve(listener, api::router(state), stop).await;
+            api::serve(listener, router, stop).await;
             Ok(())
         });
     }
 
-    /// Listens on an address.
-    ///
-    /// # Errors
-    /// Where the address is in use or not of this machine, with what to do about it.
-    pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-        TcpListener::bind(address).await.map_err(|error| {
-            let hint = match error.kind() {
-                std::io::ErrorKind::AddrInUse => {
-                    "; another process listens there: stop it, or choose another with --listen"
-                }
-                _ => "",
-            };
-            anyhow::anyhow!("cannot listen on {address}: {error}{hint}")
-        })
+    fn spawn_retention(&self, supervisor: &mut Supervisor<SystemClock>) {
+        let folder = self.folder.clone();
+        let retention: Retention<Embedded> = Retention {
+            trades: folder.trades.clone(),
+            bars: folder.bars.clone(),
+            ticks: Some(folder.ticks.clone()),
+            clock: SystemClock,
+        };
+        supervisor.spawn(Stage::Process, "retention", move |stop| async move {
+            let release = || release_log(&folder);
+            retention.run(RETENTION_INTERVAL, release, &stop).await;
+            Ok(())
+        });
     }
 }

@@ -1,16 +1,15 @@
-//! The binary as a library, so that tests and benches can run what it runs.
-//!
-//! [`main`] reads the command line. [`Engine`] runs every role in this process, over a data
-//! folder.
+//! The binary as a library: [`main`] reads the command line and runs the subcommand.
 
 mod bench;
 mod cluster;
 mod command;
 mod engine;
-mod guarded;
+#[cfg(test)]
+mod flags;
+mod process;
 mod repair;
+mod roles;
 mod standalone;
 mod topics;
 
 pub use command::main;
-pub use engine::{Engine, EngineOptions};

@@ -1,75 +1,63 @@
 //! `candlewick standalone`: everything in one process.
 
 mod config;
-mod figures;
+mod display;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clock::SystemClock;
-use host::{BuildInfo, Health, MetricsHandle, Stage, Supervisor};
-
 use connect::Folder;
+use host::{Health, Stage, Supervisor};
 
-use crate::{Engine, EngineOptions};
-use config::{Config, Feed};
+use self::config::{Config, Feed};
+use self::display::{print_addresses, spawn_status_line};
+use crate::engine::EmbeddedRoles;
+use crate::process::{bind_listener, build_runtime, install_metrics};
 
-pub(crate) use config::StandaloneArgs;
+pub(crate) use self::config::StandaloneArgs;
 
 /// How long a shutdown may take.
-const SHUTDOWN: Duration = Duration::from_secs(20);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Runs until it is told to stop.
+/// Runs the process until a signal stops it.
 pub(crate) fn run(arguments: StandaloneArgs) -> anyhow::Result<ExitCode> {
-    let config = Config::read(arguments).map_err(host::Error::from)?;
+    let config = arguments.read().map_err(host::Error::from)?;
     host::start_telemetry(&config.log, config.log_format)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = build_runtime()?;
     let outcome = runtime.block_on(serve(config))?;
     outcome.exit()
 }
 
-async fn serve(config: Config) -> anyhow::Result<host::Outcome> {
-    let metrics = MetricsHandle::install(BuildInfo {
-        version: env!("CARGO_PKG_VERSION"),
-        commit: option_env!("CANDLEWICK_COMMIT").unwrap_or("unknown"),
-    })?;
-    eventlog::Metrics::describe();
-    let listener = Engine::listen(config.listen).await?;
+async fn serve(config: Config) -> anyhow::Result<host::ShutdownOutcome> {
+    let metrics = install_metrics()?;
+    let listener = bind_listener(config.listen).await?;
     let address = listener.local_addr()?;
     let folder = Folder::open(&config.data, config.folder, SystemClock).await?;
     let health = Health::default();
     let mut supervisor = Supervisor::new(SystemClock, health.clone());
-    let engine = Engine::start(
-        folder,
-        listener,
-        EngineOptions::default(),
-        &mut supervisor,
-        &health,
-        metrics,
-    );
+    let roles = EmbeddedRoles::start(folder, listener, &mut supervisor, &health, metrics);
     if let Feed::Synthetic = config.feed {
-        start_feed(&config, &engine, &mut supervisor)?;
+        spawn_synthetic_feed(&config, &roles, &mut supervisor)?;
     }
-    figures::greet(&config, address);
-    figures::start(&engine, &mut supervisor);
-    let folder = engine.folder.clone();
-    let outcome = supervisor.run_until_signal(SHUTDOWN).await?;
+    print_addresses(&config, address);
+    spawn_status_line(&roles, &mut supervisor);
+    let folder = roles.folder.clone();
+    let outcome = supervisor.run_until_signal(SHUTDOWN_TIMEOUT).await?;
     folder.close();
     Ok(outcome)
 }
 
-fn start_feed(
+fn spawn_synthetic_feed(
     config: &Config,
-    engine: &Engine,
+    roles: &EmbeddedRoles,
     supervisor: &mut Supervisor<SystemClock>,
 ) -> anyhow::Result<()> {
     let feed = collector::SyntheticFeed::new(config.seed, &config.symbols, config.rate)?;
-    let producer = Arc::clone(&engine.producer);
+    let producer = Arc::clone(&roles.producer);
     supervisor.spawn(Stage::Intake, "synthetic feed", move |stop| async move {
-        Ok(collector::run(feed, &producer, SystemClock, stop).await?)
+        Ok(collector::run_feed(feed, &producer, SystemClock, stop).await?)
     });
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use host::Layers;
+use host::ConfigReader;
 use kafka::{KafkaConfig, TopicChange, TopicDrift, TopicPlan, plan_topics};
 
 use connect::{KafkaArgs, TopicNameArgs, TopicNames, ignore_all_but, topic_specs};
@@ -57,11 +57,11 @@ pub(crate) fn run(arguments: TopicsArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn config(arguments: &ApplyArgs) -> Result<(KafkaConfig, TopicNames), host::ConfigErrors> {
-    let mut layers = Layers::load(arguments.config.as_deref())?;
-    ignore_all_but(&mut layers, &["kafka"]);
-    let config = arguments.kafka.clone().read(&mut layers);
-    let names = arguments.names.clone().read(&mut layers);
-    layers.finish()?;
+    let mut reader = ConfigReader::load(arguments.config.as_deref())?;
+    ignore_all_but(&mut reader, &["kafka"]);
+    let config = arguments.kafka.clone().read(&mut reader);
+    let names = arguments.names.clone().read(&mut reader);
+    reader.finish()?;
     Ok((config, names))
 }
 

@@ -1,7 +1,7 @@
 //! Feeds that produce trades.
 //!
-//! [`SyntheticFeed`] makes trades up: a seeded random walk of a handful of symbols. [`run`]
-//! sends them through an [`ingest::Producer`] until it is told to stop.
+//! [`SyntheticFeed`] generates trades: a seeded random walk of a few symbols. [`run_feed`] appends
+//! them to the log through an [`ingest::Producer`] until it is stopped.
 
 mod error;
 mod metrics;
@@ -10,5 +10,5 @@ mod synthetic;
 
 pub use error::CollectorError;
 pub use metrics::Metrics;
-pub use run::run;
+pub use run::run_feed;
 pub use synthetic::{FeedError, SyntheticFeed};

@@ -1,14 +1,14 @@
-//! What feeds count.
+//! The metrics of feeds.
 
 use metrics::{Counter, Unit};
 
-const TRADES: &str = "candlewick_collector_trades_total";
-const RETRIES: &str = "candlewick_collector_retries_total";
-const SKIPPED: &str = "candlewick_collector_skipped_seconds_total";
+const TRADES_METRIC: &str = "candlewick_collector_trades_total";
+const RETRIES_METRIC: &str = "candlewick_collector_retries_total";
+const SKIPPED_METRIC: &str = "candlewick_collector_skipped_seconds_total";
 
-/// The counters of a feed.
+/// The metrics of a feed.
 ///
-/// Handles bind to the recorder that is installed when they are made: install it first.
+/// The counters belong to the recorder that is installed when they are created: install it first.
 #[derive(Clone)]
 pub struct Metrics {
     trades: Counter,
@@ -21,36 +21,39 @@ impl Metrics {
     #[must_use]
     pub fn new(feed: &'static str) -> Self {
         Self {
-            trades: metrics::counter!(TRADES, "feed" => feed),
-            retries: metrics::counter!(RETRIES, "feed" => feed),
-            skipped_seconds: metrics::counter!(SKIPPED, "feed" => feed),
+            trades: metrics::counter!(TRADES_METRIC, "feed" => feed),
+            retries: metrics::counter!(RETRIES_METRIC, "feed" => feed),
+            skipped_seconds: metrics::counter!(SKIPPED_METRIC, "feed" => feed),
         }
     }
 
-    /// Tells the installed recorder what each metric means. Call it once a process.
+    /// Describes the metrics to the installed recorder. Call it once in a process.
     pub fn describe() {
-        metrics::describe_counter!(TRADES, Unit::Count, "Trades that a feed has sent.");
+        metrics::describe_counter!(TRADES_METRIC, Unit::Count, "Trades that a feed has sent.");
         metrics::describe_counter!(
-            RETRIES,
+            RETRIES_METRIC,
             Unit::Count,
             "Sends of a feed that failed and were tried again."
         );
         metrics::describe_counter!(
-            SKIPPED,
+            SKIPPED_METRIC,
             Unit::Seconds,
             "Time for which a feed made no trades, since it could not send them in time."
         );
     }
 
-    pub(crate) fn sent(&self, count: usize) {
+    /// Counts trades that were appended.
+    pub(crate) fn count_sent(&self, count: usize) {
         self.trades.increment(count as u64);
     }
 
-    pub(crate) fn retried(&self) {
+    /// Counts a repeated append.
+    pub(crate) fn count_retry(&self) {
         self.retries.increment(1);
     }
 
-    pub(crate) fn skipped(&self, seconds: u64) {
+    /// Counts the time for which no trades were generated.
+    pub(crate) fn count_skipped(&self, seconds: u64) {
         self.skipped_seconds.increment(seconds);
     }
 }

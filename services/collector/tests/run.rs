@@ -1,4 +1,4 @@
-//! The feed in front of a log in memory that fails now and then.
+//! The feed over an in-memory log whose appends fail now and then.
 
 #![expect(clippy::unwrap_used, reason = "only the tests call these functions")]
 
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use clock::Clock;
+use clock::{Clock, ManualClock};
 use eventlog::{Batch, Bounds, Epoch, Log, LogError, MemoryLog, NewRecord, Offset, PartitionId};
 use ingest::{IngestError, Producer};
 use market::{SECOND_NS, Trade};
@@ -16,11 +16,11 @@ use store::SqliteBarStore;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use candlewick_collector::{CollectorError, SyntheticFeed, run};
+use candlewick_collector::{CollectorError, SyntheticFeed, run_feed};
 
 const START_NS: i64 = 1_700_000_000 * SECOND_NS;
 
-/// A clock that moves when somebody sleeps, and stops the feed at its end.
+/// A clock that advances by every sleep, and stops the feed at its end.
 #[derive(Clone)]
 struct SteppedClock {
     passed_ns: Arc<AtomicU64>,
@@ -46,15 +46,15 @@ impl Clock for SteppedClock {
     }
 }
 
-/// A log that fails some appends: before it takes them, or after, as when an answer is lost.
+/// A log that fails some appends: before it stores them, or after, as when a response is lost.
 #[derive(Clone)]
-struct WeakLog {
+struct UnreliableLog {
     log: MemoryLog,
     appends: Arc<AtomicUsize>,
-    fails_for_good: bool,
+    fails_permanently: bool,
 }
 
-impl Log for WeakLog {
+impl Log for UnreliableLog {
     fn partitions(&self) -> PartitionId {
         self.log.partitions()
     }
@@ -69,7 +69,7 @@ impl Log for WeakLog {
         entries: Vec<NewRecord>,
     ) -> Result<Range<Offset>, LogError> {
         let count = self.appends.fetch_add(1, Ordering::Relaxed);
-        if self.fails_for_good && count > 10 {
+        if self.fails_permanently && count > 10 {
             return Err(LogError::Closed);
         }
         let busy = Err(LogError::Busy { pending_bytes: 1 });
@@ -93,12 +93,14 @@ impl Log for WeakLog {
     }
 }
 
-/// Runs a feed for a minute.
-async fn run_a_minute(fails_for_good: bool) -> (WeakLog, Result<(), CollectorError>) {
-    let log = WeakLog {
-        log: MemoryLog::new(1, 1, 1 << 20, Arc::new(|| START_NS)),
+/// Runs a feed for a minute of the clock.
+async fn run_feed_for_a_minute(
+    fails_permanently: bool,
+) -> (UnreliableLog, Result<(), CollectorError>) {
+    let log = UnreliableLog {
+        log: MemoryLog::new(1, 1, 1 << 20, ManualClock::new(START_NS)),
         appends: Arc::default(),
-        fails_for_good,
+        fails_permanently,
     };
     let stop = CancellationToken::new();
     let clock = SteppedClock {
@@ -110,15 +112,15 @@ async fn run_a_minute(fails_for_good: bool) -> (WeakLog, Result<(), CollectorErr
     let store = SqliteBarStore::open(folder.path().join("bars"))
         .await
         .unwrap();
-    // A busy log is given up at once, so that the feed itself has to try again.
+    // The producer does not retry a busy log, so that the feed itself has to.
     let producer = Producer::new(log.clone(), store, clock.clone()).with_deadline(Duration::ZERO);
     let symbols = ["EURUSD", "SPY"].map(|name| name.parse().unwrap());
     let feed = SyntheticFeed::new(1, &symbols, 4).unwrap();
-    let ended = run(feed, &producer, clock, stop).await;
+    let ended = run_feed(feed, &producer, clock, stop).await;
     (log, ended)
 }
 
-async fn records(log: &WeakLog) -> Vec<TradesRecord> {
+async fn read_records(log: &UnreliableLog) -> Vec<TradesRecord> {
     let batch = log.fetch(0, 0, usize::MAX).await.unwrap();
     let records = batch.records.iter();
     records
@@ -126,18 +128,18 @@ async fn records(log: &WeakLog) -> Vec<TradesRecord> {
         .collect()
 }
 
-fn id_of(trade: &Trade) -> (Option<u64>, bool) {
-    let number = trade.id.as_ref().and_then(market::TradeId::number);
+fn id_and_kind(trade: &Trade) -> (Option<u64>, bool) {
+    let number = trade.id.as_ref().and_then(market::TradeId::as_number);
     (number, trade.quantity.is_none())
 }
 
 #[tokio::test]
-async fn a_busy_log_and_a_lost_answer_lose_no_trade() {
-    let (log, ended) = run_a_minute(false).await;
+async fn a_busy_log_and_a_lost_response_lose_no_trade() {
+    let (log, ended) = run_feed_for_a_minute(false).await;
     ended.unwrap();
     let mut is_declared = false;
     let mut ids = Vec::new();
-    for record in records(&log).await {
+    for record in read_records(&log).await {
         match record {
             TradesRecord::Setting(venue, settings) => {
                 assert_eq!(venue.as_str(), "synthetic");
@@ -146,7 +148,7 @@ async fn a_busy_log_and_a_lost_answer_lose_no_trade() {
             }
             TradesRecord::Trade(trade) => {
                 assert!(is_declared);
-                ids.push(id_of(&trade));
+                ids.push(id_and_kind(&trade));
             }
             other => assert_eq!(other, TradesRecord::Advance),
         }
@@ -154,7 +156,10 @@ async fn a_busy_log_and_a_lost_answer_lose_no_trade() {
     let sent = ids.len();
     ids.sort_unstable();
     ids.dedup();
-    assert!(ids.len() < sent, "what was sent twice has the same ids");
+    assert!(
+        ids.len() < sent,
+        "trades that were sent twice have the same ids"
+    );
     for is_currency in [true, false] {
         let of_symbol = ids.iter().filter(|(_, without)| *without == is_currency);
         let numbers: Vec<_> = of_symbol.filter_map(|(number, _)| *number).collect();
@@ -164,8 +169,8 @@ async fn a_busy_log_and_a_lost_answer_lose_no_trade() {
 }
 
 #[tokio::test]
-async fn a_log_that_fails_for_good_ends_the_feed() {
-    let (_, ended) = run_a_minute(true).await;
+async fn a_log_that_fails_permanently_ends_the_feed() {
+    let (_, ended) = run_feed_for_a_minute(true).await;
     let error = ended.unwrap_err();
     assert!(matches!(
         error,

@@ -1,31 +1,36 @@
-//! How long servers are waited for, and when they are left alone.
+//! The circuit breakers in front of the servers.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use clap::Args;
 use clock::BreakerPolicy;
-use host::Layers;
+use host::ConfigReader;
+
+use crate::help::defaults_in_help;
 
 /// The flags of the circuit breakers, one of which is in front of every server.
 #[derive(Debug, Default, Args)]
+#[command(mut_args = defaults_in_help(|reader| {
+    Self::default().read(reader);
+}))]
 pub struct BreakerArgs {
-    /// So many failed calls in a row open the circuit breaker of a server [default: 5]
+    /// The number of failed calls in a row that opens the circuit breaker of a server
     #[arg(long, value_name = "N")]
     pub breaker_failures: Option<String>,
-    /// How long it then turns calls away [default: 60s]
+    /// How long an open circuit breaker rejects calls
     #[arg(long, value_name = "TIME")]
     pub breaker_open_for: Option<String>,
-    /// So many successes in a row close it again, one call at a time [default: 2]
+    /// The number of successful calls in a row, one at a time, that closes it again
     #[arg(long, value_name = "N")]
     pub breaker_successes: Option<String>,
     /// How long a call may take before it counts as failed, from 1s to 9s; calls that move much
-    /// may take three times as long [default: 8s]
+    /// data may take three times as long
     #[arg(long, value_name = "TIME")]
     pub breaker_timeout: Option<String>,
 }
 
-/// What was set.
+/// When circuit breakers open and close, and what counts as a failure.
 #[derive(Debug, Clone, Copy)]
 pub struct BreakerSettings {
     /// When a breaker opens and closes.
@@ -44,22 +49,25 @@ impl Default for BreakerSettings {
 }
 
 impl BreakerArgs {
-    /// Reads the section `[breaker]`; errors are collected in `layers`.
-    pub fn read(self, layers: &mut Layers) -> BreakerSettings {
-        let defaults = BreakerSettings::default();
-        let known = defaults.policy;
-        let mut take = |key, flag, default: NonZeroU32| layers.take(key, flag, default);
-        let failures = take("breaker.failures", self.breaker_failures, known.failures);
-        let successes = take("breaker.successes", self.breaker_successes, known.successes);
-        let open_for = layers.take("breaker.open_for", self.breaker_open_for, known.open_for);
+    /// Reads the section `[breaker]`; errors are collected in `reader`.
+    pub fn read(self, reader: &mut ConfigReader) -> BreakerSettings {
+        let BreakerSettings { policy, timeout } = BreakerSettings::default();
+        let mut read = |key, flag, default: NonZeroU32| reader.read_or(key, flag, default);
+        let failures = read("breaker.failures", self.breaker_failures, policy.failures);
+        let successes = read(
+            "breaker.successes",
+            self.breaker_successes,
+            policy.successes,
+        );
+        let open_for = reader.read_or("breaker.open_for", self.breaker_open_for, policy.open_for);
         if open_for.is_zero() {
-            layers.reject("breaker.open_for", "a time above 0");
+            reader.reject("breaker.open_for", "a time above 0");
         }
-        let timeout = layers.take("breaker.timeout", self.breaker_timeout, defaults.timeout);
-        // Whoever calls a store gives up after 10 s at the least, and a call that was given up
-        // says nothing of the store: the timeout in front of it has to be shorter.
+        let timeout = reader.read_or("breaker.timeout", self.breaker_timeout, timeout);
+        // The callers of a store give up after 10 s or more, and an abandoned call does not count
+        // as a failure of the store: the timeout of the breaker has to be shorter.
         if !(Duration::from_secs(1)..=Duration::from_secs(9)).contains(&timeout) {
-            layers.reject("breaker.timeout", "a time from 1s to 9s");
+            reader.reject("breaker.timeout", "a time from 1s to 9s");
         }
         BreakerSettings {
             policy: BreakerPolicy {

@@ -1,24 +1,28 @@
-//! Where ticks are kept.
+//! The server of ticks.
 
 use clap::Args;
-use host::Layers;
+use host::ConfigReader;
 use store::ClickHouseConfig;
 
-use super::url::HttpUrl;
+use crate::help::defaults_in_help;
+use crate::url::HttpUrl;
 
 /// The flags of ClickHouse.
 #[derive(Debug, Default, Args)]
+#[command(mut_args = defaults_in_help(|reader| {
+    Self::default().read_optional(reader);
+}))]
 pub struct ClickHouseArgs {
-    /// The HTTP address of the ticks' server: http://host:8123 or https://host:8443
+    /// The HTTP address of the server of ticks: http://host:8123 or https://host:8443
     #[arg(long, value_name = "URL")]
     pub clickhouse_url: Option<String>,
-    /// Its user [default: default]
+    /// The user of ClickHouse
     #[arg(long, value_name = "NAME")]
     pub clickhouse_user: Option<String>,
-    /// A file with the user's password
+    /// A file with the password of the user
     #[arg(long, value_name = "FILE")]
     pub clickhouse_password_file: Option<String>,
-    /// The database of the tables [default: candlewick]
+    /// The database of the tables
     #[arg(long, value_name = "NAME")]
     pub clickhouse_database: Option<String>,
 }
@@ -26,25 +30,30 @@ pub struct ClickHouseArgs {
 const URL: &str = "clickhouse.url";
 
 impl ClickHouseArgs {
-    /// The configuration; none, with the reason noted, where there is no URL.
-    pub fn read(self, layers: &mut Layers) -> Option<ClickHouseConfig> {
-        let url = layers.require(URL, self.clickhouse_url.clone());
-        self.read_rest(layers, url)
+    /// Returns the configuration, or `None` with an error collected in `reader` if there is no
+    /// URL.
+    pub fn read(self, reader: &mut ConfigReader) -> Option<ClickHouseConfig> {
+        let url = reader.read_required(URL, self.clickhouse_url.clone());
+        self.read_with_url(reader, url)
     }
 
-    /// The same where there need not be one.
-    pub fn read_optional(self, layers: &mut Layers) -> Option<ClickHouseConfig> {
-        let url = layers.optional(URL, self.clickhouse_url.clone());
-        self.read_rest(layers, url)
+    /// Returns the configuration, or `None` if there is no URL, which is no error.
+    pub fn read_optional(self, reader: &mut ConfigReader) -> Option<ClickHouseConfig> {
+        let url = reader.read_optional(URL, self.clickhouse_url.clone());
+        self.read_with_url(reader, url)
     }
 
-    fn read_rest(self, layers: &mut Layers, url: Option<HttpUrl>) -> Option<ClickHouseConfig> {
-        let known = ClickHouseConfig::default();
-        let user = layers.take("clickhouse.user", self.clickhouse_user, known.user);
-        let password = "clickhouse.password_file";
-        let password_file = layers.optional(password, self.clickhouse_password_file);
+    fn read_with_url(
+        self,
+        reader: &mut ConfigReader,
+        url: Option<HttpUrl>,
+    ) -> Option<ClickHouseConfig> {
+        let default = ClickHouseConfig::default();
+        let user = reader.read_or("clickhouse.user", self.clickhouse_user, default.user);
+        let key = "clickhouse.password_file";
+        let password_file = reader.read_optional(key, self.clickhouse_password_file);
         let key = "clickhouse.database";
-        let database = layers.take(key, self.clickhouse_database, known.database);
+        let database = reader.read_or(key, self.clickhouse_database, default.database);
         Some(ClickHouseConfig {
             url: url?.0,
             user,

@@ -1,26 +1,25 @@
 //! A data folder: the log, the bars and the ticks of one process.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clock::Clock;
 use eventlog::{EmbeddedLog, EmbeddedOptions, Log, LogError, Retention};
 use store::{SqliteBarStore, SqliteTickStore, StoreError};
 
-/// What lies where in a data folder.
+// The files of a data folder.
 const TRADES_FILE: &str = "trades.redb";
 const DEAD_LETTERS_FILE: &str = "dead-letters.redb";
 const BARS_FILE: &str = "bars.sqlite";
 const TICKS_FILE: &str = "ticks.sqlite";
 
-/// How a folder is opened.
+/// How a data folder is opened.
 #[derive(Debug, Clone, Copy)]
 pub struct FolderOptions {
-    /// How many partitions a new folder gets; one that exists keeps its own.
+    /// The number of partitions of a new folder; an existing folder keeps its number.
     pub partitions: u32,
-    /// How long the log keeps what bars and ticks have durably passed.
+    /// How long, and how much, the log keeps of the records that are folded and archived durably.
     pub retention: Retention,
-    /// Bytes that may wait to be written to the log.
+    /// The number of bytes that may wait to be written to the log.
     pub max_pending_bytes: usize,
 }
 
@@ -37,15 +36,15 @@ impl Default for FolderOptions {
     }
 }
 
-/// Why a folder cannot be opened.
+/// Why a data folder cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    /// The folder cannot be made or written.
+    /// The folder cannot be created or written.
     #[error("the data folder {path} cannot be used")]
     Unusable {
-        /// Which folder.
+        /// The path of the folder.
         path: PathBuf,
-        /// Why.
+        /// The error of the file system.
         source: std::io::Error,
     },
     /// The log in it cannot be opened.
@@ -70,10 +69,11 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Opens a folder, and makes it where there is none. While it is open no other process can.
+    /// Opens a folder, and creates it if it does not exist. While it is open, no other process can
+    /// open it.
     ///
     /// # Errors
-    /// [`FolderError`], where it is in use, damaged, of a newer version, or cannot be written.
+    /// [`FolderError`], if it is in use, damaged, of a newer version, or cannot be written.
     pub async fn open<C: Clock>(
         path: &Path,
         options: FolderOptions,
@@ -92,14 +92,14 @@ impl Folder {
         })
     }
 
-    /// Whether there is one.
+    /// Returns whether there is a data folder at a path.
     #[must_use]
     pub fn exists(path: &Path) -> bool {
         path.join(TRADES_FILE).is_file()
     }
 
-    /// Opens the topics `trades` and `dead-letters` of a folder alone, and makes them where there
-    /// are none.
+    /// Opens only the topics `trades` and `dead-letters` of a folder, and creates them if they do
+    /// not exist.
     ///
     /// # Errors
     /// As for [`Folder::open`].
@@ -112,16 +112,14 @@ impl Folder {
             path: path.to_owned(),
             source,
         })?;
-        let now: eventlog::Now = Arc::new(move || clock.now_ns());
         let open = |file: &str, topic: &str, partitions: u32| {
             let options = EmbeddedOptions {
                 topic: topic.to_owned(),
                 partitions,
                 retention: options.retention,
                 max_pending_bytes: options.max_pending_bytes,
-                now: Arc::clone(&now),
             };
-            EmbeddedLog::open(path.join(file), options)
+            EmbeddedLog::open(path.join(file), options, clock.clone())
         };
         let trades = match open(TRADES_FILE, schemas::TRADES, options.partitions) {
             Err(LogError::Partitions { found, .. }) => open(TRADES_FILE, schemas::TRADES, found),
@@ -132,17 +130,19 @@ impl Folder {
         Ok((trades, dead_letters))
     }
 
-    /// The stores of a folder that another process may have open, for reading.
+    /// Opens the stores of a folder for reading. Another process may have the folder open.
     ///
     /// # Errors
-    /// [`StoreError`], where there are none or they cannot be read.
-    pub async fn read(path: &Path) -> Result<(SqliteBarStore, SqliteTickStore), StoreError> {
+    /// [`StoreError`], if there are none or they cannot be read.
+    pub async fn open_stores_read_only(
+        path: &Path,
+    ) -> Result<(SqliteBarStore, SqliteTickStore), StoreError> {
         let bars = SqliteBarStore::open_read_only(path.join(BARS_FILE)).await?;
         let ticks = SqliteTickStore::open_read_only(path.join(TICKS_FILE)).await?;
         Ok((bars, ticks))
     }
 
-    /// Writes all that was taken, and gives the folder free.
+    /// Writes everything that was appended to the logs, and releases the folder.
     pub fn close(&self) {
         self.trades.close();
         self.dead_letters.close();

@@ -1,36 +1,37 @@
 //! The consumer group whose members share the partitions.
 
 use clap::Args;
-use host::Layers;
+use host::ConfigReader;
 
-/// The flags of a member of a consumer group.
+/// The flags of a member of a consumer group. The role that contains them adds the default of
+/// `--group` to the help.
 #[derive(Debug, Default, Args)]
 pub struct GroupArgs {
-    /// The consumer group that shares the partitions [default: candlewick- and the role]
+    /// The consumer group that shares the partitions
     #[arg(long, value_name = "NAME")]
     pub group: Option<String>,
-    /// A name of this process that outlives it, such as the pod's of a stateful set: started
-    /// again within the session's 6 s, it gets its partitions back at once. No two processes of
-    /// a group may have the same [default: none]
+    /// A name of this process that survives a restart, such as that of a pod of a stateful set:
+    /// if it is restarted within the 6 s of the session, it gets its partitions back at once. No
+    /// two processes of a group may have the same name. Without it, membership is dynamic
     #[arg(long, value_name = "NAME")]
     pub instance: Option<String>,
 }
 
-/// What was set.
+/// The consumer group and the identity of the member.
 #[derive(Debug, Clone)]
 pub struct GroupSettings {
     /// The name of the consumer group.
     pub group: String,
-    /// The member's static id, where membership is static.
+    /// The static id of the member, if its membership is static.
     pub instance: Option<String>,
 }
 
 impl GroupArgs {
-    /// Reads the section `[group]`; errors are collected in `layers`.
-    pub fn read(self, layers: &mut Layers, default: &str) -> GroupSettings {
+    /// Reads the settings of the group; errors are collected in `reader`.
+    pub fn read(self, reader: &mut ConfigReader, default_group: &str) -> GroupSettings {
         GroupSettings {
-            group: layers.take("group", self.group, default.to_owned()),
-            instance: layers.optional("instance", self.instance),
+            group: reader.read_or("group", self.group, default_group.to_owned()),
+            instance: reader.read_optional("instance", self.instance),
         }
     }
 }

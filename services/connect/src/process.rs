@@ -1,23 +1,28 @@
-//! Where a process is watched, and how it writes its logs.
+//! Where a process listens, and how it writes its logs.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
-use host::{ConfigErrors, Layers, LogFilter, LogFormat};
+use host::{ConfigErrors, ConfigReader, LogFilter, LogFormat};
 
-/// The flags of every process that runs until it is told to stop.
+use crate::help::defaults_in_help;
+
+/// The flags of every process that runs until a signal stops it. The role that contains them adds
+/// the default of `--listen` to the help.
 #[derive(Debug, Default, Args)]
+#[command(mut_args = defaults_in_help(|reader| {
+    Self::default().read_logging(reader);
+}))]
 pub struct ProcessArgs {
-    /// The address it listens on: for `api` REST, the stream and probes, for the others
-    /// /healthz, /readyz and /metrics [default: 127.0.0.1 and 8080 for api, 8081 for aggregator,
-    /// 8082 for archiver]
+    /// The address to listen on: for `api` REST, the stream and probes, for other roles /healthz,
+    /// /readyz and /metrics
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
-    /// Which logs are written, such as warn or info,candlewick_api=debug [default: info]
+    /// Which logs are written, such as warn or info,candlewick_api=debug
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
-    /// How logs are written: human or json [default: human]
+    /// How logs are written: human or json
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<String>,
     /// A TOML file with any of these settings
@@ -25,7 +30,7 @@ pub struct ProcessArgs {
     pub config: Option<PathBuf>,
 }
 
-/// What was set.
+/// Where a process listens, and how it writes its logs.
 #[derive(Debug)]
 pub struct ProcessSettings {
     /// The address to listen on.
@@ -37,18 +42,30 @@ pub struct ProcessSettings {
 }
 
 impl ProcessArgs {
-    /// The layers below these flags.
-    pub fn layers(&self) -> Result<Layers, ConfigErrors> {
-        Layers::load(self.config.as_deref())
+    /// Loads the file that `--config` names and the environment.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is not TOML, or a variable is not UTF-8.
+    pub fn load_config(&self) -> Result<ConfigReader, ConfigErrors> {
+        ConfigReader::load(self.config.as_deref())
     }
 
-    /// Reads what every process has; `port` is the default of `listen`.
-    pub fn read(self, layers: &mut Layers, port: u16) -> ProcessSettings {
-        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    /// Reads the settings of the process; errors are collected in `reader`.
+    pub fn read(mut self, reader: &mut ConfigReader, default_port: u16) -> ProcessSettings {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, default_port));
+        let listen = reader.read_or("listen", self.listen.take(), address);
+        let (log, log_format) = self.read_logging(reader);
         ProcessSettings {
-            listen: layers.take("listen", self.listen, listen),
-            log: layers.take("log", self.log, LogFilter::default()),
-            log_format: layers.take("log_format", self.log_format, LogFormat::Human),
+            listen,
+            log,
+            log_format,
         }
+    }
+
+    /// Reads how logs are written.
+    fn read_logging(self, reader: &mut ConfigReader) -> (LogFilter, LogFormat) {
+        let log = reader.read_or("log", self.log, LogFilter::default());
+        let log_format = reader.read_or("log_format", self.log_format, LogFormat::default());
+        (log, log_format)
     }
 }

@@ -24,7 +24,7 @@ struct Flags {
     breaker: BreakerArgs,
 }
 
-/// Everything that was set.
+/// Everything that was configured.
 #[derive(Debug)]
 struct Settings {
     process: ProcessSettings,
@@ -36,18 +36,18 @@ struct Settings {
     redis: Option<store::RedisConfig>,
 }
 
-fn read(flags: &[&str]) -> Result<Settings, ConfigErrors> {
+fn read_settings(flags: &[&str]) -> Result<Settings, ConfigErrors> {
     let flags = Flags::parse_from(std::iter::once(&"test").chain(flags));
-    let mut layers = flags.process.layers()?;
-    let process = flags.process.read(&mut layers, 8081);
-    let group = flags.group.read(&mut layers, "candlewick-test");
-    let breaker = flags.breaker.read(&mut layers);
-    let redis = flags.redis.read(&mut layers);
-    let kafka = flags.kafka.read(&mut layers);
-    let timescaledb = flags.timescaledb.read(&mut layers);
-    let clickhouse = flags.clickhouse.read(&mut layers);
+    let mut reader = flags.process.load_config()?;
+    let process = flags.process.read(&mut reader, 8081);
+    let group = flags.group.read(&mut reader, "candlewick-test");
+    let breaker = flags.breaker.read(&mut reader);
+    let redis = flags.redis.read(&mut reader);
+    let kafka = flags.kafka.read(&mut reader);
+    let timescaledb = flags.timescaledb.read(&mut reader);
+    let clickhouse = flags.clickhouse.read(&mut reader);
     let servers = timescaledb.zip(clickhouse);
-    let (timescaledb, clickhouse) = layers.finish_with(servers)?;
+    let (timescaledb, clickhouse) = reader.finish_with(servers)?;
     Ok(Settings {
         process,
         group,
@@ -59,7 +59,7 @@ fn read(flags: &[&str]) -> Result<Settings, ConfigErrors> {
     })
 }
 
-const NEEDED: [&str; 6] = [
+const REQUIRED: [&str; 6] = [
     "--brokers",
     "a:9092,b:9092",
     "--timescaledb-url",
@@ -68,15 +68,15 @@ const NEEDED: [&str; 6] = [
     "http://ticks:8123",
 ];
 
-fn file(text: &str) -> NamedTempFile {
+fn config_file(text: &str) -> NamedTempFile {
     let file = NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
     file
 }
 
 #[test]
-fn what_is_needed_is_enough() {
-    let settings = read(&NEEDED).unwrap();
+fn the_required_settings_are_enough() {
+    let settings = read_settings(&REQUIRED).unwrap();
     assert_eq!(settings.process.listen.to_string(), "127.0.0.1:8081");
     assert_eq!(settings.group.group, "candlewick-test");
     assert_eq!(settings.group.instance, None);
@@ -87,9 +87,9 @@ fn what_is_needed_is_enough() {
 }
 
 #[test]
-fn a_file_may_say_it_all_and_flags_win_over_it() {
-    let password = file("secret");
-    let file = file(&format!(
+fn a_file_may_hold_all_settings_and_flags_win_over_it() {
+    let password = config_file("secret");
+    let file = config_file(&format!(
         "group = 'blue'
          instance = 'aggregator-0'
          listen = '0.0.0.0:9000'
@@ -125,7 +125,7 @@ fn a_file_may_say_it_all_and_flags_win_over_it() {
         "--redis-sentinel-password-file",
         "/run/sentinels",
     ];
-    let settings = read(&flags).unwrap();
+    let settings = read_settings(&flags).unwrap();
     assert_eq!(settings.process.listen.to_string(), "0.0.0.0:9000");
     assert_eq!(settings.group.group, "green");
     assert_eq!(settings.group.instance.as_deref(), Some("aggregator-0"));
@@ -146,10 +146,10 @@ fn a_file_may_say_it_all_and_flags_win_over_it() {
 }
 
 #[test]
-fn all_mistakes_are_told_at_once_and_no_password_is() {
-    let file = file("[breaker]\nfailures = 0\nopenfor = '1s'");
+fn all_mistakes_are_reported_at_once_and_no_password_is_shown() {
+    let file = config_file("[breaker]\nfailures = 0\nopenfor = '1s'");
     let path = file.path().to_str().unwrap();
-    let errors = read(&[
+    let errors = read_settings(&[
         "--config",
         path,
         "--timescaledb-url",
@@ -187,14 +187,14 @@ fn all_mistakes_are_told_at_once_and_no_password_is() {
 }
 
 #[test]
-fn a_role_leaves_the_sections_of_others_alone_and_no_unknown_ones() {
+fn a_role_ignores_the_sections_of_other_roles_and_no_unknown_ones() {
     let text = "[kafka]\nbrokers = 'a:1'\n[redis]\nurl = 'x'\n[clickhouse]\nurll = 'x'\n[clickhose]\nurl = 'x'";
-    let file = file(text);
+    let file = config_file(text);
     let flags = Flags::parse_from(["test", "--config", file.path().to_str().unwrap()]);
-    let mut layers = flags.process.layers().unwrap();
-    ignore_all_but(&mut layers, &["clickhouse"]);
-    flags.clickhouse.read_optional(&mut layers);
-    let text = layers.finish().unwrap_err().to_string();
+    let mut reader = flags.process.load_config().unwrap();
+    ignore_all_but(&mut reader, &["clickhouse"]);
+    flags.clickhouse.read_optional(&mut reader);
+    let text = reader.finish().unwrap_err().to_string();
     assert!(text.contains("2 configuration errors"), "{text}");
     assert!(
         text.contains("clickhouse.urll") && text.contains("clickhose.url"),

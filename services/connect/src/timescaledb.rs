@@ -1,13 +1,17 @@
-//! Where bars are kept.
+//! The database of bars.
 
 use clap::Args;
-use host::Layers;
+use host::ConfigReader;
 use store::TimescaleConfig;
 
-use super::url::PostgresUrl;
+use crate::help::defaults_in_help;
+use crate::url::PostgresUrl;
 
 /// The flags of TimescaleDB.
 #[derive(Debug, Default, Args)]
+#[command(mut_args = defaults_in_help(|reader| {
+    Self::default().read_optional(reader);
+}))]
 pub struct TimescaleArgs {
     /// The database of the bars: postgres://user@host:port/database
     #[arg(long, value_name = "URL")]
@@ -15,10 +19,11 @@ pub struct TimescaleArgs {
     /// A file with its password, read for every connection
     #[arg(long, value_name = "FILE")]
     pub timescaledb_password_file: Option<String>,
-    /// The certificate of who signed its certificate, in PEM; with it, TLS is verified in full
+    /// The certificate of the authority that signed the database's certificate, in PEM; with it,
+    /// TLS is verified in full
     #[arg(long, value_name = "FILE")]
     pub timescaledb_ca: Option<String>,
-    /// At most so many connections that read, and as many that write [default: 8]
+    /// The largest number of connections that read, and of connections that write
     #[arg(long, value_name = "N")]
     pub timescaledb_connections: Option<String>,
 }
@@ -26,33 +31,36 @@ pub struct TimescaleArgs {
 const URL: &str = "timescaledb.url";
 
 impl TimescaleArgs {
-    /// The configuration; none, with the reason noted, where there is no URL.
-    pub fn read(self, layers: &mut Layers) -> Option<TimescaleConfig> {
-        let url = layers.require(URL, self.timescaledb_url.clone());
-        self.read_rest(layers, url)
+    /// Returns the configuration, or `None` with an error collected in `reader` if there is no
+    /// URL.
+    pub fn read(self, reader: &mut ConfigReader) -> Option<TimescaleConfig> {
+        let url = reader.read_required(URL, self.timescaledb_url.clone());
+        self.read_with_url(reader, url)
     }
 
-    /// The same where there need not be one.
-    pub fn read_optional(self, layers: &mut Layers) -> Option<TimescaleConfig> {
-        let url = layers.optional(URL, self.timescaledb_url.clone());
-        self.read_rest(layers, url)
+    /// Returns the configuration, or `None` if there is no URL, which is no error.
+    pub fn read_optional(self, reader: &mut ConfigReader) -> Option<TimescaleConfig> {
+        let url = reader.read_optional(URL, self.timescaledb_url.clone());
+        self.read_with_url(reader, url)
     }
 
-    fn read_rest(self, layers: &mut Layers, url: Option<PostgresUrl>) -> Option<TimescaleConfig> {
-        let password = "timescaledb.password_file";
-        let password_file = layers.optional(password, self.timescaledb_password_file);
-        let root_cert = layers.optional("timescaledb.ca", self.timescaledb_ca);
+    fn read_with_url(
+        self,
+        reader: &mut ConfigReader,
+        url: Option<PostgresUrl>,
+    ) -> Option<TimescaleConfig> {
+        let has_url = url.is_some();
+        let mut config = TimescaleConfig::new(url.map_or_else(String::new, |url| url.0));
+        let key = "timescaledb.password_file";
+        config.password_file = reader.read_optional(key, self.timescaledb_password_file);
+        config.root_cert = reader.read_optional("timescaledb.ca", self.timescaledb_ca);
         let key = "timescaledb.connections";
-        let connections = layers.optional::<u16>(key, self.timescaledb_connections);
-        if connections == Some(0) {
-            layers.reject(key, "a whole number from 1 to 65535");
+        let default = u16::try_from(config.max_connections).unwrap_or(u16::MAX);
+        let connections = reader.read_or(key, self.timescaledb_connections, default);
+        if connections == 0 {
+            reader.reject(key, "a whole number from 1 to 65535");
         }
-        let mut config = TimescaleConfig::new(url?.0);
-        config.password_file = password_file;
-        config.root_cert = root_cert;
-        if let Some(connections) = connections {
-            config.max_connections = usize::from(connections);
-        }
-        Some(config)
+        config.max_connections = usize::from(connections);
+        has_url.then_some(config)
     }
 }

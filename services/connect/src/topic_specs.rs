@@ -1,14 +1,14 @@
-//! The topics as they should be, under the names that are configured.
+//! What the topics of a cluster should be.
 
 use kafka::TopicSpec;
 
-use crate::TopicNames;
+use crate::topics::TopicNames;
 
-/// The topics of a cluster, called so.
+/// Returns the specifications of the topics, under their configured names.
 #[must_use]
 pub fn topic_specs(names: &TopicNames, partitions: u32, replication: u32) -> Vec<TopicSpec> {
     let spec = |topic: schemas::Topic| TopicSpec {
-        name: names.of(topic.name),
+        name: names.full_name(topic.name),
         partitions: topic.partitions,
         replication: topic.replication,
         settings: topic
@@ -26,10 +26,10 @@ mod tests {
     use super::{TopicNames, topic_specs};
 
     #[test]
-    fn topics_take_the_largest_record_that_is_appended() {
-        // What librdkafka counts beside key and value.
-        let largest = kafka::MAX_RECORD_BYTES + 1_024;
-        assert!(schemas::MAX_MESSAGE_BYTES > largest);
+    fn topics_accept_the_largest_record_that_is_appended() {
+        // What librdkafka counts in addition to key and value.
+        let largest_bytes = kafka::MAX_RECORD_BYTES + 1_024;
+        assert!(schemas::MAX_MESSAGE_BYTES > largest_bytes);
         for spec in topic_specs(&TopicNames::default(), 1, 1) {
             let setting = spec
                 .settings

@@ -1,59 +1,58 @@
-//! How the topics are called.
+//! The names of the topics.
 
 use clap::Args;
-use host::Layers;
+use host::ConfigReader;
 
 /// The flags of the topics.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Kafka")]
 pub struct TopicNameArgs {
     /// What the names of the topics begin with, so that several clusters of Candlewick can share
-    /// the brokers: letters, digits, '.', '_' and '-' [default: nothing]
+    /// the brokers: letters, digits, '.', '_' and '-'; empty if it is not set
     #[arg(long, value_name = "TEXT")]
     kafka_topic_prefix: Option<String>,
 }
 
-/// How the topics are called.
+/// The names of the topics.
 #[derive(Debug, Clone, Default)]
 pub struct TopicNames {
     prefix: String,
 }
 
-/// Kafka's limit is 249 for a whole name.
-const LONGEST: usize = 200;
+/// The greatest length of a prefix. The limit of Kafka for a whole name is 249.
+const MAX_PREFIX_LENGTH: usize = 200;
 
 impl TopicNameArgs {
-    /// Reads the section `[topics]`; errors are collected in `layers`.
-    pub fn read(self, layers: &mut Layers) -> TopicNames {
-        let prefix = layers.parse_with(
+    /// Reads the prefix of the topics; errors are collected in `reader`.
+    pub fn read(self, reader: &mut ConfigReader) -> TopicNames {
+        let prefix = reader.parse_or(
             "kafka.topic_prefix",
             self.kafka_topic_prefix,
             "up to 200 letters, digits, '.', '_' and '-'",
             |text| {
                 let is_legal =
                     |one: char| one.is_ascii_alphanumeric() || matches!(one, '.' | '_' | '-');
-                match text.chars().all(is_legal) && text.len() <= LONGEST {
+                match text.chars().all(is_legal) && text.len() <= MAX_PREFIX_LENGTH {
                     true => Ok(text.to_owned()),
                     false => Err(""),
                 }
             },
+            String::new(),
         );
-        TopicNames {
-            prefix: prefix.unwrap_or_default(),
-        }
+        TopicNames { prefix }
     }
 }
 
 impl TopicNames {
-    /// Names that begin so.
+    /// Returns the names that begin with a prefix.
     pub fn with_prefix(prefix: impl Into<String>) -> Self {
         Self {
             prefix: prefix.into(),
         }
     }
 
-    /// What the brokers call a topic.
-    pub fn of(&self, topic: &str) -> String {
+    /// Returns the name of a topic on the brokers: the prefix and the topic's own name.
+    pub fn full_name(&self, topic: &str) -> String {
         format!("{}{topic}", self.prefix)
     }
 }

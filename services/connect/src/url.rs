@@ -1,8 +1,8 @@
-//! Addresses of servers, checked as far as their beginnings go.
+//! The URLs of servers. Only how they begin is checked.
 
 use host::Setting;
 
-/// Declares settings that are texts which begin in one of a few ways.
+/// Declares settings that are texts with one of a few beginnings.
 macro_rules! urls {
     ($($(#[doc = $doc:literal])+ $name:ident: $accepts:literal, [$($scheme:literal),+];)+) => {$(
         $(#[doc = $doc])+
@@ -19,6 +19,10 @@ macro_rules! urls {
                     false => Err(String::new()),
                 }
             }
+
+            fn to_text(&self) -> String {
+                self.0.clone()
+            }
         }
     )+};
 }
@@ -26,13 +30,13 @@ macro_rules! urls {
 urls! {
     /// A database of PostgreSQL.
     PostgresUrl: "postgres://user@host:port/database", ["postgres://", "postgresql://"];
-    /// A Redis: one server, the master that Sentinels name, or a Cluster; with `rediss` by TLS.
+    /// A Redis: one server, the master that Sentinels name, or a Cluster; `rediss` is TLS.
     RedisUrl: "redis://host:port, redis+sentinel://host:port,host:port/name or \
                redis+cluster://host:port,host:port",
         ["redis://", "rediss://", "redis+", "rediss+"];
 }
 
-/// An address of HTTP, without a user.
+/// An HTTP address without a user.
 pub(super) struct HttpUrl(pub(super) String);
 
 impl Setting for HttpUrl {
@@ -46,5 +50,9 @@ impl Setting for HttpUrl {
             true => Ok(Self(text.to_owned())),
             false => Err(String::new()),
         }
+    }
+
+    fn to_text(&self) -> String {
+        self.0.clone()
     }
 }

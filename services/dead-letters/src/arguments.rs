@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use host::{ConfigErrors, Layers};
+use host::{ConfigErrors, ConfigReader};
 use market::{RejectReason, Symbol, Venue};
 
 use super::place::LetterPlace;
@@ -169,11 +169,11 @@ impl SourceArgs {
         if let Some(path) = self.data {
             return Ok(Source::Folder(path));
         }
-        let mut layers = Layers::load(self.config.as_deref())?;
-        ignore_all_but(&mut layers, &["kafka"]);
-        let config = self.kafka.read(&mut layers);
-        let names = self.topics.read(&mut layers);
-        layers.finish()?;
+        let mut reader = ConfigReader::load(self.config.as_deref())?;
+        ignore_all_but(&mut reader, &["kafka"]);
+        let config = self.kafka.read(&mut reader);
+        let names = self.topics.read(&mut reader);
+        reader.finish()?;
         Ok(Source::Cluster(Box::new(config), names))
     }
 }

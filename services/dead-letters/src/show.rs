@@ -72,7 +72,7 @@ fn decoded(record: &TradesRecord) -> Vec<(&'static str, String)> {
     match record {
         TradesRecord::Trade(trade) => [vec![kind("trade")], fields(trade)].concat(),
         TradesRecord::Amendment(amendment, trade) => {
-            let place = amendment.place.map_or_else(
+            let place = amendment.target_position.map_or_else(
                 || "-".to_owned(),
                 |place| format!("epoch {}, offset {}", place.epoch, place.offset),
             );

@@ -43,7 +43,7 @@ pub(super) async fn cluster(
     let brokers = config.brokers.clone();
     let kafka = Kafka::connect(config)?;
     let open = async |name| {
-        let topic = kafka.topic(&names.of(name)).await?;
+        let topic = kafka.topic(&names.full_name(name)).await?;
         // Which generation it is means nothing here: no offset is compared with a stored one.
         topic.open(0)
     };

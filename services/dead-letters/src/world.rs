@@ -1,7 +1,6 @@
 //! A topic of dead letters in memory, for the tests.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use clock::ManualClock;
 
 use eventlog::{Log, MemoryLog, NewRecord};
 use market::{Position, RejectReason};
@@ -31,9 +30,7 @@ pub(super) fn place(text: &str) -> LetterPlace {
 
 /// A log of two partitions that hold these values by turns, each a moment later.
 pub(super) async fn log(max_bytes: usize, values: &[Vec<u8>]) -> MemoryLog {
-    let ticking = AtomicI64::new(0);
-    let now = move || ticking.fetch_add(1, Ordering::Relaxed);
-    let log = MemoryLog::new(2, 1, max_bytes, Arc::new(now));
+    let log = MemoryLog::new(2, 1, max_bytes, ManualClock::stepping(0, 1));
     for (value, partition) in values.iter().zip([0, 1].into_iter().cycle()) {
         let entry = NewRecord {
             key: "key".into(),

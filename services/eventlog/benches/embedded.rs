@@ -1,12 +1,13 @@
 //! What the durable log does: appends of each size, and reads of its tail and of its file.
 //!
-//! `cargo bench -p candlewick-log --bench embedded`.
+//! `cargo bench -p candlewick-eventlog --bench embedded`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use candlewick_eventlog::{EmbeddedLog, EmbeddedOptions, Log, NewRecord, Retention};
+use clock::{Clock, SystemClock};
 
 /// Records in all, of an append, and how many appends are in flight.
 const SHAPES: [(usize, usize, usize); 5] = [
@@ -22,18 +23,8 @@ const FETCH_BYTES: usize = 1 << 20;
 
 type Failure = Box<dyn std::error::Error>;
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a benchmark measures with the real clock"
-)]
-fn started() -> Instant {
-    Instant::now()
-}
-
-#[expect(clippy::disallowed_methods, reason = "a benchmark is a host")]
-fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    i64::try_from(since.map_or(0, |since| since.as_nanos())).unwrap_or(i64::MAX)
+fn since(start_ns: u64) -> Duration {
+    Duration::from_nanos(SystemClock.monotonic_ns() - start_ns)
 }
 
 fn open(folder: &tempfile::TempDir) -> Result<EmbeddedLog, Failure> {
@@ -42,11 +33,11 @@ fn open(folder: &tempfile::TempDir) -> Result<EmbeddedLog, Failure> {
         partitions: 1,
         retention: Retention::FOREVER,
         max_pending_bytes: 64 << 20,
-        now: Arc::new(now_ns),
     };
     Ok(EmbeddedLog::open(
         folder.path().join("trades.redb"),
         options,
+        SystemClock,
     )?)
 }
 
@@ -67,9 +58,9 @@ async fn append(log: &EmbeddedLog, shape: (usize, usize, usize)) -> Result<Vec<D
                     key: KEY.into(),
                     value: vec![b'7'; VALUE_BYTES].into(),
                 };
-                let start = started();
+                let start_ns = SystemClock.monotonic_ns();
                 log.append(0, vec![entry; size]).await?;
-                took.push(start.elapsed());
+                took.push(since(start_ns));
             }
             Ok::<_, candlewick_eventlog::LogError>(took)
         })
@@ -101,16 +92,16 @@ async fn run(shape: (usize, usize, usize)) -> Result<(), Failure> {
     let (total, size, in_flight) = shape;
     let folder = tempfile::tempdir()?;
     let log = open(&folder)?;
-    let start = started();
+    let start_ns = SystemClock.monotonic_ns();
     let follower = tokio::spawn(follow(log.clone(), total));
     let mut took = append(&log, shape).await?;
-    let appended = start.elapsed();
+    let appended = since(start_ns);
     follower.await??;
-    let followed = start.elapsed();
+    let followed = since(start_ns);
     took.sort();
     drop(log);
     let log = open(&folder)?;
-    let start = started();
+    let start_ns = SystemClock.monotonic_ns();
     follow(log, total).await?;
     println!(
         "{size:>7} {in_flight:>9} {:>11.0} {:>8.2} {:>8.2} {:>11.0} {:>11.0}",
@@ -118,7 +109,7 @@ async fn run(shape: (usize, usize, usize)) -> Result<(), Failure> {
         took[took.len() / 2].as_secs_f64() * 1e3,
         took[took.len() * 99 / 100].as_secs_f64() * 1e3,
         per_second(total, followed),
-        per_second(total, start.elapsed()),
+        per_second(total, since(start_ns)),
     );
     Ok(())
 }

@@ -22,6 +22,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 
+use clock::Clock;
 use tokio::sync::oneshot;
 
 use self::blob::{Blob, Malformed, Records};
@@ -32,7 +33,8 @@ use self::identity::Identity;
 use self::partition::{Partition, Place};
 use self::queue::{Append, Queue};
 use self::trouble::Trouble;
-use crate::{Batch, Bounds, Epoch, Log, LogError, Metrics, NewRecord, Now, Offset, PartitionId};
+use crate::wall_clock::WallClock;
+use crate::{Batch, Bounds, Epoch, Log, LogError, Metrics, NewRecord, Offset, PartitionId};
 
 pub use self::options::{EmbeddedOptions, Retention};
 
@@ -61,7 +63,7 @@ struct Handle {
 /// What the handles and the committer share.
 struct Topic {
     name: String,
-    now: Now,
+    clock: WallClock,
     retention: Retention,
     max_recent_bytes: usize,
     metrics: Metrics,
@@ -77,15 +79,27 @@ impl EmbeddedLog {
     /// After a crash this reads and checks the whole file: half a second for each gigabyte that
     /// the system still has in memory, and as long as the disk takes for the rest.
     ///
+    /// Append times are taken from `clock`; they never go back, although the clock may.
+    ///
     /// # Errors
     /// [`LogError::Locked`] where the file is open already, in this process or another,
     /// [`LogError::Newer`] where a newer version wrote it, [`LogError::Partitions`] where it has
     /// another number of them, and [`LogError::Storage`] where it cannot be used.
-    pub fn open(path: impl AsRef<Path>, options: EmbeddedOptions) -> Result<Self, LogError> {
-        Self::open_on(path.as_ref(), options, Health::default())
+    pub fn open(
+        path: impl AsRef<Path>,
+        options: EmbeddedOptions,
+        clock: impl Clock,
+    ) -> Result<Self, LogError> {
+        let clock = WallClock::new(clock);
+        Self::open_on(path.as_ref(), options, clock, Health::default())
     }
 
-    fn open_on(path: &Path, options: EmbeddedOptions, health: Health) -> Result<Self, LogError> {
+    fn open_on(
+        path: &Path,
+        options: EmbeddedOptions,
+        clock: WallClock,
+        health: Health,
+    ) -> Result<Self, LogError> {
         let (file, identity, extents) = LogFile::open(path, options.partitions, health)?;
         let partitions: Vec<_> = (0..)
             .zip(extents)
@@ -94,7 +108,7 @@ impl EmbeddedLog {
         let metrics = Metrics::new(&options.topic);
         let topic = Arc::new(Topic {
             name: options.topic,
-            now: options.now,
+            clock,
             retention: options.retention,
             max_recent_bytes: (RECENT_BYTES / partitions.len().max(1)).max(MIN_RECENT_BYTES),
             queue: Queue::new(options.max_pending_bytes, metrics.clone()),

@@ -9,21 +9,17 @@
 //! ahead of it after a crash.
 
 mod embedded;
+mod guarded;
 mod memory;
 mod metrics;
 mod progress;
 mod record;
 mod traits;
-
-use std::sync::Arc;
+mod wall_clock;
 
 pub use embedded::{EmbeddedLog, EmbeddedOptions, Retention};
+pub use guarded::GuardedLog;
 pub use memory::MemoryLog;
 pub use metrics::Metrics;
 pub use record::{Batch, Epoch, NewRecord, Offset, PartitionId, Record};
 pub use traits::{Bounds, Log, LogError};
-
-/// The clock that append times are taken from, in UTC nanoseconds.
-///
-/// It is passed in, since only the host reads a clock; it may go back, append times do not.
-pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;

@@ -4,8 +4,11 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use clock::Clock;
+
 use crate::progress::Progress;
-use crate::{Batch, Bounds, Epoch, Log, LogError, NewRecord, Now, Offset, PartitionId, Record};
+use crate::wall_clock::WallClock;
+use crate::{Batch, Bounds, Epoch, Log, LogError, NewRecord, Offset, PartitionId, Record};
 
 /// What a record costs beside its key and value, roughly.
 const RECORD_OVERHEAD_BYTES: usize = 64;
@@ -22,7 +25,7 @@ pub struct MemoryLog {
 struct Topic {
     epoch: Epoch,
     max_bytes_per_partition: usize,
-    now: Now,
+    clock: WallClock,
     partitions: Vec<Partition>,
 }
 
@@ -43,12 +46,13 @@ impl MemoryLog {
     /// An empty topic. `epoch` must be greater than that of the same topic's last start.
     ///
     /// The bound counts keys, values and 64 bytes a record; the newest record is always kept.
+    /// Append times are taken from `clock`; they never go back, although the clock may.
     #[must_use]
     pub fn new(
         partitions: PartitionId,
         epoch: Epoch,
         max_bytes_per_partition: usize,
-        now: Now,
+        clock: impl Clock,
     ) -> Self {
         let partition = |_| Partition {
             ring: Mutex::default(),
@@ -58,7 +62,7 @@ impl MemoryLog {
             topic: Arc::new(Topic {
                 epoch,
                 max_bytes_per_partition,
-                now,
+                clock: WallClock::new(clock),
                 partitions: (0..partitions).map(partition).collect(),
             }),
         }
@@ -158,7 +162,7 @@ impl Log for MemoryLog {
         if entries.is_empty() {
             return Ok(offset..offset);
         }
-        ring.push(entries, (self.topic.now)());
+        ring.push(entries, self.topic.clock.now_ns());
         ring.evict(self.topic.max_bytes_per_partition);
         // Under the lock, so that two appends cannot announce their ends in the wrong order.
         partition.progress.advance(ring.end());

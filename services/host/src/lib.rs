@@ -4,13 +4,13 @@
 //!
 //! ```no_run
 //! # use std::time::Duration;
-//! # use candlewick_host::{BuildInfo, Error, Health, Layers, LogFilter, LogFormat, MetricsHandle, Stage};
+//! # use candlewick_host::{BuildInfo, ConfigReader, Error, Health, LogFilter, LogFormat, MetricsHandle, Stage};
 //! # use candlewick_clock::SystemClock;
 //! # use candlewick_host::{Supervisor, start_telemetry};
 //! # async fn script(log: Option<String>) -> Result<(), Error> {
-//! let mut config = Layers::load(None)?;
-//! let filter = config.take("log", log, LogFilter::default());
-//! let brokers = config.require::<Vec<String>>("kafka.brokers", None);
+//! let mut config = ConfigReader::load(None)?;
+//! let filter = config.read_or("log", log, LogFilter::default());
+//! let brokers = config.read_required::<Vec<String>>("kafka.brokers", None);
 //! let brokers = config.finish_with(brokers)?;
 //! start_telemetry(&filter, LogFormat::Human)?;
 //! let metrics = MetricsHandle::install(BuildInfo { version: "0.1.0", commit: "unknown" })?;
@@ -24,8 +24,8 @@
 //!     stop.cancelled().await;
 //!     Ok(())
 //! });
-//! supervisor.spawn(Stage::Observe, "metrics-upkeep", async move |stop| {
-//!     metrics.upkeep(SystemClock, stop).await;
+//! supervisor.spawn(Stage::Observe, "metrics", async move |stop| {
+//!     metrics.run_maintenance(SystemClock, stop).await;
 //!     Ok(())
 //! });
 //! supervisor.run_until_signal(Duration::from_secs(30)).await?.exit()
@@ -39,11 +39,11 @@ mod metrics;
 mod supervisor;
 mod telemetry;
 
-pub use config::{ConfigErrors, EXIT_USAGE, Layers, Secret, Setting};
+pub use config::{ConfigErrors, ConfigReader, EXIT_USAGE, Secret, Setting};
 pub use error::Error;
 pub use health::{
     ComponentReport, DependencyHealth, Health, HealthComponent, HealthReport, HealthStatus,
 };
 pub use metrics::{BuildInfo, MetricsHandle};
-pub use supervisor::{Outcome, Stage, Supervisor, TaskFailure};
+pub use supervisor::{ShutdownOutcome, Stage, Supervisor, TaskFailure};
 pub use telemetry::{LogFilter, LogFormat, start_telemetry};

@@ -1,4 +1,4 @@
-//! The process's metrics in the Prometheus text format. Whoever serves HTTP serves the text.
+//! The metrics of the process in the Prometheus text format. The API serves the text.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use clock::Clock;
 
 mod process;
 
-/// How often histograms take in the samples recorded since.
-const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+/// How often histograms absorb the samples that were recorded since.
+const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// From half a millisecond, a fast commit, to an hour, a very late trade.
+/// The buckets of times: from half a millisecond, a fast commit, to an hour, a very late trade.
 const SECONDS_BUCKETS: [f64; 18] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
     60.0, 300.0, 3600.0,
 ];
 
-/// Powers of four from 64 bytes to 64 MiB.
+/// The buckets of sizes: powers of four from 64 bytes to 64 MiB.
 const BYTES_BUCKETS: [f64; 11] = [
     64.0,
     256.0,
@@ -36,17 +36,17 @@ const BYTES_BUCKETS: [f64; 11] = [
     67_108_864.0,
 ];
 
-/// Anything else is a count.
+/// The buckets of every other histogram, which counts something.
 const COUNT_BUCKETS: [f64; 11] = [
     1.0, 2.0, 5.0, 10.0, 50.0, 100.0, 500.0, 1000.0, 5000.0, 10_000.0, 100_000.0,
 ];
 
-/// What was built, for `candlewick_build_info`.
+/// The version of the binary, for `candlewick_build_info`.
 #[derive(Clone, Copy, Debug)]
 pub struct BuildInfo {
     /// The version of the binary.
     pub version: &'static str,
-    /// The commit it was built from; "unknown" outside a release.
+    /// The commit that it was built from; "unknown" outside a release.
     pub commit: &'static str,
 }
 
@@ -57,12 +57,13 @@ pub struct MetricsHandle {
 }
 
 impl MetricsHandle {
-    /// Makes the macros of the `metrics` crate record here. Once for a process.
+    /// Makes the macros of the `metrics` crate record here. It can be called once in a process.
     ///
-    /// A histogram's buckets follow from its name: `_seconds`, `_bytes`, or else a count.
+    /// The buckets of a histogram follow from its name: one that ends in `_seconds` measures times,
+    /// in `_bytes` sizes, any other counts.
     ///
     /// # Errors
-    /// If metrics were already set up.
+    /// If metrics are already set up.
     pub fn install(build: BuildInfo) -> Result<Self, Error> {
         let recorder = PrometheusBuilder::new()
             .set_buckets(&COUNT_BUCKETS)?
@@ -75,21 +76,22 @@ impl MetricsHandle {
         Ok(Self { recorder })
     }
 
-    /// The text of every metric, those of the process read anew: memory, descriptors, CPU, start.
+    /// Returns all metrics as text, including the present memory, descriptors, CPU time and start
+    /// time of the process.
     ///
-    /// Reads `/proc/self`; where there is none, the process's own metrics are absent.
+    /// These are read from `/proc/self` and are absent on a system that does not have it.
     pub fn render(&self) -> String {
         let mut text = self.recorder.render();
         if let Some(sample) = ProcessSample::read() {
-            text.push_str(&sample.exposition());
+            text.push_str(&sample.to_prometheus_text());
         }
         text
     }
 
-    /// Keeps what histograms hold in memory bounded between scrapes, until `stop`.
-    pub async fn upkeep<C: Clock>(self, clock: C, stop: CancellationToken) {
+    /// Bounds the memory that histograms use between scrapes, until `stop` is cancelled.
+    pub async fn run_maintenance<C: Clock>(self, clock: C, stop: CancellationToken) {
         loop {
-            let sleep = clock.sleep(UPKEEP_INTERVAL);
+            let sleep = clock.sleep(MAINTENANCE_INTERVAL);
             if stop.run_until_cancelled(sleep).await.is_none() {
                 return;
             }
@@ -106,7 +108,7 @@ mod tests {
     use clock::SystemClock;
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_recorded_is_rendered_and_upkeep_stops_when_told() {
+    async fn recorded_metrics_are_rendered_and_maintenance_stops_on_request() {
         let build = BuildInfo {
             version: "1.2.3",
             commit: "abc",
@@ -137,10 +139,10 @@ mod tests {
         assert!(text.contains("candlewick_build_info{"));
 
         let stop = CancellationToken::new();
-        let upkeep = tokio::spawn(handle.upkeep(SystemClock, stop.clone()));
-        SystemClock.sleep(UPKEEP_INTERVAL * 3).await;
-        assert!(!upkeep.is_finished());
+        let maintenance = tokio::spawn(handle.run_maintenance(SystemClock, stop.clone()));
+        SystemClock.sleep(MAINTENANCE_INTERVAL * 3).await;
+        assert!(!maintenance.is_finished());
         stop.cancel();
-        upkeep.await.unwrap();
+        maintenance.await.unwrap();
     }
 }

@@ -4,29 +4,31 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::time::Duration;
 
-use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+use clock::{Clock, timeout};
+use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::signals::{SignalSource, UnixSignals};
 use self::stage::StageTokens;
+use self::task_error::TaskError;
 use crate::error::Error;
 use crate::health::Health;
-use clock::Clock;
-use clock::timeout;
 
 mod outcome;
 mod signals;
 mod stage;
+mod task_error;
 #[cfg(test)]
 mod tests;
 
-pub use self::outcome::{Outcome, TaskFailure};
+pub use self::outcome::{ShutdownOutcome, TaskFailure};
 pub use self::stage::Stage;
 
 /// Named tasks under one cancellation token.
 ///
-/// A task that ends before it was told to stops the process, non-zero. A shutdown tells the tasks of
-/// one [`Stage`] to stop, waits for them, then goes on to the next, all under one deadline.
+/// A task that ends before it is stopped ends the process with a non-zero exit code. A shutdown
+/// stops the tasks of one [`Stage`], waits for them, then continues with the next stage, all under
+/// one deadline.
 #[derive(Debug)]
 pub struct Supervisor<C> {
     clock: C,
@@ -34,19 +36,20 @@ pub struct Supervisor<C> {
     tokens: StageTokens,
     trigger: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
-    running: HashMap<Id, Task>,
+    running: HashMap<Id, RunningTask>,
     failures: Vec<TaskFailure>,
 }
 
 #[derive(Debug)]
-struct Task {
+struct RunningTask {
     name: String,
     stage: Stage,
-    finite: bool,
+    /// Whether the task may succeed before it is stopped.
+    is_finite: bool,
 }
 
 impl<C: Clock> Supervisor<C> {
-    /// A supervisor without tasks; `health` is told when the shutdown begins.
+    /// Returns a supervisor without tasks. When the shutdown begins, it makes `health` not ready.
     pub fn new(clock: C, health: Health) -> Self {
         Self {
             clock,
@@ -59,72 +62,76 @@ impl<C: Clock> Supervisor<C> {
         }
     }
 
-    /// Starts a task that must run until the token it is given is cancelled. On a tokio runtime only.
+    /// Starts a task that must run until its token is cancelled. It has to be called on a tokio
+    /// runtime.
     pub fn spawn<F, T>(&mut self, stage: Stage, name: impl Into<String>, task: F)
     where
         F: FnOnce(CancellationToken) -> T,
         T: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        let handle = self.tasks.spawn(task(self.tokens.of(stage)));
-        self.note(
+        let handle = self.tasks.spawn(task(self.tokens.stage_token(stage)));
+        self.track_task(
             &handle,
-            Task {
+            RunningTask {
                 name: name.into(),
                 stage,
-                finite: false,
+                is_finite: false,
             },
         );
     }
 
-    /// Starts a task that may succeed at any time, such as a replay; if it fails, the process stops.
+    /// Starts a task that may succeed at any time, such as a replay. If it fails, the process stops.
     pub fn spawn_finite<F, T>(&mut self, stage: Stage, name: impl Into<String>, task: F)
     where
         F: FnOnce(CancellationToken) -> T,
         T: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        let handle = self.tasks.spawn(task(self.tokens.of(stage)));
-        self.note(
+        let handle = self.tasks.spawn(task(self.tokens.stage_token(stage)));
+        self.track_task(
             &handle,
-            Task {
+            RunningTask {
                 name: name.into(),
                 stage,
-                finite: true,
+                is_finite: true,
             },
         );
     }
 
-    /// Cancelled when the tasks of this stage are to stop.
-    pub fn token(&self, stage: Stage) -> CancellationToken {
-        self.tokens.of(stage)
+    /// Returns the token that stops the tasks of a stage.
+    pub fn stage_token(&self, stage: Stage) -> CancellationToken {
+        self.tokens.stage_token(stage)
     }
 
-    /// Cancel this to shut the process down in order, as a signal would.
-    pub fn trigger(&self) -> CancellationToken {
+    /// Returns a token that shuts the process down in order when it is cancelled, as a signal would.
+    pub fn shutdown_token(&self) -> CancellationToken {
         self.trigger.clone()
     }
 
-    /// Runs until SIGINT, SIGTERM, the trigger, the failure of a task or the end of the last one; then
-    /// stops the tasks in order, within `deadline`. A second signal ends at once.
+    /// Runs until SIGINT, SIGTERM, the trigger, the failure of a task or the end of the last one. Then
+    /// stops the tasks in order, within `deadline`. A second signal ends this at once.
     ///
-    /// A blocking thread outlives its task: leave with [`Outcome::exit`], which waits for none.
+    /// A blocking thread may outlive its task: end the process by [`ShutdownOutcome::exit`], which
+    /// waits for no thread.
     ///
     /// # Errors
-    /// If signals cannot be listened for.
-    pub async fn run_until_signal(self, deadline: Duration) -> Result<Outcome, Error> {
+    /// If the signal handlers cannot be installed.
+    pub async fn run_until_signal(self, deadline: Duration) -> Result<ShutdownOutcome, Error> {
         let signals = UnixSignals::listen().map_err(Error::Signals)?;
         Ok(self.run(signals, deadline).await)
     }
 
-    async fn run(mut self, mut signals: impl SignalSource, deadline: Duration) -> Outcome {
-        let reason = self.watch(&mut signals).await;
+    async fn run(mut self, mut signals: impl SignalSource, deadline: Duration) -> ShutdownOutcome {
+        let reason = self.wait_for_shutdown(&mut signals).await;
         tracing::info!(reason, ?deadline, "shutting down");
-        self.health.drain("shutting down");
+        self.health.start_draining("shutting down");
         let outcome = tokio::select! {
             biased;
-            () = self.drain(deadline) => Outcome::of(std::mem::take(&mut self.failures)),
-            signal = signals.next() => {
+            () = self.stop_stages(deadline) => {
+                ShutdownOutcome::from_failures(std::mem::take(&mut self.failures))
+            }
+            signal = signals.next_signal() => {
                 tracing::warn!(signal, "ending at once: the second signal");
-                Outcome::Forced
+                ShutdownOutcome::Forced
             }
         };
         self.tokens.cancel_all();
@@ -132,21 +139,21 @@ impl<C: Clock> Supervisor<C> {
         outcome
     }
 
-    /// Waits for a reason to shut down.
-    async fn watch(&mut self, signals: &mut impl SignalSource) -> &'static str {
+    /// Waits for a reason to shut down and returns it.
+    async fn wait_for_shutdown(&mut self, signals: &mut impl SignalSource) -> &'static str {
         loop {
             let trigger = self.trigger.clone();
             tokio::select! {
                 biased;
-                signal = signals.next() => return signal,
-                () = trigger.cancelled() => return "asked to by a task",
+                signal = signals.next_signal() => return signal,
+                () = trigger.cancelled() => return "a task requested it",
                 joined = self.join_next() => match joined {
                     None => return "every task is done",
-                    Some((task, Ok(()))) if task.finite => {
+                    Some((task, Ok(()))) if task.is_finite => {
                         tracing::info!(task = task.name, "task done");
                     }
                     Some((task, result)) => {
-                        let failure = TaskFailure::early(task.name, result);
+                        let failure = TaskFailure::from_early_end(task.name, result);
                         tracing::error!(%failure, "task ended early");
                         self.failures.push(failure);
                         return "a task ended early";
@@ -156,20 +163,20 @@ impl<C: Clock> Supervisor<C> {
         }
     }
 
-    /// Tells stage after stage to stop and waits for each, leaving some of `deadline` to the later
-    /// ones; tasks that are still running at its end are failures.
-    async fn drain(&mut self, deadline: Duration) {
+    /// Stops one stage after the other and waits for each, leaving some of `deadline` to the later
+    /// ones. Tasks that are still running at its end are failures.
+    async fn stop_stages(&mut self, deadline: Duration) {
         let clock = self.clock.clone();
         let begin_ns = clock.monotonic_ns();
         for stage in Stage::IN_ORDER {
-            self.tokens.of(stage).cancel();
+            self.tokens.stage_token(stage).cancel();
             let elapsed = Duration::from_nanos(clock.monotonic_ns().saturating_sub(begin_ns));
-            let left = stage.ends_within(deadline).saturating_sub(elapsed);
+            let left = stage.latest_end(deadline).saturating_sub(elapsed);
             if timeout(&clock, left, self.join_stage(stage)).await.is_err() {
-                tracing::warn!(?stage, running = ?self.names(), "stage did not stop in time");
+                tracing::warn!(?stage, running = ?self.running_names(), "stage did not stop in time");
             }
         }
-        for task in self.names() {
+        for task in self.running_names() {
             self.failures.push(TaskFailure::Overdue { task });
         }
     }
@@ -180,7 +187,7 @@ impl<C: Clock> Supervisor<C> {
             let Some((task, result)) = self.join_next().await else {
                 return;
             };
-            match TaskFailure::late(task.name.clone(), result) {
+            match TaskFailure::from_late_end(task.name.clone(), result) {
                 Some(failure) => {
                     tracing::error!(%failure, "task failed while stopping");
                     self.failures.push(failure);
@@ -190,26 +197,27 @@ impl<C: Clock> Supervisor<C> {
         }
     }
 
-    /// The next task to end, and how; nothing if none is left. May be dropped and called again.
-    async fn join_next(&mut self) -> Option<(Task, Result<(), JoinEnd>)> {
+    /// Waits for the next task to end, and returns it with its result, or `None` if no task is
+    /// left. The future may be dropped and the function called again.
+    async fn join_next(&mut self) -> Option<(RunningTask, Result<(), TaskError>)> {
         let (id, result) = match self.tasks.join_next_with_id().await? {
-            Ok((id, result)) => (id, result.map_err(JoinEnd::Error)),
-            Err(error) => (error.id(), Err(JoinEnd::Lost(error))),
+            Ok((id, result)) => (id, result.map_err(TaskError::Returned)),
+            Err(error) => (error.id(), Err(TaskError::Lost(error))),
         };
         let task = self
             .running
             .remove(&id)
-            .expect("each task is noted when it is started");
+            .expect("each task is tracked from its start");
         Some((task, result))
     }
 
-    fn note(&mut self, handle: &AbortHandle, task: Task) {
+    fn track_task(&mut self, handle: &AbortHandle, task: RunningTask) {
         tracing::debug!(task = task.name, stage = ?task.stage, "task started");
         self.running.insert(handle.id(), task);
     }
 
-    /// The tasks that are running, in alphabetical order.
-    fn names(&self) -> Vec<String> {
+    /// Returns the names of the tasks that are running, in alphabetical order.
+    fn running_names(&self) -> Vec<String> {
         let mut names: Vec<_> = self
             .running
             .values()
@@ -218,11 +226,4 @@ impl<C: Clock> Supervisor<C> {
         names.sort();
         names
     }
-}
-
-/// How a task ended that did not succeed.
-#[derive(Debug)]
-enum JoinEnd {
-    Error(anyhow::Error),
-    Lost(JoinError),
 }

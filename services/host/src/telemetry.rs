@@ -1,4 +1,4 @@
-//! Logs to standard error: for people, or a JSON object a line. Timestamps are UTC.
+//! Logs to standard error: lines for people, or one JSON object a line. Timestamps are UTC.
 
 use std::backtrace::Backtrace;
 use std::io::{IsTerminal, stderr};
@@ -32,9 +32,18 @@ impl Setting for LogFormat {
             _ => Err(String::new()),
         }
     }
+
+    fn to_text(&self) -> String {
+        match self {
+            Self::Human => "human",
+            Self::Json => "json",
+        }
+        .to_owned()
+    }
 }
 
-/// Which log records are written: checked directives of [`EnvFilter`]. By default `info`.
+/// Which log records are written: directives of [`EnvFilter`] that were checked. The default is
+/// `info`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFilter(String);
 
@@ -51,12 +60,17 @@ impl Setting for LogFilter {
         EnvFilter::try_new(text).map_err(|error| error.to_string())?;
         Ok(Self(text.to_owned()))
     }
+
+    fn to_text(&self) -> String {
+        self.0.clone()
+    }
 }
 
-/// Sends log records, and panics as errors, to standard error. Once for a process.
+/// Starts writing log records, and panics as errors, to standard error. It can be called once in a
+/// process.
 ///
 /// # Errors
-/// If logging was already set up.
+/// If logging is already set up.
 pub fn start_telemetry(filter: &LogFilter, format: LogFormat) -> Result<(), Error> {
     let filter = EnvFilter::new(&filter.0);
     let lines = match format {
@@ -73,9 +87,9 @@ pub fn start_telemetry(filter: &LogFilter, format: LogFormat) -> Result<(), Erro
     registry().with(lines.with_filter(filter)).try_init()?;
     panic::set_hook(Box::new(|panic| {
         let message = panic.payload_as_str().unwrap_or("not a text");
-        let place = panic.location().map(ToString::to_string);
+        let location = panic.location().map(ToString::to_string);
         let backtrace = Backtrace::capture();
-        tracing::error!(place, %backtrace, "panicked: {message}");
+        tracing::error!(location, %backtrace, "panicked: {message}");
     }));
     Ok(())
 }

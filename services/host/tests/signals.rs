@@ -1,4 +1,4 @@
-//! Real signals to a real process: this test binary, run again as the process that is signalled.
+//! Real signals to a real process: this test binary, run again as the process that gets them.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader};
@@ -8,10 +8,11 @@ use std::time::Duration;
 use candlewick_host::{Health, Stage, Supervisor};
 use clock::SystemClock;
 
-/// Runs a process with a task that stops when told to, or never; signals it; gives its exit code.
-fn exit_code(mode: &str, signals: &[&str]) -> Option<i32> {
+/// Runs a process with a task that stops on request or never, sends it signals, and returns its
+/// exit code.
+fn exit_code_after(mode: &str, signals: &[&str]) -> Option<i32> {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "the_process", "--ignored", "--nocapture"])
+        .args(["--exact", "signalled_process", "--ignored", "--nocapture"])
         .env("CANDLEWICK_TEST_MODE", mode)
         .stdout(Stdio::piped())
         .spawn()
@@ -36,18 +37,18 @@ fn exit_code(mode: &str, signals: &[&str]) -> Option<i32> {
 
 #[test]
 fn sigterm_and_sigint_stop_in_order() {
-    assert_eq!(exit_code("obedient", &["-TERM"]), Some(0));
-    assert_eq!(exit_code("obedient", &["-INT"]), Some(0));
+    assert_eq!(exit_code_after("stops", &["-TERM"]), Some(0));
+    assert_eq!(exit_code_after("stops", &["-INT"]), Some(0));
 }
 
 #[test]
 fn a_second_signal_ends_a_process_that_does_not_stop() {
-    assert_eq!(exit_code("stuck", &["-TERM", "-INT"]), Some(130));
+    assert_eq!(exit_code_after("stuck", &["-TERM", "-INT"]), Some(130));
 }
 
 #[tokio::test]
-#[ignore = "run by the other tests, to be signalled"]
-async fn the_process() {
+#[ignore = "run by the other tests, which send it signals"]
+async fn signalled_process() {
     let mode = std::env::var("CANDLEWICK_TEST_MODE").unwrap();
     let mut supervisor = Supervisor::new(SystemClock, Health::default());
     supervisor.spawn(Stage::Intake, "task", move |stop| async move {

@@ -1,10 +1,9 @@
-//! How many trades a second one core checks, keys, encodes and hands to a log in memory.
+//! The number of trades per second that one core checks, keys, encodes and appends to a log in memory.
 
 use std::hint::black_box;
-use std::sync::Arc;
 
 use candlewick_ingest::Producer;
-use clock::SystemClock;
+use clock::{ManualClock, SystemClock};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use eventlog::MemoryLog;
 use market::{Decimal, Instrument, Side, Symbol, Trade, TradeId, Venue};
@@ -22,7 +21,7 @@ fn symbols() -> Vec<Symbol> {
         .collect()
 }
 
-/// Trade `index` of a tape in which every trade is of another symbol than the one before.
+/// Returns the trade with a number.
 fn trade(index: usize) -> Trade {
     let number = i64::try_from(index).expect("small");
     Trade {
@@ -55,14 +54,19 @@ fn benches(criterion: &mut Criterion) {
         .collect();
     let mut batch = TradesBatch::new(&venue, &symbols);
     for index in 0..TRADES {
-        let place = u32::try_from(index * 7 % SYMBOLS).expect("small");
-        batch.push(place, &trade(index));
+        let symbol_index = u32::try_from(index * 7 % SYMBOLS).expect("small");
+        batch.push(symbol_index, &trade(index));
     }
-    let bytes = batch.take();
+    let bytes = batch.take_bytes();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime");
-    let log = MemoryLog::new(8, 1, RING_BYTES, Arc::new(|| 1_700_000_000_000_000_000));
+    let log = MemoryLog::new(
+        8,
+        1,
+        RING_BYTES,
+        ManualClock::new(1_700_000_000_000_000_000),
+    );
     let folder = tempfile::TempDir::new().expect("a folder");
     let store = SqliteBarStore::open(folder.path().join("bars"));
     let store = runtime.block_on(store).expect("a store");

@@ -1,4 +1,4 @@
-//! Sending edits, cancels and repairs.
+//! Appending edits, cancels and repairs.
 
 use bytes::Bytes;
 use clock::Clock;
@@ -7,18 +7,19 @@ use market::{Amendment, Instrument, Position, RejectReason, Trade, Venue, VenueS
 use schemas::{RecordPosition, Repair, TradesRecord};
 use store::BarReader;
 
-use crate::venues::declared;
-use crate::{IngestError, Producer};
+use crate::error::IngestError;
+use crate::producer::Producer;
+use crate::venues::load_declaration;
 
 impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
-    /// Appends an edit or a cancel of a trade of the instrument, and answers once it is durable.
-    /// `trade` names the amended one and has the new values, as [`Amendment`] says. The trade
-    /// itself may come later, unless it is named by its place.
+    /// Appends an edit or a cancel of a trade of the instrument, and returns once it is durable.
+    /// `trade` identifies the amended trade and has the new values, as [`Amendment`] says. The
+    /// trade itself may arrive later, unless it is identified by its position.
     ///
     /// # Errors
-    /// [`IngestError::Rejected`] with what the fold would refuse: nothing is appended then. A
-    /// venue that nobody has declared is refused as well, since what its ids are unique within
-    /// is not known. Otherwise what the log and the store answer.
+    /// [`IngestError::Rejected`] if the fold would reject the amendment; nothing is appended then.
+    /// An amendment of a venue that was not declared is rejected too, because it is unknown what
+    /// the venue's ids are unique within. The errors of the log and the store.
     pub async fn amend(
         &self,
         instrument: &Instrument,
@@ -27,50 +28,49 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
     ) -> Result<RecordPosition, IngestError> {
         let partition = self.partition_of(instrument);
         let settings = self.settings_in_force(instrument).await?;
-        market::check(&trade, self.clock.now_ns())
-            .and_then(|()| settings.check_amendment(&amendment, &trade))?;
-        if let Some(place) = amendment.place {
+        market::validate_trade(&trade, self.clock.now_ns())
+            .and_then(|()| settings.validate_amendment(&amendment, &trade))?;
+        if let Some(position) = amendment.target_position {
             let end = Position {
                 epoch: self.log.epoch(),
                 offset: self.log.bounds(partition).await?.end,
             };
-            if place >= end {
+            if position >= end {
                 return Err(RejectReason::TargetMissing.into());
             }
         }
         let record = TradesRecord::Amendment(amendment, trade);
         let offset = self.append_records(instrument, &[record]).await?;
-        self.metrics.amended();
-        Ok(self.placed(partition, offset))
+        self.metrics.count_amendment();
+        Ok(self.record_position(partition, offset))
     }
 
-    /// Appends repairs of an instrument, and answers where the first of them is once all are
-    /// durable.
+    /// Appends repairs of an instrument. Returns the position of the first once all are durable.
     ///
     /// # Errors
-    /// [`IngestError::RepairUnsound`] where there is none, or one has bounds that a record cannot
-    /// have; [`IngestError::Rejected`] where the venue is not declared; what the log and the store
-    /// answer: some of the repairs may then be in the log, where a second one harms nothing.
+    /// [`IngestError::InvalidRepair`] if there are no repairs or one has invalid bounds;
+    /// [`IngestError::Rejected`] if the venue was not declared; the errors of the log and the
+    /// store. Some of the repairs may then be in the log; appending them again is harmless.
     pub async fn repair(
         &self,
         instrument: &Instrument,
-        ranges: &[Repair],
+        repairs: &[Repair],
     ) -> Result<RecordPosition, IngestError> {
-        if ranges.is_empty() || !ranges.iter().all(|range| range.is_sound()) {
-            return Err(IngestError::RepairUnsound);
+        if repairs.is_empty() || !repairs.iter().all(|repair| repair.is_valid()) {
+            return Err(IngestError::InvalidRepair);
         }
         self.settings_in_force(instrument).await?;
-        let records: Vec<_> = ranges.iter().copied().map(TradesRecord::Repair).collect();
+        let records: Vec<_> = repairs.iter().copied().map(TradesRecord::Repair).collect();
         let offset = self.append_records(instrument, &records).await?;
-        self.metrics.repaired(records.len());
-        Ok(self.placed(self.partition_of(instrument), offset))
+        self.metrics.count_repairs(records.len());
+        Ok(self.record_position(self.partition_of(instrument), offset))
     }
 
-    /// The settings of an instrument's venue, which somebody has declared.
+    /// Returns the settings of an instrument's venue.
     ///
     /// # Errors
-    /// [`IngestError::Rejected`] with [`RejectReason::VenueUnknown`] where nobody has; what the log and
-    /// the store answer.
+    /// [`IngestError::Rejected`] with [`RejectReason::VenueUnknown`] if the venue was not declared;
+    /// the errors of the log and the store.
     pub async fn settings_in_force(
         &self,
         instrument: &Instrument,
@@ -78,13 +78,12 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
         let venue: Venue = instrument
             .venue()
             .parse()
-            .expect("an instrument was made of a venue");
+            .expect("an instrument has a valid venue");
         if let Some(settings) = self.settings(&venue).await? {
             return Ok(settings);
         }
-        // It may have been declared a moment ago, or to some partitions only: then the
-        // declaration is completed.
-        match declared(&self.log, &self.reader, &venue, None).await? {
+        // A declaration may not be folded yet, or be in some partitions only. It is completed then.
+        match load_declaration(&self.log, &self.reader, &venue, None).await? {
             Some(_) => self.settings_or_default(instrument).await,
             None => Err(RejectReason::VenueUnknown.into()),
         }
@@ -113,7 +112,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
         schemas::partition_of(instrument.key().as_bytes(), self.log.partitions())
     }
 
-    fn placed(&self, partition: PartitionId, offset: Offset) -> RecordPosition {
+    fn record_position(&self, partition: PartitionId, offset: Offset) -> RecordPosition {
         RecordPosition {
             partition,
             position: Position {

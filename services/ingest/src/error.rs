@@ -1,51 +1,51 @@
-//! Why trades or settings were not taken.
+//! Why trades or settings were not appended.
 
 use eventlog::LogError;
 use market::{IdScheme, IdScope, RejectReason, Venue};
 use store::StoreError;
 
-/// Why trades or settings were not taken.
+/// Why trades or settings were not appended.
 ///
-/// Whatever the variant, some of the records may be in the log: sending the same again is safe,
-/// since a trade's identity removes duplicates and settings amend themselves.
+/// With any variant some of the records may be in the log. Sending the same records again is safe:
+/// duplicates of a trade are recognized by its identity, and repeated settings change nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
-    /// The venue has another scheme or scope, which its first settings fixed.
+    /// The venue's first settings fixed another id scheme or id scope.
     #[error(
         "{venue} numbers its trades {known_scheme} within {known_scope}, \
-         which cannot become {asked_scheme} within {asked_scope}"
+         which cannot become {requested_scheme} within {requested_scope}"
     )]
     Conflict {
-        /// Which venue.
+        /// The venue.
         venue: Venue,
         /// The scheme in force.
         known_scheme: IdScheme,
         /// The scope in force.
         known_scope: IdScope,
-        /// The scheme asked for.
-        asked_scheme: IdScheme,
-        /// The scope asked for.
-        asked_scope: IdScope,
+        /// The requested scheme.
+        requested_scheme: IdScheme,
+        /// The requested scope.
+        requested_scope: IdScope,
     },
-    /// A duration of the settings is out of its bounds.
+    /// A duration of the settings is out of bounds.
     #[error("{field} is not between 0 and 86400000 ms")]
     OutOfRange {
-        /// Which one, as JSON names it.
+        /// The setting's name in JSON.
         field: &'static str,
     },
-    /// An edit, a cancel or a repair that the fold would refuse; nothing was appended.
-    #[error("{}", reject.explanation())]
+    /// The fold would reject the edit, cancel or repair; nothing was appended.
+    #[error("{}", reason.explanation())]
     Rejected {
-        /// Why.
-        reject: RejectReason,
+        /// The reason.
+        reason: RejectReason,
     },
-    /// Repairs are of whole minutes in order, at most a day each, and at least one.
+    /// There are no repairs, or one is not of whole minutes in order or is longer than a day.
     #[error("a repair is of whole minutes in order, at most a day each")]
-    RepairUnsound,
-    /// The log had no room until the deadline; try again shortly.
+    InvalidRepair,
+    /// The log accepted no records until the deadline; try again shortly.
     #[error("the log has been busy for {waited_ms} ms; try again shortly")]
     Busy {
-        /// How long room was waited for.
+        /// How long the producer waited, in milliseconds.
         waited_ms: u64,
     },
     /// The log failed.
@@ -57,14 +57,14 @@ pub enum IngestError {
 }
 
 impl IngestError {
-    /// Whether the same call may succeed later.
+    /// Returns whether the same call may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Conflict { .. }
             | Self::OutOfRange { .. }
             | Self::Rejected { .. }
-            | Self::RepairUnsound => false,
+            | Self::InvalidRepair => false,
             Self::Busy { .. } => true,
             Self::Log(error) => error.is_transient(),
             Self::Store(error) => error.is_transient(),
@@ -73,7 +73,7 @@ impl IngestError {
 }
 
 impl From<RejectReason> for IngestError {
-    fn from(reject: RejectReason) -> Self {
-        Self::Rejected { reject }
+    fn from(reason: RejectReason) -> Self {
+        Self::Rejected { reason }
     }
 }

@@ -1,8 +1,8 @@
-//! The producing side: trades are checked, keyed, partitioned and appended to the log.
+//! Appending to the log: trades are checked, keyed, partitioned and appended.
 //!
-//! [`Producer`] is what the API and the collectors send trades through. It declares venues,
-//! refuses what the fold would refuse anyway, and answers only when the log holds the rest
-//! durably; edits, cancels and repairs go the same way.
+//! The API and the collectors append trades through a [`Producer`]. It declares venues, rejects what
+//! the fold would reject anyway, and returns only once the log holds the rest durably. Edits, cancels
+//! and repairs are appended in the same way.
 
 mod amend;
 mod error;
@@ -14,4 +14,4 @@ mod venues;
 
 pub use error::IngestError;
 pub use metrics::Metrics;
-pub use producer::{Appended, Producer};
+pub use producer::{AppendResult, Producer};

@@ -1,4 +1,4 @@
-//! What the producing side counts.
+//! The metrics of the producer.
 
 use metrics::{Counter, Unit};
 
@@ -7,9 +7,9 @@ const AMENDMENTS: &str = "candlewick_ingest_amendments_total";
 const REPAIRS: &str = "candlewick_ingest_repairs_total";
 const REJECTED: &str = "candlewick_ingest_rejected_total";
 
-/// The counters of the producing side.
+/// The counters of the producer.
 ///
-/// Handles bind to the recorder that is installed when they are made: install it first.
+/// The counters belong to the recorder that is installed when they are created: install it first.
 #[derive(Clone)]
 pub struct Metrics {
     accepted: Counter,
@@ -30,47 +30,47 @@ impl Metrics {
         }
     }
 
-    /// Tells the installed recorder what each metric means. Call it once a process.
+    /// Describes each metric to the installed recorder. Call it once per process.
     pub fn describe() {
         metrics::describe_counter!(
             TRADES,
             Unit::Count,
-            "Trades that were sent, by whether the log took them."
+            "Trades that were sent, by whether they were appended to the log."
         );
         metrics::describe_counter!(
             REJECTED,
             Unit::Count,
-            "Trades that were refused before the log, by reason."
+            "Trades that were rejected before the log, by reason."
         );
         metrics::describe_counter!(
             AMENDMENTS,
             Unit::Count,
-            "Edits and cancels that the log has taken."
+            "Edits and cancels that were appended to the log."
         );
         metrics::describe_counter!(
             REPAIRS,
             Unit::Count,
-            "Ranges of minutes to be folded anew that the log has taken."
+            "Ranges of minutes marked for refolding that were appended to the log."
         );
     }
 
-    /// Counts trades that the log has taken.
-    pub fn accepted(&self, count: usize) {
+    /// Counts trades that were appended.
+    pub fn count_accepted(&self, count: usize) {
         self.accepted.increment(count as u64);
     }
 
-    /// Counts an edit or a cancel that the log has taken.
-    pub(crate) fn amended(&self) {
+    /// Counts an edit or a cancel that was appended.
+    pub(crate) fn count_amendment(&self) {
         self.amendments.increment(1);
     }
 
-    /// Counts repairs that the log has taken.
-    pub(crate) fn repaired(&self, count: usize) {
+    /// Counts repairs that were appended.
+    pub(crate) fn count_repairs(&self, count: usize) {
         self.repairs.increment(count as u64);
     }
 
-    /// Counts trades that were refused; `reason` is one of a closed set of codes.
-    pub fn rejected(&self, reason: &'static str, count: u64) {
+    /// Counts trades that were rejected; `reason` is one of a closed set of codes.
+    pub fn count_rejected(&self, reason: &'static str, count: u64) {
         self.rejected.increment(count);
         metrics::counter!(REJECTED, "reason" => reason).increment(count);
     }

@@ -7,87 +7,90 @@ use schemas::TradesRecord;
 
 use crate::routes::Route;
 
-/// Roughly what a trade takes in the log.
+/// The approximate size of a trade's record.
 const RECORD_BYTES: usize = 48;
 
-/// Records of one partition, encoded one after the other.
+/// The records of one partition, encoded one after the other.
 pub(crate) struct PartitionRecords {
-    /// Which partition.
+    /// The partition.
     pub(crate) partition: PartitionId,
     bytes: Bytes,
-    records: Vec<Extent>,
+    records: Vec<RecordExtent>,
 }
 
-/// One record: its route, and where it ends in the buffer.
-struct Extent {
-    route: u32,
+/// One record in the buffer of its partition.
+struct RecordExtent {
+    route_index: u32,
+    /// The end of its bytes; they begin at the end of the record before.
     end: usize,
 }
 
-/// The trades of one call, sorted into what is refused and what each partition gets.
-pub(crate) struct Partitioned {
-    /// Indexes of refused trades, ascending, with the reason.
+/// The trades of one call: the rejected ones, and the records of each partition.
+pub(crate) struct PartitionedTrades {
+    /// The indexes of the rejected trades, ascending, with the reasons.
     pub(crate) rejected: Vec<(usize, RejectReason)>,
-    /// The others, for each partition that gets any.
+    /// The records of each partition that has any.
     pub(crate) partitions: Vec<PartitionRecords>,
-    /// How many were not refused.
+    /// The number of trades that were not rejected.
     pub(crate) accepted: usize,
 }
 
-/// A partition's buffer while it is being filled.
+/// The records of a partition while they are being encoded.
 #[derive(Default)]
-struct Buffer {
+struct PartitionBuffer {
     bytes: Vec<u8>,
-    records: Vec<Extent>,
+    records: Vec<RecordExtent>,
 }
 
-/// Checks and encodes trades. `places` gives each trade's route; `now_ns` is the present.
-pub(crate) fn partition(
+/// Checks and encodes trades. `route_indexes` holds the index of each trade's route; `now_ns` is the
+/// present time.
+pub(crate) fn partition_trades(
     trades: &[(Instrument, Trade)],
-    places: &[u32],
+    route_indexes: &[u32],
     routes: &[Route],
     partitions: PartitionId,
     now_ns: i64,
-) -> Partitioned {
+) -> PartitionedTrades {
     let mut rejected = Vec::new();
-    let mut buffers: Vec<Buffer> = Vec::new();
-    buffers.resize_with(partitions as usize, Buffer::default);
-    for (index, ((_, trade), place)) in trades.iter().zip(places).enumerate() {
-        let route = &routes[*place as usize];
-        let checked = market::check(trade, now_ns).and_then(|()| route.settings.check(trade));
-        if let Err(reject) = checked {
-            rejected.push((index, reject));
+    let mut buffers: Vec<PartitionBuffer> = Vec::new();
+    buffers.resize_with(partitions as usize, PartitionBuffer::default);
+    for (index, ((_, trade), route_index)) in trades.iter().zip(route_indexes).enumerate() {
+        let route = &routes[*route_index as usize];
+        let checked = market::validate_trade(trade, now_ns)
+            .and_then(|()| route.settings.validate_trade(trade));
+        if let Err(reason) = checked {
+            rejected.push((index, reason));
             continue;
         }
         let buffer = &mut buffers[route.partition as usize];
-        buffer.reserve(trades.len() / partitions as usize);
+        buffer.reserve_for(trades.len() / partitions as usize);
         TradesRecord::encode_trade(trade, &mut buffer.bytes);
-        buffer.records.push(Extent {
-            route: *place,
+        buffer.records.push(RecordExtent {
+            route_index: *route_index,
             end: buffer.bytes.len(),
         });
     }
-    Partitioned {
+    PartitionedTrades {
         accepted: trades.len() - rejected.len(),
         rejected,
         partitions: (0..)
             .zip(buffers)
             .filter(|(_, buffer)| !buffer.records.is_empty())
-            .map(|(partition, buffer)| buffer.freeze(partition))
+            .map(|(partition, buffer)| buffer.into_records(partition))
             .collect(),
     }
 }
 
-impl Buffer {
-    /// Makes room for a fair share of the trades, before the first.
-    fn reserve(&mut self, records: usize) {
+impl PartitionBuffer {
+    /// Reserves space for an equal share of the trades before the first record.
+    fn reserve_for(&mut self, records: usize) {
         if self.records.is_empty() {
             self.bytes.reserve(RECORD_BYTES * (records + 1));
             self.records.reserve(records + 1);
         }
     }
 
-    fn freeze(self, partition: PartitionId) -> PartitionRecords {
+    fn into_records(self, partition: PartitionId) -> PartitionRecords {
         PartitionRecords {
             partition,
             bytes: Bytes::from(self.bytes),
@@ -97,18 +100,18 @@ impl Buffer {
 }
 
 impl PartitionRecords {
-    /// The entries to append. Keys and values are slices: nothing is copied, so a retry may ask
-    /// again.
-    pub(crate) fn entries(&self, routes: &[Route]) -> Vec<NewRecord> {
+    /// Returns the records to append. Keys and values share the buffer, so nothing is copied for a
+    /// retry.
+    pub(crate) fn to_new_records(&self, routes: &[Route]) -> Vec<NewRecord> {
         let mut start = 0;
-        let entry = |extent: &Extent| {
+        let new_record = |extent: &RecordExtent| {
             let value = self.bytes.slice(start..extent.end);
             start = extent.end;
             NewRecord {
-                key: routes[extent.route as usize].key.clone(),
+                key: routes[extent.route_index as usize].key.clone(),
                 value,
             }
         };
-        self.records.iter().map(entry).collect()
+        self.records.iter().map(new_record).collect()
     }
 }

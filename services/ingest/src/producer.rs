@@ -1,52 +1,54 @@
-//! Sending trades and settings.
+//! Appending trades and settings.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use clock::{Clock, RetryPolicy};
-use eventlog::{Log, NewRecord, Offset, PartitionId};
+use clock::{Clock, RetryPolicy, retry};
+use eventlog::{Log, LogError, NewRecord, Offset, PartitionId};
 use futures_util::future::join_all;
 use market::{Instrument, RejectReason, Trade, Venue, VenueSettings};
 use schemas::TradesRecord;
 use store::BarReader;
 use tokio::sync::Mutex;
 
-use crate::partitioned::{PartitionRecords, partition};
-use crate::routes::{Instruments, Route};
-use crate::venues::{FIRST_PARTITION, KnownVenues, declared};
-use crate::{IngestError, Metrics};
+use crate::error::IngestError;
+use crate::metrics::Metrics;
+use crate::partitioned::{PartitionRecords, partition_trades};
+use crate::routes::{DistinctInstruments, Route};
+use crate::venues::{DECIDING_PARTITION, KnownVenues, load_declaration};
 
-/// How long a busy log is waited for.
+/// How long to retry while the log is busy.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// The longest first wait for a busy log, and the longest of all.
-const FIRST_WAIT: Duration = Duration::from_millis(5);
-const LONGEST_WAIT: Duration = Duration::from_millis(250);
+/// The upper bound of the first backoff, and of all backoffs.
+const FIRST_BACKOFF: Duration = Duration::from_millis(5);
+const MAX_BACKOFF: Duration = Duration::from_millis(250);
 
-/// Sends trades and settings to the log, durably.
+/// Appends trades and settings to the log, durably.
 pub struct Producer<L, R, C> {
     pub(crate) log: L,
     pub(crate) reader: R,
     pub(crate) clock: C,
     deadline: Duration,
-    known: KnownVenues,
-    declaring: Mutex<()>,
+    known_venues: KnownVenues,
+    /// Held during a declaration.
+    declaration_lock: Mutex<()>,
     pub(crate) metrics: Metrics,
 }
 
-/// What became of trades that were sent: all that are not listed are in the log, durably.
+/// The result of appending trades: the log durably holds all trades that are not rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Appended {
-    /// How many the log has taken.
+pub struct AppendResult {
+    /// The number of trades that were appended.
     pub accepted: usize,
-    /// The refused ones by their index, ascending.
+    /// The indexes of the rejected trades, ascending, with the reasons.
     pub rejected: Vec<(usize, RejectReason)>,
 }
 
 impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
-    /// A producer to the topic `log`; `reader` knows the settings that were folded so far.
+    /// Returns a producer that appends to the topic `log` and reads the folded settings from `reader`.
     ///
-    /// It waits up to five seconds for a busy log.
+    /// It retries up to five seconds while the log is busy.
     #[must_use]
     pub fn new(log: L, reader: R, clock: C) -> Self {
         Self {
@@ -54,192 +56,197 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
             reader,
             clock,
             deadline: DEADLINE,
-            known: KnownVenues::default(),
-            declaring: Mutex::new(()),
+            known_venues: KnownVenues::default(),
+            declaration_lock: Mutex::new(()),
             metrics: Metrics::new(),
         }
     }
 
-    /// Waits for a busy log as long as this.
+    /// Sets how long to retry while the log is busy.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// What it counts, for those who refuse trades before they get here.
+    /// Returns the metrics, for callers that reject trades themselves.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    /// A venue's settings, where they are in force in every partition.
+    /// Returns a venue's settings; `None` unless they are in force in every partition.
     ///
     /// # Errors
-    /// [`IngestError::Store`] where they cannot be read.
+    /// [`IngestError::Store`] if they cannot be read.
     pub async fn settings(&self, venue: &Venue) -> Result<Option<VenueSettings>, IngestError> {
-        if let Some(known) = self.known.get(venue.as_str()) {
+        if let Some(known) = self.known_venues.get(venue.as_str()) {
             return Ok(Some(known));
         }
-        let stored = self.reader.venue(venue, self.log.partitions()).await?;
-        Ok(stored.map(|settings| self.known.learn(venue, settings)))
+        let stored = self
+            .reader
+            .venue_settings(venue, self.log.partitions())
+            .await?;
+        Ok(stored.map(|settings| self.known_venues.insert_loaded(venue, settings)))
     }
 
-    /// Declares a venue, or amends what was declared of it: done when every partition has
-    /// acknowledged. Declarations of one process wait for one another; between processes the
-    /// order in partition 0 decides, which every declaration reaches first.
+    /// Declares a venue or changes its settings. Returns once every partition has acknowledged the
+    /// settings. Declarations of one process wait for one another; between processes the order in
+    /// partition 0 decides, to which every declaration is appended first.
     ///
     /// # Errors
-    /// [`IngestError::Conflict`] where the scheme or the scope differ from those that the first
-    /// declaration fixed, [`IngestError::OutOfRange`], and what the log and the store answer.
+    /// [`IngestError::Conflict`] if the first declaration fixed another scheme or scope,
+    /// [`IngestError::OutOfRange`], and the errors of the log and the store.
     pub async fn declare(
         &self,
         venue: &Venue,
         settings: VenueSettings,
     ) -> Result<VenueSettings, IngestError> {
         check_bounds(&settings)?;
-        let _turn = self.declaring.lock().await;
-        let before = declared(&self.log, &self.reader, venue, None).await?;
+        let _guard = self.declaration_lock.lock().await;
+        let before = load_declaration(&self.log, &self.reader, venue, None).await?;
         if let Some(before) = before {
-            check_same(venue, &before.settings, &settings)?;
-            if before.everywhere && before.settings == settings {
-                self.known.set(venue, settings);
+            check_unchanged_ids(venue, &before.settings, &settings)?;
+            if before.is_everywhere && before.settings == settings {
+                self.known_venues.insert_declared(venue, settings);
                 return Ok(settings);
             }
         }
-        self.announce(venue, settings).await
+        self.append_settings(venue, settings).await
     }
 
-    /// Appends trades, each to the partition that its key names, and answers once all of them
-    /// are durable. A venue that nobody has declared is declared first, with
-    /// [`VenueSettings::default`]. Trades that the fold would refuse are not appended.
+    /// Appends trades, each to the partition of its key, and returns once all are durable. A venue that
+    /// was not declared is declared first, with [`VenueSettings::default`]. Trades that the fold
+    /// would reject are not appended.
     ///
     /// # Errors
     /// [`IngestError`]; some of the trades may then be in the log.
-    pub async fn append(&self, trades: Vec<(Instrument, Trade)>) -> Result<Appended, IngestError> {
+    pub async fn append(
+        &self,
+        trades: Vec<(Instrument, Trade)>,
+    ) -> Result<AppendResult, IngestError> {
         let partitions = self.log.partitions();
-        let instruments = Instruments::of(&trades);
-        let mut routes = Vec::with_capacity(instruments.distinct.len());
-        for instrument in &instruments.distinct {
+        let distinct = DistinctInstruments::from_trades(&trades);
+        let mut routes = Vec::with_capacity(distinct.instruments.len());
+        for instrument in &distinct.instruments {
             let settings = self.settings_or_default(instrument).await?;
             routes.push(Route::new(instrument, settings, partitions));
         }
         let now_ns = self.clock.now_ns();
-        let sorted = partition(&trades, &instruments.places, &routes, partitions, now_ns);
+        let partitioned = partition_trades(&trades, &distinct.indexes, &routes, partitions, now_ns);
         drop(trades);
-        self.append_all(&sorted.partitions, &routes).await?;
-        self.metrics.accepted(sorted.accepted);
-        self.count(&sorted.rejected);
-        Ok(Appended {
-            accepted: sorted.accepted,
-            rejected: sorted.rejected,
+        self.append_partitions(&partitioned.partitions, &routes)
+            .await?;
+        self.metrics.count_accepted(partitioned.accepted);
+        self.count_rejected(&partitioned.rejected);
+        Ok(AppendResult {
+            accepted: partitioned.accepted,
+            rejected: partitioned.rejected,
         })
     }
 
-    fn count(&self, rejected: &[(usize, RejectReason)]) {
+    fn count_rejected(&self, rejected: &[(usize, RejectReason)]) {
         let mut counts = BTreeMap::new();
-        for (_, reject) in rejected {
-            *counts.entry(reject.code()).or_default() += 1;
+        for (_, reason) in rejected {
+            *counts.entry(reason.code()).or_default() += 1;
         }
         for (code, count) in counts {
-            self.metrics.rejected(code, count);
+            self.metrics.count_rejected(code, count);
         }
     }
 
-    /// The settings of an instrument's venue, which is declared where it was not.
+    /// Returns the settings of an instrument's venue. Declares the venue if it was not declared.
     pub(crate) async fn settings_or_default(
         &self,
         instrument: &Instrument,
     ) -> Result<VenueSettings, IngestError> {
-        if let Some(known) = self.known.get(instrument.venue()) {
+        if let Some(known) = self.known_venues.get(instrument.venue()) {
             return Ok(known);
         }
         let venue: Venue = instrument
             .venue()
             .parse()
-            .expect("an instrument was made of a venue");
+            .expect("an instrument has a valid venue");
         if let Some(stored) = self.settings(&venue).await? {
             return Ok(stored);
         }
-        let _turn = self.declaring.lock().await;
-        if let Some(known) = self.known.get(venue.as_str()) {
+        let _guard = self.declaration_lock.lock().await;
+        if let Some(known) = self.known_venues.get(venue.as_str()) {
             return Ok(known);
         }
-        // Somebody may have declared it just now, or only to some partitions.
-        let begun = declared(&self.log, &self.reader, &venue, None).await?;
-        let settings = begun.map_or_else(VenueSettings::default, |begun| begun.settings);
-        self.announce(&venue, settings).await
+        // Another process may have declared it just now, or appended a declaration to some partitions
+        // only.
+        let declaration = load_declaration(&self.log, &self.reader, &venue, None).await?;
+        let settings = declaration.map_or_else(VenueSettings::default, |found| found.settings);
+        self.append_settings(&venue, settings).await
     }
 
-    /// Appends settings to every partition. The caller holds the turn.
-    async fn announce(
+    /// Appends settings to every partition. The caller holds the declaration lock.
+    async fn append_settings(
         &self,
         venue: &Venue,
         settings: VenueSettings,
     ) -> Result<VenueSettings, IngestError> {
         let mut value = Vec::new();
         TradesRecord::Setting(venue.clone(), settings).encode(&mut value);
-        let entry = NewRecord {
+        let record = NewRecord {
             key: Bytes::new(),
             value: value.into(),
         };
         let offset = self
-            .append_durably(FIRST_PARTITION, || vec![entry.clone()])
+            .append_durably(DECIDING_PARTITION, || vec![record.clone()])
             .await?;
-        // Another process may have come first, between our look and our record.
-        if let Some(first) = declared(&self.log, &self.reader, venue, Some(offset)).await? {
-            check_same(venue, &first.settings, &settings)?;
+        // Another process may have appended a declaration before this one.
+        if let Some(first) = load_declaration(&self.log, &self.reader, venue, Some(offset)).await? {
+            check_unchanged_ids(venue, &first.settings, &settings)?;
         }
-        let entry = &entry;
+        let record = &record;
         let others = (0..self.log.partitions())
-            .filter(|partition| *partition != FIRST_PARTITION)
-            .map(|partition| self.append_durably(partition, || vec![entry.clone()]));
-        for answer in join_all(others).await {
-            answer?;
+            .filter(|partition| *partition != DECIDING_PARTITION)
+            .map(|partition| self.append_durably(partition, || vec![record.clone()]));
+        for result in join_all(others).await {
+            result?;
         }
         tracing::info!(%venue, ?settings, "venue declared");
-        self.known.set(venue, settings);
+        self.known_venues.insert_declared(venue, settings);
         Ok(settings)
     }
 
-    async fn append_all(
+    async fn append_partitions(
         &self,
         partitions: &[PartitionRecords],
         routes: &[Route],
     ) -> Result<(), IngestError> {
-        let appends = partitions
-            .iter()
-            .map(|records| self.append_durably(records.partition, || records.entries(routes)));
-        // Every append is waited for, failed or not: none is left behind half done.
-        for answer in join_all(appends).await {
-            answer?;
+        let appends = partitions.iter().map(|records| {
+            self.append_durably(records.partition, || records.to_new_records(routes))
+        });
+        // All appends are awaited even if one fails, so that none is dropped halfway.
+        for result in join_all(appends).await {
+            result?;
         }
         Ok(())
     }
 
-    /// Appends to one partition; while the log is busy, again and again until the deadline.
+    /// Appends to one partition; retries until the deadline while the log is busy. Returns the offset
+    /// of the first record.
     pub(crate) async fn append_durably(
         &self,
         partition: PartitionId,
-        entries: impl Fn() -> Vec<NewRecord>,
+        new_records: impl Fn() -> Vec<NewRecord>,
     ) -> Result<Offset, IngestError> {
+        let policy = RetryPolicy::new(FIRST_BACKOFF, MAX_BACKOFF).give_up_after(self.deadline);
         let begin_ns = self.clock.monotonic_ns();
-        let mut backoff = RetryPolicy::new(FIRST_WAIT, LONGEST_WAIT).backoff();
-        loop {
-            let error = match self.log.append(partition, entries()).await {
-                Ok(appended) => return Ok(appended.start),
-                Err(error) if error.is_transient() => error,
-                Err(error) => return Err(error.into()),
-            };
-            let waited_ns = self.clock.monotonic_ns().saturating_sub(begin_ns);
-            let delay = backoff.next_delay();
-            if Duration::from_nanos(waited_ns) + delay >= self.deadline {
+        let append = || self.log.append(partition, new_records());
+        match retry(&self.clock, &policy, LogError::is_transient, append).await {
+            Ok(appended) => Ok(appended.start),
+            Err(error) if error.is_transient() => {
                 tracing::warn!(partition, %error, "gave up appending");
-                return Err(IngestError::Busy {
+                let waited_ns = self.clock.monotonic_ns().saturating_sub(begin_ns);
+                Err(IngestError::Busy {
                     waited_ms: waited_ns / 1_000_000,
-                });
+                })
             }
-            self.clock.sleep(delay).await;
+            Err(error) => Err(error.into()),
         }
     }
 }
@@ -250,26 +257,26 @@ fn check_bounds(settings: &VenueSettings) -> Result<(), IngestError> {
         ("idle_ms", settings.idle_ns),
     ];
     for (field, duration_ns) in durations {
-        if !(0..=VenueSettings::LONGEST_NS).contains(&duration_ns) {
+        if !(0..=VenueSettings::MAX_WAIT_NS).contains(&duration_ns) {
             return Err(IngestError::OutOfRange { field });
         }
     }
     Ok(())
 }
 
-fn check_same(
+fn check_unchanged_ids(
     venue: &Venue,
     known: &VenueSettings,
-    asked: &VenueSettings,
+    requested: &VenueSettings,
 ) -> Result<(), IngestError> {
-    if (known.scheme, known.scope) == (asked.scheme, asked.scope) {
+    if (known.scheme, known.scope) == (requested.scheme, requested.scope) {
         return Ok(());
     }
     Err(IngestError::Conflict {
         venue: venue.clone(),
         known_scheme: known.scheme,
         known_scope: known.scope,
-        asked_scheme: asked.scheme,
-        asked_scope: asked.scope,
+        requested_scheme: requested.scheme,
+        requested_scope: requested.scope,
     })
 }

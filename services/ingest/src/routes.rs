@@ -1,53 +1,53 @@
-//! Where the trades of one call go.
+//! The routes of the trades of one call.
 
 use bytes::Bytes;
 use hashbrown::HashMap;
 use market::{Instrument, Trade, VenueSettings};
 
-/// The place of an instrument's trades.
+/// Where an instrument's trades are appended, and by which rules.
 pub(crate) struct Route {
-    /// The key of its records.
+    /// The key of the instrument's records.
     pub(crate) key: Bytes,
     /// The partition that the key names.
     pub(crate) partition: u32,
-    /// The settings of its venue.
+    /// The settings of the instrument's venue.
     pub(crate) settings: VenueSettings,
 }
 
-/// The instruments of one call, each once, in the order in which they first come.
-pub(crate) struct Instruments<'a> {
+/// The distinct instruments of one call, in the order of their first trades.
+pub(crate) struct DistinctInstruments<'a> {
     /// Each instrument once.
-    pub(crate) distinct: Vec<&'a Instrument>,
-    /// For each trade the place of its instrument in `distinct`.
-    pub(crate) places: Vec<u32>,
+    pub(crate) instruments: Vec<&'a Instrument>,
+    /// For each trade the index of its instrument in `instruments`.
+    pub(crate) indexes: Vec<u32>,
 }
 
-impl<'a> Instruments<'a> {
-    /// Looks through the trades; runs of one instrument cost no hashing.
-    pub(crate) fn of(trades: &'a [(Instrument, Trade)]) -> Self {
-        let mut found = Self {
-            distinct: Vec::new(),
-            places: Vec::with_capacity(trades.len()),
+impl<'a> DistinctInstruments<'a> {
+    /// Collects the instruments of trades. Consecutive trades of one instrument cost no hashing.
+    pub(crate) fn from_trades(trades: &'a [(Instrument, Trade)]) -> Self {
+        let mut distinct = Self {
+            instruments: Vec::new(),
+            indexes: Vec::with_capacity(trades.len()),
         };
         let mut by_instrument = HashMap::new();
         let mut last: Option<(&Instrument, u32)> = None;
         for (instrument, _) in trades {
-            let place = match last {
-                Some((same, place)) if same == instrument => place,
+            let index = match last {
+                Some((same, index)) if same == instrument => index,
                 _ => *by_instrument.entry(instrument).or_insert_with(|| {
-                    found.distinct.push(instrument);
-                    u32::try_from(found.distinct.len() - 1).expect("trades fit in memory")
+                    distinct.instruments.push(instrument);
+                    u32::try_from(distinct.instruments.len() - 1).expect("trades fit in memory")
                 }),
             };
-            last = Some((instrument, place));
-            found.places.push(place);
+            last = Some((instrument, index));
+            distinct.indexes.push(index);
         }
-        found
+        distinct
     }
 }
 
 impl Route {
-    /// The route of an instrument whose venue's settings are known.
+    /// Returns the route of an instrument whose venue has these settings.
     pub(crate) fn new(instrument: &Instrument, settings: VenueSettings, partitions: u32) -> Self {
         let key = instrument.key().as_bytes();
         Self {

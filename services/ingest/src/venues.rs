@@ -1,4 +1,4 @@
-//! What is known of venues' settings.
+//! The settings of venues.
 
 use std::sync::RwLock;
 
@@ -8,97 +8,109 @@ use market::{Venue, VenueSettings};
 use schemas::TradesRecord;
 use store::{BarReader, StoreError};
 
-use crate::IngestError;
+use crate::error::IngestError;
 
-/// How much of the log is read at once.
+/// The number of bytes that are read from the log at once.
 const FETCH_BYTES: usize = 1024 * 1024;
 
-/// The partition whose order of settings counts: every declaration is appended to it first, so
-/// of two that disagree the same one wins for every process.
-pub(crate) const FIRST_PARTITION: u32 = 0;
+/// The partition whose order of settings counts. Every declaration is appended to it first, so of two
+/// conflicting declarations every process accepts the same one.
+pub(crate) const DECIDING_PARTITION: u32 = 0;
 
-/// Settings known to be in force in every partition.
+/// The settings that are known to be in force in every partition.
 #[derive(Default)]
 pub(crate) struct KnownVenues(RwLock<HashMap<Box<str>, VenueSettings>>);
 
 impl KnownVenues {
     pub(crate) fn get(&self, venue: &str) -> Option<VenueSettings> {
-        let known = self.0.read().expect("no holder of the venues panics");
+        let known = self
+            .0
+            .read()
+            .expect("no thread panics while it holds the lock");
         known.get(venue).copied()
     }
 
-    /// Notes what was declared just now.
-    pub(crate) fn set(&self, venue: &Venue, settings: VenueSettings) {
-        let mut known = self.0.write().expect("no holder of the venues panics");
+    /// Stores settings that were declared just now.
+    pub(crate) fn insert_declared(&self, venue: &Venue, settings: VenueSettings) {
+        let mut known = self
+            .0
+            .write()
+            .expect("no thread panics while it holds the lock");
         known.insert(venue.as_str().into(), settings);
     }
 
-    /// Notes what was read, unless something was declared meanwhile.
-    pub(crate) fn learn(&self, venue: &Venue, settings: VenueSettings) -> VenueSettings {
-        let mut known = self.0.write().expect("no holder of the venues panics");
+    /// Stores settings that were loaded, unless others were declared meanwhile. Returns the settings in
+    /// force.
+    pub(crate) fn insert_loaded(&self, venue: &Venue, settings: VenueSettings) -> VenueSettings {
+        let mut known = self
+            .0
+            .write()
+            .expect("no thread panics while it holds the lock");
         *known.entry(venue.as_str().into()).or_insert(settings)
     }
 }
 
-/// The settings that a venue's declarations so far add up to.
-pub(crate) struct Declared {
-    /// As of the end of the first partition.
+/// The declarations of a venue so far.
+pub(crate) struct Declaration {
+    /// The settings that result from all declarations in the deciding partition.
     pub(crate) settings: VenueSettings,
-    /// Whether the store holds exactly these for every partition.
-    pub(crate) everywhere: bool,
+    /// Whether the store holds exactly these settings for every partition.
+    pub(crate) is_everywhere: bool,
 }
 
-/// Reads a venue's settings up to `end` of the first partition (its present end where that is
-/// not given): from the store, and from the records that the store has not seen.
-pub(crate) async fn declared(
+/// Loads a venue's declarations up to the offset `end` of the deciding partition (its present end if
+/// `None`): from the store, and from the records that are not folded yet.
+pub(crate) async fn load_declaration(
     log: &impl Log,
     reader: &impl BarReader,
     venue: &Venue,
     end: Option<Offset>,
-) -> Result<Option<Declared>, IngestError> {
-    // The progress first: the store may only be ahead of it, and settings read twice are the
-    // same.
-    let folded = folded_offset(log, reader).await?;
+) -> Result<Option<Declaration>, IngestError> {
+    // The progress is read first: the settings in the store may be newer than it, and applying the
+    // same settings twice changes nothing.
+    let next_offset = load_next_offset(log, reader).await?;
     let stored = reader.venues().await?;
     let stored = stored.into_iter().find(|row| row.venue == *venue);
     let mut settings = stored.map(|row| row.settings);
     let mut is_newer = false;
-    let mut note = |later: VenueSettings| {
+    let mut on_settings = |later: VenueSettings| {
         is_newer = true;
-        settings = Some(settings.map_or(later, |first| first.amended(&later)));
+        settings = Some(settings.map_or(later, |first| first.updated_with(&later)));
     };
-    scan(log, folded, end, venue, &mut note).await?;
+    scan_settings(log, next_offset, end, venue, &mut on_settings).await?;
     let Some(settings) = settings else {
         return Ok(None);
     };
-    let everywhere = !is_newer && reader.venue(venue, log.partitions()).await? == Some(settings);
-    Ok(Some(Declared {
+    let is_everywhere =
+        !is_newer && reader.venue_settings(venue, log.partitions()).await? == Some(settings);
+    Ok(Some(Declaration {
         settings,
-        everywhere,
+        is_everywhere,
     }))
 }
 
-/// The first record of the first partition that the store has not seen.
-async fn folded_offset(log: &impl Log, reader: &impl BarReader) -> Result<Offset, StoreError> {
-    let progress = reader.progress().await?;
-    let folded = progress
+/// Loads the first offset of the deciding partition that is not folded yet.
+async fn load_next_offset(log: &impl Log, reader: &impl BarReader) -> Result<Offset, StoreError> {
+    let progress = reader.partition_progress().await?;
+    let row = progress
         .iter()
-        .find(|progress| progress.partition == FIRST_PARTITION && progress.epoch == log.epoch());
-    Ok(folded.map_or(0, |progress| progress.next_offset))
+        .find(|progress| progress.partition == DECIDING_PARTITION && progress.epoch == log.epoch());
+    Ok(row.map_or(0, |progress| progress.next_offset))
 }
 
-async fn scan(
+/// Passes the settings of a venue in `[from, end)` of the deciding partition to `on_settings`.
+async fn scan_settings(
     log: &impl Log,
     from: Offset,
     end: Option<Offset>,
     venue: &Venue,
-    note: &mut (impl FnMut(VenueSettings) + Send),
+    on_settings: &mut (impl FnMut(VenueSettings) + Send),
 ) -> Result<(), LogError> {
-    let bounds = log.bounds(FIRST_PARTITION).await?;
+    let bounds = log.bounds(DECIDING_PARTITION).await?;
     let end = end.unwrap_or(bounds.end);
     let mut offset = from.max(bounds.first);
     while offset < end {
-        let batch = log.fetch(FIRST_PARTITION, offset, FETCH_BYTES).await?;
+        let batch = log.fetch(DECIDING_PARTITION, offset, FETCH_BYTES).await?;
         if batch.next_offset <= offset {
             break;
         }
@@ -107,7 +119,9 @@ async fn scan(
                 continue;
             }
             match TradesRecord::decode(&record.value) {
-                Ok(TradesRecord::Setting(named, settings)) if named == *venue => note(settings),
+                Ok(TradesRecord::Setting(named, settings)) if named == *venue => {
+                    on_settings(settings);
+                }
                 _ => {}
             }
         }

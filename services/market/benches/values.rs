@@ -1,8 +1,8 @@
-//! What the values cost: parsing, adding, merging.
+//! Measures parsing decimals, adding to sums and merging bars.
 
 use std::hint::black_box;
 
-use candlewick_market::{Bar, Decimal, MILLISECOND_NS, Position, Side, Sum, Trade, TradeId};
+use candlewick_market::{Bar, Decimal, ExactSum, MILLISECOND_NS, Position, Side, Trade, TradeId};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 fn decimal(text: &str) -> Decimal {
@@ -39,7 +39,7 @@ fn parse(criterion: &mut Criterion) {
 
 fn sum(criterion: &mut Criterion) {
     let (price, quantity) = (decimal("67123.45"), decimal("0.00123"));
-    let mut sum = Sum::default();
+    let mut sum = ExactSum::default();
     criterion.bench_function("sum/add", |bencher| {
         bencher.iter(|| sum.add(black_box(quantity)));
     });
@@ -51,7 +51,9 @@ fn sum(criterion: &mut Criterion) {
 fn merge(criterion: &mut Criterion) {
     let bars: Vec<Bar> = (0_u64..)
         .zip(trades())
-        .map(|(offset, trade)| Bar::of(&trade, Position { epoch: 1, offset }, trade.time_ns))
+        .map(|(offset, trade)| {
+            Bar::from_trade(&trade, Position { epoch: 1, offset }, trade.time_ns)
+        })
         .collect();
     let mut group = criterion.benchmark_group("bar");
     group.throughput(criterion::Throughput::Elements(1_000));

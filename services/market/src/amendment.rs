@@ -1,18 +1,18 @@
-//! Edits and cancels: what a venue says of a trade after it.
+//! Edits and cancels: records that change a trade after it was published.
 
 use crate::{Position, TradeId};
 
 /// What an amendment does to its trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AmendmentKind {
-    /// Price, quantity and side become those given.
+    /// Replaces the price, quantity and side of the trade.
     Edit,
-    /// The trade never was. No edit brings it back, whichever comes first.
+    /// Removes the trade. No edit brings it back, whichever arrives first.
     Cancel,
 }
 
 impl AmendmentKind {
-    /// Its name in stores, JSON and metrics.
+    /// Returns its name in stores, JSON and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -22,19 +22,19 @@ impl AmendmentKind {
     }
 }
 
-/// What makes a record an edit or a cancel, beside the trade that it carries.
+/// The part of a record that makes it an edit or a cancel. The record also carries a trade.
 ///
-/// That trade names the one that is amended, by what it is known by: id, scope, sender and event
-/// time are the original's. Of an edit, price, quantity and side are the new ones; of a cancel
-/// they mean nothing. A trade that is known by its place in the log alone is named by
-/// [`place`](Self::place) and its event time.
+/// The carried trade identifies the trade to change: it has the original's id, scope, sender and
+/// event time. In an edit, its price, quantity and side are the new values; in a cancel they have
+/// no meaning. A trade that only its position in the log identifies is named by
+/// [`target_position`](Self::target_position) and its event time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Amendment {
-    /// Its own id: of several deliveries of one amendment the first counts. It is unique among
-    /// the amendments of an instrument and event-time hour.
+    /// The id of the amendment itself, unique among the amendments of an instrument and event-time
+    /// hour. If one amendment is delivered several times, the first delivery counts.
     pub id: TradeId,
-    /// What it does.
+    /// Whether it is an edit or a cancel.
     pub kind: AmendmentKind,
-    /// Where the log holds the trade, where nothing else tells it from others.
-    pub place: Option<Position>,
+    /// The position of the trade in the log, if nothing else identifies the trade.
+    pub target_position: Option<Position>,
 }

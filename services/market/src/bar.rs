@@ -1,9 +1,9 @@
-//! Bars: the monoid of trades, and what the log's order adds to it.
+//! Bars: the summary of a set of trades, and the row that is stored.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::{Decimal, Side, Sum, Trade, TradeId, Window};
+use crate::{Decimal, ExactSum, Side, Trade, TradeId, Window};
 
 /// A place in the log of one partition: of two, the greater epoch is later, then the greater
 /// offset.
@@ -15,25 +15,25 @@ pub struct Position {
     pub offset: u64,
 }
 
-/// The first or the last trade of a bar.
+/// The first or the last trade of a bar, which gives its open or its close.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EdgeTrade {
-    /// When it happened, in UTC nanoseconds.
+    /// The event time, in UTC nanoseconds.
     pub time_ns: i64,
-    /// The venue's id, where it gives one.
+    /// The id from the venue, if the venue gives one.
     pub id: Option<TradeId>,
-    /// Within what the id is unique, where the trade says so.
+    /// The exchange or the file within which the id is unique, if the trade names one.
     pub scope: Option<Arc<str>>,
-    /// Where the log holds it.
+    /// The position of its record in the log.
     pub position: Position,
     /// Its price.
     pub price: Decimal,
 }
 
 impl EdgeTrade {
-    /// A trade as a candidate for open and close.
+    /// Returns the fields of a trade that open and close need.
     #[must_use]
-    pub fn of(trade: &Trade, position: Position) -> Self {
+    pub fn from_trade(trade: &Trade, position: Position) -> Self {
         Self {
             time_ns: trade.time_ns,
             id: trade.id.clone(),
@@ -43,10 +43,10 @@ impl EdgeTrade {
         }
     }
 
-    /// The order of trades within a bar: by event time, then id (a trade without one comes
-    /// after those with one), then scope, then place in the log.
+    /// Compares two trades in the order that decides open and close: by event time, then by id
+    /// (trades without an id come last), then by scope, then by position in the log.
     #[must_use]
-    pub fn order(&self, other: &Self) -> Ordering {
+    pub fn cmp_trade_order(&self, other: &Self) -> Ordering {
         self.time_ns
             .cmp(&other.time_ns)
             .then_with(|| (self.id.is_none(), &self.id).cmp(&(other.id.is_none(), &other.id)))
@@ -55,46 +55,46 @@ impl EdgeTrade {
     }
 }
 
-/// What some trades add up to. It depends on the set of trades alone: [`Bar::merge`] is
-/// associative and commutative.
+/// The summary of a set of trades. It depends only on the set, not on the order in which the trades
+/// were added: [`Bar::merge`] is associative and commutative.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bar {
-    /// The least trade by [`EdgeTrade::order`].
+    /// The first trade by [`EdgeTrade::cmp_trade_order`].
     pub open: EdgeTrade,
-    /// The greatest trade by [`EdgeTrade::order`].
+    /// The last trade by [`EdgeTrade::cmp_trade_order`].
     pub close: EdgeTrade,
     /// The greatest price.
     pub high: Decimal,
     /// The least price.
     pub low: Decimal,
     /// The sum of quantities.
-    pub volume: Sum,
-    /// The part of it where the buyer was the aggressor.
-    pub buy_volume: Sum,
-    /// The part of it where the seller was the aggressor.
-    pub sell_volume: Sum,
+    pub volume: ExactSum,
+    /// The part of the volume where the buyer was the aggressor.
+    pub buy_volume: ExactSum,
+    /// The part of the volume where the seller was the aggressor.
+    pub sell_volume: ExactSum,
     /// The sum of price times quantity.
-    pub notional: Sum,
-    /// How many trades.
+    pub notional: ExactSum,
+    /// The number of trades.
     pub trades: u64,
-    /// When the log took the earliest of them, in UTC nanoseconds.
+    /// The least append time of the trades, in UTC nanoseconds.
     pub first_append_ns: i64,
 }
 
 impl Bar {
-    /// The bar of one trade.
+    /// Returns the bar of one trade.
     #[must_use]
-    pub fn of(trade: &Trade, position: Position, append_time_ns: i64) -> Self {
-        let edge = EdgeTrade::of(trade, position);
+    pub fn from_trade(trade: &Trade, position: Position, append_time_ns: i64) -> Self {
+        let edge = EdgeTrade::from_trade(trade, position);
         let mut bar = Self {
             open: edge.clone(),
             close: edge,
             high: trade.price,
             low: trade.price,
-            volume: Sum::default(),
-            buy_volume: Sum::default(),
-            sell_volume: Sum::default(),
-            notional: Sum::default(),
+            volume: ExactSum::default(),
+            buy_volume: ExactSum::default(),
+            sell_volume: ExactSum::default(),
+            notional: ExactSum::default(),
             trades: 1,
             first_append_ns: append_time_ns,
         };
@@ -110,8 +110,9 @@ impl Bar {
         bar
     }
 
-    /// The bar of a window whose trades were all cancelled: nought everywhere, its edges at the
-    /// window's start. It is the neutral element of [`Bar::merge`], but for the append time.
+    /// Returns the bar of a window whose trades were all cancelled: every value is zero, and open
+    /// and close are at the start of the window. Merging it into another bar changes nothing but
+    /// the append time.
     #[must_use]
     pub fn empty(start_ns: i64, first_append_ns: i64) -> Self {
         let edge = EdgeTrade {
@@ -126,16 +127,16 @@ impl Bar {
             close: edge,
             high: Decimal::ZERO,
             low: Decimal::ZERO,
-            volume: Sum::default(),
-            buy_volume: Sum::default(),
-            sell_volume: Sum::default(),
-            notional: Sum::default(),
+            volume: ExactSum::default(),
+            buy_volume: ExactSum::default(),
+            sell_volume: ExactSum::default(),
+            notional: ExactSum::default(),
             trades: 0,
             first_append_ns,
         }
     }
 
-    /// Adds the trades of another bar, which shares none with this one.
+    /// Adds the trades of another bar. The two bars must not share a trade.
     pub fn merge(&mut self, other: &Self) {
         if self.trades == 0 || other.trades == 0 {
             let first_append_ns = self.first_append_ns.min(other.first_append_ns);
@@ -145,10 +146,10 @@ impl Bar {
             self.first_append_ns = first_append_ns;
             return;
         }
-        if other.open.order(&self.open) == Ordering::Less {
+        if other.open.cmp_trade_order(&self.open) == Ordering::Less {
             self.open.clone_from(&other.open);
         }
-        if other.close.order(&self.close) == Ordering::Greater {
+        if other.close.cmp_trade_order(&self.close) == Ordering::Greater {
             self.close.clone_from(&other.close);
         }
         self.high = self.high.max(other.high);
@@ -162,19 +163,19 @@ impl Bar {
     }
 }
 
-/// A bar of a window as it is stored and announced.
+/// The bar of a window, as it is stored and announced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BarRow {
-    /// Which window.
+    /// The window.
     pub window: Window,
-    /// Its trades.
+    /// The summary of its trades.
     pub bar: Bar,
-    /// Whether the watermark has passed the window's end and the allowed lateness.
+    /// Whether the watermark has passed the end of the window plus the allowed lateness.
     pub closed: bool,
-    /// How many trades were applied after the close.
+    /// The number of trades that were applied after the close.
     pub revision: u64,
-    /// The log position of the last record that changed it. Of two states of a bar the greater
-    /// is newer, and equal means the same.
+    /// The log position of the last record that changed the bar. Of two states of a bar, the one
+    /// with the greater position is newer; states with equal positions are the same.
     pub through: Position,
 }
 

@@ -1,4 +1,4 @@
-//! Days that begin at any quarter hour of any zone.
+//! Days that begin at any quarter hour of any time zone.
 
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
@@ -6,95 +6,104 @@ use jiff::{Timestamp, ToSpan};
 
 use crate::Interval;
 
-/// Where days begin: a local time of a zone.
+/// When days begin: a local time in a time zone.
 #[derive(Debug, Clone)]
 pub struct DayStart {
     time: Time,
     zone: TimeZone,
 }
 
-/// Why days cannot begin there.
+/// Why days cannot be computed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DayError {
-    /// Not a quarter hour.
+    /// The start is not a quarter hour.
     #[error("{text:?} is not a day start; HH:MM on a quarter hour is expected, such as 22:00")]
-    Start {
-        /// What was given.
+    InvalidStart {
+        /// The text that was given.
         text: String,
     },
-    /// Not in the time zone database.
+    /// The zone is not in the time zone database.
     #[error("{text:?} is not a time zone; an IANA name such as America/New_York is expected")]
-    Zone {
-        /// What was given.
+    UnknownZone {
+        /// The text that was given.
         text: String,
     },
-    /// Not a whole number of minutes from UTC at that time, as with local mean time.
+    /// The zone's offset from UTC was not a whole number of minutes at that time, as in the days of
+    /// local mean time.
     #[error(
         "the day that begins at {start} is not divided by any interval: the zone's offset was not a whole number of minutes then"
     )]
     Indivisible {
-        /// In RFC 3339.
+        /// The start of the day, in RFC 3339.
         start: String,
     },
-    /// Beyond the years that can be counted.
+    /// The time is outside the range of 64-bit nanoseconds.
     #[error("the time lies outside the years 1970 to 2262")]
-    Range,
+    OutOfRange,
 }
 
 impl DayStart {
-    /// Days that begin at `start` (`HH:MM`, on a quarter hour) in `zone` (an IANA name).
+    /// Parses the local start of days, `start` (`HH:MM`, on a quarter hour), and its `zone` (an
+    /// IANA name).
     ///
     /// # Errors
-    /// [`DayError::Start`] or [`DayError::Zone`].
+    /// [`DayError::InvalidStart`] or [`DayError::UnknownZone`].
     pub fn new(start: &str, zone: &str) -> Result<Self, DayError> {
-        let bad_start = || DayError::Start {
+        let invalid_start = || DayError::InvalidStart {
             text: start.chars().take(16).collect(),
         };
-        let bad_zone = || DayError::Zone {
+        let unknown_zone = || DayError::UnknownZone {
             text: zone.chars().take(64).collect(),
         };
-        let (hour, minute) = start.split_once(':').ok_or_else(bad_start)?;
-        let two_digits = |part: &str| {
+        let (hour, minute) = start.split_once(':').ok_or_else(invalid_start)?;
+        let parse_two_digits = |part: &str| {
             (part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit()))
                 .then(|| part.parse::<i8>().ok())
                 .flatten()
-                .ok_or_else(bad_start)
+                .ok_or_else(invalid_start)
         };
-        let time = Time::new(two_digits(hour)?, two_digits(minute)?, 0, 0);
-        let time = time.map_err(|_| bad_start())?;
+        let time = Time::new(parse_two_digits(hour)?, parse_two_digits(minute)?, 0, 0);
+        let time = time.map_err(|_| invalid_start())?;
         if time.minute() % 15 != 0 {
-            return Err(bad_start());
+            return Err(invalid_start());
         }
-        let zone = TimeZone::get(zone).map_err(|_| bad_zone())?;
+        let zone = TimeZone::get(zone).map_err(|_| unknown_zone())?;
         Ok(Self { time, zone })
     }
 
-    /// The day `[start, end)` that holds a time, both in UTC nanoseconds. A local start that
-    /// does not exist moves forward by the length of the gap; an ambiguous one is the first.
+    /// Returns the day `[start, end)` that contains a time, both in UTC nanoseconds.
+    ///
+    /// If clocks are set forward over the local start of a day, the day begins later by the length
+    /// of that gap. If the local start occurs twice, the day begins at the first.
     ///
     /// # Errors
-    /// [`DayError::Range`] at the ends of the calendar.
-    pub fn day_of(&self, time_ns: i64) -> Result<(i64, i64), DayError> {
-        let time = Timestamp::from_nanosecond(i128::from(time_ns)).map_err(|_| DayError::Range)?;
+    /// [`DayError::OutOfRange`] at the ends of the calendar.
+    pub fn day_containing(&self, time_ns: i64) -> Result<(i64, i64), DayError> {
+        let time =
+            Timestamp::from_nanosecond(i128::from(time_ns)).map_err(|_| DayError::OutOfRange)?;
         let mut date = time.to_zoned(self.zone.clone()).date();
-        while self.start_of(date)? > time_ns {
-            date = date.checked_sub(1.day()).map_err(|_| DayError::Range)?;
+        while self.start_of_date_ns(date)? > time_ns {
+            date = date
+                .checked_sub(1.day())
+                .map_err(|_| DayError::OutOfRange)?;
         }
         loop {
-            let next = date.checked_add(1.day()).map_err(|_| DayError::Range)?;
-            let end_ns = self.start_of(next)?;
+            let next = date
+                .checked_add(1.day())
+                .map_err(|_| DayError::OutOfRange)?;
+            let end_ns = self.start_of_date_ns(next)?;
             if end_ns > time_ns {
-                return Ok((self.start_of(date)?, end_ns));
+                return Ok((self.start_of_date_ns(date)?, end_ns));
             }
             date = next;
         }
     }
 
-    /// The longest interval whose windows make up the day `[start, end)` exactly.
+    /// Returns the longest interval whose windows make up the day `[start, end)` exactly.
     ///
     /// # Errors
-    /// [`DayError::Indivisible`] where none does, as with local mean time.
-    pub fn divisor(start_ns: i64, end_ns: i64) -> Result<Interval, DayError> {
+    /// [`DayError::Indivisible`] if no interval does, as in the days of local mean time.
+    pub fn longest_dividing_interval(start_ns: i64, end_ns: i64) -> Result<Interval, DayError> {
         let divides = |interval: &Interval| {
             let length_ns = interval.length_ns();
             start_ns.rem_euclid(length_ns) == 0 && end_ns.rem_euclid(length_ns) == 0
@@ -108,13 +117,14 @@ impl DayStart {
             })
     }
 
-    fn start_of(&self, date: Date) -> Result<i64, DayError> {
+    /// Returns when the day of a local date begins, in UTC nanoseconds.
+    fn start_of_date_ns(&self, date: Date) -> Result<i64, DayError> {
         let start = date
             .to_datetime(self.time)
             .to_zoned(self.zone.clone())
-            .map_err(|_| DayError::Range)?
+            .map_err(|_| DayError::OutOfRange)?
             .timestamp();
-        i64::try_from(start.as_nanosecond()).map_err(|_| DayError::Range)
+        i64::try_from(start.as_nanosecond()).map_err(|_| DayError::OutOfRange)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Prices and quantities.
+//! Decimals: prices and quantities.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -15,50 +15,50 @@ pub const POWERS_OF_TEN: [i64; 19] = {
     powers
 };
 
-/// A price or a quantity: `mantissa / 10^scale`, with the mantissa below 10^18 in size and a
-/// scale of 0 to 18. Always held with the least scale, so equal values are equal bit for bit
-/// and print as the same text.
+/// A price or a quantity: `mantissa / 10^scale`. The absolute value of the mantissa is below 10^18,
+/// and the scale is 0 to 18. The scale is always the least possible, so equal values have equal
+/// bits and print as the same text.
 ///
 /// | operation | overflow | rounding |
 /// |---|---|---|
 /// | parse, [`Decimal::new`] | an error | never: too many digits are an error |
 /// | compare | cannot (128 bits) | never |
-/// | product, into a [`crate::Sum`] | cannot (below 10^36) | never |
+/// | product, into a [`crate::ExactSum`] | cannot (below 10^36) | never |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Decimal {
     mantissa: i64,
     scale: u8,
 }
 
-/// Why a text or a pair of integers is not a [`Decimal`].
+/// Why a text, or a mantissa and scale, is not a [`Decimal`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecimalError {
-    /// There is nothing to read.
+    /// The text has no digits.
     #[error("is empty; a decimal number such as 1.25 is expected")]
     Empty,
-    /// A character that no number has.
+    /// The text has a character that no number has at that position.
     #[error("is not a decimal number: unexpected character at position {position}")]
     Malformed {
-        /// Counted in bytes from 0.
+        /// The position of the character, counted in bytes from 0.
         position: usize,
     },
-    /// More digits than a decimal can hold.
+    /// The number has more digits than a decimal can hold.
     #[error("has too many digits: at most 18 digits, of which at most 18 after the point")]
     TooManyDigits,
 }
 
 impl Decimal {
-    /// Nought.
+    /// Zero.
     pub const ZERO: Self = Self {
         mantissa: 0,
         scale: 0,
     };
 
-    /// `mantissa / 10^scale`.
+    /// Returns `mantissa / 10^scale`.
     ///
     /// # Errors
-    /// [`DecimalError::TooManyDigits`] where the mantissa, less the zeros that the scale does
-    /// not need, is not below 10^18 in size, or the scale is above 18.
+    /// [`DecimalError::TooManyDigits`] if the scale is above 18, or if the absolute value of the
+    /// mantissa is 10^18 or more after trailing zeros of the fraction are removed.
     pub fn new(mantissa: i64, scale: u8) -> Result<Self, DecimalError> {
         let mut value = Self { mantissa, scale };
         while value.scale > 0 && value.mantissa % 10 == 0 {
@@ -72,92 +72,93 @@ impl Decimal {
         Err(DecimalError::TooManyDigits)
     }
 
-    /// Reads plain or scientific notation, such as `-0.5`, `12`, `1e-7`.
+    /// Parses plain or scientific notation, such as `-0.5`, `12`, `1e-7`.
     ///
     /// # Errors
-    /// [`DecimalError`], which says where the text stops being a number.
+    /// [`DecimalError`] if the text is not a number or has too many digits.
     pub fn parse(text: &[u8]) -> Result<Self, DecimalError> {
         let negative = text.first() == Some(&b'-');
         let start = usize::from(negative);
         if text.len() == start {
             return Err(DecimalError::Empty);
         }
-        let digits = Digits::read(text, start)?;
+        let digits = ParsedDigits::parse(text, start)?;
         let exponent = match digits.end {
             end if end == text.len() => 0,
             end => parse_exponent(text, end)?,
         };
-        digits.value(negative, exponent)
+        digits.to_decimal(negative, exponent)
     }
 
-    /// The value times 10^[`scale`](Self::scale), a whole number.
+    /// Returns the value times 10^[`scale`](Self::scale), a whole number.
     #[must_use]
     pub const fn mantissa(self) -> i64 {
         self.mantissa
     }
 
-    /// How many digits stand after the point.
+    /// Returns the number of digits after the decimal point.
     #[must_use]
     pub const fn scale(self) -> u8 {
         self.scale
     }
 
-    /// Whether it is below nought.
+    /// Returns whether the value is below zero.
     #[must_use]
     pub const fn is_negative(self) -> bool {
         self.mantissa < 0
     }
 
-    /// Whether it is nought.
+    /// Returns whether the value is zero.
     #[must_use]
     pub const fn is_zero(self) -> bool {
         self.mantissa == 0
     }
 
-    /// The mantissa at a greater scale, where that fits 64 bits.
+    /// Returns the mantissa that the value has at a greater scale; `None` if it does not fit 64
+    /// bits, or if `scale` is less than the own scale.
     #[must_use]
-    pub fn mantissa_at(self, scale: u8) -> Option<i64> {
+    pub fn mantissa_at_scale(self, scale: u8) -> Option<i64> {
         let shift = scale.checked_sub(self.scale)?;
         self.mantissa
             .checked_mul(*POWERS_OF_TEN.get(usize::from(shift))?)
     }
 }
 
-/// The digits of a number, read as far as they go.
-struct Digits {
-    /// Without the zeros that follow the last other digit.
+/// The digits at the start of a number, up to its exponent or its end.
+struct ParsedDigits {
+    /// The digits as a whole number, without trailing zeros.
     mantissa: u64,
-    /// How many such zeros there are.
-    zeros: i64,
-    /// How many digits stand after the point.
-    fraction: i64,
-    /// Where reading stopped.
+    /// The number of trailing zeros that `mantissa` leaves out.
+    trailing_zeros: i64,
+    /// The number of digits after the decimal point, trailing zeros included.
+    fraction_digits: i64,
+    /// The position after the last digit.
     end: usize,
 }
 
-impl Digits {
-    fn read(text: &[u8], start: usize) -> Result<Self, DecimalError> {
+impl ParsedDigits {
+    fn parse(text: &[u8], start: usize) -> Result<Self, DecimalError> {
         let mut digits = Self {
             mantissa: 0,
-            zeros: 0,
-            fraction: 0,
+            trailing_zeros: 0,
+            fraction_digits: 0,
             end: start,
         };
-        let (mut point, mut seen) = (false, false);
+        let (mut has_point, mut has_digits) = (false, false);
         while let Some(&byte) = text.get(digits.end) {
             match byte {
                 b'0'..=b'9' => {
-                    digits.push(byte - b'0')?;
-                    digits.fraction += i64::from(point);
-                    seen = true;
+                    digits.push_digit(byte - b'0')?;
+                    digits.fraction_digits += i64::from(has_point);
+                    has_digits = true;
                 }
-                b'.' if !point && seen => point = true,
+                b'.' if !has_point && has_digits => has_point = true,
                 _ => break,
             }
             digits.end += 1;
         }
         let ends_in_point = digits.end > start && text[digits.end - 1] == b'.';
-        if !seen || ends_in_point {
+        if !has_digits || ends_in_point {
             return Err(DecimalError::Malformed {
                 position: digits.end,
             });
@@ -165,12 +166,13 @@ impl Digits {
         Ok(digits)
     }
 
-    fn push(&mut self, digit: u8) -> Result<(), DecimalError> {
+    fn push_digit(&mut self, digit: u8) -> Result<(), DecimalError> {
         if digit == 0 {
-            self.zeros += i64::from(self.mantissa != 0);
+            self.trailing_zeros += i64::from(self.mantissa != 0);
             return Ok(());
         }
-        let shift = usize::try_from(self.zeros + 1).map_err(|_| DecimalError::TooManyDigits)?;
+        let shift =
+            usize::try_from(self.trailing_zeros + 1).map_err(|_| DecimalError::TooManyDigits)?;
         let power = POWERS_OF_TEN
             .get(shift)
             .ok_or(DecimalError::TooManyDigits)?
@@ -181,15 +183,15 @@ impl Digits {
             .and_then(|shifted| shifted.checked_add(u64::from(digit)))
             .filter(|mantissa| *mantissa < POWERS_OF_TEN[18].unsigned_abs())
             .ok_or(DecimalError::TooManyDigits)?;
-        self.zeros = 0;
+        self.trailing_zeros = 0;
         Ok(())
     }
 
-    fn value(&self, negative: bool, exponent: i64) -> Result<Decimal, DecimalError> {
+    fn to_decimal(&self, negative: bool, exponent: i64) -> Result<Decimal, DecimalError> {
         if self.mantissa == 0 {
             return Ok(Decimal::ZERO);
         }
-        let power = self.zeros + exponent - self.fraction;
+        let power = self.trailing_zeros + exponent - self.fraction_digits;
         let mantissa = i64::try_from(self.mantissa).map_err(|_| DecimalError::TooManyDigits)?;
         let mantissa = if negative { -mantissa } else { mantissa };
         let shift =
@@ -208,7 +210,8 @@ impl Digits {
     }
 }
 
-/// No text is long enough to make up for an exponent beyond this.
+/// Greater exponents are reduced to this. No text has enough digits to make up for it, so the
+/// result is an error either way.
 const EXPONENT_LIMIT: i64 = 1_000_000_000_000;
 
 fn parse_exponent(text: &[u8], end: usize) -> Result<i64, DecimalError> {

@@ -1,56 +1,57 @@
-//! Venues, symbols, and the two together.
+//! Venues, symbols, and instruments, which are a venue and a symbol together.
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// Where trades are made, such as `binance`: 1 to 32 of `A-Z a-z 0-9 . _ -`.
+/// The name of a venue, where trades are made, such as `binance`: 1 to 32 of `A-Z a-z 0-9 . _ -`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Venue(Arc<str>);
 
-/// What is traded at a venue, such as `BTCUSDT`: 1 to 64 of `A-Z a-z 0-9 . _ - / = ^ + @ # $`.
+/// The name of what is traded at a venue, such as `BTCUSDT`: 1 to 64 of
+/// `A-Z a-z 0-9 . _ - / = ^ + @ # $`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Symbol(Arc<str>);
 
-/// A symbol of a venue. Its text, `venue:symbol`, is the key of its records.
+/// A symbol at a venue. Its text, `venue:symbol`, is the key of its records in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Instrument {
     key: Arc<str>,
-    colon: u8,
+    venue_bytes: u8,
 }
 
-/// Why a text is not a name.
+/// Why a text is not the name of a venue, a symbol or an instrument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Nothing, or too much.
+    /// The name is empty or too long.
     #[error("has {length} characters; 1 to {limit} are expected")]
     Length {
-        /// How many bytes it has.
+        /// The number of bytes that it has.
         length: usize,
-        /// How many it may have.
+        /// The greatest number of bytes that it may have.
         limit: usize,
     },
-    /// A character that names cannot have.
+    /// The name has a character that is not accepted.
     #[error(
         "has an unexpected character at position {position}; letters, digits and {marks} are accepted"
     )]
     Character {
-        /// Counted in bytes from 0.
+        /// The position of the character, counted in bytes from 0.
         position: usize,
-        /// What is accepted besides ASCII letters and digits.
+        /// The characters that are accepted besides ASCII letters and digits.
         marks: &'static str,
     },
-    /// No colon between a venue and a symbol.
+    /// There is no colon between a venue and a symbol.
     #[error("is not of the form venue:symbol")]
     NoColon,
 }
 
-const VENUE_LIMIT: usize = 32;
+const VENUE_MAX_BYTES: usize = 32;
 const VENUE_MARKS: &str = "._-";
-const SYMBOL_LIMIT: usize = 64;
+const SYMBOL_MAX_BYTES: usize = 64;
 const SYMBOL_MARKS: &str = "._-/=^+@#$";
 
-fn check(text: &str, limit: usize, marks: &'static str) -> Result<(), NameError> {
+fn validate_name(text: &str, limit: usize, marks: &'static str) -> Result<(), NameError> {
     if text.is_empty() || text.len() > limit {
         return Err(NameError::Length {
             length: text.len(),
@@ -65,7 +66,7 @@ fn check(text: &str, limit: usize, marks: &'static str) -> Result<(), NameError>
 }
 
 impl Venue {
-    /// The name as text.
+    /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -73,7 +74,7 @@ impl Venue {
 }
 
 impl Symbol {
-    /// The name as text.
+    /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -81,31 +82,31 @@ impl Symbol {
 }
 
 impl Instrument {
-    /// A symbol of a venue.
+    /// Returns the instrument of a symbol at a venue.
     #[must_use]
     pub fn new(venue: &Venue, symbol: &Symbol) -> Self {
         Self {
             key: format!("{venue}:{symbol}").into(),
-            colon: u8::try_from(venue.0.len()).expect("a venue has at most 32 characters"),
+            venue_bytes: u8::try_from(venue.0.len()).expect("a venue has at most 32 characters"),
         }
     }
 
-    /// `venue:symbol`.
+    /// Returns `venue:symbol`, the key of its records in the log.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The venue's name.
+    /// Returns the name of the venue.
     #[must_use]
     pub fn venue(&self) -> &str {
-        &self.key[..usize::from(self.colon)]
+        &self.key[..usize::from(self.venue_bytes)]
     }
 
-    /// The symbol's name.
+    /// Returns the name of the symbol.
     #[must_use]
     pub fn symbol(&self) -> &str {
-        &self.key[usize::from(self.colon) + 1..]
+        &self.key[usize::from(self.venue_bytes) + 1..]
     }
 }
 
@@ -113,7 +114,7 @@ impl FromStr for Venue {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        check(text, VENUE_LIMIT, VENUE_MARKS)?;
+        validate_name(text, VENUE_MAX_BYTES, VENUE_MARKS)?;
         Ok(Self(text.into()))
     }
 }
@@ -122,7 +123,7 @@ impl FromStr for Symbol {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        check(text, SYMBOL_LIMIT, SYMBOL_MARKS)?;
+        validate_name(text, SYMBOL_MAX_BYTES, SYMBOL_MARKS)?;
         Ok(Self(text.into()))
     }
 }
@@ -162,7 +163,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn its_key_reads_back_as_the_same_instrument(
+        fn a_key_parses_as_the_same_instrument(
             venue in "[A-Za-z0-9._-]{1,32}",
             symbol in "[A-Za-z0-9._/=^+@#$-]{1,64}",
         ) {
@@ -175,10 +176,10 @@ mod tests {
         }
 
         #[test]
-        fn only_names_are_read(text in "[a-zA-Z0-9:._/=^+@#$ é-]{0,70}|\\PC{0,9}") {
-            let of = |marks: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || marks.as_bytes().contains(&byte));
-            prop_assert_eq!(text.parse::<Venue>().is_ok(), (1..=32).contains(&text.len()) && of("._-"));
-            prop_assert_eq!(text.parse::<Symbol>().is_ok(), (1..=64).contains(&text.len()) && of("._-/=^+@#$"));
+        fn only_valid_names_are_accepted(text in "[a-zA-Z0-9:._/=^+@#$ é-]{0,70}|\\PC{0,9}") {
+            let has_only = |marks: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || marks.as_bytes().contains(&byte));
+            prop_assert_eq!(text.parse::<Venue>().is_ok(), (1..=32).contains(&text.len()) && has_only("._-"));
+            prop_assert_eq!(text.parse::<Symbol>().is_ok(), (1..=64).contains(&text.len()) && has_only("._-/=^+@#$"));
             if let Ok(instrument) = text.parse::<Instrument>() {
                 prop_assert_eq!(instrument.key(), text);
             }
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong() {
+    fn errors_name_the_length_or_the_position() {
         let error = |text: &str| text.parse::<Instrument>().unwrap_err();
         assert_eq!(error("binance"), NameError::NoColon);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What a venue declares of itself.
+//! The settings that a venue declares.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,15 +8,16 @@ use crate::{Amendment, AmendmentKind, RejectReason, SECOND_NS, Trade};
 /// How a venue numbers its trades.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum IdScheme {
-    /// 1, 2, 3 …: kept as ranges; a missing number is a gap, which is counted and listed.
+    /// The numbers 1, 2, 3 …, which are stored as ranges. A missing number is a gap, which is
+    /// counted and listed.
     Contiguous,
-    /// Exact ids such as UUIDs, or numbers that rise with holes: no claim about gaps.
+    /// Unique ids such as UUIDs, or rising numbers that may skip some. Gaps are not detected.
     Unique,
-    /// No ids: a trade is known by its place in the log.
+    /// No ids: the sender or the position in the log identifies a trade.
     None,
 }
 
-/// Within what a venue's ids are unique.
+/// What a venue's ids are unique within.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum IdScope {
     /// The symbol.
@@ -29,23 +30,31 @@ pub enum IdScope {
     File,
 }
 
-/// A venue's settings, in force from their place in the log on.
+impl IdScope {
+    /// Returns whether a trade has to name the exchange or the file.
+    pub(crate) const fn needs_name(self) -> bool {
+        matches!(self, Self::Exchange | Self::File)
+    }
+}
+
+/// The settings of a venue, in force from their position in the log on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VenueSettings {
-    /// How trades are numbered; fixed by the first settings of the venue.
+    /// How trades are numbered. Only the first settings of the venue can choose it.
     pub scheme: IdScheme,
-    /// Within what; fixed by the first settings of the venue.
+    /// What ids are unique within. Only the first settings of the venue can choose it.
     pub scope: IdScope,
-    /// How long after its end a window stays open for late trades, in event time.
+    /// How long a window stays open for late trades after its end, in event time.
     pub lateness_ns: i64,
-    /// How long a symbol may be silent before its watermark runs on by the log's time.
+    /// How long a symbol may have no trades before its watermark advances with the append times of
+    /// the log.
     pub idle_ns: i64,
-    /// Whether prices of nought and below are legal, as for spreads and some futures.
+    /// Whether prices of zero and below are accepted, as for spreads and some futures.
     pub nonpositive_prices: bool,
 }
 
 impl Default for VenueSettings {
-    /// Exact ids within the symbol, 2 s of lateness, 5 s of silence, prices above nought.
+    /// Returns unique ids within the symbol, 2 s of lateness, 5 s until idle, prices above zero.
     fn default() -> Self {
         Self {
             scheme: IdScheme::Unique,
@@ -58,58 +67,58 @@ impl Default for VenueSettings {
 }
 
 impl VenueSettings {
-    /// The longest lateness and idle time: a day.
-    pub const LONGEST_NS: i64 = crate::DAY_NS;
+    /// The greatest lateness and idle time: one day.
+    pub const MAX_WAIT_NS: i64 = crate::DAY_NS;
 
-    /// Whether trades of this venue have to be within its rules: price, id and scope.
+    /// Checks that the price, id and scope of a trade are what these settings allow.
     ///
     /// # Errors
-    /// [`RejectReason`], which says what the venue's settings do not allow.
-    pub fn check(&self, trade: &Trade) -> Result<(), RejectReason> {
+    /// [`RejectReason`], which names what the settings do not allow.
+    pub fn validate_trade(&self, trade: &Trade) -> Result<(), RejectReason> {
         if trade.price.mantissa() <= 0 && !self.nonpositive_prices {
             return Err(RejectReason::PriceNotPositive);
         }
-        self.check_identity(trade)
+        self.validate_id(trade)
     }
 
-    /// Whether an edit or a cancel is within the rules of this venue, and names a trade.
+    /// Checks that an edit or a cancel is what these settings allow, and that it names a trade.
     ///
     /// # Errors
-    /// [`RejectReason`], which says what the venue's settings do not allow.
-    pub fn check_amendment(
+    /// [`RejectReason`], which names what the settings do not allow.
+    pub fn validate_amendment(
         &self,
         amendment: &Amendment,
         trade: &Trade,
     ) -> Result<(), RejectReason> {
         match amendment.kind {
-            AmendmentKind::Edit => self.check(trade)?,
-            AmendmentKind::Cancel => self.check_identity(trade)?,
+            AmendmentKind::Edit => self.validate_trade(trade)?,
+            AmendmentKind::Cancel => self.validate_id(trade)?,
         }
-        if amendment.place.is_none() && self.identity(trade).is_none() {
+        if amendment.target_position.is_none() && self.trade_identity(trade).is_none() {
             return Err(RejectReason::TargetMissing);
         }
         Ok(())
     }
 
-    fn check_identity(&self, trade: &Trade) -> Result<(), RejectReason> {
+    fn validate_id(&self, trade: &Trade) -> Result<(), RejectReason> {
         match (self.scheme, &trade.id) {
             (IdScheme::Contiguous, None) => return Err(RejectReason::IdMissing),
-            (IdScheme::Contiguous, Some(id)) if id.number().is_none() => {
+            (IdScheme::Contiguous, Some(id)) if id.as_number().is_none() => {
                 return Err(RejectReason::IdNotANumber);
             }
             (IdScheme::None, Some(_)) => return Err(RejectReason::IdUnexpected),
             _ => {}
         }
-        let scoped = matches!(self.scope, IdScope::Exchange | IdScope::File);
-        if scoped && trade.id.is_some() && trade.scope.is_none() {
+        if self.scope.needs_name() && trade.id.is_some() && trade.scope.is_none() {
             return Err(RejectReason::ScopeMissing);
         }
         Ok(())
     }
 
-    /// These settings as a later record may change them: the scheme and scope stay.
+    /// Returns the settings after a later record of settings: its values, but the id scheme and
+    /// scope of these.
     #[must_use]
-    pub const fn amended(&self, later: &Self) -> Self {
+    pub const fn updated_with(&self, later: &Self) -> Self {
         Self {
             scheme: self.scheme,
             scope: self.scope,
@@ -118,13 +127,14 @@ impl VenueSettings {
     }
 }
 
-macro_rules! names {
+/// Implements `ALL`, `name`, `Display` and `FromStr` for an enum whose variants have names.
+macro_rules! impl_names {
     ($type:ident { $($variant:ident = $name:literal),+ $(,)? }) => {
         impl $type {
-            /// Every one of them.
+            /// Every variant.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// Its name in JSON and on the command line.
+            /// Returns its name in JSON and on the command line.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
@@ -141,8 +151,8 @@ macro_rules! names {
             type Err = String;
 
             fn from_str(text: &str) -> Result<Self, String> {
-                Self::ALL.iter().copied().find(|one| one.name() == text).ok_or_else(|| {
-                    let names: Vec<_> = Self::ALL.iter().map(|one| one.name()).collect();
+                Self::ALL.iter().copied().find(|variant| variant.name() == text).ok_or_else(|| {
+                    let names: Vec<_> = Self::ALL.iter().map(|variant| variant.name()).collect();
                     let text: String = text.chars().take(32).collect();
                     format!("{text:?} is not one of {}", names.join(", "))
                 })
@@ -151,21 +161,21 @@ macro_rules! names {
     };
 }
 
-names!(IdScheme { Contiguous = "contiguous", Unique = "unique", None = "none" });
-names!(IdScope { Symbol = "symbol", Day = "day", Exchange = "exchange", File = "file" });
+impl_names!(IdScheme { Contiguous = "contiguous", Unique = "unique", None = "none" });
+impl_names!(IdScope { Symbol = "symbol", Day = "day", Exchange = "exchange", File = "file" });
 
 #[cfg(test)]
 mod tests {
     use super::{IdScheme, IdScope, VenueSettings};
     use crate::{RejectReason, Trade, TradeId};
 
-    fn check(
+    fn validate(
         settings: VenueSettings,
         price: &str,
         id: &str,
         scope: &str,
     ) -> Result<(), RejectReason> {
-        settings.check(&Trade {
+        settings.validate_trade(&Trade {
             time_ns: 0,
             price: price.parse().unwrap(),
             quantity: None,
@@ -177,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn each_name_reads_back() {
+    fn each_name_parses_as_its_variant() {
         for scheme in IdScheme::ALL {
             assert_eq!(scheme.name().parse(), Ok(*scheme));
         }
@@ -189,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trade_has_to_be_as_the_venue_declared() {
+    fn a_trade_must_follow_the_settings_of_its_venue() {
         let with = |scheme, scope| VenueSettings {
             scheme,
             scope,
@@ -231,7 +241,7 @@ mod tests {
         ];
         for (settings, price, id, scope, expected) in cases {
             assert_eq!(
-                check(settings, price, id, scope),
+                validate(settings, price, id, scope),
                 expected,
                 "{settings:?} {price} {id}"
             );
@@ -239,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn scheme_and_scope_are_fixed_by_the_first() {
+    fn later_settings_change_neither_scheme_nor_scope() {
         let first = VenueSettings {
             scheme: IdScheme::None,
             scope: IdScope::Day,
@@ -256,6 +266,6 @@ mod tests {
             scope: IdScope::Day,
             ..later
         };
-        assert_eq!(first.amended(&later), expected);
+        assert_eq!(first.updated_with(&later), expected);
     }
 }

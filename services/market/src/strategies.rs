@@ -1,4 +1,4 @@
-//! What properties draw their values from.
+//! Strategies from which property tests draw their values.
 
 use num_bigint::BigInt;
 use proptest::collection::vec;
@@ -7,10 +7,10 @@ use proptest::prelude::*;
 
 use crate::{Bar, Decimal, Position, Side, Trade, TradeId};
 
-/// A trade with its place in the log and the time at which the log took it.
+/// A trade with its position in the log and its append time.
 pub(crate) type Delivery = (Trade, Position, i64);
 
-/// Any decimal: the ends of the range as often as the middle.
+/// Draws any decimal, the limits of the range as often as values between them.
 pub(crate) fn decimals() -> impl Strategy<Value = Decimal> {
     const LAST: i64 = 999_999_999_999_999_999;
     let mantissas = prop_oneof![
@@ -23,8 +23,8 @@ pub(crate) fn decimals() -> impl Strategy<Value = Decimal> {
     (mantissas, 0_u8..=18).prop_map(|(mantissa, scale)| Decimal::new(mantissa, scale).unwrap())
 }
 
-/// Ids of each kind, few enough to meet again.
-pub(crate) fn ids() -> impl Strategy<Value = TradeId> {
+/// Draws ids of each kind, from few values, so that some are equal.
+pub(crate) fn trade_ids() -> impl Strategy<Value = TradeId> {
     prop_oneof![
         (0_u64..4).prop_map(TradeId::Number),
         any::<u64>().prop_map(TradeId::Number),
@@ -40,7 +40,7 @@ prop_compose! {
         price in prop_oneof![decimals(), (1_i64..4).prop_map(|price| Decimal::new(price, 0).unwrap())],
         quantity in option::of(decimals()),
         side in option::of(prop_oneof![Just(Side::Buy), Just(Side::Sell)]),
-        id in option::of(ids()),
+        id in option::of(trade_ids()),
         scope in option::of("[AB]"),
     ) -> Trade {
         let scope = scope.map(Into::into);
@@ -48,26 +48,26 @@ prop_compose! {
     }
 }
 
-/// 1 to `most` trades, each at a place of its own in the log.
+/// Draws 1 to `most` trades, each at its own position in the log.
 pub(crate) fn deliveries(
     times: std::ops::Range<i64>,
     most: usize,
 ) -> impl Strategy<Value = Vec<Delivery>> {
-    let taken = (trades(times), 0_u64..2, 0_i64..1_000);
-    vec(taken, 1..=most).prop_map(|taken| {
-        let place = |(offset, (trade, epoch, append_ns))| {
+    let delivery = (trades(times), 0_u64..2, 0_i64..1_000);
+    vec(delivery, 1..=most).prop_map(|deliveries| {
+        let with_position = |(offset, (trade, epoch, append_ns))| {
             let position = Position { epoch, offset };
             (trade, position, append_ns)
         };
-        (0_u64..).zip(taken).map(place).collect()
+        (0_u64..).zip(deliveries).map(with_position).collect()
     })
 }
 
-/// The bar of some trades, one by one.
-pub(crate) fn fold(deliveries: &[Delivery]) -> Bar {
+/// Returns the bar of some trades, merged one by one.
+pub(crate) fn fold_bar(deliveries: &[Delivery]) -> Bar {
     let mut bars = deliveries
         .iter()
-        .map(|(trade, position, append_ns)| Bar::of(trade, *position, *append_ns));
+        .map(|(trade, position, append_ns)| Bar::from_trade(trade, *position, *append_ns));
     let first = bars.next().unwrap();
     bars.fold(first, |mut bar, other| {
         bar.merge(&other);
@@ -75,13 +75,13 @@ pub(crate) fn fold(deliveries: &[Delivery]) -> Bar {
     })
 }
 
-/// A decimal times 10^36.
-pub(crate) fn at_36(value: Decimal) -> BigInt {
+/// Returns a decimal times 10^36.
+pub(crate) fn units_at_scale_36(value: Decimal) -> BigInt {
     BigInt::from(value.mantissa()) * BigInt::from(10).pow(36 - u32::from(value.scale()))
 }
 
-/// `units / 10^scale` as the one text of its value.
-pub(crate) fn text_of(units: &BigInt, scale: usize) -> String {
+/// Formats `units / 10^scale` as [`Decimal`] and [`crate::ExactSum`] do.
+pub(crate) fn format_units(units: &BigInt, scale: usize) -> String {
     let sign = if units < &BigInt::ZERO { "-" } else { "" };
     let digits = format!(
         "{:0>width$}",

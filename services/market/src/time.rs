@@ -1,4 +1,4 @@
-//! Times as text.
+//! Units of time, and times as text.
 
 use jiff::Timestamp;
 
@@ -22,10 +22,10 @@ pub struct TimeError {
     text: String,
 }
 
-/// Reads [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) into UTC nanoseconds.
+/// Parses an [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) time into UTC nanoseconds.
 ///
 /// # Errors
-/// [`TimeError`] where the text is no such time, is before 1970, or is beyond 64 bits.
+/// [`TimeError`] if the text is not such a time, is before 1970, or does not fit 64 bits.
 pub fn parse_time(text: &str) -> Result<i64, TimeError> {
     text.parse::<Timestamp>()
         .ok()
@@ -36,8 +36,8 @@ pub fn parse_time(text: &str) -> Result<i64, TimeError> {
         })
 }
 
-/// UTC nanoseconds as [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339), with as many digits
-/// after the second as the time needs.
+/// Formats UTC nanoseconds as [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339), with as many
+/// fractional digits as the time needs.
 #[must_use]
 pub fn format_time(time_ns: i64) -> String {
     Timestamp::from_nanosecond(i128::from(time_ns))
@@ -53,7 +53,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn its_text_reads_back_as_the_same_time(time_ns in 0..=i64::MAX, digits in 0_u32..10) {
+        fn a_formatted_time_parses_as_the_same_time(time_ns in 0..=i64::MAX, digits in 0_u32..10) {
             let time_ns = time_ns - time_ns % 10_i64.pow(digits);
             prop_assert_eq!(parse_time(&format_time(time_ns)), Ok(time_ns));
         }
@@ -66,7 +66,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_and_no_time_make_it_panic(text in "[0-9TZ:+.-]{0,30}|\\PC{0,30}", time_ns: i64) {
+        fn no_text_and_no_time_cause_a_panic(text in "[0-9TZ:+.-]{0,30}|\\PC{0,30}", time_ns: i64) {
             if let Ok(time_ns) = parse_time(&text) {
                 prop_assert!(time_ns >= 0);
             }
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_rfc_3339_of_1970_to_2262() {
+    fn rfc_3339_of_1970_to_2262_is_accepted() {
         let cases = [
             ("1970-01-01T00:00:00Z", 0),
             ("1970-01-01T00:00:00.000000001Z", 1),

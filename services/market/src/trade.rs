@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use crate::{Decimal, TradeId};
 
-/// Who was the aggressor: the party that took what the other had offered.
+/// The aggressor of a trade: the party that accepted the price the other had offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
-    /// The buyer took.
+    /// The buyer was the aggressor.
     Buy,
-    /// The seller took.
+    /// The seller was the aggressor.
     Sell,
 }
 
 impl Side {
-    /// Its name in JSON and CSV.
+    /// Returns its name in JSON and CSV.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -24,32 +24,32 @@ impl Side {
     }
 }
 
-/// What the sender knows a trade by where the venue gives no ids. It removes duplicates and
-/// never orders trades.
+/// Identifies a trade by its sender and its place in what was sent, for venues that give no ids.
+///
+/// It removes duplicates. It never decides the order of trades.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Sender {
-    /// A digest of the request's Idempotency-Key or of the tape.
+pub struct SenderId {
+    /// The sender key: a digest of the request's `Idempotency-Key` or of the tape.
     pub key: [u8; 16],
-    /// The trade's place in that request, or its line in that tape.
+    /// The index of the trade in that request, or its line number in that tape.
     pub index: u64,
 }
 
-/// One trade of an instrument, which is named by the key of its record.
+/// One trade. The key of its record names the instrument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trade {
-    /// When it happened at the venue, in UTC nanoseconds.
+    /// When the trade happened at the venue, in UTC nanoseconds.
     pub time_ns: i64,
-    /// At what price.
+    /// The price.
     pub price: Decimal,
-    /// How much; a tick without it counts without volume.
+    /// The quantity. A trade without one counts as a trade but adds no volume.
     pub quantity: Option<Decimal>,
-    /// Who was the aggressor, where it is known.
+    /// The aggressor, if it is known.
     pub side: Option<Side>,
-    /// The venue's id, where it gives one.
+    /// The id from the venue, if the venue gives one.
     pub id: Option<TradeId>,
-    /// The exchange or the file within which the id is unique, where the venue's scope asks
-    /// for one.
+    /// The exchange or the file within which the id is unique, if the venue's id scope needs one.
     pub scope: Option<Arc<str>>,
-    /// What the sender knows it by.
-    pub sender: Option<Sender>,
+    /// The identity that the sender gave the trade.
+    pub sender: Option<SenderId>,
 }

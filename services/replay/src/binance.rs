@@ -118,7 +118,7 @@ mod tests {
             let maker_text = if maker { "True" } else { "false" };
             let line = format!("{id},{whole}.{fraction:04},5,1.0,{time_us},{maker_text},True");
             let trade = read(&line).unwrap();
-            prop_assert_eq!(trade.id.unwrap().number(), Some(id));
+            prop_assert_eq!(trade.id.unwrap().as_number(), Some(id));
             prop_assert_eq!(trade.price, market::Decimal::new(mantissa.cast_signed(), 4).unwrap());
             prop_assert_eq!(trade.time_ns, time_us.cast_signed() * 1_000);
             prop_assert_eq!(trade.side, Some(if maker { Side::Sell } else { Side::Buy }));

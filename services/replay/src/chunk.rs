@@ -122,7 +122,7 @@ impl Gatherer {
         }
         Request {
             venue,
-            body: batch.take(),
+            body: batch.take_bytes(),
             origins,
         }
     }

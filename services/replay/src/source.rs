@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use market::{IdScheme, IdScope, Sender, Trade};
+use market::{IdScheme, IdScope, SenderId, Trade};
 
 use crate::cells::{Cells, LineError, Scratch};
 use crate::faults::Faults;
@@ -214,7 +214,7 @@ impl Source {
             trade.id = None;
         }
         if trade.id.is_none() {
-            trade.sender = Some(Sender {
+            trade.sender = Some(SenderId {
                 key: self.digest,
                 index: line,
             });

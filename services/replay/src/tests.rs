@@ -179,7 +179,7 @@ fn run(served: &Served, state: &Path, files: &[&Path], options: &[&str]) -> anyh
 fn taken(served: &Served) -> HashMap<(String, u64), usize> {
     let mut taken = HashMap::new();
     for (instrument, trade) in &served.script.lock().unwrap().trades {
-        let id = trade.id.as_ref().unwrap().number().unwrap();
+        let id = trade.id.as_ref().unwrap().as_number().unwrap();
         *taken
             .entry((instrument.symbol().to_owned(), id))
             .or_default() += 1;

@@ -83,19 +83,22 @@ async fn bars(folder: &Path, symbols: usize, closing: bool) {
     const COMMITS: u64 = 20;
     let path = folder.join(format!("bars-{symbols}-{closing}.sqlite"));
     let store = SqliteBarStore::open(&path).await.unwrap();
-    store.load(0, 0).await.unwrap();
+    store.load_partition(0, 0).await.unwrap();
     let instruments: Vec<_> = (0..symbols).map(instrument).collect();
     let rows = symbols * Interval::ALL.len();
     let mut spent = Vec::new();
     for number in 0..COMMITS {
         let start_ns = START_NS + i64::try_from(number).unwrap() * MINUTE_NS * i64::from(closing);
         let transaction = Transaction {
-            expected: (0, number),
+            expected: Position {
+                epoch: 0,
+                offset: number,
+            },
             progress: PartitionProgress {
                 partition: 0,
                 epoch: 0,
                 next_offset: number + 1,
-                updates: Position::default(),
+                updates_position: Position::default(),
                 append_time_ns: 0,
             },
             bars: instruments
@@ -105,10 +108,10 @@ async fn bars(folder: &Path, symbols: usize, closing: bool) {
                 .collect(),
             symbols: Vec::new(),
             venues: Vec::new(),
-            ids: Vec::new(),
-            rejected: Vec::new(),
-            dirty: Vec::new(),
-            ahead: Vec::new(),
+            id_sets: Vec::new(),
+            excluded_ranges: Vec::new(),
+            dirty_minutes: Vec::new(),
+            pending_amendments: Vec::new(),
         };
         let started = now();
         assert_eq!(
@@ -145,7 +148,7 @@ fn bar(
         epoch: 0,
         offset: number,
     };
-    let mut window = interval.window(start_ns);
+    let mut window = interval.window_containing(start_ns);
     if closed {
         // Of every interval a new one each time, as in the worst case.
         window.start_ns += i64::try_from(number).unwrap() * interval.length_ns();
@@ -154,7 +157,7 @@ fn bar(
         instrument: instrument.clone(),
         row: BarRow {
             window,
-            bar: Bar::of(&trade(number), position, START_NS),
+            bar: Bar::from_trade(&trade(number), position, START_NS),
             closed,
             revision: 0,
             through: position,

@@ -1,10 +1,10 @@
-//! What a TimescaleDB takes: commits of bars by their size, as the store does them (binary
-//! `COPY` into a table of the session, then `INSERT … SELECT … ON CONFLICT`), and the same rows
-//! as arrays through `unnest`; then chunks of several lengths.
+//! Measures commits of bars to TimescaleDB by their size: as the store writes them (binary `COPY`
+//! into a table of the session, then `INSERT … SELECT … ON CONFLICT`), and the same rows as arrays
+//! through `unnest`. Then measures chunks of several lengths.
 //!
 //! `CANDLEWICK_TIMESCALEDB=postgres://… cargo bench -p candlewick-store --bench timescale`
 //!
-//! It makes a database of its own on that server, and drops it.
+//! It creates a database on that server, and drops it at the end.
 #![expect(
     clippy::unwrap_used,
     clippy::cast_precision_loss,
@@ -27,7 +27,7 @@ use candlewick_store::{
 use market::Position;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-const NAME: &str = "candlewick_bench";
+const DATABASE: &str = "candlewick_bench";
 
 fn main() {
     let server = std::env::var("CANDLEWICK_TIMESCALEDB").unwrap_or_default();
@@ -41,21 +41,21 @@ fn main() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        administer(
+        run_on_server(
             &server,
-            &format!("DROP DATABASE IF EXISTS {NAME} WITH (FORCE)"),
+            &format!("DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)"),
         )
         .await;
-        administer(&server, &format!("CREATE DATABASE {NAME}")).await;
+        run_on_server(&server, &format!("CREATE DATABASE {DATABASE}")).await;
         let (host, _) = server.rsplit_once('/').unwrap();
-        let url = format!("{host}/{NAME}");
-        commits(&url).await;
-        chunks::compare(&url).await;
-        administer(&server, &format!("DROP DATABASE {NAME} WITH (FORCE)")).await;
+        let url = format!("{host}/{DATABASE}");
+        measure_commits(&url).await;
+        chunks::measure_chunk_lengths(&url).await;
+        run_on_server(&server, &format!("DROP DATABASE {DATABASE} WITH (FORCE)")).await;
     });
 }
 
-async fn administer(server: &str, sql: &str) {
+async fn run_on_server(server: &str, sql: &str) {
     let mut session = PgConnection::connect(server).await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(sql))
         .execute(&mut session)
@@ -71,8 +71,8 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// Both ways in turn, so that what else the machine does hits both.
-async fn commits(url: &str) {
+/// Measures both ways in turn, so that other load on the machine affects both.
+async fn measure_commits(url: &str) {
     let config = TimescaleConfig::new(url);
     let migrated = TimescaleBarStore::migrate(config.clone()).await;
     let edition = migrated.unwrap().edition;
@@ -82,18 +82,18 @@ async fn commits(url: &str) {
         "{edition:?}\n{:<28}{:>10}{:>14}{:>14}",
         "bars a commit", "", "ms, median", "bars/s"
     );
-    // The other way moves this partition's row.
-    store.load(0, 1).await.unwrap();
+    // The other way updates the progress row of this partition.
+    store.load_partition(0, 1).await.unwrap();
     let (mut partition, mut commits) = (0, 0);
     for (closed, name) in [(false, "open, written over"), (true, "closed, new")] {
         for count in [100, 1_000, 10_000, 50_000] {
             let repeats = if count > 10_000 { 4 } else { 12 };
             let mut spent = [Vec::new(), Vec::new()];
             partition += 1;
-            store.load(partition, 1).await.unwrap();
+            store.load_partition(partition, 1).await.unwrap();
             for repeat in 0..repeats {
                 commits += u64::from(closed);
-                let bars = rows::bars(count, commits, repeat, closed);
+                let bars = rows::generate_bars(count, commits, repeat, closed);
                 let transaction = transaction(partition, repeat, bars);
                 let started = now();
                 assert_eq!(
@@ -103,9 +103,9 @@ async fn commits(url: &str) {
                 spent[0].push(started.elapsed());
 
                 commits += u64::from(closed);
-                let bars = rows::bars(count, commits, repeat, closed);
+                let bars = rows::generate_bars(count, commits, repeat, closed);
                 let started = now();
-                unnest::write(&mut session, &bars).await;
+                unnest::write_bars(&mut session, &bars).await;
                 spent[1].push(started.elapsed());
             }
             for (way, spent) in ["copy", "unnest"].iter().zip(&mut spent) {
@@ -124,20 +124,23 @@ fn report(name: &str, way: &str, count: usize, spent: &mut [Duration]) {
 
 fn transaction(partition: u32, from: u64, bars: Vec<StoredBar>) -> Transaction {
     Transaction {
-        expected: (1, from),
+        expected: Position {
+            epoch: 1,
+            offset: from,
+        },
         progress: PartitionProgress {
             partition,
             epoch: 1,
             next_offset: from + 1,
-            updates: Position::default(),
+            updates_position: Position::default(),
             append_time_ns: 0,
         },
         bars,
         symbols: Vec::new(),
         venues: Vec::new(),
-        ids: Vec::new(),
-        rejected: Vec::new(),
-        dirty: Vec::new(),
-        ahead: Vec::new(),
+        id_sets: Vec::new(),
+        excluded_ranges: Vec::new(),
+        dirty_minutes: Vec::new(),
+        pending_amendments: Vec::new(),
     }
 }

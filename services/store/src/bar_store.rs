@@ -1,139 +1,142 @@
-//! The store of bars and of the state they are folded from.
+//! The store of bars and of the state of the fold.
 
 use std::future::Future;
 
-use market::{BarRow, Instrument, Interval, Venue, VenueSettings};
+use market::{BarRow, Instrument, Interval, Symbol, Venue, VenueSettings};
 
-use crate::{
+use crate::error::StoreError;
+use crate::state::{
     BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
-    PartitionState, StoreError, SymbolRow, Transaction, VenueRow,
+    PartitionState, SymbolRow, Transaction, VenueRow,
 };
 
-/// Whether a transaction was taken.
+/// The outcome of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitOutcome {
-    /// It was.
+    /// The transaction was written.
     Committed,
-    /// The progress row was not where it was expected: another worker has moved it, or this
-    /// transaction was taken before.
-    Lost,
+    /// Nothing was written, because the stored progress was not the expected one: another worker
+    /// has moved it, or this transaction was committed before.
+    Conflict,
 }
 
 /// Which bars to read: those that start in `[start_ns, end_ns)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BarQuery {
-    /// Of which instrument.
+    /// The instrument.
     pub instrument: Instrument,
-    /// Of which interval.
+    /// The interval.
     pub interval: Interval,
     /// The least start, in UTC nanoseconds.
     pub start_ns: i64,
     /// One past the greatest start, in UTC nanoseconds.
     pub end_ns: i64,
-    /// At most so many.
+    /// The greatest number of bars to return.
     pub limit: u32,
-    /// Whether the limit keeps the newest bars rather than the oldest. The answer is in
+    /// Whether the limit keeps the newest bars instead of the oldest. The bars are returned in
     /// ascending order either way.
-    pub newest: bool,
+    pub keep_newest: bool,
 }
 
 /// Which symbols to read, in order of their keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SymbolQuery {
-    /// Only those of this venue.
+    /// The venue to read, or `None` for all.
     pub venue: Option<Venue>,
-    /// Only those whose key `venue:symbol` is greater.
+    /// Only symbols whose key `venue:symbol` is greater than this.
     pub after: Option<String>,
-    /// At most so many.
+    /// The greatest number of symbols to return.
     pub limit: u32,
 }
 
 /// Which ranges of ids to read, in order of (symbol, scope, bucket, first).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdRangeQuery {
-    /// Of which venue.
+    /// The venue.
     pub venue: Venue,
-    /// Only of this symbol.
-    pub symbol: Option<market::Symbol>,
-    /// Only those after this set.
+    /// The symbol to read, or `None` for all.
+    pub symbol: Option<Symbol>,
+    /// Only sets after this one.
     pub after: Option<IdSetKey>,
-    /// At most so many sets.
+    /// The greatest number of sets to return.
     pub limit: u32,
 }
 
 /// Reads bars and state.
 pub trait BarReader: Send + Sync {
-    /// How far each partition has been folded, in order of their numbers; partitions that no
-    /// worker has loaded yet are missing.
-    fn progress(&self) -> impl Future<Output = Result<Vec<PartitionProgress>, StoreError>> + Send;
+    /// Returns how far each partition has been folded, in order of their numbers. Partitions that
+    /// no worker has loaded yet are missing.
+    fn partition_progress(
+        &self,
+    ) -> impl Future<Output = Result<Vec<PartitionProgress>, StoreError>> + Send;
 
-    /// Bars by name, in the order asked for.
+    /// Returns the bars with these keys, in the order of the keys.
     fn bars(
         &self,
         keys: &[BarKey],
     ) -> impl Future<Output = Result<Vec<Option<BarRow>>, StoreError>> + Send;
 
-    /// Bars by range, ascending by start.
+    /// Returns the bars of one instrument and interval, ascending by start.
     fn bar_range(
         &self,
         query: &BarQuery,
     ) -> impl Future<Output = Result<Vec<BarRow>, StoreError>> + Send;
 
-    /// Sets of ids, in the order asked for; an empty one where none is stored. Each is of one
-    /// moment.
-    fn ids(
+    /// Returns the sets of ids with these keys, in the order of the keys; an empty set if none is
+    /// stored. Each set is consistent by itself.
+    fn id_sets(
         &self,
         keys: &[IdSetKey],
     ) -> impl Future<Output = Result<Vec<IdSetRow>, StoreError>> + Send;
 
-    /// The sets of ids that are kept as ranges, each whole.
+    /// Returns the sets of ids that are stored as ranges, with all their ranges.
     fn id_ranges(
         &self,
         query: &IdRangeQuery,
     ) -> impl Future<Output = Result<Vec<(IdSetKey, IdRanges)>, StoreError>> + Send;
 
-    /// One symbol.
+    /// Returns one symbol.
     fn symbol(
         &self,
         instrument: &Instrument,
     ) -> impl Future<Output = Result<Option<SymbolRow>, StoreError>> + Send;
 
-    /// Symbols in order of their keys.
+    /// Returns symbols in order of their keys.
     fn symbols(
         &self,
         query: &SymbolQuery,
     ) -> impl Future<Output = Result<Vec<SymbolRow>, StoreError>> + Send;
 
-    /// A venue's settings, where every one of the `partitions` holds them; those that
-    /// partition 0 holds.
-    fn venue(
+    /// Returns the settings of a venue as partition 0 has them, or `None` unless each of the
+    /// first `partitions` partitions has settings of this venue.
+    fn venue_settings(
         &self,
         venue: &Venue,
         partitions: u32,
     ) -> impl Future<Output = Result<Option<VenueSettings>, StoreError>> + Send;
 
-    /// Every venue, as partition 0 holds it, in order of their names.
+    /// Returns the venues that partition 0 has, in order of their names.
     fn venues(&self) -> impl Future<Output = Result<Vec<VenueRow>, StoreError>> + Send;
 
-    /// The ticks of a partition that are no trades and overlap the offsets `[first, end)` of an
-    /// epoch, in order.
-    fn rejected(
+    /// Returns the excluded ranges of a partition that overlap the offsets
+    /// `[first_offset, end_offset)` of an epoch, in order.
+    fn excluded_ranges(
         &self,
         partition: u32,
         epoch: u64,
-        first: u64,
-        end: u64,
+        first_offset: u64,
+        end_offset: u64,
     ) -> impl Future<Output = Result<Vec<ExcludedRange>, StoreError>> + Send;
 
-    /// The minutes of a partition that are marked to be folded anew, in order of instruments
-    /// and starts.
-    fn dirty(
+    /// Returns the dirty minutes of a partition, in order of instruments and starts.
+    fn dirty_minutes(
         &self,
         partition: u32,
     ) -> impl Future<Output = Result<Vec<DirtyMinuteRow>, StoreError>> + Send;
 
-    /// The epoch of the generation of a topic that an id names; none where it was not adopted.
-    fn epoch(
+    /// Returns the epoch of the generation of a topic with this topic id, or `None` if it is not
+    /// registered.
+    fn topic_epoch(
         &self,
         topic: &str,
         topic_id: &str,
@@ -141,55 +144,130 @@ pub trait BarReader: Send + Sync {
 }
 
 /// The store of bars. A handle is cheap to clone.
-pub trait BarStore: BarReader + Clone + 'static {
-    /// A reader of one moment.
+///
+/// Each store is a [`BarReader`] too, through its [`BarStore::reader`].
+pub trait BarStore: Clone + Send + Sync + 'static {
+    /// Reads what is committed at each call.
+    type Reader: BarReader + Clone;
+    /// Reads what was committed at one moment.
     type Snapshot: BarReader;
 
-    /// The state of a partition. Where nothing is stored, the row of its progress is made, at
-    /// offset 0 of `epoch`, or of the current generation of `trades` where that is later.
-    fn load(
+    /// Returns the reader of this store.
+    fn reader(&self) -> &Self::Reader;
+
+    /// Returns the state of a partition. If nothing is stored, this first stores its progress, at
+    /// offset 0 of `epoch`, or of the current generation of `trades` if that is later.
+    fn load_partition(
         &self,
         partition: u32,
         epoch: u64,
     ) -> impl Future<Output = Result<PartitionState, StoreError>> + Send;
 
-    /// Makes the generation of a topic that an id names the current one, where it is not, and
-    /// answers its epoch. The first generation of all has epoch 1, each later one the next.
+    /// Makes the generation of a topic with this topic id the current one, unless it is already,
+    /// and returns its epoch. The first generation of all has epoch 1, each later one the next.
     ///
-    /// A new generation of `trades` moves the progress of every partition to offset 0 of its
-    /// epoch in the same transaction, so that no worker of an earlier one can commit any more.
+    /// A new generation of `trades` moves the progress of all partitions to offset 0 of its epoch
+    /// in the same transaction, so that workers of earlier generations can no longer commit.
     ///
     /// # Errors
-    /// [`StoreError::Superseded`] where the id names a generation before the current one: a
-    /// server that lags has told it.
-    fn adopt(
+    /// [`StoreError::TopicSuperseded`] if the topic id names an earlier generation than the current
+    /// one: a broker that lags has returned it.
+    fn register_topic(
         &self,
         topic: &str,
         topic_id: &str,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Takes one step: first the progress row is moved by compare-and-set on (epoch,
-    /// `next_offset`), then all else is written, in one transaction. An error may leave it
-    /// unknown whether it was taken: the progress row tells.
+    /// Commits one transaction: it first moves the progress by compare-and-set on (epoch,
+    /// `next_offset`), then writes everything else. After an error it is unknown whether the
+    /// transaction was committed; the stored progress tells.
     fn commit(
         &self,
         transaction: &Transaction,
     ) -> impl Future<Output = Result<CommitOutcome, StoreError>> + Send;
 
-    /// Everything as of one moment.
+    /// Returns a reader of everything as it is now.
     fn snapshot(&self) -> impl Future<Output = Result<Self::Snapshot, StoreError>> + Send;
 
-    /// Makes all that was committed so far survive a loss of power.
+    /// Waits until everything that was committed so far survives a loss of power.
     fn sync(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Drops bars whose first trade was appended before `bars_before_ns`, and sets of ids,
-    /// rejected ranges and trades amended ahead whose newest record was appended before
-    /// `ids_before_ns`; a bounded number of rows a call. Answers how many rows
-    /// went; sets of ids that belong to no hour or day stay. A store may keep bars for some days
-    /// longer where they go together then.
-    fn expire(
+    /// Deletes bars whose first trade was appended before `bars_before_ns`, and sets of ids,
+    /// excluded ranges and pending amendments whose newest record was appended before
+    /// `ids_before_ns`: a limited number of rows per call. Returns the number of deleted rows.
+    ///
+    /// Sets of ids that belong to no hour or day are never deleted. A store that deletes bars in
+    /// larger units may keep some of them a few days longer.
+    fn delete_expired(
         &self,
         bars_before_ns: i64,
         ids_before_ns: i64,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+}
+
+/// Every store reads through its reader.
+impl<S: BarStore> BarReader for S {
+    async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
+        self.reader().partition_progress().await
+    }
+
+    async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
+        self.reader().bars(keys).await
+    }
+
+    async fn bar_range(&self, query: &BarQuery) -> Result<Vec<BarRow>, StoreError> {
+        self.reader().bar_range(query).await
+    }
+
+    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
+        self.reader().id_sets(keys).await
+    }
+
+    async fn id_ranges(
+        &self,
+        query: &IdRangeQuery,
+    ) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
+        self.reader().id_ranges(query).await
+    }
+
+    async fn symbol(&self, instrument: &Instrument) -> Result<Option<SymbolRow>, StoreError> {
+        self.reader().symbol(instrument).await
+    }
+
+    async fn symbols(&self, query: &SymbolQuery) -> Result<Vec<SymbolRow>, StoreError> {
+        self.reader().symbols(query).await
+    }
+
+    async fn venue_settings(
+        &self,
+        venue: &Venue,
+        partitions: u32,
+    ) -> Result<Option<VenueSettings>, StoreError> {
+        self.reader().venue_settings(venue, partitions).await
+    }
+
+    async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {
+        self.reader().venues().await
+    }
+
+    async fn excluded_ranges(
+        &self,
+        partition: u32,
+        epoch: u64,
+        first_offset: u64,
+        end_offset: u64,
+    ) -> Result<Vec<ExcludedRange>, StoreError> {
+        let reader = self.reader();
+        reader
+            .excluded_ranges(partition, epoch, first_offset, end_offset)
+            .await
+    }
+
+    async fn dirty_minutes(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
+        self.reader().dirty_minutes(partition).await
+    }
+
+    async fn topic_epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
+        self.reader().topic_epoch(topic, topic_id).await
+    }
 }

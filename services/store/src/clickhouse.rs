@@ -14,52 +14,54 @@ use market::{Instrument, Position};
 use serde::Serialize;
 
 pub use self::config::ClickHouseConfig;
-use self::server::Server;
-use crate::metrics::Metrics;
-use crate::tick_store::hour_of;
+use self::server::ClickHouseServer;
+use crate::metrics::CommitTimer;
+use crate::tick_store::hour_start_ns;
 use crate::{ArchiveProgress, StoreError, Tick, TickBlock, TickStore};
 
 /// Ticks in one database of a ClickHouse server or cluster.
 ///
-/// An insert is acknowledged when the server has its rows on the disk. An exact repeat of one is
-/// dropped by its deduplication token while the server remembers that; any other repeat is
-/// collapsed by the rows' key, when they are read and when they are merged.
+/// An insert is acknowledged when the server has its rows on disk. The server drops an exact repeat
+/// of an insert by its deduplication token, for as long as it remembers the token. Any other
+/// repeated rows are collapsed by their key, when they are read and when they are merged.
 #[derive(Clone)]
 pub struct ClickHouseTickStore {
-    server: Arc<Server>,
+    server: Arc<ClickHouseServer>,
 }
 
-/// A row of `positions`.
+/// A row of `archive_progress`.
 #[derive(Row, Serialize)]
-struct PositionRow {
+struct ArchiveProgressRow {
     partition: u32,
-    next: (u64, u64),
+    next_position: (u64, u64),
     append_time_ns: i64,
 }
 
 impl ClickHouseTickStore {
-    /// Connects, and checks that the tables are there and of this version.
+    /// Connects, and checks that the tables exist in this version.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`], where the server does not answer or `candlewick migrate`
-    /// has to run first; [`StoreError::Newer`], where the tables are newer.
+    /// [`StoreError::Unavailable`] if the server does not respond or `candlewick migrate` has to
+    /// run first; [`StoreError::NewerSchema`] or [`StoreError::OlderSchema`] if the tables are
+    /// newer or too old.
     pub async fn open(config: &ClickHouseConfig) -> Result<Self, StoreError> {
-        let server = Server::of(config)?;
-        migrate::verify(&server).await?;
+        let server = ClickHouseServer::new(config)?;
+        migrate::verify_version(&server).await?;
         Ok(Self {
             server: Arc::new(server),
         })
     }
 
-    /// Makes the database and its tables, or brings them up to date. Answers the version that
-    /// was found, 0 for none, and the one that is there now.
+    /// Creates the database and its tables, or upgrades them. Returns the version that was found, 0
+    /// if there were no tables, and the version now.
     ///
-    /// It may be called again after any failure, and by two processes at once.
+    /// It may be called again after any failure, and by several processes at once.
     ///
     /// # Errors
-    /// [`StoreError`], where the server does not answer or refuses, or the tables are newer.
+    /// [`StoreError`] if the server does not respond or refuses, or if the tables are newer or too
+    /// old.
     pub async fn migrate(config: &ClickHouseConfig) -> Result<(u32, u32), StoreError> {
-        migrate::migrate(&Server::of(config)?).await
+        migrate::migrate(&ClickHouseServer::new(config)?).await
     }
 }
 
@@ -68,29 +70,29 @@ impl TickStore for ClickHouseTickStore {
         &self,
         partition: u32,
     ) -> Result<Option<ArchiveProgress>, StoreError> {
-        let newest = self
+        let progress = self
             .server
             .client()
             .query(
-                "SELECT max(next).1, max(next).2, max(append_time_ns) FROM positions \
-                 WHERE partition = ? GROUP BY partition",
+                "SELECT max(next_position).1, max(next_position).2, max(append_time_ns) \
+                 FROM archive_progress WHERE partition = ? GROUP BY partition",
             )
             .bind(partition)
             .fetch_optional::<(u64, u64, i64)>();
-        let newest = self.server.within(newest).await?;
+        let progress = self.server.with_timeout(progress).await?;
         Ok(
-            newest.map(|(epoch, offset, append_time_ns)| ArchiveProgress {
-                next: Position { epoch, offset },
+            progress.map(|(epoch, offset, append_time_ns)| ArchiveProgress {
+                next_position: Position { epoch, offset },
                 append_time_ns,
             }),
         )
     }
 
     async fn insert(&self, blocks: &[TickBlock]) -> Result<(), StoreError> {
-        let started = Metrics::started();
-        insert::insert(&self.server, blocks).await?;
+        let started = CommitTimer::start();
+        insert::insert_blocks(&self.server, blocks).await?;
         let metrics = self.server.metrics();
-        metrics.rows("ticks", blocks.iter().map(|block| block.ticks.len()).sum());
+        metrics.count_rows("ticks", blocks.iter().map(|block| block.ticks.len()).sum());
         metrics.commit_seconds.record(started.elapsed());
         Ok(())
     }
@@ -100,18 +102,21 @@ impl TickStore for ClickHouseTickStore {
         partition: u32,
         archived: ArchiveProgress,
     ) -> Result<(), StoreError> {
-        let row = PositionRow {
+        let row = ArchiveProgressRow {
             partition,
-            next: (archived.next.epoch, archived.next.offset),
+            next_position: (archived.next_position.epoch, archived.next_position.offset),
             append_time_ns: archived.append_time_ns,
         };
         let written = async {
-            let insert = self.server.client().insert::<PositionRow>("positions");
+            let insert = self
+                .server
+                .client()
+                .insert::<ArchiveProgressRow>("archive_progress");
             let mut insert = insert.await?.with_setting("async_insert", "0");
             insert.write(&row).await?;
             insert.end().await
         };
-        self.server.within(written).await
+        self.server.with_timeout(written).await
     }
 
     async fn read(
@@ -120,18 +125,18 @@ impl TickStore for ClickHouseTickStore {
         start_ns: i64,
         end_ns: i64,
     ) -> Result<Vec<Tick>, StoreError> {
-        read::read(
+        read::read_ticks(
             &self.server,
             instrument,
-            hour_of(start_ns),
+            hour_start_ns(start_ns),
             start_ns,
             end_ns,
         )
         .await
     }
 
-    /// Rows that merges have not collapsed yet are counted as often as they are there.
-    async fn hours(
+    /// Repeated rows that the server has not merged yet are each counted.
+    async fn hours_with_ticks(
         &self,
         instrument: &Instrument,
         start_ns: i64,
@@ -147,22 +152,22 @@ impl TickStore for ClickHouseTickStore {
             )
             .bind(instrument.venue())
             .bind(instrument.symbol())
-            .bind(hour_of(start_ns))
+            .bind(hour_start_ns(start_ns))
             .bind(end_ns)
             .bind(start_ns)
             .bind(end_ns)
             .fetch_all::<(i64, u64)>();
-        self.server.within(hours).await
+        self.server.with_timeout(hours).await
     }
 
-    /// Does nothing: an insert is acknowledged when its rows are on the disk.
+    /// Does nothing: an insert is acknowledged when its rows are on disk.
     async fn sync(&self) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// Drops nothing and answers 0: the server itself drops what was appended longer ago than
-    /// the TTL of its table says.
-    async fn expire(&self, _before_ns: i64) -> Result<u64, StoreError> {
+    /// Deletes nothing and returns 0: the server drops ticks whose append time is older than the
+    /// TTL of the table.
+    async fn delete_expired(&self, _before_ns: i64) -> Result<u64, StoreError> {
         Ok(0)
     }
 }

@@ -31,7 +31,7 @@ pub enum TickStatus {
     /// No trade: the fold has left it out.
     Excluded(Verdict),
     /// No trade: it was delivered before. The fold should have left it out, and has not.
-    Repeated,
+    MissedDuplicate,
 }
 
 /// A tick that the fold has left out as a duplicate, whose first delivery is nowhere.
@@ -71,17 +71,17 @@ impl CurrentTrades {
 
     /// Says what a tick is; `verdict` is what the fold has decided of it, where it has left it
     /// out.
-    pub fn admit(&mut self, tick: &Tick, verdict: Option<Verdict>) -> TickStatus {
+    pub fn classify(&mut self, tick: &Tick, verdict: Option<Verdict>) -> TickStatus {
         if tick.position >= self.next {
             return TickStatus::Undecided;
         }
         match verdict {
             Some(verdict) if tick.amendment.is_some() => TickStatus::Excluded(verdict),
-            None if tick.amendment.is_some() || self.see(tick) => TickStatus::Counted,
-            None => TickStatus::Repeated,
+            None if tick.amendment.is_some() || self.record_delivery(tick) => TickStatus::Counted,
+            None => TickStatus::MissedDuplicate,
             Some(Verdict::Duplicate) => {
-                if let Some(identity) = self.settings.identity(&tick.trade) {
-                    let seen = self.turn_to(SetKey::of(&identity));
+                if let Some(identity) = self.settings.trade_identity(&tick.trade) {
+                    let seen = self.select_set(SetKey::of(&identity));
                     seen.expect_first(identity.id, tick);
                 }
                 TickStatus::Excluded(Verdict::Duplicate)
@@ -94,7 +94,7 @@ impl CurrentTrades {
     /// given any more; at [`i64::MAX`] everything. Answers the trades of them that were lost.
     pub fn forget_before(&mut self, time_ns: i64) -> Vec<UnmatchedDuplicate> {
         let mut lost = Vec::new();
-        self.put_back();
+        self.stash_current();
         self.others.retain(|key, seen| {
             let stays = key.until_ns > time_ns;
             if !stays {
@@ -107,21 +107,21 @@ impl CurrentTrades {
     }
 
     /// Notes a delivery; false where there was one before.
-    fn see(&mut self, tick: &Tick) -> bool {
-        let Some(identity) = self.settings.identity(&tick.trade) else {
+    fn record_delivery(&mut self, tick: &Tick) -> bool {
+        let Some(identity) = self.settings.trade_identity(&tick.trade) else {
             return true;
         };
         let ends = identity.bucket_ns.is_some();
-        let seen = self.turn_to(SetKey::of(&identity));
+        let seen = self.select_set(SetKey::of(&identity));
         if ends {
             seen.forget_if_stale(tick.append_time_ns, HORIZON_NS);
         }
         seen.insert(identity.id, tick.append_time_ns)
     }
 
-    fn turn_to(&mut self, key: SetKey) -> &mut Seen {
+    fn select_set(&mut self, key: SetKey) -> &mut Seen {
         if self.current.as_ref().is_none_or(|(known, _)| *known != key) {
-            self.put_back();
+            self.stash_current();
             let seen = self.others.remove(&key).unwrap_or_default();
             self.current = Some((key, seen));
         }
@@ -129,7 +129,7 @@ impl CurrentTrades {
         seen
     }
 
-    fn put_back(&mut self) {
+    fn stash_current(&mut self) {
         self.others.extend(self.current.take());
     }
 }
@@ -140,7 +140,7 @@ impl CurrentTrades {
 ///
 /// The ticks hold all of each event time that they hold any of. They are in any
 /// order, `rejected` in that of the store: by epoch, then first offset. The
-/// answer is in the order of [`market::EdgeTrade::order`]: time, id, scope, position.
+/// answer is in the order of [`market::EdgeTrade::cmp_trade_order`]: time, id, scope, position.
 #[must_use]
 pub fn trades_current(
     mut ticks: Vec<Tick>,
@@ -152,11 +152,11 @@ pub fn trades_current(
     let mut amended = AmendmentIndex::default();
     ticks.sort_by_key(|tick| tick.position);
     ticks.retain(|tick| {
-        let verdict = verdict_of(tick.position, rejected);
-        if current.admit(tick, verdict) != TickStatus::Counted {
+        let verdict = find_verdict(tick.position, rejected);
+        if current.classify(tick, verdict) != TickStatus::Counted {
             return false;
         }
-        amended.note(tick, settings);
+        amended.insert(tick, settings);
         tick.amendment.is_none()
     });
     ticks.retain_mut(|tick| amended.apply(tick, settings));
@@ -167,15 +167,15 @@ pub fn trades_current(
 /// What the fold has decided of the tick at a position, where it has left it out. `rejected` is
 /// in the order of the store: by epoch, then first offset.
 #[must_use]
-pub fn verdict_of(position: Position, rejected: &[ExcludedRange]) -> Option<Verdict> {
-    let begin = |range: &ExcludedRange| (range.epoch, range.first);
+pub fn find_verdict(position: Position, rejected: &[ExcludedRange]) -> Option<Verdict> {
+    let begin = |range: &ExcludedRange| (range.epoch, range.first_offset);
     let later = rejected.partition_point(|range| begin(range) <= (position.epoch, position.offset));
     let range = &rejected[later.checked_sub(1)?];
-    let holds = range.epoch == position.epoch && position.offset < range.end;
+    let holds = range.epoch == position.epoch && position.offset < range.end_offset;
     holds.then_some(range.verdict)
 }
 
-/// The order of [`market::EdgeTrade::order`], without making edges.
+/// The order of [`market::EdgeTrade::cmp_trade_order`], without making edges.
 fn order(left: &Tick, right: &Tick) -> Ordering {
     let key = |tick: &Tick| (tick.trade.time_ns, tick.trade.id.is_none());
     key(left)

@@ -1,45 +1,60 @@
-//! Why a store could not do what was asked.
+//! Why a call to a store failed.
 
-/// Why a store could not do what was asked.
+/// Why a call to a store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The store is slow, full or gone; the same call may succeed later.
+    /// The store is slow, full or unreachable; the same call may succeed later.
     #[error("{store}: {reason}")]
     Unavailable {
-        /// Which store.
+        /// The name of the store.
         store: String,
         /// What went wrong.
         reason: String,
     },
-    /// What is stored cannot be read: it was damaged or written by something else.
+    /// What is stored cannot be read: it is damaged, or another program wrote it.
     #[error("{store}: {reason}")]
     Corrupt {
-        /// Which store.
+        /// The name of the store.
         store: String,
         /// What went wrong.
         reason: String,
     },
-    /// The topic was made anew since: its offsets name other records.
+    /// The topic was recreated: offsets of this generation name other records now.
     #[error(
         "{store}: the generation {topic_id} of the topic {topic} was superseded by a newer one"
     )]
-    Superseded {
-        /// Which store.
+    TopicSuperseded {
+        /// The name of the store.
         store: String,
-        /// Which topic.
+        /// The name of the topic.
         topic: String,
-        /// The generation that is not the current one.
+        /// The topic id of the superseded generation.
         topic_id: String,
     },
-    /// The store was written by a newer version.
+    /// A newer version wrote the store.
     #[error("{store} has schema {found}, this version knows {known}; use a newer candlewick")]
-    Newer {
-        /// Which store.
+    NewerSchema {
+        /// The name of the store.
         store: String,
-        /// Its schema.
+        /// The schema of the store.
         found: i64,
-        /// The newest that is known here.
+        /// The newest schema that this version knows.
         known: i64,
+    },
+    /// An older version wrote the store, and it cannot be upgraded.
+    #[error(
+        "{store} has schema {found}, but this version reads schema {oldest} and later and cannot \
+         upgrade it: {remedy}, or use the older candlewick that wrote it"
+    )]
+    OlderSchema {
+        /// The name of the store.
+        store: String,
+        /// The schema of the store.
+        found: i64,
+        /// The oldest schema that this version reads.
+        oldest: i64,
+        /// What an operator does about it.
+        remedy: &'static str,
     },
 }
 

@@ -27,10 +27,10 @@ pub struct NewestPrice {
 pub trait HotStore: Clone + Send + Sync + 'static {
     /// Hands newest prices over. It never waits: what cannot be stored soon is replaced by
     /// later prices, or dropped and counted.
-    fn offer(&self, prices: Vec<NewestPrice>);
+    fn queue_prices(&self, prices: Vec<NewestPrice>);
 
     /// The newest price of an instrument; none where there was none for a while.
-    fn price(
+    fn newest_price(
         &self,
         instrument: &Instrument,
     ) -> impl Future<Output = Result<Option<NewestPrice>, StoreError>> + Send;
@@ -43,7 +43,7 @@ pub struct MemoryHotStore {
 }
 
 impl HotStore for MemoryHotStore {
-    fn offer(&self, prices: Vec<NewestPrice>) {
+    fn queue_prices(&self, prices: Vec<NewestPrice>) {
         let mut known = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
         for price in prices {
             match known.get(&price.instrument) {
@@ -53,7 +53,10 @@ impl HotStore for MemoryHotStore {
         }
     }
 
-    async fn price(&self, instrument: &Instrument) -> Result<Option<NewestPrice>, StoreError> {
+    async fn newest_price(
+        &self,
+        instrument: &Instrument,
+    ) -> Result<Option<NewestPrice>, StoreError> {
         let known = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(known.get(instrument).cloned())
     }

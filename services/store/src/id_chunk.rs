@@ -1,5 +1,5 @@
-//! Exact ids as the body of a chunk: a format byte, then a MessagePack array of numbers and
-//! texts, compressed where that pays.
+//! The body of a chunk of exact ids: a format byte, then a MessagePack array of numbers and texts,
+//! compressed if it is long enough to gain from it.
 
 use market::TradeId;
 use rmp::Marker;
@@ -7,16 +7,18 @@ use rmp::encode::{write_array_len, write_str, write_uint};
 
 use crate::compression::{CompressionError, compress, decompress};
 
+/// The format byte of a body that is not compressed.
 const PLAIN: u8 = 1;
+/// The format byte of a compressed body.
 const COMPRESSED: u8 = 2;
 
-/// From how many bytes on a chunk is compressed.
-const COMPRESSED_FROM_BYTES: usize = 512;
+/// The length from which on a body is compressed.
+const MIN_COMPRESSED_BYTES: usize = 512;
 
 const IN_MEMORY: &str = "writing to memory cannot fail";
 
-/// The body of a chunk.
-pub(crate) fn encode(ids: &[&TradeId]) -> Result<Vec<u8>, CompressionError> {
+/// Encodes ids as the body of a chunk.
+pub(crate) fn encode_ids(ids: &[&TradeId]) -> Result<Vec<u8>, CompressionError> {
     let mut out = Vec::with_capacity(8 + ids.len() * 16);
     out.push(PLAIN);
     let count = u32::try_from(ids.len()).expect("a transaction adds few ids to a set");
@@ -29,7 +31,7 @@ pub(crate) fn encode(ids: &[&TradeId]) -> Result<Vec<u8>, CompressionError> {
             }
         }
     }
-    if out.len() < COMPRESSED_FROM_BYTES {
+    if out.len() < MIN_COMPRESSED_BYTES {
         return Ok(out);
     }
     let mut compressed = vec![COMPRESSED];
@@ -37,30 +39,31 @@ pub(crate) fn encode(ids: &[&TradeId]) -> Result<Vec<u8>, CompressionError> {
     Ok(compressed)
 }
 
-/// Reads the body of a chunk, adding to `ids`.
-pub(crate) fn decode(body: &[u8], ids: &mut Vec<TradeId>) -> Result<(), CompressionError> {
+/// Decodes the body of a chunk and appends its ids to `ids`.
+pub(crate) fn decode_ids(body: &[u8], ids: &mut Vec<TradeId>) -> Result<(), CompressionError> {
     match body.split_first() {
-        Some((&PLAIN, packed)) => decode_array(packed, ids),
-        Some((&COMPRESSED, packed)) => decode_array(&decompress(packed)?, ids),
+        Some((&PLAIN, array)) => decode_array(array, ids),
+        Some((&COMPRESSED, array)) => decode_array(&decompress(array)?, ids),
         _ => Err(malformed("its format is not known")),
     }
 }
 
-fn decode_array(mut packed: &[u8], ids: &mut Vec<TradeId>) -> Result<(), CompressionError> {
-    let count = rmp::decode::read_array_len(&mut packed).map_err(malformed)?;
+/// Decodes a MessagePack array of ids.
+fn decode_array(mut array: &[u8], ids: &mut Vec<TradeId>) -> Result<(), CompressionError> {
+    let count = rmp::decode::read_array_len(&mut array).map_err(malformed)?;
     for _ in 0..count {
-        let first = packed.first().ok_or_else(|| malformed("it ends early"))?;
+        let first = array.first().ok_or_else(|| malformed("it ends early"))?;
         let id = match Marker::from_u8(*first) {
             Marker::FixStr(_) | Marker::Str8 => {
-                let (text, rest) = rmp::decode::read_str_from_slice(packed).map_err(malformed)?;
-                packed = rest;
+                let (text, rest) = rmp::decode::read_str_from_slice(array).map_err(malformed)?;
+                array = rest;
                 TradeId::parse(text).map_err(malformed)?
             }
-            _ => TradeId::Number(rmp::decode::read_int(&mut packed).map_err(malformed)?),
+            _ => TradeId::Number(rmp::decode::read_int(&mut array).map_err(malformed)?),
         };
         ids.push(id);
     }
-    if packed.is_empty() {
+    if array.is_empty() {
         return Ok(());
     }
     Err(malformed("bytes follow its end"))
@@ -75,21 +78,21 @@ mod tests {
     use market::TradeId;
     use proptest::prelude::*;
 
-    use super::{decode, encode};
+    use super::{decode_ids, encode_ids};
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(texts in prop::collection::vec("[0-9]{1,30}|[!-~]{1,64}", 0..300)) {
+        fn encoded_ids_are_decoded(texts in prop::collection::vec("[0-9]{1,30}|[!-~]{1,64}", 0..300)) {
             let ids: Vec<_> = texts.iter().map(|text| TradeId::parse(text).unwrap()).collect();
-            let body = encode(&ids.iter().collect::<Vec<_>>()).unwrap();
+            let body = encode_ids(&ids.iter().collect::<Vec<_>>()).unwrap();
             let mut read = Vec::new();
-            decode(&body, &mut read).unwrap();
+            decode_ids(&body, &mut read).unwrap();
             prop_assert_eq!(read, ids);
         }
 
         #[test]
-        fn damage_is_an_error(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-            let _ = decode(&bytes, &mut Vec::new());
+        fn damage_does_not_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            let _ = decode_ids(&bytes, &mut Vec::new());
         }
     }
 }

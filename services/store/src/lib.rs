@@ -14,8 +14,8 @@ mod bar_store;
 mod clickhouse;
 mod compression;
 mod current;
-mod deadline;
 mod error;
+mod guarded;
 mod hot_store;
 mod id_chunk;
 mod key_bounds;
@@ -30,9 +30,10 @@ mod timescale;
 pub use bar_store::{BarQuery, BarReader, BarStore, CommitOutcome, IdRangeQuery, SymbolQuery};
 pub use clickhouse::{ClickHouseConfig, ClickHouseTickStore};
 pub use current::{
-    AmendmentIndex, CurrentTrades, TickStatus, UnmatchedDuplicate, trades_current, verdict_of,
+    AmendmentIndex, CurrentTrades, TickStatus, UnmatchedDuplicate, find_verdict, trades_current,
 };
 pub use error::StoreError;
+pub use guarded::{Guarded, GuardedBarStore};
 pub use hot_store::{HotStore, MemoryHotStore, NewestPrice};
 pub use metrics::Metrics;
 pub use redis::{RedisConfig, RedisHotStore};

@@ -1,4 +1,4 @@
-//! Newest prices in Redis, where all pods see them.
+//! Newest prices in Redis, which every process of a cluster can read.
 
 mod address;
 mod pending;
@@ -9,37 +9,37 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clock::{Clock, SystemClock};
 use deadpool_redis::redis::{Cmd, FromRedisValue, cmd};
 use market::Instrument;
 use tokio::task::JoinHandle;
 
-use self::address::Address;
-use self::pending::Pending;
-use self::pool::{Call, Credentials, Pool};
-use crate::deadline::{pause, within};
+use self::address::RedisAddress;
+use self::pending::PendingPrices;
+use self::pool::{Credentials, RedisPool, ScriptCall};
 use crate::metrics::Metrics;
-use crate::password::password;
+use crate::password::read_password;
 use crate::{HotStore, NewestPrice, StoreError};
 
-/// How a Redis is reached.
+/// The address of Redis, with its credentials and timeout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisConfig {
-    /// Where it is: `redis://host:port/db`, `redis+sentinel://host:port,host:port/name/db` or
-    /// `redis+cluster://host:port,host:port`; with `rediss` it is TLS. Without user and
-    /// password.
+    /// The address: `redis://host:port/db`, `redis+sentinel://host:port,host:port/name/db` or
+    /// `redis+cluster://host:port,host:port`; with `rediss` the connection uses TLS. It contains
+    /// neither user nor password.
     pub url: String,
-    /// The user; none for `default`.
+    /// The name of the user; `None` for `default`.
     pub user: Option<String>,
-    /// A file that holds the password; none where none is asked for.
+    /// A file that contains the password; `None` if no password is required.
     pub password_file: Option<PathBuf>,
-    /// A file that holds the password of the Sentinels themselves.
+    /// A file that contains the password of the Sentinels themselves.
     pub sentinel_password_file: Option<PathBuf>,
-    /// How long an answer may take.
+    /// How long a response may take.
     pub timeout: Duration,
 }
 
 impl Default for RedisConfig {
-    /// `redis://127.0.0.1:6379`, without a password; 250 ms.
+    /// Returns `redis://127.0.0.1:6379` without a password, and a timeout of 250 ms.
     fn default() -> Self {
         Self {
             url: "redis://127.0.0.1:6379".to_owned(),
@@ -51,109 +51,110 @@ impl Default for RedisConfig {
     }
 }
 
-/// The time from the end of one write to the next.
-const PACE: Duration = Duration::from_millis(50);
+/// How long the writer waits after a write before it begins the next.
+const WRITE_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How many prices go at once.
-const BATCH: usize = 1_000;
+/// The greatest number of prices in one write.
+const MAX_BATCH: usize = 1_000;
 
-/// Writes a price, for 5 s, unless a newer one is there. Values begin with their position, as
-/// text of one length.
-const PUT: &str = "\
-local known = redis.call('GET', KEYS[1])
-if known and string.sub(known, 1, 32) > string.sub(ARGV[1], 1, 32) then return 0 end
+/// Stores a price for 5 s, unless a newer one is stored. Values begin with their position, as text
+/// of fixed length.
+const SET_IF_NEWER: &str = "\
+local stored = redis.call('GET', KEYS[1])
+if stored and string.sub(stored, 1, 32) > string.sub(ARGV[1], 1, 32) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', 5000)
 return 1";
 
 /// Newest prices in Redis: one server, the master that Sentinels name, or a Cluster.
 ///
-/// A price that is not offered again is gone 5 s later. What is offered is kept until a task of
-/// the store's own has written it, the newest of each instrument, some 50 ms later at most;
-/// where Redis is away or slow, prices are dropped and counted. The task ends with the last
-/// handle, and what it has not written then is lost.
+/// A price expires after 5 s unless a newer one is queued. A task of the store writes queued
+/// prices, the newest of each instrument, about 50 ms later at most. If Redis is unavailable or
+/// slow, prices are dropped and counted. The task ends when the last handle is dropped; prices that
+/// it has not written then are lost.
 #[derive(Clone)]
 pub struct RedisHotStore {
-    shared: Arc<Shared>,
-    _writer: Arc<Writer>,
+    shared: Arc<SharedState>,
+    _writer: Arc<WriterTask>,
 }
 
-/// What handles and the writer have in common.
-struct Shared {
-    pool: Pool,
-    name: String,
-    pending: Pending,
+/// What the handles share with the task that writes.
+struct SharedState {
+    pool: RedisPool,
+    label: String,
+    pending: PendingPrices,
     timeout: Duration,
     metrics: Metrics,
 }
 
-/// The task that writes; it ends when this is dropped.
-struct Writer(JoinHandle<()>);
+/// The task that writes. Dropping this aborts it.
+struct WriterTask(JoinHandle<()>);
 
-impl Drop for Writer {
+impl Drop for WriterTask {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
 impl RedisHotStore {
-    /// Starts the store, within a tokio runtime. It connects when there is something to do:
-    /// Redis may be away then and now.
+    /// Starts the task that writes; must be called within a tokio runtime. The store connects when
+    /// it is first used, so Redis may be unavailable now.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`], where the URL is none, or a password cannot be read.
+    /// [`StoreError::Unavailable`] if the URL is invalid or a password cannot be read.
     pub fn open(config: &RedisConfig) -> Result<Self, StoreError> {
-        // The URL is left out of errors until it is known to hold no password.
-        let unusable = |store: &str, reason: String| StoreError::Unavailable {
+        // Errors leave out the URL until it is known to contain no password.
+        let invalid_config = |store: &str, reason: String| StoreError::Unavailable {
             store: store.to_owned(),
             reason,
         };
-        let address =
-            Address::parse(&config.url).map_err(|reason| unusable("Redis", reason.to_owned()))?;
-        if address.tls {
-            // Only the first call of a process has an effect, and no other provider is built in.
+        let address = RedisAddress::parse(&config.url)
+            .map_err(|reason| invalid_config("Redis", reason.to_owned()))?;
+        if address.uses_tls {
+            // Only the first call in a process has an effect, and no other provider is built in.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
-        let read = |path: &Option<PathBuf>| path.as_deref().map(password).transpose();
+        let read_file = |path: &Option<PathBuf>| path.as_deref().map(read_password).transpose();
         let credentials = Credentials {
             user: config.user.clone(),
-            password: read(&config.password_file)?,
-            sentinel_password: read(&config.sentinel_password_file)?,
+            password: read_file(&config.password_file)?,
+            sentinel_password: read_file(&config.sentinel_password_file)?,
         };
-        let name = format!("Redis at {}", config.url);
-        let pool = Pool::new(&address, &credentials, config.timeout)
-            .map_err(|reason| unusable(&name, reason))?;
-        let shared = Arc::new(Shared {
+        let label = format!("Redis at {}", config.url);
+        let pool = RedisPool::new(&address, &credentials, config.timeout)
+            .map_err(|reason| invalid_config(&label, reason))?;
+        let shared = Arc::new(SharedState {
             pool,
-            name,
-            pending: Pending::default(),
+            label,
+            pending: PendingPrices::default(),
             timeout: config.timeout,
             metrics: Metrics::new("redis"),
         });
-        let writer = tokio::spawn(write(Arc::clone(&shared)));
+        let writer = tokio::spawn(write_pending_prices(Arc::clone(&shared)));
         Ok(Self {
             shared,
-            _writer: Arc::new(Writer(writer)),
+            _writer: Arc::new(WriterTask(writer)),
         })
     }
 
-    /// Asks whether it is there: what is offered is dropped in silence while it is not.
+    /// Checks whether Redis responds. Queueing prices does not report errors, so this does.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`], where it does not answer in time.
+    /// [`StoreError::Unavailable`] if Redis does not respond in time.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.shared.ask::<()>(&cmd("PING")).await
+        self.shared.run_command::<()>(&cmd("PING")).await
     }
 }
 
-impl Shared {
-    /// Asks something, for as long as an answer may take.
-    async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
-        let answer = within(self.timeout, Box::pin(self.pool.ask(command))).await;
-        let answer = answer.unwrap_or_else(|| Err("no answer in time".to_owned()));
-        answer.map_err(|reason| {
+impl SharedState {
+    /// Runs a command, and waits for its response at most for the timeout.
+    async fn run_command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
+        let response = self.pool.run_command(command);
+        let response = clock::timeout(&SystemClock, self.timeout, Box::pin(response)).await;
+        let response = response.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+        response.map_err(|reason| {
             self.metrics.errors.increment(1);
             StoreError::Unavailable {
-                store: self.name.clone(),
+                store: self.label.clone(),
                 reason,
             }
         })
@@ -161,58 +162,64 @@ impl Shared {
 }
 
 impl HotStore for RedisHotStore {
-    fn offer(&self, prices: Vec<NewestPrice>) {
-        let dropped = self.shared.pending.offer(prices);
+    fn queue_prices(&self, prices: Vec<NewestPrice>) {
+        let dropped = self.shared.pending.add(prices);
         self.shared.metrics.dropped.increment(dropped);
     }
 
-    async fn price(&self, instrument: &Instrument) -> Result<Option<NewestPrice>, StoreError> {
+    async fn newest_price(
+        &self,
+        instrument: &Instrument,
+    ) -> Result<Option<NewestPrice>, StoreError> {
         let shared = &self.shared;
         let mut get = cmd("GET");
-        get.arg(value::key(instrument));
-        let Some(text) = shared.ask::<Option<String>>(&get).await? else {
+        get.arg(value::price_key(instrument));
+        let Some(text) = shared.run_command::<Option<String>>(&get).await? else {
             return Ok(None);
         };
-        let Some(price) = value::decode(instrument, &text) else {
+        let Some(price) = value::decode_price(instrument, &text) else {
             shared.metrics.errors.increment(1);
             return Err(StoreError::Corrupt {
-                store: shared.name.clone(),
-                reason: format!("what {} holds is no price", value::key(instrument)),
+                store: shared.label.clone(),
+                reason: format!(
+                    "the value of {} is not a price",
+                    value::price_key(instrument)
+                ),
             });
         };
         Ok(Some(price))
     }
 }
 
-/// Writes what is offered, until it is aborted.
-async fn write(shared: Arc<Shared>) {
+/// Writes queued prices until the task is aborted.
+async fn write_pending_prices(shared: Arc<SharedState>) {
     loop {
-        let prices = shared.pending.take().await;
-        for batch in prices.chunks(BATCH) {
-            put(&shared, batch).await;
+        let prices = shared.pending.take_all().await;
+        for batch in prices.chunks(MAX_BATCH) {
+            write_batch(&shared, batch).await;
         }
-        pause(PACE).await;
+        SystemClock.sleep(WRITE_INTERVAL).await;
     }
 }
 
-/// Writes some prices, or drops them: newer ones will come.
-async fn put(shared: &Shared, prices: &[NewestPrice]) {
+/// Writes some prices. Prices that cannot be written are dropped, because newer ones will follow.
+async fn write_batch(shared: &SharedState, prices: &[NewestPrice]) {
     let calls: Vec<_> = prices
         .iter()
-        .map(|price| Call {
-            key: value::key(&price.instrument),
-            argument: value::encode(price),
+        .map(|price| ScriptCall {
+            key: value::price_key(&price.instrument),
+            argument: value::encode_price(price),
         })
         .collect();
-    let offered = calls.len();
-    let ran = within(shared.timeout, Box::pin(shared.pool.run(PUT, calls))).await;
-    let failed = match ran {
-        Some((failed, _)) => failed,
-        None => offered,
+    let count = calls.len();
+    let run = Box::pin(shared.pool.run_script(SET_IF_NEWER, calls));
+    let failed = match clock::timeout(&SystemClock, shared.timeout, run).await {
+        Ok((failed, _)) => failed,
+        Err(_) => count,
     };
     if failed > 0 {
         shared.metrics.errors.increment(1);
         shared.metrics.dropped.increment(failed as u64);
     }
-    shared.metrics.rows("prices", offered - failed);
+    shared.metrics.count_rows("prices", count - failed);
 }

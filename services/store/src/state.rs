@@ -1,4 +1,4 @@
-//! What a partition's fold carries from one record to the next.
+//! The rows of a partition's state: what the fold needs to continue after a restart.
 
 use std::sync::Arc;
 
@@ -9,135 +9,146 @@ use market::{
 /// How far a partition has been folded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartitionProgress {
-    /// Which partition of `trades`.
+    /// The partition of `trades`.
     pub partition: u32,
     /// The generation of `trades`.
     pub epoch: u64,
     /// The first offset that is not folded yet.
     pub next_offset: u64,
-    /// Where in `bar-updates` an API reads on: the owner's first update caused by a record at
-    /// or after `next_offset` lies there or later.
-    pub updates: Position,
+    /// Where in `bar-updates` an API continues reading: the first update that was caused by a
+    /// record at or after `next_offset` is at this position or later.
+    pub updates_position: Position,
     /// The greatest append time of the folded records, in UTC nanoseconds; 0 before the first.
     pub append_time_ns: i64,
 }
 
-/// What the fold knows of a symbol.
+impl PartitionProgress {
+    /// Returns the position of the first record that is not folded yet.
+    #[must_use]
+    pub const fn next_position(&self) -> Position {
+        Position {
+            epoch: self.epoch,
+            offset: self.next_offset,
+        }
+    }
+}
+
+/// The state of the fold of one symbol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SymbolRow {
-    /// Which one.
+    /// The symbol and its venue.
     pub instrument: Instrument,
-    /// Its watermark as of its last trade, in UTC nanoseconds.
+    /// The watermark as of the last trade, in UTC nanoseconds.
     pub watermark_ns: i64,
-    /// When the log took its last trade, in UTC nanoseconds.
+    /// The append time of the last trade, in UTC nanoseconds.
     pub last_append_ns: i64,
     /// Windows that end at or before this are closed, in UTC nanoseconds.
     pub closed_until_ns: i64,
 }
 
-/// A venue's settings as they are in force.
+/// The settings of a venue that are in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VenueRow {
-    /// Which venue.
+    /// The name of the venue.
     pub venue: Venue,
-    /// Its settings.
+    /// The settings.
     pub settings: VenueSettings,
 }
 
-/// A bar with the instrument that it is of.
+/// A bar with its instrument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredBar {
-    /// Which instrument.
+    /// The instrument.
     pub instrument: Instrument,
     /// The bar.
     pub row: BarRow,
 }
 
-/// Names a bar.
+/// The key of a bar.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BarKey {
-    /// Which instrument.
+    /// The instrument.
     pub instrument: Instrument,
-    /// Which window.
+    /// The window.
     pub window: Window,
 }
 
-/// Names a set of ids: what one id is unique within.
+/// The key of a set of ids: what an id is unique within.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct IdSetKey {
-    /// Which instrument.
+    /// The instrument.
     pub instrument: Instrument,
-    /// The exchange or the file, of at most 64 bytes; for a sender's indexes a longer text;
-    /// else empty.
+    /// The exchange or the file, of at most 64 bytes. For the indexes of a sender a longer text;
+    /// otherwise empty.
     pub scope: Arc<str>,
-    /// The event-time hour or day that the ids belong to, by its first nanosecond; -1 where
-    /// they belong to none.
+    /// The first nanosecond of the event-time hour or day that the ids belong to; -1 if they
+    /// belong to none.
     pub bucket_ns: i64,
 }
 
-/// Numbers as inclusive ranges `(first, last)` that neither overlap nor touch, in order.
+/// Numbers as inclusive ranges `(first, last)` that neither overlap nor touch, in ascending order.
 pub type IdRanges = Vec<(u64, u64)>;
 
 /// A set of ids as it is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IdSetRow {
-    /// The numbers that are kept as ranges.
+    /// The numbers that are stored as ranges.
     pub ranges: IdRanges,
-    /// The ids that are kept one by one, in no order.
+    /// The ids that are stored one by one, in no order.
     pub exact: Vec<TradeId>,
-    /// When the log took the set's newest trade, in UTC nanoseconds.
+    /// The append time of the newest trade of the set, in UTC nanoseconds.
     pub last_append_ns: i64,
 }
 
-/// What a set of ids has gained.
+/// The ids that a transaction adds to a set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdSetChange {
-    /// Which set.
+    /// The set.
     pub key: IdSetKey,
-    /// When the log took the set's newest trade, in UTC nanoseconds.
+    /// The append time of the newest trade of the set, in UTC nanoseconds.
     pub last_append_ns: i64,
-    /// The gain.
-    pub change: IdSetDiff,
+    /// What is written and removed.
+    pub diff: IdSetDiff,
 }
 
-/// What a set of ids has gained.
+/// The rows that adding ids to a set writes and removes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IdSetDiff {
-    /// Ranges by their first number: those to be written, over any with the same first, and
-    /// the firsts of those that are now part of another.
+    /// The changed ranges of a set that is stored as ranges.
     Ranges {
-        /// `(first, last)`, inclusive.
-        put: IdRanges,
-        /// Firsts.
-        remove: Vec<u64>,
+        /// The ranges `(first, last)`, inclusive, to write; each replaces a stored range with the
+        /// same first number.
+        upserted: IdRanges,
+        /// The first numbers of the stored ranges that are part of another range now.
+        removed_firsts: Vec<u64>,
     },
-    /// Ids to be added; none of them is in the set yet.
+    /// The added ids of a set that is stored id by id.
     Exact {
-        /// The ids.
-        add: Vec<TradeId>,
+        /// The ids, none of which is in the set yet.
+        added: Vec<TradeId>,
     },
 }
 
-/// What the fold decided of a record that is a tick.
+/// Why a tick is no trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// Its identity was seen before.
+    /// A trade with the same identity was counted before.
     Duplicate,
-    /// The state rejects it.
+    /// The fold rejected it.
     Rejected(RejectReason),
 }
 
 impl Verdict {
-    /// Its name in stores and metrics.
+    /// Returns its name in stores and metrics.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
             Self::Duplicate => "duplicate",
-            Self::Rejected(reject) => reject.code(),
+            Self::Rejected(reason) => reason.code(),
         }
     }
 
-    /// The one with that name.
+    /// Returns the verdict with that name, or `None` if there is none.
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {
         if code == Self::Duplicate.code() {
@@ -147,105 +158,105 @@ impl Verdict {
     }
 }
 
-/// Ticks that are no trades: offsets `[first, end)` of one partition.
+/// Ticks that are no trades: the offsets `[first_offset, end_offset)` of one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExcludedRange {
     /// The generation of `trades`.
     pub epoch: u64,
     /// The first offset.
-    pub first: u64,
+    pub first_offset: u64,
     /// One past the last offset.
-    pub end: u64,
+    pub end_offset: u64,
     /// Why they are not counted.
     pub verdict: Verdict,
-    /// When the log took the last of them, in UTC nanoseconds.
+    /// The append time of the last of them, in UTC nanoseconds.
     pub append_time_ns: i64,
 }
 
-/// Says that a minute is to be folded anew from its ticks.
+/// A mark on a minute that has to be folded again from its ticks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefoldMark {
-    /// The ticks before this position are folded anew: one past the newest record that marked
-    /// the minute.
+    /// The end of the ticks to fold again, exclusive: one past the newest record that marked the
+    /// minute.
     pub up_to: Position,
-    /// How many edits and cancels are to be counted in `revision` then.
+    /// The number of edits and cancels that the refold adds to `revision`.
     pub amendments: u64,
-    /// The trades of the minute that were counted at or after `up_to`.
-    pub later: Option<Bar>,
+    /// The bar of the minute's trades that were counted at or after `up_to`.
+    pub later_bar: Option<Bar>,
 }
 
-/// A minute that is marked. While it is, its bar and the longer ones that hold it are served as
-/// they are, and need not be what their trades say.
+/// A minute that is marked. As long as it is, its bar and the longer bars that contain it are
+/// served as they are, and may not match their trades.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirtyMinuteRow {
-    /// Of which instrument.
+    /// The instrument.
     pub instrument: Instrument,
-    /// The minute's first nanosecond.
+    /// The first nanosecond of the minute.
     pub start_ns: i64,
     /// The mark.
     pub mark: RefoldMark,
 }
 
-/// A minute that was marked, or marked anew, or folded anew.
+/// A change of a minute's mark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirtyMinuteChange {
-    /// Of which instrument.
+    /// The instrument.
     pub instrument: Instrument,
-    /// The minute's first nanosecond.
+    /// The first nanosecond of the minute.
     pub start_ns: i64,
-    /// Its mark from now on; none where it is not dirty any more.
+    /// The new mark; `None` if the minute is no longer dirty.
     pub mark: Option<RefoldMark>,
 }
 
-/// A trade that was edited or cancelled before it came.
+/// A trade that was edited or cancelled before it arrived.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PendingAmendmentRow {
-    /// The set that its id belongs to.
+    /// The set that the id of the trade belongs to.
     pub key: IdSetKey,
-    /// Its id there.
+    /// The id of the trade.
     pub id: TradeId,
-    /// When the log took the edit or the cancel, in UTC nanoseconds.
+    /// The append time of the edit or cancel, in UTC nanoseconds.
     pub append_time_ns: i64,
 }
 
-/// All that an aggregator needs to go on where the last one stopped. Bars of closed windows and
-/// ids are asked for when a trade needs them.
+/// The state that an aggregator needs to continue where the last one stopped. It reads bars of
+/// closed windows and ids later, when a trade needs them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionState {
-    /// How far it was folded.
+    /// How far the partition has been folded.
     pub progress: PartitionProgress,
-    /// Every symbol.
+    /// All symbols.
     pub symbols: Vec<SymbolRow>,
-    /// Every venue.
+    /// All venues.
     pub venues: Vec<VenueRow>,
-    /// Every bar that is not closed.
+    /// All open bars.
     pub open_bars: Vec<StoredBar>,
-    /// Every minute that is marked.
-    pub dirty: Vec<DirtyMinuteRow>,
-    /// Every trade that was edited or cancelled before it came, while the verdicts of that time
-    /// are kept.
-    pub ahead: Vec<PendingAmendmentRow>,
+    /// All marked minutes.
+    pub dirty_minutes: Vec<DirtyMinuteRow>,
+    /// All trades that were edited or cancelled before they arrived. Their rows expire like
+    /// verdicts.
+    pub pending_amendments: Vec<PendingAmendmentRow>,
 }
 
-/// One step of a partition's state, written whole or not at all.
+/// A change of a partition's state, which is written completely or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {
-    /// Where the state must be for this step to be taken: (epoch, `next_offset`).
-    pub expected: (u64, u64),
-    /// Where it is afterwards.
+    /// The stored position that the transaction starts from; it conflicts with any other.
+    pub expected: Position,
+    /// The new progress.
     pub progress: PartitionProgress,
-    /// Bars to be written over those stored.
+    /// The bars to insert or replace.
     pub bars: Vec<StoredBar>,
-    /// Symbols to be written over those stored.
+    /// The symbols to insert or replace.
     pub symbols: Vec<SymbolRow>,
-    /// Settings to be written over those stored.
+    /// The settings to insert or replace.
     pub venues: Vec<VenueRow>,
-    /// What sets of ids have gained.
-    pub ids: Vec<IdSetChange>,
-    /// Ticks that are no trades.
-    pub rejected: Vec<ExcludedRange>,
-    /// Minutes that were marked or folded anew, each once.
-    pub dirty: Vec<DirtyMinuteChange>,
-    /// Trades that were edited or cancelled before they came; some may be stored already.
-    pub ahead: Vec<PendingAmendmentRow>,
+    /// The ids to add.
+    pub id_sets: Vec<IdSetChange>,
+    /// The ticks that are no trades.
+    pub excluded_ranges: Vec<ExcludedRange>,
+    /// The minutes that were marked or folded again, each once.
+    pub dirty_minutes: Vec<DirtyMinuteChange>,
+    /// The trades that were edited or cancelled before they arrived; some may be stored already.
+    pub pending_amendments: Vec<PendingAmendmentRow>,
 }

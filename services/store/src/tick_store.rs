@@ -39,7 +39,7 @@ pub struct TickBlock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ArchiveProgress {
     /// The first record that is not.
-    pub next: Position,
+    pub next_position: Position,
     /// The greatest append time of the records before it, in UTC nanoseconds; 0 before the
     /// first. None from there on is taken to be older, whatever its broker's clock says.
     pub append_time_ns: i64,
@@ -71,13 +71,13 @@ pub trait TickStore: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<ArchiveProgress>, StoreError>> + Send;
 
     /// The first record of a partition that is not archived, where any is.
-    fn position(
+    fn archive_position(
         &self,
         partition: u32,
     ) -> impl Future<Output = Result<Option<Position>, StoreError>> + Send {
         async move {
             let archived = self.archive_progress(partition).await?;
-            Ok(archived.map(|archived| archived.next))
+            Ok(archived.map(|archived| archived.next_position))
         }
     }
 
@@ -103,7 +103,7 @@ pub trait TickStore: Clone + Send + Sync + 'static {
 
     /// The hours that hold ticks of an instrument within `[start_ns, end_ns)`, ascending, with
     /// how many rows each holds at most.
-    fn hours(
+    fn hours_with_ticks(
         &self,
         instrument: &Instrument,
         start_ns: i64,
@@ -115,18 +115,21 @@ pub trait TickStore: Clone + Send + Sync + 'static {
 
     /// Drops blocks whose newest tick was appended before a time; a bounded number a call.
     /// Answers how many.
-    fn expire(&self, before_ns: i64) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    fn delete_expired(
+        &self,
+        before_ns: i64,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 }
 
 /// In order of positions, without the repeats of blocks that overlap. Each tick
 /// comes with its partition.
-pub(crate) fn once_in_order(mut ticks: Vec<(u32, Tick)>) -> Vec<Tick> {
+pub(crate) fn sort_and_dedup(mut ticks: Vec<(u32, Tick)>) -> Vec<Tick> {
     ticks.sort_by_key(|(partition, tick)| (tick.position, *partition));
     ticks.dedup_by_key(|(partition, tick)| (tick.position, *partition));
     ticks.into_iter().map(|(_, tick)| tick).collect()
 }
 
 /// The first nanosecond of the hour that holds a time.
-pub(crate) const fn hour_of(time_ns: i64) -> i64 {
+pub(crate) const fn hour_start_ns(time_ns: i64) -> i64 {
     time_ns.saturating_sub(time_ns.rem_euclid(HOUR_NS))
 }

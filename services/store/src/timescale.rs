@@ -2,22 +2,27 @@
 
 mod amendments;
 mod bar_columns;
-mod bars;
+mod bar_copy;
+mod bar_queries;
 mod column;
 mod commit;
 mod config;
 mod connections;
+mod database_error;
+mod durability;
 mod edition;
-mod expire;
-mod failure;
-mod ids;
+mod id_set_key;
+mod id_sets;
 mod load;
 mod numeric;
 mod reader;
+mod retention;
 mod row;
 mod schema;
 mod store;
+mod timestamptz;
 mod topics;
+mod write_bars;
 
 pub use config::TimescaleConfig;
 pub use edition::TimescaleEdition;

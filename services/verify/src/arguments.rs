@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use host::{ConfigErrors, Layers, Setting};
+use host::{ConfigErrors, ConfigReader, Setting};
 use kafka::KafkaConfig;
 use market::{Interval, Symbol, Venue, Window, parse_time};
 use store::{ClickHouseConfig, SymbolRow, TimescaleConfig};
@@ -106,19 +106,19 @@ impl VerifyArgs {
 
     /// What is verified: the stores of a cluster where their URLs are given, else a folder.
     pub(super) fn subject(&mut self) -> Result<Subject, ConfigErrors> {
-        let mut layers = Layers::load(None)?;
-        let timescaledb = std::mem::take(&mut self.timescaledb).read_optional(&mut layers);
-        let clickhouse = std::mem::take(&mut self.clickhouse).read_optional(&mut layers);
+        let mut reader = ConfigReader::load(None)?;
+        let timescaledb = std::mem::take(&mut self.timescaledb).read_optional(&mut reader);
+        let clickhouse = std::mem::take(&mut self.clickhouse).read_optional(&mut reader);
         match (&timescaledb, &clickhouse) {
             (Some(_), None) => {
-                layers.reject("clickhouse.url", "an address beside that of TimescaleDB");
+                reader.reject("clickhouse.url", "an address beside that of TimescaleDB");
             }
-            (None, Some(_)) => layers.reject(
+            (None, Some(_)) => reader.reject(
                 "timescaledb.url",
                 "a database beside the address of ClickHouse",
             ),
             (Some(_), Some(_)) if self.data.is_some() => {
-                layers.reject("data", "no folder beside the URLs of servers");
+                reader.reject("data", "no folder beside the URLs of servers");
             }
             _ => {}
         }
@@ -126,10 +126,10 @@ impl VerifyArgs {
         let servers = servers.map(|(timescaledb, clickhouse)| Servers {
             timescaledb,
             clickhouse,
-            kafka: std::mem::take(&mut self.kafka).read(&mut layers),
-            topics: std::mem::take(&mut self.topics).read(&mut layers),
+            kafka: std::mem::take(&mut self.kafka).read(&mut reader),
+            topics: std::mem::take(&mut self.topics).read(&mut reader),
         });
-        layers.finish()?;
+        reader.finish()?;
         Ok(match servers {
             Some(servers) => Subject::Cluster(Box::new(servers)),
             None => Subject::Folder(self.data.clone().unwrap_or_else(|| "data".into())),
@@ -169,8 +169,11 @@ impl Range {
     /// The UTC days that it touches, `[start, end)`: whole days of ticks make whole bars, and
     /// show every delivery of an id that is unique within its hour or day.
     pub(super) const fn days(self) -> (i64, i64) {
-        let last = Interval::D1.window(self.end_ns - 1);
-        (Interval::D1.window(self.start_ns).start_ns, last.end_ns())
+        let last = Interval::D1.window_containing(self.end_ns - 1);
+        (
+            Interval::D1.window_containing(self.start_ns).start_ns,
+            last.end_ns(),
+        )
     }
 }
 
@@ -191,16 +194,16 @@ mod tests {
             end_ns: DAY_NS + 2 * HOUR_NS,
         };
         assert_eq!(range.days(), (0, 2 * DAY_NS));
-        assert!(range.holds(Interval::H1.window(HOUR_NS)));
-        assert!(!range.holds(Interval::H4.window(HOUR_NS)));
-        assert!(!range.holds(Interval::H4.window(DAY_NS)));
-        assert!(range.holds(Interval::H1.window(DAY_NS + HOUR_NS)));
+        assert!(range.holds(Interval::H1.window_containing(HOUR_NS)));
+        assert!(!range.holds(Interval::H4.window_containing(HOUR_NS)));
+        assert!(!range.holds(Interval::H4.window_containing(DAY_NS)));
+        assert!(range.holds(Interval::H1.window_containing(DAY_NS + HOUR_NS)));
         assert!(!range.is_all());
         let all = Range {
             start_ns: 0,
             end_ns: i64::MAX,
         };
         assert_eq!(all.days(), (0, i64::MAX));
-        assert!(all.is_all() && all.holds(Interval::D1.window(i64::MAX)));
+        assert!(all.is_all() && all.holds(Interval::D1.window_containing(i64::MAX)));
     }
 }

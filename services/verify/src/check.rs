@@ -86,7 +86,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> Checker<'a, R, T, C> {
                 self.take(&mut subject, &ticks);
                 self.progress.advance(slice.rows);
             }
-            let end_ns = Interval::D1.window(day_ns).end_ns();
+            let end_ns = Interval::D1.window_containing(day_ns).end_ns();
             lost.extend(subject.current.forget_before(end_ns.min(i64::MAX - 1)));
             let stored = bars.take_day(day_ns).await?;
             let day_append_ns = first_append_ns(&stored);
@@ -121,7 +121,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> Checker<'a, R, T, C> {
             }
         });
         let next = self.cut.next[partition as usize];
-        let mut dirty = self.cut.bars.dirty(partition).await?;
+        let mut dirty = self.cut.bars.dirty_minutes(partition).await?;
         dirty.retain(|row| row.instrument == symbol.instrument);
         Ok(Subject {
             symbol,
@@ -139,19 +139,19 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> Checker<'a, R, T, C> {
         let (mut trades, mut amended) = (Vec::new(), AmendmentIndex::default());
         for tick in ticks {
             let verdict = self.verdicts.of(subject.partition, tick.position);
-            match subject.current.admit(tick, verdict) {
+            match subject.current.classify(tick, verdict) {
                 TickStatus::Counted if tick.amendment.is_some() => {
                     self.report.amendments += 1;
                     self.fold.amend(tick);
-                    amended.note(tick, &subject.settings);
+                    amended.insert(tick, &subject.settings);
                 }
                 TickStatus::Counted => trades.push(tick.clone()),
                 TickStatus::Undecided => self.report.not_yet += 1,
                 TickStatus::Excluded(verdict) => self.report.leave_out(verdict),
-                TickStatus::Repeated if ages.verdicts_gone(tick.append_time_ns) => {
+                TickStatus::MissedDuplicate if ages.verdicts_gone(tick.append_time_ns) => {
                     self.report.leave_out(Verdict::Duplicate);
                 }
-                TickStatus::Repeated => self.report.add(Difference {
+                TickStatus::MissedDuplicate => self.report.add(Difference {
                     instrument: subject.symbol.instrument.clone(),
                     place: Place::Tick(tick.trade.time_ns, tick.position),
                     field: "identity",

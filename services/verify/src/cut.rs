@@ -1,17 +1,19 @@
 //! The moment that is verified: bars at one offset of each partition, and the ticks below it.
 
+use std::marker::PhantomData;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use archiver::Archiver;
+use backend::Backend;
 use clock::Clock;
-use eventlog::LogError;
+use eventlog::{EmbeddedLog, LogError, MemoryLog};
 use host::Health;
 use market::Position;
 use store::{
-    BarReader, BarStore, PartitionProgress as Folded, SqliteBarReader, SqliteTickStore, StoreError,
-    TickStore,
+    BarReader, BarStore, MemoryHotStore, PartitionProgress as Folded, SqliteBarReader,
+    SqliteBarStore, SqliteTickStore, StoreError, TickStore,
 };
 
 use super::progress::Progress;
@@ -19,6 +21,19 @@ use connect::{Folder, FolderError, FolderOptions};
 
 /// How often the archiver is asked how far it is.
 const POLL: Duration = Duration::from_millis(50);
+
+/// The log and the stores of a data folder, with a clock.
+struct FolderBackend<C>(PhantomData<C>);
+
+impl<C: Clock> Backend for FolderBackend<C> {
+    type Trades = EmbeddedLog;
+    type Updates = MemoryLog;
+    type DeadLetters = EmbeddedLog;
+    type Bars = SqliteBarStore;
+    type Ticks = SqliteTickStore;
+    type Hot = MemoryHotStore;
+    type Clock = C;
+}
 
 /// Bars and state of one moment, and ticks up to there and maybe beyond.
 pub(super) struct Cut<R, T> {
@@ -37,7 +52,7 @@ impl Cut<SqliteBarReader, SqliteTickStore> {
         clock: &C,
         progress: &Progress,
     ) -> anyhow::Result<Self> {
-        let opened = Folder::read(path).await;
+        let opened = Folder::open_stores_read_only(path).await;
         let (bars, ticks) = opened
             .with_context(|| format!("{} cannot be read as a data folder", path.display()))?;
         // The owner notes it whenever it opens the folder.
@@ -79,12 +94,12 @@ impl Cut<SqliteBarReader, SqliteTickStore> {
         ));
         let health = Health::default();
         for (partition, next) in (0..).zip(&self.next) {
-            let archiver = Archiver {
+            let archiver = Archiver::<FolderBackend<C>> {
                 partition,
                 trades: folder.trades.clone(),
                 ticks: folder.ticks.clone(),
                 clock: clock.clone(),
-                cut: archiver::BlockPolicy::default(),
+                policy: archiver::BlockPolicy::default(),
                 metrics: archiver::Metrics::new(partition),
                 health: health.register("archiver"),
             };
@@ -119,7 +134,7 @@ impl<R: BarReader, T: TickStore> Cut<R, T> {
         partitions: u32,
     ) -> anyhow::Result<Self> {
         let bars = bars.snapshot().await?;
-        let next = next_of(&bars.progress().await?, partitions)?;
+        let next = next_of(&bars.partition_progress().await?, partitions)?;
         Ok(Self { bars, ticks, next })
     }
 
@@ -158,7 +173,7 @@ impl<R: BarReader, T: TickStore> Cut<R, T> {
     }
 
     async fn lag(&self, partition: u32, next: Position) -> Result<u64, StoreError> {
-        let archived = self.ticks.position(partition).await?;
+        let archived = self.ticks.archive_position(partition).await?;
         let archived = archived.unwrap_or_default();
         if archived.epoch < next.epoch {
             return Ok(next.offset);
@@ -207,7 +222,7 @@ mod tests {
             partition: *partition,
             epoch: 2,
             next_offset: 10 + u64::from(*partition),
-            updates: Position::default(),
+            updates_position: Position::default(),
             append_time_ns: 0,
         };
         partitions.iter().map(row).collect()

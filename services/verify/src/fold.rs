@@ -43,7 +43,7 @@ impl DayFold {
     /// Adds a trade of the day, as it was edited; one that was cancelled leaves only when it was
     /// appended.
     pub(super) fn add(&mut self, tick: &Tick, cancelled: bool) {
-        let one = Bar::of(&tick.trade, tick.position, tick.append_time_ns);
+        let one = Bar::from_trade(&tick.trade, tick.position, tick.append_time_ns);
         for refolded in self.windows_of(tick) {
             if cancelled {
                 let first_append_ns = refolded.bar.first_append_ns;
@@ -71,7 +71,7 @@ impl DayFold {
             let place = (time_ns - day_ns) / interval.length_ns();
             let place = usize::try_from(place).expect("the tick is of the day");
             windows[place].get_or_insert_with(|| Refolded {
-                bar: Bar::empty(interval.window(time_ns).start_ns, i64::MAX),
+                bar: Bar::empty(interval.window_containing(time_ns).start_ns, i64::MAX),
                 newest: Position::default(),
                 admitted: 0,
                 amendments: 0,

@@ -100,7 +100,10 @@ async fn compare<R: BarReader, T: TickStore, C: Clock>(
     let days = arguments.range().days();
     let mut rows = 0;
     for symbol in &symbols {
-        let hours = cut.ticks.hours(&symbol.instrument, days.0, days.1).await?;
+        let hours = cut
+            .ticks
+            .hours_with_ticks(&symbol.instrument, days.0, days.1)
+            .await?;
         rows += hours.iter().map(|(_, rows)| rows).sum::<u64>();
     }
     progress.begin(rows);

@@ -8,7 +8,7 @@ use super::arguments::Servers;
 /// Asks the brokers, since the stores know only of partitions that somebody has folded.
 pub(super) async fn of(servers: &Servers) -> anyhow::Result<u32> {
     let kafka = Kafka::connect(servers.kafka.clone())?;
-    let name = servers.topics.of(schemas::TRADES);
+    let name = servers.topics.full_name(schemas::TRADES);
     let topic = kafka.topic(&name).await.with_context(|| {
         format!(
             "the brokers at {} do not say how many partitions the topic {name} has, on which it \

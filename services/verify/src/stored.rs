@@ -86,7 +86,7 @@ impl<'a, R: BarReader> StoredBars<'a, R> {
                 start_ns,
                 end_ns: self.end_ns,
                 limit: BARS,
-                newest: false,
+                keep_newest: false,
             };
             reading.read = self.bars.bar_range(&query).await?.into();
             let is_full = reading.read.len() == BARS as usize;

@@ -42,7 +42,7 @@ const fn is_known(trade: &Trade) -> bool {
 }
 
 fn bar_line(instrument: &str, interval: Interval, time_ns: i64, field: &str) -> String {
-    let start = format_time(interval.window(time_ns).start_ns);
+    let start = format_time(interval.window_containing(time_ns).start_ns);
     format!("{instrument} {interval} {start} {field}: ")
 }
 
@@ -136,7 +136,7 @@ async fn a_bar_without_trades_and_trades_without_a_bar_are_named() {
     world
         .change(&instrument("ranges:A"), |transaction, stored| {
             let mut row = stored(Interval::M1, DAY_START_NS);
-            row.window = Interval::M1.window(empty_ns);
+            row.window = Interval::M1.window_containing(empty_ns);
             transaction.push(row);
         })
         .await;
@@ -145,7 +145,7 @@ async fn a_bar_without_trades_and_trades_without_a_bar_are_named() {
     assert_names(&report, &[&format!("{line}stored")]);
 
     let folder = world.open().await;
-    while folder.bars.expire(i64::MAX, 0).await.unwrap() > 0 {}
+    while folder.bars.delete_expired(i64::MAX, 0).await.unwrap() > 0 {}
     folder.close();
     let report = world.verify(&["--venue", "exact"]).await.unwrap();
     let line = bar_line("exact:A", Interval::M1, DAY_START_NS, "bar");
@@ -159,7 +159,8 @@ async fn windows_whose_trades_were_all_cancelled_are_equal() {
     let subject = instrument("exact:A");
     let folder = world.open().await;
     let ticks = folder.ticks.read(&subject, 0, i64::MAX).await.unwrap();
-    let starts_with = |tick: &store::Tick| Interval::M5.window(tick.trade.time_ns).start_ns;
+    let starts_with =
+        |tick: &store::Tick| Interval::M5.window_containing(tick.trade.time_ns).start_ns;
     // Nobody traded in its first minute, so it begins before the shorter bars that it is made of.
     let window = ticks
         .iter()
@@ -168,9 +169,12 @@ async fn windows_whose_trades_were_all_cancelled_are_equal() {
             let mut within = ticks.iter().filter(|tick| starts_with(tick) == *start_ns);
             within.all(|tick| tick.trade.time_ns >= start_ns + MINUTE_NS)
         })
-        .map(|start_ns| Interval::M5.window(start_ns))
+        .map(|start_ns| Interval::M5.window_containing(start_ns))
         .unwrap();
-    for tick in ticks.iter().filter(|tick| window.holds(tick.trade.time_ns)) {
+    for tick in ticks
+        .iter()
+        .filter(|tick| window.contains(tick.trade.time_ns))
+    {
         append_cancel(&folder.trades, &subject, &tick.trade).await;
     }
     let running = world.start(&folder);
@@ -195,7 +199,14 @@ async fn missing_ticks_are_named() {
     let world = World::filled().await;
     let folder = world.open().await;
     // The first of the two rounds in which trades were sent.
-    assert!(folder.ticks.expire(world.between_rounds_ns).await.unwrap() > 0);
+    assert!(
+        folder
+            .ticks
+            .delete_expired(world.between_rounds_ns)
+            .await
+            .unwrap()
+            > 0
+    );
     folder.close();
     let report = world.verify(&["--venue", "daily"]).await.unwrap();
     let line = bar_line("daily:A", Interval::M1, DAY_START_NS, "bar");
@@ -212,24 +223,26 @@ async fn a_wrongly_rejected_trade_is_named() {
     let partition = schemas::partition_of(subject.key().as_bytes(), world::PARTITIONS);
     let rejected = folder
         .bars
-        .rejected(partition, 1, 0, u64::MAX)
+        .excluded_ranges(partition, 1, 0, u64::MAX)
         .await
         .unwrap();
     let good = ticks
         .iter()
-        .find(|tick| store::verdict_of(tick.position, &rejected).is_none())
+        .find(|tick| store::find_verdict(tick.position, &rejected).is_none())
         .unwrap();
     let offset = good.position.offset;
     let wrong = ExcludedRange {
         epoch: 1,
-        first: offset,
-        end: offset + 1,
+        first_offset: offset,
+        end_offset: offset + 1,
         verdict: Verdict::Duplicate,
         append_time_ns: good.append_time_ns,
     };
     folder.close();
     world
-        .commit(partition, |transaction| transaction.rejected.push(wrong))
+        .commit(partition, |transaction| {
+            transaction.excluded_ranges.push(wrong)
+        })
         .await;
     let report = world.verify(&[]).await.unwrap();
     let time = format_time(good.trade.time_ns);
@@ -251,7 +264,7 @@ async fn a_trade_under_two_offsets_is_named() {
         schemas::TradesRecord::encode_trade(&tick.trade, &mut value);
         // No tick is at offset 0: a declaration is.
         let block = TickBlock {
-            hour_ns: Interval::H1.window(tick.trade.time_ns).start_ns,
+            hour_ns: Interval::H1.window_containing(tick.trade.time_ns).start_ns,
             partition: schemas::partition_of(name.as_bytes(), world::PARTITIONS),
             epoch: 1,
             ticks: vec![TickRecord {
@@ -310,7 +323,13 @@ async fn bars_older_than_their_ticks_are_not_provable() {
     assert!(report.is_equal() && report.not_provable == 0, "{report}");
 
     let folder = world.open().await;
-    while folder.ticks.expire(world.between_rounds_ns).await.unwrap() > 0 {}
+    while folder
+        .ticks
+        .delete_expired(world.between_rounds_ns)
+        .await
+        .unwrap()
+        > 0
+    {}
     folder.close();
     let report = world.verify(&[]).await.unwrap();
     assert!(report.is_equal() && report.not_provable > 1_000, "{report}");

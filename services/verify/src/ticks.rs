@@ -32,7 +32,7 @@ impl TickSlices {
         instrument: &Instrument,
         (start_ns, end_ns): (i64, i64),
     ) -> Result<Self, StoreError> {
-        let plan = plan(&store.hours(instrument, start_ns, end_ns).await?);
+        let plan = plan(&store.hours_with_ticks(instrument, start_ns, end_ns).await?);
         let (sender, read) = mpsc::channel(1);
         let (store, instrument, slices) = (store.clone(), instrument.clone(), plan.clone());
         tokio::spawn(async move {
@@ -97,7 +97,7 @@ fn plan(hours: &[(i64, u64)]) -> VecDeque<Slice> {
 }
 
 pub(super) const fn day_of(time_ns: i64) -> i64 {
-    Interval::D1.window(time_ns).start_ns
+    Interval::D1.window_containing(time_ns).start_ns
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use market::Position;
-use store::{BarReader, ExcludedRange, StoreError, Tick, Verdict, verdict_of};
+use store::{BarReader, ExcludedRange, StoreError, Tick, Verdict, find_verdict};
 
 /// How many offsets a page spans, as a power of two.
 const PAGE_BITS: u32 = 20;
@@ -50,7 +50,10 @@ impl<'a, R: BarReader> Verdicts<'a, R> {
             if !self.pages.contains_key(&key) {
                 let first = key.2 << PAGE_BITS;
                 let end = first.saturating_add(1 << PAGE_BITS);
-                let page = self.bars.rejected(partition, key.1, first, end).await?;
+                let page = self
+                    .bars
+                    .excluded_ranges(partition, key.1, first, end)
+                    .await?;
                 self.ranges += page.len();
                 self.pages.insert(key, page);
             }
@@ -61,7 +64,7 @@ impl<'a, R: BarReader> Verdicts<'a, R> {
     /// What the fold has decided of a tick of a partition, where it has left it out.
     pub(super) fn of(&self, partition: u32, position: Position) -> Option<Verdict> {
         let page = self.pages.get(&page_of(partition, position))?;
-        verdict_of(position, page)
+        find_verdict(position, page)
     }
 }
 

@@ -27,103 +27,26 @@ struct State {
     pub commits: u64,
 }
 
+/// Reads the stored state, slowly and sometimes with a failure.
+#[derive(Clone)]
+pub struct SimBarReader {
+    state: Arc<Mutex<State>>,
+    random: Random,
+}
+
 /// A handle of the store that belongs to one worker.
 #[derive(Clone)]
 pub struct SimBarStore {
-    state: Arc<Mutex<State>>,
-    random: Random,
+    reader: SimBarReader,
     partitions: u32,
     mutant: Option<Mutant>,
     worker: u64,
 }
 
-impl SimBarStore {
-    pub fn new(partitions: u32, random: &Random, mutant: Option<Mutant>) -> Self {
-        let state = State {
-            history: vec![StoredState::default()],
-            faults: true,
-            outage: 0,
-            committed: BTreeSet::new(),
-            losers: BTreeSet::new(),
-            lost: 0,
-            commits: 0,
-        };
-        Self {
-            state: Arc::new(Mutex::new(state)),
-            random: random.clone(),
-            partitions,
-            mutant,
-            worker: 0,
-        }
-    }
-
-    pub fn for_worker(&self, worker: u64) -> Self {
-        Self {
-            worker,
-            ..self.clone()
-        }
-    }
-
-    pub fn read_stored<T>(&self, read: impl FnOnce(&StoredState) -> T) -> T {
+impl SimBarReader {
+    fn read_stored<T>(&self, read: impl FnOnce(&StoredState) -> T) -> T {
         let state = self.state.lock().unwrap();
         read(state.history.last().unwrap())
-    }
-
-    pub fn take_committed(&self) -> BTreeSet<u32> {
-        std::mem::take(&mut self.state.lock().unwrap().committed)
-    }
-
-    pub fn take_losers(&self) -> BTreeSet<u64> {
-        std::mem::take(&mut self.state.lock().unwrap().losers)
-    }
-
-    pub fn commit_counts(&self) -> (u64, u64) {
-        let state = self.state.lock().unwrap();
-        (state.commits, state.lost)
-    }
-
-    pub fn enable_faults(&self) {
-        self.state.lock().unwrap().faults = true;
-    }
-
-    pub fn disable_faults(&self) {
-        let mut state = self.state.lock().unwrap();
-        state.faults = false;
-        state.outage = 0;
-    }
-
-    pub fn start_outage(&self, calls: u64) {
-        self.state.lock().unwrap().outage = calls;
-    }
-
-    /// Moves every partition to an epoch of the log; returns whether any was at an earlier one.
-    pub fn adopt_epoch(&self, epoch: u64) -> bool {
-        let mut state = self.state.lock().unwrap();
-        let mut next = state.history.last().unwrap().clone();
-        let mut moved = false;
-        for row in next.progress.values_mut().filter(|row| row.epoch < epoch) {
-            let place = (row.epoch, row.partition);
-            next.switched.insert(place, row.next_offset);
-            row.epoch = epoch;
-            row.next_offset = 0;
-            moved = true;
-        }
-        if moved {
-            state.history.push(next);
-        }
-        moved
-    }
-
-    pub fn sync_now(&self) {
-        let history = &mut self.state.lock().unwrap().history;
-        history.drain(..history.len() - 1);
-    }
-
-    /// Drops some of the unsynced commits, as a loss of power does.
-    pub fn lose_power(&self) {
-        let history = &mut self.state.lock().unwrap().history;
-        let kept = self.random.below(history.len() as u64) + 1;
-        history.truncate(usize::try_from(kept).unwrap());
     }
 
     fn unavailable(reason: &str) -> StoreError {
@@ -146,17 +69,108 @@ impl SimBarStore {
         }
         Ok(())
     }
+}
+
+impl SimBarStore {
+    pub fn new(partitions: u32, random: &Random, mutant: Option<Mutant>) -> Self {
+        let state = State {
+            history: vec![StoredState::default()],
+            faults: true,
+            outage: 0,
+            committed: BTreeSet::new(),
+            losers: BTreeSet::new(),
+            lost: 0,
+            commits: 0,
+        };
+        Self {
+            reader: SimBarReader {
+                state: Arc::new(Mutex::new(state)),
+                random: random.clone(),
+            },
+            partitions,
+            mutant,
+            worker: 0,
+        }
+    }
+
+    pub fn for_worker(&self, worker: u64) -> Self {
+        Self {
+            worker,
+            ..self.clone()
+        }
+    }
+
+    pub fn read_stored<T>(&self, read: impl FnOnce(&StoredState) -> T) -> T {
+        self.reader.read_stored(read)
+    }
+
+    pub fn take_committed(&self) -> BTreeSet<u32> {
+        std::mem::take(&mut self.reader.state.lock().unwrap().committed)
+    }
+
+    pub fn take_losers(&self) -> BTreeSet<u64> {
+        std::mem::take(&mut self.reader.state.lock().unwrap().losers)
+    }
+
+    pub fn commit_counts(&self) -> (u64, u64) {
+        let state = self.reader.state.lock().unwrap();
+        (state.commits, state.lost)
+    }
+
+    pub fn enable_faults(&self) {
+        self.reader.state.lock().unwrap().faults = true;
+    }
+
+    pub fn disable_faults(&self) {
+        let mut state = self.reader.state.lock().unwrap();
+        state.faults = false;
+        state.outage = 0;
+    }
+
+    pub fn start_outage(&self, calls: u64) {
+        self.reader.state.lock().unwrap().outage = calls;
+    }
+
+    /// Moves every partition to an epoch of the log; returns whether any was at an earlier one.
+    pub fn adopt_epoch(&self, epoch: u64) -> bool {
+        let mut state = self.reader.state.lock().unwrap();
+        let mut next = state.history.last().unwrap().clone();
+        let mut moved = false;
+        for row in next.progress.values_mut().filter(|row| row.epoch < epoch) {
+            let place = (row.epoch, row.partition);
+            next.switched.insert(place, row.next_offset);
+            row.epoch = epoch;
+            row.next_offset = 0;
+            moved = true;
+        }
+        if moved {
+            state.history.push(next);
+        }
+        moved
+    }
+
+    pub fn sync_now(&self) {
+        let history = &mut self.reader.state.lock().unwrap().history;
+        history.drain(..history.len() - 1);
+    }
+
+    /// Drops some of the unsynced commits, as a loss of power does.
+    pub fn lose_power(&self) {
+        let history = &mut self.reader.state.lock().unwrap().history;
+        let kept = self.reader.random.below(history.len() as u64) + 1;
+        history.truncate(usize::try_from(kept).unwrap());
+    }
 
     fn is_answer_lost(&self) -> bool {
-        self.state.lock().unwrap().faults && self.random.one_in(15)
+        self.reader.state.lock().unwrap().faults && self.reader.random.one_in(15)
     }
 
     /// Moves the progress row if it is where the transaction expects it.
     fn compare_and_set(&self, transaction: &Transaction, next: &mut StoredState) -> bool {
         let row = next.progress.get(&transaction.progress.partition);
-        let found = row.map(|row| (row.epoch, row.next_offset));
+        let found = row.map(|row| row.next_position());
         if found != Some(transaction.expected) && self.mutant != Some(Mutant::NoCompareAndSet) {
-            let mut state = self.state.lock().unwrap();
+            let mut state = self.reader.state.lock().unwrap();
             state.losers.insert(self.worker);
             state.lost += 1;
             return false;
@@ -187,32 +201,35 @@ impl SimBarStore {
             next.venues
                 .insert((partition, row.venue.clone()), row.settings);
         }
-        for id in &transaction.ids {
+        for id in &transaction.id_sets {
             next.id_appends.insert(id.key.clone(), id.last_append_ns);
-            match &id.change {
-                IdSetDiff::Ranges { put, remove } => {
+            match &id.diff {
+                IdSetDiff::Ranges {
+                    upserted,
+                    removed_firsts,
+                } => {
                     let ranges = next.ranges.entry(id.key.clone()).or_default();
-                    remove.iter().for_each(|first| _ = ranges.remove(first));
-                    ranges.extend(put.iter().copied());
+                    removed_firsts.iter().for_each(|first| _ = ranges.remove(first));
+                    ranges.extend(upserted.iter().copied());
                 }
-                IdSetDiff::Exact { add } => {
+                IdSetDiff::Exact { added } => {
                     let set = next.exact.entry(id.key.clone()).or_default();
-                    for one in add {
+                    for one in added {
                         assert!(set.insert(one.clone()), "an id is added once: {one}");
                     }
                 }
             }
         }
-        let rejected = next.rejected.entry(partition).or_default();
-        rejected.extend(&transaction.rejected);
-        for change in &transaction.dirty {
+        let rejected = next.excluded_ranges.entry(partition).or_default();
+        rejected.extend(&transaction.excluded_ranges);
+        for change in &transaction.dirty_minutes {
             let key = (change.instrument.clone(), change.start_ns);
             match &change.mark {
                 Some(mark) => {
                     let forgetful = self.mutant == Some(Mutant::MarkedMinuteTradesLost);
-                    let later = mark.later.clone().filter(|_| !forgetful);
+                    let later_bar = mark.later_bar.clone().filter(|_| !forgetful);
                     let mark = RefoldMark {
-                        later,
+                        later_bar,
                         ..mark.clone()
                     };
                     next.dirty.insert(key, mark);
@@ -221,12 +238,12 @@ impl SimBarStore {
             }
         }
         if self.mutant != Some(Mutant::PendingAmendmentsLost) {
-            next.ahead.extend(transaction.ahead.iter().cloned());
+            next.pending_amendments.extend(transaction.pending_amendments.iter().cloned());
         }
     }
 
     fn push_commit(&self, next: StoredState, partition: u32) {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.reader.state.lock().unwrap();
         state.history.push(next);
         state.committed.insert(partition);
         state.commits += 1;

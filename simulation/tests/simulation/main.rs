@@ -28,6 +28,7 @@ mod pod;
 mod random;
 mod settle;
 mod sim_client;
+mod simulated;
 mod tasks;
 mod tick_store;
 mod totals;

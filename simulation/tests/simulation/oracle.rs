@@ -186,7 +186,7 @@ impl Oracle {
     }
 
     fn is_too_old(&self, instrument: &Instrument, time_ns: i64) -> bool {
-        let hour = (instrument.clone(), Interval::H1.window(time_ns));
+        let hour = (instrument.clone(), Interval::H1.window_containing(time_ns));
         let first = self.bars.get(&hour).map(|row| row.bar.first_append_ns);
         self.append_time_ns > first.unwrap_or(self.append_time_ns) + HORIZON_NS
     }
@@ -201,7 +201,7 @@ impl Oracle {
         let Some(settings) = self.settings(&instrument) else {
             return self.reject(record, RecordOutcome::Excluded);
         };
-        if settings.check(trade).is_err() || self.is_too_old(&instrument, trade.time_ns) {
+        if settings.validate_trade(trade).is_err() || self.is_too_old(&instrument, trade.time_ns) {
             return self.reject(record, RecordOutcome::Excluded);
         }
         let identity = Self::identity(trade, &settings);

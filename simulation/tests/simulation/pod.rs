@@ -10,11 +10,15 @@ use tokio_util::sync::CancellationToken;
 use crate::bar_store::SimBarStore;
 use crate::clock::SimClock;
 use crate::log::SimLog;
+use crate::simulated::Simulated;
 use crate::tasks::Task;
 use crate::trade_producer::PARTITIONS;
 
 /// So small that clients often need what the hub no longer holds.
-const HUB_LIMITS: HubLimits = HubLimits { bars: 1, asks: 2 };
+const HUB_LIMITS: HubLimits = HubLimits {
+    closed_bars: 1,
+    idle_checks: 2,
+};
 
 /// A pod. Clones share the hub.
 #[derive(Clone)]
@@ -34,7 +38,7 @@ impl Pod {
     ) -> (Self, Vec<Task>) {
         let hub = Hub::new(eventlog::Log::epoch(updates), PARTITIONS, HUB_LIMITS);
         let tasks = (0..PARTITIONS).map(|partition| {
-            let follower = Follower {
+            let follower: Follower<Simulated> = Follower {
                 partition,
                 updates: updates.clone(),
                 bars: bars.clone(),
@@ -60,7 +64,7 @@ impl Pod {
 
     /// Returns what the hub holds of a channel: the first half of a REST request.
     pub fn hub_rows(&self, name: &ChannelName) -> Vec<BarRow> {
-        self.hub.rows(&name.instrument, name.interval)
+        self.hub.bars(&name.instrument, name.interval)
     }
 
     /// Returns what the store holds of a channel: the second half.

@@ -116,7 +116,7 @@ impl SimClient {
             self.pending = PendingRequest::History { request, held };
             return Ok(true);
         }
-        if connection.mailbox.take().is_empty() {
+        if connection.mailbox.take_changed().is_empty() {
             return Ok(false);
         }
         self.receive_changes()
@@ -195,10 +195,10 @@ impl SimClient {
         let hub: Hub = connection.pod.hub.clone();
         if self.mutant == Some(Mutant::DeltaWithoutPrev) && self.random.one_in(6) {
             // The hub believes that this message arrived, so the next is a delta from it.
-            let _ = hub.news(&mut connection.subscription, Encoding::MessagePack);
+            let _ = hub.next_message(&mut connection.subscription, Encoding::MessagePack);
             return Ok(true);
         }
-        match hub.news(&mut connection.subscription, Encoding::MessagePack) {
+        match hub.next_message(&mut connection.subscription, Encoding::MessagePack) {
             Ok(Some(message)) => self.apply_message(&message)?,
             Ok(None) => {}
             Err(_) => {

@@ -64,7 +64,7 @@ impl SimTickStore {
     /// Returns the position up to which a partition is archived.
     pub fn archived_to(&self, partition: u32) -> Option<Position> {
         self.newest_progress(partition)
-            .map(|archived| archived.next)
+            .map(|archived| archived.next_position)
     }
 
     fn newest_progress(&self, partition: u32) -> Option<ArchiveProgress> {
@@ -156,7 +156,7 @@ impl TickStore for SimTickStore {
         self.simulate_call().await?;
         let known = self.newest_progress(partition).unwrap_or(archived);
         let archived = ArchiveProgress {
-            next: archived.next.max(known.next),
+            next_position: archived.next_position.max(known.next_position),
             append_time_ns: match self.mutant {
                 Some(Mutant::AppendTimeLost) => 0,
                 _ => archived.append_time_ns.max(known.append_time_ns),
@@ -194,7 +194,7 @@ impl TickStore for SimTickStore {
         Ok(ticks)
     }
 
-    async fn hours(&self, _: &Instrument, _: i64, _: i64) -> Result<Vec<(i64, u64)>, StoreError> {
+    async fn hours_with_ticks(&self, _: &Instrument, _: i64, _: i64) -> Result<Vec<(i64, u64)>, StoreError> {
         unreachable!("the checks read the archive directly")
     }
 
@@ -202,7 +202,7 @@ impl TickStore for SimTickStore {
         Ok(())
     }
 
-    async fn expire(&self, _: i64) -> Result<u64, StoreError> {
+    async fn delete_expired(&self, _: i64) -> Result<u64, StoreError> {
         Ok(0)
     }
 }

@@ -6,7 +6,7 @@ mod amendments;
 use bytes::Bytes;
 use eventlog::NewRecord;
 use market::{
-    Decimal, IdScheme, IdScope, Instrument, MINUTE_NS, SECOND_NS, Sender, Side, Trade, TradeId,
+    Decimal, IdScheme, IdScope, Instrument, MINUTE_NS, SECOND_NS, SenderId, Side, Trade, TradeId,
     VenueSettings,
 };
 use schemas::TradesRecord;
@@ -145,7 +145,7 @@ impl TradeProducer {
             id: generate_id(&random, settings.scheme, *next_id),
             scope: matches!(settings.scope, IdScope::Exchange | IdScope::File)
                 .then(|| (*random.choose(&["x", "y"])).into()),
-            sender: (settings.scheme == IdScheme::None && random.one_in(2)).then(|| Sender {
+            sender: (settings.scheme == IdScheme::None && random.one_in(2)).then(|| SenderId {
                 key: [u8::try_from(random.below(2)).unwrap(); 16],
                 index: *next_id,
             }),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use host::{ConfigErrors, Layers};
+use host::{ConfigErrors, ConfigReader};
 use kafka::KafkaConfig;
 use store::{ClickHouseConfig, RedisConfig, TimescaleConfig};
 
@@ -89,21 +89,21 @@ impl ClusterBenchArgs {
     /// # Errors
     /// All errors of the configuration.
     pub(crate) fn read(self) -> Result<Option<Settings>, ConfigErrors> {
-        let mut layers = Layers::load(self.config.as_deref())?;
+        let mut reader = ConfigReader::load(self.config.as_deref())?;
         let sections = ["kafka", "timescaledb", "clickhouse", "redis"];
-        ignore_all_but(&mut layers, &sections);
-        let kafka = self.kafka.read(&mut layers);
-        let topics = TopicNameArgs::default().read(&mut layers);
-        let redis = self.redis.read(&mut layers);
-        let Some(timescaledb) = self.timescaledb.read_optional(&mut layers) else {
+        ignore_all_but(&mut reader, &sections);
+        let kafka = self.kafka.read(&mut reader);
+        let topics = TopicNameArgs::default().read(&mut reader);
+        let redis = self.redis.read(&mut reader);
+        let Some(timescaledb) = self.timescaledb.read_optional(&mut reader) else {
             if !self.only.is_empty() {
-                layers.reject("timescaledb.url", "a URL, since --only is of a cluster");
+                reader.reject("timescaledb.url", "a URL, since --only is of a cluster");
             }
-            layers.finish()?;
+            reader.finish()?;
             return Ok(None);
         };
-        let clickhouse = self.clickhouse.read(&mut layers);
-        let clickhouse = layers.finish_with(clickhouse)?;
+        let clickhouse = self.clickhouse.read(&mut reader);
+        let clickhouse = reader.finish_with(clickhouse)?;
         let parts = match self.only.is_empty() {
             true => Part::value_variants().to_vec(),
             false => self.only,

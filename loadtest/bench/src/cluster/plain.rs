@@ -33,7 +33,7 @@ type Candles = HashMap<Box<[u8]>, HashMap<i64, Candle>>;
 
 /// Folds the whole topic of trades into candles; returns the number of trades.
 pub(super) fn count_trades(settings: &Settings) -> anyhow::Result<u64> {
-    let topic = settings.topics.of(schemas::TRADES);
+    let topic = settings.topics.full_name(schemas::TRADES);
     // The settings of our own reader, with one queue for all partitions.
     let mut config = settings.kafka.reader(1)?;
     // librdkafka assigns nothing without the name of a group. It does not join the group.

@@ -16,7 +16,7 @@ pub(super) async fn wait_folded(
 ) -> anyhow::Result<()> {
     wait_until("all is folded", patience, || async {
         role.check_alive()?;
-        let rows = bars.progress().await?;
+        let rows = bars.partition_progress().await?;
         let is_reached = |(partition, end): (u32, &u64)| {
             let row = rows.iter().find(|row| row.partition == partition);
             row.is_some_and(|row| row.next_offset >= *end)
@@ -36,7 +36,7 @@ pub(super) async fn wait_archived(
     for (partition, end) in (0..).zip(ends) {
         wait_until("all is archived", patience, || async {
             role.check_alive()?;
-            let position = ticks.position(partition).await?;
+            let position = ticks.archive_position(partition).await?;
             let is_reached = position.is_some_and(|position| position.offset >= *end);
             Ok(is_reached.then_some(()))
         })
@@ -51,7 +51,7 @@ pub(super) async fn moved_partitions(
     before: &[PartitionProgress],
     partitions: &[u32],
 ) -> anyhow::Result<Vec<u32>> {
-    let now = bars.progress().await?;
+    let now = bars.partition_progress().await?;
     let offset = |rows: &[PartitionProgress], partition| {
         let row = rows
             .iter()

@@ -123,7 +123,7 @@ async fn run_kills(
         let kill_ns = SystemClock.monotonic_ns();
         first.kill()?;
         // What it had sent is committed by now, or never will be.
-        let before = bars.progress().await?;
+        let before = bars.partition_progress().await?;
         let survivor = second.take();
         let started = match survivor {
             Some(_) => None,
@@ -178,7 +178,7 @@ async fn wait_settled(
         Ok((count == all.len()).then(|| owned.swap_remove(0)))
     })
     .await?;
-    let before = bars.progress().await?;
+    let before = bars.partition_progress().await?;
     wait_moved(bars, &before, &all, SystemClock.monotonic_ns()).await?;
     Ok(of_first)
 }

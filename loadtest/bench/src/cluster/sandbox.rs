@@ -148,7 +148,7 @@ impl Sandbox {
         let millis = |time: Duration| format!("{}ms", time.as_millis());
         let mut known = vec![
             ("KAFKA_BROKERS", kafka.brokers.clone()),
-            ("KAFKA_TOPIC_PREFIX", self.topics.of("")),
+            ("KAFKA_TOPIC_PREFIX", self.topics.full_name("")),
             ("KAFKA_CLIENT_ID", kafka.client_id.clone()),
             ("KAFKA_SECURITY_PROTOCOL", security.protocol.to_string()),
             ("KAFKA_SASL_MECHANISM", security.mechanism.to_string()),
@@ -214,7 +214,7 @@ pub(super) async fn open_trades(
     bars: &TimescaleBarStore,
 ) -> anyhow::Result<KafkaLog> {
     let kafka = Kafka::connect(kafka.clone())?;
-    let topic = kafka.topic(&topics.of(schemas::TRADES)).await?;
-    let epoch = bars.adopt(schemas::TRADES, topic.id()).await?;
+    let topic = kafka.topic(&topics.full_name(schemas::TRADES)).await?;
+    let epoch = bars.register_topic(schemas::TRADES, topic.id()).await?;
     Ok(topic.open(epoch)?)
 }

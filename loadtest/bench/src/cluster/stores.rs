@@ -65,13 +65,13 @@ struct BarWriter {
 
 impl BarWriter {
     async fn new(bars: TimescaleBarStore) -> anyhow::Result<Self> {
-        let state = bars.load(PARTITION, 1).await?;
+        let state = bars.load_partition(PARTITION, 1).await?;
         let span_ns = i64::try_from(TRANSACTIONS * MINUTES_PER_TRANSACTION)? * MINUTE_NS;
         Ok(Self {
             bars,
             instruments: instruments(SYMBOLS)?,
             progress: state.progress,
-            start_ns: Interval::M1.window(SystemClock.now_ns() - span_ns).start_ns,
+            start_ns: Interval::M1.window_containing(SystemClock.now_ns() - span_ns).start_ns,
         })
     }
 
@@ -107,8 +107,8 @@ impl BarWriter {
                 bars.push(StoredBar {
                     instrument: instrument.clone(),
                     row: BarRow {
-                        window: Interval::M1.window(time_ns),
-                        bar: Bar::of(&trade, position, time_ns),
+                        window: Interval::M1.window_containing(time_ns),
+                        bar: Bar::from_trade(&trade, position, time_ns),
                         closed: true,
                         revision: 0,
                         through: position,
@@ -117,15 +117,15 @@ impl BarWriter {
             }
         }
         Ok(Transaction {
-            expected: (self.progress.epoch, self.progress.next_offset),
+            expected: self.progress.next_position(),
             progress,
             bars,
             symbols: Vec::new(),
             venues: Vec::new(),
-            ids: Vec::new(),
-            rejected: Vec::new(),
-            dirty: Vec::new(),
-            ahead: Vec::new(),
+            id_sets: Vec::new(),
+            excluded_ranges: Vec::new(),
+            dirty_minutes: Vec::new(),
+            pending_amendments: Vec::new(),
         })
     }
 }

@@ -71,6 +71,6 @@ impl Sender {
             pending[symbol].push_back(PendingTrade { id, posted_ns });
             batch.push(u32::try_from(symbol)?, &trade);
         }
-        Ok(batch.take())
+        Ok(batch.take_bytes())
     }
 }

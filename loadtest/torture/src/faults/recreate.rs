@@ -58,7 +58,7 @@ impl Fault {
             .flat_map(|kind| cluster.roles_of(*kind))
             .collect();
         for role in &roles {
-            role.freeze().await?;
+            role.freeze()?;
         }
         recreate_topic(cluster, schemas::TRADES).await?;
         let mut trade_source = TradeSource::new(self.random.fork(), 0);
@@ -90,8 +90,8 @@ impl Fault {
         });
         for role in &roles {
             match is_thawed {
-                true => role.thaw().await?,
-                false => role.kill().await?,
+                true => role.thaw()?,
+                false => role.kill()?,
             }
         }
         Ok(())

@@ -13,12 +13,12 @@ impl Fault {
     /// Injects the fault, waits, and heals it.
     pub(super) async fn run_fault(mut self, cluster: &Cluster) -> anyhow::Result<()> {
         match self.kind {
-            FaultKind::Kill => self.role(cluster)?.kill().await,
+            FaultKind::Kill => self.role(cluster)?.kill(),
             FaultKind::Stop | FaultKind::Zombie => {
                 let role = self.role(cluster)?;
-                role.freeze().await?;
+                role.freeze()?;
                 SystemClock.sleep(self.lasts).await;
-                role.thaw().await
+                role.thaw()
             }
             FaultKind::Broker => {
                 let number = self.target.replace("broker-", "");

@@ -108,8 +108,12 @@ impl Feed {
 
     async fn amend_in_kafka(&self, amended: &VenueTrade, kind: AmendmentKind, id: &str) {
         let id = TradeId::parse(id).expect("it is visible ASCII");
-        let place = None;
-        let amendment = Amendment { id, kind, place };
+        let target_position = None;
+        let amendment = Amendment {
+            id,
+            kind,
+            target_position,
+        };
         let mut value = Vec::new();
         TradesRecord::Amendment(amendment, amended.trade.clone()).encode(&mut value);
         let key = amended.instrument();

@@ -43,7 +43,7 @@ pub(crate) fn plain_bars(trades: &[CountedTrade]) -> BTreeMap<(String, Interval,
 
 impl PlainBar {
     fn before(first: &CountedTrade) -> Self {
-        let edge = EdgeTrade::of(&first.trade, first.position);
+        let edge = EdgeTrade::from_trade(&first.trade, first.position);
         let price = first.trade.price;
         Self {
             open: edge.clone(),
@@ -60,7 +60,7 @@ impl PlainBar {
 
     fn add(&mut self, counted: &CountedTrade) {
         let trade = &counted.trade;
-        let edge = EdgeTrade::of(trade, counted.position);
+        let edge = EdgeTrade::from_trade(trade, counted.position);
         if order(&edge) < order(&self.open) {
             self.open = edge.clone();
         }

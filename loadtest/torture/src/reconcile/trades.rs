@@ -128,7 +128,7 @@ async fn stored(
 ) -> anyhow::Result<BTreeMap<Position, market::Trade>> {
     let partitions = cluster.kafka.partitions();
     let partition = schemas::partition_of(instrument.key().as_bytes(), partitions);
-    let progress = cluster.bars.progress().await?;
+    let progress = cluster.bars.partition_progress().await?;
     let next = progress
         .iter()
         .find(|row| row.partition == partition)
@@ -142,7 +142,7 @@ async fn stored(
         rejected.extend(
             cluster
                 .bars
-                .rejected(partition, epoch, 0, u64::MAX >> 1)
+                .excluded_ranges(partition, epoch, 0, u64::MAX >> 1)
                 .await?,
         );
     }

@@ -18,17 +18,17 @@ impl Core {
         trade: &Trade,
         at: Moment,
     ) -> bool {
-        if let Err(reject) = market::check(trade, at.append_time_ns) {
+        if let Err(reject) = market::validate_trade(trade, at.append_time_ns) {
             self.bury(record, reject, reject.explanation().to_owned());
             return true;
         }
-        let check = |settings: &VenueSettings| settings.check_amendment(amendment, trade);
+        let check = |settings: &VenueSettings| settings.validate_amendment(amendment, trade);
         let Some(place) = self.place_for(record, at, check) else {
             return true;
         };
         let symbol = &mut self.symbols[place as usize];
         let settings = self.venues.settings(symbol.venue);
-        let admission = match settings.check_amendment(amendment, trade) {
+        let admission = match settings.validate_amendment(amendment, trade) {
             Ok(()) => symbol.amend(amendment, trade, settings, at),
             Err(reject) => Admission::Rejected(reject),
         };

@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
-use market::{Bar, Decimal, EdgeTrade, Interval, MINUTE_NS, Position, Side, Sum, Trade, TradeId};
+use market::{
+    Bar, Decimal, EdgeTrade, ExactSum, Interval, MINUTE_NS, Position, Side, Trade, TradeId,
+};
 use std::sync::Arc;
 
 /// One end of the minute, with its price as a mantissa at the delta's scale.
@@ -48,7 +50,7 @@ const NO_END: End = End {
 };
 
 impl End {
-    /// The order of [`EdgeTrade::order`], within one epoch.
+    /// The order of [`EdgeTrade::cmp_trade_order`], within one epoch.
     #[inline]
     fn order(&self, trade: &Trade, offset: u64) -> Ordering {
         self.time_ns
@@ -92,7 +94,7 @@ impl Delta {
     /// Begins the minute that holds a time.
     pub(super) fn begin(&mut self, time_ns: i64) {
         debug_assert_eq!(self.trades, 0, "a delta is taken before another begins");
-        self.start_ns = Interval::M1.window(time_ns).start_ns;
+        self.start_ns = Interval::M1.window_containing(time_ns).start_ns;
     }
 
     pub(super) fn forget(&mut self) {
@@ -123,11 +125,11 @@ impl Delta {
     /// Adds a trade of the minute; false where it does not fit the scales or the integers.
     #[inline]
     pub(super) fn add(&mut self, trade: &Trade, offset: u64, append_time_ns: i64) -> bool {
-        let Some(price) = trade.price.mantissa_at(self.price_scale) else {
+        let Some(price) = trade.price.mantissa_at_scale(self.price_scale) else {
             return false;
         };
         if let Some(quantity) = trade.quantity {
-            let Some(quantity) = quantity.mantissa_at(self.quantity_scale) else {
+            let Some(quantity) = quantity.mantissa_at_scale(self.quantity_scale) else {
                 return false;
             };
             let product = i128::from(price) * i128::from(quantity);
@@ -172,10 +174,10 @@ impl Delta {
         self.price_scale = self.price_scale.max(trade.price.scale());
         let quantity_scale = trade.quantity.map_or(0, Decimal::scale);
         self.quantity_scale = self.quantity_scale.max(quantity_scale);
-        if trade.price.mantissa_at(self.price_scale).is_none() {
+        if trade.price.mantissa_at_scale(self.price_scale).is_none() {
             self.price_scale = trade.price.scale();
         }
-        let fits = |quantity: Decimal| quantity.mantissa_at(self.quantity_scale).is_some();
+        let fits = |quantity: Decimal| quantity.mantissa_at_scale(self.quantity_scale).is_some();
         if !trade.quantity.is_none_or(fits) {
             self.quantity_scale = quantity_scale;
         }
@@ -200,7 +202,7 @@ impl Delta {
             price: price(end.price),
         };
         let sum = |units: i128, scale: u8| {
-            let mut sum = Sum::default();
+            let mut sum = ExactSum::default();
             sum.add_units(units, scale);
             sum
         };

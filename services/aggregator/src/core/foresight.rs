@@ -29,13 +29,13 @@ impl Core {
             let Ok(TradesRecord::Trade(trade)) = TradesRecord::decode(&record.value) else {
                 continue;
             };
-            if market::check(&trade, record.append_time_ns).is_err() {
+            if market::validate_trade(&trade, record.append_time_ns).is_err() {
                 continue;
             }
             let place = match self.route(&record.key) {
                 Route::Symbol(place) => place,
                 Route::New(instrument, venue)
-                    if self.venues.settings(venue).check(&trade).is_ok() =>
+                    if self.venues.settings(venue).validate_trade(&trade).is_ok() =>
                 {
                     self.add_symbol(Symbol::new(instrument, venue))
                 }
@@ -43,7 +43,7 @@ impl Core {
             };
             let symbol = &self.symbols[place as usize];
             let settings = self.venues.settings(symbol.venue);
-            if settings.check(&trade).is_err() {
+            if settings.validate_trade(&trade).is_err() {
                 continue;
             }
             for need in symbol.needs_of(&trade, settings) {
@@ -107,14 +107,14 @@ mod tests {
                 partition: 0,
                 epoch: 1,
                 next_offset: 0,
-                updates: Position::default(),
+                updates_position: Position::default(),
                 append_time_ns: 0,
             },
             symbols: Vec::new(),
             venues: Vec::new(),
             open_bars: Vec::new(),
-            dirty: Vec::new(),
-            ahead: Vec::new(),
+            dirty_minutes: Vec::new(),
+            pending_amendments: Vec::new(),
         };
         Core::new(state, 1)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
-use market::{IdRef, TradeId};
+use market::{TradeId, TradeIdRef};
 use store::{IdSetDiff, IdSetRow};
 
 /// The ids of one set: numbers as ranges, or ids one by one.
@@ -45,12 +45,17 @@ impl IdSet {
 
     /// Adds an id, and notes when; false where it was seen before.
     #[inline]
-    pub(super) fn insert(&mut self, id: IdRef<'_>, append_time_ns: i64, generation: u64) -> bool {
+    pub(super) fn insert(
+        &mut self,
+        id: TradeIdRef<'_>,
+        append_time_ns: i64,
+        generation: u64,
+    ) -> bool {
         let new = match (&mut self.content, id) {
-            (Content::Ranges(ranges), IdRef::Number(number)) => ranges.insert(number),
+            (Content::Ranges(ranges), TradeIdRef::Number(number)) => ranges.insert(number),
             (Content::Exact(exact), id) => exact.insert(id),
             // Settings reject what is no number where numbers are contiguous.
-            (Content::Ranges(_), IdRef::Other(_)) => false,
+            (Content::Ranges(_), TradeIdRef::Other(_)) => false,
         };
         if new {
             self.last_append_ns = append_time_ns;
@@ -60,11 +65,11 @@ impl IdSet {
     }
 
     /// Whether an id was seen.
-    pub(super) fn holds(&self, id: IdRef<'_>) -> bool {
+    pub(super) fn holds(&self, id: TradeIdRef<'_>) -> bool {
         match (&self.content, id) {
-            (Content::Ranges(ranges), IdRef::Number(number)) => ranges.holds(number),
-            (Content::Exact(exact), id) => exact.seen.contains(&id.owned()),
-            (Content::Ranges(_), IdRef::Other(_)) => false,
+            (Content::Ranges(ranges), TradeIdRef::Number(number)) => ranges.holds(number),
+            (Content::Exact(exact), id) => exact.seen.contains(&id.to_trade_id()),
+            (Content::Ranges(_), TradeIdRef::Other(_)) => false,
         }
     }
 
@@ -74,7 +79,7 @@ impl IdSet {
             Content::Ranges(ranges) => ranges.take_change(),
             Content::Exact(exact) if exact.fresh.is_empty() => None,
             Content::Exact(exact) => Some(IdSetDiff::Exact {
-                add: std::mem::take(&mut exact.fresh),
+                added: std::mem::take(&mut exact.fresh),
             }),
         }
     }
@@ -110,8 +115,8 @@ struct ExactSet {
 }
 
 impl ExactSet {
-    fn insert(&mut self, id: IdRef<'_>) -> bool {
-        let id = id.owned();
+    fn insert(&mut self, id: TradeIdRef<'_>) -> bool {
+        let id = id.to_trade_id();
         let added = self.seen.insert(id.clone());
         if added {
             self.fresh.push(id);
@@ -234,17 +239,20 @@ impl RangeSet {
         self.current_changed = false;
         firsts.sort_unstable();
         firsts.dedup();
-        let (mut put, mut remove) = (Vec::new(), Vec::new());
+        let (mut upserted, mut removed_firsts) = (Vec::new(), Vec::new());
         for first in firsts {
             match self.current {
-                Some((current, last)) if current == first => put.push((first, last)),
+                Some((current, last)) if current == first => upserted.push((first, last)),
                 _ => match self.others.get(&first) {
-                    Some(last) => put.push((first, *last)),
-                    None => remove.push(first),
+                    Some(last) => upserted.push((first, *last)),
+                    None => removed_firsts.push(first),
                 },
             }
         }
-        Some(IdSetDiff::Ranges { put, remove })
+        Some(IdSetDiff::Ranges {
+            upserted,
+            removed_firsts,
+        })
     }
 
     fn clear(&mut self) {

@@ -59,17 +59,17 @@ impl Core {
 
     pub(super) fn leave_out(&mut self, verdict: Verdict, at: Moment) {
         if let Some(last) = self.rejected.last_mut()
-            && last.end == at.offset
+            && last.end_offset == at.offset
             && last.verdict == verdict
         {
-            last.end += 1;
+            last.end_offset += 1;
             last.append_time_ns = at.append_time_ns;
             return;
         }
         self.rejected.push(ExcludedRange {
             epoch: at.epoch,
-            first: at.offset,
-            end: at.offset + 1,
+            first_offset: at.offset,
+            end_offset: at.offset + 1,
             verdict,
             append_time_ns: at.append_time_ns,
         });
@@ -92,14 +92,14 @@ mod tests {
                 partition: 0,
                 epoch: 1,
                 next_offset: 0,
-                updates: Position::default(),
+                updates_position: Position::default(),
                 append_time_ns: 0,
             },
             symbols: Vec::new(),
             venues: Vec::new(),
             open_bars: Vec::new(),
-            dirty: Vec::new(),
-            ahead: Vec::new(),
+            dirty_minutes: Vec::new(),
+            pending_amendments: Vec::new(),
         };
         let mut core = Core::new(state, 1);
         let record = Record {

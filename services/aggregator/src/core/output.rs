@@ -56,8 +56,8 @@ impl Core {
     /// All that changed since the last call, as one step from the state that was loaded or last
     /// flushed. `updates` is where in `bar-updates` the first update caused by a later record
     /// will lie.
-    pub fn flush(&mut self, expected: (u64, u64), updates: Position) -> Transaction {
-        self.progress.updates = updates;
+    pub fn flush(&mut self, expected: Position, updates: Position) -> Transaction {
+        self.progress.updates_position = updates;
         let (epoch, generation) = (self.progress.epoch, self.generation);
         let mut transaction = Transaction {
             expected,
@@ -65,10 +65,10 @@ impl Core {
             bars: Vec::new(),
             symbols: Vec::new(),
             venues: Vec::new(),
-            ids: Vec::new(),
-            rejected: std::mem::take(&mut self.rejected),
-            dirty: Vec::new(),
-            ahead: Vec::new(),
+            id_sets: Vec::new(),
+            excluded_ranges: std::mem::take(&mut self.rejected),
+            dirty_minutes: Vec::new(),
+            pending_amendments: Vec::new(),
         };
         for place in std::mem::take(&mut self.to_write) {
             let symbol = &mut self.symbols[place as usize];

@@ -66,7 +66,7 @@ impl Core {
             return Route::Symbol(*place);
         }
         let partition = self.progress.partition;
-        match schemas::instrument_of(key, partition, self.partitions) {
+        match schemas::instrument_from_key(key, partition, self.partitions) {
             Err(reject) => Route::Rejected(reject),
             Ok(instrument) => match self.venues.known(instrument.venue()) {
                 Some(venue) => Route::New(instrument, venue),

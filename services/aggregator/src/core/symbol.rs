@@ -216,7 +216,10 @@ impl Symbol {
         self.settle(at.epoch, at.generation);
         self.delta.forget();
         for interval in Interval::ALL {
-            if let Some(slot) = self.slots.get_mut(&interval.window(trade.time_ns)) {
+            if let Some(slot) = self
+                .slots
+                .get_mut(&interval.window_containing(trade.time_ns))
+            {
                 slot.used = at.generation;
             }
         }
@@ -232,7 +235,7 @@ impl Symbol {
     pub(super) fn needs_of(&self, trade: &Trade, settings: &VenueSettings) -> Vec<Need> {
         let mut needs = Vec::new();
         for interval in Interval::ALL {
-            let window = interval.window(trade.time_ns);
+            let window = interval.window_containing(trade.time_ns);
             if window.end_ns() <= self.closed_until_ns && !self.slots.contains_key(&window) {
                 needs.push(Need::Bar(BarKey {
                     instrument: self.instrument.clone(),
@@ -240,8 +243,8 @@ impl Symbol {
                 }));
             }
         }
-        if let Some(identity) = settings.identity(trade) {
-            let (key, ranged) = (self.id_key(&identity), identity.ranged);
+        if let Some(identity) = settings.trade_identity(trade) {
+            let (key, ranged) = (self.id_key(&identity), identity.stored_as_ranges);
             if !self.has_ids(&key) {
                 needs.push(Need::Ids { key, ranged });
             }
@@ -252,7 +255,7 @@ impl Symbol {
     /// The windows of the minute that is begun are open from its first trade on.
     fn open_windows(&mut self) {
         for interval in Interval::ALL {
-            let end_ns = interval.window(self.delta.start_ns()).end_ns();
+            let end_ns = interval.window_containing(self.delta.start_ns()).end_ns();
             if end_ns > self.closed_until_ns {
                 self.next_close_ns = self.next_close_ns.min(end_ns);
                 return;
@@ -363,7 +366,7 @@ impl Symbol {
         self.dirty.add(start_ns, &bar);
         self.newest_minute_ns = self.newest_minute_ns.max(start_ns);
         for interval in Interval::ALL {
-            let window = interval.window(start_ns);
+            let window = interval.window_containing(start_ns);
             let closed = window.end_ns() <= self.closed_until_ns;
             let slot = self.slots.entry(window).or_default();
             slot.used = generation;

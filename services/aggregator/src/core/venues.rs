@@ -30,7 +30,7 @@ impl Venues {
     /// Takes new settings; the scheme and scope of the first stay.
     pub(super) fn set(&mut self, place: usize, settings: VenueSettings) {
         let entry = &mut self.list[place].1;
-        let settings = entry.map_or(settings, |first| first.amended(&settings));
+        let settings = entry.map_or(settings, |first| first.updated_with(&settings));
         *entry = Some(settings);
     }
 

@@ -69,7 +69,7 @@ where
             return Ok(false);
         };
         self.worker.metrics.announced.increment(bars as u64);
-        self.worker.stores.hot.offer(prices);
+        self.worker.stores.hot.queue_prices(prices);
         self.updates = Position {
             epoch: topic.epoch(),
             offset: end,
@@ -148,7 +148,7 @@ mod tests {
                     interval: Interval::M1,
                     start_ns,
                 },
-                bar: Bar::of(&trade, Position::default(), start_ns),
+                bar: Bar::from_trade(&trade, Position::default(), start_ns),
                 closed: false,
                 revision: 0,
                 through: Position::default(),

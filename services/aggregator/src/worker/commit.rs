@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clock::{Clock, RetryPolicy};
 use host::HealthComponent;
-use store::{BarStore, CommitOutcome, StoreError, Transaction};
+use market::Position;
+use store::{BarReader, BarStore, CommitOutcome, StoreError, Transaction};
 
 /// How long one try may take, and how long to wait before the next.
 pub(super) struct Patience {
@@ -27,14 +28,16 @@ pub(super) async fn commit<S: BarStore, C: Clock>(
     loop {
         let reason = match clock::timeout(&clock, timeout, store.commit(&transaction)).await {
             Ok(Ok(CommitOutcome::Committed)) => return Ok(CommitOutcome::Committed),
-            Ok(Ok(CommitOutcome::Lost)) => "the partition was moved".to_owned(),
+            Ok(Ok(CommitOutcome::Conflict)) => "the partition was moved".to_owned(),
             Ok(Err(error)) if !error.is_transient() => return Err(error),
             Ok(Err(error)) => error.to_string(),
             Err(elapsed) => elapsed.to_string(),
         };
         match clock::timeout(&clock, timeout, place(&store, &transaction)).await {
-            Ok(Ok(place)) if place == target(&transaction) => return Ok(CommitOutcome::Committed),
-            Ok(Ok(place)) if place != transaction.expected => return Ok(CommitOutcome::Lost),
+            Ok(Ok(place)) if place == transaction.progress.next_position() => {
+                return Ok(CommitOutcome::Committed);
+            }
+            Ok(Ok(place)) if place != transaction.expected => return Ok(CommitOutcome::Conflict),
             Ok(Err(error)) if !error.is_transient() => return Err(error),
             _ => {}
         }
@@ -48,16 +51,9 @@ pub(super) async fn commit<S: BarStore, C: Clock>(
     }
 }
 
-const fn target(transaction: &Transaction) -> (u64, u64) {
-    (transaction.progress.epoch, transaction.progress.next_offset)
-}
-
-async fn place<S: BarStore>(
-    store: &S,
-    transaction: &Transaction,
-) -> Result<(u64, u64), StoreError> {
-    let rows = store.progress().await?;
+async fn place<S: BarStore>(store: &S, transaction: &Transaction) -> Result<Position, StoreError> {
+    let rows = store.partition_progress().await?;
     let partition = transaction.progress.partition;
     let row = rows.into_iter().find(|row| row.partition == partition);
-    Ok(row.map_or((0, 0), |row| (row.epoch, row.next_offset)))
+    Ok(row.map_or(Position::default(), |row| row.next_position()))
 }

@@ -2,7 +2,7 @@
 
 use clock::Clock;
 use eventlog::Log;
-use store::{BarStore, HotStore, TickStore};
+use store::{BarReader, BarStore, HotStore, TickStore};
 use tokio_util::sync::CancellationToken;
 
 use super::session::{End, Session};
@@ -50,7 +50,7 @@ where
             supplies.extend(rows.map(|(key, row)| Supply::Bar(key, row.map(Box::new))));
         }
         if !sets.is_empty() {
-            let Some(rows) = self.worker.ask_store(stop, || bars.ids(&sets)).await? else {
+            let Some(rows) = self.worker.ask_store(stop, || bars.id_sets(&sets)).await? else {
                 return Ok(Some(End::Stopped));
             };
             let rows = sets.into_iter().zip(are_ranged).zip(rows);
@@ -76,12 +76,15 @@ where
     /// and would count them twice.
     async fn still_owns(&mut self, stop: &CancellationToken) -> Result<Option<bool>, WorkerError> {
         let bars = &self.worker.stores.bars;
-        let rows = self.worker.ask_store(stop, || bars.progress()).await?;
+        let rows = self
+            .worker
+            .ask_store(stop, || bars.partition_progress())
+            .await?;
         Ok(rows.map(|rows| {
             let row = rows
                 .into_iter()
                 .find(|row| row.partition == self.worker.partition);
-            let place = row.map(|row| (row.epoch, row.next_offset));
+            let place = row.map(|row| row.next_position());
             let target = self.committing.as_ref().map(|step| step.target);
             place == Some(self.stored) || (target.is_some() && place == target)
         }))

@@ -6,7 +6,8 @@ use eventlog::{Log, LogError, NewRecord};
 use market::{Bar, MINUTE_NS, Position, SECOND_NS, TICK_RETENTION_NS, VenueSettings};
 use schemas::TradesRecord;
 use store::{
-    BarStore, CommitOutcome, ExcludedRange, HotStore, StoreError, Tick, TickStore, trades_current,
+    BarReader, BarStore, CommitOutcome, ExcludedRange, HotStore, StoreError, Tick, TickStore,
+    trades_current,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -64,7 +65,7 @@ where
         let (ticks, partition) = (worker.stores.ticks.clone(), worker.partition);
         let (clock, timeout) = (worker.stores.clock.clone(), worker.pace.call_timeout);
         self.asking = Some(self.aside.begin(async move {
-            let asked = clock::timeout(&clock, timeout, ticks.position(partition));
+            let asked = clock::timeout(&clock, timeout, ticks.archive_position(partition));
             asked.await.unwrap_or(Ok(None))
         }));
     }
@@ -75,11 +76,7 @@ where
         &mut self,
         archived: Option<Position>,
     ) -> Result<(), WorkerError> {
-        let stored = Position {
-            epoch: self.stored.0,
-            offset: self.stored.1,
-        };
-        let passed = archived.unwrap_or_default().min(stored);
+        let passed = archived.unwrap_or_default().min(self.stored);
         let refolds = self.core.ask_refolds(passed, MOST_REFOLDS);
         if refolds.is_empty() {
             return Ok(());
@@ -174,11 +171,11 @@ where
         if first_append_ns.is_some_and(|first_ns| first_ns < oldest_ns) {
             return Ok(Some(supply(Refolded::Gone)));
         }
-        let Some(rejected) = self.rejected(stop, &ticks, up_to).await? else {
+        let Some(excluded) = self.excluded_ranges(stop, &ticks, up_to).await? else {
             return Ok(None);
         };
         let settings = self.core.settings_of(&instrument).unwrap_or_default();
-        let bar = fold(ticks, &rejected, up_to, &settings);
+        let bar = fold(ticks, &excluded, up_to, &settings);
         Ok(Some(supply(Refolded::Bar(bar.map(Box::new)))))
     }
 
@@ -190,7 +187,7 @@ where
     ) -> Result<bool, WorkerError> {
         let worker = self.worker;
         loop {
-            let asked = || worker.stores.ticks.position(worker.partition);
+            let asked = || worker.stores.ticks.archive_position(worker.partition);
             let Some(archived) = worker.ask_store(stop, asked).await? else {
                 return Ok(false);
             };
@@ -210,7 +207,7 @@ where
     }
 
     /// What the fold has left out of some ticks, which are in order of their positions.
-    async fn rejected(
+    async fn excluded_ranges(
         &mut self,
         stop: &CancellationToken,
         ticks: &[Tick],
@@ -226,7 +223,7 @@ where
             }
             let bars = &worker.stores.bars;
             let end = last.offset + 1;
-            let asked = || bars.rejected(worker.partition, first.epoch, first.offset, end);
+            let asked = || bars.excluded_ranges(worker.partition, first.epoch, first.offset, end);
             let Some(found) = worker.ask_store(stop, asked).await? else {
                 return Ok(None);
             };
@@ -250,14 +247,14 @@ where
 /// The bar of the trades among some ticks, as of a position; none where there are none.
 fn fold(
     ticks: Vec<Tick>,
-    rejected: &[ExcludedRange],
+    excluded: &[ExcludedRange],
     up_to: Position,
     settings: &VenueSettings,
 ) -> Option<Bar> {
-    let trades = trades_current(ticks, rejected, up_to, settings);
+    let trades = trades_current(ticks, excluded, up_to, settings);
     let mut bars = trades
         .iter()
-        .map(|tick| Bar::of(&tick.trade, tick.position, tick.append_time_ns));
+        .map(|tick| Bar::from_trade(&tick.trade, tick.position, tick.append_time_ns));
     let mut folded = bars.next()?;
     bars.for_each(|bar| folded.merge(&bar));
     Some(folded)

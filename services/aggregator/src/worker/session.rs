@@ -30,7 +30,7 @@ pub(super) enum End {
 pub(super) struct Step {
     outcome: Answer<Result<CommitOutcome, StoreError>>,
     /// Where the stored state will be.
-    pub(super) target: (u64, u64),
+    pub(super) target: Position,
     started_ns: u64,
     /// What [`Session::folded_bytes`] was.
     bytes: u64,
@@ -41,7 +41,7 @@ pub(super) struct Session<'a, L, U, D, S, T, H, C> {
     pub(super) worker: &'a Worker<L, U, D, S, T, H, C>,
     pub(super) core: Core,
     /// Where the stored state is: (epoch, `next_offset`).
-    pub(super) stored: (u64, u64),
+    pub(super) stored: Position,
     /// Where in `bar-updates` the next update will lie at the least.
     pub(super) updates: Position,
     /// Up to where the log went when the state was loaded: the worker is ready once all before
@@ -241,7 +241,7 @@ where
                 worker.metrics.commit_seconds.record(spent.as_secs_f64());
                 Ok(true)
             }
-            Ok(CommitOutcome::Lost) => Ok(false),
+            Ok(CommitOutcome::Conflict) => Ok(false),
             Err(source) => Err(WorkerError::Store {
                 partition: worker.partition,
                 source,

@@ -4,35 +4,35 @@ use std::fmt::Write;
 
 use market::{AmendmentKind, TradeId};
 
-use crate::Problem;
+use crate::problem::Problem;
 
-/// The id of an amendment: what the request's Idempotency-Key makes it, or one that nobody else
-/// has.
+/// Returns the id of a new amendment: derived from the request's Idempotency-Key, so that a repeated
+/// request gets the same id, or random if the request has no key.
 ///
-/// What is done to which trade is part of it, so that a key that is used for several trades by
-/// mistake loses none of their amendments.
-pub(super) fn of(
+/// The kind and the trade are part of a derived id, so that no amendment is lost if a client uses
+/// one key for several trades by mistake.
+pub(super) fn new_amendment_id(
     key: Option<[u8; 16]>,
     kind: AmendmentKind,
-    trade: &str,
+    trade_name: &str,
     scope: Option<&str>,
 ) -> Result<TradeId, Problem> {
     let Some(key) = key else {
         let mut random = [0; 16];
-        // Pods and processes must not clash, so it is the system's randomness.
-        getrandom::fill(&mut random).map_err(|error| Problem::internal(&error))?;
-        return Ok(named(&random));
+        // The ids of different processes must differ, so the randomness is the system's.
+        getrandom::fill(&mut random).map_err(|error| Problem::internal_error(&error))?;
+        return Ok(hexadecimal_id(&random));
     };
     let mut digest = blake3::Hasher::new();
     digest.update(&key);
-    for part in [kind.name(), trade, scope.unwrap_or("")] {
+    for part in [kind.name(), trade_name, scope.unwrap_or("")] {
         digest.update(&(part.len() as u64).to_le_bytes());
         digest.update(part.as_bytes());
     }
-    Ok(named(&digest.finalize().as_bytes()[..16]))
+    Ok(hexadecimal_id(&digest.finalize().as_bytes()[..16]))
 }
 
-fn named(bytes: &[u8]) -> TradeId {
+fn hexadecimal_id(bytes: &[u8]) -> TradeId {
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {
         write!(text, "{byte:02x}").expect("writing to memory cannot fail");
@@ -47,8 +47,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_gives_the_same_id_for_the_same_deed_alone() {
-        let id = |key, kind, trade, scope| of(Some([key; 16]), kind, trade, scope).unwrap();
+    fn a_key_gives_the_same_id_only_for_the_same_amendment_of_the_same_trade() {
+        let id = |key, kind, trade, scope| {
+            new_amendment_id(Some([key; 16]), kind, trade, scope).unwrap()
+        };
         let first = id(1, AmendmentKind::Edit, "7", None);
         assert_eq!(id(1, AmendmentKind::Edit, "7", None), first);
         let others = [
@@ -63,8 +65,9 @@ mod tests {
     }
 
     #[test]
-    fn without_a_key_each_is_its_own() {
-        let ids = (0..1_000).map(|_| of(None, AmendmentKind::Edit, "7", None).unwrap());
+    fn without_a_key_every_id_is_different() {
+        let ids =
+            (0..1_000).map(|_| new_amendment_id(None, AmendmentKind::Edit, "7", None).unwrap());
         assert_eq!(ids.collect::<HashSet<_>>().len(), 1_000);
     }
 }

@@ -1,66 +1,64 @@
-//! Which trade the path names.
+//! Which trade the last segment of a path names.
 
-use clock::Clock;
-use eventlog::Log;
+use backend::Backend;
+use eventlog::{Log, LogError};
+use ingest::IngestError;
 use market::{IdScheme, Instrument, Position, TradeId, VenueSettings};
 use schemas::{RecordPosition, TradesRecord};
-use store::{BarReader, TickStore};
+use store::TickStore;
 
-use crate::{ApiState, Problem};
+use crate::problem::Problem;
+use crate::state::ApiState;
 
 const POSITION: &str = "a position such as 1-0-42, as GET /api/v1/trades prints it";
 
-/// What a trade is known by.
+/// What identifies a trade.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Target {
     /// The venue's id.
     Id(TradeId),
-    /// Its place in the log.
-    Place(Position),
+    /// The trade's position in the log.
+    Position(Position),
 }
 
-/// What the last segment of a path names: the venue's id, or the position of a trade that has
-/// none.
+/// Returns what the last segment of a path identifies: a trade by the venue's id, or a trade without
+/// an id by its position.
 ///
-/// Where a venue gives ids to some trades only, a text may be either. Then it is what the trade
-/// at that time has; if neither is known, the id of a trade that is yet to come.
-pub(super) async fn find<L: Log, B: BarReader, T: TickStore, C: Clock>(
-    state: &ApiState<L, B, T, C>,
+/// If a venue gives ids to some of its trades only, a text may be either. It is then what the trade
+/// at `time_ns` has, or, if no such trade is known, the id of a trade that has not arrived yet.
+pub(super) async fn find_target<B: Backend>(
+    state: &ApiState<B>,
     instrument: &Instrument,
     settings: &VenueSettings,
     text: &str,
     time_ns: i64,
 ) -> Result<Target, Problem> {
-    let partition = state.partition_of(instrument);
-    let id = || {
-        TradeId::parse(text).map_err(|error| {
-            let accepted = format!("1 to 64 visible ASCII characters, or {POSITION}");
-            Problem::parameter("id", format!("id {error}"), accepted)
-        })
-    };
-    let elsewhere = |found| {
-        let detail = format!(
-            "{text} is in partition {found}, and the trades of {} are in {partition}",
-            instrument.key()
-        );
-        Problem::parameter("id", detail, POSITION)
-    };
-    let found = match (settings.scheme, text.parse::<RecordPosition>().ok()) {
-        (IdScheme::Contiguous, _) | (IdScheme::Unique, None) => return Ok(Target::Id(id()?)),
-        (IdScheme::None, None) => {
-            let detail = "the venue's trades have no ids; they are known by their positions";
-            return Err(Problem::parameter("id", detail, POSITION));
+    let record_position = match (settings.scheme, text.parse::<RecordPosition>()) {
+        (IdScheme::Contiguous, _) | (IdScheme::Unique, Err(_)) => {
+            return Ok(Target::Id(parse_id(text)?));
         }
-        (_, Some(found)) => found,
+        (IdScheme::None, Err(_)) => {
+            let detail = "the venue's trades have no ids; they are known by their positions";
+            return Err(Problem::invalid_parameter("id", detail, POSITION));
+        }
+        (_, Ok(record_position)) => record_position,
     };
-    let (place, is_elsewhere) = (found.position, found.partition != partition);
+    let position = record_position.position;
+    let partition = state.partition_of(instrument);
+    let check_partition = || match record_position.partition == partition {
+        true => Ok(()),
+        false => Err(wrong_partition(
+            instrument,
+            partition,
+            text,
+            record_position,
+        )),
+    };
     if settings.scheme == IdScheme::None {
-        return match is_elsewhere {
-            true => Err(elsewhere(found.partition)),
-            false => Ok(Target::Place(place)),
-        };
+        check_partition()?;
+        return Ok(Target::Position(position));
     }
-    let id = id()?;
+    let id = parse_id(text)?;
     let end_ns = time_ns.saturating_add(1);
     let ticks = state.ticks.read(instrument, time_ns, end_ns).await?;
     let mut trades = ticks.iter().filter(|tick| tick.amendment.is_none());
@@ -70,38 +68,61 @@ pub(super) async fn find<L: Log, B: BarReader, T: TickStore, C: Clock>(
     {
         return Ok(Target::Id(id));
     }
-    if is_elsewhere {
-        return Err(elsewhere(found.partition));
-    }
-    let is_archived = trades.any(|tick| tick.position == place && tick.trade.id.is_none());
-    match is_archived || is_logged(state, instrument, place).await? {
-        true => Ok(Target::Place(place)),
+    check_partition()?;
+    let is_archived = trades.any(|tick| tick.position == position && tick.trade.id.is_none());
+    match is_archived || is_in_log(state, instrument, position).await? {
+        true => Ok(Target::Position(position)),
         false => Ok(Target::Id(id)),
     }
 }
 
-/// Whether the log holds a trade without an id there, which may not be archived yet.
-async fn is_logged<L: Log, B: BarReader, T: TickStore, C: Clock>(
-    state: &ApiState<L, B, T, C>,
+fn parse_id(text: &str) -> Result<TradeId, Problem> {
+    TradeId::parse(text).map_err(|error| {
+        let accepted = format!("1 to 64 visible ASCII characters, or {POSITION}");
+        Problem::invalid_parameter("id", format!("id {error}"), accepted)
+    })
+}
+
+fn wrong_partition(
     instrument: &Instrument,
-    place: Position,
+    partition: u32,
+    text: &str,
+    found: RecordPosition,
+) -> Problem {
+    let detail = format!(
+        "{text} is in partition {}, and the trades of {} are in {partition}",
+        found.partition,
+        instrument.key()
+    );
+    Problem::invalid_parameter("id", detail, POSITION)
+}
+
+/// Returns whether the log holds a trade without an id at a position. It may not be archived yet.
+async fn is_in_log<B: Backend>(
+    state: &ApiState<B>,
+    instrument: &Instrument,
+    position: Position,
 ) -> Result<bool, Problem> {
     let partition = state.partition_of(instrument);
     let log = &state.log;
-    let bounds = log.bounds(partition).await.map_err(from_log)?;
-    if place.epoch != log.epoch() || !(bounds.first..bounds.end).contains(&place.offset) {
+    let bounds = log.bounds(partition).await.map_err(log_problem)?;
+    let is_within = (bounds.first..bounds.end).contains(&position.offset);
+    if position.epoch != log.epoch() || !is_within {
         return Ok(false);
     }
-    let batch = log.fetch(partition, place.offset, 1).await;
-    let batch = batch.map_err(from_log)?;
-    let mut records = batch.records.iter();
-    Ok(records.any(|record| {
-        record.offset == place.offset
+    let batch = log.fetch(partition, position.offset, 1).await;
+    let batch = batch.map_err(log_problem)?;
+    let has_no_id = |value: &[u8]| match TradesRecord::decode(value) {
+        Ok(TradesRecord::Trade(trade)) => trade.id.is_none(),
+        _ => false,
+    };
+    Ok(batch.records.iter().any(|record| {
+        record.offset == position.offset
             && record.key == instrument.key().as_bytes()
-            && matches!(TradesRecord::decode(&record.value), Ok(TradesRecord::Trade(trade)) if trade.id.is_none())
+            && has_no_id(&record.value)
     }))
 }
 
-fn from_log(error: eventlog::LogError) -> Problem {
-    ingest::IngestError::from(error).into()
+fn log_problem(error: LogError) -> Problem {
+    IngestError::from(error).into()
 }

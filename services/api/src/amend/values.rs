@@ -2,16 +2,16 @@
 
 use market::{Trade, TradeId};
 
+use crate::problem::{ErrorCode, Problem};
 use crate::raw_object::{MemberFault, RawObject};
-use crate::submit::{Fault, VALUE_NAMES, read_values};
-use crate::{ErrorCode, Problem};
+use crate::submit::{ElementFault, VALUE_NAMES, parse_values};
 
-/// Reads the body of an edit of the trade that the path calls `name`. The id of the trade read
-/// is the body's, and means nothing beyond being the same.
+/// Reads the body of an edit of the trade that the path calls `trade_name`. The body may repeat the
+/// id; an id that differs from the path's is an error.
 ///
 /// # Errors
 /// A [`Problem`] that names the member at fault.
-pub(super) fn read(body: &[u8], name: &str) -> Result<Trade, Problem> {
+pub(super) fn read_values(body: &[u8], trade_name: &str) -> Result<Trade, Problem> {
     let invalid = |detail: String| {
         Problem::new(ErrorCode::InvalidBody, detail).accepted("the trade's values as a JSON object")
     };
@@ -28,22 +28,26 @@ pub(super) fn read(body: &[u8], name: &str) -> Result<Trade, Problem> {
         }
         Some(MemberFault::Repeated(name)) => {
             let detail = format!("{name} is given twice");
-            return Err(Problem::parameter(name, detail, "one value"));
+            return Err(Problem::invalid_parameter(name, detail, "one value"));
         }
     }
-    let values = std::array::from_fn(|place| object.value(place));
-    let trade = read_values(&values).map_err(problem)?;
+    let values = std::array::from_fn(|index| object.value(index));
+    let trade = parse_values(&values).map_err(value_problem)?;
     if let Some(id) = &trade.id
-        && TradeId::parse(name).as_ref() != Ok(id)
+        && TradeId::parse(trade_name).as_ref() != Ok(id)
     {
-        let detail = format!("the body is of the trade {id}, the path of {name}");
-        return Err(Problem::parameter("id", detail, "the path's id, or none"));
+        let detail = format!("the body is of the trade {id}, the path of {trade_name}");
+        return Err(Problem::invalid_parameter(
+            "id",
+            detail,
+            "the path's id, or none",
+        ));
     }
     Ok(trade)
 }
 
-/// What is wrong with a value, as a problem.
-pub(super) fn problem(fault: Fault) -> Problem {
+/// Returns a faulty value as a problem.
+pub(super) fn value_problem(fault: ElementFault) -> Problem {
     Problem::new(ErrorCode::InvalidParameter, fault.message)
         .field(fault.field)
         .reason(fault.code.name())

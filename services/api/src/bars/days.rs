@@ -1,38 +1,39 @@
-//! Days that begin where a zone says, folded from the bars that make them up.
+//! Days that begin at a time of day in a zone, folded from the bars that they consist of.
 
 use market::{BarRow, DayStart, Interval, Window};
 use store::BarReader;
 
-use super::source::{BarSource, Keep, closed_by, is_empty};
-use super::{Candle, Candles, Period, Periods};
-use crate::Problem;
+use super::candles::{Candle, Candles};
+use super::periods::{Period, Periods};
+use super::source::{BarSource, KeptBars, is_empty, latest_closed_end_ns};
 use crate::params::END_OF_TIME_NS;
+use crate::problem::Problem;
 
 /// How many days are read at once.
-const CHUNK: usize = 100;
+const DAYS_PER_READ: usize = 100;
 
-/// At most `limit` days with trades that start in `[start_ns, end_ns)`, the oldest.
-pub(super) async fn oldest<B: BarReader>(
-    source: &BarSource<'_, B>,
+/// Returns the first `limit` days with trades that start in `[start_ns, end_ns)`.
+pub(super) async fn oldest_days<R: BarReader>(
+    source: &BarSource<'_, R>,
     periods: &Periods,
     start_ns: i64,
     end_ns: i64,
     limit: usize,
 ) -> Result<Candles, Problem> {
-    let mut closed_until = source.closed_until().await?;
+    let mut closed_until_ns = source.closed_until_ns().await?;
     let mut list: Vec<Candle> = Vec::new();
-    let mut first = periods.at_or_after(start_ns)?;
+    let mut first = periods.starting_from(start_ns)?;
     while list.len() <= limit {
-        let wanted = (limit + 1 - list.len()).min(CHUNK);
-        let days = periods.from(first, end_ns, wanted)?;
+        let wanted = (limit + 1 - list.len()).min(DAYS_PER_READ);
+        let days = periods.forward_from(first, end_ns, wanted)?;
         let Some(last) = days.last().copied() else {
             break;
         };
-        let folded = fold(source, &days, &mut closed_until).await?;
+        let folded = fold_days(source, &days, &mut closed_until_ns).await?;
         first = match folded.is_empty() {
-            false => periods.holding(last.end_ns)?,
-            true => match source.first_from(last.end_ns).await? {
-                Some(row) => periods.holding(row.window.start_ns)?,
+            false => periods.containing(last.end_ns)?,
+            true => match source.first_minute_from(last.end_ns).await? {
+                Some(row) => periods.containing(row.window.start_ns)?,
                 None => break,
             },
         };
@@ -43,28 +44,28 @@ pub(super) async fn oldest<B: BarReader>(
     Ok(Candles { list, next_ns })
 }
 
-/// At most `limit` days with trades that start before `end_ns`, the newest.
-pub(super) async fn newest<B: BarReader>(
-    source: &BarSource<'_, B>,
+/// Returns the last `limit` days with trades that start before `end_ns`.
+pub(super) async fn newest_days<R: BarReader>(
+    source: &BarSource<'_, R>,
     periods: &Periods,
     end_ns: i64,
     limit: usize,
 ) -> Result<Candles, Problem> {
-    let mut closed_until = source.closed_until().await?;
+    let mut closed_until_ns = source.closed_until_ns().await?;
     let mut list: Vec<Candle> = Vec::new();
     // The last day may start before `end_ns` and trade after it.
     let mut before_ns = match end_ns {
         END_OF_TIME_NS => END_OF_TIME_NS,
-        _ => periods.holding(end_ns - 1)?.end_ns,
+        _ => periods.containing(end_ns - 1)?.end_ns,
     };
     while list.len() < limit {
-        let Some(row) = source.last_before(before_ns).await? else {
+        let Some(row) = source.last_minute_before(before_ns).await? else {
             break;
         };
-        let last = periods.holding(row.window.start_ns)?;
-        let days = periods.up_to(last, (limit - list.len()).min(CHUNK))?;
+        let last = periods.containing(row.window.start_ns)?;
+        let days = periods.backward_from(last, (limit - list.len()).min(DAYS_PER_READ))?;
         before_ns = days[0].start_ns;
-        let mut folded = fold(source, &days, &mut closed_until).await?;
+        let mut folded = fold_days(source, &days, &mut closed_until_ns).await?;
         folded.append(&mut list);
         list = folded;
     }
@@ -74,22 +75,24 @@ pub(super) async fn newest<B: BarReader>(
     })
 }
 
-/// The days with trades among some that follow one another. Closed bars that come to light
-/// move `closed_until` on.
-pub(super) async fn fold<B: BarReader>(
-    source: &BarSource<'_, B>,
+/// Folds consecutive days and returns those with trades. Advances `closed_until_ns` past the closed
+/// bars that it reads.
+pub(super) async fn fold_days<R: BarReader>(
+    source: &BarSource<'_, R>,
     days: &[Period],
-    closed_until: &mut i64,
+    closed_until_ns: &mut i64,
 ) -> Result<Vec<Candle>, Problem> {
     let mut folded = Vec::new();
     let mut rest = days;
     while let [first, ..] = rest {
-        let interval = DayStart::divisor(first.start_ns, first.end_ns)?;
-        let same = |day: &&Period| DayStart::divisor(day.start_ns, day.end_ns) == Ok(interval);
-        let (run, later) = rest.split_at(rest.iter().take_while(same).count());
-        rest = later;
-        let rows = read(source, interval, run).await?;
-        *closed_until = (*closed_until).max(closed_by(&rows));
+        let interval = DayStart::longest_dividing_interval(first.start_ns, first.end_ns)?;
+        let has_same_interval = |day: &&Period| {
+            DayStart::longest_dividing_interval(day.start_ns, day.end_ns) == Ok(interval)
+        };
+        let (run, other_days) = rest.split_at(rest.iter().take_while(has_same_interval).count());
+        rest = other_days;
+        let rows = read_bars(source, interval, run).await?;
+        *closed_until_ns = (*closed_until_ns).max(latest_closed_end_ns(&rows));
         for day in run {
             let from = rows.partition_point(|row| row.window.start_ns < day.start_ns);
             let to = rows.partition_point(|row| row.window.start_ns < day.end_ns);
@@ -100,13 +103,13 @@ pub(super) async fn fold<B: BarReader>(
         let Candle::Traded { row, end_ns } = candle else {
             continue;
         };
-        row.closed = *end_ns <= *closed_until;
+        row.closed = *end_ns <= *closed_until_ns;
     }
     Ok(folded)
 }
 
-async fn read<B: BarReader>(
-    source: &BarSource<'_, B>,
+async fn read_bars<R: BarReader>(
+    source: &BarSource<'_, R>,
     interval: Interval,
     days: &[Period],
 ) -> Result<Vec<BarRow>, Problem> {
@@ -114,11 +117,12 @@ async fn read<B: BarReader>(
     let windows = (end_ns - start_ns) / interval.length_ns();
     let limit = usize::try_from(windows).expect("days have few windows");
     source
-        .range(interval, start_ns, end_ns, limit, Keep::Oldest)
+        .bars_between(interval, start_ns, end_ns, limit, KeptBars::Oldest)
         .await
 }
 
-/// The bar of one day, where it has trades. Its revision is the sum of those of its bars.
+/// Returns the bar of one day; `None` without trades. Its revision is the sum of its bars'
+/// revisions.
 fn fold_day(rows: &[BarRow], day: Period) -> Option<Candle> {
     let mut traded = rows.iter().filter(|row| !is_empty(row));
     let mut bar = traded.next()?.bar.clone();

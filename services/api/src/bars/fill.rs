@@ -1,113 +1,116 @@
-//! Pages without gaps: empty periods are filled flat at the prior close.
+//! Pages without gaps: periods without trades are filled in at the prior close.
 
 use store::BarReader;
 
-use super::source::{BarSource, Keep, closed_by, is_empty};
-use super::{BarRequest, Candle, Candles, Period, Periods, days};
-use crate::Problem;
+use super::candles::{Candle, Candles};
+use super::days;
+use super::periods::{Period, Periods};
+use super::request::BarRequest;
+use super::source::{BarSource, KeptBars, is_empty, latest_closed_end_ns};
 use crate::params::END_OF_TIME_NS;
+use crate::problem::Problem;
 
 /// How many days are folded at once.
-const CHUNK: usize = 100;
+const DAYS_PER_READ: usize = 100;
 
-/// The bars asked for and the gaps between them, filled. Nothing is filled before the first
-/// trade, after the present, or, where no end is given, after the newest bar.
-pub(super) async fn page<B: BarReader>(
-    source: &BarSource<'_, B>,
+/// Returns the requested bars with the gaps between them filled in. Nothing is filled in before the
+/// first trade, after the present, or, if the request has no end, after the newest bar.
+pub(super) async fn filled_page<R: BarReader>(
+    source: &BarSource<'_, R>,
     request: &BarRequest,
     now_ns: i64,
 ) -> Result<Candles, Problem> {
     let periods = &request.periods;
-    let Some(newest) = source.last_before(END_OF_TIME_NS).await? else {
+    let Some(newest) = source.last_minute_before(END_OF_TIME_NS).await? else {
         return Ok(Candles::default());
     };
-    let newest_end = periods.holding(newest.window.start_ns)?.end_ns;
+    let newest_end_ns = periods.containing(newest.window.start_ns)?.end_ns;
     let end_ns = match request.end_ns {
-        None => newest_end,
-        Some(end_ns) => end_ns.min(newest_end.max(periods.holding(now_ns.max(0))?.end_ns)),
+        None => newest_end_ns,
+        Some(end_ns) => end_ns.min(newest_end_ns.max(periods.containing(now_ns.max(0))?.end_ns)),
     };
-    let wanted = match request.start_ns {
-        Some(start_ns) => oldest(source, periods, start_ns, end_ns, request.limit).await?,
+    let shown = match request.start_ns {
+        Some(start_ns) => oldest_periods(source, periods, start_ns, end_ns, request.limit).await?,
         None => newest_periods(source, periods, end_ns, request.limit).await?,
     };
-    let Some(last) = wanted.periods.last() else {
+    let Some(last) = shown.periods.last() else {
         return Ok(Candles::default());
     };
-    let next = (last.end_ns < end_ns).then_some(last.end_ns);
+    let next_ns = (last.end_ns < end_ns).then_some(last.end_ns);
     Ok(Candles {
-        list: filled(source, periods, &wanted).await?,
-        next_ns: next.filter(|_| request.start_ns.is_some()),
+        list: filled_candles(source, periods, &shown).await?,
+        next_ns: next_ns.filter(|_| request.start_ns.is_some()),
     })
 }
 
-/// Periods to be shown, and the close before them where there is one.
-struct Wanted {
+/// The periods of a page, and the close before them if there is one.
+struct ShownPeriods {
     periods: Vec<Period>,
     prior_close: Option<String>,
 }
 
-async fn oldest<B: BarReader>(
-    source: &BarSource<'_, B>,
+async fn oldest_periods<R: BarReader>(
+    source: &BarSource<'_, R>,
     periods: &Periods,
     start_ns: i64,
     end_ns: i64,
     limit: usize,
-) -> Result<Wanted, Problem> {
-    let mut first = periods.at_or_after(start_ns)?;
+) -> Result<ShownPeriods, Problem> {
+    let mut first = periods.starting_from(start_ns)?;
     let prior_close = prior_close(source, first.start_ns).await?;
     if prior_close.is_none()
-        && let Some(row) = source.first_from(first.start_ns).await?
+        && let Some(row) = source.first_minute_from(first.start_ns).await?
     {
-        first = periods.holding(row.window.start_ns)?;
+        first = periods.containing(row.window.start_ns)?;
     }
-    Ok(Wanted {
-        periods: periods.from(first, end_ns, limit)?,
+    Ok(ShownPeriods {
+        periods: periods.forward_from(first, end_ns, limit)?,
         prior_close,
     })
 }
 
-async fn newest_periods<B: BarReader>(
-    source: &BarSource<'_, B>,
+async fn newest_periods<R: BarReader>(
+    source: &BarSource<'_, R>,
     periods: &Periods,
     end_ns: i64,
     limit: usize,
-) -> Result<Wanted, Problem> {
-    let mut wanted = Wanted {
-        periods: periods.up_to(periods.holding(end_ns - 1)?, limit)?,
+) -> Result<ShownPeriods, Problem> {
+    let mut shown = ShownPeriods {
+        periods: periods.backward_from(periods.containing(end_ns - 1)?, limit)?,
         prior_close: None,
     };
-    let Some(first) = wanted.periods.first() else {
-        return Ok(wanted);
+    let Some(first) = shown.periods.first() else {
+        return Ok(shown);
     };
     let start_ns = first.start_ns;
-    wanted.prior_close = prior_close(source, start_ns).await?;
-    if wanted.prior_close.is_none() {
-        let traded = source.first_from(start_ns).await?;
+    shown.prior_close = prior_close(source, start_ns).await?;
+    if shown.prior_close.is_none() {
+        let traded = source.first_minute_from(start_ns).await?;
         let traded_ns = traded.map_or(i64::MAX, |row| row.window.start_ns);
-        wanted.periods.retain(|period| period.end_ns > traded_ns);
+        shown.periods.retain(|period| period.end_ns > traded_ns);
     }
-    Ok(wanted)
+    Ok(shown)
 }
 
-async fn prior_close<B: BarReader>(
-    source: &BarSource<'_, B>,
+async fn prior_close<R: BarReader>(
+    source: &BarSource<'_, R>,
     start_ns: i64,
 ) -> Result<Option<String>, Problem> {
-    let prior = source.last_before(start_ns).await?;
+    let prior = source.last_minute_before(start_ns).await?;
     Ok(prior.map(|row| row.bar.close.price.to_string()))
 }
 
-async fn filled<B: BarReader>(
-    source: &BarSource<'_, B>,
+async fn filled_candles<R: BarReader>(
+    source: &BarSource<'_, R>,
     periods: &Periods,
-    wanted: &Wanted,
+    shown: &ShownPeriods,
 ) -> Result<Vec<Candle>, Problem> {
-    let mut closed_until = source.closed_until().await?;
-    let traded = traded(source, periods, &wanted.periods, &mut closed_until).await?;
+    let mut closed_until_ns = source.closed_until_ns().await?;
+    let traded = traded_candles(source, periods, &shown.periods, &mut closed_until_ns).await?;
     let mut traded = traded.into_iter().peekable();
-    let mut close = wanted.prior_close.clone();
-    let mut list = Vec::with_capacity(wanted.periods.len());
-    for period in &wanted.periods {
+    let mut close = shown.prior_close.clone();
+    let mut list = Vec::with_capacity(shown.periods.len());
+    for period in &shown.periods {
         if let Some(candle) = traded.next_if(|next| next.start_ns() == period.start_ns) {
             if let Candle::Traded { row, .. } = &candle {
                 close = Some(row.bar.close.price.to_string());
@@ -117,43 +120,44 @@ async fn filled<B: BarReader>(
             list.push(Candle::Flat {
                 period: *period,
                 price: price.clone(),
-                closed: period.end_ns <= closed_until,
+                closed: period.end_ns <= closed_until_ns,
             });
         }
     }
     Ok(list)
 }
 
-/// The bars with trades among some periods that follow one another.
-async fn traded<B: BarReader>(
-    source: &BarSource<'_, B>,
+/// Returns the bars with trades among consecutive periods. Advances `closed_until_ns` past the
+/// closed bars that it reads.
+async fn traded_candles<R: BarReader>(
+    source: &BarSource<'_, R>,
     periods: &Periods,
-    wanted: &[Period],
-    closed_until: &mut i64,
+    consecutive: &[Period],
+    closed_until_ns: &mut i64,
 ) -> Result<Vec<Candle>, Problem> {
     let mut candles = Vec::new();
-    match (periods, wanted) {
+    match (periods, consecutive) {
         (Periods::Windows(interval), [first, ..]) => {
-            let end_ns = wanted[wanted.len() - 1].end_ns;
+            let end_ns = consecutive[consecutive.len() - 1].end_ns;
             let rows = source
-                .range(
+                .bars_between(
                     *interval,
                     first.start_ns,
                     end_ns,
-                    wanted.len(),
-                    Keep::Oldest,
+                    consecutive.len(),
+                    KeptBars::Oldest,
                 )
                 .await?;
-            *closed_until = (*closed_until).max(closed_by(&rows));
-            let shown = rows.into_iter().filter(|row| !is_empty(row));
-            candles.extend(shown.map(|row| Candle::Traded {
+            *closed_until_ns = (*closed_until_ns).max(latest_closed_end_ns(&rows));
+            let traded = rows.into_iter().filter(|row| !is_empty(row));
+            candles.extend(traded.map(|row| Candle::Traded {
                 end_ns: row.window.end_ns(),
                 row,
             }));
         }
         (Periods::Days(_), _) => {
-            for chunk in wanted.chunks(CHUNK) {
-                candles.extend(days::fold(source, chunk, closed_until).await?);
+            for chunk in consecutive.chunks(DAYS_PER_READ) {
+                candles.extend(days::fold_days(source, chunk, closed_until_ns).await?);
             }
         }
         (Periods::Windows(_), []) => {}

@@ -1,68 +1,70 @@
-//! Bars as the hub and the store know them together.
+//! Bars of the hub and the store together.
 
 use market::{BarRow, Instrument, Interval};
 use store::{BarQuery, BarReader};
 
-use super::{BarRequest, Periods};
+use super::periods::Periods;
+use super::request::BarRequest;
+use crate::hub::Hub;
 use crate::params::END_OF_TIME_NS;
-use crate::{Hub, Problem};
+use crate::problem::Problem;
 
-/// Bars of one instrument: of each window the newer of the hub's and the store's.
-pub(super) struct BarSource<'a, B> {
-    bars: &'a B,
+/// The bars of one instrument: for each window the newer of the hub's and the store's.
+pub(super) struct BarSource<'a, R> {
+    bars: &'a R,
     instrument: &'a Instrument,
-    /// What the hub knew when the source was opened.
-    live: Vec<BarRow>,
+    /// The bars that the hub held when the source was opened.
+    live_bars: Vec<BarRow>,
 }
 
-/// Which end of a range a limit keeps.
+/// Which bars of a range a limit keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Keep {
+pub(super) enum KeptBars {
     Oldest,
     Newest,
 }
 
-impl<'a, B: BarReader> BarSource<'a, B> {
-    /// Reads the hub; the store is read from now on.
-    pub(super) fn open(hub: &Hub, bars: &'a B, request: &'a BarRequest) -> Self {
+impl<'a, R: BarReader> BarSource<'a, R> {
+    /// Reads the hub. The store is read by the other methods, after it.
+    pub(super) fn open(hub: &Hub, bars: &'a R, request: &'a BarRequest) -> Self {
         let instrument = &request.instrument;
-        let live = match request.periods {
-            Periods::Windows(interval) if !request.fill => hub.rows(instrument, interval),
+        let live_bars = match request.periods {
+            Periods::Windows(interval) if !request.fill => hub.bars(instrument, interval),
             _ => Interval::ALL
                 .into_iter()
-                .flat_map(|interval| hub.rows(instrument, interval))
+                .flat_map(|interval| hub.bars(instrument, interval))
                 .collect(),
         };
         Self {
             bars,
             instrument,
-            live,
+            live_bars,
         }
     }
 
-    /// The same of minutes alone.
-    pub(super) fn minutes(hub: &Hub, bars: &'a B, instrument: &'a Instrument) -> Self {
+    /// Does the same for minutes only.
+    pub(super) fn open_minutes(hub: &Hub, bars: &'a R, instrument: &'a Instrument) -> Self {
         Self {
             bars,
             instrument,
-            live: hub.rows(instrument, Interval::M1),
+            live_bars: hub.bars(instrument, Interval::M1),
         }
     }
 
-    /// What the hub knew.
-    pub(super) fn live(&self) -> &[BarRow] {
-        &self.live
+    /// Returns the bars that the hub held.
+    pub(super) fn live_bars(&self) -> &[BarRow] {
+        &self.live_bars
     }
 
-    /// The bars that start in `[start_ns, end_ns)`, at most `limit`, ascending; those of
-    /// windows that cancels have emptied among them.
-    pub(super) async fn range(
+    /// Returns at most `limit` bars that start in `[start_ns, end_ns)`, ascending. They include
+    /// windows that cancels have emptied.
+    pub(super) async fn bars_between(
         &self,
         interval: Interval,
         start_ns: i64,
         end_ns: i64,
         limit: usize,
-        keep: Keep,
+        kept: KeptBars,
     ) -> Result<Vec<BarRow>, Problem> {
         let query = BarQuery {
             instrument: self.instrument.clone(),
@@ -70,29 +72,29 @@ impl<'a, B: BarReader> BarSource<'a, B> {
             start_ns,
             end_ns,
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
-            newest: keep == Keep::Newest,
+            keep_newest: kept == KeptBars::Newest,
         };
         let mut rows = self.bars.bar_range(&query).await?;
-        for live in &self.live {
+        for live in &self.live_bars {
             let start = live.window.start_ns;
             if live.window.interval == interval && (start_ns..end_ns).contains(&start) {
-                overlay(&mut rows, live);
+                merge_live_bar(&mut rows, live);
             }
         }
         let excess = rows.len().saturating_sub(limit);
-        match keep {
-            Keep::Oldest => rows.truncate(limit),
-            Keep::Newest => drop(rows.drain(..excess)),
+        match kept {
+            KeptBars::Oldest => rows.truncate(limit),
+            KeptBars::Newest => drop(rows.drain(..excess)),
         }
         Ok(rows)
     }
 
-    /// The minute of the first trade at or after the minute at `start_ns`.
-    pub(super) async fn first_from(&self, start_ns: i64) -> Result<Option<BarRow>, Problem> {
+    /// Returns the first minute with trades that starts at `start_ns` or later.
+    pub(super) async fn first_minute_from(&self, start_ns: i64) -> Result<Option<BarRow>, Problem> {
         let mut from_ns = start_ns;
         loop {
             let rows = self
-                .range(Interval::M1, from_ns, END_OF_TIME_NS, 1, Keep::Oldest)
+                .bars_between(Interval::M1, from_ns, END_OF_TIME_NS, 1, KeptBars::Oldest)
                 .await?;
             match rows.into_iter().next() {
                 Some(row) if is_empty(&row) => from_ns = row.window.end_ns(),
@@ -101,11 +103,13 @@ impl<'a, B: BarReader> BarSource<'a, B> {
         }
     }
 
-    /// The minute of the last trade in the minutes that start before `end_ns`.
-    pub(super) async fn last_before(&self, end_ns: i64) -> Result<Option<BarRow>, Problem> {
+    /// Returns the last minute with trades that starts before `end_ns`.
+    pub(super) async fn last_minute_before(&self, end_ns: i64) -> Result<Option<BarRow>, Problem> {
         let mut end_ns = end_ns;
         loop {
-            let rows = self.range(Interval::M1, 0, end_ns, 1, Keep::Newest).await?;
+            let rows = self
+                .bars_between(Interval::M1, 0, end_ns, 1, KeptBars::Newest)
+                .await?;
             match rows.into_iter().next() {
                 Some(row) if is_empty(&row) => end_ns = row.window.start_ns,
                 found => return Ok(found),
@@ -113,20 +117,20 @@ impl<'a, B: BarReader> BarSource<'a, B> {
         }
     }
 
-    /// Windows and days that end at or before this are closed, as far as the store knows.
-    pub(super) async fn closed_until(&self) -> Result<i64, Problem> {
+    /// Returns the time up to which windows and days are closed, as far as the store knows.
+    pub(super) async fn closed_until_ns(&self) -> Result<i64, Problem> {
         let symbol = self.bars.symbol(self.instrument).await?;
         Ok(symbol.map_or(i64::MIN, |symbol| symbol.closed_until_ns))
     }
 }
 
-/// Whether cancels have emptied the window: its row is kept and never shown.
+/// Returns whether cancels have emptied the window. Its row is kept and never shown.
 pub(super) const fn is_empty(row: &BarRow) -> bool {
     row.bar.trades == 0
 }
 
-/// The latest end among closed bars: everything before it is closed too.
-pub(super) fn closed_by(rows: &[BarRow]) -> i64 {
+/// Returns the latest end among closed bars: every window before it is closed too.
+pub(super) fn latest_closed_end_ns(rows: &[BarRow]) -> i64 {
     let ends = rows
         .iter()
         .filter(|row| row.closed)
@@ -134,12 +138,12 @@ pub(super) fn closed_by(rows: &[BarRow]) -> i64 {
     ends.max().unwrap_or(i64::MIN)
 }
 
-/// Puts a live row in its place, unless the one that is there is as new.
-fn overlay(rows: &mut Vec<BarRow>, live: &BarRow) {
+/// Puts a live bar among the stored ones, unless the stored bar of its window is as new.
+fn merge_live_bar(rows: &mut Vec<BarRow>, live: &BarRow) {
     match rows.binary_search_by_key(&live.window.start_ns, |row| row.window.start_ns) {
-        Ok(place) if live.through > rows[place].through => rows[place] = live.clone(),
+        Ok(index) if live.through > rows[index].through => rows[index] = live.clone(),
         Ok(_) => {}
-        Err(place) => rows.insert(place, live.clone()),
+        Err(index) => rows.insert(index, live.clone()),
     }
 }
 

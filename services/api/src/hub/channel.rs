@@ -1,93 +1,64 @@
 //! One channel: the bars of one instrument and interval.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use market::{BarRow, Instrument, Interval, Position};
+use market::{BarRow, Position};
 
-use super::message::{Encoding, Entry, Message};
-use super::{Gap, HubLimits, Mailbox, Subscription, signed};
+use super::channel_name::ChannelName;
+use super::limits::HubLimits;
+use super::mailbox::Mailbox;
+use super::message::{BarChange, Encoding, Message};
+use super::sequence::{BEFORE_FIRST_MESSAGE, sequence_number};
+use super::subscription::Subscription;
 
-/// The name of a channel: `bars:{venue}:{symbol}:{interval}`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ChannelName {
-    /// Which instrument.
-    pub instrument: Instrument,
-    /// Which interval.
-    pub interval: Interval,
-}
-
-/// A text that names no channel.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{text:?} is not a channel; bars:venue:symbol:interval is expected, such as bars:synthetic:BTCUSDT:1m"
-)]
-pub struct ChannelNameError {
-    text: String,
-}
-
-impl FromStr for ChannelName {
-    type Err = ChannelNameError;
-
-    fn from_str(text: &str) -> Result<Self, ChannelNameError> {
-        let parts = || {
-            let (key, interval) = text.strip_prefix("bars:")?.rsplit_once(':')?;
-            Some(Self {
-                instrument: key.parse().ok()?,
-                interval: interval.parse().ok()?,
-            })
-        };
-        parts().ok_or_else(|| ChannelNameError {
-            text: text.chars().take(128).collect(),
-        })
-    }
-}
-
-impl fmt::Display for ChannelName {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "bars:{}:{}", self.instrument, self.interval)
-    }
-}
+/// The hub no longer knows what changed since the message that a client holds. The client needs a
+/// snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("what changed since the message held is not known any more")]
+pub struct ChangesUnknown;
 
 #[derive(Debug)]
-struct Held {
+struct HeldBar {
     row: BarRow,
-    /// The message that it last changed with.
-    changed: i64,
+    /// The sequence number of the message with which the bar last changed.
+    changed_seq: i64,
 }
 
+/// The newest bars of one instrument and interval, and the connections that subscribe to them.
 #[derive(Debug)]
 pub(super) struct Channel {
     partition: u32,
-    bars: BTreeMap<i64, Held>,
-    /// The newest message, and the one before it.
-    last: Option<i64>,
-    prev: Option<i64>,
-    /// What the newest message changed: starts, with the bars as they were before.
+    /// The bars by the start of their window.
+    bars: BTreeMap<i64, HeldBar>,
+    /// The sequence number of the newest message.
+    last_seq: Option<i64>,
+    /// The sequence number of the message before the newest.
+    previous_seq: Option<i64>,
+    /// What the newest message changed: the starts of bars with their states before.
     changes: Vec<(i64, Option<BarRow>)>,
-    /// The newest message, encoded once for all that hold the one before it.
-    shared: [Option<Message>; Encoding::ALL.len()],
-    /// No bar that changed after this message was let go.
-    let_go: i64,
+    /// The newest message by encoding, encoded once for all clients that hold the message before.
+    shared_messages: [Option<Message>; Encoding::ALL.len()],
+    /// No evicted bar changed after this sequence number.
+    evicted_seq: i64,
     subscribers: Vec<Arc<Mailbox>>,
-    /// How often the store was asked since the newest message.
-    quiet_asks: u32,
+    /// How often [`Channel::evict_stored_bars`] was called since the newest message.
+    idle_checks: u32,
 }
 
 impl Channel {
-    pub(super) const fn new(partition: u32, let_go: i64) -> Self {
+    /// Returns a channel without bars, whose changes up to `evicted_seq` are unknown.
+    pub(super) const fn new(partition: u32, evicted_seq: i64) -> Self {
         Self {
             partition,
             bars: BTreeMap::new(),
-            last: None,
-            prev: None,
+            last_seq: None,
+            previous_seq: None,
             changes: Vec::new(),
-            shared: [None, None],
-            let_go,
+            shared_messages: [None, None],
+            evicted_seq,
             subscribers: Vec::new(),
-            quiet_asks: 0,
+            idle_checks: 0,
         }
     }
 
@@ -95,13 +66,14 @@ impl Channel {
         self.partition
     }
 
-    /// Takes the bars of one update, and answers whether any is newer than what is held.
+    /// Applies the bars of the update `seq`. Returns whether any of them is newer than the held
+    /// state.
     pub(super) fn apply(
         &mut self,
         seq: i64,
         rows: Vec<BarRow>,
         durable: Position,
-        kept: HubLimits,
+        limits: HubLimits,
     ) -> bool {
         let mut changes = Vec::new();
         for row in rows {
@@ -110,69 +82,74 @@ impl Channel {
             if before.is_some_and(|before| before.through >= row.through) {
                 continue;
             }
-            let held = Held { row, changed: seq };
+            let held = HeldBar {
+                row,
+                changed_seq: seq,
+            };
             let before = self.bars.insert(start_ns, held);
             changes.push((start_ns, before.map(|held| held.row)));
         }
         if changes.is_empty() {
             return false;
         }
-        self.prev = self.last.replace(seq);
+        self.previous_seq = self.last_seq.replace(seq);
         self.changes = changes;
-        self.shared = [None, None];
-        self.quiet_asks = 0;
-        self.let_go_of_old(durable, kept.bars);
+        self.shared_messages = [None, None];
+        self.idle_checks = 0;
+        self.evict_old_bars(durable, limits.closed_bars);
         true
     }
 
-    /// Lets go of what need not be held any more; false where that is everything.
-    pub(super) fn sweep(&mut self, durable: Position, kept: HubLimits) -> bool {
-        self.quiet_asks = self.quiet_asks.saturating_add(1);
-        let unwatched = self.subscribers.is_empty() && self.quiet_asks > kept.asks;
-        let stored = |held: &Held| held.row.through < durable;
-        if unwatched && self.bars.values().all(stored) {
+    /// Evicts bars that need not be kept any more. Returns whether the channel itself must be
+    /// kept.
+    pub(super) fn evict_stored_bars(&mut self, durable: Position, limits: HubLimits) -> bool {
+        self.idle_checks = self.idle_checks.saturating_add(1);
+        let is_idle = self.subscribers.is_empty() && self.idle_checks > limits.idle_checks;
+        let is_stored = |held: &HeldBar| held.row.through < durable;
+        if is_idle && self.bars.values().all(is_stored) {
             return false;
         }
-        self.let_go_of_old(durable, kept.bars);
+        self.evict_old_bars(durable, limits.closed_bars);
         true
     }
 
-    /// Lets closed bars go that are in the store, but for the newest.
-    fn let_go_of_old(&mut self, durable: Position, kept_bars: usize) {
+    /// Evicts closed bars that are in the store, except the newest `kept_bars`.
+    fn evict_old_bars(&mut self, durable: Position, kept_bars: usize) {
         if self.bars.len() <= kept_bars {
             return;
         }
-        let newest = self.bars.keys().rev().nth(kept_bars).copied();
-        let let_go = &mut self.let_go;
-        let last = self.last;
+        let newest_evictable = self.bars.keys().rev().nth(kept_bars).copied();
+        let evicted_seq = &mut self.evicted_seq;
+        let last_seq = self.last_seq;
         self.bars.retain(|start_ns, held| {
-            let kept = newest.is_none_or(|newest| *start_ns > newest)
+            let is_kept = newest_evictable.is_none_or(|newest| *start_ns > newest)
                 || !held.row.closed
                 || held.row.through >= durable
-                || Some(held.changed) == last;
-            if !kept {
-                *let_go = (*let_go).max(held.changed);
+                || Some(held.changed_seq) == last_seq;
+            if !is_kept {
+                *evicted_seq = (*evicted_seq).max(held.changed_seq);
             }
-            kept
+            is_kept
         });
     }
 
-    /// Everything may have changed unseen.
-    pub(super) fn forget(&mut self) {
+    /// Removes all bars: any of them may have changed unnoticed.
+    pub(super) fn clear(&mut self) {
         self.bars.clear();
-        self.last = None;
-        self.prev = None;
+        self.last_seq = None;
+        self.previous_seq = None;
         self.changes.clear();
-        self.shared = [None, None];
-        self.let_go = -1;
+        self.shared_messages = [None, None];
+        self.evicted_seq = BEFORE_FIRST_MESSAGE;
     }
 
-    pub(super) fn rows(&self) -> Vec<BarRow> {
+    /// Returns the held bars in order of their starts.
+    pub(super) fn bars(&self) -> Vec<BarRow> {
         self.bars.values().map(|held| held.row.clone()).collect()
     }
 
-    /// The newest states of the bars that are held and of those given.
-    pub(super) fn rows_and(&self, others: Vec<BarRow>) -> Vec<BarRow> {
+    /// Returns the newest states of the held bars and of `others`.
+    pub(super) fn bars_merged_with(&self, others: Vec<BarRow>) -> Vec<BarRow> {
         let mut rows: BTreeMap<i64, BarRow> = BTreeMap::new();
         let held = self.bars.values().map(|held| held.row.clone());
         for row in others.into_iter().chain(held) {
@@ -185,65 +162,75 @@ impl Channel {
         rows.into_values().collect()
     }
 
-    /// The sequence number to go on from; `next` is that of the partition's next update.
-    pub(super) fn seq(&self, next: u64) -> i64 {
-        self.last.unwrap_or_else(|| signed(next) - 1)
+    /// Returns the sequence number of the channel's present state; `next_offset` is the offset of
+    /// the partition's next update.
+    pub(super) fn current_seq(&self, next_offset: u64) -> i64 {
+        self.last_seq
+            .unwrap_or_else(|| sequence_number(next_offset) - 1)
     }
 
-    /// Whether all that changed after a message is held; `floor` is the partition's first
-    /// update that is known.
-    pub(super) fn knows_since(&self, seq: i64, floor: u64) -> bool {
-        seq >= signed(floor) - 1 && seq >= self.let_go
+    /// Returns whether all bars that changed after the message `seq` are held; `first_known` is
+    /// the offset of the partition's first known update.
+    pub(super) fn knows_changes_since(&self, seq: i64, first_known: u64) -> bool {
+        seq >= sequence_number(first_known) - 1 && seq >= self.evicted_seq
     }
 
-    pub(super) fn changed_since(&self, seq: i64) -> Vec<BarRow> {
-        let held = self.bars.values().filter(|held| held.changed > seq);
-        held.map(|held| held.row.clone()).collect()
+    /// Returns the bars that changed after the message `seq`.
+    pub(super) fn bars_changed_since(&self, seq: i64) -> Vec<BarRow> {
+        let changed = self.bars.values().filter(|held| held.changed_seq > seq);
+        changed.map(|held| held.row.clone()).collect()
     }
 
-    pub(super) fn news(
+    /// Returns the message that takes a subscriber to the present state; `None` if it holds that
+    /// state.
+    pub(super) fn next_message(
         &mut self,
         subscription: &mut Subscription,
-        floor: u64,
+        first_known: u64,
         encoding: Encoding,
-    ) -> Result<Option<Message>, Gap> {
-        let held = subscription.seq;
-        if !self.knows_since(held, floor) {
-            return Err(Gap);
+    ) -> Result<Option<Message>, ChangesUnknown> {
+        let held_seq = subscription.seq();
+        if !self.knows_changes_since(held_seq, first_known) {
+            return Err(ChangesUnknown);
         }
-        let Some(last) = self.last.filter(|last| *last > held) else {
+        let Some(last_seq) = self.last_seq.filter(|last_seq| *last_seq > held_seq) else {
             return Ok(None);
         };
-        let shares = self.prev == Some(held)
+        let holds_states_before = self.previous_seq == Some(held_seq)
             && self.changes.iter().all(|(start_ns, before)| {
                 let before = before.as_ref();
-                before.is_none_or(|row| subscription.holds(*start_ns, row.through))
+                before.is_none_or(|row| subscription.holds_state(*start_ns, row.through))
             });
-        let rows = self.changed_since(held);
-        let message = if shares {
-            self.shared(subscription, last, encoding)
+        let rows = self.bars_changed_since(held_seq);
+        let message = if holds_states_before {
+            self.shared_message(subscription, last_seq, encoding)
         } else {
-            let partition = subscription.partition;
-            let whole = |row| Entry::change(row, None, partition);
-            let entries: Vec<Entry> = rows.iter().map(whole).collect();
-            Message::bars(subscription, last, entries, encoding)
+            let partition = subscription.partition();
+            let whole_bar = |row| BarChange::new(row, None, partition);
+            let changes = rows.iter().map(whole_bar).collect();
+            Message::bars(subscription, last_seq, changes, encoding)
         };
-        subscription.tell(last, &rows);
+        subscription.record_message(last_seq, &rows);
         Ok(Some(message))
     }
 
-    /// The newest message for all that hold the one before it.
-    fn shared(&mut self, subscription: &Subscription, seq: i64, encoding: Encoding) -> Message {
-        if let Some(message) = &self.shared[encoding as usize] {
+    /// Returns the newest message for clients that hold the message before it.
+    fn shared_message(
+        &mut self,
+        subscription: &Subscription,
+        seq: i64,
+        encoding: Encoding,
+    ) -> Message {
+        if let Some(message) = &self.shared_messages[encoding as usize] {
             return message.clone();
         }
-        let entry = |(start_ns, before): &(i64, Option<BarRow>)| {
+        let change = |(start_ns, before): &(i64, Option<BarRow>)| {
             let row = &self.bars.get(start_ns)?.row;
-            Some(Entry::change(row, before.as_ref(), self.partition))
+            Some(BarChange::new(row, before.as_ref(), self.partition))
         };
-        let entries: Vec<Entry> = self.changes.iter().filter_map(entry).collect();
-        let message = Message::bars(subscription, seq, entries, encoding);
-        self.shared[encoding as usize] = Some(message.clone());
+        let changes = self.changes.iter().filter_map(change).collect();
+        let message = Message::bars(subscription, seq, changes, encoding);
+        self.shared_messages[encoding as usize] = Some(message.clone());
         message
     }
 
@@ -257,19 +244,20 @@ impl Channel {
         }
     }
 
-    /// Whether it has had no message, has let nothing go, and nobody follows it.
-    pub(super) fn is_empty(&self) -> bool {
-        self.subscribers.is_empty() && self.bars.is_empty() && self.last.is_none()
-    }
-
     pub(super) fn remove_subscriber(&mut self, mailbox: &Arc<Mailbox>) {
         self.subscribers
             .retain(|known| !Arc::ptr_eq(known, mailbox));
     }
 
-    pub(super) fn notify(&self, name: &ChannelName) {
+    /// Returns whether the channel has no subscribers and had no messages.
+    pub(super) fn is_empty(&self) -> bool {
+        self.subscribers.is_empty() && self.bars.is_empty() && self.last_seq.is_none()
+    }
+
+    /// Tells every subscriber that the channel has changed.
+    pub(super) fn notify_subscribers(&self, name: &ChannelName) {
         for mailbox in &self.subscribers {
-            mailbox.put(name);
+            mailbox.add_changed(name);
         }
     }
 }

@@ -1,13 +1,13 @@
-//! What is sent to clients, in MessagePack or JSON.
+//! The messages to clients, in MessagePack or JSON.
 
 use bytes::Bytes;
 use market::BarRow;
 use schemas::api::{BarJson, StreamMessage};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::Subscription;
+use super::subscription::Subscription;
 
-/// How messages are written.
+/// The encoding of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// MessagePack, with maps keyed by field names.
@@ -17,11 +17,11 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// Both of them.
+    /// Both encodings.
     pub const ALL: [Self; 2] = [Self::MessagePack, Self::Json];
 
-    /// The bytes of a value.
-    pub fn write(self, value: &impl Serialize) -> Bytes {
+    /// Returns the bytes of a value.
+    pub fn encode(self, value: &impl Serialize) -> Bytes {
         match self {
             Self::MessagePack => rmp_serde::to_vec_named(value).expect("in memory").into(),
             Self::Json => serde_json::to_vec(value).expect("in memory").into(),
@@ -32,14 +32,15 @@ impl Encoding {
 /// An encoded message. A clone shares its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// The sequence number that a client holds once it has read the message.
+    /// The sequence number that a client holds after the message.
     pub seq: i64,
-    /// As they go on the wire.
+    /// The encoded message.
     pub bytes: Bytes,
 }
 
 impl Message {
-    /// The state of a channel, or what changed of it for a client that comes back.
+    /// Returns the message with the state of a channel, or with what changed in it while a client
+    /// was away.
     pub(super) fn snapshot(
         subscription: &Subscription,
         epoch: u64,
@@ -47,55 +48,58 @@ impl Message {
         rows: &[BarRow],
         encoding: Encoding,
     ) -> Self {
-        let bars = rows
-            .iter()
-            .map(|row| BarJson::from_row(row, subscription.partition));
-        let message: StreamMessage<()> = StreamMessage::Snapshot {
-            channel: subscription.name.to_string(),
+        let partition = subscription.partition();
+        let bars = rows.iter().map(|row| BarJson::from_row(row, partition));
+        let message: StreamMessage<BarChange> = StreamMessage::Snapshot {
+            channel: subscription.name().to_string(),
             epoch,
-            seq: subscription.seq,
+            seq: subscription.seq(),
             recovered,
             bars: bars.collect(),
         };
         Self {
-            seq: subscription.seq,
-            bytes: encoding.write(&message),
+            seq: subscription.seq(),
+            bytes: encoding.encode(&message),
         }
     }
 
-    /// What changed of a channel since the message that the subscriber holds.
+    /// Returns the message with what changed in a channel since the message that the subscriber
+    /// holds.
     pub(super) fn bars(
         subscription: &Subscription,
         seq: i64,
-        entries: Vec<Entry>,
+        changes: Vec<BarChange>,
         encoding: Encoding,
     ) -> Self {
         let message = StreamMessage::Bars {
-            channel: subscription.name.to_string(),
+            channel: subscription.name().to_string(),
             seq,
-            prev: subscription.seq,
-            bars: entries,
+            prev: subscription.seq(),
+            bars: changes,
         };
         Self {
             seq,
-            bytes: encoding.write(&message),
+            bytes: encoding.encode(&message),
         }
     }
 }
 
-/// A bar in a message: whole, or what changed of it.
+/// A changed bar in a message: the whole bar, or the members that differ from an earlier state.
+///
+/// It is serialized by hand, because a delta is the most frequent message; clients read it as
+/// [`schemas::api::BarChangeJson`].
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct BarChange {
     kind: &'static str,
-    now: BarJson,
-    /// The state that the change is from; none where the bar is whole.
+    bar: BarJson,
+    /// The state to which a delta applies; `None` if the bar is whole.
     before: Option<BarJson>,
 }
 
-impl Entry {
-    /// A bar for those who hold an earlier state of it, or, where there is none, for anyone.
-    /// Closes and corrections are whole.
-    pub(super) fn change(row: &BarRow, before: Option<&BarRow>, partition: u32) -> Self {
+impl BarChange {
+    /// Returns the change of a bar from the state `before`, for clients that hold that state; the
+    /// whole bar if there is none. Closes and corrections are always whole.
+    pub(super) fn new(row: &BarRow, before: Option<&BarRow>, partition: u32) -> Self {
         let kind = match (before, row.closed) {
             (Some(_), false) => "delta",
             (None, false) => "bar",
@@ -106,31 +110,31 @@ impl Entry {
         let before = before.filter(|_| kind == "delta");
         Self {
             kind,
-            now: BarJson::from_row(row, partition),
+            bar: BarJson::from_row(row, partition),
             before: before.map(|before| BarJson::from_row(before, partition)),
         }
     }
 }
 
-impl Serialize for Entry {
+impl Serialize for BarChange {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        /// Writes the fields that differ.
-        macro_rules! changed {
+        /// Writes the members that differ.
+        macro_rules! write_changed {
             ($map:ident, $($field:ident),+) => {$(
-                if self.before.as_ref().is_none_or(|before| before.$field != self.now.$field) {
-                    $map.serialize_entry(stringify!($field), &self.now.$field)?;
+                if self.before.as_ref().is_none_or(|before| before.$field != self.bar.$field) {
+                    $map.serialize_entry(stringify!($field), &self.bar.$field)?;
                 }
             )+};
         }
-        /// How many fields differ.
-        macro_rules! count {
+        /// Counts the members that differ.
+        macro_rules! count_changed {
             ($($field:ident),+) => {
                 0 $(+ usize::from(
-                    self.before.as_ref().is_none_or(|before| before.$field != self.now.$field)
+                    self.before.as_ref().is_none_or(|before| before.$field != self.bar.$field)
                 ))+
             };
         }
-        macro_rules! fields {
+        macro_rules! for_each_field {
             ($apply:ident $(, $map:ident)?) => {
                 $apply!(
                     $($map,)? end, open, high, low, close, volume, buy_volume, sell_volume,
@@ -139,10 +143,70 @@ impl Serialize for Entry {
                 )
             };
         }
-        let mut map = serializer.serialize_map(Some(2 + fields!(count)))?;
+        let mut map = serializer.serialize_map(Some(2 + for_each_field!(count_changed)))?;
         map.serialize_entry("kind", self.kind)?;
-        map.serialize_entry("start", &self.now.start)?;
-        fields!(changed, map);
+        map.serialize_entry("start", &self.bar.start)?;
+        for_each_field!(write_changed, map);
         map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use market::{Bar, Decimal, Interval, Position, Trade};
+    use schemas::api::{BarChangeJson, BarChangeKind};
+
+    use super::*;
+
+    fn row(offset: u64, price: i64, closed: bool) -> BarRow {
+        let trade = Trade {
+            time_ns: 0,
+            price: Decimal::new(price, 0).unwrap(),
+            quantity: Decimal::new(2, 0).ok(),
+            side: None,
+            id: None,
+            scope: None,
+            sender: None,
+        };
+        let through = Position { epoch: 1, offset };
+        BarRow {
+            window: Interval::M1.window_containing(0),
+            bar: Bar::from_trade(&trade, through, 0),
+            closed,
+            revision: 0,
+            through,
+        }
+    }
+
+    #[test]
+    fn a_client_reads_a_delta_and_a_whole_bar_as_the_same_bar() {
+        let name = "bars:demo:A:1m".parse().unwrap();
+        let mut subscription = Subscription::new(name, 0);
+        let (before, after) = (row(7, 5, false), row(8, 6, false));
+        subscription.record_message(7, std::slice::from_ref(&before));
+        let held = BarJson::from_row(&before, 0);
+        for encoding in Encoding::ALL {
+            for (known, expected) in [
+                (Some(&before), BarChangeKind::Delta),
+                (None, BarChangeKind::Bar),
+            ] {
+                let changes = vec![BarChange::new(&after, known, 0)];
+                let message = Message::bars(&subscription, 8, changes, encoding);
+                let read: StreamMessage<BarChangeJson> = match encoding {
+                    Encoding::Json => serde_json::from_slice(&message.bytes).unwrap(),
+                    Encoding::MessagePack => rmp_serde::from_slice(&message.bytes).unwrap(),
+                };
+                let StreamMessage::Bars {
+                    seq, prev, bars, ..
+                } = read
+                else {
+                    panic!("a message of bars is expected");
+                };
+                assert_eq!((seq, prev, bars.len()), (8, 7, 1));
+                assert_eq!(bars[0].kind, expected);
+                let bar = bars[0].clone().apply_to(Some(&held)).unwrap();
+                assert_eq!(bar, BarJson::from_row(&after, 0));
+            }
+        }
     }
 }

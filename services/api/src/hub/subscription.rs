@@ -2,52 +2,61 @@
 
 use market::{BarRow, Position};
 
-use super::ChannelName;
+use super::channel_name::ChannelName;
+use super::sequence::BEFORE_FIRST_MESSAGE;
 
 /// How many of the newest bars are remembered as sent: more than ever form at once.
-const REMEMBERED: usize = 4;
+const REMEMBERED_BARS: usize = 4;
 
 /// What one client holds of one channel.
 #[derive(Debug, Clone)]
 pub struct Subscription {
-    pub(super) name: ChannelName,
-    pub(super) partition: u32,
-    /// The last message that it was sent; -1 before the first.
-    pub(super) seq: i64,
-    /// The newest bars that it was sent, as `(start, through)`.
+    name: ChannelName,
+    partition: u32,
+    /// The sequence number of the last message that was sent.
+    seq: i64,
+    /// The newest bars that were sent, as `(start, through)`.
     sent: Vec<(i64, Position)>,
 }
 
 impl Subscription {
-    /// A client of a channel of a partition that holds nothing yet.
+    /// Returns the subscription of a client that holds nothing yet of a channel in `partition`.
     #[must_use]
     pub const fn new(name: ChannelName, partition: u32) -> Self {
         Self {
             name,
             partition,
-            seq: -1,
+            seq: BEFORE_FIRST_MESSAGE,
             sent: Vec::new(),
         }
     }
 
-    /// Which channel.
+    /// Returns the name of the channel.
     #[must_use]
     pub const fn name(&self) -> &ChannelName {
         &self.name
     }
 
-    /// The last message that it was sent; -1 before the first.
+    /// Returns the partition of `bar-updates` that the channel belongs to.
+    #[must_use]
+    pub const fn partition(&self) -> u32 {
+        self.partition
+    }
+
+    /// Returns the sequence number of the last message that was sent; -1 before the first.
     #[must_use]
     pub const fn seq(&self) -> i64 {
         self.seq
     }
 
-    pub(super) fn reset(&mut self, seq: i64, rows: &[BarRow]) {
+    /// Records that a snapshot was sent, which replaces what the client held.
+    pub(super) fn record_snapshot(&mut self, seq: i64, rows: &[BarRow]) {
         self.sent.clear();
-        self.tell(seq, rows);
+        self.record_message(seq, rows);
     }
 
-    pub(super) fn tell(&mut self, seq: i64, rows: &[BarRow]) {
+    /// Records that a message with these bars was sent.
+    pub(super) fn record_message(&mut self, seq: i64, rows: &[BarRow]) {
         self.seq = seq;
         for row in rows {
             let start_ns = row.window.start_ns;
@@ -56,14 +65,14 @@ impl Subscription {
                 None => self.sent.push((start_ns, row.through)),
             }
         }
-        if self.sent.len() > REMEMBERED {
+        if self.sent.len() > REMEMBERED_BARS {
             self.sent.sort_unstable();
-            self.sent.drain(..self.sent.len() - REMEMBERED);
+            self.sent.drain(..self.sent.len() - REMEMBERED_BARS);
         }
     }
 
-    /// Whether the client was sent that state of a bar.
-    pub(super) fn holds(&self, start_ns: i64, through: Position) -> bool {
+    /// Returns whether the newest state of a bar that was sent is the one of `through`.
+    pub(super) fn holds_state(&self, start_ns: i64, through: Position) -> bool {
         self.sent.contains(&(start_ns, through))
     }
 }

@@ -29,9 +29,9 @@ fn limits_have_bounds() {
 
 #[test]
 fn a_range_does_not_end_before_it_starts() {
-    assert!(read("start=2&end=1").unwrap().range().is_err());
+    assert!(read("start=2&end=1").unwrap().start_and_end().is_err());
     assert_eq!(
-        read("start=2&end=2").unwrap().range().unwrap(),
+        read("start=2&end=2").unwrap().start_and_end().unwrap(),
         (Some(2), Some(2))
     );
 }
@@ -39,14 +39,14 @@ fn a_range_does_not_end_before_it_starts() {
 proptest! {
     #[test]
     fn both_forms_of_a_time_are_the_same(time_ns in 0..END_OF_TIME_NS) {
-        prop_assert_eq!(time(&time_ns.to_string()), Ok(time_ns));
-        prop_assert_eq!(time(&market::format_time(time_ns)), Ok(time_ns));
+        prop_assert_eq!(parse_time(&time_ns.to_string()), Ok(time_ns));
+        prop_assert_eq!(parse_time(&market::format_time(time_ns)), Ok(time_ns));
     }
 
     #[test]
     fn hostile_queries_are_problems(query in "[ -~]{0,60}") {
         if let Ok(uri) = format!("/list?{query}").parse::<Uri>() {
-            let _ = Params::read(&uri, &["start"]).and_then(|params| params.range());
+            let _ = Params::read(&uri, &["start"]).and_then(|params| params.start_and_end());
         }
     }
 }

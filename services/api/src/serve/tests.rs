@@ -9,12 +9,12 @@ use tokio::task::JoinHandle;
 
 use super::*;
 
-async fn slow() -> &'static str {
+async fn respond_slowly() -> &'static str {
     SystemClock.sleep(Duration::from_millis(500)).await;
     "done"
 }
 
-async fn upgrade(upgrade: WebSocketUpgrade) -> Response {
+async fn echo_messages(upgrade: WebSocketUpgrade) -> Response {
     upgrade.on_upgrade(async |mut socket| {
         while let Some(Ok(message)) = socket.recv().await {
             if socket.send(message).await.is_err() {
@@ -24,25 +24,25 @@ async fn upgrade(upgrade: WebSocketUpgrade) -> Response {
     })
 }
 
-async fn start() -> (SocketAddr, CancellationToken, JoinHandle<()>) {
+async fn start_server() -> (SocketAddr, CancellationToken, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
     let router = Router::new()
         .route("/", get(async || "hello"))
-        .route("/slow", get(slow))
-        .route("/socket", get(upgrade));
+        .route("/slow", get(respond_slowly))
+        .route("/socket", get(echo_messages));
     let served = tokio::spawn(serve(listener, router, stop.clone()));
     (address, stop, served)
 }
 
-async fn sent(address: SocketAddr, text: &str) -> TcpStream {
+async fn connect_and_send(address: SocketAddr, text: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(text.as_bytes()).await.unwrap();
     stream
 }
 
-/// Reads until there is `end`.
+/// Reads until the text contains `end`.
 async fn read_until(stream: &mut TcpStream, end: &str) -> String {
     let mut text = String::new();
     while !text.contains(end) {
@@ -54,58 +54,58 @@ async fn read_until(stream: &mut TcpStream, end: &str) -> String {
     text
 }
 
-fn elapsed(began_ns: u64) -> Duration {
-    Duration::from_nanos(SystemClock.monotonic_ns() - began_ns)
+fn elapsed(begin_ns: u64) -> Duration {
+    Duration::from_nanos(SystemClock.monotonic_ns() - begin_ns)
 }
 
 #[tokio::test]
-async fn half_a_header_is_given_up_while_others_are_served() {
-    let (address, _stop, _served) = start().await;
-    let began_ns = SystemClock.monotonic_ns();
-    let mut half = sent(address, "GET / HTTP/1.1\r\nHost: x\r\n").await;
-    let mut whole = sent(address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+async fn an_unfinished_header_times_out_while_others_are_served() {
+    let (address, _stop, _served) = start_server().await;
+    let begin_ns = SystemClock.monotonic_ns();
+    let mut half = connect_and_send(address, "GET / HTTP/1.1\r\nHost: x\r\n").await;
+    let mut whole = connect_and_send(address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
     read_until(&mut whole, "hello").await;
     let mut rest = Vec::new();
     let read: io::Result<_> = half.read_to_end(&mut rest).await;
     assert!(read.is_err() || !rest.starts_with(b"HTTP/1.1 200"));
-    let waited = elapsed(began_ns);
+    let waited = elapsed(begin_ns);
     let limit = HEADER_TIMEOUT + Duration::from_secs(5);
     assert!((HEADER_TIMEOUT..limit).contains(&waited), "{waited:?}");
 }
 
 #[tokio::test]
-async fn half_a_header_does_not_keep_it_from_stopping_and_requests_finish() {
-    let (address, stop, served) = start().await;
-    let _half = sent(address, "GET / HTTP/1.1\r\nHost: x\r\n").await;
-    let mut idle = sent(address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+async fn an_unfinished_header_does_not_prevent_stopping_and_requests_finish() {
+    let (address, stop, served) = start_server().await;
+    let _half = connect_and_send(address, "GET / HTTP/1.1\r\nHost: x\r\n").await;
+    let mut idle = connect_and_send(address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
     read_until(&mut idle, "hello").await;
-    let mut slow = sent(address, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let mut slow = connect_and_send(address, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
     SystemClock.sleep(Duration::from_millis(100)).await;
-    let began_ns = SystemClock.monotonic_ns();
+    let begin_ns = SystemClock.monotonic_ns();
     stop.cancel();
     read_until(&mut slow, "done").await;
     served.await.unwrap();
-    let waited = elapsed(began_ns);
-    let limit = GRACE + Duration::from_secs(2);
-    assert!((GRACE..limit).contains(&waited), "{waited:?}");
+    let waited = elapsed(begin_ns);
+    let limit = DRAIN_TIMEOUT + Duration::from_secs(2);
+    assert!((DRAIN_TIMEOUT..limit).contains(&waited), "{waited:?}");
     assert!(TcpStream::connect(address).await.is_err());
 }
 
 #[tokio::test]
-async fn without_stragglers_it_stops_at_once_and_sockets_stay_to_be_drained() {
-    let (address, stop, served) = start().await;
-    let mut socket = sent(
+async fn without_unfinished_requests_it_stops_at_once_and_upgraded_connections_stay() {
+    let (address, stop, served) = start_server().await;
+    let mut socket = connect_and_send(
         address,
         "GET /socket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
     )
     .await;
-    let answer = read_until(&mut socket, "\r\n\r\n").await;
-    assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
-    let began_ns = SystemClock.monotonic_ns();
+    let response = read_until(&mut socket, "\r\n\r\n").await;
+    assert!(response.starts_with("HTTP/1.1 101"), "{response}");
+    let begin_ns = SystemClock.monotonic_ns();
     stop.cancel();
     served.await.unwrap();
-    assert!(elapsed(began_ns) < GRACE);
+    assert!(elapsed(begin_ns) < DRAIN_TIMEOUT);
     // A masked text frame of two bytes comes back without a mask.
     let frame = [0x81, 0x82, 0, 0, 0, 0, b'h', b'i'];
     socket.write_all(&frame).await.unwrap();
@@ -115,18 +115,21 @@ async fn without_stragglers_it_stops_at_once_and_sockets_stay_to_be_drained() {
 }
 
 #[tokio::test]
-async fn without_room_a_connection_waits_until_another_ends() {
+async fn without_a_permit_a_connection_waits_until_another_ends() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let room = Arc::new(Semaphore::new(1));
-    let _clients = [sent(address, "").await, sent(address, "").await];
-    let first = accept(&listener, &room).await;
+    let permits = Arc::new(Semaphore::new(1));
+    let _clients = [
+        connect_and_send(address, "").await,
+        connect_and_send(address, "").await,
+    ];
+    let first = accept(&listener, &permits).await;
     let second = timeout(
         &SystemClock,
         Duration::from_millis(50),
-        accept(&listener, &room),
+        accept(&listener, &permits),
     );
     assert!(second.await.is_err());
     drop(first);
-    accept(&listener, &room).await;
+    accept(&listener, &permits).await;
 }

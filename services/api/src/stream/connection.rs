@@ -1,50 +1,45 @@
-//! One client: what it asks for, and what it is told.
+//! One connection: the client's requests and the messages to it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket, close_code};
+use backend::Backend;
 use bytes::Bytes;
 use clock::Clock;
-use eventlog::Log;
 use hashbrown::HashMap;
 use schemas::api::{ChannelRequestJson, StreamMessage, StreamRequest};
-use store::{BarQuery, BarReader, TickStore};
+use store::{BarQuery, BarReader};
 
 use super::request::read_request;
-use crate::ApiState;
 use crate::hub::{ChannelName, Encoding, Mailbox, Message, Subscription};
+use crate::state::ApiState;
 
-/// How many channels a connection may have.
-const CHANNEL_LIMIT: usize = 1_000;
-/// How many bars a snapshot takes from the store.
+/// The greatest number of channels of a connection.
+const MAX_CHANNELS: usize = 1_000;
+/// The number of bars that a snapshot reads from the store.
 const SNAPSHOT_BARS: u32 = 2;
-/// How long a client may take to read a message.
+/// How long a client may take to receive a message.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a client that is told nothing is pinged.
-const PING_EVERY: Duration = Duration::from_secs(20);
-/// How long the store may take for a snapshot.
+/// How long a connection is silent before the client is pinged.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+/// How long the store may take to read the bars of a snapshot.
 const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The client is gone, or too slow.
-struct Gone;
+/// The connection must end: the client has left or is too slow, or was sent away.
+struct Disconnected;
 
-pub(super) struct Connection<L, B, T, C> {
-    state: ApiState<L, B, T, C>,
+/// One client of the live stream.
+pub(super) struct Connection<B: Backend> {
+    state: ApiState<B>,
     socket: WebSocket,
     encoding: Encoding,
     mailbox: Arc<Mailbox>,
     subscriptions: HashMap<ChannelName, Subscription>,
 }
 
-impl<L, B, T, C> Connection<L, B, T, C>
-where
-    L: Log,
-    B: BarReader + Clone + 'static,
-    T: TickStore,
-    C: Clock,
-{
-    pub(super) fn new(state: ApiState<L, B, T, C>, socket: WebSocket, encoding: Encoding) -> Self {
+impl<B: Backend> Connection<B> {
+    pub(super) fn new(state: ApiState<B>, socket: WebSocket, encoding: Encoding) -> Self {
         Self {
             state,
             socket,
@@ -54,25 +49,26 @@ where
         }
     }
 
+    /// Serves the client until it leaves or the process drains.
     pub(super) async fn run(mut self) {
         let clock = self.state.clock.clone();
         let mailbox = Arc::clone(&self.mailbox);
-        let draining = self.state.stop.clone();
+        let stop = self.state.stop.clone();
         loop {
-            let done = tokio::select! {
+            let result = tokio::select! {
                 biased;
-                () = draining.cancelled() => {
+                () = stop.cancelled() => {
                     self.close(close_code::AWAY, "this pod is stopping; connect again").await;
                     break;
                 }
                 frame = self.socket.recv() => match frame {
-                    Some(Ok(frame)) => self.read(frame).await,
+                    Some(Ok(frame)) => self.handle_frame(frame).await,
                     Some(Err(_)) | None => break,
                 },
-                () = mailbox.arrived() => self.tell().await,
-                () = clock.sleep(PING_EVERY) => self.send(Frame::Ping(Bytes::new())).await,
+                () = mailbox.wait() => self.send_changes().await,
+                () = clock.sleep(PING_INTERVAL) => self.send(Frame::Ping(Bytes::new())).await,
             };
-            if done.is_err() {
+            if result.is_err() {
                 break;
             }
         }
@@ -81,17 +77,17 @@ where
         }
     }
 
-    async fn read(&mut self, frame: Frame) -> Result<(), Gone> {
+    async fn handle_frame(&mut self, frame: Frame) -> Result<(), Disconnected> {
         let request = match &frame {
             Frame::Text(text) => read_request(text.as_bytes(), Encoding::Json),
             Frame::Binary(bytes) => read_request(bytes, self.encoding),
-            Frame::Close(_) => return Err(Gone),
+            Frame::Close(_) => return Err(Disconnected),
             Frame::Ping(_) | Frame::Pong(_) => return Ok(()),
         };
         match request {
             Ok(StreamRequest::Subscribe { channels }) => {
-                for wanted in channels {
-                    self.subscribe(wanted).await?;
+                for channel in channels {
+                    self.subscribe(channel).await?;
                 }
                 Ok(())
             }
@@ -105,32 +101,32 @@ where
                 let detail = format!(
                     "{detail}; {{\"op\":\"subscribe\",\"channels\":[{{\"channel\":\"bars:venue:symbol:1m\"}}]}} is expected"
                 );
-                self.complain("malformed_request", detail, None).await
+                self.send_error("malformed_request", detail, None).await
             }
         }
     }
 
-    async fn subscribe(&mut self, wanted: ChannelRequestJson) -> Result<(), Gone> {
-        let name: ChannelName = match wanted.channel.parse() {
+    async fn subscribe(&mut self, request: ChannelRequestJson) -> Result<(), Disconnected> {
+        let name: ChannelName = match request.channel.parse() {
             Ok(name) => name,
             Err(error) => {
                 let detail = format!("{error}");
                 return self
-                    .complain("unknown_channel", detail, Some(&wanted.channel))
+                    .send_error("unknown_channel", detail, Some(&request.channel))
                     .await;
             }
         };
-        let new = !self.subscriptions.contains_key(&name);
-        if new && self.subscriptions.len() >= CHANNEL_LIMIT {
-            let detail = format!("a connection may have {CHANNEL_LIMIT} channels");
+        let is_new = !self.subscriptions.contains_key(&name);
+        if is_new && self.subscriptions.len() >= MAX_CHANNELS {
+            let detail = format!("a connection may have {MAX_CHANNELS} channels");
             return self
-                .complain("too_many_channels", detail, Some(&wanted.channel))
+                .send_error("too_many_channels", detail, Some(&request.channel))
                 .await;
         }
         let partition = self.state.partition_of(&name.instrument);
         self.state.hub.subscribe(&name, partition, &self.mailbox);
         let mut subscription = Subscription::new(name.clone(), partition);
-        let message = match (wanted.epoch, wanted.seq) {
+        let message = match (request.epoch, request.seq) {
             (Some(epoch), Some(seq)) => {
                 let hub = &self.state.hub;
                 match hub.resume(&mut subscription, epoch, seq, self.encoding) {
@@ -144,7 +140,7 @@ where
         self.send_message(message).await
     }
 
-    async fn unsubscribe(&mut self, channel: &str) -> Result<(), Gone> {
+    async fn unsubscribe(&mut self, channel: &str) -> Result<(), Disconnected> {
         let name = channel.parse::<ChannelName>().ok();
         match name.filter(|name| self.subscriptions.remove(name).is_some()) {
             Some(name) => {
@@ -153,30 +149,32 @@ where
             }
             None => {
                 let detail = "the connection has no such channel".to_owned();
-                self.complain("not_subscribed", detail, Some(channel)).await
+                self.send_error("not_subscribed", detail, Some(channel))
+                    .await
             }
         }
     }
 
-    /// The hub first, then the store, then the hub again: a bar that leaves the hub in between
-    /// is in what was read. Where the store does not answer the client is sent away.
+    /// Returns a snapshot of a channel. It reads the hub, then the store, then the hub again: a bar
+    /// that leaves the hub in between is in what was read before. If the store does not respond,
+    /// it closes the connection.
     async fn snapshot(
         &mut self,
         subscription: &mut Subscription,
         recovered: Option<bool>,
-    ) -> Result<Message, Gone> {
+    ) -> Result<Message, Disconnected> {
         let name = subscription.name().clone();
-        let mut rows = self.state.hub.rows(&name.instrument, name.interval);
+        let mut rows = self.state.hub.bars(&name.instrument, name.interval);
         let query = BarQuery {
             instrument: name.instrument.clone(),
             interval: name.interval,
             start_ns: 0,
             end_ns: i64::MAX,
             limit: SNAPSHOT_BARS,
-            newest: true,
+            keep_newest: true,
         };
-        let read = self.state.bars.bar_range(&query);
-        let reason = match clock::timeout(&self.state.clock, STORE_TIMEOUT, read).await {
+        let stored = self.state.bars.bar_range(&query);
+        let reason = match clock::timeout(&self.state.clock, STORE_TIMEOUT, stored).await {
             Ok(Ok(stored)) => {
                 rows.extend(stored);
                 let hub = &self.state.hub;
@@ -185,22 +183,22 @@ where
             Ok(Err(error)) => error.to_string(),
             Err(error) => error.to_string(),
         };
-        tracing::warn!(reason, channel = %name, "no snapshot: the store does not answer");
+        tracing::warn!(reason, channel = %name, "no snapshot: the store does not respond");
         self.close(
             close_code::AGAIN,
-            "the store does not answer; connect again later",
+            "the store does not respond; connect again later",
         )
         .await;
-        Err(Gone)
+        Err(Disconnected)
     }
 
-    /// Tells the client what is new in the channels that have news.
-    async fn tell(&mut self) -> Result<(), Gone> {
-        for name in self.mailbox.take() {
+    /// Sends the next messages of the channels that have changed.
+    async fn send_changes(&mut self) -> Result<(), Disconnected> {
+        for name in self.mailbox.take_changed() {
             let Some(subscription) = self.subscriptions.get_mut(&name) else {
                 continue;
             };
-            let message = match self.state.hub.news(subscription, self.encoding) {
+            let message = match self.state.hub.next_message(subscription, self.encoding) {
                 Ok(message) => message,
                 Err(_) => {
                     let mut subscription = subscription.clone();
@@ -216,26 +214,26 @@ where
         Ok(())
     }
 
-    async fn complain(
+    async fn send_error(
         &mut self,
         code: &str,
         detail: String,
         channel: Option<&str>,
-    ) -> Result<(), Gone> {
+    ) -> Result<(), Disconnected> {
         let error: StreamMessage<()> = StreamMessage::Error {
             code: code.to_owned(),
             detail,
             channel: channel.map(ToOwned::to_owned),
         };
-        let bytes = self.encoding.write(&error);
+        let bytes = self.encoding.encode(&error);
         self.send_bytes(bytes).await
     }
 
-    async fn send_message(&mut self, message: Message) -> Result<(), Gone> {
+    async fn send_message(&mut self, message: Message) -> Result<(), Disconnected> {
         self.send_bytes(message.bytes).await
     }
 
-    async fn send_bytes(&mut self, bytes: Bytes) -> Result<(), Gone> {
+    async fn send_bytes(&mut self, bytes: Bytes) -> Result<(), Disconnected> {
         let frame = match self.encoding {
             Encoding::MessagePack => Frame::Binary(bytes),
             Encoding::Json => Frame::Text(bytes.try_into().expect("JSON is UTF-8")),
@@ -243,11 +241,11 @@ where
         self.send(frame).await
     }
 
-    async fn send(&mut self, frame: Frame) -> Result<(), Gone> {
+    async fn send(&mut self, frame: Frame) -> Result<(), Disconnected> {
         let clock = self.state.clock.clone();
         match clock::timeout(&clock, SEND_TIMEOUT, self.socket.send(frame)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Gone),
+            Ok(Err(_)) | Err(_) => Err(Disconnected),
         }
     }
 

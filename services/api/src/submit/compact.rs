@@ -1,38 +1,31 @@
 //! Trades as `replay` sends them.
 
-use schemas::DecodeError;
-use schemas::{BatchError, TradesBatch};
+use schemas::TradesBatch;
 
-use super::submission::{Fault, FaultCode, Submission};
-use crate::{ErrorCode, Problem};
+use super::submission::{ElementFault, FaultCode, Submission};
+use crate::problem::{ErrorCode, Problem};
 
-/// What a trade takes in this form, roughly.
+/// The approximate size of a trade in this form.
 const TRADE_BYTES: usize = 32;
 
 /// Reads a [`TradesBatch`].
-pub(crate) fn read(body: &[u8], sender: Option<[u8; 16]>) -> Result<Submission, Problem> {
+///
+/// # Errors
+/// A [`Problem`] if the bytes around the trades cannot be read.
+pub(crate) fn read_compact(body: &[u8], sender: Option<[u8; 16]>) -> Result<Submission, Problem> {
     let mut submission = Submission::new(sender, body.len() / TRADE_BYTES);
     let mut index = 0;
     let read = TradesBatch::decode_each(body, |trade| {
-        submission.push(index, trade.map_err(|error| fault_of(&error)));
+        let element = trade.map_err(|error| {
+            ElementFault::new(error.field(), FaultCode::Malformed, error.to_string())
+        });
+        submission.push(index, element);
         index += 1;
     });
     read.map_err(|error| {
-        let field = match &error {
-            BatchError::Malformed { field, .. } | BatchError::Name { field, .. } => *field,
-            BatchError::Version { .. } => "version",
-        };
         Problem::new(ErrorCode::InvalidBody, error.to_string())
-            .field(field)
-            .accepted("[1, venue, [symbol, …], [[place of the symbol, record], …]]")
+            .field(error.field())
+            .accepted("[1, venue, [symbol, …], [[index of the symbol, record], …]]")
     })?;
     Ok(submission)
-}
-
-fn fault_of(error: &DecodeError) -> Fault {
-    let field = match error {
-        DecodeError::Malformed { field, .. } => *field,
-        DecodeError::Version { .. } | DecodeError::Kind { .. } => "record",
-    };
-    Fault::new(field, FaultCode::Malformed, error.to_string())
 }

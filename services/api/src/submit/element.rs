@@ -1,26 +1,26 @@
-//! Fields that do not belong in a trade.
+//! Faults of whole elements, in any form.
 
 use std::borrow::Cow;
 
-use super::fields::NAMES;
-use super::submission::{Fault, FaultCode};
+use super::fields::FIELD_NAMES;
+use super::submission::{ElementFault, FaultCode};
 
-/// A field that trades do not have.
-pub(crate) fn unknown(name: &str) -> Fault {
+/// The fault of an element with a field that trades do not have.
+pub(crate) fn unknown_field(name: &str) -> ElementFault {
     let message = format!(
         "{name:?} is not a field of a trade; those are {}",
-        NAMES.join(", ")
+        FIELD_NAMES.join(", ")
     );
-    Fault::new(name.to_owned(), FaultCode::UnknownField, message)
+    ElementFault::new(name.to_owned(), FaultCode::UnknownField, message)
 }
 
-/// A field that is given twice.
-pub(crate) fn repeated(name: &'static str) -> Fault {
+/// The fault of an element that has a field twice.
+pub(crate) fn repeated_field(name: &'static str) -> ElementFault {
     let message = format!("{name} is given twice");
-    Fault::new(name, FaultCode::RepeatedField, message)
+    ElementFault::new(name, FaultCode::RepeatedField, message)
 }
 
-/// An element that is no object of fields.
-pub(crate) fn malformed(message: impl Into<Cow<'static, str>>) -> Fault {
-    Fault::new("", FaultCode::Malformed, message)
+/// The fault of an element that is not an object of fields.
+pub(crate) fn malformed_element(message: impl Into<Cow<'static, str>>) -> ElementFault {
+    ElementFault::new("", FaultCode::Malformed, message)
 }

@@ -1,4 +1,4 @@
-//! The fields of a trade as they were sent, and the trade that they make.
+//! The fields of a trade as a client sends them, and parsing them into a trade.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -7,38 +7,48 @@ use std::sync::Arc;
 
 use market::{Decimal, Instrument, Side, Symbol, Trade, TradeId, Venue};
 
-use super::submission::{Fault, FaultCode};
+use super::submission::{ElementFault, FaultCode};
 use crate::raw_object::Value;
 
-/// The names of a trade's fields.
-pub(crate) const NAMES: [&str; 8] = [
+/// The names of all fields of a trade.
+pub(crate) const FIELD_NAMES: [&str; 8] = [
     "venue", "symbol", "id", "time", "price", "quantity", "side", "scope",
 ];
-const SCOPE_LIMIT: usize = 64;
+/// The longest scope, in bytes.
+const MAX_SCOPE_BYTES: usize = 64;
 
-/// The names of the fields that are not the instrument's.
+/// The names of the fields except those of the instrument.
 pub(crate) const VALUE_NAMES: [&str; 6] = ["id", "time", "price", "quantity", "side", "scope"];
 
-/// A trade's fields, in the order of [`NAMES`].
-pub(crate) type Fields<'a> = [Value<'a>; NAMES.len()];
+/// The values of a trade's fields, in the order of [`FIELD_NAMES`].
+pub(crate) type Fields<'a> = [Value<'a>; FIELD_NAMES.len()];
 
-/// Makes trades of fields; knows the last instrument, since most follow one of the same.
+/// Parses fields into trades. Keeps the last instrument, because most trades have the same one as
+/// the trade before.
 #[derive(Default)]
-pub(crate) struct TradeReader {
+pub(crate) struct TradeParser {
+    /// The last venue and symbol as texts, and the instrument.
     last: Option<(String, String, Instrument)>,
 }
 
-impl TradeReader {
-    /// The trade that the fields make.
-    pub(crate) fn read(&mut self, fields: &Fields<'_>) -> Result<(Instrument, Trade), Fault> {
+impl TradeParser {
+    /// Parses the fields of one trade.
+    pub(crate) fn parse(
+        &mut self,
+        fields: &Fields<'_>,
+    ) -> Result<(Instrument, Trade), ElementFault> {
         let [venue, symbol, values @ ..] = fields;
         let instrument = self.instrument(venue, symbol)?;
-        Ok((instrument, read_values(values)?))
+        Ok((instrument, parse_values(values)?))
     }
 
-    fn instrument(&mut self, venue: &Value<'_>, symbol: &Value<'_>) -> Result<Instrument, Fault> {
-        let venue = required_text("venue", venue)?;
-        let symbol = required_text("symbol", symbol)?;
+    fn instrument(
+        &mut self,
+        venue: &Value<'_>,
+        symbol: &Value<'_>,
+    ) -> Result<Instrument, ElementFault> {
+        let venue = require_text("venue", venue)?;
+        let symbol = require_text("symbol", symbol)?;
         if let Some((last_venue, last_symbol, instrument)) = &self.last
             && last_venue == venue
             && last_symbol == symbol
@@ -46,38 +56,38 @@ impl TradeReader {
             return Ok(instrument.clone());
         }
         let instrument = Instrument::new(
-            &parsed::<Venue>("venue", venue)?,
-            &parsed::<Symbol>("symbol", symbol)?,
+            &parse_text::<Venue>("venue", venue)?,
+            &parse_text::<Symbol>("symbol", symbol)?,
         );
         self.last = Some((venue.to_owned(), symbol.to_owned(), instrument.clone()));
         Ok(instrument)
     }
 }
 
-/// The trade that fields make, in the order of [`VALUE_NAMES`].
-pub(crate) fn read_values(fields: &[Value<'_>; VALUE_NAMES.len()]) -> Result<Trade, Fault> {
+/// Parses the fields of a trade except its instrument, in the order of [`VALUE_NAMES`].
+pub(crate) fn parse_values(fields: &[Value<'_>; VALUE_NAMES.len()]) -> Result<Trade, ElementFault> {
     let [id, time, price, quantity, side, scope] = fields;
     Ok(Trade {
-        time_ns: time_of(time)?,
-        price: decimal("price", price)?.ok_or_else(|| missing("price"))?,
-        quantity: decimal("quantity", quantity)?,
-        side: side_of(side)?,
-        id: id_of(id)?,
-        scope: scope_of(scope)?,
+        time_ns: parse_time(time)?,
+        price: parse_decimal("price", price)?.ok_or_else(|| missing_field("price"))?,
+        quantity: parse_decimal("quantity", quantity)?,
+        side: parse_side(side)?,
+        id: parse_id(id)?,
+        scope: parse_scope(scope)?,
         sender: None,
     })
 }
 
-fn missing(field: &'static str) -> Fault {
+fn missing_field(field: &'static str) -> ElementFault {
     let message = format!("{field} is missing");
-    Fault::new(field, FaultCode::MissingField, message)
+    ElementFault::new(field, FaultCode::MissingField, message)
 }
 
-fn invalid(field: &'static str, reason: &dyn Display) -> Fault {
-    Fault::new(field, FaultCode::InvalidValue, format!("{field} {reason}"))
+fn invalid_value(field: &'static str, reason: &dyn Display) -> ElementFault {
+    ElementFault::new(field, FaultCode::InvalidValue, format!("{field} {reason}"))
 }
 
-fn wrong_type(field: &'static str, value: &Value<'_>, expected: &str) -> Fault {
+fn wrong_type(field: &'static str, value: &Value<'_>, expected: &str) -> ElementFault {
     let found = match value {
         Value::Null => "null",
         Value::Text(_) => "a text",
@@ -86,22 +96,25 @@ fn wrong_type(field: &'static str, value: &Value<'_>, expected: &str) -> Fault {
         Value::Other(found) => found,
     };
     let message = format!("{field} is {found}; {expected} is expected");
-    Fault::new(field, FaultCode::WrongType, message)
+    ElementFault::new(field, FaultCode::WrongType, message)
 }
 
-fn required_text<'a>(field: &'static str, value: &'a Value<'_>) -> Result<&'a str, Fault> {
+fn require_text<'a>(field: &'static str, value: &'a Value<'_>) -> Result<&'a str, ElementFault> {
     match value {
-        Value::Null => Err(missing(field)),
+        Value::Null => Err(missing_field(field)),
         Value::Text(text) => Ok(text),
         other => Err(wrong_type(field, other, "a text")),
     }
 }
 
-fn parsed<T: FromStr<Err: Display>>(field: &'static str, text: &str) -> Result<T, Fault> {
-    text.parse().map_err(|error| invalid(field, &error))
+fn parse_text<T: FromStr<Err: Display>>(
+    field: &'static str,
+    text: &str,
+) -> Result<T, ElementFault> {
+    text.parse().map_err(|error| invalid_value(field, &error))
 }
 
-fn decimal(field: &'static str, value: &Value<'_>) -> Result<Option<Decimal>, Fault> {
+fn parse_decimal(field: &'static str, value: &Value<'_>) -> Result<Option<Decimal>, ElementFault> {
     let digits = match value {
         Value::Null => return Ok(None),
         Value::Text(digits) | Value::Number(digits) => digits,
@@ -110,21 +123,23 @@ fn decimal(field: &'static str, value: &Value<'_>) -> Result<Option<Decimal>, Fa
         }
     };
     let decimal = Decimal::parse(digits.as_bytes());
-    decimal.map(Some).map_err(|error| invalid(field, &error))
+    decimal
+        .map(Some)
+        .map_err(|error| invalid_value(field, &error))
 }
 
-fn time_of(value: &Value<'_>) -> Result<i64, Fault> {
+fn parse_time(value: &Value<'_>) -> Result<i64, ElementFault> {
     const EXPECTED: &str = "RFC 3339 text or an integer of nanoseconds";
     let field = "time";
     match value {
-        Value::Null => Err(missing(field)),
-        Value::Text(text) if is_integer(text) => parsed(field, text),
+        Value::Null => Err(missing_field(field)),
+        Value::Text(text) if is_integer(text) => parse_text(field, text),
         Value::Text(text) => market::parse_time(text)
-            .map_err(|error| Fault::new(field, FaultCode::InvalidValue, error.to_string())),
-        Value::Number(digits) if is_integer(digits) => parsed(field, digits),
+            .map_err(|error| ElementFault::new(field, FaultCode::InvalidValue, error.to_string())),
+        Value::Number(digits) if is_integer(digits) => parse_text(field, digits),
         Value::Number(_) => {
             let reason = format!("is not a whole number; {EXPECTED} is expected");
-            Err(invalid(field, &reason))
+            Err(invalid_value(field, &reason))
         }
         other => Err(wrong_type(field, other, EXPECTED)),
     }
@@ -135,41 +150,44 @@ fn is_integer(text: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn side_of(value: &Value<'_>) -> Result<Option<Side>, Fault> {
+fn parse_side(value: &Value<'_>) -> Result<Option<Side>, ElementFault> {
     match value {
         Value::Null => Ok(None),
         Value::Text(text) if text == Side::Buy.name() => Ok(Some(Side::Buy)),
         Value::Text(text) if text == Side::Sell.name() => Ok(Some(Side::Sell)),
-        Value::Text(_) => Err(invalid("side", &"is neither buy nor sell nor null")),
+        Value::Text(_) => Err(invalid_value("side", &"is neither buy nor sell nor null")),
         other => Err(wrong_type("side", other, "buy, sell or null")),
     }
 }
 
-fn id_of(value: &Value<'_>) -> Result<Option<TradeId>, Fault> {
+fn parse_id(value: &Value<'_>) -> Result<Option<TradeId>, ElementFault> {
     let text: &Cow<'_, str> = match value {
         Value::Null => return Ok(None),
         Value::Text(text) => text,
         Value::Number(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits,
         Value::Number(_) => {
             let reason = "is not a whole number from 0; such an id is sent as text";
-            return Err(invalid("id", &reason));
+            return Err(invalid_value("id", &reason));
         }
         other => return Err(wrong_type("id", other, "a text or an integer")),
     };
     let id = TradeId::parse(text);
-    id.map(Some).map_err(|error| invalid("id", &error))
+    id.map(Some).map_err(|error| invalid_value("id", &error))
 }
 
-/// A scope, where it is given.
-pub(crate) fn scope_of(value: &Value<'_>) -> Result<Option<Arc<str>>, Fault> {
+/// Parses a scope; `None` if it is not given.
+pub(crate) fn parse_scope(value: &Value<'_>) -> Result<Option<Arc<str>>, ElementFault> {
     match value {
         Value::Null => Ok(None),
-        Value::Text(text) if (1..=SCOPE_LIMIT).contains(&text.len()) => {
+        Value::Text(text) if (1..=MAX_SCOPE_BYTES).contains(&text.len()) => {
             Ok(Some(text.as_ref().into()))
         }
         Value::Text(text) => {
-            let reason = format!("has {} bytes; 1 to {SCOPE_LIMIT} are expected", text.len());
-            Err(invalid("scope", &reason))
+            let reason = format!(
+                "has {} bytes; 1 to {MAX_SCOPE_BYTES} are expected",
+                text.len()
+            );
+            Err(invalid_value("scope", &reason))
         }
         other => Err(wrong_type("scope", other, "a text")),
     }

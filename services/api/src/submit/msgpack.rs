@@ -3,229 +3,122 @@
 use std::borrow::Cow;
 
 use market::{Instrument, Trade};
-use rmp::Marker;
+use schemas::msgpack::{MessagePackReader, ReadError, ValueKind};
 
-use super::element::{malformed, repeated, unknown};
-use super::fields::{Fields, NAMES, TradeReader};
-use super::submission::{Fault, Submission};
+use super::element::{malformed_element, repeated_field, unknown_field};
+use super::fields::{FIELD_NAMES, Fields, TradeParser};
+use super::submission::{ElementFault, Submission};
+use crate::problem::{ErrorCode, Problem};
 use crate::raw_object::Value;
-use crate::{ErrorCode, Problem};
 
 /// How deep arrays and maps may be nested within an element.
-const DEPTH_LIMIT: u32 = 16;
+const MAX_DEPTH: u32 = 16;
 const FLOAT: &str = "a float, which is not exact";
 
-/// Why the body cannot be read on.
-struct Broken(&'static str);
+/// Why the rest of the body cannot be read.
+#[derive(Debug, thiserror::Error)]
+enum BodyError {
+    #[error(transparent)]
+    Value(#[from] ReadError),
+    #[error("bytes follow its end")]
+    TrailingBytes,
+}
 
-/// Reads one trade or an array of them.
-pub(crate) fn read(body: &[u8], sender: Option<[u8; 16]>) -> Result<Submission, Problem> {
-    let mut values = Values { rest: body };
-    let submission = read_all(&mut values, sender);
-    submission.map_err(|Broken(reason)| {
-        let place = body.len() - values.rest.len();
-        let detail = format!("the body is not MessagePack: {reason} at byte {place}");
+/// Reads one trade or an array of trades.
+///
+/// # Errors
+/// A [`Problem`] if the body is not MessagePack.
+pub(crate) fn read_msgpack(body: &[u8], sender: Option<[u8; 16]>) -> Result<Submission, Problem> {
+    let mut reader = MessagePackReader::new(body);
+    let submission = read_submission(&mut reader, sender);
+    submission.map_err(|error| {
+        let offset = body.len() - reader.rest().len();
+        let detail = format!("the body is not MessagePack: {error} at byte {offset}");
         Problem::new(ErrorCode::InvalidBody, detail)
             .accepted("one trade as a map, or an array of them")
     })
 }
 
-fn read_all(values: &mut Values<'_>, sender: Option<[u8; 16]>) -> Result<Submission, Broken> {
-    let mut reader = TradeReader::default();
+fn read_submission(
+    reader: &mut MessagePackReader<'_>,
+    sender: Option<[u8; 16]>,
+) -> Result<Submission, BodyError> {
+    let mut parser = TradeParser::default();
     let mut submission = Submission::new(sender, 0);
-    match values.array_length()? {
-        None => submission.push(0, read_element(values, &mut reader)?),
-        Some(count) => {
-            for index in 0..count as usize {
-                let element = read_element(values, &mut reader)?;
-                submission.push(index, element);
-            }
+    if reader.peek_kind()? == ValueKind::Array {
+        for index in 0..reader.read_array_length()? as usize {
+            submission.push(index, read_element(reader, &mut parser)?);
         }
+    } else {
+        submission.push(0, read_element(reader, &mut parser)?);
     }
-    match values.rest {
+    match reader.rest() {
         [] => Ok(submission),
-        _ => Err(Broken("bytes follow its end")),
+        _ => Err(BodyError::TrailingBytes),
     }
 }
 
-/// Reads one element to its end, whatever it is.
+/// Reads one element to its end, even if it is not a trade.
 fn read_element(
-    values: &mut Values<'_>,
-    reader: &mut TradeReader,
-) -> Result<Result<(Instrument, Trade), Fault>, Broken> {
-    let Some(members) = values.map_length()? else {
-        values.next(DEPTH_LIMIT)?;
-        return Ok(Err(malformed("a trade is a map")));
-    };
+    reader: &mut MessagePackReader<'_>,
+    parser: &mut TradeParser,
+) -> Result<Result<(Instrument, Trade), ElementFault>, ReadError> {
+    if reader.peek_kind()? != ValueKind::Map {
+        reader.skip_value(MAX_DEPTH)?;
+        return Ok(Err(malformed_element("a trade is a map")));
+    }
     let mut fields: Fields<'_> = std::array::from_fn(|_| Value::Null);
-    let mut given = [false; NAMES.len()];
+    let mut is_given = [false; FIELD_NAMES.len()];
     let mut fault = None;
-    for _ in 0..members {
-        let name = values.next(DEPTH_LIMIT)?;
-        let value = values.next(DEPTH_LIMIT)?;
+    for _ in 0..reader.read_map_length()? {
+        let name = read_value(reader)?;
+        let value = read_value(reader)?;
         let Value::Text(name) = name else {
-            fault = fault.or_else(|| Some(malformed("a field's name is not a text")));
+            fault = fault.or_else(|| Some(malformed_element("a field's name is not a text")));
             continue;
         };
-        match NAMES.iter().position(|known| *known == name) {
-            Some(place) if given[place] => fault = fault.or_else(|| Some(repeated(NAMES[place]))),
-            Some(place) => {
-                given[place] = true;
-                fields[place] = value;
+        match FIELD_NAMES.iter().position(|known| *known == name) {
+            Some(index) if is_given[index] => {
+                fault = fault.or_else(|| Some(repeated_field(FIELD_NAMES[index])));
+            }
+            Some(index) => {
+                is_given[index] = true;
+                fields[index] = value;
             }
             None => {
                 let shown: String = name.chars().take(32).collect();
-                fault = fault.or_else(|| Some(unknown(&shown)));
+                fault = fault.or_else(|| Some(unknown_field(&shown)));
             }
         }
     }
-    Ok(fault.map_or_else(|| reader.read(&fields), Err))
+    Ok(fault.map_or_else(|| parser.parse(&fields), Err))
 }
 
-/// A cursor over MessagePack values.
-struct Values<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Values<'a> {
-    fn marker(&self) -> Result<Marker, Broken> {
-        let first = self.rest.first().ok_or(Broken("it ends early"))?;
-        Ok(Marker::from_u8(*first))
-    }
-
-    fn take(&mut self, count: usize) -> Result<&'a [u8], Broken> {
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(count)
-            .ok_or(Broken("it ends early"))?;
-        self.rest = rest;
-        Ok(taken)
-    }
-
-    /// An unsigned integer of some bytes, after the marker.
-    fn size(&mut self, bytes: usize) -> Result<usize, Broken> {
-        let taken = self.take(bytes)?.iter();
-        Ok(taken.fold(0, |size, byte| size << 8 | usize::from(*byte)))
-    }
-
-    /// The length of the array that comes next, where it is one.
-    fn array_length(&mut self) -> Result<Option<u32>, Broken> {
-        match self.marker()? {
-            Marker::FixArray(_) | Marker::Array16 | Marker::Array32 => {
-                let length = rmp::decode::read_array_len(&mut self.rest);
-                length.map(Some).map_err(|_| Broken("it ends early"))
-            }
-            _ => Ok(None),
+/// Reads the next value; one that cannot be a field of a trade is skipped.
+fn read_value<'a>(reader: &mut MessagePackReader<'a>) -> Result<Value<'a>, ReadError> {
+    let name = match reader.peek_kind()? {
+        ValueKind::Boolean => return Ok(Value::Bool(reader.read_boolean()?)),
+        ValueKind::Integer => {
+            let integer: i128 = reader.read_integer()?;
+            return Ok(Value::Number(Cow::Owned(integer.to_string())));
         }
-    }
-
-    /// The length of the map that comes next, where it is one.
-    fn map_length(&mut self) -> Result<Option<u32>, Broken> {
-        match self.marker()? {
-            Marker::FixMap(_) | Marker::Map16 | Marker::Map32 => {
-                let length = rmp::decode::read_map_len(&mut self.rest);
-                length.map(Some).map_err(|_| Broken("it ends early"))
-            }
-            _ => Ok(None),
+        ValueKind::Text => {
+            let text = std::str::from_utf8(reader.read_text_bytes()?);
+            let text = text.map(|text| Value::Text(Cow::Borrowed(text)));
+            return Ok(text.unwrap_or(Value::Other("a text that is not UTF-8")));
         }
-    }
-
-    /// The next value, whole.
-    fn next(&mut self, depth: u32) -> Result<Value<'a>, Broken> {
-        match self.marker()? {
-            Marker::FixArray(_) | Marker::Array16 | Marker::Array32 => {
-                let length = self.array_length()?.unwrap_or(0);
-                self.pass(u64::from(length), depth)?;
-                Ok(Value::Other("an array"))
-            }
-            Marker::FixMap(_) | Marker::Map16 | Marker::Map32 => {
-                let length = self.map_length()?.unwrap_or(0);
-                self.pass(2 * u64::from(length), depth)?;
-                Ok(Value::Other("a map"))
-            }
-            marker if is_integer(marker) => {
-                let integer: i128 =
-                    rmp::decode::read_int(&mut self.rest).map_err(|_| Broken("it ends early"))?;
-                Ok(Value::Number(Cow::Owned(integer.to_string())))
-            }
-            marker => {
-                self.take(1)?;
-                self.plain(marker)
-            }
+        ValueKind::Nil => {
+            reader.read_nil()?;
+            return Ok(Value::Null);
         }
-    }
-
-    /// Passes values that are within another.
-    fn pass(&mut self, count: u64, depth: u32) -> Result<(), Broken> {
-        let depth = depth
-            .checked_sub(1)
-            .ok_or(Broken("it is nested too deep"))?;
-        for _ in 0..count {
-            self.next(depth)?;
-        }
-        Ok(())
-    }
-
-    /// A value that is neither an integer nor holds others, after its marker.
-    fn plain(&mut self, marker: Marker) -> Result<Value<'a>, Broken> {
-        match marker {
-            Marker::Null => Ok(Value::Null),
-            Marker::True => Ok(Value::Bool(true)),
-            Marker::False => Ok(Value::Bool(false)),
-            Marker::F32 => self.other(4, FLOAT),
-            Marker::F64 => self.other(8, FLOAT),
-            Marker::FixStr(length) => self.text(length.into()),
-            Marker::Str8 | Marker::Str16 | Marker::Str32 => {
-                let length = self.size(1 << (marker.to_u8() - Marker::Str8.to_u8()))?;
-                self.text(length)
-            }
-            Marker::Bin8 | Marker::Bin16 | Marker::Bin32 => {
-                let length = self.size(1 << (marker.to_u8() - Marker::Bin8.to_u8()))?;
-                self.other(length, "binary")
-            }
-            Marker::FixExt1
-            | Marker::FixExt2
-            | Marker::FixExt4
-            | Marker::FixExt8
-            | Marker::FixExt16 => {
-                let length = 1 << (marker.to_u8() - Marker::FixExt1.to_u8());
-                self.other(1 + length, "an extension")
-            }
-            Marker::Ext8 | Marker::Ext16 | Marker::Ext32 => {
-                let length = self.size(1 << (marker.to_u8() - Marker::Ext8.to_u8()))?;
-                self.other(1 + length, "an extension")
-            }
-            _ => Err(Broken("there is a byte that begins no value")),
-        }
-    }
-
-    fn other(&mut self, length: usize, name: &'static str) -> Result<Value<'a>, Broken> {
-        self.take(length)?;
-        Ok(Value::Other(name))
-    }
-
-    fn text(&mut self, length: usize) -> Result<Value<'a>, Broken> {
-        match std::str::from_utf8(self.take(length)?) {
-            Ok(text) => Ok(Value::Text(Cow::Borrowed(text))),
-            Err(_) => Ok(Value::Other("a text that is not UTF-8")),
-        }
-    }
-}
-
-const fn is_integer(marker: Marker) -> bool {
-    matches!(
-        marker,
-        Marker::FixPos(_)
-            | Marker::FixNeg(_)
-            | Marker::U8
-            | Marker::U16
-            | Marker::U32
-            | Marker::U64
-            | Marker::I8
-            | Marker::I16
-            | Marker::I32
-            | Marker::I64
-    )
+        ValueKind::Float => FLOAT,
+        ValueKind::Binary => "binary",
+        ValueKind::Array => "an array",
+        ValueKind::Map => "a map",
+        ValueKind::Extension => "an extension",
+    };
+    reader.skip_value(MAX_DEPTH)?;
+    Ok(Value::Other(name))
 }
 
 #[cfg(test)]

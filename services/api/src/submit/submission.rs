@@ -1,62 +1,62 @@
-//! The trades of a request, and those elements that are none.
+//! The trades of a request, and its rejected elements.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use market::{Instrument, RejectReason, Sender, Trade};
+use market::{Instrument, RejectReason, SenderId, Trade};
 use schemas::api::RejectedTradeJson;
 
-/// An answer lists so many rejections, and counts the others: else a small body of elements that
-/// are no trades would make a large answer.
-pub(crate) const LISTED_LIMIT: usize = 1_000;
+/// The greatest number of rejected elements that a response lists; the others are only counted. A
+/// small body with many bad elements must not cause a large response.
+pub(crate) const MAX_LISTED_REJECTIONS: usize = 1_000;
 
-/// The trades of a request, and those elements that are none.
+/// The trades of a request, and its rejected elements.
 #[derive(Debug, Default)]
 pub(crate) struct Submission {
-    /// What can be appended.
+    /// The trades to append.
     pub(crate) trades: Vec<(Instrument, Trade)>,
-    /// For each trade its place in the request.
+    /// The index of each trade in the request.
     pub(crate) indexes: Vec<usize>,
-    /// The first of the others, at most [`LISTED_LIMIT`].
+    /// The first rejected elements, at most [`MAX_LISTED_REJECTIONS`].
     pub(crate) rejected: Vec<RejectedTradeJson>,
-    /// How many of the others there are, listed or not.
+    /// The number of rejected elements, listed or not.
     pub(crate) rejected_total: u64,
-    /// How many elements were no trades, by code.
-    pub(crate) faults: BTreeMap<&'static str, u64>,
+    /// The number of elements that are not trades, by code.
+    pub(crate) fault_counts: BTreeMap<&'static str, u64>,
     /// A digest of the request's Idempotency-Key.
     sender: Option<[u8; 16]>,
 }
 
-/// Why an element is no trade.
+/// Why an element is not a trade.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fault {
-    /// Which field; empty where it is the whole.
+pub(crate) struct ElementFault {
+    /// The field at fault; empty if it is the whole element.
     pub(crate) field: Cow<'static, str>,
-    /// Which kind of fault.
+    /// The kind of fault.
     pub(crate) code: FaultCode,
-    /// What was wrong and what would be right, for people.
+    /// What is wrong and what would be accepted, for people.
     pub(crate) message: Cow<'static, str>,
 }
 
-/// What can be wrong with an element before it is a trade.
+/// The kinds of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FaultCode {
-    /// Not JSON, or not an object.
+    /// Not JSON or MessagePack, or not an object.
     Malformed,
     /// A field that trades do not have.
     UnknownField,
     /// A field that is given twice.
     RepeatedField,
-    /// A field that every trade has.
+    /// A field that every trade must have is missing.
     MissingField,
-    /// A value of another type.
+    /// A value has another type than the field.
     WrongType,
-    /// A value that the field cannot have.
+    /// A value has the right type and is not valid.
     InvalidValue,
 }
 
 impl FaultCode {
-    /// Its name in JSON and metrics.
+    /// Returns the kind's name in JSON and metrics.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
@@ -69,8 +69,8 @@ impl FaultCode {
     }
 }
 
-impl Fault {
-    /// A fault of a field.
+impl ElementFault {
+    /// Returns a fault of a field.
     pub(crate) fn new(
         field: impl Into<Cow<'static, str>>,
         code: FaultCode,
@@ -85,23 +85,27 @@ impl Fault {
 }
 
 impl Submission {
-    /// An empty one of about so many elements; where it has a `sender`, trades without ids are
-    /// known by it and their places.
-    pub(crate) fn new(sender: Option<[u8; 16]>, elements: usize) -> Self {
+    /// Returns an empty submission with room for `capacity` trades. `sender` is a digest of the
+    /// request's Idempotency-Key: together with its index it identifies a trade without an id.
+    pub(crate) fn new(sender: Option<[u8; 16]>, capacity: usize) -> Self {
         Self {
-            trades: Vec::with_capacity(elements),
-            indexes: Vec::with_capacity(elements),
+            trades: Vec::with_capacity(capacity),
+            indexes: Vec::with_capacity(capacity),
             sender,
             ..Self::default()
         }
     }
 
-    /// Adds the element at `index`.
-    pub(crate) fn push(&mut self, index: usize, element: Result<(Instrument, Trade), Fault>) {
+    /// Adds the element at `index` of the request.
+    pub(crate) fn push(
+        &mut self,
+        index: usize,
+        element: Result<(Instrument, Trade), ElementFault>,
+    ) {
         match element {
             Ok((instrument, mut trade)) => {
                 if trade.id.is_none() && trade.sender.is_none() {
-                    trade.sender = self.sender.map(|key| Sender {
+                    trade.sender = self.sender.map(|key| SenderId {
                         key,
                         index: index as u64,
                     });
@@ -109,15 +113,15 @@ impl Submission {
                 self.trades.push((instrument, trade));
                 self.indexes.push(index);
             }
-            Err(fault) => self.refuse(index, fault),
+            Err(fault) => self.add_fault(index, fault),
         }
     }
 
-    fn refuse(&mut self, index: usize, fault: Fault) {
+    fn add_fault(&mut self, index: usize, fault: ElementFault) {
         let code = fault.code.name();
         self.rejected_total += 1;
-        *self.faults.entry(code).or_default() += 1;
-        if self.rejected.len() < LISTED_LIMIT {
+        *self.fault_counts.entry(code).or_default() += 1;
+        if self.rejected.len() < MAX_LISTED_REJECTIONS {
             self.rejected.push(RejectedTradeJson {
                 index,
                 field: fault.field,
@@ -127,20 +131,20 @@ impl Submission {
         }
     }
 
-    /// Adds what the producer has refused, by the places of the trades that it was given,
-    /// ascending; of all the first remain listed.
-    pub(crate) fn reject(&mut self, refused: &[(usize, RejectReason)]) {
-        self.rejected_total += refused.len() as u64;
-        for (place, reject) in refused.iter().take(LISTED_LIMIT) {
+    /// Adds the trades that the producer rejected, each by its index in [`Submission::trades`],
+    /// ascending. The first rejected elements remain listed.
+    pub(crate) fn add_rejected(&mut self, rejected: &[(usize, RejectReason)]) {
+        self.rejected_total += rejected.len() as u64;
+        for (trade_index, reason) in rejected.iter().take(MAX_LISTED_REJECTIONS) {
             self.rejected.push(RejectedTradeJson {
-                index: self.indexes[*place],
-                field: reject.field().into(),
-                code: reject.code().into(),
-                message: reject.explanation().into(),
+                index: self.indexes[*trade_index],
+                field: reason.faulty_field().into(),
+                code: reason.code().into(),
+                message: reason.explanation().into(),
             });
         }
         self.rejected.sort_by_key(|rejection| rejection.index);
-        self.rejected.truncate(LISTED_LIMIT);
+        self.rejected.truncate(MAX_LISTED_REJECTIONS);
     }
 }
 

@@ -5,23 +5,24 @@ use std::cmp::Ordering;
 use market::{EdgeTrade, HOUR_NS};
 use store::{BarReader, StoreError, Tick, TickStore};
 
-use super::TradeRequest;
-use super::slices::Slices;
+use super::request::TradeRequest;
+use super::slices::TimeSlices;
 use super::source::TradeSource;
 
-/// The least number of ticks that one read is to give: a read has a cost of its own.
-const LEAST_READ: usize = 2_000;
+/// The least number of ticks that one read should return, because each read has a cost of its own.
+const MIN_TICKS_PER_READ: usize = 2_000;
 
-/// Some trades in order.
+/// A page of trades in order.
 pub(super) struct TradePage {
     pub(super) ticks: Vec<Tick>,
-    /// Whether trades follow within the range.
+    /// Whether more trades follow in the range.
     pub(super) has_more: bool,
 }
 
-/// The trades asked for: from the start on where one is given, else the newest.
-pub(super) async fn page<B: BarReader, T: TickStore>(
-    source: &TradeSource<'_, B, T>,
+/// Returns the requested trades: the first ones from the start on, or the newest ones if the request
+/// has no start.
+pub(super) async fn trade_page<R: BarReader, T: TickStore>(
+    source: &TradeSource<'_, R, T>,
     request: &TradeRequest,
 ) -> Result<TradePage, StoreError> {
     let newest = request.start_ns.is_none();
@@ -42,26 +43,26 @@ pub(super) async fn page<B: BarReader, T: TickStore>(
             hour_ns.max(start_ns),
             hour_ns.saturating_add(HOUR_NS).min(request.end_ns),
         );
-        let share = (2 * wanted).max(LEAST_READ);
-        let mut slices = Slices::new(from_ns, to_ns, rows, share, newest);
+        let slice_ticks = (2 * wanted).max(MIN_TICKS_PER_READ);
+        let mut slices = TimeSlices::new(from_ns, to_ns, rows, slice_ticks, newest);
         while let Some((from_ns, to_ns)) = slices.next() {
-            let mut run = source.slice(from_ns, to_ns).await?;
-            run.retain(|tick| follows(tick, request.after.as_ref()));
+            let mut run = source.trades_between(from_ns, to_ns).await?;
+            run.retain(|tick| is_after(tick, request.after.as_ref()));
             count += run.len();
             runs.push(run);
             if count >= wanted {
                 break 'hours;
             }
-            slices.widen();
+            slices.lengthen();
         }
     }
     if newest {
         runs.reverse();
     }
-    Ok(cut(runs.concat(), request.limit, newest))
+    Ok(truncate(runs.concat(), request.limit, newest))
 }
 
-fn cut(mut ticks: Vec<Tick>, limit: usize, newest: bool) -> TradePage {
+fn truncate(mut ticks: Vec<Tick>, limit: usize, newest: bool) -> TradePage {
     let excess = ticks.len().saturating_sub(limit);
     match newest {
         true => drop(ticks.drain(..excess)),
@@ -73,10 +74,11 @@ fn cut(mut ticks: Vec<Tick>, limit: usize, newest: bool) -> TradePage {
     }
 }
 
-/// Whether a trade comes after the one that the page before ended with.
-fn follows(tick: &Tick, after: Option<&EdgeTrade>) -> bool {
+/// Returns whether a trade comes after the last trade of the page before.
+fn is_after(tick: &Tick, after: Option<&EdgeTrade>) -> bool {
     after.is_none_or(|last| {
         tick.trade.time_ns > last.time_ns
-            || EdgeTrade::of(&tick.trade, tick.position).order(last) == Ordering::Greater
+            || EdgeTrade::from_trade(&tick.trade, tick.position).cmp_trade_order(last)
+                == Ordering::Greater
     })
 }

@@ -2,18 +2,18 @@
 
 use market::HOUR_NS;
 
-/// Slices of a range of times, from one end to the other. Each slice that gave too little makes
-/// the next one longer, so a gap costs few reads.
-pub(super) struct Slices {
+/// The slices of a range of times, from one end to the other. The caller makes further slices longer
+/// if one held too few ticks, so a gap costs few reads.
+pub(super) struct TimeSlices {
     start_ns: i64,
     end_ns: i64,
     step_ns: i64,
     from_the_end: bool,
 }
 
-impl Slices {
-    /// Slices of `[start_ns, end_ns)`, which is within one hour that holds `rows`; the first is
-    /// to hold about `wanted`.
+impl TimeSlices {
+    /// Returns the slices of `[start_ns, end_ns)`, a range in an hour that holds `rows` ticks. The
+    /// first slice should hold about `wanted` of them.
     pub(super) fn new(
         start_ns: i64,
         end_ns: i64,
@@ -21,17 +21,17 @@ impl Slices {
         wanted: usize,
         from_the_end: bool,
     ) -> Self {
-        let share = i128::from(HOUR_NS) * i128::try_from(wanted).unwrap_or(i128::MAX >> 64)
+        let step_ns = i128::from(HOUR_NS) * i128::try_from(wanted).unwrap_or(i128::MAX >> 64)
             / i128::from(rows.max(1));
         Self {
             start_ns,
             end_ns,
-            step_ns: i64::try_from(share).unwrap_or(HOUR_NS).clamp(1, HOUR_NS),
+            step_ns: i64::try_from(step_ns).unwrap_or(HOUR_NS).clamp(1, HOUR_NS),
             from_the_end,
         }
     }
 
-    /// The next slice `[start, end)`, until nothing is left.
+    /// Returns the next slice `[start, end)`; `None` at the end of the range.
     pub(super) fn next(&mut self) -> Option<(i64, i64)> {
         if self.start_ns >= self.end_ns {
             return None;
@@ -45,8 +45,8 @@ impl Slices {
         Some((self.start_ns - length_ns, self.start_ns))
     }
 
-    /// Makes the slices after this one longer.
-    pub(super) fn widen(&mut self) {
+    /// Makes further slices four times as long.
+    pub(super) fn lengthen(&mut self) {
         self.step_ns = self.step_ns.saturating_mul(4).min(HOUR_NS);
     }
 }
@@ -67,11 +67,11 @@ mod tests {
             from_the_end: bool,
         ) {
             let end_ns = start_ns + length_ns;
-            let mut slices = Slices::new(start_ns, end_ns, rows, wanted, from_the_end);
+            let mut slices = TimeSlices::new(start_ns, end_ns, rows, wanted, from_the_end);
             let mut found = Vec::new();
             while let Some(slice) = slices.next() {
                 found.push(slice);
-                slices.widen();
+                slices.lengthen();
             }
             if from_the_end {
                 found.reverse();

@@ -1,33 +1,31 @@
-//! Trades by time, as `trades_current` says which ticks are some.
+//! Trades by time: the ticks that `trades_current` counts as trades.
 
 use market::{Instrument, Position, VenueSettings};
-use store::{BarReader, ExcludedRange, StoreError, Tick, TickStore};
+use store::{BarReader, ExcludedRange, StoreError, Tick, TickStore, trades_current};
 
-use store::trades_current;
-
-/// The trades of one instrument as of one moment of the fold.
-pub(super) struct TradeSource<'a, B, T> {
-    bars: &'a B,
+/// The trades of one instrument up to a fixed position of the fold.
+pub(super) struct TradeSource<'a, R, T> {
+    bars: &'a R,
     ticks: &'a T,
     instrument: Instrument,
     partition: u32,
     settings: VenueSettings,
-    /// The first position that is not folded yet.
-    next: Position,
+    /// The first position that was not folded yet.
+    next_position: Position,
 }
 
-impl<'a, B: BarReader, T: TickStore> TradeSource<'a, B, T> {
-    /// Notes how far the fold is: ticks from there on are not admitted yet.
+impl<'a, R: BarReader, T: TickStore> TradeSource<'a, R, T> {
+    /// Loads the fold's position: ticks from there on are not trades yet.
     pub(super) async fn open(
-        bars: &'a B,
+        bars: &'a R,
         ticks: &'a T,
         instrument: Instrument,
         partition: u32,
         settings: VenueSettings,
     ) -> Result<Self, StoreError> {
-        let progress = bars.progress().await?;
+        let progress = bars.partition_progress().await?;
         let progress = progress.iter().find(|row| row.partition == partition);
-        let next = progress.map_or_else(Position::default, |row| Position {
+        let next_position = progress.map_or_else(Position::default, |row| Position {
             epoch: row.epoch,
             offset: row.next_offset,
         });
@@ -37,35 +35,47 @@ impl<'a, B: BarReader, T: TickStore> TradeSource<'a, B, T> {
             instrument,
             partition,
             settings,
-            next,
+            next_position,
         })
     }
 
-    /// The hours within `[start_ns, end_ns)` that hold ticks, with how many at most.
+    /// Returns the hours in `[start_ns, end_ns)` that hold ticks, each with the greatest number of
+    /// ticks that it may hold.
     pub(super) async fn hours(
         &self,
         start_ns: i64,
         end_ns: i64,
     ) -> Result<Vec<(i64, u64)>, StoreError> {
-        self.ticks.hours(&self.instrument, start_ns, end_ns).await
+        self.ticks
+            .hours_with_ticks(&self.instrument, start_ns, end_ns)
+            .await
     }
 
-    /// The trades of the times `[start_ns, end_ns)`, in order.
-    pub(super) async fn slice(&self, start_ns: i64, end_ns: i64) -> Result<Vec<Tick>, StoreError> {
+    /// Returns the trades in `[start_ns, end_ns)`, in order.
+    pub(super) async fn trades_between(
+        &self,
+        start_ns: i64,
+        end_ns: i64,
+    ) -> Result<Vec<Tick>, StoreError> {
         let ticks = self.ticks.read(&self.instrument, start_ns, end_ns).await?;
-        let rejected = self.rejected(&ticks).await?;
-        Ok(trades_current(ticks, &rejected, self.next, &self.settings))
+        let excluded = self.load_excluded_ranges(&ticks).await?;
+        Ok(trades_current(
+            ticks,
+            &excluded,
+            self.next_position,
+            &self.settings,
+        ))
     }
 
-    /// The rejected ranges around some ticks, which are in order of their positions.
-    async fn rejected(&self, ticks: &[Tick]) -> Result<Vec<ExcludedRange>, StoreError> {
+    /// Loads the excluded ranges among ticks that are in order of their positions.
+    async fn load_excluded_ranges(&self, ticks: &[Tick]) -> Result<Vec<ExcludedRange>, StoreError> {
         let mut ranges = Vec::new();
         let same_epoch = |left: &Tick, right: &Tick| left.position.epoch == right.position.epoch;
         for run in ticks.chunk_by(same_epoch) {
             let (first, last) = (run[0].position, run[run.len() - 1].position);
             let found = self
                 .bars
-                .rejected(self.partition, first.epoch, first.offset, last.offset + 1)
+                .excluded_ranges(self.partition, first.epoch, first.offset, last.offset + 1)
                 .await?;
             ranges.extend(found);
         }

@@ -6,85 +6,88 @@ use schemas::api::{GapJson, PageJson};
 use serde::{Deserialize, Serialize};
 use store::{BarReader, IdRangeQuery, IdRanges, IdSetKey, StoreError};
 
-use crate::Problem;
-use crate::cursor::{self, Listed};
-use crate::params::{Params, symbol};
+use crate::cursor::{CursorKind, decode_cursor, encode_cursor};
+use crate::params::{Params, parse_symbol};
+use crate::problem::Problem;
 
-/// How many sets of ids are read at once.
-const SETS: u32 = 256;
+/// How many id sets are read at once.
+const SETS_PER_READ: u32 = 256;
 
-/// Which gaps are asked for.
+/// A request for the gaps of a venue.
 pub(super) struct GapRequest {
     pub(super) venue: Venue,
     symbol: Option<Symbol>,
     limit: usize,
-    place: Place,
+    cursor: GapCursor,
 }
 
-/// Names a set of ids: symbol, scope, bucket.
+/// The key of an id set without its venue: symbol, scope, bucket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct SetName(String, String, i64);
+struct SetKey(String, String, i64);
 
 /// Where a page ended.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Place {
-    /// The set before the one to read on in.
-    after: Option<SetName>,
-    /// The last gap shown: its set and its first number.
-    shown: Option<(SetName, u64)>,
+struct GapCursor {
+    /// The last id set all of whose gaps were listed.
+    finished_set: Option<SetKey>,
+    /// The last listed gap: its id set and its first number.
+    last_gap: Option<(SetKey, u64)>,
 }
 
 impl GapRequest {
     pub(super) fn read(venue: Venue, uri: &Uri) -> Result<Self, Problem> {
         let params = Params::read(uri, &["symbol", "limit", "cursor"])?;
-        let place = params.text("cursor");
-        let place = place.map(|text| cursor::decode(Listed::Gaps, text));
-        let place: Place = place.transpose()?.unwrap_or_default();
-        // A cursor is the client's to forge: names in it are read as strictly as others.
-        if let Some(SetName(name, ..)) = &place.after {
-            symbol(name)?;
+        let cursor = params.text("cursor");
+        let cursor = cursor.map(|text| decode_cursor(CursorKind::Gaps, text));
+        let cursor: GapCursor = cursor.transpose()?.unwrap_or_default();
+        // A client may forge a cursor, so the names in it are checked like any others.
+        if let Some(SetKey(name, ..)) = &cursor.finished_set {
+            parse_symbol(name)?;
         }
         Ok(Self {
             venue,
-            symbol: params.text("symbol").map(symbol).transpose()?,
+            symbol: params.text("symbol").map(parse_symbol).transpose()?,
             limit: params.limit()? as usize,
-            place,
+            cursor,
         })
     }
 }
 
-/// One page of gaps, in order of symbol, scope, bucket and number.
-pub(super) async fn page<B: BarReader>(
-    bars: &B,
+/// Returns one page of gaps, in order of symbol, scope, bucket and number.
+pub(super) async fn gap_page<R: BarReader>(
+    bars: &R,
     request: &GapRequest,
 ) -> Result<PageJson<GapJson>, StoreError> {
-    let mut place = request.place.clone();
+    let mut cursor = request.cursor.clone();
     let mut data = Vec::new();
     loop {
         let query = IdRangeQuery {
             venue: request.venue.clone(),
             symbol: request.symbol.clone(),
-            after: place.after.as_ref().map(|name| name.key(&request.venue)),
-            limit: SETS,
+            after: cursor
+                .finished_set
+                .as_ref()
+                .map(|key| key.to_id_set_key(&request.venue)),
+            limit: SETS_PER_READ,
         };
         let sets = bars.id_ranges(&query).await?;
         for (key, ranges) in &sets {
-            let name = SetName::of(key);
-            for (first, last) in gaps(ranges) {
-                let is_shown = |(set, shown): &(SetName, u64)| *set == name && first <= *shown;
-                if place.shown.as_ref().is_some_and(is_shown) {
+            let set_key = SetKey::from_id_set_key(key);
+            for (first, last) in gaps_between(ranges) {
+                let is_listed = |(set, listed): &(SetKey, u64)| *set == set_key && first <= *listed;
+                if cursor.last_gap.as_ref().is_some_and(is_listed) {
                     continue;
                 }
                 if data.len() == request.limit {
-                    let next_cursor = Some(cursor::encode(Listed::Gaps, &place));
+                    let next_cursor = Some(encode_cursor(CursorKind::Gaps, &cursor));
                     return Ok(PageJson { data, next_cursor });
                 }
                 data.push(gap_json(key, first, last));
-                place.shown = Some((name.clone(), first));
+                cursor.last_gap = Some((set_key.clone(), first));
             }
-            place.after = Some(name);
+            cursor.finished_set = Some(set_key);
         }
-        if sets.len() < SETS as usize {
+        if sets.len() < SETS_PER_READ as usize {
             return Ok(PageJson {
                 data,
                 next_cursor: None,
@@ -93,8 +96,8 @@ pub(super) async fn page<B: BarReader>(
     }
 }
 
-/// What is missing between ranges that neither overlap nor touch.
-fn gaps(ranges: &IdRanges) -> impl Iterator<Item = (u64, u64)> {
+/// Returns the gaps between ranges that neither overlap nor touch.
+fn gaps_between(ranges: &IdRanges) -> impl Iterator<Item = (u64, u64)> {
     ranges
         .windows(2)
         .map(|pair| (pair[0].1.saturating_add(1), pair[1].0.saturating_sub(1)))
@@ -114,17 +117,14 @@ fn gap_json(key: &IdSetKey, first: u64, last: u64) -> GapJson {
     }
 }
 
-impl SetName {
-    fn of(key: &IdSetKey) -> Self {
+impl SetKey {
+    fn from_id_set_key(key: &IdSetKey) -> Self {
         let symbol = key.instrument.symbol().to_owned();
         Self(symbol, key.scope.as_ref().to_owned(), key.bucket_ns)
     }
 
-    fn key(&self, venue: &Venue) -> IdSetKey {
-        let symbol = self
-            .0
-            .parse()
-            .expect("a set's name is checked when it is read");
+    fn to_id_set_key(&self, venue: &Venue) -> IdSetKey {
+        let symbol = self.0.parse().expect("a cursor is checked when it is read");
         IdSetKey {
             instrument: Instrument::new(venue, &symbol),
             scope: self.1.as_str().into(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{Answer, World, array, trade};
+use crate::world::{HttpResponse, World, json_array, trade_json};
 
 const JSON: &str = "application/json";
 const TIME: &str = "2013-10-08T13:30:00Z";
@@ -14,20 +14,20 @@ fn new_values(time: &str, price: &str) -> String {
     json!({"time": time, "price": price, "quantity": "2", "side": "buy"}).to_string()
 }
 
-/// The amendment's id, of an answer that says that the log holds it.
-fn taken(answer: &Answer) -> String {
-    assert_eq!(answer.status, 202, "{}", answer.text);
-    let answer = answer.json();
-    let position = answer["position"].as_str().unwrap();
+/// Returns the amendment's id of a response which says that the log holds the amendment.
+fn accepted_id(response: &HttpResponse) -> String {
+    assert_eq!(response.status, 202, "{}", response.text);
+    let response = response.json();
+    let position = response["position"].as_str().unwrap();
     let parts: Vec<u64> = position
         .split('-')
         .map(|part| part.parse().unwrap())
         .collect();
     assert_eq!(parts.len(), 3, "{position}");
-    answer["amendment"].as_str().unwrap().to_owned()
+    response["amendment"].as_str().unwrap().to_owned()
 }
 
-fn columns<const N: usize>(bar: &Value, names: [&str; N]) -> [Value; N] {
+fn members<const N: usize>(bar: &Value, names: [&str; N]) -> [Value; N] {
     names.map(|name| bar[name].clone())
 }
 
@@ -35,21 +35,21 @@ fn columns<const N: usize>(bar: &Value, names: [&str; N]) -> [Value; N] {
 async fn edited_values_are_shown_and_cancelled_trades_are_not() {
     let world = World::start().await;
     let sent = [
-        trade(1, TIME, "1"),
-        trade(2, TIME, "2"),
-        trade(3, TIME, "3"),
-        trade(4, LATER, "4"),
+        trade_json(1, TIME, "1"),
+        trade_json(2, TIME, "2"),
+        trade_json(3, TIME, "3"),
+        trade_json(4, LATER, "4"),
     ];
-    assert_eq!(world.post(JSON, array(&sent)).await.status, 200);
-    taken(
+    assert_eq!(world.post(JSON, json_array(&sent)).await.status, 200);
+    accepted_id(
         &world
             .put(&format!("{TRADES}/2"), &new_values(TIME, "7"))
             .await,
     );
-    taken(&world.delete(&format!("{TRADES}/3?time={TIME}")).await);
-    world.settle_marks().await;
+    accepted_id(&world.delete(&format!("{TRADES}/3?time={TIME}")).await);
+    world.wait_until_refolded().await;
 
-    insta::assert_snapshot!("amended_trades", world.get(TRADES).await.shown());
+    insta::assert_snapshot!("amended_trades", world.get(TRADES).await.snapshot_text());
     let bars = world.get(BARS).await.data();
     let names = [
         "open",
@@ -61,40 +61,43 @@ async fn edited_values_are_shown_and_cancelled_trades_are_not() {
         "last_trade_id",
     ];
     let expected = json!(["1", "7", "1", "7", "2.5", 2, "2"]);
-    assert_eq!(json!(columns(&bars[0], names)), expected);
+    assert_eq!(json!(members(&bars[0], names)), expected);
     assert_eq!(bars[1]["trades"], 1);
     let hour = world.get(&format!("{BARS}?interval=1h")).await.data();
     let expected = json!(["1", "7", "1", "4", "3", 3, "4"]);
-    assert_eq!(json!(columns(&hour[0], names)), expected);
+    assert_eq!(json!(members(&hour[0], names)), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_may_come_before_its_trade_and_the_last_one_counts() {
     let world = World::start().await;
-    assert_eq!(world.post(JSON, trade(1, TIME, "1")).await.status, 200);
-    taken(
+    assert_eq!(world.post(JSON, trade_json(1, TIME, "1")).await.status, 200);
+    accepted_id(
         &world
             .put(&format!("{TRADES}/9"), &new_values(LATER, "5"))
             .await,
     );
-    taken(
+    accepted_id(
         &world
             .put(&format!("{TRADES}/9"), &new_values(LATER, "6"))
             .await,
     );
-    world.settle_marks().await;
+    world.wait_until_refolded().await;
     assert_eq!(world.get(TRADES).await.data().len(), 1);
-    assert_eq!(world.post(JSON, trade(9, LATER, "1")).await.status, 200);
-    world.settle_marks().await;
+    assert_eq!(
+        world.post(JSON, trade_json(9, LATER, "1")).await.status,
+        200
+    );
+    world.wait_until_refolded().await;
     let trades = world.get(TRADES).await.data();
     let values = ["id", "price", "quantity", "side"];
     assert_eq!(
-        json!(columns(&trades[1], values)),
+        json!(members(&trades[1], values)),
         json!(["9", "6", "2", "buy"])
     );
     let bars = world.get(BARS).await.data();
     assert_eq!(
-        json!(columns(&bars[1], ["close", "volume", "trades"])),
+        json!(members(&bars[1], ["close", "volume", "trades"])),
         json!(["6", "2", 1])
     );
 }
@@ -102,17 +105,17 @@ async fn an_edit_may_come_before_its_trade_and_the_last_one_counts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_without_trades_is_hidden() {
     let world = World::start().await;
-    let sent = [trade(1, TIME, "1"), trade(2, LATER, "2")];
-    assert_eq!(world.post(JSON, array(&sent)).await.status, 200);
+    let sent = [trade_json(1, TIME, "1"), trade_json(2, LATER, "2")];
+    assert_eq!(world.post(JSON, json_array(&sent)).await.status, 200);
     assert_eq!(world.get(BARS).await.data().len(), 2);
-    taken(&world.delete(&format!("{TRADES}/2?time={LATER}")).await);
+    accepted_id(&world.delete(&format!("{TRADES}/2?time={LATER}")).await);
     // An edit of a trade that was cancelled brings nothing back.
-    taken(
+    accepted_id(
         &world
             .put(&format!("{TRADES}/2"), &new_values(LATER, "3"))
             .await,
     );
-    world.settle_marks().await;
+    world.wait_until_refolded().await;
     let bars = world.get(BARS).await.data();
     assert_eq!((bars.len(), &bars[0]["close"]), (1, &json!("1")));
     let filled = format!("{BARS}?start=2013-10-08T13:30:00Z&end=2013-10-08T13:32:00Z&fill=flat");
@@ -123,9 +126,9 @@ async fn a_window_without_trades_is_hidden() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_is_sent_again_is_one_amendment() {
+async fn a_repeated_request_is_one_amendment() {
     let world = World::start().await;
-    assert_eq!(world.post(JSON, trade(1, TIME, "1")).await.status, 200);
+    assert_eq!(world.post(JSON, trade_json(1, TIME, "1")).await.status, 200);
     let path = format!("{TRADES}/1");
     let put = async |key: Option<&'static str>, price: &str| {
         let headers: Vec<_> = key
@@ -133,16 +136,16 @@ async fn a_request_that_is_sent_again_is_one_amendment() {
             .map(|key| ("Idempotency-Key", key))
             .collect();
         let body = new_values(TIME, price).into_bytes();
-        taken(&world.send("PUT", &path, &headers, body).await)
+        accepted_id(&world.send("PUT", &path, &headers, body).await)
     };
     let first = put(Some("one"), "5").await;
     assert_ne!(put(None, "6").await, put(None, "7").await);
     // It came first, so it does not count again.
     assert_eq!(put(Some("one"), "5").await, first);
-    world.settle_marks().await;
+    world.wait_until_refolded().await;
     assert_eq!(world.get(TRADES).await.data()[0]["price"], "7");
     assert_ne!(put(Some("two"), "5").await, first);
-    world.settle_marks().await;
+    world.wait_until_refolded().await;
     assert_eq!(world.get(TRADES).await.data()[0]["price"], "5");
 }
 
@@ -164,21 +167,21 @@ async fn a_trade_without_an_id_is_known_by_its_position() {
             .map(|trade| trade["id"].as_str().unwrap())
             .collect();
         assert_eq!(ids.len(), 3);
-        taken(
+        accepted_id(
             &world
                 .put(&format!("{path}/{}", ids[0]), &new_values(TIME, "9"))
                 .await,
         );
-        taken(
+        accepted_id(
             &world
                 .delete(&format!("{path}/{}?time={TIME}", ids[2]))
                 .await,
         );
-        world.settle_marks().await;
+        world.wait_until_refolded().await;
         let after = world.get(&path).await.data();
         let found: Vec<_> = after
             .iter()
-            .map(|trade| columns(trade, ["id", "price"]))
+            .map(|trade| members(trade, ["id", "price"]))
             .collect();
         assert_eq!(
             json!(found),
@@ -190,11 +193,11 @@ async fn a_trade_without_an_id_is_known_by_its_position() {
         let (epoch, partition) = start.split_once('-').unwrap();
         let partition: u32 = partition.parse().unwrap();
         let elsewhere = format!("{epoch}-{}-{offset}", (partition + 1) % 4);
-        let answer = world
+        let response = world
             .delete(&format!("{path}/{elsewhere}?time={TIME}"))
             .await;
         assert_eq!(
-            (answer.status, &answer.json()["field"]),
+            (response.status, &response.json()["field"]),
             (400, &json!("id")),
             "{venue}"
         );
@@ -207,7 +210,7 @@ async fn an_id_may_look_like_a_position() {
     let name = "1-0-3";
     let one = json!({"venue": "v", "symbol": "S", "id": name, "time": TIME, "price": "1"});
     assert_eq!(world.post(JSON, one.to_string()).await.status, 200);
-    taken(
+    accepted_id(
         &world
             .put(
                 &format!("/api/v1/trades/v/S/{name}"),
@@ -215,18 +218,18 @@ async fn an_id_may_look_like_a_position() {
             )
             .await,
     );
-    world.settle_marks().await;
+    world.wait_until_refolded().await;
     let trades = world.get("/api/v1/trades/v/S").await.data();
     assert_eq!(
-        json!(columns(&trades[0], ["id", "price"])),
+        json!(members(&trades[0], ["id", "price"])),
         json!([name, "9"])
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_with_an_amendment_is_named() {
+async fn a_bad_amendment_is_a_problem_that_names_the_member() {
     let world = World::start().await;
-    assert_eq!(world.post(JSON, trade(1, TIME, "1")).await.status, 200);
+    assert_eq!(world.post(JSON, trade_json(1, TIME, "1")).await.status, 200);
     for (venue, scheme) in [("none", "none"), ("numbered", "contiguous")] {
         let body = json!({"id_scheme": scheme, "id_scope": "exchange"}).to_string();
         let path = format!("/api/v1/venues/{venue}/settings");
@@ -256,13 +259,13 @@ async fn what_is_wrong_with_an_amendment_is_named() {
     ] {
         let partition = schemas::partition_of(b"none:S", 4).to_string();
         let path = path.replace("PARTITION", &partition);
-        let answer = world.put(&format!("/api/v1/trades/{path}"), body).await;
+        let response = world.put(&format!("/api/v1/trades/{path}"), body).await;
         assert!(
-            (400..500).contains(&answer.status),
+            (400..500).contains(&response.status),
             "{name}: {}",
-            answer.text
+            response.text
         );
-        insta::assert_snapshot!(format!("amend_{name}"), answer.shown());
+        insta::assert_snapshot!(format!("amend_{name}"), response.snapshot_text());
     }
     for (name, query) in [
         ("cancel_without_time", ""),
@@ -270,10 +273,10 @@ async fn what_is_wrong_with_an_amendment_is_named() {
         ("cancel_unknown_parameter", "?time=1&price=2"),
         ("cancel_bad_scope", "?time=1&scope="),
     ] {
-        let answer = world.delete(&format!("{TRADES}/1{query}")).await;
-        insta::assert_snapshot!(name, answer.shown());
+        let response = world.delete(&format!("{TRADES}/1{query}")).await;
+        insta::assert_snapshot!(name, response.snapshot_text());
     }
-    world.settle_marks().await;
+    world.wait_until_refolded().await;
     assert_eq!(world.get(TRADES).await.data()[0]["price"], "1");
     assert_eq!(world.get("/api/v1/bars/v/S").await.data().len(), 0);
 }

@@ -2,29 +2,29 @@
 
 use serde_json::Value;
 
-use crate::world::{World, array, trade};
+use crate::world::{World, json_array, trade_json};
 
 const JSON: &str = "application/json";
 
 /// Trades in minutes 30, 31 and 34 of 2013-10-08T13, and one later that closes those windows.
-async fn some_minutes() -> World {
+async fn world_with_some_minutes() -> World {
     let world = World::start().await;
     let trades = [
-        trade(1, "2013-10-08T13:30:00Z", "100.10"),
-        trade(2, "2013-10-08T13:30:59.999999999Z", "99.5"),
-        trade(3, "2013-10-08T13:31:00Z", "101"),
-        trade(4, "2013-10-08T13:34:20Z", "1e2"),
-        trade(5, "2013-10-08T13:40:00Z", "98.0000000000000001"),
+        trade_json(1, "2013-10-08T13:30:00Z", "100.10"),
+        trade_json(2, "2013-10-08T13:30:59.999999999Z", "99.5"),
+        trade_json(3, "2013-10-08T13:31:00Z", "101"),
+        trade_json(4, "2013-10-08T13:34:20Z", "1e2"),
+        trade_json(5, "2013-10-08T13:40:00Z", "98.0000000000000001"),
     ];
-    let answer = world.post(JSON, array(&trades)).await;
+    let response = world.post(JSON, json_array(&trades)).await;
     assert_eq!(
-        answer.text,
+        response.text,
         r#"{"accepted":5,"rejected_total":0,"rejected":[]}"#
     );
     world
 }
 
-fn starts(bars: &[Value]) -> Vec<&str> {
+fn starts_of(bars: &[Value]) -> Vec<&str> {
     bars.iter()
         .map(|bar| &bar["start"].as_str().unwrap()[11..16])
         .collect()
@@ -32,18 +32,18 @@ fn starts(bars: &[Value]) -> Vec<&str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_newest_bars_come_without_a_range_and_the_forming_one_is_marked() {
-    let world = some_minutes().await;
-    let answer = world.get("/api/v1/bars/v/A%2FB?limit=2").await;
-    insta::assert_snapshot!("newest_bars", answer.shown());
+    let world = world_with_some_minutes().await;
+    let response = world.get("/api/v1/bars/v/A%2FB?limit=2").await;
+    insta::assert_snapshot!("newest_bars", response.snapshot_text());
     let longer = world.get("/api/v1/bars/v/A%2FB?interval=5m").await.data();
-    assert_eq!(starts(&longer), ["13:30", "13:40"]);
+    assert_eq!(starts_of(&longer), ["13:30", "13:40"]);
     let none = world.get("/api/v1/bars/v/other").await;
     assert_eq!(none.text, r#"{"data":[],"next_cursor":null}"#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ranges_hold_the_bars_that_start_within_them() {
-    let world = some_minutes().await;
+    let world = world_with_some_minutes().await;
     for (query, expected) in [
         (
             "start=2013-10-08T13:30:00Z&end=2013-10-08T13:31:00Z",
@@ -58,12 +58,12 @@ async fn ranges_hold_the_bars_that_start_within_them() {
         ("start=2014-10-08T13:30:00Z", vec![]),
     ] {
         let bars = world.get(&format!("/api/v1/bars/v/A%2FB?{query}")).await;
-        assert_eq!(starts(&bars.data()), expected, "{query}");
+        assert_eq!(starts_of(&bars.data()), expected, "{query}");
     }
 }
 
 /// Follows cursors from the first page to the last.
-async fn walk(world: &World, query: &str) -> Vec<Value> {
+async fn read_all_pages(world: &World, query: &str) -> Vec<Value> {
     let mut found = Vec::new();
     let mut path = format!("/api/v1/bars/v/A%2FB?{query}");
     loop {
@@ -78,7 +78,7 @@ async fn walk(world: &World, query: &str) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_add_up_to_the_whole() {
-    let world = some_minutes().await;
+    let world = world_with_some_minutes().await;
     let range = "start=2013-10-08T13:00:00Z&end=2013-10-08T14:00:00Z";
     for variant in [
         "",
@@ -87,10 +87,10 @@ async fn pages_add_up_to_the_whole() {
         "&interval=5m&fill=flat",
     ] {
         let query = format!("{range}{variant}");
-        let whole = walk(&world, &query).await;
+        let whole = read_all_pages(&world, &query).await;
         for limit in 1..4 {
             assert_eq!(
-                walk(&world, &format!("{query}&limit={limit}")).await,
+                read_all_pages(&world, &format!("{query}&limit={limit}")).await,
                 whole,
                 "{query}"
             );
@@ -100,10 +100,10 @@ async fn pages_add_up_to_the_whole() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn empty_windows_are_filled_at_the_prior_close_which_may_lie_before_the_range() {
-    let world = some_minutes().await;
+    let world = world_with_some_minutes().await;
     let path = "/api/v1/bars/v/A%2FB?fill=flat&start=2013-10-08T13:33:00Z&limit=2";
     let page = world.get(path).await;
-    insta::assert_snapshot!("filled_bars", page.shown());
+    insta::assert_snapshot!("filled_bars", page.snapshot_text());
     for (query, expected) in [
         // Nothing before the first trade, nothing after the newest bar.
         (
@@ -129,7 +129,7 @@ async fn empty_windows_are_filled_at_the_prior_close_which_may_lie_before_the_ra
             .filter(|bar| bar["filled"].is_null())
             .cloned()
             .collect();
-        for start in starts(&traded) {
+        for start in starts_of(&traded) {
             assert!(expected.contains(start), "{query}: {start}");
         }
         assert!(
@@ -146,15 +146,15 @@ async fn days_begin_where_the_zone_says_and_change_length_with_its_clocks() {
     // New York put its clocks forward on 2025-03-09: that day, from 22:00 the evening before,
     // has 23 hours.
     let trades = [
-        trade(1, "2025-03-08T02:59:59Z", "1"),
-        trade(2, "2025-03-08T03:00:00Z", "2"),
-        trade(3, "2025-03-09T02:59:59Z", "3"),
-        trade(4, "2025-03-09T03:00:00Z", "4"),
-        trade(5, "2025-03-10T01:59:59Z", "5"),
-        trade(6, "2025-03-10T02:00:00Z", "6"),
-        trade(7, "2025-03-20T12:00:00Z", "7"),
+        trade_json(1, "2025-03-08T02:59:59Z", "1"),
+        trade_json(2, "2025-03-08T03:00:00Z", "2"),
+        trade_json(3, "2025-03-09T02:59:59Z", "3"),
+        trade_json(4, "2025-03-09T03:00:00Z", "4"),
+        trade_json(5, "2025-03-10T01:59:59Z", "5"),
+        trade_json(6, "2025-03-10T02:00:00Z", "6"),
+        trade_json(7, "2025-03-20T12:00:00Z", "7"),
     ];
-    assert_eq!(world.post(JSON, array(&trades)).await.status, 200);
+    assert_eq!(world.post(JSON, json_array(&trades)).await.status, 200);
     let query = "interval=1d&day_start=22:00&zone=America/New_York";
     let shown = |bars: &[Value]| -> Vec<String> {
         let day = |bar: &Value| {
@@ -209,8 +209,8 @@ async fn days_begin_where_the_zone_says_and_change_length_with_its_clocks() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_late_trade_corrects_the_bar_and_counts_as_a_revision() {
-    let world = some_minutes().await;
-    let late = trade(9, "2013-10-08T13:31:30Z", "250");
+    let world = world_with_some_minutes().await;
+    let late = trade_json(9, "2013-10-08T13:31:30Z", "250");
     assert_eq!(world.post(JSON, late).await.status, 200);
     let path = "/api/v1/bars/v/A%2FB?start=2013-10-08T13:31:00Z&limit=1";
     let bars = world.get(path).await.data();

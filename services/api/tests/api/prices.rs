@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{World, array, trade};
+use crate::world::{World, json_array, trade_json};
 
 const PRICES: &str = "/api/v1/prices/v/A%2FB";
 const TIMES: [&str; 3] = [
@@ -11,10 +11,10 @@ const TIMES: [&str; 3] = [
     "2013-10-08T13:32:00Z",
 ];
 
-async fn price(world: &World) -> Value {
-    let answer = world.get(PRICES).await;
-    assert_eq!(answer.status, 200, "{}", answer.text);
-    answer.json()
+async fn get_price(world: &World) -> Value {
+    let response = world.get(PRICES).await;
+    assert_eq!(response.status, 200, "{}", response.text);
+    response.json()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,20 +27,23 @@ async fn the_newest_price_is_that_of_the_newest_trade() {
             (unknown.status, kind),
             (404, &json!("urn:candlewick:problem:price_unknown"))
         );
-        let sent = [trade(1, TIMES[0], "1"), trade(2, TIMES[2], "2.50")];
-        world.post("application/json", array(&sent)).await;
+        let sent = [
+            trade_json(1, TIMES[0], "1"),
+            trade_json(2, TIMES[2], "2.50"),
+        ];
+        world.post("application/json", json_array(&sent)).await;
         let expected = json!({"time": TIMES[2], "price": "2.5", "source": source});
-        assert_eq!(price(&world).await, expected);
+        assert_eq!(get_price(&world).await, expected);
         // One that is late changes an older minute, and not the newest price.
         world
-            .post("application/json", trade(3, TIMES[1], "9"))
+            .post("application/json", trade_json(3, TIMES[1], "9"))
             .await;
-        assert_eq!(price(&world).await["price"], "2.5");
+        assert_eq!(get_price(&world).await["price"], "2.5");
         // The newest minute is emptied: the price is that of the minute before.
         let path = format!("/api/v1/trades/v/A%2FB/2?time={}", TIMES[2]);
         assert_eq!(world.delete(&path).await.status, 202);
-        world.settle_marks().await;
-        let after = price(&world).await;
+        world.wait_until_refolded().await;
+        let after = get_price(&world).await;
         assert_eq!(
             [&after["time"], &after["price"]],
             [&json!(TIMES[1]), &json!("9")]

@@ -1,9 +1,9 @@
-//! What is answered where something is wrong, and the probes.
+//! Problems, and the probes.
 
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn problems_name_what_is_wrong_and_what_would_be_right() {
+async fn problems_name_the_fault_and_what_is_accepted() {
     let world = World::start().await;
     for (name, path) in [
         ("no_endpoint", "/api/v2/bars"),
@@ -28,46 +28,46 @@ async fn problems_name_what_is_wrong_and_what_would_be_right() {
         ),
         ("bad_fill", "/api/v1/bars/v/S?fill=previous"),
     ] {
-        let answer = world.get(path).await;
-        insta::assert_snapshot!(name, answer.shown());
+        let response = world.get(path).await;
+        insta::assert_snapshot!(name, response.snapshot_text());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn methods_and_media_are_checked() {
     let world = World::start().await;
-    let answer = world
+    let response = world
         .send("DELETE", "/api/v1/symbols", &[], Vec::new())
         .await;
-    insta::assert_snapshot!("no_method", answer.shown());
-    let allowed = answer.headers.iter().find(|(name, _)| name == "allow");
+    insta::assert_snapshot!("no_method", response.snapshot_text());
+    let allowed = response.headers.iter().find(|(name, _)| name == "allow");
     assert_eq!(allowed.unwrap().1, "GET,HEAD");
-    let answer = world.post("text/csv", "").await;
-    insta::assert_snapshot!("unsupported_media_type", answer.shown());
-    let answer = world.post("application/json", "{\"venue\":").await;
-    insta::assert_snapshot!("not_json", answer.shown());
+    let response = world.post("text/csv", "").await;
+    insta::assert_snapshot!("unsupported_media_type", response.snapshot_text());
+    let response = world.post("application/json", "{\"venue\":").await;
+    insta::assert_snapshot!("not_json", response.snapshot_text());
     let deep = "[".repeat(1_000_000);
     assert_eq!(world.post("application/json", deep).await.status, 400);
     let large = vec![b' '; 16 * 1024 * 1024 + 1];
-    let answer = world.post("application/json", large).await;
-    insta::assert_snapshot!("body_too_large", answer.shown());
+    let response = world.post("application/json", large).await;
+    insta::assert_snapshot!("body_too_large", response.snapshot_text());
     let encoded = [
         ("Content-Type", "application/json"),
         ("Content-Encoding", "gzip"),
     ];
-    let answer = world
+    let response = world
         .send("POST", "/api/v1/trades", &encoded, vec![1])
         .await;
-    assert_eq!(answer.status, 415);
+    assert_eq!(response.status, 415);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn probes_and_the_version_answer() {
+async fn probes_and_the_version_are_served() {
     let world = World::start().await;
     let version = world.get("/api/v1/version").await;
-    insta::assert_snapshot!("version", version.shown());
+    insta::assert_snapshot!("version", version.snapshot_text());
     assert_eq!(world.get("/healthz").await.status, 200);
-    world.settle().await;
+    world.wait_until_folded().await;
     let mut ready = world.get("/readyz").await;
     while ready.status == 503 {
         ready = world.get("/readyz").await;
@@ -84,6 +84,6 @@ async fn days_that_no_interval_divides_are_a_problem() {
     assert_eq!(world.post("application/json", trade).await.status, 200);
     // Monrovia was 44 minutes and 30 seconds behind UTC until 1972.
     let path = "/api/v1/bars/v/S?interval=1d&zone=Africa/Monrovia";
-    let answer = world.get(path).await;
-    insta::assert_snapshot!("day_indivisible", answer.shown());
+    let response = world.get(path).await;
+    insta::assert_snapshot!("day_indivisible", response.snapshot_text());
 }

@@ -1,18 +1,18 @@
-//! Minutes that are folded anew.
+//! Repairs.
 
 use serde_json::{Value, json};
 
-use crate::world::{World, array, trade};
+use crate::world::{World, json_array, trade_json};
 
 const REPAIRS: &str = "/api/v1/repairs";
 const BARS: &str = "/api/v1/bars/v/A%2FB?start=0&interval=";
 
-async fn repair(world: &World, body: &Value) -> crate::world::Answer {
+async fn post_repair(world: &World, body: &Value) -> crate::world::HttpResponse {
     let body = body.to_string().into_bytes();
     world.send("POST", REPAIRS, &[], body).await
 }
 
-async fn bars(world: &World) -> Vec<Value> {
+async fn get_bars(world: &World) -> Vec<Value> {
     let mut bars = Vec::new();
     for interval in ["1m", "5m", "15m", "30m", "1h", "4h", "1d"] {
         bars.extend(world.get(&format!("{BARS}{interval}")).await.data());
@@ -31,35 +31,38 @@ async fn a_repair_leaves_right_bars_as_they_are() {
         .map(|id| {
             let (hour, minute) = (10 + id / 20, id % 20 * 3);
             let time = format!("2013-10-08T{hour}:{minute:02}:07Z");
-            trade(id, &time, &format!("{}.5", 1 + id % 7))
+            trade_json(id, &time, &format!("{}.5", 1 + id % 7))
         })
         .collect();
-    world.post("application/json", array(&trades)).await;
-    let before = bars(&world).await;
+    world.post("application/json", json_array(&trades)).await;
+    let before = get_bars(&world).await;
     let range = json!({
         "venue": "v", "symbol": "A/B",
         "start": "2013-10-07T00:00:00Z", "end": "2013-10-09T11:30:00+02:00",
     });
-    let answer = repair(&world, &range).await;
-    assert_eq!(answer.status, 202, "{}", answer.text);
+    let response = post_repair(&world, &range).await;
+    assert_eq!(response.status, 202, "{}", response.text);
     let expected = json!({"records": 1, "minutes": 120, "beyond_horizon": 0});
-    assert_eq!(answer.json(), expected);
-    world.settle_marks().await;
-    assert_eq!(bars(&world).await, before);
+    assert_eq!(response.json(), expected);
+    world.wait_until_refolded().await;
+    assert_eq!(get_bars(&world).await, before);
 
     let nothing = json!({
         "venue": "v", "symbol": "A/B",
         "start": "2014-10-07T00:00:00Z", "end": "2014-10-09T00:00:00Z",
     });
     let expected = json!({"records": 0, "minutes": 0, "beyond_horizon": 0});
-    assert_eq!(repair(&world, &nothing).await.json(), expected);
+    assert_eq!(post_repair(&world, &nothing).await.json(), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_with_a_repair_is_named() {
+async fn a_bad_repair_is_a_problem_that_names_the_member() {
     let world = World::start().await;
     world
-        .post("application/json", trade(1, "2013-10-08T10:00:00Z", "1"))
+        .post(
+            "application/json",
+            trade_json(1, "2013-10-08T10:00:00Z", "1"),
+        )
         .await;
     let day = ("2013-10-08T00:00:00Z", "2013-10-09T00:00:00Z");
     for (name, body) in [
@@ -96,12 +99,12 @@ async fn what_is_wrong_with_a_repair_is_named() {
             json!({"venue": "nobody", "symbol": "S", "start": day.0, "end": day.1}),
         ),
     ] {
-        let answer = repair(&world, &body).await;
+        let response = post_repair(&world, &body).await;
         assert!(
-            (400..500).contains(&answer.status),
+            (400..500).contains(&response.status),
             "{name}: {}",
-            answer.text
+            response.text
         );
-        insta::assert_snapshot!(format!("repair_{name}"), answer.shown());
+        insta::assert_snapshot!(format!("repair_{name}"), response.snapshot_text());
     }
 }

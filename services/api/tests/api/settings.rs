@@ -1,19 +1,19 @@
 //! Venues, their settings, their symbols and their gaps.
 
-use crate::world::{World, array, trade};
+use crate::world::{World, json_array, trade_json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_are_declared_amended_and_kept_from_changing() {
     let world = World::start().await;
     let path = "/api/v1/venues/v/settings";
-    insta::assert_snapshot!("venue_unknown", world.get(path).await.shown());
+    insta::assert_snapshot!("venue_unknown", world.get(path).await.snapshot_text());
     let declared = world
         .put(
             path,
             r#"{"id_scheme":"contiguous","id_scope":"day","lateness_ms":1500}"#,
         )
         .await;
-    insta::assert_snapshot!("settings", declared.shown());
+    insta::assert_snapshot!("settings", declared.snapshot_text());
     assert_eq!(world.get(path).await.text, declared.text);
     let amended = world
         .put(path, r#"{"idle_ms":0,"nonpositive_prices":true}"#)
@@ -22,8 +22,8 @@ async fn settings_are_declared_amended_and_kept_from_changing() {
     assert_eq!(amended.json()["lateness_ms"], 1500);
     assert_eq!(amended.json()["idle_ms"], 0);
     let conflict = world.put(path, r#"{"id_scheme":"unique"}"#).await;
-    insta::assert_snapshot!("settings_conflict", conflict.shown());
-    world.settle().await;
+    insta::assert_snapshot!("settings_conflict", conflict.snapshot_text());
+    world.wait_until_folded().await;
     let venues = world.get("/api/v1/venues").await;
     assert_eq!(venues.data(), [amended.json()]);
     for (body, field) in [
@@ -36,28 +36,28 @@ async fn settings_are_declared_amended_and_kept_from_changing() {
         (r#"{"nonpositive_prices":1}"#, "nonpositive_prices"),
         (r#"{"lateness":1}"#, "lateness"),
     ] {
-        let answer = world.put(path, body).await;
-        assert_eq!(answer.status, 400, "{body}");
-        assert_eq!(answer.json()["field"], field, "{body}");
+        let response = world.put(path, body).await;
+        assert_eq!(response.status, 400, "{body}");
+        assert_eq!(response.json()["field"], field, "{body}");
     }
     assert_eq!(world.put(path, "[1]").await.status, 400);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn gaps_are_listed_of_contiguous_ids_and_refused_of_others() {
+async fn gaps_are_listed_for_contiguous_ids_and_rejected_for_others() {
     let world = World::start().await;
     let settings = r#"{"id_scheme":"contiguous"}"#;
     world.put("/api/v1/venues/v/settings", settings).await;
     let mut trades = Vec::new();
     for id in [1, 2, 5, 6, 10, 9_007_199_254_740_993] {
-        trades.push(trade(id, "2013-10-08T13:30:00Z", "1"));
-        trades.push(trade(id + 1, "2013-10-08T13:30:00Z", "1").replace("A/B", "C"));
+        trades.push(trade_json(id, "2013-10-08T13:30:00Z", "1"));
+        trades.push(trade_json(id + 1, "2013-10-08T13:30:00Z", "1").replace("A/B", "C"));
     }
-    let answer = world.post("application/json", array(&trades)).await;
-    assert_eq!(answer.status, 200);
+    let response = world.post("application/json", json_array(&trades)).await;
+    assert_eq!(response.status, 200);
     let path = "/api/v1/venues/v/gaps";
     let whole = world.get(path).await;
-    insta::assert_snapshot!("gaps", whole.shown());
+    insta::assert_snapshot!("gaps", whole.snapshot_text());
     let one = world.get(&format!("{path}?symbol=C")).await.data();
     assert_eq!(one, whole.data()[3..]);
     let mut found = Vec::new();
@@ -71,7 +71,7 @@ async fn gaps_are_listed_of_contiguous_ids_and_refused_of_others() {
         }
     }
     assert_eq!(found, whole.data());
-    let other = trade(1, "2013-10-08T13:30:00Z", "1").replace(r#""v""#, r#""w""#);
+    let other = trade_json(1, "2013-10-08T13:30:00Z", "1").replace(r#""v""#, r#""w""#);
     world.post("application/json", other).await;
     let refused = world.get("/api/v1/venues/w/gaps").await;
     assert_eq!(refused.status, 422);
@@ -83,11 +83,11 @@ async fn symbols_are_listed_in_order() {
     let world = World::start().await;
     let mut trades = Vec::new();
     for name in ["B", "A", "C"] {
-        let text = trade(1, "2013-10-08T13:30:00Z", "1");
+        let text = trade_json(1, "2013-10-08T13:30:00Z", "1");
         trades.push(text.replace("A/B", name));
         trades.push(text.replace("A/B", name).replace(r#""v""#, r#""a""#));
     }
-    world.post("application/json", array(&trades)).await;
+    world.post("application/json", json_array(&trades)).await;
     let whole = world.get("/api/v1/symbols").await.data();
     let names: Vec<_> = whole
         .iter()
@@ -101,7 +101,7 @@ async fn symbols_are_listed_in_order() {
         .collect();
     assert_eq!(names, ["a:A", "a:B", "a:C", "v:A", "v:B", "v:C"]);
     let page = world.get("/api/v1/symbols?venue=v&limit=2").await;
-    insta::assert_snapshot!("symbols", page.shown());
+    insta::assert_snapshot!("symbols", page.snapshot_text());
     let cursor = page.json()["next_cursor"].as_str().unwrap().to_owned();
     let rest = world
         .get(&format!("/api/v1/symbols?venue=v&limit=2&cursor={cursor}"))

@@ -1,9 +1,9 @@
-//! Trades as they are sent.
+//! Sending trades.
 
 use market::{Decimal, Trade, TradeId};
 use schemas::TradesBatch;
 
-use crate::world::{World, array, trade};
+use crate::world::{World, json_array, trade_json};
 
 const JSON: &str = "application/json";
 const TIME: &str = "2013-10-08T13:30:00Z";
@@ -11,8 +11,8 @@ const TIME: &str = "2013-10-08T13:30:00Z";
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_elements_are_listed_and_the_others_kept() {
     let world = World::start().await;
-    let good = trade(1, TIME, "1");
-    let body = array(&[
+    let good = trade_json(1, TIME, "1");
+    let body = json_array(&[
         good.clone(),
         "7".to_owned(),
         good.replace("side", "sides"),
@@ -29,18 +29,18 @@ async fn bad_elements_are_listed_and_the_others_kept() {
         good.replace(r#""v""#, r#""v v""#),
         good.replace(r#""id":1"#, r#""id":"x-\u0031","scope":null"#),
     ]);
-    let answer = world.post(JSON, body).await;
-    insta::assert_snapshot!("partly_rejected", answer.shown());
+    let response = world.post(JSON, body).await;
+    insta::assert_snapshot!("partly_rejected", response.snapshot_text());
     let trades = world.get("/api/v1/trades/v/A%2FB").await.data();
     assert_eq!(trades.len(), 2);
     assert_eq!(trades[1]["id"], "x-1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_rejected_is_a_problem_and_nothing_at_all_is_none() {
+async fn a_request_of_rejected_trades_is_a_problem_and_an_empty_one_is_not() {
     let world = World::start().await;
-    let answer = world.post(JSON, trade(1, TIME, "-1")).await;
-    insta::assert_snapshot!("all_rejected", answer.shown());
+    let response = world.post(JSON, trade_json(1, TIME, "-1")).await;
+    insta::assert_snapshot!("all_rejected", response.snapshot_text());
     let nothing = world.post(JSON, "[]").await;
     assert_eq!(
         nothing.text,
@@ -49,32 +49,36 @@ async fn all_rejected_is_a_problem_and_nothing_at_all_is_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_large_body_of_nothing_has_a_small_answer() {
+async fn a_large_body_without_trades_has_a_small_response() {
     const COUNT: u32 = 16 * 1024 * 1024 - 5;
     let world = World::start().await;
     let mut body = vec![0xdd];
     body.extend(COUNT.to_be_bytes());
     body.resize(5 + COUNT as usize, 1);
-    let answer = world.post("application/msgpack", body).await;
-    assert_eq!(answer.status, 422);
-    assert!(answer.text.len() < 200_000, "{} bytes", answer.text.len());
-    assert_eq!(answer.json()["rejected_total"], COUNT);
-    assert_eq!(answer.json()["rejected"].as_array().unwrap().len(), 1_000);
-    assert_eq!(answer.json()["rejected"][999]["index"], 999);
+    let response = world.post("application/msgpack", body).await;
+    assert_eq!(response.status, 422);
+    assert!(
+        response.text.len() < 200_000,
+        "{} bytes",
+        response.text.len()
+    );
+    assert_eq!(response.json()["rejected_total"], COUNT);
+    assert_eq!(response.json()["rejected"].as_array().unwrap().len(), 1_000);
+    assert_eq!(response.json()["rejected"][999]["index"], 999);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_are_read_one_by_one() {
     let world = World::start().await;
-    let mut lines = trade(1, TIME, "1").into_bytes();
+    let mut lines = trade_json(1, TIME, "1").into_bytes();
     lines.extend(b"\r\n\nnot json\n\xff\n[1]\n{\"venue\":");
     lines.extend(b"\n   ");
-    lines.extend(trade(2, TIME, "1").into_bytes());
-    let answer = world
+    lines.extend(trade_json(2, TIME, "1").into_bytes());
+    let response = world
         .post("application/x-ndjson; charset=utf-8", lines)
         .await;
-    assert_eq!(answer.json()["accepted"], 2);
-    let rejected = answer.json()["rejected"].as_array().unwrap().clone();
+    assert_eq!(response.json()["accepted"], 2);
+    let rejected = response.json()["rejected"].as_array().unwrap().clone();
     let indexes: Vec<_> = rejected
         .iter()
         .map(|row| row["index"].as_u64().unwrap())
@@ -84,7 +88,7 @@ async fn lines_are_read_one_by_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn numbers_are_exact_from_the_request_to_the_answer() {
+async fn numbers_are_exact_from_the_request_to_the_response() {
     let world = World::start().await;
     let body = r#"{"venue":"v","symbol":"A/B","id":18446744073709551615,
         "time":1381239000123456789,"price":0.100000000000000001,"quantity":1e-18}"#;
@@ -99,7 +103,7 @@ async fn numbers_are_exact_from_the_request_to_the_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messagepack_is_read_and_its_floats_are_refused() {
+async fn messagepack_is_read_and_its_floats_are_rejected() {
     let world = World::start().await;
     let exact = serde_json::json!([
         {"venue": "v", "symbol": "A/B", "id": "1", "time": TIME, "price": "1.5", "side": null},
@@ -107,20 +111,20 @@ async fn messagepack_is_read_and_its_floats_are_refused() {
         {"venue": "v", "symbol": "A/B", "id": 3, "time": TIME, "price": 1.5},
     ]);
     let body = rmp_serde::to_vec_named(&exact).unwrap();
-    let answer = world.post("application/msgpack", body).await;
-    insta::assert_snapshot!("messagepack", answer.shown());
+    let response = world.post("application/msgpack", body).await;
+    insta::assert_snapshot!("messagepack", response.snapshot_text());
     let one = rmp_serde::to_vec_named(&exact[0]).unwrap();
-    let answer = world.post("application/msgpack", one).await;
-    assert_eq!(answer.json()["accepted"], 1);
+    let response = world.post("application/msgpack", one).await;
+    assert_eq!(response.json()["accepted"], 1);
     let cut = rmp_serde::to_vec_named(&exact).unwrap();
-    let answer = world
+    let response = world
         .post("application/msgpack", &cut[..cut.len() - 1])
         .await;
-    assert_eq!(answer.status, 400);
+    assert_eq!(response.status, 400);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tape_travels_in_the_compact_form() {
+async fn trades_may_be_sent_in_the_compact_form() {
     let world = World::start().await;
     let venue = "v".parse().unwrap();
     let mut batch = TradesBatch::new(&venue, &["A/B".parse().unwrap(), "C".parse().unwrap()]);
@@ -136,10 +140,10 @@ async fn a_tape_travels_in_the_compact_form() {
         };
         batch.push(u32::try_from(id % 2).unwrap(), &trade);
     }
-    let body = batch.take();
-    let answer = world.post(TradesBatch::CONTENT_TYPE, body.clone()).await;
+    let body = batch.take_bytes();
+    let response = world.post(TradesBatch::CONTENT_TYPE, body.clone()).await;
     assert_eq!(
-        answer.text,
+        response.text,
         r#"{"accepted":100,"rejected_total":0,"rejected":[]}"#
     );
     assert_eq!(world.get("/api/v1/trades/v/C").await.data().len(), 50);
@@ -152,14 +156,14 @@ async fn a_key_makes_requests_without_ids_idempotent() {
     let world = World::start().await;
     let line = r#"{"venue":"v","symbol":"A/B","time":0,"price":1}"#;
     let headers = |key| [("Content-Type", JSON), ("Idempotency-Key", key)];
-    let body = array(&[line.to_owned(), line.to_owned()]);
+    let body = json_array(&[line.to_owned(), line.to_owned()]);
     for key in ["one", "one", "two"] {
-        let answer = world
+        let response = world
             .send("POST", "/api/v1/trades", &headers(key), body.clone().into())
             .await;
-        assert_eq!(answer.json()["accepted"], 2);
+        assert_eq!(response.json()["accepted"], 2);
     }
-    world.settle().await;
+    world.wait_until_folded().await;
     assert_eq!(world.get("/api/v1/trades/v/A%2FB").await.data().len(), 4);
     assert_eq!(
         world.get("/api/v1/bars/v/A%2FB").await.data()[0]["trades"],

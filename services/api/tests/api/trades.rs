@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use crate::world::{World, array, trade};
+use crate::world::{World, json_array, trade_json};
 
 const JSON: &str = "application/json";
 
-fn ids(trades: &[Value]) -> Vec<&str> {
+fn ids_of(trades: &[Value]) -> Vec<&str> {
     trades
         .iter()
         .map(|trade| trade["id"].as_str().unwrap())
@@ -17,20 +17,20 @@ fn ids(trades: &[Value]) -> Vec<&str> {
 async fn trades_come_once_in_the_order_of_their_times() {
     let world = World::start().await;
     let first = [
-        trade(7, "2013-10-08T15:30:00Z", "1"),
-        trade(10, "2013-10-08T13:30:00Z", "1"),
-        trade(9, "2013-10-08T13:30:00Z", "1"),
+        trade_json(7, "2013-10-08T15:30:00Z", "1"),
+        trade_json(10, "2013-10-08T13:30:00Z", "1"),
+        trade_json(9, "2013-10-08T13:30:00Z", "1"),
     ];
-    assert_eq!(world.post(JSON, array(&first)).await.status, 200);
+    assert_eq!(world.post(JSON, json_array(&first)).await.status, 200);
     let again = [
-        trade(9, "2013-10-08T13:30:00Z", "1"),
-        trade(8, "2013-10-08T13:30:01Z", "1"),
+        trade_json(9, "2013-10-08T13:30:00Z", "1"),
+        trade_json(8, "2013-10-08T13:30:01Z", "1"),
     ];
-    assert_eq!(world.post(JSON, array(&again)).await.status, 200);
+    assert_eq!(world.post(JSON, json_array(&again)).await.status, 200);
     let path = "/api/v1/trades/v/A%2FB";
     let all = world.get(path).await;
-    insta::assert_snapshot!("trades", all.shown());
-    assert_eq!(ids(&all.data()), ["9", "10", "8", "7"]);
+    insta::assert_snapshot!("trades", all.snapshot_text());
+    assert_eq!(ids_of(&all.data()), ["9", "10", "8", "7"]);
     for (query, expected) in [
         ("limit=2", vec!["8", "7"]),
         ("end=2013-10-08T13:30:01Z", vec!["9", "10"]),
@@ -39,7 +39,7 @@ async fn trades_come_once_in_the_order_of_their_times() {
         ("start=2013-10-08T15:30:01Z", vec![]),
     ] {
         let found = world.get(&format!("{path}?{query}")).await.data();
-        assert_eq!(ids(&found), expected, "{query}");
+        assert_eq!(ids_of(&found), expected, "{query}");
     }
 }
 
@@ -49,7 +49,7 @@ async fn cursors_resume_exactly_among_trades_of_one_time() {
     let mut lines = String::new();
     for id in 0..60 {
         let time = format!("2013-10-08T1{}:30:00Z", id / 20);
-        lines.push_str(&trade(id, &time, "1"));
+        lines.push_str(&trade_json(id, &time, "1"));
         lines.push('\n');
     }
     for index in 0..5 {

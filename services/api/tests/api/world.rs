@@ -1,4 +1,4 @@
-//! A whole Candlewick in a folder of its own, and a client of it.
+//! All roles over a folder of their own, and a client of the API.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use aggregator::{Stores, Topics, Worker, WorkerConfig};
 use archiver::{Archiver, BlockPolicy};
-use candlewick_api::{ApiParts, ApiState, Follower, Hub, HubLimits, NewestPrices, router, serve};
+use backend::Backend;
+use candlewick_api::{ApiParts, ApiState, Follower, Hub, HubLimits, router, serve};
 use clock::{Clock, SystemClock};
 use eventlog::{EmbeddedLog, EmbeddedOptions, Log, MemoryLog, Retention};
 use host::Health;
@@ -19,12 +20,12 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub(crate) const PARTITIONS: u32 = 4;
-/// When the log takes every record: 2026-01-01T00:00:00Z.
+/// The append time of every record: 2026-01-01T00:00:00Z.
 const APPEND_NS: i64 = 1_767_225_600_000_000_000;
 const RING_BYTES: usize = 4 * 1024 * 1024;
 
-/// The clock of the log, which stands still: by the machine's, what was appended then would be
-/// too old to be folded anew.
+/// The clock of the log, which stands still: by the machine's clock, what was appended then would be
+/// too old to be refolded.
 #[derive(Clone)]
 struct LogClock;
 
@@ -42,7 +43,20 @@ impl Clock for LogClock {
     }
 }
 
-/// A whole Candlewick. Nothing in it depends on the time of day, so answers can be compared.
+/// What the API runs over: the log and the stores of a folder, and the machine's clock.
+struct ApiBackend;
+
+impl Backend for ApiBackend {
+    type Trades = EmbeddedLog;
+    type Updates = MemoryLog;
+    type DeadLetters = MemoryLog;
+    type Bars = SqliteBarStore;
+    type Ticks = SqliteTickStore;
+    type Hot = MemoryHotStore;
+    type Clock = SystemClock;
+}
+
+/// All roles over one folder. Nothing depends on the time of day, so responses can be compared.
 pub(crate) struct World {
     address: SocketAddr,
     trades: EmbeddedLog,
@@ -54,26 +68,26 @@ pub(crate) struct World {
     _folder: TempDir,
 }
 
-/// What was answered.
+/// A response of the API.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
-    pub(crate) kind: String,
+    pub(crate) content_type: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) text: String,
 }
 
-impl Answer {
+impl HttpResponse {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| {
-            panic!("{error} in the answer {} {}", self.status, self.text);
+            panic!("{error} in the response {} {}", self.status, self.text);
         })
     }
 
-    /// The answer as a snapshot shows it.
-    pub(crate) fn shown(&self) -> String {
+    /// Returns the response as text for a snapshot.
+    pub(crate) fn snapshot_text(&self) -> String {
         let body = serde_json::to_string_pretty(&self.json()).unwrap();
-        format!("{} {}\n{body}", self.status, self.kind)
+        format!("{} {}\n{body}", self.status, self.content_type)
     }
 
     pub(crate) fn data(&self) -> Vec<Value> {
@@ -87,25 +101,23 @@ impl World {
         Self::start_with(true).await
     }
 
-    /// With newest prices that the API sees, or without.
+    /// Starts all roles. Without `has_prices` the API reads an empty hot store.
     pub(crate) async fn start_with(has_prices: bool) -> Self {
         let folder = TempDir::new().unwrap();
-        let now: eventlog::Now = Arc::new(|| APPEND_NS);
         let options = EmbeddedOptions {
             topic: "trades".to_owned(),
             partitions: PARTITIONS,
             retention: Retention::FOREVER,
             max_pending_bytes: 64 * 1024 * 1024,
-            now: now.clone(),
         };
-        let trades = EmbeddedLog::open(folder.path().join("trades"), options).unwrap();
+        let trades = EmbeddedLog::open(folder.path().join("trades"), options, LogClock).unwrap();
         let bars = SqliteBarStore::open(folder.path().join("bars"))
             .await
             .unwrap();
         let ticks = SqliteTickStore::open(folder.path().join("ticks"))
             .await
             .unwrap();
-        let updates = MemoryLog::new(PARTITIONS, 1, RING_BYTES, now);
+        let updates = MemoryLog::new(PARTITIONS, 1, RING_BYTES, LogClock);
         let stop = CancellationToken::new();
         let hub = Hub::new(1, PARTITIONS, HubLimits::default());
         let health = Health::default();
@@ -124,15 +136,15 @@ impl World {
         }
         let listener = TcpListener::bind(world.address).await.unwrap();
         world.address = listener.local_addr().unwrap();
-        let state = ApiState::new(ApiParts {
+        let state: ApiState<ApiBackend> = ApiState::new(ApiParts {
             log: world.trades.clone(),
             log_id: "0123456789abcdef0123456789abcdef".to_owned(),
             bars: world.bars.clone(),
             ticks: world.ticks.clone(),
-            hot: NewestPrices::of(match has_prices {
+            hot: match has_prices {
                 true => world.hot.clone(),
                 false => MemoryHotStore::default(),
-            }),
+            },
             clock: SystemClock,
             producer: Arc::new(Producer::new(
                 world.trades.clone(),
@@ -164,7 +176,7 @@ impl World {
             topics: Topics {
                 trades: self.trades.clone(),
                 updates: updates.clone(),
-                dead_letters: MemoryLog::new(PARTITIONS, 1, RING_BYTES, Arc::new(|| APPEND_NS)),
+                dead_letters: MemoryLog::new(PARTITIONS, 1, RING_BYTES, LogClock),
             },
             stores: Stores {
                 bars: self.bars.clone(),
@@ -181,19 +193,19 @@ impl World {
             metrics: aggregator::Metrics::new(partition),
             health: health.register(&format!("aggregator-{partition}")),
         };
-        let archiver = Archiver {
+        let archiver: Archiver<ApiBackend> = Archiver {
             partition,
             trades: self.trades.clone(),
             ticks: self.ticks.clone(),
             clock: SystemClock,
-            cut: BlockPolicy {
-                after: Duration::from_millis(5),
+            policy: BlockPolicy {
+                max_delay: Duration::from_millis(5),
                 ..BlockPolicy::default()
             },
             metrics: archiver::Metrics::new(partition),
             health: health.register(&format!("archiver-{partition}")),
         };
-        let follower = Follower {
+        let follower: Follower<ApiBackend> = Follower {
             partition,
             updates: updates.clone(),
             bars: self.bars.clone(),
@@ -212,30 +224,30 @@ impl World {
     }
 
     /// Waits until everything in the log is folded and archived.
-    pub(crate) async fn settle(&self) {
+    pub(crate) async fn wait_until_folded(&self) {
         loop {
-            let progress = self.bars.progress().await.unwrap();
-            let mut settled = progress.len() == PARTITIONS as usize;
+            let progress = self.bars.partition_progress().await.unwrap();
+            let mut is_folded = progress.len() == PARTITIONS as usize;
             for row in progress {
                 let end = self.trades.bounds(row.partition).await.unwrap().end;
-                let archived = self.ticks.position(row.partition).await.unwrap();
+                let archived = self.ticks.archive_position(row.partition).await.unwrap();
                 let archived = archived.map_or(0, |position| position.offset);
-                settled &= row.next_offset == end && archived == end;
+                is_folded &= row.next_offset == end && archived == end;
             }
-            if settled {
+            if is_folded {
                 return;
             }
             SystemClock.sleep(Duration::from_millis(5)).await;
         }
     }
 
-    /// Waits until, beside that, every marked minute has been folded anew.
-    pub(crate) async fn settle_marks(&self) {
+    /// Waits until, in addition, every marked minute is refolded.
+    pub(crate) async fn wait_until_refolded(&self) {
         loop {
-            self.settle().await;
+            self.wait_until_folded().await;
             let mut marks = 0;
             for partition in 0..PARTITIONS {
-                marks += self.bars.dirty(partition).await.unwrap().len();
+                marks += self.bars.dirty_minutes(partition).await.unwrap().len();
             }
             if marks == 0 {
                 return;
@@ -244,26 +256,30 @@ impl World {
         }
     }
 
-    pub(crate) async fn delete(&self, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, path: &str) -> HttpResponse {
         self.send("DELETE", path, &[], Vec::new()).await
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> HttpResponse {
         self.send("GET", path, &[], Vec::new()).await
     }
 
-    pub(crate) async fn put(&self, path: &str, body: &str) -> Answer {
+    pub(crate) async fn put(&self, path: &str, body: &str) -> HttpResponse {
         self.send("PUT", path, &[], body.into()).await
     }
 
-    /// Sends trades of a content type, and waits until they are folded.
-    pub(crate) async fn post(&self, kind: &'static str, body: impl Into<Vec<u8>>) -> Answer {
-        let headers = [("Content-Type", kind)];
-        let answer = self
+    /// Sends trades of a content type and waits until they are folded.
+    pub(crate) async fn post(
+        &self,
+        content_type: &'static str,
+        body: impl Into<Vec<u8>>,
+    ) -> HttpResponse {
+        let headers = [("Content-Type", content_type)];
+        let response = self
             .send("POST", "/api/v1/trades", &headers, body.into())
             .await;
-        self.settle().await;
-        answer
+        self.wait_until_folded().await;
+        response
     }
 
     pub(crate) async fn send(
@@ -272,7 +288,7 @@ impl World {
         path: &str,
         headers: &[(&'static str, &'static str)],
         body: Vec<u8>,
-    ) -> Answer {
+    ) -> HttpResponse {
         let mut request = axum::http::Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address));
@@ -285,17 +301,17 @@ impl World {
                 .http_status_as_error(false)
                 .allow_non_standard_methods(true)
                 .build();
-            let answer = ureq::Agent::from(config).run(request).unwrap();
+            let response = ureq::Agent::from(config).run(request).unwrap();
             let header = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
                 (name.to_string(), value.to_str().unwrap().to_owned())
             };
-            let headers: Vec<_> = answer.headers().iter().map(header).collect();
-            let kind = headers.iter().find(|(name, _)| name == "content-type");
-            Answer {
-                status: answer.status().as_u16(),
-                kind: kind.map_or_else(String::new, |(_, kind)| kind.clone()),
+            let headers: Vec<_> = response.headers().iter().map(header).collect();
+            let content_type = headers.iter().find(|(name, _)| name == "content-type");
+            HttpResponse {
+                status: response.status().as_u16(),
+                content_type: content_type.map_or_else(String::new, |(_, value)| value.clone()),
                 headers,
-                text: answer.into_body().read_to_string().unwrap(),
+                text: response.into_body().read_to_string().unwrap(),
             }
         })
         .await
@@ -303,15 +319,15 @@ impl World {
     }
 }
 
-/// One trade in JSON: an id, a time and a price.
-pub(crate) fn trade(id: u64, time: &str, price: &str) -> String {
+/// Returns one trade in JSON with an id, a time and a price.
+pub(crate) fn trade_json(id: u64, time: &str, price: &str) -> String {
     let side = if id.is_multiple_of(2) { "buy" } else { "sell" };
     format!(
         r#"{{"venue":"v","symbol":"A/B","id":{id},"time":"{time}","price":{price},"quantity":"0.5","side":"{side}"}}"#
     )
 }
 
-/// Some trades as a JSON array.
-pub(crate) fn array(trades: &[String]) -> String {
+/// Returns trades as a JSON array.
+pub(crate) fn json_array(trades: &[String]) -> String {
     format!("[{}]", trades.join(","))
 }

@@ -5,7 +5,7 @@ use super::*;
 const APPEND_NS: i64 = 1_700_000_000_000_000_000;
 const EPOCH: u64 = 3;
 
-fn record(offset: u64, key: &str, time_ns: i64) -> Record {
+fn trade_record(offset: u64, key: &str, time_ns: i64) -> Record {
     let trade = Trade {
         time_ns,
         price: "1.5".parse().unwrap(),
@@ -25,43 +25,43 @@ fn record(offset: u64, key: &str, time_ns: i64) -> Record {
     }
 }
 
-fn blocks() -> Blocks {
-    Blocks::new(0, 1, EPOCH, 0)
+fn empty_blocks() -> BlockBuilder {
+    BlockBuilder::new(0, 1, EPOCH, 0)
 }
 
 #[test]
-fn nothing_is_kept_of_what_was_taken() {
-    let mut blocks = blocks();
+fn taken_blocks_leave_nothing_behind() {
+    let mut blocks = empty_blocks();
     for offset in 0..1_000 {
-        // A venue that nobody declared: the fold rejects it, the archive cannot know.
-        blocks.push(&record(offset, &format!("made-up:{offset}"), 0));
+        // The venue is not declared: the fold rejects it, the archiver cannot know that.
+        blocks.push(&trade_record(offset, &format!("made-up:{offset}"), 0));
     }
-    assert_eq!(blocks.take().len(), 1_000);
-    let kept = (blocks.instruments.len(), blocks.names.len());
+    assert_eq!(blocks.take_blocks().len(), 1_000);
+    let kept = (blocks.indexes.len(), blocks.instruments.len());
     assert_eq!(kept, (0, 0));
-    assert!(blocks.is_empty() && blocks.last.is_none());
+    assert!(blocks.is_empty() && blocks.last_key.is_none());
 }
 
-/// A repeat after a crash has to be the same insert, or its token does not name it.
+/// An insert that is repeated after a crash has to be identical, or its deduplication token differs.
 #[test]
-fn the_same_records_give_the_same_blocks_whatever_came_before() {
+fn the_same_records_give_the_same_blocks_whatever_records_came_before() {
     let records = [
-        record(7, "a:Y", HOUR_NS),
-        record(8, "a:X", 0),
-        record(9, "a:Y", 0),
-        record(10, "a:X", 1),
+        trade_record(7, "a:Y", HOUR_NS),
+        trade_record(8, "a:X", 0),
+        trade_record(9, "a:Y", 0),
+        trade_record(10, "a:X", 1),
     ];
-    let cut = |mut blocks: Blocks| {
+    let take_blocks = |mut blocks: BlockBuilder| {
         records.iter().for_each(|record| blocks.push(record));
-        blocks.take()
+        blocks.take_blocks()
     };
-    let mut used = blocks();
-    used.push(&record(5, "a:X", 0));
-    used.push(&record(6, "a:Y", 0));
-    used.take();
-    let taken = cut(used);
-    assert_eq!(taken, cut(blocks()));
-    let places = taken.iter().map(|block| {
+    let mut used = empty_blocks();
+    used.push(&trade_record(5, "a:X", 0));
+    used.push(&trade_record(6, "a:Y", 0));
+    used.take_blocks();
+    let taken = take_blocks(used);
+    assert_eq!(taken, take_blocks(empty_blocks()));
+    let contents = taken.iter().map(|block| {
         let offsets: Vec<_> = block.ticks.iter().map(|tick| tick.offset).collect();
         (block.instrument.key(), block.hour_ns, offsets)
     });
@@ -70,30 +70,30 @@ fn the_same_records_give_the_same_blocks_whatever_came_before() {
         ("a:Y", HOUR_NS, vec![7]),
         ("a:X", 0, vec![8, 10]),
     ];
-    assert!(places.eq(expected));
+    assert!(contents.eq(expected));
 }
 
 #[test]
-fn no_tick_is_older_than_any_record_before_it() {
-    let taken = |blocks: &mut Blocks, offset, append_time_ns| {
+fn no_tick_has_an_earlier_append_time_than_a_record_before_it() {
+    let append_time_of = |blocks: &mut BlockBuilder, offset, append_time_ns| {
         blocks.push(&Record {
             append_time_ns,
-            ..record(offset, "a:X", 0)
+            ..trade_record(offset, "a:X", 0)
         });
-        let times = blocks.take();
+        let times = blocks.take_blocks();
         times[0].ticks[0].append_time_ns - APPEND_NS
     };
-    let mut first = blocks();
-    assert_eq!(taken(&mut first, 0, APPEND_NS), 0);
-    // Not a tick, and of a broker whose clock is ahead.
+    let mut first = empty_blocks();
+    assert_eq!(append_time_of(&mut first, 0, APPEND_NS), 0);
+    // A record that is no tick, from a broker whose clock is ahead.
     first.push(&Record {
         append_time_ns: APPEND_NS + 9,
         value: Bytes::new(),
-        ..record(1, "a:X", 0)
+        ..trade_record(1, "a:X", 0)
     });
-    let mut next = Blocks::new(0, 1, EPOCH, first.append_time_ns());
+    let mut next = BlockBuilder::new(0, 1, EPOCH, first.append_time_ns());
     for blocks in [&mut first, &mut next] {
-        assert_eq!(taken(blocks, 2, APPEND_NS + 5), 9);
-        assert_eq!(taken(blocks, 3, APPEND_NS + 20), 20);
+        assert_eq!(append_time_of(blocks, 2, APPEND_NS + 5), 9);
+        assert_eq!(append_time_of(blocks, 3, APPEND_NS + 20), 20);
     }
 }

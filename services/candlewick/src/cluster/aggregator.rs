@@ -1,241 +1,222 @@
 //! `candlewick aggregator`: folds the partitions that its group assigns to it.
 
-use std::pin::pin;
-use std::process::ExitCode;
+mod settings;
 
-use aggregator::{Stores, Topics, Worker, WorkerConfig};
-use clap::Args;
+use std::future::{Future, pending};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aggregator::{Stores, Topics, WorkerConfig, WorkerError};
 use clock::SystemClock;
 use eventlog::LogError;
-use host::{ConfigErrors, Health};
-use kafka::KafkaConfig;
-use store::{BarReader, ClickHouseConfig, RedisConfig, TimescaleConfig};
+use host::Health;
+use store::{BarReader, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use super::assignments::Start;
-use super::connect::{Bars, Connector, Ticks, Topic, probe};
-use super::hot::Hot;
-use super::member::{Member, Presence, explain};
-use super::topics::{Generation, Opened, check_partitions, close, open};
-use super::watch::{renewed, spent};
-use super::{overrun, retention, shell};
-use connect::{
-    BreakerArgs, BreakerSettings, ClickHouseArgs, GroupArgs, GroupSettings, KafkaArgs, ProcessArgs,
-    ProcessSettings, RedisArgs, TimescaleArgs, TopicNameArgs, TopicNames,
-};
+use self::settings::Settings;
+use super::group_member::GroupMember;
+use super::halted_partition::run_or_halt;
+use super::partition_tasks::StartPartition;
+use super::redis::OptionalRedis;
+use super::role_process::run_role_process;
+use super::servers::{Cluster, GuardedBars, GuardedTicks, ServerConnector, probe_servers};
+use super::topic_watch::{producer_fenced, topic_recreated};
+use super::topics::{EpochSource, OpenTopic, check_partition_counts, close_topics, open_topic};
+use crate::roles::{Retention, WorkerFactory};
+
+pub(crate) use self::settings::AggregatorArgs;
 
 const ROLE: &str = "aggregator";
-const NAME: &str = "candlewick-aggregator";
-const PORT: u16 = 8081;
+/// The time between two turns of retention.
+const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Every flag is also a variable, `--timescaledb-url` being `CANDLEWICK_TIMESCALEDB_URL`, and a
-/// key of the file, `url` in `[timescaledb]`. Flags win over variables, variables over the file.
-#[derive(Debug, Default, Args)]
-pub(crate) struct AggregatorArgs {
-    #[command(flatten)]
-    pub(crate) process: ProcessArgs,
-    #[command(flatten)]
-    pub(crate) group: GroupArgs,
-    #[command(flatten)]
-    pub(crate) kafka: KafkaArgs,
-    #[command(flatten)]
-    pub(crate) topics: TopicNameArgs,
-    #[command(flatten)]
-    pub(crate) timescaledb: TimescaleArgs,
-    #[command(flatten)]
-    pub(crate) clickhouse: ClickHouseArgs,
-    #[command(flatten)]
-    pub(crate) redis: RedisArgs,
-    #[command(flatten)]
-    pub(crate) breaker: BreakerArgs,
-}
-
-struct Settings {
-    kafka: KafkaConfig,
-    topics: TopicNames,
-    timescaledb: TimescaleConfig,
-    clickhouse: ClickHouseConfig,
-    redis: Option<RedisConfig>,
-    group: GroupSettings,
-    breaker: BreakerSettings,
-}
-
-impl AggregatorArgs {
-    fn read(self) -> Result<(ProcessSettings, Settings), ConfigErrors> {
-        let mut layers = self.process.layers()?;
-        let process = self.process.read(&mut layers, PORT);
-        let group = self.group.read(&mut layers, NAME);
-        let breaker = self.breaker.read(&mut layers);
-        let redis = self.redis.read(&mut layers);
-        let kafka = self.kafka.read(&mut layers);
-        let topics = self.topics.read(&mut layers);
-        let timescaledb = self.timescaledb.read(&mut layers);
-        let clickhouse = self.clickhouse.read(&mut layers);
-        let servers = timescaledb.zip(clickhouse);
-        let (timescaledb, clickhouse) = layers.finish_with(servers)?;
-        let settings = Settings {
-            kafka,
-            topics,
-            timescaledb,
-            clickhouse,
-            redis,
-            group,
-            breaker,
-        };
-        Ok((process, settings))
-    }
-}
-
-/// Runs until it is told to stop.
+/// Runs the process until a signal stops it.
 pub(crate) fn run(arguments: AggregatorArgs) -> anyhow::Result<ExitCode> {
     let (process, settings) = arguments.read().map_err(host::Error::from)?;
-    shell::run(&process, ROLE, |shell| {
-        shell.serve_probes(|health, stop| aggregate(settings, health, stop))
+    run_role_process(&process, ROLE, |process| {
+        process.serve_probes(|health, stop| aggregate(settings, health, stop))
     })
 }
 
-/// What every partition is given.
-#[derive(Clone)]
-struct Parts {
-    topics: Topics<Topic, Topic, Topic>,
-    bars: Bars,
-    ticks: Ticks,
-    hot: Hot,
-    health: Health,
-}
-
+/// Folds as a member of the group until `stop` is cancelled.
 async fn aggregate(
     settings: Settings,
     health: Health,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let group = health.register("group");
-    let connector = Connector::new(health.clone(), stop.clone(), settings.breaker);
-    let brokers = connector.brokers(&settings.kafka, &settings.topics)?;
-    let hot = connector.hot(settings.redis.as_ref())?;
-    let (bars, ticks) = tokio::try_join!(
-        connector.bars(&settings.timescaledb),
-        connector.ticks(&settings.clickhouse, true),
-    )?;
-    let (Some(bars), Some(ticks)) = (bars, ticks) else {
+    let connected = Box::pin(Servers::connect(&settings, &health, &stop)).await?;
+    let Some(servers) = connected else {
         return Ok(());
     };
-    let adopt = Generation::Adopt(&bars);
-    let (trades, updates, dead_letters) = tokio::try_join!(
-        open(&connector, &brokers, schemas::TRADES, adopt),
-        open(&connector, &brokers, schemas::BAR_UPDATES, adopt),
-        open(
-            &connector,
-            &brokers,
-            schemas::DEAD_LETTERS,
-            Generation::Unknown
-        ),
-    )?;
-    let (Some(trades), Some(updates), Some(dead_letters)) = (trades, updates, dead_letters) else {
-        return Ok(());
-    };
-    check_partitions(&[
-        (schemas::TRADES, &trades),
-        (schemas::BAR_UPDATES, &updates),
-        (schemas::DEAD_LETTERS, &dead_letters),
-    ])?;
-    let topics = Topics {
-        trades: trades.log.clone(),
-        updates: updates.log.clone(),
-        dead_letters: dead_letters.log.clone(),
-    };
-    let open_topics = [&topics.trades, &topics.updates, &topics.dead_letters];
-    let open_topics = open_topics.map(Clone::clone).to_vec();
-    let parts = Parts {
-        topics,
-        bars: bars.clone(),
-        ticks: ticks.clone(),
-        hot: hot.clone(),
-        health,
-    };
-    let member = Member {
-        topic: &trades.topic,
+    let member = GroupMember {
+        topic: &servers.trades.topic,
         settings: settings.group,
-        component: group,
+        health: group,
     };
-    let start: Start = Box::new(move |partition, stop| {
-        let parts = parts.clone();
-        Box::pin(async move { parts.fold(partition, stop).await })
-    });
-    let positions = || folded(&bars);
-    let halt = stop.child_token();
-    let mut work = pin!(member.work(start, positions, halt.clone()));
-    let ended = tokio::select! {
-        ended = &mut work => ended,
-        outdated = outdated([&trades, &updates, &dead_letters]) => {
-            halt.cancel();
-            let drained = work.await;
-            drained.and(Err(explain(outdated.into())))
-        }
-        () = probe(&bars, Some(&ticks), &hot, &trades.log) => Ok(()),
-    };
-    close(open_topics).await;
+    let start = servers.start_partition(health);
+    let next_offsets = || folded_offsets(&servers.bars);
+    let probes = probe_servers(
+        &servers.bars,
+        &servers.ticks,
+        &servers.redis,
+        &servers.trades.log,
+    );
+    let outdated = servers.wait_until_outdated();
+    let ended = member
+        .run(start, next_offsets, outdated, probes, &stop)
+        .await;
+    close_topics(vec![
+        servers.trades.log,
+        servers.updates.log,
+        servers.dead_letters.log,
+    ])
+    .await;
     ended
 }
 
-/// Waits until the process has to be started again: one of the topics was made anew, or nothing
-/// can be appended. A worker asks before it commits; one that has nothing to commit may wait for
-/// records that never come. And of those that are only written, pods wait until somebody has
-/// taken up the new generation, and Kafka's client may not find a new topic's leader.
-async fn outdated([trades, updates, dead_letters]: [&Opened; 3]) -> LogError {
-    tokio::select! {
-        remade = renewed(trades) => remade,
-        remade = renewed(updates) => remade,
-        remade = renewed(dead_letters) => remade,
-        refused = spent(&trades.log) => refused,
-    }
+/// The topics and the stores of an aggregator.
+struct Servers {
+    trades: OpenTopic,
+    updates: OpenTopic,
+    dead_letters: OpenTopic,
+    bars: GuardedBars,
+    ticks: GuardedTicks,
+    redis: OptionalRedis,
 }
 
-impl Parts {
-    /// Folds a partition until it is told to stop. The owner of partition 0 also drops what is
-    /// old, for all.
-    async fn fold(self, partition: u32, stop: CancellationToken) -> anyhow::Result<()> {
-        let health = self.health.register(&format!("aggregator-{partition}"));
-        let presence = Presence(health.clone());
-        let (bars, trades) = (self.bars.clone(), self.topics.trades.clone());
-        let worker = Worker {
-            partition,
-            topics: self.topics,
+impl Servers {
+    /// Waits until all servers are available. Returns `None` if `stop` is cancelled first.
+    async fn connect(
+        settings: &Settings,
+        health: &Health,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Option<Self>> {
+        let Settings { servers, redis, .. } = settings;
+        let connector = ServerConnector::new(health.clone(), stop.clone(), servers.breaker);
+        let kafka = connector.connect_kafka(&servers.kafka, &servers.topics)?;
+        let redis = connector.connect_redis(redis.as_ref())?;
+        let (bars, ticks) = tokio::try_join!(
+            connector.connect_timescaledb(&servers.timescaledb),
+            connector.connect_clickhouse(&servers.clickhouse, true),
+        )?;
+        let (Some(bars), Some(ticks)) = (bars, ticks) else {
+            return Ok(None);
+        };
+        let adopt = EpochSource::Adopt(&bars);
+        let (trades, updates, dead_letters) = tokio::try_join!(
+            open_topic(&connector, &kafka, schemas::TRADES, adopt),
+            open_topic(&connector, &kafka, schemas::BAR_UPDATES, adopt),
+            open_topic(
+                &connector,
+                &kafka,
+                schemas::DEAD_LETTERS,
+                EpochSource::Fixed
+            ),
+        )?;
+        let (Some(trades), Some(updates), Some(dead_letters)) = (trades, updates, dead_letters)
+        else {
+            return Ok(None);
+        };
+        check_partition_counts(&[
+            (schemas::TRADES, &trades),
+            (schemas::BAR_UPDATES, &updates),
+            (schemas::DEAD_LETTERS, &dead_letters),
+        ])?;
+        Ok(Some(Self {
+            trades,
+            updates,
+            dead_letters,
+            bars,
+            ticks,
+            redis,
+        }))
+    }
+
+    /// Returns what starts the task of a partition: it folds, and the owner of partition 0 also
+    /// drops what is old, for all partitions.
+    fn start_partition(&self, health: Health) -> StartPartition {
+        let retention: Retention<Cluster> = Retention {
+            trades: self.trades.log.clone(),
+            bars: self.bars.clone(),
+            ticks: None,
+            clock: SystemClock,
+        };
+        let retention = Arc::new(retention);
+        let workers: WorkerFactory<Cluster> = WorkerFactory {
+            topics: Topics {
+                trades: self.trades.log.clone(),
+                updates: self.updates.log.clone(),
+                dead_letters: self.dead_letters.log.clone(),
+            },
             stores: Stores {
-                bars: self.bars,
-                ticks: self.ticks,
-                hot: self.hot,
+                bars: self.bars.clone(),
+                ticks: self.ticks.clone(),
+                hot: self.redis.clone(),
                 clock: SystemClock,
             },
-            pace: WorkerConfig::default(),
-            metrics: aggregator::Metrics::new(partition),
+            config: WorkerConfig::default(),
             health,
         };
-        let keep = async {
-            match partition {
-                0 => retention::run(bars, trades).await,
-                _ => std::future::pending().await,
-            }
-        };
-        let work = async {
-            match worker.run(stop.clone()).await {
-                Err(error) if error.is_below_retention() => {
-                    overrun::stand(partition, error, &presence.0, &stop).await;
-                    Ok(())
-                }
-                ended => Ok(ended?),
-            }
-        };
+        Box::new(move |partition, stop| {
+            let worker = workers.build(partition);
+            let retention = (partition == 0).then(|| Arc::clone(&retention));
+            Box::pin(async move {
+                let component = worker.health.clone();
+                let fold = worker.run(stop.clone());
+                let is_below_retention = WorkerError::is_below_retention;
+                let fold = run_or_halt(partition, component, fold, is_below_retention, &stop);
+                Ok(run_with_retention(fold, retention.as_deref()).await?)
+            })
+        })
+    }
+
+    /// Waits until the process has to be restarted: one of the topics was recreated, or nothing
+    /// can be appended any more.
+    ///
+    /// A worker checks this before it commits, but one that has nothing to commit may wait for
+    /// records that never come. And if a topic that is only written was recreated, pods wait
+    /// until an aggregator has adopted the new generation, and the client of Kafka may not find
+    /// the leader of the new topic.
+    async fn wait_until_outdated(&self) -> LogError {
         tokio::select! {
-            biased;
-            ended = work => ended,
-            () = keep => Ok(()),
+            recreated = topic_recreated(&self.trades) => recreated,
+            recreated = topic_recreated(&self.updates) => recreated,
+            recreated = topic_recreated(&self.dead_letters) => recreated,
+            fenced = producer_fenced(&self.trades.log) => fenced,
         }
     }
 }
 
-/// How far each partition is folded; nothing where the store does not say.
-async fn folded(bars: &Bars) -> Vec<(u32, u64)> {
-    let rows = bars.progress().await.unwrap_or_default().into_iter();
+/// Runs retention, if there is one, until the task of the partition ends.
+async fn run_with_retention(
+    task: impl Future<Output = Result<(), WorkerError>>,
+    retention: Option<&Retention<Cluster>>,
+) -> Result<(), WorkerError> {
+    // Retention goes on while the task finishes, so it has a token that is never cancelled.
+    let never = CancellationToken::new();
+    // Kafka drops old records by itself.
+    let release_log = || async { Ok::<(), StoreError>(()) };
+    let retention = async {
+        match retention {
+            Some(retention) => retention.run(RETENTION_INTERVAL, release_log, &never).await,
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        ended = task => ended,
+        () = retention => Ok(()),
+    }
+}
+
+/// Returns the next offset of each partition that has been folded; none if the store fails.
+async fn folded_offsets(bars: &GuardedBars) -> Vec<(u32, u64)> {
+    let rows = bars
+        .partition_progress()
+        .await
+        .unwrap_or_default()
+        .into_iter();
     rows.map(|row| (row.partition, row.next_offset)).collect()
 }

@@ -1,129 +1,60 @@
-//! `candlewick api`: REST, the live stream and the taking in of trades, over the cluster.
+//! `candlewick api`: serves REST and the live stream, and accepts trades, over the cluster.
+
+mod settings;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
-use ::api::{ApiParts, ApiState, DeferredRouter, Follower, Hub, HubLimits, NewestPrices};
-use clap::Args;
+use ::api::{DeferredRouter, Hub, HubLimits};
 use clock::SystemClock;
-use eventlog::Log;
-use host::{ConfigErrors, Health, HealthComponent, MetricsHandle, Stage};
-use ingest::Producer;
-use kafka::KafkaConfig;
-use store::{ClickHouseConfig, RedisConfig, TimescaleConfig};
+use eventlog::{Log, LogError};
+use host::{Health, HealthComponent, MetricsHandle, Stage};
 use tokio_util::sync::CancellationToken;
 
-use super::assignments::{Assignments, Start};
-use super::connect::{Bars, Connector, Ticks, Topic, probe};
-use super::hot::Hot;
-use super::shell;
-use super::topics::{Generation, Opened, check_partitions, close, open};
-use super::watch::{renewed, spent};
-use connect::{
-    BreakerArgs, BreakerSettings, ClickHouseArgs, KafkaArgs, ProcessArgs, ProcessSettings,
-    RedisArgs, TimescaleArgs, TopicNameArgs, TopicNames, ignore_all_but,
-};
+use self::settings::Settings;
+use super::partition_tasks::{PartitionTasks, StartPartition};
+use super::redis::OptionalRedis;
+use super::role_process::run_role_process;
+use super::servers::{Cluster, GuardedBars, GuardedTicks, ServerConnector, probe_servers};
+use super::topic_watch::{producer_fenced, topic_recreated};
+use super::topics::{EpochSource, OpenTopic, check_partition_counts, close_topics, open_topic};
+use crate::roles::{ApiServices, FollowerFactory, new_producer};
+
+pub(crate) use self::settings::ApiArgs;
 
 const ROLE: &str = "api";
-const PORT: u16 = 8080;
 
 /// How long the followers may take to end.
-const DRAIN: Duration = Duration::from_secs(5);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Every flag is also a variable, `--timescaledb-url` being `CANDLEWICK_TIMESCALEDB_URL`, and a
-/// key of the file, `url` in `[timescaledb]`. Flags win over variables, variables over the file.
-#[derive(Debug, Default, Args)]
-pub(crate) struct ApiArgs {
-    #[command(flatten)]
-    pub(crate) process: ProcessArgs,
-    #[command(flatten)]
-    pub(crate) kafka: KafkaArgs,
-    #[command(flatten)]
-    pub(crate) topics: TopicNameArgs,
-    #[command(flatten)]
-    pub(crate) timescaledb: TimescaleArgs,
-    #[command(flatten)]
-    pub(crate) clickhouse: ClickHouseArgs,
-    #[command(flatten)]
-    pub(crate) redis: RedisArgs,
-    #[command(flatten)]
-    pub(crate) breaker: BreakerArgs,
-}
-
-struct Settings {
-    kafka: KafkaConfig,
-    topics: TopicNames,
-    timescaledb: TimescaleConfig,
-    clickhouse: ClickHouseConfig,
-    redis: Option<RedisConfig>,
-    breaker: BreakerSettings,
-}
-
-impl ApiArgs {
-    fn read(self) -> Result<(ProcessSettings, Settings), ConfigErrors> {
-        let mut layers = self.process.layers()?;
-        ignore_all_but(
-            &mut layers,
-            &["kafka", "timescaledb", "clickhouse", "redis", "breaker"],
-        );
-        let process = self.process.read(&mut layers, PORT);
-        let breaker = self.breaker.read(&mut layers);
-        let kafka = self.kafka.read(&mut layers);
-        let topics = self.topics.read(&mut layers);
-        let timescaledb = self.timescaledb.read(&mut layers);
-        let clickhouse = self.clickhouse.read(&mut layers);
-        let redis = self.redis.read(&mut layers);
-        let servers = timescaledb.zip(clickhouse);
-        let (timescaledb, clickhouse) = layers.finish_with(servers)?;
-        let settings = Settings {
-            kafka,
-            topics,
-            timescaledb,
-            clickhouse,
-            redis,
-            breaker,
-        };
-        Ok((process, settings))
-    }
-}
-
-/// Runs until it is told to stop.
+/// Runs the process until a signal stops it.
 pub(crate) fn run(arguments: ApiArgs) -> anyhow::Result<ExitCode> {
     let (process, settings) = arguments.read().map_err(host::Error::from)?;
-    shell::run(&process, ROLE, |shell| {
-        let later = DeferredRouter::default();
+    run_role_process(&process, ROLE, |process| {
+        let deferred = DeferredRouter::default();
         let pod = Pod {
-            later: later.clone(),
-            metrics: shell.metrics.clone(),
-            draining: shell.supervisor.token(Stage::Intake),
+            deferred: deferred.clone(),
+            metrics: process.metrics.clone(),
+            draining: process.supervisor.stage_token(Stage::Intake),
         };
-        shell.serve_api(later, |health, stop| {
-            // Before anybody can ask: the servers are ready before the pod serves.
+        process.serve_api(deferred, |health, stop| {
+            // Registered before the first probe: the servers are ready before the pod serves.
             let serving = health.register("api");
             pod.serve(settings, health, serving, stop)
         })
     })
 }
 
-/// What the role needs of the process.
+/// A pod of the API: what the role uses of its process.
 struct Pod {
-    later: DeferredRouter,
+    deferred: DeferredRouter,
     metrics: MetricsHandle,
     /// Cancelled when connections are to be closed.
     draining: CancellationToken,
 }
 
-/// The topics and stores of a pod.
-struct Servers {
-    trades: Opened,
-    updates: Opened,
-    bars: Bars,
-    ticks: Ticks,
-    hot: Hot,
-}
-
 impl Pod {
+    /// Waits for the servers, and then serves until `stop` is cancelled.
     async fn serve(
         self,
         settings: Settings,
@@ -131,7 +62,8 @@ impl Pod {
         serving: HealthComponent,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        let Some(servers) = Box::pin(Servers::find(&settings, &health, &stop)).await? else {
+        let connected = Box::pin(Servers::connect(&settings, &health, &stop)).await?;
+        let Some(servers) = connected else {
             return Ok(());
         };
         let partitions = servers.trades.log.partitions();
@@ -140,105 +72,117 @@ impl Pod {
             partitions,
             HubLimits::default(),
         );
-        let mut followers = Assignments::new(SystemClock, follow(&servers, &hub, &health));
-        followers.assign(&(0..partitions).collect::<Vec<_>>());
-        let topics = vec![servers.trades.log.clone(), servers.updates.log.clone()];
-        let (bars, ticks) = (servers.bars.clone(), servers.ticks.clone());
-        let hot = servers.hot.clone();
-        let trades = servers.trades.clone();
-        self.later
-            .serve(::api::router(self.state(servers, hub, health)));
+        let start = servers.start_follower(&hub, &health);
+        let mut followers = PartitionTasks::new(SystemClock, start);
+        followers.start(&(0..partitions).collect::<Vec<_>>());
+        let services = self.build_services(&servers, hub, health);
+        let router = ::api::router(services.into_state());
+        self.deferred.set_router(router);
         serving.ready();
         let ended = tokio::select! {
             biased;
             () = stop.cancelled() => Ok(()),
-            failure = followers.failed() => Err(failure),
-            // Settings, positions and the log's id are of the generation that it began with.
-            remade = renewed(&trades) => Err(remade.into()),
-            refused = spent(&trades.log) => Err(refused.into()),
-            () = probe(&bars, Some(&ticks), &hot, &trades.log) => Ok(()),
+            failure = followers.next_failure() => Err(failure),
+            error = servers.wait_until_outdated() => Err(error.into()),
+            never = probe_servers(
+                &servers.bars,
+                &servers.ticks,
+                &servers.redis,
+                &servers.trades.log,
+            ) => match never {},
         };
-        let drained = followers.drain(DRAIN).await;
-        close(topics).await;
+        let drained = followers.finish_all(DRAIN_TIMEOUT).await;
+        close_topics(vec![servers.trades.log, servers.updates.log]).await;
         ended.and(drained)
     }
 
-    fn state(
-        &self,
-        servers: Servers,
-        hub: Hub,
-        health: Health,
-    ) -> ApiState<Topic, Bars, Ticks, SystemClock> {
-        let (log, bars) = (servers.trades.log, servers.bars);
-        let producer = Producer::new(log.clone(), bars.clone(), SystemClock);
-        let metrics = self.metrics.clone();
-        ApiState::new(ApiParts {
-            log,
+    fn build_services(&self, servers: &Servers, hub: Hub, health: Health) -> ApiServices<Cluster> {
+        let (trades, bars) = (&servers.trades.log, &servers.bars);
+        ApiServices {
+            trades: trades.clone(),
             log_id: servers.trades.topic.id().to_owned(),
-            bars,
-            ticks: servers.ticks,
-            hot: NewestPrices::of(servers.hot),
+            bars: bars.clone(),
+            ticks: servers.ticks.clone(),
+            hot: servers.redis.clone(),
             clock: SystemClock,
-            producer: Arc::new(producer),
+            producer: new_producer::<Cluster>(trades, bars, &SystemClock),
             hub,
             health,
-            render_metrics: Arc::new(move || metrics.render()),
-            version: env!("CARGO_PKG_VERSION"),
-            stop: self.draining.clone(),
-        })
+            metrics: self.metrics.clone(),
+            draining: self.draining.clone(),
+        }
     }
 }
 
+/// The topics and the stores of a pod.
+struct Servers {
+    trades: OpenTopic,
+    updates: OpenTopic,
+    bars: GuardedBars,
+    ticks: GuardedTicks,
+    redis: OptionalRedis,
+}
+
 impl Servers {
-    /// Waits for all of them; none where the process is told to stop before.
-    async fn find(
+    /// Waits until all servers are available. Returns `None` if `stop` is cancelled first.
+    async fn connect(
         settings: &Settings,
         health: &Health,
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<Self>> {
-        let connector = Connector::new(health.clone(), stop.clone(), settings.breaker);
-        let brokers = connector.brokers(&settings.kafka, &settings.topics)?;
-        let hot = connector.hot(settings.redis.as_ref())?;
-        // Without ticks a pod still serves bars and the stream: it stays ready, and says so.
+        let Settings { servers, redis } = settings;
+        let connector = ServerConnector::new(health.clone(), stop.clone(), servers.breaker);
+        let kafka = connector.connect_kafka(&servers.kafka, &servers.topics)?;
+        let redis = connector.connect_redis(redis.as_ref())?;
+        // Without ticks a pod still serves bars and the stream: it stays ready, and reports the
+        // outage.
         let (bars, ticks) = tokio::try_join!(
-            connector.bars(&settings.timescaledb),
-            connector.ticks(&settings.clickhouse, false),
+            connector.connect_timescaledb(&servers.timescaledb),
+            connector.connect_clickhouse(&servers.clickhouse, false),
         )?;
         let (Some(bars), Some(ticks)) = (bars, ticks) else {
             return Ok(None);
         };
-        let generation = Generation::Follow(&bars);
+        let lookup = EpochSource::Lookup(&bars);
         let (trades, updates) = tokio::try_join!(
-            open(&connector, &brokers, schemas::TRADES, generation),
-            open(&connector, &brokers, schemas::BAR_UPDATES, generation),
+            open_topic(&connector, &kafka, schemas::TRADES, lookup),
+            open_topic(&connector, &kafka, schemas::BAR_UPDATES, lookup),
         )?;
         let (Some(trades), Some(updates)) = (trades, updates) else {
             return Ok(None);
         };
-        check_partitions(&[(schemas::TRADES, &trades), (schemas::BAR_UPDATES, &updates)])?;
+        check_partition_counts(&[(schemas::TRADES, &trades), (schemas::BAR_UPDATES, &updates)])?;
         Ok(Some(Self {
             trades,
             updates,
             bars,
             ticks,
-            hot,
+            redis,
         }))
     }
-}
 
-/// Feeds the hub with a partition of `bar-updates`.
-fn follow(servers: &Servers, hub: &Hub, health: &Health) -> Start {
-    let (updates, bars) = (servers.updates.log.clone(), servers.bars.clone());
-    let (hub, health) = (hub.clone(), health.clone());
-    Box::new(move |partition, stop| {
-        let follower = Follower {
-            partition,
-            updates: updates.clone(),
-            bars: bars.clone(),
+    /// Returns what starts the task of a partition of `bar-updates`, which feeds the hub.
+    fn start_follower(&self, hub: &Hub, health: &Health) -> StartPartition {
+        let followers: FollowerFactory<Cluster> = FollowerFactory {
+            updates: self.updates.log.clone(),
+            bars: self.bars.clone(),
             clock: SystemClock,
             hub: hub.clone(),
-            health: health.register(&format!("hub-{partition}")),
+            health: health.clone(),
         };
-        Box::pin(async move { Ok(follower.run(stop).await?) })
-    })
+        Box::new(move |partition, stop| {
+            let follower = followers.build(partition);
+            Box::pin(async move { Ok(follower.run(stop).await?) })
+        })
+    }
+
+    /// Waits until the process has to be restarted: the settings, the positions and the id of the
+    /// log are those of the generation of `trades` that it began with, or the brokers have fenced
+    /// its producer.
+    async fn wait_until_outdated(&self) -> LogError {
+        tokio::select! {
+            recreated = topic_recreated(&self.trades) => recreated,
+            fenced = producer_fenced(&self.trades.log) => fenced,
+        }
+    }
 }

@@ -1,172 +1,140 @@
 //! `candlewick archiver`: writes the ticks of the partitions that its group assigns to it.
 
-use std::pin::pin;
+mod settings;
+
 use std::process::ExitCode;
 
-use archiver::{Archiver, BlockPolicy};
-use clap::Args;
+use archiver::{ArchiverError, BlockPolicy};
 use clock::SystemClock;
 use eventlog::Log;
-use host::{ConfigErrors, Health};
-use kafka::KafkaConfig;
-use store::{ClickHouseConfig, TickStore, TimescaleConfig};
+use host::Health;
+use store::TickStore;
 use tokio_util::sync::CancellationToken;
 
-use super::assignments::Start;
-use super::connect::{Connector, Ticks, probe};
-use super::hot::Hot;
-use super::member::{Member, Presence, explain};
-use super::topics::{Generation, close, open};
-use super::watch::renewed;
-use super::{overrun, shell};
-use connect::{
-    BreakerArgs, BreakerSettings, ClickHouseArgs, GroupArgs, GroupSettings, KafkaArgs, ProcessArgs,
-    ProcessSettings, TimescaleArgs, TopicNameArgs, TopicNames, ignore_all_but,
+use self::settings::Settings;
+use super::group_member::GroupMember;
+use super::halted_partition::run_or_halt;
+use super::partition_tasks::StartPartition;
+use super::redis::OptionalRedis;
+use super::role_process::run_role_process;
+use super::servers::{
+    Cluster, GuardedBars, GuardedTicks, GuardedTopic, ServerConnector, probe_servers,
 };
+use super::topic_watch::topic_recreated;
+use super::topics::{EpochSource, OpenTopic, close_topics, open_topic};
+use crate::roles::ArchiverFactory;
+
+pub(crate) use self::settings::ArchiverArgs;
 
 const ROLE: &str = "archiver";
-const NAME: &str = "candlewick-archiver";
-const PORT: u16 = 8082;
 
-/// Every flag is also a variable, `--clickhouse-url` being `CANDLEWICK_CLICKHOUSE_URL`, and a
-/// key of the file, `url` in `[clickhouse]`. Flags win over variables, variables over the file.
-#[derive(Debug, Default, Args)]
-pub(crate) struct ArchiverArgs {
-    #[command(flatten)]
-    pub(crate) process: ProcessArgs,
-    #[command(flatten)]
-    pub(crate) group: GroupArgs,
-    #[command(flatten)]
-    pub(crate) kafka: KafkaArgs,
-    #[command(flatten)]
-    pub(crate) topics: TopicNameArgs,
-    #[command(flatten)]
-    pub(crate) timescaledb: TimescaleArgs,
-    #[command(flatten)]
-    pub(crate) clickhouse: ClickHouseArgs,
-    #[command(flatten)]
-    pub(crate) breaker: BreakerArgs,
-}
-
-struct Settings {
-    kafka: KafkaConfig,
-    topics: TopicNames,
-    timescaledb: TimescaleConfig,
-    clickhouse: ClickHouseConfig,
-    group: GroupSettings,
-    breaker: BreakerSettings,
-}
-
-impl ArchiverArgs {
-    fn read(self) -> Result<(ProcessSettings, Settings), ConfigErrors> {
-        let mut layers = self.process.layers()?;
-        ignore_all_but(
-            &mut layers,
-            &["kafka", "timescaledb", "clickhouse", "breaker"],
-        );
-        let process = self.process.read(&mut layers, PORT);
-        let group = self.group.read(&mut layers, NAME);
-        let breaker = self.breaker.read(&mut layers);
-        let kafka = self.kafka.read(&mut layers);
-        let topics = self.topics.read(&mut layers);
-        let timescaledb = self.timescaledb.read(&mut layers);
-        let clickhouse = self.clickhouse.read(&mut layers);
-        let servers = timescaledb.zip(clickhouse);
-        let (timescaledb, clickhouse) = layers.finish_with(servers)?;
-        let settings = Settings {
-            kafka,
-            topics,
-            timescaledb,
-            clickhouse,
-            group,
-            breaker,
-        };
-        Ok((process, settings))
-    }
-}
-
-/// Runs until it is told to stop.
+/// Runs the process until a signal stops it.
 pub(crate) fn run(arguments: ArchiverArgs) -> anyhow::Result<ExitCode> {
     let (process, settings) = arguments.read().map_err(host::Error::from)?;
-    shell::run(&process, ROLE, |shell| {
-        shell.serve_probes(|health, stop| archive(settings, health, stop))
+    run_role_process(&process, ROLE, |process| {
+        process.serve_probes(|health, stop| archive(settings, health, stop))
     })
 }
 
+/// Archives as a member of the group until `stop` is cancelled.
 async fn archive(
     settings: Settings,
     health: Health,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let group = health.register("group");
-    let connector = Connector::new(health.clone(), stop.clone(), settings.breaker);
-    let brokers = connector.brokers(&settings.kafka, &settings.topics)?;
-    let (bars, ticks) = tokio::try_join!(
-        connector.bars(&settings.timescaledb),
-        connector.ticks(&settings.clickhouse, true),
-    )?;
-    let (Some(bars), Some(ticks)) = (bars, ticks) else {
+    let connected = Box::pin(Servers::connect(&settings, &health, &stop)).await?;
+    let Some(Servers {
+        trades,
+        bars,
+        ticks,
+    }) = connected
+    else {
         return Ok(());
     };
-    let follow = Generation::Follow(&bars);
-    let Some(opened) = open(&connector, &brokers, schemas::TRADES, follow).await? else {
-        return Ok(());
-    };
-    let trades = opened.log.clone();
-    let (log, store) = (trades.clone(), ticks.clone());
-    let start: Start = Box::new(move |partition, stop| {
-        let health = health.register(&format!("archiver-{partition}"));
-        let presence = Presence(health.clone());
-        let archiver = Archiver {
-            partition,
-            trades: log.clone(),
-            ticks: store.clone(),
-            clock: SystemClock,
-            cut: BlockPolicy::default(),
-            metrics: archiver::Metrics::new(partition),
-            health,
-        };
-        Box::pin(async move {
-            match archiver.run(stop.clone()).await {
-                Err(error) if error.is_below_retention() => {
-                    overrun::stand(partition, error, &presence.0, &stop).await;
-                    Ok(())
-                }
-                ended => Ok(ended?),
-            }
-        })
-    });
-    let member = Member {
-        topic: &opened.topic,
+    let member = GroupMember {
+        topic: &trades.topic,
         settings: settings.group,
-        component: group,
+        health: group,
     };
-    let open_topics = vec![trades.clone()];
-    let positions = || archived(&ticks, trades.partitions(), trades.epoch());
-    let halt = stop.child_token();
-    let mut work = pin!(member.work(start, positions, halt.clone()));
-    let ended = tokio::select! {
-        ended = &mut work => ended,
-        remade = renewed(&opened) => {
-            halt.cancel();
-            let drained = work.await;
-            drained.and(Err(explain(remade.into())))
-        }
-        () = probe(&bars, Some(&ticks), &Hot::Off, &trades) => Ok(()),
-    };
-    close(open_topics).await;
+    let start = start_partition(trades.log.clone(), ticks.clone(), health);
+    let next_offsets = || archived_offsets(&ticks, trades.log.partitions(), trades.log.epoch());
+    let no_redis = OptionalRedis::Disabled;
+    let probes = probe_servers(&bars, &ticks, &no_redis, &trades.log);
+    let outdated = topic_recreated(&trades);
+    let ended = member
+        .run(start, next_offsets, outdated, probes, &stop)
+        .await;
+    close_topics(vec![trades.log]).await;
     ended
 }
 
-/// How far each partition is archived; nothing of those of which the store does not say.
-async fn archived(ticks: &Ticks, partitions: u32, epoch: u64) -> Vec<(u32, u64)> {
-    let mut positions = Vec::new();
+/// The topic and the stores of an archiver.
+struct Servers {
+    trades: OpenTopic,
+    /// The store of bars, which holds the epochs of topics.
+    bars: GuardedBars,
+    ticks: GuardedTicks,
+}
+
+impl Servers {
+    /// Waits until all servers are available. Returns `None` if `stop` is cancelled first.
+    async fn connect(
+        settings: &Settings,
+        health: &Health,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Option<Self>> {
+        let servers = &settings.servers;
+        let connector = ServerConnector::new(health.clone(), stop.clone(), servers.breaker);
+        let kafka = connector.connect_kafka(&servers.kafka, &servers.topics)?;
+        let (bars, ticks) = tokio::try_join!(
+            connector.connect_timescaledb(&servers.timescaledb),
+            connector.connect_clickhouse(&servers.clickhouse, true),
+        )?;
+        let (Some(bars), Some(ticks)) = (bars, ticks) else {
+            return Ok(None);
+        };
+        let lookup = EpochSource::Lookup(&bars);
+        let trades = open_topic(&connector, &kafka, schemas::TRADES, lookup).await?;
+        Ok(trades.map(|trades| Self {
+            trades,
+            bars,
+            ticks,
+        }))
+    }
+}
+
+/// Returns what starts the task of a partition, which archives it.
+fn start_partition(trades: GuardedTopic, ticks: GuardedTicks, health: Health) -> StartPartition {
+    let archivers: ArchiverFactory<Cluster> = ArchiverFactory {
+        trades,
+        ticks,
+        clock: SystemClock,
+        policy: BlockPolicy::default(),
+        health,
+    };
+    Box::new(move |partition, stop| {
+        let archiver = archivers.build(partition);
+        Box::pin(async move {
+            let component = archiver.health.clone();
+            let archive = archiver.run(stop.clone());
+            let is_below_retention = ArchiverError::is_below_retention;
+            run_or_halt(partition, component, archive, is_below_retention, &stop).await?;
+            Ok(())
+        })
+    })
+}
+
+/// Returns the next offset of each partition that has been archived in this epoch, without those
+/// for which the store fails.
+async fn archived_offsets(ticks: &GuardedTicks, partitions: u32, epoch: u64) -> Vec<(u32, u64)> {
+    let mut offsets = Vec::new();
     for partition in 0..partitions {
-        if let Ok(Some(position)) = ticks.position(partition).await
+        if let Ok(Some(position)) = ticks.archive_position(partition).await
             && position.epoch == epoch
         {
-            positions.push((partition, position.offset));
+            offsets.push((partition, position.offset));
         }
     }
-    positions
+    offsets
 }

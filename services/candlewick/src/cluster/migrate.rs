@@ -1,39 +1,44 @@
-//! `candlewick migrate`: makes the tables of the stores, or brings them up to date.
+//! `candlewick migrate`: creates the tables of the stores, or migrates them to this version.
 
+use std::future::Future;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use clock::{Clock, RetryPolicy, SystemClock};
-use host::ConfigErrors;
+use clock::{RetryPolicy, SystemClock};
+use connect::{
+    ClickHouseArgs, ProcessArgs, ProcessSettings, TimescaleArgs, defaults_in_help, ignore_all_but,
+};
+use host::{ConfigErrors, ConfigReader};
 use store::{
     ClickHouseConfig, ClickHouseTickStore, StoreError, TimescaleBarStore, TimescaleConfig,
     TimescaleMigration,
 };
 
-use super::connect::is_final;
-use connect::{ClickHouseArgs, ProcessArgs, ProcessSettings, TimescaleArgs, ignore_all_but};
+use super::availability::{FIRST_WAIT, MAX_WAIT};
+use super::servers::is_permanent;
+use crate::process::build_runtime;
 
-/// The longest first wait before another try, and the longest of all.
-const FIRST_WAIT: Duration = Duration::from_millis(200);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
-
-/// Makes the tables of bars and ticks, or brings them up to date. It may be run at any time, as
-/// often as you like, and beside running processes of the same version.
+/// Creates the tables of bars and ticks, or migrates them to this version. It may be run at any
+/// time, any number of times, and next to running processes of the same version.
 #[derive(Debug, Default, Args)]
+#[command(mut_args = defaults_in_help(|reader| {
+    Self::default().read_wait(reader);
+}))]
 pub(crate) struct MigrateArgs {
-    /// How long to wait for servers that do not answer yet [default: 60s]
+    /// How long to wait for servers that do not answer yet
     #[arg(long, value_name = "TIME")]
-    pub(crate) wait: Option<String>,
+    wait: Option<String>,
     #[command(flatten)]
-    pub(crate) timescaledb: TimescaleArgs,
+    timescaledb: TimescaleArgs,
     #[command(flatten)]
-    pub(crate) clickhouse: ClickHouseArgs,
+    clickhouse: ClickHouseArgs,
     #[command(flatten)]
-    pub(crate) process: ProcessArgs,
+    process: ProcessArgs,
 }
 
-struct Settings {
+#[derive(Debug)]
+pub(crate) struct Settings {
     wait: Duration,
     timescaledb: Option<TimescaleConfig>,
     clickhouse: Option<ClickHouseConfig>,
@@ -41,33 +46,42 @@ struct Settings {
 
 impl MigrateArgs {
     fn read(self) -> Result<(ProcessSettings, Settings), ConfigErrors> {
-        let mut layers = self.process.layers()?;
-        ignore_all_but(&mut layers, &["timescaledb", "clickhouse"]);
-        let process = self.process.read(&mut layers, 0);
-        let settings = Settings {
-            wait: layers.take("wait", self.wait, Duration::from_secs(60)),
-            timescaledb: self.timescaledb.read_optional(&mut layers),
-            clickhouse: self.clickhouse.read_optional(&mut layers),
-        };
+        let mut reader = self.process.load_config()?;
+        ignore_all_but(&mut reader, &["timescaledb", "clickhouse"]);
+        let (process, settings) = self.read_from(&mut reader);
         if settings.timescaledb.is_none() && settings.clickhouse.is_none() {
-            layers.reject(
+            reader.reject(
                 "timescaledb.url",
                 "the URL of TimescaleDB, of ClickHouse, or both",
             );
         }
-        layers.finish()?;
+        reader.finish()?;
         Ok((process, settings))
+    }
+
+    /// Reads the settings without checking that the file holds no others.
+    pub(crate) fn read_from(self, reader: &mut ConfigReader) -> (ProcessSettings, Settings) {
+        let wait = self.read_wait(reader);
+        // A migration does not listen: the port is not used.
+        let process = self.process.read(reader, 0);
+        let settings = Settings {
+            wait,
+            timescaledb: self.timescaledb.read_optional(reader),
+            clickhouse: self.clickhouse.read_optional(reader),
+        };
+        (process, settings)
+    }
+
+    fn read_wait(&self, reader: &mut ConfigReader) -> Duration {
+        reader.read_or("wait", self.wait.clone(), Duration::from_secs(60))
     }
 }
 
-/// Migrates, and says what was done.
+/// Migrates, and prints the versions before and after.
 pub(crate) fn run(arguments: MigrateArgs) -> anyhow::Result<ExitCode> {
     let (process, settings) = arguments.read().map_err(host::Error::from)?;
     host::start_telemetry(&process.log, process.log_format)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(migrate(&settings))?;
+    build_runtime()?.block_on(migrate(&settings))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -78,36 +92,31 @@ async fn migrate(settings: &Settings) -> Result<(), StoreError> {
             found,
             now,
             edition,
-        } = patiently(settings.wait, migrate).await?;
+        } = retry_for(settings.wait, migrate).await?;
         println!(
             "timescaledb: up to date (version {found} before, {now} now; {edition:?} edition)"
         );
     }
     if let Some(config) = &settings.clickhouse {
         let migrate = || ClickHouseTickStore::migrate(config);
-        let (found, now) = patiently(settings.wait, migrate).await?;
+        let (found, now) = retry_for(settings.wait, migrate).await?;
         println!("clickhouse: up to date (version {found} before, {now} now)");
     }
     Ok(())
 }
 
-/// Tries again while the server does not answer, as long as the patience lasts.
-async fn patiently<T, F>(patience: Duration, call: impl Fn() -> F) -> Result<T, StoreError>
+/// Repeats `call` while the server does not answer, until `limit` has passed.
+async fn retry_for<T, F>(limit: Duration, call: impl Fn() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
-    let begin_ns = SystemClock.monotonic_ns();
-    let mut backoff = RetryPolicy::new(FIRST_WAIT, LONGEST_WAIT).backoff();
-    loop {
-        let error = match call().await {
-            Ok(value) => return Ok(value),
-            Err(error) => error,
-        };
-        let waited = Duration::from_nanos(SystemClock.monotonic_ns() - begin_ns);
-        if is_final(&error) || !error.is_transient() || waited >= patience {
-            return Err(error);
+    let policy = RetryPolicy::new(FIRST_WAIT, MAX_WAIT).give_up_after(limit);
+    let should_retry = |error: &StoreError| {
+        let is_transient = error.is_transient() && !is_permanent(error);
+        if is_transient {
+            tracing::warn!(%error, "the server does not answer yet");
         }
-        tracing::warn!(%error, "trying again shortly");
-        SystemClock.sleep(backoff.next_delay()).await;
-    }
+        is_transient
+    };
+    clock::retry(&SystemClock, &policy, should_retry, call).await
 }

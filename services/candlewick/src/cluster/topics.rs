@@ -4,123 +4,123 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clock::SystemClock;
-use eventlog::{Log, LogError};
+use eventlog::{GuardedLog, Log, LogError};
 use host::HealthComponent;
 use kafka::KafkaTopic;
 use store::{BarReader, BarStore, StoreError};
 
-use super::connect::{Bars, Brokers, Connector, Topic, is_final};
-use crate::guarded::GuardedLog;
+use super::servers::{GuardedBars, GuardedTopic, KafkaConnection, ServerConnector, is_permanent};
 
-/// What is appended is waited for as long when the process ends.
-const CLOSING: Duration = Duration::from_secs(5);
+/// How long the end of the process waits for the brokers to acknowledge appended records.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why a topic cannot be used yet.
+/// Why a topic cannot be opened yet.
 #[derive(Debug, thiserror::Error)]
-enum NotYet {
+enum OpenTopicError {
     #[error(transparent)]
     Log(#[from] LogError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("no aggregator has taken up this generation of the topic ({0}) yet")]
+    #[error("no aggregator has adopted this generation of the topic ({0}) yet")]
     NotAdopted(String),
 }
 
-impl NotYet {
-    /// Whether waiting cannot mend it.
-    const fn is_final(&self) -> bool {
-        matches!(self, Self::Store(error) if is_final(error))
+impl OpenTopicError {
+    /// Returns whether waiting cannot mend it.
+    const fn is_permanent(&self) -> bool {
+        matches!(self, Self::Store(error) if is_permanent(error))
     }
 }
 
-/// A topic that was found, and opened.
+/// A topic that was found and opened.
 #[derive(Clone)]
-pub(super) struct Opened {
-    pub(super) log: Topic,
+pub(super) struct OpenTopic {
+    pub(super) log: GuardedTopic,
     pub(super) topic: KafkaTopic,
-    /// Where it is said whether it was found, and whether the brokers answer.
-    pub(super) component: HealthComponent,
+    /// Reports whether the topic was found and whether the brokers answer.
+    pub(super) health: HealthComponent,
 }
 
-/// Who says which epoch a topic has.
+/// Where the epoch of a topic comes from.
 #[derive(Clone, Copy)]
-pub(super) enum Generation<'a> {
-    /// The aggregator, which makes a new generation the current one.
-    Adopt(&'a Bars),
-    /// Everyone else: the bar store, once an aggregator has.
-    Follow(&'a Bars),
-    /// Nobody: the topic's offsets mean nothing to anyone.
-    Unknown,
+pub(super) enum EpochSource<'a> {
+    /// From the store, where a new generation of the topic becomes the current one: for the
+    /// aggregator.
+    Adopt(&'a GuardedBars),
+    /// From the store, once an aggregator has adopted the generation: for every other process.
+    Lookup(&'a GuardedBars),
+    /// The epoch is 0: nothing refers to the offsets of the topic.
+    Fixed,
 }
 
-/// Finds a topic and its epoch, and opens it. The stores know it by its own name, the brokers by
-/// that with the prefix; none where the process is told to stop before.
-pub(super) async fn open(
-    connector: &Connector,
-    brokers: &Brokers,
+/// Finds a topic and its epoch, and opens it. The stores know the topic as `name`; the brokers
+/// know it by that name after the configured prefix. Returns `None` if the process is stopped
+/// first.
+pub(super) async fn open_topic(
+    connector: &ServerConnector,
+    connection: &KafkaConnection,
     name: &'static str,
-    generation: Generation<'_>,
-) -> anyhow::Result<Option<Opened>> {
-    let component = connector.health.register(&format!("topic-{name}"));
+    epoch_source: EpochSource<'_>,
+) -> anyhow::Result<Option<OpenTopic>> {
+    let health = connector.register_component(&format!("topic-{name}"));
     let attempt = || async {
-        // Asked for anew each time: a server that lags may tell of the generation before.
-        let topic = brokers.kafka.topic(&brokers.names.of(name)).await?;
-        let epoch = match generation {
-            Generation::Adopt(bars) => bars.adopt(name, topic.id()).await?,
-            Generation::Follow(bars) => match bars.epoch(name, topic.id()).await? {
+        // Requested again at each attempt: a broker that lags may return the generation before.
+        let full_name = connection.topic_names.full_name(name);
+        let topic = connection.kafka.topic(&full_name).await?;
+        let epoch = match epoch_source {
+            EpochSource::Adopt(bars) => bars.register_topic(name, topic.id()).await?,
+            EpochSource::Lookup(bars) => match bars.topic_epoch(name, topic.id()).await? {
                 Some(epoch) => epoch,
-                None => return Err(NotYet::NotAdopted(topic.id().to_owned())),
+                None => return Err(OpenTopicError::NotAdopted(topic.id().to_owned())),
             },
-            Generation::Unknown => 0,
+            EpochSource::Fixed => 0,
         };
-        Ok::<(KafkaTopic, u64), NotYet>((topic, epoch))
+        Ok::<(KafkaTopic, u64), OpenTopicError>((topic, epoch))
     };
     let found = connector
-        .wait(&component, NotYet::is_final, attempt)
+        .wait_for_server(&health, OpenTopicError::is_permanent, attempt)
         .await?;
     let Some((topic, epoch)) = found else {
         return Ok(None);
     };
     tracing::info!(topic = name, id = topic.id(), epoch, "topic opened");
-    let log = GuardedLog::new(topic.open(epoch)?, name, brokers.guard.clone());
-    Ok(Some(Opened {
-        log,
-        topic,
-        component,
-    }))
+    let log = GuardedLog::new(topic.open(epoch)?, name, connection.guard.clone());
+    Ok(Some(OpenTopic { log, topic, health }))
 }
 
-/// A record and what it causes are in partitions of the same number, so every topic has as many.
+/// Checks that all topics have the same number of partitions: a record and the records that it
+/// causes are in partitions of the same number.
 ///
 /// # Errors
-/// Where two topics differ.
-pub(super) fn check_partitions(topics: &[(&str, &Opened)]) -> anyhow::Result<()> {
+/// If two topics differ.
+pub(super) fn check_partition_counts(topics: &[(&str, &OpenTopic)]) -> anyhow::Result<()> {
     for pair in topics.windows(2) {
-        let [(first, one), (second, other)] = pair else {
+        let [(left_name, left), (right_name, right)] = pair else {
             continue;
         };
-        let (left, right) = (one.log.partitions(), other.log.partitions());
-        if left != right {
+        let (left_count, right_count) = (left.log.partitions(), right.log.partitions());
+        if left_count != right_count {
             bail!(
-                "the topic {first} has {left} partitions and {second} has {right}: they have to \
-                 have as many, and a topic keeps its number; make the smaller one anew"
+                "the topic {left_name} has {left_count} partitions and {right_name} has \
+                 {right_count}: both need the same number, which a topic cannot change; recreate \
+                 the one that has fewer"
             );
         }
     }
     Ok(())
 }
 
-/// Waits a moment for what was appended, and lets the connections go.
-pub(super) async fn close(topics: Vec<Topic>) {
+/// Waits a limited time until appended records are acknowledged, and closes the connections.
+pub(super) async fn close_topics(topics: Vec<GuardedTopic>) {
     let closing = tokio::task::spawn_blocking(move || {
         for topic in topics {
             topic.log().close();
         }
     });
-    if clock::timeout(&SystemClock, CLOSING, closing)
+    if clock::timeout(&SystemClock, CLOSE_TIMEOUT, closing)
         .await
         .is_err()
     {
-        tracing::warn!("Kafka did not acknowledge everything before the end");
+        tracing::warn!("Kafka did not acknowledge every appended record before the end");
     }
 }

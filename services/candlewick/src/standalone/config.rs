@@ -1,50 +1,52 @@
-//! What can be set: flags over environment over a TOML file.
+//! The settings of `standalone`: flags over environment over a TOML file.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use host::{ConfigErrors, Layers, LogFilter, LogFormat};
+use connect::{FolderOptions, defaults_in_help};
+use host::{ConfigErrors, ConfigReader, LogFilter, LogFormat, Setting};
 use market::Symbol;
-
-use connect::FolderOptions;
 
 /// Every flag is also a variable, `--log-max-age` being `CANDLEWICK_LOG_MAX_AGE`, and a key of
 /// the file, `log_max_age`. Flags win over variables, variables over the file.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
+#[command(mut_args = defaults_in_help(|reader| {
+    Self::default().read_from(reader);
+}))]
 pub(crate) struct StandaloneArgs {
-    /// The data folder; made where there is none [default: ./data]
+    /// The data folder; created if it does not exist
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
-    /// The address of REST and the live stream [default: 127.0.0.1:8080]
+    /// The address of REST and the live stream
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
-    /// Trades to make up: synthetic (a seeded random walk) or none [default: none]
+    /// The feed of trades: synthetic (a seeded random walk) or none
     #[arg(long, value_name = "FEED")]
     feed: Option<String>,
-    /// The symbols of the synthetic feed, comma-separated [default: EURUSD,BTCUSDT,ETHUSDT,AAPL,SPY]
+    /// The symbols of the synthetic feed, separated by commas
     #[arg(long, value_name = "SYMBOLS")]
     symbols: Option<String>,
-    /// Trades a second for each symbol of the synthetic feed [default: 4]
+    /// Trades a second for each symbol of the synthetic feed
     #[arg(long, value_name = "N")]
     rate: Option<String>,
-    /// The seed of the synthetic feed [default: 1]
+    /// The seed of the synthetic feed
     #[arg(long, value_name = "N")]
     seed: Option<String>,
-    /// How many partitions a new data folder gets [default: 4]
+    /// The number of partitions of a new data folder
     #[arg(long, value_name = "N")]
     partitions: Option<String>,
-    /// How long the log keeps what bars and ticks have passed, such as 12h or 7d [default: 1d]
+    /// How long the log keeps records that are folded and archived, such as 12h or 7d
     #[arg(long, value_name = "TIME")]
     log_max_age: Option<String>,
-    /// How many bytes of that the log keeps at most [default: 4294967296]
+    /// The largest size of these records in the log
     #[arg(long, value_name = "BYTES")]
     log_max_bytes: Option<String>,
-    /// Which logs are written, such as warn or info,candlewick_api=debug [default: info]
+    /// Which logs are written, such as warn or info,candlewick_api=debug
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
-    /// How logs are written: human or json [default: human]
+    /// How logs are written: human or json
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
     /// A TOML file with any of these settings
@@ -52,16 +54,60 @@ pub(crate) struct StandaloneArgs {
     config: Option<PathBuf>,
 }
 
-/// Where trades come from, beside the API.
+/// Where trades come from, in addition to the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Feed {
+pub(crate) enum Feed {
     None,
     Synthetic,
 }
 
-/// What was set.
+impl Setting for Feed {
+    const ACCEPTS: &'static str = "synthetic or none";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "none" => Ok(Self::None),
+            "synthetic" => Ok(Self::Synthetic),
+            _ => Err(String::new()),
+        }
+    }
+
+    fn to_text(&self) -> String {
+        match self {
+            Self::None => "none",
+            Self::Synthetic => "synthetic",
+        }
+        .to_owned()
+    }
+}
+
+/// The symbols of the synthetic feed.
+struct FeedSymbols(Vec<Symbol>);
+
+impl Default for FeedSymbols {
+    fn default() -> Self {
+        Self::parse("EURUSD,BTCUSDT,ETHUSDT,AAPL,SPY").expect("these are symbols")
+    }
+}
+
+impl Setting for FeedSymbols {
+    const ACCEPTS: &'static str = "symbols separated by commas, such as EURUSD,BTCUSDT";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let symbols = text.split(',').map(|one| one.trim().parse::<Symbol>());
+        let symbols: Result<_, _> = symbols.collect();
+        symbols.map(Self).map_err(|error| error.to_string())
+    }
+
+    fn to_text(&self) -> String {
+        let symbols: Vec<_> = self.0.iter().map(Symbol::as_str).collect();
+        symbols.join(",")
+    }
+}
+
+/// What `standalone` is configured with.
 #[derive(Debug)]
-pub(super) struct Config {
+pub(crate) struct Config {
     pub(super) data: PathBuf,
     pub(super) listen: SocketAddr,
     pub(super) feed: Feed,
@@ -73,54 +119,46 @@ pub(super) struct Config {
     pub(super) log_format: LogFormat,
 }
 
-const SYMBOLS: [&str; 5] = ["EURUSD", "BTCUSDT", "ETHUSDT", "AAPL", "SPY"];
-
-impl Config {
+impl StandaloneArgs {
     /// Reads every layer; all errors are found at once.
-    pub(super) fn read(flags: StandaloneArgs) -> Result<Self, ConfigErrors> {
-        let mut layers = Layers::load(flags.config.as_deref())?;
-        let defaults = FolderOptions::default();
-        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
-        let feed = layers.parse_with("feed", flags.feed, "synthetic or none", |text| match text {
-            "none" => Ok(Feed::None),
-            "synthetic" => Ok(Feed::Synthetic),
-            _ => Err(String::new()),
-        });
-        let symbols = layers.parse_with(
-            "symbols",
-            flags.symbols,
-            "symbols separated by commas, such as EURUSD,BTCUSDT",
-            |text| text.split(',').map(|one| one.trim().parse()).collect(),
-        );
-        let symbols = symbols.unwrap_or_else(|| {
-            let known = SYMBOLS.into_iter().map(str::parse);
-            known.collect::<Result<_, _>>().expect("these are symbols")
-        });
-        let mut folder = defaults;
-        folder.partitions = layers.take("partitions", flags.partitions, defaults.partitions);
-        if folder.partitions == 0 || folder.partitions > 256 {
-            layers.reject("partitions", "a number from 1 to 256");
-        }
-        let age = Duration::from_nanos(defaults.retention.max_age_ns.unsigned_abs());
-        let age: Duration = layers.take("log_max_age", flags.log_max_age, age);
-        folder.retention.max_age_ns = i64::try_from(age.as_nanos()).unwrap_or(i64::MAX);
-        folder.retention.max_bytes = layers.take(
-            "log_max_bytes",
-            flags.log_max_bytes,
-            defaults.retention.max_bytes,
-        );
-        let config = Self {
-            data: layers.take("data", flags.data, PathBuf::from("data")),
-            listen: layers.take("listen", flags.listen, listen),
-            feed: feed.unwrap_or(Feed::None),
-            symbols,
-            rate: layers.take("rate", flags.rate, 4),
-            seed: layers.take("seed", flags.seed, 1),
-            folder,
-            log: layers.take("log", flags.log, LogFilter::default()),
-            log_format: layers.take("log_format", flags.log_format, LogFormat::Human),
-        };
-        layers.finish()?;
+    pub(super) fn read(self) -> Result<Config, ConfigErrors> {
+        let mut reader = ConfigReader::load(self.config.as_deref())?;
+        let config = self.read_from(&mut reader);
+        reader.finish()?;
         Ok(config)
+    }
+
+    /// Reads the settings without checking that the file holds no others.
+    pub(crate) fn read_from(self, reader: &mut ConfigReader) -> Config {
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
+        Config {
+            folder: self.read_folder_options(reader),
+            data: reader.read_or("data", self.data, PathBuf::from("data")),
+            listen: reader.read_or("listen", self.listen, listen),
+            feed: reader.read_or("feed", self.feed, Feed::None),
+            symbols: reader
+                .read_or("symbols", self.symbols, FeedSymbols::default())
+                .0,
+            rate: reader.read_or("rate", self.rate, 4),
+            seed: reader.read_or("seed", self.seed, 1),
+            log: reader.read_or("log", self.log, LogFilter::default()),
+            log_format: reader.read_or("log_format", self.log_format, LogFormat::default()),
+        }
+    }
+
+    fn read_folder_options(&self, reader: &mut ConfigReader) -> FolderOptions {
+        let mut options = FolderOptions::default();
+        let key = "partitions";
+        options.partitions = reader.read_or(key, self.partitions.clone(), options.partitions);
+        if !(1..=256).contains(&options.partitions) {
+            reader.reject(key, "a number from 1 to 256");
+        }
+        let retention = &mut options.retention;
+        let max_age = Duration::from_nanos(retention.max_age_ns.unsigned_abs());
+        let max_age = reader.read_or("log_max_age", self.log_max_age.clone(), max_age);
+        retention.max_age_ns = i64::try_from(max_age.as_nanos()).unwrap_or(i64::MAX);
+        let key = "log_max_bytes";
+        retention.max_bytes = reader.read_or(key, self.log_max_bytes.clone(), retention.max_bytes);
+        options
     }
 }

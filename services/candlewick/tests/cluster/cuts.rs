@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::bars::{SYMBOLS, send, wait_counted};
 use crate::cluster::{Cluster, PARTITIONS, unready_reason, wait_ready};
 use crate::cuttable_proxy::CuttableProxy;
@@ -73,14 +75,14 @@ fn one_that_is_frozen_and_thaws_has_lost_its_partitions_and_harms_nothing() {
         [&first, &second].map(owned_partitions)
     });
     send(&client, 1..21);
-    first.send_signal("STOP");
+    first.send_signal(Signal::STOP);
     send(&client, 21..41);
     // The other owns all partitions once the session of the frozen process has expired.
     wait_counted(&client, 40);
     eventually("partitions of the other", &PARTITIONS, || {
         owned_partitions(&second)
     });
-    first.send_signal("CONT");
+    first.send_signal(Signal::CONT);
     send(&client, 41..61);
     wait_counted(&client, 60);
     wait_ready(&first);

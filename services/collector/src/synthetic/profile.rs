@@ -1,40 +1,42 @@
-//! What trades of a symbol look like.
+//! What the generated trades of a symbol look like.
 
 use market::{Decimal, Symbol};
 
-use super::random::Random;
+use super::random::FeedRandom;
 
-/// What trades of a symbol look like.
+/// What the generated trades of a symbol look like.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Profile {
-    /// How many digits a price has after the point.
+pub(super) struct SymbolProfile {
+    /// The number of decimals of a price. A step is one unit of the last decimal.
     scale: u8,
-    /// The price it begins at, in its smallest steps.
-    pub(super) begin: i64,
-    /// How many smallest steps the price moves at most from trade to trade.
-    pub(super) step: i64,
-    /// The price is drawn back by this part of how far it is from where it began.
-    pub(super) pull: i64,
-    /// Whether the aggressor is known.
+    /// The first price, in steps.
+    pub(super) first_price_steps: i64,
+    /// The greatest change of the price from trade to trade, in steps.
+    pub(super) max_change_steps: i64,
+    /// Each trade pulls the price back towards the first one, by its distance divided by this.
+    pub(super) pull_divisor: i64,
+    /// Whether trades have the side of the aggressor.
     pub(super) has_side: bool,
-    /// The scale of quantities, the least and the greatest; none for ticks without one.
-    quantity: Option<(u8, i64, i64)>,
+    /// The decimals of quantities, and the least and the greatest in units of the last decimal;
+    /// `None` for trades without a quantity.
+    quantity_range: Option<(u8, i64, i64)>,
 }
 
 const CURRENCIES: [&str; 10] = [
     "AUD", "CAD", "CHF", "CNH", "EUR", "GBP", "JPY", "NZD", "SEK", "USD",
 ];
 
-impl Profile {
-    pub(super) fn of(symbol: &Symbol) -> Self {
+impl SymbolProfile {
+    /// Returns the profile of a symbol, according to its name.
+    pub(super) fn for_symbol(symbol: &Symbol) -> Self {
         let name = symbol.as_str();
         if is_currency_pair(name) {
-            return Self::currency_pair(name);
+            return Self::for_currency_pair(name);
         }
         if name.ends_with("USDT") || name.ends_with("USDC") {
-            return Self::coin(name);
+            return Self::for_crypto_pair(name);
         }
-        let begin = match name {
+        let first_price_steps = match name {
             "AAPL" => 23_250,
             "SPY" => 59_840,
             "MSFT" => 42_810,
@@ -42,16 +44,16 @@ impl Profile {
         };
         Self {
             scale: 2,
-            begin,
-            step: (begin / 10_000).max(1),
-            pull: 20_000,
+            first_price_steps,
+            max_change_steps: (first_price_steps / 10_000).max(1),
+            pull_divisor: 20_000,
             has_side: false,
-            quantity: Some((0, 1, 500)),
+            quantity_range: Some((0, 1, 500)),
         }
     }
 
-    fn currency_pair(name: &str) -> Self {
-        let (scale, begin) = match name {
+    fn for_currency_pair(name: &str) -> Self {
+        let (scale, first_price_steps) = match name {
             "EURUSD" => (5, 108_420),
             "GBPUSD" => (5, 127_150),
             _ if name.ends_with("JPY") => (3, 151_250),
@@ -59,44 +61,45 @@ impl Profile {
         };
         Self {
             scale,
-            begin,
-            step: 3,
-            pull: 20_000,
+            first_price_steps,
+            max_change_steps: 3,
+            pull_divisor: 20_000,
             has_side: false,
-            quantity: None,
+            quantity_range: None,
         }
     }
 
-    fn coin(name: &str) -> Self {
-        let begin = match name {
+    fn for_crypto_pair(name: &str) -> Self {
+        let first_price_steps = match name {
             "BTCUSDT" | "BTCUSDC" => 9_725_000,
             "ETHUSDT" | "ETHUSDC" => 338_000,
             _ => 1_000,
         };
         Self {
             scale: 2,
-            begin,
-            step: (begin / 8_000).max(1),
-            pull: 20_000,
+            first_price_steps,
+            max_change_steps: (first_price_steps / 8_000).max(1),
+            pull_divisor: 20_000,
             has_side: true,
-            quantity: Some((5, 1, 150_000)),
+            quantity_range: Some((5, 1, 150_000)),
         }
     }
 
+    /// Returns a price that is given in steps.
     pub(super) fn price(&self, steps: i64) -> Decimal {
         decimal(steps, self.scale)
     }
 
-    /// Small ones are more frequent than great ones.
-    pub(super) fn quantity(&self, random: &mut Random) -> Option<Decimal> {
-        let (scale, least, most) = self.quantity?;
-        let most = random.between(least, most);
-        Some(decimal(random.between(least, most), scale))
+    /// Draws a quantity. Small quantities are more frequent than great ones.
+    pub(super) fn draw_quantity(&self, random: &mut FeedRandom) -> Option<Decimal> {
+        let (scale, min, max) = self.quantity_range?;
+        let limit = random.draw_between(min, max);
+        Some(decimal(random.draw_between(min, limit), scale))
     }
 }
 
 fn decimal(mantissa: i64, scale: u8) -> Decimal {
-    Decimal::new(mantissa, scale).expect("prices walk around where they began, far below 10^18")
+    Decimal::new(mantissa, scale).expect("prices walk around the first one, far below 10^18")
 }
 
 fn is_currency_pair(name: &str) -> bool {

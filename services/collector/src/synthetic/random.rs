@@ -1,14 +1,14 @@
-//! The randomness of a feed: the same for the same seed, on every machine.
+//! The random numbers of a feed: the same for the same seed, on every machine.
 
 /// `SplitMix64`, as in <https://prng.di.unimi.it/splitmix64.c>.
 #[derive(Debug, Clone)]
-pub(super) struct Random {
+pub(super) struct FeedRandom {
     state: u64,
 }
 
-impl Random {
-    /// The numbers of a name under a seed, which those of other names do not change.
-    pub(super) fn of(seed: u64, name: &str) -> Self {
+impl FeedRandom {
+    /// Returns the random numbers of a name under a seed. Other names do not change them.
+    pub(super) fn for_name(seed: u64, name: &str) -> Self {
         // FNV-1a, <http://www.isthe.com/chongo/tech/comp/fnv/>.
         let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -16,7 +16,7 @@ impl Random {
         Self { state: seed ^ hash }
     }
 
-    fn next(&mut self) -> u64 {
+    fn next_word(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut word = self.state;
         word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -24,22 +24,22 @@ impl Random {
         word ^ (word >> 31)
     }
 
-    /// A number drawn evenly from `[least, most]`; `most` is not below `least`.
-    pub(super) fn between(&mut self, least: i64, most: i64) -> i64 {
-        let count = u128::from(most.abs_diff(least)) + 1;
-        let drawn = (u128::from(self.next()) * count) >> 64;
-        least.saturating_add_unsigned(u64::try_from(drawn).unwrap_or(0))
+    /// Draws a number evenly from `[min, max]`; `max` is not below `min`.
+    pub(super) fn draw_between(&mut self, min: i64, max: i64) -> i64 {
+        let count = u128::from(max.abs_diff(min)) + 1;
+        let drawn = (u128::from(self.next_word()) * count) >> 64;
+        min.saturating_add_unsigned(u64::try_from(drawn).unwrap_or(0))
     }
 
-    /// The time to the next of events that come at random, every `mean_ns` on average: at least
-    /// a nanosecond, at most three times the mean.
-    pub(super) fn gap(&mut self, mean_ns: i64) -> i64 {
-        // The sum of two even draws has the right mean and needs no logarithm, whose last digit
-        // differs from machine to machine; rarely, a gap is longer.
-        let most = match self.between(0, 9) {
+    /// Draws the time to the next of events that happen at random, every `mean_ns` on average. It
+    /// is at least a nanosecond and at most three times the mean.
+    pub(super) fn draw_gap_ns(&mut self, mean_ns: i64) -> i64 {
+        // The sum of two even draws has the right mean and needs no logarithm, the last digit of
+        // which differs from machine to machine. One gap in ten may be longer.
+        let max_ns = match self.draw_between(0, 9) {
             0 => mean_ns.saturating_mul(3) / 2,
             _ => mean_ns.saturating_mul(17) / 18,
         };
-        (self.between(0, most) + self.between(0, most)).max(1)
+        (self.draw_between(0, max_ns) + self.draw_between(0, max_ns)).max(1)
     }
 }

@@ -66,7 +66,7 @@ impl<'a> Committer<'a> {
     }
 
     fn commit(&mut self, appends: Vec<Append>, cost_bytes: usize) {
-        let started_ns = (self.topic.now)();
+        let started_ns = self.topic.clock.now_ns();
         let is_open = self.reopen_if_needed();
         // After that, which may have moved the ends.
         let mut groups = self.group(appends, started_ns);
@@ -137,13 +137,13 @@ impl<'a> Committer<'a> {
         let size_bytes: u64 = appends().map(|append| append.size_bytes as u64).sum();
         metrics.appended_records.increment(records);
         metrics.appended_bytes.increment(size_bytes);
-        let elapsed_ns = (self.topic.now)().saturating_sub(started_ns).max(0);
+        let elapsed_ns = self.topic.clock.now_ns().saturating_sub(started_ns).max(0);
         #[expect(clippy::cast_precision_loss, reason = "a histogram is of floats")]
         metrics.commit_seconds.record(elapsed_ns as f64 / 1e9);
     }
 
     fn sweep(&mut self) {
-        let now_ns = (self.topic.now)();
+        let now_ns = self.topic.clock.now_ns();
         let is_due = self.swept_ns.is_none_or(|swept_ns| {
             // A clock that went back must not put it off.
             now_ns < swept_ns || now_ns - swept_ns >= SWEEP_INTERVAL_NS

@@ -1,11 +1,9 @@
 //! How a durable topic is opened.
 
-use std::fmt;
-
-use crate::{Now, PartitionId};
+use crate::PartitionId;
 
 /// What [`crate::EmbeddedLog::open`] needs to know.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct EmbeddedOptions {
     /// The topic's name, which is the label of its metrics and the name of its thread.
     pub topic: String,
@@ -16,20 +14,6 @@ pub struct EmbeddedOptions {
     /// How many bytes of keys and values may wait to be durable before appends are
     /// [`crate::LogError::Busy`]. A single append beyond it is taken when nothing else waits.
     pub max_pending_bytes: usize,
-    /// The clock of append times.
-    pub now: Now,
-}
-
-impl fmt::Debug for EmbeddedOptions {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("EmbeddedOptions")
-            .field("topic", &self.topic)
-            .field("partitions", &self.partitions)
-            .field("retention", &self.retention)
-            .field("max_pending_bytes", &self.max_pending_bytes)
-            .finish_non_exhaustive()
-    }
 }
 
 /// When records that every consumer has passed are dropped: at either bound.

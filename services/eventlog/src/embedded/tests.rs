@@ -1,13 +1,12 @@
 //! What cannot be seen from outside: encodings, and a disk that fails.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-
+use clock::ManualClock;
 use proptest::prelude::*;
 
 use super::blob::{Blob, Position, Records, encode};
 use super::disk::Health;
 use super::{EmbeddedLog, EmbeddedOptions, Retention};
+use crate::wall_clock::WallClock;
 use crate::{Log, LogError, NewRecord, Offset};
 
 fn entry(key: &[u8], value: &[u8]) -> NewRecord {
@@ -95,15 +94,15 @@ fn blobs_fill_pages() {
 
 /// A log on a disk that can be made to fail, and the clock of it.
 fn log_on(folder: &tempfile::TempDir, health: &Health) -> EmbeddedLog {
-    let now_ns = AtomicI64::new(0);
     let options = EmbeddedOptions {
         topic: "trades".to_owned(),
         partitions: 1,
         retention: Retention::FOREVER,
         max_pending_bytes: 1 << 20,
-        now: Arc::new(move || now_ns.fetch_add(1, Ordering::Relaxed)),
     };
-    EmbeddedLog::open_on(&folder.path().join("log.redb"), options, health.clone()).unwrap()
+    let clock = WallClock::new(ManualClock::stepping(0, 1));
+    let path = folder.path().join("log.redb");
+    EmbeddedLog::open_on(&path, options, clock, health.clone()).unwrap()
 }
 
 async fn append(log: &EmbeddedLog, text: &str) -> Result<Offset, LogError> {

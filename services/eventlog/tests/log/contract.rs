@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::support::{self, Clock, entries, entry, fetch_all};
+use clock::ManualClock;
+
+use crate::support::{self, entries, entry, fetch_all};
 use eventlog::{Bounds, Log, LogError, NewRecord, Offset, PartitionId};
 
 pub(crate) const PARTITIONS: PartitionId = 3;
@@ -34,7 +36,7 @@ macro_rules! for_every_log {
 }
 pub(crate) use for_every_log;
 
-pub(crate) async fn starts_empty(log: impl Log, _clock: Clock) {
+pub(crate) async fn starts_empty(log: impl Log, _clock: ManualClock) {
     assert_eq!(log.partitions(), PARTITIONS);
     assert_eq!(log.epoch(), 1);
     for partition in 0..PARTITIONS {
@@ -44,7 +46,7 @@ pub(crate) async fn starts_empty(log: impl Log, _clock: Clock) {
     }
 }
 
-pub(crate) async fn keeps_records_in_order(log: impl Log, clock: Clock) {
+pub(crate) async fn keeps_records_in_order(log: impl Log, clock: ManualClock) {
     let mut expected = Vec::new();
     for size in [1_usize, 2, 100, 5_000, 1] {
         let batch = entries(&format!("{size}"), size);
@@ -52,7 +54,7 @@ pub(crate) async fn keeps_records_in_order(log: impl Log, clock: Clock) {
         assert_eq!(offsets.start, expected.len() as Offset);
         expected.extend(batch);
         assert_eq!(offsets.end, expected.len() as Offset);
-        clock.advance(1);
+        clock.advance_ns(1);
     }
     let found = fetch_all(&log, 1, 0).await;
     assert_eq!(found.len(), expected.len());
@@ -64,7 +66,7 @@ pub(crate) async fn keeps_records_in_order(log: impl Log, clock: Clock) {
     assert_eq!(fetch_all(&log, 1, 5_000).await, found[5_000..]);
 }
 
-pub(crate) async fn appends_to_partitions_apart(log: impl Log, _clock: Clock) {
+pub(crate) async fn appends_to_partitions_apart(log: impl Log, _clock: ManualClock) {
     log.append(0, entries("a", 3)).await.unwrap();
     assert_eq!(log.append(2, entries("b", 2)).await, Ok(0..2));
     assert_eq!(log.append(0, entries("a", 1)).await, Ok(3..4));
@@ -73,13 +75,13 @@ pub(crate) async fn appends_to_partitions_apart(log: impl Log, _clock: Clock) {
     assert_eq!(log.bounds(2).await, Ok(Bounds { first: 0, end: 2 }));
 }
 
-pub(crate) async fn takes_an_empty_append(log: impl Log, _clock: Clock) {
+pub(crate) async fn takes_an_empty_append(log: impl Log, _clock: ManualClock) {
     log.append(0, entries("a", 3)).await.unwrap();
     assert_eq!(log.append(0, Vec::new()).await, Ok(3..3));
     assert_eq!(log.bounds(0).await, Ok(Bounds { first: 0, end: 3 }));
 }
 
-pub(crate) async fn keeps_keys(log: impl Log, _clock: Clock) {
+pub(crate) async fn keeps_keys(log: impl Log, _clock: ManualClock) {
     let keys = ["", "", "a", "a", "", "bb", "bb", "bb", "a"];
     let batch: Vec<NewRecord> = keys.iter().map(|key| entry(key, "v")).collect();
     // In one append, and one by one, where they may or may not share a blob.
@@ -95,7 +97,7 @@ pub(crate) async fn keeps_keys(log: impl Log, _clock: Clock) {
     }
 }
 
-pub(crate) async fn keeps_large_and_empty_values(log: impl Log, _clock: Clock) {
+pub(crate) async fn keeps_large_and_empty_values(log: impl Log, _clock: ManualClock) {
     let sizes = [
         0, 3_000_000, 0, 127, 128, 16_383, 16_384, 262_144, 300_000, 1,
     ];
@@ -109,7 +111,7 @@ pub(crate) async fn keeps_large_and_empty_values(log: impl Log, _clock: Clock) {
     assert_eq!(found, sizes);
 }
 
-pub(crate) async fn honours_max_bytes(log: impl Log, _clock: Clock) {
+pub(crate) async fn honours_max_bytes(log: impl Log, _clock: ManualClock) {
     let batch = (0..100)
         .map(|_| entry("0123456789", &"x".repeat(90)))
         .collect();
@@ -126,7 +128,7 @@ pub(crate) async fn honours_max_bytes(log: impl Log, _clock: Clock) {
     }
 }
 
-pub(crate) async fn refuses_offsets_out_of_range(log: impl Log, _clock: Clock) {
+pub(crate) async fn refuses_offsets_out_of_range(log: impl Log, _clock: ManualClock) {
     log.append(0, entries("a", 3)).await.unwrap();
     assert_eq!(log.fetch(0, 3, MAX_BYTES).await.unwrap().next_offset, 3);
     let refused = log.fetch(0, 4, MAX_BYTES).await;
@@ -139,7 +141,7 @@ pub(crate) async fn refuses_offsets_out_of_range(log: impl Log, _clock: Clock) {
     assert_eq!(refused, Err(expected));
 }
 
-pub(crate) async fn refuses_unknown_partitions(log: impl Log, _clock: Clock) {
+pub(crate) async fn refuses_unknown_partitions(log: impl Log, _clock: ManualClock) {
     let error = LogError::NoSuchPartition {
         partition: PARTITIONS,
         partitions: PARTITIONS,
@@ -153,7 +155,7 @@ pub(crate) async fn refuses_unknown_partitions(log: impl Log, _clock: Clock) {
     assert_eq!(log.bounds(PARTITIONS).await, Err(error));
 }
 
-pub(crate) async fn wakes_those_who_wait(log: impl Log, _clock: Clock) {
+pub(crate) async fn wakes_those_who_wait(log: impl Log, _clock: ManualClock) {
     let is_awake = Arc::new(AtomicBool::new(false));
     let waiting = tokio::spawn({
         let (log, is_awake) = (log.clone(), is_awake.clone());
@@ -175,7 +177,7 @@ pub(crate) async fn wakes_those_who_wait(log: impl Log, _clock: Clock) {
     log.wait(0, 0).await.unwrap();
 }
 
-pub(crate) async fn survives_dropped_waits(log: impl Log, _clock: Clock) {
+pub(crate) async fn survives_dropped_waits(log: impl Log, _clock: ManualClock) {
     for _ in 0..100 {
         let mut waiting = Box::pin(log.wait(0, 0));
         // Polled once, then dropped.
@@ -188,7 +190,10 @@ pub(crate) async fn survives_dropped_waits(log: impl Log, _clock: Clock) {
     log.wait(0, 0).await.unwrap();
 }
 
-pub(crate) async fn answers_concurrent_appenders_their_own_offsets(log: impl Log, _clock: Clock) {
+pub(crate) async fn answers_concurrent_appenders_their_own_offsets(
+    log: impl Log,
+    _clock: ManualClock,
+) {
     let appender = |name: usize| {
         let log = log.clone();
         tokio::spawn(async move {
@@ -225,10 +230,10 @@ pub(crate) async fn answers_concurrent_appenders_their_own_offsets(log: impl Log
 }
 
 /// By whichever clock it is.
-pub(crate) async fn gives_append_times_that_grow(log: impl Log, clock: Clock) {
+pub(crate) async fn gives_append_times_that_grow(log: impl Log, clock: ManualClock) {
     for _ in 0..5 {
         log.append(0, entries("a", 3)).await.unwrap();
-        clock.advance(7_000_000);
+        clock.advance_ns(7_000_000);
         std::thread::sleep(Duration::from_millis(7));
     }
     let times: Vec<_> = fetch_all(&log, 0, 0)
@@ -242,7 +247,7 @@ pub(crate) async fn gives_append_times_that_grow(log: impl Log, clock: Clock) {
     assert!(times[14] - times[0] >= 4 * 6_000_000, "{times:?}");
 }
 
-pub(crate) async fn knows_its_epoch(log: impl Log, _clock: Clock) {
+pub(crate) async fn knows_its_epoch(log: impl Log, _clock: ManualClock) {
     assert_eq!(log.epoch(), 1);
     log.append(0, entries("a", 1)).await.unwrap();
     let asked = (0..20).map(|_| log.check_epoch());
@@ -251,13 +256,13 @@ pub(crate) async fn knows_its_epoch(log: impl Log, _clock: Clock) {
     }
 }
 
-pub(crate) async fn hints_at_the_end(log: impl Log, _clock: Clock) {
+pub(crate) async fn hints_at_the_end(log: impl Log, _clock: ManualClock) {
     log.append(0, entries("a", 7)).await.unwrap();
     assert_eq!(log.end_hint(0), Some(7));
     assert_eq!(log.end_hint(PARTITIONS), None);
 }
 
-pub(crate) async fn closes(log: impl Log + support::Close, _clock: Clock) {
+pub(crate) async fn closes(log: impl Log + support::Close, _clock: ManualClock) {
     log.append(0, entries("a", 1)).await.unwrap();
     let waiting = tokio::spawn({
         let log = log.clone();

@@ -3,15 +3,16 @@
 use std::fs;
 use std::time::Duration;
 
+use clock::ManualClock;
 use eventlog::{Bounds, EmbeddedLog, Log, LogError, Offset, PartitionId, Retention};
 use redb::{Database, TableDefinition};
 
-use crate::support::{Clock, entries, entry, fetch_all, open, options, path, runtime};
+use crate::support::{entries, entry, fetch_all, open, options, path, runtime};
 
 #[test]
 fn keeps_everything_over_a_reopen() {
     let folder = tempfile::tempdir().unwrap();
-    let clock = Clock::at(10);
+    let clock = ManualClock::new(10);
     let log = open(&folder, 2, &clock);
     let id = log.id();
     assert_eq!(id.len(), 32);
@@ -21,7 +22,7 @@ fn keeps_everything_over_a_reopen() {
         let before = fetch_all(&log, 0, 0).await;
         drop(log);
 
-        clock.set(5);
+        clock.set_now_ns(5);
         let log = open(&folder, 2, &clock);
         assert_eq!((log.id(), log.epoch()), (id, 1));
         assert_eq!(
@@ -41,21 +42,21 @@ fn keeps_everything_over_a_reopen() {
 #[test]
 fn two_files_have_two_ids() {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let clock = Clock::at(0);
+    let clock = ManualClock::new(0);
     assert_ne!(open(&one, 1, &clock).id(), open(&other, 1, &clock).id());
 }
 
 #[test]
 fn a_second_open_is_locked() {
     let folder = tempfile::tempdir().unwrap();
-    let clock = Clock::at(0);
+    let clock = ManualClock::new(0);
     let log = open(&folder, 1, &clock);
-    let second = EmbeddedLog::open(path(&folder), options(1, &clock));
+    let second = EmbeddedLog::open(path(&folder), options(1), clock.clone());
     assert!(matches!(second, Err(LogError::Locked { .. })));
     // Every handle is gone only with the last one.
     let other = log.clone();
     drop(log);
-    let second = EmbeddedLog::open(path(&folder), options(1, &clock));
+    let second = EmbeddedLog::open(path(&folder), options(1), clock.clone());
     assert!(matches!(second, Err(LogError::Locked { .. })));
     drop(other);
     open(&folder, 1, &clock);
@@ -64,10 +65,10 @@ fn a_second_open_is_locked() {
 #[test]
 fn another_number_of_partitions_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let clock = Clock::at(0);
+    let clock = ManualClock::new(0);
     open(&folder, 4, &clock).close();
     let Err(LogError::Partitions { found, wanted, .. }) =
-        EmbeddedLog::open(path(&folder), options(8, &clock))
+        EmbeddedLog::open(path(&folder), options(8), clock.clone())
     else {
         panic!("it was opened");
     };
@@ -77,7 +78,7 @@ fn another_number_of_partitions_is_refused() {
 #[test]
 fn a_newer_format_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let clock = Clock::at(0);
+    let clock = ManualClock::new(0);
     open(&folder, 1, &clock).close();
     let database = Database::open(path(&folder)).unwrap();
     let transaction = database.begin_write().unwrap();
@@ -89,7 +90,7 @@ fn a_newer_format_is_refused() {
         .unwrap();
     transaction.commit().unwrap();
     drop(database);
-    let newer = EmbeddedLog::open(path(&folder), options(1, &clock));
+    let newer = EmbeddedLog::open(path(&folder), options(1), clock.clone());
     assert!(matches!(
         newer,
         Err(LogError::Newer {
@@ -103,9 +104,9 @@ fn a_newer_format_is_refused() {
 #[test]
 fn a_file_that_is_no_log_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let clock = Clock::at(0);
+    let clock = ManualClock::new(0);
     let refused = |what: &str| {
-        let result = EmbeddedLog::open(path(&folder), options(1, &clock));
+        let result = EmbeddedLog::open(path(&folder), options(1), clock.clone());
         assert!(matches!(result, Err(LogError::Storage { .. })), "{what}");
     };
     for size_bytes in [0, 1, 100, 4_096, 1 << 20] {
@@ -116,14 +117,14 @@ fn a_file_that_is_no_log_is_refused() {
     drop(Database::create(path(&folder)).unwrap());
     refused("an empty database");
     let missing = folder.path().join("missing").join("trades.redb");
-    let result = EmbeddedLog::open(missing, options(1, &clock));
+    let result = EmbeddedLog::open(missing, options(1), clock.clone());
     assert!(matches!(result, Err(LogError::Storage { .. })));
 }
 
 #[test]
 fn a_damaged_file_is_an_error_and_not_a_panic() {
     let folder = tempfile::tempdir().unwrap();
-    let clock = Clock::at(0);
+    let clock = ManualClock::new(0);
     let log = open(&folder, 1, &clock);
     runtime().block_on(async {
         for n in 0..50 {
@@ -135,7 +136,7 @@ fn a_damaged_file_is_an_error_and_not_a_panic() {
     let try_open = |bytes: &[u8]| {
         fs::write(path(&folder), bytes).unwrap();
         // Some damage is to free space only: then it opens, and reads without a panic.
-        if let Ok(log) = EmbeddedLog::open(path(&folder), options(1, &clock)) {
+        if let Ok(log) = EmbeddedLog::open(path(&folder), options(1), clock.clone()) {
             runtime().block_on(async {
                 let mut offset = 0;
                 while let Ok(batch) = log.fetch(0, offset, 1 << 16).await {
@@ -162,9 +163,9 @@ fn a_damaged_file_is_an_error_and_not_a_panic() {
 #[test]
 fn a_full_queue_is_busy() {
     let folder = tempfile::tempdir().unwrap();
-    let mut options = options(1, &Clock::at(0));
+    let mut options = options(1);
     options.max_pending_bytes = 20_000;
-    let log = EmbeddedLog::open(path(&folder), options).unwrap();
+    let log = EmbeddedLog::open(path(&folder), options, ManualClock::new(0)).unwrap();
     runtime().block_on(async {
         // Larger than the queue: taken when nothing else waits.
         log.append(0, entries("a", 1_000)).await.unwrap();
@@ -202,16 +203,16 @@ async fn until_first(log: &EmbeddedLog, partition: PartitionId, first: Offset) {
 #[test]
 fn drops_what_is_old_and_passed() {
     let folder = tempfile::tempdir().unwrap();
-    let clock = Clock::at(0);
-    let mut options = options(2, &clock);
+    let clock = ManualClock::new(0);
+    let mut options = options(2);
     options.retention.max_age_ns = 100;
-    let log = EmbeddedLog::open(path(&folder), options.clone()).unwrap();
+    let log = EmbeddedLog::open(path(&folder), options.clone(), clock.clone()).unwrap();
     runtime().block_on(async {
         for now_ns in [0, 50, 100, 150] {
-            clock.set(now_ns);
+            clock.set_now_ns(now_ns);
             log.append(0, entries("a", 10)).await.unwrap();
         }
-        clock.set(10_000_000_000);
+        clock.set_now_ns(10_000_000_000);
         // Nobody has passed anything of partition 1.
         log.append(1, entries("b", 10)).await.unwrap();
         // All are old; whole blobs below 25 are the first two.
@@ -221,12 +222,12 @@ fn drops_what_is_old_and_passed() {
         assert!(matches!(below, Err(LogError::OutOfRange { first: 20, .. })));
         assert_eq!(fetch_all(&log, 0, 20).await.len(), 20);
         // All passed: the newest blob stays, to say where the partition ends.
-        clock.advance(10_000_000_000);
+        clock.advance_ns(10_000_000_000);
         log.retain(0, 40).unwrap();
         until_first(&log, 0, 30).await;
         assert_eq!(log.bounds(1).await.unwrap().first, 0);
         drop(log);
-        let log = EmbeddedLog::open(path(&folder), options).unwrap();
+        let log = EmbeddedLog::open(path(&folder), options, clock.clone()).unwrap();
         assert_eq!(log.bounds(0).await, Ok(Bounds { first: 30, end: 40 }));
         assert_eq!(log.append(0, entries("a", 1)).await, Ok(40..41));
     });
@@ -235,13 +236,13 @@ fn drops_what_is_old_and_passed() {
 #[test]
 fn drops_the_oldest_beyond_its_size_once_passed() {
     let folder = tempfile::tempdir().unwrap();
-    let clock = Clock::at(0);
-    let mut options = options(1, &clock);
+    let clock = ManualClock::new(0);
+    let mut options = options(1);
     options.retention = Retention {
         max_age_ns: i64::MAX,
         max_bytes: 100_000,
     };
-    let log = EmbeddedLog::open(path(&folder), options).unwrap();
+    let log = EmbeddedLog::open(path(&folder), options, clock.clone()).unwrap();
     runtime().block_on(async {
         for _ in 0..600 {
             log.append(0, vec![entry("a", &"x".repeat(1_000))])
@@ -251,7 +252,7 @@ fn drops_the_oldest_beyond_its_size_once_passed() {
         log.retain(0, 400).unwrap();
         // More than one transaction's worth, and not all that the size asks for.
         until_first(&log, 0, 400).await;
-        clock.advance(10_000_000_000);
+        clock.advance_ns(10_000_000_000);
         log.retain(0, 600).unwrap();
         for _ in 0..10_000 {
             if log.bounds(0).await.unwrap().first > 400 {
@@ -268,7 +269,7 @@ fn drops_the_oldest_beyond_its_size_once_passed() {
 #[test]
 fn reads_old_records_from_the_file() {
     let folder = tempfile::tempdir().unwrap();
-    let clock = Clock::at(0);
+    let clock = ManualClock::new(0);
     let log = open(&folder, 1, &clock);
     runtime().block_on(async {
         // More than is kept in memory.

@@ -4,9 +4,10 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use clock::ManualClock;
 use eventlog::{Log, Offset};
 
-use crate::support::{Clock, entry, fetch_all, open, runtime};
+use crate::support::{entry, fetch_all, open, runtime};
 
 const FOLDER: &str = "CANDLEWICK_LOG_KILL_FOLDER";
 const PARTITIONS: u32 = 2;
@@ -65,7 +66,7 @@ fn note(line: &str, acknowledged: &mut [Offset]) {
 }
 
 fn check(folder: &tempfile::TempDir, acknowledged: [Offset; PARTITIONS as usize]) {
-    let log = open(folder, PARTITIONS, &Clock::at(0));
+    let log = open(folder, PARTITIONS, &ManualClock::new(0));
     runtime().block_on(async {
         for (partition, end) in (0..).zip(acknowledged) {
             let bounds = log.bounds(partition).await.unwrap();
@@ -88,8 +89,8 @@ fn check(folder: &tempfile::TempDir, acknowledged: [Offset; PARTITIONS as usize]
 /// The child: several appenders, so that commits are groups.
 fn append_until_killed(folder: &str) -> ! {
     let path = std::path::Path::new(folder).join("trades.redb");
-    let options = crate::support::options(PARTITIONS, &Clock::at(0));
-    let log = eventlog::EmbeddedLog::open(path, options).unwrap();
+    let options = crate::support::options(PARTITIONS);
+    let log = eventlog::EmbeddedLog::open(path, options, ManualClock::new(0)).unwrap();
     runtime().block_on(async {
         for appender in 0..8 {
             let log = log.clone();

@@ -4,10 +4,11 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use clock::ManualClock;
 use eventlog::{Bounds, Log, LogError, MemoryLog};
 
 use crate::contract::{self, MAX_BYTES, PARTITIONS, for_every_log};
-use crate::support::{self, Clock, entries, entry, fetch_all, runtime};
+use crate::support::{self, entries, entry, fetch_all, runtime};
 
 mod embedded {
     use super::*;
@@ -17,7 +18,7 @@ mod embedded {
             #[test]
             fn $name() {
                 let folder = tempfile::tempdir().unwrap();
-                let clock = Clock::at(1_000);
+                let clock = ManualClock::new(1_000);
                 let log = crate::support::open(&folder, PARTITIONS, &clock);
                 runtime().block_on(contract::$name(log, clock));
             }
@@ -28,7 +29,7 @@ mod embedded {
     #[test]
     fn shows_all_of_an_append_or_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Clock::at(1_000);
+        let clock = ManualClock::new(1_000);
         let log = crate::support::open(&folder, PARTITIONS, &clock);
         runtime().block_on(super::shows_all_of_an_append_or_nothing(log, clock));
     }
@@ -36,7 +37,7 @@ mod embedded {
     #[test]
     fn never_turns_append_time_back() {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Clock::at(1_000);
+        let clock = ManualClock::new(1_000);
         let log = crate::support::open(&folder, PARTITIONS, &clock);
         runtime().block_on(super::never_turns_append_time_back(log, clock));
     }
@@ -49,8 +50,8 @@ mod memory {
         ($name:ident) => {
             #[test]
             fn $name() {
-                let clock = Clock::at(1_000);
-                let log = MemoryLog::new(PARTITIONS, 1, 1 << 30, clock.now());
+                let clock = ManualClock::new(1_000);
+                let log = MemoryLog::new(PARTITIONS, 1, 1 << 30, clock.clone());
                 runtime().block_on(contract::$name(log, clock));
             }
         };
@@ -59,20 +60,20 @@ mod memory {
 
     #[test]
     fn shows_all_of_an_append_or_nothing() {
-        let clock = Clock::at(1_000);
-        let log = MemoryLog::new(PARTITIONS, 1, 1 << 30, clock.now());
+        let clock = ManualClock::new(1_000);
+        let log = MemoryLog::new(PARTITIONS, 1, 1 << 30, clock.clone());
         runtime().block_on(super::shows_all_of_an_append_or_nothing(log, clock));
     }
 
     #[test]
     fn never_turns_append_time_back() {
-        let clock = Clock::at(1_000);
-        let log = MemoryLog::new(PARTITIONS, 1, 1 << 30, clock.now());
+        let clock = ManualClock::new(1_000);
+        let log = MemoryLog::new(PARTITIONS, 1, 1 << 30, clock.clone());
         runtime().block_on(super::never_turns_append_time_back(log, clock));
     }
 }
 
-async fn shows_all_of_an_append_or_nothing(log: impl Log, _clock: Clock) {
+async fn shows_all_of_an_append_or_nothing(log: impl Log, _clock: ManualClock) {
     let reader = tokio::spawn({
         let log = log.clone();
         async move {
@@ -91,9 +92,9 @@ async fn shows_all_of_an_append_or_nothing(log: impl Log, _clock: Clock) {
     reader.await.unwrap();
 }
 
-async fn never_turns_append_time_back(log: impl Log, clock: Clock) {
+async fn never_turns_append_time_back(log: impl Log, clock: ManualClock) {
     for now_ns in [1_000, 5_000, 2_000, 4_999, 6_000] {
-        clock.set(now_ns);
+        clock.set_now_ns(now_ns);
         log.append(0, entries("a", 2)).await.unwrap();
     }
     let times: Vec<_> = fetch_all(&log, 0, 0)
@@ -108,14 +109,14 @@ async fn never_turns_append_time_back(log: impl Log, clock: Clock) {
         ]
     );
     // Another partition has a time of its own.
-    clock.set(3_000);
+    clock.set_now_ns(3_000);
     log.append(1, entries("a", 1)).await.unwrap();
     assert_eq!(fetch_all(&log, 1, 0).await[0].append_time_ns, 3_000);
 }
 
 #[test]
 fn a_ring_drops_its_oldest() {
-    let log = MemoryLog::new(1, 7, 10 * (64 + 2), Clock::at(0).now());
+    let log = MemoryLog::new(1, 7, 10 * (64 + 2), ManualClock::new(0));
     runtime().block_on(async {
         assert_eq!(log.epoch(), 7);
         for _ in 0..25 {
@@ -166,7 +167,7 @@ fn needs_no_runtime() {
         });
     }
     let folder = tempfile::tempdir().unwrap();
-    let clock = Clock::at(0);
+    let clock = ManualClock::new(0);
     check(&support::open(&folder, 1, &clock));
-    check(&MemoryLog::new(1, 1, 1 << 20, clock.now()));
+    check(&MemoryLog::new(1, 1, 1 << 20, clock.clone()));
 }

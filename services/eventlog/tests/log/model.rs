@@ -1,11 +1,12 @@
 //! Random histories of the durable log, against a list.
 
+use clock::{Clock, ManualClock};
 use eventlog::{EmbeddedLog, Log, NewRecord, Offset, Record, Retention};
 use proptest::prelude::*;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::support::{Clock, options, path, runtime};
+use crate::support::{options, path, runtime};
 
 const PARTITIONS: u32 = 2;
 
@@ -50,7 +51,7 @@ fn step() -> impl Strategy<Value = Step> {
 struct Pair {
     folder: TempDir,
     runtime: Runtime,
-    clock: Clock,
+    clock: ManualClock,
     log: Option<EmbeddedLog>,
     records: Vec<Vec<Record>>,
     passed: Vec<Offset>,
@@ -61,7 +62,7 @@ impl Pair {
         let mut pair = Self {
             folder: tempfile::tempdir().unwrap(),
             runtime: runtime(),
-            clock: Clock::at(0),
+            clock: ManualClock::new(0),
             log: None,
             records: vec![Vec::new(); PARTITIONS as usize],
             passed: vec![0; PARTITIONS as usize],
@@ -72,12 +73,13 @@ impl Pair {
 
     fn reopen(&mut self) {
         self.log = None;
-        let mut options = options(PARTITIONS, &self.clock);
+        let mut options = options(PARTITIONS);
         options.retention = Retention {
             max_age_ns: 2_000_000_000,
             max_bytes: 50_000,
         };
-        self.log = Some(EmbeddedLog::open(path(&self.folder), options).unwrap());
+        self.log =
+            Some(EmbeddedLog::open(path(&self.folder), options, self.clock.clone()).unwrap());
     }
 
     fn log(&self) -> &EmbeddedLog {
@@ -99,7 +101,7 @@ impl Pair {
             .runtime
             .block_on(self.log().append(partition, entries.clone()));
         assert_eq!(offsets, Ok(end..end + entries.len() as Offset));
-        let now_ns = (self.clock.now())();
+        let now_ns = self.clock.now_ns();
         let records = &mut self.records[partition as usize];
         let last_ns = records.last().map_or(now_ns, |last| last.append_time_ns);
         for (offset, NewRecord { key, value }) in (end..).zip(entries) {
@@ -160,7 +162,7 @@ proptest! {
                     pair.fetch(partition, offset, max_bytes);
                 }
                 Step::Retain { partition, passed } => pair.retain(partition, passed),
-                Step::Clock { by_ns } => pair.clock.advance(by_ns),
+                Step::Clock { by_ns } => pair.clock.advance_ns(by_ns),
                 Step::Reopen => pair.reopen(),
             }
             pair.check();

@@ -1,38 +1,13 @@
 //! What the tests share.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
+use clock::ManualClock;
 use eventlog::{
-    EmbeddedLog, EmbeddedOptions, Log, MemoryLog, NewRecord, Now, Offset, PartitionId, Record,
-    Retention,
+    EmbeddedLog, EmbeddedOptions, Log, MemoryLog, NewRecord, Offset, PartitionId, Record, Retention,
 };
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
-
-/// A clock that is set by hand.
-#[derive(Clone)]
-pub(crate) struct Clock(Arc<AtomicI64>);
-
-impl Clock {
-    pub(crate) fn at(now_ns: i64) -> Self {
-        Self(Arc::new(AtomicI64::new(now_ns)))
-    }
-
-    pub(crate) fn set(&self, now_ns: i64) {
-        self.0.store(now_ns, Ordering::SeqCst);
-    }
-
-    pub(crate) fn advance(&self, by_ns: i64) {
-        self.0.fetch_add(by_ns, Ordering::SeqCst);
-    }
-
-    pub(crate) fn now(&self) -> Now {
-        let now_ns = self.0.clone();
-        Arc::new(move || now_ns.load(Ordering::SeqCst))
-    }
-}
 
 /// Closing is not of the trait: the roles are handed logs that someone else closes.
 pub(crate) trait Close {
@@ -62,18 +37,17 @@ pub(crate) fn path(folder: &TempDir) -> PathBuf {
     folder.path().join("trades.redb")
 }
 
-pub(crate) fn options(partitions: PartitionId, clock: &Clock) -> EmbeddedOptions {
+pub(crate) fn options(partitions: PartitionId) -> EmbeddedOptions {
     EmbeddedOptions {
         topic: "trades".to_owned(),
         partitions,
         retention: Retention::FOREVER,
         max_pending_bytes: 64 << 20,
-        now: clock.now(),
     }
 }
 
-pub(crate) fn open(folder: &TempDir, partitions: PartitionId, clock: &Clock) -> EmbeddedLog {
-    EmbeddedLog::open(path(folder), options(partitions, clock)).unwrap()
+pub(crate) fn open(folder: &TempDir, partitions: PartitionId, clock: &ManualClock) -> EmbeddedLog {
+    EmbeddedLog::open(path(folder), options(partitions), clock.clone()).unwrap()
 }
 
 pub(crate) fn entry(key: &str, value: &str) -> NewRecord {

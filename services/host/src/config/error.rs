@@ -3,24 +3,24 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::Found;
-use super::nearest::nearest;
-use super::source::{Source, flag_name, variable_name};
+use super::names::{flag_name, variable_name};
+use super::nearest::find_nearest_name;
+use super::setting_text::{SettingSource, SettingText};
 
 /// The exit code for a bad command line or configuration: `EX_USAGE` of `sysexits.h`.
 pub const EXIT_USAGE: u8 = 64;
 
-/// Everything that is wrong with a configuration; prints one line for each.
+/// Everything that is wrong with a configuration. It is displayed as one line for each error.
 #[derive(Debug, thiserror::Error)]
 pub struct ConfigErrors(pub(super) Vec<ConfigError>);
 
 impl ConfigErrors {
-    /// How many errors there are; at least one.
+    /// Returns the number of errors, which is at least one.
     pub fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// The code to exit with: [`EXIT_USAGE`].
+    /// Returns the code to exit with: [`EXIT_USAGE`].
     pub fn exit_code(&self) -> u8 {
         EXIT_USAGE
     }
@@ -37,7 +37,7 @@ impl fmt::Display for ConfigErrors {
     }
 }
 
-/// One thing that is wrong. `key` is the setting's.
+/// One error of a configuration. `key` is the key of the setting.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConfigError {
     #[error("{source_name}: {value}expected {accepts}{cause}")]
@@ -76,13 +76,14 @@ pub(super) enum ConfigError {
 }
 
 impl ConfigError {
-    pub(super) fn invalid(key: &str, found: &Found, accepts: &str, cause: &str) -> Self {
-        let value = match (&found.source, found.secret) {
-            (Source::Default(_), _) => String::new(),
+    /// Returns the error of a value that is not accepted; `cause` says why, or is empty.
+    pub(super) fn invalid(key: &str, found: &SettingText, accepts: &str, cause: &str) -> Self {
+        let value = match (&found.source, found.is_secret) {
+            (SettingSource::Default(_), _) => String::new(),
             (_, true) => "the value (not shown): ".to_owned(),
             (_, false) => format!("{:?}: ", found.text),
         };
-        let cause = if cause.is_empty() || found.secret {
+        let cause = if cause.is_empty() || found.is_secret {
             String::new()
         } else {
             format!(" ({cause})")
@@ -98,8 +99,13 @@ impl ConfigError {
         }
     }
 
-    /// `kind` is what the file holds where a value should be.
-    pub(super) fn wrong_shape(key: &str, source: &Source, kind: &str, accepts: &str) -> Self {
+    /// Returns the error of a file that holds something else than a value; `kind` says what.
+    pub(super) fn wrong_shape(
+        key: &str,
+        source: &SettingSource,
+        kind: &str,
+        accepts: &str,
+    ) -> Self {
         Self::Invalid {
             key: key.to_owned(),
             source_name: source.to_string(),
@@ -109,7 +115,8 @@ impl ConfigError {
         }
     }
 
-    /// Without the excerpt that TOML's own message has: it could hold a secret.
+    /// Returns the error of a file that is not TOML, without the excerpt of the file that the
+    /// message of the parser has: it could hold a secret.
     pub(super) fn not_toml(file: &Path, text: &str, cause: &toml::de::Error) -> Self {
         let before = cause
             .span()
@@ -123,6 +130,22 @@ impl ConfigError {
         }
     }
 
+    /// Returns the error of a key of the file that no setting claims, with the known key that it
+    /// was probably meant to be.
+    pub(super) fn unknown<'a>(
+        key: &str,
+        file: &Path,
+        known: impl Iterator<Item = &'a String>,
+    ) -> Self {
+        let nearest = find_nearest_name(key, known.map(String::as_str));
+        let hint = nearest.map_or_else(String::new, |near| format!(": did you mean {near}?"));
+        Self::Unknown {
+            key: key.to_owned(),
+            file: file.to_owned(),
+            hint,
+        }
+    }
+
     pub(super) fn missing(key: &str, accepts: &str) -> Self {
         Self::Missing {
             key: key.to_owned(),
@@ -130,6 +153,7 @@ impl ConfigError {
         }
     }
 
+    /// Returns the key of the setting, or the name of the variable; empty if the file is at fault.
     pub(super) fn key(&self) -> &str {
         match self {
             Self::Invalid { key, .. } | Self::Missing { key, .. } | Self::Unknown { key, .. } => {
@@ -138,20 +162,5 @@ impl ConfigError {
             Self::NotUnicode { variable } => variable,
             Self::Unreadable { .. } | Self::NotToml { .. } => "",
         }
-    }
-}
-
-/// A key of the file that no setting claims, with the known key it was probably meant to be.
-pub(super) fn unknown_key<'a>(
-    key: &str,
-    file: &Path,
-    known: impl Iterator<Item = &'a String>,
-) -> ConfigError {
-    let nearest = nearest(key, known.map(String::as_str));
-    let hint = nearest.map_or_else(String::new, |near| format!(": did you mean {near}?"));
-    ConfigError::Unknown {
-        key: key.to_owned(),
-        file: file.to_owned(),
-        hint,
     }
 }

@@ -1,4 +1,4 @@
-//! The TOML file: keys are dotted paths, values are read as the text a flag would have.
+//! The TOML file: keys are dotted paths, and values are read as the text that a flag would have.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::error::ConfigError;
 
-/// A file that was read and is TOML.
+/// A TOML file that was read.
 #[derive(Debug)]
 pub(super) struct File {
     pub(super) path: PathBuf,
@@ -28,18 +28,18 @@ impl File {
     }
 }
 
-/// The value at a dotted path.
-pub(super) fn look_up<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
+/// Returns the value at a dotted path.
+pub(super) fn find_value<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
     match key.split_once('.') {
         None => table.get(key),
-        Some((section, rest)) => look_up(table.get(section)?.as_table()?, rest),
+        Some((section, rest)) => find_value(table.get(section)?.as_table()?, rest),
     }
 }
 
-/// The dotted paths of every value that is not itself a table.
-pub(super) fn leaves(table: &Table) -> Vec<String> {
+/// Returns the dotted paths of the values that are not tables.
+pub(super) fn leaf_keys(table: &Table) -> Vec<String> {
     let below = |(name, value): (&String, &Value)| match value {
-        Value::Table(inner) => leaves(inner)
+        Value::Table(inner) => leaf_keys(inner)
             .into_iter()
             .map(|leaf| format!("{name}.{leaf}"))
             .collect(),
@@ -48,28 +48,31 @@ pub(super) fn leaves(table: &Table) -> Vec<String> {
     table.iter().flat_map(below).collect()
 }
 
-/// What a flag would say for this value: an array is its items joined by commas.
+/// Returns the text that a flag would have for this value. An array is its items joined by commas.
 ///
 /// # Errors
-/// For a value that no flag could say: what it is instead.
-pub(super) fn text_of(value: &Value) -> Result<String, &'static str> {
+/// For a value that no flag can have: what kind of value it is.
+pub(super) fn value_to_text(value: &Value) -> Result<String, &'static str> {
     match value {
         Value::String(text) => Ok(text.clone()),
         Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => {
             Ok(value.to_string())
         }
         Value::Array(items) => {
-            let texts = items.iter().map(item_text).collect::<Result<Vec<_>, _>>()?;
+            let texts = items
+                .iter()
+                .map(item_to_text)
+                .collect::<Result<Vec<_>, _>>()?;
             Ok(texts.join(","))
         }
         Value::Table(_) => Err("a section"),
     }
 }
 
-fn item_text(item: &Value) -> Result<String, &'static str> {
+fn item_to_text(item: &Value) -> Result<String, &'static str> {
     match item {
         Value::Array(_) | Value::Table(_) => Err("an array of arrays or sections"),
         Value::String(text) if text.contains(',') => Err("an array with a comma in an item"),
-        _ => text_of(item),
+        _ => value_to_text(item),
     }
 }

@@ -6,7 +6,7 @@ use std::num::{NonZeroU16, NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A type that a setting can have.
+/// A type that a setting may have.
 pub trait Setting: Sized {
     /// What is accepted, to complete the sentence "expected …".
     const ACCEPTS: &'static str;
@@ -17,9 +17,12 @@ pub trait Setting: Sized {
     /// Reads the text of a flag, a variable or a value in the file.
     ///
     /// # Errors
-    /// What is wrong with it, if that says more than [`ACCEPTS`](Setting::ACCEPTS) does, or an empty
-    /// text.
+    /// What is wrong with the text, or an empty text if [`ACCEPTS`](Setting::ACCEPTS) says enough.
     fn parse(text: &str) -> Result<Self, String>;
+
+    /// Returns the text that [`parse`](Setting::parse) reads as this value. Help shows it as the
+    /// default of the setting.
+    fn to_text(&self) -> String;
 }
 
 macro_rules! settings_by_from_str {
@@ -29,6 +32,10 @@ macro_rules! settings_by_from_str {
 
             fn parse(text: &str) -> Result<Self, String> {
                 text.parse().map_err(|_| String::new())
+            }
+
+            fn to_text(&self) -> String {
+                self.to_string()
             }
         }
     )*};
@@ -53,7 +60,11 @@ impl Setting for String {
     const ACCEPTS: &'static str = "a text that is not empty";
 
     fn parse(text: &str) -> Result<Self, String> {
-        not_empty(text).map(str::to_owned)
+        reject_empty(text).map(str::to_owned)
+    }
+
+    fn to_text(&self) -> String {
+        self.clone()
     }
 }
 
@@ -61,7 +72,11 @@ impl Setting for PathBuf {
     const ACCEPTS: &'static str = "a path";
 
     fn parse(text: &str) -> Result<Self, String> {
-        not_empty(text).map(Self::from)
+        reject_empty(text).map(Self::from)
+    }
+
+    fn to_text(&self) -> String {
+        self.display().to_string()
     }
 }
 
@@ -78,7 +93,21 @@ impl<T: Setting> Setting for Vec<T> {
         let item = |text| T::parse(text).map_err(|_| format!("{text:?} is not {}", T::ACCEPTS));
         items.map(item).collect()
     }
+
+    fn to_text(&self) -> String {
+        let items: Vec<_> = self.iter().map(T::to_text).collect();
+        items.join(",")
+    }
 }
+
+/// The units of durations in milliseconds, the largest first.
+const DURATION_UNITS: [(&str, u64); 5] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
 
 impl Setting for Duration {
     const ACCEPTS: &'static str = "a duration such as 250ms, 30s, 5m, 12h or 7d";
@@ -87,27 +116,29 @@ impl Setting for Duration {
         let digits = text.find(|character: char| !character.is_ascii_digit());
         let (count, unit) = text.split_at(digits.ok_or("the unit is missing")?);
         let count: u64 = count.parse().map_err(|_| String::new())?;
-        let unit_ms = match unit {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return Err(format!("{unit:?} is not a unit")),
-        };
+        let known = DURATION_UNITS.iter().find(|(name, _)| *name == unit);
+        let (_, unit_ms) = known.ok_or_else(|| format!("{unit:?} is not a unit"))?;
         count
-            .checked_mul(unit_ms)
+            .checked_mul(*unit_ms)
             .map(Self::from_millis)
             .ok_or_else(|| "too long".to_owned())
     }
+
+    fn to_text(&self) -> String {
+        let total_ms = u64::try_from(self.as_millis()).unwrap_or(u64::MAX);
+        let fits = |unit_ms: u64| total_ms >= unit_ms && total_ms.is_multiple_of(unit_ms);
+        let largest = DURATION_UNITS.iter().find(|(_, unit_ms)| fits(*unit_ms));
+        let (unit, unit_ms) = largest.unwrap_or(&("ms", 1));
+        format!("{}{unit}", total_ms / unit_ms)
+    }
 }
 
-/// A text that neither error messages nor `Debug` show.
+/// A text that neither error messages nor `Debug` nor help show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The text itself, for whoever must present it.
+    /// Returns the text itself.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -126,9 +157,13 @@ impl Setting for Secret {
     fn parse(text: &str) -> Result<Self, String> {
         String::parse(text).map(Self)
     }
+
+    fn to_text(&self) -> String {
+        "(not shown)".to_owned()
+    }
 }
 
-fn not_empty(text: &str) -> Result<&str, String> {
+fn reject_empty(text: &str) -> Result<&str, String> {
     match text.is_empty() {
         true => Err(String::new()),
         false => Ok(text),

@@ -3,30 +3,31 @@
 use std::fmt;
 use std::process;
 
-use super::JoinEnd;
+use super::task_error::TaskError;
 
 /// How the process ended.
 #[derive(Debug)]
-#[must_use = "it says what to exit with"]
-pub enum Outcome {
-    /// In order: every task stopped when told to.
+#[must_use = "it holds the exit code"]
+pub enum ShutdownOutcome {
+    /// In order: every task stopped on request.
     Stopped,
-    /// These tasks, of which there is at least one, ended early, badly or not at all.
+    /// At least one task failed, ended early, or did not stop.
     Failed(Vec<TaskFailure>),
     /// At once, on a second signal.
     Forced,
 }
 
-impl Outcome {
-    pub(super) fn of(failures: Vec<TaskFailure>) -> Self {
+impl ShutdownOutcome {
+    /// Returns the outcome of a shutdown with these failures.
+    pub(super) fn from_failures(failures: Vec<TaskFailure>) -> Self {
         match failures.is_empty() {
             true => Self::Stopped,
             false => Self::Failed(failures),
         }
     }
 
-    /// The code to exit with: 0 if all stopped in order, 1 if a task failed, 130 if forced (as a shell
-    /// reports SIGINT).
+    /// Returns the code to exit with: 0 if all tasks stopped in order, 1 if a task failed, 130 if
+    /// the end was forced (as a shell reports SIGINT).
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Stopped => 0,
@@ -35,7 +36,7 @@ impl Outcome {
         }
     }
 
-    /// Logs the outcome and ends the process, without waiting for threads that still run.
+    /// Logs the outcome and ends the process, without waiting for threads that are still running.
     pub fn exit(self) -> ! {
         let exit_code = self.exit_code();
         match self {
@@ -46,7 +47,7 @@ impl Outcome {
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for ShutdownOutcome {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stopped => formatter.write_str("stopped"),
@@ -59,45 +60,46 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What went wrong with a task; `task` is its name.
+/// How a task failed; `task` is its name.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the field `task` is described above")]
 pub enum TaskFailure {
-    /// It returned before it was told to stop.
+    /// It returned before it was stopped.
     #[error("task {task} ended early")]
     EndedEarly { task: String },
-    /// It returned this error, before or after it was told to stop.
+    /// It returned this error, before or after it was stopped.
     #[error("task {task} failed: {cause:#}")]
     Failed { task: String, cause: anyhow::Error },
     /// It panicked with this message.
     #[error("task {task} panicked: {message}")]
     Panicked { task: String, message: String },
-    /// It was told to stop and did not in time.
+    /// It was stopped and did not end in time.
     #[error("task {task} did not stop in time")]
     Overdue { task: String },
 }
 
 impl TaskFailure {
-    /// Of a task that was not told to stop, so that success is a failure too.
-    pub(super) fn early(task: String, result: Result<(), JoinEnd>) -> Self {
+    /// Returns the failure of a task that ended before it was stopped, so that success is a failure
+    /// too.
+    pub(super) fn from_early_end(task: String, result: Result<(), TaskError>) -> Self {
         match result {
             Ok(()) => Self::EndedEarly { task },
-            Err(end) => Self::from_end(task, end),
+            Err(error) => Self::from_error(task, error),
         }
     }
 
-    /// Of a task that ended during the shutdown.
-    pub(super) fn late(task: String, result: Result<(), JoinEnd>) -> Option<Self> {
-        result.err().map(|end| Self::from_end(task, end))
+    /// Returns the failure, if any, of a task that ended after it was stopped.
+    pub(super) fn from_late_end(task: String, result: Result<(), TaskError>) -> Option<Self> {
+        result.err().map(|error| Self::from_error(task, error))
     }
 
-    fn from_end(task: String, end: JoinEnd) -> Self {
-        match end {
-            JoinEnd::Error(cause) => Self::Failed { task, cause },
-            JoinEnd::Lost(error) => match error.try_into_panic() {
+    fn from_error(task: String, error: TaskError) -> Self {
+        match error {
+            TaskError::Returned(cause) => Self::Failed { task, cause },
+            TaskError::Lost(error) => match error.try_into_panic() {
                 Ok(payload) => Self::Panicked {
                     task,
-                    message: message_of(payload.as_ref()),
+                    message: panic_message(payload.as_ref()),
                 },
                 Err(cancelled) => Self::Failed {
                     task,
@@ -107,7 +109,7 @@ impl TaskFailure {
         }
     }
 
-    /// The name of the task.
+    /// Returns the name of the task.
     pub fn task(&self) -> &str {
         match self {
             Self::EndedEarly { task }
@@ -118,8 +120,8 @@ impl TaskFailure {
     }
 }
 
-/// The text that a panic was given.
-fn message_of(payload: &(dyn std::any::Any + Send)) -> String {
+/// Returns the message of a panic.
+fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
     let literal = payload.downcast_ref::<&str>().copied();
     let text = literal.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("not a text").to_owned()

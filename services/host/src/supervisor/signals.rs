@@ -1,22 +1,24 @@
-//! The signals that ask the process to end.
+//! The signals that end the process.
 
 use std::future::Future;
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Where requests to end come from: the operating system, or a test.
+/// Where signals come from: the operating system, or a test.
 pub(super) trait SignalSource: Send {
-    /// The name of the next one.
-    fn next(&mut self) -> impl Future<Output = &'static str> + Send;
+    /// Waits for the next signal and returns its name.
+    fn next_signal(&mut self) -> impl Future<Output = &'static str> + Send;
 }
 
+/// SIGINT and SIGTERM.
 pub(super) struct UnixSignals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl UnixSignals {
+    /// Installs the handlers.
     pub(super) fn listen() -> io::Result<Self> {
         let interrupt = signal(SignalKind::interrupt())?;
         let terminate = signal(SignalKind::terminate())?;
@@ -28,7 +30,7 @@ impl UnixSignals {
 }
 
 impl SignalSource for UnixSignals {
-    async fn next(&mut self) -> &'static str {
+    async fn next_signal(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",

@@ -4,23 +4,23 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-/// When in a shutdown a task is told to stop: once every task of the stages before it has.
+/// When in a shutdown a task is stopped: after every task of the stages before it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
-    /// First: whatever brings work in, such as fetchers, feeds and listeners.
+    /// First: tasks that bring work in, such as fetchers, feeds and listeners.
     Intake,
-    /// Then: whatever finishes the work taken in: flushes, commits, leaves the group.
+    /// Then: tasks that finish this work: they flush, commit, and leave the group.
     Process,
-    /// Last: whatever lets the shutdown be watched, such as health and metrics.
+    /// Last: tasks that let the shutdown be watched, such as health and metrics.
     Observe,
 }
 
 impl Stage {
     pub(super) const IN_ORDER: [Self; 3] = [Self::Intake, Self::Process, Self::Observe];
 
-    /// How much of the shutdown's deadline may have passed by the end of this stage: an intake that
-    /// hangs must not cost the others the time to flush.
-    pub(super) fn ends_within(self, deadline: Duration) -> Duration {
+    /// Returns how much of the shutdown's deadline may have passed by the end of this stage. An
+    /// intake that hangs must leave the other stages the time to flush.
+    pub(super) fn latest_end(self, deadline: Duration) -> Duration {
         match self {
             Self::Intake => deadline / 3,
             Self::Process => deadline / 10 * 9,
@@ -29,7 +29,7 @@ impl Stage {
     }
 }
 
-/// A token for each stage, under one for all.
+/// A cancellation token for each stage, and one above them all.
 #[derive(Debug)]
 pub(super) struct StageTokens {
     all: CancellationToken,
@@ -52,7 +52,8 @@ impl Default for StageTokens {
 }
 
 impl StageTokens {
-    pub(super) fn of(&self, stage: Stage) -> CancellationToken {
+    /// Returns the token of a stage.
+    pub(super) fn stage_token(&self, stage: Stage) -> CancellationToken {
         let token = match stage {
             Stage::Intake => &self.intake,
             Stage::Process => &self.process,
@@ -61,6 +62,7 @@ impl StageTokens {
         token.clone()
     }
 
+    /// Cancels the tokens of all stages.
     pub(super) fn cancel_all(&self) {
         self.all.cancel();
     }

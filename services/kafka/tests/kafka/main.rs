@@ -16,8 +16,10 @@ mod support;
 mod topics;
 
 mod every_log {
+    use clock::ManualClock;
+
     use crate::contract::{self, PARTITIONS, for_every_log};
-    use crate::support::{Broker, Clock, runtime};
+    use crate::support::{Broker, runtime};
 
     macro_rules! test {
         ($name:ident) => {
@@ -27,7 +29,7 @@ mod every_log {
                     let broker = Broker::connect();
                     let topic = broker.make_topic(stringify!($name), PARTITIONS).await;
                     let log = broker.open(&topic, 1).await;
-                    contract::$name(log, Clock::at(1_000)).await;
+                    contract::$name(log, ManualClock::new(1_000)).await;
                     broker.delete_topic(&topic).await;
                 });
             }

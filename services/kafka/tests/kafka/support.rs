@@ -4,9 +4,6 @@ mod broker;
 mod lines;
 mod secure;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use candlewick_kafka::KafkaLog;
 use eventlog::{Log, NewRecord, Offset, PartitionId, Record};
 use tokio::runtime::{Builder, Runtime};
@@ -14,20 +11,6 @@ use tokio::runtime::{Builder, Runtime};
 pub(crate) use self::broker::Broker;
 pub(crate) use self::lines::log_lines;
 pub(crate) use self::secure::Secure;
-
-/// A clock that is set by hand.
-#[derive(Clone)]
-pub(crate) struct Clock(Arc<AtomicI64>);
-
-impl Clock {
-    pub(crate) fn at(now_ns: i64) -> Self {
-        Self(Arc::new(AtomicI64::new(now_ns)))
-    }
-
-    pub(crate) fn advance(&self, by_ns: i64) {
-        self.0.fetch_add(by_ns, Ordering::SeqCst);
-    }
-}
 
 /// Closing is not of the trait: the roles are handed logs that someone else closes.
 pub(crate) trait Close {

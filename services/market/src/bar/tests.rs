@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::{Bar, EdgeTrade, Position};
-use crate::strategies::{Delivery, at_36, deliveries, fold, text_of};
+use crate::strategies::{Delivery, deliveries, fold_bar, format_units, units_at_scale_36};
 use crate::{DAY_NS, Decimal, HOUR_NS, Interval, MINUTE_NS, Side, Trade, Window};
 
 fn merged(mut left: Bar, right: &Bar) -> Bar {
@@ -14,21 +14,22 @@ fn merged(mut left: Bar, right: &Bar) -> Bar {
     left
 }
 
-/// Trades, the same in any order, and numbers that say which bars to merge.
-fn shuffled() -> impl Strategy<Value = (Vec<Delivery>, Vec<Delivery>, Vec<prop::sample::Index>)> {
+/// Draws trades, the same trades in another order, and indexes that choose which bars to merge.
+fn shuffled_trades()
+-> impl Strategy<Value = (Vec<Delivery>, Vec<Delivery>, Vec<prop::sample::Index>)> {
     deliveries(0..3 * MINUTE_NS, 24).prop_flat_map(|trades| {
         let pairs = vec(any::<prop::sample::Index>(), trades.len());
         (Just(trades.clone()), Just(trades).prop_shuffle(), pairs)
     })
 }
 
-/// The bar's parts, found without `merge`.
-fn assert_is_bar_of(bar: &Bar, trades: &[Delivery]) -> Result<(), TestCaseError> {
-    let mut edges: Vec<EdgeTrade> = trades
+/// Asserts that each field of a bar is what the trades give, computed without `merge`.
+fn assert_summarises(bar: &Bar, trades: &[Delivery]) -> Result<(), TestCaseError> {
+    let mut in_order: Vec<EdgeTrade> = trades
         .iter()
-        .map(|(trade, at, _)| EdgeTrade::of(trade, *at))
+        .map(|(trade, at, _)| EdgeTrade::from_trade(trade, *at))
         .collect();
-    edges.sort_by_cached_key(|edge| {
+    in_order.sort_by_cached_key(|edge| {
         let id = edge.id.as_ref();
         let digits = id
             .map(ToString::to_string)
@@ -41,23 +42,24 @@ fn assert_is_bar_of(bar: &Bar, trades: &[Delivery]) -> Result<(), TestCaseError>
         );
         (edge.time_ns, rank, edge.scope.clone(), edge.position)
     });
-    prop_assert_eq!(&bar.open, edges.first().unwrap());
-    prop_assert_eq!(&bar.close, edges.last().unwrap());
+    prop_assert_eq!(&bar.open, in_order.first().unwrap());
+    prop_assert_eq!(&bar.close, in_order.last().unwrap());
     let prices = || trades.iter().map(|(trade, ..)| trade.price);
     prop_assert_eq!(Some(bar.high), prices().max());
     prop_assert_eq!(Some(bar.low), prices().min());
-    let sum = |of: &dyn Fn(&Trade) -> Option<BigInt>| {
-        let total: BigInt = trades.iter().filter_map(|(trade, ..)| of(trade)).sum();
-        text_of(&total, 36)
+    let sum = |value: &dyn Fn(&Trade) -> Option<BigInt>| {
+        let total: BigInt = trades.iter().filter_map(|(trade, ..)| value(trade)).sum();
+        format_units(&total, 36)
     };
-    let volume = |trade: &Trade| trade.quantity.map(at_36);
-    let on = |side| move |trade: &Trade| volume(trade).filter(|_| trade.side == Some(side));
+    let volume = |trade: &Trade| trade.quantity.map(units_at_scale_36);
+    let volume_of = |side| move |trade: &Trade| volume(trade).filter(|_| trade.side == Some(side));
     let notional = |trade: &Trade| {
-        volume(trade).map(|quantity| quantity * at_36(trade.price) / BigInt::from(10).pow(36))
+        volume(trade)
+            .map(|quantity| quantity * units_at_scale_36(trade.price) / BigInt::from(10).pow(36))
     };
     prop_assert_eq!(bar.volume.to_string(), sum(&volume));
-    prop_assert_eq!(bar.buy_volume.to_string(), sum(&on(Side::Buy)));
-    prop_assert_eq!(bar.sell_volume.to_string(), sum(&on(Side::Sell)));
+    prop_assert_eq!(bar.buy_volume.to_string(), sum(&volume_of(Side::Buy)));
+    prop_assert_eq!(bar.sell_volume.to_string(), sum(&volume_of(Side::Sell)));
     prop_assert_eq!(bar.notional.to_string(), sum(&notional));
     prop_assert_eq!(bar.trades, u64::try_from(trades.len()).unwrap());
     prop_assert_eq!(
@@ -69,17 +71,17 @@ fn assert_is_bar_of(bar: &Bar, trades: &[Delivery]) -> Result<(), TestCaseError>
 
 proptest! {
     #[test]
-    fn depends_on_the_set_of_trades_alone((trades, others, pairs) in shuffled()) {
-        let expected = fold(&trades);
-        assert_is_bar_of(&expected, &trades)?;
-        prop_assert_eq!(&fold(&others), &expected);
-        // Any tree of merges: two bars at a time, whichever come.
-        let mut bars: Vec<Bar> = others.chunks(1).map(fold).collect();
+    fn a_bar_depends_only_on_the_set_of_trades((trades, others, pairs) in shuffled_trades()) {
+        let expected = fold_bar(&trades);
+        assert_summarises(&expected, &trades)?;
+        prop_assert_eq!(&fold_bar(&others), &expected);
+        // Any tree of merges: two bars at a time, chosen at random.
+        let mut bars: Vec<Bar> = others.chunks(1).map(fold_bar).collect();
         for pair in pairs {
             if bars.len() > 1 {
                 let one = bars.swap_remove(pair.index(bars.len()));
-                let place = pair.index(bars.len());
-                bars[place].merge(&one);
+                let index = pair.index(bars.len());
+                bars[index].merge(&one);
             }
         }
         let rest: Vec<Bar> = bars.split_off(1);
@@ -88,16 +90,16 @@ proptest! {
     }
 
     #[test]
-    fn any_split_merges_to_the_whole(trades in deliveries(0..3 * MINUTE_NS, 24), size in 1_usize..8) {
-        let bars: Vec<Bar> = trades.chunks(size).map(fold).collect();
+    fn the_bars_of_any_split_merge_to_the_whole(trades in deliveries(0..3 * MINUTE_NS, 24), size in 1_usize..8) {
+        let bars: Vec<Bar> = trades.chunks(size).map(fold_bar).collect();
         let found = bars[1..].iter().fold(bars[0].clone(), merged);
-        prop_assert_eq!(found, fold(&trades));
+        prop_assert_eq!(found, fold_bar(&trades));
     }
 
     #[test]
     fn merge_is_associative_and_commutative(trades in deliveries(0..3, 24), one in 1_usize..8, two in 1_usize..8) {
         prop_assume!(trades.len() > one + two);
-        let (a, b, c) = (fold(&trades[..one]), fold(&trades[one..one + two]), fold(&trades[one + two..]));
+        let (a, b, c) = (fold_bar(&trades[..one]), fold_bar(&trades[one..one + two]), fold_bar(&trades[one + two..]));
         prop_assert_eq!(merged(a.clone(), &b), merged(b.clone(), &a));
         prop_assert_eq!(
             merged(merged(a.clone(), &b), &c),
@@ -107,49 +109,49 @@ proptest! {
 
     #[test]
     fn the_order_of_trades_is_total(trades in deliveries(0..2, 12)) {
-        let edges: Vec<EdgeTrade> = trades.iter().map(|(trade, at, _)| EdgeTrade::of(trade, *at)).collect();
+        let edges: Vec<EdgeTrade> = trades.iter().map(|(trade, at, _)| EdgeTrade::from_trade(trade, *at)).collect();
         for a in &edges {
             for b in &edges {
-                prop_assert_eq!(a.order(b), b.order(a).reverse());
-                prop_assert_eq!(a.order(b) == Ordering::Equal, a.position == b.position);
+                prop_assert_eq!(a.cmp_trade_order(b), b.cmp_trade_order(a).reverse());
+                prop_assert_eq!(a.cmp_trade_order(b) == Ordering::Equal, a.position == b.position);
                 for c in &edges {
-                    let rising = a.order(b).is_le() && b.order(c).is_le();
-                    prop_assert!(!rising || a.order(c).is_le());
+                    let rising = a.cmp_trade_order(b).is_le() && b.cmp_trade_order(c).is_le();
+                    prop_assert!(!rising || a.cmp_trade_order(c).is_le());
                 }
             }
         }
     }
 
     #[test]
-    fn each_interval_folds_from_the_one_before(trades in deliveries(0..2 * DAY_NS, 60)) {
-        let mut bars = direct(&trades, Interval::M1);
+    fn bars_of_each_interval_merge_from_those_of_the_shorter_one(trades in deliveries(0..2 * DAY_NS, 60)) {
+        let mut bars = fold_each_window(&trades, Interval::M1);
         for interval in Interval::ALL {
             let mut longer: BTreeMap<Window, Bar> = BTreeMap::new();
             for (window, bar) in &bars {
-                let into = interval.window(window.start_ns);
-                longer.entry(into).and_modify(|whole| whole.merge(bar)).or_insert_with(|| bar.clone());
+                let parent = interval.window_containing(window.start_ns);
+                longer.entry(parent).and_modify(|whole| whole.merge(bar)).or_insert_with(|| bar.clone());
             }
-            prop_assert_eq!(&longer, &direct(&trades, interval));
+            prop_assert_eq!(&longer, &fold_each_window(&trades, interval));
             bars = longer;
         }
     }
 }
 
-/// The bars of an interval, folded from the trades themselves.
-fn direct(trades: &[Delivery], interval: Interval) -> BTreeMap<Window, Bar> {
+/// Returns the bars of an interval, folded from the trades themselves.
+fn fold_each_window(trades: &[Delivery], interval: Interval) -> BTreeMap<Window, Bar> {
     let mut groups: BTreeMap<Window, Vec<Delivery>> = BTreeMap::new();
     for delivery in trades {
-        let window = interval.window(delivery.0.time_ns);
+        let window = interval.window_containing(delivery.0.time_ns);
         groups.entry(window).or_default().push(delivery.clone());
     }
     groups
         .into_iter()
-        .map(|(window, group)| (window, fold(&group)))
+        .map(|(window, group)| (window, fold_bar(&group)))
         .collect()
 }
 
 #[test]
-fn ties_in_time_fall_to_id_then_scope_then_place() {
+fn equal_times_are_ordered_by_id_then_scope_then_position() {
     let edge = |time_ns: i64, id: &str, scope: &str, epoch: u64, offset: u64| EdgeTrade {
         time_ns,
         id: crate::TradeId::parse(id).ok(),
@@ -172,7 +174,11 @@ fn ties_in_time_fall_to_id_then_scope_then_place() {
         edge(2, "1", "A", 0, 0),
     ];
     for pair in rising.windows(2) {
-        assert_eq!(pair[0].order(&pair[1]), Ordering::Less, "{pair:?}");
+        assert_eq!(
+            pair[0].cmp_trade_order(&pair[1]),
+            Ordering::Less,
+            "{pair:?}"
+        );
     }
 }
 
@@ -187,7 +193,7 @@ fn a_trade_without_quantity_counts_without_volume() {
         scope: None,
         sender: None,
     };
-    let bar = Bar::of(&trade, Position::default(), 7);
+    let bar = Bar::from_trade(&trade, Position::default(), 7);
     assert_eq!((bar.trades, bar.first_append_ns), (1, 7));
     for sum in [bar.volume, bar.buy_volume, bar.sell_volume, bar.notional] {
         assert!(sum.is_zero());

@@ -1,4 +1,4 @@
-mod divisor;
+mod dividing_interval;
 
 use std::collections::BTreeSet;
 
@@ -26,31 +26,36 @@ const ZONES: [&str; 14] = [
     "Africa/Casablanca",
 ];
 
-fn time(text: &str) -> i64 {
+fn parse_ns(text: &str) -> i64 {
     parse_time(text).unwrap()
 }
 
-fn last() -> i64 {
-    time("2037-12-31T23:59:59Z")
+/// Returns the last time that is tested.
+fn last_time_ns() -> i64 {
+    parse_ns("2037-12-31T23:59:59Z")
 }
 
+/// Formats a quarter hour of the day, counted from midnight, as `HH:MM`.
 fn start_text(quarter: i64) -> String {
     format!("{:02}:{:02}", quarter / 4, quarter % 4 * 15)
 }
 
-/// The day that holds a time does hold it, and the days beside it meet it with no gap and no
-/// overlap. As this is so at every time, days tile time.
-fn tiles(days: &DayStart, time_ns: i64) -> Result<(), String> {
-    let day = |time_ns| days.day_of(time_ns).map_err(|error| error.to_string());
+/// Checks that the day computed for a time contains it, and that the days before and after it
+/// adjoin it without gap or overlap. If this holds at every time, days tile time.
+fn check_adjoining_days(days: &DayStart, time_ns: i64) -> Result<(), String> {
+    let day = |time_ns| {
+        days.day_containing(time_ns)
+            .map_err(|error| error.to_string())
+    };
     let (start_ns, end_ns) = day(time_ns)?;
-    let right = start_ns <= time_ns
+    let is_right = start_ns <= time_ns
         && time_ns < end_ns
         && day(start_ns)? == (start_ns, end_ns)
         && day(end_ns - 1)? == (start_ns, end_ns)
         && day(end_ns)?.0 == end_ns
         && day(start_ns - 1)?.1 == start_ns
         && end_ns - start_ns <= 48 * HOUR_NS;
-    right.then_some(()).ok_or_else(|| {
+    is_right.then_some(()).ok_or_else(|| {
         let texts = [time_ns, start_ns, end_ns].map(format_time);
         format!("{texts:?}")
     })
@@ -63,25 +68,25 @@ proptest! {
     fn days_tile_time(
         zone in prop::sample::select(&ZONES),
         quarter in 0_i64..96,
-        time_ns in 0..last(),
+        time_ns in 0..last_time_ns(),
     ) {
         let days = DayStart::new(&start_text(quarter), zone).unwrap();
-        prop_assert_eq!(tiles(&days, time_ns), Ok(()));
-        let (start_ns, end_ns) = days.day_of(time_ns).unwrap();
-        if let Ok(interval) = DayStart::divisor(start_ns, end_ns) {
-            prop_assert_eq!(interval.window(start_ns).start_ns, start_ns);
-            prop_assert_eq!(interval.window(end_ns).start_ns, end_ns);
+        prop_assert_eq!(check_adjoining_days(&days, time_ns), Ok(()));
+        let (start_ns, end_ns) = days.day_containing(time_ns).unwrap();
+        if let Ok(interval) = DayStart::longest_dividing_interval(start_ns, end_ns) {
+            prop_assert_eq!(interval.window_containing(start_ns).start_ns, start_ns);
+            prop_assert_eq!(interval.window_containing(end_ns).start_ns, end_ns);
         } else {
             prop_assert_eq!(zone, "Africa/Monrovia");
-            prop_assert!(time_ns < time("1972-01-08T00:00:00Z"));
+            prop_assert!(time_ns < parse_ns("1972-01-08T00:00:00Z"));
         }
     }
 
     #[test]
-    fn no_time_and_no_text_make_it_panic(time_ns: i64, start in "[0-9:]{0,6}|\\PC{0,5}", zone in "\\PC{0,12}") {
+    fn no_time_and_no_text_cause_a_panic(time_ns: i64, start in "[0-9:]{0,6}|\\PC{0,5}", zone in "\\PC{0,12}") {
         let days = DayStart::new("23:45", "Pacific/Apia").unwrap();
         for time_ns in [time_ns, i64::MIN, i64::MAX] {
-            if let Ok((start_ns, end_ns)) = days.day_of(time_ns) {
+            if let Ok((start_ns, end_ns)) = days.day_containing(time_ns) {
                 prop_assert!(start_ns <= time_ns && time_ns < end_ns);
             }
         }
@@ -89,7 +94,7 @@ proptest! {
     }
 }
 
-/// Every zone of the database, around every change of its clocks.
+/// Tests every zone of the database, around every change of its offset.
 #[test]
 fn days_tile_time_around_every_change_of_every_zone() {
     let mut indivisible = BTreeSet::new();
@@ -101,15 +106,16 @@ fn days_tile_time_around_every_change_of_every_zone() {
         let changes = zone.following(Timestamp::from_second(-1).unwrap());
         for change in changes.map(|change| change.timestamp()) {
             let change_ns = i64::try_from(change.as_nanosecond()).unwrap();
-            if change_ns > last() {
+            if change_ns > last_time_ns() {
                 break;
             }
             for days in &starts {
                 for hours in [-25, -13, 0, 13, 25] {
                     let time_ns = change_ns + hours * HOUR_NS;
-                    tiles(days, time_ns).unwrap_or_else(|error| panic!("{name} {days:?} {error}"));
-                    let (start_ns, end_ns) = days.day_of(time_ns).unwrap();
-                    if DayStart::divisor(start_ns, end_ns).is_err() {
+                    check_adjoining_days(days, time_ns)
+                        .unwrap_or_else(|error| panic!("{name} {days:?} {error}"));
+                    let (start_ns, end_ns) = days.day_containing(time_ns).unwrap();
+                    if DayStart::longest_dividing_interval(start_ns, end_ns).is_err() {
                         indivisible.insert(name.to_owned());
                     }
                 }
@@ -119,15 +125,15 @@ fn days_tile_time_around_every_change_of_every_zone() {
     assert_eq!(indivisible, BTreeSet::from(["Africa/Monrovia".to_owned()]));
 }
 
-/// The days that follow one another from the one that holds a time.
+/// Returns the start and length of `count` consecutive days, from the one that contains a time on.
 fn days_from(start: &str, zone: &str, time_text: &str, count: usize) -> Vec<String> {
     let days = DayStart::new(start, zone).unwrap();
-    let (mut start_ns, mut end_ns) = days.day_of(time(time_text)).unwrap();
+    let (mut start_ns, mut end_ns) = days.day_containing(parse_ns(time_text)).unwrap();
     let mut lines = Vec::new();
     for _ in 0..count {
         let hours = (end_ns - start_ns) / HOUR_NS;
         lines.push(format!("{} {hours}h", format_time(start_ns)));
-        (start_ns, end_ns) = days.day_of(end_ns).unwrap();
+        (start_ns, end_ns) = days.day_containing(end_ns).unwrap();
     }
     lines
 }
@@ -151,7 +157,7 @@ fn new_york_loses_an_hour_in_spring() {
             "2024-03-11T05:30:00Z 24h"
         ]
     );
-    // 02:30 does not exist on the 10th: it is 03:30, one hour of the clock later.
+    // 02:30 does not exist on the 10th: the day begins at 03:30, one hour later on the clock.
     assert_eq!(
         days("02:30"),
         [
@@ -181,7 +187,7 @@ fn new_york_gains_an_hour_in_autumn() {
             "2024-11-04T05:00:00Z 24h"
         ]
     );
-    // 01:30 comes twice on the 3rd: it is the first.
+    // 01:30 occurs twice on the 3rd: the day begins at the first.
     assert_eq!(
         days("01:30"),
         [
@@ -201,7 +207,7 @@ fn new_york_gains_an_hour_in_autumn() {
 }
 
 #[test]
-fn a_day_that_apia_skipped_has_no_length_and_holds_nothing() {
+fn a_day_that_apia_skipped_has_no_length_and_contains_nothing() {
     // 30 December 2011 did not exist: clocks went from -10 to +14 at the end of the 29th.
     let days = |start| days_from(start, "Pacific/Apia", "2011-12-29T12:00:00Z", 3);
     assert_eq!(
@@ -223,7 +229,7 @@ fn a_day_that_apia_skipped_has_no_length_and_holds_nothing() {
 }
 
 #[test]
-fn refuses_what_is_no_start_and_no_zone() {
+fn other_starts_and_zones_are_refused() {
     for start in [
         "",
         "0:00",
@@ -237,10 +243,10 @@ fn refuses_what_is_no_start_and_no_zone() {
         "١٢:٠٠",
     ] {
         let error = DayStart::new(start, "UTC").unwrap_err();
-        assert!(matches!(error, DayError::Start { .. }), "{start}");
+        assert!(matches!(error, DayError::InvalidStart { .. }), "{start}");
     }
     for zone in ["", "Mars/Olympus", "+03:00", "../etc/passwd"] {
         let error = DayStart::new("00:00", zone).unwrap_err();
-        assert!(matches!(error, DayError::Zone { .. }), "{zone}");
+        assert!(matches!(error, DayError::UnknownZone { .. }), "{zone}");
     }
 }

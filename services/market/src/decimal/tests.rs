@@ -2,13 +2,14 @@ use num_bigint::BigInt;
 use proptest::prelude::*;
 
 use super::{Decimal, DecimalError, POWERS_OF_TEN};
-use crate::strategies::{at_36, decimals, text_of};
+use crate::strategies::{decimals, format_units, units_at_scale_36};
 
 const MALFORMED: fn(usize) -> DecimalError = |position| DecimalError::Malformed { position };
 
-/// Whether a text is `-? digits (. digits)? ([eE] [+-]? digits)?`, and its value times 10^18
-/// if that is a whole number within the limits.
-fn oracle(text: &str) -> Option<Option<BigInt>> {
+/// Parses a text by another method: the outer option is `None` if the text is not
+/// `-? digits (. digits)? ([eE] [+-]? digits)?`, the inner one if the number is not a decimal.
+/// Returns the value times 10^18.
+fn parse_independently(text: &str) -> Option<Option<BigInt>> {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let size = text.strip_prefix('-').unwrap_or(text);
     let (number, exponent) = size.split_once(['e', 'E']).unwrap_or((size, "0"));
@@ -35,7 +36,7 @@ fn oracle(text: &str) -> Option<Option<BigInt>> {
     } else {
         units *= power_of_ten;
     }
-    // At scale 18; at its least scale the mantissa has to be below 10^18.
+    // The units are at scale 18; at the least scale the mantissa has to be below 10^18.
     let mut mantissa = units.clone();
     for _ in 0..18 {
         if &mantissa % 10 == BigInt::ZERO {
@@ -46,9 +47,9 @@ fn oracle(text: &str) -> Option<Option<BigInt>> {
     Some((mantissa < BigInt::from(POWERS_OF_TEN[18])).then_some(units * sign))
 }
 
-fn agrees_with_the_oracle(text: &str) -> Result<(), TestCaseError> {
+fn assert_parses_alike(text: &str) -> Result<(), TestCaseError> {
     let found = Decimal::parse(text.as_bytes());
-    match oracle(text) {
+    match parse_independently(text) {
         None => prop_assert!(
             matches!(
                 found,
@@ -61,7 +62,12 @@ fn agrees_with_the_oracle(text: &str) -> Result<(), TestCaseError> {
         Some(None) => prop_assert_eq!(found, Err(DecimalError::TooManyDigits), "{}", text),
         Some(Some(units)) => {
             let found = found.map_err(|error| TestCaseError::fail(format!("{text}: {error}")))?;
-            prop_assert_eq!(at_36(found), units * BigInt::from(10).pow(18), "{}", text);
+            prop_assert_eq!(
+                units_at_scale_36(found),
+                units * BigInt::from(10).pow(18),
+                "{}",
+                text
+            );
         }
     }
     Ok(())
@@ -71,39 +77,39 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn its_text_reads_back_as_the_same_value(value in decimals()) {
+    fn a_formatted_decimal_parses_as_the_same_value(value in decimals()) {
         let text = value.to_string();
         prop_assert_eq!(text.parse(), Ok(value));
-        prop_assert_eq!(text, text_of(&at_36(value), 36));
+        prop_assert_eq!(text, format_units(&units_at_scale_36(value), 36));
     }
 
     #[test]
-    fn no_bytes_make_it_panic(bytes in any::<Vec<u8>>()) {
+    fn no_bytes_cause_a_panic(bytes in any::<Vec<u8>>()) {
         if let Ok(value) = Decimal::parse(&bytes) {
             prop_assert_eq!(value.to_string().parse(), Ok(value));
         }
     }
 
     #[test]
-    fn reads_what_the_grammar_says_and_nothing_else(text in "[-+0-9.eEx]{0,24}") {
-        agrees_with_the_oracle(&text)?;
+    fn only_the_grammar_is_accepted(text in "[-+0-9.eEx]{0,24}") {
+        assert_parses_alike(&text)?;
     }
 
     #[test]
-    fn reads_numbers_exactly(
+    fn numbers_are_parsed_exactly(
         text in "-?[0-9]{1,22}(\\.[0-9]{1,22})?",
         zeros in "0{0,25}",
         exponent in "([eE][+-]?[0-9]{1,3})?",
     ) {
-        agrees_with_the_oracle(&format!("{text}{exponent}"))?;
-        agrees_with_the_oracle(&format!("{text}{zeros}{exponent}"))?;
-        agrees_with_the_oracle(&format!("0.{zeros}{}{exponent}", text.replace(['-', '.'], "")))?;
+        assert_parses_alike(&format!("{text}{exponent}"))?;
+        assert_parses_alike(&format!("{text}{zeros}{exponent}"))?;
+        assert_parses_alike(&format!("0.{zeros}{}{exponent}", text.replace(['-', '.'], "")))?;
     }
 
     #[test]
-    fn equal_values_are_held_alike(value in decimals(), zeros in 0_u8..18) {
+    fn equal_values_have_equal_parts(value in decimals(), zeros in 0_u8..18) {
         let raised = value.scale().saturating_add(zeros);
-        if let Some(mantissa) = value.mantissa_at(raised)
+        if let Some(mantissa) = value.mantissa_at_scale(raised)
             && let Ok(again) = Decimal::new(mantissa, raised)
         {
             prop_assert_eq!((again.mantissa(), again.scale()), (value.mantissa(), value.scale()));
@@ -111,14 +117,14 @@ proptest! {
     }
 
     #[test]
-    fn compares_as_exact_numbers(left in decimals(), right in decimals()) {
-        prop_assert_eq!(left.cmp(&right), at_36(left).cmp(&at_36(right)));
-        prop_assert_eq!(left == right, at_36(left) == at_36(right));
+    fn decimals_compare_as_exact_numbers(left in decimals(), right in decimals()) {
+        prop_assert_eq!(left.cmp(&right), units_at_scale_36(left).cmp(&units_at_scale_36(right)));
+        prop_assert_eq!(left == right, units_at_scale_36(left) == units_at_scale_36(right));
     }
 }
 
 #[test]
-fn reads_up_to_18_digits() {
+fn up_to_18_digits_are_accepted() {
     let cases = [
         ("0", "0"),
         ("-0", "0"),
@@ -145,7 +151,7 @@ fn reads_up_to_18_digits() {
 }
 
 #[test]
-fn says_what_is_wrong_and_where() {
+fn errors_name_the_reason_and_the_position() {
     let too_many = DecimalError::TooManyDigits;
     let cases = [
         ("", DecimalError::Empty),
@@ -187,12 +193,15 @@ fn says_what_is_wrong_and_where() {
 }
 
 #[test]
-fn gives_its_mantissa_at_greater_scales_that_fit() {
+fn a_mantissa_is_returned_at_greater_scales_that_fit() {
     let value: Decimal = "-1.5".parse().unwrap();
-    assert_eq!(value.mantissa_at(0), None);
-    assert_eq!(value.mantissa_at(3), Some(-1_500));
-    assert_eq!(value.mantissa_at(18), Some(-1_500_000_000_000_000_000));
-    assert_eq!(value.mantissa_at(19), None);
-    assert_eq!(value.mantissa_at(255), None);
-    assert_eq!(Decimal::ZERO.mantissa_at(18), Some(0));
+    assert_eq!(value.mantissa_at_scale(0), None);
+    assert_eq!(value.mantissa_at_scale(3), Some(-1_500));
+    assert_eq!(
+        value.mantissa_at_scale(18),
+        Some(-1_500_000_000_000_000_000)
+    );
+    assert_eq!(value.mantissa_at_scale(19), None);
+    assert_eq!(value.mantissa_at_scale(255), None);
+    assert_eq!(Decimal::ZERO.mantissa_at_scale(18), Some(0));
 }

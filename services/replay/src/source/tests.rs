@@ -1,6 +1,6 @@
 use std::io::Write;
 
-use market::{IdScheme, IdScope, Sender};
+use market::{IdScheme, IdScope, SenderId};
 
 use super::{Numbering, Parsed, Source, SourceError};
 use crate::faults::Faults;
@@ -125,7 +125,7 @@ fn a_trade_without_id_is_known_by_file_and_line() {
             )
         })
         .collect();
-    let sender = Sender {
+    let sender = SenderId {
         key: read.tape.digest,
         index: 3,
     };

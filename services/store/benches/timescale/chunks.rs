@@ -1,5 +1,5 @@
-//! Chunks of a day and of a week, over two years of history: what a query without a time bound
-//! costs, whose plan has to look at every chunk, and what a row takes.
+//! Measures chunks of several lengths over two years of history: the time of a query without a time
+//! bound, whose plan has to consider every chunk, and the size of a row.
 
 use candlewick_store::{
     BarQuery, BarReader, BarStore, StoredBar, TimescaleBarStore, TimescaleConfig,
@@ -13,7 +13,7 @@ use crate::{now, report, transaction};
 const DAYS: i64 = 730;
 const HOURS: i64 = 24;
 
-pub(crate) async fn compare(url: &str) {
+pub(crate) async fn measure_chunk_lengths(url: &str) {
     println!(
         "\n{:<28}{:>10}{:>14}{:>14}",
         "two years of one symbol", "", "ms, median", "bars/s"
@@ -22,7 +22,7 @@ pub(crate) async fn compare(url: &str) {
         let mut session = PgConnection::connect(url).await.unwrap();
         let sql = format!(
             "SELECT drop_chunks('bars', older_than => 'infinity'::timestamptz); \
-             TRUNCATE open_bars, progress, bar_days; \
+             TRUNCATE open_bars, partition_progress, bar_days; \
              SELECT set_chunk_time_interval('bars', INTERVAL '{days} days')"
         );
         let cleared = sqlx::raw_sql(AssertSqlSafe(sql));
@@ -30,20 +30,20 @@ pub(crate) async fn compare(url: &str) {
         let store = TimescaleBarStore::open(TimescaleConfig::new(url))
             .await
             .unwrap();
-        fill(&store).await;
+        write_two_years(&store).await;
         let bytes: i64 = query_scalar("SELECT hypertable_size('bars')")
             .fetch_one(&mut session)
             .await
             .unwrap();
         let per_bar = bytes / (DAYS * HOURS);
         let name = format!("chunks of {days} d, {per_bar} B/bar");
-        read(&store, &name, "newest 1", i64::MIN, 1).await;
-        read(&store, &name, "1,000", START_NS - 42 * DAY_NS, 1_000).await;
+        measure_read(&store, &name, "newest 1", i64::MIN, 1).await;
+        measure_read(&store, &name, "1,000", START_NS - 42 * DAY_NS, 1_000).await;
     }
 }
 
-async fn fill(store: &TimescaleBarStore) {
-    store.load(0, 1).await.unwrap();
+async fn write_two_years(store: &TimescaleBarStore) {
+    store.load_partition(0, 1).await.unwrap();
     let instrument = instrument(0);
     for day in 0..DAYS {
         let bars = (0..HOURS).map(|hour| {
@@ -52,7 +52,7 @@ async fn fill(store: &TimescaleBarStore) {
             StoredBar {
                 instrument: instrument.clone(),
                 row: BarRow {
-                    window: Interval::H1.window(start_ns),
+                    window: Interval::H1.window_containing(start_ns),
                     bar: bar(&instrument, Interval::H1, start_ns, number),
                     closed: true,
                     revision: 0,
@@ -66,14 +66,14 @@ async fn fill(store: &TimescaleBarStore) {
     }
 }
 
-async fn read(store: &TimescaleBarStore, name: &str, way: &str, start_ns: i64, limit: u32) {
+async fn measure_read(store: &TimescaleBarStore, name: &str, way: &str, start_ns: i64, limit: u32) {
     let query = BarQuery {
         instrument: instrument(0),
         interval: Interval::H1,
         start_ns,
         end_ns: i64::MAX,
         limit,
-        newest: true,
+        keep_newest: true,
     };
     let mut spent = Vec::new();
     for _ in 0..30 {

@@ -1,4 +1,4 @@
-//! Bars as they are in life: prices and sizes of a few digits, numbers as ids.
+//! Realistic bars: prices and quantities of a few digits, and numbers as ids.
 
 use candlewick_store::StoredBar;
 use market::{
@@ -32,9 +32,13 @@ pub(crate) fn bar(instrument: &Instrument, interval: Interval, start_ns: i64, nu
         sender: None,
     };
     let seed = number + instrument.key().len() as u64;
-    let mut bar = Bar::of(&trade(seed), position(number), start_ns);
+    let mut bar = Bar::from_trade(&trade(seed), position(number), start_ns);
     for later in 1..4 {
-        bar.merge(&Bar::of(&trade(seed + later), position(number), start_ns));
+        bar.merge(&Bar::from_trade(
+            &trade(seed + later),
+            position(number),
+            start_ns,
+        ));
     }
     bar
 }
@@ -43,16 +47,22 @@ pub(crate) const fn position(offset: u64) -> Position {
     Position { epoch: 1, offset }
 }
 
-/// One of each interval and symbol; closed ones are others each time.
-pub(crate) fn bars(count: usize, commit: u64, number: u64, closed: bool) -> Vec<StoredBar> {
+/// Returns bars of different symbols and intervals. Closed bars have other starts for each
+/// `commit`.
+pub(crate) fn generate_bars(
+    count: usize,
+    commit: u64,
+    number: u64,
+    closed: bool,
+) -> Vec<StoredBar> {
     let step = i64::try_from(commit).unwrap();
     (0..count)
-        .map(|place| {
-            let instrument = instrument(place / Interval::ALL.len());
-            let interval = Interval::ALL[place % Interval::ALL.len()];
-            let mut window = interval.window(START_NS);
+        .map(|index| {
+            let instrument = instrument(index / Interval::ALL.len());
+            let interval = Interval::ALL[index % Interval::ALL.len()];
+            let mut window = interval.window_containing(START_NS);
             if closed {
-                // Days would reach far, as they never do in one commit.
+                // Steps of whole days would span more time than one commit ever does.
                 window.start_ns += step * interval.length_ns().min(Interval::M5.length_ns());
             }
             StoredBar {

@@ -1,5 +1,5 @@
-//! The other way: every column as an array. Numbers go as texts, which PostgreSQL reads about as
-//! fast as its binary form.
+//! Writes bars with every column as an array. Numbers are sent as texts, which PostgreSQL reads
+//! about as fast as its binary form.
 
 use candlewick_store::StoredBar;
 use market::EdgeTrade;
@@ -35,25 +35,25 @@ const COLUMNS: [(&str, &str); 27] = [
     ("first_append_ns", "bigint"),
 ];
 
-/// The places of the columns that are NUMERIC.
+/// The indexes of the columns that are NUMERIC.
 const NUMERIC: std::ops::Range<usize> = 4..12;
 
-/// Writes bars in a transaction, all open or all closed.
-pub(crate) async fn write(session: &mut PgConnection, bars: &[StoredBar]) {
+/// Writes bars in one transaction. All must be open, or all closed.
+pub(crate) async fn write_bars(session: &mut PgConnection, bars: &[StoredBar]) {
     let closed = bars[0].row.closed;
-    let sql = upsert(closed);
+    let sql = upsert_statement(closed);
     query("BEGIN").execute(&mut *session).await.unwrap();
-    query("UPDATE progress SET next_offset = next_offset WHERE partition = $1")
+    query("UPDATE partition_progress SET next_offset = next_offset WHERE partition = $1")
         .bind(0)
         .execute(&mut *session)
         .await
         .unwrap();
-    by_key(session, bars, closed).await;
+    run_key_statement(session, bars, closed).await;
     let bound = query(AssertSqlSafe(sql))
         .bind(texts(bars, |bar| bar.instrument.venue().to_owned()))
         .bind(texts(bars, |bar| bar.instrument.symbol().to_owned()))
-        .bind(of(bars, seconds))
-        .bind(of(bars, |bar| bar.row.window.start_ns / 1_000_000_000))
+        .bind(column(bars, seconds))
+        .bind(column(bars, |bar| bar.row.window.start_ns / 1_000_000_000))
         .bind(texts(bars, |bar| bar.row.bar.open.price.to_string()))
         .bind(texts(bars, |bar| bar.row.bar.high.to_string()))
         .bind(texts(bars, |bar| bar.row.bar.low.to_string()))
@@ -62,32 +62,36 @@ pub(crate) async fn write(session: &mut PgConnection, bars: &[StoredBar]) {
         .bind(texts(bars, |bar| bar.row.bar.buy_volume.to_string()))
         .bind(texts(bars, |bar| bar.row.bar.sell_volume.to_string()))
         .bind(texts(bars, |bar| bar.row.bar.notional.to_string()))
-        .bind(of(bars, |bar| bar.row.bar.trades.cast_signed()))
-        .bind(of(bars, |bar| bar.row.revision.cast_signed()))
-        .bind(of(bars, |bar| bar.row.through.epoch.cast_signed()))
-        .bind(of(bars, |bar| bar.row.through.offset.cast_signed()));
-    let bound = [open as fn(&StoredBar) -> &EdgeTrade, close]
+        .bind(column(bars, |bar| bar.row.bar.trades.cast_signed()))
+        .bind(column(bars, |bar| bar.row.revision.cast_signed()))
+        .bind(column(bars, |bar| bar.row.through.epoch.cast_signed()))
+        .bind(column(bars, |bar| bar.row.through.offset.cast_signed()));
+    let bound = [open_trade as fn(&StoredBar) -> &EdgeTrade, close_trade]
         .into_iter()
-        .fold(bound, |bound, edge| {
+        .fold(bound, |bound, edge_trade| {
             bound
-                .bind(of(bars, |bar| edge(bar).time_ns))
-                .bind(of(bars, |bar| {
-                    edge(bar).id.as_ref().map(ToString::to_string)
+                .bind(column(bars, |bar| edge_trade(bar).time_ns))
+                .bind(column(bars, |bar| {
+                    edge_trade(bar).id.as_ref().map(ToString::to_string)
                 }))
-                .bind(of(bars, |bar| {
-                    edge(bar).scope.as_deref().map(str::to_owned)
+                .bind(column(bars, |bar| {
+                    edge_trade(bar).scope.as_deref().map(str::to_owned)
                 }))
-                .bind(of(bars, |bar| edge(bar).position.epoch.cast_signed()))
-                .bind(of(bars, |bar| edge(bar).position.offset.cast_signed()))
+                .bind(column(bars, |bar| {
+                    edge_trade(bar).position.epoch.cast_signed()
+                }))
+                .bind(column(bars, |bar| {
+                    edge_trade(bar).position.offset.cast_signed()
+                }))
         });
-    let bound = bound.bind(of(bars, |bar| bar.row.bar.first_append_ns));
+    let bound = bound.bind(column(bars, |bar| bar.row.bar.first_append_ns));
     bound.execute(&mut *session).await.unwrap();
     query("COMMIT").execute(session).await.unwrap();
 }
 
-/// What else a commit has to do, for which it sends the keys once more: take bars that close from
-/// among the open ones, or look for those that were not open before.
-async fn by_key(session: &mut PgConnection, bars: &[StoredBar], closed: bool) {
+/// Runs the other statement of a commit, which sends the keys once more: deletes bars that close
+/// from the open ones, or finds those that were not open before.
+async fn run_key_statement(session: &mut PgConnection, bars: &[StoredBar], closed: bool) {
     let head = if closed {
         "DELETE FROM open_bars AS o USING"
     } else {
@@ -104,8 +108,8 @@ async fn by_key(session: &mut PgConnection, bars: &[StoredBar], closed: bool) {
     let bound = query(AssertSqlSafe(sql))
         .bind(texts(bars, |bar| bar.instrument.venue().to_owned()))
         .bind(texts(bars, |bar| bar.instrument.symbol().to_owned()))
-        .bind(of(bars, seconds))
-        .bind(of(bars, |bar| bar.row.window.start_ns / 1_000_000_000));
+        .bind(column(bars, seconds))
+        .bind(column(bars, |bar| bar.row.window.start_ns / 1_000_000_000));
     bound.execute(session).await.unwrap();
 }
 
@@ -113,30 +117,30 @@ fn seconds(bar: &StoredBar) -> i32 {
     i32::try_from(bar.row.window.interval.length_ns() / 1_000_000_000).unwrap()
 }
 
-fn upsert(closed: bool) -> String {
+fn upsert_statement(closed: bool) -> String {
     let names: Vec<_> = COLUMNS.iter().map(|(name, _)| *name).collect();
     let values = COLUMNS
         .iter()
         .enumerate()
-        .map(|(place, (name, _))| match name {
+        .map(|(index, (name, _))| match name {
             &"start" => "to_timestamp(start)".to_owned(),
-            name if NUMERIC.contains(&place) => format!("{name}::numeric"),
+            name if NUMERIC.contains(&index) => format!("{name}::numeric"),
             name => (*name).to_owned(),
         });
     let arrays = COLUMNS
         .iter()
         .zip(1..)
-        .map(|((_, kind), place)| format!("${place}::{kind}[]"));
+        .map(|((_, kind), number)| format!("${number}::{kind}[]"));
     let updates = names[4..]
         .iter()
         .map(|name| format!("{name} = excluded.{name}"));
-    let (table, partition, zero) = if closed {
+    let (table, partition_column, partition_value) = if closed {
         ("bars", "", "")
     } else {
         ("open_bars", "partition, ", "0, ")
     };
     format!(
-        "INSERT INTO {table} ({partition}{names}) SELECT {zero}{} FROM unnest({}) AS u ({names}) \
+        "INSERT INTO {table} ({partition_column}{names}) SELECT {partition_value}{} FROM unnest({}) AS u ({names}) \
          ON CONFLICT (venue, symbol, interval_s, start) DO UPDATE SET {}",
         values.collect::<Vec<_>>().join(", "),
         arrays.collect::<Vec<_>>().join(", "),
@@ -145,18 +149,18 @@ fn upsert(closed: bool) -> String {
     )
 }
 
-fn open(bar: &StoredBar) -> &EdgeTrade {
+fn open_trade(bar: &StoredBar) -> &EdgeTrade {
     &bar.row.bar.open
 }
 
-fn close(bar: &StoredBar) -> &EdgeTrade {
+fn close_trade(bar: &StoredBar) -> &EdgeTrade {
     &bar.row.bar.close
 }
 
 fn texts(bars: &[StoredBar], text: impl Fn(&StoredBar) -> String) -> Vec<String> {
-    of(bars, text)
+    column(bars, text)
 }
 
-fn of<T>(bars: &[StoredBar], value: impl Fn(&StoredBar) -> T) -> Vec<T> {
+fn column<T>(bars: &[StoredBar], value: impl Fn(&StoredBar) -> T) -> Vec<T> {
     bars.iter().map(value).collect()
 }

@@ -1,4 +1,4 @@
-//! How a server is reached.
+//! The configuration of the connection to ClickHouse.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,31 +10,32 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use crate::StoreError;
-use crate::password::password;
+use crate::password::read_password;
 
-/// How a ClickHouse server is reached.
+/// The address of a ClickHouse server, with its timeouts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClickHouseConfig {
-    /// The address of its HTTP interface: `http://host:8123`, or `https://host:8443`, which is
-    /// checked against the roots of the web. Without user and password.
+    /// The address of its HTTP interface: `http://host:8123`, or `https://host:8443`, whose
+    /// certificate is checked against the root certificates of the web. It contains neither user
+    /// nor password.
     pub url: String,
-    /// The user.
+    /// The name of the user.
     pub user: String,
-    /// A file that holds the user's password; none for a user without.
+    /// A file that contains the password; `None` if the user has none.
     pub password_file: Option<PathBuf>,
-    /// The database that holds the tables.
+    /// The database that contains the tables.
     pub database: String,
-    /// How long a connection may take to be made.
+    /// How long connecting may take.
     pub connect_timeout: Duration,
-    /// How long a piece of an insert may take to be sent.
+    /// How long sending a piece of an insert may take.
     pub send_timeout: Duration,
-    /// How long an answer may take, until its last row.
+    /// How long a response may take, until its last row.
     pub receive_timeout: Duration,
 }
 
 impl Default for ClickHouseConfig {
     /// `http://127.0.0.1:8123`, user `default` without a password, database `candlewick`; 3 s
-    /// to connect, 10 s to send, 30 s to answer.
+    /// to connect, 10 s to send, 30 s to respond.
     fn default() -> Self {
         Self {
             url: "http://127.0.0.1:8123".to_owned(),
@@ -48,30 +49,30 @@ impl Default for ClickHouseConfig {
     }
 }
 
-/// Below the 10 s after which a server closes an idle connection (`keep_alive_timeout`).
-const IDLE_CONNECTION: Duration = Duration::from_secs(5);
+/// How long an idle connection is kept. It is less than the 10 s after which a server closes one
+/// (`keep_alive_timeout`).
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl ClickHouseConfig {
-    /// What the store is called in errors and logs. It holds no secret.
-    pub(super) fn name(&self) -> String {
+    /// Returns the label of the store in errors and logs. It contains no secret.
+    pub(super) fn label(&self) -> String {
         format!("ClickHouse {} at {}", self.database, self.url)
     }
 
-    /// A client of the server; nothing is sent yet.
-    pub(super) fn client(&self) -> Result<Client, StoreError> {
-        let authority = self.url.split_once("://");
-        let host = match authority {
+    /// Returns a client of the server. Nothing is sent yet.
+    pub(super) fn build_client(&self) -> Result<Client, StoreError> {
+        let host = match self.url.split_once("://") {
             Some(("http" | "https", rest)) => rest.split('/').next().unwrap_or_default(),
             _ => {
-                return Err(Self::unusable(
-                    "its URL starts neither with http:// nor https://",
+                return Err(Self::invalid_config(
+                    "its URL starts with neither http:// nor https://",
                 ));
             }
         };
         if host.contains('@') {
-            // The URL is left out: it may hold a password.
-            return Err(Self::unusable(
-                "its URL names a user; give user and password file apart",
+            // The error leaves out the URL, which may contain a password.
+            return Err(Self::invalid_config(
+                "its URL names a user; give the user and the password file separately",
             ));
         }
         let mut connector = HttpConnector::new();
@@ -79,15 +80,15 @@ impl ClickHouseConfig {
         connector.set_nodelay(true);
         connector.set_keepalive(Some(Duration::from_secs(60)));
         connector.set_connect_timeout(Some(self.connect_timeout));
-        let ring = rustls::crypto::ring::default_provider();
+        let provider = rustls::crypto::ring::default_provider();
         let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(ring)
-            .map_err(|error| Self::unusable(&format!("TLS: {error}")))?
+            .with_provider_and_webpki_roots(provider)
+            .map_err(|error| Self::invalid_config(&format!("TLS: {error}")))?
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector);
         let http = HttpClient::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE_CONNECTION)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .build(connector);
         let mut client = Client::with_http_client(http)
             .with_url(&self.url)
@@ -95,12 +96,12 @@ impl ClickHouseConfig {
             .with_database(&self.database)
             .with_compression(Compression::Lz4);
         if let Some(path) = &self.password_file {
-            client = client.with_password(password(path)?);
+            client = client.with_password(read_password(path)?);
         }
         Ok(client)
     }
 
-    fn unusable(reason: &str) -> StoreError {
+    fn invalid_config(reason: &str) -> StoreError {
         StoreError::Unavailable {
             store: "ClickHouse".to_owned(),
             reason: reason.to_owned(),

@@ -1,22 +1,22 @@
-//! Writing ticks.
+//! Inserting ticks.
 
 use ::clickhouse::Row;
 use ::clickhouse::error::Error;
+use clock::SystemClock;
 use market::{Amendment, AmendmentKind, Side, Trade, TradeId};
 use schemas::TradesRecord;
 use serde::Serialize;
 
-use super::decimal::widened;
-use super::server::Server;
-use crate::deadline::within;
+use super::decimal::to_column;
+use super::server::ClickHouseServer;
 use crate::{StoreError, TickBlock, TickRecord};
 
-/// After how many rows other tasks of the executor get their turn.
-const TURN: usize = 4_096;
+/// After this number of rows the task yields to others.
+const ROWS_PER_YIELD: usize = 4_096;
 
-/// A row of `trades` as it is written.
+/// A row of `trades` that is inserted.
 #[derive(Row, Serialize)]
-struct WrittenTick<'a> {
+struct InsertedRow<'a> {
     venue: &'a str,
     symbol: &'a str,
     hour_ns: i64,
@@ -36,37 +36,40 @@ struct WrittenTick<'a> {
     sender_key: Option<[u8; 16]>,
     sender_index: u64,
     amendment_id: String,
-    place_epoch: Option<u64>,
-    place_offset: Option<u64>,
+    target_epoch: Option<u64>,
+    target_offset: Option<u64>,
 }
 
-/// Values of `kind`.
-pub(super) const TRADE: i8 = 0;
-pub(super) const EDIT: i8 = 1;
-pub(super) const CANCEL: i8 = 2;
+/// The values of the column `kind`.
+pub(super) const KIND_TRADE: i8 = 0;
+pub(super) const KIND_EDIT: i8 = 1;
+pub(super) const KIND_CANCEL: i8 = 2;
 
-/// Values of `side`.
-pub(super) const NO_SIDE: i8 = 0;
-pub(super) const BUY: i8 = 1;
-pub(super) const SELL: i8 = 2;
+/// The values of the column `side`.
+pub(super) const SIDE_NONE: i8 = 0;
+pub(super) const SIDE_BUY: i8 = 1;
+pub(super) const SIDE_SELL: i8 = 2;
 
-/// Values of `id_kind`.
-pub(super) const NO_ID: i8 = 0;
-pub(super) const NUMBER: i8 = 1;
-pub(super) const DIGITS: i8 = 2;
-pub(super) const TEXT: i8 = 3;
+/// The values of the column `id_kind`.
+pub(super) const ID_NONE: i8 = 0;
+pub(super) const ID_NUMBER: i8 = 1;
+pub(super) const ID_DIGITS: i8 = 2;
+pub(super) const ID_TEXT: i8 = 3;
 
-/// Writes blocks of one partition in one insert, which is one block of the server.
+/// Inserts blocks of one partition with one statement, which the server writes as one block.
 ///
-/// All records are read before the first is sent: one that is no tick fails the call, and
-/// nothing of it is written.
-pub(super) async fn insert(server: &Server, blocks: &[TickBlock]) -> Result<(), StoreError> {
+/// All records are decoded before the first row is sent. If one is not a tick, the call fails and
+/// nothing is written.
+pub(super) async fn insert_blocks(
+    server: &ClickHouseServer,
+    blocks: &[TickBlock],
+) -> Result<(), StoreError> {
     let rows = blocks.iter().map(|block| block.ticks.len()).sum();
     let mut ticks = Vec::with_capacity(rows);
     for block in blocks {
         for record in &block.ticks {
-            ticks.push((block, record, decoded(server, record)?));
-            if ticks.len().is_multiple_of(TURN) {
+            ticks.push((block, record, decode_record(server, record)?));
+            if ticks.len().is_multiple_of(ROWS_PER_YIELD) {
                 tokio::task::yield_now().await;
             }
         }
@@ -74,9 +77,9 @@ pub(super) async fn insert(server: &Server, blocks: &[TickBlock]) -> Result<(), 
     if ticks.is_empty() {
         return Ok(());
     }
-    let written = server.check(send(server, blocks, &ticks).await);
+    let written = server.store_result(send_rows(server, blocks, &ticks).await);
     if matches!(written, Err(StoreError::Corrupt { .. })) {
-        // The table may have changed since its columns were asked for.
+        // The table may have changed since the client read its columns.
         server.client().clear_cached_metadata().await;
     }
     written
@@ -84,65 +87,74 @@ pub(super) async fn insert(server: &Server, blocks: &[TickBlock]) -> Result<(), 
 
 type DecodedTick<'a> = (&'a TickBlock, &'a TickRecord, (Trade, Option<Amendment>));
 
-async fn send(
-    server: &Server,
+/// Sends the rows of one insert.
+async fn send_rows(
+    server: &ClickHouseServer,
     blocks: &[TickBlock],
     ticks: &[DecodedTick<'_>],
 ) -> Result<(), Error> {
     let (send_timeout, receive_timeout) = server.timeouts();
-    let begun = server.client().insert::<WrittenTick<'_>>("trades");
-    let begun = within(receive_timeout, begun).await;
+    let begun = server.client().insert::<InsertedRow<'_>>("trades");
+    let begun = clock::timeout(&SystemClock, receive_timeout, begun).await;
     let mut insert = begun
         .unwrap_or(Err(Error::TimedOut))?
         .with_timeouts(Some(send_timeout), Some(receive_timeout))
         .with_setting("insert_deduplicate", "1")
-        .with_setting("insert_deduplication_token", token(blocks))
-        // The rows become one block of the server, and so one part of each day that they were
-        // appended on. Were they cut, each piece would be written by itself.
+        .with_setting("insert_deduplication_token", deduplication_token(blocks))
+        // The server must write the rows as one block, and so as one part for each day of their
+        // append times. If it divided them, each piece would be written separately.
         .with_setting("async_insert", "0")
         .with_setting("max_insert_threads", "1")
         .with_setting("max_insert_block_size", ticks.len().to_string())
         .with_setting("max_insert_block_size_bytes", "0")
         .with_setting("min_insert_block_size_rows", ticks.len().to_string())
         .with_setting("min_insert_block_size_bytes", "0")
-        // A log that is archived late may hold more days than the 100 that are the default.
+        // A log that is archived late may span more days than the 100 that are allowed by default.
         .with_setting("max_partitions_per_insert_block", "0");
     for (number, (block, record, (trade, amendment))) in ticks.iter().enumerate() {
         insert
-            .write(&row(block, record, trade, amendment.as_ref()))
+            .write(&to_row(block, record, trade, amendment.as_ref()))
             .await?;
-        if number % TURN == TURN - 1 {
+        if number % ROWS_PER_YIELD == ROWS_PER_YIELD - 1 {
             tokio::task::yield_now().await;
         }
     }
     insert.end().await
 }
 
-fn decoded(server: &Server, record: &TickRecord) -> Result<(Trade, Option<Amendment>), StoreError> {
+/// Decodes a record, which must be a trade, an edit or a cancel.
+fn decode_record(
+    server: &ClickHouseServer,
+    record: &TickRecord,
+) -> Result<(Trade, Option<Amendment>), StoreError> {
     match TradesRecord::decode(&record.value) {
         Ok(TradesRecord::Trade(trade)) => Ok((trade, None)),
         Ok(TradesRecord::Amendment(amendment, trade)) => Ok((trade, Some(amendment))),
-        Ok(_) => Err(server.corrupt(format!("the record at offset {} is no tick", record.offset))),
+        Ok(_) => Err(server.corrupt(format!(
+            "the record at offset {} is not a tick",
+            record.offset
+        ))),
         Err(error) => {
             Err(server.corrupt(format!("the record at offset {}: {error}", record.offset)))
         }
     }
 }
 
-fn row<'a>(
+/// Converts a tick to the row that is inserted.
+fn to_row<'a>(
     block: &'a TickBlock,
     record: &TickRecord,
     trade: &'a Trade,
     amendment: Option<&'a Amendment>,
-) -> WrittenTick<'a> {
+) -> InsertedRow<'a> {
     let (id_kind, id_number, id_text) = match &trade.id {
-        None => (NO_ID, 0, ""),
-        Some(TradeId::Number(number)) => (NUMBER, *number, ""),
-        Some(TradeId::Digits(text)) => (DIGITS, 0, &**text),
-        Some(TradeId::Text(text)) => (TEXT, 0, &**text),
+        None => (ID_NONE, 0, ""),
+        Some(TradeId::Number(number)) => (ID_NUMBER, *number, ""),
+        Some(TradeId::Digits(text)) => (ID_DIGITS, 0, &**text),
+        Some(TradeId::Text(text)) => (ID_TEXT, 0, &**text),
     };
-    let place = amendment.and_then(|amendment| amendment.place);
-    WrittenTick {
+    let target = amendment.and_then(|amendment| amendment.target_position);
+    InsertedRow {
         venue: block.instrument.venue(),
         symbol: block.instrument.symbol(),
         hour_ns: block.hour_ns,
@@ -152,16 +164,16 @@ fn row<'a>(
         append_time_ns: record.append_time_ns,
         time_ns: trade.time_ns,
         kind: match amendment.map(|amendment| amendment.kind) {
-            None => TRADE,
-            Some(AmendmentKind::Edit) => EDIT,
-            Some(AmendmentKind::Cancel) => CANCEL,
+            None => KIND_TRADE,
+            Some(AmendmentKind::Edit) => KIND_EDIT,
+            Some(AmendmentKind::Cancel) => KIND_CANCEL,
         },
-        price: widened(trade.price),
-        quantity: trade.quantity.map(widened),
+        price: to_column(trade.price),
+        quantity: trade.quantity.map(to_column),
         side: match trade.side {
-            None => NO_SIDE,
-            Some(Side::Buy) => BUY,
-            Some(Side::Sell) => SELL,
+            None => SIDE_NONE,
+            Some(Side::Buy) => SIDE_BUY,
+            Some(Side::Sell) => SIDE_SELL,
         },
         id_kind,
         id_number,
@@ -170,16 +182,16 @@ fn row<'a>(
         sender_key: trade.sender.map(|sender| sender.key),
         sender_index: trade.sender.map_or(0, |sender| sender.index),
         amendment_id: amendment.map_or_else(String::new, |amendment| amendment.id.to_string()),
-        place_epoch: place.map(|place| place.epoch),
-        place_offset: place.map(|place| place.offset),
+        target_epoch: target.map(|position| position.epoch),
+        target_offset: target.map(|position| position.offset),
     }
 }
 
-/// Names what an insert holds: the same for the same records, another for any others.
+/// Returns a token that is equal for two inserts if and only if they hold the same records.
 ///
-/// The digest is over every place, because two inserts may have their first and last place in
-/// common and differ in between.
-fn token(blocks: &[TickBlock]) -> String {
+/// The digest covers every offset, because two inserts may have the same first and last offset and
+/// differ in between.
+fn deduplication_token(blocks: &[TickBlock]) -> String {
     let mut digest = blake3::Hasher::new();
     for block in blocks {
         digest.update(block.instrument.key().as_bytes());
@@ -215,7 +227,7 @@ fn token(blocks: &[TickBlock]) -> String {
 mod tests {
     use bytes::Bytes;
 
-    use super::token;
+    use super::deduplication_token;
     use crate::{TickBlock, TickRecord};
 
     fn block(epoch: u64, partition: u32, offsets: &[u64]) -> TickBlock {
@@ -235,10 +247,10 @@ mod tests {
     }
 
     #[test]
-    fn a_token_names_exactly_the_records() {
-        let known = token(&[block(1, 2, &[3, 4, 9])]);
+    fn a_deduplication_token_identifies_the_records() {
+        let known = deduplication_token(&[block(1, 2, &[3, 4, 9])]);
         assert!(known.starts_with("1-2-3-9-"), "{known}");
-        assert_eq!(known, token(&[block(1, 2, &[3, 4, 9])]));
+        assert_eq!(known, deduplication_token(&[block(1, 2, &[3, 4, 9])]));
         for other in [
             vec![block(1, 2, &[3, 5, 9])],
             vec![block(1, 2, &[3, 9])],
@@ -246,7 +258,7 @@ mod tests {
             vec![block(2, 2, &[3, 4, 9])],
             vec![block(1, 2, &[3]), block(1, 2, &[4, 9])],
         ] {
-            assert_ne!(known, token(&other));
+            assert_ne!(known, deduplication_token(&other));
         }
     }
 }

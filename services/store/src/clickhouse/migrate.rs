@@ -1,132 +1,144 @@
-//! Versions of the tables.
+//! Creating and upgrading the tables, and checking their version.
 //!
-//! ClickHouse has no transactions over DDL: a version is recorded after all of its statements,
-//! each of which may run again.
+//! ClickHouse has no transactions over DDL. A version is recorded after all of its statements, each
+//! of which can be run again.
 
 use ::clickhouse::Row;
 use serde::{Deserialize, Serialize};
 
-use super::server::Server;
+use super::server::ClickHouseServer;
 use crate::StoreError;
 
-/// What makes each version out of the one before; the first makes version 1.
+/// The name and the SQL of each version, which upgrades the tables of the version before it. The
+/// first creates the tables of version [`OLDEST`].
 const MIGRATIONS: &[(&str, &str)] = &[
     (
-        "trades",
-        include_str!("../../migrations/clickhouse/1_trades.sql"),
+        "tables",
+        include_str!("../../migrations/clickhouse/4_tables.sql"),
     ),
     (
         "views",
-        include_str!("../../migrations/clickhouse/2_views.sql"),
-    ),
-    (
-        "append times",
-        include_str!("../../migrations/clickhouse/3_append_times.sql"),
+        include_str!("../../migrations/clickhouse/5_views.sql"),
     ),
 ];
 
-const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_versions (\
+/// The oldest schema that can be read or upgraded.
+const OLDEST: u32 = 4;
+
+const CREATE_VERSIONS_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_versions (\
     version UInt32, name String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3)) \
     ENGINE = ReplacingMergeTree ORDER BY version \
     SETTINGS fsync_after_insert = 1, fsync_part_directory = 1";
 
 #[derive(Row, Serialize, Deserialize)]
-struct Version<'a> {
+struct VersionRow<'a> {
     version: u32,
     name: &'a str,
 }
 
-/// The newest version known here.
-pub(super) fn known() -> u32 {
-    u32::try_from(MIGRATIONS.len()).expect("there are few versions")
+/// Returns the newest version.
+fn newest_version() -> u32 {
+    OLDEST - 1 + u32::try_from(MIGRATIONS.len()).expect("there are few versions")
 }
 
-/// Brings the tables up to date. Answers the version that was found and the one that is there
-/// now.
-pub(super) async fn migrate(server: &Server) -> Result<(u32, u32), StoreError> {
+/// Creates or upgrades the tables. Returns the version that was found, 0 if there were none, and
+/// the version now.
+pub(super) async fn migrate(server: &ClickHouseServer) -> Result<(u32, u32), StoreError> {
     create_database(server).await?;
-    server.execute(VERSIONS).await?;
-    let found = found(server).await?;
-    refuse_newer(server, found)?;
-    for (version, (name, sql)) in (1..).zip(MIGRATIONS).skip(found as usize) {
-        for statement in statements(sql) {
+    server.execute(CREATE_VERSIONS_TABLE).await?;
+    let found = installed_version(server).await?;
+    refuse_other_versions(server, found)?;
+    let missing = (OLDEST..)
+        .zip(MIGRATIONS)
+        .filter(|(version, _)| *version > found);
+    for (version, (name, sql)) in missing {
+        for statement in split_statements(sql) {
             server.execute(&statement).await?;
         }
-        let row = Version { version, name };
+        let row = VersionRow { version, name };
         let insert = async {
             let mut insert = server
                 .client()
-                .insert::<Version<'_>>("schema_versions")
+                .insert::<VersionRow<'_>>("schema_versions")
                 .await?;
             insert.write(&row).await?;
             insert.end().await
         };
-        server.within(insert).await?;
+        server.with_timeout(insert).await?;
     }
-    Ok((found, known()))
+    Ok((found, newest_version()))
 }
 
-/// Checks that the tables are those known here.
-pub(super) async fn verify(server: &Server) -> Result<(), StoreError> {
+/// Fails unless the tables have the newest version.
+pub(super) async fn verify_version(server: &ClickHouseServer) -> Result<(), StoreError> {
     let tables = server
         .client()
         .query("EXISTS TABLE schema_versions")
         .fetch_one::<u8>();
-    let found = match server.within(tables).await? {
+    let found = match server.with_timeout(tables).await? {
         0 => 0,
-        _ => found(server).await?,
+        _ => installed_version(server).await?,
     };
-    refuse_newer(server, found)?;
-    if found == known() {
+    refuse_other_versions(server, found)?;
+    if found == newest_version() {
         return Ok(());
     }
     Err(server.unavailable(format!(
         "its tables have schema {found}, this version reads {}; run `candlewick migrate`",
-        known()
+        newest_version()
     )))
 }
 
-/// The version of the tables; 0 where there are none.
-async fn found(server: &Server) -> Result<u32, StoreError> {
+/// Returns the version of the tables; 0 if none is recorded.
+async fn installed_version(server: &ClickHouseServer) -> Result<u32, StoreError> {
     let version = server
         .client()
         .query("SELECT max(version) FROM schema_versions")
         .fetch_one::<u32>();
-    server.within(version).await
+    server.with_timeout(version).await
 }
 
-fn refuse_newer(server: &Server, found: u32) -> Result<(), StoreError> {
-    if found <= known() {
-        return Ok(());
+/// Fails if the tables are newer than this version, or too old to be upgraded.
+fn refuse_other_versions(server: &ClickHouseServer, found: u32) -> Result<(), StoreError> {
+    let store = || server.label().to_owned();
+    match found {
+        0 => Ok(()),
+        found if found < OLDEST => Err(StoreError::OlderSchema {
+            store: store(),
+            found: found.into(),
+            oldest: OLDEST.into(),
+            remedy: "drop that database and replay the trades",
+        }),
+        found if found > newest_version() => Err(StoreError::NewerSchema {
+            store: store(),
+            found: found.into(),
+            known: newest_version().into(),
+        }),
+        _ => Ok(()),
     }
-    Err(StoreError::Newer {
-        store: server.name().to_owned(),
-        found: found.into(),
-        known: known().into(),
-    })
 }
 
-/// Makes the database where it is not there: the right to do so is needed only then.
-async fn create_database(server: &Server) -> Result<(), StoreError> {
+/// Creates the database if it does not exist. The privilege to do so is needed only then.
+async fn create_database(server: &ClickHouseServer) -> Result<(), StoreError> {
     let database = server.database();
-    let outside = server.client().clone().with_database("system");
-    let there = outside
+    let system_client = server.client().clone().with_database("system");
+    let count = system_client
         .query("SELECT count() FROM system.databases WHERE name = ?")
         .bind(database)
         .fetch_one::<u64>();
-    if server.within(there).await? > 0 {
+    if server.with_timeout(count).await? > 0 {
         return Ok(());
     }
-    let made = outside
+    let created = system_client
         .query("CREATE DATABASE IF NOT EXISTS ?")
         .bind(::clickhouse::sql::Identifier(database))
         .execute();
-    server.within(made).await
+    server.with_timeout(created).await
 }
 
-/// The statements of a file without its comments; each ends with a semicolon at the end of a
+/// Splits a file into its statements, without comments. Each ends with a semicolon at the end of a
 /// line.
-fn statements(sql: &str) -> Vec<String> {
+fn split_statements(sql: &str) -> Vec<String> {
     let mut statements = Vec::new();
     let mut current = String::new();
     for line in sql.lines() {
@@ -149,29 +161,29 @@ fn statements(sql: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MIGRATIONS, statements};
+    use super::{MIGRATIONS, split_statements};
 
     #[test]
-    fn a_file_is_cut_into_its_statements() {
+    fn a_file_is_split_into_its_statements() {
         let sql = "-- One; two.\nCREATE TABLE a ( -- a;\n    b Int8\n);\n\nSELECT 1;\n";
         assert_eq!(
-            statements(sql),
+            split_statements(sql),
             ["CREATE TABLE a (\n    b Int8\n)", "SELECT 1"]
         );
     }
 
     #[test]
-    fn each_statement_may_run_again() {
-        let again = [
+    fn each_statement_can_be_run_again() {
+        let repeatable = [
             "CREATE TABLE IF NOT EXISTS ",
             "CREATE OR REPLACE VIEW ",
             "ALTER TABLE ",
         ];
         for (name, sql) in MIGRATIONS {
-            let statements = statements(sql);
+            let statements = split_statements(sql);
             assert!(!statements.is_empty(), "{name}");
             for statement in statements {
-                let is_known = again.iter().any(|start| statement.starts_with(start));
+                let is_known = repeatable.iter().any(|start| statement.starts_with(start));
                 assert!(is_known, "{name}: {statement}");
             }
         }

@@ -1,22 +1,25 @@
-//! Reading ticks back.
+//! Reading ticks.
 
 use ::clickhouse::Row;
 use ::clickhouse::error::Error;
-use market::{Amendment, AmendmentKind, Instrument, Position, Sender, Side, Trade, TradeId};
+use market::{Amendment, AmendmentKind, Instrument, Position, SenderId, Side, Trade, TradeId};
 use serde::Deserialize;
 
-use super::decimal::narrowed;
-use super::insert::{BUY, CANCEL, DIGITS, EDIT, NO_ID, NO_SIDE, NUMBER, SELL, TEXT, TRADE};
-use super::server::Server;
-use crate::tick_store::once_in_order;
+use super::decimal::from_column;
+use super::insert::{
+    ID_DIGITS, ID_NONE, ID_NUMBER, ID_TEXT, KIND_CANCEL, KIND_EDIT, KIND_TRADE, SIDE_BUY,
+    SIDE_NONE, SIDE_SELL,
+};
+use super::server::ClickHouseServer;
+use crate::tick_store::sort_and_dedup;
 use crate::{StoreError, Tick};
 
-/// After how many rows other tasks of the executor get their turn.
-const TURN: usize = 4_096;
+/// After this number of rows the task yields to others.
+const ROWS_PER_YIELD: usize = 4_096;
 
-/// A row of `trades` as it is read.
+/// A row of `trades` that is read.
 #[derive(Row, Deserialize)]
-struct ReadTick<'a> {
+struct SelectedRow<'a> {
     epoch: u64,
     partition: u32,
     offset: u64,
@@ -34,19 +37,20 @@ struct ReadTick<'a> {
     sender_key: Option<[u8; 16]>,
     sender_index: u64,
     amendment_id: &'a str,
-    place_epoch: Option<u64>,
-    place_offset: Option<u64>,
+    target_epoch: Option<u64>,
+    target_offset: Option<u64>,
 }
 
-/// Repeats that merges have not come to yet are dropped here and not by `FINAL`: all rows of a
-/// range are wanted and their order is another one, so the server would sort them twice.
-const TICKS: &str = "SELECT ?fields FROM trades \
+/// Repeated rows that the server has not merged yet are removed by this process and not by `FINAL`:
+/// the result needs another order anyway, so with `FINAL` rows would be sorted twice.
+const SELECT_TICKS: &str = "SELECT ?fields FROM trades \
     WHERE venue = ? AND symbol = ? AND hour_ns >= ? AND hour_ns < ? \
     AND time_ns >= ? AND time_ns < ?";
 
-/// The ticks of an instrument within `[start_ns, end_ns)`; `hour_ns` is the hour of its start.
-pub(super) async fn read(
-    server: &Server,
+/// Returns the ticks of an instrument within `[start_ns, end_ns)`. `hour_ns` is the start of the
+/// hour that contains `start_ns`.
+pub(super) async fn read_ticks(
+    server: &ClickHouseServer,
     instrument: &Instrument,
     hour_ns: i64,
     start_ns: i64,
@@ -54,7 +58,7 @@ pub(super) async fn read(
 ) -> Result<Vec<Tick>, StoreError> {
     let query = server
         .client()
-        .query(TICKS)
+        .query(SELECT_TICKS)
         .bind(instrument.venue())
         .bind(instrument.symbol())
         .bind(hour_ns)
@@ -64,49 +68,49 @@ pub(super) async fn read(
     let mut ticks = Vec::new();
     let mut malformed = None;
     let collected = async {
-        let mut rows = query.fetch::<ReadTick<'_>>()?;
+        let mut rows = query.fetch::<SelectedRow<'_>>()?;
         while let Some(row) = rows.next().await? {
-            match row.tick() {
+            match row.to_tick() {
                 Ok(tick) => ticks.push((row.partition, tick)),
                 Err(column) => {
                     malformed = Some((row.partition, row.epoch, row.offset, column));
                     break;
                 }
             }
-            if ticks.len().is_multiple_of(TURN) {
+            if ticks.len().is_multiple_of(ROWS_PER_YIELD) {
                 tokio::task::yield_now().await;
             }
         }
         Ok::<_, Error>(())
     };
-    server.within(collected).await?;
+    server.with_timeout(collected).await?;
     if let Some((partition, epoch, offset, column)) = malformed {
         return Err(server.corrupt(format!(
             "the tick of partition {partition} at ({epoch}, {offset}): {column} is malformed"
         )));
     }
-    Ok(once_in_order(ticks))
+    Ok(sort_and_dedup(ticks))
 }
 
-impl ReadTick<'_> {
-    /// The tick, or the column that holds what no tick has.
-    fn tick(&self) -> Result<Tick, &'static str> {
+impl SelectedRow<'_> {
+    /// Converts the row to a tick. The error names a column whose value no tick has.
+    fn to_tick(&self) -> Result<Tick, &'static str> {
         let trade = Trade {
             time_ns: self.time_ns,
-            price: narrowed(self.price).ok_or("price")?,
+            price: from_column(self.price).ok_or("price")?,
             quantity: match self.quantity {
-                Some(wide) => Some(narrowed(wide).ok_or("quantity")?),
+                Some(number) => Some(from_column(number).ok_or("quantity")?),
                 None => None,
             },
             side: match self.side {
-                NO_SIDE => None,
-                BUY => Some(Side::Buy),
-                SELL => Some(Side::Sell),
+                SIDE_NONE => None,
+                SIDE_BUY => Some(Side::Buy),
+                SIDE_SELL => Some(Side::Sell),
                 _ => return Err("side"),
             },
-            id: self.id()?,
+            id: self.trade_id()?,
             scope: self.scope.map(Into::into),
-            sender: self.sender_key.map(|key| Sender {
+            sender: self.sender_key.map(|key| SenderId {
                 key,
                 index: self.sender_index,
             }),
@@ -122,16 +126,16 @@ impl ReadTick<'_> {
         })
     }
 
-    fn id(&self) -> Result<Option<TradeId>, &'static str> {
+    fn trade_id(&self) -> Result<Option<TradeId>, &'static str> {
         match self.id_kind {
-            NO_ID => Ok(None),
-            NUMBER => Ok(Some(TradeId::Number(self.id_number))),
-            kind @ (DIGITS | TEXT) => {
+            ID_NONE => Ok(None),
+            ID_NUMBER => Ok(Some(TradeId::Number(self.id_number))),
+            kind @ (ID_DIGITS | ID_TEXT) => {
                 let id = TradeId::parse(self.id_text).map_err(|_| "id_text")?;
                 let found = match &id {
-                    TradeId::Number(_) => NUMBER,
-                    TradeId::Digits(_) => DIGITS,
-                    TradeId::Text(_) => TEXT,
+                    TradeId::Number(_) => ID_NUMBER,
+                    TradeId::Digits(_) => ID_DIGITS,
+                    TradeId::Text(_) => ID_TEXT,
                 };
                 if found == kind {
                     Ok(Some(id))
@@ -145,20 +149,20 @@ impl ReadTick<'_> {
 
     fn amendment(&self) -> Result<Option<Amendment>, &'static str> {
         let kind = match self.kind {
-            TRADE => return Ok(None),
-            EDIT => AmendmentKind::Edit,
-            CANCEL => AmendmentKind::Cancel,
+            KIND_TRADE => return Ok(None),
+            KIND_EDIT => AmendmentKind::Edit,
+            KIND_CANCEL => AmendmentKind::Cancel,
             _ => return Err("kind"),
         };
-        let place = match (self.place_epoch, self.place_offset) {
+        let target_position = match (self.target_epoch, self.target_offset) {
             (Some(epoch), Some(offset)) => Some(Position { epoch, offset }),
             (None, None) => None,
-            _ => return Err("place_offset"),
+            _ => return Err("target_offset"),
         };
         Ok(Some(Amendment {
             id: TradeId::parse(self.amendment_id).map_err(|_| "amendment_id")?,
             kind,
-            place,
+            target_position,
         }))
     }
 }

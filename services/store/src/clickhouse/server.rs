@@ -1,36 +1,36 @@
-//! One database of a server, and what its failures mean.
+//! A database of a ClickHouse server, and what its errors mean to callers of the store.
 
 use std::future::Future;
 use std::time::Duration;
 
 use ::clickhouse::Client;
 use ::clickhouse::error::Error;
+use clock::SystemClock;
 
 use super::config::ClickHouseConfig;
 use crate::StoreError;
-use crate::deadline::within;
 use crate::metrics::Metrics;
 
-/// Exceptions of a server that say that its tables are not ours, by their numbers
+/// The codes of the exceptions that mean that the tables are not those of this store
 /// (<https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp>): no such
 /// column in table, illegal type of argument, unknown identifier, type mismatch, unknown table.
-const NOT_OURS: [u32; 5] = [16, 43, 47, 53, 60];
+const WRONG_TABLE_CODES: [u32; 5] = [16, 43, 47, 53, 60];
 
 /// A database of a server.
-pub(super) struct Server {
+pub(super) struct ClickHouseServer {
     client: Client,
-    name: String,
+    label: String,
     database: String,
     send_timeout: Duration,
     receive_timeout: Duration,
     metrics: Metrics,
 }
 
-impl Server {
-    pub(super) fn of(config: &ClickHouseConfig) -> Result<Self, StoreError> {
+impl ClickHouseServer {
+    pub(super) fn new(config: &ClickHouseConfig) -> Result<Self, StoreError> {
         Ok(Self {
-            client: config.client()?,
-            name: config.name(),
+            client: config.build_client()?,
+            label: config.label(),
             database: config.database.clone(),
             send_timeout: config.send_timeout,
             receive_timeout: config.receive_timeout,
@@ -42,8 +42,8 @@ impl Server {
         &self.client
     }
 
-    pub(super) fn name(&self) -> &str {
-        &self.name
+    pub(super) fn label(&self) -> &str {
+        &self.label
     }
 
     pub(super) fn database(&self) -> &str {
@@ -58,37 +58,40 @@ impl Server {
         (self.send_timeout, self.receive_timeout)
     }
 
-    /// Runs a statement that answers nothing.
+    /// Runs a statement that returns no rows.
     pub(super) async fn execute(&self, sql: &str) -> Result<(), StoreError> {
-        self.within(self.client.query_raw(sql).execute()).await
+        self.with_timeout(self.client.query_raw(sql).execute())
+            .await
     }
 
-    /// Waits for an answer, and for no longer than one may take.
-    pub(super) async fn within<T>(
+    /// Waits for a response, at most for the receive timeout.
+    pub(super) async fn with_timeout<T>(
         &self,
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, StoreError> {
-        let answer = within(self.receive_timeout, call).await;
-        self.check(answer.unwrap_or(Err(Error::TimedOut)))
+        let response = clock::timeout(&SystemClock, self.receive_timeout, call).await;
+        self.store_result(response.unwrap_or(Err(Error::TimedOut)))
     }
 
-    /// Makes of a failure what the callers of a store know.
-    pub(super) fn check<T>(&self, result: Result<T, Error>) -> Result<T, StoreError> {
+    /// Converts an error of the client into one of the store, and counts it.
+    pub(super) fn store_result<T>(&self, result: Result<T, Error>) -> Result<T, StoreError> {
         result.map_err(|error| match &error {
-            Error::BadResponse(text) if code(text).is_some_and(|code| NOT_OURS.contains(&code)) => {
+            Error::BadResponse(text)
+                if exception_code(text).is_some_and(|code| WRONG_TABLE_CODES.contains(&code)) =>
+            {
                 self.corrupt(error.to_string())
             }
             Error::BadResponse(_) | Error::Network(_) | Error::TimedOut | Error::Other(_) => {
-                self.unavailable(chain(&error))
+                self.unavailable(with_causes(&error))
             }
-            _ => self.corrupt(chain(&error)),
+            _ => self.corrupt(with_causes(&error)),
         })
     }
 
     pub(super) fn unavailable(&self, reason: String) -> StoreError {
         self.metrics.errors.increment(1);
         StoreError::Unavailable {
-            store: self.name.clone(),
+            store: self.label.clone(),
             reason,
         }
     }
@@ -96,27 +99,26 @@ impl Server {
     pub(super) fn corrupt(&self, reason: String) -> StoreError {
         self.metrics.errors.increment(1);
         StoreError::Corrupt {
-            store: self.name.clone(),
+            store: self.label.clone(),
             reason,
         }
     }
 }
 
-/// The number of a server's exception, which its text begins with. The client gives nothing
-/// else of it.
-fn code(text: &str) -> Option<u32> {
+/// Parses the code of a server's exception from its text: the client returns it in no other form.
+fn exception_code(text: &str) -> Option<u32> {
     let (number, _) = text.strip_prefix("Code: ")?.split_once('.')?;
     number.parse().ok()
 }
 
-/// An error with what caused it.
-fn chain(error: &Error) -> String {
+/// Returns the text of an error, followed by its causes.
+fn with_causes(error: &Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        let further = error.to_string();
-        if !text.ends_with(&further) {
-            text = format!("{text}: {further}");
+        let cause_text = error.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
         }
         cause = error.source();
     }
@@ -125,12 +127,12 @@ fn chain(error: &Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::code;
+    use super::exception_code;
 
     #[test]
-    fn an_exception_begins_with_its_number() {
+    fn the_code_of_an_exception_is_parsed() {
         let text = "Code: 60. DB::Exception: Table a.trades does not exist. (UNKNOWN_TABLE)";
-        assert_eq!(code(text), Some(60));
-        assert_eq!(code("502 Bad Gateway"), None);
+        assert_eq!(exception_code(text), Some(60));
+        assert_eq!(exception_code("502 Bad Gateway"), None);
     }
 }

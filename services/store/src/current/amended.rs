@@ -35,11 +35,11 @@ pub struct AmendmentIndex {
 
 impl AmendmentIndex {
     /// Notes an edit or a cancel that counts. The order does not matter; a trade is ignored.
-    pub fn note(&mut self, tick: &Tick, settings: &VenueSettings) {
+    pub fn insert(&mut self, tick: &Tick, settings: &VenueSettings) {
         let Some(amendment) = &tick.amendment else {
             return;
         };
-        let target = match amendment.place {
+        let target = match amendment.target_position {
             Some(place) => Target::Place(place, tick.trade.time_ns),
             None => match of(&tick.trade, settings) {
                 Some(target) => target,
@@ -89,7 +89,7 @@ impl AmendmentIndex {
 }
 
 fn of(trade: &Trade, settings: &VenueSettings) -> Option<Target> {
-    let identity = settings.identity(trade)?;
-    let id = identity.id.owned();
+    let identity = settings.trade_identity(trade)?;
+    let id = identity.id.to_trade_id();
     Some(Target::Id(SetKey::of(&identity), id, trade.time_ns))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use market::Identity;
+use market::TradeIdentity;
 
 /// What an id is unique within.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -17,11 +17,11 @@ pub(super) struct SetKey {
 }
 
 impl SetKey {
-    pub(super) fn of(identity: &Identity<'_>) -> Self {
+    pub(super) fn of(identity: &TradeIdentity<'_>) -> Self {
         Self {
             until_ns: identity.bucket_ns.map_or(i64::MAX, |(_, end_ns)| end_ns),
             scope: identity.scope.cloned(),
-            sender: identity.sender,
+            sender: identity.sender_key,
         }
     }
 }

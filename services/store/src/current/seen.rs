@@ -6,7 +6,7 @@ use market::TradeId;
 
 use super::UnmatchedDuplicate;
 use crate::Tick;
-use market::IdRef as Id;
+use market::TradeIdRef as Id;
 
 /// The ids of one set that were seen.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ impl Seen {
         let newest_ns = self.newest_append_ns.get_or_insert(append_time_ns);
         *newest_ns = append_time_ns.max(*newest_ns);
         if !self.waiting.is_empty() {
-            self.waiting.remove(&id.owned());
+            self.waiting.remove(&id.to_trade_id());
         }
         is_new
     }
@@ -42,7 +42,7 @@ impl Seen {
         };
         if !is_seen {
             self.waiting
-                .entry(id.owned())
+                .entry(id.to_trade_id())
                 .or_insert(UnmatchedDuplicate {
                     position: tick.position,
                     time_ns: tick.trade.time_ns,

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use market::{
-    DAY_NS, Decimal, EdgeTrade, HORIZON_NS, HOUR_NS, IdScheme, IdScope, Sender, Trade, TradeId,
+    DAY_NS, Decimal, EdgeTrade, HORIZON_NS, HOUR_NS, IdScheme, IdScope, SenderId, Trade, TradeId,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -51,7 +51,7 @@ fn tick(offset: u64, time_ns: i64, id: Option<&str>) -> Tick {
 
 fn sent(offset: u64, time_ns: i64, key: u8, index: u64) -> Tick {
     let mut tick = tick(offset, time_ns, None);
-    tick.trade.sender = Some(Sender {
+    tick.trade.sender = Some(SenderId {
         key: [key; 16],
         index,
     });
@@ -61,8 +61,8 @@ fn sent(offset: u64, time_ns: i64, key: u8, index: u64) -> Tick {
 fn range(first: u64, end: u64, verdict: Verdict) -> ExcludedRange {
     ExcludedRange {
         epoch: 1,
-        first,
-        end,
+        first_offset: first,
+        end_offset: end,
         verdict,
         append_time_ns: 0,
     }
@@ -157,11 +157,15 @@ fn what_counts_twice_and_what_is_lost_is_told() {
             TickStatus::Excluded(Verdict::Duplicate),
         ),
         (tick(3, HOUR_NS, Some("1")), None, TickStatus::Counted),
-        (tick(4, HOUR_NS, Some("1")), None, TickStatus::Repeated),
+        (
+            tick(4, HOUR_NS, Some("1")),
+            None,
+            TickStatus::MissedDuplicate,
+        ),
         (tick(100, HOUR_NS, Some("1")), None, TickStatus::Undecided),
     ];
     for (tick, verdict, expected) in steps {
-        assert_eq!(current.admit(&tick, verdict), expected, "{tick:?}");
+        assert_eq!(current.classify(&tick, verdict), expected, "{tick:?}");
     }
     assert_eq!(current.forget_before(i64::MAX - 1), []);
     let lost = current.forget_before(i64::MAX);
@@ -176,13 +180,19 @@ fn what_counts_twice_and_what_is_lost_is_told() {
 fn hours_are_forgotten_once_they_are_over() {
     let mut current = CurrentTrades::new(PLAIN, NEXT);
     let text = |offset, time_ns| tick(offset, time_ns, Some("a"));
-    assert_eq!(current.admit(&text(0, 5), None), TickStatus::Counted);
-    assert_eq!(current.admit(&text(1, HOUR_NS), None), TickStatus::Counted);
-    let left_out = current.admit(&sent(2, HOUR_NS, 1, 1), Some(Verdict::Duplicate));
+    assert_eq!(current.classify(&text(0, 5), None), TickStatus::Counted);
+    assert_eq!(
+        current.classify(&text(1, HOUR_NS), None),
+        TickStatus::Counted
+    );
+    let left_out = current.classify(&sent(2, HOUR_NS, 1, 1), Some(Verdict::Duplicate));
     assert_eq!(left_out, TickStatus::Excluded(Verdict::Duplicate));
     assert_eq!(current.forget_before(HOUR_NS), []);
-    assert_eq!(current.admit(&text(3, 5), None), TickStatus::Counted);
-    assert_eq!(current.admit(&text(4, HOUR_NS), None), TickStatus::Repeated);
+    assert_eq!(current.classify(&text(3, 5), None), TickStatus::Counted);
+    assert_eq!(
+        current.classify(&text(4, HOUR_NS), None),
+        TickStatus::MissedDuplicate
+    );
     assert_eq!(current.forget_before(2 * HOUR_NS).len(), 1);
     assert!(current.others.is_empty() && current.current.is_none());
 }
@@ -205,10 +215,10 @@ prop_compose! {
 proptest! {
     #[test]
     fn the_order_is_that_of_edges(ticks in vec(any_tick(), 2)) {
-        let edge = |tick: &Tick| EdgeTrade::of(&tick.trade, tick.position);
+        let edge = |tick: &Tick| EdgeTrade::from_trade(&tick.trade, tick.position);
         prop_assert_eq!(
             order(&ticks[0], &ticks[1]),
-            edge(&ticks[0]).order(&edge(&ticks[1]))
+            edge(&ticks[0]).cmp_trade_order(&edge(&ticks[1]))
         );
     }
 
@@ -244,12 +254,12 @@ proptest! {
                 ..range(first, first + length, Verdict::Duplicate)
             });
         }
-        rejected.sort_by_key(|range| (range.epoch, range.first));
+        rejected.sort_by_key(|range| (range.epoch, range.first_offset));
         let position = Position { epoch: position.0, offset: position.1 };
         let holds = rejected.iter().any(|range| {
             range.epoch == position.epoch
-                && (range.first..range.end).contains(&position.offset)
+                && (range.first_offset..range.end_offset).contains(&position.offset)
         });
-        prop_assert_eq!(verdict_of(position, &rejected).is_some(), holds);
+        prop_assert_eq!(find_verdict(position, &rejected).is_some(), holds);
     }
 }

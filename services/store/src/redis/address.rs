@@ -1,90 +1,95 @@
-//! Where Redis is, as a URL says it.
+//! The address of Redis, parsed from a URL.
 //!
-//! | URL | what |
+//! | URL | address |
 //! |---|---|
 //! | `redis://host:port/db` | one server |
-//! | `redis+sentinel://host:port,host:port/name/db` | the master of that name, by its Sentinels |
-//! | `redis+cluster://host:port,host:port` | a Cluster, by some of its nodes |
+//! | `redis+sentinel://host:port,host:port/name/db` | the master of that name, found through its Sentinels |
+//! | `redis+cluster://host:port,host:port` | a Cluster, found through some of its nodes |
 //!
-//! With `rediss` in place of `redis` it is TLS, of which a certificate is checked against the
-//! roots of the web and those of the system. Ports and database may be left out.
+//! With `rediss` in place of `redis` the connection uses TLS, and certificates are checked against
+//! the root certificates of the web and of the system. Ports and the database may be omitted.
 
 use deadpool_redis::{ConnectionAddr, ConnectionInfo, ProtocolVersion, RedisConnectionInfo};
 
-/// What kind of Redis it is.
+/// The kind of a Redis deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum DeploymentKind {
+    /// One server.
     Single,
-    /// With the name of the master.
+    /// The master that Sentinels report for this name.
     Sentinel(String),
+    /// A Redis Cluster.
     Cluster,
 }
 
-/// Where Redis is.
+/// The address of a Redis deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Address {
-    pub(super) kind: Kind,
-    pub(super) tls: bool,
+pub(super) struct RedisAddress {
+    pub(super) kind: DeploymentKind,
+    pub(super) uses_tls: bool,
+    /// Hosts and ports: of the server, the Sentinels, or some nodes of the Cluster.
     pub(super) nodes: Vec<(String, u16)>,
+    /// The number of the database.
     pub(super) database: i64,
 }
 
-impl Address {
-    /// Reads a URL; otherwise says what is wrong with it, without repeating it: it may hold a
-    /// password.
+impl RedisAddress {
+    /// Parses a URL. An error does not quote the URL, which may contain a password.
     pub(super) fn parse(url: &str) -> Result<Self, &'static str> {
         let (scheme, rest) = url.split_once("://").ok_or("its URL has no scheme")?;
         let (scheme, kind) = scheme.split_once('+').unwrap_or((scheme, ""));
-        let tls = match scheme {
+        let uses_tls = match scheme {
             "redis" => false,
             "rediss" => true,
-            _ => return Err("its URL starts with none of redis:// and rediss://"),
+            _ => return Err("its URL starts with neither redis:// nor rediss://"),
         };
         if rest.contains(['@', '?', '#']) {
-            return Err("its URL has more than hosts; give user and password file apart");
+            return Err(
+                "its URL has more than hosts; give the user and the password file separately",
+            );
         }
         let mut parts = rest.trim_end_matches('/').split('/');
         let hosts = parts.next().unwrap_or_default();
         let default_port = if kind == "sentinel" { 26_379 } else { 6_379 };
-        let nodes = hosts.split(',').map(|host| node(host, default_port));
+        let nodes = hosts.split(',').map(|host| parse_node(host, default_port));
         let nodes = nodes.collect::<Result<Vec<_>, _>>()?;
         let kind = match kind {
-            "" if nodes.len() == 1 => Kind::Single,
-            "" => return Err("its URL names several hosts of one server"),
+            "" if nodes.len() == 1 => DeploymentKind::Single,
+            "" => return Err("its URL names several hosts for one server"),
             "sentinel" => {
                 let name = parts.next().filter(|name| !name.is_empty());
-                Kind::Sentinel(name.ok_or("its URL names no master")?.to_owned())
+                DeploymentKind::Sentinel(name.ok_or("its URL names no master")?.to_owned())
             }
-            "cluster" => Kind::Cluster,
-            _ => return Err("its URL is of neither redis+sentinel:// nor redis+cluster://"),
+            "cluster" => DeploymentKind::Cluster,
+            _ => return Err("its URL starts with neither redis+sentinel:// nor redis+cluster://"),
         };
         let database = match parts.next() {
             None => 0,
-            Some(_) if kind == Kind::Cluster => return Err("a Cluster has no databases"),
+            Some(_) if kind == DeploymentKind::Cluster => return Err("a Cluster has no databases"),
             Some(text) => text
                 .parse::<u16>()
-                .map_err(|_| "its URL ends in no number of a database")?
+                .map_err(|_| "its URL does not end in the number of a database")?
                 .into(),
         };
         if parts.next().is_some() {
-            return Err("its URL has more parts than a database");
+            return Err("its URL has more parts after the database");
         }
         Ok(Self {
             kind,
-            tls,
+            uses_tls,
             nodes,
             database,
         })
     }
 
-    /// How each of the nodes is reached.
-    pub(super) fn connections(
+    /// Returns how to connect to each of the nodes.
+    pub(super) fn connection_infos(
         &self,
         user: Option<&str>,
         password: Option<&str>,
     ) -> Vec<ConnectionInfo> {
         let connection = |(host, port): &(String, u16)| ConnectionInfo {
-            addr: if self.tls {
+            addr: if self.uses_tls {
                 ConnectionAddr::TcpTls {
                     host: host.clone(),
                     port: *port,
@@ -95,20 +100,20 @@ impl Address {
             },
             redis: RedisConnectionInfo {
                 // A Sentinel has no databases.
-                db: if self.kind == Kind::Single {
+                db: if self.kind == DeploymentKind::Single {
                     self.database
                 } else {
                     0
                 },
-                ..credentials(user, password)
+                ..with_credentials(user, password)
             },
         };
         self.nodes.iter().map(connection).collect()
     }
 }
 
-/// What is said after connecting; of database 0.
-pub(super) fn credentials(user: Option<&str>, password: Option<&str>) -> RedisConnectionInfo {
+/// Returns the settings of a connection to database 0 with a user and a password.
+pub(super) fn with_credentials(user: Option<&str>, password: Option<&str>) -> RedisConnectionInfo {
     RedisConnectionInfo {
         db: 0,
         username: user.map(str::to_owned),
@@ -117,13 +122,13 @@ pub(super) fn credentials(user: Option<&str>, password: Option<&str>) -> RedisCo
     }
 }
 
-/// A host and a port; an IPv6 address is in brackets.
-fn node(text: &str, default_port: u16) -> Result<(String, u16), &'static str> {
+/// Parses a host and an optional port. An IPv6 address is in brackets.
+fn parse_node(text: &str, default_port: u16) -> Result<(String, u16), &'static str> {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => {
             let port = port
                 .parse()
-                .map_err(|_| "its URL has a port that is no number")?;
+                .map_err(|_| "its URL has a port that is not a number")?;
             (host, port)
         }
         _ => (text, default_port),
@@ -140,37 +145,42 @@ fn node(text: &str, default_port: u16) -> Result<(String, u16), &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Address, Kind};
+    use super::{DeploymentKind, RedisAddress};
 
-    fn address(kind: Kind, tls: bool, nodes: &[(&str, u16)], database: i64) -> Address {
+    fn address(
+        kind: DeploymentKind,
+        uses_tls: bool,
+        nodes: &[(&str, u16)],
+        database: i64,
+    ) -> RedisAddress {
         let node = |(host, port): &(&str, u16)| ((*host).to_owned(), *port);
-        Address {
+        RedisAddress {
             kind,
-            tls,
+            uses_tls,
             nodes: nodes.iter().map(node).collect(),
             database,
         }
     }
 
     #[test]
-    fn urls_of_every_kind_are_read() {
-        let sentinel = || Kind::Sentinel("main".to_owned());
+    fn urls_of_every_kind_are_parsed() {
+        let sentinel = || DeploymentKind::Sentinel("main".to_owned());
         for (url, expected) in [
             (
                 "redis://a",
-                address(Kind::Single, false, &[("a", 6_379)], 0),
+                address(DeploymentKind::Single, false, &[("a", 6_379)], 0),
             ),
             (
                 "rediss://a:7/3",
-                address(Kind::Single, true, &[("a", 7)], 3),
+                address(DeploymentKind::Single, true, &[("a", 7)], 3),
             ),
             (
                 "redis://[::1]:7/",
-                address(Kind::Single, false, &[("::1", 7)], 0),
+                address(DeploymentKind::Single, false, &[("::1", 7)], 0),
             ),
             (
                 "redis://[::1]",
-                address(Kind::Single, false, &[("::1", 6_379)], 0),
+                address(DeploymentKind::Single, false, &[("::1", 6_379)], 0),
             ),
             (
                 "redis+sentinel://a:1,b/main/2",
@@ -182,15 +192,15 @@ mod tests {
             ),
             (
                 "redis+cluster://a,b:1",
-                address(Kind::Cluster, false, &[("a", 6_379), ("b", 1)], 0),
+                address(DeploymentKind::Cluster, false, &[("a", 6_379), ("b", 1)], 0),
             ),
         ] {
-            assert_eq!(Address::parse(url), Ok(expected), "{url}");
+            assert_eq!(RedisAddress::parse(url), Ok(expected), "{url}");
         }
     }
 
     #[test]
-    fn other_urls_are_refused_without_being_repeated() {
+    fn other_urls_are_refused_and_not_quoted() {
         for url in [
             "",
             "host:6379",
@@ -207,7 +217,7 @@ mod tests {
             "redis+cluster://a/0",
             "redis+swordfish://a",
         ] {
-            let reason = Address::parse(url).unwrap_err();
+            let reason = RedisAddress::parse(url).unwrap_err();
             assert!(!reason.contains("swordfish"), "{url}: {reason}");
         }
     }

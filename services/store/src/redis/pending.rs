@@ -1,4 +1,4 @@
-//! Prices that are waiting to be written: the newest of each instrument.
+//! Queued prices that are not written yet: the newest of each instrument.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,41 +9,41 @@ use tokio::sync::Notify;
 
 use crate::NewestPrice;
 
-/// How many instruments may wait.
-const MOST_INSTRUMENTS: usize = 65_536;
+/// The greatest number of instruments with a queued price.
+const MAX_INSTRUMENTS: usize = 65_536;
 
-/// Prices that are waiting to be written.
+/// Queued prices that are not written yet.
 #[derive(Default)]
-pub(super) struct Pending {
+pub(super) struct PendingPrices {
     prices: Mutex<HashMap<Instrument, NewestPrice>>,
-    offered: Notify,
+    added: Notify,
 }
 
-impl Pending {
-    /// Takes prices over; a newer one replaces the one that waits. Answers how many there was
-    /// no room for.
-    pub(super) fn offer(&self, offered: Vec<NewestPrice>) -> u64 {
+impl PendingPrices {
+    /// Adds prices. A newer price of an instrument replaces the queued one. Returns how many prices
+    /// were dropped because the queue is full.
+    pub(super) fn add(&self, new_prices: Vec<NewestPrice>) -> u64 {
         let mut dropped = 0;
         {
             let mut prices = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
-            for price in offered {
-                let is_full = prices.len() >= MOST_INSTRUMENTS;
+            for price in new_prices {
+                let is_full = prices.len() >= MAX_INSTRUMENTS;
                 match prices.entry(price.instrument.clone()) {
-                    Entry::Occupied(mut known) if known.get().through <= price.through => {
-                        known.insert(price);
+                    Entry::Occupied(mut queued) if queued.get().through <= price.through => {
+                        queued.insert(price);
                     }
                     Entry::Occupied(_) => {}
                     Entry::Vacant(_) if is_full => dropped += 1,
-                    Entry::Vacant(room) => _ = room.insert(price),
+                    Entry::Vacant(entry) => _ = entry.insert(price),
                 }
             }
         }
-        self.offered.notify_one();
+        self.added.notify_one();
         dropped
     }
 
-    /// Waits until there are some, and takes all.
-    pub(super) async fn take(&self) -> Vec<NewestPrice> {
+    /// Waits until prices are queued, and removes all of them.
+    pub(super) async fn take_all(&self) -> Vec<NewestPrice> {
         loop {
             let taken = {
                 let mut prices = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,7 +52,7 @@ impl Pending {
             if !taken.is_empty() {
                 return taken.into_values().collect();
             }
-            self.offered.notified().await;
+            self.added.notified().await;
         }
     }
 }
@@ -61,7 +61,7 @@ impl Pending {
 mod tests {
     use market::{Decimal, Position};
 
-    use super::{MOST_INSTRUMENTS, Pending};
+    use super::{MAX_INSTRUMENTS, PendingPrices};
     use crate::NewestPrice;
 
     fn price(symbol: usize, offset: u64) -> NewestPrice {
@@ -74,26 +74,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_newest_of_each_waits() {
-        let pending = Pending::default();
-        assert_eq!(
-            pending.offer(vec![price(1, 5), price(2, 1), price(1, 7)]),
-            0
-        );
-        assert_eq!(pending.offer(vec![price(1, 6)]), 0);
-        let mut taken = pending.take().await;
+    async fn the_newest_price_of_each_instrument_is_queued() {
+        let pending = PendingPrices::default();
+        assert_eq!(pending.add(vec![price(1, 5), price(2, 1), price(1, 7)]), 0);
+        assert_eq!(pending.add(vec![price(1, 6)]), 0);
+        let mut taken = pending.take_all().await;
         taken.sort_by_key(|price| price.through);
         assert_eq!(taken, [price(2, 1), price(1, 7)]);
     }
 
     #[tokio::test]
-    async fn no_more_wait_than_there_is_room_for() {
-        let pending = Pending::default();
-        let many = (0..MOST_INSTRUMENTS + 3).map(|symbol| price(symbol, 1));
-        assert_eq!(pending.offer(many.collect()), 3);
-        // One that waits is still replaced.
-        assert_eq!(pending.offer(vec![price(0, 2)]), 0);
-        assert_eq!(pending.take().await.len(), MOST_INSTRUMENTS);
-        assert_eq!(pending.offer(vec![price(MOST_INSTRUMENTS, 1)]), 0);
+    async fn prices_are_dropped_if_the_queue_is_full() {
+        let pending = PendingPrices::default();
+        let many = (0..MAX_INSTRUMENTS + 3).map(|symbol| price(symbol, 1));
+        assert_eq!(pending.add(many.collect()), 3);
+        // A queued price can still be replaced.
+        assert_eq!(pending.add(vec![price(0, 2)]), 0);
+        assert_eq!(pending.take_all().await.len(), MAX_INSTRUMENTS);
+        assert_eq!(pending.add(vec![price(MAX_INSTRUMENTS, 1)]), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Connections to any kind of Redis.
+//! A pool of connections to Redis of any kind.
 
 use std::time::Duration;
 
@@ -8,23 +8,23 @@ use deadpool_redis::sentinel::{SentinelNodeConnectionInfo, SentinelServerType, T
 use deadpool_redis::{PoolConfig, Runtime, Timeouts, cluster, sentinel};
 use futures_util::{StreamExt, future, stream};
 
-use super::address::{Address, Kind, credentials};
+use super::address::{DeploymentKind, RedisAddress, with_credentials};
 
-/// How many connections there are at most: a pipeline in flight, and readers.
-const CONNECTIONS: usize = 8;
+/// The greatest number of connections: one for the writer, the others for readers.
+const MAX_CONNECTIONS: usize = 8;
 
-/// How many commands are under way at once where each goes to a node of its own.
-const UNDER_WAY: usize = 64;
+/// How many calls to a Cluster run at a time.
+const MAX_CONCURRENT_CALLS: usize = 64;
 
-/// Connections, made when they are needed.
+/// Connections, opened when they are needed.
 #[derive(Clone)]
-pub(super) enum Pool {
+pub(super) enum RedisPool {
     Single(deadpool_redis::Pool),
     Sentinel(sentinel::Pool),
     Cluster(cluster::Pool),
 }
 
-/// Names and passwords.
+/// The user and the passwords.
 #[derive(Default)]
 pub(super) struct Credentials {
     pub(super) user: Option<String>,
@@ -32,17 +32,17 @@ pub(super) struct Credentials {
     pub(super) sentinel_password: Option<String>,
 }
 
-impl Pool {
-    /// Connects to nothing yet.
+impl RedisPool {
+    /// Returns a pool without connections.
     pub(super) fn new(
-        address: &Address,
-        credentials_of: &Credentials,
+        address: &RedisAddress,
+        credentials: &Credentials,
         timeout: Duration,
     ) -> Result<Self, String> {
-        let user = credentials_of.user.as_deref();
-        let password = credentials_of.password.as_deref();
+        let user = credentials.user.as_deref();
+        let password = credentials.password.as_deref();
         let config = PoolConfig {
-            max_size: CONNECTIONS,
+            max_size: MAX_CONNECTIONS,
             timeouts: Timeouts {
                 wait: Some(timeout),
                 create: Some(timeout),
@@ -61,66 +61,70 @@ impl Pool {
             };
         }
         match &address.kind {
-            Kind::Single => {
-                let mut nodes = address.connections(user, password);
+            DeploymentKind::Single => {
+                let mut nodes = address.connection_infos(user, password);
                 let node = nodes.pop().ok_or("no host")?;
                 let manager = deadpool_redis::Manager::new(node);
                 pool!(Single, deadpool_redis::Pool::builder, manager)
             }
-            Kind::Sentinel(name) => {
+            DeploymentKind::Sentinel(name) => {
                 let node = SentinelNodeConnectionInfo {
-                    tls_mode: address.tls.then_some(TlsMode::Secure),
+                    tls_mode: address.uses_tls.then_some(TlsMode::Secure),
                     redis_connection_info: Some(deadpool_redis::RedisConnectionInfo {
                         db: address.database,
-                        ..credentials(user, password)
+                        ..with_credentials(user, password)
                     }),
                 };
                 let sentinels =
-                    address.connections(None, credentials_of.sentinel_password.as_deref());
+                    address.connection_infos(None, credentials.sentinel_password.as_deref());
                 let master = SentinelServerType::Master;
                 let manager = sentinel::Manager::new(sentinels, name.clone(), Some(node), master);
                 pool!(Sentinel, sentinel::Pool::builder, manager)
             }
-            Kind::Cluster => {
-                let nodes = address.connections(user, password);
+            DeploymentKind::Cluster => {
+                let nodes = address.connection_infos(user, password);
                 let manager = cluster::Manager::new(nodes, false);
                 pool!(Cluster, cluster::Pool::builder, manager)
             }
         }
     }
 
-    /// Asks something of the node that holds a key.
+    /// Runs a command on the node that holds its key.
     ///
-    /// A connection that an answer failed on is given up: it may be to a master of before.
-    pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, String> {
-        macro_rules! ask {
+    /// A connection on which a command failed is closed: it may lead to a former master.
+    pub(super) async fn run_command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, String> {
+        macro_rules! run_command {
             ($pool:expr, $connection:path) => {{
                 let mut connection = $pool.get().await.map_err(|error| error.to_string())?;
-                let answer = command.query_async(&mut connection).await;
-                if answer.is_err() {
+                let response = command.query_async(&mut connection).await;
+                if response.is_err() {
                     drop($connection(connection));
                 }
-                answer.map_err(|error: RedisError| error.to_string())
+                response.map_err(|error: RedisError| error.to_string())
             }};
         }
         match self {
-            Self::Single(pool) => ask!(pool, deadpool_redis::Connection::take),
-            Self::Sentinel(pool) => ask!(pool, sentinel::Connection::take),
-            Self::Cluster(pool) => ask!(pool, cluster::Connection::take),
+            Self::Single(pool) => run_command!(pool, deadpool_redis::Connection::take),
+            Self::Sentinel(pool) => run_command!(pool, sentinel::Connection::take),
+            Self::Cluster(pool) => run_command!(pool, cluster::Connection::take),
         }
     }
 
-    /// Runs a script for each key, with the arguments that it has. Answers how many failed, and
-    /// why the first did.
-    pub(super) async fn run(&self, script: &str, calls: Vec<Call>) -> (usize, Option<String>) {
+    /// Runs a script once for each call. Returns how many calls failed, and why the first did.
+    pub(super) async fn run_script(
+        &self,
+        script: &str,
+        calls: Vec<ScriptCall>,
+    ) -> (usize, Option<String>) {
         macro_rules! run {
             ($pool:expr, $connection:path) => {{
                 let mut connection = match $pool.get().await {
                     Ok(connection) => connection,
                     Err(error) => return (calls.len(), Some(error.to_string())),
                 };
-                let ran: Result<(), RedisError> =
-                    pipeline(script, &calls).query_async(&mut connection).await;
+                let ran: Result<(), RedisError> = script_pipeline(script, &calls)
+                    .query_async(&mut connection)
+                    .await;
                 match ran {
                     Ok(()) => (0, None),
                     Err(error) => {
@@ -134,21 +138,21 @@ impl Pool {
             Self::Single(pool) => run!(pool, deadpool_redis::Connection::take),
             Self::Sentinel(pool) => run!(pool, sentinel::Connection::take),
             Self::Cluster(pool) => match pool.get().await {
-                Ok(connection) => one_by_one(connection, script, calls).await,
+                Ok(connection) => run_concurrently(connection, script, calls).await,
                 Err(error) => (calls.len(), Some(error.to_string())),
             },
         }
     }
 }
 
-/// One call of a script.
-pub(super) struct Call {
+/// The key and the argument of one call of a script.
+pub(super) struct ScriptCall {
     pub(super) key: String,
     pub(super) argument: String,
 }
 
-/// All calls at once. The script goes with them: the server may have forgotten it.
-fn pipeline(code: &str, calls: &[Call]) -> Pipeline {
+/// Returns a pipeline of all calls. It also loads the script, which the server may have lost.
+fn script_pipeline(code: &str, calls: &[ScriptCall]) -> Pipeline {
     let script = Script::new(code);
     let mut pipeline = Pipeline::with_capacity(calls.len() + 1);
     pipeline.cmd("SCRIPT").arg("LOAD").arg(code).ignore();
@@ -164,17 +168,17 @@ fn pipeline(code: &str, calls: &[Call]) -> Pipeline {
     pipeline
 }
 
-/// Some calls at a time, each to the node that holds its key: a pipeline would have to be for
-/// one. A node that is away costs its own keys alone.
-async fn one_by_one(
+/// Runs some calls at a time, each on the node that holds its key, because a pipeline can only be
+/// for one node. If a node is unavailable, only the calls for its keys fail.
+async fn run_concurrently(
     connection: cluster::Connection,
     code: &str,
-    calls: Vec<Call>,
+    calls: Vec<ScriptCall>,
 ) -> (usize, Option<String>) {
     let script = &Script::new(code);
     let shared = ClusterConnection::clone(&connection);
     let count = calls.len();
-    let answers = stream::iter(calls).map(move |call| {
+    let results = stream::iter(calls).map(move |call| {
         let mut connection = shared.clone();
         async move {
             let mut invocation = script.prepare_invoke();
@@ -183,8 +187,8 @@ async fn one_by_one(
             ran.err()
         }
     });
-    let failures = answers
-        .buffer_unordered(UNDER_WAY)
+    let failures = results
+        .buffer_unordered(MAX_CONCURRENT_CALLS)
         .filter_map(future::ready);
     let failures: Vec<RedisError> = failures.collect().await;
     if failures.len() == count {

@@ -1,22 +1,23 @@
-//! What a key holds: `through time price`, as text.
+//! Keys of Redis, and their values: `through time price`, as text.
 //!
-//! `through` is 32 hexadecimal digits, so that texts compare as positions do: a script of Redis
-//! has no numbers beyond 2^53.
+//! `through` has 32 hexadecimal digits, so that texts compare as positions do. A script of Redis
+//! cannot compare numbers beyond 2^53.
 
 use market::{Instrument, Position};
 
 use crate::NewestPrice;
 
-/// How many characters `through` has.
-pub(super) const THROUGH: usize = 32;
+/// The number of characters of `through`.
+const THROUGH_LENGTH: usize = 32;
 
-/// The key of an instrument. It holds no braces, which would make a Cluster keep all of them in
-/// one place.
-pub(super) fn key(instrument: &Instrument) -> String {
+/// Returns the key of an instrument. It contains no braces, which would make a Cluster store all
+/// keys on one node.
+pub(super) fn price_key(instrument: &Instrument) -> String {
     format!("price:{instrument}")
 }
 
-pub(super) fn encode(price: &NewestPrice) -> String {
+/// Encodes a price as the value of its key.
+pub(super) fn encode_price(price: &NewestPrice) -> String {
     let Position { epoch, offset } = price.through;
     format!(
         "{epoch:016x}{offset:016x} {} {}",
@@ -24,14 +25,14 @@ pub(super) fn encode(price: &NewestPrice) -> String {
     )
 }
 
-/// The price that a key holds; none, where it holds something else.
-pub(super) fn decode(instrument: &Instrument, text: &str) -> Option<NewestPrice> {
+/// Decodes the value of a key; `None` if it is not a price.
+pub(super) fn decode_price(instrument: &Instrument, text: &str) -> Option<NewestPrice> {
     let (through, rest) = text.split_once(' ')?;
     let (time_ns, price) = rest.split_once(' ')?;
-    if through.len() != THROUGH || !through.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if through.len() != THROUGH_LENGTH || !through.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
-    let (epoch, offset) = through.split_at(THROUGH / 2);
+    let (epoch, offset) = through.split_at(THROUGH_LENGTH / 2);
     Some(NewestPrice {
         instrument: instrument.clone(),
         price: price.parse().ok()?,
@@ -48,7 +49,7 @@ mod tests {
     use market::{Decimal, Position};
     use proptest::prelude::*;
 
-    use super::{decode, encode};
+    use super::{decode_price, encode_price};
     use crate::NewestPrice;
 
     fn price(through: (u64, u64), time_ns: i64, price: Decimal) -> NewestPrice {
@@ -65,14 +66,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_value_reads_back(through: (u64, u64), time_ns: i64, mantissa in -999_999_999_999_999_999_i64..=999_999_999_999_999_999, scale in 0_u8..=18) {
+        fn an_encoded_price_is_decoded(through: (u64, u64), time_ns: i64, mantissa in -999_999_999_999_999_999_i64..=999_999_999_999_999_999, scale in 0_u8..=18) {
             let price = price(through, time_ns, Decimal::new(mantissa, scale).unwrap());
-            prop_assert_eq!(decode(&price.instrument, &encode(&price)), Some(price));
+            prop_assert_eq!(decode_price(&price.instrument, &encode_price(&price)), Some(price));
         }
 
         #[test]
         fn texts_compare_as_positions(left: (u64, u64), right: (u64, u64), near in 0_u64..3) {
-            let text = |through| encode(&price(through, 0, Decimal::ZERO));
+            let text = |through| encode_price(&price(through, 0, Decimal::ZERO));
             for right in [right, (left.0, right.1), (left.0, left.1.wrapping_add(near))] {
                 prop_assert_eq!(text(left).cmp(&text(right)), left.cmp(&right));
             }
@@ -80,10 +81,10 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn other_values_are_refused() {
         let instrument = "binance:BTCUSDT".parse().unwrap();
         let through = "0".repeat(32);
-        assert!(decode(&instrument, &format!("{through} 1 2.5")).is_some());
+        assert!(decode_price(&instrument, &format!("{through} 1 2.5")).is_some());
         let short = "0".repeat(31);
         for text in [
             String::new(),
@@ -95,7 +96,7 @@ mod tests {
             format!("{through} x 2.5"),
             format!("{through} 1 two"),
         ] {
-            assert_eq!(decode(&instrument, &text), None, "{text}");
+            assert_eq!(decode_price(&instrument, &text), None, "{text}");
         }
     }
 }

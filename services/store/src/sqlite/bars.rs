@@ -13,8 +13,6 @@ mod topics;
 use std::path::Path;
 use std::sync::Arc;
 
-use market::{BarRow, Instrument, Venue, VenueSettings};
-
 pub use reader::SqliteBarReader;
 
 use super::file::{DatabaseFile, Kind};
@@ -22,21 +20,14 @@ use super::log_id;
 use super::readers::Readers;
 use super::schema::Schema;
 use super::writer::Writer;
-use crate::metrics::Metrics;
-use crate::{
-    BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange,
-    IdRangeQuery, IdRanges, IdSetKey, IdSetRow, PartitionProgress, PartitionState, StoreError,
-    SymbolQuery, SymbolRow, Transaction, VenueRow,
-};
+use crate::metrics::CommitTimer;
+use crate::{BarStore, CommitOutcome, PartitionState, StoreError, Transaction};
 
 static KIND: Kind = Kind {
     name: "bars",
     schema: Schema {
         application_id: 0x4357_4201,
-        versions: &[
-            include_str!("../../migrations/sqlite/bars_1.sql"),
-            include_str!("../../migrations/sqlite/bars_2.sql"),
-        ],
+        versions: &[include_str!("../../migrations/sqlite/bars_3.sql")],
     },
     page_size: 4096,
     row_buffer: 256,
@@ -103,9 +94,18 @@ impl SqliteBarStore {
 }
 
 impl BarStore for SqliteBarStore {
+    type Reader = SqliteBarReader;
     type Snapshot = SqliteBarReader;
 
-    async fn load(&self, partition: u32, epoch: u64) -> Result<PartitionState, StoreError> {
+    fn reader(&self) -> &SqliteBarReader {
+        &self.reader
+    }
+
+    async fn load_partition(
+        &self,
+        partition: u32,
+        epoch: u64,
+    ) -> Result<PartitionState, StoreError> {
         let mut transaction = self.writer.begin().await?;
         let state = load::load(transaction.connection(), partition, epoch).await;
         let state = transaction.check(state)?;
@@ -113,14 +113,14 @@ impl BarStore for SqliteBarStore {
         Ok(state)
     }
 
-    async fn adopt(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
+    async fn register_topic(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
         let adopted = topics::adopt(transaction.connection(), topic, topic_id).await;
         let adopted = transaction.check(adopted)?;
         transaction.commit().await?;
         match adopted {
             topics::Adopted::Current(epoch) => Ok(epoch),
-            topics::Adopted::Superseded => Err(StoreError::Superseded {
+            topics::Adopted::Superseded => Err(StoreError::TopicSuperseded {
                 store: self.file().label(),
                 topic: topic.to_owned(),
                 topic_id: topic_id.to_owned(),
@@ -129,12 +129,12 @@ impl BarStore for SqliteBarStore {
     }
 
     async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
-        let started = Metrics::started();
+        let started = CommitTimer::start();
         let mut writing = self.writer.begin().await?;
         let outcome = commit::write(writing.connection(), transaction).await;
         let outcome = writing.check(outcome)?;
         match outcome {
-            CommitOutcome::Lost => writing.rollback().await?,
+            CommitOutcome::Conflict => writing.rollback().await?,
             CommitOutcome::Committed => {
                 writing.commit().await?;
                 let metrics = self.file().metrics();
@@ -154,74 +154,15 @@ impl BarStore for SqliteBarStore {
         self.writer.sync().await
     }
 
-    async fn expire(&self, bars_before_ns: i64, ids_before_ns: i64) -> Result<u64, StoreError> {
+    async fn delete_expired(
+        &self,
+        bars_before_ns: i64,
+        ids_before_ns: i64,
+    ) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
         let gone = expire::expire(transaction.connection(), bars_before_ns, ids_before_ns).await;
         let gone = transaction.check(gone)?;
         transaction.commit().await?;
         Ok(gone)
-    }
-}
-
-impl BarReader for SqliteBarStore {
-    async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
-        self.reader.progress().await
-    }
-
-    async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
-        self.reader.bars(keys).await
-    }
-
-    async fn bar_range(&self, query: &BarQuery) -> Result<Vec<BarRow>, StoreError> {
-        self.reader.bar_range(query).await
-    }
-
-    async fn ids(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
-        self.reader.ids(keys).await
-    }
-
-    async fn id_ranges(
-        &self,
-        query: &IdRangeQuery,
-    ) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
-        self.reader.id_ranges(query).await
-    }
-
-    async fn symbol(&self, instrument: &Instrument) -> Result<Option<SymbolRow>, StoreError> {
-        self.reader.symbol(instrument).await
-    }
-
-    async fn symbols(&self, query: &SymbolQuery) -> Result<Vec<SymbolRow>, StoreError> {
-        self.reader.symbols(query).await
-    }
-
-    async fn venue(
-        &self,
-        venue: &Venue,
-        partitions: u32,
-    ) -> Result<Option<VenueSettings>, StoreError> {
-        self.reader.venue(venue, partitions).await
-    }
-
-    async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {
-        self.reader.venues().await
-    }
-
-    async fn rejected(
-        &self,
-        partition: u32,
-        epoch: u64,
-        first: u64,
-        end: u64,
-    ) -> Result<Vec<ExcludedRange>, StoreError> {
-        self.reader.rejected(partition, epoch, first, end).await
-    }
-
-    async fn dirty(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
-        self.reader.dirty(partition).await
-    }
-
-    async fn epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
-        self.reader.epoch(topic, topic_id).await
     }
 }

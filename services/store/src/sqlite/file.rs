@@ -83,7 +83,7 @@ impl DatabaseFile {
     pub(super) fn check<T>(&self, result: Result<T, Failure>) -> Result<T, StoreError> {
         result.map_err(|failure| {
             self.metrics.errors.increment(1);
-            failure.at(&self.label())
+            failure.into_store_error(&self.label())
         })
     }
 

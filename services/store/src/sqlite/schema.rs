@@ -5,80 +5,97 @@ use sqlx::{ConnectOptions, SqliteConnection, query, query_scalar, raw_sql};
 
 use super::failure::Failure;
 
-/// The tables of one kind of database, and how they came to be.
+/// The oldest schema that can be read or upgraded.
+const OLDEST: i64 = 3;
+
+/// The tables of one kind of database.
 pub(super) struct Schema {
-    /// Says whose file it is (<https://www.sqlite.org/pragma.html#pragma_application_id>).
+    /// Identifies files of this kind
+    /// (<https://www.sqlite.org/pragma.html#pragma_application_id>).
     pub(super) application_id: i64,
-    /// SQL that makes each version out of the one before; the first makes version 1.
+    /// The SQL of each version, which upgrades the tables of the version before it. The first
+    /// creates the tables of version 3.
     pub(super) versions: &'static [&'static str],
 }
 
 impl Schema {
-    /// Makes the tables, or brings them up to date, in one transaction.
+    /// Creates the tables, or upgrades them, in one transaction.
     pub(super) async fn migrate(&self, options: &SqliteConnectOptions) -> Result<(), Failure> {
         let mut connection = options.connect().await?;
         query("BEGIN IMMEDIATE").execute(&mut connection).await?;
-        let found = self.version(&mut connection).await?;
-        let done = usize::try_from(found).map_err(|_| Failure::malformed("schema", found))?;
-        for sql in self.versions.iter().skip(done) {
+        let found = self.stored_version(&mut connection).await?;
+        let missing = (OLDEST..)
+            .zip(self.versions)
+            .filter(|(version, _)| *version > found);
+        for (_, sql) in missing {
             raw_sql(*sql).execute(&mut connection).await?;
         }
-        if found < self.known() {
-            self.stamp(&mut connection).await?;
+        if found < self.newest_version() {
+            self.write_version(&mut connection).await?;
         }
         query("COMMIT").execute(&mut connection).await?;
         Ok(sqlx::Connection::close(connection).await?)
     }
 
-    /// Checks that the tables are those known here.
+    /// Fails unless the tables have the newest version.
     pub(super) async fn verify(&self, options: &SqliteConnectOptions) -> Result<(), Failure> {
         let mut connection = options.connect().await?;
-        let found = self.version(&mut connection).await?;
-        if found == self.known() {
+        let found = self.stored_version(&mut connection).await?;
+        if found == self.newest_version() {
             return Ok(());
         }
         Err(Failure::Unavailable(format!(
-            "it has schema {found}, this version reads {}; let it be opened for writing once",
-            self.known()
+            "it has schema {found}, this version reads {}; open it for writing once",
+            self.newest_version()
         )))
     }
 
-    fn known(&self) -> i64 {
-        i64::try_from(self.versions.len()).expect("there are few versions")
+    fn newest_version(&self) -> i64 {
+        OLDEST - 1 + i64::try_from(self.versions.len()).expect("there are few versions")
     }
 
-    /// The version of the file; 0 where it is empty.
-    async fn version(&self, connection: &mut SqliteConnection) -> Result<i64, Failure> {
+    /// Returns the version of the file, or 0 if it is empty.
+    ///
+    /// Fails if another program wrote the file, or a version of this one whose tables cannot be
+    /// read or upgraded.
+    async fn stored_version(&self, connection: &mut SqliteConnection) -> Result<i64, Failure> {
         let found: i64 = query_scalar("PRAGMA user_version")
             .fetch_one(&mut *connection)
             .await?;
-        let owner: i64 = query_scalar("PRAGMA application_id")
+        let application_id: i64 = query_scalar("PRAGMA application_id")
             .fetch_one(&mut *connection)
             .await?;
         let tables: i64 = query_scalar("SELECT count(*) FROM sqlite_schema")
             .fetch_one(connection)
             .await?;
-        if owner != self.application_id && (owner, found, tables) != (0, 0, 0) {
+        if (application_id, found, tables) == (0, 0, 0) {
+            return Ok(0);
+        }
+        if application_id != self.application_id {
             return Err(Failure::Malformed(
-                "it was written by something else".to_owned(),
+                "another program wrote it, or it is another kind of database".to_owned(),
             ));
         }
-        if found > self.known() {
-            return Err(Failure::Newer {
+        match found {
+            found if found < OLDEST => Err(Failure::OlderSchema {
                 found,
-                known: self.known(),
-            });
+                oldest: OLDEST,
+            }),
+            found if found > self.newest_version() => Err(Failure::NewerSchema {
+                found,
+                known: self.newest_version(),
+            }),
+            found => Ok(found),
         }
-        Ok(found)
     }
 
-    async fn stamp(&self, connection: &mut SqliteConnection) -> Result<(), Failure> {
+    async fn write_version(&self, connection: &mut SqliteConnection) -> Result<(), Failure> {
         let sql = format!(
             "PRAGMA application_id = {}; PRAGMA user_version = {};",
             self.application_id,
-            self.known()
+            self.newest_version()
         );
-        // Pragmas take no parameters; these are our own numbers.
+        // Pragmas accept no parameters. Both numbers are constants of this crate.
         raw_sql(sqlx::AssertSqlSafe(sql))
             .execute(connection)
             .await?;

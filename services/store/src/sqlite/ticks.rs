@@ -17,33 +17,30 @@ use super::log_id;
 use super::readers::Readers;
 use super::schema::Schema;
 use super::writer::Writer;
-use crate::metrics::Metrics;
-use crate::tick_store::hour_of;
+use crate::metrics::CommitTimer;
+use crate::tick_store::hour_start_ns;
 use crate::{ArchiveProgress, StoreError, Tick, TickBlock, TickStore};
 
 static KIND: Kind = Kind {
     name: "ticks",
     schema: Schema {
         application_id: 0x4357_5401,
-        versions: &[
-            include_str!("../../migrations/sqlite/ticks_1.sql"),
-            include_str!("../../migrations/sqlite/ticks_2.sql"),
-        ],
+        versions: &[include_str!("../../migrations/sqlite/ticks_3.sql")],
     },
     page_size: 16_384,
     // Rows hold bodies of up to a few MiB.
     row_buffer: 2,
 };
 
-const SET_ARCHIVED: &str = "INSERT INTO positions \
+const SET_ARCHIVE_PROGRESS: &str = "INSERT INTO archive_progress \
         (partition, epoch, next_offset, append_time_ns) VALUES (?, ?, ?, ?) \
     ON CONFLICT (partition) DO UPDATE SET \
-    epoch = max(positions.epoch, excluded.epoch), \
+    epoch = max(archive_progress.epoch, excluded.epoch), \
     next_offset = CASE \
-        WHEN excluded.epoch > positions.epoch THEN excluded.next_offset \
-        WHEN excluded.epoch < positions.epoch THEN positions.next_offset \
-        ELSE max(positions.next_offset, excluded.next_offset) END, \
-    append_time_ns = max(positions.append_time_ns, excluded.append_time_ns)";
+        WHEN excluded.epoch > archive_progress.epoch THEN excluded.next_offset \
+        WHEN excluded.epoch < archive_progress.epoch THEN archive_progress.next_offset \
+        ELSE max(archive_progress.next_offset, excluded.next_offset) END, \
+    append_time_ns = max(archive_progress.append_time_ns, excluded.append_time_ns)";
 
 /// How many blocks go in one call.
 const EXPIRED_BLOCKS: i64 = 1_000;
@@ -100,15 +97,16 @@ impl TickStore for SqliteTickStore {
         &self,
         partition: u32,
     ) -> Result<Option<ArchiveProgress>, StoreError> {
-        let bound =
-            query("SELECT epoch, next_offset, append_time_ns FROM positions WHERE partition = ?");
+        let bound = query(
+            "SELECT epoch, next_offset, append_time_ns FROM archive_progress WHERE partition = ?",
+        );
         let read = self.readers.read(bound.bind(partition), |row| {
-            let next = Position {
+            let next_position = Position {
                 epoch: read_unsigned(row, 0)?,
                 offset: read_unsigned(row, 1)?,
             };
             Ok(ArchiveProgress {
-                next,
+                next_position,
                 append_time_ns: row.try_get(2)?,
             })
         });
@@ -116,7 +114,7 @@ impl TickStore for SqliteTickStore {
     }
 
     async fn insert(&self, blocks: &[TickBlock]) -> Result<(), StoreError> {
-        let started = Metrics::started();
+        let started = CommitTimer::start();
         let file = self.readers.file();
         let packed = file.check(insert::pack(blocks).await)?;
         let mut transaction = self.writer.begin().await?;
@@ -124,8 +122,8 @@ impl TickStore for SqliteTickStore {
         transaction.check(written)?;
         transaction.commit().await?;
         let metrics = file.metrics();
-        metrics.rows("tick_blocks", packed.len());
-        metrics.rows("ticks", blocks.iter().map(|block| block.ticks.len()).sum());
+        metrics.count_rows("tick_blocks", packed.len());
+        metrics.count_rows("ticks", blocks.iter().map(|block| block.ticks.len()).sum());
         metrics.commit_seconds.record(started.elapsed());
         Ok(())
     }
@@ -136,10 +134,10 @@ impl TickStore for SqliteTickStore {
         archived: ArchiveProgress,
     ) -> Result<(), StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let moved = query(SET_ARCHIVED)
+        let moved = query(SET_ARCHIVE_PROGRESS)
             .bind(partition)
-            .bind(unsigned(archived.next.epoch))
-            .bind(unsigned(archived.next.offset))
+            .bind(unsigned(archived.next_position.epoch))
+            .bind(unsigned(archived.next_position.offset))
             .bind(archived.append_time_ns)
             .execute(transaction.connection())
             .await;
@@ -156,25 +154,26 @@ impl TickStore for SqliteTickStore {
         read::read(&self.readers, instrument, start_ns, end_ns).await
     }
 
-    async fn hours(
+    async fn hours_with_ticks(
         &self,
         instrument: &Instrument,
         start_ns: i64,
         end_ns: i64,
     ) -> Result<Vec<(i64, u64)>, StoreError> {
         let bound = query(
-            "SELECT hour_ns, sum(rows) FROM tick_blocks \
+            "SELECT hour_ns, sum(tick_count) FROM tick_blocks \
              WHERE instrument = ?1 AND hour_ns >= ?2 AND hour_ns < ?4 \
              AND max_time_ns >= ?3 AND min_time_ns < ?4 GROUP BY hour_ns ORDER BY hour_ns",
         )
         .bind(instrument.key())
-        .bind(hour_of(start_ns))
+        .bind(hour_start_ns(start_ns))
         .bind(start_ns)
         .bind(end_ns);
         let read = self.readers.read(bound, |row| {
-            let rows: i64 = row.try_get(1)?;
-            let rows = u64::try_from(rows).map_err(|_| Failure::malformed("rows", rows))?;
-            Ok((row.try_get(0)?, rows))
+            let tick_count: i64 = row.try_get(1)?;
+            let tick_count = u64::try_from(tick_count)
+                .map_err(|_| Failure::malformed("tick_count", tick_count))?;
+            Ok((row.try_get(0)?, tick_count))
         });
         read.await
     }
@@ -183,7 +182,7 @@ impl TickStore for SqliteTickStore {
         self.writer.sync().await
     }
 
-    async fn expire(&self, before_ns: i64) -> Result<u64, StoreError> {
+    async fn delete_expired(&self, before_ns: i64) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
         let gone = query(
             "DELETE FROM tick_blocks WHERE id IN \

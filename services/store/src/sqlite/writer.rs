@@ -66,7 +66,7 @@ impl Writer {
         run(&self.file, &mut connection, "PRAGMA synchronous = FULL").await?;
         let mut transaction = self.begin_on(home, connection).await?;
         let counted = query(
-            "INSERT INTO meta (key, value) VALUES ('syncs', '1') \
+            "INSERT INTO meta (key, value) VALUES ('sync_count', '1') \
              ON CONFLICT (key) DO UPDATE SET value = CAST(value + 1 AS TEXT)",
         );
         let counted = counted.execute(transaction.connection()).await;

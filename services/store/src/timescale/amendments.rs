@@ -1,116 +1,129 @@
-//! Marks of minutes that are to be folded anew, and trades that were amended before they came.
+//! The tables `dirty_minutes` and `pending_amendments`.
 
 use market::Position;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row, query};
 
-use super::bar_columns::read_id;
-use super::column::{bits, partition, read_bits, read_parsed};
-use super::commit::column;
-use super::failure::Failure;
-use super::ids::{Keys, read_key};
+use super::column::{
+    partition_as_integer, read_parsed_text, read_u64_bigint, u64_as_bigint, unnest_column,
+};
+use super::database_error::DatabaseError;
+use super::id_set_key::{IdSetKeyColumns, parse_trade_id, read_id_set_key};
 use crate::{DirtyMinuteRow, PendingAmendmentRow, RefoldMark, Transaction};
 
-const MARKS: &str = "INSERT INTO dirty \
-    (partition, instrument, start_ns, up_to_epoch, up_to_offset, amendments, later) \
+const UPSERT_DIRTY_MINUTES: &str = "INSERT INTO dirty_minutes \
+    (partition, instrument, start_ns, up_to_epoch, up_to_offset, amendments, later_bar) \
     SELECT $1, * FROM unnest($2, $3, $4, $5, $6, $7) \
     ON CONFLICT (partition, instrument, start_ns) DO UPDATE SET \
     up_to_epoch = excluded.up_to_epoch, up_to_offset = excluded.up_to_offset, \
-    amendments = excluded.amendments, later = excluded.later";
+    amendments = excluded.amendments, later_bar = excluded.later_bar";
 
-const MARKS_GONE: &str = "DELETE FROM dirty AS d USING unnest($2, $3) AS gone \
-    (instrument, start_ns) WHERE d.partition = $1 AND d.instrument = gone.instrument \
-    AND d.start_ns = gone.start_ns";
+const DELETE_DIRTY_MINUTES: &str = "DELETE FROM dirty_minutes AS d \
+    USING unnest($2, $3) AS refolded (instrument, start_ns) WHERE d.partition = $1 \
+    AND d.instrument = refolded.instrument AND d.start_ns = refolded.start_ns";
 
-const AHEAD: &str = "INSERT INTO ahead \
+const UPSERT_PENDING_AMENDMENTS: &str = "INSERT INTO pending_amendments \
     (partition, instrument, scope, bucket_ns, id, append_time_ns) \
     SELECT $1, * FROM unnest($2, $3, $4, $5, $6) \
     ON CONFLICT (instrument, scope, bucket_ns, id) DO UPDATE SET \
     partition = excluded.partition, append_time_ns = excluded.append_time_ns";
 
-/// instrument, `start_ns`, `up_to_epoch`, `up_to_offset`, amendments, later.
-pub(super) const DIRTY: &str = "SELECT instrument, start_ns, up_to_epoch, up_to_offset, \
-    amendments, later FROM dirty WHERE partition = $1 ORDER BY instrument, start_ns";
+/// Selects instrument, `start_ns`, `up_to_epoch`, `up_to_offset`, amendments, `later_bar` of a
+/// partition.
+pub(super) const SELECT_DIRTY_MINUTES: &str = "SELECT instrument, start_ns, up_to_epoch, up_to_offset, amendments, later_bar \
+    FROM dirty_minutes WHERE partition = $1 ORDER BY instrument, start_ns";
 
-/// instrument, scope, `bucket_ns`, id, `append_time_ns`.
-pub(super) const AHEAD_OF: &str = "SELECT instrument, scope, bucket_ns, id, append_time_ns \
-    FROM ahead WHERE partition = $1 ORDER BY instrument, scope, bucket_ns, id";
+/// Selects instrument, scope, `bucket_ns`, id, `append_time_ns` of a partition.
+pub(super) const SELECT_PENDING_AMENDMENTS: &str = "SELECT instrument, scope, bucket_ns, id, append_time_ns FROM pending_amendments \
+    WHERE partition = $1 ORDER BY instrument, scope, bucket_ns, id";
 
-/// Writes what a step changes of both.
-pub(super) async fn write(
+/// Inserts, updates and deletes the refold marks that a transaction changes.
+pub(super) async fn write_dirty_minutes(
     session: &mut PgConnection,
     transaction: &Transaction,
-) -> Result<(), Failure> {
-    write_marks(session, transaction).await?;
-    let ahead = &transaction.ahead;
-    if ahead.is_empty() {
+) -> Result<(), DatabaseError> {
+    let partition = partition_as_integer(transaction.progress.partition)?;
+    let (mut marked, mut refolded) = (Vec::new(), Vec::new());
+    for change in &transaction.dirty_minutes {
+        match &change.mark {
+            Some(mark) => marked.push((change, mark)),
+            None => refolded.push(change),
+        }
+    }
+    if !marked.is_empty() {
+        let encode_later_bar =
+            |(_, mark): &(_, &RefoldMark)| mark.later_bar.as_ref().map(schemas::encode_bar);
+        let upsert = query(UPSERT_DIRTY_MINUTES)
+            .bind(partition)
+            .bind(unnest_column(&marked, |(change, _)| {
+                change.instrument.key()
+            }))
+            .bind(unnest_column(&marked, |(change, _)| change.start_ns))
+            .bind(unnest_column(&marked, |(_, mark)| {
+                u64_as_bigint(mark.up_to.epoch)
+            }))
+            .bind(unnest_column(&marked, |(_, mark)| {
+                u64_as_bigint(mark.up_to.offset)
+            }))
+            .bind(unnest_column(&marked, |(_, mark)| {
+                u64_as_bigint(mark.amendments)
+            }))
+            .bind(unnest_column(&marked, encode_later_bar));
+        upsert.execute(&mut *session).await?;
+    }
+    if !refolded.is_empty() {
+        let delete = query(DELETE_DIRTY_MINUTES)
+            .bind(partition)
+            .bind(unnest_column(&refolded, |change| change.instrument.key()))
+            .bind(unnest_column(&refolded, |change| change.start_ns));
+        delete.execute(session).await?;
+    }
+    Ok(())
+}
+
+/// Inserts the pending amendments of a transaction.
+pub(super) async fn write_pending_amendments(
+    session: &mut PgConnection,
+    transaction: &Transaction,
+) -> Result<(), DatabaseError> {
+    let rows = &transaction.pending_amendments;
+    if rows.is_empty() {
         return Ok(());
     }
-    let keys = Keys::of(ahead.iter().map(|row| &row.key));
-    let written = query(AHEAD)
-        .bind(partition(transaction.progress.partition)?)
+    let keys = IdSetKeyColumns::from_keys(rows.iter().map(|row| &row.key));
+    let upsert = query(UPSERT_PENDING_AMENDMENTS)
+        .bind(partition_as_integer(transaction.progress.partition)?)
         .bind(keys.instruments)
         .bind(keys.scopes)
         .bind(keys.buckets_ns)
-        .bind(column(ahead, |row| row.id.to_string()))
-        .bind(column(ahead, |row| row.append_time_ns));
-    written.execute(session).await?;
+        .bind(unnest_column(rows, |row| row.id.to_string()))
+        .bind(unnest_column(rows, |row| row.append_time_ns));
+    upsert.execute(session).await?;
     Ok(())
 }
 
-async fn write_marks(session: &mut PgConnection, transaction: &Transaction) -> Result<(), Failure> {
-    let partition = partition(transaction.progress.partition)?;
-    let (mut put, mut gone) = (Vec::new(), Vec::new());
-    for change in &transaction.dirty {
-        match &change.mark {
-            Some(mark) => put.push((change, mark)),
-            None => gone.push(change),
-        }
-    }
-    if !put.is_empty() {
-        let encode = |(_, mark): &(_, &RefoldMark)| mark.later.as_ref().map(schemas::encode_bar);
-        let written = query(MARKS)
-            .bind(partition)
-            .bind(column(&put, |(change, _)| change.instrument.key()))
-            .bind(column(&put, |(change, _)| change.start_ns))
-            .bind(column(&put, |(_, mark)| bits(mark.up_to.epoch)))
-            .bind(column(&put, |(_, mark)| bits(mark.up_to.offset)))
-            .bind(column(&put, |(_, mark)| bits(mark.amendments)))
-            .bind(column(&put, encode));
-        written.execute(&mut *session).await?;
-    }
-    if !gone.is_empty() {
-        let removed = query(MARKS_GONE)
-            .bind(partition)
-            .bind(column(&gone, |change| change.instrument.key()))
-            .bind(column(&gone, |change| change.start_ns));
-        removed.execute(session).await?;
-    }
-    Ok(())
-}
-
-/// Reads a row of [`DIRTY`].
-pub(super) fn read_dirty(row: &PgRow) -> Result<DirtyMinuteRow, Failure> {
-    let later: Option<&[u8]> = row.try_get(5)?;
+/// Reads a row of [`SELECT_DIRTY_MINUTES`].
+pub(super) fn read_dirty_minute(row: &PgRow) -> Result<DirtyMinuteRow, DatabaseError> {
+    let later_bar: Option<&[u8]> = row.try_get(5)?;
     Ok(DirtyMinuteRow {
-        instrument: read_parsed(row, 0, "instrument")?,
+        instrument: read_parsed_text(row, 0, "instrument")?,
         start_ns: row.try_get(1)?,
         mark: RefoldMark {
             up_to: Position {
-                epoch: read_bits(row, 2)?,
-                offset: read_bits(row, 3)?,
+                epoch: read_u64_bigint(row, 2)?,
+                offset: read_u64_bigint(row, 3)?,
             },
-            amendments: read_bits(row, 4)?,
-            later: later.map(schemas::decode_bar).transpose()?,
+            amendments: read_u64_bigint(row, 4)?,
+            later_bar: later_bar.map(schemas::decode_bar).transpose()?,
         },
     })
 }
 
-/// Reads a row of [`AHEAD_OF`].
-pub(super) fn read_ahead(row: &PgRow) -> Result<PendingAmendmentRow, Failure> {
+/// Reads a row of [`SELECT_PENDING_AMENDMENTS`].
+pub(super) fn read_pending_amendment(row: &PgRow) -> Result<PendingAmendmentRow, DatabaseError> {
     Ok(PendingAmendmentRow {
-        key: read_key(row)?,
-        id: read_id(row.try_get(3)?)?,
+        key: read_id_set_key(row)?,
+        id: parse_trade_id(row.try_get(3)?)?,
         append_time_ns: row.try_get(4)?,
     })
 }

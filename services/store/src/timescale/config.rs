@@ -1,4 +1,4 @@
-//! How a TimescaleDB is reached.
+//! The configuration of the connection to TimescaleDB.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,38 +8,39 @@ use std::time::Duration;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-use super::failure::Failure;
+use super::database_error::DatabaseError;
 
-/// How a TimescaleDB is reached, and how long it may take. `Debug` shows no password.
+/// The address of a TimescaleDB server, with limits and timeouts. `Debug` shows no password.
 #[derive(Clone)]
 pub struct TimescaleConfig {
-    /// `postgres://user@host:port/database`; `?sslmode=verify-full` asks for TLS.
+    /// `postgres://user@host:port/database`; `?sslmode=verify-full` requires TLS.
     pub url: String,
-    /// A file that holds the password; it is read for every connection, so it may be rotated.
+    /// A file that contains the password. It is read for every connection, so the password may be
+    /// rotated.
     pub password_file: Option<PathBuf>,
-    /// The certificate, in PEM, of who signed the server's. With it, TLS is verified in full
-    /// unless the URL says otherwise.
+    /// A PEM file with the certificate of the authority that signed the server's. If it is set, TLS
+    /// is verified in full unless the URL says otherwise.
     pub root_cert: Option<PathBuf>,
-    /// At most so many connections that read, and as many that write.
+    /// The greatest number of connections that read, and of those that write.
     pub max_connections: usize,
-    /// At most so many snapshots at once, each on a connection of its own.
+    /// The greatest number of snapshots at a time, each on a connection of its own.
     pub max_snapshots: usize,
     /// How long a statement may take.
     pub statement_timeout: Duration,
-    /// How long a statement may wait for another transaction; longer than `idle_timeout`, so
-    /// that a transaction whose process is frozen ends before the one that waits for it.
+    /// How long a statement may wait for another transaction. It is longer than `idle_timeout`, so
+    /// that the transaction of a frozen process ends before the one that waits for it.
     pub lock_timeout: Duration,
-    /// How long a transaction that writes may do nothing before the server ends it.
+    /// How long a transaction that writes may be idle before the server ends it.
     pub idle_timeout: Duration,
-    /// How long a snapshot may do nothing, and on PostgreSQL 17 how long it may last in all.
+    /// How long a snapshot may be idle. On PostgreSQL 17 also how long it may last in total.
     pub snapshot_timeout: Duration,
-    /// How much longer than asked for closed bars are kept in a hypertable, so that they go
-    /// with their chunk: more than its length and the lateness of what it holds.
+    /// How much longer than requested a hypertable keeps closed bars, so that they can be dropped
+    /// with their chunk: more than the length of a chunk plus the lateness of its bars.
     pub chunk_slack: Duration,
 }
 
 impl TimescaleConfig {
-    /// A database by its URL, the rest as is usual.
+    /// Returns the configuration for a URL, with the default limits and timeouts.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -56,7 +57,7 @@ impl TimescaleConfig {
         }
     }
 
-    /// What it is called in errors: where it is, and nothing secret.
+    /// Returns the label that errors name the database by: its address, and nothing secret.
     pub(super) fn label(&self) -> String {
         match PgConnectOptions::from_str(&self.url) {
             Ok(options) => format!(
@@ -69,11 +70,11 @@ impl TimescaleConfig {
         }
     }
 
-    /// The options of a connection, with the password as it is now.
-    pub(super) fn options(&self) -> Result<PgConnectOptions, Failure> {
-        // What sqlx says of a URL may hold a part of it, and so of a password.
+    /// Returns the options of a new connection, with the current password.
+    pub(super) fn options(&self) -> Result<PgConnectOptions, DatabaseError> {
+        // An error of sqlx may contain a part of the URL, and so of a password.
         let options = PgConnectOptions::from_str(&self.url).map_err(|_| {
-            Failure::Unavailable(
+            DatabaseError::Unavailable(
                 "the URL of TimescaleDB is not of the form postgres://user@host:port/database"
                     .to_owned(),
             )
@@ -87,15 +88,16 @@ impl TimescaleConfig {
                     "idle_in_transaction_session_timeout",
                     millis(self.idle_timeout),
                 ),
-                // A server sees within a second that its client is gone, even in a statement.
+                // The server notices within a second that its client is gone, even during a
+                // statement.
                 ("client_connection_check_interval", "1000".to_owned()),
             ])
             .options([
-                // A plan that knows the times leaves out the chunks that do not hold them.
+                // A plan for the actual times leaves out the chunks that do not contain them.
                 ("plan_cache_mode", "force_custom_plan"),
                 ("jit", "off"),
                 ("client_min_messages", "warning"),
-                // By default a correction of many compressed bars would fail, for ever.
+                // With the default limit, correcting many compressed bars would never succeed.
                 (
                     "timescaledb.max_tuples_decompressed_per_dml_transaction",
                     "0",
@@ -103,9 +105,12 @@ impl TimescaleConfig {
             ])
             .disable_statement_logging();
         if let Some(path) = &self.root_cert {
-            // Where it is missing, sqlx says so without its name.
+            // If the file is missing, sqlx's error does not name it.
             std::fs::File::open(path).map_err(|error| {
-                Failure::Unavailable(format!("the certificates in {}: {error}", path.display()))
+                DatabaseError::Unavailable(format!(
+                    "the certificates in {}: {error}",
+                    path.display()
+                ))
             })?;
             options = options.ssl_root_cert(path);
             if matches!(options.get_ssl_mode(), PgSslMode::Prefer) {
@@ -114,7 +119,7 @@ impl TimescaleConfig {
         }
         if let Some(path) = &self.password_file {
             let password = std::fs::read_to_string(path).map_err(|error| {
-                Failure::Unavailable(format!("the password in {}: {error}", path.display()))
+                DatabaseError::Unavailable(format!("the password in {}: {error}", path.display()))
             })?;
             options = options.password(password.trim_end_matches(['\r', '\n']));
         }
@@ -122,9 +127,9 @@ impl TimescaleConfig {
     }
 }
 
-/// A duration as PostgreSQL's settings take it.
+/// Formats a duration as the settings of PostgreSQL accept it.
 pub(super) fn millis(duration: Duration) -> String {
-    // 0 would mean no limit.
+    // Zero would mean no limit.
     duration.as_millis().max(1).to_string()
 }
 
@@ -158,8 +163,8 @@ mod tests {
         ] {
             let config = TimescaleConfig::new(url);
             let mut shown = format!("{config:?} {}", config.label());
-            if let Err(failure) = config.options() {
-                shown += &failure.at(&config.label()).to_string();
+            if let Err(error) = config.options() {
+                shown += &error.into_store_error(&config.label()).to_string();
             }
             assert!(!shown.contains("hidden"), "{shown}");
         }
@@ -168,12 +173,12 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_read_each_time() {
+    fn the_password_file_is_read_for_each_connection() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("password");
         let mut config = TimescaleConfig::new("postgres://me@host/bars");
         config.password_file = Some(path.clone());
-        let error = config.options().unwrap_err().at("bars");
+        let error = config.options().unwrap_err().into_store_error("bars");
         assert!(error.is_transient() && error.to_string().contains("password"));
         for password in ["first", "second"] {
             std::fs::write(&path, format!("{password}\n")).unwrap();
@@ -187,7 +192,7 @@ mod tests {
         let mut config = TimescaleConfig::new("postgres://me@host/bars");
         let mode = |config: &TimescaleConfig| config.options().unwrap().get_ssl_mode();
         assert!(matches!(mode(&config), PgSslMode::Prefer));
-        // It is read when a connection is made.
+        // Its content is read only when a connection is opened.
         let file = tempfile::NamedTempFile::new().unwrap();
         config.root_cert = Some(file.path().to_owned());
         assert!(matches!(mode(&config), PgSslMode::VerifyFull));

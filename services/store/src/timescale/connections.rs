@@ -1,27 +1,27 @@
 //! The connections to the server.
 //!
-//! They are plain ones, not sqlx's pool: a connection is used again only after its last user
-//! has said that all went well. Whoever is cancelled or fails, at any point, drops it; the
-//! server then ends its transaction, and no state of it can reach the next user.
+//! They are not in sqlx's pool: a connection is reused only after its last user has reported
+//! success. A user that fails or is cancelled, at any point, drops its connection. The server then
+//! rolls back its transaction, and no state of the session can reach the next user.
 
 use std::sync::{Arc, Mutex};
 
-use sqlx::{ConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, PgConnection, query};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::config::TimescaleConfig;
-use super::failure::Failure;
+use super::database_error::DatabaseError;
 use crate::StoreError;
 use crate::metrics::Metrics;
 
-/// The server, and what it is called in errors.
-pub(super) struct Server {
+/// The database server, with the label that errors name it by.
+pub(super) struct DatabaseServer {
     config: TimescaleConfig,
     label: String,
     metrics: Metrics,
 }
 
-impl Server {
+impl DatabaseServer {
     pub(super) fn new(config: TimescaleConfig) -> Self {
         Self {
             label: config.label(),
@@ -42,93 +42,124 @@ impl Server {
         &self.metrics
     }
 
-    /// A new connection.
-    pub(super) async fn connect(&self) -> Result<PgConnection, Failure> {
+    /// Opens a new connection.
+    pub(super) async fn connect(&self) -> Result<PgConnection, DatabaseError> {
         Ok(self.config.options()?.connect().await?)
     }
 
-    /// Names the database in an error, and counts the error.
-    pub(super) fn check<T>(&self, result: Result<T, Failure>) -> Result<T, StoreError> {
-        result.map_err(|failure| {
+    /// Converts an error into one that names the database, and counts it.
+    pub(super) fn store_result<T>(
+        &self,
+        result: Result<T, DatabaseError>,
+    ) -> Result<T, StoreError> {
+        result.map_err(|error| {
             self.metrics.errors.increment(1);
-            failure.at(&self.label)
+            error.into_store_error(&self.label)
         })
     }
 }
 
-/// A connection, and what is known of its session.
+/// A connection, and the state of its session.
 pub(super) struct Connection {
     pub(super) session: PgConnection,
-    /// Whether the table that bars are staged in was made.
-    pub(super) has_staging: bool,
+    /// Whether the temporary table for staged bars exists.
+    pub(super) has_staging_table: bool,
 }
 
-/// At most so many connections, opened when they are needed.
-pub(super) struct Connections {
-    server: Arc<Server>,
+/// A bounded number of connections, opened when they are needed.
+pub(super) struct ConnectionPool {
+    server: Arc<DatabaseServer>,
     permits: Arc<Semaphore>,
     idle: Mutex<Vec<Connection>>,
 }
 
-impl Connections {
-    pub(super) fn new(server: Arc<Server>, count: usize) -> Self {
+impl ConnectionPool {
+    pub(super) fn new(server: Arc<DatabaseServer>, max_connections: usize) -> Self {
         Self {
             server,
-            permits: Arc::new(Semaphore::new(count.max(1))),
+            permits: Arc::new(Semaphore::new(max_connections.max(1))),
             idle: Mutex::default(),
         }
     }
 
-    pub(super) const fn server(&self) -> &Arc<Server> {
+    pub(super) const fn server(&self) -> &Arc<DatabaseServer> {
         &self.server
     }
 
-    /// Waits for a connection.
-    pub(super) async fn lend(self: &Arc<Self>) -> Result<Loan, StoreError> {
+    /// Waits until a connection is free, and opens one if none is idle.
+    pub(super) async fn acquire(self: &Arc<Self>) -> Result<PooledConnection, StoreError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
-        let permit = permit.expect("it is never closed");
+        let permit = permit.expect("the semaphore is never closed");
         let idle = self.idle.lock().expect("no holder panics").pop();
         let connection = match idle {
             Some(connection) => connection,
             None => Connection {
-                session: self.server.check(self.server.connect().await)?,
-                has_staging: false,
+                session: self.server.store_result(self.server.connect().await)?,
+                has_staging_table: false,
             },
         };
-        Ok(Loan {
-            home: Arc::clone(self),
+        Ok(PooledConnection {
+            pool: Arc::clone(self),
             connection,
             _permit: permit,
         })
     }
 }
 
-/// A connection on loan. Dropped, it is closed.
-pub(super) struct Loan {
-    home: Arc<Connections>,
+/// A connection in use. Dropping it closes the connection.
+pub(super) struct PooledConnection {
+    pool: Arc<ConnectionPool>,
     pub(super) connection: Connection,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Loan {
-    /// The session, for statements.
+impl PooledConnection {
+    /// Returns the session, to run statements.
     pub(super) const fn session(&mut self) -> &mut PgConnection {
         &mut self.connection.session
     }
 
-    /// Gives the connection back after all went well; otherwise closes it, and names the
-    /// database in the error.
-    pub(super) fn end<T>(self, result: Result<T, Failure>) -> Result<T, StoreError> {
+    /// Begins a transaction. Dropping the connection rolls it back.
+    pub(super) async fn begin(mut self) -> Result<Self, StoreError> {
+        match query("BEGIN").execute(self.session()).await {
+            Ok(_) => Ok(self),
+            Err(error) => self.release(Err(error.into())),
+        }
+    }
+
+    /// Ends a transaction with the statement `sql` if `outcome` is a success, and rolls it back
+    /// otherwise. Releases the connection.
+    pub(super) async fn end_transaction<T>(
+        mut self,
+        outcome: Result<T, DatabaseError>,
+        sql: &'static str,
+    ) -> Result<T, StoreError> {
+        let outcome = match outcome {
+            Ok(value) => query(sql)
+                .execute(self.session())
+                .await
+                .map(|_| value)
+                .map_err(DatabaseError::from),
+            Err(error) => Err(error),
+        };
+        self.release(outcome)
+    }
+
+    /// Returns the connection to the pool if `result` is a success, and closes it otherwise. An
+    /// error is converted into one that names the database.
+    ///
+    /// If the error suggests that the server has ended its connections, idle ones are closed too.
+    pub(super) fn release<T>(self, result: Result<T, DatabaseError>) -> Result<T, StoreError> {
         let Self {
-            home, connection, ..
+            pool, connection, ..
         } = self;
-        let mut idle = home.idle.lock().expect("no holder panics");
+        let mut idle = pool.idle.lock().expect("no holder panics");
         match &result {
             Ok(_) => idle.push(connection),
-            Err(failure) if failure.is_lost_connection() => idle.clear(),
+            Err(error) if error.is_lost_connection() => idle.clear(),
             Err(_) => {}
         }
         drop(idle);
-        home.server.check(result)
+        pool.server.store_result(result)
     }
 }

@@ -5,47 +5,49 @@ use std::sync::LazyLock;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, query};
 
-use super::bar_columns::VALUES;
-use super::column::{bits, partition, read_parsed};
-use super::failure::Failure;
-use super::{amendments, bar_columns, row, topics};
+use super::bar_columns::{VALUE_COLUMNS, read_bar_row};
+use super::column::{partition_as_integer, read_parsed_text, u64_as_bigint};
+use super::database_error::DatabaseError;
+use super::{amendments, row, topics};
 use crate::{PartitionState, StoredBar};
 
-/// A row that is new begins no earlier than the current generation: a worker that lags may ask
-/// for an older one, and nobody would move the row afterwards.
-const BEGIN: &str = "INSERT INTO progress \
+/// A new row begins at the epoch of the current generation or later: a worker that lags may ask for
+/// an older epoch, and nothing would move the row afterwards.
+const INSERT_PROGRESS: &str = "INSERT INTO partition_progress \
     (partition, epoch, next_offset, updates_epoch, updates_offset, append_time_ns) \
     VALUES ($1, coalesce((SELECT max(epoch) FROM topics WHERE topic = $3 AND epoch > $2), $2), \
     0, 0, 0, 0) ON CONFLICT (partition) DO NOTHING";
 
-const PROGRESS: &str = "SELECT partition, epoch, next_offset, updates_epoch, updates_offset, \
-    append_time_ns FROM progress WHERE partition = $1";
+const SELECT_PROGRESS: &str = "SELECT partition, epoch, next_offset, updates_epoch, \
+    updates_offset, append_time_ns FROM partition_progress WHERE partition = $1";
 
-const SYMBOLS: &str = "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns \
+const SELECT_SYMBOLS: &str = "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns \
     FROM symbols WHERE partition = $1 ORDER BY instrument";
 
-const VENUES: &str = "SELECT venue, scheme, scope, lateness_ns, idle_ns, nonpositive_prices \
-    FROM venues WHERE partition = $1 ORDER BY venue";
+const SELECT_VENUES: &str = "SELECT venue, scheme, scope, lateness_ns, idle_ns, \
+    nonpositive_prices FROM venues WHERE partition = $1 ORDER BY venue";
 
-static OPEN_BARS: LazyLock<String> = LazyLock::new(|| {
-    let values = VALUES.join(", ");
+static SELECT_OPEN_BARS: LazyLock<String> = LazyLock::new(|| {
+    let values = VALUE_COLUMNS.join(", ");
     format!(
         "SELECT venue || ':' || symbol, interval_s, start, {values}, FALSE FROM open_bars \
          WHERE partition = $1 ORDER BY (venue || ':' || symbol) COLLATE \"C\", interval_s, start"
     )
 });
 
-/// Makes the progress row of a partition where there is none.
-pub(super) async fn begin(
+/// Inserts the progress row of a partition if there is none.
+async fn create_progress_row(
     session: &mut PgConnection,
-    number: u32,
+    partition: u32,
     epoch: u64,
-) -> Result<(), Failure> {
+) -> Result<(), DatabaseError> {
     query("BEGIN").execute(&mut *session).await?;
-    query(topics::LOCK_SHARED).execute(&mut *session).await?;
-    query(BEGIN)
-        .bind(partition(number)?)
-        .bind(bits(epoch))
+    query(topics::LOCK_TOPICS_SHARED)
+        .execute(&mut *session)
+        .await?;
+    query(INSERT_PROGRESS)
+        .bind(partition_as_integer(partition)?)
+        .bind(u64_as_bigint(epoch))
         .bind(schemas::TRADES)
         .execute(&mut *session)
         .await?;
@@ -53,53 +55,57 @@ pub(super) async fn begin(
     Ok(())
 }
 
-/// Reads everything of a partition as of one moment.
-pub(super) async fn load(
+/// Reads the state of a partition, all of it at one moment.
+pub(super) async fn load_partition(
     session: &mut PgConnection,
-    number: u32,
+    partition: u32,
     epoch: u64,
-) -> Result<PartitionState, Failure> {
-    begin(session, number, epoch).await?;
+) -> Result<PartitionState, DatabaseError> {
+    create_progress_row(session, partition, epoch).await?;
     query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         .execute(&mut *session)
         .await?;
-    let progress = read(session, PROGRESS, number, row::progress).await?.pop();
-    let progress = progress.ok_or_else(|| Failure::malformed("progress", "no row"))?;
-    let symbols = read(session, SYMBOLS, number, row::symbol).await?;
-    let venues = read(session, VENUES, number, row::venue).await?;
-    let open_bars = read(session, &OPEN_BARS, number, |row| {
-        Ok(StoredBar {
-            instrument: read_parsed(row, 0, "instrument")?,
-            row: bar_columns::read(row, 1)?,
-        })
-    });
-    let open_bars = open_bars.await?;
-    let dirty = read(session, amendments::DIRTY, number, amendments::read_dirty).await?;
-    let ahead = read(
-        session,
-        amendments::AHEAD_OF,
-        number,
-        amendments::read_ahead,
-    )
-    .await?;
+    let progress = read_rows(session, SELECT_PROGRESS, partition, row::read_progress);
+    let progress = progress.await?.pop();
+    let state = PartitionState {
+        progress: progress.ok_or_else(|| DatabaseError::malformed_value("progress", "no row"))?,
+        symbols: read_rows(session, SELECT_SYMBOLS, partition, row::read_symbol).await?,
+        venues: read_rows(session, SELECT_VENUES, partition, row::read_venue).await?,
+        open_bars: read_rows(session, &SELECT_OPEN_BARS, partition, read_open_bar).await?,
+        dirty_minutes: read_rows(
+            session,
+            amendments::SELECT_DIRTY_MINUTES,
+            partition,
+            amendments::read_dirty_minute,
+        )
+        .await?,
+        pending_amendments: read_rows(
+            session,
+            amendments::SELECT_PENDING_AMENDMENTS,
+            partition,
+            amendments::read_pending_amendment,
+        )
+        .await?,
+    };
     query("COMMIT").execute(session).await?;
-    Ok(PartitionState {
-        progress,
-        symbols,
-        venues,
-        open_bars,
-        dirty,
-        ahead,
+    Ok(state)
+}
+
+fn read_open_bar(row: &PgRow) -> Result<StoredBar, DatabaseError> {
+    Ok(StoredBar {
+        instrument: read_parsed_text(row, 0, "instrument")?,
+        row: read_bar_row(row, 1)?,
     })
 }
 
-async fn read<T>(
+/// Runs a statement whose one parameter is the partition, and reads each of its rows.
+async fn read_rows<T>(
     session: &mut PgConnection,
     sql: &'static str,
-    number: u32,
-    read_row: impl Fn(&PgRow) -> Result<T, Failure>,
-) -> Result<Vec<T>, Failure> {
-    let rows = query(AssertSqlSafe(sql)).bind(partition(number)?);
-    let rows = rows.fetch_all(session).await?;
+    partition: u32,
+    read_row: impl Fn(&PgRow) -> Result<T, DatabaseError>,
+) -> Result<Vec<T>, DatabaseError> {
+    let select = query(AssertSqlSafe(sql)).bind(partition_as_integer(partition)?);
+    let rows = select.fetch_all(session).await?;
     rows.iter().map(read_row).collect()
 }

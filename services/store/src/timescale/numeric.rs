@@ -1,4 +1,4 @@
-//! Exact numbers as PostgreSQL sends and takes them: groups of four decimal digits
+//! Exact numbers in the binary form of PostgreSQL's `NUMERIC`: groups of four decimal digits
 //! (<https://github.com/postgres/postgres/blob/REL_17_STABLE/src/backend/utils/adt/numeric.c>,
 //! `numeric_recv`).
 
@@ -14,10 +14,11 @@ use sqlx::{Decode, Encode, Type};
 const NUMERIC: Oid = Oid(1700);
 const NUMERIC_ARRAY: Oid = Oid(1231);
 
+/// The value of the sign field of a negative number.
 const NEGATIVE: u16 = 0x4000;
 
-/// How many decimal digits a group has.
-const GROUP: usize = 4;
+/// The number of decimal digits in a group.
+const DIGITS_PER_GROUP: usize = 4;
 
 /// A plain decimal number as text, such as `-1.5`.
 pub(super) struct Numeric(pub(super) String);
@@ -50,50 +51,52 @@ impl<'r> Decode<'r, Postgres> for Numeric {
     }
 }
 
-/// Writes a plain decimal number: digits, perhaps a point and more digits, perhaps a minus.
+/// Appends the binary form of a plain decimal number: an optional minus, digits, and optionally a
+/// point with more digits.
 pub(super) fn write_numeric(text: &str, out: &mut Vec<u8>) {
-    let size = text.strip_prefix('-').unwrap_or(text);
-    let (whole, fraction) = size.split_once('.').unwrap_or((size, ""));
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
     let whole = whole.trim_start_matches('0').as_bytes();
-    let (head, groups) = whole.split_at(whole.len() % GROUP);
-    let mut digits: Vec<u16> = Vec::with_capacity(24);
-    digits.extend((!head.is_empty()).then(|| group(head)));
-    digits.extend(groups.chunks(GROUP).map(group));
-    let wholes = digits.len();
-    digits.extend(fraction.as_bytes().chunks(GROUP).map(|part| {
-        let missing = GROUP - part.len();
-        group(part) * 10_u16.pow(u32::try_from(missing).expect("it is below 4"))
+    let (short_group, groups) = whole.split_at(whole.len() % DIGITS_PER_GROUP);
+    let mut values: Vec<u16> = Vec::with_capacity(24);
+    values.extend((!short_group.is_empty()).then(|| parse_group(short_group)));
+    values.extend(groups.chunks(DIGITS_PER_GROUP).map(parse_group));
+    let whole_groups = values.len();
+    values.extend(fraction.as_bytes().chunks(DIGITS_PER_GROUP).map(|part| {
+        let missing = DIGITS_PER_GROUP - part.len();
+        parse_group(part) * 10_u16.pow(u32::try_from(missing).expect("it is below 4"))
     }));
-    let leading = digits.iter().take_while(|digit| **digit == 0).count();
-    let trailing = digits.iter().rev().take_while(|digit| **digit == 0).count();
-    let is_zero = leading == digits.len();
-    let kept = if is_zero {
+    let leading = values.iter().take_while(|value| **value == 0).count();
+    let trailing = values.iter().rev().take_while(|value| **value == 0).count();
+    let is_zero = leading == values.len();
+    let significant = if is_zero {
         &[]
     } else {
-        &digits[leading..digits.len() - trailing]
+        &values[leading..values.len() - trailing]
     };
     let short = |count: usize| i16::try_from(count).expect("a number has few digits");
     let weight = if is_zero {
         0
     } else {
-        short(wholes) - short(leading) - 1
+        short(whole_groups) - short(leading) - 1
     };
-    let is_negative = text.len() > size.len() && !is_zero;
-    out.extend_from_slice(&short(kept.len()).to_be_bytes());
+    let is_negative = text.len() > unsigned.len() && !is_zero;
+    out.extend_from_slice(&short(significant.len()).to_be_bytes());
     out.extend_from_slice(&weight.to_be_bytes());
     out.extend_from_slice(&if is_negative { NEGATIVE } else { 0 }.to_be_bytes());
     out.extend_from_slice(&short(fraction.len()).to_be_bytes());
-    for digit in kept {
-        out.extend_from_slice(&digit.to_be_bytes());
+    for value in significant {
+        out.extend_from_slice(&value.to_be_bytes());
     }
 }
 
-fn group(digits: &[u8]) -> u16 {
+/// Parses up to four decimal digits.
+fn parse_group(digits: &[u8]) -> u16 {
     let digit = |digit: &u8| u16::from(*digit - b'0');
     digits.iter().fold(0, |sum, next| sum * 10 + digit(next))
 }
 
-/// Reads what PostgreSQL wrote.
+/// Reads the binary form that PostgreSQL sends, as text.
 fn read_numeric(bytes: &[u8]) -> Result<String, BoxDynError> {
     let mut words = bytes.chunks_exact(2).map(|word| [word[0], word[1]]);
     let mut word = || words.next().ok_or("a number ends early");
@@ -108,14 +111,14 @@ fn read_numeric(bytes: &[u8]) -> Result<String, BoxDynError> {
     for _ in 0..count {
         digits.push(u16::from_be_bytes(word()?));
     }
-    // The group that stands for 10000 to the power of `place`.
-    let at = |place: i16| {
-        let index = usize::try_from(weight - place).ok();
+    // Returns the group that is multiplied by 10000 to the power of `exponent`.
+    let group_at = |exponent: i16| {
+        let index = usize::try_from(weight - exponent).ok();
         index.and_then(|index| digits.get(index)).copied()
     };
     let mut text = String::with_capacity(scale + 32);
-    for place in (0..=weight.max(0)).rev() {
-        text += &format!("{:04}", at(place).unwrap_or(0));
+    for exponent in (0..=weight.max(0)).rev() {
+        text += &format!("{:04}", group_at(exponent).unwrap_or(0));
     }
     let whole = text.trim_start_matches('0');
     let mut text = format!(
@@ -124,8 +127,8 @@ fn read_numeric(bytes: &[u8]) -> Result<String, BoxDynError> {
         if whole.is_empty() { "0" } else { whole }
     );
     if scale > 0 {
-        let groups = i16::try_from(scale.div_ceil(GROUP)).expect("it is below 64");
-        let fraction = (1..=groups).map(|place| format!("{:04}", at(-place).unwrap_or(0)));
+        let groups = i16::try_from(scale.div_ceil(DIGITS_PER_GROUP)).expect("it is below 64");
+        let fraction = (1..=groups).map(|place| format!("{:04}", group_at(-place).unwrap_or(0)));
         text.push('.');
         text += &fraction.collect::<String>()[..scale];
     }
@@ -139,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_written_as_postgres_does() {
+    fn numbers_are_written_as_postgresql_writes_them() {
         for (text, words) in [
             ("0", &[0, 0, 0, 0][..]),
             ("1", &[1, 0, 0, 0, 1]),
@@ -158,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_finite_number_is_an_error() {
+    fn numbers_that_are_not_finite_are_errors() {
         for words in [
             &[0, 0, -0x4000, 0][..],
             &[2, 0, 0, 0, 1],
@@ -175,7 +178,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(text in "-?(0|[1-9][0-9]{0,55})(\\.[0-9]{0,35}[1-9])?") {
+        fn a_written_number_is_read_back(text in "-?(0|[1-9][0-9]{0,55})(\\.[0-9]{0,35}[1-9])?") {
             let mut bytes = Vec::new();
             write_numeric(&text, &mut bytes);
             let expected = if text == "-0" { "0" } else { &text };

@@ -1,43 +1,43 @@
-//! Rows as values.
+//! Reading rows of the small tables.
 
 use market::{Position, Venue, VenueSettings};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::column::{read_bits, read_number, read_parsed, read_partition};
-use super::failure::Failure;
+use super::column::{read_parsed_numeric, read_parsed_text, read_partition, read_u64_bigint};
+use super::database_error::DatabaseError;
 use crate::{ExcludedRange, PartitionProgress, SymbolRow, VenueRow, Verdict};
 
-/// partition, epoch, `next_offset`, `updates_epoch`, `updates_offset`, `append_time_ns`.
-pub(super) fn progress(row: &PgRow) -> Result<PartitionProgress, Failure> {
+/// Reads partition, epoch, `next_offset`, `updates_epoch`, `updates_offset`, `append_time_ns`.
+pub(super) fn read_progress(row: &PgRow) -> Result<PartitionProgress, DatabaseError> {
     Ok(PartitionProgress {
         partition: read_partition(row, 0)?,
-        epoch: read_bits(row, 1)?,
-        next_offset: read_bits(row, 2)?,
-        updates: Position {
-            epoch: read_bits(row, 3)?,
-            offset: read_bits(row, 4)?,
+        epoch: read_u64_bigint(row, 1)?,
+        next_offset: read_u64_bigint(row, 2)?,
+        updates_position: Position {
+            epoch: read_u64_bigint(row, 3)?,
+            offset: read_u64_bigint(row, 4)?,
         },
         append_time_ns: row.try_get(5)?,
     })
 }
 
-/// instrument, `watermark_ns`, `last_append_ns`, `closed_until_ns`.
-pub(super) fn symbol(row: &PgRow) -> Result<SymbolRow, Failure> {
+/// Reads instrument, `watermark_ns`, `last_append_ns`, `closed_until_ns`.
+pub(super) fn read_symbol(row: &PgRow) -> Result<SymbolRow, DatabaseError> {
     Ok(SymbolRow {
-        instrument: read_parsed(row, 0, "instrument")?,
+        instrument: read_parsed_text(row, 0, "instrument")?,
         watermark_ns: row.try_get(1)?,
         last_append_ns: row.try_get(2)?,
         closed_until_ns: row.try_get(3)?,
     })
 }
 
-/// venue, scheme, scope, `lateness_ns`, `idle_ns`, `nonpositive_prices`.
-pub(super) fn venue(row: &PgRow) -> Result<VenueRow, Failure> {
-    let venue: Venue = read_parsed(row, 0, "venue")?;
+/// Reads venue, scheme, scope, `lateness_ns`, `idle_ns`, `nonpositive_prices`.
+pub(super) fn read_venue(row: &PgRow) -> Result<VenueRow, DatabaseError> {
+    let venue: Venue = read_parsed_text(row, 0, "venue")?;
     let settings = VenueSettings {
-        scheme: read_parsed(row, 1, "scheme")?,
-        scope: read_parsed(row, 2, "scope")?,
+        scheme: read_parsed_text(row, 1, "scheme")?,
+        scope: read_parsed_text(row, 2, "scope")?,
         lateness_ns: row.try_get(3)?,
         idle_ns: row.try_get(4)?,
         nonpositive_prices: row.try_get(5)?,
@@ -45,14 +45,15 @@ pub(super) fn venue(row: &PgRow) -> Result<VenueRow, Failure> {
     Ok(VenueRow { venue, settings })
 }
 
-/// epoch, first, past, verdict, `append_time_ns`.
-pub(super) fn rejected(row: &PgRow) -> Result<ExcludedRange, Failure> {
+/// Reads epoch, `first_offset`, `end_offset`, verdict, `append_time_ns`.
+pub(super) fn read_excluded_range(row: &PgRow) -> Result<ExcludedRange, DatabaseError> {
     let code: &str = row.try_get(3)?;
+    let verdict = Verdict::from_code(code);
     Ok(ExcludedRange {
-        epoch: read_bits(row, 0)?,
-        first: read_number(row, 1, "first")?,
-        end: read_number(row, 2, "past")?,
-        verdict: Verdict::from_code(code).ok_or_else(|| Failure::malformed("verdict", code))?,
+        epoch: read_u64_bigint(row, 0)?,
+        first_offset: read_parsed_numeric(row, 1, "first_offset")?,
+        end_offset: read_parsed_numeric(row, 2, "end_offset")?,
+        verdict: verdict.ok_or_else(|| DatabaseError::malformed_value("verdict", code))?,
         append_time_ns: row.try_get(4)?,
     })
 }

@@ -1,40 +1,46 @@
-//! The tables: how they come to be, and whether they are those known here.
+//! Creating and upgrading the tables, and checking their version.
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{PgConnection, SqlSafeStr, query, query_scalar};
 
+use super::database_error::DatabaseError;
 use super::edition::TimescaleEdition;
-use super::failure::Failure;
 
-/// SQL that makes each version out of the one before; the first makes version 1.
-const VERSIONS: [&str; 1] = [include_str!("../../migrations/timescale/bars_1.sql")];
+/// The SQL of each version, which upgrades the tables of the version before it. The first creates
+/// the tables of version [`OLDEST`].
+const VERSIONS: [&str; 1] = [include_str!("../../migrations/timescale/bars_2.sql")];
 
-/// How long a chunk of `bars` is: see decision 11.
-const CHUNK: &str = "7 days";
+/// The oldest schema that can be read or upgraded.
+const OLDEST: i64 = 2;
 
-/// A chunk is compressed so long after it was made: its own length and the 48 hours in which
-/// most late trades come. Not after its event time, by which a tape is old at once.
+/// The length of a chunk of `bars`: see decision 11.
+const CHUNK_INTERVAL: &str = "7 days";
+
+/// How long after its creation a chunk is compressed: its own length plus the 48 hours in which
+/// most late trades arrive. The event time does not count: by it, a tape would be old at once.
 const COMPRESS_AFTER: &str = "9 days";
 
-/// Of those who migrate at once, one goes on: the migrator has a lock of its own, but hypertables
-/// and compression come after it.
+/// Lets one process at a time migrate. sqlx's migrator takes a lock of its own, but the hypertable
+/// and its compression are set up after it.
 const LOCK: &str = "SELECT pg_advisory_lock(4851902847)";
 const UNLOCK: &str = "SELECT pg_advisory_unlock(4851902847)";
 
-/// What a migration has done.
+/// The result of a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimescaleMigration {
-    /// The version that was found; 0 where there were no tables.
+    /// The version of the tables before; 0 if there were none.
     pub found: u32,
-    /// The version that is there now.
+    /// The version of the tables now.
     pub now: u32,
-    /// What the server offers.
+    /// The edition that the server offers.
     pub edition: TimescaleEdition,
 }
 
-/// Makes the tables, or brings them up to date; then gives them what the edition offers.
-pub(super) async fn migrate(session: &mut PgConnection) -> Result<TimescaleMigration, Failure> {
-    // The lock is waited for in one statement.
+/// Creates or upgrades the tables, then sets up what the edition offers.
+pub(super) async fn migrate(
+    session: &mut PgConnection,
+) -> Result<TimescaleMigration, DatabaseError> {
+    // Waiting for the lock is one statement, which may take long.
     query("SET statement_timeout = 0")
         .execute(&mut *session)
         .await?;
@@ -43,20 +49,25 @@ pub(super) async fn migrate(session: &mut PgConnection) -> Result<TimescaleMigra
         .execute(&mut *session)
         .await?;
     verify_encoding(session).await?;
-    // Where anything fails, the session ends, and the lock with it.
+    // If anything fails, the session ends, which releases the lock.
     query(LOCK).execute(&mut *session).await?;
-    let before = found(session).await?;
-    migrator().run(&mut *session).await.map_err(of_migrator)?;
+    let before = installed_version(session).await?;
+    refuse_other_versions(before)?;
+    migrator()
+        .run(&mut *session)
+        .await
+        .map_err(convert_migrate_error)?;
     query("BEGIN").execute(&mut *session).await?;
-    let edition = prepare(session).await?;
+    let edition = create_hypertable(session).await?;
     query("COMMIT").execute(&mut *session).await?;
     if edition == TimescaleEdition::Community {
-        compress(session).await;
+        enable_compression(session).await;
     }
-    let now = found(session).await?;
+    let now = installed_version(session).await?;
     query(UNLOCK).execute(session).await?;
-    let version =
-        |version: i64| u32::try_from(version).map_err(|_| Failure::malformed("schema", version));
+    let version = |version: i64| {
+        u32::try_from(version).map_err(|_| DatabaseError::malformed_value("schema", version))
+    };
     Ok(TimescaleMigration {
         found: version(before)?,
         now: version(now)?,
@@ -64,8 +75,8 @@ pub(super) async fn migrate(session: &mut PgConnection) -> Result<TimescaleMigra
     })
 }
 
-/// The version of the tables; 0 where there are none.
-async fn found(session: &mut PgConnection) -> Result<i64, Failure> {
+/// Returns the version of the tables; 0 if there are none.
+async fn installed_version(session: &mut PgConnection) -> Result<i64, DatabaseError> {
     let table: Option<String> = query_scalar("SELECT to_regclass('_sqlx_migrations')::text")
         .fetch_one(&mut *session)
         .await?;
@@ -77,30 +88,42 @@ async fn found(session: &mut PgConnection) -> Result<i64, Failure> {
     Ok(newest.unwrap_or(0))
 }
 
-/// Checks that the tables are those known here.
-pub(super) async fn verify(session: &mut PgConnection) -> Result<(), Failure> {
-    let found = found(session).await?;
-    if found > known() {
-        return Err(Failure::Newer {
-            found,
-            known: known(),
-        });
-    }
-    if found < known() {
-        return Err(Failure::Unavailable(format!(
+/// Fails unless the tables have the newest version.
+pub(super) async fn verify_version(session: &mut PgConnection) -> Result<(), DatabaseError> {
+    let found = installed_version(session).await?;
+    refuse_other_versions(found)?;
+    if found < newest_version() {
+        return Err(DatabaseError::Unavailable(format!(
             "it has schema {found}, this version needs {}: run `candlewick migrate`",
-            known()
+            newest_version()
         )));
     }
     Ok(())
 }
 
-fn known() -> i64 {
-    i64::try_from(VERSIONS.len()).expect("there are few versions")
+/// Fails if the tables are newer than this version, or too old to be upgraded.
+fn refuse_other_versions(found: i64) -> Result<(), DatabaseError> {
+    match found {
+        0 => Ok(()),
+        found if found < OLDEST => Err(DatabaseError::OlderSchema {
+            found,
+            oldest: OLDEST,
+        }),
+        found if found > newest_version() => Err(DatabaseError::NewerSchema {
+            found,
+            known: newest_version(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the newest version.
+fn newest_version() -> i64 {
+    OLDEST - 1 + i64::try_from(VERSIONS.len()).expect("there are few versions")
 }
 
 fn migrator() -> Migrator {
-    let migrations = VERSIONS.iter().zip(1_i64..).map(|(sql, version)| {
+    let migrations = VERSIONS.iter().zip(OLDEST..).map(|(sql, version)| {
         let name = format!("bars {version}");
         let kind = MigrationType::Simple;
         Migration::new(version, name.into(), kind, (*sql).into_sql_str(), false)
@@ -108,76 +131,76 @@ fn migrator() -> Migrator {
     Migrator::with_migrations(migrations.collect())
 }
 
-fn of_migrator(error: MigrateError) -> Failure {
+fn convert_migrate_error(error: MigrateError) -> DatabaseError {
     match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
-        MigrateError::VersionMissing(found) => Failure::Newer {
+        MigrateError::VersionMissing(found) => DatabaseError::NewerSchema {
             found,
-            known: known(),
+            known: newest_version(),
         },
-        other => Failure::Malformed(other.to_string()),
+        other => DatabaseError::Corrupt(other.to_string()),
     }
 }
 
-async fn verify_encoding(session: &mut PgConnection) -> Result<(), Failure> {
+async fn verify_encoding(session: &mut PgConnection) -> Result<(), DatabaseError> {
     let encoding: String = query_scalar("SHOW server_encoding")
         .fetch_one(session)
         .await?;
     if encoding == "UTF8" {
         return Ok(());
     }
-    Err(Failure::Unavailable(format!(
+    Err(DatabaseError::Unavailable(format!(
         "its encoding is {encoding}; create it with ENCODING 'UTF8'"
     )))
 }
 
-/// Makes `bars` a hypertable where the server can; also one that was a table before.
-async fn prepare(session: &mut PgConnection) -> Result<TimescaleEdition, Failure> {
-    // Where the server has not loaded the library, this statement would end the session.
+/// Makes `bars` a hypertable if the server has TimescaleDB. An existing table is converted.
+async fn create_hypertable(session: &mut PgConnection) -> Result<TimescaleEdition, DatabaseError> {
+    // CREATE EXTENSION ends the session if the server has not loaded the library.
     let is_loaded: bool = query_scalar(
         "SELECT EXISTS (SELECT 1 FROM pg_settings WHERE name = 'timescaledb.disable_load') \
          AND EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')",
     )
     .fetch_one(&mut *session)
     .await?;
-    if is_loaded && TimescaleEdition::find(session).await? == TimescaleEdition::Plain {
+    if is_loaded && TimescaleEdition::detect(session).await? == TimescaleEdition::PostgresOnly {
         query("CREATE EXTENSION IF NOT EXISTS timescaledb")
             .execute(&mut *session)
             .await?;
     }
-    let edition = TimescaleEdition::find(session).await?;
-    if edition != TimescaleEdition::Plain {
+    let edition = TimescaleEdition::detect(session).await?;
+    if edition != TimescaleEdition::PostgresOnly {
         let sql = "SELECT create_hypertable('bars', by_range('start', $1::text::interval), \
              if_not_exists => TRUE, migrate_data => TRUE, create_default_indexes => FALSE)";
-        query(sql).bind(CHUNK).fetch_all(session).await?;
+        query(sql).bind(CHUNK_INTERVAL).fetch_all(session).await?;
     }
     Ok(edition)
 }
 
-/// Compresses old chunks from now on. What goes wrong is told and no reason to stop: bars are
-/// as right without.
-async fn compress(session: &mut PgConnection) {
-    let set = "ALTER TABLE bars SET (timescaledb.compress, \
+/// Enables the compression of old chunks. A failure is logged and ignored: bars are correct without
+/// compression.
+async fn enable_compression(session: &mut PgConnection) {
+    let enable = "ALTER TABLE bars SET (timescaledb.compress, \
          timescaledb.compress_segmentby = 'venue, symbol, interval_s', \
          timescaledb.compress_orderby = 'start')";
-    let policy = "SELECT add_compression_policy('bars', \
+    let add_policy = "SELECT add_compression_policy('bars', \
          compress_created_before => $1::text::interval, if_not_exists => TRUE)";
-    let is_set: Result<bool, _> = query_scalar(
+    let is_enabled: Result<bool, _> = query_scalar(
         "SELECT compression_enabled FROM timescaledb_information.hypertables \
          WHERE hypertable_schema = current_schema() AND hypertable_name = 'bars'",
     )
     .fetch_one(&mut *session)
     .await;
-    let done = async {
-        if !is_set? {
-            query(set).execute(&mut *session).await?;
+    let enabled = async {
+        if !is_enabled? {
+            query(enable).execute(&mut *session).await?;
         }
-        query(policy)
+        query(add_policy)
             .bind(COMPRESS_AFTER)
             .fetch_all(&mut *session)
             .await
     };
-    if let Err(error) = done.await {
+    if let Err(error) = enabled.await {
         tracing::warn!(%error, "old bars will not be compressed");
     }
 }

@@ -1,143 +1,128 @@
-//! The store, over its connections.
+//! The store of bars.
 
 use std::sync::Arc;
 
-use market::{BarRow, Instrument, Venue, VenueSettings};
 use sqlx::query;
 
 use super::config::{TimescaleConfig, millis};
-use super::connections::{Connections, Loan, Server};
-use super::edition::{Durability, TimescaleEdition};
-use super::failure::Failure;
+use super::connections::{ConnectionPool, DatabaseServer, PooledConnection};
+use super::database_error::DatabaseError;
+use super::durability::DurabilitySettings;
+use super::edition::TimescaleEdition;
 use super::reader::TimescaleBarReader;
 use super::schema::{self, TimescaleMigration};
-use super::{bars, commit, expire, load, topics};
-use crate::metrics::Metrics;
-use crate::{
-    BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange,
-    IdRangeQuery, IdRanges, IdSetKey, IdSetRow, PartitionProgress, PartitionState, StoreError,
-    SymbolQuery, SymbolRow, Transaction, VenueRow,
-};
+use super::{commit, load, retention, topics, write_bars};
+use crate::metrics::CommitTimer;
+use crate::{BarStore, CommitOutcome, PartitionState, StoreError, Transaction};
 
-/// Bars and the state of the fold in TimescaleDB, for many processes at once.
+/// Bars and the state of the fold in TimescaleDB, which many processes can use at once.
 ///
-/// A commit that was answered is durable, unless the server says otherwise, which is told when
-/// it is opened; then [`BarStore::sync`] makes it so. Calls have the timeouts of
-/// [`TimescaleConfig`] on the server; whoever calls has one of its own.
+/// An acknowledged commit is durable, unless the settings of the server say otherwise. In that case
+/// [`open`](Self::open) logs a warning, and [`BarStore::sync`] makes commits durable. The server
+/// applies the timeouts of [`TimescaleConfig`] to each call; callers should use a timeout of their
+/// own.
 #[derive(Clone)]
 pub struct TimescaleBarStore {
     reader: TimescaleBarReader,
-    writers: Arc<Connections>,
-    snapshots: Arc<Connections>,
+    writers: Arc<ConnectionPool>,
+    snapshots: Arc<ConnectionPool>,
     edition: TimescaleEdition,
     commits_are_synced: bool,
 }
 
 impl TimescaleBarStore {
-    /// Makes the tables, or brings them up to date. Several may do so at once.
+    /// Creates the tables, or upgrades them. Several processes may call it at once.
     ///
     /// # Errors
-    /// [`StoreError`], where it cannot be reached, the user may not make tables, or the tables
-    /// are newer.
+    /// [`StoreError`] if the server cannot be reached, if the user may not create tables, or if the
+    /// tables are newer or too old.
     pub async fn migrate(config: TimescaleConfig) -> Result<TimescaleMigration, StoreError> {
-        let server = Server::new(config);
-        let mut session = server.check(server.connect().await)?;
+        let server = DatabaseServer::new(config);
+        let mut session = server.store_result(server.connect().await)?;
         let migrated = schema::migrate(&mut session).await;
-        server.check(migrated)
+        server.store_result(migrated)
     }
 
-    /// Opens a database whose tables are up to date. What is not durable there, or not there at
-    /// all, is logged.
+    /// Opens a database whose tables are up to date. Logs a warning if the server is not durable,
+    /// or has no TimescaleDB.
     ///
     /// # Errors
-    /// [`StoreError`], where it cannot be reached, or its tables are older or newer.
+    /// [`StoreError`] if the server cannot be reached, or if the tables are older or newer.
     pub async fn open(config: TimescaleConfig) -> Result<Self, StoreError> {
-        let server = Arc::new(Server::new(config));
+        let server = Arc::new(DatabaseServer::new(config));
         let opened = Self::inspect(&server).await;
-        let (edition, durability) = server.check(opened)?;
+        let (edition, durability) = server.store_result(opened)?;
         for warning in durability.warnings() {
             tracing::warn!(store = server.label(), "{warning}");
         }
-        if edition == TimescaleEdition::Plain {
+        if edition == TimescaleEdition::PostgresOnly {
             tracing::warn!(
                 store = server.label(),
                 "this PostgreSQL has no TimescaleDB: bars are in one table, which will be large"
             );
         }
         let config = server.config();
-        let connections = |count| Arc::new(Connections::new(Arc::clone(&server), count));
+        let pool = |size| Arc::new(ConnectionPool::new(Arc::clone(&server), size));
         Ok(Self {
-            reader: TimescaleBarReader::committed(connections(config.max_connections)),
-            writers: connections(config.max_connections),
-            snapshots: connections(config.max_snapshots),
+            reader: TimescaleBarReader::from_pool(pool(config.max_connections)),
+            writers: pool(config.max_connections),
+            snapshots: pool(config.max_snapshots),
             edition,
             commits_are_synced: durability.commits_are_synced(),
         })
     }
 
-    async fn inspect(server: &Server) -> Result<(TimescaleEdition, Durability), Failure> {
+    /// Checks the version of the tables, and reads what the server offers.
+    async fn inspect(
+        server: &DatabaseServer,
+    ) -> Result<(TimescaleEdition, DurabilitySettings), DatabaseError> {
         let mut session = server.connect().await?;
-        schema::verify(&mut session).await?;
-        let edition = TimescaleEdition::find(&mut session).await?;
-        Ok((edition, Durability::find(&mut session).await?))
+        schema::verify_version(&mut session).await?;
+        let edition = TimescaleEdition::detect(&mut session).await?;
+        Ok((edition, DurabilitySettings::read(&mut session).await?))
     }
 
-    /// What the server offers.
+    /// Returns the edition that the server offers.
     #[must_use]
     pub const fn edition(&self) -> TimescaleEdition {
         self.edition
     }
 
-    fn server(&self) -> &Server {
+    fn server(&self) -> &DatabaseServer {
         self.writers.server()
     }
 
-    /// A transaction that writes. Whoever drops the loan has it undone.
-    async fn begin(&self) -> Result<Loan, StoreError> {
-        let loan = self.writers.lend().await?;
-        begin_on(loan).await
+    /// Begins a transaction that writes. Dropping the connection rolls it back.
+    async fn begin_transaction(&self) -> Result<PooledConnection, StoreError> {
+        let connection = self.writers.acquire().await?;
+        connection.begin().await
     }
-}
-
-async fn begin_on(mut loan: Loan) -> Result<Loan, StoreError> {
-    match query("BEGIN").execute(loan.session()).await {
-        Ok(_) => Ok(loan),
-        Err(error) => loan.end(Err(error.into())),
-    }
-}
-
-/// Ends a transaction as its outcome says, and the loan with it.
-async fn end<T>(
-    mut loan: Loan,
-    outcome: Result<T, Failure>,
-    sql: &'static str,
-) -> Result<T, StoreError> {
-    let outcome = match outcome {
-        Ok(value) => query(sql)
-            .execute(loan.session())
-            .await
-            .map(|_| value)
-            .map_err(Failure::from),
-        Err(failure) => Err(failure),
-    };
-    loan.end(outcome)
 }
 
 impl BarStore for TimescaleBarStore {
+    type Reader = TimescaleBarReader;
     type Snapshot = TimescaleBarReader;
 
-    async fn load(&self, partition: u32, epoch: u64) -> Result<PartitionState, StoreError> {
-        let mut loan = self.writers.lend().await?;
-        let state = load::load(loan.session(), partition, epoch).await;
-        loan.end(state)
+    fn reader(&self) -> &TimescaleBarReader {
+        &self.reader
     }
 
-    async fn adopt(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
-        let mut loan = self.begin().await?;
-        let adopted = topics::adopt(loan.session(), topic, topic_id).await;
-        match end(loan, adopted, "COMMIT").await? {
-            topics::Adopted::Current(epoch) => Ok(epoch),
-            topics::Adopted::Superseded => Err(StoreError::Superseded {
+    async fn load_partition(
+        &self,
+        partition: u32,
+        epoch: u64,
+    ) -> Result<PartitionState, StoreError> {
+        let mut connection = self.writers.acquire().await?;
+        let state = load::load_partition(connection.session(), partition, epoch).await;
+        connection.release(state)
+    }
+
+    async fn register_topic(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
+        let mut connection = self.begin_transaction().await?;
+        let registered = topics::register_topic(connection.session(), topic, topic_id).await;
+        match connection.end_transaction(registered, "COMMIT").await? {
+            topics::Registration::Current(epoch) => Ok(epoch),
+            topics::Registration::Superseded => Err(StoreError::TopicSuperseded {
                 store: self.server().label().to_owned(),
                 topic: topic.to_owned(),
                 topic_id: topic_id.to_owned(),
@@ -146,148 +131,92 @@ impl BarStore for TimescaleBarStore {
     }
 
     async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
-        let started = Metrics::started();
-        let mut loan = self.writers.lend().await?;
-        if let Err(failure) = bars::prepare(&mut loan.connection).await {
-            return loan.end(Err(failure));
+        let started = CommitTimer::start();
+        let mut connection = self.writers.acquire().await?;
+        if let Err(error) = write_bars::create_staging_table(&mut connection.connection).await {
+            return connection.release(Err(error));
         }
-        let mut loan = begin_on(loan).await?;
-        let outcome = commit::write(loan.session(), transaction).await;
+        let mut connection = connection.begin().await?;
+        let outcome = commit::write_transaction(connection.session(), transaction).await;
         let sql = match outcome {
-            Ok(CommitOutcome::Lost) => "ROLLBACK",
+            Ok(CommitOutcome::Conflict) => "ROLLBACK",
             _ => "COMMIT",
         };
-        let outcome = end(loan, outcome, sql).await?;
+        let outcome = connection.end_transaction(outcome, sql).await?;
         if outcome == CommitOutcome::Committed {
             let metrics = self.server().metrics();
-            commit::count(metrics, transaction);
+            commit::count_rows(metrics, transaction);
             metrics.commit_seconds.record(started.elapsed());
         }
         Ok(outcome)
     }
 
     async fn snapshot(&self) -> Result<TimescaleBarReader, StoreError> {
-        let mut loan = self.snapshots.lend().await?;
-        let limit = millis(self.server().config().snapshot_timeout);
-        let pinned = async {
+        let mut connection = self.snapshots.acquire().await?;
+        let timeout = millis(self.server().config().snapshot_timeout);
+        let begun = async {
             query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                .execute(loan.session())
+                .execute(connection.session())
                 .await?;
-            // The first statement after BEGIN is the moment.
+            // The snapshot is of the moment of the first statement after BEGIN.
             query(
                 "SELECT set_config(name, $1, TRUE) FROM pg_settings \
                  WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')",
             )
-            .bind(limit)
-            .fetch_all(loan.session())
+            .bind(timeout)
+            .fetch_all(connection.session())
             .await
         };
-        match pinned.await {
-            Ok(_) => Ok(TimescaleBarReader::pinned(
+        match begun.await {
+            Ok(_) => Ok(TimescaleBarReader::from_snapshot(
                 Arc::clone(self.snapshots.server()),
-                loan,
+                connection,
             )),
-            Err(error) => loan.end(Err(error.into())),
+            Err(error) => connection.release(Err(error.into())),
         }
     }
 
-    /// What was answered is on the disk already, unless the server does not wait for it; then a
-    /// small transaction does, whose place in the write-ahead log is after all others.
+    /// Acknowledged commits are on disk already, unless the server does not wait for its disk. In
+    /// that case a small transaction waits, whose record in the write-ahead log is after all
+    /// others.
     async fn sync(&self) -> Result<(), StoreError> {
         if self.commits_are_synced {
             return Ok(());
         }
-        let mut loan = self.begin().await?;
-        let counted = async {
+        let mut connection = self.begin_transaction().await?;
+        let updated = async {
             query("SET LOCAL synchronous_commit = on")
-                .execute(loan.session())
+                .execute(connection.session())
                 .await?;
             query(
-                "INSERT INTO syncs (place, count) VALUES (0, 1) \
-                 ON CONFLICT (place) DO UPDATE SET count = syncs.count + 1",
+                "INSERT INTO syncs (id, count) VALUES (0, 1) \
+                 ON CONFLICT (id) DO UPDATE SET count = syncs.count + 1",
             )
-            .execute(loan.session())
+            .execute(connection.session())
             .await
         };
-        let counted = counted.await.map(drop).map_err(Failure::from);
-        end(loan, counted, "COMMIT").await
+        let updated = updated.await.map(drop).map_err(DatabaseError::from);
+        connection.end_transaction(updated, "COMMIT").await
     }
 
-    async fn expire(&self, bars_before_ns: i64, ids_before_ns: i64) -> Result<u64, StoreError> {
+    async fn delete_expired(
+        &self,
+        bars_before_ns: i64,
+        ids_before_ns: i64,
+    ) -> Result<u64, StoreError> {
         let (mut dropped, mut slack_ns) = (0, 0);
-        if self.edition != TimescaleEdition::Plain {
-            let mut loan = self.begin().await?;
-            let held = expire::drop_chunk(loan.session(), bars_before_ns).await;
-            dropped = end(loan, held, "COMMIT").await?;
+        if self.edition != TimescaleEdition::PostgresOnly {
+            let mut connection = self.begin_transaction().await?;
+            let dropped_rows =
+                retention::drop_expired_chunk(connection.session(), bars_before_ns).await;
+            dropped = connection.end_transaction(dropped_rows, "COMMIT").await?;
             let slack = self.server().config().chunk_slack;
             slack_ns = i64::try_from(slack.as_nanos()).unwrap_or(i64::MAX);
         }
-        let mut loan = self.begin().await?;
-        let session = loan.session();
-        let gone = expire::expire(session, bars_before_ns, slack_ns, ids_before_ns).await;
-        Ok(dropped + end(loan, gone, "COMMIT").await?)
-    }
-}
-
-impl BarReader for TimescaleBarStore {
-    async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
-        self.reader.progress().await
-    }
-
-    async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
-        self.reader.bars(keys).await
-    }
-
-    async fn bar_range(&self, query: &BarQuery) -> Result<Vec<BarRow>, StoreError> {
-        self.reader.bar_range(query).await
-    }
-
-    async fn ids(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
-        self.reader.ids(keys).await
-    }
-
-    async fn id_ranges(
-        &self,
-        query: &IdRangeQuery,
-    ) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
-        self.reader.id_ranges(query).await
-    }
-
-    async fn symbol(&self, instrument: &Instrument) -> Result<Option<SymbolRow>, StoreError> {
-        self.reader.symbol(instrument).await
-    }
-
-    async fn symbols(&self, query: &SymbolQuery) -> Result<Vec<SymbolRow>, StoreError> {
-        self.reader.symbols(query).await
-    }
-
-    async fn venue(
-        &self,
-        venue: &Venue,
-        partitions: u32,
-    ) -> Result<Option<VenueSettings>, StoreError> {
-        self.reader.venue(venue, partitions).await
-    }
-
-    async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {
-        self.reader.venues().await
-    }
-
-    async fn rejected(
-        &self,
-        partition: u32,
-        epoch: u64,
-        first: u64,
-        end: u64,
-    ) -> Result<Vec<ExcludedRange>, StoreError> {
-        self.reader.rejected(partition, epoch, first, end).await
-    }
-
-    async fn dirty(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
-        self.reader.dirty(partition).await
-    }
-
-    async fn epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
-        self.reader.epoch(topic, topic_id).await
+        let mut connection = self.begin_transaction().await?;
+        let session = connection.session();
+        let deleted =
+            retention::delete_expired_rows(session, bars_before_ns, slack_ns, ids_before_ns).await;
+        Ok(dropped + connection.end_transaction(deleted, "COMMIT").await?)
     }
 }

@@ -2,60 +2,60 @@
 
 use sqlx::{PgConnection, query, query_scalar};
 
-use super::column::bits;
-use super::failure::Failure;
+use super::column::u64_as_bigint;
+use super::database_error::DatabaseError;
 
-/// What became of a generation that was to be adopted.
-pub(super) enum Adopted {
-    /// It is the current one, of this epoch.
+/// The result of registering a generation of a topic.
+pub(super) enum Registration {
+    /// The generation is the current one, and has this epoch.
     Current(u64),
-    /// Another came after it.
+    /// A later generation has been registered.
     Superseded,
 }
 
-pub(super) const EPOCH: &str = "SELECT epoch FROM topics WHERE topic = $1 AND topic_id = $2";
+pub(super) const SELECT_EPOCH: &str = "SELECT epoch FROM topics WHERE topic = $1 AND topic_id = $2";
 
-/// Of several that adopt, one goes on; and nobody makes a progress row meanwhile.
-const LOCK: &str = "LOCK TABLE topics IN SHARE ROW EXCLUSIVE MODE";
+/// Lets one process at a time register a generation, while no progress row is inserted.
+const LOCK_TOPICS: &str = "LOCK TABLE topics IN SHARE ROW EXCLUSIVE MODE";
 
-/// The mode that [`LOCK`] excludes; it does not exclude itself.
-pub(super) const LOCK_SHARED: &str = "LOCK TABLE topics IN ROW EXCLUSIVE MODE";
+/// The mode that [`LOCK_TOPICS`] excludes, and that several transactions can hold at once.
+pub(super) const LOCK_TOPICS_SHARED: &str = "LOCK TABLE topics IN ROW EXCLUSIVE MODE";
 
-/// Adopts a generation where it is new, and moves the progress with it where the topic is
-/// `trades`; inside a transaction.
-pub(super) async fn adopt(
+/// Registers a generation of a topic if it is new, and then, if the topic is `trades`, moves the
+/// progress of every partition to it. Must be called inside a transaction.
+pub(super) async fn register_topic(
     session: &mut PgConnection,
     topic: &str,
     topic_id: &str,
-) -> Result<Adopted, Failure> {
-    query(LOCK).execute(&mut *session).await?;
+) -> Result<Registration, DatabaseError> {
+    query(LOCK_TOPICS).execute(&mut *session).await?;
     let newest: Option<i64> = query_scalar("SELECT max(epoch) FROM topics WHERE topic = $1")
         .bind(topic)
         .fetch_one(&mut *session)
         .await?;
-    let known: Option<i64> = query_scalar(EPOCH)
+    let known: Option<i64> = query_scalar(SELECT_EPOCH)
         .bind(topic)
         .bind(topic_id)
         .fetch_optional(&mut *session)
         .await?;
     let newest = newest.map_or(0, i64::cast_unsigned);
     match known.map(i64::cast_unsigned) {
-        Some(epoch) if epoch == newest => return Ok(Adopted::Current(epoch)),
-        Some(_) => return Ok(Adopted::Superseded),
+        Some(epoch) if epoch == newest => return Ok(Registration::Current(epoch)),
+        Some(_) => return Ok(Registration::Superseded),
         None => {}
     }
     let epoch = newest + 1;
     query("INSERT INTO topics (topic, topic_id, epoch) VALUES ($1, $2, $3)")
         .bind(topic)
         .bind(topic_id)
-        .bind(bits(epoch))
+        .bind(u64_as_bigint(epoch))
         .execute(&mut *session)
         .await?;
     if topic == schemas::TRADES {
-        query("UPDATE progress SET epoch = $1, next_offset = 0")
-            .bind(bits(epoch))
+        query("UPDATE partition_progress SET epoch = $1, next_offset = 0")
+            .bind(u64_as_bigint(epoch))
             .execute(session)
             .await?;
     }
-    Ok(Adopted::Current(epoch))
+    Ok(Registration::Current(epoch))
 }

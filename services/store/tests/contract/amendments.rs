@@ -13,7 +13,7 @@ fn mark(offset: u64, later: bool) -> RefoldMark {
     RefoldMark {
         up_to: Position { epoch: 1, offset },
         amendments: offset + 1,
-        later: later.then(|| bar(&btc, Interval::M1, 0, offset, false).row.bar),
+        later_bar: later.then(|| bar(&btc, Interval::M1, 0, offset, false).row.bar),
     }
 }
 
@@ -40,7 +40,7 @@ pub(crate) async fn marks_are_put_replaced_and_removed(store: &impl BarStore) {
             offset: u64::MAX,
         },
         amendments: u64::MAX,
-        later: Some(extreme_bar(&instrument("a:a"), 0).row.bar),
+        later_bar: Some(extreme_bar(&instrument("a:a"), 0).row.bar),
     };
     let changes = [
         change("binance:BTCUSDT", i64::MIN, Some(extreme)),
@@ -49,25 +49,28 @@ pub(crate) async fn marks_are_put_replaced_and_removed(store: &impl BarStore) {
         change("binance:ETHUSDT", 0, Some(mark(3, true))),
     ];
     let mut transaction = step(0, 0, 1);
-    transaction.dirty = changes.to_vec();
-    transaction.dirty.reverse();
+    transaction.dirty_minutes = changes.to_vec();
+    transaction.dirty_minutes.reverse();
     take(store, transaction).await;
     let other = change("kraken:XBT", 0, Some(mark(9, true)));
     let mut transaction = step(1, 0, 1);
-    transaction.dirty = vec![other.clone()];
+    transaction.dirty_minutes = vec![other.clone()];
     take(store, transaction).await;
 
     let expected: Vec<_> = changes.iter().map(row).collect();
-    assert_eq!(store.dirty(0).await.unwrap(), expected);
-    assert_eq!(store.load(0, 1).await.unwrap().dirty, expected);
-    assert_eq!(store.dirty(1).await.unwrap(), [row(&other)]);
-    assert_eq!(store.dirty(2).await.unwrap(), []);
+    assert_eq!(store.dirty_minutes(0).await.unwrap(), expected);
+    assert_eq!(
+        store.load_partition(0, 1).await.unwrap().dirty_minutes,
+        expected
+    );
+    assert_eq!(store.dirty_minutes(1).await.unwrap(), [row(&other)]);
+    assert_eq!(store.dirty_minutes(2).await.unwrap(), []);
     let snapshot = store.snapshot().await.unwrap();
 
     // One is marked anew and loses its later trades, one is folded anew, one was not marked.
     let anew = change("binance:BTCUSDT", MINUTE_NS, Some(mark(7, false)));
     let mut transaction = step(0, 1, 2);
-    transaction.dirty = vec![
+    transaction.dirty_minutes = vec![
         anew.clone(),
         change("binance:BTCUSDT", 0, None),
         change("binance:ETHUSDT", MINUTE_NS, None),
@@ -75,21 +78,27 @@ pub(crate) async fn marks_are_put_replaced_and_removed(store: &impl BarStore) {
     ];
     take(store, transaction).await;
     let left = [row(&changes[0]), row(&anew), row(&changes[3])];
-    assert_eq!(store.dirty(0).await.unwrap(), left);
-    assert_eq!(store.load(0, 1).await.unwrap().dirty, left);
+    assert_eq!(store.dirty_minutes(0).await.unwrap(), left);
+    assert_eq!(
+        store.load_partition(0, 1).await.unwrap().dirty_minutes,
+        left
+    );
     // The mark of another partition is not this one's to remove.
-    assert_eq!(store.dirty(1).await.unwrap(), [row(&other)]);
-    assert_eq!(snapshot.dirty(0).await.unwrap(), expected);
+    assert_eq!(store.dirty_minutes(1).await.unwrap(), [row(&other)]);
+    assert_eq!(snapshot.dirty_minutes(0).await.unwrap(), expected);
 }
 
 pub(crate) async fn a_lost_step_marks_nothing(store: &impl BarStore) {
     take(store, step(0, 0, 5)).await;
     let mut lost = step(0, 4, 6);
-    lost.dirty = vec![change("a:a", 0, Some(mark(1, true)))];
-    lost.ahead = vec![ahead("a:a", "", 0, "1", 1)];
-    assert_eq!(store.commit(&lost).await.unwrap(), CommitOutcome::Lost);
-    let state = store.load(0, 1).await.unwrap();
-    assert_eq!((state.dirty.len(), state.ahead.len()), (0, 0));
+    lost.dirty_minutes = vec![change("a:a", 0, Some(mark(1, true)))];
+    lost.pending_amendments = vec![ahead("a:a", "", 0, "1", 1)];
+    assert_eq!(store.commit(&lost).await.unwrap(), CommitOutcome::Conflict);
+    let state = store.load_partition(0, 1).await.unwrap();
+    assert_eq!(
+        (state.dirty_minutes.len(), state.pending_amendments.len()),
+        (0, 0)
+    );
 }
 
 fn ahead(
@@ -115,27 +124,33 @@ pub(crate) async fn trades_amended_ahead_are_loaded_and_expire(store: &impl BarS
         ahead("b:a", "", 0, "7", 10),
     ];
     let mut transaction = step(0, 0, 1);
-    transaction.ahead = rows.to_vec();
-    transaction.ahead.reverse();
+    transaction.pending_amendments = rows.to_vec();
+    transaction.pending_amendments.reverse();
     take(store, transaction).await;
     let mut transaction = step(1, 0, 1);
-    transaction.ahead = vec![ahead("c:a", "", 0, "7", 10)];
+    transaction.pending_amendments = vec![ahead("c:a", "", 0, "7", 10)];
     take(store, transaction.clone()).await;
-    let mut read = store.load(0, 1).await.unwrap().ahead;
+    let mut read = store.load_partition(0, 1).await.unwrap().pending_amendments;
     read.sort();
     assert_eq!(read, rows);
-    assert_eq!(store.load(1, 1).await.unwrap().ahead, transaction.ahead);
+    assert_eq!(
+        store.load_partition(1, 1).await.unwrap().pending_amendments,
+        transaction.pending_amendments
+    );
 
     // Of one that is stored the newer time counts.
     let mut transaction = step(0, 1, 2);
-    transaction.ahead = vec![ahead("b:a", "", 0, "7", 30)];
+    transaction.pending_amendments = vec![ahead("b:a", "", 0, "7", 30)];
     take(store, transaction.clone()).await;
-    assert_eq!(store.expire(i64::MIN, 10).await.unwrap(), 0);
+    assert_eq!(store.delete_expired(i64::MIN, 10).await.unwrap(), 0);
     // They wait for the same time whether or not their ids belong to an hour or a day.
-    assert_eq!(store.expire(i64::MIN, 20).await.unwrap(), 4);
-    let mut read = store.load(0, 1).await.unwrap().ahead;
+    assert_eq!(store.delete_expired(i64::MIN, 20).await.unwrap(), 4);
+    let mut read = store.load_partition(0, 1).await.unwrap().pending_amendments;
     read.sort();
-    let left = [rows[1].clone(), transaction.ahead[0].clone()];
+    let left = [rows[1].clone(), transaction.pending_amendments[0].clone()];
     assert_eq!(read, left);
-    assert_eq!(store.load(1, 1).await.unwrap().ahead, []);
+    assert_eq!(
+        store.load_partition(1, 1).await.unwrap().pending_amendments,
+        []
+    );
 }

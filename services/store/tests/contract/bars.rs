@@ -1,6 +1,6 @@
 //! Bars.
 
-use candlewick_store::{BarKey, BarQuery, BarStore, StoredBar};
+use candlewick_store::{BarKey, BarQuery, BarReader, BarStore, StoredBar};
 use market::{BarRow, Instrument, Interval, MINUTE_NS};
 
 use crate::fixtures::{DAYS_NS, bar, extreme_bar, instrument, step, take};
@@ -19,7 +19,7 @@ fn range(instrument: &Instrument, start_ns: i64, end_ns: i64) -> BarQuery {
         start_ns,
         end_ns,
         limit: u32::MAX,
-        newest: false,
+        keep_newest: false,
     }
 }
 
@@ -59,14 +59,14 @@ pub(crate) async fn what_is_written_is_read(store: &impl BarStore) {
     assert_eq!(read, expected);
     assert_eq!(store.bars(&[]).await.unwrap(), []);
 
-    let state = store.load(0, 1).await.unwrap();
+    let state = store.load_partition(0, 1).await.unwrap();
     let open: Vec<_> = state
         .open_bars
         .into_iter()
         .map(|bar| Some(bar.row))
         .collect();
     assert_eq!(open, [first]);
-    assert_eq!(store.load(1, 1).await.unwrap().open_bars, []);
+    assert_eq!(store.load_partition(1, 1).await.unwrap().open_bars, []);
 }
 
 pub(crate) async fn rows_are_written_over(store: &impl BarStore) {
@@ -78,7 +78,7 @@ pub(crate) async fn rows_are_written_over(store: &impl BarStore) {
         take(store, transaction).await;
         let read = store.bars(&[key(&written)]).await.unwrap();
         assert_eq!(read, [Some(written.row)]);
-        let open = store.load(0, 1).await.unwrap().open_bars;
+        let open = store.load_partition(0, 1).await.unwrap().open_bars;
         assert_eq!(open.len(), usize::from(!closed));
     }
 }
@@ -133,7 +133,7 @@ pub(crate) async fn ranges_are_cut_at_either_end(store: &impl BarStore) {
         minutes(0, 3)
     );
     let newest = BarQuery {
-        newest: true,
+        keep_newest: true,
         ..oldest
     };
     assert_eq!(
@@ -177,8 +177,8 @@ pub(crate) async fn old_bars_expire(store: &impl BarStore) {
             .push(bar(&btc, Interval::M1, start_ns, number, place % 2 == 0));
     }
     take(store, transaction).await;
-    assert_eq!(store.expire(91, i64::MAX).await.unwrap(), 0);
-    assert_eq!(store.expire(95, i64::MIN).await.unwrap(), 4);
+    assert_eq!(store.delete_expired(91, i64::MAX).await.unwrap(), 0);
+    assert_eq!(store.delete_expired(95, i64::MIN).await.unwrap(), 4);
     let left = store
         .bar_range(&range(&btc, i64::MIN, i64::MAX))
         .await
@@ -187,5 +187,5 @@ pub(crate) async fn old_bars_expire(store: &impl BarStore) {
         starts(&left),
         (0..6).map(|at| at * MINUTE_NS).collect::<Vec<_>>()
     );
-    assert_eq!(store.expire(i64::MAX, i64::MIN).await.unwrap(), 6);
+    assert_eq!(store.delete_expired(i64::MAX, i64::MIN).await.unwrap(), 6);
 }

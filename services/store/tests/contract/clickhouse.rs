@@ -1,6 +1,6 @@
-//! A ClickHouse server, and what is particular to it.
+//! Tests of what is particular to ClickHouse.
 //!
-//! The server is the one at `CANDLEWICK_CLICKHOUSE`; each test has a database of its own there.
+//! The server is at `CANDLEWICK_CLICKHOUSE`. Each test has a database of its own there.
 
 #![expect(
     clippy::panic,
@@ -20,7 +20,7 @@ use market::{DAY_NS, HOUR_NS, SECOND_NS};
 
 use crate::fixtures::{block, instrument, tick};
 
-/// A database that is dropped with this.
+/// A database for one test. Dropping this drops the database.
 pub(crate) struct Database {
     pub(crate) config: ClickHouseConfig,
     pub(crate) client: Client,
@@ -28,14 +28,14 @@ pub(crate) struct Database {
 
 impl Database {
     fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        static NEXT_NUMBER: AtomicU32 = AtomicU32::new(0);
         let Ok(url) = std::env::var("CANDLEWICK_CLICKHOUSE") else {
             panic!(
                 "this test needs a ClickHouse server: `make stack` starts one; set \
                  CANDLEWICK_CLICKHOUSE to its HTTP address, such as http://127.0.0.1:8123"
             );
         };
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
         let database = format!("candlewick_test_{}_{number}", std::process::id());
         let client = Client::default().with_url(&url).with_database(&database);
         let config = ClickHouseConfig {
@@ -46,119 +46,133 @@ impl Database {
         Self { config, client }
     }
 
-    pub(crate) async fn run(&self, sql: &str) {
+    /// Runs SQL without going through the store.
+    pub(crate) async fn run_sql(&self, sql: &str) {
         self.client.query_raw(sql).execute().await.unwrap();
     }
 
-    pub(crate) async fn number(&self, sql: &str) -> u64 {
+    /// Runs a query that returns one number.
+    pub(crate) async fn query_number(&self, sql: &str) -> u64 {
         self.client.query_raw(sql).fetch_one().await.unwrap()
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let outside = self.client.clone().with_database("system");
-        let dropped = outside
+        let system_client = self.client.clone().with_database("system");
+        let dropped = system_client
             .query("DROP DATABASE IF EXISTS ? SYNC")
             .bind(Identifier(&self.config.database))
             .execute();
         tokio::task::block_in_place(|| {
-            // A test that failed says why; this must not say something else in its place.
+            // An error here must not hide the failure of the test.
             let _ = tokio::runtime::Handle::current().block_on(dropped);
         });
     }
 }
 
-/// A store whose ticks stay, however old they are: those of the tests are of 1970.
+/// Opens a store whose ticks never expire, because those of the tests are of 1970.
 pub(crate) async fn tick_store() -> (Database, ClickHouseTickStore) {
     let database = Database::new();
     ClickHouseTickStore::migrate(&database.config)
         .await
         .unwrap();
-    database.run("ALTER TABLE trades REMOVE TTL").await;
+    database.run_sql("ALTER TABLE trades REMOVE TTL").await;
     let store = ClickHouseTickStore::open(&database.config).await.unwrap();
     (database, store)
 }
 
-fn cut(offsets: std::ops::Range<u64>) -> TickBlock {
+/// Returns a block of ticks with consecutive offsets.
+fn block_of(offsets: std::ops::Range<u64>) -> TickBlock {
     block(0, 0, 0, offsets.map(|offset| tick(offset, 5)).collect())
 }
 
-const STORED: &str = "SELECT count() FROM trades";
+const COUNT_ROWS: &str = "SELECT count() FROM trades";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_exact_repeat_is_dropped_and_a_recut_one_collapses() {
+async fn an_exact_repeat_is_dropped_and_one_in_other_blocks_collapses() {
     let (database, store) = tick_store().await;
-    database.run("SYSTEM STOP MERGES trades").await;
-    store.insert(&[cut(0..10)]).await.unwrap();
-    store.insert(&[cut(0..10)]).await.unwrap();
-    assert_eq!(database.number(STORED).await, 10);
-    // Cut elsewhere: the server cannot know that it has these.
-    store.insert(&[cut(0..4)]).await.unwrap();
-    store.insert(&[cut(4..12)]).await.unwrap();
-    assert_eq!(database.number(STORED).await, 22);
+    database.run_sql("SYSTEM STOP MERGES trades").await;
+    store.insert(&[block_of(0..10)]).await.unwrap();
+    store.insert(&[block_of(0..10)]).await.unwrap();
+    assert_eq!(database.query_number(COUNT_ROWS).await, 10);
+    // The server cannot recognise a repeat that is divided into other blocks.
+    store.insert(&[block_of(0..4)]).await.unwrap();
+    store.insert(&[block_of(4..12)]).await.unwrap();
+    assert_eq!(database.query_number(COUNT_ROWS).await, 22);
     let btc = instrument("binance:BTCUSDT");
     let read = store.read(&btc, 0, HOUR_NS).await.unwrap();
     assert!(read.iter().map(|tick| tick.position.offset).eq(0..12));
-    // Merged, they are collapsed on the disk too.
-    database.run("SYSTEM START MERGES trades").await;
-    database.run("OPTIMIZE TABLE trades FINAL").await;
-    assert_eq!(database.number(STORED).await, 12);
+    // Merges remove the repeated rows from the disk too.
+    database.run_sql("SYSTEM START MERGES trades").await;
+    database.run_sql("OPTIMIZE TABLE trades FINAL").await;
+    assert_eq!(database.query_number(COUNT_ROWS).await, 12);
     assert_eq!(store.read(&btc, 0, HOUR_NS).await.unwrap(), read);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_insert_is_one_part_of_each_day_and_half_of_one_is_completed() {
-    const EACH: u64 = 70_000;
+async fn an_insert_is_one_part_for_each_day_and_a_partial_one_is_completed() {
+    const TICKS_PER_DAY: u64 = 70_000;
     let (database, store) = tick_store().await;
-    database.run("SYSTEM STOP MERGES trades").await;
-    let on_day = |offset: u64| TickRecord {
-        append_time_ns: i64::try_from(offset / EACH).unwrap() * DAY_NS,
+    database.run_sql("SYSTEM STOP MERGES trades").await;
+    let tick_of_its_day = |offset: u64| TickRecord {
+        append_time_ns: i64::try_from(offset / TICKS_PER_DAY).unwrap() * DAY_NS,
         ..tick(offset, 5)
     };
-    let two_days = block(0, 0, 0, (0..2 * EACH).map(on_day).collect());
+    let two_days = block(
+        0,
+        0,
+        0,
+        (0..2 * TICKS_PER_DAY).map(tick_of_its_day).collect(),
+    );
     store.insert(std::slice::from_ref(&two_days)).await.unwrap();
-    let parts = "SELECT count() FROM system.parts \
+    let count_parts = "SELECT count() FROM system.parts \
         WHERE database = currentDatabase() AND table = 'trades' AND active";
-    assert_eq!(database.number(parts).await, 2);
-    // What a crash between the two parts leaves, and the retry after it. The part that is there
-    // is known by its token, the other one is not.
-    database.run("ALTER TABLE trades DROP PARTITION 1").await;
-    assert_eq!(database.number(STORED).await, EACH);
+    assert_eq!(database.query_number(count_parts).await, 2);
+    // A crash between the two parts leaves one of them. On the retry the server recognises that
+    // part by its token, and writes the other.
+    database
+        .run_sql("ALTER TABLE trades DROP PARTITION 1")
+        .await;
+    assert_eq!(database.query_number(COUNT_ROWS).await, TICKS_PER_DAY);
     store.insert(std::slice::from_ref(&two_days)).await.unwrap();
     let btc = instrument("binance:BTCUSDT");
     let read = store.read(&btc, 0, HOUR_NS).await.unwrap();
-    assert!(read.iter().map(|tick| tick.position.offset).eq(0..2 * EACH));
-    assert_eq!(database.number(STORED).await, 2 * EACH);
+    assert!(
+        read.iter()
+            .map(|tick| tick.position.offset)
+            .eq(0..2 * TICKS_PER_DAY)
+    );
+    assert_eq!(database.query_number(COUNT_ROWS).await, 2 * TICKS_PER_DAY);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whole_days_go_a_week_after_they_were_appended() {
+async fn whole_days_are_dropped_a_week_after_they_were_appended() {
     let database = Database::new();
     ClickHouseTickStore::migrate(&database.config)
         .await
         .unwrap();
     let store = ClickHouseTickStore::open(&database.config).await.unwrap();
-    database.run("SYSTEM STOP MERGES trades").await;
+    database.run_sql("SYSTEM STOP MERGES trades").await;
     let now = database
-        .number("SELECT toUInt64(toUnixTimestamp(now()))")
+        .query_number("SELECT toUInt64(toUnixTimestamp(now()))")
         .await;
     let now_ns = i64::try_from(now).unwrap() * SECOND_NS;
-    // Trades of 1970 that the log took so many days ago.
+    // Returns a trade of 1970 that was appended `days` ago.
     let appended = |offset: u64, days: i64| TickRecord {
         append_time_ns: now_ns - days * DAY_NS,
         ..tick(offset, 5)
     };
     let ticks = vec![appended(0, 9), appended(1, 6), appended(2, 0)];
     store.insert(&[block(0, 0, 0, ticks)]).await.unwrap();
-    assert_eq!(database.number(STORED).await, 3);
-    assert_eq!(store.expire(i64::MAX).await.unwrap(), 0);
+    assert_eq!(database.query_number(COUNT_ROWS).await, 3);
+    assert_eq!(store.delete_expired(i64::MAX).await.unwrap(), 0);
     database
-        .run("ALTER TABLE trades MODIFY SETTING merge_with_ttl_timeout = 0")
+        .run_sql("ALTER TABLE trades MODIFY SETTING merge_with_ttl_timeout = 0")
         .await;
-    database.run("SYSTEM START MERGES trades").await;
+    database.run_sql("SYSTEM START MERGES trades").await;
     for _ in 0..200 {
-        if database.number(STORED).await < 3 {
+        if database.query_number(COUNT_ROWS).await < 3 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -170,7 +184,7 @@ async fn whole_days_go_a_week_after_they_were_appended() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tables_that_are_not_of_this_version_are_refused() {
+async fn tables_of_another_version_are_refused() {
     let database = Database::new();
     let open = async || {
         ClickHouseTickStore::open(&database.config)
@@ -187,23 +201,23 @@ async fn tables_that_are_not_of_this_version_are_refused() {
     let again = ClickHouseTickStore::migrate(&database.config).await;
     assert_eq!(again.unwrap(), (known, known));
 
-    // A migration that was cut off after a statement goes on from the version before.
+    // A migration that was interrupted continues from the last version that was recorded.
     database
-        .run("DELETE FROM schema_versions WHERE version > 1")
+        .run_sql("DELETE FROM schema_versions WHERE version > 4")
         .await;
     let error = open().await.to_string();
     assert!(
-        error.contains("candlewick migrate") && error.contains("schema 1"),
+        error.contains("candlewick migrate") && error.contains("schema 4"),
         "{error}"
     );
     let resumed = ClickHouseTickStore::migrate(&database.config).await;
-    assert_eq!(resumed.unwrap(), (1, known));
+    assert_eq!(resumed.unwrap(), (4, known));
     ClickHouseTickStore::open(&database.config).await.unwrap();
 
     database
-        .run("INSERT INTO schema_versions (version, name) VALUES (99, 'later')")
+        .run_sql("INSERT INTO schema_versions (version, name) VALUES (99, 'later')")
         .await;
-    let is_newer = |error: &StoreError| matches!(error, StoreError::Newer { found: 99, .. });
+    let is_newer = |error: &StoreError| matches!(error, StoreError::NewerSchema { found: 99, .. });
     assert!(is_newer(&open().await));
     let error = ClickHouseTickStore::migrate(&database.config)
         .await
@@ -211,8 +225,42 @@ async fn tables_that_are_not_of_this_version_are_refused() {
     assert!(is_newer(&error), "{error}");
 }
 
+/// The schemas 1 to 3 had other tables, and are not upgraded.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn older_tables_are_refused() {
+    let database = Database::new();
+    ClickHouseTickStore::migrate(&database.config)
+        .await
+        .unwrap();
+    database.run_sql("TRUNCATE TABLE schema_versions").await;
+    database
+        .run_sql("INSERT INTO schema_versions (version, name) VALUES (3, 'append times')")
+        .await;
+    let opened = ClickHouseTickStore::open(&database.config).await.err();
+    let migrated = ClickHouseTickStore::migrate(&database.config).await.err();
+    for error in [opened.unwrap(), migrated.unwrap()] {
+        assert!(
+            matches!(
+                error,
+                StoreError::OlderSchema {
+                    found: 3,
+                    oldest: 4,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+        assert!(!error.is_transient(), "{error}");
+        let text = error.to_string();
+        assert!(
+            text.contains("drop that database and replay the trades"),
+            "{text}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn those_who_migrate_at_once_agree() {
+async fn processes_can_migrate_at_once() {
     for _ in 0..5 {
         let database = Database::new();
         let migrating = (0..4).map(|_| {
@@ -222,50 +270,52 @@ async fn those_who_migrate_at_once_agree() {
         let migrating: Vec<_> = migrating.collect();
         for migrated in migrating {
             let (found, now) = migrated.await.unwrap().unwrap();
-            assert!(found <= now && now == 3, "{found} {now}");
+            assert!(found <= now && now == 5, "{found} {now}");
         }
         ClickHouseTickStore::open(&database.config).await.unwrap();
-        for table in ["trades", "positions", "trades_current", "bars_1m"] {
+        for table in ["trades", "archive_progress", "trades_current", "bars_1m"] {
             let count = format!("SELECT count() FROM {table}");
-            assert_eq!(database.number(&count).await, 0, "{table}");
+            assert_eq!(database.query_number(&count).await, 0, "{table}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tables_that_are_not_ours_are_corrupt() {
+async fn tables_with_other_columns_or_values_are_corrupt() {
     let (database, store) = tick_store().await;
-    store.insert(&[cut(0..2)]).await.unwrap();
+    store.insert(&[block_of(0..2)]).await.unwrap();
     let btc = instrument("binance:BTCUSDT");
     database
-        .run("INSERT INTO trades (venue, symbol, offset, price) VALUES ('binance', 'BTCUSDT', 7, '1234567890123456789.1')")
+        .run_sql("INSERT INTO trades (venue, symbol, offset, price) VALUES ('binance', 'BTCUSDT', 7, '1234567890123456789.1')")
         .await;
     let error = store.read(&btc, 0, HOUR_NS).await.unwrap_err();
     assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
     assert!(error.to_string().contains("(0, 7): price"), "{error}");
-    database.run("ALTER TABLE trades DROP COLUMN scope").await;
+    database
+        .run_sql("ALTER TABLE trades DROP COLUMN scope")
+        .await;
     let read = store.read(&btc, 0, HOUR_NS).await.unwrap_err();
-    let inserted = store.insert(&[cut(2..4)]).await.unwrap_err();
+    let inserted = store.insert(&[block_of(2..4)]).await.unwrap_err();
     for error in [read, inserted] {
         assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_not_there_is_named_and_no_password() {
+async fn a_server_that_cannot_be_reached_is_named_without_its_password() {
     let folder = tempfile::tempdir().unwrap();
     let password_file = folder.path().join("password");
     std::fs::write(&password_file, "swordfish\n").unwrap();
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = closed.local_addr().unwrap().port();
-    let silent = |scheme: &str| ClickHouseConfig {
+    let config_of = |scheme: &str| ClickHouseConfig {
         url: format!("{scheme}://127.0.0.1:{port}"),
         password_file: Some(password_file.clone()),
         connect_timeout: Duration::from_millis(300),
         receive_timeout: Duration::from_millis(600),
         ..ClickHouseConfig::default()
     };
-    let fails = async |config: ClickHouseConfig| {
+    let open_error = async |config: ClickHouseConfig| {
         let error = ClickHouseTickStore::open(&config).await.err().unwrap();
         let text = format!("{error} {error:?} {config:?}");
         assert!(
@@ -274,23 +324,23 @@ async fn a_server_that_is_not_there_is_named_and_no_password() {
         );
         error.to_string()
     };
-    // It accepts and says nothing.
-    assert!(fails(silent("http")).await.contains("timeout"));
-    assert!(fails(silent("https")).await.contains("timeout"));
+    // The listener accepts connections and never responds.
+    assert!(open_error(config_of("http")).await.contains("timeout"));
+    assert!(open_error(config_of("https")).await.contains("timeout"));
     drop(closed);
-    let refused = fails(silent("http")).await;
+    let refused = open_error(config_of("http")).await;
     assert!(refused.contains(&format!("127.0.0.1:{port}")), "{refused}");
 
     let database = Database::new();
     let server = database.config.clone();
-    let as_stranger = ClickHouseConfig {
+    let wrong_password = ClickHouseConfig {
         password_file: Some(password_file.clone()),
         ..server.clone()
     };
-    assert!(fails(as_stranger).await.contains("Code: "));
-    let port = server.url.replace("http://", "https://");
-    fails(ClickHouseConfig {
-        url: port,
+    assert!(open_error(wrong_password).await.contains("Code: "));
+    let https_url = server.url.replace("http://", "https://");
+    open_error(ClickHouseConfig {
+        url: https_url,
         ..server.clone()
     })
     .await;

@@ -47,7 +47,7 @@ pub(crate) fn bar(
         instrument: instrument.clone(),
         row: BarRow {
             window: Window { interval, start_ns },
-            bar: Bar::of(&trade(start_ns, number), through, append_time_ns),
+            bar: Bar::from_trade(&trade(start_ns, number), through, append_time_ns),
             closed,
             revision: number,
             through,
@@ -102,12 +102,15 @@ pub(crate) fn extreme_bar(instrument: &Instrument, start_ns: i64) -> StoredBar {
 /// A step of a partition of epoch 1 that writes nothing yet.
 pub(crate) fn step(partition: u32, from: u64, to: u64) -> Transaction {
     Transaction {
-        expected: (1, from),
+        expected: Position {
+            epoch: 1,
+            offset: from,
+        },
         progress: PartitionProgress {
             partition,
             epoch: 1,
             next_offset: to,
-            updates: Position {
+            updates_position: Position {
                 epoch: 3,
                 offset: to * 2,
             },
@@ -116,17 +119,20 @@ pub(crate) fn step(partition: u32, from: u64, to: u64) -> Transaction {
         bars: Vec::new(),
         symbols: Vec::new(),
         venues: Vec::new(),
-        ids: Vec::new(),
-        rejected: Vec::new(),
-        dirty: Vec::new(),
-        ahead: Vec::new(),
+        id_sets: Vec::new(),
+        excluded_ranges: Vec::new(),
+        dirty_minutes: Vec::new(),
+        pending_amendments: Vec::new(),
     }
 }
 
 /// Takes a step that has to be taken; the partition is loaded first, for one that is new.
 pub(crate) async fn take(store: &impl BarStore, transaction: Transaction) {
     let partition = transaction.progress.partition;
-    store.load(partition, transaction.expected.0).await.unwrap();
+    store
+        .load_partition(partition, transaction.expected.epoch)
+        .await
+        .unwrap();
     let outcome = store.commit(&transaction).await.unwrap();
     assert_eq!(outcome, CommitOutcome::Committed);
 }

@@ -1,8 +1,8 @@
 //! Sets of ids.
 
 use candlewick_store::{
-    BarStore, ExcludedRange, IdRangeQuery, IdRanges, IdSetChange, IdSetDiff, IdSetKey, IdSetRow,
-    Verdict,
+    BarReader, BarStore, ExcludedRange, IdRangeQuery, IdRanges, IdSetChange, IdSetDiff, IdSetKey,
+    IdSetRow, Verdict,
 };
 use market::TradeId;
 
@@ -12,9 +12,9 @@ fn ranges(key: &IdSetKey, at: i64, put: &[(u64, u64)], remove: &[u64]) -> IdSetC
     IdSetChange {
         key: key.clone(),
         last_append_ns: at,
-        change: IdSetDiff::Ranges {
-            put: put.to_vec(),
-            remove: remove.to_vec(),
+        diff: IdSetDiff::Ranges {
+            upserted: put.to_vec(),
+            removed_firsts: remove.to_vec(),
         },
     }
 }
@@ -24,19 +24,21 @@ fn exact(key: &IdSetKey, at: i64, texts: &[String]) -> IdSetChange {
     IdSetChange {
         key: key.clone(),
         last_append_ns: at,
-        change: IdSetDiff::Exact { add: add.collect() },
+        diff: IdSetDiff::Exact {
+            added: add.collect(),
+        },
     }
 }
 
 async fn change(store: &impl BarStore, from: u64, ids: Vec<IdSetChange>) {
     let mut transaction = step(0, from, from + 1);
-    transaction.ids = ids;
+    transaction.id_sets = ids;
     take(store, transaction).await;
 }
 
 /// One set.
 async fn read(store: &impl BarStore, key: &IdSetKey) -> IdSetRow {
-    let mut sets = store.ids(std::slice::from_ref(key)).await.unwrap();
+    let mut sets = store.id_sets(std::slice::from_ref(key)).await.unwrap();
     assert_eq!(sets.len(), 1);
     sets.remove(0)
 }
@@ -195,7 +197,7 @@ pub(crate) async fn old_ids_expire_but_not_those_of_no_bucket(store: &impl BarSt
     let old_exact = id_key("binance:ETH", "", 0);
     let young = id_key("binance:BTC", "", 3_600_000_000_000);
     let mut transaction = step(0, 0, 1);
-    transaction.ids = vec![
+    transaction.id_sets = vec![
         ranges(&kept, 10, &[(1, 1), (3, 3)], &[]),
         ranges(&old, 10, &[(1, 1), (3, 3)], &[]),
         exact(&old_exact, 10, &["7".to_owned(), "x".to_owned()]),
@@ -203,21 +205,21 @@ pub(crate) async fn old_ids_expire_but_not_those_of_no_bucket(store: &impl BarSt
     ];
     let rejected = |first, append_time_ns| ExcludedRange {
         epoch: 1,
-        first,
-        end: first + 1,
+        first_offset: first,
+        end_offset: first + 1,
         verdict: Verdict::Duplicate,
         append_time_ns,
     };
-    transaction.rejected = vec![rejected(1, 10), rejected(5, 20)];
+    transaction.excluded_ranges = vec![rejected(1, 10), rejected(5, 20)];
     take(store, transaction).await;
 
-    assert_eq!(store.expire(i64::MIN, 10).await.unwrap(), 0);
-    assert!(store.expire(i64::MIN, 20).await.unwrap() > 0);
-    assert_eq!(store.expire(i64::MIN, 20).await.unwrap(), 0);
+    assert_eq!(store.delete_expired(i64::MIN, 10).await.unwrap(), 0);
+    assert!(store.delete_expired(i64::MIN, 20).await.unwrap() > 0);
+    assert_eq!(store.delete_expired(i64::MIN, 20).await.unwrap(), 0);
     assert_eq!(read_ranges(store, &kept).await, [(1, 1), (3, 3)]);
     assert_eq!(read_ranges(store, &young).await, [(1, 1)]);
     assert_eq!(read_ranges(store, &old).await, []);
     assert_eq!(read(store, &old_exact).await.last_append_ns, 0);
-    let left = store.rejected(0, 1, 0, u64::MAX).await.unwrap();
+    let left = store.excluded_ranges(0, 1, 0, u64::MAX).await.unwrap();
     assert_eq!(left, [rejected(5, 20)]);
 }

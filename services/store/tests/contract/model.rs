@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use candlewick_store::{
-    BarKey, BarQuery, BarStore, CommitOutcome, ExcludedRange, IdRangeQuery, IdSetChange, IdSetDiff,
-    IdSetKey, IdSetRow, PartitionProgress, StoredBar, SymbolQuery, SymbolRow, Transaction,
-    VenueRow, Verdict,
+    BarKey, BarQuery, BarReader, BarStore, CommitOutcome, ExcludedRange, IdRangeQuery, IdSetChange,
+    IdSetDiff, IdSetKey, IdSetRow, PartitionProgress, StoredBar, SymbolQuery, SymbolRow,
+    Transaction, VenueRow, Verdict,
 };
 use market::{
     HOUR_NS, Instrument, Interval, MINUTE_NS, Position, RejectReason, TradeId, VenueSettings,
@@ -177,22 +177,22 @@ impl Draft {
     fn ids(&self, exact: &mut u64) -> Vec<IdSetChange> {
         let changes = self.ids.iter().map(|ids| {
             let instrument = self.instrument(ids.instrument);
-            let change = if ids.put.is_empty() {
+            let diff = if ids.put.is_empty() {
                 *exact += 1;
                 let text = TradeId::Text(format!("x{exact}").into());
                 IdSetDiff::Exact {
-                    add: vec![TradeId::Number(*exact), text],
+                    added: vec![TradeId::Number(*exact), text],
                 }
             } else {
                 IdSetDiff::Ranges {
-                    put: ids.put.clone().into_iter().collect(),
-                    remove: ids.remove.clone(),
+                    upserted: ids.put.clone().into_iter().collect(),
+                    removed_firsts: ids.remove.clone(),
                 }
             };
             IdSetChange {
                 key: id_key(instrument.key(), SCOPES[ids.scope], BUCKETS[ids.bucket]),
                 last_append_ns: ids.last_append_ns,
-                change,
+                diff,
             }
         });
         once(changes.map(|change| (change.key.clone(), change)))
@@ -206,8 +206,8 @@ impl Draft {
         let end = at.next_offset + self.advance;
         let range = ExcludedRange {
             epoch: at.epoch,
-            first: at.next_offset,
-            end: end - (self.advance - 1) / 2,
+            first_offset: at.next_offset,
+            end_offset: end - (self.advance - 1) / 2,
             verdict: verdict[(self.advance % 2) as usize],
             append_time_ns: i64::try_from(end).unwrap(),
         };
@@ -225,10 +225,13 @@ impl Model {
         let at = self.progress[&draft.partition];
         let next_offset = at.next_offset + draft.advance;
         Transaction {
-            expected: (at.epoch, at.next_offset + draft.astray),
+            expected: Position {
+                epoch: at.epoch,
+                offset: at.next_offset + draft.astray,
+            },
             progress: PartitionProgress {
                 next_offset,
-                updates: Position {
+                updates_position: Position {
                     epoch: 9,
                     offset: next_offset * 3,
                 },
@@ -238,18 +241,18 @@ impl Model {
             bars: draft.bars(),
             symbols: draft.symbols(),
             venues: draft.venues(),
-            ids: draft.ids(&mut self.exact),
-            rejected: draft.rejected(at),
-            dirty: Vec::new(),
-            ahead: Vec::new(),
+            id_sets: draft.ids(&mut self.exact),
+            excluded_ranges: draft.rejected(at),
+            dirty_minutes: Vec::new(),
+            pending_amendments: Vec::new(),
         }
     }
 
     fn take(&mut self, transaction: &Transaction) -> CommitOutcome {
         let partition = transaction.progress.partition;
         let at = self.progress[&partition];
-        if (at.epoch, at.next_offset) != transaction.expected {
-            return CommitOutcome::Lost;
+        if at.next_position() != transaction.expected {
+            return CommitOutcome::Conflict;
         }
         self.progress.insert(partition, transaction.progress);
         for bar in &transaction.bars {
@@ -263,19 +266,24 @@ impl Model {
             let key = (partition, row.venue.as_str().to_owned());
             self.venues.insert(key, row.clone());
         }
-        for change in &transaction.ids {
+        for change in &transaction.id_sets {
             let set = self.ids.entry(change.key.clone()).or_default();
             set.last_append_ns = change.last_append_ns;
-            match &change.change {
-                IdSetDiff::Exact { add } => set.exact.extend(add.iter().cloned()),
-                IdSetDiff::Ranges { put, remove } => {
-                    set.ranges.retain(|first, _| !remove.contains(first));
-                    set.ranges.extend(put.iter().copied());
+            match &change.diff {
+                IdSetDiff::Exact { added } => set.exact.extend(added.iter().cloned()),
+                IdSetDiff::Ranges {
+                    upserted,
+                    removed_firsts,
+                } => {
+                    set.ranges
+                        .retain(|first, _| !removed_firsts.contains(first));
+                    set.ranges.extend(upserted.iter().copied());
                 }
             }
         }
-        for range in &transaction.rejected {
-            self.rejected.insert((partition, range.first), *range);
+        for range in &transaction.excluded_ranges {
+            self.rejected
+                .insert((partition, range.first_offset), *range);
         }
         CommitOutcome::Committed
     }
@@ -303,7 +311,7 @@ fn all_instruments() -> impl Iterator<Item = Instrument> {
 
 async fn agree(store: &impl BarStore, model: &Model) {
     let progress: Vec<_> = model.progress.values().copied().collect();
-    assert_eq!(store.progress().await.unwrap(), progress);
+    assert_eq!(store.partition_progress().await.unwrap(), progress);
     bars_agree(store, model).await;
     ids_agree(store, model).await;
     let query = SymbolQuery {
@@ -314,7 +322,7 @@ async fn agree(store: &impl BarStore, model: &Model) {
     let symbols: Vec<_> = model.symbols.values().map(|(_, row)| row.clone()).collect();
     assert_eq!(store.symbols(&query).await.unwrap(), symbols);
     for partition in 0..PARTITIONS {
-        let state = store.load(partition, 1).await.unwrap();
+        let state = store.load_partition(partition, 1).await.unwrap();
         let mine = |of: &u32| *of == partition;
         let symbols = model.symbols.values().filter(|(of, _)| mine(of));
         let venues = model.venues.iter().filter(|((of, _), _)| mine(of));
@@ -326,7 +334,10 @@ async fn agree(store: &impl BarStore, model: &Model) {
         assert!(state.symbols.iter().eq(symbols.map(|(_, row)| row)));
         assert!(state.venues.iter().eq(venues.map(|(_, row)| row)));
         assert!(state.open_bars.iter().eq(open.map(|(_, bar)| bar)));
-        let read = store.rejected(partition, 1, 0, u64::MAX).await.unwrap();
+        let read = store
+            .excluded_ranges(partition, 1, 0, u64::MAX)
+            .await
+            .unwrap();
         assert!(read.iter().eq(rejected.map(|(_, range)| range)));
     }
 }
@@ -340,7 +351,7 @@ async fn bars_agree(store: &impl BarStore, model: &Model) {
                 start_ns: i64::MIN,
                 end_ns: i64::MAX,
                 limit: 100,
-                newest: false,
+                keep_newest: false,
             };
             let expected = model
                 .bars
@@ -367,7 +378,7 @@ async fn ids_agree(store: &impl BarStore, model: &Model) {
         {
             let key = id_key(instrument.key(), scope, bucket_ns);
             let mut read = store
-                .ids(std::slice::from_ref(&key))
+                .id_sets(std::slice::from_ref(&key))
                 .await
                 .unwrap()
                 .remove(0);
@@ -402,7 +413,7 @@ async fn ids_agree(store: &impl BarStore, model: &Model) {
 async fn run(store: &impl BarStore, actions: &[Action]) {
     let mut model = Model::default();
     for partition in 0..PARTITIONS {
-        let state = store.load(partition, 1).await.unwrap();
+        let state = store.load_partition(partition, 1).await.unwrap();
         model.progress.insert(partition, state.progress);
     }
     for action in actions {
@@ -413,7 +424,7 @@ async fn run(store: &impl BarStore, actions: &[Action]) {
                 assert_eq!(outcome, model.take(&transaction));
             }
             Action::Expire(bars, ids) => {
-                while store.expire(*bars, *ids).await.unwrap() > 0 {}
+                while store.delete_expired(*bars, *ids).await.unwrap() > 0 {}
                 model.expire(*bars, *ids);
             }
         }

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use candlewick_store::{
-    ArchiveProgress, BarKey, BarReader, BarStore, CommitOutcome, SqliteBarStore, SqliteTickStore,
-    StoreError, TickStore,
+    BarKey, BarReader, BarStore, CommitOutcome, SqliteBarStore, SqliteTickStore, StoreError,
+    TickStore,
 };
 use futures_util::FutureExt;
-use market::{Interval, Position};
+use market::Interval;
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
 
@@ -46,33 +46,35 @@ async fn a_file_keeps_what_was_committed() {
     let store = SqliteBarStore::open(folder.path().join("bars.sqlite"))
         .await
         .unwrap();
-    assert_eq!(store.progress().await.unwrap(), [step(0, 0, 4).progress]);
+    assert_eq!(
+        store.partition_progress().await.unwrap(),
+        [step(0, 0, 4).progress]
+    );
 }
 
-/// Epochs and offsets are in offset binary: epoch 1, offset 7.
-const OLD_TICKS: &str = concat!(
-    include_str!("../../migrations/sqlite/ticks_1.sql"),
-    "INSERT INTO positions VALUES (0, -9223372036854775807, -9223372036854775801);",
-    "PRAGMA application_id = 1129796609; PRAGMA user_version = 1;",
-);
-
 #[tokio::test]
-async fn an_older_file_of_ticks_is_brought_up_to_date() {
+async fn an_older_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ticks.sqlite");
-    meddle(&path, OLD_TICKS).await;
-    let store = SqliteTickStore::open(&path).await.unwrap();
-    let mut archived = ArchiveProgress {
-        next: Position {
-            epoch: 1,
-            offset: 7,
-        },
-        append_time_ns: 0,
-    };
-    assert_eq!(store.archive_progress(0).await.unwrap(), Some(archived));
-    archived.append_time_ns = 50;
-    store.set_archive_progress(0, archived).await.unwrap();
-    assert_eq!(store.archive_progress(0).await.unwrap(), Some(archived));
+    let [bars, ticks] = ["bars.sqlite", "ticks.sqlite"].map(|name| folder.path().join(name));
+    drop(SqliteBarStore::open(&bars).await.unwrap());
+    drop(SqliteTickStore::open(&ticks).await.unwrap());
+    meddle(&bars, "PRAGMA user_version = 2").await;
+    meddle(&ticks, "PRAGMA user_version = 1").await;
+    let refused = [
+        (&bars, 2, SqliteBarStore::open(&bars).await.err()),
+        (&bars, 2, SqliteBarStore::open_read_only(&bars).await.err()),
+        (&ticks, 1, SqliteTickStore::open(&ticks).await.err()),
+    ];
+    for (path, version, error) in refused {
+        let error = error.unwrap();
+        assert!(
+            matches!(error, StoreError::OlderSchema { found, oldest: 3, .. } if found == version),
+            "{error}"
+        );
+        assert!(names(path, &error), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("delete the data folder"), "{text}");
+    }
 }
 
 #[tokio::test]
@@ -88,9 +90,9 @@ async fn a_newer_file_is_refused() {
         let error = opened.err().unwrap();
         assert!(matches!(
             error,
-            StoreError::Newer {
+            StoreError::NewerSchema {
                 found: 99,
-                known: 2,
+                known: 3,
                 ..
             }
         ));
@@ -145,11 +147,20 @@ async fn a_reader_beside_the_owner_sees_its_commits() {
     let beside = SqliteBarStore::open_read_only(folder.path().join("bars.sqlite"))
         .await
         .unwrap();
-    assert_eq!(beside.progress().await.unwrap(), [step(0, 0, 1).progress]);
+    assert_eq!(
+        beside.partition_progress().await.unwrap(),
+        [step(0, 0, 1).progress]
+    );
     let snapshot = beside.snapshot().await.unwrap();
     take(&store, step(0, 1, 2)).await;
-    assert_eq!(beside.progress().await.unwrap(), [step(0, 1, 2).progress]);
-    assert_eq!(snapshot.progress().await.unwrap(), [step(0, 0, 1).progress]);
+    assert_eq!(
+        beside.partition_progress().await.unwrap(),
+        [step(0, 1, 2).progress]
+    );
+    assert_eq!(
+        snapshot.partition_progress().await.unwrap(),
+        [step(0, 0, 1).progress]
+    );
     let error = beside.commit(&step(0, 2, 3)).await.unwrap_err();
     assert!(error.to_string().contains("for reading only"));
 }
@@ -203,7 +214,7 @@ async fn a_damaged_row_is_an_error() {
         "DROP TABLE open_bars",
     ] {
         meddle(&path, damage).await;
-        let error = store.load(0, 1).await.unwrap_err();
+        let error = store.load_partition(0, 1).await.unwrap_err();
         assert!(
             matches!(error, StoreError::Corrupt { .. }),
             "{damage}: {error}"
@@ -218,8 +229,8 @@ async fn a_damaged_row_is_an_error() {
         .await
         .unwrap();
     for damage in [
-        "UPDATE tick_blocks SET rows = 3",
-        "UPDATE tick_blocks SET rows = 2, last_offset = first_offset",
+        "UPDATE tick_blocks SET tick_count = 3",
+        "UPDATE tick_blocks SET tick_count = 2, last_offset = first_offset",
         "UPDATE tick_blocks SET body = x'01ffffffff'",
         "UPDATE tick_blocks SET body = zeroblob(100)",
     ] {
@@ -239,7 +250,7 @@ async fn a_damaged_row_is_an_error() {
 async fn a_step_that_fails_at_its_end_writes_nothing() {
     let (folder, store) = bar_store().await;
     let path = folder.path().join("bars.sqlite");
-    store.load(0, 1).await.unwrap();
+    store.load_partition(0, 1).await.unwrap();
     let mut transaction = step(0, 0, 1);
     transaction.symbols = vec![symbol("a:a", 0), symbol("a:b", 0)];
     transaction.bars = vec![bar(&instrument("a:a"), Interval::M1, 0, 1, false)];
@@ -251,7 +262,7 @@ async fn a_step_that_fails_at_its_end_writes_nothing() {
     .await;
     let error = store.commit(&transaction).await.unwrap_err();
     assert!(error.to_string().contains("broken"), "{error}");
-    let state = store.load(0, 1).await.unwrap();
+    let state = store.load_partition(0, 1).await.unwrap();
     assert_eq!((state.progress.next_offset, state.open_bars.len()), (0, 0));
     meddle(&path, "DROP TRIGGER breaks").await;
     assert_eq!(
@@ -265,7 +276,7 @@ async fn a_step_that_fails_at_its_end_writes_nothing() {
 async fn a_commit_that_is_dropped_is_whole_or_nothing() {
     let (_folder, store) = bar_store().await;
     let traded = instrument("a:a");
-    store.load(0, 1).await.unwrap();
+    store.load_partition(0, 1).await.unwrap();
     let mut from = 0;
     for polls in 0..60 {
         let mut transaction = step(0, from, from + 1);
@@ -283,7 +294,7 @@ async fn a_commit_that_is_dropped_is_whole_or_nothing() {
             tokio::task::yield_now().await;
         }
         drop(committing);
-        let state = store.load(0, 1).await.unwrap();
+        let state = store.load_partition(0, 1).await.unwrap();
         from = state.progress.next_offset;
         let written = state.open_bars.iter().map(|bar| bar.row.through.offset);
         assert!(written.clone().all(|offset| offset == from));
@@ -305,7 +316,12 @@ async fn a_full_disk_passes() {
     let ballast = folder.join("ballast");
     std::fs::write(&ballast, vec![1; 3 << 20]).unwrap();
     let traded = instrument("a:a");
-    let mut from = store.load(0, 1).await.unwrap().progress.next_offset;
+    let mut from = store
+        .load_partition(0, 1)
+        .await
+        .unwrap()
+        .progress
+        .next_offset;
     let mut full = 0;
     while full < 3 {
         let mut transaction = step(0, from, from + 1);
@@ -328,7 +344,10 @@ async fn a_full_disk_passes() {
                 full += 1;
             }
         }
-        assert_eq!(store.progress().await.unwrap()[0].next_offset, from);
+        assert_eq!(
+            store.partition_progress().await.unwrap()[0].next_offset,
+            from
+        );
     }
     std::fs::remove_file(&ballast).unwrap();
     let outcome = store.commit(&step(0, from, from + 1)).await.unwrap();

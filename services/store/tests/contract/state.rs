@@ -9,31 +9,34 @@ use market::{IdScheme, IdScope, Interval, Position, RejectReason, VenueSettings}
 use crate::fixtures::{bar, instrument, step, symbol, take};
 
 pub(crate) async fn a_partition_begins_at_its_epoch(store: &impl BarStore) {
-    assert_eq!(store.progress().await.unwrap(), []);
+    assert_eq!(store.partition_progress().await.unwrap(), []);
     // Before it is loaded, no step of it can be taken.
     assert_eq!(
         store.commit(&step(3, 0, 1)).await.unwrap(),
-        CommitOutcome::Lost
+        CommitOutcome::Conflict
     );
     let begun = |partition, epoch| PartitionProgress {
         partition,
         epoch,
         next_offset: 0,
-        updates: Position::default(),
+        updates_position: Position::default(),
         append_time_ns: 0,
     };
-    let state = store.load(3, u64::MAX).await.unwrap();
+    let state = store.load_partition(3, u64::MAX).await.unwrap();
     assert_eq!(state.progress, begun(3, u64::MAX));
     assert_eq!((state.symbols.len(), state.venues.len()), (0, 0));
-    store.load(1, 7).await.unwrap();
+    store.load_partition(1, 7).await.unwrap();
     // What is stored counts, not what is asked for.
-    assert_eq!(store.load(1, 9).await.unwrap().progress, begun(1, 7));
-    let all = store.progress().await.unwrap();
+    assert_eq!(
+        store.load_partition(1, 9).await.unwrap().progress,
+        begun(1, 7)
+    );
+    let all = store.partition_progress().await.unwrap();
     assert_eq!(all, [begun(1, 7), begun(3, u64::MAX)]);
 }
 
 pub(crate) async fn a_step_is_taken_once(store: &impl BarStore) {
-    store.load(0, 1).await.unwrap();
+    store.load_partition(0, 1).await.unwrap();
     let mut transaction = step(0, 0, 10);
     transaction.symbols = vec![symbol("binance:BTCUSDT", i64::MIN), symbol("kraken:XBT", 5)];
     assert_eq!(
@@ -42,9 +45,9 @@ pub(crate) async fn a_step_is_taken_once(store: &impl BarStore) {
     );
     assert_eq!(
         store.commit(&transaction).await.unwrap(),
-        CommitOutcome::Lost
+        CommitOutcome::Conflict
     );
-    let state = store.load(0, 1).await.unwrap();
+    let state = store.load_partition(0, 1).await.unwrap();
     assert_eq!(state.progress, transaction.progress);
     assert_eq!(state.symbols, transaction.symbols);
     // To a new epoch, and to the last of all positions.
@@ -55,19 +58,22 @@ pub(crate) async fn a_step_is_taken_once(store: &impl BarStore) {
         CommitOutcome::Committed
     );
     let mut last = step(0, 0, 0);
-    last.expected = (2, 0);
+    last.expected = Position {
+        epoch: 2,
+        offset: 0,
+    };
     last.progress = PartitionProgress {
         partition: 0,
         epoch: u64::MAX,
         next_offset: u64::MAX,
-        updates: Position {
+        updates_position: Position {
             epoch: u64::MAX,
             offset: u64::MAX - 1,
         },
         append_time_ns: i64::MAX,
     };
     assert_eq!(store.commit(&last).await.unwrap(), CommitOutcome::Committed);
-    assert_eq!(store.progress().await.unwrap(), [last.progress]);
+    assert_eq!(store.partition_progress().await.unwrap(), [last.progress]);
 }
 
 pub(crate) async fn a_lost_step_writes_nothing(store: &impl BarStore) {
@@ -76,21 +82,24 @@ pub(crate) async fn a_lost_step_writes_nothing(store: &impl BarStore) {
     let mut lost = step(0, 4, 6);
     lost.bars = vec![bar(&btc, Interval::M1, 0, 1, false)];
     lost.symbols = vec![symbol("binance:BTCUSDT", 1)];
-    lost.rejected = vec![rejected(4, 5, Verdict::Duplicate)];
-    assert_eq!(store.commit(&lost).await.unwrap(), CommitOutcome::Lost);
-    lost.expected = (2, 5);
-    assert_eq!(store.commit(&lost).await.unwrap(), CommitOutcome::Lost);
+    lost.excluded_ranges = vec![rejected(4, 5, Verdict::Duplicate)];
+    assert_eq!(store.commit(&lost).await.unwrap(), CommitOutcome::Conflict);
+    lost.expected = Position {
+        epoch: 2,
+        offset: 5,
+    };
+    assert_eq!(store.commit(&lost).await.unwrap(), CommitOutcome::Conflict);
 
-    let state = store.load(0, 1).await.unwrap();
+    let state = store.load_partition(0, 1).await.unwrap();
     assert_eq!(state.progress, step(0, 0, 5).progress);
     assert_eq!((state.symbols.len(), state.open_bars.len()), (0, 0));
-    assert_eq!(store.rejected(0, 1, 0, u64::MAX).await.unwrap(), []);
+    assert_eq!(store.excluded_ranges(0, 1, 0, u64::MAX).await.unwrap(), []);
 }
 
 /// The outcome of each step is decided once, however many try.
 pub(crate) async fn one_of_two_workers_wins_each_step(store: &impl BarStore) {
     const STEPS: u64 = 50;
-    store.load(0, 1).await.unwrap();
+    store.load_partition(0, 1).await.unwrap();
     let work = || {
         let store = store.clone();
         tokio::spawn(async move {
@@ -98,7 +107,7 @@ pub(crate) async fn one_of_two_workers_wins_each_step(store: &impl BarStore) {
             for from in 0..STEPS {
                 let outcome = store.commit(&step(0, from, from + 1)).await.unwrap();
                 done += u64::from(outcome == CommitOutcome::Committed);
-                while store.progress().await.unwrap()[0].next_offset <= from {
+                while store.partition_progress().await.unwrap()[0].next_offset <= from {
                     tokio::task::yield_now().await;
                 }
             }
@@ -116,7 +125,7 @@ pub(crate) async fn partitions_commit_side_by_side(store: &impl BarStore) {
             let store = store.clone();
             let traded = instrument(&format!("venue:S{partition}"));
             tokio::spawn(async move {
-                store.load(partition, 1).await.unwrap();
+                store.load_partition(partition, 1).await.unwrap();
                 for from in 0..STEPS {
                     let mut transaction = step(partition, from, from + 1);
                     transaction.bars = vec![bar(&traded, Interval::M1, 0, from, false)];
@@ -132,9 +141,9 @@ pub(crate) async fn partitions_commit_side_by_side(store: &impl BarStore) {
         worker.await.unwrap();
     }
     let expected: Vec<_> = (0..4).map(|at| step(at, 0, STEPS).progress).collect();
-    assert_eq!(store.progress().await.unwrap(), expected);
+    assert_eq!(store.partition_progress().await.unwrap(), expected);
     for partition in 0..4 {
-        let open = store.load(partition, 1).await.unwrap().open_bars;
+        let open = store.load_partition(partition, 1).await.unwrap().open_bars;
         assert_eq!(open.len(), 1);
         assert_eq!(open[0].row.through.offset, STEPS - 1);
     }
@@ -160,7 +169,10 @@ pub(crate) async fn a_snapshot_is_of_one_moment(store: &impl BarStore) {
 
     let read = snapshot.bars(std::slice::from_ref(&key)).await.unwrap();
     assert_eq!(read, [Some(first.bars[0].row.clone())]);
-    assert_eq!(snapshot.progress().await.unwrap(), [first.progress]);
+    assert_eq!(
+        snapshot.partition_progress().await.unwrap(),
+        [first.progress]
+    );
     let all = SymbolQuery {
         venue: None,
         after: None,
@@ -171,7 +183,7 @@ pub(crate) async fn a_snapshot_is_of_one_moment(store: &impl BarStore) {
     let read = store.bars(&[key]).await.unwrap();
     assert_eq!(read, [Some(second.bars[0].row.clone())]);
     let later = store.snapshot().await.unwrap();
-    assert_eq!(later.progress().await.unwrap(), [second.progress]);
+    assert_eq!(later.partition_progress().await.unwrap(), [second.progress]);
 }
 
 pub(crate) async fn symbols_come_in_pages(store: &impl BarStore) {
@@ -219,7 +231,7 @@ pub(crate) async fn a_venue_needs_every_partition(store: &impl BarStore) {
         nonpositive_prices: true,
     };
     for partition in (0..3).rev() {
-        assert_eq!(store.venue(&kraken, 3).await.unwrap(), None);
+        assert_eq!(store.venue_settings(&kraken, 3).await.unwrap(), None);
         let mut transaction = step(partition, 0, 1);
         for venue in ["kraken", "binance"] {
             transaction.venues.push(VenueRow {
@@ -230,12 +242,15 @@ pub(crate) async fn a_venue_needs_every_partition(store: &impl BarStore) {
         take(store, transaction).await;
     }
     // They differ while new ones are on their way; partition 0 tells.
-    assert_eq!(store.venue(&kraken, 3).await.unwrap(), Some(settings(0)));
-    assert_eq!(store.venue(&kraken, 4).await.unwrap(), None);
+    assert_eq!(
+        store.venue_settings(&kraken, 3).await.unwrap(),
+        Some(settings(0))
+    );
+    assert_eq!(store.venue_settings(&kraken, 4).await.unwrap(), None);
     let names: Vec<_> = store.venues().await.unwrap();
     let names: Vec<_> = names.iter().map(|row| row.venue.as_str()).collect();
     assert_eq!(names, ["binance", "kraken"]);
-    let loaded = store.load(2, 1).await.unwrap().venues;
+    let loaded = store.load_partition(2, 1).await.unwrap().venues;
     assert_eq!(loaded.len(), 2);
     assert_eq!(loaded[1].settings, settings(2));
 }
@@ -243,8 +258,8 @@ pub(crate) async fn a_venue_needs_every_partition(store: &impl BarStore) {
 fn rejected(first: u64, end: u64, verdict: Verdict) -> ExcludedRange {
     ExcludedRange {
         epoch: 1,
-        first,
-        end,
+        first_offset: first,
+        end_offset: end,
         verdict,
         append_time_ns: 1,
     }
@@ -259,14 +274,14 @@ pub(crate) async fn rejected_ranges_that_overlap(store: &impl BarStore) {
         rejected(u64::MAX - 1, u64::MAX, verdict),
     ];
     let mut transaction = step(0, 0, 1);
-    transaction.rejected = ranges.to_vec();
+    transaction.excluded_ranges = ranges.to_vec();
     take(store, transaction).await;
     let of_next_epoch = ExcludedRange {
         epoch: 2,
         ..ranges[0]
     };
     let mut transaction = step(1, 0, 1);
-    transaction.rejected = vec![of_next_epoch];
+    transaction.excluded_ranges = vec![of_next_epoch];
     take(store, transaction).await;
 
     for (first, end, expected) in [
@@ -280,9 +295,12 @@ pub(crate) async fn rejected_ranges_that_overlap(store: &impl BarStore) {
         (1 << 63, u64::MAX - 1, &[]),
         ((1 << 63) - 1, u64::MAX, &ranges[2..]),
     ] {
-        let read = store.rejected(0, 1, first, end).await.unwrap();
+        let read = store.excluded_ranges(0, 1, first, end).await.unwrap();
         assert_eq!(read, expected, "[{first}, {end})");
     }
-    assert_eq!(store.rejected(0, 2, 0, u64::MAX).await.unwrap(), []);
-    assert_eq!(store.rejected(1, 2, 0, 3).await.unwrap(), [of_next_epoch]);
+    assert_eq!(store.excluded_ranges(0, 2, 0, u64::MAX).await.unwrap(), []);
+    assert_eq!(
+        store.excluded_ranges(1, 2, 0, 3).await.unwrap(),
+        [of_next_epoch]
+    );
 }

@@ -1,7 +1,7 @@
 //! Ticks.
 
 use candlewick_store::{ArchiveProgress, StoreError, Tick, TickBlock, TickRecord, TickStore};
-use market::{Amendment, AmendmentKind, HOUR_NS, Position, Sender, Side, Trade, TradeId};
+use market::{Amendment, AmendmentKind, HOUR_NS, Position, SenderId, Side, Trade, TradeId};
 use schemas::TradesRecord;
 
 use crate::fixtures::{block, instrument, tick, trade};
@@ -49,7 +49,10 @@ pub(crate) async fn repeats_and_overlaps_are_read_once(store: &impl TickStore) {
     store.insert(&[cut(0..10)]).await.unwrap();
     store.insert(&[cut(0..10)]).await.unwrap();
     let btc = instrument("binance:BTCUSDT");
-    assert_eq!(store.hours(&btc, 0, HOUR_NS).await.unwrap(), [(0, 10)]);
+    assert_eq!(
+        store.hours_with_ticks(&btc, 0, HOUR_NS).await.unwrap(),
+        [(0, 10)]
+    );
     // A crash, and the blocks are cut elsewhere.
     store.insert(&[cut(0..4), cut(4..12)]).await.unwrap();
     let expected: Vec<_> = (0..12).map(|offset| (0, offset)).collect();
@@ -95,7 +98,12 @@ pub(crate) async fn reads_are_cut_by_event_time(store: &impl TickStore) {
     assert_eq!(read_offsets(store, 20, 20).await, []);
 
     let btc = instrument("binance:BTCUSDT");
-    let hours = async |start_ns, end_ns| store.hours(&btc, start_ns, end_ns).await.unwrap();
+    let hours = async |start_ns, end_ns| {
+        store
+            .hours_with_ticks(&btc, start_ns, end_ns)
+            .await
+            .unwrap()
+    };
     let all = [(0, 6), (HOUR_NS, 6), (3 * HOUR_NS, 6)];
     assert_eq!(hours(i64::MIN, i64::MAX).await, all);
     assert_eq!(hours(30, 3 * HOUR_NS).await, all[..2]);
@@ -120,14 +128,17 @@ pub(crate) async fn a_large_block_comes_back_whole(store: &impl TickStore) {
     let read = read_offsets(store, 0, 2).await;
     assert!(read.into_iter().eq((0..TICKS).map(|offset| (0, offset))));
     let btc = instrument("binance:BTCUSDT");
-    assert_eq!(store.hours(&btc, 0, 2).await.unwrap(), [(0, TICKS)]);
+    assert_eq!(
+        store.hours_with_ticks(&btc, 0, 2).await.unwrap(),
+        [(0, TICKS)]
+    );
 }
 
 pub(crate) async fn a_position_never_goes_back(store: &impl TickStore) {
     assert_eq!(store.archive_progress(0).await.unwrap(), None);
-    assert_eq!(store.position(0).await.unwrap(), None);
+    assert_eq!(store.archive_position(0).await.unwrap(), None);
     let at = |epoch, offset, append_time_ns| ArchiveProgress {
-        next: Position { epoch, offset },
+        next_position: Position { epoch, offset },
         append_time_ns,
     };
     for (noted, kept) in [
@@ -143,7 +154,10 @@ pub(crate) async fn a_position_never_goes_back(store: &impl TickStore) {
     ] {
         store.set_archive_progress(0, noted).await.unwrap();
         assert_eq!(store.archive_progress(0).await.unwrap(), Some(kept));
-        assert_eq!(store.position(0).await.unwrap(), Some(kept.next));
+        assert_eq!(
+            store.archive_position(0).await.unwrap(),
+            Some(kept.next_position)
+        );
     }
     assert_eq!(store.archive_progress(1).await.unwrap(), None);
 }
@@ -155,11 +169,11 @@ pub(crate) async fn old_blocks_expire(store: &impl TickStore) {
     ];
     store.insert(&blocks).await.unwrap();
     // The log took each 5 ns after its time.
-    assert_eq!(store.expire(25).await.unwrap(), 0);
-    assert_eq!(store.expire(26).await.unwrap(), 1);
+    assert_eq!(store.delete_expired(25).await.unwrap(), 0);
+    assert_eq!(store.delete_expired(26).await.unwrap(), 1);
     assert_eq!(read_offsets(store, 0, 100).await, [(0, 0), (0, 1)]);
-    assert_eq!(store.expire(i64::MAX).await.unwrap(), 1);
-    assert_eq!(store.expire(i64::MAX).await.unwrap(), 0);
+    assert_eq!(store.delete_expired(i64::MAX).await.unwrap(), 1);
+    assert_eq!(store.delete_expired(i64::MAX).await.unwrap(), 0);
 }
 
 /// A store may notice when it is given a record or when it is asked for it.
@@ -181,7 +195,7 @@ pub(crate) async fn what_is_no_trade_is_corrupt(store: &impl TickStore) {
             Err(error) => error,
         };
         assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
-        store.expire(i64::MAX).await.unwrap();
+        store.delete_expired(i64::MAX).await.unwrap();
     }
     assert_eq!(read_offsets(store, i64::MIN, i64::MAX).await, []);
 }
@@ -231,7 +245,7 @@ pub(crate) async fn every_value_comes_back(store: &impl TickStore) {
                 side,
                 id: ids.get(place % 6).map(|text| TradeId::parse(text).unwrap()),
                 scope: scopes[place % 3].map(Into::into),
-                sender: (number % 2 == 0).then_some(Sender {
+                sender: (number % 2 == 0).then_some(SenderId {
                     key: [[0; 16], [255; 16]][number / 2 % 2],
                     index: [0, u64::MAX][number / 2 % 2],
                 }),
@@ -254,10 +268,10 @@ pub(crate) async fn amendments_come_back_whole(store: &impl TickStore) {
         .into_iter()
         .flat_map(|kind| [None, Some(Position::default()), Some(last)].map(|place| (kind, place)))
         .zip(["7", "18446744073709551616", "edit-1", "0", "x", "9"])
-        .map(|((kind, place), id)| Amendment {
+        .map(|((kind, target_position), id)| Amendment {
             id: TradeId::parse(id).unwrap(),
             kind,
-            place,
+            target_position,
         })
         .collect();
     let mut records = vec![TradesRecord::Trade(trade(1, 0))];

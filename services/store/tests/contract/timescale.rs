@@ -1,5 +1,5 @@
-//! What is particular to a server. Each test has a database of its own, a copy of one that was
-//! migrated.
+//! Tests of what is particular to TimescaleDB. Each test has a database of its own, a copy of a
+//! migrated template.
 
 mod database;
 mod migration;

@@ -8,8 +8,8 @@ use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{Cmd, FromRedisValue};
 use market::{Instrument, Position};
 
-/// The address that a variable holds.
-pub(crate) fn url(variable: &str) -> String {
+/// Returns the address that an environment variable holds.
+pub(crate) fn server_url(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| {
         panic!(
             "this test needs Redis: scripts/stack/redis.sh starts one server, a set with Sentinels \
@@ -18,21 +18,21 @@ pub(crate) fn url(variable: &str) -> String {
     })
 }
 
-/// A store of what is at the address in a variable.
-pub(crate) fn open(variable: &str) -> RedisHotStore {
+/// Opens a store for the address that an environment variable holds.
+pub(crate) fn open_store(variable: &str) -> RedisHotStore {
     RedisHotStore::open(&RedisConfig {
-        url: url(variable),
-        // Tests share two cores with what they test.
+        url: server_url(variable),
+        // Tests share two cores with the server.
         timeout: Duration::from_secs(2),
         ..RedisConfig::default()
     })
     .unwrap()
 }
 
-/// An instrument that no other test has.
-pub(crate) fn symbol() -> Instrument {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+/// Returns an instrument that no other test uses.
+pub(crate) fn unique_instrument() -> Instrument {
+    static NEXT_NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
     let text = format!("test:T{}-{number}", std::process::id());
     text.parse().unwrap()
 }
@@ -49,11 +49,11 @@ pub(crate) fn price(instrument: &Instrument, through: (u64, u64), price: &str) -
     }
 }
 
-/// Waits until a price is there; it has to be soon.
-pub(crate) async fn soon(store: &impl HotStore, expected: &NewestPrice) {
+/// Waits until the store returns a price; fails after two seconds.
+pub(crate) async fn wait_for_price(store: &impl HotStore, expected: &NewestPrice) {
     let mut found = None;
     for _ in 0..200 {
-        found = store.price(&expected.instrument).await.unwrap();
+        found = store.newest_price(&expected.instrument).await.unwrap();
         if found.as_ref() == Some(expected) {
             return;
         }
@@ -62,8 +62,11 @@ pub(crate) async fn soon(store: &impl HotStore, expected: &NewestPrice) {
     panic!("{expected:?} is expected, {found:?} was found");
 }
 
-/// Runs a command behind the store's back.
-pub(crate) async fn run<T: FromRedisValue>(redis: &mut MultiplexedConnection, words: &[&str]) -> T {
+/// Runs a command without going through the store.
+pub(crate) async fn run_command<T: FromRedisValue>(
+    redis: &mut MultiplexedConnection,
+    words: &[&str],
+) -> T {
     let mut command = Cmd::new();
     command.arg(words);
     command.query_async(redis).await.unwrap()

@@ -1,6 +1,6 @@
-//! The hot store, on every kind of Redis and in memory.
+//! Tests of the hot store, on every kind of Redis and in memory.
 //!
-//! The servers are those at `CANDLEWICK_REDIS`, `CANDLEWICK_REDIS_SENTINEL` and
+//! The servers are at `CANDLEWICK_REDIS`, `CANDLEWICK_REDIS_SENTINEL` and
 //! `CANDLEWICK_REDIS_CLUSTER`. Each test uses symbols of its own.
 #![expect(
     clippy::unwrap_used,
@@ -9,45 +9,45 @@
     reason = "the helpers of tests are tests too, and wait for real servers in real time"
 )]
 
-mod absence;
 mod failover;
 mod fixtures;
 mod password;
+mod unavailable;
 
 use candlewick_store::{HotStore, MemoryHotStore};
 use futures_util::{StreamExt, stream};
 
-use crate::fixtures::{open, price, soon, symbol};
+use crate::fixtures::{open_store, price, unique_instrument, wait_for_price};
 
-/// What every hot store has to hold to.
+/// The newest price of each instrument is kept, in whatever order prices are queued.
 async fn keeps_the_newest(store: &impl HotStore) {
-    let (one, other) = (symbol(), symbol());
-    assert_eq!(store.price(&one).await.unwrap(), None);
-    store.offer(Vec::new());
+    let (one, other) = (unique_instrument(), unique_instrument());
+    assert_eq!(store.newest_price(&one).await.unwrap(), None);
+    store.queue_prices(Vec::new());
     let newest = price(&one, (2, 1), "-0.000000000000000001");
-    store.offer(vec![price(&one, (1, u64::MAX), "1"), newest.clone()]);
+    store.queue_prices(vec![price(&one, (1, u64::MAX), "1"), newest.clone()]);
     let last = price(&other, (u64::MAX, u64::MAX), "999999999999999999");
-    store.offer(vec![last.clone()]);
-    soon(store, &newest).await;
-    soon(store, &last).await;
-    // Older ones come late, as from an owner of before.
-    store.offer(vec![price(&one, (2, 0), "7"), price(&other, (0, 0), "7")]);
-    let marker = price(&symbol(), (0, 0), "3");
-    store.offer(vec![marker.clone()]);
-    soon(store, &marker).await;
-    assert_eq!(store.price(&one).await.unwrap(), Some(newest));
-    assert_eq!(store.price(&other).await.unwrap(), Some(last));
+    store.queue_prices(vec![last.clone()]);
+    wait_for_price(store, &newest).await;
+    wait_for_price(store, &last).await;
+    // Older prices arrive late, as from a former owner of the partition.
+    store.queue_prices(vec![price(&one, (2, 0), "7"), price(&other, (0, 0), "7")]);
+    let marker = price(&unique_instrument(), (0, 0), "3");
+    store.queue_prices(vec![marker.clone()]);
+    wait_for_price(store, &marker).await;
+    assert_eq!(store.newest_price(&one).await.unwrap(), Some(newest));
+    assert_eq!(store.newest_price(&other).await.unwrap(), Some(last));
 }
 
-/// Many at once, more than go in one pipeline, and on every node of a Cluster.
-async fn takes_many_at_once(store: &impl HotStore) {
+/// Many prices are stored at once: more than one pipeline holds, on every node of a Cluster.
+async fn stores_many_at_once(store: &impl HotStore) {
     let prices: Vec<_> = (0..3_000_u64)
-        .map(|number| price(&symbol(), (1, number), &format!("{number}.5")))
+        .map(|number| price(&unique_instrument(), (1, number), &format!("{number}.5")))
         .collect();
-    store.offer(prices.clone());
-    // Side by side: one after the other the last would be gone before they are asked for.
+    store.queue_prices(prices.clone());
+    // They are read concurrently: one after the other, the last would expire before it is read.
     stream::iter(&prices)
-        .for_each_concurrent(64, |price| soon(store, price))
+        .for_each_concurrent(64, |price| wait_for_price(store, price))
         .await;
 }
 
@@ -62,14 +62,14 @@ macro_rules! contract {
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn takes_many_at_once() {
-                super::takes_many_at_once(&$open).await;
+            async fn stores_many_at_once() {
+                super::stores_many_at_once(&$open).await;
             }
         }
     };
 }
 
 contract!(memory, MemoryHotStore::default());
-contract!(single, open("CANDLEWICK_REDIS"));
-contract!(sentinel, open("CANDLEWICK_REDIS_SENTINEL"));
-contract!(cluster, open("CANDLEWICK_REDIS_CLUSTER"));
+contract!(single, open_store("CANDLEWICK_REDIS"));
+contract!(sentinel, open_store("CANDLEWICK_REDIS_SENTINEL"));
+contract!(cluster, open_store("CANDLEWICK_REDIS_CLUSTER"));

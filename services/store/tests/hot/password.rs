@@ -1,4 +1,4 @@
-//! A Redis that asks for a user and a password.
+//! A test of Redis with a user and a password.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use candlewick_store::{HotStore, RedisConfig, RedisHotStore};
 use deadpool_redis::redis::Client;
 
-use crate::fixtures::{price, run, soon, symbol, url};
+use crate::fixtures::{price, run_command, server_url, unique_instrument, wait_for_price};
 
-fn store(user: &str, password_file: &Path) -> RedisHotStore {
+fn open_as(user: &str, password_file: &Path) -> RedisHotStore {
     RedisHotStore::open(&RedisConfig {
-        url: url("CANDLEWICK_REDIS"),
+        url: server_url("CANDLEWICK_REDIS"),
         user: Some(user.to_owned()),
         password_file: Some(password_file.to_owned()),
         timeout: Duration::from_secs(2),
@@ -20,24 +20,26 @@ fn store(user: &str, password_file: &Path) -> RedisHotStore {
 }
 
 #[tokio::test]
-async fn a_user_and_the_password_of_a_file_are_let_in() {
+async fn a_user_with_the_password_in_a_file_is_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let (right, wrong) = (folder.path().join("right"), folder.path().join("wrong"));
     std::fs::write(&right, "goldfish\n").unwrap();
     std::fs::write(&wrong, "swordfish\n").unwrap();
-    // A user of the server's own, beside the one that everybody else is.
+    // Other tests use the default user.
     let user = format!("test-{}", std::process::id());
-    let client = Client::open(url("CANDLEWICK_REDIS")).unwrap();
+    let client = Client::open(server_url("CANDLEWICK_REDIS")).unwrap();
     let mut redis = client.get_multiplexed_async_connection().await.unwrap();
-    let user_is = ["ACL", "SETUSER", &user, "on", ">goldfish", "~*", "+@all"];
-    run::<()>(&mut redis, &user_is).await;
+    let set_user = ["ACL", "SETUSER", &user, "on", ">goldfish", "~*", "+@all"];
+    run_command::<()>(&mut redis, &set_user).await;
 
-    let newest = price(&symbol(), (1, 1), "5");
-    let let_in = store(&user, &right);
-    let_in.offer(vec![newest.clone()]);
-    soon(&let_in, &newest).await;
+    let newest = price(&unique_instrument(), (1, 1), "5");
+    let accepted = open_as(&user, &right);
+    accepted.queue_prices(vec![newest.clone()]);
+    wait_for_price(&accepted, &newest).await;
 
-    let refused = store(&user, &wrong).price(&newest.instrument).await;
+    let refused = open_as(&user, &wrong)
+        .newest_price(&newest.instrument)
+        .await;
     let error = refused.unwrap_err();
     let text = format!("{error} {error:?}");
     assert!(
@@ -45,5 +47,5 @@ async fn a_user_and_the_password_of_a_file_are_let_in() {
         "{text}"
     );
     assert!(!text.contains("swordfish"), "{text}");
-    run::<()>(&mut redis, &["ACL", "DELUSER", &user]).await;
+    run_command::<()>(&mut redis, &["ACL", "DELUSER", &user]).await;
 }

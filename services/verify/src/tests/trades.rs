@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use eventlog::{EmbeddedLog, Log, NewRecord};
 use market::{
-    Amendment, AmendmentKind, DAY_NS, Decimal, HOUR_NS, Instrument, SECOND_NS, Sender, Side, Trade,
-    TradeId,
+    Amendment, AmendmentKind, DAY_NS, Decimal, HOUR_NS, Instrument, SECOND_NS, SenderId, Side,
+    Trade, TradeId,
 };
 use schemas::TradesRecord;
 
@@ -64,7 +64,7 @@ pub(super) async fn append_cancel(log: &EmbeddedLog, instrument: &Instrument, tr
     let amendment = Amendment {
         id: trade.id.clone().unwrap(),
         kind: AmendmentKind::Cancel,
-        place: None,
+        target_position: None,
     };
     let mut value = Vec::new();
     TradesRecord::Amendment(amendment, trade.clone()).encode(&mut value);
@@ -105,7 +105,7 @@ fn trade(venue: &str, number: u64) -> Trade {
         side: [None, Some(Side::Buy), Some(Side::Sell)][(number % 3) as usize],
         id,
         scope: scope.map(Into::into),
-        sender: is_sent.then_some(Sender {
+        sender: is_sent.then_some(SenderId {
             key: [1; 16],
             index: number,
         }),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aggregator::{Stores, Topics, Worker, WorkerConfig};
 use archiver::Archiver;
+use backend::Backend;
 use clap::Parser;
 use clock::{Clock, SystemClock};
 use eventlog::{EmbeddedLog, Log, MemoryLog};
@@ -12,8 +13,8 @@ use host::Health;
 use ingest::Producer;
 use market::{BarRow, HOUR_NS, IdScheme, IdScope, Instrument, Interval, VenueSettings};
 use store::{
-    BarKey, BarReader, BarStore, CommitOutcome, MemoryHotStore, SqliteBarStore, StoredBar,
-    TickStore, Transaction,
+    BarKey, BarReader, BarStore, CommitOutcome, MemoryHotStore, SqliteBarStore, SqliteTickStore,
+    StoredBar, TickStore, Transaction,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -25,6 +26,20 @@ use crate::{VerifyArgs, verify};
 use connect::{Folder, FolderOptions};
 
 pub(super) const PARTITIONS: u32 = 2;
+
+/// The log and the stores of a data folder, at a clock that is behind.
+struct Embedded;
+
+impl Backend for Embedded {
+    type Trades = EmbeddedLog;
+    type Updates = MemoryLog;
+    type DeadLetters = EmbeddedLog;
+    type Bars = SqliteBarStore;
+    type Ticks = SqliteTickStore;
+    type Hot = MemoryHotStore;
+    type Clock = Ago;
+}
+
 const VENUES: [(&str, IdScheme, IdScope); 5] = [
     ("ranges", IdScheme::Contiguous, IdScope::Symbol),
     ("daily", IdScheme::Contiguous, IdScope::Day),
@@ -117,7 +132,7 @@ impl World {
         let folder = world.open().await;
         for partition in taken_up {
             let epoch = folder.trades.epoch();
-            folder.bars.load(*partition, epoch).await.unwrap();
+            folder.bars.load_partition(*partition, epoch).await.unwrap();
         }
         folder.close();
         world
@@ -187,12 +202,7 @@ impl World {
 
     fn start_but(&self, folder: &Folder, behind: Behind) -> Running {
         let clock = self.clock;
-        let updates = MemoryLog::new(
-            PARTITIONS,
-            1,
-            1 << 20,
-            std::sync::Arc::new(move || clock.now_ns()),
-        );
+        let updates = MemoryLog::new(PARTITIONS, 1, 1 << 20, clock);
         let health = Health::default();
         let stop = CancellationToken::new();
         let mut roles = JoinSet::new();
@@ -218,13 +228,13 @@ impl World {
                 metrics: aggregator::Metrics::new(partition),
                 health: health.register("aggregator"),
             };
-            let archiver = Archiver {
+            let archiver: Archiver<Embedded> = Archiver {
                 partition,
                 trades: folder.trades.clone(),
                 ticks: folder.ticks.clone(),
                 clock,
-                cut: archiver::BlockPolicy {
-                    after: Duration::from_millis(20),
+                policy: archiver::BlockPolicy {
+                    max_delay: Duration::from_millis(20),
                     ..archiver::BlockPolicy::default()
                 },
                 metrics: archiver::Metrics::new(partition),
@@ -247,10 +257,10 @@ impl World {
         for partition in 0..PARTITIONS {
             let end = folder.trades.bounds(partition).await.unwrap().end;
             loop {
-                let progress = folder.bars.progress().await.unwrap();
+                let progress = folder.bars.partition_progress().await.unwrap();
                 let row = progress.iter().find(|row| row.partition == partition);
                 let folded = row.map_or(0, |row| row.next_offset);
-                let archived = folder.ticks.position(partition).await.unwrap();
+                let archived = folder.ticks.archive_position(partition).await.unwrap();
                 let archived = archived.map_or(0, |position| position.offset);
                 if (folded >= end || behind == Behind::Aggregators)
                     && (archived >= end || behind == Behind::Archivers)
@@ -264,7 +274,13 @@ impl World {
 
     /// Waits until no minute of a partition is marked to be folded anew.
     pub(super) async fn settle_marks(&self, folder: &Folder, partition: u32) {
-        while !folder.bars.dirty(partition).await.unwrap().is_empty() {
+        while !folder
+            .bars
+            .dirty_minutes(partition)
+            .await
+            .unwrap()
+            .is_empty()
+        {
             self.clock.sleep(Duration::from_millis(5)).await;
         }
     }
@@ -293,7 +309,7 @@ impl World {
         let mut stored = std::collections::HashMap::new();
         for interval in Interval::ALL {
             for hour in 0..48 {
-                let window = interval.window(DAY_START_NS + hour * HOUR_NS);
+                let window = interval.window_containing(DAY_START_NS + hour * HOUR_NS);
                 let key = BarKey {
                     instrument: instrument.clone(),
                     window,
@@ -305,7 +321,7 @@ impl World {
         folder.close();
         drop(folder);
         forge(&mut rows, &|interval, time_ns| {
-            stored[&interval.window(time_ns)].clone()
+            stored[&interval.window_containing(time_ns)].clone()
         });
         let partition = schemas::partition_of(instrument.key().as_bytes(), PARTITIONS);
         self.commit(partition, |transaction| {
@@ -325,20 +341,20 @@ impl World {
         let folder = self.open().await;
         let state = folder
             .bars
-            .load(partition, folder.trades.epoch())
+            .load_partition(partition, folder.trades.epoch())
             .await
             .unwrap();
         let progress = state.progress;
         let mut transaction = Transaction {
-            expected: (progress.epoch, progress.next_offset),
+            expected: progress.next_position(),
             progress,
             bars: Vec::new(),
             symbols: Vec::new(),
             venues: Vec::new(),
-            ids: Vec::new(),
-            rejected: Vec::new(),
-            dirty: Vec::new(),
-            ahead: Vec::new(),
+            id_sets: Vec::new(),
+            excluded_ranges: Vec::new(),
+            dirty_minutes: Vec::new(),
+            pending_amendments: Vec::new(),
         };
         fill(&mut transaction);
         assert_eq!(

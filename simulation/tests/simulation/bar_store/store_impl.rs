@@ -7,16 +7,25 @@ use store::{
     StoredBar, SymbolQuery, SymbolRow, Transaction, VenueRow,
 };
 
-use super::SimBarStore;
+use super::{SimBarReader, SimBarStore};
 use super::stored_state::StoredState;
 use crate::mutant::Mutant;
 
 impl BarStore for SimBarStore {
-    type Snapshot = Self;
+    type Reader = SimBarReader;
+    type Snapshot = SimBarReader;
 
-    async fn load(&self, partition: u32, epoch: u64) -> Result<PartitionState, StoreError> {
-        self.simulate_call().await?;
-        let mut state = self.state.lock().unwrap();
+    fn reader(&self) -> &SimBarReader {
+        &self.reader
+    }
+
+    async fn load_partition(
+        &self,
+        partition: u32,
+        epoch: u64,
+    ) -> Result<PartitionState, StoreError> {
+        self.reader.simulate_call().await?;
+        let mut state = self.reader.state.lock().unwrap();
         let stored = state.history.last_mut().unwrap();
         let progress = *stored
             .progress
@@ -25,7 +34,7 @@ impl BarStore for SimBarStore {
                 partition,
                 epoch,
                 next_offset: 0,
-                updates: Position::default(),
+                updates_position: Position::default(),
                 append_time_ns: 0,
             });
         let here = |instrument: &Instrument| {
@@ -55,9 +64,9 @@ impl BarStore for SimBarStore {
                     row: row.clone(),
                 })
                 .collect(),
-            dirty: stored.dirty_of(&here),
-            ahead: stored
-                .ahead
+            dirty_minutes: stored.dirty_of(&here),
+            pending_amendments: stored
+                .pending_amendments
                 .iter()
                 .filter(|row| here(&row.key.instrument))
                 .cloned()
@@ -65,33 +74,33 @@ impl BarStore for SimBarStore {
         })
     }
 
-    async fn adopt(&self, _: &str, _: &str) -> Result<u64, StoreError> {
+    async fn register_topic(&self, _: &str, _: &str) -> Result<u64, StoreError> {
         unreachable!("the simulation sets the epochs")
     }
 
     async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
-        self.simulate_call().await?;
+        self.reader.simulate_call().await?;
         let partition = transaction.progress.partition;
         let mut next = self.read_stored(StoredState::clone);
         if !self.compare_and_set(transaction, &mut next) {
-            return Ok(CommitOutcome::Lost);
+            return Ok(CommitOutcome::Conflict);
         }
         if self.mutant == Some(Mutant::PositionBeforeState) {
-            self.state.lock().unwrap().history.push(next);
-            self.random.pause(10).await;
+            self.reader.state.lock().unwrap().history.push(next);
+            self.reader.random.pause(10).await;
             next = self.read_stored(StoredState::clone);
         }
         self.apply_transaction(transaction, &mut next);
         self.push_commit(next, partition);
-        self.random.pause(2).await;
+        self.reader.random.pause(2).await;
         if self.is_answer_lost() {
-            return Err(Self::unavailable("the answer was lost"));
+            return Err(SimBarReader::unavailable("the answer was lost"));
         }
         Ok(CommitOutcome::Committed)
     }
 
-    async fn snapshot(&self) -> Result<Self, StoreError> {
-        Ok(self.clone())
+    async fn snapshot(&self) -> Result<SimBarReader, StoreError> {
+        Ok(self.reader.clone())
     }
 
     async fn sync(&self) -> Result<(), StoreError> {
@@ -99,13 +108,13 @@ impl BarStore for SimBarStore {
         Ok(())
     }
 
-    async fn expire(&self, _: i64, _: i64) -> Result<u64, StoreError> {
+    async fn delete_expired(&self, _: i64, _: i64) -> Result<u64, StoreError> {
         Ok(0)
     }
 }
 
-impl BarReader for SimBarStore {
-    async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
+impl BarReader for SimBarReader {
+    async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.simulate_call().await?;
         Ok(self.read_stored(|stored| stored.progress.values().copied().collect()))
     }
@@ -125,7 +134,7 @@ impl BarReader for SimBarStore {
         unreachable!("pods read the stored state directly")
     }
 
-    async fn ids(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
+    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
         self.simulate_call().await?;
         let row = |stored: &StoredState, key: &IdSetKey| {
             let ranges = stored.ranges.get(key).into_iter().flatten();
@@ -151,7 +160,7 @@ impl BarReader for SimBarStore {
         unreachable!("no role lists symbols")
     }
 
-    async fn venue(&self, _: &Venue, _: u32) -> Result<Option<VenueSettings>, StoreError> {
+    async fn venue_settings(&self, _: &Venue, _: u32) -> Result<Option<VenueSettings>, StoreError> {
         unreachable!("no role asks for one venue")
     }
 
@@ -159,7 +168,7 @@ impl BarReader for SimBarStore {
         unreachable!("no role lists venues")
     }
 
-    async fn rejected(
+    async fn excluded_ranges(
         &self,
         partition: u32,
         epoch: u64,
@@ -168,18 +177,18 @@ impl BarReader for SimBarStore {
     ) -> Result<Vec<ExcludedRange>, StoreError> {
         self.simulate_call().await?;
         let within =
-            |range: &ExcludedRange| range.epoch == epoch && range.first < end && range.end > first;
+            |range: &ExcludedRange| range.epoch == epoch && range.first_offset < end && range.end_offset > first;
         Ok(self.read_stored(|stored| {
-            let ranges = stored.rejected.get(&partition).into_iter().flatten();
+            let ranges = stored.excluded_ranges.get(&partition).into_iter().flatten();
             ranges.filter(|range| within(range)).copied().collect()
         }))
     }
 
-    async fn dirty(&self, _: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
+    async fn dirty_minutes(&self, _: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
         unreachable!("no role asks for marks alone")
     }
 
-    async fn epoch(&self, _: &str, _: &str) -> Result<Option<u64>, StoreError> {
+    async fn topic_epoch(&self, _: &str, _: &str) -> Result<Option<u64>, StoreError> {
         unreachable!("the simulation sets the epochs")
     }
 }

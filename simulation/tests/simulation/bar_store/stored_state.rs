@@ -18,11 +18,11 @@ pub struct StoredState {
     pub ranges: BTreeMap<IdSetKey, BTreeMap<u64, u64>>,
     pub exact: BTreeMap<IdSetKey, BTreeSet<market::TradeId>>,
     pub id_appends: BTreeMap<IdSetKey, i64>,
-    pub rejected: BTreeMap<u32, Vec<ExcludedRange>>,
+    pub excluded_ranges: BTreeMap<u32, Vec<ExcludedRange>>,
     pub dirty: BTreeMap<(Instrument, i64), RefoldMark>,
     /// The next offset of each partition when a later epoch was adopted, by (epoch, partition).
     pub switched: BTreeMap<(u64, u32), u64>,
-    pub ahead: BTreeSet<PendingAmendmentRow>,
+    pub pending_amendments: BTreeSet<PendingAmendmentRow>,
 }
 
 impl StoredState {

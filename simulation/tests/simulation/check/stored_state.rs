@@ -72,8 +72,8 @@ pub(super) fn compare_outcomes(
     partition: u32,
 ) -> Result<(), String> {
     let mut left_out: BTreeMap<Position, u32> = BTreeMap::new();
-    for range in stored.rejected.get(&partition).into_iter().flatten() {
-        for offset in range.first..range.end {
+    for range in stored.excluded_ranges.get(&partition).into_iter().flatten() {
+        for offset in range.first_offset..range.end_offset {
             let at = Position {
                 epoch: range.epoch,
                 offset,

@@ -14,6 +14,7 @@ use super::SimCluster;
 use crate::oracle::Oracle;
 use crate::pod::Pod;
 use crate::sim_client::SimClient;
+use crate::simulated::Simulated;
 use crate::tasks::{Role, RunningTask, Task};
 use crate::trade_producer::PARTITIONS;
 
@@ -107,14 +108,14 @@ impl SimCluster {
 
     pub fn start_archiver(&mut self, partition: u32) {
         let number = self.next_process_number();
-        let archiver = Archiver {
+        let archiver: Archiver<Simulated> = Archiver {
             partition,
             trades: self.trades_log.reopened(),
             ticks: self.ticks.clone(),
             clock: self.clock.clone(),
-            cut: BlockPolicy {
-                offsets: self.random.below(30) + 5,
-                after: Duration::from_millis(200),
+            policy: BlockPolicy {
+                offsets_per_block: self.random.below(30) + 5,
+                max_delay: Duration::from_millis(200),
                 ..BlockPolicy::default()
             },
             metrics: archiver::Metrics::new(partition),

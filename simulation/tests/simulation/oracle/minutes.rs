@@ -16,7 +16,7 @@ impl Oracle {
         offset: u64,
         amendments: u64,
     ) {
-        let minute_ns = Interval::M1.window(time_ns).start_ns;
+        let minute_ns = Interval::M1.window_containing(time_ns).start_ns;
         let marked = self.marked_minutes.entry((instrument.clone(), minute_ns));
         let marked = marked.or_insert(MarkedMinute {
             up_to: Position::default(),
@@ -48,8 +48,8 @@ impl Oracle {
             epoch: self.epoch,
             offset: record.offset,
         };
-        if settings.check_amendment(amendment, trade).is_err()
-            || amendment.place.is_some_and(|place| place >= at)
+        if settings.validate_amendment(amendment, trade).is_err()
+            || amendment.target_position.is_some_and(|target| target >= at)
             || self.is_too_old(&instrument, trade.time_ns)
         {
             return self.reject(record, RecordOutcome::Excluded);
@@ -62,7 +62,7 @@ impl Oracle {
         if !self.amendment_ids.insert(own) {
             return RecordOutcome::Excluded;
         }
-        let identity = Self::identity(trade, &settings).filter(|_| amendment.place.is_none());
+        let identity = Self::identity(trade, &settings).filter(|_| amendment.target_position.is_none());
         match &identity {
             Some(name) if !self.is_known(&instrument, trade, name) => {
                 self.pending_amendments.push((
@@ -126,15 +126,15 @@ impl Oracle {
         };
         self.refolds.0 += 1;
         self.marked_minutes.remove(&key);
-        let minute = Interval::M1.window(refold.start_ns);
+        let minute = Interval::M1.window_containing(refold.start_ns);
         let bar = self.fold_minute(&instrument, minute, up_to);
         self.replace_bar(&instrument, minute, bar, marked.amendments, record.offset);
         for pair in Interval::ALL.windows(2) {
-            let parent = pair[1].window(refold.start_ns);
+            let parent = pair[1].window_containing(refold.start_ns);
             let mut bar: Option<Bar> = None;
             let mut start_ns = parent.start_ns;
             while start_ns < parent.end_ns() {
-                let child = (instrument.clone(), pair[0].window(start_ns));
+                let child = (instrument.clone(), pair[0].window_containing(start_ns));
                 let child = self.bars.get(&child).filter(|row| row.bar.trades > 0);
                 merge_into(&mut bar, child.map(|row| &row.bar));
                 start_ns += pair[0].length_ns();
@@ -155,7 +155,7 @@ impl Oracle {
             let mut trade = counted.trade.clone();
             if counted.at < up_to {
                 let amended = self.counted_amendments.iter().filter(|amended| {
-                    let named = match amended.amendment.place {
+                    let named = match amended.amendment.target_position {
                         Some(place) => place == counted.at,
                         None => amended.identity == counted.identity && counted.identity.is_some(),
                     };
@@ -181,7 +181,7 @@ impl Oracle {
             let position = counted.at;
             merge_into(
                 &mut bar,
-                Some(&Bar::of(&trade, position, counted.append_ns)),
+                Some(&Bar::from_trade(&trade, position, counted.append_ns)),
             );
         }
         bar

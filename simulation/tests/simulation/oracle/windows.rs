@@ -58,9 +58,9 @@ impl Oracle {
             .symbols
             .get(instrument)
             .map_or(i64::MIN, |symbol| symbol.closed_until_ns);
-        let one = Bar::of(trade, through, self.append_time_ns);
+        let one = Bar::from_trade(trade, through, self.append_time_ns);
         for interval in Interval::ALL {
-            let window = interval.window(trade.time_ns);
+            let window = interval.window_containing(trade.time_ns);
             let key = (instrument.clone(), window);
             self.changed.push(key.clone());
             let row = match self.bars.get_mut(&key) {

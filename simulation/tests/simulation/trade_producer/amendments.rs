@@ -34,7 +34,7 @@ impl TradeProducer {
         let amendment = Amendment {
             id: TradeId::parse(&format!("a{}", self.next_amendment)).unwrap(),
             kind: *random.choose(&[AmendmentKind::Edit, AmendmentKind::Cancel]),
-            place: by_place.then(|| Position {
+            target_position: by_place.then(|| Position {
                 epoch: random.below(self.epoch) + 1,
                 offset: random.below(400),
             }),

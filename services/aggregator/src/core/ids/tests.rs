@@ -38,7 +38,7 @@ proptest! {
         let mut model = BTreeSet::new();
         let mut stored: BTreeMap<u64, u64> = BTreeMap::new();
         for (number, take) in numbers {
-            prop_assert_eq!(set.insert(IdRef::Number(number), 0, 0), model.insert(number));
+            prop_assert_eq!(set.insert(TradeIdRef::Number(number), 0, 0), model.insert(number));
             if take {
                 apply(&mut stored, set.take_change());
                 let ranges: Vec<_> = stored.clone().into_iter().collect();
@@ -49,15 +49,19 @@ proptest! {
         apply(&mut stored, set.take_change());
         prop_assert_eq!(stored.into_iter().collect::<Vec<_>>(), as_ranges(&model));
         set.clear();
-        prop_assert!(set.insert(IdRef::Number(1), 0, 0));
+        prop_assert!(set.insert(TradeIdRef::Number(1), 0, 0));
     }
 }
 
 fn apply(stored: &mut BTreeMap<u64, u64>, change: Option<IdSetDiff>) {
-    if let Some(IdSetDiff::Ranges { put, remove }) = change {
-        for first in remove {
+    if let Some(IdSetDiff::Ranges {
+        upserted,
+        removed_firsts,
+    }) = change
+    {
+        for first in removed_firsts {
             stored.remove(&first);
         }
-        stored.extend(put);
+        stored.extend(upserted);
     }
 }

@@ -36,7 +36,7 @@ impl Dirty {
         let Some(marked) = self.marks.get_mut(&start_ns) else {
             return;
         };
-        match &mut marked.mark.later {
+        match &mut marked.mark.later_bar {
             Some(later) => later.merge(bar),
             none => *none = Some(bar.clone()),
         }
@@ -49,7 +49,7 @@ impl Dirty {
         let mark = RefoldMark {
             up_to,
             amendments: before + amendments,
-            later: None,
+            later_bar: None,
         };
         self.restore(start_ns, mark);
         self.changed.push(start_ns);
@@ -92,12 +92,15 @@ impl Symbol {
         settings: &VenueSettings,
         at: Moment,
     ) -> Admission {
-        if amendment.place.is_some_and(|place| place >= at.position()) {
+        if amendment
+            .target_position
+            .is_some_and(|place| place >= at.position())
+        {
             return Admission::Rejected(RejectReason::TargetMissing);
         }
         self.settle(at.epoch, at.generation);
-        let identity = settings.identity(trade);
-        let target = identity.filter(|_| amendment.place.is_none());
+        let identity = settings.trade_identity(trade);
+        let target = identity.filter(|_| amendment.target_position.is_none());
         let mut needs = Vec::new();
         let mut want = |key: IdSetKey, ranged: bool, known: bool| {
             if !known {
@@ -109,9 +112,9 @@ impl Symbol {
         if let Some(target) = &target {
             let key = self.id_key(target);
             let known = self.has_ids(&key);
-            want(key, target.ranged, known);
+            want(key, target.stored_as_ranges, known);
         }
-        needs.extend(self.bar_need(Interval::H1.window(trade.time_ns), at.generation));
+        needs.extend(self.bar_need(Interval::H1.window_containing(trade.time_ns), at.generation));
         if !needs.is_empty() {
             return Admission::Blocked(needs);
         }
@@ -126,12 +129,12 @@ impl Symbol {
                 let key = self.id_key(&target);
                 self.ahead.expect(PendingAmendmentRow {
                     key,
-                    id: target.id.owned(),
+                    id: target.id.to_trade_id(),
                     append_time_ns: at.append_time_ns,
                 });
             }
             _ => {
-                let minute = Interval::M1.window(trade.time_ns);
+                let minute = Interval::M1.window_containing(trade.time_ns);
                 self.dirty.mark(minute.start_ns, at.next(), 1);
             }
         }
@@ -145,17 +148,17 @@ impl Symbol {
         settings: &VenueSettings,
         at: Moment,
     ) -> bool {
-        let Some(identity) = settings.identity(trade) else {
+        let Some(identity) = settings.trade_identity(trade) else {
             return false;
         };
-        let (key, id) = (self.id_key(&identity), identity.id.owned());
+        let (key, id) = (self.id_key(&identity), identity.id.to_trade_id());
         self.ahead.take(key, id, at.append_time_ns)
     }
 
     /// Marks the minute of a trade that was just counted and had been amended before.
     pub(super) fn mark_expected(&mut self, trade: &Trade, at: Moment) {
         self.settle(at.epoch, at.generation);
-        let minute = Interval::M1.window(trade.time_ns);
+        let minute = Interval::M1.window_containing(trade.time_ns);
         self.dirty.mark(minute.start_ns, at.next(), 0);
     }
 
@@ -192,11 +195,11 @@ impl Symbol {
             return needs;
         }
         let supplied = marked.refolded.is_some();
-        let minute = Interval::M1.window(refold.start_ns);
+        let minute = Interval::M1.window_containing(refold.start_ns);
         let mut below = Interval::M1;
         needs.extend(self.bar_need(minute, generation));
         for interval in Interval::ALL.into_iter().skip(1) {
-            let parent = interval.window(refold.start_ns);
+            let parent = interval.window_containing(refold.start_ns);
             needs.extend(self.bar_need(parent, generation));
             for child in windows(below, parent.start_ns, parent.end_ns()) {
                 if !needs.iter().any(|need| need.is_bar(child)) {
@@ -206,7 +209,7 @@ impl Symbol {
             below = interval;
         }
         if needs.is_empty() && !supplied {
-            let hour = Interval::H1.window(refold.start_ns);
+            let hour = Interval::H1.window_containing(refold.start_ns);
             let row = self.slots.get(&hour).and_then(|slot| slot.row.as_ref());
             needs.push(Need::Ticks {
                 instrument: self.instrument.clone(),
@@ -244,16 +247,16 @@ impl Symbol {
         let Refolded::Bar(mut bar) = refolded else {
             return Some(false);
         };
-        match (&mut bar, marked.mark.later) {
+        match (&mut bar, marked.mark.later_bar) {
             (Some(bar), Some(later)) => bar.merge(&later),
             (none, later) => *none = none.take().or_else(|| later.map(Box::new)),
         }
-        let minute = Interval::M1.window(refold.start_ns);
+        let minute = Interval::M1.window_containing(refold.start_ns);
         let amendments = marked.mark.amendments;
         self.replace(minute, bar.map(|bar| *bar), amendments, at);
         let mut below = Interval::M1;
         for interval in Interval::ALL.into_iter().skip(1) {
-            let parent = interval.window(refold.start_ns);
+            let parent = interval.window_containing(refold.start_ns);
             let bar = self.fold_children(parent, below);
             self.replace(parent, bar, amendments, at);
             below = interval;
@@ -321,7 +324,7 @@ impl Symbol {
 
     /// Until when the hour of a time can be changed: six days from its own first trade.
     pub(super) fn admits_until_ns(&self, time_ns: i64, at: Moment) -> i64 {
-        let hour = self.slots.get(&Interval::H1.window(time_ns));
+        let hour = self.slots.get(&Interval::H1.window_containing(time_ns));
         let first_append_ns = hour
             .and_then(|slot| slot.row.as_ref())
             .map_or(at.append_time_ns, |row| row.bar.first_append_ns);
@@ -376,7 +379,7 @@ impl Symbol {
 
 /// The windows of an interval that overlap `[start_ns, end_ns)`.
 fn windows(interval: Interval, start_ns: i64, end_ns: i64) -> impl Iterator<Item = Window> + Clone {
-    let first = interval.window(start_ns).start_ns;
+    let first = interval.window_containing(start_ns).start_ns;
     let step_ns = usize::try_from(interval.length_ns()).expect("64 bits hold a day");
     (first..end_ns)
         .step_by(step_ns)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use market::{
-    HORIZON_NS, IdRef, IdScheme, IdScope, Identity, Instrument, Interval, Trade, TradeId,
+    HORIZON_NS, IdScheme, IdScope, Instrument, Interval, Trade, TradeId, TradeIdRef, TradeIdentity,
     VenueSettings,
 };
 use store::IdSetKey;
@@ -14,8 +14,8 @@ use crate::core::ids::IdSet;
 
 impl Symbol {
     /// The set that a trade's identity is in, and whether that is one of ranges.
-    pub(super) fn id_key(&self, identity: &Identity<'_>) -> IdSetKey {
-        let scope = match (identity.scope, identity.sender) {
+    pub(super) fn id_key(&self, identity: &TradeIdentity<'_>) -> IdSetKey {
+        let scope = match (identity.scope, identity.sender_key) {
             (Some(scope), _) => Arc::clone(scope),
             (None, Some(sender)) => sender_scope(&sender).into(),
             (None, None) => Arc::from(""),
@@ -40,10 +40,10 @@ impl Symbol {
             (settings.scheme, settings.scope, &trade.id)
             && let Some((_, set)) = &mut self.current_ids
         {
-            let number = IdRef::Number(*number);
+            let number = TradeIdRef::Number(*number);
             return Ok(set.insert(number, at.append_time_ns, at.generation));
         }
-        let Some(identity) = settings.identity(trade) else {
+        let Some(identity) = settings.trade_identity(trade) else {
             return Ok(true);
         };
         if self.current_ids.is_none() || !self.ids_within.is_of(&identity) {
@@ -58,7 +58,7 @@ impl Symbol {
     }
 
     /// Whether a trade's identity was seen. Its set is in memory.
-    pub(super) fn has_seen(&mut self, identity: &Identity<'_>, at: Moment) -> bool {
+    pub(super) fn has_seen(&mut self, identity: &TradeIdentity<'_>, at: Moment) -> bool {
         let key = self.id_key(identity);
         let set = self.ids(&key);
         let stale = at.append_time_ns.saturating_sub(set.last_append_ns) > HORIZON_NS;
@@ -69,7 +69,9 @@ impl Symbol {
     /// Marks an amendment as seen; false where it was before. Its set is in memory.
     pub(super) fn see_amendment(&mut self, key: &IdSetKey, id: &TradeId, at: Moment) -> bool {
         let set = self.ids(key);
-        let member = id.number().map_or(IdRef::Other(id), IdRef::Number);
+        let member = id
+            .as_number()
+            .map_or(TradeIdRef::Other(id), TradeIdRef::Number);
         set.insert(member, at.append_time_ns, at.generation)
     }
 
@@ -79,9 +81,9 @@ impl Symbol {
         &mut found.expect("it was asked for before").1
     }
 
-    pub(super) fn turn_to(&mut self, identity: &Identity<'_>) -> Result<(), Need> {
+    pub(super) fn turn_to(&mut self, identity: &TradeIdentity<'_>) -> Result<(), Need> {
         let key = self.id_key(identity);
-        let ranged = identity.ranged;
+        let ranged = identity.stored_as_ranges;
         let place = self.other_ids.iter().position(|(known, _)| *known == key);
         let place = place.ok_or(Need::Ids { key, ranged })?;
         let turned = self.other_ids.swap_remove(place);
@@ -105,18 +107,18 @@ pub(super) struct Within {
 }
 
 impl Within {
-    fn of(identity: &Identity<'_>) -> Self {
+    fn of(identity: &TradeIdentity<'_>) -> Self {
         Self {
             scope: identity.scope.cloned(),
-            sender: identity.sender,
+            sender: identity.sender_key,
             bucket_ns: identity.bucket_ns,
         }
     }
 
     #[inline]
-    fn is_of(&self, identity: &Identity<'_>) -> bool {
+    fn is_of(&self, identity: &TradeIdentity<'_>) -> bool {
         self.bucket_ns == identity.bucket_ns
-            && self.sender == identity.sender
+            && self.sender == identity.sender_key
             && self.scope.as_ref() == identity.scope
     }
 }
@@ -129,7 +131,7 @@ pub(super) fn amendment_key(instrument: &Instrument, time_ns: i64) -> IdSetKey {
         scope: Arc::from(
             "amendments (ids of edits and cancels themselves, not ids of the venue's trades)",
         ),
-        bucket_ns: Interval::H1.window(time_ns).start_ns,
+        bucket_ns: Interval::H1.window_containing(time_ns).start_ns,
     }
 }
 

@@ -26,13 +26,13 @@ impl Symbol {
         let Transaction {
             bars,
             symbols,
-            ids,
-            dirty,
-            ahead,
+            id_sets,
+            dirty_minutes,
+            pending_amendments,
             ..
         } = step;
-        self.dirty.take_changes(&self.instrument, dirty);
-        ahead.extend(self.ahead.take_fresh());
+        self.dirty.take_changes(&self.instrument, dirty_minutes);
+        pending_amendments.extend(self.ahead.take_fresh());
         for window in std::mem::take(&mut self.written) {
             let slot = self.slots.get_mut(&window);
             let slot = slot.expect("a changed bar stays in memory");
@@ -52,10 +52,10 @@ impl Symbol {
         }
         for (key, set) in self.current_ids.iter_mut().chain(&mut self.other_ids) {
             let last_append_ns = set.last_append_ns;
-            ids.extend(set.take_change().map(|change| IdSetChange {
+            id_sets.extend(set.take_change().map(|diff| IdSetChange {
                 key: key.clone(),
                 last_append_ns,
-                change,
+                diff,
             }));
         }
     }

@@ -6,35 +6,35 @@ use serde_json::Value;
 use super::*;
 use market::{Decimal, Side, TradeId};
 
-const GOOD: &str = r#"{"venue":"v","symbol":"S","time":0,"price":1}"#;
+const VALID_TRADE: &str = r#"{"venue":"v","symbol":"S","time":0,"price":1}"#;
 
 #[test]
 fn one_object_and_an_array_of_one_are_the_same() {
-    let one = read(GOOD.as_bytes(), None).unwrap();
-    let many = read(format!(" [{GOOD}] ").as_bytes(), None).unwrap();
+    let one = read_json(VALID_TRADE.as_bytes(), None).unwrap();
+    let many = read_json(format!(" [{VALID_TRADE}] ").as_bytes(), None).unwrap();
     assert_eq!(one.trades, many.trades);
     assert_eq!(one.indexes, [0]);
 }
 
 #[test]
-fn what_is_no_json_is_a_problem_as_a_whole() {
+fn a_body_that_is_not_json_is_a_problem() {
     for body in ["", "{", "[", "[1,]", "{} {}", "[]]", "nul", "[\"\u{1}\"]"] {
-        assert!(read(body.as_bytes(), None).is_err(), "{body}");
+        assert!(read_json(body.as_bytes(), None).is_err(), "{body}");
     }
-    assert!(read(b"\"\xff\"", None).is_err());
+    assert!(read_json(b"\"\xff\"", None).is_err());
 }
 
 #[test]
-fn a_sender_is_set_where_there_is_no_id() {
-    let with_id = GOOD.replace("{", r#"{"id":"x","#);
-    let body = format!("[{with_id},{GOOD}]");
-    let submission = read(body.as_bytes(), Some([7; 16])).unwrap();
+fn a_sender_is_set_if_there_is_no_id() {
+    let with_id = VALID_TRADE.replace("{", r#"{"id":"x","#);
+    let body = format!("[{with_id},{VALID_TRADE}]");
+    let submission = read_json(body.as_bytes(), Some([7; 16])).unwrap();
     let senders: Vec<_> = submission
         .trades
         .iter()
         .map(|(_, trade)| trade.sender)
         .collect();
-    let sender = market::Sender {
+    let sender = market::SenderId {
         key: [7; 16],
         index: 1,
     };
@@ -42,7 +42,7 @@ fn a_sender_is_set_where_there_is_no_id() {
 }
 
 /// A trade in one of the ways to write it, and what it is.
-fn written() -> impl Strategy<Value = (String, Trade)> {
+fn written_trades() -> impl Strategy<Value = (String, Trade)> {
     let decimal = (-(10_i64.pow(18) - 1)..10_i64.pow(18), 0_u8..19)
         .prop_map(|(mantissa, scale)| Decimal::new(mantissa, scale).unwrap());
     let decimals = (decimal.clone(), option::of(decimal), any::<bool>());
@@ -90,17 +90,17 @@ fn written() -> impl Strategy<Value = (String, Trade)> {
 
 proptest! {
     #[test]
-    fn numbers_are_exact((text, trade) in written()) {
-        let submission = read(text.as_bytes(), None).unwrap();
+    fn numbers_are_exact((text, trade) in written_trades()) {
+        let submission = read_json(text.as_bytes(), None).unwrap();
         prop_assert_eq!(submission.rejected, []);
         prop_assert_eq!(&submission.trades[0].1, &trade);
     }
 
     #[test]
     fn hostile_json_never_panics(text in ".{0,80}", bytes in vec(any::<u8>(), 0..80)) {
-        let _ = read(text.as_bytes(), None);
-        let _ = read(&bytes, None);
-        let lines = read_lines(&bytes, None);
+        let _ = read_json(text.as_bytes(), None);
+        let _ = read_json(&bytes, None);
+        let lines = read_ndjson(&bytes, None);
         prop_assert!(lines.trades.is_empty());
     }
 
@@ -126,7 +126,7 @@ proptest! {
         .map(|(name, value)| format!(",\"{name}\":{value}"))
         .collect();
         let text = format!("{{\"{name}\":{value}{}}}", rest.concat());
-        let submission = read(text.as_bytes(), None).unwrap();
+        let submission = read_json(text.as_bytes(), None).unwrap();
         prop_assert_eq!(submission.trades.len() + submission.rejected.len(), 1);
         for rejection in submission.rejected {
             prop_assert_eq!(rejection.field, name);

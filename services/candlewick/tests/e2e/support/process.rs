@@ -8,6 +8,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::command::binary;
 use super::wait::{TIMEOUT, until};
 use super::{Finished, TestClient};
@@ -114,14 +116,13 @@ impl Standalone {
 
     /// Sends SIGTERM without waiting for the end.
     pub(crate) fn send_sigterm(&mut self) {
-        self.send_signal("TERM");
+        self.send_signal(Signal::TERM);
     }
 
     /// Sends a signal.
-    pub(crate) fn send_signal(&self, name: &str) {
-        let (signal, id) = (format!("-{name}"), self.child.id().to_string());
-        let output = Command::new("kill").args([&signal, &id]).status().unwrap();
-        assert!(output.success(), "the process was gone: {}", self.output());
+    pub(crate) fn send_signal(&self, signal: Signal) {
+        let sent = kill_process(Pid::from_child(&self.child), signal);
+        assert!(sent.is_ok(), "{sent:?}: {}", self.output());
     }
 
     /// Waits for the end of the process.

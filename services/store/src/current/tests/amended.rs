@@ -14,7 +14,7 @@ fn amend(offset: u64, of: &Tick, kind: AmendmentKind, price: i64) -> Tick {
     amending.amendment = Some(Amendment {
         id: TradeId::Number(offset),
         kind,
-        place: None,
+        target_position: None,
     });
     amending
 }
@@ -29,7 +29,7 @@ fn cancel(offset: u64, of: &Tick) -> Tick {
 
 /// The one that names its trade by its place in the log.
 fn by_place(mut amending: Tick, place: Position) -> Tick {
-    amending.amendment.as_mut().unwrap().place = Some(place);
+    amending.amendment.as_mut().unwrap().target_position = Some(place);
     amending
 }
 
@@ -195,10 +195,10 @@ fn an_amendment_marks_no_id_as_seen() {
             Some(Verdict::Duplicate),
             TickStatus::Excluded(Verdict::Duplicate),
         ),
-        (repeated, None, TickStatus::Repeated),
+        (repeated, None, TickStatus::MissedDuplicate),
         (cancel(100, &original), None, TickStatus::Undecided),
     ] {
-        assert_eq!(current.admit(&tick, verdict), expected, "{tick:?}");
+        assert_eq!(current.classify(&tick, verdict), expected, "{tick:?}");
     }
     // A second delivery of an amendment is no lost trade.
     assert_eq!(current.forget_before(i64::MAX), []);

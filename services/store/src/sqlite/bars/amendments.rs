@@ -12,27 +12,27 @@ use crate::sqlite::column::{read_parsed, read_unsigned, unsigned};
 use crate::sqlite::failure::Failure;
 use crate::{DirtyMinuteRow, IdSetKey, PendingAmendmentRow, RefoldMark, Transaction};
 
-pub(super) static MARKS: LazyLock<Bulk> = LazyLock::new(|| {
+pub(super) static UPSERTED_DIRTY_MINUTES: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(
-        "INSERT OR REPLACE INTO dirty \
-         (partition, instrument, start_ns, up_to_epoch, up_to_offset, amendments, later)",
+        "INSERT OR REPLACE INTO dirty_minutes \
+         (partition, instrument, start_ns, up_to_epoch, up_to_offset, amendments, later_bar)",
         7,
         "",
     )
 });
 
-pub(super) static MARKS_GONE: LazyLock<Bulk> = LazyLock::new(|| {
+pub(super) static REMOVED_DIRTY_MINUTES: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(
-        "DELETE FROM dirty WHERE (partition, instrument, start_ns) IN \
+        "DELETE FROM dirty_minutes WHERE (partition, instrument, start_ns) IN \
          (SELECT CAST(column1 AS INTEGER), CAST(column2 AS TEXT), CAST(column3 AS INTEGER) FROM (",
         3,
         "))",
     )
 });
 
-pub(super) static AHEAD: LazyLock<Bulk> = LazyLock::new(|| {
+pub(super) static UPSERTED_PENDING_AMENDMENTS: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(
-        "INSERT OR REPLACE INTO ahead \
+        "INSERT OR REPLACE INTO pending_amendments \
          (instrument, scope, bucket_ns, id, partition, append_time_ns)",
         6,
         "",
@@ -40,12 +40,12 @@ pub(super) static AHEAD: LazyLock<Bulk> = LazyLock::new(|| {
 });
 
 /// instrument, `start_ns`, `up_to_epoch`, `up_to_offset`, amendments, later.
-pub(super) const DIRTY: &str = "SELECT instrument, start_ns, up_to_epoch, up_to_offset, \
-    amendments, later FROM dirty WHERE partition = ? ORDER BY instrument, start_ns";
+pub(super) const DIRTY_MINUTES: &str = "SELECT instrument, start_ns, up_to_epoch, up_to_offset, \
+    amendments, later_bar FROM dirty_minutes WHERE partition = ? ORDER BY instrument, start_ns";
 
 /// instrument, scope, `bucket_ns`, id, `append_time_ns`.
-const AHEAD_OF: &str = "SELECT instrument, scope, bucket_ns, id, append_time_ns FROM ahead \
-    WHERE partition = ? ORDER BY instrument, scope, bucket_ns, id";
+const PENDING_AMENDMENTS_OF_PARTITION: &str = "SELECT instrument, scope, bucket_ns, id, append_time_ns \
+    FROM pending_amendments WHERE partition = ? ORDER BY instrument, scope, bucket_ns, id";
 
 /// Writes what a step changes of both.
 pub(super) async fn write(
@@ -54,13 +54,13 @@ pub(super) async fn write(
 ) -> Result<(), Failure> {
     let partition = transaction.progress.partition;
     let (mut put, mut gone) = (Vec::new(), Vec::new());
-    for change in &transaction.dirty {
+    for change in &transaction.dirty_minutes {
         match &change.mark {
             Some(mark) => put.push((change, mark)),
             None => gone.push(change),
         }
     }
-    MARKS
+    UPSERTED_DIRTY_MINUTES
         .run(connection, &put, |bound, (change, mark)| {
             bound
                 .bind(partition)
@@ -69,10 +69,10 @@ pub(super) async fn write(
                 .bind(unsigned(mark.up_to.epoch))
                 .bind(unsigned(mark.up_to.offset))
                 .bind(unsigned(mark.amendments))
-                .bind(mark.later.as_ref().map(schemas::encode_bar))
+                .bind(mark.later_bar.as_ref().map(schemas::encode_bar))
         })
         .await?;
-    MARKS_GONE
+    REMOVED_DIRTY_MINUTES
         .run(connection, &gone, |bound, change| {
             bound
                 .bind(partition)
@@ -80,8 +80,8 @@ pub(super) async fn write(
                 .bind(change.start_ns)
         })
         .await?;
-    AHEAD
-        .run(connection, &transaction.ahead, |bound, row| {
+    UPSERTED_PENDING_AMENDMENTS
+        .run(connection, &transaction.pending_amendments, |bound, row| {
             bind_key(bound, &row.key)
                 .bind(row.id.to_string())
                 .bind(partition)
@@ -91,8 +91,8 @@ pub(super) async fn write(
     Ok(())
 }
 
-/// A row of [`DIRTY`].
-pub(super) fn read_dirty(row: &SqliteRow) -> Result<DirtyMinuteRow, Failure> {
+/// A row of [`DIRTY_MINUTES`].
+pub(super) fn read_dirty_minute(row: &SqliteRow) -> Result<DirtyMinuteRow, Failure> {
     let later: Option<&[u8]> = row.try_get(5)?;
     Ok(DirtyMinuteRow {
         instrument: read_parsed(row, 0, "instrument")?,
@@ -103,17 +103,17 @@ pub(super) fn read_dirty(row: &SqliteRow) -> Result<DirtyMinuteRow, Failure> {
                 offset: read_unsigned(row, 3)?,
             },
             amendments: read_unsigned(row, 4)?,
-            later: later.map(schemas::decode_bar).transpose()?,
+            later_bar: later.map(schemas::decode_bar).transpose()?,
         },
     })
 }
 
 /// Every trade of a partition that was amended before it came.
-pub(super) async fn read_ahead(
+pub(super) async fn read_pending_amendments(
     connection: &mut SqliteConnection,
     partition: u32,
 ) -> Result<Vec<PendingAmendmentRow>, Failure> {
-    let rows = query(AHEAD_OF)
+    let rows = query(PENDING_AMENDMENTS_OF_PARTITION)
         .bind(partition)
         .fetch_all(connection)
         .await?;

@@ -91,12 +91,14 @@ pub(super) static ID_CHUNKS: LazyLock<Bulk> = LazyLock::new(|| {
     )
 });
 
-pub(super) static REJECTED: LazyLock<Bulk> = LazyLock::new(|| {
+pub(super) static EXCLUDED_RANGES: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(
-        "INSERT INTO rejected (partition, epoch, first, past, verdict, append_time_ns)",
+        "INSERT INTO excluded_ranges \
+         (partition, epoch, first_offset, end_offset, verdict, append_time_ns)",
         6,
-        "ON CONFLICT (partition, epoch, first) DO UPDATE SET past = excluded.past, \
-         verdict = excluded.verdict, append_time_ns = excluded.append_time_ns",
+        "ON CONFLICT (partition, epoch, first_offset) DO UPDATE SET \
+         end_offset = excluded.end_offset, verdict = excluded.verdict, \
+         append_time_ns = excluded.append_time_ns",
     )
 });
 
@@ -106,26 +108,26 @@ pub(super) async fn write(
     transaction: &Transaction,
 ) -> Result<CommitOutcome, Failure> {
     if !advance(connection, transaction).await? {
-        return Ok(CommitOutcome::Lost);
+        return Ok(CommitOutcome::Conflict);
     }
     write_bars(connection, transaction).await?;
     write_symbols_and_venues(connection, transaction).await?;
     write_id_ranges(connection, transaction).await?;
     write_exact_ids(connection, transaction).await?;
-    write_rejected(connection, transaction).await?;
+    write_excluded_ranges(connection, transaction).await?;
     amendments::write(connection, transaction).await?;
     Ok(CommitOutcome::Committed)
 }
 
 /// Counts what [`write`] wrote.
 pub(super) fn count(metrics: &Metrics, transaction: &Transaction) {
-    metrics.rows("bars", transaction.bars.len());
-    metrics.rows("symbols", transaction.symbols.len());
-    metrics.rows("venues", transaction.venues.len());
-    metrics.rows("id_sets", transaction.ids.len());
-    metrics.rows("rejected", transaction.rejected.len());
-    metrics.rows("dirty", transaction.dirty.len());
-    metrics.rows("ahead", transaction.ahead.len());
+    metrics.count_rows("bars", transaction.bars.len());
+    metrics.count_rows("symbols", transaction.symbols.len());
+    metrics.count_rows("venues", transaction.venues.len());
+    metrics.count_rows("id_sets", transaction.id_sets.len());
+    metrics.count_rows("excluded_ranges", transaction.excluded_ranges.len());
+    metrics.count_rows("dirty_minutes", transaction.dirty_minutes.len());
+    metrics.count_rows("pending_amendments", transaction.pending_amendments.len());
 }
 
 async fn advance(
@@ -134,17 +136,17 @@ async fn advance(
 ) -> Result<bool, Failure> {
     let progress = &transaction.progress;
     let moved = query(
-        "UPDATE progress SET epoch = ?, next_offset = ?, updates_epoch = ?, updates_offset = ?, \
-         append_time_ns = ? WHERE partition = ? AND epoch = ? AND next_offset = ?",
+        "UPDATE partition_progress SET epoch = ?, next_offset = ?, updates_epoch = ?, \
+         updates_offset = ?, append_time_ns = ? WHERE partition = ? AND epoch = ? AND next_offset = ?",
     )
     .bind(unsigned(progress.epoch))
     .bind(unsigned(progress.next_offset))
-    .bind(unsigned(progress.updates.epoch))
-    .bind(unsigned(progress.updates.offset))
+    .bind(unsigned(progress.updates_position.epoch))
+    .bind(unsigned(progress.updates_position.offset))
     .bind(progress.append_time_ns)
     .bind(progress.partition)
-    .bind(unsigned(transaction.expected.0))
-    .bind(unsigned(transaction.expected.1));
+    .bind(unsigned(transaction.expected.epoch))
+    .bind(unsigned(transaction.expected.offset));
     Ok(moved.execute(connection).await?.rows_affected() > 0)
 }
 
@@ -208,15 +210,19 @@ async fn write_id_ranges(
     transaction: &Transaction,
 ) -> Result<(), Failure> {
     ID_SETS
-        .run(connection, &transaction.ids, |bound, change| {
+        .run(connection, &transaction.id_sets, |bound, change| {
             bind_key(bound, &change.key).bind(change.last_append_ns)
         })
         .await?;
     let (mut gone, mut kept) = (Vec::new(), Vec::new());
-    for change in &transaction.ids {
-        if let IdSetDiff::Ranges { put, remove } = &change.change {
-            gone.extend(remove.iter().map(|first| (&change.key, *first)));
-            kept.extend(put.iter().map(|range| (&change.key, *range)));
+    for change in &transaction.id_sets {
+        if let IdSetDiff::Ranges {
+            upserted,
+            removed_firsts,
+        } = &change.diff
+        {
+            gone.extend(removed_firsts.iter().map(|first| (&change.key, *first)));
+            kept.extend(upserted.iter().map(|range| (&change.key, *range)));
         }
     }
     ID_RANGES_GONE
@@ -239,15 +245,15 @@ async fn write_exact_ids(
     transaction: &Transaction,
 ) -> Result<(), Failure> {
     // One chunk a set: the statement numbers chunks by what was stored before it.
-    let mut added: BTreeMap<&IdSetKey, Vec<&TradeId>> = BTreeMap::new();
-    for change in &transaction.ids {
-        if let IdSetDiff::Exact { add } = &change.change {
-            added.entry(&change.key).or_default().extend(add);
+    let mut by_set: BTreeMap<&IdSetKey, Vec<&TradeId>> = BTreeMap::new();
+    for change in &transaction.id_sets {
+        if let IdSetDiff::Exact { added } = &change.diff {
+            by_set.entry(&change.key).or_default().extend(added);
         }
     }
-    let mut chunks = Vec::with_capacity(added.len());
-    for (key, ids) in added.iter().filter(|(_, ids)| !ids.is_empty()) {
-        chunks.push((*key, id_chunk::encode(ids)?));
+    let mut chunks = Vec::with_capacity(by_set.len());
+    for (key, ids) in by_set.iter().filter(|(_, ids)| !ids.is_empty()) {
+        chunks.push((*key, id_chunk::encode_ids(ids)?));
     }
     ID_CHUNKS
         .run(connection, &chunks, |bound, (key, body)| {
@@ -265,18 +271,18 @@ pub(super) fn bind_key(bound: Bound, key: &IdSetKey) -> Bound {
         .bind(key.bucket_ns)
 }
 
-async fn write_rejected(
+async fn write_excluded_ranges(
     connection: &mut SqliteConnection,
     transaction: &Transaction,
 ) -> Result<(), Failure> {
     let partition = transaction.progress.partition;
-    REJECTED
-        .run(connection, &transaction.rejected, |bound, range| {
+    EXCLUDED_RANGES
+        .run(connection, &transaction.excluded_ranges, |bound, range| {
             bound
                 .bind(partition)
                 .bind(unsigned(range.epoch))
-                .bind(unsigned(range.first))
-                .bind(unsigned(range.end))
+                .bind(unsigned(range.first_offset))
+                .bind(unsigned(range.end_offset))
                 .bind(range.verdict.code())
                 .bind(range.append_time_ns)
         })

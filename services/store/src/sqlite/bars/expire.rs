@@ -18,12 +18,14 @@ pub(super) const BARS: &str = "DELETE FROM bars WHERE (instrument, interval, sta
     (SELECT instrument, interval, start_ns FROM bars WHERE first_append_ns < ? LIMIT ?)";
 pub(super) const OPEN_BARS: &str = "DELETE FROM open_bars WHERE (instrument, interval, start_ns) IN \
     (SELECT instrument, interval, start_ns FROM open_bars WHERE first_append_ns < ? LIMIT ?)";
-pub(super) const REJECTED: &str = "DELETE FROM rejected WHERE (partition, epoch, first) IN \
-    (SELECT partition, epoch, first FROM rejected WHERE append_time_ns < ? LIMIT ?)";
+pub(super) const EXCLUDED_RANGES: &str = "DELETE FROM excluded_ranges \
+    WHERE (partition, epoch, first_offset) IN \
+    (SELECT partition, epoch, first_offset FROM excluded_ranges WHERE append_time_ns < ? LIMIT ?)";
 /// Those of ids that belong to no hour or day too, unlike sets of such ids: an edit or a cancel
 /// waits for its trade for the horizon only.
-pub(super) const AHEAD: &str = "DELETE FROM ahead WHERE (instrument, scope, bucket_ns, id) IN \
-    (SELECT instrument, scope, bucket_ns, id FROM ahead \
+pub(super) const PENDING_AMENDMENTS: &str = "DELETE FROM pending_amendments \
+    WHERE (instrument, scope, bucket_ns, id) IN \
+    (SELECT instrument, scope, bucket_ns, id FROM pending_amendments \
      WHERE append_time_ns < ? LIMIT ?)";
 const OLD_SETS: &str = "SELECT instrument, scope, bucket_ns FROM id_sets \
     WHERE bucket_ns <> -1 AND last_append_ns < ? LIMIT ?";
@@ -50,8 +52,8 @@ pub(super) async fn expire(
     let bounded = [
         (BARS, bars_before_ns),
         (OPEN_BARS, bars_before_ns),
-        (REJECTED, ids_before_ns),
-        (AHEAD, ids_before_ns),
+        (EXCLUDED_RANGES, ids_before_ns),
+        (PENDING_AMENDMENTS, ids_before_ns),
     ];
     for (sql, before_ns) in bounded {
         let dropping = query(sql).bind(before_ns).bind(limit(gone));

@@ -16,7 +16,7 @@ pub(super) async fn load(
     // A row that is new begins no earlier than the current generation: a worker that lags may
     // ask for an older one, and nobody would move the row afterwards.
     query(
-        "INSERT OR IGNORE INTO progress \
+        "INSERT OR IGNORE INTO partition_progress \
          (partition, epoch, next_offset, updates_epoch, updates_offset, append_time_ns) \
          VALUES (?1, max(?2, coalesce((SELECT max(epoch) FROM topics WHERE topic = ?4), ?2)), \
          ?3, ?3, ?3, 0)",
@@ -29,7 +29,7 @@ pub(super) async fn load(
     .await?;
     let progress = query(
         "SELECT partition, epoch, next_offset, updates_epoch, updates_offset, append_time_ns \
-         FROM progress WHERE partition = ?",
+         FROM partition_progress WHERE partition = ?",
     );
     let progress = progress.bind(partition).fetch_one(&mut *connection).await?;
     let symbols = query(
@@ -50,9 +50,9 @@ pub(super) async fn load(
         .bind(partition)
         .fetch_all(&mut *connection)
         .await?;
-    let dirty = query(amendments::DIRTY).bind(partition);
-    let dirty = dirty.fetch_all(&mut *connection).await?;
-    let ahead = amendments::read_ahead(connection, partition).await?;
+    let dirty_minutes = query(amendments::DIRTY_MINUTES).bind(partition);
+    let dirty_minutes = dirty_minutes.fetch_all(&mut *connection).await?;
+    let pending_amendments = amendments::read_pending_amendments(connection, partition).await?;
     let open_bars = open_bars.iter().map(|row| {
         Ok(StoredBar {
             instrument: read_parsed(row, 0, "instrument")?,
@@ -64,10 +64,10 @@ pub(super) async fn load(
         symbols: symbols.iter().map(row::symbol).collect::<Result<_, _>>()?,
         venues: venues.iter().map(row::venue).collect::<Result<_, _>>()?,
         open_bars: open_bars.collect::<Result<_, Failure>>()?,
-        dirty: dirty
+        dirty_minutes: dirty_minutes
             .iter()
-            .map(amendments::read_dirty)
+            .map(amendments::read_dirty_minute)
             .collect::<Result<_, _>>()?,
-        ahead,
+        pending_amendments,
     })
 }

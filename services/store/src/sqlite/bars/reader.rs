@@ -101,17 +101,18 @@ const VENUES: &str = "SELECT venue, scheme, scope, lateness_ns, idle_ns, nonposi
     FROM venues WHERE partition = 0 ORDER BY venue";
 
 const PROGRESS: &str = "SELECT partition, epoch, next_offset, updates_epoch, updates_offset, \
-    append_time_ns FROM progress ORDER BY partition";
+    append_time_ns FROM partition_progress ORDER BY partition";
 
 /// Ranges never overlap, so the first that can reach into the query is the last to begin at or
 /// before it.
-pub(super) const REJECTED: &str = "SELECT epoch, first, past, verdict, append_time_ns FROM rejected \
-    WHERE partition = ?1 AND epoch = ?2 AND first < ?4 AND past > ?3 AND first >= \
-    coalesce((SELECT max(first) FROM rejected \
-              WHERE partition = ?1 AND epoch = ?2 AND first <= ?3), ?3) ORDER BY first";
+pub(super) const EXCLUDED_RANGES: &str = "SELECT epoch, first_offset, end_offset, verdict, \
+    append_time_ns FROM excluded_ranges \
+    WHERE partition = ?1 AND epoch = ?2 AND first_offset < ?4 AND end_offset > ?3 \
+    AND first_offset >= coalesce((SELECT max(first_offset) FROM excluded_ranges \
+        WHERE partition = ?1 AND epoch = ?2 AND first_offset <= ?3), ?3) ORDER BY first_offset";
 
 impl BarReader for SqliteBarReader {
-    async fn progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
+    async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.readers.read(query(PROGRESS), row::progress).await
     }
 
@@ -142,7 +143,7 @@ impl BarReader for SqliteBarReader {
     }
 
     async fn bar_range(&self, query: &BarQuery) -> Result<Vec<BarRow>, StoreError> {
-        let sql = if query.newest {
+        let sql = if query.keep_newest {
             NEWEST_BARS
         } else {
             OLDEST_BARS
@@ -154,13 +155,13 @@ impl BarReader for SqliteBarReader {
             .bind(query.end_ns)
             .bind(query.limit);
         let mut bars = self.readers.read(bound, |row| row::bar(row, 2)).await?;
-        if query.newest {
+        if query.keep_newest {
             bars.reverse();
         }
         Ok(bars)
     }
 
-    async fn ids(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
+    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
         let mut sets = Vec::with_capacity(keys.len());
         for key in keys {
             let bound = query(IDS)
@@ -227,7 +228,7 @@ impl BarReader for SqliteBarReader {
         self.readers.read(bound, row::symbol).await
     }
 
-    async fn venue(
+    async fn venue_settings(
         &self,
         venue: &Venue,
         partitions: u32,
@@ -241,27 +242,29 @@ impl BarReader for SqliteBarReader {
         self.readers.read(query(VENUES), row::venue).await
     }
 
-    async fn rejected(
+    async fn excluded_ranges(
         &self,
         partition: u32,
         epoch: u64,
         first: u64,
         end: u64,
     ) -> Result<Vec<ExcludedRange>, StoreError> {
-        let bound = query(REJECTED)
+        let bound = query(EXCLUDED_RANGES)
             .bind(partition)
             .bind(unsigned(epoch))
             .bind(unsigned(first))
             .bind(unsigned(end));
-        self.readers.read(bound, row::rejected).await
+        self.readers.read(bound, row::excluded_range).await
     }
 
-    async fn dirty(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
-        let bound = query(amendments::DIRTY).bind(partition);
-        self.readers.read(bound, amendments::read_dirty).await
+    async fn dirty_minutes(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
+        let bound = query(amendments::DIRTY_MINUTES).bind(partition);
+        self.readers
+            .read(bound, amendments::read_dirty_minute)
+            .await
     }
 
-    async fn epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
+    async fn topic_epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
         let bound = query(topics::EPOCH)
             .bind(topic.to_owned())
             .bind(topic_id.to_owned());
@@ -283,7 +286,7 @@ fn read_id_part(row: &sqlx::sqlite::SqliteRow) -> Result<IdPart, Failure> {
         1 => IdPart::Range((read_unsigned(row, 1)?, read_unsigned(row, 2)?)),
         _ => {
             let mut exact = Vec::new();
-            id_chunk::decode(row.try_get(3)?, &mut exact)?;
+            id_chunk::decode_ids(row.try_get(3)?, &mut exact)?;
             IdPart::Chunk(exact)
         }
     })

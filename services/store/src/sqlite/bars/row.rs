@@ -19,7 +19,7 @@ pub(super) fn progress(row: &SqliteRow) -> Result<PartitionProgress, Failure> {
         partition: read_partition(row, 0)?,
         epoch: read_unsigned(row, 1)?,
         next_offset: read_unsigned(row, 2)?,
-        updates: Position {
+        updates_position: Position {
             epoch: read_unsigned(row, 3)?,
             offset: read_unsigned(row, 4)?,
         },
@@ -51,13 +51,13 @@ pub(super) fn venue(row: &SqliteRow) -> Result<VenueRow, Failure> {
     Ok(VenueRow { venue, settings })
 }
 
-/// epoch, first, past, verdict, `append_time_ns`.
-pub(super) fn rejected(row: &SqliteRow) -> Result<ExcludedRange, Failure> {
+/// epoch, `first_offset`, `end_offset`, verdict, `append_time_ns`.
+pub(super) fn excluded_range(row: &SqliteRow) -> Result<ExcludedRange, Failure> {
     let code: &str = row.try_get(3)?;
     Ok(ExcludedRange {
         epoch: read_unsigned(row, 0)?,
-        first: read_unsigned(row, 1)?,
-        end: read_unsigned(row, 2)?,
+        first_offset: read_unsigned(row, 1)?,
+        end_offset: read_unsigned(row, 2)?,
         verdict: Verdict::from_code(code).ok_or_else(|| Failure::malformed("verdict", code))?,
         append_time_ns: row.try_get(4)?,
     })

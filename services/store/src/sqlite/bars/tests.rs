@@ -45,7 +45,7 @@ async fn no_statement_reads_a_whole_table() {
         &commit::ID_RANGES,
         &commit::ID_RANGES_GONE,
         &commit::ID_CHUNKS,
-        &commit::REJECTED,
+        &commit::EXCLUDED_RANGES,
         &reader::BARS,
         ranges,
         chunks,
@@ -53,14 +53,14 @@ async fn no_statement_reads_a_whole_table() {
     ];
     let texts = [
         expire::BARS,
-        expire::REJECTED,
+        expire::EXCLUDED_RANGES,
         reader::OLDEST_BARS,
         reader::NEWEST_BARS,
         reader::IDS,
         reader::ID_RANGES,
         reader::SYMBOL,
         reader::SYMBOLS,
-        reader::REJECTED,
+        reader::EXCLUDED_RANGES,
     ];
     let bulks = bulks.iter().flat_map(|bulk| bulk.texts());
     for sql in bulks.chain(texts) {

@@ -45,7 +45,7 @@ pub(super) async fn adopt(
         .execute(&mut *connection)
         .await?;
     if topic == schemas::TRADES {
-        query("UPDATE progress SET epoch = ?, next_offset = ?")
+        query("UPDATE partition_progress SET epoch = ?, next_offset = ?")
             .bind(unsigned(epoch))
             .bind(unsigned(0))
             .execute(connection)

@@ -63,12 +63,12 @@ pub(super) fn pack(raw: &[u8]) -> Result<Vec<u8>, Failure> {
 }
 
 /// Reads a body.
-pub(super) fn unpack(body: &[u8], rows: usize) -> Result<Vec<ArchivedTick>, Failure> {
+pub(super) fn unpack(body: &[u8], tick_count: usize) -> Result<Vec<ArchivedTick>, Failure> {
     let Some((&VERSION, compressed)) = body.split_first() else {
         return Err(malformed("its version is not known"));
     };
     let mut rest = Bytes::from(decompress(compressed)?);
-    let mut ticks = Vec::with_capacity(rows.min(MOST_TICKS));
+    let mut ticks = Vec::with_capacity(tick_count.min(MOST_TICKS));
     let (mut offset, mut append_time_ns) = (0_u64, 0_i64);
     while !rest.is_empty() {
         offset = offset.wrapping_add(read_number(&mut rest)?);
@@ -86,7 +86,7 @@ pub(super) fn unpack(body: &[u8], rows: usize) -> Result<Vec<ArchivedTick>, Fail
             value: rest.split_to(length),
         });
     }
-    if ticks.len() == rows {
+    if ticks.len() == tick_count {
         return Ok(ticks);
     }
     Err(malformed("it has not the ticks that its row counts"))

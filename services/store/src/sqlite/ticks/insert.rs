@@ -15,7 +15,7 @@ use crate::{TickBlock, TickRecord};
 static BLOCKS: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(
         "INSERT OR REPLACE INTO tick_blocks (instrument, hour_ns, epoch, partition, \
-         first_offset, last_offset, rows, min_time_ns, max_time_ns, last_append_ns, body)",
+         first_offset, last_offset, tick_count, min_time_ns, max_time_ns, last_append_ns, body)",
         11,
         "",
     )
@@ -29,7 +29,7 @@ pub(super) struct PackedBlock {
     partition: u32,
     first_offset: u64,
     last_offset: u64,
-    rows: i64,
+    tick_count: i64,
     min_time_ns: i64,
     max_time_ns: i64,
     last_append_ns: i64,
@@ -67,7 +67,7 @@ fn laid_out(block: &TickBlock, ticks: &[TickRecord]) -> Option<PackedBlock> {
         partition: block.partition,
         first_offset: first.offset,
         last_offset: last.offset,
-        rows: i64::try_from(ticks.len()).expect("memory holds fewer"),
+        tick_count: i64::try_from(ticks.len()).expect("memory holds fewer"),
         min_time_ns: ticks.iter().map(|tick| tick.time_ns).min()?,
         max_time_ns: ticks.iter().map(|tick| tick.time_ns).max()?,
         last_append_ns: ticks.iter().map(|tick| tick.append_time_ns).max()?,
@@ -88,7 +88,7 @@ pub(super) async fn write(
             .bind(block.partition)
             .bind(unsigned(block.first_offset))
             .bind(unsigned(block.last_offset))
-            .bind(block.rows)
+            .bind(block.tick_count)
             .bind(block.min_time_ns)
             .bind(block.max_time_ns)
             .bind(block.last_append_ns)

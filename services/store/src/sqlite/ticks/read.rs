@@ -10,10 +10,10 @@ use super::block::{self, ArchivedTick};
 use crate::sqlite::column::{read_partition, read_unsigned};
 use crate::sqlite::failure::Failure;
 use crate::sqlite::readers::Readers;
-use crate::tick_store::{hour_of, once_in_order};
+use crate::tick_store::{hour_start_ns, sort_and_dedup};
 use crate::{StoreError, Tick};
 
-const BLOCKS: &str = "SELECT epoch, partition, first_offset, last_offset, rows, body \
+const BLOCKS: &str = "SELECT epoch, partition, first_offset, last_offset, tick_count, body \
     FROM tick_blocks WHERE instrument = ?1 AND hour_ns >= ?2 AND hour_ns < ?4 \
     AND max_time_ns >= ?3 AND min_time_ns < ?4";
 
@@ -23,7 +23,7 @@ struct StoredBlock {
     partition: u32,
     first_offset: u64,
     last_offset: u64,
-    rows: usize,
+    tick_count: usize,
     body: Vec<u8>,
 }
 
@@ -37,7 +37,7 @@ pub(super) async fn read(
     let mut loan = readers.lend().await?;
     let blocks = query(BLOCKS)
         .bind(instrument.key())
-        .bind(hour_of(start_ns))
+        .bind(hour_start_ns(start_ns))
         .bind(start_ns)
         .bind(end_ns);
     let mut ticks = Vec::new();
@@ -55,26 +55,27 @@ pub(super) async fn read(
         Ok(())
     };
     match collected.await {
-        Ok(()) => Ok(once_in_order(ticks)),
+        Ok(()) => Ok(sort_and_dedup(ticks)),
         Err(failure) => loan.failed(failure),
     }
 }
 
 fn stored(row: &SqliteRow) -> Result<StoredBlock, Failure> {
-    let rows: i64 = row.try_get(4)?;
+    let tick_count: i64 = row.try_get(4)?;
     Ok(StoredBlock {
         epoch: read_unsigned(row, 0)?,
         partition: read_partition(row, 1)?,
         first_offset: read_unsigned(row, 2)?,
         last_offset: read_unsigned(row, 3)?,
-        rows: usize::try_from(rows).map_err(|_| Failure::malformed("rows", rows))?,
+        tick_count: usize::try_from(tick_count)
+            .map_err(|_| Failure::malformed("tick_count", tick_count))?,
         body: row.try_get(5)?,
     })
 }
 
 /// The ticks of a block within `[start_ns, end_ns)`, each with its partition.
 fn unpack(block: &StoredBlock, start_ns: i64, end_ns: i64) -> Result<Vec<(u32, Tick)>, Failure> {
-    let archived = block::unpack(&block.body, block.rows)?;
+    let archived = block::unpack(&block.body, block.tick_count)?;
     let ends = [archived.first(), archived.last()].map(|tick| tick.map(|tick| tick.offset));
     if ends != [Some(block.first_offset), Some(block.last_offset)] {
         return Err(Failure::malformed("offsets", format!("{ends:?}")));

@@ -8,26 +8,26 @@ use candlewick_store::{TimescaleBarStore, TimescaleConfig};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::OnceCell;
 
-/// What the template is made of: it is made anew where this has changed.
-const MADE_OF: [&str; 2] = [
-    include_str!("../../../migrations/timescale/bars_1.sql"),
+/// The sources of the template, which is created again if one of them has changed.
+const TEMPLATE_SOURCES: [&str; 2] = [
+    include_str!("../../../migrations/timescale/bars_2.sql"),
     include_str!("../../../src/timescale/schema.rs"),
 ];
 
-/// Of tests that make the template at once, in whatever process, one does.
-const LOCK: &str = "SELECT pg_advisory_lock(4851902848)";
+/// Lets one test at a time create the template, in any process.
+const LOCK_TEMPLATE: &str = "SELECT pg_advisory_lock(4851902848)";
 
 static TEMPLATE: OnceCell<String> = OnceCell::const_new();
-static NUMBER: AtomicU32 = AtomicU32::new(0);
+static NEXT_NUMBER: AtomicU32 = AtomicU32::new(0);
 
-/// A database that is dropped with this.
+/// A database for one test. Dropping this drops the database.
 pub(crate) struct Database {
     name: String,
 }
 
-/// The server that the tests use.
+/// Returns the URL of the server that the tests use.
 #[expect(clippy::panic, reason = "without a server these tests prove nothing")]
-pub(crate) fn server() -> String {
+pub(crate) fn server_url() -> String {
     std::env::var("CANDLEWICK_TIMESCALEDB").unwrap_or_else(|_| {
         panic!(
             "CANDLEWICK_TIMESCALEDB is not set. These tests need a TimescaleDB: start one with \
@@ -37,49 +37,49 @@ pub(crate) fn server() -> String {
     })
 }
 
-/// Runs SQL on the server's own database.
-async fn administer(sql: &str) -> Result<(), sqlx::Error> {
-    let mut session = PgConnection::connect(&server()).await?;
+/// Runs SQL in the default database of the server.
+async fn run_on_server(sql: &str) -> Result<(), sqlx::Error> {
+    let mut session = PgConnection::connect(&server_url()).await?;
     sqlx::raw_sql(AssertSqlSafe(sql))
         .execute(&mut session)
         .await?;
     session.close().await
 }
 
-/// The URL of a database on the server.
-fn url(name: &str) -> String {
-    let server = server();
+/// Returns the URL of a database on the server.
+fn database_url(name: &str) -> String {
+    let server = server_url();
     let (address, options) = server.split_once('?').unwrap_or((&server, ""));
     let (host, _) = address.rsplit_once('/').unwrap();
     format!("{host}/{name}?{options}")
 }
 
 impl Database {
-    /// One with the tables.
+    /// Creates a database with the tables.
     pub(crate) async fn migrated() -> Self {
-        let template = TEMPLATE.get_or_init(template).await;
+        let template = TEMPLATE.get_or_init(create_template).await;
         Self::create(&format!("TEMPLATE {template}")).await
     }
 
-    /// One without anything.
+    /// Creates a database without tables.
     pub(crate) async fn empty() -> Self {
         Self::create("TEMPLATE template0 ENCODING 'UTF8'").await
     }
 
     async fn create(options: &str) -> Self {
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("candlewick_contract_{}_{number}", std::process::id());
-        administer(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        run_on_server(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
             .await
             .unwrap();
-        administer(&format!("CREATE DATABASE {name} {options}"))
+        run_on_server(&format!("CREATE DATABASE {name} {options}"))
             .await
             .unwrap();
         Self { name }
     }
 
     pub(crate) fn config(&self) -> TimescaleConfig {
-        let mut config = TimescaleConfig::new(url(&self.name));
+        let mut config = TimescaleConfig::new(database_url(&self.name));
         config.chunk_slack = Duration::ZERO;
         config
     }
@@ -88,13 +88,15 @@ impl Database {
         TimescaleBarStore::open(self.config()).await.unwrap()
     }
 
-    /// A session behind the store's back.
+    /// Opens a session that does not go through the store.
     pub(crate) async fn session(&self) -> PgConnection {
-        PgConnection::connect(&url(&self.name)).await.unwrap()
+        PgConnection::connect(&database_url(&self.name))
+            .await
+            .unwrap()
     }
 
-    /// Runs SQL behind the store's back.
-    pub(crate) async fn meddle(&self, sql: &'static str) {
+    /// Runs SQL without going through the store.
+    pub(crate) async fn run_sql(&self, sql: &'static str) {
         let mut session = self.session().await;
         sqlx::raw_sql(sql).execute(&mut session).await.unwrap();
         session.close().await.unwrap();
@@ -106,9 +108,9 @@ impl Drop for Database {
         let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().unwrap();
-            runtime.block_on(administer(&sql))
+            runtime.block_on(run_on_server(&sql))
         });
-        // Of a test that has failed already, the reason is what matters.
+        // If the test has failed already, that failure is the one to report.
         let dropped = dropped.join();
         if !std::thread::panicking() {
             dropped.unwrap().unwrap();
@@ -116,35 +118,39 @@ impl Drop for Database {
     }
 }
 
-/// Makes the template where it is missing, and answers its name. Nobody may be connected to a
-/// template that is copied, not even the extension's own workers.
-async fn template() -> String {
+/// Creates the template if it is missing, and returns its name. A template can only be copied while
+/// no session uses it, not even the background workers of the extension.
+async fn create_template() -> String {
     let mut hasher = DefaultHasher::new();
-    MADE_OF.hash(&mut hasher);
+    TEMPLATE_SOURCES.hash(&mut hasher);
     let name = format!("candlewick_template_{:016x}", hasher.finish());
-    let mut session = PgConnection::connect(&server()).await.unwrap();
-    sqlx::query(LOCK).execute(&mut session).await.unwrap();
-    let is_made = sqlx::query("SELECT 1 FROM pg_database WHERE datname = $1 AND NOT datallowconn")
+    let mut session = PgConnection::connect(&server_url()).await.unwrap();
+    sqlx::query(LOCK_TEMPLATE)
+        .execute(&mut session)
+        .await
+        .unwrap();
+    let existing = sqlx::query("SELECT 1 FROM pg_database WHERE datname = $1 AND NOT datallowconn")
         .bind(&name)
         .fetch_optional(&mut session)
         .await
         .unwrap();
-    if is_made.is_none() {
-        administer(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+    if existing.is_none() {
+        run_on_server(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
             .await
             .unwrap();
-        administer(&format!(
+        run_on_server(&format!(
             "CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"
         ))
         .await
         .unwrap();
-        TimescaleBarStore::migrate(TimescaleConfig::new(url(&name)))
+        TimescaleBarStore::migrate(TimescaleConfig::new(database_url(&name)))
             .await
             .unwrap();
         let close = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS FALSE");
-        administer(&close).await.unwrap();
-        let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1";
-        sqlx::query(end)
+        run_on_server(&close).await.unwrap();
+        let terminate =
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1";
+        sqlx::query(terminate)
             .bind(&name)
             .execute(&mut session)
             .await

@@ -1,4 +1,4 @@
-//! How tables come to be, and what is said where they are not.
+//! Creating the tables, and the errors if they are missing or of another version.
 
 use candlewick_store::{
     BarReader, BarStore, StoreError, TimescaleBarStore, TimescaleConfig, TimescaleEdition,
@@ -10,13 +10,13 @@ use super::database::Database;
 use crate::fixtures::{bar, instrument, step, take};
 
 #[tokio::test]
-async fn a_database_without_tables_names_the_command() {
+async fn the_error_for_missing_tables_names_the_command() {
     let database = Database::empty().await;
     let error = TimescaleBarStore::open(database.config())
         .await
         .err()
         .unwrap();
-    // The command may run while this process waits.
+    // The process retries, because the command may run while it waits.
     assert!(error.is_transient(), "{error}");
     assert!(
         error.to_string().contains("`candlewick migrate`"),
@@ -25,30 +25,36 @@ async fn a_database_without_tables_names_the_command() {
 }
 
 #[tokio::test]
-async fn those_who_migrate_at_once_agree() {
+async fn processes_can_migrate_at_once() {
     let database = Database::empty().await;
     let migrating = (0..4).map(|_| TimescaleBarStore::migrate(database.config()));
     let migrated = join_all(migrating).await.into_iter();
     let migrated: Vec<_> = migrated.collect::<Result<_, _>>().unwrap();
-    for one in &migrated {
-        assert_ne!(one.edition, TimescaleEdition::Plain);
-        assert_eq!(one.now, 1);
+    for migration in &migrated {
+        assert_ne!(migration.edition, TimescaleEdition::PostgresOnly);
+        assert_eq!(migration.now, 2);
     }
-    let found_none = migrated.iter().filter(|one| one.found == 0).count();
-    assert_eq!(found_none, 1, "one makes the tables: {migrated:?}");
+    let found_none = migrated
+        .iter()
+        .filter(|migration| migration.found == 0)
+        .count();
+    assert_eq!(found_none, 1, "only one creates the tables: {migrated:?}");
     let store = database.open().await;
     take(&store, step(0, 0, 1)).await;
     TimescaleBarStore::migrate(database.config()).await.unwrap();
-    assert_eq!(store.progress().await.unwrap(), [step(0, 0, 1).progress]);
+    assert_eq!(
+        store.partition_progress().await.unwrap(),
+        [step(0, 0, 1).progress]
+    );
 }
 
 #[tokio::test]
 async fn newer_tables_are_refused() {
     let database = Database::migrated().await;
     database
-        .meddle(
+        .run_sql(
             "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-             VALUES (99, 'of tomorrow', TRUE, '', 0)",
+             VALUES (99, 'a later version', TRUE, '', 0)",
         )
         .await;
     let opened = TimescaleBarStore::open(database.config()).await.err();
@@ -57,9 +63,9 @@ async fn newer_tables_are_refused() {
         assert!(
             matches!(
                 error,
-                StoreError::Newer {
+                StoreError::NewerSchema {
                     found: 99,
-                    known: 1,
+                    known: 2,
                     ..
                 }
             ),
@@ -68,32 +74,63 @@ async fn newer_tables_are_refused() {
     }
 }
 
-/// PostgreSQL without the extension works, and its bars go into chunks once it is there.
+/// The first schema had other tables, and is not upgraded.
+#[tokio::test]
+async fn older_tables_are_refused() {
+    let database = Database::migrated().await;
+    database
+        .run_sql("UPDATE _sqlx_migrations SET version = 1, description = 'bars 1'")
+        .await;
+    let opened = TimescaleBarStore::open(database.config()).await.err();
+    let migrated = TimescaleBarStore::migrate(database.config()).await.err();
+    for error in [opened.unwrap(), migrated.unwrap()] {
+        assert!(
+            matches!(
+                error,
+                StoreError::OlderSchema {
+                    found: 1,
+                    oldest: 2,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+        assert!(!error.is_transient(), "{error}");
+        let text = error.to_string();
+        assert!(
+            text.contains("drop that database and replay the trades"),
+            "{text}"
+        );
+    }
+}
+
+/// PostgreSQL without the extension works, and its bars move into chunks when the extension is
+/// added.
 #[tokio::test]
 async fn a_table_becomes_a_hypertable() {
     let database = Database::migrated().await;
     database
-        .meddle(
-            "CREATE TABLE plain (LIKE bars INCLUDING ALL); DROP VIEW candles; DROP TABLE bars; \
-             DROP EXTENSION timescaledb CASCADE; ALTER TABLE plain RENAME TO bars",
+        .run_sql(
+            "CREATE TABLE copied_bars (LIKE bars INCLUDING ALL); DROP VIEW candles; DROP TABLE bars; \
+             DROP EXTENSION timescaledb CASCADE; ALTER TABLE copied_bars RENAME TO bars",
         )
         .await;
     let store = database.open().await;
-    assert_eq!(store.edition(), TimescaleEdition::Plain);
+    assert_eq!(store.edition(), TimescaleEdition::PostgresOnly);
     let btc = instrument("binance:BTCUSDT");
     let mut transaction = step(0, 0, 1);
     transaction.bars = (0..3_u8)
-        .map(|place| {
-            let start_ns = i64::from(place) * market::DAY_NS * 30;
-            bar(&btc, Interval::M1, start_ns, place.into(), place < 2)
+        .map(|index| {
+            let start_ns = i64::from(index) * market::DAY_NS * 30;
+            bar(&btc, Interval::M1, start_ns, index.into(), index < 2)
         })
         .collect();
     take(&store, transaction.clone()).await;
-    assert_eq!(store.expire(1, i64::MIN).await.unwrap(), 1);
+    assert_eq!(store.delete_expired(1, i64::MIN).await.unwrap(), 1);
 
     let migrated = TimescaleBarStore::migrate(database.config()).await.unwrap();
-    assert_ne!(migrated.edition, TimescaleEdition::Plain);
-    assert_eq!((migrated.found, migrated.now), (1, 1));
+    assert_ne!(migrated.edition, TimescaleEdition::PostgresOnly);
+    assert_eq!((migrated.found, migrated.now), (2, 2));
     let store = database.open().await;
     let chunks: i64 = sqlx::query_scalar("SELECT count(*) FROM timescaledb_information.chunks")
         .fetch_one(&mut database.session().await)
@@ -106,24 +143,24 @@ async fn a_table_becomes_a_hypertable() {
         start_ns: i64::MIN,
         end_ns: i64::MAX,
         limit: 10,
-        newest: false,
+        keep_newest: false,
     };
     let expected: Vec<_> = transaction.bars[1..]
         .iter()
         .map(|bar| bar.row.clone())
         .collect();
     assert_eq!(store.bar_range(&query).await.unwrap(), expected);
-    assert_eq!(store.load(0, 1).await.unwrap().open_bars.len(), 1);
+    assert_eq!(store.load_partition(0, 1).await.unwrap().open_bars.len(), 1);
 }
 
 #[tokio::test]
-async fn who_cannot_be_reached_is_named_without_a_password() {
+async fn a_server_that_cannot_be_reached_is_named_without_its_password() {
     let database = Database::migrated().await;
     let url = database.config().url;
     let refused = "postgres://postgres:hidden@127.0.0.1:1/nothing".to_owned();
-    let nobody = url.replace("postgres@", "nobody_of_this_name:hidden@");
+    let unknown_user = url.replace("postgres@", "nobody_of_this_name:hidden@");
     let missing = url.replace("candlewick_contract", "no_database");
-    for url in [refused, nobody, missing] {
+    for url in [refused, unknown_user, missing] {
         let error = TimescaleBarStore::open(TimescaleConfig::new(url)).await;
         let error = error.err().unwrap();
         assert!(error.is_transient(), "{error}");
@@ -135,9 +172,9 @@ async fn who_cannot_be_reached_is_named_without_a_password() {
     }
 }
 
-/// What a user of SQL reads.
+/// The view for users of SQL shows bars that have trades.
 #[tokio::test]
-async fn candles_are_read_with_sql() {
+async fn candles_can_be_read_with_sql() {
     let database = Database::migrated().await;
     let store = database.open().await;
     let btc = instrument("binance:BTCUSDT");
@@ -166,7 +203,10 @@ async fn candles_are_read_with_sql() {
     let [first, second] = rows.as_slice() else {
         panic!("{rows:?}")
     };
-    let numbers = |row: &str| row.replace("86.00", "86");
-    assert_eq!(numbers(first), numbers(expected[0]));
+    let without_trailing_zeros = |row: &str| row.replace("86.00", "86");
+    assert_eq!(
+        without_trailing_zeros(first),
+        without_trailing_zeros(expected[0])
+    );
     assert_eq!(second, expected[1]);
 }

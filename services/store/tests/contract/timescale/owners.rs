@@ -1,5 +1,5 @@
-//! Two owners of a partition, cancelled and frozen ones among them, and servers that end a
-//! session.
+//! Tests of two owners of a partition, of owners that are cancelled or frozen, and of servers that
+//! end a session.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use market::Interval;
 use super::database::{Database, bar_store};
 use crate::fixtures::{bar, instrument, step, symbol, take};
 
-/// A step with a hundred open bars, all of one number.
-fn wide_step(from: u64) -> Transaction {
+/// Returns a transaction with a hundred open bars, all with the same position.
+fn transaction_of_100_bars(from: u64) -> Transaction {
     let traded = instrument("a:a");
     let mut transaction = step(0, from, from + 1);
-    for place in 0..100 {
-        let start_ns = place * market::MINUTE_NS;
+    for minute in 0..100 {
+        let start_ns = minute * market::MINUTE_NS;
         let open = bar(&traded, Interval::M1, start_ns, from + 1, false);
         transaction.bars.push(open);
     }
@@ -25,17 +25,18 @@ fn wide_step(from: u64) -> Transaction {
     transaction
 }
 
-async fn assert_whole(store: &TimescaleBarStore) -> u64 {
-    let state = store.load(0, 1).await.unwrap();
-    let at = state.progress.next_offset;
+/// Asserts that the open bars are those of the last commit, and returns its offset.
+async fn assert_last_commit_is_whole(store: &TimescaleBarStore) -> u64 {
+    let state = store.load_partition(0, 1).await.unwrap();
+    let committed = state.progress.next_offset;
     let written = state.open_bars.iter().map(|bar| bar.row.through.offset);
-    assert!(written.clone().all(|offset| offset == at));
-    assert_eq!(written.count(), if at > 0 { 100 } else { 0 });
-    at
+    assert!(written.clone().all(|offset| offset == committed));
+    assert_eq!(written.count(), if committed > 0 { 100 } else { 0 });
+    committed
 }
 
-/// Polls a future so many times; true where it has ended.
-async fn poll(future: &mut (impl Future + Unpin), polls: u32) -> bool {
+/// Polls a future up to `polls` times. Returns whether it has completed.
+async fn poll_up_to(future: &mut (impl Future + Unpin), polls: u32) -> bool {
     for _ in 0..polls {
         if future.now_or_never().is_some() {
             return true;
@@ -46,31 +47,34 @@ async fn poll(future: &mut (impl Future + Unpin), polls: u32) -> bool {
     false
 }
 
-/// Dropped at any point, a commit is taken whole or not at all, and the next one goes on.
+/// A commit that is dropped at any point is stored whole or not at all, and the next one succeeds.
 #[tokio::test]
 async fn a_commit_that_is_dropped_is_whole_or_nothing() {
     let (_kept, store) = bar_store().await;
-    store.load(0, 1).await.unwrap();
-    let (mut from, mut ended, mut taken) = (0, 0, 0);
+    store.load_partition(0, 1).await.unwrap();
+    let (mut from, mut completed, mut stored) = (0, 0, 0);
     for polls in 0..60 {
-        let transaction = wide_step(from);
+        let transaction = transaction_of_100_bars(from);
         let mut committing = Box::pin(store.commit(&transaction));
-        ended += u32::from(poll(&mut committing, polls).await);
+        completed += u32::from(poll_up_to(&mut committing, polls).await);
         drop(committing);
-        let now = assert_whole(&store).await;
-        taken += u32::from(now > from);
+        let now = assert_last_commit_is_whole(&store).await;
+        stored += u32::from(now > from);
         from = now;
     }
-    assert!((1..60).contains(&ended) && taken > 0, "{ended} {taken}");
-    // One that was dropped in its COMMIT may have come through since.
-    let from = assert_whole(&store).await;
-    let outcome = store.commit(&wide_step(from)).await.unwrap();
+    assert!(
+        (1..60).contains(&completed) && stored > 0,
+        "{completed} {stored}"
+    );
+    // A commit that was dropped during its COMMIT may have succeeded since.
+    let from = assert_last_commit_is_whole(&store).await;
+    let outcome = store.commit(&transaction_of_100_bars(from)).await.unwrap();
     assert_eq!(outcome, CommitOutcome::Committed);
-    assert_eq!(assert_whole(&store).await, from + 1);
+    assert_eq!(assert_last_commit_is_whole(&store).await, from + 1);
 }
 
-/// A worker that is frozen at any point of a commit, its connection open, keeps its successor
-/// waiting no longer than the server lets a transaction idle.
+/// A worker that is frozen at any point of a commit, with its connection open, makes its successor
+/// wait no longer than the server lets a transaction be idle.
 #[tokio::test]
 async fn a_frozen_worker_does_not_hold_its_partition() {
     let database = Database::migrated().await;
@@ -81,26 +85,29 @@ async fn a_frozen_worker_does_not_hold_its_partition() {
         TimescaleBarStore::open(config.clone()).await.unwrap(),
         TimescaleBarStore::open(config).await.unwrap(),
     );
-    frozen.load(0, 1).await.unwrap();
+    frozen.load_partition(0, 1).await.unwrap();
     let mut from = 0;
     for polls in (0..24).map(|round| round * 2) {
-        let transaction = wide_step(from);
+        let transaction = transaction_of_100_bars(from);
         let mut committing = Box::pin(frozen.commit(&transaction));
-        let ended = poll(&mut committing, polls).await;
+        let is_completed = poll_up_to(&mut committing, polls).await;
         let outcome = successor.commit(&transaction).await.unwrap();
-        // Where the frozen one had sent its COMMIT, it is taken.
-        assert!(outcome == CommitOutcome::Committed || polls > 0, "{ended}");
-        assert!(!ended || outcome == CommitOutcome::Lost);
-        from = assert_whole(&successor).await;
+        // If the frozen worker had sent its COMMIT, its transaction is stored.
+        assert!(
+            outcome == CommitOutcome::Committed || polls > 0,
+            "{is_completed}"
+        );
+        assert!(!is_completed || outcome == CommitOutcome::Conflict);
+        from = assert_last_commit_is_whole(&successor).await;
         assert_eq!(from, transaction.progress.next_offset);
-        if !ended {
-            // Awake again, it cannot undo what its successor did.
+        if !is_completed {
+            // When it continues, it cannot undo what its successor did.
             match committing.await {
-                Ok(CommitOutcome::Committed) => assert_eq!(outcome, CommitOutcome::Lost),
-                Ok(CommitOutcome::Lost) => {}
+                Ok(CommitOutcome::Committed) => assert_eq!(outcome, CommitOutcome::Conflict),
+                Ok(CommitOutcome::Conflict) => {}
                 Err(error) => assert!(error.is_transient(), "{error}"),
             }
-            assert_eq!(assert_whole(&successor).await, from);
+            assert_eq!(assert_last_commit_is_whole(&successor).await, from);
         }
     }
 }
@@ -109,70 +116,73 @@ async fn a_frozen_worker_does_not_hold_its_partition() {
 async fn a_session_that_the_server_ends_is_replaced() {
     let (database, store) = bar_store().await;
     take(&store, step(0, 0, 1)).await;
-    assert_eq!(store.progress().await.unwrap().len(), 1);
+    assert_eq!(store.partition_progress().await.unwrap().len(), 1);
     let snapshot = store.snapshot().await.unwrap();
     database
-        .meddle(
+        .run_sql(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
              WHERE datname = current_database() AND pid <> pg_backend_pid() \
              AND application_name = 'candlewick'",
         )
         .await;
-    let error = snapshot.progress().await.unwrap_err();
+    let error = snapshot.partition_progress().await.unwrap_err();
     assert!(error.is_transient(), "{error}");
-    let error = snapshot.progress().await.unwrap_err();
+    let error = snapshot.partition_progress().await.unwrap_err();
     assert!(error.to_string().contains("the snapshot ended"), "{error}");
-    // The first call on a dead connection fails, and takes the other dead ones with it.
+    // The first call on a dead connection fails, and closes the other dead ones.
     let error = store.commit(&step(0, 1, 2)).await.unwrap_err();
     assert!(error.is_transient(), "{error}");
     assert_eq!(
         store.commit(&step(0, 1, 2)).await.unwrap(),
         CommitOutcome::Committed
     );
-    let error = store.progress().await.unwrap_err();
+    let error = store.partition_progress().await.unwrap_err();
     assert!(error.is_transient(), "{error}");
-    assert_eq!(store.progress().await.unwrap(), [step(0, 1, 2).progress]);
+    assert_eq!(
+        store.partition_progress().await.unwrap(),
+        [step(0, 1, 2).progress]
+    );
 }
 
 #[tokio::test]
-async fn a_snapshot_that_is_forgotten_ends() {
+async fn a_snapshot_that_is_not_used_ends() {
     let database = Database::migrated().await;
     let mut config = database.config();
     config.snapshot_timeout = Duration::from_millis(200);
     config.max_snapshots = 1;
     let store = TimescaleBarStore::open(config).await.unwrap();
     take(&store, step(0, 0, 1)).await;
-    let forgotten = store.snapshot().await.unwrap();
-    assert_eq!(forgotten.progress().await.unwrap().len(), 1);
+    let unused = store.snapshot().await.unwrap();
+    assert_eq!(unused.partition_progress().await.unwrap().len(), 1);
     std::thread::sleep(Duration::from_millis(600));
-    let error = forgotten.progress().await.unwrap_err();
+    let error = unused.partition_progress().await.unwrap_err();
     assert!(error.is_transient(), "{error}");
-    // Its place is free once it is let go.
+    // Its connection is free once it is dropped.
     assert!(store.snapshot().now_or_never().is_none());
-    drop(forgotten);
+    drop(unused);
     let next = store.snapshot().await.unwrap();
-    assert_eq!(next.progress().await.unwrap().len(), 1);
+    assert_eq!(next.partition_progress().await.unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn a_step_that_fails_at_its_end_writes_nothing() {
+async fn a_transaction_that_fails_at_its_end_writes_nothing() {
     let (database, store) = bar_store().await;
-    store.load(0, 1).await.unwrap();
-    let transaction = wide_step(0);
+    store.load_partition(0, 1).await.unwrap();
+    let transaction = transaction_of_100_bars(0);
     database
-        .meddle("ALTER TABLE symbols ADD CONSTRAINT broken CHECK (instrument <> 'a:a')")
+        .run_sql("ALTER TABLE symbols ADD CONSTRAINT broken CHECK (instrument <> 'a:a')")
         .await;
     let error = store.commit(&transaction).await.unwrap_err();
     assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
-    assert_eq!(assert_whole(&store).await, 0);
+    assert_eq!(assert_last_commit_is_whole(&store).await, 0);
     database
-        .meddle("ALTER TABLE symbols DROP CONSTRAINT broken")
+        .run_sql("ALTER TABLE symbols DROP CONSTRAINT broken")
         .await;
     assert_eq!(
         store.commit(&transaction).await.unwrap(),
         CommitOutcome::Committed
     );
-    assert_eq!(assert_whole(&store).await, 1);
+    assert_eq!(assert_last_commit_is_whole(&store).await, 1);
 }
 
 #[tokio::test]
@@ -187,7 +197,7 @@ async fn a_damaged_row_is_an_error() {
     let mut transaction = step(0, 0, 1);
     transaction.bars = vec![written.clone()];
     take(&store, transaction).await;
-    for (damage, mending) in [
+    for (damage, repair) in [
         (
             "UPDATE open_bars SET interval_s = 61",
             "UPDATE open_bars SET interval_s = 60",
@@ -213,17 +223,17 @@ async fn a_damaged_row_is_an_error() {
             "ALTER TABLE away RENAME TO open_bars",
         ),
     ] {
-        database.meddle(damage).await;
-        let error = store.load(0, 1).await.unwrap_err();
+        database.run_sql(damage).await;
+        let error = store.load_partition(0, 1).await.unwrap_err();
         assert!(
             matches!(error, StoreError::Corrupt { .. }),
             "{damage}: {error}"
         );
-        database.meddle(mending).await;
+        database.run_sql(repair).await;
         let read = store.bars(std::slice::from_ref(&key)).await.unwrap();
-        assert_eq!(read, [Some(written.row.clone())], "{mending}");
+        assert_eq!(read, [Some(written.row.clone())], "{repair}");
     }
-    // Nothing is cut off without a word.
+    // A start that does not fit the column is an error.
     let mut between = step(0, 1, 2);
     between.bars = vec![bar(&key.instrument, Interval::M1, 1, 1, false)];
     let error = store.commit(&between).await.unwrap_err();
@@ -233,18 +243,18 @@ async fn a_damaged_row_is_an_error() {
     );
 }
 
-/// A database that does not wait for its disk is made to where it matters.
+/// A server that does not wait for its disk does so for a sync.
 #[tokio::test]
 async fn a_sync_waits_for_the_disk() {
     let (database, store) = bar_store().await;
     store.sync().await.unwrap();
     let mut config = database.config();
-    let joint = if config.url.ends_with('?') { "" } else { "&" };
-    config.url = format!("{}{joint}options[synchronous_commit]=off", config.url);
-    let careless = TimescaleBarStore::open(config).await.unwrap();
-    take(&careless, step(0, 0, 1)).await;
-    careless.sync().await.unwrap();
-    careless.sync().await.unwrap();
+    let separator = if config.url.ends_with('?') { "" } else { "&" };
+    config.url = format!("{}{separator}options[synchronous_commit]=off", config.url);
+    let unsynced = TimescaleBarStore::open(config).await.unwrap();
+    take(&unsynced, step(0, 0, 1)).await;
+    unsynced.sync().await.unwrap();
+    unsynced.sync().await.unwrap();
     let counted: i64 = sqlx::query_scalar("SELECT count FROM syncs")
         .fetch_one(&mut database.session().await)
         .await

@@ -1,4 +1,4 @@
-//! A server that asks for TLS and a password, and what is said where that fails.
+//! Tests of a server that requires TLS and a password, and of the errors if they are wrong.
 
 use std::path::PathBuf;
 
@@ -6,15 +6,15 @@ use candlewick_store::{
     BarReader, StoreError, TimescaleBarStore, TimescaleConfig, TimescaleEdition,
 };
 
-/// Where its database is, and the folder of what is needed to come in.
-struct Secure {
+/// The server: the URL of its database, and the folder with its certificate and password.
+struct SecureServer {
     url: String,
     secrets: PathBuf,
 }
 
-impl Secure {
+impl SecureServer {
     #[expect(clippy::panic, reason = "without a server these tests prove nothing")]
-    fn named() -> Self {
+    fn from_environment() -> Self {
         let address = std::env::var("CANDLEWICK_TIMESCALEDB_SECURE").unwrap_or_else(|_| {
             panic!(
                 "CANDLEWICK_TIMESCALEDB_SECURE is not set. These tests need a TimescaleDB that \
@@ -36,7 +36,7 @@ impl Secure {
         password.to_owned()
     }
 
-    /// As a process is set up that is let in.
+    /// Returns a configuration that the server accepts.
     fn config(&self) -> TimescaleConfig {
         let mut config = TimescaleConfig::new(&self.url);
         config.root_cert = Some(self.secrets.join("ca.pem"));
@@ -44,8 +44,8 @@ impl Secure {
         config
     }
 
-    /// What is said, without the password.
-    async fn fails(&self, config: TimescaleConfig, password: &str) -> String {
+    /// Asserts that a configuration is refused without naming the password, and returns the error.
+    async fn open_error(&self, config: TimescaleConfig, password: &str) -> String {
         let shown = format!("{config:?}");
         let error = TimescaleBarStore::open(config).await.err().unwrap();
         assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
@@ -56,43 +56,43 @@ impl Secure {
 }
 
 #[tokio::test]
-async fn who_asks_for_tls_and_a_password_is_served() {
-    let secure = Secure::named();
+async fn a_client_with_tls_and_the_password_is_accepted() {
+    let secure = SecureServer::from_environment();
     let migrated = TimescaleBarStore::migrate(secure.config()).await.unwrap();
-    assert_ne!(migrated.edition, TimescaleEdition::Plain);
-    let mut spelt_out = secure.config();
-    spelt_out.url += "?sslmode=verify-full";
+    assert_ne!(migrated.edition, TimescaleEdition::PostgresOnly);
+    let mut explicit = secure.config();
+    explicit.url += "?sslmode=verify-full";
     let mut by_name = secure.config();
     by_name.url = by_name.url.replace("127.0.0.1", "localhost");
-    for config in [secure.config(), spelt_out, by_name] {
+    for config in [secure.config(), explicit, by_name] {
         let store = TimescaleBarStore::open(config).await.unwrap();
-        assert_eq!(store.progress().await.unwrap(), []);
+        assert_eq!(store.partition_progress().await.unwrap(), []);
     }
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_known_has_signed_is_refused() {
-    let secure = Secure::named();
+async fn a_certificate_of_an_unknown_authority_is_refused() {
+    let secure = SecureServer::from_environment();
     let password = secure.password();
     let mut config = secure.config();
     config.root_cert = Some(secure.secrets.join("stranger.pem"));
-    let said = secure.fails(config, &password).await;
-    assert!(said.contains("certificate"), "{said}");
-    // Without a file of ours, the authorities of the web are asked.
+    let error = secure.open_error(config, &password).await;
+    assert!(error.contains("certificate"), "{error}");
+    // Without a file, the root certificates of the web are used.
     let mut config = secure.config();
     config.root_cert = None;
     config.url += "?sslmode=verify-full";
-    let said = secure.fails(config, &password).await;
-    assert!(said.contains("certificate"), "{said}");
+    let error = secure.open_error(config, &password).await;
+    assert!(error.contains("certificate"), "{error}");
 }
 
 #[tokio::test]
-async fn a_file_of_certificates_that_is_missing_is_named() {
-    let secure = Secure::named();
+async fn a_missing_certificate_file_is_named() {
+    let secure = SecureServer::from_environment();
     let mut config = secure.config();
     config.root_cert = Some(secure.secrets.join("missing.pem"));
-    let said = secure.fails(config, &secure.password()).await;
-    assert!(said.contains("missing.pem"), "{said}");
+    let error = secure.open_error(config, &secure.password()).await;
+    assert!(error.contains("missing.pem"), "{error}");
 }
 
 #[tokio::test]
@@ -100,14 +100,14 @@ async fn a_wrong_password_and_no_tls_are_refused_by_the_server() {
     let folder = tempfile::tempdir().unwrap();
     let wrong = folder.path().join("password");
     std::fs::write(&wrong, "swordfish\n").unwrap();
-    let secure = Secure::named();
+    let secure = SecureServer::from_environment();
     let mut config = secure.config();
     config.password_file = Some(wrong);
-    let said = secure.fails(config, "swordfish").await;
-    assert!(said.contains("check the user and the password"), "{said}");
+    let error = secure.open_error(config, "swordfish").await;
+    assert!(error.contains("check the user and the password"), "{error}");
     let mut config = secure.config();
     config.root_cert = None;
     config.url += "?sslmode=disable";
-    let said = secure.fails(config, &secure.password()).await;
-    assert!(said.contains("no encryption"), "{said}");
+    let error = secure.open_error(config, &secure.password()).await;
+    assert!(error.contains("no encryption"), "{error}");
 }

@@ -1,0 +1,174 @@
+//! Reading records with errors that name the field.
+
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use market::{Decimal, Position, TradeId};
+
+use crate::error::DecodeError;
+use crate::msgpack::{MessagePackReader, ReadError, ValueKind};
+use crate::record_writer::VERSION;
+
+/// The longest id scope, in bytes.
+const MAX_SCOPE_BYTES: usize = 64;
+
+/// A cursor over the bytes of one record. `field` is what an error calls the value.
+pub(crate) struct RecordReader<'a> {
+    values: MessagePackReader<'a>,
+}
+
+impl<'a> RecordReader<'a> {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            values: MessagePackReader::new(bytes),
+        }
+    }
+
+    /// Returns the number of bytes that were not read yet.
+    pub(crate) const fn rest_bytes(&self) -> usize {
+        self.values.rest().len()
+    }
+
+    pub(crate) fn read_array_length(&mut self, field: &'static str) -> Result<u32, DecodeError> {
+        in_field(field, self.values.read_array_length())
+    }
+
+    /// Reads the header of an array that must have `expected` elements.
+    pub(crate) fn read_array_of(
+        &mut self,
+        field: &'static str,
+        expected: u32,
+    ) -> Result<(), DecodeError> {
+        let found = self.read_array_length(field)?;
+        check_array_length(field, found, expected)
+    }
+
+    pub(crate) fn read_u64(&mut self, field: &'static str) -> Result<u64, DecodeError> {
+        in_field(field, self.values.read_integer())
+    }
+
+    pub(crate) fn read_i64(&mut self, field: &'static str) -> Result<i64, DecodeError> {
+        in_field(field, self.values.read_integer())
+    }
+
+    pub(crate) fn read_boolean(&mut self, field: &'static str) -> Result<bool, DecodeError> {
+        in_field(field, self.values.read_boolean())
+    }
+
+    /// Reads nil if it is the next value. Returns whether it was.
+    pub(crate) fn read_nil(&mut self, field: &'static str) -> Result<bool, DecodeError> {
+        in_field(field, self.values.read_nil())
+    }
+
+    /// Reads whether two values are absent: both are nil, or neither.
+    pub(crate) fn read_two_nils(&mut self, field: &'static str) -> Result<bool, DecodeError> {
+        if !self.read_nil(field)? {
+            return Ok(false);
+        }
+        if !self.read_nil(field)? {
+            return Err(DecodeError::malformed(field, "one of its two is nil"));
+        }
+        Ok(true)
+    }
+
+    pub(crate) fn read_text(&mut self, field: &'static str) -> Result<&'a str, DecodeError> {
+        in_field(field, self.values.read_text())
+    }
+
+    pub(crate) fn read_binary(&mut self, field: &'static str) -> Result<&'a [u8], DecodeError> {
+        in_field(field, self.values.read_binary())
+    }
+
+    /// Reads a text and parses it.
+    pub(crate) fn read_parsed<T>(&mut self, field: &'static str) -> Result<T, DecodeError>
+    where
+        T: FromStr<Err: Display>,
+    {
+        let text = self.read_text(field)?;
+        text.parse()
+            .map_err(|error| DecodeError::malformed(field, &error))
+    }
+
+    /// Reads a decimal, which is two integers: the mantissa and the scale.
+    pub(crate) fn read_decimal(&mut self, field: &'static str) -> Result<Decimal, DecodeError> {
+        let mantissa = self.read_i64(field)?;
+        let scale = self.read_u64(field)?;
+        let scale = u8::try_from(scale).map_err(|error| DecodeError::malformed(field, &error))?;
+        Decimal::new(mantissa, scale).map_err(|error| DecodeError::malformed(field, &error))
+    }
+
+    /// Reads a position, which is two integers: the epoch and the offset.
+    pub(crate) fn read_position(&mut self, field: &'static str) -> Result<Position, DecodeError> {
+        Ok(Position {
+            epoch: self.read_u64(field)?,
+            offset: self.read_u64(field)?,
+        })
+    }
+
+    /// Reads a trade's id: an integer, a text, or nil.
+    pub(crate) fn read_id(&mut self, field: &'static str) -> Result<Option<TradeId>, DecodeError> {
+        if self.read_nil(field)? {
+            return Ok(None);
+        }
+        if in_field(field, self.values.peek_kind())? == ValueKind::Text {
+            let text = self.read_text(field)?;
+            let id = TradeId::parse(text).map_err(|error| DecodeError::malformed(field, &error))?;
+            return Ok(Some(id));
+        }
+        Ok(Some(TradeId::Number(self.read_u64(field)?)))
+    }
+
+    /// Reads what an id is unique within: a text or nil.
+    pub(crate) fn read_scope(
+        &mut self,
+        field: &'static str,
+    ) -> Result<Option<Arc<str>>, DecodeError> {
+        if self.read_nil(field)? {
+            return Ok(None);
+        }
+        let text = self.read_text(field)?;
+        if text.is_empty() || text.len() > MAX_SCOPE_BYTES {
+            return Err(DecodeError::malformed(field, "1 to 64 bytes are expected"));
+        }
+        Ok(Some(text.into()))
+    }
+
+    /// Reads the schema version with which every record begins.
+    pub(crate) fn check_version(&mut self) -> Result<(), DecodeError> {
+        match self.read_u64("version")? {
+            VERSION => Ok(()),
+            found => Err(DecodeError::Version {
+                found,
+                known: VERSION,
+            }),
+        }
+    }
+
+    /// Checks that no bytes follow.
+    pub(crate) fn check_end(&self, field: &'static str) -> Result<(), DecodeError> {
+        if self.values.rest().is_empty() {
+            return Ok(());
+        }
+        Err(DecodeError::malformed(field, "bytes follow its end"))
+    }
+}
+
+/// Checks the number of elements of an array.
+pub(crate) fn check_array_length(
+    field: &'static str,
+    found: u32,
+    expected: u32,
+) -> Result<(), DecodeError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(DecodeError::malformed(
+        field,
+        &format!("{found} elements; {expected} are expected"),
+    ))
+}
+
+fn in_field<T>(field: &'static str, read: Result<T, ReadError>) -> Result<T, DecodeError> {
+    read.map_err(|error| DecodeError::malformed(field, &error))
+}

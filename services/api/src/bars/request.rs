@@ -1,0 +1,83 @@
+//! The parameters of a request for bars.
+
+use axum::http::Uri;
+use market::{DayStart, Instrument, Interval};
+
+use super::periods::Periods;
+use crate::cursor::{CursorKind, decode_cursor};
+use crate::params::{Params, parse_instrument};
+use crate::problem::Problem;
+
+const PARAMETERS: &[&str] = &[
+    "interval",
+    "start",
+    "end",
+    "limit",
+    "cursor",
+    "day_start",
+    "zone",
+    "fill",
+];
+
+/// A request for the bars whose period starts in `[start_ns, end_ns)`.
+pub(super) struct BarRequest {
+    pub(super) instrument: Instrument,
+    pub(super) periods: Periods,
+    /// `None` requests the newest bars.
+    pub(super) start_ns: Option<i64>,
+    pub(super) end_ns: Option<i64>,
+    pub(super) limit: usize,
+    /// Whether periods without trades are filled in.
+    pub(super) fill: bool,
+}
+
+impl BarRequest {
+    /// Reads the path and the query.
+    ///
+    /// # Errors
+    /// A [`Problem`] that names the parameter at fault.
+    pub(super) fn read(path: &(String, String), uri: &Uri) -> Result<Self, Problem> {
+        let params = Params::read(uri, PARAMETERS)?;
+        let (start_ns, end_ns) = params.start_and_end()?;
+        let start_ns = match params.text("cursor") {
+            Some(text) => Some(decode_cursor(CursorKind::Bars, text)?),
+            None => start_ns,
+        };
+        let fill = match params.text("fill") {
+            None => false,
+            Some("flat") => true,
+            Some(_) => {
+                let detail = "fill is not a way to fill empty windows";
+                return Err(Problem::invalid_parameter("fill", detail, "flat"));
+            }
+        };
+        Ok(Self {
+            instrument: parse_instrument(path)?,
+            periods: read_periods(&params)?,
+            start_ns,
+            end_ns,
+            limit: params.limit()? as usize,
+            fill,
+        })
+    }
+}
+
+fn read_periods(params: &Params) -> Result<Periods, Problem> {
+    let accepted = "one of 1m, 5m, 15m, 30m, 1h, 4h, 1d";
+    let interval = params.parsed("interval", accepted)?;
+    let interval = interval.unwrap_or(Interval::M1);
+    let (day_start, zone) = (params.text("day_start"), params.text("zone"));
+    if day_start.is_none() && zone.is_none() {
+        return Ok(Periods::Windows(interval));
+    }
+    if interval != Interval::D1 {
+        let detail = "day_start and zone say where days begin";
+        return Err(Problem::invalid_parameter(
+            "interval",
+            detail,
+            "interval=1d with them",
+        ));
+    }
+    let days = DayStart::new(day_start.unwrap_or("00:00"), zone.unwrap_or("UTC"))?;
+    Ok(Periods::Days(days))
+}

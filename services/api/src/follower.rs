@@ -1,0 +1,307 @@
+//! Feeds the hub with one partition of `bar-updates`.
+
+mod error;
+
+use std::fmt::Display;
+use std::pin::pin;
+use std::time::Duration;
+
+use backend::Backend;
+use clock::{Clock, RetryPolicy, RetryTimer, retry_until_stopped};
+use eventlog::{Bounds, Log, LogError};
+use host::HealthComponent;
+use market::{Instrument, Position};
+use store::{BarReader, PartitionProgress};
+use tokio_util::sync::CancellationToken;
+
+pub use self::error::FollowError;
+
+use crate::hub::Hub;
+
+/// How often the follower reads the partition's progress and checks the topic's epoch.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+const FETCH_BYTES: usize = 256 * 1024;
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// The upper bound of the first backoff, and of all backoffs.
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
+
+/// Reads one partition of `bar-updates` and applies its records to the hub.
+pub struct Follower<B: Backend> {
+    /// The partition.
+    pub partition: u32,
+    /// The topic `bar-updates`.
+    pub updates: B::Updates,
+    /// The store that holds the partition's progress.
+    pub bars: B::Bars,
+    /// The clock.
+    pub clock: B::Clock,
+    /// The hub that is fed.
+    pub hub: Hub,
+    /// Reports whether the forming bars are known.
+    pub health: HealthComponent,
+}
+
+/// How far a follower has read.
+#[derive(Debug)]
+struct ReadState {
+    /// The offset of the next update to read.
+    next_offset: u64,
+    /// The forming bars are known once the updates before this offset are read.
+    ready_at: u64,
+    /// Updates before this offset were missed and may not be in the store yet.
+    missed_before: Option<u64>,
+}
+
+/// The store did not return the partition's progress.
+struct ProgressUnavailable;
+
+impl<B: Backend> Follower<B> {
+    /// Follows the partition until `stop` is cancelled.
+    ///
+    /// # Errors
+    /// [`FollowError`] if no retry can help.
+    pub async fn run(&self, stop: CancellationToken) -> Result<(), FollowError> {
+        let Some(mut state) = self.load_read_state(&stop).await? else {
+            return Ok(());
+        };
+        let mut retry_timer = RetryTimer::new(self.retry_policy());
+        // Neither check delays the reading: live bars continue while a store is unavailable.
+        let mut epoch_check = pin!(self.check_epoch_after(Duration::ZERO));
+        let mut progress = pin!(self.load_progress_after(Duration::ZERO));
+        loop {
+            if state.next_offset >= state.ready_at && state.missed_before.is_none() {
+                self.hub.mark_ready(self.partition);
+                self.health.ready();
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                checked = &mut epoch_check => {
+                    checked?;
+                    epoch_check.set(self.check_epoch_after(CHECK_INTERVAL));
+                }
+                row = &mut progress => {
+                    if let Some(row) = row {
+                        self.apply_progress(&mut state, &row);
+                    }
+                    progress.set(self.load_progress_after(CHECK_INTERVAL));
+                }
+                ready = self.wait_for_update(state.next_offset, &retry_timer) => match ready {
+                    Ok(()) => self.read_updates(&mut state, &mut retry_timer).await?,
+                    Err(LogError::Closed) => return Ok(()),
+                    Err(LogError::OutOfRange { first, .. }) => {
+                        self.skip_expired_updates(&mut state, first);
+                    }
+                    Err(error) if error.is_transient() => {
+                        self.record_failure(&mut retry_timer, &error);
+                    }
+                    Err(source) => return Err(self.follow_error(source)),
+                },
+            }
+        }
+    }
+
+    /// Waits until the next attempt is due after a failure, and then for the next update.
+    async fn wait_for_update(
+        &self,
+        next_offset: u64,
+        retry_timer: &RetryTimer,
+    ) -> Result<(), LogError> {
+        retry_timer.wait(&self.clock).await;
+        self.updates.wait(self.partition, next_offset).await
+    }
+
+    /// Determines where to start reading: at the offset of the progress row, or at the first offset
+    /// that the topic holds if the row is of another epoch or its offset is no longer kept.
+    ///
+    /// Returns `None` if `stop` is cancelled first.
+    async fn load_read_state(
+        &self,
+        stop: &CancellationToken,
+    ) -> Result<Option<ReadState>, FollowError> {
+        let Some(row) = self.load_first_progress(stop).await else {
+            return Ok(None);
+        };
+        let Some(bounds) = self.load_bounds(stop).await? else {
+            return Ok(None);
+        };
+        let row = row.filter(|row| row.updates_position.epoch == self.updates.epoch());
+        let stored_offset = row.map_or(0, |row| row.updates_position.offset);
+        let next_offset = stored_offset.clamp(bounds.first, bounds.end);
+        self.hub.restart_at(self.partition, next_offset);
+        let state = ReadState {
+            next_offset,
+            ready_at: bounds.end,
+            missed_before: (stored_offset < bounds.first).then_some(bounds.first),
+        };
+        // Before anything is read: the offset may be one of another topic of the same name.
+        let checked = stop.run_until_cancelled(self.check_epoch_after(Duration::ZERO));
+        let checked = checked.await.transpose()?;
+        Ok(checked.map(|()| state))
+    }
+
+    /// Loads the progress row, which may not exist yet; retries until the store returns it. Returns
+    /// `None` if `stop` is cancelled first.
+    async fn load_first_progress(
+        &self,
+        stop: &CancellationToken,
+    ) -> Option<Option<PartitionProgress>> {
+        let policy = self.retry_policy();
+        let should_retry = |_: &ProgressUnavailable| true;
+        let load = || self.load_progress();
+        let row = retry_until_stopped(&self.clock, &policy, stop, should_retry, load).await;
+        row.ok().flatten()
+    }
+
+    /// Loads the bounds of the partition; retries while the log is unavailable. Returns `None` if
+    /// `stop` is cancelled first or the log is closed.
+    async fn load_bounds(&self, stop: &CancellationToken) -> Result<Option<Bounds>, FollowError> {
+        let policy = self.retry_policy();
+        let should_retry = |error: &LogError| {
+            let should_retry = *error != LogError::Closed && error.is_transient();
+            if should_retry {
+                self.health.not_ready(error.to_string());
+            }
+            should_retry
+        };
+        let load = || self.updates.bounds(self.partition);
+        match retry_until_stopped(&self.clock, &policy, stop, should_retry, load).await {
+            Ok(bounds) => Ok(bounds),
+            Err(LogError::Closed) => Ok(None),
+            Err(source) => Err(self.follow_error(source)),
+        }
+    }
+
+    /// Loads the progress row, which may not exist yet.
+    async fn load_progress(&self) -> Result<Option<PartitionProgress>, ProgressUnavailable> {
+        let rows = clock::timeout(&self.clock, CALL_TIMEOUT, self.bars.partition_progress()).await;
+        let rows = rows.map_err(|_| ProgressUnavailable)?;
+        let mut rows = rows.map_err(|_| ProgressUnavailable)?.into_iter();
+        Ok(rows.find(|row| row.partition == self.partition))
+    }
+
+    /// Loads the progress row after a delay; `None` if it does not exist or the store does not
+    /// return it.
+    async fn load_progress_after(&self, delay: Duration) -> Option<PartitionProgress> {
+        self.clock.sleep(delay).await;
+        self.load_progress().await.ok().flatten()
+    }
+
+    /// Sets the hub's durable position. Missed updates are in the store once the partition's owner
+    /// has committed after it announced them; from then on nothing is unknown.
+    fn apply_progress(&self, state: &mut ReadState, row: &PartitionProgress) {
+        let durable = Position {
+            epoch: row.epoch,
+            offset: row.next_offset,
+        };
+        self.hub.set_durable(self.partition, durable);
+        let is_same_epoch = row.updates_position.epoch == self.updates.epoch();
+        let stored_offset = is_same_epoch.then_some(row.updates_position.offset);
+        if state
+            .missed_before
+            .is_some_and(|offset| stored_offset >= Some(offset))
+        {
+            state.missed_before = None;
+            self.hub.require_snapshots(self.partition);
+        }
+    }
+
+    /// Reads the next updates and applies them to the hub.
+    async fn read_updates(
+        &self,
+        state: &mut ReadState,
+        retry_timer: &mut RetryTimer,
+    ) -> Result<(), FollowError> {
+        let fetch = self
+            .updates
+            .fetch(self.partition, state.next_offset, FETCH_BYTES);
+        let batch = match clock::timeout(&self.clock, CALL_TIMEOUT, fetch).await {
+            Ok(Ok(batch)) => batch,
+            Ok(Err(LogError::OutOfRange { first, .. })) => {
+                self.skip_expired_updates(state, first);
+                return Ok(());
+            }
+            Ok(Err(source)) if !source.is_transient() && source != LogError::Closed => {
+                return Err(self.follow_error(source));
+            }
+            Ok(Err(error)) => {
+                self.record_failure(retry_timer, &error);
+                return Ok(());
+            }
+            Err(elapsed) => {
+                self.record_failure(retry_timer, &elapsed);
+                return Ok(());
+            }
+        };
+        retry_timer.record_success();
+        state.next_offset = batch.next_offset;
+        for record in batch.records {
+            let key = std::str::from_utf8(&record.key).ok();
+            let instrument = key.and_then(|key| key.parse::<Instrument>().ok());
+            match (instrument, schemas::decode_bar_update(&record.value)) {
+                (Some(instrument), Ok(rows)) => {
+                    let hub = &self.hub;
+                    hub.apply_update(self.partition, record.offset, &instrument, rows);
+                }
+                _ => {
+                    let (partition, offset) = (self.partition, record.offset);
+                    tracing::error!(partition, offset, "a record of bar-updates does not decode");
+                    self.skip_updates(state, offset + 1);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails if the topic was recreated since the hub was: the offsets of a new topic would be
+    /// mistaken for those of the old one. Other errors of the check are ignored, because reading
+    /// reports them.
+    async fn check_epoch_after(&self, delay: Duration) -> Result<(), FollowError> {
+        self.clock.sleep(delay).await;
+        let checked = clock::timeout(&self.clock, CALL_TIMEOUT, self.updates.check_epoch()).await;
+        match checked {
+            Ok(Err(source @ LogError::Recreated { .. })) => Err(self.follow_error(source)),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Delays the next attempt to read.
+    fn record_failure(&self, retry_timer: &mut RetryTimer, reason: &impl Display) {
+        tracing::debug!(partition = self.partition, %reason, "reading bar-updates failed; retrying");
+        retry_timer.record_failure(&self.clock);
+    }
+
+    /// Returns the policy of retries, with a seed of its own so that partitions and pods do not
+    /// retry at the same times.
+    fn retry_policy(&self) -> RetryPolicy {
+        let seed = self.clock.monotonic_ns() ^ u64::from(self.partition);
+        RetryPolicy::new(FIRST_BACKOFF, MAX_BACKOFF).seeded(seed)
+    }
+
+    /// Continues at the first offset that the topic still holds.
+    fn skip_expired_updates(&self, state: &mut ReadState, first_offset: u64) {
+        tracing::warn!(
+            partition = self.partition,
+            "bar-updates no longer holds the next updates; they are skipped"
+        );
+        self.skip_updates(state, first_offset);
+    }
+
+    /// Continues at `offset` without the updates before it.
+    fn skip_updates(&self, state: &mut ReadState, offset: u64) {
+        let reason = "updates were missed; waiting until the store holds them";
+        self.health.not_ready(reason);
+        self.hub.restart_at(self.partition, offset);
+        state.next_offset = offset;
+        state.missed_before = Some(offset);
+    }
+
+    const fn follow_error(&self, source: LogError) -> FollowError {
+        FollowError::new(self.partition, source)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clock::{ManualClock, SystemClock};
+use eventlog::{MemoryLog, NewRecord};
+use host::Health;
+use market::{Bar, BarRow, Interval, Trade, Venue, VenueSettings};
+use store::{
+    BarKey, BarQuery, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange, IdRangeQuery,
+    IdRanges, IdSetKey, IdSetRow, MemoryHotStore, PartitionState, SqliteTickStore, StoreError,
+    SymbolQuery, SymbolRow, Transaction, VenueRow,
+};
+
+use super::*;
+use crate::hub::{ChannelName, HubLimits};
+
+/// A reader that responds until it is frozen, and then never again.
+#[derive(Clone, Default)]
+struct FreezableReader(Arc<AtomicBool>);
+
+impl FreezableReader {
+    async fn respond<T>(&self, value: T) -> Result<T, StoreError> {
+        match self.0.load(Ordering::Relaxed) {
+            true => pending().await,
+            false => Ok(value),
+        }
+    }
+}
+
+impl BarReader for FreezableReader {
+    async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
+        self.respond(Vec::new()).await
+    }
+
+    async fn bars(&self, _: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
+        self.respond(Vec::new()).await
+    }
+
+    async fn bar_range(&self, _: &BarQuery) -> Result<Vec<BarRow>, StoreError> {
+        self.respond(Vec::new()).await
+    }
+
+    async fn id_sets(&self, _: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
+        pending().await
+    }
+
+    async fn id_ranges(&self, _: &IdRangeQuery) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
+        self.respond(Vec::new()).await
+    }
+
+    async fn symbol(&self, _: &Instrument) -> Result<Option<SymbolRow>, StoreError> {
+        self.respond(None).await
+    }
+
+    async fn symbols(&self, _: &SymbolQuery) -> Result<Vec<SymbolRow>, StoreError> {
+        self.respond(Vec::new()).await
+    }
+
+    async fn venue_settings(&self, _: &Venue, _: u32) -> Result<Option<VenueSettings>, StoreError> {
+        self.respond(None).await
+    }
+
+    async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {
+        self.respond(Vec::new()).await
+    }
+
+    async fn excluded_ranges(
+        &self,
+        _: u32,
+        _: u64,
+        _: u64,
+        _: u64,
+    ) -> Result<Vec<ExcludedRange>, StoreError> {
+        self.respond(Vec::new()).await
+    }
+
+    async fn dirty_minutes(&self, _: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
+        self.respond(Vec::new()).await
+    }
+
+    async fn topic_epoch(&self, _: &str, _: &str) -> Result<Option<u64>, StoreError> {
+        self.respond(None).await
+    }
+}
+
+/// A store whose reader freezes, and whose writes never end.
+#[derive(Clone, Default)]
+struct FreezableStore(FreezableReader);
+
+impl BarStore for FreezableStore {
+    type Reader = FreezableReader;
+    type Snapshot = FreezableReader;
+
+    fn reader(&self) -> &FreezableReader {
+        &self.0
+    }
+
+    async fn load_partition(&self, _: u32, _: u64) -> Result<PartitionState, StoreError> {
+        pending().await
+    }
+
+    async fn register_topic(&self, _: &str, _: &str) -> Result<u64, StoreError> {
+        pending().await
+    }
+
+    async fn commit(&self, _: &Transaction) -> Result<CommitOutcome, StoreError> {
+        pending().await
+    }
+
+    async fn snapshot(&self) -> Result<FreezableReader, StoreError> {
+        pending().await
+    }
+
+    async fn sync(&self) -> Result<(), StoreError> {
+        pending().await
+    }
+
+    async fn delete_expired(&self, _: i64, _: i64) -> Result<u64, StoreError> {
+        pending().await
+    }
+}
+
+struct TestBackend;
+
+impl Backend for TestBackend {
+    type Trades = MemoryLog;
+    type Updates = MemoryLog;
+    type DeadLetters = MemoryLog;
+    type Bars = FreezableStore;
+    type Ticks = SqliteTickStore;
+    type Hot = MemoryHotStore;
+    type Clock = SystemClock;
+}
+
+fn update_record(offset: u64) -> NewRecord {
+    let trade = Trade {
+        time_ns: 0,
+        price: market::Decimal::new(1, 0).unwrap(),
+        quantity: None,
+        side: None,
+        id: None,
+        scope: None,
+        sender: None,
+    };
+    let through = Position { epoch: 1, offset };
+    let row = BarRow {
+        window: Interval::M1.window_containing(0),
+        bar: Bar::from_trade(&trade, through, 0),
+        closed: false,
+        revision: 0,
+        through,
+    };
+    NewRecord {
+        key: b"demo:A".to_vec().into(),
+        value: schemas::encode_bar_update([row].iter()).into(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn live_bars_continue_while_the_store_hangs() {
+    let (bars, health) = (FreezableStore::default(), Health::default());
+    let updates = MemoryLog::new(1, 1, 1 << 20, ManualClock::new(0));
+    let hub = Hub::new(1, 1, HubLimits::default());
+    let follower: Follower<TestBackend> = Follower {
+        partition: 0,
+        updates: updates.clone(),
+        bars: bars.clone(),
+        clock: SystemClock,
+        hub: hub.clone(),
+        health: health.register("hub-0"),
+    };
+    let stop = CancellationToken::new();
+    let following = tokio::spawn({
+        let stop = stop.clone();
+        async move { follower.run(stop).await }
+    });
+    let name = ChannelName {
+        instrument: "demo:A".parse().unwrap(),
+        interval: Interval::M1,
+    };
+    let newest = || {
+        let rows = hub.bars(&name.instrument, name.interval);
+        rows.first().map(|row| row.through.offset)
+    };
+    SystemClock.sleep(Duration::from_millis(500)).await;
+    assert!(health.readiness().is_ready());
+    bars.0.0.store(true, Ordering::Relaxed);
+    for offset in 0..40 {
+        updates
+            .append(0, vec![update_record(offset)])
+            .await
+            .unwrap();
+        SystemClock.sleep(Duration::from_millis(100)).await;
+        assert_eq!(newest(), Some(offset));
+    }
+    let begin_ns = SystemClock.monotonic_ns();
+    stop.cancel();
+    following.await.unwrap().unwrap();
+    assert_eq!(SystemClock.monotonic_ns(), begin_ns);
+}

@@ -1,0 +1,106 @@
+//! The headers of a body: its media type and its Idempotency-Key.
+
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use schemas::TradesBatch;
+
+use super::compact::read_compact;
+use super::json::{read_json, read_ndjson};
+use super::msgpack::read_msgpack;
+use super::submission::Submission;
+use crate::problem::{ErrorCode, Problem};
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// The longest Idempotency-Key, in bytes.
+const MAX_KEY_BYTES: usize = 255;
+
+/// The media types in which trades may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MediaType {
+    /// One object, or an array of them.
+    Json,
+    /// One object per line.
+    NdJson,
+    /// One map, or an array of them.
+    MessagePack,
+    /// A [`TradesBatch`].
+    Compact,
+}
+
+impl MediaType {
+    const ALL: [Self; 4] = [Self::Json, Self::NdJson, Self::MessagePack, Self::Compact];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::NdJson => "application/x-ndjson",
+            Self::MessagePack => "application/msgpack",
+            Self::Compact => TradesBatch::CONTENT_TYPE,
+        }
+    }
+
+    /// Returns the media type that the headers name.
+    ///
+    /// # Errors
+    /// A [`Problem`] if trades cannot be sent in it, or if the body is compressed.
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Self, Problem> {
+        if let Some(encoding) = headers.get(CONTENT_ENCODING)
+            && encoding != "identity"
+        {
+            let detail = "compressed bodies are not read";
+            return Err(Problem::new(ErrorCode::UnsupportedMediaType, detail)
+                .field("Content-Encoding")
+                .accepted("identity"));
+        }
+        let given = headers.get(CONTENT_TYPE);
+        let given = given.and_then(|given| given.to_str().ok()).unwrap_or("");
+        let essence = given.split(';').next().unwrap_or("").trim();
+        let media_type = Self::ALL
+            .into_iter()
+            .find(|media_type| media_type.name().eq_ignore_ascii_case(essence));
+        media_type.ok_or_else(|| {
+            let shown: String = essence.chars().take(64).collect();
+            let detail = match shown.as_str() {
+                "" => "the content type is missing".to_owned(),
+                shown => format!("{shown:?} is not a content type of trades"),
+            };
+            Problem::new(ErrorCode::UnsupportedMediaType, detail)
+                .field("Content-Type")
+                .accepted(Self::ALL.map(Self::name).join(", "))
+        })
+    }
+
+    /// Reads a body of this media type.
+    ///
+    /// # Errors
+    /// A [`Problem`] if the body as a whole cannot be read.
+    pub(crate) fn read(self, body: &[u8], sender: Option<[u8; 16]>) -> Result<Submission, Problem> {
+        match self {
+            Self::Json => read_json(body, sender),
+            Self::NdJson => Ok(read_ndjson(body, sender)),
+            Self::MessagePack => read_msgpack(body, sender),
+            Self::Compact => read_compact(body, sender),
+        }
+    }
+}
+
+/// Returns a digest of the request's Idempotency-Key; `None` if it has none.
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<[u8; 16]>, Problem> {
+    let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
+    let is_visible = key.as_bytes().iter().all(u8::is_ascii_graphic);
+    if key.is_empty() || key.len() > MAX_KEY_BYTES || !is_visible {
+        return Err(Problem::invalid_parameter(
+            "Idempotency-Key",
+            "the key is empty, too long or not visible ASCII",
+            format!("1 to {MAX_KEY_BYTES} visible ASCII characters"),
+        ));
+    }
+    let digest = blake3::hash(key.as_bytes());
+    let (half, _) = digest
+        .as_bytes()
+        .split_first_chunk()
+        .expect("a digest has 32 bytes");
+    Ok(Some(*half))
+}

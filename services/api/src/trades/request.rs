@@ -1,0 +1,86 @@
+//! The parameters of a request for trades.
+
+use axum::http::Uri;
+use market::{Decimal, EdgeTrade, Position, TradeId};
+use serde::{Deserialize, Serialize};
+use store::Tick;
+
+use crate::cursor::{CursorKind, decode_cursor};
+use crate::params::{END_OF_TIME_NS, Params};
+use crate::problem::Problem;
+
+const PARAMETERS: &[&str] = &["start", "end", "limit", "cursor"];
+
+/// A request for the trades in `[start_ns, end_ns)`.
+pub(super) struct TradeRequest {
+    /// `None` requests the newest trades.
+    pub(super) start_ns: Option<i64>,
+    pub(super) end_ns: i64,
+    /// Only trades after this one.
+    pub(super) after: Option<EdgeTrade>,
+    pub(super) limit: usize,
+}
+
+/// The position of a cursor: the last trade of a page.
+#[derive(Serialize, Deserialize)]
+pub(super) struct LastTrade {
+    time_ns: i64,
+    id: Option<String>,
+    scope: Option<String>,
+    epoch: u64,
+    offset: u64,
+}
+
+impl TradeRequest {
+    /// Reads the query.
+    ///
+    /// # Errors
+    /// A [`Problem`] that names the parameter at fault.
+    pub(super) fn read(uri: &Uri) -> Result<Self, Problem> {
+        let params = Params::read(uri, PARAMETERS)?;
+        let (start_ns, end_ns) = params.start_and_end()?;
+        let after = match params.text("cursor") {
+            Some(text) => Some(LastTrade::into_edge(decode_cursor(
+                CursorKind::Trades,
+                text,
+            )?)?),
+            None => None,
+        };
+        Ok(Self {
+            start_ns: after.as_ref().map(|edge| edge.time_ns).or(start_ns),
+            end_ns: end_ns.unwrap_or(END_OF_TIME_NS),
+            after,
+            limit: params.limit()? as usize,
+        })
+    }
+}
+
+impl LastTrade {
+    pub(super) fn from_tick(tick: &Tick) -> Self {
+        Self {
+            time_ns: tick.trade.time_ns,
+            id: tick.trade.id.as_ref().map(TradeId::to_string),
+            scope: tick.trade.scope.as_deref().map(ToOwned::to_owned),
+            epoch: tick.position.epoch,
+            offset: tick.position.offset,
+        }
+    }
+
+    /// Returns the trade as an edge, which has the order of trades. Its price does not matter.
+    fn into_edge(self) -> Result<EdgeTrade, Problem> {
+        let id = self.id.as_deref().map(TradeId::parse).transpose();
+        let id = id.map_err(|error| {
+            Problem::invalid_parameter("cursor", format!("cursor: its id {error}"), "a next_cursor")
+        })?;
+        Ok(EdgeTrade {
+            time_ns: self.time_ns,
+            id,
+            scope: self.scope.map(Into::into),
+            position: Position {
+                epoch: self.epoch,
+                offset: self.offset,
+            },
+            price: Decimal::ZERO,
+        })
+    }
+}

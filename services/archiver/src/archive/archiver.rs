@@ -1,0 +1,105 @@
+//! The archiver of one partition.
+
+use backend::Backend;
+use clock::Clock;
+use eventlog::LogError;
+use host::HealthComponent;
+use tokio_util::sync::CancellationToken;
+
+use super::policy::BlockPolicy;
+use super::session::ReadOutcome;
+use crate::error::ArchiverError;
+use crate::metrics::Metrics;
+
+/// The archiver of one partition: it reads the log, groups trades, edits and cancels into blocks,
+/// and writes these to the tick store.
+pub struct Archiver<B: Backend> {
+    /// The partition of `trades`.
+    pub partition: u32,
+    /// The topic `trades`.
+    pub trades: B::Trades,
+    /// The store that ticks are written to.
+    pub ticks: B::Ticks,
+    /// The clock.
+    pub clock: B::Clock,
+    /// When blocks end, and the limits of calls.
+    pub policy: BlockPolicy,
+    /// The metrics of this partition.
+    pub metrics: Metrics,
+    /// Where the archiver reports whether it is ready.
+    pub health: HealthComponent,
+}
+
+impl<B: Backend> Archiver<B> {
+    /// Archives the partition until `stop` is cancelled, then writes what it has read by then.
+    ///
+    /// # Errors
+    /// [`ArchiverError`], if no retry can help.
+    pub async fn run(&self, stop: CancellationToken) -> Result<(), ArchiverError> {
+        while self.run_session(&stop).await? == ReadOutcome::OutOfRange {}
+        Ok(())
+    }
+
+    /// Archives everything below the offset `end`, then returns. Only for a log that no other
+    /// process writes.
+    ///
+    /// # Errors
+    /// [`ArchiverError`], if no retry can help.
+    pub async fn catch_up(&self, end: u64) -> Result<(), ArchiverError> {
+        let stop = CancellationToken::new();
+        let Some(mut session) = self.start_session(&stop).await? else {
+            return Ok(());
+        };
+        while session.pending.next_offset() < end {
+            match self.read(&mut session, &stop).await? {
+                ReadOutcome::Continue => session.retry_timer.wait(&self.clock).await,
+                ReadOutcome::Stopped => break,
+                ReadOutcome::OutOfRange => match self.start_session(&stop).await? {
+                    Some(next) => session = next,
+                    None => break,
+                },
+            }
+        }
+        self.write(&mut session.pending, &stop).await?;
+        Ok(())
+    }
+
+    /// Archives from the stored position on.
+    async fn run_session(&self, stop: &CancellationToken) -> Result<ReadOutcome, ArchiverError> {
+        let Some(mut session) = self.start_session(stop).await? else {
+            return Ok(ReadOutcome::Stopped);
+        };
+        self.health.ready();
+        loop {
+            let until_due = session.pending.time_until_due(&self.clock, &self.policy);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = self.clock.sleep(until_due), if !session.pending.is_empty() => {
+                    if !self.write(&mut session.pending, stop).await? {
+                        return Ok(ReadOutcome::Stopped);
+                    }
+                }
+                waited = self.wait_for_records(&session) => {
+                    let outcome = match waited {
+                        Ok(()) => self.read(&mut session, stop).await?,
+                        Err(LogError::Closed) => break,
+                        Err(error) => self.handle_log_error(&mut session, error, stop).await?,
+                    };
+                    if outcome != ReadOutcome::Continue {
+                        return Ok(outcome);
+                    }
+                }
+            }
+        }
+        self.write(&mut session.pending, stop).await?;
+        Ok(ReadOutcome::Stopped)
+    }
+
+    pub(super) const fn log_error(&self, source: LogError) -> ArchiverError {
+        ArchiverError::Log {
+            partition: self.partition,
+            source,
+        }
+    }
+}

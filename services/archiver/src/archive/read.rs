@@ -1,0 +1,118 @@
+//! Reading the log.
+
+use std::fmt::Display;
+
+use backend::Backend;
+use eventlog::{Log, LogError};
+use tokio_util::sync::CancellationToken;
+
+use super::archiver::Archiver;
+use super::session::{ReadOutcome, Session};
+use crate::error::ArchiverError;
+
+impl<B: Backend> Archiver<B> {
+    /// Waits until the log holds the next record. If the last attempt failed, waits before that
+    /// until another one is due.
+    pub(super) async fn wait_for_records(&self, session: &Session) -> Result<(), LogError> {
+        let next_offset = session.pending.next_offset();
+        if session.retry_timer.is_backing_off() {
+            session.retry_timer.wait(&self.clock).await;
+            // While there is nothing to read, nothing else would notice that the log is back.
+            let bounds = self.trades.bounds(self.partition).await?;
+            if bounds.end <= next_offset {
+                self.health.ready();
+            }
+        }
+        self.trades.wait(self.partition, next_offset).await
+    }
+
+    /// Fetches records, adds them to the blocks, and writes those that end or are due.
+    pub(super) async fn read(
+        &self,
+        session: &mut Session,
+        stop: &CancellationToken,
+    ) -> Result<ReadOutcome, ArchiverError> {
+        let Session {
+            pending,
+            retry_timer,
+        } = session;
+        let fetch = self.trades.fetch(
+            self.partition,
+            pending.next_offset(),
+            self.policy.fetch_bytes,
+        );
+        let batch = match clock::timeout(&self.clock, self.policy.call_timeout, fetch).await {
+            Ok(Ok(batch)) => batch,
+            Ok(Err(error)) => return self.handle_log_error(session, error, stop).await,
+            Err(elapsed) => {
+                self.back_off(session, &elapsed);
+                return Ok(ReadOutcome::Continue);
+            }
+        };
+        if retry_timer.record_success() {
+            self.health.ready();
+        }
+        pending.start_delay_timer(&self.clock);
+        for record in &batch.records {
+            let block_ends = pending.push(record, &self.policy);
+            if block_ends && !self.write(pending, stop).await? {
+                return Ok(ReadOutcome::Stopped);
+            }
+        }
+        if pending.is_due(&self.clock, &self.policy) && !self.write(pending, stop).await? {
+            return Ok(ReadOutcome::Stopped);
+        }
+        Ok(ReadOutcome::Continue)
+    }
+
+    /// Decides how an error of the log changes the session.
+    ///
+    /// # Errors
+    /// The error itself, if no retry can mend it.
+    pub(super) async fn handle_log_error(
+        &self,
+        session: &mut Session,
+        error: LogError,
+        stop: &CancellationToken,
+    ) -> Result<ReadOutcome, ArchiverError> {
+        match error {
+            LogError::Closed => Ok(ReadOutcome::Stopped),
+            LogError::OutOfRange { .. } => {
+                self.end_session_out_of_range(session, &error, stop).await
+            }
+            error if error.is_transient() => {
+                self.back_off(session, &error);
+                Ok(ReadOutcome::Continue)
+            }
+            error => Err(self.log_error(error)),
+        }
+    }
+
+    /// Ends a session whose next record the log does not hold. If the log has dropped that
+    /// record, what was read before it is written. If it lies beyond the end, the log has lost
+    /// what was read, which is not written then.
+    async fn end_session_out_of_range(
+        &self,
+        session: &mut Session,
+        error: &LogError,
+        stop: &CancellationToken,
+    ) -> Result<ReadOutcome, ArchiverError> {
+        let pending = &mut session.pending;
+        let writes = error.is_below_retention() && !pending.is_empty();
+        if writes && !self.write(pending, stop).await? {
+            return Ok(ReadOutcome::Stopped);
+        }
+        self.back_off(session, error);
+        let wait = session.retry_timer.wait(&self.clock);
+        Ok(match stop.run_until_cancelled(wait).await {
+            Some(()) => ReadOutcome::OutOfRange,
+            None => ReadOutcome::Stopped,
+        })
+    }
+
+    /// Reports that the log does not answer, and lets the next attempt wait.
+    fn back_off(&self, session: &mut Session, reason: &impl Display) {
+        self.report_failure(reason);
+        session.retry_timer.record_failure(&self.clock);
+    }
+}

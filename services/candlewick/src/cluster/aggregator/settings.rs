@@ -1,0 +1,59 @@
+//! The settings of an aggregator.
+
+use clap::Args;
+use connect::{GroupArgs, GroupSettings, ProcessSettings, RedisArgs, defaults_in_help};
+use host::{ConfigErrors, ConfigReader};
+use store::RedisConfig;
+
+use crate::cluster::settings::{ServerArgs, ServerSettings};
+
+const DEFAULT_GROUP: &str = "candlewick-aggregator";
+const DEFAULT_PORT: u16 = 8081;
+
+/// Every flag is also a variable, `--timescaledb-url` being `CANDLEWICK_TIMESCALEDB_URL`, and a
+/// key of the file, `url` in `[timescaledb]`. Flags win over variables, variables over the file.
+#[derive(Debug, Default, Args)]
+#[command(mut_args = defaults_in_help(|reader| {
+    Self::default().read_from(reader);
+}))]
+pub(crate) struct AggregatorArgs {
+    #[command(flatten)]
+    servers: ServerArgs,
+    #[command(flatten)]
+    group: GroupArgs,
+    #[command(flatten)]
+    redis: RedisArgs,
+}
+
+/// What an aggregator is configured with.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(super) servers: ServerSettings,
+    pub(super) redis: Option<RedisConfig>,
+    pub(super) group: GroupSettings,
+}
+
+impl AggregatorArgs {
+    /// Reads every layer; all errors are found at once.
+    pub(super) fn read(self) -> Result<(ProcessSettings, Settings), ConfigErrors> {
+        let mut reader = self.servers.process.load_config()?;
+        let (process, settings) = self.read_from(&mut reader);
+        Ok((process, reader.finish_with(settings)?))
+    }
+
+    /// Reads the settings without checking that the file holds no others.
+    pub(crate) fn read_from(
+        self,
+        reader: &mut ConfigReader,
+    ) -> (ProcessSettings, Option<Settings>) {
+        let (process, servers) = self.servers.read(reader, DEFAULT_PORT);
+        let group = self.group.read(reader, DEFAULT_GROUP);
+        let redis = self.redis.read(reader);
+        let settings = servers.map(|servers| Settings {
+            servers,
+            redis,
+            group,
+        });
+        (process, settings)
+    }
+}

@@ -1,0 +1,54 @@
+//! The settings of a pod of the API.
+
+use clap::Args;
+use connect::{ProcessSettings, RedisArgs, defaults_in_help, ignore_all_but};
+use host::{ConfigErrors, ConfigReader};
+use store::RedisConfig;
+
+use crate::cluster::settings::{ServerArgs, ServerSettings};
+
+const DEFAULT_PORT: u16 = 8080;
+
+/// Every flag is also a variable, `--timescaledb-url` being `CANDLEWICK_TIMESCALEDB_URL`, and a
+/// key of the file, `url` in `[timescaledb]`. Flags win over variables, variables over the file.
+#[derive(Debug, Default, Args)]
+#[command(mut_args = defaults_in_help(|reader| {
+    Self::default().read_from(reader);
+}))]
+pub(crate) struct ApiArgs {
+    #[command(flatten)]
+    servers: ServerArgs,
+    #[command(flatten)]
+    redis: RedisArgs,
+}
+
+/// What a pod is configured with.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(super) servers: ServerSettings,
+    pub(super) redis: Option<RedisConfig>,
+}
+
+impl ApiArgs {
+    /// Reads every layer; all errors are found at once.
+    pub(super) fn read(self) -> Result<(ProcessSettings, Settings), ConfigErrors> {
+        let mut reader = self.servers.process.load_config()?;
+        ignore_all_but(
+            &mut reader,
+            &["kafka", "timescaledb", "clickhouse", "redis", "breaker"],
+        );
+        let (process, settings) = self.read_from(&mut reader);
+        Ok((process, reader.finish_with(settings)?))
+    }
+
+    /// Reads the settings without checking that the file holds no others.
+    pub(crate) fn read_from(
+        self,
+        reader: &mut ConfigReader,
+    ) -> (ProcessSettings, Option<Settings>) {
+        let (process, servers) = self.servers.read(reader, DEFAULT_PORT);
+        let redis = self.redis.read(reader);
+        let settings = servers.map(|servers| Settings { servers, redis });
+        (process, settings)
+    }
+}

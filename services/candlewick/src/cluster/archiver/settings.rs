@@ -1,0 +1,54 @@
+//! The settings of an archiver.
+
+use clap::Args;
+use connect::{GroupArgs, GroupSettings, ProcessSettings, defaults_in_help, ignore_all_but};
+use host::{ConfigErrors, ConfigReader};
+
+use crate::cluster::settings::{ServerArgs, ServerSettings};
+
+const DEFAULT_GROUP: &str = "candlewick-archiver";
+const DEFAULT_PORT: u16 = 8082;
+
+/// Every flag is also a variable, `--clickhouse-url` being `CANDLEWICK_CLICKHOUSE_URL`, and a
+/// key of the file, `url` in `[clickhouse]`. Flags win over variables, variables over the file.
+#[derive(Debug, Default, Args)]
+#[command(mut_args = defaults_in_help(|reader| {
+    Self::default().read_from(reader);
+}))]
+pub(crate) struct ArchiverArgs {
+    #[command(flatten)]
+    servers: ServerArgs,
+    #[command(flatten)]
+    group: GroupArgs,
+}
+
+/// What an archiver is configured with.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(super) servers: ServerSettings,
+    pub(super) group: GroupSettings,
+}
+
+impl ArchiverArgs {
+    /// Reads every layer; all errors are found at once.
+    pub(super) fn read(self) -> Result<(ProcessSettings, Settings), ConfigErrors> {
+        let mut reader = self.servers.process.load_config()?;
+        ignore_all_but(
+            &mut reader,
+            &["kafka", "timescaledb", "clickhouse", "breaker"],
+        );
+        let (process, settings) = self.read_from(&mut reader);
+        Ok((process, reader.finish_with(settings)?))
+    }
+
+    /// Reads the settings without checking that the file holds no others.
+    pub(crate) fn read_from(
+        self,
+        reader: &mut ConfigReader,
+    ) -> (ProcessSettings, Option<Settings>) {
+        let (process, servers) = self.servers.read(reader, DEFAULT_PORT);
+        let group = self.group.read(reader, DEFAULT_GROUP);
+        let settings = servers.map(|servers| Settings { servers, group });
+        (process, settings)
+    }
+}

@@ -1,0 +1,86 @@
+//! A partition whose next records the log has dropped: its task stays halted, and the other
+//! partitions continue.
+
+use std::fmt::Display;
+use std::future::Future;
+
+use host::HealthComponent;
+use metrics::{Gauge, describe_gauge, gauge};
+use tokio_util::sync::CancellationToken;
+
+const HALTED_METRIC: &str = "candlewick_partition_overrun";
+
+/// Runs the task of a partition to its end. If the log has dropped the next record of the
+/// partition, halts the partition until `stop` is cancelled and then succeeds. The component is
+/// withdrawn at the end, also if the task is dropped.
+///
+/// # Errors
+/// Any other error of the task.
+pub(super) async fn run_or_halt<E>(
+    partition: u32,
+    component: HealthComponent,
+    task: impl Future<Output = Result<(), E>>,
+    is_below_retention: impl Fn(&E) -> bool,
+    stop: &CancellationToken,
+) -> Result<(), E>
+where
+    E: Display,
+{
+    let component = WithdrawOnDrop(component);
+    match task.await {
+        Err(error) if is_below_retention(&error) => {
+            halt_partition(partition, &error, &component.0, stop).await;
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+/// Reports that a partition is halted, and waits until the partition is assigned to another
+/// member or the process stops. It does not continue after the gap: an operator has to decide
+/// on that.
+async fn halt_partition(
+    partition: u32,
+    error: &impl Display,
+    component: &HealthComponent,
+    stop: &CancellationToken,
+) {
+    describe_gauge!(
+        HALTED_METRIC,
+        "1 while a partition is stopped, because the log has dropped records that it had not \
+         passed."
+    );
+    let _raised = RaisedGauge::new(gauge!(HALTED_METRIC, "partition" => partition.to_string()));
+    let reason = format!(
+        "{error}: the log has dropped records that were still to be read, and this partition is \
+         stopped; docs/operations.md says what to do"
+    );
+    tracing::error!(partition, reason, "stopped");
+    component.not_ready(reason);
+    stop.cancelled().await;
+}
+
+/// Withdraws a component when the task that it belongs to ends, in whatever way.
+struct WithdrawOnDrop(HealthComponent);
+
+impl Drop for WithdrawOnDrop {
+    fn drop(&mut self) {
+        self.0.withdraw();
+    }
+}
+
+/// A gauge that is 1 until this is dropped, which may happen while the task waits.
+struct RaisedGauge(Gauge);
+
+impl RaisedGauge {
+    fn new(gauge: Gauge) -> Self {
+        gauge.set(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for RaisedGauge {
+    fn drop(&mut self) {
+        self.0.set(0.0);
+    }
+}

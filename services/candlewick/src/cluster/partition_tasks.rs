@@ -1,0 +1,162 @@
+//! The tasks of a process that work on partitions.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use clock::Clock;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// A task that works on a partition until its token is cancelled.
+pub(super) type PartitionTask = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
+
+/// Returns the task of a partition, which is given its token.
+pub(super) type StartPartition = Box<dyn Fn(u32, CancellationToken) -> PartitionTask + Send + Sync>;
+
+/// The partitions that this process works on, with a task for each.
+pub(super) struct PartitionTasks<C> {
+    clock: C,
+    start: StartPartition,
+    running: BTreeMap<u32, RunningTask>,
+    tasks: JoinSet<(u32, anyhow::Result<()>)>,
+}
+
+struct RunningTask {
+    stop: CancellationToken,
+    abort: AbortHandle,
+}
+
+impl<C: Clock> PartitionTasks<C> {
+    pub(super) fn new(clock: C, start: StartPartition) -> Self {
+        Self {
+            clock,
+            start,
+            running: BTreeMap::new(),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Returns the partitions that have a task, in ascending order.
+    pub(super) fn partitions(&self) -> Vec<u32> {
+        self.running.keys().copied().collect()
+    }
+
+    /// Starts the tasks of partitions. A partition that already has a task keeps it.
+    pub(super) fn start(&mut self, partitions: &[u32]) {
+        for &partition in partitions {
+            if self.running.contains_key(&partition) {
+                continue;
+            }
+            let stop = CancellationToken::new();
+            let task = (self.start)(partition, stop.clone());
+            let abort = self.tasks.spawn(async move { (partition, task.await) });
+            self.running.insert(partition, RunningTask { stop, abort });
+        }
+    }
+
+    /// Stops the tasks of partitions and waits until each has finished what it has begun. A task
+    /// that has not within `timeout` is aborted, so that the next owner of the partition does not
+    /// wait any longer. That owner may repeat work of the task, but the store accepts it from
+    /// only one of them.
+    ///
+    /// # Errors
+    /// If a task failed.
+    pub(super) async fn finish(
+        &mut self,
+        partitions: &[u32],
+        timeout: Duration,
+    ) -> anyhow::Result<()> {
+        for partition in partitions {
+            if let Some(running) = self.running.get(partition) {
+                running.stop.cancel();
+            }
+        }
+        let clock = self.clock.clone();
+        let joined = self.wait_until_ended(partitions);
+        if let Ok(result) = clock::timeout(&clock, timeout, joined).await {
+            return result;
+        }
+        let unfinished = partitions
+            .iter()
+            .filter(|one| self.running.contains_key(one));
+        let unfinished: Vec<u32> = unfinished.copied().collect();
+        tracing::warn!(
+            partitions = ?unfinished,
+            ?timeout,
+            "not finished in time: aborted; the next owner continues from the last commit"
+        );
+        self.abort(&unfinished).await;
+        Ok(())
+    }
+
+    /// Aborts the tasks of partitions that another member owns already.
+    pub(super) async fn abort(&mut self, partitions: &[u32]) {
+        for partition in partitions {
+            if let Some(running) = self.running.get(partition) {
+                running.abort.abort();
+            }
+        }
+        // They end at their next await point; whether they fail there does not matter any more.
+        let _ = self.wait_until_ended(partitions).await;
+    }
+
+    /// Finishes all tasks, as [`PartitionTasks::finish`] does.
+    ///
+    /// # Errors
+    /// If a task failed.
+    pub(super) async fn finish_all(&mut self, timeout: Duration) -> anyhow::Result<()> {
+        self.finish(&self.partitions(), timeout).await
+    }
+
+    /// Waits until a task ends although it was not stopped; for ever if none does.
+    pub(super) async fn next_failure(&mut self) -> anyhow::Error {
+        loop {
+            let Some(joined) = self.tasks.join_next().await else {
+                return std::future::pending().await;
+            };
+            match joined {
+                Ok((partition, result)) => {
+                    self.running.remove(&partition);
+                    return match result {
+                        Ok(()) => anyhow!("the work on partition {partition} ended early"),
+                        Err(error) => error,
+                    };
+                }
+                Err(error) if error.is_cancelled() => {}
+                Err(error) => return anyhow!(error).context("the work on a partition panicked"),
+            }
+        }
+    }
+
+    /// Waits until none of the partitions has a task. Returns the first failure.
+    async fn wait_until_ended(&mut self, partitions: &[u32]) -> anyhow::Result<()> {
+        let mut first_failure = Ok(());
+        while partitions.iter().any(|one| self.running.contains_key(one)) {
+            let Some(joined) = self.tasks.join_next_with_id().await else {
+                self.running.clear();
+                break;
+            };
+            let result = match joined {
+                Ok((_, (partition, result))) => {
+                    self.running.remove(&partition);
+                    result
+                }
+                Err(error) => {
+                    self.running.retain(|_, task| task.abort.id() != error.id());
+                    match error.is_cancelled() {
+                        true => Ok(()),
+                        false => Err(error).context("the work on a partition panicked"),
+                    }
+                }
+            };
+            first_failure = first_failure.and(result);
+        }
+        first_failure
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! The newest prices in Redis, if one is configured.
+
+use clock::SystemClock;
+use host::HealthComponent;
+use market::Instrument;
+use store::{Guarded, HotStore, NewestPrice, RedisHotStore, StoreError};
+
+/// The store of the newest prices: Redis, or none.
+#[derive(Clone)]
+pub(super) enum OptionalRedis {
+    /// A Redis, and the component that reports whether it answers.
+    Configured(Guarded<RedisHotStore, SystemClock>, HealthComponent),
+    /// No Redis is configured: prices are not stored.
+    Disabled,
+}
+
+impl OptionalRedis {
+    /// Pings Redis and reports the outcome. Its circuit breaker would report an outage late or
+    /// never: an aggregator makes no calls to it that return, and a pod only makes one when a
+    /// client requests a price.
+    pub(super) async fn probe(&self) {
+        let Self::Configured(store, health) = self else {
+            return;
+        };
+        match store.ping().await {
+            Ok(()) => health.ready(),
+            Err(error) => health.degraded(error.to_string()),
+        }
+    }
+}
+
+impl HotStore for OptionalRedis {
+    fn queue_prices(&self, prices: Vec<NewestPrice>) {
+        if let Self::Configured(store, _) = self {
+            store.queue_prices(prices);
+        }
+    }
+
+    async fn newest_price(
+        &self,
+        instrument: &Instrument,
+    ) -> Result<Option<NewestPrice>, StoreError> {
+        match self {
+            Self::Configured(store, _) => store.newest_price(instrument).await,
+            Self::Disabled => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clock::{Breaker, BreakerPolicy, Guard};
+    use host::{DependencyHealth, Health};
+    use store::RedisConfig;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_redis_that_is_away_is_reported_and_leaves_the_process_ready() {
+        let health = Health::default();
+        let component = health.register("redis");
+        let optional = DependencyHealth::Optional(component.clone());
+        let breaker = Breaker::new(
+            "redis",
+            BreakerPolicy::default(),
+            SystemClock,
+            move |outage| optional.report(outage),
+        );
+        let guard = Guard::new("redis", SystemClock, Duration::from_secs(8), breaker);
+        // No server listens there.
+        let config = RedisConfig {
+            url: "redis://127.0.0.1:9".to_owned(),
+            ..RedisConfig::default()
+        };
+        let store = RedisHotStore::open(&config).unwrap();
+        let redis = OptionalRedis::Configured(Guarded::new(store, guard), component);
+        assert_eq!(health.readiness().components[0].reason, None);
+        redis.probe().await;
+        let report = health.readiness();
+        assert!(report.is_ready());
+        let reason = report.components[0].reason.as_deref().unwrap();
+        assert!(reason.contains("redis://127.0.0.1:9"), "{reason}");
+    }
+}

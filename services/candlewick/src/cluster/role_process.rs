@@ -1,0 +1,132 @@
+//! The process around a role: logs, metrics, probes, signals.
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::api::{DeferredRouter, Operations};
+use clock::SystemClock;
+use connect::ProcessSettings;
+use host::{Health, MetricsHandle, Stage, Supervisor};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::process::{VERSION, bind_listener, build_runtime, install_metrics};
+
+/// How long a shutdown may take; Kubernetes waits 30 s before it kills the process.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// A process that listens and has no role yet.
+pub(super) struct RoleProcess {
+    pub(super) metrics: MetricsHandle,
+    pub(super) supervisor: Supervisor<SystemClock>,
+    health: Health,
+    role: &'static str,
+    listener: TcpListener,
+}
+
+/// Runs a process until a signal stops it; `start` starts its role.
+pub(super) fn run_role_process(
+    settings: &ProcessSettings,
+    role: &'static str,
+    start: impl FnOnce(RoleProcess) -> Supervisor<SystemClock>,
+) -> anyhow::Result<ExitCode> {
+    host::start_telemetry(&settings.log, settings.log_format)?;
+    let runtime = build_runtime()?;
+    let outcome = runtime.block_on(async {
+        let process = RoleProcess::new(settings, role).await?;
+        let supervisor = start(process);
+        anyhow::Ok(supervisor.run_until_signal(SHUTDOWN_TIMEOUT).await?)
+    })?;
+    outcome.exit()
+}
+
+impl RoleProcess {
+    async fn new(settings: &ProcessSettings, role: &'static str) -> anyhow::Result<Self> {
+        let metrics = install_metrics()?;
+        kafka::describe_metrics();
+        let listener = bind_listener(settings.listen).await?;
+        let health = Health::default();
+        let mut supervisor = Supervisor::new(SystemClock, health.clone());
+        let maintained = metrics.clone();
+        supervisor.spawn(Stage::Observe, "metrics", move |stop| async move {
+            maintained.run_maintenance(SystemClock, stop).await;
+            Ok(())
+        });
+        Ok(Self {
+            health,
+            metrics,
+            supervisor,
+            role,
+            listener,
+        })
+    }
+
+    /// Runs the role as a task, and answers probes and scrapes until it has ended.
+    pub(super) fn serve_probes<T>(
+        mut self,
+        run_role: impl FnOnce(Health, CancellationToken) -> T,
+    ) -> Supervisor<SystemClock>
+    where
+        T: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        self.print_addresses(&[]);
+        let router = ::api::operations_router(self.operations());
+        let health = self.health.clone();
+        self.supervisor
+            .spawn(Stage::Process, self.role, move |stop| {
+                run_role(health, stop)
+            });
+        let listener = self.listener;
+        self.supervisor
+            .spawn(Stage::Observe, "probes", move |stop| async move {
+                ::api::serve(listener, router, stop).await;
+                Ok(())
+            });
+        self.supervisor
+    }
+
+    /// Runs the role as a task. Answers probes and scrapes at once, and all other requests as
+    /// soon as `deferred` has a router. The listener stops before the role.
+    pub(super) fn serve_api<T>(
+        mut self,
+        deferred: DeferredRouter,
+        run_role: impl FnOnce(Health, CancellationToken) -> T,
+    ) -> Supervisor<SystemClock>
+    where
+        T: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        self.print_addresses(&[("symbols", "/api/v1/symbols"), ("stream", "/api/v1/stream")]);
+        let router = ::api::starting_router(self.operations(), deferred);
+        let health = self.health.clone();
+        self.supervisor
+            .spawn(Stage::Process, self.role, move |stop| {
+                run_role(health, stop)
+            });
+        let listener = self.listener;
+        self.supervisor
+            .spawn(Stage::Intake, "listener", move |stop| async move {
+                ::api::serve(listener, router, stop).await;
+                Ok(())
+            });
+        self.supervisor
+    }
+
+    fn operations(&self) -> Operations {
+        let metrics = self.metrics.clone();
+        Operations::new(self.health.clone(), Arc::new(move || metrics.render()))
+    }
+
+    /// Prints the addresses that this process serves: those given and those of every process.
+    fn print_addresses(&self, paths: &[(&str, &str)]) {
+        let Ok(address) = self.listener.local_addr() else {
+            return;
+        };
+        println!("candlewick {VERSION} {} is up", self.role);
+        let common_paths = [("health", "/readyz"), ("metrics", "/metrics")];
+        for (label, path) in paths.iter().chain(&common_paths) {
+            println!("  {label:<8} http://{address}{path}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The settings that all roles of a cluster have.
+
+use clap::Args;
+use connect::{
+    BreakerArgs, BreakerSettings, ClickHouseArgs, KafkaArgs, ProcessArgs, ProcessSettings,
+    TimescaleArgs, TopicNameArgs, TopicNames,
+};
+use host::ConfigReader;
+use kafka::KafkaConfig;
+use store::{ClickHouseConfig, TimescaleConfig};
+
+/// The flags of the process and of the servers that every role uses.
+#[derive(Debug, Default, Args)]
+pub(super) struct ServerArgs {
+    #[command(flatten)]
+    pub(super) process: ProcessArgs,
+    #[command(flatten)]
+    kafka: KafkaArgs,
+    #[command(flatten)]
+    topics: TopicNameArgs,
+    #[command(flatten)]
+    timescaledb: TimescaleArgs,
+    #[command(flatten)]
+    clickhouse: ClickHouseArgs,
+    #[command(flatten)]
+    breaker: BreakerArgs,
+}
+
+/// How the servers that every role uses are reached.
+#[derive(Debug)]
+pub(crate) struct ServerSettings {
+    pub(super) kafka: KafkaConfig,
+    pub(super) topics: TopicNames,
+    pub(super) timescaledb: TimescaleConfig,
+    pub(super) clickhouse: ClickHouseConfig,
+    pub(super) breaker: BreakerSettings,
+}
+
+impl ServerArgs {
+    /// Reads every layer; `default_port` is the default port of the process. Returns `None` for the
+    /// servers if a required setting is missing; errors are collected in `reader`.
+    pub(super) fn read(
+        self,
+        reader: &mut ConfigReader,
+        default_port: u16,
+    ) -> (ProcessSettings, Option<ServerSettings>) {
+        let process = self.process.read(reader, default_port);
+        let breaker = self.breaker.read(reader);
+        let kafka = self.kafka.read(reader);
+        let topics = self.topics.read(reader);
+        let timescaledb = self.timescaledb.read(reader);
+        let clickhouse = self.clickhouse.read(reader);
+        let stores = timescaledb.zip(clickhouse);
+        let servers = stores.map(|(timescaledb, clickhouse)| ServerSettings {
+            kafka,
+            topics,
+            timescaledb,
+            clickhouse,
+            breaker,
+        });
+        (process, servers)
+    }
+}

@@ -1,0 +1,103 @@
+//! Ends a process whose log cannot be written, with the reason, so that what restarts the process
+//! or the operator who is alarmed can act on it.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use clock::Clock;
+use connect::Folder;
+use eventlog::EmbeddedLog;
+use tokio_util::sync::CancellationToken;
+
+/// The time between two checks.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long commits may fail one after the other. A full disk may be given room meanwhile.
+const MAX_FAILING_TIME: Duration = Duration::from_secs(20);
+
+/// Checks the logs of a folder until `stop` is cancelled.
+///
+/// # Errors
+/// If one has failed for too long or permanently, with its file and the reason.
+pub(super) async fn watch_logs<C: Clock>(
+    folder: Folder,
+    clock: C,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let mut logs = [folder.trades, folder.dead_letters].map(|log| (log, FailureTimer::default()));
+    loop {
+        let sleep = clock.sleep(CHECK_INTERVAL);
+        if stop.run_until_cancelled(sleep).await.is_none() {
+            return Ok(());
+        }
+        for (log, timer) in &mut logs {
+            check_log(log, timer, clock.monotonic_ns())?;
+        }
+    }
+}
+
+fn check_log(log: &EmbeddedLog, timer: &mut FailureTimer, now_ns: u64) -> anyhow::Result<()> {
+    if let Some(reason) = log.failed_for_good() {
+        bail!("the log cannot be written: {reason}");
+    }
+    timer.check(log.failing_since_ns(), now_ns)
+}
+
+/// Measures how long a log has failed, by a clock that does not step.
+#[derive(Default)]
+struct FailureTimer {
+    /// Since when the log fails by its own clock, which may step, and when that was first seen on
+    /// the monotonic clock.
+    failure: Option<(i64, u64)>,
+}
+
+impl FailureTimer {
+    /// Takes since when the log fails and why, if it does.
+    ///
+    /// # Errors
+    /// If it has failed for [`MAX_FAILING_TIME`].
+    fn check(&mut self, failing: Option<(i64, String)>, now_ns: u64) -> anyhow::Result<()> {
+        let Some((since_ns, reason)) = failing else {
+            self.failure = None;
+            return Ok(());
+        };
+        let seen_ns = match self.failure {
+            Some((known_ns, seen_ns)) if known_ns == since_ns => seen_ns,
+            _ => now_ns,
+        };
+        self.failure = Some((since_ns, seen_ns));
+        let failing_for = Duration::from_nanos(now_ns.saturating_sub(seen_ns));
+        if failing_for < MAX_FAILING_TIME {
+            return Ok(());
+        }
+        let seconds = failing_for.as_secs();
+        bail!(
+            "the log could not be written for {seconds} s: {reason}; what was acknowledged is \
+             safe: make room or mend the disk, then start the process again"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND_NS: u64 = 1_000_000_000;
+
+    #[test]
+    fn only_failures_in_a_row_end_the_process() {
+        let failing = |since_ns| Some((since_ns, "trades.redb: no space".to_owned()));
+        let mut timer = FailureTimer::default();
+        for second in 0..20 {
+            timer.check(failing(7), second * SECOND_NS).unwrap();
+        }
+        timer.check(None, 20 * SECOND_NS).unwrap();
+        timer.check(failing(9), 21 * SECOND_NS).unwrap();
+        // The log has succeeded and failed again in between.
+        timer.check(failing(11), 40 * SECOND_NS).unwrap();
+        timer.check(failing(11), 59 * SECOND_NS).unwrap();
+        let error = timer.check(failing(11), 60 * SECOND_NS).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("for 20 s: trades.redb: no space"), "{text}");
+    }
+}

@@ -1,0 +1,16 @@
+//! How a role is put together, whatever it runs over.
+//!
+//! `standalone` and the processes of a cluster both build their workers, archivers, followers and
+//! API here. They differ in the [`Backend`](backend::Backend): which log, stores and clock.
+
+mod aggregator;
+mod api;
+mod archiver;
+mod follower;
+mod retention;
+
+pub(crate) use self::aggregator::WorkerFactory;
+pub(crate) use self::api::{ApiServices, BackendProducer, new_producer};
+pub(crate) use self::archiver::ArchiverFactory;
+pub(crate) use self::follower::FollowerFactory;
+pub(crate) use self::retention::Retention;

@@ -1,0 +1,105 @@
+//! A log whose appends are behind a timeout and a circuit breaker.
+
+use std::ops::Range;
+
+use clock::{Clock, Guard, GuardError};
+
+use crate::record::{Batch, Epoch, NewRecord, Offset, PartitionId};
+use crate::traits::{Bounds, Log, LogError};
+
+/// A topic whose appends are behind a timeout and a circuit breaker.
+///
+/// Reads are not guarded: a reader waits for records anyway, and no request waits for a reader.
+#[derive(Clone)]
+pub struct GuardedLog<L, C> {
+    log: L,
+    topic: &'static str,
+    guard: Guard<C>,
+}
+
+impl<L: Log, C: Clock> GuardedLog<L, C> {
+    /// Returns the log of `topic` behind `guard`. Topics of the same servers share a guard.
+    pub const fn new(log: L, topic: &'static str, guard: Guard<C>) -> Self {
+        Self { log, topic, guard }
+    }
+
+    /// Returns the log inside.
+    pub const fn log(&self) -> &L {
+        &self.log
+    }
+
+    /// Makes a small request if the breaker is not closed, so that the breaker closes once the
+    /// servers are back: a pod that is not ready gets no trades, and would never append again.
+    pub async fn probe_log(&self) {
+        if !self.guard.is_closed() {
+            let check = Box::pin(self.log.check_epoch());
+            // The guard reports the outcome to the breaker, which is all that a probe is for.
+            let _ = self
+                .guard
+                .run(self.guard.timeout(), check, is_failure)
+                .await;
+        }
+    }
+}
+
+/// Returns whether an error blames the servers. A busy log is well: it refuses further records
+/// until the pending ones are written.
+fn is_failure(error: &LogError) -> bool {
+    error.is_transient() && !matches!(error, LogError::Busy { .. })
+}
+
+impl<L: Log, C: Clock> Log for GuardedLog<L, C> {
+    fn partitions(&self) -> PartitionId {
+        self.log.partitions()
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.log.epoch()
+    }
+
+    /// An append that exceeds the timeout may still be made.
+    async fn append(
+        &self,
+        partition: PartitionId,
+        records: Vec<NewRecord>,
+    ) -> Result<Range<Offset>, LogError> {
+        let append = Box::pin(self.log.append(partition, records));
+        let timeout = self.guard.timeout();
+        let result = self.guard.run(timeout, append, is_failure).await;
+        result.map_err(|error| match error {
+            GuardError::Call(error) => error,
+            GuardError::TimedOut(_) | GuardError::BreakerOpen(_) => LogError::Unavailable {
+                topic: self.topic.to_owned(),
+                reason: error.to_string(),
+            },
+        })
+    }
+
+    async fn fetch(
+        &self,
+        partition: PartitionId,
+        offset: Offset,
+        max_bytes: usize,
+    ) -> Result<Batch, LogError> {
+        self.log.fetch(partition, offset, max_bytes).await
+    }
+
+    async fn wait(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
+        self.log.wait(partition, offset).await
+    }
+
+    async fn bounds(&self, partition: PartitionId) -> Result<Bounds, LogError> {
+        self.log.bounds(partition).await
+    }
+
+    fn end_hint(&self, partition: PartitionId) -> Option<Offset> {
+        self.log.end_hint(partition)
+    }
+
+    async fn check_epoch(&self) -> Result<(), LogError> {
+        self.log.check_epoch().await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use clock::{Breaker, BreakerPolicy, ManualClock, SystemClock};
+
+use super::*;
+use crate::memory::MemoryLog;
+
+const TIMEOUT: Duration = Duration::from_secs(8);
+
+/// The outage that the breaker last reported.
+#[derive(Clone, Default)]
+struct Outage(Arc<Mutex<Option<String>>>);
+
+impl Outage {
+    fn is_reported(&self) -> bool {
+        self.0.lock().unwrap().is_some()
+    }
+}
+
+/// What every append to a [`BadLog`] does.
+#[derive(Clone, Copy)]
+enum AppendFault {
+    Busy,
+    Hangs,
+}
+
+/// A log that accepts no records.
+#[derive(Clone)]
+struct BadLog(MemoryLog, AppendFault);
+
+impl Log for BadLog {
+    fn partitions(&self) -> u32 {
+        self.0.partitions()
+    }
+
+    fn epoch(&self) -> u64 {
+        self.0.epoch()
+    }
+
+    async fn append(&self, _: u32, _: Vec<NewRecord>) -> Result<Range<u64>, LogError> {
+        match self.1 {
+            AppendFault::Busy => Err(LogError::Busy { pending_bytes: 7 }),
+            AppendFault::Hangs => std::future::pending().await,
+        }
+    }
+
+    async fn fetch(&self, _: u32, _: u64, _: usize) -> Result<Batch, LogError> {
+        Err(LogError::Closed)
+    }
+
+    async fn wait(&self, _: u32, _: u64) -> Result<(), LogError> {
+        Err(LogError::Closed)
+    }
+
+    async fn bounds(&self, _: u32) -> Result<Bounds, LogError> {
+        Err(LogError::Closed)
+    }
+}
+
+fn guarded(fault: AppendFault) -> (GuardedLog<BadLog, SystemClock>, Outage) {
+    let policy = BreakerPolicy {
+        failures: NonZeroU32::new(2).unwrap(),
+        open_for: Duration::from_secs(60),
+        successes: NonZeroU32::new(2).unwrap(),
+    };
+    let outage = Outage::default();
+    let reported = outage.clone();
+    let breaker = Breaker::new("kafka", policy, SystemClock, move |reason| {
+        *reported.0.lock().unwrap() = reason.map(str::to_owned);
+    });
+    let guard = Guard::new("kafka", SystemClock, TIMEOUT, breaker);
+    let memory = MemoryLog::new(1, 1, 1 << 10, ManualClock::new(0));
+    (
+        GuardedLog::new(BadLog(memory, fault), "trades", guard),
+        outage,
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn appends_that_hang_open_the_breaker_and_a_busy_log_does_not() {
+    let (busy, outage) = guarded(AppendFault::Busy);
+    for _ in 0..10 {
+        let error = busy.append(0, Vec::new()).await.unwrap_err();
+        assert_eq!(error, LogError::Busy { pending_bytes: 7 });
+    }
+    assert!(!outage.is_reported());
+
+    let (stuck, outage) = guarded(AppendFault::Hangs);
+    for _ in 0..2 {
+        let error = stuck.append(0, Vec::new()).await.unwrap_err();
+        assert_eq!(error.to_string(), "trades: not done within 8s");
+    }
+    let error = stuck.append(0, Vec::new()).await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    assert!(
+        error.to_string().contains("is open for another 60 s"),
+        "{error}"
+    );
+    assert!(outage.is_reported());
+    stuck.probe_log().await;
+    assert!(outage.is_reported(), "the probe was made too early");
+    SystemClock.sleep(Duration::from_secs(60)).await;
+    stuck.probe_log().await;
+    stuck.probe_log().await;
+    assert!(!outage.is_reported(), "the probes alone close it");
+}

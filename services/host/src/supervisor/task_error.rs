@@ -1,0 +1,12 @@
+//! How a task ended that did not succeed.
+
+use tokio::task::JoinError;
+
+/// How a task ended that did not succeed.
+#[derive(Debug)]
+pub(super) enum TaskError {
+    /// It returned an error.
+    Returned(anyhow::Error),
+    /// It panicked or was aborted.
+    Lost(JoinError),
+}

@@ -1,0 +1,152 @@
+//! A log in memory, a store in SQLite, and values for the tests.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use candlewick_ingest::Producer;
+use clock::{ManualClock, SystemClock};
+use eventlog::{Batch, Bounds, Epoch, Log, LogError, MemoryLog, NewRecord, Offset, PartitionId};
+use market::{Decimal, IdScheme, Instrument, Position, Trade, TradeId, Venue, VenueSettings};
+use schemas::TradesRecord;
+use store::{BarStore, PartitionProgress, SqliteBarStore, Transaction, VenueRow};
+use tempfile::TempDir;
+
+pub(crate) const PARTITIONS: PartitionId = 4;
+pub(crate) const NOW_NS: i64 = 1_700_000_000_000_000_000;
+
+/// A log that is busy for a number of appends before it accepts one.
+#[derive(Clone)]
+pub(crate) struct BusyLog {
+    pub(crate) log: MemoryLog,
+    pub(crate) busy_appends: Arc<AtomicUsize>,
+}
+
+impl Log for BusyLog {
+    fn partitions(&self) -> PartitionId {
+        self.log.partitions()
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.log.epoch()
+    }
+
+    async fn append(
+        &self,
+        partition: PartitionId,
+        records: Vec<NewRecord>,
+    ) -> Result<Range<Offset>, LogError> {
+        let one_less = |left: usize| left.checked_sub(1);
+        let order = Ordering::Relaxed;
+        if self
+            .busy_appends
+            .fetch_update(order, order, one_less)
+            .is_ok()
+        {
+            return Err(LogError::Busy { pending_bytes: 1 });
+        }
+        self.log.append(partition, records).await
+    }
+
+    async fn fetch(
+        &self,
+        partition: PartitionId,
+        offset: Offset,
+        max_bytes: usize,
+    ) -> Result<Batch, LogError> {
+        self.log.fetch(partition, offset, max_bytes).await
+    }
+
+    async fn wait(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
+        self.log.wait(partition, offset).await
+    }
+
+    async fn bounds(&self, partition: PartitionId) -> Result<Bounds, LogError> {
+        self.log.bounds(partition).await
+    }
+}
+
+pub(crate) fn empty_log() -> MemoryLog {
+    MemoryLog::new(PARTITIONS, 1, 1 << 20, ManualClock::new(NOW_NS))
+}
+
+/// Returns an empty store, and the folder that is deleted with it.
+pub(crate) async fn empty_store() -> (TempDir, SqliteBarStore) {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteBarStore::open(folder.path().join("bars"))
+        .await
+        .unwrap();
+    (folder, store)
+}
+
+pub(crate) fn new_producer<L: Log>(
+    log: &L,
+    store: &SqliteBarStore,
+) -> Producer<L, SqliteBarStore, SystemClock> {
+    Producer::new(log.clone(), store.clone(), SystemClock)
+}
+
+/// Stores a venue's settings as the fold of a partition does.
+pub(crate) async fn store_folded_venue(store: &SqliteBarStore, partition: u32, venue: &Venue) {
+    store.load_partition(partition, 1).await.unwrap();
+    let transaction = Transaction {
+        expected: Position {
+            epoch: 1,
+            offset: 0,
+        },
+        progress: PartitionProgress {
+            partition,
+            epoch: 1,
+            next_offset: 1,
+            updates_position: Position::default(),
+            append_time_ns: NOW_NS,
+        },
+        bars: Vec::new(),
+        symbols: Vec::new(),
+        venues: vec![VenueRow {
+            venue: venue.clone(),
+            settings: contiguous_settings(),
+        }],
+        id_sets: Vec::new(),
+        excluded_ranges: Vec::new(),
+        dirty_minutes: Vec::new(),
+        pending_amendments: Vec::new(),
+    };
+    store.commit(&transaction).await.unwrap();
+}
+
+pub(crate) fn trade(id: u64) -> Trade {
+    Trade {
+        time_ns: NOW_NS,
+        price: Decimal::new(5, 1).unwrap(),
+        quantity: None,
+        side: None,
+        id: Some(TradeId::Number(id)),
+        scope: None,
+        sender: None,
+    }
+}
+
+pub(crate) fn parse_instrument(key: &str) -> Instrument {
+    key.parse().unwrap()
+}
+
+pub(crate) fn contiguous_settings() -> VenueSettings {
+    VenueSettings {
+        scheme: IdScheme::Contiguous,
+        ..VenueSettings::default()
+    }
+}
+
+/// Reads the records of a partition with their keys.
+pub(crate) async fn read_records(
+    log: &impl Log,
+    partition: PartitionId,
+) -> Vec<(String, TradesRecord)> {
+    let batch = log.fetch(partition, 0, usize::MAX).await.unwrap();
+    let decode = |record: &eventlog::Record| {
+        let key = String::from_utf8(record.key.to_vec()).unwrap();
+        (key, TradesRecord::decode(&record.value).unwrap())
+    };
+    batch.records.iter().map(decode).collect()
+}

@@ -1,0 +1,219 @@
+//! Why a record is not counted, and the checks that need only a trade and its append time.
+
+use crate::{MINUTE_NS, Trade};
+
+/// How far the event time of a trade may be after its append time.
+pub const FUTURE_LIMIT_NS: i64 = 5 * MINUTE_NS;
+
+/// Why a record is not counted. The set is closed, and the code of each reason never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RejectReason {
+    /// The bytes are not a record of a known version and kind.
+    Malformed,
+    /// The key is not `venue:symbol`.
+    KeyMalformed,
+    /// The record is in another partition than its key belongs to.
+    Misrouted,
+    /// The event time is before 1970.
+    TimeBefore1970,
+    /// The event time is more than [`FUTURE_LIMIT_NS`] after the append time.
+    TimeInFuture,
+    /// The quantity is below zero.
+    QuantityNegative,
+    /// The venue was not declared before the trade.
+    VenueUnknown,
+    /// The price is zero or below, and the settings of the venue do not allow that.
+    PriceNotPositive,
+    /// The ids of the venue are contiguous numbers, and the trade has no id.
+    IdMissing,
+    /// The ids of the venue are contiguous numbers, and this id is not a number below 2^64.
+    IdNotANumber,
+    /// The venue was declared without ids, and the trade has one.
+    IdUnexpected,
+    /// Ids are unique within an exchange or a file, and the trade names neither.
+    ScopeMissing,
+    /// The event-time hour is too old to be changed.
+    BeyondHorizon,
+    /// An edit or a cancel names no trade, or a trade whose position is after its own.
+    TargetMissing,
+}
+
+impl RejectReason {
+    /// Every reason.
+    pub const ALL: [Self; 14] = [
+        Self::Malformed,
+        Self::KeyMalformed,
+        Self::Misrouted,
+        Self::TimeBefore1970,
+        Self::TimeInFuture,
+        Self::QuantityNegative,
+        Self::VenueUnknown,
+        Self::PriceNotPositive,
+        Self::IdMissing,
+        Self::IdNotANumber,
+        Self::IdUnexpected,
+        Self::ScopeMissing,
+        Self::BeyondHorizon,
+        Self::TargetMissing,
+    ];
+
+    /// Returns its name in records, metrics and JSON.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::KeyMalformed => "key_malformed",
+            Self::Misrouted => "misrouted",
+            Self::TimeBefore1970 => "time_before_1970",
+            Self::TimeInFuture => "time_in_future",
+            Self::QuantityNegative => "quantity_negative",
+            Self::VenueUnknown => "venue_unknown",
+            Self::PriceNotPositive => "price_not_positive",
+            Self::IdMissing => "id_missing",
+            Self::IdNotANumber => "id_not_a_number",
+            Self::IdUnexpected => "id_unexpected",
+            Self::ScopeMissing => "scope_missing",
+            Self::BeyondHorizon => "beyond_horizon",
+            Self::TargetMissing => "target_missing",
+        }
+    }
+
+    /// Returns a text for users: what is wrong, and what would be right.
+    #[must_use]
+    pub const fn explanation(self) -> &'static str {
+        match self {
+            Self::Malformed => "the bytes are not a record of a known version and kind",
+            Self::KeyMalformed => "the record's key is not of the form venue:symbol",
+            Self::Misrouted => "the record is not in the partition that murmur2 of its key names",
+            Self::TimeBefore1970 => "time is before 1970-01-01T00:00:00Z",
+            Self::TimeInFuture => "time is more than 5 minutes ahead of the clock",
+            Self::QuantityNegative => "quantity is negative; leave it out for a trade without size",
+            Self::VenueUnknown => "the venue has not been declared; put its settings first",
+            Self::PriceNotPositive => {
+                "price is not above zero; the venue's setting nonpositive_prices would allow it"
+            }
+            Self::IdMissing => "id is missing; the venue's ids are contiguous numbers",
+            Self::IdNotANumber => {
+                "id is not a whole number below 2^64; the venue's ids are contiguous numbers"
+            }
+            Self::IdUnexpected => "id is given, but the venue was declared without ids",
+            Self::ScopeMissing => {
+                "scope is missing; the venue's ids are unique within an exchange or a file"
+            }
+            Self::BeyondHorizon => {
+                "the hour was first recorded more than 6 days ago and can no longer change"
+            }
+            Self::TargetMissing => {
+                "the edit or cancel names no trade; give its id, or its position in the log"
+            }
+        }
+    }
+
+    /// Returns the name of the field that is at fault; empty if the whole record is.
+    #[must_use]
+    pub const fn faulty_field(self) -> &'static str {
+        match self {
+            Self::Malformed => "",
+            Self::KeyMalformed | Self::Misrouted => "symbol",
+            Self::TimeBefore1970 | Self::TimeInFuture | Self::BeyondHorizon => "time",
+            Self::QuantityNegative => "quantity",
+            Self::VenueUnknown => "venue",
+            Self::PriceNotPositive => "price",
+            Self::IdMissing | Self::IdNotANumber | Self::IdUnexpected | Self::TargetMissing => "id",
+            Self::ScopeMissing => "scope",
+        }
+    }
+
+    /// Returns the reason with a code.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+}
+
+/// Makes the checks that need only a trade and its append time.
+///
+/// The aggregator and the archiver both call this function, so a trade that it rejects never
+/// becomes a tick.
+///
+/// # Errors
+/// [`RejectReason`] if the trade must not be counted.
+pub fn validate_trade(trade: &Trade, append_time_ns: i64) -> Result<(), RejectReason> {
+    if trade.time_ns < 0 {
+        return Err(RejectReason::TimeBefore1970);
+    }
+    if trade.time_ns > append_time_ns.saturating_add(FUTURE_LIMIT_NS) {
+        return Err(RejectReason::TimeInFuture);
+    }
+    if trade.quantity.is_some_and(crate::Decimal::is_negative) {
+        return Err(RejectReason::QuantityNegative);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{FUTURE_LIMIT_NS, RejectReason, validate_trade};
+    use crate::Trade;
+
+    fn trade(time_ns: i64, quantity: Option<&str>) -> Trade {
+        Trade {
+            time_ns,
+            price: "1".parse().unwrap(),
+            quantity: quantity.map(|quantity| quantity.parse().unwrap()),
+            side: None,
+            id: None,
+            scope: None,
+            sender: None,
+        }
+    }
+
+    #[test]
+    fn each_has_a_code_of_its_own() {
+        let codes: BTreeSet<_> = RejectReason::ALL
+            .iter()
+            .map(|reason| reason.code())
+            .collect();
+        assert_eq!(codes.len(), RejectReason::ALL.len());
+        for reason in RejectReason::ALL {
+            assert_eq!(RejectReason::from_code(reason.code()), Some(reason));
+        }
+        assert_eq!(RejectReason::from_code("late"), None);
+    }
+
+    #[test]
+    fn a_trade_is_validated_against_its_append_time() {
+        let cases = [
+            (trade(0, None), 0, Ok(())),
+            (trade(-1, None), 0, Err(RejectReason::TimeBefore1970)),
+            (
+                trade(i64::MIN, None),
+                i64::MIN,
+                Err(RejectReason::TimeBefore1970),
+            ),
+            (trade(FUTURE_LIMIT_NS, None), 0, Ok(())),
+            (
+                trade(FUTURE_LIMIT_NS + 1, None),
+                0,
+                Err(RejectReason::TimeInFuture),
+            ),
+            (trade(i64::MAX, None), i64::MAX, Ok(())),
+            (trade(0, Some("0")), 0, Ok(())),
+            (trade(0, Some("-0")), 0, Ok(())),
+            (
+                trade(0, Some("-0.1")),
+                0,
+                Err(RejectReason::QuantityNegative),
+            ),
+        ];
+        for (trade, append_time_ns, expected) in cases {
+            assert_eq!(
+                validate_trade(&trade, append_time_ns),
+                expected,
+                "{trade:?}"
+            );
+        }
+    }
+}

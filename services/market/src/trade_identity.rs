@@ -1,0 +1,83 @@
+//! What identifies a trade, so that repeated deliveries are recognised.
+
+use std::sync::Arc;
+
+use crate::{DAY_NS, HOUR_NS, IdScheme, IdScope, Trade, TradeId, VenueSettings};
+
+/// What identifies a trade within its instrument: an id, and the set that the id is unique in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TradeIdentity<'a> {
+    /// The exchange or the file that the id is unique in.
+    pub scope: Option<&'a Arc<str>>,
+    /// The key of the sender, if the id is an index that the sender assigned.
+    pub sender_key: Option<[u8; 16]>,
+    /// The event-time hour or day `[start, end)` that the id belongs to, in UTC nanoseconds; `None`
+    /// if it belongs to neither.
+    pub bucket_ns: Option<(i64, i64)>,
+    /// The id within that set.
+    pub id: TradeIdRef<'a>,
+    /// Whether the ids of that set are stored as ranges of numbers.
+    pub stored_as_ranges: bool,
+}
+
+/// A borrowed id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TradeIdRef<'a> {
+    /// A number that the venue assigned, or an index that the sender assigned.
+    Number(u64),
+    /// Longer digits or a text.
+    Other(&'a TradeId),
+}
+
+impl VenueSettings {
+    /// Returns what identifies a trade of this venue; `None` if only its position in the log does.
+    ///
+    /// Contiguous numbers belong to the event-time day if the id scope is the day, and to no time
+    /// otherwise. All other ids belong to the event-time hour.
+    #[must_use]
+    pub fn trade_identity<'a>(&self, trade: &'a Trade) -> Option<TradeIdentity<'a>> {
+        let hour_ns = Some(bucket_containing(trade.time_ns, HOUR_NS));
+        let Some(id) = &trade.id else {
+            let sender = trade.sender?;
+            return Some(TradeIdentity {
+                scope: None,
+                sender_key: Some(sender.key),
+                bucket_ns: hour_ns,
+                id: TradeIdRef::Number(sender.index),
+                stored_as_ranges: true,
+            });
+        };
+        let bucket_ns = match (self.scheme, self.scope) {
+            (IdScheme::Contiguous, IdScope::Day) => Some(bucket_containing(trade.time_ns, DAY_NS)),
+            (IdScheme::Contiguous, _) => None,
+            (IdScheme::Unique, _) => hour_ns,
+            (IdScheme::None, _) => return None,
+        };
+        Some(TradeIdentity {
+            scope: trade.scope.as_ref().filter(|_| self.scope.needs_name()),
+            sender_key: None,
+            bucket_ns,
+            id: id
+                .as_number()
+                .map_or(TradeIdRef::Other(id), TradeIdRef::Number),
+            stored_as_ranges: self.scheme == IdScheme::Contiguous,
+        })
+    }
+}
+
+impl TradeIdRef<'_> {
+    /// Returns an owned copy of the id.
+    #[must_use]
+    pub fn to_trade_id(self) -> TradeId {
+        match self {
+            Self::Number(number) => TradeId::Number(number),
+            Self::Other(id) => id.clone(),
+        }
+    }
+}
+
+/// Returns the hour or day `[start, end)` that contains a time.
+const fn bucket_containing(time_ns: i64, length_ns: i64) -> (i64, i64) {
+    let start_ns = time_ns - time_ns.rem_euclid(length_ns);
+    (start_ns, start_ns.saturating_add(length_ns))
+}

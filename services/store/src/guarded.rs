@@ -1,0 +1,79 @@
+//! Stores behind a timeout and a circuit breaker.
+//!
+//! [`Guarded`] implements the traits of the store inside it; a store of bars has a type of its own,
+//! [`GuardedBarStore`]. A call that takes too long, or that
+//! the store answers with a transient error, counts as a failure; after several failures in a row
+//! further calls fail at once for a while, with an error that is transient too. The roles retry
+//! transient errors, so they need not know about the guard.
+
+mod bars;
+mod hot;
+#[cfg(test)]
+mod tests;
+mod ticks;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use clock::{Clock, Guard, GuardError};
+
+pub use bars::GuardedBarStore;
+
+use crate::error::StoreError;
+
+/// How many times the usual timeout a call may take that moves much data at once, such as the
+/// state of a partition.
+const LONG_CALL_FACTOR: u32 = 3;
+
+/// A store of ticks or newest prices, or a reader of bars, behind a timeout and a circuit breaker.
+#[derive(Debug, Clone)]
+pub struct Guarded<S, C> {
+    store: S,
+    guard: Guard<C>,
+}
+
+/// A call to a store. It is boxed: an unboxed future that is passed through the timeout and the
+/// breaker would take up space once in each of their futures, on the stack of the caller.
+type StoreCall<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+impl<S, C: Clock> Guarded<S, C> {
+    /// Returns `store` behind `guard`.
+    pub const fn new(store: S, guard: Guard<C>) -> Self {
+        Self { store, guard }
+    }
+
+    /// Makes a call with the usual timeout.
+    fn call<'a, T: Send + 'a>(
+        &'a self,
+        call: impl Future<Output = Result<T, StoreError>> + Send + 'a,
+    ) -> StoreCall<'a, T> {
+        guarded_call(&self.guard, self.guard.timeout(), Box::pin(call))
+    }
+
+    /// Makes a call that moves much data, with a longer timeout.
+    fn long_call<'a, T: Send + 'a>(
+        &'a self,
+        call: impl Future<Output = Result<T, StoreError>> + Send + 'a,
+    ) -> StoreCall<'a, T> {
+        let timeout = self.guard.timeout() * LONG_CALL_FACTOR;
+        guarded_call(&self.guard, timeout, Box::pin(call))
+    }
+}
+
+fn guarded_call<'a, T: Send + 'a, C: Clock>(
+    guard: &'a Guard<C>,
+    timeout: Duration,
+    call: StoreCall<'a, T>,
+) -> StoreCall<'a, T> {
+    Box::pin(async move {
+        let result = guard.run(timeout, call, StoreError::is_transient).await;
+        result.map_err(|error| match error {
+            GuardError::Call(error) => error,
+            GuardError::TimedOut(_) | GuardError::BreakerOpen(_) => StoreError::Unavailable {
+                store: guard.name().to_owned(),
+                reason: error.to_string(),
+            },
+        })
+    })
+}

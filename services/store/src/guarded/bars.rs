@@ -1,0 +1,157 @@
+//! A guarded store of bars.
+
+use clock::{Clock, Guard};
+use market::{BarRow, Instrument, Venue, VenueSettings};
+
+use super::Guarded;
+use crate::bar_store::{BarQuery, BarReader, BarStore, CommitOutcome, IdRangeQuery, SymbolQuery};
+use crate::error::StoreError;
+use crate::state::{
+    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
+    PartitionState, SymbolRow, Transaction, VenueRow,
+};
+
+/// A store of bars behind a timeout and a circuit breaker.
+#[derive(Debug, Clone)]
+pub struct GuardedBarStore<S: BarStore, C> {
+    guarded: Guarded<S, C>,
+    reader: Guarded<S::Reader, C>,
+}
+
+impl<S: BarReader, C: Clock> BarReader for Guarded<S, C> {
+    async fn partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
+        self.call(self.store.partition_progress()).await
+    }
+
+    async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
+        self.call(self.store.bars(keys)).await
+    }
+
+    async fn bar_range(&self, query: &BarQuery) -> Result<Vec<BarRow>, StoreError> {
+        self.call(self.store.bar_range(query)).await
+    }
+
+    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
+        self.call(self.store.id_sets(keys)).await
+    }
+
+    async fn id_ranges(
+        &self,
+        query: &IdRangeQuery,
+    ) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
+        self.call(self.store.id_ranges(query)).await
+    }
+
+    async fn symbol(&self, instrument: &Instrument) -> Result<Option<SymbolRow>, StoreError> {
+        self.call(self.store.symbol(instrument)).await
+    }
+
+    async fn symbols(&self, query: &SymbolQuery) -> Result<Vec<SymbolRow>, StoreError> {
+        self.call(self.store.symbols(query)).await
+    }
+
+    async fn venue_settings(
+        &self,
+        venue: &Venue,
+        partitions: u32,
+    ) -> Result<Option<VenueSettings>, StoreError> {
+        self.call(self.store.venue_settings(venue, partitions))
+            .await
+    }
+
+    async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {
+        self.call(self.store.venues()).await
+    }
+
+    async fn excluded_ranges(
+        &self,
+        partition: u32,
+        epoch: u64,
+        first_offset: u64,
+        end_offset: u64,
+    ) -> Result<Vec<ExcludedRange>, StoreError> {
+        let call = self
+            .store
+            .excluded_ranges(partition, epoch, first_offset, end_offset);
+        self.call(call).await
+    }
+
+    async fn dirty_minutes(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
+        self.call(self.store.dirty_minutes(partition)).await
+    }
+
+    async fn topic_epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
+        self.call(self.store.topic_epoch(topic, topic_id)).await
+    }
+}
+
+impl<S: BarStore, C: Clock> BarStore for GuardedBarStore<S, C> {
+    type Reader = Guarded<S::Reader, C>;
+    type Snapshot = Guarded<S::Snapshot, C>;
+
+    fn reader(&self) -> &Self::Reader {
+        &self.reader
+    }
+
+    async fn load_partition(
+        &self,
+        partition: u32,
+        epoch: u64,
+    ) -> Result<PartitionState, StoreError> {
+        self.guarded
+            .long_call(self.guarded.store.load_partition(partition, epoch))
+            .await
+    }
+
+    async fn register_topic(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
+        self.guarded
+            .long_call(self.guarded.store.register_topic(topic, topic_id))
+            .await
+    }
+
+    async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
+        self.guarded
+            .long_call(self.guarded.store.commit(transaction))
+            .await
+    }
+
+    async fn snapshot(&self) -> Result<Self::Snapshot, StoreError> {
+        let snapshot = self.guarded.call(self.guarded.store.snapshot()).await?;
+        Ok(Guarded::new(snapshot, self.guarded.guard.clone()))
+    }
+
+    async fn sync(&self) -> Result<(), StoreError> {
+        self.guarded.long_call(self.guarded.store.sync()).await
+    }
+
+    async fn delete_expired(
+        &self,
+        bars_before_ns: i64,
+        ids_before_ns: i64,
+    ) -> Result<u64, StoreError> {
+        let call = self
+            .guarded
+            .store
+            .delete_expired(bars_before_ns, ids_before_ns);
+        self.guarded.long_call(call).await
+    }
+}
+
+impl<S: BarStore, C: Clock> GuardedBarStore<S, C> {
+    /// Returns `store` behind `guard`.
+    pub fn new(store: S, guard: Guard<C>) -> Self {
+        Self {
+            reader: Guarded::new(store.reader().clone(), guard.clone()),
+            guarded: Guarded::new(store, guard),
+        }
+    }
+
+    /// Makes a small request if the breaker is not closed, so that the breaker closes once the
+    /// server is back although no other calls are made: a pod that is not ready gets no requests.
+    pub async fn probe_bars(&self) {
+        if !self.guarded.guard.is_closed() {
+            // The guard reports the outcome to the breaker, which is all that a probe is for.
+            let _ = self.partition_progress().await;
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! A guarded store of newest prices.
+
+use clock::Clock;
+use market::Instrument;
+
+use super::Guarded;
+use crate::error::StoreError;
+use crate::hot_store::{HotStore, NewestPrice};
+use crate::redis::RedisHotStore;
+
+impl<S: HotStore, C: Clock> HotStore for Guarded<S, C> {
+    /// Not guarded: it never waits and reports no error.
+    fn queue_prices(&self, prices: Vec<NewestPrice>) {
+        self.store.queue_prices(prices);
+    }
+
+    async fn newest_price(
+        &self,
+        instrument: &Instrument,
+    ) -> Result<Option<NewestPrice>, StoreError> {
+        self.call(self.store.newest_price(instrument)).await
+    }
+}
+
+impl<C: Clock> Guarded<RedisHotStore, C> {
+    /// Returns an error if Redis does not answer. `queue_prices` does not report errors.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.call(self.store.ping()).await
+    }
+}

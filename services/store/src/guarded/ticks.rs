@@ -1,0 +1,67 @@
+//! A guarded store of ticks.
+
+use clock::Clock;
+use market::Instrument;
+
+use super::Guarded;
+use crate::error::StoreError;
+use crate::tick_store::{ArchiveProgress, Tick, TickBlock, TickStore};
+
+impl<S: TickStore, C: Clock> TickStore for Guarded<S, C> {
+    async fn archive_progress(
+        &self,
+        partition: u32,
+    ) -> Result<Option<ArchiveProgress>, StoreError> {
+        self.call(self.store.archive_progress(partition)).await
+    }
+
+    async fn insert(&self, blocks: &[TickBlock]) -> Result<(), StoreError> {
+        self.long_call(self.store.insert(blocks)).await
+    }
+
+    async fn set_archive_progress(
+        &self,
+        partition: u32,
+        archived: ArchiveProgress,
+    ) -> Result<(), StoreError> {
+        let call = self.store.set_archive_progress(partition, archived);
+        self.call(call).await
+    }
+
+    async fn read(
+        &self,
+        instrument: &Instrument,
+        start_ns: i64,
+        end_ns: i64,
+    ) -> Result<Vec<Tick>, StoreError> {
+        let call = self.store.read(instrument, start_ns, end_ns);
+        self.long_call(call).await
+    }
+
+    async fn hours_with_ticks(
+        &self,
+        instrument: &Instrument,
+        start_ns: i64,
+        end_ns: i64,
+    ) -> Result<Vec<(i64, u64)>, StoreError> {
+        let call = self.store.hours_with_ticks(instrument, start_ns, end_ns);
+        self.call(call).await
+    }
+
+    async fn sync(&self) -> Result<(), StoreError> {
+        self.long_call(self.store.sync()).await
+    }
+
+    async fn delete_expired(&self, before_ns: i64) -> Result<u64, StoreError> {
+        self.long_call(self.store.delete_expired(before_ns)).await
+    }
+}
+
+impl<S: TickStore, C: Clock> Guarded<S, C> {
+    /// Does what [`super::GuardedBarStore::probe_bars`] does, for a store of ticks.
+    pub async fn probe_ticks(&self) {
+        if !self.guard.is_closed() {
+            let _ = self.archive_position(0).await;
+        }
+    }
+}
