@@ -85,9 +85,11 @@ impl RoleProcess {
                 self.ends.fetch_add(1, Ordering::Relaxed);
                 match ended {
                     Ok(status) => {
-                        journal.write(&format!("{} ended by itself: {status}", self.name))
+                        journal.write(&format!("{} ended by itself: {status}", self.name));
                     }
-                    Err(error) => journal.write(&format!("{}: {error:#}", self.name)),
+                    Err(error) => {
+                        journal.write(&format!("{}: {error:#}", self.name));
+                    }
                 }
             }
             SystemClock.sleep(RESTART_DELAY).await;

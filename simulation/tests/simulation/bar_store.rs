@@ -209,7 +209,9 @@ impl SimBarStore {
                     removed_firsts,
                 } => {
                     let ranges = next.ranges.entry(id.key.clone()).or_default();
-                    removed_firsts.iter().for_each(|first| _ = ranges.remove(first));
+                    removed_firsts
+                        .iter()
+                        .for_each(|first| _ = ranges.remove(first));
                     ranges.extend(upserted.iter().copied());
                 }
                 IdSetDiff::Exact { added } => {
@@ -238,7 +240,8 @@ impl SimBarStore {
             }
         }
         if self.mutant != Some(Mutant::PendingAmendmentsLost) {
-            next.pending_amendments.extend(transaction.pending_amendments.iter().cloned());
+            next.pending_amendments
+                .extend(transaction.pending_amendments.iter().cloned());
         }
     }
 

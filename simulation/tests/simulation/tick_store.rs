@@ -194,7 +194,12 @@ impl TickStore for SimTickStore {
         Ok(ticks)
     }
 
-    async fn hours_with_ticks(&self, _: &Instrument, _: i64, _: i64) -> Result<Vec<(i64, u64)>, StoreError> {
+    async fn hours_with_ticks(
+        &self,
+        _: &Instrument,
+        _: i64,
+        _: i64,
+    ) -> Result<Vec<(i64, u64)>, StoreError> {
         unreachable!("the checks read the archive directly")
     }
 

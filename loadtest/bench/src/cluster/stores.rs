@@ -71,7 +71,9 @@ impl BarWriter {
             bars,
             instruments: instruments(SYMBOLS)?,
             progress: state.progress,
-            start_ns: Interval::M1.window_containing(SystemClock.now_ns() - span_ns).start_ns,
+            start_ns: Interval::M1
+                .window_containing(SystemClock.now_ns() - span_ns)
+                .start_ns,
         })
     }
 

@@ -76,7 +76,7 @@ async fn rows(
             start_ns,
             end_ns: i64::MAX,
             limit: PAGE,
-            keep_keep_newest: false,
+            keep_newest: false,
         };
         let page = cluster.bars.bar_range(&query).await?;
         let is_last = page.len() < PAGE as usize;

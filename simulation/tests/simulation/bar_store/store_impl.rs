@@ -7,8 +7,8 @@ use store::{
     StoredBar, SymbolQuery, SymbolRow, Transaction, VenueRow,
 };
 
-use super::{SimBarReader, SimBarStore};
 use super::stored_state::StoredState;
+use super::{SimBarReader, SimBarStore};
 use crate::mutant::Mutant;
 
 impl BarStore for SimBarStore {
@@ -176,8 +176,9 @@ impl BarReader for SimBarReader {
         end: u64,
     ) -> Result<Vec<ExcludedRange>, StoreError> {
         self.simulate_call().await?;
-        let within =
-            |range: &ExcludedRange| range.epoch == epoch && range.first_offset < end && range.end_offset > first;
+        let within = |range: &ExcludedRange| {
+            range.epoch == epoch && range.first_offset < end && range.end_offset > first
+        };
         Ok(self.read_stored(|stored| {
             let ranges = stored.excluded_ranges.get(&partition).into_iter().flatten();
             ranges.filter(|range| within(range)).copied().collect()

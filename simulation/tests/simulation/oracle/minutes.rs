@@ -62,7 +62,8 @@ impl Oracle {
         if !self.amendment_ids.insert(own) {
             return RecordOutcome::Excluded;
         }
-        let identity = Self::identity(trade, &settings).filter(|_| amendment.target_position.is_none());
+        let identity =
+            Self::identity(trade, &settings).filter(|_| amendment.target_position.is_none());
         match &identity {
             Some(name) if !self.is_known(&instrument, trade, name) => {
                 self.pending_amendments.push((
