@@ -46,7 +46,8 @@ fmt: ## Format the code
 
 bench: setup-build ## The budgets, measured on this machine: about two minutes
 	@unset $(NO_SETTINGS); \
-	exec $(CARGO) run $(CARGOFLAGS) --release -p candlewick -- bench $(ARGS)
+	$(CARGO) build $(CARGOFLAGS) --release -p candlewick; \
+	exec $(CARGO) run $(CARGOFLAGS) --release -p candlewick-bench -- $(ARGS)
 
 bench-parts: setup-build ## The parts by themselves; ARGS="-p candlewick-market" for those of one crate
 	$(CARGO) bench $(CARGOFLAGS) $(or $(ARGS),--workspace) --benches

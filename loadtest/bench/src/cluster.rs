@@ -1,10 +1,14 @@
 //! The cluster form, measured on real servers.
 //!
-//! Each part has a [`Site`] of its own: topics and databases that nobody else uses. Whatever is
-//! measured by CPU time is a process: the roles as they are, and [`worker`] for the rest.
+//! Each part has a [`Sandbox`] of its own: topics and databases that no other process uses. What is
+//! measured by CPU time runs in a process of its own: the roles as they are, and [`child_work`] for
+//! the rest.
 
 mod arguments;
-mod ends;
+mod child_process;
+mod child_task;
+mod child_work;
+mod cluster_bench;
 mod help;
 mod kafka;
 mod lag;
@@ -12,16 +16,16 @@ mod latency;
 mod machine;
 mod part;
 mod plain;
-mod proc;
+mod process_stats;
 mod produce;
+mod progress;
 mod restart;
 mod role;
+mod sandbox;
 mod servers;
-mod site;
 mod stores;
 mod trades;
 mod wait;
-mod worker;
 
 use std::process::ExitCode;
 
@@ -29,29 +33,30 @@ pub(super) use arguments::ClusterBenchArgs;
 pub(super) use help::HELP;
 
 use self::arguments::Settings;
-use self::part::{Bench, Part};
+use self::cluster_bench::ClusterBench;
+use self::part::Part;
 use super::table::Table;
 
-/// Measures the parts that were chosen, and prints; or does the work of a child process.
+/// Measures the selected parts and prints the figures; in a child process, runs its task.
 pub(super) fn run(settings: Settings, rate: u64) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?;
-    if let Some(work) = settings.worker {
-        worker::run(work, &settings, &runtime)?;
+    if let Some(task) = settings.worker {
+        child_work::run_task(task, &settings, &runtime)?;
         return Ok(ExitCode::SUCCESS);
     }
-    machine::describe();
+    machine::print_machine();
     wait::stop_on_interrupt(&runtime);
-    let mut bench = Bench {
+    let mut bench = ClusterBench {
         settings,
         runtime,
         rate,
         table: Table::default(),
     };
     for part in bench.settings.parts.clone() {
-        println!("{}", part.how());
+        println!("{}", part.description());
         let measured = match part {
             Part::Kafka => kafka::measure(&mut bench),
             Part::Producer => produce::measure(&mut bench),
@@ -61,7 +66,7 @@ pub(super) fn run(settings: Settings, rate: u64) -> anyhow::Result<ExitCode> {
             Part::Latency => latency::measure(&mut bench),
         };
         if let Err(error) = measured {
-            // What was measured before is worth having.
+            // The figures of the parts before are still of use.
             bench.table.print();
             return Err(error.context(format!("the part {part:?}")));
         }

@@ -1,151 +1,166 @@
-//! Sustained load: replay into standalone, durable, while the API answers.
+//! Sustained load: tapes are replayed into a durable `standalone` while its API is queried.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use anyhow::ensure;
+use client::RestClient;
 use clock::{Clock, SystemClock};
 
-use super::child::{Standalone, replay};
+use super::processes::{Standalone, replay_tape};
 use super::table::{Table, millions, milliseconds, quantile};
 use super::tape;
 
-/// What was seen beside the load.
+/// How long to wait between two samples.
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(50);
+
+/// What was measured during the load.
 #[derive(Default)]
-struct Seen {
+struct Samples {
     query_us: Vec<u64>,
     resident_kib: Vec<u64>,
-    failed: u64,
+    failed_queries: u64,
 }
 
 pub(super) fn measure(folder: &Path, seconds: u64, table: &mut Table) -> anyhow::Result<()> {
     let path = folder.join("bench.csv");
     tape::write(&path)?;
     let standalone = Standalone::start(&folder.join("load"))?;
-    replay(&path, "first", &standalone.url)?;
-    let (done, clock) = (AtomicBool::new(false), SystemClock);
+    let rest = standalone.rest_client()?;
+    replay_tape(&path, "first", &standalone.url)?;
+    let (is_done, clock) = (AtomicBool::new(false), SystemClock);
     let start_ns = clock.monotonic_ns();
-    let (sent, seen) = std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| watch(&standalone, &done));
-        let mut sent = 0;
+    let (tapes_sent, samples) = std::thread::scope(|scope| {
+        let sampler = scope.spawn(|| sample_until_done(&standalone, &rest, &is_done));
+        let mut tapes_sent = 0;
         let result = loop {
-            let spent_ns = clock.monotonic_ns() - start_ns;
-            if spent_ns >= seconds * 1_000_000_000 {
+            let elapsed_ns = clock.monotonic_ns() - start_ns;
+            if elapsed_ns >= seconds * 1_000_000_000 {
                 break Ok(());
             }
-            let venue = format!("load{sent}");
-            if let Err(error) = replay(&path, &venue, &standalone.url) {
+            let venue = format!("load{tapes_sent}");
+            if let Err(error) = replay_tape(&path, &venue, &standalone.url) {
                 break Err(error);
             }
-            sent += 1;
+            tapes_sent += 1;
         };
-        done.store(true, Ordering::Relaxed);
-        let seen = watcher.join().expect("the watcher does not panic");
-        result.map(|()| (sent, seen))
+        is_done.store(true, Ordering::Relaxed);
+        let samples = sampler.join().expect("the sampler does not panic");
+        result.map(|()| (tapes_sent, samples))
     })?;
-    let spent = (clock.monotonic_ns() - start_ns) as f64 / 1e9;
-    let lag_seconds = drain(&standalone, sent)?;
-    report(sent * tape::TRADES, spent, lag_seconds, seen, table);
-    cold(&standalone, table)
+    let elapsed_seconds = (clock.monotonic_ns() - start_ns) as f64 / 1e9;
+    let lag_seconds = wait_folded(&rest, (tapes_sent + 1) * tape::TRADES)?;
+    let trades = tapes_sent * tape::TRADES;
+    add_figures(trades, elapsed_seconds, lag_seconds, samples, table);
+    measure_idle_queries(&rest, table)
 }
 
-fn report(trades: u64, spent: f64, lag_seconds: f64, mut seen: Seen, table: &mut Table) {
-    let rate = trades as f64 / (spent + lag_seconds);
-    table.budget(
-        &format!("standalone, durable log, bars and ticks, for {spent:.0} s"),
+fn add_figures(
+    trades: u64,
+    elapsed_seconds: f64,
+    lag_seconds: f64,
+    mut samples: Samples,
+    table: &mut Table,
+) {
+    let rate = trades as f64 / (elapsed_seconds + lag_seconds);
+    table.add_budget(
+        &format!("standalone, durable log, bars and ticks, for {elapsed_seconds:.0} s"),
         &format!("{:.0} k trades/s", rate / 1e3),
         ">= 250 k (aim 500)",
         rate >= 250e3,
     );
-    table.figure("  trades sent and acknowledged", &millions(trades, spent));
-    table.figure(
+    table.add_figure(
+        "  trades sent and acknowledged",
+        &millions(trades, elapsed_seconds),
+    );
+    table.add_figure(
         "  until all was folded, after the last",
         &format!("{lag_seconds:.1} s"),
     );
-    let third = seen.resident_kib.len() / 3;
-    let most = |samples: &[u64]| samples.iter().max().copied().unwrap_or(0) / 1024;
+    let third = (samples.resident_kib.len() / 3).max(1);
+    let max_mib = |samples: &[u64]| samples.iter().max().copied().unwrap_or(0) / 1024;
     let (first, last) = (
-        most(&seen.resident_kib[..third.max(1)]),
-        most(&seen.resident_kib[seen.resident_kib.len() - third.max(1)..]),
+        max_mib(&samples.resident_kib[..third]),
+        max_mib(&samples.resident_kib[samples.resident_kib.len() - third..]),
     );
-    table.budget(
+    table.add_budget(
         "  memory, first third and last third of it",
         &format!("{first} MiB, {last} MiB"),
         "flat (within 15 %)",
         last <= first * 115 / 100,
     );
-    seen.query_us.sort_unstable();
-    let (p50, p99) = (quantile(&seen.query_us, 500), quantile(&seen.query_us, 990));
-    let queries = seen.query_us.len();
-    table.figure(
+    samples.query_us.sort_unstable();
+    let p50 = quantile(&samples.query_us, 500);
+    let p99 = quantile(&samples.query_us, 990);
+    let queries = samples.query_us.len();
+    table.add_figure(
         &format!("  1,000 bars over REST meanwhile, {queries} queries, p50 p99"),
         &format!("{} {}", milliseconds(p50), milliseconds(p99)),
     );
-    table.figure("  queries that failed", &seen.failed.to_string());
+    table.add_figure("  queries that failed", &samples.failed_queries.to_string());
 }
 
-/// Asks for a thousand bars again and again, and looks at the memory.
-fn watch(standalone: &Standalone, done: &AtomicBool) -> Seen {
-    let (mut seen, agent) = (Seen::default(), ureq::agent());
+/// Queries a thousand bars and reads the process's memory, again and again.
+fn sample_until_done(standalone: &Standalone, rest: &RestClient, is_done: &AtomicBool) -> Samples {
+    let mut samples = Samples::default();
     let mut number = 0;
-    while !done.load(Ordering::Relaxed) {
-        match query(&agent, standalone, number) {
-            Ok(micros) => seen.query_us.push(micros),
-            Err(_) => seen.failed += 1,
+    while !is_done.load(Ordering::Relaxed) {
+        match time_query(rest, number) {
+            Ok(micros) => samples.query_us.push(micros),
+            Err(_) => samples.failed_queries += 1,
         }
-        seen.resident_kib.push(standalone.resident_kib());
+        samples.resident_kib.push(standalone.resident_kib());
         number += 1;
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(SAMPLE_INTERVAL);
     }
-    seen
+    samples
 }
 
-/// Microseconds of one query for a thousand bars.
-fn query(agent: &ureq::Agent, standalone: &Standalone, number: u64) -> anyhow::Result<u64> {
+/// Returns how long a query for a thousand bars takes, in microseconds.
+fn time_query(rest: &RestClient, number: u64) -> anyhow::Result<u64> {
     let symbol = number * 37 % tape::SYMBOLS;
-    let url = format!(
-        "{}/api/v1/bars/first/S{symbol}?interval=1m&limit=1000&start=2024-01-02T01:00:00Z",
-        standalone.url
-    );
+    let path =
+        format!("/api/v1/bars/first/S{symbol}?interval=1m&limit=1000&start=2024-01-02T01:00:00Z");
     let start_ns = SystemClock.monotonic_ns();
-    let body = agent.get(&url).call()?.body_mut().read_to_string()?;
-    let spent_ns = SystemClock.monotonic_ns() - start_ns;
-    let bars = body.matches("\"start\"").count();
-    anyhow::ensure!(bars == 1_000, "{bars} bars instead of 1,000");
-    Ok(spent_ns / 1_000)
+    let response = rest.get(&path)?;
+    let elapsed_ns = SystemClock.monotonic_ns() - start_ns;
+    ensure!(response.status == 200, response.to_error());
+    let bars = response.text().matches("\"start\"").count();
+    ensure!(bars == 1_000, "{bars} bars instead of 1,000");
+    Ok(elapsed_ns / 1_000)
 }
 
-/// Seconds until everything that was sent is folded.
-fn drain(standalone: &Standalone, sent: u64) -> anyhow::Result<f64> {
+/// Waits until that many trades are folded; returns how many seconds it took.
+fn wait_folded(rest: &RestClient, trades: u64) -> anyhow::Result<f64> {
     let start_ns = SystemClock.monotonic_ns();
-    let wanted = (sent + 1) * tape::TRADES;
     loop {
-        let text = ureq::get(format!("{}/metrics", standalone.url))
-            .call()?
-            .body_mut()
-            .read_to_string()?;
+        let response = rest.get("/metrics")?;
+        let text = response.text();
         let lines = text.lines();
-        let counted = lines.filter(|line| line.starts_with("candlewick_aggregator_trades_total{"));
-        let counted = counted.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-        let spent = (SystemClock.monotonic_ns() - start_ns) as f64 / 1e9;
-        if counted.sum::<f64>() >= wanted as f64 {
-            return Ok(spent);
+        let counters = lines.filter(|line| line.starts_with("candlewick_aggregator_trades_total{"));
+        let folded = counters.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        let elapsed_seconds = (SystemClock.monotonic_ns() - start_ns) as f64 / 1e9;
+        if folded.sum::<f64>() >= trades as f64 {
+            return Ok(elapsed_seconds);
         }
-        anyhow::ensure!(spent < 120.0, "not folded two minutes after the last trade");
+        ensure!(
+            elapsed_seconds < 120.0,
+            "not folded two minutes after the last trade"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
-/// The same queries with nothing else going on.
-fn cold(standalone: &Standalone, table: &mut Table) -> anyhow::Result<()> {
-    let agent = ureq::agent();
+/// Measures the same queries without any load.
+fn measure_idle_queries(rest: &RestClient, table: &mut Table) -> anyhow::Result<()> {
     let mut micros = Vec::new();
     for number in 0..500 {
-        micros.push(query(&agent, standalone, number)?);
+        micros.push(time_query(rest, number)?);
     }
     micros.sort_unstable();
     let (p50, p99) = (quantile(&micros, 500), quantile(&micros, 990));
-    table.budget(
+    table.add_budget(
         "1,000 bars over REST, 500 queries of 100 symbols, p50 p99",
         &format!("{} {}", milliseconds(p50), milliseconds(p99)),
         "p99 <= 20 ms",

@@ -21,13 +21,13 @@ const ROUNDS: u64 = 100;
 pub(super) fn measure(table: &mut Table) {
     let contiguous = fold(IdScheme::Contiguous);
     let count = ROUNDS * TRADES as u64;
-    table.figure(
+    table.add_figure(
         "fold of encoded records, 1,000 symbols, contiguous ids, one core",
         &millions(count, contiguous),
     );
     let exact = fold(IdScheme::Unique);
-    table.figure("the same with exact ids", &millions(count, exact));
-    codec(table);
+    table.add_figure("the same with exact ids", &millions(count, exact));
+    measure_codec(table);
 }
 
 /// Seconds of all rounds; the least of three goes, since other processes may take the core.
@@ -52,7 +52,7 @@ fn fold(scheme: IdScheme) -> f64 {
     least as f64 / 1e9
 }
 
-fn codec(table: &mut Table) {
+fn measure_codec(table: &mut Table) {
     let decimal = |mantissa, scale| Decimal::new(mantissa, scale).expect("a decimal");
     let trade = Trade {
         time_ns: 1_381_219_217_034_000_000,
@@ -77,9 +77,9 @@ fn codec(table: &mut Table) {
     let decoded_ns = SystemClock.monotonic_ns();
     let size = bytes.len();
     let each = |from: u64, to: u64| format!("{} ns", (to - from) / TIMES);
-    table.figure(
+    table.add_figure(
         &format!("encode a trade ({size} bytes)"),
         &each(start_ns, encoded_ns),
     );
-    table.figure("decode a trade", &each(encoded_ns, decoded_ns));
+    table.add_figure("decode a trade", &each(encoded_ns, decoded_ns));
 }

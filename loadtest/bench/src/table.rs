@@ -10,13 +10,13 @@ pub(super) struct Table {
 
 impl Table {
     /// Adds a figure that has a budget, and prints its row.
-    pub(super) fn budget(&mut self, what: &str, measured: &str, budget: &str, met: bool) {
+    pub(super) fn add_budget(&mut self, what: &str, measured: &str, budget: &str, met: bool) {
         let verdict = if met { "met" } else { "MISSED" };
         self.push([what, measured, budget, verdict]);
     }
 
     /// Adds a figure without a budget, and prints its row.
-    pub(super) fn figure(&mut self, what: &str, measured: &str) {
+    pub(super) fn add_figure(&mut self, what: &str, measured: &str) {
         self.push([what, measured, "", ""]);
     }
 
@@ -51,8 +51,8 @@ pub(super) fn millions(count: u64, seconds: f64) -> String {
 
 /// Returns the value below which this number of thousandths of the sorted values lies.
 pub(super) fn quantile(sorted: &[u64], thousandths: usize) -> u64 {
-    let place = (sorted.len() * thousandths / 1_000).min(sorted.len().saturating_sub(1));
-    sorted.get(place).copied().unwrap_or(0)
+    let index = (sorted.len() * thousandths / 1_000).min(sorted.len().saturating_sub(1));
+    sorted.get(index).copied().unwrap_or(0)
 }
 
 /// Formats microseconds as milliseconds.
@@ -67,8 +67,8 @@ mod tests {
     #[test]
     fn figures_and_budgets_are_a_markdown_table() {
         let mut table = Table::default();
-        table.budget("fold in memory", "41.25 M/s", "40 M/s", true);
-        table.figure("bytes", "3");
+        table.add_budget("fold in memory", "41.25 M/s", "40 M/s", true);
+        table.add_figure("bytes", "3");
         let expected = "\
 | what           |  measured | budget |     |
 | -------------- | --------- | ------ | --- |

@@ -1,4 +1,4 @@
-//! Sends trades to the API pods and, as a program of others would, to Kafka; each until it is
+//! Sends trades to the API pods and, like a foreign producer, directly to Kafka, each until it is
 //! acknowledged.
 
 mod amend;
@@ -8,224 +8,231 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use client::{Method, RestClient};
 use clock::{Clock, SystemClock};
 use futures_util::future::join_all;
 use schemas::TradesRecord;
 use serde_json::Value;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, Semaphore};
 
-use crate::exchange::{Deal, Exchange, MARKETS};
 use crate::journal::{Journal, lock};
 use crate::kafka::Kafka;
-use crate::ledger::{Entry, Ledger, Values, name_of};
 use crate::random::Random;
-use crate::rest::Rest;
+use crate::rest::request;
+use crate::sent_trades::{SentTrades, TradeRecord, TradeValues, trade_name};
+use crate::trade_source::{TradeSource, VENUES, VenueTrade};
 
-/// Requests under way at once.
-const REQUESTS: usize = 24;
-/// Trades in a request at most.
-const LARGEST: u64 = 40;
-/// How many acknowledged trades are remembered, to be sent again or amended.
-const REMEMBERED: usize = 4_000;
-const RETRY_AFTER: Duration = Duration::from_millis(250);
-const TURN: Duration = Duration::from_millis(50);
+/// The number of concurrent requests.
+const CONCURRENT_REQUESTS: usize = 24;
+/// The greatest number of trades in a request.
+const MAX_TRADES_PER_REQUEST: u64 = 40;
+/// The number of acknowledged trades that are kept to be repeated.
+const RECENT_TRADES: usize = 4_000;
+const RETRY_DELAY: Duration = Duration::from_millis(250);
+const TICK: Duration = Duration::from_millis(50);
 
 /// Sends trades.
 pub(crate) struct Feed {
-    pods: Vec<String>,
-    rest: Rest,
+    pods: Vec<RestClient>,
     kafka: Kafka,
-    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) sent_trades: Arc<SentTrades>,
     journal: Arc<Journal>,
-    /// Held to read while something is sent; to write while nothing may be.
+    /// Locked for reading while a request is sent, and for writing while none may be.
     gate: Arc<RwLock<()>>,
     permits: Arc<Semaphore>,
     pending: AtomicU64,
-    turns: AtomicU64,
-    stops: AtomicBool,
-    recent: Mutex<VecDeque<Deal>>,
+    next_pod_index: AtomicU64,
+    is_stopping: AtomicBool,
+    recent: Mutex<VecDeque<VenueTrade>>,
 }
 
 impl Feed {
     pub(crate) fn new(
-        pods: Vec<String>,
+        pods: Vec<RestClient>,
         kafka: Kafka,
-        ledger: Arc<Ledger>,
+        sent_trades: Arc<SentTrades>,
         journal: Arc<Journal>,
     ) -> Arc<Self> {
         Arc::new(Self {
             pods,
-            rest: Rest::new(),
             kafka,
-            ledger,
+            sent_trades,
             journal,
             gate: Arc::default(),
-            permits: Arc::new(Semaphore::new(REQUESTS)),
+            permits: Arc::new(Semaphore::new(CONCURRENT_REQUESTS)),
             pending: AtomicU64::new(0),
-            turns: AtomicU64::new(0),
-            stops: AtomicBool::new(false),
+            next_pod_index: AtomicU64::new(0),
+            is_stopping: AtomicBool::new(false),
             recent: Mutex::default(),
         })
     }
 
     /// Declares every venue.
     pub(crate) async fn declare(&self) {
-        for market in MARKETS {
+        for market in VENUES {
             loop {
-                let url = format!("{}/api/v1/venues/{}/settings", self.pod(), market.venue);
-                let answer = self.rest.put(url, market.settings().to_string()).await;
-                match answer {
-                    Ok(answer) if answer.status == 200 => break,
-                    Ok(answer) => self.journal.note(&format!("declaring: {}", answer.text)),
-                    Err(error) => self.journal.note(&format!("declaring: {error:#}")),
+                let path = format!("/api/v1/venues/{}/settings", market.venue);
+                let settings = market.settings().to_string();
+                let response =
+                    request(self.next_pod(), move |rest| rest.put_json(&path, &settings)).await;
+                match response {
+                    Ok(response) if response.status == 200 => break,
+                    Ok(response) => self
+                        .journal
+                        .write(&format!("declaring: {}", response.text())),
+                    Err(error) => self.journal.write(&format!("declaring: {error:#}")),
                 }
-                SystemClock.sleep(RETRY_AFTER).await;
+                SystemClock.sleep(RETRY_DELAY).await;
             }
         }
     }
 
-    /// Sends so many trades a second until [`Feed::stop`].
+    /// Sends `rate` trades a second until [`Feed::stop`] is called.
     pub(crate) async fn run(
         self: Arc<Self>,
-        mut exchange: Exchange,
+        mut trade_source: TradeSource,
         mut random: Random,
         rate: u64,
     ) {
         let begin_ms = self.journal.elapsed_ms();
         let mut sent = 0;
-        while !self.stops.load(Ordering::Acquire) {
+        while !self.is_stopping.load(Ordering::Acquire) {
             let due = (self.journal.elapsed_ms() - begin_ms) * rate / 1_000;
-            // After an outage it goes on at its pace, and does not make up for all of it.
+            // After an outage the feed catches up with at most one second.
             sent = sent.max(due.saturating_sub(rate));
             while sent < due {
-                let size = random.between(1, LARGEST).min(due - sent);
+                let size = random.between(1, MAX_TRADES_PER_REQUEST).min(due - sent);
                 sent += size;
-                let mut deals: Vec<_> = (0..size).map(|_| exchange.deal()).collect();
-                self.write_down(&deals);
-                self.add_repeats(&mut deals, &mut random);
-                self.launch(deals, random.fork()).await;
+                let mut trades: Vec<_> = (0..size).map(|_| trade_source.next_trade()).collect();
+                self.record_sent(&trades);
+                self.add_repeats(&mut trades, &mut random);
+                self.spawn_request(trades, random.fork()).await;
             }
-            SystemClock.sleep(TURN).await;
+            SystemClock.sleep(TICK).await;
         }
     }
 
-    /// Begins nothing more.
+    /// Starts no further request.
     pub(crate) fn stop(&self) {
-        self.stops.store(true, Ordering::Release);
+        self.is_stopping.store(true, Ordering::Release);
     }
 
-    /// How much was begun and is not acknowledged.
+    /// Returns the number of requests that are not acknowledged.
     pub(crate) fn pending(&self) -> u64 {
         self.pending.load(Ordering::Acquire)
     }
 
-    /// Waits until nothing is being sent; nothing is while the guard is held.
+    /// Waits until no request is being sent. None is sent while the guard is held.
     pub(crate) async fn pause(&self) -> OwnedRwLockWriteGuard<()> {
         Arc::clone(&self.gate).write_owned().await
     }
 
-    /// Sends trades as a program of others would, though the feed is paused.
-    pub(crate) async fn send_foreign(&self, deals: &[Deal]) {
-        self.write_down(deals);
-        self.to_kafka(deals).await;
-        self.acknowledge(deals);
+    /// Sends trades like a foreign producer, even while the feed is paused.
+    pub(crate) async fn send_to_kafka_while_paused(&self, trades: &[VenueTrade]) {
+        self.record_sent(trades);
+        self.send_to_kafka(trades).await;
+        self.acknowledge(trades);
     }
 
-    fn write_down(&self, deals: &[Deal]) {
+    fn record_sent(&self, trades: &[VenueTrade]) {
         let sent_ms = self.journal.elapsed_ms();
-        let mut book = self.ledger.open();
-        for deal in deals {
-            book.totals.late += u64::from(deal.is_late);
-            let entry = Entry {
-                values: Values::of(&deal.trade),
+        let mut state = self.sent_trades.lock();
+        for venue_trade in trades {
+            state.totals.late += u64::from(venue_trade.is_late);
+            let entry = TradeRecord {
+                values: TradeValues::from_trade(&venue_trade.trade),
                 sent_ms,
-                acked_ms: None,
+                acknowledged_ms: None,
                 is_cancelled: false,
                 is_amending: false,
             };
-            book.entries
-                .insert(name_of(&deal.instrument(), &deal.trade), entry);
+            state.trades.insert(
+                trade_name(&venue_trade.instrument(), &venue_trade.trade),
+                entry,
+            );
         }
     }
 
-    /// Some trades are sent once more, exactly as before.
-    fn add_repeats(&self, deals: &mut Vec<Deal>, random: &mut Random) {
+    /// Adds some recent trades once more, unchanged.
+    fn add_repeats(&self, trades: &mut Vec<VenueTrade>, random: &mut Random) {
         let recent = lock(&self.recent);
         if recent.is_empty() {
             return;
         }
-        for _ in 0..deals.len() {
-            let deal = &recent[random.place(recent.len())];
-            if random.one_in(25) && deal.trade.id.is_some() {
-                deals.push(deal.clone());
-                self.ledger.open().totals.repeats += 1;
+        for _ in 0..trades.len() {
+            let venue_trade = &recent[random.index(recent.len())];
+            if random.one_in(25) && venue_trade.trade.id.is_some() {
+                trades.push(venue_trade.clone());
+                self.sent_trades.lock().totals.repeats += 1;
             }
         }
     }
 
-    async fn launch(self: &Arc<Self>, deals: Vec<Deal>, mut random: Random) {
+    async fn spawn_request(self: &Arc<Self>, trades: Vec<VenueTrade>, mut random: Random) {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         self.pending.fetch_add(1, Ordering::AcqRel);
         let feed = Arc::clone(self);
         tokio::spawn(async move {
             let _permit = permit;
-            feed.deliver(&deals, &mut random).await;
+            feed.send_and_amend(&trades, &mut random).await;
             feed.pending.fetch_sub(1, Ordering::AcqRel);
         });
     }
 
-    async fn deliver(&self, deals: &[Deal], random: &mut Random) {
-        for deal in deals {
+    async fn send_and_amend(&self, trades: &[VenueTrade], random: &mut Random) {
+        for venue_trade in trades {
             if random.one_in(300) {
-                self.amend_ahead(deal, random).await;
+                self.amend_before_sending(venue_trade, random).await;
             }
         }
         {
             let _open = self.gate.read().await;
-            // A trade without an id is known by its request, which Kafka does not know.
-            let is_named = deals.iter().all(|deal| deal.trade.id.is_some());
+            // A trade without an id is identified by its request, so it cannot go to Kafka directly.
+            let is_named = trades
+                .iter()
+                .all(|venue_trade| venue_trade.trade.id.is_some());
             if is_named && random.one_in(4) {
-                self.ledger.open().totals.foreign += deals.len() as u64;
-                self.to_kafka(deals).await;
+                self.sent_trades.lock().totals.foreign += trades.len() as u64;
+                self.send_to_kafka(trades).await;
             } else {
-                let key = format!("torture-{:016x}", random.next());
-                self.to_pods(deals, &key).await;
+                let key = format!("torture-{:016x}", random.next_u64());
+                self.send_to_pods(trades, &key).await;
                 if random.one_in(30) {
-                    // The whole request comes twice.
-                    self.to_pods(deals, &key).await;
-                    self.ledger.open().totals.repeats += deals.len() as u64;
+                    // The whole request is sent twice.
+                    self.send_to_pods(trades, &key).await;
+                    self.sent_trades.lock().totals.repeats += trades.len() as u64;
                 }
             }
         }
-        self.acknowledge(deals);
-        for deal in deals {
+        self.acknowledge(trades);
+        for venue_trade in trades {
             if random.one_in(40) {
-                self.amend(deal, random).await;
+                self.amend_acknowledged(venue_trade, random).await;
             }
         }
     }
 
-    fn acknowledge(&self, deals: &[Deal]) {
-        let acked_ms = self.journal.elapsed_ms();
-        let mut book = self.ledger.open();
-        for deal in deals {
-            let name = name_of(&deal.instrument(), &deal.trade);
-            if let Some(entry) = book.entries.get_mut(&name) {
-                entry.acked_ms.get_or_insert(acked_ms);
+    fn acknowledge(&self, trades: &[VenueTrade]) {
+        let acknowledged_ms = self.journal.elapsed_ms();
+        let mut state = self.sent_trades.lock();
+        for venue_trade in trades {
+            let name = trade_name(&venue_trade.instrument(), &venue_trade.trade);
+            if let Some(entry) = state.trades.get_mut(&name) {
+                entry.acknowledged_ms.get_or_insert(acknowledged_ms);
             }
         }
-        drop(book);
+        drop(state);
         let mut recent = lock(&self.recent);
-        recent.extend(deals.iter().cloned());
-        let beyond = recent.len().saturating_sub(REMEMBERED);
+        recent.extend(trades.iter().cloned());
+        let beyond = recent.len().saturating_sub(RECENT_TRADES);
         recent.drain(..beyond);
     }
 
-    async fn to_kafka(&self, deals: &[Deal]) {
-        let sends = deals.iter().map(|deal| async {
+    async fn send_to_kafka(&self, trades: &[VenueTrade]) {
+        let sends = trades.iter().map(|venue_trade| async {
             let mut value = Vec::new();
-            TradesRecord::encode_trade(&deal.trade, &mut value);
-            let key = deal.instrument();
+            TradesRecord::encode_trade(&venue_trade.trade, &mut value);
+            let key = venue_trade.instrument();
             self.kafka
                 .send(schemas::TRADES, None, key.as_bytes(), &value)
                 .await
@@ -233,32 +240,39 @@ impl Feed {
         join_all(sends).await;
     }
 
-    fn pod(&self) -> &str {
-        let turn = self.turns.fetch_add(1, Ordering::Relaxed);
+    fn next_pod(&self) -> &RestClient {
+        let turn = self.next_pod_index.fetch_add(1, Ordering::Relaxed);
         let pods = self.pods.len() as u64;
         &self.pods[usize::try_from(turn % pods).unwrap_or_default()]
     }
 
-    /// Posts the same request, to one pod after the other, until one has acknowledged it.
-    async fn to_pods(&self, deals: &[Deal], key: &str) {
-        let body = Value::Array(deals.iter().map(Deal::json).collect()).to_string();
-        self.ledger.open().totals.requests += 1;
+    /// Posts the same request to one pod after the other until it is acknowledged.
+    async fn send_to_pods(&self, trades: &[VenueTrade], key: &str) {
+        let body = Value::Array(trades.iter().map(VenueTrade::json).collect()).to_string();
+        self.sent_trades.lock().totals.requests += 1;
         loop {
-            let url = format!("{}/api/v1/trades", self.pod());
-            let answer = self.rest.post(url, key.to_owned(), body.clone()).await;
-            if let Ok(answer) = answer {
-                if answer.status == 200 {
-                    self.check_accepted(&answer.text, deals.len());
+            let (key, body) = (key.to_owned(), body.clone());
+            let response = request(self.next_pod(), move |rest| {
+                let headers = [
+                    ("content-type", "application/json"),
+                    ("idempotency-key", &key),
+                ];
+                let path = "/api/v1/trades";
+                rest.send(&Method::POST, path, &headers, Some(body.as_bytes()))
+            });
+            if let Ok(response) = response.await {
+                if response.status == 200 {
+                    self.check_accepted(&response.text(), trades.len());
                     return;
                 }
-                if matches!(answer.status, 400 | 413 | 415 | 422) {
-                    self.journal.note(&format!("refused: {}", answer.text));
-                    self.ledger.open().totals.refused += deals.len() as u64;
+                if matches!(response.status, 400 | 413 | 415 | 422) {
+                    self.journal.write(&format!("refused: {}", response.text()));
+                    self.sent_trades.lock().totals.refused += trades.len() as u64;
                     return;
                 }
             }
-            self.ledger.open().totals.retries += 1;
-            SystemClock.sleep(RETRY_AFTER).await;
+            self.sent_trades.lock().totals.retries += 1;
+            SystemClock.sleep(RETRY_DELAY).await;
         }
     }
 
@@ -267,8 +281,8 @@ impl Feed {
         let accepted = answer["accepted"].as_u64().unwrap_or(0);
         let refused = (sent as u64).saturating_sub(accepted);
         if refused > 0 {
-            self.journal.note(&format!("refused in part: {text}"));
-            self.ledger.open().totals.refused += refused;
+            self.journal.write(&format!("refused in part: {text}"));
+            self.sent_trades.lock().totals.refused += refused;
         }
     }
 }

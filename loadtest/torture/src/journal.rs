@@ -1,4 +1,4 @@
-//! What happened when.
+//! The log of a run's events.
 
 use std::fs::File;
 use std::io::Write;
@@ -8,12 +8,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anyhow::Context;
 use clock::{Clock, SystemClock};
 
-/// Locks what no holder leaves half done.
+/// Locks a mutex whose holders leave the value consistent even if they panic.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A file with a line for each event, beside the logs of the processes.
+/// A file with a line for each event, next to the logs of the processes.
 #[derive(Debug)]
 pub(crate) struct Journal {
     folder: PathBuf,
@@ -22,10 +22,10 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Begins one in a folder, which is made where it is not there.
-    pub(crate) fn begin(folder: &Path) -> anyhow::Result<Self> {
+    /// Creates the file in a folder, which is created if it does not exist.
+    pub(crate) fn create(folder: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make {}", folder.display()))?;
+            .with_context(|| format!("cannot create {}", folder.display()))?;
         let path = folder.join("events.log");
         let file =
             File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -40,23 +40,23 @@ impl Journal {
         &self.folder
     }
 
-    /// How long the run has been going on, in milliseconds.
+    /// Returns the time since the start of the run, in milliseconds.
     pub(crate) fn elapsed_ms(&self) -> u64 {
         (SystemClock.monotonic_ns() - self.begin_ns) / 1_000_000
     }
 
-    /// Notes an event.
-    pub(crate) fn note(&self, what: &str) {
+    /// Writes an event.
+    pub(crate) fn write(&self, what: &str) {
         let ms = self.elapsed_ms();
         let now = market::format_time(SystemClock.now_ns());
         let line = format!("{now} {:>5}.{:03} {what}\n", ms / 1_000, ms % 1_000);
-        // A full disk must not hide what the run is about.
+        // A full disk must not end the run.
         let _ = lock(&self.file).write_all(line.as_bytes());
     }
 
-    /// Notes an event, and says it.
-    pub(crate) fn say(&self, what: &str) {
-        self.note(what);
+    /// Writes an event and prints it.
+    pub(crate) fn write_and_print(&self, what: &str) {
+        self.write(what);
         let ms = self.elapsed_ms();
         println!("{:>5}.{:01} {what}", ms / 1_000, ms % 1_000 / 100);
     }

@@ -1,4 +1,4 @@
-//! Kafka, as any program of others would use it: plain clients, none of Candlewick's.
+//! Kafka through plain clients of librdkafka, without Candlewick's crate.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,11 +16,11 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::journal::lock;
 
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Reading to the end may take so long without a record.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long reading to the end may wait for a record.
 const STALLED_NS: u64 = 60_000_000_000;
 
-/// A record as the brokers give it.
+/// A record as the brokers return it.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     pub(crate) offset: u64,
@@ -29,25 +29,25 @@ pub(crate) struct Record {
     pub(crate) value: Vec<u8>,
 }
 
-/// Everything of a topic: a list for each partition.
+/// The records of a topic: a list for each partition.
 pub(crate) type Records = Vec<Vec<Record>>;
 
-/// The brokers.
+/// Clients of the brokers.
 #[derive(Clone)]
 pub(crate) struct Kafka {
     brokers: String,
     partitions: u32,
-    producer: Arc<Mutex<Numbered>>,
+    producer: Arc<Mutex<NumberedProducer>>,
 }
 
-/// A producer, and how many there were before it.
+/// A producer, and the number of producers before it.
 #[derive(Clone)]
-struct Numbered {
+struct NumberedProducer {
     number: u64,
     producer: FutureProducer,
 }
 
-impl Numbered {
+impl NumberedProducer {
     fn renew(&mut self, brokers: &str) -> anyhow::Result<()> {
         *self = Self {
             number: self.number + 1,
@@ -62,25 +62,25 @@ impl Kafka {
         Ok(Self {
             brokers: brokers.to_owned(),
             partitions,
-            producer: Arc::new(Mutex::new(Numbered {
+            producer: Arc::new(Mutex::new(NumberedProducer {
                 number: 0,
                 producer: producer(brokers)?,
             })),
         })
     }
 
-    /// Goes on with a producer that knows nothing of before: librdkafka does not follow the leader
-    /// of a partition that was made anew where the number of the old leadership was greater.
+    /// Replaces the producer with a new one: librdkafka does not follow the leader of a recreated
+    /// partition if the old leader epoch was greater.
     fn renew(&self) -> anyhow::Result<()> {
         lock(&self.producer).renew(&self.brokers)
     }
 
-    /// The same where a producer could not send, unless somebody else has done so: librdkafka asks
-    /// nobody any more once it was told that there is no broker.
+    /// Replaces a producer that could not send, unless another task has replaced it: librdkafka makes
+    /// no further attempt after the metadata named no broker.
     fn renew_after(&self, number: u64) {
         let mut held = lock(&self.producer);
         if held.number == number {
-            // Where none can be made this one is tried again.
+            // If none can be created, the present one is used again.
             let _ = held.renew(&self.brokers);
         }
     }
@@ -89,8 +89,8 @@ impl Kafka {
         self.partitions
     }
 
-    /// Sends a record until the brokers have it, into the partition that they choose by its key
-    /// unless one is named. Answers the partition and the offset. It may be there twice.
+    /// Sends a record until the brokers acknowledge it; returns its partition and offset. Without a
+    /// partition the key determines it. The log may hold the record twice.
     pub(crate) async fn send(
         &self,
         topic: &str,
@@ -103,8 +103,8 @@ impl Kafka {
             if let Some(partition) = partition {
                 record = record.partition(i32::try_from(partition).unwrap_or_default());
             }
-            let Numbered { number, producer } = lock(&self.producer).clone();
-            match producer.send(record, PATIENCE).await {
+            let NumberedProducer { number, producer } = lock(&self.producer).clone();
+            match producer.send(record, TIMEOUT).await {
                 Ok(delivery) => {
                     let partition = u32::try_from(delivery.partition).unwrap_or_default();
                     return (
@@ -120,11 +120,11 @@ impl Kafka {
         }
     }
 
-    /// One past the last record of each partition.
+    /// Returns the end of each partition: the offset after its last record.
     ///
     /// # Errors
-    /// Where the brokers do not answer.
-    pub(crate) async fn ends(&self, topic: &str) -> anyhow::Result<Vec<u64>> {
+    /// If the brokers do not respond.
+    pub(crate) async fn partition_ends(&self, topic: &str) -> anyhow::Result<Vec<u64>> {
         let (brokers, partitions, topic) =
             (self.brokers.clone(), self.partitions, topic.to_owned());
         let asked = tokio::task::spawn_blocking(move || {
@@ -132,7 +132,7 @@ impl Kafka {
             let mut ends = Vec::new();
             for partition in 0..partitions {
                 let (_, end) =
-                    consumer.fetch_watermarks(&topic, i32::try_from(partition)?, PATIENCE)?;
+                    consumer.fetch_watermarks(&topic, i32::try_from(partition)?, TIMEOUT)?;
                 ends.push(u64::try_from(end)?);
             }
             anyhow::Ok(ends)
@@ -140,23 +140,23 @@ impl Kafka {
         asked.await?
     }
 
-    /// Reads a topic from its beginning to where it ends now.
+    /// Reads a topic from its beginning to its current end.
     ///
     /// # Errors
-    /// Where the brokers do not answer, or records do not come.
+    /// If the brokers do not respond, or no record arrives in time.
     pub(crate) async fn read(&self, topic: &str) -> anyhow::Result<Records> {
         let (brokers, partitions, topic) =
             (self.brokers.clone(), self.partitions, topic.to_owned());
         tokio::task::spawn_blocking(move || read_all(&brokers, partitions, &topic)).await?
     }
 
-    /// Deletes a topic, and waits until the brokers do not know it any more.
+    /// Deletes a topic, and waits until the brokers no longer list it.
     ///
     /// # Errors
-    /// Where they still do after a while.
+    /// If they still list it after a while.
     pub(crate) async fn delete(&self, topic: &str) -> anyhow::Result<()> {
         let admin: AdminClient<DefaultClientContext> = config(&self.brokers).create()?;
-        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
         for answer in admin.delete_topics(&[topic], &options).await? {
             if let Err((topic, code)) = answer {
                 bail!("{topic} cannot be deleted: {code}");

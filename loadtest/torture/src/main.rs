@@ -1,22 +1,21 @@
-//! Runs the real processes against the real servers, breaks everything, and reconciles row by row.
+//! Runs the real processes against real servers, injects faults, and reconciles row by row.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `stack.rs`, `roles.rs`, `proxy.rs` | servers, processes that are kept running, connections that can be cut |
-//! | `exchange.rs`, `feed.rs` | trades with all that goes wrong with them, sent until acknowledged |
-//! | `ledger.rs` | what was sent and acknowledged |
-//! | `client.rs` | clients of the stream that move between pods |
-//! | `faults.rs` | what is broken, chosen by the seed |
-//! | `oracle.rs` | what the log says, folded once more, as plainly as it can be |
-//! | `reconcile.rs`, `report.rs` | what was sent, logged, stored and shown, compared |
+//! | `cluster.rs`, `stack.rs`, `role_process.rs`, `proxy.rs` | the cluster under test: servers, restarted processes, connections that can be cut |
+//! | `trade_source.rs`, `feed.rs` | generated trades, late, repeated and amended, sent until acknowledged |
+//! | `sent_trades.rs` | what was sent and acknowledged |
+//! | `roaming_client.rs` | clients of the stream that move between pods |
+//! | `faults.rs` | the faults, chosen by the seed |
+//! | `oracle.rs` | a second, simple fold of the log |
+//! | `reconcile.rs`, `report.rs` | the comparison of what was sent, logged, stored and shown |
 
-mod client;
-mod exchange;
+mod cluster;
+mod fault_kind;
 mod faults;
 mod feed;
 mod journal;
 mod kafka;
-mod ledger;
 mod options;
 mod oracle;
 mod proxy;
@@ -24,10 +23,12 @@ mod random;
 mod reconcile;
 mod report;
 mod rest;
-mod roles;
+mod roaming_client;
+mod role_process;
 mod run;
+mod sent_trades;
 mod stack;
-mod world;
+mod trade_source;
 
 use std::process::ExitCode;
 

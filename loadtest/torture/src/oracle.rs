@@ -1,4 +1,4 @@
-//! What the log says, folded as plainly as it can be: record by record, every bar by itself.
+//! A second fold of the log, as simple as possible: record by record, every bar by itself.
 
 mod bars;
 
@@ -15,50 +15,50 @@ use crate::kafka::{Record, Records};
 
 /// A trade that counts, with the values of its latest edit.
 #[derive(Debug, Clone)]
-pub(crate) struct Counted {
+pub(crate) struct CountedTrade {
     pub(crate) instrument: String,
     pub(crate) trade: Trade,
     pub(crate) position: Position,
     identity: Option<String>,
 }
 
-/// A record that nobody counts.
+/// A record that does not count.
 #[derive(Debug, Clone)]
-pub(crate) struct Dead {
+pub(crate) struct UncountedRecord {
     pub(crate) reason: RejectReason,
     pub(crate) key: Vec<u8>,
     pub(crate) value: Vec<u8>,
 }
 
-/// Where a record lies: epoch, partition, offset.
-pub(crate) type Place = (u64, u32, u64);
+/// Where the log holds a record: epoch, partition, offset.
+pub(crate) type LogPosition = (u64, u32, u64);
 
-/// What amends a trade: its instrument, identity and time.
-type Target = (String, String, i64);
+/// What an amendment names: instrument, identity and time of a trade.
+type AmendmentTarget = (String, String, i64);
 
 /// The fold of every record of every generation of the log.
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
-    pub(crate) dead: BTreeMap<Place, Dead>,
+    pub(crate) dead: BTreeMap<LogPosition, UncountedRecord>,
     pub(crate) duplicates: u64,
-    /// Edits and cancels that count.
+    /// The edits and cancels that count.
     pub(crate) amendments: u64,
-    counted: Vec<Counted>,
-    changes: HashMap<Target, Vec<Option<Trade>>>,
+    counted: Vec<CountedTrade>,
+    changes: HashMap<AmendmentTarget, Vec<Option<Trade>>>,
 }
 
-/// What one partition carries from record to record, and from one generation to the next.
+/// The state of one partition between records, and between generations.
 #[derive(Default)]
-struct Carried {
+struct PartitionFoldState {
     venues: HashMap<String, VenueSettings>,
     seen: HashSet<(String, String)>,
     amended: HashSet<(String, i64, TradeId)>,
     append_ns: i64,
 }
 
-/// Where a record is taken from.
+/// Where a record comes from.
 #[derive(Clone, Copy)]
-struct At {
+struct RecordSource {
     epoch: u64,
     partition: u32,
     partitions: u32,
@@ -66,21 +66,21 @@ struct At {
 
 impl Oracle {
     /// Folds generations of the log, the first of which has epoch 1.
-    pub(crate) fn of(generations: &[Records]) -> Self {
+    pub(crate) fn from_generations(generations: &[Records]) -> Self {
         let mut oracle = Self::default();
         let count = generations.first().map_or(0, Vec::len);
         let partitions = u32::try_from(count).unwrap_or_default();
         for partition in 0..partitions {
-            let mut carried = Carried::default();
+            let mut carried = PartitionFoldState::default();
             for (epoch, records) in (1..).zip(generations) {
-                let at = At {
+                let at = RecordSource {
                     epoch,
                     partition,
                     partitions,
                 };
                 for record in &records[partition as usize] {
                     if let Err(reason) = oracle.apply(record, at, &mut carried) {
-                        let dead = Dead {
+                        let dead = UncountedRecord {
                             reason,
                             key: record.key.clone(),
                             value: record.value.clone(),
@@ -96,8 +96,8 @@ impl Oracle {
     fn apply(
         &mut self,
         record: &Record,
-        at: At,
-        carried: &mut Carried,
+        at: RecordSource,
+        carried: &mut PartitionFoldState,
     ) -> Result<(), RejectReason> {
         carried.append_ns = carried.append_ns.max(record.append_time_ns);
         match TradesRecord::decode(&record.value).map_err(|_| RejectReason::Malformed)? {
@@ -111,7 +111,7 @@ impl Oracle {
                 carried.venues.insert(venue.as_str().to_owned(), settings);
                 Ok(())
             }
-            // They change when bars are what their trades say, and not what those say.
+            // They change when a bar is refolded, and not its values.
             TradesRecord::Advance | TradesRecord::Refold(_) | TradesRecord::Repair(_) => Ok(()),
         }
     }
@@ -120,8 +120,8 @@ impl Oracle {
         &mut self,
         record: &Record,
         trade: Trade,
-        at: At,
-        carried: &mut Carried,
+        at: RecordSource,
+        carried: &mut PartitionFoldState,
     ) -> Result<(), RejectReason> {
         market::validate_trade(&trade, carried.append_ns)?;
         let (instrument, settings) = route(record, at, carried)?;
@@ -133,7 +133,7 @@ impl Oracle {
             self.duplicates += 1;
             return Ok(());
         }
-        self.counted.push(Counted {
+        self.counted.push(CountedTrade {
             instrument,
             trade,
             position: Position {
@@ -150,8 +150,8 @@ impl Oracle {
         record: &Record,
         amendment: Amendment,
         trade: Trade,
-        at: At,
-        carried: &mut Carried,
+        at: RecordSource,
+        carried: &mut PartitionFoldState,
     ) -> Result<(), RejectReason> {
         market::validate_trade(&trade, carried.append_ns)?;
         let (instrument, settings) = route(record, at, carried)?;
@@ -175,8 +175,8 @@ impl Oracle {
         Ok(())
     }
 
-    /// The trades that count, as they are after all edits and cancels.
-    pub(crate) fn trades(&self) -> Vec<Counted> {
+    /// Returns the trades that count, after all edits and cancels.
+    pub(crate) fn trades(&self) -> Vec<CountedTrade> {
         let mut trades = Vec::with_capacity(self.counted.len());
         for counted in &self.counted {
             let mut counted = counted.clone();
@@ -202,8 +202,8 @@ impl Oracle {
 
 fn route(
     record: &Record,
-    at: At,
-    carried: &Carried,
+    at: RecordSource,
+    carried: &PartitionFoldState,
 ) -> Result<(String, VenueSettings), RejectReason> {
     let instrument = schemas::instrument_from_key(&record.key, at.partition, at.partitions)?;
     let settings = carried.venues.get(instrument.venue());
@@ -211,7 +211,7 @@ fn route(
     Ok((instrument.key().to_owned(), *settings))
 }
 
-/// What a trade is known by within its instrument.
+/// Returns the identity of a trade within its instrument.
 fn identity(trade: &Trade, settings: &VenueSettings) -> Option<String> {
     let (hour, day) = (trade.time_ns / HOUR_NS, trade.time_ns / DAY_NS);
     let Some(id) = &trade.id else {

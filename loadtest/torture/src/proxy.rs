@@ -1,4 +1,4 @@
-//! A way to a server that can be cut, slow or mute.
+//! A proxy of a server, which can cut, delay or withhold what passes through it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// What becomes of what is sent through.
+/// What the proxy does with what passes through it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Passage {
-    /// It arrives.
+pub(crate) enum ProxyMode {
+    /// Forwards at once.
     Open,
-    /// Connections end, and new ones too, at once.
+    /// Ends existing and new connections at once.
     Cut,
-    /// Every piece arrives so much later.
+    /// Forwards after a delay.
     Slow(Duration),
-    /// Nothing arrives, and connections stay.
+    /// Keeps connections open and forwards nothing.
     Mute,
 }
 
@@ -27,7 +27,7 @@ pub(crate) enum Passage {
 #[derive(Debug)]
 pub(crate) struct Proxy {
     port: u16,
-    passage: watch::Sender<Passage>,
+    mode: watch::Sender<ProxyMode>,
 }
 
 impl Proxy {
@@ -35,49 +35,49 @@ impl Proxy {
     pub(crate) async fn start(port: u16, server: String) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port))
             .await
-            .with_context(|| format!("port {port} cannot be had"))?;
-        let (passage, seen) = watch::channel(Passage::Open);
+            .with_context(|| format!("port {port} is in use"))?;
+        let (mode, seen) = watch::channel(ProxyMode::Open);
         let server: Arc<str> = server.into();
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 let (server, seen) = (Arc::clone(&server), seen.clone());
-                if *seen.borrow() == Passage::Cut {
+                if *seen.borrow() == ProxyMode::Cut {
                     continue;
                 }
                 tokio::spawn(connection(near, server, seen));
             }
         });
-        Ok(Self { port, passage })
+        Ok(Self { port, mode })
     }
 
-    pub(crate) fn set(&self, passage: Passage) {
-        self.passage.send_replace(passage);
+    pub(crate) fn set(&self, mode: ProxyMode) {
+        self.mode.send_replace(mode);
     }
 
-    /// An address with this way in place of the server's.
-    pub(crate) fn instead(&self, url: &str) -> String {
+    /// Returns the address with the proxy's host and port in place of the server's.
+    pub(crate) fn replace_address(&self, url: &str) -> String {
         url.replace(&host_of(url), &format!("127.0.0.1:{}", self.port))
     }
 }
 
-/// The `host:port` of an address.
+/// Returns the `host:port` of an address.
 pub(crate) fn host_of(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = rest.split(['/', '?']).next().unwrap_or(rest);
     host.rsplit('@').next().unwrap_or(host).to_owned()
 }
 
-async fn connection(near: TcpStream, server: Arc<str>, seen: watch::Receiver<Passage>) {
+async fn connection(near: TcpStream, server: Arc<str>, seen: watch::Receiver<ProxyMode>) {
     let Ok(far) = TcpStream::connect(&*server).await else {
         return;
     };
-    // Small pieces go at once, as they would without us.
+    // Small packets are sent at once, as without a proxy.
     let _ = (near.set_nodelay(true), far.set_nodelay(true));
     let (near_in, near_out) = near.into_split();
     let (far_in, far_out) = far.into_split();
     let mut cut = seen.clone();
     tokio::select! {
-        _ = cut.wait_for(|passage| *passage == Passage::Cut) => {}
+        _ = cut.wait_for(|mode| *mode == ProxyMode::Cut) => {}
         () = forward(near_in, far_out, seen.clone()) => {}
         () = forward(far_in, near_out, seen) => {}
     }
@@ -86,7 +86,7 @@ async fn connection(near: TcpStream, server: Arc<str>, seen: watch::Receiver<Pas
 async fn forward(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    mut seen: watch::Receiver<Passage>,
+    mut seen: watch::Receiver<ProxyMode>,
 ) {
     let mut buffer = vec![0; 16 << 10];
     loop {
@@ -95,13 +95,13 @@ async fn forward(
         };
         let now = *seen.borrow();
         match now {
-            Passage::Slow(delay) => SystemClock.sleep(delay).await,
-            Passage::Mute => {
-                if seen.wait_for(|now| *now != Passage::Mute).await.is_err() {
+            ProxyMode::Slow(delay) => SystemClock.sleep(delay).await,
+            ProxyMode::Mute => {
+                if seen.wait_for(|now| *now != ProxyMode::Mute).await.is_err() {
                     return;
                 }
             }
-            Passage::Open | Passage::Cut => {}
+            ProxyMode::Open | ProxyMode::Cut => {}
         }
         if to.write_all(&buffer[..size]).await.is_err() {
             return;

@@ -1,4 +1,4 @@
-//! What a run says in the end.
+//! The report of a run.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,12 +9,13 @@ use std::path::Path;
 use anyhow::Context;
 use clock::{Clock, SystemClock};
 
-use crate::faults::{Episode, Kind};
-use crate::ledger::Totals;
+use crate::fault_kind::FaultKind;
+use crate::faults::FaultPeriod;
 use crate::options::Options;
-use crate::reconcile::{Outcome, SHOWN};
+use crate::reconcile::{MAX_SHOWN_DIFFERENCES, Outcome};
+use crate::sent_trades::Totals;
 
-/// The head of the table of runs.
+/// The header of the table of runs.
 const HEAD: &str = "\
 # Torture runs
 
@@ -29,36 +30,36 @@ faults that the seed chose, and at the end every row compared. *Lost* and *doubl
 pub(crate) struct Report<'a> {
     pub(crate) options: &'a Options,
     pub(crate) seconds: u64,
-    pub(crate) episodes: Vec<Episode>,
+    pub(crate) periods: Vec<FaultPeriod>,
     pub(crate) totals: Totals,
     pub(crate) sent: usize,
     pub(crate) acked: usize,
     pub(crate) outcome: &'a Outcome,
-    /// How often roles ended without being told to.
+    /// How often roles ended without being stopped or killed.
     pub(crate) role_ends: u64,
 }
 
 impl Report<'_> {
-    fn counts(&self) -> BTreeMap<Kind, u64> {
+    fn counts(&self) -> BTreeMap<FaultKind, u64> {
         let mut counts = BTreeMap::new();
-        for episode in &self.episodes {
+        for episode in &self.periods {
             *counts.entry(episode.kind).or_default() += 1;
         }
         counts
     }
 
-    /// How many of some trades were sent while a kind of fault was about, or just before.
-    fn during(&self, kind: Kind, sent_ms: &[u64]) -> usize {
+    /// Returns how many of the trades were sent during a kind of fault, or just before.
+    fn count_during(&self, kind: FaultKind, sent_ms: &[u64]) -> usize {
         const BEFORE_MS: u64 = 10_000;
         let is_during = |ms: &&u64| {
-            let episodes = self.episodes.iter().filter(|one| one.kind == kind);
-            let mut spans = episodes.map(|one| one.from_ms.saturating_sub(BEFORE_MS)..=one.to_ms);
+            let periods = self.periods.iter().filter(|one| one.kind == kind);
+            let mut spans = periods.map(|one| one.from_ms.saturating_sub(BEFORE_MS)..=one.to_ms);
             spans.any(|span| span.contains(ms))
         };
         sent_ms.iter().filter(is_during).count()
     }
 
-    /// For people, on standard output.
+    /// Returns the report as text for standard output.
     pub(crate) fn text(&self) -> String {
         let mut out = String::new();
         let Self {
@@ -70,11 +71,11 @@ impl Report<'_> {
             "fault", "times", "lost", "doubled"
         );
         for (kind, times) in self.counts() {
-            let lost = self.during(kind, &outcome.lost);
-            let doubled = self.during(kind, &outcome.doubled);
+            let lost = self.count_during(kind, &outcome.lost);
+            let doubled = self.count_during(kind, &outcome.doubled);
             let _ = writeln!(out, "{kind:<12}{times:>8}{lost:>8}{doubled:>10}");
         }
-        let all = self.episodes.len();
+        let all = self.periods.len();
         let (lost, doubled) = (outcome.lost.len(), outcome.doubled.len());
         let _ = writeln!(out, "{:<12}{all:>8}{lost:>8}{doubled:>10}\n", "all");
         let _ = writeln!(
@@ -105,7 +106,7 @@ impl Report<'_> {
                 "{:<50}{:>9} rows {found:>6} differences",
                 check.name, check.rows
             );
-            for difference in check.differences.iter().take(SHOWN) {
+            for difference in check.differences.iter().take(MAX_SHOWN_DIFFERENCES) {
                 let _ = writeln!(out, "    {difference}");
             }
         }
@@ -115,8 +116,8 @@ impl Report<'_> {
     /// Adds a row to the table of runs.
     ///
     /// # Errors
-    /// Where the file cannot be written.
-    pub(crate) fn note(&self, path: &Path) -> anyhow::Result<()> {
+    /// If the file cannot be written.
+    pub(crate) fn append_row(&self, path: &Path) -> anyhow::Result<()> {
         let is_new = !path.exists();
         let opened = OpenOptions::new().create(true).append(true).open(path);
         let mut file = opened.with_context(|| format!("cannot write {}", path.display()))?;
@@ -149,7 +150,7 @@ impl Report<'_> {
             self.options.seed,
             self.options.brokers,
             self.seconds,
-            self.episodes.len(),
+            self.periods.len(),
             faults.join(", "),
             self.sent,
             self.acked,

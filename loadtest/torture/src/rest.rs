@@ -1,116 +1,26 @@
-//! REST, asked from a thread that may block.
+//! Requests over REST from asynchronous code.
 
 use std::time::Duration;
 
-use anyhow::Context;
-use serde_json::Value;
-use ureq::Agent;
+use client::{RestClient, RestError};
 
-/// How long a request may take: longer than a pod needs, shorter than one that is frozen.
-const PATIENCE: Duration = Duration::from_secs(6);
+/// Longer than a pod needs for a response, shorter than a pod stays frozen.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// A client of every pod.
-#[derive(Debug, Clone)]
-pub(crate) struct Rest {
-    agent: Agent,
+/// Returns a client of the process at a port of this machine.
+pub(crate) fn client_of_port(port: u16) -> RestClient {
+    let url = format!("http://127.0.0.1:{port}");
+    RestClient::with_timeout(&url, REQUEST_TIMEOUT).expect("the URL has a scheme and a host")
 }
 
-/// What was answered.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) text: String,
-}
-
-impl Answer {
-    pub(crate) fn json(&self) -> anyhow::Result<Value> {
-        serde_json::from_str(&self.text).with_context(|| format!("no JSON: {}", self.text))
-    }
-}
-
-impl Rest {
-    pub(crate) fn new() -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(PATIENCE))
-            .proxy(None)
-            .build();
-        Self {
-            agent: config.into(),
-        }
-    }
-
-    /// # Errors
-    /// Where no whole answer comes.
-    pub(crate) async fn get(&self, url: String) -> anyhow::Result<Answer> {
-        let agent = self.agent.clone();
-        let asked = tokio::task::spawn_blocking(move || read(agent.get(url).call()));
-        asked.await?
-    }
-
-    /// # Errors
-    /// Where no whole answer comes.
-    pub(crate) async fn put(&self, url: String, body: String) -> anyhow::Result<Answer> {
-        let agent = self.agent.clone();
-        let asked = tokio::task::spawn_blocking(move || {
-            let request = agent.put(url).header("content-type", "application/json");
-            read(request.send(body))
-        });
-        asked.await?
-    }
-
-    /// Sends an edit, or without a body a cancel, that is known by the key.
-    ///
-    /// # Errors
-    /// Where no whole answer comes.
-    pub(crate) async fn amend(
-        &self,
-        url: String,
-        key: String,
-        body: Option<String>,
-    ) -> anyhow::Result<Answer> {
-        let agent = self.agent.clone();
-        let asked = tokio::task::spawn_blocking(move || {
-            let sent = match body {
-                Some(body) => agent
-                    .put(url)
-                    .header("content-type", "application/json")
-                    .header("idempotency-key", key)
-                    .send(body),
-                None => agent.delete(url).header("idempotency-key", key).call(),
-            };
-            read(sent)
-        });
-        asked.await?
-    }
-
-    /// Sends trades, each known by the key and its place in the body.
-    ///
-    /// # Errors
-    /// Where no whole answer comes.
-    pub(crate) async fn post(
-        &self,
-        url: String,
-        key: String,
-        body: String,
-    ) -> anyhow::Result<Answer> {
-        let agent = self.agent.clone();
-        let asked = tokio::task::spawn_blocking(move || {
-            let request = agent.post(url).header("content-type", "application/json");
-            read(request.header("idempotency-key", key).send(body))
-        });
-        asked.await?
-    }
-}
-
-fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> anyhow::Result<Answer> {
-    let mut answer = answer?;
-    Ok(Answer {
-        status: answer.status().as_u16(),
-        text: answer
-            .body_mut()
-            .with_config()
-            .limit(256 << 20)
-            .read_to_string()?,
-    })
+/// Runs a request on a thread that may block.
+///
+/// # Errors
+/// As `send`.
+pub(crate) async fn request<T: Send + 'static>(
+    rest: &RestClient,
+    send: impl FnOnce(&RestClient) -> Result<T, RestError> + Send + 'static,
+) -> anyhow::Result<T> {
+    let rest = rest.clone();
+    Ok(tokio::task::spawn_blocking(move || send(&rest)).await??)
 }

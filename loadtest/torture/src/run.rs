@@ -9,27 +9,28 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clock::{Clock, SystemClock};
 
-use crate::client::Client;
-use crate::exchange::{Exchange, MARKETS};
+use crate::cluster::Cluster;
 use crate::faults::{Faults, Plan};
 use crate::journal::{Journal, lock};
 use crate::options::Options;
 use crate::random::Random;
 use crate::reconcile::reconcile;
 use crate::report::Report;
+use crate::roaming_client::RoamingClient;
 use crate::stack::Stack;
-use crate::world::World;
+use crate::trade_source::{TradeSource, VENUES};
 
-/// How many clients follow the stream, each how many channels.
+/// The number of clients of the stream.
 const CLIENTS: usize = 6;
+/// The number of channels of each client.
 const CHANNELS: u64 = 5;
-/// How long it may take in the end until all is acknowledged, and all has caught up.
-const ACKED_WITHIN: Duration = Duration::from_secs(120);
-const DRAINED_WITHIN: Duration = Duration::from_secs(180);
-const TELL_EVERY: Duration = Duration::from_secs(5);
-const POLL: Duration = Duration::from_millis(100);
+/// How long the end of a run may take until every request is acknowledged.
+const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(120);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(180);
+const STATUS_INTERVAL: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Runs all of it; success where nothing differs.
+/// Runs the torture. Its exit status is 0 if nothing differs.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     if options.brokers == 2 {
         bail!("--brokers is 1 or 3");
@@ -38,8 +39,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
         let name = format!("candlewick-torture-{}-{}", options.seed, std::process::id());
         std::env::temp_dir().join(name)
     });
-    let journal = Arc::new(Journal::begin(&folder)?);
-    journal.say(&format!(
+    let journal = Arc::new(Journal::create(&folder)?);
+    journal.write_and_print(&format!(
         "seed {}, logs in {}",
         options.seed,
         folder.display()
@@ -68,9 +69,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::FAILURE)
         }
         Err(error) => {
-            journal.note(&format!("failed: {error:#}"));
+            journal.write(&format!("failed: {error:#}"));
             if !options.keep {
-                Stack::named(&options.stack)?.remove().await?;
+                Stack::from_name(&options.stack)?.remove().await?;
             }
             Err(error.context(format!("logs are in {}", folder.display())))
         }
@@ -79,81 +80,81 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
 
 async fn torture(options: &Options, journal: &Arc<Journal>) -> anyhow::Result<bool> {
     let mut random = Random::new(options.seed);
-    let world = Arc::new(World::start(options, Arc::clone(journal)).await?);
-    world.feed.declare().await;
-    let clients = clients(&world, &mut random);
-    let exchange = Exchange::new(random.fork(), options.planned_seconds());
-    let feed = Arc::clone(&world.feed).run(exchange, random.fork(), options.rate);
+    let cluster = Arc::new(Cluster::start(options, Arc::clone(journal)).await?);
+    cluster.feed.declare().await;
+    let clients = start_clients(&cluster, &mut random);
+    let trade_source = TradeSource::new(random.fork(), options.planned_seconds());
+    let feed = Arc::clone(&cluster.feed).run(trade_source, random.fork(), options.rate);
     let feed = tokio::spawn(feed);
-    let tapes = tokio::spawn(replay(Arc::clone(&world), tapes(options)?));
+    let tapes = tokio::spawn(replay(Arc::clone(&cluster), find_tapes(options)?));
     let faults = Arc::new(Faults::default());
-    let telling = tokio::spawn(tell(Arc::clone(&world), Arc::clone(&faults)));
+    let status_task = tokio::spawn(print_status(Arc::clone(&cluster), Arc::clone(&faults)));
     let plan = Plan {
         kinds: options.faults.clone(),
         count: options.count,
         seconds: options.planned_seconds(),
         brokers: options.brokers,
     };
-    faults.run(&world, plan, random.fork()).await?;
-    journal.say("all is healed");
-    world.feed.stop();
+    faults.run(&cluster, plan, random.fork()).await?;
+    journal.write_and_print("all is healed");
+    cluster.feed.stop();
     feed.await?;
     let tapes = tapes.await??;
-    wait_acked(&world).await?;
-    clients.iter().for_each(|client| client.stay());
-    journal.say("all is acknowledged");
-    world.wait_ready().await?;
-    world.wait_drained(DRAINED_WITHIN).await?;
-    telling.abort();
-    journal.say("all has caught up; comparing");
-    let outcome = reconcile(&world, &clients, tapes).await?;
+    wait_acked(&cluster).await?;
+    clients.iter().for_each(|client| client.stay_at_pod());
+    journal.write_and_print("all is acknowledged");
+    cluster.wait_ready().await?;
+    cluster.wait_drained(DRAIN_TIMEOUT).await?;
+    status_task.abort();
+    journal.write_and_print("all has caught up; comparing");
+    let outcome = reconcile(&cluster, &clients, tapes).await?;
     let (totals, sent, acked) = {
-        let book = world.ledger.open();
-        (book.totals, book.entries.len(), book.acked())
+        let state = cluster.sent_trades.lock();
+        (state.totals, state.trades.len(), state.acknowledged_count())
     };
     let report = Report {
         options,
         seconds: journal.elapsed_ms() / 1_000,
-        episodes: lock(&faults.episodes).clone(),
+        periods: lock(&faults.periods).clone(),
         totals,
         sent,
         acked,
         outcome: &outcome,
-        role_ends: world
+        role_ends: cluster
             .roles
             .iter()
             .map(|role| role.ends.load(Ordering::Relaxed))
             .sum(),
     };
     let text = report.text();
-    journal.note(&text);
+    journal.write(&text);
     println!("{text}");
     if let Some(path) = &options.report {
-        report.note(path)?;
+        report.append_row(path)?;
     }
-    world.end(options.keep).await?;
-    Ok(outcome.is_right())
+    cluster.stop(options.keep).await?;
+    Ok(outcome.has_no_differences())
 }
 
-fn clients(world: &Arc<World>, random: &mut Random) -> Vec<Arc<Client>> {
+fn start_clients(cluster: &Arc<Cluster>, random: &mut Random) -> Vec<Arc<RoamingClient>> {
     let make = |number| {
         let channels: Vec<_> = (0..CHANNELS)
             .map(|_| {
-                let venue = random.choose(&MARKETS).venue;
+                let venue = random.choose(&VENUES).venue;
                 let interval = *random.choose(&["1m", "1m", "5m", "1h", "1d"]);
                 format!("bars:{venue}:S{}:{interval}", random.below(4))
             })
             .collect();
-        let journal = Arc::clone(&world.journal);
-        let client = Client::new(number, world.pods(), journal, channels.into_iter());
-        tokio::spawn(Arc::clone(&client).follow(random.fork()));
+        let journal = Arc::clone(&cluster.journal);
+        let client = RoamingClient::new(number, cluster.pods(), journal, channels.into_iter());
+        tokio::spawn(Arc::clone(&client).run(random.fork()));
         client
     };
     (1..=CLIENTS).map(make).collect()
 }
 
-/// The tapes to be replayed, in order of their names.
-fn tapes(options: &Options) -> anyhow::Result<Vec<PathBuf>> {
+/// Returns the tapes to replay, in the order of their names.
+fn find_tapes(options: &Options) -> anyhow::Result<Vec<PathBuf>> {
     let Some(folder) = &options.tapes else {
         return Ok(Vec::new());
     };
@@ -168,27 +169,27 @@ fn tapes(options: &Options) -> anyhow::Result<Vec<PathBuf>> {
     }
     tapes.sort();
     if tapes.is_empty() {
-        bail!("there is no tape in {}", folder.display());
+        bail!("{} contains no tape", folder.display());
     }
     Ok(tapes)
 }
 
-/// Replays tapes, each until it was taken whole; how many trades they hold.
-async fn replay(world: Arc<World>, tapes: Vec<PathBuf>) -> anyhow::Result<u64> {
+/// Replays tapes, each until it was accepted completely; returns the number of their trades.
+async fn replay(cluster: Arc<Cluster>, tapes: Vec<PathBuf>) -> anyhow::Result<u64> {
     const TRIES: u32 = 20;
     let mut trades = 0;
     for tape in tapes {
         let mut tries = 0;
         let told = loop {
             tries += 1;
-            match world.replay(&tape).await {
+            match cluster.replay(&tape).await {
                 Ok(told) => break told,
-                Err(error) if tries < TRIES => world.journal.note(&format!("replay: {error:#}")),
+                Err(error) if tries < TRIES => cluster.journal.write(&format!("replay: {error:#}")),
                 Err(error) => return Err(error),
             }
             SystemClock.sleep(Duration::from_secs(1)).await;
         };
-        world.journal.note(&told);
+        cluster.journal.write(&told);
         let name = tape.file_name().unwrap_or_default().to_string_lossy();
         trades += trades_of(&told, &name)
             .with_context(|| format!("replay does not say how many trades {name} holds: {told}"))?;
@@ -196,48 +197,48 @@ async fn replay(world: Arc<World>, tapes: Vec<PathBuf>) -> anyhow::Result<u64> {
     Ok(trades)
 }
 
-/// The column of trades, in the row of a tape.
+/// Returns the number of trades in the row of a tape.
 fn trades_of(told: &str, name: &str) -> Option<u64> {
     let mut rows = told.lines().map(str::split_whitespace);
     let mut row = rows.find(|row| row.clone().next() == Some(name))?;
     row.nth(1)?.replace(',', "").parse().ok()
 }
 
-async fn wait_acked(world: &World) -> anyhow::Result<()> {
+async fn wait_acked(cluster: &Cluster) -> anyhow::Result<()> {
     let begin_ns = SystemClock.monotonic_ns();
-    while world.feed.pending() > 0 {
+    while cluster.feed.pending() > 0 {
         let waited = Duration::from_nanos(SystemClock.monotonic_ns() - begin_ns);
-        if waited > ACKED_WITHIN {
+        if waited > ACKNOWLEDGE_TIMEOUT {
             bail!(
                 "{} requests are not acknowledged after {waited:?}",
-                world.feed.pending()
+                cluster.feed.pending()
             );
         }
-        SystemClock.sleep(POLL).await;
+        SystemClock.sleep(POLL_INTERVAL).await;
     }
     Ok(())
 }
 
-/// Says every few seconds how it goes.
-async fn tell(world: Arc<World>, faults: Arc<Faults>) {
+/// Prints the status of the run every few seconds.
+async fn print_status(cluster: Arc<Cluster>, faults: Arc<Faults>) {
     loop {
         let line = {
-            let book = world.ledger.open();
-            let totals = book.totals;
+            let state = cluster.sent_trades.lock();
+            let totals = state.totals;
             format!(
                 "{} faults, {} trades sent, {} acknowledged, {} edits, {} cancels, {} requests \
                  tried again; now: {}",
-                lock(&faults.episodes).len(),
-                book.entries.len(),
-                book.acked(),
+                lock(&faults.periods).len(),
+                state.trades.len(),
+                state.acknowledged_count(),
                 totals.edits,
                 totals.cancels,
                 totals.retries,
-                faults.active(),
+                faults.describe_active(),
             )
         };
-        world.journal.say(&line);
-        SystemClock.sleep(TELL_EVERY).await;
+        cluster.journal.write_and_print(&line);
+        SystemClock.sleep(STATUS_INTERVAL).await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! The servers, through the scripts of the stack.
+//! The servers, which the scripts in `scripts/stack` start and stop.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -13,29 +13,29 @@ pub(crate) struct Stack {
     scripts: PathBuf,
     name: String,
     folder: String,
-    /// The addresses, by the name of the variable.
+    /// The addresses, by environment variable.
     addresses: HashMap<String, String>,
-    /// The first of the ports that are the instance's.
+    /// The first port of the instance's block of ports.
     first_port: u16,
 }
 
-/// Places in the instance's block of ports that the servers leave free.
+/// The first offsets in the instance's block of ports that the servers do not use.
 pub(crate) const ROLE_PORTS: u16 = 13;
 pub(crate) const PROXY_PORTS: u16 = 36;
 
-/// The scripts of the checkout that the working directory is in. Where the program was compiled
-/// tells nothing: what was built is kept when checkouts go.
-fn scripts() -> Option<PathBuf> {
+/// Returns the scripts of the checkout that contains the working directory. The path at compile
+/// time may no longer exist.
+fn find_scripts() -> Option<PathBuf> {
     let here = std::env::current_dir().ok()?;
     let mut folders = here.ancestors().map(|folder| folder.join("scripts/stack"));
     folders.find(|scripts| scripts.join("stack.sh").is_file())
 }
 
 impl Stack {
-    /// An instance whose servers may or may not run.
-    pub(crate) fn named(name: &str) -> anyhow::Result<Self> {
-        let scripts = scripts().context(
-            "the scripts of the stack are not there: run this in a checkout of Candlewick, where \
+    /// Returns an instance whose servers may or may not run.
+    pub(crate) fn from_name(name: &str) -> anyhow::Result<Self> {
+        let scripts = find_scripts().context(
+            "the scripts of the stack are missing: run this in a checkout of Candlewick, where \
              scripts/stack is",
         )?;
         Ok(Self {
@@ -47,16 +47,16 @@ impl Stack {
         })
     }
 
-    /// Starts servers without any data.
+    /// Starts servers without data.
     pub(crate) async fn up(name: &str, brokers: u32) -> anyhow::Result<Self> {
-        let mut stack = Self::named(name)?;
-        stack.whole(&["reset"], brokers).await?;
-        stack.whole(&["up"], brokers).await?;
-        let told = stack.whole(&["env"], brokers).await?;
+        let mut stack = Self::from_name(name)?;
+        stack.run_stack_script(&["reset"], brokers).await?;
+        stack.run_stack_script(&["up"], brokers).await?;
+        let told = stack.run_stack_script(&["env"], brokers).await?;
         for line in told.lines() {
             let setting = line.strip_prefix("export ").unwrap_or(line);
             if let Some((variable, value)) = setting.split_once('=') {
-                // The shell's quoting of commas.
+                // The shell quotes commas.
                 let value = value.replace('\\', "");
                 stack.addresses.insert(variable.to_owned(), value);
             }
@@ -73,7 +73,7 @@ impl Stack {
 
     fn address(&self, variable: &str) -> anyhow::Result<&str> {
         let address = self.addresses.get(variable);
-        let address = address.with_context(|| format!("the stack does not say {variable}"))?;
+        let address = address.with_context(|| format!("the stack does not set {variable}"))?;
         Ok(address)
     }
 
@@ -93,40 +93,44 @@ impl Stack {
         self.address("CANDLEWICK_REDIS")
     }
 
-    /// A port of the instance's block.
+    /// Returns a port of the instance's block.
     pub(crate) const fn port(&self, place: u16) -> u16 {
         self.first_port + place
     }
 
-    /// Stops all, and deletes the data.
+    /// Stops the servers and deletes their data.
     pub(crate) async fn remove(&self) -> anyhow::Result<()> {
-        self.whole(&["reset"], 1).await.map(drop)
+        self.run_stack_script(&["reset"], 1).await.map(drop)
     }
 
-    async fn whole(&self, arguments: &[&str], brokers: u32) -> anyhow::Result<String> {
+    async fn run_stack_script(&self, arguments: &[&str], brokers: u32) -> anyhow::Result<String> {
         let mut command = Command::new(self.scripts.join("stack.sh"));
         command
             .args(arguments)
             .arg(&self.name)
             .env("STACK_KAFKA_BROKERS", brokers.to_string());
-        finish(&mut command).await
+        run_command(&mut command).await
     }
 
     /// Runs the script of one server.
-    pub(crate) async fn server(&self, script: &str, arguments: &[&str]) -> anyhow::Result<String> {
+    pub(crate) async fn run_server_script(
+        &self,
+        script: &str,
+        arguments: &[&str],
+    ) -> anyhow::Result<String> {
         let mut command = Command::new(self.scripts.join(format!("{script}.sh")));
         command
             .args(arguments)
             .env("CANDLEWICK_STACK_DIR", &self.folder);
-        finish(&mut command).await
+        run_command(&mut command).await
     }
 }
 
-/// Runs a command to its end; its standard output.
+/// Runs a command to its end; returns its standard output.
 ///
 /// # Errors
-/// Where it fails, with what it said.
-pub(crate) async fn finish(command: &mut Command) -> anyhow::Result<String> {
+/// If it fails, with its output.
+pub(crate) async fn run_command(command: &mut Command) -> anyhow::Result<String> {
     let output = command
         .stdin(Stdio::null())
         .kill_on_drop(true)

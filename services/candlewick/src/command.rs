@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::bench::BenchArgs;
 use crate::cluster::{AggregatorArgs, ApiArgs, ArchiverArgs, MigrateArgs};
 use crate::repair::RepairArgs;
 use crate::standalone::StandaloneArgs;
 use crate::topics::TopicsArgs;
-use bench::BenchArgs;
 use dead_letters::DeadLettersArgs;
 use replay::ReplayArgs;
 use verify::VerifyArgs;
@@ -74,7 +74,7 @@ pub fn main() -> ExitCode {
         Command::Repair(arguments) => crate::repair::run(&arguments),
         Command::DeadLetters(arguments) => dead_letters::run(arguments),
         Command::Topics(arguments) => crate::topics::run(arguments),
-        Command::Bench(arguments) => bench::run(arguments),
+        Command::Bench(arguments) => crate::bench::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("candlewick: {error:#}");

@@ -1,5 +1,6 @@
 //! The binary as a library: [`main`] reads the command line and runs the subcommand.
 
+mod bench;
 mod cluster;
 mod command;
 mod engine;

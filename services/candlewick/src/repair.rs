@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::Args;
 use market::{DAY_NS, MINUTE_NS, Symbol, Venue, format_time, parse_time};
 
-use client::{Repaired, Server};
+use client::RestClient;
+use schemas::api::RepairJson;
 
 /// The longest range of one request.
 const LONGEST_RANGE_NS: i64 = 31 * DAY_NS;
@@ -44,22 +45,24 @@ pub(crate) fn run(arguments: &RepairArgs) -> anyhow::Result<ExitCode> {
         eprintln!("candlewick: --end is not after --start");
         return Ok(ExitCode::from(host::EXIT_USAGE));
     }
-    let server = match Server::new(&arguments.server) {
+    let server = match RestClient::new(&arguments.server) {
         Ok(server) => server,
         Err(error) => {
             eprintln!("candlewick: --server: {error}");
             return Ok(ExitCode::from(host::EXIT_USAGE));
         }
     };
-    let mut total = Repaired::default();
+    let mut total = RepairJson::default();
     for (start_ns, end_ns) in split_range(arguments.start, arguments.end) {
-        let repaired = server.repair(
+        let taken = server.repair(
             &arguments.venue,
             &arguments.symbol,
             &format_time(start_ns),
             &format_time(end_ns),
         )?;
-        total.add(&repaired);
+        total.records += taken.records;
+        total.minutes += taken.minutes;
+        total.beyond_horizon += taken.beyond_horizon;
     }
     println!(
         "{} minutes will be refolded ({} records appended)",

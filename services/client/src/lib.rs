@@ -1,5 +1,16 @@
 //! A client of Candlewick's API.
+//!
+//! - [`RestClient`] sends requests over REST and waits for their responses.
+//! - [`StreamClient`] and [`ChannelState`] implement the client's side of the live stream
+//!   (`docs/stream.md`, "The rules of a client"). They do no I/O and read no clock: the caller
+//!   passes in messages and history, and carries out the requests that they return.
+//! - [`StreamSocket`] is the WebSocket connection that carries those messages.
 
 mod rest;
+mod stream;
 
-pub use rest::{Answer, Rejection, Repaired, Server, ServerError};
+pub use rest::{Method, Response, RestClient, RestError};
+pub use stream::{
+    AppliedMessage, BarChange, ChannelState, Encoding, HistoryRequest, SocketError, StreamClient,
+    StreamError, StreamPosition, StreamSocket, bars_path,
+};

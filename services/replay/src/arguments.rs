@@ -9,7 +9,7 @@ use market::{IdScheme, IdScope, Symbol, Venue};
 
 use crate::format::FormatChoice;
 use crate::speed::Speed;
-use client::Server;
+use client::RestClient;
 
 const FORMATS: &str = "\
 Formats, detected from the first line:
@@ -53,8 +53,8 @@ pub struct ReplayArgs {
     #[arg(long, default_value = "max")]
     pub(crate) speed: Speed,
     /// The API of the process to send to
-    #[arg(long = "to", default_value = "http://127.0.0.1:8080", value_name = "URL", value_parser = Server::new)]
-    pub(crate) server: Server,
+    #[arg(long = "to", default_value = "http://127.0.0.1:8080", value_name = "URL", value_parser = RestClient::new)]
+    pub(crate) server: RestClient,
     /// The largest number of trades in a request, up to 50000
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub(crate) batch: u32,

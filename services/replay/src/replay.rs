@@ -54,7 +54,7 @@ pub(crate) fn replay_tapes(
     let connection = ServerConnection::connect(server, id_rules, settings, &timer)?;
     let log_id = connection.log_id();
     let resume_point = ResumePoint::load(state_folder, arguments, &tapes, id_rules, log_id);
-    resume_point.report_resuming(&messages, arguments.server.base());
+    resume_point.report_resuming(&messages, arguments.server.base_url());
     let reader = ReaderThread {
         merged_tapes,
         trades_to_skip: resume_point.sent_before.trades,

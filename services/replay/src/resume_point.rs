@@ -94,7 +94,7 @@ fn run_key(arguments: &ReplayArgs, tapes: &[Tape], id_rules: IdRules, log_id: &s
         "{:?} {symbol:?} {id_rules:?} {:?}",
         arguments.venue, arguments.format
     );
-    for part in [arguments.server.base(), log_id, &options] {
+    for part in [arguments.server.base_url(), log_id, &options] {
         key.add_part(part.as_bytes());
     }
     for tape in tapes {

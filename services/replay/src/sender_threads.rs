@@ -9,7 +9,7 @@ use crate::chunk::{Chunk, TradeOrigin, TradesRequest};
 use crate::problems::LineProblem;
 use crate::server_connection::ServerConnection;
 use crate::thread_timer::ThreadTimer;
-use client::Answer;
+use schemas::api::SubmissionJson;
 
 /// A chunk whose trades the log has acknowledged, apart from rejected ones.
 #[derive(Debug)]
@@ -80,15 +80,15 @@ impl AcknowledgedChunk {
         }
     }
 
-    fn add_rejected(&mut self, request: &TradesRequest, answer: Answer) {
-        let unlisted = answer.refused() - answer.rejected.len() as u64;
+    fn add_rejected(&mut self, request: &TradesRequest, answer: SubmissionJson) {
+        let unlisted = answer.rejected_total - answer.rejected.len() as u64;
         let next = answer.rejected.last().map_or(0, |last| last.index + 1);
         for rejection in answer.rejected {
             let TradeOrigin { tape_index, line } = request.origins[rejection.index];
             self.rejected.push(LineProblem {
                 tape_index,
                 line,
-                reason: rejection.message,
+                reason: rejection.message.into_owned(),
             });
         }
         // The answer does not list which ones they are, only that they follow the listed ones.
@@ -131,8 +131,8 @@ mod tests {
                 rejected: Vec::new(),
                 bytes_read: 0,
             };
-            let answer: Answer = serde_json::from_str(text).unwrap();
-            let rejected_count = answer.refused();
+            let answer: SubmissionJson = serde_json::from_str(text).unwrap();
+            let rejected_count = answer.rejected_total;
             acknowledged.add_rejected(&request, answer);
             assert_eq!(acknowledged.rejected.len() as u64, rejected_count);
             let problems = acknowledged.rejected.iter();
@@ -140,8 +140,9 @@ mod tests {
                 .map(|problem| (problem.tape_index, problem.line))
                 .collect::<Vec<_>>()
         };
-        let listed = r#""rejected":[{"index":1,"message":"a"},{"index":2,"message":"b"}]"#;
-        let few = format!(r#"{{"accepted":6,{listed}}}"#);
+        let listed = r#""rejected":[{"index":1,"field":"","code":"c","message":"a"},
+            {"index":2,"field":"","code":"c","message":"b"}]"#;
+        let few = format!(r#"{{"accepted":6,"rejected_total":2,{listed}}}"#);
         assert_eq!(rejected_lines(&few), [(0, 2), (0, 3)]);
         let many = format!(r#"{{"accepted":3,"rejected_total":5,{listed}}}"#);
         assert_eq!(

@@ -14,7 +14,8 @@ use crate::chunk::TradesRequest;
 use crate::id_rules::IdRules;
 use crate::progress::StatusMessages;
 use crate::thread_timer::ThreadTimer;
-use client::{Answer, Server, ServerError};
+use client::{RestClient, RestError};
+use schemas::api::SubmissionJson;
 
 /// The upper bound of the first backoff.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
@@ -26,7 +27,7 @@ const FAILURES_OF_AN_OUTAGE: u32 = 2;
 
 /// Sends requests to one log, and retries them while the server does not answer.
 pub(crate) struct ServerConnection<'a> {
-    server: Server,
+    server: RestClient,
     log_id: String,
     id_rules: IdRules,
     settings: RetrySettings<'a>,
@@ -50,12 +51,13 @@ impl<'a> ServerConnection<'a> {
     /// # Errors
     /// If the server does not answer for too long, or is not a Candlewick.
     pub(crate) fn connect(
-        server: Server,
+        server: RestClient,
         id_rules: IdRules,
         settings: RetrySettings<'a>,
         timer: &ThreadTimer,
     ) -> anyhow::Result<Self> {
-        let log_id = settings.call_until_served(&server, timer, |_| server.log_id())?;
+        let version = settings.call_until_served(&server, timer, |_| server.version())?;
+        let log_id = version.log_id;
         Ok(Self {
             server,
             log_id,
@@ -79,16 +81,16 @@ impl<'a> ServerConnection<'a> {
         &self,
         request: &TradesRequest,
         timer: &ThreadTimer,
-    ) -> anyhow::Result<Answer> {
+    ) -> anyhow::Result<SubmissionJson> {
         self.declare_venue(&request.venue, timer)?;
-        let answer = self.call_same_log(timer, || self.server.send(&request.body))?;
+        let answer = self.call_same_log(timer, || self.server.send_trades(&request.body))?;
         let mut rejected = answer.rejected.iter();
         let in_bounds = rejected.all(|rejection| rejection.index < request.origins.len());
-        let answered = answer.accepted.saturating_add(answer.refused());
+        let answered = answer.accepted.saturating_add(answer.rejected_total);
         ensure!(
             in_bounds && answered == request.origins.len() as u64,
             "the answer of {} is for {answered} trades, but {} were sent",
-            self.server.base(),
+            self.server.base_url(),
             request.origins.len(),
         );
         Ok(answer)
@@ -105,7 +107,7 @@ impl<'a> ServerConnection<'a> {
         }
         self.call_same_log(timer, || {
             let (scheme, scope) = (self.id_rules.scheme, self.id_rules.scope);
-            self.server.declare(venue, scheme, scope)
+            self.server.declare_venue(venue, scheme, scope)
         })
         .with_context(|| format!("cannot declare the venue {venue}"))?;
         declared.insert(venue.clone());
@@ -117,15 +119,15 @@ impl<'a> ServerConnection<'a> {
     fn call_same_log<T>(
         &self,
         timer: &ThreadTimer,
-        call: impl Fn() -> Result<T, ServerError>,
+        call: impl Fn() -> Result<T, RestError>,
     ) -> anyhow::Result<T> {
         self.settings
             .call_until_served(&self.server, timer, |is_retry| {
                 if is_retry {
-                    let log_id = self.server.log_id()?;
+                    let log_id = self.server.version()?.log_id;
                     if log_id != self.log_id {
                         let before = &self.log_id;
-                        return Err(ServerError::Permanent(format!(
+                        return Err(RestError::Permanent(format!(
                             "it has another log now ({log_id}, before {before}); run the replay again to send everything to it"
                         )));
                     }
@@ -140,21 +142,21 @@ impl RetrySettings<'_> {
     /// before.
     fn call_until_served<T>(
         &self,
-        server: &Server,
+        server: &RestClient,
         timer: &ThreadTimer,
-        call: impl Fn(bool) -> Result<T, ServerError>,
+        call: impl Fn(bool) -> Result<T, RestError>,
     ) -> anyhow::Result<T> {
         let policy = RetryPolicy::new(FIRST_BACKOFF, LONGEST_BACKOFF).give_up_after(self.give_up);
         let failures = Cell::new(0);
         let begin = timer.now();
-        let should_retry = |error: &ServerError| {
+        let should_retry = |error: &RestError| {
             failures.set(failures.get() + 1);
-            let ServerError::Transient(reason) = error else {
+            let RestError::Transient(reason) = error else {
                 return false;
             };
             if failures.get() == FAILURES_OF_AN_OUTAGE {
                 self.messages
-                    .report_unavailable(server.base(), reason, self.give_up);
+                    .report_unavailable(server.base_url(), reason, self.give_up);
             }
             true
         };
@@ -163,16 +165,16 @@ impl RetrySettings<'_> {
         });
         match outcome {
             Ok(Some(answer)) => {
-                self.messages.report_available(server.base());
+                self.messages.report_available(server.base_url());
                 Ok(answer)
             }
             Ok(None) => bail!("stopped"),
-            Err(ServerError::Permanent(reason)) => bail!("{}: {reason}", server.base()),
-            Err(ServerError::Transient(reason)) => {
+            Err(RestError::Permanent(reason)) => bail!("{}: {reason}", server.base_url()),
+            Err(RestError::Transient(reason)) => {
                 let waited = timer.now().saturating_sub(begin);
                 bail!(
                     "{} has not been available for {waited:.0?}: {reason}",
-                    server.base()
+                    server.base_url()
                 );
             }
         }

@@ -72,7 +72,10 @@ fn start_server(script: ServerScript) -> TestServer {
 
 async fn get_version(State(script): State<SharedScript>) -> String {
     let script = script.lock().unwrap();
-    format!(r#"{{"version":"1","log_id":"{}"}}"#, script.log_id)
+    format!(
+        r#"{{"version":"1","log_id":"{}","epoch":1,"partitions":1}}"#,
+        script.log_id
+    )
 }
 
 async fn put_settings(
@@ -126,6 +129,7 @@ async fn post_trades(State(script): State<SharedScript>, body: Bytes) -> (Status
     if script.is_unreliable && posts % 4 == 3 {
         return (StatusCode::INTERNAL_SERVER_ERROR, String::new());
     }
+    let total = rejected.len();
     let rejected = rejected.join(",");
     let status = if accepted == 0 {
         StatusCode::UNPROCESSABLE_ENTITY
@@ -133,8 +137,12 @@ async fn post_trades(State(script): State<SharedScript>, body: Bytes) -> (Status
         StatusCode::OK
     };
     let body = match accepted {
-        0 => format!(r#"{{"title":"none","rejected":[{rejected}]}}"#),
-        _ => format!(r#"{{"accepted":{accepted},"rejected":[{rejected}]}}"#),
+        0 => format!(
+            r#"{{"type":"t","title":"none","status":422,"detail":"d","rejected_total":{total},"rejected":[{rejected}]}}"#
+        ),
+        _ => {
+            format!(r#"{{"accepted":{accepted},"rejected_total":{total},"rejected":[{rejected}]}}"#)
+        }
     };
     (status, body)
 }

@@ -1,4 +1,6 @@
-//! What must hold: the state after every commit, the archive and every client at the end.
+//! The invariants: the state after every commit, and the archive and every client at the end.
+
+mod stored_state;
 
 use std::collections::BTreeMap;
 
@@ -6,21 +8,21 @@ use api::ChannelName;
 use eventlog::Record;
 use market::Position;
 use schemas::DeadLetter;
-use serde_json::{Map, Value};
+use schemas::api::{BarJson, PositionJson};
 
-use crate::client::{fields, through};
+use self::stored_state::{compare_bars, compare_marks, compare_outcomes};
+use crate::bar_store::StoredState;
+use crate::cluster::SimCluster;
 use crate::log::SimLog;
-use crate::oracle::{Fate, Marked, Oracle};
-use crate::pod::newest;
-use crate::store::Stored;
-use crate::trades::PARTITIONS;
-use crate::world::World;
+use crate::oracle::{Oracle, RecordOutcome};
+use crate::pod::newest_rows;
+use crate::trade_producer::PARTITIONS;
 
-/// Every state of every bar that is followed, by channel, start and `through`.
-type States = BTreeMap<(String, String, Option<(u64, u64)>), Map<String, Value>>;
+/// Every state of every bar of a followed channel, by channel, start and `through`.
+type States = BTreeMap<(String, String, Option<PositionJson>), BarJson>;
 
-impl World {
-    /// The first invariant: what is stored equals the fold of the log up to its offset.
+impl SimCluster {
+    /// Checks the first invariant: what is stored equals the fold of the log up to its offset.
     pub fn check_commits(&mut self) -> Result<(), String> {
         for partition in self.bars.take_committed() {
             self.check_state(partition)?;
@@ -30,7 +32,7 @@ impl World {
 
     pub fn check_state(&mut self, partition: u32) -> Result<(), String> {
         let log = &self.trades_log;
-        self.bars.look(|stored| {
+        self.bars.read_stored(|stored| {
             let Some(progress) = stored.progress.get(&partition) else {
                 return Ok(());
             };
@@ -43,12 +45,12 @@ impl World {
                 *oracle = Oracle::new(partition, PARTITIONS, 1);
             }
             while oracle.epoch < progress.epoch {
-                let records = folded(log, stored, oracle.epoch, partition);
+                let records = records_in_fold(log, stored, oracle.epoch, partition);
                 let rest = records
                     .iter()
                     .skip(usize::try_from(oracle.next_offset).unwrap());
                 rest.for_each(|record| oracle.apply(record));
-                oracle.switch();
+                oracle.start_next_epoch();
             }
             let missing = progress.next_offset - oracle.next_offset;
             let records = log.records_of(oracle.epoch, partition, oracle.next_offset);
@@ -59,7 +61,7 @@ impl World {
             let at = format!("partition {partition} at {}", progress.next_position());
             compare_bars(stored, oracle, partition).map_err(|wrong| format!("{at}: {wrong}"))?;
             compare_marks(stored, oracle, partition).map_err(|wrong| format!("{at}: {wrong}"))?;
-            compare_fates(stored, oracle, partition).map_err(|wrong| format!("{at}: {wrong}"))
+            compare_outcomes(stored, oracle, partition).map_err(|wrong| format!("{at}: {wrong}"))
         })
     }
 
@@ -67,29 +69,29 @@ impl World {
         for partition in 0..PARTITIONS {
             self.check_state(partition)?;
             self.check_ticks(partition)?;
-            self.check_letters(partition)?;
+            self.check_dead_letters(partition)?;
         }
         self.check_clients()?;
-        let (commits, lost) = self.bars.counts();
-        self.totals.count("commits", commits);
-        self.totals.count("commits lost", lost);
-        self.totals.count("turns", self.turn);
-        let missed = self.trades_log.missed();
-        self.totals.count("positions that were dropped", missed);
+        let (commits, lost) = self.bars.commit_counts();
+        self.totals.add_count("commits", commits);
+        self.totals.add_count("commits lost", lost);
+        self.totals.add_count("turns", self.turn);
+        let missed = self.trades_log.missed_reads();
+        self.totals.add_count("positions that were dropped", missed);
         Ok(())
     }
 
-    /// Every trade that is a tick is archived, and reads as once.
+    /// Checks that every tick is archived, and that all copies of it are equal.
     fn check_ticks(&mut self, partition: u32) -> Result<(), String> {
         let oracle = &self.oracles[partition as usize];
         let mut counted = 0;
-        let archived = self.ticks.rows();
-        for (at, fate) in &oracle.fates {
+        let archived = self.ticks.archived_ticks();
+        for (at, outcome) in &oracle.outcomes {
             let offset = format!("{at:?}");
             let rows = archived.get(&(partition, *at));
-            if (*fate == Fate::NoTick) != rows.is_none() {
+            if (*outcome == RecordOutcome::NotATick) != rows.is_none() {
                 return Err(format!(
-                    "tick {partition}/{offset} is {fate:?}, archived: {}",
+                    "tick {partition}/{offset} is {outcome:?}, archived: {}",
                     rows.is_some()
                 ));
             }
@@ -99,27 +101,30 @@ impl World {
                     "tick {partition}/{offset} was archived in two versions"
                 ));
             }
-            counted += u64::from(*fate == Fate::Counted);
+            counted += u64::from(*outcome == RecordOutcome::Counted);
             self.totals
-                .count("left out", u64::from(*fate == Fate::LeftOut));
+                .add_count("excluded", u64::from(*outcome == RecordOutcome::Excluded));
         }
-        self.totals.count("ticks counted", counted);
+        self.totals.add_count("ticks counted", counted);
         let (refolds, in_vain) = oracle.refolds;
-        self.totals.count("amendments", oracle.amendments());
-        self.totals.count("amended ahead", oracle.amended_ahead());
-        self.totals.count("refolds", refolds);
-        self.totals.count("refolds in vain", in_vain);
+        self.totals
+            .add_count("amendments", oracle.amendment_count());
+        self.totals
+            .add_count("pending amendments", oracle.pending_amendment_count());
+        self.totals.add_count("refolds", refolds);
+        self.totals.add_count("refolds in vain", in_vain);
         let emptied = oracle.bars.values().filter(|row| row.bar.trades == 0);
-        self.totals.count("emptied windows", emptied.count() as u64);
+        self.totals
+            .add_count("emptied windows", emptied.count() as u64);
         Ok(())
     }
 
-    /// Every record that was rejected is a dead letter, and no other is.
-    fn check_letters(&mut self, partition: u32) -> Result<(), String> {
-        self.letters_log.sync(partition);
-        let rejected = &self.oracles[partition as usize].rejected;
+    /// Checks that every rejected record is a dead letter, and that no other record is.
+    fn check_dead_letters(&mut self, partition: u32) -> Result<(), String> {
+        self.dead_letters_log.sync(partition);
+        let rejected = &self.oracles[partition as usize].dead_letters;
         let mut buried = BTreeMap::new();
-        for record in self.letters_log.records(partition, 0) {
+        for record in self.dead_letters_log.records(partition, 0) {
             let letter = DeadLetter::decode(&record.value).map_err(|error| error.to_string())?;
             buried.insert(letter.position, letter.value);
         }
@@ -141,42 +146,42 @@ impl World {
                 return Err(format!("the dead letter of {partition}/{at:?} is another"));
             }
         }
-        self.totals.count("dead letters", buried.len() as u64);
+        self.totals.add_count("dead letters", buried.len() as u64);
         Ok(())
     }
 
-    /// The second invariant: every client shows what REST returns, and was told nothing else.
+    /// Checks the second invariant: every client shows what REST returns, and has received no other
+    /// states.
     fn check_clients(&mut self) -> Result<(), String> {
         let states = self.all_states();
         for client in &self.clients {
             let partition =
                 schemas::partition_of(client.name.instrument.key().as_bytes(), PARTITIONS);
-            for told in &client.told {
-                let key = (
-                    client.name.to_string(),
-                    told["start"].to_string(),
-                    through(told),
-                );
-                if states.get(&key).is_none_or(|state| state != told) {
+            for received in &client.received {
+                let key = state_key(&client.name, received);
+                if states.get(&key).is_none_or(|state| state != received) {
                     return Err(format!(
-                        "{} was told {told:?}, which never was: {:?}",
+                        "{} received {received:?}, which the bar never was: {:?}",
                         client.name,
                         states.get(&key)
                     ));
                 }
             }
             for pod in &self.pods {
-                let rows = newest(
-                    pod.held(&client.name)
+                let rows = newest_rows(
+                    pod.hub_rows(&client.name)
                         .into_iter()
-                        .chain(pod.stored(&client.name)),
+                        .chain(pod.stored_rows(&client.name)),
                 );
-                let rest: BTreeMap<i64, _> = rows
-                    .into_iter()
-                    .map(|(start, row)| (start, fields(&row, partition)))
-                    .collect();
-                let starts = rest.keys().chain(client.shown.keys());
-                let mut wrong = starts.filter(|start| rest.get(start) != client.shown.get(start));
+                let rest = rows.values().map(|row| BarJson::from_row(row, partition));
+                let rest: BTreeMap<String, BarJson> =
+                    rest.map(|bar| (bar.start.clone(), bar)).collect();
+                let held = client.newest_bars();
+                let held: BTreeMap<String, &BarJson> =
+                    held.map(|bar| (bar.start.clone(), bar)).collect();
+                let starts = rest.keys().chain(held.keys());
+                let mut wrong =
+                    starts.filter(|start| rest.get(*start) != held.get(*start).copied());
                 if let Some(start) = wrong.next() {
                     return Err(format!(
                         "{}: REST of pod {} returns {:?}, the client shows {:?}; REST has {} bars, \
@@ -184,55 +189,57 @@ impl World {
                         client.name,
                         pod.number,
                         rest.get(start),
-                        client.shown.get(start),
+                        held.get(start),
                         rest.len(),
-                        client.shown.len(),
+                        held.len(),
                         wrong.count() + 1
                     ));
                 }
-                let corrected = rest.values().filter(|bar| bar["revision"] != 0).count();
-                self.totals.count("corrections", corrected as u64);
+                let corrected = rest.values().filter(|bar| bar.revision != 0).count();
+                self.totals.add_count("corrections", corrected as u64);
             }
-            self.totals.count("messages", client.messages);
-            self.totals.count("deltas", client.deltas);
-            self.totals.count("resumed", client.resumed);
-            self.totals.count("not recovered", client.not_recovered);
+            self.totals.add_count("messages", client.messages);
+            self.totals.add_count("deltas", client.deltas);
+            self.totals.add_count("resumed", client.resumed);
+            self.totals.add_count("not recovered", client.not_recovered);
         }
         Ok(())
     }
 
-    /// Every state that any bar of a followed channel ever had between two records. What a
-    /// worker folded of a generation beyond where a later one cut it off was true as well, until
-    /// then: it may have been announced, and no commit can outlive the records that it is of.
+    /// Returns every state that any bar of a followed channel had between two records.
+    ///
+    /// This includes the states from records of a generation beyond the offset at which a later
+    /// generation was adopted: they may have been announced before that, although no commit can
+    /// outlive its records.
     fn all_states(&self) -> States {
         let mut states = BTreeMap::new();
         for partition in 0..PARTITIONS {
             let mut oracle = Oracle::new(partition, PARTITIONS, 1);
             for epoch in 1..=self.trades_log.current_epoch() {
                 while oracle.epoch < epoch {
-                    oracle.switch();
+                    oracle.start_next_epoch();
                 }
                 let records = self.trades_log.records_of(epoch, partition, 0);
                 let log = &self.trades_log;
                 let of_fold = self
                     .bars
-                    .look(|stored| folded(log, stored, epoch, partition).len());
+                    .read_stored(|stored| records_in_fold(log, stored, epoch, partition).len());
                 for record in &records[..of_fold] {
                     oracle.apply(record);
-                    self.note_states(&oracle, partition, &mut states);
+                    self.add_states(&oracle, partition, &mut states);
                 }
                 let mut beyond = oracle.clone();
                 for record in &records[of_fold..] {
                     beyond.apply(record);
-                    self.note_states(&beyond, partition, &mut states);
+                    self.add_states(&beyond, partition, &mut states);
                 }
             }
         }
         states
     }
 
-    /// Notes what the last record changed of the channels that are followed.
-    fn note_states(&self, oracle: &Oracle, partition: u32, states: &mut States) {
+    /// Adds the states to which the last record changed bars of followed channels.
+    fn add_states(&self, oracle: &Oracle, partition: u32, states: &mut States) {
         for (instrument, window) in &oracle.changed {
             let row = &oracle.bars[&(instrument.clone(), *window)];
             let name = ChannelName {
@@ -240,99 +247,23 @@ impl World {
                 interval: window.interval,
             };
             if self.clients.iter().any(|client| client.name == name) {
-                let state = fields(row, partition);
-                let key = (
-                    name.to_string(),
-                    state["start"].to_string(),
-                    through(&state),
-                );
-                states.insert(key, state);
+                let state = BarJson::from_row(row, partition);
+                states.insert(state_key(&name, &state), state);
             }
         }
     }
 }
 
-/// The records of a generation that are part of the fold: all, or those before a later one was
-/// adopted.
-fn folded(log: &SimLog, stored: &Stored, epoch: u64, partition: u32) -> Vec<Record> {
+fn state_key(name: &ChannelName, bar: &BarJson) -> (String, String, Option<PositionJson>) {
+    (name.to_string(), bar.start.clone(), bar.through)
+}
+
+/// Returns the records of a generation that are part of the fold: all, or those before the offset at
+/// which a later generation was adopted.
+fn records_in_fold(log: &SimLog, stored: &StoredState, epoch: u64, partition: u32) -> Vec<Record> {
     let mut records = log.records_of(epoch, partition, 0);
     if let Some(end) = stored.switched.get(&(epoch, partition)) {
         records.truncate(usize::try_from(*end).unwrap());
     }
     records
-}
-
-fn compare_bars(stored: &Stored, oracle: &Oracle, partition: u32) -> Result<(), String> {
-    let here = stored.bars.iter().filter(|((instrument, _), _)| {
-        schemas::partition_of(instrument.key().as_bytes(), PARTITIONS) == partition
-    });
-    let mut count = 0;
-    for (key, row) in here {
-        count += 1;
-        if oracle.bars.get(key) != Some(row) {
-            return Err(format!(
-                "stored {row:?}, the fold gives {:?}",
-                oracle.bars.get(key)
-            ));
-        }
-    }
-    if count == oracle.bars.len() {
-        return Ok(());
-    }
-    let missing = oracle
-        .bars
-        .keys()
-        .find(|key| !stored.bars.contains_key(key));
-    Err(format!(
-        "{count} bars are stored, the fold gives {}; missing {missing:?}",
-        oracle.bars.len()
-    ))
-}
-
-fn compare_marks(stored: &Stored, oracle: &Oracle, partition: u32) -> Result<(), String> {
-    let here = |instrument: &market::Instrument| {
-        schemas::partition_of(instrument.key().as_bytes(), PARTITIONS) == partition
-    };
-    let marked = stored.dirty.iter().filter(|((of, _), _)| here(of));
-    let marked: BTreeMap<_, _> = marked
-        .map(|(key, mark)| {
-            let marked = Marked {
-                up_to: mark.up_to,
-                amendments: mark.amendments,
-            };
-            (key.clone(), marked)
-        })
-        .collect();
-    if marked == oracle.marked {
-        return Ok(());
-    }
-    Err(format!(
-        "{marked:?} are marked, the fold marks {:?}",
-        oracle.marked
-    ))
-}
-
-fn compare_fates(stored: &Stored, oracle: &Oracle, partition: u32) -> Result<(), String> {
-    let mut left_out: BTreeMap<Position, u32> = BTreeMap::new();
-    for range in stored.rejected.get(&partition).into_iter().flatten() {
-        for offset in range.first_offset..range.end_offset {
-            let at = Position {
-                epoch: range.epoch,
-                offset,
-            };
-            if !oracle.fates.contains_key(&at) {
-                return Err(format!("{at:?} was left out and is not folded yet"));
-            }
-            *left_out.entry(at).or_default() += 1;
-        }
-    }
-    for (at, fate) in &oracle.fates {
-        let times = left_out.get(at).copied().unwrap_or(0);
-        if u32::from(*fate == Fate::LeftOut) != times {
-            return Err(format!(
-                "record {at:?} is {fate:?} and was left out {times} times"
-            ));
-        }
-    }
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Time that moves when the seed says so.
+//! Simulated time.
 
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clock::Clock;
 
-/// Where simulated time starts: 2024-03-01T00:00:00Z.
+/// The start of simulated time: 2024-03-01T00:00:00Z.
 pub const START_NS: i64 = 1_709_251_200_000_000_000;
 
 #[derive(Clone)]
@@ -19,7 +19,7 @@ impl SimClock {
         Self(Arc::new(AtomicI64::new(START_NS)))
     }
 
-    pub fn pass(&self, time_ns: i64) {
+    pub fn advance(&self, time_ns: i64) {
         self.0.fetch_add(time_ns, Ordering::Relaxed);
     }
 }

@@ -1,21 +1,20 @@
-//! A topic that loses what was not synced, loses acknowledgements, and is sometimes busy.
+//! A simulated topic, which loses unsynced records and acknowledgements, and is sometimes busy.
+
+mod log_impl;
 
 use std::collections::BTreeMap;
-use std::future::{Future, poll_fn};
-use std::ops::Range;
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
 
 use clock::Clock;
-use eventlog::{Batch, Bounds, Log, LogError, NewRecord, Record};
+use eventlog::{NewRecord, Record};
 use market::SECOND_NS;
 
 use crate::clock::SimClock;
 use crate::random::Random;
 
-/// How far the clock of the broker that takes a record is behind. That of the first one is
-/// right, so that a new generation begins where everyone who has read the old one agrees.
-const fn behind_ns(offset: u64) -> i64 {
+/// Returns how far the clock of the broker that appends a record is behind. The first record's
+/// append time is right, so that all readers of the old generation agree when the new one begins.
+const fn clock_skew_ns(offset: u64) -> i64 {
     if offset % 7 == 3 { 5 * SECOND_NS } else { 0 }
 }
 
@@ -24,16 +23,16 @@ pub struct SimLog {
     state: Arc<Mutex<State>>,
     random: Random,
     clock: SimClock,
-    /// Some records are of a broker whose clock is behind.
-    skewed: bool,
-    /// Mutant: readers are told the wall clock as the append time.
-    wall_clock: bool,
+    /// Whether some records come from a broker whose clock is behind.
+    has_clock_skew: bool,
+    /// Mutant: readers get the wall clock as the append time.
+    uses_wall_clock: bool,
     /// Mutant: an append is acknowledged before it is durable.
-    hasty: bool,
-    /// Mutant: what was dropped is skipped in silence.
-    skips: bool,
-    /// The generation that the handle was opened with.
-    opened: u64,
+    acknowledges_early: bool,
+    /// Mutant: readers skip dropped records without an error.
+    skips_gaps: bool,
+    /// The epoch when the handle was opened.
+    opened_epoch: u64,
 }
 
 struct State {
@@ -41,19 +40,19 @@ struct State {
     partitions: Vec<Partition>,
     /// The records of earlier generations, by epoch and partition.
     past: BTreeMap<(u64, u32), Vec<Record>>,
-    /// Whether calls may fail and acknowledgements be lost.
+    /// Whether calls fail and acknowledgements are lost at random.
     faults: bool,
     next_ticket: u64,
-    /// How often a reader wanted what was dropped.
-    missed: u64,
+    /// The number of reads of dropped records.
+    missed_reads: u64,
 }
 
 #[derive(Default)]
 struct Partition {
     records: Vec<Record>,
-    /// The oldest record kept.
+    /// The offset of the oldest retained record.
     first: u64,
-    /// Appended, and not durable yet.
+    /// Appends that are not durable yet, by ticket.
     tail: Vec<(u64, Vec<NewRecord>)>,
     /// The first offsets of synced appends, by ticket.
     synced: Vec<(u64, u64)>,
@@ -68,50 +67,50 @@ impl SimLog {
             past: BTreeMap::new(),
             faults: true,
             next_ticket: 0,
-            missed: 0,
+            missed_reads: 0,
         };
         Self {
             state: Arc::new(Mutex::new(state)),
             random: random.clone(),
             clock: clock.clone(),
-            skewed: false,
-            wall_clock: false,
-            hasty: false,
-            skips: false,
-            opened: epoch,
+            has_clock_skew: false,
+            uses_wall_clock: false,
+            acknowledges_early: false,
+            skips_gaps: false,
+            opened_epoch: epoch,
         }
     }
 
-    pub fn with_skew(mut self) -> Self {
-        self.skewed = true;
+    pub fn with_clock_skew(mut self) -> Self {
+        self.has_clock_skew = true;
         self
     }
 
     pub fn with_wall_clock(mut self) -> Self {
-        self.wall_clock = true;
+        self.uses_wall_clock = true;
         self
     }
 
-    pub fn with_haste(mut self, hasty: bool) -> Self {
-        self.hasty = hasty;
+    pub fn with_early_acknowledgement(mut self, acknowledges_early: bool) -> Self {
+        self.acknowledges_early = acknowledges_early;
         self
     }
 
-    pub fn that_skips(mut self) -> Self {
-        self.skips = true;
+    pub fn with_skipped_gaps(mut self) -> Self {
+        self.skips_gaps = true;
         self
     }
 
-    /// A handle of the generation that is there now.
+    /// Returns a handle of the current generation.
     pub fn reopened(&self) -> Self {
         Self {
-            opened: self.state.lock().unwrap().epoch,
+            opened_epoch: self.state.lock().unwrap().epoch,
             ..self.clone()
         }
     }
 
-    /// The topic is deleted and made anew: its offsets begin at 0. Handles that are open go on
-    /// with it, as those of Kafka do, and only [`Log::check_epoch`] tells them.
+    /// Deletes and recreates the topic: its offsets begin at 0. Open handles continue with the new
+    /// topic, as those of Kafka do, and only [`eventlog::Log::check_epoch`] reports it.
     pub fn recreate(&self) {
         let mut state = self.state.lock().unwrap();
         let epoch = state.epoch;
@@ -126,15 +125,15 @@ impl SimLog {
         state.epoch += 1;
     }
 
-    pub fn missed(&self) -> u64 {
-        self.state.lock().unwrap().missed
+    pub fn missed_reads(&self) -> u64 {
+        self.state.lock().unwrap().missed_reads
     }
 
     pub fn current_epoch(&self) -> u64 {
         self.state.lock().unwrap().epoch
     }
 
-    /// The durable records of a generation of a partition from an offset on.
+    /// Returns the durable records of a generation of a partition from offset `from`.
     pub fn records_of(&self, epoch: u64, partition: u32, from: u64) -> Vec<Record> {
         let state = self.state.lock().unwrap();
         let records = match state.past.get(&(epoch, partition)) {
@@ -144,22 +143,22 @@ impl SimLog {
         records[usize::try_from(from).unwrap()..].to_vec()
     }
 
-    /// Drops all but some of the newest records, as a ring that is full does.
-    pub fn wrap(&self, partition: u32, kept: u64) {
+    /// Drops all but the `kept` newest records, as a full ring does.
+    pub fn keep_newest(&self, partition: u32, kept: u64) {
         let mut state = self.state.lock().unwrap();
         let partition = &mut state.partitions[partition as usize];
         let end = partition.records.len() as u64;
         partition.first = partition.first.max(end.saturating_sub(kept));
     }
 
-    /// Drops what is older than an offset, as retention does.
+    /// Drops the records below an offset, as retention does.
     pub fn drop_below(&self, partition: u32, offset: u64) {
         let mut state = self.state.lock().unwrap();
         let partition = &mut state.partitions[partition as usize];
         partition.first = partition.first.max(offset);
     }
 
-    /// Makes durable what was appended to a partition.
+    /// Makes the appended records of a partition durable.
     pub fn sync(&self, partition: u32) {
         let now_ns = self.clock.now_ns();
         let mut state = self.state.lock().unwrap();
@@ -171,10 +170,14 @@ impl SimLog {
                 .push((ticket, partition.records.len() as u64));
             for entry in entries {
                 let offset = partition.records.len() as u64;
-                let behind_ns = if self.skewed { behind_ns(offset) } else { 0 };
+                let clock_skew_ns = if self.has_clock_skew {
+                    clock_skew_ns(offset)
+                } else {
+                    0
+                };
                 partition.records.push(Record {
                     offset,
-                    append_time_ns: partition.last_append_ns - behind_ns,
+                    append_time_ns: partition.last_append_ns - clock_skew_ns,
                     key: entry.key,
                     value: entry.value,
                 });
@@ -182,23 +185,23 @@ impl SimLog {
         }
     }
 
-    /// The machine has lost power: what was not durable is gone.
+    /// Drops what is not durable, as a loss of power does.
     pub fn lose_power(&self) {
         for partition in &mut self.state.lock().unwrap().partitions {
             partition.tail.clear();
         }
     }
 
-    pub fn calm(&self) {
+    pub fn disable_faults(&self) {
         self.state.lock().unwrap().faults = false;
     }
 
-    pub fn trouble_again(&self) {
+    pub fn enable_faults(&self) {
         self.state.lock().unwrap().faults = true;
     }
 
-    /// Appends durably, at once.
-    pub fn put(&self, partition: u32, entries: Vec<NewRecord>) {
+    /// Appends records that are durable at once.
+    pub fn append_now(&self, partition: u32, entries: Vec<NewRecord>) {
         self.sync(partition);
         self.state.lock().unwrap().partitions[partition as usize]
             .tail
@@ -206,14 +209,14 @@ impl SimLog {
         self.sync(partition);
     }
 
-    /// The durable records of a partition from an offset on.
+    /// Returns the durable records of a partition from offset `from`.
     pub fn records(&self, partition: u32, from: u64) -> Vec<Record> {
         let state = self.state.lock().unwrap();
         let records = &state.partitions[partition as usize].records;
         records[usize::try_from(from).unwrap()..].to_vec()
     }
 
-    fn kept(&self, partition: u32) -> (u64, u64) {
+    fn retained_range(&self, partition: u32) -> (u64, u64) {
         let state = self.state.lock().unwrap();
         let held = &state.partitions[partition as usize];
         (held.first, held.records.len() as u64)
@@ -225,7 +228,7 @@ impl SimLog {
             .len() as u64
     }
 
-    fn faulty(&self, times: u64) -> bool {
+    fn is_fault_due(&self, times: u64) -> bool {
         self.state.lock().unwrap().faults && self.random.one_in(times)
     }
 
@@ -235,164 +238,12 @@ impl SimLog {
         tail.iter().any(|(known, _)| *known == ticket)
     }
 
-    fn first_of(&self, partition: u32, ticket: u64) -> Option<u64> {
+    fn first_offset_of(&self, partition: u32, ticket: u64) -> Option<u64> {
         let state = self.state.lock().unwrap();
         let synced = &state.partitions[partition as usize].synced;
         synced
             .iter()
             .find(|(known, _)| *known == ticket)
             .map(|(_, first)| *first)
-    }
-}
-
-impl Log for SimLog {
-    fn partitions(&self) -> u32 {
-        u32::try_from(self.state.lock().unwrap().partitions.len()).unwrap()
-    }
-
-    fn epoch(&self) -> u64 {
-        self.opened
-    }
-
-    async fn check_epoch(&self) -> Result<(), LogError> {
-        self.random.pause(2).await;
-        if self.faulty(40) {
-            return Err(LogError::Busy { pending_bytes: 1 });
-        }
-        if self.current_epoch() == self.opened {
-            return Ok(());
-        }
-        Err(LogError::Recreated {
-            topic: "simulated".to_owned(),
-        })
-    }
-
-    async fn append(
-        &self,
-        partition: u32,
-        entries: Vec<NewRecord>,
-    ) -> Result<Range<u64>, LogError> {
-        self.random.pause(2).await;
-        if self.faulty(20) {
-            return Err(LogError::Busy { pending_bytes: 1 });
-        }
-        let count = entries.len() as u64;
-        let ticket = {
-            let mut state = self.state.lock().unwrap();
-            state.next_ticket += 1;
-            let ticket = state.next_ticket;
-            state.partitions[partition as usize]
-                .tail
-                .push((ticket, entries));
-            ticket
-        };
-        if self.hasty {
-            let state = self.state.lock().unwrap();
-            let partition = &state.partitions[partition as usize];
-            let end = partition.records.len() as u64;
-            return Ok(end..end + count);
-        }
-        let mut turns = 0;
-        let first = loop {
-            if let Some(first) = self.first_of(partition, ticket) {
-                break first;
-            }
-            if !self.is_pending(partition, ticket) {
-                return Err(LogError::Storage {
-                    path: "simulated".to_owned(),
-                    reason: "the power was lost".to_owned(),
-                });
-            }
-            crate::random::turn().await;
-            turns += 1;
-            if turns > 3 {
-                self.sync(partition);
-            }
-        };
-        self.random.pause(2).await;
-        if self.faulty(20) {
-            return Err(LogError::Storage {
-                path: "simulated".to_owned(),
-                reason: "the acknowledgement was lost".to_owned(),
-            });
-        }
-        Ok(first..first + count)
-    }
-
-    async fn fetch(&self, partition: u32, offset: u64, _: usize) -> Result<Batch, LogError> {
-        self.random.pause(1).await;
-        if self.faulty(30) {
-            return Err(LogError::Busy { pending_bytes: 1 });
-        }
-        let count = self.random.below(40) + 1;
-        let mut state = self.state.lock().unwrap();
-        let first = state.partitions[partition as usize].first;
-        state.missed += u64::from(offset < first);
-        let offset = if self.skips {
-            offset.max(first)
-        } else {
-            offset
-        };
-        let all = &state.partitions[partition as usize].records;
-        let end = all.len() as u64;
-        if offset > end || offset < first {
-            return Err(LogError::OutOfRange {
-                partition,
-                offset,
-                first,
-                end,
-            });
-        }
-        let range =
-            usize::try_from(offset).unwrap()..usize::try_from(end.min(offset + count)).unwrap();
-        let mut records = all[range].to_vec();
-        if self.wall_clock {
-            for record in &mut records {
-                record.append_time_ns = self.clock.now_ns();
-            }
-        }
-        let next_offset = offset + records.len() as u64;
-        Ok(Batch {
-            records,
-            next_offset,
-        })
-    }
-
-    fn wait(
-        &self,
-        partition: u32,
-        offset: u64,
-    ) -> impl Future<Output = Result<(), LogError>> + Send {
-        // Kafka's client may say so here or when it is asked for the records.
-        let says_early = self.random.one_in(2);
-        poll_fn(move |_| {
-            let (first, end) = self.kept(partition);
-            if offset < first && says_early && !self.skips {
-                Poll::Ready(Err(LogError::OutOfRange {
-                    partition,
-                    offset,
-                    first,
-                    end,
-                }))
-            } else if end > offset {
-                Poll::Ready(Ok(()))
-            } else if self.current_epoch() != self.opened {
-                // A reader that waits for long asks what has become of the topic.
-                Poll::Ready(Err(LogError::Recreated {
-                    topic: "simulated".to_owned(),
-                }))
-            } else {
-                Poll::Pending
-            }
-        })
-    }
-
-    async fn bounds(&self, partition: u32) -> Result<Bounds, LogError> {
-        let state = self.state.lock().unwrap();
-        let held = &state.partitions[partition as usize];
-        Ok(Bounds {
-            first: if self.skips { 0 } else { held.first },
-            end: held.records.len() as u64,
-        })
     }
 }

@@ -5,8 +5,8 @@
 //! dropped at any point where it waits. Both invariants of the design are checked: the state
 //! after every commit, delivery for every message and at the end.
 //!
-//! `CANDLEWICK_SIM_SEEDS` says how many seeds are run (2,000 unless told), and
-//! `CANDLEWICK_SIM_SEED` runs one alone, which is how a failure is replayed.
+//! `CANDLEWICK_SIM_SEEDS` is the number of seeds to run (2,000 by default). `CANDLEWICK_SIM_SEED`
+//! runs one seed alone, to replay a failure.
 
 #![allow(
     unreachable_pub,
@@ -15,29 +15,33 @@
     reason = "all of this is a test"
 )]
 
-mod chaos;
+mod bar_store;
 mod check;
-mod client;
 mod clock;
+mod cluster;
+mod faults;
 mod log;
+mod mutant;
 mod mutants;
 mod oracle;
 mod pod;
 mod random;
 mod settle;
-mod store;
-mod ticks;
+mod sim_client;
+mod simulated;
+mod tasks;
+mod tick_store;
 mod totals;
-mod trades;
-mod world;
+mod trade_producer;
 
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use cluster::run_seed;
+use mutant::Mutant;
 use totals::Totals;
-use world::{Mutant, run_seed};
 
-fn setting(name: &str) -> Option<u64> {
+fn env_number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(
         text.parse()
@@ -47,22 +51,24 @@ fn setting(name: &str) -> Option<u64> {
 
 #[test]
 fn every_seed_keeps_both_invariants() {
-    if let Some(seed) = setting("CANDLEWICK_SIM_SEED") {
+    if let Some(seed) = env_number("CANDLEWICK_SIM_SEED") {
         let totals = run_seed(seed, None).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
         println!("seed {seed}: {totals}");
         return;
     }
-    let seeds = setting("CANDLEWICK_SIM_SEEDS").unwrap_or(2_000);
+    let seeds = env_number("CANDLEWICK_SIM_SEEDS").unwrap_or(2_000);
     let next = AtomicU64::new(0);
     let totals = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..2).map(|_| scope.spawn(|| work(&next, seeds))).collect();
+        let threads: Vec<_> = (0..2)
+            .map(|_| scope.spawn(|| run_seeds(&next, seeds)))
+            .collect();
         let mut totals = Totals::default();
         for thread in threads {
             match thread
                 .join()
                 .expect("a worker thread reports failures as values")
             {
-                Ok(part) => totals.add(&part),
+                Ok(part) => totals.add_totals(&part),
                 Err((seed, wrong)) => panic!(
                     "seed {seed}: {wrong}\nreplay it with CANDLEWICK_SIM_SEED={seed} cargo test -p candlewick-simulation"
                 ),
@@ -74,15 +80,15 @@ fn every_seed_keeps_both_invariants() {
     totals.assert_something_happened(seeds);
 }
 
-fn work(next: &AtomicU64, seeds: u64) -> Result<Totals, (u64, String)> {
+fn run_seeds(next: &AtomicU64, seeds: u64) -> Result<Totals, (u64, String)> {
     let mut totals = Totals::default();
     loop {
         let seed = next.fetch_add(1, Ordering::Relaxed);
         if seed >= seeds {
             return Ok(totals);
         }
-        match outcome(seed, None) {
-            Ok(part) => totals.add(&part),
+        match run_seed_caught(seed, None) {
+            Ok(part) => totals.add_totals(&part),
             Err(wrong) => {
                 next.store(seeds, Ordering::Relaxed);
                 return Err((seed, wrong));
@@ -91,8 +97,8 @@ fn work(next: &AtomicU64, seeds: u64) -> Result<Totals, (u64, String)> {
     }
 }
 
-/// A panic of the code under test is a failure of the seed like any other.
-fn outcome(seed: u64, mutant: Option<Mutant>) -> Result<Totals, String> {
+/// Runs a seed, and reports a panic of the code under test as an error.
+fn run_seed_caught(seed: u64, mutant: Option<Mutant>) -> Result<Totals, String> {
     catch_unwind(|| run_seed(seed, mutant)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));

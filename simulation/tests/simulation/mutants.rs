@@ -1,14 +1,14 @@
-//! Rules broken on purpose: the simulation has to notice each.
+//! Rules that are broken on purpose: the simulation has to detect each.
 
-use crate::outcome;
-use crate::world::Mutant;
+use crate::mutant::Mutant;
+use crate::run_seed_caught;
 
-/// How many seeds a mutant may survive.
+/// The number of seeds within which a mutant has to be caught.
 const SEEDS: u64 = 2_000;
 
 fn assert_caught(mutant: Mutant) {
     for seed in 0..SEEDS {
-        if let Err(wrong) = outcome(seed, Some(mutant)) {
+        if let Err(wrong) = run_seed_caught(seed, Some(mutant)) {
             println!("{mutant:?} was caught by seed {seed}: {wrong}");
             return;
         }
@@ -23,22 +23,22 @@ fn a_store_without_compare_and_set_is_caught() {
 
 #[test]
 fn a_position_that_moves_before_the_state_is_caught() {
-    assert_caught(Mutant::CommitFirst);
+    assert_caught(Mutant::PositionBeforeState);
 }
 
 #[test]
 fn watermarks_left_out_of_the_transaction_are_caught() {
-    assert_caught(Mutant::NoWatermarks);
+    assert_caught(Mutant::WatermarksLost);
 }
 
 #[test]
 fn closes_by_the_wall_clock_are_caught() {
-    assert_caught(Mutant::WallClock);
+    assert_caught(Mutant::ClosesByWallClock);
 }
 
 #[test]
 fn a_delta_to_a_connection_that_does_not_hold_prev_is_caught() {
-    assert_caught(Mutant::DeltaToAnyone);
+    assert_caught(Mutant::DeltaWithoutPrev);
 }
 
 #[test]
@@ -48,17 +48,17 @@ fn an_announcement_that_is_acknowledged_before_it_is_durable_is_caught() {
 
 #[test]
 fn trades_of_a_marked_minute_left_out_of_the_transaction_are_caught() {
-    assert_caught(Mutant::LaterForgotten);
+    assert_caught(Mutant::MarkedMinuteTradesLost);
 }
 
 #[test]
 fn amendments_that_came_first_left_out_of_the_transaction_are_caught() {
-    assert_caught(Mutant::AheadForgotten);
+    assert_caught(Mutant::PendingAmendmentsLost);
 }
 
 #[test]
 fn a_loser_that_never_comes_back_is_caught() {
-    assert_caught(Mutant::LoserStaysAway);
+    assert_caught(Mutant::LosingWorkerNotRestarted);
 }
 
 #[test]
@@ -68,5 +68,5 @@ fn a_gap_that_is_skipped_is_caught() {
 
 #[test]
 fn an_archiver_that_forgets_the_append_time_before_its_position_is_caught() {
-    assert_caught(Mutant::AppendTimeForgotten);
+    assert_caught(Mutant::AppendTimeLost);
 }

@@ -7,19 +7,20 @@ use host::Health;
 use market::BarRow;
 use tokio_util::sync::CancellationToken;
 
+use crate::bar_store::SimBarStore;
 use crate::clock::SimClock;
 use crate::log::SimLog;
-use crate::store::SimBarStore;
-use crate::trades::PARTITIONS;
-use crate::world::{Simulated, Task};
+use crate::simulated::Simulated;
+use crate::tasks::Task;
+use crate::trade_producer::PARTITIONS;
 
-/// Little is kept, so that it is often missed.
-const KEPT: HubLimits = HubLimits {
+/// So small that clients often need what the hub no longer holds.
+const HUB_LIMITS: HubLimits = HubLimits {
     closed_bars: 1,
     idle_checks: 2,
 };
 
-/// Clones share the hub.
+/// A pod. Clones share the hub.
 #[derive(Clone)]
 pub struct Pod {
     pub hub: Hub,
@@ -28,14 +29,14 @@ pub struct Pod {
 }
 
 impl Pod {
-    /// A pod that knows nothing yet, and the tasks that feed it.
+    /// Returns a pod with an empty hub, and the tasks that feed it.
     pub fn start(
         number: u64,
         updates: &SimLog,
         bars: &SimBarStore,
         clock: &SimClock,
     ) -> (Self, Vec<Task>) {
-        let hub = Hub::new(eventlog::Log::epoch(updates), PARTITIONS, KEPT);
+        let hub = Hub::new(eventlog::Log::epoch(updates), PARTITIONS, HUB_LIMITS);
         let tasks = (0..PARTITIONS).map(|partition| {
             let follower: Follower<Simulated> = Follower {
                 partition,
@@ -61,14 +62,14 @@ impl Pod {
         )
     }
 
-    /// The first half of a REST request: what the hub holds.
-    pub fn held(&self, name: &ChannelName) -> Vec<BarRow> {
+    /// Returns what the hub holds of a channel: the first half of a REST request.
+    pub fn hub_rows(&self, name: &ChannelName) -> Vec<BarRow> {
         self.hub.bars(&name.instrument, name.interval)
     }
 
-    /// The second half: what the store has.
-    pub fn stored(&self, name: &ChannelName) -> Vec<BarRow> {
-        self.bars.look(|stored| {
+    /// Returns what the store holds of a channel: the second half.
+    pub fn stored_rows(&self, name: &ChannelName) -> Vec<BarRow> {
+        self.bars.read_stored(|stored| {
             let bars = stored.bars.iter().filter(|((instrument, window), _)| {
                 *instrument == name.instrument && window.interval == name.interval
             });
@@ -77,8 +78,8 @@ impl Pod {
     }
 }
 
-/// The newest state of each bar.
-pub fn newest(rows: impl IntoIterator<Item = BarRow>) -> BTreeMap<i64, BarRow> {
+/// Returns the newest state of each bar, by start.
+pub fn newest_rows(rows: impl IntoIterator<Item = BarRow>) -> BTreeMap<i64, BarRow> {
     let mut bars: BTreeMap<i64, BarRow> = BTreeMap::new();
     for row in rows {
         let known = bars.get(&row.window.start_ns);

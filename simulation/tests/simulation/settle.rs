@@ -1,94 +1,94 @@
-//! How a run ends: trouble is over, and everything catches up.
+//! The end of a run: faults stop, and everything catches up.
 
 use market::Position;
 
-use crate::trades::PARTITIONS;
-use crate::world::{Mutant, Role, World};
+use crate::cluster::SimCluster;
+use crate::mutant::Mutant;
+use crate::tasks::Role;
+use crate::trade_producer::PARTITIONS;
 
-impl World {
-    /// The topic is made anew, once the producers have stopped and both roles have drained it:
-    /// shorter than it was, or longer at once, before anybody notices. Then trouble goes on.
-    pub fn renew(&mut self) -> Result<(), String> {
+impl SimCluster {
+    /// Recreates the topic `trades` after the producers have stopped and both roles have drained
+    /// it: the new topic is shorter than the old one, or longer before any role notices. Then
+    /// faults go on.
+    pub fn recreate_trades_topic(&mut self) -> Result<(), String> {
         self.catch_up()?;
         self.bars.sync_now();
         self.ticks.sync_now();
         let old_ends: Vec<u64> = (0..PARTITIONS).map(|of| self.trades_log.end(of)).collect();
         self.trades_log.recreate();
-        self.trades.renew(self.trades_log.current_epoch());
+        self.producer.set_epoch(self.trades_log.current_epoch());
         if self.random.one_in(2) {
             while (0..PARTITIONS).any(|of| self.trades_log.end(of) <= old_ends[of as usize]) {
-                for (partition, entry) in self.trades.next() {
-                    self.trades_log.put(partition, vec![entry]);
+                for (partition, entry) in self.producer.next_records() {
+                    self.trades_log.append_now(partition, vec![entry]);
                 }
             }
-            self.totals.count("longer topics", 1);
+            self.totals.add_count("longer topics", 1);
         }
-        self.totals.count("new epochs", 1);
-        self.trades_log.trouble_again();
-        self.bars.trouble_again();
-        self.ticks.trouble_again();
+        self.totals.add_count("new epochs", 1);
+        self.trades_log.enable_faults();
+        self.bars.enable_faults();
+        self.ticks.enable_faults();
         let turns = self.turn + 100 + self.random.below(300);
         while self.turn < turns {
-            self.trouble();
+            self.maybe_inject_fault();
             self.step()?;
         }
         Ok(())
     }
 
-    /// Lets all trouble end, waits until everything has caught up, and stops the workers.
+    /// Stops the faults, waits until everything has caught up, and stops the workers.
     pub fn settle(&mut self) -> Result<(), String> {
         self.catch_up()?;
-        self.is_over = true;
-        self.running
-            .iter()
-            .for_each(|running| running.stop.cancel());
-        self.run_until("the workers have stopped", |world| {
-            world
-                .running
-                .iter()
-                .all(|running| running.role == Role::Follower)
+        self.is_stopping = true;
+        self.tasks.iter().for_each(|task| task.stop.cancel());
+        self.run_until("the workers have stopped", |cluster| {
+            cluster.tasks.iter().all(|task| task.role == Role::Follower)
         })?;
         for partition in 0..PARTITIONS {
             self.updates_log.sync(partition);
         }
-        self.run_clients_dry()
+        self.drain_clients()
     }
 
     fn catch_up(&mut self) -> Result<(), String> {
-        self.calm();
+        self.disable_faults();
         for partition in 0..PARTITIONS {
-            if !self.has(Role::Worker(partition)) && self.mutant != Some(Mutant::LoserStaysAway) {
+            if !self.has_task(Role::Worker(partition))
+                && self.mutant != Some(Mutant::LosingWorkerNotRestarted)
+            {
                 self.start_worker(partition);
             }
-            if !self.has(Role::Archiver(partition)) {
+            if !self.has_task(Role::Archiver(partition)) {
                 self.start_archiver(partition);
             }
         }
-        self.run_until("the producers are done", |world| {
-            world
-                .running
+        self.run_until("the producers are done", |cluster| {
+            cluster
+                .tasks
                 .iter()
-                .filter(|running| running.role == Role::Follower)
+                .filter(|task| task.role == Role::Follower)
                 .count()
-                == world.pods.len() * PARTITIONS as usize
+                == cluster.pods.len() * PARTITIONS as usize
         })?;
         let ends: Vec<u64> = (0..PARTITIONS)
             .map(|partition| self.trades_log.end(partition))
             .collect();
-        self.run_until("every record is folded and archived", |world| {
+        self.run_until("every record is folded and archived", |cluster| {
             (0..PARTITIONS).zip(&ends).all(|(partition, end)| {
                 let wanted = Position {
-                    epoch: world.trades_log.current_epoch(),
+                    epoch: cluster.trades_log.current_epoch(),
                     offset: *end,
                 };
-                let folded = world.folded(partition);
-                // An archiver that found no record has no position to note.
-                let archived = *end == 0 || world.ticks.reached(partition) >= Some(wanted);
+                let folded = cluster.folded_to(partition);
+                // An archiver that read no record has no position.
+                let archived = *end == 0 || cluster.ticks.archived_to(partition) >= Some(wanted);
                 folded >= Some(wanted) && archived
             })
         })?;
-        self.run_until("every marked minute is folded anew", |world| {
-            world.bars.look(|stored| stored.dirty.is_empty())
+        self.run_until("every marked minute is refolded", |cluster| {
+            cluster.bars.read_stored(|stored| stored.dirty.is_empty())
         })
     }
 
@@ -99,20 +99,22 @@ impl World {
             }
             self.step()?;
         }
-        let places: Vec<String> = (0..PARTITIONS).map(|of| self.place(of)).collect();
-        let marks = self.bars.look(|stored| stored.dirty.len());
+        let places: Vec<String> = (0..PARTITIONS)
+            .map(|of| self.describe_progress(of))
+            .collect();
+        let marks = self.bars.read_stored(|stored| stored.dirty.len());
         let places = places.join("; ");
         Err(format!(
-            "stuck: never came to where {what}: {places}; {marks} minutes marked"
+            "stuck: never reached \"{what}\": {places}; {marks} minutes marked"
         ))
     }
 
-    /// Where the roles of a partition are, for who looks into a failure.
-    fn place(&self, partition: u32) -> String {
-        let folded = self.folded(partition);
-        let archived = self.ticks.reached(partition);
-        let workers = self.running.iter();
-        let workers = workers.filter(|running| running.role == Role::Worker(partition));
+    /// Describes the progress of a partition's roles, for the message of a failure.
+    fn describe_progress(&self, partition: u32) -> String {
+        let folded = self.folded_to(partition);
+        let archived = self.ticks.archived_to(partition);
+        let workers = self.tasks.iter();
+        let workers = workers.filter(|task| task.role == Role::Worker(partition));
         format!(
             "partition {partition} ends at {}, folded to {folded:?}, archived to {archived:?}, {} \
              workers",
@@ -121,8 +123,8 @@ impl World {
         )
     }
 
-    /// Lets pods read all updates, and clients all messages.
-    fn run_clients_dry(&mut self) -> Result<(), String> {
+    /// Runs until pods have read all updates, and clients all messages.
+    fn drain_clients(&mut self) -> Result<(), String> {
         let mut quiet = 0;
         for _ in 0..20_000 {
             self.step()?;
@@ -134,23 +136,23 @@ impl World {
             if quiet > 120 {
                 return Ok(());
             }
-            // A pod may still wait, for seconds, before it asks again what failed in the trouble.
+            // A pod may still wait for seconds before it retries a call that failed.
             if !busy {
-                self.clock.pass(100_000_000);
+                self.clock.advance(100_000_000);
             }
         }
         Err("stuck: the clients never became quiet".to_owned())
     }
 
-    /// No more trouble: calls succeed, nobody sleeps.
-    fn calm(&mut self) {
-        self.trades_log.calm();
-        self.updates_log.calm();
-        self.letters_log.calm();
-        self.bars.calm();
-        self.ticks.calm();
-        self.running
+    /// Makes all calls succeed and all frozen tasks run.
+    fn disable_faults(&mut self) {
+        self.trades_log.disable_faults();
+        self.updates_log.disable_faults();
+        self.dead_letters_log.disable_faults();
+        self.bars.disable_faults();
+        self.ticks.disable_faults();
+        self.tasks
             .iter_mut()
-            .for_each(|running| running.asleep_until = 0);
+            .for_each(|task| task.frozen_until_turn = 0);
     }
 }

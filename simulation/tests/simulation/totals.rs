@@ -1,24 +1,24 @@
-//! What happened in a run, or in many.
+//! The number of events in one run or several.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What happened, over all seeds.
+/// The number of events, by name.
 #[derive(Debug, Default, Clone)]
 pub struct Totals(pub BTreeMap<&'static str, u64>);
 
 impl Totals {
-    pub fn count(&mut self, what: &'static str, times: u64) {
+    pub fn add_count(&mut self, what: &'static str, times: u64) {
         *self.0.entry(what).or_default() += times;
     }
 
-    pub fn add(&mut self, other: &Self) {
+    pub fn add_totals(&mut self, other: &Self) {
         for (what, times) in &other.0 {
-            self.count(what, *times);
+            self.add_count(what, *times);
         }
     }
 
-    /// A simulation in which nothing goes wrong would prove nothing.
+    /// Asserts that every kind of event happened: a simulation without faults proves nothing.
     pub fn assert_something_happened(&self, seeds: u64) {
         if seeds < 1_000 {
             return;
@@ -33,7 +33,7 @@ impl Totals {
             "deltas",
             "resumed",
             "corrections",
-            "left out",
+            "excluded",
             "archiver crashes",
             "ticks counted",
             "long nights",
@@ -43,7 +43,7 @@ impl Totals {
             "amendments",
             "refolds",
             "refolds in vain",
-            "amended ahead",
+            "pending amendments",
             "emptied windows",
             "new epochs",
             "longer topics",

@@ -1,4 +1,4 @@
-//! The flags of the cluster's measurement.
+//! The command-line options of the cluster's measurement.
 
 use std::path::PathBuf;
 
@@ -7,13 +7,13 @@ use host::{ConfigErrors, ConfigReader};
 use kafka::KafkaConfig;
 use store::{ClickHouseConfig, RedisConfig, TimescaleConfig};
 
+use super::child_task::ChildTask;
 use super::part::Part;
-use super::worker::Work;
 use connect::{
     ClickHouseArgs, KafkaArgs, RedisArgs, TimescaleArgs, TopicNameArgs, TopicNames, ignore_all_but,
 };
 
-/// The flags of the cluster's measurement.
+/// The command-line options of the cluster's measurement.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Cluster")]
 pub(crate) struct ClusterBenchArgs {
@@ -55,15 +55,15 @@ pub(crate) struct ClusterBenchArgs {
     clickhouse: ClickHouseArgs,
     #[command(flatten)]
     redis: RedisArgs,
-    /// What a process does that the measurement has started
+    /// The task of a process that the measurement has started
     #[arg(long, hide = true)]
-    worker: Option<Work>,
+    worker: Option<ChildTask>,
     /// Over how many seconds of event time its trades spread
     #[arg(long, hide = true, default_value_t = 1_800)]
     span_seconds: u64,
 }
 
-/// What was set.
+/// The settings of a measurement.
 pub(crate) struct Settings {
     pub(super) parts: Vec<Part>,
     pub(super) trades: u64,
@@ -78,15 +78,16 @@ pub(crate) struct Settings {
     pub(super) timescaledb: TimescaleConfig,
     pub(super) clickhouse: ClickHouseConfig,
     pub(super) redis: Option<RedisConfig>,
-    pub(super) worker: Option<Work>,
+    pub(super) worker: Option<ChildTask>,
     pub(super) span_seconds: u64,
 }
 
 impl ClusterBenchArgs {
-    /// What was set; none where there is no TimescaleDB, and so no cluster to measure.
+    /// Resolves the settings; returns `None` without TimescaleDB, when there is no cluster to
+    /// measure.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// All errors of the configuration.
     pub(crate) fn read(self) -> Result<Option<Settings>, ConfigErrors> {
         let mut reader = ConfigReader::load(self.config.as_deref())?;
         let sections = ["kafka", "timescaledb", "clickhouse", "redis"];

@@ -1,6 +1,6 @@
 //! What each figure of the cluster means.
 
-/// What each figure of the cluster means, as `--help` tells it.
+/// What each figure of the cluster means, as `--help` prints it.
 pub(crate) const HELP: &str = "\
 THE CLUSTER FORM
 With --timescaledb-url and --clickhouse-url the cluster form is measured, on real servers, in

@@ -1,40 +1,41 @@
-//! The part kafka: Kafka to durable bars, beside a plain loop over the same topic.
+//! The part kafka: Kafka to durable bars, next to a plain loop over the same topic.
 
 use std::time::Duration;
 
 use clock::{Clock, SystemClock};
 
-use super::ends::folded;
-use super::part::Bench;
-use super::produce::{SPAN_SECONDS, fill};
-use super::role::Role;
-use super::site::Site;
+use super::child_process::run_child;
+use super::child_task::ChildTask;
+use super::cluster_bench::ClusterBench;
+use super::produce::{SPAN_SECONDS, fill_topic};
+use super::progress::wait_folded;
+use super::role::RoleProcess;
+use super::sandbox::Sandbox;
 use super::wait::seconds_since;
-use super::worker::{Work, have_done};
 use crate::table::millions;
 
-/// The least ratio of the two.
-const BUDGET: f64 = 0.7;
-/// How long folding it all may take.
-const PATIENCE: Duration = Duration::from_secs(1_800);
+/// The least ratio of the two figures.
+const RATIO_BUDGET: f64 = 0.7;
+/// How long folding the topic may take.
+const TIMEOUT: Duration = Duration::from_secs(1_800);
 
 /// What a round of the aggregator took.
-struct Round {
+struct FoldRound {
     cpu_seconds: f64,
     seconds: f64,
-    peak: String,
+    peak_memory: String,
 }
 
-/// Measures both in turn.
-pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
-    bench.at_site("kafka", |bench, site| {
+/// Measures the plain loop and the aggregator in turn.
+pub(super) fn measure(bench: &mut ClusterBench) -> anyhow::Result<()> {
+    bench.with_sandbox("kafka", |bench, sandbox| {
         let trades = bench.settings.trades;
-        let (_, ends) = fill(bench, site, trades, SPAN_SECONDS)?;
+        let (_, ends) = fill_topic(bench, sandbox, trades, SPAN_SECONDS)?;
         let (mut plain, mut folds) = (Vec::new(), Vec::new());
         for number in 1..=bench.settings.rounds {
-            plain.push(have_done(Work::Plain, site, trades, SPAN_SECONDS)?);
-            bench.runtime.block_on(site.renew_databases())?;
-            folds.push(bench.runtime.block_on(fold(site, &ends))?);
+            plain.push(run_child(ChildTask::Plain, sandbox, trades, SPAN_SECONDS)?);
+            bench.runtime.block_on(sandbox.recreate_databases())?;
+            folds.push(bench.runtime.block_on(fold_topic(sandbox, &ends))?);
             if let (Some(plain), Some(fold)) = (plain.last(), folds.last()) {
                 println!(
                     "  round {number}: plain {:.2} s of CPU in {:.2} s, aggregator {:.2} s of CPU \
@@ -46,43 +47,45 @@ pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
         let loop_cpu = median(plain.iter().map(|round| round.cpu_seconds));
         let fold_cpu = median(folds.iter().map(|round| round.cpu_seconds));
         let by_clock = median(folds.iter().map(|round| round.seconds));
-        let peak = folds.pop().map_or_else(String::new, |round| round.peak);
+        let peak_memory = folds
+            .pop()
+            .map_or_else(String::new, |round| round.peak_memory);
         let table = &mut bench.table;
-        table.figure(
+        table.add_figure(
             "plain rdkafka loop, trades by CPU-second",
             &millions(trades, loop_cpu),
         );
-        table.figure(
+        table.add_figure(
             "Kafka to durable bars, trades by CPU-second",
             &millions(trades, fold_cpu),
         );
         let ratio = loop_cpu / fold_cpu;
-        table.budget(
+        table.add_budget(
             &format!("  of the plain loop's, {trades} trades"),
             &format!("{ratio:.2}"),
             ">= 0.7",
-            ratio >= BUDGET,
+            ratio >= RATIO_BUDGET,
         );
-        table.figure("  by the clock", &millions(trades, by_clock));
-        table.figure("  memory of the aggregator at the most", &peak);
+        table.add_figure("  by the clock", &millions(trades, by_clock));
+        table.add_figure("  memory of the aggregator at the most", &peak_memory);
         Ok(())
     })
 }
 
-/// Folds it all into an empty database.
-async fn fold(site: &Site, ends: &[u64]) -> anyhow::Result<Round> {
-    let bars = site.bars().await?;
+/// Folds the whole topic into an empty database.
+async fn fold_topic(sandbox: &Sandbox, ends: &[u64]) -> anyhow::Result<FoldRound> {
+    let bars = sandbox.bars().await?;
     let start_ns = SystemClock.monotonic_ns();
-    let role = Role::start(site, "aggregator", None)?;
-    folded(&bars, ends, &role, PATIENCE).await?;
-    Ok(Round {
+    let role = RoleProcess::start(sandbox, "aggregator", None)?;
+    wait_folded(&bars, ends, &role, TIMEOUT).await?;
+    Ok(FoldRound {
         cpu_seconds: role.cpu_seconds()?,
         seconds: seconds_since(start_ns),
-        peak: role.peak()?,
+        peak_memory: role.peak_memory()?,
     })
 }
 
-/// The value in the middle; of an even number the greater of the two.
+/// Returns the value in the middle, or the greater of the two in the middle; NaN without values.
 pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<_> = values.collect();
     values.sort_unstable_by(f64::total_cmp);

@@ -1,74 +1,80 @@
-//! The part lag: catching up.
+//! The part lag: catching up with a topic.
 
 use std::time::Duration;
 
 use clock::{Clock, SystemClock};
 
-use super::ends::{archived, folded};
-use super::part::Bench;
-use super::produce::fill;
-use super::role::Role;
-use super::site::Site;
+use super::cluster_bench::ClusterBench;
+use super::produce::fill_topic;
+use super::progress::{wait_archived, wait_folded};
+use super::role::RoleProcess;
+use super::sandbox::Sandbox;
 use super::wait::seconds_since;
 use crate::table::millions;
 
 /// How long catching up may take.
-const PATIENCE: Duration = Duration::from_secs(3_600);
+const TIMEOUT: Duration = Duration::from_secs(3_600);
 
-/// What catching up took.
-struct Caught {
+/// How long catching up took, and how much memory.
+struct CatchUp {
     folded_seconds: f64,
     archived_seconds: f64,
-    aggregator: String,
-    archiver: String,
+    aggregator_memory: String,
+    archiver_memory: String,
 }
 
-/// Appends while nothing runs, then has it caught up.
-pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
-    bench.at_site("lag", |bench, site| {
+/// Appends while no role runs, then starts the roles and measures until they have caught up.
+pub(super) fn measure(bench: &mut ClusterBench) -> anyhow::Result<()> {
+    bench.with_sandbox("lag", |bench, sandbox| {
         let (seconds, rate) = (bench.settings.lag_seconds, bench.settings.lag_rate);
         let trades = seconds * rate;
-        let (report, ends) = fill(bench, site, trades, seconds)?;
+        let (report, ends) = fill_topic(bench, sandbox, trades, seconds)?;
         println!(
             "  {trades} trades appended in {:.1} s; catching up",
             report.seconds
         );
-        let caught = bench.runtime.block_on(catch_up(site, &ends))?;
+        let caught_up = bench.runtime.block_on(catch_up(sandbox, &ends))?;
         let table = &mut bench.table;
         let thousands = rate / 1_000;
-        table.figure(
+        table.add_figure(
             &format!("catching up {seconds} s of {thousands} k trades/s: bars"),
-            &format!("{:.1} s", caught.folded_seconds),
+            &format!("{:.1} s", caught_up.folded_seconds),
         );
-        table.figure(
+        table.add_figure(
             "  trades folded a second meanwhile",
-            &millions(trades, caught.folded_seconds),
+            &millions(trades, caught_up.folded_seconds),
         );
-        table.figure("  ticks", &format!("{:.1} s", caught.archived_seconds));
-        table.figure("  memory of the aggregator at the most", &caught.aggregator);
-        table.figure("  memory of the archiver at the most", &caught.archiver);
+        table.add_figure("  ticks", &format!("{:.1} s", caught_up.archived_seconds));
+        table.add_figure(
+            "  memory of the aggregator at the most",
+            &caught_up.aggregator_memory,
+        );
+        table.add_figure(
+            "  memory of the archiver at the most",
+            &caught_up.archiver_memory,
+        );
         Ok(())
     })
 }
 
-async fn catch_up(site: &Site, ends: &[u64]) -> anyhow::Result<Caught> {
-    let (bars, ticks) = (site.bars().await?, site.ticks().await?);
+async fn catch_up(sandbox: &Sandbox, ends: &[u64]) -> anyhow::Result<CatchUp> {
+    let (bars, ticks) = (sandbox.bars().await?, sandbox.ticks().await?);
     let start_ns = SystemClock.monotonic_ns();
-    let aggregator = Role::start(site, "aggregator", None)?;
-    let archiver = Role::start(site, "archiver", None)?;
+    let aggregator = RoleProcess::start(sandbox, "aggregator", None)?;
+    let archiver = RoleProcess::start(sandbox, "archiver", None)?;
     let fold = async {
-        folded(&bars, ends, &aggregator, PATIENCE).await?;
+        wait_folded(&bars, ends, &aggregator, TIMEOUT).await?;
         anyhow::Ok(seconds_since(start_ns))
     };
     let archive = async {
-        archived(&ticks, ends, &archiver, PATIENCE).await?;
+        wait_archived(&ticks, ends, &archiver, TIMEOUT).await?;
         anyhow::Ok(seconds_since(start_ns))
     };
     let (folded_seconds, archived_seconds) = tokio::try_join!(fold, archive)?;
-    Ok(Caught {
+    Ok(CatchUp {
         folded_seconds,
         archived_seconds,
-        aggregator: aggregator.peak()?,
-        archiver: archiver.peak()?,
+        aggregator_memory: aggregator.peak_memory()?,
+        archiver_memory: archiver.peak_memory()?,
     })
 }

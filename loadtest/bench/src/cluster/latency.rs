@@ -1,36 +1,40 @@
 //! The part latency: trade to delta through the whole cluster.
 
-use super::part::Bench;
-use super::role::Role;
+use super::cluster_bench::ClusterBench;
+use super::role::RoleProcess;
 use super::trades::VENUE;
-use crate::latency::{Latency, measure_at};
+use crate::latency::measure_latency;
 use crate::table::milliseconds;
 
-/// Over how many connections trades are posted: a POST waits for the brokers.
+/// The number of connections that post trades: a POST waits for the brokers.
 const SENDERS: usize = 4;
 
-/// Measures it through an API, an aggregator and an archiver.
-pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
-    bench.at_site("latency", |bench, site| {
-        let aggregator = Role::start(site, "aggregator", None)?;
-        let archiver = Role::start(site, "archiver", None)?;
-        let api = Role::start(site, "api", None)?;
+/// Measures the latency through an API, an aggregator and an archiver.
+pub(super) fn measure(bench: &mut ClusterBench) -> anyhow::Result<()> {
+    bench.with_sandbox("latency", |bench, sandbox| {
+        let aggregator = RoleProcess::start(sandbox, "aggregator", None)?;
+        let archiver = RoleProcess::start(sandbox, "archiver", None)?;
+        let api = RoleProcess::start(sandbox, "api", None)?;
         bench.runtime.block_on(async {
-            tokio::try_join!(aggregator.ready(), archiver.ready(), api.ready())
+            tokio::try_join!(
+                aggregator.wait_ready(),
+                archiver.wait_ready(),
+                api.wait_ready()
+            )
         })?;
         let url = api.url().unwrap_or_default();
-        let Latency {
-            p50,
-            p99,
-            trades,
-            thousands,
-        } = measure_at(url, VENUE, bench.rate, SENDERS)?;
+        let latency = measure_latency(url, VENUE, bench.rate, SENDERS)?;
         let table = &mut bench.table;
-        table.figure(
-            &format!("trade to delta through the cluster, {thousands:.1} k trades/s, p50 p99"),
-            &format!("{} {}", milliseconds(p50), milliseconds(p99)),
+        let rate = latency.thousands_per_second;
+        table.add_figure(
+            &format!("trade to delta through the cluster, {rate:.1} k trades/s, p50 p99"),
+            &format!(
+                "{} {}",
+                milliseconds(latency.p50_us),
+                milliseconds(latency.p99_us)
+            ),
         );
-        table.figure("  trades measured", &trades.to_string());
+        table.add_figure("  trades measured", &latency.trades.to_string());
         for (name, role) in [
             ("aggregator", &aggregator),
             ("archiver", &archiver),
@@ -38,7 +42,7 @@ pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
         ] {
             role.check_alive()?;
             let what = format!("  memory of the {name} at the most");
-            table.figure(&what, &role.peak()?);
+            table.add_figure(&what, &role.peak_memory()?);
         }
         Ok(())
     })

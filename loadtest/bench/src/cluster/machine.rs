@@ -1,9 +1,9 @@
-//! What the figures were taken on.
+//! The machine that the figures were measured on.
 
 use std::fs::read_to_string;
 
-/// Prints the machine, and how busy it is already.
-pub(super) fn describe() {
+/// Prints the machine's processor, memory and load average.
+pub(super) fn print_machine() {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let processor = read_to_string("/proc/cpuinfo").unwrap_or_default();
     let memory = read_to_string("/proc/meminfo").unwrap_or_default();
@@ -22,7 +22,7 @@ pub(super) fn describe() {
     }
 }
 
-/// The value of a line `name: value`.
+/// Returns the value of the line `name: value`.
 fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let mut lines = text.lines().filter_map(|line| line.split_once(':'));
     let found = lines.find(|(known, _)| known.trim() == name);

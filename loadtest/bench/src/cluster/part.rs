@@ -1,16 +1,11 @@
-//! What there is to measure, and what every part needs.
+//! The parts of the measurement.
 
 use clap::ValueEnum;
-use tokio::runtime::Runtime;
-
-use super::arguments::Settings;
-use super::site::Site;
-use crate::table::Table;
 
 /// A part of the measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Part {
-    /// Kafka to durable bars, beside a plain loop
+    /// Kafka to durable bars, next to a plain loop
     Kafka,
     /// Appending trades
     Producer,
@@ -25,8 +20,8 @@ pub(super) enum Part {
 }
 
 impl Part {
-    /// How its figures are taken, in a line.
-    pub(super) const fn how(self) -> &'static str {
+    /// Describes in a line how the figures are measured.
+    pub(super) const fn description(self) -> &'static str {
         match self {
             Self::Kafka => {
                 "kafka: plain loop and aggregator in turn over the same topic; trades by the CPU \
@@ -50,31 +45,5 @@ impl Part {
                  with the trade; 100 symbols, 100 batches a second, the first 3 s left out"
             }
         }
-    }
-}
-
-/// What every part needs.
-pub(super) struct Bench {
-    pub(super) settings: Settings,
-    pub(super) runtime: Runtime,
-    /// Trades a second of the latency measurement.
-    pub(super) rate: u64,
-    pub(super) table: Table,
-}
-
-impl Bench {
-    /// Makes a site, measures there, and removes it, whatever became of it.
-    pub(super) fn at_site(
-        &mut self,
-        part: &str,
-        measure: impl FnOnce(&mut Self, &mut Site) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
-        let mut site = Site::new(&self.settings, part);
-        let measured = match self.runtime.block_on(site.make()) {
-            Ok(()) => measure(self, &mut site),
-            Err(error) => Err(error),
-        };
-        let removed = self.runtime.block_on(site.remove());
-        measured.and(removed)
     }
 }

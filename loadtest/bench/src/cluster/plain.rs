@@ -1,4 +1,4 @@
-//! The plain loop: what reading, decoding and adding up cost at the least.
+//! The plain loop: the least that reading, decoding and adding up can cost.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use schemas::TradesRecord;
 
 use super::arguments::Settings;
 
-/// How long an answer, and the next record, may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long to wait for a response, and for the next record.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A bar in floats.
 #[derive(Default)]
@@ -28,48 +28,54 @@ struct Candle {
     trades: u64,
 }
 
-/// Those of each symbol, by their minutes.
+/// The candles of each symbol, by minute.
 type Candles = HashMap<Box<[u8]>, HashMap<i64, Candle>>;
 
-/// Reads all that the topic of trades holds, and answers how many trades there were.
-pub(super) fn run(settings: &Settings) -> anyhow::Result<u64> {
+/// Folds the whole topic of trades into candles; returns the number of trades.
+pub(super) fn count_trades(settings: &Settings) -> anyhow::Result<u64> {
     let topic = settings.topics.full_name(schemas::TRADES);
-    // The tuning of our own reader; one queue takes what all partitions' would.
+    // The settings of our own reader, with one queue for all partitions.
     let mut config = settings.kafka.reader_client(1)?;
-    // librdkafka assigns nothing without the name of a group, which it does not join.
+    // librdkafka assigns nothing without the name of a group. It does not join the group.
     config.set("group.id", format!("{topic}.plain"));
     let consumer: BaseConsumer = config.create()?;
     let mut left = assign(&consumer, &topic)?;
     let mut candles = Candles::new();
     while !left.is_empty() {
-        let polled = consumer.poll(PATIENCE).context("no record arrives")?;
+        let polled = consumer.poll(TIMEOUT).context("no record arrived")?;
         let message = match polled {
             Ok(message) => message,
             Err(KafkaError::PartitionEOF(_)) => continue,
             Err(error) => return Err(error.into()),
         };
-        fold(&message, &mut candles)?;
+        fold_message(&message, &mut candles)?;
         let partition = message.partition();
         if left.get(&partition) == Some(&(message.offset() + 1)) {
             left.remove(&partition);
         }
     }
-    let sound = |candle: &&Candle| {
+    let is_plausible = |candle: &&Candle| {
         candle.low <= candle.open.min(candle.close)
             && candle.high >= candle.open.max(candle.close)
             && candle.volume > 0.0
     };
-    let counted = candles.values().flat_map(HashMap::values).filter(sound);
+    let counted = candles
+        .values()
+        .flat_map(HashMap::values)
+        .filter(is_plausible);
     Ok(counted.map(|candle| candle.trades).sum())
 }
 
-/// Assigns every partition from its beginning. Answers where those end that hold anything.
+/// Assigns every partition from its beginning; returns the end of each that is not empty.
 fn assign(consumer: &BaseConsumer, topic: &str) -> anyhow::Result<HashMap<i32, i64>> {
-    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE)?;
-    let described = metadata.topics().first().context("there is no topic")?;
+    let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
+    let described = metadata
+        .topics()
+        .first()
+        .context("the topic does not exist")?;
     let (mut list, mut ends) = (TopicPartitionList::new(), HashMap::new());
     for partition in described.partitions() {
-        let (first, end) = consumer.fetch_watermarks(topic, partition.id(), PATIENCE)?;
+        let (first, end) = consumer.fetch_watermarks(topic, partition.id(), TIMEOUT)?;
         list.add_partition_offset(topic, partition.id(), Offset::Offset(first))?;
         if end > first {
             ends.insert(partition.id(), end);
@@ -79,7 +85,7 @@ fn assign(consumer: &BaseConsumer, topic: &str) -> anyhow::Result<HashMap<i32, i
     Ok(ends)
 }
 
-fn fold(message: &impl Message, candles: &mut Candles) -> anyhow::Result<()> {
+fn fold_message(message: &impl Message, candles: &mut Candles) -> anyhow::Result<()> {
     let (Some(key), Some(value)) = (message.key(), message.payload()) else {
         return Ok(());
     };
@@ -91,7 +97,7 @@ fn fold(message: &impl Message, candles: &mut Candles) -> anyhow::Result<()> {
     };
     let price = float(trade.price);
     let minute = trade.time_ns.div_euclid(MINUTE_NS);
-    // Nothing is allocated for a record of a symbol that is known.
+    // A record of a known symbol allocates nothing.
     let symbol = match candles.get_mut(key) {
         Some(symbol) => symbol,
         None => candles.entry(key.into()).or_default(),

@@ -1,4 +1,4 @@
-//! The part producer, and whoever appends trades for the other parts.
+//! The part producer, and the appender of trades for the other parts.
 
 use std::time::Duration;
 
@@ -10,41 +10,42 @@ use kafka::{KafkaConfig, KafkaLog};
 use store::TimescaleBarStore;
 
 use super::arguments::Settings;
-use super::part::Bench;
+use super::child_process::{ChildReport, run_child};
+use super::child_task::ChildTask;
+use super::cluster_bench::ClusterBench;
 use super::role::mebibytes;
-use super::site::{Site, open_trades};
-use super::trades::{Trades, venue, venue_settings};
-use super::worker::{Report, Work, have_done};
+use super::sandbox::{Sandbox, open_trades};
+use super::trades::{TradeGenerator, bench_venue, venue_settings};
 use crate::table::millions;
 use connect::TopicNames;
 
-/// Trades of one append.
-const BATCH: usize = 10_000;
-/// How many appends are under way at once.
-const UNDER_WAY: usize = 4;
-/// Over how many seconds of event time trades spread, where nothing else is asked for: half an
-/// hour has 30 minutes of each symbol.
+/// The number of trades in an append.
+const TRADES_PER_APPEND: usize = 10_000;
+/// The number of concurrent appends.
+const CONCURRENT_APPENDS: usize = 4;
+/// The default span of the trades' event time, in seconds: half an hour has 30 minute bars of each
+/// symbol.
 pub(super) const SPAN_SECONDS: u64 = 1_800;
 
-/// Appends made-up trades.
+/// Appends generated trades.
 pub(super) struct Appender {
     log: KafkaLog,
     producer: Producer<KafkaLog, TimescaleBarStore, SystemClock>,
 }
 
 impl Appender {
-    /// The one of a process whose settings name its topics.
-    pub(super) async fn of(settings: &Settings) -> anyhow::Result<Self> {
+    /// Returns the appender of a child process, whose settings name its topics.
+    pub(super) async fn from_settings(settings: &Settings) -> anyhow::Result<Self> {
         let bars = TimescaleBarStore::open(settings.timescaledb.clone()).await?;
         Self::new(&settings.kafka, &settings.topics, bars).await
     }
 
-    /// The one of a site.
-    pub(super) async fn at(site: &Site) -> anyhow::Result<Self> {
-        Self::new(&site.kafka, &site.topics, site.bars().await?).await
+    /// Returns an appender to the topic of a sandbox.
+    pub(super) async fn for_sandbox(sandbox: &Sandbox) -> anyhow::Result<Self> {
+        Self::new(&sandbox.kafka, &sandbox.topics, sandbox.bars().await?).await
     }
 
-    /// Declares the venue too.
+    /// Opens the topic and declares the venue.
     async fn new(
         kafka: &KafkaConfig,
         topics: &TopicNames,
@@ -52,23 +53,23 @@ impl Appender {
     ) -> anyhow::Result<Self> {
         let log = open_trades(kafka, topics, &bars).await?;
         let producer = Producer::new(log.clone(), bars, SystemClock);
-        producer.declare(&venue()?, venue_settings()).await?;
+        producer.declare(&bench_venue()?, venue_settings()).await?;
         Ok(Self { log, producer })
     }
 
-    /// Appends so many as fast as it can, and answers how many the log has taken.
-    pub(super) async fn send(&self, count: u64, span_seconds: u64) -> anyhow::Result<u64> {
-        let mut trades = Trades::until_now(count, span_seconds)?;
+    /// Appends `count` trades as fast as it can; returns how many the log has accepted.
+    pub(super) async fn append_trades(&self, count: u64, span_seconds: u64) -> anyhow::Result<u64> {
+        let mut trades = TradeGenerator::ending_now(count, span_seconds)?;
         let (count, producer) = (usize::try_from(count)?, &self.producer);
-        let starts = (0..count).step_by(BATCH);
-        let sizes = starts.map(|sent| BATCH.min(count - sent));
-        // They are begun in order, so each symbol's trades are in order in the log.
+        let starts = (0..count).step_by(TRADES_PER_APPEND);
+        let sizes = starts.map(|sent| TRADES_PER_APPEND.min(count - sent));
+        // The appends begin in order, so each symbol's trades are in order in the log.
         let mut appends = stream::iter(sizes)
             .map(|size| {
-                let batch = trades.take(size);
+                let batch = trades.next_trades(size);
                 async move { anyhow::Ok(producer.append(batch?).await?) }
             })
-            .buffered(UNDER_WAY);
+            .buffered(CONCURRENT_APPENDS);
         let mut sent = 0;
         while let Some(appended) = appends.next().await {
             sent += appended?.accepted as u64;
@@ -76,18 +77,18 @@ impl Appender {
         Ok(sent)
     }
 
-    /// Appends so many a second, ten times a second, for ever.
-    pub(super) async fn feed(&self, rate: u64) -> anyhow::Result<()> {
-        let mut trades = Trades::from_now(rate)?;
+    /// Appends `rate` trades a second, in ten appends, without end.
+    pub(super) async fn append_continuously(&self, rate: u64) -> anyhow::Result<()> {
+        let mut trades = TradeGenerator::starting_now(rate)?;
         let size = usize::try_from(rate / 10)?;
         loop {
-            self.producer.append(trades.take(size)?).await?;
+            self.producer.append(trades.next_trades(size)?).await?;
             SystemClock.sleep(Duration::from_millis(100)).await;
         }
     }
 
-    /// Where the partitions of the topic end.
-    pub(super) async fn ends(&self) -> anyhow::Result<Vec<u64>> {
+    /// Returns the end of each partition of the topic.
+    pub(super) async fn partition_ends(&self) -> anyhow::Result<Vec<u64>> {
         let mut ends = Vec::new();
         for partition in 0..self.log.partitions() {
             ends.push(self.log.bounds(partition).await?.end);
@@ -96,46 +97,46 @@ impl Appender {
     }
 }
 
-/// Fills the topic of a site by a process, and answers where its partitions end then.
-pub(super) fn fill(
-    bench: &Bench,
-    site: &Site,
+/// Fills the topic of a sandbox from a child process; returns its report and the partitions' ends.
+pub(super) fn fill_topic(
+    bench: &ClusterBench,
+    sandbox: &Sandbox,
     trades: u64,
     span_seconds: u64,
-) -> anyhow::Result<(Report, Vec<u64>)> {
-    let report = have_done(Work::Produce, site, trades, span_seconds)?;
+) -> anyhow::Result<(ChildReport, Vec<u64>)> {
+    let report = run_child(ChildTask::Produce, sandbox, trades, span_seconds)?;
     let ends = bench
         .runtime
-        .block_on(async { Appender::at(site).await?.ends().await })?;
+        .block_on(async { Appender::for_sandbox(sandbox).await?.partition_ends().await })?;
     Ok((report, ends))
 }
 
-/// Measures the appending of trades.
-pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
-    bench.at_site("producer", |bench, site| {
+/// Measures how fast trades are appended.
+pub(super) fn measure(bench: &mut ClusterBench) -> anyhow::Result<()> {
+    bench.with_sandbox("producer", |bench, sandbox| {
         let trades = bench.settings.trades;
-        let report = have_done(Work::Produce, site, trades, SPAN_SECONDS)?;
-        tell(bench, &report);
+        let report = run_child(ChildTask::Produce, sandbox, trades, SPAN_SECONDS)?;
+        add_figures(bench, &report);
         Ok(())
     })
 }
 
-/// Prints what one who appends has told.
-fn tell(bench: &mut Bench, report: &Report) {
-    let Report {
+/// Adds the figures of an appending process.
+fn add_figures(bench: &mut ClusterBench, report: &ChildReport) {
+    let ChildReport {
         trades,
         seconds,
         cpu_seconds,
         peak_kib,
     } = *report;
     let table = &mut bench.table;
-    table.figure(
+    table.add_figure(
         &format!("trades appended to Kafka and acknowledged, {trades} of them"),
         &millions(trades, seconds),
     );
-    table.figure(
+    table.add_figure(
         "  the same by CPU-second of the process",
         &millions(trades, cpu_seconds),
     );
-    table.figure("  its memory at the most", &mebibytes(peak_kib));
+    table.add_figure("  its memory at the most", &mebibytes(peak_kib));
 }

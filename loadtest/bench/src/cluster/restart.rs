@@ -5,143 +5,168 @@ use std::time::Duration;
 use clock::{Clock, SystemClock};
 use store::{BarReader, TimescaleBarStore};
 
-use super::ends::moved;
+use super::cluster_bench::ClusterBench;
 use super::kafka::median;
-use super::part::Bench;
 use super::produce::Appender;
-use super::role::Role;
-use super::site::Site;
-use super::wait::{seconds_since, until};
+use super::progress::moved_partitions;
+use super::role::RoleProcess;
+use super::sandbox::Sandbox;
+use super::wait::{seconds_since, wait_until};
 
-/// Trades a second meanwhile.
+/// The trades per second during the measurement.
 const RATE: u64 = 1_000;
 /// How long it may take until progress moves, and until the group is settled.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// The budgets, in seconds.
-const RESTART: f64 = 3.0;
-const TAKEOVER: f64 = 10.0;
+const TIMEOUT: Duration = Duration::from_secs(120);
+const RESTART_BUDGET_SECONDS: f64 = 3.0;
+const TAKEOVER_BUDGET_SECONDS: f64 = 10.0;
 
-/// Seconds until the first partition moved again, and until all had.
-struct Pause {
-    first: f64,
-    all: f64,
+/// How long a group was at a standstill after a kill.
+struct RecoveryTimes {
+    /// Until the first partition moved again.
+    first_seconds: f64,
+    /// Until all partitions had moved.
+    all_seconds: f64,
 }
 
-/// What was seen of one kind of kill.
-struct Seen {
-    pauses: Vec<Pause>,
-    peaks: Vec<(&'static str, String)>,
+/// The results of one kind of kill.
+struct KillResults {
+    recoveries: Vec<RecoveryTimes>,
+    peak_memories: Vec<(&'static str, String)>,
 }
 
 /// Measures a restart of the same instance, and the takeover by another.
-pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
+pub(super) fn measure(bench: &mut ClusterBench) -> anyhow::Result<()> {
     for (part, what, budget) in [
-        ("restart", "restart of the same instance", RESTART),
-        ("takeover", "takeover by another instance", TAKEOVER),
+        (
+            "restart",
+            "restart of the same instance",
+            RESTART_BUDGET_SECONDS,
+        ),
+        (
+            "takeover",
+            "takeover by another instance",
+            TAKEOVER_BUDGET_SECONDS,
+        ),
     ] {
-        bench.at_site(part, |bench, site| {
+        bench.with_sandbox(part, |bench, sandbox| {
             let rounds = bench.settings.rounds;
-            let seen = bench.runtime.block_on(async {
-                let appender = Appender::at(site).await?;
-                let bars = site.bars().await?;
+            let results = bench.runtime.block_on(async {
+                let appender = Appender::for_sandbox(sandbox).await?;
+                let bars = sandbox.bars().await?;
                 tokio::select! {
-                    fed = appender.feed(RATE) => {
+                    fed = appender.append_continuously(RATE) => {
                         Err(fed.err().unwrap_or_else(|| anyhow::anyhow!("the feed ended")))
                     }
-                    seen = kills(site, &bars, rounds, part == "takeover") => seen,
+                    results = run_kills(sandbox, &bars, rounds, part == "takeover") => results,
                 }
             })?;
-            tell(bench, what, budget, &seen);
+            add_figures(bench, what, budget, &results);
             Ok(())
         })?;
     }
     Ok(())
 }
 
-fn tell(bench: &mut Bench, what: &str, budget: f64, seen: &Seen) {
-    let first = median(seen.pauses.iter().map(|pause| pause.first));
-    let worst = seen.pauses.iter().map(|pause| pause.first);
+fn add_figures(bench: &mut ClusterBench, what: &str, budget: f64, results: &KillResults) {
+    let first = median(
+        results
+            .recoveries
+            .iter()
+            .map(|recovery| recovery.first_seconds),
+    );
+    let worst = results
+        .recoveries
+        .iter()
+        .map(|recovery| recovery.first_seconds);
     let worst = worst.fold(0.0, f64::max);
-    let all = median(seen.pauses.iter().map(|pause| pause.all));
+    let all = median(
+        results
+            .recoveries
+            .iter()
+            .map(|recovery| recovery.all_seconds),
+    );
     let table = &mut bench.table;
-    table.budget(
+    table.add_budget(
         &format!("{what}, kill to first commit, median (worst)"),
         &format!("{first:.2} s ({worst:.2} s)"),
         &format!("< {budget:.0} s"),
         worst < budget,
     );
-    table.figure(
+    table.add_figure(
         "  to the first commit of the last of its partitions",
         &format!("{all:.2} s"),
     );
-    for (name, peak) in &seen.peaks {
-        table.figure(&format!("  memory of the {name} at the most"), peak);
+    for (name, peak) in &results.peak_memories {
+        table.add_figure(&format!("  memory of the {name} at the most"), peak);
     }
 }
 
-/// Kills an aggregator again and again, beside an archiver and an API that stay.
-async fn kills(
-    site: &Site,
+/// Kills an aggregator again and again, while an archiver and an API stay.
+async fn run_kills(
+    sandbox: &Sandbox,
     bars: &TimescaleBarStore,
     rounds: u32,
     is_takeover: bool,
-) -> anyhow::Result<Seen> {
-    let mut first = Role::start(site, "aggregator", Some("one"))?;
+) -> anyhow::Result<KillResults> {
+    let mut first = RoleProcess::start(sandbox, "aggregator", Some("one"))?;
     let mut second = match is_takeover {
-        true => Some(Role::start(site, "aggregator", Some("two"))?),
+        true => Some(RoleProcess::start(sandbox, "aggregator", Some("two"))?),
         false => None,
     };
-    let archiver = Role::start(site, "archiver", None)?;
-    let api = Role::start(site, "api", None)?;
-    tokio::try_join!(archiver.ready(), api.ready())?;
-    let (mut pauses, mut peaks) = (Vec::new(), Vec::new());
+    let archiver = RoleProcess::start(sandbox, "archiver", None)?;
+    let api = RoleProcess::start(sandbox, "api", None)?;
+    tokio::try_join!(archiver.wait_ready(), api.wait_ready())?;
+    let (mut recoveries, mut peak_memories) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
-        let mine = settled(site, bars, &first, second.as_ref()).await?;
-        let peak = first.peak()?;
+        let owned = wait_settled(sandbox, bars, &first, second.as_ref()).await?;
+        let peak = first.peak_memory()?;
         let kill_ns = SystemClock.monotonic_ns();
         first.kill()?;
-        // Whatever it had sent is taken or not by now.
+        // What it had sent is committed by now, or never will be.
         let before = bars.all_partition_progress().await?;
         let survivor = second.take();
         let started = match survivor {
             Some(_) => None,
-            None => Some(Role::start(site, "aggregator", Some("one"))?),
+            None => Some(RoleProcess::start(sandbox, "aggregator", Some("one"))?),
         };
-        let pause = pause(bars, &before, &mine, kill_ns).await?;
+        let recovery = wait_moved(bars, &before, &owned, kill_ns).await?;
         println!(
             "  round {round}: {} partitions, first after {:.2} s, all after {:.2} s",
-            mine.len(),
-            pause.first,
-            pause.all
+            owned.len(),
+            recovery.first_seconds,
+            recovery.all_seconds
         );
-        pauses.push(pause);
-        peaks = vec![("aggregator", peak)];
+        recoveries.push(recovery);
+        peak_memories = vec![("aggregator", peak)];
         first = match started {
-            Some(again) => again,
-            None => Role::start(site, "aggregator", Some("one"))?,
+            Some(restarted) => restarted,
+            None => RoleProcess::start(sandbox, "aggregator", Some("one"))?,
         };
         second = survivor;
     }
-    peaks.push(("archiver", archiver.peak()?));
-    peaks.push(("api", api.peak()?));
-    Ok(Seen { pauses, peaks })
+    peak_memories.push(("archiver", archiver.peak_memory()?));
+    peak_memories.push(("api", api.peak_memory()?));
+    Ok(KillResults {
+        recoveries,
+        peak_memories,
+    })
 }
 
-/// Waits until every partition has an owner that moves it, and every aggregator has some.
-/// Answers the partitions of the first.
-async fn settled(
-    site: &Site,
+/// Waits until every partition has an owner that processes it, and every aggregator owns some;
+/// returns the partitions of the first.
+async fn wait_settled(
+    sandbox: &Sandbox,
     bars: &TimescaleBarStore,
-    first: &Role,
-    second: Option<&Role>,
+    first: &RoleProcess,
+    second: Option<&RoleProcess>,
 ) -> anyhow::Result<Vec<u32>> {
-    let all: Vec<u32> = (0..site.partitions()).collect();
-    let mine = until("the group is settled", PATIENCE, || async {
+    let all: Vec<u32> = (0..sandbox.partitions()).collect();
+    let of_first = wait_until("the group is settled", TIMEOUT, || async {
         let mut owned = Vec::new();
         for role in [Some(first), second].into_iter().flatten() {
             role.check_alive()?;
             let partitions = match role.url() {
-                Some(_) => role.partitions()?,
+                Some(_) => role.assigned_partitions()?,
                 None => Vec::new(),
             };
             if partitions.is_empty() {
@@ -154,26 +179,29 @@ async fn settled(
     })
     .await?;
     let before = bars.all_partition_progress().await?;
-    pause(bars, &before, &all, SystemClock.monotonic_ns()).await?;
-    Ok(mine)
+    wait_moved(bars, &before, &all, SystemClock.monotonic_ns()).await?;
+    Ok(of_first)
 }
 
-/// Waits until some partitions have moved.
-async fn pause(
+/// Waits until the progress of all `partitions` is greater than in `before`.
+async fn wait_moved(
     bars: &TimescaleBarStore,
     before: &[store::PartitionProgress],
     partitions: &[u32],
     start_ns: u64,
-) -> anyhow::Result<Pause> {
-    let first = until("a partition moves", PATIENCE, || async {
-        let moved = moved(bars, before, partitions).await?;
+) -> anyhow::Result<RecoveryTimes> {
+    let first_seconds = wait_until("a partition moves", TIMEOUT, || async {
+        let moved = moved_partitions(bars, before, partitions).await?;
         Ok((!moved.is_empty()).then(|| seconds_since(start_ns)))
     })
     .await?;
-    let all = until("all partitions move", PATIENCE, || async {
-        let moved = moved(bars, before, partitions).await?;
+    let all_seconds = wait_until("all partitions move", TIMEOUT, || async {
+        let moved = moved_partitions(bars, before, partitions).await?;
         Ok((moved.len() == partitions.len()).then(|| seconds_since(start_ns)))
     })
     .await?;
-    Ok(Pause { first, all })
+    Ok(RecoveryTimes {
+        first_seconds,
+        all_seconds,
+    })
 }

@@ -1,46 +1,51 @@
 //! A role as a process of its own.
 
-use std::env;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
+use client::RestClient;
 use serde_json::Value;
 
-use super::proc::{cpu_seconds, is_alive, peak_kib};
-use super::site::Site;
-use super::wait::until;
+use super::process_stats::{cpu_seconds, is_alive, peak_kib};
+use super::sandbox::Sandbox;
+use super::wait::wait_until;
+use crate::processes::candlewick;
 
 /// How long a role may take to be ready.
-const READY: Duration = Duration::from_secs(120);
+const READY_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A role as a process of its own, which ends with this handle.
-pub(super) struct Role {
+/// A role as a process of its own. It is killed when this is dropped.
+pub(super) struct RoleProcess {
     name: String,
     child: Child,
     url: Arc<OnceLock<String>>,
 }
 
-impl Role {
-    /// Starts one, and waits for nothing.
-    pub(super) fn start(site: &Site, role: &str, instance: Option<&str>) -> anyhow::Result<Self> {
-        let mut command = Command::new(env::current_exe()?);
+impl RoleProcess {
+    /// Starts the process without waiting for it.
+    pub(super) fn start(
+        sandbox: &Sandbox,
+        role: &str,
+        instance: Option<&str>,
+    ) -> anyhow::Result<Self> {
+        let mut command = candlewick()?;
         command
             .args([role, "--listen", "127.0.0.1:0"])
-            .envs(site.environment())
-            // Who looks for a reason sets the variable.
+            .envs(sandbox.environment())
+            // A user who debugs sets the variable.
             .env(
                 "CANDLEWICK_LOG",
-                env::var("CANDLEWICK_LOG").unwrap_or_else(|_| "error".into()),
+                std::env::var("CANDLEWICK_LOG").unwrap_or_else(|_| "error".into()),
             )
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         if role != "api" {
-            command.args(["--group", &site.group(role)]);
+            command.args(["--group", &sandbox.group(role)]);
         }
-        if let Some(path) = &site.config {
+        if let Some(path) = &sandbox.config {
             command.arg("--config").arg(path);
         }
         if let Some(instance) = instance {
@@ -51,14 +56,14 @@ impl Role {
             .with_context(|| format!("the role {role} does not start"))?;
         let output = child.stdout.take().context("a child has no output")?;
         let url = Arc::new(OnceLock::new());
-        let told = Arc::clone(&url);
+        let url_cell = Arc::clone(&url);
         std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
-                let place = line.trim().strip_prefix("health").map(str::trim);
-                let place = place.and_then(|place| place.strip_suffix("/readyz"));
-                if let Some(place) = place {
-                    // It says so once.
-                    let _ = told.set(place.to_owned());
+                let address = line.trim().strip_prefix("health").map(str::trim);
+                let address = address.and_then(|address| address.strip_suffix("/readyz"));
+                if let Some(address) = address {
+                    // The line is printed once.
+                    let _ = url_cell.set(address.to_owned());
                 }
             }
         });
@@ -69,23 +74,24 @@ impl Role {
         })
     }
 
-    /// Fails where it has ended.
+    /// # Errors
+    /// If the process has ended.
     pub(super) fn check_alive(&self) -> anyhow::Result<()> {
         anyhow::ensure!(is_alive(self.child.id()), "the {} has ended", self.name);
         Ok(())
     }
 
-    /// Where it listens, once it has said so.
+    /// Returns the URL of the process once it has printed it.
     pub(super) fn url(&self) -> Option<&str> {
         self.url.get().map(String::as_str)
     }
 
-    /// Waits until it is ready.
-    pub(super) async fn ready(&self) -> anyhow::Result<()> {
+    /// Waits until the process is ready.
+    pub(super) async fn wait_ready(&self) -> anyhow::Result<()> {
         let what = format!("the {} is ready", self.name);
-        until(&what, READY, || async {
+        wait_until(&what, READY_TIMEOUT, || async {
             self.check_alive()?;
-            let Some(report) = self.report()? else {
+            let Some(report) = self.readiness()? else {
                 return Ok(None);
             };
             Ok((report["status"] == "ready").then_some(()))
@@ -93,44 +99,36 @@ impl Role {
         .await
     }
 
-    /// The partitions that it works on now.
-    pub(super) fn partitions(&self) -> anyhow::Result<Vec<u32>> {
-        let report = self.report()?.context("it does not listen yet")?;
-        let beginning = format!("{}-", self.name);
+    /// Returns the partitions that the process owns now.
+    pub(super) fn assigned_partitions(&self) -> anyhow::Result<Vec<u32>> {
+        let report = self.readiness()?.context("the role does not listen yet")?;
+        let prefix = format!("{}-", self.name);
         let components = report["components"].as_array().into_iter().flatten();
         let names = components.filter_map(|one| one["name"].as_str());
-        let numbers = names.filter_map(|name| name.strip_prefix(&beginning)?.parse().ok());
+        let numbers = names.filter_map(|name| name.strip_prefix(&prefix)?.parse().ok());
         Ok(numbers.collect())
     }
 
-    /// What it says of itself, once it listens.
-    fn report(&self) -> anyhow::Result<Option<Value>> {
+    /// Returns what `/readyz` reports; `None` if the process does not listen yet.
+    fn readiness(&self) -> anyhow::Result<Option<Value>> {
         let Some(url) = self.url() else {
             return Ok(None);
         };
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .build()
-            .into();
-        let text = agent
-            .get(format!("{url}/readyz"))
-            .call()?
-            .body_mut()
-            .read_to_string()?;
-        Ok(Some(serde_json::from_str(&text)?))
+        let rest = RestClient::new(url).map_err(anyhow::Error::msg)?;
+        Ok(Some(rest.get("/readyz")?.json()?))
     }
 
-    /// Its user and system time so far, in seconds.
+    /// Returns the user and system time so far, in seconds.
     pub(super) fn cpu_seconds(&self) -> anyhow::Result<f64> {
         cpu_seconds(self.child.id())
     }
 
-    /// The most memory that it has held.
-    pub(super) fn peak(&self) -> anyhow::Result<String> {
+    /// Returns the greatest resident memory so far.
+    pub(super) fn peak_memory(&self) -> anyhow::Result<String> {
         Ok(mebibytes(peak_kib(self.child.id())?))
     }
 
-    /// SIGKILL; it has ended when this returns.
+    /// Sends SIGKILL and waits until the process has ended.
     pub(super) fn kill(mut self) -> anyhow::Result<()> {
         self.child.kill()?;
         self.child.wait()?;
@@ -138,7 +136,7 @@ impl Role {
     }
 }
 
-impl Drop for Role {
+impl Drop for RoleProcess {
     fn drop(&mut self) {
         // It may have ended already.
         let _ = self.child.kill();
@@ -146,7 +144,7 @@ impl Drop for Role {
     }
 }
 
-/// KiB as MiB.
+/// Formats KiB as MiB.
 pub(super) fn mebibytes(kib: u64) -> String {
     format!("{} MiB", kib / 1_024)
 }

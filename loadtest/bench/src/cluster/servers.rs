@@ -1,4 +1,4 @@
-//! Databases that are made for a measurement and dropped after it.
+//! Databases that are created for a measurement and dropped after it.
 
 use std::str::FromStr;
 
@@ -7,7 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, query};
 use store::{ClickHouseConfig, TimescaleConfig};
 
-/// The same server with another database.
+/// Returns the configuration of the same server with another database.
 pub(super) fn with_database(config: &TimescaleConfig, database: &str) -> TimescaleConfig {
     let mut config = config.clone();
     config.url = url_with_database(&config.url, database);
@@ -24,10 +24,10 @@ fn url_with_database(url: &str, database: &str) -> String {
     format!("{scheme}://{server}/{database}{options}")
 }
 
-/// Runs a statement on the server of bars, in the database of the configuration.
-async fn on_timescaledb(config: &TimescaleConfig, statement: String) -> anyhow::Result<()> {
+/// Executes a statement on the server of bars, in the database of the configuration.
+async fn execute_on_timescaledb(config: &TimescaleConfig, statement: String) -> anyhow::Result<()> {
     let options = PgConnectOptions::from_str(&config.url);
-    // What sqlx says of a URL may hold a part of a password.
+    // The error of sqlx may contain a part of a password.
     let options = options.map_err(|_| anyhow::anyhow!("the URL of TimescaleDB is malformed"))?;
     let mut options = options.disable_statement_logging();
     if let Some(path) = &config.root_cert {
@@ -46,21 +46,27 @@ async fn on_timescaledb(config: &TimescaleConfig, statement: String) -> anyhow::
     Ok(())
 }
 
-/// Makes a database for bars, without tables.
-pub(super) async fn make_bars(config: &TimescaleConfig, name: &str) -> anyhow::Result<()> {
-    let made = on_timescaledb(config, format!("CREATE DATABASE {name}")).await;
-    made.with_context(|| format!("TimescaleDB: the database {name} cannot be made"))
+/// Creates a database for bars, without tables.
+pub(super) async fn create_bars_database(
+    config: &TimescaleConfig,
+    name: &str,
+) -> anyhow::Result<()> {
+    let created = execute_on_timescaledb(config, format!("CREATE DATABASE {name}")).await;
+    created.with_context(|| format!("TimescaleDB: the database {name} cannot be created"))
 }
 
-/// Drops it, with whoever is connected.
-pub(super) async fn drop_bars(config: &TimescaleConfig, name: &str) -> anyhow::Result<()> {
+/// Drops a database of bars and disconnects its clients.
+pub(super) async fn drop_bars_database(config: &TimescaleConfig, name: &str) -> anyhow::Result<()> {
     let statement = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-    let dropped = on_timescaledb(config, statement).await;
+    let dropped = execute_on_timescaledb(config, statement).await;
     dropped.with_context(|| format!("TimescaleDB: the database {name} is left behind"))
 }
 
 /// Drops a database of ticks.
-pub(super) async fn drop_ticks(config: &ClickHouseConfig, name: &str) -> anyhow::Result<()> {
+pub(super) async fn drop_ticks_database(
+    config: &ClickHouseConfig,
+    name: &str,
+) -> anyhow::Result<()> {
     let mut request = ureq::post(&config.url).header("x-clickhouse-user", config.user.as_str());
     if let Some(path) = &config.password_file {
         let password = std::fs::read_to_string(path)

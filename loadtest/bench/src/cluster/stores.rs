@@ -1,4 +1,4 @@
-//! The part stores: bars and ticks a second of one writer.
+//! The part stores: how many bars and ticks one writer writes per second.
 
 use anyhow::Context;
 use clock::{Clock, SystemClock};
@@ -11,51 +11,51 @@ use store::{
     TickRecord, TickStore, TimescaleBarStore, Transaction,
 };
 
-use super::part::Bench;
+use super::cluster_bench::ClusterBench;
 use super::trades::{SYMBOLS, instruments};
 use crate::table::millions;
 
-/// Minutes of each symbol in a transaction: 7,000 bars with a thousand symbols.
-const MINUTES: u64 = 7;
-/// How many transactions of each kind.
-const COMMITS: u64 = 60;
-/// Ticks of a block, as the archiver cuts them.
-const TICKS: u64 = 65_536;
-/// Symbols of a block: what a partition has of a thousand.
-const TICK_SYMBOLS: u64 = 250;
-/// How many blocks.
-const BLOCKS: u64 = 30;
-/// The partition that is written.
+/// The minutes of each symbol in a transaction: 7,000 bars with a thousand symbols.
+const MINUTES_PER_TRANSACTION: u64 = 7;
+/// The number of transactions of each kind.
+const TRANSACTIONS: u64 = 60;
+/// The number of ticks that are inserted at once, as by the archiver.
+const TICKS_PER_INSERT: u64 = 65_536;
+/// The number of symbols of an insert: a partition's share of a thousand.
+const SYMBOLS_PER_INSERT: u64 = 250;
+/// The number of inserts.
+const INSERTS: u64 = 30;
+/// The partition that is written to.
 const PARTITION: u32 = 0;
 
 /// Measures both stores.
-pub(super) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
-    bench.at_site("stores", |bench, site| {
+pub(super) fn measure(bench: &mut ClusterBench) -> anyhow::Result<()> {
+    bench.with_sandbox("stores", |bench, sandbox| {
         let (new, over, ticks) = bench.runtime.block_on(async {
-            let mut writer = BarWriter::new(site.bars().await?).await?;
+            let mut writer = BarWriter::new(sandbox.bars().await?).await?;
             let new = writer.commit_all().await?;
             let over = writer.commit_all().await?;
-            let ticks = insert_all(&site.ticks().await?).await?;
+            let ticks = insert_all(&sandbox.ticks().await?).await?;
             anyhow::Ok((new, over, ticks))
         })?;
-        let bars = COMMITS * MINUTES * SYMBOLS;
+        let bars = TRANSACTIONS * MINUTES_PER_TRANSACTION * SYMBOLS;
         let table = &mut bench.table;
         let thousands = |seconds: f64| format!("{:.0} k/s", bars as f64 / seconds / 1e3);
-        table.figure(
+        table.add_figure(
             &format!("bars into TimescaleDB, {bars} in transactions of 7,000, new"),
             &thousands(new),
         );
-        table.figure("  the same written over", &thousands(over));
-        let count = BLOCKS * TICKS;
-        table.figure(
-            &format!("ticks into ClickHouse, {count} in blocks of {TICKS}"),
+        table.add_figure("  the same written over", &thousands(over));
+        let count = INSERTS * TICKS_PER_INSERT;
+        table.add_figure(
+            &format!("ticks into ClickHouse, {count} in blocks of {TICKS_PER_INSERT}"),
             &millions(count, ticks),
         );
         Ok(())
     })
 }
 
-/// Commits bars as an aggregator does.
+/// Commits bars like an aggregator.
 struct BarWriter {
     bars: TimescaleBarStore,
     instruments: Vec<Instrument>,
@@ -66,7 +66,7 @@ struct BarWriter {
 impl BarWriter {
     async fn new(bars: TimescaleBarStore) -> anyhow::Result<Self> {
         let state = bars.load_partition(PARTITION, 1).await?;
-        let span_ns = i64::try_from(COMMITS * MINUTES)? * MINUTE_NS;
+        let span_ns = i64::try_from(TRANSACTIONS * MINUTES_PER_TRANSACTION)? * MINUTE_NS;
         Ok(Self {
             bars,
             instruments: instruments(SYMBOLS)?,
@@ -77,27 +77,27 @@ impl BarWriter {
         })
     }
 
-    /// Seconds of all commits, without the making of the bars.
+    /// Returns the seconds of all commits, without generating the bars.
     async fn commit_all(&mut self) -> anyhow::Result<f64> {
-        let mut spent_ns = 0;
-        for number in 0..COMMITS {
+        let mut elapsed_ns = 0;
+        for number in 0..TRANSACTIONS {
             let transaction = self.transaction(number)?;
             let start_ns = SystemClock.monotonic_ns();
             let outcome = self.bars.commit(&transaction).await?;
-            spent_ns += SystemClock.monotonic_ns() - start_ns;
+            elapsed_ns += SystemClock.monotonic_ns() - start_ns;
             anyhow::ensure!(
                 outcome == CommitOutcome::Committed,
-                "somebody else writes the partition"
+                "another process writes to the partition"
             );
             self.progress = transaction.progress;
         }
-        Ok(spent_ns as f64 / 1e9)
+        Ok(elapsed_ns as f64 / 1e9)
     }
 
     fn transaction(&self, number: u64) -> anyhow::Result<Transaction> {
         let mut bars = Vec::new();
         let mut progress = self.progress;
-        for minute in number * MINUTES..(number + 1) * MINUTES {
+        for minute in number * MINUTES_PER_TRANSACTION..(number + 1) * MINUTES_PER_TRANSACTION {
             let time_ns = self.start_ns + i64::try_from(minute)? * MINUTE_NS;
             for instrument in &self.instruments {
                 let position = Position {
@@ -105,7 +105,7 @@ impl BarWriter {
                     offset: progress.next_offset,
                 };
                 progress.next_offset += 1;
-                let trade = trade(time_ns, position.offset)?;
+                let trade = generate_trade(time_ns, position.offset)?;
                 bars.push(StoredBar {
                     instrument: instrument.clone(),
                     row: BarRow {
@@ -132,7 +132,7 @@ impl BarWriter {
     }
 }
 
-fn trade(time_ns: i64, number: u64) -> anyhow::Result<Trade> {
+fn generate_trade(time_ns: i64, number: u64) -> anyhow::Result<Trade> {
     let cents = i64::try_from(10_000 + number * 7 % 5_000)?;
     Ok(Trade {
         time_ns,
@@ -145,22 +145,27 @@ fn trade(time_ns: i64, number: u64) -> anyhow::Result<Trade> {
     })
 }
 
-/// Seconds of all inserts, without the making of the blocks.
+/// Returns the seconds of all inserts, without generating the ticks.
 async fn insert_all(ticks: &ClickHouseTickStore) -> anyhow::Result<f64> {
-    let instruments = instruments(TICK_SYMBOLS)?;
+    let instruments = instruments(SYMBOLS_PER_INSERT)?;
     let now_ns = SystemClock.now_ns();
-    let mut spent_ns = 0;
-    for number in 0..BLOCKS {
-        let blocks = blocks(&instruments, number * TICKS, now_ns)?;
+    let mut elapsed_ns = 0;
+    for number in 0..INSERTS {
+        let blocks = generate_blocks(&instruments, number * TICKS_PER_INSERT, now_ns)?;
         let start_ns = SystemClock.monotonic_ns();
         ticks.insert(&blocks).await?;
-        spent_ns += SystemClock.monotonic_ns() - start_ns;
+        elapsed_ns += SystemClock.monotonic_ns() - start_ns;
     }
-    Ok(spent_ns as f64 / 1e9)
+    Ok(elapsed_ns as f64 / 1e9)
 }
 
-/// The ticks of so many offsets, each symbol's together.
-fn blocks(instruments: &[Instrument], first: u64, now_ns: i64) -> anyhow::Result<Vec<TickBlock>> {
+/// Generates the ticks of `TICKS_PER_INSERT` offsets from `first_offset`, in a block for each
+/// symbol.
+fn generate_blocks(
+    instruments: &[Instrument],
+    first_offset: u64,
+    now_ns: i64,
+) -> anyhow::Result<Vec<TickBlock>> {
     let hour_ns = now_ns - now_ns.rem_euclid(HOUR_NS);
     let block = |instrument: &Instrument| TickBlock {
         instrument: instrument.clone(),
@@ -170,11 +175,11 @@ fn blocks(instruments: &[Instrument], first: u64, now_ns: i64) -> anyhow::Result
         ticks: Vec::new(),
     };
     let mut blocks: Vec<_> = instruments.iter().map(block).collect();
-    for offset in first..first + TICKS {
+    for offset in first_offset..first_offset + TICKS_PER_INSERT {
         let time_ns = hour_ns + i64::try_from(offset)?;
         let mut value = Vec::new();
-        TradesRecord::encode_trade(&trade(time_ns, offset)?, &mut value);
-        let place = usize::try_from(offset % TICK_SYMBOLS)?;
+        TradesRecord::encode_trade(&generate_trade(time_ns, offset)?, &mut value);
+        let place = usize::try_from(offset % SYMBOLS_PER_INSERT)?;
         let block = blocks.get_mut(place).context("a symbol is missing")?;
         block.ticks.push(TickRecord {
             offset,

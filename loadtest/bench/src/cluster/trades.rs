@@ -1,16 +1,16 @@
-//! Made-up trades of a thousand symbols.
+//! Generated trades of a thousand symbols.
 
 use clock::{Clock, SystemClock};
 use market::{
     Decimal, IdScheme, Instrument, SECOND_NS, Side, Symbol, Trade, TradeId, Venue, VenueSettings,
 };
 
-/// How many symbols there are.
+/// The number of symbols.
 pub(super) const SYMBOLS: u64 = 1_000;
-/// The venue of all of them.
+/// The name of their venue.
 pub(super) const VENUE: &str = "bench";
 
-/// How the venue numbers its trades: 1, 2, 3 … for each symbol.
+/// Returns the settings of the venue, whose trades are numbered 1, 2, 3 and so on for each symbol.
 pub(super) fn venue_settings() -> VenueSettings {
     VenueSettings {
         scheme: IdScheme::Contiguous,
@@ -18,14 +18,14 @@ pub(super) fn venue_settings() -> VenueSettings {
     }
 }
 
-/// The venue.
-pub(super) fn venue() -> anyhow::Result<Venue> {
+/// Returns the venue.
+pub(super) fn bench_venue() -> anyhow::Result<Venue> {
     Ok(VENUE.parse()?)
 }
 
-/// So many of the instruments, `S0` first.
+/// Returns the first `count` instruments, from `S0`.
 pub(super) fn instruments(count: u64) -> anyhow::Result<Vec<Instrument>> {
-    let venue = venue()?;
+    let venue = bench_venue()?;
     let instrument = |number| {
         let symbol: Symbol = format!("S{number}").parse()?;
         Ok(Instrument::new(&venue, &symbol))
@@ -33,25 +33,25 @@ pub(super) fn instruments(count: u64) -> anyhow::Result<Vec<Instrument>> {
     (0..count).map(instrument).collect()
 }
 
-/// Trades in order of time, of symbols at random.
-pub(super) struct Trades {
+/// Generates trades of random symbols in order of time.
+pub(super) struct TradeGenerator {
     instruments: Vec<Instrument>,
     ids: Vec<u64>,
-    dice: u64,
+    random: fastrand::Rng,
     time_ns: i64,
     step_ns: i64,
 }
 
-impl Trades {
-    /// So many trades over so many seconds, the last of them now.
-    pub(super) fn until_now(count: u64, seconds: u64) -> anyhow::Result<Self> {
+impl TradeGenerator {
+    /// Returns a generator whose `count` trades spread over `seconds` and end now.
+    pub(super) fn ending_now(count: u64, seconds: u64) -> anyhow::Result<Self> {
         let span_ns = i64::try_from(seconds)? * SECOND_NS;
         let step_ns = span_ns / i64::try_from(count)?.max(1);
         Self::new(SystemClock.now_ns() - span_ns, step_ns)
     }
 
-    /// Trades from now on, so many a second.
-    pub(super) fn from_now(rate: u64) -> anyhow::Result<Self> {
+    /// Returns a generator whose first trade is now and that has `rate` trades a second.
+    pub(super) fn starting_now(rate: u64) -> anyhow::Result<Self> {
         Self::new(SystemClock.now_ns(), SECOND_NS / i64::try_from(rate)?)
     }
 
@@ -60,42 +60,36 @@ impl Trades {
         Ok(Self {
             ids: vec![0; instruments.len()],
             instruments,
-            dice: 11,
+            random: fastrand::Rng::with_seed(11),
             time_ns,
             step_ns,
         })
     }
 
-    /// The next so many.
-    pub(super) fn take(&mut self, count: usize) -> anyhow::Result<Vec<(Instrument, Trade)>> {
-        (0..count).map(|_| self.one()).collect()
+    /// Returns the next `count` trades.
+    pub(super) fn next_trades(&mut self, count: usize) -> anyhow::Result<Vec<(Instrument, Trade)>> {
+        (0..count).map(|_| self.next_trade()).collect()
     }
 
-    fn one(&mut self) -> anyhow::Result<(Instrument, Trade)> {
-        self.dice = self
-            .dice
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        let dice = self.dice >> 33;
-        let place = usize::try_from(dice % SYMBOLS)?;
-        self.ids[place] += 1;
+    fn next_trade(&mut self) -> anyhow::Result<(Instrument, Trade)> {
+        let random = &mut self.random;
+        let symbol = random.usize(..self.instruments.len());
+        self.ids[symbol] += 1;
         self.time_ns += self.step_ns;
-        let cents = i64::try_from(10_000 + dice / 11 % 5_000)?;
-        let quantity = i64::try_from(1 + dice / 7 % 900)?;
-        let side = match dice / 13 % 2 {
-            0 => Side::Buy,
-            _ => Side::Sell,
+        let side = match random.bool() {
+            true => Side::Buy,
+            false => Side::Sell,
         };
         let trade = Trade {
             time_ns: self.time_ns,
-            price: Decimal::new(cents, 2)?,
-            quantity: Some(Decimal::new(quantity, 0)?),
+            price: Decimal::new(random.i64(10_000..15_000), 2)?,
+            quantity: Some(Decimal::new(random.i64(1..=900), 0)?),
             side: Some(side),
-            id: Some(TradeId::Number(self.ids[place])),
+            id: Some(TradeId::Number(self.ids[symbol])),
             scope: None,
             sender: None,
         };
-        Ok((self.instruments[place].clone(), trade))
+        Ok((self.instruments[symbol].clone(), trade))
     }
 }
 
@@ -107,10 +101,10 @@ mod tests {
 
     #[test]
     fn ids_of_a_symbol_are_contiguous_times_rise_and_nothing_is_refused() {
-        let mut trades = Trades::until_now(20_000, 60).unwrap();
+        let mut trades = TradeGenerator::ending_now(20_000, 60).unwrap();
         let (settings, now_ns) = (venue_settings(), SystemClock.now_ns());
         let (mut ids, mut time_ns) = (HashMap::new(), 0);
-        for (instrument, trade) in trades.take(20_000).unwrap() {
+        for (instrument, trade) in trades.next_trades(20_000).unwrap() {
             let last: &mut u64 = ids.entry(instrument).or_default();
             *last += 1;
             assert_eq!(trade.id, Some(TradeId::Number(*last)));

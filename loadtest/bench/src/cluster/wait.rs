@@ -1,4 +1,4 @@
-//! Waiting for something to come about.
+//! Waiting for conditions.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -6,53 +6,54 @@ use std::time::Duration;
 use clock::{Clock, SystemClock};
 use tokio::runtime::Runtime;
 
-/// Set once the user wants it to end: what was made is still removed.
-static STOPPED: AtomicBool = AtomicBool::new(false);
+/// Set when the user interrupts the measurement; its topics and databases are still removed.
+static IS_INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// How often it is looked.
-const EVERY: Duration = Duration::from_millis(10);
+/// How long to wait between two checks of a condition.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Makes Ctrl-C end the waiting, and so the measurement.
+/// Makes Ctrl-C end the current wait, and with it the measurement.
 pub(super) fn stop_on_interrupt(runtime: &Runtime) {
     runtime.spawn(async {
         if tokio::signal::ctrl_c().await.is_ok() {
             eprintln!("stopping; topics and databases are being removed");
-            STOPPED.store(true, Ordering::Relaxed);
+            IS_INTERRUPTED.store(true, Ordering::Relaxed);
         }
     });
 }
 
-/// Fails where the user wants it to end.
-pub(super) fn check_stopped() -> anyhow::Result<()> {
-    anyhow::ensure!(!STOPPED.load(Ordering::Relaxed), "it was interrupted");
+/// # Errors
+/// If the user has interrupted the measurement.
+pub(super) fn check_interrupted() -> anyhow::Result<()> {
+    anyhow::ensure!(!IS_INTERRUPTED.load(Ordering::Relaxed), "interrupted");
     Ok(())
 }
 
-/// Asks again and again until there is an answer.
+/// Polls `condition` until it returns a value.
 ///
 /// # Errors
-/// What the question fails with; also where the patience ends, or the user wants it to end.
-pub(super) async fn until<T, F>(
+/// As `condition`; also if `limit` passes, or the user interrupts the measurement.
+pub(super) async fn wait_until<T, F>(
     what: &str,
-    patience: Duration,
-    mut ask: impl FnMut() -> F,
+    limit: Duration,
+    mut condition: impl FnMut() -> F,
 ) -> anyhow::Result<T>
 where
     F: Future<Output = anyhow::Result<Option<T>>>,
 {
     let start_ns = SystemClock.monotonic_ns();
     loop {
-        check_stopped()?;
-        if let Some(answer) = ask().await? {
-            return Ok(answer);
+        check_interrupted()?;
+        if let Some(value) = condition().await? {
+            return Ok(value);
         }
         let waited = Duration::from_nanos(SystemClock.monotonic_ns() - start_ns);
-        anyhow::ensure!(waited < patience, "{what}: not within {patience:?}");
-        SystemClock.sleep(EVERY).await;
+        anyhow::ensure!(waited < limit, "{what}: not within {limit:?}");
+        SystemClock.sleep(POLL_INTERVAL).await;
     }
 }
 
-/// Seconds since a moment of the monotonic clock.
+/// Returns the seconds since a time of the monotonic clock.
 pub(super) fn seconds_since(start_ns: u64) -> f64 {
     (SystemClock.monotonic_ns() - start_ns) as f64 / 1e9
 }

@@ -1,4 +1,4 @@
-//! Records that nobody can count.
+//! Records that cannot count.
 
 use std::sync::atomic::Ordering;
 
@@ -6,25 +6,25 @@ use clock::{Clock, SystemClock};
 use market::{DAY_NS, Trade, TradeId};
 use schemas::{TradesRecord, partition_of};
 
-use super::Fault;
-use crate::exchange::MARKETS;
-use crate::ledger::Garbage;
-use crate::world::World;
+use super::fault::Fault;
+use crate::cluster::Cluster;
+use crate::sent_trades::Garbage;
+use crate::trade_source::VENUES;
 
-/// What a record of the topic may have, less what is around it.
-const MOST_BYTES: usize = 4 << 20;
+/// The greatest size of a value: what the topic allows, less the overhead of a record.
+const MAX_VALUE_BYTES: usize = 4 << 20;
 
 impl Fault {
     /// Appends some records that belong in `dead-letters`.
-    pub(super) async fn litter(&mut self, world: &World) {
+    pub(super) async fn append_garbage(&mut self, cluster: &Cluster) {
         for _ in 0..self.random.between(1, 20) {
-            let (what, partition, key, value) = self.garbage(world.kafka.partitions());
-            let sent = world
+            let (what, partition, key, value) = self.generate_garbage(cluster.kafka.partitions());
+            let sent = cluster
                 .kafka
                 .send(schemas::TRADES, Some(partition), key.as_bytes(), &value);
             let (partition, offset) = sent.await;
-            let epoch = world.epoch.load(Ordering::Acquire);
-            world.ledger.open().garbage.push(Garbage {
+            let epoch = cluster.epoch.load(Ordering::Acquire);
+            cluster.sent_trades.lock().garbage.push(Garbage {
                 what,
                 epoch,
                 partition,
@@ -33,9 +33,9 @@ impl Fault {
         }
     }
 
-    fn garbage(&mut self, partitions: u32) -> (&'static str, u32, String, Vec<u8>) {
+    fn generate_garbage(&mut self, partitions: u32) -> (&'static str, u32, String, Vec<u8>) {
         let random = &mut self.random;
-        let known = format!("{}:S1", random.choose(&MARKETS).venue);
+        let known = format!("{}:S1", random.choose(&VENUES).venue);
         let right = partition_of(known.as_bytes(), partitions);
         let any = u32::try_from(random.below(partitions.into())).unwrap_or_default();
         let mut trade = Trade {
@@ -43,15 +43,15 @@ impl Fault {
             price: "1.5".parse().unwrap_or(market::Decimal::ZERO),
             quantity: None,
             side: None,
-            id: Some(TradeId::Number(random.next())),
+            id: Some(TradeId::Number(random.next_u64())),
             scope: None,
             sender: None,
         };
         let (what, partition, key) = match random.below(5) {
             0 => {
                 let length = match random.one_in(8) {
-                    true => random.place(MOST_BYTES),
-                    false => random.place(64),
+                    true => random.index(MAX_VALUE_BYTES),
+                    false => random.index(64),
                 };
                 return ("random bytes", any, known, random.bytes(length));
             }

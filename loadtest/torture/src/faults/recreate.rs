@@ -1,4 +1,4 @@
-//! A topic that is made anew.
+//! A topic that is recreated.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,80 +8,83 @@ use clock::{Clock, SystemClock};
 use futures_util::future::join_all;
 use schemas::TradesRecord;
 
-use super::Fault;
-use crate::exchange::Exchange;
-use crate::roles::RoleKind;
-use crate::world::World;
+use super::fault::Fault;
+use crate::cluster::Cluster;
+use crate::role_process::RoleKind;
+use crate::trade_source::TradeSource;
 
-/// How long it may take until all is drained before, and taken up after.
-const DRAINED_WITHIN: Duration = Duration::from_secs(120);
-/// How many records more the new topic has than the old one.
-const LONGER: u64 = 20;
+/// How long draining the old topic, and processing the new one, may take.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
+/// How many more records the new topic has than the old one.
+const EXTRA_RECORDS: u64 = 20;
 
 impl Fault {
-    /// Stops the producers, waits until both roles have drained the topic, and makes it anew.
-    pub(super) async fn recreate(&mut self, world: &World) -> anyhow::Result<()> {
-        let paused = clock::timeout(&SystemClock, DRAINED_WITHIN, world.feed.pause());
-        let paused = paused.await.context("what was sent is not acknowledged")?;
-        world.wait_drained(DRAINED_WITHIN).await?;
-        // What a pod had given up waiting for may still have been on its way.
+    /// Stops the producers, waits until both roles have drained the topic, and recreates it.
+    pub(super) async fn recreate(&mut self, cluster: &Cluster) -> anyhow::Result<()> {
+        let paused = clock::timeout(&SystemClock, DRAIN_TIMEOUT, cluster.feed.pause());
+        let paused = paused
+            .await
+            .context("the trades in flight are not acknowledged")?;
+        cluster.wait_drained(DRAIN_TIMEOUT).await?;
+        // A record whose acknowledgement a pod no longer awaits may still be on its way.
         SystemClock.sleep(Duration::from_secs(2)).await;
-        world.wait_drained(DRAINED_WITHIN).await?;
+        cluster.wait_drained(DRAIN_TIMEOUT).await?;
         if self.target == schemas::TRADES {
-            let old = world.kafka.read(schemas::TRADES).await?;
+            let old = cluster.kafka.read(schemas::TRADES).await?;
             let ends: Vec<u64> = old
                 .iter()
                 .map(|records| records.last().map_or(0, |record| record.offset + 1))
                 .collect();
-            world.keep_generation(old);
+            cluster.keep_generation(old);
             if self.is_frozen {
-                self.make_longer(world, &ends).await?;
+                self.recreate_longer(cluster, &ends).await?;
             } else {
-                make_anew(world, schemas::TRADES).await?;
+                recreate_topic(cluster, schemas::TRADES).await?;
             }
         } else {
-            make_anew(world, schemas::BAR_UPDATES).await?;
+            recreate_topic(cluster, schemas::BAR_UPDATES).await?;
         }
         drop(paused);
-        // Trades and their edits come again meanwhile, so there are always marked minutes.
-        world.wait_taken_up(DRAINED_WITHIN).await
+        // Trades and edits are being sent again, so there are always marked minutes.
+        cluster.wait_processed(DRAIN_TIMEOUT).await
     }
 
-    /// Freezes both roles, and makes the new topic longer than the old before they go on, or
-    /// others in their place.
-    async fn make_longer(&mut self, world: &World, ends: &[u64]) -> anyhow::Result<()> {
+    /// Freezes both roles, and makes the new topic longer than the old one before they continue or
+    /// are replaced.
+    async fn recreate_longer(&mut self, cluster: &Cluster, ends: &[u64]) -> anyhow::Result<()> {
         let kinds = [RoleKind::Aggregator, RoleKind::Archiver];
         let roles: Vec<_> = kinds
             .iter()
-            .flat_map(|kind| world.roles_of(*kind))
+            .flat_map(|kind| cluster.roles_of(*kind))
             .collect();
         for role in &roles {
             role.freeze()?;
         }
-        make_anew(world, schemas::TRADES).await?;
-        let mut exchange = Exchange::new(self.random.fork(), 0);
-        let deals: Vec<_> = (0..50).map(|_| exchange.deal()).collect();
-        let deals: Vec<_> = deals
+        recreate_topic(cluster, schemas::TRADES).await?;
+        let mut trade_source = TradeSource::new(self.random.fork(), 0);
+        let trades: Vec<_> = (0..50).map(|_| trade_source.next_trade()).collect();
+        let trades: Vec<_> = trades
             .into_iter()
-            .filter_map(|mut deal| {
-                // The feed numbers the trades of these symbols itself.
-                deal.symbol = format!("{}-anew-{:x}", deal.symbol, self.random.next()).into();
-                deal.trade.id.is_some().then_some(deal)
+            .filter_map(|mut venue_trade| {
+                // The feed assigns the ids of its own symbols.
+                venue_trade.symbol =
+                    format!("{}-new-{:x}", venue_trade.symbol, self.random.next_u64()).into();
+                venue_trade.trade.id.is_some().then_some(venue_trade)
             })
             .collect();
-        world.feed.send_foreign(&deals).await;
+        cluster.feed.send_to_kafka_while_paused(&trades).await;
         let mut advance = Vec::new();
         TradesRecord::Advance.encode(&mut advance);
         for (partition, end) in (0..).zip(ends) {
-            let sends = (0..end + LONGER).map(|_| {
-                world
+            let sends = (0..end + EXTRA_RECORDS).map(|_| {
+                cluster
                     .kafka
                     .send(schemas::TRADES, Some(partition), b"", &advance)
             });
             join_all(sends).await;
         }
         let is_thawed = self.random.one_in(2);
-        world.journal.note(match is_thawed {
+        cluster.journal.write(match is_thawed {
             true => "the new topic is longer; the roles go on",
             false => "the new topic is longer; the roles are killed",
         });
@@ -95,12 +98,12 @@ impl Fault {
     }
 }
 
-async fn make_anew(world: &World, topic: &str) -> anyhow::Result<()> {
-    world.kafka.delete(topic).await?;
-    world.apply_topics().await?;
+async fn recreate_topic(cluster: &Cluster, topic: &str) -> anyhow::Result<()> {
+    cluster.kafka.delete(topic).await?;
+    cluster.apply_topics().await?;
     if topic == schemas::TRADES {
-        world.epoch.fetch_add(1, Ordering::AcqRel);
+        cluster.epoch.fetch_add(1, Ordering::AcqRel);
     }
-    world.journal.note(&format!("{topic} was made anew"));
+    cluster.journal.write(&format!("{topic} was recreated"));
     Ok(())
 }

@@ -1,18 +1,20 @@
 //! Edits and cancels.
 
+use client::Method;
 use clock::{Clock, SystemClock};
 use market::{Amendment, AmendmentKind, Decimal, Side, Trade, TradeId};
 use schemas::TradesRecord;
 
-use super::{Feed, RETRY_AFTER};
-use crate::exchange::Deal;
-use crate::ledger::{Values, name_of};
+use super::{Feed, RETRY_DELAY};
 use crate::random::Random;
+use crate::rest::request;
+use crate::sent_trades::{TradeValues, trade_name};
+use crate::trade_source::VenueTrade;
 
 impl Feed {
-    /// Edits a trade that was acknowledged, once or more often, or cancels it.
-    pub(super) async fn amend(&self, deal: &Deal, random: &mut Random) {
-        if !self.reserve(deal) {
+    /// Edits an acknowledged trade, once or several times, or cancels it.
+    pub(super) async fn amend_acknowledged(&self, venue_trade: &VenueTrade, random: &mut Random) {
+        if !self.begin_amending(venue_trade) {
             return;
         }
         loop {
@@ -20,36 +22,37 @@ impl Feed {
                 true => AmendmentKind::Cancel,
                 false => AmendmentKind::Edit,
             };
-            self.send_amendment(deal, kind, random).await;
+            self.send_amendment(venue_trade, kind, random).await;
             if kind == AmendmentKind::Cancel || !random.one_in(3) {
                 break;
             }
         }
-        self.release(deal);
+        self.end_amending(venue_trade);
     }
 
     /// Edits or cancels a trade before it is sent.
-    pub(super) async fn amend_ahead(&self, deal: &Deal, random: &mut Random) {
-        if !self.reserve(deal) {
+    pub(super) async fn amend_before_sending(&self, venue_trade: &VenueTrade, random: &mut Random) {
+        if !self.begin_amending(venue_trade) {
             return;
         }
         let kind = match random.one_in(4) {
             true => AmendmentKind::Cancel,
             false => AmendmentKind::Edit,
         };
-        self.send_amendment(deal, kind, random).await;
-        self.ledger.open().totals.ahead += 1;
-        self.release(deal);
+        self.send_amendment(venue_trade, kind, random).await;
+        self.sent_trades.lock().totals.ahead += 1;
+        self.end_amending(venue_trade);
     }
 
-    /// False where the trade is cancelled or being amended, or nothing names it.
-    fn reserve(&self, deal: &Deal) -> bool {
-        if deal.trade.id.is_none() {
+    /// Marks a trade as being amended; returns false if it is cancelled, is being amended already,
+    /// or has no id.
+    fn begin_amending(&self, venue_trade: &VenueTrade) -> bool {
+        if venue_trade.trade.id.is_none() {
             return false;
         }
-        let mut book = self.ledger.open();
-        let name = name_of(&deal.instrument(), &deal.trade);
-        match book.entries.get_mut(&name) {
+        let mut state = self.sent_trades.lock();
+        let name = trade_name(&venue_trade.instrument(), &venue_trade.trade);
+        match state.trades.get_mut(&name) {
             Some(entry) if !entry.is_amending && !entry.is_cancelled => {
                 entry.is_amending = true;
                 true
@@ -58,25 +61,30 @@ impl Feed {
         }
     }
 
-    fn release(&self, deal: &Deal) {
-        let name = name_of(&deal.instrument(), &deal.trade);
-        if let Some(entry) = self.ledger.open().entries.get_mut(&name) {
+    fn end_amending(&self, venue_trade: &VenueTrade) {
+        let name = trade_name(&venue_trade.instrument(), &venue_trade.trade);
+        if let Some(entry) = self.sent_trades.lock().trades.get_mut(&name) {
             entry.is_amending = false;
         }
     }
 
-    /// Sends an edit or a cancel until it is acknowledged, to the pods or, as a program of others
-    /// would, to Kafka.
-    async fn send_amendment(&self, deal: &Deal, kind: AmendmentKind, random: &mut Random) {
-        let mut amended = deal.clone();
+    /// Sends an edit or a cancel until it is acknowledged, to the pods or, like a foreign producer,
+    /// directly to Kafka.
+    async fn send_amendment(
+        &self,
+        venue_trade: &VenueTrade,
+        kind: AmendmentKind,
+        random: &mut Random,
+    ) {
+        let mut amended = venue_trade.clone();
         if kind == AmendmentKind::Edit {
-            change(&mut amended.trade, random);
+            change_values(&mut amended.trade, random);
         }
-        let id = format!("{}-{:016x}", kind.name(), random.next());
+        let id = format!("{}-{:016x}", kind.name(), random.next_u64());
         {
             let _open = self.gate.read().await;
             let is_foreign = random.one_in(2);
-            // Some come twice.
+            // Some are sent twice.
             for _ in 0..=u8::from(random.one_in(10)) {
                 match is_foreign {
                     true => self.amend_in_kafka(&amended, kind, &id).await,
@@ -84,21 +92,21 @@ impl Feed {
                 }
             }
         }
-        let name = name_of(&deal.instrument(), &deal.trade);
-        let mut book = self.ledger.open();
+        let name = trade_name(&venue_trade.instrument(), &venue_trade.trade);
+        let mut state = self.sent_trades.lock();
         match kind {
-            AmendmentKind::Edit => book.totals.edits += 1,
-            AmendmentKind::Cancel => book.totals.cancels += 1,
+            AmendmentKind::Edit => state.totals.edits += 1,
+            AmendmentKind::Cancel => state.totals.cancels += 1,
         }
-        if let Some(entry) = book.entries.get_mut(&name) {
+        if let Some(entry) = state.trades.get_mut(&name) {
             match kind {
-                AmendmentKind::Edit => entry.values = Values::of(&amended.trade),
+                AmendmentKind::Edit => entry.values = TradeValues::from_trade(&amended.trade),
                 AmendmentKind::Cancel => entry.is_cancelled = true,
             }
         }
     }
 
-    async fn amend_in_kafka(&self, amended: &Deal, kind: AmendmentKind, id: &str) {
+    async fn amend_in_kafka(&self, amended: &VenueTrade, kind: AmendmentKind, id: &str) {
         let id = TradeId::parse(id).expect("it is visible ASCII");
         let target_position = None;
         let amendment = Amendment {
@@ -115,9 +123,9 @@ impl Feed {
         sent.await;
     }
 
-    /// The same request, to one pod after the other, until one has acknowledged it.
-    async fn amend_at_pods(&self, amended: &Deal, kind: AmendmentKind, id: &str) {
-        let Deal {
+    /// Sends the same request to one pod after the other until it is acknowledged.
+    async fn amend_at_pods(&self, amended: &VenueTrade, kind: AmendmentKind, id: &str) {
+        let VenueTrade {
             venue,
             symbol,
             trade,
@@ -146,25 +154,34 @@ impl Feed {
             }
         };
         loop {
-            let url = format!("{}{path}{query}", self.pod());
-            let answer = self.rest.amend(url, id.to_owned(), body.clone()).await;
-            match answer {
-                Ok(answer) if answer.status == 202 => return,
-                Ok(answer) if (400..500).contains(&answer.status) => {
-                    self.journal.note(&format!("refused: {}", answer.text));
-                    self.ledger.open().totals.refused += 1;
+            let (path, id, body) = (format!("{path}{query}"), id.to_owned(), body.clone());
+            let response = request(self.next_pod(), move |rest| {
+                let key = ("idempotency-key", id.as_str());
+                match &body {
+                    Some(body) => {
+                        let headers = [("content-type", "application/json"), key];
+                        rest.send(&Method::PUT, &path, &headers, Some(body.as_bytes()))
+                    }
+                    None => rest.send(&Method::DELETE, &path, &[key], None),
+                }
+            });
+            match response.await {
+                Ok(response) if response.status == 202 => return,
+                Ok(response) if (400..500).contains(&response.status) => {
+                    self.journal.write(&format!("refused: {}", response.text()));
+                    self.sent_trades.lock().totals.refused += 1;
                     return;
                 }
                 Ok(_) | Err(_) => {}
             }
-            self.ledger.open().totals.retries += 1;
-            SystemClock.sleep(RETRY_AFTER).await;
+            self.sent_trades.lock().totals.retries += 1;
+            SystemClock.sleep(RETRY_DELAY).await;
         }
     }
 }
 
-/// Gives a trade other values.
-fn change(trade: &mut Trade, random: &mut Random) {
+/// Gives a trade other random values.
+fn change_values(trade: &mut Trade, random: &mut Random) {
     let mantissa = i64::try_from(random.between(1, 3_000_000)).unwrap_or(1);
     trade.price = Decimal::new(mantissa, 4).expect("it has few digits");
     if random.one_in(2) {

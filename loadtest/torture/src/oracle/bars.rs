@@ -1,17 +1,17 @@
-//! Bars, added up in big integers.
+//! Bars, computed with big integers.
 
 use std::collections::BTreeMap;
 
 use market::{BarRow, Decimal, EdgeTrade, Interval, POWERS_OF_TEN, Side};
 use num_bigint::BigInt;
 
-use super::Counted;
+use super::CountedTrade;
 
 /// Digits after the point of sums of quantities, and of prices times quantities.
 const QUANTITY_SCALE: usize = 18;
 const NOTIONAL_SCALE: usize = 36;
 
-/// A bar as its trades say it is.
+/// A bar computed from its trades.
 #[derive(Debug, Clone)]
 pub(crate) struct PlainBar {
     open: EdgeTrade,
@@ -25,8 +25,8 @@ pub(crate) struct PlainBar {
     trades: u64,
 }
 
-/// Every bar of every interval, by instrument, interval and start.
-pub(crate) fn plain_bars(trades: &[Counted]) -> BTreeMap<(String, Interval, i64), PlainBar> {
+/// The bars of every interval, by instrument, interval and start.
+pub(crate) fn plain_bars(trades: &[CountedTrade]) -> BTreeMap<(String, Interval, i64), PlainBar> {
     let mut bars: BTreeMap<_, PlainBar> = BTreeMap::new();
     for counted in trades {
         for interval in Interval::ALL {
@@ -42,7 +42,7 @@ pub(crate) fn plain_bars(trades: &[Counted]) -> BTreeMap<(String, Interval, i64)
 }
 
 impl PlainBar {
-    fn before(first: &Counted) -> Self {
+    fn before(first: &CountedTrade) -> Self {
         let edge = EdgeTrade::from_trade(&first.trade, first.position);
         let price = first.trade.price;
         Self {
@@ -58,7 +58,7 @@ impl PlainBar {
         }
     }
 
-    fn add(&mut self, counted: &Counted) {
+    fn add(&mut self, counted: &CountedTrade) {
         let trade = &counted.trade;
         let edge = EdgeTrade::from_trade(trade, counted.position);
         if order(&edge) < order(&self.open) {
@@ -83,7 +83,7 @@ impl PlainBar {
         self.volume += units;
     }
 
-    /// Every field in which a stored bar differs: its name, what is stored, what it should be.
+    /// Lists the fields in which a stored bar differs: name, stored value, expected value.
     pub(crate) fn differences(&self, stored: &BarRow) -> Vec<String> {
         let bar = &stored.bar;
         let pairs = [
@@ -120,7 +120,7 @@ impl PlainBar {
     }
 }
 
-/// The order of trades within a bar: time, id (none last), scope, place in the log.
+/// The order of trades within a bar: time, id (none last), scope, position in the log.
 fn order(edge: &EdgeTrade) -> impl Ord + '_ {
     (
         edge.time_ns,
@@ -131,7 +131,7 @@ fn order(edge: &EdgeTrade) -> impl Ord + '_ {
     )
 }
 
-/// What of an edge is compared.
+/// The compared values of an edge.
 fn edge(edge: &EdgeTrade) -> String {
     let id = edge.id.as_ref().map(ToString::to_string);
     let EdgeTrade {
@@ -150,7 +150,7 @@ fn units(value: Decimal) -> BigInt {
     BigInt::from(value.mantissa()) * BigInt::from(POWERS_OF_TEN[QUANTITY_SCALE - scale])
 }
 
-/// Plain notation without zeros at the end.
+/// Formats a decimal without trailing zeros.
 fn text(units: &BigInt, scale: usize) -> String {
     let digits = units.magnitude().to_string();
     let padded = format!("{digits:0>width$}", width = scale + 1);

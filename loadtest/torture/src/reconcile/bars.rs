@@ -1,18 +1,18 @@
-//! Every stored bar is what the trades in the log add up to.
+//! Checks that every stored bar is the fold of the trades in the log.
 
 use std::collections::BTreeSet;
 
 use market::{BarRow, Instrument, Interval};
 use store::{BarQuery, BarReader, SymbolQuery};
 
-use super::Check;
-use crate::oracle::{Counted, plain_bars};
-use crate::world::World;
+use super::outcome::Check;
+use crate::cluster::Cluster;
+use crate::oracle::{CountedTrade, plain_bars};
 
-/// How many rows are read at once.
+/// The number of rows of a page.
 const PAGE: u32 = 10_000;
 
-pub(super) async fn stored(world: &World, counted: &[Counted]) -> anyhow::Result<Check> {
+pub(super) async fn check(cluster: &Cluster, counted: &[CountedTrade]) -> anyhow::Result<Check> {
     let mut check = Check::new("bars of 7 intervals");
     let mut expected = plain_bars(counted);
     let mut keys: BTreeSet<String> = expected.keys().map(|(key, ..)| key.clone()).collect();
@@ -21,12 +21,12 @@ pub(super) async fn stored(world: &World, counted: &[Counted]) -> anyhow::Result
         after: None,
         limit: PAGE,
     };
-    let symbols = world.bars.symbols(&query).await?;
+    let symbols = cluster.bars.symbols(&query).await?;
     keys.extend(symbols.iter().map(|row| row.instrument.key().to_owned()));
     for key in keys {
         let instrument: Instrument = key.parse()?;
         for interval in Interval::ALL {
-            for row in rows(world, &instrument, interval).await? {
+            for row in rows(cluster, &instrument, interval).await? {
                 let start_ns = row.window.start_ns;
                 let name = (key.clone(), interval, start_ns);
                 let plain = expected.remove(&name);
@@ -37,7 +37,7 @@ pub(super) async fn stored(world: &World, counted: &[Counted]) -> anyhow::Result
                     market::format_time(start_ns)
                 );
                 match plain {
-                    // All its trades were cancelled: it stays, and says so.
+                    // All its trades were cancelled: the emptied bar is still stored.
                     None if row.bar.trades == 0 => {}
                     None => check
                         .differences
@@ -63,7 +63,7 @@ pub(super) async fn stored(world: &World, counted: &[Counted]) -> anyhow::Result
 }
 
 async fn rows(
-    world: &World,
+    cluster: &Cluster,
     instrument: &Instrument,
     interval: Interval,
 ) -> anyhow::Result<Vec<BarRow>> {
@@ -78,7 +78,7 @@ async fn rows(
             limit: PAGE,
             keep_newest: false,
         };
-        let page = world.bars.bar_range(&query).await?;
+        let page = cluster.bars.bar_range(&query).await?;
         let is_last = page.len() < PAGE as usize;
         rows.extend(page);
         if is_last {

@@ -1,35 +1,33 @@
-//! What clients show is what REST of every pod returns.
+//! Checks that clients show what REST of every pod returns.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, SystemClock};
-use serde_json::Value;
+use schemas::api::BarJson;
 
-use super::Check;
-use crate::client::{Client, history};
-use crate::rest::Rest;
-use crate::world::World;
+use super::outcome::Check;
+use crate::cluster::Cluster;
+use crate::roaming_client::{RoamingClient, read_bars};
 
-/// The last updates are under way for a moment, and bars go on being closed.
-const PATIENCE: Duration = Duration::from_secs(60);
-const AGAIN: Duration = Duration::from_millis(300);
+/// The last updates are still on their way, and idle bars are still being closed.
+const TIMEOUT: Duration = Duration::from_secs(60);
+const RETRY_DELAY: Duration = Duration::from_millis(300);
 
-pub(super) async fn shown(world: &World, clients: &[Arc<Client>]) -> Vec<Check> {
+pub(super) async fn check(cluster: &Cluster, clients: &[Arc<RoamingClient>]) -> Vec<Check> {
     let mut check = Check::new("bars that clients show, against REST of each pod");
     let mut rules = Check::new("rules of the stream");
-    let rest = Rest::new();
     for client in clients {
         rules.rows += 1;
         rules.differences.extend(client.violations());
-        for name in client.names() {
-            for pod in world.pods() {
+        for name in client.channel_names() {
+            for pod in cluster.pods() {
                 let begin_ns = SystemClock.monotonic_ns();
                 loop {
-                    let read = history(&rest, &pod, &name).await;
+                    let read = read_bars(&pod, &name).await;
                     let read = read.map_err(|error| format!("{error:#}"));
-                    let found = read.and_then(|read| compare(&client.shown(&name), &read));
+                    let found = read.and_then(|read| compare(&client.shown_bars(&name), &read));
                     let difference = match found {
                         Ok(rows) => {
                             check.rows += rows;
@@ -38,12 +36,13 @@ pub(super) async fn shown(world: &World, clients: &[Arc<Client>]) -> Vec<Check> 
                         Err(difference) => difference,
                     };
                     let waited = Duration::from_nanos(SystemClock.monotonic_ns() - begin_ns);
-                    if waited > PATIENCE {
+                    if waited > TIMEOUT {
+                        let pod = pod.base_url();
                         let text = format!("{} {name} at {pod}: {difference}", client.name);
                         check.differences.push(text);
                         break;
                     }
-                    SystemClock.sleep(AGAIN).await;
+                    SystemClock.sleep(RETRY_DELAY).await;
                 }
             }
         }
@@ -51,20 +50,21 @@ pub(super) async fn shown(world: &World, clients: &[Arc<Client>]) -> Vec<Check> 
     vec![check, rules]
 }
 
-/// How many bars are the same, or the first difference.
-fn compare(shown: &[Value], read: &[Value]) -> Result<u64, String> {
-    let by_start = |bars: &[Value]| -> BTreeMap<String, Value> {
-        let named = bars
-            .iter()
-            .map(|bar| (bar["start"].to_string(), bar.clone()));
+/// Returns the number of equal bars.
+///
+/// # Errors
+/// The first difference.
+fn compare(shown: &[BarJson], read: &[BarJson]) -> Result<u64, String> {
+    let by_start = |bars: &[BarJson]| -> BTreeMap<String, BarJson> {
+        let named = bars.iter().map(|bar| (bar.start.clone(), bar.clone()));
         named.collect()
     };
     let (shown, read) = (by_start(shown), by_start(read));
     for (start, bar) in &read {
         match shown.get(start) {
-            None => return Err(format!("{start} is not shown; REST has {bar}")),
+            None => return Err(format!("{start} is not shown; REST has {bar:?}")),
             Some(held) if held != bar => {
-                return Err(format!("{start} is shown as {held}; REST has {bar}"));
+                return Err(format!("{start} is shown as {held:?}; REST has {bar:?}"));
             }
             Some(_) => {}
         }

@@ -1,37 +1,46 @@
-//! Every acknowledged trade counts once, with its latest values, and no other does.
+//! Checks that every acknowledged trade counts once, with its latest values, and that no other counts.
 
 use std::collections::{BTreeMap, HashMap};
 
-use market::{Instrument, Position};
+use anyhow::Context;
+use market::{Instrument, Position, VenueSettings};
 use store::{BarReader, TickStore, trades_current};
 
-use super::{Check, Outcome, settings};
-use crate::ledger::{Entry, Values, name_of};
-use crate::oracle::Counted;
-use crate::world::World;
+use super::outcome::{Check, Outcome};
+use crate::cluster::Cluster;
+use crate::oracle::CountedTrade;
+use crate::sent_trades::{TradeRecord, TradeValues, trade_name};
 
-/// The venue of tapes, whose trades are not in the ledger.
+/// The venue of tapes, whose trades are not among the sent ones.
 const TAPE: &str = "tape:";
 
-/// Compares what was acknowledged with what the log says.
-pub(super) fn in_the_log(world: &World, counted: &[Counted], tapes: u64, outcome: &mut Outcome) {
+/// Compares the acknowledged trades with the fold of the log.
+pub(super) fn check_log(
+    cluster: &Cluster,
+    counted: &[CountedTrade],
+    tapes: u64,
+    outcome: &mut Outcome,
+) {
     let mut check = Check::new("acknowledged trades, in the log");
-    let book = world.ledger.open();
-    let mut found: HashMap<String, Vec<&Counted>> = HashMap::new();
+    let state = cluster.sent_trades.lock();
+    let mut found: HashMap<String, Vec<&CountedTrade>> = HashMap::new();
     let mut from_tapes = 0;
     for one in counted {
         if one.instrument.starts_with(TAPE) {
             from_tapes += 1;
             continue;
         }
-        let name = name_of(&one.instrument, &one.trade);
+        let name = trade_name(&one.instrument, &one.trade);
         found.entry(name).or_default().push(one);
     }
-    for (name, entry) in &book.entries {
+    for (name, entry) in &state.trades {
         check.rows += 1;
         let ones = found.remove(name).unwrap_or_default();
-        let values: Vec<_> = ones.iter().map(|one| Values::of(&one.trade)).collect();
-        if let Some(difference) = differs(name, entry, &values, outcome) {
+        let values: Vec<_> = ones
+            .iter()
+            .map(|one| TradeValues::from_trade(&one.trade))
+            .collect();
+        if let Some(difference) = difference(name, entry, &values, outcome) {
             check.differences.push(difference);
         }
     }
@@ -46,13 +55,18 @@ pub(super) fn in_the_log(world: &World, counted: &[Counted], tapes: u64, outcome
     outcome.checks.push(check);
 }
 
-/// What is wrong with the deliveries of a trade that count, if anything is.
-fn differs(name: &str, entry: &Entry, found: &[Values], outcome: &mut Outcome) -> Option<String> {
+/// Returns what is wrong with the counted deliveries of a trade, if anything is.
+fn difference(
+    name: &str,
+    entry: &TradeRecord,
+    found: &[TradeValues],
+    outcome: &mut Outcome,
+) -> Option<String> {
     let text = |what: &str| Some(format!("{name} {what}: {entry:?}, found {found:?}"));
     match (entry.is_cancelled, found) {
         (true, []) => None,
         (true, _) => text("was cancelled, and counts"),
-        (false, []) if entry.acked_ms.is_none() => None,
+        (false, []) if entry.acknowledged_ms.is_none() => None,
         (false, []) => {
             outcome.lost.push(entry.sent_ms);
             text("is lost")
@@ -66,21 +80,21 @@ fn differs(name: &str, entry: &Entry, found: &[Values], outcome: &mut Outcome) -
     }
 }
 
-/// Compares what the log says with the ticks that are trades.
-pub(super) async fn in_the_store(
-    world: &World,
-    counted: &[Counted],
+/// Compares the fold of the log with the stored ticks that count.
+pub(super) async fn check_tick_store(
+    cluster: &Cluster,
+    counted: &[CountedTrade],
     outcome: &mut Outcome,
 ) -> anyhow::Result<()> {
     let mut check = Check::new("trades, in the store of ticks");
-    let mut expected: BTreeMap<&str, BTreeMap<Position, &Counted>> = BTreeMap::new();
+    let mut expected: BTreeMap<&str, BTreeMap<Position, &CountedTrade>> = BTreeMap::new();
     for one in counted {
         let trades = expected.entry(&one.instrument).or_default();
         trades.insert(one.position, one);
     }
     for (key, trades) in expected {
         let instrument: Instrument = key.parse()?;
-        let stored = stored(world, &instrument).await?;
+        let stored = stored(cluster, &instrument).await?;
         for (position, one) in &trades {
             check.rows += 1;
             match stored.get(position) {
@@ -107,14 +121,14 @@ pub(super) async fn in_the_store(
     Ok(())
 }
 
-/// The trades of an instrument that count, by position.
+/// Reads the trades of an instrument that count, by position.
 async fn stored(
-    world: &World,
+    cluster: &Cluster,
     instrument: &Instrument,
 ) -> anyhow::Result<BTreeMap<Position, market::Trade>> {
-    let partitions = world.kafka.partitions();
+    let partitions = cluster.kafka.partitions();
     let partition = schemas::partition_of(instrument.key().as_bytes(), partitions);
-    let progress = world.bars.all_partition_progress().await?;
+    let progress = cluster.bars.all_partition_progress().await?;
     let next = progress
         .iter()
         .find(|row| row.partition == partition)
@@ -126,17 +140,26 @@ async fn stored(
     let mut rejected = Vec::new();
     for epoch in 1..=next.epoch {
         rejected.extend(
-            world
+            cluster
                 .bars
                 .excluded_ranges(partition, epoch, 0, u64::MAX >> 1)
                 .await?,
         );
     }
-    let settings = settings(world, instrument.venue()).await?;
-    let ticks = world.ticks.read(instrument, 0, i64::MAX).await?;
+    let settings = stored_settings(cluster, instrument.venue()).await?;
+    let ticks = cluster.ticks.read(instrument, 0, i64::MAX).await?;
     let current = trades_current(ticks, &rejected, next, &settings);
     Ok(current
         .into_iter()
         .map(|tick| (tick.position, tick.trade))
         .collect())
+}
+
+/// Reads the stored settings of a venue.
+async fn stored_settings(cluster: &Cluster, venue: &str) -> anyhow::Result<VenueSettings> {
+    let rows = cluster.bars.venues().await?;
+    let row = rows.into_iter().find(|row| row.venue.as_str() == venue);
+    Ok(row
+        .with_context(|| format!("venue {venue} is not stored"))?
+        .settings)
 }

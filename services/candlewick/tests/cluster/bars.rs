@@ -1,18 +1,18 @@
-//! Bars of a cluster: as good as those of one process.
+//! The bars of a cluster.
 
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::support::{
-    Client, Finished, Follower, Protocol, SYMBOLS as TAPES, assert_equal, bars, counted,
-    eventually, expected, replay, tables, tapes,
+    Encoding, Finished, LiveClient, SYMBOLS as TAPES, TestClient, assert_equal, bars,
+    counted_trades, eventually, expected, replay, tables, tapes,
 };
 
 /// 2024-05-01T00:00:00Z.
 pub(crate) const DAY_NS: i64 = 1_714_521_600_000_000_000;
 const SECOND_NS: i64 = 1_000_000_000;
 
-/// A trade of a symbol, one a second.
+/// Returns a trade of a symbol. There is one for each second.
 pub(crate) fn trade(symbol: &str, id: u64) -> Value {
     let time_ns = DAY_NS + i64::try_from(id).unwrap() * SECOND_NS;
     json!({
@@ -22,51 +22,52 @@ pub(crate) fn trade(symbol: &str, id: u64) -> Value {
     })
 }
 
-/// The symbols of the tests: enough for every partition to have some.
+/// The symbols of the tests, so many that every partition has some.
 pub(crate) const SYMBOLS: [&str; 12] = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L"];
 
-/// Sends the trades with these ids, of every symbol.
-pub(crate) fn send(client: &Client, ids: std::ops::Range<u64>) {
+/// Sends the trades of every symbol with these ids.
+pub(crate) fn send(client: &TestClient, ids: std::ops::Range<u64>) {
     for id in ids {
         let trades: Vec<_> = SYMBOLS.iter().map(|symbol| trade(symbol, id)).collect();
-        client.send(&trades);
+        client.send_trades(&trades);
     }
 }
 
-/// Waits until so many trades of every symbol are in their bars.
-pub(crate) fn wait_counted(client: &Client, each: u64) {
+/// Waits until `each` trades of every symbol are in their bars.
+pub(crate) fn wait_counted(client: &TestClient, each: u64) {
     for symbol in SYMBOLS {
-        eventually(symbol, &each, || counted(client, "v", symbol));
+        eventually(symbol, &each, || counted_trades(client, "v", symbol));
     }
 }
 
 #[test]
 fn what_is_posted_is_in_the_bars_of_every_pod_and_proved() {
     let cluster = Cluster::new("posted");
-    let aggregator = cluster.ready("aggregator");
-    let archiver = cluster.ready("archiver");
-    let (first, second) = (cluster.ready("api"), cluster.ready("api"));
+    let aggregator = cluster.start_ready("aggregator");
+    let archiver = cluster.start_ready("archiver");
+    let (first, second) = (cluster.start_ready("api"), cluster.start_ready("api"));
     let client = first.client();
-    let mut followers = [&first, &second]
-        .map(|pod| Follower::connect(pod, Protocol::MessagePack, ("v", "A"), &["1m", "1h", "1d"]));
+    let mut live_clients = [&first, &second].map(|pod| {
+        LiveClient::connect(pod, Encoding::MessagePack, ("v", "A"), &["1m", "1h", "1d"])
+    });
 
     send(&client, 1..151);
-    // One comes twice, and one comes late.
-    client.send(&[trade("A", 7), trade("A", 151)]);
-    client.send(&[trade("A", 0)]);
+    // One trade is sent twice, and one is late.
+    client.send_trades(&[trade("A", 7), trade("A", 151)]);
+    client.send_trades(&[trade("A", 0)]);
     for pod in [&first, &second] {
         for symbol in SYMBOLS {
             let each = if symbol == "A" { 152 } else { 150 };
-            eventually(symbol, &each, || counted(&pod.client(), "v", symbol));
+            eventually(symbol, &each, || counted_trades(&pod.client(), "v", symbol));
         }
     }
     let minutes = bars(&client, "v", "B", "1m");
     let counts: Vec<_> = minutes.iter().map(|bar| bar["trades"].as_u64()).collect();
     assert_eq!(counts, [Some(59), Some(60), Some(31)]);
-    for follower in &mut followers {
+    for live_client in &mut live_clients {
         eventually("what differs from REST", &None, || {
-            follower.take_all();
-            follower.difference()
+            live_client.receive_all();
+            live_client.difference()
         });
     }
     assert_eq!(
@@ -84,9 +85,9 @@ fn what_is_posted_is_in_the_bars_of_every_pod_and_proved() {
 fn tapes_replayed_into_the_cluster_give_the_expected_bars_of_the_tapes() {
     let cluster = Cluster::new("tape");
     let folder = tempfile::tempdir().unwrap();
-    let aggregators = [(); 2].map(|()| cluster.ready("aggregator"));
-    let archiver = cluster.ready("archiver");
-    let api = cluster.ready("api");
+    let aggregators = [(); 2].map(|()| cluster.start_ready("aggregator"));
+    let archiver = cluster.start_ready("archiver");
+    let api = cluster.start_ready("api");
     let mut command = replay(&api, folder.path(), "us", &tapes(&TAPES), &[]);
     println!("{}", Finished::of(&mut command).success());
 
@@ -100,7 +101,7 @@ fn tapes_replayed_into_the_cluster_give_the_expected_bars_of_the_tapes() {
     eventually("trades", &trades, || {
         TAPES
             .iter()
-            .map(|symbol| counted(&client, "us", symbol))
+            .map(|symbol| counted_trades(&client, "us", symbol))
             .sum()
     });
     assert_equal("the tapes", &expected, &tables(&client, &expected));

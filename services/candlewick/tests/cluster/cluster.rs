@@ -1,4 +1,4 @@
-//! A cluster of a test's own.
+//! A cluster that one test has to itself.
 
 use std::net::SocketAddr;
 
@@ -10,13 +10,13 @@ use sqlx::{Connection, PgConnection};
 use crate::support::command::verify_with;
 use crate::support::{Finished, Standalone, candlewick, until};
 
-/// How many partitions its topics have.
+/// The number of partitions of each topic.
 pub(crate) const PARTITIONS: usize = 4;
 
-/// Topics and databases of one test, and how processes find them.
+/// Topics and databases of one test, and the options with which processes find them.
 pub(crate) struct Cluster {
     name: String,
-    /// The database that the one of the test is made from.
+    /// The URL of the server on which the test's database is created.
     postgres: String,
     options: Vec<String>,
 }
@@ -28,7 +28,7 @@ fn server(variable: &str) -> String {
     })
 }
 
-/// The same address with another database.
+/// Returns the URL with another database.
 fn with_database(url: &str, database: &str) -> String {
     let (before, rest) = url.split_once("://").unwrap();
     let host = rest.split(['/', '?']).next().unwrap();
@@ -36,8 +36,8 @@ fn with_database(url: &str, database: &str) -> String {
     format!("{before}://{host}/{database}?{options}")
 }
 
-/// Runs a statement on the server of bars.
-fn on_postgres(url: &str, statement: String) {
+/// Executes a statement on the server of bars.
+fn execute_on_timescaledb(url: &str, statement: String) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -50,12 +50,12 @@ fn on_postgres(url: &str, statement: String) {
 }
 
 impl Cluster {
-    /// Databases that exist and have no tables, topics that do not exist.
+    /// Creates databases without tables, and no topics.
     pub(crate) fn empty(test: &str) -> Self {
         let [kafka, postgres, clickhouse, redis] = ["KAFKA", "TIMESCALEDB", "CLICKHOUSE", "REDIS"]
             .map(|name| server(&format!("CANDLEWICK_{name}")));
         let name = format!("{test}_{}_{}", std::process::id(), SystemClock.now_ns());
-        on_postgres(&postgres, format!("CREATE DATABASE {name}"));
+        execute_on_timescaledb(&postgres, format!("CREATE DATABASE {name}"));
         let options = [
             ("--brokers", kafka),
             ("--kafka-topic-prefix", format!("{name}.")),
@@ -72,7 +72,7 @@ impl Cluster {
         }
     }
 
-    /// The same with tables and topics.
+    /// Creates databases with tables, and topics.
     pub(crate) fn new(test: &str) -> Self {
         let cluster = Self::empty(test);
         cluster.migrate();
@@ -83,9 +83,9 @@ impl Cluster {
     pub(crate) fn migrate(&self) {
         let mut command = candlewick(&["migrate"]);
         command.args(self.options(&["--timescaledb", "--clickhouse"]));
-        let told = Finished::of(&mut command).success();
-        assert!(told.contains("timescaledb: up to date"), "{told}");
-        assert!(told.contains("clickhouse: up to date"), "{told}");
+        let output = Finished::of(&mut command).success();
+        assert!(output.contains("timescaledb: up to date"), "{output}");
+        assert!(output.contains("clickhouse: up to date"), "{output}");
     }
 
     pub(crate) fn apply_topics(&self) {
@@ -95,21 +95,21 @@ impl Cluster {
         Finished::of(&mut command).success();
     }
 
-    /// The options that begin in one of some ways, with their values.
+    /// Returns the options with one of some prefixes, with their values.
     fn options(&self, beginnings: &[&str]) -> Vec<&str> {
         let pairs = self.options.chunks(2);
         let wanted = pairs.filter(|pair| beginnings.iter().any(|one| pair[0].starts_with(one)));
         wanted.flatten().map(String::as_str).collect()
     }
 
-    /// `candlewick dead-letters` over its brokers.
+    /// Runs `candlewick dead-letters` over the brokers.
     pub(crate) fn dead_letters(&self, arguments: &[&str]) -> Finished {
         let mut command = candlewick(&["dead-letters"]);
         command.args(arguments);
         Finished::of(command.args(self.options(&["--brokers", "--kafka"])))
     }
 
-    /// Appends a record to a topic, as another program may.
+    /// Appends a record to a topic, as a foreign producer may.
     pub(crate) fn append(&self, topic: &str, partition: u32, entry: NewRecord) {
         let topic = format!("{}.{topic}", self.name);
         let brokers = self.options(&["--brokers"])[1].to_owned();
@@ -128,15 +128,15 @@ impl Cluster {
         });
     }
 
-    /// Where its Redis is.
+    /// Returns the `host:port` of Redis.
     pub(crate) fn redis_server(&self) -> String {
         let url = self.options(&["--redis-url"])[1];
         let host = url.split_once("://").unwrap().1;
         host.split('/').next().unwrap().to_owned()
     }
 
-    /// The address of the bars, as if their server were at another host and port.
-    pub(crate) fn bars_at(&self, address: SocketAddr) -> String {
+    /// Returns the URL of the bars with another host and port.
+    pub(crate) fn bars_url_at(&self, address: SocketAddr) -> String {
         let url = self.options(&["--timescaledb-url"])[1];
         let (before, rest) = url.split_once("://").unwrap();
         let (host, path) = rest.split_once('/').unwrap();
@@ -144,15 +144,15 @@ impl Cluster {
         format!("{before}://{user}@{address}/{path}")
     }
 
-    /// Where the server of the bars is.
+    /// Returns the `host:port` of the server of bars.
     pub(crate) fn bars_server(&self) -> String {
         let url = self.options(&["--timescaledb-url"])[1];
         let host = url.split_once("://").unwrap().1.split('/').next().unwrap();
         host.rsplit('@').next().unwrap().to_owned()
     }
 
-    /// Starts a role on a free port, and waits until it listens. Options of servers that are
-    /// given here take the place of the cluster's.
+    /// Starts a role on a free port, and waits until it listens. The given options of servers replace
+    /// the cluster's.
     pub(crate) fn start(&self, role: &str, more: &[&str]) -> Standalone {
         let mut beginnings = vec!["--brokers", "--kafka", "--timescaledb", "--clickhouse"];
         if role == "aggregator" {
@@ -164,24 +164,24 @@ impl Cluster {
         if role != "api" {
             command.args(["--group", &format!("{}.{role}", self.name)]);
         }
-        Standalone::spawn_command(command).listening()
+        Standalone::spawn_command(command).wait_listening()
     }
 
     /// Starts a role, and waits until it is ready.
-    pub(crate) fn ready(&self, role: &str) -> Standalone {
+    pub(crate) fn start_ready(&self, role: &str) -> Standalone {
         let process = self.start(role, &[]);
         wait_ready(&process);
         process
     }
 
-    /// `candlewick verify` over the stores, until it has seen that many trades count.
+    /// Runs `candlewick verify` over the stores until it counts `trades` trades.
     pub(crate) fn verify(&self, trades: u64) -> String {
         let beginnings = ["--brokers", "--kafka", "--timescaledb", "--clickhouse"];
         verify_with(&self.options(&beginnings), trades)
     }
 }
 
-/// Waits until a process is ready, and shows what it said where it never is.
+/// Waits until a process is ready.
 pub(crate) fn wait_ready(process: &Standalone) {
     let client = process.client();
     until("readiness", || {
@@ -189,8 +189,8 @@ pub(crate) fn wait_ready(process: &Standalone) {
     });
 }
 
-/// Why a component of a process is not ready, as `/readyz` says; none where it is.
-pub(crate) fn reason(process: &Standalone, component: &str) -> Option<String> {
+/// Returns why a component of a process is not ready, from `/readyz`; `None` if it is ready.
+pub(crate) fn unready_reason(process: &Standalone, component: &str) -> Option<String> {
     let answer = process.client().get("/readyz");
     let report: serde_json::Value = serde_json::from_str(&answer.text).unwrap();
     let components = report["components"].as_array().unwrap();
@@ -202,7 +202,7 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             let drop = format!("DROP DATABASE {} WITH (FORCE)", self.name);
-            on_postgres(&self.postgres, drop);
+            execute_on_timescaledb(&self.postgres, drop);
         }
     }
 }

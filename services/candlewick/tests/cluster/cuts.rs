@@ -5,16 +5,16 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::bars::{SYMBOLS, send, wait_counted};
-use crate::cluster::{Cluster, PARTITIONS, reason, wait_ready};
-use crate::groups::owned;
-use crate::link::Link;
+use crate::cluster::{Cluster, PARTITIONS, unready_reason, wait_ready};
+use crate::cuttable_proxy::CuttableProxy;
+use crate::groups::owned_partitions;
 use crate::support::{eventually, pause, until};
 
 #[test]
 fn an_aggregator_that_is_cut_off_from_its_store_stays_live_and_says_so_and_catches_up() {
     let cluster = Cluster::new("cut");
-    let link = Link::to(cluster.bars_server());
-    let bars = cluster.bars_at(link.address());
+    let proxy = CuttableProxy::start(cluster.bars_server());
+    let bars = cluster.bars_url_at(proxy.address());
     let options = [
         "--timescaledb-url",
         &bars,
@@ -24,21 +24,22 @@ fn an_aggregator_that_is_cut_off_from_its_store_stays_live_and_says_so_and_catch
         "1s",
     ];
     let aggregator = cluster.start("aggregator", &options);
-    let archiver = cluster.ready("archiver");
-    let api = cluster.ready("api");
+    let archiver = cluster.start_ready("archiver");
+    let api = cluster.start_ready("api");
     wait_ready(&aggregator);
     let client = api.client();
     send(&client, 1..11);
     wait_counted(&client, 10);
 
-    link.cut();
-    // What is in memory is folded and announced without the store.
+    proxy.cut();
+    // Loaded symbols are folded and announced without the store.
     send(&client, 11..31);
     wait_counted(&client, 30);
-    let told = until("the breaker to open", || {
-        reason(&aggregator, "timescaledb").filter(|told| told.contains("circuit breaker"))
+    let output = until("the breaker to open", || {
+        unready_reason(&aggregator, "timescaledb")
+            .filter(|output| output.contains("circuit breaker"))
     });
-    println!("cut off: {told}");
+    println!("cut off: {output}");
     let metrics = aggregator.client().metrics();
     assert!(
         metrics["candlewick_breaker_trips_total"] >= 1.0,
@@ -46,7 +47,7 @@ fn an_aggregator_that_is_cut_off_from_its_store_stays_live_and_says_so_and_catch
     );
     assert_eq!(aggregator.client().get("/healthz").status, 200, "it lives");
 
-    link.mend();
+    proxy.mend();
     wait_ready(&aggregator);
     assert_eq!(
         aggregator.client().metrics()["candlewick_breaker_state"].to_string(),
@@ -63,26 +64,31 @@ fn an_aggregator_that_is_cut_off_from_its_store_stays_live_and_says_so_and_catch
 #[test]
 fn one_that_is_frozen_and_thaws_has_lost_its_partitions_and_harms_nothing() {
     let cluster = Cluster::new("frozen");
-    let (first, second) = (cluster.ready("aggregator"), cluster.ready("aggregator"));
-    let archiver = cluster.ready("archiver");
-    let api = cluster.ready("api");
+    let (first, second) = (
+        cluster.start_ready("aggregator"),
+        cluster.start_ready("aggregator"),
+    );
+    let archiver = cluster.start_ready("archiver");
+    let api = cluster.start_ready("api");
     let client = api.client();
     eventually("partitions of each", &[PARTITIONS / 2; 2], || {
-        [&first, &second].map(owned)
+        [&first, &second].map(owned_partitions)
     });
     send(&client, 1..21);
-    first.signal(Signal::STOP);
+    first.send_signal(Signal::STOP);
     send(&client, 21..41);
-    // The other has them all once the session of the frozen one is over.
+    // The other owns all partitions once the session of the frozen process has expired.
     wait_counted(&client, 40);
-    eventually("partitions of the other", &PARTITIONS, || owned(&second));
-    first.signal(Signal::CONT);
+    eventually("partitions of the other", &PARTITIONS, || {
+        owned_partitions(&second)
+    });
+    first.send_signal(Signal::CONT);
     send(&client, 41..61);
     wait_counted(&client, 60);
     wait_ready(&first);
     wait_ready(&second);
     eventually("partitions of both", &PARTITIONS, || {
-        owned(&first) + owned(&second)
+        owned_partitions(&first) + owned_partitions(&second)
     });
     pause(Duration::from_secs(1));
     cluster.verify(60 * SYMBOLS.len() as u64);
@@ -94,17 +100,17 @@ fn one_that_is_frozen_and_thaws_has_lost_its_partitions_and_harms_nothing() {
 #[test]
 fn a_redis_that_is_cut_off_is_named_and_everything_goes_on() {
     let cluster = Cluster::new("hot");
-    let link = Link::to(cluster.redis_server());
-    let redis = format!("redis://{}", link.address());
+    let proxy = CuttableProxy::start(cluster.redis_server());
+    let redis = format!("redis://{}", proxy.address());
     let aggregator = cluster.start("aggregator", &["--redis-url", &redis]);
     wait_ready(&aggregator);
-    eventually("the reason", &None, || reason(&aggregator, "redis"));
-    link.cut();
-    let told = until("a reason", || reason(&aggregator, "redis"));
-    println!("cut off: {told}");
-    assert!(told.contains(&redis), "{told}");
+    eventually("the reason", &None, || unready_reason(&aggregator, "redis"));
+    proxy.cut();
+    let output = until("a reason", || unready_reason(&aggregator, "redis"));
+    println!("cut off: {output}");
+    assert!(output.contains(&redis), "{output}");
     assert_eq!(aggregator.client().get("/readyz").status, 200);
-    link.mend();
-    eventually("the reason", &None, || reason(&aggregator, "redis"));
+    proxy.mend();
+    eventually("the reason", &None, || unready_reason(&aggregator, "redis"));
     aggregator.terminate().success();
 }

@@ -1,19 +1,19 @@
-//! Candlewick as processes of its own, over a real Kafka, TimescaleDB, ClickHouse and Redis.
+//! Candlewick's roles as separate processes, over real Kafka, TimescaleDB, ClickHouse and Redis.
 //!
-//! `make stack` starts the servers, and its variables say where they are. Each test has topics and
-//! databases of its own there.
+//! `make stack` starts the servers, and its environment variables are their addresses. Each test has
+//! topics and databases of its own.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod bars;
 mod cluster;
 mod cuts;
+mod cuttable_proxy;
+mod dead_letters;
 mod groups;
-mod letters;
-mod link;
 mod starts;
 
-/// Processes and clients, as the tests of one process have them.
+/// Processes and clients, shared with the end-to-end tests.
 #[path = "../e2e"]
 mod e2e {
     #[expect(

@@ -1,10 +1,10 @@
-//! Processes that start before what they need.
+//! Processes that start before the servers they need.
 
 use crate::bars::{send, wait_counted};
-use crate::cluster::{Cluster, reason, wait_ready};
+use crate::cluster::{Cluster, unready_reason, wait_ready};
 use crate::support::{Finished, candlewick, until};
 
-/// Nobody listens here.
+/// An address at which no server listens.
 const NOWHERE: &str = "127.0.0.1:9";
 
 #[test]
@@ -14,10 +14,10 @@ fn a_process_waits_for_its_servers_says_for_which_and_can_be_stopped() {
     let clickhouse = format!("http://{NOWHERE}");
     for role in ["aggregator", "archiver", "api"] {
         let without_bars = cluster.start(role, &["--timescaledb-url", &postgres]);
-        let told = until("a reason", || {
-            reason(&without_bars, "timescaledb").filter(|told| told != "starting")
+        let output = until("a reason", || {
+            unready_reason(&without_bars, "timescaledb").filter(|output| output != "starting")
         });
-        assert!(told.contains(NOWHERE), "{told}");
+        assert!(output.contains(NOWHERE), "{output}");
         assert_eq!(
             without_bars.client().get("/healthz").status,
             200,
@@ -32,10 +32,10 @@ fn a_process_waits_for_its_servers_says_for_which_and_can_be_stopped() {
         "x",
     ];
     let without_ticks = cluster.start("archiver", &options);
-    let told = until("a reason", || {
-        reason(&without_ticks, "clickhouse").filter(|told| told != "starting")
+    let output = until("a reason", || {
+        unready_reason(&without_ticks, "clickhouse").filter(|output| output != "starting")
     });
-    assert!(told.contains(NOWHERE), "{told}");
+    assert!(output.contains(NOWHERE), "{output}");
     without_ticks.terminate().success();
 }
 
@@ -45,18 +45,18 @@ fn processes_may_start_in_any_order_and_before_tables_and_topics() {
     let api = cluster.start("api", &[]);
     let archiver = cluster.start("archiver", &[]);
     let aggregator = cluster.start("aggregator", &[]);
-    let told = until("a reason", || {
-        reason(&aggregator, "timescaledb").filter(|told| told.contains("migrate"))
+    let output = until("a reason", || {
+        unready_reason(&aggregator, "timescaledb").filter(|output| output.contains("migrate"))
     });
-    println!("without tables: {told}");
+    println!("without tables: {output}");
     let answer = api.client().get("/api/v1/symbols");
     assert_eq!(answer.status, 503, "{}", answer.text);
     assert!(answer.text.contains("/readyz"), "{}", answer.text);
     cluster.migrate();
-    let told = until("a reason", || {
-        reason(&aggregator, "topic-trades").filter(|told| told.contains("topics apply"))
+    let output = until("a reason", || {
+        unready_reason(&aggregator, "topic-trades").filter(|output| output.contains("topics apply"))
     });
-    println!("without topics: {told}");
+    println!("without topics: {output}");
     cluster.apply_topics();
     for process in [&aggregator, &archiver, &api] {
         wait_ready(process);
@@ -73,11 +73,11 @@ fn processes_may_start_in_any_order_and_before_tables_and_topics() {
 fn a_pod_waits_until_an_aggregator_has_taken_up_the_topics() {
     let cluster = Cluster::new("adopted");
     let api = cluster.start("api", &[]);
-    let told = until("a reason", || {
-        reason(&api, "topic-trades").filter(|told| told.contains("no aggregator"))
+    let output = until("a reason", || {
+        unready_reason(&api, "topic-trades").filter(|output| output.contains("no aggregator"))
     });
-    println!("without an aggregator: {told}");
-    let aggregator = cluster.ready("aggregator");
+    println!("without an aggregator: {output}");
+    let aggregator = cluster.start_ready("aggregator");
     wait_ready(&api);
     api.terminate().success();
     aggregator.terminate().success();
@@ -86,13 +86,17 @@ fn a_pod_waits_until_an_aggregator_has_taken_up_the_topics() {
 #[test]
 fn a_bad_configuration_is_told_whole_and_ends_with_64() {
     let mut command = candlewick(&["archiver", "--timescaledb-url", "mysql://x"]);
-    let told = Finished::of(command.args(["--breaker-failures", "0"]));
-    assert_eq!(told.code, Some(64), "{}", told.text);
+    let output = Finished::of(command.args(["--breaker-failures", "0"]));
+    assert_eq!(output.code, Some(64), "{}", output.text);
     for wrong in [
         "--timescaledb-url",
         "clickhouse.url: missing",
         "--breaker-failures",
     ] {
-        assert!(told.text.contains(wrong), "{wrong} is not in {}", told.text);
+        assert!(
+            output.text.contains(wrong),
+            "{wrong} is not in {}",
+            output.text
+        );
     }
 }

@@ -1,33 +1,34 @@
 //! Edits, cancels and repairs: bars follow exactly, live and over REST, through kills too.
 
+use fastrand::Rng;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Client, Finished, Follower, INTERVALS, Model, Protocol, Random, Standalone, bars, candlewick,
-    eventually, figure, tables, trades, until,
+    Encoding, Finished, INTERVALS, LiveClient, Model, Standalone, TestClient, bars, candlewick,
+    eventually, table_number, tables, trades, until,
 };
 
 /// 2024-05-01T10:00:00Z.
 const BEGIN_NS: i64 = 1_714_557_600_000_000_000;
 const SECOND_NS: i64 = 1_000_000_000;
 const MINUTE_NS: i64 = 60 * SECOND_NS;
-/// The minute that is emptied, counted from the beginning.
+/// The minute that is emptied, counted from [`BEGIN_NS`].
 const EMPTIED: i64 = 3;
 
-fn declare(client: &Client) {
+fn declare(client: &TestClient) {
     let settings = json!({"id_scheme": "unique", "idle_ms": 300, "lateness_ms": 100});
-    client.declare("v", &settings);
+    client.declare_venue("v", &settings);
 }
 
-/// Bars that equal the model's, and a follower that shows what REST returns.
-fn assert_follows(what: &str, client: &Client, model: &Model, follower: &mut Follower) {
+/// Bars that equal the model's, and a live_client that shows what REST returns.
+fn assert_follows(what: &str, client: &TestClient, model: &Model, live_client: &mut LiveClient) {
     let expected = model.tables("v", "X");
     eventually(what, &expected, || tables(client, &expected));
     eventually("what differs from REST", &None, || {
-        follower.take_all();
-        follower.difference()
+        live_client.receive_all();
+        live_client.difference()
     });
-    let listed = model.listed();
+    let listed = model.listed_trades();
     eventually("the trades listed", &listed, || {
         let listed = trades(client, "v", "X").into_iter();
         let shown = listed.map(|trade| (trade["id"].clone(), trade["price"].clone()));
@@ -36,13 +37,13 @@ fn assert_follows(what: &str, client: &Client, model: &Model, follower: &mut Fol
     println!("{what}: {} trades, bars and stream are equal", listed.len());
 }
 
-/// Edits and cancels some trades, as clients and model see it.
-fn amend(client: &Client, model: &mut Model, random: &mut Random, count: u64) {
+/// Edits and cancels `count` random trades, in the process and in the model.
+fn amend(client: &TestClient, model: &mut Model, random: &mut Rng, count: u64) {
     for _ in 0..count {
         let ids = model.ids();
-        let place = usize::try_from(random.below(ids.len() as u64)).unwrap();
+        let place = usize::try_from(random.u64(..ids.len() as u64)).unwrap();
         let id = ids[place];
-        if random.below(3) == 0 {
+        if random.u64(..3) == 0 {
             let time_ns = model.cancel(id);
             cancel(client, id, time_ns);
         } else {
@@ -52,12 +53,12 @@ fn amend(client: &Client, model: &mut Model, random: &mut Random, count: u64) {
     }
 }
 
-fn edit(client: &Client, id: u64, values: &Value) {
+fn edit(client: &TestClient, id: u64, values: &Value) {
     let path = format!("/api/v1/trades/v/X/{id}");
     client.put(&path, &values.to_string()).json(202);
 }
 
-fn cancel(client: &Client, id: u64, time_ns: i64) {
+fn cancel(client: &TestClient, id: u64, time_ns: i64) {
     let path = format!("/api/v1/trades/v/X/{id}?time={time_ns}");
     client.delete(&path).json(202);
 }
@@ -70,28 +71,33 @@ fn bars_follow_edits_and_cancels_exactly_through_kills_and_repairs() {
     let listen = standalone.address().to_string();
     let client = standalone.client();
     declare(&client);
-    let mut follower = Follower::connect(&standalone, Protocol::Json, ("v", "X"), &INTERVALS);
-    let mut random = Random::new(7);
+    let mut live_client = LiveClient::connect(&standalone, Encoding::Json, ("v", "X"), &INTERVALS);
+    let mut random = Rng::with_seed(7);
     let mut model = Model::default();
     for id in 1..=300 {
-        let second = i64::try_from(random.below(90 * 60)).unwrap();
+        let second = i64::try_from(random.u64(..90 * 60)).unwrap();
         model.add(id, BEGIN_NS + second * SECOND_NS, &mut random);
     }
     model.add(301, BEGIN_NS + EMPTIED * MINUTE_NS, &mut random);
-    client.send(&model.to_json("v", "X"));
-    assert_follows("before any edit", &client, &model, &mut follower);
+    client.send_trades(&model.to_json("v", "X"));
+    assert_follows("before any edit", &client, &model, &mut live_client);
 
     amend(&client, &mut model, &mut random, 40);
-    assert_follows("after 40 amendments", &client, &model, &mut follower);
+    assert_follows("after 40 amendments", &client, &model, &mut live_client);
 
     for id in model.in_minute(BEGIN_NS + EMPTIED * MINUTE_NS) {
         let time_ns = model.cancel(id);
         cancel(&client, id, time_ns);
     }
-    assert_follows("after a minute was emptied", &client, &model, &mut follower);
-    assert!(follower.emptied > 0, "the stream said nothing of it");
+    assert_follows(
+        "after a minute was emptied",
+        &client,
+        &model,
+        &mut live_client,
+    );
+    assert!(live_client.emptied > 0, "the stream said nothing of it");
 
-    // An edit and a cancel come before their trades.
+    // An edit and a cancel are sent before their trades.
     let mut late = Model::default();
     for id in [1_001, 1_002] {
         late.add(id, BEGIN_NS + 20 * MINUTE_NS, &mut random);
@@ -100,31 +106,36 @@ fn bars_follow_edits_and_cancels_exactly_through_kills_and_repairs() {
     edit(&client, 1_001, &late.edit(1_001, &mut random));
     let time_ns = late.cancel(1_002);
     cancel(&client, 1_002, time_ns);
-    client.send(&sent);
-    model.take(late);
-    assert_follows("after trades amended ahead", &client, &model, &mut follower);
+    client.send_trades(&sent);
+    model.append(late);
+    assert_follows(
+        "after trades amended ahead",
+        &client,
+        &model,
+        &mut live_client,
+    );
 
     for kill in 1..=3 {
         amend(&client, &mut model, &mut random, 10);
         standalone.kill();
         standalone = Standalone::start_with(&data, &listen, &[]);
-        follower.reconnect(&standalone, 0, || {});
+        live_client.reconnect(&standalone, 0, || {});
         assert_follows(
             &format!("after kill {kill}"),
             &client,
             &model,
-            &mut follower,
+            &mut live_client,
         );
     }
     repair(&standalone, &client);
-    assert_follows("after a repair", &client, &model, &mut follower);
+    assert_follows("after a repair", &client, &model, &mut live_client);
     assert_verified(&data);
     standalone.terminate().success();
     assert_verified(&data);
 }
 
-/// Repairs an hour from the command line, and waits until every bar of it was refolded.
-fn repair(standalone: &Standalone, client: &Client) {
+/// Repairs an hour from the command line, and waits until every bar of it is refolded.
+fn repair(standalone: &Standalone, client: &TestClient) {
     let places = || -> Vec<_> {
         let hour = bars(client, "v", "X", "1h")[0].clone();
         let minutes = bars(client, "v", "X", "1m");
@@ -144,9 +155,9 @@ fn repair(standalone: &Standalone, client: &Client) {
         "--end",
         "2024-05-01T11:00:00Z",
     ]);
-    let told = Finished::of(&mut command).success();
-    assert_eq!(told, "60 minutes will be refolded (1 records appended)\n");
-    until("every minute was refolded", || {
+    let output = Finished::of(&mut command).success();
+    assert_eq!(output, "60 minutes are folded anew, by 1 records\n");
+    until("every minute was folded anew", || {
         let after = places();
         let all = after
             .iter()
@@ -156,15 +167,18 @@ fn repair(standalone: &Standalone, client: &Client) {
     });
 }
 
-/// `verify` finds every bar equal and no minute marked.
+/// Asserts that `verify` finds every bar equal and no minute marked.
 fn assert_verified(data: &std::path::Path) {
     let data = data.to_str().unwrap();
     until("verify finds nothing marked", || {
         let mut command = candlewick(&["verify", "--no-progress", "--data", data]);
-        let told = Finished::of(&mut command).success();
-        assert_eq!(figure(&told, "differences"), 0, "{told}");
-        let clean = figure(&told, "to be refolded") == 0;
-        assert!(!clean || figure(&told, "1m bars compared") > 0, "{told}");
+        let output = Finished::of(&mut command).success();
+        assert_eq!(table_number(&output, "differences"), 0, "{output}");
+        let clean = table_number(&output, "to be folded anew") == 0;
+        assert!(
+            !clean || table_number(&output, "1m bars compared") > 0,
+            "{output}"
+        );
         clean.then_some(())
     });
 }
@@ -175,9 +189,9 @@ fn trades_without_ids_are_amended_by_their_positions() {
     let data = folder.path().join("data");
     let standalone = Standalone::start(&data);
     let client = standalone.client();
-    client.declare("v", &json!({"id_scheme": "none"}));
+    client.declare_venue("v", &json!({"id_scheme": "none"}));
     let trade = |price: &str| json!({"venue": "v", "symbol": "X", "time": BEGIN_NS, "price": price, "quantity": "1"});
-    client.send(&[trade("1"), trade("2"), trade("3")]);
+    client.send_trades(&[trade("1"), trade("2"), trade("3")]);
     let listed = until("the trades", || {
         let listed = trades(&client, "v", "X");
         (listed.len() == 3).then_some(listed)

@@ -1,37 +1,39 @@
-//! Starts that cannot be: each says why, ends non-zero, and harms nothing.
+//! Starts that have to fail: each reports why, exits non-zero, and changes nothing.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, SqliteConnection};
 
-use crate::support::{Client, Finished, Standalone, candlewick, counted, settle, verify};
+use crate::support::{
+    Finished, Standalone, TestClient, candlewick, counted_trades, verify, wait_settled,
+};
 
-/// What becomes of a start that is to fail.
+/// Starts a process that has to fail; returns its output.
 fn refused(data: &Path, listen: &str, options: &[&str]) -> String {
-    let finished = Standalone::spawn(candlewick(&[]), data, listen, options).ended();
+    let finished = Standalone::spawn(candlewick(&[]), data, listen, options).wait_end();
     assert_ne!(finished.code, Some(0), "{}", finished.text);
     assert!(finished.code.is_some(), "it was killed: {}", finished.text);
     println!("exit {}: {}", finished.code.unwrap(), finished.text);
     finished.text
 }
 
-fn send(client: &Client, ids: std::ops::Range<u64>) {
+fn send(client: &TestClient, ids: std::ops::Range<u64>) {
     let trades: Vec<Value> = ids
         .map(|id| {
             let time = 1_714_557_600_000_000_000 + id * 1_000_000_000;
             json!({"venue": "v", "symbol": "X", "id": id, "time": time, "price": "1.5"})
         })
         .collect();
-    client.send(&trades);
+    client.send_trades(&trades);
 }
 
-/// A folder with a hundred trades in it.
+/// Fills a data folder with a hundred trades.
 fn filled(data: &Path) {
     let standalone = Standalone::start(data);
     let client = standalone.client();
     send(&client, 0..100);
-    settle(&client, 100, 0);
+    wait_settled(&client, 100, 0);
     standalone.terminate().success();
 }
 
@@ -83,14 +85,14 @@ fn a_data_folder_of_a_newer_version() {
     assert!(said.contains("99") && said.contains("newer"), "{said}");
     set_format(&log, before);
 
-    // Nothing was touched: as what it is, it opens.
+    // The folder is unchanged: it opens once its version is restored.
     let standalone = Standalone::start(&data);
-    assert_eq!(counted(&standalone.client(), "v", "X"), 100);
+    assert_eq!(counted_trades(&standalone.client(), "v", "X"), 100);
     standalone.terminate().success();
     verify(&data, 100);
 }
 
-/// Sets the version of the tables of a database, and gives the one before.
+/// Sets the version of the tables of a database; returns the previous one.
 fn set_version(file: &Path, version: i64) -> i64 {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -110,7 +112,7 @@ fn set_version(file: &Path, version: i64) -> i64 {
     })
 }
 
-/// Sets the format of a log, and gives the one before.
+/// Sets the format of a log; returns the previous one.
 fn set_format(file: &Path, format: u128) -> u128 {
     let meta = redb::TableDefinition::<&str, u128>::new("meta");
     let database = redb::Database::open(file).unwrap();
@@ -143,10 +145,10 @@ fn a_second_process_on_the_same_folder_and_one_on_the_same_port() {
     );
     assert!(!other.exists(), "nothing is made where it cannot start");
 
-    // The first goes on as if nothing had been.
+    // The first process still works.
     send(&client, 100..200);
-    settle(&client, 200, 0);
-    assert_eq!(counted(&client, "v", "X"), 200);
+    wait_settled(&client, 200, 0);
+    assert_eq!(counted_trades(&client, "v", "X"), 200);
     verify(&data, 200);
     standalone.terminate().success();
 }

@@ -1,4 +1,4 @@
-//! Bad tapes: the file and the line are named, the rest is sent, and the exit status says so.
+//! Bad tapes: the error names file and line, the other lines are sent, and the exit status is 1.
 
 use std::fs::File;
 use std::io::Write;
@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use crate::support::{Finished, Standalone, counted, eventually, replay, settle, trades, verify};
+use crate::support::{
+    Finished, Standalone, counted_trades, eventually, replay, trades, verify, wait_settled,
+};
 
 /// A line of an archive in Binance's columns.
 fn line(id: u64) -> String {
-    // Varied, so that what is packed has something in it to be damaged.
+    // The lines vary, so that the compressed data is long enough to be damaged.
     let price = id * 7_919 % 1_000 + 1;
     let time_us = 1_714_557_600_000_000 + id * 1_000;
     format!("{id},{price}.25,3,{price},{time_us},False,True")
@@ -33,7 +35,7 @@ fn write_zip(path: &Path, lines: &[String]) {
     archive.finish().unwrap();
 }
 
-/// A process, and what became of a replay of these files into it.
+/// Starts a process and replays tapes into it; returns the process and the finished replay.
 fn send(folder: &Path, tapes: &[PathBuf]) -> (Standalone, Finished) {
     let standalone = Standalone::start(&folder.join("data"));
     let mut command = replay(&standalone, folder, "v", tapes, &[]);
@@ -57,7 +59,7 @@ fn lines_that_are_cut_or_lie_are_named_and_the_others_sent() {
             80,
             "80,1.2345678901234567890,2,3,1714557600080000,False,True",
         ),
-        // This one can be read, and is refused by the process it is sent to.
+        // This line can be read, and the process rejects its trade.
         (90, "90,-1.5,2,3,1714557600090000,False,True"),
     ];
     for (number, text) in bad {
@@ -72,7 +74,7 @@ fn lines_that_are_cut_or_lie_are_named_and_the_others_sent() {
         assert!(finished.text.contains(&named), "{named}: {}", finished.text);
     }
     let client = standalone.client();
-    settle(&client, 91, 0);
+    wait_settled(&client, 91, 0);
     let ids: Vec<_> = trades(&client, "v", "X")
         .iter()
         .map(|trade| trade["id"].as_str().unwrap().parse::<u64>().unwrap())
@@ -93,7 +95,7 @@ fn a_zip_that_is_cut_or_damaged_is_named_and_the_other_tapes_sent() {
     write_zip(&path("CUT-trades-1.zip"), &lines(1_000));
     let bytes = std::fs::read(path("CUT-trades-1.zip")).unwrap();
     std::fs::write(path("CUT-trades-1.zip"), &bytes[..bytes.len() / 2]).unwrap();
-    // A bit in the middle of what is packed.
+    // Damages a bit in the middle of the compressed data.
     let mut bytes = bytes;
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0x10;
@@ -116,18 +118,18 @@ fn a_zip_that_is_cut_or_damaged_is_named_and_the_other_tapes_sent() {
         assert!(fault.contains("damaged"), "{fault}");
     }
     let client = standalone.client();
-    settle(&client, 1_000, 0);
-    assert_eq!(counted(&client, "v", "GOOD"), 1_000);
+    wait_settled(&client, 1_000, 0);
+    assert_eq!(counted_trades(&client, "v", "GOOD"), 1_000);
     for symbol in ["CUT", "NOZIP"] {
-        assert_eq!(counted(&client, "v", symbol), 0, "{symbol}");
+        assert_eq!(counted_trades(&client, "v", symbol), 0, "{symbol}");
     }
     println!("{}", finished.text);
     verify(&folder.path().join("data"), 1_000);
     standalone.terminate().success();
 }
 
-/// Damage beyond what is read ahead makes lines of nonsense before it is found; that is told first,
-/// however many lines there are to tell.
+/// Damage beyond the read-ahead yields lines of nonsense before it is detected. The report names the
+/// damage first, however many bad lines there are.
 #[test]
 fn a_zip_that_is_damaged_far_in_is_named_as_such() {
     const LINES: u64 = 60_000;
@@ -155,7 +157,7 @@ fn a_zip_that_is_damaged_far_in_is_named_as_such() {
         "{first}"
     );
     eventually("some of it is sent", &true, || {
-        counted(&standalone.client(), "v", "BIT") > LINES / 2
+        counted_trades(&standalone.client(), "v", "BIT") > LINES / 2
     });
     standalone.terminate().success();
 }
@@ -173,6 +175,9 @@ fn a_tape_that_is_not_there_is_named_and_nothing_sent() {
         text.contains("NONE-trades-1.csv") && text.contains("nothing was sent"),
         "{text}"
     );
-    assert_eq!(standalone.client().list("/api/v1/symbols").len(), 0);
+    assert_eq!(
+        standalone.client().get_all_pages("/api/v1/symbols").len(),
+        0
+    );
     standalone.terminate().success();
 }

@@ -1,11 +1,11 @@
 //! The tapes in batches of other sizes.
 
 use crate::support::{
-    Finished, SYMBOLS, Standalone, assert_equal, expected, lines, replay, settle, tables, tapes,
-    verify,
+    Finished, SYMBOLS, Standalone, assert_equal, expected, lines, replay, tables, tapes, verify,
+    wait_settled,
 };
 
-/// Sends tapes, and compares every bar.
+/// Replays tapes in batches of a size, and compares every bar.
 fn compare(symbols: &[&str], batch: &str, connections: &str) {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
@@ -14,14 +14,14 @@ fn compare(symbols: &[&str], batch: &str, connections: &str) {
     let options = ["--batch", batch, "--connections", connections];
     let files = tapes(symbols);
     let mut command = replay(&standalone, folder.path(), "us", &files, &options);
-    let told = Finished::of(&mut command).success();
-    let figure = told.lines().find(|line| line.contains("trades in"));
+    let output = Finished::of(&mut command).success();
+    let figure = output.lines().find(|line| line.contains("trades in"));
     println!("batches of {batch}: {}", figure.unwrap());
     let sent = symbols
         .iter()
         .map(|symbol| lines(symbol).len() as u64)
         .sum();
-    settle(&client, sent, 0);
+    wait_settled(&client, sent, 0);
     let expected = expected("us", symbols);
     let what = format!("batches of {batch} on {connections} connections");
     assert_equal(&what, &expected, &tables(&client, &expected));
@@ -29,7 +29,7 @@ fn compare(symbols: &[&str], batch: &str, connections: &str) {
     standalone.terminate().success();
 }
 
-/// A request a trade takes its time, so these are the two smaller tapes; see the next.
+/// A request for each trade takes long, so this replays the two smaller tapes; see the next test.
 #[test]
 fn the_bars_of_the_tapes_are_the_same_in_batches_of_one() {
     compare(&SYMBOLS[..2], "1", "32");

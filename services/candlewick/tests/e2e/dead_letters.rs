@@ -9,7 +9,7 @@ use market::{Instrument, Trade, TradeId};
 use schemas::TradesRecord;
 use serde_json::json;
 
-use crate::support::{Finished, Standalone, candlewick, counted, eventually, trades, until};
+use crate::support::{Finished, Standalone, candlewick, counted_trades, eventually, trades, until};
 
 /// 2024-05-01T10:00:00Z.
 const BEGIN_NS: i64 = 1_714_557_600_000_000_000;
@@ -30,7 +30,7 @@ fn trade(id: Option<u64>) -> Vec<u8> {
     value
 }
 
-/// Appends records that no API would have taken: other writers may.
+/// Appends records that an API would have rejected, as a foreign producer may.
 fn append(data: &Path, key: &str, values: &[Vec<u8>]) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
@@ -56,7 +56,7 @@ fn dead_letters(data: &Path, arguments: &[&str]) -> Finished {
     Finished::of(&mut command)
 }
 
-/// The first cell of each line but the head.
+/// Returns the first cell of each line after the header.
 fn places(table: &str) -> Vec<String> {
     let lines = table.lines().skip(1);
     lines
@@ -68,9 +68,13 @@ fn places(table: &str) -> Vec<String> {
 fn what_was_not_counted_is_shown_and_counts_once_it_is_sent_again() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let told = dead_letters(&data, &["list"]);
-    assert_eq!(told.code, Some(1));
-    assert!(told.text.contains("is not a data folder"), "{}", told.text);
+    let output = dead_letters(&data, &["list"]);
+    assert_eq!(output.code, Some(1));
+    assert!(
+        output.text.contains("is not a data folder"),
+        "{}",
+        output.text
+    );
 
     append(
         &data,
@@ -85,41 +89,41 @@ fn what_was_not_counted_is_shown_and_counts_once_it_is_sent_again() {
             .get("candlewick_aggregator_dead_letters_total")
             .copied()
     });
-    let told = dead_letters(&data, &["list"]);
-    assert_eq!(told.code, Some(1));
+    let output = dead_letters(&data, &["list"]);
+    assert_eq!(output.code, Some(1));
     assert!(
-        told.text.contains("in use by another process"),
+        output.text.contains("in use by another process"),
         "{}",
-        told.text
+        output.text
     );
     standalone.terminate().success();
 
-    let told = dead_letters(&data, &["list"]).success();
-    let listed = places(&told);
-    assert_eq!(listed.len(), 3, "{told}");
-    println!("{told}");
-    let told = dead_letters(&data, &["list", "--reason", "malformed"]).success();
-    assert_eq!(places(&told), listed[1..2]);
-    let told = dead_letters(&data, &["list", "--venue", "nobody", "--limit", "1"]).success();
-    assert_eq!(places(&told), listed[..1]);
-    let told = dead_letters(&data, &["list", "--symbol", "Y"]).success();
-    assert_eq!(told, "there are no such dead letters\n");
+    let output = dead_letters(&data, &["list"]).success();
+    let listed = places(&output);
+    assert_eq!(listed.len(), 3, "{output}");
+    println!("{output}");
+    let output = dead_letters(&data, &["list", "--reason", "malformed"]).success();
+    assert_eq!(places(&output), listed[1..2]);
+    let output = dead_letters(&data, &["list", "--venue", "nobody", "--limit", "1"]).success();
+    assert_eq!(places(&output), listed[..1]);
+    let output = dead_letters(&data, &["list", "--symbol", "Y"]).success();
+    assert_eq!(output, "there are no such dead letters\n");
 
     let raw = folder.path().join("raw");
-    let told = dead_letters(&data, &["show", &listed[1], "--raw", raw.to_str().unwrap()]);
-    let told = told.success();
-    assert!(told.contains("92 01 c1 20 6e 6f"), "{told}");
+    let output = dead_letters(&data, &["show", &listed[1], "--raw", raw.to_str().unwrap()]);
+    let output = output.success();
+    assert!(output.contains("92 01 c1 20 6e 6f"), "{output}");
     assert_eq!(std::fs::read(&raw).unwrap(), GARBAGE);
-    let told = dead_letters(&data, &["show", &listed[2]]).success();
+    let output = dead_letters(&data, &["show", &listed[2]]).success();
     assert!(
-        told.contains("venue_unknown") && told.contains("1.5"),
-        "{told}"
+        output.contains("venue_unknown") && output.contains("1.5"),
+        "{output}"
     );
-    println!("{told}");
+    println!("{output}");
 
-    // Nobody is there to say yes.
-    let told = dead_letters(&data, &["replay", "--reason", "venue_unknown"]);
-    assert_eq!(told.code, Some(1), "{}", told.text);
+    // Standard input is empty, so the command is not confirmed.
+    let output = dead_letters(&data, &["replay", "--reason", "venue_unknown"]);
+    assert_eq!(output.code, Some(1), "{}", output.text);
     replay(&data);
 }
 
@@ -127,21 +131,23 @@ fn replay(data: &Path) {
     let standalone = Standalone::start(data);
     standalone
         .client()
-        .declare("nobody", &json!({"id_scheme": "unique"}));
+        .declare_venue("nobody", &json!({"id_scheme": "unique"}));
     standalone.terminate().success();
     let arguments = ["replay", "--reason", "venue_unknown", "--yes"];
     for _ in 0..2 {
-        let told = dead_letters(data, &arguments).success();
-        assert!(told.contains("2 records were sent"), "{told}");
+        let output = dead_letters(data, &arguments).success();
+        assert!(output.contains("2 records were sent"), "{output}");
         assert!(
-            told.contains("1 of them are trades that are known by their position"),
-            "{told}"
+            output.contains("1 of them are trades that are known by their position"),
+            "{output}"
         );
     }
     let standalone = Standalone::start(data);
     let client = standalone.client();
-    // The one with an id counts once, the other each time.
-    eventually("the trades counted", &3, || counted(&client, "nobody", "X"));
+    // The trade with an id counts once, the other each time.
+    eventually("the trades counted", &3, || {
+        counted_trades(&client, "nobody", "X")
+    });
     let listed = until("the trades", || {
         let listed = trades(&client, "nobody", "X");
         (listed.len() == 3).then_some(listed)

@@ -1,4 +1,4 @@
-//! When the process ends by itself, and when nobody can keep it from ending.
+//! Ends of the process: by itself after an error, and despite an unfinished request.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::support::{Standalone, candlewick, pause, until};
 
-/// So many trades from an id on, varied, so that they take room.
+/// Returns a body of `count` trades from an id on. They vary, so that they do not compress well.
 fn body(first: u64, count: u64) -> Vec<u8> {
     let trades: Vec<_> = (first..first + count)
         .map(|id| {
@@ -21,7 +21,7 @@ fn body(first: u64, count: u64) -> Vec<u8> {
     serde_json::to_vec(&trades).unwrap()
 }
 
-/// A limit of file sizes stands in for a disk that cannot be written to, as in `full_disk`.
+/// A limit of the file size stands in for a disk that cannot be written to, as in `full_disk`.
 #[test]
 fn a_log_that_cannot_be_written_for_long_ends_the_process_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
@@ -31,14 +31,14 @@ fn a_log_that_cannot_be_written_for_long_ends_the_process_with_the_reason() {
     shell
         .args(["-c", script])
         .arg(candlewick(&[]).get_program());
-    let standalone = Standalone::spawn(shell, &data, "127.0.0.1:0", &[]).listening();
+    let standalone = Standalone::spawn(shell, &data, "127.0.0.1:0", &[]).wait_listening();
     let client = standalone.client();
     until("readiness", || {
         (client.get("/readyz").status == 200).then_some(())
     });
     let mut next = 0;
     let refusal = until("a refusal", || {
-        let answer = client.post("application/json", &body(next, 2_000), &[]);
+        let answer = client.post_trades("application/json", &body(next, 2_000), &[]);
         next += 2_000;
         (answer.status != 200).then_some(answer)
     });
@@ -47,13 +47,13 @@ fn a_log_that_cannot_be_written_for_long_ends_the_process_with_the_reason() {
     assert!(detail.contains("trades.redb: "), "{detail}");
     assert!(detail.contains("File too large"), "{detail}");
 
-    // Small ones may still find room in the file, so it is filled to the last page.
+    // Small appends may still fit into the file, so it is filled to its last page.
     until("the end", || {
-        let answer = client.try_post("application/json", &body(next, 1));
+        let answer = client.try_post_trades("application/json", &body(next, 1));
         next += 1;
         answer.is_none().then_some(())
     });
-    let finished = standalone.ended();
+    let finished = standalone.wait_end();
     assert_eq!(finished.code, Some(1), "{}", finished.text);
     let said = finished.text;
     for part in ["log watch failed", "trades.redb: ", "File too large"] {

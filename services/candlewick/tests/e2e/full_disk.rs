@@ -1,19 +1,21 @@
-//! A disk that is full: it is said, and nothing acknowledged is lost.
+//! A full disk: the error names it, and no acknowledged trade is lost.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::json;
 
-use crate::support::{Answer, Client, Standalone, candlewick, counted, eventually, until, verify};
+use crate::support::{
+    Standalone, TestClient, TestResponse, candlewick, counted_trades, eventually, until, verify,
+};
 
 const BATCH: u64 = 2_000;
 
-/// A small file system in memory, unmounted with this handle.
-struct Disk(PathBuf);
+/// A small file system in memory. It is unmounted when this is dropped.
+struct MountedDisk(PathBuf);
 
-impl Disk {
-    /// None where we may not mount.
+impl MountedDisk {
+    /// Mounts a file system; returns `None` without the right to mount.
     fn mount(path: &Path) -> Option<Self> {
         std::fs::create_dir(path).unwrap();
         let mut command = Command::new("mount");
@@ -30,7 +32,7 @@ impl Disk {
     }
 }
 
-impl Drop for Disk {
+impl Drop for MountedDisk {
     fn drop(&mut self) {
         let unmounted = Command::new("umount").arg(&self.0).status();
         if !unmounted.is_ok_and(|status| status.success()) {
@@ -39,21 +41,21 @@ impl Drop for Disk {
     }
 }
 
-fn post(client: &Client, batch: u64) -> Answer {
+fn post(client: &TestClient, batch: u64) -> TestResponse {
     let trades: Vec<_> = (batch * BATCH..(batch + 1) * BATCH)
         .map(|id| {
-            // Varied, so that it takes room.
+            // The values vary, so that they do not compress well.
             let time = 1_714_557_600_000_000_000 + id * 1_000_003;
             let price = format!("{}.{}", id * 7_919 % 100_003 + 1, id * 104_729 % 9_973);
             json!({"venue": "v", "symbol": "X", "id": id, "time": time, "price": price})
         })
         .collect();
     let body = serde_json::to_vec(&trades).unwrap();
-    client.post("application/json", &body, &[])
+    client.post_trades("application/json", &body, &[])
 }
 
-/// Sends batches until one is refused; how many were acknowledged, and the refusal.
-fn fill(client: &Client) -> (u64, Answer) {
+/// Sends batches until one is refused; returns the number of acknowledged batches and the refusal.
+fn fill(client: &TestClient) -> (u64, TestResponse) {
     for batch in 0..10_000 {
         let answer = post(client, batch);
         if answer.status != 200 {
@@ -63,8 +65,8 @@ fn fill(client: &Client) -> (u64, Answer) {
     panic!("the disk is never full");
 }
 
-/// The refusal is a problem that says what is wrong, and so does the process's log.
-fn assert_told(standalone: &Standalone, refusal: &Answer, status: u16, reason: &str) {
+/// Asserts that the refusal is a problem that names the reason, and that the process logs it.
+fn assert_told(standalone: &Standalone, refusal: &TestResponse, status: u16, reason: &str) {
     println!("refused with {}: {}", refusal.status, refusal.text);
     let problem = refusal.problem(status);
     let detail = problem["detail"].as_str().unwrap();
@@ -77,7 +79,7 @@ fn assert_told(standalone: &Standalone, refusal: &Answer, status: u16, reason: &
 #[test]
 fn a_full_disk_is_told_and_when_there_is_room_again_it_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(disk) = Disk::mount(&folder.path().join("disk")) else {
+    let Some(disk) = MountedDisk::mount(&folder.path().join("disk")) else {
         println!(
             "NOT TESTED: mounting a small tmpfs is not permitted here; a limit of file sizes stands in for a full disk in the other test"
         );
@@ -102,15 +104,15 @@ fn a_full_disk_is_told_and_when_there_is_room_again_it_goes_on() {
         (client.get("/readyz").status == 200).then_some(())
     });
     let expected = (acknowledged + 1) * BATCH;
-    eventually("trades", &expected, || counted(&client, "v", "X"));
+    eventually("trades", &expected, || counted_trades(&client, "v", "X"));
     println!("{acknowledged} batches fitted; with more room all {expected} trades are counted");
     standalone.terminate().success();
     verify(&data, expected);
 
-    // A folder that cannot be written to any more.
+    // A folder that has become read-only.
     disk.remount("remount,ro");
     let starting = Standalone::spawn(candlewick(&[]), &data, "127.0.0.1:0", &[]);
-    let finished = starting.ended();
+    let finished = starting.wait_end();
     println!("read-only: exit {:?}: {}", finished.code, finished.text);
     assert_eq!(finished.code, Some(1), "{}", finished.text);
     let said = finished.text.to_lowercase();
@@ -120,23 +122,23 @@ fn a_full_disk_is_told_and_when_there_is_room_again_it_goes_on() {
     );
     disk.remount("remount,rw");
     let standalone = Standalone::start(&data);
-    assert_eq!(counted(&standalone.client(), "v", "X"), expected);
+    assert_eq!(counted_trades(&standalone.client(), "v", "X"), expected);
     standalone.terminate().success();
 }
 
-/// No file may grow beyond a limit, which is as if the disk were full, needs no rights, and hits
-/// the log first. The process is then killed, as it would be by someone who needs room.
+/// A limit of the file size stands in for a full disk: it needs no rights, and the log reaches it
+/// first. The process is then killed.
 #[test]
 fn what_was_acknowledged_before_no_file_could_grow_is_there_after_a_kill() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let mut shell = Command::new("sh");
-    // Blocks of 512 bytes; the signal that comes with the limit is not for us.
+    // The unit is 512 bytes. The signal of the limit is ignored.
     let script = "trap '' XFSZ; ulimit -f 8192; exec \"$0\" \"$@\"";
     shell
         .args(["-c", script])
         .arg(candlewick(&[]).get_program());
-    let standalone = Standalone::spawn(shell, &data, "127.0.0.1:0", &[]).listening();
+    let standalone = Standalone::spawn(shell, &data, "127.0.0.1:0", &[]).wait_listening();
     let client = standalone.client();
     until("readiness", || {
         (client.get("/readyz").status == 200).then_some(())
@@ -148,10 +150,10 @@ fn what_was_acknowledged_before_no_file_could_grow_is_there_after_a_kill() {
 
     let standalone = Standalone::start(&data);
     let client = standalone.client();
-    // The refused batch may be there or not; sent again it is, and nothing twice.
+    // The refused batch may be stored or not. Sent again, it is stored once.
     assert_eq!(post(&client, acknowledged).status, 200);
     let expected = (acknowledged + 1) * BATCH;
-    eventually("trades", &expected, || counted(&client, "v", "X"));
+    eventually("trades", &expected, || counted_trades(&client, "v", "X"));
     println!("{acknowledged} batches fitted; after a restart all {expected} trades are counted");
     verify(&data, expected);
     standalone.terminate().success();

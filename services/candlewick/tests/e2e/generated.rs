@@ -1,15 +1,15 @@
-//! Generated tapes, hostile on purpose, against a second fold in another language.
+//! Generated hostile tapes, compared with a second fold in another language.
 
 use crate::support::{
-    Client, Finished, Fold, Key, Oracle, Standalone, Tables, assert_equal, bars_by, figure, insert,
-    replay, settle, tables, verify,
+    Finished, FoldedTapes, PythonFold, SeriesKey, Standalone, Tables, TestClient, assert_equal,
+    bars_by, insert, replay, table_number, tables, verify, wait_settled,
 };
 
 const TRADES: u32 = 100_000;
 const SYMBOLS: u32 = 7;
 
-/// Days that begin elsewhere than at midnight UTC: New York's has 23 hours on 2024-03-10, and its
-/// 02:30 does not exist then.
+/// Days that do not start at midnight UTC: New York's 2024-03-10 has 23 hours, and its 02:30 does
+/// not exist.
 const DAYS: [(&str, &str); 4] = [
     ("22:00", "America/New_York"),
     ("02:30", "America/New_York"),
@@ -17,13 +17,13 @@ const DAYS: [(&str, &str); 4] = [
     ("02:30", "Australia/Lord_Howe"),
 ];
 
-/// Replays a tape of ids of a kind, and compares every bar with the second fold's.
+/// Replays a generated tape, and compares every bar with the second fold's.
 fn compare(seed: u32, ids: &str, scheme: &str, identity: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let (data, tape) = (folder.path().join("data"), folder.path().join("tape.csv"));
-    let oracle = Oracle::new();
+    let oracle = PythonFold::new();
     oracle.generate(seed, TRADES, SYMBOLS, ids, &tape);
-    let Fold {
+    let FoldedTapes {
         tables: expected,
         trades,
         duplicates,
@@ -34,7 +34,7 @@ fn compare(seed: u32, ids: &str, scheme: &str, identity: &[&str]) {
     let options = ["--id-scheme", scheme];
     let mut command = replay(&standalone, folder.path(), "alpha", &[&tape], &options);
     Finished::of(&mut command).success();
-    settle(&client, trades, duplicates);
+    wait_settled(&client, trades, duplicates);
 
     let actual = tables(&client, &expected);
     assert_equal(&format!("generated with {ids} ids"), &expected, &actual);
@@ -56,24 +56,28 @@ fn compare(seed: u32, ids: &str, scheme: &str, identity: &[&str]) {
     let late = client.metrics()["candlewick_aggregator_late_trades_total"];
     println!("{ids}: {trades} trades, {duplicates} duplicates, {late} late");
     assert!(late > 0.0, "the tape is not hostile enough");
-    let told = verify(&data, trades);
-    assert_eq!(figure(&told, "excluded: duplicate"), duplicates, "{told}");
+    let output = verify(&data, trades);
+    assert_eq!(
+        table_number(&output, "left out: duplicate"),
+        duplicates,
+        "{output}"
+    );
 
-    // Once more, the whole file: whatever its ids, nothing is new.
+    // The whole file again: whatever its ids are, every trade is a duplicate.
     let mut command = replay(&standalone, folder.path(), "alpha", &[&tape], &options);
     Finished::of(&mut command).success();
-    settle(&client, trades, duplicates + trades + duplicates);
+    wait_settled(&client, trades, duplicates + trades + duplicates);
     let again = tables(&client, &expected);
     assert_equal(&format!("{ids} ids, sent twice"), &expected, &again);
     standalone.terminate().success();
 }
 
-/// Days that begin where a zone says, of every symbol that is expected.
-fn days(client: &Client, expected: &Tables, day_start: &str, zone: &str) -> Tables {
+/// Reads the days of a time zone of every expected symbol.
+fn days(client: &TestClient, expected: &Tables, day_start: &str, zone: &str) -> Tables {
     let query = format!("interval=1d&day_start={day_start}&zone={zone}");
     let mut tables = Tables::new();
-    for Key { venue, symbol, .. } in expected.keys() {
-        let key = Key {
+    for SeriesKey { venue, symbol, .. } in expected.keys() {
+        let key = SeriesKey {
             venue: venue.clone(),
             symbol: symbol.clone(),
             interval: "1d".to_owned(),

@@ -1,10 +1,11 @@
-//! The live stream beside REST: late trades, closes, and clients that follow the protocol.
+//! The live stream compared with REST: late trades, closes, and clients that follow the protocol.
 
+use fastrand::Rng;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Client, Follower, INTERVALS, Protocol, Random, Standalone, bars, eventually, settle, until,
-    verify,
+    Encoding, INTERVALS, LiveClient, Standalone, TestClient, bars, eventually, until, verify,
+    wait_settled,
 };
 
 /// 2024-05-01T00:00:00Z.
@@ -13,9 +14,9 @@ const SECOND_NS: i64 = 1_000_000_000;
 const HOUR_NS: i64 = 3_600 * SECOND_NS;
 const DAY_NS: i64 = 24 * HOUR_NS;
 
-/// Windows close soon after their end, and symbols are idle soon.
-fn declare(client: &Client) {
-    client.declare(
+/// Declares a venue whose windows close soon after their end, and whose symbols are idle soon.
+fn declare(client: &TestClient) {
+    client.declare_venue(
         "v",
         &json!({"id_scheme": "unique", "idle_ms": 300, "lateness_ms": 100}),
     );
@@ -29,11 +30,11 @@ fn trade(symbol: &str, id: u64, time_ns: i64, price: &str) -> Value {
     })
 }
 
-/// Takes messages until the follower holds what REST returns.
-fn follow(follower: &mut Follower) {
+/// Takes messages until the live_client holds what REST returns.
+fn follow(live_client: &mut LiveClient) {
     eventually("what differs from REST", &None, || {
-        follower.take_all();
-        follower.difference()
+        live_client.receive_all();
+        live_client.difference()
     });
 }
 
@@ -44,33 +45,33 @@ fn a_late_trade_corrects_its_bar_and_the_longer_ones_live_and_in_rest_alike() {
     let standalone = Standalone::start(&data);
     let client = standalone.client();
     declare(&client);
-    let connect = |protocol| Follower::connect(&standalone, protocol, ("v", "X"), &INTERVALS);
-    let mut followers = [connect(Protocol::Json), connect(Protocol::MessagePack)];
+    let connect = |protocol| LiveClient::connect(&standalone, protocol, ("v", "X"), &INTERVALS);
+    let mut live_clients = [connect(Encoding::Json), connect(Encoding::MessagePack)];
 
     let noon = DAY_1_NS + 12 * HOUR_NS;
-    client.send(&[
+    client.send_trades(&[
         trade("X", 1, noon + 10 * SECOND_NS, "100"),
         trade("X", 2, noon + 20 * SECOND_NS, "101"),
     ]);
     // The next day's first trade closes every window of this one.
-    client.send(&[trade("X", 3, DAY_1_NS + DAY_NS + SECOND_NS, "90")]);
-    settle(&client, 3, 0);
+    client.send_trades(&[trade("X", 3, DAY_1_NS + DAY_NS + SECOND_NS, "90")]);
+    wait_settled(&client, 3, 0);
     let is_closed = |bar: &Value| bar["closed"] == true;
     for interval in INTERVALS {
         let first = &bars(&client, "v", "X", interval)[0];
         assert!(is_closed(first) && first["revision"] == 0, "{first}");
     }
-    for follower in &mut followers {
-        follow(follower);
+    for live_client in &mut live_clients {
+        follow(live_client);
         assert!(
-            follower.corrections.is_empty(),
+            live_client.corrections.is_empty(),
             "{:?}",
-            follower.corrections
+            live_client.corrections
         );
     }
 
-    client.send(&[trade("X", 4, noon + 5 * SECOND_NS, "120")]);
-    settle(&client, 4, 0);
+    client.send_trades(&[trade("X", 4, noon + 5 * SECOND_NS, "120")]);
+    wait_settled(&client, 4, 0);
     for interval in INTERVALS {
         let bar = &bars(&client, "v", "X", interval)[0];
         let fields = ["open", "high", "close", "volume", "first_trade_id"];
@@ -79,11 +80,11 @@ fn a_late_trade_corrects_its_bar_and_the_longer_ones_live_and_in_rest_alike() {
         assert!(is_closed(bar), "{interval}: {bar}");
         assert_eq!((&bar["trades"], &bar["revision"]), (&json!(3), &json!(1)));
     }
-    for follower in &mut followers {
-        follow(follower);
-        let corrected: Vec<_> = follower.corrections.values().collect();
+    for live_client in &mut live_clients {
+        follow(live_client);
+        let corrected: Vec<_> = live_client.corrections.values().collect();
         assert_eq!(corrected, [&1; INTERVALS.len()], "once in every interval");
-        println!("a late trade: {:?}", follower.kinds);
+        println!("a late trade: {:?}", live_client.kinds);
     }
     verify(&data, 4);
     standalone.terminate().success();
@@ -95,26 +96,26 @@ fn the_last_window_of_an_idle_symbol_closes_by_itself_and_is_announced_once() {
     let standalone = Standalone::start(&folder.path().join("data"));
     let client = standalone.client();
     declare(&client);
-    let mut follower = Follower::connect(&standalone, Protocol::Json, ("v", "X"), &INTERVALS);
+    let mut live_client = LiveClient::connect(&standalone, Encoding::Json, ("v", "X"), &INTERVALS);
     // Half a second before midnight: every window ends soon.
     let last_ns = DAY_1_NS + DAY_NS - SECOND_NS / 2;
-    client.send(&[trade("X", 1, last_ns, "100")]);
-    settle(&client, 1, 0);
+    client.send_trades(&[trade("X", 1, last_ns, "100")]);
+    wait_settled(&client, 1, 0);
     until("the close of every window", || {
         let newest = INTERVALS.map(|interval| bars(&client, "v", "X", interval)[0].clone());
         newest.iter().all(|bar| bar["closed"] == true).then_some(())
     });
-    follow(&mut follower);
+    follow(&mut live_client);
 
-    // Time goes on, as another symbol of the same venue shows, and nothing is said again.
-    client.send(&[trade("Y", 1, last_ns, "1")]);
+    // Time passes, as the closes of another symbol show, and no close is announced again.
+    client.send_trades(&[trade("Y", 1, last_ns, "1")]);
     until("the close of the other symbol's minute", || {
         (bars(&client, "v", "Y", "1m").first()?["closed"] == true).then_some(())
     });
-    follow(&mut follower);
-    let closes: Vec<_> = follower.closes.values().collect();
-    assert_eq!(closes, [&1; INTERVALS.len()], "{:?}", follower.closes);
-    println!("an idle symbol: {:?}", follower.kinds);
+    follow(&mut live_client);
+    let closes: Vec<_> = live_client.closes.values().collect();
+    assert_eq!(closes, [&1; INTERVALS.len()], "{:?}", live_client.closes);
+    println!("an idle symbol: {:?}", live_client.kinds);
     standalone.terminate().success();
 }
 
@@ -125,57 +126,58 @@ fn a_client_that_comes_back_goes_on_where_it_was_or_is_told_that_it_cannot() {
     let client = standalone.client();
     declare(&client);
     let noon = DAY_1_NS + 12 * HOUR_NS;
-    let mut follower = Follower::connect(&standalone, Protocol::Json, ("v", "X"), &["1m", "1d"]);
-    client.send(&[trade("X", 1, noon, "100")]);
-    settle(&client, 1, 0);
-    follow(&mut follower);
+    let mut live_client =
+        LiveClient::connect(&standalone, Encoding::Json, ("v", "X"), &["1m", "1d"]);
+    client.send_trades(&[trade("X", 1, noon, "100")]);
+    wait_settled(&client, 1, 0);
+    follow(&mut live_client);
 
-    follower.reconnect(&standalone, 0, || {
-        client.send(&[trade("X", 2, noon + 70 * SECOND_NS, "101")]);
-        settle(&client, 2, 0);
+    live_client.reconnect(&standalone, 0, || {
+        client.send_trades(&[trade("X", 2, noon + 70 * SECOND_NS, "101")]);
+        wait_settled(&client, 2, 0);
     });
-    assert_eq!(follower.recovered, [true, true]);
-    follow(&mut follower);
+    assert_eq!(live_client.recovered, [true, true]);
+    follow(&mut live_client);
 
-    follower.reconnect(&standalone, 1, || {
-        client.send(&[trade("X", 3, noon + SECOND_NS, "102")]);
-        settle(&client, 3, 0);
+    live_client.reconnect(&standalone, 1, || {
+        client.send_trades(&[trade("X", 3, noon + SECOND_NS, "102")]);
+        wait_settled(&client, 3, 0);
     });
-    assert_eq!(follower.recovered, [true, true, false, false]);
-    follow(&mut follower);
+    assert_eq!(live_client.recovered, [true, true, false, false]);
+    follow(&mut live_client);
     assert_eq!(bars(&client, "v", "X", "1m")[0]["revision"], 1);
     standalone.terminate().success();
 }
 
-/// Random trades of two symbols: ascending but for some that are late, some sent twice.
-struct Market {
-    random: Random,
+/// Generates random trades of two symbols: ascending, except that some are late, and some repeated.
+struct TradeGenerator {
+    random: Rng,
     now_ns: i64,
     id: u64,
     counted: u64,
     duplicates: u64,
 }
 
-impl Market {
+impl TradeGenerator {
     const SYMBOLS: [&str; 2] = ["X", "Y"];
 
     fn batch(&mut self) -> Vec<Value> {
         let mut batch = Vec::new();
-        for _ in 0..self.random.between(1, 6) {
-            let step_ns = self.random.below(6_000_000_000);
+        for _ in 0..self.random.u64(1..6) {
+            let step_ns = self.random.u64(..6_000_000_000);
             self.now_ns += i64::try_from(step_ns).unwrap();
-            let late_ns = match self.random.below(8) {
-                0 => self.random.below(3_600_000_000_000),
+            let late_ns = match self.random.u64(..8) {
+                0 => self.random.u64(..3_600_000_000_000),
                 _ => 0,
             };
             let time_ns = self.now_ns - i64::try_from(late_ns).unwrap();
-            let symbol = Self::SYMBOLS[usize::try_from(self.random.below(2)).unwrap()];
-            let price = format!("{}.{}", self.random.between(1, 200), self.random.below(100));
+            let symbol = Self::SYMBOLS[usize::try_from(self.random.u64(..2)).unwrap()];
+            let price = format!("{}.{}", self.random.u64(1..200), self.random.u64(..100));
             self.id += 1;
             batch.push(trade(symbol, self.id, time_ns, &price));
         }
         self.counted += batch.len() as u64;
-        if self.random.below(10) == 0 {
+        if self.random.u64(..10) == 0 {
             batch.push(batch[0].clone());
             self.duplicates += 1;
         }
@@ -190,50 +192,50 @@ fn clients_that_follow_the_protocol_end_with_the_bars_of_rest() {
     let standalone = Standalone::start(&data);
     let client = standalone.client();
     declare(&client);
-    let [x, y] = Market::SYMBOLS;
-    let mut followers = [
-        (Protocol::Json, x),
-        (Protocol::MessagePack, x),
-        (Protocol::Json, y),
+    let [x, y] = TradeGenerator::SYMBOLS;
+    let mut live_clients = [
+        (Encoding::Json, x),
+        (Encoding::MessagePack, x),
+        (Encoding::Json, y),
     ]
     .map(|(protocol, symbol)| {
         let intervals = ["1m", "5m", "1h", "1d"];
-        Follower::connect(&standalone, protocol, ("v", symbol), &intervals)
+        LiveClient::connect(&standalone, protocol, ("v", symbol), &intervals)
     });
-    let mut market = Market {
-        random: Random::new(5),
+    let mut market = TradeGenerator {
+        random: Rng::with_seed(5),
         now_ns: DAY_1_NS + 23 * HOUR_NS,
         id: 0,
         counted: 0,
         duplicates: 0,
     };
     for _ in 0..400 {
-        client.send(&market.batch());
-        for follower in &mut followers {
-            match market.random.below(40) {
-                0 => follower.reconnect(&standalone, market.random.below(2), || ()),
-                1..20 => follower.take_all(),
+        client.send_trades(&market.batch());
+        for live_client in &mut live_clients {
+            match market.random.u64(..40) {
+                0 => live_client.reconnect(&standalone, market.random.u64(..2), || ()),
+                1..20 => live_client.receive_all(),
                 // A client may also be slow.
                 _ => {}
             }
         }
     }
-    settle(&client, market.counted, market.duplicates);
-    for follower in &mut followers {
-        follow(follower);
+    wait_settled(&client, market.counted, market.duplicates);
+    for live_client in &mut live_clients {
+        follow(live_client);
         let answered = |answer| {
-            let recovered = follower.recovered.iter();
+            let recovered = live_client.recovered.iter();
             recovered.filter(|one| **one == answer).count()
         };
         let [went_on, could_not] = [true, false].map(answered);
         println!(
             "{} bars as REST has them; {:?}; {went_on} channels went on, {could_not} could not",
-            follower.len(),
-            follower.kinds,
+            live_client.bar_count(),
+            live_client.kinds,
         );
         assert!(went_on > 0 && could_not > 0, "too few reconnections");
         for kind in ["bar", "delta", "close", "correction"] {
-            assert!(follower.kinds.contains_key(kind), "no {kind} ever came");
+            assert!(live_client.kinds.contains_key(kind), "no {kind} ever came");
         }
     }
     verify(&data, market.counted);

@@ -1,6 +1,6 @@
 //! The whole of Candlewick from outside: the binary, its files, its REST and its stream.
 //!
-//! Run by `make test`, which says where the tapes and the second fold are.
+//! `make test` runs these tests, and sets where the tapes and the second fold are.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
@@ -8,6 +8,7 @@ mod amendments;
 mod bad_starts;
 mod bad_tapes;
 mod batches;
+mod bench;
 mod dead_letters;
 mod ends;
 mod full_disk;

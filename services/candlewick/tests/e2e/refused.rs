@@ -1,15 +1,15 @@
-//! Bad trades over HTTP: each is told apart, and the rest of its batch is kept.
+//! Bad trades over HTTP: each is named, and the other trades of its batch are accepted.
 
 use serde_json::Value;
 
-use crate::support::{Client, Standalone, bars, counted, settle, trades, verify};
+use crate::support::{Standalone, TestClient, bars, counted_trades, trades, verify, wait_settled};
 
 const JSON: &str = "application/json";
 
-/// A good trade, and what becomes of it where one part is replaced by another.
+/// A valid trade, from which the cases are made by replacing a part.
 const GOOD: &str = r#"{"venue":"v","symbol":"X","id":ID,"time":"2024-05-01T12:00:00Z","price":"1.5","quantity":"2","side":"buy"}"#;
 
-/// What is replaced, by what, the field that is named, and the code.
+/// The replaced part, its replacement, the field of the rejection, and its code.
 const CASES: &str = r#"
 "2" | "-2" | quantity | quantity_negative
 "2" | -0.000000001 | quantity | quantity_negative
@@ -51,7 +51,7 @@ const CASES: &str = r#"
 "side":"buy" | "side":"buy","colour":"red" | colour | unknown_field
 "#;
 
-/// The cases, by line.
+/// Returns the cases, one for each line.
 fn cases() -> Vec<[&'static str; 4]> {
     let lines = CASES.trim().lines();
     let parts = lines.map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());
@@ -62,7 +62,7 @@ fn good(id: u64) -> String {
     GOOD.replace("ID", &id.to_string())
 }
 
-/// The one rejection of an answer.
+/// Returns the only rejection of a response.
 fn only(rejected: &Value) -> Value {
     let list = rejected.as_array().unwrap();
     assert_eq!(list.len(), 1, "{rejected}");
@@ -73,7 +73,7 @@ fn assert_named(rejection: &Value, index: u64, field: &str, code: &str) {
     assert_eq!(rejection["index"], index, "{rejection}");
     assert_eq!(rejection["field"], field, "{rejection}");
     match code {
-        // The earliest time that a text can be is told by the reader, of a number by the rules.
+        // The reader checks the earliest time of a text, and the rules that of a number.
         "1970" => assert!(rejection.to_string().contains(code), "{rejection}"),
         code => assert_eq!(rejection["code"], code, "{rejection}"),
     }
@@ -92,24 +92,24 @@ fn each_bad_trade_is_named_and_its_neighbours_are_kept() {
         assert!(GOOD.contains(part), "{part}");
         let bad = GOOD.replacen(part, bad, 1).replace("ID", "1000000");
 
-        let answer = client.post(JSON, bad.as_bytes(), &[]).problem(422);
+        let answer = client.post_trades(JSON, bad.as_bytes(), &[]).problem(422);
         assert_named(&only(&answer["rejected"]), 0, field, code);
 
         let neighbours = [sent + 1, sent + 2].map(good);
         let array = format!("[{},{bad},{}]", neighbours[0], neighbours[1]);
-        let answer = client.post(JSON, array.as_bytes(), &[]).json(200);
+        let answer = client.post_trades(JSON, array.as_bytes(), &[]).json(200);
         assert_eq!(answer["accepted"], 2, "{answer}");
         assert_named(&only(&answer["rejected"]), 1, field, code);
 
         let neighbours = [sent + 3, sent + 4].map(good);
         let lines = format!("{}\n{}\n{bad}\n", neighbours[0], neighbours[1]);
-        let answer = client.post("application/x-ndjson", lines.as_bytes(), &[]);
+        let answer = client.post_trades("application/x-ndjson", lines.as_bytes(), &[]);
         let answer = answer.json(200);
         assert_eq!(answer["accepted"], 2, "{answer}");
         assert_named(&only(&answer["rejected"]), 2, field, code);
         sent += 4;
     }
-    settle(&client, sent, 0);
+    wait_settled(&client, sent, 0);
     let ids = trades(&client, "v", "X");
     assert_eq!(ids.len() as u64, sent, "each neighbour, and nothing bad");
     let rejected = client.metrics()["candlewick_ingest_rejected_total"];
@@ -122,9 +122,9 @@ fn each_bad_trade_is_named_and_its_neighbours_are_kept() {
     standalone.terminate().success();
 }
 
-/// What is accepted of one body of bytes, and the problem where it is refused as a whole.
-fn whole(client: &Client, kind: &str, body: &[u8], status: u16, code: &str) -> Value {
-    let problem = client.post(kind, body, &[]).problem(status);
+/// Asserts that a body is refused as a whole; returns the problem.
+fn whole(client: &TestClient, kind: &str, body: &[u8], status: u16, code: &str) -> Value {
+    let problem = client.post_trades(kind, body, &[]).problem(status);
     assert_eq!(problem["type"], format!("urn:candlewick:problem:{code}"));
     problem
 }
@@ -135,14 +135,14 @@ fn bodies_that_cannot_be_read_are_refused_whole_and_the_process_goes_on() {
     let standalone = Standalone::start(&folder.path().join("data"));
     let client = standalone.client();
 
-    // BlockPolicy off, at a place that is named.
+    // Truncated, at a position that the problem names.
     let cut = format!("[{},\n{}", good(1), &good(2)[..40]);
     let problem = whole(&client, JSON, cut.as_bytes(), 400, "invalid_body");
     assert!(
         problem["detail"].as_str().unwrap().contains("line 2"),
         "{problem}"
     );
-    // A number that JSON does not have.
+    // A number that is not JSON.
     let nan = good(1).replace(r#""1.5""#, "NaN");
     whole(&client, JSON, nan.as_bytes(), 400, "invalid_body");
     whole(&client, JSON, b"\xff\xfe", 400, "invalid_body");
@@ -157,41 +157,41 @@ fn bodies_that_cannot_be_read_are_refused_whole_and_the_process_goes_on() {
     let problem = whole(&client, "text/csv", b"1,2,3", 415, "unsupported_media_type");
     assert_eq!(problem["field"], "Content-Type");
 
-    // Oversized; and so much so that the process does not hear it out.
+    // Too large; and so large that the process does not read it to its end.
     whole(&client, JSON, &vec![b' '; 17 << 20], 413, "body_too_large");
-    if let Some(answer) = client.try_post(JSON, &vec![b' '; 70 << 20]) {
+    if let Some(answer) = client.try_post_trades(JSON, &vec![b' '; 70 << 20]) {
         assert_eq!(answer.problem(413)["status"], 413);
     }
-    // Deeply nested: as a whole, within an element, and where only the depth is wrong.
+    // Deeply nested: as a whole, within an element, and with no other fault.
     let deep = |open: &str, close: &str| open.repeat(200_000) + &close.repeat(200_000);
     let body = deep("[", "]");
-    let answer = client.post(JSON, body.as_bytes(), &[]);
+    let answer = client.post_trades(JSON, body.as_bytes(), &[]);
     assert!([400, 422].contains(&answer.status), "{}", answer.text);
     let bad = good(1).replace(r#""1.5""#, &deep("[", "]"));
     let lines = format!("{}\n{bad}\n{}", good(1), good(2));
-    let answer = client.post("application/x-ndjson", lines.as_bytes(), &[]);
+    let answer = client.post_trades("application/x-ndjson", lines.as_bytes(), &[]);
     let answer = answer.json(200);
     assert_eq!(answer["accepted"], 2, "{answer}");
     assert_eq!(only(&answer["rejected"])["index"], 1);
     let mut body = vec![0x91; 200_000];
     body.push(0x01);
-    let answer = client.post("application/msgpack", &body, &[]);
+    let answer = client.post_trades("application/msgpack", &body, &[]);
     assert!([400, 422].contains(&answer.status), "{}", answer.text);
 
-    settle(&client, 2, 0);
-    assert_eq!(counted(&client, "v", "X"), 2);
+    wait_settled(&client, 2, 0);
+    assert_eq!(counted_trades(&client, "v", "X"), 2);
     assert_eq!(client.get("/healthz").status, 200);
     standalone.terminate().success();
 }
 
-/// A venue that allows them may have prices of zero and below.
+/// Prices of zero and below are accepted if the venue allows them.
 #[test]
 fn prices_of_zero_and_below_are_taken_where_the_venue_allows_them() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let standalone = Standalone::start(&data);
     let client = standalone.client();
-    client.declare("v", &serde_json::json!({"nonpositive_prices": true}));
+    client.declare_venue("v", &serde_json::json!({"nonpositive_prices": true}));
     let priced = |id, price: &str| good(id).replace("1.5", price);
     let body = format!(
         "[{},{},{}]",
@@ -199,9 +199,9 @@ fn prices_of_zero_and_below_are_taken_where_the_venue_allows_them() {
         priced(2, "-37.63"),
         priced(3, "1")
     );
-    let answer = client.post(JSON, body.as_bytes(), &[]).json(200);
+    let answer = client.post_trades(JSON, body.as_bytes(), &[]).json(200);
     assert_eq!(answer["accepted"], 3, "{answer}");
-    settle(&client, 3, 0);
+    wait_settled(&client, 3, 0);
     let bar = &bars(&client, "v", "X", "1d")[0];
     let fields = ["open", "high", "low", "close", "notional"].map(|name| &bar[name]);
     assert_eq!(fields, ["0", "1", "-37.63", "1", "-73.26"], "{bar}");

@@ -1,22 +1,23 @@
-//! The lines of the tapes in another order.
+//! The lines of the tapes in other orders.
 
 use crate::support::{
-    Finished, Line, Random, SYMBOLS, Standalone, TRADES, assert_equal, expected, lines, replay,
-    settle, tables, tapes, verify, write_plain,
+    Finished, Line, SYMBOLS, Standalone, TRADES, assert_equal, expected, lines, replay,
+    shuffle_within, tables, tapes, verify, wait_settled, write_plain,
 };
+use fastrand::Rng;
 
 const SEED: u64 = 10_000;
-/// How far a line may move, in lines.
+/// How many lines a line may move.
 const REACH: u64 = 10_000;
 
 #[test]
 fn the_bars_of_the_tapes_do_not_depend_on_the_order_of_their_lines() {
     let folder = tempfile::tempdir().unwrap();
-    let mut random = Random::new(SEED);
+    let mut random = Rng::with_seed(SEED);
     let mut moved = 0;
     let files = SYMBOLS.map(|symbol| {
         let lines = lines(symbol);
-        let shuffled = random.shuffle_within(lines.clone(), REACH);
+        let shuffled = shuffle_within(&mut random, lines.clone(), REACH);
         moved += lines.iter().zip(&shuffled).filter(|(a, b)| a != b).count();
         let path = folder.path().join(format!("{symbol}-trades-shuffled.csv"));
         std::fs::write(&path, shuffled.join("\n")).unwrap();
@@ -28,7 +29,7 @@ fn the_bars_of_the_tapes_do_not_depend_on_the_order_of_their_lines() {
     let client = standalone.client();
     let mut command = replay(&standalone, folder.path(), "us", &files, &[]);
     Finished::of(&mut command).success();
-    settle(&client, TRADES, 0);
+    wait_settled(&client, TRADES, 0);
     let expected = expected("us", &SYMBOLS);
     assert_equal("shuffled", &expected, &tables(&client, &expected));
     let late = client.metrics()["candlewick_aggregator_late_trades_total"];
@@ -38,7 +39,7 @@ fn the_bars_of_the_tapes_do_not_depend_on_the_order_of_their_lines() {
     standalone.terminate().success();
 }
 
-/// Each line names its symbol, and the symbols take turns while they have trades.
+/// Each line names its symbol, and the lines of the symbols alternate.
 #[test]
 fn the_bars_of_the_tapes_do_not_depend_on_what_is_sent_in_between() {
     let folder = tempfile::tempdir().unwrap();
@@ -60,20 +61,20 @@ fn the_bars_of_the_tapes_do_not_depend_on_what_is_sent_in_between() {
     let client = standalone.client();
     let mut command = replay(&standalone, folder.path(), "us", &[path], &[]);
     Finished::of(&mut command).success();
-    settle(&client, TRADES, 0);
+    wait_settled(&client, TRADES, 0);
     let expected = expected("us", &SYMBOLS);
     assert_equal("interleaved", &expected, &tables(&client, &expected));
 
-    // The archives again, in another format, beside the same venue's ids: nothing new.
+    // The archives again, in another format: every trade is a duplicate.
     let options = ["--id-scheme", "unique"];
     let mut command = replay(&standalone, folder.path(), "us", &tapes(&SYMBOLS), &options);
     Finished::of(&mut command).success();
-    settle(&client, TRADES, TRADES);
+    wait_settled(&client, TRADES, TRADES);
     verify(&data, TRADES);
     standalone.terminate().success();
 }
 
-/// The lines of an archive in the plain format.
+/// Converts the lines of an archive to the plain format.
 fn plain(symbol: &str) -> Vec<Line> {
     let lines = lines(symbol);
     let read = |line: &String| {

@@ -1,13 +1,13 @@
-//! Being told to stop.
+//! SIGTERM.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::json;
 
-use crate::support::{Client, Standalone, counted, until, verify};
+use crate::support::{Standalone, TestClient, counted_trades, until, verify};
 
-/// Sends batches of trades until one is not answered with success; `acknowledged` counts.
-fn send_until_refused(client: &Client, symbol: &str, acknowledged: &AtomicU64) {
+/// Sends batches of trades until one fails; adds the acknowledged trades to `acknowledged`.
+fn send_until_refused(client: &TestClient, symbol: &str, acknowledged: &AtomicU64) {
     for batch in 0.. {
         let trades: Vec<_> = (batch * 10..batch * 10 + 10_u64)
             .map(|id| {
@@ -16,7 +16,7 @@ fn send_until_refused(client: &Client, symbol: &str, acknowledged: &AtomicU64) {
             })
             .collect();
         let body = serde_json::to_vec(&trades).unwrap();
-        let Some(answer) = client.try_post("application/json", &body) else {
+        let Some(answer) = client.try_post_trades("application/json", &body) else {
             return;
         };
         if answer.status != 200 {
@@ -43,8 +43,8 @@ fn sigterm_drains_and_a_restart_has_everything_that_was_acknowledged() {
             let enough = |count: &AtomicU64| count.load(Ordering::Relaxed) >= 200;
             acknowledged.iter().all(enough).then_some(())
         });
-        standalone.tell_to_stop();
-        standalone.ended()
+        standalone.send_sigterm();
+        standalone.wait_end()
     });
     assert!(finished.text.contains("SIGTERM"), "{}", finished.text);
     finished.success();
@@ -54,11 +54,11 @@ fn sigterm_drains_and_a_restart_has_everything_that_was_acknowledged() {
     let mut all = 0;
     for (symbol, acknowledged) in SYMBOLS.iter().zip(&acknowledged) {
         let acknowledged = acknowledged.load(Ordering::Relaxed);
-        let counted = counted(&client, "v", symbol);
+        let counted = counted_trades(&client, "v", symbol);
         println!("{symbol}: {acknowledged} acknowledged, {counted} counted after the restart");
-        // The last request may have been taken though its answer was not heard.
+        // The last request may have been stored although its response was lost.
         assert!(counted >= acknowledged && counted <= acknowledged + 10);
-        assert_eq!(counted % 10, 0, "a request is taken whole");
+        assert_eq!(counted % 10, 0, "a request is stored whole");
         all += counted;
     }
     standalone.terminate().success();

@@ -1,29 +1,28 @@
-//! Processes of the binary, and what the tests ask of them.
+//! Processes of the binary, their clients, and what the tests compare them with.
 
 pub(crate) mod command;
-mod follower;
-mod http;
+mod live_client;
 mod model;
-mod oracle;
 mod process;
-mod random;
-mod rest;
-mod stream;
+mod python_fold;
+mod queries;
+mod shuffle;
 mod table;
 mod tapes;
+mod test_client;
 mod wait;
-mod write;
+mod written_tapes;
 
-pub(crate) use command::{Finished, candlewick, figure, replay, verify};
-pub(crate) use follower::Follower;
-pub(crate) use http::{Answer, Client};
+pub(crate) use client::Encoding;
+pub(crate) use command::{Finished, candlewick, replay, table_number, verify};
+pub(crate) use live_client::LiveClient;
 pub(crate) use model::Model;
-pub(crate) use oracle::{Fold, Oracle};
 pub(crate) use process::Standalone;
-pub(crate) use random::Random;
-pub(crate) use rest::{bars, bars_by, counted, insert, settle, tables, trades};
-pub(crate) use stream::Protocol;
-pub(crate) use table::{INTERVALS, Key, Tables, assert_equal};
+pub(crate) use python_fold::{FoldedTapes, PythonFold};
+pub(crate) use queries::{bars, bars_by, counted_trades, insert, tables, trades, wait_settled};
+pub(crate) use shuffle::shuffle_within;
+pub(crate) use table::{INTERVALS, SeriesKey, Tables, assert_equal};
 pub(crate) use tapes::{SYMBOLS, TRADES, expected, lines, tapes};
+pub(crate) use test_client::{TestClient, TestResponse};
 pub(crate) use wait::{eventually, pause, until};
-pub(crate) use write::{Line, write_plain};
+pub(crate) use written_tapes::{Line, write_plain};

@@ -1,10 +1,10 @@
-//! The four tapes in one go, and a second time.
+//! The four tapes, replayed together, and a second time.
 
 use serde_json::Value;
 
 use crate::support::{
-    Finished, INTERVALS, SYMBOLS, Standalone, TRADES, assert_equal, bars, expected, replay, settle,
-    tables, tapes, verify,
+    Finished, INTERVALS, SYMBOLS, Standalone, TRADES, assert_equal, bars, expected, replay, tables,
+    tapes, verify, wait_settled,
 };
 
 #[test]
@@ -16,18 +16,18 @@ fn the_bars_of_the_tapes_are_those_expected_also_when_they_are_sent_again() {
     let files = tapes(&SYMBOLS);
     let send = || {
         let mut command = replay(&standalone, folder.path(), "us", &files, &[]);
-        let told = Finished::of(&mut command).success();
-        assert!(told.contains("654,140 trades in"), "{told}");
+        let output = Finished::of(&mut command).success();
+        assert!(output.contains("654,140 trades in"), "{output}");
     };
 
     send();
-    settle(&client, TRADES, 0);
+    wait_settled(&client, TRADES, 0);
     let expected = expected("us", &SYMBOLS);
     assert_equal("the tapes", &expected, &tables(&client, &expected));
     let before = whole(&standalone);
 
     send();
-    settle(&client, TRADES, TRADES);
+    wait_settled(&client, TRADES, TRADES);
     let again = tables(&client, &expected);
     assert_equal("the tapes sent twice", &expected, &again);
     assert_unchanged(&before, &whole(&standalone));
@@ -41,7 +41,7 @@ fn the_bars_of_the_tapes_are_those_expected_also_when_they_are_sent_again() {
     verify(&data, TRADES);
 }
 
-/// Every bar with all that REST says of it.
+/// Reads every bar over REST, with all fields.
 fn whole(standalone: &Standalone) -> Vec<Value> {
     let client = standalone.client();
     let series = SYMBOLS
@@ -52,7 +52,7 @@ fn whole(standalone: &Standalone) -> Vec<Value> {
         .collect()
 }
 
-/// Nothing may have changed, but for windows at the end that time has closed.
+/// Asserts that nothing has changed, except that windows at the end may have closed.
 fn assert_unchanged(before: &[Value], after: &[Value]) {
     assert_eq!(before.len(), after.len());
     let mut closed = 0;

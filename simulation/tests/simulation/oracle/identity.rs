@@ -1,4 +1,4 @@
-//! Which trades are the same.
+//! Which deliveries are the same trade.
 
 use market::{DAY_NS, HOUR_NS, IdScheme, IdScope, Instrument, Trade, VenueSettings};
 
@@ -16,28 +16,30 @@ impl Oracle {
         };
         if self.is_stale(instrument, trade) {
             let prefix = format!("day {} ", trade.time_ns / DAY_NS);
-            self.seen
+            self.known_identities
                 .retain(|(of, text)| of != instrument || !text.starts_with(&prefix));
         }
-        let new = self.seen.insert((instrument.clone(), identity.clone()));
+        let new = self
+            .known_identities
+            .insert((instrument.clone(), identity.clone()));
         if new {
             let day = (instrument.clone(), trade.time_ns / DAY_NS);
-            self.day_appends.insert(day, self.append_ns);
+            self.day_appends.insert(day, self.append_time_ns);
         }
         new
     }
 
-    pub(super) fn is_seen(&self, instrument: &Instrument, trade: &Trade, identity: &str) -> bool {
+    pub(super) fn is_known(&self, instrument: &Instrument, trade: &Trade, identity: &str) -> bool {
         let key = (instrument.clone(), identity.to_owned());
         let daily = identity.starts_with("day ");
-        self.seen.contains(&key) && !(daily && self.is_stale(instrument, trade))
+        self.known_identities.contains(&key) && !(daily && self.is_stale(instrument, trade))
     }
 
-    /// Whether the ids of a trade's day are beyond the horizon.
+    /// Returns whether the ids of a trade's day are beyond the horizon.
     fn is_stale(&self, instrument: &Instrument, trade: &Trade) -> bool {
         let key = (instrument.clone(), trade.time_ns / DAY_NS);
         let last_ns = self.day_appends.get(&key).copied();
-        self.append_ns > last_ns.unwrap_or(self.append_ns) + HORIZON_NS
+        self.append_time_ns > last_ns.unwrap_or(self.append_time_ns) + HORIZON_NS
     }
 
     pub(super) fn identity(trade: &Trade, settings: &VenueSettings) -> Option<String> {

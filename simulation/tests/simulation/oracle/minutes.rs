@@ -1,4 +1,4 @@
-//! Edits and cancels, and minutes folded anew.
+//! Edits and cancels, and refolded minutes.
 
 use eventlog::Record;
 use market::{
@@ -6,10 +6,10 @@ use market::{
 };
 use schemas::{Refold, Repair};
 
-use super::{Amended, Fate, HORIZON_NS, Marked, Oracle, add};
+use super::{CountedAmendment, HORIZON_NS, MarkedMinute, Oracle, RecordOutcome, merge_into};
 
 impl Oracle {
-    pub(super) fn mark(
+    pub(super) fn mark_minute(
         &mut self,
         instrument: &Instrument,
         time_ns: i64,
@@ -17,8 +17,8 @@ impl Oracle {
         amendments: u64,
     ) {
         let minute_ns = Interval::M1.window_containing(time_ns).start_ns;
-        let marked = self.marked.entry((instrument.clone(), minute_ns));
-        let marked = marked.or_insert(Marked {
+        let marked = self.marked_minutes.entry((instrument.clone(), minute_ns));
+        let marked = marked.or_insert(MarkedMinute {
             up_to: Position::default(),
             amendments: 0,
         });
@@ -29,25 +29,30 @@ impl Oracle {
         marked.amendments += amendments;
     }
 
-    pub(super) fn amend(&mut self, record: &Record, amendment: &Amendment, trade: &Trade) -> Fate {
+    pub(super) fn apply_amendment(
+        &mut self,
+        record: &Record,
+        amendment: &Amendment,
+        trade: &Trade,
+    ) -> RecordOutcome {
         if self.is_impossible(trade) {
-            return self.reject(record, Fate::NoTick);
+            return self.reject(record, RecordOutcome::NotATick);
         }
         let Some(instrument) = self.instrument(record) else {
-            return self.reject(record, Fate::NoTick);
+            return self.reject(record, RecordOutcome::NotATick);
         };
         let Some(settings) = self.settings(&instrument) else {
-            return self.reject(record, Fate::LeftOut);
+            return self.reject(record, RecordOutcome::Excluded);
         };
         let at = Position {
             epoch: self.epoch,
             offset: record.offset,
         };
         if settings.validate_amendment(amendment, trade).is_err()
-            || amendment.target_position.is_some_and(|place| place >= at)
+            || amendment.target_position.is_some_and(|target| target >= at)
             || self.is_too_old(&instrument, trade.time_ns)
         {
-            return self.reject(record, Fate::LeftOut);
+            return self.reject(record, RecordOutcome::Excluded);
         }
         let own = (
             instrument.clone(),
@@ -55,73 +60,76 @@ impl Oracle {
             amendment.id.to_string(),
         );
         if !self.amendment_ids.insert(own) {
-            return Fate::LeftOut;
+            return RecordOutcome::Excluded;
         }
         let identity =
             Self::identity(trade, &settings).filter(|_| amendment.target_position.is_none());
         match &identity {
-            Some(name) if !self.is_seen(&instrument, trade, name) => {
-                self.ahead
-                    .push((instrument.clone(), name.clone(), self.append_ns));
+            Some(name) if !self.is_known(&instrument, trade, name) => {
+                self.pending_amendments.push((
+                    instrument.clone(),
+                    name.clone(),
+                    self.append_time_ns,
+                ));
             }
-            _ => self.mark(&instrument, trade.time_ns, record.offset, 1),
+            _ => self.mark_minute(&instrument, trade.time_ns, record.offset, 1),
         }
-        self.amended.push(Amended {
+        self.counted_amendments.push(CountedAmendment {
             amendment: amendment.clone(),
             trade: trade.clone(),
             instrument,
             identity,
             at,
-            append_ns: self.append_ns,
+            append_ns: self.append_time_ns,
         });
-        Fate::Counted
+        RecordOutcome::Counted
     }
 
-    pub fn amended_ahead(&self) -> u64 {
-        self.ahead.len() as u64
+    pub fn pending_amendment_count(&self) -> u64 {
+        self.pending_amendments.len() as u64
     }
 
-    pub fn amendments(&self) -> u64 {
-        self.amended.len() as u64
+    pub fn amendment_count(&self) -> u64 {
+        self.counted_amendments.len() as u64
     }
 
-    pub(super) fn repair(&mut self, record: &Record, repair: Repair) -> Fate {
+    pub(super) fn apply_repair(&mut self, record: &Record, repair: Repair) -> RecordOutcome {
         let found = self.instrument(record);
         let Some(instrument) = found.filter(|found| self.settings(found).is_some()) else {
-            return self.reject(record, Fate::NoTick);
+            return self.reject(record, RecordOutcome::NotATick);
         };
         let hours = repair.start_ns / HOUR_NS..=(repair.end_ns - 1) / HOUR_NS;
         if hours
             .into_iter()
             .any(|hour| self.is_too_old(&instrument, hour * HOUR_NS))
         {
-            return self.reject(record, Fate::NoTick);
+            return self.reject(record, RecordOutcome::NotATick);
         }
         let mut minute_ns = repair.start_ns;
         while minute_ns < repair.end_ns {
-            self.mark(&instrument, minute_ns, record.offset, 0);
+            self.mark_minute(&instrument, minute_ns, record.offset, 0);
             minute_ns += market::MINUTE_NS;
         }
-        Fate::NoTick
+        RecordOutcome::NotATick
     }
 
-    pub(super) fn refold(&mut self, record: &Record, refold: Refold) -> Fate {
+    pub(super) fn apply_refold(&mut self, record: &Record, refold: Refold) -> RecordOutcome {
         let found = self.instrument(record);
         let Some(instrument) = found.filter(|found| self.settings(found).is_some()) else {
-            return self.reject(record, Fate::NoTick);
+            return self.reject(record, RecordOutcome::NotATick);
         };
         let key = (instrument.clone(), refold.start_ns);
-        let marked = self.marked.get(&key).copied();
+        let marked = self.marked_minutes.get(&key).copied();
         let up_to = refold.up_to;
         let Some(marked) = marked.filter(|marked| marked.up_to == up_to) else {
             self.refolds.1 += 1;
-            return Fate::NoTick;
+            return RecordOutcome::NotATick;
         };
         self.refolds.0 += 1;
-        self.marked.remove(&key);
+        self.marked_minutes.remove(&key);
         let minute = Interval::M1.window_containing(refold.start_ns);
         let bar = self.fold_minute(&instrument, minute, up_to);
-        self.replace(&instrument, minute, bar, marked.amendments, record.offset);
+        self.replace_bar(&instrument, minute, bar, marked.amendments, record.offset);
         for pair in Interval::ALL.windows(2) {
             let parent = pair[1].window_containing(refold.start_ns);
             let mut bar: Option<Bar> = None;
@@ -129,25 +137,25 @@ impl Oracle {
             while start_ns < parent.end_ns() {
                 let child = (instrument.clone(), pair[0].window_containing(start_ns));
                 let child = self.bars.get(&child).filter(|row| row.bar.trades > 0);
-                add(&mut bar, child.map(|row| &row.bar));
+                merge_into(&mut bar, child.map(|row| &row.bar));
                 start_ns += pair[0].length_ns();
             }
-            self.replace(&instrument, parent, bar, marked.amendments, record.offset);
+            self.replace_bar(&instrument, parent, bar, marked.amendments, record.offset);
         }
-        Fate::NoTick
+        RecordOutcome::NotATick
     }
 
-    /// The trades of a minute, those before an offset as they were amended before it.
+    /// Folds the trades of a minute. Amendments before `up_to` apply to the trades before it.
     fn fold_minute(&self, instrument: &Instrument, minute: Window, up_to: Position) -> Option<Bar> {
         let mut bar = None;
         let within = minute.start_ns..minute.end_ns();
-        let here = self.counted.iter().filter(|counted| {
+        let here = self.counted_trades.iter().filter(|counted| {
             counted.instrument == *instrument && within.contains(&counted.trade.time_ns)
         });
         for counted in here {
             let mut trade = counted.trade.clone();
             if counted.at < up_to {
-                let amended = self.amended.iter().filter(|amended| {
+                let amended = self.counted_amendments.iter().filter(|amended| {
                     let named = match amended.amendment.target_position {
                         Some(place) => place == counted.at,
                         None => amended.identity == counted.identity && counted.identity.is_some(),
@@ -172,7 +180,7 @@ impl Oracle {
                 }
             }
             let position = counted.at;
-            add(
+            merge_into(
                 &mut bar,
                 Some(&Bar::from_trade(&trade, position, counted.append_ns)),
             );
@@ -180,7 +188,7 @@ impl Oracle {
         bar
     }
 
-    fn replace(
+    fn replace_bar(
         &mut self,
         instrument: &Instrument,
         window: Window,

@@ -5,23 +5,23 @@ use std::process::{Command, Stdio};
 
 use super::{Standalone, until};
 
-/// How a process ended, and what it wrote.
+/// How a process ended, and its output.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) code: Option<i32>,
-    /// What it printed and logged.
+    /// The output on both streams.
     pub(crate) text: String,
 }
 
 impl Finished {
-    /// The text, of a command that must have succeeded.
+    /// Asserts exit status 0; returns the output.
     pub(crate) fn success(self) -> String {
         assert_eq!(self.code, Some(0), "{}", self.text);
         self.text
     }
 }
 
-/// The binary, with nothing in its environment that would configure it.
+/// Returns a command of the binary without the environment variables that configure it.
 pub(super) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_candlewick"));
     for (name, _) in std::env::vars_os() {
@@ -32,7 +32,7 @@ pub(super) fn binary() -> Command {
     command
 }
 
-/// A command of the binary, to which more can be added.
+/// Returns a command of the binary with some arguments.
 pub(crate) fn candlewick(arguments: &[&str]) -> Command {
     let mut command = binary();
     command.args(arguments).stdin(Stdio::null());
@@ -51,7 +51,7 @@ impl Finished {
     }
 }
 
-/// A replay of tapes into a process, to be run. `state` is where it notes how far it got.
+/// Returns a command that replays tapes into a process. It keeps its progress in the folder `state`.
 pub(crate) fn replay(
     to: &Standalone,
     state: &Path,
@@ -66,34 +66,34 @@ pub(crate) fn replay(
     command
 }
 
-/// `candlewick verify` over a data folder, until it has seen that many trades count: every time it
-/// must find every bar proved. What it said last.
+/// Runs `candlewick verify` over a data folder until it counts `trades` trades; each run has to find
+/// every bar proved. Returns the last output.
 ///
-/// Beside a running process bars come to REST before they are stored, so it may be asked again.
+/// With a running process bars are in REST before they are stored, so several runs may be needed.
 pub(crate) fn verify(data: &Path, trades: u64) -> String {
     let data = data.to_str().unwrap();
     verify_with(&["--data", data], trades)
 }
 
-/// The same over what the options name.
+/// Does the same over the stores that the options name.
 pub(crate) fn verify_with(options: &[&str], trades: u64) -> String {
-    let told = until("verify has seen every trade", || {
+    let output = until("verify has seen every trade", || {
         let mut command = candlewick(&["verify", "--no-progress"]);
-        let told = Finished::of(command.args(options)).success();
-        assert_eq!(figure(&told, "differences"), 0, "{told}");
-        assert!(figure(&told, "trades") <= trades, "{told}");
-        (figure(&told, "trades") == trades).then_some(told)
+        let output = Finished::of(command.args(options)).success();
+        assert_eq!(table_number(&output, "differences"), 0, "{output}");
+        assert!(table_number(&output, "trades") <= trades, "{output}");
+        (table_number(&output, "trades") == trades).then_some(output)
     });
-    assert!(figure(&told, "1m bars compared") > 0, "{told}");
-    let shown = ["ticks read", "trades", "excluded: duplicate", "differences"];
-    let shown = shown.map(|name| format!("{name} {}", figure(&told, name)));
+    assert!(table_number(&output, "1m bars compared") > 0, "{output}");
+    let shown = ["ticks read", "trades", "left out: duplicate", "differences"];
+    let shown = shown.map(|name| format!("{name} {}", table_number(&output, name)));
     println!("verify says: {}", shown.join(", "));
-    told
+    output
 }
 
-/// A number of the table that a command prints; 0 where the table does not have it.
-pub(crate) fn figure(told: &str, name: &str) -> u64 {
-    let rows = told.lines().filter_map(|line| line.rsplit_once("  "));
+/// Returns a number of the table that a command prints; 0 if the table does not have it.
+pub(crate) fn table_number(output: &str, name: &str) -> u64 {
+    let rows = output.lines().filter_map(|line| line.rsplit_once("  "));
     let mut found = rows.filter(|(row, _)| row.trim() == name);
     let digits = found.next().map_or("0", |(_, digits)| digits.trim());
     digits.replace(',', "").parse().unwrap()

@@ -1,11 +1,12 @@
-//! A fold of a few trades in whole numbers, written for tests alone.
+//! A fold of a few trades in whole numbers, independent of Candlewick's code.
 
+use fastrand::Rng;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::table::{Row, START, put};
-use super::{INTERVALS, Key, Random, Tables};
+use super::table::{BarColumns, START, put};
+use super::{INTERVALS, SeriesKey, Tables};
 
 /// The lengths of [`INTERVALS`].
 const MINUTES: [i64; 7] = [1, 5, 15, 30, 60, 240, 1_440];
@@ -28,24 +29,24 @@ pub(crate) struct Model {
 
 impl Model {
     /// Adds a trade of random values.
-    pub(crate) fn add(&mut self, id: u64, time_ns: i64, random: &mut Random) {
+    pub(crate) fn add(&mut self, id: u64, time_ns: i64, random: &mut Rng) {
         self.trades.insert(id, Trade::random(time_ns, random));
     }
 
-    /// Gives a trade random values: those of the request's body.
-    pub(crate) fn edit(&mut self, id: u64, random: &mut Random) -> Value {
+    /// Gives a trade other random values; returns the body of the request that does the same.
+    pub(crate) fn edit(&mut self, id: u64, random: &mut Rng) -> Value {
         let trade = self.trades.get_mut(&id).unwrap();
         *trade = Trade::random(trade.time_ns, random);
         trade.values()
     }
 
-    /// Removes a trade, and answers its time.
+    /// Removes a trade; returns its time.
     pub(crate) fn cancel(&mut self, id: u64) -> i64 {
         self.trades.remove(&id).unwrap().time_ns
     }
 
-    /// Adds the trades of another.
-    pub(crate) fn take(&mut self, mut other: Self) {
+    /// Adds the trades of another model.
+    pub(crate) fn append(&mut self, mut other: Self) {
         self.trades.append(&mut other.trades);
     }
 
@@ -53,14 +54,14 @@ impl Model {
         self.trades.keys().copied().collect()
     }
 
-    /// The ids of the trades of a minute.
+    /// Returns the ids of the trades of a minute.
     pub(crate) fn in_minute(&self, start_ns: i64) -> Vec<u64> {
         let within = |trade: &Trade| (start_ns..start_ns + MINUTE_NS).contains(&trade.time_ns);
         let found = self.trades.iter().filter(|(_, trade)| within(trade));
         found.map(|(id, _)| *id).collect()
     }
 
-    /// The trades as they are sent.
+    /// Returns the trades as the JSON of REST.
     pub(crate) fn to_json(&self, venue: &str, symbol: &str) -> Vec<Value> {
         let whole = |(id, trade): (&u64, &Trade)| {
             let mut value = trade.values();
@@ -72,15 +73,15 @@ impl Model {
         self.trades.iter().map(whole).collect()
     }
 
-    /// Ids and prices in the order in which trades are listed.
-    pub(crate) fn listed(&self) -> Vec<(Value, Value)> {
+    /// Returns ids and prices in the order in which REST lists trades.
+    pub(crate) fn listed_trades(&self) -> Vec<(Value, Value)> {
         let shown = |(id, trade): (u64, &Trade)| {
             (json!(id.to_string()), json!(decimal(trade.price.into(), 2)))
         };
         self.in_order().into_iter().map(shown).collect()
     }
 
-    /// The bars of every interval.
+    /// Folds the trades into the bars of every interval.
     pub(crate) fn tables(&self, venue: &str, symbol: &str) -> Tables {
         let mut tables = Tables::new();
         for (interval, minutes) in INTERVALS.into_iter().zip(MINUTES) {
@@ -91,7 +92,7 @@ impl Model {
                 windows.entry(start_ns).or_default().push((id, trade));
             }
             for (start_ns, trades) in windows {
-                let key = Key {
+                let key = SeriesKey {
                     venue: venue.to_owned(),
                     symbol: symbol.to_owned(),
                     interval: interval.to_owned(),
@@ -110,12 +111,12 @@ impl Model {
 }
 
 impl Trade {
-    fn random(time_ns: i64, random: &mut Random) -> Self {
+    fn random(time_ns: i64, random: &mut Rng) -> Self {
         Self {
             time_ns,
-            price: random.between(1, 99_999),
-            quantity: random.between(1, 999),
-            is_buy: random.below(2) == 0,
+            price: random.u64(1..99_999),
+            quantity: random.u64(1..999),
+            is_buy: random.u64(..2) == 0,
         }
     }
 
@@ -129,8 +130,8 @@ impl Trade {
     }
 }
 
-/// The bar of a window's trades, which are in order.
-fn row(start_ns: i64, trades: &[(u64, &Trade)]) -> Row {
+/// Folds the trades of a window, which are in order, into a bar.
+fn row(start_ns: i64, trades: &[(u64, &Trade)]) -> BarColumns {
     let (first, last) = (trades[0], trades[trades.len() - 1]);
     let prices = || trades.iter().map(|(_, trade)| trade.price);
     let volume = |takes: &dyn Fn(&Trade) -> bool| -> String {
@@ -159,7 +160,7 @@ fn row(start_ns: i64, trades: &[(u64, &Trade)]) -> Row {
         .collect()
 }
 
-/// A whole number of so many places as a decimal without zeros at its end.
+/// Formats a number with `places` digits after the point, without trailing zeros.
 fn decimal(number: u128, places: usize) -> String {
     let digits = format!("{number:0width$}", width = places + 1);
     let (whole, fraction) = digits.split_at(digits.len() - places);

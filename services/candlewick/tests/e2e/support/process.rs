@@ -11,10 +11,10 @@ use std::thread::JoinHandle;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::command::binary;
-use super::wait::{LONGEST, until};
-use super::{Client, Finished};
+use super::wait::{TIMEOUT, until};
+use super::{Finished, TestClient};
 
-/// A process that is ended with this handle, however the test ends.
+/// A running process. It is killed when this is dropped.
 pub(crate) struct Standalone {
     child: Child,
     address: SocketAddr,
@@ -22,21 +22,21 @@ pub(crate) struct Standalone {
     readers: Vec<JoinHandle<()>>,
 }
 
-/// A process that may not have said yet where it listens.
-pub(crate) struct Starting {
+/// A process that may not listen yet.
+pub(crate) struct StartingProcess {
     standalone: Standalone,
     said: Receiver<SocketAddr>,
 }
 
 impl Standalone {
-    /// Starts over a data folder, on a free port, and waits until it is ready.
+    /// Starts a process over a data folder, on a free port, and waits until it is ready.
     pub(crate) fn start(data: &Path) -> Self {
         Self::start_with(data, "127.0.0.1:0", &[])
     }
 
-    /// Starts with more options, and waits until it is ready.
+    /// Starts a process with more options, and waits until it is ready.
     pub(crate) fn start_with(data: &Path, listen: &str, options: &[&str]) -> Self {
-        let standalone = Self::spawn(binary(), data, listen, options).listening();
+        let standalone = Self::spawn(binary(), data, listen, options).wait_listening();
         let client = standalone.client();
         until("readiness", || {
             (client.get("/readyz").status == 200).then_some(())
@@ -44,13 +44,13 @@ impl Standalone {
         standalone
     }
 
-    /// Starts, and waits for nothing. `command` is the binary, or what leads to it.
+    /// Starts a process without waiting. `command` is the binary, or a program that runs it.
     pub(crate) fn spawn(
         mut command: Command,
         data: &Path,
         listen: &str,
         options: &[&str],
-    ) -> Starting {
+    ) -> StartingProcess {
         command
             .args(["standalone", "--listen", listen, "--data"])
             .arg(data)
@@ -58,8 +58,8 @@ impl Standalone {
         Self::spawn_command(command)
     }
 
-    /// Starts a command that says where it listens as `standalone` does, and waits for nothing.
-    pub(crate) fn spawn_command(mut command: Command) -> Starting {
+    /// Starts a command that prints its address as `standalone` does, without waiting.
+    pub(crate) fn spawn_command(mut command: Command) -> StartingProcess {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -74,7 +74,7 @@ impl Standalone {
             read(output, Arc::clone(&lines), Some(say)),
             read(errors, Arc::clone(&lines), None),
         ];
-        Starting {
+        StartingProcess {
             standalone: Self {
                 child,
                 address: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -93,40 +93,40 @@ impl Standalone {
         format!("http://{}", self.address)
     }
 
-    pub(crate) fn client(&self) -> Client {
-        Client::new(&self.url())
+    pub(crate) fn client(&self) -> TestClient {
+        TestClient::new(&self.url())
     }
 
-    /// What it has printed and logged so far.
+    /// Returns what the process has printed and logged so far.
     pub(crate) fn output(&self) -> String {
         self.lines.lock().unwrap().join("\n")
     }
 
-    /// SIGKILL.
+    /// Sends SIGKILL and waits for the end.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM; how it ended, and all that it has said.
+    /// Sends SIGTERM and waits for the end.
     pub(crate) fn terminate(mut self) -> Finished {
-        self.tell_to_stop();
-        self.ended()
+        self.send_sigterm();
+        self.wait_end()
     }
 
-    /// SIGTERM, without waiting for what becomes of it.
-    pub(crate) fn tell_to_stop(&mut self) {
-        self.signal(Signal::TERM);
+    /// Sends SIGTERM without waiting for the end.
+    pub(crate) fn send_sigterm(&mut self) {
+        self.send_signal(Signal::TERM);
     }
 
     /// Sends a signal.
-    pub(crate) fn signal(&self, signal: Signal) {
+    pub(crate) fn send_signal(&self, signal: Signal) {
         let sent = kill_process(Pid::from_child(&self.child), signal);
         assert!(sent.is_ok(), "{sent:?}: {}", self.output());
     }
 
-    /// Waits for its end.
-    pub(crate) fn ended(mut self) -> Finished {
+    /// Waits for the end of the process.
+    pub(crate) fn wait_end(mut self) -> Finished {
         let status: ExitStatus = until("the end of the process", || self.child.try_wait().unwrap());
         for reader in self.readers.drain(..) {
             reader.join().unwrap();
@@ -138,22 +138,22 @@ impl Standalone {
     }
 }
 
-impl Starting {
-    /// Waits until it says where it listens.
-    pub(crate) fn listening(mut self) -> Standalone {
-        let address = self.said.recv_timeout(LONGEST);
+impl StartingProcess {
+    /// Waits until the process prints its address.
+    pub(crate) fn wait_listening(mut self) -> Standalone {
+        let address = self.said.recv_timeout(TIMEOUT);
         self.standalone.address = address.unwrap_or_else(|_| {
             panic!("it never listened: {}", self.standalone.output());
         });
         self.standalone
     }
 
-    /// Waits for its end, where it is not to start at all.
-    pub(crate) fn ended(self) -> Finished {
-        self.standalone.ended()
+    /// Waits for the end of a process whose start has to fail.
+    pub(crate) fn wait_end(self) -> Finished {
+        self.standalone.wait_end()
     }
 
-    /// SIGKILL.
+    /// Sends SIGKILL and waits for the end.
     pub(crate) fn kill(self) {
         self.standalone.kill();
     }
@@ -161,7 +161,7 @@ impl Starting {
 
 impl Drop for Standalone {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
@@ -170,7 +170,7 @@ impl Drop for Standalone {
     }
 }
 
-/// Reads what a process writes as it comes, so that it never waits for a full pipe.
+/// Reads the output of a process continuously, so that the process never waits for a full pipe.
 fn read(
     pipe: impl Read + Send + 'static,
     lines: Arc<Mutex<Vec<String>>>,
@@ -179,7 +179,7 @@ fn read(
     std::thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
             if let (Some(say), Some(address)) = (&say, address_in(&line)) {
-                // Only the first is waited for.
+                // Only the first address is awaited.
                 let _ = say.send(address);
             }
             lines.lock().unwrap().push(line);
@@ -187,7 +187,7 @@ fn read(
     })
 }
 
-/// The address in `  health   http://127.0.0.1:1234/readyz`.
+/// Returns the address in a line such as `  health   http://127.0.0.1:1234/readyz`.
 fn address_in(line: &str) -> Option<SocketAddr> {
     let url = line.trim().strip_prefix("health")?.trim();
     url.strip_prefix("http://")?.split('/').next()?.parse().ok()

@@ -1,32 +1,32 @@
-//! Tables of bars, and what two of them differ in.
+//! Tables of bars, and their comparison.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Every interval, as text.
 pub(crate) const INTERVALS: [&str; 7] = ["1m", "5m", "15m", "30m", "1h", "4h", "1d"];
 
-/// What a table is of.
+/// The series of a table.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key {
+pub(crate) struct SeriesKey {
     pub(crate) venue: String,
     pub(crate) symbol: String,
     pub(crate) interval: String,
 }
 
-/// A bar: its values by the names of their columns.
-pub(crate) type Row = BTreeMap<String, String>;
+/// A bar: its values by column.
+pub(crate) type BarColumns = BTreeMap<String, String>;
 
-/// The bars of a series by their starts in microseconds, which count as text: they are equal or not.
-pub(crate) type Table = BTreeMap<String, Row>;
+/// The bars of a series by their starts in microseconds, as text.
+pub(crate) type Table = BTreeMap<String, BarColumns>;
 
-/// Tables by what they are of.
-pub(crate) type Tables = BTreeMap<Key, Table>;
+/// Tables by series.
+pub(crate) type Tables = BTreeMap<SeriesKey, Table>;
 
 /// The column of starts.
 pub(crate) const START: &str = "start_us";
 
-/// Reads a CSV whose header names its columns; none of its cells is quoted.
-pub(crate) fn read_csv(text: &str) -> impl Iterator<Item = Row> {
+/// Reads a CSV with a header and without quoted cells.
+pub(crate) fn read_csv(text: &str) -> impl Iterator<Item = BarColumns> {
     let mut lines = text.lines();
     let header: Vec<_> = lines.next().unwrap().split(',').collect();
     lines.map(move |line| {
@@ -39,17 +39,17 @@ pub(crate) fn read_csv(text: &str) -> impl Iterator<Item = Row> {
     })
 }
 
-/// Puts a bar into its table.
-pub(crate) fn put(tables: &mut Tables, key: Key, mut row: Row) {
+/// Adds a bar to its table.
+pub(crate) fn put(tables: &mut Tables, key: SeriesKey, mut row: BarColumns) {
     let start = row.remove(START).unwrap();
     let before = tables.entry(key).or_default().insert(start.clone(), row);
     assert!(before.is_none(), "start {start} comes twice");
 }
 
-/// Every value of every expected bar must be there, and no other bar.
+/// Asserts that the tables have the same bars with the expected values.
 ///
-/// Columns that only the actual tables have are not compared. Trades without ids are named by
-/// their places, which a second fold cannot know: an empty expected id only asks for a place.
+/// Columns that only the actual tables have are not compared. Trades without ids are named by their
+/// positions, which a second fold cannot know: an empty expected id matches any position.
 pub(crate) fn assert_equal(what: &str, expected: &Tables, actual: &Tables) {
     let (mut wrong, mut bars, mut values) = (Vec::new(), 0, 0);
     let keys: BTreeSet<_> = expected.keys().chain(actual.keys()).collect();
@@ -87,7 +87,10 @@ pub(crate) fn assert_equal(what: &str, expected: &Tables, actual: &Tables) {
     );
 }
 
-fn differences<'a>(left: &'a Row, right: &'a Row) -> impl Iterator<Item = String> + 'a {
+fn differences<'a>(
+    left: &'a BarColumns,
+    right: &'a BarColumns,
+) -> impl Iterator<Item = String> + 'a {
     left.iter().filter_map(|(name, expected)| {
         let actual = &right[name];
         let is_id = name.ends_with("_id");
@@ -100,7 +103,7 @@ fn differences<'a>(left: &'a Row, right: &'a Row) -> impl Iterator<Item = String
     })
 }
 
-/// The one text of a decimal: without zeros that say nothing. Ours must be that already.
+/// Returns the canonical text of a decimal, without superfluous zeros.
 fn plain(decimal: &str) -> String {
     let (sign, digits) = match decimal.strip_prefix('-') {
         Some(digits) => ("-", digits),

@@ -1,4 +1,4 @@
-//! The four tapes, and the bars that they are expected to give.
+//! The four tapes, and the bars expected from them.
 
 use std::fs::File;
 use std::io::Read;
@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use super::table::{put, read_csv};
-use super::{Key, Oracle, Tables};
+use super::{PythonFold, SeriesKey, Tables};
 
-/// The symbols of the tapes, the smallest first.
+/// The symbols of the tapes, the smallest tape first.
 pub(crate) const SYMBOLS: [&str; 4] = ["IBM", "AIG", "BAC", "SPY"];
 
-/// How many trades they hold in all.
+/// The number of trades of all tapes.
 pub(crate) const TRADES: u64 = 654_140;
 
 fn file(name: &str) -> PathBuf {
@@ -23,13 +23,13 @@ fn file(name: &str) -> PathBuf {
     file
 }
 
-/// The files of some symbols.
+/// Returns the paths of the tapes of some symbols.
 pub(crate) fn tapes(symbols: &[&str]) -> Vec<PathBuf> {
     let name = |symbol: &&str| file(&format!("{symbol}-trades-2013-10-08.zip"));
     symbols.iter().map(name).collect()
 }
 
-/// The lines of a tape.
+/// Reads the lines of a tape.
 pub(crate) fn lines(symbol: &str) -> Vec<String> {
     let [tape] = tapes(&[symbol]).try_into().unwrap();
     let mut archive = zip::ZipArchive::new(File::open(tape).unwrap()).unwrap();
@@ -39,15 +39,15 @@ pub(crate) fn lines(symbol: &str) -> Vec<String> {
     text.lines().map(ToOwned::to_owned).collect()
 }
 
-/// Every bar of some symbols in every interval: those that lie with the tapes, and for the
-/// intervals that have no file those of the second fold.
+/// Returns the expected bars of some symbols in every interval: from the files next to the tapes, and
+/// from the second fold for the intervals without a file.
 pub(crate) fn expected(venue: &str, symbols: &[&str]) -> Tables {
     let mut tables = Tables::new();
     for symbol in symbols {
         for interval in ["1m", "5m", "1h", "1d"] {
             let path = file(&format!("expected/{symbol}-2013-10-08-{interval}.csv"));
             for row in read_csv(&std::fs::read_to_string(path).unwrap()) {
-                let key = Key {
+                let key = SeriesKey {
                     venue: venue.to_owned(),
                     symbol: (*symbol).to_owned(),
                     interval: interval.to_owned(),
@@ -60,7 +60,7 @@ pub(crate) fn expected(venue: &str, symbols: &[&str]) -> Tables {
         .iter()
         .filter(|(key, _)| symbols.contains(&key.symbol.as_str()));
     tables.extend(of_these.map(|(key, table)| {
-        let key = Key {
+        let key = SeriesKey {
             venue: venue.to_owned(),
             ..key.clone()
         };
@@ -69,12 +69,12 @@ pub(crate) fn expected(venue: &str, symbols: &[&str]) -> Tables {
     tables
 }
 
-/// The bars of the second fold, which takes a while: once for all tests.
+/// Returns the bars of the second fold. It is slow, so it runs once for all tests.
 fn folded() -> &'static Tables {
     static FOLDED: OnceLock<Tables> = OnceLock::new();
     FOLDED.get_or_init(|| {
         let options = ["--intervals", "15m,30m,4h"];
-        let fold = Oracle::new().fold("", &tapes(&SYMBOLS), &options);
+        let fold = PythonFold::new().fold("", &tapes(&SYMBOLS), &options);
         assert_eq!((fold.trades, fold.duplicates), (TRADES, 0));
         fold.tables
     })

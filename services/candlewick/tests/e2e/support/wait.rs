@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use clock::{Clock, SystemClock};
 
-/// How long anything may take. Only a test that fails waits as long.
-pub(crate) const LONGEST: Duration = Duration::from_secs(90);
+/// How long a condition may take. Only a test that fails waits as long.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Between two looks at a condition.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How long to wait between two checks of a condition.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// What `look` finds, as soon as it finds something.
+/// Polls `look` until it returns a value; returns that value.
 pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begin_ns = SystemClock.monotonic_ns();
     loop {
@@ -18,12 +18,12 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
             return found;
         }
         let waited = Duration::from_nanos(SystemClock.monotonic_ns() - begin_ns);
-        assert!(waited < LONGEST, "waited {waited:?} in vain: {what}");
-        std::thread::sleep(LOOK_EVERY);
+        assert!(waited < TIMEOUT, "waited {waited:?} in vain: {what}");
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
 
-/// Waits until `look` equals `expected`, and shows what it was last where it never does.
+/// Polls `look` until it returns `expected`; panics with the last value if it never does.
 pub(crate) fn eventually<T: PartialEq + std::fmt::Debug>(
     what: &str,
     expected: &T,
@@ -37,14 +37,14 @@ pub(crate) fn eventually<T: PartialEq + std::fmt::Debug>(
         }
         let waited = Duration::from_nanos(SystemClock.monotonic_ns() - begin_ns);
         assert!(
-            waited < LONGEST,
+            waited < TIMEOUT,
             "{what}: after {waited:?} it is {found:?}, not {expected:?}"
         );
-        std::thread::sleep(LOOK_EVERY);
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
 
-/// Lets a time pass, where the passing of time is what is tested.
+/// Sleeps, in tests of what happens as time passes.
 pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }

@@ -1,0 +1,33 @@
+//! What every part of the measurement needs.
+
+use tokio::runtime::Runtime;
+
+use super::arguments::Settings;
+use super::sandbox::Sandbox;
+use crate::table::Table;
+
+/// What every part needs.
+pub(super) struct ClusterBench {
+    pub(super) settings: Settings,
+    pub(super) runtime: Runtime,
+    /// The trades per second of the latency measurement.
+    pub(super) rate: u64,
+    pub(super) table: Table,
+}
+
+impl ClusterBench {
+    /// Creates a sandbox, measures in it, and removes it even if the measurement fails.
+    pub(super) fn with_sandbox(
+        &mut self,
+        part: &str,
+        measure: impl FnOnce(&mut Self, &mut Sandbox) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut sandbox = Sandbox::new(&self.settings, part);
+        let measured = match self.runtime.block_on(sandbox.create()) {
+            Ok(()) => measure(self, &mut sandbox),
+            Err(error) => Err(error),
+        };
+        let removed = self.runtime.block_on(sandbox.remove());
+        measured.and(removed)
+    }
+}

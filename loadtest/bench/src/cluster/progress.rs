@@ -1,0 +1,61 @@
+//! How far the roles have processed the topic.
+
+use std::time::Duration;
+
+use store::{BarReader, PartitionProgress, TickStore};
+
+use super::role::RoleProcess;
+use super::wait::wait_until;
+
+/// Waits until the partitions are folded up to their ends.
+pub(super) async fn wait_folded(
+    bars: &impl BarReader,
+    ends: &[u64],
+    role: &RoleProcess,
+    patience: Duration,
+) -> anyhow::Result<()> {
+    wait_until("all is folded", patience, || async {
+        role.check_alive()?;
+        let rows = bars.all_partition_progress().await?;
+        let is_reached = |(partition, end): (u32, &u64)| {
+            let row = rows.iter().find(|row| row.partition == partition);
+            row.is_some_and(|row| row.next_offset >= *end)
+        };
+        Ok((0..).zip(ends).all(is_reached).then_some(()))
+    })
+    .await
+}
+
+/// Waits until the partitions are archived up to their ends.
+pub(super) async fn wait_archived(
+    ticks: &impl TickStore,
+    ends: &[u64],
+    role: &RoleProcess,
+    patience: Duration,
+) -> anyhow::Result<()> {
+    for (partition, end) in (0..).zip(ends) {
+        wait_until("all is archived", patience, || async {
+            role.check_alive()?;
+            let position = ticks.archive_position(partition).await?;
+            let is_reached = position.is_some_and(|position| position.offset >= *end);
+            Ok(is_reached.then_some(()))
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// Returns those of `partitions` whose progress is greater than in `before`.
+pub(super) async fn moved_partitions(
+    bars: &impl BarReader,
+    before: &[PartitionProgress],
+    partitions: &[u32],
+) -> anyhow::Result<Vec<u32>> {
+    let now = bars.all_partition_progress().await?;
+    let offset = |rows: &[PartitionProgress], partition| {
+        let row = PartitionProgress::find_in(rows, partition);
+        row.map_or(0, |row| row.next_offset)
+    };
+    let has_moved = |partition: &u32| offset(&now, *partition) > offset(before, *partition);
+    Ok(partitions.iter().copied().filter(has_moved).collect())
+}

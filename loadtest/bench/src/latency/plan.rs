@@ -1,0 +1,5 @@
+//! What is sent.
+
+pub(super) const SYMBOLS: usize = 100;
+pub(super) const SECONDS: u64 = 15;
+pub(super) const BATCHES_PER_SECOND: u64 = 100;

@@ -1,0 +1,291 @@
+//! The cluster under test: servers, processes, and what was sent to them.
+
+mod setup;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use client::RestClient;
+use clock::{Clock, SystemClock};
+use market::Position;
+use store::{
+    BarReader, ClickHouseConfig, ClickHouseTickStore, TickStore, TimescaleBarStore, TimescaleConfig,
+};
+
+use self::setup::{apply_topics, create_roles, create_tables, pod_clients, store_options};
+use crate::feed::Feed;
+use crate::journal::{Journal, lock};
+use crate::kafka::{Kafka, Records};
+use crate::options::Options;
+use crate::proxy::Proxy;
+use crate::rest::{client_of_port, request};
+use crate::role_process::{RoleKind, RoleProcess, clean_command, find_binary};
+use crate::sent_trades::SentTrades;
+use crate::stack::{PROXY_PORTS, Stack, run_command};
+
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+const READY_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The stores that are reached through a proxy.
+pub(crate) const PROXIED_STORES: [&str; 3] = ["timescaledb", "clickhouse", "redis"];
+
+/// The cluster under test.
+pub(crate) struct Cluster {
+    pub(crate) stack: Stack,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) kafka: Kafka,
+    /// The proxies, in the order of [`PROXIED_STORES`].
+    pub(crate) proxies: Vec<Proxy>,
+    pub(crate) roles: Vec<Arc<RoleProcess>>,
+    pub(crate) feed: Arc<Feed>,
+    pub(crate) sent_trades: Arc<SentTrades>,
+    /// The records of the earlier generations of `trades`.
+    pub(crate) generations: Mutex<Vec<Records>>,
+    /// The current epoch of `trades`.
+    pub(crate) epoch: AtomicU64,
+    pub(crate) bars: TimescaleBarStore,
+    pub(crate) ticks: ClickHouseTickStore,
+    binary: PathBuf,
+    brokers: u32,
+}
+
+impl Cluster {
+    /// Starts servers, creates tables and topics, and starts every role.
+    pub(crate) async fn start(options: &Options, journal: Arc<Journal>) -> anyhow::Result<Self> {
+        let binary = find_binary(options.binary.as_deref())?;
+        let stack = Stack::up(&options.stack, options.brokers).await?;
+        journal.write_and_print("the servers run");
+        let kafka = Kafka::new(stack.kafka()?, options.partitions)?;
+        let urls = [stack.timescaledb()?, stack.clickhouse()?, stack.redis()?];
+        let mut proxies = Vec::new();
+        for (place, url) in (PROXY_PORTS..).zip(urls) {
+            let proxy = Proxy::start(stack.port(place), crate::proxy::host_of(url));
+            proxies.push(proxy.await?);
+        }
+        create_tables(&binary, &stack).await?;
+        apply_topics(&binary, &stack, options.partitions, options.brokers).await?;
+        let roles = create_roles(&stack, &proxies)?;
+        for role in &roles {
+            tokio::spawn(Arc::clone(role).keep_running(binary.clone(), Arc::clone(&journal)));
+        }
+        let bars = TimescaleBarStore::open(TimescaleConfig::new(stack.timescaledb()?)).await?;
+        let config = ClickHouseConfig {
+            url: stack.clickhouse()?.to_owned(),
+            ..ClickHouseConfig::default()
+        };
+        let ticks = ClickHouseTickStore::open(&config).await?;
+        let sent_trades: Arc<SentTrades> = Arc::default();
+        let pods = pod_clients(&roles);
+        let feed = Feed::new(
+            pods,
+            kafka.clone(),
+            Arc::clone(&sent_trades),
+            Arc::clone(&journal),
+        );
+        let cluster = Self {
+            ticks,
+            stack,
+            journal,
+            kafka,
+            proxies,
+            roles,
+            feed,
+            sent_trades,
+            generations: Mutex::default(),
+            epoch: AtomicU64::new(1),
+            bars,
+            binary,
+            brokers: options.brokers,
+        };
+        cluster.wait_ready().await?;
+        cluster.journal.write_and_print("every role is ready");
+        Ok(cluster)
+    }
+
+    /// Returns a client of each API pod.
+    pub(crate) fn pods(&self) -> Vec<RestClient> {
+        pod_clients(&self.roles)
+    }
+
+    pub(crate) fn roles_of(&self, kind: RoleKind) -> impl Iterator<Item = &Arc<RoleProcess>> {
+        self.roles.iter().filter(move |role| role.kind == kind)
+    }
+
+    /// Creates the topics that do not exist.
+    pub(crate) async fn apply_topics(&self) -> anyhow::Result<()> {
+        apply_topics(
+            &self.binary,
+            &self.stack,
+            self.kafka.partitions(),
+            self.brokers,
+        )
+        .await
+    }
+
+    /// Waits until every role is ready.
+    pub(crate) async fn wait_ready(&self) -> anyhow::Result<()> {
+        let begin_ns = SystemClock.monotonic_ns();
+        for role in &self.roles {
+            loop {
+                let rest = client_of_port(role.port);
+                let reason = match request(&rest, |rest| rest.get("/readyz")).await {
+                    Ok(response) if response.status == 200 => break,
+                    Ok(response) => response.text().into_owned(),
+                    Err(error) => error.to_string(),
+                };
+                let waited = Duration::from_nanos(SystemClock.monotonic_ns() - begin_ns);
+                if waited > READY_TIMEOUT {
+                    bail!("{} is not ready after {waited:?}: {reason}", role.name);
+                }
+                SystemClock.sleep(POLL_INTERVAL).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until every record that the log holds now is folded and archived, and no minute is
+    /// marked to be refolded.
+    ///
+    /// # Errors
+    /// If the limit passes: which partition is behind.
+    pub(crate) async fn wait_drained(&self, limit: Duration) -> anyhow::Result<()> {
+        self.wait_caught_up(limit, true).await
+    }
+
+    /// Waits until every record that the log holds now is folded and archived.
+    ///
+    /// # Errors
+    /// As [`Cluster::wait_drained`].
+    pub(crate) async fn wait_processed(&self, limit: Duration) -> anyhow::Result<()> {
+        self.wait_caught_up(limit, false).await
+    }
+
+    async fn wait_caught_up(&self, limit: Duration, and_refolded: bool) -> anyhow::Result<()> {
+        let begin_ns = SystemClock.monotonic_ns();
+        let mut ends = None;
+        loop {
+            if ends.is_none() {
+                ends = self.kafka.partition_ends(schemas::TRADES).await.ok();
+            }
+            let behind = match &ends {
+                Some(ends) => self.describe_lag(ends, and_refolded).await,
+                None => Err(anyhow::anyhow!("the brokers do not answer")),
+            };
+            let reason = match behind {
+                Ok(None) => return Ok(()),
+                Ok(Some(reason)) => reason,
+                Err(error) => format!("{error:#}"),
+            };
+            let waited = Duration::from_nanos(SystemClock.monotonic_ns() - begin_ns);
+            if waited > limit {
+                bail!("not caught up after {waited:?}: {reason}");
+            }
+            SystemClock.sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    /// Describes a partition that is not folded and archived up to its end; `None` if all are.
+    async fn describe_lag(
+        &self,
+        ends: &[u64],
+        and_refolded: bool,
+    ) -> anyhow::Result<Option<String>> {
+        let epoch = self.epoch.load(Ordering::Acquire);
+        let rows = self.bars.all_partition_progress().await?;
+        for (partition, end) in (0..).zip(ends) {
+            let target = Position {
+                epoch,
+                offset: *end,
+            };
+            let row = rows.iter().find(|row| row.partition == partition);
+            let folded = row.map(|row| Position {
+                epoch: row.epoch,
+                offset: row.next_offset,
+            });
+            let archived = self.ticks.archive_position(partition).await?;
+            for (what, place) in [("folded", folded), ("archived", archived)] {
+                let is_there = place
+                    .is_some_and(|place| place.epoch == epoch && place.offset >= target.offset);
+                if !is_there {
+                    return Ok(Some(format!(
+                        "partition {partition} is {what} up to {place:?}, not {target:?}"
+                    )));
+                }
+            }
+            let dirty = self.bars.dirty_minutes(partition).await?;
+            if let Some(first) = dirty.first().filter(|_| and_refolded) {
+                let rows = dirty.len();
+                return Ok(Some(format!(
+                    "partition {partition} has {rows} marked: {first:?}"
+                )));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Runs `candlewick verify` over the stores; returns its output.
+    ///
+    /// # Errors
+    /// If it finds a difference.
+    pub(crate) async fn verify(&self) -> anyhow::Result<String> {
+        let mut command = clean_command(&self.binary);
+        command
+            .args(["verify", "--no-progress"])
+            .args(["--brokers", self.stack.kafka()?])
+            .args(store_options(
+                self.stack.timescaledb()?,
+                self.stack.clickhouse()?,
+            ));
+        run_command(&mut command).await
+    }
+
+    /// Replays a whole tape into a pod; returns the output of the replay.
+    ///
+    /// # Errors
+    /// If not every line was accepted.
+    pub(crate) async fn replay(&self, tape: &std::path::Path) -> anyhow::Result<String> {
+        let pods = self.pods();
+        let pod = pods.first().context("the cluster has no pod")?;
+        let mut command = clean_command(&self.binary);
+        command
+            .args([
+                "replay",
+                "--no-progress",
+                "--venue",
+                "tape",
+                "--batch",
+                "1000",
+            ])
+            .args(["--to", pod.base_url()])
+            .arg(tape)
+            .env("XDG_STATE_HOME", self.journal.folder());
+        run_command(&mut command).await
+    }
+
+    /// Stops every role with SIGTERM, and then the servers.
+    pub(crate) async fn stop(&self, keep: bool) -> anyhow::Result<()> {
+        for role in &self.roles {
+            role.stop()?;
+        }
+        let begin_ns = SystemClock.monotonic_ns();
+        while self.roles.iter().any(|role| role.is_running()) {
+            if SystemClock.monotonic_ns() - begin_ns > 30_000_000_000 {
+                bail!("a role does not end within 30 s of SIGTERM");
+            }
+            SystemClock.sleep(POLL_INTERVAL).await;
+        }
+        if !keep {
+            self.stack.remove().await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the records of a generation that is about to be deleted.
+    pub(crate) fn keep_generation(&self, records: Records) {
+        lock(&self.generations).push(records);
+    }
+}

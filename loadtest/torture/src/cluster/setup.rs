@@ -1,0 +1,82 @@
+//! Setting up the tables, topics and roles of a cluster.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use client::RestClient;
+
+use crate::proxy::Proxy;
+use crate::rest::client_of_port;
+use crate::role_process::{RoleKind, RoleProcess, clean_command};
+use crate::stack::{ROLE_PORTS, Stack, run_command};
+
+/// Returns a client of each API pod.
+pub(super) fn pod_clients(roles: &[Arc<RoleProcess>]) -> Vec<RestClient> {
+    let pods = roles.iter().filter(|role| role.kind == RoleKind::Api);
+    pods.map(|role| client_of_port(role.port)).collect()
+}
+
+/// Returns the options with the addresses of the stores of bars and ticks.
+pub(super) fn store_options(timescaledb: &str, clickhouse: &str) -> Vec<String> {
+    let options = [
+        ["--timescaledb-url", timescaledb],
+        ["--clickhouse-url", clickhouse],
+    ];
+    options.concat().into_iter().map(str::to_owned).collect()
+}
+
+/// Creates the tables of both stores.
+pub(super) async fn create_tables(binary: &Path, stack: &Stack) -> anyhow::Result<()> {
+    let mut command = clean_command(binary);
+    command
+        .arg("migrate")
+        .args(store_options(stack.timescaledb()?, stack.clickhouse()?));
+    run_command(&mut command).await.map(drop)
+}
+
+/// Creates the topics that do not exist.
+pub(super) async fn apply_topics(
+    binary: &Path,
+    stack: &Stack,
+    partitions: u32,
+    brokers: u32,
+) -> anyhow::Result<()> {
+    let mut command = clean_command(binary);
+    command.args(["topics", "apply", "--brokers", stack.kafka()?]);
+    command.args(["--partitions", &partitions.to_string()]);
+    command.args(["--replication", &brokers.to_string()]);
+    run_command(&mut command).await.map(drop)
+}
+
+/// Returns two processes of each role. One of the two is a static member of its group.
+pub(super) fn create_roles(
+    stack: &Stack,
+    proxies: &[Proxy],
+) -> anyhow::Result<Vec<Arc<RoleProcess>>> {
+    let [bars, ticks, hot] = [
+        proxies[0].replace_address(stack.timescaledb()?),
+        proxies[1].replace_address(stack.clickhouse()?),
+        proxies[2].replace_address(stack.redis()?),
+    ];
+    let mut shared = store_options(&bars, &ticks);
+    shared.extend(["--brokers", stack.kafka()?].map(str::to_owned));
+    // Outages last seconds here, not minutes.
+    shared.extend(["--breaker-open-for", "2s", "--breaker-timeout", "4s"].map(str::to_owned));
+    shared.extend(["--log", "info"].map(str::to_owned));
+    let mut roles = Vec::new();
+    let kinds = [RoleKind::Api, RoleKind::Aggregator, RoleKind::Archiver];
+    for (first, kind) in (ROLE_PORTS..).step_by(2).zip(kinds) {
+        for number in [1, 2] {
+            let mut arguments = shared.clone();
+            if kind == RoleKind::Aggregator {
+                arguments.extend(["--redis-url".to_owned(), hot.clone()]);
+            }
+            if kind != RoleKind::Api && number == 1 {
+                arguments.extend(["--instance", "first"].map(str::to_owned));
+            }
+            let port = stack.port(first + number - 1);
+            roles.push(RoleProcess::new(kind, number, port, &arguments));
+        }
+    }
+    Ok(roles)
+}

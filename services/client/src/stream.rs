@@ -1,0 +1,13 @@
+//! The client's side of the live stream.
+
+mod channel;
+mod error;
+mod many_channels;
+mod position;
+mod socket;
+
+pub use self::channel::{AppliedMessage, BarChange, ChannelState, HistoryRequest};
+pub use self::error::StreamError;
+pub use self::many_channels::{StreamClient, bars_path};
+pub use self::position::StreamPosition;
+pub use self::socket::{Encoding, SocketError, StreamSocket};

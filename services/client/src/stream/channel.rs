@@ -1,0 +1,183 @@
+//! What a client holds of one channel, and the rules by which messages change it.
+
+use std::collections::BTreeMap;
+
+use schemas::api::{BarChangeJson, BarChangeKind, BarJson, PositionJson, StreamMessage};
+
+use super::error::StreamError;
+use super::position::StreamPosition;
+
+/// What a client holds of one channel.
+#[derive(Debug, Clone, Default)]
+pub struct ChannelState {
+    position: Option<StreamPosition>,
+    /// The state of each bar that the stream sent last, by start. Deltas change these.
+    stream_bars: BTreeMap<String, BarJson>,
+    /// The state of each bar with the greatest `through` that either the stream or REST sent. Kept
+    /// apart from `stream_bars`: a delta applied to a newer state from REST would mix two states.
+    newest_bars: BTreeMap<String, BarJson>,
+    /// The number of snapshots after which the bars have to be read over REST.
+    history_requests: u64,
+    /// `history_requests` when the bars were last read.
+    history_served: u64,
+}
+
+/// A request to read all bars of a channel over REST.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoryRequest {
+    number: u64,
+}
+
+/// A message that was applied.
+#[derive(Debug, Clone, Default)]
+pub struct AppliedMessage {
+    /// `recovered` of a snapshot; `None` for other messages and for a first subscription.
+    pub recovered: Option<bool>,
+    /// The bars that the message changed, in its order.
+    pub changes: Vec<BarChange>,
+}
+
+/// A bar that a message changed.
+#[derive(Debug, Clone)]
+pub struct BarChange {
+    /// How the message changed the bar; `None` in a snapshot.
+    pub kind: Option<BarChangeKind>,
+    /// The whole bar after the change.
+    pub bar: BarJson,
+    /// `through` of the state that the stream sent before; `None` if it sent none.
+    pub previous_through: Option<PositionJson>,
+}
+
+impl ChannelState {
+    /// Returns the position to resume from; `None` before the first snapshot.
+    #[must_use]
+    pub const fn position(&self) -> Option<StreamPosition> {
+        self.position
+    }
+
+    /// Returns the newest state of each bar, in the order of their starts, including bars that
+    /// cancels have emptied.
+    pub fn newest_bars(&self) -> impl Iterator<Item = &BarJson> {
+        self.newest_bars.values()
+    }
+
+    /// Returns a request if the bars have to be read over REST, until the response is passed to
+    /// [`ChannelState::apply_history`].
+    #[must_use]
+    pub fn history_request(&self) -> Option<HistoryRequest> {
+        let number = self.history_requests;
+        (number > self.history_served).then_some(HistoryRequest { number })
+    }
+
+    /// Applies the bars that REST returned after the caller was given `request`.
+    ///
+    /// If a snapshot has made another request necessary meanwhile, that one stays open: its bars
+    /// have to be read after its snapshot, so that no change is missed.
+    pub fn apply_history(&mut self, request: HistoryRequest, bars: Vec<BarJson>) {
+        for bar in bars {
+            self.keep_newest(bar);
+        }
+        self.history_served = self.history_served.max(request.number);
+    }
+
+    /// Applies a message of the stream.
+    ///
+    /// # Errors
+    /// [`StreamError`], if the message breaks a rule of the stream. The client then subscribes
+    /// again from [`ChannelState::position`], which is `None` if what it holds cannot be trusted.
+    pub fn apply_message(&mut self, message: StreamMessage) -> Result<AppliedMessage, StreamError> {
+        match message {
+            StreamMessage::Snapshot {
+                epoch,
+                seq,
+                recovered,
+                bars,
+                ..
+            } => self.apply_snapshot(StreamPosition { epoch, seq }, recovered, bars),
+            StreamMessage::Bars {
+                seq, prev, bars, ..
+            } => self.apply_changes(seq, prev, bars),
+            StreamMessage::Error { code, detail, .. } => Err(StreamError::Refused { code, detail }),
+        }
+    }
+
+    fn apply_snapshot(
+        &mut self,
+        sent: StreamPosition,
+        recovered: Option<bool>,
+        bars: Vec<BarJson>,
+    ) -> Result<AppliedMessage, StreamError> {
+        if recovered == Some(true) {
+            let held = self.position;
+            let continues = |held: StreamPosition| held.epoch == sent.epoch && held.seq <= sent.seq;
+            if !held.is_some_and(continues) {
+                return Err(StreamError::RecoveredElsewhere { sent, held });
+            }
+        } else {
+            self.stream_bars.clear();
+            self.history_requests += 1;
+        }
+        self.position = Some(sent);
+        let bars = bars.into_iter();
+        let changes = bars.map(|bar| self.replace_bar(None, bar)).collect();
+        Ok(AppliedMessage { recovered, changes })
+    }
+
+    fn apply_changes(
+        &mut self,
+        seq: i64,
+        prev: i64,
+        bars: Vec<BarChangeJson>,
+    ) -> Result<AppliedMessage, StreamError> {
+        let position = self.position.ok_or(StreamError::BeforeSnapshot)?;
+        let held = position.seq;
+        if prev != held {
+            return Err(StreamError::PrevIsNotHeld { prev, held });
+        }
+        if seq <= held {
+            return Err(StreamError::SeqDoesNotAdvance { seq, held });
+        }
+        // If a bar cannot be applied, only a new snapshot makes up for the rest of the message.
+        self.position = None;
+        let bars = bars.into_iter();
+        let changes = bars.map(|bar| self.apply_bar(bar));
+        let changes = changes.collect::<Result<_, _>>()?;
+        self.position = Some(StreamPosition { seq, ..position });
+        Ok(AppliedMessage {
+            recovered: None,
+            changes,
+        })
+    }
+
+    fn apply_bar(&mut self, change: BarChangeJson) -> Result<BarChange, StreamError> {
+        let (kind, start) = (change.kind, change.start.clone());
+        let held = self.stream_bars.get(&start);
+        if kind == BarChangeKind::Delta && held.is_none() {
+            return Err(StreamError::DeltaOfUnknownBar(start));
+        }
+        match change.apply_to(held) {
+            Some(bar) => Ok(self.replace_bar(Some(kind), bar)),
+            None => Err(StreamError::IncompleteBar(start)),
+        }
+    }
+
+    fn replace_bar(&mut self, kind: Option<BarChangeKind>, bar: BarJson) -> BarChange {
+        let previous = self.stream_bars.insert(bar.start.clone(), bar.clone());
+        self.keep_newest(bar.clone());
+        BarChange {
+            kind,
+            bar,
+            previous_through: previous.and_then(|previous| previous.through),
+        }
+    }
+
+    fn keep_newest(&mut self, bar: BarJson) {
+        let known = self.newest_bars.get(&bar.start);
+        if known.is_none_or(|known| known.through < bar.through) {
+            self.newest_bars.insert(bar.start.clone(), bar);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,254 @@
+//! A simulated bar store, which is slow, fails before or after a write, and loses unsynced commits
+//! when power is lost.
+
+mod store_impl;
+mod stored_state;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use store::{IdSetDiff, RefoldMark, StoreError, StoredBar, Transaction};
+
+pub use self::stored_state::StoredState;
+use crate::mutant::Mutant;
+use crate::random::Random;
+
+struct State {
+    /// Every state since the last sync, the newest last.
+    history: Vec<StoredState>,
+    faults: bool,
+    /// The number of next calls that fail.
+    outage: u64,
+    /// The partitions that were committed since they were last checked.
+    committed: BTreeSet<u32>,
+    /// The workers whose commit was refused by compare-and-set.
+    losers: BTreeSet<u64>,
+    pub lost: u64,
+    pub commits: u64,
+}
+
+/// Reads the stored state, slowly and sometimes with a failure.
+#[derive(Clone)]
+pub struct SimBarReader {
+    state: Arc<Mutex<State>>,
+    random: Random,
+}
+
+/// A handle of the store that belongs to one worker.
+#[derive(Clone)]
+pub struct SimBarStore {
+    reader: SimBarReader,
+    partitions: u32,
+    mutant: Option<Mutant>,
+    worker: u64,
+}
+
+impl SimBarReader {
+    fn read_stored<T>(&self, read: impl FnOnce(&StoredState) -> T) -> T {
+        let state = self.state.lock().unwrap();
+        read(state.history.last().unwrap())
+    }
+
+    fn unavailable(reason: &str) -> StoreError {
+        StoreError::Unavailable {
+            store: "simulated".to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    async fn simulate_call(&self) -> Result<(), StoreError> {
+        let turns = if self.random.one_in(20) { 30 } else { 2 };
+        self.random.pause(turns).await;
+        let mut state = self.state.lock().unwrap();
+        if state.outage > 0 {
+            state.outage -= 1;
+            return Err(Self::unavailable("an outage"));
+        }
+        if state.faults && self.random.one_in(30) {
+            return Err(Self::unavailable("a failed call"));
+        }
+        Ok(())
+    }
+}
+
+impl SimBarStore {
+    pub fn new(partitions: u32, random: &Random, mutant: Option<Mutant>) -> Self {
+        let state = State {
+            history: vec![StoredState::default()],
+            faults: true,
+            outage: 0,
+            committed: BTreeSet::new(),
+            losers: BTreeSet::new(),
+            lost: 0,
+            commits: 0,
+        };
+        Self {
+            reader: SimBarReader {
+                state: Arc::new(Mutex::new(state)),
+                random: random.clone(),
+            },
+            partitions,
+            mutant,
+            worker: 0,
+        }
+    }
+
+    pub fn for_worker(&self, worker: u64) -> Self {
+        Self {
+            worker,
+            ..self.clone()
+        }
+    }
+
+    pub fn read_stored<T>(&self, read: impl FnOnce(&StoredState) -> T) -> T {
+        self.reader.read_stored(read)
+    }
+
+    pub fn take_committed(&self) -> BTreeSet<u32> {
+        std::mem::take(&mut self.reader.state.lock().unwrap().committed)
+    }
+
+    pub fn take_losers(&self) -> BTreeSet<u64> {
+        std::mem::take(&mut self.reader.state.lock().unwrap().losers)
+    }
+
+    pub fn commit_counts(&self) -> (u64, u64) {
+        let state = self.reader.state.lock().unwrap();
+        (state.commits, state.lost)
+    }
+
+    pub fn enable_faults(&self) {
+        self.reader.state.lock().unwrap().faults = true;
+    }
+
+    pub fn disable_faults(&self) {
+        let mut state = self.reader.state.lock().unwrap();
+        state.faults = false;
+        state.outage = 0;
+    }
+
+    pub fn start_outage(&self, calls: u64) {
+        self.reader.state.lock().unwrap().outage = calls;
+    }
+
+    /// Moves every partition to an epoch of the log; returns whether any was at an earlier one.
+    pub fn adopt_epoch(&self, epoch: u64) -> bool {
+        let mut state = self.reader.state.lock().unwrap();
+        let mut next = state.history.last().unwrap().clone();
+        let mut moved = false;
+        for row in next.progress.values_mut().filter(|row| row.epoch < epoch) {
+            let place = (row.epoch, row.partition);
+            next.switched.insert(place, row.next_offset);
+            row.epoch = epoch;
+            row.next_offset = 0;
+            moved = true;
+        }
+        if moved {
+            state.history.push(next);
+        }
+        moved
+    }
+
+    pub fn sync_now(&self) {
+        let history = &mut self.reader.state.lock().unwrap().history;
+        history.drain(..history.len() - 1);
+    }
+
+    /// Drops some of the unsynced commits, as a loss of power does.
+    pub fn lose_power(&self) {
+        let history = &mut self.reader.state.lock().unwrap().history;
+        let kept = self.reader.random.below(history.len() as u64) + 1;
+        history.truncate(usize::try_from(kept).unwrap());
+    }
+
+    fn is_answer_lost(&self) -> bool {
+        self.reader.state.lock().unwrap().faults && self.reader.random.one_in(15)
+    }
+
+    /// Moves the progress row if it is where the transaction expects it.
+    fn compare_and_set(&self, transaction: &Transaction, next: &mut StoredState) -> bool {
+        let row = next.progress.get(&transaction.progress.partition);
+        let found = row.map(|row| row.next_position());
+        if found != Some(transaction.expected) && self.mutant != Some(Mutant::NoCompareAndSet) {
+            let mut state = self.reader.state.lock().unwrap();
+            state.losers.insert(self.worker);
+            state.lost += 1;
+            return false;
+        }
+        let progress = transaction.progress;
+        next.progress.insert(progress.partition, progress);
+        true
+    }
+
+    fn apply_transaction(&self, transaction: &Transaction, next: &mut StoredState) {
+        for StoredBar { instrument, row } in &transaction.bars {
+            next.bars
+                .insert((instrument.clone(), row.window), row.clone());
+        }
+        if self.mutant != Some(Mutant::WatermarksLost) {
+            for row in &transaction.symbols {
+                next.symbols.insert(row.instrument.clone(), row.clone());
+            }
+        } else {
+            for row in &transaction.symbols {
+                next.symbols
+                    .entry(row.instrument.clone())
+                    .or_insert_with(|| row.clone());
+            }
+        }
+        let partition = transaction.progress.partition;
+        for row in &transaction.venues {
+            next.venues
+                .insert((partition, row.venue.clone()), row.settings);
+        }
+        for id in &transaction.id_sets {
+            next.id_appends.insert(id.key.clone(), id.last_append_ns);
+            match &id.diff {
+                IdSetDiff::Ranges {
+                    upserted,
+                    removed_firsts,
+                } => {
+                    let ranges = next.ranges.entry(id.key.clone()).or_default();
+                    removed_firsts
+                        .iter()
+                        .for_each(|first| _ = ranges.remove(first));
+                    ranges.extend(upserted.iter().copied());
+                }
+                IdSetDiff::Exact { added } => {
+                    let set = next.exact.entry(id.key.clone()).or_default();
+                    for one in added {
+                        assert!(set.insert(one.clone()), "an id is added once: {one}");
+                    }
+                }
+            }
+        }
+        let rejected = next.excluded_ranges.entry(partition).or_default();
+        rejected.extend(&transaction.excluded_ranges);
+        for change in &transaction.dirty_minutes {
+            let key = (change.instrument.clone(), change.start_ns);
+            match &change.mark {
+                Some(mark) => {
+                    let forgetful = self.mutant == Some(Mutant::MarkedMinuteTradesLost);
+                    let later_bar = mark.later_bar.clone().filter(|_| !forgetful);
+                    let mark = RefoldMark {
+                        later_bar,
+                        ..mark.clone()
+                    };
+                    next.dirty.insert(key, mark);
+                }
+                None => _ = next.dirty.remove(&key),
+            }
+        }
+        if self.mutant != Some(Mutant::PendingAmendmentsLost) {
+            next.pending_amendments
+                .extend(transaction.pending_amendments.iter().cloned());
+        }
+    }
+
+    fn push_commit(&self, next: StoredState, partition: u32) {
+        let mut state = self.reader.state.lock().unwrap();
+        state.history.push(next);
+        state.committed.insert(partition);
+        state.commits += 1;
+    }
+}

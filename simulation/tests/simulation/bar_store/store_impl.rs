@@ -1,0 +1,195 @@
+//! The simulated bar store as a `BarStore` and a `BarReader`.
+
+use market::{BarRow, Instrument, Position, Venue, VenueSettings};
+use store::{
+    BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange,
+    IdRangeQuery, IdRanges, IdSetKey, IdSetRow, PartitionProgress, PartitionState, StoreError,
+    StoredBar, SymbolQuery, SymbolRow, Transaction, VenueRow,
+};
+
+use super::stored_state::StoredState;
+use super::{SimBarReader, SimBarStore};
+use crate::mutant::Mutant;
+
+impl BarStore for SimBarStore {
+    type Reader = SimBarReader;
+    type Snapshot = SimBarReader;
+
+    fn reader(&self) -> &SimBarReader {
+        &self.reader
+    }
+
+    async fn load_partition(
+        &self,
+        partition: u32,
+        epoch: u64,
+    ) -> Result<PartitionState, StoreError> {
+        self.reader.simulate_call().await?;
+        let mut state = self.reader.state.lock().unwrap();
+        let stored = state.history.last_mut().unwrap();
+        let progress = *stored
+            .progress
+            .entry(partition)
+            .or_insert(PartitionProgress {
+                partition,
+                epoch,
+                next_offset: 0,
+                updates_position: Position::default(),
+                append_time_ns: 0,
+            });
+        let here = |instrument: &Instrument| {
+            schemas::partition_of(instrument.key().as_bytes(), self.partitions) == partition
+        };
+        let venues = stored.venues.iter().filter(|((of, _), _)| *of == partition);
+        Ok(PartitionState {
+            progress,
+            symbols: stored
+                .symbols
+                .values()
+                .filter(|row| here(&row.instrument))
+                .cloned()
+                .collect(),
+            venues: venues
+                .map(|((_, venue), settings)| VenueRow {
+                    venue: venue.clone(),
+                    settings: *settings,
+                })
+                .collect(),
+            open_bars: stored
+                .bars
+                .iter()
+                .filter(|((instrument, _), row)| here(instrument) && !row.closed)
+                .map(|((instrument, _), row)| StoredBar {
+                    instrument: instrument.clone(),
+                    row: row.clone(),
+                })
+                .collect(),
+            dirty_minutes: stored.dirty_of(&here),
+            pending_amendments: stored
+                .pending_amendments
+                .iter()
+                .filter(|row| here(&row.key.instrument))
+                .cloned()
+                .collect(),
+        })
+    }
+
+    async fn register_topic(&self, _: &str, _: &str) -> Result<u64, StoreError> {
+        unreachable!("the simulation sets the epochs")
+    }
+
+    async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
+        self.reader.simulate_call().await?;
+        let partition = transaction.progress.partition;
+        let mut next = self.read_stored(StoredState::clone);
+        if !self.compare_and_set(transaction, &mut next) {
+            return Ok(CommitOutcome::Conflict);
+        }
+        if self.mutant == Some(Mutant::PositionBeforeState) {
+            self.reader.state.lock().unwrap().history.push(next);
+            self.reader.random.pause(10).await;
+            next = self.read_stored(StoredState::clone);
+        }
+        self.apply_transaction(transaction, &mut next);
+        self.push_commit(next, partition);
+        self.reader.random.pause(2).await;
+        if self.is_answer_lost() {
+            return Err(SimBarReader::unavailable("the answer was lost"));
+        }
+        Ok(CommitOutcome::Committed)
+    }
+
+    async fn snapshot(&self) -> Result<SimBarReader, StoreError> {
+        Ok(self.reader.clone())
+    }
+
+    async fn sync(&self) -> Result<(), StoreError> {
+        self.sync_now();
+        Ok(())
+    }
+
+    async fn delete_expired(&self, _: i64, _: i64) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+}
+
+impl BarReader for SimBarReader {
+    async fn all_partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
+        self.simulate_call().await?;
+        Ok(self.read_stored(|stored| stored.progress.values().copied().collect()))
+    }
+
+    async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
+        self.simulate_call().await?;
+        let row = |stored: &StoredState, key: &BarKey| {
+            stored
+                .bars
+                .get(&(key.instrument.clone(), key.window))
+                .cloned()
+        };
+        Ok(self.read_stored(|stored| keys.iter().map(|key| row(stored, key)).collect()))
+    }
+
+    async fn bar_range(&self, _: &BarQuery) -> Result<Vec<BarRow>, StoreError> {
+        unreachable!("pods read the stored state directly")
+    }
+
+    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
+        self.simulate_call().await?;
+        let row = |stored: &StoredState, key: &IdSetKey| {
+            let ranges = stored.ranges.get(key).into_iter().flatten();
+            let exact = stored.exact.get(key).into_iter().flatten();
+            IdSetRow {
+                ranges: ranges.map(|(first, last)| (*first, *last)).collect(),
+                exact: exact.cloned().collect(),
+                last_append_ns: stored.id_appends.get(key).copied().unwrap_or(0),
+            }
+        };
+        Ok(self.read_stored(|stored| keys.iter().map(|key| row(stored, key)).collect()))
+    }
+
+    async fn id_ranges(&self, _: &IdRangeQuery) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
+        unreachable!("no role asks for gaps")
+    }
+
+    async fn symbol(&self, _: &Instrument) -> Result<Option<SymbolRow>, StoreError> {
+        unreachable!("no role asks for one symbol")
+    }
+
+    async fn symbols(&self, _: &SymbolQuery) -> Result<Vec<SymbolRow>, StoreError> {
+        unreachable!("no role lists symbols")
+    }
+
+    async fn venue_settings(&self, _: &Venue, _: u32) -> Result<Option<VenueSettings>, StoreError> {
+        unreachable!("no role asks for one venue")
+    }
+
+    async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {
+        unreachable!("no role lists venues")
+    }
+
+    async fn excluded_ranges(
+        &self,
+        partition: u32,
+        epoch: u64,
+        first: u64,
+        end: u64,
+    ) -> Result<Vec<ExcludedRange>, StoreError> {
+        self.simulate_call().await?;
+        let within = |range: &ExcludedRange| {
+            range.epoch == epoch && range.first_offset < end && range.end_offset > first
+        };
+        Ok(self.read_stored(|stored| {
+            let ranges = stored.excluded_ranges.get(&partition).into_iter().flatten();
+            ranges.filter(|range| within(range)).copied().collect()
+        }))
+    }
+
+    async fn dirty_minutes(&self, _: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
+        unreachable!("no role asks for marks alone")
+    }
+
+    async fn topic_epoch(&self, _: &str, _: &str) -> Result<Option<u64>, StoreError> {
+        unreachable!("the simulation sets the epochs")
+    }
+}

@@ -1,0 +1,212 @@
+//! One run: the tasks of a simulated cluster, and their scheduler.
+
+mod starts;
+
+use std::task::{Context, Poll, Waker};
+
+use market::Position;
+
+use crate::bar_store::SimBarStore;
+use crate::clock::SimClock;
+use crate::log::SimLog;
+use crate::mutant::Mutant;
+use crate::oracle::Oracle;
+use crate::pod::Pod;
+use crate::random::Random;
+use crate::sim_client::SimClient;
+use crate::tasks::{Role, RunningTask};
+use crate::tick_store::SimTickStore;
+use crate::totals::Totals;
+use crate::trade_producer::{PARTITIONS, TradeProducer};
+
+pub struct SimCluster {
+    pub random: Random,
+    pub clock: SimClock,
+    pub trades_log: SimLog,
+    pub updates_log: SimLog,
+    pub dead_letters_log: SimLog,
+    pub bars: SimBarStore,
+    pub ticks: SimTickStore,
+    pub tasks: Vec<RunningTask>,
+    pub pods: Vec<Pod>,
+    pub clients: Vec<SimClient>,
+    pub producer: TradeProducer,
+    pub turn: u64,
+    pub last_process_number: u64,
+    pub mutant: Option<Mutant>,
+    pub totals: Totals,
+    pub oracles: Vec<Oracle>,
+    /// The mean number of turns between two faults. If it is small, little progress is made.
+    pub fault_interval_turns: u64,
+    /// The partition of which the log has dropped records that were not folded.
+    pub overrun_partition: Option<u32>,
+    /// A role that ends is not started again.
+    pub is_stopping: bool,
+}
+
+/// Runs one seed.
+///
+/// # Errors
+/// Which invariant was broken.
+pub fn run_seed(seed: u64, mutant: Option<Mutant>) -> Result<Totals, String> {
+    let mut cluster = SimCluster::new(seed, mutant);
+    let turns = 250 + cluster.random.below(600);
+    while cluster.turn < turns {
+        cluster.maybe_inject_fault();
+        cluster.step()?;
+    }
+    if cluster.random.one_in(3) {
+        cluster.recreate_trades_topic()?;
+    }
+    if cluster.random.one_in(8) {
+        cluster.overrun_worker()?;
+        return Ok(cluster.totals);
+    }
+    cluster.settle()?;
+    cluster.check_end()?;
+    Ok(cluster.totals)
+}
+
+impl SimCluster {
+    fn new(seed: u64, mutant: Option<Mutant>) -> Self {
+        let random = Random::new(seed);
+        let clock = SimClock::new();
+        let mut trades_log = SimLog::new(PARTITIONS, 1, &random, &clock).with_clock_skew();
+        if mutant == Some(Mutant::ClosesByWallClock) {
+            trades_log = trades_log.with_wall_clock();
+        }
+        if mutant == Some(Mutant::GapSkipped) {
+            trades_log = trades_log.with_skipped_gaps();
+        }
+        let acknowledges_early = mutant == Some(Mutant::AckBeforeDurable);
+        let producer = TradeProducer::new(&random);
+        let mut cluster = Self {
+            updates_log: SimLog::new(PARTITIONS, 1_000, &random, &clock)
+                .with_early_acknowledgement(acknowledges_early),
+            dead_letters_log: SimLog::new(PARTITIONS, 1, &random, &clock)
+                .with_early_acknowledgement(acknowledges_early),
+            bars: SimBarStore::new(PARTITIONS, &random, mutant),
+            ticks: SimTickStore::new(&random, mutant),
+            tasks: Vec::new(),
+            pods: Vec::new(),
+            clients: Vec::new(),
+            turn: 0,
+            last_process_number: 1,
+            mutant,
+            totals: Totals::default(),
+            oracles: (0..PARTITIONS)
+                .map(|partition| Oracle::new(partition, PARTITIONS, 1))
+                .collect(),
+            fault_interval_turns: *random.choose(&[15, 40, 120]),
+            overrun_partition: None,
+            is_stopping: false,
+            trades_log,
+            clock,
+            random,
+            producer,
+        };
+        for (partition, entry) in cluster.producer.declarations() {
+            cluster.send(partition, vec![entry]);
+        }
+        cluster.start_all();
+        cluster.start_clients();
+        cluster
+    }
+
+    /// Polls some tasks and a client, lets some time pass, and checks what was committed.
+    pub fn step(&mut self) -> Result<(), String> {
+        self.turn += 1;
+        for _ in 0..4 {
+            self.poll_one()?;
+        }
+        let place = self.random.index(self.clients.len());
+        self.clients[place].step(&self.pods)?;
+        self.clock
+            .advance(i64::try_from(self.random.below(8_000_000)).unwrap());
+        if self.random.one_in(3) {
+            let partition = u32::try_from(self.random.below(PARTITIONS.into())).unwrap();
+            self.trades_log.sync(partition);
+            self.updates_log.sync(partition);
+            self.dead_letters_log.sync(partition);
+        }
+        self.stop_losing_workers();
+        self.check_commits()
+    }
+
+    fn poll_one(&mut self) -> Result<(), String> {
+        if self.tasks.is_empty() {
+            return Ok(());
+        }
+        let place = self.random.index(self.tasks.len());
+        let task = &mut self.tasks[place];
+        if task.frozen_until_turn > self.turn {
+            return Ok(());
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        let Poll::Ready(ended) = task.task.as_mut().poll(&mut context) else {
+            return Ok(());
+        };
+        let task = self.tasks.swap_remove(place);
+        match (ended, task.role) {
+            (Ok(()), Role::Worker(_) | Role::Archiver(_)) if !task.stop.is_cancelled() => {
+                Err(format!("{:?} ended although it was not stopped", task.role))
+            }
+            // The group has revoked the partition; another member owns it now.
+            (Ok(()), role @ (Role::Worker(_) | Role::Archiver(_))) => {
+                if !self.is_stopping && !self.has_task(role) {
+                    self.start(role);
+                }
+                Ok(())
+            }
+            (Ok(()), Role::Follower) => Ok(()),
+            (Err(error), Role::Worker(partition) | Role::Archiver(partition))
+                if error.contains("is not within") && self.overrun_partition == Some(partition) =>
+            {
+                self.totals.add_count("overruns", 1);
+                Ok(())
+            }
+            // The process ends and is restarted.
+            (Err(error), Role::Worker(partition)) if is_recreated(&error) => {
+                self.totals.add_count("workers of an old epoch", 1);
+                self.start_worker(partition);
+                Ok(())
+            }
+            (Err(error), Role::Archiver(partition)) if is_recreated(&error) => {
+                self.adopt_current_epoch();
+                self.start_archiver(partition);
+                Ok(())
+            }
+            (Err(error), role) => Err(format!("{role:?} failed: {error}")),
+        }
+    }
+
+    /// Returns the position up to which a partition's stored state is folded.
+    pub fn folded_to(&self, partition: u32) -> Option<Position> {
+        self.bars.read_stored(|stored| {
+            let row = stored.progress.get(&partition)?;
+            Some(Position {
+                epoch: row.epoch,
+                offset: row.next_offset,
+            })
+        })
+    }
+
+    fn stop_losing_workers(&mut self) {
+        let losers = self.bars.take_losers();
+        if self.mutant == Some(Mutant::LosingWorkerNotRestarted) {
+            self.tasks.retain(|task| !losers.contains(&task.number));
+        }
+    }
+
+    pub fn has_task(&self, role: Role) -> bool {
+        self.tasks.iter().any(|task| task.role == role)
+    }
+}
+
+/// Returns whether a role has ended because its topic was recreated.
+fn is_recreated(error: &str) -> bool {
+    let recreated = eventlog::LogError::Recreated {
+        topic: "simulated".to_owned(),
+    };
+    error.contains(&recreated.to_string())
+}

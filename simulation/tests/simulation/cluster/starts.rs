@@ -1,0 +1,159 @@
+//! Starting the tasks and clients of a simulated cluster.
+
+use std::time::Duration;
+
+use aggregator::{Stores, Topics, Worker, WorkerConfig};
+use api::ChannelName;
+use archiver::{Archiver, BlockPolicy};
+use host::Health;
+use market::Interval;
+use store::MemoryHotStore;
+use tokio_util::sync::CancellationToken;
+
+use super::SimCluster;
+use crate::oracle::Oracle;
+use crate::pod::Pod;
+use crate::sim_client::SimClient;
+use crate::simulated::Simulated;
+use crate::tasks::{Role, RunningTask, Task};
+use crate::trade_producer::PARTITIONS;
+
+impl SimCluster {
+    pub fn start_all(&mut self) {
+        for partition in 0..PARTITIONS {
+            self.start_worker(partition);
+            self.start_archiver(partition);
+        }
+        for _ in 0..2 {
+            self.start_pod();
+        }
+    }
+
+    pub(super) fn start_clients(&mut self) {
+        for instrument in self.producer.instruments() {
+            let interval = *self.random.choose(&Interval::ALL);
+            for interval in [Interval::M1, interval] {
+                let name = ChannelName {
+                    instrument: instrument.clone(),
+                    interval,
+                };
+                self.clients
+                    .push(SimClient::new(name, &self.random, self.mutant));
+            }
+        }
+    }
+
+    fn add_task(&mut self, role: Role, number: u64, stop: CancellationToken, task: Task) {
+        self.tasks.push(RunningTask {
+            task,
+            role,
+            number,
+            frozen_until_turn: 0,
+            stop,
+        });
+    }
+
+    pub fn next_process_number(&mut self) -> u64 {
+        self.last_process_number += 1;
+        self.last_process_number
+    }
+
+    /// Adopts the current epoch of the log, as an aggregator does when it starts.
+    pub fn adopt_current_epoch(&mut self) {
+        if self.bars.adopt_epoch(self.trades_log.current_epoch()) {
+            let fresh = |partition| Oracle::new(partition, PARTITIONS, 1);
+            self.oracles = (0..PARTITIONS).map(fresh).collect();
+        }
+    }
+
+    pub fn start(&mut self, role: Role) {
+        match role {
+            Role::Worker(partition) => self.start_worker(partition),
+            Role::Archiver(partition) => self.start_archiver(partition),
+            Role::Follower => unreachable!("pods start these"),
+        }
+    }
+
+    pub fn start_worker(&mut self, partition: u32) {
+        let number = self.next_process_number();
+        self.adopt_current_epoch();
+        let worker: Worker<Simulated> = Worker {
+            partition,
+            topics: Topics {
+                trades: self.trades_log.reopened(),
+                updates: self.updates_log.clone(),
+                dead_letters: self.dead_letters_log.clone(),
+            },
+            stores: Stores {
+                bars: self.bars.for_worker(number),
+                ticks: self.ticks.clone(),
+                hot: MemoryHotStore::default(),
+                clock: self.clock.clone(),
+            },
+            config: WorkerConfig {
+                commit_interval: Duration::from_millis(self.random.below(400) + 20),
+                call_timeout: Duration::from_secs(2),
+                max_backoff: Duration::from_millis(400),
+                max_uncommitted_bytes: (self.random.below(100) + 20) * 40,
+                ..WorkerConfig::default()
+            },
+            metrics: aggregator::Metrics::new(partition),
+            health: Health::default().register("worker"),
+        };
+        let stop = CancellationToken::new();
+        let token = stop.clone();
+        let task = async move { worker.run(token).await.map_err(|error| error.to_string()) };
+        self.add_task(Role::Worker(partition), number, stop, Box::pin(task));
+    }
+
+    pub fn start_archiver(&mut self, partition: u32) {
+        let number = self.next_process_number();
+        let archiver: Archiver<Simulated> = Archiver {
+            partition,
+            trades: self.trades_log.reopened(),
+            ticks: self.ticks.clone(),
+            clock: self.clock.clone(),
+            policy: BlockPolicy {
+                offsets_per_block: self.random.below(30) + 5,
+                max_delay: Duration::from_millis(200),
+                ..BlockPolicy::default()
+            },
+            metrics: archiver::Metrics::new(partition),
+            health: Health::default().register("archiver"),
+        };
+        let stop = CancellationToken::new();
+        let token = stop.clone();
+        let task = async move { archiver.run(token).await.map_err(|error| error.to_string()) };
+        self.add_task(Role::Archiver(partition), number, stop, Box::pin(task));
+    }
+
+    pub fn start_pod(&mut self) {
+        let number = self.next_process_number();
+        let (pod, tasks) = Pod::start(number, &self.updates_log, &self.bars, &self.clock);
+        for task in tasks {
+            self.add_task(Role::Follower, number, CancellationToken::new(), task);
+        }
+        self.pods.push(pod);
+    }
+
+    /// Starts a producer that sends some records, and repeats them until they are acknowledged.
+    pub fn send(&mut self, partition: u32, entries: Vec<eventlog::NewRecord>) {
+        let (log, random) = (self.trades_log.clone(), self.random.clone());
+        let task = async move {
+            while eventlog::Log::append(&log, partition, entries.clone())
+                .await
+                .is_err()
+            {
+                random.pause(3).await;
+            }
+            Ok(())
+        };
+        let number = self.next_process_number();
+        self.add_task(
+            Role::Follower,
+            number,
+            CancellationToken::new(),
+            Box::pin(task),
+        );
+    }
+}

@@ -1,0 +1,23 @@
+//! Rules that can be broken on purpose.
+
+/// A rule that is broken on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutant {
+    NoCompareAndSet,
+    PositionBeforeState,
+    WatermarksLost,
+    ClosesByWallClock,
+    DeltaWithoutPrev,
+    LosingWorkerNotRestarted,
+    /// Announcements and dead letters are acknowledged before they are durable, so that a commit
+    /// can come first.
+    AckBeforeDurable,
+    /// Transactions omit the later trades of marked minutes.
+    MarkedMinuteTradesLost,
+    /// Transactions omit pending amendments.
+    PendingAmendmentsLost,
+    /// A reader whose next record was dropped gets the first retained record instead of an error.
+    GapSkipped,
+    /// The archive progress is stored without its append time.
+    AppendTimeLost,
+}

@@ -1,0 +1,22 @@
+//! The backend of a simulated cluster.
+
+use backend::Backend;
+use store::MemoryHotStore;
+
+use crate::bar_store::SimBarStore;
+use crate::clock::SimClock;
+use crate::log::SimLog;
+use crate::tick_store::SimTickStore;
+
+/// The simulated log, stores and clock.
+pub struct Simulated;
+
+impl Backend for Simulated {
+    type Trades = SimLog;
+    type Updates = SimLog;
+    type DeadLetters = SimLog;
+    type Bars = SimBarStore;
+    type Ticks = SimTickStore;
+    type Hot = MemoryHotStore;
+    type Clock = SimClock;
+}
