@@ -44,7 +44,7 @@ pub(crate) struct Options {
     /// A folder of tapes to replay during the run: every file whose name ends in .zip
     #[arg(long, value_name = "DIR")]
     pub(crate) tapes: Option<PathBuf>,
-    /// A Markdown table to which a row about the run is added
+    /// A CSV file to which a line about the run is appended
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
     /// The folder of the processes' logs; removed after a run without differences, unless given

@@ -15,16 +15,9 @@ use crate::options::Options;
 use crate::reconcile::{MAX_SHOWN_DIFFERENCES, Outcome};
 use crate::sent_trades::Totals;
 
-/// The header of the table of runs.
-const HEAD: &str = "\
-# Torture runs
-
-Each row is a run of [`loadtest/torture`](../loadtest/torture): real processes against real servers, with
-faults that the seed chose, and at the end every row compared. *Lost* and *doubled* count trades.
-
-| when | seed | brokers | seconds | faults | sent | acknowledged | repeats | edits, cancels | bars compared | lost | doubled | differences | machine |
-|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
-";
+/// The first line of the file of runs.
+const HEADER: &str = "started,seed,brokers,seconds,fault_count,faults,sent,acknowledged,repeats,\
+                      edits,cancels,bars_compared,lost,doubled,differences,machine\n";
 
 /// A run that has ended.
 pub(crate) struct Report<'a> {
@@ -113,7 +106,7 @@ impl Report<'_> {
         out
     }
 
-    /// Adds a row to the table of runs.
+    /// Appends a line about the run to a CSV file.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -122,7 +115,7 @@ impl Report<'_> {
         let opened = OpenOptions::new().create(true).append(true).open(path);
         let mut file = opened.with_context(|| format!("cannot write {}", path.display()))?;
         if is_new {
-            file.write_all(HEAD.as_bytes())?;
+            file.write_all(HEADER.as_bytes())?;
         }
         let Self {
             totals, outcome, ..
@@ -130,7 +123,7 @@ impl Report<'_> {
         let faults: Vec<_> = self
             .counts()
             .into_iter()
-            .map(|(kind, times)| format!("{kind} {times}"))
+            .map(|(kind, times)| format!("{kind}={times}"))
             .collect();
         let bars = outcome
             .checks
@@ -144,14 +137,13 @@ impl Report<'_> {
         let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
         let minute = market::format_time(SystemClock.now_ns());
         let row = format!(
-            "| {} | {} | {} | {} | {}: {} | {} | {} | {} | {}, {} | {} | {} | {} | {differences} | \
-             {cores} cores |\n",
+            "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{differences},{cores} cores\n",
             minute.get(..16).unwrap_or(&minute),
             self.options.seed,
             self.options.brokers,
             self.seconds,
             self.periods.len(),
-            faults.join(", "),
+            faults.join(";"),
             self.sent,
             self.acked,
             totals.repeats,
