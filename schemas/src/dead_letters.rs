@@ -30,7 +30,7 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
-    /// Returns the dead letter's bytes.
+    /// Encodes the dead letter as a MessagePack array.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(64 + self.key.len() + self.value.len());

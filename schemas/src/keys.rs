@@ -14,7 +14,7 @@ pub fn partition_of(key: &[u8], partitions: u32) -> u32 {
 ///
 /// # Errors
 /// [`RejectReason::KeyMalformed`] if the key does not name an instrument, and
-/// [`RejectReason::Misrouted`] if the record is in another partition than the key's.
+/// [`RejectReason::Misrouted`] if the record is in a partition other than the key's.
 pub fn instrument_from_key(
     key: &[u8],
     partition: u32,

@@ -246,7 +246,7 @@ impl Feed {
         &self.pods[usize::try_from(turn % pods).unwrap_or_default()]
     }
 
-    /// Posts the same request to one pod after the other until it is acknowledged.
+    /// Posts the same request to each pod in turn, until one accepts it or rejects it permanently.
     async fn send_to_pods(&self, trades: &[VenueTrade], key: &str) {
         let body = Value::Array(trades.iter().map(VenueTrade::json).collect()).to_string();
         self.sent_trades.lock().totals.requests += 1;

@@ -21,7 +21,7 @@ const HISTORY_INTERVAL: Duration = Duration::from_millis(500);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const RECONNECT_DELAY: Duration = Duration::from_millis(200);
 
-/// A client of some channels that connects to one pod after the other.
+/// A client of some channels that connects to the pods in turn.
 pub(crate) struct RoamingClient {
     pub(crate) name: String,
     pods: Vec<RestClient>,

@@ -93,7 +93,7 @@ impl Stack {
         self.address("CANDLEWICK_REDIS")
     }
 
-    /// Returns a port of the instance's block.
+    /// Returns a port of the instance's block of ports, by its distance from the first.
     pub(crate) const fn port(&self, place: u16) -> u16 {
         self.first_port + place
     }

@@ -80,7 +80,8 @@ impl Params {
             .transpose()
     }
 
-    /// Returns a time in UTC nanoseconds; its absence is a problem.
+    /// Returns a required time parameter, in UTC nanoseconds, or a [`Problem`] if it is missing or
+    /// invalid.
     pub(crate) fn required_time(&self, name: &str) -> Result<i64, Problem> {
         let missing =
             || Problem::invalid_parameter(name, format!("{name} is missing"), ACCEPTED_TIMES);

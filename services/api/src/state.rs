@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::body_budget::BodyBudget;
 use crate::hub::Hub;
 
-/// The parts of the process that the handlers use.
+/// The components that the handlers use.
 pub struct ApiParts<B: Backend> {
     /// The topic `trades`.
     pub log: B::Trades,

@@ -56,14 +56,14 @@ pub fn new_record(key: &str, value: &str) -> NewRecord {
     }
 }
 
-/// Returns `count` records of one key, whose values are their numbers.
+/// Returns `count` records with the same key, whose values are `0`, `1`, `2` and so on.
 pub fn numbered_records(key: &str, count: usize) -> Vec<NewRecord> {
     (0..count)
         .map(|n| new_record(key, &n.to_string()))
         .collect()
 }
 
-/// Fetches all records from `offset` on, about 10,007 bytes at a time.
+/// Fetches all records starting at `offset`, about 10,007 bytes at a time.
 pub async fn fetch_all(log: &impl Log, partition: PartitionId, offset: Offset) -> Vec<Record> {
     let mut records = Vec::new();
     let mut next_offset = offset;

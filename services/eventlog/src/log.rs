@@ -39,7 +39,7 @@ pub trait Log: Clone + Send + Sync + 'static {
         records: Vec<NewRecord>,
     ) -> impl Future<Output = Result<Range<Offset>, LogError>> + Send;
 
-    /// Reads records from `offset` on: whole records of about `max_bytes` at most, but at least
+    /// Reads records starting at `offset`: whole records of about `max_bytes` at most, but at least
     /// one if there is one. Does not wait for new records: at the end of the partition it returns
     /// an empty batch.
     ///

@@ -125,7 +125,7 @@ impl KeptRecords {
         }
     }
 
-    /// Returns the records from `offset` on, which must be within the bounds.
+    /// Returns the records starting at `offset`, which must be within the bounds.
     fn read(&self, offset: Offset, max_bytes: usize) -> Vec<Record> {
         let skip = usize::try_from(offset - self.first).expect("the records fit in memory");
         let mut used_bytes = 0_usize;

@@ -163,7 +163,7 @@ impl<C: Clock> Supervisor<C> {
         }
     }
 
-    /// Stops one stage after the other and waits for each, leaving some of `deadline` to the later
+    /// Stops the stages in order and waits for each, leaving some of `deadline` to the later
     /// ones. Tasks that are still running at its end are failures.
     async fn stop_stages(&mut self, deadline: Duration) {
         let clock = self.clock.clone();

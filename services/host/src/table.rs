@@ -92,7 +92,7 @@ impl fmt::Display for TextTable {
     }
 }
 
-/// Formats a count with a comma between each three digits, such as `1,234,567`.
+/// Formats a count with thousands separators, such as `1,234,567`.
 pub fn format_count(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);

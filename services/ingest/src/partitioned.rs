@@ -43,7 +43,7 @@ struct PartitionBuffer {
 }
 
 /// Checks and encodes trades. `route_indexes` holds the index of each trade's route; `now_ns` is the
-/// present time.
+/// current time.
 pub(crate) fn partition_trades(
     trades: &[(Instrument, Trade)],
     route_indexes: &[u32],

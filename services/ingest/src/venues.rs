@@ -58,8 +58,9 @@ pub(crate) struct Declaration {
     pub(crate) is_everywhere: bool,
 }
 
-/// Loads a venue's declarations up to the offset `end` of the deciding partition (its present end if
-/// `None`): from the store, and from the records that are not folded yet.
+/// Loads the settings that result from a venue's declarations before offset `end` of the deciding
+/// partition, or before its current end if `end` is `None`. Combines the stored settings with the
+/// records that are not folded yet.
 pub(crate) async fn load_declaration(
     log: &impl Log,
     reader: &impl BarReader,

@@ -145,7 +145,7 @@ impl PartitionReader {
         state.stall().finish_end_query(has_unread, sent_round);
     }
 
-    /// Takes the records from `offset` on.
+    /// Removes and returns about `max_bytes` of records, starting at `offset`.
     pub(crate) fn take_records(&self, offset: Offset, max_bytes: usize, round: u64) -> ReadOutcome {
         let mut state = self.lock_state();
         if !state.is_reading_at(offset) {

@@ -12,7 +12,7 @@ pub enum RejectReason {
     Malformed,
     /// The key is not `venue:symbol`.
     KeyMalformed,
-    /// The record is in another partition than its key belongs to.
+    /// The record is in a partition other than its key belongs to.
     Misrouted,
     /// The event time is before 1970.
     TimeBefore1970,

@@ -58,7 +58,7 @@ impl TradeId {
             .map_or_else(|_| Self::Digits(digits.into()), Self::Number))
     }
 
-    /// Returns the id as a number, if it is one that fits 64 bits.
+    /// Returns the id as a `u64`, or `None` if it is not a number or does not fit.
     #[must_use]
     pub const fn as_number(&self) -> Option<u64> {
         match self {

@@ -102,7 +102,7 @@ impl ChunkBuilder {
         })
     }
 
-    /// Encodes the gathered trades of one venue.
+    /// Encodes the gathered trades of one venue as a request.
     fn encode_request(&mut self, venue_index: u32, instruments: &InstrumentTable) -> TradesRequest {
         self.symbol_indexes.clear();
         self.symbol_indexes.resize(instruments.len(), None);

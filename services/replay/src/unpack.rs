@@ -109,7 +109,7 @@ fn invalid_data(reason: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, reason.into())
 }
 
-/// Reads a CSV of a zip, and checks its size and checksum at the end.
+/// Reads a CSV file from a zip archive, and verifies its size and checksum at the end.
 struct ChecksumReader {
     inner: Unpacked,
     crc: Crc,

@@ -129,8 +129,8 @@ pub trait BarReader: Send + Sync {
     /// Returns the venues that partition 0 has, in order of their names.
     fn venues(&self) -> impl Future<Output = Result<Vec<VenueRow>, StoreError>> + Send;
 
-    /// Returns the excluded ranges of a partition that overlap the offsets
-    /// `[first_offset, end_offset)` of an epoch, in order.
+    /// Returns the excluded ranges of a partition that overlap `[first_offset, end_offset)` in
+    /// `epoch`, in order of their first offsets.
     fn excluded_ranges(
         &self,
         partition: u32,

@@ -18,7 +18,7 @@ use crate::stored_bars::{DayBars, StoredBars};
 use crate::tick_slices::TickSlices;
 use crate::verdict_pages::VerdictPages;
 
-/// Compares the bars of one symbol after the other with their ticks.
+/// Compares the bars of each symbol in turn with their ticks.
 pub(crate) struct SymbolChecker<'a, R, T, C> {
     snapshot: &'a Snapshot<R, T>,
     range: TimeRange,

@@ -56,7 +56,8 @@ impl Fault {
         Ok(found.context("no such role")?)
     }
 
-    /// Kills or freezes a server, and restarts or thaws it. `number` names one of several brokers.
+    /// Kills or freezes a server, waits for the duration of the fault, then restarts or resumes it.
+    /// `number` selects the broker; it is empty for other servers.
     async fn disrupt_server(
         &self,
         cluster: &Cluster,

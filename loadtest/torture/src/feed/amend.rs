@@ -123,7 +123,7 @@ impl Feed {
         sent.await;
     }
 
-    /// Sends the same request to one pod after the other until it is acknowledged.
+    /// Sends the same request to each pod in turn, until one accepts it or rejects it permanently.
     async fn amend_at_pods(&self, amended: &VenueTrade, kind: AmendmentKind, id: &str) {
         let VenueTrade {
             venue,

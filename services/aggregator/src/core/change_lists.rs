@@ -22,7 +22,7 @@ impl ListedFlags {
         self.to_announce = false;
     }
 
-    /// Records that the symbol was taken from the list of those to write.
+    /// Clears the flag that marks the symbol as listed for writing.
     pub(crate) const fn clear_to_write(&mut self) {
         self.to_write = false;
     }

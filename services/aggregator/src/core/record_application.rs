@@ -79,8 +79,9 @@ impl RecordApplication<'_> {
         }
     }
 
-    /// Returns the index of the tick's symbol, which is added if `check` allows the tick under the
-    /// settings of its venue: rejected ticks leave nothing in memory. `None` if it is rejected.
+    /// Returns the index of the tick's symbol. A symbol that is not in memory is added only if
+    /// `check` accepts the tick under its venue's settings, so rejected ticks use no memory.
+    /// Records the rejection and returns `None` otherwise.
     #[inline]
     fn tick_symbol(
         &mut self,

@@ -17,7 +17,7 @@ pub(super) enum Fetched {
     Failed(String),
 }
 
-/// Fetches records from `offset` on.
+/// Fetches records starting at `offset`.
 ///
 /// # Errors
 /// [`WorkerError::Log`] if no retry can help.

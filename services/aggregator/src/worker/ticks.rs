@@ -112,7 +112,7 @@ async fn excluded_ranges<B: Backend>(
     Ok(Some(ranges))
 }
 
-/// Returns the bar of the trades among `ticks`, as of a position; `None` if there are no trades.
+/// Folds the trades among `ticks` before a position into one bar. Returns `None` if there are none.
 fn fold_trades(
     ticks: Vec<Tick>,
     excluded: &[ExcludedRange],

@@ -2,7 +2,7 @@
 
 use eventlog::LogError;
 
-/// Why a follower stopped. No retry can help.
+/// The permanent error that stopped a follower. Retrying does not help.
 #[derive(Debug, thiserror::Error)]
 #[error("following bar-updates of partition {partition}: {source}")]
 pub struct FollowError {

@@ -162,7 +162,7 @@ impl Channel {
         rows.into_values().collect()
     }
 
-    /// Returns the sequence number of the channel's present state; `next_offset` is the offset of
+    /// Returns the sequence number of the channel's current state; `next_offset` is the offset of
     /// the partition's next update.
     pub(super) fn current_seq(&self, next_offset: u64) -> i64 {
         self.last_seq
@@ -181,7 +181,7 @@ impl Channel {
         changed.map(|held| held.row.clone()).collect()
     }
 
-    /// Returns the message that takes a subscriber to the present state; `None` if it holds that
+    /// Returns the message that takes a subscriber to the current state; `None` if it holds that
     /// state.
     pub(super) fn next_message(
         &mut self,

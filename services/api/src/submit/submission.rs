@@ -49,7 +49,7 @@ pub(crate) enum FaultCode {
     RepeatedField,
     /// A field that every trade must have is missing.
     MissingField,
-    /// A value has another type than the field.
+    /// A value does not have the type of the field.
     WrongType,
     /// A value has the right type and is not valid.
     InvalidValue,

@@ -8,7 +8,7 @@ use host::HealthComponent;
 use metrics::{Gauge, describe_gauge, gauge};
 use tokio_util::sync::CancellationToken;
 
-const HALTED_METRIC: &str = "candlewick_partition_overrun";
+const HALTED_METRIC: &str = "candlewick_partition_halted";
 
 /// Runs the task of a partition to its end. If the log has dropped the next record of the
 /// partition, halts the partition until `stop` is cancelled and then succeeds. The component is

@@ -59,7 +59,8 @@ impl MigrateArgs {
         Ok((process, settings))
     }
 
-    /// Reads the settings without checking that the file holds no others.
+    /// Reads the settings, but does not check the file for unknown keys. Errors are collected in
+    /// the reader.
     pub(crate) fn read_from(self, reader: &mut ConfigReader) -> (ProcessSettings, Settings) {
         let wait = self.read_wait(reader);
         // A migration does not listen: the port is not used.

@@ -131,7 +131,8 @@ impl<C: Clock> PartitionTasks<C> {
         }
     }
 
-    /// Waits until none of the partitions has a task. Returns the first failure.
+    /// Waits until no task of `partitions` is running. Returns the first failure of any task that
+    /// ended meanwhile; an aborted task is not a failure.
     async fn wait_until_ended(&mut self, partitions: &[u32]) -> anyhow::Result<()> {
         let mut first_failure = Ok(());
         while partitions.iter().any(|one| self.running.contains_key(one)) {

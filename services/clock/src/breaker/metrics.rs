@@ -5,7 +5,7 @@ use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 use super::policy::BreakerState;
 
 const STATE: &str = "candlewick_breaker_state";
-const REJECTIONS: &str = "candlewick_breaker_rejections_total";
+const REJECTIONS: &str = "candlewick_breaker_refused_calls_total";
 const TRIPS: &str = "candlewick_breaker_trips_total";
 
 /// The metrics of one breaker, with the label `dependency`.

@@ -85,7 +85,7 @@ impl SymbolProfile {
         }
     }
 
-    /// Returns a price that is given in steps.
+    /// Converts a number of price steps to a price.
     pub(super) fn price(&self, steps: i64) -> Decimal {
         decimal(steps, self.scale)
     }

@@ -7,7 +7,8 @@ pub(super) struct FeedRandom {
 }
 
 impl FeedRandom {
-    /// Returns the random numbers of a name under a seed. Other names do not change them.
+    /// Returns the random number generator for `name`. Its sequence depends only on the seed and
+    /// the name.
     pub(super) fn for_name(seed: u64, name: &str) -> Self {
         // FNV-1a, <http://www.isthe.com/chongo/tech/comp/fnv/>.
         let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {

@@ -107,7 +107,7 @@ impl Identity {
         })
     }
 
-    /// Returns an error if the file has another number of partitions than `wanted`.
+    /// Returns an error if the file's number of partitions is not `wanted`.
     pub(super) fn check_partitions(
         &self,
         path: &Path,

@@ -140,7 +140,7 @@ impl Partition {
         }
     }
 
-    /// Finds blobs of about `max_bytes` from `offset` on.
+    /// Finds blobs of about `max_bytes` starting at `offset`.
     pub(super) fn find_blobs(
         &self,
         offset: Offset,

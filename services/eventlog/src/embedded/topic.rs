@@ -67,7 +67,7 @@ impl Topic {
         (0..).zip(&self.partitions)
     }
 
-    /// Reads about `max_bytes` of records from `offset` on, from memory or from the file.
+    /// Reads about `max_bytes` of records starting at `offset`, from memory or from the file.
     pub(super) fn read(
         &self,
         number: PartitionId,

@@ -10,7 +10,8 @@ use super::setting_text::{SettingSource, SettingText};
 /// The exit code for a bad command line or configuration: `EX_USAGE` of `sysexits.h`.
 pub const EXIT_USAGE: u8 = 64;
 
-/// Everything that is wrong with a configuration. It is displayed as one line for each error.
+/// All errors found in a configuration. Displayed as a heading with their count, followed by one
+/// line per error.
 #[derive(Debug, thiserror::Error)]
 pub struct ConfigErrors(pub(super) Vec<ConfigError>);
 

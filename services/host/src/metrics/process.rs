@@ -10,7 +10,7 @@ use std::fs;
 /// (`man 5 proc`).
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// The resources that the process uses at one moment.
+/// A sample of the resources that the process uses.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ProcessSample {
     cpu_seconds: f64,

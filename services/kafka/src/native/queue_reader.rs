@@ -27,7 +27,7 @@ pub(crate) struct QueueReader {
 unsafe impl Send for QueueReader {}
 
 impl QueueReader {
-    /// Starts reading ahead. `wake` is notified whenever the queue stops being empty.
+    /// Starts reading ahead. Notifies the waiters of `wake` each time the queue becomes non-empty.
     pub(crate) fn start(
         topic: Arc<TopicHandle<Consumer>>,
         partition: i32,
@@ -124,8 +124,8 @@ impl Drop for Messages<'_> {
     }
 }
 
-/// Returns bytes of a valid message, with a lifetime that the caller chooses; none if the pointer is
-/// null.
+/// Returns a key or value as a slice, which is empty if the pointer is null. The caller must choose
+/// a lifetime that does not outlive the message.
 fn message_bytes<'a>(start: *const c_void, len: usize) -> &'a [u8] {
     if start.is_null() {
         return &[];

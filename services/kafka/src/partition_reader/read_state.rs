@@ -18,7 +18,7 @@ const MAX_MESSAGES: usize = 1_024;
 /// The assumed size of a record until some have been read.
 const ASSUMED_RECORD_BYTES: usize = 128;
 
-/// Where the reader of a partition is, and the records that it has delivered.
+/// The read position in a partition, and the records that were read ahead but not fetched yet.
 #[derive(Default)]
 pub(super) struct ReadState {
     reader: Option<QueueReader>,

@@ -45,8 +45,9 @@ impl StallDetector {
         is_due
     }
 
-    /// Records the answer to a query that was sent in round `sent_round`: whether the brokers have
-    /// a record that the reader has not delivered.
+    /// Records the result of the end query that was sent in round `sent_round`. The other argument
+    /// is whether the brokers hold a record that the reader has not delivered; it is `false` if
+    /// they did not answer.
     pub(super) fn finish_end_query(&mut self, has_undelivered: bool, sent_round: u64) {
         self.is_query_open = false;
         // The answer may be late, and the reader may be younger than the query.

@@ -125,8 +125,8 @@ impl Drop for PooledConnection<'_> {
     }
 }
 
-/// Opens a connection and begins a transaction. The transaction sees the state at its first read
-/// (<https://www.sqlite.org/isolation.html>), so it reads once.
+/// Opens a connection and begins a read transaction. SQLite fixes the snapshot at the first read
+/// (<https://www.sqlite.org/isolation.html>), so this function reads immediately.
 async fn open_snapshot(file: &DatabaseFile) -> Result<SqliteConnection, DatabaseError> {
     let mut connection = file.connect_reader().await?;
     sqlx::query("BEGIN").execute(&mut connection).await?;

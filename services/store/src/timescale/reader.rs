@@ -78,7 +78,8 @@ impl TimescaleBarReader {
         }
     }
 
-    /// Returns a reader of the snapshot that a connection's transaction sees.
+    /// Returns a reader that sees only the snapshot of the transaction that is open on the
+    /// connection.
     pub(super) fn from_snapshot(server: Arc<DatabaseServer>, connection: PooledConnection) -> Self {
         let connection = Arc::new(Mutex::new(Some(connection)));
         Self {

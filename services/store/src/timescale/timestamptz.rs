@@ -39,7 +39,7 @@ impl Timestamptz {
         )))
     }
 
-    /// Returns the least time in microseconds that is not before `time_ns`.
+    /// Converts `time_ns` to microseconds, rounded up.
     pub(super) const fn from_ns_rounded_up(time_ns: i64) -> Self {
         let has_remainder = time_ns.rem_euclid(NS_PER_US) > 0;
         Self {

@@ -251,7 +251,7 @@ impl FilledFolder {
         RunningRoles { tasks, stop }
     }
 
-    /// Waits until the roles have processed the log up to its present end.
+    /// Waits until the roles have processed the log up to its current end.
     pub(super) async fn wait_until_processed(&self, folder: &Folder, skipped: SkippedRole) {
         for partition in 0..PARTITIONS {
             let end = folder.trades.bounds(partition).await.unwrap().end;
