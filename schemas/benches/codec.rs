@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use candlewick_schemas::TradesRecord;
+use candlewick_schemas::TradesTopicRecord;
 use criterion::{Criterion, criterion_group, criterion_main};
 use market::{Decimal, SenderId, Side, Trade, TradeId};
 
@@ -40,17 +40,17 @@ fn full() -> Trade {
 fn codec(criterion: &mut Criterion) {
     for (name, trade) in [("typical", typical()), ("full", full())] {
         let mut bytes = Vec::new();
-        TradesRecord::encode_trade(&trade, &mut bytes);
+        TradesTopicRecord::encode_trade(&trade, &mut bytes);
         let mut out = Vec::with_capacity(bytes.len());
         criterion.bench_function(&format!("trade/encode {name}"), |bencher| {
             bencher.iter(|| {
                 out.clear();
-                TradesRecord::encode_trade(black_box(&trade), &mut out);
+                TradesTopicRecord::encode_trade(black_box(&trade), &mut out);
                 out.len()
             });
         });
         criterion.bench_function(&format!("trade/decode {name}"), |bencher| {
-            bencher.iter(|| TradesRecord::decode(black_box(&bytes)));
+            bencher.iter(|| TradesTopicRecord::decode(black_box(&bytes)));
         });
     }
 }

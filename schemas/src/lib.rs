@@ -6,7 +6,7 @@
 //!
 //! | topic | key | record |
 //! |---|---|---|
-//! | `trades` | `venue:symbol`; empty for control records | [`TradesRecord`] |
+//! | `trades` | `venue:symbol`; empty for control records | [`TradesTopicRecord`] |
 //! | `bar-updates` | `venue:symbol` | [`encode_bar_update`], [`decode_bar_update`] |
 //! | `dead-letters` | that of the rejected record | [`DeadLetter`] |
 
@@ -36,5 +36,5 @@ pub use topics::{
     BAR_UPDATES, DEAD_LETTERS, DEFAULT_PARTITIONS, DEFAULT_REPLICATION, MAX_MESSAGE_BYTES, TRADES,
     Topic, topics,
 };
-pub use trades::{Refold, Repair, TradesRecord};
+pub use trades::{Refold, Repair, TradesTopicRecord};
 pub use trades_batch::{BatchError, BatchTrade, TradesBatch};

@@ -22,7 +22,7 @@ const ADVANCE_ELEMENTS: u32 = 2;
 
 /// A record of the topic `trades`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TradesRecord {
+pub enum TradesTopicRecord {
     /// A trade of the instrument that the key names.
     Trade(Trade),
     /// Nothing but its append time, so that time advances in a log without trades.
@@ -38,7 +38,7 @@ pub enum TradesRecord {
     Repair(Repair),
 }
 
-impl TradesRecord {
+impl TradesTopicRecord {
     /// Appends the record's bytes to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {

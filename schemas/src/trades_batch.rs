@@ -6,7 +6,7 @@ use rmp::encode::{write_array_len, write_bin, write_str, write_uint};
 use crate::error::DecodeError;
 use crate::record_reader::RecordReader;
 use crate::record_writer::IN_MEMORY;
-use crate::trades::TradesRecord;
+use crate::trades::TradesTopicRecord;
 
 const BATCH_VERSION: u64 = 1;
 const BATCH_ELEMENTS: u32 = 4;
@@ -102,7 +102,7 @@ impl TradesBatch {
             "the batch has no symbol {symbol_index}"
         );
         self.record.clear();
-        TradesRecord::encode_trade(trade, &mut self.record);
+        TradesTopicRecord::encode_trade(trade, &mut self.record);
         write_array_len(&mut self.trades, TRADE_ELEMENTS).expect(IN_MEMORY);
         write_uint(&mut self.trades, symbol_index.into()).expect(IN_MEMORY);
         write_bin(&mut self.trades, &self.record).expect(IN_MEMORY);
@@ -193,8 +193,8 @@ fn read_instruments(reader: &mut RecordReader<'_>) -> Result<Vec<Instrument>, Ba
 fn read_trade(instrument: Option<&Instrument>, record: &[u8]) -> BatchTrade {
     let no_symbol = || DecodeError::malformed("symbol", "the batch has no symbol of this index");
     let instrument = instrument.ok_or_else(no_symbol)?;
-    match TradesRecord::decode(record)? {
-        TradesRecord::Trade(trade) => Ok((instrument.clone(), trade)),
+    match TradesTopicRecord::decode(record)? {
+        TradesTopicRecord::Trade(trade) => Ok((instrument.clone(), trade)),
         _ => Err(DecodeError::malformed("record", "it is not a trade")),
     }
 }

@@ -2,7 +2,7 @@
 //! `msgpack`), and change only with the schema version: logs hold records of years ago.
 
 use candlewick_schemas::{
-    DeadLetter, Refold, Repair, TradesRecord, decode_bar_update, encode_bar_update,
+    DeadLetter, Refold, Repair, TradesTopicRecord, decode_bar_update, encode_bar_update,
 };
 use market::{
     Amendment, AmendmentKind, Bar, BarRow, DAY_NS, Decimal, EdgeTrade, ExactSum, IdScheme,
@@ -58,18 +58,18 @@ fn minimal_trade() -> Trade {
     }
 }
 
-fn assert_golden_bytes(record: &TradesRecord, golden: &[u8]) {
+fn assert_golden_bytes(record: &TradesTopicRecord, golden: &[u8]) {
     let mut bytes = Vec::new();
     record.encode(&mut bytes);
     assert_eq!(bytes, golden, "{record:?}");
-    assert_eq!(TradesRecord::decode(golden).as_ref(), Ok(record));
+    assert_eq!(TradesTopicRecord::decode(golden).as_ref(), Ok(record));
 }
 
 #[test]
 fn trades_have_golden_bytes() {
-    assert_golden_bytes(&TradesRecord::Trade(typical_trade()), golden!("trade"));
+    assert_golden_bytes(&TradesTopicRecord::Trade(typical_trade()), golden!("trade"));
     assert_golden_bytes(
-        &TradesRecord::Trade(minimal_trade()),
+        &TradesTopicRecord::Trade(minimal_trade()),
         golden!("trade-minimal"),
     );
     let full = Trade {
@@ -81,7 +81,7 @@ fn trades_have_golden_bytes() {
         }),
         ..typical_trade()
     };
-    assert_golden_bytes(&TradesRecord::Trade(full), golden!("trade-full"));
+    assert_golden_bytes(&TradesTopicRecord::Trade(full), golden!("trade-full"));
     let text_id = Trade {
         price: parse_decimal("0.999999999999999999"),
         quantity: None,
@@ -93,12 +93,12 @@ fn trades_have_golden_bytes() {
         }),
         ..typical_trade()
     };
-    assert_golden_bytes(&TradesRecord::Trade(text_id), golden!("trade-text-id"));
+    assert_golden_bytes(&TradesTopicRecord::Trade(text_id), golden!("trade-text-id"));
 }
 
 #[test]
 fn control_records_have_golden_bytes() {
-    assert_golden_bytes(&TradesRecord::Advance, golden!("advance"));
+    assert_golden_bytes(&TradesTopicRecord::Advance, golden!("advance"));
     let venue = "binance".parse().expect("a venue");
     let settings = VenueSettings {
         scheme: IdScheme::Contiguous,
@@ -106,7 +106,10 @@ fn control_records_have_golden_bytes() {
         idle_ns: 5 * SECOND_NS,
         ..VenueSettings::default()
     };
-    assert_golden_bytes(&TradesRecord::Setting(venue, settings), golden!("setting"));
+    assert_golden_bytes(
+        &TradesTopicRecord::Setting(venue, settings),
+        golden!("setting"),
+    );
 }
 
 #[test]
@@ -117,7 +120,7 @@ fn amendments_have_golden_bytes() {
         target_position,
     };
     let golden = |amendment, trade, golden: &[u8]| {
-        assert_golden_bytes(&TradesRecord::Amendment(amendment, trade), golden);
+        assert_golden_bytes(&TradesTopicRecord::Amendment(amendment, trade), golden);
     };
     let edited = Trade {
         price: parse_decimal("67123.55"),
@@ -172,12 +175,12 @@ fn refolds_and_repairs_have_golden_bytes() {
             offset: 70_001,
         },
     };
-    assert_golden_bytes(&TradesRecord::Refold(refold), golden!("refold"));
+    assert_golden_bytes(&TradesTopicRecord::Refold(refold), golden!("refold"));
     let repair = Repair {
         start_ns: MINUTE_START_NS,
         end_ns: MINUTE_START_NS + DAY_NS,
     };
-    assert_golden_bytes(&TradesRecord::Repair(repair), golden!("repair"));
+    assert_golden_bytes(&TradesTopicRecord::Repair(repair), golden!("repair"));
 }
 
 fn forming_bar() -> BarRow {

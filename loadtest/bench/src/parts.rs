@@ -8,7 +8,7 @@ use std::hint::black_box;
 use aggregator::{Core, LoadRequest, Loaded};
 use clock::{Clock, SystemClock};
 use market::{Decimal, IdScheme, Side, Trade, TradeId};
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 
 use feed::Feed;
 
@@ -68,11 +68,11 @@ fn measure_codec(table: &mut Table) {
     let start_ns = SystemClock.monotonic_ns();
     for _ in 0..TIMES {
         bytes.clear();
-        TradesRecord::encode_trade(black_box(&trade), &mut bytes);
+        TradesTopicRecord::encode_trade(black_box(&trade), &mut bytes);
     }
     let encoded_ns = SystemClock.monotonic_ns();
     for _ in 0..TIMES {
-        black_box(TradesRecord::decode(black_box(&bytes))).expect("it was encoded");
+        black_box(TradesTopicRecord::decode(black_box(&bytes))).expect("it was encoded");
     }
     let decoded_ns = SystemClock.monotonic_ns();
     let size = bytes.len();

@@ -16,7 +16,7 @@ use store::{
     BarReader, ClickHouseConfig, ClickHouseTickStore, TickStore, TimescaleBarStore, TimescaleConfig,
 };
 
-use self::setup::{apply_topics, create_roles, create_tables, pod_clients, store_options};
+use self::setup::{api_clients, apply_topics, create_roles, create_tables, store_options};
 use crate::feed::Feed;
 use crate::journal::{Journal, lock};
 use crate::kafka::{Kafka, Records};
@@ -79,7 +79,7 @@ impl Cluster {
         };
         let ticks = ClickHouseTickStore::open(&config).await?;
         let sent_trades: Arc<SentTrades> = Arc::default();
-        let pods = pod_clients(&roles);
+        let pods = api_clients(&roles);
         let feed = Feed::new(
             pods,
             kafka.clone(),
@@ -108,7 +108,7 @@ impl Cluster {
 
     /// Returns a client of each API pod.
     pub(crate) fn pods(&self) -> Vec<RestClient> {
-        pod_clients(&self.roles)
+        api_clients(&self.roles)
     }
 
     pub(crate) fn roles_of(&self, kind: RoleKind) -> impl Iterator<Item = &Arc<RoleProcess>> {

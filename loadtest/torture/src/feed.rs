@@ -11,7 +11,7 @@ use std::time::Duration;
 use client::{Method, RestClient};
 use clock::{Clock, SystemClock};
 use futures_util::future::join_all;
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 use serde_json::Value;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, Semaphore};
 
@@ -231,7 +231,7 @@ impl Feed {
     async fn send_to_kafka(&self, trades: &[VenueTrade]) {
         let sends = trades.iter().map(|venue_trade| async {
             let mut value = Vec::new();
-            TradesRecord::encode_trade(&venue_trade.trade, &mut value);
+            TradesTopicRecord::encode_trade(&venue_trade.trade, &mut value);
             let key = venue_trade.instrument();
             self.kafka
                 .send(schemas::TRADES, None, key.as_bytes(), &value)

@@ -8,7 +8,7 @@ use market::{
     Amendment, AmendmentKind, DAY_NS, HOUR_NS, IdScheme, IdScope, Position, RejectReason, Trade,
     TradeId, VenueSettings,
 };
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 
 pub(crate) use self::bars::plain_bars;
 use crate::kafka::{Record, Records};
@@ -100,19 +100,21 @@ impl Oracle {
         carried: &mut PartitionFoldState,
     ) -> Result<(), RejectReason> {
         carried.append_ns = carried.append_ns.max(record.append_time_ns);
-        match TradesRecord::decode(&record.value).map_err(|_| RejectReason::Malformed)? {
-            TradesRecord::Trade(trade) => self.trade(record, trade, at, carried),
-            TradesRecord::Amendment(amendment, trade) => {
+        match TradesTopicRecord::decode(&record.value).map_err(|_| RejectReason::Malformed)? {
+            TradesTopicRecord::Trade(trade) => self.trade(record, trade, at, carried),
+            TradesTopicRecord::Amendment(amendment, trade) => {
                 self.amendment(record, amendment, trade, at, carried)
             }
-            TradesRecord::Setting(venue, settings) => {
+            TradesTopicRecord::Setting(venue, settings) => {
                 let known = carried.venues.get(venue.as_str());
                 let settings = known.map_or(settings, |known| known.updated_with(&settings));
                 carried.venues.insert(venue.as_str().to_owned(), settings);
                 Ok(())
             }
             // They change when a bar is refolded, and not its values.
-            TradesRecord::Advance | TradesRecord::Refold(_) | TradesRecord::Repair(_) => Ok(()),
+            TradesTopicRecord::Advance
+            | TradesTopicRecord::Refold(_)
+            | TradesTopicRecord::Repair(_) => Ok(()),
         }
     }
 

@@ -3,17 +3,17 @@ use market::{
 };
 use proptest::prelude::*;
 
-use super::{Refold, Repair, TradesRecord};
+use super::{Refold, Repair, TradesTopicRecord};
 use crate::error::DecodeError;
 use crate::strategies::{apply_damages, damages, ids, positions, trades, with_each_false_length};
 
-fn encoded(record: &TradesRecord) -> Vec<u8> {
+fn encoded(record: &TradesTopicRecord) -> Vec<u8> {
     let mut out = Vec::new();
     record.encode(&mut out);
     out
 }
 
-fn settings() -> impl Strategy<Value = TradesRecord> {
+fn settings() -> impl Strategy<Value = TradesTopicRecord> {
     let longest_ns = VenueSettings::MAX_WAIT_NS;
     let numbering = (
         prop::sample::select(IdScheme::ALL),
@@ -30,7 +30,7 @@ fn settings() -> impl Strategy<Value = TradesRecord> {
             idle_ns,
             nonpositive_prices,
         };
-        TradesRecord::Setting(venue.parse().unwrap(), settings)
+        TradesTopicRecord::Setting(venue.parse().unwrap(), settings)
     })
 }
 
@@ -48,25 +48,25 @@ fn minutes() -> impl Strategy<Value = i64> {
     (0..i64::MAX / MINUTE_NS - 1_440).prop_map(|minute| minute * MINUTE_NS)
 }
 
-fn refolds() -> impl Strategy<Value = TradesRecord> {
-    let refold = |(start_ns, up_to)| TradesRecord::Refold(Refold { start_ns, up_to });
+fn refolds() -> impl Strategy<Value = TradesTopicRecord> {
+    let refold = |(start_ns, up_to)| TradesTopicRecord::Refold(Refold { start_ns, up_to });
     (minutes(), positions()).prop_map(refold)
 }
 
-fn repairs() -> impl Strategy<Value = TradesRecord> {
+fn repairs() -> impl Strategy<Value = TradesTopicRecord> {
     (minutes(), 1_i64..=1_440).prop_map(|(start_ns, count)| {
         let end_ns = start_ns + count * MINUTE_NS;
-        TradesRecord::Repair(Repair { start_ns, end_ns })
+        TradesTopicRecord::Repair(Repair { start_ns, end_ns })
     })
 }
 
-fn records() -> impl Strategy<Value = TradesRecord> {
-    let amendment = |(amendment, trade)| TradesRecord::Amendment(amendment, trade);
+fn records() -> impl Strategy<Value = TradesTopicRecord> {
+    let amendment = |(amendment, trade)| TradesTopicRecord::Amendment(amendment, trade);
     prop_oneof![
-        4 => trades().prop_map(TradesRecord::Trade),
+        4 => trades().prop_map(TradesTopicRecord::Trade),
         4 => (amendments(), trades()).prop_map(amendment),
         2 => settings(),
-        1 => Just(TradesRecord::Advance),
+        1 => Just(TradesTopicRecord::Advance),
         1 => refolds(),
         1 => repairs(),
     ]
@@ -77,7 +77,7 @@ proptest! {
 
     #[test]
     fn decoding_undoes_encoding(record in records()) {
-        prop_assert_eq!(TradesRecord::decode(&encoded(&record)), Ok(record));
+        prop_assert_eq!(TradesTopicRecord::decode(&encoded(&record)), Ok(record));
     }
 
     #[test]
@@ -85,8 +85,8 @@ proptest! {
         let opened = |kind| [&[0x9c, 1, kind], &*bytes].concat();
         let whole = [bytes.clone(), apply_damages(encoded(&record), &damages)];
         for bytes in whole.into_iter().chain((0..8).map(opened)) {
-            if let Ok(found) = TradesRecord::decode(&bytes) {
-                prop_assert_eq!(TradesRecord::decode(&encoded(&found)), Ok(found));
+            if let Ok(found) = TradesTopicRecord::decode(&bytes) {
+                prop_assert_eq!(TradesTopicRecord::decode(&encoded(&found)), Ok(found));
             }
         }
     }
@@ -95,11 +95,11 @@ proptest! {
     fn a_record_cut_short_or_long_is_malformed(record in records(), more: u8) {
         let mut bytes = encoded(&record);
         for end in 0..bytes.len() {
-            let found = TradesRecord::decode(&bytes[..end]);
+            let found = TradesTopicRecord::decode(&bytes[..end]);
             prop_assert!(matches!(found, Err(DecodeError::Malformed { .. })), "{:?}", found);
         }
         bytes.push(more);
-        prop_assert!(TradesRecord::decode(&bytes).is_err());
+        prop_assert!(TradesTopicRecord::decode(&bytes).is_err());
     }
 
     #[test]
@@ -107,7 +107,7 @@ proptest! {
         let mut bytes = encoded(&record);
         prop_assume!(bytes[0] != 0x90 | elements);
         bytes[0] = 0x90 | elements;
-        prop_assert!(TradesRecord::decode(&bytes).is_err());
+        prop_assert!(TradesTopicRecord::decode(&bytes).is_err());
     }
 }
 
@@ -128,19 +128,19 @@ fn full() -> Trade {
 
 #[test]
 fn false_lengths_are_errors() {
-    let settings = TradesRecord::Setting("v".parse().unwrap(), VenueSettings::default());
+    let settings = TradesTopicRecord::Setting("v".parse().unwrap(), VenueSettings::default());
     let amendment = Amendment {
         id: market::TradeId::Number(1),
         kind: AmendmentKind::Edit,
         target_position: Some(market::Position::default()),
     };
-    let amendment = TradesRecord::Amendment(amendment, full());
-    for record in [TradesRecord::Trade(full()), amendment, settings] {
+    let amendment = TradesTopicRecord::Amendment(amendment, full());
+    for record in [TradesTopicRecord::Trade(full()), amendment, settings] {
         for bytes in with_each_false_length(&encoded(&record)) {
             // A header within the sender's key is data: the key may be any bytes.
-            let found = TradesRecord::decode(&bytes);
+            let found = TradesTopicRecord::decode(&bytes);
             let within_key = match &found {
-                Ok(TradesRecord::Trade(trade) | TradesRecord::Amendment(_, trade)) => {
+                Ok(TradesTopicRecord::Trade(trade) | TradesTopicRecord::Amendment(_, trade)) => {
                     trade.sender != full().sender
                 }
                 _ => false,
@@ -152,7 +152,7 @@ fn false_lengths_are_errors() {
 
 #[test]
 fn names_the_version_and_kind_that_it_does_not_know() {
-    let decode = |bytes: &[u8]| TradesRecord::decode(bytes).unwrap_err();
+    let decode = |bytes: &[u8]| TradesTopicRecord::decode(bytes).unwrap_err();
     assert_eq!(
         decode(&[0x92, 2, 1]),
         DecodeError::Version { found: 2, known: 1 }
@@ -209,7 +209,7 @@ fn names_the_field_that_is_wrong() {
         (&[0x94, 1, 6, 0, 1], "end"),
     ];
     for (bytes, expected) in cases {
-        match TradesRecord::decode(bytes) {
+        match TradesTopicRecord::decode(bytes) {
             Err(DecodeError::Malformed { field, .. }) => assert_eq!(field, expected, "{bytes:x?}"),
             other => panic!("{bytes:x?} gave {other:?}"),
         }
@@ -221,7 +221,7 @@ fn integers_of_any_width_are_read() {
     let wide = [
         0x95, 0xcc, 1, 0xcd, 0, 0, 0xd3, 0, 0, 0, 0, 0, 0, 0, 7, 0xd0, 5, 0xce, 0, 0, 0, 1,
     ];
-    let found = TradesRecord::decode(&wide).unwrap();
+    let found = TradesTopicRecord::decode(&wide).unwrap();
     assert_eq!(encoded(&found), [0x95, 1, 0, 7, 5, 1]);
 }
 
@@ -232,8 +232,9 @@ fn times_beyond_a_day_are_read_as_a_day() {
         idle_ns: -1,
         ..VenueSettings::default()
     };
-    let record = TradesRecord::Setting("v".parse().unwrap(), settings);
-    let Ok(TradesRecord::Setting(_, found)) = TradesRecord::decode(&encoded(&record)) else {
+    let record = TradesTopicRecord::Setting("v".parse().unwrap(), settings);
+    let Ok(TradesTopicRecord::Setting(_, found)) = TradesTopicRecord::decode(&encoded(&record))
+    else {
         panic!("a setting is expected");
     };
     assert_eq!(
@@ -258,7 +259,7 @@ fn repairs_are_of_whole_minutes_in_order_and_of_a_day_at_most() {
     for (start_ns, end_ns, is_valid) in cases {
         let repair = Repair { start_ns, end_ns };
         assert_eq!(repair.is_valid(), is_valid, "{repair:?}");
-        let found = TradesRecord::decode(&encoded(&TradesRecord::Repair(repair)));
+        let found = TradesTopicRecord::decode(&encoded(&TradesTopicRecord::Repair(repair)));
         assert_eq!(found.is_ok(), is_valid, "{repair:?}");
     }
 }

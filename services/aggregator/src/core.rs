@@ -23,14 +23,14 @@ mod venue_table;
 
 use eventlog::Record;
 use market::{Instrument, Position, VenueSettings};
-use schemas::{DeadLetter, Refold, TradesRecord};
+use schemas::{DeadLetter, Refold, TradesTopicRecord};
 use store::{PartitionProgress, PartitionState, Transaction};
 
 use applied_at::AppliedAt;
 use partition_symbols::PartitionSymbols;
 use pending_loads::PendingLoads;
 use prefetch::prefetch;
-use record_application::RecordApplication;
+use record_application::{RecordApplication, RecordOutcome};
 use rejections::Rejections;
 use restore::restore_symbols;
 
@@ -136,8 +136,8 @@ impl Core {
 
     /// Applies one record; returns `false` if data has to be loaded first.
     fn apply_record(&mut self, record: &Record) -> bool {
-        let decoded = TradesRecord::decode(&record.value);
-        if let Ok(TradesRecord::Refold(refold)) = &decoded {
+        let decoded = TradesTopicRecord::decode(&record.value);
+        if let Ok(TradesTopicRecord::Refold(refold)) = &decoded {
             // Requested before the record has any effect, so that everything applied before can be
             // committed meanwhile.
             let requests = self
@@ -158,7 +158,7 @@ impl Core {
             record,
             at,
         };
-        let is_applied = application.apply(decoded);
+        let is_applied = application.apply(decoded) == RecordOutcome::Applied;
         if is_applied {
             self.progress.next_offset = record.offset + 1;
         }

@@ -12,7 +12,7 @@ use market::{Amendment, AmendmentKind, Decimal, Trade};
 use schemas::api::AmendmentJson;
 
 use self::identity::new_amendment_id;
-use self::target::{Target, find_target};
+use self::target::{AmendedTrade, find_amended_trade};
 use self::values::{read_values, value_problem};
 use crate::body::read_body;
 use crate::json_response::json_response;
@@ -76,13 +76,14 @@ async fn append_amendment<B: Backend>(
     let (venue, symbol, trade_name) = path;
     let instrument = parse_instrument(&(venue.clone(), symbol.clone()))?;
     let settings = state.producer.settings_in_force(&instrument).await?;
-    let target = find_target(state, &instrument, &settings, trade_name, trade.time_ns).await?;
+    let target =
+        find_amended_trade(state, &instrument, &settings, trade_name, trade.time_ns).await?;
     let target_position = match target {
-        Target::Id(id) => {
+        AmendedTrade::Id(id) => {
             trade.id = Some(id);
             None
         }
-        Target::Position(position) => {
+        AmendedTrade::Position(position) => {
             trade.id = None;
             Some(position)
         }

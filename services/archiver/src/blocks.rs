@@ -6,7 +6,7 @@ use bytes::Bytes;
 use eventlog::Record;
 use hashbrown::HashMap;
 use market::{Instrument, Interval};
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 use store::{TickBlock, TickRecord};
 
 /// The trades, edits and cancels of one partition that are not written yet, by instrument and
@@ -53,8 +53,8 @@ impl BlockBuilder {
     /// less than that of any record before, whether that was a tick or not.
     pub fn push(&mut self, record: &Record) {
         self.append_time_ns = self.append_time_ns.max(record.append_time_ns);
-        let trade = match TradesRecord::decode(&record.value) {
-            Ok(TradesRecord::Trade(trade) | TradesRecord::Amendment(_, trade)) => trade,
+        let trade = match TradesTopicRecord::decode(&record.value) {
+            Ok(TradesTopicRecord::Trade(trade) | TradesTopicRecord::Amendment(_, trade)) => trade,
             _ => return,
         };
         if market::validate_trade(&trade, self.append_time_ns).is_err() {

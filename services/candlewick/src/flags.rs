@@ -84,7 +84,7 @@ fn check_defaults<A: Args>(
 }
 
 /// Returns every flag of these subcommands that has a default, with the default.
-fn checked_defaults() -> BTreeSet<(String, String)> {
+fn check_defaults_of_all_flags() -> BTreeSet<(String, String)> {
     let standalone = check_defaults(&[], |args: StandaloneArgs, reader| {
         format!("{:?}", args.read_from(reader))
     });
@@ -108,7 +108,7 @@ fn checked_defaults() -> BTreeSet<(String, String)> {
 
 #[test]
 fn every_default_that_help_shows_is_the_value_in_force() {
-    let checked = checked_defaults();
+    let checked = check_defaults_of_all_flags();
     let expected = [
         ("--listen", "127.0.0.1:8080"),
         ("--listen", "127.0.0.1:8082"),

@@ -12,11 +12,11 @@ use crate::time::Clock;
 /// Clones are the same clock.
 #[derive(Clone, Debug, Default)]
 pub struct ManualClock {
-    times: Arc<Times>,
+    times: Arc<ManualTimes>,
 }
 
 #[derive(Debug, Default)]
-struct Times {
+struct ManualTimes {
     now_ns: AtomicI64,
     monotonic_ns: AtomicU64,
     step_ns: i64,
@@ -32,7 +32,7 @@ impl ManualClock {
     /// reading.
     pub fn stepping(now_ns: i64, step_ns: i64) -> Self {
         Self {
-            times: Arc::new(Times {
+            times: Arc::new(ManualTimes {
                 now_ns: AtomicI64::new(now_ns),
                 monotonic_ns: AtomicU64::new(0),
                 step_ns,

@@ -11,7 +11,7 @@ use clock::{Clock, ManualClock};
 use eventlog::{Batch, Bounds, Epoch, Log, LogError, MemoryLog, NewRecord, Offset, PartitionId};
 use ingest::{IngestError, Producer};
 use market::{SECOND_NS, Trade};
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 use store::SqliteBarStore;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -120,11 +120,11 @@ async fn run_feed_for_a_minute(
     (log, ended)
 }
 
-async fn read_records(log: &UnreliableLog) -> Vec<TradesRecord> {
+async fn read_records(log: &UnreliableLog) -> Vec<TradesTopicRecord> {
     let batch = log.fetch(0, 0, usize::MAX).await.unwrap();
     let records = batch.records.iter();
     records
-        .map(|record| TradesRecord::decode(&record.value).unwrap())
+        .map(|record| TradesTopicRecord::decode(&record.value).unwrap())
         .collect()
 }
 
@@ -141,16 +141,16 @@ async fn a_busy_log_and_a_lost_response_lose_no_trade() {
     let mut ids = Vec::new();
     for record in read_records(&log).await {
         match record {
-            TradesRecord::Setting(venue, settings) => {
+            TradesTopicRecord::Setting(venue, settings) => {
                 assert_eq!(venue.as_str(), "synthetic");
                 assert_eq!(settings, SyntheticFeed::settings());
                 is_declared = true;
             }
-            TradesRecord::Trade(trade) => {
+            TradesTopicRecord::Trade(trade) => {
                 assert!(is_declared);
                 ids.push(id_and_kind(&trade));
             }
-            other => assert_eq!(other, TradesRecord::Advance),
+            other => assert_eq!(other, TradesTopicRecord::Advance),
         }
     }
     let sent = ids.len();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use market::{Side, Trade, TradeId, format_time};
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 
 use crate::list_table::printable_key;
 use crate::topic_record::{ForeignRecord, StoredDeadLetter};
@@ -30,7 +30,7 @@ pub(crate) fn describe_dead_letter(stored: &StoredDeadLetter) -> String {
         ("key", printable_key(&letter.key)),
         ("value", format!("{} bytes", value.len())),
     ];
-    match TradesRecord::decode(value) {
+    match TradesTopicRecord::decode(value) {
         Ok(record) => lines.extend(record_fields(&record)),
         Err(error) => lines.push(("record", format!("does not decode: {error}"))),
     }
@@ -67,11 +67,13 @@ pub(crate) fn write_value(value: &[u8], path: &Path) -> anyhow::Result<()> {
 }
 
 /// Returns the names and values of a record's fields.
-fn record_fields(record: &TradesRecord) -> Vec<(&'static str, String)> {
+fn record_fields(record: &TradesTopicRecord) -> Vec<(&'static str, String)> {
     let kind_field = |name: &str| ("record", name.to_owned());
     match record {
-        TradesRecord::Trade(trade) => [vec![kind_field("trade")], trade_fields(trade)].concat(),
-        TradesRecord::Amendment(amendment, trade) => {
+        TradesTopicRecord::Trade(trade) => {
+            [vec![kind_field("trade")], trade_fields(trade)].concat()
+        }
+        TradesTopicRecord::Amendment(amendment, trade) => {
             let place = amendment.target_position.map_or_else(
                 || "-".to_owned(),
                 |place| format!("epoch {}, offset {}", place.epoch, place.offset),
@@ -83,14 +85,14 @@ fn record_fields(record: &TradesRecord) -> Vec<(&'static str, String)> {
             ];
             [amendment_fields, trade_fields(trade)].concat()
         }
-        TradesRecord::Advance => vec![kind_field("advance")],
-        TradesRecord::Setting(venue, settings) => vec![
+        TradesTopicRecord::Advance => vec![kind_field("advance")],
+        TradesTopicRecord::Setting(venue, settings) => vec![
             kind_field("setting"),
             ("venue", venue.to_string()),
             ("scheme", settings.scheme.to_string()),
             ("scope", settings.scope.to_string()),
         ],
-        TradesRecord::Refold(refold) => vec![
+        TradesTopicRecord::Refold(refold) => vec![
             kind_field("refold"),
             ("start", format_time(refold.start_ns)),
             (
@@ -101,7 +103,7 @@ fn record_fields(record: &TradesRecord) -> Vec<(&'static str, String)> {
                 ),
             ),
         ],
-        TradesRecord::Repair(repair) => vec![
+        TradesTopicRecord::Repair(repair) => vec![
             kind_field("repair"),
             ("start", format_time(repair.start_ns)),
             ("end", format_time(repair.end_ns)),

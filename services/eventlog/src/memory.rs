@@ -21,10 +21,10 @@ const RECORD_OVERHEAD_BYTES: usize = 64;
 /// whether they were read or not. A reader that was slower gets [`LogError::OutOfRange`].
 #[derive(Clone)]
 pub struct MemoryLog {
-    topic: Arc<Topic>,
+    topic: Arc<MemoryTopic>,
 }
 
-struct Topic {
+struct MemoryTopic {
     epoch: Epoch,
     max_bytes_per_partition: usize,
     clock: WallClock,
@@ -63,7 +63,7 @@ impl MemoryLog {
             visible_end: PartitionEnd::new(0),
         };
         Self {
-            topic: Arc::new(Topic {
+            topic: Arc::new(MemoryTopic {
                 epoch,
                 max_bytes_per_partition,
                 clock: WallClock::new(clock),

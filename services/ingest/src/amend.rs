@@ -4,7 +4,7 @@ use bytes::Bytes;
 use clock::Clock;
 use eventlog::{Log, NewRecord, Offset, PartitionId};
 use market::{Amendment, Instrument, Position, RejectReason, Trade, Venue, VenueSettings};
-use schemas::{RecordPosition, Repair, TradesRecord};
+use schemas::{RecordPosition, Repair, TradesTopicRecord};
 use store::BarReader;
 
 use crate::error::IngestError;
@@ -39,9 +39,9 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
                 return Err(RejectReason::TargetMissing.into());
             }
         }
-        let record = TradesRecord::Amendment(amendment, trade);
+        let record = TradesTopicRecord::Amendment(amendment, trade);
         let offset = self.append_records(instrument, &[record]).await?;
-        self.metrics.count_amendment();
+        self.metrics.count_appended_amendment();
         Ok(self.record_position(partition, offset))
     }
 
@@ -60,7 +60,11 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
             return Err(IngestError::InvalidRepair);
         }
         self.settings_in_force(instrument).await?;
-        let records: Vec<_> = repairs.iter().copied().map(TradesRecord::Repair).collect();
+        let records: Vec<_> = repairs
+            .iter()
+            .copied()
+            .map(TradesTopicRecord::Repair)
+            .collect();
         let offset = self.append_records(instrument, &records).await?;
         self.metrics.count_repairs(records.len());
         Ok(self.record_position(self.partition_of(instrument), offset))
@@ -92,10 +96,10 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
     async fn append_records(
         &self,
         instrument: &Instrument,
-        records: &[TradesRecord],
+        records: &[TradesTopicRecord],
     ) -> Result<Offset, IngestError> {
         let key = Bytes::copy_from_slice(instrument.key().as_bytes());
-        let entry = |record: &TradesRecord| {
+        let entry = |record: &TradesTopicRecord| {
             let mut value = Vec::new();
             record.encode(&mut value);
             NewRecord {

@@ -60,7 +60,7 @@ impl Metrics {
     }
 
     /// Counts an edit or a cancel that was appended.
-    pub(crate) fn count_amendment(&self) {
+    pub(crate) fn count_appended_amendment(&self) {
         self.amendments.increment(1);
     }
 

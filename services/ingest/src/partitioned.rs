@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use eventlog::{NewRecord, PartitionId};
 use market::{Instrument, RejectReason, Trade};
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 
 use crate::routes::Route;
 
@@ -64,7 +64,7 @@ pub(crate) fn partition_trades(
         }
         let buffer = &mut buffers[route.partition as usize];
         buffer.reserve_for(trades.len() / partitions as usize);
-        TradesRecord::encode_trade(trade, &mut buffer.bytes);
+        TradesTopicRecord::encode_trade(trade, &mut buffer.bytes);
         buffer.records.push(RecordExtent {
             route_index: *route_index,
             end: buffer.bytes.len(),

@@ -8,7 +8,7 @@ use clock::{Clock, RetryPolicy, retry};
 use eventlog::{Log, LogError, NewRecord, Offset, PartitionId};
 use futures_util::future::join_all;
 use market::{Instrument, RejectReason, Trade, Venue, VenueSettings};
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 use store::BarReader;
 use tokio::sync::Mutex;
 
@@ -188,7 +188,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
         settings: VenueSettings,
     ) -> Result<VenueSettings, IngestError> {
         let mut value = Vec::new();
-        TradesRecord::Setting(venue.clone(), settings).encode(&mut value);
+        TradesTopicRecord::Setting(venue.clone(), settings).encode(&mut value);
         let record = NewRecord {
             key: Bytes::new(),
             value: value.into(),

@@ -5,7 +5,7 @@ use std::sync::RwLock;
 use eventlog::{Log, LogError, Offset};
 use hashbrown::HashMap;
 use market::{Venue, VenueSettings};
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 use store::{BarReader, StoreError};
 
 use crate::error::IngestError;
@@ -119,8 +119,8 @@ async fn scan_settings(
             if !record.key.is_empty() || record.offset >= end {
                 continue;
             }
-            match TradesRecord::decode(&record.value) {
-                Ok(TradesRecord::Setting(named, settings)) if named == *venue => {
+            match TradesTopicRecord::decode(&record.value) {
+                Ok(TradesTopicRecord::Setting(named, settings)) if named == *venue => {
                     on_settings(settings);
                 }
                 _ => {}

@@ -6,7 +6,7 @@
 use market::{MILLISECOND_NS, Side, Trade};
 
 use crate::cells::Cells;
-use crate::parsed_line::LineError;
+use crate::parsed_trade_line::LineError;
 use crate::values::{parse_decimal, parse_integer, parse_quantity, parse_trade_id};
 
 /// The number of columns of a spot archive, which has no header.
@@ -91,7 +91,7 @@ mod tests {
 
     use super::{SPOT_COLUMNS, parse_line};
     use crate::cells::{Cells, UnquoteBuffer};
-    use crate::parsed_line::LineError;
+    use crate::parsed_trade_line::LineError;
 
     fn parse_text(line: &str) -> Result<market::Trade, LineError> {
         let mut buffer = UnquoteBuffer::default();

@@ -2,7 +2,7 @@
 //!
 //! A cell does not span lines, so a stray quote damages its own line only.
 
-use crate::parsed_line::LineError;
+use crate::parsed_trade_line::LineError;
 
 /// The most cells that a format has.
 pub(crate) const MAX_CELLS: usize = 8;

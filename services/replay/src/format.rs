@@ -6,7 +6,7 @@ use market::IdScheme;
 
 use crate::binance;
 use crate::cells::Cells;
-use crate::parsed_line::{LineError, ParsedLine};
+use crate::parsed_trade_line::{LineError, ParsedTradeLine};
 use crate::plain::{COLUMN_NAMES, HeaderError, PlainColumns};
 
 /// The format that the command line chooses.
@@ -84,9 +84,12 @@ impl TapeFormat {
     }
 
     /// Parses a line.
-    pub(crate) fn parse_line<'a>(&self, cells: &Cells<'a>) -> Result<ParsedLine<'a>, LineError> {
+    pub(crate) fn parse_line<'a>(
+        &self,
+        cells: &Cells<'a>,
+    ) -> Result<ParsedTradeLine<'a>, LineError> {
         match self {
-            Self::Binance { columns } => Ok(ParsedLine {
+            Self::Binance { columns } => Ok(ParsedTradeLine {
                 trade: binance::parse_line(cells, *columns)?,
                 venue: &[],
                 symbol: &[],

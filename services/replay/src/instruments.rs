@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use market::{NameError, Symbol, Venue};
 
-use crate::parsed_line::LineError;
+use crate::parsed_trade_line::LineError;
 use crate::values::parse_utf8;
 
 /// A symbol of a venue.

@@ -27,7 +27,7 @@ mod instruments;
 mod lines;
 mod merged_tapes;
 mod open_tapes;
-mod parsed_line;
+mod parsed_trade_line;
 mod pipeline;
 mod plain;
 mod problems;

@@ -11,7 +11,7 @@ use market::{Side, Trade};
 
 use self::time::parse_time_cell;
 use crate::cells::{Cells, MAX_CELLS};
-use crate::parsed_line::{LineError, ParsedLine};
+use crate::parsed_trade_line::{LineError, ParsedTradeLine};
 use crate::values::{parse_decimal, parse_quantity, parse_trade_id, parse_utf8};
 
 /// The name of every column. [`PlainColumns::cell_indexes`] has the same order.
@@ -114,7 +114,10 @@ impl PlainColumns {
     }
 
     /// Parses a line.
-    pub(crate) fn parse_line<'a>(&self, cells: &Cells<'a>) -> Result<ParsedLine<'a>, LineError> {
+    pub(crate) fn parse_line<'a>(
+        &self,
+        cells: &Cells<'a>,
+    ) -> Result<ParsedTradeLine<'a>, LineError> {
         cells.check_count(self.count)?;
         let cell = |column: usize| cells.get(self.cell_indexes[column]);
         let optional = |column: usize| Some(cell(column)).filter(|cell| !cell.is_empty());
@@ -130,7 +133,7 @@ impl PlainColumns {
                 .map(Into::into),
             sender: None,
         };
-        Ok(ParsedLine {
+        Ok(ParsedTradeLine {
             trade,
             venue: cell(VENUE),
             symbol: cell(SYMBOL),

@@ -59,7 +59,7 @@ fn send_chunk(
         bytes_read: chunk.bytes_read,
     };
     for request in &chunk.requests {
-        let answer = connection.send_trades(request, timer)?;
+        let answer = connection.send_trades_batch(request, timer)?;
         acknowledged.count_trades(request);
         acknowledged.add_rejected(request, answer);
     }

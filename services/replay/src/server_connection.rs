@@ -77,13 +77,13 @@ impl<'a> ServerConnection<'a> {
     /// # Errors
     /// If the server rejects the request as a whole, is unavailable for too long, or has another
     /// log than before.
-    pub(crate) fn send_trades(
+    pub(crate) fn send_trades_batch(
         &self,
         request: &TradesRequest,
         timer: &ThreadTimer,
     ) -> anyhow::Result<SubmissionJson> {
         self.declare_venue(&request.venue, timer)?;
-        let answer = self.call_same_log(timer, || self.server.send_trades(&request.body))?;
+        let answer = self.call_same_log(timer, || self.server.send_trades_batch(&request.body))?;
         let mut rejected = answer.rejected.iter();
         let in_bounds = rejected.all(|rejection| rejection.index < request.origins.len());
         let answered = answer.accepted.saturating_add(answer.rejected_total);

@@ -10,7 +10,7 @@ use crate::format::{FormatChoice, TapeFormat};
 use crate::id_rules::IdRules;
 use crate::instruments::{DefaultNames, InstrumentTable};
 use crate::lines::{LINE_LIMIT_BYTES, Line, LineReader};
-use crate::parsed_line::{LineError, ParsedLine};
+use crate::parsed_trade_line::{LineError, ParsedTradeLine};
 use crate::problems::LineProblems;
 use crate::tape::Tape;
 use crate::unpack::{ByteCounter, Unpacked, unpack};
@@ -224,7 +224,7 @@ impl TapeInstruments {
     fn find(
         &mut self,
         table: &mut InstrumentTable,
-        line: &ParsedLine<'_>,
+        line: &ParsedTradeLine<'_>,
     ) -> Result<u32, LineError> {
         if let Some(last) = &self.last
             && last.venue == line.venue

@@ -4,7 +4,7 @@ use std::num::ParseIntError;
 
 use market::{Decimal, TradeId};
 
-use crate::parsed_line::LineError;
+use crate::parsed_trade_line::LineError;
 
 /// Parses a decimal without an exponent. Archives write none, so a line with one is damaged.
 pub(crate) fn parse_decimal(column: &'static str, cell: &[u8]) -> Result<Decimal, LineError> {

@@ -18,7 +18,7 @@ use candlewick_store::{ClickHouseConfig, ClickHouseTickStore, TickBlock, TickRec
 use clickhouse::Client;
 use clickhouse::sql::Identifier;
 use market::{DAY_NS, HOUR_NS, Instrument, MINUTE_NS, SECOND_NS, Side, Trade, TradeId};
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 
 /// The number of ticks that are written for each row of the printed table.
 const TICKS: usize = 650_000;
@@ -121,7 +121,7 @@ fn divide_into_blocks(trades: &[Trade], max_ticks: usize, append_ns: i64) -> Vec
             });
         }
         let mut value = Vec::with_capacity(48);
-        TradesRecord::encode_trade(trade, &mut value);
+        TradesTopicRecord::encode_trade(trade, &mut value);
         let tick = TickRecord {
             offset,
             // In a replay, many records have the same append time in milliseconds.

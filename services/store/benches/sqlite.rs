@@ -19,7 +19,7 @@ use market::{
     Bar, BarRow, HOUR_NS, Instrument, Interval, MINUTE_NS, Position, SECOND_NS, Side, Trade,
     TradeId,
 };
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 
 const START_NS: i64 = 1_790_000_000 * SECOND_NS / HOUR_NS * HOUR_NS;
 
@@ -211,7 +211,7 @@ fn block(instrument_index: usize, number: usize, ticks_each: usize) -> TickBlock
         let offset = (number * ticks_each + row) as u64;
         let trade = trade(offset);
         let mut value = Vec::with_capacity(48);
-        TradesRecord::encode_trade(&trade, &mut value);
+        TradesTopicRecord::encode_trade(&trade, &mut value);
         TickRecord {
             offset,
             append_time_ns: START_NS + i64::try_from(offset).unwrap() * 1_000,

@@ -123,13 +123,13 @@ impl DayComparison<'_> {
             }
             Some(other) => self.report_values(row, &other.bar, "refolded"),
         }
-        self.check_log_state(row, refolded);
+        self.check_order_dependent_values(row, refolded);
         self.report.difference_count == before
     }
 
     /// Checks the values of a bar that depend on the order of the log, as far as one bar shows
     /// them.
-    fn check_log_state(&mut self, row: &BarRow, refolded: Option<&RefoldedBar>) {
+    fn check_order_dependent_values(&mut self, row: &BarRow, refolded: Option<&RefoldedBar>) {
         let closed = row.window.end_ns() <= self.symbol.closed_until_ns;
         if row.closed != closed {
             let until = format_time(self.symbol.closed_until_ns);

@@ -266,7 +266,7 @@ async fn a_trade_at_two_offsets_is_reported() {
         let mut identified = ticks[100..].iter().filter(|tick| has_identity(&tick.trade));
         let tick = identified.next().unwrap();
         let mut value = Vec::new();
-        schemas::TradesRecord::encode_trade(&tick.trade, &mut value);
+        schemas::TradesTopicRecord::encode_trade(&tick.trade, &mut value);
         // No tick is at offset 0: a declaration is.
         let block = TickBlock {
             hour_ns: Interval::H1.window_containing(tick.trade.time_ns).start_ns,

@@ -12,7 +12,7 @@ use market::{
     Amendment, Bar, BarRow, DAY_NS, Instrument, Interval, Position, Trade, Venue, VenueSettings,
     Window,
 };
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 
 const HORIZON_NS: i64 = 6 * DAY_NS;
 
@@ -133,9 +133,9 @@ impl Oracle {
         self.changed.clear();
         self.append_time_ns = self.append_time_ns.max(record.append_time_ns);
         self.pass_time(record.offset);
-        let outcome = match TradesRecord::decode(&record.value) {
-            Ok(TradesRecord::Trade(trade)) => self.apply_trade(record, &trade),
-            Ok(TradesRecord::Setting(venue, settings)) => {
+        let outcome = match TradesTopicRecord::decode(&record.value) {
+            Ok(TradesTopicRecord::Trade(trade)) => self.apply_trade(record, &trade),
+            Ok(TradesTopicRecord::Setting(venue, settings)) => {
                 let known = self.venues.get(&venue);
                 let settings = known.map_or(settings, |known| VenueSettings {
                     scheme: known.scheme,
@@ -146,12 +146,12 @@ impl Oracle {
                 self.pass_time(record.offset);
                 RecordOutcome::NotATick
             }
-            Ok(TradesRecord::Amendment(amendment, trade)) => {
+            Ok(TradesTopicRecord::Amendment(amendment, trade)) => {
                 self.apply_amendment(record, &amendment, &trade)
             }
-            Ok(TradesRecord::Refold(refold)) => self.apply_refold(record, refold),
-            Ok(TradesRecord::Repair(repair)) => self.apply_repair(record, repair),
-            Ok(TradesRecord::Advance) => RecordOutcome::NotATick,
+            Ok(TradesTopicRecord::Refold(refold)) => self.apply_refold(record, refold),
+            Ok(TradesTopicRecord::Repair(repair)) => self.apply_repair(record, repair),
+            Ok(TradesTopicRecord::Advance) => RecordOutcome::NotATick,
             Err(_) => self.reject(record, RecordOutcome::NotATick),
         };
         self.outcomes.insert(self.position_of(record), outcome);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use market::{Instrument, Position};
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 use store::{ArchiveProgress, StoreError, Tick, TickBlock, TickStore};
 
 use crate::mutant::Mutant;
@@ -177,9 +177,9 @@ impl TickStore for SimTickStore {
         let mut ticks = Vec::new();
         for ((_, position), rows) in self.archived_ticks() {
             let (of, append_time_ns, value) = &rows[0];
-            let (trade, amendment) = match TradesRecord::decode(value) {
-                Ok(TradesRecord::Trade(trade)) => (trade, None),
-                Ok(TradesRecord::Amendment(amendment, trade)) => (trade, Some(amendment)),
+            let (trade, amendment) = match TradesTopicRecord::decode(value) {
+                Ok(TradesTopicRecord::Trade(trade)) => (trade, None),
+                Ok(TradesTopicRecord::Amendment(amendment, trade)) => (trade, Some(amendment)),
                 _ => unreachable!("only ticks are archived"),
             };
             if of == instrument && (start_ns..end_ns).contains(&trade.time_ns) {

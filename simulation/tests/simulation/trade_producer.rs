@@ -9,7 +9,7 @@ use market::{
     Decimal, IdScheme, IdScope, Instrument, MINUTE_NS, SECOND_NS, SenderId, Side, Trade, TradeId,
     VenueSettings,
 };
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 
 use crate::clock::START_NS;
 use crate::random::Random;
@@ -95,7 +95,8 @@ impl TradeProducer {
     pub fn declarations(&self) -> Vec<(u32, NewRecord)> {
         let mut entries = Vec::new();
         for (instrument, settings, _) in &self.instruments {
-            let setting = TradesRecord::Setting(instrument.venue().parse().unwrap(), *settings);
+            let setting =
+                TradesTopicRecord::Setting(instrument.venue().parse().unwrap(), *settings);
             for partition in 0..PARTITIONS {
                 entries.push((partition, encode_record("", &setting)));
             }
@@ -105,7 +106,7 @@ impl TradeProducer {
 
     /// Returns a record that only moves time.
     pub fn advance() -> NewRecord {
-        encode_record("", &TradesRecord::Advance)
+        encode_record("", &TradesTopicRecord::Advance)
     }
 
     /// Returns some records, each with the partition to send it to.
@@ -154,7 +155,7 @@ impl TradeProducer {
         self.named.push((instrument.clone(), trade.clone()));
         let one = (
             partition_of_key(&key),
-            encode_record(&key, &TradesRecord::Trade(trade)),
+            encode_record(&key, &TradesTopicRecord::Trade(trade)),
         );
         // Some trades are held back, so that an amendment of them arrives first.
         if !random.one_in(12) || !self.amends {
@@ -208,7 +209,7 @@ impl TradeProducer {
             sender: None,
         };
         let to = u32::try_from(self.random.below(PARTITIONS.into())).unwrap();
-        (to, encode_record(key, &TradesRecord::Trade(trade)))
+        (to, encode_record(key, &TradesTopicRecord::Trade(trade)))
     }
 
     fn changed_settings(&self) -> (u32, NewRecord) {
@@ -219,7 +220,7 @@ impl TradeProducer {
             idle_ns: i64::try_from(self.random.below(8) + 1).unwrap() * SECOND_NS,
             ..*settings
         };
-        let setting = TradesRecord::Setting(instrument.venue().parse().unwrap(), changed);
+        let setting = TradesTopicRecord::Setting(instrument.venue().parse().unwrap(), changed);
         let to = u32::try_from(self.random.below(PARTITIONS.into())).unwrap();
         (to, encode_record("", &setting))
     }
@@ -258,7 +259,7 @@ fn partition_of_key(key: &str) -> u32 {
     schemas::partition_of(key.as_bytes(), PARTITIONS)
 }
 
-fn encode_record(key: &str, record: &TradesRecord) -> NewRecord {
+fn encode_record(key: &str, record: &TradesTopicRecord) -> NewRecord {
     let mut value = Vec::new();
     record.encode(&mut value);
     NewRecord {

@@ -10,7 +10,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::Offset;
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 
 use super::arguments::Settings;
 
@@ -48,7 +48,7 @@ pub(super) fn count_trades(settings: &Settings) -> anyhow::Result<u64> {
             Err(KafkaError::PartitionEOF(_)) => continue,
             Err(error) => return Err(error.into()),
         };
-        fold_message(&message, &mut candles)?;
+        fold_trade_record(&message, &mut candles)?;
         let partition = message.partition();
         if left.get(&partition) == Some(&(message.offset() + 1)) {
             left.remove(&partition);
@@ -85,11 +85,11 @@ fn assign(consumer: &BaseConsumer, topic: &str) -> anyhow::Result<HashMap<i32, i
     Ok(ends)
 }
 
-fn fold_message(message: &impl Message, candles: &mut Candles) -> anyhow::Result<()> {
+fn fold_trade_record(message: &impl Message, candles: &mut Candles) -> anyhow::Result<()> {
     let (Some(key), Some(value)) = (message.key(), message.payload()) else {
         return Ok(());
     };
-    let TradesRecord::Trade(trade) = TradesRecord::decode(value)? else {
+    let TradesTopicRecord::Trade(trade) = TradesTopicRecord::decode(value)? else {
         return Ok(());
     };
     let float = |decimal: market::Decimal| {

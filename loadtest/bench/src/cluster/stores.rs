@@ -5,7 +5,7 @@ use clock::{Clock, SystemClock};
 use market::{
     Bar, BarRow, Decimal, HOUR_NS, Instrument, Interval, MINUTE_NS, Position, Side, Trade, TradeId,
 };
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 use store::{
     BarStore, ClickHouseTickStore, CommitOutcome, PartitionProgress, StoredBar, TickBlock,
     TickRecord, TickStore, TimescaleBarStore, Transaction,
@@ -178,7 +178,7 @@ fn generate_blocks(
     for offset in first_offset..first_offset + TICKS_PER_INSERT {
         let time_ns = hour_ns + i64::try_from(offset)?;
         let mut value = Vec::new();
-        TradesRecord::encode_trade(&generate_trade(time_ns, offset)?, &mut value);
+        TradesTopicRecord::encode_trade(&generate_trade(time_ns, offset)?, &mut value);
         let place = usize::try_from(offset % SYMBOLS_PER_INSERT)?;
         let block = blocks.get_mut(place).context("a symbol is missing")?;
         block.ticks.push(TickRecord {

@@ -40,7 +40,7 @@ impl Sender {
                 break;
             }
             let body = self.encode_batch(&mut last_ids, &mut batch)?;
-            let response = self.rest.send_trades(&body)?;
+            let response = self.rest.send_trades_batch(&body)?;
             anyhow::ensure!(response.rejected_total == 0, "trades were rejected");
             sent += self.trades_per_batch;
         }

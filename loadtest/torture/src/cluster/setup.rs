@@ -11,7 +11,7 @@ use crate::role_process::{RoleKind, RoleProcess, clean_command};
 use crate::stack::{ROLE_PORTS, Stack, run_command};
 
 /// Returns a client of each API pod.
-pub(super) fn pod_clients(roles: &[Arc<RoleProcess>]) -> Vec<RestClient> {
+pub(super) fn api_clients(roles: &[Arc<RoleProcess>]) -> Vec<RestClient> {
     let pods = roles.iter().filter(|role| role.kind == RoleKind::Api);
     pods.map(|role| client_of_port(role.port)).collect()
 }

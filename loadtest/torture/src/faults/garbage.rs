@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use clock::{Clock, SystemClock};
 use market::{DAY_NS, Trade, TradeId};
-use schemas::{TradesRecord, partition_of};
+use schemas::{TradesTopicRecord, partition_of};
 
 use super::fault::Fault;
 use crate::cluster::Cluster;
@@ -71,7 +71,7 @@ impl Fault {
             }
         };
         let mut value = Vec::new();
-        TradesRecord::encode_trade(&trade, &mut value);
+        TradesTopicRecord::encode_trade(&trade, &mut value);
         (what, partition, key, value)
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clock::{Clock, SystemClock};
 use futures_util::future::join_all;
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 
 use super::fault::Fault;
 use crate::cluster::Cluster;
@@ -74,7 +74,7 @@ impl Fault {
             .collect();
         cluster.feed.send_to_kafka_while_paused(&trades).await;
         let mut advance = Vec::new();
-        TradesRecord::Advance.encode(&mut advance);
+        TradesTopicRecord::Advance.encode(&mut advance);
         for (partition, end) in (0..).zip(ends) {
             let sends = (0..end + EXTRA_RECORDS).map(|_| {
                 cluster

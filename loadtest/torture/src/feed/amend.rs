@@ -3,7 +3,7 @@
 use client::Method;
 use clock::{Clock, SystemClock};
 use market::{Amendment, AmendmentKind, Decimal, Side, Trade, TradeId};
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 
 use super::{Feed, RETRY_DELAY};
 use crate::random::Random;
@@ -115,7 +115,7 @@ impl Feed {
             target_position,
         };
         let mut value = Vec::new();
-        TradesRecord::Amendment(amendment, amended.trade.clone()).encode(&mut value);
+        TradesTopicRecord::Amendment(amendment, amended.trade.clone()).encode(&mut value);
         let key = amended.instrument();
         let sent = self
             .kafka

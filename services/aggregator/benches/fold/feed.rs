@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use eventlog::Record;
 use market::{Decimal, IdScheme, IdScope, Position, Side, Trade, TradeId, VenueSettings};
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 use store::{IdSetRow, PartitionProgress, PartitionState};
 
 use super::{Core, LoadRequest, Loaded};
@@ -97,7 +97,7 @@ impl Feed {
         let first = self.core.position().offset;
         let records = (first..).zip(&self.trades).map(|(offset, next)| {
             let mut value = Vec::new();
-            TradesRecord::encode_trade(&next.trade, &mut value);
+            TradesTopicRecord::encode_trade(&next.trade, &mut value);
             Record {
                 offset,
                 append_time_ns: next.trade.time_ns,
@@ -143,7 +143,7 @@ fn core_with_venue(scheme: IdScheme) -> Core {
     };
     let venue = "bench".parse().expect("a venue");
     let mut value = Vec::new();
-    TradesRecord::Setting(venue, settings).encode(&mut value);
+    TradesTopicRecord::Setting(venue, settings).encode(&mut value);
     core.apply(&[Record {
         offset: 0,
         append_time_ns: START_NS,

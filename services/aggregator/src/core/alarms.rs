@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 /// The alarms of all symbols: at most one each.
 ///
-/// An alarm that is set is in the set and in the symbol's [`AlarmTime`], with the same time.
+/// An alarm that is set is in the set and in the symbol's [`SymbolAlarm`], with the same time.
 #[derive(Debug)]
 pub(crate) struct Alarms {
     by_time: BTreeSet<(i64, u32)>,
@@ -14,9 +14,9 @@ pub(crate) struct Alarms {
 
 /// The time of one symbol's alarm, kept with the symbol so that a trade finds it without a look-up.
 #[derive(Debug)]
-pub(crate) struct AlarmTime(i64);
+pub(crate) struct SymbolAlarm(i64);
 
-impl AlarmTime {
+impl SymbolAlarm {
     /// Returns an alarm that is not set.
     pub(crate) const fn unset() -> Self {
         Self(i64::MAX)
@@ -48,7 +48,7 @@ impl Alarms {
         self.next_ns <= append_time_ns
     }
 
-    /// Removes the first alarm and returns the index of its symbol, whose [`AlarmTime`] is then to
+    /// Removes the first alarm and returns the index of its symbol, whose [`SymbolAlarm`] is then to
     /// be reset or set again.
     pub(crate) fn pop_first(&mut self) -> u32 {
         let (_, index) = self.by_time.pop_first().expect("an alarm is due");
@@ -57,7 +57,7 @@ impl Alarms {
     }
 
     /// Moves a symbol's alarm to an append time.
-    pub(crate) fn set(&mut self, index: u32, alarm: &mut AlarmTime, append_time_ns: i64) {
+    pub(crate) fn set(&mut self, index: u32, alarm: &mut SymbolAlarm, append_time_ns: i64) {
         self.by_time.remove(&(alarm.0, index));
         alarm.0 = append_time_ns;
         self.by_time.insert((append_time_ns, index));

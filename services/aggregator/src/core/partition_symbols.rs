@@ -6,7 +6,7 @@ use schemas::{Refold, Repair};
 use store::Transaction;
 
 use super::admission::{Admission, RefoldOutcome};
-use super::alarms::{AlarmTime, Alarms};
+use super::alarms::{Alarms, SymbolAlarm};
 use super::applied_at::AppliedAt;
 use super::change_lists::ChangeLists;
 use super::dirty_symbols::DirtySymbols;
@@ -196,7 +196,7 @@ impl PartitionSymbols {
     fn check_first_alarm(&mut self, at: AppliedAt) {
         let index = self.alarms.pop_first();
         let symbol = self.table.get_mut(index);
-        *symbol.alarm_mut() = AlarmTime::unset();
+        *symbol.alarm_mut() = SymbolAlarm::unset();
         let settings = self.venues.settings(symbol.venue());
         let due_ns = symbol.close_due_ns(settings);
         if due_ns.is_some_and(|due_ns| due_ns <= at.append_time_ns()) {

@@ -2,7 +2,7 @@
 
 use eventlog::Record;
 use hashbrown::HashSet;
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 
 use super::loading::LoadRequest;
 use super::partition_symbols::PartitionSymbols;
@@ -36,7 +36,7 @@ pub(crate) fn prefetch(
 
 /// Returns what a record needs, if it is a trade that is allowed.
 fn trade_requests(symbols: &mut PartitionSymbols, record: &Record) -> Vec<LoadRequest> {
-    let Ok(TradesRecord::Trade(trade)) = TradesRecord::decode(&record.value) else {
+    let Ok(TradesTopicRecord::Trade(trade)) = TradesTopicRecord::decode(&record.value) else {
         return Vec::new();
     };
     if market::validate_trade(&trade, record.append_time_ns).is_err() {

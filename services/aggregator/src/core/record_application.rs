@@ -2,7 +2,7 @@
 
 use eventlog::Record;
 use market::{Amendment, RejectReason, Trade, VenueSettings};
-use schemas::{DecodeError, Refold, Repair, TradesRecord};
+use schemas::{DecodeError, Refold, Repair, TradesTopicRecord};
 use store::Verdict;
 
 use super::admission::{Admission, RefoldOutcome};
@@ -12,6 +12,16 @@ use super::partition_symbols::PartitionSymbols;
 use super::pending_loads::PendingLoads;
 use super::rejections::Rejections;
 use super::route::Route;
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum RecordOutcome {
+    /// The record was applied; it may have been rejected or excluded.
+    Applied,
+    /// Nothing was changed: data has to be loaded first.
+    Blocked,
+}
 
 /// One record and the parts of the core that it changes.
 pub(crate) struct RecordApplication<'a> {
@@ -24,58 +34,61 @@ pub(crate) struct RecordApplication<'a> {
 }
 
 impl RecordApplication<'_> {
-    /// Applies the record; returns `false` if data has to be loaded first.
+    /// Applies the record, unless data has to be loaded first.
     #[inline]
-    pub(crate) fn apply(&mut self, decoded: Result<TradesRecord, DecodeError>) -> bool {
+    pub(crate) fn apply(
+        &mut self,
+        decoded: Result<TradesTopicRecord, DecodeError>,
+    ) -> RecordOutcome {
         match decoded {
-            Ok(TradesRecord::Trade(trade)) => self.apply_trade(&trade),
-            Ok(TradesRecord::Advance) => true,
-            Ok(TradesRecord::Setting(venue, settings)) => {
+            Ok(TradesTopicRecord::Trade(trade)) => self.apply_trade(&trade),
+            Ok(TradesTopicRecord::Advance) => RecordOutcome::Applied,
+            Ok(TradesTopicRecord::Setting(venue, settings)) => {
                 let venue = venue.as_str();
                 self.symbols.declare_venue(venue, settings, self.at);
-                true
+                RecordOutcome::Applied
             }
-            Ok(TradesRecord::Amendment(amendment, trade)) => {
+            Ok(TradesTopicRecord::Amendment(amendment, trade)) => {
                 self.apply_amendment(&amendment, &trade)
             }
-            Ok(TradesRecord::Refold(refold)) => self.apply_refold(refold),
-            Ok(TradesRecord::Repair(repair)) => self.apply_repair(repair),
+            Ok(TradesTopicRecord::Refold(refold)) => self.apply_refold(refold),
+            Ok(TradesTopicRecord::Repair(repair)) => self.apply_repair(repair),
             Err(error) => self.dead_letter(RejectReason::Malformed, error.to_string()),
         }
     }
 
     #[inline]
-    fn apply_trade(&mut self, trade: &Trade) -> bool {
+    fn apply_trade(&mut self, trade: &Trade) -> RecordOutcome {
         if let Err(reject) = market::validate_trade(trade, self.at.append_time_ns()) {
             return self.dead_letter_explained(reject);
         }
         let Some(index) = self.tick_symbol(|settings| settings.validate_trade(trade)) else {
-            return true;
+            return RecordOutcome::Applied;
         };
         match self.symbols.fold_trade(index, trade, self.at) {
             Admission::Counted { late } => {
                 self.counts.trades += 1;
                 self.counts.late += u64::from(late);
-                true
+                RecordOutcome::Applied
             }
-            other => self.record_uncounted_tick(other),
+            other => self.finish_uncounted_tick(other),
         }
     }
 
-    fn apply_amendment(&mut self, amendment: &Amendment, trade: &Trade) -> bool {
+    fn apply_amendment(&mut self, amendment: &Amendment, trade: &Trade) -> RecordOutcome {
         if let Err(reject) = market::validate_trade(trade, self.at.append_time_ns()) {
             return self.dead_letter_explained(reject);
         }
         let check = |settings: &VenueSettings| settings.validate_amendment(amendment, trade);
         let Some(index) = self.tick_symbol(check) else {
-            return true;
+            return RecordOutcome::Applied;
         };
         match self.symbols.amend(index, amendment, trade, self.at) {
             Admission::Counted { .. } => {
                 self.counts.amendments += 1;
-                true
+                RecordOutcome::Applied
             }
-            other => self.record_uncounted_tick(other),
+            other => self.finish_uncounted_tick(other),
         }
     }
 
@@ -92,11 +105,14 @@ impl RecordApplication<'_> {
             Route::Symbol(index) => return Some(index),
             Route::New(instrument, venue) => match check(self.symbols.settings(venue)) {
                 Ok(()) => return Some(self.symbols.add(instrument, venue)),
-                Err(reject) => self.rejections.reject_tick(record, reject, at),
+                Err(reject) => self
+                    .rejections
+                    .dead_letter_and_exclude_tick(record, reject, at),
             },
             Route::UnknownVenue => {
                 let reject = RejectReason::VenueUnknown;
-                self.rejections.reject_tick(record, reject, at);
+                self.rejections
+                    .dead_letter_and_exclude_tick(record, reject, at);
             }
             Route::Rejected(reject) => {
                 self.rejections.dead_letter_explained(record, reject, at);
@@ -105,9 +121,8 @@ impl RecordApplication<'_> {
         None
     }
 
-    /// Records what became of a tick that does not count; returns `false` if data has to be loaded
-    /// first.
-    fn record_uncounted_tick(&mut self, admission: Admission) -> bool {
+    /// Records the outcome of a tick that does not count.
+    fn finish_uncounted_tick(&mut self, admission: Admission) -> RecordOutcome {
         match admission {
             Admission::Counted { .. } => {}
             Admission::Duplicate => {
@@ -115,18 +130,19 @@ impl RecordApplication<'_> {
                 self.rejections.exclude_tick(Verdict::Duplicate, self.at);
             }
             Admission::Rejected(reject) => {
-                self.rejections.reject_tick(self.record, reject, self.at);
+                self.rejections
+                    .dead_letter_and_exclude_tick(self.record, reject, self.at);
             }
             Admission::Blocked(requests) => {
                 self.pending_loads.block_record(requests);
-                return false;
+                return RecordOutcome::Blocked;
             }
         }
-        true
+        RecordOutcome::Applied
     }
 
     /// Marks the minutes of a range.
-    fn apply_repair(&mut self, repair: Repair) -> bool {
+    fn apply_repair(&mut self, repair: Repair) -> RecordOutcome {
         let index = match self.symbols.route(&self.record.key) {
             Route::Symbol(index) => index,
             Route::New(instrument, venue) => self.symbols.add(instrument, venue),
@@ -136,15 +152,15 @@ impl RecordApplication<'_> {
         match self.symbols.repair(index, repair, self.at) {
             Admission::Blocked(requests) => {
                 self.pending_loads.block_record(requests);
-                false
+                RecordOutcome::Blocked
             }
             Admission::Rejected(reject) => self.dead_letter_explained(reject),
-            Admission::Counted { .. } | Admission::Duplicate => true,
+            Admission::Counted { .. } | Admission::Duplicate => RecordOutcome::Applied,
         }
     }
 
     /// Replaces a dirty minute by the sum of its ticks.
-    fn apply_refold(&mut self, refold: Refold) -> bool {
+    fn apply_refold(&mut self, refold: Refold) -> RecordOutcome {
         let outcome = match self.symbols.route(&self.record.key) {
             Route::Symbol(index) => self.symbols.refold(index, refold, self.at),
             Route::New(..) => RefoldOutcome::Stale,
@@ -159,19 +175,19 @@ impl RecordApplication<'_> {
                 return self.dead_letter(RejectReason::BeyondHorizon, detail.to_owned());
             }
         }
-        true
+        RecordOutcome::Applied
     }
 
     /// Dead-letters the record, which is then applied.
-    fn dead_letter(&mut self, reason: RejectReason, detail: String) -> bool {
+    fn dead_letter(&mut self, reason: RejectReason, detail: String) -> RecordOutcome {
         self.rejections
             .dead_letter(self.record, reason, detail, self.at);
-        true
+        RecordOutcome::Applied
     }
 
-    fn dead_letter_explained(&mut self, reason: RejectReason) -> bool {
+    fn dead_letter_explained(&mut self, reason: RejectReason) -> RecordOutcome {
         self.rejections
             .dead_letter_explained(self.record, reason, self.at);
-        true
+        RecordOutcome::Applied
     }
 }

@@ -84,7 +84,12 @@ impl Rejections {
 
     /// Dead-letters a record that only the state can reject. It is a tick, so its offset is
     /// excluded too.
-    pub(crate) fn reject_tick(&mut self, record: &Record, reason: RejectReason, at: AppliedAt) {
+    pub(crate) fn dead_letter_and_exclude_tick(
+        &mut self,
+        record: &Record,
+        reason: RejectReason,
+        at: AppliedAt,
+    ) {
         self.dead_letter_explained(record, reason, at);
         self.exclude_tick(Verdict::Rejected(reason), at);
     }

@@ -18,7 +18,7 @@ use schemas::{Refold, Repair};
 use store::{PendingAmendmentRow, RefoldMark, SymbolRow, Transaction};
 
 use super::admission::{Admission, RefoldOutcome};
-use super::alarms::AlarmTime;
+use super::alarms::SymbolAlarm;
 use super::applied_at::AppliedAt;
 use super::change_lists::ListedFlags;
 use super::loading::{LoadRequest, Loaded, TicksRequest};
@@ -38,7 +38,7 @@ pub(crate) struct Symbol {
     bars: SymbolBars,
     ids: SymbolIds,
     pending_amendments: PendingAmendments,
-    alarm: AlarmTime,
+    alarm: SymbolAlarm,
     listed_flags: ListedFlags,
 }
 
@@ -51,7 +51,7 @@ impl Symbol {
             venue,
             bars: SymbolBars::new(),
             pending_amendments: PendingAmendments::default(),
-            alarm: AlarmTime::unset(),
+            alarm: SymbolAlarm::unset(),
             listed_flags: ListedFlags::default(),
         }
     }
@@ -92,7 +92,7 @@ impl Symbol {
 
     /// Returns its alarm, which only the core's alarms change.
     #[inline]
-    pub(crate) const fn alarm_mut(&mut self) -> &mut AlarmTime {
+    pub(crate) const fn alarm_mut(&mut self) -> &mut SymbolAlarm {
         &mut self.alarm
     }
 

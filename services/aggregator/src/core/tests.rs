@@ -24,7 +24,7 @@ fn venue_record() -> Record {
         ..VenueSettings::default()
     };
     let mut value = Vec::new();
-    TradesRecord::Setting("v".parse().unwrap(), settings).encode(&mut value);
+    TradesTopicRecord::Setting("v".parse().unwrap(), settings).encode(&mut value);
     encoded_record(0, "", value)
 }
 
@@ -39,7 +39,7 @@ fn trade_record(offset: u64, key: &str, time_ns: i64, price: i64) -> Record {
         sender: None,
     };
     let mut value = Vec::new();
-    TradesRecord::encode_trade(&trade, &mut value);
+    TradesTopicRecord::encode_trade(&trade, &mut value);
     encoded_record(offset, key, value)
 }
 

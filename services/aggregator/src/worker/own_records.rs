@@ -4,7 +4,7 @@ use backend::Backend;
 use bytes::Bytes;
 use eventlog::{Log, LogError, NewRecord};
 use market::Instrument;
-use schemas::{Refold, TradesRecord};
+use schemas::{Refold, TradesTopicRecord};
 
 use super::role::Worker;
 use crate::error::WorkerError;
@@ -12,7 +12,7 @@ use crate::error::WorkerError;
 /// Appends an advance, so that time passes in a quiet log. A failure is logged: the next advance
 /// follows soon.
 pub(super) async fn append_advance<B: Backend>(worker: &Worker<B>) {
-    let record = new_record(Bytes::new(), &TradesRecord::Advance);
+    let record = new_record(Bytes::new(), &TradesTopicRecord::Advance);
     let append = worker.topics.trades.append(worker.partition, vec![record]);
     let clock = &worker.stores.clock;
     match clock::timeout(clock, worker.config.call_timeout, append).await {
@@ -37,7 +37,7 @@ pub(super) async fn append_refolds<B: Backend>(
 ) -> Result<bool, WorkerError> {
     let record = |(instrument, refold): &(Instrument, Refold)| {
         let key = Bytes::copy_from_slice(instrument.key().as_bytes());
-        new_record(key, &TradesRecord::Refold(*refold))
+        new_record(key, &TradesTopicRecord::Refold(*refold))
     };
     let records = refolds.iter().map(record).collect();
     let append = worker.topics.trades.append(worker.partition, records);
@@ -58,7 +58,7 @@ pub(super) async fn append_refolds<B: Backend>(
     Ok(false)
 }
 
-fn new_record(key: Bytes, record: &TradesRecord) -> NewRecord {
+fn new_record(key: Bytes, record: &TradesTopicRecord) -> NewRecord {
     let mut value = Vec::new();
     record.encode(&mut value);
     NewRecord {

@@ -4,7 +4,7 @@ use backend::Backend;
 use eventlog::{Log, LogError};
 use ingest::IngestError;
 use market::{IdScheme, Instrument, Position, TradeId, VenueSettings};
-use schemas::{RecordPosition, TradesRecord};
+use schemas::{RecordPosition, TradesTopicRecord};
 use store::TickStore;
 
 use crate::problem::Problem;
@@ -14,7 +14,7 @@ const POSITION: &str = "a position such as 1-0-42, as GET /api/v1/trades prints 
 
 /// What identifies a trade.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Target {
+pub(super) enum AmendedTrade {
     /// The venue's id.
     Id(TradeId),
     /// The trade's position in the log.
@@ -26,16 +26,16 @@ pub(super) enum Target {
 ///
 /// If a venue gives ids to some of its trades only, a text may be either. It is then what the trade
 /// at `time_ns` has, or, if no such trade is known, the id of a trade that has not arrived yet.
-pub(super) async fn find_target<B: Backend>(
+pub(super) async fn find_amended_trade<B: Backend>(
     state: &ApiState<B>,
     instrument: &Instrument,
     settings: &VenueSettings,
     text: &str,
     time_ns: i64,
-) -> Result<Target, Problem> {
+) -> Result<AmendedTrade, Problem> {
     let record_position = match (settings.scheme, text.parse::<RecordPosition>()) {
         (IdScheme::Contiguous, _) | (IdScheme::Unique, Err(_)) => {
-            return Ok(Target::Id(parse_id(text)?));
+            return Ok(AmendedTrade::Id(parse_id(text)?));
         }
         (IdScheme::None, Err(_)) => {
             let detail = "the venue's trades have no ids; they are known by their positions";
@@ -56,7 +56,7 @@ pub(super) async fn find_target<B: Backend>(
     };
     if settings.scheme == IdScheme::None {
         check_partition()?;
-        return Ok(Target::Position(position));
+        return Ok(AmendedTrade::Position(position));
     }
     let id = parse_id(text)?;
     let end_ns = time_ns.saturating_add(1);
@@ -66,13 +66,13 @@ pub(super) async fn find_target<B: Backend>(
         .clone()
         .any(|tick| tick.trade.id.as_ref() == Some(&id))
     {
-        return Ok(Target::Id(id));
+        return Ok(AmendedTrade::Id(id));
     }
     check_partition()?;
     let is_archived = trades.any(|tick| tick.position == position && tick.trade.id.is_none());
     match is_archived || is_in_log(state, instrument, position).await? {
-        true => Ok(Target::Position(position)),
-        false => Ok(Target::Id(id)),
+        true => Ok(AmendedTrade::Position(position)),
+        false => Ok(AmendedTrade::Id(id)),
     }
 }
 
@@ -112,8 +112,8 @@ async fn is_in_log<B: Backend>(
     }
     let batch = log.fetch(partition, position.offset, 1).await;
     let batch = batch.map_err(log_problem)?;
-    let has_no_id = |value: &[u8]| match TradesRecord::decode(value) {
-        Ok(TradesRecord::Trade(trade)) => trade.id.is_none(),
+    let has_no_id = |value: &[u8]| match TradesTopicRecord::decode(value) {
+        Ok(TradesTopicRecord::Trade(trade)) => trade.id.is_none(),
         _ => false,
     };
     Ok(batch.records.iter().any(|record| {

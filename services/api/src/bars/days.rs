@@ -59,7 +59,7 @@ pub(super) async fn newest_days<R: BarReader>(
         _ => periods.containing(end_ns - 1)?.end_ns,
     };
     while list.len() < limit {
-        let Some(row) = source.last_minute_before(before_ns).await? else {
+        let Some(row) = source.last_traded_minute_before(before_ns).await? else {
             break;
         };
         let last = periods.containing(row.window.start_ns)?;

@@ -21,7 +21,7 @@ pub(super) async fn filled_page<R: BarReader>(
     now_ns: i64,
 ) -> Result<Candles, Problem> {
     let periods = &request.periods;
-    let Some(newest) = source.last_minute_before(END_OF_TIME_NS).await? else {
+    let Some(newest) = source.last_traded_minute_before(END_OF_TIME_NS).await? else {
         return Ok(Candles::default());
     };
     let newest_end_ns = periods.containing(newest.window.start_ns)?.end_ns;
@@ -96,7 +96,7 @@ async fn prior_close<R: BarReader>(
     source: &BarSource<'_, R>,
     start_ns: i64,
 ) -> Result<Option<String>, Problem> {
-    let prior = source.last_minute_before(start_ns).await?;
+    let prior = source.last_traded_minute_before(start_ns).await?;
     Ok(prior.map(|row| row.bar.close.price.to_string()))
 }
 

@@ -42,7 +42,7 @@ pub(crate) async fn newest_price<B: Backend>(
     {
         return Ok(price_response(hot.time_ns, hot.price, "hot"));
     }
-    let Some(row) = source.last_minute_before(END_OF_TIME_NS).await? else {
+    let Some(row) = source.last_traded_minute_before(END_OF_TIME_NS).await? else {
         let detail = format!("no trade of {} is known", instrument.key());
         return Err(Problem::new(ErrorCode::PriceUnknown, detail));
     };

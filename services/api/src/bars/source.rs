@@ -104,7 +104,10 @@ impl<'a, R: BarReader> BarSource<'a, R> {
     }
 
     /// Returns the last minute with trades that starts before `end_ns`.
-    pub(super) async fn last_minute_before(&self, end_ns: i64) -> Result<Option<BarRow>, Problem> {
+    pub(super) async fn last_traded_minute_before(
+        &self,
+        end_ns: i64,
+    ) -> Result<Option<BarRow>, Problem> {
         let mut end_ns = end_ns;
         loop {
             let rows = self

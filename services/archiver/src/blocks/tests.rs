@@ -16,7 +16,7 @@ fn trade_record(offset: u64, key: &str, time_ns: i64) -> Record {
         sender: None,
     };
     let mut value = Vec::new();
-    TradesRecord::encode_trade(&trade, &mut value);
+    TradesTopicRecord::encode_trade(&trade, &mut value);
     Record {
         offset,
         append_time_ns: APPEND_NS,

@@ -18,7 +18,7 @@ use crate::process::{VERSION, bind_listener, build_runtime, install_metrics};
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// A process that listens and has no role yet.
-pub(super) struct RoleProcess {
+pub(super) struct ListeningProcess {
     pub(super) metrics: MetricsHandle,
     pub(super) supervisor: Supervisor<SystemClock>,
     health: Health,
@@ -30,19 +30,19 @@ pub(super) struct RoleProcess {
 pub(super) fn run_role_process(
     settings: &ProcessSettings,
     role: &'static str,
-    start: impl FnOnce(RoleProcess) -> Supervisor<SystemClock>,
+    start: impl FnOnce(ListeningProcess) -> Supervisor<SystemClock>,
 ) -> anyhow::Result<ExitCode> {
     host::start_telemetry(&settings.log, settings.log_format)?;
     let runtime = build_runtime()?;
     let outcome = runtime.block_on(async {
-        let process = RoleProcess::new(settings, role).await?;
+        let process = ListeningProcess::new(settings, role).await?;
         let supervisor = start(process);
         anyhow::Ok(supervisor.run_until_signal(SHUTDOWN_TIMEOUT).await?)
     })?;
     outcome.exit()
 }
 
-impl RoleProcess {
+impl ListeningProcess {
     async fn new(settings: &ProcessSettings, role: &'static str) -> anyhow::Result<Self> {
         let metrics = install_metrics()?;
         kafka::describe_metrics();

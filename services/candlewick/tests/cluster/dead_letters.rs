@@ -2,7 +2,7 @@
 
 use eventlog::NewRecord;
 use market::{Instrument, Trade, TradeId};
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 use serde_json::json;
 
 use crate::bars::DAY_NS;
@@ -22,7 +22,7 @@ fn trade(id: u64) -> Vec<u8> {
         sender: None,
     };
     let mut value = Vec::new();
-    TradesRecord::encode_trade(&trade, &mut value);
+    TradesTopicRecord::encode_trade(&trade, &mut value);
     value
 }
 

@@ -6,7 +6,7 @@ use clock::SystemClock;
 use connect::{Folder, FolderOptions};
 use eventlog::{Log, NewRecord};
 use market::{Instrument, Trade, TradeId};
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 use serde_json::json;
 
 use crate::support::{Finished, Standalone, candlewick, counted_trades, eventually, trades, until};
@@ -26,7 +26,7 @@ fn trade(id: Option<u64>) -> Vec<u8> {
         sender: None,
     };
     let mut value = Vec::new();
-    TradesRecord::encode_trade(&trade, &mut value);
+    TradesTopicRecord::encode_trade(&trade, &mut value);
     value
 }
 

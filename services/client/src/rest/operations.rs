@@ -79,7 +79,7 @@ impl RestClient {
     ///
     /// # Errors
     /// [`RestError`], which says whether the same request may succeed later.
-    pub fn send_trades(&self, batch: &[u8]) -> Result<SubmissionJson, RestError> {
+    pub fn send_trades_batch(&self, batch: &[u8]) -> Result<SubmissionJson, RestError> {
         let headers = [("content-type", TradesBatch::CONTENT_TYPE)];
         let response = self.send(&Method::POST, "/api/v1/trades", &headers, Some(batch))?;
         match response.status {

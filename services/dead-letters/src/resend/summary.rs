@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use schemas::{DeadLetter, TradesRecord};
+use schemas::{DeadLetter, TradesTopicRecord};
 
 /// Counts of the records that would be sent, by reason, and of those that need attention.
 #[derive(Debug, Default)]
@@ -37,8 +37,8 @@ impl ResendSummary {
 }
 
 fn is_trade_without_identity(letter: &DeadLetter) -> bool {
-    let record = TradesRecord::decode(&letter.value);
-    matches!(record, Ok(TradesRecord::Trade(trade)) if trade.id.is_none() && trade.sender.is_none())
+    let record = TradesTopicRecord::decode(&letter.value);
+    matches!(record, Ok(TradesTopicRecord::Trade(trade)) if trade.id.is_none() && trade.sender.is_none())
 }
 
 impl fmt::Display for ResendSummary {

@@ -5,7 +5,7 @@ use eventlog::{Log, NewRecord};
 use market::{
     Amendment, AmendmentKind, Decimal, Position, RejectReason, Trade, TradeId, VenueSettings,
 };
-use schemas::{Repair, TradesRecord, partition_of};
+use schemas::{Repair, TradesTopicRecord, partition_of};
 
 use crate::support::{
     PARTITIONS, contiguous_settings, empty_log, empty_store, new_producer, parse_instrument,
@@ -57,7 +57,7 @@ async fn an_amendment_is_appended_to_the_partition_of_its_trade_and_its_position
             (appended_at.partition, appended_at.position),
             (partition, position)
         );
-        let record = TradesRecord::Amendment(amendment, trade(id));
+        let record = TradesTopicRecord::Amendment(amendment, trade(id));
         expected.push(("v:S".to_owned(), record));
     }
     assert_eq!(read_records(&log, partition).await, expected);
@@ -144,7 +144,7 @@ async fn valid_repairs_are_appended_in_order() {
     let (instrument, venue) = (parse_instrument("v:S"), "v".parse().unwrap());
     // Another process has just declared the venue, so far in the first partition only.
     let mut value = Vec::new();
-    TradesRecord::Setting(venue, contiguous_settings()).encode(&mut value);
+    TradesTopicRecord::Setting(venue, contiguous_settings()).encode(&mut value);
     let record = NewRecord {
         key: bytes::Bytes::new(),
         value: value.into(),
@@ -169,5 +169,5 @@ async fn valid_repairs_are_appended_in_order() {
         .iter()
         .map(|(_, record)| record.clone())
         .collect();
-    assert_eq!(found, ranges.map(TradesRecord::Repair));
+    assert_eq!(found, ranges.map(TradesTopicRecord::Repair));
 }

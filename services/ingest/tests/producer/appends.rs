@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use candlewick_ingest::IngestError;
 use market::{Decimal, RejectReason, Venue, VenueSettings};
-use schemas::{TradesRecord, partition_of};
+use schemas::{TradesTopicRecord, partition_of};
 
 use crate::support::{
     BusyLog, PARTITIONS, contiguous_settings, empty_log, empty_store, new_producer,
@@ -29,12 +29,12 @@ async fn trades_are_appended_in_order_to_the_partitions_of_their_keys() {
     for partition in 0..PARTITIONS {
         let mut expected = vec![(
             String::new(),
-            TradesRecord::Setting("venue".parse().unwrap(), VenueSettings::default()),
+            TradesTopicRecord::Setting("venue".parse().unwrap(), VenueSettings::default()),
         )];
         for (instrument, trade) in &trades {
             if partition_of(instrument.key().as_bytes(), PARTITIONS) == partition {
                 let key = instrument.key().to_owned();
-                expected.push((key, TradesRecord::Trade(trade.clone())));
+                expected.push((key, TradesTopicRecord::Trade(trade.clone())));
             }
         }
         assert_eq!(read_records(&log, partition).await, expected);

@@ -3,7 +3,7 @@
 use candlewick_ingest::IngestError;
 use eventlog::{Log, NewRecord};
 use market::{IdScheme, IdScope, Venue, VenueSettings};
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 
 use crate::support::{
     PARTITIONS, contiguous_settings, empty_log, empty_store, new_producer, parse_instrument,
@@ -57,7 +57,7 @@ async fn an_interrupted_declaration_is_completed_with_its_own_settings() {
     let log = empty_log();
     let (_folder, store) = empty_store().await;
     let venue: Venue = "v".parse().unwrap();
-    let setting = TradesRecord::Setting(venue.clone(), contiguous_settings());
+    let setting = TradesTopicRecord::Setting(venue.clone(), contiguous_settings());
     let mut value = Vec::new();
     setting.encode(&mut value);
     let record = NewRecord {

@@ -8,7 +8,7 @@ use candlewick_ingest::Producer;
 use clock::{ManualClock, SystemClock};
 use eventlog::{Batch, Bounds, Epoch, Log, LogError, MemoryLog, NewRecord, Offset, PartitionId};
 use market::{Decimal, IdScheme, Instrument, Position, Trade, TradeId, Venue, VenueSettings};
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 use store::{BarStore, PartitionProgress, SqliteBarStore, Transaction, VenueRow};
 use tempfile::TempDir;
 
@@ -142,11 +142,11 @@ pub(crate) fn contiguous_settings() -> VenueSettings {
 pub(crate) async fn read_records(
     log: &impl Log,
     partition: PartitionId,
-) -> Vec<(String, TradesRecord)> {
+) -> Vec<(String, TradesTopicRecord)> {
     let batch = log.fetch(partition, 0, usize::MAX).await.unwrap();
     let decode = |record: &eventlog::Record| {
         let key = String::from_utf8(record.key.to_vec()).unwrap();
-        (key, TradesRecord::decode(&record.value).unwrap())
+        (key, TradesTopicRecord::decode(&record.value).unwrap())
     };
     batch.records.iter().map(decode).collect()
 }

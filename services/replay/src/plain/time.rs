@@ -2,7 +2,7 @@
 
 use market::parse_time;
 
-use crate::parsed_line::LineError;
+use crate::parsed_trade_line::LineError;
 use crate::values::{parse_integer, parse_utf8};
 
 /// Parses integer nanoseconds since 1970 or an RFC 3339 time.

@@ -4,7 +4,7 @@ use ::clickhouse::Row;
 use ::clickhouse::error::Error;
 use clock::SystemClock;
 use market::{Amendment, AmendmentKind, Side, Trade, TradeId};
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 use serde::Serialize;
 
 use super::decimal::to_column;
@@ -127,9 +127,9 @@ fn decode_record(
     server: &ClickHouseServer,
     record: &TickRecord,
 ) -> Result<(Trade, Option<Amendment>), StoreError> {
-    match TradesRecord::decode(&record.value) {
-        Ok(TradesRecord::Trade(trade)) => Ok((trade, None)),
-        Ok(TradesRecord::Amendment(amendment, trade)) => Ok((trade, Some(amendment))),
+    match TradesTopicRecord::decode(&record.value) {
+        Ok(TradesTopicRecord::Trade(trade)) => Ok((trade, None)),
+        Ok(TradesTopicRecord::Amendment(amendment, trade)) => Ok((trade, Some(amendment))),
         Ok(_) => Err(server.corrupt(format!(
             "the record at offset {} is not a tick",
             record.offset

@@ -122,7 +122,7 @@ impl TickStore for SqliteTickStore {
     async fn insert(&self, blocks: &[TickBlock]) -> Result<(), StoreError> {
         let timer = CommitTimer::start();
         let file = self.readers.file();
-        let packed = file.store_result(insert::pack_blocks(blocks).await)?;
+        let packed = file.store_result(insert::split_and_compress_blocks(blocks).await)?;
         let mut transaction = self.writer.begin().await?;
         let written = insert::write_blocks(transaction.connection(), &packed).await;
         transaction.store_result(written)?;

@@ -11,7 +11,7 @@ use market::{
     Bar, BarRow, DAY_NS, EdgeTrade, HOUR_NS, Instrument, Interval, Position, Side, Trade, TradeId,
     Window,
 };
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 
 pub(crate) fn instrument(text: &str) -> Instrument {
     text.parse().unwrap()
@@ -157,7 +157,7 @@ pub(crate) fn id_key(instrument_text: &str, scope: &str, bucket_ns: i64) -> IdSe
 /// Returns a record of the log with one trade.
 pub(crate) fn tick(offset: u64, time_ns: i64) -> TickRecord {
     let mut value = Vec::new();
-    TradesRecord::encode_trade(&trade(time_ns, offset), &mut value);
+    TradesTopicRecord::encode_trade(&trade(time_ns, offset), &mut value);
     TickRecord {
         offset,
         append_time_ns: time_ns.saturating_add(5),

@@ -2,7 +2,7 @@
 
 use candlewick_store::{ArchiveProgress, StoreError, Tick, TickBlock, TickRecord, TickStore};
 use market::{Amendment, AmendmentKind, HOUR_NS, Position, SenderId, Side, Trade, TradeId};
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 
 use crate::fixtures::{block, instrument, tick, trade};
 
@@ -180,7 +180,7 @@ pub(crate) async fn old_blocks_expire(store: &impl TickStore) {
 pub(crate) async fn a_tick_that_is_no_trade_is_corrupt(store: &impl TickStore) {
     let mut advance = tick(0, 1);
     let mut value = Vec::new();
-    TradesRecord::Advance.encode(&mut value);
+    TradesTopicRecord::Advance.encode(&mut value);
     advance.value = value.into();
     let mut broken = tick(0, 1);
     broken.value = vec![0xc1, 0x00].into();
@@ -201,7 +201,7 @@ pub(crate) async fn a_tick_that_is_no_trade_is_corrupt(store: &impl TickStore) {
 }
 
 /// Writes records of the first hour from offset 0 on, and reads them back.
-async fn write_and_read(store: &impl TickStore, records: &[TradesRecord]) -> Vec<Tick> {
+async fn write_and_read(store: &impl TickStore, records: &[TradesTopicRecord]) -> Vec<Tick> {
     let ticks = (0_u64..).zip(records).map(|(offset, record)| {
         let mut value = Vec::new();
         record.encode(&mut value);
@@ -252,7 +252,11 @@ pub(crate) async fn every_value_comes_back(store: &impl TickStore) {
             });
         }
     }
-    let records: Vec<_> = trades.iter().cloned().map(TradesRecord::Trade).collect();
+    let records: Vec<_> = trades
+        .iter()
+        .cloned()
+        .map(TradesTopicRecord::Trade)
+        .collect();
     let read = write_and_read(store, &records).await;
     assert!(read.iter().all(|tick| tick.amendment.is_none()));
     let read: Vec<_> = read.into_iter().map(|tick| tick.trade).collect();
@@ -274,9 +278,12 @@ pub(crate) async fn amendments_come_back_whole(store: &impl TickStore) {
             target_position,
         })
         .collect();
-    let mut records = vec![TradesRecord::Trade(trade(1, 0))];
+    let mut records = vec![TradesTopicRecord::Trade(trade(1, 0))];
     for (number, amendment) in (1..).zip(&amendments) {
-        records.push(TradesRecord::Amendment(amendment.clone(), trade(1, number)));
+        records.push(TradesTopicRecord::Amendment(
+            amendment.clone(),
+            trade(1, number),
+        ));
     }
     let read = write_and_read(store, &records).await;
     let expected: Vec<_> = std::iter::once(None)

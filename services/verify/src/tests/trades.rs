@@ -6,7 +6,7 @@ use market::{
     Amendment, AmendmentKind, DAY_NS, Decimal, HOUR_NS, Instrument, SECOND_NS, SenderId, Side,
     Trade, TradeId,
 };
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 
 /// The number of partitions of the log.
 pub(super) const PARTITIONS: u32 = 2;
@@ -55,7 +55,7 @@ pub(super) async fn append_rejected_trade(log: &EmbeddedLog, number: u64) {
     let mut invalid = numbered_trade("exact", number);
     invalid.price = Decimal::new(-1, 0).unwrap();
     let mut value = Vec::new();
-    TradesRecord::encode_trade(&invalid, &mut value);
+    TradesTopicRecord::encode_trade(&invalid, &mut value);
     let key = Bytes::from_static(b"exact:A");
     let partition = schemas::partition_of(&key, PARTITIONS);
     let record = NewRecord {
@@ -73,7 +73,7 @@ pub(super) async fn append_cancel(log: &EmbeddedLog, instrument: &Instrument, tr
         target_position: None,
     };
     let mut value = Vec::new();
-    TradesRecord::Amendment(amendment, trade.clone()).encode(&mut value);
+    TradesTopicRecord::Amendment(amendment, trade.clone()).encode(&mut value);
     let key = Bytes::copy_from_slice(instrument.key().as_bytes());
     let partition = schemas::partition_of(&key, PARTITIONS);
     let record = NewRecord {

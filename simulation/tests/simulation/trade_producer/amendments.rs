@@ -2,7 +2,7 @@
 
 use eventlog::NewRecord;
 use market::{Amendment, AmendmentKind, MINUTE_NS, Position, Side, TradeId};
-use schemas::{Refold, Repair, TradesRecord};
+use schemas::{Refold, Repair, TradesTopicRecord};
 
 use super::{TradeProducer, encode_record, partition_of_key, random_decimal};
 
@@ -40,7 +40,7 @@ impl TradeProducer {
             }),
         };
         let key = instrument.key().to_owned();
-        let record = TradesRecord::Amendment(amendment, trade);
+        let record = TradesTopicRecord::Amendment(amendment, trade);
         let one = (partition_of_key(&key), encode_record(&key, &record));
         if random.one_in(3) {
             self.sent.push(one.clone());
@@ -54,7 +54,7 @@ impl TradeProducer {
         let minute_ns = self.event_time().max(0) / MINUTE_NS * MINUTE_NS;
         let record = if self.random.one_in(3) {
             let offset = self.random.below(300);
-            TradesRecord::Refold(Refold {
+            TradesTopicRecord::Refold(Refold {
                 start_ns: minute_ns,
                 up_to: Position {
                     epoch: self.epoch,
@@ -63,7 +63,7 @@ impl TradeProducer {
             })
         } else {
             let minutes = i64::try_from(self.random.below(5) + 1).unwrap();
-            TradesRecord::Repair(Repair {
+            TradesTopicRecord::Repair(Repair {
                 start_ns: minute_ns,
                 end_ns: minute_ns + minutes * MINUTE_NS,
             })

@@ -124,7 +124,7 @@ async fn windows_that_cancels_have_emptied_are_skipped() {
     let first = source.first_minute_from(0).await.unwrap().unwrap();
     assert_eq!(first.window.start_ns, MINUTE_NS);
     let last = source
-        .last_minute_before(9 * MINUTE_NS)
+        .last_traded_minute_before(9 * MINUTE_NS)
         .await
         .unwrap()
         .unwrap();

@@ -37,7 +37,9 @@ pub(super) struct PackedBlock {
 }
 
 /// Splits blocks that are too large, and compresses them on a blocking thread.
-pub(super) async fn pack_blocks(blocks: &[TickBlock]) -> Result<Vec<PackedBlock>, DatabaseError> {
+pub(super) async fn split_and_compress_blocks(
+    blocks: &[TickBlock],
+) -> Result<Vec<PackedBlock>, DatabaseError> {
     let mut packed = Vec::with_capacity(blocks.len());
     for block in blocks {
         for ticks in block::split_ticks(&block.ticks) {

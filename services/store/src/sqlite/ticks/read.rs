@@ -2,7 +2,7 @@
 
 use futures_util::TryStreamExt;
 use market::{Instrument, Position};
-use schemas::TradesRecord;
+use schemas::TradesTopicRecord;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, query};
 
@@ -100,9 +100,9 @@ fn decode_block(
 }
 
 fn decode_tick(epoch: u64, archived: &ArchivedTick) -> Result<Tick, DatabaseError> {
-    let (trade, amendment) = match TradesRecord::decode(&archived.value)? {
-        TradesRecord::Trade(trade) => (trade, None),
-        TradesRecord::Amendment(amendment, trade) => (trade, Some(amendment)),
+    let (trade, amendment) = match TradesTopicRecord::decode(&archived.value)? {
+        TradesTopicRecord::Trade(trade) => (trade, None),
+        TradesTopicRecord::Amendment(amendment, trade) => (trade, Some(amendment)),
         _ => {
             let found = format!("the record at offset {}", archived.offset);
             return Err(DatabaseError::malformed_value("tick", found));

@@ -7,7 +7,7 @@ const SHOWN_BYTES: usize = 40;
 
 /// A trade, and the venue and symbol that its line names; empty if it names none.
 #[derive(Debug)]
-pub(crate) struct ParsedLine<'a> {
+pub(crate) struct ParsedTradeLine<'a> {
     pub(crate) trade: Trade,
     pub(crate) venue: &'a [u8],
     pub(crate) symbol: &'a [u8],
