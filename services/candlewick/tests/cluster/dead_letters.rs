@@ -68,7 +68,7 @@ fn what_was_not_counted_is_listed_shown_and_sent_again() {
     let letters = listed_dead_letters(&output);
     let reasons: Vec<_> = letters.iter().map(|(_, reason)| reason.as_str()).collect();
     assert_eq!(&reasons[..2], ["malformed", "venue_unknown"]);
-    let garbage = format!("{partition}/2 is no dead letter, and is passed over: ");
+    let garbage = format!("{partition}/2 is not a dead letter and was skipped: ");
     assert!(output.contains(&garbage), "{output}");
     let output = cluster.dead_letters(&["show", &letters[0].0]).success();
     assert!(output.contains("92 01 c1 20 6e 6f"), "{output}");

@@ -156,8 +156,8 @@ fn repair(standalone: &Standalone, client: &TestClient) {
         "2024-05-01T11:00:00Z",
     ]);
     let output = Finished::of(&mut command).success();
-    assert_eq!(output, "60 minutes are folded anew, by 1 records\n");
-    until("every minute was folded anew", || {
+    assert_eq!(output, "60 minutes will be refolded (1 records appended)\n");
+    until("every minute was refolded", || {
         let after = places();
         let all = after
             .iter()
@@ -174,7 +174,7 @@ fn assert_verified(data: &std::path::Path) {
         let mut command = candlewick(&["verify", "--no-progress", "--data", data]);
         let output = Finished::of(&mut command).success();
         assert_eq!(table_number(&output, "differences"), 0, "{output}");
-        let clean = table_number(&output, "to be folded anew") == 0;
+        let clean = table_number(&output, "to be refolded") == 0;
         assert!(
             !clean || table_number(&output, "1m bars compared") > 0,
             "{output}"

@@ -58,7 +58,7 @@ fn compare(seed: u32, ids: &str, scheme: &str, identity: &[&str]) {
     assert!(late > 0.0, "the tape is not hostile enough");
     let output = verify(&data, trades);
     assert_eq!(
-        table_number(&output, "left out: duplicate"),
+        table_number(&output, "excluded: duplicate"),
         duplicates,
         "{output}"
     );

@@ -59,7 +59,7 @@ impl TapeFixture {
     fn end(self, trades: u64, duplicates: u64) {
         let output = verify(&self.path("data"), trades);
         assert_eq!(
-            table_number(&output, "left out: duplicate"),
+            table_number(&output, "excluded: duplicate"),
             duplicates,
             "{output}"
         );

@@ -85,7 +85,7 @@ pub(crate) fn verify_with(options: &[&str], trades: u64) -> String {
         (table_number(&output, "trades") == trades).then_some(output)
     });
     assert!(table_number(&output, "1m bars compared") > 0, "{output}");
-    let shown = ["ticks read", "trades", "left out: duplicate", "differences"];
+    let shown = ["ticks read", "trades", "excluded: duplicate", "differences"];
     let shown = shown.map(|name| format!("{name} {}", table_number(&output, name)));
     println!("verify says: {}", shown.join(", "));
     output
