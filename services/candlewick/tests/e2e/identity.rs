@@ -196,7 +196,8 @@ fn ids_that_rise_with_holes() {
     assert_eq!(listed_gaps(&fixture), holes);
 
     // The missing trades arrive later: one gap is closed, one is split.
-    let [first, second] = [holes[0], *holes.iter().find(|(a, b)| b - a > 2).unwrap()];
+    let first = holes[0];
+    let second = *holes[1..].iter().find(|(a, b)| b - a > 2).unwrap();
     for id in (first.0..=first.1).chain([second.0 + 1]) {
         let trade =
             json!({"venue": "contiguous", "symbol": "X", "id": id, "time": BEGIN_NS, "price": "9"});

@@ -213,7 +213,12 @@ fn clients_that_follow_the_protocol_end_with_the_bars_of_rest() {
         client.send_trades(&market.batch());
         for live_client in &mut live_clients {
             match market.random.u64(..40) {
-                0 => live_client.reconnect(&standalone, market.random.u64(..2), || ()),
+                0 => {
+                    // Every second time with an epoch that the server does not know.
+                    let reconnections = live_client.recovered.len() / 4;
+                    let epoch_offset = (reconnections % 2) as u64;
+                    live_client.reconnect(&standalone, epoch_offset, || ());
+                }
                 1..20 => live_client.receive_all(),
                 // A client may also be slow.
                 _ => {}
