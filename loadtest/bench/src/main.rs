@@ -56,15 +56,15 @@ fn main() -> ExitCode {
     };
     run(arguments).unwrap_or_else(|error| {
         eprintln!("candlewick: {error:#}");
-        let known = error.downcast_ref::<host::Error>();
-        ExitCode::from(known.map_or(1, host::Error::exit_code))
+        let known = error.downcast_ref::<host::StartupError>();
+        ExitCode::from(known.map_or(1, host::StartupError::exit_code))
     })
 }
 
 /// Measures and prints.
 fn run(arguments: BenchArgs) -> anyhow::Result<ExitCode> {
     let rate = arguments.rate;
-    let cluster = arguments.cluster.read().map_err(host::Error::from)?;
+    let cluster = arguments.cluster.read().map_err(host::StartupError::from)?;
     if let Some(settings) = cluster.filter(|_| !arguments.parts_only) {
         return cluster::run(settings, rate.unwrap_or(20_000));
     }

@@ -7,7 +7,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 
 use self::process::ProcessSample;
-use crate::error::Error;
+use crate::error::StartupError;
 use clock::Clock;
 
 mod process;
@@ -64,7 +64,7 @@ impl MetricsHandle {
     ///
     /// # Errors
     /// If metrics are already set up.
-    pub fn install(build: BuildInfo) -> Result<Self, Error> {
+    pub fn install(build: BuildInfo) -> Result<Self, StartupError> {
         let recorder = PrometheusBuilder::new()
             .set_buckets(&COUNT_BUCKETS)?
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS_BUCKETS)?
@@ -116,7 +116,7 @@ mod tests {
         let handle = MetricsHandle::install(build).unwrap();
         assert!(matches!(
             MetricsHandle::install(build),
-            Err(Error::Metrics(_))
+            Err(StartupError::Metrics(_))
         ));
         counter!("test_records_total").increment(3);
         histogram!("test_lag_seconds").record(0.003);

@@ -10,7 +10,8 @@ use store::{ClickHouseConfig, RedisConfig, TimescaleConfig};
 use super::child_task::ChildTask;
 use super::part::Part;
 use connect::{
-    ClickHouseArgs, KafkaArgs, RedisArgs, TimescaleArgs, TopicNameArgs, TopicNames, ignore_all_but,
+    ClickHouseArgs, KafkaArgs, RedisArgs, TimescaleArgs, TopicNameArgs, TopicNames,
+    ignore_server_sections_except,
 };
 
 /// The command-line options of the cluster's measurement.
@@ -91,7 +92,7 @@ impl ClusterBenchArgs {
     pub(crate) fn read(self) -> Result<Option<Settings>, ConfigErrors> {
         let mut reader = ConfigReader::load(self.config.as_deref())?;
         let sections = ["kafka", "timescaledb", "clickhouse", "redis"];
-        ignore_all_but(&mut reader, &sections);
+        ignore_server_sections_except(&mut reader, &sections);
         let kafka = self.kafka.read(&mut reader);
         let topics = TopicNameArgs::default().read(&mut reader);
         let redis = self.redis.read(&mut reader);

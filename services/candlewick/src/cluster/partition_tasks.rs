@@ -14,23 +14,24 @@ use tokio_util::sync::CancellationToken;
 pub(super) type PartitionTask = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
 /// Returns the task of a partition, which is given its token.
-pub(super) type StartPartition = Box<dyn Fn(u32, CancellationToken) -> PartitionTask + Send + Sync>;
+pub(super) type PartitionTaskFactory =
+    Box<dyn Fn(u32, CancellationToken) -> PartitionTask + Send + Sync>;
 
 /// The partitions that this process works on, with a task for each.
 pub(super) struct PartitionTasks<C> {
     clock: C,
-    start: StartPartition,
-    running: BTreeMap<u32, RunningTask>,
+    start: PartitionTaskFactory,
+    running: BTreeMap<u32, RunningPartitionTask>,
     tasks: JoinSet<(u32, anyhow::Result<()>)>,
 }
 
-struct RunningTask {
+struct RunningPartitionTask {
     stop: CancellationToken,
     abort: AbortHandle,
 }
 
 impl<C: Clock> PartitionTasks<C> {
-    pub(super) fn new(clock: C, start: StartPartition) -> Self {
+    pub(super) fn new(clock: C, start: PartitionTaskFactory) -> Self {
         Self {
             clock,
             start,
@@ -53,7 +54,8 @@ impl<C: Clock> PartitionTasks<C> {
             let stop = CancellationToken::new();
             let task = (self.start)(partition, stop.clone());
             let abort = self.tasks.spawn(async move { (partition, task.await) });
-            self.running.insert(partition, RunningTask { stop, abort });
+            self.running
+                .insert(partition, RunningPartitionTask { stop, abort });
         }
     }
 
@@ -64,7 +66,7 @@ impl<C: Clock> PartitionTasks<C> {
     ///
     /// # Errors
     /// If a task failed.
-    pub(super) async fn finish(
+    pub(super) async fn stop_and_wait(
         &mut self,
         partitions: &[u32],
         timeout: Duration,
@@ -103,16 +105,16 @@ impl<C: Clock> PartitionTasks<C> {
         let _ = self.wait_until_ended(partitions).await;
     }
 
-    /// Finishes all tasks, as [`PartitionTasks::finish`] does.
+    /// Finishes all tasks, as [`PartitionTasks::stop_and_wait`] does.
     ///
     /// # Errors
     /// If a task failed.
-    pub(super) async fn finish_all(&mut self, timeout: Duration) -> anyhow::Result<()> {
-        self.finish(&self.partitions(), timeout).await
+    pub(super) async fn stop_all_and_wait(&mut self, timeout: Duration) -> anyhow::Result<()> {
+        self.stop_and_wait(&self.partitions(), timeout).await
     }
 
     /// Waits until a task ends although it was not stopped; for ever if none does.
-    pub(super) async fn next_failure(&mut self) -> anyhow::Error {
+    pub(super) async fn wait_for_failure(&mut self) -> anyhow::Error {
         loop {
             let Some(joined) = self.tasks.join_next().await else {
                 return std::future::pending().await;

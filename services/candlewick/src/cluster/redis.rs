@@ -52,7 +52,7 @@ mod tests {
     use std::time::Duration;
 
     use clock::{Breaker, BreakerPolicy, Guard};
-    use host::{DependencyHealth, Health};
+    use host::{DependencyComponent, Health};
     use store::RedisConfig;
 
     use super::*;
@@ -61,7 +61,7 @@ mod tests {
     async fn a_redis_that_is_away_is_reported_and_leaves_the_process_ready() {
         let health = Health::default();
         let component = health.register("redis");
-        let optional = DependencyHealth::Optional(component.clone());
+        let optional = DependencyComponent::Optional(component.clone());
         let breaker = Breaker::new(
             "redis",
             BreakerPolicy::default(),

@@ -1,12 +1,12 @@
 //! Letting the log of a data folder drop what nothing needs any more.
 
-use connect::Folder;
+use connect::DataFolder;
 use eventlog::Log;
 use store::{BarReader, BarStore, StoreError, TickStore};
 
 /// Lets the log drop the records that are both folded and archived. The positions are read first
 /// and then made to survive a loss of power, so that no dropped record is needed again.
-pub(super) async fn release_log(folder: &Folder) -> Result<(), StoreError> {
+pub(super) async fn release_processed_records(folder: &DataFolder) -> Result<(), StoreError> {
     let progress = folder.bars.all_partition_progress().await?;
     let mut releasable = Vec::with_capacity(progress.len());
     for row in progress {

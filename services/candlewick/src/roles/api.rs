@@ -42,7 +42,7 @@ pub(crate) struct ApiServices<B: Backend> {
 
 impl<B: Backend> ApiServices<B> {
     /// Builds the state of the handlers.
-    pub(crate) fn into_state(self) -> ApiState<B> {
+    pub(crate) fn into_api_state(self) -> ApiState<B> {
         let metrics = self.metrics;
         ApiState::new(ApiParts {
             log: self.trades,

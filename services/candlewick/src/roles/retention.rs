@@ -40,7 +40,7 @@ impl<B: Backend> Retention<B> {
             }
             let turn = async {
                 release_log().await?;
-                self.drop_expired().await
+                self.drop_expired_rows().await
             };
             match turn.await {
                 Ok(0) => {}
@@ -51,8 +51,8 @@ impl<B: Backend> Retention<B> {
     }
 
     /// Drops what is old, up to the limit of a turn, and returns the number of dropped rows.
-    async fn drop_expired(&self) -> Result<u64, StoreError> {
-        let now_ns = log_time_ns(&self.bars, &self.trades).await?;
+    async fn drop_expired_rows(&self) -> Result<u64, StoreError> {
+        let now_ns = oldest_folded_append_time_ns(&self.bars, &self.trades).await?;
         let bars_before_ns = now_ns.saturating_sub(BAR_RETENTION_NS);
         let verdicts_before_ns = now_ns.saturating_sub(VERDICT_RETENTION_NS);
         let ticks_before_ns = now_ns.saturating_sub(TICK_RETENTION_NS);
@@ -78,7 +78,10 @@ impl<B: Backend> Retention<B> {
 /// the last folded record of the partition that is furthest behind. A partition that has nothing
 /// left to fold counts as being at the newest append time of all partitions. What is dropped by
 /// this time is not needed by any record that is still to be folded.
-async fn log_time_ns<R: BarReader, L: Log>(bars: &R, trades: &L) -> Result<i64, StoreError> {
+async fn oldest_folded_append_time_ns<R: BarReader, L: Log>(
+    bars: &R,
+    trades: &L,
+) -> Result<i64, StoreError> {
     let progress = bars.all_partition_progress().await?;
     let newest_ns = progress.iter().map(|row| row.append_time_ns).max();
     let mut time_ns = newest_ns.unwrap_or(0);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clock::SystemClock;
-use connect::{Folder, FolderOptions};
+use connect::{DataFolder, DataFolderOptions};
 use eventlog::{Log, NewRecord};
 use market::{Instrument, Trade, TradeId};
 use schemas::TradesTopicRecord;
@@ -34,7 +34,7 @@ fn trade(id: Option<u64>) -> Vec<u8> {
 fn append(data: &Path, key: &str, values: &[Vec<u8>]) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let folder = Folder::open(data, FolderOptions::default(), SystemClock)
+        let folder = DataFolder::open(data, DataFolderOptions::default(), SystemClock)
             .await
             .unwrap();
         let key: Instrument = key.parse().unwrap();

@@ -17,7 +17,7 @@ impl FeedRandom {
         Self { state: seed ^ hash }
     }
 
-    fn next_word(&mut self) -> u64 {
+    fn next_u64(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut word = self.state;
         word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -28,7 +28,7 @@ impl FeedRandom {
     /// Draws a number evenly from `[min, max]`; `max` is not below `min`.
     pub(super) fn draw_between(&mut self, min: i64, max: i64) -> i64 {
         let count = u128::from(max.abs_diff(min)) + 1;
-        let drawn = (u128::from(self.next_word()) * count) >> 64;
+        let drawn = (u128::from(self.next_u64()) * count) >> 64;
         min.saturating_add_unsigned(u64::try_from(drawn).unwrap_or(0))
     }
 

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 /// When in a shutdown a task is stopped: after every task of the stages before it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stage {
+pub enum ShutdownStage {
     /// First: tasks that bring work in, such as fetchers, feeds and listeners.
     Intake,
     /// Then: tasks that finish this work: they flush, commit, and leave the group.
@@ -15,12 +15,12 @@ pub enum Stage {
     Observe,
 }
 
-impl Stage {
+impl ShutdownStage {
     pub(super) const IN_ORDER: [Self; 3] = [Self::Intake, Self::Process, Self::Observe];
 
     /// Returns how much of the shutdown's deadline may have passed by the end of this stage. An
     /// intake that hangs must leave the other stages the time to flush.
-    pub(super) fn latest_end(self, deadline: Duration) -> Duration {
+    pub(super) fn latest_end_after_start(self, deadline: Duration) -> Duration {
         match self {
             Self::Intake => deadline / 3,
             Self::Process => deadline / 10 * 9,
@@ -41,7 +41,7 @@ pub(super) struct StageTokens {
 impl Default for StageTokens {
     fn default() -> Self {
         let all = CancellationToken::new();
-        let [intake, process, observe] = Stage::IN_ORDER.map(|_| all.child_token());
+        let [intake, process, observe] = ShutdownStage::IN_ORDER.map(|_| all.child_token());
         Self {
             all,
             intake,
@@ -53,11 +53,11 @@ impl Default for StageTokens {
 
 impl StageTokens {
     /// Returns the token of a stage.
-    pub(super) fn stage_token(&self, stage: Stage) -> CancellationToken {
+    pub(super) fn stage_token(&self, stage: ShutdownStage) -> CancellationToken {
         let token = match stage {
-            Stage::Intake => &self.intake,
-            Stage::Process => &self.process,
-            Stage::Observe => &self.observe,
+            ShutdownStage::Intake => &self.intake,
+            ShutdownStage::Process => &self.process,
+            ShutdownStage::Observe => &self.observe,
         };
         token.clone()
     }
