@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 /// A running instance of the servers.
 #[derive(Debug)]
-pub(crate) struct Stack {
+pub(crate) struct ServerStack {
     scripts: PathBuf,
     name: String,
     folder: String,
@@ -31,7 +31,7 @@ fn find_scripts() -> Option<PathBuf> {
     folders.find(|scripts| scripts.join("stack.sh").is_file())
 }
 
-impl Stack {
+impl ServerStack {
     /// Returns an instance whose servers may or may not run.
     pub(crate) fn from_name(name: &str) -> anyhow::Result<Self> {
         let scripts = find_scripts().context(
@@ -48,7 +48,7 @@ impl Stack {
     }
 
     /// Starts servers without data.
-    pub(crate) async fn up(name: &str, brokers: u32) -> anyhow::Result<Self> {
+    pub(crate) async fn start(name: &str, brokers: u32) -> anyhow::Result<Self> {
         let mut stack = Self::from_name(name)?;
         stack.run_stack_script(&["reset"], brokers).await?;
         stack.run_stack_script(&["up"], brokers).await?;

@@ -7,8 +7,8 @@ use market::{DAY_NS, Trade, TradeId};
 use schemas::{TradesTopicRecord, partition_of};
 
 use super::fault::Fault;
-use crate::cluster::Cluster;
-use crate::sent_trades::Garbage;
+use crate::cluster::TortureCluster;
+use crate::sent_trades::SentGarbage;
 use crate::trade_source::VENUES;
 
 /// The greatest size of a value: what the topic allows, less the overhead of a record.
@@ -16,15 +16,18 @@ const MAX_VALUE_BYTES: usize = 4 << 20;
 
 impl Fault {
     /// Appends some records that belong in `dead-letters`.
-    pub(super) async fn append_garbage(&mut self, cluster: &Cluster) {
+    pub(super) async fn append_garbage(&mut self, cluster: &TortureCluster) {
         for _ in 0..self.random.between(1, 20) {
             let (what, partition, key, value) = self.generate_garbage(cluster.kafka.partitions());
-            let sent = cluster
-                .kafka
-                .send(schemas::TRADES, Some(partition), key.as_bytes(), &value);
+            let sent = cluster.kafka.send_until_acknowledged(
+                schemas::TRADES,
+                Some(partition),
+                key.as_bytes(),
+                &value,
+            );
             let (partition, offset) = sent.await;
             let epoch = cluster.epoch.load(Ordering::Acquire);
-            cluster.sent_trades.lock().garbage.push(Garbage {
+            cluster.sent_trades.lock().garbage.push(SentGarbage {
                 what,
                 epoch,
                 partition,
