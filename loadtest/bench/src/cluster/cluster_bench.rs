@@ -2,17 +2,17 @@
 
 use tokio::runtime::Runtime;
 
-use super::arguments::Settings;
+use super::arguments::ClusterBenchSettings;
 use super::sandbox::Sandbox;
-use crate::table::Table;
+use crate::table::FigureTable;
 
 /// What every part needs.
 pub(super) struct ClusterBench {
-    pub(super) settings: Settings,
+    pub(super) settings: ClusterBenchSettings,
     pub(super) runtime: Runtime,
     /// The trades per second of the latency measurement.
     pub(super) rate: u64,
-    pub(super) table: Table,
+    pub(super) table: FigureTable,
 }
 
 impl ClusterBench {

@@ -13,12 +13,12 @@ const TICKS_PER_SECOND: f64 = 100.0;
 pub(super) fn cpu_seconds(process: u32) -> anyhow::Result<f64> {
     let path = format!("/proc/{process}/stat");
     let stat = read_to_string(&path).with_context(|| path.clone())?;
-    ticks_in(&stat)
+    cpu_ticks_in(&stat)
         .map(|ticks| ticks / TICKS_PER_SECOND)
         .with_context(|| format!("{path} has another format"))
 }
 
-fn ticks_in(stat: &str) -> Option<f64> {
+fn cpu_ticks_in(stat: &str) -> Option<f64> {
     // The name before may contain blanks and brackets. Field 3, the state, comes next; 14 and 15
     // are the times.
     let (_, rest) = stat.rsplit_once(')')?;
@@ -47,13 +47,13 @@ pub(super) fn is_alive(process: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{cpu_seconds, is_alive, peak_kib, ticks_in};
+    use super::{cpu_seconds, cpu_ticks_in, is_alive, peak_kib};
 
     #[test]
     fn times_are_found_behind_any_name() {
         let stat = "7 (a) b (c) S 1 7 7 0 -1 4194304 9 8 7 6 250 30 2 1 20 0 3 0 99";
-        assert_eq!(ticks_in(stat), Some(280.0));
-        assert_eq!(ticks_in("7 (a"), None);
+        assert_eq!(cpu_ticks_in(stat), Some(280.0));
+        assert_eq!(cpu_ticks_in("7 (a"), None);
     }
 
     #[test]
