@@ -109,7 +109,7 @@ fn add_load_figures(
     table.add_figure("  queries that failed", &samples.failed_queries.to_string());
 }
 
-/// Queries a thousand bars and reads the process's memory, again and again.
+/// Queries a thousand bars and reads the process's memory, repeatedly until `is_done`.
 fn sample_until_done(
     standalone: &StandaloneProcess,
     rest: &RestClient,
@@ -143,7 +143,7 @@ fn measure_query_us(rest: &RestClient, number: u64) -> anyhow::Result<u64> {
     Ok(elapsed_ns / 1_000)
 }
 
-/// Waits until that many trades are folded; returns how many seconds it took.
+/// Waits until `trades` trades are folded, and returns how many seconds this took.
 fn seconds_until_folded(rest: &RestClient, trades: u64) -> anyhow::Result<f64> {
     let start_ns = SystemClock.monotonic_ns();
     loop {

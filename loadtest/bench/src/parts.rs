@@ -33,7 +33,8 @@ pub(super) fn measure_parts_in_memory(table: &mut FigureTable) {
     measure_codec(table);
 }
 
-/// Seconds of all rounds; the least of three goes, since other processes may take the core.
+/// Returns the seconds that all rounds take: the least of three runs, since other processes may
+/// take the core.
 fn seconds_to_fold(scheme: IdScheme) -> f64 {
     let rounds = if scheme == IdScheme::Contiguous {
         ROUNDS

@@ -49,7 +49,8 @@ pub(super) fn format_rate_in_millions(count: u64, seconds: f64) -> String {
     format!("{:.2} M/s", count as f64 / seconds / 1e6)
 }
 
-/// Returns the value below which this number of thousandths of the sorted values lies.
+/// Returns a quantile of the sorted values: the median for 500 `thousandths`, the greatest for
+/// 1,000.
 pub(super) fn quantile(sorted: &[u64], thousandths: usize) -> u64 {
     let index = (sorted.len() * thousandths / 1_000).min(sorted.len().saturating_sub(1));
     sorted.get(index).copied().unwrap_or(0)

@@ -156,7 +156,7 @@ impl TortureCluster {
     /// marked to be refolded.
     ///
     /// # Errors
-    /// If the limit passes: which partition is behind.
+    /// If `limit` passes; the error names a partition that is behind.
     pub(crate) async fn wait_until_processed_and_refolded(
         &self,
         limit: Duration,

@@ -36,7 +36,7 @@ pub(crate) struct FaultPlan {
     pub(crate) brokers: u32,
 }
 
-/// The faults so far.
+/// Injects faults, and records when each was active.
 #[derive(Debug, Default)]
 pub(crate) struct FaultInjector {
     /// The active faults, by target.
@@ -103,8 +103,8 @@ impl FaultInjector {
         Ok(())
     }
 
-    /// Waits until no fault is active that this one conflicts with, and registers it. Recreating a
-    /// topic conflicts with every other fault.
+    /// Waits until no active fault conflicts with `fault`, and registers `fault` as active.
+    /// Recreating a topic conflicts with every other fault.
     async fn wait_for_target_and_register(&self, fault: &Fault) {
         loop {
             {

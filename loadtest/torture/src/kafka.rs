@@ -80,7 +80,7 @@ impl KafkaClients {
     fn replace_failed_producer(&self, number: u64) {
         let mut held = lock(&self.producer);
         if held.number == number {
-            // If none can be created, the present one is used again.
+            // If none can be created, the current one is used again.
             let _ = held.replace(&self.brokers);
         }
     }

@@ -111,7 +111,7 @@ impl Oracle {
                 carried.venues.insert(venue.as_str().to_owned(), settings);
                 Ok(())
             }
-            // They change when a bar is refolded, and not its values.
+            // These records determine when a bar is refolded, not its values.
             TradesTopicRecord::Advance
             | TradesTopicRecord::Refold(_)
             | TradesTopicRecord::Repair(_) => Ok(()),

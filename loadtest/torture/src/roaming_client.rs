@@ -94,7 +94,7 @@ impl RoamingClient {
         }
     }
 
-    /// From now on the client stays at its pod as long as it can.
+    /// Makes the client stay at its pod until the connection fails.
     pub(crate) fn stay_at_pod(&self) {
         self.stays_at_pod.store(true, Ordering::Release);
     }

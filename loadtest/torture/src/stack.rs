@@ -93,9 +93,9 @@ impl ServerStack {
         self.address("CANDLEWICK_REDIS")
     }
 
-    /// Returns a port of the instance's block of ports, by its distance from the first.
-    pub(crate) const fn port(&self, place: u16) -> u16 {
-        self.first_port + place
+    /// Returns the port at `index` in the instance's block of ports.
+    pub(crate) const fn port(&self, index: u16) -> u16 {
+        self.first_port + index
     }
 
     /// Stops the servers and deletes their data.

@@ -43,7 +43,8 @@ impl Backend for EmbeddedBackend {
     type Clock = SystemClock;
 }
 
-/// Every role in one process: what its roles share, for the tasks that run next to them.
+/// Every role in one process. The fields are what the roles share with each other and with the
+/// other tasks of the process.
 pub(crate) struct EmbeddedRoles {
     /// The data folder.
     pub(crate) folder: DataFolder,

@@ -19,7 +19,7 @@ const MAX_WAIT: Duration = Duration::from_secs(5);
 /// The shortest wait for the next trade. Trades that happen meanwhile are appended together.
 const MIN_WAIT: Duration = Duration::from_millis(10);
 
-/// Declares the feed's venue and appends its trades when they happen, until `stop` is cancelled.
+/// Declares the feed's venue and appends each trade when it happens, until `stop` is cancelled.
 ///
 /// An append that fails with a transient error is repeated with the same trades. If the log has
 /// some of them already, the fold recognizes the repeats by their ids.

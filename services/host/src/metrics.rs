@@ -76,10 +76,10 @@ impl MetricsHandle {
         Ok(Self { recorder })
     }
 
-    /// Returns all metrics as text, including the present memory, descriptors, CPU time and start
+    /// Returns all metrics as text, including the current memory, descriptors, CPU time and start
     /// time of the process.
-    ///
-    /// These are read from `/proc/self` and are absent on a system that does not have it.
+    /// The metrics of the process are read from `/proc/self` and are absent on a system without
+    /// it.
     pub fn render(&self) -> String {
         let mut text = self.recorder.render();
         if let Some(sample) = ProcessSample::read() {
@@ -88,7 +88,8 @@ impl MetricsHandle {
         text
     }
 
-    /// Bounds the memory that histograms use between scrapes, until `stop` is cancelled.
+    /// Periodically bounds the memory that histograms use between scrapes, until `stop` is
+    /// cancelled.
     pub async fn run_maintenance<C: Clock>(self, clock: C, stop: CancellationToken) {
         loop {
             let sleep = clock.sleep(MAINTENANCE_INTERVAL);

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bar_store::SimBarStore;
 use crate::clock::SimClock;
 use crate::log::SimLog;
-use crate::simulated::Simulated;
+use crate::simulated::SimBackend;
 use crate::tasks::Task;
 use crate::trade_producer::PARTITIONS;
 
@@ -38,7 +38,7 @@ impl Pod {
     ) -> (Self, Vec<Task>) {
         let hub = Hub::new(eventlog::Log::epoch(updates), PARTITIONS, HUB_LIMITS);
         let tasks = (0..PARTITIONS).map(|partition| {
-            let follower: Follower<Simulated> = Follower {
+            let follower: Follower<SimBackend> = Follower {
                 partition,
                 updates: updates.clone(),
                 bars: bars.clone(),

@@ -19,7 +19,7 @@ enum TickWrite {
     Progress(u32, ArchiveProgress),
 }
 
-struct State {
+struct TickStoreState {
     /// Every write, in order. A loss of power drops some of the newest.
     writes: Vec<TickWrite>,
     /// The number of writes that survive a loss of power.
@@ -29,14 +29,14 @@ struct State {
 
 #[derive(Clone)]
 pub struct SimTickStore {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<TickStoreState>>,
     random: Random,
     mutant: Option<Mutant>,
 }
 
 impl SimTickStore {
     pub fn new(random: &Random, mutant: Option<Mutant>) -> Self {
-        let state = State {
+        let state = TickStoreState {
             writes: Vec::new(),
             synced: 0,
             faults: true,

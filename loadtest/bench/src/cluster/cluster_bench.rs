@@ -6,7 +6,7 @@ use super::arguments::ClusterBenchSettings;
 use super::sandbox::Sandbox;
 use crate::table::FigureTable;
 
-/// What every part needs.
+/// The settings, runtime and table of figures that every part of the measurement uses.
 pub(super) struct ClusterBench {
     pub(super) settings: ClusterBenchSettings,
     pub(super) runtime: Runtime,

@@ -19,7 +19,7 @@ const RATIO_BUDGET: f64 = 0.7;
 /// How long folding the topic may take.
 const TIMEOUT: Duration = Duration::from_secs(1_800);
 
-/// What a round of the aggregator took.
+/// The time and memory that the aggregator used in a round.
 struct FoldMeasurement {
     cpu_seconds: f64,
     seconds: f64,
@@ -76,7 +76,7 @@ pub(super) fn measure_folding(bench: &mut ClusterBench) -> anyhow::Result<()> {
     })
 }
 
-/// Folds the whole topic into an empty database.
+/// Folds the whole topic into an empty database with an aggregator.
 async fn fold_topic_with_aggregator(
     sandbox: &Sandbox,
     ends: &[u64],

@@ -19,8 +19,8 @@ pub(super) fn cpu_seconds(process: u32) -> anyhow::Result<f64> {
 }
 
 fn cpu_ticks_in(stat: &str) -> Option<f64> {
-    // The name before may contain blanks and brackets. Field 3, the state, comes next; 14 and 15
-    // are the times.
+    // Field 2, the name, may contain blanks and brackets. After it come field 3, the state, and
+    // fields 14 and 15, the times.
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(11);
     let (user, system) = (fields.next()?, fields.next()?);

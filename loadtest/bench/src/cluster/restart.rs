@@ -101,7 +101,7 @@ fn add_kill_figures(bench: &mut ClusterBench, what: &str, budget: f64, results: 
     }
 }
 
-/// Kills an aggregator again and again, while an archiver and an API stay.
+/// Kills an aggregator once a round, while an archiver and an API keep running.
 async fn run_kills(
     sandbox: &Sandbox,
     bars: &TimescaleBarStore,
@@ -122,7 +122,7 @@ async fn run_kills(
         let peak = first.peak_memory()?;
         let kill_ns = SystemClock.monotonic_ns();
         first.kill()?;
-        // What it had sent is committed by now, or never will be.
+        // A transaction that the process had sent is committed by now, or never will be.
         let before = bars.all_partition_progress().await?;
         let survivor = second.take();
         let started = match survivor {

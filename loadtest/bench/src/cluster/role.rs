@@ -74,6 +74,8 @@ impl RoleProcess {
         })
     }
 
+    /// Checks that the process has not ended.
+    ///
     /// # Errors
     /// If the process has ended.
     pub(super) fn check_alive(&self) -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-//! Topics and databases that one measurement has to itself.
+//! Topics and databases that only one measurement uses.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use connect::{TopicNames, topic_specs};
 /// How long a transaction of the measurement may be idle.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Topics and databases that one measurement has to itself.
+/// Topics and databases that only one measurement uses.
 pub(super) struct Sandbox {
     /// The prefix of the names of topics and databases.
     name: String,

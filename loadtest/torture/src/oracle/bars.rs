@@ -25,7 +25,7 @@ pub(crate) struct OracleBar {
     trades: u64,
 }
 
-/// The bars of every interval, by instrument, interval and start.
+/// Returns the bars of every interval, by instrument, interval and start.
 pub(crate) fn compute_bars(
     trades: &[CountedTrade],
 ) -> BTreeMap<(String, Interval, i64), OracleBar> {
@@ -122,7 +122,8 @@ impl OracleBar {
     }
 }
 
-/// The order of trades within a bar: time, id (none last), scope, position in the log.
+/// Returns the key that orders trades within a bar: time, id (none last), scope, position in the
+/// log.
 fn order_in_bar(edge: &EdgeTrade) -> impl Ord + '_ {
     (
         edge.time_ns,
@@ -133,7 +134,7 @@ fn order_in_bar(edge: &EdgeTrade) -> impl Ord + '_ {
     )
 }
 
-/// The compared values of an edge.
+/// Returns the compared values of an edge trade as text.
 fn edge_to_text(edge: &EdgeTrade) -> String {
     let id = edge.id.as_ref().map(ToString::to_string);
     let EdgeTrade {

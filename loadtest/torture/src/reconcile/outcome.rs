@@ -3,7 +3,7 @@
 /// The greatest number of differences of a comparison that are printed.
 pub(crate) const MAX_SHOWN_DIFFERENCES: usize = 10;
 
-/// One comparison.
+/// The result of one comparison.
 #[derive(Debug)]
 pub(crate) struct Comparison {
     pub(crate) name: &'static str,

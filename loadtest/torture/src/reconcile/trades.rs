@@ -55,7 +55,7 @@ pub(super) fn compare_acknowledged_trades(
     outcome.comparisons.push(comparison);
 }
 
-/// Returns what is wrong with the counted deliveries of a trade, if anything is.
+/// Describes what is wrong with the counted deliveries of a trade; `None` if nothing is.
 fn describe_difference(
     name: &str,
     entry: &SentTrade,

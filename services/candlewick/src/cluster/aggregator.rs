@@ -57,7 +57,7 @@ async fn aggregate_until_stopped(
         settings: settings.group,
         health: group,
     };
-    let start = servers.partition_task_factory(health);
+    let task_factory = servers.partition_task_factory(health);
     let next_offsets = || next_offsets_to_fold(&servers.bars);
     let probes = probe_servers_forever(
         &servers.bars,
@@ -65,9 +65,9 @@ async fn aggregate_until_stopped(
         &servers.redis,
         &servers.trades.log,
     );
-    let outdated = servers.wait_until_restart_needed();
+    let restart_needed = servers.wait_until_restart_needed();
     let ended = member
-        .run(start, next_offsets, outdated, probes, &stop)
+        .run(task_factory, next_offsets, restart_needed, probes, &stop)
         .await;
     close_topics(vec![
         servers.trades.log,
@@ -136,8 +136,8 @@ impl AggregatorServers {
         }))
     }
 
-    /// Returns what starts the task of a partition: it folds, and the owner of partition 0 also
-    /// drops what is old, for all partitions.
+    /// Returns the function that creates the task of a partition. The task folds; that of
+    /// partition 0 also drops expired rows of all partitions.
     fn partition_task_factory(&self, health: Health) -> PartitionTaskFactory {
         let retention: Retention<ClusterBackend> = Retention {
             trades: self.trades.log.clone(),
@@ -192,7 +192,7 @@ impl AggregatorServers {
     }
 }
 
-/// Runs retention, if there is one, until the task of the partition ends.
+/// Runs the task of a partition to its end, and `retention`, if there is one, until then.
 async fn run_with_retention(
     task: impl Future<Output = Result<(), WorkerError>>,
     retention: Option<&Retention<ClusterBackend>>,
@@ -214,7 +214,7 @@ async fn run_with_retention(
     }
 }
 
-/// Returns the next offset of each partition that has been folded; none if the store fails.
+/// Returns the next offset to fold of each partition that has progress; none if the store fails.
 async fn next_offsets_to_fold(bars: &GuardedBars) -> Vec<(u32, u64)> {
     let rows = bars
         .all_partition_progress()

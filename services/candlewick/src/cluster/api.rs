@@ -74,8 +74,8 @@ impl ApiPod {
             partitions,
             HubLimits::default(),
         );
-        let start = servers.follower_task_factory(&hub, &health);
-        let mut followers = PartitionTasks::new(SystemClock, start);
+        let task_factory = servers.follower_task_factory(&hub, &health);
+        let mut followers = PartitionTasks::new(SystemClock, task_factory);
         followers.start(&(0..partitions).collect::<Vec<_>>());
         let services = self.build_services(&servers, hub, health);
         let router = ::api::router(services.into_api_state());
@@ -168,7 +168,8 @@ impl ApiServers {
         }))
     }
 
-    /// Returns what starts the task of a partition of `bar-updates`, which feeds the hub.
+    /// Returns the function that creates the task of a partition of `bar-updates`, which feeds the
+    /// hub.
     fn follower_task_factory(&self, hub: &Hub, health: &Health) -> PartitionTaskFactory {
         let followers: FollowerFactory<ClusterBackend> = FollowerFactory {
             updates: self.updates.log.clone(),
@@ -183,9 +184,9 @@ impl ApiServers {
         })
     }
 
-    /// Waits until the process has to be restarted: the settings, the positions and the id of the
-    /// log are those of the generation of `trades` that it began with, or the brokers have fenced
-    /// its producer.
+    /// Waits until the process has to be restarted, because `trades` was recreated or because the
+    /// brokers have fenced the producer. The settings, positions and log id that the process holds
+    /// belong to the generation of `trades` with which it started.
     async fn wait_until_restart_needed(&self) -> LogError {
         tokio::select! {
             recreated = wait_until_topic_recreated(&self.trades) => recreated,

@@ -57,14 +57,14 @@ async fn archive_until_stopped(
         settings: settings.group,
         health: group,
     };
-    let start = partition_task_factory(trades.log.clone(), ticks.clone(), health);
+    let task_factory = partition_task_factory(trades.log.clone(), ticks.clone(), health);
     let next_offsets =
         || next_offsets_to_archive(&ticks, trades.log.partitions(), trades.log.epoch());
     let no_redis = OptionalRedis::Disabled;
     let probes = probe_servers_forever(&bars, &ticks, &no_redis, &trades.log);
-    let outdated = wait_until_topic_recreated(&trades);
+    let restart_needed = wait_until_topic_recreated(&trades);
     let ended = member
-        .run(start, next_offsets, outdated, probes, &stop)
+        .run(task_factory, next_offsets, restart_needed, probes, &stop)
         .await;
     close_topics(vec![trades.log]).await;
     ended
@@ -105,7 +105,7 @@ impl ArchiverServers {
     }
 }
 
-/// Returns what starts the task of a partition, which archives it.
+/// Returns the function that creates the task of a partition, which archives it.
 fn partition_task_factory(
     trades: GuardedTopic,
     ticks: GuardedTicks,
@@ -130,8 +130,8 @@ fn partition_task_factory(
     })
 }
 
-/// Returns the next offset of each partition that has been archived in this epoch, without those
-/// for which the store fails.
+/// Returns the next offset to archive of each partition that has progress in this epoch, without
+/// those for which the store fails.
 async fn next_offsets_to_archive(
     ticks: &GuardedTicks,
     partitions: u32,

@@ -49,8 +49,8 @@ impl GroupHealth {
         self.component.not_ready(reason);
     }
 
-    /// Reports an error while the member has no partition. If the member is in the group, the
-    /// error counts as over after [`SPARE_AFTER`] without another.
+    /// Reports an error while the member has no partition. If the member is in the group, it is
+    /// healthy again after [`SPARE_AFTER`] without another error.
     pub(super) fn report_error(&mut self, error: &impl Display, now_ns: u64) {
         self.idle_since_ns = self.idle_since_ns.map(|_| now_ns);
         self.component

@@ -49,17 +49,18 @@ struct JoinedMember {
 }
 
 impl GroupMember<'_> {
-    /// Works on the partitions that the group assigns until `stop` is cancelled or `outdated`
-    /// completes, then finishes the tasks and leaves the group. Meanwhile it polls `probes`.
-    /// `next_offsets` returns the next offset of each partition.
+    /// Works on the partitions that the group assigns until `stop` is cancelled or
+    /// `restart_needed` completes, then finishes the tasks and leaves the group. Meanwhile it
+    /// polls `probes`. `next_offsets` returns the next offset of each partition.
     ///
     /// # Errors
-    /// If the task of a partition failed, the group refuses this member, or `outdated` completed.
+    /// If the task of a partition failed, the group refuses this member, or `restart_needed`
+    /// completed.
     pub(super) async fn run<P>(
         self,
-        start: PartitionTaskFactory,
+        task_factory: PartitionTaskFactory,
         next_offsets: impl Fn() -> P,
-        outdated: impl Future<Output = LogError>,
+        restart_needed: impl Future<Output = LogError>,
         probes: impl Future<Output = Infallible>,
         stop: &CancellationToken,
     ) -> anyhow::Result<()>
@@ -67,10 +68,10 @@ impl GroupMember<'_> {
         P: Future<Output = Vec<(u32, u64)>>,
     {
         let member_stop = stop.child_token();
-        let mut work = pin!(self.join_and_work(start, next_offsets, member_stop.clone()));
+        let mut work = pin!(self.join_and_work(task_factory, next_offsets, member_stop.clone()));
         let result = tokio::select! {
             result = &mut work => result,
-            error = outdated => {
+            error = restart_needed => {
                 member_stop.cancel();
                 let drained = work.await;
                 drained.and(Err(error.into()))
@@ -83,7 +84,7 @@ impl GroupMember<'_> {
     /// Joins the group and works until `stop` is cancelled.
     async fn join_and_work<P>(
         self,
-        start: PartitionTaskFactory,
+        task_factory: PartitionTaskFactory,
         next_offsets: impl Fn() -> P,
         stop: CancellationToken,
     ) -> anyhow::Result<()>
@@ -101,7 +102,7 @@ impl GroupMember<'_> {
         let mut member = JoinedMember {
             membership,
             events,
-            tasks: PartitionTasks::new(SystemClock, start),
+            tasks: PartitionTasks::new(SystemClock, task_factory),
             health,
             metrics: GroupMetrics::new(&group),
         };

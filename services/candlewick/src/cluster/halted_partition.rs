@@ -61,7 +61,7 @@ async fn halt_partition(
     stop.cancelled().await;
 }
 
-/// Withdraws a component when the task that it belongs to ends, in whatever way.
+/// Withdraws a component when its task ends or is dropped.
 struct WithdrawComponentOnDrop(HealthComponent);
 
 impl Drop for WithdrawComponentOnDrop {
@@ -70,7 +70,7 @@ impl Drop for WithdrawComponentOnDrop {
     }
 }
 
-/// A gauge that is 1 until this is dropped, which may happen while the task waits.
+/// A gauge that is 1 until this guard is dropped, which may happen while the task waits.
 struct GaugeRaisedUntilDrop(Gauge);
 
 impl GaugeRaisedUntilDrop {

@@ -15,9 +15,9 @@ pub(super) enum OptionalRedis {
 }
 
 impl OptionalRedis {
-    /// Pings Redis and reports the outcome. Its circuit breaker would report an outage late or
-    /// never: an aggregator makes no calls to it that return, and a pod only makes one when a
-    /// client requests a price.
+    /// Pings Redis and reports the outcome. The circuit breaker of Redis would report an outage
+    /// late or never: an aggregator only queues prices, and a pod calls Redis only when a client
+    /// requests a price.
     pub(super) async fn probe(&self) {
         let Self::Configured(store, health) = self else {
             return;

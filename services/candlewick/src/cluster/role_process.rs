@@ -26,17 +26,17 @@ pub(super) struct ListeningProcess {
     listener: TcpListener,
 }
 
-/// Runs a process until a signal stops it; `start` starts its role.
+/// Runs a process until a signal stops it; `start_role` starts its role.
 pub(super) fn run_role_process(
     settings: &ProcessSettings,
     role: &'static str,
-    start: impl FnOnce(ListeningProcess) -> Supervisor<SystemClock>,
+    start_role: impl FnOnce(ListeningProcess) -> Supervisor<SystemClock>,
 ) -> anyhow::Result<ExitCode> {
     host::start_telemetry(&settings.log, settings.log_format)?;
     let runtime = build_runtime()?;
     let outcome = runtime.block_on(async {
         let process = ListeningProcess::new(settings, role).await?;
-        let supervisor = start(process);
+        let supervisor = start_role(process);
         anyhow::Ok(supervisor.run_until_signal(SHUTDOWN_TIMEOUT).await?)
     })?;
     outcome.exit()

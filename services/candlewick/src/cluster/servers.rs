@@ -182,7 +182,8 @@ pub(super) const fn is_permanent(error: &StoreError) -> bool {
 }
 
 /// Probes, for ever, the servers whose circuit breakers are not closed, and Redis in any case, so
-/// that a server that is back is noticed. All topics are of the same brokers, so one is enough.
+/// that a server that is back is noticed. All topics are on the same brokers, so one topic is
+/// enough.
 pub(super) async fn probe_servers_forever(
     bars: &GuardedBars,
     ticks: &GuardedTicks,

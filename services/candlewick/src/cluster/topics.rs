@@ -112,7 +112,7 @@ pub(super) fn check_partition_counts(topics: &[(&str, &OpenTopic)]) -> anyhow::R
     Ok(())
 }
 
-/// Waits a limited time until appended records are acknowledged, and closes the connections.
+/// Waits for a limited time until appended records are acknowledged, and closes the connections.
 pub(super) async fn close_topics(topics: Vec<GuardedTopic>) {
     let closing = tokio::task::spawn_blocking(move || {
         for topic in topics {

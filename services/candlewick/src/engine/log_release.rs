@@ -1,4 +1,4 @@
-//! Letting the log of a data folder drop what nothing needs any more.
+//! Letting the log of a data folder drop the records that no role needs any more.
 
 use connect::DataFolder;
 use eventlog::Log;

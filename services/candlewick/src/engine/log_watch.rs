@@ -1,5 +1,5 @@
-//! Ends a process whose log cannot be written, with the reason, so that what restarts the process
-//! or the operator who is alarmed can act on it.
+//! Ends a process whose log cannot be written, and reports the reason, so that the service manager
+//! or an operator can act on it.
 
 use std::time::Duration;
 
@@ -56,10 +56,11 @@ struct FailureTimer {
 }
 
 impl FailureTimer {
-    /// Takes since when the log fails and why, if it does.
+    /// Checks how long the log has failed. `failing` is the time of the first failure, by the
+    /// log's own clock, and the reason; `None` if the log does not fail.
     ///
     /// # Errors
-    /// If it has failed for [`MAX_FAILING_TIME`].
+    /// If the log has failed for [`MAX_FAILING_TIME`].
     fn check_failing_time(
         &mut self,
         failing: Option<(i64, String)>,

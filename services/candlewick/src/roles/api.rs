@@ -14,7 +14,7 @@ use crate::process::VERSION;
 pub(crate) type BackendProducer<B> =
     Producer<<B as Backend>::Trades, <B as Backend>::Bars, <B as Backend>::Clock>;
 
-/// Returns what appends the trades of clients and feeds to the log.
+/// Returns the producer that appends the trades of clients and feeds to the log.
 pub(crate) fn new_producer<B: Backend>(
     trades: &B::Trades,
     bars: &B::Bars,

@@ -32,8 +32,8 @@ impl FeedRandom {
         min.saturating_add_unsigned(u64::try_from(drawn).unwrap_or(0))
     }
 
-    /// Draws the time to the next of events that happen at random, every `mean_ns` on average. It
-    /// is at least a nanosecond and at most three times the mean.
+    /// Draws the time until the next of random events, which happen every `mean_ns` on average.
+    /// The time is at least a nanosecond and at most three times the mean.
     pub(super) fn draw_gap_ns(&mut self, mean_ns: i64) -> i64 {
         // The sum of two even draws has the right mean and needs no logarithm, the last digit of
         // which differs from machine to machine. One gap in ten may be longer.

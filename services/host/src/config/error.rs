@@ -105,7 +105,8 @@ impl ConfigError {
         }
     }
 
-    /// Returns the error of a file that holds something else than a value; `kind` says what.
+    /// Returns the error of a file that holds a `kind`, such as a table, where a value is
+    /// expected.
     pub(super) fn not_a_value(
         key: &str,
         source: &SettingSource,

@@ -106,8 +106,8 @@ impl ConfigReader {
         self.value_or_collect_error(key, &found, accepts, parsed)
     }
 
-    /// Collects the error that a setting which was read does not fit the others; `accepts`
-    /// completes the sentence "expected …".
+    /// Collects an error for a setting that was read but does not fit the other settings.
+    /// `accepts` completes the sentence "expected …".
     pub fn reject(&mut self, key: &str, accepts: &str) {
         let found = self.read.get(key).cloned().flatten();
         let found = found.unwrap_or_else(|| SettingText::from_default(key));

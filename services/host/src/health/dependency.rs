@@ -1,8 +1,8 @@
-//! The health of a dependency.
+//! The component of a dependency in the health of the process.
 
 use super::registry::HealthComponent;
 
-/// What an outage of a dependency means for the process.
+/// The component of a dependency, and what an outage of the dependency means for the process.
 #[derive(Clone, Debug)]
 pub enum DependencyComponent {
     /// The process cannot do its work without the dependency: the component is not ready.

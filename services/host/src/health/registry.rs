@@ -57,8 +57,8 @@ impl Health {
         }
     }
 
-    /// Makes the process permanently not ready, whatever its components report: it is shutting
-    /// down.
+    /// Makes the process permanently not ready, because it is shutting down. The states that its
+    /// components report no longer matter.
     pub fn start_draining(&self, reason: &str) {
         self.lock_registry().drain_reason = Some(reason.to_owned());
     }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-/// When in a shutdown a task is stopped: after every task of the stages before it has ended.
+/// The stage of a shutdown in which a task is stopped: after every task of the earlier stages has
+/// ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ShutdownStage {
     /// First: tasks that bring work in, such as fetchers, feeds and listeners.
@@ -18,8 +19,8 @@ pub enum ShutdownStage {
 impl ShutdownStage {
     pub(super) const IN_ORDER: [Self; 3] = [Self::Intake, Self::Process, Self::Observe];
 
-    /// Returns how much of the shutdown's deadline may have passed by the end of this stage. An
-    /// intake that hangs must leave the other stages the time to flush.
+    /// Returns how long after the start of the shutdown this stage may end, if the last stage may
+    /// end after `deadline`. An intake that hangs must leave the other stages the time to flush.
     pub(super) fn latest_end_after_start(self, deadline: Duration) -> Duration {
         match self {
             Self::Intake => deadline / 3,
@@ -29,7 +30,7 @@ impl ShutdownStage {
     }
 }
 
-/// A cancellation token for each stage, and one above them all.
+/// A cancellation token for each stage, and their parent token, which cancels all of them.
 #[derive(Debug)]
 pub(super) struct StageTokens {
     all: CancellationToken,

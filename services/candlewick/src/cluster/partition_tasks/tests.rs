@@ -25,7 +25,7 @@ impl TaskEvents {
     /// that of partition 9 fails by itself.
     fn tasks(&self) -> PartitionTasks<SystemClock> {
         let events = self.clone();
-        let start: PartitionTaskFactory = Box::new(move |partition, stop| {
+        let task_factory: PartitionTaskFactory = Box::new(move |partition, stop| {
             let events = events.clone();
             Box::pin(async move {
                 events.record("start", partition);
@@ -39,7 +39,7 @@ impl TaskEvents {
                 Ok(())
             })
         });
-        PartitionTasks::new(SystemClock, start)
+        PartitionTasks::new(SystemClock, task_factory)
     }
 }
 
