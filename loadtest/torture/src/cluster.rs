@@ -161,7 +161,7 @@ impl TortureCluster {
         &self,
         limit: Duration,
     ) -> anyhow::Result<()> {
-        self.wait_until_caught_up(limit, true).await
+        self.wait_caught_up(limit, true).await
     }
 
     /// Waits until every record that the log holds now is folded and archived.
@@ -169,14 +169,10 @@ impl TortureCluster {
     /// # Errors
     /// As [`TortureCluster::wait_until_processed_and_refolded`].
     pub(crate) async fn wait_until_processed(&self, limit: Duration) -> anyhow::Result<()> {
-        self.wait_until_caught_up(limit, false).await
+        self.wait_caught_up(limit, false).await
     }
 
-    async fn wait_until_caught_up(
-        &self,
-        limit: Duration,
-        and_refolded: bool,
-    ) -> anyhow::Result<()> {
+    async fn wait_caught_up(&self, limit: Duration, and_refolded: bool) -> anyhow::Result<()> {
         let begin_ns = SystemClock.monotonic_ns();
         let mut ends = None;
         loop {

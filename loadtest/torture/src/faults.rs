@@ -87,9 +87,9 @@ impl FaultInjector {
                 true => *random.choose(&weighted),
                 false => first.swap_remove(random.index(first.len())),
             };
-            let fault = Fault::choose_target(kind, &mut random, plan.brokers);
+            let fault = Fault::with_random_target(kind, &mut random, plan.brokers);
             let pause = Duration::from_millis(random.between(1_500, 4_500));
-            self.wait_for_target_and_register(&fault).await;
+            self.wait_until_no_conflict_and_register(&fault).await;
             while let Some(healed) = running.try_join_next() {
                 healed??;
             }
@@ -105,7 +105,7 @@ impl FaultInjector {
 
     /// Waits until no active fault conflicts with `fault`, and registers `fault` as active.
     /// Recreating a topic conflicts with every other fault.
-    async fn wait_for_target_and_register(&self, fault: &Fault) {
+    async fn wait_until_no_conflict_and_register(&self, fault: &Fault) {
         loop {
             {
                 let active = lock(&self.active);

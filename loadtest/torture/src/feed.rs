@@ -264,7 +264,7 @@ impl TradeFeed {
             });
             if let Ok(response) = response.await {
                 if response.status == 200 {
-                    self.count_refused(&response.text(), trades.len());
+                    self.count_refused_trades(&response.text(), trades.len());
                     return;
                 }
                 if matches!(response.status, 400 | 413 | 415 | 422) {
@@ -279,13 +279,13 @@ impl TradeFeed {
         }
     }
 
-    fn count_refused(&self, text: &str, sent: usize) {
-        let answer: Value = serde_json::from_str(text).unwrap_or_default();
+    fn count_refused_trades(&self, response: &str, sent: usize) {
+        let answer: Value = serde_json::from_str(response).unwrap_or_default();
         let accepted = answer["accepted"].as_u64().unwrap_or(0);
         let refused = (sent as u64).saturating_sub(accepted);
         if refused > 0 {
             self.journal
-                .write_event(&format!("refused in part: {text}"));
+                .write_event(&format!("refused in part: {response}"));
             self.sent_trades.lock().totals.refused += refused;
         }
     }

@@ -46,7 +46,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
         folder.display()
     ));
     let ended = tokio::select! {
-        ended = run_until_compared(options, &journal) => ended,
+        ended = torture_and_compare(options, &journal) => ended,
         told = tokio::signal::ctrl_c() => {
             told?;
             Err(anyhow::anyhow!("told to stop"))
@@ -78,7 +78,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn run_until_compared(options: &Options, journal: &Arc<Journal>) -> anyhow::Result<bool> {
+/// Runs the torture and compares everything at its end; returns whether nothing differs.
+async fn torture_and_compare(options: &Options, journal: &Arc<Journal>) -> anyhow::Result<bool> {
     let mut random = Random::new(options.seed);
     let cluster = Arc::new(TortureCluster::start(options, Arc::clone(journal)).await?);
     cluster.feed.declare_venues().await;
@@ -203,8 +204,8 @@ async fn replay_tapes(cluster: Arc<TortureCluster>, tapes: Vec<PathBuf>) -> anyh
 }
 
 /// Returns the number of trades in the row of a tape.
-fn trade_count_of_tape(told: &str, name: &str) -> Option<u64> {
-    let mut rows = told.lines().map(str::split_whitespace);
+fn trade_count_of_tape(replay_output: &str, name: &str) -> Option<u64> {
+    let mut rows = replay_output.lines().map(str::split_whitespace);
     let mut row = rows.find(|row| row.clone().next() == Some(name))?;
     row.nth(1)?.replace(',', "").parse().ok()
 }

@@ -25,7 +25,7 @@ pub(crate) const PROXY_PORTS: u16 = 36;
 
 /// Returns the scripts of the checkout that contains the working directory. The path at compile
 /// time may no longer exist.
-fn find_scripts() -> Option<PathBuf> {
+fn find_stack_scripts() -> Option<PathBuf> {
     let here = std::env::current_dir().ok()?;
     let mut folders = here.ancestors().map(|folder| folder.join("scripts/stack"));
     folders.find(|scripts| scripts.join("stack.sh").is_file())
@@ -34,7 +34,7 @@ fn find_scripts() -> Option<PathBuf> {
 impl ServerStack {
     /// Returns an instance whose servers may or may not run.
     pub(crate) fn from_name(name: &str) -> anyhow::Result<Self> {
-        let scripts = find_scripts().context(
+        let scripts = find_stack_scripts().context(
             "the scripts of the stack are missing: run this in a checkout of Candlewick, where \
              scripts/stack is",
         )?;

@@ -26,11 +26,11 @@ pub(crate) fn run(arguments: StandaloneArgs) -> anyhow::Result<ExitCode> {
     let config = arguments.read().map_err(host::StartupError::from)?;
     host::start_telemetry(&config.log, config.log_format)?;
     let runtime = build_runtime()?;
-    let outcome = runtime.block_on(serve(config))?;
+    let outcome = runtime.block_on(serve_until_signal(config))?;
     outcome.exit()
 }
 
-async fn serve(config: StandaloneConfig) -> anyhow::Result<host::ShutdownOutcome> {
+async fn serve_until_signal(config: StandaloneConfig) -> anyhow::Result<host::ShutdownOutcome> {
     let metrics = install_metrics()?;
     let listener = bind_listener(config.listen).await?;
     let address = listener.local_addr()?;

@@ -6,7 +6,7 @@ use tokio::runtime::Runtime;
 use super::arguments::ClusterBenchSettings;
 use super::child_process::ChildReport;
 use super::child_task::ChildTask;
-use super::process_stats::{cpu_seconds, peak_kib};
+use super::process_stats::{cpu_seconds, peak_memory_kib};
 use super::wait::seconds_since;
 use super::{plain, produce};
 
@@ -33,7 +33,7 @@ pub(super) fn run_task_and_print_report(
         trades,
         seconds: seconds_since(start_ns),
         cpu_seconds: cpu_seconds(me)?,
-        peak_kib: peak_kib(me)?,
+        peak_kib: peak_memory_kib(me)?,
     };
     println!("{}", serde_json::to_string(&report)?);
     Ok(())

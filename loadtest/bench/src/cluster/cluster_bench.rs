@@ -17,7 +17,7 @@ pub(super) struct ClusterBench {
 
 impl ClusterBench {
     /// Creates a sandbox, measures in it, and removes it even if the measurement fails.
-    pub(super) fn with_sandbox(
+    pub(super) fn measure_in_sandbox(
         &mut self,
         part: &str,
         measure: impl FnOnce(&mut Self, &mut Sandbox) -> anyhow::Result<()>,

@@ -28,9 +28,9 @@ struct FoldMeasurement {
 
 /// Measures the plain loop and the aggregator in turn.
 pub(super) fn measure_folding(bench: &mut ClusterBench) -> anyhow::Result<()> {
-    bench.with_sandbox("kafka", |bench, sandbox| {
+    bench.measure_in_sandbox("kafka", |bench, sandbox| {
         let trades = bench.settings.trades;
-        let (_, ends) = fill_topic(bench, sandbox, trades, SPAN_SECONDS)?;
+        let filled = fill_topic(bench, sandbox, trades, SPAN_SECONDS)?;
         let (mut plain, mut folds) = (Vec::new(), Vec::new());
         for number in 1..=bench.settings.rounds {
             plain.push(run_child(ChildTask::Plain, sandbox, trades, SPAN_SECONDS)?);
@@ -38,7 +38,7 @@ pub(super) fn measure_folding(bench: &mut ClusterBench) -> anyhow::Result<()> {
             folds.push(
                 bench
                     .runtime
-                    .block_on(fold_topic_with_aggregator(sandbox, &ends))?,
+                    .block_on(fold_topic_with_aggregator(sandbox, &filled.partition_ends))?,
             );
             if let (Some(plain), Some(fold)) = (plain.last(), folds.last()) {
                 println!(
@@ -88,7 +88,7 @@ async fn fold_topic_with_aggregator(
     Ok(FoldMeasurement {
         cpu_seconds: role.cpu_seconds()?,
         seconds: seconds_since(start_ns),
-        peak_memory: role.peak_memory()?,
+        peak_memory: role.peak_memory_text()?,
     })
 }
 

@@ -25,15 +25,17 @@ struct CatchUpResult {
 
 /// Appends while no role runs, then starts the roles and measures until they have caught up.
 pub(super) fn measure_catching_up(bench: &mut ClusterBench) -> anyhow::Result<()> {
-    bench.with_sandbox("lag", |bench, sandbox| {
+    bench.measure_in_sandbox("lag", |bench, sandbox| {
         let (seconds, rate) = (bench.settings.lag_seconds, bench.settings.lag_rate);
         let trades = seconds * rate;
-        let (report, ends) = fill_topic(bench, sandbox, trades, seconds)?;
+        let filled = fill_topic(bench, sandbox, trades, seconds)?;
         println!(
             "  {trades} trades appended in {:.1} s; catching up",
-            report.seconds
+            filled.report.seconds
         );
-        let caught_up = bench.runtime.block_on(catch_up(sandbox, &ends))?;
+        let caught_up = bench
+            .runtime
+            .block_on(catch_up(sandbox, &filled.partition_ends))?;
         let table = &mut bench.table;
         let thousands = rate / 1_000;
         table.add_figure(
@@ -77,7 +79,7 @@ async fn catch_up(sandbox: &Sandbox, ends: &[u64]) -> anyhow::Result<CatchUpResu
     Ok(CatchUpResult {
         folded_seconds,
         archived_seconds,
-        aggregator_memory: aggregator.peak_memory()?,
-        archiver_memory: archiver.peak_memory()?,
+        aggregator_memory: aggregator.peak_memory_text()?,
+        archiver_memory: archiver.peak_memory_text()?,
     })
 }

@@ -11,7 +11,7 @@ const SENDERS: usize = 4;
 
 /// Measures the latency through an API, an aggregator and an archiver.
 pub(super) fn measure_cluster_latency(bench: &mut ClusterBench) -> anyhow::Result<()> {
-    bench.with_sandbox("latency", |bench, sandbox| {
+    bench.measure_in_sandbox("latency", |bench, sandbox| {
         let aggregator = RoleProcess::start(sandbox, "aggregator", None)?;
         let archiver = RoleProcess::start(sandbox, "archiver", None)?;
         let api = RoleProcess::start(sandbox, "api", None)?;
@@ -42,7 +42,7 @@ pub(super) fn measure_cluster_latency(bench: &mut ClusterBench) -> anyhow::Resul
         ] {
             role.check_alive()?;
             let what = format!("  memory of the {name} at the most");
-            table.add_figure(&what, &role.peak_memory()?);
+            table.add_figure(&what, &role.peak_memory_text()?);
         }
         Ok(())
     })

@@ -39,7 +39,7 @@ pub(super) fn fold_topic_and_count_trades(settings: &ClusterBenchSettings) -> an
     // librdkafka assigns nothing without the name of a group. It does not join the group.
     config.set("group.id", format!("{topic}.plain"));
     let consumer: BaseConsumer = config.create()?;
-    let mut left = assign_all_partitions(&consumer, &topic)?;
+    let mut left = assign_partitions_and_read_ends(&consumer, &topic)?;
     let mut bars = FloatBarsBySymbol::new();
     while !left.is_empty() {
         let polled = consumer.poll(TIMEOUT).context("no record arrived")?;
@@ -64,7 +64,7 @@ pub(super) fn fold_topic_and_count_trades(settings: &ClusterBenchSettings) -> an
 }
 
 /// Assigns every partition from its beginning; returns the end of each that is not empty.
-fn assign_all_partitions(
+fn assign_partitions_and_read_ends(
     consumer: &BaseConsumer,
     topic: &str,
 ) -> anyhow::Result<HashMap<i32, i64>> {

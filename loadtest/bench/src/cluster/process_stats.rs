@@ -28,7 +28,7 @@ fn cpu_ticks_in(stat: &str) -> Option<f64> {
 }
 
 /// Returns the greatest resident memory that a process has had, in KiB.
-pub(super) fn peak_kib(process: u32) -> anyhow::Result<u64> {
+pub(super) fn peak_memory_kib(process: u32) -> anyhow::Result<u64> {
     let path = format!("/proc/{process}/status");
     let status = read_to_string(&path).with_context(|| path.clone())?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -47,7 +47,7 @@ pub(super) fn is_alive(process: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{cpu_seconds, cpu_ticks_in, is_alive, peak_kib};
+    use super::{cpu_seconds, cpu_ticks_in, is_alive, peak_memory_kib};
 
     #[test]
     fn times_are_found_behind_any_name() {
@@ -60,7 +60,7 @@ mod tests {
     fn this_process_is_alive_and_has_memory() {
         let me = std::process::id();
         assert!(is_alive(me) && !is_alive(u32::MAX));
-        assert!(peak_kib(me).unwrap() > 100);
+        assert!(peak_memory_kib(me).unwrap() > 100);
         assert!(cpu_seconds(me).unwrap() >= 0.0);
     }
 }

@@ -102,26 +102,37 @@ impl TradeAppender {
     }
 }
 
-/// Fills the topic of a sandbox from a child process; returns its report and the partitions' ends.
+/// A topic that a child process has filled.
+pub(super) struct FilledTopic {
+    /// The report of the child process.
+    pub(super) report: ChildReport,
+    /// The end of each partition.
+    pub(super) partition_ends: Vec<u64>,
+}
+
+/// Fills the topic of a sandbox from a child process.
 pub(super) fn fill_topic(
     bench: &ClusterBench,
     sandbox: &Sandbox,
     trades: u64,
     span_seconds: u64,
-) -> anyhow::Result<(ChildReport, Vec<u64>)> {
+) -> anyhow::Result<FilledTopic> {
     let report = run_child(ChildTask::Produce, sandbox, trades, span_seconds)?;
-    let ends = bench.runtime.block_on(async {
+    let partition_ends = bench.runtime.block_on(async {
         TradeAppender::for_sandbox(sandbox)
             .await?
             .partition_ends()
             .await
     })?;
-    Ok((report, ends))
+    Ok(FilledTopic {
+        report,
+        partition_ends,
+    })
 }
 
 /// Measures how fast trades are appended.
 pub(super) fn measure_appending(bench: &mut ClusterBench) -> anyhow::Result<()> {
-    bench.with_sandbox("producer", |bench, sandbox| {
+    bench.measure_in_sandbox("producer", |bench, sandbox| {
         let trades = bench.settings.trades;
         let report = run_child(ChildTask::Produce, sandbox, trades, SPAN_SECONDS)?;
         add_append_figures(bench, &report);

@@ -48,7 +48,7 @@ pub(super) fn measure_restart_and_takeover(bench: &mut ClusterBench) -> anyhow::
             TAKEOVER_BUDGET_SECONDS,
         ),
     ] {
-        bench.with_sandbox(part, |bench, sandbox| {
+        bench.measure_in_sandbox(part, |bench, sandbox| {
             let rounds = bench.settings.rounds;
             let results = bench.runtime.block_on(async {
                 let appender = TradeAppender::for_sandbox(sandbox).await?;
@@ -119,7 +119,7 @@ async fn run_kills(
     let (mut recoveries, mut peak_memories) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
         let owned = wait_until_all_are_owned(sandbox, bars, &first, second.as_ref()).await?;
-        let peak = first.peak_memory()?;
+        let peak = first.peak_memory_text()?;
         let kill_ns = SystemClock.monotonic_ns();
         first.kill()?;
         // A transaction that the process had sent is committed by now, or never will be.
@@ -144,8 +144,8 @@ async fn run_kills(
         };
         second = survivor;
     }
-    peak_memories.push(("archiver", archiver.peak_memory()?));
-    peak_memories.push(("api", api.peak_memory()?));
+    peak_memories.push(("archiver", archiver.peak_memory_text()?));
+    peak_memories.push(("api", api.peak_memory_text()?));
     Ok(KillResults {
         recoveries,
         peak_memories,

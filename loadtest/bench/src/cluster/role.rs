@@ -9,7 +9,7 @@ use anyhow::Context;
 use client::RestClient;
 use serde_json::Value;
 
-use super::process_stats::{cpu_seconds, is_alive, peak_kib};
+use super::process_stats::{cpu_seconds, is_alive, peak_memory_kib};
 use super::sandbox::Sandbox;
 use super::wait::wait_until;
 use crate::processes::candlewick_command;
@@ -128,8 +128,8 @@ impl RoleProcess {
     }
 
     /// Returns the greatest resident memory so far.
-    pub(super) fn peak_memory(&self) -> anyhow::Result<String> {
-        Ok(format_as_mebibytes(peak_kib(self.child.id())?))
+    pub(super) fn peak_memory_text(&self) -> anyhow::Result<String> {
+        Ok(format_as_mebibytes(peak_memory_kib(self.child.id())?))
     }
 
     /// Sends SIGKILL and waits until the process has ended.

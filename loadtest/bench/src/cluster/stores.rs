@@ -30,7 +30,7 @@ const PARTITION: u32 = 0;
 
 /// Measures both stores.
 pub(super) fn measure_stores(bench: &mut ClusterBench) -> anyhow::Result<()> {
-    bench.with_sandbox("stores", |bench, sandbox| {
+    bench.measure_in_sandbox("stores", |bench, sandbox| {
         let (new, over, ticks) = bench.runtime.block_on(async {
             let mut writer = BarWriter::new(sandbox.open_bar_store().await?).await?;
             let new = writer.seconds_to_commit_all().await?;

@@ -14,11 +14,25 @@ use crate::trade_source::VENUES;
 /// The greatest size of a value: what the topic allows, less the overhead of a record.
 const MAX_VALUE_BYTES: usize = 4 << 20;
 
+/// A record that cannot count, before it is sent.
+struct GarbageRecord {
+    /// What is wrong with the record.
+    what: &'static str,
+    partition: u32,
+    key: String,
+    value: Vec<u8>,
+}
+
 impl Fault {
     /// Appends some records that belong in `dead-letters`.
     pub(super) async fn append_garbage(&mut self, cluster: &TortureCluster) {
         for _ in 0..self.random.between(1, 20) {
-            let (what, partition, key, value) = self.generate_garbage(cluster.kafka.partitions());
+            let GarbageRecord {
+                what,
+                partition,
+                key,
+                value,
+            } = self.generate_garbage(cluster.kafka.partitions());
             let sent = cluster.kafka.send_until_acknowledged(
                 schemas::TRADES,
                 Some(partition),
@@ -36,7 +50,7 @@ impl Fault {
         }
     }
 
-    fn generate_garbage(&mut self, partitions: u32) -> (&'static str, u32, String, Vec<u8>) {
+    fn generate_garbage(&mut self, partitions: u32) -> GarbageRecord {
         let random = &mut self.random;
         let known = format!("{}:S1", random.choose(&VENUES).venue);
         let right = partition_of(known.as_bytes(), partitions);
@@ -56,7 +70,12 @@ impl Fault {
                     true => random.index(MAX_VALUE_BYTES),
                     false => random.index(64),
                 };
-                return ("random bytes", any, known, random.bytes(length));
+                return GarbageRecord {
+                    what: "random bytes",
+                    partition: any,
+                    key: known,
+                    value: random.bytes(length),
+                };
             }
             1 => ("a key that names nothing", any, "nothing".to_owned()),
             2 if partitions > 1 => ("misrouted", (right + 1) % partitions, known),
@@ -75,6 +94,11 @@ impl Fault {
         };
         let mut value = Vec::new();
         TradesTopicRecord::encode_trade(&trade, &mut value);
-        (what, partition, key, value)
+        GarbageRecord {
+            what,
+            partition,
+            key,
+            value,
+        }
     }
 }

@@ -239,7 +239,7 @@ async fn commit_offsets<P>(
     }
 }
 
-/// Adds what to do to the error of a topic that was recreated.
+/// Adds advice to the error of a topic that was recreated; returns other errors unchanged.
 fn explain_recreated_topic(error: anyhow::Error) -> anyhow::Error {
     let is_recreated = |cause: &(dyn std::error::Error + 'static)| {
         matches!(
