@@ -52,7 +52,7 @@ async fn append_generated_trades<L: Log, R: BarReader, C: Clock>(
         }
         is_transient
     };
-    let declare = || producer.declare(feed.venue(), SyntheticFeed::settings());
+    let declare = || producer.declare(feed.venue(), SyntheticFeed::venue_settings());
     retry(clock, &policy, is_transient, declare).await?;
     feed.start_run(clock.now_ns());
     loop {

@@ -111,7 +111,7 @@ impl SyntheticFeed {
 
     /// Returns how the venue numbers its trades.
     #[must_use]
-    pub fn settings() -> VenueSettings {
+    pub fn venue_settings() -> VenueSettings {
         VenueSettings {
             scheme: IdScheme::Contiguous,
             scope: IdScope::File,

@@ -27,8 +27,8 @@ pub use self::stage::ShutdownStage;
 /// Named tasks under one cancellation token.
 ///
 /// A task that ends before it is stopped ends the process with a non-zero exit code. A shutdown
-/// stops the tasks of one [`ShutdownStage`], waits for them, then continues with the next stage, all under
-/// one deadline.
+/// stops the tasks of one [`ShutdownStage`], waits for them, then continues with the next stage, all
+/// under one deadline.
 #[derive(Debug)]
 pub struct Supervisor<C> {
     clock: C,

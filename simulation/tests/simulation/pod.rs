@@ -14,7 +14,7 @@ use crate::simulated::SimBackend;
 use crate::tasks::Task;
 use crate::trade_producer::PARTITIONS;
 
-/// So small that clients often need what the hub no longer holds.
+/// Limits so small that clients often need bars that the hub no longer holds.
 const HUB_LIMITS: HubLimits = HubLimits {
     closed_bars: 1,
     idle_checks: 2,

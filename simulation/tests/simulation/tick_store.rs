@@ -48,7 +48,7 @@ impl SimTickStore {
         }
     }
 
-    /// Returns the ticks by (partition, position), each as often as it was written.
+    /// Returns the ticks by (partition, position), with a copy for each time a tick was written.
     pub fn archived_ticks(&self) -> BTreeMap<(u32, Position), Vec<ArchivedTick>> {
         let mut rows: BTreeMap<_, Vec<ArchivedTick>> = BTreeMap::new();
         for write in &self.state.lock().unwrap().writes {

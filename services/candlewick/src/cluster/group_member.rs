@@ -175,7 +175,7 @@ impl JoinedMember {
                 return Err(anyhow!(error).context("the membership of the consumer group is over"));
             }
             GroupEvent::Error { error, .. } => {
-                tracing::warn!(%error, "the consumer group");
+                tracing::warn!(%error, "the consumer group reported an error");
                 if self.tasks.partitions().is_empty() {
                     self.health.report_error(&error, now_ns);
                 }

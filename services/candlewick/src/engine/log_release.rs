@@ -18,12 +18,12 @@ pub(super) async fn release_processed_records(folder: &DataFolder) -> Result<(),
     folder.ticks.sync().await?;
     for (partition, offset) in releasable {
         if let Err(error) = folder.trades.release_before(partition, offset) {
-            tracing::warn!(%error, "retention of the log");
+            tracing::warn!(%error, "retention of the log failed");
         }
         if let Ok(bounds) = folder.dead_letters.bounds(partition).await
             && let Err(error) = folder.dead_letters.release_before(partition, bounds.end)
         {
-            tracing::warn!(%error, "retention of the dead letters");
+            tracing::warn!(%error, "retention of the dead letters failed");
         }
     }
     Ok(())

@@ -22,7 +22,7 @@ pub(crate) fn trade(symbol: &str, id: u64) -> Value {
     })
 }
 
-/// The symbols of the tests, so many that every partition has some.
+/// The symbols of the tests. There are enough that every partition has some.
 pub(crate) const SYMBOLS: [&str; 12] = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L"];
 
 /// Sends the trades of every symbol with these ids.

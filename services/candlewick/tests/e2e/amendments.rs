@@ -20,7 +20,7 @@ fn declare(client: &TestClient) {
     client.declare_venue("v", &settings);
 }
 
-/// Bars that equal the model's, and a live_client that shows what REST returns.
+/// Asserts that the bars equal the model's, and that `live_client` shows what REST returns.
 fn assert_follows(what: &str, client: &TestClient, model: &Model, live_client: &mut LiveClient) {
     let expected = model.tables("v", "X");
     eventually(what, &expected, || tables(client, &expected));

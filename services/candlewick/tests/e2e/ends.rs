@@ -9,7 +9,8 @@ use serde_json::json;
 
 use crate::support::{TestProcess, candlewick, pause, until};
 
-/// Returns a body of `count` trades from an id on. They vary, so that they do not compress well.
+/// Returns a body of `count` trades whose ids start at `first`. The trades vary, so that they do
+/// not compress well.
 fn body(first: u64, count: u64) -> Vec<u8> {
     let trades: Vec<_> = (first..first + count)
         .map(|id| {

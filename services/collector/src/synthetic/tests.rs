@@ -49,10 +49,12 @@ proptest! {
     #[test]
     fn every_trade_is_valid_and_ids_count_up(seed: u64) {
         let mut feed = started_feed(seed, 50);
-        let trades: FeedTrades = (1..200).flat_map(|tenths| feed.generate_trades_until(START_NS + tenths * SECOND_NS / 10)).collect();
+        let trades: FeedTrades = (1..200)
+            .flat_map(|tenths| feed.generate_trades_until(START_NS + tenths * SECOND_NS / 10))
+            .collect();
         for (_, trade) in &trades {
             prop_assert_eq!(market::validate_trade(trade, trade.time_ns), Ok(()));
-            prop_assert_eq!(SyntheticFeed::settings().validate_trade(trade), Ok(()));
+            prop_assert_eq!(SyntheticFeed::venue_settings().validate_trade(trade), Ok(()));
         }
         for (symbol, trades) in group_by_symbol(&trades) {
             let ids: Vec<_> = trades.iter().filter_map(|trade| trade.id.as_ref()?.as_number()).collect();
