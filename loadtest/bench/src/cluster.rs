@@ -32,38 +32,41 @@ use std::process::ExitCode;
 pub(super) use arguments::ClusterBenchArgs;
 pub(super) use help::HELP;
 
-use self::arguments::Settings;
+use self::arguments::ClusterBenchSettings;
 use self::cluster_bench::ClusterBench;
-use self::part::Part;
-use super::table::Table;
+use self::part::ClusterBenchPart;
+use super::table::FigureTable;
 
 /// Measures the selected parts and prints the figures; in a child process, runs its task.
-pub(super) fn run(settings: Settings, rate: u64) -> anyhow::Result<ExitCode> {
+pub(super) fn measure_selected_parts(
+    settings: ClusterBenchSettings,
+    rate: u64,
+) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?;
     if let Some(task) = settings.worker {
-        child_work::run_task(task, &settings, &runtime)?;
+        child_work::run_task_and_print_report(task, &settings, &runtime)?;
         return Ok(ExitCode::SUCCESS);
     }
-    machine::print_machine();
+    machine::print_machine_description();
     wait::stop_on_interrupt(&runtime);
     let mut bench = ClusterBench {
         settings,
         runtime,
         rate,
-        table: Table::default(),
+        table: FigureTable::default(),
     };
     for part in bench.settings.parts.clone() {
         println!("{}", part.description());
         let measured = match part {
-            Part::Kafka => kafka::measure(&mut bench),
-            Part::Producer => produce::measure(&mut bench),
-            Part::Stores => stores::measure(&mut bench),
-            Part::Lag => lag::measure(&mut bench),
-            Part::Restart => restart::measure(&mut bench),
-            Part::Latency => latency::measure(&mut bench),
+            ClusterBenchPart::Kafka => kafka::measure_folding(&mut bench),
+            ClusterBenchPart::Producer => produce::measure_appending(&mut bench),
+            ClusterBenchPart::Stores => stores::measure_stores(&mut bench),
+            ClusterBenchPart::Lag => lag::measure_catching_up(&mut bench),
+            ClusterBenchPart::Restart => restart::measure_restart_and_takeover(&mut bench),
+            ClusterBenchPart::Latency => latency::measure_cluster_latency(&mut bench),
         };
         if let Err(error) = measured {
             // The figures of the parts before are still of use.

@@ -12,17 +12,17 @@ use clock::{Clock, SystemClock};
 use schemas::api::StreamMessage;
 use serde_json::json;
 
-use super::processes::Standalone;
-use super::table::{Table, milliseconds, quantile};
+use super::processes::StandaloneProcess;
+use super::table::{FigureTable, format_as_milliseconds, quantile};
 use pending_trades::PendingTrades;
 use plan::{BATCHES_PER_SECOND, SECONDS, SYMBOLS};
-use sender::Sender;
+use sender::TradeSender;
 
 /// Latencies of this first part do not count.
 const WARM_UP_NS: u64 = 3_000_000_000;
 
 /// The result of a measurement.
-pub(super) struct Latency {
+pub(super) struct LatencyResult {
     /// The median, in microseconds.
     pub(super) p50_us: u64,
     /// The 99th percentile, in microseconds.
@@ -34,19 +34,23 @@ pub(super) struct Latency {
 }
 
 /// Measures a `standalone`, and compares it with the budgets.
-pub(super) fn measure(folder: &Path, rate: u64, table: &mut Table) -> anyhow::Result<()> {
-    let standalone = Standalone::start(&folder.join("latency"))?;
+pub(super) fn measure_standalone_latency(
+    folder: &Path,
+    rate: u64,
+    table: &mut FigureTable,
+) -> anyhow::Result<()> {
+    let standalone = StandaloneProcess::start(&folder.join("latency"))?;
     let latency = measure_latency(&standalone.url, "bench", rate, 1)?;
     let rate = latency.thousands_per_second;
     table.add_budget(
         &format!("trade to delta at a client, {rate:.0} k trades/s, 100 symbols, p50"),
-        &milliseconds(latency.p50_us),
+        &format_as_milliseconds(latency.p50_us),
         "<= 10 ms",
         latency.p50_us <= 10_000,
     );
     table.add_budget(
         "  the same, p99",
-        &milliseconds(latency.p99_us),
+        &format_as_milliseconds(latency.p99_us),
         "<= 50 ms",
         latency.p99_us <= 50_000,
     );
@@ -63,7 +67,7 @@ pub(super) fn measure_latency(
     venue: &str,
     rate: u64,
     senders: usize,
-) -> anyhow::Result<Latency> {
+) -> anyhow::Result<LatencyResult> {
     let rest = RestClient::new(url).map_err(anyhow::Error::msg)?;
     declare_venue(&rest, venue)?;
     let pending = PendingTrades::new();
@@ -72,7 +76,7 @@ pub(super) fn measure_latency(
         .build()?;
     let start_ns = SystemClock.monotonic_ns();
     let start_sender = |number| {
-        let sender = Sender {
+        let sender = TradeSender {
             number,
             senders,
             rest: rest.clone(),
@@ -80,7 +84,7 @@ pub(super) fn measure_latency(
             trades_per_batch: rate / BATCHES_PER_SECOND,
             pending: pending.clone(),
         };
-        std::thread::spawn(move || sender.send_batches(start_ns))
+        std::thread::spawn(move || sender.send_all_batches(start_ns))
     };
     let senders: Vec<_> = (0..senders).map(start_sender).collect();
     let collected = runtime.block_on(collect_latencies(url, venue, &pending, start_ns));
@@ -92,7 +96,7 @@ pub(super) fn measure_latency(
     let mut micros = collected?;
     anyhow::ensure!(!micros.is_empty(), "no bar contained a posted trade");
     micros.sort_unstable();
-    Ok(Latency {
+    Ok(LatencyResult {
         p50_us: quantile(&micros, 500),
         p99_us: quantile(&micros, 990),
         trades: micros.len(),
@@ -136,7 +140,7 @@ async fn collect_latencies(
         let now_ns = SystemClock.monotonic_ns();
         if let Some(message) = message? {
             let is_warm = now_ns > start_ns + WARM_UP_NS;
-            let shown = shown_latencies(&message, now_ns, pending);
+            let shown = take_shown_latencies(&message, now_ns, pending);
             micros.extend(shown.into_iter().flatten().filter(|_| is_warm));
         }
     }
@@ -144,7 +148,7 @@ async fn collect_latencies(
 
 /// Removes the trades that a message's bars contain from the pending ones; returns their latencies
 /// in microseconds, or `None` if the message contains no trade.
-fn shown_latencies(
+fn take_shown_latencies(
     message: &StreamMessage,
     now_ns: u64,
     pending: &PendingTrades,

@@ -8,8 +8,8 @@ use anyhow::ensure;
 use client::RestClient;
 use clock::{Clock, SystemClock};
 
-use super::processes::{Standalone, replay_tape};
-use super::table::{Table, millions, milliseconds, quantile};
+use super::processes::{StandaloneProcess, replay_tape};
+use super::table::{FigureTable, format_as_milliseconds, format_rate_in_millions, quantile};
 use super::tape;
 
 /// How long to wait between two samples.
@@ -17,16 +17,20 @@ const SAMPLE_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What was measured during the load.
 #[derive(Default)]
-struct Samples {
+struct LoadSamples {
     query_us: Vec<u64>,
     resident_kib: Vec<u64>,
     failed_queries: u64,
 }
 
-pub(super) fn measure(folder: &Path, seconds: u64, table: &mut Table) -> anyhow::Result<()> {
+pub(super) fn measure_load(
+    folder: &Path,
+    seconds: u64,
+    table: &mut FigureTable,
+) -> anyhow::Result<()> {
     let path = folder.join("bench.csv");
-    tape::write(&path)?;
-    let standalone = Standalone::start(&folder.join("load"))?;
+    tape::write_generated_tape(&path)?;
+    let standalone = StandaloneProcess::start(&folder.join("load"))?;
     let rest = standalone.rest_client()?;
     replay_tape(&path, "first", &standalone.url)?;
     let (is_done, clock) = (AtomicBool::new(false), SystemClock);
@@ -50,18 +54,18 @@ pub(super) fn measure(folder: &Path, seconds: u64, table: &mut Table) -> anyhow:
         result.map(|()| (tapes_sent, samples))
     })?;
     let elapsed_seconds = (clock.monotonic_ns() - start_ns) as f64 / 1e9;
-    let lag_seconds = wait_folded(&rest, (tapes_sent + 1) * tape::TRADES)?;
+    let lag_seconds = seconds_until_folded(&rest, (tapes_sent + 1) * tape::TRADES)?;
     let trades = tapes_sent * tape::TRADES;
-    add_figures(trades, elapsed_seconds, lag_seconds, samples, table);
+    add_load_figures(trades, elapsed_seconds, lag_seconds, samples, table);
     measure_idle_queries(&rest, table)
 }
 
-fn add_figures(
+fn add_load_figures(
     trades: u64,
     elapsed_seconds: f64,
     lag_seconds: f64,
-    mut samples: Samples,
-    table: &mut Table,
+    mut samples: LoadSamples,
+    table: &mut FigureTable,
 ) {
     let rate = trades as f64 / (elapsed_seconds + lag_seconds);
     table.add_budget(
@@ -72,7 +76,7 @@ fn add_figures(
     );
     table.add_figure(
         "  trades sent and acknowledged",
-        &millions(trades, elapsed_seconds),
+        &format_rate_in_millions(trades, elapsed_seconds),
     );
     table.add_figure(
         "  until all was folded, after the last",
@@ -96,17 +100,25 @@ fn add_figures(
     let queries = samples.query_us.len();
     table.add_figure(
         &format!("  1,000 bars over REST meanwhile, {queries} queries, p50 p99"),
-        &format!("{} {}", milliseconds(p50), milliseconds(p99)),
+        &format!(
+            "{} {}",
+            format_as_milliseconds(p50),
+            format_as_milliseconds(p99)
+        ),
     );
     table.add_figure("  queries that failed", &samples.failed_queries.to_string());
 }
 
-/// Queries a thousand bars and reads the process's memory, again and again.
-fn sample_until_done(standalone: &Standalone, rest: &RestClient, is_done: &AtomicBool) -> Samples {
-    let mut samples = Samples::default();
+/// Queries a thousand bars and reads the process's memory, repeatedly until `is_done`.
+fn sample_until_done(
+    standalone: &StandaloneProcess,
+    rest: &RestClient,
+    is_done: &AtomicBool,
+) -> LoadSamples {
+    let mut samples = LoadSamples::default();
     let mut number = 0;
     while !is_done.load(Ordering::Relaxed) {
-        match time_query(rest, number) {
+        match measure_query_us(rest, number) {
             Ok(micros) => samples.query_us.push(micros),
             Err(_) => samples.failed_queries += 1,
         }
@@ -118,7 +130,7 @@ fn sample_until_done(standalone: &Standalone, rest: &RestClient, is_done: &Atomi
 }
 
 /// Returns how long a query for a thousand bars takes, in microseconds.
-fn time_query(rest: &RestClient, number: u64) -> anyhow::Result<u64> {
+fn measure_query_us(rest: &RestClient, number: u64) -> anyhow::Result<u64> {
     let symbol = number * 37 % tape::SYMBOLS;
     let path =
         format!("/api/v1/bars/first/S{symbol}?interval=1m&limit=1000&start=2024-01-02T01:00:00Z");
@@ -131,8 +143,8 @@ fn time_query(rest: &RestClient, number: u64) -> anyhow::Result<u64> {
     Ok(elapsed_ns / 1_000)
 }
 
-/// Waits until that many trades are folded; returns how many seconds it took.
-fn wait_folded(rest: &RestClient, trades: u64) -> anyhow::Result<f64> {
+/// Waits until `trades` trades are folded, and returns how many seconds this took.
+fn seconds_until_folded(rest: &RestClient, trades: u64) -> anyhow::Result<f64> {
     let start_ns = SystemClock.monotonic_ns();
     loop {
         let response = rest.get("/metrics")?;
@@ -153,16 +165,20 @@ fn wait_folded(rest: &RestClient, trades: u64) -> anyhow::Result<f64> {
 }
 
 /// Measures the same queries without any load.
-fn measure_idle_queries(rest: &RestClient, table: &mut Table) -> anyhow::Result<()> {
+fn measure_idle_queries(rest: &RestClient, table: &mut FigureTable) -> anyhow::Result<()> {
     let mut micros = Vec::new();
     for number in 0..500 {
-        micros.push(time_query(rest, number)?);
+        micros.push(measure_query_us(rest, number)?);
     }
     micros.sort_unstable();
     let (p50, p99) = (quantile(&micros, 500), quantile(&micros, 990));
     table.add_budget(
         "1,000 bars over REST, 500 queries of 100 symbols, p50 p99",
-        &format!("{} {}", milliseconds(p50), milliseconds(p99)),
+        &format!(
+            "{} {}",
+            format_as_milliseconds(p50),
+            format_as_milliseconds(p99)
+        ),
         "p99 <= 20 ms",
         p99 <= 20_000,
     );

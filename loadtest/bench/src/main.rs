@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cluster::ClusterBenchArgs;
-use table::Table;
+use table::FigureTable;
 
 /// Measure this machine against the budgets
 ///
@@ -56,20 +56,20 @@ fn main() -> ExitCode {
     };
     run(arguments).unwrap_or_else(|error| {
         eprintln!("candlewick: {error:#}");
-        let known = error.downcast_ref::<host::Error>();
-        ExitCode::from(known.map_or(1, host::Error::exit_code))
+        let known = error.downcast_ref::<host::StartupError>();
+        ExitCode::from(known.map_or(1, host::StartupError::exit_code))
     })
 }
 
 /// Measures and prints.
 fn run(arguments: BenchArgs) -> anyhow::Result<ExitCode> {
     let rate = arguments.rate;
-    let cluster = arguments.cluster.read().map_err(host::Error::from)?;
+    let cluster = arguments.cluster.read().map_err(host::StartupError::from)?;
     if let Some(settings) = cluster.filter(|_| !arguments.parts_only) {
-        return cluster::run(settings, rate.unwrap_or(20_000));
+        return cluster::measure_selected_parts(settings, rate.unwrap_or(20_000));
     }
-    let mut table = Table::default();
-    parts::measure(&mut table);
+    let mut table = FigureTable::default();
+    parts::measure_parts_in_memory(&mut table);
     if !arguments.parts_only {
         let folder = std::env::temp_dir().join(format!("candlewick-bench-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
@@ -86,8 +86,8 @@ fn measure_processes(
     seconds: u64,
     rate: u64,
     folder: &Path,
-    table: &mut Table,
+    table: &mut FigureTable,
 ) -> anyhow::Result<()> {
-    load::measure(folder, seconds, table)?;
-    latency::measure(folder, rate, table)
+    load::measure_load(folder, seconds, table)?;
+    latency::measure_standalone_latency(folder, rate, table)
 }

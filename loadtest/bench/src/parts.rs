@@ -12,26 +12,30 @@ use schemas::TradesTopicRecord;
 
 use feed::Feed;
 
-use super::table::{Table, millions};
+use super::table::{FigureTable, format_rate_in_millions};
 
 const SYMBOLS: u32 = 1_000;
 const TRADES: usize = 100_000;
 const ROUNDS: u64 = 100;
 
-pub(super) fn measure(table: &mut Table) {
-    let contiguous = fold(IdScheme::Contiguous);
+pub(super) fn measure_parts_in_memory(table: &mut FigureTable) {
+    let contiguous = seconds_to_fold(IdScheme::Contiguous);
     let count = ROUNDS * TRADES as u64;
     table.add_figure(
         "fold of encoded records, 1,000 symbols, contiguous ids, one core",
-        &millions(count, contiguous),
+        &format_rate_in_millions(count, contiguous),
     );
-    let exact = fold(IdScheme::Unique);
-    table.add_figure("the same with exact ids", &millions(count, exact));
+    let exact = seconds_to_fold(IdScheme::Unique);
+    table.add_figure(
+        "the same with exact ids",
+        &format_rate_in_millions(count, exact),
+    );
     measure_codec(table);
 }
 
-/// Seconds of all rounds; the least of three goes, since other processes may take the core.
-fn fold(scheme: IdScheme) -> f64 {
+/// Returns the seconds that all rounds take: the least of three runs, since other processes may
+/// take the core.
+fn seconds_to_fold(scheme: IdScheme) -> f64 {
     let rounds = if scheme == IdScheme::Contiguous {
         ROUNDS
     } else {
@@ -52,7 +56,7 @@ fn fold(scheme: IdScheme) -> f64 {
     least as f64 / 1e9
 }
 
-fn measure_codec(table: &mut Table) {
+fn measure_codec(table: &mut FigureTable) {
     let decimal = |mantissa, scale| Decimal::new(mantissa, scale).expect("a decimal");
     let trade = Trade {
         time_ns: 1_381_219_217_034_000_000,

@@ -11,7 +11,7 @@ use client::RestClient;
 ///
 /// # Errors
 /// If there is none.
-pub(super) fn candlewick() -> anyhow::Result<Command> {
+pub(super) fn candlewick_command() -> anyhow::Result<Command> {
     let program = std::env::current_exe()?.with_file_name("candlewick");
     anyhow::ensure!(
         program.is_file(),
@@ -22,16 +22,16 @@ pub(super) fn candlewick() -> anyhow::Result<Command> {
 }
 
 /// A `standalone` over a folder of its own. It is killed when this is dropped.
-pub(super) struct Standalone {
+pub(super) struct StandaloneProcess {
     child: Child,
     /// `http://ADDRESS`.
     pub(super) url: String,
 }
 
-impl Standalone {
+impl StandaloneProcess {
     /// Starts the process and waits until it prints its address.
     pub(super) fn start(data: &Path) -> anyhow::Result<Self> {
-        let mut child = candlewick()?
+        let mut child = candlewick_command()?
             .args([
                 "standalone",
                 "--listen",
@@ -71,7 +71,7 @@ impl Standalone {
     }
 }
 
-impl Drop for Standalone {
+impl Drop for StandaloneProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -80,7 +80,7 @@ impl Drop for Standalone {
 
 /// Replays a tape as the trades of `venue`, and waits until all are acknowledged.
 pub(super) fn replay_tape(tape: &Path, venue: &str, url: &str) -> anyhow::Result<()> {
-    let status = candlewick()?
+    let status = candlewick_command()?
         .arg("replay")
         .arg(tape)
         .args(["--venue", venue, "--to", url, "--id-scheme", "contiguous"])

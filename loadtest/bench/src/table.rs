@@ -4,11 +4,11 @@ use host::{Align, TextTable};
 
 /// The measured figures and their budgets in the design.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(super) struct FigureTable {
     rows: Vec<[String; 4]>,
 }
 
-impl Table {
+impl FigureTable {
     /// Adds a figure that has a budget, and prints its row.
     pub(super) fn add_budget(&mut self, what: &str, measured: &str, budget: &str, met: bool) {
         let verdict = if met { "met" } else { "MISSED" };
@@ -45,28 +45,29 @@ impl Table {
 }
 
 /// Formats a rate in millions a second, with two decimals.
-pub(super) fn millions(count: u64, seconds: f64) -> String {
+pub(super) fn format_rate_in_millions(count: u64, seconds: f64) -> String {
     format!("{:.2} M/s", count as f64 / seconds / 1e6)
 }
 
-/// Returns the value below which this number of thousandths of the sorted values lies.
+/// Returns a quantile of the sorted values: the median for 500 `thousandths`, the greatest for
+/// 1,000.
 pub(super) fn quantile(sorted: &[u64], thousandths: usize) -> u64 {
     let index = (sorted.len() * thousandths / 1_000).min(sorted.len().saturating_sub(1));
     sorted.get(index).copied().unwrap_or(0)
 }
 
 /// Formats microseconds as milliseconds.
-pub(super) fn milliseconds(micros: u64) -> String {
+pub(super) fn format_as_milliseconds(micros: u64) -> String {
     format!("{}.{:02} ms", micros / 1_000, micros % 1_000 / 10)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Table;
+    use super::FigureTable;
 
     #[test]
     fn figures_and_budgets_are_a_markdown_table() {
-        let mut table = Table::default();
+        let mut table = FigureTable::default();
         table.add_budget("fold in memory", "41.25 M/s", "40 M/s", true);
         table.add_figure("bytes", "3");
         let expected = "\

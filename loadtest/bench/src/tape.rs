@@ -14,7 +14,7 @@ const START_NS: u64 = 1_704_153_600_000_000_000;
 const DAY_NS: u64 = 86_400_000_000_000;
 
 /// Writes a day of trades in order of time. The ids of each symbol are 1, 2, 3 and so on.
-pub(super) fn write(path: &Path) -> std::io::Result<()> {
+pub(super) fn write_generated_tape(path: &Path) -> std::io::Result<()> {
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
     writeln!(out, "time,symbol,price,quantity,side,id")?;
     let mut ids = [0_u64; 100];

@@ -17,15 +17,17 @@ use store::{
 };
 
 use self::setup::{api_clients, apply_topics, create_roles, create_tables, store_options};
-use crate::feed::Feed;
+use crate::feed::TradeFeed;
 use crate::journal::{Journal, lock};
-use crate::kafka::{Kafka, Records};
+use crate::kafka::{KafkaClients, RecordsByPartition};
 use crate::options::Options;
 use crate::proxy::Proxy;
-use crate::rest::{client_of_port, request};
-use crate::role_process::{RoleKind, RoleProcess, clean_command, find_binary};
+use crate::rest::{client_of_port, send_blocking_request};
+use crate::role_process::{
+    RestartingProcess, RoleKind, command_without_configuration, find_binary,
+};
 use crate::sent_trades::SentTrades;
-use crate::stack::{PROXY_PORTS, Stack, run_command};
+use crate::stack::{PROXY_PORTS, ServerStack, run_command};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 const READY_TIMEOUT: Duration = Duration::from_secs(120);
@@ -34,17 +36,17 @@ const READY_TIMEOUT: Duration = Duration::from_secs(120);
 pub(crate) const PROXIED_STORES: [&str; 3] = ["timescaledb", "clickhouse", "redis"];
 
 /// The cluster under test.
-pub(crate) struct Cluster {
-    pub(crate) stack: Stack,
+pub(crate) struct TortureCluster {
+    pub(crate) stack: ServerStack,
     pub(crate) journal: Arc<Journal>,
-    pub(crate) kafka: Kafka,
+    pub(crate) kafka: KafkaClients,
     /// The proxies, in the order of [`PROXIED_STORES`].
     pub(crate) proxies: Vec<Proxy>,
-    pub(crate) roles: Vec<Arc<RoleProcess>>,
-    pub(crate) feed: Arc<Feed>,
+    pub(crate) roles: Vec<Arc<RestartingProcess>>,
+    pub(crate) feed: Arc<TradeFeed>,
     pub(crate) sent_trades: Arc<SentTrades>,
     /// The records of the earlier generations of `trades`.
-    pub(crate) generations: Mutex<Vec<Records>>,
+    pub(crate) generations: Mutex<Vec<RecordsByPartition>>,
     /// The current epoch of `trades`.
     pub(crate) epoch: AtomicU64,
     pub(crate) bars: TimescaleBarStore,
@@ -53,17 +55,17 @@ pub(crate) struct Cluster {
     brokers: u32,
 }
 
-impl Cluster {
+impl TortureCluster {
     /// Starts servers, creates tables and topics, and starts every role.
     pub(crate) async fn start(options: &Options, journal: Arc<Journal>) -> anyhow::Result<Self> {
         let binary = find_binary(options.binary.as_deref())?;
-        let stack = Stack::up(&options.stack, options.brokers).await?;
+        let stack = ServerStack::start(&options.stack, options.brokers).await?;
         journal.write_and_print("the servers run");
-        let kafka = Kafka::new(stack.kafka()?, options.partitions)?;
+        let kafka = KafkaClients::new(stack.kafka()?, options.partitions)?;
         let urls = [stack.timescaledb()?, stack.clickhouse()?, stack.redis()?];
         let mut proxies = Vec::new();
         for (place, url) in (PROXY_PORTS..).zip(urls) {
-            let proxy = Proxy::start(stack.port(place), crate::proxy::host_of(url));
+            let proxy = Proxy::start(stack.port(place), crate::proxy::host_and_port(url));
             proxies.push(proxy.await?);
         }
         create_tables(&binary, &stack).await?;
@@ -80,7 +82,7 @@ impl Cluster {
         let ticks = ClickHouseTickStore::open(&config).await?;
         let sent_trades: Arc<SentTrades> = Arc::default();
         let pods = api_clients(&roles);
-        let feed = Feed::new(
+        let feed = TradeFeed::new(
             pods,
             kafka.clone(),
             Arc::clone(&sent_trades),
@@ -101,17 +103,20 @@ impl Cluster {
             binary,
             brokers: options.brokers,
         };
-        cluster.wait_ready().await?;
+        cluster.wait_until_ready().await?;
         cluster.journal.write_and_print("every role is ready");
         Ok(cluster)
     }
 
     /// Returns a client of each API pod.
-    pub(crate) fn pods(&self) -> Vec<RestClient> {
+    pub(crate) fn api_clients(&self) -> Vec<RestClient> {
         api_clients(&self.roles)
     }
 
-    pub(crate) fn roles_of(&self, kind: RoleKind) -> impl Iterator<Item = &Arc<RoleProcess>> {
+    pub(crate) fn processes_of_kind(
+        &self,
+        kind: RoleKind,
+    ) -> impl Iterator<Item = &Arc<RestartingProcess>> {
         self.roles.iter().filter(move |role| role.kind == kind)
     }
 
@@ -127,12 +132,12 @@ impl Cluster {
     }
 
     /// Waits until every role is ready.
-    pub(crate) async fn wait_ready(&self) -> anyhow::Result<()> {
+    pub(crate) async fn wait_until_ready(&self) -> anyhow::Result<()> {
         let begin_ns = SystemClock.monotonic_ns();
         for role in &self.roles {
             loop {
                 let rest = client_of_port(role.port);
-                let reason = match request(&rest, |rest| rest.get("/readyz")).await {
+                let reason = match send_blocking_request(&rest, |rest| rest.get("/readyz")).await {
                     Ok(response) if response.status == 200 => break,
                     Ok(response) => response.text().into_owned(),
                     Err(error) => error.to_string(),
@@ -151,16 +156,19 @@ impl Cluster {
     /// marked to be refolded.
     ///
     /// # Errors
-    /// If the limit passes: which partition is behind.
-    pub(crate) async fn wait_drained(&self, limit: Duration) -> anyhow::Result<()> {
+    /// If `limit` passes; the error names a partition that is behind.
+    pub(crate) async fn wait_until_processed_and_refolded(
+        &self,
+        limit: Duration,
+    ) -> anyhow::Result<()> {
         self.wait_caught_up(limit, true).await
     }
 
     /// Waits until every record that the log holds now is folded and archived.
     ///
     /// # Errors
-    /// As [`Cluster::wait_drained`].
-    pub(crate) async fn wait_processed(&self, limit: Duration) -> anyhow::Result<()> {
+    /// As [`TortureCluster::wait_until_processed_and_refolded`].
+    pub(crate) async fn wait_until_processed(&self, limit: Duration) -> anyhow::Result<()> {
         self.wait_caught_up(limit, false).await
     }
 
@@ -231,8 +239,8 @@ impl Cluster {
     ///
     /// # Errors
     /// If it finds a difference.
-    pub(crate) async fn verify(&self) -> anyhow::Result<String> {
-        let mut command = clean_command(&self.binary);
+    pub(crate) async fn run_verify_command(&self) -> anyhow::Result<String> {
+        let mut command = command_without_configuration(&self.binary);
         command
             .args(["verify", "--no-progress"])
             .args(["--brokers", self.stack.kafka()?])
@@ -247,10 +255,10 @@ impl Cluster {
     ///
     /// # Errors
     /// If not every line was accepted.
-    pub(crate) async fn replay(&self, tape: &std::path::Path) -> anyhow::Result<String> {
-        let pods = self.pods();
+    pub(crate) async fn replay_tape(&self, tape: &std::path::Path) -> anyhow::Result<String> {
+        let pods = self.api_clients();
         let pod = pods.first().context("the cluster has no pod")?;
-        let mut command = clean_command(&self.binary);
+        let mut command = command_without_configuration(&self.binary);
         command
             .args([
                 "replay",
@@ -285,7 +293,7 @@ impl Cluster {
     }
 
     /// Keeps the records of a generation that is about to be deleted.
-    pub(crate) fn keep_generation(&self, records: Records) {
+    pub(crate) fn keep_log_generation(&self, records: RecordsByPartition) {
         lock(&self.generations).push(records);
     }
 }

@@ -14,7 +14,7 @@ use clock::{Clock, SystemClock};
 use tokio::task::JoinSet;
 
 use self::fault::Fault;
-use crate::cluster::Cluster;
+use crate::cluster::TortureCluster;
 use crate::fault_kind::FaultKind;
 use crate::journal::lock;
 use crate::random::Random;
@@ -29,16 +29,16 @@ pub(crate) struct FaultPeriod {
 
 /// Which faults to inject.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct FaultPlan {
     pub(crate) kinds: Vec<FaultKind>,
     pub(crate) count: Option<u32>,
     pub(crate) seconds: u64,
     pub(crate) brokers: u32,
 }
 
-/// The faults so far.
+/// Injects faults, and records when each was active.
 #[derive(Debug, Default)]
-pub(crate) struct Faults {
+pub(crate) struct FaultInjector {
     /// The active faults, by target.
     active: Mutex<BTreeMap<String, String>>,
     pub(crate) periods: Mutex<Vec<FaultPeriod>>,
@@ -48,7 +48,7 @@ pub(crate) struct Faults {
 const HEAL_TIMEOUT: Duration = Duration::from_secs(400);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-impl Faults {
+impl FaultInjector {
     /// Describes the active faults.
     pub(crate) fn describe_active(&self) -> String {
         let active = lock(&self.active);
@@ -59,10 +59,10 @@ impl Faults {
     ///
     /// # Errors
     /// If a server does not come back, or the roles do not process a recreated topic.
-    pub(crate) async fn run(
+    pub(crate) async fn inject_faults(
         self: &Arc<Self>,
-        cluster: &Arc<Cluster>,
-        plan: Plan,
+        cluster: &Arc<TortureCluster>,
+        plan: FaultPlan,
         mut random: Random,
     ) -> anyhow::Result<()> {
         let begin_ms = cluster.journal.elapsed_ms();
@@ -87,14 +87,14 @@ impl Faults {
                 true => *random.choose(&weighted),
                 false => first.swap_remove(random.index(first.len())),
             };
-            let fault = Fault::choose(kind, &mut random, plan.brokers);
+            let fault = Fault::with_random_target(kind, &mut random, plan.brokers);
             let pause = Duration::from_millis(random.between(1_500, 4_500));
-            self.wait_for_target(&fault).await;
+            self.wait_until_no_conflict_and_register(&fault).await;
             while let Some(healed) = running.try_join_next() {
                 healed??;
             }
             come += 1;
-            running.spawn(Arc::clone(self).run_fault(Arc::clone(cluster), fault));
+            running.spawn(Arc::clone(self).run_and_record_fault(Arc::clone(cluster), fault));
             SystemClock.sleep(pause).await;
         }
         while let Some(healed) = running.join_next().await {
@@ -103,9 +103,9 @@ impl Faults {
         Ok(())
     }
 
-    /// Waits until no fault is active that this one conflicts with, and registers it. Recreating a
-    /// topic conflicts with every other fault.
-    async fn wait_for_target(&self, fault: &Fault) {
+    /// Waits until no active fault conflicts with `fault`, and registers `fault` as active.
+    /// Recreating a topic conflicts with every other fault.
+    async fn wait_until_no_conflict_and_register(&self, fault: &Fault) {
         loop {
             {
                 let active = lock(&self.active);
@@ -125,12 +125,17 @@ impl Faults {
         lock(&self.active).insert(fault.target.clone(), fault.to_string());
     }
 
-    async fn run_fault(self: Arc<Self>, cluster: Arc<Cluster>, fault: Fault) -> anyhow::Result<()> {
+    async fn run_and_record_fault(
+        self: Arc<Self>,
+        cluster: Arc<TortureCluster>,
+        fault: Fault,
+    ) -> anyhow::Result<()> {
         let from_ms = cluster.journal.elapsed_ms();
-        cluster.journal.write(&format!("fault: {fault}"));
+        cluster.journal.write_event(&format!("fault: {fault}"));
         let (kind, target) = (fault.kind, fault.target.clone());
         let name = fault.to_string();
-        let healed = clock::timeout(&SystemClock, HEAL_TIMEOUT, fault.run_fault(&cluster)).await;
+        let healed =
+            clock::timeout(&SystemClock, HEAL_TIMEOUT, fault.inject_and_heal(&cluster)).await;
         let outcome = match healed {
             Ok(outcome) => outcome,
             Err(elapsed) => Err(elapsed.into()),
@@ -138,7 +143,9 @@ impl Faults {
         let outcome = outcome.with_context(|| format!("{name} does not heal"));
         lock(&self.active).remove(&target);
         let to_ms = cluster.journal.elapsed_ms();
-        cluster.journal.write(&format!("healed: {kind} {target}"));
+        cluster
+            .journal
+            .write_event(&format!("healed: {kind} {target}"));
         lock(&self.periods).push(FaultPeriod {
             kind,
             from_ms,

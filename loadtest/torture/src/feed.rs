@@ -16,10 +16,10 @@ use serde_json::Value;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, Semaphore};
 
 use crate::journal::{Journal, lock};
-use crate::kafka::Kafka;
+use crate::kafka::KafkaClients;
 use crate::random::Random;
-use crate::rest::request;
-use crate::sent_trades::{SentTrades, TradeRecord, TradeValues, trade_name};
+use crate::rest::send_blocking_request;
+use crate::sent_trades::{SentTrade, SentTrades, TradeValues, trade_name};
 use crate::trade_source::{TradeSource, VENUES, VenueTrade};
 
 /// The number of concurrent requests.
@@ -32,9 +32,9 @@ const RETRY_DELAY: Duration = Duration::from_millis(250);
 const TICK: Duration = Duration::from_millis(50);
 
 /// Sends trades.
-pub(crate) struct Feed {
+pub(crate) struct TradeFeed {
     pods: Vec<RestClient>,
-    kafka: Kafka,
+    kafka: KafkaClients,
     pub(crate) sent_trades: Arc<SentTrades>,
     journal: Arc<Journal>,
     /// Locked for reading while a request is sent, and for writing while none may be.
@@ -46,10 +46,10 @@ pub(crate) struct Feed {
     recent: Mutex<VecDeque<VenueTrade>>,
 }
 
-impl Feed {
+impl TradeFeed {
     pub(crate) fn new(
         pods: Vec<RestClient>,
-        kafka: Kafka,
+        kafka: KafkaClients,
         sent_trades: Arc<SentTrades>,
         journal: Arc<Journal>,
     ) -> Arc<Self> {
@@ -68,26 +68,28 @@ impl Feed {
     }
 
     /// Declares every venue.
-    pub(crate) async fn declare(&self) {
+    pub(crate) async fn declare_venues(&self) {
         for market in VENUES {
             loop {
                 let path = format!("/api/v1/venues/{}/settings", market.venue);
-                let settings = market.settings().to_string();
-                let response =
-                    request(self.next_pod(), move |rest| rest.put_json(&path, &settings)).await;
+                let settings = market.settings_json().to_string();
+                let response = send_blocking_request(self.next_pod_client(), move |rest| {
+                    rest.put_json(&path, &settings)
+                })
+                .await;
                 match response {
                     Ok(response) if response.status == 200 => break,
                     Ok(response) => self
                         .journal
-                        .write(&format!("declaring: {}", response.text())),
-                    Err(error) => self.journal.write(&format!("declaring: {error:#}")),
+                        .write_event(&format!("declaring: {}", response.text())),
+                    Err(error) => self.journal.write_event(&format!("declaring: {error:#}")),
                 }
                 SystemClock.sleep(RETRY_DELAY).await;
             }
         }
     }
 
-    /// Sends `rate` trades a second until [`Feed::stop`] is called.
+    /// Sends `rate` trades a second until [`TradeFeed::stop`] is called.
     pub(crate) async fn run(
         self: Arc<Self>,
         mut trade_source: TradeSource,
@@ -104,8 +106,8 @@ impl Feed {
                 let size = random.between(1, MAX_TRADES_PER_REQUEST).min(due - sent);
                 sent += size;
                 let mut trades: Vec<_> = (0..size).map(|_| trade_source.next_trade()).collect();
-                self.record_sent(&trades);
-                self.add_repeats(&mut trades, &mut random);
+                self.record_sent_trades(&trades);
+                self.add_repeated_trades(&mut trades, &mut random);
                 self.spawn_request(trades, random.fork()).await;
             }
             SystemClock.sleep(TICK).await;
@@ -118,28 +120,28 @@ impl Feed {
     }
 
     /// Returns the number of requests that are not acknowledged.
-    pub(crate) fn pending(&self) -> u64 {
+    pub(crate) fn pending_requests(&self) -> u64 {
         self.pending.load(Ordering::Acquire)
     }
 
     /// Waits until no request is being sent. None is sent while the guard is held.
-    pub(crate) async fn pause(&self) -> OwnedRwLockWriteGuard<()> {
+    pub(crate) async fn pause_sending(&self) -> OwnedRwLockWriteGuard<()> {
         Arc::clone(&self.gate).write_owned().await
     }
 
     /// Sends trades like a foreign producer, even while the feed is paused.
     pub(crate) async fn send_to_kafka_while_paused(&self, trades: &[VenueTrade]) {
-        self.record_sent(trades);
+        self.record_sent_trades(trades);
         self.send_to_kafka(trades).await;
-        self.acknowledge(trades);
+        self.record_acknowledged_trades(trades);
     }
 
-    fn record_sent(&self, trades: &[VenueTrade]) {
+    fn record_sent_trades(&self, trades: &[VenueTrade]) {
         let sent_ms = self.journal.elapsed_ms();
         let mut state = self.sent_trades.lock();
         for venue_trade in trades {
             state.totals.late += u64::from(venue_trade.is_late);
-            let entry = TradeRecord {
+            let entry = SentTrade {
                 values: TradeValues::from_trade(&venue_trade.trade),
                 sent_ms,
                 acknowledged_ms: None,
@@ -147,14 +149,14 @@ impl Feed {
                 is_amending: false,
             };
             state.trades.insert(
-                trade_name(&venue_trade.instrument(), &venue_trade.trade),
+                trade_name(&venue_trade.instrument_key(), &venue_trade.trade),
                 entry,
             );
         }
     }
 
     /// Adds some recent trades once more, unchanged.
-    fn add_repeats(&self, trades: &mut Vec<VenueTrade>, random: &mut Random) {
+    fn add_repeated_trades(&self, trades: &mut Vec<VenueTrade>, random: &mut Random) {
         let recent = lock(&self.recent);
         if recent.is_empty() {
             return;
@@ -174,12 +176,12 @@ impl Feed {
         let feed = Arc::clone(self);
         tokio::spawn(async move {
             let _permit = permit;
-            feed.send_and_amend(&trades, &mut random).await;
+            feed.send_trades_and_amendments(&trades, &mut random).await;
             feed.pending.fetch_sub(1, Ordering::AcqRel);
         });
     }
 
-    async fn send_and_amend(&self, trades: &[VenueTrade], random: &mut Random) {
+    async fn send_trades_and_amendments(&self, trades: &[VenueTrade], random: &mut Random) {
         for venue_trade in trades {
             if random.one_in(300) {
                 self.amend_before_sending(venue_trade, random).await;
@@ -204,7 +206,7 @@ impl Feed {
                 }
             }
         }
-        self.acknowledge(trades);
+        self.record_acknowledged_trades(trades);
         for venue_trade in trades {
             if random.one_in(40) {
                 self.amend_acknowledged(venue_trade, random).await;
@@ -212,11 +214,11 @@ impl Feed {
         }
     }
 
-    fn acknowledge(&self, trades: &[VenueTrade]) {
+    fn record_acknowledged_trades(&self, trades: &[VenueTrade]) {
         let acknowledged_ms = self.journal.elapsed_ms();
         let mut state = self.sent_trades.lock();
         for venue_trade in trades {
-            let name = trade_name(&venue_trade.instrument(), &venue_trade.trade);
+            let name = trade_name(&venue_trade.instrument_key(), &venue_trade.trade);
             if let Some(entry) = state.trades.get_mut(&name) {
                 entry.acknowledged_ms.get_or_insert(acknowledged_ms);
             }
@@ -232,15 +234,15 @@ impl Feed {
         let sends = trades.iter().map(|venue_trade| async {
             let mut value = Vec::new();
             TradesTopicRecord::encode_trade(&venue_trade.trade, &mut value);
-            let key = venue_trade.instrument();
+            let key = venue_trade.instrument_key();
             self.kafka
-                .send(schemas::TRADES, None, key.as_bytes(), &value)
+                .send_until_acknowledged(schemas::TRADES, None, key.as_bytes(), &value)
                 .await
         });
         join_all(sends).await;
     }
 
-    fn next_pod(&self) -> &RestClient {
+    fn next_pod_client(&self) -> &RestClient {
         let turn = self.next_pod_index.fetch_add(1, Ordering::Relaxed);
         let pods = self.pods.len() as u64;
         &self.pods[usize::try_from(turn % pods).unwrap_or_default()]
@@ -248,11 +250,11 @@ impl Feed {
 
     /// Posts the same request to each pod in turn, until one accepts it or rejects it permanently.
     async fn send_to_pods(&self, trades: &[VenueTrade], key: &str) {
-        let body = Value::Array(trades.iter().map(VenueTrade::json).collect()).to_string();
+        let body = Value::Array(trades.iter().map(VenueTrade::to_json).collect()).to_string();
         self.sent_trades.lock().totals.requests += 1;
         loop {
             let (key, body) = (key.to_owned(), body.clone());
-            let response = request(self.next_pod(), move |rest| {
+            let response = send_blocking_request(self.next_pod_client(), move |rest| {
                 let headers = [
                     ("content-type", "application/json"),
                     ("idempotency-key", &key),
@@ -262,11 +264,12 @@ impl Feed {
             });
             if let Ok(response) = response.await {
                 if response.status == 200 {
-                    self.check_accepted(&response.text(), trades.len());
+                    self.count_refused_trades(&response.text(), trades.len());
                     return;
                 }
                 if matches!(response.status, 400 | 413 | 415 | 422) {
-                    self.journal.write(&format!("refused: {}", response.text()));
+                    self.journal
+                        .write_event(&format!("refused: {}", response.text()));
                     self.sent_trades.lock().totals.refused += trades.len() as u64;
                     return;
                 }
@@ -276,12 +279,13 @@ impl Feed {
         }
     }
 
-    fn check_accepted(&self, text: &str, sent: usize) {
-        let answer: Value = serde_json::from_str(text).unwrap_or_default();
+    fn count_refused_trades(&self, response: &str, sent: usize) {
+        let answer: Value = serde_json::from_str(response).unwrap_or_default();
         let accepted = answer["accepted"].as_u64().unwrap_or(0);
         let refused = (sent as u64).saturating_sub(accepted);
         if refused > 0 {
-            self.journal.write(&format!("refused in part: {text}"));
+            self.journal
+                .write_event(&format!("refused in part: {response}"));
             self.sent_trades.lock().totals.refused += refused;
         }
     }

@@ -46,7 +46,7 @@ impl Journal {
     }
 
     /// Writes an event.
-    pub(crate) fn write(&self, what: &str) {
+    pub(crate) fn write_event(&self, what: &str) {
         let ms = self.elapsed_ms();
         let now = market::format_time(SystemClock.now_ns());
         let line = format!("{now} {:>5}.{:03} {what}\n", ms / 1_000, ms % 1_000);
@@ -56,7 +56,7 @@ impl Journal {
 
     /// Writes an event and prints it.
     pub(crate) fn write_and_print(&self, what: &str) {
-        self.write(what);
+        self.write_event(what);
         let ms = self.elapsed_ms();
         println!("{:>5}.{:01} {what}", ms / 1_000, ms % 1_000 / 100);
     }

@@ -22,7 +22,7 @@ const STALLED_NS: u64 = 60_000_000_000;
 
 /// A record as the brokers return it.
 #[derive(Debug, Clone)]
-pub(crate) struct Record {
+pub(crate) struct BrokerRecord {
     pub(crate) offset: u64,
     pub(crate) append_time_ns: i64,
     pub(crate) key: Vec<u8>,
@@ -30,11 +30,11 @@ pub(crate) struct Record {
 }
 
 /// The records of a topic: a list for each partition.
-pub(crate) type Records = Vec<Vec<Record>>;
+pub(crate) type RecordsByPartition = Vec<Vec<BrokerRecord>>;
 
 /// Clients of the brokers.
 #[derive(Clone)]
-pub(crate) struct Kafka {
+pub(crate) struct KafkaClients {
     brokers: String,
     partitions: u32,
     producer: Arc<Mutex<NumberedProducer>>,
@@ -48,40 +48,40 @@ struct NumberedProducer {
 }
 
 impl NumberedProducer {
-    fn renew(&mut self, brokers: &str) -> anyhow::Result<()> {
+    fn replace(&mut self, brokers: &str) -> anyhow::Result<()> {
         *self = Self {
             number: self.number + 1,
-            producer: producer(brokers)?,
+            producer: new_producer(brokers)?,
         };
         Ok(())
     }
 }
 
-impl Kafka {
+impl KafkaClients {
     pub(crate) fn new(brokers: &str, partitions: u32) -> anyhow::Result<Self> {
         Ok(Self {
             brokers: brokers.to_owned(),
             partitions,
             producer: Arc::new(Mutex::new(NumberedProducer {
                 number: 0,
-                producer: producer(brokers)?,
+                producer: new_producer(brokers)?,
             })),
         })
     }
 
     /// Replaces the producer with a new one: librdkafka does not follow the leader of a recreated
     /// partition if the old leader epoch was greater.
-    fn renew(&self) -> anyhow::Result<()> {
-        lock(&self.producer).renew(&self.brokers)
+    fn replace_producer(&self) -> anyhow::Result<()> {
+        lock(&self.producer).replace(&self.brokers)
     }
 
     /// Replaces a producer that could not send, unless another task has replaced it: librdkafka makes
     /// no further attempt after the metadata named no broker.
-    fn renew_after(&self, number: u64) {
+    fn replace_failed_producer(&self, number: u64) {
         let mut held = lock(&self.producer);
         if held.number == number {
-            // If none can be created, the present one is used again.
-            let _ = held.renew(&self.brokers);
+            // If none can be created, the current one is used again.
+            let _ = held.replace(&self.brokers);
         }
     }
 
@@ -91,7 +91,7 @@ impl Kafka {
 
     /// Sends a record until the brokers acknowledge it; returns its partition and offset. Without a
     /// partition the key determines it. The log may hold the record twice.
-    pub(crate) async fn send(
+    pub(crate) async fn send_until_acknowledged(
         &self,
         topic: &str,
         partition: Option<u32>,
@@ -113,7 +113,7 @@ impl Kafka {
                     );
                 }
                 Err(_) => {
-                    self.renew_after(number);
+                    self.replace_failed_producer(number);
                     SystemClock.sleep(Duration::from_millis(200)).await;
                 }
             }
@@ -128,7 +128,7 @@ impl Kafka {
         let (brokers, partitions, topic) =
             (self.brokers.clone(), self.partitions, topic.to_owned());
         let asked = tokio::task::spawn_blocking(move || {
-            let consumer = reader(&brokers)?;
+            let consumer = new_consumer(&brokers)?;
             let mut ends = Vec::new();
             for partition in 0..partitions {
                 let (_, end) =
@@ -144,18 +144,19 @@ impl Kafka {
     ///
     /// # Errors
     /// If the brokers do not respond, or no record arrives in time.
-    pub(crate) async fn read(&self, topic: &str) -> anyhow::Result<Records> {
+    pub(crate) async fn read_topic(&self, topic: &str) -> anyhow::Result<RecordsByPartition> {
         let (brokers, partitions, topic) =
             (self.brokers.clone(), self.partitions, topic.to_owned());
-        tokio::task::spawn_blocking(move || read_all(&brokers, partitions, &topic)).await?
+        tokio::task::spawn_blocking(move || read_topic_blocking(&brokers, partitions, &topic))
+            .await?
     }
 
     /// Deletes a topic, and waits until the brokers no longer list it.
     ///
     /// # Errors
     /// If they still list it after a while.
-    pub(crate) async fn delete(&self, topic: &str) -> anyhow::Result<()> {
-        let admin: AdminClient<DefaultClientContext> = config(&self.brokers).create()?;
+    pub(crate) async fn delete_topic(&self, topic: &str) -> anyhow::Result<()> {
+        let admin: AdminClient<DefaultClientContext> = client_config(&self.brokers).create()?;
         let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
         for answer in admin.delete_topics(&[topic], &options).await? {
             if let Err((topic, code)) = answer {
@@ -163,11 +164,11 @@ impl Kafka {
             }
         }
         SystemClock.sleep(Duration::from_millis(500)).await;
-        self.renew()
+        self.replace_producer()
     }
 }
 
-fn config(brokers: &str) -> ClientConfig {
+fn client_config(brokers: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", brokers)
@@ -178,8 +179,8 @@ fn config(brokers: &str) -> ClientConfig {
     config
 }
 
-fn producer(brokers: &str) -> anyhow::Result<FutureProducer> {
-    let producer = config(brokers)
+fn new_producer(brokers: &str) -> anyhow::Result<FutureProducer> {
+    let producer = client_config(brokers)
         .set("enable.idempotence", "true")
         .set("partitioner", "murmur2_random")
         .set("message.timeout.ms", "20000")
@@ -188,8 +189,8 @@ fn producer(brokers: &str) -> anyhow::Result<FutureProducer> {
     Ok(producer)
 }
 
-fn reader(brokers: &str) -> anyhow::Result<BaseConsumer> {
-    let consumer = config(brokers)
+fn new_consumer(brokers: &str) -> anyhow::Result<BaseConsumer> {
+    let consumer = client_config(brokers)
         .set("group.id", "torture")
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
@@ -198,14 +199,18 @@ fn reader(brokers: &str) -> anyhow::Result<BaseConsumer> {
     Ok(consumer)
 }
 
-fn read_all(brokers: &str, partitions: u32, topic: &str) -> anyhow::Result<Records> {
-    let consumer = reader(brokers)?;
+fn read_topic_blocking(
+    brokers: &str,
+    partitions: u32,
+    topic: &str,
+) -> anyhow::Result<RecordsByPartition> {
+    let consumer = new_consumer(brokers)?;
     let mut assignment = TopicPartitionList::new();
     for partition in 0..partitions {
         assignment.add_partition_offset(topic, i32::try_from(partition)?, Offset::Beginning)?;
     }
     consumer.assign(&assignment)?;
-    let mut records: Records = (0..partitions).map(|_| Vec::new()).collect();
+    let mut records: RecordsByPartition = (0..partitions).map(|_| Vec::new()).collect();
     let mut ended = vec![false; records.len()];
     let mut heard_ns = SystemClock.monotonic_ns();
     while !ended.iter().all(|ended| *ended) {
@@ -214,7 +219,7 @@ fn read_all(brokers: &str, partitions: u32, topic: &str) -> anyhow::Result<Recor
                 heard_ns = SystemClock.monotonic_ns();
                 let time_ms = message.timestamp().to_millis();
                 let list = &mut records[usize::try_from(message.partition())?];
-                list.push(Record {
+                list.push(BrokerRecord {
                     offset: u64::try_from(message.offset())?,
                     append_time_ns: time_ms.context("a record without a time")? * 1_000_000,
                     key: message.key().unwrap_or_default().to_vec(),

@@ -10,8 +10,8 @@ use market::{
 };
 use schemas::TradesTopicRecord;
 
-pub(crate) use self::bars::plain_bars;
-use crate::kafka::{Record, Records};
+pub(crate) use self::bars::compute_bars;
+use crate::kafka::{BrokerRecord, RecordsByPartition};
 
 /// A trade that counts, with the values of its latest edit.
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ struct RecordSource {
 
 impl Oracle {
     /// Folds generations of the log, the first of which has epoch 1.
-    pub(crate) fn from_generations(generations: &[Records]) -> Self {
+    pub(crate) fn from_generations(generations: &[RecordsByPartition]) -> Self {
         let mut oracle = Self::default();
         let count = generations.first().map_or(0, Vec::len);
         let partitions = u32::try_from(count).unwrap_or_default();
@@ -79,7 +79,7 @@ impl Oracle {
                     partitions,
                 };
                 for record in &records[partition as usize] {
-                    if let Err(reason) = oracle.apply(record, at, &mut carried) {
+                    if let Err(reason) = oracle.apply_record(record, at, &mut carried) {
                         let dead = UncountedRecord {
                             reason,
                             key: record.key.clone(),
@@ -93,17 +93,17 @@ impl Oracle {
         oracle
     }
 
-    fn apply(
+    fn apply_record(
         &mut self,
-        record: &Record,
+        record: &BrokerRecord,
         at: RecordSource,
         carried: &mut PartitionFoldState,
     ) -> Result<(), RejectReason> {
         carried.append_ns = carried.append_ns.max(record.append_time_ns);
         match TradesTopicRecord::decode(&record.value).map_err(|_| RejectReason::Malformed)? {
-            TradesTopicRecord::Trade(trade) => self.trade(record, trade, at, carried),
+            TradesTopicRecord::Trade(trade) => self.apply_trade(record, trade, at, carried),
             TradesTopicRecord::Amendment(amendment, trade) => {
-                self.amendment(record, amendment, trade, at, carried)
+                self.apply_amendment(record, amendment, trade, at, carried)
             }
             TradesTopicRecord::Setting(venue, settings) => {
                 let known = carried.venues.get(venue.as_str());
@@ -111,24 +111,24 @@ impl Oracle {
                 carried.venues.insert(venue.as_str().to_owned(), settings);
                 Ok(())
             }
-            // They change when a bar is refolded, and not its values.
+            // These records determine when a bar is refolded, not its values.
             TradesTopicRecord::Advance
             | TradesTopicRecord::Refold(_)
             | TradesTopicRecord::Repair(_) => Ok(()),
         }
     }
 
-    fn trade(
+    fn apply_trade(
         &mut self,
-        record: &Record,
+        record: &BrokerRecord,
         trade: Trade,
         at: RecordSource,
         carried: &mut PartitionFoldState,
     ) -> Result<(), RejectReason> {
         market::validate_trade(&trade, carried.append_ns)?;
-        let (instrument, settings) = route(record, at, carried)?;
+        let (instrument, settings) = find_instrument_and_settings(record, at, carried)?;
         settings.validate_trade(&trade)?;
-        let identity = identity(&trade, &settings);
+        let identity = trade_identity(&trade, &settings);
         if let Some(identity) = &identity
             && !carried.seen.insert((instrument.clone(), identity.clone()))
         {
@@ -147,18 +147,18 @@ impl Oracle {
         Ok(())
     }
 
-    fn amendment(
+    fn apply_amendment(
         &mut self,
-        record: &Record,
+        record: &BrokerRecord,
         amendment: Amendment,
         trade: Trade,
         at: RecordSource,
         carried: &mut PartitionFoldState,
     ) -> Result<(), RejectReason> {
         market::validate_trade(&trade, carried.append_ns)?;
-        let (instrument, settings) = route(record, at, carried)?;
+        let (instrument, settings) = find_instrument_and_settings(record, at, carried)?;
         settings.validate_amendment(&amendment, &trade)?;
-        let Some(identity) = identity(&trade, &settings) else {
+        let Some(identity) = trade_identity(&trade, &settings) else {
             return Err(RejectReason::TargetMissing);
         };
         let hour = trade.time_ns / HOUR_NS;
@@ -178,7 +178,7 @@ impl Oracle {
     }
 
     /// Returns the trades that count, after all edits and cancels.
-    pub(crate) fn trades(&self) -> Vec<CountedTrade> {
+    pub(crate) fn counted_trades(&self) -> Vec<CountedTrade> {
         let mut trades = Vec::with_capacity(self.counted.len());
         for counted in &self.counted {
             let mut counted = counted.clone();
@@ -202,8 +202,8 @@ impl Oracle {
     }
 }
 
-fn route(
-    record: &Record,
+fn find_instrument_and_settings(
+    record: &BrokerRecord,
     at: RecordSource,
     carried: &PartitionFoldState,
 ) -> Result<(String, VenueSettings), RejectReason> {
@@ -214,7 +214,7 @@ fn route(
 }
 
 /// Returns the identity of a trade within its instrument.
-fn identity(trade: &Trade, settings: &VenueSettings) -> Option<String> {
+fn trade_identity(trade: &Trade, settings: &VenueSettings) -> Option<String> {
     let (hour, day) = (trade.time_ns / HOUR_NS, trade.time_ns / DAY_NS);
     let Some(id) = &trade.id else {
         let sender = trade.sender?;

@@ -10,7 +10,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// What the proxy does with what passes through it.
+/// What the proxy does with connections and their bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProxyMode {
     /// Forwards at once.
@@ -44,30 +44,30 @@ impl Proxy {
                 if *seen.borrow() == ProxyMode::Cut {
                     continue;
                 }
-                tokio::spawn(connection(near, server, seen));
+                tokio::spawn(forward_connection(near, server, seen));
             }
         });
         Ok(Self { port, mode })
     }
 
-    pub(crate) fn set(&self, mode: ProxyMode) {
+    pub(crate) fn set_mode(&self, mode: ProxyMode) {
         self.mode.send_replace(mode);
     }
 
     /// Returns the address with the proxy's host and port in place of the server's.
     pub(crate) fn replace_address(&self, url: &str) -> String {
-        url.replace(&host_of(url), &format!("127.0.0.1:{}", self.port))
+        url.replace(&host_and_port(url), &format!("127.0.0.1:{}", self.port))
     }
 }
 
 /// Returns the `host:port` of an address.
-pub(crate) fn host_of(url: &str) -> String {
+pub(crate) fn host_and_port(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = rest.split(['/', '?']).next().unwrap_or(rest);
     host.rsplit('@').next().unwrap_or(host).to_owned()
 }
 
-async fn connection(near: TcpStream, server: Arc<str>, seen: watch::Receiver<ProxyMode>) {
+async fn forward_connection(near: TcpStream, server: Arc<str>, seen: watch::Receiver<ProxyMode>) {
     let Ok(far) = TcpStream::connect(&*server).await else {
         return;
     };
@@ -78,12 +78,12 @@ async fn connection(near: TcpStream, server: Arc<str>, seen: watch::Receiver<Pro
     let mut cut = seen.clone();
     tokio::select! {
         _ = cut.wait_for(|mode| *mode == ProxyMode::Cut) => {}
-        () = forward(near_in, far_out, seen.clone()) => {}
-        () = forward(far_in, near_out, seen) => {}
+        () = forward_bytes(near_in, far_out, seen.clone()) => {}
+        () = forward_bytes(far_in, near_out, seen) => {}
     }
 }
 
-async fn forward(
+async fn forward_bytes(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut seen: watch::Receiver<ProxyMode>,

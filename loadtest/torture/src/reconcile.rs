@@ -13,72 +13,72 @@ use std::sync::atomic::Ordering;
 use client::RestClient;
 use store::BarReader;
 
-pub(crate) use self::outcome::{Check, MAX_SHOWN_DIFFERENCES, Outcome};
-use crate::cluster::Cluster;
+pub(crate) use self::outcome::{Comparison, MAX_SHOWN_DIFFERENCES, ReconcileOutcome};
+use crate::cluster::TortureCluster;
 use crate::journal::lock;
 use crate::oracle::Oracle;
-use crate::rest::request;
+use crate::rest::send_blocking_request;
 use crate::roaming_client::RoamingClient;
 
 /// Compares everything. The feed has stopped, and all roles have caught up.
 pub(crate) async fn reconcile(
-    cluster: &Cluster,
+    cluster: &TortureCluster,
     clients: &[Arc<RoamingClient>],
     tapes: u64,
-) -> anyhow::Result<Outcome> {
-    let mut outcome = Outcome::default();
-    let last = cluster.kafka.read(schemas::TRADES).await?;
-    cluster.keep_generation(last);
+) -> anyhow::Result<ReconcileOutcome> {
+    let mut outcome = ReconcileOutcome::default();
+    let last = cluster.kafka.read_topic(schemas::TRADES).await?;
+    cluster.keep_log_generation(last);
     let oracle = Oracle::from_generations(&lock(&cluster.generations));
-    let counted = oracle.trades();
+    let counted = oracle.counted_trades();
     outcome.trades = counted.len() as u64;
     outcome.duplicates = oracle.duplicates;
-    trades::check_log(cluster, &counted, tapes, &mut outcome);
-    trades::check_tick_store(cluster, &counted, &mut outcome).await?;
-    let check = bars::check(cluster, &counted).await?;
-    outcome.checks.push(check);
-    outcome.checks.push(check_epochs(cluster).await?);
+    trades::compare_acknowledged_trades(cluster, &counted, tapes, &mut outcome);
+    trades::compare_stored_trades(cluster, &counted, &mut outcome).await?;
+    let comparison = bars::compare_stored_bars(cluster, &counted).await?;
+    outcome.comparisons.push(comparison);
+    outcome.comparisons.push(compare_epochs(cluster).await?);
     outcome
-        .checks
-        .push(dead_letters::check(cluster, &oracle).await?);
+        .comparisons
+        .push(dead_letters::compare_dead_letters(cluster, &oracle).await?);
     outcome
-        .checks
-        .extend(clients::check(cluster, clients).await);
-    outcome.checks.push(run_verify(cluster).await);
+        .comparisons
+        .extend(clients::compare_shown_bars(cluster, clients).await);
+    outcome.comparisons.push(run_verify(cluster).await);
     Ok(outcome)
 }
 
 /// Checks that every progress row and every pod has the current epoch.
-async fn check_epochs(cluster: &Cluster) -> anyhow::Result<Check> {
-    let mut check = Check::new("epochs and ends");
+async fn compare_epochs(cluster: &TortureCluster) -> anyhow::Result<Comparison> {
+    let mut comparison = Comparison::new("epochs and ends");
     let epoch = cluster.epoch.load(Ordering::Acquire);
     for row in cluster.bars.all_partition_progress().await? {
-        check.rows += 1;
+        comparison.rows += 1;
         if row.epoch != epoch {
             let text = format!("{row:?} is not of epoch {epoch}");
-            check.differences.push(text);
+            comparison.differences.push(text);
         }
     }
-    for pod in cluster.pods() {
-        let version = request(&pod, RestClient::version).await?;
+    for pod in cluster.api_clients() {
+        let version = send_blocking_request(&pod, RestClient::version).await?;
         let pod = pod.base_url();
-        check.rows += 1;
+        comparison.rows += 1;
         if version.epoch != epoch {
             let text = format!("{pod} says {version:?}, the epoch is {epoch}");
-            check.differences.push(text);
+            comparison.differences.push(text);
         }
     }
-    Ok(check)
+    Ok(comparison)
 }
 
-async fn run_verify(cluster: &Cluster) -> Check {
-    let mut check = Check::new("candlewick verify");
-    match cluster.verify().await {
+async fn run_verify(cluster: &TortureCluster) -> Comparison {
+    let mut comparison = Comparison::new("candlewick verify");
+    match cluster.run_verify_command().await {
         Ok(told) => {
-            check.rows = 1;
-            cluster.journal.write(&told);
+            comparison.rows = 1;
+            cluster.journal.write_event(&told);
         }
-        Err(error) => check.differences.push(format!("{error:#}")),
+        Err(error) => comparison.differences.push(format!("{error:#}")),
     }
-    check
+    comparison
 }

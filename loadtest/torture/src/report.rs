@@ -12,28 +12,28 @@ use clock::{Clock, SystemClock};
 use crate::fault_kind::FaultKind;
 use crate::faults::FaultPeriod;
 use crate::options::Options;
-use crate::reconcile::{MAX_SHOWN_DIFFERENCES, Outcome};
-use crate::sent_trades::Totals;
+use crate::reconcile::{MAX_SHOWN_DIFFERENCES, ReconcileOutcome};
+use crate::sent_trades::RunTotals;
 
 /// The first line of the file of runs.
 const HEADER: &str = "started,seed,brokers,seconds,fault_count,faults,sent,acknowledged,repeats,\
                       edits,cancels,bars_compared,lost,doubled,differences,machine\n";
 
 /// A run that has ended.
-pub(crate) struct Report<'a> {
+pub(crate) struct RunReport<'a> {
     pub(crate) options: &'a Options,
     pub(crate) seconds: u64,
     pub(crate) periods: Vec<FaultPeriod>,
-    pub(crate) totals: Totals,
+    pub(crate) totals: RunTotals,
     pub(crate) sent: usize,
     pub(crate) acked: usize,
-    pub(crate) outcome: &'a Outcome,
+    pub(crate) outcome: &'a ReconcileOutcome,
     /// How often roles ended without being stopped or killed.
     pub(crate) role_ends: u64,
 }
 
-impl Report<'_> {
-    fn counts(&self) -> BTreeMap<FaultKind, u64> {
+impl RunReport<'_> {
+    fn count_faults_by_kind(&self) -> BTreeMap<FaultKind, u64> {
         let mut counts = BTreeMap::new();
         for episode in &self.periods {
             *counts.entry(episode.kind).or_default() += 1;
@@ -42,7 +42,7 @@ impl Report<'_> {
     }
 
     /// Returns how many of the trades were sent during a kind of fault, or just before.
-    fn count_during(&self, kind: FaultKind, sent_ms: &[u64]) -> usize {
+    fn count_sent_during(&self, kind: FaultKind, sent_ms: &[u64]) -> usize {
         const BEFORE_MS: u64 = 10_000;
         let is_during = |ms: &&u64| {
             let periods = self.periods.iter().filter(|one| one.kind == kind);
@@ -53,7 +53,7 @@ impl Report<'_> {
     }
 
     /// Returns the report as text for standard output.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let mut out = String::new();
         let Self {
             totals, outcome, ..
@@ -63,9 +63,9 @@ impl Report<'_> {
             "\n{:<12}{:>8}{:>8}{:>10}",
             "fault", "times", "lost", "doubled"
         );
-        for (kind, times) in self.counts() {
-            let lost = self.count_during(kind, &outcome.lost);
-            let doubled = self.count_during(kind, &outcome.doubled);
+        for (kind, times) in self.count_faults_by_kind() {
+            let lost = self.count_sent_during(kind, &outcome.lost);
+            let doubled = self.count_sent_during(kind, &outcome.doubled);
             let _ = writeln!(out, "{kind:<12}{times:>8}{lost:>8}{doubled:>10}");
         }
         let all = self.periods.len();
@@ -92,14 +92,14 @@ impl Report<'_> {
             outcome.trades,
             self.role_ends,
         );
-        for check in &outcome.checks {
-            let found = check.differences.len();
+        for comparison in &outcome.comparisons {
+            let found = comparison.differences.len();
             let _ = writeln!(
                 out,
                 "{:<50}{:>9} rows {found:>6} differences",
-                check.name, check.rows
+                comparison.name, comparison.rows
             );
-            for difference in check.differences.iter().take(MAX_SHOWN_DIFFERENCES) {
+            for difference in comparison.differences.iter().take(MAX_SHOWN_DIFFERENCES) {
                 let _ = writeln!(out, "    {difference}");
             }
         }
@@ -110,7 +110,7 @@ impl Report<'_> {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub(crate) fn append_row(&self, path: &Path) -> anyhow::Result<()> {
+    pub(crate) fn append_csv_row(&self, path: &Path) -> anyhow::Result<()> {
         let is_new = !path.exists();
         let opened = OpenOptions::new().create(true).append(true).open(path);
         let mut file = opened.with_context(|| format!("cannot write {}", path.display()))?;
@@ -121,18 +121,18 @@ impl Report<'_> {
             totals, outcome, ..
         } = self;
         let faults: Vec<_> = self
-            .counts()
+            .count_faults_by_kind()
             .into_iter()
             .map(|(kind, times)| format!("{kind}={times}"))
             .collect();
         let bars = outcome
-            .checks
+            .comparisons
             .iter()
-            .find(|check| check.name.starts_with("bars of"));
+            .find(|comparison| comparison.name.starts_with("bars of"));
         let differences: usize = outcome
-            .checks
+            .comparisons
             .iter()
-            .map(|check| check.differences.len())
+            .map(|comparison| comparison.differences.len())
             .sum();
         let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
         let minute = market::format_time(SystemClock.now_ns());
@@ -149,7 +149,7 @@ impl Report<'_> {
             totals.repeats,
             totals.edits,
             totals.cancels,
-            bars.map_or(0, |check| check.rows),
+            bars.map_or(0, |comparison| comparison.rows),
             outcome.lost.len(),
             outcome.doubled.len(),
         );

@@ -17,7 +17,7 @@ pub(crate) fn client_of_port(port: u16) -> RestClient {
 ///
 /// # Errors
 /// As `send`.
-pub(crate) async fn request<T: Send + 'static>(
+pub(crate) async fn send_blocking_request<T: Send + 'static>(
     rest: &RestClient,
     send: impl FnOnce(&RestClient) -> Result<T, RestError> + Send + 'static,
 ) -> anyhow::Result<T> {

@@ -12,7 +12,7 @@ use schemas::api::{BarJson, StreamMessage};
 
 use crate::journal::{Journal, lock};
 use crate::random::Random;
-use crate::rest::request;
+use crate::rest::send_blocking_request;
 
 /// Longer than the server is ever silent: it pings after 20 s.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -31,12 +31,12 @@ pub(crate) struct RoamingClient {
     /// The messages of the server that break the rules of the stream.
     violations: Mutex<Vec<String>>,
     stays_at_pod: AtomicBool,
-    pub(crate) counts: Counts,
+    pub(crate) counts: StreamCounts,
 }
 
 /// The numbers of messages and connections of a client.
 #[derive(Debug, Default)]
-pub(crate) struct Counts {
+pub(crate) struct StreamCounts {
     pub(crate) messages: AtomicU64,
     pub(crate) connections: AtomicU64,
     pub(crate) recovered: AtomicU64,
@@ -62,7 +62,7 @@ impl RoamingClient {
             stream: Mutex::new(StreamClient::new(channels)),
             violations: Mutex::default(),
             stays_at_pod: AtomicBool::new(false),
-            counts: Counts::default(),
+            counts: StreamCounts::default(),
         })
     }
 
@@ -87,14 +87,14 @@ impl RoamingClient {
             if !failure.is_empty() && failure != last_failure {
                 let pod = pod.base_url();
                 self.journal
-                    .write(&format!("{} at {pod}: {failure}", self.name));
+                    .write_event(&format!("{} at {pod}: {failure}", self.name));
             }
             last_failure = failure;
             SystemClock.sleep(RECONNECT_DELAY).await;
         }
     }
 
-    /// From now on the client stays at its pod as long as it can.
+    /// Makes the client stay at its pod until the connection fails.
     pub(crate) fn stay_at_pod(&self) {
         self.stays_at_pod.store(true, Ordering::Release);
     }
@@ -157,7 +157,7 @@ impl RoamingClient {
             }
             Err(violation) => {
                 let text = format!("{}: {violation}: {received:?}", self.name);
-                self.journal.write(&text);
+                self.journal.write_event(&text);
                 lock(&self.violations).push(text);
                 Err(violation.into())
             }
@@ -184,5 +184,5 @@ impl RoamingClient {
 /// If a page is not served.
 pub(crate) async fn read_bars(pod: &RestClient, channel: &str) -> anyhow::Result<Vec<BarJson>> {
     let path = bars_path(channel).context("the channel has no bars")?;
-    request(pod, move |rest| rest.get_all_pages(&path)).await
+    send_blocking_request(pod, move |rest| rest.get_all_pages(&path)).await
 }

@@ -38,7 +38,7 @@ impl RoleKind {
 
 /// A process that is restarted whenever it ends.
 #[derive(Debug)]
-pub(crate) struct RoleProcess {
+pub(crate) struct RestartingProcess {
     pub(crate) kind: RoleKind,
     pub(crate) name: String,
     pub(crate) port: u16,
@@ -50,7 +50,7 @@ pub(crate) struct RoleProcess {
     is_stopping: AtomicBool,
 }
 
-impl RoleProcess {
+impl RestartingProcess {
     pub(crate) fn new(kind: RoleKind, number: u16, port: u16, arguments: &[String]) -> Arc<Self> {
         let mut all = vec![kind.name().to_owned()];
         all.extend(["--listen".to_owned(), format!("127.0.0.1:{port}")]);
@@ -67,7 +67,7 @@ impl RoleProcess {
         })
     }
 
-    /// Starts the process, and restarts it until [`RoleProcess::stop`] is called.
+    /// Starts the process, and restarts it until [`RestartingProcess::stop`] is called.
     pub(crate) async fn keep_running(self: Arc<Self>, binary: PathBuf, journal: Arc<Journal>) {
         while !self.is_stopping.load(Ordering::Acquire) {
             let ended = async {
@@ -85,10 +85,10 @@ impl RoleProcess {
                 self.ends.fetch_add(1, Ordering::Relaxed);
                 match ended {
                     Ok(status) => {
-                        journal.write(&format!("{} ended by itself: {status}", self.name));
+                        journal.write_event(&format!("{} ended by itself: {status}", self.name));
                     }
                     Err(error) => {
-                        journal.write(&format!("{}: {error:#}", self.name));
+                        journal.write_event(&format!("{}: {error:#}", self.name));
                     }
                 }
             }
@@ -99,7 +99,7 @@ impl RoleProcess {
     fn spawn(&self, binary: &Path, folder: &Path) -> anyhow::Result<Child> {
         let path = folder.join(format!("{}.log", self.name));
         let log = OpenOptions::new().create(true).append(true).open(path)?;
-        let mut command = clean_command(binary);
+        let mut command = command_without_configuration(binary);
         command
             .args(&self.arguments)
             .stdin(Stdio::null())
@@ -113,24 +113,24 @@ impl RoleProcess {
     /// Sends SIGKILL. The process is restarted.
     pub(crate) fn kill(&self) -> anyhow::Result<()> {
         self.is_killed.store(true, Ordering::Release);
-        self.signal(Signal::KILL)
+        self.send_signal(Signal::KILL)
     }
 
     /// Sends SIGSTOP.
     pub(crate) fn freeze(&self) -> anyhow::Result<()> {
-        self.signal(Signal::STOP)
+        self.send_signal(Signal::STOP)
     }
 
     /// Sends SIGCONT.
     pub(crate) fn thaw(&self) -> anyhow::Result<()> {
-        self.signal(Signal::CONT)
+        self.send_signal(Signal::CONT)
     }
 
     /// Sends SIGTERM. The process is not restarted.
     pub(crate) fn stop(&self) -> anyhow::Result<()> {
         self.is_stopping.store(true, Ordering::Release);
-        self.signal(Signal::CONT)?;
-        self.signal(Signal::TERM)
+        self.send_signal(Signal::CONT)?;
+        self.send_signal(Signal::TERM)
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -138,7 +138,7 @@ impl RoleProcess {
     }
 
     /// Sends a signal if the process runs.
-    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+    fn send_signal(&self, signal: Signal) -> anyhow::Result<()> {
         let Some(pid) = *lock(&self.pid) else {
             return Ok(());
         };
@@ -151,7 +151,7 @@ impl RoleProcess {
 }
 
 /// Returns a command of the binary without the environment variables that configure it.
-pub(crate) fn clean_command(binary: &Path) -> Command {
+pub(crate) fn command_without_configuration(binary: &Path) -> Command {
     let mut command = Command::new(binary);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("CANDLEWICK_") {

@@ -9,15 +9,15 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clock::{Clock, SystemClock};
 
-use crate::cluster::Cluster;
-use crate::faults::{Faults, Plan};
+use crate::cluster::TortureCluster;
+use crate::faults::{FaultInjector, FaultPlan};
 use crate::journal::{Journal, lock};
 use crate::options::Options;
 use crate::random::Random;
 use crate::reconcile::reconcile;
-use crate::report::Report;
+use crate::report::RunReport;
 use crate::roaming_client::RoamingClient;
-use crate::stack::Stack;
+use crate::stack::ServerStack;
 use crate::trade_source::{TradeSource, VENUES};
 
 /// The number of clients of the stream.
@@ -46,7 +46,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
         folder.display()
     ));
     let ended = tokio::select! {
-        ended = torture(options, &journal) => ended,
+        ended = torture_and_compare(options, &journal) => ended,
         told = tokio::signal::ctrl_c() => {
             told?;
             Err(anyhow::anyhow!("told to stop"))
@@ -69,42 +69,45 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::FAILURE)
         }
         Err(error) => {
-            journal.write(&format!("failed: {error:#}"));
+            journal.write_event(&format!("failed: {error:#}"));
             if !options.keep {
-                Stack::from_name(&options.stack)?.remove().await?;
+                ServerStack::from_name(&options.stack)?.remove().await?;
             }
             Err(error.context(format!("logs are in {}", folder.display())))
         }
     }
 }
 
-async fn torture(options: &Options, journal: &Arc<Journal>) -> anyhow::Result<bool> {
+/// Runs the torture and compares everything at its end; returns whether nothing differs.
+async fn torture_and_compare(options: &Options, journal: &Arc<Journal>) -> anyhow::Result<bool> {
     let mut random = Random::new(options.seed);
-    let cluster = Arc::new(Cluster::start(options, Arc::clone(journal)).await?);
-    cluster.feed.declare().await;
+    let cluster = Arc::new(TortureCluster::start(options, Arc::clone(journal)).await?);
+    cluster.feed.declare_venues().await;
     let clients = start_clients(&cluster, &mut random);
     let trade_source = TradeSource::new(random.fork(), options.planned_seconds());
     let feed = Arc::clone(&cluster.feed).run(trade_source, random.fork(), options.rate);
     let feed = tokio::spawn(feed);
-    let tapes = tokio::spawn(replay(Arc::clone(&cluster), find_tapes(options)?));
-    let faults = Arc::new(Faults::default());
+    let tapes = tokio::spawn(replay_tapes(Arc::clone(&cluster), find_tapes(options)?));
+    let faults = Arc::new(FaultInjector::default());
     let status_task = tokio::spawn(print_status(Arc::clone(&cluster), Arc::clone(&faults)));
-    let plan = Plan {
+    let plan = FaultPlan {
         kinds: options.faults.clone(),
         count: options.count,
         seconds: options.planned_seconds(),
         brokers: options.brokers,
     };
-    faults.run(&cluster, plan, random.fork()).await?;
+    faults.inject_faults(&cluster, plan, random.fork()).await?;
     journal.write_and_print("all is healed");
     cluster.feed.stop();
     feed.await?;
     let tapes = tapes.await??;
-    wait_acked(&cluster).await?;
+    wait_until_acknowledged(&cluster).await?;
     clients.iter().for_each(|client| client.stay_at_pod());
     journal.write_and_print("all is acknowledged");
-    cluster.wait_ready().await?;
-    cluster.wait_drained(DRAIN_TIMEOUT).await?;
+    cluster.wait_until_ready().await?;
+    cluster
+        .wait_until_processed_and_refolded(DRAIN_TIMEOUT)
+        .await?;
     status_task.abort();
     journal.write_and_print("all has caught up; comparing");
     let outcome = reconcile(&cluster, &clients, tapes).await?;
@@ -112,7 +115,7 @@ async fn torture(options: &Options, journal: &Arc<Journal>) -> anyhow::Result<bo
         let state = cluster.sent_trades.lock();
         (state.totals, state.trades.len(), state.acknowledged_count())
     };
-    let report = Report {
+    let report = RunReport {
         options,
         seconds: journal.elapsed_ms() / 1_000,
         periods: lock(&faults.periods).clone(),
@@ -126,17 +129,17 @@ async fn torture(options: &Options, journal: &Arc<Journal>) -> anyhow::Result<bo
             .map(|role| role.ends.load(Ordering::Relaxed))
             .sum(),
     };
-    let text = report.text();
-    journal.write(&text);
+    let text = report.to_text();
+    journal.write_event(&text);
     println!("{text}");
     if let Some(path) = &options.report {
-        report.append_row(path)?;
+        report.append_csv_row(path)?;
     }
     cluster.stop(options.keep).await?;
     Ok(outcome.has_no_differences())
 }
 
-fn start_clients(cluster: &Arc<Cluster>, random: &mut Random) -> Vec<Arc<RoamingClient>> {
+fn start_clients(cluster: &Arc<TortureCluster>, random: &mut Random) -> Vec<Arc<RoamingClient>> {
     let make = |number| {
         let channels: Vec<_> = (0..CHANNELS)
             .map(|_| {
@@ -146,7 +149,8 @@ fn start_clients(cluster: &Arc<Cluster>, random: &mut Random) -> Vec<Arc<Roaming
             })
             .collect();
         let journal = Arc::clone(&cluster.journal);
-        let client = RoamingClient::new(number, cluster.pods(), journal, channels.into_iter());
+        let client =
+            RoamingClient::new(number, cluster.api_clients(), journal, channels.into_iter());
         tokio::spawn(Arc::clone(&client).run(random.fork()));
         client
     };
@@ -175,43 +179,45 @@ fn find_tapes(options: &Options) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// Replays tapes, each until it was accepted completely; returns the number of their trades.
-async fn replay(cluster: Arc<Cluster>, tapes: Vec<PathBuf>) -> anyhow::Result<u64> {
+async fn replay_tapes(cluster: Arc<TortureCluster>, tapes: Vec<PathBuf>) -> anyhow::Result<u64> {
     const TRIES: u32 = 20;
     let mut trades = 0;
     for tape in tapes {
         let mut tries = 0;
         let told = loop {
             tries += 1;
-            match cluster.replay(&tape).await {
+            match cluster.replay_tape(&tape).await {
                 Ok(told) => break told,
-                Err(error) if tries < TRIES => cluster.journal.write(&format!("replay: {error:#}")),
+                Err(error) if tries < TRIES => {
+                    cluster.journal.write_event(&format!("replay: {error:#}"))
+                }
                 Err(error) => return Err(error),
             }
             SystemClock.sleep(Duration::from_secs(1)).await;
         };
-        cluster.journal.write(&told);
+        cluster.journal.write_event(&told);
         let name = tape.file_name().unwrap_or_default().to_string_lossy();
-        trades += trades_of(&told, &name)
+        trades += trade_count_of_tape(&told, &name)
             .with_context(|| format!("replay does not say how many trades {name} holds: {told}"))?;
     }
     Ok(trades)
 }
 
 /// Returns the number of trades in the row of a tape.
-fn trades_of(told: &str, name: &str) -> Option<u64> {
-    let mut rows = told.lines().map(str::split_whitespace);
+fn trade_count_of_tape(replay_output: &str, name: &str) -> Option<u64> {
+    let mut rows = replay_output.lines().map(str::split_whitespace);
     let mut row = rows.find(|row| row.clone().next() == Some(name))?;
     row.nth(1)?.replace(',', "").parse().ok()
 }
 
-async fn wait_acked(cluster: &Cluster) -> anyhow::Result<()> {
+async fn wait_until_acknowledged(cluster: &TortureCluster) -> anyhow::Result<()> {
     let begin_ns = SystemClock.monotonic_ns();
-    while cluster.feed.pending() > 0 {
+    while cluster.feed.pending_requests() > 0 {
         let waited = Duration::from_nanos(SystemClock.monotonic_ns() - begin_ns);
         if waited > ACKNOWLEDGE_TIMEOUT {
             bail!(
                 "{} requests are not acknowledged after {waited:?}",
-                cluster.feed.pending()
+                cluster.feed.pending_requests()
             );
         }
         SystemClock.sleep(POLL_INTERVAL).await;
@@ -220,7 +226,7 @@ async fn wait_acked(cluster: &Cluster) -> anyhow::Result<()> {
 }
 
 /// Prints the status of the run every few seconds.
-async fn print_status(cluster: Arc<Cluster>, faults: Arc<Faults>) {
+async fn print_status(cluster: Arc<TortureCluster>, faults: Arc<FaultInjector>) {
     loop {
         let line = {
             let state = cluster.sent_trades.lock();
@@ -244,14 +250,14 @@ async fn print_status(cluster: Arc<Cluster>, faults: Arc<Faults>) {
 
 #[cfg(test)]
 mod tests {
-    use super::trades_of;
+    use super::trade_count_of_tape;
 
     #[test]
     fn the_trades_of_a_tape_are_read_from_the_report_of_replay() {
         let told = "tape   trades  accepted  rejected  bad lines\n\
                     A.zip  43,342    43,342         0          0\n\
                     43,342 trades in 0.82 s: 53,180 trades/s\n";
-        assert_eq!(trades_of(told, "A.zip"), Some(43_342));
-        assert_eq!(trades_of(told, "B.zip"), None);
+        assert_eq!(trade_count_of_tape(told, "A.zip"), Some(43_342));
+        assert_eq!(trade_count_of_tape(told, "B.zip"), None);
     }
 }

@@ -27,7 +27,7 @@ impl TradeValues {
 
 /// A trade that was sent.
 #[derive(Debug, Clone)]
-pub(crate) struct TradeRecord {
+pub(crate) struct SentTrade {
     /// The values after every edit that was sent.
     pub(crate) values: TradeValues,
     /// When the trade was first sent, in milliseconds of the run.
@@ -41,7 +41,7 @@ pub(crate) struct TradeRecord {
 
 /// A record that cannot count.
 #[derive(Debug, Clone)]
-pub(crate) struct Garbage {
+pub(crate) struct SentGarbage {
     pub(crate) what: &'static str,
     pub(crate) epoch: u64,
     pub(crate) partition: u32,
@@ -50,7 +50,7 @@ pub(crate) struct Garbage {
 
 /// Totals of a run.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Totals {
+pub(crate) struct RunTotals {
     pub(crate) requests: u64,
     pub(crate) retries: u64,
     pub(crate) repeats: u64,
@@ -65,9 +65,9 @@ pub(crate) struct Totals {
 
 #[derive(Debug, Default)]
 pub(crate) struct SentTradesState {
-    pub(crate) trades: HashMap<String, TradeRecord>,
-    pub(crate) garbage: Vec<Garbage>,
-    pub(crate) totals: Totals,
+    pub(crate) trades: HashMap<String, SentTrade>,
+    pub(crate) garbage: Vec<SentGarbage>,
+    pub(crate) totals: RunTotals,
 }
 
 /// What was sent and acknowledged.
@@ -82,7 +82,7 @@ impl SentTrades {
 
 impl SentTradesState {
     pub(crate) fn acknowledged_count(&self) -> usize {
-        let acked = |entry: &&TradeRecord| entry.acknowledged_ms.is_some();
+        let acked = |entry: &&SentTrade| entry.acknowledged_ms.is_some();
         self.trades.values().filter(acked).count()
     }
 }

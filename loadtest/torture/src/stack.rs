@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 /// A running instance of the servers.
 #[derive(Debug)]
-pub(crate) struct Stack {
+pub(crate) struct ServerStack {
     scripts: PathBuf,
     name: String,
     folder: String,
@@ -25,16 +25,16 @@ pub(crate) const PROXY_PORTS: u16 = 36;
 
 /// Returns the scripts of the checkout that contains the working directory. The path at compile
 /// time may no longer exist.
-fn find_scripts() -> Option<PathBuf> {
+fn find_stack_scripts() -> Option<PathBuf> {
     let here = std::env::current_dir().ok()?;
     let mut folders = here.ancestors().map(|folder| folder.join("scripts/stack"));
     folders.find(|scripts| scripts.join("stack.sh").is_file())
 }
 
-impl Stack {
+impl ServerStack {
     /// Returns an instance whose servers may or may not run.
     pub(crate) fn from_name(name: &str) -> anyhow::Result<Self> {
-        let scripts = find_scripts().context(
+        let scripts = find_stack_scripts().context(
             "the scripts of the stack are missing: run this in a checkout of Candlewick, where \
              scripts/stack is",
         )?;
@@ -48,7 +48,7 @@ impl Stack {
     }
 
     /// Starts servers without data.
-    pub(crate) async fn up(name: &str, brokers: u32) -> anyhow::Result<Self> {
+    pub(crate) async fn start(name: &str, brokers: u32) -> anyhow::Result<Self> {
         let mut stack = Self::from_name(name)?;
         stack.run_stack_script(&["reset"], brokers).await?;
         stack.run_stack_script(&["up"], brokers).await?;
@@ -93,9 +93,9 @@ impl Stack {
         self.address("CANDLEWICK_REDIS")
     }
 
-    /// Returns a port of the instance's block of ports, by its distance from the first.
-    pub(crate) const fn port(&self, place: u16) -> u16 {
-        self.first_port + place
+    /// Returns the port at `index` in the instance's block of ports.
+    pub(crate) const fn port(&self, index: u16) -> u16 {
+        self.first_port + index
     }
 
     /// Stops the servers and deletes their data.

@@ -54,7 +54,7 @@ pub(crate) const VENUES: [TestVenue; 5] = [
 
 impl TestVenue {
     /// Returns the settings as the JSON of REST.
-    pub(crate) fn settings(self) -> Value {
+    pub(crate) fn settings_json(self) -> Value {
         json!({
             "id_scheme": self.scheme.name(), "id_scope": self.scope.name(),
             "lateness_ms": 20_000, "idle_ms": 5_000,
@@ -73,12 +73,12 @@ pub(crate) struct VenueTrade {
 
 impl VenueTrade {
     /// Returns the key of the trade's records.
-    pub(crate) fn instrument(&self) -> String {
+    pub(crate) fn instrument_key(&self) -> String {
         format!("{}:{}", self.venue, self.symbol)
     }
 
     /// Returns the trade as the JSON of REST.
-    pub(crate) fn json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let trade = &self.trade;
         json!({
             "venue": self.venue, "symbol": &*self.symbol, "time": trade.time_ns,
@@ -92,7 +92,7 @@ impl VenueTrade {
 }
 
 #[derive(Debug)]
-struct SymbolSource {
+struct SymbolGenerator {
     test_venue: TestVenue,
     symbol: Arc<str>,
     price: i64,
@@ -103,7 +103,7 @@ struct SymbolSource {
 #[derive(Debug)]
 pub(crate) struct TradeSource {
     random: Random,
-    symbols: Vec<SymbolSource>,
+    symbols: Vec<SymbolGenerator>,
     /// The clock and the event time at the start.
     begin_ns: i64,
     event_begin_ns: i64,
@@ -115,7 +115,7 @@ impl TradeSource {
         let begin_ns = SystemClock.now_ns();
         let planned_ns = i64::try_from(planned_seconds).unwrap_or_default() * SECOND_NS;
         let symbols = VENUES.iter().flat_map(|market| {
-            (0..SYMBOLS).map(|number| SymbolSource {
+            (0..SYMBOLS).map(|number| SymbolGenerator {
                 test_venue: *market,
                 symbol: format!("S{number}").into(),
                 price: 1_000_000,
@@ -131,7 +131,7 @@ impl TradeSource {
         }
     }
 
-    fn event_now_ns(&self) -> i64 {
+    fn current_event_time_ns(&self) -> i64 {
         let now_ns = SystemClock.now_ns();
         let ran_ns = now_ns - self.begin_ns;
         now_ns.min(self.event_begin_ns + SPEED * ran_ns)
@@ -139,26 +139,28 @@ impl TradeSource {
 
     /// Returns the next trade of a random symbol.
     pub(crate) fn next_trade(&mut self) -> VenueTrade {
-        let event_now_ns = self.event_now_ns();
+        let event_now_ns = self.current_event_time_ns();
         let random = &mut self.random;
         let place = random.index(self.symbols.len());
         let symbol_source = &mut self.symbols[place];
         let is_late = random.one_in(50);
         let back_ns = match is_late {
-            true => MINUTE_NS + below(random, 90) * MINUTE_NS,
-            false => below(random, 6_000) * MILLISECOND_NS,
+            true => MINUTE_NS + draw_below_as_i64(random, 90) * MINUTE_NS,
+            false => draw_below_as_i64(random, 6_000) * MILLISECOND_NS,
         };
         let mut time_ns = event_now_ns - back_ns;
         if !random.one_in(3) {
             // Many trades share a time, as at a venue whose clock counts seconds.
             time_ns -= time_ns.rem_euclid(SECOND_NS);
         }
-        symbol_source.price = (symbol_source.price + below(random, 2_001) - 1_000).max(1_000);
+        symbol_source.price =
+            (symbol_source.price + draw_below_as_i64(random, 2_001) - 1_000).max(1_000);
         let price = Decimal::new(symbol_source.price, 4).expect("it has few digits");
-        let quantity = (!random.one_in(40))
-            .then(|| Decimal::new(1 + below(random, 1_000_000), 5).expect("it has few digits"));
+        let quantity = (!random.one_in(40)).then(|| {
+            Decimal::new(1 + draw_below_as_i64(random, 1_000_000), 5).expect("it has few digits")
+        });
         let side = *random.choose(&[Some(Side::Buy), Some(Side::Sell), None]);
-        let (id, scope) = symbol_source.identity(random, &mut time_ns);
+        let (id, scope) = symbol_source.draw_id_and_scope(random, &mut time_ns);
         VenueTrade {
             venue: symbol_source.test_venue.venue,
             symbol: Arc::clone(&symbol_source.symbol),
@@ -176,8 +178,8 @@ impl TradeSource {
     }
 }
 
-impl SymbolSource {
-    fn identity(
+impl SymbolGenerator {
+    fn draw_id_and_scope(
         &mut self,
         random: &mut Random,
         time_ns: &mut i64,
@@ -213,6 +215,6 @@ impl SymbolSource {
     }
 }
 
-fn below(random: &mut Random, end: u64) -> i64 {
+fn draw_below_as_i64(random: &mut Random, end: u64) -> i64 {
     i64::try_from(random.below(end)).unwrap_or_default()
 }

@@ -78,7 +78,7 @@ pub fn main() -> ExitCode {
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("candlewick: {error:#}");
-        let host_error = error.downcast_ref::<host::Error>();
-        ExitCode::from(host_error.map_or(1, host::Error::exit_code))
+        let host_error = error.downcast_ref::<host::StartupError>();
+        ExitCode::from(host_error.map_or(1, host::StartupError::exit_code))
     })
 }

@@ -11,14 +11,14 @@ use api::{Hub, HubLimits};
 use archiver::BlockPolicy;
 use backend::Backend;
 use clock::{Clock, SystemClock};
-use connect::Folder;
+use connect::DataFolder;
 use eventlog::{EmbeddedLog, Log, MemoryLog};
-use host::{Health, MetricsHandle, Stage, Supervisor};
+use host::{Health, MetricsHandle, ShutdownStage, Supervisor};
 use store::{MemoryHotStore, SqliteBarStore, SqliteTickStore};
 use tokio::net::TcpListener;
 
-use self::log_release::release_log;
-use self::log_watch::watch_logs;
+use self::log_release::release_processed_records;
+use self::log_watch::watch_logs_for_failures;
 use crate::roles::{
     ApiServices, ArchiverFactory, BackendProducer, FollowerFactory, Retention, WorkerFactory,
     new_producer,
@@ -31,9 +31,9 @@ const RETENTION_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The backend of a process that holds every role: the log and the stores of a data folder.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Embedded;
+pub(crate) struct EmbeddedBackend;
 
-impl Backend for Embedded {
+impl Backend for EmbeddedBackend {
     type Trades = EmbeddedLog;
     type Updates = MemoryLog;
     type DeadLetters = EmbeddedLog;
@@ -43,10 +43,11 @@ impl Backend for Embedded {
     type Clock = SystemClock;
 }
 
-/// Every role in one process: what its roles share, for the tasks that run next to them.
+/// Every role in one process. The fields are what the roles share with each other and with the
+/// other tasks of the process.
 pub(crate) struct EmbeddedRoles {
     /// The data folder.
-    pub(crate) folder: Folder,
+    pub(crate) folder: DataFolder,
     /// The topic `bar-updates`, in memory.
     pub(crate) updates: MemoryLog,
     /// The newest prices.
@@ -54,14 +55,14 @@ pub(crate) struct EmbeddedRoles {
     /// The newest bars and the subscribers of the live stream.
     pub(crate) hub: Hub,
     /// Appends trades to the log.
-    pub(crate) producer: Arc<BackendProducer<Embedded>>,
+    pub(crate) producer: Arc<BackendProducer<EmbeddedBackend>>,
 }
 
 impl EmbeddedRoles {
     /// Starts the roles as tasks of the supervisor and serves the API on the listener.
     #[must_use]
     pub(crate) fn start(
-        folder: Folder,
+        folder: DataFolder,
         listener: TcpListener,
         supervisor: &mut Supervisor<SystemClock>,
         health: &Health,
@@ -72,17 +73,19 @@ impl EmbeddedRoles {
         roles.spawn_api(listener, supervisor, health, metrics.clone());
         roles.spawn_retention(supervisor);
         let folder = roles.folder.clone();
-        supervisor.spawn(Stage::Observe, "log watch", move |stop| async move {
-            watch_logs(folder, SystemClock, stop).await
-        });
-        supervisor.spawn(Stage::Observe, "metrics", move |stop| async move {
+        supervisor.spawn(
+            ShutdownStage::Observe,
+            "log watch",
+            move |stop| async move { watch_logs_for_failures(folder, SystemClock, stop).await },
+        );
+        supervisor.spawn(ShutdownStage::Observe, "metrics", move |stop| async move {
             metrics.run_maintenance(SystemClock, stop).await;
             Ok(())
         });
         roles
     }
 
-    fn new(folder: Folder) -> Self {
+    fn new(folder: DataFolder) -> Self {
         let clock = SystemClock;
         let partitions = folder.trades.partitions();
         // Milliseconds, so that a JSON reader that uses doubles holds it exactly.
@@ -91,7 +94,7 @@ impl EmbeddedRoles {
             updates: MemoryLog::new(partitions, epoch, UPDATES_BYTES, clock),
             hot: MemoryHotStore::default(),
             hub: Hub::new(epoch, partitions, HubLimits::default()),
-            producer: new_producer::<Embedded>(&folder.trades, &folder.bars, &clock),
+            producer: new_producer::<EmbeddedBackend>(&folder.trades, &folder.bars, &clock),
             folder,
         }
     }
@@ -106,23 +109,23 @@ impl EmbeddedRoles {
         for partition in 0..self.folder.trades.partitions() {
             let worker = workers.build(partition);
             let name = format!("aggregator-{partition}");
-            supervisor.spawn(Stage::Process, name, move |stop| async move {
+            supervisor.spawn(ShutdownStage::Process, name, move |stop| async move {
                 Ok(worker.run(stop).await?)
             });
             let archiver = archivers.build(partition);
             let name = format!("archiver-{partition}");
-            supervisor.spawn(Stage::Process, name, move |stop| async move {
+            supervisor.spawn(ShutdownStage::Process, name, move |stop| async move {
                 Ok(archiver.run(stop).await?)
             });
             let follower = followers.build(partition);
             let name = format!("hub-{partition}");
-            supervisor.spawn(Stage::Process, name, move |stop| async move {
+            supervisor.spawn(ShutdownStage::Process, name, move |stop| async move {
                 Ok(follower.run(stop).await?)
             });
         }
     }
 
-    fn worker_factory(&self, health: &Health) -> WorkerFactory<Embedded> {
+    fn worker_factory(&self, health: &Health) -> WorkerFactory<EmbeddedBackend> {
         WorkerFactory {
             topics: Topics {
                 trades: self.folder.trades.clone(),
@@ -140,7 +143,7 @@ impl EmbeddedRoles {
         }
     }
 
-    fn archiver_factory(&self, health: &Health) -> ArchiverFactory<Embedded> {
+    fn archiver_factory(&self, health: &Health) -> ArchiverFactory<EmbeddedBackend> {
         ArchiverFactory {
             trades: self.folder.trades.clone(),
             ticks: self.folder.ticks.clone(),
@@ -150,7 +153,7 @@ impl EmbeddedRoles {
         }
     }
 
-    fn follower_factory(&self, health: &Health) -> FollowerFactory<Embedded> {
+    fn follower_factory(&self, health: &Health) -> FollowerFactory<EmbeddedBackend> {
         FollowerFactory {
             updates: self.updates.clone(),
             bars: self.folder.bars.clone(),
@@ -167,7 +170,7 @@ impl EmbeddedRoles {
         health: &Health,
         metrics: MetricsHandle,
     ) {
-        let services: ApiServices<Embedded> = ApiServices {
+        let services: ApiServices<EmbeddedBackend> = ApiServices {
             trades: self.folder.trades.clone(),
             log_id: self.folder.trades.id(),
             bars: self.folder.bars.clone(),
@@ -178,10 +181,10 @@ impl EmbeddedRoles {
             hub: self.hub.clone(),
             health: health.clone(),
             metrics,
-            draining: supervisor.stage_token(Stage::Intake),
+            draining: supervisor.stage_token(ShutdownStage::Intake),
         };
-        let router = api::router(services.into_state());
-        supervisor.spawn(Stage::Intake, "api", move |stop| async move {
+        let router = api::router(services.into_api_state());
+        supervisor.spawn(ShutdownStage::Intake, "api", move |stop| async move {
             api::serve(listener, router, stop).await;
             Ok(())
         });
@@ -189,16 +192,20 @@ impl EmbeddedRoles {
 
     fn spawn_retention(&self, supervisor: &mut Supervisor<SystemClock>) {
         let folder = self.folder.clone();
-        let retention: Retention<Embedded> = Retention {
+        let retention: Retention<EmbeddedBackend> = Retention {
             trades: folder.trades.clone(),
             bars: folder.bars.clone(),
             ticks: Some(folder.ticks.clone()),
             clock: SystemClock,
         };
-        supervisor.spawn(Stage::Process, "retention", move |stop| async move {
-            let release = || release_log(&folder);
-            retention.run(RETENTION_INTERVAL, release, &stop).await;
-            Ok(())
-        });
+        supervisor.spawn(
+            ShutdownStage::Process,
+            "retention",
+            move |stop| async move {
+                let release = || release_processed_records(&folder);
+                retention.run(RETENTION_INTERVAL, release, &stop).await;
+                Ok(())
+            },
+        );
     }
 }

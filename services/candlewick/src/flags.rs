@@ -27,7 +27,7 @@ const SERVERS: [&str; 4] = [
 ];
 
 /// Returns the defaults that the help of a flag shows.
-fn printed_defaults(arg: &Arg) -> BTreeSet<String> {
+fn defaults_shown_in_help(arg: &Arg) -> BTreeSet<String> {
     let texts = [arg.get_help(), arg.get_long_help()];
     let mut defaults = BTreeSet::new();
     for text in texts.into_iter().flatten().map(ToString::to_string) {
@@ -39,12 +39,12 @@ fn printed_defaults(arg: &Arg) -> BTreeSet<String> {
     defaults
 }
 
-fn flag_of(arg: &Arg) -> String {
+fn flag_text(arg: &Arg) -> String {
     format!("--{}", arg.get_long().unwrap_or_default())
 }
 
 /// Reads the settings of a subcommand from flags alone, and returns them as text.
-fn read_flags<A: Args>(
+fn read_settings_from_flags<A: Args>(
     flags: &[&str],
     read: impl Fn(A, &mut ConfigReader) -> String,
 ) -> (String, ConfigReader) {
@@ -58,23 +58,26 @@ fn read_flags<A: Args>(
 
 /// Checks the flags of a subcommand: a flag that is set to the default that its help shows
 /// changes nothing, and every default is shown. Returns the flags with their defaults.
-fn check_defaults<A: Args>(
+fn check_defaults_of_subcommand<A: Args>(
     required: &[&str],
     read: impl Fn(A, &mut ConfigReader) -> String,
 ) -> BTreeSet<(String, String)> {
-    let (in_force, reader) = read_flags(required, &read);
+    let (in_force, reader) = read_settings_from_flags(required, &read);
     let mut shown = BTreeSet::new();
     for arg in A::augment_args(Command::new("test")).get_arguments() {
-        for default in printed_defaults(arg) {
-            let flag = flag_of(arg);
+        for default in defaults_shown_in_help(arg) {
+            let flag = flag_text(arg);
             let flags = [required, &[flag.as_str(), default.as_str()]].concat();
-            let (settings, reader) = read_flags(&flags, &read);
+            let (settings, reader) = read_settings_from_flags(&flags, &read);
             assert_eq!(settings, in_force, "{flag} [default: {default}]");
             reader.finish().unwrap();
             shown.insert((flag, default));
         }
     }
-    for (flag, default) in reader.defaults().filter(|(_, text)| !text.is_empty()) {
+    for (flag, default) in reader
+        .defaults_by_flag()
+        .filter(|(_, text)| !text.is_empty())
+    {
         let is_shown = shown.contains(&(flag.clone(), default.to_owned()));
         // A migration has the flag in common with the roles, and does not listen.
         let is_unused = flag == "--listen" && default.ends_with(":0");
@@ -85,19 +88,19 @@ fn check_defaults<A: Args>(
 
 /// Returns every flag of these subcommands that has a default, with the default.
 fn check_defaults_of_all_flags() -> BTreeSet<(String, String)> {
-    let standalone = check_defaults(&[], |args: StandaloneArgs, reader| {
+    let standalone = check_defaults_of_subcommand(&[], |args: StandaloneArgs, reader| {
         format!("{:?}", args.read_from(reader))
     });
-    let aggregator = check_defaults(&SERVERS, |args: AggregatorArgs, reader| {
+    let aggregator = check_defaults_of_subcommand(&SERVERS, |args: AggregatorArgs, reader| {
         format!("{:?}", args.read_from(reader))
     });
-    let archiver = check_defaults(&SERVERS, |args: ArchiverArgs, reader| {
+    let archiver = check_defaults_of_subcommand(&SERVERS, |args: ArchiverArgs, reader| {
         format!("{:?}", args.read_from(reader))
     });
-    let api = check_defaults(&SERVERS, |args: ApiArgs, reader| {
+    let api = check_defaults_of_subcommand(&SERVERS, |args: ApiArgs, reader| {
         format!("{:?}", args.read_from(reader))
     });
-    let migrate = check_defaults(&SERVERS, |args: MigrateArgs, reader| {
+    let migrate = check_defaults_of_subcommand(&SERVERS, |args: MigrateArgs, reader| {
         format!("{:?}", args.read_from(reader))
     });
     [standalone, aggregator, archiver, api, migrate]
@@ -128,12 +131,12 @@ fn every_default_that_help_shows_is_the_value_in_force() {
     while let Some(command) = commands.pop() {
         commands.extend(command.get_subcommands().cloned());
         for arg in command.get_arguments() {
-            let flag = flag_of(arg);
+            let flag = flag_text(arg);
             let name = command.get_name();
             if DESCRIBED.contains(&(name, &flag)) {
                 continue;
             }
-            for default in printed_defaults(arg) {
+            for default in defaults_shown_in_help(arg) {
                 let pair = (flag.clone(), default);
                 assert!(checked.contains(&pair), "{name}: {pair:?} is not checked");
             }

@@ -13,7 +13,7 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 ///
 /// # Errors
 /// If metrics are already recorded.
-pub(crate) fn install_metrics() -> Result<MetricsHandle, host::Error> {
+pub(crate) fn install_metrics() -> Result<MetricsHandle, host::StartupError> {
     let metrics = MetricsHandle::install(BuildInfo {
         version: VERSION,
         commit: option_env!("CANDLEWICK_COMMIT").unwrap_or("unknown"),

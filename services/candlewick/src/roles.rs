@@ -1,4 +1,4 @@
-//! How a role is put together, whatever it runs over.
+//! How each role is built, over any backend.
 //!
 //! `standalone` and the processes of a cluster both build their workers, archivers, followers and
 //! API here. They differ in the [`Backend`](backend::Backend): which log, stores and clock.

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::SystemClock;
-use connect::Folder;
-use host::{Health, Stage, Supervisor};
+use connect::DataFolder;
+use host::{Health, ShutdownStage, Supervisor};
 
-use self::config::{Config, Feed};
+use self::config::{FeedKind, StandaloneConfig};
 use self::display::{print_addresses, spawn_status_line};
 use crate::engine::EmbeddedRoles;
 use crate::process::{bind_listener, build_runtime, install_metrics};
@@ -23,22 +23,22 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Runs the process until a signal stops it.
 pub(crate) fn run(arguments: StandaloneArgs) -> anyhow::Result<ExitCode> {
-    let config = arguments.read().map_err(host::Error::from)?;
+    let config = arguments.read().map_err(host::StartupError::from)?;
     host::start_telemetry(&config.log, config.log_format)?;
     let runtime = build_runtime()?;
-    let outcome = runtime.block_on(serve(config))?;
+    let outcome = runtime.block_on(serve_until_signal(config))?;
     outcome.exit()
 }
 
-async fn serve(config: Config) -> anyhow::Result<host::ShutdownOutcome> {
+async fn serve_until_signal(config: StandaloneConfig) -> anyhow::Result<host::ShutdownOutcome> {
     let metrics = install_metrics()?;
     let listener = bind_listener(config.listen).await?;
     let address = listener.local_addr()?;
-    let folder = Folder::open(&config.data, config.folder, SystemClock).await?;
+    let folder = DataFolder::open(&config.data, config.folder, SystemClock).await?;
     let health = Health::default();
     let mut supervisor = Supervisor::new(SystemClock, health.clone());
     let roles = EmbeddedRoles::start(folder, listener, &mut supervisor, &health, metrics);
-    if let Feed::Synthetic = config.feed {
+    if let FeedKind::Synthetic = config.feed {
         spawn_synthetic_feed(&config, &roles, &mut supervisor)?;
     }
     print_addresses(&config, address);
@@ -50,13 +50,13 @@ async fn serve(config: Config) -> anyhow::Result<host::ShutdownOutcome> {
 }
 
 fn spawn_synthetic_feed(
-    config: &Config,
+    config: &StandaloneConfig,
     roles: &EmbeddedRoles,
     supervisor: &mut Supervisor<SystemClock>,
 ) -> anyhow::Result<()> {
     let feed = collector::SyntheticFeed::new(config.seed, &config.symbols, config.rate)?;
     let producer = Arc::clone(&roles.producer);
-    supervisor.spawn(Stage::Intake, "synthetic feed", move |stop| async move {
+    supervisor.spawn(ShutdownStage::Intake, "synthetic feed", move |stop| async move {
         Ok(collector::run_feed(feed, &producer, SystemClock, stop).await?)
     });
     Ok(())

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use host::{Align, ConfigReader, TextTable};
 use kafka::{KafkaConfig, TopicChange, TopicDrift, TopicSpec, plan_topics};
 
-use connect::{KafkaArgs, TopicNameArgs, TopicNames, ignore_all_but, topic_specs};
+use connect::{KafkaArgs, TopicNameArgs, TopicNames, ignore_server_sections_except, topic_specs};
 
 /// Creates the topics of a cluster, and finds settings of existing topics that are not as they
 /// should be.
@@ -21,11 +21,11 @@ pub(crate) struct TopicsArgs {
 enum TopicsCommand {
     /// Create missing topics, and correct the settings that can be changed safely. It never changes
     /// the number of partitions, drops records or moves replicas
-    Apply(ApplyArgs),
+    Apply(ApplyTopicsArgs),
 }
 
 #[derive(Debug, Args)]
-struct ApplyArgs {
+struct ApplyTopicsArgs {
     /// Only print what would be done; exit status 1 if anything would be done
     #[arg(long)]
     dry_run: bool,
@@ -49,7 +49,7 @@ struct ApplyArgs {
 /// Creates and corrects the topics, and prints what was done.
 pub(crate) fn run(arguments: TopicsArgs) -> anyhow::Result<ExitCode> {
     let TopicsCommand::Apply(arguments) = arguments.command;
-    let (config, names) = read_config(&arguments).map_err(host::Error::from)?;
+    let (config, names) = read_config(&arguments).map_err(host::StartupError::from)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -57,9 +57,11 @@ pub(crate) fn run(arguments: TopicsArgs) -> anyhow::Result<ExitCode> {
     runtime.block_on(apply_topics(&arguments, &config, &names))
 }
 
-fn read_config(arguments: &ApplyArgs) -> Result<(KafkaConfig, TopicNames), host::ConfigErrors> {
+fn read_config(
+    arguments: &ApplyTopicsArgs,
+) -> Result<(KafkaConfig, TopicNames), host::ConfigErrors> {
     let mut reader = ConfigReader::load(arguments.config.as_deref())?;
-    ignore_all_but(&mut reader, &["kafka"]);
+    ignore_server_sections_except(&mut reader, &["kafka"]);
     let config = arguments.kafka.clone().read(&mut reader);
     let names = arguments.names.clone().read(&mut reader);
     reader.finish()?;
@@ -67,13 +69,16 @@ fn read_config(arguments: &ApplyArgs) -> Result<(KafkaConfig, TopicNames), host:
 }
 
 async fn apply_topics(
-    arguments: &ApplyArgs,
+    arguments: &ApplyTopicsArgs,
     config: &KafkaConfig,
     names: &TopicNames,
 ) -> anyhow::Result<ExitCode> {
     let specs = topic_specs(names, arguments.partitions, arguments.replication);
     let plan = plan_topics(config, &specs).await?;
-    print!("{}", plan_table(plan.missing_topics(), plan.drifts()));
+    print!(
+        "{}",
+        format_topic_plan(plan.missing_topics(), plan.drifts())
+    );
     if arguments.dry_run {
         let is_empty = plan.missing_topics().is_empty()
             && plan
@@ -88,7 +93,7 @@ async fn apply_topics(
 }
 
 /// Formats what would be done, a line for each topic or setting.
-fn plan_table(creates: &[TopicSpec], drifts: &[TopicDrift]) -> String {
+fn format_topic_plan(creates: &[TopicSpec], drifts: &[TopicDrift]) -> String {
     let columns = ["topic", "setting", "is", "should be", "apply"];
     let mut table = TextTable::with_header(columns.map(|name| (name, Align::Left)));
     for spec in creates {
@@ -141,7 +146,10 @@ bar-updates  partitions  12       24                          {}
 ",
             TopicChange::Left.as_str()
         );
-        assert_eq!(plan_table(&[missing], &[drift]), expected);
-        assert_eq!(plan_table(&[], &[]), "all topics are as they should be\n");
+        assert_eq!(format_topic_plan(&[missing], &[drift]), expected);
+        assert_eq!(
+            format_topic_plan(&[], &[]),
+            "all topics are as they should be\n"
+        );
     }
 }

@@ -43,17 +43,17 @@ impl Metrics {
     }
 
     /// Counts trades that were appended.
-    pub(crate) fn count_sent(&self, count: usize) {
+    pub(crate) fn count_appended_trades(&self, count: usize) {
         self.trades.increment(count as u64);
     }
 
     /// Counts a repeated append.
-    pub(crate) fn count_retry(&self) {
+    pub(crate) fn count_append_retry(&self) {
         self.retries.increment(1);
     }
 
     /// Counts the time for which no trades were generated.
-    pub(crate) fn count_skipped(&self, seconds: u64) {
+    pub(crate) fn count_skipped_seconds(&self, seconds: u64) {
         self.skipped_seconds.increment(seconds);
     }
 }

@@ -19,7 +19,7 @@ const MAX_WAIT: Duration = Duration::from_secs(5);
 /// The shortest wait for the next trade. Trades that happen meanwhile are appended together.
 const MIN_WAIT: Duration = Duration::from_millis(10);
 
-/// Declares the feed's venue and appends its trades when they happen, until `stop` is cancelled.
+/// Declares the feed's venue and appends each trade when it happens, until `stop` is cancelled.
 ///
 /// An append that fails with a transient error is repeated with the same trades. If the log has
 /// some of them already, the fold recognizes the repeats by their ids.
@@ -32,12 +32,12 @@ pub async fn run_feed<L: Log, R: BarReader, C: Clock>(
     clock: C,
     stop: CancellationToken,
 ) -> Result<(), CollectorError> {
-    stop.run_until_cancelled(append_trades(feed, producer, &clock))
+    stop.run_until_cancelled(append_generated_trades(feed, producer, &clock))
         .await
         .unwrap_or(Ok(()))
 }
 
-async fn append_trades<L: Log, R: BarReader, C: Clock>(
+async fn append_generated_trades<L: Log, R: BarReader, C: Clock>(
     mut feed: SyntheticFeed,
     producer: &Producer<L, R, C>,
     clock: &C,
@@ -47,24 +47,24 @@ async fn append_trades<L: Log, R: BarReader, C: Clock>(
     let is_transient = |error: &IngestError| {
         let is_transient = error.is_transient();
         if is_transient {
-            metrics.count_retry();
+            metrics.count_append_retry();
             tracing::debug!(%error, "trying again");
         }
         is_transient
     };
-    let declare = || producer.declare(feed.venue(), SyntheticFeed::settings());
+    let declare = || producer.declare(feed.venue(), SyntheticFeed::venue_settings());
     retry(clock, &policy, is_transient, declare).await?;
     feed.start_run(clock.now_ns());
     loop {
         let trades = feed.generate_trades_until(clock.now_ns());
-        metrics.count_skipped(feed.take_skipped_seconds());
+        metrics.count_skipped_seconds(feed.take_skipped_seconds());
         if !trades.is_empty() {
             let append = || producer.append(trades.clone());
             let appended = retry(clock, &policy, is_transient, append).await?;
             if let Some((_, reject)) = appended.rejected.first() {
                 return Err(CollectorError::Rejected(*reject));
             }
-            metrics.count_sent(appended.accepted);
+            metrics.count_appended_trades(appended.accepted);
         }
         let wait_ns = feed.next_time_ns().saturating_sub(clock.now_ns());
         let wait = Duration::from_nanos(u64::try_from(wait_ns).unwrap_or(0));

@@ -42,7 +42,7 @@ pub enum FeedError {
 }
 
 /// The trades of a batch, as [`ingest::Producer::append`] accepts them.
-pub(crate) type Trades = Vec<(Instrument, Trade)>;
+pub(crate) type FeedTrades = Vec<(Instrument, Trade)>;
 
 /// A feed of generated trades. The same seed, start and times give the same trades.
 ///
@@ -111,7 +111,7 @@ impl SyntheticFeed {
 
     /// Returns how the venue numbers its trades.
     #[must_use]
-    pub fn settings() -> VenueSettings {
+    pub fn venue_settings() -> VenueSettings {
         VenueSettings {
             scheme: IdScheme::Contiguous,
             scope: IdScope::File,
@@ -140,8 +140,8 @@ impl SyntheticFeed {
     ///
     /// A feed that is more than a second behind, as after the machine slept, continues from a
     /// second before now: no trade happened before that.
-    pub fn generate_trades_until(&mut self, now_ns: i64) -> Trades {
-        let mut trades = Trades::new();
+    pub fn generate_trades_until(&mut self, now_ns: i64) -> FeedTrades {
+        let mut trades = FeedTrades::new();
         let earliest_ns = now_ns.saturating_sub(MAX_BEHIND_NS);
         let behind_ns = earliest_ns.saturating_sub(self.next_time_ns());
         if behind_ns > 0 {
@@ -193,7 +193,7 @@ impl SymbolWalk {
         let side = if change < 0 { Side::Sell } else { Side::Buy };
         let trade = Trade {
             time_ns,
-            price: self.profile.price(self.price_steps),
+            price: self.profile.price_of_steps(self.price_steps),
             quantity,
             side: self.profile.has_side.then_some(side),
             id: Some(TradeId::Number(self.last_id)),

@@ -143,7 +143,7 @@ async fn a_busy_log_and_a_lost_response_lose_no_trade() {
         match record {
             TradesTopicRecord::Setting(venue, settings) => {
                 assert_eq!(venue.as_str(), "synthetic");
-                assert_eq!(settings, SyntheticFeed::settings());
+                assert_eq!(settings, SyntheticFeed::venue_settings());
                 is_declared = true;
             }
             TradesTopicRecord::Trade(trade) => {

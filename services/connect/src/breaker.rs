@@ -7,11 +7,11 @@ use clap::Args;
 use clock::BreakerPolicy;
 use host::ConfigReader;
 
-use crate::help::defaults_in_help;
+use crate::help::show_defaults_in_help;
 
 /// The flags of the circuit breakers, one of which is in front of every server.
 #[derive(Debug, Default, Args)]
-#[command(mut_args = defaults_in_help(|reader| {
+#[command(mut_args = show_defaults_in_help(|reader| {
     Self::default().read(reader);
 }))]
 pub struct BreakerArgs {

@@ -4,12 +4,12 @@ use clap::Args;
 use host::ConfigReader;
 use store::ClickHouseConfig;
 
-use crate::help::defaults_in_help;
+use crate::help::show_defaults_in_help;
 use crate::url::HttpUrl;
 
 /// The flags of ClickHouse.
 #[derive(Debug, Default, Args)]
-#[command(mut_args = defaults_in_help(|reader| {
+#[command(mut_args = show_defaults_in_help(|reader| {
     Self::default().read_optional(reader);
 }))]
 pub struct ClickHouseArgs {

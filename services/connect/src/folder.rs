@@ -14,7 +14,7 @@ const TICKS_FILE: &str = "ticks.sqlite";
 
 /// How a data folder is opened.
 #[derive(Debug, Clone, Copy)]
-pub struct FolderOptions {
+pub struct DataFolderOptions {
     /// The number of partitions of a new folder; an existing folder keeps its number.
     pub partitions: u32,
     /// How long, and how much, the log keeps of the records that are folded and archived durably.
@@ -23,7 +23,7 @@ pub struct FolderOptions {
     pub max_pending_bytes: usize,
 }
 
-impl Default for FolderOptions {
+impl Default for DataFolderOptions {
     fn default() -> Self {
         Self {
             partitions: 4,
@@ -38,7 +38,7 @@ impl Default for FolderOptions {
 
 /// Why a data folder cannot be opened.
 #[derive(Debug, thiserror::Error)]
-pub enum FolderError {
+pub enum DataFolderError {
     /// The folder cannot be created or written.
     #[error("the data folder {path} cannot be used")]
     Unusable {
@@ -57,7 +57,7 @@ pub enum FolderError {
 
 /// The log, the bars and the ticks of one process, open.
 #[derive(Clone)]
-pub struct Folder {
+pub struct DataFolder {
     /// The topic `trades`.
     pub trades: EmbeddedLog,
     /// The topic `dead-letters`.
@@ -68,17 +68,17 @@ pub struct Folder {
     pub ticks: SqliteTickStore,
 }
 
-impl Folder {
+impl DataFolder {
     /// Opens a folder, and creates it if it does not exist. While it is open, no other process can
     /// open it.
     ///
     /// # Errors
-    /// [`FolderError`], if it is in use, damaged, of a newer version, or cannot be written.
+    /// [`DataFolderError`], if it is in use, damaged, of a newer version, or cannot be written.
     pub async fn open<C: Clock>(
         path: &Path,
-        options: FolderOptions,
+        options: DataFolderOptions,
         clock: C,
-    ) -> Result<Self, FolderError> {
+    ) -> Result<Self, DataFolderError> {
         let (trades, dead_letters) = Self::open_logs(path, options, clock)?;
         let bars = SqliteBarStore::open(path.join(BARS_FILE)).await?;
         bars.bind_log(&trades.id(), trades.partitions()).await?;
@@ -102,13 +102,13 @@ impl Folder {
     /// not exist.
     ///
     /// # Errors
-    /// As for [`Folder::open`].
+    /// As for [`DataFolder::open`].
     pub fn open_logs<C: Clock>(
         path: &Path,
-        options: FolderOptions,
+        options: DataFolderOptions,
         clock: C,
-    ) -> Result<(EmbeddedLog, EmbeddedLog), FolderError> {
-        std::fs::create_dir_all(path).map_err(|source| FolderError::Unusable {
+    ) -> Result<(EmbeddedLog, EmbeddedLog), DataFolderError> {
+        std::fs::create_dir_all(path).map_err(|source| DataFolderError::Unusable {
             path: path.to_owned(),
             source,
         })?;

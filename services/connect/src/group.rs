@@ -6,7 +6,7 @@ use host::ConfigReader;
 /// The flags of a member of a consumer group. The role that contains them adds the default of
 /// `--group` to the help.
 #[derive(Debug, Default, Args)]
-pub struct GroupArgs {
+pub struct ConsumerGroupArgs {
     /// The consumer group that shares the partitions
     #[arg(long, value_name = "NAME")]
     pub group: Option<String>,
@@ -19,17 +19,17 @@ pub struct GroupArgs {
 
 /// The consumer group and the identity of the member.
 #[derive(Debug, Clone)]
-pub struct GroupSettings {
+pub struct ConsumerGroupSettings {
     /// The name of the consumer group.
     pub group: String,
     /// The static id of the member, if its membership is static.
     pub instance: Option<String>,
 }
 
-impl GroupArgs {
+impl ConsumerGroupArgs {
     /// Reads the settings of the group; errors are collected in `reader`.
-    pub fn read(self, reader: &mut ConfigReader, default_group: &str) -> GroupSettings {
-        GroupSettings {
+    pub fn read(self, reader: &mut ConfigReader, default_group: &str) -> ConsumerGroupSettings {
+        ConsumerGroupSettings {
             group: reader.read_or("group", self.group, default_group.to_owned()),
             instance: reader.read_optional("instance", self.instance),
         }

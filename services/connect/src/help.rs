@@ -9,19 +9,19 @@ use host::ConfigReader;
 ///
 /// `read` reads the settings with a reader that has no layers. The defaults that it uses there are
 /// the ones that help prints, so a default is written once: where the setting is read. Use the
-/// function as `#[command(mut_args = defaults_in_help(…))]` of the type whose flags they are.
-pub fn defaults_in_help(read: impl FnOnce(&mut ConfigReader)) -> impl FnMut(Arg) -> Arg {
+/// function as `#[command(mut_args = show_defaults_in_help(…))]` of the type whose flags they are.
+pub fn show_defaults_in_help(read: impl FnOnce(&mut ConfigReader)) -> impl FnMut(Arg) -> Arg {
     let mut reader = ConfigReader::default();
     read(&mut reader);
     let defaults: BTreeMap<String, String> = reader
-        .defaults()
+        .defaults_by_flag()
         .filter(|(_, text)| !text.is_empty())
         .map(|(flag, text)| (flag, format!("[default: {text}]")))
         .collect();
     move |arg| {
         let flag = arg.get_long().map(|long| format!("--{long}"));
         match flag.and_then(|flag| defaults.get(&flag)) {
-            Some(default) => add_default(arg, default),
+            Some(default) => add_default_to_help(arg, default),
             None => arg,
         }
     }
@@ -29,7 +29,7 @@ pub fn defaults_in_help(read: impl FnOnce(&mut ConfigReader)) -> impl FnMut(Arg)
 
 /// Adds a default to the short and the long help of a flag, unless it is there already: a type may
 /// contain another that adds it.
-fn add_default(mut arg: Arg, default: &str) -> Arg {
+fn add_default_to_help(mut arg: Arg, default: &str) -> Arg {
     if let Some(help) = arg.get_help().map(ToString::to_string)
         && !help.ends_with(default)
     {

@@ -7,7 +7,7 @@ use host::ConfigReader;
 const SERVER_SECTIONS: [&str; 5] = ["kafka", "timescaledb", "clickhouse", "redis", "breaker"];
 
 /// Makes the reader ignore the sections of all servers but those that the role uses.
-pub fn ignore_all_but(reader: &mut ConfigReader, used: &[&str]) {
+pub fn ignore_server_sections_except(reader: &mut ConfigReader, used: &[&str]) {
     for section in SERVER_SECTIONS {
         if !used.contains(&section) {
             reader.ignore_section(section);

@@ -6,14 +6,14 @@ use clap::Args;
 use host::ConfigReader;
 use kafka::{KafkaConfig, SaslMechanism, Security, SecurityProtocol};
 
-use crate::help::defaults_in_help;
+use crate::help::show_defaults_in_help;
 
 /// The settings of the section `kafka`, for every command that uses it.
 ///
 /// A password is read from a file only: a command line and an environment can be read by others.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Kafka")]
-#[command(mut_args = defaults_in_help(|reader| {
+#[command(mut_args = show_defaults_in_help(|reader| {
     Self::default().read(reader);
 }))]
 pub struct KafkaArgs {

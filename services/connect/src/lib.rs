@@ -1,6 +1,6 @@
 //! What a process connects to: the configuration of the servers, and the data folder.
 //!
-//! [`Folder`] opens a data folder. The other modules are the sections of the configuration that
+//! [`DataFolder`] opens a data folder. The other modules are the sections of the configuration that
 //! several subcommands share.
 //!
 //! A section is a group of flags and a function that reads its settings from the flags, the
@@ -25,10 +25,10 @@ mod url;
 
 pub use breaker::{BreakerArgs, BreakerSettings};
 pub use clickhouse::ClickHouseArgs;
-pub use folder::{Folder, FolderError, FolderOptions};
-pub use group::{GroupArgs, GroupSettings};
-pub use help::defaults_in_help;
-pub use ignored_sections::ignore_all_but;
+pub use folder::{DataFolder, DataFolderError, DataFolderOptions};
+pub use group::{ConsumerGroupArgs, ConsumerGroupSettings};
+pub use help::show_defaults_in_help;
+pub use ignored_sections::ignore_server_sections_except;
 pub use kafka::KafkaArgs;
 pub use process::{ProcessArgs, ProcessSettings};
 pub use redis::RedisArgs;

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use clap::Args;
 use host::{ConfigErrors, ConfigReader, LogFilter, LogFormat};
 
-use crate::help::defaults_in_help;
+use crate::help::show_defaults_in_help;
 
 /// The flags of every process that runs until a signal stops it. The role that contains them adds
 /// the default of `--listen` to the help.
 #[derive(Debug, Default, Args)]
-#[command(mut_args = defaults_in_help(|reader| {
+#[command(mut_args = show_defaults_in_help(|reader| {
     Self::default().read_logging(reader);
 }))]
 pub struct ProcessArgs {

@@ -11,7 +11,7 @@ struct Flags {
     #[command(flatten)]
     process: ProcessArgs,
     #[command(flatten)]
-    group: GroupArgs,
+    group: ConsumerGroupArgs,
     #[command(flatten)]
     kafka: KafkaArgs,
     #[command(flatten)]
@@ -28,7 +28,7 @@ struct Flags {
 #[derive(Debug)]
 struct Settings {
     process: ProcessSettings,
-    group: GroupSettings,
+    group: ConsumerGroupSettings,
     breaker: BreakerSettings,
     kafka: ::kafka::KafkaConfig,
     timescaledb: store::TimescaleConfig,
@@ -192,7 +192,7 @@ fn a_role_ignores_the_sections_of_other_roles_and_no_unknown_ones() {
     let file = config_file(text);
     let flags = Flags::parse_from(["test", "--config", file.path().to_str().unwrap()]);
     let mut reader = flags.process.load_config().unwrap();
-    ignore_all_but(&mut reader, &["clickhouse"]);
+    ignore_server_sections_except(&mut reader, &["clickhouse"]);
     flags.clickhouse.read_optional(&mut reader);
     let text = reader.finish().unwrap_err().to_string();
     assert!(text.contains("2 configuration errors"), "{text}");

@@ -4,12 +4,12 @@ use clap::Args;
 use host::ConfigReader;
 use store::TimescaleConfig;
 
-use crate::help::defaults_in_help;
+use crate::help::show_defaults_in_help;
 use crate::url::PostgresUrl;
 
 /// The flags of TimescaleDB.
 #[derive(Debug, Default, Args)]
-#[command(mut_args = defaults_in_help(|reader| {
+#[command(mut_args = show_defaults_in_help(|reader| {
     Self::default().read_optional(reader);
 }))]
 pub struct TimescaleArgs {

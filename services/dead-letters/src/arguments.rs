@@ -8,7 +8,7 @@ use host::{ConfigErrors, ConfigReader};
 use crate::filter::Filter;
 use crate::location::DeadLetterLocation;
 use crate::log_source::LogSource;
-use connect::{KafkaArgs, TopicNameArgs, ignore_all_but};
+use connect::{KafkaArgs, TopicNameArgs, ignore_server_sections_except};
 
 const EXPLANATION: &str = "\
 A record that was not counted is kept in the topic dead-letters with the reason, whole up to 1 MiB.
@@ -164,7 +164,7 @@ impl LogSourceArgs {
             return Ok(LogSource::Folder(path));
         }
         let mut layers = ConfigReader::load(self.config.as_deref())?;
-        ignore_all_but(&mut layers, &["kafka"]);
+        ignore_server_sections_except(&mut layers, &["kafka"]);
         let config = self.kafka.read(&mut layers);
         let names = self.topics.read(&mut layers);
         layers.finish()?;

@@ -18,7 +18,7 @@ use crate::topic_record::{TopicRecord, read_record};
 /// # Errors
 /// If the topics cannot be opened, read or appended to.
 pub fn run(arguments: DeadLettersArgs) -> anyhow::Result<ExitCode> {
-    let (action, source) = arguments.read().map_err(host::Error::from)?;
+    let (action, source) = arguments.read().map_err(host::StartupError::from)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

@@ -7,7 +7,7 @@ use clock::SystemClock;
 use eventlog::{EmbeddedLog, Log};
 use kafka::{Kafka, KafkaConfig, KafkaLog};
 
-use connect::{Folder, FolderOptions, TopicNames};
+use connect::{DataFolder, DataFolderOptions, TopicNames};
 
 /// Where the topics are.
 #[derive(Debug)]
@@ -29,10 +29,10 @@ pub(crate) struct TopicLogs<L> {
 /// # Errors
 /// If another process has the folder open.
 pub(crate) fn open_folder(path: &Path) -> anyhow::Result<TopicLogs<EmbeddedLog>> {
-    if !Folder::exists(path) {
+    if !DataFolder::exists(path) {
         bail!("{} is not a data folder", path.display());
     }
-    let opened = Folder::open_logs(path, FolderOptions::default(), SystemClock);
+    let opened = DataFolder::open_logs(path, DataFolderOptions::default(), SystemClock);
     let (trades, dead_letters) = opened.context("cannot open the data folder")?;
     Ok(TopicLogs {
         dead_letters,

@@ -4,7 +4,7 @@ use crate::config::ConfigErrors;
 
 /// Why the process could not start. No retry can mend it.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum StartupError {
     /// The configuration is bad.
     #[error(transparent)]
     Config(#[from] ConfigErrors),
@@ -19,7 +19,7 @@ pub enum Error {
     Signals(#[source] std::io::Error),
 }
 
-impl Error {
+impl StartupError {
     /// Returns the code to exit with: [`EXIT_USAGE`](crate::EXIT_USAGE) for a bad configuration,
     /// else 1.
     pub fn exit_code(&self) -> u8 {

@@ -5,10 +5,10 @@
 //!
 //! ```no_run
 //! # use std::time::Duration;
-//! # use candlewick_host::{BuildInfo, ConfigReader, Error, Health, LogFilter, LogFormat, MetricsHandle, Stage};
+//! # use candlewick_host::{BuildInfo, ConfigReader, Health, LogFilter, LogFormat, MetricsHandle};
 //! # use candlewick_clock::SystemClock;
-//! # use candlewick_host::{Supervisor, start_telemetry};
-//! # async fn script(log: Option<String>) -> Result<(), Error> {
+//! # use candlewick_host::{ShutdownStage, StartupError, Supervisor, start_telemetry};
+//! # async fn script(log: Option<String>) -> Result<(), StartupError> {
 //! let mut config = ConfigReader::load(None)?;
 //! let filter = config.read_or("log", log, LogFilter::default());
 //! let brokers = config.read_required::<Vec<String>>("kafka.brokers", None);
@@ -19,13 +19,13 @@
 //! let health = Health::default();
 //! let mut supervisor = Supervisor::new(SystemClock, health.clone());
 //! let worker = health.register("worker");
-//! supervisor.spawn(Stage::Process, "worker", async move |stop| {
+//! supervisor.spawn(ShutdownStage::Process, "worker", async move |stop| {
 //!     worker.ready();
 //!     # let _ = brokers;
 //!     stop.cancelled().await;
 //!     Ok(())
 //! });
-//! supervisor.spawn(Stage::Observe, "metrics", async move |stop| {
+//! supervisor.spawn(ShutdownStage::Observe, "metrics", async move |stop| {
 //!     metrics.run_maintenance(SystemClock, stop).await;
 //!     Ok(())
 //! });
@@ -42,11 +42,11 @@ mod table;
 mod telemetry;
 
 pub use config::{ConfigErrors, ConfigReader, EXIT_USAGE, Secret, Setting};
-pub use error::Error;
+pub use error::StartupError;
 pub use health::{
-    ComponentReport, DependencyHealth, Health, HealthComponent, HealthReport, HealthStatus,
+    ComponentReport, DependencyComponent, Health, HealthComponent, HealthReport, HealthStatus,
 };
 pub use metrics::{BuildInfo, MetricsHandle};
-pub use supervisor::{ShutdownOutcome, Stage, Supervisor, TaskFailure};
+pub use supervisor::{ShutdownOutcome, ShutdownStage, Supervisor, TaskFailure};
 pub use table::{Align, TextTable, format_count};
 pub use telemetry::{LogFilter, LogFormat, start_telemetry};

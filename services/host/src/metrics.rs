@@ -7,7 +7,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 
 use self::process::ProcessSample;
-use crate::error::Error;
+use crate::error::StartupError;
 use clock::Clock;
 
 mod process;
@@ -64,7 +64,7 @@ impl MetricsHandle {
     ///
     /// # Errors
     /// If metrics are already set up.
-    pub fn install(build: BuildInfo) -> Result<Self, Error> {
+    pub fn install(build: BuildInfo) -> Result<Self, StartupError> {
         let recorder = PrometheusBuilder::new()
             .set_buckets(&COUNT_BUCKETS)?
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS_BUCKETS)?
@@ -76,10 +76,10 @@ impl MetricsHandle {
         Ok(Self { recorder })
     }
 
-    /// Returns all metrics as text, including the present memory, descriptors, CPU time and start
+    /// Returns all metrics as text, including the current memory, descriptors, CPU time and start
     /// time of the process.
-    ///
-    /// These are read from `/proc/self` and are absent on a system that does not have it.
+    /// The metrics of the process are read from `/proc/self` and are absent on a system without
+    /// it.
     pub fn render(&self) -> String {
         let mut text = self.recorder.render();
         if let Some(sample) = ProcessSample::read() {
@@ -88,7 +88,8 @@ impl MetricsHandle {
         text
     }
 
-    /// Bounds the memory that histograms use between scrapes, until `stop` is cancelled.
+    /// Periodically bounds the memory that histograms use between scrapes, until `stop` is
+    /// cancelled.
     pub async fn run_maintenance<C: Clock>(self, clock: C, stop: CancellationToken) {
         loop {
             let sleep = clock.sleep(MAINTENANCE_INTERVAL);
@@ -116,7 +117,7 @@ mod tests {
         let handle = MetricsHandle::install(build).unwrap();
         assert!(matches!(
             MetricsHandle::install(build),
-            Err(Error::Metrics(_))
+            Err(StartupError::Metrics(_))
         ));
         counter!("test_records_total").increment(3);
         histogram!("test_lag_seconds").record(0.003);

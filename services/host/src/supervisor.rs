@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use self::signals::{SignalSource, UnixSignals};
 use self::stage::StageTokens;
 use self::task_error::TaskError;
-use crate::error::Error;
+use crate::error::StartupError;
 use crate::health::Health;
 
 mod outcome;
@@ -22,13 +22,13 @@ mod task_error;
 mod tests;
 
 pub use self::outcome::{ShutdownOutcome, TaskFailure};
-pub use self::stage::Stage;
+pub use self::stage::ShutdownStage;
 
 /// Named tasks under one cancellation token.
 ///
 /// A task that ends before it is stopped ends the process with a non-zero exit code. A shutdown
-/// stops the tasks of one [`Stage`], waits for them, then continues with the next stage, all under
-/// one deadline.
+/// stops the tasks of one [`ShutdownStage`], waits for them, then continues with the next stage, all
+/// under one deadline.
 #[derive(Debug)]
 pub struct Supervisor<C> {
     clock: C,
@@ -36,14 +36,14 @@ pub struct Supervisor<C> {
     tokens: StageTokens,
     trigger: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
-    running: HashMap<Id, RunningTask>,
+    running: HashMap<Id, SupervisedTask>,
     failures: Vec<TaskFailure>,
 }
 
 #[derive(Debug)]
-struct RunningTask {
+struct SupervisedTask {
     name: String,
-    stage: Stage,
+    stage: ShutdownStage,
     /// Whether the task may succeed before it is stopped.
     is_finite: bool,
 }
@@ -64,7 +64,7 @@ impl<C: Clock> Supervisor<C> {
 
     /// Starts a task that must run until its token is cancelled. It has to be called on a tokio
     /// runtime.
-    pub fn spawn<F, T>(&mut self, stage: Stage, name: impl Into<String>, task: F)
+    pub fn spawn<F, T>(&mut self, stage: ShutdownStage, name: impl Into<String>, task: F)
     where
         F: FnOnce(CancellationToken) -> T,
         T: Future<Output = anyhow::Result<()>> + Send + 'static,
@@ -72,7 +72,7 @@ impl<C: Clock> Supervisor<C> {
         let handle = self.tasks.spawn(task(self.tokens.stage_token(stage)));
         self.track_task(
             &handle,
-            RunningTask {
+            SupervisedTask {
                 name: name.into(),
                 stage,
                 is_finite: false,
@@ -81,7 +81,7 @@ impl<C: Clock> Supervisor<C> {
     }
 
     /// Starts a task that may succeed at any time, such as a replay. If it fails, the process stops.
-    pub fn spawn_finite<F, T>(&mut self, stage: Stage, name: impl Into<String>, task: F)
+    pub fn spawn_finite<F, T>(&mut self, stage: ShutdownStage, name: impl Into<String>, task: F)
     where
         F: FnOnce(CancellationToken) -> T,
         T: Future<Output = anyhow::Result<()>> + Send + 'static,
@@ -89,7 +89,7 @@ impl<C: Clock> Supervisor<C> {
         let handle = self.tasks.spawn(task(self.tokens.stage_token(stage)));
         self.track_task(
             &handle,
-            RunningTask {
+            SupervisedTask {
                 name: name.into(),
                 stage,
                 is_finite: true,
@@ -98,7 +98,7 @@ impl<C: Clock> Supervisor<C> {
     }
 
     /// Returns the token that stops the tasks of a stage.
-    pub fn stage_token(&self, stage: Stage) -> CancellationToken {
+    pub fn stage_token(&self, stage: ShutdownStage) -> CancellationToken {
         self.tokens.stage_token(stage)
     }
 
@@ -115,8 +115,11 @@ impl<C: Clock> Supervisor<C> {
     ///
     /// # Errors
     /// If the signal handlers cannot be installed.
-    pub async fn run_until_signal(self, deadline: Duration) -> Result<ShutdownOutcome, Error> {
-        let signals = UnixSignals::listen().map_err(Error::Signals)?;
+    pub async fn run_until_signal(
+        self,
+        deadline: Duration,
+    ) -> Result<ShutdownOutcome, StartupError> {
+        let signals = UnixSignals::listen().map_err(StartupError::Signals)?;
         Ok(self.run(signals, deadline).await)
     }
 
@@ -147,13 +150,13 @@ impl<C: Clock> Supervisor<C> {
                 biased;
                 signal = signals.next_signal() => return signal,
                 () = trigger.cancelled() => return "a task requested it",
-                joined = self.join_next() => match joined {
+                joined = self.wait_for_next_task_end() => match joined {
                     None => return "every task is done",
                     Some((task, Ok(()))) if task.is_finite => {
                         tracing::info!(task = task.name, "task done");
                     }
                     Some((task, result)) => {
-                        let failure = TaskFailure::from_early_end(task.name, result);
+                        let failure = TaskFailure::from_end_before_stop(task.name, result);
                         tracing::error!(%failure, "task ended early");
                         self.failures.push(failure);
                         return "a task ended early";
@@ -168,11 +171,16 @@ impl<C: Clock> Supervisor<C> {
     async fn stop_stages(&mut self, deadline: Duration) {
         let clock = self.clock.clone();
         let begin_ns = clock.monotonic_ns();
-        for stage in Stage::IN_ORDER {
+        for stage in ShutdownStage::IN_ORDER {
             self.tokens.stage_token(stage).cancel();
             let elapsed = Duration::from_nanos(clock.monotonic_ns().saturating_sub(begin_ns));
-            let left = stage.latest_end(deadline).saturating_sub(elapsed);
-            if timeout(&clock, left, self.join_stage(stage)).await.is_err() {
+            let left = stage
+                .latest_end_after_start(deadline)
+                .saturating_sub(elapsed);
+            if timeout(&clock, left, self.wait_for_stage_to_end(stage))
+                .await
+                .is_err()
+            {
                 tracing::warn!(?stage, running = ?self.running_names(), "stage did not stop in time");
             }
         }
@@ -182,12 +190,12 @@ impl<C: Clock> Supervisor<C> {
     }
 
     /// Waits until no task of this stage or an earlier one is left.
-    async fn join_stage(&mut self, stage: Stage) {
+    async fn wait_for_stage_to_end(&mut self, stage: ShutdownStage) {
         while self.running.values().any(|task| task.stage <= stage) {
-            let Some((task, result)) = self.join_next().await else {
+            let Some((task, result)) = self.wait_for_next_task_end().await else {
                 return;
             };
-            match TaskFailure::from_late_end(task.name.clone(), result) {
+            match TaskFailure::from_end_after_stop(task.name.clone(), result) {
                 Some(failure) => {
                     tracing::error!(%failure, "task failed while stopping");
                     self.failures.push(failure);
@@ -199,7 +207,7 @@ impl<C: Clock> Supervisor<C> {
 
     /// Waits for the next task to end, and returns it with its result, or `None` if no task is
     /// left. The future may be dropped and the function called again.
-    async fn join_next(&mut self) -> Option<(RunningTask, Result<(), TaskError>)> {
+    async fn wait_for_next_task_end(&mut self) -> Option<(SupervisedTask, Result<(), TaskError>)> {
         let (id, result) = match self.tasks.join_next_with_id().await? {
             Ok((id, result)) => (id, result.map_err(TaskError::Returned)),
             Err(error) => (error.id(), Err(TaskError::Lost(error))),
@@ -211,7 +219,7 @@ impl<C: Clock> Supervisor<C> {
         Some((task, result))
     }
 
-    fn track_task(&mut self, handle: &AbortHandle, task: RunningTask) {
+    fn track_task(&mut self, handle: &AbortHandle, task: SupervisedTask) {
         tracing::debug!(task = task.name, stage = ?task.stage, "task started");
         self.running.insert(handle.id(), task);
     }

@@ -10,7 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, registry};
 
 use crate::config::Setting;
-use crate::error::Error;
+use crate::error::StartupError;
 
 /// How logs are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Setting for LogFilter {
 ///
 /// # Errors
 /// If logging is already set up.
-pub fn start_telemetry(filter: &LogFilter, format: LogFormat) -> Result<(), Error> {
+pub fn start_telemetry(filter: &LogFilter, format: LogFormat) -> Result<(), StartupError> {
     let filter = EnvFilter::new(&filter.0);
     let lines = match format {
         LogFormat::Human => layer()
@@ -110,7 +110,7 @@ mod tests {
     fn it_starts_once() {
         assert!(start_telemetry(&LogFilter::default(), LogFormat::Json).is_ok());
         let again = start_telemetry(&LogFilter::default(), LogFormat::Human);
-        assert!(matches!(again, Err(Error::Telemetry(_))));
+        assert!(matches!(again, Err(StartupError::Telemetry(_))));
         drop(panic::take_hook());
     }
 }

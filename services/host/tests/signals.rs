@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use candlewick_host::{Health, Stage, Supervisor};
+use candlewick_host::{Health, ShutdownStage, Supervisor};
 use clock::SystemClock;
 
 /// Runs a process with a task that stops on request or never, sends it signals, and returns its
@@ -51,7 +51,7 @@ fn a_second_signal_ends_a_process_that_does_not_stop() {
 async fn signalled_process() {
     let mode = std::env::var("CANDLEWICK_TEST_MODE").unwrap();
     let mut supervisor = Supervisor::new(SystemClock, Health::default());
-    supervisor.spawn(Stage::Intake, "task", move |stop| async move {
+    supervisor.spawn(ShutdownStage::Intake, "task", move |stop| async move {
         // The supervisor listens by the time its tasks are polled: both are on this one thread.
         println!("waiting");
         stop.cancelled().await;

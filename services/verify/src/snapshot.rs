@@ -17,7 +17,7 @@ use store::{
 };
 
 use crate::progress::ProgressDisplay;
-use connect::{Folder, FolderError, FolderOptions};
+use connect::{DataFolder, DataFolderError, DataFolderOptions};
 
 /// How often the progress of another process's archiver is read.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -52,7 +52,7 @@ impl Snapshot<SqliteBarReader, SqliteTickStore> {
         clock: &C,
         progress: &ProgressDisplay,
     ) -> anyhow::Result<Self> {
-        let opened = Folder::open_stores_read_only(path).await;
+        let opened = DataFolder::open_stores_read_only(path).await;
         let (bars, ticks) = opened
             .with_context(|| format!("{} cannot be read as a data folder", path.display()))?;
         // A process writes it whenever it opens the folder.
@@ -82,13 +82,13 @@ impl Snapshot<SqliteBarReader, SqliteTickStore> {
         progress: &ProgressDisplay,
     ) -> anyhow::Result<bool> {
         let partitions = self.next_positions.len();
-        let options = FolderOptions {
+        let options = DataFolderOptions {
             partitions: u32::try_from(partitions).expect("partitions are counted in 32 bits"),
-            ..FolderOptions::default()
+            ..DataFolderOptions::default()
         };
-        let folder = match Folder::open(path, options, clock.clone()).await {
+        let folder = match DataFolder::open(path, options, clock.clone()).await {
             Ok(folder) => folder,
-            Err(FolderError::Log(LogError::Locked { .. })) => return Ok(false),
+            Err(DataFolderError::Log(LogError::Locked { .. })) => return Ok(false),
             Err(error) => return Err(error).context("cannot bring the ticks up to date"),
         };
         let lag = self.count_unarchived_records().await?;

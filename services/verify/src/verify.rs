@@ -29,7 +29,7 @@ pub fn run(mut arguments: VerifyArgs) -> anyhow::Result<ExitCode> {
         eprintln!("candlewick: {error}");
         return Ok(ExitCode::from(host::EXIT_USAGE));
     }
-    let target = arguments.target().map_err(host::Error::from)?;
+    let target = arguments.target().map_err(host::StartupError::from)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

@@ -150,8 +150,8 @@ impl SimCluster {
         Ok(())
     }
 
-    /// Checks the second invariant: every client shows what REST returns, and has received no other
-    /// states.
+    /// Checks the second invariant: every client shows the bars that REST returns, and has received
+    /// only states that those bars had.
     fn check_clients(&mut self) -> Result<(), String> {
         let states = self.all_states();
         for client in &self.clients {

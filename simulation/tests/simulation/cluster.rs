@@ -14,7 +14,7 @@ use crate::oracle::Oracle;
 use crate::pod::Pod;
 use crate::random::Random;
 use crate::sim_client::SimClient;
-use crate::tasks::{Role, RunningTask};
+use crate::tasks::{CrashableTask, Role};
 use crate::tick_store::SimTickStore;
 use crate::totals::Totals;
 use crate::trade_producer::{PARTITIONS, TradeProducer};
@@ -27,7 +27,7 @@ pub struct SimCluster {
     pub dead_letters_log: SimLog,
     pub bars: SimBarStore,
     pub ticks: SimTickStore,
-    pub tasks: Vec<RunningTask>,
+    pub tasks: Vec<CrashableTask>,
     pub pods: Vec<Pod>,
     pub clients: Vec<SimClient>,
     pub producer: TradeProducer,

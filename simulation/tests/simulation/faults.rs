@@ -217,7 +217,7 @@ impl SimCluster {
     /// Ends every process and drops what is not durable. The topic `bar-updates` is recreated, as in
     /// one process, or survives, as on a cluster.
     fn lose_power(&mut self) {
-        let producers = |task: &crate::tasks::RunningTask| {
+        let producers = |task: &crate::tasks::CrashableTask| {
             task.role == Role::Follower && !self.pods.iter().any(|pod| pod.number == task.number)
         };
         self.tasks.retain(producers);

@@ -177,7 +177,8 @@ impl Oracle {
             || trade.quantity.is_some_and(negative)
     }
 
-    /// Returns the instrument of a record; `None` if it is in a partition that its key does not name.
+    /// Returns the instrument of a record; `None` if the record is in a partition other than its
+    /// key's.
     fn instrument(&self, record: &Record) -> Option<Instrument> {
         let key = String::from_utf8_lossy(&record.key).into_owned();
         let instrument = key.parse::<Instrument>().ok()?;

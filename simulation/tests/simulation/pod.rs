@@ -10,11 +10,11 @@ use tokio_util::sync::CancellationToken;
 use crate::bar_store::SimBarStore;
 use crate::clock::SimClock;
 use crate::log::SimLog;
-use crate::simulated::Simulated;
+use crate::simulated::SimBackend;
 use crate::tasks::Task;
 use crate::trade_producer::PARTITIONS;
 
-/// So small that clients often need what the hub no longer holds.
+/// Limits so small that clients often need bars that the hub no longer holds.
 const HUB_LIMITS: HubLimits = HubLimits {
     closed_bars: 1,
     idle_checks: 2,
@@ -38,7 +38,7 @@ impl Pod {
     ) -> (Self, Vec<Task>) {
         let hub = Hub::new(eventlog::Log::epoch(updates), PARTITIONS, HUB_LIMITS);
         let tasks = (0..PARTITIONS).map(|partition| {
-            let follower: Follower<Simulated> = Follower {
+            let follower: Follower<SimBackend> = Follower {
                 partition,
                 updates: updates.clone(),
                 bars: bars.clone(),

@@ -9,8 +9,8 @@ use crate::trade_producer::PARTITIONS;
 
 impl SimCluster {
     /// Recreates the topic `trades` after the producers have stopped and both roles have drained
-    /// it: the new topic is shorter than the old one, or longer before any role notices. Then
-    /// faults go on.
+    /// it. The new topic is shorter than the old one, or it becomes longer before any role notices
+    /// the change. After that, faults continue.
     pub fn recreate_trades_topic(&mut self) -> Result<(), String> {
         self.catch_up()?;
         self.bars.sync_now();

@@ -9,9 +9,9 @@ use crate::log::SimLog;
 use crate::tick_store::SimTickStore;
 
 /// The simulated log, stores and clock.
-pub struct Simulated;
+pub struct SimBackend;
 
-impl Backend for Simulated {
+impl Backend for SimBackend {
     type Trades = SimLog;
     type Updates = SimLog;
     type DeadLetters = SimLog;

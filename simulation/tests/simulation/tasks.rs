@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 pub type Task = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
 /// A task that may be dropped at any moment.
-pub struct RunningTask {
+pub struct CrashableTask {
     pub task: Task,
     pub role: Role,
     pub number: u64,

@@ -19,7 +19,7 @@ enum TickWrite {
     Progress(u32, ArchiveProgress),
 }
 
-struct State {
+struct TickStoreState {
     /// Every write, in order. A loss of power drops some of the newest.
     writes: Vec<TickWrite>,
     /// The number of writes that survive a loss of power.
@@ -29,14 +29,14 @@ struct State {
 
 #[derive(Clone)]
 pub struct SimTickStore {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<TickStoreState>>,
     random: Random,
     mutant: Option<Mutant>,
 }
 
 impl SimTickStore {
     pub fn new(random: &Random, mutant: Option<Mutant>) -> Self {
-        let state = State {
+        let state = TickStoreState {
             writes: Vec::new(),
             synced: 0,
             faults: true,
@@ -48,7 +48,7 @@ impl SimTickStore {
         }
     }
 
-    /// Returns the ticks by (partition, position), each as often as it was written.
+    /// Returns the ticks by (partition, position), with a copy for each time a tick was written.
     pub fn archived_ticks(&self) -> BTreeMap<(u32, Position), Vec<ArchivedTick>> {
         let mut rows: BTreeMap<_, Vec<ArchivedTick>> = BTreeMap::new();
         for write in &self.state.lock().unwrap().writes {

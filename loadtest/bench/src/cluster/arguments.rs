@@ -8,9 +8,10 @@ use kafka::KafkaConfig;
 use store::{ClickHouseConfig, RedisConfig, TimescaleConfig};
 
 use super::child_task::ChildTask;
-use super::part::Part;
+use super::part::ClusterBenchPart;
 use connect::{
-    ClickHouseArgs, KafkaArgs, RedisArgs, TimescaleArgs, TopicNameArgs, TopicNames, ignore_all_but,
+    ClickHouseArgs, KafkaArgs, RedisArgs, TimescaleArgs, TopicNameArgs, TopicNames,
+    ignore_server_sections_except,
 };
 
 /// The command-line options of the cluster's measurement.
@@ -19,7 +20,7 @@ use connect::{
 pub(crate) struct ClusterBenchArgs {
     /// Which parts of the cluster's measurement [default: all]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,…")]
-    only: Vec<Part>,
+    only: Vec<ClusterBenchPart>,
     /// Trades of the parts kafka and producer
     #[arg(long, default_value_t = 2_000_000, value_name = "N",
           value_parser = clap::value_parser!(u64).range(10_000..))]
@@ -64,8 +65,8 @@ pub(crate) struct ClusterBenchArgs {
 }
 
 /// The settings of a measurement.
-pub(crate) struct Settings {
-    pub(super) parts: Vec<Part>,
+pub(crate) struct ClusterBenchSettings {
+    pub(super) parts: Vec<ClusterBenchPart>,
     pub(super) trades: u64,
     pub(super) rounds: u32,
     pub(super) lag_seconds: u64,
@@ -88,10 +89,10 @@ impl ClusterBenchArgs {
     ///
     /// # Errors
     /// All errors of the configuration.
-    pub(crate) fn read(self) -> Result<Option<Settings>, ConfigErrors> {
+    pub(crate) fn read(self) -> Result<Option<ClusterBenchSettings>, ConfigErrors> {
         let mut reader = ConfigReader::load(self.config.as_deref())?;
         let sections = ["kafka", "timescaledb", "clickhouse", "redis"];
-        ignore_all_but(&mut reader, &sections);
+        ignore_server_sections_except(&mut reader, &sections);
         let kafka = self.kafka.read(&mut reader);
         let topics = TopicNameArgs::default().read(&mut reader);
         let redis = self.redis.read(&mut reader);
@@ -105,10 +106,10 @@ impl ClusterBenchArgs {
         let clickhouse = self.clickhouse.read(&mut reader);
         let clickhouse = reader.finish_with(clickhouse)?;
         let parts = match self.only.is_empty() {
-            true => Part::value_variants().to_vec(),
+            true => ClusterBenchPart::value_variants().to_vec(),
             false => self.only,
         };
-        Ok(Some(Settings {
+        Ok(Some(ClusterBenchSettings {
             parts,
             trades: self.trades,
             rounds: self.rounds,

@@ -2,22 +2,22 @@
 
 use tokio::runtime::Runtime;
 
-use super::arguments::Settings;
+use super::arguments::ClusterBenchSettings;
 use super::sandbox::Sandbox;
-use crate::table::Table;
+use crate::table::FigureTable;
 
-/// What every part needs.
+/// The settings, runtime and table of figures that every part of the measurement uses.
 pub(super) struct ClusterBench {
-    pub(super) settings: Settings,
+    pub(super) settings: ClusterBenchSettings,
     pub(super) runtime: Runtime,
     /// The trades per second of the latency measurement.
     pub(super) rate: u64,
-    pub(super) table: Table,
+    pub(super) table: FigureTable,
 }
 
 impl ClusterBench {
     /// Creates a sandbox, measures in it, and removes it even if the measurement fails.
-    pub(super) fn with_sandbox(
+    pub(super) fn measure_in_sandbox(
         &mut self,
         part: &str,
         measure: impl FnOnce(&mut Self, &mut Sandbox) -> anyhow::Result<()>,

@@ -8,34 +8,38 @@ use super::child_process::run_child;
 use super::child_task::ChildTask;
 use super::cluster_bench::ClusterBench;
 use super::produce::{SPAN_SECONDS, fill_topic};
-use super::progress::wait_folded;
+use super::progress::wait_until_folded;
 use super::role::RoleProcess;
 use super::sandbox::Sandbox;
 use super::wait::seconds_since;
-use crate::table::millions;
+use crate::table::format_rate_in_millions;
 
 /// The least ratio of the two figures.
 const RATIO_BUDGET: f64 = 0.7;
 /// How long folding the topic may take.
 const TIMEOUT: Duration = Duration::from_secs(1_800);
 
-/// What a round of the aggregator took.
-struct FoldRound {
+/// The time and memory that the aggregator used in a round.
+struct FoldMeasurement {
     cpu_seconds: f64,
     seconds: f64,
     peak_memory: String,
 }
 
 /// Measures the plain loop and the aggregator in turn.
-pub(super) fn measure(bench: &mut ClusterBench) -> anyhow::Result<()> {
-    bench.with_sandbox("kafka", |bench, sandbox| {
+pub(super) fn measure_folding(bench: &mut ClusterBench) -> anyhow::Result<()> {
+    bench.measure_in_sandbox("kafka", |bench, sandbox| {
         let trades = bench.settings.trades;
-        let (_, ends) = fill_topic(bench, sandbox, trades, SPAN_SECONDS)?;
+        let filled = fill_topic(bench, sandbox, trades, SPAN_SECONDS)?;
         let (mut plain, mut folds) = (Vec::new(), Vec::new());
         for number in 1..=bench.settings.rounds {
             plain.push(run_child(ChildTask::Plain, sandbox, trades, SPAN_SECONDS)?);
             bench.runtime.block_on(sandbox.recreate_databases())?;
-            folds.push(bench.runtime.block_on(fold_topic(sandbox, &ends))?);
+            folds.push(
+                bench
+                    .runtime
+                    .block_on(fold_topic_with_aggregator(sandbox, &filled.partition_ends))?,
+            );
             if let (Some(plain), Some(fold)) = (plain.last(), folds.last()) {
                 println!(
                     "  round {number}: plain {:.2} s of CPU in {:.2} s, aggregator {:.2} s of CPU \
@@ -53,11 +57,11 @@ pub(super) fn measure(bench: &mut ClusterBench) -> anyhow::Result<()> {
         let table = &mut bench.table;
         table.add_figure(
             "plain rdkafka loop, trades by CPU-second",
-            &millions(trades, loop_cpu),
+            &format_rate_in_millions(trades, loop_cpu),
         );
         table.add_figure(
             "Kafka to durable bars, trades by CPU-second",
-            &millions(trades, fold_cpu),
+            &format_rate_in_millions(trades, fold_cpu),
         );
         let ratio = loop_cpu / fold_cpu;
         table.add_budget(
@@ -66,22 +70,25 @@ pub(super) fn measure(bench: &mut ClusterBench) -> anyhow::Result<()> {
             ">= 0.7",
             ratio >= RATIO_BUDGET,
         );
-        table.add_figure("  by the clock", &millions(trades, by_clock));
+        table.add_figure("  by the clock", &format_rate_in_millions(trades, by_clock));
         table.add_figure("  memory of the aggregator at the most", &peak_memory);
         Ok(())
     })
 }
 
-/// Folds the whole topic into an empty database.
-async fn fold_topic(sandbox: &Sandbox, ends: &[u64]) -> anyhow::Result<FoldRound> {
-    let bars = sandbox.bars().await?;
+/// Folds the whole topic into an empty database with an aggregator.
+async fn fold_topic_with_aggregator(
+    sandbox: &Sandbox,
+    ends: &[u64],
+) -> anyhow::Result<FoldMeasurement> {
+    let bars = sandbox.open_bar_store().await?;
     let start_ns = SystemClock.monotonic_ns();
     let role = RoleProcess::start(sandbox, "aggregator", None)?;
-    wait_folded(&bars, ends, &role, TIMEOUT).await?;
-    Ok(FoldRound {
+    wait_until_folded(&bars, ends, &role, TIMEOUT).await?;
+    Ok(FoldMeasurement {
         cpu_seconds: role.cpu_seconds()?,
         seconds: seconds_since(start_ns),
-        peak_memory: role.peak_memory()?,
+        peak_memory: role.peak_memory_text()?,
     })
 }
 

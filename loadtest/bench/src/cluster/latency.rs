@@ -4,22 +4,22 @@ use super::cluster_bench::ClusterBench;
 use super::role::RoleProcess;
 use super::trades::VENUE;
 use crate::latency::measure_latency;
-use crate::table::milliseconds;
+use crate::table::format_as_milliseconds;
 
 /// The number of connections that post trades: a POST waits for the brokers.
 const SENDERS: usize = 4;
 
 /// Measures the latency through an API, an aggregator and an archiver.
-pub(super) fn measure(bench: &mut ClusterBench) -> anyhow::Result<()> {
-    bench.with_sandbox("latency", |bench, sandbox| {
+pub(super) fn measure_cluster_latency(bench: &mut ClusterBench) -> anyhow::Result<()> {
+    bench.measure_in_sandbox("latency", |bench, sandbox| {
         let aggregator = RoleProcess::start(sandbox, "aggregator", None)?;
         let archiver = RoleProcess::start(sandbox, "archiver", None)?;
         let api = RoleProcess::start(sandbox, "api", None)?;
         bench.runtime.block_on(async {
             tokio::try_join!(
-                aggregator.wait_ready(),
-                archiver.wait_ready(),
-                api.wait_ready()
+                aggregator.wait_until_ready(),
+                archiver.wait_until_ready(),
+                api.wait_until_ready()
             )
         })?;
         let url = api.url().unwrap_or_default();
@@ -30,8 +30,8 @@ pub(super) fn measure(bench: &mut ClusterBench) -> anyhow::Result<()> {
             &format!("trade to delta through the cluster, {rate:.1} k trades/s, p50 p99"),
             &format!(
                 "{} {}",
-                milliseconds(latency.p50_us),
-                milliseconds(latency.p99_us)
+                format_as_milliseconds(latency.p50_us),
+                format_as_milliseconds(latency.p99_us)
             ),
         );
         table.add_figure("  trades measured", &latency.trades.to_string());
@@ -42,7 +42,7 @@ pub(super) fn measure(bench: &mut ClusterBench) -> anyhow::Result<()> {
         ] {
             role.check_alive()?;
             let what = format!("  memory of the {name} at the most");
-            table.add_figure(&what, &role.peak_memory()?);
+            table.add_figure(&what, &role.peak_memory_text()?);
         }
         Ok(())
     })

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 /// A part of the measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Part {
+pub(super) enum ClusterBenchPart {
     /// Kafka to durable bars, next to a plain loop
     Kafka,
     /// Appending trades
@@ -19,7 +19,7 @@ pub(super) enum Part {
     Latency,
 }
 
-impl Part {
+impl ClusterBenchPart {
     /// Describes in a line how the figures are measured.
     pub(super) const fn description(self) -> &'static str {
         match self {

@@ -12,14 +12,14 @@ use rdkafka::message::Message;
 use rdkafka::topic_partition_list::Offset;
 use schemas::TradesTopicRecord;
 
-use super::arguments::Settings;
+use super::arguments::ClusterBenchSettings;
 
 /// How long to wait for a response, and for the next record.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A bar in floats.
 #[derive(Default)]
-struct Candle {
+struct FloatBar {
     open: f64,
     high: f64,
     low: f64,
@@ -28,19 +28,19 @@ struct Candle {
     trades: u64,
 }
 
-/// The candles of each symbol, by minute.
-type Candles = HashMap<Box<[u8]>, HashMap<i64, Candle>>;
+/// The bars of each symbol, by minute.
+type FloatBarsBySymbol = HashMap<Box<[u8]>, HashMap<i64, FloatBar>>;
 
-/// Folds the whole topic of trades into candles; returns the number of trades.
-pub(super) fn count_trades(settings: &Settings) -> anyhow::Result<u64> {
+/// Folds the whole topic of trades into float bars; returns the number of trades.
+pub(super) fn fold_topic_and_count_trades(settings: &ClusterBenchSettings) -> anyhow::Result<u64> {
     let topic = settings.topics.full_name(schemas::TRADES);
     // The settings of our own reader, with one queue for all partitions.
     let mut config = settings.kafka.reader_client(1)?;
     // librdkafka assigns nothing without the name of a group. It does not join the group.
     config.set("group.id", format!("{topic}.plain"));
     let consumer: BaseConsumer = config.create()?;
-    let mut left = assign(&consumer, &topic)?;
-    let mut candles = Candles::new();
+    let mut left = assign_partitions_and_read_ends(&consumer, &topic)?;
+    let mut bars = FloatBarsBySymbol::new();
     while !left.is_empty() {
         let polled = consumer.poll(TIMEOUT).context("no record arrived")?;
         let message = match polled {
@@ -48,26 +48,26 @@ pub(super) fn count_trades(settings: &Settings) -> anyhow::Result<u64> {
             Err(KafkaError::PartitionEOF(_)) => continue,
             Err(error) => return Err(error.into()),
         };
-        fold_trade_record(&message, &mut candles)?;
+        fold_trade_record(&message, &mut bars)?;
         let partition = message.partition();
         if left.get(&partition) == Some(&(message.offset() + 1)) {
             left.remove(&partition);
         }
     }
-    let is_plausible = |candle: &&Candle| {
-        candle.low <= candle.open.min(candle.close)
-            && candle.high >= candle.open.max(candle.close)
-            && candle.volume > 0.0
+    let is_plausible = |bar: &&FloatBar| {
+        bar.low <= bar.open.min(bar.close)
+            && bar.high >= bar.open.max(bar.close)
+            && bar.volume > 0.0
     };
-    let counted = candles
-        .values()
-        .flat_map(HashMap::values)
-        .filter(is_plausible);
-    Ok(counted.map(|candle| candle.trades).sum())
+    let counted = bars.values().flat_map(HashMap::values).filter(is_plausible);
+    Ok(counted.map(|bar| bar.trades).sum())
 }
 
 /// Assigns every partition from its beginning; returns the end of each that is not empty.
-fn assign(consumer: &BaseConsumer, topic: &str) -> anyhow::Result<HashMap<i32, i64>> {
+fn assign_partitions_and_read_ends(
+    consumer: &BaseConsumer,
+    topic: &str,
+) -> anyhow::Result<HashMap<i32, i64>> {
     let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
     let described = metadata
         .topics()
@@ -85,7 +85,7 @@ fn assign(consumer: &BaseConsumer, topic: &str) -> anyhow::Result<HashMap<i32, i
     Ok(ends)
 }
 
-fn fold_trade_record(message: &impl Message, candles: &mut Candles) -> anyhow::Result<()> {
+fn fold_trade_record(message: &impl Message, bars: &mut FloatBarsBySymbol) -> anyhow::Result<()> {
     let (Some(key), Some(value)) = (message.key(), message.payload()) else {
         return Ok(());
     };
@@ -98,20 +98,20 @@ fn fold_trade_record(message: &impl Message, candles: &mut Candles) -> anyhow::R
     let price = float(trade.price);
     let minute = trade.time_ns.div_euclid(MINUTE_NS);
     // A record of a known symbol allocates nothing.
-    let symbol = match candles.get_mut(key) {
+    let symbol = match bars.get_mut(key) {
         Some(symbol) => symbol,
-        None => candles.entry(key.into()).or_default(),
+        None => bars.entry(key.into()).or_default(),
     };
-    let candle = symbol.entry(minute).or_insert(Candle {
+    let bar = symbol.entry(minute).or_insert(FloatBar {
         open: price,
         high: price,
         low: price,
-        ..Candle::default()
+        ..FloatBar::default()
     });
-    candle.high = candle.high.max(price);
-    candle.low = candle.low.min(price);
-    candle.close = price;
-    candle.volume += trade.quantity.map_or(0.0, float);
-    candle.trades += 1;
+    bar.high = bar.high.max(price);
+    bar.low = bar.low.min(price);
+    bar.close = price;
+    bar.volume += trade.quantity.map_or(0.0, float);
+    bar.trades += 1;
     Ok(())
 }

@@ -13,14 +13,14 @@ const TICKS_PER_SECOND: f64 = 100.0;
 pub(super) fn cpu_seconds(process: u32) -> anyhow::Result<f64> {
     let path = format!("/proc/{process}/stat");
     let stat = read_to_string(&path).with_context(|| path.clone())?;
-    ticks_in(&stat)
+    cpu_ticks_in(&stat)
         .map(|ticks| ticks / TICKS_PER_SECOND)
         .with_context(|| format!("{path} has another format"))
 }
 
-fn ticks_in(stat: &str) -> Option<f64> {
-    // The name before may contain blanks and brackets. Field 3, the state, comes next; 14 and 15
-    // are the times.
+fn cpu_ticks_in(stat: &str) -> Option<f64> {
+    // Field 2, the name, may contain blanks and brackets. After it come field 3, the state, and
+    // fields 14 and 15, the times.
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(11);
     let (user, system) = (fields.next()?, fields.next()?);
@@ -28,7 +28,7 @@ fn ticks_in(stat: &str) -> Option<f64> {
 }
 
 /// Returns the greatest resident memory that a process has had, in KiB.
-pub(super) fn peak_kib(process: u32) -> anyhow::Result<u64> {
+pub(super) fn peak_memory_kib(process: u32) -> anyhow::Result<u64> {
     let path = format!("/proc/{process}/status");
     let status = read_to_string(&path).with_context(|| path.clone())?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -47,20 +47,20 @@ pub(super) fn is_alive(process: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{cpu_seconds, is_alive, peak_kib, ticks_in};
+    use super::{cpu_seconds, cpu_ticks_in, is_alive, peak_memory_kib};
 
     #[test]
     fn times_are_found_behind_any_name() {
         let stat = "7 (a) b (c) S 1 7 7 0 -1 4194304 9 8 7 6 250 30 2 1 20 0 3 0 99";
-        assert_eq!(ticks_in(stat), Some(280.0));
-        assert_eq!(ticks_in("7 (a"), None);
+        assert_eq!(cpu_ticks_in(stat), Some(280.0));
+        assert_eq!(cpu_ticks_in("7 (a"), None);
     }
 
     #[test]
     fn this_process_is_alive_and_has_memory() {
         let me = std::process::id();
         assert!(is_alive(me) && !is_alive(u32::MAX));
-        assert!(peak_kib(me).unwrap() > 100);
+        assert!(peak_memory_kib(me).unwrap() > 100);
         assert!(cpu_seconds(me).unwrap() >= 0.0);
     }
 }

@@ -9,14 +9,14 @@ use ingest::Producer;
 use kafka::{KafkaConfig, KafkaLog};
 use store::TimescaleBarStore;
 
-use super::arguments::Settings;
+use super::arguments::ClusterBenchSettings;
 use super::child_process::{ChildReport, run_child};
 use super::child_task::ChildTask;
 use super::cluster_bench::ClusterBench;
-use super::role::mebibytes;
-use super::sandbox::{Sandbox, open_trades};
+use super::role::format_as_mebibytes;
+use super::sandbox::{Sandbox, open_trades_topic};
 use super::trades::{TradeGenerator, bench_venue, venue_settings};
-use crate::table::millions;
+use crate::table::format_rate_in_millions;
 use connect::TopicNames;
 
 /// The number of trades in an append.
@@ -28,21 +28,26 @@ const CONCURRENT_APPENDS: usize = 4;
 pub(super) const SPAN_SECONDS: u64 = 1_800;
 
 /// Appends generated trades.
-pub(super) struct Appender {
+pub(super) struct TradeAppender {
     log: KafkaLog,
     producer: Producer<KafkaLog, TimescaleBarStore, SystemClock>,
 }
 
-impl Appender {
+impl TradeAppender {
     /// Returns the appender of a child process, whose settings name its topics.
-    pub(super) async fn from_settings(settings: &Settings) -> anyhow::Result<Self> {
+    pub(super) async fn from_settings(settings: &ClusterBenchSettings) -> anyhow::Result<Self> {
         let bars = TimescaleBarStore::open(settings.timescaledb.clone()).await?;
         Self::new(&settings.kafka, &settings.topics, bars).await
     }
 
     /// Returns an appender to the topic of a sandbox.
     pub(super) async fn for_sandbox(sandbox: &Sandbox) -> anyhow::Result<Self> {
-        Self::new(&sandbox.kafka, &sandbox.topics, sandbox.bars().await?).await
+        Self::new(
+            &sandbox.kafka,
+            &sandbox.topics,
+            sandbox.open_bar_store().await?,
+        )
+        .await
     }
 
     /// Opens the topic and declares the venue.
@@ -51,7 +56,7 @@ impl Appender {
         topics: &TopicNames,
         bars: TimescaleBarStore,
     ) -> anyhow::Result<Self> {
-        let log = open_trades(kafka, topics, &bars).await?;
+        let log = open_trades_topic(kafka, topics, &bars).await?;
         let producer = Producer::new(log.clone(), bars, SystemClock);
         producer.declare(&bench_venue()?, venue_settings()).await?;
         Ok(Self { log, producer })
@@ -97,32 +102,46 @@ impl Appender {
     }
 }
 
-/// Fills the topic of a sandbox from a child process; returns its report and the partitions' ends.
+/// A topic that a child process has filled.
+pub(super) struct FilledTopic {
+    /// The report of the child process.
+    pub(super) report: ChildReport,
+    /// The end of each partition.
+    pub(super) partition_ends: Vec<u64>,
+}
+
+/// Fills the topic of a sandbox from a child process.
 pub(super) fn fill_topic(
     bench: &ClusterBench,
     sandbox: &Sandbox,
     trades: u64,
     span_seconds: u64,
-) -> anyhow::Result<(ChildReport, Vec<u64>)> {
+) -> anyhow::Result<FilledTopic> {
     let report = run_child(ChildTask::Produce, sandbox, trades, span_seconds)?;
-    let ends = bench
-        .runtime
-        .block_on(async { Appender::for_sandbox(sandbox).await?.partition_ends().await })?;
-    Ok((report, ends))
+    let partition_ends = bench.runtime.block_on(async {
+        TradeAppender::for_sandbox(sandbox)
+            .await?
+            .partition_ends()
+            .await
+    })?;
+    Ok(FilledTopic {
+        report,
+        partition_ends,
+    })
 }
 
 /// Measures how fast trades are appended.
-pub(super) fn measure(bench: &mut ClusterBench) -> anyhow::Result<()> {
-    bench.with_sandbox("producer", |bench, sandbox| {
+pub(super) fn measure_appending(bench: &mut ClusterBench) -> anyhow::Result<()> {
+    bench.measure_in_sandbox("producer", |bench, sandbox| {
         let trades = bench.settings.trades;
         let report = run_child(ChildTask::Produce, sandbox, trades, SPAN_SECONDS)?;
-        add_figures(bench, &report);
+        add_append_figures(bench, &report);
         Ok(())
     })
 }
 
 /// Adds the figures of an appending process.
-fn add_figures(bench: &mut ClusterBench, report: &ChildReport) {
+fn add_append_figures(bench: &mut ClusterBench, report: &ChildReport) {
     let ChildReport {
         trades,
         seconds,
@@ -132,11 +151,11 @@ fn add_figures(bench: &mut ClusterBench, report: &ChildReport) {
     let table = &mut bench.table;
     table.add_figure(
         &format!("trades appended to Kafka and acknowledged, {trades} of them"),
-        &millions(trades, seconds),
+        &format_rate_in_millions(trades, seconds),
     );
     table.add_figure(
         "  the same by CPU-second of the process",
-        &millions(trades, cpu_seconds),
+        &format_rate_in_millions(trades, cpu_seconds),
     );
-    table.add_figure("  its memory at the most", &mebibytes(peak_kib));
+    table.add_figure("  its memory at the most", &format_as_mebibytes(peak_kib));
 }

@@ -8,7 +8,7 @@ use super::role::RoleProcess;
 use super::wait::wait_until;
 
 /// Waits until the partitions are folded up to their ends.
-pub(super) async fn wait_folded(
+pub(super) async fn wait_until_folded(
     bars: &impl BarReader,
     ends: &[u64],
     role: &RoleProcess,
@@ -27,7 +27,7 @@ pub(super) async fn wait_folded(
 }
 
 /// Waits until the partitions are archived up to their ends.
-pub(super) async fn wait_archived(
+pub(super) async fn wait_until_archived(
     ticks: &impl TickStore,
     ends: &[u64],
     role: &RoleProcess,
@@ -46,7 +46,7 @@ pub(super) async fn wait_archived(
 }
 
 /// Returns those of `partitions` whose progress is greater than in `before`.
-pub(super) async fn moved_partitions(
+pub(super) async fn partitions_with_progress(
     bars: &impl BarReader,
     before: &[PartitionProgress],
     partitions: &[u32],

@@ -7,8 +7,8 @@ use store::{BarReader, TimescaleBarStore};
 
 use super::cluster_bench::ClusterBench;
 use super::kafka::median;
-use super::produce::Appender;
-use super::progress::moved_partitions;
+use super::produce::TradeAppender;
+use super::progress::partitions_with_progress;
 use super::role::RoleProcess;
 use super::sandbox::Sandbox;
 use super::wait::{seconds_since, wait_until};
@@ -35,7 +35,7 @@ struct KillResults {
 }
 
 /// Measures a restart of the same instance, and the takeover by another.
-pub(super) fn measure(bench: &mut ClusterBench) -> anyhow::Result<()> {
+pub(super) fn measure_restart_and_takeover(bench: &mut ClusterBench) -> anyhow::Result<()> {
     for (part, what, budget) in [
         (
             "restart",
@@ -48,11 +48,11 @@ pub(super) fn measure(bench: &mut ClusterBench) -> anyhow::Result<()> {
             TAKEOVER_BUDGET_SECONDS,
         ),
     ] {
-        bench.with_sandbox(part, |bench, sandbox| {
+        bench.measure_in_sandbox(part, |bench, sandbox| {
             let rounds = bench.settings.rounds;
             let results = bench.runtime.block_on(async {
-                let appender = Appender::for_sandbox(sandbox).await?;
-                let bars = sandbox.bars().await?;
+                let appender = TradeAppender::for_sandbox(sandbox).await?;
+                let bars = sandbox.open_bar_store().await?;
                 tokio::select! {
                     fed = appender.append_continuously(RATE) => {
                         Err(fed.err().unwrap_or_else(|| anyhow::anyhow!("the feed ended")))
@@ -60,14 +60,14 @@ pub(super) fn measure(bench: &mut ClusterBench) -> anyhow::Result<()> {
                     results = run_kills(sandbox, &bars, rounds, part == "takeover") => results,
                 }
             })?;
-            add_figures(bench, what, budget, &results);
+            add_kill_figures(bench, what, budget, &results);
             Ok(())
         })?;
     }
     Ok(())
 }
 
-fn add_figures(bench: &mut ClusterBench, what: &str, budget: f64, results: &KillResults) {
+fn add_kill_figures(bench: &mut ClusterBench, what: &str, budget: f64, results: &KillResults) {
     let first = median(
         results
             .recoveries
@@ -101,7 +101,7 @@ fn add_figures(bench: &mut ClusterBench, what: &str, budget: f64, results: &Kill
     }
 }
 
-/// Kills an aggregator again and again, while an archiver and an API stay.
+/// Kills an aggregator once a round, while an archiver and an API keep running.
 async fn run_kills(
     sandbox: &Sandbox,
     bars: &TimescaleBarStore,
@@ -115,21 +115,21 @@ async fn run_kills(
     };
     let archiver = RoleProcess::start(sandbox, "archiver", None)?;
     let api = RoleProcess::start(sandbox, "api", None)?;
-    tokio::try_join!(archiver.wait_ready(), api.wait_ready())?;
+    tokio::try_join!(archiver.wait_until_ready(), api.wait_until_ready())?;
     let (mut recoveries, mut peak_memories) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
-        let owned = wait_settled(sandbox, bars, &first, second.as_ref()).await?;
-        let peak = first.peak_memory()?;
+        let owned = wait_until_all_are_owned(sandbox, bars, &first, second.as_ref()).await?;
+        let peak = first.peak_memory_text()?;
         let kill_ns = SystemClock.monotonic_ns();
         first.kill()?;
-        // What it had sent is committed by now, or never will be.
+        // A transaction that the process had sent is committed by now, or never will be.
         let before = bars.all_partition_progress().await?;
         let survivor = second.take();
         let started = match survivor {
             Some(_) => None,
             None => Some(RoleProcess::start(sandbox, "aggregator", Some("one"))?),
         };
-        let recovery = wait_moved(bars, &before, &owned, kill_ns).await?;
+        let recovery = wait_until_all_have_progressed(bars, &before, &owned, kill_ns).await?;
         println!(
             "  round {round}: {} partitions, first after {:.2} s, all after {:.2} s",
             owned.len(),
@@ -144,8 +144,8 @@ async fn run_kills(
         };
         second = survivor;
     }
-    peak_memories.push(("archiver", archiver.peak_memory()?));
-    peak_memories.push(("api", api.peak_memory()?));
+    peak_memories.push(("archiver", archiver.peak_memory_text()?));
+    peak_memories.push(("api", api.peak_memory_text()?));
     Ok(KillResults {
         recoveries,
         peak_memories,
@@ -154,7 +154,7 @@ async fn run_kills(
 
 /// Waits until every partition has an owner that processes it, and every aggregator owns some;
 /// returns the partitions of the first.
-async fn wait_settled(
+async fn wait_until_all_are_owned(
     sandbox: &Sandbox,
     bars: &TimescaleBarStore,
     first: &RoleProcess,
@@ -179,24 +179,24 @@ async fn wait_settled(
     })
     .await?;
     let before = bars.all_partition_progress().await?;
-    wait_moved(bars, &before, &all, SystemClock.monotonic_ns()).await?;
+    wait_until_all_have_progressed(bars, &before, &all, SystemClock.monotonic_ns()).await?;
     Ok(of_first)
 }
 
 /// Waits until the progress of all `partitions` is greater than in `before`.
-async fn wait_moved(
+async fn wait_until_all_have_progressed(
     bars: &TimescaleBarStore,
     before: &[store::PartitionProgress],
     partitions: &[u32],
     start_ns: u64,
 ) -> anyhow::Result<RecoveryTimes> {
     let first_seconds = wait_until("a partition moves", TIMEOUT, || async {
-        let moved = moved_partitions(bars, before, partitions).await?;
+        let moved = partitions_with_progress(bars, before, partitions).await?;
         Ok((!moved.is_empty()).then(|| seconds_since(start_ns)))
     })
     .await?;
     let all_seconds = wait_until("all partitions move", TIMEOUT, || async {
-        let moved = moved_partitions(bars, before, partitions).await?;
+        let moved = partitions_with_progress(bars, before, partitions).await?;
         Ok((moved.len() == partitions.len()).then(|| seconds_since(start_ns)))
     })
     .await?;

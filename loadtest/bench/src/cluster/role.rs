@@ -9,10 +9,10 @@ use anyhow::Context;
 use client::RestClient;
 use serde_json::Value;
 
-use super::process_stats::{cpu_seconds, is_alive, peak_kib};
+use super::process_stats::{cpu_seconds, is_alive, peak_memory_kib};
 use super::sandbox::Sandbox;
 use super::wait::wait_until;
-use crate::processes::candlewick;
+use crate::processes::candlewick_command;
 
 /// How long a role may take to be ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(120);
@@ -31,7 +31,7 @@ impl RoleProcess {
         role: &str,
         instance: Option<&str>,
     ) -> anyhow::Result<Self> {
-        let mut command = candlewick()?;
+        let mut command = candlewick_command()?;
         command
             .args([role, "--listen", "127.0.0.1:0"])
             .envs(sandbox.environment())
@@ -43,7 +43,7 @@ impl RoleProcess {
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         if role != "api" {
-            command.args(["--group", &sandbox.group(role)]);
+            command.args(["--group", &sandbox.group_name(role)]);
         }
         if let Some(path) = &sandbox.config {
             command.arg("--config").arg(path);
@@ -74,6 +74,8 @@ impl RoleProcess {
         })
     }
 
+    /// Checks that the process has not ended.
+    ///
     /// # Errors
     /// If the process has ended.
     pub(super) fn check_alive(&self) -> anyhow::Result<()> {
@@ -87,11 +89,11 @@ impl RoleProcess {
     }
 
     /// Waits until the process is ready.
-    pub(super) async fn wait_ready(&self) -> anyhow::Result<()> {
+    pub(super) async fn wait_until_ready(&self) -> anyhow::Result<()> {
         let what = format!("the {} is ready", self.name);
         wait_until(&what, READY_TIMEOUT, || async {
             self.check_alive()?;
-            let Some(report) = self.readiness()? else {
+            let Some(report) = self.read_readiness()? else {
                 return Ok(None);
             };
             Ok((report["status"] == "ready").then_some(()))
@@ -101,7 +103,9 @@ impl RoleProcess {
 
     /// Returns the partitions that the process owns now.
     pub(super) fn assigned_partitions(&self) -> anyhow::Result<Vec<u32>> {
-        let report = self.readiness()?.context("the role does not listen yet")?;
+        let report = self
+            .read_readiness()?
+            .context("the role does not listen yet")?;
         let prefix = format!("{}-", self.name);
         let components = report["components"].as_array().into_iter().flatten();
         let names = components.filter_map(|one| one["name"].as_str());
@@ -110,7 +114,7 @@ impl RoleProcess {
     }
 
     /// Returns what `/readyz` reports; `None` if the process does not listen yet.
-    fn readiness(&self) -> anyhow::Result<Option<Value>> {
+    fn read_readiness(&self) -> anyhow::Result<Option<Value>> {
         let Some(url) = self.url() else {
             return Ok(None);
         };
@@ -124,8 +128,8 @@ impl RoleProcess {
     }
 
     /// Returns the greatest resident memory so far.
-    pub(super) fn peak_memory(&self) -> anyhow::Result<String> {
-        Ok(mebibytes(peak_kib(self.child.id())?))
+    pub(super) fn peak_memory_text(&self) -> anyhow::Result<String> {
+        Ok(format_as_mebibytes(peak_memory_kib(self.child.id())?))
     }
 
     /// Sends SIGKILL and waits until the process has ended.
@@ -145,6 +149,6 @@ impl Drop for RoleProcess {
 }
 
 /// Formats KiB as MiB.
-pub(super) fn mebibytes(kib: u64) -> String {
+pub(super) fn format_as_mebibytes(kib: u64) -> String {
     format!("{} MiB", kib / 1_024)
 }

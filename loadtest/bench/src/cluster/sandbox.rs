@@ -1,4 +1,4 @@
-//! Topics and databases that one measurement has to itself.
+//! Topics and databases that only one measurement uses.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use clock::{Clock, SystemClock};
 use kafka::{Kafka, KafkaConfig, KafkaLog, plan_topics, remove_topics};
 use store::{BarStore, ClickHouseConfig, ClickHouseTickStore, TimescaleBarStore, TimescaleConfig};
 
-use super::arguments::Settings;
+use super::arguments::ClusterBenchSettings;
 use super::servers::{
     create_bars_database, drop_bars_database, drop_ticks_database, with_database,
 };
@@ -16,7 +16,7 @@ use connect::{TopicNames, topic_specs};
 /// How long a transaction of the measurement may be idle.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Topics and databases that one measurement has to itself.
+/// Topics and databases that only one measurement uses.
 pub(super) struct Sandbox {
     /// The prefix of the names of topics and databases.
     name: String,
@@ -35,7 +35,7 @@ pub(super) struct Sandbox {
 
 impl Sandbox {
     /// Chooses the names. Nothing is created yet.
-    pub(super) fn new(settings: &Settings, part: &str) -> Self {
+    pub(super) fn new(settings: &ClusterBenchSettings, part: &str) -> Self {
         let now_ms = SystemClock.now_ns() / 1_000_000;
         let name = format!("bench_{part}_{}_{now_ms}", std::process::id());
         let mut redis = Vec::new();
@@ -76,14 +76,14 @@ impl Sandbox {
     }
 
     async fn create_databases(&self) -> anyhow::Result<()> {
-        create_bars_database(&self.server, &self.database()).await?;
-        TimescaleBarStore::migrate(self.timescaledb()).await?;
-        ClickHouseTickStore::migrate(&self.clickhouse()).await?;
+        create_bars_database(&self.server, &self.database_name()).await?;
+        TimescaleBarStore::migrate(self.timescale_config()).await?;
+        ClickHouseTickStore::migrate(&self.clickhouse_config()).await?;
         Ok(())
     }
 
     async fn drop_databases(&self) -> anyhow::Result<()> {
-        let name = self.database();
+        let name = self.database_name();
         let bars = drop_bars_database(&self.server, &name).await;
         let ticks = drop_ticks_database(&self.clickhouse, &name).await;
         bars.and(ticks)
@@ -98,36 +98,36 @@ impl Sandbox {
         dropped.and(removed.map_err(anyhow::Error::from))
     }
 
-    fn database(&self) -> String {
+    fn database_name(&self) -> String {
         format!("{}_{}", self.name, self.generation)
     }
 
-    fn timescaledb(&self) -> TimescaleConfig {
-        with_database(&self.server, &self.database())
+    fn timescale_config(&self) -> TimescaleConfig {
+        with_database(&self.server, &self.database_name())
     }
 
-    fn clickhouse(&self) -> ClickHouseConfig {
+    fn clickhouse_config(&self) -> ClickHouseConfig {
         ClickHouseConfig {
-            database: self.database(),
+            database: self.database_name(),
             ..self.clickhouse.clone()
         }
     }
 
     /// Opens the store of bars. Its timeouts are longer than a worker's, since no other worker waits
     /// to take over: on a busy machine a bad figure is better than none.
-    pub(super) async fn bars(&self) -> anyhow::Result<TimescaleBarStore> {
+    pub(super) async fn open_bar_store(&self) -> anyhow::Result<TimescaleBarStore> {
         let config = TimescaleConfig {
             idle_timeout: IDLE_TIMEOUT,
             lock_timeout: 2 * IDLE_TIMEOUT,
             statement_timeout: 2 * IDLE_TIMEOUT,
-            ..self.timescaledb()
+            ..self.timescale_config()
         };
         Ok(TimescaleBarStore::open(config).await?)
     }
 
     /// Opens the store of ticks.
-    pub(super) async fn ticks(&self) -> anyhow::Result<ClickHouseTickStore> {
-        Ok(ClickHouseTickStore::open(&self.clickhouse()).await?)
+    pub(super) async fn open_tick_store(&self) -> anyhow::Result<ClickHouseTickStore> {
+        Ok(ClickHouseTickStore::open(&self.clickhouse_config()).await?)
     }
 
     /// Returns the number of partitions of each topic.
@@ -136,15 +136,15 @@ impl Sandbox {
     }
 
     /// Returns the consumer group of a role.
-    pub(super) fn group(&self, role: &str) -> String {
-        format!("{}.{role}", self.database())
+    pub(super) fn group_name(&self, role: &str) -> String {
+        format!("{}.{role}", self.database_name())
     }
 
     /// Returns the environment variables that configure a process for this sandbox. They are not
     /// flags, since a URL may contain a password.
     pub(super) fn environment(&self) -> Vec<(String, String)> {
         let (kafka, security) = (&self.kafka, &self.kafka.security);
-        let (bars, ticks) = (self.timescaledb(), self.clickhouse());
+        let (bars, ticks) = (self.timescale_config(), self.clickhouse_config());
         let millis = |time: Duration| format!("{}ms", time.as_millis());
         let mut known = vec![
             ("KAFKA_BROKERS", kafka.brokers.clone()),
@@ -208,7 +208,7 @@ fn path_variable(name: &'static str, path: Option<&PathBuf>) -> Option<(&'static
 }
 
 /// Opens the topic of trades, and adopts its generation as the aggregator does.
-pub(super) async fn open_trades(
+pub(super) async fn open_trades_topic(
     kafka: &KafkaConfig,
     topics: &TopicNames,
     bars: &TimescaleBarStore,

@@ -13,7 +13,7 @@ use store::{
 
 use super::cluster_bench::ClusterBench;
 use super::trades::{SYMBOLS, instruments};
-use crate::table::millions;
+use crate::table::format_rate_in_millions;
 
 /// The minutes of each symbol in a transaction: 7,000 bars with a thousand symbols.
 const MINUTES_PER_TRANSACTION: u64 = 7;
@@ -29,13 +29,13 @@ const INSERTS: u64 = 30;
 const PARTITION: u32 = 0;
 
 /// Measures both stores.
-pub(super) fn measure(bench: &mut ClusterBench) -> anyhow::Result<()> {
-    bench.with_sandbox("stores", |bench, sandbox| {
+pub(super) fn measure_stores(bench: &mut ClusterBench) -> anyhow::Result<()> {
+    bench.measure_in_sandbox("stores", |bench, sandbox| {
         let (new, over, ticks) = bench.runtime.block_on(async {
-            let mut writer = BarWriter::new(sandbox.bars().await?).await?;
-            let new = writer.commit_all().await?;
-            let over = writer.commit_all().await?;
-            let ticks = insert_all(&sandbox.ticks().await?).await?;
+            let mut writer = BarWriter::new(sandbox.open_bar_store().await?).await?;
+            let new = writer.seconds_to_commit_all().await?;
+            let over = writer.seconds_to_commit_all().await?;
+            let ticks = seconds_to_insert_all(&sandbox.open_tick_store().await?).await?;
             anyhow::Ok((new, over, ticks))
         })?;
         let bars = TRANSACTIONS * MINUTES_PER_TRANSACTION * SYMBOLS;
@@ -49,7 +49,7 @@ pub(super) fn measure(bench: &mut ClusterBench) -> anyhow::Result<()> {
         let count = INSERTS * TICKS_PER_INSERT;
         table.add_figure(
             &format!("ticks into ClickHouse, {count} in blocks of {TICKS_PER_INSERT}"),
-            &millions(count, ticks),
+            &format_rate_in_millions(count, ticks),
         );
         Ok(())
     })
@@ -78,10 +78,10 @@ impl BarWriter {
     }
 
     /// Returns the seconds of all commits, without generating the bars.
-    async fn commit_all(&mut self) -> anyhow::Result<f64> {
+    async fn seconds_to_commit_all(&mut self) -> anyhow::Result<f64> {
         let mut elapsed_ns = 0;
         for number in 0..TRANSACTIONS {
-            let transaction = self.transaction(number)?;
+            let transaction = self.generate_transaction(number)?;
             let start_ns = SystemClock.monotonic_ns();
             let outcome = self.bars.commit(&transaction).await?;
             elapsed_ns += SystemClock.monotonic_ns() - start_ns;
@@ -94,7 +94,7 @@ impl BarWriter {
         Ok(elapsed_ns as f64 / 1e9)
     }
 
-    fn transaction(&self, number: u64) -> anyhow::Result<Transaction> {
+    fn generate_transaction(&self, number: u64) -> anyhow::Result<Transaction> {
         let mut bars = Vec::new();
         let mut progress = self.progress;
         for minute in number * MINUTES_PER_TRANSACTION..(number + 1) * MINUTES_PER_TRANSACTION {
@@ -146,7 +146,7 @@ fn generate_trade(time_ns: i64, number: u64) -> anyhow::Result<Trade> {
 }
 
 /// Returns the seconds of all inserts, without generating the ticks.
-async fn insert_all(ticks: &ClickHouseTickStore) -> anyhow::Result<f64> {
+async fn seconds_to_insert_all(ticks: &ClickHouseTickStore) -> anyhow::Result<f64> {
     let instruments = instruments(SYMBOLS_PER_INSERT)?;
     let now_ns = SystemClock.now_ns();
     let mut elapsed_ns = 0;

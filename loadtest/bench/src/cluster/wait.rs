@@ -22,8 +22,10 @@ pub(super) fn stop_on_interrupt(runtime: &Runtime) {
     });
 }
 
+/// Checks that the user has not interrupted the measurement.
+///
 /// # Errors
-/// If the user has interrupted the measurement.
+/// If the user has.
 pub(super) fn check_interrupted() -> anyhow::Result<()> {
     anyhow::ensure!(!IS_INTERRUPTED.load(Ordering::Relaxed), "interrupted");
     Ok(())

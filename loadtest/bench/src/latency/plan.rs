@@ -1,4 +1,4 @@
-//! What is sent.
+//! The number of symbols and batches that the latency measurement sends.
 
 pub(super) const SYMBOLS: usize = 100;
 pub(super) const SECONDS: u64 = 15;

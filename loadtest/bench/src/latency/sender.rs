@@ -11,7 +11,7 @@ use super::pending_trades::{PendingTrade, PendingTrades};
 use super::plan::{BATCHES_PER_SECOND, SECONDS, SYMBOLS};
 
 /// One of several senders that take turns. Each posts the trades of symbols of its own.
-pub(super) struct Sender {
+pub(super) struct TradeSender {
     pub(super) number: usize,
     /// The number of senders.
     pub(super) senders: usize,
@@ -21,12 +21,12 @@ pub(super) struct Sender {
     pub(super) pending: PendingTrades,
 }
 
-impl Sender {
+impl TradeSender {
     /// Posts this sender's batches at an even pace; returns the number of trades.
     ///
     /// A batch that is late is posted at once. The batches that are not posted by the end are
     /// dropped.
-    pub(super) fn send_batches(self, start_ns: u64) -> anyhow::Result<u64> {
+    pub(super) fn send_all_batches(self, start_ns: u64) -> anyhow::Result<u64> {
         let mut last_ids = vec![0; SYMBOLS];
         let symbols = (0..SYMBOLS).map(|symbol| format!("S{symbol}").parse());
         let symbols: Vec<Symbol> = symbols.collect::<Result<_, _>>()?;
@@ -39,7 +39,7 @@ impl Sender {
             if SystemClock.monotonic_ns() - start_ns > SECONDS * 1_000_000_000 {
                 break;
             }
-            let body = self.encode_batch(&mut last_ids, &mut batch)?;
+            let body = self.generate_batch(&mut last_ids, &mut batch)?;
             let response = self.rest.send_trades_batch(&body)?;
             anyhow::ensure!(response.rejected_total == 0, "trades were rejected");
             sent += self.trades_per_batch;
@@ -47,7 +47,7 @@ impl Sender {
         Ok(sent)
     }
 
-    fn encode_batch(
+    fn generate_batch(
         &self,
         last_ids: &mut [u64],
         batch: &mut TradesBatch,

@@ -7,11 +7,11 @@ use client::RestClient;
 
 use crate::proxy::Proxy;
 use crate::rest::client_of_port;
-use crate::role_process::{RoleKind, RoleProcess, clean_command};
-use crate::stack::{ROLE_PORTS, Stack, run_command};
+use crate::role_process::{RestartingProcess, RoleKind, command_without_configuration};
+use crate::stack::{ROLE_PORTS, ServerStack, run_command};
 
 /// Returns a client of each API pod.
-pub(super) fn api_clients(roles: &[Arc<RoleProcess>]) -> Vec<RestClient> {
+pub(super) fn api_clients(roles: &[Arc<RestartingProcess>]) -> Vec<RestClient> {
     let pods = roles.iter().filter(|role| role.kind == RoleKind::Api);
     pods.map(|role| client_of_port(role.port)).collect()
 }
@@ -26,8 +26,8 @@ pub(super) fn store_options(timescaledb: &str, clickhouse: &str) -> Vec<String> 
 }
 
 /// Creates the tables of both stores.
-pub(super) async fn create_tables(binary: &Path, stack: &Stack) -> anyhow::Result<()> {
-    let mut command = clean_command(binary);
+pub(super) async fn create_tables(binary: &Path, stack: &ServerStack) -> anyhow::Result<()> {
+    let mut command = command_without_configuration(binary);
     command
         .arg("migrate")
         .args(store_options(stack.timescaledb()?, stack.clickhouse()?));
@@ -37,11 +37,11 @@ pub(super) async fn create_tables(binary: &Path, stack: &Stack) -> anyhow::Resul
 /// Creates the topics that do not exist.
 pub(super) async fn apply_topics(
     binary: &Path,
-    stack: &Stack,
+    stack: &ServerStack,
     partitions: u32,
     brokers: u32,
 ) -> anyhow::Result<()> {
-    let mut command = clean_command(binary);
+    let mut command = command_without_configuration(binary);
     command.args(["topics", "apply", "--brokers", stack.kafka()?]);
     command.args(["--partitions", &partitions.to_string()]);
     command.args(["--replication", &brokers.to_string()]);
@@ -50,9 +50,9 @@ pub(super) async fn apply_topics(
 
 /// Returns two processes of each role. One of the two is a static member of its group.
 pub(super) fn create_roles(
-    stack: &Stack,
+    stack: &ServerStack,
     proxies: &[Proxy],
-) -> anyhow::Result<Vec<Arc<RoleProcess>>> {
+) -> anyhow::Result<Vec<Arc<RestartingProcess>>> {
     let [bars, ticks, hot] = [
         proxies[0].replace_address(stack.timescaledb()?),
         proxies[1].replace_address(stack.clickhouse()?),
@@ -75,7 +75,7 @@ pub(super) fn create_roles(
                 arguments.extend(["--instance", "first"].map(str::to_owned));
             }
             let port = stack.port(first + number - 1);
-            roles.push(RoleProcess::new(kind, number, port, &arguments));
+            roles.push(RestartingProcess::new(kind, number, port, &arguments));
         }
     }
     Ok(roles)

@@ -49,7 +49,7 @@ impl fmt::Display for Fault {
 }
 
 impl Fault {
-    pub(super) fn choose(kind: FaultKind, random: &mut Random, brokers: u32) -> Self {
+    pub(super) fn with_random_target(kind: FaultKind, random: &mut Random, brokers: u32) -> Self {
         let number = random.between(1, 2);
         let role = *random.choose(&[RoleKind::Aggregator, RoleKind::Archiver, RoleKind::Api]);
         let way = *random.choose(&PROXIED_STORES);

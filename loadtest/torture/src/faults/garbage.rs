@@ -7,24 +7,41 @@ use market::{DAY_NS, Trade, TradeId};
 use schemas::{TradesTopicRecord, partition_of};
 
 use super::fault::Fault;
-use crate::cluster::Cluster;
-use crate::sent_trades::Garbage;
+use crate::cluster::TortureCluster;
+use crate::sent_trades::SentGarbage;
 use crate::trade_source::VENUES;
 
 /// The greatest size of a value: what the topic allows, less the overhead of a record.
 const MAX_VALUE_BYTES: usize = 4 << 20;
 
+/// A record that cannot count, before it is sent.
+struct GarbageRecord {
+    /// What is wrong with the record.
+    what: &'static str,
+    partition: u32,
+    key: String,
+    value: Vec<u8>,
+}
+
 impl Fault {
     /// Appends some records that belong in `dead-letters`.
-    pub(super) async fn append_garbage(&mut self, cluster: &Cluster) {
+    pub(super) async fn append_garbage(&mut self, cluster: &TortureCluster) {
         for _ in 0..self.random.between(1, 20) {
-            let (what, partition, key, value) = self.generate_garbage(cluster.kafka.partitions());
-            let sent = cluster
-                .kafka
-                .send(schemas::TRADES, Some(partition), key.as_bytes(), &value);
+            let GarbageRecord {
+                what,
+                partition,
+                key,
+                value,
+            } = self.generate_garbage(cluster.kafka.partitions());
+            let sent = cluster.kafka.send_until_acknowledged(
+                schemas::TRADES,
+                Some(partition),
+                key.as_bytes(),
+                &value,
+            );
             let (partition, offset) = sent.await;
             let epoch = cluster.epoch.load(Ordering::Acquire);
-            cluster.sent_trades.lock().garbage.push(Garbage {
+            cluster.sent_trades.lock().garbage.push(SentGarbage {
                 what,
                 epoch,
                 partition,
@@ -33,7 +50,7 @@ impl Fault {
         }
     }
 
-    fn generate_garbage(&mut self, partitions: u32) -> (&'static str, u32, String, Vec<u8>) {
+    fn generate_garbage(&mut self, partitions: u32) -> GarbageRecord {
         let random = &mut self.random;
         let known = format!("{}:S1", random.choose(&VENUES).venue);
         let right = partition_of(known.as_bytes(), partitions);
@@ -53,7 +70,12 @@ impl Fault {
                     true => random.index(MAX_VALUE_BYTES),
                     false => random.index(64),
                 };
-                return ("random bytes", any, known, random.bytes(length));
+                return GarbageRecord {
+                    what: "random bytes",
+                    partition: any,
+                    key: known,
+                    value: random.bytes(length),
+                };
             }
             1 => ("a key that names nothing", any, "nothing".to_owned()),
             2 if partitions > 1 => ("misrouted", (right + 1) % partitions, known),
@@ -72,6 +94,11 @@ impl Fault {
         };
         let mut value = Vec::new();
         TradesTopicRecord::encode_trade(&trade, &mut value);
-        (what, partition, key, value)
+        GarbageRecord {
+            what,
+            partition,
+            key,
+            value,
+        }
     }
 }

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use schemas::TradesTopicRecord;
 
 use super::fault::Fault;
-use crate::cluster::Cluster;
+use crate::cluster::TortureCluster;
 use crate::role_process::RoleKind;
 use crate::trade_source::TradeSource;
 
@@ -20,24 +20,31 @@ const EXTRA_RECORDS: u64 = 20;
 
 impl Fault {
     /// Stops the producers, waits until both roles have drained the topic, and recreates it.
-    pub(super) async fn recreate(&mut self, cluster: &Cluster) -> anyhow::Result<()> {
-        let paused = clock::timeout(&SystemClock, DRAIN_TIMEOUT, cluster.feed.pause());
+    pub(super) async fn drain_and_recreate(
+        &mut self,
+        cluster: &TortureCluster,
+    ) -> anyhow::Result<()> {
+        let paused = clock::timeout(&SystemClock, DRAIN_TIMEOUT, cluster.feed.pause_sending());
         let paused = paused
             .await
             .context("the trades in flight are not acknowledged")?;
-        cluster.wait_drained(DRAIN_TIMEOUT).await?;
+        cluster
+            .wait_until_processed_and_refolded(DRAIN_TIMEOUT)
+            .await?;
         // A record whose acknowledgement a pod no longer awaits may still be on its way.
         SystemClock.sleep(Duration::from_secs(2)).await;
-        cluster.wait_drained(DRAIN_TIMEOUT).await?;
+        cluster
+            .wait_until_processed_and_refolded(DRAIN_TIMEOUT)
+            .await?;
         if self.target == schemas::TRADES {
-            let old = cluster.kafka.read(schemas::TRADES).await?;
+            let old = cluster.kafka.read_topic(schemas::TRADES).await?;
             let ends: Vec<u64> = old
                 .iter()
                 .map(|records| records.last().map_or(0, |record| record.offset + 1))
                 .collect();
-            cluster.keep_generation(old);
+            cluster.keep_log_generation(old);
             if self.is_frozen {
-                self.recreate_longer(cluster, &ends).await?;
+                self.recreate_with_more_records(cluster, &ends).await?;
             } else {
                 recreate_topic(cluster, schemas::TRADES).await?;
             }
@@ -46,16 +53,20 @@ impl Fault {
         }
         drop(paused);
         // Trades and edits are being sent again, so there are always marked minutes.
-        cluster.wait_processed(DRAIN_TIMEOUT).await
+        cluster.wait_until_processed(DRAIN_TIMEOUT).await
     }
 
     /// Freezes both roles, and makes the new topic longer than the old one before they continue or
     /// are replaced.
-    async fn recreate_longer(&mut self, cluster: &Cluster, ends: &[u64]) -> anyhow::Result<()> {
+    async fn recreate_with_more_records(
+        &mut self,
+        cluster: &TortureCluster,
+        ends: &[u64],
+    ) -> anyhow::Result<()> {
         let kinds = [RoleKind::Aggregator, RoleKind::Archiver];
         let roles: Vec<_> = kinds
             .iter()
-            .flat_map(|kind| cluster.roles_of(*kind))
+            .flat_map(|kind| cluster.processes_of_kind(*kind))
             .collect();
         for role in &roles {
             role.freeze()?;
@@ -77,14 +88,17 @@ impl Fault {
         TradesTopicRecord::Advance.encode(&mut advance);
         for (partition, end) in (0..).zip(ends) {
             let sends = (0..end + EXTRA_RECORDS).map(|_| {
-                cluster
-                    .kafka
-                    .send(schemas::TRADES, Some(partition), b"", &advance)
+                cluster.kafka.send_until_acknowledged(
+                    schemas::TRADES,
+                    Some(partition),
+                    b"",
+                    &advance,
+                )
             });
             join_all(sends).await;
         }
         let is_thawed = self.random.one_in(2);
-        cluster.journal.write(match is_thawed {
+        cluster.journal.write_event(match is_thawed {
             true => "the new topic is longer; the roles go on",
             false => "the new topic is longer; the roles are killed",
         });
@@ -98,12 +112,14 @@ impl Fault {
     }
 }
 
-async fn recreate_topic(cluster: &Cluster, topic: &str) -> anyhow::Result<()> {
-    cluster.kafka.delete(topic).await?;
+async fn recreate_topic(cluster: &TortureCluster, topic: &str) -> anyhow::Result<()> {
+    cluster.kafka.delete_topic(topic).await?;
     cluster.apply_topics().await?;
     if topic == schemas::TRADES {
         cluster.epoch.fetch_add(1, Ordering::AcqRel);
     }
-    cluster.journal.write(&format!("{topic} was recreated"));
+    cluster
+        .journal
+        .write_event(&format!("{topic} was recreated"));
     Ok(())
 }

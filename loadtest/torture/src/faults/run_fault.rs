@@ -4,18 +4,18 @@ use anyhow::Context;
 use clock::{Clock, SystemClock};
 
 use super::fault::Fault;
-use crate::cluster::{Cluster, PROXIED_STORES};
+use crate::cluster::{PROXIED_STORES, TortureCluster};
 use crate::fault_kind::FaultKind;
 use crate::proxy::ProxyMode;
-use crate::role_process::RoleProcess;
+use crate::role_process::RestartingProcess;
 
 impl Fault {
     /// Injects the fault, waits, and heals it.
-    pub(super) async fn run_fault(mut self, cluster: &Cluster) -> anyhow::Result<()> {
+    pub(super) async fn inject_and_heal(mut self, cluster: &TortureCluster) -> anyhow::Result<()> {
         match self.kind {
-            FaultKind::Kill => self.role(cluster)?.kill(),
+            FaultKind::Kill => self.target_process(cluster)?.kill(),
             FaultKind::Stop | FaultKind::Zombie => {
-                let role = self.role(cluster)?;
+                let role = self.target_process(cluster)?;
                 role.freeze()?;
                 SystemClock.sleep(self.lasts).await;
                 role.thaw()
@@ -38,12 +38,12 @@ impl Fault {
                 let way = self.target.rsplit(' ').next().unwrap_or_default();
                 let place = PROXIED_STORES.iter().position(|name| *name == way);
                 let proxy = &cluster.proxies[place.context("no such proxy")?];
-                proxy.set(self.mode);
+                proxy.set_mode(self.mode);
                 SystemClock.sleep(self.lasts).await;
-                proxy.set(ProxyMode::Open);
+                proxy.set_mode(ProxyMode::Open);
                 Ok(())
             }
-            FaultKind::Recreate => self.recreate(cluster).await,
+            FaultKind::Recreate => self.drain_and_recreate(cluster).await,
             FaultKind::Garbage => {
                 self.append_garbage(cluster).await;
                 Ok(())
@@ -51,7 +51,10 @@ impl Fault {
         }
     }
 
-    fn role<'a>(&self, cluster: &'a Cluster) -> anyhow::Result<&'a RoleProcess> {
+    fn target_process<'a>(
+        &self,
+        cluster: &'a TortureCluster,
+    ) -> anyhow::Result<&'a RestartingProcess> {
         let found = cluster.roles.iter().find(|role| role.name == self.target);
         Ok(found.context("no such role")?)
     }
@@ -60,7 +63,7 @@ impl Fault {
     /// `number` selects the broker; it is empty for other servers.
     async fn disrupt_server(
         &self,
-        cluster: &Cluster,
+        cluster: &TortureCluster,
         script: &str,
         number: &str,
         start: &str,

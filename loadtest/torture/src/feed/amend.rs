@@ -5,16 +5,16 @@ use clock::{Clock, SystemClock};
 use market::{Amendment, AmendmentKind, Decimal, Side, Trade, TradeId};
 use schemas::TradesTopicRecord;
 
-use super::{Feed, RETRY_DELAY};
+use super::{RETRY_DELAY, TradeFeed};
 use crate::random::Random;
-use crate::rest::request;
+use crate::rest::send_blocking_request;
 use crate::sent_trades::{TradeValues, trade_name};
 use crate::trade_source::VenueTrade;
 
-impl Feed {
+impl TradeFeed {
     /// Edits an acknowledged trade, once or several times, or cancels it.
     pub(super) async fn amend_acknowledged(&self, venue_trade: &VenueTrade, random: &mut Random) {
-        if !self.begin_amending(venue_trade) {
+        if !self.try_begin_amending(venue_trade) {
             return;
         }
         loop {
@@ -32,7 +32,7 @@ impl Feed {
 
     /// Edits or cancels a trade before it is sent.
     pub(super) async fn amend_before_sending(&self, venue_trade: &VenueTrade, random: &mut Random) {
-        if !self.begin_amending(venue_trade) {
+        if !self.try_begin_amending(venue_trade) {
             return;
         }
         let kind = match random.one_in(4) {
@@ -46,12 +46,12 @@ impl Feed {
 
     /// Marks a trade as being amended; returns false if it is cancelled, is being amended already,
     /// or has no id.
-    fn begin_amending(&self, venue_trade: &VenueTrade) -> bool {
+    fn try_begin_amending(&self, venue_trade: &VenueTrade) -> bool {
         if venue_trade.trade.id.is_none() {
             return false;
         }
         let mut state = self.sent_trades.lock();
-        let name = trade_name(&venue_trade.instrument(), &venue_trade.trade);
+        let name = trade_name(&venue_trade.instrument_key(), &venue_trade.trade);
         match state.trades.get_mut(&name) {
             Some(entry) if !entry.is_amending && !entry.is_cancelled => {
                 entry.is_amending = true;
@@ -62,7 +62,7 @@ impl Feed {
     }
 
     fn end_amending(&self, venue_trade: &VenueTrade) {
-        let name = trade_name(&venue_trade.instrument(), &venue_trade.trade);
+        let name = trade_name(&venue_trade.instrument_key(), &venue_trade.trade);
         if let Some(entry) = self.sent_trades.lock().trades.get_mut(&name) {
             entry.is_amending = false;
         }
@@ -78,7 +78,7 @@ impl Feed {
     ) {
         let mut amended = venue_trade.clone();
         if kind == AmendmentKind::Edit {
-            change_values(&mut amended.trade, random);
+            randomize_values(&mut amended.trade, random);
         }
         let id = format!("{}-{:016x}", kind.name(), random.next_u64());
         {
@@ -87,12 +87,12 @@ impl Feed {
             // Some are sent twice.
             for _ in 0..=u8::from(random.one_in(10)) {
                 match is_foreign {
-                    true => self.amend_in_kafka(&amended, kind, &id).await,
-                    false => self.amend_at_pods(&amended, kind, &id).await,
+                    true => self.send_amendment_to_kafka(&amended, kind, &id).await,
+                    false => self.send_amendment_to_pods(&amended, kind, &id).await,
                 }
             }
         }
-        let name = trade_name(&venue_trade.instrument(), &venue_trade.trade);
+        let name = trade_name(&venue_trade.instrument_key(), &venue_trade.trade);
         let mut state = self.sent_trades.lock();
         match kind {
             AmendmentKind::Edit => state.totals.edits += 1,
@@ -106,7 +106,7 @@ impl Feed {
         }
     }
 
-    async fn amend_in_kafka(&self, amended: &VenueTrade, kind: AmendmentKind, id: &str) {
+    async fn send_amendment_to_kafka(&self, amended: &VenueTrade, kind: AmendmentKind, id: &str) {
         let id = TradeId::parse(id).expect("it is visible ASCII");
         let target_position = None;
         let amendment = Amendment {
@@ -116,15 +116,15 @@ impl Feed {
         };
         let mut value = Vec::new();
         TradesTopicRecord::Amendment(amendment, amended.trade.clone()).encode(&mut value);
-        let key = amended.instrument();
-        let sent = self
-            .kafka
-            .send(schemas::TRADES, None, key.as_bytes(), &value);
+        let key = amended.instrument_key();
+        let sent =
+            self.kafka
+                .send_until_acknowledged(schemas::TRADES, None, key.as_bytes(), &value);
         sent.await;
     }
 
     /// Sends the same request to each pod in turn, until one accepts it or rejects it permanently.
-    async fn amend_at_pods(&self, amended: &VenueTrade, kind: AmendmentKind, id: &str) {
+    async fn send_amendment_to_pods(&self, amended: &VenueTrade, kind: AmendmentKind, id: &str) {
         let VenueTrade {
             venue,
             symbol,
@@ -138,7 +138,7 @@ impl Feed {
         );
         let (query, body) = match kind {
             AmendmentKind::Edit => {
-                let mut body = amended.json();
+                let mut body = amended.to_json();
                 if let Some(body) = body.as_object_mut() {
                     body.retain(|field, _| field != "venue" && field != "symbol");
                 }
@@ -155,7 +155,7 @@ impl Feed {
         };
         loop {
             let (path, id, body) = (format!("{path}{query}"), id.to_owned(), body.clone());
-            let response = request(self.next_pod(), move |rest| {
+            let response = send_blocking_request(self.next_pod_client(), move |rest| {
                 let key = ("idempotency-key", id.as_str());
                 match &body {
                     Some(body) => {
@@ -168,7 +168,8 @@ impl Feed {
             match response.await {
                 Ok(response) if response.status == 202 => return,
                 Ok(response) if (400..500).contains(&response.status) => {
-                    self.journal.write(&format!("refused: {}", response.text()));
+                    self.journal
+                        .write_event(&format!("refused: {}", response.text()));
                     self.sent_trades.lock().totals.refused += 1;
                     return;
                 }
@@ -181,7 +182,7 @@ impl Feed {
 }
 
 /// Gives a trade other random values.
-fn change_values(trade: &mut Trade, random: &mut Random) {
+fn randomize_values(trade: &mut Trade, random: &mut Random) {
     let mantissa = i64::try_from(random.between(1, 3_000_000)).unwrap_or(1);
     trade.price = Decimal::new(mantissa, 4).expect("it has few digits");
     if random.one_in(2) {

@@ -13,7 +13,7 @@ const NOTIONAL_SCALE: usize = 36;
 
 /// A bar computed from its trades.
 #[derive(Debug, Clone)]
-pub(crate) struct PlainBar {
+pub(crate) struct OracleBar {
     open: EdgeTrade,
     close: EdgeTrade,
     high: Decimal,
@@ -25,24 +25,26 @@ pub(crate) struct PlainBar {
     trades: u64,
 }
 
-/// The bars of every interval, by instrument, interval and start.
-pub(crate) fn plain_bars(trades: &[CountedTrade]) -> BTreeMap<(String, Interval, i64), PlainBar> {
-    let mut bars: BTreeMap<_, PlainBar> = BTreeMap::new();
+/// Returns the bars of every interval, by instrument, interval and start.
+pub(crate) fn compute_bars(
+    trades: &[CountedTrade],
+) -> BTreeMap<(String, Interval, i64), OracleBar> {
+    let mut bars: BTreeMap<_, OracleBar> = BTreeMap::new();
     for counted in trades {
         for interval in Interval::ALL {
             let time_ns = counted.trade.time_ns;
             let start_ns = time_ns - time_ns.rem_euclid(interval.length_ns());
             let key = (counted.instrument.clone(), interval, start_ns);
             bars.entry(key)
-                .or_insert_with(|| PlainBar::before(counted))
-                .add(counted);
+                .or_insert_with(|| OracleBar::empty_at_price_of(counted))
+                .add_trade(counted);
         }
     }
     bars
 }
 
-impl PlainBar {
-    fn before(first: &CountedTrade) -> Self {
+impl OracleBar {
+    fn empty_at_price_of(first: &CountedTrade) -> Self {
         let edge = EdgeTrade::from_trade(&first.trade, first.position);
         let price = first.trade.price;
         Self {
@@ -58,13 +60,13 @@ impl PlainBar {
         }
     }
 
-    fn add(&mut self, counted: &CountedTrade) {
+    fn add_trade(&mut self, counted: &CountedTrade) {
         let trade = &counted.trade;
         let edge = EdgeTrade::from_trade(trade, counted.position);
-        if order(&edge) < order(&self.open) {
+        if order_in_bar(&edge) < order_in_bar(&self.open) {
             self.open = edge.clone();
         }
-        if order(&edge) > order(&self.close) {
+        if order_in_bar(&edge) > order_in_bar(&self.close) {
             self.close = edge;
         }
         self.high = self.high.max(trade.price);
@@ -73,8 +75,8 @@ impl PlainBar {
         let Some(quantity) = trade.quantity else {
             return;
         };
-        let units = units(quantity);
-        self.notional += crate::oracle::bars::units(trade.price) * &units;
+        let units = to_scaled_integer(quantity);
+        self.notional += to_scaled_integer(trade.price) * &units;
         match trade.side {
             Some(Side::Buy) => self.buy_volume += &units,
             Some(Side::Sell) => self.sell_volume += &units,
@@ -84,32 +86,32 @@ impl PlainBar {
     }
 
     /// Lists the fields in which a stored bar differs: name, stored value, expected value.
-    pub(crate) fn differences(&self, stored: &BarRow) -> Vec<String> {
+    pub(crate) fn differing_fields(&self, stored: &BarRow) -> Vec<String> {
         let bar = &stored.bar;
         let pairs = [
-            ("open", edge(&bar.open), edge(&self.open)),
+            ("open", edge_to_text(&bar.open), edge_to_text(&self.open)),
             ("high", bar.high.to_string(), self.high.to_string()),
             ("low", bar.low.to_string(), self.low.to_string()),
-            ("close", edge(&bar.close), edge(&self.close)),
+            ("close", edge_to_text(&bar.close), edge_to_text(&self.close)),
             (
                 "volume",
                 bar.volume.to_string(),
-                text(&self.volume, QUANTITY_SCALE),
+                scaled_integer_to_text(&self.volume, QUANTITY_SCALE),
             ),
             (
                 "buy_volume",
                 bar.buy_volume.to_string(),
-                text(&self.buy_volume, QUANTITY_SCALE),
+                scaled_integer_to_text(&self.buy_volume, QUANTITY_SCALE),
             ),
             (
                 "sell_volume",
                 bar.sell_volume.to_string(),
-                text(&self.sell_volume, QUANTITY_SCALE),
+                scaled_integer_to_text(&self.sell_volume, QUANTITY_SCALE),
             ),
             (
                 "notional",
                 bar.notional.to_string(),
-                text(&self.notional, NOTIONAL_SCALE),
+                scaled_integer_to_text(&self.notional, NOTIONAL_SCALE),
             ),
             ("trades", bar.trades.to_string(), self.trades.to_string()),
         ];
@@ -120,8 +122,9 @@ impl PlainBar {
     }
 }
 
-/// The order of trades within a bar: time, id (none last), scope, position in the log.
-fn order(edge: &EdgeTrade) -> impl Ord + '_ {
+/// Returns the key that orders trades within a bar: time, id (none last), scope, position in the
+/// log.
+fn order_in_bar(edge: &EdgeTrade) -> impl Ord + '_ {
     (
         edge.time_ns,
         edge.id.is_none(),
@@ -131,8 +134,8 @@ fn order(edge: &EdgeTrade) -> impl Ord + '_ {
     )
 }
 
-/// The compared values of an edge.
-fn edge(edge: &EdgeTrade) -> String {
+/// Returns the compared values of an edge trade as text.
+fn edge_to_text(edge: &EdgeTrade) -> String {
     let id = edge.id.as_ref().map(ToString::to_string);
     let EdgeTrade {
         time_ns,
@@ -145,13 +148,13 @@ fn edge(edge: &EdgeTrade) -> String {
     format!("{price} ({time_ns}, {id:?}, {scope:?}, {epoch}-{offset})")
 }
 
-fn units(value: Decimal) -> BigInt {
+fn to_scaled_integer(value: Decimal) -> BigInt {
     let scale = usize::from(value.scale());
     BigInt::from(value.mantissa()) * BigInt::from(POWERS_OF_TEN[QUANTITY_SCALE - scale])
 }
 
 /// Formats a decimal without trailing zeros.
-fn text(units: &BigInt, scale: usize) -> String {
+fn scaled_integer_to_text(units: &BigInt, scale: usize) -> String {
     let digits = units.magnitude().to_string();
     let padded = format!("{digits:0>width$}", width = scale + 1);
     let (whole, fraction) = padded.split_at(padded.len() - scale);
@@ -169,7 +172,7 @@ fn text(units: &BigInt, scale: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::text;
+    use super::scaled_integer_to_text;
 
     #[test]
     fn sums_are_written_as_stores_write_them() {
@@ -181,7 +184,7 @@ mod tests {
             (7_001, "70.01"),
         ];
         for (units, expected) in cases {
-            assert_eq!(text(&units.into(), 2), expected);
+            assert_eq!(scaled_integer_to_text(&units.into(), 2), expected);
         }
     }
 }

@@ -5,16 +5,19 @@ use std::collections::BTreeSet;
 use market::{BarRow, Instrument, Interval};
 use store::{BarQuery, BarReader, SymbolQuery};
 
-use super::outcome::Check;
-use crate::cluster::Cluster;
-use crate::oracle::{CountedTrade, plain_bars};
+use super::outcome::Comparison;
+use crate::cluster::TortureCluster;
+use crate::oracle::{CountedTrade, compute_bars};
 
 /// The number of rows of a page.
 const PAGE: u32 = 10_000;
 
-pub(super) async fn check(cluster: &Cluster, counted: &[CountedTrade]) -> anyhow::Result<Check> {
-    let mut check = Check::new("bars of 7 intervals");
-    let mut expected = plain_bars(counted);
+pub(super) async fn compare_stored_bars(
+    cluster: &TortureCluster,
+    counted: &[CountedTrade],
+) -> anyhow::Result<Comparison> {
+    let mut comparison = Comparison::new("bars of 7 intervals");
+    let mut expected = compute_bars(counted);
     let mut keys: BTreeSet<String> = expected.keys().map(|(key, ..)| key.clone()).collect();
     let query = SymbolQuery {
         venue: None,
@@ -26,11 +29,11 @@ pub(super) async fn check(cluster: &Cluster, counted: &[CountedTrade]) -> anyhow
     for key in keys {
         let instrument: Instrument = key.parse()?;
         for interval in Interval::ALL {
-            for row in rows(cluster, &instrument, interval).await? {
+            for row in read_stored_bars(cluster, &instrument, interval).await? {
                 let start_ns = row.window.start_ns;
                 let name = (key.clone(), interval, start_ns);
                 let plain = expected.remove(&name);
-                check.rows += 1;
+                comparison.rows += 1;
                 let place = format!(
                     "{key} {} {}",
                     interval.name(),
@@ -39,15 +42,15 @@ pub(super) async fn check(cluster: &Cluster, counted: &[CountedTrade]) -> anyhow
                 match plain {
                     // All its trades were cancelled: the emptied bar is still stored.
                     None if row.bar.trades == 0 => {}
-                    None => check
+                    None => comparison
                         .differences
                         .push(format!("{place}: stored, and no trade is in it: {row:?}")),
                     Some(plain) => {
-                        let found = plain.differences(&row).join("; ");
+                        let found = plain.differing_fields(&row).join("; ");
                         if !found.is_empty() {
                             let through = row.through;
                             let text = format!("{place} through {through:?}: {found}");
-                            check.differences.push(text);
+                            comparison.differences.push(text);
                         }
                     }
                 }
@@ -57,13 +60,13 @@ pub(super) async fn check(cluster: &Cluster, counted: &[CountedTrade]) -> anyhow
     for ((key, interval, start_ns), plain) in expected {
         let start = market::format_time(start_ns);
         let text = format!("{key} {} {start}: not stored: {plain:?}", interval.name());
-        check.differences.push(text);
+        comparison.differences.push(text);
     }
-    Ok(check)
+    Ok(comparison)
 }
 
-async fn rows(
-    cluster: &Cluster,
+async fn read_stored_bars(
+    cluster: &TortureCluster,
     instrument: &Instrument,
     interval: Interval,
 ) -> anyhow::Result<Vec<BarRow>> {

@@ -7,30 +7,34 @@ use std::time::Duration;
 use clock::{Clock, SystemClock};
 use schemas::api::BarJson;
 
-use super::outcome::Check;
-use crate::cluster::Cluster;
+use super::outcome::Comparison;
+use crate::cluster::TortureCluster;
 use crate::roaming_client::{RoamingClient, read_bars};
 
 /// The last updates are still on their way, and idle bars are still being closed.
 const TIMEOUT: Duration = Duration::from_secs(60);
 const RETRY_DELAY: Duration = Duration::from_millis(300);
 
-pub(super) async fn check(cluster: &Cluster, clients: &[Arc<RoamingClient>]) -> Vec<Check> {
-    let mut check = Check::new("bars that clients show, against REST of each pod");
-    let mut rules = Check::new("rules of the stream");
+pub(super) async fn compare_shown_bars(
+    cluster: &TortureCluster,
+    clients: &[Arc<RoamingClient>],
+) -> Vec<Comparison> {
+    let mut comparison = Comparison::new("bars that clients show, against REST of each pod");
+    let mut rules = Comparison::new("rules of the stream");
     for client in clients {
         rules.rows += 1;
         rules.differences.extend(client.violations());
         for name in client.channel_names() {
-            for pod in cluster.pods() {
+            for pod in cluster.api_clients() {
                 let begin_ns = SystemClock.monotonic_ns();
                 loop {
                     let read = read_bars(&pod, &name).await;
                     let read = read.map_err(|error| format!("{error:#}"));
-                    let found = read.and_then(|read| compare(&client.shown_bars(&name), &read));
+                    let found =
+                        read.and_then(|read| compare_bars(&client.shown_bars(&name), &read));
                     let difference = match found {
                         Ok(rows) => {
-                            check.rows += rows;
+                            comparison.rows += rows;
                             break;
                         }
                         Err(difference) => difference,
@@ -39,7 +43,7 @@ pub(super) async fn check(cluster: &Cluster, clients: &[Arc<RoamingClient>]) -> 
                     if waited > TIMEOUT {
                         let pod = pod.base_url();
                         let text = format!("{} {name} at {pod}: {difference}", client.name);
-                        check.differences.push(text);
+                        comparison.differences.push(text);
                         break;
                     }
                     SystemClock.sleep(RETRY_DELAY).await;
@@ -47,14 +51,14 @@ pub(super) async fn check(cluster: &Cluster, clients: &[Arc<RoamingClient>]) -> 
             }
         }
     }
-    vec![check, rules]
+    vec![comparison, rules]
 }
 
 /// Returns the number of equal bars.
 ///
 /// # Errors
 /// The first difference.
-fn compare(shown: &[BarJson], read: &[BarJson]) -> Result<u64, String> {
+fn compare_bars(shown: &[BarJson], read: &[BarJson]) -> Result<u64, String> {
     let by_start = |bars: &[BarJson]| -> BTreeMap<String, BarJson> {
         let named = bars.iter().map(|bar| (bar.start.clone(), bar.clone()));
         named.collect()

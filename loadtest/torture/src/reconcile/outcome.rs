@@ -1,18 +1,18 @@
 //! The results of comparisons.
 
-/// The greatest number of differences of a check that are printed.
+/// The greatest number of differences of a comparison that are printed.
 pub(crate) const MAX_SHOWN_DIFFERENCES: usize = 10;
 
-/// One comparison.
+/// The result of one comparison.
 #[derive(Debug)]
-pub(crate) struct Check {
+pub(crate) struct Comparison {
     pub(crate) name: &'static str,
     /// The number of compared rows.
     pub(crate) rows: u64,
     pub(crate) differences: Vec<String>,
 }
 
-impl Check {
+impl Comparison {
     pub(crate) const fn new(name: &'static str) -> Self {
         Self {
             name,
@@ -24,8 +24,8 @@ impl Check {
 
 /// The result of a run.
 #[derive(Debug, Default)]
-pub(crate) struct Outcome {
-    pub(crate) checks: Vec<Check>,
+pub(crate) struct ReconcileOutcome {
+    pub(crate) comparisons: Vec<Comparison>,
     /// When each trade that was acknowledged and is not stored was sent, in milliseconds of the run.
     pub(crate) lost: Vec<u64>,
     /// When each trade that is stored twice was sent, likewise.
@@ -34,8 +34,10 @@ pub(crate) struct Outcome {
     pub(crate) trades: u64,
 }
 
-impl Outcome {
+impl ReconcileOutcome {
     pub(crate) fn has_no_differences(&self) -> bool {
-        self.checks.iter().all(|check| check.differences.is_empty())
+        self.comparisons
+            .iter()
+            .all(|comparison| comparison.differences.is_empty())
     }
 }

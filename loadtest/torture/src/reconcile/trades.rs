@@ -6,22 +6,22 @@ use anyhow::Context;
 use market::{Instrument, Position, VenueSettings};
 use store::{BarReader, TickStore, trades_current};
 
-use super::outcome::{Check, Outcome};
-use crate::cluster::Cluster;
+use super::outcome::{Comparison, ReconcileOutcome};
+use crate::cluster::TortureCluster;
 use crate::oracle::CountedTrade;
-use crate::sent_trades::{TradeRecord, TradeValues, trade_name};
+use crate::sent_trades::{SentTrade, TradeValues, trade_name};
 
 /// The venue of tapes, whose trades are not among the sent ones.
 const TAPE: &str = "tape:";
 
 /// Compares the acknowledged trades with the fold of the log.
-pub(super) fn check_log(
-    cluster: &Cluster,
+pub(super) fn compare_acknowledged_trades(
+    cluster: &TortureCluster,
     counted: &[CountedTrade],
     tapes: u64,
-    outcome: &mut Outcome,
+    outcome: &mut ReconcileOutcome,
 ) {
-    let mut check = Check::new("acknowledged trades, in the log");
+    let mut comparison = Comparison::new("acknowledged trades, in the log");
     let state = cluster.sent_trades.lock();
     let mut found: HashMap<String, Vec<&CountedTrade>> = HashMap::new();
     let mut from_tapes = 0;
@@ -34,33 +34,33 @@ pub(super) fn check_log(
         found.entry(name).or_default().push(one);
     }
     for (name, entry) in &state.trades {
-        check.rows += 1;
+        comparison.rows += 1;
         let ones = found.remove(name).unwrap_or_default();
         let values: Vec<_> = ones
             .iter()
             .map(|one| TradeValues::from_trade(&one.trade))
             .collect();
-        if let Some(difference) = difference(name, entry, &values, outcome) {
-            check.differences.push(difference);
+        if let Some(difference) = describe_difference(name, entry, &values, outcome) {
+            comparison.differences.push(difference);
         }
     }
     for (name, ones) in found {
         let text = format!("{name} was never sent, and counts: {ones:?}");
-        check.differences.push(text);
+        comparison.differences.push(text);
     }
     if from_tapes != tapes {
         let text = format!("{from_tapes} trades of tapes count, {tapes} were sent");
-        check.differences.push(text);
+        comparison.differences.push(text);
     }
-    outcome.checks.push(check);
+    outcome.comparisons.push(comparison);
 }
 
-/// Returns what is wrong with the counted deliveries of a trade, if anything is.
-fn difference(
+/// Describes what is wrong with the counted deliveries of a trade; `None` if nothing is.
+fn describe_difference(
     name: &str,
-    entry: &TradeRecord,
+    entry: &SentTrade,
     found: &[TradeValues],
-    outcome: &mut Outcome,
+    outcome: &mut ReconcileOutcome,
 ) -> Option<String> {
     let text = |what: &str| Some(format!("{name} {what}: {entry:?}, found {found:?}"));
     match (entry.is_cancelled, found) {
@@ -81,12 +81,12 @@ fn difference(
 }
 
 /// Compares the fold of the log with the stored ticks that count.
-pub(super) async fn check_tick_store(
-    cluster: &Cluster,
+pub(super) async fn compare_stored_trades(
+    cluster: &TortureCluster,
     counted: &[CountedTrade],
-    outcome: &mut Outcome,
+    outcome: &mut ReconcileOutcome,
 ) -> anyhow::Result<()> {
-    let mut check = Check::new("trades, in the store of ticks");
+    let mut comparison = Comparison::new("trades, in the store of ticks");
     let mut expected: BTreeMap<&str, BTreeMap<Position, &CountedTrade>> = BTreeMap::new();
     for one in counted {
         let trades = expected.entry(&one.instrument).or_default();
@@ -94,17 +94,19 @@ pub(super) async fn check_tick_store(
     }
     for (key, trades) in expected {
         let instrument: Instrument = key.parse()?;
-        let stored = stored(cluster, &instrument).await?;
+        let stored = read_stored_trades(cluster, &instrument).await?;
         for (position, one) in &trades {
-            check.rows += 1;
+            comparison.rows += 1;
             match stored.get(position) {
                 None => {
                     outcome.lost.push(0);
-                    check.differences.push(format!("{one:?} is not stored"));
+                    comparison
+                        .differences
+                        .push(format!("{one:?} is not stored"));
                 }
                 Some(trade) if *trade != one.trade => {
                     let text = format!("stored is {trade:?}, should be {one:?}");
-                    check.differences.push(text);
+                    comparison.differences.push(text);
                 }
                 Some(_) => {}
             }
@@ -113,17 +115,17 @@ pub(super) async fn check_tick_store(
             if !trades.contains_key(&position) {
                 outcome.doubled.push(0);
                 let text = format!("{key} {position:?}: {trade:?} should not count");
-                check.differences.push(text);
+                comparison.differences.push(text);
             }
         }
     }
-    outcome.checks.push(check);
+    outcome.comparisons.push(comparison);
     Ok(())
 }
 
 /// Reads the trades of an instrument that count, by position.
-async fn stored(
-    cluster: &Cluster,
+async fn read_stored_trades(
+    cluster: &TortureCluster,
     instrument: &Instrument,
 ) -> anyhow::Result<BTreeMap<Position, market::Trade>> {
     let partitions = cluster.kafka.partitions();
@@ -146,7 +148,7 @@ async fn stored(
                 .await?,
         );
     }
-    let settings = stored_settings(cluster, instrument.venue()).await?;
+    let settings = read_stored_settings(cluster, instrument.venue()).await?;
     let ticks = cluster.ticks.read(instrument, 0, i64::MAX).await?;
     let current = trades_current(ticks, &rejected, next, &settings);
     Ok(current
@@ -156,7 +158,10 @@ async fn stored(
 }
 
 /// Reads the stored settings of a venue.
-async fn stored_settings(cluster: &Cluster, venue: &str) -> anyhow::Result<VenueSettings> {
+async fn read_stored_settings(
+    cluster: &TortureCluster,
+    venue: &str,
+) -> anyhow::Result<VenueSettings> {
     let rows = cluster.bars.venues().await?;
     let row = rows.into_iter().find(|row| row.venue.as_str() == venue);
     Ok(row

@@ -14,14 +14,16 @@ use host::Health;
 use store::{BarReader, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use self::settings::Settings;
+use self::settings::AggregatorSettings;
 use super::group_member::GroupMember;
-use super::halted_partition::run_or_halt;
-use super::partition_tasks::StartPartition;
+use super::halted_partition::run_partition_or_halt;
+use super::partition_tasks::PartitionTaskFactory;
 use super::redis::OptionalRedis;
 use super::role_process::run_role_process;
-use super::servers::{Cluster, GuardedBars, GuardedTicks, ServerConnector, probe_servers};
-use super::topic_watch::{producer_fenced, topic_recreated};
+use super::servers::{
+    ClusterBackend, GuardedBars, GuardedTicks, ServerConnector, probe_servers_forever,
+};
+use super::topic_watch::{wait_until_producer_fenced, wait_until_topic_recreated};
 use super::topics::{EpochSource, OpenTopic, check_partition_counts, close_topics, open_topic};
 use crate::roles::{Retention, WorkerFactory};
 
@@ -33,20 +35,20 @@ const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Runs the process until a signal stops it.
 pub(crate) fn run(arguments: AggregatorArgs) -> anyhow::Result<ExitCode> {
-    let (process, settings) = arguments.read().map_err(host::Error::from)?;
+    let (process, settings) = arguments.read().map_err(host::StartupError::from)?;
     run_role_process(&process, ROLE, |process| {
-        process.serve_probes(|health, stop| aggregate(settings, health, stop))
+        process.serve_probes(|health, stop| aggregate_until_stopped(settings, health, stop))
     })
 }
 
 /// Folds as a member of the group until `stop` is cancelled.
-async fn aggregate(
-    settings: Settings,
+async fn aggregate_until_stopped(
+    settings: AggregatorSettings,
     health: Health,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let group = health.register("group");
-    let connected = Box::pin(Servers::connect(&settings, &health, &stop)).await?;
+    let connected = Box::pin(AggregatorServers::connect(&settings, &health, &stop)).await?;
     let Some(servers) = connected else {
         return Ok(());
     };
@@ -55,17 +57,17 @@ async fn aggregate(
         settings: settings.group,
         health: group,
     };
-    let start = servers.start_partition(health);
-    let next_offsets = || folded_offsets(&servers.bars);
-    let probes = probe_servers(
+    let task_factory = servers.partition_task_factory(health);
+    let next_offsets = || next_offsets_to_fold(&servers.bars);
+    let probes = probe_servers_forever(
         &servers.bars,
         &servers.ticks,
         &servers.redis,
         &servers.trades.log,
     );
-    let outdated = servers.wait_until_outdated();
+    let restart_needed = servers.wait_until_restart_needed();
     let ended = member
-        .run(start, next_offsets, outdated, probes, &stop)
+        .run(task_factory, next_offsets, restart_needed, probes, &stop)
         .await;
     close_topics(vec![
         servers.trades.log,
@@ -77,7 +79,7 @@ async fn aggregate(
 }
 
 /// The topics and the stores of an aggregator.
-struct Servers {
+struct AggregatorServers {
     trades: OpenTopic,
     updates: OpenTopic,
     dead_letters: OpenTopic,
@@ -86,14 +88,14 @@ struct Servers {
     redis: OptionalRedis,
 }
 
-impl Servers {
+impl AggregatorServers {
     /// Waits until all servers are available. Returns `None` if `stop` is cancelled first.
     async fn connect(
-        settings: &Settings,
+        settings: &AggregatorSettings,
         health: &Health,
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<Self>> {
-        let Settings { servers, redis, .. } = settings;
+        let AggregatorSettings { servers, redis, .. } = settings;
         let connector = ServerConnector::new(health.clone(), stop.clone(), servers.breaker);
         let kafka = connector.connect_kafka(&servers.kafka, &servers.topics)?;
         let redis = connector.connect_redis(redis.as_ref())?;
@@ -134,17 +136,17 @@ impl Servers {
         }))
     }
 
-    /// Returns what starts the task of a partition: it folds, and the owner of partition 0 also
-    /// drops what is old, for all partitions.
-    fn start_partition(&self, health: Health) -> StartPartition {
-        let retention: Retention<Cluster> = Retention {
+    /// Returns the function that creates the task of a partition. The task folds; that of
+    /// partition 0 also drops expired rows of all partitions.
+    fn partition_task_factory(&self, health: Health) -> PartitionTaskFactory {
+        let retention: Retention<ClusterBackend> = Retention {
             trades: self.trades.log.clone(),
             bars: self.bars.clone(),
             ticks: None,
             clock: SystemClock,
         };
         let retention = Arc::new(retention);
-        let workers: WorkerFactory<Cluster> = WorkerFactory {
+        let workers: WorkerFactory<ClusterBackend> = WorkerFactory {
             topics: Topics {
                 trades: self.trades.log.clone(),
                 updates: self.updates.log.clone(),
@@ -166,7 +168,8 @@ impl Servers {
                 let component = worker.health.clone();
                 let fold = Box::pin(worker.run(stop.clone()));
                 let is_below_retention = WorkerError::is_below_retention;
-                let fold = run_or_halt(partition, component, fold, is_below_retention, &stop);
+                let fold =
+                    run_partition_or_halt(partition, component, fold, is_below_retention, &stop);
                 Ok(run_with_retention(fold, retention.as_deref()).await?)
             })
         })
@@ -179,20 +182,20 @@ impl Servers {
     /// records that never come. And if a topic that is only written was recreated, pods wait
     /// until an aggregator has adopted the new generation, and the client of Kafka may not find
     /// the leader of the new topic.
-    async fn wait_until_outdated(&self) -> LogError {
+    async fn wait_until_restart_needed(&self) -> LogError {
         tokio::select! {
-            recreated = topic_recreated(&self.trades) => recreated,
-            recreated = topic_recreated(&self.updates) => recreated,
-            recreated = topic_recreated(&self.dead_letters) => recreated,
-            fenced = producer_fenced(&self.trades.log) => fenced,
+            recreated = wait_until_topic_recreated(&self.trades) => recreated,
+            recreated = wait_until_topic_recreated(&self.updates) => recreated,
+            recreated = wait_until_topic_recreated(&self.dead_letters) => recreated,
+            fenced = wait_until_producer_fenced(&self.trades.log) => fenced,
         }
     }
 }
 
-/// Runs retention, if there is one, until the task of the partition ends.
+/// Runs the task of a partition to its end, and `retention`, if there is one, until then.
 async fn run_with_retention(
     task: impl Future<Output = Result<(), WorkerError>>,
-    retention: Option<&Retention<Cluster>>,
+    retention: Option<&Retention<ClusterBackend>>,
 ) -> Result<(), WorkerError> {
     // Retention goes on while the task finishes, so it has a token that is never cancelled.
     let never = CancellationToken::new();
@@ -211,8 +214,8 @@ async fn run_with_retention(
     }
 }
 
-/// Returns the next offset of each partition that has been folded; none if the store fails.
-async fn folded_offsets(bars: &GuardedBars) -> Vec<(u32, u64)> {
+/// Returns the next offset to fold of each partition that has progress; none if the store fails.
+async fn next_offsets_to_fold(bars: &GuardedBars) -> Vec<(u32, u64)> {
     let rows = bars
         .all_partition_progress()
         .await

@@ -8,15 +8,17 @@ use std::time::Duration;
 use ::api::{DeferredRouter, Hub, HubLimits};
 use clock::SystemClock;
 use eventlog::{Log, LogError};
-use host::{Health, HealthComponent, MetricsHandle, Stage};
+use host::{Health, HealthComponent, MetricsHandle, ShutdownStage};
 use tokio_util::sync::CancellationToken;
 
-use self::settings::Settings;
-use super::partition_tasks::{PartitionTasks, StartPartition};
+use self::settings::ApiSettings;
+use super::partition_tasks::{PartitionTaskFactory, PartitionTasks};
 use super::redis::OptionalRedis;
 use super::role_process::run_role_process;
-use super::servers::{Cluster, GuardedBars, GuardedTicks, ServerConnector, probe_servers};
-use super::topic_watch::{producer_fenced, topic_recreated};
+use super::servers::{
+    ClusterBackend, GuardedBars, GuardedTicks, ServerConnector, probe_servers_forever,
+};
+use super::topic_watch::{wait_until_producer_fenced, wait_until_topic_recreated};
 use super::topics::{EpochSource, OpenTopic, check_partition_counts, close_topics, open_topic};
 use crate::roles::{ApiServices, FollowerFactory, new_producer};
 
@@ -29,13 +31,13 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs the process until a signal stops it.
 pub(crate) fn run(arguments: ApiArgs) -> anyhow::Result<ExitCode> {
-    let (process, settings) = arguments.read().map_err(host::Error::from)?;
+    let (process, settings) = arguments.read().map_err(host::StartupError::from)?;
     run_role_process(&process, ROLE, |process| {
         let deferred = DeferredRouter::default();
-        let pod = Pod {
+        let pod = ApiPod {
             deferred: deferred.clone(),
             metrics: process.metrics.clone(),
-            draining: process.supervisor.stage_token(Stage::Intake),
+            draining: process.supervisor.stage_token(ShutdownStage::Intake),
         };
         process.serve_api(deferred, |health, stop| {
             // Registered before the first probe: the servers are ready before the pod serves.
@@ -46,23 +48,23 @@ pub(crate) fn run(arguments: ApiArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// A pod of the API: what the role uses of its process.
-struct Pod {
+struct ApiPod {
     deferred: DeferredRouter,
     metrics: MetricsHandle,
     /// Cancelled when connections are to be closed.
     draining: CancellationToken,
 }
 
-impl Pod {
+impl ApiPod {
     /// Waits for the servers, and then serves until `stop` is cancelled.
     async fn serve(
         self,
-        settings: Settings,
+        settings: ApiSettings,
         health: Health,
         serving: HealthComponent,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        let connected = Box::pin(Servers::connect(&settings, &health, &stop)).await?;
+        let connected = Box::pin(ApiServers::connect(&settings, &health, &stop)).await?;
         let Some(servers) = connected else {
             return Ok(());
         };
@@ -72,31 +74,36 @@ impl Pod {
             partitions,
             HubLimits::default(),
         );
-        let start = servers.start_follower(&hub, &health);
-        let mut followers = PartitionTasks::new(SystemClock, start);
+        let task_factory = servers.follower_task_factory(&hub, &health);
+        let mut followers = PartitionTasks::new(SystemClock, task_factory);
         followers.start(&(0..partitions).collect::<Vec<_>>());
         let services = self.build_services(&servers, hub, health);
-        let router = ::api::router(services.into_state());
+        let router = ::api::router(services.into_api_state());
         self.deferred.set_router(router);
         serving.ready();
         let ended = tokio::select! {
             biased;
             () = stop.cancelled() => Ok(()),
-            failure = followers.next_failure() => Err(failure),
-            error = servers.wait_until_outdated() => Err(error.into()),
-            never = probe_servers(
+            failure = followers.wait_for_failure() => Err(failure),
+            error = servers.wait_until_restart_needed() => Err(error.into()),
+            never = probe_servers_forever(
                 &servers.bars,
                 &servers.ticks,
                 &servers.redis,
                 &servers.trades.log,
             ) => match never {},
         };
-        let drained = followers.finish_all(DRAIN_TIMEOUT).await;
+        let drained = followers.stop_all_and_wait(DRAIN_TIMEOUT).await;
         close_topics(vec![servers.trades.log, servers.updates.log]).await;
         ended.and(drained)
     }
 
-    fn build_services(&self, servers: &Servers, hub: Hub, health: Health) -> ApiServices<Cluster> {
+    fn build_services(
+        &self,
+        servers: &ApiServers,
+        hub: Hub,
+        health: Health,
+    ) -> ApiServices<ClusterBackend> {
         let (trades, bars) = (&servers.trades.log, &servers.bars);
         ApiServices {
             trades: trades.clone(),
@@ -105,7 +112,7 @@ impl Pod {
             ticks: servers.ticks.clone(),
             hot: servers.redis.clone(),
             clock: SystemClock,
-            producer: new_producer::<Cluster>(trades, bars, &SystemClock),
+            producer: new_producer::<ClusterBackend>(trades, bars, &SystemClock),
             hub,
             health,
             metrics: self.metrics.clone(),
@@ -115,7 +122,7 @@ impl Pod {
 }
 
 /// The topics and the stores of a pod.
-struct Servers {
+struct ApiServers {
     trades: OpenTopic,
     updates: OpenTopic,
     bars: GuardedBars,
@@ -123,14 +130,14 @@ struct Servers {
     redis: OptionalRedis,
 }
 
-impl Servers {
+impl ApiServers {
     /// Waits until all servers are available. Returns `None` if `stop` is cancelled first.
     async fn connect(
-        settings: &Settings,
+        settings: &ApiSettings,
         health: &Health,
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<Self>> {
-        let Settings { servers, redis } = settings;
+        let ApiSettings { servers, redis } = settings;
         let connector = ServerConnector::new(health.clone(), stop.clone(), servers.breaker);
         let kafka = connector.connect_kafka(&servers.kafka, &servers.topics)?;
         let redis = connector.connect_redis(redis.as_ref())?;
@@ -161,9 +168,10 @@ impl Servers {
         }))
     }
 
-    /// Returns what starts the task of a partition of `bar-updates`, which feeds the hub.
-    fn start_follower(&self, hub: &Hub, health: &Health) -> StartPartition {
-        let followers: FollowerFactory<Cluster> = FollowerFactory {
+    /// Returns the function that creates the task of a partition of `bar-updates`, which feeds the
+    /// hub.
+    fn follower_task_factory(&self, hub: &Hub, health: &Health) -> PartitionTaskFactory {
+        let followers: FollowerFactory<ClusterBackend> = FollowerFactory {
             updates: self.updates.log.clone(),
             bars: self.bars.clone(),
             clock: SystemClock,
@@ -176,13 +184,13 @@ impl Servers {
         })
     }
 
-    /// Waits until the process has to be restarted: the settings, the positions and the id of the
-    /// log are those of the generation of `trades` that it began with, or the brokers have fenced
-    /// its producer.
-    async fn wait_until_outdated(&self) -> LogError {
+    /// Waits until the process has to be restarted, because `trades` was recreated or because the
+    /// brokers have fenced the producer. The settings, positions and log id that the process holds
+    /// belong to the generation of `trades` with which it started.
+    async fn wait_until_restart_needed(&self) -> LogError {
         tokio::select! {
-            recreated = topic_recreated(&self.trades) => recreated,
-            fenced = producer_fenced(&self.trades.log) => fenced,
+            recreated = wait_until_topic_recreated(&self.trades) => recreated,
+            fenced = wait_until_producer_fenced(&self.trades.log) => fenced,
         }
     }
 }

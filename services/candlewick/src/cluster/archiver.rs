@@ -11,16 +11,16 @@ use host::Health;
 use store::TickStore;
 use tokio_util::sync::CancellationToken;
 
-use self::settings::Settings;
+use self::settings::ArchiverSettings;
 use super::group_member::GroupMember;
-use super::halted_partition::run_or_halt;
-use super::partition_tasks::StartPartition;
+use super::halted_partition::run_partition_or_halt;
+use super::partition_tasks::PartitionTaskFactory;
 use super::redis::OptionalRedis;
 use super::role_process::run_role_process;
 use super::servers::{
-    Cluster, GuardedBars, GuardedTicks, GuardedTopic, ServerConnector, probe_servers,
+    ClusterBackend, GuardedBars, GuardedTicks, GuardedTopic, ServerConnector, probe_servers_forever,
 };
-use super::topic_watch::topic_recreated;
+use super::topic_watch::wait_until_topic_recreated;
 use super::topics::{EpochSource, OpenTopic, close_topics, open_topic};
 use crate::roles::ArchiverFactory;
 
@@ -30,21 +30,21 @@ const ROLE: &str = "archiver";
 
 /// Runs the process until a signal stops it.
 pub(crate) fn run(arguments: ArchiverArgs) -> anyhow::Result<ExitCode> {
-    let (process, settings) = arguments.read().map_err(host::Error::from)?;
+    let (process, settings) = arguments.read().map_err(host::StartupError::from)?;
     run_role_process(&process, ROLE, |process| {
-        process.serve_probes(|health, stop| archive(settings, health, stop))
+        process.serve_probes(|health, stop| archive_until_stopped(settings, health, stop))
     })
 }
 
 /// Archives as a member of the group until `stop` is cancelled.
-async fn archive(
-    settings: Settings,
+async fn archive_until_stopped(
+    settings: ArchiverSettings,
     health: Health,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let group = health.register("group");
-    let connected = Box::pin(Servers::connect(&settings, &health, &stop)).await?;
-    let Some(Servers {
+    let connected = Box::pin(ArchiverServers::connect(&settings, &health, &stop)).await?;
+    let Some(ArchiverServers {
         trades,
         bars,
         ticks,
@@ -57,30 +57,31 @@ async fn archive(
         settings: settings.group,
         health: group,
     };
-    let start = start_partition(trades.log.clone(), ticks.clone(), health);
-    let next_offsets = || archived_offsets(&ticks, trades.log.partitions(), trades.log.epoch());
+    let task_factory = partition_task_factory(trades.log.clone(), ticks.clone(), health);
+    let next_offsets =
+        || next_offsets_to_archive(&ticks, trades.log.partitions(), trades.log.epoch());
     let no_redis = OptionalRedis::Disabled;
-    let probes = probe_servers(&bars, &ticks, &no_redis, &trades.log);
-    let outdated = topic_recreated(&trades);
+    let probes = probe_servers_forever(&bars, &ticks, &no_redis, &trades.log);
+    let restart_needed = wait_until_topic_recreated(&trades);
     let ended = member
-        .run(start, next_offsets, outdated, probes, &stop)
+        .run(task_factory, next_offsets, restart_needed, probes, &stop)
         .await;
     close_topics(vec![trades.log]).await;
     ended
 }
 
 /// The topic and the stores of an archiver.
-struct Servers {
+struct ArchiverServers {
     trades: OpenTopic,
     /// The store of bars, which holds the epochs of topics.
     bars: GuardedBars,
     ticks: GuardedTicks,
 }
 
-impl Servers {
+impl ArchiverServers {
     /// Waits until all servers are available. Returns `None` if `stop` is cancelled first.
     async fn connect(
-        settings: &Settings,
+        settings: &ArchiverSettings,
         health: &Health,
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<Self>> {
@@ -104,9 +105,13 @@ impl Servers {
     }
 }
 
-/// Returns what starts the task of a partition, which archives it.
-fn start_partition(trades: GuardedTopic, ticks: GuardedTicks, health: Health) -> StartPartition {
-    let archivers: ArchiverFactory<Cluster> = ArchiverFactory {
+/// Returns the function that creates the task of a partition, which archives it.
+fn partition_task_factory(
+    trades: GuardedTopic,
+    ticks: GuardedTicks,
+    health: Health,
+) -> PartitionTaskFactory {
+    let archivers: ArchiverFactory<ClusterBackend> = ArchiverFactory {
         trades,
         ticks,
         clock: SystemClock,
@@ -119,15 +124,19 @@ fn start_partition(trades: GuardedTopic, ticks: GuardedTicks, health: Health) ->
             let component = archiver.health.clone();
             let archive = archiver.run(stop.clone());
             let is_below_retention = ArchiverError::is_below_retention;
-            run_or_halt(partition, component, archive, is_below_retention, &stop).await?;
+            run_partition_or_halt(partition, component, archive, is_below_retention, &stop).await?;
             Ok(())
         })
     })
 }
 
-/// Returns the next offset of each partition that has been archived in this epoch, without those
-/// for which the store fails.
-async fn archived_offsets(ticks: &GuardedTicks, partitions: u32, epoch: u64) -> Vec<(u32, u64)> {
+/// Returns the next offset to archive of each partition that has progress in this epoch, without
+/// those for which the store fails.
+async fn next_offsets_to_archive(
+    ticks: &GuardedTicks,
+    partitions: u32,
+    epoch: u64,
+) -> Vec<(u32, u64)> {
     let mut offsets = Vec::new();
     for partition in 0..partitions {
         if let Ok(Some(position)) = ticks.archive_position(partition).await

@@ -15,7 +15,7 @@ pub(super) const FIRST_WAIT: Duration = Duration::from_millis(200);
 /// The upper bound of every wait before another attempt.
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// Repeats `attempt` until it succeeds, and reports in `component` why it has not yet. Returns
+/// Repeats `attempt` until it succeeds. Meanwhile `component` reports the last error. Returns
 /// `None` if `stop` is cancelled first.
 ///
 /// # Errors

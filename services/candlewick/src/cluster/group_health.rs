@@ -37,7 +37,7 @@ impl GroupHealth {
     }
 
     /// Reports that the member is in the group and has no partition.
-    pub(super) fn report_spare(&mut self, now_ns: u64) {
+    pub(super) fn report_without_partition(&mut self, now_ns: u64) {
         // Every rebalance repeats this event; the first one counts.
         self.idle_since_ns.get_or_insert(now_ns);
     }
@@ -49,8 +49,8 @@ impl GroupHealth {
         self.component.not_ready(reason);
     }
 
-    /// Reports an error while the member has no partition. If the member is in the group, the
-    /// error counts as over after [`SPARE_AFTER`] without another.
+    /// Reports an error while the member has no partition. If the member is in the group, it is
+    /// healthy again after [`SPARE_AFTER`] without another error.
     pub(super) fn report_error(&mut self, error: &impl Display, now_ns: u64) {
         self.idle_since_ns = self.idle_since_ns.map(|_| now_ns);
         self.component
@@ -58,7 +58,7 @@ impl GroupHealth {
     }
 
     /// Reports the member as a spare one if it has been idle for [`SPARE_AFTER`].
-    pub(super) fn refresh(&self, now_ns: u64) {
+    pub(super) fn report_spare_if_idle(&self, now_ns: u64) {
         let is_spare = self.idle_since_ns.is_some_and(|since_ns| {
             Duration::from_nanos(now_ns.saturating_sub(since_ns)) >= SPARE_AFTER
         });
@@ -90,21 +90,21 @@ mod tests {
         let health = Health::default();
         let mut group_health = GroupHealth::new(health.register("group"), "candlewick");
         // It is not known yet whether the member is in the group at all.
-        group_health.refresh(u64::MAX);
+        group_health.report_spare_if_idle(u64::MAX);
         assert!(!readiness(&health).0);
         group_health.report_assigned();
         assert_eq!(readiness(&health), (true, None));
         group_health.report_removed();
-        group_health.refresh(u64::MAX);
+        group_health.report_spare_if_idle(u64::MAX);
         assert!(!readiness(&health).0);
-        group_health.report_spare(5);
-        group_health.refresh(TEN_SECONDS_NS);
+        group_health.report_without_partition(5);
+        group_health.report_spare_if_idle(TEN_SECONDS_NS);
         assert!(!readiness(&health).0, "others may be draining");
-        group_health.report_spare(TEN_SECONDS_NS);
-        group_health.refresh(TEN_SECONDS_NS + 5);
+        group_health.report_without_partition(TEN_SECONDS_NS);
+        group_health.report_spare_if_idle(TEN_SECONDS_NS + 5);
         assert_eq!(readiness(&health), spare_readiness());
         group_health.report_assigned();
-        group_health.refresh(u64::MAX);
+        group_health.report_spare_if_idle(u64::MAX);
         assert_eq!(readiness(&health), (true, None));
     }
 
@@ -113,16 +113,16 @@ mod tests {
         let health = Health::default();
         let mut group_health = GroupHealth::new(health.register("group"), "candlewick");
         group_health.report_error(&"no such group", 0);
-        group_health.refresh(u64::MAX);
+        group_health.report_spare_if_idle(u64::MAX);
         assert!(!readiness(&health).0);
-        group_health.report_spare(0);
-        group_health.refresh(TEN_SECONDS_NS);
+        group_health.report_without_partition(0);
+        group_health.report_spare_if_idle(TEN_SECONDS_NS);
         assert_eq!(readiness(&health), spare_readiness());
         group_health.report_error(&"no coordinator", TEN_SECONDS_NS);
-        group_health.refresh(TEN_SECONDS_NS + 1);
+        group_health.report_spare_if_idle(TEN_SECONDS_NS + 1);
         let reason = "no partition yet: no coordinator".to_owned();
         assert_eq!(readiness(&health), (false, Some(reason)));
-        group_health.refresh(2 * TEN_SECONDS_NS);
+        group_health.report_spare_if_idle(2 * TEN_SECONDS_NS);
         assert_eq!(readiness(&health), spare_readiness());
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clock::{Clock, SystemClock};
-use connect::GroupSettings;
+use connect::ConsumerGroupSettings;
 use eventlog::LogError;
 use host::HealthComponent;
 use kafka::{GroupEvent, KafkaTopic, Membership, MembershipOptions};
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::group_health::GroupHealth;
 use super::group_metrics::GroupMetrics;
-use super::partition_tasks::{PartitionTasks, StartPartition};
+use super::partition_tasks::{PartitionTaskFactory, PartitionTasks};
 
 /// How long the task of a revoked partition may take to finish.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,7 +34,7 @@ const OFFSETS_TIMEOUT: Duration = Duration::from_secs(2);
 /// A member of a consumer group that has not joined it yet.
 pub(super) struct GroupMember<'a> {
     pub(super) topic: &'a KafkaTopic,
-    pub(super) settings: GroupSettings,
+    pub(super) settings: ConsumerGroupSettings,
     /// Reports whether the member has partitions.
     pub(super) health: HealthComponent,
 }
@@ -49,17 +49,18 @@ struct JoinedMember {
 }
 
 impl GroupMember<'_> {
-    /// Works on the partitions that the group assigns until `stop` is cancelled or `outdated`
-    /// completes, then finishes the tasks and leaves the group. Meanwhile it polls `probes`.
-    /// `next_offsets` returns the next offset of each partition.
+    /// Works on the partitions that the group assigns until `stop` is cancelled or
+    /// `restart_needed` completes, then finishes the tasks and leaves the group. Meanwhile it
+    /// polls `probes`. `next_offsets` returns the next offset of each partition.
     ///
     /// # Errors
-    /// If the task of a partition failed, the group refuses this member, or `outdated` completed.
+    /// If the task of a partition failed, the group refuses this member, or `restart_needed`
+    /// completed.
     pub(super) async fn run<P>(
         self,
-        start: StartPartition,
+        task_factory: PartitionTaskFactory,
         next_offsets: impl Fn() -> P,
-        outdated: impl Future<Output = LogError>,
+        restart_needed: impl Future<Output = LogError>,
         probes: impl Future<Output = Infallible>,
         stop: &CancellationToken,
     ) -> anyhow::Result<()>
@@ -67,10 +68,10 @@ impl GroupMember<'_> {
         P: Future<Output = Vec<(u32, u64)>>,
     {
         let member_stop = stop.child_token();
-        let mut work = pin!(self.join_and_work(start, next_offsets, member_stop.clone()));
+        let mut work = pin!(self.join_and_work(task_factory, next_offsets, member_stop.clone()));
         let result = tokio::select! {
             result = &mut work => result,
-            error = outdated => {
+            error = restart_needed => {
                 member_stop.cancel();
                 let drained = work.await;
                 drained.and(Err(error.into()))
@@ -83,14 +84,14 @@ impl GroupMember<'_> {
     /// Joins the group and works until `stop` is cancelled.
     async fn join_and_work<P>(
         self,
-        start: StartPartition,
+        task_factory: PartitionTaskFactory,
         next_offsets: impl Fn() -> P,
         stop: CancellationToken,
     ) -> anyhow::Result<()>
     where
         P: Future<Output = Vec<(u32, u64)>>,
     {
-        let GroupSettings { group, instance } = self.settings;
+        let ConsumerGroupSettings { group, instance } = self.settings;
         let options = MembershipOptions {
             group: group.clone(),
             instance,
@@ -101,7 +102,7 @@ impl GroupMember<'_> {
         let mut member = JoinedMember {
             membership,
             events,
-            tasks: PartitionTasks::new(SystemClock, start),
+            tasks: PartitionTasks::new(SystemClock, task_factory),
             health,
             metrics: GroupMetrics::new(&group),
         };
@@ -127,7 +128,7 @@ impl JoinedMember {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
-                failure = self.tasks.next_failure() => return Err(failure),
+                failure = self.tasks.wait_for_failure() => return Err(failure),
                 event = self.events.recv() => {
                     let event = event
                         .ok_or_else(|| anyhow!("the client of the consumer group ended"))?;
@@ -136,7 +137,7 @@ impl JoinedMember {
                 () = SystemClock.sleep(until_commit) => {
                     let partitions = self.tasks.partitions();
                     commit_offsets(&self.membership, &partitions, next_offsets).await;
-                    self.health.refresh(SystemClock.monotonic_ns());
+                    self.health.report_spare_if_idle(SystemClock.monotonic_ns());
                     until_commit = COMMIT_INTERVAL;
                     continue;
                 }
@@ -155,13 +156,13 @@ impl JoinedMember {
                 self.tasks.start(&partitions);
                 self.health.report_assigned();
             }
-            GroupEvent::Spare => self.health.report_spare(now_ns),
+            GroupEvent::Spare => self.health.report_without_partition(now_ns),
             GroupEvent::Revoked {
                 partitions,
                 drained,
             } => {
                 tracing::info!(?partitions, "revoked; finishing them");
-                let finished = self.tasks.finish(&partitions, DRAIN_TIMEOUT).await;
+                let finished = self.tasks.stop_and_wait(&partitions, DRAIN_TIMEOUT).await;
                 drop(drained);
                 finished?;
             }
@@ -174,7 +175,7 @@ impl JoinedMember {
                 return Err(anyhow!(error).context("the membership of the consumer group is over"));
             }
             GroupEvent::Error { error, .. } => {
-                tracing::warn!(%error, "the consumer group");
+                tracing::warn!(%error, "the consumer group reported an error");
                 if self.tasks.partitions().is_empty() {
                     self.health.report_error(&error, now_ns);
                 }
@@ -195,7 +196,7 @@ impl JoinedMember {
         P: Future<Output = Vec<(u32, u64)>>,
     {
         let partitions = self.tasks.partitions();
-        let drained = self.tasks.finish_all(DRAIN_TIMEOUT).await;
+        let drained = self.tasks.stop_all_and_wait(DRAIN_TIMEOUT).await;
         self.metrics.partitions.set(0.0);
         tracing::info!(?partitions, "finished; leaving the group");
         commit_offsets(&self.membership, &partitions, next_offsets).await;
@@ -238,7 +239,7 @@ async fn commit_offsets<P>(
     }
 }
 
-/// Adds what to do to the error of a topic that was recreated.
+/// Adds advice to the error of a topic that was recreated; returns other errors unchanged.
 fn explain_recreated_topic(error: anyhow::Error) -> anyhow::Error {
     let is_recreated = |cause: &(dyn std::error::Error + 'static)| {
         matches!(

@@ -16,7 +16,7 @@ const HALTED_METRIC: &str = "candlewick_partition_halted";
 ///
 /// # Errors
 /// Any other error of the task.
-pub(super) async fn run_or_halt<E>(
+pub(super) async fn run_partition_or_halt<E>(
     partition: u32,
     component: HealthComponent,
     task: impl Future<Output = Result<(), E>>,
@@ -26,7 +26,7 @@ pub(super) async fn run_or_halt<E>(
 where
     E: Display,
 {
-    let component = WithdrawOnDrop(component);
+    let component = WithdrawComponentOnDrop(component);
     match task.await {
         Err(error) if is_below_retention(&error) => {
             halt_partition(partition, &error, &component.0, stop).await;
@@ -50,7 +50,8 @@ async fn halt_partition(
         "1 while a partition is stopped, because the log has dropped records that it had not \
          passed."
     );
-    let _raised = RaisedGauge::new(gauge!(HALTED_METRIC, "partition" => partition.to_string()));
+    let _raised =
+        GaugeRaisedUntilDrop::new(gauge!(HALTED_METRIC, "partition" => partition.to_string()));
     let reason = format!(
         "{error}: the log has dropped records that were still to be read, and this partition is \
          stopped; docs/operations.md says what to do"
@@ -60,26 +61,26 @@ async fn halt_partition(
     stop.cancelled().await;
 }
 
-/// Withdraws a component when the task that it belongs to ends, in whatever way.
-struct WithdrawOnDrop(HealthComponent);
+/// Withdraws a component when its task ends or is dropped.
+struct WithdrawComponentOnDrop(HealthComponent);
 
-impl Drop for WithdrawOnDrop {
+impl Drop for WithdrawComponentOnDrop {
     fn drop(&mut self) {
         self.0.withdraw();
     }
 }
 
-/// A gauge that is 1 until this is dropped, which may happen while the task waits.
-struct RaisedGauge(Gauge);
+/// A gauge that is 1 until this guard is dropped, which may happen while the task waits.
+struct GaugeRaisedUntilDrop(Gauge);
 
-impl RaisedGauge {
+impl GaugeRaisedUntilDrop {
     fn new(gauge: Gauge) -> Self {
         gauge.set(1.0);
         Self(gauge)
     }
 }
 
-impl Drop for RaisedGauge {
+impl Drop for GaugeRaisedUntilDrop {
     fn drop(&mut self) {
         self.0.set(0.0);
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap::Args;
 use clock::{RetryPolicy, SystemClock};
 use connect::{
-    ClickHouseArgs, ProcessArgs, ProcessSettings, TimescaleArgs, defaults_in_help, ignore_all_but,
+    ClickHouseArgs, ProcessArgs, ProcessSettings, TimescaleArgs, ignore_server_sections_except,
+    show_defaults_in_help,
 };
 use host::{ConfigErrors, ConfigReader};
 use store::{
@@ -22,8 +23,8 @@ use crate::process::build_runtime;
 /// Creates the tables of bars and ticks, or migrates them to this version. It may be run at any
 /// time, any number of times, and next to running processes of the same version.
 #[derive(Debug, Default, Args)]
-#[command(mut_args = defaults_in_help(|reader| {
-    Self::default().read_wait(reader);
+#[command(mut_args = show_defaults_in_help(|reader| {
+    Self::default().read_wait_limit(reader);
 }))]
 pub(crate) struct MigrateArgs {
     /// How long to wait for servers that do not answer yet
@@ -38,16 +39,16 @@ pub(crate) struct MigrateArgs {
 }
 
 #[derive(Debug)]
-pub(crate) struct Settings {
+pub(crate) struct MigrateSettings {
     wait: Duration,
     timescaledb: Option<TimescaleConfig>,
     clickhouse: Option<ClickHouseConfig>,
 }
 
 impl MigrateArgs {
-    fn read(self) -> Result<(ProcessSettings, Settings), ConfigErrors> {
+    fn read(self) -> Result<(ProcessSettings, MigrateSettings), ConfigErrors> {
         let mut reader = self.process.load_config()?;
-        ignore_all_but(&mut reader, &["timescaledb", "clickhouse"]);
+        ignore_server_sections_except(&mut reader, &["timescaledb", "clickhouse"]);
         let (process, settings) = self.read_from(&mut reader);
         if settings.timescaledb.is_none() && settings.clickhouse.is_none() {
             reader.reject(
@@ -61,11 +62,11 @@ impl MigrateArgs {
 
     /// Reads the settings, but does not check the file for unknown keys. Errors are collected in
     /// the reader.
-    pub(crate) fn read_from(self, reader: &mut ConfigReader) -> (ProcessSettings, Settings) {
-        let wait = self.read_wait(reader);
+    pub(crate) fn read_from(self, reader: &mut ConfigReader) -> (ProcessSettings, MigrateSettings) {
+        let wait = self.read_wait_limit(reader);
         // A migration does not listen: the port is not used.
         let process = self.process.read(reader, 0);
-        let settings = Settings {
+        let settings = MigrateSettings {
             wait,
             timescaledb: self.timescaledb.read_optional(reader),
             clickhouse: self.clickhouse.read_optional(reader),
@@ -73,41 +74,44 @@ impl MigrateArgs {
         (process, settings)
     }
 
-    fn read_wait(&self, reader: &mut ConfigReader) -> Duration {
+    fn read_wait_limit(&self, reader: &mut ConfigReader) -> Duration {
         reader.read_or("wait", self.wait.clone(), Duration::from_secs(60))
     }
 }
 
 /// Migrates, and prints the versions before and after.
 pub(crate) fn run(arguments: MigrateArgs) -> anyhow::Result<ExitCode> {
-    let (process, settings) = arguments.read().map_err(host::Error::from)?;
+    let (process, settings) = arguments.read().map_err(host::StartupError::from)?;
     host::start_telemetry(&process.log, process.log_format)?;
     build_runtime()?.block_on(migrate(&settings))?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn migrate(settings: &Settings) -> Result<(), StoreError> {
+async fn migrate(settings: &MigrateSettings) -> Result<(), StoreError> {
     if let Some(config) = &settings.timescaledb {
         let migrate = || TimescaleBarStore::migrate(config.clone());
         let TimescaleMigration {
             found,
             now,
             edition,
-        } = retry_for(settings.wait, migrate).await?;
+        } = retry_while_unavailable(settings.wait, migrate).await?;
         println!(
             "timescaledb: up to date (version {found} before, {now} now; {edition:?} edition)"
         );
     }
     if let Some(config) = &settings.clickhouse {
         let migrate = || ClickHouseTickStore::migrate(config);
-        let (found, now) = retry_for(settings.wait, migrate).await?;
+        let (found, now) = retry_while_unavailable(settings.wait, migrate).await?;
         println!("clickhouse: up to date (version {found} before, {now} now)");
     }
     Ok(())
 }
 
 /// Repeats `call` while the server does not answer, until `limit` has passed.
-async fn retry_for<T, F>(limit: Duration, call: impl Fn() -> F) -> Result<T, StoreError>
+async fn retry_while_unavailable<T, F>(
+    limit: Duration,
+    call: impl Fn() -> F,
+) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {

@@ -13,27 +13,28 @@ use tokio_util::sync::CancellationToken;
 /// A task that works on a partition until its token is cancelled.
 pub(super) type PartitionTask = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
-/// Returns the task of a partition, which is given its token.
-pub(super) type StartPartition = Box<dyn Fn(u32, CancellationToken) -> PartitionTask + Send + Sync>;
+/// Creates the task of a partition, which ends when the token is cancelled.
+pub(super) type PartitionTaskFactory =
+    Box<dyn Fn(u32, CancellationToken) -> PartitionTask + Send + Sync>;
 
 /// The partitions that this process works on, with a task for each.
 pub(super) struct PartitionTasks<C> {
     clock: C,
-    start: StartPartition,
-    running: BTreeMap<u32, RunningTask>,
+    task_factory: PartitionTaskFactory,
+    running: BTreeMap<u32, RunningPartitionTask>,
     tasks: JoinSet<(u32, anyhow::Result<()>)>,
 }
 
-struct RunningTask {
+struct RunningPartitionTask {
     stop: CancellationToken,
     abort: AbortHandle,
 }
 
 impl<C: Clock> PartitionTasks<C> {
-    pub(super) fn new(clock: C, start: StartPartition) -> Self {
+    pub(super) fn new(clock: C, task_factory: PartitionTaskFactory) -> Self {
         Self {
             clock,
-            start,
+            task_factory,
             running: BTreeMap::new(),
             tasks: JoinSet::new(),
         }
@@ -51,20 +52,21 @@ impl<C: Clock> PartitionTasks<C> {
                 continue;
             }
             let stop = CancellationToken::new();
-            let task = (self.start)(partition, stop.clone());
+            let task = (self.task_factory)(partition, stop.clone());
             let abort = self.tasks.spawn(async move { (partition, task.await) });
-            self.running.insert(partition, RunningTask { stop, abort });
+            self.running
+                .insert(partition, RunningPartitionTask { stop, abort });
         }
     }
 
-    /// Stops the tasks of partitions and waits until each has finished what it has begun. A task
-    /// that has not within `timeout` is aborted, so that the next owner of the partition does not
-    /// wait any longer. That owner may repeat work of the task, but the store accepts it from
-    /// only one of them.
+    /// Stops the tasks of `partitions` and waits until each has finished the work that it has
+    /// begun. A task that has not finished within `timeout` is aborted, so that the next owner of
+    /// the partition does not wait any longer. That owner may repeat work of the task, but the
+    /// store accepts the work from only one of them.
     ///
     /// # Errors
     /// If a task failed.
-    pub(super) async fn finish(
+    pub(super) async fn stop_and_wait(
         &mut self,
         partitions: &[u32],
         timeout: Duration,
@@ -103,16 +105,17 @@ impl<C: Clock> PartitionTasks<C> {
         let _ = self.wait_until_ended(partitions).await;
     }
 
-    /// Finishes all tasks, as [`PartitionTasks::finish`] does.
+    /// Stops all tasks and waits, as [`PartitionTasks::stop_and_wait`] does for some.
     ///
     /// # Errors
     /// If a task failed.
-    pub(super) async fn finish_all(&mut self, timeout: Duration) -> anyhow::Result<()> {
-        self.finish(&self.partitions(), timeout).await
+    pub(super) async fn stop_all_and_wait(&mut self, timeout: Duration) -> anyhow::Result<()> {
+        self.stop_and_wait(&self.partitions(), timeout).await
     }
 
-    /// Waits until a task ends although it was not stopped; for ever if none does.
-    pub(super) async fn next_failure(&mut self) -> anyhow::Error {
+    /// Waits until a task ends that was not stopped, and returns the error. Waits for ever if
+    /// every task keeps running.
+    pub(super) async fn wait_for_failure(&mut self) -> anyhow::Error {
         loop {
             let Some(joined) = self.tasks.join_next().await else {
                 return std::future::pending().await;
@@ -131,8 +134,10 @@ impl<C: Clock> PartitionTasks<C> {
         }
     }
 
-    /// Waits until no task of `partitions` is running. Returns the first failure of any task that
-    /// ended meanwhile; an aborted task is not a failure.
+    /// Waits until no task of `partitions` is running. An aborted task is not a failure.
+    ///
+    /// # Errors
+    /// The first failure of any task that ended during the wait.
     async fn wait_until_ended(&mut self, partitions: &[u32]) -> anyhow::Result<()> {
         let mut first_failure = Ok(());
         while partitions.iter().any(|one| self.running.contains_key(one)) {

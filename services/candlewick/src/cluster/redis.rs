@@ -15,9 +15,9 @@ pub(super) enum OptionalRedis {
 }
 
 impl OptionalRedis {
-    /// Pings Redis and reports the outcome. Its circuit breaker would report an outage late or
-    /// never: an aggregator makes no calls to it that return, and a pod only makes one when a
-    /// client requests a price.
+    /// Pings Redis and reports the outcome. The circuit breaker of Redis would report an outage
+    /// late or never: an aggregator only queues prices, and a pod calls Redis only when a client
+    /// requests a price.
     pub(super) async fn probe(&self) {
         let Self::Configured(store, health) = self else {
             return;
@@ -52,7 +52,7 @@ mod tests {
     use std::time::Duration;
 
     use clock::{Breaker, BreakerPolicy, Guard};
-    use host::{DependencyHealth, Health};
+    use host::{DependencyComponent, Health};
     use store::RedisConfig;
 
     use super::*;
@@ -61,7 +61,7 @@ mod tests {
     async fn a_redis_that_is_away_is_reported_and_leaves_the_process_ready() {
         let health = Health::default();
         let component = health.register("redis");
-        let optional = DependencyHealth::Optional(component.clone());
+        let optional = DependencyComponent::Optional(component.clone());
         let breaker = Breaker::new(
             "redis",
             BreakerPolicy::default(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ::api::{DeferredRouter, Operations};
 use clock::SystemClock;
 use connect::ProcessSettings;
-use host::{Health, MetricsHandle, Stage, Supervisor};
+use host::{Health, MetricsHandle, ShutdownStage, Supervisor};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -26,17 +26,17 @@ pub(super) struct ListeningProcess {
     listener: TcpListener,
 }
 
-/// Runs a process until a signal stops it; `start` starts its role.
+/// Runs a process until a signal stops it; `start_role` starts its role.
 pub(super) fn run_role_process(
     settings: &ProcessSettings,
     role: &'static str,
-    start: impl FnOnce(ListeningProcess) -> Supervisor<SystemClock>,
+    start_role: impl FnOnce(ListeningProcess) -> Supervisor<SystemClock>,
 ) -> anyhow::Result<ExitCode> {
     host::start_telemetry(&settings.log, settings.log_format)?;
     let runtime = build_runtime()?;
     let outcome = runtime.block_on(async {
         let process = ListeningProcess::new(settings, role).await?;
-        let supervisor = start(process);
+        let supervisor = start_role(process);
         anyhow::Ok(supervisor.run_until_signal(SHUTDOWN_TIMEOUT).await?)
     })?;
     outcome.exit()
@@ -50,7 +50,7 @@ impl ListeningProcess {
         let health = Health::default();
         let mut supervisor = Supervisor::new(SystemClock, health.clone());
         let maintained = metrics.clone();
-        supervisor.spawn(Stage::Observe, "metrics", move |stop| async move {
+        supervisor.spawn(ShutdownStage::Observe, "metrics", move |stop| async move {
             maintained.run_maintenance(SystemClock, stop).await;
             Ok(())
         });
@@ -75,12 +75,12 @@ impl ListeningProcess {
         let router = ::api::operations_router(self.operations());
         let health = self.health.clone();
         self.supervisor
-            .spawn(Stage::Process, self.role, move |stop| {
+            .spawn(ShutdownStage::Process, self.role, move |stop| {
                 run_role(health, stop)
             });
         let listener = self.listener;
         self.supervisor
-            .spawn(Stage::Observe, "probes", move |stop| async move {
+            .spawn(ShutdownStage::Observe, "probes", move |stop| async move {
                 ::api::serve(listener, router, stop).await;
                 Ok(())
             });
@@ -101,12 +101,12 @@ impl ListeningProcess {
         let router = ::api::starting_router(self.operations(), deferred);
         let health = self.health.clone();
         self.supervisor
-            .spawn(Stage::Process, self.role, move |stop| {
+            .spawn(ShutdownStage::Process, self.role, move |stop| {
                 run_role(health, stop)
             });
         let listener = self.listener;
         self.supervisor
-            .spawn(Stage::Intake, "listener", move |stop| async move {
+            .spawn(ShutdownStage::Intake, "listener", move |stop| async move {
                 ::api::serve(listener, router, stop).await;
                 Ok(())
             });

@@ -8,7 +8,7 @@ use backend::Backend;
 use clock::{Breaker, Clock, Guard, SystemClock};
 use connect::{BreakerSettings, TopicNames};
 use eventlog::GuardedLog;
-use host::{DependencyHealth, Health, HealthComponent};
+use host::{DependencyComponent, Health, HealthComponent};
 use kafka::{Kafka, KafkaConfig, KafkaLog};
 use store::{
     ClickHouseConfig, ClickHouseTickStore, Guarded, GuardedBarStore, RedisConfig, RedisHotStore,
@@ -25,9 +25,9 @@ pub(super) type GuardedTopic = GuardedLog<KafkaLog, SystemClock>;
 
 /// The backend of a cluster: Kafka, TimescaleDB, ClickHouse and Redis.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Cluster;
+pub(super) struct ClusterBackend;
 
-impl Backend for Cluster {
+impl Backend for ClusterBackend {
     type Trades = GuardedTopic;
     type Updates = GuardedTopic;
     type DeadLetters = GuardedTopic;
@@ -55,7 +55,7 @@ pub(super) struct ServerConnector {
 }
 
 /// A client of Kafka, and the guard that the appends to all topics share.
-pub(super) struct KafkaConnection {
+pub(super) struct GuardedKafkaClient {
     pub(super) kafka: Kafka,
     pub(super) topic_names: TopicNames,
     pub(super) guard: Guard<SystemClock>,
@@ -86,7 +86,7 @@ impl ServerConnector {
         let component = self.register_component(TIMESCALEDB);
         let open = || TimescaleBarStore::open(config.clone());
         let opened = Box::pin(self.wait_for_server(&component, is_permanent, open)).await?;
-        let guard = self.new_guard(TIMESCALEDB, DependencyHealth::Required(component));
+        let guard = self.new_guard(TIMESCALEDB, DependencyComponent::Required(component));
         Ok(opened.map(|store| GuardedBarStore::new(store, guard)))
     }
 
@@ -104,8 +104,8 @@ impl ServerConnector {
         let open = || ClickHouseTickStore::open(config);
         let opened = Box::pin(self.wait_for_server(&component, is_permanent, open)).await?;
         let health = match required {
-            true => DependencyHealth::Required(component),
-            false => DependencyHealth::Optional(component),
+            true => DependencyComponent::Required(component),
+            false => DependencyComponent::Optional(component),
         };
         let guard = self.new_guard(CLICKHOUSE, health);
         Ok(opened.map(|store| Guarded::new(store, guard)))
@@ -123,7 +123,7 @@ impl ServerConnector {
             return Ok(OptionalRedis::Disabled);
         };
         let component = self.register_component(REDIS);
-        let health = DependencyHealth::Optional(component.clone());
+        let health = DependencyComponent::Optional(component.clone());
         let store = RedisHotStore::open(config)?;
         let guarded = Guarded::new(store, self.new_guard(REDIS, health));
         Ok(OptionalRedis::Configured(guarded, component))
@@ -137,9 +137,9 @@ impl ServerConnector {
         &self,
         config: &KafkaConfig,
         topic_names: &TopicNames,
-    ) -> anyhow::Result<KafkaConnection> {
-        let health = DependencyHealth::Required(self.register_component(KAFKA));
-        Ok(KafkaConnection {
+    ) -> anyhow::Result<GuardedKafkaClient> {
+        let health = DependencyComponent::Required(self.register_component(KAFKA));
+        Ok(GuardedKafkaClient {
             kafka: Kafka::connect(config.clone())?,
             topic_names: topic_names.clone(),
             guard: self.new_guard(KAFKA, health),
@@ -165,7 +165,7 @@ impl ServerConnector {
         wait_until_available(&SystemClock, component, &self.stop, is_permanent, attempt).await
     }
 
-    fn new_guard(&self, name: &'static str, health: DependencyHealth) -> Guard<SystemClock> {
+    fn new_guard(&self, name: &'static str, health: DependencyComponent) -> Guard<SystemClock> {
         let breaker = Breaker::new(name, self.breaker.policy, SystemClock, move |outage| {
             health.report(outage);
         });
@@ -182,8 +182,9 @@ pub(super) const fn is_permanent(error: &StoreError) -> bool {
 }
 
 /// Probes, for ever, the servers whose circuit breakers are not closed, and Redis in any case, so
-/// that a server that is back is noticed. All topics are of the same brokers, so one is enough.
-pub(super) async fn probe_servers(
+/// that a server that is back is noticed. All topics are on the same brokers, so one topic is
+/// enough.
+pub(super) async fn probe_servers_forever(
     bars: &GuardedBars,
     ticks: &GuardedTicks,
     redis: &OptionalRedis,

@@ -19,14 +19,14 @@ const UNAVAILABLE_AFTER: Duration = Duration::from_secs(15);
 /// Waits until a topic is recreated: a process has to be restarted to continue with the next
 /// generation. Meanwhile it reports in the topic's component whether the brokers answer, which a
 /// process that has nothing to read or append would not notice otherwise.
-pub(super) async fn topic_recreated(topic: &OpenTopic) -> LogError {
-    watch_epoch(&SystemClock, &topic.health, || topic.log.check_epoch()).await
+pub(super) async fn wait_until_topic_recreated(topic: &OpenTopic) -> LogError {
+    check_epoch_until_recreated(&SystemClock, &topic.health, || topic.log.check_epoch()).await
 }
 
 /// Waits until the brokers have fenced the producer of this process: it cannot append any more,
 /// but a restarted process can. Appends fail for this reason too, but a client that sends trades
 /// would only get that error again and again.
-pub(super) async fn producer_fenced(topic: &GuardedTopic) -> LogError {
+pub(super) async fn wait_until_producer_fenced(topic: &GuardedTopic) -> LogError {
     loop {
         SystemClock.sleep(CHECK_INTERVAL).await;
         if let Err(error) = topic.log().check_producer() {
@@ -35,7 +35,7 @@ pub(super) async fn producer_fenced(topic: &GuardedTopic) -> LogError {
     }
 }
 
-async fn watch_epoch<C, F>(
+async fn check_epoch_until_recreated<C, F>(
     clock: &C,
     component: &HealthComponent,
     check_epoch: impl Fn() -> F,
@@ -98,7 +98,7 @@ mod tests {
                 _ => Ok(()),
             }
         };
-        let error = watch_epoch(&SystemClock, &component, check_epoch).await;
+        let error = check_epoch_until_recreated(&SystemClock, &component, check_epoch).await;
         assert_eq!(error, LogError::Recreated { topic: topic() });
         // Without an answer since the first check, it is not ready from the ninth to the tenth.
         let mut expected = vec![None; 50];

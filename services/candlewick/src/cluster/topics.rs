@@ -9,7 +9,9 @@ use host::HealthComponent;
 use kafka::KafkaTopic;
 use store::{BarReader, BarStore, StoreError};
 
-use super::servers::{GuardedBars, GuardedTopic, KafkaConnection, ServerConnector, is_permanent};
+use super::servers::{
+    GuardedBars, GuardedKafkaClient, GuardedTopic, ServerConnector, is_permanent,
+};
 
 /// How long the end of the process waits for the brokers to acknowledge appended records.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -58,7 +60,7 @@ pub(super) enum EpochSource<'a> {
 /// first.
 pub(super) async fn open_topic(
     connector: &ServerConnector,
-    connection: &KafkaConnection,
+    connection: &GuardedKafkaClient,
     name: &'static str,
     epoch_source: EpochSource<'_>,
 ) -> anyhow::Result<Option<OpenTopic>> {
@@ -110,7 +112,7 @@ pub(super) fn check_partition_counts(topics: &[(&str, &OpenTopic)]) -> anyhow::R
     Ok(())
 }
 
-/// Waits a limited time until appended records are acknowledged, and closes the connections.
+/// Waits for a limited time until appended records are acknowledged, and closes the connections.
 pub(super) async fn close_topics(topics: Vec<GuardedTopic>) {
     let closing = tokio::task::spawn_blocking(move || {
         for topic in topics {

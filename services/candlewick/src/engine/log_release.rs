@@ -1,12 +1,12 @@
-//! Letting the log of a data folder drop what nothing needs any more.
+//! Letting the log of a data folder drop the records that no role needs any more.
 
-use connect::Folder;
+use connect::DataFolder;
 use eventlog::Log;
 use store::{BarReader, BarStore, StoreError, TickStore};
 
 /// Lets the log drop the records that are both folded and archived. The positions are read first
 /// and then made to survive a loss of power, so that no dropped record is needed again.
-pub(super) async fn release_log(folder: &Folder) -> Result<(), StoreError> {
+pub(super) async fn release_processed_records(folder: &DataFolder) -> Result<(), StoreError> {
     let progress = folder.bars.all_partition_progress().await?;
     let mut releasable = Vec::with_capacity(progress.len());
     for row in progress {
@@ -18,12 +18,12 @@ pub(super) async fn release_log(folder: &Folder) -> Result<(), StoreError> {
     folder.ticks.sync().await?;
     for (partition, offset) in releasable {
         if let Err(error) = folder.trades.release_before(partition, offset) {
-            tracing::warn!(%error, "retention of the log");
+            tracing::warn!(%error, "retention of the log failed");
         }
         if let Ok(bounds) = folder.dead_letters.bounds(partition).await
             && let Err(error) = folder.dead_letters.release_before(partition, bounds.end)
         {
-            tracing::warn!(%error, "retention of the dead letters");
+            tracing::warn!(%error, "retention of the dead letters failed");
         }
     }
     Ok(())

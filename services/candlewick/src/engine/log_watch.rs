@@ -1,11 +1,11 @@
-//! Ends a process whose log cannot be written, with the reason, so that what restarts the process
-//! or the operator who is alarmed can act on it.
+//! Ends a process whose log cannot be written, and reports the reason, so that the service manager
+//! or an operator can act on it.
 
 use std::time::Duration;
 
 use anyhow::bail;
 use clock::Clock;
-use connect::Folder;
+use connect::DataFolder;
 use eventlog::EmbeddedLog;
 use tokio_util::sync::CancellationToken;
 
@@ -19,8 +19,8 @@ const MAX_FAILING_TIME: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// If one has failed for too long or permanently, with its file and the reason.
-pub(super) async fn watch_logs<C: Clock>(
-    folder: Folder,
+pub(super) async fn watch_logs_for_failures<C: Clock>(
+    folder: DataFolder,
     clock: C,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -31,16 +31,20 @@ pub(super) async fn watch_logs<C: Clock>(
             return Ok(());
         }
         for (log, timer) in &mut logs {
-            check_log(log, timer, clock.monotonic_ns())?;
+            check_log_failure(log, timer, clock.monotonic_ns())?;
         }
     }
 }
 
-fn check_log(log: &EmbeddedLog, timer: &mut FailureTimer, now_ns: u64) -> anyhow::Result<()> {
+fn check_log_failure(
+    log: &EmbeddedLog,
+    timer: &mut FailureTimer,
+    now_ns: u64,
+) -> anyhow::Result<()> {
     if let Some(reason) = log.permanent_failure() {
         bail!("the log cannot be written: {reason}");
     }
-    timer.check(log.failing_since_ns(), now_ns)
+    timer.check_failing_time(log.failing_since_ns(), now_ns)
 }
 
 /// Measures how long a log has failed, by a clock that does not step.
@@ -52,11 +56,16 @@ struct FailureTimer {
 }
 
 impl FailureTimer {
-    /// Takes since when the log fails and why, if it does.
+    /// Checks how long the log has failed. `failing` is the time of the first failure, by the
+    /// log's own clock, and the reason; `None` if the log does not fail.
     ///
     /// # Errors
-    /// If it has failed for [`MAX_FAILING_TIME`].
-    fn check(&mut self, failing: Option<(i64, String)>, now_ns: u64) -> anyhow::Result<()> {
+    /// If the log has failed for [`MAX_FAILING_TIME`].
+    fn check_failing_time(
+        &mut self,
+        failing: Option<(i64, String)>,
+        now_ns: u64,
+    ) -> anyhow::Result<()> {
         let Some((since_ns, reason)) = failing else {
             self.failure = None;
             return Ok(());
@@ -89,14 +98,24 @@ mod tests {
         let failing = |since_ns| Some((since_ns, "trades.redb: no space".to_owned()));
         let mut timer = FailureTimer::default();
         for second in 0..20 {
-            timer.check(failing(7), second * SECOND_NS).unwrap();
+            timer
+                .check_failing_time(failing(7), second * SECOND_NS)
+                .unwrap();
         }
-        timer.check(None, 20 * SECOND_NS).unwrap();
-        timer.check(failing(9), 21 * SECOND_NS).unwrap();
+        timer.check_failing_time(None, 20 * SECOND_NS).unwrap();
+        timer
+            .check_failing_time(failing(9), 21 * SECOND_NS)
+            .unwrap();
         // The log has succeeded and failed again in between.
-        timer.check(failing(11), 40 * SECOND_NS).unwrap();
-        timer.check(failing(11), 59 * SECOND_NS).unwrap();
-        let error = timer.check(failing(11), 60 * SECOND_NS).unwrap_err();
+        timer
+            .check_failing_time(failing(11), 40 * SECOND_NS)
+            .unwrap();
+        timer
+            .check_failing_time(failing(11), 59 * SECOND_NS)
+            .unwrap();
+        let error = timer
+            .check_failing_time(failing(11), 60 * SECOND_NS)
+            .unwrap_err();
         let text = error.to_string();
         assert!(text.contains("for 20 s: trades.redb: no space"), "{text}");
     }

@@ -14,7 +14,7 @@ use crate::process::VERSION;
 pub(crate) type BackendProducer<B> =
     Producer<<B as Backend>::Trades, <B as Backend>::Bars, <B as Backend>::Clock>;
 
-/// Returns what appends the trades of clients and feeds to the log.
+/// Returns the producer that appends the trades of clients and feeds to the log.
 pub(crate) fn new_producer<B: Backend>(
     trades: &B::Trades,
     bars: &B::Bars,
@@ -42,7 +42,7 @@ pub(crate) struct ApiServices<B: Backend> {
 
 impl<B: Backend> ApiServices<B> {
     /// Builds the state of the handlers.
-    pub(crate) fn into_state(self) -> ApiState<B> {
+    pub(crate) fn into_api_state(self) -> ApiState<B> {
         let metrics = self.metrics;
         ApiState::new(ApiParts {
             log: self.trades,

@@ -1,4 +1,4 @@
-//! Dropping what is older than it has to be kept.
+//! Dropping rows that are older than they have to be kept.
 
 use std::future::Future;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 /// The number of calls to each store in one turn. A call drops a bounded number of rows.
 const MAX_CALLS_PER_TURN: usize = 20;
 
-/// Drops old bars, and ticks if their store does not drop old ones itself.
+/// Drops expired bars, and expired ticks unless their store drops them itself.
 pub(crate) struct Retention<B: Backend> {
     pub(crate) trades: B::Trades,
     pub(crate) bars: B::Bars,
@@ -23,8 +23,8 @@ pub(crate) struct Retention<B: Backend> {
 }
 
 impl<B: Backend> Retention<B> {
-    /// Drops what is old every `interval` until `stop` is cancelled. Every turn begins with
-    /// `release_log`, which lets the log drop the records that nothing needs any more.
+    /// Drops expired rows every `interval` until `stop` is cancelled. Every turn begins with
+    /// `release_log`, which lets the log drop the records that no role needs any more.
     pub(crate) async fn run<F>(
         &self,
         interval: Duration,
@@ -40,7 +40,7 @@ impl<B: Backend> Retention<B> {
             }
             let turn = async {
                 release_log().await?;
-                self.drop_expired().await
+                self.drop_expired_rows().await
             };
             match turn.await {
                 Ok(0) => {}
@@ -50,9 +50,9 @@ impl<B: Backend> Retention<B> {
         }
     }
 
-    /// Drops what is old, up to the limit of a turn, and returns the number of dropped rows.
-    async fn drop_expired(&self) -> Result<u64, StoreError> {
-        let now_ns = log_time_ns(&self.bars, &self.trades).await?;
+    /// Drops expired rows, up to the limit of a turn, and returns the number of dropped rows.
+    async fn drop_expired_rows(&self) -> Result<u64, StoreError> {
+        let now_ns = oldest_folded_append_time_ns(&self.bars, &self.trades).await?;
         let bars_before_ns = now_ns.saturating_sub(BAR_RETENTION_NS);
         let verdicts_before_ns = now_ns.saturating_sub(VERDICT_RETENTION_NS);
         let ticks_before_ns = now_ns.saturating_sub(TICK_RETENTION_NS);
@@ -78,7 +78,10 @@ impl<B: Backend> Retention<B> {
 /// the last folded record of the partition that is furthest behind. A partition that has nothing
 /// left to fold counts as being at the newest append time of all partitions. What is dropped by
 /// this time is not needed by any record that is still to be folded.
-async fn log_time_ns<R: BarReader, L: Log>(bars: &R, trades: &L) -> Result<i64, StoreError> {
+async fn oldest_folded_append_time_ns<R: BarReader, L: Log>(
+    bars: &R,
+    trades: &L,
+) -> Result<i64, StoreError> {
     let progress = bars.all_partition_progress().await?;
     let newest_ns = progress.iter().map(|row| row.append_time_ns).max();
     let mut time_ns = newest_ns.unwrap_or(0);

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use connect::{FolderOptions, defaults_in_help};
+use connect::{DataFolderOptions, show_defaults_in_help};
 use host::{ConfigErrors, ConfigReader, LogFilter, LogFormat, Setting};
 use market::Symbol;
 
 /// Every flag is also a variable, `--log-max-age` being `CANDLEWICK_LOG_MAX_AGE`, and a key of
 /// the file, `log_max_age`. Flags win over variables, variables over the file.
 #[derive(Debug, Default, Args)]
-#[command(mut_args = defaults_in_help(|reader| {
+#[command(mut_args = show_defaults_in_help(|reader| {
     Self::default().read_from(reader);
 }))]
 pub(crate) struct StandaloneArgs {
@@ -56,12 +56,12 @@ pub(crate) struct StandaloneArgs {
 
 /// Where trades come from, in addition to the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Feed {
+pub(crate) enum FeedKind {
     None,
     Synthetic,
 }
 
-impl Setting for Feed {
+impl Setting for FeedKind {
     const ACCEPTS: &'static str = "synthetic or none";
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -107,21 +107,21 @@ impl Setting for FeedSymbols {
 
 /// What `standalone` is configured with.
 #[derive(Debug)]
-pub(crate) struct Config {
+pub(crate) struct StandaloneConfig {
     pub(super) data: PathBuf,
     pub(super) listen: SocketAddr,
-    pub(super) feed: Feed,
+    pub(super) feed: FeedKind,
     pub(super) symbols: Vec<Symbol>,
     pub(super) rate: u32,
     pub(super) seed: u64,
-    pub(super) folder: FolderOptions,
+    pub(super) folder: DataFolderOptions,
     pub(super) log: LogFilter,
     pub(super) log_format: LogFormat,
 }
 
 impl StandaloneArgs {
     /// Reads every layer; all errors are found at once.
-    pub(super) fn read(self) -> Result<Config, ConfigErrors> {
+    pub(super) fn read(self) -> Result<StandaloneConfig, ConfigErrors> {
         let mut reader = ConfigReader::load(self.config.as_deref())?;
         let config = self.read_from(&mut reader);
         reader.finish()?;
@@ -129,13 +129,13 @@ impl StandaloneArgs {
     }
 
     /// Reads the settings without checking that the file holds no others.
-    pub(crate) fn read_from(self, reader: &mut ConfigReader) -> Config {
+    pub(crate) fn read_from(self, reader: &mut ConfigReader) -> StandaloneConfig {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
-        Config {
+        StandaloneConfig {
             folder: self.read_folder_options(reader),
             data: reader.read_or("data", self.data, PathBuf::from("data")),
             listen: reader.read_or("listen", self.listen, listen),
-            feed: reader.read_or("feed", self.feed, Feed::None),
+            feed: reader.read_or("feed", self.feed, FeedKind::None),
             symbols: reader
                 .read_or("symbols", self.symbols, FeedSymbols::default())
                 .0,
@@ -146,8 +146,8 @@ impl StandaloneArgs {
         }
     }
 
-    fn read_folder_options(&self, reader: &mut ConfigReader) -> FolderOptions {
-        let mut options = FolderOptions::default();
+    fn read_folder_options(&self, reader: &mut ConfigReader) -> DataFolderOptions {
+        let mut options = DataFolderOptions::default();
         let key = "partitions";
         options.partitions = reader.read_or(key, self.partitions.clone(), options.partitions);
         if !(1..=256).contains(&options.partitions) {

@@ -7,11 +7,11 @@ use std::time::Duration;
 use api::Hub;
 use clock::{Clock, SystemClock};
 use eventlog::Log;
-use host::{Stage, Supervisor};
+use host::{ShutdownStage, Supervisor};
 use market::Interval;
 use store::{BarReader, SqliteBarStore, SymbolQuery};
 
-use super::config::{Config, Feed};
+use super::config::{FeedKind, StandaloneConfig};
 use crate::engine::EmbeddedRoles;
 use crate::process::VERSION;
 
@@ -19,16 +19,16 @@ use crate::process::VERSION;
 const SHOWN_SYMBOLS: u32 = 5;
 
 /// Prints the addresses that the process serves.
-pub(super) fn print_addresses(config: &Config, address: SocketAddr) {
+pub(super) fn print_addresses(config: &StandaloneConfig, address: SocketAddr) {
     let (venue, symbol) = match config.feed {
-        Feed::Synthetic => (
+        FeedKind::Synthetic => (
             "synthetic",
             config
                 .symbols
                 .first()
                 .map_or("EURUSD", |symbol| symbol.as_str()),
         ),
-        Feed::None => ("{venue}", "{symbol}"),
+        FeedKind::None => ("{venue}", "{symbol}"),
     };
     let rows = [
         (
@@ -58,14 +58,14 @@ pub(super) fn spawn_status_line(roles: &EmbeddedRoles, supervisor: &mut Supervis
     let interval_s = if is_terminal { 1 } else { 60 };
     let (trades, updates) = (roles.folder.trades.clone(), roles.updates.clone());
     let (bars, hub) = (roles.folder.bars.clone(), roles.hub.clone());
-    supervisor.spawn(Stage::Observe, "figures", move |stop| async move {
-        let mut records = count_records(&trades).await;
+    supervisor.spawn(ShutdownStage::Observe, "figures", move |stop| async move {
+        let mut records = count_appended_records(&trades).await;
         loop {
             let sleep = SystemClock.sleep(Duration::from_secs(interval_s));
             if stop.run_until_cancelled(sleep).await.is_none() {
                 return Ok(());
             }
-            let before = std::mem::replace(&mut records, count_records(&trades).await);
+            let before = std::mem::replace(&mut records, count_appended_records(&trades).await);
             let folded: u64 = match bars.all_partition_progress().await {
                 Ok(rows) => rows.iter().map(|row| row.next_offset).sum(),
                 Err(_) => 0,
@@ -74,16 +74,16 @@ pub(super) fn spawn_status_line(roles: &EmbeddedRoles, supervisor: &mut Supervis
                 "records {records:>12}  +{:>8}/s  uncommitted {:>8}  updates {:>10}",
                 records.saturating_sub(before) / interval_s,
                 records.saturating_sub(folded),
-                count_records(&updates).await,
+                count_appended_records(&updates).await,
             );
-            append_prices(&mut line, &bars, &hub).await;
-            print_line(&line, is_terminal);
+            append_newest_prices(&mut line, &bars, &hub).await;
+            print_status_line(&line, is_terminal);
         }
     });
 }
 
 /// Appends the newest price of the first symbols.
-async fn append_prices(line: &mut String, bars: &SqliteBarStore, hub: &Hub) {
+async fn append_newest_prices(line: &mut String, bars: &SqliteBarStore, hub: &Hub) {
     let query = SymbolQuery {
         venue: None,
         after: None,
@@ -99,7 +99,7 @@ async fn append_prices(line: &mut String, bars: &SqliteBarStore, hub: &Hub) {
 }
 
 /// Prints a line; on a terminal it replaces the one before.
-fn print_line(line: &str, is_terminal: bool) {
+fn print_status_line(line: &str, is_terminal: bool) {
     let mut out = std::io::stdout();
     let written = if is_terminal {
         write!(out, "\r\x1b[2K{line}")
@@ -111,7 +111,7 @@ fn print_line(line: &str, is_terminal: bool) {
 }
 
 /// Returns the number of records that were ever appended to a topic.
-async fn count_records<L: Log>(log: &L) -> u64 {
+async fn count_appended_records<L: Log>(log: &L) -> u64 {
     let mut sum = 0;
     for partition in 0..log.partitions() {
         sum += log.bounds(partition).await.map_or(0, |bounds| bounds.end);

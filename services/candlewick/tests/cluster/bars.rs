@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::cluster::Cluster;
+use crate::cluster::TestCluster;
 use crate::support::{
     Encoding, Finished, LiveClient, SYMBOLS as TAPES, TestClient, assert_equal, bars,
     counted_trades, eventually, expected, replay, tables, tapes,
@@ -22,7 +22,7 @@ pub(crate) fn trade(symbol: &str, id: u64) -> Value {
     })
 }
 
-/// The symbols of the tests, so many that every partition has some.
+/// The symbols of the tests. There are enough that every partition has some.
 pub(crate) const SYMBOLS: [&str; 12] = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L"];
 
 /// Sends the trades of every symbol with these ids.
@@ -42,7 +42,7 @@ pub(crate) fn wait_counted(client: &TestClient, each: u64) {
 
 #[test]
 fn what_is_posted_is_in_the_bars_of_every_pod_and_proved() {
-    let cluster = Cluster::new("posted");
+    let cluster = TestCluster::new("posted");
     let aggregator = cluster.start_ready("aggregator");
     let archiver = cluster.start_ready("archiver");
     let (first, second) = (cluster.start_ready("api"), cluster.start_ready("api"));
@@ -83,7 +83,7 @@ fn what_is_posted_is_in_the_bars_of_every_pod_and_proved() {
 
 #[test]
 fn tapes_replayed_into_the_cluster_give_the_expected_bars_of_the_tapes() {
-    let cluster = Cluster::new("tape");
+    let cluster = TestCluster::new("tape");
     let folder = tempfile::tempdir().unwrap();
     let aggregators = [(); 2].map(|()| cluster.start_ready("aggregator"));
     let archiver = cluster.start_ready("archiver");

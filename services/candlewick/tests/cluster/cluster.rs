@@ -8,13 +8,13 @@ use kafka::{Kafka, KafkaConfig};
 use sqlx::{Connection, PgConnection};
 
 use crate::support::command::verify_with;
-use crate::support::{Finished, Standalone, candlewick, until};
+use crate::support::{Finished, TestProcess, candlewick, until};
 
 /// The number of partitions of each topic.
 pub(crate) const PARTITIONS: usize = 4;
 
 /// Topics and databases of one test, and the options with which processes find them.
-pub(crate) struct Cluster {
+pub(crate) struct TestCluster {
     name: String,
     /// The URL of the server on which the test's database is created.
     postgres: String,
@@ -49,7 +49,7 @@ fn execute_on_timescaledb(url: &str, statement: String) {
     });
 }
 
-impl Cluster {
+impl TestCluster {
     /// Creates databases without tables, and no topics.
     pub(crate) fn empty(test: &str) -> Self {
         let [kafka, postgres, clickhouse, redis] = ["KAFKA", "TIMESCALEDB", "CLICKHOUSE", "REDIS"]
@@ -153,7 +153,7 @@ impl Cluster {
 
     /// Starts a role on a free port, and waits until it listens. The given options of servers replace
     /// the cluster's.
-    pub(crate) fn start(&self, role: &str, more: &[&str]) -> Standalone {
+    pub(crate) fn start(&self, role: &str, more: &[&str]) -> TestProcess {
         let mut beginnings = vec!["--brokers", "--kafka", "--timescaledb", "--clickhouse"];
         if role == "aggregator" {
             beginnings.push("--redis");
@@ -164,11 +164,11 @@ impl Cluster {
         if role != "api" {
             command.args(["--group", &format!("{}.{role}", self.name)]);
         }
-        Standalone::spawn_command(command).wait_listening()
+        TestProcess::spawn_command(command).wait_listening()
     }
 
     /// Starts a role, and waits until it is ready.
-    pub(crate) fn start_ready(&self, role: &str) -> Standalone {
+    pub(crate) fn start_ready(&self, role: &str) -> TestProcess {
         let process = self.start(role, &[]);
         wait_ready(&process);
         process
@@ -182,7 +182,7 @@ impl Cluster {
 }
 
 /// Waits until a process is ready.
-pub(crate) fn wait_ready(process: &Standalone) {
+pub(crate) fn wait_ready(process: &TestProcess) {
     let client = process.client();
     until("readiness", || {
         (client.get("/readyz").status == 200).then_some(())
@@ -190,7 +190,7 @@ pub(crate) fn wait_ready(process: &Standalone) {
 }
 
 /// Returns why a component of a process is not ready, from `/readyz`; `None` if it is ready.
-pub(crate) fn unready_reason(process: &Standalone, component: &str) -> Option<String> {
+pub(crate) fn unready_reason(process: &TestProcess, component: &str) -> Option<String> {
     let answer = process.client().get("/readyz");
     let report: serde_json::Value = serde_json::from_str(&answer.text).unwrap();
     let components = report["components"].as_array().unwrap();
@@ -198,7 +198,7 @@ pub(crate) fn unready_reason(process: &Standalone, component: &str) -> Option<St
     found["reason"].as_str().map(ToOwned::to_owned)
 }
 
-impl Drop for Cluster {
+impl Drop for TestCluster {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             let drop = format!("DROP DATABASE {} WITH (FORCE)", self.name);

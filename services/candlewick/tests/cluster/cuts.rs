@@ -5,14 +5,14 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::bars::{SYMBOLS, send, wait_counted};
-use crate::cluster::{Cluster, PARTITIONS, unready_reason, wait_ready};
+use crate::cluster::{PARTITIONS, TestCluster, unready_reason, wait_ready};
 use crate::cuttable_proxy::CuttableProxy;
 use crate::groups::owned_partitions;
 use crate::support::{eventually, pause, until};
 
 #[test]
 fn an_aggregator_that_is_cut_off_from_its_store_stays_live_and_says_so_and_catches_up() {
-    let cluster = Cluster::new("cut");
+    let cluster = TestCluster::new("cut");
     let proxy = CuttableProxy::start(cluster.bars_server());
     let bars = cluster.bars_url_at(proxy.address());
     let options = [
@@ -63,7 +63,7 @@ fn an_aggregator_that_is_cut_off_from_its_store_stays_live_and_says_so_and_catch
 
 #[test]
 fn one_that_is_frozen_and_thaws_has_lost_its_partitions_and_harms_nothing() {
-    let cluster = Cluster::new("frozen");
+    let cluster = TestCluster::new("frozen");
     let (first, second) = (
         cluster.start_ready("aggregator"),
         cluster.start_ready("aggregator"),
@@ -99,7 +99,7 @@ fn one_that_is_frozen_and_thaws_has_lost_its_partitions_and_harms_nothing() {
 
 #[test]
 fn a_redis_that_is_cut_off_is_named_and_everything_goes_on() {
-    let cluster = Cluster::new("hot");
+    let cluster = TestCluster::new("hot");
     let proxy = CuttableProxy::start(cluster.redis_server());
     let redis = format!("redis://{}", proxy.address());
     let aggregator = cluster.start("aggregator", &["--redis-url", &redis]);

@@ -8,11 +8,11 @@ use std::thread::spawn;
 /// A proxy that forwards connections to a server unless it is cut. It runs until the process ends.
 pub(crate) struct CuttableProxy {
     address: SocketAddr,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<ProxyState>>,
 }
 
 #[derive(Default)]
-struct State {
+struct ProxyState {
     is_cut: bool,
     open: Vec<TcpStream>,
 }
@@ -21,7 +21,7 @@ impl CuttableProxy {
     pub(crate) fn start(server: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let state: Arc<Mutex<State>> = Arc::default();
+        let state: Arc<Mutex<ProxyState>> = Arc::default();
         let known = Arc::clone(&state);
         spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {

@@ -6,7 +6,7 @@ use schemas::TradesTopicRecord;
 use serde_json::json;
 
 use crate::bars::DAY_NS;
-use crate::cluster::{Cluster, PARTITIONS};
+use crate::cluster::{PARTITIONS, TestCluster};
 use crate::support::{counted_trades, eventually};
 
 const GARBAGE: &[u8] = b"\x92\x01\xc1 no record";
@@ -40,7 +40,7 @@ fn listed_dead_letters(output: &str) -> Vec<(String, String)> {
 
 #[test]
 fn what_was_not_counted_is_listed_shown_and_sent_again() {
-    let cluster = Cluster::new("letters");
+    let cluster = TestCluster::new("letters");
     let aggregator = cluster.start_ready("aggregator");
     let archiver = cluster.start_ready("archiver");
     let api = cluster.start_ready("api");

@@ -1,11 +1,11 @@
 //! Partitions that move from one process to another.
 
 use crate::bars::{SYMBOLS, send, wait_counted};
-use crate::cluster::{Cluster, PARTITIONS, wait_ready};
-use crate::support::{Standalone, eventually};
+use crate::cluster::{PARTITIONS, TestCluster, wait_ready};
+use crate::support::{TestProcess, eventually};
 
 /// Returns the number of partitions that a process owns.
-pub(crate) fn owned_partitions(process: &Standalone) -> usize {
+pub(crate) fn owned_partitions(process: &TestProcess) -> usize {
     let metrics = process.client().metrics();
     let owned = metrics.get("candlewick_group_partitions");
     format!("{}", owned.copied().unwrap_or(0.0))
@@ -14,7 +14,7 @@ pub(crate) fn owned_partitions(process: &Standalone) -> usize {
 }
 
 /// Waits until each of two processes owns half of the partitions.
-fn wait_shared(processes: [&Standalone; 2]) {
+fn wait_shared(processes: [&TestProcess; 2]) {
     eventually("partitions of each", &[PARTITIONS / 2; 2], || {
         processes.map(owned_partitions)
     });
@@ -22,7 +22,7 @@ fn wait_shared(processes: [&Standalone; 2]) {
 
 #[test]
 fn two_of_a_role_share_the_partitions_and_one_that_stops_hands_its_own_over() {
-    let cluster = Cluster::new("shared");
+    let cluster = TestCluster::new("shared");
     let first = cluster.start_ready("aggregator");
     assert_eq!(owned_partitions(&first), PARTITIONS);
     let archivers = [(); 2].map(|()| cluster.start_ready("archiver"));
@@ -60,7 +60,7 @@ fn two_of_a_role_share_the_partitions_and_one_that_stops_hands_its_own_over() {
 
 #[test]
 fn one_that_is_killed_is_replaced_and_every_bar_is_right() {
-    let cluster = Cluster::new("killed");
+    let cluster = TestCluster::new("killed");
     let (first, second) = (
         cluster.start_ready("aggregator"),
         cluster.start_ready("aggregator"),

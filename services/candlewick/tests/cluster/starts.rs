@@ -1,7 +1,7 @@
 //! Processes that start before the servers they need.
 
 use crate::bars::{send, wait_counted};
-use crate::cluster::{Cluster, unready_reason, wait_ready};
+use crate::cluster::{TestCluster, unready_reason, wait_ready};
 use crate::support::{Finished, candlewick, until};
 
 /// An address at which no server listens.
@@ -9,7 +9,7 @@ const NOWHERE: &str = "127.0.0.1:9";
 
 #[test]
 fn a_process_waits_for_its_servers_says_for_which_and_can_be_stopped() {
-    let cluster = Cluster::new("waits");
+    let cluster = TestCluster::new("waits");
     let postgres = format!("postgres://me@{NOWHERE}/bars");
     let clickhouse = format!("http://{NOWHERE}");
     for role in ["aggregator", "archiver", "api"] {
@@ -41,7 +41,7 @@ fn a_process_waits_for_its_servers_says_for_which_and_can_be_stopped() {
 
 #[test]
 fn processes_may_start_in_any_order_and_before_tables_and_topics() {
-    let cluster = Cluster::empty("order");
+    let cluster = TestCluster::empty("order");
     let api = cluster.start("api", &[]);
     let archiver = cluster.start("archiver", &[]);
     let aggregator = cluster.start("aggregator", &[]);
@@ -71,7 +71,7 @@ fn processes_may_start_in_any_order_and_before_tables_and_topics() {
 
 #[test]
 fn a_pod_waits_until_an_aggregator_has_taken_up_the_topics() {
-    let cluster = Cluster::new("adopted");
+    let cluster = TestCluster::new("adopted");
     let api = cluster.start("api", &[]);
     let output = until("a reason", || {
         unready_reason(&api, "topic-trades").filter(|output| output.contains("no aggregator"))

@@ -4,7 +4,7 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Encoding, Finished, INTERVALS, LiveClient, Model, Standalone, TestClient, bars, candlewick,
+    Encoding, Finished, INTERVALS, LiveClient, Model, TestClient, TestProcess, bars, candlewick,
     eventually, table_number, tables, trades, until,
 };
 
@@ -20,7 +20,7 @@ fn declare(client: &TestClient) {
     client.declare_venue("v", &settings);
 }
 
-/// Bars that equal the model's, and a live_client that shows what REST returns.
+/// Asserts that the bars equal the model's, and that `live_client` shows what REST returns.
 fn assert_follows(what: &str, client: &TestClient, model: &Model, live_client: &mut LiveClient) {
     let expected = model.tables("v", "X");
     eventually(what, &expected, || tables(client, &expected));
@@ -67,7 +67,7 @@ fn cancel(client: &TestClient, id: u64, time_ns: i64) {
 fn bars_follow_edits_and_cancels_exactly_through_kills_and_repairs() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let mut standalone = Standalone::start(&data);
+    let mut standalone = TestProcess::start(&data);
     let listen = standalone.address().to_string();
     let client = standalone.client();
     declare(&client);
@@ -118,7 +118,7 @@ fn bars_follow_edits_and_cancels_exactly_through_kills_and_repairs() {
     for kill in 1..=3 {
         amend(&client, &mut model, &mut random, 10);
         standalone.kill();
-        standalone = Standalone::start_with(&data, &listen, &[]);
+        standalone = TestProcess::start_with(&data, &listen, &[]);
         live_client.reconnect(&standalone, 0, || {});
         assert_follows(
             &format!("after kill {kill}"),
@@ -135,7 +135,7 @@ fn bars_follow_edits_and_cancels_exactly_through_kills_and_repairs() {
 }
 
 /// Repairs an hour from the command line, and waits until every bar of it is refolded.
-fn repair(standalone: &Standalone, client: &TestClient) {
+fn repair(standalone: &TestProcess, client: &TestClient) {
     let places = || -> Vec<_> {
         let hour = bars(client, "v", "X", "1h")[0].clone();
         let minutes = bars(client, "v", "X", "1m");
@@ -187,7 +187,7 @@ fn assert_verified(data: &std::path::Path) {
 fn trades_without_ids_are_amended_by_their_positions() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let standalone = Standalone::start(&data);
+    let standalone = TestProcess::start(&data);
     let client = standalone.client();
     client.declare_venue("v", &json!({"id_scheme": "none"}));
     let trade = |price: &str| json!({"venue": "v", "symbol": "X", "time": BEGIN_NS, "price": price, "quantity": "1"});

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use sqlx::{Connection, Executor, SqliteConnection};
 
 use crate::support::{
-    Finished, Standalone, TestClient, candlewick, counted_trades, verify, wait_settled,
+    Finished, TestClient, TestProcess, candlewick, counted_trades, verify, wait_settled,
 };
 
 /// Starts a process that has to fail; returns its output.
 fn refused(data: &Path, listen: &str, options: &[&str]) -> String {
-    let finished = Standalone::spawn(candlewick(&[]), data, listen, options).wait_end();
+    let finished = TestProcess::spawn(candlewick(&[]), data, listen, options).wait_end();
     assert_ne!(finished.code, Some(0), "{}", finished.text);
     assert!(finished.code.is_some(), "it was killed: {}", finished.text);
     println!("exit {}: {}", finished.code.unwrap(), finished.text);
@@ -30,7 +30,7 @@ fn send(client: &TestClient, ids: std::ops::Range<u64>) {
 
 /// Fills a data folder with a hundred trades.
 fn filled(data: &Path) {
-    let standalone = Standalone::start(data);
+    let standalone = TestProcess::start(data);
     let client = standalone.client();
     send(&client, 0..100);
     wait_settled(&client, 100, 0);
@@ -86,7 +86,7 @@ fn a_data_folder_of_a_newer_version() {
     set_format(&log, before);
 
     // The folder is unchanged: it opens once its version is restored.
-    let standalone = Standalone::start(&data);
+    let standalone = TestProcess::start(&data);
     assert_eq!(counted_trades(&standalone.client(), "v", "X"), 100);
     standalone.terminate().success();
     verify(&data, 100);
@@ -128,7 +128,7 @@ fn set_format(file: &Path, format: u128) -> u128 {
 fn a_second_process_on_the_same_folder_and_one_on_the_same_port() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let standalone = Standalone::start(&data);
+    let standalone = TestProcess::start(&data);
     let client = standalone.client();
     send(&client, 0..100);
 

@@ -8,7 +8,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use crate::support::{
-    Finished, Standalone, counted_trades, eventually, replay, trades, verify, wait_settled,
+    Finished, TestProcess, counted_trades, eventually, replay, trades, verify, wait_settled,
 };
 
 /// A line of an archive in Binance's columns.
@@ -36,8 +36,8 @@ fn write_zip(path: &Path, lines: &[String]) {
 }
 
 /// Starts a process and replays tapes into it; returns the process and the finished replay.
-fn send(folder: &Path, tapes: &[PathBuf]) -> (Standalone, Finished) {
-    let standalone = Standalone::start(&folder.join("data"));
+fn send(folder: &Path, tapes: &[PathBuf]) -> (TestProcess, Finished) {
+    let standalone = TestProcess::start(&folder.join("data"));
     let mut command = replay(&standalone, folder, "v", tapes, &[]);
     let finished = Finished::of(&mut command);
     (standalone, finished)

@@ -1,7 +1,7 @@
 //! The tapes in batches of other sizes.
 
 use crate::support::{
-    Finished, SYMBOLS, Standalone, assert_equal, expected, lines, replay, tables, tapes, verify,
+    Finished, SYMBOLS, TestProcess, assert_equal, expected, lines, replay, tables, tapes, verify,
     wait_settled,
 };
 
@@ -9,7 +9,7 @@ use crate::support::{
 fn compare(symbols: &[&str], batch: &str, connections: &str) {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let standalone = Standalone::start(&data);
+    let standalone = TestProcess::start(&data);
     let client = standalone.client();
     let options = ["--batch", batch, "--connections", connections];
     let files = tapes(symbols);

@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use clock::SystemClock;
-use connect::{Folder, FolderOptions};
+use connect::{DataFolder, DataFolderOptions};
 use eventlog::{Log, NewRecord};
 use market::{Instrument, Trade, TradeId};
 use schemas::TradesTopicRecord;
 use serde_json::json;
 
-use crate::support::{Finished, Standalone, candlewick, counted_trades, eventually, trades, until};
+use crate::support::{
+    Finished, TestProcess, candlewick, counted_trades, eventually, trades, until,
+};
 
 /// 2024-05-01T10:00:00Z.
 const BEGIN_NS: i64 = 1_714_557_600_000_000_000;
@@ -34,7 +36,7 @@ fn trade(id: Option<u64>) -> Vec<u8> {
 fn append(data: &Path, key: &str, values: &[Vec<u8>]) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let folder = Folder::open(data, FolderOptions::default(), SystemClock)
+        let folder = DataFolder::open(data, DataFolderOptions::default(), SystemClock)
             .await
             .unwrap();
         let key: Instrument = key.parse().unwrap();
@@ -81,7 +83,7 @@ fn what_was_not_counted_is_shown_and_counts_once_it_is_sent_again() {
         "nobody:X",
         &[trade(Some(7)), GARBAGE.to_vec(), trade(None)],
     );
-    let standalone = Standalone::start(&data);
+    let standalone = TestProcess::start(&data);
     let client = standalone.client();
     eventually("dead letters", &Some(3.0), || {
         let metrics = client.metrics();
@@ -128,7 +130,7 @@ fn what_was_not_counted_is_shown_and_counts_once_it_is_sent_again() {
 }
 
 fn replay(data: &Path) {
-    let standalone = Standalone::start(data);
+    let standalone = TestProcess::start(data);
     standalone
         .client()
         .declare_venue("nobody", &json!({"id_scheme": "unique"}));
@@ -142,7 +144,7 @@ fn replay(data: &Path) {
             "{output}"
         );
     }
-    let standalone = Standalone::start(data);
+    let standalone = TestProcess::start(data);
     let client = standalone.client();
     // The trade with an id counts once, the other each time.
     eventually("the trades counted", &3, || {

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Standalone, candlewick, pause, until};
+use crate::support::{TestProcess, candlewick, pause, until};
 
-/// Returns a body of `count` trades from an id on. They vary, so that they do not compress well.
+/// Returns a body of `count` trades whose ids start at `first`. The trades vary, so that they do
+/// not compress well.
 fn body(first: u64, count: u64) -> Vec<u8> {
     let trades: Vec<_> = (first..first + count)
         .map(|id| {
@@ -31,7 +32,7 @@ fn a_log_that_cannot_be_written_for_long_ends_the_process_with_the_reason() {
     shell
         .args(["-c", script])
         .arg(candlewick(&[]).get_program());
-    let standalone = Standalone::spawn(shell, &data, "127.0.0.1:0", &[]).wait_listening();
+    let standalone = TestProcess::spawn(shell, &data, "127.0.0.1:0", &[]).wait_listening();
     let client = standalone.client();
     until("readiness", || {
         (client.get("/readyz").status == 200).then_some(())
@@ -64,7 +65,7 @@ fn a_log_that_cannot_be_written_for_long_ends_the_process_with_the_reason() {
 #[test]
 fn half_a_request_does_not_keep_the_process_from_ending_well() {
     let folder = tempfile::tempdir().unwrap();
-    let standalone = Standalone::start(&folder.path().join("data"));
+    let standalone = TestProcess::start(&folder.path().join("data"));
     let mut half = TcpStream::connect(standalone.address()).unwrap();
     half.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
         .unwrap();

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::support::{
-    Standalone, TestClient, TestResponse, candlewick, counted_trades, eventually, until, verify,
+    TestClient, TestProcess, TestResponse, candlewick, counted_trades, eventually, until, verify,
 };
 
 const BATCH: u64 = 2_000;
@@ -66,7 +66,7 @@ fn fill(client: &TestClient) -> (u64, TestResponse) {
 }
 
 /// Asserts that the refusal is a problem that names the reason, and that the process logs it.
-fn assert_told(standalone: &Standalone, refusal: &TestResponse, status: u16, reason: &str) {
+fn assert_told(standalone: &TestProcess, refusal: &TestResponse, status: u16, reason: &str) {
     println!("refused with {}: {}", refusal.status, refusal.text);
     let problem = refusal.problem(status);
     let detail = problem["detail"].as_str().unwrap();
@@ -86,7 +86,7 @@ fn a_full_disk_is_told_and_when_there_is_room_again_it_goes_on() {
         return;
     };
     let data = disk.0.join("data");
-    let standalone = Standalone::start(&data);
+    let standalone = TestProcess::start(&data);
     let client = standalone.client();
     let (acknowledged, refusal) = fill(&client);
     assert!(acknowledged > 0);
@@ -111,7 +111,7 @@ fn a_full_disk_is_told_and_when_there_is_room_again_it_goes_on() {
 
     // A folder that has become read-only.
     disk.remount("remount,ro");
-    let starting = Standalone::spawn(candlewick(&[]), &data, "127.0.0.1:0", &[]);
+    let starting = TestProcess::spawn(candlewick(&[]), &data, "127.0.0.1:0", &[]);
     let finished = starting.wait_end();
     println!("read-only: exit {:?}: {}", finished.code, finished.text);
     assert_eq!(finished.code, Some(1), "{}", finished.text);
@@ -121,7 +121,7 @@ fn a_full_disk_is_told_and_when_there_is_room_again_it_goes_on() {
         "{said}"
     );
     disk.remount("remount,rw");
-    let standalone = Standalone::start(&data);
+    let standalone = TestProcess::start(&data);
     assert_eq!(counted_trades(&standalone.client(), "v", "X"), expected);
     standalone.terminate().success();
 }
@@ -138,7 +138,7 @@ fn what_was_acknowledged_before_no_file_could_grow_is_there_after_a_kill() {
     shell
         .args(["-c", script])
         .arg(candlewick(&[]).get_program());
-    let standalone = Standalone::spawn(shell, &data, "127.0.0.1:0", &[]).wait_listening();
+    let standalone = TestProcess::spawn(shell, &data, "127.0.0.1:0", &[]).wait_listening();
     let client = standalone.client();
     until("readiness", || {
         (client.get("/readyz").status == 200).then_some(())
@@ -148,7 +148,7 @@ fn what_was_acknowledged_before_no_file_could_grow_is_there_after_a_kill() {
     assert_told(&standalone, &refusal, 503, "File too large");
     standalone.kill();
 
-    let standalone = Standalone::start(&data);
+    let standalone = TestProcess::start(&data);
     let client = standalone.client();
     // The refused batch may be stored or not. Sent again, it is stored once.
     assert_eq!(post(&client, acknowledged).status, 200);

@@ -1,7 +1,7 @@
 //! Generated hostile tapes, compared with a second fold in another language.
 
 use crate::support::{
-    Finished, FoldedTapes, PythonFold, SeriesKey, Standalone, Tables, TestClient, assert_equal,
+    Finished, FoldedTapes, PythonFold, SeriesKey, Tables, TestClient, TestProcess, assert_equal,
     bars_by, insert, replay, table_number, tables, verify, wait_settled,
 };
 
@@ -29,7 +29,7 @@ fn compare(seed: u32, ids: &str, scheme: &str, identity: &[&str]) {
         duplicates,
     } = oracle.fold("alpha", &[&tape], identity);
 
-    let standalone = Standalone::start(&data);
+    let standalone = TestProcess::start(&data);
     let client = standalone.client();
     let options = ["--id-scheme", scheme];
     let mut command = replay(&standalone, folder.path(), "alpha", &[&tape], &options);

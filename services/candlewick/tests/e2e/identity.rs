@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{
-    Finished, Line, Standalone, TestClient, bars, counted_trades, replay, shuffle_within,
+    Finished, Line, TestClient, TestProcess, bars, counted_trades, replay, shuffle_within,
     table_number, trades, verify, wait_settled, write_plain,
 };
 
@@ -17,7 +17,7 @@ const SECOND_NS: i64 = 1_000_000_000;
 const DAY_NS: i64 = 86_400 * SECOND_NS;
 
 struct TapeFixture {
-    standalone: Standalone,
+    standalone: TestProcess,
     client: TestClient,
     folder: TempDir,
 }
@@ -25,7 +25,7 @@ struct TapeFixture {
 impl TapeFixture {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let standalone = Standalone::start(&folder.path().join("data"));
+        let standalone = TestProcess::start(&folder.path().join("data"));
         Self {
             client: standalone.client(),
             standalone,

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::support::{
-    Finished, SYMBOLS, Standalone, TRADES, assert_equal, counted_trades, eventually, expected,
+    Finished, SYMBOLS, TRADES, TestProcess, assert_equal, counted_trades, eventually, expected,
     pause, replay, tables, tapes, trades, until, verify,
 };
 
@@ -54,9 +54,9 @@ fn no_bar_and_no_trade_of_the_tapes_differs_after_fifty_kills() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let files = tapes(&SYMBOLS);
-    let mut standalone = Standalone::start(&data);
+    let mut standalone = TestProcess::start(&data);
     let listen = standalone.address().to_string();
-    let start_replay = |standalone: &Standalone, run: u32| {
+    let start_replay = |standalone: &TestProcess, run: u32| {
         let command = replay(standalone, folder.path(), "us", &files, &OPTIONS);
         RunningReplay::start(command, folder.path().join(format!("replay-{run}")))
     };
@@ -77,7 +77,7 @@ fn no_bar_and_no_trade_of_the_tapes_differs_after_fifty_kills() {
             starting += 1;
             kill_while_it_starts(&data, &listen, &mut random);
         }
-        standalone = Standalone::start_with(&data, &listen, &[]);
+        standalone = TestProcess::start_with(&data, &listen, &[]);
         // A finished replay is restarted, so that every kill interrupts one.
         if let Some(finished) = sending.finished() {
             finished.success();
@@ -104,7 +104,7 @@ fn no_bar_and_no_trade_of_the_tapes_differs_after_fifty_kills() {
 }
 
 /// Returns whether this life of the process has committed a transaction and a block of ticks.
-fn has_stored(standalone: &Standalone) -> bool {
+fn has_stored(standalone: &TestProcess) -> bool {
     let metrics = standalone.client().metrics();
     let names = [
         "candlewick_aggregator_commits_total",
@@ -114,13 +114,13 @@ fn has_stored(standalone: &Standalone) -> bool {
 }
 
 fn kill_while_it_starts(data: &Path, listen: &str, random: &mut Rng) {
-    let starting = Standalone::spawn(crate::support::candlewick(&[]), data, listen, &[]);
+    let starting = TestProcess::spawn(crate::support::candlewick(&[]), data, listen, &[]);
     pause(Duration::from_millis(random.u64(..40)));
     starting.kill();
 }
 
 /// Asserts that every bar is as expected, and that every trade is stored once.
-fn check(standalone: &Standalone, data: &Path) {
+fn check(standalone: &TestProcess, data: &Path) {
     let client = standalone.client();
     eventually("the trades counted", &TRADES, || {
         let counts = SYMBOLS.map(|symbol| counted_trades(&client, "us", symbol));

@@ -4,7 +4,7 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Encoding, INTERVALS, LiveClient, Standalone, TestClient, bars, eventually, until, verify,
+    Encoding, INTERVALS, LiveClient, TestClient, TestProcess, bars, eventually, until, verify,
     wait_settled,
 };
 
@@ -42,7 +42,7 @@ fn follow(live_client: &mut LiveClient) {
 fn a_late_trade_corrects_its_bar_and_the_longer_ones_live_and_in_rest_alike() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let standalone = Standalone::start(&data);
+    let standalone = TestProcess::start(&data);
     let client = standalone.client();
     declare(&client);
     let connect = |protocol| LiveClient::connect(&standalone, protocol, ("v", "X"), &INTERVALS);
@@ -93,7 +93,7 @@ fn a_late_trade_corrects_its_bar_and_the_longer_ones_live_and_in_rest_alike() {
 #[test]
 fn the_last_window_of_an_idle_symbol_closes_by_itself_and_is_announced_once() {
     let folder = tempfile::tempdir().unwrap();
-    let standalone = Standalone::start(&folder.path().join("data"));
+    let standalone = TestProcess::start(&folder.path().join("data"));
     let client = standalone.client();
     declare(&client);
     let mut live_client = LiveClient::connect(&standalone, Encoding::Json, ("v", "X"), &INTERVALS);
@@ -122,7 +122,7 @@ fn the_last_window_of_an_idle_symbol_closes_by_itself_and_is_announced_once() {
 #[test]
 fn a_client_that_comes_back_goes_on_where_it_was_or_is_told_that_it_cannot() {
     let folder = tempfile::tempdir().unwrap();
-    let standalone = Standalone::start(&folder.path().join("data"));
+    let standalone = TestProcess::start(&folder.path().join("data"));
     let client = standalone.client();
     declare(&client);
     let noon = DAY_1_NS + 12 * HOUR_NS;
@@ -189,7 +189,7 @@ impl TradeGenerator {
 fn clients_that_follow_the_protocol_end_with_the_bars_of_rest() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let standalone = Standalone::start(&data);
+    let standalone = TestProcess::start(&data);
     let client = standalone.client();
     declare(&client);
     let [x, y] = TradeGenerator::SYMBOLS;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Standalone, TestClient, bars, counted_trades, trades, verify, wait_settled};
+use crate::support::{TestClient, TestProcess, bars, counted_trades, trades, verify, wait_settled};
 
 const JSON: &str = "application/json";
 
@@ -85,7 +85,7 @@ fn assert_named(rejection: &Value, index: u64, field: &str, code: &str) {
 fn each_bad_trade_is_named_and_its_neighbours_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let standalone = Standalone::start(&data);
+    let standalone = TestProcess::start(&data);
     let client = standalone.client();
     let mut sent = 0;
     for [part, bad, field, code] in cases() {
@@ -132,7 +132,7 @@ fn whole(client: &TestClient, kind: &str, body: &[u8], status: u16, code: &str) 
 #[test]
 fn bodies_that_cannot_be_read_are_refused_whole_and_the_process_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let standalone = Standalone::start(&folder.path().join("data"));
+    let standalone = TestProcess::start(&folder.path().join("data"));
     let client = standalone.client();
 
     // Truncated, at a position that the problem names.
@@ -189,7 +189,7 @@ fn bodies_that_cannot_be_read_are_refused_whole_and_the_process_goes_on() {
 fn prices_of_zero_and_below_are_taken_where_the_venue_allows_them() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let standalone = Standalone::start(&data);
+    let standalone = TestProcess::start(&data);
     let client = standalone.client();
     client.declare_venue("v", &serde_json::json!({"nonpositive_prices": true}));
     let priced = |id, price: &str| good(id).replace("1.5", price);

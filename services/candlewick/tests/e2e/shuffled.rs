@@ -1,7 +1,7 @@
 //! The lines of the tapes in other orders.
 
 use crate::support::{
-    Finished, Line, SYMBOLS, Standalone, TRADES, assert_equal, expected, lines, replay,
+    Finished, Line, SYMBOLS, TRADES, TestProcess, assert_equal, expected, lines, replay,
     shuffle_within, tables, tapes, verify, wait_settled, write_plain,
 };
 use fastrand::Rng;
@@ -25,7 +25,7 @@ fn the_bars_of_the_tapes_do_not_depend_on_the_order_of_their_lines() {
     });
 
     let data = folder.path().join("data");
-    let standalone = Standalone::start(&data);
+    let standalone = TestProcess::start(&data);
     let client = standalone.client();
     let mut command = replay(&standalone, folder.path(), "us", &files, &[]);
     Finished::of(&mut command).success();
@@ -57,7 +57,7 @@ fn the_bars_of_the_tapes_do_not_depend_on_what_is_sent_in_between() {
     write_plain(&path, &merged);
 
     let data = folder.path().join("data");
-    let standalone = Standalone::start(&data);
+    let standalone = TestProcess::start(&data);
     let client = standalone.client();
     let mut command = replay(&standalone, folder.path(), "us", &[path], &[]);
     Finished::of(&mut command).success();

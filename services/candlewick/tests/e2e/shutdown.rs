@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::json;
 
-use crate::support::{Standalone, TestClient, counted_trades, until, verify};
+use crate::support::{TestClient, TestProcess, counted_trades, until, verify};
 
 /// Sends batches of trades until one fails; adds the acknowledged trades to `acknowledged`.
 fn send_until_refused(client: &TestClient, symbol: &str, acknowledged: &AtomicU64) {
@@ -32,7 +32,7 @@ fn sigterm_drains_and_a_restart_has_everything_that_was_acknowledged() {
     const SYMBOLS: [&str; 3] = ["X", "Y", "Z"];
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let mut standalone = Standalone::start(&data);
+    let mut standalone = TestProcess::start(&data);
     let acknowledged = [(); SYMBOLS.len()].map(|()| AtomicU64::new(0));
     let finished = std::thread::scope(|scope| {
         for (symbol, acknowledged) in SYMBOLS.iter().zip(&acknowledged) {
@@ -49,7 +49,7 @@ fn sigterm_drains_and_a_restart_has_everything_that_was_acknowledged() {
     assert!(finished.text.contains("SIGTERM"), "{}", finished.text);
     finished.success();
 
-    let standalone = Standalone::start(&data);
+    let standalone = TestProcess::start(&data);
     let client = standalone.client();
     let mut all = 0;
     for (symbol, acknowledged) in SYMBOLS.iter().zip(&acknowledged) {

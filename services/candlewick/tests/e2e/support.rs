@@ -17,7 +17,7 @@ pub(crate) use client::Encoding;
 pub(crate) use command::{Finished, candlewick, replay, table_number, verify};
 pub(crate) use live_client::LiveClient;
 pub(crate) use model::Model;
-pub(crate) use process::Standalone;
+pub(crate) use process::TestProcess;
 pub(crate) use python_fold::{FoldedTapes, PythonFold};
 pub(crate) use queries::{bars, bars_by, counted_trades, insert, tables, trades, wait_settled};
 pub(crate) use shuffle::shuffle_within;

@@ -3,15 +3,15 @@
 use serde_json::Value;
 
 use crate::support::{
-    Finished, INTERVALS, SYMBOLS, Standalone, TRADES, assert_equal, bars, expected, replay, tables,
-    tapes, verify, wait_settled,
+    Finished, INTERVALS, SYMBOLS, TRADES, TestProcess, assert_equal, bars, expected, replay,
+    tables, tapes, verify, wait_settled,
 };
 
 #[test]
 fn the_bars_of_the_tapes_are_those_expected_also_when_they_are_sent_again() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let standalone = Standalone::start(&data);
+    let standalone = TestProcess::start(&data);
     let client = standalone.client();
     let files = tapes(&SYMBOLS);
     let send = || {
@@ -42,7 +42,7 @@ fn the_bars_of_the_tapes_are_those_expected_also_when_they_are_sent_again() {
 }
 
 /// Reads every bar over REST, with all fields.
-fn whole(standalone: &Standalone) -> Vec<Value> {
+fn whole(standalone: &TestProcess) -> Vec<Value> {
     let client = standalone.client();
     let series = SYMBOLS
         .iter()

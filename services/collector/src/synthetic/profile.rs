@@ -86,7 +86,7 @@ impl SymbolProfile {
     }
 
     /// Converts a number of price steps to a price.
-    pub(super) fn price(&self, steps: i64) -> Decimal {
+    pub(super) fn price_of_steps(&self, steps: i64) -> Decimal {
         decimal(steps, self.scale)
     }
 

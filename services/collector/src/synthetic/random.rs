@@ -17,7 +17,7 @@ impl FeedRandom {
         Self { state: seed ^ hash }
     }
 
-    fn next_word(&mut self) -> u64 {
+    fn next_u64(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut word = self.state;
         word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -28,12 +28,12 @@ impl FeedRandom {
     /// Draws a number evenly from `[min, max]`; `max` is not below `min`.
     pub(super) fn draw_between(&mut self, min: i64, max: i64) -> i64 {
         let count = u128::from(max.abs_diff(min)) + 1;
-        let drawn = (u128::from(self.next_word()) * count) >> 64;
+        let drawn = (u128::from(self.next_u64()) * count) >> 64;
         min.saturating_add_unsigned(u64::try_from(drawn).unwrap_or(0))
     }
 
-    /// Draws the time to the next of events that happen at random, every `mean_ns` on average. It
-    /// is at least a nanosecond and at most three times the mean.
+    /// Draws the time until the next of random events, which happen every `mean_ns` on average.
+    /// The time is at least a nanosecond and at most three times the mean.
     pub(super) fn draw_gap_ns(&mut self, mean_ns: i64) -> i64 {
         // The sum of two even draws has the right mean and needs no logarithm, the last digit of
         // which differs from machine to machine. One gap in ten may be longer.

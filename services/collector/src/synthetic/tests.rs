@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use market::{DAY_NS, Decimal, MINUTE_NS, SECOND_NS, Symbol, Trade};
 use proptest::prelude::*;
 
-use super::{FeedError, SyntheticFeed, Trades};
+use super::{FeedError, FeedTrades, SyntheticFeed};
 
 const START_NS: i64 = 1_700_000_000 * SECOND_NS;
 
@@ -18,7 +18,7 @@ fn started_feed(seed: u64, rate: u32) -> SyntheticFeed {
     feed
 }
 
-fn group_by_symbol(trades: &Trades) -> HashMap<&str, Vec<&Trade>> {
+fn group_by_symbol(trades: &FeedTrades) -> HashMap<&str, Vec<&Trade>> {
     let mut found: HashMap<_, Vec<_>> = HashMap::new();
     for (instrument, trade) in trades {
         found.entry(instrument.symbol()).or_default().push(trade);
@@ -33,13 +33,13 @@ proptest! {
     fn the_number_of_calls_changes_nothing(seed: u64, pauses_ms in proptest::collection::vec(1_i64..900, 1..20)) {
         let mut paused = started_feed(seed, 20);
         let mut now_ns = START_NS;
-        let mut trades = Trades::new();
+        let mut trades = FeedTrades::new();
         for pause_ms in &pauses_ms {
             now_ns += pause_ms * 1_000_000;
             trades.extend(paused.generate_trades_until(now_ns));
         }
         let mut steady = started_feed(seed, 20);
-        let expected: Trades = (START_NS / 1_000_000..=now_ns / 1_000_000)
+        let expected: FeedTrades = (START_NS / 1_000_000..=now_ns / 1_000_000)
             .flat_map(|now_ms| steady.generate_trades_until(now_ms * 1_000_000))
             .collect();
         let (found, expected) = (group_by_symbol(&trades), group_by_symbol(&expected));
@@ -49,10 +49,12 @@ proptest! {
     #[test]
     fn every_trade_is_valid_and_ids_count_up(seed: u64) {
         let mut feed = started_feed(seed, 50);
-        let trades: Trades = (1..200).flat_map(|tenths| feed.generate_trades_until(START_NS + tenths * SECOND_NS / 10)).collect();
+        let trades: FeedTrades = (1..200)
+            .flat_map(|tenths| feed.generate_trades_until(START_NS + tenths * SECOND_NS / 10))
+            .collect();
         for (_, trade) in &trades {
             prop_assert_eq!(market::validate_trade(trade, trade.time_ns), Ok(()));
-            prop_assert_eq!(SyntheticFeed::settings().validate_trade(trade), Ok(()));
+            prop_assert_eq!(SyntheticFeed::venue_settings().validate_trade(trade), Ok(()));
         }
         for (symbol, trades) in group_by_symbol(&trades) {
             let ids: Vec<_> = trades.iter().filter_map(|trade| trade.id.as_ref()?.as_number()).collect();

@@ -78,7 +78,12 @@ pub(super) enum ConfigError {
 
 impl ConfigError {
     /// Returns the error of a value that is not accepted; `cause` says why, or is empty.
-    pub(super) fn invalid(key: &str, found: &SettingText, accepts: &str, cause: &str) -> Self {
+    pub(super) fn invalid_value(
+        key: &str,
+        found: &SettingText,
+        accepts: &str,
+        cause: &str,
+    ) -> Self {
         let value = match (&found.source, found.is_secret) {
             (SettingSource::Default(_), _) => String::new(),
             (_, true) => "the value (not shown): ".to_owned(),
@@ -100,8 +105,9 @@ impl ConfigError {
         }
     }
 
-    /// Returns the error of a file that holds something else than a value; `kind` says what.
-    pub(super) fn wrong_shape(
+    /// Returns the error of a file that holds a `kind`, such as a table, where a value is
+    /// expected.
+    pub(super) fn not_a_value(
         key: &str,
         source: &SettingSource,
         kind: &str,
@@ -133,7 +139,7 @@ impl ConfigError {
 
     /// Returns the error of a key of the file that no setting claims, with the known key that it
     /// was probably meant to be.
-    pub(super) fn unknown<'a>(
+    pub(super) fn unknown_key<'a>(
         key: &str,
         file: &Path,
         known: impl Iterator<Item = &'a String>,
@@ -147,7 +153,7 @@ impl ConfigError {
         }
     }
 
-    pub(super) fn missing(key: &str, accepts: &str) -> Self {
+    pub(super) fn missing_setting(key: &str, accepts: &str) -> Self {
         Self::Missing {
             key: key.to_owned(),
             accepts: accepts.to_owned(),

@@ -9,12 +9,12 @@ use super::error::ConfigError;
 
 /// A TOML file that was read.
 #[derive(Debug)]
-pub(super) struct File {
+pub(super) struct ConfigFile {
     pub(super) path: PathBuf,
     pub(super) table: Table,
 }
 
-impl File {
+impl ConfigFile {
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
         let file = path.to_owned();
         let text = match fs::read_to_string(path) {
@@ -61,7 +61,7 @@ pub(super) fn value_to_text(value: &Value) -> Result<String, &'static str> {
         Value::Array(items) => {
             let texts = items
                 .iter()
-                .map(item_to_text)
+                .map(array_item_to_text)
                 .collect::<Result<Vec<_>, _>>()?;
             Ok(texts.join(","))
         }
@@ -69,7 +69,7 @@ pub(super) fn value_to_text(value: &Value) -> Result<String, &'static str> {
     }
 }
 
-fn item_to_text(item: &Value) -> Result<String, &'static str> {
+fn array_item_to_text(item: &Value) -> Result<String, &'static str> {
     match item {
         Value::Array(_) | Value::Table(_) => Err("an array of arrays or sections"),
         Value::String(text) if text.contains(',') => Err("an array with a comma in an item"),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::environment::read_variables;
 use super::error::{ConfigError, ConfigErrors};
-use super::file::{self, File};
+use super::file::{self, ConfigFile};
 use super::names::{flag_name, variable_name};
 use super::setting::Setting;
 use super::setting_text::{SettingSource, SettingText};
@@ -19,7 +19,7 @@ use super::setting_text::{SettingSource, SettingText};
 #[must_use = "unknown keys and bad values come to light in `finish`"]
 pub struct ConfigReader {
     environment: BTreeMap<String, String>,
-    file: Option<File>,
+    file: Option<ConfigFile>,
     /// The settings that were read, with their text if a layer has them.
     read: BTreeMap<String, Option<SettingText>>,
     /// The texts of the defaults of settings that were read, by key.
@@ -35,7 +35,7 @@ impl ConfigReader {
     /// If the file cannot be read or is not TOML, or a variable is not UTF-8.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigErrors> {
         let (environment, mut errors) = read_variables();
-        let file = match file.map(File::read).transpose() {
+        let file = match file.map(ConfigFile::read).transpose() {
             Ok(file) => file,
             Err(error) => {
                 errors.push(error);
@@ -64,7 +64,8 @@ impl ConfigReader {
         let value = self.read_optional(key, flag);
         let is_absent = self.read.get(key).is_some_and(Option::is_none);
         if is_absent && !self.errors.iter().any(|error| error.key() == key) {
-            self.errors.push(ConfigError::missing(key, T::ACCEPTS));
+            self.errors
+                .push(ConfigError::missing_setting(key, T::ACCEPTS));
         }
         value
     }
@@ -105,13 +106,13 @@ impl ConfigReader {
         self.value_or_collect_error(key, &found, accepts, parsed)
     }
 
-    /// Collects the error that a setting which was read does not fit the others; `accepts`
-    /// completes the sentence "expected …".
+    /// Collects an error for a setting that was read but does not fit the other settings.
+    /// `accepts` completes the sentence "expected …".
     pub fn reject(&mut self, key: &str, accepts: &str) {
         let found = self.read.get(key).cloned().flatten();
         let found = found.unwrap_or_else(|| SettingText::from_default(key));
         self.errors
-            .push(ConfigError::invalid(key, &found, accepts, ""));
+            .push(ConfigError::invalid_value(key, &found, accepts, ""));
     }
 
     /// Ignores a section of the file: it belongs to other roles.
@@ -121,7 +122,7 @@ impl ConfigReader {
 
     /// Returns the flags of the settings that were read with a default, and the texts of these
     /// defaults.
-    pub fn defaults(&self) -> impl Iterator<Item = (String, &str)> {
+    pub fn defaults_by_flag(&self) -> impl Iterator<Item = (String, &str)> {
         let defaults = self.defaults.iter();
         defaults.map(|(key, text)| (flag_name(key), text.as_str()))
     }
@@ -164,7 +165,7 @@ impl ConfigReader {
         for key in file::leaf_keys(&file.table) {
             let mut owners = self.read.keys().chain(&self.ignored_sections);
             if !owners.any(|owner| claims(owner, &key)) {
-                let error = ConfigError::unknown(&key, &file.path, self.read.keys());
+                let error = ConfigError::unknown_key(&key, &file.path, self.read.keys());
                 self.errors.push(error);
             }
         }
@@ -202,12 +203,12 @@ impl ConfigReader {
     fn find_text_in_file(&mut self, key: &str, accepts: &str) -> Option<(SettingSource, String)> {
         let file = self.file.as_ref()?;
         let value = file::find_value(&file.table, key)?;
-        let source = SettingSource::File(file.path.clone(), key.to_owned());
+        let source = SettingSource::ConfigFile(file.path.clone(), key.to_owned());
         match file::value_to_text(value) {
             Ok(text) => Some((source, text)),
             Err(kind) => {
                 self.errors
-                    .push(ConfigError::wrong_shape(key, &source, kind, accepts));
+                    .push(ConfigError::not_a_value(key, &source, kind, accepts));
                 None
             }
         }
@@ -221,7 +222,7 @@ impl ConfigReader {
         accepts: &str,
         parsed: Result<T, String>,
     ) -> Option<T> {
-        let invalid = |cause: String| ConfigError::invalid(key, found, accepts, &cause);
+        let invalid = |cause: String| ConfigError::invalid_value(key, found, accepts, &cause);
         parsed
             .map_err(|cause| self.errors.push(invalid(cause)))
             .ok()

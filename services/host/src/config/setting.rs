@@ -60,7 +60,7 @@ impl Setting for String {
     const ACCEPTS: &'static str = "a text that is not empty";
 
     fn parse(text: &str) -> Result<Self, String> {
-        reject_empty(text).map(str::to_owned)
+        require_non_empty(text).map(str::to_owned)
     }
 
     fn to_text(&self) -> String {
@@ -72,7 +72,7 @@ impl Setting for PathBuf {
     const ACCEPTS: &'static str = "a path";
 
     fn parse(text: &str) -> Result<Self, String> {
-        reject_empty(text).map(Self::from)
+        require_non_empty(text).map(Self::from)
     }
 
     fn to_text(&self) -> String {
@@ -163,7 +163,7 @@ impl Setting for Secret {
     }
 }
 
-fn reject_empty(text: &str) -> Result<&str, String> {
+fn require_non_empty(text: &str) -> Result<&str, String> {
     match text.is_empty() {
         true => Err(String::new()),
         false => Ok(text),

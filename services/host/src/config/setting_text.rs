@@ -19,7 +19,7 @@ pub(super) struct SettingText {
 pub(super) enum SettingSource {
     Flag(String),
     Variable(String),
-    File(PathBuf, String),
+    ConfigFile(PathBuf, String),
     Default(String),
 }
 
@@ -45,7 +45,7 @@ impl fmt::Display for SettingSource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag(name) | Self::Variable(name) => formatter.write_str(name),
-            Self::File(path, key) => write!(formatter, "{key} in {}", path.display()),
+            Self::ConfigFile(path, key) => write!(formatter, "{key} in {}", path.display()),
             Self::Default(key) => write!(formatter, "{key} (by default)"),
         }
     }

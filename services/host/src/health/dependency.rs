@@ -1,10 +1,10 @@
-//! The health of a dependency.
+//! The component of a dependency in the health of the process.
 
 use super::registry::HealthComponent;
 
-/// What an outage of a dependency means for the process.
+/// The component of a dependency, and what an outage of the dependency means for the process.
 #[derive(Clone, Debug)]
-pub enum DependencyHealth {
+pub enum DependencyComponent {
     /// The process cannot do its work without the dependency: the component is not ready.
     Required(HealthComponent),
     /// The process can do most of its work: the component is
@@ -12,7 +12,7 @@ pub enum DependencyHealth {
     Optional(HealthComponent),
 }
 
-impl DependencyHealth {
+impl DependencyComponent {
     /// Reports an outage with its reason, or with `None` that there is none.
     pub fn report(&self, outage: Option<&str>) {
         match (self, outage) {

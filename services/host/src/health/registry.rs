@@ -10,7 +10,7 @@ use super::report::{ComponentReport, HealthReport};
 /// component has [failed](HealthComponent::failed) in a way that waiting cannot mend.
 #[derive(Clone, Debug, Default)]
 pub struct Health {
-    registry: Arc<Mutex<Registry>>,
+    registry: Arc<Mutex<HealthRegistry>>,
 }
 
 /// One component of the health of a process. Clones report for the same component.
@@ -21,7 +21,7 @@ pub struct HealthComponent {
 }
 
 #[derive(Debug, Default)]
-struct Registry {
+struct HealthRegistry {
     components: Vec<(String, ComponentState)>,
     /// Why the process is shutting down, if it is.
     drain_reason: Option<String>,
@@ -41,7 +41,7 @@ impl Health {
     /// already, the new component replaces that one.
     pub fn register(&self, name: &str) -> HealthComponent {
         let starting = ComponentState::NotReady("starting".to_owned());
-        let mut registry = self.lock();
+        let mut registry = self.lock_registry();
         let known = registry
             .components
             .iter()
@@ -57,16 +57,16 @@ impl Health {
         }
     }
 
-    /// Makes the process permanently not ready, whatever its components report: it is shutting
-    /// down.
+    /// Makes the process permanently not ready, because it is shutting down. The states that its
+    /// components report no longer matter.
     pub fn start_draining(&self, reason: &str) {
-        self.lock().drain_reason = Some(reason.to_owned());
+        self.lock_registry().drain_reason = Some(reason.to_owned());
     }
 
     /// Reports whether the process should keep running.
     pub fn liveness(&self) -> HealthReport {
-        let registry = self.lock();
-        let reports = registry.present_components();
+        let registry = self.lock_registry();
+        let reports = registry.reported_components();
         let reports = reports.map(|(name, state)| ComponentReport {
             name: name.clone(),
             ready: !matches!(state, ComponentState::Failed(_)),
@@ -80,8 +80,8 @@ impl Health {
 
     /// Reports whether the process should be sent work.
     pub fn readiness(&self) -> HealthReport {
-        let registry = self.lock();
-        let reports = registry.present_components();
+        let registry = self.lock_registry();
+        let reports = registry.reported_components();
         let reports = reports.map(|(name, state)| ComponentReport {
             name: name.clone(),
             ready: matches!(state, ComponentState::Ready | ComponentState::Degraded(_)),
@@ -95,7 +95,7 @@ impl Health {
         HealthReport::from_components(reports.chain(process).collect())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Registry> {
+    fn lock_registry(&self) -> MutexGuard<'_, HealthRegistry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -128,7 +128,7 @@ impl HealthComponent {
     }
 
     fn set_state(&self, state: ComponentState) {
-        let mut registry = self.health.lock();
+        let mut registry = self.health.lock_registry();
         let (name, current) = &mut registry.components[self.index];
         if *current == state {
             return;
@@ -150,9 +150,9 @@ impl HealthComponent {
     }
 }
 
-impl Registry {
+impl HealthRegistry {
     /// Returns the components that are not withdrawn.
-    fn present_components(&self) -> impl Iterator<Item = &(String, ComponentState)> {
+    fn reported_components(&self) -> impl Iterator<Item = &(String, ComponentState)> {
         let components = self.components.iter();
         components.filter(|(_, state)| *state != ComponentState::Withdrawn)
     }

@@ -81,7 +81,7 @@ pub enum TaskFailure {
 impl TaskFailure {
     /// Returns the failure of a task that ended before it was stopped, so that success is a failure
     /// too.
-    pub(super) fn from_early_end(task: String, result: Result<(), TaskError>) -> Self {
+    pub(super) fn from_end_before_stop(task: String, result: Result<(), TaskError>) -> Self {
         match result {
             Ok(()) => Self::EndedEarly { task },
             Err(error) => Self::from_error(task, error),
@@ -89,7 +89,7 @@ impl TaskFailure {
     }
 
     /// Returns the failure, if any, of a task that ended after it was stopped.
-    pub(super) fn from_late_end(task: String, result: Result<(), TaskError>) -> Option<Self> {
+    pub(super) fn from_end_after_stop(task: String, result: Result<(), TaskError>) -> Option<Self> {
         result.err().map(|error| Self::from_error(task, error))
     }
 

@@ -18,7 +18,7 @@ pub(super) struct UnixSignals {
 }
 
 impl UnixSignals {
-    /// Installs the handlers.
+    /// Installs the handlers of SIGINT and SIGTERM.
     pub(super) fn listen() -> io::Result<Self> {
         let interrupt = signal(SignalKind::interrupt())?;
         let terminate = signal(SignalKind::terminate())?;

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-/// When in a shutdown a task is stopped: after every task of the stages before it has ended.
+/// The stage of a shutdown in which a task is stopped: after every task of the earlier stages has
+/// ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stage {
+pub enum ShutdownStage {
     /// First: tasks that bring work in, such as fetchers, feeds and listeners.
     Intake,
     /// Then: tasks that finish this work: they flush, commit, and leave the group.
@@ -15,12 +16,12 @@ pub enum Stage {
     Observe,
 }
 
-impl Stage {
+impl ShutdownStage {
     pub(super) const IN_ORDER: [Self; 3] = [Self::Intake, Self::Process, Self::Observe];
 
-    /// Returns how much of the shutdown's deadline may have passed by the end of this stage. An
-    /// intake that hangs must leave the other stages the time to flush.
-    pub(super) fn latest_end(self, deadline: Duration) -> Duration {
+    /// Returns how long after the start of the shutdown this stage may end, if the last stage may
+    /// end after `deadline`. An intake that hangs must leave the other stages the time to flush.
+    pub(super) fn latest_end_after_start(self, deadline: Duration) -> Duration {
         match self {
             Self::Intake => deadline / 3,
             Self::Process => deadline / 10 * 9,
@@ -29,7 +30,7 @@ impl Stage {
     }
 }
 
-/// A cancellation token for each stage, and one above them all.
+/// A cancellation token for each stage, and their parent token, which cancels all of them.
 #[derive(Debug)]
 pub(super) struct StageTokens {
     all: CancellationToken,
@@ -41,7 +42,7 @@ pub(super) struct StageTokens {
 impl Default for StageTokens {
     fn default() -> Self {
         let all = CancellationToken::new();
-        let [intake, process, observe] = Stage::IN_ORDER.map(|_| all.child_token());
+        let [intake, process, observe] = ShutdownStage::IN_ORDER.map(|_| all.child_token());
         Self {
             all,
             intake,
@@ -53,11 +54,11 @@ impl Default for StageTokens {
 
 impl StageTokens {
     /// Returns the token of a stage.
-    pub(super) fn stage_token(&self, stage: Stage) -> CancellationToken {
+    pub(super) fn stage_token(&self, stage: ShutdownStage) -> CancellationToken {
         let token = match stage {
-            Stage::Intake => &self.intake,
-            Stage::Process => &self.process,
-            Stage::Observe => &self.observe,
+            ShutdownStage::Intake => &self.intake,
+            ShutdownStage::Process => &self.process,
+            ShutdownStage::Observe => &self.observe,
         };
         token.clone()
     }

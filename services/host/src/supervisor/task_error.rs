@@ -1,8 +1,8 @@
-//! How a task ended that did not succeed.
+//! Why a task did not succeed.
 
 use tokio::task::JoinError;
 
-/// How a task ended that did not succeed.
+/// Why a task did not succeed.
 #[derive(Debug)]
 pub(super) enum TaskError {
     /// It returned an error.

@@ -49,9 +49,9 @@ async fn a_signal_stops_stage_after_stage() {
     let stopped = Arc::new(Mutex::new(Vec::new()));
     let mut supervisor = new_supervisor();
     for (stage, name) in [
-        (Stage::Observe, "probes"),
-        (Stage::Process, "worker"),
-        (Stage::Intake, "fetcher"),
+        (ShutdownStage::Observe, "probes"),
+        (ShutdownStage::Process, "worker"),
+        (ShutdownStage::Intake, "fetcher"),
     ] {
         let stopped = Arc::clone(&stopped);
         supervisor.spawn(stage, name, |stop| async move {
@@ -71,18 +71,18 @@ async fn a_signal_stops_stage_after_stage() {
 #[tokio::test(start_paused = true)]
 async fn a_task_that_ends_early_stops_the_others_and_the_process_fails() {
     let mut early = new_supervisor();
-    early.spawn(Stage::Process, "worker", run_until_stopped);
-    early.spawn(Stage::Intake, "fetcher", async |_| Ok(()));
+    early.spawn(ShutdownStage::Process, "worker", run_until_stopped);
+    early.spawn(ShutdownStage::Intake, "fetcher", async |_| Ok(()));
     assert_eq!(
         failure_messages(early.run(test_signals(&[]), DEADLINE).await),
         ["task fetcher ended early"]
     );
 
     let mut failing = new_supervisor();
-    failing.spawn_finite(Stage::Intake, "replay", async |_| {
+    failing.spawn_finite(ShutdownStage::Intake, "replay", async |_| {
         Err(anyhow!("bad line").context("tape"))
     });
-    failing.spawn(Stage::Process, "worker", run_until_stopped);
+    failing.spawn(ShutdownStage::Process, "worker", run_until_stopped);
     let expected = ["task replay failed: tape: bad line"];
     assert_eq!(
         failure_messages(failing.run(test_signals(&[]), DEADLINE).await),
@@ -90,7 +90,9 @@ async fn a_task_that_ends_early_stops_the_others_and_the_process_fails() {
     );
 
     let mut panicking = new_supervisor();
-    panicking.spawn(Stage::Process, "worker", async |_| panic!("offset {}", 7));
+    panicking.spawn(ShutdownStage::Process, "worker", async |_| {
+        panic!("offset {}", 7)
+    });
     let expected = ["task worker panicked: offset 7"];
     assert_eq!(
         failure_messages(panicking.run(test_signals(&[]), DEADLINE).await),
@@ -101,12 +103,16 @@ async fn a_task_that_ends_early_stops_the_others_and_the_process_fails() {
 #[tokio::test(start_paused = true)]
 async fn overdue_tasks_are_named_and_the_later_stages_still_get_their_time() {
     let mut supervisor = new_supervisor();
-    supervisor.spawn(Stage::Intake, "stuck", async |_| pending().await);
-    supervisor.spawn(Stage::Process, "worker", async |stop: CancellationToken| {
-        stop.cancelled().await;
-        SystemClock.sleep(DEADLINE / 2).await;
-        Err(anyhow!("flush failed"))
-    });
+    supervisor.spawn(ShutdownStage::Intake, "stuck", async |_| pending().await);
+    supervisor.spawn(
+        ShutdownStage::Process,
+        "worker",
+        async |stop: CancellationToken| {
+            stop.cancelled().await;
+            SystemClock.sleep(DEADLINE / 2).await;
+            Err(anyhow!("flush failed"))
+        },
+    );
     let begin_ns = SystemClock.monotonic_ns();
     let outcome = supervisor.run(test_signals(&["SIGINT"]), DEADLINE).await;
     let expected = [
@@ -124,7 +130,7 @@ async fn overdue_tasks_are_named_and_the_later_stages_still_get_their_time() {
 #[tokio::test(start_paused = true)]
 async fn a_second_signal_ends_at_once() {
     let mut supervisor = new_supervisor();
-    supervisor.spawn(Stage::Intake, "stuck", async |_| pending().await);
+    supervisor.spawn(ShutdownStage::Intake, "stuck", async |_| pending().await);
     let begin_ns = SystemClock.monotonic_ns();
     let outcome = supervisor
         .run(test_signals(&["SIGINT", "SIGINT"]), DEADLINE)
@@ -136,7 +142,7 @@ async fn a_second_signal_ends_at_once() {
 #[tokio::test(start_paused = true)]
 async fn finite_tasks_may_end_and_the_last_end_or_the_trigger_stops_the_process() {
     let mut done = new_supervisor();
-    done.spawn_finite(Stage::Intake, "replay", async |_| Ok(()));
+    done.spawn_finite(ShutdownStage::Intake, "replay", async |_| Ok(()));
     assert!(matches!(
         done.run(test_signals(&[]), DEADLINE).await,
         ShutdownOutcome::Stopped
@@ -144,8 +150,8 @@ async fn finite_tasks_may_end_and_the_last_end_or_the_trigger_stops_the_process(
 
     let mut triggered = new_supervisor();
     let trigger = triggered.shutdown_token();
-    triggered.spawn(Stage::Process, "worker", run_until_stopped);
-    triggered.spawn_finite(Stage::Intake, "replay", async move |_| {
+    triggered.spawn(ShutdownStage::Process, "worker", run_until_stopped);
+    triggered.spawn_finite(ShutdownStage::Intake, "replay", async move |_| {
         trigger.cancel();
         Ok(())
     });

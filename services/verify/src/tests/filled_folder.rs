@@ -26,7 +26,7 @@ use super::trades::{
 use crate::arguments::VerifyArgs;
 use crate::report::VerifyReport;
 use crate::verify::verify_target;
-use connect::{Folder, FolderOptions};
+use connect::{DataFolder, DataFolderOptions};
 
 const VENUES: [(&str, IdScheme, IdScope); 5] = [
     ("ranges", IdScheme::Contiguous, IdScope::Symbol),
@@ -174,17 +174,20 @@ impl FilledFolder {
         self.folder.path()
     }
 
-    pub(super) async fn open_folder(&self) -> Folder {
-        let options = FolderOptions {
+    pub(super) async fn open_folder(&self) -> DataFolder {
+        let options = DataFolderOptions {
             partitions: PARTITIONS,
-            ..FolderOptions::default()
+            ..DataFolderOptions::default()
         };
-        Folder::open(self.path(), options, self.clock)
+        DataFolder::open(self.path(), options, self.clock)
             .await
             .unwrap()
     }
 
-    fn create_producer(&self, folder: &Folder) -> Producer<EmbeddedLog, SqliteBarStore, LateClock> {
+    fn create_producer(
+        &self,
+        folder: &DataFolder,
+    ) -> Producer<EmbeddedLog, SqliteBarStore, LateClock> {
         Producer::new(folder.trades.clone(), folder.bars.clone(), self.clock)
     }
 
@@ -195,11 +198,11 @@ impl FilledFolder {
     }
 
     /// Starts the roles of every partition.
-    pub(super) fn start_roles(&self, folder: &Folder) -> RunningRoles {
+    pub(super) fn start_roles(&self, folder: &DataFolder) -> RunningRoles {
         self.start_roles_without(folder, SkippedRole::None)
     }
 
-    fn start_roles_without(&self, folder: &Folder, skipped: SkippedRole) -> RunningRoles {
+    fn start_roles_without(&self, folder: &DataFolder, skipped: SkippedRole) -> RunningRoles {
         let clock = self.clock;
         let updates = MemoryLog::new(PARTITIONS, 1, 1 << 20, clock);
         let health = Health::default();
@@ -252,7 +255,7 @@ impl FilledFolder {
     }
 
     /// Waits until the roles have processed the log up to its current end.
-    pub(super) async fn wait_until_processed(&self, folder: &Folder, skipped: SkippedRole) {
+    pub(super) async fn wait_until_processed(&self, folder: &DataFolder, skipped: SkippedRole) {
         for partition in 0..PARTITIONS {
             let end = folder.trades.bounds(partition).await.unwrap().end;
             loop {
@@ -272,7 +275,7 @@ impl FilledFolder {
     }
 
     /// Waits until no minute of a partition is to be refolded.
-    pub(super) async fn wait_until_refolded(&self, folder: &Folder, partition: u32) {
+    pub(super) async fn wait_until_refolded(&self, folder: &DataFolder, partition: u32) {
         while !folder
             .bars
             .dirty_minutes(partition)
@@ -286,7 +289,7 @@ impl FilledFolder {
 
     /// Sends a round of trades of six symbols. A sixth is sent twice, a seventh again in the next
     /// round; some are late, and some are rejected by the fold only.
-    pub(super) async fn send_round(&self, folder: &Folder, round: u64) {
+    pub(super) async fn send_round(&self, folder: &DataFolder, round: u64) {
         let producer = self.create_producer(folder);
         let steps: Vec<u64> = (0..ROUND_TRADES).collect();
         for steps in steps.chunks(50) {

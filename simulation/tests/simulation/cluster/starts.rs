@@ -14,8 +14,8 @@ use super::SimCluster;
 use crate::oracle::Oracle;
 use crate::pod::Pod;
 use crate::sim_client::SimClient;
-use crate::simulated::Simulated;
-use crate::tasks::{Role, RunningTask, Task};
+use crate::simulated::SimBackend;
+use crate::tasks::{CrashableTask, Role, Task};
 use crate::trade_producer::PARTITIONS;
 
 impl SimCluster {
@@ -44,7 +44,7 @@ impl SimCluster {
     }
 
     fn add_task(&mut self, role: Role, number: u64, stop: CancellationToken, task: Task) {
-        self.tasks.push(RunningTask {
+        self.tasks.push(CrashableTask {
             task,
             role,
             number,
@@ -77,7 +77,7 @@ impl SimCluster {
     pub fn start_worker(&mut self, partition: u32) {
         let number = self.next_process_number();
         self.adopt_current_epoch();
-        let worker: Worker<Simulated> = Worker {
+        let worker: Worker<SimBackend> = Worker {
             partition,
             topics: Topics {
                 trades: self.trades_log.reopened(),
@@ -108,7 +108,7 @@ impl SimCluster {
 
     pub fn start_archiver(&mut self, partition: u32) {
         let number = self.next_process_number();
-        let archiver: Archiver<Simulated> = Archiver {
+        let archiver: Archiver<SimBackend> = Archiver {
             partition,
             trades: self.trades_log.reopened(),
             ticks: self.ticks.clone(),

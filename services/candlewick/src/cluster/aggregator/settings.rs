@@ -1,7 +1,9 @@
 //! The settings of an aggregator.
 
 use clap::Args;
-use connect::{GroupArgs, GroupSettings, ProcessSettings, RedisArgs, defaults_in_help};
+use connect::{
+    ConsumerGroupArgs, ConsumerGroupSettings, ProcessSettings, RedisArgs, show_defaults_in_help,
+};
 use host::{ConfigErrors, ConfigReader};
 use store::RedisConfig;
 
@@ -13,29 +15,29 @@ const DEFAULT_PORT: u16 = 8081;
 /// Every flag is also a variable, `--timescaledb-url` being `CANDLEWICK_TIMESCALEDB_URL`, and a
 /// key of the file, `url` in `[timescaledb]`. Flags win over variables, variables over the file.
 #[derive(Debug, Default, Args)]
-#[command(mut_args = defaults_in_help(|reader| {
+#[command(mut_args = show_defaults_in_help(|reader| {
     Self::default().read_from(reader);
 }))]
 pub(crate) struct AggregatorArgs {
     #[command(flatten)]
     servers: ServerArgs,
     #[command(flatten)]
-    group: GroupArgs,
+    group: ConsumerGroupArgs,
     #[command(flatten)]
     redis: RedisArgs,
 }
 
 /// What an aggregator is configured with.
 #[derive(Debug)]
-pub(crate) struct Settings {
+pub(crate) struct AggregatorSettings {
     pub(super) servers: ServerSettings,
     pub(super) redis: Option<RedisConfig>,
-    pub(super) group: GroupSettings,
+    pub(super) group: ConsumerGroupSettings,
 }
 
 impl AggregatorArgs {
     /// Reads every layer; all errors are found at once.
-    pub(super) fn read(self) -> Result<(ProcessSettings, Settings), ConfigErrors> {
+    pub(super) fn read(self) -> Result<(ProcessSettings, AggregatorSettings), ConfigErrors> {
         let mut reader = self.servers.process.load_config()?;
         let (process, settings) = self.read_from(&mut reader);
         Ok((process, reader.finish_with(settings)?))
@@ -45,11 +47,11 @@ impl AggregatorArgs {
     pub(crate) fn read_from(
         self,
         reader: &mut ConfigReader,
-    ) -> (ProcessSettings, Option<Settings>) {
+    ) -> (ProcessSettings, Option<AggregatorSettings>) {
         let (process, servers) = self.servers.read(reader, DEFAULT_PORT);
         let group = self.group.read(reader, DEFAULT_GROUP);
         let redis = self.redis.read(reader);
-        let settings = servers.map(|servers| Settings {
+        let settings = servers.map(|servers| AggregatorSettings {
             servers,
             redis,
             group,

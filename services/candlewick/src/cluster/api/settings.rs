@@ -1,7 +1,7 @@
 //! The settings of a pod of the API.
 
 use clap::Args;
-use connect::{ProcessSettings, RedisArgs, defaults_in_help, ignore_all_but};
+use connect::{ProcessSettings, RedisArgs, ignore_server_sections_except, show_defaults_in_help};
 use host::{ConfigErrors, ConfigReader};
 use store::RedisConfig;
 
@@ -12,7 +12,7 @@ const DEFAULT_PORT: u16 = 8080;
 /// Every flag is also a variable, `--timescaledb-url` being `CANDLEWICK_TIMESCALEDB_URL`, and a
 /// key of the file, `url` in `[timescaledb]`. Flags win over variables, variables over the file.
 #[derive(Debug, Default, Args)]
-#[command(mut_args = defaults_in_help(|reader| {
+#[command(mut_args = show_defaults_in_help(|reader| {
     Self::default().read_from(reader);
 }))]
 pub(crate) struct ApiArgs {
@@ -24,16 +24,16 @@ pub(crate) struct ApiArgs {
 
 /// What a pod is configured with.
 #[derive(Debug)]
-pub(crate) struct Settings {
+pub(crate) struct ApiSettings {
     pub(super) servers: ServerSettings,
     pub(super) redis: Option<RedisConfig>,
 }
 
 impl ApiArgs {
     /// Reads every layer; all errors are found at once.
-    pub(super) fn read(self) -> Result<(ProcessSettings, Settings), ConfigErrors> {
+    pub(super) fn read(self) -> Result<(ProcessSettings, ApiSettings), ConfigErrors> {
         let mut reader = self.servers.process.load_config()?;
-        ignore_all_but(
+        ignore_server_sections_except(
             &mut reader,
             &["kafka", "timescaledb", "clickhouse", "redis", "breaker"],
         );
@@ -45,10 +45,10 @@ impl ApiArgs {
     pub(crate) fn read_from(
         self,
         reader: &mut ConfigReader,
-    ) -> (ProcessSettings, Option<Settings>) {
+    ) -> (ProcessSettings, Option<ApiSettings>) {
         let (process, servers) = self.servers.read(reader, DEFAULT_PORT);
         let redis = self.redis.read(reader);
-        let settings = servers.map(|servers| Settings { servers, redis });
+        let settings = servers.map(|servers| ApiSettings { servers, redis });
         (process, settings)
     }
 }

@@ -1,7 +1,10 @@
 //! The settings of an archiver.
 
 use clap::Args;
-use connect::{GroupArgs, GroupSettings, ProcessSettings, defaults_in_help, ignore_all_but};
+use connect::{
+    ConsumerGroupArgs, ConsumerGroupSettings, ProcessSettings, ignore_server_sections_except,
+    show_defaults_in_help,
+};
 use host::{ConfigErrors, ConfigReader};
 
 use crate::cluster::settings::{ServerArgs, ServerSettings};
@@ -12,28 +15,28 @@ const DEFAULT_PORT: u16 = 8082;
 /// Every flag is also a variable, `--clickhouse-url` being `CANDLEWICK_CLICKHOUSE_URL`, and a
 /// key of the file, `url` in `[clickhouse]`. Flags win over variables, variables over the file.
 #[derive(Debug, Default, Args)]
-#[command(mut_args = defaults_in_help(|reader| {
+#[command(mut_args = show_defaults_in_help(|reader| {
     Self::default().read_from(reader);
 }))]
 pub(crate) struct ArchiverArgs {
     #[command(flatten)]
     servers: ServerArgs,
     #[command(flatten)]
-    group: GroupArgs,
+    group: ConsumerGroupArgs,
 }
 
 /// What an archiver is configured with.
 #[derive(Debug)]
-pub(crate) struct Settings {
+pub(crate) struct ArchiverSettings {
     pub(super) servers: ServerSettings,
-    pub(super) group: GroupSettings,
+    pub(super) group: ConsumerGroupSettings,
 }
 
 impl ArchiverArgs {
     /// Reads every layer; all errors are found at once.
-    pub(super) fn read(self) -> Result<(ProcessSettings, Settings), ConfigErrors> {
+    pub(super) fn read(self) -> Result<(ProcessSettings, ArchiverSettings), ConfigErrors> {
         let mut reader = self.servers.process.load_config()?;
-        ignore_all_but(
+        ignore_server_sections_except(
             &mut reader,
             &["kafka", "timescaledb", "clickhouse", "breaker"],
         );
@@ -45,10 +48,10 @@ impl ArchiverArgs {
     pub(crate) fn read_from(
         self,
         reader: &mut ConfigReader,
-    ) -> (ProcessSettings, Option<Settings>) {
+    ) -> (ProcessSettings, Option<ArchiverSettings>) {
         let (process, servers) = self.servers.read(reader, DEFAULT_PORT);
         let group = self.group.read(reader, DEFAULT_GROUP);
-        let settings = servers.map(|servers| Settings { servers, group });
+        let settings = servers.map(|servers| ArchiverSettings { servers, group });
         (process, settings)
     }
 }

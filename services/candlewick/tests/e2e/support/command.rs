@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{Standalone, until};
+use super::{TestProcess, until};
 
 /// How a process ended, and its output.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl Finished {
 
 /// Returns a command that replays tapes into a process. It keeps its progress in the folder `state`.
 pub(crate) fn replay(
-    to: &Standalone,
+    to: &TestProcess,
     state: &Path,
     venue: &str,
     tapes: &[impl AsRef<Path>],

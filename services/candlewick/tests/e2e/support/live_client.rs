@@ -12,7 +12,7 @@ use schemas::api::{BarChangeKind, BarJson, StreamMessage, StreamRequest};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::{Standalone, TestClient, bars, until};
+use super::{TestClient, TestProcess, bars, until};
 
 /// How long a poll waits for a message.
 const POLL_TIMEOUT: Duration = Duration::from_millis(2);
@@ -41,7 +41,7 @@ pub(crate) struct LiveClient {
 impl LiveClient {
     /// Connects, and receives the first snapshot of every channel.
     pub(crate) fn connect(
-        process: &Standalone,
+        process: &TestProcess,
         encoding: Encoding,
         (venue, symbol): (&str, &str),
         intervals: &[&str],
@@ -88,7 +88,7 @@ impl LiveClient {
     /// the epoch of the request; if it is not 0, the server cannot recover.
     pub(crate) fn reconnect(
         &mut self,
-        process: &Standalone,
+        process: &TestProcess,
         epoch_offset: u64,
         meanwhile: impl FnOnce(),
     ) {
@@ -210,7 +210,7 @@ impl LiveClient {
     }
 }
 
-fn connect_socket(runtime: &Runtime, process: &Standalone, encoding: Encoding) -> StreamSocket {
+fn connect_socket(runtime: &Runtime, process: &TestProcess, encoding: Encoding) -> StreamSocket {
     let url = process.url();
     let connecting = StreamSocket::connect(&url, encoding);
     runtime.block_on(connecting).unwrap()

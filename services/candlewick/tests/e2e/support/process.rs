@@ -15,7 +15,7 @@ use super::wait::{TIMEOUT, until};
 use super::{Finished, TestClient};
 
 /// A running process. It is killed when this is dropped.
-pub(crate) struct Standalone {
+pub(crate) struct TestProcess {
     child: Child,
     address: SocketAddr,
     lines: Arc<Mutex<Vec<String>>>,
@@ -24,11 +24,11 @@ pub(crate) struct Standalone {
 
 /// A process that may not listen yet.
 pub(crate) struct StartingProcess {
-    standalone: Standalone,
+    standalone: TestProcess,
     said: Receiver<SocketAddr>,
 }
 
-impl Standalone {
+impl TestProcess {
     /// Starts a process over a data folder, on a free port, and waits until it is ready.
     pub(crate) fn start(data: &Path) -> Self {
         Self::start_with(data, "127.0.0.1:0", &[])
@@ -140,7 +140,7 @@ impl Standalone {
 
 impl StartingProcess {
     /// Waits until the process prints its address.
-    pub(crate) fn wait_listening(mut self) -> Standalone {
+    pub(crate) fn wait_listening(mut self) -> TestProcess {
         let address = self.said.recv_timeout(TIMEOUT);
         self.standalone.address = address.unwrap_or_else(|_| {
             panic!("it never listened: {}", self.standalone.output());
@@ -159,7 +159,7 @@ impl StartingProcess {
     }
 }
 
-impl Drop for Standalone {
+impl Drop for TestProcess {
     fn drop(&mut self) {
         // The process may have ended already.
         let _ = self.child.kill();

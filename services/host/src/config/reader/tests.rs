@@ -9,7 +9,7 @@ fn reader_with(environment: &[(&str, &str)], file: &str) -> ConfigReader {
     let environment = environment
         .iter()
         .map(|(name, text)| ((*name).into(), (*text).into()));
-    let file = File {
+    let file = ConfigFile {
         path: "candlewick.toml".into(),
         table: file.parse().unwrap(),
     };
@@ -177,7 +177,7 @@ fn defaults_are_known_by_their_flags_whatever_the_layers_say() {
     config.read_or("api.port", None, 5_u16);
     config.read_optional::<u16>("api.other", None);
     config.parse_or("side", None, "one character", str::parse::<char>, 'b');
-    let defaults: Vec<_> = config.defaults().collect();
+    let defaults: Vec<_> = config.defaults_by_flag().collect();
     let expected = [("--api-port", "5"), ("--side", "b")];
     assert_eq!(
         defaults,
