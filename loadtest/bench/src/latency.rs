@@ -7,7 +7,7 @@ mod sender;
 use std::path::Path;
 use std::time::Duration;
 
-use client::{Encoding, RestClient, StreamClient, StreamSocket};
+use client::{RestClient, StreamClient, StreamEncoding, StreamSocket};
 use clock::{Clock, SystemClock};
 use schemas::api::StreamMessage;
 use serde_json::json;
@@ -119,7 +119,7 @@ async fn collect_latencies(
     pending: &PendingTrades,
     start_ns: u64,
 ) -> anyhow::Result<Vec<u64>> {
-    let mut socket = StreamSocket::connect(url, Encoding::Json).await?;
+    let mut socket = StreamSocket::connect(url, StreamEncoding::Json).await?;
     let channels = (0..SYMBOLS).map(|symbol| format!("bars:{venue}:S{symbol}:1m"));
     let subscribe = StreamClient::new(channels).subscribe_request();
     socket.send(&subscribe).await?;

@@ -32,11 +32,11 @@ impl DeferredRouter {
 pub fn starting_router(operations: Operations, deferred: DeferredRouter) -> Router {
     let starting = operations.routes().fallback(not_started_response);
     Router::new()
-        .fallback(dispatch)
+        .fallback(dispatch_to_current_router)
         .with_state((starting, deferred))
 }
 
-async fn dispatch(
+async fn dispatch_to_current_router(
     State((starting, deferred)): State<(Router, DeferredRouter)>,
     request: Request,
 ) -> Response {

@@ -15,7 +15,7 @@ use schemas::api::VersionJson;
 
 use crate::hub::Hub;
 use crate::json_response::json_response;
-use crate::params::Params;
+use crate::params::QueryParams;
 use crate::problem::Problem;
 use crate::state::ApiState;
 
@@ -96,7 +96,7 @@ pub(crate) async fn get_version<B: Backend>(
     State(state): State<ApiState<B>>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    Params::read(&uri, &[])?;
+    QueryParams::read(&uri, &[])?;
     let version = VersionJson {
         version: state.version.to_owned(),
         log_id: state.log_id.clone(),

@@ -96,11 +96,11 @@ fn panic_response(panic: Box<dyn Any + Send>) -> Response {
 async fn endpoint_not_found(uri: Uri) -> Problem {
     let path: String = uri.path().chars().take(128).collect();
     Problem::new(ErrorCode::NotFound, format!("there is no {path}"))
-        .accepted("the endpoints that docs/api.md lists")
+        .with_accepted("the endpoints that docs/api.md lists")
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
     let path: String = uri.path().chars().take(128).collect();
     let detail = format!("{path} does not accept {method:.16}");
-    Problem::new(ErrorCode::MethodNotAllowed, detail).accepted("what the header Allow lists")
+    Problem::new(ErrorCode::MethodNotAllowed, detail).with_accepted("what the header Allow lists")
 }

@@ -20,7 +20,7 @@ use crate::thread_timer::ThreadTimer;
 const SHOW_INTERVAL: Duration = Duration::from_millis(250);
 
 /// What the threads of a run share.
-pub(crate) struct Pipeline<'a> {
+pub(crate) struct ReplayPipeline<'a> {
     pub(crate) connection: &'a ServerConnection<'a>,
     /// The timer of the calling thread.
     pub(crate) timer: &'a ThreadTimer,
@@ -30,7 +30,7 @@ pub(crate) struct Pipeline<'a> {
     pub(crate) tape_count: usize,
 }
 
-impl Pipeline<'_> {
+impl ReplayPipeline<'_> {
     /// Reads and sends everything, over `connections` sender threads.
     ///
     /// # Errors

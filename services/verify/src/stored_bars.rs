@@ -50,7 +50,7 @@ impl<'a, R: BarReader> StoredBars<'a, R> {
     }
 
     /// Returns the start of the first day that holds a bar which was not taken.
-    pub(crate) async fn next_day(&mut self) -> Result<Option<i64>, StoreError> {
+    pub(crate) async fn next_day_start(&mut self) -> Result<Option<i64>, StoreError> {
         let mut first = None;
         for index in 0..self.intervals.len() {
             let day_ns = self

@@ -21,7 +21,7 @@ pub(super) fn new_amendment_id(
         let mut random = [0; 16];
         // The ids of different processes must differ, so the randomness is the system's.
         getrandom::fill(&mut random).map_err(|error| Problem::internal_error(&error))?;
-        return Ok(hexadecimal_id(&random));
+        return Ok(hexadecimal_trade_id(&random));
     };
     let mut digest = blake3::Hasher::new();
     digest.update(&key);
@@ -29,10 +29,10 @@ pub(super) fn new_amendment_id(
         digest.update(&(part.len() as u64).to_le_bytes());
         digest.update(part.as_bytes());
     }
-    Ok(hexadecimal_id(&digest.finalize().as_bytes()[..16]))
+    Ok(hexadecimal_trade_id(&digest.finalize().as_bytes()[..16]))
 }
 
-fn hexadecimal_id(bytes: &[u8]) -> TradeId {
+fn hexadecimal_trade_id(bytes: &[u8]) -> TradeId {
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {
         write!(text, "{byte:02x}").expect("writing to memory cannot fail");

@@ -3,7 +3,7 @@
 use market::{BarRow, Instrument, Interval};
 use store::{BarQuery, BarReader};
 
-use super::periods::Periods;
+use super::periods::PeriodSequence;
 use super::request::BarRequest;
 use crate::hub::Hub;
 use crate::params::END_OF_TIME_NS;
@@ -29,7 +29,7 @@ impl<'a, R: BarReader> BarSource<'a, R> {
     pub(super) fn open(hub: &Hub, bars: &'a R, request: &'a BarRequest) -> Self {
         let instrument = &request.instrument;
         let live_bars = match request.periods {
-            Periods::Windows(interval) if !request.fill => hub.bars(instrument, interval),
+            PeriodSequence::Windows(interval) if !request.fill => hub.bars(instrument, interval),
             _ => Interval::ALL
                 .into_iter()
                 .flat_map(|interval| hub.bars(instrument, interval))
@@ -43,7 +43,7 @@ impl<'a, R: BarReader> BarSource<'a, R> {
     }
 
     /// Does the same for minutes only.
-    pub(super) fn open_minutes(hub: &Hub, bars: &'a R, instrument: &'a Instrument) -> Self {
+    pub(super) fn open_minutes_only(hub: &Hub, bars: &'a R, instrument: &'a Instrument) -> Self {
         Self {
             bars,
             instrument,
@@ -97,7 +97,7 @@ impl<'a, R: BarReader> BarSource<'a, R> {
                 .bars_between(Interval::M1, from_ns, END_OF_TIME_NS, 1, KeptBars::Oldest)
                 .await?;
             match rows.into_iter().next() {
-                Some(row) if is_empty(&row) => from_ns = row.window.end_ns(),
+                Some(row) if has_no_trades(&row) => from_ns = row.window.end_ns(),
                 found => return Ok(found),
             }
         }
@@ -114,7 +114,7 @@ impl<'a, R: BarReader> BarSource<'a, R> {
                 .bars_between(Interval::M1, 0, end_ns, 1, KeptBars::Newest)
                 .await?;
             match rows.into_iter().next() {
-                Some(row) if is_empty(&row) => end_ns = row.window.start_ns,
+                Some(row) if has_no_trades(&row) => end_ns = row.window.start_ns,
                 found => return Ok(found),
             }
         }
@@ -128,7 +128,7 @@ impl<'a, R: BarReader> BarSource<'a, R> {
 }
 
 /// Returns whether cancels have emptied the window. Its row is kept and never shown.
-pub(super) const fn is_empty(row: &BarRow) -> bool {
+pub(super) const fn has_no_trades(row: &BarRow) -> bool {
     row.bar.trades == 0
 }
 

@@ -11,8 +11,8 @@ use hashbrown::HashMap;
 use schemas::api::{ChannelRequestJson, StreamMessage, StreamRequest};
 use store::{BarQuery, BarReader};
 
-use super::request::read_request;
-use crate::hub::{ChannelName, Encoding, Mailbox, Message, Subscription};
+use super::request::decode_stream_request;
+use crate::hub::{ChangedChannels, ChannelName, EncodedMessage, StreamEncoding, Subscription};
 use crate::state::ApiState;
 
 /// The greatest number of channels of a connection.
@@ -30,21 +30,21 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 struct Disconnected;
 
 /// One client of the live stream.
-pub(super) struct Connection<B: Backend> {
+pub(super) struct StreamConnection<B: Backend> {
     state: ApiState<B>,
     socket: WebSocket,
-    encoding: Encoding,
-    mailbox: Arc<Mailbox>,
+    encoding: StreamEncoding,
+    changed_channels: Arc<ChangedChannels>,
     subscriptions: HashMap<ChannelName, Subscription>,
 }
 
-impl<B: Backend> Connection<B> {
-    pub(super) fn new(state: ApiState<B>, socket: WebSocket, encoding: Encoding) -> Self {
+impl<B: Backend> StreamConnection<B> {
+    pub(super) fn new(state: ApiState<B>, socket: WebSocket, encoding: StreamEncoding) -> Self {
         Self {
             state,
             socket,
             encoding,
-            mailbox: Arc::default(),
+            changed_channels: Arc::default(),
             subscriptions: HashMap::new(),
         }
     }
@@ -52,7 +52,7 @@ impl<B: Backend> Connection<B> {
     /// Serves the client until it leaves or the process drains.
     pub(super) async fn run(mut self) {
         let clock = self.state.clock.clone();
-        let mailbox = Arc::clone(&self.mailbox);
+        let changed_channels = Arc::clone(&self.changed_channels);
         let stop = self.state.stop.clone();
         loop {
             let result = tokio::select! {
@@ -65,7 +65,7 @@ impl<B: Backend> Connection<B> {
                     Some(Ok(frame)) => self.handle_frame(frame).await,
                     Some(Err(_)) | None => break,
                 },
-                () = mailbox.wait() => self.send_changes().await,
+                () = changed_channels.wait() => self.send_changes().await,
                 () = clock.sleep(PING_INTERVAL) => self.send(Frame::Ping(Bytes::new())).await,
             };
             if result.is_err() {
@@ -73,14 +73,14 @@ impl<B: Backend> Connection<B> {
             }
         }
         for name in self.subscriptions.keys() {
-            self.state.hub.unsubscribe(name, &self.mailbox);
+            self.state.hub.unsubscribe(name, &self.changed_channels);
         }
     }
 
     async fn handle_frame(&mut self, frame: Frame) -> Result<(), Disconnected> {
         let request = match &frame {
-            Frame::Text(text) => read_request(text.as_bytes(), Encoding::Json),
-            Frame::Binary(bytes) => read_request(bytes, self.encoding),
+            Frame::Text(text) => decode_stream_request(text.as_bytes(), StreamEncoding::Json),
+            Frame::Binary(bytes) => decode_stream_request(bytes, self.encoding),
             Frame::Close(_) => return Err(Disconnected),
             Frame::Ping(_) | Frame::Pong(_) => return Ok(()),
         };
@@ -124,7 +124,9 @@ impl<B: Backend> Connection<B> {
                 .await;
         }
         let partition = self.state.partition_of(&name.instrument);
-        self.state.hub.subscribe(&name, partition, &self.mailbox);
+        self.state
+            .hub
+            .subscribe(&name, partition, &self.changed_channels);
         let mut subscription = Subscription::new(name.clone(), partition);
         let message = match (request.epoch, request.seq) {
             (Some(epoch), Some(seq)) => {
@@ -144,7 +146,7 @@ impl<B: Backend> Connection<B> {
         let name = channel.parse::<ChannelName>().ok();
         match name.filter(|name| self.subscriptions.remove(name).is_some()) {
             Some(name) => {
-                self.state.hub.unsubscribe(&name, &self.mailbox);
+                self.state.hub.unsubscribe(&name, &self.changed_channels);
                 Ok(())
             }
             None => {
@@ -162,7 +164,7 @@ impl<B: Backend> Connection<B> {
         &mut self,
         subscription: &mut Subscription,
         recovered: Option<bool>,
-    ) -> Result<Message, Disconnected> {
+    ) -> Result<EncodedMessage, Disconnected> {
         let name = subscription.name().clone();
         let mut rows = self.state.hub.bars(&name.instrument, name.interval);
         let query = BarQuery {
@@ -194,7 +196,7 @@ impl<B: Backend> Connection<B> {
 
     /// Sends the next messages of the channels that have changed.
     async fn send_changes(&mut self) -> Result<(), Disconnected> {
-        for name in self.mailbox.take_changed() {
+        for name in self.changed_channels.take_changed() {
             let Some(subscription) = self.subscriptions.get_mut(&name) else {
                 continue;
             };
@@ -229,14 +231,14 @@ impl<B: Backend> Connection<B> {
         self.send_bytes(bytes).await
     }
 
-    async fn send_message(&mut self, message: Message) -> Result<(), Disconnected> {
+    async fn send_message(&mut self, message: EncodedMessage) -> Result<(), Disconnected> {
         self.send_bytes(message.bytes).await
     }
 
     async fn send_bytes(&mut self, bytes: Bytes) -> Result<(), Disconnected> {
         let frame = match self.encoding {
-            Encoding::MessagePack => Frame::Binary(bytes),
-            Encoding::Json => Frame::Text(bytes.try_into().expect("JSON is UTF-8")),
+            StreamEncoding::MessagePack => Frame::Binary(bytes),
+            StreamEncoding::Json => Frame::Text(bytes.try_into().expect("JSON is UTF-8")),
         };
         self.send(frame).await
     }

@@ -12,7 +12,7 @@ pub(crate) const MAX_LISTED_REJECTIONS: usize = 1_000;
 
 /// The trades of a request, and its rejected elements.
 #[derive(Debug, Default)]
-pub(crate) struct Submission {
+pub(crate) struct TradeSubmission {
     /// The trades to append.
     pub(crate) trades: Vec<(Instrument, Trade)>,
     /// The index of each trade in the request.
@@ -84,7 +84,7 @@ impl ElementFault {
     }
 }
 
-impl Submission {
+impl TradeSubmission {
     /// Returns an empty submission with room for `capacity` trades. `sender` is a digest of the
     /// request's Idempotency-Key: together with its index it identifies a trade without an id.
     pub(crate) fn new(sender: Option<[u8; 16]>, capacity: usize) -> Self {
@@ -131,7 +131,7 @@ impl Submission {
         }
     }
 
-    /// Adds the trades that the producer rejected, each by its index in [`Submission::trades`],
+    /// Adds the trades that the producer rejected, each by its index in [`TradeSubmission::trades`],
     /// ascending. The first rejected elements remain listed.
     pub(crate) fn add_rejected(&mut self, rejected: &[(usize, RejectReason)]) {
         self.rejected_total += rejected.len() as u64;

@@ -46,7 +46,7 @@ impl TimeSlices {
     }
 
     /// Makes further slices four times as long.
-    pub(super) fn lengthen(&mut self) {
+    pub(super) fn lengthen_further_slices(&mut self) {
         self.step_ns = self.step_ns.saturating_mul(4).min(HOUR_NS);
     }
 }
@@ -71,7 +71,7 @@ mod tests {
             let mut found = Vec::new();
             while let Some(slice) = slices.next() {
                 found.push(slice);
-                slices.lengthen();
+                slices.lengthen_further_slices();
             }
             if from_the_end {
                 found.reverse();

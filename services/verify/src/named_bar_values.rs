@@ -3,7 +3,7 @@
 use market::{Bar, EdgeTrade, Position, format_time};
 
 /// Returns every value of a bar: its name and text.
-pub(crate) fn bar_values(bar: &Bar) -> [(&'static str, String); 18] {
+pub(crate) fn named_bar_values(bar: &Bar) -> [(&'static str, String); 18] {
     [
         ("open", bar.open.price.to_string()),
         ("open_time", format_time(bar.open.time_ns)),

@@ -8,12 +8,12 @@ use super::channel_name::ChannelName;
 
 /// The channels of one connection that have changed since it last looked.
 #[derive(Debug, Default)]
-pub struct Mailbox {
+pub struct ChangedChannels {
     changed: Mutex<Vec<ChannelName>>,
     notify: Notify,
 }
 
-impl Mailbox {
+impl ChangedChannels {
     /// Waits until a channel has changed.
     pub async fn wait(&self) {
         self.notify.notified().await;
