@@ -122,7 +122,7 @@ async fn collect_latencies(
     let mut socket = StreamSocket::connect(url, StreamEncoding::Json).await?;
     let channels = (0..SYMBOLS).map(|symbol| format!("bars:{venue}:S{symbol}:1m"));
     let subscribe = StreamClient::new(channels).subscribe_request();
-    socket.send(&subscribe).await?;
+    socket.send_request(&subscribe).await?;
     let mut micros = Vec::new();
     let end_ns = start_ns + (SECONDS - 1) * 1_000_000_000;
     loop {

@@ -60,7 +60,7 @@ async fn check_epochs(cluster: &Cluster) -> anyhow::Result<Check> {
         }
     }
     for pod in cluster.pods() {
-        let version = request(&pod, RestClient::version).await?;
+        let version = request(&pod, RestClient::get_version).await?;
         let pod = pod.base_url();
         check.rows += 1;
         if version.epoch != epoch {

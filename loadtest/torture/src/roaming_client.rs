@@ -119,7 +119,7 @@ impl RoamingClient {
         let mut socket = clock::timeout(&SystemClock, CONNECT_TIMEOUT, connecting).await??;
         self.counts.connections.fetch_add(1, Ordering::Relaxed);
         let subscribe = lock(&self.stream).subscribe_request();
-        socket.send(&subscribe).await?;
+        socket.send_request(&subscribe).await?;
         let mut last_frame_ns = SystemClock.monotonic_ns();
         loop {
             tokio::select! {

@@ -32,11 +32,11 @@ pub(crate) async fn edit_trade<B: Backend>(
     request: Request,
 ) -> Result<Response, Problem> {
     QueryParams::read(request.uri(), &[])?;
-    let key = idempotency_key_digest(request.headers())?;
+    let key_digest = idempotency_key_digest(request.headers())?;
     let mut permit = state.body_budget().empty_permit();
     let body = read_body(request, &mut permit, &state.clock).await?;
     let trade = parse_edited_trade(&body, &path.2)?;
-    append_amendment(&state, &path, AmendmentKind::Edit, trade, key).await
+    append_amendment(&state, &path, AmendmentKind::Edit, trade, key_digest).await
 }
 
 /// Appends the cancel of a trade. Responds once the log holds it.
@@ -62,8 +62,8 @@ pub(crate) async fn cancel_trade<B: Backend>(
         scope,
         sender: None,
     };
-    let key = idempotency_key_digest(&headers)?;
-    append_amendment(&state, &path, AmendmentKind::Cancel, trade, key).await
+    let key_digest = idempotency_key_digest(&headers)?;
+    append_amendment(&state, &path, AmendmentKind::Cancel, trade, key_digest).await
 }
 
 async fn append_amendment<B: Backend>(
@@ -71,7 +71,7 @@ async fn append_amendment<B: Backend>(
     path: &TradePathSegments,
     kind: AmendmentKind,
     mut trade: Trade,
-    key: Option<[u8; 16]>,
+    key_digest: Option<[u8; 16]>,
 ) -> Result<Response, Problem> {
     let (venue, symbol, trade_name) = path;
     let instrument = parse_instrument(&(venue.clone(), symbol.clone()))?;
@@ -89,7 +89,7 @@ async fn append_amendment<B: Backend>(
         }
     };
     let amendment = Amendment {
-        id: new_amendment_id(key, kind, trade_name, trade.scope.as_deref())?,
+        id: new_amendment_id(key_digest, kind, trade_name, trade.scope.as_deref())?,
         kind,
         target_position,
     };

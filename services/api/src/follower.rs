@@ -71,7 +71,7 @@ impl<B: Backend> Follower<B> {
         let mut progress = pin!(self.load_progress_after(Duration::ZERO));
         loop {
             if state.next_offset >= state.ready_at && state.missed_before.is_none() {
-                self.hub.mark_ready(self.partition);
+                self.hub.mark_partition_ready(self.partition);
                 self.health.ready();
             }
             tokio::select! {
@@ -129,7 +129,7 @@ impl<B: Backend> Follower<B> {
         let row = row.filter(|row| row.updates_position.epoch == self.updates.epoch());
         let stored_offset = row.map_or(0, |row| row.updates_position.offset);
         let next_offset = stored_offset.clamp(bounds.first, bounds.end);
-        self.hub.restart_at(self.partition, next_offset);
+        self.hub.restart_partition_at(self.partition, next_offset);
         let state = FollowProgress {
             next_offset,
             ready_at: bounds.end,
@@ -197,7 +197,7 @@ impl<B: Backend> Follower<B> {
     }
 
     /// Sets the hub's durable position. Missed updates are in the store once the partition's owner
-    /// has committed after it announced them; from then on nothing is unknown.
+    /// has committed after it announced them; after that commit no bar is unknown.
     fn apply_progress(&self, state: &mut FollowProgress, row: &PartitionProgress) {
         let durable = Position {
             epoch: row.epoch,
@@ -301,7 +301,7 @@ impl<B: Backend> Follower<B> {
     fn skip_updates(&self, state: &mut FollowProgress, offset: u64) {
         let reason = "updates were missed; waiting until the store holds them";
         self.health.not_ready(reason);
-        self.hub.restart_at(self.partition, offset);
+        self.hub.restart_partition_at(self.partition, offset);
         state.next_offset = offset;
         state.missed_before = Some(offset);
     }

@@ -78,18 +78,18 @@ impl Hub {
     }
 
     /// Records that every update of a partition that existed at the start was applied.
-    pub fn mark_ready(&self, partition: u32) {
+    pub fn mark_partition_ready(&self, partition: u32) {
         self.lock().partitions[partition as usize].mark_ready();
     }
 
     /// Forgets the bars of a partition: its updates before `offset` are unknown. The follower
     /// calls this at its start, and if the topic no longer keeps the updates that it has not read.
-    pub fn restart_at(&self, partition: u32, offset: u64) {
+    pub fn restart_partition_at(&self, partition: u32, offset: u64) {
         let mut state = self.lock();
         state.partitions[partition as usize].restart_at(offset);
         for (name, channel) in &mut state.channels {
             if channel.partition() == partition {
-                channel.clear();
+                channel.clear_bars();
                 channel.notify_subscribers(name);
             }
         }
@@ -137,7 +137,7 @@ impl Hub {
         let limits = state.limits;
         let known = &mut state.partitions[partition as usize];
         known.record_update_read(offset);
-        let (durable, dropped_seq) = (known.durable(), known.dropped_seq());
+        let (durable, dropped_seq) = (known.durable_position(), known.dropped_seq());
         let mut rows = rows.into_iter().peekable();
         while let Some(first) = rows.next() {
             let interval = first.window.interval;
@@ -161,14 +161,14 @@ impl Hub {
 
     /// Returns the held bars of a channel, which include those that may not be in the store yet.
     #[must_use]
-    pub fn bars(&self, instrument: &Instrument, interval: Interval) -> Vec<BarRow> {
+    pub fn held_bars(&self, instrument: &Instrument, interval: Interval) -> Vec<BarRow> {
         let name = ChannelName {
             instrument: instrument.clone(),
             interval,
         };
         let state = self.lock();
         let channel = state.channels.get(&name);
-        channel.map_or_else(Vec::new, HubChannel::bars)
+        channel.map_or_else(Vec::new, HubChannel::held_bars)
     }
 
     /// Adds a subscriber to a channel of a partition: `changed_channels` is told of every
@@ -193,20 +193,20 @@ impl Hub {
         let mut state = self.lock();
         if let Some(channel) = state.channels.get_mut(name) {
             channel.remove_subscriber(changed_channels);
-            if channel.is_empty() {
+            if channel.is_unused() {
                 state.channels.remove(name);
             }
         }
     }
 
     /// Returns the message with the bars of a channel: those that the hub holds, and those of
-    /// `stored`, which the caller has read from [`Hub::bars`] and then from the store, in this
+    /// `stored`, which the caller has read from [`Hub::held_bars`] and then from the store, in this
     /// order. `recovered` is `Some(false)` in the response to a client that wanted to continue
     /// from an earlier message and cannot.
     ///
     /// The epoch of the message is 0 while the hub does not know every bar. No pod continues from
     /// such a message, because an update before it may be neither in it nor in the store.
-    pub fn snapshot(
+    pub fn snapshot_message(
         &self,
         subscription: &mut Subscription,
         stored: Vec<BarRow>,
@@ -231,7 +231,7 @@ impl Hub {
     /// Returns the message with what changed in a channel, for a client that holds the message
     /// `seq` of `epoch`: the bars that changed since then, whole. Returns `None` if that is
     /// unknown, for instance because this pod has not read that message yet.
-    pub fn resume(
+    pub fn resume_message(
         &self,
         subscription: &mut Subscription,
         epoch: u64,

@@ -37,8 +37,8 @@ pub use hub::{
     StreamEncoding, Subscription,
 };
 pub use metrics::HttpMetrics;
-pub use operations::Operations;
+pub use operations::ProbesAndMetrics;
 pub use problem::{ErrorCode, Problem};
-pub use router::{operations_router, router};
+pub use router::{probes_and_metrics_router, router};
 pub use serve::serve;
 pub use state::{ApiParts, ApiState};

@@ -25,7 +25,7 @@ pub struct ApiParts<B: Backend> {
     pub ticks: B::Ticks,
     /// The store of the newest prices.
     pub hot: B::Hot,
-    /// The clock of timeouts and of the present window.
+    /// The clock of timeouts and of the current window.
     pub clock: B::Clock,
     /// Appends trades, amendments, repairs and settings to the log.
     pub producer: Arc<Producer<B::Trades, B::Bars, B::Clock>>,

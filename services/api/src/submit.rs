@@ -39,10 +39,10 @@ pub(crate) async fn post_trades<B: Backend>(
 ) -> Result<Response, Problem> {
     QueryParams::read(request.uri(), &[])?;
     let media_type = MediaType::from_headers(request.headers())?;
-    let sender = idempotency_key_digest(request.headers())?;
+    let sender_key = idempotency_key_digest(request.headers())?;
     let mut permit = state.body_budget().empty_permit();
     let body = read_body(request, &mut permit, &state.clock).await?;
-    let mut submission = parse_trades_body(media_type, body, sender).await?;
+    let mut submission = parse_trades_body(media_type, body, sender_key).await?;
     for (code, count) in &submission.fault_counts {
         state.producer.metrics().count_rejected(code, *count);
     }
@@ -55,12 +55,12 @@ pub(crate) async fn post_trades<B: Backend>(
 async fn parse_trades_body(
     media_type: MediaType,
     body: Bytes,
-    sender: Option<[u8; 16]>,
+    sender_key: Option<[u8; 16]>,
 ) -> Result<TradeSubmission, Problem> {
     if body.len() <= MAX_INLINE_BYTES {
-        return media_type.read(&body, sender);
+        return media_type.read(&body, sender_key);
     }
-    spawn_blocking(move || media_type.read(&body, sender))
+    spawn_blocking(move || media_type.read(&body, sender_key))
         .await
         .map_err(|error| Problem::internal_error(&error))?
 }

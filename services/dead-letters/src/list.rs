@@ -41,7 +41,10 @@ pub(crate) async fn list_newest<L: Log>(
             rows.pop_first();
         }
     }
-    foreign_warnings.finish().iter().for_each(|line| warn(line));
+    foreign_warnings
+        .take_remaining_warnings()
+        .iter()
+        .for_each(|line| warn(line));
     Ok(rows.into_values().rev().collect())
 }
 

@@ -71,7 +71,7 @@ async fn summarize_selected<L: Log>(
             }
         }
     }
-    let warnings = foreign_warnings.finish();
+    let warnings = foreign_warnings.take_remaining_warnings();
     warnings.iter().for_each(|line| print_warning(line));
     Ok(summary)
 }

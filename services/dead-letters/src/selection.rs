@@ -19,7 +19,7 @@ pub(crate) enum SelectedLetters<'a> {
     /// The dead letters at these locations, oldest first.
     Locations(Vec<DeadLetterLocation>),
     /// Those that the filter selects within the bounds that the topic had at the beginning. A
-    /// record that is sent again may become a dead letter again, which must not be sent for ever.
+    /// record that is sent again may become a dead letter again, which must not be sent forever.
     Matching(&'a DeadLetterFilter, Vec<Bounds>),
 }
 

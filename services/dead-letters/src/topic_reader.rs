@@ -18,7 +18,7 @@ const MAX_PAGE_BYTES: usize = 4 << 20;
 /// The number of rejected records that are remembered for each partition, the newest ones.
 const MAX_REMEMBERED_SOURCES: usize = 100_000;
 
-/// Returns the present bounds of each partition of the topic.
+/// Returns the current bounds of each partition of the topic.
 pub(crate) async fn read_bounds<L: Log>(log: &L) -> Result<Vec<Bounds>, LogError> {
     let mut bounds = Vec::new();
     for partition in 0..log.partitions() {
@@ -73,7 +73,7 @@ impl<'a, L: Log> DeadLetterReader<'a, L> {
                 page.read_next_page(self.log, self.page_bytes).await?;
             }
             let filled = self.pages.iter_mut().filter_map(|page| {
-                let first = page.first_record()?;
+                let first = page.first_append_time_and_location()?;
                 Some((first, page))
             });
             let Some((_, page)) = filled.min_by_key(|(first, _)| *first) else {
@@ -90,8 +90,8 @@ impl<'a, L: Log> DeadLetterReader<'a, L> {
 }
 
 impl PartitionPage {
-    /// Returns the append time and the location of its first record.
-    fn first_record(&self) -> Option<(i64, DeadLetterLocation)> {
+    /// Returns the append time and the location of the first record that was not returned yet.
+    fn first_append_time_and_location(&self) -> Option<(i64, DeadLetterLocation)> {
         let record = self.records.front()?;
         let location = DeadLetterLocation {
             partition: self.partition,

@@ -1,4 +1,4 @@
-//! Where a run resumes an earlier one, and how far the present one has got.
+//! Where a run resumes an earlier one, and how far the current one has got.
 
 use std::path::Path;
 use std::time::Duration;

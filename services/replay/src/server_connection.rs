@@ -62,7 +62,7 @@ impl<'a> ServerConnection<'a> {
         settings: RetrySettings<'a>,
         timer: &ThreadTimer,
     ) -> anyhow::Result<Self> {
-        let version = settings.call_until_served(&server, timer, |_| server.version())?;
+        let version = settings.call_until_served(&server, timer, |_| server.get_version())?;
         let log_id = version.log_id;
         Ok(Self {
             server,
@@ -134,7 +134,7 @@ impl<'a> ServerConnection<'a> {
         self.settings
             .call_until_served(&self.server, timer, |is_retry| {
                 if is_retry {
-                    let log_id = self.server.version()?.log_id;
+                    let log_id = self.server.get_version()?.log_id;
                     if log_id != self.log_id {
                         let before = &self.log_id;
                         return Err(RestError::permanent_without_status(format!(

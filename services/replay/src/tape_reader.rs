@@ -189,7 +189,12 @@ impl TapeReader {
             let parsed = line
                 .and_then(|line| LineCells::split(line, &mut self.unquote_buffer))
                 .and_then(|cells| format.parse_line(&cells))
-                .and_then(|parsed| Ok((self.instruments.find(table, &parsed)?, parsed.trade)));
+                .and_then(|parsed| {
+                    Ok((
+                        self.instruments.find_instrument_index(table, &parsed)?,
+                        parsed.trade,
+                    ))
+                });
             match parsed {
                 Ok((instrument_index, trade)) => {
                     return Some(TapeTrade {
@@ -223,7 +228,7 @@ impl TapeReader {
 
 impl LineInstrumentFinder {
     /// Returns the index of the instrument that a line names.
-    fn find(
+    fn find_instrument_index(
         &mut self,
         table: &mut InstrumentTable,
         line: &ParsedTradeLine<'_>,

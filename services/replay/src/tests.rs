@@ -147,7 +147,7 @@ async fn post_trades(State(script): State<SharedScript>, body: Bytes) -> (Status
     (status, body)
 }
 
-/// Writes a tape of `trades` lines. TapeLine 7 is not a trade, and line 8 will be rejected.
+/// Writes a tape of `trades` lines. Line 7 is not a trade, and line 8 will be rejected.
 fn write_tape(folder: &Path, name: &str, trades: i64) -> PathBuf {
     let lines = (1..=trades).map(|id| match id {
         7 => "7,1.5,2\n".to_owned(),

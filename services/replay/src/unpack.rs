@@ -138,7 +138,7 @@ impl Read for ChecksumReader {
         }
         if self.crc.sum() != self.entry.checksum {
             return Err(invalid_data(
-                "the zip is damaged: its CSV has another checksum than it should; some of the lines before are not what was packed",
+                "the zip is damaged: the checksum of its CSV does not match; some of the lines before differ from those that were packed",
             ));
         }
         Ok(0)

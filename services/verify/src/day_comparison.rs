@@ -82,7 +82,7 @@ impl DayComparison<'_> {
         wrong
     }
 
-    /// Returns whether a window holds a minute that is to be refolded. Its bar may still differ
+    /// Returns whether `window` holds a minute that is to be refolded. Its bar may still differ
     /// from its trades.
     fn holds_dirty_minute(&self, window: Window) -> bool {
         let first = self

@@ -59,7 +59,7 @@ impl ProgressDisplay {
     }
 
     /// Adds ticks that were checked.
-    pub(crate) fn add_ticks(&self, count: u64) {
+    pub(crate) fn add_checked_ticks(&self, count: u64) {
         self.bar.inc(count);
     }
 }

@@ -87,7 +87,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
                 .current_trades
                 .forget_before(end_ns.min(i64::MAX - 1));
             unmatched.extend(forgotten);
-            let stored = bars.take_day(day_ns).await?;
+            let stored = bars.take_day_bars(day_ns).await?;
             let day_append_ns = first_append_ns(&stored);
             oldest_append_ns = oldest_append_ns.min(day_append_ns);
             self.compare_day(&checked, &stored);
@@ -147,7 +147,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
             let (partition, next) = (checked.partition, checked.next);
             self.verdicts.load_pages(partition, next, &ticks).await?;
             self.fold_ticks(checked, &ticks);
-            self.progress.add_ticks(slice.rows);
+            self.progress.add_checked_ticks(slice.rows);
         }
         Ok(unmatched)
     }

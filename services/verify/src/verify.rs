@@ -55,7 +55,7 @@ pub(crate) async fn verify_target<C: Clock>(
     let mut report = match target {
         VerifyTarget::Folder(path) => {
             let snapshot = VerifySnapshot::from_folder(path, max_wait, &clock, &progress).await?;
-            compare_bars(arguments, target, &snapshot, &clock, &progress).await?
+            compare_all_bars(arguments, target, &snapshot, &clock, &progress).await?
         }
         VerifyTarget::Cluster(config) => {
             let bars = TimescaleBarStore::open(config.timescaledb.clone()).await?;
@@ -65,14 +65,14 @@ pub(crate) async fn verify_target<C: Clock>(
             let snapshot =
                 VerifySnapshot::from_stores(stores, partitions, max_wait, &clock, &progress)
                     .await?;
-            compare_bars(arguments, target, &snapshot, &clock, &progress).await?
+            compare_all_bars(arguments, target, &snapshot, &clock, &progress).await?
         }
     };
     report.duration = Duration::from_nanos(clock.monotonic_ns().saturating_sub(begin_ns));
     Ok(report)
 }
 
-async fn compare_bars<R: BarReader, T: TickStore, C: Clock>(
+async fn compare_all_bars<R: BarReader, T: TickStore, C: Clock>(
     arguments: &VerifyArgs,
     target: &VerifyTarget,
     snapshot: &VerifySnapshot<R, T>,

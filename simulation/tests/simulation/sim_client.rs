@@ -135,7 +135,7 @@ impl SimClient {
         let hub = pod.hub.clone();
         let position = self.channel.position();
         let resumed = position.and_then(|held| {
-            hub.resume(
+            hub.resume_message(
                 &mut subscription,
                 held.epoch,
                 held.seq,
@@ -174,9 +174,9 @@ impl SimClient {
         let Connection {
             pod, subscription, ..
         } = connection;
-        let message = pod
-            .hub
-            .snapshot(subscription, rows, recovered, StreamEncoding::MessagePack);
+        let message =
+            pod.hub
+                .snapshot_message(subscription, rows, recovered, StreamEncoding::MessagePack);
         self.apply_message(&message)
     }
 

@@ -12,12 +12,12 @@ use crate::problem::Problem;
 /// The kind and the trade are part of a derived id, so that no amendment is lost if a client uses
 /// one key for several trades by mistake.
 pub(super) fn new_amendment_id(
-    key: Option<[u8; 16]>,
+    key_digest: Option<[u8; 16]>,
     kind: AmendmentKind,
     trade_name: &str,
     scope: Option<&str>,
 ) -> Result<TradeId, Problem> {
-    let Some(key) = key else {
+    let Some(key) = key_digest else {
         let mut random = [0; 16];
         // The ids of different processes must differ, so the randomness is the system's.
         getrandom::fill(&mut random).map_err(|error| Problem::internal_error(&error))?;

@@ -97,7 +97,8 @@ fn wrong_partition_problem(
     Problem::invalid_parameter("id", detail, POSITION)
 }
 
-/// Returns whether the log holds a trade without an id at a position. It may not be archived yet.
+/// Returns whether the log holds a trade without an id at `position`. The trade may not be archived
+/// yet.
 async fn log_holds_trade_without_id<B: Backend>(
     state: &ApiState<B>,
     instrument: &Instrument,

@@ -14,7 +14,7 @@ use crate::problem::Problem;
 const DAYS_PER_READ: usize = 100;
 
 /// Returns the requested bars with the gaps between them filled in. Nothing is filled in before the
-/// first trade, after the present, or, if the request has no end, after the newest bar.
+/// first trade, after the current time, or, if the request has no end, after the newest bar.
 pub(super) async fn gap_filled_page<R: BarReader>(
     source: &BarSource<'_, R>,
     request: &BarRequest,
@@ -108,7 +108,8 @@ async fn gap_filled_bars<R: BarReader>(
     shown: &PagePeriods,
 ) -> Result<Vec<PageBar>, Problem> {
     let mut closed_until_ns = source.closed_until_ns().await?;
-    let traded = traded_page_bars(source, periods, &shown.periods, &mut closed_until_ns).await?;
+    let traded =
+        traded_bars_of_periods(source, periods, &shown.periods, &mut closed_until_ns).await?;
     let mut traded = traded.into_iter().peekable();
     let mut close = shown.prior_close.clone();
     let mut list = Vec::with_capacity(shown.periods.len());
@@ -131,7 +132,7 @@ async fn gap_filled_bars<R: BarReader>(
 
 /// Returns the bars with trades among consecutive periods. Advances `closed_until_ns` past the
 /// closed bars that it reads.
-async fn traded_page_bars<R: BarReader>(
+async fn traded_bars_of_periods<R: BarReader>(
     source: &BarSource<'_, R>,
     periods: &PeriodSequence,
     consecutive: &[Period],

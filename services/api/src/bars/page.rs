@@ -11,7 +11,7 @@ use super::source::{BarSource, KeptBars, has_no_trades};
 use crate::params::END_OF_TIME_NS;
 use crate::problem::Problem;
 
-/// Returns the requested bars: the first ones from the start on, or the newest ones if the request
+/// Returns the requested bars: the oldest ones, or the newest ones if the request
 /// has no start.
 pub(super) async fn traded_page<R: BarReader>(
     source: &BarSource<'_, R>,

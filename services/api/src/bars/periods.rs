@@ -18,7 +18,7 @@ pub(super) enum PeriodSequence {
 }
 
 impl PeriodSequence {
-    /// Returns the period that contains a time.
+    /// Returns the period that contains `time_ns`.
     pub(super) fn period_containing(&self, time_ns: i64) -> Result<Period, DayError> {
         let (start_ns, end_ns) = match self {
             Self::Windows(interval) => {
@@ -30,7 +30,7 @@ impl PeriodSequence {
         Ok(Period { start_ns, end_ns })
     }
 
-    /// Returns the first period that starts at a time or later.
+    /// Returns the first period that starts at or after `time_ns`.
     pub(super) fn first_starting_at_or_after(&self, time_ns: i64) -> Result<Period, DayError> {
         let period = self.period_containing(time_ns)?;
         match period.start_ns == time_ns {
@@ -39,7 +39,7 @@ impl PeriodSequence {
         }
     }
 
-    /// Returns at most `limit` periods from `first` on that start before `end_ns`.
+    /// Returns `first` and the periods after it that start before `end_ns`, at most `limit`.
     pub(super) fn forward_from(
         &self,
         first: Period,

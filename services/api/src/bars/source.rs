@@ -29,10 +29,12 @@ impl<'a, R: BarReader> BarSource<'a, R> {
     pub(super) fn open(hub: &Hub, bars: &'a R, request: &'a BarRequest) -> Self {
         let instrument = &request.instrument;
         let live_bars = match request.periods {
-            PeriodSequence::Windows(interval) if !request.fill => hub.bars(instrument, interval),
+            PeriodSequence::Windows(interval) if !request.fill => {
+                hub.held_bars(instrument, interval)
+            }
             _ => Interval::ALL
                 .into_iter()
-                .flat_map(|interval| hub.bars(instrument, interval))
+                .flat_map(|interval| hub.held_bars(instrument, interval))
                 .collect(),
         };
         Self {
@@ -42,12 +44,12 @@ impl<'a, R: BarReader> BarSource<'a, R> {
         }
     }
 
-    /// Does the same for minutes only.
+    /// Reads only the minutes of the hub. The store is read by the other methods, after it.
     pub(super) fn open_minutes_only(hub: &Hub, bars: &'a R, instrument: &'a Instrument) -> Self {
         Self {
             bars,
             instrument,
-            live_bars: hub.bars(instrument, Interval::M1),
+            live_bars: hub.held_bars(instrument, Interval::M1),
         }
     }
 

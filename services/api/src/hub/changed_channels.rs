@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use super::channel_name::ChannelName;
 
-/// The channels of one connection that have changed since it last looked.
+/// The channels of one connection that have changed since it last took them.
 #[derive(Debug, Default)]
 pub struct ChangedChannels {
     changed: Mutex<Vec<ChannelName>>,
@@ -15,7 +15,7 @@ pub struct ChangedChannels {
 
 impl ChangedChannels {
     /// Waits until a channel has changed.
-    pub async fn wait(&self) {
+    pub async fn wait_for_change(&self) {
         self.notify.notified().await;
     }
 

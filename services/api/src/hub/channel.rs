@@ -49,7 +49,7 @@ pub(super) struct HubChannel {
     /// No evicted bar changed after this sequence number.
     evicted_seq: i64,
     subscribers: Vec<Arc<ChangedChannels>>,
-    /// How often [`HubChannel::evict_unless_unneeded`] was called since the newest message.
+    /// How often [`HubChannel::evict_stored_bars`] was called since the newest message.
     idle_checks: u32,
 }
 
@@ -145,7 +145,7 @@ impl HubChannel {
     }
 
     /// Removes all bars: any of them may have changed unnoticed.
-    pub(super) fn clear(&mut self) {
+    pub(super) fn clear_bars(&mut self) {
         self.bars.clear();
         self.last_seq = None;
         self.previous_seq = None;
@@ -155,7 +155,7 @@ impl HubChannel {
     }
 
     /// Returns the held bars in order of their starts.
-    pub(super) fn bars(&self) -> Vec<BarRow> {
+    pub(super) fn held_bars(&self) -> Vec<BarRow> {
         self.bars.values().map(|held| held.row.clone()).collect()
     }
 
@@ -261,7 +261,7 @@ impl HubChannel {
     }
 
     /// Returns whether the channel has no subscribers and had no messages.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(super) fn is_unused(&self) -> bool {
         self.subscribers.is_empty() && self.bars.is_empty() && self.last_seq.is_none()
     }
 

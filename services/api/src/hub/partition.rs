@@ -7,7 +7,7 @@ use super::sequence::{BEFORE_FIRST_MESSAGE, sequence_number};
 /// How much of one partition of `bar-updates` the hub knows.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KnownUpdates {
-    /// The hub has read every update from this offset on, up to `next_offset`.
+    /// The hub has read every update starting at this offset, up to `next_offset`.
     first_known_offset: u64,
     /// The first offset that the hub has not read yet.
     next_offset: u64,
@@ -42,7 +42,7 @@ impl KnownUpdates {
         self.dropped_seq
     }
 
-    pub(super) const fn durable(&self) -> Position {
+    pub(super) const fn durable_position(&self) -> Position {
         self.durable
     }
 

@@ -65,7 +65,7 @@ impl<B: Backend> StreamConnection<B> {
                     Some(Ok(frame)) => self.handle_frame(frame).await,
                     Some(Err(_)) | None => break,
                 },
-                () = changed_channels.wait() => self.send_changes().await,
+                () = changed_channels.wait_for_change() => self.send_changes().await,
                 () = clock.sleep(PING_INTERVAL) => self.send(Frame::Ping(Bytes::new())).await,
             };
             if result.is_err() {
@@ -87,13 +87,13 @@ impl<B: Backend> StreamConnection<B> {
         match request {
             Ok(StreamRequest::Subscribe { channels }) => {
                 for channel in channels {
-                    self.subscribe(channel).await?;
+                    self.handle_subscribe(channel).await?;
                 }
                 Ok(())
             }
             Ok(StreamRequest::Unsubscribe { channels }) => {
                 for channel in channels {
-                    self.unsubscribe(&channel).await?;
+                    self.handle_unsubscribe(&channel).await?;
                 }
                 Ok(())
             }
@@ -106,7 +106,7 @@ impl<B: Backend> StreamConnection<B> {
         }
     }
 
-    async fn subscribe(&mut self, request: ChannelRequestJson) -> Result<(), Disconnected> {
+    async fn handle_subscribe(&mut self, request: ChannelRequestJson) -> Result<(), Disconnected> {
         let name: ChannelName = match request.channel.parse() {
             Ok(name) => name,
             Err(error) => {
@@ -131,18 +131,18 @@ impl<B: Backend> StreamConnection<B> {
         let message = match (request.epoch, request.seq) {
             (Some(epoch), Some(seq)) => {
                 let hub = &self.state.hub;
-                match hub.resume(&mut subscription, epoch, seq, self.encoding) {
+                match hub.resume_message(&mut subscription, epoch, seq, self.encoding) {
                     Some(message) => message,
-                    None => self.snapshot(&mut subscription, Some(false)).await?,
+                    None => self.read_snapshot(&mut subscription, Some(false)).await?,
                 }
             }
-            _ => self.snapshot(&mut subscription, None).await?,
+            _ => self.read_snapshot(&mut subscription, None).await?,
         };
         self.subscriptions.insert(name, subscription);
         self.send_message(message).await
     }
 
-    async fn unsubscribe(&mut self, channel: &str) -> Result<(), Disconnected> {
+    async fn handle_unsubscribe(&mut self, channel: &str) -> Result<(), Disconnected> {
         let name = channel.parse::<ChannelName>().ok();
         match name.filter(|name| self.subscriptions.remove(name).is_some()) {
             Some(name) => {
@@ -160,13 +160,13 @@ impl<B: Backend> StreamConnection<B> {
     /// Returns a snapshot of a channel. It reads the hub, then the store, then the hub again: a bar
     /// that leaves the hub in between is in what was read before. If the store does not respond,
     /// it closes the connection.
-    async fn snapshot(
+    async fn read_snapshot(
         &mut self,
         subscription: &mut Subscription,
         recovered: Option<bool>,
     ) -> Result<EncodedMessage, Disconnected> {
         let name = subscription.name().clone();
-        let mut rows = self.state.hub.bars(&name.instrument, name.interval);
+        let mut rows = self.state.hub.held_bars(&name.instrument, name.interval);
         let query = BarQuery {
             instrument: name.instrument.clone(),
             interval: name.interval,
@@ -180,7 +180,7 @@ impl<B: Backend> StreamConnection<B> {
             Ok(Ok(stored)) => {
                 rows.extend(stored);
                 let hub = &self.state.hub;
-                return Ok(hub.snapshot(subscription, rows, recovered, self.encoding));
+                return Ok(hub.snapshot_message(subscription, rows, recovered, self.encoding));
             }
             Ok(Err(error)) => error.to_string(),
             Err(error) => error.to_string(),
@@ -204,7 +204,7 @@ impl<B: Backend> StreamConnection<B> {
                 Ok(message) => message,
                 Err(_) => {
                     let mut subscription = subscription.clone();
-                    let message = self.snapshot(&mut subscription, Some(false)).await?;
+                    let message = self.read_snapshot(&mut subscription, Some(false)).await?;
                     self.subscriptions.insert(name, subscription);
                     Some(message)
                 }

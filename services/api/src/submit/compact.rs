@@ -14,9 +14,9 @@ const TRADE_BYTES: usize = 32;
 /// A [`Problem`] if the bytes around the trades cannot be read.
 pub(crate) fn read_compact_trades(
     body: &[u8],
-    sender: Option<[u8; 16]>,
+    sender_key: Option<[u8; 16]>,
 ) -> Result<TradeSubmission, Problem> {
-    let mut submission = TradeSubmission::new(sender, body.len() / TRADE_BYTES);
+    let mut submission = TradeSubmission::new(sender_key, body.len() / TRADE_BYTES);
     let mut index = 0;
     let read = TradesBatch::decode_each(body, |trade| {
         let element = trade.map_err(|error| {

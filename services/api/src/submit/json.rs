@@ -22,7 +22,7 @@ const TRADE_BYTES: usize = 128;
 /// A [`Problem`] if the body is not JSON.
 pub(crate) fn read_json_trades(
     body: &[u8],
-    sender: Option<[u8; 16]>,
+    sender_key: Option<[u8; 16]>,
 ) -> Result<TradeSubmission, Problem> {
     let invalid = |reason: &dyn Display| {
         Problem::new(
@@ -35,14 +35,14 @@ pub(crate) fn read_json_trades(
     if !text.trim_start().starts_with('[') {
         // A body that is not JSON is a problem; JSON that is not an object is a fault of the element.
         let element: &RawValue = serde_json::from_str(text).map_err(|error| invalid(&error))?;
-        let mut submission = TradeSubmission::new(sender, 1);
+        let mut submission = TradeSubmission::new(sender_key, 1);
         submission.push(
             0,
             read_trade_element(element.get(), &mut TradeParser::default()),
         );
         return Ok(submission);
     }
-    let mut submission = TradeSubmission::new(sender, body.len() / TRADE_BYTES);
+    let mut submission = TradeSubmission::new(sender_key, body.len() / TRADE_BYTES);
     let mut deserializer = serde_json::Deserializer::from_str(text);
     deserializer
         .deserialize_seq(ElementVisitor(&mut submission))
@@ -75,8 +75,8 @@ impl<'de> Visitor<'de> for ElementVisitor<'_> {
 }
 
 /// Reads one trade per line. Empty lines are skipped but count for the index.
-pub(crate) fn read_ndjson_trades(body: &[u8], sender: Option<[u8; 16]>) -> TradeSubmission {
-    let mut submission = TradeSubmission::new(sender, body.len() / TRADE_BYTES);
+pub(crate) fn read_ndjson_trades(body: &[u8], sender_key: Option<[u8; 16]>) -> TradeSubmission {
+    let mut submission = TradeSubmission::new(sender_key, body.len() / TRADE_BYTES);
     let mut parser = TradeParser::default();
     for (index, line) in body.split(|byte| *byte == b'\n').enumerate() {
         let line = line.trim_ascii();

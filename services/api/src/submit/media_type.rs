@@ -77,13 +77,13 @@ impl MediaType {
     pub(crate) fn read(
         self,
         body: &[u8],
-        sender: Option<[u8; 16]>,
+        sender_key: Option<[u8; 16]>,
     ) -> Result<TradeSubmission, Problem> {
         match self {
-            Self::Json => read_json_trades(body, sender),
-            Self::NdJson => Ok(read_ndjson_trades(body, sender)),
-            Self::MessagePack => read_msgpack_trades(body, sender),
-            Self::Compact => read_compact_trades(body, sender),
+            Self::Json => read_json_trades(body, sender_key),
+            Self::NdJson => Ok(read_ndjson_trades(body, sender_key)),
+            Self::MessagePack => read_msgpack_trades(body, sender_key),
+            Self::Compact => read_compact_trades(body, sender_key),
         }
     }
 }

@@ -30,10 +30,10 @@ enum MessagePackBodyError {
 /// A [`Problem`] if the body is not MessagePack.
 pub(crate) fn read_msgpack_trades(
     body: &[u8],
-    sender: Option<[u8; 16]>,
+    sender_key: Option<[u8; 16]>,
 ) -> Result<TradeSubmission, Problem> {
     let mut reader = MessagePackReader::new(body);
-    let submission = read_submission(&mut reader, sender);
+    let submission = read_submission(&mut reader, sender_key);
     submission.map_err(|error| {
         let offset = body.len() - reader.rest().len();
         let detail = format!("the body is not MessagePack: {error} at byte {offset}");
@@ -44,10 +44,10 @@ pub(crate) fn read_msgpack_trades(
 
 fn read_submission(
     reader: &mut MessagePackReader<'_>,
-    sender: Option<[u8; 16]>,
+    sender_key: Option<[u8; 16]>,
 ) -> Result<TradeSubmission, MessagePackBodyError> {
     let mut parser = TradeParser::default();
-    let mut submission = TradeSubmission::new(sender, 0);
+    let mut submission = TradeSubmission::new(sender_key, 0);
     if reader.peek_kind()? == ValueKind::Array {
         for index in 0..reader.read_array_length()? as usize {
             submission.push(index, read_trade_element(reader, &mut parser)?);

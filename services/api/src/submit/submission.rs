@@ -24,7 +24,7 @@ pub(crate) struct TradeSubmission {
     /// The number of elements that are not trades, by code.
     pub(crate) fault_counts: BTreeMap<&'static str, u64>,
     /// A digest of the request's Idempotency-Key.
-    sender: Option<[u8; 16]>,
+    sender_key: Option<[u8; 16]>,
 }
 
 /// Why an element is not a trade.
@@ -85,13 +85,13 @@ impl ElementFault {
 }
 
 impl TradeSubmission {
-    /// Returns an empty submission with room for `capacity` trades. `sender` is a digest of the
+    /// Returns an empty submission with room for `capacity` trades. `sender_key` is a digest of the
     /// request's Idempotency-Key: together with its index it identifies a trade without an id.
-    pub(crate) fn new(sender: Option<[u8; 16]>, capacity: usize) -> Self {
+    pub(crate) fn new(sender_key: Option<[u8; 16]>, capacity: usize) -> Self {
         Self {
             trades: Vec::with_capacity(capacity),
             indexes: Vec::with_capacity(capacity),
-            sender,
+            sender_key,
             ..Self::default()
         }
     }
@@ -105,7 +105,7 @@ impl TradeSubmission {
         match element {
             Ok((instrument, mut trade)) => {
                 if trade.id.is_none() && trade.sender.is_none() {
-                    trade.sender = self.sender.map(|key| SenderId {
+                    trade.sender = self.sender_key.map(|key| SenderId {
                         key,
                         index: index as u64,
                     });

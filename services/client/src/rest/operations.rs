@@ -15,7 +15,7 @@ impl RestClient {
     ///
     /// # Errors
     /// [`RestError`], which says whether the same request may succeed later.
-    pub fn version(&self) -> Result<VersionJson, RestError> {
+    pub fn get_version(&self) -> Result<VersionJson, RestError> {
         let response = self.get("/api/v1/version")?;
         if response.status != 200 {
             return Err(response.to_error());
@@ -49,7 +49,7 @@ impl RestClient {
     ///
     /// # Errors
     /// [`RestError`], which says whether the same request may succeed later.
-    pub fn repair(
+    pub fn request_repair(
         &self,
         venue: &Venue,
         symbol: &Symbol,

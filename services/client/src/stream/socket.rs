@@ -84,7 +84,7 @@ impl StreamSocket {
     ///
     /// # Errors
     /// If the connection fails.
-    pub async fn send(&mut self, request: &impl Serialize) -> Result<(), SocketError> {
+    pub async fn send_request(&mut self, request: &impl Serialize) -> Result<(), SocketError> {
         let message = match self.encoding {
             StreamEncoding::Json => {
                 let text = serde_json::to_string(request);

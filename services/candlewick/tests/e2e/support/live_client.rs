@@ -113,7 +113,9 @@ impl LiveClient {
     }
 
     fn send(&mut self, request: &StreamRequest) {
-        self.runtime.block_on(self.socket.send(request)).unwrap();
+        self.runtime
+            .block_on(self.socket.send_request(request))
+            .unwrap();
     }
 
     /// Returns the next message if it arrives within a few milliseconds.
