@@ -18,7 +18,7 @@ use schemas::api::PageJson;
 
 pub(crate) use self::price::newest_price;
 
-use self::request::BarRequest;
+use self::request::ListBarsRequest;
 use self::source::BarSource;
 use crate::cursor::{CursorKind, encode_cursor};
 use crate::json_response::json_response;
@@ -32,7 +32,7 @@ pub(crate) async fn list_bars<B: Backend>(
     PathSegments(path): PathSegments<(String, String)>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let request = BarRequest::read(&path, &uri)?;
+    let request = ListBarsRequest::read(&path, &uri)?;
     // The hub is read before the store: a bar that leaves the hub in between is in the store by
     // then.
     let source = BarSource::open(&state.hub, &state.bars, &request);

@@ -11,7 +11,7 @@ use market::{IdScheme, Venue};
 use schemas::api::{PageJson, VenueSettingsJson};
 use store::BarReader;
 
-use self::gaps::{GapRequest, gap_page};
+use self::gaps::{ListGapsRequest, gap_page};
 use crate::body::read_body;
 use crate::json_response::json_response;
 use crate::params::{PathSegments, QueryParams, parse_venue};
@@ -76,7 +76,7 @@ pub(crate) async fn list_gaps<B: Backend>(
     PathSegments(path): PathSegments<String>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let request = GapRequest::read(parse_venue(&path)?, &uri)?;
+    let request = ListGapsRequest::read(parse_venue(&path)?, &uri)?;
     let settings = state.producer.settings(&request.venue).await?;
     let settings = settings.ok_or_else(|| unknown_venue_problem(&request.venue))?;
     if settings.scheme != IdScheme::Contiguous {

@@ -10,7 +10,7 @@ use crate::values::parse_utf8;
 
 /// A symbol of a venue.
 #[derive(Debug, Clone)]
-pub(crate) struct InstrumentEntry {
+pub(crate) struct IndexedInstrument {
     /// The index of its venue in the [`InstrumentTable`].
     pub(crate) venue_index: u32,
     pub(crate) symbol: Symbol,
@@ -28,7 +28,7 @@ pub(crate) struct DefaultInstrumentNames {
 #[derive(Debug, Default)]
 pub(crate) struct InstrumentTable {
     venues: Vec<Venue>,
-    instruments: Vec<InstrumentEntry>,
+    instruments: Vec<IndexedInstrument>,
     indexes: HashMap<(Venue, Symbol), u32>,
 }
 
@@ -67,7 +67,7 @@ impl InstrumentTable {
             self.venues.push(key.0.clone());
             self.venues.len() - 1
         });
-        self.instruments.push(InstrumentEntry {
+        self.instruments.push(IndexedInstrument {
             venue_index: u32::try_from(venue_index).expect("venues fit in memory"),
             symbol: key.1.clone(),
         });
@@ -81,7 +81,7 @@ impl InstrumentTable {
     }
 
     /// Returns the instrument with this index.
-    pub(crate) fn instrument(&self, instrument_index: u32) -> &InstrumentEntry {
+    pub(crate) fn instrument(&self, instrument_index: u32) -> &IndexedInstrument {
         &self.instruments[instrument_index as usize]
     }
 

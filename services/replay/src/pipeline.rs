@@ -9,7 +9,7 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
 use crate::progress::{ProgressDisplay, StatusMessages};
-use crate::reader_thread::{ReadOutcome, ReaderThread};
+use crate::reader_thread::{ReaderThread, ReaderThreadOutcome};
 use crate::resume_point::ResumePoint;
 use crate::send_counts::SendCounts;
 use crate::sender_threads::{AcknowledgedChunk, send_chunks};
@@ -41,7 +41,7 @@ impl ReplayPipeline<'_> {
         connections: u32,
         resume_point: &mut ResumePoint,
         progress: ProgressDisplay,
-    ) -> anyhow::Result<(SendCounts, ReadOutcome)> {
+    ) -> anyhow::Result<(SendCounts, ReaderThreadOutcome)> {
         let timers = (0..=connections).map(|_| ThreadTimer::new());
         let mut timers: Vec<_> = timers
             .collect::<Result<_, _>>()

@@ -24,7 +24,7 @@ pub(crate) struct ReaderThread {
 }
 
 /// What the reader thread returns at the end.
-pub(crate) struct ReadOutcome {
+pub(crate) struct ReaderThreadOutcome {
     /// Lines that are not trades.
     pub(crate) bad_lines: LineProblems,
     /// The number of trades that an earlier run has sent, by tape.
@@ -39,7 +39,7 @@ impl ReaderThread {
         timer: &ThreadTimer,
         stop: &CancellationToken,
         chunks: &SyncSender<TradesChunk>,
-    ) -> ReadOutcome {
+    ) -> ReaderThreadOutcome {
         let skipped = self.skip_sent_trades(tape_count);
         let mut limiter = SpeedLimiter::new(self.speed);
         let mut builder = ChunkBuilder::default();
@@ -60,7 +60,7 @@ impl ReaderThread {
             }
         }
         self.try_send_chunk(&mut builder, chunks);
-        ReadOutcome {
+        ReaderThreadOutcome {
             bad_lines: self.merged_tapes.bad_lines,
             skipped,
         }

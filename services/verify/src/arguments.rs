@@ -96,7 +96,7 @@ pub(crate) struct TimeRange {
 
 impl VerifyArgs {
     /// Checks the arguments against each other.
-    pub(crate) fn check(&self) -> Result<(), &'static str> {
+    pub(crate) fn check_combinations(&self) -> Result<(), &'static str> {
         let range = self.time_range();
         if range.start_ns >= range.end_ns {
             return Err("--end is not after --start");

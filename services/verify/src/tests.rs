@@ -408,13 +408,18 @@ fn the_command_line_is_checked() {
         "2024-01-01T00:00:00Z",
     ];
     let parsed = parse(&reversed).unwrap();
-    assert!(parsed.check().is_err());
+    assert!(parsed.check_combinations().is_err());
     assert_eq!(
         crate::run(parsed).unwrap(),
         std::process::ExitCode::from(host::EXIT_USAGE)
     );
     let start = format_time(MINUTE_NS);
-    assert!(parse(&["--start", &start]).unwrap().check().is_ok());
+    assert!(
+        parse(&["--start", &start])
+            .unwrap()
+            .check_combinations()
+            .is_ok()
+    );
 }
 
 #[tokio::test]

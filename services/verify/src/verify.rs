@@ -25,7 +25,7 @@ const SYMBOL_PAGE: u32 = 1_000;
 /// # Errors
 /// If a store cannot be read, or the ticks do not reach the bars in time.
 pub fn run(mut arguments: VerifyArgs) -> anyhow::Result<ExitCode> {
-    if let Err(error) = arguments.check() {
+    if let Err(error) = arguments.check_combinations() {
         eprintln!("candlewick: {error}");
         return Ok(ExitCode::from(host::EXIT_USAGE));
     }

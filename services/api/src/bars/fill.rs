@@ -5,7 +5,7 @@ use store::BarReader;
 use super::bar_page::{BarPage, PageBar};
 use super::days;
 use super::periods::{Period, PeriodSequence};
-use super::request::BarRequest;
+use super::request::ListBarsRequest;
 use super::source::{BarSource, KeptBars, has_no_trades, latest_closed_end_ns};
 use crate::params::END_OF_TIME_NS;
 use crate::problem::Problem;
@@ -17,7 +17,7 @@ const DAYS_PER_READ: usize = 100;
 /// first trade, after the current time, or, if the request has no end, after the newest bar.
 pub(super) async fn gap_filled_page<R: BarReader>(
     source: &BarSource<'_, R>,
-    request: &BarRequest,
+    request: &ListBarsRequest,
     now_ns: i64,
 ) -> Result<BarPage, Problem> {
     let periods = &request.periods;

@@ -6,7 +6,7 @@ use store::BarReader;
 use super::bar_page::{BarPage, PageBar};
 use super::days;
 use super::periods::PeriodSequence;
-use super::request::BarRequest;
+use super::request::ListBarsRequest;
 use super::source::{BarSource, KeptBars, has_no_trades};
 use crate::params::END_OF_TIME_NS;
 use crate::problem::Problem;
@@ -15,7 +15,7 @@ use crate::problem::Problem;
 /// has no start.
 pub(super) async fn traded_page<R: BarReader>(
     source: &BarSource<'_, R>,
-    request: &BarRequest,
+    request: &ListBarsRequest,
 ) -> Result<BarPage, Problem> {
     let end_ns = request.end_ns.unwrap_or(END_OF_TIME_NS);
     let limit = request.limit;

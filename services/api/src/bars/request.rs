@@ -20,7 +20,7 @@ const PARAMETERS: &[&str] = &[
 ];
 
 /// A request for the bars whose period starts in `[start_ns, end_ns)`.
-pub(super) struct BarRequest {
+pub(super) struct ListBarsRequest {
     pub(super) instrument: Instrument,
     pub(super) periods: PeriodSequence,
     /// `None` requests the newest bars.
@@ -31,7 +31,7 @@ pub(super) struct BarRequest {
     pub(super) fill: bool,
 }
 
-impl BarRequest {
+impl ListBarsRequest {
     /// Reads the path and the query.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use market::{BarRow, Instrument, Interval};
 use store::{BarQuery, BarReader};
 
 use super::periods::PeriodSequence;
-use super::request::BarRequest;
+use super::request::ListBarsRequest;
 use crate::hub::Hub;
 use crate::params::END_OF_TIME_NS;
 use crate::problem::Problem;
@@ -26,7 +26,7 @@ pub(super) enum KeptBars {
 
 impl<'a, R: BarReader> BarSource<'a, R> {
     /// Reads the hub. The store is read by the other methods, after it.
-    pub(super) fn open(hub: &Hub, bars: &'a R, request: &'a BarRequest) -> Self {
+    pub(super) fn open(hub: &Hub, bars: &'a R, request: &'a ListBarsRequest) -> Self {
         let instrument = &request.instrument;
         let live_bars = match request.periods {
             PeriodSequence::Windows(interval) if !request.fill => {

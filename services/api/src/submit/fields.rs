@@ -71,7 +71,7 @@ pub(crate) fn parse_trade_values(
     let [id, time, price, quantity, side, scope] = fields;
     Ok(Trade {
         time_ns: parse_event_time(time)?,
-        price: parse_decimal("price", price)?.ok_or_else(|| missing_field("price"))?,
+        price: parse_decimal("price", price)?.ok_or_else(|| missing_field_fault("price"))?,
         quantity: parse_decimal("quantity", quantity)?,
         side: parse_side(side)?,
         id: parse_trade_id(id)?,
@@ -80,16 +80,16 @@ pub(crate) fn parse_trade_values(
     })
 }
 
-fn missing_field(field: &'static str) -> ElementFault {
+fn missing_field_fault(field: &'static str) -> ElementFault {
     let message = format!("{field} is missing");
     ElementFault::new(field, FaultCode::MissingField, message)
 }
 
-fn invalid_value(field: &'static str, reason: &dyn Display) -> ElementFault {
+fn invalid_value_fault(field: &'static str, reason: &dyn Display) -> ElementFault {
     ElementFault::new(field, FaultCode::InvalidValue, format!("{field} {reason}"))
 }
 
-fn wrong_type(field: &'static str, value: &WrittenValue<'_>, expected: &str) -> ElementFault {
+fn wrong_type_fault(field: &'static str, value: &WrittenValue<'_>, expected: &str) -> ElementFault {
     let found = match value {
         WrittenValue::Null => "null",
         WrittenValue::Text(_) => "a text",
@@ -106,9 +106,9 @@ fn require_text<'a>(
     value: &'a WrittenValue<'_>,
 ) -> Result<&'a str, ElementFault> {
     match value {
-        WrittenValue::Null => Err(missing_field(field)),
+        WrittenValue::Null => Err(missing_field_fault(field)),
         WrittenValue::Text(text) => Ok(text),
-        other => Err(wrong_type(field, other, "a text")),
+        other => Err(wrong_type_fault(field, other, "a text")),
     }
 }
 
@@ -116,7 +116,8 @@ fn parse_field_text<T: FromStr<Err: Display>>(
     field: &'static str,
     text: &str,
 ) -> Result<T, ElementFault> {
-    text.parse().map_err(|error| invalid_value(field, &error))
+    text.parse()
+        .map_err(|error| invalid_value_fault(field, &error))
 }
 
 fn parse_decimal(
@@ -127,29 +128,29 @@ fn parse_decimal(
         WrittenValue::Null => return Ok(None),
         WrittenValue::Text(digits) | WrittenValue::Number(digits) => digits,
         other => {
-            return Err(wrong_type(field, other, "a decimal number as text"));
+            return Err(wrong_type_fault(field, other, "a decimal number as text"));
         }
     };
     let decimal = Decimal::parse(digits.as_bytes());
     decimal
         .map(Some)
-        .map_err(|error| invalid_value(field, &error))
+        .map_err(|error| invalid_value_fault(field, &error))
 }
 
 fn parse_event_time(value: &WrittenValue<'_>) -> Result<i64, ElementFault> {
     const EXPECTED: &str = "RFC 3339 text or an integer of nanoseconds";
     let field = "time";
     match value {
-        WrittenValue::Null => Err(missing_field(field)),
+        WrittenValue::Null => Err(missing_field_fault(field)),
         WrittenValue::Text(text) if is_integer(text) => parse_field_text(field, text),
         WrittenValue::Text(text) => market::parse_time(text)
             .map_err(|error| ElementFault::new(field, FaultCode::InvalidValue, error.to_string())),
         WrittenValue::Number(digits) if is_integer(digits) => parse_field_text(field, digits),
         WrittenValue::Number(_) => {
             let reason = format!("is not a whole number; {EXPECTED} is expected");
-            Err(invalid_value(field, &reason))
+            Err(invalid_value_fault(field, &reason))
         }
-        other => Err(wrong_type(field, other, EXPECTED)),
+        other => Err(wrong_type_fault(field, other, EXPECTED)),
     }
 }
 
@@ -163,8 +164,11 @@ fn parse_side(value: &WrittenValue<'_>) -> Result<Option<Side>, ElementFault> {
         WrittenValue::Null => Ok(None),
         WrittenValue::Text(text) if text == Side::Buy.name() => Ok(Some(Side::Buy)),
         WrittenValue::Text(text) if text == Side::Sell.name() => Ok(Some(Side::Sell)),
-        WrittenValue::Text(_) => Err(invalid_value("side", &"is neither buy nor sell nor null")),
-        other => Err(wrong_type("side", other, "buy, sell or null")),
+        WrittenValue::Text(_) => Err(invalid_value_fault(
+            "side",
+            &"is neither buy nor sell nor null",
+        )),
+        other => Err(wrong_type_fault("side", other, "buy, sell or null")),
     }
 }
 
@@ -175,12 +179,13 @@ fn parse_trade_id(value: &WrittenValue<'_>) -> Result<Option<TradeId>, ElementFa
         WrittenValue::Number(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits,
         WrittenValue::Number(_) => {
             let reason = "is not a whole number from 0; such an id is sent as text";
-            return Err(invalid_value("id", &reason));
+            return Err(invalid_value_fault("id", &reason));
         }
-        other => return Err(wrong_type("id", other, "a text or an integer")),
+        other => return Err(wrong_type_fault("id", other, "a text or an integer")),
     };
     let id = TradeId::parse(text);
-    id.map(Some).map_err(|error| invalid_value("id", &error))
+    id.map(Some)
+        .map_err(|error| invalid_value_fault("id", &error))
 }
 
 /// Parses a scope; `None` if it is not given.
@@ -195,8 +200,8 @@ pub(crate) fn parse_scope(value: &WrittenValue<'_>) -> Result<Option<Arc<str>>, 
                 "has {} bytes; 1 to {MAX_SCOPE_BYTES} are expected",
                 text.len()
             );
-            Err(invalid_value("scope", &reason))
+            Err(invalid_value_fault("scope", &reason))
         }
-        other => Err(wrong_type("scope", other, "a text")),
+        other => Err(wrong_type_fault("scope", other, "a text")),
     }
 }

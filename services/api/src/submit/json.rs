@@ -7,7 +7,7 @@ use market::{Instrument, Trade};
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::element::{malformed_element, repeated_field, unknown_field};
+use super::element::{malformed_element_fault, repeated_field_fault, unknown_field_fault};
 use super::fields::{FIELD_NAMES, TradeParser};
 use super::submission::{ElementFault, TradeSubmission};
 use crate::problem::{ErrorCode, Problem};
@@ -84,7 +84,7 @@ pub(crate) fn read_ndjson_trades(body: &[u8], sender_key: Option<[u8; 16]>) -> T
             continue;
         }
         let element = std::str::from_utf8(line)
-            .map_err(|error| malformed_element(format!("the line is not UTF-8: {error}")))
+            .map_err(|error| malformed_element_fault(format!("the line is not UTF-8: {error}")))
             .and_then(|line| read_trade_element(line, &mut parser));
         submission.push(index, element);
     }
@@ -96,10 +96,10 @@ fn read_trade_element(
     parser: &mut TradeParser,
 ) -> Result<(Instrument, Trade), ElementFault> {
     let object = RawObject::parse(text, &FIELD_NAMES)
-        .map_err(|error| malformed_element(format!("a trade is a JSON object: {error}")))?;
+        .map_err(|error| malformed_element_fault(format!("a trade is a JSON object: {error}")))?;
     match &object.fault {
-        Some(MemberFault::Unknown(name)) => Err(unknown_field(name)),
-        Some(MemberFault::Repeated(name)) => Err(repeated_field(name)),
+        Some(MemberFault::Unknown(name)) => Err(unknown_field_fault(name)),
+        Some(MemberFault::Repeated(name)) => Err(repeated_field_fault(name)),
         None => parser.parse(&std::array::from_fn(|index| object.value(index))),
     }
 }

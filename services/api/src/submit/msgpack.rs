@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use market::{Instrument, Trade};
 use schemas::msgpack::{MessagePackReader, ReadError, ValueKind};
 
-use super::element::{malformed_element, repeated_field, unknown_field};
+use super::element::{malformed_element_fault, repeated_field_fault, unknown_field_fault};
 use super::fields::{FIELD_NAMES, TradeFields, TradeParser};
 use super::submission::{ElementFault, TradeSubmission};
 use crate::problem::{ErrorCode, Problem};
@@ -68,7 +68,7 @@ fn read_trade_element(
 ) -> Result<Result<(Instrument, Trade), ElementFault>, ReadError> {
     if reader.peek_kind()? != ValueKind::Map {
         reader.skip_value(MAX_DEPTH)?;
-        return Ok(Err(malformed_element("a trade is a map")));
+        return Ok(Err(malformed_element_fault("a trade is a map")));
     }
     let mut fields: TradeFields<'_> = std::array::from_fn(|_| WrittenValue::Null);
     let mut is_given = [false; FIELD_NAMES.len()];
@@ -77,12 +77,12 @@ fn read_trade_element(
         let name = read_value(reader)?;
         let value = read_value(reader)?;
         let WrittenValue::Text(name) = name else {
-            fault = fault.or_else(|| Some(malformed_element("a field's name is not a text")));
+            fault = fault.or_else(|| Some(malformed_element_fault("a field's name is not a text")));
             continue;
         };
         match FIELD_NAMES.iter().position(|known| *known == name) {
             Some(index) if is_given[index] => {
-                fault = fault.or_else(|| Some(repeated_field(FIELD_NAMES[index])));
+                fault = fault.or_else(|| Some(repeated_field_fault(FIELD_NAMES[index])));
             }
             Some(index) => {
                 is_given[index] = true;
@@ -90,7 +90,7 @@ fn read_trade_element(
             }
             None => {
                 let shown: String = name.chars().take(32).collect();
-                fault = fault.or_else(|| Some(unknown_field(&shown)));
+                fault = fault.or_else(|| Some(unknown_field_fault(&shown)));
             }
         }
     }

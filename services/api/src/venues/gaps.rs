@@ -14,7 +14,7 @@ use crate::problem::Problem;
 const SETS_PER_READ: u32 = 256;
 
 /// A request for the gaps of a venue.
-pub(super) struct GapRequest {
+pub(super) struct ListGapsRequest {
     pub(super) venue: Venue,
     symbol: Option<Symbol>,
     limit: usize,
@@ -34,7 +34,7 @@ struct GapCursor {
     last_gap: Option<(VenuelessIdSetKey, u64)>,
 }
 
-impl GapRequest {
+impl ListGapsRequest {
     pub(super) fn read(venue: Venue, uri: &Uri) -> Result<Self, Problem> {
         let params = QueryParams::read(uri, &["symbol", "limit", "cursor"])?;
         let cursor = params.text("cursor");
@@ -56,7 +56,7 @@ impl GapRequest {
 /// Returns one page of gaps, in order of symbol, scope, bucket and number.
 pub(super) async fn gap_page<R: BarReader>(
     bars: &R,
-    request: &GapRequest,
+    request: &ListGapsRequest,
 ) -> Result<PageJson<GapJson>, StoreError> {
     let mut cursor = request.cursor.clone();
     let mut data = Vec::new();
