@@ -87,7 +87,7 @@ impl<B: Backend> Follower<B> {
                     }
                     progress.set(self.load_progress_after(CHECK_INTERVAL));
                 }
-                ready = self.wait_for_retry_and_update(state.next_offset, &retry_timer) => match ready {
+                ready = self.wait_until_readable(state.next_offset, &retry_timer) => match ready {
                     Ok(()) => self.read_updates(&mut state, &mut retry_timer).await?,
                     Err(LogError::Closed) => return Ok(()),
                     Err(LogError::OutOfRange { first, .. }) => {
@@ -103,7 +103,7 @@ impl<B: Backend> Follower<B> {
     }
 
     /// Waits until the next attempt is due after a failure, and then for the next update.
-    async fn wait_for_retry_and_update(
+    async fn wait_until_readable(
         &self,
         next_offset: u64,
         retry_timer: &RetryTimer,

@@ -122,7 +122,8 @@ impl QueryParams {
     }
 }
 
-/// Parses a value of the path or the query. `accepted` describes the accepted values, for the problem.
+/// Parses a value of the path or the query. `accepted` describes the accepted values, for the
+/// problem.
 fn parse_parameter<T>(name: &str, text: &str, accepted: &str) -> Result<T, Problem>
 where
     T: FromStr<Err: Display>,

@@ -47,8 +47,8 @@ impl<R: Read> LineReader<R> {
     /// Returns the number of the next line, from 1, and the line; `None` after the last.
     ///
     /// # Errors
-    /// If the file cannot be read or unpacked. The line after [`LineReader::last_line_number`] is then
-    /// the first that is lost.
+    /// If the file cannot be read or unpacked. The line after [`LineReader::last_line_number`] is
+    /// then the first that is lost.
     pub(crate) fn next_line(&mut self) -> io::Result<Option<(u64, TapeLine<'_>)>> {
         self.input
             .consume(std::mem::take(&mut self.unconsumed_bytes));

@@ -21,8 +21,8 @@ pub(super) enum AmendedTrade {
     Position(Position),
 }
 
-/// Returns what the last segment of a path identifies: a trade by the venue's id, or a trade without
-/// an id by its position.
+/// Returns what the last segment of a path identifies: a trade by the venue's id, or a trade
+/// without an id by its position.
 ///
 /// If a venue gives ids to some of its trades only, a text may be either. It is then what the trade
 /// at `time_ns` has, or, if no such trade is known, the id of a trade that has not arrived yet.

@@ -180,8 +180,8 @@ impl HubChannel {
             .unwrap_or_else(|| sequence_number(next_offset) - 1)
     }
 
-    /// Returns whether all bars that changed after the message `seq` are held; `first_known_offset` is
-    /// the offset of the partition's first known update.
+    /// Returns whether all bars that changed after the message `seq` are held; `first_known_offset`
+    /// is the offset of the partition's first known update.
     pub(super) fn knows_changes_since(&self, seq: i64, first_known_offset: u64) -> bool {
         seq >= sequence_number(first_known_offset) - 1 && seq >= self.evicted_seq
     }

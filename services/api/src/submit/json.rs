@@ -33,7 +33,8 @@ pub(crate) fn read_json_trades(
     };
     let text = std::str::from_utf8(body).map_err(|error| invalid(&error))?;
     if !text.trim_start().starts_with('[') {
-        // A body that is not JSON is a problem; JSON that is not an object is a fault of the element.
+        // A body that is not JSON is a problem; JSON that is not an object is a fault of the
+        // element.
         let element: &RawValue = serde_json::from_str(text).map_err(|error| invalid(&error))?;
         let mut submission = TradeSubmission::new(sender_key, 1);
         submission.push(

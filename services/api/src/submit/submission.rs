@@ -131,8 +131,8 @@ impl TradeSubmission {
         }
     }
 
-    /// Adds the trades that the producer rejected, each by its index in [`TradeSubmission::trades`],
-    /// ascending. The first rejected elements remain listed.
+    /// Adds the trades that the producer rejected, each by its index in
+    /// [`TradeSubmission::trades`], ascending. The first rejected elements remain listed.
     pub(crate) fn add_rejected(&mut self, rejected: &[(usize, RejectReason)]) {
         self.rejected_total += rejected.len() as u64;
         for (trade_index, reason) in rejected.iter().take(MAX_LISTED_REJECTIONS) {

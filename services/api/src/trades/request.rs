@@ -66,7 +66,8 @@ impl LastTradeOfPage {
         }
     }
 
-    /// Returns the trade as an [`EdgeTrade`], by which trades are ordered. Its price does not matter.
+    /// Returns the trade as an [`EdgeTrade`], by which trades are ordered. Its price does not
+    /// matter.
     fn into_edge_trade(self) -> Result<EdgeTrade, Problem> {
         let id = self.id.as_deref().map(TradeId::parse).transpose();
         let id = id.map_err(|error| {

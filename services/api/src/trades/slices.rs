@@ -2,8 +2,8 @@
 
 use market::HOUR_NS;
 
-/// The slices of a range of times, from one end to the other. The caller makes further slices longer
-/// if one held too few ticks, so a gap costs few reads.
+/// The slices of a range of times, from one end to the other. The caller makes further slices
+/// longer if one held too few ticks, so a gap costs few reads.
 pub(super) struct TimeSlices {
     start_ns: i64,
     end_ns: i64,
@@ -12,8 +12,8 @@ pub(super) struct TimeSlices {
 }
 
 impl TimeSlices {
-    /// Returns the slices of `[start_ns, end_ns)`, a range in an hour that holds `tick_count` ticks. The
-    /// first slice should hold about `wanted_ticks` of them.
+    /// Returns the slices of `[start_ns, end_ns)`, a range in an hour that holds `tick_count`
+    /// ticks. The first slice should hold about `wanted_ticks` of them.
     pub(super) fn new(
         start_ns: i64,
         end_ns: i64,
