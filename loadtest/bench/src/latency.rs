@@ -7,7 +7,7 @@ mod sender;
 use std::path::Path;
 use std::time::Duration;
 
-use client::{Encoding, RestClient, StreamClient, StreamSocket};
+use client::{RestClient, StreamClient, StreamEncoding, StreamSocket};
 use clock::{Clock, SystemClock};
 use schemas::api::StreamMessage;
 use serde_json::json;
@@ -123,10 +123,10 @@ async fn collect_latencies(
     pending: &PendingTrades,
     start_ns: u64,
 ) -> anyhow::Result<Vec<u64>> {
-    let mut socket = StreamSocket::connect(url, Encoding::Json).await?;
+    let mut socket = StreamSocket::connect(url, StreamEncoding::Json).await?;
     let channels = (0..SYMBOLS).map(|symbol| format!("bars:{venue}:S{symbol}:1m"));
     let subscribe = StreamClient::new(channels).subscribe_request();
-    socket.send(&subscribe).await?;
+    socket.send_request(&subscribe).await?;
     let mut micros = Vec::new();
     let end_ns = start_ns + (SECONDS - 1) * 1_000_000_000;
     loop {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use client::{Encoding, RestClient, StreamClient, StreamError, StreamSocket, bars_path};
+use client::{RestClient, StreamClient, StreamEncoding, StreamError, StreamSocket, bars_path};
 use clock::{Clock, SystemClock};
 use schemas::api::{BarJson, StreamMessage};
 
@@ -25,7 +25,7 @@ const RECONNECT_DELAY: Duration = Duration::from_millis(200);
 pub(crate) struct RoamingClient {
     pub(crate) name: String,
     pods: Vec<RestClient>,
-    encoding: Encoding,
+    encoding: StreamEncoding,
     journal: Arc<Journal>,
     stream: Mutex<StreamClient>,
     /// The messages of the server that break the rules of the stream.
@@ -55,8 +55,8 @@ impl RoamingClient {
             name: format!("client-{number}"),
             pods,
             encoding: match number.is_multiple_of(2) {
-                true => Encoding::MessagePack,
-                false => Encoding::Json,
+                true => StreamEncoding::MessagePack,
+                false => StreamEncoding::Json,
             },
             journal,
             stream: Mutex::new(StreamClient::new(channels)),
@@ -119,7 +119,7 @@ impl RoamingClient {
         let mut socket = clock::timeout(&SystemClock, CONNECT_TIMEOUT, connecting).await??;
         self.counts.connections.fetch_add(1, Ordering::Relaxed);
         let subscribe = lock(&self.stream).subscribe_request();
-        socket.send(&subscribe).await?;
+        socket.send_request(&subscribe).await?;
         let mut last_frame_ns = SystemClock.monotonic_ns();
         loop {
             tokio::select! {

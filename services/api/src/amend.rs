@@ -13,45 +13,45 @@ use schemas::api::AmendmentJson;
 
 use self::identity::new_amendment_id;
 use self::target::{AmendedTrade, find_amended_trade};
-use self::values::{read_values, value_problem};
+use self::values::{parse_edited_trade, problem_of_fault};
 use crate::body::read_body;
 use crate::json_response::json_response;
-use crate::params::{Params, Segments, parse_instrument};
+use crate::params::{PathSegments, QueryParams, parse_instrument};
 use crate::problem::Problem;
-use crate::raw_object::Value;
+use crate::raw_object::WrittenValue;
 use crate::state::ApiState;
-use crate::submit::{idempotency_key, parse_scope};
+use crate::submit::{idempotency_key_digest, parse_scope};
 
 /// The segments of the path: venue, symbol, and the trade's id or position.
-type TradePath = (String, String, String);
+type TradePathSegments = (String, String, String);
 
 /// Appends new values of a trade. Responds once the log holds them.
 pub(crate) async fn edit_trade<B: Backend>(
     State(state): State<ApiState<B>>,
-    Segments(path): Segments<TradePath>,
+    PathSegments(path): PathSegments<TradePathSegments>,
     request: Request,
 ) -> Result<Response, Problem> {
-    Params::read(request.uri(), &[])?;
-    let key = idempotency_key(request.headers())?;
+    QueryParams::read(request.uri(), &[])?;
+    let key_digest = idempotency_key_digest(request.headers())?;
     let mut permit = state.body_budget().empty_permit();
     let body = read_body(request, &mut permit, &state.clock).await?;
-    let trade = read_values(&body, &path.2)?;
-    append_amendment(&state, &path, AmendmentKind::Edit, trade, key).await
+    let trade = parse_edited_trade(&body, &path.2)?;
+    append_amendment(&state, &path, AmendmentKind::Edit, trade, key_digest).await
 }
 
 /// Appends the cancel of a trade. Responds once the log holds it.
 pub(crate) async fn cancel_trade<B: Backend>(
     State(state): State<ApiState<B>>,
-    Segments(path): Segments<TradePath>,
+    PathSegments(path): PathSegments<TradePathSegments>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let params = Params::read(&uri, &["time", "scope"])?;
+    let params = QueryParams::read(&uri, &["time", "scope"])?;
     let time_ns = params.required_time("time")?;
     let scope = params
         .text("scope")
-        .map_or(Value::Null, |text| Value::Text(text.into()));
-    let scope = parse_scope(&scope).map_err(value_problem)?;
+        .map_or(WrittenValue::Null, |text| WrittenValue::Text(text.into()));
+    let scope = parse_scope(&scope).map_err(problem_of_fault)?;
     // A cancel has no values; those of the record are ignored.
     let trade = Trade {
         time_ns,
@@ -62,16 +62,16 @@ pub(crate) async fn cancel_trade<B: Backend>(
         scope,
         sender: None,
     };
-    let key = idempotency_key(&headers)?;
-    append_amendment(&state, &path, AmendmentKind::Cancel, trade, key).await
+    let key_digest = idempotency_key_digest(&headers)?;
+    append_amendment(&state, &path, AmendmentKind::Cancel, trade, key_digest).await
 }
 
 async fn append_amendment<B: Backend>(
     state: &ApiState<B>,
-    path: &TradePath,
+    path: &TradePathSegments,
     kind: AmendmentKind,
     mut trade: Trade,
-    key: Option<[u8; 16]>,
+    key_digest: Option<[u8; 16]>,
 ) -> Result<Response, Problem> {
     let (venue, symbol, trade_name) = path;
     let instrument = parse_instrument(&(venue.clone(), symbol.clone()))?;
@@ -89,7 +89,7 @@ async fn append_amendment<B: Backend>(
         }
     };
     let amendment = Amendment {
-        id: new_amendment_id(key, kind, trade_name, trade.scope.as_deref())?,
+        id: new_amendment_id(key_digest, kind, trade_name, trade.scope.as_deref())?,
         kind,
         target_position,
     };

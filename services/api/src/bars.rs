@@ -1,6 +1,6 @@
 //! `GET /api/v1/bars/{venue}/{symbol}`.
 
-mod candles;
+mod bar_page;
 mod days;
 mod fill;
 mod page;
@@ -18,36 +18,36 @@ use schemas::api::PageJson;
 
 pub(crate) use self::price::newest_price;
 
-use self::request::BarRequest;
+use self::request::ListBarsRequest;
 use self::source::BarSource;
 use crate::cursor::{CursorKind, encode_cursor};
 use crate::json_response::json_response;
-use crate::params::Segments;
+use crate::params::PathSegments;
 use crate::problem::Problem;
 use crate::state::ApiState;
 
 /// Lists bars, the forming one included, in order of their starts.
 pub(crate) async fn list_bars<B: Backend>(
     State(state): State<ApiState<B>>,
-    Segments(path): Segments<(String, String)>,
+    PathSegments(path): PathSegments<(String, String)>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let request = BarRequest::read(&path, &uri)?;
+    let request = ListBarsRequest::read(&path, &uri)?;
     // The hub is read before the store: a bar that leaves the hub in between is in the store by
     // then.
     let source = BarSource::open(&state.hub, &state.bars, &request);
-    let candles = match request.fill {
-        true => fill::filled_page(&source, &request, state.clock.now_ns()).await?,
+    let bar_page = match request.fill {
+        true => fill::gap_filled_page(&source, &request, state.clock.now_ns()).await?,
         false => page::traded_page(&source, &request).await?,
     };
     let partition = state.partition_of(&request.instrument);
     let page = PageJson {
-        data: candles
+        data: bar_page
             .list
             .iter()
             .map(|candle| candle.to_json(partition))
             .collect(),
-        next_cursor: candles
+        next_cursor: bar_page
             .next_ns
             .map(|start_ns| encode_cursor(CursorKind::Bars, &start_ns)),
     };

@@ -34,14 +34,14 @@ pub(crate) async fn read_body<C: Clock>(
     let length = request.headers().get(CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > MAX_DISCARDED_BYTES) {
-        return Err(too_large());
+        return Err(too_large_problem());
     }
     let mut chunks = request.into_body().into_data_stream();
     let mut body = BytesMut::with_capacity(length.unwrap_or(0).min(MAX_INITIAL_BYTES));
     let mut received_bytes = 0;
     while let Some(chunk) = timeout(clock, IDLE_TIMEOUT, chunks.next())
         .await
-        .map_err(|_| idle_timeout())?
+        .map_err(|_| idle_timeout_problem())?
     {
         let chunk = chunk.map_err(|error| {
             let detail = format!("the body ended early: {error}");
@@ -61,23 +61,23 @@ pub(crate) async fn read_body<C: Clock>(
     }
     match received_bytes <= MAX_BODY_BYTES {
         true => Ok(body.freeze()),
-        false => Err(too_large()),
+        false => Err(too_large_problem()),
     }
 }
 
-fn idle_timeout() -> Problem {
+fn idle_timeout_problem() -> Problem {
     let seconds = IDLE_TIMEOUT.as_secs();
     let detail = format!("nothing more of the body came for {seconds} s");
     Problem::new(ErrorCode::BodyTimeout, detail)
 }
 
-fn too_large() -> Problem {
+fn too_large_problem() -> Problem {
     let mebibytes = MAX_BODY_BYTES / (1024 * 1024);
     Problem::new(
         ErrorCode::BodyTooLarge,
         format!("the body is larger than {mebibytes} MiB; send it in parts"),
     )
-    .accepted(format!("at most {MAX_BODY_BYTES} bytes"))
+    .with_accepted(format!("at most {MAX_BODY_BYTES} bytes"))
 }
 
 #[cfg(test)]

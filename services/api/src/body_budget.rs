@@ -14,7 +14,7 @@ const KIB: usize = 1024;
 /// arrives and returns it with the response, so many large bodies cannot exhaust the memory, and
 /// requests that send nothing take none.
 ///
-/// Bodies that have arrived in part and wait for more memory could wait for one another for ever.
+/// Bodies that have arrived in part and wait for more memory could wait for one another forever.
 /// So the memory of one whole body is reserved: one body at a time may grow in it if the rest is
 /// exhausted.
 pub(crate) struct BodyBudget {

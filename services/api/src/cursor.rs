@@ -33,7 +33,7 @@ impl CursorKind {
     }
 }
 
-/// Returns the cursor of a position.
+/// Returns the cursor of `position`.
 pub(crate) fn encode_cursor(kind: CursorKind, position: &impl Serialize) -> String {
     let bytes = rmp_serde::to_vec(position).expect("a position is plain data");
     let mut text = String::with_capacity(1 + 2 * bytes.len());

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 
-use crate::operations::Operations;
+use crate::operations::ProbesAndMetrics;
 use crate::problem::{ErrorCode, Problem};
 
 /// The router of every endpoint, which is set once the process is ready.
@@ -29,14 +29,14 @@ impl DeferredRouter {
 ///
 /// A process listens from its start, so that its probes give reasons while it waits for its
 /// servers.
-pub fn starting_router(operations: Operations, deferred: DeferredRouter) -> Router {
+pub fn starting_router(operations: ProbesAndMetrics, deferred: DeferredRouter) -> Router {
     let starting = operations.routes().fallback(not_started_response);
     Router::new()
-        .fallback(dispatch)
+        .fallback(dispatch_to_current_router)
         .with_state((starting, deferred))
 }
 
-async fn dispatch(
+async fn dispatch_to_current_router(
     State((starting, deferred)): State<(Router, DeferredRouter)>,
     request: Request,
 ) -> Response {
@@ -73,7 +73,7 @@ mod tests {
         let store = health.register("timescaledb");
         store.not_ready("connection refused");
         let deferred = DeferredRouter::default();
-        let operations = Operations::new(health, Arc::new(|| "metric 1\n".to_owned()));
+        let operations = ProbesAndMetrics::new(health, Arc::new(|| "metric 1\n".to_owned()));
         let router = starting_router(operations, deferred.clone());
         assert_eq!(get_path(&router, "/healthz").await.0, 200);
         assert_eq!(get_path(&router, "/metrics").await.1, "metric 1\n");

@@ -44,7 +44,7 @@ pub struct Follower<B: Backend> {
 
 /// How far a follower has read.
 #[derive(Debug)]
-struct ReadState {
+struct FollowProgress {
     /// The offset of the next update to read.
     next_offset: u64,
     /// The forming bars are known once the updates before this offset are read.
@@ -62,7 +62,7 @@ impl<B: Backend> Follower<B> {
     /// # Errors
     /// [`FollowError`] if no retry can help.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), FollowError> {
-        let Some(mut state) = self.load_read_state(&stop).await? else {
+        let Some(mut state) = self.load_start(&stop).await? else {
             return Ok(());
         };
         let mut retry_timer = RetryTimer::new(self.retry_policy());
@@ -71,7 +71,7 @@ impl<B: Backend> Follower<B> {
         let mut progress = pin!(self.load_progress_after(Duration::ZERO));
         loop {
             if state.next_offset >= state.ready_at && state.missed_before.is_none() {
-                self.hub.mark_ready(self.partition);
+                self.hub.mark_partition_ready(self.partition);
                 self.health.ready();
             }
             tokio::select! {
@@ -87,7 +87,7 @@ impl<B: Backend> Follower<B> {
                     }
                     progress.set(self.load_progress_after(CHECK_INTERVAL));
                 }
-                ready = self.wait_for_update(state.next_offset, &retry_timer) => match ready {
+                ready = self.wait_until_readable(state.next_offset, &retry_timer) => match ready {
                     Ok(()) => self.read_updates(&mut state, &mut retry_timer).await?,
                     Err(LogError::Closed) => return Ok(()),
                     Err(LogError::OutOfRange { first, .. }) => {
@@ -103,7 +103,7 @@ impl<B: Backend> Follower<B> {
     }
 
     /// Waits until the next attempt is due after a failure, and then for the next update.
-    async fn wait_for_update(
+    async fn wait_until_readable(
         &self,
         next_offset: u64,
         retry_timer: &RetryTimer,
@@ -116,21 +116,21 @@ impl<B: Backend> Follower<B> {
     /// that the topic holds if the row is of another epoch or its offset is no longer kept.
     ///
     /// Returns `None` if `stop` is cancelled first.
-    async fn load_read_state(
+    async fn load_start(
         &self,
         stop: &CancellationToken,
-    ) -> Result<Option<ReadState>, FollowError> {
+    ) -> Result<Option<FollowProgress>, FollowError> {
         let Some(row) = self.load_first_progress(stop).await else {
             return Ok(None);
         };
-        let Some(bounds) = self.load_bounds(stop).await? else {
+        let Some(bounds) = self.load_partition_bounds(stop).await? else {
             return Ok(None);
         };
         let row = row.filter(|row| row.updates_position.epoch == self.updates.epoch());
         let stored_offset = row.map_or(0, |row| row.updates_position.offset);
         let next_offset = stored_offset.clamp(bounds.first, bounds.end);
-        self.hub.restart_at(self.partition, next_offset);
-        let state = ReadState {
+        self.hub.restart_partition_at(self.partition, next_offset);
+        let state = FollowProgress {
             next_offset,
             ready_at: bounds.end,
             missed_before: (stored_offset < bounds.first).then_some(bounds.first),
@@ -156,7 +156,10 @@ impl<B: Backend> Follower<B> {
 
     /// Loads the bounds of the partition; retries while the log is unavailable. Returns `None` if
     /// `stop` is cancelled first or the log is closed.
-    async fn load_bounds(&self, stop: &CancellationToken) -> Result<Option<Bounds>, FollowError> {
+    async fn load_partition_bounds(
+        &self,
+        stop: &CancellationToken,
+    ) -> Result<Option<Bounds>, FollowError> {
         let policy = self.retry_policy();
         let should_retry = |error: &LogError| {
             let should_retry = *error != LogError::Closed && error.is_transient();
@@ -194,13 +197,13 @@ impl<B: Backend> Follower<B> {
     }
 
     /// Sets the hub's durable position. Missed updates are in the store once the partition's owner
-    /// has committed after it announced them; from then on nothing is unknown.
-    fn apply_progress(&self, state: &mut ReadState, row: &PartitionProgress) {
+    /// has committed after it announced them; after that commit no bar is unknown.
+    fn apply_progress(&self, state: &mut FollowProgress, row: &PartitionProgress) {
         let durable = Position {
             epoch: row.epoch,
             offset: row.next_offset,
         };
-        self.hub.set_durable(self.partition, durable);
+        self.hub.set_durable_position(self.partition, durable);
         let is_same_epoch = row.updates_position.epoch == self.updates.epoch();
         let stored_offset = is_same_epoch.then_some(row.updates_position.offset);
         if state
@@ -215,7 +218,7 @@ impl<B: Backend> Follower<B> {
     /// Reads the next updates and applies them to the hub.
     async fn read_updates(
         &self,
-        state: &mut ReadState,
+        state: &mut FollowProgress,
         retry_timer: &mut RetryTimer,
     ) -> Result<(), FollowError> {
         let fetch = self
@@ -286,7 +289,7 @@ impl<B: Backend> Follower<B> {
     }
 
     /// Continues at the first offset that the topic still holds.
-    fn skip_expired_updates(&self, state: &mut ReadState, first_offset: u64) {
+    fn skip_expired_updates(&self, state: &mut FollowProgress, first_offset: u64) {
         tracing::warn!(
             partition = self.partition,
             "bar-updates no longer holds the next updates; they are skipped"
@@ -295,10 +298,10 @@ impl<B: Backend> Follower<B> {
     }
 
     /// Continues at `offset` without the updates before it.
-    fn skip_updates(&self, state: &mut ReadState, offset: u64) {
+    fn skip_updates(&self, state: &mut FollowProgress, offset: u64) {
         let reason = "updates were missed; waiting until the store holds them";
         self.health.not_ready(reason);
-        self.hub.restart_at(self.partition, offset);
+        self.hub.restart_partition_at(self.partition, offset);
         state.next_offset = offset;
         state.missed_before = Some(offset);
     }

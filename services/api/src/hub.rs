@@ -5,10 +5,10 @@
 //! serves a subscriber that keeps up, one that was slow, and one that reconnects: it is sent what
 //! changed since the message it holds.
 
+mod changed_channels;
 mod channel;
 mod channel_name;
 mod limits;
-mod mailbox;
 mod message;
 mod partition;
 mod sequence;
@@ -19,41 +19,41 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hashbrown::HashMap;
 use market::{BarRow, Instrument, Interval, Position};
 
+pub use self::changed_channels::ChangedChannels;
 pub use self::channel::ChangesUnknown;
 pub use self::channel_name::{ChannelName, ChannelNameError};
 pub use self::limits::HubLimits;
-pub use self::mailbox::Mailbox;
-pub use self::message::{Encoding, Message};
+pub use self::message::{EncodedMessage, StreamEncoding};
 pub use self::subscription::Subscription;
 
-use self::channel::Channel;
-use self::partition::Partition;
+use self::channel::{AfterEviction, HubChannel};
+use self::partition::KnownUpdates;
 use self::sequence::{BEFORE_FIRST_MESSAGE, sequence_number};
 
 /// The newest bars that a pod knows, and the subscribers of the live stream. A handle is cheap to
 /// clone.
 #[derive(Debug, Clone)]
 pub struct Hub {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<HubState>>,
 }
 
 #[derive(Debug)]
-struct State {
+struct HubState {
     limits: HubLimits,
     /// The generation of `bar-updates`.
     epoch: u64,
-    partitions: Vec<Partition>,
-    channels: HashMap<ChannelName, Channel>,
+    partitions: Vec<KnownUpdates>,
+    channels: HashMap<ChannelName, HubChannel>,
 }
 
 impl Hub {
     /// Returns a hub for a generation of `bar-updates` that knows no bars yet.
     #[must_use]
     pub fn new(epoch: u64, partitions: u32, limits: HubLimits) -> Self {
-        let state = State {
+        let state = HubState {
             limits,
             epoch,
-            partitions: vec![Partition::new(); partitions as usize],
+            partitions: vec![KnownUpdates::new(); partitions as usize],
             channels: HashMap::new(),
         };
         Self {
@@ -61,7 +61,7 @@ impl Hub {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, HubState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -74,22 +74,22 @@ impl Hub {
     /// Returns whether the forming bars of every partition are known.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.lock().partitions.iter().all(Partition::is_ready)
+        self.lock().partitions.iter().all(KnownUpdates::is_ready)
     }
 
     /// Records that every update of a partition that existed at the start was applied.
-    pub fn mark_ready(&self, partition: u32) {
+    pub fn mark_partition_ready(&self, partition: u32) {
         self.lock().partitions[partition as usize].mark_ready();
     }
 
     /// Forgets the bars of a partition: its updates before `offset` are unknown. The follower
     /// calls this at its start, and if the topic no longer keeps the updates that it has not read.
-    pub fn restart_at(&self, partition: u32, offset: u64) {
+    pub fn restart_partition_at(&self, partition: u32, offset: u64) {
         let mut state = self.lock();
         state.partitions[partition as usize].restart_at(offset);
         for (name, channel) in &mut state.channels {
             if channel.partition() == partition {
-                channel.clear();
+                channel.clear_bars();
                 channel.notify_subscribers(name);
             }
         }
@@ -109,15 +109,15 @@ impl Hub {
 
     /// Sets the position of `trades` before which the store holds all effects, and evicts what
     /// need not be kept any more.
-    pub fn set_durable(&self, partition: u32, durable: Position) {
+    pub fn set_durable_position(&self, partition: u32, durable: Position) {
         let mut state = self.lock();
         let state = &mut *state;
         let limits = state.limits;
         let known = &mut state.partitions[partition as usize];
-        known.set_durable(durable);
+        known.set_durable_position(durable);
         state.channels.retain(|_, channel| {
-            let is_kept =
-                channel.partition() != partition || channel.evict_stored_bars(durable, limits);
+            let is_kept = channel.partition() != partition
+                || channel.evict_stored_bars(durable, limits) == AfterEviction::KeepChannel;
             if !is_kept {
                 known.record_dropped_channel();
             }
@@ -136,8 +136,8 @@ impl Hub {
         let mut state = self.lock();
         let limits = state.limits;
         let known = &mut state.partitions[partition as usize];
-        known.record_read(offset);
-        let (durable, dropped_seq) = (known.durable(), known.dropped_seq());
+        known.record_update_read(offset);
+        let (durable, dropped_seq) = (known.durable_position(), known.dropped_seq());
         let mut rows = rows.into_iter().peekable();
         while let Some(first) = rows.next() {
             let interval = first.window.interval;
@@ -152,8 +152,8 @@ impl Hub {
             let channel = state
                 .channels
                 .entry_ref(&name)
-                .or_insert_with(|| Channel::new(partition, dropped_seq));
-            if channel.apply(sequence_number(offset), of_interval, durable, limits) {
+                .or_insert_with(|| HubChannel::new(partition, dropped_seq));
+            if channel.apply_newer_bars(sequence_number(offset), of_interval, durable, limits) {
                 channel.notify_subscribers(&name);
             }
         }
@@ -161,53 +161,58 @@ impl Hub {
 
     /// Returns the held bars of a channel, which include those that may not be in the store yet.
     #[must_use]
-    pub fn bars(&self, instrument: &Instrument, interval: Interval) -> Vec<BarRow> {
+    pub fn held_bars(&self, instrument: &Instrument, interval: Interval) -> Vec<BarRow> {
         let name = ChannelName {
             instrument: instrument.clone(),
             interval,
         };
         let state = self.lock();
         let channel = state.channels.get(&name);
-        channel.map_or_else(Vec::new, Channel::bars)
+        channel.map_or_else(Vec::new, HubChannel::held_bars)
     }
 
-    /// Adds a subscriber to a channel of a partition: its mailbox is notified of every message
-    /// from here on.
-    pub fn subscribe(&self, name: &ChannelName, partition: u32, mailbox: &Arc<Mailbox>) {
+    /// Adds a subscriber to a channel of a partition: `changed_channels` is told of every
+    /// message after this call.
+    pub fn subscribe(
+        &self,
+        name: &ChannelName,
+        partition: u32,
+        changed_channels: &Arc<ChangedChannels>,
+    ) {
         let mut state = self.lock();
         let dropped_seq = state.partitions[partition as usize].dropped_seq();
         let channel = state
             .channels
             .entry_ref(name)
-            .or_insert_with(|| Channel::new(partition, dropped_seq));
-        channel.add_subscriber(mailbox);
+            .or_insert_with(|| HubChannel::new(partition, dropped_seq));
+        channel.add_subscriber(changed_channels);
     }
 
     /// Removes a subscriber from a channel. An empty channel is removed with its last subscriber.
-    pub fn unsubscribe(&self, name: &ChannelName, mailbox: &Arc<Mailbox>) {
+    pub fn unsubscribe(&self, name: &ChannelName, changed_channels: &Arc<ChangedChannels>) {
         let mut state = self.lock();
         if let Some(channel) = state.channels.get_mut(name) {
-            channel.remove_subscriber(mailbox);
-            if channel.is_empty() {
+            channel.remove_subscriber(changed_channels);
+            if channel.is_unused() {
                 state.channels.remove(name);
             }
         }
     }
 
     /// Returns the message with the bars of a channel: those that the hub holds, and those of
-    /// `stored`, which the caller has read from [`Hub::bars`] and then from the store, in this
+    /// `stored`, which the caller has read from [`Hub::held_bars`] and then from the store, in this
     /// order. `recovered` is `Some(false)` in the response to a client that wanted to continue
     /// from an earlier message and cannot.
     ///
     /// The epoch of the message is 0 while the hub does not know every bar. No pod continues from
     /// such a message, because an update before it may be neither in it nor in the store.
-    pub fn snapshot(
+    pub fn snapshot_message(
         &self,
         subscription: &mut Subscription,
         stored: Vec<BarRow>,
         recovered: Option<bool>,
-        encoding: Encoding,
-    ) -> Message {
+        encoding: StreamEncoding,
+    ) -> EncodedMessage {
         let mut state = self.lock();
         let state = &mut *state;
         let partition = subscription.partition();
@@ -215,24 +220,24 @@ impl Hub {
         let channel = state
             .channels
             .entry_ref(subscription.name())
-            .or_insert_with(|| Channel::new(partition, known.dropped_seq()));
+            .or_insert_with(|| HubChannel::new(partition, known.dropped_seq()));
         let seq = channel.current_seq(known.next_offset());
         let rows = channel.bars_merged_with(stored);
         subscription.record_snapshot(seq, &rows);
         let epoch = if known.is_ready() { state.epoch } else { 0 };
-        Message::snapshot(subscription, epoch, recovered, &rows, encoding)
+        EncodedMessage::snapshot(subscription, epoch, recovered, &rows, encoding)
     }
 
     /// Returns the message with what changed in a channel, for a client that holds the message
     /// `seq` of `epoch`: the bars that changed since then, whole. Returns `None` if that is
     /// unknown, for instance because this pod has not read that message yet.
-    pub fn resume(
+    pub fn resume_message(
         &self,
         subscription: &mut Subscription,
         epoch: u64,
         seq: i64,
-        encoding: Encoding,
-    ) -> Option<Message> {
+        encoding: StreamEncoding,
+    ) -> Option<EncodedMessage> {
         let state = self.lock();
         let known = state.partitions[subscription.partition() as usize];
         let channel = state.channels.get(subscription.name())?;
@@ -240,14 +245,14 @@ impl Hub {
         let was_read = (BEFORE_FIRST_MESSAGE..next_seq).contains(&seq);
         if epoch != state.epoch
             || !was_read
-            || !channel.knows_changes_since(seq, known.first_known())
+            || !channel.knows_changes_since(seq, known.first_known_offset())
         {
             return None;
         }
         let rows = channel.bars_changed_since(seq);
         let current_seq = channel.current_seq(known.next_offset()).max(seq);
         subscription.record_snapshot(current_seq, &rows);
-        let message = Message::snapshot(subscription, epoch, Some(true), &rows, encoding);
+        let message = EncodedMessage::snapshot(subscription, epoch, Some(true), &rows, encoding);
         Some(message)
     }
 
@@ -259,12 +264,13 @@ impl Hub {
     pub fn next_message(
         &self,
         subscription: &mut Subscription,
-        encoding: Encoding,
-    ) -> Result<Option<Message>, ChangesUnknown> {
+        encoding: StreamEncoding,
+    ) -> Result<Option<EncodedMessage>, ChangesUnknown> {
         let mut state = self.lock();
-        let first_known = state.partitions[subscription.partition() as usize].first_known();
+        let first_known_offset =
+            state.partitions[subscription.partition() as usize].first_known_offset();
         let channel = state.channels.get_mut(subscription.name());
         let channel = channel.ok_or(ChangesUnknown)?;
-        channel.next_message(subscription, first_known, encoding)
+        channel.next_message(subscription, first_known_offset, encoding)
     }
 }

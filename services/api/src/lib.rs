@@ -33,12 +33,12 @@ mod venues;
 pub use deferred_router::{DeferredRouter, starting_router};
 pub use follower::{FollowError, Follower};
 pub use hub::{
-    ChangesUnknown, ChannelName, ChannelNameError, Encoding, Hub, HubLimits, Mailbox, Message,
-    Subscription,
+    ChangedChannels, ChangesUnknown, ChannelName, ChannelNameError, EncodedMessage, Hub, HubLimits,
+    StreamEncoding, Subscription,
 };
-pub use metrics::Metrics;
-pub use operations::Operations;
+pub use metrics::HttpMetrics;
+pub use operations::ProbesAndMetrics;
 pub use problem::{ErrorCode, Problem};
-pub use router::{operations_router, router};
+pub use router::{probes_and_metrics_router, router};
 pub use serve::serve;
 pub use state::{ApiParts, ApiState};

@@ -13,9 +13,9 @@ const REQUESTS: &str = "candlewick_http_requests_total";
 const SECONDS: &str = "candlewick_http_request_seconds";
 
 /// The metrics of HTTP requests.
-pub struct Metrics;
+pub struct HttpMetrics;
 
-impl Metrics {
+impl HttpMetrics {
     /// Describes each metric to the installed recorder. Call it once per process.
     pub fn describe() {
         metrics::describe_counter!(

@@ -20,8 +20,9 @@ pub(crate) fn parse_object_body<'a, const N: usize>(
     names: &'static [&'static str; N],
     expected: &ExpectedObject<'_>,
 ) -> Result<RawObject<'a, N>, Problem> {
-    let invalid_body =
-        |detail: String| Problem::new(ErrorCode::InvalidBody, detail).accepted(expected.object);
+    let invalid_body = |detail: String| {
+        Problem::new(ErrorCode::InvalidBody, detail).with_accepted(expected.object)
+    };
     let text = std::str::from_utf8(body).map_err(|error| invalid_body(error.to_string()))?;
     let object = RawObject::parse(text, names).map_err(|error| invalid_body(error.to_string()))?;
     match &object.fault {
@@ -29,8 +30,8 @@ pub(crate) fn parse_object_body<'a, const N: usize>(
         Some(MemberFault::Unknown(name)) => {
             let detail = format!("{name:?} is not {}", expected.member);
             Err(Problem::new(ErrorCode::UnknownParameter, detail)
-                .field(name.as_str())
-                .accepted(names.join(", ")))
+                .with_field(name.as_str())
+                .with_accepted(names.join(", ")))
         }
         Some(MemberFault::Repeated(name)) => {
             let detail = format!("{name} is given twice");

@@ -15,19 +15,19 @@ use schemas::api::VersionJson;
 
 use crate::hub::Hub;
 use crate::json_response::json_response;
-use crate::params::Params;
+use crate::params::QueryParams;
 use crate::problem::Problem;
 use crate::state::ApiState;
 
 /// The probes and metrics of a process of any role.
 #[derive(Clone)]
-pub struct Operations {
+pub struct ProbesAndMetrics {
     health: Health,
     render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
     hub: Option<Hub>,
 }
 
-impl Operations {
+impl ProbesAndMetrics {
     /// Returns the probes of a process with this health. `render_metrics` returns the process's
     /// metrics in the Prometheus text format.
     #[must_use]
@@ -56,12 +56,12 @@ impl Operations {
 }
 
 /// `GET /healthz`: whether the process should keep running.
-async fn get_health(State(operations): State<Operations>) -> Response {
+async fn get_health(State(operations): State<ProbesAndMetrics>) -> Response {
     health_response(&operations.health.liveness())
 }
 
 /// `GET /readyz`: whether the process should receive requests.
-async fn get_readiness(State(operations): State<Operations>) -> Response {
+async fn get_readiness(State(operations): State<ProbesAndMetrics>) -> Response {
     let mut readiness = operations.health.readiness();
     if operations.hub.is_some_and(|hub| !hub.is_ready()) {
         readiness.status = HealthStatus::NotReady;
@@ -82,7 +82,7 @@ fn health_response(report: &HealthReport) -> Response {
 }
 
 /// `GET /metrics`: the Prometheus text format.
-async fn get_metrics(State(operations): State<Operations>) -> Response {
+async fn get_metrics(State(operations): State<ProbesAndMetrics>) -> Response {
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
     (
         [(CONTENT_TYPE, content_type)],
@@ -96,7 +96,7 @@ pub(crate) async fn get_version<B: Backend>(
     State(state): State<ApiState<B>>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    Params::read(&uri, &[])?;
+    QueryParams::read(&uri, &[])?;
     let version = VersionJson {
         version: state.version.to_owned(),
         log_id: state.log_id.clone(),

@@ -24,9 +24,9 @@ pub(crate) const END_OF_TIME_NS: i64 = i64::MAX - 4 * DAY_NS;
 pub(crate) const ACCEPTED_TIMES: &str = "RFC 3339 such as 2013-10-08T13:30:00Z, or integer nanoseconds since 1970, of the years 1970 to 2262";
 
 /// The parameters of a query, each known and given once.
-pub(crate) struct Params(Vec<(String, String)>);
+pub(crate) struct QueryParams(Vec<(String, String)>);
 
-impl Params {
+impl QueryParams {
     /// Reads the query of a request.
     ///
     /// # Errors
@@ -43,8 +43,8 @@ impl Params {
                 };
                 let detail = format!("{shown:?} is not a parameter of this endpoint");
                 return Err(Problem::new(ErrorCode::UnknownParameter, detail)
-                    .field(shown)
-                    .accepted(accepted));
+                    .with_field(shown)
+                    .with_accepted(accepted));
             }
             if pairs[..index].iter().any(|(earlier, _)| earlier == name) {
                 let detail = format!("{shown} is given twice");
@@ -122,7 +122,8 @@ impl Params {
     }
 }
 
-/// Parses a value of the path or the query. `accepted` says in problems what is accepted.
+/// Parses a value of the path or the query. `accepted` describes the accepted values, for the
+/// problem.
 fn parse_parameter<T>(name: &str, text: &str, accepted: &str) -> Result<T, Problem>
 where
     T: FromStr<Err: Display>,
@@ -171,9 +172,9 @@ pub(crate) fn parse_time(text: &str) -> Result<i64, String> {
 }
 
 /// An extractor of the segments of a path that the route's template names, percent-decoded.
-pub(crate) struct Segments<T>(pub(crate) T);
+pub(crate) struct PathSegments<T>(pub(crate) T);
 
-impl<S, T> FromRequestParts<S> for Segments<T>
+impl<S, T> FromRequestParts<S> for PathSegments<T>
 where
     S: Send + Sync,
     T: DeserializeOwned + Send,

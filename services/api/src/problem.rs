@@ -45,21 +45,21 @@ impl Problem {
 
     /// Sets the parameter, header or member at fault.
     #[must_use]
-    pub fn field(mut self, field: impl Into<String>) -> Self {
+    pub fn with_field(mut self, field: impl Into<String>) -> Self {
         self.json.field = Some(field.into());
         self
     }
 
     /// Sets what would have been accepted.
     #[must_use]
-    pub fn accepted(mut self, accepted: impl Into<String>) -> Self {
+    pub fn with_accepted(mut self, accepted: impl Into<String>) -> Self {
         self.json.accepted = Some(accepted.into());
         self
     }
 
     /// Sets the code of the broken rule.
     #[must_use]
-    pub fn reason(mut self, reason: &'static str) -> Self {
+    pub fn with_reason(mut self, reason: &'static str) -> Self {
         self.json.reason = Some(reason.into());
         self
     }
@@ -72,8 +72,8 @@ impl Problem {
         accepted: impl Into<String>,
     ) -> Self {
         Self::new(ErrorCode::InvalidParameter, detail)
-            .field(field)
-            .accepted(accepted)
+            .with_field(field)
+            .with_accepted(accepted)
     }
 
     /// Returns the error code.
@@ -145,8 +145,8 @@ impl From<IngestError> for Problem {
                 known_scope,
                 ..
             } => Self::new(ErrorCode::SettingsConflict, error.to_string())
-                .field("id_scheme")
-                .accepted(format!(
+                .with_field("id_scheme")
+                .with_accepted(format!(
                     "id_scheme {known_scheme} with id_scope {known_scope}"
                 )),
             IngestError::OutOfRange { field } => {
@@ -158,8 +158,8 @@ impl From<IngestError> for Problem {
                     _ => ErrorCode::AmendmentRejected,
                 };
                 Self::new(code, reason.explanation())
-                    .field(reason.faulty_field())
-                    .reason(reason.code())
+                    .with_field(reason.faulty_field())
+                    .with_reason(reason.code())
             }
             IngestError::Store(error) => error.into(),
             IngestError::Log(error @ LogError::Full { .. }) => {
@@ -192,8 +192,8 @@ impl From<DayError> for Problem {
                 Self::invalid_parameter("zone", detail, "an IANA name such as America/New_York")
             }
             DayError::Indivisible { .. } => Self::new(ErrorCode::DayIndivisible, detail)
-                .field("zone")
-                .accepted("days whose start is a whole number of minutes from UTC"),
+                .with_field("zone")
+                .with_accepted("days whose start is a whole number of minutes from UTC"),
             DayError::OutOfRange => {
                 Self::invalid_parameter("start", detail, "the years 1970 to 2262")
             }

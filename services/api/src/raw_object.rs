@@ -25,7 +25,7 @@ pub(crate) enum MemberFault {
 
 /// A value as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Value<'a> {
+pub(crate) enum WrittenValue<'a> {
     /// `null`, or not given.
     Null,
     /// A text.
@@ -54,12 +54,12 @@ impl<'a, const N: usize> RawObject<'a, N> {
     }
 
     /// Returns the value of a member by the index of its name.
-    pub(crate) fn value(&self, index: usize) -> Value<'a> {
-        self.values[index].map_or(Value::Null, Value::from_raw)
+    pub(crate) fn value(&self, index: usize) -> WrittenValue<'a> {
+        self.values[index].map_or(WrittenValue::Null, WrittenValue::from_raw)
     }
 }
 
-impl<'a> Value<'a> {
+impl<'a> WrittenValue<'a> {
     fn from_raw(raw: &'a RawValue) -> Self {
         let text = raw.get().trim();
         match text.as_bytes().first() {
@@ -110,7 +110,7 @@ impl<'de, const N: usize> Visitor<'de> for ObjectVisitor<N> {
             values: [None; N],
             fault: None,
         };
-        while let Some(name) = map.next_key_seed(NameVisitor { names: self.names })? {
+        while let Some(name) = map.next_key_seed(MemberNameVisitor { names: self.names })? {
             let value: &RawValue = map.next_value()?;
             let fault = match name {
                 Ok(index) => object.values[index]
@@ -125,11 +125,11 @@ impl<'de, const N: usize> Visitor<'de> for ObjectVisitor<N> {
 }
 
 /// Deserializes a name as its index among the names, or as its text if it is unknown.
-struct NameVisitor<const N: usize> {
+struct MemberNameVisitor<const N: usize> {
     names: &'static [&'static str; N],
 }
 
-impl<'de, const N: usize> DeserializeSeed<'de> for NameVisitor<N> {
+impl<'de, const N: usize> DeserializeSeed<'de> for MemberNameVisitor<N> {
     type Value = Result<usize, String>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -137,7 +137,7 @@ impl<'de, const N: usize> DeserializeSeed<'de> for NameVisitor<N> {
     }
 }
 
-impl<const N: usize> Visitor<'_> for NameVisitor<N> {
+impl<const N: usize> Visitor<'_> for MemberNameVisitor<N> {
     type Value = Result<usize, String>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,10 +12,10 @@ use market::{HORIZON_NS, HOUR_NS, Interval};
 use schemas::api::RepairJson;
 use store::{BarQuery, BarReader, TickStore};
 
-use self::request::{MAX_HOURS, RepairRequest};
+use self::request::{HourState, MAX_HOURS, RepairRequest};
 use crate::body::read_body;
 use crate::json_response::json_response;
-use crate::params::Params;
+use crate::params::QueryParams;
 use crate::problem::Problem;
 use crate::state::ApiState;
 
@@ -24,7 +24,7 @@ pub(crate) async fn post_repair<B: Backend>(
     State(state): State<ApiState<B>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    Params::read(request.uri(), &[])?;
+    QueryParams::read(request.uri(), &[])?;
     let mut permit = state.body_budget().empty_permit();
     let body = read_body(request, &mut permit, &state.clock).await?;
     let request = RepairRequest::read(&body)?;
@@ -32,7 +32,7 @@ pub(crate) async fn post_repair<B: Backend>(
         .producer
         .settings_in_force(&request.instrument)
         .await?;
-    let hours = load_hours(&state, &request).await?;
+    let hours = load_hour_states(&state, &request).await?;
     let mut response = RepairJson::default();
     let repairs = request.split_into_repairs(&hours, &mut response);
     if !repairs.is_empty() {
@@ -43,10 +43,10 @@ pub(crate) async fn post_repair<B: Backend>(
 }
 
 /// Loads the hours that hold bars or ticks, each with whether it can still change.
-async fn load_hours<B: Backend>(
+async fn load_hour_states<B: Backend>(
     state: &ApiState<B>,
     request: &RepairRequest,
-) -> Result<BTreeMap<i64, bool>, Problem> {
+) -> Result<BTreeMap<i64, HourState>, Problem> {
     let partition = state.partition_of(&request.instrument);
     let progress = state.bars.all_partition_progress().await?;
     let progress = progress.iter().find(|row| row.partition == partition);
@@ -66,10 +66,17 @@ async fn load_hours<B: Backend>(
         .ticks
         .hours_with_ticks(&request.instrument, start_ns, request.end_ns)
         .await?;
-    let mut hours: BTreeMap<_, _> = ticks.iter().map(|(hour_ns, _)| (*hour_ns, true)).collect();
+    let mut hours: BTreeMap<_, _> = ticks
+        .iter()
+        .map(|(hour_ns, _)| (*hour_ns, HourState::Changeable))
+        .collect();
     for row in state.bars.bar_range(&query).await? {
         let changes_until_ns = row.bar.first_append_ns.saturating_add(HORIZON_NS);
-        hours.insert(row.window.start_ns, now_ns <= changes_until_ns);
+        let state = match now_ns <= changes_until_ns {
+            true => HourState::Changeable,
+            false => HourState::BeyondHorizon,
+        };
+        hours.insert(row.window.start_ns, state);
     }
     Ok(hours)
 }

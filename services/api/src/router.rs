@@ -15,7 +15,7 @@ use clock::{Clock, timeout};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::metrics::measure_request;
-use crate::operations::Operations;
+use crate::operations::ProbesAndMetrics;
 use crate::problem::{ErrorCode, Problem};
 use crate::state::ApiState;
 use crate::{amend, bars, operations, repairs, stream, submit, symbols, trades, venues};
@@ -26,7 +26,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Returns the router of every endpoint.
 pub fn router<B: Backend>(state: ApiState<B>) -> Router {
     let clock = state.clock.clone();
-    let probes = Operations::new(state.health.clone(), Arc::clone(&state.render_metrics))
+    let probes = ProbesAndMetrics::new(state.health.clone(), Arc::clone(&state.render_metrics))
         .with_hub(state.hub.clone());
     Router::new()
         .route("/api/v1/bars/{venue}/{symbol}", get(bars::list_bars))
@@ -60,7 +60,7 @@ pub fn router<B: Backend>(state: ApiState<B>) -> Router {
 }
 
 /// Returns the router of the probes and the metrics, for a process that serves nothing else.
-pub fn operations_router(operations: Operations) -> Router {
+pub fn probes_and_metrics_router(operations: ProbesAndMetrics) -> Router {
     operations
         .routes()
         .fallback(endpoint_not_found)
@@ -96,11 +96,11 @@ fn panic_response(panic: Box<dyn Any + Send>) -> Response {
 async fn endpoint_not_found(uri: Uri) -> Problem {
     let path: String = uri.path().chars().take(128).collect();
     Problem::new(ErrorCode::NotFound, format!("there is no {path}"))
-        .accepted("the endpoints that docs/api.md lists")
+        .with_accepted("the endpoints that docs/api.md lists")
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
     let path: String = uri.path().chars().take(128).collect();
     let detail = format!("{path} does not accept {method:.16}");
-    Problem::new(ErrorCode::MethodNotAllowed, detail).accepted("what the header Allow lists")
+    Problem::new(ErrorCode::MethodNotAllowed, detail).with_accepted("what the header Allow lists")
 }

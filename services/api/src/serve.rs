@@ -42,7 +42,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
             () = shutdown.cancelled() => break,
             // Finished connections free their permits at once.
             Some(_) = connections.join_next() => {}
-            stream = accept(&listener, &permits) => {
+            stream = accept_connection(&listener, &permits) => {
                 connections.spawn(serve_connection(stream, router.clone(), shutdown.clone()));
             }
         }
@@ -64,7 +64,10 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
 }
 
 /// Accepts the next connection once a permit is free.
-async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> LimitedStream<TcpStream> {
+async fn accept_connection(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> LimitedStream<TcpStream> {
     let permit = Arc::clone(permits).acquire_owned().await;
     let permit = permit.expect("the semaphore is never closed");
     loop {

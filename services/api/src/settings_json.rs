@@ -4,7 +4,7 @@ use market::{MILLISECOND_NS, VenueSettings};
 
 use crate::object_body::{ExpectedObject, parse_object_body};
 use crate::problem::Problem;
-use crate::raw_object::{RawObject, Value};
+use crate::raw_object::{RawObject, WrittenValue};
 
 /// The members that a client may send.
 const MEMBER_NAMES: [&str; 5] = [
@@ -15,13 +15,13 @@ const MEMBER_NAMES: [&str; 5] = [
     "nonpositive_prices",
 ];
 
-/// Parses settings. Members that are left out keep their value in `present`.
+/// Parses settings. Members that are left out keep their value in `current`.
 ///
 /// # Errors
 /// A [`Problem`] that names the member at fault.
 pub(crate) fn parse_settings(
     body: &[u8],
-    present: VenueSettings,
+    current: VenueSettings,
 ) -> Result<VenueSettings, Problem> {
     let expected = ExpectedObject {
         object: "a JSON object of settings",
@@ -29,35 +29,35 @@ pub(crate) fn parse_settings(
     };
     let object = parse_object_body(body, &MEMBER_NAMES, &expected)?;
     Ok(VenueSettings {
-        scheme: name_member(&object, 0, "contiguous, unique or none")?.unwrap_or(present.scheme),
-        scope: name_member(&object, 1, "symbol, day, exchange or file")?.unwrap_or(present.scope),
-        lateness_ns: duration_member(&object, 2)?.unwrap_or(present.lateness_ns),
-        idle_ns: duration_member(&object, 3)?.unwrap_or(present.idle_ns),
-        nonpositive_prices: boolean_member(&object, 4)?.unwrap_or(present.nonpositive_prices),
+        scheme: name_member(&object, 0, "contiguous, unique or none")?.unwrap_or(current.scheme),
+        scope: name_member(&object, 1, "symbol, day, exchange or file")?.unwrap_or(current.scope),
+        lateness_ns: duration_member(&object, 2)?.unwrap_or(current.lateness_ns),
+        idle_ns: duration_member(&object, 3)?.unwrap_or(current.idle_ns),
+        nonpositive_prices: boolean_member(&object, 4)?.unwrap_or(current.nonpositive_prices),
     })
 }
 
-type Settings<'a> = RawObject<'a, { MEMBER_NAMES.len() }>;
+type SettingsMembers<'a> = RawObject<'a, { MEMBER_NAMES.len() }>;
 
 fn name_member<T: std::str::FromStr<Err = String>>(
-    object: &Settings<'_>,
+    object: &SettingsMembers<'_>,
     index: usize,
     accepted: &str,
 ) -> Result<Option<T>, Problem> {
     let problem = |detail| Problem::invalid_parameter(MEMBER_NAMES[index], detail, accepted);
     match object.value(index) {
-        Value::Null => Ok(None),
-        Value::Text(text) => text.parse().map(Some).map_err(problem),
+        WrittenValue::Null => Ok(None),
+        WrittenValue::Text(text) => text.parse().map(Some).map_err(problem),
         _ => Err(problem(format!("{} is not a text", MEMBER_NAMES[index]))),
     }
 }
 
-fn duration_member(object: &Settings<'_>, index: usize) -> Result<Option<i64>, Problem> {
+fn duration_member(object: &SettingsMembers<'_>, index: usize) -> Result<Option<i64>, Problem> {
     const MAX_MS: i64 = VenueSettings::MAX_WAIT_NS / MILLISECOND_NS;
     let name = MEMBER_NAMES[index];
     let duration_ms = match object.value(index) {
-        Value::Null => return Ok(None),
-        Value::Number(digits) => digits.parse::<i64>().ok(),
+        WrittenValue::Null => return Ok(None),
+        WrittenValue::Number(digits) => digits.parse::<i64>().ok(),
         _ => None,
     };
     match duration_ms.filter(|duration_ms| (0..=MAX_MS).contains(duration_ms)) {
@@ -70,11 +70,11 @@ fn duration_member(object: &Settings<'_>, index: usize) -> Result<Option<i64>, P
     }
 }
 
-fn boolean_member(object: &Settings<'_>, index: usize) -> Result<Option<bool>, Problem> {
+fn boolean_member(object: &SettingsMembers<'_>, index: usize) -> Result<Option<bool>, Problem> {
     let name = MEMBER_NAMES[index];
     match object.value(index) {
-        Value::Null => Ok(None),
-        Value::Bool(value) => Ok(Some(value)),
+        WrittenValue::Null => Ok(None),
+        WrittenValue::Bool(value) => Ok(Some(value)),
         _ => Err(Problem::invalid_parameter(
             name,
             format!("{name} is not a boolean"),

@@ -25,7 +25,7 @@ pub struct ApiParts<B: Backend> {
     pub ticks: B::Ticks,
     /// The store of the newest prices.
     pub hot: B::Hot,
-    /// The clock of timeouts and of the present window.
+    /// The clock of timeouts and of the current window.
     pub clock: B::Clock,
     /// Appends trades, amendments, repairs and settings to the log.
     pub producer: Arc<Producer<B::Trades, B::Bars, B::Clock>>,
@@ -42,9 +42,9 @@ pub struct ApiParts<B: Backend> {
 }
 
 /// A handle of [`ApiParts`] that is cheap to clone.
-pub struct ApiState<B: Backend>(Arc<SharedState<B>>);
+pub struct ApiState<B: Backend>(Arc<SharedApiState<B>>);
 
-struct SharedState<B: Backend> {
+struct SharedApiState<B: Backend> {
     parts: ApiParts<B>,
     body_budget: BodyBudget,
 }
@@ -53,7 +53,7 @@ impl<B: Backend> ApiState<B> {
     /// Returns the state of these parts.
     #[must_use]
     pub fn new(parts: ApiParts<B>) -> Self {
-        Self(Arc::new(SharedState {
+        Self(Arc::new(SharedApiState {
             parts,
             body_budget: BodyBudget::new(),
         }))

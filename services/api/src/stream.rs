@@ -9,8 +9,8 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::response::Response;
 use backend::Backend;
 
-use self::connection::Connection;
-use crate::hub::Encoding;
+use self::connection::StreamConnection;
+use crate::hub::StreamEncoding;
 use crate::problem::{ErrorCode, Problem};
 use crate::state::ApiState;
 
@@ -29,7 +29,7 @@ pub(crate) async fn open_stream<B: Backend>(
     let upgrade = upgrade
         .map_err(|rejection| {
             Problem::new(ErrorCode::UpgradeRequired, rejection.body_text())
-                .accepted("a WebSocket handshake, as from new WebSocket(url)")
+                .with_accepted("a WebSocket handshake, as from new WebSocket(url)")
         })?
         .protocols([MESSAGE_PACK, JSON])
         .max_message_size(MAX_REQUEST_BYTES)
@@ -41,9 +41,9 @@ pub(crate) async fn open_stream<B: Backend>(
         .selected_protocol()
         .is_some_and(|protocol| protocol.as_bytes() == JSON.as_bytes());
     let encoding = if is_json {
-        Encoding::Json
+        StreamEncoding::Json
     } else {
-        Encoding::MessagePack
+        StreamEncoding::MessagePack
     };
-    Ok(upgrade.on_upgrade(move |socket| Connection::new(state, socket, encoding).run()))
+    Ok(upgrade.on_upgrade(move |socket| StreamConnection::new(state, socket, encoding).run()))
 }

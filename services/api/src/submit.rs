@@ -16,20 +16,20 @@ use bytes::Bytes;
 use schemas::api::{RejectedSubmissionJson, SubmissionJson};
 use tokio::task::spawn_blocking;
 
-pub(crate) use self::fields::{VALUE_NAMES, parse_scope, parse_values};
+pub(crate) use self::fields::{VALUE_NAMES, parse_scope, parse_trade_values};
 use self::media_type::MediaType;
-pub(crate) use self::media_type::idempotency_key;
+pub(crate) use self::media_type::idempotency_key_digest;
 pub(crate) use self::submission::ElementFault;
-use self::submission::Submission;
+use self::submission::TradeSubmission;
 use crate::body::read_body;
 use crate::json_response::json_response;
-use crate::params::Params;
+use crate::params::QueryParams;
 use crate::problem::problem_response;
 use crate::problem::{ErrorCode, Problem};
 use crate::state::ApiState;
 
-/// The largest body that is parsed on the threads that serve requests; larger ones are parsed on the
-/// blocking threads.
+/// The largest body that is parsed on the threads that serve requests; larger ones are parsed on
+/// the blocking threads.
 const MAX_INLINE_BYTES: usize = 64 * 1024;
 
 /// Appends trades. Responds once the log holds all trades that are not listed as rejected.
@@ -37,12 +37,12 @@ pub(crate) async fn post_trades<B: Backend>(
     State(state): State<ApiState<B>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    Params::read(request.uri(), &[])?;
+    QueryParams::read(request.uri(), &[])?;
     let media_type = MediaType::from_headers(request.headers())?;
-    let sender = idempotency_key(request.headers())?;
+    let sender_key = idempotency_key_digest(request.headers())?;
     let mut permit = state.body_budget().empty_permit();
     let body = read_body(request, &mut permit, &state.clock).await?;
-    let mut submission = parse_body(media_type, body, sender).await?;
+    let mut submission = parse_trades_body(media_type, body, sender_key).await?;
     for (code, count) in &submission.fault_counts {
         state.producer.metrics().count_rejected(code, *count);
     }
@@ -52,20 +52,20 @@ pub(crate) async fn post_trades<B: Backend>(
     Ok(submission_response(appended.accepted, submission))
 }
 
-async fn parse_body(
+async fn parse_trades_body(
     media_type: MediaType,
     body: Bytes,
-    sender: Option<[u8; 16]>,
-) -> Result<Submission, Problem> {
+    sender_key: Option<[u8; 16]>,
+) -> Result<TradeSubmission, Problem> {
     if body.len() <= MAX_INLINE_BYTES {
-        return media_type.read(&body, sender);
+        return media_type.read(&body, sender_key);
     }
-    spawn_blocking(move || media_type.read(&body, sender))
+    spawn_blocking(move || media_type.read(&body, sender_key))
         .await
         .map_err(|error| Problem::internal_error(&error))?
 }
 
-fn submission_response(accepted: usize, submission: Submission) -> Response {
+fn submission_response(accepted: usize, submission: TradeSubmission) -> Response {
     let (rejected_total, rejected) = (submission.rejected_total, submission.rejected);
     if accepted > 0 || rejected.is_empty() {
         let outcome = SubmissionJson {

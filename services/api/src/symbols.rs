@@ -10,7 +10,7 @@ use store::{BarReader, SymbolQuery, SymbolRow};
 
 use crate::cursor::{CursorKind, decode_cursor, encode_cursor};
 use crate::json_response::json_response;
-use crate::params::{Params, parse_venue};
+use crate::params::{QueryParams, parse_venue};
 use crate::problem::Problem;
 use crate::state::ApiState;
 
@@ -19,7 +19,7 @@ pub(crate) async fn list_symbols<B: Backend>(
     State(state): State<ApiState<B>>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let params = Params::read(&uri, &["venue", "limit", "cursor"])?;
+    let params = QueryParams::read(&uri, &["venue", "limit", "cursor"])?;
     let limit = params.limit()?;
     let after = params.text("cursor");
     let after = after.map(|text| decode_cursor(CursorKind::Symbols, text));

@@ -15,21 +15,21 @@ use schemas::api::{PageJson, TradeJson};
 use store::Tick;
 
 use self::page::trade_page;
-use self::request::{LastTrade, TradeRequest};
+use self::request::{LastTradeOfPage, ListTradesRequest};
 use self::source::TradeSource;
 use crate::cursor::{CursorKind, encode_cursor};
 use crate::json_response::json_response;
-use crate::params::{Segments, parse_instrument, parse_venue};
+use crate::params::{PathSegments, parse_instrument, parse_venue};
 use crate::problem::Problem;
 use crate::state::ApiState;
 
 /// Lists the trades from which bars are folded, in order of their times.
 pub(crate) async fn list_trades<B: Backend>(
     State(state): State<ApiState<B>>,
-    Segments(path): Segments<(String, String)>,
+    PathSegments(path): PathSegments<(String, String)>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let request = TradeRequest::read(&uri)?;
+    let request = ListTradesRequest::read(&uri)?;
     let instrument = parse_instrument(&path)?;
     let partition = state.partition_of(&instrument);
     let settings = state.producer.settings(&parse_venue(&path.0)?).await?;
@@ -44,7 +44,7 @@ pub(crate) async fn list_trades<B: Backend>(
     let last = found.ticks.last().filter(|_| found.has_more);
     let page = PageJson {
         next_cursor: last
-            .map(|tick| encode_cursor(CursorKind::Trades, &LastTrade::from_tick(tick))),
+            .map(|tick| encode_cursor(CursorKind::Trades, &LastTradeOfPage::from_tick(tick))),
         data: found
             .ticks
             .iter()

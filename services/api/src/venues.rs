@@ -11,10 +11,10 @@ use market::{IdScheme, Venue};
 use schemas::api::{PageJson, VenueSettingsJson};
 use store::BarReader;
 
-use self::gaps::{GapRequest, gap_page};
+use self::gaps::{ListGapsRequest, gap_page};
 use crate::body::read_body;
 use crate::json_response::json_response;
-use crate::params::{Params, Segments, parse_venue};
+use crate::params::{PathSegments, QueryParams, parse_venue};
 use crate::problem::{ErrorCode, Problem};
 use crate::settings_json::parse_settings;
 use crate::state::ApiState;
@@ -24,7 +24,7 @@ pub(crate) async fn list_venues<B: Backend>(
     State(state): State<ApiState<B>>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    Params::read(&uri, &[])?;
+    QueryParams::read(&uri, &[])?;
     let rows = state.bars.venues().await?;
     let to_json = |row: &store::VenueRow| VenueSettingsJson::new(&row.venue, &row.settings);
     let page = PageJson {
@@ -37,13 +37,13 @@ pub(crate) async fn list_venues<B: Backend>(
 /// `GET /api/v1/venues/{venue}/settings`.
 pub(crate) async fn get_settings<B: Backend>(
     State(state): State<ApiState<B>>,
-    Segments(path): Segments<String>,
+    PathSegments(path): PathSegments<String>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    Params::read(&uri, &[])?;
+    QueryParams::read(&uri, &[])?;
     let venue = parse_venue(&path)?;
     let settings = state.producer.settings(&venue).await?;
-    let settings = settings.ok_or_else(|| venue_unknown(&venue))?;
+    let settings = settings.ok_or_else(|| unknown_venue_problem(&venue))?;
     Ok(json_response(
         StatusCode::OK,
         &VenueSettingsJson::new(&venue, &settings),
@@ -54,15 +54,15 @@ pub(crate) async fn get_settings<B: Backend>(
 /// settings.
 pub(crate) async fn put_settings<B: Backend>(
     State(state): State<ApiState<B>>,
-    Segments(path): Segments<String>,
+    PathSegments(path): PathSegments<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    Params::read(request.uri(), &[])?;
+    QueryParams::read(request.uri(), &[])?;
     let venue = parse_venue(&path)?;
     let mut permit = state.body_budget().empty_permit();
     let body: Bytes = read_body(request, &mut permit, &state.clock).await?;
-    let present = state.producer.settings(&venue).await?.unwrap_or_default();
-    let settings = parse_settings(&body, present)?;
+    let current = state.producer.settings(&venue).await?.unwrap_or_default();
+    let settings = parse_settings(&body, current)?;
     let settings = state.producer.declare(&venue, settings).await?;
     Ok(json_response(
         StatusCode::OK,
@@ -73,28 +73,28 @@ pub(crate) async fn put_settings<B: Backend>(
 /// `GET /api/v1/venues/{venue}/gaps`: the numbers that are missing between the venue's ids.
 pub(crate) async fn list_gaps<B: Backend>(
     State(state): State<ApiState<B>>,
-    Segments(path): Segments<String>,
+    PathSegments(path): PathSegments<String>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let request = GapRequest::read(parse_venue(&path)?, &uri)?;
+    let request = ListGapsRequest::read(parse_venue(&path)?, &uri)?;
     let settings = state.producer.settings(&request.venue).await?;
-    let settings = settings.ok_or_else(|| venue_unknown(&request.venue))?;
+    let settings = settings.ok_or_else(|| unknown_venue_problem(&request.venue))?;
     if settings.scheme != IdScheme::Contiguous {
         let detail = format!(
             "{}'s ids are declared {}: a missing one cannot be known",
             request.venue, settings.scheme
         );
         return Err(Problem::new(ErrorCode::GapsNotTracked, detail)
-            .field("venue")
-            .accepted("a venue of id_scheme contiguous"));
+            .with_field("venue")
+            .with_accepted("a venue of id_scheme contiguous"));
     }
     let page = gap_page(&state.bars, &request).await?;
     Ok(json_response(StatusCode::OK, &page))
 }
 
-fn venue_unknown(venue: &Venue) -> Problem {
+fn unknown_venue_problem(venue: &Venue) -> Problem {
     let detail = format!("{venue} has not been declared, and no trade of it was sent");
     Problem::new(ErrorCode::VenueUnknown, detail)
-        .field("venue")
-        .accepted("what /api/v1/venues lists")
+        .with_field("venue")
+        .with_accepted("what /api/v1/venues lists")
 }

@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &RepairArgs) -> anyhow::Result<ExitCode> {
     };
     let mut total = RepairJson::default();
     for (start_ns, end_ns) in split_range(arguments.start, arguments.end) {
-        let taken = server.repair(
+        let taken = server.request_repair(
             &arguments.venue,
             &arguments.symbol,
             &format_time(start_ns),

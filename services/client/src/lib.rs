@@ -9,8 +9,8 @@
 mod rest;
 mod stream;
 
-pub use rest::{Method, Response, RestClient, RestError};
+pub use rest::{Method, RestClient, RestError, RestResponse};
 pub use stream::{
-    AppliedMessage, BarChange, ChannelState, Encoding, HistoryRequest, SocketError, StreamClient,
-    StreamError, StreamPosition, StreamSocket, bars_path,
+    AppliedBarChange, AppliedMessage, ChannelState, HistoryRequest, SocketError, StreamClient,
+    StreamEncoding, StreamError, StreamPosition, StreamSocket, bars_path,
 };

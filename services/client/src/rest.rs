@@ -14,7 +14,7 @@ use ureq::http::{Request, Uri};
 pub use ureq::http::Method;
 
 pub use self::error::RestError;
-pub use self::response::Response;
+pub use self::response::RestResponse;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longer than the server itself allows a request.
@@ -70,7 +70,7 @@ impl RestClient {
     ///
     /// # Errors
     /// If no complete response arrives. A response of any status is `Ok`.
-    pub fn get(&self, path: &str) -> Result<Response, RestError> {
+    pub fn get(&self, path: &str) -> Result<RestResponse, RestError> {
         self.send(&Method::GET, path, &[], None)
     }
 
@@ -78,7 +78,7 @@ impl RestClient {
     ///
     /// # Errors
     /// If no complete response arrives. A response of any status is `Ok`.
-    pub fn put_json(&self, path: &str, body: &str) -> Result<Response, RestError> {
+    pub fn put_json(&self, path: &str, body: &str) -> Result<RestResponse, RestError> {
         let headers = [("content-type", "application/json")];
         self.send(&Method::PUT, path, &headers, Some(body.as_bytes()))
     }
@@ -87,7 +87,7 @@ impl RestClient {
     ///
     /// # Errors
     /// If no complete response arrives. A response of any status is `Ok`.
-    pub fn post_json(&self, path: &str, body: &str) -> Result<Response, RestError> {
+    pub fn post_json(&self, path: &str, body: &str) -> Result<RestResponse, RestError> {
         let headers = [("content-type", "application/json")];
         self.send(&Method::POST, path, &headers, Some(body.as_bytes()))
     }
@@ -102,19 +102,20 @@ impl RestClient {
         path: &str,
         headers: &[(&str, &str)],
         body: Option<&[u8]>,
-    ) -> Result<Response, RestError> {
+    ) -> Result<RestResponse, RestError> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base_url));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let invalid = |error: ureq::http::Error| RestError::Permanent(error.to_string());
+        let invalid =
+            |error: ureq::http::Error| RestError::permanent_without_status(error.to_string());
         let sent = match body {
             Some(body) => self.agent.run(request.body(body).map_err(invalid)?),
             None => self.agent.run(request.body(()).map_err(invalid)?),
         };
-        Response::read(sent)
+        RestResponse::read(sent)
     }
 
     /// Reads every element of a paged list, following `next_cursor` to its end.

@@ -6,8 +6,8 @@ mod many_channels;
 mod position;
 mod socket;
 
-pub use self::channel::{AppliedMessage, BarChange, ChannelState, HistoryRequest};
+pub use self::channel::{AppliedBarChange, AppliedMessage, ChannelState, HistoryRequest};
 pub use self::error::StreamError;
 pub use self::many_channels::{StreamClient, bars_path};
 pub use self::position::StreamPosition;
-pub use self::socket::{Encoding, SocketError, StreamSocket};
+pub use self::socket::{SocketError, StreamEncoding, StreamSocket};

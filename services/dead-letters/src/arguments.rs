@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use host::{ConfigErrors, ConfigReader};
 
-use crate::filter::Filter;
+use crate::filter::DeadLetterFilter;
 use crate::location::DeadLetterLocation;
 use crate::log_source::LogSource;
 use connect::{KafkaArgs, TopicNameArgs, ignore_server_sections_except};
@@ -38,12 +38,12 @@ pub struct DeadLettersArgs {
 #[derive(Debug, Subcommand)]
 enum DeadLettersCommand {
     /// List dead letters, newest first
-    List(ListArgs),
+    List(ListLettersArgs),
     /// Show everything about one dead letter, including the bytes of the original record
-    Show(ShowArgs),
+    Show(ShowLettersArgs),
     /// Append the original records to the topic trades again
     #[command(after_help = REPLAYING)]
-    Replay(ReplayArgs),
+    Replay(ResendArgs),
 }
 
 /// Where the topics are.
@@ -62,9 +62,9 @@ struct LogSourceArgs {
 }
 
 #[derive(Debug, Args)]
-struct ListArgs {
+struct ListLettersArgs {
     #[command(flatten)]
-    filter: Filter,
+    filter: DeadLetterFilter,
     /// The largest number of dead letters, the newest ones
     #[arg(long, value_name = "N", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -74,7 +74,7 @@ struct ListArgs {
 }
 
 #[derive(Debug, Args)]
-struct ShowArgs {
+struct ShowLettersArgs {
     /// The dead letter
     #[arg(value_name = "PARTITION/OFFSET")]
     location: DeadLetterLocation,
@@ -86,13 +86,13 @@ struct ShowArgs {
 }
 
 #[derive(Debug, Args)]
-struct ReplayArgs {
+struct ResendArgs {
     /// The dead letters
     #[arg(value_name = "PARTITION/OFFSET", required_unless_present = "reason",
           conflicts_with_all = ["reason", "venue", "symbol"])]
     locations: Vec<DeadLetterLocation>,
     #[command(flatten)]
-    filter: Filter,
+    filter: DeadLetterFilter,
     /// Send without asking
     #[arg(long)]
     yes: bool,
@@ -102,16 +102,16 @@ struct ReplayArgs {
 
 /// Which dead letters are sent again.
 #[derive(Debug)]
-pub(crate) enum Selection {
+pub(crate) enum ResendSelection {
     Locations(Vec<DeadLetterLocation>),
-    Matching(Filter),
+    Matching(DeadLetterFilter),
 }
 
 /// What the command line requests.
 #[derive(Debug)]
-pub(crate) enum Action {
+pub(crate) enum DeadLettersAction {
     List {
-        filter: Filter,
+        filter: DeadLetterFilter,
         /// The largest number of dead letters, the newest ones.
         limit: usize,
     },
@@ -121,7 +121,7 @@ pub(crate) enum Action {
         value_file: Option<PathBuf>,
     },
     Replay {
-        selection: Selection,
+        selection: ResendSelection,
         /// Whether the user is not asked.
         is_confirmed: bool,
     },
@@ -129,14 +129,14 @@ pub(crate) enum Action {
 
 impl DeadLettersArgs {
     /// Reads the action, and where the topics are, from the command line and the configuration.
-    pub(crate) fn read(self) -> Result<(Action, LogSource), ConfigErrors> {
+    pub(crate) fn read(self) -> Result<(DeadLettersAction, LogSource), ConfigErrors> {
         let (action, source) = match self.command {
             DeadLettersCommand::List(list) => {
                 let (filter, limit) = (list.filter, list.limit as usize);
-                (Action::List { filter, limit }, list.source)
+                (DeadLettersAction::List { filter, limit }, list.source)
             }
             DeadLettersCommand::Show(show) => {
-                let action = Action::Show {
+                let action = DeadLettersAction::Show {
                     location: show.location,
                     value_file: show.value_file,
                 };
@@ -144,10 +144,10 @@ impl DeadLettersArgs {
             }
             DeadLettersCommand::Replay(replay) => {
                 let selection = match replay.locations.is_empty() {
-                    false => Selection::Locations(replay.locations),
-                    true => Selection::Matching(replay.filter),
+                    false => ResendSelection::Locations(replay.locations),
+                    true => ResendSelection::Matching(replay.filter),
                 };
-                let action = Action::Replay {
+                let action = DeadLettersAction::Replay {
                     selection,
                     is_confirmed: replay.yes,
                 };

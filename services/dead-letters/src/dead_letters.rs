@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 use eventlog::Log;
 
-use crate::arguments::{Action, DeadLettersArgs};
+use crate::arguments::{DeadLettersAction, DeadLettersArgs};
 use crate::foreign_records::print_warning;
 use crate::list::list_newest;
 use crate::list_table::format_table;
-use crate::log_source::{LogSource, TopicLogs, open_folder, open_kafka};
-use crate::resend::resend;
-use crate::show::{describe_dead_letter, describe_foreign_record, write_value};
-use crate::topic_record::{TopicRecord, read_record};
+use crate::log_source::{LogSource, TopicLogs, open_folder_topics, open_kafka_topics};
+use crate::resend::resend_dead_letters;
+use crate::show::{describe_dead_letter, describe_foreign_record, write_record_value};
+use crate::topic_record::{DeadLettersTopicRecord, read_topic_record};
 
 /// Runs `candlewick dead-letters`.
 ///
@@ -26,14 +26,14 @@ pub fn run(arguments: DeadLettersArgs) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         match source {
             LogSource::Folder(path) => {
-                let logs = open_folder(&path)?;
+                let logs = open_folder_topics(&path)?;
                 let outcome = run_action(&action, &logs).await;
                 logs.dead_letters.close();
                 logs.trades.close();
                 outcome
             }
             LogSource::Kafka(config, names) => {
-                let logs = open_kafka(*config, &names).await?;
+                let logs = open_kafka_topics(*config, &names).await?;
                 let outcome = run_action(&action, &logs).await;
                 let close = move || {
                     logs.dead_letters.close();
@@ -46,38 +46,41 @@ pub fn run(arguments: DeadLettersArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-async fn run_action<L: Log>(action: &Action, logs: &TopicLogs<L>) -> anyhow::Result<ExitCode> {
+async fn run_action<L: Log>(
+    action: &DeadLettersAction,
+    logs: &TopicLogs<L>,
+) -> anyhow::Result<ExitCode> {
     match action {
-        Action::List { filter, limit } => {
+        DeadLettersAction::List { filter, limit } => {
             let rows = list_newest(&logs.dead_letters, filter, *limit, print_warning).await?;
             print!("{}", format_table(rows));
             Ok(ExitCode::SUCCESS)
         }
-        Action::Show {
+        DeadLettersAction::Show {
             location,
             value_file,
         } => {
-            let record = read_record(&logs.dead_letters, *location).await?;
+            let record = read_topic_record(&logs.dead_letters, *location).await?;
             let (text, value, code) = match record {
-                TopicRecord::DeadLetter(stored) => {
+                DeadLettersTopicRecord::DeadLetter(stored) => {
                     let text = describe_dead_letter(&stored);
                     (text, stored.letter.value, ExitCode::SUCCESS)
                 }
                 // It is shown, but the caller wanted a dead letter.
-                TopicRecord::Foreign(record) => {
+                DeadLettersTopicRecord::Foreign(record) => {
                     let text = describe_foreign_record(&record);
                     (text, record.value, ExitCode::FAILURE)
                 }
             };
             print!("{text}");
             if let Some(path) = value_file {
-                write_value(&value, path)?;
+                write_record_value(&value, path)?;
             }
             Ok(code)
         }
-        Action::Replay {
+        DeadLettersAction::Replay {
             selection,
             is_confirmed,
-        } => resend(logs, selection, *is_confirmed).await,
+        } => resend_dead_letters(logs, selection, *is_confirmed).await,
     }
 }

@@ -6,7 +6,7 @@ use schemas::DeadLetter;
 
 /// Selects dead letters by reason, venue and symbol. An option that is not set matches all.
 #[derive(Debug, Clone, Default, Args)]
-pub(crate) struct Filter {
+pub(crate) struct DeadLetterFilter {
     /// Only those with this reason, such as `venue_unknown`
     #[arg(long, value_name = "CODE", value_parser = parse_reason)]
     pub(crate) reason: Option<RejectReason>,
@@ -18,7 +18,7 @@ pub(crate) struct Filter {
     pub(crate) symbol: Option<Symbol>,
 }
 
-impl Filter {
+impl DeadLetterFilter {
     /// Returns whether the filter selects a dead letter.
     pub(crate) fn matches(&self, letter: &DeadLetter) -> bool {
         // A malformed key has neither venue nor symbol.

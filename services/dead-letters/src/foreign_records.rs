@@ -53,7 +53,7 @@ impl ForeignRecordWarnings {
     }
 
     /// Returns the warnings that are left at the end, and the total.
-    pub(crate) fn finish(&mut self) -> Vec<String> {
+    pub(crate) fn take_remaining_warnings(&mut self) -> Vec<String> {
         let runs = mem::take(&mut self.runs).into_iter();
         let mut lines: Vec<_> = runs
             .map(|(partition, run)| run.warning(partition))
@@ -115,7 +115,7 @@ mod tests {
             "1/9 is not a dead letter and was skipped: e",
             "6 records are not dead letters",
         ];
-        assert_eq!(foreign_warnings.finish(), expected);
+        assert_eq!(foreign_warnings.take_remaining_warnings(), expected);
         assert!(!foreign_warnings.is_empty());
     }
 }

@@ -4,41 +4,47 @@ use std::collections::BTreeMap;
 
 use eventlog::Log;
 
-use crate::filter::Filter;
+use crate::filter::DeadLetterFilter;
 use crate::foreign_records::ForeignRecordWarnings;
-use crate::list_table::{ListRow, list_row};
-use crate::topic_reader::{TopicReader, read_bounds};
-use crate::topic_record::TopicRecord;
+use crate::list_table::{DeadLetterRow, dead_letter_row};
+use crate::topic_reader::{DeadLetterReader, read_bounds};
+use crate::topic_record::DeadLettersTopicRecord;
 
 /// Returns the rows of the newest dead letters that a filter selects, the newest first. Only these
 /// are kept in memory. Calls `warn` for records that are not dead letters.
 pub(crate) async fn list_newest<L: Log>(
     log: &L,
-    filter: &Filter,
+    filter: &DeadLetterFilter,
     limit: usize,
     mut warn: impl FnMut(&str),
-) -> anyhow::Result<Vec<ListRow>> {
+) -> anyhow::Result<Vec<DeadLetterRow>> {
     let bounds = read_bounds(log).await?;
-    let mut reader = TopicReader::new(log, &bounds);
+    let mut reader = DeadLetterReader::new(log, &bounds);
     let mut foreign_warnings = ForeignRecordWarnings::default();
     let mut rows = BTreeMap::new();
     while let Some(record) = reader.next_record().await? {
         let stored = match record {
-            TopicRecord::DeadLetter(stored) if filter.matches(&stored.letter) => stored,
-            TopicRecord::DeadLetter(_) => continue,
-            TopicRecord::Foreign(record) => {
+            DeadLettersTopicRecord::DeadLetter(stored) if filter.matches(&stored.letter) => stored,
+            DeadLettersTopicRecord::DeadLetter(_) => continue,
+            DeadLettersTopicRecord::Foreign(record) => {
                 if let Some(line) = foreign_warnings.add(&record) {
                     warn(&line);
                 }
                 continue;
             }
         };
-        rows.insert((stored.append_time_ns, stored.location), list_row(&stored));
+        rows.insert(
+            (stored.append_time_ns, stored.location),
+            dead_letter_row(&stored),
+        );
         if rows.len() > limit {
             rows.pop_first();
         }
     }
-    foreign_warnings.finish().iter().for_each(|line| warn(line));
+    foreign_warnings
+        .take_remaining_warnings()
+        .iter()
+        .for_each(|line| warn(line));
     Ok(rows.into_values().rev().collect())
 }
 
@@ -47,10 +53,14 @@ mod tests {
     use market::RejectReason;
 
     use super::*;
-    use crate::test_topic::{GARBAGE, dead_letter, topic_log};
+    use crate::test_topic::{GARBAGE, dead_letter, dead_letter_topic_log};
 
     /// Returns the source offsets of the listed dead letters, and the warnings.
-    async fn list(log: &impl Log, filter: Filter, limit: usize) -> (Vec<String>, Vec<String>) {
+    async fn list(
+        log: &impl Log,
+        filter: DeadLetterFilter,
+        limit: usize,
+    ) -> (Vec<String>, Vec<String>) {
         let mut warnings = Vec::new();
         let rows = list_newest(log, &filter, limit, |line| warnings.push(line.to_owned())).await;
         let rows = rows.unwrap().into_iter().map(|row| {
@@ -73,23 +83,23 @@ mod tests {
             dead_letter(3, "w:A"),
             dead_letter(4, "A"),
         ];
-        let log = topic_log(1 << 20, &letters.map(|letter| letter.encode())).await;
-        let all = Filter::default();
+        let log = dead_letter_topic_log(1 << 20, &letters.map(|letter| letter.encode())).await;
+        let all = DeadLetterFilter::default();
         assert_eq!(list(&log, all.clone(), 9).await.0, ["4", "3", "2", "1"]);
         assert_eq!(list(&log, all, 2).await.0, ["4", "3"]);
-        let reason = Filter {
+        let reason = DeadLetterFilter {
             reason: Some(RejectReason::VenueUnknown),
-            ..Filter::default()
+            ..DeadLetterFilter::default()
         };
         assert_eq!(list(&log, reason, 9).await.0, ["2"]);
-        let venue = Filter {
+        let venue = DeadLetterFilter {
             venue: "v".parse().ok(),
-            ..Filter::default()
+            ..DeadLetterFilter::default()
         };
         assert_eq!(list(&log, venue, 9).await.0, ["2", "1"]);
-        let symbol = Filter {
+        let symbol = DeadLetterFilter {
             symbol: "A".parse().ok(),
-            ..Filter::default()
+            ..DeadLetterFilter::default()
         };
         let (rows, warnings) = list(&log, symbol, 9).await;
         assert_eq!(rows, ["3", "1"]);
@@ -106,8 +116,8 @@ mod tests {
             garbage(),
             dead_letter(2, "v:A").encode(),
         ];
-        let log = topic_log(1 << 20, &values).await;
-        let (rows, warnings) = list(&log, Filter::default(), 9).await;
+        let log = dead_letter_topic_log(1 << 20, &values).await;
+        let (rows, warnings) = list(&log, DeadLetterFilter::default(), 9).await;
         assert_eq!(rows, ["2", "1"]);
         let expected = [
             "0/0 to 0/1 are not dead letters and were skipped; the first: record: 1 elements; \

@@ -9,7 +9,7 @@ use crate::topic_record::StoredDeadLetter;
 const CELL_BYTES: usize = 256;
 
 /// The cells of one dead letter.
-pub(crate) type ListRow = [String; COLUMNS.len()];
+pub(crate) type DeadLetterRow = [String; COLUMNS.len()];
 
 /// The widest columns come last.
 const COLUMNS: [&str; 6] = [
@@ -22,7 +22,7 @@ const COLUMNS: [&str; 6] = [
 ];
 
 /// Formats a table with a line for each row.
-pub(crate) fn format_table(rows: Vec<ListRow>) -> String {
+pub(crate) fn format_table(rows: Vec<DeadLetterRow>) -> String {
     if rows.is_empty() {
         return "there are no such dead letters\n".to_owned();
     }
@@ -34,19 +34,19 @@ pub(crate) fn format_table(rows: Vec<ListRow>) -> String {
 }
 
 /// Returns the cells of a dead letter.
-pub(crate) fn list_row(stored: &StoredDeadLetter) -> ListRow {
+pub(crate) fn dead_letter_row(stored: &StoredDeadLetter) -> DeadLetterRow {
     let letter = &stored.letter;
     [
         stored.location.to_string(),
         letter.reason.code().to_owned(),
         format!("{}/{}", letter.partition, letter.position.offset),
         format_time(letter.append_time_ns),
-        shorten(printable_key(&letter.key)),
-        shorten(letter.detail.clone()),
+        shorten_cell(printable_key(&letter.key)),
+        shorten_cell(letter.detail.clone()),
     ]
 }
 
-fn shorten(mut text: String) -> String {
+fn shorten_cell(mut text: String) -> String {
     if text.len() > CELL_BYTES {
         text.truncate(text.floor_char_boundary(CELL_BYTES));
         text.push('…');
@@ -65,7 +65,7 @@ pub(crate) fn printable_key(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{format_table, list_row};
+    use super::{dead_letter_row, format_table};
     use crate::test_topic::{dead_letter, location};
     use crate::topic_record::StoredDeadLetter;
 
@@ -80,8 +80,8 @@ mod tests {
             },
         };
         let rows = vec![
-            list_row(&stored("0/12", 7, "")),
-            list_row(&stored("1/3", 100, "its key is of partition 2")),
+            dead_letter_row(&stored("0/12", 7, "")),
+            dead_letter_row(&stored("1/3", 100, "its key is of partition 2")),
         ];
         let expected = "\
 dead letter  reason     source  append time                     key  detail

@@ -28,7 +28,7 @@ pub(crate) struct TopicLogs<L> {
 ///
 /// # Errors
 /// If another process has the folder open.
-pub(crate) fn open_folder(path: &Path) -> anyhow::Result<TopicLogs<EmbeddedLog>> {
+pub(crate) fn open_folder_topics(path: &Path) -> anyhow::Result<TopicLogs<EmbeddedLog>> {
     if !DataFolder::exists(path) {
         bail!("{} is not a data folder", path.display());
     }
@@ -44,7 +44,7 @@ pub(crate) fn open_folder(path: &Path) -> anyhow::Result<TopicLogs<EmbeddedLog>>
 ///
 /// # Errors
 /// If no broker answers, or the topics have different numbers of partitions.
-pub(crate) async fn open_kafka(
+pub(crate) async fn open_kafka_topics(
     config: KafkaConfig,
     names: &TopicNames,
 ) -> anyhow::Result<TopicLogs<KafkaLog>> {

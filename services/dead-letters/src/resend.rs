@@ -10,17 +10,17 @@ use eventlog::Log;
 
 use self::batch_sender::BatchSender;
 use self::summary::ResendSummary;
-use crate::arguments::Selection;
+use crate::arguments::ResendSelection;
 use crate::foreign_records::{ForeignRecordWarnings, print_warning};
 use crate::log_source::TopicLogs;
 use crate::selection::SelectedLetters;
-use crate::topic_record::TopicRecord;
+use crate::topic_record::DeadLettersTopicRecord;
 
 /// Appends the original records to `trades` again, oldest first, once the user has confirmed it.
 /// The topic is read twice, to count and to send, so that it need not be kept in memory.
-pub(crate) async fn resend<L: Log>(
+pub(crate) async fn resend_dead_letters<L: Log>(
     logs: &TopicLogs<L>,
-    selection: &Selection,
+    selection: &ResendSelection,
     is_confirmed: bool,
 ) -> anyhow::Result<ExitCode> {
     let mut foreign_warnings = ForeignRecordWarnings::default();
@@ -28,12 +28,12 @@ pub(crate) async fn resend<L: Log>(
     let selected =
         SelectedLetters::find_selected(log, selection, &mut foreign_warnings, print_warning)
             .await?;
-    let summary = summarize(logs, &selected, &mut foreign_warnings).await?;
+    let summary = summarize_selected(logs, &selected, &mut foreign_warnings).await?;
     print!("{summary}");
     // A selected location without a dead letter is a failure. Other foreign records are not, since
     // nothing shows whether they were wanted.
     let code = match selection {
-        Selection::Locations(_) if !foreign_warnings.is_empty() => ExitCode::FAILURE,
+        ResendSelection::Locations(_) if !foreign_warnings.is_empty() => ExitCode::FAILURE,
         _ => ExitCode::SUCCESS,
     };
     if summary.record_count() == 0 {
@@ -45,7 +45,7 @@ pub(crate) async fn resend<L: Log>(
         return Ok(ExitCode::FAILURE);
     }
     let mut sender = BatchSender::new(&logs.trades);
-    let outcome = send_records(logs, &selected, &mut sender).await;
+    let outcome = send_selected_records(logs, &selected, &mut sender).await;
     if let Err(error) = outcome {
         let (sent, count) = (sender.sent_count(), summary.record_count());
         println!("{sent} of {count} records were sent before this failed");
@@ -55,7 +55,7 @@ pub(crate) async fn resend<L: Log>(
     Ok(code)
 }
 
-async fn summarize<L: Log>(
+async fn summarize_selected<L: Log>(
     logs: &TopicLogs<L>,
     selected: &SelectedLetters<'_>,
     foreign_warnings: &mut ForeignRecordWarnings,
@@ -64,26 +64,26 @@ async fn summarize<L: Log>(
     let mut reader = selected.reader(&logs.dead_letters);
     while let Some(record) = reader.next_record().await? {
         match record {
-            TopicRecord::DeadLetter(stored) => summary.add(&stored.letter),
-            TopicRecord::Foreign(record) => {
+            DeadLettersTopicRecord::DeadLetter(stored) => summary.add(&stored.letter),
+            DeadLettersTopicRecord::Foreign(record) => {
                 let warning = foreign_warnings.add(&record);
                 warning.iter().for_each(|line| print_warning(line));
             }
         }
     }
-    let warnings = foreign_warnings.finish();
+    let warnings = foreign_warnings.take_remaining_warnings();
     warnings.iter().for_each(|line| print_warning(line));
     Ok(summary)
 }
 
-async fn send_records<L: Log>(
+async fn send_selected_records<L: Log>(
     logs: &TopicLogs<L>,
     selected: &SelectedLetters<'_>,
     sender: &mut BatchSender<'_, L>,
 ) -> anyhow::Result<()> {
     let mut reader = selected.reader(&logs.dead_letters);
     while let Some(record) = reader.next_record().await? {
-        if let TopicRecord::DeadLetter(stored) = record {
+        if let DeadLettersTopicRecord::DeadLetter(stored) = record {
             sender.add_record(stored.letter).await?;
         }
     }
@@ -110,8 +110,8 @@ mod tests {
     use schemas::DeadLetter;
 
     use super::*;
-    use crate::filter::Filter;
-    use crate::test_topic::{GARBAGE, dead_letter, location, topic_log};
+    use crate::filter::DeadLetterFilter;
+    use crate::test_topic::{GARBAGE, dead_letter, dead_letter_topic_log, location};
 
     /// Returns the values of both partitions from offset `first` on.
     async fn values_from(trades: &MemoryLog, first: u64) -> Vec<Vec<u8>> {
@@ -145,36 +145,41 @@ mod tests {
     #[tokio::test]
     async fn each_record_is_sent_once_in_order_and_foreign_records_are_skipped() {
         let logs = TopicLogs {
-            dead_letters: topic_log(1 << 20, &topic_values()).await,
-            trades: topic_log(1 << 20, &[]).await,
+            dead_letters: dead_letter_topic_log(1 << 20, &topic_values()).await,
+            trades: dead_letter_topic_log(1 << 20, &[]).await,
         };
-        let all = Selection::Matching(Filter::default());
-        let code = resend(&logs, &all, true).await.unwrap();
+        let all = ResendSelection::Matching(DeadLetterFilter::default());
+        let code = resend_dead_letters(&logs, &all, true).await.unwrap();
         assert_eq!(code, ExitCode::SUCCESS);
         let sent = values_from(&logs.trades, 0).await;
         assert_eq!(sent, [&b"one"[..], b"two", b"three"]);
 
         // A selected location without a dead letter is a failure.
         let locations = ["1/1", "1/0", "0/0", "0/1"].map(location);
-        let named = Selection::Locations(locations.to_vec());
-        let code = resend(&logs, &named, true).await.unwrap();
+        let named = ResendSelection::Locations(locations.to_vec());
+        let code = resend_dead_letters(&logs, &named, true).await.unwrap();
         assert_eq!(code, ExitCode::FAILURE);
         let sent = values_from(&logs.trades, 0).await;
         assert_eq!(sent[3..], [&b"one"[..], b"two"]);
-        let code = resend(&logs, &Selection::Locations(vec![location("0/7")]), true).await;
+        let code = resend_dead_letters(
+            &logs,
+            &ResendSelection::Locations(vec![location("0/7")]),
+            true,
+        )
+        .await;
         assert!(code.is_err());
     }
 
     #[tokio::test]
     async fn new_dead_letters_of_sent_records_are_not_sent_again() {
-        let dead_letters = topic_log(1 << 20, &topic_values()).await;
+        let dead_letters = dead_letter_topic_log(1 << 20, &topic_values()).await;
         let trades = dead_letters.clone();
         let logs = TopicLogs {
             dead_letters,
             trades,
         };
-        let all = Selection::Matching(Filter::default());
-        resend(&logs, &all, true).await.unwrap();
+        let all = ResendSelection::Matching(DeadLetterFilter::default());
+        resend_dead_letters(&logs, &all, true).await.unwrap();
         let sent = values_from(&logs.trades, 3).await;
         assert_eq!(sent, [&b"one"[..], b"two", b"three"]);
     }

@@ -5,12 +5,12 @@ use std::slice;
 
 use eventlog::{Bounds, Log};
 
-use crate::arguments::Selection;
-use crate::filter::Filter;
+use crate::arguments::ResendSelection;
+use crate::filter::DeadLetterFilter;
 use crate::foreign_records::ForeignRecordWarnings;
 use crate::location::DeadLetterLocation;
-use crate::topic_reader::{TopicReader, read_bounds};
-use crate::topic_record::{StoredDeadLetter, TopicRecord, read_record};
+use crate::topic_reader::{DeadLetterReader, read_bounds};
+use crate::topic_record::{DeadLettersTopicRecord, StoredDeadLetter, read_topic_record};
 
 /// The dead letters that are sent again. They can be read more than once, so they are not kept in
 /// memory. Every read returns the same ones, except those that the topic deletes because of their
@@ -19,14 +19,14 @@ pub(crate) enum SelectedLetters<'a> {
     /// The dead letters at these locations, oldest first.
     Locations(Vec<DeadLetterLocation>),
     /// Those that the filter selects within the bounds that the topic had at the beginning. A
-    /// record that is sent again may become a dead letter again, which must not be sent for ever.
-    Matching(&'a Filter, Vec<Bounds>),
+    /// record that is sent again may become a dead letter again, which must not be sent forever.
+    Matching(&'a DeadLetterFilter, Vec<Bounds>),
 }
 
 /// Reads the selected dead letters, oldest first.
 pub(crate) enum SelectedLettersReader<'a, L> {
     Locations(&'a L, slice::Iter<'a, DeadLetterLocation>),
-    Matching(Box<TopicReader<'a, L>>, &'a Filter),
+    Matching(Box<DeadLetterReader<'a, L>>, &'a DeadLetterFilter),
 }
 
 impl<'a> SelectedLetters<'a> {
@@ -34,20 +34,20 @@ impl<'a> SelectedLetters<'a> {
     /// not dead letters to `foreign_warnings`.
     pub(crate) async fn find_selected<L: Log>(
         log: &L,
-        selection: &'a Selection,
+        selection: &'a ResendSelection,
         foreign_warnings: &mut ForeignRecordWarnings,
         mut warn: impl FnMut(&str),
     ) -> anyhow::Result<Self> {
         let locations = match selection {
-            Selection::Matching(filter) => {
+            ResendSelection::Matching(filter) => {
                 return Ok(Self::Matching(filter, read_bounds(log).await?));
             }
-            Selection::Locations(locations) => locations,
+            ResendSelection::Locations(locations) => locations,
         };
         let (mut selected, mut sources) = (Vec::new(), HashSet::new());
         for location in locations {
-            match read_record(log, *location).await? {
-                TopicRecord::DeadLetter(StoredDeadLetter {
+            match read_topic_record(log, *location).await? {
+                DeadLettersTopicRecord::DeadLetter(StoredDeadLetter {
                     location,
                     append_time_ns,
                     letter,
@@ -57,7 +57,7 @@ impl<'a> SelectedLetters<'a> {
                         selected.push((append_time_ns, location));
                     }
                 }
-                TopicRecord::Foreign(record) => {
+                DeadLettersTopicRecord::Foreign(record) => {
                     foreign_warnings
                         .add(&record)
                         .iter()
@@ -75,7 +75,7 @@ impl<'a> SelectedLetters<'a> {
         match self {
             Self::Locations(locations) => SelectedLettersReader::Locations(log, locations.iter()),
             Self::Matching(filter, bounds) => {
-                let reader = TopicReader::new(log, bounds);
+                let reader = DeadLetterReader::new(log, bounds);
                 SelectedLettersReader::Matching(Box::new(reader), filter)
             }
         }
@@ -84,15 +84,16 @@ impl<'a> SelectedLetters<'a> {
 
 impl<L: Log> SelectedLettersReader<'_, L> {
     /// Returns the next dead letter, or a record that is not one; `None` at the end.
-    pub(crate) async fn next_record(&mut self) -> anyhow::Result<Option<TopicRecord>> {
+    pub(crate) async fn next_record(&mut self) -> anyhow::Result<Option<DeadLettersTopicRecord>> {
         match self {
             Self::Locations(log, locations) => match locations.next() {
-                Some(location) => read_record(*log, *location).await.map(Some),
+                Some(location) => read_topic_record(*log, *location).await.map(Some),
                 None => Ok(None),
             },
             Self::Matching(reader, filter) => loop {
                 match reader.next_record().await? {
-                    Some(TopicRecord::DeadLetter(stored)) if !filter.matches(&stored.letter) => {}
+                    Some(DeadLettersTopicRecord::DeadLetter(stored))
+                        if !filter.matches(&stored.letter) => {}
                     record => return Ok(record),
                 }
             },

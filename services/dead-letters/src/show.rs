@@ -61,7 +61,7 @@ fn format_fields(lines: &[(&str, String)], bytes: &[u8]) -> String {
 }
 
 /// Writes the value of a record to a file, byte for byte.
-pub(crate) fn write_value(value: &[u8], path: &Path) -> anyhow::Result<()> {
+pub(crate) fn write_record_value(value: &[u8], path: &Path) -> anyhow::Result<()> {
     let written = std::fs::write(path, value);
     written.with_context(|| format!("cannot write {}", path.display()))
 }
@@ -165,8 +165,8 @@ fn hex_dump(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::{describe_foreign_record, hex_dump};
-    use crate::test_topic::{GARBAGE, location, topic_log};
-    use crate::topic_record::{TopicRecord, read_record};
+    use crate::test_topic::{GARBAGE, dead_letter_topic_log, location};
+    use crate::topic_record::{DeadLettersTopicRecord, read_topic_record};
 
     #[test]
     fn bytes_are_shown_as_digits_and_as_text() {
@@ -181,8 +181,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_record_that_does_not_decode_is_shown_as_it_is() {
-        let log = topic_log(1 << 20, &[GARBAGE.to_vec()]).await;
-        let TopicRecord::Foreign(record) = read_record(&log, location("0/0")).await.unwrap() else {
+        let log = dead_letter_topic_log(1 << 20, &[GARBAGE.to_vec()]).await;
+        let DeadLettersTopicRecord::Foreign(record) =
+            read_topic_record(&log, location("0/0")).await.unwrap()
+        else {
             panic!("it is not a dead letter");
         };
         assert_eq!((&*record.value, &*record.key), (GARBAGE, &b"key"[..]));

@@ -7,7 +7,7 @@ use market::Position;
 use schemas::DeadLetter;
 
 use crate::location::DeadLetterLocation;
-use crate::topic_record::TopicRecord;
+use crate::topic_record::DeadLettersTopicRecord;
 
 /// The size of the pages of all partitions together.
 const TOTAL_PAGE_BYTES: usize = 32 << 20;
@@ -18,7 +18,7 @@ const MAX_PAGE_BYTES: usize = 4 << 20;
 /// The number of rejected records that are remembered for each partition, the newest ones.
 const MAX_REMEMBERED_SOURCES: usize = 100_000;
 
-/// Returns the present bounds of each partition of the topic.
+/// Returns the current bounds of each partition of the topic.
 pub(crate) async fn read_bounds<L: Log>(log: &L) -> Result<Vec<Bounds>, LogError> {
     let mut bounds = Vec::new();
     for partition in 0..log.partitions() {
@@ -32,7 +32,7 @@ pub(crate) async fn read_bounds<L: Log>(log: &L) -> Result<Vec<Bounds>, LogError
 /// A record may be dead-lettered twice, if a process ended between its append to the topic and its
 /// commit. The second dead letter is skipped, unless there are more than
 /// [`MAX_REMEMBERED_SOURCES`] others between the two.
-pub(crate) struct TopicReader<'a, L> {
+pub(crate) struct DeadLetterReader<'a, L> {
     log: &'a L,
     page_bytes: usize,
     pages: Vec<PartitionPage>,
@@ -45,10 +45,10 @@ struct PartitionPage {
     /// Where the next page begins.
     next_offset: Offset,
     end: Offset,
-    sources: RememberedSources,
+    sources: RememberedRejections,
 }
 
-impl<'a, L: Log> TopicReader<'a, L> {
+impl<'a, L: Log> DeadLetterReader<'a, L> {
     /// Creates a reader of the records within these bounds of each partition.
     pub(crate) fn new(log: &'a L, bounds: &[Bounds]) -> Self {
         let share = TOTAL_PAGE_BYTES / bounds.len().max(1);
@@ -57,7 +57,7 @@ impl<'a, L: Log> TopicReader<'a, L> {
             records: VecDeque::new(),
             next_offset: bounds.first,
             end: bounds.end,
-            sources: RememberedSources::default(),
+            sources: RememberedRejections::default(),
         };
         Self {
             log,
@@ -67,21 +67,22 @@ impl<'a, L: Log> TopicReader<'a, L> {
     }
 
     /// Returns the next record; `None` at the end.
-    pub(crate) async fn next_record(&mut self) -> Result<Option<TopicRecord>, LogError> {
+    pub(crate) async fn next_record(&mut self) -> Result<Option<DeadLettersTopicRecord>, LogError> {
         loop {
             for page in &mut self.pages {
                 page.read_next_page(self.log, self.page_bytes).await?;
             }
             let filled = self.pages.iter_mut().filter_map(|page| {
-                let first = page.first_record()?;
+                let first = page.first_append_time_and_location()?;
                 Some((first, page))
             });
             let Some((_, page)) = filled.min_by_key(|(first, _)| *first) else {
                 return Ok(None);
             };
             let record = page.records.pop_front().expect("it has a first record");
-            match TopicRecord::decode(page.partition, record) {
-                TopicRecord::DeadLetter(stored) if !page.sources.insert(&stored.letter) => {}
+            match DeadLettersTopicRecord::decode(page.partition, record) {
+                DeadLettersTopicRecord::DeadLetter(stored)
+                    if !page.sources.insert(&stored.letter) => {}
                 record => return Ok(Some(record)),
             }
         }
@@ -89,8 +90,8 @@ impl<'a, L: Log> TopicReader<'a, L> {
 }
 
 impl PartitionPage {
-    /// Returns the append time and the location of its first record.
-    fn first_record(&self) -> Option<(i64, DeadLetterLocation)> {
+    /// Returns the append time and the location of the first record that was not returned yet.
+    fn first_append_time_and_location(&self) -> Option<(i64, DeadLetterLocation)> {
         let record = self.records.front()?;
         let location = DeadLetterLocation {
             partition: self.partition,
@@ -128,9 +129,9 @@ impl PartitionPage {
 
 /// The rejected records whose dead letters were returned: partition and position in `trades`.
 #[derive(Default)]
-struct RememberedSources(BTreeSet<(PartitionId, Position)>);
+struct RememberedRejections(BTreeSet<(PartitionId, Position)>);
 
-impl RememberedSources {
+impl RememberedRejections {
     /// Remembers the rejected record of a dead letter. Returns whether it was not remembered
     /// before.
     fn insert(&mut self, letter: &DeadLetter) -> bool {
@@ -145,16 +146,18 @@ impl RememberedSources {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_topic::{GARBAGE, dead_letter, topic_log};
+    use crate::test_topic::{GARBAGE, dead_letter, dead_letter_topic_log};
 
     async fn read_all<L: Log>(log: &L) -> Vec<String> {
         let bounds = read_bounds(log).await.unwrap();
-        let mut reader = TopicReader::new(log, &bounds);
+        let mut reader = DeadLetterReader::new(log, &bounds);
         let mut all = Vec::new();
         while let Some(record) = reader.next_record().await.unwrap() {
             all.push(match record {
-                TopicRecord::DeadLetter(stored) => format!("{}", stored.letter.position.offset),
-                TopicRecord::Foreign(record) => format!("not {}", record.location),
+                DeadLettersTopicRecord::DeadLetter(stored) => {
+                    format!("{}", stored.letter.position.offset)
+                }
+                DeadLettersTopicRecord::Foreign(record) => format!("not {}", record.location),
             });
         }
         all
@@ -170,7 +173,7 @@ mod tests {
             dead_letter(5, "v:A").encode(),
             dead_letter(3, "v:B").encode(),
         ];
-        let log = topic_log(1 << 20, &values).await;
+        let log = dead_letter_topic_log(1 << 20, &values).await;
         assert_eq!(read_all(&log).await, ["5", "2", "not 0/1", "9", "3"]);
     }
 
@@ -183,12 +186,12 @@ mod tests {
             large.position.offset = offset;
             large.encode()
         });
-        let log = topic_log(1 << 30, &values.collect::<Vec<_>>()).await;
+        let log = dead_letter_topic_log(1 << 30, &values.collect::<Vec<_>>()).await;
         let bounds = read_bounds(&log).await.unwrap();
-        let mut reader = TopicReader::new(&log, &bounds);
+        let mut reader = DeadLetterReader::new(&log, &bounds);
         let (mut count, mut largest_bytes) = (0, 0);
         while let Some(record) = reader.next_record().await.unwrap() {
-            assert!(matches!(record, TopicRecord::DeadLetter(_)));
+            assert!(matches!(record, DeadLettersTopicRecord::DeadLetter(_)));
             count += 1;
             let records = reader.pages.iter().flat_map(|page| &page.records);
             let bytes: usize = records.map(|record| record.value.len()).sum();
@@ -203,7 +206,7 @@ mod tests {
 
     #[tokio::test]
     async fn records_appended_later_are_not_read() {
-        let log = topic_log(
+        let log = dead_letter_topic_log(
             1 << 20,
             &[
                 dead_letter(1, "v:A").encode(),
@@ -219,7 +222,7 @@ mod tests {
             };
             log.append(partition, vec![record]).await.unwrap();
         }
-        let mut reader = TopicReader::new(&log, &bounds);
+        let mut reader = DeadLetterReader::new(&log, &bounds);
         let mut count = 0;
         while reader.next_record().await.unwrap().is_some() {
             count += 1;
@@ -229,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_number_of_remembered_sources_is_limited() {
-        let mut sources = RememberedSources::default();
+        let mut sources = RememberedRejections::default();
         let count = MAX_REMEMBERED_SOURCES as u64 + 1;
         assert!((0..count).all(|offset| sources.insert(&dead_letter(offset, "v:A"))));
         assert!((1..count).all(|offset| !sources.insert(&dead_letter(offset, "v:A"))));

@@ -31,12 +31,12 @@ pub(crate) struct ForeignRecord {
 
 /// A record of the topic `dead-letters`.
 #[derive(Debug, Clone)]
-pub(crate) enum TopicRecord {
+pub(crate) enum DeadLettersTopicRecord {
     DeadLetter(StoredDeadLetter),
     Foreign(ForeignRecord),
 }
 
-impl TopicRecord {
+impl DeadLettersTopicRecord {
     /// Decodes a record of a partition of the topic.
     pub(crate) fn decode(partition: PartitionId, record: Record) -> Self {
         let location = DeadLetterLocation {
@@ -65,10 +65,10 @@ impl TopicRecord {
 ///
 /// # Errors
 /// If there is none, or the log cannot be read.
-pub(crate) async fn read_record<L: Log>(
+pub(crate) async fn read_topic_record<L: Log>(
     log: &L,
     location: DeadLetterLocation,
-) -> anyhow::Result<TopicRecord> {
+) -> anyhow::Result<DeadLettersTopicRecord> {
     let DeadLetterLocation { partition, offset } = location;
     let bounds = log.bounds(partition).await?;
     let missing = format!("there is no dead letter {location}");
@@ -79,7 +79,10 @@ pub(crate) async fn read_record<L: Log>(
     let batch = log.fetch(partition, offset, 1).await?;
     let mut records = batch.records.into_iter();
     let record = records.next().filter(|record| record.offset == offset);
-    Ok(TopicRecord::decode(partition, record.context(missing)?))
+    Ok(DeadLettersTopicRecord::decode(
+        partition,
+        record.context(missing)?,
+    ))
 }
 
 fn format_offsets(first: Offset, end: Offset) -> String {
@@ -92,17 +95,18 @@ fn format_offsets(first: Offset, end: Offset) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_topic::{dead_letter, location, topic_log};
+    use crate::test_topic::{dead_letter, dead_letter_topic_log, location};
 
     #[tokio::test]
     async fn the_error_of_a_missing_dead_letter_says_which_offsets_exist() {
-        let log = topic_log(1 << 20, &[dead_letter(1, "v:A").encode()]).await;
-        let TopicRecord::DeadLetter(stored) = read_record(&log, location("0/0")).await.unwrap()
+        let log = dead_letter_topic_log(1 << 20, &[dead_letter(1, "v:A").encode()]).await;
+        let DeadLettersTopicRecord::DeadLetter(stored) =
+            read_topic_record(&log, location("0/0")).await.unwrap()
         else {
             panic!("it is a dead letter");
         };
         assert_eq!(stored.letter, dead_letter(1, "v:A"));
-        let error = read_record(&log, location("0/1"))
+        let error = read_topic_record(&log, location("0/1"))
             .await
             .unwrap_err()
             .to_string();
@@ -110,11 +114,11 @@ mod tests {
             error,
             "there is no dead letter 0/1: partition 0 holds 0 to 0"
         );
-        let error = read_record(&log, location("1/0"))
+        let error = read_topic_record(&log, location("1/0"))
             .await
             .unwrap_err()
             .to_string();
         assert_eq!(error, "there is no dead letter 1/0: partition 1 holds none");
-        assert!(read_record(&log, location("2/0")).await.is_err());
+        assert!(read_topic_record(&log, location("2/0")).await.is_err());
     }
 }

@@ -6,7 +6,7 @@
 //! ```no_run
 //! # use std::time::Duration;
 //! # use candlewick_host::{BuildInfo, ConfigReader, Health, LogFilter, LogFormat, MetricsHandle};
-//! # use candlewick_clock::SystemClock;
+//! # use clock::SystemClock;
 //! # use candlewick_host::{ShutdownStage, StartupError, Supervisor, start_telemetry};
 //! # async fn script(log: Option<String>) -> Result<(), StartupError> {
 //! let mut config = ConfigReader::load(None)?;

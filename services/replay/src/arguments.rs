@@ -7,8 +7,8 @@ use clap::Args;
 use host::Setting;
 use market::{IdScheme, IdScope, Symbol, Venue};
 
-use crate::format::FormatChoice;
-use crate::speed::Speed;
+use crate::format::TapeFormatChoice;
+use crate::speed::ReplaySpeed;
 use client::RestClient;
 
 const FORMATS: &str = "\
@@ -48,10 +48,10 @@ pub struct ReplayArgs {
     pub(crate) id_scheme: Option<IdScheme>,
     /// The format of the lines: auto, binance or plain
     #[arg(long, default_value = "auto")]
-    pub(crate) format: FormatChoice,
+    pub(crate) format: TapeFormatChoice,
     /// How fast to send: max, or a multiple of the original speed, such as 1x or 60x
     #[arg(long, default_value = "max")]
-    pub(crate) speed: Speed,
+    pub(crate) speed: ReplaySpeed,
     /// The API of the process to send to
     #[arg(long = "to", default_value = "http://127.0.0.1:8080", value_name = "URL", value_parser = RestClient::new)]
     pub(crate) server: RestClient,

@@ -5,8 +5,8 @@
 
 use market::{MILLISECOND_NS, Side, Trade};
 
-use crate::cells::Cells;
-use crate::parsed_trade_line::LineError;
+use crate::cells::LineCells;
+use crate::parsed_trade_line::TradeLineError;
 use crate::values::{parse_decimal, parse_integer, parse_quantity, parse_trade_id};
 
 /// The number of columns of a spot archive, which has no header.
@@ -17,19 +17,22 @@ pub(crate) const SPOT_COLUMNS: usize = 7;
 const MICROSECONDS_FROM: u64 = 100_000_000_000_000;
 
 /// Parses a line of `columns` columns.
-pub(crate) fn parse_line(cells: &Cells<'_>, columns: usize) -> Result<Trade, LineError> {
-    cells.check_count(columns)?;
+pub(crate) fn parse_binance_line(
+    cells: &LineCells<'_>,
+    columns: usize,
+) -> Result<Trade, TradeLineError> {
+    cells.check_cell_count(columns)?;
     if cells.get(0).is_empty() || !cells.get(0).iter().all(u8::is_ascii_digit) {
         let reason = "is not a trade id; digits are expected";
-        return Err(LineError::bad_cell("id", cells.get(0), reason));
+        return Err(TradeLineError::bad_cell("id", cells.get(0), reason));
     }
     // Some venues round the quote quantity, so it only serves to detect damage.
     check_is_decimal(cells.get(3))?;
     if columns == SPOT_COLUMNS {
-        parse_flag("is best match", cells.get(6))?;
+        parse_boolean_cell("is best match", cells.get(6))?;
     }
     // If the buyer was the maker, the seller was the taker.
-    let side = match parse_flag("is buyer maker", cells.get(5))? {
+    let side = match parse_boolean_cell("is buyer maker", cells.get(5))? {
         true => Side::Sell,
         false => Side::Buy,
     };
@@ -44,10 +47,10 @@ pub(crate) fn parse_line(cells: &Cells<'_>, columns: usize) -> Result<Trade, Lin
     })
 }
 
-fn parse_time_ns(cell: &[u8]) -> Result<i64, LineError> {
+fn parse_time_ns(cell: &[u8]) -> Result<i64, TradeLineError> {
     let reason =
         "is not a time; milliseconds or microseconds of the years 1970 to 2262 are expected";
-    let invalid = || LineError::bad_cell("time", cell, reason);
+    let invalid = || TradeLineError::bad_cell("time", cell, reason);
     let time = parse_integer(cell)
         .and_then(Result::ok)
         .ok_or_else(invalid)?;
@@ -62,18 +65,18 @@ fn parse_time_ns(cell: &[u8]) -> Result<i64, LineError> {
     Ok(time_ns)
 }
 
-fn parse_flag(column: &'static str, cell: &[u8]) -> Result<bool, LineError> {
+fn parse_boolean_cell(column: &'static str, cell: &[u8]) -> Result<bool, TradeLineError> {
     match cell {
         b"True" | b"true" => Ok(true),
         b"False" | b"false" => Ok(false),
         _ => {
             let reason = "is neither True nor False";
-            Err(LineError::bad_cell(column, cell, reason))
+            Err(TradeLineError::bad_cell(column, cell, reason))
         }
     }
 }
 
-fn check_is_decimal(cell: &[u8]) -> Result<(), LineError> {
+fn check_is_decimal(cell: &[u8]) -> Result<(), TradeLineError> {
     let digits = cell.strip_prefix(b"-").unwrap_or(cell);
     let is_digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
     let mut parts = digits.splitn(2, |byte| *byte == b'.');
@@ -81,7 +84,7 @@ fn check_is_decimal(cell: &[u8]) -> Result<(), LineError> {
         return Ok(());
     }
     let reason = "is not a decimal number";
-    Err(LineError::bad_cell("quote quantity", cell, reason))
+    Err(TradeLineError::bad_cell("quote quantity", cell, reason))
 }
 
 #[cfg(test)]
@@ -89,21 +92,24 @@ mod tests {
     use market::Side;
     use proptest::prelude::*;
 
-    use super::{SPOT_COLUMNS, parse_line};
-    use crate::cells::{Cells, UnquoteBuffer};
-    use crate::parsed_trade_line::LineError;
+    use super::{SPOT_COLUMNS, parse_binance_line};
+    use crate::cells::{LineCells, UnquoteBuffer};
+    use crate::parsed_trade_line::TradeLineError;
 
-    fn parse_text(line: &str) -> Result<market::Trade, LineError> {
+    fn parse_text(line: &str) -> Result<market::Trade, TradeLineError> {
         let mut buffer = UnquoteBuffer::default();
-        parse_line(&Cells::split(line.as_bytes(), &mut buffer)?, SPOT_COLUMNS)
+        parse_binance_line(
+            &LineCells::split(line.as_bytes(), &mut buffer)?,
+            SPOT_COLUMNS,
+        )
     }
 
     proptest! {
         #[test]
         fn no_line_makes_it_panic(line in proptest::collection::vec(any::<u8>(), 0..120), columns in 6_usize..8) {
             let mut buffer = UnquoteBuffer::default();
-            if let Ok(cells) = Cells::split(&line, &mut buffer) {
-                let _ = parse_line(&cells, columns);
+            if let Ok(cells) = LineCells::split(&line, &mut buffer) {
+                let _ = parse_binance_line(&cells, columns);
             }
         }
 

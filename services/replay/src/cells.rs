@@ -2,21 +2,24 @@
 //!
 //! A cell does not span lines, so a stray quote damages its own line only.
 
-use crate::parsed_trade_line::LineError;
+use crate::parsed_trade_line::TradeLineError;
 
 /// The most cells that a format has.
 pub(crate) const MAX_CELLS: usize = 8;
 
 /// The cells of one line. The first [`MAX_CELLS`] are kept; all are counted.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Cells<'a> {
+pub(crate) struct LineCells<'a> {
     cells: [&'a [u8]; MAX_CELLS],
     count: usize,
 }
 
-impl<'a> Cells<'a> {
+impl<'a> LineCells<'a> {
     /// Splits a line at its commas. `buffer` stores the content of quoted cells.
-    pub(crate) fn split(line: &'a [u8], buffer: &'a mut UnquoteBuffer) -> Result<Self, LineError> {
+    pub(crate) fn split(
+        line: &'a [u8],
+        buffer: &'a mut UnquoteBuffer,
+    ) -> Result<Self, TradeLineError> {
         let mut cells = Self {
             cells: [&[]; MAX_CELLS],
             count: 0,
@@ -58,11 +61,11 @@ impl<'a> Cells<'a> {
     }
 
     /// Returns an error unless the line has `expected` cells.
-    pub(crate) const fn check_count(&self, expected: usize) -> Result<(), LineError> {
+    pub(crate) const fn check_cell_count(&self, expected: usize) -> Result<(), TradeLineError> {
         if self.count == expected {
             return Ok(());
         }
-        Err(LineError::CellCount {
+        Err(TradeLineError::CellCount {
             found: self.count,
             expected,
         })
@@ -79,7 +82,7 @@ pub(crate) struct UnquoteBuffer {
 impl UnquoteBuffer {
     /// Splits a line whose cells may be quoted, as RFC 4180 describes. In a cell that does not
     /// begin with a quote, a quote is a character like others.
-    fn unquote_line(&mut self, line: &[u8]) -> Result<(), LineError> {
+    fn unquote_line(&mut self, line: &[u8]) -> Result<(), TradeLineError> {
         self.bytes.clear();
         self.cell_ends.clear();
         let mut rest = line;
@@ -97,17 +100,17 @@ impl UnquoteBuffer {
             match rest.split_first() {
                 None => return Ok(()),
                 Some((b',', next)) => rest = next,
-                Some(_) => return Err(LineError::UnclosedQuote),
+                Some(_) => return Err(TradeLineError::UnclosedQuote),
             }
         }
     }
 
     /// Stores the quoted cell that begins after its opening quote at `rest`. Returns what follows
     /// its closing quote.
-    fn unquote_cell<'a>(&mut self, mut rest: &'a [u8]) -> Result<&'a [u8], LineError> {
+    fn unquote_cell<'a>(&mut self, mut rest: &'a [u8]) -> Result<&'a [u8], TradeLineError> {
         loop {
             let quote = rest.iter().position(|byte| *byte == b'"');
-            let quote = quote.ok_or(LineError::UnclosedQuote)?;
+            let quote = quote.ok_or(TradeLineError::UnclosedQuote)?;
             self.bytes.extend_from_slice(&rest[..quote]);
             rest = &rest[quote + 1..];
             match rest.split_first() {

@@ -27,7 +27,7 @@ pub(crate) struct TradesRequest {
 /// Trades that follow one another in the merged tapes. The chunk is acknowledged when all of its
 /// requests are.
 #[derive(Debug)]
-pub(crate) struct Chunk {
+pub(crate) struct TradesChunk {
     /// Its number in the run, from 0.
     pub(crate) sequence: u64,
     /// One for each venue.
@@ -54,7 +54,7 @@ struct GatheredTrade {
 
 impl ChunkBuilder {
     /// Adds the next trade.
-    pub(crate) fn push(&mut self, tape_index: usize, trade: TapeTrade) {
+    pub(crate) fn add_trade(&mut self, tape_index: usize, trade: TapeTrade) {
         self.trades.push(GatheredTrade {
             trade: trade.trade,
             instrument_index: trade.instrument_index,
@@ -75,7 +75,7 @@ impl ChunkBuilder {
         &mut self,
         instruments: &InstrumentTable,
         bytes_read: u64,
-    ) -> Option<Chunk> {
+    ) -> Option<TradesChunk> {
         let mut venues: Vec<u32> = Vec::new();
         for gathered in &self.trades {
             let venue = instruments
@@ -95,7 +95,7 @@ impl ChunkBuilder {
         self.trades.clear();
         let sequence = self.next_sequence;
         self.next_sequence += 1;
-        Some(Chunk {
+        Some(TradesChunk {
             sequence,
             requests,
             bytes_read,

@@ -5,13 +5,13 @@ use std::str::FromStr;
 use market::IdScheme;
 
 use crate::binance;
-use crate::cells::Cells;
-use crate::parsed_trade_line::{LineError, ParsedTradeLine};
-use crate::plain::{COLUMN_NAMES, HeaderError, PlainColumns};
+use crate::cells::LineCells;
+use crate::parsed_trade_line::{ParsedTradeLine, TradeLineError};
+use crate::plain::{COLUMN_NAMES, PlainFormatColumns, PlainHeaderError};
 
 /// The format that the command line chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum FormatChoice {
+pub(crate) enum TapeFormatChoice {
     /// The one that the first line shows.
     #[default]
     Auto,
@@ -27,15 +27,15 @@ pub(crate) enum TapeFormat {
     /// Binance's trade archives, with this number of columns.
     Binance { columns: usize },
     /// The plain format.
-    Plain(PlainColumns),
+    Plain(PlainFormatColumns),
 }
 
 /// Why the first line shows no known format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum FormatError {
+pub(crate) enum TapeFormatError {
     /// It is not a header of the plain format.
     #[error("is not a header of the plain format: {0}")]
-    Header(#[from] HeaderError),
+    Header(#[from] PlainHeaderError),
     /// It is neither a known header nor a trade of an archive.
     #[error(
         "is neither a trade of a Binance archive (7 cells, the first a number) nor a header \
@@ -44,34 +44,47 @@ pub(crate) enum FormatError {
     Unknown,
 }
 
+/// What the first line of a tape shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DetectedFormat {
+    /// The format of the tape's lines.
+    pub(crate) format: TapeFormat,
+    /// Whether the first line is a header.
+    pub(crate) is_header: bool,
+}
+
 impl TapeFormat {
-    /// Detects the format from the first line. Returns it, and whether that line is a header.
+    /// Detects the format from the first line.
     pub(crate) fn detect(
-        first: &Cells<'_>,
-        choice: FormatChoice,
-    ) -> Result<(Self, bool), FormatError> {
+        first: &LineCells<'_>,
+        choice: TapeFormatChoice,
+    ) -> Result<DetectedFormat, TapeFormatError> {
         let is_header = first.iter().all(is_column_name);
         let is_archive = match choice {
-            FormatChoice::Binance => true,
-            FormatChoice::Plain => false,
-            FormatChoice::Auto if is_header => first.iter().any(is_archive_column),
-            FormatChoice::Auto => {
+            TapeFormatChoice::Binance => true,
+            TapeFormatChoice::Plain => false,
+            TapeFormatChoice::Auto if is_header => first.iter().any(is_buyer_maker_column),
+            TapeFormatChoice::Auto => {
                 let is_digits = first.get(0).iter().all(u8::is_ascii_digit);
                 if !is_digits && first.count() != binance::SPOT_COLUMNS {
-                    return Err(FormatError::Unknown);
+                    return Err(TapeFormatError::Unknown);
                 }
                 true
             }
         };
         if !is_archive {
-            return Ok((Self::Plain(PlainColumns::from_header(first)?), true));
+            return Ok(DetectedFormat {
+                format: Self::Plain(PlainFormatColumns::from_header(first)?),
+                is_header: true,
+            });
         }
         // Archives of futures have a header, and lack the last column.
         let columns = match is_header && first.count() == binance::SPOT_COLUMNS - 1 {
             true => binance::SPOT_COLUMNS - 1,
             false => binance::SPOT_COLUMNS,
         };
-        Ok((Self::Binance { columns }, is_header))
+        let format = Self::Binance { columns };
+        Ok(DetectedFormat { format, is_header })
     }
 
     /// Returns the id scheme that a venue with such tapes is assumed to have.
@@ -86,11 +99,11 @@ impl TapeFormat {
     /// Parses a line.
     pub(crate) fn parse_line<'a>(
         &self,
-        cells: &Cells<'a>,
-    ) -> Result<ParsedTradeLine<'a>, LineError> {
+        cells: &LineCells<'a>,
+    ) -> Result<ParsedTradeLine<'a>, TradeLineError> {
         match self {
             Self::Binance { columns } => Ok(ParsedTradeLine {
-                trade: binance::parse_line(cells, *columns)?,
+                trade: binance::parse_binance_line(cells, *columns)?,
                 venue: &[],
                 symbol: &[],
             }),
@@ -104,14 +117,14 @@ fn is_column_name(cell: &[u8]) -> bool {
 }
 
 /// Returns whether a header's cell is `isBuyerMaker` or `is_buyer_maker`, in any case.
-fn is_archive_column(cell: &[u8]) -> bool {
+fn is_buyer_maker_column(cell: &[u8]) -> bool {
     let letters = cell.iter().filter(|byte| **byte != b'_');
     letters
         .map(u8::to_ascii_lowercase)
         .eq(b"isbuyermaker".iter().copied())
 }
 
-impl FromStr for FormatChoice {
+impl FromStr for TapeFormatChoice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -128,12 +141,15 @@ impl FromStr for FormatChoice {
 mod tests {
     use market::IdScheme;
 
-    use super::{FormatChoice, FormatError, TapeFormat};
-    use crate::cells::{Cells, UnquoteBuffer};
+    use super::{DetectedFormat, TapeFormat, TapeFormatChoice, TapeFormatError};
+    use crate::cells::{LineCells, UnquoteBuffer};
 
-    fn detect(line: &str, choice: FormatChoice) -> Result<(TapeFormat, bool), FormatError> {
+    fn detect(line: &str, choice: TapeFormatChoice) -> Result<DetectedFormat, TapeFormatError> {
         let mut buffer = UnquoteBuffer::default();
-        TapeFormat::detect(&Cells::split(line.as_bytes(), &mut buffer).unwrap(), choice)
+        TapeFormat::detect(
+            &LineCells::split(line.as_bytes(), &mut buffer).unwrap(),
+            choice,
+        )
     }
 
     #[test]
@@ -151,15 +167,21 @@ mod tests {
             ),
             ("id,price,qty,quote_qty,time,is_buyer_maker", (six, true)),
         ];
-        for (line, expected) in cases {
-            assert_eq!(detect(line, FormatChoice::Auto), Ok(expected), "{line}");
-            assert_eq!(detect(line, FormatChoice::Binance), Ok(expected), "{line}");
+        for (line, (format, is_header)) in cases {
+            let expected = DetectedFormat { format, is_header };
+            assert_eq!(detect(line, TapeFormatChoice::Auto), Ok(expected), "{line}");
+            assert_eq!(
+                detect(line, TapeFormatChoice::Binance),
+                Ok(expected),
+                "{line}"
+            );
         }
         for (line, scheme) in [
             ("time,price,id", IdScheme::Unique),
             ("price,time", IdScheme::None),
         ] {
-            let (format, is_header) = detect(line, FormatChoice::Auto).unwrap();
+            let DetectedFormat { format, is_header } =
+                detect(line, TapeFormatChoice::Auto).unwrap();
             assert!(is_header && matches!(format, TapeFormat::Plain(_)));
             assert_eq!(format.default_id_scheme(), scheme);
         }
@@ -167,15 +189,15 @@ mod tests {
 
     #[test]
     fn the_error_of_another_first_line_says_what_is_expected() {
-        let error = detect("time,cost", FormatChoice::Auto).unwrap_err();
+        let error = detect("time,cost", TapeFormatChoice::Auto).unwrap_err();
         assert!(
             error
                 .to_string()
                 .starts_with("is not a header of the plain format: \"cost\"")
         );
-        let error = detect("-,1,2", FormatChoice::Auto).unwrap_err();
-        assert_eq!(error, FormatError::Unknown);
-        let error = detect("1,2,3,6,5,False,True", FormatChoice::Plain).unwrap_err();
-        assert!(matches!(error, FormatError::Header(_)));
+        let error = detect("-,1,2", TapeFormatChoice::Auto).unwrap_err();
+        assert_eq!(error, TapeFormatError::Unknown);
+        let error = detect("1,2,3,6,5,False,True", TapeFormatChoice::Plain).unwrap_err();
+        assert!(matches!(error, TapeFormatError::Header(_)));
     }
 }

@@ -5,12 +5,12 @@ use std::str::FromStr;
 
 use market::{NameError, Symbol, Venue};
 
-use crate::parsed_trade_line::LineError;
+use crate::parsed_trade_line::TradeLineError;
 use crate::values::parse_utf8;
 
 /// A symbol of a venue.
 #[derive(Debug, Clone)]
-pub(crate) struct InstrumentEntry {
+pub(crate) struct IndexedInstrument {
     /// The index of its venue in the [`InstrumentTable`].
     pub(crate) venue_index: u32,
     pub(crate) symbol: Symbol,
@@ -18,7 +18,7 @@ pub(crate) struct InstrumentEntry {
 
 /// The venue and symbol of lines that do not name their own.
 #[derive(Debug, Clone)]
-pub(crate) struct DefaultNames {
+pub(crate) struct DefaultInstrumentNames {
     pub(crate) venue: Venue,
     /// `None` if neither the command line nor the file's name has one.
     pub(crate) symbol: Option<Symbol>,
@@ -28,7 +28,7 @@ pub(crate) struct DefaultNames {
 #[derive(Debug, Default)]
 pub(crate) struct InstrumentTable {
     venues: Vec<Venue>,
-    instruments: Vec<InstrumentEntry>,
+    instruments: Vec<IndexedInstrument>,
     indexes: HashMap<(Venue, Symbol), u32>,
 }
 
@@ -37,21 +37,21 @@ impl InstrumentTable {
     /// `venue` or `symbol` means the default.
     pub(crate) fn find_or_add(
         &mut self,
-        defaults: &DefaultNames,
+        defaults: &DefaultInstrumentNames,
         venue: &[u8],
         symbol: &[u8],
-    ) -> Result<u32, LineError> {
+    ) -> Result<u32, TradeLineError> {
         let venue = match venue {
             [] => defaults.venue.clone(),
-            name => parse_name("venue", name)?,
+            name => parse_name_cell("venue", name)?,
         };
         let symbol = match (symbol, &defaults.symbol) {
             ([], Some(symbol)) => symbol.clone(),
             ([], None) => {
                 let reason = "names no symbol; --symbol sets the symbol of such lines";
-                return Err(LineError::bad_cell("symbol", symbol, reason));
+                return Err(TradeLineError::bad_cell("symbol", symbol, reason));
             }
-            (name, _) => parse_name("symbol", name)?,
+            (name, _) => parse_name_cell("symbol", name)?,
         };
         Ok(self.find_or_add_instrument(venue, symbol))
     }
@@ -67,7 +67,7 @@ impl InstrumentTable {
             self.venues.push(key.0.clone());
             self.venues.len() - 1
         });
-        self.instruments.push(InstrumentEntry {
+        self.instruments.push(IndexedInstrument {
             venue_index: u32::try_from(venue_index).expect("venues fit in memory"),
             symbol: key.1.clone(),
         });
@@ -81,7 +81,7 @@ impl InstrumentTable {
     }
 
     /// Returns the instrument with this index.
-    pub(crate) fn instrument(&self, instrument_index: u32) -> &InstrumentEntry {
+    pub(crate) fn instrument(&self, instrument_index: u32) -> &IndexedInstrument {
         &self.instruments[instrument_index as usize]
     }
 
@@ -91,10 +91,10 @@ impl InstrumentTable {
     }
 }
 
-fn parse_name<T: FromStr<Err = NameError>>(
+fn parse_name_cell<T: FromStr<Err = NameError>>(
     column: &'static str,
     cell: &[u8],
-) -> Result<T, LineError> {
+) -> Result<T, TradeLineError> {
     let name = parse_utf8(column, cell)?.parse();
-    name.map_err(|error: NameError| LineError::bad_cell(column, cell, error.to_string()))
+    name.map_err(|error: NameError| TradeLineError::bad_cell(column, cell, error.to_string()))
 }

@@ -10,7 +10,7 @@
 //! | `replay` | a whole run, from the command line to the report |
 //! | `tape`, `open_tapes` | the files, known by their content; which ids their trades have |
 //! | `unpack`, `lines`, `cells`, `values` | from the bytes of a file to the values of one line |
-//! | `format`, `binance`, `plain`, `parsed_line` | the formats of lines |
+//! | `format`, `binance`, `plain`, `parsed_trade_line` | the formats of lines |
 //! | `tape_reader`, `merged_tapes`, `instruments` | the trades of one tape and of all tapes |
 //! | `chunk`, `reader_thread`, `sender_threads`, `pipeline` | the threads and what they pass on |
 //! | `server_connection`, `speed`, `thread_timer` | requests that are retried, and waiting |

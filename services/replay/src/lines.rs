@@ -10,7 +10,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// One line, without its end.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Line<'a> {
+pub(crate) enum TapeLine<'a> {
     /// Its bytes.
     Whole(&'a [u8]),
     /// It has more than [`LINE_LIMIT_BYTES`], and was skipped.
@@ -25,7 +25,7 @@ pub(crate) struct LineReader<R> {
     unconsumed_bytes: usize,
     /// A line that is not in the buffer as a whole.
     joined_line: Vec<u8>,
-    last_number: u64,
+    last_line_number: u64,
 }
 
 impl<R: Read> LineReader<R> {
@@ -35,38 +35,38 @@ impl<R: Read> LineReader<R> {
             input: BufReader::with_capacity(BUFFER_BYTES, input),
             unconsumed_bytes: 0,
             joined_line: Vec::new(),
-            last_number: 0,
+            last_line_number: 0,
         }
     }
 
     /// Returns the number of the last line, from 1; 0 before the first.
-    pub(crate) const fn last_number(&self) -> u64 {
-        self.last_number
+    pub(crate) const fn last_line_number(&self) -> u64 {
+        self.last_line_number
     }
 
     /// Returns the number of the next line, from 1, and the line; `None` after the last.
     ///
     /// # Errors
-    /// If the file cannot be read or unpacked. The line after [`LineReader::last_number`] is then
-    /// the first that is lost.
-    pub(crate) fn next_line(&mut self) -> io::Result<Option<(u64, Line<'_>)>> {
+    /// If the file cannot be read or unpacked. The line after [`LineReader::last_line_number`] is
+    /// then the first that is lost.
+    pub(crate) fn next_line(&mut self) -> io::Result<Option<(u64, TapeLine<'_>)>> {
         self.input
             .consume(std::mem::take(&mut self.unconsumed_bytes));
         let end = self.input.buffer().iter().position(|byte| *byte == b'\n');
         let Some(end) = end else {
             return self.next_line_beyond_buffer();
         };
-        self.last_number += 1;
+        self.last_line_number += 1;
         self.unconsumed_bytes = end + 1;
         if end > LINE_LIMIT_BYTES {
-            return Ok(Some((self.last_number, Line::TooLong)));
+            return Ok(Some((self.last_line_number, TapeLine::TooLong)));
         }
-        let line = trim_line(&self.input.buffer()[..end], self.last_number);
-        Ok(Some((self.last_number, Line::Whole(line))))
+        let line = trim_line(&self.input.buffer()[..end], self.last_line_number);
+        Ok(Some((self.last_line_number, TapeLine::Whole(line))))
     }
 
     /// Reads the next line, of which the buffer holds at most the beginning.
-    fn next_line_beyond_buffer(&mut self) -> io::Result<Option<(u64, Line<'_>)>> {
+    fn next_line_beyond_buffer(&mut self) -> io::Result<Option<(u64, TapeLine<'_>)>> {
         self.joined_line.clear();
         let limit = LINE_LIMIT_BYTES as u64 + 1;
         let mut bounded = Read::by_ref(&mut self.input).take(limit);
@@ -78,12 +78,12 @@ impl<R: Read> LineReader<R> {
             self.joined_line.pop();
         } else if self.joined_line.len() > LINE_LIMIT_BYTES {
             self.input.skip_until(b'\n')?;
-            self.last_number += 1;
-            return Ok(Some((self.last_number, Line::TooLong)));
+            self.last_line_number += 1;
+            return Ok(Some((self.last_line_number, TapeLine::TooLong)));
         }
-        self.last_number += 1;
-        let line = trim_line(&self.joined_line, self.last_number);
-        Ok(Some((self.last_number, Line::Whole(line))))
+        self.last_line_number += 1;
+        let line = trim_line(&self.joined_line, self.last_line_number);
+        Ok(Some((self.last_line_number, TapeLine::Whole(line))))
     }
 }
 
@@ -104,18 +104,18 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{LINE_LIMIT_BYTES, Line, LineReader};
+    use super::{LINE_LIMIT_BYTES, LineReader, TapeLine};
 
     fn read_lines(bytes: &[u8]) -> Vec<Vec<u8>> {
         let mut lines = LineReader::new(bytes);
         let mut read = Vec::new();
         while let Some((_, line)) = lines.next_line().unwrap() {
             read.push(match line {
-                Line::Whole(line) => line.to_vec(),
-                Line::TooLong => b"too long".to_vec(),
+                TapeLine::Whole(line) => line.to_vec(),
+                TapeLine::TooLong => b"too long".to_vec(),
             });
         }
-        assert_eq!(lines.last_number(), read.len() as u64);
+        assert_eq!(lines.last_line_number(), read.len() as u64);
         read
     }
 
@@ -173,8 +173,11 @@ mod tests {
             }
         }
         let mut lines = LineReader::new(TornInput(b"1,2\n3,4"));
-        assert_eq!(lines.next_line().unwrap(), Some((1, Line::Whole(b"1,2"))));
+        assert_eq!(
+            lines.next_line().unwrap(),
+            Some((1, TapeLine::Whole(b"1,2")))
+        );
         assert_eq!(lines.next_line().unwrap_err().to_string(), "torn");
-        assert_eq!(lines.last_number(), 1);
+        assert_eq!(lines.last_line_number(), 1);
     }
 }

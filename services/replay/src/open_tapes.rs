@@ -7,7 +7,7 @@ use market::IdScheme;
 
 use crate::arguments::ReplayArgs;
 use crate::id_rules::IdRules;
-use crate::instruments::DefaultNames;
+use crate::instruments::DefaultInstrumentNames;
 use crate::merged_tapes::MergedTapes;
 use crate::problems::LineProblems;
 use crate::tape::Tape;
@@ -46,9 +46,12 @@ pub(crate) fn open_tapes(
     let mut problems = LineProblems::new(tapes.len());
     let mut readers = Vec::new();
     for (index, tape) in tapes.iter().enumerate() {
-        let defaults = DefaultNames {
+        let defaults = DefaultInstrumentNames {
             venue: arguments.venue.clone(),
-            symbol: arguments.symbol.clone().or_else(|| tape.symbol_from_name()),
+            symbol: arguments
+                .symbol
+                .clone()
+                .or_else(|| tape.symbol_from_file_name()),
         };
         match TapeReader::open(tape, index, arguments.format, defaults, bytes_read) {
             Ok(reader) => readers.push(reader),

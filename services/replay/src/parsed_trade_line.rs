@@ -15,7 +15,7 @@ pub(crate) struct ParsedTradeLine<'a> {
 
 /// Why a line is not a trade.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum LineError {
+pub(crate) enum TradeLineError {
     /// The line has too few or too many cells.
     #[error("has {found} cells; {expected} are expected")]
     CellCount {
@@ -45,7 +45,7 @@ pub(crate) enum LineError {
     },
 }
 
-impl LineError {
+impl TradeLineError {
     /// Creates the error of the cell that holds `bytes`.
     pub(crate) fn bad_cell(column: &'static str, bytes: &[u8], reason: impl Into<String>) -> Self {
         let shown = bytes.get(..SHOWN_BYTES).unwrap_or(bytes);

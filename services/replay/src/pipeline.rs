@@ -9,7 +9,7 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
 use crate::progress::{ProgressDisplay, StatusMessages};
-use crate::reader_thread::{ReadOutcome, ReaderThread};
+use crate::reader_thread::{ReaderThread, ReaderThreadOutcome};
 use crate::resume_point::ResumePoint;
 use crate::send_counts::SendCounts;
 use crate::sender_threads::{AcknowledgedChunk, send_chunks};
@@ -20,7 +20,7 @@ use crate::thread_timer::ThreadTimer;
 const SHOW_INTERVAL: Duration = Duration::from_millis(250);
 
 /// What the threads of a run share.
-pub(crate) struct Pipeline<'a> {
+pub(crate) struct ReplayPipeline<'a> {
     pub(crate) connection: &'a ServerConnection<'a>,
     /// The timer of the calling thread.
     pub(crate) timer: &'a ThreadTimer,
@@ -30,7 +30,7 @@ pub(crate) struct Pipeline<'a> {
     pub(crate) tape_count: usize,
 }
 
-impl Pipeline<'_> {
+impl ReplayPipeline<'_> {
     /// Reads and sends everything, over `connections` sender threads.
     ///
     /// # Errors
@@ -41,7 +41,7 @@ impl Pipeline<'_> {
         connections: u32,
         resume_point: &mut ResumePoint,
         progress: ProgressDisplay,
-    ) -> anyhow::Result<(SendCounts, ReadOutcome)> {
+    ) -> anyhow::Result<(SendCounts, ReaderThreadOutcome)> {
         let timers = (0..=connections).map(|_| ThreadTimer::new());
         let mut timers: Vec<_> = timers
             .collect::<Result<_, _>>()

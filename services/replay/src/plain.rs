@@ -10,11 +10,11 @@ mod time;
 use market::{Side, Trade};
 
 use self::time::parse_time_cell;
-use crate::cells::{Cells, MAX_CELLS};
-use crate::parsed_trade_line::{LineError, ParsedTradeLine};
+use crate::cells::{LineCells, MAX_CELLS};
+use crate::parsed_trade_line::{ParsedTradeLine, TradeLineError};
 use crate::values::{parse_decimal, parse_quantity, parse_trade_id, parse_utf8};
 
-/// The name of every column. [`PlainColumns::cell_indexes`] has the same order.
+/// The name of every column. [`PlainFormatColumns::cell_indexes`] has the same order.
 pub(crate) const COLUMN_NAMES: [&str; MAX_CELLS] = [
     "time", "price", "quantity", "side", "id", "scope", "venue", "symbol",
 ];
@@ -27,7 +27,7 @@ const SCOPE: usize = 5;
 const VENUE: usize = 6;
 const SYMBOL: usize = 7;
 
-/// The index of a column that the header does not name. [`Cells::get`] returns an empty cell.
+/// The index of a column that the header does not name. [`LineCells::get`] returns an empty cell.
 const ABSENT: usize = usize::MAX;
 
 /// The longest scope, in bytes.
@@ -35,7 +35,7 @@ const SCOPE_LIMIT_BYTES: usize = 64;
 
 /// Which columns a header names, and in which order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct PlainColumns {
+pub(crate) struct PlainFormatColumns {
     /// The index of each column's cell, by the order of [`COLUMN_NAMES`]; or [`ABSENT`].
     cell_indexes: [usize; MAX_CELLS],
     count: usize,
@@ -43,7 +43,7 @@ pub(crate) struct PlainColumns {
 
 /// Why a first line is not a header of the plain format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum HeaderError {
+pub(crate) enum PlainHeaderError {
     /// The format has no column of this name.
     #[error("\"{name}\" is not one of the columns {}", COLUMN_NAMES.join(", "))]
     Unknown {
@@ -64,30 +64,30 @@ pub(crate) enum HeaderError {
     },
 }
 
-impl PlainColumns {
+impl PlainFormatColumns {
     /// Parses a header.
-    pub(crate) fn from_header(header: &Cells<'_>) -> Result<Self, HeaderError> {
+    pub(crate) fn from_header(header: &LineCells<'_>) -> Result<Self, PlainHeaderError> {
         let mut cell_indexes = [ABSENT; MAX_CELLS];
         for (index, cell) in header.iter().enumerate() {
             let column = COLUMN_NAMES.iter().position(|name| name.as_bytes() == cell);
-            let column = column.ok_or_else(|| HeaderError::Unknown {
+            let column = column.ok_or_else(|| PlainHeaderError::Unknown {
                 name: cell.escape_ascii().to_string().chars().take(40).collect(),
             })?;
             if cell_indexes[column] != ABSENT {
-                return Err(HeaderError::Duplicate {
+                return Err(PlainHeaderError::Duplicate {
                     name: COLUMN_NAMES[column],
                 });
             }
             cell_indexes[column] = index;
         }
         if header.count() > MAX_CELLS {
-            return Err(HeaderError::Unknown {
+            return Err(PlainHeaderError::Unknown {
                 name: format!("column {}", MAX_CELLS + 1),
             });
         }
         for column in [TIME, PRICE] {
             if cell_indexes[column] == ABSENT {
-                return Err(HeaderError::Missing {
+                return Err(PlainHeaderError::Missing {
                     name: COLUMN_NAMES[column],
                 });
             }
@@ -116,9 +116,9 @@ impl PlainColumns {
     /// Parses a line.
     pub(crate) fn parse_line<'a>(
         &self,
-        cells: &Cells<'a>,
-    ) -> Result<ParsedTradeLine<'a>, LineError> {
-        cells.check_count(self.count)?;
+        cells: &LineCells<'a>,
+    ) -> Result<ParsedTradeLine<'a>, TradeLineError> {
+        cells.check_cell_count(self.count)?;
         let cell = |column: usize| cells.get(self.cell_indexes[column]);
         let optional = |column: usize| Some(cell(column)).filter(|cell| !cell.is_empty());
         let trade = Trade {
@@ -141,22 +141,22 @@ impl PlainColumns {
     }
 }
 
-fn parse_side(cell: &[u8]) -> Result<Side, LineError> {
+fn parse_side(cell: &[u8]) -> Result<Side, TradeLineError> {
     match cell {
         b"buy" => Ok(Side::Buy),
         b"sell" => Ok(Side::Sell),
         _ => {
             let reason = "is not a side; buy, sell or nothing is expected";
-            Err(LineError::bad_cell("side", cell, reason))
+            Err(TradeLineError::bad_cell("side", cell, reason))
         }
     }
 }
 
-fn parse_scope(cell: &[u8]) -> Result<&str, LineError> {
+fn parse_scope(cell: &[u8]) -> Result<&str, TradeLineError> {
     if cell.len() > SCOPE_LIMIT_BYTES {
         let length = cell.len();
         let reason = format!("has {length} bytes; 1 to {SCOPE_LIMIT_BYTES} are expected");
-        return Err(LineError::bad_cell("scope", cell, reason));
+        return Err(TradeLineError::bad_cell("scope", cell, reason));
     }
     parse_utf8("scope", cell)
 }

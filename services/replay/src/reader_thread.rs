@@ -4,10 +4,10 @@ use std::sync::mpsc::SyncSender;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::chunk::{Chunk, ChunkBuilder};
+use crate::chunk::{ChunkBuilder, TradesChunk};
 use crate::merged_tapes::MergedTapes;
 use crate::problems::LineProblems;
-use crate::speed::{Speed, SpeedLimiter};
+use crate::speed::{ReplaySpeed, SpeedLimiter};
 use crate::thread_timer::ThreadTimer;
 use crate::unpack::ByteCounter;
 
@@ -18,13 +18,13 @@ pub(crate) struct ReaderThread {
     pub(crate) trades_to_skip: u64,
     /// The most trades of a chunk.
     pub(crate) chunk_trades: usize,
-    pub(crate) speed: Speed,
+    pub(crate) speed: ReplaySpeed,
     /// The number of bytes that were read of the files.
     pub(crate) bytes_read: ByteCounter,
 }
 
 /// What the reader thread returns at the end.
-pub(crate) struct ReadOutcome {
+pub(crate) struct ReaderThreadOutcome {
     /// Lines that are not trades.
     pub(crate) bad_lines: LineProblems,
     /// The number of trades that an earlier run has sent, by tape.
@@ -38,29 +38,29 @@ impl ReaderThread {
         tape_count: usize,
         timer: &ThreadTimer,
         stop: &CancellationToken,
-        chunks: &SyncSender<Chunk>,
-    ) -> ReadOutcome {
+        chunks: &SyncSender<TradesChunk>,
+    ) -> ReaderThreadOutcome {
         let skipped = self.skip_sent_trades(tape_count);
         let mut limiter = SpeedLimiter::new(self.speed);
         let mut builder = ChunkBuilder::default();
         while let Some((tape_index, trade)) = self.merged_tapes.next_trade() {
             let wait = match self.speed {
-                Speed::Max => None,
-                Speed::Times(_) => limiter.time_until_due(trade.trade.time_ns, timer.now()),
+                ReplaySpeed::Max => None,
+                ReplaySpeed::Times(_) => limiter.time_until_due(trade.trade.time_ns, timer.now()),
             };
             if let Some(wait) = wait {
-                if !self.pass_chunk_on(&mut builder, chunks) {
+                if !self.try_send_chunk(&mut builder, chunks) {
                     break;
                 }
                 timer.wait(wait, stop);
             }
-            builder.push(tape_index, trade);
-            if builder.len() >= self.chunk_trades && !self.pass_chunk_on(&mut builder, chunks) {
+            builder.add_trade(tape_index, trade);
+            if builder.len() >= self.chunk_trades && !self.try_send_chunk(&mut builder, chunks) {
                 break;
             }
         }
-        self.pass_chunk_on(&mut builder, chunks);
-        ReadOutcome {
+        self.try_send_chunk(&mut builder, chunks);
+        ReaderThreadOutcome {
             bad_lines: self.merged_tapes.bad_lines,
             skipped,
         }
@@ -78,7 +78,7 @@ impl ReaderThread {
     }
 
     /// Passes the gathered trades on to the senders. Returns false if all senders have ended.
-    fn pass_chunk_on(&self, builder: &mut ChunkBuilder, chunks: &SyncSender<Chunk>) -> bool {
+    fn try_send_chunk(&self, builder: &mut ChunkBuilder, chunks: &SyncSender<TradesChunk>) -> bool {
         match builder.finish_chunk(&self.merged_tapes.instruments, self.bytes_read.total()) {
             Some(chunk) => chunks.send(chunk).is_ok(),
             None => true,

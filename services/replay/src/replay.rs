@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::arguments::ReplayArgs;
 use crate::open_tapes::{identify_tapes, open_tapes};
-use crate::pipeline::Pipeline;
+use crate::pipeline::ReplayPipeline;
 use crate::progress::ProgressDisplay;
 use crate::reader_thread::ReaderThread;
 use crate::report::ReplayReport;
@@ -62,7 +62,7 @@ pub(crate) fn replay_tapes(
         speed: arguments.speed,
         bytes_read,
     };
-    let pipeline = Pipeline {
+    let pipeline = ReplayPipeline {
         connection: &connection,
         timer: &timer,
         messages: &messages,
@@ -83,7 +83,7 @@ pub(crate) fn replay_tapes(
 
 /// Runs the threads to the end, and returns the report.
 fn send_tapes(
-    pipeline: &Pipeline<'_>,
+    pipeline: &ReplayPipeline<'_>,
     reader: ReaderThread,
     connections: u32,
     mut resume_point: ResumePoint,

@@ -83,7 +83,7 @@ impl ResumeFile {
     }
 
     /// Returns whether the last write was long enough ago.
-    pub(crate) fn is_due(&self, now: Duration) -> bool {
+    pub(crate) fn is_save_due(&self, now: Duration) -> bool {
         self.saved_at
             .is_none_or(|before| now >= before + SAVE_INTERVAL)
     }

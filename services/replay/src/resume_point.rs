@@ -1,4 +1,4 @@
-//! Where a run resumes an earlier one, and how far the present one has got.
+//! Where a run resumes an earlier one, and how far the current one has got.
 
 use std::path::Path;
 use std::time::Duration;
@@ -53,7 +53,7 @@ impl ResumePoint {
         now: Duration,
         messages: &StatusMessages,
     ) {
-        if self.file.as_ref().is_some_and(|file| file.is_due(now)) {
+        if self.file.as_ref().is_some_and(|file| file.is_save_due(now)) {
             self.save(acknowledged, now, messages);
         }
     }
@@ -99,7 +99,7 @@ fn run_key(arguments: &ReplayArgs, tapes: &[Tape], id_rules: IdRules, log_id: &s
     }
     for tape in tapes {
         key.add_part(&tape.digest);
-        key.add_part(format!("{:?}", tape.symbol_from_name()).as_bytes());
+        key.add_part(format!("{:?}", tape.symbol_from_file_name()).as_bytes());
     }
     key
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::chunk::{Chunk, TradeOrigin, TradesRequest};
+use crate::chunk::{TradeOrigin, TradesChunk, TradesRequest};
 use crate::problems::LineProblem;
 use crate::server_connection::ServerConnection;
 use crate::thread_timer::ThreadTimer;
@@ -29,7 +29,7 @@ pub(crate) fn send_chunks(
     connection: &ServerConnection<'_>,
     timer: &ThreadTimer,
     stop: &CancellationToken,
-    chunks: &Mutex<Receiver<Chunk>>,
+    chunks: &Mutex<Receiver<TradesChunk>>,
     outcomes: &Sender<anyhow::Result<AcknowledgedChunk>>,
 ) {
     while !stop.is_cancelled() {
@@ -50,7 +50,7 @@ pub(crate) fn send_chunks(
 fn send_chunk(
     connection: &ServerConnection<'_>,
     timer: &ThreadTimer,
-    chunk: &Chunk,
+    chunk: &TradesChunk,
 ) -> anyhow::Result<AcknowledgedChunk> {
     let mut acknowledged = AcknowledgedChunk {
         sequence: chunk.sequence,

@@ -17,6 +17,12 @@ use crate::thread_timer::ThreadTimer;
 use client::{RestClient, RestError};
 use schemas::api::SubmissionJson;
 
+/// What to do if the venue is declared with other id rules.
+const OTHER_ID_RULES_HINT: &str =
+    "say so with --id-scheme and --id-scope, or send the tapes as another --venue";
+/// What to do if the server does not accept a request of this size.
+const TOO_LARGE_HINT: &str = "a smaller --batch would fit";
+
 /// The upper bound of the first backoff.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 /// The upper bound of every backoff.
@@ -56,7 +62,7 @@ impl<'a> ServerConnection<'a> {
         settings: RetrySettings<'a>,
         timer: &ThreadTimer,
     ) -> anyhow::Result<Self> {
-        let version = settings.call_until_served(&server, timer, |_| server.version())?;
+        let version = settings.call_until_served(&server, timer, |_| server.get_version())?;
         let log_id = version.log_id;
         Ok(Self {
             server,
@@ -83,7 +89,10 @@ impl<'a> ServerConnection<'a> {
         timer: &ThreadTimer,
     ) -> anyhow::Result<SubmissionJson> {
         self.declare_venue(&request.venue, timer)?;
-        let answer = self.call_same_log(timer, || self.server.send_trades_batch(&request.body))?;
+        let answer = self.call_if_same_log(timer, || {
+            let sent = self.server.send_trades_batch(&request.body);
+            sent.map_err(|error| add_hint(error, 413, TOO_LARGE_HINT))
+        })?;
         let mut rejected = answer.rejected.iter();
         let in_bounds = rejected.all(|rejection| rejection.index < request.origins.len());
         let answered = answer.accepted.saturating_add(answer.rejected_total);
@@ -105,9 +114,10 @@ impl<'a> ServerConnection<'a> {
         if declared.contains(venue) {
             return Ok(());
         }
-        self.call_same_log(timer, || {
+        self.call_if_same_log(timer, || {
             let (scheme, scope) = (self.id_rules.scheme, self.id_rules.scope);
-            self.server.declare_venue(venue, scheme, scope)
+            let declared = self.server.declare_venue(venue, scheme, scope);
+            declared.map_err(|error| add_hint(error, 409, OTHER_ID_RULES_HINT))
         })
         .with_context(|| format!("cannot declare the venue {venue}"))?;
         declared.insert(venue.clone());
@@ -116,7 +126,7 @@ impl<'a> ServerConnection<'a> {
 
     /// Retries `call`, unless the server has another log after an outage: that log does not hold
     /// what was acknowledged before.
-    fn call_same_log<T>(
+    fn call_if_same_log<T>(
         &self,
         timer: &ThreadTimer,
         call: impl Fn() -> Result<T, RestError>,
@@ -124,10 +134,10 @@ impl<'a> ServerConnection<'a> {
         self.settings
             .call_until_served(&self.server, timer, |is_retry| {
                 if is_retry {
-                    let log_id = self.server.version()?.log_id;
+                    let log_id = self.server.get_version()?.log_id;
                     if log_id != self.log_id {
                         let before = &self.log_id;
-                        return Err(RestError::Permanent(format!(
+                        return Err(RestError::permanent_without_status(format!(
                             "it has another log now ({log_id}, before {before}); run the replay again to send everything to it"
                         )));
                     }
@@ -169,7 +179,7 @@ impl RetrySettings<'_> {
                 Ok(answer)
             }
             Ok(None) => bail!("stopped"),
-            Err(RestError::Permanent(reason)) => bail!("{}: {reason}", server.base_url()),
+            Err(RestError::Permanent { reason, .. }) => bail!("{}: {reason}", server.base_url()),
             Err(RestError::Transient(reason)) => {
                 let waited = timer.now().saturating_sub(begin);
                 bail!(
@@ -178,5 +188,19 @@ impl RetrySettings<'_> {
                 );
             }
         }
+    }
+}
+
+/// Adds a hint to the reason of a permanent error if the response had the given status.
+fn add_hint(error: RestError, hint_status: u16, hint: &str) -> RestError {
+    match error {
+        RestError::Permanent {
+            status: Some(status),
+            reason,
+        } if status == hint_status => RestError::Permanent {
+            status: Some(status),
+            reason: format!("{reason}; {hint}"),
+        },
+        _ => error,
     }
 }

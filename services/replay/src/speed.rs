@@ -8,7 +8,7 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(5);
 
 /// How fast tapes are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(crate) enum Speed {
+pub(crate) enum ReplaySpeed {
     /// As fast as the server accepts trades.
     #[default]
     Max,
@@ -16,7 +16,7 @@ pub(crate) enum Speed {
     Times(f64),
 }
 
-impl FromStr for Speed {
+impl FromStr for ReplaySpeed {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -36,14 +36,14 @@ impl FromStr for Speed {
 /// Computes when each trade is due, counted from the first trade.
 #[derive(Debug)]
 pub(crate) struct SpeedLimiter {
-    speed: Speed,
+    speed: ReplaySpeed,
     /// The event time of the first trade, and when it was sent.
     first_trade: Option<(i64, Duration)>,
 }
 
 impl SpeedLimiter {
     /// Creates a limiter that begins with the first trade.
-    pub(crate) const fn new(speed: Speed) -> Self {
+    pub(crate) const fn new(speed: ReplaySpeed) -> Self {
         Self {
             speed,
             first_trade: None,
@@ -52,7 +52,7 @@ impl SpeedLimiter {
 
     /// Returns how long a trade of event time `time_ns` has to wait at `now`; `None` if it is due.
     pub(crate) fn time_until_due(&mut self, time_ns: i64, now: Duration) -> Option<Duration> {
-        let Speed::Times(times) = self.speed else {
+        let ReplaySpeed::Times(times) = self.speed else {
             return None;
         };
         let (first_ns, begin) = *self.first_trade.get_or_insert((time_ns, now));
@@ -68,22 +68,22 @@ impl SpeedLimiter {
 mod tests {
     use std::time::Duration;
 
-    use super::{Speed, SpeedLimiter};
+    use super::{ReplaySpeed, SpeedLimiter};
 
     #[test]
     fn a_speed_is_max_or_a_number_of_times() {
-        assert_eq!("max".parse(), Ok(Speed::Max));
-        assert_eq!("60x".parse(), Ok(Speed::Times(60.0)));
-        assert_eq!("0.5x".parse(), Ok(Speed::Times(0.5)));
+        assert_eq!("max".parse(), Ok(ReplaySpeed::Max));
+        assert_eq!("60x".parse(), Ok(ReplaySpeed::Times(60.0)));
+        assert_eq!("0.5x".parse(), Ok(ReplaySpeed::Times(0.5)));
         for text in ["", "x", "60", "0x", "-1x", "NaNx", "infx", "fast"] {
-            assert!(text.parse::<Speed>().is_err(), "{text}");
+            assert!(text.parse::<ReplaySpeed>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_trade_waits_for_its_time_since_the_first() {
         let ms = Duration::from_millis;
-        let mut limiter = SpeedLimiter::new(Speed::Times(60.0));
+        let mut limiter = SpeedLimiter::new(ReplaySpeed::Times(60.0));
         let mut wait = |time_ns, now_ms| limiter.time_until_due(time_ns, ms(now_ms));
         assert_eq!(wait(60_000_000_000, 500), None);
         assert_eq!(wait(120_000_000_000, 500), Some(ms(1_000)));
@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(wait(120_000_000_000, 1_500), None);
         assert_eq!(wait(0, 1_500), None, "a trade out of order is overdue");
         assert!(wait(i64::MAX, 0).is_some());
-        let mut unlimited = SpeedLimiter::new(Speed::Max);
+        let mut unlimited = SpeedLimiter::new(ReplaySpeed::Max);
         assert_eq!(unlimited.time_until_due(i64::MAX, ms(0)), None);
     }
 }

@@ -62,7 +62,7 @@ impl Tape {
 
     /// Returns the symbol at the beginning of its name: the text before the first `-trades-`, else
     /// before the first `-`, else before the extensions.
-    pub(crate) fn symbol_from_name(&self) -> Option<Symbol> {
+    pub(crate) fn symbol_from_file_name(&self) -> Option<Symbol> {
         let name = self.file_name();
         let bare = [".gz", ".zip", ".csv", ".txt"]
             .iter()
@@ -112,7 +112,7 @@ mod tests {
                 size_bytes: 0,
                 digest: [0; 16],
             };
-            let symbol = tape.symbol_from_name();
+            let symbol = tape.symbol_from_file_name();
             assert_eq!(
                 symbol.as_ref().map(market::Symbol::as_str),
                 expected,

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use market::{IdScheme, IdScope, SenderId, Trade};
 
-use crate::cells::{Cells, UnquoteBuffer};
-use crate::format::{FormatChoice, TapeFormat};
+use crate::cells::{LineCells, UnquoteBuffer};
+use crate::format::{DetectedFormat, TapeFormat, TapeFormatChoice};
 use crate::id_rules::IdRules;
-use crate::instruments::{DefaultNames, InstrumentTable};
-use crate::lines::{LINE_LIMIT_BYTES, Line, LineReader};
-use crate::parsed_trade_line::{LineError, ParsedTradeLine};
+use crate::instruments::{DefaultInstrumentNames, InstrumentTable};
+use crate::lines::{LINE_LIMIT_BYTES, LineReader, TapeLine};
+use crate::parsed_trade_line::{ParsedTradeLine, TradeLineError};
 use crate::problems::LineProblems;
 use crate::tape::Tape;
-use crate::unpack::{ByteCounter, Unpacked, unpack};
+use crate::unpack::{ByteCounter, UnpackedReader, open_unpacked};
 
 /// A trade of a tape.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,12 +28,12 @@ pub(crate) struct TapeTrade {
 /// Reads the trades of one tape.
 pub(crate) struct TapeReader {
     tape_index: usize,
-    lines: LineReader<Unpacked>,
+    lines: LineReader<UnpackedReader>,
     /// The first line and its number, if it is not a header.
     first_line: Option<(u64, Vec<u8>)>,
     /// `None` if the tape has no lines.
     format: Option<TapeFormat>,
-    instruments: TapeInstruments,
+    instruments: LineInstrumentFinder,
     digest: [u8; 16],
     /// Whether trades are known by the ids of their lines.
     keeps_ids: bool,
@@ -43,8 +43,8 @@ pub(crate) struct TapeReader {
 }
 
 /// Finds the instruments of a tape's lines.
-struct TapeInstruments {
-    defaults: DefaultNames,
+struct LineInstrumentFinder {
+    defaults: DefaultInstrumentNames,
     /// What the last line named, since the next one mostly names the same.
     last: Option<NamedInstrument>,
 }
@@ -83,17 +83,17 @@ impl TapeReader {
     pub(crate) fn open(
         tape: &Tape,
         tape_index: usize,
-        choice: FormatChoice,
-        defaults: DefaultNames,
+        choice: TapeFormatChoice,
+        defaults: DefaultInstrumentNames,
         bytes_read: &ByteCounter,
     ) -> Result<Self, TapeError> {
         let has_default_symbol = defaults.symbol.is_some();
         let mut reader = Self {
             tape_index,
-            lines: LineReader::new(unpack(tape.open_file()?, bytes_read)?),
+            lines: LineReader::new(open_unpacked(tape.open_file()?, bytes_read)?),
             first_line: None,
             format: None,
-            instruments: TapeInstruments {
+            instruments: LineInstrumentFinder {
                 defaults,
                 last: None,
             },
@@ -114,20 +114,22 @@ impl TapeReader {
         Ok(reader)
     }
 
-    fn read_first_line(&mut self, choice: FormatChoice) -> Result<(), TapeError> {
+    fn read_first_line(&mut self, choice: TapeFormatChoice) -> Result<(), TapeError> {
         while let Some((number, line)) = self.lines.next_line()? {
             let first_line_error = |reason: String| TapeError::FirstLine {
                 line: number,
                 reason,
             };
             let bytes = match line {
-                Line::Whole([]) => continue,
-                Line::Whole(bytes) => bytes,
-                Line::TooLong => return Err(first_line_error(line_too_long_error().to_string())),
+                TapeLine::Whole([]) => continue,
+                TapeLine::Whole(bytes) => bytes,
+                TapeLine::TooLong => {
+                    return Err(first_line_error(line_too_long_error().to_string()));
+                }
             };
-            let cells = Cells::split(bytes, &mut self.unquote_buffer);
+            let cells = LineCells::split(bytes, &mut self.unquote_buffer);
             let cells = cells.map_err(|error| first_line_error(error.to_string()))?;
-            let (format, is_header) = TapeFormat::detect(&cells, choice)
+            let DetectedFormat { format, is_header } = TapeFormat::detect(&cells, choice)
                 .map_err(|error| first_line_error(error.to_string()))?;
             self.format = Some(format);
             self.first_line = (!is_header).then(|| (number, bytes.to_vec()));
@@ -174,24 +176,29 @@ impl TapeReader {
         loop {
             let first_line = self.first_line.take();
             let next_line = match &first_line {
-                Some((number, bytes)) => Some((*number, Line::Whole(bytes))),
-                None => read_line(&mut self.lines, self.tape_index, bad_lines),
+                Some((number, bytes)) => Some((*number, TapeLine::Whole(bytes))),
+                None => next_line_or_record_loss(&mut self.lines, self.tape_index, bad_lines),
             };
             let (number, line) = next_line?;
             let line = match line {
-                Line::Whole([]) => continue,
-                Line::Whole(line) => Ok(line),
-                Line::TooLong => Err(line_too_long_error()),
+                TapeLine::Whole([]) => continue,
+                TapeLine::Whole(line) => Ok(line),
+                TapeLine::TooLong => Err(line_too_long_error()),
             };
             let format = self.format.expect("a line has decided the format");
             let parsed = line
-                .and_then(|line| Cells::split(line, &mut self.unquote_buffer))
+                .and_then(|line| LineCells::split(line, &mut self.unquote_buffer))
                 .and_then(|cells| format.parse_line(&cells))
-                .and_then(|parsed| Ok((self.instruments.find(table, &parsed)?, parsed.trade)));
+                .and_then(|parsed| {
+                    Ok((
+                        self.instruments.find_instrument_index(table, &parsed)?,
+                        parsed.trade,
+                    ))
+                });
             match parsed {
                 Ok((instrument_index, trade)) => {
                     return Some(TapeTrade {
-                        trade: self.with_identity(trade, number),
+                        trade: self.with_trade_identity(trade, number),
                         instrument_index,
                         line: number,
                     });
@@ -203,7 +210,7 @@ impl TapeReader {
 
     /// Sets the fields that identify a trade: its id and scope, or else the file and line as its
     /// sender.
-    fn with_identity(&self, mut trade: Trade, line: u64) -> Trade {
+    fn with_trade_identity(&self, mut trade: Trade, line: u64) -> Trade {
         if !self.keeps_ids {
             trade.id = None;
         }
@@ -219,13 +226,13 @@ impl TapeReader {
     }
 }
 
-impl TapeInstruments {
+impl LineInstrumentFinder {
     /// Returns the index of the instrument that a line names.
-    fn find(
+    fn find_instrument_index(
         &mut self,
         table: &mut InstrumentTable,
         line: &ParsedTradeLine<'_>,
-    ) -> Result<u32, LineError> {
+    ) -> Result<u32, TradeLineError> {
         if let Some(last) = &self.last
             && last.venue == line.venue
             && last.symbol == line.symbol
@@ -243,24 +250,24 @@ impl TapeInstruments {
 }
 
 /// Reads the next line. If that fails, adds the rest of the tape to `bad_lines` and returns `None`.
-fn read_line<'a>(
-    lines: &'a mut LineReader<Unpacked>,
+fn next_line_or_record_loss<'a>(
+    lines: &'a mut LineReader<UnpackedReader>,
     tape_index: usize,
     bad_lines: &mut LineProblems,
-) -> Option<(u64, Line<'a>)> {
-    let last_number = lines.last_number();
+) -> Option<(u64, TapeLine<'a>)> {
+    let last_line_number = lines.last_line_number();
     match lines.next_line() {
         Ok(line) => line,
         Err(error) => {
             let reason = format!("is lost with all after it: {error}");
-            bad_lines.add_lost_tape(tape_index, last_number + 1, reason);
+            bad_lines.add_lost_tape(tape_index, last_line_number + 1, reason);
             None
         }
     }
 }
 
-const fn line_too_long_error() -> LineError {
-    LineError::TooLong {
+const fn line_too_long_error() -> TradeLineError {
+    TradeLineError::TooLong {
         limit_bytes: LINE_LIMIT_BYTES,
     }
 }

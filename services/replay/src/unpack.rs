@@ -10,7 +10,7 @@ use flate2::read::{DeflateDecoder, MultiGzDecoder};
 use zip::{CompressionMethod, ZipArchive};
 
 /// The unpacked bytes of a file.
-pub(crate) type Unpacked = Box<dyn Read + Send>;
+pub(crate) type UnpackedReader = Box<dyn Read + Send>;
 
 /// Counts the bytes that are read of all files, for the progress bar. Clones share the count.
 #[derive(Debug, Clone, Default)]
@@ -31,7 +31,10 @@ impl ByteCounter {
 ///
 /// # Errors
 /// If the file cannot be read, or is a zip that does not hold exactly one CSV.
-pub(crate) fn unpack(mut file: File, bytes_read: &ByteCounter) -> io::Result<Unpacked> {
+pub(crate) fn open_unpacked(
+    mut file: File,
+    bytes_read: &ByteCounter,
+) -> io::Result<UnpackedReader> {
     let mut magic = Vec::new();
     Read::by_ref(&mut file).take(4).read_to_end(&mut magic)?;
     file.rewind()?;
@@ -43,7 +46,7 @@ pub(crate) fn unpack(mut file: File, bytes_read: &ByteCounter) -> io::Result<Unp
 }
 
 /// The entry of a CSV in the directory of a zip.
-struct ArchiveEntry {
+struct ZipCsvEntry {
     /// Where its data begins in the file.
     data_start: u64,
     packed_bytes: u64,
@@ -54,11 +57,11 @@ struct ArchiveEntry {
 
 /// Opens the only CSV of a zip. The zip crate reads the directory. It does not read the CSV, since
 /// its readers borrow the archive.
-fn open_zip(mut file: File, bytes_read: &ByteCounter) -> io::Result<Unpacked> {
+fn open_zip(mut file: File, bytes_read: &ByteCounter) -> io::Result<UnpackedReader> {
     let entry = find_csv_entry(&mut file)?;
     file.seek(SeekFrom::Start(entry.data_start))?;
     let packed = CountingFile::new(file, bytes_read).take(entry.packed_bytes);
-    let inner: Unpacked = match entry.method {
+    let inner: UnpackedReader = match entry.method {
         CompressionMethod::Stored => Box::new(packed),
         CompressionMethod::Deflated => Box::new(DeflateDecoder::new(packed)),
         other => {
@@ -75,7 +78,7 @@ fn open_zip(mut file: File, bytes_read: &ByteCounter) -> io::Result<Unpacked> {
     }))
 }
 
-fn find_csv_entry(file: &mut File) -> io::Result<ArchiveEntry> {
+fn find_csv_entry(file: &mut File) -> io::Result<ZipCsvEntry> {
     let zip_error = |error| invalid_data(format!("the zip is damaged or cut: {error}"));
     let mut archive = ZipArchive::new(io::BufReader::new(file)).map_err(zip_error)?;
     let is_csv = |name: &str| name.to_ascii_lowercase().ends_with(".csv");
@@ -95,7 +98,7 @@ fn find_csv_entry(file: &mut File) -> io::Result<ArchiveEntry> {
         ));
     }
     let data_start = entry.data_start();
-    Ok(ArchiveEntry {
+    Ok(ZipCsvEntry {
         data_start: data_start
             .ok_or_else(|| invalid_data("the zip's directory does not say where its CSV is"))?,
         packed_bytes: entry.compressed_size(),
@@ -111,10 +114,10 @@ fn invalid_data(reason: impl Into<String>) -> io::Error {
 
 /// Reads a CSV file from a zip archive, and verifies its size and checksum at the end.
 struct ChecksumReader {
-    inner: Unpacked,
+    inner: UnpackedReader,
     crc: Crc,
     size_bytes: u64,
-    entry: ArchiveEntry,
+    entry: ZipCsvEntry,
 }
 
 impl Read for ChecksumReader {
@@ -135,7 +138,7 @@ impl Read for ChecksumReader {
         }
         if self.crc.sum() != self.entry.checksum {
             return Err(invalid_data(
-                "the zip is damaged: its CSV has another checksum than it should; some of the lines before are not what was packed",
+                "the zip is damaged: the checksum of its CSV does not match; some of the lines before differ from those that were packed",
             ));
         }
         Ok(0)

@@ -4,31 +4,31 @@ use std::num::ParseIntError;
 
 use market::{Decimal, TradeId};
 
-use crate::parsed_trade_line::LineError;
+use crate::parsed_trade_line::TradeLineError;
 
 /// Parses a decimal without an exponent. Archives write none, so a line with one is damaged.
-pub(crate) fn parse_decimal(column: &'static str, cell: &[u8]) -> Result<Decimal, LineError> {
+pub(crate) fn parse_decimal(column: &'static str, cell: &[u8]) -> Result<Decimal, TradeLineError> {
     if let Some(position) = cell.iter().position(|byte| matches!(byte, b'e' | b'E')) {
         let reason = format!("is not a plain decimal number: exponent at position {position}");
-        return Err(LineError::bad_cell(column, cell, reason));
+        return Err(TradeLineError::bad_cell(column, cell, reason));
     }
-    Decimal::parse(cell).map_err(|error| LineError::bad_cell(column, cell, error.to_string()))
+    Decimal::parse(cell).map_err(|error| TradeLineError::bad_cell(column, cell, error.to_string()))
 }
 
 /// Parses a quantity, which is not negative.
-pub(crate) fn parse_quantity(cell: &[u8]) -> Result<Decimal, LineError> {
+pub(crate) fn parse_quantity(cell: &[u8]) -> Result<Decimal, TradeLineError> {
     let quantity = parse_decimal("quantity", cell)?;
     if quantity.is_negative() {
         let reason = "is negative; zero or more is expected";
-        return Err(LineError::bad_cell("quantity", cell, reason));
+        return Err(TradeLineError::bad_cell("quantity", cell, reason));
     }
     Ok(quantity)
 }
 
 /// Parses a trade id, which consists of visible ASCII characters.
-pub(crate) fn parse_trade_id(cell: &[u8]) -> Result<TradeId, LineError> {
+pub(crate) fn parse_trade_id(cell: &[u8]) -> Result<TradeId, TradeLineError> {
     let text = parse_utf8("id", cell)?;
-    TradeId::parse(text).map_err(|error| LineError::bad_cell("id", cell, error.to_string()))
+    TradeId::parse(text).map_err(|error| TradeLineError::bad_cell("id", cell, error.to_string()))
 }
 
 /// Parses digits with or without a minus sign; `None` if the cell holds something else.
@@ -40,10 +40,13 @@ pub(crate) fn parse_integer(cell: &[u8]) -> Option<Result<i64, ParseIntError>> {
 }
 
 /// Returns a cell as text.
-pub(crate) fn parse_utf8<'a>(column: &'static str, cell: &'a [u8]) -> Result<&'a str, LineError> {
+pub(crate) fn parse_utf8<'a>(
+    column: &'static str,
+    cell: &'a [u8],
+) -> Result<&'a str, TradeLineError> {
     std::str::from_utf8(cell).map_err(|error| {
         let reason = format!("is not UTF-8 at byte {}", error.valid_up_to());
-        LineError::bad_cell(column, cell, reason)
+        TradeLineError::bad_cell(column, cell, reason)
     })
 }
 

@@ -96,8 +96,8 @@ pub(crate) struct TimeRange {
 
 impl VerifyArgs {
     /// Checks the arguments against each other.
-    pub(crate) fn check(&self) -> Result<(), &'static str> {
-        let range = self.range();
+    pub(crate) fn check_combinations(&self) -> Result<(), &'static str> {
+        let range = self.time_range();
         if range.start_ns >= range.end_ns {
             return Err("--end is not after --start");
         }
@@ -105,7 +105,7 @@ impl VerifyArgs {
     }
 
     /// Returns the stores of a cluster if their URLs are set, otherwise a data folder.
-    pub(crate) fn target(&mut self) -> Result<VerifyTarget, ConfigErrors> {
+    pub(crate) fn read_target(&mut self) -> Result<VerifyTarget, ConfigErrors> {
         let mut layers = ConfigReader::load(None)?;
         let timescaledb = std::mem::take(&mut self.timescaledb).read_optional(&mut layers);
         let clickhouse = std::mem::take(&mut self.clickhouse).read_optional(&mut layers);
@@ -142,7 +142,7 @@ impl VerifyArgs {
     }
 
     /// Returns the range of `--start` and `--end`.
-    pub(crate) fn range(&self) -> TimeRange {
+    pub(crate) fn time_range(&self) -> TimeRange {
         TimeRange {
             start_ns: self.start.unwrap_or(0),
             end_ns: self.end.unwrap_or(i64::MAX),
@@ -163,7 +163,7 @@ impl VerifyArgs {
 
 impl TimeRange {
     /// Returns whether the whole window lies within the range.
-    pub(crate) const fn contains(self, window: Window) -> bool {
+    pub(crate) const fn contains_window(self, window: Window) -> bool {
         self.start_ns <= window.start_ns && window.end_ns() <= self.end_ns
     }
 
@@ -174,7 +174,7 @@ impl TimeRange {
 
     /// Returns the start and end of the UTC days that the range touches. Whole days of ticks make
     /// whole bars, and hold every delivery of an id that is unique within its hour or day.
-    pub(crate) const fn days(self) -> (i64, i64) {
+    pub(crate) const fn touched_days(self) -> (i64, i64) {
         let last = Interval::D1.window_containing(self.end_ns - 1);
         (
             Interval::D1.window_containing(self.start_ns).start_ns,
@@ -199,17 +199,19 @@ mod tests {
             start_ns: HOUR_NS,
             end_ns: DAY_NS + 2 * HOUR_NS,
         };
-        assert_eq!(range.days(), (0, 2 * DAY_NS));
-        assert!(range.contains(Interval::H1.window_containing(HOUR_NS)));
-        assert!(!range.contains(Interval::H4.window_containing(HOUR_NS)));
-        assert!(!range.contains(Interval::H4.window_containing(DAY_NS)));
-        assert!(range.contains(Interval::H1.window_containing(DAY_NS + HOUR_NS)));
+        assert_eq!(range.touched_days(), (0, 2 * DAY_NS));
+        assert!(range.contains_window(Interval::H1.window_containing(HOUR_NS)));
+        assert!(!range.contains_window(Interval::H4.window_containing(HOUR_NS)));
+        assert!(!range.contains_window(Interval::H4.window_containing(DAY_NS)));
+        assert!(range.contains_window(Interval::H1.window_containing(DAY_NS + HOUR_NS)));
         assert!(!range.is_unbounded());
         let all = TimeRange {
             start_ns: 0,
             end_ns: i64::MAX,
         };
-        assert_eq!(all.days(), (0, i64::MAX));
-        assert!(all.is_unbounded() && all.contains(Interval::D1.window_containing(i64::MAX)));
+        assert_eq!(all.touched_days(), (0, i64::MAX));
+        assert!(
+            all.is_unbounded() && all.contains_window(Interval::D1.window_containing(i64::MAX))
+        );
     }
 }

@@ -6,11 +6,20 @@ use market::{Bar, BarRow, Interval, Position, Window, format_time};
 use store::SymbolRow;
 
 use crate::arguments::TimeRange;
-use crate::bar_values::{bar_values, format_position};
 use crate::day_fold::{DayFold, RefoldedBar};
-use crate::report::{Difference, DifferenceLocation, VerifyReport};
+use crate::named_bar_values::{format_position, named_bar_values};
+use crate::report::{DifferenceLocation, StoredValueDifference, VerifyReport};
 use crate::retention::RetentionLimits;
 use crate::stored_bars::DayBars;
+
+/// What the comparison of one stored bar found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StoredBarCheck {
+    /// The bar does not differ, or is not to be compared.
+    Right,
+    /// The bar differs, or will be refolded.
+    Wrong,
+}
 
 /// Compares the bars of one symbol and one day.
 pub(crate) struct DayComparison<'a> {
@@ -29,15 +38,15 @@ impl DayComparison<'_> {
     pub(crate) fn compare_day(mut self, stored: &DayBars, fold: &mut DayFold) {
         let mut shorter: (&[BarRow], HashSet<i64>) = (&[], HashSet::new());
         for (interval, rows) in Interval::ALL.into_iter().zip(stored) {
-            let mut wrong = self.compare_interval(rows, fold.take_bars(interval));
-            let is_equal = |row: &&BarRow| !wrong.contains(&row.window.start_ns);
+            let mut wrong = self.find_wrong_bar_starts(rows, fold.take_bars(interval));
+            let is_right = |row: &&BarRow| !wrong.contains(&row.window.start_ns);
             let longer: Vec<_> = match interval {
                 Interval::M1 => Vec::new(),
-                _ => rows.iter().filter(is_equal).collect(),
+                _ => rows.iter().filter(is_right).collect(),
             };
             for row in longer {
                 let before = self.report.difference_count;
-                self.compare_with_shorter(row, &shorter);
+                self.compare_with_shorter_interval(row, &shorter);
                 if self.report.difference_count > before {
                     wrong.insert(row.window.start_ns);
                 }
@@ -47,7 +56,7 @@ impl DayComparison<'_> {
     }
 
     /// Compares the bars of one interval. Returns the starts of those that are wrong.
-    fn compare_interval(
+    fn find_wrong_bar_starts(
         &mut self,
         stored: &[BarRow],
         refolded: impl Iterator<Item = (Window, RefoldedBar)>,
@@ -62,7 +71,8 @@ impl DayComparison<'_> {
                 self.report_missing_bar(window, &other);
             }
             let other = refolded.next_if(|(window, _)| window.start_ns == start_ns);
-            if !self.compare_bar(row, other.map(|(_, other)| other).as_ref()) {
+            let other = other.map(|(_, other)| other);
+            if self.compare_bar(row, other.as_ref()) == StoredBarCheck::Wrong {
                 wrong.insert(start_ns);
             }
         }
@@ -72,9 +82,9 @@ impl DayComparison<'_> {
         wrong
     }
 
-    /// Returns whether a window holds a minute that is to be refolded. Its bar may still differ
+    /// Returns whether `window` holds a minute that is to be refolded. Its bar may still differ
     /// from its trades.
-    fn is_dirty(&self, window: Window) -> bool {
+    fn holds_dirty_minute(&self, window: Window) -> bool {
         let first = self
             .dirty_minutes
             .partition_point(|start_ns| *start_ns < window.start_ns);
@@ -84,7 +94,7 @@ impl DayComparison<'_> {
 
     /// Reports trades whose bar is not stored.
     fn report_missing_bar(&mut self, window: Window, refolded: &RefoldedBar) {
-        if !self.range.contains(window) || self.is_dirty(window) {
+        if !self.range.contains_window(window) || self.holds_dirty_minute(window) {
             return;
         }
         if self
@@ -98,14 +108,14 @@ impl DayComparison<'_> {
         self.report_difference(window, "bar", "none".to_owned(), trades);
     }
 
-    /// Compares a stored bar with the refolded one. Returns whether it is right.
-    fn compare_bar(&mut self, row: &BarRow, refolded: Option<&RefoldedBar>) -> bool {
-        if !self.range.contains(row.window) {
-            return true;
+    /// Compares a stored bar with the refolded one, and reports differences.
+    fn compare_bar(&mut self, row: &BarRow, refolded: Option<&RefoldedBar>) -> StoredBarCheck {
+        if !self.range.contains_window(row.window) {
+            return StoredBarCheck::Right;
         }
-        if self.is_dirty(row.window) {
+        if self.holds_dirty_minute(row.window) {
             self.report.dirty_bars += 1;
-            return false;
+            return StoredBarCheck::Wrong;
         }
         self.report.compared[row.window.interval.index()] += 1;
         let before = self.report.difference_count;
@@ -121,10 +131,13 @@ impl DayComparison<'_> {
             Some(other) if self.limits.explains_difference(&row.bar, &other.bar) => {
                 self.report.not_provable += 1;
             }
-            Some(other) => self.report_values(row, &other.bar, "refolded"),
+            Some(other) => self.report_differing_values(row, &other.bar, "refolded"),
         }
         self.check_order_dependent_values(row, refolded);
-        self.report.difference_count == before
+        match self.report.difference_count == before {
+            true => StoredBarCheck::Right,
+            false => StoredBarCheck::Wrong,
+        }
     }
 
     /// Checks the values of a bar that depend on the order of the log, as far as one bar shows
@@ -158,10 +171,14 @@ impl DayComparison<'_> {
 
     /// Compares a bar with the stored bars of the next shorter interval, unless one of those is
     /// wrong.
-    fn compare_with_shorter(&mut self, row: &BarRow, (rows, wrong): &(&[BarRow], HashSet<i64>)) {
-        let is_unsure =
-            self.limits.bars_may_be_deleted(row.bar.first_append_ns) || self.is_dirty(row.window);
-        if !self.range.contains(row.window) || is_unsure {
+    fn compare_with_shorter_interval(
+        &mut self,
+        row: &BarRow,
+        (rows, wrong): &(&[BarRow], HashSet<i64>),
+    ) {
+        let is_unsure = self.limits.bars_may_be_deleted(row.bar.first_append_ns)
+            || self.holds_dirty_minute(row.window);
+        if !self.range.contains_window(row.window) || is_unsure {
             return;
         }
         let begin = rows.partition_point(|child| child.window.start_ns < row.window.start_ns);
@@ -185,14 +202,16 @@ impl DayComparison<'_> {
         }
         if bar != row.bar {
             let source = format!("its {} bars have", first.window.interval);
-            self.report_values(row, &bar, &source);
+            self.report_differing_values(row, &bar, &source);
         }
     }
 
     /// Reports every value that differs.
-    fn report_values(&mut self, row: &BarRow, other: &Bar, source: &str) {
+    fn report_differing_values(&mut self, row: &BarRow, other: &Bar, source: &str) {
         let before = self.report.difference_count;
-        for ((field, stored), (_, other)) in bar_values(&row.bar).into_iter().zip(bar_values(other))
+        for ((field, stored), (_, other)) in named_bar_values(&row.bar)
+            .into_iter()
+            .zip(named_bar_values(other))
         {
             if stored != other {
                 self.report_difference(row.window, field, stored, format!("{source} {other}"));
@@ -211,7 +230,7 @@ impl DayComparison<'_> {
         stored: String,
         refolded: String,
     ) {
-        self.report.add_difference(Difference {
+        self.report.add_difference(StoredValueDifference {
             instrument: self.symbol.instrument.clone(),
             location: DifferenceLocation::Bar(window),
             field,

@@ -44,7 +44,7 @@ impl DayFold {
     /// counts.
     pub(crate) fn add_trade(&mut self, tick: &Tick, is_cancelled: bool) {
         let trade_bar = Bar::from_trade(&tick.trade, tick.position, tick.append_time_ns);
-        for refolded in self.bars_of(tick) {
+        for refolded in self.bars_of_tick(tick) {
             if is_cancelled {
                 let first_append_ns = refolded.bar.first_append_ns;
                 refolded.bar.first_append_ns = first_append_ns.min(tick.append_time_ns);
@@ -58,13 +58,13 @@ impl DayFold {
 
     /// Counts an edit or a cancel of the day.
     pub(crate) fn count_amendment(&mut self, tick: &Tick) {
-        for refolded in self.bars_of(tick) {
+        for refolded in self.bars_of_tick(tick) {
             refolded.amendments += 1;
         }
     }
 
     /// Returns the bar of each interval that holds a tick.
-    fn bars_of(&mut self, tick: &Tick) -> impl Iterator<Item = &mut RefoldedBar> {
+    fn bars_of_tick(&mut self, tick: &Tick) -> impl Iterator<Item = &mut RefoldedBar> {
         let (time_ns, day_ns) = (tick.trade.time_ns, self.day_ns);
         let intervals = Interval::ALL.into_iter().zip(&mut self.windows);
         intervals.map(move |(interval, windows)| {

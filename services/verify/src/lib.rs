@@ -13,13 +13,13 @@
 //! | `symbol_checker` | goes through symbols and days |
 //! | `stored_bars`, `tick_slices`, `verdict_pages` | read bars, ticks and verdicts in pieces |
 //! | `day_fold` | refolds the ticks of a day |
-//! | `day_comparison`, `bar_values`, `retention` | compare the bars of a day |
+//! | `day_comparison`, `named_bar_values`, `retention` | compare the bars of a day |
 //! | `progress`, `report` | what the user sees |
 
 mod arguments;
-mod bar_values;
 mod day_comparison;
 mod day_fold;
+mod named_bar_values;
 mod partitions;
 mod progress;
 mod report;

@@ -25,7 +25,7 @@ impl ProgressDisplay {
             false => ProgressDrawTarget::hidden(),
         };
         let bar = ProgressBar::with_draw_target(None, target);
-        bar.set_style(parse_style(WAITING));
+        bar.set_style(parse_progress_style(WAITING));
         Self { bar, is_quiet }
     }
 
@@ -48,7 +48,7 @@ impl ProgressDisplay {
     pub(crate) fn start_checking(&self, tick_count: u64) {
         self.bar.set_length(tick_count);
         self.bar
-            .set_style(parse_style(CHECKING).progress_chars("━╸─"));
+            .set_style(parse_progress_style(CHECKING).progress_chars("━╸─"));
         self.bar.reset_elapsed();
         self.bar.reset_eta();
     }
@@ -59,7 +59,7 @@ impl ProgressDisplay {
     }
 
     /// Adds ticks that were checked.
-    pub(crate) fn add_ticks(&self, count: u64) {
+    pub(crate) fn add_checked_ticks(&self, count: u64) {
         self.bar.inc(count);
     }
 }
@@ -71,6 +71,6 @@ impl Drop for ProgressDisplay {
     }
 }
 
-fn parse_style(template: &str) -> ProgressStyle {
+fn parse_progress_style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the templates are well formed")
 }

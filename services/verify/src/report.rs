@@ -8,7 +8,7 @@ use host::{Align, TextTable, format_count};
 use market::{Instrument, Interval, Position, Window, format_time};
 use store::Verdict;
 
-use crate::bar_values::format_position;
+use crate::named_bar_values::format_position;
 
 /// The most differences that are listed.
 const LISTED_LIMIT: usize = 100;
@@ -34,13 +34,13 @@ pub(crate) struct VerifyReport {
     pub(crate) not_provable: u64,
     /// The number of differences, listed or not.
     pub(crate) difference_count: u64,
-    listed: Vec<Difference>,
+    listed: Vec<StoredValueDifference>,
     pub(crate) duration: Duration,
 }
 
 /// One stored value that is not what the ticks add up to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Difference {
+pub(crate) struct StoredValueDifference {
     pub(crate) instrument: Instrument,
     pub(crate) location: DifferenceLocation,
     pub(crate) field: &'static str,
@@ -59,12 +59,12 @@ pub(crate) enum DifferenceLocation {
 
 impl VerifyReport {
     /// Returns whether no bar differs from its ticks.
-    pub(crate) const fn is_equal(&self) -> bool {
+    pub(crate) const fn has_no_differences(&self) -> bool {
         self.difference_count == 0
     }
 
     /// Counts a difference, and lists it if it is one of the first.
-    pub(crate) fn add_difference(&mut self, difference: Difference) {
+    pub(crate) fn add_difference(&mut self, difference: StoredValueDifference) {
         self.difference_count += 1;
         if self.listed.len() < LISTED_LIMIT {
             self.listed.push(difference);
@@ -72,7 +72,7 @@ impl VerifyReport {
     }
 
     /// Counts a tick that the fold excluded.
-    pub(crate) fn count_excluded(&mut self, verdict: Verdict) {
+    pub(crate) fn count_excluded_tick(&mut self, verdict: Verdict) {
         *self.excluded.entry(verdict.code()).or_default() += 1;
     }
 
@@ -122,7 +122,7 @@ impl fmt::Display for VerifyReport {
         if self.symbols == 0 {
             return writeln!(out, "No symbol is stored yet: nothing was compared.");
         }
-        match (self.is_equal(), self.not_provable) {
+        match (self.has_no_differences(), self.not_provable) {
             (true, 0) => writeln!(out, "Every bar is what its trades say."),
             (true, _) => writeln!(
                 out,
@@ -133,7 +133,7 @@ impl fmt::Display for VerifyReport {
     }
 }
 
-impl fmt::Display for Difference {
+impl fmt::Display for StoredValueDifference {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             instrument,
@@ -187,7 +187,7 @@ mod tests {
             duration: Duration::from_millis(70),
             ..VerifyReport::default()
         };
-        report.count_excluded(Verdict::Duplicate);
+        report.count_excluded_tick(Verdict::Duplicate);
         let expected = "\
 symbols                      1
 ticks read              43,342

@@ -36,14 +36,14 @@ impl<C: Clock> Backend for FolderBackend<C> {
 }
 
 /// Bars and state of one moment, and ticks that reach at least as far.
-pub(crate) struct Snapshot<R, T> {
+pub(crate) struct VerifySnapshot<R, T> {
     pub(crate) bars: R,
     pub(crate) ticks: T,
     /// The first position of each partition that is not folded.
-    pub(crate) next_positions: Vec<Position>,
+    pub(crate) first_unfolded_positions: Vec<Position>,
 }
 
-impl Snapshot<SqliteBarReader, SqliteTickStore> {
+impl VerifySnapshot<SqliteBarReader, SqliteTickStore> {
     /// Takes a snapshot of a data folder, whether or not another process has it open. If the ticks
     /// do not reach the bars, archives them or waits up to `max_wait` for the other process.
     pub(crate) async fn from_folder<C: Clock>(
@@ -63,9 +63,11 @@ impl Snapshot<SqliteBarReader, SqliteTickStore> {
                 path.display()
             )
         })?;
-        let snapshot = Self::from_bars(&bars, ticks, partitions).await?;
+        let snapshot = Self::from_bar_snapshot(&bars, ticks, partitions).await?;
         if snapshot.count_unarchived_records().await? > 0
-            && !snapshot.archive_missing(path, clock, progress).await?
+            && !snapshot
+                .try_archive_missing_ticks(path, clock, progress)
+                .await?
         {
             snapshot
                 .wait_for_archiver(max_wait, clock, progress)
@@ -75,13 +77,13 @@ impl Snapshot<SqliteBarReader, SqliteTickStore> {
     }
 
     /// Archives the missing ticks. Returns false if another process has the folder open.
-    async fn archive_missing<C: Clock>(
+    async fn try_archive_missing_ticks<C: Clock>(
         &self,
         path: &Path,
         clock: &C,
         progress: &ProgressDisplay,
     ) -> anyhow::Result<bool> {
-        let partitions = self.next_positions.len();
+        let partitions = self.first_unfolded_positions.len();
         let options = DataFolderOptions {
             partitions: u32::try_from(partitions).expect("partitions are counted in 32 bits"),
             ..DataFolderOptions::default()
@@ -98,7 +100,7 @@ impl Snapshot<SqliteBarReader, SqliteTickStore> {
             format_count(lag)
         ));
         let health = Health::default();
-        for (partition, next) in (0..).zip(&self.next_positions) {
+        for (partition, next) in (0..).zip(&self.first_unfolded_positions) {
             let archiver = Archiver::<FolderBackend<C>> {
                 partition,
                 trades: folder.trades.clone(),
@@ -117,7 +119,7 @@ impl Snapshot<SqliteBarReader, SqliteTickStore> {
     }
 }
 
-impl<R: BarReader, T: TickStore> Snapshot<R, T> {
+impl<R: BarReader, T: TickStore> VerifySnapshot<R, T> {
     /// Takes a snapshot of stores that other processes fill from a log of this many partitions. If
     /// the ticks do not reach the bars, waits up to `max_wait` for them.
     pub(crate) async fn from_stores<B: BarStore<Snapshot = R>, C: Clock>(
@@ -127,7 +129,7 @@ impl<R: BarReader, T: TickStore> Snapshot<R, T> {
         clock: &C,
         progress: &ProgressDisplay,
     ) -> anyhow::Result<Self> {
-        let snapshot = Self::from_bars(bars, ticks, partitions).await?;
+        let snapshot = Self::from_bar_snapshot(bars, ticks, partitions).await?;
         snapshot
             .wait_for_archiver(max_wait, clock, progress)
             .await?;
@@ -135,17 +137,18 @@ impl<R: BarReader, T: TickStore> Snapshot<R, T> {
     }
 
     /// Takes a snapshot of the bars. The ticks may lag behind it.
-    async fn from_bars<B: BarStore<Snapshot = R>>(
+    async fn from_bar_snapshot<B: BarStore<Snapshot = R>>(
         bars: &B,
         ticks: T,
         partitions: u32,
     ) -> anyhow::Result<Self> {
         let bars = bars.snapshot().await?;
-        let next_positions = next_positions(&bars.all_partition_progress().await?, partitions)?;
+        let first_unfolded_positions =
+            first_unfolded_positions(&bars.all_partition_progress().await?, partitions)?;
         Ok(Self {
             bars,
             ticks,
-            next_positions,
+            first_unfolded_positions,
         })
     }
 
@@ -177,7 +180,7 @@ impl<R: BarReader, T: TickStore> Snapshot<R, T> {
     /// Returns the number of records that are folded and not archived.
     async fn count_unarchived_records(&self) -> Result<u64, StoreError> {
         let mut lag = 0;
-        for (partition, next) in (0..).zip(&self.next_positions) {
+        for (partition, next) in (0..).zip(&self.first_unfolded_positions) {
             lag += self.count_unarchived_in_partition(partition, *next).await?;
         }
         Ok(lag)
@@ -204,7 +207,10 @@ impl<R: BarReader, T: TickStore> Snapshot<R, T> {
 ///
 /// The number of partitions is an argument, since the rows do not show it. It decides which symbol
 /// is in which partition: with a wrong number every tick would be searched in a wrong partition.
-fn next_positions(rows: &[PartitionProgress], partitions: u32) -> anyhow::Result<Vec<Position>> {
+fn first_unfolded_positions(
+    rows: &[PartitionProgress],
+    partitions: u32,
+) -> anyhow::Result<Vec<Position>> {
     if let Some(row) = rows.iter().find(|row| row.partition >= partitions) {
         bail!(
             "the bars are folded from partition {}, and the log has {partitions}, counted from 0: \
@@ -245,12 +251,14 @@ mod tests {
 
     #[test]
     fn the_log_decides_the_number_of_partitions() {
-        let next = next_positions(&progress_rows(&[0, 1, 2]), 3).unwrap();
+        let next = first_unfolded_positions(&progress_rows(&[0, 1, 2]), 3).unwrap();
         let offsets: Vec<_> = next.iter().map(|next| (next.epoch, next.offset)).collect();
         assert_eq!(offsets, [(2, 10), (2, 11), (2, 12)]);
         let error = |folded: &[u32], partitions| {
             let rows = progress_rows(folded);
-            next_positions(&rows, partitions).unwrap_err().to_string()
+            first_unfolded_positions(&rows, partitions)
+                .unwrap_err()
+                .to_string()
         };
         for folded in [&[0, 1][..], &[0, 1, 3]] {
             assert_eq!(

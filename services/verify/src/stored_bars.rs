@@ -50,7 +50,7 @@ impl<'a, R: BarReader> StoredBars<'a, R> {
     }
 
     /// Returns the start of the first day that holds a bar which was not taken.
-    pub(crate) async fn next_day(&mut self) -> Result<Option<i64>, StoreError> {
+    pub(crate) async fn next_day_start(&mut self) -> Result<Option<i64>, StoreError> {
         let mut first = None;
         for index in 0..self.intervals.len() {
             let day_ns = self
@@ -63,7 +63,7 @@ impl<'a, R: BarReader> StoredBars<'a, R> {
     }
 
     /// Removes and returns the bars of a day. All bars of earlier days must have been taken.
-    pub(crate) async fn take_day(&mut self, day_ns: i64) -> Result<DayBars, StoreError> {
+    pub(crate) async fn take_day_bars(&mut self, day_ns: i64) -> Result<DayBars, StoreError> {
         let mut bars = DayBars::default();
         for (index, bars) in bars.iter_mut().enumerate() {
             while let Some(row) = self.peek_bar(index).await?

@@ -11,16 +11,16 @@ use crate::arguments::TimeRange;
 use crate::day_comparison::DayComparison;
 use crate::day_fold::DayFold;
 use crate::progress::ProgressDisplay;
-use crate::report::{Difference, DifferenceLocation, VerifyReport};
+use crate::report::{DifferenceLocation, StoredValueDifference, VerifyReport};
 use crate::retention::RetentionLimits;
-use crate::snapshot::Snapshot;
+use crate::snapshot::VerifySnapshot;
 use crate::stored_bars::{DayBars, StoredBars};
 use crate::tick_slices::TickSlices;
 use crate::verdict_pages::VerdictPages;
 
 /// Compares the bars of each symbol in turn with their ticks.
 pub(crate) struct SymbolChecker<'a, R, T, C> {
-    snapshot: &'a Snapshot<R, T>,
+    snapshot: &'a VerifySnapshot<R, T>,
     range: TimeRange,
     clock: &'a C,
     progress: &'a ProgressDisplay,
@@ -44,7 +44,7 @@ struct CheckedSymbol<'a> {
 impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
     /// Creates a checker that has checked nothing yet.
     pub(crate) fn new(
-        snapshot: &'a Snapshot<R, T>,
+        snapshot: &'a VerifySnapshot<R, T>,
         range: TimeRange,
         clock: &'a C,
         progress: &'a ProgressDisplay,
@@ -76,27 +76,27 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
         self.report.symbols += 1;
         let mut checked = self.load_symbol(symbol, settings).await?;
         let snapshot = self.snapshot;
-        let days = self.range.days();
+        let days = self.range.touched_days();
         let mut bars = StoredBars::new(&snapshot.bars, &symbol.instrument, days);
         let mut ticks = TickSlices::open(&snapshot.ticks, &symbol.instrument, days).await?;
         let mut oldest_append_ns = i64::MAX;
-        while let Some(day_ns) = earlier_day(bars.next_day().await?, ticks.next_day()) {
+        while let Some(day_ns) = earlier_day(bars.next_day_start().await?, ticks.next_day_start()) {
             let mut unmatched = self.fold_day(&mut checked, day_ns, &mut ticks).await?;
             let end_ns = Interval::D1.window_containing(day_ns).end_ns();
             let forgotten = checked
                 .current_trades
                 .forget_before(end_ns.min(i64::MAX - 1));
             unmatched.extend(forgotten);
-            let stored = bars.take_day(day_ns).await?;
+            let stored = bars.take_day_bars(day_ns).await?;
             let day_append_ns = first_append_ns(&stored);
             oldest_append_ns = oldest_append_ns.min(day_append_ns);
             self.compare_day(&checked, &stored);
-            self.report_unmatched(symbol, &unmatched, day_append_ns);
+            self.report_unmatched_duplicates(symbol, &unmatched, day_append_ns);
         }
         let unmatched = checked.current_trades.forget_before(i64::MAX);
         // If ids are unique within the symbol, the first delivery may be outside of the range.
         if self.range.is_unbounded() {
-            self.report_unmatched(symbol, &unmatched, oldest_append_ns);
+            self.report_unmatched_duplicates(symbol, &unmatched, oldest_append_ns);
         }
         Ok(())
     }
@@ -106,8 +106,8 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
         symbol: &'s SymbolRow,
         settings: Option<VenueSettings>,
     ) -> Result<CheckedSymbol<'s>, StoreError> {
-        let next_positions = &self.snapshot.next_positions;
-        let partitions = u32::try_from(next_positions.len()).expect("counted in 32 bits");
+        let first_unfolded_positions = &self.snapshot.first_unfolded_positions;
+        let partitions = u32::try_from(first_unfolded_positions.len()).expect("counted in 32 bits");
         let partition = schemas::partition_of(symbol.instrument.key().as_bytes(), partitions);
         let settings = settings.unwrap_or_else(|| {
             self.progress.print_message(&format!(
@@ -120,7 +120,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
                 ..VenueSettings::default()
             }
         });
-        let next = next_positions[partition as usize];
+        let next = first_unfolded_positions[partition as usize];
         let mut dirty_rows = self.snapshot.bars.dirty_minutes(partition).await?;
         dirty_rows.retain(|row| row.instrument == symbol.instrument);
         Ok(CheckedSymbol {
@@ -142,12 +142,12 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
     ) -> Result<Vec<UnmatchedDuplicate>, StoreError> {
         self.fold.start_day(day_ns);
         let mut unmatched = Vec::new();
-        while let Some((slice, ticks)) = slices.next_of_day(day_ns).await? {
+        while let Some((slice, ticks)) = slices.next_slice_of_day(day_ns).await? {
             unmatched.extend(checked.current_trades.forget_before(slice.start_ns));
             let (partition, next) = (checked.partition, checked.next);
             self.verdicts.load_pages(partition, next, &ticks).await?;
             self.fold_ticks(checked, &ticks);
-            self.progress.add_ticks(slice.rows);
+            self.progress.add_checked_ticks(slice.rows);
         }
         Ok(unmatched)
     }
@@ -166,13 +166,13 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
                 }
                 TickStatus::Counted => trades.push(tick.clone()),
                 TickStatus::Undecided => self.report.undecided += 1,
-                TickStatus::Excluded(verdict) => self.report.count_excluded(verdict),
+                TickStatus::Excluded(verdict) => self.report.count_excluded_tick(verdict),
                 TickStatus::MissedDuplicate
                     if limits.verdicts_may_be_deleted(tick.append_time_ns) =>
                 {
-                    self.report.count_excluded(Verdict::Duplicate);
+                    self.report.count_excluded_tick(Verdict::Duplicate);
                 }
-                TickStatus::MissedDuplicate => self.report.add_difference(Difference {
+                TickStatus::MissedDuplicate => self.report.add_difference(StoredValueDifference {
                     instrument: checked.symbol.instrument.clone(),
                     location: DifferenceLocation::Tick(tick.trade.time_ns, tick.position),
                     field: "identity",
@@ -205,7 +205,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
 
     /// Reports duplicates without a first delivery, unless ticks as old as `first_append_ns` may be
     /// deleted.
-    fn report_unmatched(
+    fn report_unmatched_duplicates(
         &mut self,
         symbol: &SymbolRow,
         unmatched: &[UnmatchedDuplicate],
@@ -215,7 +215,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
             return;
         }
         for duplicate in unmatched {
-            self.report.add_difference(Difference {
+            self.report.add_difference(StoredValueDifference {
                 instrument: symbol.instrument.clone(),
                 location: DifferenceLocation::Tick(duplicate.time_ns, duplicate.position),
                 field: "identity",

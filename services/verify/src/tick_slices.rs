@@ -11,7 +11,7 @@ const SLICE_ROWS: u64 = 100_000;
 
 /// The event times `[start_ns, end_ns)`, within one UTC day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TickSlice {
+pub(crate) struct TickSliceRange {
     pub(crate) start_ns: i64,
     pub(crate) end_ns: i64,
     /// The approximate number of its ticks.
@@ -21,7 +21,7 @@ pub(crate) struct TickSlice {
 /// The ticks of one instrument, slice by slice in order of event time. While the caller works on
 /// one slice, a task reads the next one.
 pub(crate) struct TickSlices {
-    slices: VecDeque<TickSlice>,
+    slices: VecDeque<TickSliceRange>,
     /// The ticks of `slices`, in the same order.
     ticks: mpsc::Receiver<Result<Vec<Tick>, StoreError>>,
 }
@@ -48,7 +48,7 @@ impl TickSlices {
     }
 
     /// Returns the start of the day of the next slice.
-    pub(crate) fn next_day(&self) -> Option<i64> {
+    pub(crate) fn next_day_start(&self) -> Option<i64> {
         self.slices
             .front()
             .map(|slice| day_start_ns(slice.start_ns))
@@ -56,11 +56,11 @@ impl TickSlices {
 
     /// Returns the next slice and its ticks in order of positions, if it is of the day that starts
     /// at `day_ns`.
-    pub(crate) async fn next_of_day(
+    pub(crate) async fn next_slice_of_day(
         &mut self,
         day_ns: i64,
-    ) -> Result<Option<(TickSlice, Vec<Tick>)>, StoreError> {
-        if self.next_day() != Some(day_ns) {
+    ) -> Result<Option<(TickSliceRange, Vec<Tick>)>, StoreError> {
+        if self.next_day_start() != Some(day_ns) {
             return Ok(None);
         }
         let (Some(slice), Some(ticks)) = (self.slices.pop_front(), self.ticks.recv().await) else {
@@ -72,8 +72,8 @@ impl TickSlices {
 
 /// Divides hours, each with its number of ticks, into slices: splits long ones, and joins short
 /// ones of the same day.
-fn plan_slices(hours: &[(i64, u64)]) -> VecDeque<TickSlice> {
-    let mut slices: VecDeque<TickSlice> = VecDeque::new();
+fn plan_slices(hours: &[(i64, u64)]) -> VecDeque<TickSliceRange> {
+    let mut slices: VecDeque<TickSliceRange> = VecDeque::new();
     for &(hour_ns, rows) in hours {
         let end_ns = hour_ns.saturating_add(HOUR_NS);
         if let Some(last) = slices.back_mut()
@@ -90,7 +90,7 @@ fn plan_slices(hours: &[(i64, u64)]) -> VecDeque<TickSlice> {
         let mut start_ns = hour_ns;
         while start_ns < end_ns {
             let piece_end_ns = start_ns.saturating_add(step_ns).min(end_ns);
-            slices.push_back(TickSlice {
+            slices.push_back(TickSliceRange {
                 start_ns,
                 end_ns: piece_end_ns,
                 rows: rows / piece_count,

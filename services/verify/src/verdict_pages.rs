@@ -11,12 +11,12 @@ const PAGE_BITS: u32 = 20;
 const MAX_CACHED_RANGES: usize = 1_000_000;
 
 /// A partition, an epoch, and the offset of a page divided by its length.
-type PageKey = (u32, u64, u64);
+type VerdictPageKey = (u32, u64, u64);
 
 /// A cache of the excluded ranges of a snapshot. Symbols of one partition share its pages.
 pub(crate) struct VerdictPages<'a, R> {
     bars: &'a R,
-    pages: HashMap<PageKey, Vec<ExcludedRange>>,
+    pages: HashMap<VerdictPageKey, Vec<ExcludedRange>>,
     /// The number of ranges in all pages.
     range_count: usize,
 }
@@ -71,6 +71,6 @@ impl<'a, R: BarReader> VerdictPages<'a, R> {
     }
 }
 
-const fn page_key(partition: u32, position: Position) -> PageKey {
+const fn page_key(partition: u32, position: Position) -> VerdictPageKey {
     (partition, position.epoch, position.offset >> PAGE_BITS)
 }

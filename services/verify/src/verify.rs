@@ -14,7 +14,7 @@ use crate::arguments::{VerifyArgs, VerifyTarget};
 use crate::partitions::count_partitions;
 use crate::progress::ProgressDisplay;
 use crate::report::VerifyReport;
-use crate::snapshot::Snapshot;
+use crate::snapshot::VerifySnapshot;
 use crate::symbol_checker::SymbolChecker;
 
 /// The number of symbols that are read at once.
@@ -25,11 +25,11 @@ const SYMBOL_PAGE: u32 = 1_000;
 /// # Errors
 /// If a store cannot be read, or the ticks do not reach the bars in time.
 pub fn run(mut arguments: VerifyArgs) -> anyhow::Result<ExitCode> {
-    if let Err(error) = arguments.check() {
+    if let Err(error) = arguments.check_combinations() {
         eprintln!("candlewick: {error}");
         return Ok(ExitCode::from(host::EXIT_USAGE));
     }
-    let target = arguments.target().map_err(host::StartupError::from)?;
+    let target = arguments.read_target().map_err(host::StartupError::from)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -37,7 +37,7 @@ pub fn run(mut arguments: VerifyArgs) -> anyhow::Result<ExitCode> {
     drop(arguments);
     // A closed standard output does not change the outcome.
     let _ = std::io::stdout().write_all(report.to_string().as_bytes());
-    match report.is_equal() {
+    match report.has_no_differences() {
         true => Ok(ExitCode::SUCCESS),
         false => Ok(ExitCode::FAILURE),
     }
@@ -54,8 +54,8 @@ pub(crate) async fn verify_target<C: Clock>(
     let max_wait = arguments.wait;
     let mut report = match target {
         VerifyTarget::Folder(path) => {
-            let snapshot = Snapshot::from_folder(path, max_wait, &clock, &progress).await?;
-            compare_bars(arguments, target, &snapshot, &clock, &progress).await?
+            let snapshot = VerifySnapshot::from_folder(path, max_wait, &clock, &progress).await?;
+            compare_all_bars(arguments, target, &snapshot, &clock, &progress).await?
         }
         VerifyTarget::Cluster(config) => {
             let bars = TimescaleBarStore::open(config.timescaledb.clone()).await?;
@@ -63,18 +63,19 @@ pub(crate) async fn verify_target<C: Clock>(
             let partitions = count_partitions(config).await?;
             let stores = (&bars, ticks);
             let snapshot =
-                Snapshot::from_stores(stores, partitions, max_wait, &clock, &progress).await?;
-            compare_bars(arguments, target, &snapshot, &clock, &progress).await?
+                VerifySnapshot::from_stores(stores, partitions, max_wait, &clock, &progress)
+                    .await?;
+            compare_all_bars(arguments, target, &snapshot, &clock, &progress).await?
         }
     };
     report.duration = Duration::from_nanos(clock.monotonic_ns().saturating_sub(begin_ns));
     Ok(report)
 }
 
-async fn compare_bars<R: BarReader, T: TickStore, C: Clock>(
+async fn compare_all_bars<R: BarReader, T: TickStore, C: Clock>(
     arguments: &VerifyArgs,
     target: &VerifyTarget,
-    snapshot: &Snapshot<R, T>,
+    snapshot: &VerifySnapshot<R, T>,
     clock: &C,
     progress: &ProgressDisplay,
 ) -> anyhow::Result<VerifyReport> {
@@ -85,7 +86,7 @@ async fn compare_bars<R: BarReader, T: TickStore, C: Clock>(
              second"
         );
     }
-    let days = arguments.range().days();
+    let days = arguments.time_range().touched_days();
     let mut tick_count = 0;
     for symbol in &symbols {
         let instrument = &symbol.instrument;
@@ -97,7 +98,7 @@ async fn compare_bars<R: BarReader, T: TickStore, C: Clock>(
     }
     progress.start_checking(tick_count);
     let venues = read_venue_settings(&snapshot.bars).await?;
-    let mut checker = SymbolChecker::new(snapshot, arguments.range(), clock, progress);
+    let mut checker = SymbolChecker::new(snapshot, arguments.time_range(), clock, progress);
     for symbol in &symbols {
         let venue = symbol.instrument.venue();
         let settings = venues.get(venue).copied();

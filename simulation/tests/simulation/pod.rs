@@ -64,7 +64,7 @@ impl Pod {
 
     /// Returns what the hub holds of a channel: the first half of a REST request.
     pub fn hub_rows(&self, name: &ChannelName) -> Vec<BarRow> {
-        self.hub.bars(&name.instrument, name.interval)
+        self.hub.held_bars(&name.instrument, name.interval)
     }
 
     /// Returns what the store holds of a channel: the second half.

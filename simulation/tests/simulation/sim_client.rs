@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use api::{ChannelName, Encoding, Hub, Mailbox, Message, Subscription};
+use api::{ChangedChannels, ChannelName, EncodedMessage, Hub, StreamEncoding, Subscription};
 use client::{ChannelState, HistoryRequest};
 use market::BarRow;
 use schemas::api::{BarChangeKind, BarJson, StreamMessage};
@@ -32,7 +32,7 @@ enum PendingRequest {
 
 struct Connection {
     pod: Pod,
-    mailbox: Arc<Mailbox>,
+    changed_channels: Arc<ChangedChannels>,
     subscription: Subscription,
 }
 
@@ -76,8 +76,13 @@ impl SimClient {
     }
 
     pub fn disconnect(&mut self) {
-        if let Some(Connection { pod, mailbox, .. }) = self.connection.take() {
-            pod.hub.unsubscribe(&self.name, &mailbox);
+        if let Some(Connection {
+            pod,
+            changed_channels,
+            ..
+        }) = self.connection.take()
+        {
+            pod.hub.unsubscribe(&self.name, &changed_channels);
             // A request over REST is a connection of its own.
             if !matches!(self.pending, PendingRequest::History { .. }) {
                 self.pending = PendingRequest::None;
@@ -116,30 +121,31 @@ impl SimClient {
             self.pending = PendingRequest::History { request, held };
             return Ok(true);
         }
-        if connection.mailbox.take_changed().is_empty() {
+        if connection.changed_channels.take_changed().is_empty() {
             return Ok(false);
         }
         self.receive_changes()
     }
 
     fn connect(&mut self, pod: Pod) -> Result<(), String> {
-        let mailbox = Arc::default();
-        pod.hub.subscribe(&self.name, self.partition, &mailbox);
+        let changed_channels = Arc::default();
+        pod.hub
+            .subscribe(&self.name, self.partition, &changed_channels);
         let mut subscription = Subscription::new(self.name.clone(), self.partition);
         let hub = pod.hub.clone();
         let position = self.channel.position();
         let resumed = position.and_then(|held| {
-            hub.resume(
+            hub.resume_message(
                 &mut subscription,
                 held.epoch,
                 held.seq,
-                Encoding::MessagePack,
+                StreamEncoding::MessagePack,
             )
         });
         let held = pod.hub_rows(&self.name);
         self.connection = Some(Connection {
             pod,
-            mailbox,
+            changed_channels,
             subscription,
         });
         match resumed {
@@ -168,9 +174,9 @@ impl SimClient {
         let Connection {
             pod, subscription, ..
         } = connection;
-        let message = pod
-            .hub
-            .snapshot(subscription, rows, recovered, Encoding::MessagePack);
+        let message =
+            pod.hub
+                .snapshot_message(subscription, rows, recovered, StreamEncoding::MessagePack);
         self.apply_message(&message)
     }
 
@@ -195,10 +201,10 @@ impl SimClient {
         let hub: Hub = connection.pod.hub.clone();
         if self.mutant == Some(Mutant::DeltaWithoutPrev) && self.random.one_in(6) {
             // The hub believes that this message arrived, so the next is a delta from it.
-            let _ = hub.next_message(&mut connection.subscription, Encoding::MessagePack);
+            let _ = hub.next_message(&mut connection.subscription, StreamEncoding::MessagePack);
             return Ok(true);
         }
-        match hub.next_message(&mut connection.subscription, Encoding::MessagePack) {
+        match hub.next_message(&mut connection.subscription, StreamEncoding::MessagePack) {
             Ok(Some(message)) => self.apply_message(&message)?,
             Ok(None) => {}
             Err(_) => {
@@ -212,7 +218,7 @@ impl SimClient {
         Ok(true)
     }
 
-    fn apply_message(&mut self, message: &Message) -> Result<(), String> {
+    fn apply_message(&mut self, message: &EncodedMessage) -> Result<(), String> {
         self.messages += 1;
         let message = rmp_serde::from_slice(&message.bytes);
         let mut message: StreamMessage = message.map_err(|error| error.to_string())?;

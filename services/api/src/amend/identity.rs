@@ -6,22 +6,22 @@ use market::{AmendmentKind, TradeId};
 
 use crate::problem::Problem;
 
-/// Returns the id of a new amendment: derived from the request's Idempotency-Key, so that a repeated
-/// request gets the same id, or random if the request has no key.
+/// Returns the id of a new amendment: derived from the request's Idempotency-Key, so that a
+/// repeated request gets the same id, or random if the request has no key.
 ///
 /// The kind and the trade are part of a derived id, so that no amendment is lost if a client uses
 /// one key for several trades by mistake.
 pub(super) fn new_amendment_id(
-    key: Option<[u8; 16]>,
+    key_digest: Option<[u8; 16]>,
     kind: AmendmentKind,
     trade_name: &str,
     scope: Option<&str>,
 ) -> Result<TradeId, Problem> {
-    let Some(key) = key else {
+    let Some(key) = key_digest else {
         let mut random = [0; 16];
         // The ids of different processes must differ, so the randomness is the system's.
         getrandom::fill(&mut random).map_err(|error| Problem::internal_error(&error))?;
-        return Ok(hexadecimal_id(&random));
+        return Ok(hexadecimal_trade_id(&random));
     };
     let mut digest = blake3::Hasher::new();
     digest.update(&key);
@@ -29,10 +29,10 @@ pub(super) fn new_amendment_id(
         digest.update(&(part.len() as u64).to_le_bytes());
         digest.update(part.as_bytes());
     }
-    Ok(hexadecimal_id(&digest.finalize().as_bytes()[..16]))
+    Ok(hexadecimal_trade_id(&digest.finalize().as_bytes()[..16]))
 }
 
-fn hexadecimal_id(bytes: &[u8]) -> TradeId {
+fn hexadecimal_trade_id(bytes: &[u8]) -> TradeId {
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {
         write!(text, "{byte:02x}").expect("writing to memory cannot fail");

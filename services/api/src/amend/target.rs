@@ -21,8 +21,8 @@ pub(super) enum AmendedTrade {
     Position(Position),
 }
 
-/// Returns what the last segment of a path identifies: a trade by the venue's id, or a trade without
-/// an id by its position.
+/// Returns what the last segment of a path identifies: a trade by the venue's id, or a trade
+/// without an id by its position.
 ///
 /// If a venue gives ids to some of its trades only, a text may be either. It is then what the trade
 /// at `time_ns` has, or, if no such trade is known, the id of a trade that has not arrived yet.
@@ -35,7 +35,7 @@ pub(super) async fn find_amended_trade<B: Backend>(
 ) -> Result<AmendedTrade, Problem> {
     let record_position = match (settings.scheme, text.parse::<RecordPosition>()) {
         (IdScheme::Contiguous, _) | (IdScheme::Unique, Err(_)) => {
-            return Ok(AmendedTrade::Id(parse_id(text)?));
+            return Ok(AmendedTrade::Id(parse_trade_id_segment(text)?));
         }
         (IdScheme::None, Err(_)) => {
             let detail = "the venue's trades have no ids; they are known by their positions";
@@ -47,7 +47,7 @@ pub(super) async fn find_amended_trade<B: Backend>(
     let partition = state.partition_of(instrument);
     let check_partition = || match record_position.partition == partition {
         true => Ok(()),
-        false => Err(wrong_partition(
+        false => Err(wrong_partition_problem(
             instrument,
             partition,
             text,
@@ -58,7 +58,7 @@ pub(super) async fn find_amended_trade<B: Backend>(
         check_partition()?;
         return Ok(AmendedTrade::Position(position));
     }
-    let id = parse_id(text)?;
+    let id = parse_trade_id_segment(text)?;
     let end_ns = time_ns.saturating_add(1);
     let ticks = state.ticks.read(instrument, time_ns, end_ns).await?;
     let mut trades = ticks.iter().filter(|tick| tick.amendment.is_none());
@@ -70,20 +70,20 @@ pub(super) async fn find_amended_trade<B: Backend>(
     }
     check_partition()?;
     let is_archived = trades.any(|tick| tick.position == position && tick.trade.id.is_none());
-    match is_archived || is_in_log(state, instrument, position).await? {
+    match is_archived || log_holds_trade_without_id(state, instrument, position).await? {
         true => Ok(AmendedTrade::Position(position)),
         false => Ok(AmendedTrade::Id(id)),
     }
 }
 
-fn parse_id(text: &str) -> Result<TradeId, Problem> {
+fn parse_trade_id_segment(text: &str) -> Result<TradeId, Problem> {
     TradeId::parse(text).map_err(|error| {
         let accepted = format!("1 to 64 visible ASCII characters, or {POSITION}");
         Problem::invalid_parameter("id", format!("id {error}"), accepted)
     })
 }
 
-fn wrong_partition(
+fn wrong_partition_problem(
     instrument: &Instrument,
     partition: u32,
     text: &str,
@@ -97,21 +97,22 @@ fn wrong_partition(
     Problem::invalid_parameter("id", detail, POSITION)
 }
 
-/// Returns whether the log holds a trade without an id at a position. It may not be archived yet.
-async fn is_in_log<B: Backend>(
+/// Returns whether the log holds a trade without an id at `position`. The trade may not be archived
+/// yet.
+async fn log_holds_trade_without_id<B: Backend>(
     state: &ApiState<B>,
     instrument: &Instrument,
     position: Position,
 ) -> Result<bool, Problem> {
     let partition = state.partition_of(instrument);
     let log = &state.log;
-    let bounds = log.bounds(partition).await.map_err(log_problem)?;
+    let bounds = log.bounds(partition).await.map_err(problem_of_log_error)?;
     let is_within = (bounds.first..bounds.end).contains(&position.offset);
     if position.epoch != log.epoch() || !is_within {
         return Ok(false);
     }
     let batch = log.fetch(partition, position.offset, 1).await;
-    let batch = batch.map_err(log_problem)?;
+    let batch = batch.map_err(problem_of_log_error)?;
     let has_no_id = |value: &[u8]| match TradesTopicRecord::decode(value) {
         Ok(TradesTopicRecord::Trade(trade)) => trade.id.is_none(),
         _ => false,
@@ -123,6 +124,6 @@ async fn is_in_log<B: Backend>(
     }))
 }
 
-fn log_problem(error: LogError) -> Problem {
+fn problem_of_log_error(error: LogError) -> Problem {
     IngestError::from(error).into()
 }

@@ -4,21 +4,21 @@ use market::{Trade, TradeId};
 
 use crate::object_body::{ExpectedObject, parse_object_body};
 use crate::problem::{ErrorCode, Problem};
-use crate::submit::{ElementFault, VALUE_NAMES, parse_values};
+use crate::submit::{ElementFault, VALUE_NAMES, parse_trade_values};
 
 /// Reads the body of an edit of the trade that the path calls `trade_name`. The body may repeat the
 /// id; an id that differs from the path's is an error.
 ///
 /// # Errors
 /// A [`Problem`] that names the member at fault.
-pub(super) fn read_values(body: &[u8], trade_name: &str) -> Result<Trade, Problem> {
+pub(super) fn parse_edited_trade(body: &[u8], trade_name: &str) -> Result<Trade, Problem> {
     let expected = ExpectedObject {
         object: "the trade's values as a JSON object",
         member: "a value of a trade",
     };
     let object = parse_object_body(body, &VALUE_NAMES, &expected)?;
     let values = std::array::from_fn(|index| object.value(index));
-    let trade = parse_values(&values).map_err(value_problem)?;
+    let trade = parse_trade_values(&values).map_err(problem_of_fault)?;
     if let Some(id) = &trade.id
         && TradeId::parse(trade_name).as_ref() != Ok(id)
     {
@@ -33,8 +33,8 @@ pub(super) fn read_values(body: &[u8], trade_name: &str) -> Result<Trade, Proble
 }
 
 /// Returns a faulty value as a problem.
-pub(super) fn value_problem(fault: ElementFault) -> Problem {
+pub(super) fn problem_of_fault(fault: ElementFault) -> Problem {
     Problem::new(ErrorCode::InvalidParameter, fault.message)
-        .field(fault.field)
-        .reason(fault.code.name())
+        .with_field(fault.field)
+        .with_reason(fault.code.name())
 }

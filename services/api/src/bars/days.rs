@@ -3,9 +3,9 @@
 use market::{BarRow, DayStart, Interval, Window};
 use store::BarReader;
 
-use super::candles::{Candle, Candles};
-use super::periods::{Period, Periods};
-use super::source::{BarSource, KeptBars, is_empty, latest_closed_end_ns};
+use super::bar_page::{BarPage, PageBar};
+use super::periods::{Period, PeriodSequence};
+use super::source::{BarSource, KeptBars, has_no_trades, latest_closed_end_ns};
 use crate::params::END_OF_TIME_NS;
 use crate::problem::Problem;
 
@@ -13,16 +13,16 @@ use crate::problem::Problem;
 const DAYS_PER_READ: usize = 100;
 
 /// Returns the first `limit` days with trades that start in `[start_ns, end_ns)`.
-pub(super) async fn oldest_days<R: BarReader>(
+pub(super) async fn oldest_traded_days<R: BarReader>(
     source: &BarSource<'_, R>,
-    periods: &Periods,
+    periods: &PeriodSequence,
     start_ns: i64,
     end_ns: i64,
     limit: usize,
-) -> Result<Candles, Problem> {
+) -> Result<BarPage, Problem> {
     let mut closed_until_ns = source.closed_until_ns().await?;
-    let mut list: Vec<Candle> = Vec::new();
-    let mut first = periods.starting_from(start_ns)?;
+    let mut list: Vec<PageBar> = Vec::new();
+    let mut first = periods.first_starting_at_or_after(start_ns)?;
     while list.len() <= limit {
         let wanted = (limit + 1 - list.len()).min(DAYS_PER_READ);
         let days = periods.forward_from(first, end_ns, wanted)?;
@@ -31,45 +31,45 @@ pub(super) async fn oldest_days<R: BarReader>(
         };
         let folded = fold_days(source, &days, &mut closed_until_ns).await?;
         first = match folded.is_empty() {
-            false => periods.containing(last.end_ns)?,
+            false => periods.period_containing(last.end_ns)?,
             true => match source.first_minute_from(last.end_ns).await? {
-                Some(row) => periods.containing(row.window.start_ns)?,
+                Some(row) => periods.period_containing(row.window.start_ns)?,
                 None => break,
             },
         };
         list.extend(folded);
     }
-    let next_ns = list.get(limit).map(Candle::start_ns);
+    let next_ns = list.get(limit).map(PageBar::start_ns);
     list.truncate(limit);
-    Ok(Candles { list, next_ns })
+    Ok(BarPage { list, next_ns })
 }
 
 /// Returns the last `limit` days with trades that start before `end_ns`.
-pub(super) async fn newest_days<R: BarReader>(
+pub(super) async fn newest_traded_days<R: BarReader>(
     source: &BarSource<'_, R>,
-    periods: &Periods,
+    periods: &PeriodSequence,
     end_ns: i64,
     limit: usize,
-) -> Result<Candles, Problem> {
+) -> Result<BarPage, Problem> {
     let mut closed_until_ns = source.closed_until_ns().await?;
-    let mut list: Vec<Candle> = Vec::new();
+    let mut list: Vec<PageBar> = Vec::new();
     // The last day may start before `end_ns` and trade after it.
     let mut before_ns = match end_ns {
         END_OF_TIME_NS => END_OF_TIME_NS,
-        _ => periods.containing(end_ns - 1)?.end_ns,
+        _ => periods.period_containing(end_ns - 1)?.end_ns,
     };
     while list.len() < limit {
         let Some(row) = source.last_traded_minute_before(before_ns).await? else {
             break;
         };
-        let last = periods.containing(row.window.start_ns)?;
+        let last = periods.period_containing(row.window.start_ns)?;
         let days = periods.backward_from(last, (limit - list.len()).min(DAYS_PER_READ))?;
         before_ns = days[0].start_ns;
         let mut folded = fold_days(source, &days, &mut closed_until_ns).await?;
         folded.append(&mut list);
         list = folded;
     }
-    Ok(Candles {
+    Ok(BarPage {
         list,
         next_ns: None,
     })
@@ -81,7 +81,7 @@ pub(super) async fn fold_days<R: BarReader>(
     source: &BarSource<'_, R>,
     days: &[Period],
     closed_until_ns: &mut i64,
-) -> Result<Vec<Candle>, Problem> {
+) -> Result<Vec<PageBar>, Problem> {
     let mut folded = Vec::new();
     let mut rest = days;
     while let [first, ..] = rest {
@@ -91,7 +91,7 @@ pub(super) async fn fold_days<R: BarReader>(
         };
         let (run, other_days) = rest.split_at(rest.iter().take_while(has_same_interval).count());
         rest = other_days;
-        let rows = read_bars(source, interval, run).await?;
+        let rows = read_bars_of_days(source, interval, run).await?;
         *closed_until_ns = (*closed_until_ns).max(latest_closed_end_ns(&rows));
         for day in run {
             let from = rows.partition_point(|row| row.window.start_ns < day.start_ns);
@@ -100,7 +100,7 @@ pub(super) async fn fold_days<R: BarReader>(
         }
     }
     for candle in &mut folded {
-        let Candle::Traded { row, end_ns } = candle else {
+        let PageBar::Traded { row, end_ns } = candle else {
             continue;
         };
         row.closed = *end_ns <= *closed_until_ns;
@@ -108,7 +108,7 @@ pub(super) async fn fold_days<R: BarReader>(
     Ok(folded)
 }
 
-async fn read_bars<R: BarReader>(
+async fn read_bars_of_days<R: BarReader>(
     source: &BarSource<'_, R>,
     interval: Interval,
     days: &[Period],
@@ -123,8 +123,8 @@ async fn read_bars<R: BarReader>(
 
 /// Returns the bar of one day; `None` without trades. Its revision is the sum of its bars'
 /// revisions.
-fn fold_day(rows: &[BarRow], day: Period) -> Option<Candle> {
-    let mut traded = rows.iter().filter(|row| !is_empty(row));
+fn fold_day(rows: &[BarRow], day: Period) -> Option<PageBar> {
+    let mut traded = rows.iter().filter(|row| !has_no_trades(row));
     let mut bar = traded.next()?.bar.clone();
     for row in traded {
         bar.merge(&row.bar);
@@ -140,7 +140,7 @@ fn fold_day(rows: &[BarRow], day: Period) -> Option<Candle> {
         revision: rows.iter().map(|row| row.revision).sum(),
         through,
     };
-    Some(Candle::Traded {
+    Some(PageBar::Traded {
         row,
         end_ns: day.end_ns,
     })

@@ -2,11 +2,11 @@
 
 use store::BarReader;
 
-use super::candles::{Candle, Candles};
+use super::bar_page::{BarPage, PageBar};
 use super::days;
-use super::periods::{Period, Periods};
-use super::request::BarRequest;
-use super::source::{BarSource, KeptBars, is_empty, latest_closed_end_ns};
+use super::periods::{Period, PeriodSequence};
+use super::request::ListBarsRequest;
+use super::source::{BarSource, KeptBars, has_no_trades, latest_closed_end_ns};
 use crate::params::END_OF_TIME_NS;
 use crate::problem::Problem;
 
@@ -14,56 +14,58 @@ use crate::problem::Problem;
 const DAYS_PER_READ: usize = 100;
 
 /// Returns the requested bars with the gaps between them filled in. Nothing is filled in before the
-/// first trade, after the present, or, if the request has no end, after the newest bar.
-pub(super) async fn filled_page<R: BarReader>(
+/// first trade, after the current time, or, if the request has no end, after the newest bar.
+pub(super) async fn gap_filled_page<R: BarReader>(
     source: &BarSource<'_, R>,
-    request: &BarRequest,
+    request: &ListBarsRequest,
     now_ns: i64,
-) -> Result<Candles, Problem> {
+) -> Result<BarPage, Problem> {
     let periods = &request.periods;
     let Some(newest) = source.last_traded_minute_before(END_OF_TIME_NS).await? else {
-        return Ok(Candles::default());
+        return Ok(BarPage::default());
     };
-    let newest_end_ns = periods.containing(newest.window.start_ns)?.end_ns;
+    let newest_end_ns = periods.period_containing(newest.window.start_ns)?.end_ns;
     let end_ns = match request.end_ns {
         None => newest_end_ns,
-        Some(end_ns) => end_ns.min(newest_end_ns.max(periods.containing(now_ns.max(0))?.end_ns)),
+        Some(end_ns) => {
+            end_ns.min(newest_end_ns.max(periods.period_containing(now_ns.max(0))?.end_ns))
+        }
     };
     let shown = match request.start_ns {
         Some(start_ns) => oldest_periods(source, periods, start_ns, end_ns, request.limit).await?,
         None => newest_periods(source, periods, end_ns, request.limit).await?,
     };
     let Some(last) = shown.periods.last() else {
-        return Ok(Candles::default());
+        return Ok(BarPage::default());
     };
     let next_ns = (last.end_ns < end_ns).then_some(last.end_ns);
-    Ok(Candles {
-        list: filled_candles(source, periods, &shown).await?,
+    Ok(BarPage {
+        list: gap_filled_bars(source, periods, &shown).await?,
         next_ns: next_ns.filter(|_| request.start_ns.is_some()),
     })
 }
 
 /// The periods of a page, and the close before them if there is one.
-struct ShownPeriods {
+struct PagePeriods {
     periods: Vec<Period>,
     prior_close: Option<String>,
 }
 
 async fn oldest_periods<R: BarReader>(
     source: &BarSource<'_, R>,
-    periods: &Periods,
+    periods: &PeriodSequence,
     start_ns: i64,
     end_ns: i64,
     limit: usize,
-) -> Result<ShownPeriods, Problem> {
-    let mut first = periods.starting_from(start_ns)?;
+) -> Result<PagePeriods, Problem> {
+    let mut first = periods.first_starting_at_or_after(start_ns)?;
     let prior_close = prior_close(source, first.start_ns).await?;
     if prior_close.is_none()
         && let Some(row) = source.first_minute_from(first.start_ns).await?
     {
-        first = periods.containing(row.window.start_ns)?;
+        first = periods.period_containing(row.window.start_ns)?;
     }
-    Ok(ShownPeriods {
+    Ok(PagePeriods {
         periods: periods.forward_from(first, end_ns, limit)?,
         prior_close,
     })
@@ -71,12 +73,12 @@ async fn oldest_periods<R: BarReader>(
 
 async fn newest_periods<R: BarReader>(
     source: &BarSource<'_, R>,
-    periods: &Periods,
+    periods: &PeriodSequence,
     end_ns: i64,
     limit: usize,
-) -> Result<ShownPeriods, Problem> {
-    let mut shown = ShownPeriods {
-        periods: periods.backward_from(periods.containing(end_ns - 1)?, limit)?,
+) -> Result<PagePeriods, Problem> {
+    let mut shown = PagePeriods {
+        periods: periods.backward_from(periods.period_containing(end_ns - 1)?, limit)?,
         prior_close: None,
     };
     let Some(first) = shown.periods.first() else {
@@ -100,24 +102,25 @@ async fn prior_close<R: BarReader>(
     Ok(prior.map(|row| row.bar.close.price.to_string()))
 }
 
-async fn filled_candles<R: BarReader>(
+async fn gap_filled_bars<R: BarReader>(
     source: &BarSource<'_, R>,
-    periods: &Periods,
-    shown: &ShownPeriods,
-) -> Result<Vec<Candle>, Problem> {
+    periods: &PeriodSequence,
+    shown: &PagePeriods,
+) -> Result<Vec<PageBar>, Problem> {
     let mut closed_until_ns = source.closed_until_ns().await?;
-    let traded = traded_candles(source, periods, &shown.periods, &mut closed_until_ns).await?;
+    let traded =
+        traded_bars_of_periods(source, periods, &shown.periods, &mut closed_until_ns).await?;
     let mut traded = traded.into_iter().peekable();
     let mut close = shown.prior_close.clone();
     let mut list = Vec::with_capacity(shown.periods.len());
     for period in &shown.periods {
         if let Some(candle) = traded.next_if(|next| next.start_ns() == period.start_ns) {
-            if let Candle::Traded { row, .. } = &candle {
+            if let PageBar::Traded { row, .. } = &candle {
                 close = Some(row.bar.close.price.to_string());
             }
             list.push(candle);
         } else if let Some(price) = &close {
-            list.push(Candle::Flat {
+            list.push(PageBar::Flat {
                 period: *period,
                 price: price.clone(),
                 closed: period.end_ns <= closed_until_ns,
@@ -129,15 +132,15 @@ async fn filled_candles<R: BarReader>(
 
 /// Returns the bars with trades among consecutive periods. Advances `closed_until_ns` past the
 /// closed bars that it reads.
-async fn traded_candles<R: BarReader>(
+async fn traded_bars_of_periods<R: BarReader>(
     source: &BarSource<'_, R>,
-    periods: &Periods,
+    periods: &PeriodSequence,
     consecutive: &[Period],
     closed_until_ns: &mut i64,
-) -> Result<Vec<Candle>, Problem> {
-    let mut candles = Vec::new();
+) -> Result<Vec<PageBar>, Problem> {
+    let mut bar_page = Vec::new();
     match (periods, consecutive) {
-        (Periods::Windows(interval), [first, ..]) => {
+        (PeriodSequence::Windows(interval), [first, ..]) => {
             let end_ns = consecutive[consecutive.len() - 1].end_ns;
             let rows = source
                 .bars_between(
@@ -149,18 +152,18 @@ async fn traded_candles<R: BarReader>(
                 )
                 .await?;
             *closed_until_ns = (*closed_until_ns).max(latest_closed_end_ns(&rows));
-            let traded = rows.into_iter().filter(|row| !is_empty(row));
-            candles.extend(traded.map(|row| Candle::Traded {
+            let traded = rows.into_iter().filter(|row| !has_no_trades(row));
+            bar_page.extend(traded.map(|row| PageBar::Traded {
                 end_ns: row.window.end_ns(),
                 row,
             }));
         }
-        (Periods::Days(_), _) => {
+        (PeriodSequence::Days(_), _) => {
             for chunk in consecutive.chunks(DAYS_PER_READ) {
-                candles.extend(days::fold_days(source, chunk, closed_until_ns).await?);
+                bar_page.extend(days::fold_days(source, chunk, closed_until_ns).await?);
             }
         }
-        (Periods::Windows(_), []) => {}
+        (PeriodSequence::Windows(_), []) => {}
     }
-    Ok(candles)
+    Ok(bar_page)
 }

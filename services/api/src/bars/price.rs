@@ -12,17 +12,17 @@ use store::{HotStore, NewestPrice};
 
 use super::source::BarSource;
 use crate::json_response::json_response;
-use crate::params::{END_OF_TIME_NS, Params, Segments, parse_instrument};
+use crate::params::{END_OF_TIME_NS, PathSegments, QueryParams, parse_instrument};
 use crate::problem::{ErrorCode, Problem};
 use crate::state::ApiState;
 
 /// Returns the price of the newest trade: the close of the newest minute that has one.
 pub(crate) async fn newest_price<B: Backend>(
     State(state): State<ApiState<B>>,
-    Segments(path): Segments<(String, String)>,
+    PathSegments(path): PathSegments<(String, String)>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    Params::read(&uri, &[])?;
+    QueryParams::read(&uri, &[])?;
     let instrument = parse_instrument(&path)?;
     let hot = state
         .hot
@@ -33,7 +33,7 @@ pub(crate) async fn newest_price<B: Backend>(
             tracing::debug!(%error, "no newest price from the hot store");
             None
         });
-    let source = BarSource::open_minutes(&state.hub, &state.bars, &instrument);
+    let source = BarSource::open_minutes_only(&state.hub, &state.bars, &instrument);
     if let Some(hot) = hot
         && !source
             .live_bars()

@@ -3,9 +3,9 @@
 use axum::http::Uri;
 use market::{DayStart, Instrument, Interval};
 
-use super::periods::Periods;
+use super::periods::PeriodSequence;
 use crate::cursor::{CursorKind, decode_cursor};
-use crate::params::{Params, parse_instrument};
+use crate::params::{QueryParams, parse_instrument};
 use crate::problem::Problem;
 
 const PARAMETERS: &[&str] = &[
@@ -20,9 +20,9 @@ const PARAMETERS: &[&str] = &[
 ];
 
 /// A request for the bars whose period starts in `[start_ns, end_ns)`.
-pub(super) struct BarRequest {
+pub(super) struct ListBarsRequest {
     pub(super) instrument: Instrument,
-    pub(super) periods: Periods,
+    pub(super) periods: PeriodSequence,
     /// `None` requests the newest bars.
     pub(super) start_ns: Option<i64>,
     pub(super) end_ns: Option<i64>,
@@ -31,13 +31,13 @@ pub(super) struct BarRequest {
     pub(super) fill: bool,
 }
 
-impl BarRequest {
+impl ListBarsRequest {
     /// Reads the path and the query.
     ///
     /// # Errors
     /// A [`Problem`] that names the parameter at fault.
     pub(super) fn read(path: &(String, String), uri: &Uri) -> Result<Self, Problem> {
-        let params = Params::read(uri, PARAMETERS)?;
+        let params = QueryParams::read(uri, PARAMETERS)?;
         let (start_ns, end_ns) = params.start_and_end()?;
         let start_ns = match params.text("cursor") {
             Some(text) => Some(decode_cursor(CursorKind::Bars, text)?),
@@ -62,13 +62,13 @@ impl BarRequest {
     }
 }
 
-fn read_periods(params: &Params) -> Result<Periods, Problem> {
+fn read_periods(params: &QueryParams) -> Result<PeriodSequence, Problem> {
     let accepted = "one of 1m, 5m, 15m, 30m, 1h, 4h, 1d";
     let interval = params.parsed("interval", accepted)?;
     let interval = interval.unwrap_or(Interval::M1);
     let (day_start, zone) = (params.text("day_start"), params.text("zone"));
     if day_start.is_none() && zone.is_none() {
-        return Ok(Periods::Windows(interval));
+        return Ok(PeriodSequence::Windows(interval));
     }
     if interval != Interval::D1 {
         let detail = "day_start and zone say where days begin";
@@ -79,5 +79,5 @@ fn read_periods(params: &Params) -> Result<Periods, Problem> {
         ));
     }
     let days = DayStart::new(day_start.unwrap_or("00:00"), zone.unwrap_or("UTC"))?;
-    Ok(Periods::Days(days))
+    Ok(PeriodSequence::Days(days))
 }

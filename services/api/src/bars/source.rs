@@ -3,8 +3,8 @@
 use market::{BarRow, Instrument, Interval};
 use store::{BarQuery, BarReader};
 
-use super::periods::Periods;
-use super::request::BarRequest;
+use super::periods::PeriodSequence;
+use super::request::ListBarsRequest;
 use crate::hub::Hub;
 use crate::params::END_OF_TIME_NS;
 use crate::problem::Problem;
@@ -26,13 +26,15 @@ pub(super) enum KeptBars {
 
 impl<'a, R: BarReader> BarSource<'a, R> {
     /// Reads the hub. The store is read by the other methods, after it.
-    pub(super) fn open(hub: &Hub, bars: &'a R, request: &'a BarRequest) -> Self {
+    pub(super) fn open(hub: &Hub, bars: &'a R, request: &'a ListBarsRequest) -> Self {
         let instrument = &request.instrument;
         let live_bars = match request.periods {
-            Periods::Windows(interval) if !request.fill => hub.bars(instrument, interval),
+            PeriodSequence::Windows(interval) if !request.fill => {
+                hub.held_bars(instrument, interval)
+            }
             _ => Interval::ALL
                 .into_iter()
-                .flat_map(|interval| hub.bars(instrument, interval))
+                .flat_map(|interval| hub.held_bars(instrument, interval))
                 .collect(),
         };
         Self {
@@ -42,12 +44,12 @@ impl<'a, R: BarReader> BarSource<'a, R> {
         }
     }
 
-    /// Does the same for minutes only.
-    pub(super) fn open_minutes(hub: &Hub, bars: &'a R, instrument: &'a Instrument) -> Self {
+    /// Reads only the minutes of the hub. The store is read by the other methods, after it.
+    pub(super) fn open_minutes_only(hub: &Hub, bars: &'a R, instrument: &'a Instrument) -> Self {
         Self {
             bars,
             instrument,
-            live_bars: hub.bars(instrument, Interval::M1),
+            live_bars: hub.held_bars(instrument, Interval::M1),
         }
     }
 
@@ -97,7 +99,7 @@ impl<'a, R: BarReader> BarSource<'a, R> {
                 .bars_between(Interval::M1, from_ns, END_OF_TIME_NS, 1, KeptBars::Oldest)
                 .await?;
             match rows.into_iter().next() {
-                Some(row) if is_empty(&row) => from_ns = row.window.end_ns(),
+                Some(row) if has_no_trades(&row) => from_ns = row.window.end_ns(),
                 found => return Ok(found),
             }
         }
@@ -114,7 +116,7 @@ impl<'a, R: BarReader> BarSource<'a, R> {
                 .bars_between(Interval::M1, 0, end_ns, 1, KeptBars::Newest)
                 .await?;
             match rows.into_iter().next() {
-                Some(row) if is_empty(&row) => end_ns = row.window.start_ns,
+                Some(row) if has_no_trades(&row) => end_ns = row.window.start_ns,
                 found => return Ok(found),
             }
         }
@@ -128,7 +130,7 @@ impl<'a, R: BarReader> BarSource<'a, R> {
 }
 
 /// Returns whether cancels have emptied the window. Its row is kept and never shown.
-pub(super) const fn is_empty(row: &BarRow) -> bool {
+pub(super) const fn has_no_trades(row: &BarRow) -> bool {
     row.bar.trades == 0
 }
 

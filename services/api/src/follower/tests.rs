@@ -180,7 +180,7 @@ async fn live_bars_continue_while_the_store_hangs() {
         interval: Interval::M1,
     };
     let newest = || {
-        let rows = hub.bars(&name.instrument, name.interval);
+        let rows = hub.held_bars(&name.instrument, name.interval);
         rows.first().map(|row| row.through.offset)
     };
     SystemClock.sleep(Duration::from_millis(500)).await;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use market::{BarRow, Position};
 
+use super::changed_channels::ChangedChannels;
 use super::channel_name::ChannelName;
 use super::limits::HubLimits;
-use super::mailbox::Mailbox;
-use super::message::{BarChange, Encoding, Message};
+use super::message::{EncodedMessage, OutgoingBarChange, StreamEncoding};
 use super::sequence::{BEFORE_FIRST_MESSAGE, sequence_number};
 use super::subscription::Subscription;
 
@@ -25,9 +25,16 @@ struct HeldBar {
     changed_seq: i64,
 }
 
+/// Whether a channel is still needed after bars were evicted from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AfterEviction {
+    KeepChannel,
+    RemoveChannel,
+}
+
 /// The newest bars of one instrument and interval, and the connections that subscribe to them.
 #[derive(Debug)]
-pub(super) struct Channel {
+pub(super) struct HubChannel {
     partition: u32,
     /// The bars by the start of their window.
     bars: BTreeMap<i64, HeldBar>,
@@ -38,15 +45,15 @@ pub(super) struct Channel {
     /// What the newest message changed: the starts of bars with their states before.
     changes: Vec<(i64, Option<BarRow>)>,
     /// The newest message by encoding, encoded once for all clients that hold the message before.
-    shared_messages: [Option<Message>; Encoding::ALL.len()],
+    shared_messages: [Option<EncodedMessage>; StreamEncoding::ALL.len()],
     /// No evicted bar changed after this sequence number.
     evicted_seq: i64,
-    subscribers: Vec<Arc<Mailbox>>,
-    /// How often [`Channel::evict_stored_bars`] was called since the newest message.
+    subscribers: Vec<Arc<ChangedChannels>>,
+    /// How often [`HubChannel::evict_stored_bars`] was called since the newest message.
     idle_checks: u32,
 }
 
-impl Channel {
+impl HubChannel {
     /// Returns a channel without bars, whose changes up to `evicted_seq` are unknown.
     pub(super) const fn new(partition: u32, evicted_seq: i64) -> Self {
         Self {
@@ -68,7 +75,7 @@ impl Channel {
 
     /// Applies the bars of the update `seq`. Returns whether any of them is newer than the held
     /// state.
-    pub(super) fn apply(
+    pub(super) fn apply_newer_bars(
         &mut self,
         seq: i64,
         rows: Vec<BarRow>,
@@ -102,15 +109,19 @@ impl Channel {
 
     /// Evicts bars that need not be kept any more. Returns whether the channel itself must be
     /// kept.
-    pub(super) fn evict_stored_bars(&mut self, durable: Position, limits: HubLimits) -> bool {
+    pub(super) fn evict_stored_bars(
+        &mut self,
+        durable: Position,
+        limits: HubLimits,
+    ) -> AfterEviction {
         self.idle_checks = self.idle_checks.saturating_add(1);
         let is_idle = self.subscribers.is_empty() && self.idle_checks > limits.idle_checks;
         let is_stored = |held: &HeldBar| held.row.through < durable;
         if is_idle && self.bars.values().all(is_stored) {
-            return false;
+            return AfterEviction::RemoveChannel;
         }
         self.evict_old_bars(durable, limits.closed_bars);
-        true
+        AfterEviction::KeepChannel
     }
 
     /// Evicts closed bars that are in the store, except the newest `kept_bars`.
@@ -134,7 +145,7 @@ impl Channel {
     }
 
     /// Removes all bars: any of them may have changed unnoticed.
-    pub(super) fn clear(&mut self) {
+    pub(super) fn clear_bars(&mut self) {
         self.bars.clear();
         self.last_seq = None;
         self.previous_seq = None;
@@ -144,7 +155,7 @@ impl Channel {
     }
 
     /// Returns the held bars in order of their starts.
-    pub(super) fn bars(&self) -> Vec<BarRow> {
+    pub(super) fn held_bars(&self) -> Vec<BarRow> {
         self.bars.values().map(|held| held.row.clone()).collect()
     }
 
@@ -169,10 +180,10 @@ impl Channel {
             .unwrap_or_else(|| sequence_number(next_offset) - 1)
     }
 
-    /// Returns whether all bars that changed after the message `seq` are held; `first_known` is
-    /// the offset of the partition's first known update.
-    pub(super) fn knows_changes_since(&self, seq: i64, first_known: u64) -> bool {
-        seq >= sequence_number(first_known) - 1 && seq >= self.evicted_seq
+    /// Returns whether all bars that changed after the message `seq` are held; `first_known_offset`
+    /// is the offset of the partition's first known update.
+    pub(super) fn knows_changes_since(&self, seq: i64, first_known_offset: u64) -> bool {
+        seq >= sequence_number(first_known_offset) - 1 && seq >= self.evicted_seq
     }
 
     /// Returns the bars that changed after the message `seq`.
@@ -186,11 +197,11 @@ impl Channel {
     pub(super) fn next_message(
         &mut self,
         subscription: &mut Subscription,
-        first_known: u64,
-        encoding: Encoding,
-    ) -> Result<Option<Message>, ChangesUnknown> {
+        first_known_offset: u64,
+        encoding: StreamEncoding,
+    ) -> Result<Option<EncodedMessage>, ChangesUnknown> {
         let held_seq = subscription.seq();
-        if !self.knows_changes_since(held_seq, first_known) {
+        if !self.knows_changes_since(held_seq, first_known_offset) {
             return Err(ChangesUnknown);
         }
         let Some(last_seq) = self.last_seq.filter(|last_seq| *last_seq > held_seq) else {
@@ -203,61 +214,61 @@ impl Channel {
             });
         let rows = self.bars_changed_since(held_seq);
         let message = if holds_states_before {
-            self.shared_message(subscription, last_seq, encoding)
+            self.newest_shared_message(subscription, last_seq, encoding)
         } else {
             let partition = subscription.partition();
-            let whole_bar = |row| BarChange::new(row, None, partition);
+            let whole_bar = |row| OutgoingBarChange::new(row, None, partition);
             let changes = rows.iter().map(whole_bar).collect();
-            Message::bars(subscription, last_seq, changes, encoding)
+            EncodedMessage::bars(subscription, last_seq, changes, encoding)
         };
         subscription.record_message(last_seq, &rows);
         Ok(Some(message))
     }
 
     /// Returns the newest message for clients that hold the message before it.
-    fn shared_message(
+    fn newest_shared_message(
         &mut self,
         subscription: &Subscription,
         seq: i64,
-        encoding: Encoding,
-    ) -> Message {
+        encoding: StreamEncoding,
+    ) -> EncodedMessage {
         if let Some(message) = &self.shared_messages[encoding as usize] {
             return message.clone();
         }
         let change = |(start_ns, before): &(i64, Option<BarRow>)| {
             let row = &self.bars.get(start_ns)?.row;
-            Some(BarChange::new(row, before.as_ref(), self.partition))
+            Some(OutgoingBarChange::new(row, before.as_ref(), self.partition))
         };
         let changes = self.changes.iter().filter_map(change).collect();
-        let message = Message::bars(subscription, seq, changes, encoding);
+        let message = EncodedMessage::bars(subscription, seq, changes, encoding);
         self.shared_messages[encoding as usize] = Some(message.clone());
         message
     }
 
-    pub(super) fn add_subscriber(&mut self, mailbox: &Arc<Mailbox>) {
+    pub(super) fn add_subscriber(&mut self, changed_channels: &Arc<ChangedChannels>) {
         if !self
             .subscribers
             .iter()
-            .any(|known| Arc::ptr_eq(known, mailbox))
+            .any(|known| Arc::ptr_eq(known, changed_channels))
         {
-            self.subscribers.push(Arc::clone(mailbox));
+            self.subscribers.push(Arc::clone(changed_channels));
         }
     }
 
-    pub(super) fn remove_subscriber(&mut self, mailbox: &Arc<Mailbox>) {
+    pub(super) fn remove_subscriber(&mut self, changed_channels: &Arc<ChangedChannels>) {
         self.subscribers
-            .retain(|known| !Arc::ptr_eq(known, mailbox));
+            .retain(|known| !Arc::ptr_eq(known, changed_channels));
     }
 
     /// Returns whether the channel has no subscribers and had no messages.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(super) fn is_unused(&self) -> bool {
         self.subscribers.is_empty() && self.bars.is_empty() && self.last_seq.is_none()
     }
 
     /// Tells every subscriber that the channel has changed.
     pub(super) fn notify_subscribers(&self, name: &ChannelName) {
-        for mailbox in &self.subscribers {
-            mailbox.add_changed(name);
+        for changed_channels in &self.subscribers {
+            changed_channels.add_changed(name);
         }
     }
 }

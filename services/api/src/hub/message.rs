@@ -9,14 +9,14 @@ use super::subscription::Subscription;
 
 /// The encoding of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
+pub enum StreamEncoding {
     /// MessagePack, with maps keyed by field names.
     MessagePack,
     /// JSON.
     Json,
 }
 
-impl Encoding {
+impl StreamEncoding {
     /// Both encodings.
     pub const ALL: [Self; 2] = [Self::MessagePack, Self::Json];
 
@@ -31,14 +31,14 @@ impl Encoding {
 
 /// An encoded message. A clone shares its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
+pub struct EncodedMessage {
     /// The sequence number that a client holds after the message.
     pub seq: i64,
     /// The encoded message.
     pub bytes: Bytes,
 }
 
-impl Message {
+impl EncodedMessage {
     /// Returns the message with the state of a channel, or with what changed in it while a client
     /// was away.
     pub(super) fn snapshot(
@@ -46,11 +46,11 @@ impl Message {
         epoch: u64,
         recovered: Option<bool>,
         rows: &[BarRow],
-        encoding: Encoding,
+        encoding: StreamEncoding,
     ) -> Self {
         let partition = subscription.partition();
         let bars = rows.iter().map(|row| BarJson::from_row(row, partition));
-        let message: StreamMessage<BarChange> = StreamMessage::Snapshot {
+        let message: StreamMessage<OutgoingBarChange> = StreamMessage::Snapshot {
             channel: subscription.name().to_string(),
             epoch,
             seq: subscription.seq(),
@@ -68,8 +68,8 @@ impl Message {
     pub(super) fn bars(
         subscription: &Subscription,
         seq: i64,
-        changes: Vec<BarChange>,
-        encoding: Encoding,
+        changes: Vec<OutgoingBarChange>,
+        encoding: StreamEncoding,
     ) -> Self {
         let message = StreamMessage::Bars {
             channel: subscription.name().to_string(),
@@ -89,14 +89,14 @@ impl Message {
 /// It is serialized by hand, because a delta is the most frequent message; clients read it as
 /// [`schemas::api::BarChangeJson`].
 #[derive(Debug)]
-pub(super) struct BarChange {
+pub(super) struct OutgoingBarChange {
     kind: &'static str,
     bar: BarJson,
     /// The state to which a delta applies; `None` if the bar is whole.
     before: Option<BarJson>,
 }
 
-impl BarChange {
+impl OutgoingBarChange {
     /// Returns the change of a bar from the state `before`, for clients that hold that state; the
     /// whole bar if there is none. Closes and corrections are always whole.
     pub(super) fn new(row: &BarRow, before: Option<&BarRow>, partition: u32) -> Self {
@@ -116,7 +116,7 @@ impl BarChange {
     }
 }
 
-impl Serialize for BarChange {
+impl Serialize for OutgoingBarChange {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         /// Writes the members that differ.
         macro_rules! write_changed {
@@ -185,16 +185,16 @@ mod tests {
         let (before, after) = (row(7, 5, false), row(8, 6, false));
         subscription.record_message(7, std::slice::from_ref(&before));
         let held = BarJson::from_row(&before, 0);
-        for encoding in Encoding::ALL {
+        for encoding in StreamEncoding::ALL {
             for (known, expected) in [
                 (Some(&before), BarChangeKind::Delta),
                 (None, BarChangeKind::Bar),
             ] {
-                let changes = vec![BarChange::new(&after, known, 0)];
-                let message = Message::bars(&subscription, 8, changes, encoding);
+                let changes = vec![OutgoingBarChange::new(&after, known, 0)];
+                let message = EncodedMessage::bars(&subscription, 8, changes, encoding);
                 let read: StreamMessage<BarChangeJson> = match encoding {
-                    Encoding::Json => serde_json::from_slice(&message.bytes).unwrap(),
-                    Encoding::MessagePack => rmp_serde::from_slice(&message.bytes).unwrap(),
+                    StreamEncoding::Json => serde_json::from_slice(&message.bytes).unwrap(),
+                    StreamEncoding::MessagePack => rmp_serde::from_slice(&message.bytes).unwrap(),
                 };
                 let StreamMessage::Bars {
                     seq, prev, bars, ..

@@ -6,9 +6,9 @@ use super::sequence::{BEFORE_FIRST_MESSAGE, sequence_number};
 
 /// How much of one partition of `bar-updates` the hub knows.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Partition {
-    /// The hub has read every update from this offset on, up to `next_offset`.
-    first_known: u64,
+pub(super) struct KnownUpdates {
+    /// The hub has read every update starting at this offset, up to `next_offset`.
+    first_known_offset: u64,
     /// The first offset that the hub has not read yet.
     next_offset: u64,
     /// The changes of a dropped channel are unknown up to this sequence number.
@@ -18,11 +18,11 @@ pub(super) struct Partition {
     is_ready: bool,
 }
 
-impl Partition {
+impl KnownUpdates {
     /// Returns a partition of which nothing is known.
     pub(super) fn new() -> Self {
         Self {
-            first_known: 0,
+            first_known_offset: 0,
             next_offset: 0,
             dropped_seq: BEFORE_FIRST_MESSAGE,
             durable: Position::default(),
@@ -30,8 +30,8 @@ impl Partition {
         }
     }
 
-    pub(super) const fn first_known(&self) -> u64 {
-        self.first_known
+    pub(super) const fn first_known_offset(&self) -> u64 {
+        self.first_known_offset
     }
 
     pub(super) const fn next_offset(&self) -> u64 {
@@ -42,7 +42,7 @@ impl Partition {
         self.dropped_seq
     }
 
-    pub(super) const fn durable(&self) -> Position {
+    pub(super) const fn durable_position(&self) -> Position {
         self.durable
     }
 
@@ -54,24 +54,24 @@ impl Partition {
         self.is_ready = true;
     }
 
-    pub(super) const fn set_durable(&mut self, durable: Position) {
+    pub(super) const fn set_durable_position(&mut self, durable: Position) {
         self.durable = durable;
     }
 
     /// Starts again at `offset`: the updates before it are unknown.
     pub(super) const fn restart_at(&mut self, offset: u64) {
-        self.first_known = offset;
+        self.first_known_offset = offset;
         self.next_offset = offset;
         self.is_ready = false;
     }
 
     /// Makes every message before the next update unknown.
     pub(super) const fn forget_messages(&mut self) {
-        self.first_known = self.next_offset + 1;
+        self.first_known_offset = self.next_offset + 1;
     }
 
     /// Records that the update at `offset` was read.
-    pub(super) const fn record_read(&mut self, offset: u64) {
+    pub(super) const fn record_update_read(&mut self, offset: u64) {
         self.next_offset = offset + 1;
     }
 

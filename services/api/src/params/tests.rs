@@ -2,9 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn read(query: &str) -> Result<Params, Problem> {
+fn read(query: &str) -> Result<QueryParams, Problem> {
     let uri: Uri = format!("/list?{query}").parse().unwrap();
-    Params::read(&uri, &["start", "end", "limit"])
+    QueryParams::read(&uri, &["start", "end", "limit"])
 }
 
 #[test]
@@ -46,7 +46,7 @@ proptest! {
     #[test]
     fn hostile_queries_are_problems(query in "[ -~]{0,60}") {
         if let Ok(uri) = format!("/list?{query}").parse::<Uri>() {
-            let _ = Params::read(&uri, &["start"]).and_then(|params| params.start_and_end());
+            let _ = QueryParams::read(&uri, &["start"]).and_then(|params| params.start_and_end());
         }
     }
 }

@@ -9,7 +9,7 @@ use schemas::api::RepairJson;
 use crate::object_body::{ExpectedObject, parse_object_body};
 use crate::params::{ACCEPTED_TIMES, parse_symbol, parse_time, parse_venue};
 use crate::problem::Problem;
-use crate::raw_object::{RawObject, Value};
+use crate::raw_object::{RawObject, WrittenValue};
 
 /// The members of a request.
 const MEMBER_NAMES: [&str; 4] = ["venue", "symbol", "start", "end"];
@@ -18,6 +18,13 @@ const MEMBER_NAMES: [&str; 4] = ["venue", "symbol", "start", "end"];
 const MAX_RANGE_NS: i64 = 31 * DAY_NS;
 /// The greatest number of hours that such a range touches.
 pub(super) const MAX_HOURS: u32 = 31 * 24 + 1;
+
+/// Whether the bars of an hour can still change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HourState {
+    Changeable,
+    BeyondHorizon,
+}
 
 /// A request to refold the minutes that start in `[start_ns, end_ns)`.
 #[derive(Debug)]
@@ -71,15 +78,15 @@ impl RepairRequest {
     /// long, and counts their minutes and those of the other hours.
     pub(super) fn split_into_repairs(
         &self,
-        hours: &BTreeMap<i64, bool>,
+        hours: &BTreeMap<i64, HourState>,
         counts: &mut RepairJson,
     ) -> Vec<Repair> {
         let mut repairs: Vec<Repair> = Vec::new();
-        for (hour_ns, can_change) in hours {
+        for (hour_ns, state) in hours {
             let start_ns = (*hour_ns).max(self.start_ns);
             let end_ns = hour_ns.saturating_add(HOUR_NS).min(self.end_ns);
             let minutes = ((end_ns - start_ns) / MINUTE_NS).unsigned_abs();
-            if !can_change {
+            if *state == HourState::BeyondHorizon {
                 counts.beyond_horizon += minutes;
                 continue;
             }
@@ -95,13 +102,13 @@ impl RepairRequest {
     }
 }
 
-type Members<'a> = RawObject<'a, { MEMBER_NAMES.len() }>;
+type RepairMembers<'a> = RawObject<'a, { MEMBER_NAMES.len() }>;
 
-fn text_member(object: &Members<'_>, index: usize) -> Result<String, Problem> {
+fn text_member(object: &RepairMembers<'_>, index: usize) -> Result<String, Problem> {
     let name = MEMBER_NAMES[index];
     match object.value(index) {
-        Value::Text(text) | Value::Number(text) => Ok(text.into_owned()),
-        Value::Null => Err(Problem::invalid_parameter(
+        WrittenValue::Text(text) | WrittenValue::Number(text) => Ok(text.into_owned()),
+        WrittenValue::Null => Err(Problem::invalid_parameter(
             name,
             format!("{name} is missing"),
             MEMBER_NAMES.join(", "),
@@ -114,7 +121,7 @@ fn text_member(object: &Members<'_>, index: usize) -> Result<String, Problem> {
     }
 }
 
-fn minute_member(object: &Members<'_>, index: usize) -> Result<i64, Problem> {
+fn minute_member(object: &RepairMembers<'_>, index: usize) -> Result<i64, Problem> {
     let name = MEMBER_NAMES[index];
     let text = text_member(object, index)?;
     let time_ns = parse_time(&text)
@@ -144,8 +151,12 @@ mod tests {
 
     #[test]
     fn only_hours_with_ticks_or_bars_are_marked_and_each_repair_is_at_most_a_day() {
-        type Case = (i64, i64, BTreeMap<i64, bool>, Vec<(i64, i64)>);
-        let hours = |list: &[i64]| list.iter().map(|hour| (hour * HOUR_NS, true)).collect();
+        type Case = (i64, i64, BTreeMap<i64, HourState>, Vec<(i64, i64)>);
+        let hours = |list: &[i64]| {
+            list.iter()
+                .map(|hour| (hour * HOUR_NS, HourState::Changeable))
+                .collect()
+        };
         let all: Vec<i64> = (0..60).collect();
         let minute = |minutes: i64| minutes * MINUTE_NS;
         let cases: [Case; 4] = [
@@ -182,7 +193,11 @@ mod tests {
 
     #[test]
     fn an_hour_beyond_the_horizon_is_left_out_and_counted() {
-        let hours = BTreeMap::from([(0, true), (HOUR_NS, false), (2 * HOUR_NS, true)]);
+        let hours = BTreeMap::from([
+            (0, HourState::Changeable),
+            (HOUR_NS, HourState::BeyondHorizon),
+            (2 * HOUR_NS, HourState::Changeable),
+        ]);
         let mut counts = RepairJson::default();
         let repairs = request(0, 3 * HOUR_NS).split_into_repairs(&hours, &mut counts);
         assert_eq!(repairs.len(), 2);

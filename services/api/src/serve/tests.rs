@@ -123,13 +123,13 @@ async fn without_a_permit_a_connection_waits_until_another_ends() {
         connect_and_send(address, "").await,
         connect_and_send(address, "").await,
     ];
-    let first = accept(&listener, &permits).await;
+    let first = accept_connection(&listener, &permits).await;
     let second = timeout(
         &SystemClock,
         Duration::from_millis(50),
-        accept(&listener, &permits),
+        accept_connection(&listener, &permits),
     );
     assert!(second.await.is_err());
     drop(first);
-    accept(&listener, &permits).await;
+    accept_connection(&listener, &permits).await;
 }

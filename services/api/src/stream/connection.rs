@@ -11,8 +11,8 @@ use hashbrown::HashMap;
 use schemas::api::{ChannelRequestJson, StreamMessage, StreamRequest};
 use store::{BarQuery, BarReader};
 
-use super::request::read_request;
-use crate::hub::{ChannelName, Encoding, Mailbox, Message, Subscription};
+use super::request::decode_stream_request;
+use crate::hub::{ChangedChannels, ChannelName, EncodedMessage, StreamEncoding, Subscription};
 use crate::state::ApiState;
 
 /// The greatest number of channels of a connection.
@@ -30,21 +30,21 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 struct Disconnected;
 
 /// One client of the live stream.
-pub(super) struct Connection<B: Backend> {
+pub(super) struct StreamConnection<B: Backend> {
     state: ApiState<B>,
     socket: WebSocket,
-    encoding: Encoding,
-    mailbox: Arc<Mailbox>,
+    encoding: StreamEncoding,
+    changed_channels: Arc<ChangedChannels>,
     subscriptions: HashMap<ChannelName, Subscription>,
 }
 
-impl<B: Backend> Connection<B> {
-    pub(super) fn new(state: ApiState<B>, socket: WebSocket, encoding: Encoding) -> Self {
+impl<B: Backend> StreamConnection<B> {
+    pub(super) fn new(state: ApiState<B>, socket: WebSocket, encoding: StreamEncoding) -> Self {
         Self {
             state,
             socket,
             encoding,
-            mailbox: Arc::default(),
+            changed_channels: Arc::default(),
             subscriptions: HashMap::new(),
         }
     }
@@ -52,7 +52,7 @@ impl<B: Backend> Connection<B> {
     /// Serves the client until it leaves or the process drains.
     pub(super) async fn run(mut self) {
         let clock = self.state.clock.clone();
-        let mailbox = Arc::clone(&self.mailbox);
+        let changed_channels = Arc::clone(&self.changed_channels);
         let stop = self.state.stop.clone();
         loop {
             let result = tokio::select! {
@@ -65,7 +65,7 @@ impl<B: Backend> Connection<B> {
                     Some(Ok(frame)) => self.handle_frame(frame).await,
                     Some(Err(_)) | None => break,
                 },
-                () = mailbox.wait() => self.send_changes().await,
+                () = changed_channels.wait_for_change() => self.send_changes().await,
                 () = clock.sleep(PING_INTERVAL) => self.send(Frame::Ping(Bytes::new())).await,
             };
             if result.is_err() {
@@ -73,27 +73,27 @@ impl<B: Backend> Connection<B> {
             }
         }
         for name in self.subscriptions.keys() {
-            self.state.hub.unsubscribe(name, &self.mailbox);
+            self.state.hub.unsubscribe(name, &self.changed_channels);
         }
     }
 
     async fn handle_frame(&mut self, frame: Frame) -> Result<(), Disconnected> {
         let request = match &frame {
-            Frame::Text(text) => read_request(text.as_bytes(), Encoding::Json),
-            Frame::Binary(bytes) => read_request(bytes, self.encoding),
+            Frame::Text(text) => decode_stream_request(text.as_bytes(), StreamEncoding::Json),
+            Frame::Binary(bytes) => decode_stream_request(bytes, self.encoding),
             Frame::Close(_) => return Err(Disconnected),
             Frame::Ping(_) | Frame::Pong(_) => return Ok(()),
         };
         match request {
             Ok(StreamRequest::Subscribe { channels }) => {
                 for channel in channels {
-                    self.subscribe(channel).await?;
+                    self.handle_subscribe(channel).await?;
                 }
                 Ok(())
             }
             Ok(StreamRequest::Unsubscribe { channels }) => {
                 for channel in channels {
-                    self.unsubscribe(&channel).await?;
+                    self.handle_unsubscribe(&channel).await?;
                 }
                 Ok(())
             }
@@ -106,7 +106,7 @@ impl<B: Backend> Connection<B> {
         }
     }
 
-    async fn subscribe(&mut self, request: ChannelRequestJson) -> Result<(), Disconnected> {
+    async fn handle_subscribe(&mut self, request: ChannelRequestJson) -> Result<(), Disconnected> {
         let name: ChannelName = match request.channel.parse() {
             Ok(name) => name,
             Err(error) => {
@@ -124,27 +124,29 @@ impl<B: Backend> Connection<B> {
                 .await;
         }
         let partition = self.state.partition_of(&name.instrument);
-        self.state.hub.subscribe(&name, partition, &self.mailbox);
+        self.state
+            .hub
+            .subscribe(&name, partition, &self.changed_channels);
         let mut subscription = Subscription::new(name.clone(), partition);
         let message = match (request.epoch, request.seq) {
             (Some(epoch), Some(seq)) => {
                 let hub = &self.state.hub;
-                match hub.resume(&mut subscription, epoch, seq, self.encoding) {
+                match hub.resume_message(&mut subscription, epoch, seq, self.encoding) {
                     Some(message) => message,
-                    None => self.snapshot(&mut subscription, Some(false)).await?,
+                    None => self.read_snapshot(&mut subscription, Some(false)).await?,
                 }
             }
-            _ => self.snapshot(&mut subscription, None).await?,
+            _ => self.read_snapshot(&mut subscription, None).await?,
         };
         self.subscriptions.insert(name, subscription);
         self.send_message(message).await
     }
 
-    async fn unsubscribe(&mut self, channel: &str) -> Result<(), Disconnected> {
+    async fn handle_unsubscribe(&mut self, channel: &str) -> Result<(), Disconnected> {
         let name = channel.parse::<ChannelName>().ok();
         match name.filter(|name| self.subscriptions.remove(name).is_some()) {
             Some(name) => {
-                self.state.hub.unsubscribe(&name, &self.mailbox);
+                self.state.hub.unsubscribe(&name, &self.changed_channels);
                 Ok(())
             }
             None => {
@@ -158,13 +160,13 @@ impl<B: Backend> Connection<B> {
     /// Returns a snapshot of a channel. It reads the hub, then the store, then the hub again: a bar
     /// that leaves the hub in between is in what was read before. If the store does not respond,
     /// it closes the connection.
-    async fn snapshot(
+    async fn read_snapshot(
         &mut self,
         subscription: &mut Subscription,
         recovered: Option<bool>,
-    ) -> Result<Message, Disconnected> {
+    ) -> Result<EncodedMessage, Disconnected> {
         let name = subscription.name().clone();
-        let mut rows = self.state.hub.bars(&name.instrument, name.interval);
+        let mut rows = self.state.hub.held_bars(&name.instrument, name.interval);
         let query = BarQuery {
             instrument: name.instrument.clone(),
             interval: name.interval,
@@ -178,7 +180,7 @@ impl<B: Backend> Connection<B> {
             Ok(Ok(stored)) => {
                 rows.extend(stored);
                 let hub = &self.state.hub;
-                return Ok(hub.snapshot(subscription, rows, recovered, self.encoding));
+                return Ok(hub.snapshot_message(subscription, rows, recovered, self.encoding));
             }
             Ok(Err(error)) => error.to_string(),
             Err(error) => error.to_string(),
@@ -194,7 +196,7 @@ impl<B: Backend> Connection<B> {
 
     /// Sends the next messages of the channels that have changed.
     async fn send_changes(&mut self) -> Result<(), Disconnected> {
-        for name in self.mailbox.take_changed() {
+        for name in self.changed_channels.take_changed() {
             let Some(subscription) = self.subscriptions.get_mut(&name) else {
                 continue;
             };
@@ -202,7 +204,7 @@ impl<B: Backend> Connection<B> {
                 Ok(message) => message,
                 Err(_) => {
                     let mut subscription = subscription.clone();
-                    let message = self.snapshot(&mut subscription, Some(false)).await?;
+                    let message = self.read_snapshot(&mut subscription, Some(false)).await?;
                     self.subscriptions.insert(name, subscription);
                     Some(message)
                 }
@@ -229,14 +231,14 @@ impl<B: Backend> Connection<B> {
         self.send_bytes(bytes).await
     }
 
-    async fn send_message(&mut self, message: Message) -> Result<(), Disconnected> {
+    async fn send_message(&mut self, message: EncodedMessage) -> Result<(), Disconnected> {
         self.send_bytes(message.bytes).await
     }
 
     async fn send_bytes(&mut self, bytes: Bytes) -> Result<(), Disconnected> {
         let frame = match self.encoding {
-            Encoding::MessagePack => Frame::Binary(bytes),
-            Encoding::Json => Frame::Text(bytes.try_into().expect("JSON is UTF-8")),
+            StreamEncoding::MessagePack => Frame::Binary(bytes),
+            StreamEncoding::Json => Frame::Text(bytes.try_into().expect("JSON is UTF-8")),
         };
         self.send(frame).await
     }

@@ -2,7 +2,7 @@
 
 use schemas::TradesBatch;
 
-use super::submission::{ElementFault, FaultCode, Submission};
+use super::submission::{ElementFault, FaultCode, TradeSubmission};
 use crate::problem::{ErrorCode, Problem};
 
 /// The approximate size of a trade in this form.
@@ -12,8 +12,11 @@ const TRADE_BYTES: usize = 32;
 ///
 /// # Errors
 /// A [`Problem`] if the bytes around the trades cannot be read.
-pub(crate) fn read_compact(body: &[u8], sender: Option<[u8; 16]>) -> Result<Submission, Problem> {
-    let mut submission = Submission::new(sender, body.len() / TRADE_BYTES);
+pub(crate) fn read_compact_trades(
+    body: &[u8],
+    sender_key: Option<[u8; 16]>,
+) -> Result<TradeSubmission, Problem> {
+    let mut submission = TradeSubmission::new(sender_key, body.len() / TRADE_BYTES);
     let mut index = 0;
     let read = TradesBatch::decode_each(body, |trade| {
         let element = trade.map_err(|error| {
@@ -24,8 +27,8 @@ pub(crate) fn read_compact(body: &[u8], sender: Option<[u8; 16]>) -> Result<Subm
     });
     read.map_err(|error| {
         Problem::new(ErrorCode::InvalidBody, error.to_string())
-            .field(error.field())
-            .accepted("[1, venue, [symbol, …], [[index of the symbol, record], …]]")
+            .with_field(error.field())
+            .with_accepted("[1, venue, [symbol, …], [[index of the symbol, record], …]]")
     })?;
     Ok(submission)
 }

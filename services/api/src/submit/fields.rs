@@ -8,7 +8,7 @@ use std::sync::Arc;
 use market::{Decimal, Instrument, Side, Symbol, Trade, TradeId, Venue};
 
 use super::submission::{ElementFault, FaultCode};
-use crate::raw_object::Value;
+use crate::raw_object::WrittenValue;
 
 /// The names of all fields of a trade.
 pub(crate) const FIELD_NAMES: [&str; 8] = [
@@ -21,7 +21,7 @@ const MAX_SCOPE_BYTES: usize = 64;
 pub(crate) const VALUE_NAMES: [&str; 6] = ["id", "time", "price", "quantity", "side", "scope"];
 
 /// The values of a trade's fields, in the order of [`FIELD_NAMES`].
-pub(crate) type Fields<'a> = [Value<'a>; FIELD_NAMES.len()];
+pub(crate) type TradeFields<'a> = [WrittenValue<'a>; FIELD_NAMES.len()];
 
 /// Parses fields into trades. Keeps the last instrument, because most trades have the same one as
 /// the trade before.
@@ -35,17 +35,17 @@ impl TradeParser {
     /// Parses the fields of one trade.
     pub(crate) fn parse(
         &mut self,
-        fields: &Fields<'_>,
+        fields: &TradeFields<'_>,
     ) -> Result<(Instrument, Trade), ElementFault> {
         let [venue, symbol, values @ ..] = fields;
         let instrument = self.instrument(venue, symbol)?;
-        Ok((instrument, parse_values(values)?))
+        Ok((instrument, parse_trade_values(values)?))
     }
 
     fn instrument(
         &mut self,
-        venue: &Value<'_>,
-        symbol: &Value<'_>,
+        venue: &WrittenValue<'_>,
+        symbol: &WrittenValue<'_>,
     ) -> Result<Instrument, ElementFault> {
         let venue = require_text("venue", venue)?;
         let symbol = require_text("symbol", symbol)?;
@@ -56,8 +56,8 @@ impl TradeParser {
             return Ok(instrument.clone());
         }
         let instrument = Instrument::new(
-            &parse_text::<Venue>("venue", venue)?,
-            &parse_text::<Symbol>("symbol", symbol)?,
+            &parse_field_text::<Venue>("venue", venue)?,
+            &parse_field_text::<Symbol>("symbol", symbol)?,
         );
         self.last = Some((venue.to_owned(), symbol.to_owned(), instrument.clone()));
         Ok(instrument)
@@ -65,83 +65,92 @@ impl TradeParser {
 }
 
 /// Parses the fields of a trade except its instrument, in the order of [`VALUE_NAMES`].
-pub(crate) fn parse_values(fields: &[Value<'_>; VALUE_NAMES.len()]) -> Result<Trade, ElementFault> {
+pub(crate) fn parse_trade_values(
+    fields: &[WrittenValue<'_>; VALUE_NAMES.len()],
+) -> Result<Trade, ElementFault> {
     let [id, time, price, quantity, side, scope] = fields;
     Ok(Trade {
-        time_ns: parse_time(time)?,
-        price: parse_decimal("price", price)?.ok_or_else(|| missing_field("price"))?,
+        time_ns: parse_event_time(time)?,
+        price: parse_decimal("price", price)?.ok_or_else(|| missing_field_fault("price"))?,
         quantity: parse_decimal("quantity", quantity)?,
         side: parse_side(side)?,
-        id: parse_id(id)?,
+        id: parse_trade_id(id)?,
         scope: parse_scope(scope)?,
         sender: None,
     })
 }
 
-fn missing_field(field: &'static str) -> ElementFault {
+fn missing_field_fault(field: &'static str) -> ElementFault {
     let message = format!("{field} is missing");
     ElementFault::new(field, FaultCode::MissingField, message)
 }
 
-fn invalid_value(field: &'static str, reason: &dyn Display) -> ElementFault {
+fn invalid_value_fault(field: &'static str, reason: &dyn Display) -> ElementFault {
     ElementFault::new(field, FaultCode::InvalidValue, format!("{field} {reason}"))
 }
 
-fn wrong_type(field: &'static str, value: &Value<'_>, expected: &str) -> ElementFault {
+fn wrong_type_fault(field: &'static str, value: &WrittenValue<'_>, expected: &str) -> ElementFault {
     let found = match value {
-        Value::Null => "null",
-        Value::Text(_) => "a text",
-        Value::Number(_) => "a number",
-        Value::Bool(_) => "a boolean",
-        Value::Other(found) => found,
+        WrittenValue::Null => "null",
+        WrittenValue::Text(_) => "a text",
+        WrittenValue::Number(_) => "a number",
+        WrittenValue::Bool(_) => "a boolean",
+        WrittenValue::Other(found) => found,
     };
     let message = format!("{field} is {found}; {expected} is expected");
     ElementFault::new(field, FaultCode::WrongType, message)
 }
 
-fn require_text<'a>(field: &'static str, value: &'a Value<'_>) -> Result<&'a str, ElementFault> {
+fn require_text<'a>(
+    field: &'static str,
+    value: &'a WrittenValue<'_>,
+) -> Result<&'a str, ElementFault> {
     match value {
-        Value::Null => Err(missing_field(field)),
-        Value::Text(text) => Ok(text),
-        other => Err(wrong_type(field, other, "a text")),
+        WrittenValue::Null => Err(missing_field_fault(field)),
+        WrittenValue::Text(text) => Ok(text),
+        other => Err(wrong_type_fault(field, other, "a text")),
     }
 }
 
-fn parse_text<T: FromStr<Err: Display>>(
+fn parse_field_text<T: FromStr<Err: Display>>(
     field: &'static str,
     text: &str,
 ) -> Result<T, ElementFault> {
-    text.parse().map_err(|error| invalid_value(field, &error))
+    text.parse()
+        .map_err(|error| invalid_value_fault(field, &error))
 }
 
-fn parse_decimal(field: &'static str, value: &Value<'_>) -> Result<Option<Decimal>, ElementFault> {
+fn parse_decimal(
+    field: &'static str,
+    value: &WrittenValue<'_>,
+) -> Result<Option<Decimal>, ElementFault> {
     let digits = match value {
-        Value::Null => return Ok(None),
-        Value::Text(digits) | Value::Number(digits) => digits,
+        WrittenValue::Null => return Ok(None),
+        WrittenValue::Text(digits) | WrittenValue::Number(digits) => digits,
         other => {
-            return Err(wrong_type(field, other, "a decimal number as text"));
+            return Err(wrong_type_fault(field, other, "a decimal number as text"));
         }
     };
     let decimal = Decimal::parse(digits.as_bytes());
     decimal
         .map(Some)
-        .map_err(|error| invalid_value(field, &error))
+        .map_err(|error| invalid_value_fault(field, &error))
 }
 
-fn parse_time(value: &Value<'_>) -> Result<i64, ElementFault> {
+fn parse_event_time(value: &WrittenValue<'_>) -> Result<i64, ElementFault> {
     const EXPECTED: &str = "RFC 3339 text or an integer of nanoseconds";
     let field = "time";
     match value {
-        Value::Null => Err(missing_field(field)),
-        Value::Text(text) if is_integer(text) => parse_text(field, text),
-        Value::Text(text) => market::parse_time(text)
+        WrittenValue::Null => Err(missing_field_fault(field)),
+        WrittenValue::Text(text) if is_integer(text) => parse_field_text(field, text),
+        WrittenValue::Text(text) => market::parse_time(text)
             .map_err(|error| ElementFault::new(field, FaultCode::InvalidValue, error.to_string())),
-        Value::Number(digits) if is_integer(digits) => parse_text(field, digits),
-        Value::Number(_) => {
+        WrittenValue::Number(digits) if is_integer(digits) => parse_field_text(field, digits),
+        WrittenValue::Number(_) => {
             let reason = format!("is not a whole number; {EXPECTED} is expected");
-            Err(invalid_value(field, &reason))
+            Err(invalid_value_fault(field, &reason))
         }
-        other => Err(wrong_type(field, other, EXPECTED)),
+        other => Err(wrong_type_fault(field, other, EXPECTED)),
     }
 }
 
@@ -150,45 +159,49 @@ fn is_integer(text: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn parse_side(value: &Value<'_>) -> Result<Option<Side>, ElementFault> {
+fn parse_side(value: &WrittenValue<'_>) -> Result<Option<Side>, ElementFault> {
     match value {
-        Value::Null => Ok(None),
-        Value::Text(text) if text == Side::Buy.name() => Ok(Some(Side::Buy)),
-        Value::Text(text) if text == Side::Sell.name() => Ok(Some(Side::Sell)),
-        Value::Text(_) => Err(invalid_value("side", &"is neither buy nor sell nor null")),
-        other => Err(wrong_type("side", other, "buy, sell or null")),
+        WrittenValue::Null => Ok(None),
+        WrittenValue::Text(text) if text == Side::Buy.name() => Ok(Some(Side::Buy)),
+        WrittenValue::Text(text) if text == Side::Sell.name() => Ok(Some(Side::Sell)),
+        WrittenValue::Text(_) => Err(invalid_value_fault(
+            "side",
+            &"is neither buy nor sell nor null",
+        )),
+        other => Err(wrong_type_fault("side", other, "buy, sell or null")),
     }
 }
 
-fn parse_id(value: &Value<'_>) -> Result<Option<TradeId>, ElementFault> {
+fn parse_trade_id(value: &WrittenValue<'_>) -> Result<Option<TradeId>, ElementFault> {
     let text: &Cow<'_, str> = match value {
-        Value::Null => return Ok(None),
-        Value::Text(text) => text,
-        Value::Number(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits,
-        Value::Number(_) => {
+        WrittenValue::Null => return Ok(None),
+        WrittenValue::Text(text) => text,
+        WrittenValue::Number(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits,
+        WrittenValue::Number(_) => {
             let reason = "is not a whole number from 0; such an id is sent as text";
-            return Err(invalid_value("id", &reason));
+            return Err(invalid_value_fault("id", &reason));
         }
-        other => return Err(wrong_type("id", other, "a text or an integer")),
+        other => return Err(wrong_type_fault("id", other, "a text or an integer")),
     };
     let id = TradeId::parse(text);
-    id.map(Some).map_err(|error| invalid_value("id", &error))
+    id.map(Some)
+        .map_err(|error| invalid_value_fault("id", &error))
 }
 
 /// Parses a scope; `None` if it is not given.
-pub(crate) fn parse_scope(value: &Value<'_>) -> Result<Option<Arc<str>>, ElementFault> {
+pub(crate) fn parse_scope(value: &WrittenValue<'_>) -> Result<Option<Arc<str>>, ElementFault> {
     match value {
-        Value::Null => Ok(None),
-        Value::Text(text) if (1..=MAX_SCOPE_BYTES).contains(&text.len()) => {
+        WrittenValue::Null => Ok(None),
+        WrittenValue::Text(text) if (1..=MAX_SCOPE_BYTES).contains(&text.len()) => {
             Ok(Some(text.as_ref().into()))
         }
-        Value::Text(text) => {
+        WrittenValue::Text(text) => {
             let reason = format!(
                 "has {} bytes; 1 to {MAX_SCOPE_BYTES} are expected",
                 text.len()
             );
-            Err(invalid_value("scope", &reason))
+            Err(invalid_value_fault("scope", &reason))
         }
-        other => Err(wrong_type("scope", other, "a text")),
+        other => Err(wrong_type_fault("scope", other, "a text")),
     }
 }

@@ -7,9 +7,9 @@ use market::{Instrument, Trade};
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::element::{malformed_element, repeated_field, unknown_field};
+use super::element::{malformed_element_fault, repeated_field_fault, unknown_field_fault};
 use super::fields::{FIELD_NAMES, TradeParser};
-use super::submission::{ElementFault, Submission};
+use super::submission::{ElementFault, TradeSubmission};
 use crate::problem::{ErrorCode, Problem};
 use crate::raw_object::{MemberFault, RawObject};
 
@@ -20,23 +20,30 @@ const TRADE_BYTES: usize = 128;
 ///
 /// # Errors
 /// A [`Problem`] if the body is not JSON.
-pub(crate) fn read_json(body: &[u8], sender: Option<[u8; 16]>) -> Result<Submission, Problem> {
+pub(crate) fn read_json_trades(
+    body: &[u8],
+    sender_key: Option<[u8; 16]>,
+) -> Result<TradeSubmission, Problem> {
     let invalid = |reason: &dyn Display| {
         Problem::new(
             ErrorCode::InvalidBody,
             format!("the body is not JSON: {reason}"),
         )
-        .accepted("one trade as an object, or an array of them")
+        .with_accepted("one trade as an object, or an array of them")
     };
     let text = std::str::from_utf8(body).map_err(|error| invalid(&error))?;
     if !text.trim_start().starts_with('[') {
-        // A body that is not JSON is a problem; JSON that is not an object is a fault of the element.
+        // A body that is not JSON is a problem; JSON that is not an object is a fault of the
+        // element.
         let element: &RawValue = serde_json::from_str(text).map_err(|error| invalid(&error))?;
-        let mut submission = Submission::new(sender, 1);
-        submission.push(0, read_element(element.get(), &mut TradeParser::default()));
+        let mut submission = TradeSubmission::new(sender_key, 1);
+        submission.push(
+            0,
+            read_trade_element(element.get(), &mut TradeParser::default()),
+        );
         return Ok(submission);
     }
-    let mut submission = Submission::new(sender, body.len() / TRADE_BYTES);
+    let mut submission = TradeSubmission::new(sender_key, body.len() / TRADE_BYTES);
     let mut deserializer = serde_json::Deserializer::from_str(text);
     deserializer
         .deserialize_seq(ElementVisitor(&mut submission))
@@ -47,7 +54,7 @@ pub(crate) fn read_json(body: &[u8], sender: Option<[u8; 16]>) -> Result<Submiss
 
 /// Adds the elements of an array to a submission one after the other, so that only one is in memory
 /// at a time.
-struct ElementVisitor<'s>(&'s mut Submission);
+struct ElementVisitor<'s>(&'s mut TradeSubmission);
 
 impl<'de> Visitor<'de> for ElementVisitor<'_> {
     type Value = ();
@@ -60,7 +67,8 @@ impl<'de> Visitor<'de> for ElementVisitor<'_> {
         let mut parser = TradeParser::default();
         let mut index = 0;
         while let Some(element) = elements.next_element::<&'de RawValue>()? {
-            self.0.push(index, read_element(element.get(), &mut parser));
+            self.0
+                .push(index, read_trade_element(element.get(), &mut parser));
             index += 1;
         }
         Ok(())
@@ -68,8 +76,8 @@ impl<'de> Visitor<'de> for ElementVisitor<'_> {
 }
 
 /// Reads one trade per line. Empty lines are skipped but count for the index.
-pub(crate) fn read_ndjson(body: &[u8], sender: Option<[u8; 16]>) -> Submission {
-    let mut submission = Submission::new(sender, body.len() / TRADE_BYTES);
+pub(crate) fn read_ndjson_trades(body: &[u8], sender_key: Option<[u8; 16]>) -> TradeSubmission {
+    let mut submission = TradeSubmission::new(sender_key, body.len() / TRADE_BYTES);
     let mut parser = TradeParser::default();
     for (index, line) in body.split(|byte| *byte == b'\n').enumerate() {
         let line = line.trim_ascii();
@@ -77,19 +85,22 @@ pub(crate) fn read_ndjson(body: &[u8], sender: Option<[u8; 16]>) -> Submission {
             continue;
         }
         let element = std::str::from_utf8(line)
-            .map_err(|error| malformed_element(format!("the line is not UTF-8: {error}")))
-            .and_then(|line| read_element(line, &mut parser));
+            .map_err(|error| malformed_element_fault(format!("the line is not UTF-8: {error}")))
+            .and_then(|line| read_trade_element(line, &mut parser));
         submission.push(index, element);
     }
     submission
 }
 
-fn read_element(text: &str, parser: &mut TradeParser) -> Result<(Instrument, Trade), ElementFault> {
+fn read_trade_element(
+    text: &str,
+    parser: &mut TradeParser,
+) -> Result<(Instrument, Trade), ElementFault> {
     let object = RawObject::parse(text, &FIELD_NAMES)
-        .map_err(|error| malformed_element(format!("a trade is a JSON object: {error}")))?;
+        .map_err(|error| malformed_element_fault(format!("a trade is a JSON object: {error}")))?;
     match &object.fault {
-        Some(MemberFault::Unknown(name)) => Err(unknown_field(name)),
-        Some(MemberFault::Repeated(name)) => Err(repeated_field(name)),
+        Some(MemberFault::Unknown(name)) => Err(unknown_field_fault(name)),
+        Some(MemberFault::Repeated(name)) => Err(repeated_field_fault(name)),
         None => parser.parse(&std::array::from_fn(|index| object.value(index))),
     }
 }

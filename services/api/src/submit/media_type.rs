@@ -4,10 +4,10 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use schemas::TradesBatch;
 
-use super::compact::read_compact;
-use super::json::{read_json, read_ndjson};
-use super::msgpack::read_msgpack;
-use super::submission::Submission;
+use super::compact::read_compact_trades;
+use super::json::{read_json_trades, read_ndjson_trades};
+use super::msgpack::read_msgpack_trades;
+use super::submission::TradeSubmission;
 use crate::problem::{ErrorCode, Problem};
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -49,8 +49,8 @@ impl MediaType {
         {
             let detail = "compressed bodies are not read";
             return Err(Problem::new(ErrorCode::UnsupportedMediaType, detail)
-                .field("Content-Encoding")
-                .accepted("identity"));
+                .with_field("Content-Encoding")
+                .with_accepted("identity"));
         }
         let given = headers.get(CONTENT_TYPE);
         let given = given.and_then(|given| given.to_str().ok()).unwrap_or("");
@@ -65,8 +65,8 @@ impl MediaType {
                 shown => format!("{shown:?} is not a content type of trades"),
             };
             Problem::new(ErrorCode::UnsupportedMediaType, detail)
-                .field("Content-Type")
-                .accepted(Self::ALL.map(Self::name).join(", "))
+                .with_field("Content-Type")
+                .with_accepted(Self::ALL.map(Self::name).join(", "))
         })
     }
 
@@ -74,18 +74,22 @@ impl MediaType {
     ///
     /// # Errors
     /// A [`Problem`] if the body as a whole cannot be read.
-    pub(crate) fn read(self, body: &[u8], sender: Option<[u8; 16]>) -> Result<Submission, Problem> {
+    pub(crate) fn read(
+        self,
+        body: &[u8],
+        sender_key: Option<[u8; 16]>,
+    ) -> Result<TradeSubmission, Problem> {
         match self {
-            Self::Json => read_json(body, sender),
-            Self::NdJson => Ok(read_ndjson(body, sender)),
-            Self::MessagePack => read_msgpack(body, sender),
-            Self::Compact => read_compact(body, sender),
+            Self::Json => read_json_trades(body, sender_key),
+            Self::NdJson => Ok(read_ndjson_trades(body, sender_key)),
+            Self::MessagePack => read_msgpack_trades(body, sender_key),
+            Self::Compact => read_compact_trades(body, sender_key),
         }
     }
 }
 
 /// Returns a digest of the request's Idempotency-Key; `None` if it has none.
-pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<[u8; 16]>, Problem> {
+pub(crate) fn idempotency_key_digest(headers: &HeaderMap) -> Result<Option<[u8; 16]>, Problem> {
     let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };

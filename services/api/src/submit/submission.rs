@@ -12,7 +12,7 @@ pub(crate) const MAX_LISTED_REJECTIONS: usize = 1_000;
 
 /// The trades of a request, and its rejected elements.
 #[derive(Debug, Default)]
-pub(crate) struct Submission {
+pub(crate) struct TradeSubmission {
     /// The trades to append.
     pub(crate) trades: Vec<(Instrument, Trade)>,
     /// The index of each trade in the request.
@@ -24,7 +24,7 @@ pub(crate) struct Submission {
     /// The number of elements that are not trades, by code.
     pub(crate) fault_counts: BTreeMap<&'static str, u64>,
     /// A digest of the request's Idempotency-Key.
-    sender: Option<[u8; 16]>,
+    sender_key: Option<[u8; 16]>,
 }
 
 /// Why an element is not a trade.
@@ -84,14 +84,14 @@ impl ElementFault {
     }
 }
 
-impl Submission {
-    /// Returns an empty submission with room for `capacity` trades. `sender` is a digest of the
+impl TradeSubmission {
+    /// Returns an empty submission with room for `capacity` trades. `sender_key` is a digest of the
     /// request's Idempotency-Key: together with its index it identifies a trade without an id.
-    pub(crate) fn new(sender: Option<[u8; 16]>, capacity: usize) -> Self {
+    pub(crate) fn new(sender_key: Option<[u8; 16]>, capacity: usize) -> Self {
         Self {
             trades: Vec::with_capacity(capacity),
             indexes: Vec::with_capacity(capacity),
-            sender,
+            sender_key,
             ..Self::default()
         }
     }
@@ -105,7 +105,7 @@ impl Submission {
         match element {
             Ok((instrument, mut trade)) => {
                 if trade.id.is_none() && trade.sender.is_none() {
-                    trade.sender = self.sender.map(|key| SenderId {
+                    trade.sender = self.sender_key.map(|key| SenderId {
                         key,
                         index: index as u64,
                     });
@@ -131,8 +131,8 @@ impl Submission {
         }
     }
 
-    /// Adds the trades that the producer rejected, each by its index in [`Submission::trades`],
-    /// ascending. The first rejected elements remain listed.
+    /// Adds the trades that the producer rejected, each by its index in
+    /// [`TradeSubmission::trades`], ascending. The first rejected elements remain listed.
     pub(crate) fn add_rejected(&mut self, rejected: &[(usize, RejectReason)]) {
         self.rejected_total += rejected.len() as u64;
         for (trade_index, reason) in rejected.iter().take(MAX_LISTED_REJECTIONS) {

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use market::{EdgeTrade, HOUR_NS};
 use store::{BarReader, StoreError, Tick, TickStore};
 
-use super::request::TradeRequest;
+use super::request::ListTradesRequest;
 use super::slices::TimeSlices;
 use super::source::TradeSource;
 
@@ -19,15 +19,17 @@ pub(super) struct TradePage {
     pub(super) has_more: bool,
 }
 
-/// Returns the requested trades: the first ones from the start on, or the newest ones if the request
+/// Returns the requested trades: the oldest ones, or the newest ones if the request
 /// has no start.
 pub(super) async fn trade_page<R: BarReader, T: TickStore>(
     source: &TradeSource<'_, R, T>,
-    request: &TradeRequest,
+    request: &ListTradesRequest,
 ) -> Result<TradePage, StoreError> {
     let newest = request.start_ns.is_none();
     let start_ns = request.start_ns.unwrap_or(0);
-    let mut hours = source.hours(start_ns, request.end_ns).await?;
+    let mut hours = source
+        .hours_with_tick_counts(start_ns, request.end_ns)
+        .await?;
     if newest {
         hours.reverse();
     }
@@ -45,37 +47,37 @@ pub(super) async fn trade_page<R: BarReader, T: TickStore>(
         );
         let slice_ticks = (2 * wanted).max(MIN_TICKS_PER_READ);
         let mut slices = TimeSlices::new(from_ns, to_ns, rows, slice_ticks, newest);
-        while let Some((from_ns, to_ns)) = slices.next() {
+        while let Some((from_ns, to_ns)) = slices.next_slice() {
             let mut run = source.trades_between(from_ns, to_ns).await?;
-            run.retain(|tick| is_after(tick, request.after.as_ref()));
+            run.retain(|tick| comes_after(tick, request.after.as_ref()));
             count += run.len();
             runs.push(run);
             if count >= wanted {
                 break 'hours;
             }
-            slices.lengthen();
+            slices.lengthen_further_slices();
         }
     }
     if newest {
         runs.reverse();
     }
-    Ok(truncate(runs.concat(), request.limit, newest))
+    Ok(truncate_to_page(runs.concat(), request.limit, newest))
 }
 
-fn truncate(mut ticks: Vec<Tick>, limit: usize, newest: bool) -> TradePage {
+fn truncate_to_page(mut ticks: Vec<Tick>, limit: usize, keep_newest: bool) -> TradePage {
     let excess = ticks.len().saturating_sub(limit);
-    match newest {
+    match keep_newest {
         true => drop(ticks.drain(..excess)),
         false => ticks.truncate(limit),
     }
     TradePage {
         ticks,
-        has_more: excess > 0 && !newest,
+        has_more: excess > 0 && !keep_newest,
     }
 }
 
 /// Returns whether a trade comes after the last trade of the page before.
-fn is_after(tick: &Tick, after: Option<&EdgeTrade>) -> bool {
+fn comes_after(tick: &Tick, after: Option<&EdgeTrade>) -> bool {
     after.is_none_or(|last| {
         tick.trade.time_ns > last.time_ns
             || EdgeTrade::from_trade(&tick.trade, tick.position).cmp_trade_order(last)

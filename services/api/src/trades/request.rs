@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 use store::Tick;
 
 use crate::cursor::{CursorKind, decode_cursor};
-use crate::params::{END_OF_TIME_NS, Params};
+use crate::params::{END_OF_TIME_NS, QueryParams};
 use crate::problem::Problem;
 
 const PARAMETERS: &[&str] = &["start", "end", "limit", "cursor"];
 
 /// A request for the trades in `[start_ns, end_ns)`.
-pub(super) struct TradeRequest {
+pub(super) struct ListTradesRequest {
     /// `None` requests the newest trades.
     pub(super) start_ns: Option<i64>,
     pub(super) end_ns: i64,
@@ -23,7 +23,7 @@ pub(super) struct TradeRequest {
 
 /// The position of a cursor: the last trade of a page.
 #[derive(Serialize, Deserialize)]
-pub(super) struct LastTrade {
+pub(super) struct LastTradeOfPage {
     time_ns: i64,
     id: Option<String>,
     scope: Option<String>,
@@ -31,16 +31,16 @@ pub(super) struct LastTrade {
     offset: u64,
 }
 
-impl TradeRequest {
+impl ListTradesRequest {
     /// Reads the query.
     ///
     /// # Errors
     /// A [`Problem`] that names the parameter at fault.
     pub(super) fn read(uri: &Uri) -> Result<Self, Problem> {
-        let params = Params::read(uri, PARAMETERS)?;
+        let params = QueryParams::read(uri, PARAMETERS)?;
         let (start_ns, end_ns) = params.start_and_end()?;
         let after = match params.text("cursor") {
-            Some(text) => Some(LastTrade::into_edge(decode_cursor(
+            Some(text) => Some(LastTradeOfPage::into_edge_trade(decode_cursor(
                 CursorKind::Trades,
                 text,
             )?)?),
@@ -55,7 +55,7 @@ impl TradeRequest {
     }
 }
 
-impl LastTrade {
+impl LastTradeOfPage {
     pub(super) fn from_tick(tick: &Tick) -> Self {
         Self {
             time_ns: tick.trade.time_ns,
@@ -66,8 +66,9 @@ impl LastTrade {
         }
     }
 
-    /// Returns the trade as an edge, which has the order of trades. Its price does not matter.
-    fn into_edge(self) -> Result<EdgeTrade, Problem> {
+    /// Returns the trade as an [`EdgeTrade`], by which trades are ordered. Its price does not
+    /// matter.
+    fn into_edge_trade(self) -> Result<EdgeTrade, Problem> {
         let id = self.id.as_deref().map(TradeId::parse).transpose();
         let id = id.map_err(|error| {
             Problem::invalid_parameter("cursor", format!("cursor: its id {error}"), "a next_cursor")

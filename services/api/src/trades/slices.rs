@@ -2,42 +2,42 @@
 
 use market::HOUR_NS;
 
-/// The slices of a range of times, from one end to the other. The caller makes further slices longer
-/// if one held too few ticks, so a gap costs few reads.
+/// The slices of a range of times, from one end to the other. The caller makes further slices
+/// longer if one held too few ticks, so a gap costs few reads.
 pub(super) struct TimeSlices {
     start_ns: i64,
     end_ns: i64,
     step_ns: i64,
-    from_the_end: bool,
+    from_end: bool,
 }
 
 impl TimeSlices {
-    /// Returns the slices of `[start_ns, end_ns)`, a range in an hour that holds `rows` ticks. The
-    /// first slice should hold about `wanted` of them.
+    /// Returns the slices of `[start_ns, end_ns)`, a range in an hour that holds `tick_count`
+    /// ticks. The first slice should hold about `wanted_ticks` of them.
     pub(super) fn new(
         start_ns: i64,
         end_ns: i64,
-        rows: u64,
-        wanted: usize,
-        from_the_end: bool,
+        tick_count: u64,
+        wanted_ticks: usize,
+        from_end: bool,
     ) -> Self {
-        let step_ns = i128::from(HOUR_NS) * i128::try_from(wanted).unwrap_or(i128::MAX >> 64)
-            / i128::from(rows.max(1));
+        let step_ns = i128::from(HOUR_NS) * i128::try_from(wanted_ticks).unwrap_or(i128::MAX >> 64)
+            / i128::from(tick_count.max(1));
         Self {
             start_ns,
             end_ns,
             step_ns: i64::try_from(step_ns).unwrap_or(HOUR_NS).clamp(1, HOUR_NS),
-            from_the_end,
+            from_end,
         }
     }
 
     /// Returns the next slice `[start, end)`; `None` at the end of the range.
-    pub(super) fn next(&mut self) -> Option<(i64, i64)> {
+    pub(super) fn next_slice(&mut self) -> Option<(i64, i64)> {
         if self.start_ns >= self.end_ns {
             return None;
         }
         let length_ns = self.step_ns.min(self.end_ns - self.start_ns);
-        if self.from_the_end {
+        if self.from_end {
             self.end_ns -= length_ns;
             return Some((self.end_ns, self.end_ns + length_ns));
         }
@@ -46,7 +46,7 @@ impl TimeSlices {
     }
 
     /// Makes further slices four times as long.
-    pub(super) fn lengthen(&mut self) {
+    pub(super) fn lengthen_further_slices(&mut self) {
         self.step_ns = self.step_ns.saturating_mul(4).min(HOUR_NS);
     }
 }
@@ -62,18 +62,18 @@ mod tests {
         fn slices_cover_the_range_once(
             start_ns in 0..HOUR_NS,
             length_ns in 0..HOUR_NS,
-            rows: u64,
-            wanted in 1_usize..20_000,
-            from_the_end: bool,
+            tick_count: u64,
+            wanted_ticks in 1_usize..20_000,
+            from_end: bool,
         ) {
             let end_ns = start_ns + length_ns;
-            let mut slices = TimeSlices::new(start_ns, end_ns, rows, wanted, from_the_end);
+            let mut slices = TimeSlices::new(start_ns, end_ns, tick_count, wanted_ticks, from_end);
             let mut found = Vec::new();
-            while let Some(slice) = slices.next() {
+            while let Some(slice) = slices.next_slice() {
                 found.push(slice);
-                slices.lengthen();
+                slices.lengthen_further_slices();
             }
-            if from_the_end {
+            if from_end {
                 found.reverse();
             }
             prop_assert!(found.windows(2).all(|pair| pair[0].1 == pair[1].0));

@@ -15,7 +15,7 @@ pub(super) struct TradeSource<'a, R, T> {
 }
 
 impl<'a, R: BarReader, T: TickStore> TradeSource<'a, R, T> {
-    /// Loads the fold's position: ticks from there on are not trades yet.
+    /// Loads the fold's position. Ticks at or after that position are not trades yet.
     pub(super) async fn open(
         bars: &'a R,
         ticks: &'a T,
@@ -41,7 +41,7 @@ impl<'a, R: BarReader, T: TickStore> TradeSource<'a, R, T> {
 
     /// Returns the hours in `[start_ns, end_ns)` that hold ticks, each with the greatest number of
     /// ticks that it may hold.
-    pub(super) async fn hours(
+    pub(super) async fn hours_with_tick_counts(
         &self,
         start_ns: i64,
         end_ns: i64,

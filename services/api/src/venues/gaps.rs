@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use store::{BarReader, IdRangeQuery, IdRanges, IdSetKey, StoreError};
 
 use crate::cursor::{CursorKind, decode_cursor, encode_cursor};
-use crate::params::{Params, parse_symbol};
+use crate::params::{QueryParams, parse_symbol};
 use crate::problem::Problem;
 
 /// How many id sets are read at once.
 const SETS_PER_READ: u32 = 256;
 
 /// A request for the gaps of a venue.
-pub(super) struct GapRequest {
+pub(super) struct ListGapsRequest {
     pub(super) venue: Venue,
     symbol: Option<Symbol>,
     limit: usize,
@@ -23,25 +23,25 @@ pub(super) struct GapRequest {
 
 /// The key of an id set without its venue: symbol, scope, bucket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct SetKey(String, String, i64);
+struct VenuelessIdSetKey(String, String, i64);
 
 /// Where a page ended.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct GapCursor {
     /// The last id set all of whose gaps were listed.
-    finished_set: Option<SetKey>,
+    finished_set: Option<VenuelessIdSetKey>,
     /// The last listed gap: its id set and its first number.
-    last_gap: Option<(SetKey, u64)>,
+    last_gap: Option<(VenuelessIdSetKey, u64)>,
 }
 
-impl GapRequest {
+impl ListGapsRequest {
     pub(super) fn read(venue: Venue, uri: &Uri) -> Result<Self, Problem> {
-        let params = Params::read(uri, &["symbol", "limit", "cursor"])?;
+        let params = QueryParams::read(uri, &["symbol", "limit", "cursor"])?;
         let cursor = params.text("cursor");
         let cursor = cursor.map(|text| decode_cursor(CursorKind::Gaps, text));
         let cursor: GapCursor = cursor.transpose()?.unwrap_or_default();
         // A client may forge a cursor, so the names in it are checked like any others.
-        if let Some(SetKey(name, ..)) = &cursor.finished_set {
+        if let Some(VenuelessIdSetKey(name, ..)) = &cursor.finished_set {
             parse_symbol(name)?;
         }
         Ok(Self {
@@ -56,7 +56,7 @@ impl GapRequest {
 /// Returns one page of gaps, in order of symbol, scope, bucket and number.
 pub(super) async fn gap_page<R: BarReader>(
     bars: &R,
-    request: &GapRequest,
+    request: &ListGapsRequest,
 ) -> Result<PageJson<GapJson>, StoreError> {
     let mut cursor = request.cursor.clone();
     let mut data = Vec::new();
@@ -72,9 +72,10 @@ pub(super) async fn gap_page<R: BarReader>(
         };
         let sets = bars.id_ranges(&query).await?;
         for (key, ranges) in &sets {
-            let set_key = SetKey::from_id_set_key(key);
+            let set_key = VenuelessIdSetKey::from_id_set_key(key);
             for (first, last) in gaps_between(ranges) {
-                let is_listed = |(set, listed): &(SetKey, u64)| *set == set_key && first <= *listed;
+                let is_listed =
+                    |(set, listed): &(VenuelessIdSetKey, u64)| *set == set_key && first <= *listed;
                 if cursor.last_gap.as_ref().is_some_and(is_listed) {
                     continue;
                 }
@@ -117,7 +118,7 @@ fn gap_json(key: &IdSetKey, first: u64, last: u64) -> GapJson {
     }
 }
 
-impl SetKey {
+impl VenuelessIdSetKey {
     fn from_id_set_key(key: &IdSetKey) -> Self {
         let symbol = key.instrument.symbol().to_owned();
         Self(symbol, key.scope.as_ref().to_owned(), key.bucket_ns)

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::api::{DeferredRouter, Operations};
+use ::api::{DeferredRouter, ProbesAndMetrics};
 use clock::SystemClock;
 use connect::ProcessSettings;
 use host::{Health, MetricsHandle, ShutdownStage, Supervisor};
@@ -72,7 +72,7 @@ impl ListeningProcess {
         T: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         self.print_addresses(&[]);
-        let router = ::api::operations_router(self.operations());
+        let router = ::api::probes_and_metrics_router(self.operations());
         let health = self.health.clone();
         self.supervisor
             .spawn(ShutdownStage::Process, self.role, move |stop| {
@@ -113,9 +113,9 @@ impl ListeningProcess {
         self.supervisor
     }
 
-    fn operations(&self) -> Operations {
+    fn operations(&self) -> ProbesAndMetrics {
         let metrics = self.metrics.clone();
-        Operations::new(self.health.clone(), Arc::new(move || metrics.render()))
+        ProbesAndMetrics::new(self.health.clone(), Arc::new(move || metrics.render()))
     }
 
     /// Prints the addresses that this process serves: those given and those of every process.

@@ -90,7 +90,7 @@ async fn append_newest_prices(line: &mut String, bars: &SqliteBarStore, hub: &Hu
         limit: SHOWN_SYMBOLS,
     };
     for row in bars.symbols(&query).await.unwrap_or_default() {
-        let newest = hub.bars(&row.instrument, Interval::M1).pop();
+        let newest = hub.held_bars(&row.instrument, Interval::M1).pop();
         if let Some(bar) = newest {
             let symbol = row.instrument.symbol();
             line.push_str(&format!("  {symbol} {}", bar.bar.close.price));

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::TestCluster;
 use crate::support::{
-    Encoding, Finished, LiveClient, SYMBOLS as TAPES, TestClient, assert_equal, bars,
+    Finished, LiveClient, SYMBOLS as TAPES, StreamEncoding, TestClient, assert_equal, bars,
     counted_trades, eventually, expected, replay, tables, tapes,
 };
 
@@ -48,7 +48,12 @@ fn what_is_posted_is_in_the_bars_of_every_pod_and_proved() {
     let (first, second) = (cluster.start_ready("api"), cluster.start_ready("api"));
     let client = first.client();
     let mut live_clients = [&first, &second].map(|pod| {
-        LiveClient::connect(pod, Encoding::MessagePack, ("v", "A"), &["1m", "1h", "1d"])
+        LiveClient::connect(
+            pod,
+            StreamEncoding::MessagePack,
+            ("v", "A"),
+            &["1m", "1h", "1d"],
+        )
     });
 
     send(&client, 1..151);

@@ -4,8 +4,8 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Encoding, Finished, INTERVALS, LiveClient, Model, TestClient, TestProcess, bars, candlewick,
-    eventually, table_number, tables, trades, until,
+    Finished, INTERVALS, LiveClient, Model, TestProcess, StreamEncoding, TestClient, bars,
+    candlewick, eventually, table_number, tables, trades, until,
 };
 
 /// 2024-05-01T10:00:00Z.
@@ -71,7 +71,8 @@ fn bars_follow_edits_and_cancels_exactly_through_kills_and_repairs() {
     let listen = standalone.address().to_string();
     let client = standalone.client();
     declare(&client);
-    let mut live_client = LiveClient::connect(&standalone, Encoding::Json, ("v", "X"), &INTERVALS);
+    let mut live_client =
+        LiveClient::connect(&standalone, StreamEncoding::Json, ("v", "X"), &INTERVALS);
     let mut random = Rng::with_seed(7);
     let mut model = Model::default();
     for id in 1..=300 {

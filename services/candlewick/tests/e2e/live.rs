@@ -4,7 +4,7 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Encoding, INTERVALS, LiveClient, TestClient, TestProcess, bars, eventually, until, verify,
+    INTERVALS, LiveClient, TestProcess, StreamEncoding, TestClient, bars, eventually, until, verify,
     wait_settled,
 };
 
@@ -46,7 +46,10 @@ fn a_late_trade_corrects_its_bar_and_the_longer_ones_live_and_in_rest_alike() {
     let client = standalone.client();
     declare(&client);
     let connect = |protocol| LiveClient::connect(&standalone, protocol, ("v", "X"), &INTERVALS);
-    let mut live_clients = [connect(Encoding::Json), connect(Encoding::MessagePack)];
+    let mut live_clients = [
+        connect(StreamEncoding::Json),
+        connect(StreamEncoding::MessagePack),
+    ];
 
     let noon = DAY_1_NS + 12 * HOUR_NS;
     client.send_trades(&[
@@ -96,7 +99,8 @@ fn the_last_window_of_an_idle_symbol_closes_by_itself_and_is_announced_once() {
     let standalone = TestProcess::start(&folder.path().join("data"));
     let client = standalone.client();
     declare(&client);
-    let mut live_client = LiveClient::connect(&standalone, Encoding::Json, ("v", "X"), &INTERVALS);
+    let mut live_client =
+        LiveClient::connect(&standalone, StreamEncoding::Json, ("v", "X"), &INTERVALS);
     // Half a second before midnight: every window ends soon.
     let last_ns = DAY_1_NS + DAY_NS - SECOND_NS / 2;
     client.send_trades(&[trade("X", 1, last_ns, "100")]);
@@ -127,7 +131,7 @@ fn a_client_that_comes_back_goes_on_where_it_was_or_is_told_that_it_cannot() {
     declare(&client);
     let noon = DAY_1_NS + 12 * HOUR_NS;
     let mut live_client =
-        LiveClient::connect(&standalone, Encoding::Json, ("v", "X"), &["1m", "1d"]);
+        LiveClient::connect(&standalone, StreamEncoding::Json, ("v", "X"), &["1m", "1d"]);
     client.send_trades(&[trade("X", 1, noon, "100")]);
     wait_settled(&client, 1, 0);
     follow(&mut live_client);
@@ -194,9 +198,9 @@ fn clients_that_follow_the_protocol_end_with_the_bars_of_rest() {
     declare(&client);
     let [x, y] = TradeGenerator::SYMBOLS;
     let mut live_clients = [
-        (Encoding::Json, x),
-        (Encoding::MessagePack, x),
-        (Encoding::Json, y),
+        (StreamEncoding::Json, x),
+        (StreamEncoding::MessagePack, x),
+        (StreamEncoding::Json, y),
     ]
     .map(|(protocol, symbol)| {
         let intervals = ["1m", "5m", "1h", "1d"];

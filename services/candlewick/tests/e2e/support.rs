@@ -13,7 +13,7 @@ mod test_client;
 mod wait;
 mod written_tapes;
 
-pub(crate) use client::Encoding;
+pub(crate) use client::StreamEncoding;
 pub(crate) use command::{Finished, candlewick, replay, table_number, verify};
 pub(crate) use live_client::LiveClient;
 pub(crate) use model::Model;

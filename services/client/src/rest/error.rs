@@ -9,8 +9,23 @@ pub enum RestError {
     #[error("{0}")]
     Transient(String),
     /// The same request will never succeed.
-    #[error("{0}")]
-    Permanent(String),
+    #[error("{reason}")]
+    Permanent {
+        /// The status of the response; `None` if there was no response.
+        status: Option<u16>,
+        /// Why the request failed.
+        reason: String,
+    },
+}
+
+impl RestError {
+    /// Returns the permanent error of a request without a response.
+    pub fn permanent_without_status(reason: impl Into<String>) -> Self {
+        Self::Permanent {
+            status: None,
+            reason: reason.into(),
+        }
+    }
 }
 
 /// The request did not reach the server, or its response did not come back.
@@ -27,7 +42,7 @@ impl From<Error> for RestError {
         );
         match is_transient {
             true => Self::Transient(error.to_string()),
-            false => Self::Permanent(error.to_string()),
+            false => Self::permanent_without_status(error.to_string()),
         }
     }
 }

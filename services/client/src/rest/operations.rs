@@ -15,7 +15,7 @@ impl RestClient {
     ///
     /// # Errors
     /// [`RestError`], which says whether the same request may succeed later.
-    pub fn version(&self) -> Result<VersionJson, RestError> {
+    pub fn get_version(&self) -> Result<VersionJson, RestError> {
         let response = self.get("/api/v1/version")?;
         if response.status != 200 {
             return Err(response.to_error());
@@ -41,12 +41,6 @@ impl RestClient {
         let response = self.put_json(&path, &settings.to_string())?;
         match response.status {
             200 | 201 | 204 => Ok(()),
-            409 => {
-                let reason = response.to_error();
-                let hint =
-                    "say so with --id-scheme and --id-scope, or send the tapes as another --venue";
-                Err(RestError::Permanent(format!("{reason}; {hint}")))
-            }
             _ => Err(response.to_error()),
         }
     }
@@ -55,7 +49,7 @@ impl RestClient {
     ///
     /// # Errors
     /// [`RestError`], which says whether the same request may succeed later.
-    pub fn repair(
+    pub fn request_repair(
         &self,
         venue: &Venue,
         symbol: &Symbol,
@@ -93,12 +87,6 @@ impl RestClient {
                     rejected_total: submission.rejected_total,
                     rejected: submission.rejected,
                 })
-            }
-            413 => {
-                let reason = response.to_error();
-                Err(RestError::Permanent(format!(
-                    "{reason}; a smaller --batch would fit"
-                )))
             }
             _ => Err(response.to_error()),
         }

@@ -13,7 +13,7 @@ const BODY_LIMIT_BYTES: u64 = 256 * 1024 * 1024;
 
 /// A complete response of any status.
 #[derive(Debug, Clone)]
-pub struct Response {
+pub struct RestResponse {
     /// The status code, such as 200.
     pub status: u16,
     /// The value of `content-type`; empty if there is none.
@@ -25,12 +25,12 @@ pub struct Response {
 /// The fields of a problem (RFC 9457) that are shown to a user.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Problem {
+struct ProblemText {
     title: String,
     detail: String,
 }
 
-impl Response {
+impl RestResponse {
     pub(super) fn read(
         received: Result<http::Response<Body>, ureq::Error>,
     ) -> Result<Self, RestError> {
@@ -59,7 +59,10 @@ impl Response {
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, RestError> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let reason = format!("the answer is not that of a candlewick process: {error}");
-            RestError::Permanent(reason)
+            RestError::Permanent {
+                status: Some(self.status),
+                reason,
+            }
         })
     }
 
@@ -67,7 +70,7 @@ impl Response {
     #[must_use]
     pub fn to_error(&self) -> RestError {
         let status = self.status;
-        let problem: Problem = serde_json::from_slice(&self.body).unwrap_or_default();
+        let problem: ProblemText = serde_json::from_slice(&self.body).unwrap_or_default();
         let text = match (problem.detail.as_str(), problem.title.as_str()) {
             ("", "") => format!("it answered with status {status}"),
             ("", title) => format!("{title} (status {status})"),
@@ -75,17 +78,20 @@ impl Response {
         };
         match status {
             408 | 425 | 429 | 500.. => RestError::Transient(text),
-            _ => RestError::Permanent(text),
+            _ => RestError::Permanent {
+                status: Some(status),
+                reason: text,
+            },
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Response, RestError};
+    use super::{RestError, RestResponse};
 
     fn error_of(status: u16, body: &[u8]) -> RestError {
-        let response = Response {
+        let response = RestResponse {
             status,
             content_type: String::new(),
             body: body.to_owned(),
@@ -98,7 +104,10 @@ mod tests {
         let body = br#"{"type":"x","title":"Busy","status":503,"detail":"the log is busy"}"#;
         let busy = RestError::Transient("the log is busy (status 503)".to_owned());
         assert_eq!(error_of(503, body), busy);
-        let wrong = RestError::Permanent("it answered with status 404".to_owned());
+        let wrong = RestError::Permanent {
+            status: Some(404),
+            reason: "it answered with status 404".to_owned(),
+        };
         assert_eq!(error_of(404, b"<html>"), wrong);
     }
 }

@@ -34,12 +34,12 @@ pub struct AppliedMessage {
     /// `recovered` of a snapshot; `None` for other messages and for a first subscription.
     pub recovered: Option<bool>,
     /// The bars that the message changed, in its order.
-    pub changes: Vec<BarChange>,
+    pub changes: Vec<AppliedBarChange>,
 }
 
 /// A bar that a message changed.
 #[derive(Debug, Clone)]
-pub struct BarChange {
+pub struct AppliedBarChange {
     /// How the message changed the bar; `None` in a snapshot.
     pub kind: Option<BarChangeKind>,
     /// The whole bar after the change.
@@ -75,7 +75,7 @@ impl ChannelState {
     /// have to be read after its snapshot, so that no change is missed.
     pub fn apply_history(&mut self, request: HistoryRequest, bars: Vec<BarJson>) {
         for bar in bars {
-            self.keep_newest(bar);
+            self.keep_if_newest(bar);
         }
         self.history_served = self.history_served.max(request.number);
     }
@@ -149,7 +149,7 @@ impl ChannelState {
         })
     }
 
-    fn apply_bar(&mut self, change: BarChangeJson) -> Result<BarChange, StreamError> {
+    fn apply_bar(&mut self, change: BarChangeJson) -> Result<AppliedBarChange, StreamError> {
         let (kind, start) = (change.kind, change.start.clone());
         let held = self.stream_bars.get(&start);
         if kind == BarChangeKind::Delta && held.is_none() {
@@ -161,17 +161,17 @@ impl ChannelState {
         }
     }
 
-    fn replace_bar(&mut self, kind: Option<BarChangeKind>, bar: BarJson) -> BarChange {
+    fn replace_bar(&mut self, kind: Option<BarChangeKind>, bar: BarJson) -> AppliedBarChange {
         let previous = self.stream_bars.insert(bar.start.clone(), bar.clone());
-        self.keep_newest(bar.clone());
-        BarChange {
+        self.keep_if_newest(bar.clone());
+        AppliedBarChange {
             kind,
             bar,
             previous_through: previous.and_then(|previous| previous.through),
         }
     }
 
-    fn keep_newest(&mut self, bar: BarJson) {
+    fn keep_if_newest(&mut self, bar: BarJson) {
         let known = self.newest_bars.get(&bar.start);
         if known.is_none_or(|known| known.through < bar.through) {
             self.newest_bars.insert(bar.start.clone(), bar);

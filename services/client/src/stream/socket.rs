@@ -13,14 +13,14 @@ const PROTOCOL_HEADER: &str = "sec-websocket-protocol";
 
 /// How the messages of a connection are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
+pub enum StreamEncoding {
     /// Text frames of JSON.
     Json,
     /// Binary frames of MessagePack.
     MessagePack,
 }
 
-impl Encoding {
+impl StreamEncoding {
     /// Returns the subprotocol that negotiates this encoding.
     #[must_use]
     pub const fn subprotocol(self) -> &'static str {
@@ -58,7 +58,7 @@ impl From<tungstenite::Error> for SocketError {
 #[derive(Debug)]
 pub struct StreamSocket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    encoding: Encoding,
+    encoding: StreamEncoding,
 }
 
 impl StreamSocket {
@@ -66,7 +66,7 @@ impl StreamSocket {
     ///
     /// # Errors
     /// If the connection fails, or the server chooses another encoding.
-    pub async fn connect(base_url: &str, encoding: Encoding) -> Result<Self, SocketError> {
+    pub async fn connect(base_url: &str, encoding: StreamEncoding) -> Result<Self, SocketError> {
         let url = format!("{}/api/v1/stream", base_url.replacen("http", "ws", 1));
         let mut request = url.into_client_request()?;
         let offered = HeaderValue::from_static(encoding.subprotocol());
@@ -84,13 +84,13 @@ impl StreamSocket {
     ///
     /// # Errors
     /// If the connection fails.
-    pub async fn send(&mut self, request: &impl Serialize) -> Result<(), SocketError> {
+    pub async fn send_request(&mut self, request: &impl Serialize) -> Result<(), SocketError> {
         let message = match self.encoding {
-            Encoding::Json => {
+            StreamEncoding::Json => {
                 let text = serde_json::to_string(request);
                 Message::text(text.expect("requests have a JSON encoding"))
             }
-            Encoding::MessagePack => {
+            StreamEncoding::MessagePack => {
                 let bytes = rmp_serde::to_vec_named(request);
                 Message::binary(bytes.expect("requests have a MessagePack encoding"))
             }
@@ -109,10 +109,10 @@ impl StreamSocket {
         let closed = || SocketError::Closed("without a close frame".to_owned());
         let message = self.stream.next().await.ok_or_else(closed)??;
         let decoded = match (message, self.encoding) {
-            (Message::Text(text), Encoding::Json) => {
+            (Message::Text(text), StreamEncoding::Json) => {
                 serde_json::from_str(&text).map_err(|error| error.to_string())
             }
-            (Message::Binary(bytes), Encoding::MessagePack) => {
+            (Message::Binary(bytes), StreamEncoding::MessagePack) => {
                 rmp_serde::from_slice(&bytes).map_err(|error| error.to_string())
             }
             (Message::Text(_), _) => Err("a text frame".to_owned()),

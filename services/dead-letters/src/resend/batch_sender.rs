@@ -14,7 +14,7 @@ const BATCH_BYTES: usize = 4 << 20;
 /// each partition.
 pub(super) struct BatchSender<'a, L> {
     trades: &'a L,
-    /// The records of the present batch, by partition.
+    /// The records of the current batch, by partition.
     batch: BTreeMap<u32, Vec<NewRecord>>,
     batch_records: usize,
     batch_bytes: usize,

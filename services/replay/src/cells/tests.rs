@@ -1,10 +1,10 @@
 use proptest::prelude::*;
 
-use super::{Cells, LineError, UnquoteBuffer};
+use super::{LineCells, TradeLineError, UnquoteBuffer};
 
-fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, LineError> {
+fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, TradeLineError> {
     let mut buffer = UnquoteBuffer::default();
-    let cells = Cells::split(line, &mut buffer)?;
+    let cells = LineCells::split(line, &mut buffer)?;
     Ok(cells.iter().map(<[u8]>::to_vec).collect())
 }
 
@@ -46,7 +46,7 @@ fn commas_separate_cells_and_quotes_protect_commas() {
     for line in ["\"a", "a,\"b", "\"a\"b", "\"", "\"a\" ,b"] {
         assert_eq!(
             split(line.as_bytes()),
-            Err(LineError::UnclosedQuote),
+            Err(TradeLineError::UnclosedQuote),
             "{line}"
         );
     }
@@ -55,7 +55,7 @@ fn commas_separate_cells_and_quotes_protect_commas() {
 #[test]
 fn cells_beyond_the_limit_are_counted() {
     let mut buffer = UnquoteBuffer::default();
-    let cells = Cells::split(b"1,2,3,4,5,6,7,8,9,10", &mut buffer).unwrap();
+    let cells = LineCells::split(b"1,2,3,4,5,6,7,8,9,10", &mut buffer).unwrap();
     assert_eq!((cells.count(), cells.iter().count()), (10, 8));
     assert_eq!(cells.get(9), b"");
 }

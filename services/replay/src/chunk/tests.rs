@@ -2,11 +2,11 @@ use market::Trade;
 use schemas::TradesBatch;
 
 use super::ChunkBuilder;
-use crate::instruments::{DefaultNames, InstrumentTable};
+use crate::instruments::{DefaultInstrumentNames, InstrumentTable};
 use crate::tape_reader::TapeTrade;
 
 fn tape_trade(table: &mut InstrumentTable, venue: &str, symbol: &str, line: u64) -> TapeTrade {
-    let defaults = DefaultNames {
+    let defaults = DefaultInstrumentNames {
         venue: "v".parse().unwrap(),
         symbol: None,
     };
@@ -33,7 +33,7 @@ fn a_chunk_holds_each_trade_once_under_its_venue_and_symbol() {
     let sent = [("a", "X"), ("b", "X"), ("a", "Y"), ("a", "X"), ("b", "Z")];
     for (line, (venue, symbol)) in (1..).zip(sent) {
         let trade = tape_trade(&mut table, venue, symbol, line);
-        builder.push(7, trade);
+        builder.add_trade(7, trade);
     }
     let chunk = builder.finish_chunk(&table, 99).unwrap();
     assert_eq!(
@@ -57,6 +57,6 @@ fn a_chunk_holds_each_trade_once_under_its_venue_and_symbol() {
     assert_eq!(read, expected.map(|(line, key)| (line, key.to_owned())));
     assert!(builder.finish_chunk(&table, 0).is_none());
     let trade = tape_trade(&mut table, "b", "X", 9);
-    builder.push(7, trade);
+    builder.add_trade(7, trade);
     assert_eq!(builder.finish_chunk(&table, 0).unwrap().sequence, 1);
 }

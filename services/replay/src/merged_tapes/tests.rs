@@ -4,9 +4,9 @@ use market::{IdScheme, IdScope};
 use proptest::prelude::*;
 
 use super::MergedTapes;
-use crate::format::FormatChoice;
+use crate::format::TapeFormatChoice;
 use crate::id_rules::IdRules;
-use crate::instruments::DefaultNames;
+use crate::instruments::DefaultInstrumentNames;
 use crate::problems::LineProblems;
 use crate::tape::Tape;
 use crate::tape_reader::TapeReader;
@@ -16,13 +16,19 @@ fn open_reader(folder: &Path, tape_index: usize, text: &str) -> TapeReader {
     let path = folder.join(format!("S{tape_index}.csv"));
     std::fs::write(&path, text).unwrap();
     let tape = Tape::identify(&path).unwrap();
-    let defaults = DefaultNames {
+    let defaults = DefaultInstrumentNames {
         venue: "v".parse().unwrap(),
-        symbol: tape.symbol_from_name(),
+        symbol: tape.symbol_from_file_name(),
     };
     let bytes_read = ByteCounter::default();
-    let mut reader =
-        TapeReader::open(&tape, tape_index, FormatChoice::Auto, defaults, &bytes_read).unwrap();
+    let mut reader = TapeReader::open(
+        &tape,
+        tape_index,
+        TapeFormatChoice::Auto,
+        defaults,
+        &bytes_read,
+    )
+    .unwrap();
     let id_rules = IdRules {
         scheme: IdScheme::None,
         scope: IdScope::Symbol,

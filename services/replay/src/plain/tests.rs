@@ -1,20 +1,20 @@
 use market::{Side, TradeId};
 use proptest::prelude::*;
 
-use super::{COLUMN_NAMES, PlainColumns};
-use crate::cells::{Cells, UnquoteBuffer};
+use super::{COLUMN_NAMES, PlainFormatColumns};
+use crate::cells::{LineCells, UnquoteBuffer};
 
-fn parse_header(header: &str) -> Result<PlainColumns, String> {
+fn parse_header(header: &str) -> Result<PlainFormatColumns, String> {
     let mut buffer = UnquoteBuffer::default();
-    let cells = Cells::split(header.as_bytes(), &mut buffer).unwrap();
-    PlainColumns::from_header(&cells).map_err(|error| error.to_string())
+    let cells = LineCells::split(header.as_bytes(), &mut buffer).unwrap();
+    PlainFormatColumns::from_header(&cells).map_err(|error| error.to_string())
 }
 
 /// Parses a line. Returns the trade, its venue and its symbol.
 fn parse_line(header: &str, line: &[u8]) -> Result<(market::Trade, String, String), String> {
     let columns = parse_header(header).unwrap();
     let mut buffer = UnquoteBuffer::default();
-    let cells = Cells::split(line, &mut buffer).map_err(|error| error.to_string())?;
+    let cells = LineCells::split(line, &mut buffer).map_err(|error| error.to_string())?;
     let parsed = columns
         .parse_line(&cells)
         .map_err(|error| error.to_string())?;
@@ -35,8 +35,8 @@ proptest! {
     #[test]
     fn no_header_makes_it_panic(header in "[a-z,\"]{0,60}") {
         let mut buffer = UnquoteBuffer::default();
-        if let Ok(cells) = Cells::split(header.as_bytes(), &mut buffer) {
-            let _ = PlainColumns::from_header(&cells);
+        if let Ok(cells) = LineCells::split(header.as_bytes(), &mut buffer) {
+            let _ = PlainFormatColumns::from_header(&cells);
         }
     }
 

@@ -48,7 +48,7 @@ fn a_save_is_due_once_a_second() {
     let mut file = ResumeFile::new(home.path(), &run_key(&[]));
     for (now_ms, expected) in [(0, true), (999, false), (1_000, true), (1_500, false)] {
         let now = Duration::from_millis(now_ms);
-        assert_eq!(file.is_due(now), expected, "{now_ms}");
+        assert_eq!(file.is_save_due(now), expected, "{now_ms}");
         if expected {
             file.save(ACKNOWLEDGED, now).unwrap();
         }

@@ -3,9 +3,9 @@ use std::io::Write;
 use market::{IdScheme, IdScope, SenderId};
 
 use super::{TapeError, TapeReader, TapeTrade};
-use crate::format::FormatChoice;
+use crate::format::TapeFormatChoice;
 use crate::id_rules::IdRules;
-use crate::instruments::{DefaultNames, InstrumentTable};
+use crate::instruments::{DefaultInstrumentNames, InstrumentTable};
 use crate::problems::LineProblems;
 use crate::tape::Tape;
 use crate::unpack::ByteCounter;
@@ -29,11 +29,11 @@ fn read_tape(name: &str, bytes: &[u8], id_rules: IdRules) -> Result<ReadTape, Ta
     let path = folder.path().join(name);
     std::fs::write(&path, bytes).unwrap();
     let tape = Tape::identify(&path).unwrap();
-    let defaults = DefaultNames {
+    let defaults = DefaultInstrumentNames {
         venue: "v".parse().unwrap(),
-        symbol: tape.symbol_from_name(),
+        symbol: tape.symbol_from_file_name(),
     };
-    let choice = FormatChoice::Auto;
+    let choice = TapeFormatChoice::Auto;
     let mut reader = TapeReader::open(&tape, 0, choice, defaults, &ByteCounter::default())?;
     reader.set_id_rules(id_rules, &tape)?;
     let (mut instruments, mut bad_lines) = (InstrumentTable::default(), LineProblems::new(1));

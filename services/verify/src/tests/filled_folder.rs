@@ -193,7 +193,7 @@ impl FilledFolder {
 
     pub(super) async fn verify(&self, options: &[&str]) -> anyhow::Result<VerifyReport> {
         let mut arguments = parse_arguments(self.path().to_str().unwrap(), options).unwrap();
-        let target = arguments.target().unwrap();
+        let target = arguments.read_target().unwrap();
         verify_target(&arguments, &target, SystemClock).await
     }
 

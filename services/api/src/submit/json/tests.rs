@@ -10,8 +10,8 @@ const VALID_TRADE: &str = r#"{"venue":"v","symbol":"S","time":0,"price":1}"#;
 
 #[test]
 fn one_object_and_an_array_of_one_are_the_same() {
-    let one = read_json(VALID_TRADE.as_bytes(), None).unwrap();
-    let many = read_json(format!(" [{VALID_TRADE}] ").as_bytes(), None).unwrap();
+    let one = read_json_trades(VALID_TRADE.as_bytes(), None).unwrap();
+    let many = read_json_trades(format!(" [{VALID_TRADE}] ").as_bytes(), None).unwrap();
     assert_eq!(one.trades, many.trades);
     assert_eq!(one.indexes, [0]);
 }
@@ -19,16 +19,16 @@ fn one_object_and_an_array_of_one_are_the_same() {
 #[test]
 fn a_body_that_is_not_json_is_a_problem() {
     for body in ["", "{", "[", "[1,]", "{} {}", "[]]", "nul", "[\"\u{1}\"]"] {
-        assert!(read_json(body.as_bytes(), None).is_err(), "{body}");
+        assert!(read_json_trades(body.as_bytes(), None).is_err(), "{body}");
     }
-    assert!(read_json(b"\"\xff\"", None).is_err());
+    assert!(read_json_trades(b"\"\xff\"", None).is_err());
 }
 
 #[test]
 fn a_sender_is_set_if_there_is_no_id() {
     let with_id = VALID_TRADE.replace("{", r#"{"id":"x","#);
     let body = format!("[{with_id},{VALID_TRADE}]");
-    let submission = read_json(body.as_bytes(), Some([7; 16])).unwrap();
+    let submission = read_json_trades(body.as_bytes(), Some([7; 16])).unwrap();
     let senders: Vec<_> = submission
         .trades
         .iter()
@@ -91,16 +91,16 @@ fn written_trades() -> impl Strategy<Value = (String, Trade)> {
 proptest! {
     #[test]
     fn numbers_are_exact((text, trade) in written_trades()) {
-        let submission = read_json(text.as_bytes(), None).unwrap();
+        let submission = read_json_trades(text.as_bytes(), None).unwrap();
         prop_assert_eq!(submission.rejected, []);
         prop_assert_eq!(&submission.trades[0].1, &trade);
     }
 
     #[test]
     fn hostile_json_never_panics(text in ".{0,80}", bytes in vec(any::<u8>(), 0..80)) {
-        let _ = read_json(text.as_bytes(), None);
-        let _ = read_json(&bytes, None);
-        let lines = read_ndjson(&bytes, None);
+        let _ = read_json_trades(text.as_bytes(), None);
+        let _ = read_json_trades(&bytes, None);
+        let lines = read_ndjson_trades(&bytes, None);
         prop_assert!(lines.trades.is_empty());
     }
 
@@ -126,7 +126,7 @@ proptest! {
         .map(|(name, value)| format!(",\"{name}\":{value}"))
         .collect();
         let text = format!("{{\"{name}\":{value}{}}}", rest.concat());
-        let submission = read_json(text.as_bytes(), None).unwrap();
+        let submission = read_json_trades(text.as_bytes(), None).unwrap();
         prop_assert_eq!(submission.trades.len() + submission.rejected.len(), 1);
         for rejection in submission.rejected {
             prop_assert_eq!(rejection.field, name);

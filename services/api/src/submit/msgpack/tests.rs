@@ -33,7 +33,7 @@ fn every_kind_of_value_is_skipped_whole() {
         body.extend(encode(
             &json!({"venue": "v", "symbol": "S", "time": 0, "price": 1}),
         ));
-        let submission = read_msgpack(&body, None).unwrap();
+        let submission = read_msgpack_trades(&body, None).unwrap();
         assert_eq!(submission.rejected.len(), 1, "{value:x?}");
         assert_eq!(submission.indexes, [1], "{value:x?}");
     }
@@ -48,9 +48,9 @@ fn nesting_has_a_limit() {
         body.push(1);
         body
     };
-    assert!(read_msgpack(&nested(16), None).is_ok());
-    assert!(read_msgpack(&nested(17), None).is_err());
-    assert!(read_msgpack(&nested(1_000_000), None).is_err());
+    assert!(read_msgpack_trades(&nested(16), None).is_ok());
+    assert!(read_msgpack_trades(&nested(17), None).is_err());
+    assert!(read_msgpack_trades(&nested(1_000_000), None).is_err());
 }
 
 #[test]
@@ -58,11 +58,11 @@ fn integers_are_exact_to_their_ends() {
     let price = |price: i64| json!({"venue": "v", "symbol": "S", "time": 0, "price": price});
     let greatest = 999_999_999_999_999_999;
     for value in [0, -1, greatest, -greatest, 127, -32, 255, 65_536] {
-        let submission = read_msgpack(&encode(&price(value)), None).unwrap();
+        let submission = read_msgpack_trades(&encode(&price(value)), None).unwrap();
         assert_eq!(submission.trades[0].1.price.to_string(), value.to_string());
     }
     for value in [greatest + 1, i64::MIN] {
-        let submission = read_msgpack(&encode(&price(value)), None).unwrap();
+        let submission = read_msgpack_trades(&encode(&price(value)), None).unwrap();
         assert_eq!(submission.rejected[0].field, "price");
     }
 }
@@ -70,11 +70,11 @@ fn integers_are_exact_to_their_ends() {
 proptest! {
     #[test]
     fn hostile_bytes_never_panic(bytes in vec(any::<u8>(), 0..200), cut in 0_usize..60) {
-        let _ = read_msgpack(&bytes, None);
+        let _ = read_msgpack_trades(&bytes, None);
         let trade = json!([{"venue": "v", "symbol": "S", "time": 0, "price": "1", "id": 7}]);
         let mut whole = encode(&trade);
         whole.truncate(cut);
         whole.extend(bytes);
-        let _ = read_msgpack(&whole, None);
+        let _ = read_msgpack_trades(&whole, None);
     }
 }

@@ -16,9 +16,9 @@ fn elements_that_are_not_trades_are_counted_and_the_first_are_listed() {
     let array = format!("[1{}]", ",1".repeat(COUNT - 1));
     let lines = "1\n".repeat(COUNT);
     for submission in [
-        msgpack::read_msgpack(&array_of_ones(), None).unwrap(),
-        json::read_json(array.as_bytes(), None).unwrap(),
-        json::read_ndjson(lines.as_bytes(), None),
+        msgpack::read_msgpack_trades(&array_of_ones(), None).unwrap(),
+        json::read_json_trades(array.as_bytes(), None).unwrap(),
+        json::read_ndjson_trades(lines.as_bytes(), None),
     ] {
         assert_eq!(submission.rejected_total, COUNT as u64);
         assert_eq!(submission.fault_counts["malformed"], COUNT as u64);
@@ -36,7 +36,7 @@ fn records_that_do_not_decode_are_counted_and_the_first_are_listed() {
     for _ in 0..COUNT {
         body.extend([0x92, 0, 0xc4, 0]);
     }
-    let submission = compact::read_compact(&body, None).unwrap();
+    let submission = compact::read_compact_trades(&body, None).unwrap();
     assert_eq!(submission.rejected_total, COUNT as u64);
     assert_eq!(submission.rejected.len(), MAX_LISTED_REJECTIONS);
 }
@@ -45,7 +45,7 @@ fn records_that_do_not_decode_are_counted_and_the_first_are_listed() {
 fn trades_that_the_producer_rejects_are_listed_in_order_of_their_index() {
     let good = r#"{"venue":"v","symbol":"S","time":0,"price":1}"#;
     let body = format!("[{good}{}]", format!(",1,{good}").repeat(COUNT / 2));
-    let mut submission = json::read_json(body.as_bytes(), None).unwrap();
+    let mut submission = json::read_json_trades(body.as_bytes(), None).unwrap();
     let rejected: Vec<_> = (0..submission.trades.len())
         .map(|index| (index, RejectReason::PriceNotPositive))
         .collect();

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use client::{BarChange, Encoding, StreamClient, StreamSocket};
+use client::{AppliedBarChange, StreamClient, StreamEncoding, StreamSocket};
 use clock::SystemClock;
 use schemas::api::{BarChangeKind, BarJson, StreamMessage, StreamRequest};
 use serde_json::Value;
@@ -22,7 +22,7 @@ pub(crate) struct LiveClient {
     rest: TestClient,
     runtime: Runtime,
     socket: StreamSocket,
-    encoding: Encoding,
+    encoding: StreamEncoding,
     venue: String,
     symbol: String,
     stream: StreamClient,
@@ -42,7 +42,7 @@ impl LiveClient {
     /// Connects, and receives the first snapshot of every channel.
     pub(crate) fn connect(
         process: &TestProcess,
-        encoding: Encoding,
+        encoding: StreamEncoding,
         (venue, symbol): (&str, &str),
         intervals: &[&str],
     ) -> Self {
@@ -113,7 +113,9 @@ impl LiveClient {
     }
 
     fn send(&mut self, request: &StreamRequest) {
-        self.runtime.block_on(self.socket.send(request)).unwrap();
+        self.runtime
+            .block_on(self.socket.send_request(request))
+            .unwrap();
     }
 
     /// Returns the next message if it arrives within a few milliseconds.
@@ -146,8 +148,8 @@ impl LiveClient {
         }
     }
 
-    fn count_change(&mut self, channel: &str, change: &BarChange) {
-        let BarChange {
+    fn count_change(&mut self, channel: &str, change: &AppliedBarChange) {
+        let AppliedBarChange {
             kind,
             bar,
             previous_through,
@@ -210,7 +212,11 @@ impl LiveClient {
     }
 }
 
-fn connect_socket(runtime: &Runtime, process: &TestProcess, encoding: Encoding) -> StreamSocket {
+fn connect_socket(
+    runtime: &Runtime,
+    process: &TestProcess,
+    encoding: StreamEncoding,
+) -> StreamSocket {
     let url = process.url();
     let connecting = StreamSocket::connect(&url, encoding);
     runtime.block_on(connecting).unwrap()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use client::{Method, Response, RestClient, RestError};
+use client::{Method, RestClient, RestError, RestResponse};
 use serde_json::Value;
 
 /// A client of one process.
@@ -50,8 +50,8 @@ impl TestResponse {
     }
 }
 
-impl From<Response> for TestResponse {
-    fn from(response: Response) -> Self {
+impl From<RestResponse> for TestResponse {
+    fn from(response: RestResponse) -> Self {
         Self {
             status: response.status,
             content_type: response.content_type,
@@ -100,7 +100,7 @@ impl TestClient {
         content_type: &str,
         body: &[u8],
         headers: &[(&str, &str)],
-    ) -> Result<Response, RestError> {
+    ) -> Result<RestResponse, RestError> {
         let headers = [&[("content-type", content_type)], headers].concat();
         self.rest
             .send(&Method::POST, TRADES_PATH, &headers, Some(body))
@@ -143,7 +143,7 @@ impl TestClient {
 
 const TRADES_PATH: &str = "/api/v1/trades";
 
-fn expect_response(path: &str, response: Result<Response, RestError>) -> TestResponse {
+fn expect_response(path: &str, response: Result<RestResponse, RestError>) -> TestResponse {
     let response = response.unwrap_or_else(|error| panic!("{path}: {error}"));
     TestResponse::from(response)
 }

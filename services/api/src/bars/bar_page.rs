@@ -7,7 +7,7 @@ use super::periods::Period;
 
 /// A bar of a page.
 #[expect(clippy::large_enum_variant, reason = "most have trades")]
-pub(super) enum Candle {
+pub(super) enum PageBar {
     /// A bar with trades.
     Traded {
         /// The bar.
@@ -28,14 +28,14 @@ pub(super) enum Candle {
 
 /// A page of bars.
 #[derive(Default)]
-pub(super) struct Candles {
+pub(super) struct BarPage {
     /// The bars in order of their starts.
-    pub(super) list: Vec<Candle>,
+    pub(super) list: Vec<PageBar>,
     /// The start of the next page's first bar; `None` if this page is the last.
     pub(super) next_ns: Option<i64>,
 }
 
-impl Candle {
+impl PageBar {
     pub(super) fn start_ns(&self) -> i64 {
         match self {
             Self::Traded { row, .. } => row.window.start_ns,

@@ -6,16 +6,16 @@ use tokio::sync::Notify;
 
 use super::channel_name::ChannelName;
 
-/// The channels of one connection that have changed since it last looked.
+/// The channels of one connection that have changed since it last took them.
 #[derive(Debug, Default)]
-pub struct Mailbox {
+pub struct ChangedChannels {
     changed: Mutex<Vec<ChannelName>>,
     notify: Notify,
 }
 
-impl Mailbox {
+impl ChangedChannels {
     /// Waits until a channel has changed.
-    pub async fn wait(&self) {
+    pub async fn wait_for_change(&self) {
         self.notify.notified().await;
     }
 
