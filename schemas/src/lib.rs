@@ -34,7 +34,7 @@ pub use keys::{instrument_from_key, murmur2, partition_of};
 pub use record_position::{RecordPosition, RecordPositionError};
 pub use topics::{
     BAR_UPDATES, DEAD_LETTERS, DEFAULT_PARTITIONS, DEFAULT_REPLICATION, MAX_MESSAGE_BYTES, TRADES,
-    Topic, topics,
+    TopicDefinition, topic_definitions,
 };
 pub use trades::{Refold, Repair, TradesTopicRecord};
-pub use trades_batch::{BatchError, BatchTrade, TradesBatch};
+pub use trades_batch::{BatchTrade, TradesBatch, TradesBatchError};

@@ -54,7 +54,10 @@ impl VenueSettings {
             (IdScheme::None, _) => return None,
         };
         Some(TradeIdentity {
-            scope: trade.scope.as_ref().filter(|_| self.scope.needs_name()),
+            scope: trade
+                .scope
+                .as_ref()
+                .filter(|_| self.scope.needs_scope_name()),
             sender_key: None,
             bucket_ns,
             id: id

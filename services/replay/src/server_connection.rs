@@ -15,7 +15,7 @@ use crate::id_rules::IdRules;
 use crate::progress::StatusMessages;
 use crate::thread_timer::ThreadTimer;
 use client::{RestClient, RestError};
-use schemas::api::SubmissionJson;
+use schemas::api::SubmissionResponseJson;
 
 /// The upper bound of the first backoff.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
@@ -81,7 +81,7 @@ impl<'a> ServerConnection<'a> {
         &self,
         request: &TradesRequest,
         timer: &ThreadTimer,
-    ) -> anyhow::Result<SubmissionJson> {
+    ) -> anyhow::Result<SubmissionResponseJson> {
         self.declare_venue(&request.venue, timer)?;
         let answer = self.call_same_log(timer, || self.server.send_trades_batch(&request.body))?;
         let mut rejected = answer.rejected.iter();

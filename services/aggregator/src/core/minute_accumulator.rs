@@ -9,7 +9,7 @@ use market::{
 
 /// The first or the last trade, with its price as a mantissa at the accumulator's scale.
 #[derive(Debug, Clone)]
-struct EdgeMantissa {
+struct EdgeTradeMantissa {
     time_ns: i64,
     id: Option<TradeId>,
     scope: Option<Arc<str>>,
@@ -39,8 +39,8 @@ pub(crate) struct MinuteAccumulator {
     first_append_ns: i64,
     /// The offset of the trade that was added last.
     last_offset: u64,
-    open: EdgeMantissa,
-    close: EdgeMantissa,
+    open: EdgeTradeMantissa,
+    close: EdgeTradeMantissa,
 }
 
 /// The trades of a minute as a bar.
@@ -54,7 +54,7 @@ pub(crate) struct MinuteBar {
     pub(crate) bar: Bar,
 }
 
-const NO_EDGE: EdgeMantissa = EdgeMantissa {
+const NO_EDGE: EdgeTradeMantissa = EdgeTradeMantissa {
     time_ns: 0,
     id: None,
     scope: None,
@@ -62,7 +62,7 @@ const NO_EDGE: EdgeMantissa = EdgeMantissa {
     price: 0,
 };
 
-impl EdgeMantissa {
+impl EdgeTradeMantissa {
     /// Compares as [`EdgeTrade::cmp_trade_order`] does, within one epoch.
     #[inline]
     fn compare(&self, trade: &Trade, offset: u64) -> Ordering {
@@ -139,7 +139,7 @@ impl MinuteAccumulator {
 
     /// Sets the greatest append time of trades that are within the horizon of the minute's hour.
     #[inline]
-    pub(crate) const fn set_admits_until(&mut self, append_time_ns: i64) {
+    pub(crate) const fn set_admission_end(&mut self, append_time_ns: i64) {
         self.admits_until_ns = append_time_ns;
     }
 
@@ -151,7 +151,7 @@ impl MinuteAccumulator {
 
     /// Adds a trade of the minute; returns `false` if it does not fit the scales or the integers.
     #[inline]
-    pub(crate) fn add(&mut self, trade: &Trade, offset: u64, append_time_ns: i64) -> bool {
+    pub(crate) fn try_add(&mut self, trade: &Trade, offset: u64, append_time_ns: i64) -> bool {
         let Some(price) = trade.price.mantissa_at_scale(self.price_scale) else {
             return false;
         };
@@ -211,14 +211,14 @@ impl MinuteAccumulator {
     }
 
     /// Takes the bar of the trades that were added, if any; the minute stays.
-    pub(crate) fn take(&mut self, epoch: u64) -> Option<MinuteBar> {
+    pub(crate) fn take_bar(&mut self, epoch: u64) -> Option<MinuteBar> {
         if self.trades == 0 {
             return None;
         }
         let price = |units: i64| {
             Decimal::new(units, self.price_scale).expect("what was scaled up scales down again")
         };
-        let edge_trade = |edge: &EdgeMantissa| EdgeTrade {
+        let edge_trade = |edge: &EdgeTradeMantissa| EdgeTrade {
             time_ns: edge.time_ns,
             id: edge.id.clone(),
             scope: edge.scope.clone(),

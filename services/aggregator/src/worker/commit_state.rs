@@ -41,11 +41,11 @@ impl CommitState {
     }
 
     /// Returns the position of the stored state, as far as it is known.
-    pub(super) const fn stored(&self) -> Position {
+    pub(super) const fn stored_position(&self) -> Position {
         self.stored
     }
 
-    pub(super) const fn is_under_way(&self) -> bool {
+    pub(super) const fn is_commit_under_way(&self) -> bool {
         self.under_way.is_some()
     }
 

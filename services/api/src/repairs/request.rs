@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use market::{DAY_NS, HOUR_NS, Instrument, MINUTE_NS};
 use schemas::Repair;
-use schemas::api::RepairJson;
+use schemas::api::RepairResponseJson;
 
 use crate::object_body::{ExpectedObject, parse_object_body};
 use crate::params::{ACCEPTED_TIMES, parse_symbol, parse_time, parse_venue};
@@ -72,7 +72,7 @@ impl RepairRequest {
     pub(super) fn split_into_repairs(
         &self,
         hours: &BTreeMap<i64, bool>,
-        counts: &mut RepairJson,
+        counts: &mut RepairResponseJson,
     ) -> Vec<Repair> {
         let mut repairs: Vec<Repair> = Vec::new();
         for (hour_ns, can_change) in hours {
@@ -160,7 +160,7 @@ mod tests {
             ),
         ];
         for (start, end, hours, expected) in cases {
-            let mut counts = RepairJson::default();
+            let mut counts = RepairResponseJson::default();
             let repairs =
                 request(minute(start), minute(end)).split_into_repairs(&hours, &mut counts);
             assert!(repairs.iter().all(|repair| repair.is_valid()));
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn an_hour_beyond_the_horizon_is_left_out_and_counted() {
         let hours = BTreeMap::from([(0, true), (HOUR_NS, false), (2 * HOUR_NS, true)]);
-        let mut counts = RepairJson::default();
+        let mut counts = RepairResponseJson::default();
         let repairs = request(0, 3 * HOUR_NS).split_into_repairs(&hours, &mut counts);
         assert_eq!(repairs.len(), 2);
         assert_eq!((counts.minutes, counts.beyond_horizon), (120, 60));

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use market::{Instrument, Trade};
-use schemas::msgpack::{MessagePackReader, ReadError, ValueKind};
+use schemas::msgpack::{MessagePackError, MessagePackReader, ValueKind};
 
 use super::element::{malformed_element, repeated_field, unknown_field};
 use super::fields::{FIELD_NAMES, Fields, TradeParser};
@@ -19,7 +19,7 @@ const FLOAT: &str = "a float, which is not exact";
 #[derive(Debug, thiserror::Error)]
 enum BodyError {
     #[error(transparent)]
-    Value(#[from] ReadError),
+    Value(#[from] MessagePackError),
     #[error("bytes follow its end")]
     TrailingBytes,
 }
@@ -62,7 +62,7 @@ fn read_submission(
 fn read_element(
     reader: &mut MessagePackReader<'_>,
     parser: &mut TradeParser,
-) -> Result<Result<(Instrument, Trade), ElementFault>, ReadError> {
+) -> Result<Result<(Instrument, Trade), ElementFault>, MessagePackError> {
     if reader.peek_kind()? != ValueKind::Map {
         reader.skip_value(MAX_DEPTH)?;
         return Ok(Err(malformed_element("a trade is a map")));
@@ -95,7 +95,7 @@ fn read_element(
 }
 
 /// Reads the next value; one that cannot be a field of a trade is skipped.
-fn read_value<'a>(reader: &mut MessagePackReader<'a>) -> Result<Value<'a>, ReadError> {
+fn read_value<'a>(reader: &mut MessagePackReader<'a>) -> Result<Value<'a>, MessagePackError> {
     let name = match reader.peek_kind()? {
         ValueKind::Boolean => return Ok(Value::Bool(reader.read_boolean()?)),
         ValueKind::Integer => {
@@ -108,7 +108,7 @@ fn read_value<'a>(reader: &mut MessagePackReader<'a>) -> Result<Value<'a>, ReadE
             return Ok(text.unwrap_or(Value::Other("a text that is not UTF-8")));
         }
         ValueKind::Nil => {
-            reader.read_nil()?;
+            reader.read_nil_if_next()?;
             return Ok(Value::Null);
         }
         ValueKind::Float => FLOAT,

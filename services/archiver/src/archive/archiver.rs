@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::policy::BlockPolicy;
 use super::session::ReadOutcome;
 use crate::error::ArchiverError;
-use crate::metrics::Metrics;
+use crate::metrics::ArchiverMetrics;
 
 /// The archiver of one partition: it reads the log, groups trades, edits and cancels into blocks,
 /// and writes these to the tick store.
@@ -25,7 +25,7 @@ pub struct Archiver<B: Backend> {
     /// When blocks end, and the limits of calls.
     pub policy: BlockPolicy,
     /// The metrics of this partition.
-    pub metrics: Metrics,
+    pub metrics: ArchiverMetrics,
     /// Where the archiver reports whether it is ready.
     pub health: HealthComponent,
 }
@@ -51,7 +51,7 @@ impl<B: Backend> Archiver<B> {
             return Ok(());
         };
         while session.pending.next_offset() < end {
-            match self.read(&mut session, &stop).await? {
+            match self.fetch_and_archive(&mut session, &stop).await? {
                 ReadOutcome::Continue => session.retry_timer.wait(&self.clock).await,
                 ReadOutcome::Stopped => break,
                 ReadOutcome::OutOfRange => match self.start_session(&stop).await? {
@@ -60,7 +60,8 @@ impl<B: Backend> Archiver<B> {
                 },
             }
         }
-        self.write(&mut session.pending, &stop).await?;
+        self.write_unless_stopped(&mut session.pending, &stop)
+            .await?;
         Ok(())
     }
 
@@ -71,18 +72,20 @@ impl<B: Backend> Archiver<B> {
         };
         self.health.ready();
         loop {
-            let until_due = session.pending.time_until_due(&self.clock, &self.policy);
+            let until_due = session
+                .pending
+                .time_until_write_due(&self.clock, &self.policy);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 () = self.clock.sleep(until_due), if !session.pending.is_empty() => {
-                    if !self.write(&mut session.pending, stop).await? {
+                    if !self.write_unless_stopped(&mut session.pending, stop).await? {
                         return Ok(ReadOutcome::Stopped);
                     }
                 }
                 waited = self.wait_for_records(&session) => {
                     let outcome = match waited {
-                        Ok(()) => self.read(&mut session, stop).await?,
+                        Ok(()) => self.fetch_and_archive(&mut session, stop).await?,
                         Err(LogError::Closed) => break,
                         Err(error) => self.handle_log_error(&mut session, error, stop).await?,
                     };
@@ -92,7 +95,8 @@ impl<B: Backend> Archiver<B> {
                 }
             }
         }
-        self.write(&mut session.pending, stop).await?;
+        self.write_unless_stopped(&mut session.pending, stop)
+            .await?;
         Ok(ReadOutcome::Stopped)
     }
 

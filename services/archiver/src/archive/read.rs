@@ -7,13 +7,13 @@ use eventlog::{Log, LogError};
 use tokio_util::sync::CancellationToken;
 
 use super::archiver::Archiver;
-use super::session::{ReadOutcome, Session};
+use super::session::{ArchiverSession, ReadOutcome};
 use crate::error::ArchiverError;
 
 impl<B: Backend> Archiver<B> {
     /// Waits until the log holds the next record. If the last attempt failed, waits before that
     /// until another one is due.
-    pub(super) async fn wait_for_records(&self, session: &Session) -> Result<(), LogError> {
+    pub(super) async fn wait_for_records(&self, session: &ArchiverSession) -> Result<(), LogError> {
         let next_offset = session.pending.next_offset();
         if session.retry_timer.is_backing_off() {
             session.retry_timer.wait(&self.clock).await;
@@ -27,12 +27,12 @@ impl<B: Backend> Archiver<B> {
     }
 
     /// Fetches records, adds them to the blocks, and writes those that end or are due.
-    pub(super) async fn read(
+    pub(super) async fn fetch_and_archive(
         &self,
-        session: &mut Session,
+        session: &mut ArchiverSession,
         stop: &CancellationToken,
     ) -> Result<ReadOutcome, ArchiverError> {
-        let Session {
+        let ArchiverSession {
             pending,
             retry_timer,
         } = session;
@@ -54,12 +54,14 @@ impl<B: Backend> Archiver<B> {
         }
         pending.start_delay_timer(&self.clock);
         for record in &batch.records {
-            let block_ends = pending.push(record, &self.policy);
-            if block_ends && !self.write(pending, stop).await? {
+            let block_ends = pending.push_and_is_block_end(record, &self.policy);
+            if block_ends && !self.write_unless_stopped(pending, stop).await? {
                 return Ok(ReadOutcome::Stopped);
             }
         }
-        if pending.is_due(&self.clock, &self.policy) && !self.write(pending, stop).await? {
+        if pending.is_write_due(&self.clock, &self.policy)
+            && !self.write_unless_stopped(pending, stop).await?
+        {
             return Ok(ReadOutcome::Stopped);
         }
         Ok(ReadOutcome::Continue)
@@ -71,7 +73,7 @@ impl<B: Backend> Archiver<B> {
     /// The error itself, if no retry can mend it.
     pub(super) async fn handle_log_error(
         &self,
-        session: &mut Session,
+        session: &mut ArchiverSession,
         error: LogError,
         stop: &CancellationToken,
     ) -> Result<ReadOutcome, ArchiverError> {
@@ -93,13 +95,13 @@ impl<B: Backend> Archiver<B> {
     /// what was read, which is not written then.
     async fn end_session_out_of_range(
         &self,
-        session: &mut Session,
+        session: &mut ArchiverSession,
         error: &LogError,
         stop: &CancellationToken,
     ) -> Result<ReadOutcome, ArchiverError> {
         let pending = &mut session.pending;
         let writes = error.is_below_retention() && !pending.is_empty();
-        if writes && !self.write(pending, stop).await? {
+        if writes && !self.write_unless_stopped(pending, stop).await? {
             return Ok(ReadOutcome::Stopped);
         }
         self.back_off(session, error);
@@ -111,7 +113,7 @@ impl<B: Backend> Archiver<B> {
     }
 
     /// Reports that the log does not answer, and lets the next attempt wait.
-    fn back_off(&self, session: &mut Session, reason: &impl Display) {
+    fn back_off(&self, session: &mut ArchiverSession, reason: &impl Display) {
         self.report_failure(reason);
         session.retry_timer.record_failure(&self.clock);
     }

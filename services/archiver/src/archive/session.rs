@@ -5,7 +5,7 @@ use clock::RetryTimer;
 use super::pending::PendingRecords;
 
 /// The state of an archiver from loading the stored position until it has to load it again.
-pub(super) struct Session {
+pub(super) struct ArchiverSession {
     pub(super) pending: PendingRecords,
     /// When the log may be read again after a failure.
     pub(super) retry_timer: RetryTimer,

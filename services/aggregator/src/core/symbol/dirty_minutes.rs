@@ -6,7 +6,7 @@ use market::{Bar, Instrument, Position};
 use schemas::Refold;
 use store::{DirtyMinuteChange, RefoldMark};
 
-use crate::core::loading::{Refolded, TicksRequest};
+use crate::core::loading::{RefoldedTicks, TicksRequest};
 
 /// The dirty minutes of one symbol, by their starts.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ struct DirtyMinute {
     /// Whether its refold was requested.
     is_requested: bool,
     /// The sum of its ticks up to the mark, once it was loaded.
-    refolded: Option<Refolded>,
+    refolded: Option<RefoldedTicks>,
 }
 
 /// A dirty minute that was refolded.
@@ -88,7 +88,7 @@ impl DirtyMinutes {
     }
 
     /// Accepts the sum of a minute's ticks, unless the minute was marked again.
-    pub(crate) fn accept_refolded(&mut self, request: &TicksRequest, refolded: Refolded) {
+    pub(crate) fn accept_refolded(&mut self, request: &TicksRequest, refolded: RefoldedTicks) {
         if let Some(minute) = self.minutes.get_mut(&request.start_ns)
             && minute.mark.up_to == request.up_to
         {
@@ -103,7 +103,7 @@ impl DirtyMinutes {
         let minute = minute.expect("the refold matches a mark");
         self.changed.push(start_ns);
         let refolded = minute.refolded.expect("a refold waits for its ticks");
-        let Refolded::Bar(bar) = refolded else {
+        let RefoldedTicks::Bar(bar) = refolded else {
             return None;
         };
         let bar = match (bar.map(|bar| *bar), minute.mark.later_bar) {

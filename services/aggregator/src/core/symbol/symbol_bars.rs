@@ -4,12 +4,12 @@ use market::{BarRow, HORIZON_NS, Instrument, Interval, Position, Trade, VenueSet
 use schemas::Refold;
 use store::{RefoldMark, SymbolRow, Transaction};
 
-use super::bar_windows::BarWindows;
+use super::bar_windows::CachedBars;
 use super::dirty_minutes::DirtyMinutes;
 use super::symbol_clock::SymbolClock;
 use crate::core::admission::RefoldOutcome;
 use crate::core::applied_at::AppliedAt;
-use crate::core::loading::{Refolded, TicksRequest};
+use crate::core::loading::{RefoldedTicks, TicksRequest};
 use crate::core::minute_accumulator::MinuteAccumulator;
 
 /// The bars of one symbol.
@@ -20,7 +20,7 @@ use crate::core::minute_accumulator::MinuteAccumulator;
 pub(crate) struct SymbolBars {
     clock: SymbolClock,
     accumulator: MinuteAccumulator,
-    windows: BarWindows,
+    windows: CachedBars,
     dirty: DirtyMinutes,
 }
 
@@ -29,7 +29,7 @@ impl SymbolBars {
         Self {
             clock: SymbolClock::new(),
             accumulator: MinuteAccumulator::new(),
-            windows: BarWindows::new(),
+            windows: CachedBars::new(),
             dirty: DirtyMinutes::default(),
         }
     }
@@ -95,7 +95,7 @@ impl SymbolBars {
 
     /// Records that a window is used.
     pub(crate) fn touch(&mut self, window: Window, at: AppliedAt) {
-        self.windows.touch(window, at.generation());
+        self.windows.touch_if_cached(window, at.generation());
     }
 
     /// Returns whether the bar of a window has to be loaded before it is used: the window is closed
@@ -109,7 +109,7 @@ impl SymbolBars {
     pub(crate) fn admits_current_minute(&mut self, at: AppliedAt) -> bool {
         if self.accumulator.is_empty() {
             let admits_until_ns = self.admits_until_ns(self.accumulator.start_ns(), at);
-            self.accumulator.set_admits_until(admits_until_ns);
+            self.accumulator.set_admission_end(admits_until_ns);
         }
         self.accumulator.admits(at.append_time_ns())
     }
@@ -135,15 +135,15 @@ impl SymbolBars {
 
     /// Adds a trade of the current minute. Returns whether it is late: its minute was closed before.
     #[inline]
-    pub(crate) fn add_trade(&mut self, trade: &Trade, at: AppliedAt) -> bool {
+    pub(crate) fn add_trade_and_is_late(&mut self, trade: &Trade, at: AppliedAt) -> bool {
         if self.accumulator.is_empty() {
             self.record_open_window();
         }
         let (offset, append_time_ns) = (at.position().offset, at.append_time_ns());
-        if !self.accumulator.add(trade, offset, append_time_ns) {
+        if !self.accumulator.try_add(trade, offset, append_time_ns) {
             self.settle_accumulator(at);
             self.accumulator.widen_scales(trade);
-            let added = self.accumulator.add(trade, offset, append_time_ns);
+            let added = self.accumulator.try_add(trade, offset, append_time_ns);
             debug_assert!(added, "one trade fits scales of its own");
         }
         let minute_end_ns = self.accumulator.start_ns() + market::MINUTE_NS;
@@ -168,7 +168,9 @@ impl SymbolBars {
         at: AppliedAt,
     ) {
         let append_time_ns = at.append_time_ns();
-        let closed_ns = self.clock.record_trade(time_ns, settings, append_time_ns);
+        let closed_ns = self
+            .clock
+            .move_watermark_to_trade(time_ns, settings, append_time_ns);
         self.close_until(closed_ns, at);
     }
 
@@ -186,7 +188,7 @@ impl SymbolBars {
         if self.clock.closes_open_window(closed_ns) {
             // The trades in the accumulator came while their windows were still open.
             self.settle_accumulator(at);
-            let next_close_ns = self.windows.close_until(closed_ns, at);
+            let next_close_ns = self.windows.close_and_find_next_end(closed_ns, at);
             self.clock.close_open_windows(closed_ns, next_close_ns);
         } else {
             self.clock.set_closed_until(closed_ns);
@@ -194,20 +196,20 @@ impl SymbolBars {
     }
 
     /// Keeps closed what earlier settings have closed.
-    pub(crate) const fn keep_closed(&mut self) {
-        self.clock.keep_closed();
+    pub(crate) const fn keep_windows_closed(&mut self) {
+        self.clock.keep_windows_closed();
     }
 
     /// Merges the trades in the accumulator into the bars of every interval.
     pub(crate) fn settle_accumulator(&mut self, at: AppliedAt) {
-        let Some(minute) = self.accumulator.take(at.position().epoch) else {
+        let Some(minute) = self.accumulator.take_bar(at.position().epoch) else {
             return;
         };
         self.dirty.add_trades(minute.start_ns, &minute.bar);
         let closed_until_ns = self.clock.closed_until_ns();
         let opened = self
             .windows
-            .merge(&minute, closed_until_ns, at.generation());
+            .merge_minute(&minute, closed_until_ns, at.generation());
         if let Some(end_ns) = opened {
             self.clock.add_open_window(end_ns);
         }
@@ -215,7 +217,7 @@ impl SymbolBars {
 
     /// Marks the minute that contains a time as dirty, up to this record. The accumulator is settled
     /// before.
-    pub(crate) fn mark_minute(&mut self, time_ns: i64, amendments: u64, at: AppliedAt) {
+    pub(crate) fn mark_minute_dirty(&mut self, time_ns: i64, amendments: u64, at: AppliedAt) {
         let start_ns = Interval::M1.window_containing(time_ns).start_ns;
         self.dirty
             .mark_dirty(start_ns, at.next_position(), amendments);
@@ -223,7 +225,7 @@ impl SymbolBars {
 
     /// Returns the number of dirty minutes.
     #[inline]
-    pub(crate) fn dirty_minutes(&self) -> usize {
+    pub(crate) fn dirty_minute_count(&self) -> usize {
         self.dirty.len()
     }
 
@@ -234,10 +236,14 @@ impl SymbolBars {
     }
 
     /// Returns the windows that a refold needs and that have to be loaded.
-    pub(crate) fn missing_for_refold(&mut self, refold: Refold, generation: u64) -> Vec<Window> {
+    pub(crate) fn windows_missing_for_refold(
+        &mut self,
+        refold: Refold,
+        generation: u64,
+    ) -> Vec<Window> {
         let closed_until_ns = self.clock.closed_until_ns();
         self.windows
-            .missing_for_refold(refold.start_ns, closed_until_ns, generation)
+            .windows_missing_for_refold(refold.start_ns, closed_until_ns, generation)
     }
 
     /// Returns whether the sum of the ticks of a refold was loaded.
@@ -246,7 +252,7 @@ impl SymbolBars {
     }
 
     /// Replaces a dirty minute by the sum of its ticks, and the longer windows that contain it.
-    pub(crate) fn refold(&mut self, refold: Refold, at: AppliedAt) -> RefoldOutcome {
+    pub(crate) fn apply_refold(&mut self, refold: Refold, at: AppliedAt) -> RefoldOutcome {
         if !self.dirty.matches_mark(refold) {
             return RefoldOutcome::Stale;
         }
@@ -284,7 +290,7 @@ impl SymbolBars {
     }
 
     /// Accepts the sum of a minute's ticks, unless the minute was marked again.
-    pub(crate) fn accept_refolded(&mut self, request: &TicksRequest, refolded: Refolded) {
+    pub(crate) fn accept_refolded(&mut self, request: &TicksRequest, refolded: RefoldedTicks) {
         self.dirty.accept_refolded(request, refolded);
     }
 
@@ -317,15 +323,15 @@ impl SymbolBars {
     }
 
     /// Returns the number of bars and rows of the symbol that a flush would write.
-    pub(crate) fn unwritten_rows(&self) -> usize {
-        self.windows.unwritten_rows() + usize::from(self.clock.is_changed())
+    pub(crate) fn unwritten_row_count(&self) -> usize {
+        self.windows.unwritten_row_count() + usize::from(self.clock.is_changed())
     }
 
     /// Drops the bars that are stored, closed, and were not used since the generation `before`.
     /// Returns how many are left.
-    pub(crate) fn evict_unused(&mut self, before: u64, at: AppliedAt) -> usize {
+    pub(crate) fn evict_and_count_remaining(&mut self, before: u64, at: AppliedAt) -> usize {
         self.settle_accumulator(at);
         self.accumulator.end_minute();
-        self.windows.evict_unused(before)
+        self.windows.evict_and_count_remaining(before)
     }
 }

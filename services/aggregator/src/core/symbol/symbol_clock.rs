@@ -61,7 +61,7 @@ impl SymbolClock {
 
     /// Moves the watermark to a trade. Returns the time up to which windows are to be closed.
     #[inline]
-    pub(crate) fn record_trade(
+    pub(crate) fn move_watermark_to_trade(
         &mut self,
         time_ns: i64,
         settings: &VenueSettings,
@@ -148,7 +148,7 @@ impl SymbolClock {
     }
 
     /// Has the row stored although no trade came: new settings must not reopen what is closed.
-    pub(crate) const fn keep_closed(&mut self) {
+    pub(crate) const fn keep_windows_closed(&mut self) {
         self.is_changed = true;
     }
 
