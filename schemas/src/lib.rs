@@ -1,8 +1,9 @@
 //! What two processes must agree on: the records of each topic, how keys name partitions, and the
 //! JSON of the API ([`api`]).
 //!
-//! Every record of a topic is one [MessagePack](https://github.com/msgpack/msgpack/blob/master/spec.md)
-//! array that opens with the schema version. `docs/wire.md` lists the fields.
+//! Every record of a topic is one
+//! [MessagePack](https://github.com/msgpack/msgpack/blob/master/spec.md) array that opens with the
+//! schema version. `docs/wire.md` lists the fields.
 //!
 //! | topic | key | record |
 //! |---|---|---|

@@ -27,7 +27,7 @@ pub enum TradesTopicRecord {
     Trade(Trade),
     /// Nothing but its append time, so that time advances in a log without trades.
     Advance,
-    /// A venue's settings, in force from this record on.
+    /// A venue's settings, in force starting at this record.
     Setting(Venue, VenueSettings),
     /// An edit or a cancel of a trade of the instrument that the key names.
     Amendment(Amendment, Trade),

@@ -141,7 +141,8 @@ pub struct BarChangeJson {
     pub through: Option<Option<PositionJson>>,
 }
 
-/// Reads a member that is present, which may be `null`.
+/// Reads a member that the message contains. Returns `Some` with its value, which may be `null`;
+/// the outer `None` stands for a missing member.
 fn deserialize_nullable_member<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     T: Deserialize<'de>,

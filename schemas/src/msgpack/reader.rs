@@ -64,8 +64,8 @@ impl<'a> MessagePackReader<'a> {
     /// Reads an integer, whatever its width, as a type that has room for its value.
     ///
     /// # Errors
-    /// [`MessagePackError::IntegerRange`] if it does not fit `T`; [`MessagePackError`] if the next value is not
-    /// an integer.
+    /// [`MessagePackError::IntegerRange`] if the value does not fit `T`, and [`MessagePackError`] if
+    /// the next value is not an integer.
     pub fn read_integer<T>(&mut self) -> Result<T, MessagePackError>
     where
         T: TryFrom<u64> + TryFrom<i64>,
@@ -152,7 +152,8 @@ impl<'a> MessagePackReader<'a> {
     /// may be nested in one another, the value itself included.
     ///
     /// # Errors
-    /// [`MessagePackError::EndOfInput`], [`MessagePackError::Reserved`] or [`MessagePackError::TooDeep`].
+    /// [`MessagePackError::EndOfInput`], [`MessagePackError::Reserved`] or
+    /// [`MessagePackError::TooDeep`].
     pub fn skip_value(&mut self, max_depth: u32) -> Result<(), MessagePackError> {
         match self.peek_kind()? {
             ValueKind::Nil | ValueKind::Boolean => self.skip_marker_and_return(()),

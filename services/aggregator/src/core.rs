@@ -3,10 +3,12 @@
 mod admission;
 mod alarms;
 mod applied_at;
-mod change_lists;
+mod bar_update;
+mod changed_symbols;
 mod counts;
 mod dirty_symbols;
 mod id_set;
+mod keyed_item;
 mod loading;
 mod minute_accumulator;
 mod partition_symbols;
@@ -15,10 +17,8 @@ mod prefetch;
 mod record_application;
 mod rejections;
 mod restore;
-mod route;
 mod symbol;
 mod symbol_table;
-mod update;
 mod venue_table;
 
 use eventlog::Record;
@@ -34,9 +34,9 @@ use record_application::{RecordApplication, RecordOutcome};
 use rejections::Rejections;
 use restore::restore_symbols;
 
+pub use bar_update::BarUpdate;
 pub use counts::FoldCounts;
 pub use loading::{IdSetRequest, LoadRequest, LoadedData, RefoldedTicks, TicksRequest};
-pub use update::BarUpdate;
 
 /// How many commits an unused closed bar or set of ids stays in memory.
 const KEPT_COMMITS: u64 = 16;
@@ -134,7 +134,7 @@ impl FoldCore {
         }
     }
 
-    /// Applies one record; returns `false` if data has to be loaded first.
+    /// Applies one record. Returns `false` if data has to be loaded first.
     fn try_apply_record(&mut self, record: &Record) -> bool {
         let decoded = TradesTopicRecord::decode(&record.value);
         if let Ok(TradesTopicRecord::Refold(refold)) = &decoded {
@@ -192,9 +192,13 @@ impl FoldCore {
     }
 
     /// Requests refolds, at most `limit` for each call, of dirty minutes that are marked up to
-    /// `passed` at most. Returns those to append to the log.
-    pub fn request_refolds(&mut self, passed: Position, limit: usize) -> Vec<(Instrument, Refold)> {
-        self.symbols.request_refolds(passed, limit)
+    /// `marked_up_to` at most. Returns those to append to the log.
+    pub fn request_refolds(
+        &mut self,
+        marked_up_to: Position,
+        limit: usize,
+    ) -> Vec<(Instrument, Refold)> {
+        self.symbols.request_refolds(marked_up_to, limit)
     }
 
     /// Forgets which refolds were requested, because it is not known whether the log holds them:
@@ -267,10 +271,11 @@ impl FoldCore {
         }
     }
 
-    /// Drops what was not used since the generation `before`. Returns how much is left.
-    fn evict_and_count_remaining(&mut self, before: u64) -> usize {
+    /// Drops what was not used since the generation `before_generation`. Returns how much is left.
+    fn evict_and_count_remaining(&mut self, before_generation: u64) -> usize {
         let at = self.applied_at(self.progress.next_offset);
-        self.symbols.evict_and_count_remaining(before, at)
+        self.symbols
+            .evict_and_count_remaining(before_generation, at)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Folds the trades of each partition into bars.
 //!
-//! [`FoldCore`] is the fold: a pure state machine that does no I/O and reads no clock. [`PartitionWorker`]
-//! is the role around it: it fetches records, loads what the core requests, announces changed
-//! bars, and commits state and offset together.
+//! [`FoldCore`] is the fold: a pure state machine that does no I/O and reads no clock.
+//! [`PartitionWorker`] is the role around it: it fetches records, loads what the core requests,
+//! announces changed bars, and commits state and offset together.
 //!
 //! | module | contents |
 //! |---|---|

@@ -28,8 +28,8 @@ use crate::problem::problem_response;
 use crate::problem::{ErrorCode, Problem};
 use crate::state::ApiState;
 
-/// The largest body that is parsed on the threads that serve requests; larger ones are parsed on the
-/// blocking threads.
+/// The largest body that is parsed on the threads that serve requests; larger ones are parsed on
+/// the blocking threads.
 const MAX_INLINE_BYTES: usize = 64 * 1024;
 
 /// Appends trades. Responds once the log holds all trades that are not listed as rejected.

@@ -1,4 +1,5 @@
-//! The number of trades per second that one core checks, keys, encodes and appends to a log in memory.
+//! The number of trades per second that one core checks, keys, encodes and appends to a log in
+//! memory.
 
 use std::hint::black_box;
 

@@ -42,8 +42,8 @@ struct PartitionBuffer {
     records: Vec<RecordExtent>,
 }
 
-/// Checks and encodes trades. `route_indexes` holds the index of each trade's route; `now_ns` is the
-/// current time.
+/// Checks and encodes trades. `route_indexes` holds the index of each trade's route; `now_ns` is
+/// the current time.
 pub(crate) fn partition_trades(
     trades: &[(Instrument, Trade)],
     route_indexes: &[u32],

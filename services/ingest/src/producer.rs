@@ -46,7 +46,8 @@ pub struct AppendResult {
 }
 
 impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
-    /// Returns a producer that appends to the topic `log` and reads the folded settings from `reader`.
+    /// Returns a producer that appends to the topic `log` and reads the folded settings from
+    /// `reader`.
     ///
     /// It retries up to five seconds while the log is busy.
     #[must_use]
@@ -118,9 +119,9 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         self.append_settings(venue, settings).await
     }
 
-    /// Appends trades, each to the partition of its key, and returns once all are durable. A venue that
-    /// was not declared is declared first, with [`VenueSettings::default`]. Trades that the fold
-    /// would reject are not appended.
+    /// Appends trades, each to the partition of its key, and returns once all are durable. A venue
+    /// that was not declared is declared first, with [`VenueSettings::default`]. Trades that the
+    /// fold would reject are not appended.
     ///
     /// # Errors
     /// [`IngestError`]; some of the trades may then be in the log.
@@ -177,8 +178,8 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         if let Some(known) = self.known_venues.get(venue.as_str()) {
             return Ok(known);
         }
-        // Another process may have declared it just now, or appended a declaration to some partitions
-        // only.
+        // Another process may have declared it just now, or appended a declaration to some
+        // partitions only.
         let declaration = load_declarations(&self.log, &self.reader, &venue, None).await?;
         let settings = declaration.map_or_else(VenueSettings::default, |found| found.settings);
         self.append_settings(&venue, settings).await
@@ -231,8 +232,8 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         Ok(())
     }
 
-    /// Appends to one partition; retries until the deadline while the log is busy. Returns the offset
-    /// of the first record.
+    /// Appends to one partition; retries until the deadline while the log is busy. Returns the
+    /// offset of the first record.
     pub(crate) async fn append_durably(
         &self,
         partition: PartitionId,

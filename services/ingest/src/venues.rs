@@ -13,8 +13,8 @@ use crate::error::IngestError;
 /// The number of bytes that are read from the log at once.
 const FETCH_BYTES: usize = 1024 * 1024;
 
-/// The partition whose order of settings counts. Every declaration is appended to it first, so of two
-/// conflicting declarations every process accepts the same one.
+/// The partition whose order of settings counts. Every declaration is appended to it first, so of
+/// two conflicting declarations every process accepts the same one.
 pub(crate) const DECIDING_PARTITION: u32 = 0;
 
 /// The settings that are known to be in force in every partition.
@@ -39,8 +39,8 @@ impl KnownVenues {
         known.insert(venue.as_str().into(), settings);
     }
 
-    /// Stores settings that were loaded, unless others were declared meanwhile. Returns the settings in
-    /// force.
+    /// Stores settings that were loaded, unless others were declared meanwhile. Returns the
+    /// settings in force.
     pub(crate) fn insert_loaded_if_absent(
         &self,
         venue: &Venue,

@@ -117,7 +117,7 @@ impl Int320 {
         text
     }
 
-    /// Parses at most 96 decimal digits; `None` if there are more, or other characters.
+    /// Parses at most 96 decimal digits, or `None` if there are more, or other characters.
     pub(crate) fn from_decimal_digits(digits: &[u8]) -> Option<Self> {
         let mut value = Self::ZERO;
         if digits.len() > 96 {

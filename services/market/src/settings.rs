@@ -37,7 +37,7 @@ impl IdScope {
     }
 }
 
-/// The settings of a venue, in force from their position in the log on.
+/// The settings of a venue, in force starting at their position in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VenueSettings {
     /// How trades are numbered. Only the first settings of the venue can choose it.

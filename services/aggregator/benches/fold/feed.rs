@@ -1,5 +1,5 @@
-//! A synthetic feed of encoded records, and a core that folds it as production does. The bench of the whole system measures
-//! the same feed.
+//! A synthetic feed of encoded records, and a core that folds it as production does. The bench of
+//! the whole system measures the same feed.
 
 use bytes::Bytes;
 use eventlog::Record;

@@ -1,5 +1,5 @@
-//! The fold in memory: encoded records through `FoldCore::apply`, on one core, exact, with the identity
-//! of each trade checked.
+//! The fold in memory: encoded records through `FoldCore::apply`, on one core, exact, with the
+//! identity of each trade checked.
 
 mod feed;
 

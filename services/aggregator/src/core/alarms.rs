@@ -48,8 +48,8 @@ impl SymbolAlarms {
         self.next_ns <= append_time_ns
     }
 
-    /// Removes the first alarm and returns the index of its symbol, whose [`SymbolAlarm`] is then to
-    /// be reset or set again.
+    /// Removes the first alarm and returns the index of its symbol, whose [`SymbolAlarm`] is then
+    /// to be reset or set again.
     pub(crate) fn pop_first_symbol(&mut self) -> u32 {
         let (_, index) = self.by_time.pop_first().expect("an alarm is due");
         self.update_next_time();

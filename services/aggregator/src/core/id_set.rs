@@ -47,7 +47,7 @@ impl IdSet {
         }
     }
 
-    /// Inserts an id; returns `false` if it was seen before.
+    /// Inserts an id. Returns `false` if it was seen before.
     #[inline]
     pub(crate) fn insert(
         &mut self,
@@ -94,9 +94,9 @@ impl IdSet {
     }
 
     /// Returns whether the set has to stay in memory: it has changes to store, or was used since
-    /// the generation `before`.
-    pub(crate) fn must_stay_in_memory(&self, before: u64) -> bool {
-        self.is_changed() || self.used >= before
+    /// the generation `before_generation`.
+    pub(crate) fn must_stay_in_memory(&self, before_generation: u64) -> bool {
+        self.is_changed() || self.used >= before_generation
     }
 
     /// Takes the ids inserted since the last call.

@@ -54,7 +54,7 @@ pub struct TicksRequest {
 /// The sum of a minute's ticks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RefoldedTicks {
-    /// The bar of its trades, edited and cancelled; `None` if no trade is left.
+    /// The bar of its trades, edited and cancelled, or `None` if no trade is left.
     Bar(Option<Box<Bar>>),
     /// The ticks have expired.
     Expired,

@@ -8,13 +8,13 @@ use store::Transaction;
 use super::admission::{Admission, RefoldOutcome};
 use super::alarms::{SymbolAlarm, SymbolAlarms};
 use super::applied_at::AppliedAt;
-use super::change_lists::ChangedSymbols;
+use super::bar_update::BarUpdate;
+use super::changed_symbols::ChangedSymbols;
 use super::dirty_symbols::DirtySymbols;
+use super::keyed_item::KeyedItem;
 use super::loading::{LoadRequest, LoadedData};
-use super::route::KeyedItem;
 use super::symbol::SymbolFold;
 use super::symbol_table::SymbolTable;
-use super::update::BarUpdate;
 use super::venue_table::VenueTable;
 
 /// All symbols of the partition with their venues. It passes each record to its symbol and keeps
@@ -55,7 +55,7 @@ impl PartitionSymbols {
         symbols
     }
 
-    /// Finds what a record's key names.
+    /// Returns the symbol, instrument or error that a record's key leads to.
     #[inline]
     pub(crate) fn find_keyed_item(&mut self, key: &Bytes) -> KeyedItem {
         if let Some(index) = self.table.find_by_key(key) {
@@ -71,26 +71,26 @@ impl PartitionSymbols {
     }
 
     /// Adds a symbol and returns its index.
-    pub(crate) fn add(&mut self, instrument: Instrument, venue: usize) -> u32 {
-        self.table.add(SymbolFold::new(instrument, venue))
+    pub(crate) fn add(&mut self, instrument: Instrument, venue_index: usize) -> u32 {
+        self.table.add(SymbolFold::new(instrument, venue_index))
     }
 
     /// Returns the settings of a declared venue.
-    pub(crate) fn settings(&self, venue: usize) -> &VenueSettings {
-        self.venues.settings(venue)
+    pub(crate) fn settings_of_venue(&self, venue_index: usize) -> &VenueSettings {
+        self.venues.settings(venue_index)
     }
 
     /// Returns the settings of an instrument's venue, if the instrument has a symbol.
     pub(crate) fn settings_for(&self, instrument: &Instrument) -> Option<VenueSettings> {
         let index = self.table.index_by_instrument(instrument)?;
-        Some(*self.venues.settings(self.table.get(index).venue()))
+        Some(*self.venues.settings(self.table.get(index).venue_index()))
     }
 
     /// Folds a trade that the record and its append time allow.
     #[inline]
     pub(crate) fn fold_trade(&mut self, index: u32, trade: &Trade, at: AppliedAt) -> Admission {
         let symbol = self.table.get_mut(index);
-        let settings = self.venues.settings(symbol.venue());
+        let settings = self.venues.settings(symbol.venue_index());
         if let Err(reject) = settings.validate_trade(trade) {
             return Admission::Rejected(reject);
         }
@@ -108,10 +108,10 @@ impl PartitionSymbols {
         admission
     }
 
-    /// Returns what a trade that its record allows needs loaded.
+    /// Returns the data to load before `trade`, which its record allows, can be folded.
     pub(crate) fn load_requests_for_trade(&self, index: u32, trade: &Trade) -> Vec<LoadRequest> {
         let symbol = self.table.get(index);
-        let settings = self.venues.settings(symbol.venue());
+        let settings = self.venues.settings(symbol.venue_index());
         match settings.validate_trade(trade) {
             Ok(()) => symbol.load_requests_for_trade(trade, settings),
             Err(_) => Vec::new(),
@@ -127,7 +127,7 @@ impl PartitionSymbols {
         at: AppliedAt,
     ) -> Admission {
         let symbol = self.table.get_mut(index);
-        let settings = self.venues.settings(symbol.venue());
+        let settings = self.venues.settings(symbol.venue_index());
         if let Err(reject) = settings.validate_amendment(amendment, trade) {
             return Admission::Rejected(reject);
         }
@@ -152,7 +152,7 @@ impl PartitionSymbols {
         admission
     }
 
-    /// Returns what a refold needs loaded before it is applied.
+    /// Returns the data to load before a refold can be applied.
     pub(crate) fn load_requests_for_refold(
         &mut self,
         key: &Bytes,
@@ -194,7 +194,7 @@ impl PartitionSymbols {
         }
     }
 
-    /// Closes the windows that time alone has closed.
+    /// Closes the windows that are due because time has passed, without a trade.
     #[inline]
     pub(crate) fn pass_time(&mut self, at: AppliedAt) {
         while self.alarms.is_due(at.append_time_ns()) {
@@ -207,7 +207,7 @@ impl PartitionSymbols {
         let index = self.alarms.pop_first_symbol();
         let symbol = self.table.get_mut(index);
         *symbol.alarm_mut() = SymbolAlarm::unset();
-        let settings = self.venues.settings(symbol.venue());
+        let settings = self.venues.settings(symbol.venue_index());
         let due_ns = symbol.close_due_ns(settings);
         if due_ns.is_some_and(|due_ns| due_ns <= at.append_time_ns()) {
             symbol.pass_time(settings, at);
@@ -219,7 +219,7 @@ impl PartitionSymbols {
     /// Sets the alarm of a symbol that has open windows to when the next of them may close.
     fn set_symbol_alarm(&mut self, index: u32) {
         let symbol = self.table.get_mut(index);
-        let settings = self.venues.settings(symbol.venue());
+        let settings = self.venues.settings(symbol.venue_index());
         if let Some(due_ns) = symbol.close_due_ns(settings) {
             self.alarms.set(index, symbol.alarm_mut(), due_ns);
         }
@@ -284,11 +284,15 @@ impl PartitionSymbols {
     }
 
     /// Drops the bars and sets of ids that are stored and were not used since the generation
-    /// `before`. Returns how many are left.
-    pub(crate) fn evict_and_count_remaining(&mut self, before: u64, at: AppliedAt) -> usize {
+    /// `before_generation`. Returns how many are left.
+    pub(crate) fn evict_and_count_remaining(
+        &mut self,
+        before_generation: u64,
+        at: AppliedAt,
+    ) -> usize {
         let symbols = self.table.iter_mut();
         symbols
-            .map(|symbol| symbol.evict_and_count_remaining(before, at))
+            .map(|symbol| symbol.evict_and_count_remaining(before_generation, at))
             .sum()
     }
 
@@ -306,16 +310,17 @@ impl PartitionSymbols {
         dirty.any(|index| self.table.get(index).has_unrequested_refolds())
     }
 
-    /// Requests refolds, at most `limit`, of dirty minutes that are marked up to `passed` at most.
+    /// Requests refolds, at most `limit`, of dirty minutes that are marked up to `marked_up_to` at
+    /// most.
     pub(crate) fn request_refolds(
         &mut self,
-        passed: Position,
+        marked_up_to: Position,
         limit: usize,
     ) -> Vec<(Instrument, Refold)> {
         let mut refolds = Vec::new();
         for index in self.dirty.iter() {
             let symbol = self.table.get_mut(index);
-            symbol.request_refolds(passed, limit, &mut refolds);
+            symbol.request_refolds(marked_up_to, limit, &mut refolds);
         }
         refolds
     }

@@ -32,7 +32,7 @@ impl PendingLoadRequests {
         self.is_before_record
     }
 
-    /// Returns the requests, for more to be added that later records will need; `None` if the
+    /// Returns the requests, for more to be added that later records will need, or `None` if the
     /// state is to be committed first.
     pub(crate) fn extendable_requests(&mut self) -> Option<&mut Vec<LoadRequest>> {
         (!self.is_before_record).then_some(&mut self.requests)

@@ -4,9 +4,9 @@ use eventlog::Record;
 use hashbrown::HashSet;
 use schemas::TradesTopicRecord;
 
+use super::keyed_item::KeyedItem;
 use super::loading::LoadRequest;
 use super::partition_symbols::PartitionSymbols;
-use super::route::KeyedItem;
 
 /// How many records are examined.
 const MAX_RECORDS: usize = 4_096;
@@ -45,7 +45,10 @@ fn load_requests_for_trade(symbols: &mut PartitionSymbols, record: &Record) -> V
     let index = match symbols.find_keyed_item(&record.key) {
         KeyedItem::Symbol(index) => index,
         KeyedItem::New(instrument, venue)
-            if symbols.settings(venue).validate_trade(&trade).is_ok() =>
+            if symbols
+                .settings_of_venue(venue)
+                .validate_trade(&trade)
+                .is_ok() =>
         {
             symbols.add(instrument, venue)
         }

@@ -8,10 +8,10 @@ use store::Verdict;
 use super::admission::{Admission, RefoldOutcome};
 use super::applied_at::AppliedAt;
 use super::counts::FoldCounts;
+use super::keyed_item::KeyedItem;
 use super::partition_symbols::PartitionSymbols;
 use super::pending_loads::PendingLoadRequests;
 use super::rejections::Rejections;
-use super::route::KeyedItem;
 
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +107,8 @@ impl RecordApplication<'_> {
         let (record, at) = (self.record, self.at);
         match self.symbols.find_keyed_item(&record.key) {
             KeyedItem::Symbol(index) => return Some(index),
-            KeyedItem::New(instrument, venue) => match check(self.symbols.settings(venue)) {
+            KeyedItem::New(instrument, venue) => match check(self.symbols.settings_of_venue(venue))
+            {
                 Ok(()) => return Some(self.symbols.add(instrument, venue)),
                 Err(reject) => self
                     .rejections

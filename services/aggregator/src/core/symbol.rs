@@ -1,7 +1,7 @@
 //! One symbol: how its trades and amendments change its bars, and when its windows close.
 
 mod amendment_application;
-mod bar_windows;
+mod cached_bars;
 mod changed_windows;
 mod dirty_minutes;
 mod id_set_keys;
@@ -20,9 +20,9 @@ use store::{PendingAmendmentRow, RefoldMark, SymbolRow, Transaction};
 use super::admission::{Admission, RefoldOutcome};
 use super::alarms::SymbolAlarm;
 use super::applied_at::AppliedAt;
-use super::change_lists::SymbolListFlags;
+use super::bar_update::BarUpdate;
+use super::changed_symbols::SymbolListFlags;
 use super::loading::{LoadRequest, LoadedData, TicksRequest};
-use super::update::BarUpdate;
 use amendment_application::AmendmentApplication;
 use pending_amendments::PendingAmendments;
 use symbol_bars::SymbolBars;
@@ -86,7 +86,7 @@ impl SymbolFold {
 
     /// Returns the index of its venue.
     #[inline]
-    pub(crate) const fn venue(&self) -> usize {
+    pub(crate) const fn venue_index(&self) -> usize {
         self.venue
     }
 
@@ -133,7 +133,7 @@ impl SymbolFold {
         {
             return Admission::Blocked(requests);
         }
-        if !self.bars.admits_current_minute(at) {
+        if !self.bars.is_current_minute_within_horizon(at) {
             return Admission::Rejected(RejectReason::BeyondHorizon);
         }
         match self.ids.insert_if_new(trade, settings, at) {
@@ -157,7 +157,7 @@ impl SymbolFold {
         settings: &VenueSettings,
         at: AppliedAt,
     ) -> Result<(), Vec<LoadRequest>> {
-        self.bars.end_minute(trade.time_ns, at);
+        self.bars.end_minute_and_touch_next(trade.time_ns, at);
         let requests = self.load_requests_for_trade(trade, settings);
         if !requests.is_empty() {
             return Err(requests);
@@ -191,7 +191,7 @@ impl SymbolFold {
         self.bars.pass_time(settings, at);
     }
 
-    /// Keeps closed what earlier settings have closed.
+    /// Makes sure that new settings do not reopen windows that earlier settings have closed.
     pub(crate) const fn keep_windows_closed(&mut self) {
         self.bars.keep_windows_closed();
     }
@@ -264,12 +264,12 @@ impl SymbolFold {
     /// Requests refolds of its dirty minutes, until `refolds` has `limit`.
     pub(crate) fn request_refolds(
         &mut self,
-        passed: Position,
+        marked_up_to: Position,
         limit: usize,
         refolds: &mut Vec<(Instrument, Refold)>,
     ) {
         let wanted = limit.saturating_sub(refolds.len());
-        let requested = self.bars.request_refolds(passed, wanted).into_iter();
+        let requested = self.bars.request_refolds(marked_up_to, wanted).into_iter();
         refolds.extend(requested.map(|refold| (self.instrument.clone(), refold)));
     }
 
@@ -310,10 +310,15 @@ impl SymbolFold {
         self.bars.unwritten_row_count() + self.ids.unwritten_row_count()
     }
 
-    /// Drops what is stored, closed, and was not used since the generation `before`. Returns how
-    /// many bars and sets of ids are left.
-    pub(crate) fn evict_and_count_remaining(&mut self, before: u64, at: AppliedAt) -> usize {
+    /// Drops what is stored, closed, and was not used since the generation `before_generation`.
+    /// Returns how many bars and sets of ids are left.
+    pub(crate) fn evict_and_count_remaining(
+        &mut self,
+        before_generation: u64,
+        at: AppliedAt,
+    ) -> usize {
         self.pending_amendments.drop_expired(at.append_time_ns());
-        self.bars.evict_and_count_remaining(before, at) + self.ids.evict_and_count_remaining(before)
+        self.bars.evict_and_count_remaining(before_generation, at)
+            + self.ids.evict_and_count_remaining(before_generation)
     }
 }

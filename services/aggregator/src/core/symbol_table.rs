@@ -66,7 +66,7 @@ impl SymbolTable {
 
     /// Returns the indexes of a venue's symbols.
     pub(crate) fn indexes_of_venue(&self, venue: usize) -> Vec<u32> {
-        let has_venue = |index: &u32| self.get(*index).venue() == venue;
+        let has_venue = |index: &u32| self.get(*index).venue_index() == venue;
         (0..self.len()).filter(has_venue).collect()
     }
 }

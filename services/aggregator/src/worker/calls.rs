@@ -14,7 +14,7 @@ use super::role::PartitionWorker;
 use crate::error::WorkerError;
 
 impl<B: Backend> PartitionWorker<B> {
-    /// Repeats a call to a store until it succeeds; `None` if the worker is stopped first.
+    /// Repeats a call to a store until it succeeds. Returns `None` if the worker is stopped first.
     pub(super) async fn retry_store_call<V, F>(
         &self,
         stop: &CancellationToken,
@@ -27,7 +27,7 @@ impl<B: Backend> PartitionWorker<B> {
         result.map_err(|source| self.store_error(source))
     }
 
-    /// Repeats a call to the topic `trades` until it succeeds; `None` if the worker is stopped
+    /// Repeats a call to the topic `trades` until it succeeds. Returns `None` if the worker is stopped
     /// or the log is closed first.
     pub(super) async fn retry_log_call<V, F>(
         &self,
@@ -58,7 +58,7 @@ impl<B: Backend> PartitionWorker<B> {
     }
 
     /// Appends records to a topic in portions, until all are acknowledged. Returns the end of the
-    /// topic's partition after the last of them; `None` if the worker is stopped first.
+    /// topic's partition after the last of them, or `None` if the worker is stopped first.
     pub(super) async fn append_all_unless_stopped<A: Log>(
         &self,
         stop: &CancellationToken,
@@ -104,7 +104,7 @@ impl<B: Backend> PartitionWorker<B> {
     }
 
     /// Repeats `call`, each attempt with a timeout, while it times out or fails with a transient
-    /// error; `None` if the worker is stopped first. The worker is not ready while it waits.
+    /// error. Returns `None` if the worker is stopped first. The worker is not ready while it waits.
     async fn retry_call<V, E, F>(
         &self,
         stop: &CancellationToken,

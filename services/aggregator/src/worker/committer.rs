@@ -44,12 +44,12 @@ impl<'a, B: Backend> Committer<'a, B> {
         }
     }
 
-    /// Returns what of the fold is stored.
+    /// Returns which part of the fold is stored, and the commit under way.
     pub(super) const fn commit_state(&self) -> &CommitState {
         &self.state
     }
 
-    /// Returns where calls in the background are started.
+    /// Returns the handle that starts background calls.
     pub(super) const fn background_calls(&self) -> &BackgroundCalls {
         &self.background
     }
@@ -110,8 +110,8 @@ impl<'a, B: Backend> Committer<'a, B> {
         Ok(true)
     }
 
-    /// Waits for the outcome of the commit under way; for ever if there is none. May be dropped
-    /// and called again until it has returned.
+    /// Waits for the outcome of the commit under way; for ever if there is none. The future may be
+    /// dropped and called again until it has returned.
     pub(super) async fn wait_for_outcome(&mut self) -> Result<CommitOutcome, StoreError> {
         self.state.wait_for_outcome().await
     }

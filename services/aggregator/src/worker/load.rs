@@ -35,7 +35,7 @@ impl LoadPlan {
         !self.ticks.is_empty()
     }
 
-    /// Loads everything; `None` if the worker is stopped first.
+    /// Loads everything. Returns `None` if the worker is stopped first.
     pub(super) async fn load<B: Backend>(
         self,
         worker: &PartitionWorker<B>,

@@ -56,7 +56,7 @@ impl<B: Backend> PartitionWorker<B> {
         }
     }
 
-    /// Loads the stored state; `None` if the worker is stopped first.
+    /// Loads the stored state. Returns `None` if the worker is stopped first.
     async fn load_state(
         &self,
         stop: &CancellationToken,
@@ -68,7 +68,7 @@ impl<B: Backend> PartitionWorker<B> {
         .await
     }
 
-    /// Returns the end of the log; `None` if the worker is stopped before it is known.
+    /// Returns the end of the log, or `None` if the worker is stopped before it is known.
     ///
     /// # Errors
     /// If the stored state is of another epoch or beyond the end of the log, it was folded from

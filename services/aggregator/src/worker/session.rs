@@ -83,12 +83,15 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
             tokio::select! {
                 biased;
                 outcome = self.committer.wait_for_outcome() => {
-                    if !self.committer.end_commit_unless_lost(outcome, &mut self.core, &self.readiness)? {
+                    let (core, readiness) = (&mut self.core, &self.readiness);
+                    if !self.committer.end_commit_unless_lost(outcome, core, readiness)? {
                         return Ok(SessionEnd::Lost);
                     }
                 }
                 () = self.stop.cancelled() => return self.commit_all_and_end().await,
-                archived = self.archiver.wait_for_position() => self.append_archived_refolds(archived).await?,
+                archived = self.archiver.wait_for_position() => {
+                    self.append_archived_refolds(archived).await?;
+                }
                 ready = worker.topics.trades.wait(worker.partition, next_offset), if can_fetch => {
                     match ready {
                         Ok(()) => {

@@ -16,7 +16,7 @@ const LAG_MARGIN_NS: i64 = 3_600 * SECOND_NS;
 /// The same by the clock, which may differ from the store's.
 const CLOCK_MARGIN_NS: i64 = 300 * SECOND_NS;
 
-/// Folds the ticks of a minute once the archiver has stored those before `up_to`; `None` if the
+/// Folds the ticks of a minute once the archiver has stored those before `up_to`. Returns `None` if the
 /// worker is stopped first. `report_recovery` is called when the archiver has.
 pub(super) async fn fold_ticks<B: Backend>(
     worker: &PartitionWorker<B>,
@@ -61,7 +61,7 @@ pub(super) async fn fold_ticks<B: Backend>(
     Ok(Some(RefoldedTicks::Bar(bar.map(Box::new))))
 }
 
-/// Waits until the archiver has stored the ticks before `up_to`; returns `false` if the worker is
+/// Waits until the archiver has stored the ticks before `up_to`. Returns `false` if the worker is
 /// stopped first.
 async fn wait_for_archiver_unless_stopped<B: Backend>(
     worker: &PartitionWorker<B>,
@@ -87,7 +87,7 @@ async fn wait_for_archiver_unless_stopped<B: Backend>(
 }
 
 /// Returns the ranges that the fold has excluded among `ticks`, which are in order of their
-/// positions; `None` if the worker is stopped first.
+/// positions, or `None` if the worker is stopped first.
 async fn load_excluded_ranges<B: Backend>(
     worker: &PartitionWorker<B>,
     stop: &CancellationToken,

@@ -24,8 +24,8 @@ pub(crate) const PARTITIONS: u32 = 4;
 const APPEND_NS: i64 = 1_767_225_600_000_000_000;
 const RING_BYTES: usize = 4 * 1024 * 1024;
 
-/// The clock of the log, which stands still: by the machine's clock, what was appended then would be
-/// too old to be refolded.
+/// The clock of the log, which stands still: by the machine's clock, what was appended then would
+/// be too old to be refolded.
 #[derive(Clone)]
 struct LogClock;
 

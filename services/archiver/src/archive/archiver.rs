@@ -65,7 +65,7 @@ impl<B: Backend> Archiver<B> {
         Ok(())
     }
 
-    /// Archives from the stored position on.
+    /// Archives starting at the stored position.
     async fn run_session(&self, stop: &CancellationToken) -> Result<ReadOutcome, ArchiverError> {
         let Some(mut session) = self.start_session(stop).await? else {
             return Ok(ReadOutcome::Stopped);

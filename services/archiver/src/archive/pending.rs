@@ -35,7 +35,7 @@ pub(super) struct PendingWrite {
 }
 
 impl PendingRecords {
-    /// Returns an empty one for a partition that is written up to `offset`.
+    /// Returns no records, for a partition whose ticks below `offset` are written.
     pub(super) const fn new(blocks: BlockBuilder, offset: u64) -> Self {
         Self {
             blocks,
@@ -60,7 +60,7 @@ impl PendingRecords {
         !self.is_empty() && self.time_until_write_due(clock, policy).is_zero()
     }
 
-    /// Returns the time until the records are due; without meaning if there are none.
+    /// Returns the time until the records have to be written. Meaningless if there are none.
     pub(super) fn time_until_write_due(
         &self,
         clock: &impl Clock,

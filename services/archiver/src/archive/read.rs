@@ -45,7 +45,7 @@ impl<B: Backend> Archiver<B> {
             Ok(Ok(batch)) => batch,
             Ok(Err(error)) => return self.handle_log_error(session, error, stop).await,
             Err(elapsed) => {
-                self.back_off(session, &elapsed);
+                self.report_and_delay_next_attempt(session, &elapsed);
                 return Ok(ReadOutcome::Continue);
             }
         };
@@ -70,7 +70,7 @@ impl<B: Backend> Archiver<B> {
     /// Decides how an error of the log changes the session.
     ///
     /// # Errors
-    /// The error itself, if no retry can mend it.
+    /// The error itself, if no retry can help.
     pub(super) async fn handle_log_error(
         &self,
         session: &mut ArchiverSession,
@@ -83,7 +83,7 @@ impl<B: Backend> Archiver<B> {
                 self.end_session_out_of_range(session, &error, stop).await
             }
             error if error.is_transient() => {
-                self.back_off(session, &error);
+                self.report_and_delay_next_attempt(session, &error);
                 Ok(ReadOutcome::Continue)
             }
             error => Err(self.log_error(error)),
@@ -104,7 +104,7 @@ impl<B: Backend> Archiver<B> {
         if writes && !self.write_unless_stopped(pending, stop).await? {
             return Ok(ReadOutcome::Stopped);
         }
-        self.back_off(session, error);
+        self.report_and_delay_next_attempt(session, error);
         let wait = session.retry_timer.wait(&self.clock);
         Ok(match stop.run_until_cancelled(wait).await {
             Some(()) => ReadOutcome::OutOfRange,
@@ -112,8 +112,8 @@ impl<B: Backend> Archiver<B> {
         })
     }
 
-    /// Reports that the log does not answer, and lets the next attempt wait.
-    fn back_off(&self, session: &mut ArchiverSession, reason: &impl Display) {
+    /// Reports the failure `reason` and delays the next attempt by the backoff.
+    fn report_and_delay_next_attempt(&self, session: &mut ArchiverSession, reason: &impl Display) {
         self.report_failure(reason);
         session.retry_timer.record_failure(&self.clock);
     }

@@ -53,8 +53,8 @@ impl<B: Backend> Archiver<B> {
         }))
     }
 
-    /// Returns the offset at which to continue from the stored position: its own if the log is still
-    /// of the same epoch, 0 if the topic was recreated.
+    /// Returns the offset at which to continue from the stored position: its own if the log is
+    /// still of the same epoch, 0 if the topic was recreated.
     ///
     /// # Errors
     /// [`ArchiverError::Epoch`], if the position is of a later epoch than the log.

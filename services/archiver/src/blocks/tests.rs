@@ -42,7 +42,8 @@ fn taken_blocks_leave_nothing_behind() {
     assert!(blocks.is_empty() && blocks.last_key.is_none());
 }
 
-/// An insert that is repeated after a crash has to be identical, or its deduplication token differs.
+/// An insert that is repeated after a crash has to be identical, or its deduplication token
+/// differs.
 #[test]
 fn the_same_records_give_the_same_blocks_whatever_records_came_before() {
     let records = [

@@ -32,7 +32,7 @@ impl RangeSet {
         }
     }
 
-    /// Inserts a number; returns `false` if the set contains it already.
+    /// Inserts a number. Returns `false` if the set contains it already.
     #[inline]
     pub(crate) fn insert(&mut self, number: u64) -> bool {
         if let Some((first, last)) = &mut self.current {

@@ -50,7 +50,7 @@ impl AmendmentApplication<'_> {
         if !requests.is_empty() {
             return Admission::Blocked(requests);
         }
-        if !self.bars.admits(trade.time_ns, at) {
+        if !self.bars.is_hour_within_horizon(trade.time_ns, at) {
             return Admission::Rejected(RejectReason::BeyondHorizon);
         }
         if !self
@@ -85,7 +85,7 @@ impl AmendmentApplication<'_> {
             return Admission::Blocked(requests);
         }
         for hour in hours {
-            if !self.bars.admits(hour.start_ns, at) {
+            if !self.bars.is_hour_within_horizon(hour.start_ns, at) {
                 return Admission::Rejected(RejectReason::BeyondHorizon);
             }
         }

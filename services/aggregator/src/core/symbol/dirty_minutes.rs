@@ -29,7 +29,7 @@ struct DirtyMinute {
 pub(crate) struct RefoldedMinute {
     /// The minute's first nanosecond.
     pub(crate) start_ns: i64,
-    /// The sum of its trades; `None` if no trade is left.
+    /// The sum of its trades, or `None` if no trade is left.
     pub(crate) bar: Option<Bar>,
     /// How many edits and cancels it contains.
     pub(crate) amendments: u64,
@@ -97,7 +97,7 @@ impl DirtyMinutes {
     }
 
     /// Removes a minute whose ticks were loaded and returns its refolded bar, with the trades that
-    /// arrived meanwhile; `None` if the ticks have expired.
+    /// arrived meanwhile, or `None` if the ticks have expired.
     pub(crate) fn take_refolded(&mut self, start_ns: i64) -> Option<RefoldedMinute> {
         let minute = self.minutes.remove(&start_ns);
         let minute = minute.expect("the refold matches a mark");
@@ -121,13 +121,15 @@ impl DirtyMinutes {
     }
 
     /// Returns whether any dirty minute has no refold requested.
-    pub(crate) fn has_unrequested(&self) -> bool {
+    pub(crate) fn has_unrequested_refolds(&self) -> bool {
         self.minutes.values().any(|minute| !minute.is_requested)
     }
 
-    /// Requests refolds, at most `limit`, of the minutes that are marked up to `passed` at most.
-    pub(crate) fn request_refolds(&mut self, passed: Position, limit: usize) -> Vec<Refold> {
-        let is_due = |minute: &DirtyMinute| !minute.is_requested && minute.mark.up_to <= passed;
+    /// Requests refolds, at most `limit`, of the minutes that are marked up to `marked_up_to` at
+    /// most.
+    pub(crate) fn request_refolds(&mut self, marked_up_to: Position, limit: usize) -> Vec<Refold> {
+        let is_due =
+            |minute: &DirtyMinute| !minute.is_requested && minute.mark.up_to <= marked_up_to;
         let minutes = self.minutes.iter_mut();
         let due = minutes.filter(|(_, minute)| is_due(minute)).take(limit);
         let request = |(start_ns, minute): (&i64, &mut DirtyMinute)| {
@@ -141,7 +143,7 @@ impl DirtyMinutes {
     }
 
     /// Forgets which refolds were requested.
-    pub(crate) fn forget_requests(&mut self) {
+    pub(crate) fn forget_requested_refolds(&mut self) {
         for minute in self.minutes.values_mut() {
             minute.is_requested = false;
         }

@@ -4,7 +4,7 @@ use market::{BarRow, HORIZON_NS, Instrument, Interval, Position, Trade, VenueSet
 use schemas::Refold;
 use store::{RefoldMark, SymbolRow, Transaction};
 
-use super::bar_windows::CachedBars;
+use super::cached_bars::CachedBars;
 use super::dirty_minutes::DirtyMinutes;
 use super::symbol_clock::SymbolClock;
 use crate::core::admission::RefoldOutcome;
@@ -80,7 +80,7 @@ impl SymbolBars {
     }
 
     /// Ends the current minute, and keeps the windows of the next one in memory.
-    pub(crate) fn end_minute(&mut self, next_time_ns: i64, at: AppliedAt) {
+    pub(crate) fn end_minute_and_touch_next(&mut self, next_time_ns: i64, at: AppliedAt) {
         self.settle_accumulator(at);
         self.accumulator.end_minute();
         for interval in Interval::ALL {
@@ -106,22 +106,22 @@ impl SymbolBars {
 
     /// Returns whether the record is within the horizon of the current minute's hour.
     #[inline]
-    pub(crate) fn admits_current_minute(&mut self, at: AppliedAt) -> bool {
+    pub(crate) fn is_current_minute_within_horizon(&mut self, at: AppliedAt) -> bool {
         if self.accumulator.is_empty() {
-            let admits_until_ns = self.admits_until_ns(self.accumulator.start_ns(), at);
-            self.accumulator.set_admission_end(admits_until_ns);
+            let horizon_end_ns = self.horizon_end_ns(self.accumulator.start_ns(), at);
+            self.accumulator.set_horizon_end(horizon_end_ns);
         }
-        self.accumulator.admits(at.append_time_ns())
+        self.accumulator.is_within_horizon(at.append_time_ns())
     }
 
     /// Returns whether the record is within the horizon of the hour that contains a time.
-    pub(crate) fn admits(&self, time_ns: i64, at: AppliedAt) -> bool {
-        at.append_time_ns() <= self.admits_until_ns(time_ns, at)
+    pub(crate) fn is_hour_within_horizon(&self, time_ns: i64, at: AppliedAt) -> bool {
+        at.append_time_ns() <= self.horizon_end_ns(time_ns, at)
     }
 
     /// Returns until when the hour of a time can change: six days from the append of its first
     /// trade.
-    fn admits_until_ns(&self, time_ns: i64, at: AppliedAt) -> i64 {
+    fn horizon_end_ns(&self, time_ns: i64, at: AppliedAt) -> i64 {
         let first_append_ns = self.first_append_of_hour_ns(time_ns);
         let first_append_ns = first_append_ns.unwrap_or(at.append_time_ns());
         first_append_ns.saturating_add(HORIZON_NS)
@@ -133,11 +133,12 @@ impl SymbolBars {
             .first_append_ns(Interval::H1.window_containing(time_ns))
     }
 
-    /// Adds a trade of the current minute. Returns whether it is late: its minute was closed before.
+    /// Adds a trade of the current minute. Returns whether it is late: its minute was closed
+    /// before.
     #[inline]
     pub(crate) fn add_trade_and_is_late(&mut self, trade: &Trade, at: AppliedAt) -> bool {
         if self.accumulator.is_empty() {
-            self.record_open_window();
+            self.record_shortest_open_window();
         }
         let (offset, append_time_ns) = (at.position().offset, at.append_time_ns());
         if !self.accumulator.try_add(trade, offset, append_time_ns) {
@@ -150,8 +151,8 @@ impl SymbolBars {
         self.clock.is_closed(minute_end_ns)
     }
 
-    /// Records the shortest open window of the current minute: it is open from its first trade on.
-    fn record_open_window(&mut self) {
+    /// Records the shortest open window of the current minute: it opens with its first trade.
+    fn record_shortest_open_window(&mut self) {
         let start_ns = self.accumulator.start_ns();
         let ends = Interval::ALL.map(|interval| interval.window_containing(start_ns).end_ns());
         if let Some(end_ns) = ends.into_iter().find(|end| !self.clock.is_closed(*end)) {
@@ -195,7 +196,7 @@ impl SymbolBars {
         }
     }
 
-    /// Keeps closed what earlier settings have closed.
+    /// Makes sure that new settings do not reopen windows that earlier settings have closed.
     pub(crate) const fn keep_windows_closed(&mut self) {
         self.clock.keep_windows_closed();
     }
@@ -215,8 +216,8 @@ impl SymbolBars {
         }
     }
 
-    /// Marks the minute that contains a time as dirty, up to this record. The accumulator is settled
-    /// before.
+    /// Marks the minute that contains a time as dirty, up to this record. The accumulator is
+    /// settled before.
     pub(crate) fn mark_minute_dirty(&mut self, time_ns: i64, amendments: u64, at: AppliedAt) {
         let start_ns = Interval::M1.window_containing(time_ns).start_ns;
         self.dirty
@@ -270,17 +271,18 @@ impl SymbolBars {
 
     /// Returns whether any dirty minute has no refold requested.
     pub(crate) fn has_unrequested_refolds(&self) -> bool {
-        self.dirty.has_unrequested()
+        self.dirty.has_unrequested_refolds()
     }
 
-    /// Requests refolds, at most `limit`, of dirty minutes that are marked up to `passed` at most.
-    pub(crate) fn request_refolds(&mut self, passed: Position, limit: usize) -> Vec<Refold> {
-        self.dirty.request_refolds(passed, limit)
+    /// Requests refolds, at most `limit`, of dirty minutes that are marked up to `marked_up_to` at
+    /// most.
+    pub(crate) fn request_refolds(&mut self, marked_up_to: Position, limit: usize) -> Vec<Refold> {
+        self.dirty.request_refolds(marked_up_to, limit)
     }
 
     /// Forgets which refolds were requested.
     pub(crate) fn forget_requested_refolds(&mut self) {
-        self.dirty.forget_requests();
+        self.dirty.forget_requested_refolds();
     }
 
     /// Accepts a loaded bar, unless the window is in memory.
@@ -327,11 +329,15 @@ impl SymbolBars {
         self.windows.unwritten_row_count() + usize::from(self.clock.is_changed())
     }
 
-    /// Drops the bars that are stored, closed, and were not used since the generation `before`.
-    /// Returns how many are left.
-    pub(crate) fn evict_and_count_remaining(&mut self, before: u64, at: AppliedAt) -> usize {
+    /// Drops the bars that are stored, closed, and were not used since the generation
+    /// `before_generation`. Returns how many are left.
+    pub(crate) fn evict_and_count_remaining(
+        &mut self,
+        before_generation: u64,
+        at: AppliedAt,
+    ) -> usize {
         self.settle_accumulator(at);
         self.accumulator.end_minute();
-        self.windows.evict_and_count_remaining(before)
+        self.windows.evict_and_count_remaining(before_generation)
     }
 }

@@ -147,7 +147,8 @@ impl SymbolClock {
         Some(self.last_append_ns.saturating_add(wait_ns))
     }
 
-    /// Has the row stored although no trade came: new settings must not reopen what is closed.
+    /// Marks the row as changed although no trade came, so that it is stored: new settings must not
+    /// reopen a closed window.
     pub(crate) const fn keep_windows_closed(&mut self) {
         self.is_changed = true;
     }

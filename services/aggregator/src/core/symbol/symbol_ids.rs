@@ -69,7 +69,7 @@ impl SymbolIds {
         self.others.push((request.key, set));
     }
 
-    /// Inserts a trade's identity; returns `false` if it was seen before.
+    /// Inserts a trade's identity. Returns `false` if it was seen before.
     ///
     /// # Errors
     /// The request to load its set, if that is not in memory.
@@ -124,7 +124,7 @@ impl SymbolIds {
         !is_expired && set.contains(identity.id)
     }
 
-    /// Inserts an amendment's own id; returns `false` if it was seen before. Its set has to be in
+    /// Inserts an amendment's own id. Returns `false` if it was seen before. Its set has to be in
     /// memory.
     pub(crate) fn insert_amendment_if_new(
         &mut self,
@@ -163,12 +163,12 @@ impl SymbolIds {
         sets.map(|(_, set)| set.unwritten_row_count()).sum()
     }
 
-    /// Drops the sets that are stored and were not used since the generation `before`. Returns how
-    /// many are left.
-    pub(crate) fn evict_and_count_remaining(&mut self, before: u64) -> usize {
+    /// Drops the sets that are stored and were not used since the generation `before_generation`.
+    /// Returns how many are left.
+    pub(crate) fn evict_and_count_remaining(&mut self, before_generation: u64) -> usize {
         self.others.extend(self.current.take());
         self.others
-            .retain(|(_, set)| set.must_stay_in_memory(before));
+            .retain(|(_, set)| set.must_stay_in_memory(before_generation));
         self.others.len()
     }
 }

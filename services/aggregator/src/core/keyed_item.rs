@@ -2,7 +2,7 @@
 
 use market::{Instrument, RejectReason};
 
-/// What a record's key names in this partition.
+/// The symbol or instrument that a record's key names in this partition.
 #[derive(Debug)]
 pub(crate) enum KeyedItem {
     /// A symbol, by its index.

@@ -27,7 +27,7 @@ pub(crate) struct CachedBars {
 /// A window in memory.
 #[derive(Debug, Default)]
 struct CachedWindow {
-    /// Its bar; `None` if the store has none either.
+    /// Its bar, or `None` if the store has none either.
     row: Option<BarRow>,
     changes: WindowListFlags,
     /// The generation in which it was last used.
@@ -197,7 +197,7 @@ impl CachedBars {
         opened_end_ns
     }
 
-    /// Returns the sum of the bars of a window's children; `None` if they hold no trade.
+    /// Returns the sum of the bars of a window's children, or `None` if they hold no trade.
     fn sum_children(&self, parent: Window, child_interval: Interval) -> Option<Bar> {
         let children = windows_between(child_interval, parent.start_ns, parent.end_ns());
         let rows = children.filter_map(|child| self.cached.get(&child)?.row.as_ref());
@@ -278,11 +278,11 @@ impl CachedBars {
     }
 
     /// Drops the closed bars that are announced and stored and were not used since the generation
-    /// `before`. Returns how many windows are left.
-    pub(crate) fn evict_and_count_remaining(&mut self, before: u64) -> usize {
+    /// `before_generation`. Returns how many windows are left.
+    pub(crate) fn evict_and_count_remaining(&mut self, before_generation: u64) -> usize {
         self.cached.retain(|_, entry| {
             let is_open = entry.row.as_ref().is_some_and(|row| !row.closed);
-            is_open || entry.changes.is_in_any_list() || entry.used >= before
+            is_open || entry.changes.is_in_any_list() || entry.used >= before_generation
         });
         if self.cached.capacity() > 4 * self.cached.len().max(16) {
             self.cached.shrink_to_fit();
