@@ -145,7 +145,7 @@ fn write_edge(out: &mut Vec<u8>, edge: &EdgeTrade) {
 }
 
 fn read_row(reader: &mut RecordReader<'_>) -> Result<BarRow, DecodeError> {
-    reader.read_array_of("bar", ROW_ELEMENTS)?;
+    reader.read_array_of_length("bar", ROW_ELEMENTS)?;
     let seconds = reader.read_i64("interval")?;
     let interval = Interval::ALL
         .into_iter()
@@ -179,7 +179,7 @@ fn read_bar_values(reader: &mut RecordReader<'_>) -> Result<Bar, DecodeError> {
 }
 
 fn read_edge(reader: &mut RecordReader<'_>, field: &'static str) -> Result<EdgeTrade, DecodeError> {
-    reader.read_array_of(field, EDGE_ELEMENTS)?;
+    reader.read_array_of_length(field, EDGE_ELEMENTS)?;
     let time_ns = reader.read_i64(field)?;
     let price = reader.read_parsed(field)?;
     let id = reader.read_trade_id(field)?;

@@ -35,7 +35,7 @@ impl<'a> RecordReader<'a> {
     }
 
     /// Reads the header of an array that must have `expected` elements.
-    pub(crate) fn read_array_of(
+    pub(crate) fn read_array_of_length(
         &mut self,
         field: &'static str,
         expected: u32,

@@ -157,14 +157,14 @@ impl TradesBatch {
         mut on_trade: impl FnMut(BatchTrade),
     ) -> Result<(), TradesBatchError> {
         let mut reader = RecordReader::new(bytes);
-        reader.read_array_of("batch", BATCH_ELEMENTS)?;
+        reader.read_array_of_length("batch", BATCH_ELEMENTS)?;
         match reader.read_u64("version")? {
             BATCH_VERSION => {}
             found => return Err(TradesBatchError::Version { found }),
         }
         let instruments = read_instruments(&mut reader)?;
         for _ in 0..reader.read_array_length("trades")? {
-            reader.read_array_of("trade", TRADE_ELEMENTS)?;
+            reader.read_array_of_length("trade", TRADE_ELEMENTS)?;
             let symbol_index = reader.read_u64("symbol")?;
             let record = reader.read_binary("record")?;
             let instrument = usize::try_from(symbol_index)

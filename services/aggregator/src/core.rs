@@ -110,7 +110,7 @@ impl FoldCore {
     pub fn apply(&mut self, records: &[Record]) -> usize {
         for (index, record) in records.iter().enumerate() {
             if record.offset >= self.progress.next_offset && !self.try_apply_record(record) {
-                if let Some(requests) = self.pending_loads.extendable_requests() {
+                if let Some(requests) = self.pending_loads.requests_to_extend_by_prefetch() {
                     prefetch(&mut self.symbols, requests, &records[index + 1..]);
                 }
                 return index;
@@ -260,8 +260,8 @@ impl FoldCore {
         transaction
     }
 
-    /// Ends a commit: what the last flush wrote is stored, so it can leave memory.
-    pub fn end_commit(&mut self) {
+    /// Records that what the last flush wrote is stored, so that it can leave memory.
+    pub fn release_committed(&mut self) {
         self.generation += 1;
         if !self.generation.is_multiple_of(SWEEP_COMMITS) {
             return;

@@ -17,13 +17,13 @@ pub(crate) struct SymbolListFlags {
 }
 
 impl SymbolListFlags {
-    /// Records that the symbol was taken from the list of those to announce.
-    pub(crate) const fn clear_to_announce(&mut self) {
+    /// Clears the flag that marks the symbol as listed for announcing.
+    pub(crate) const fn clear_announce_flag(&mut self) {
         self.to_announce = false;
     }
 
     /// Clears the flag that marks the symbol as listed for writing.
-    pub(crate) const fn clear_to_write(&mut self) {
+    pub(crate) const fn clear_write_flag(&mut self) {
         self.to_write = false;
     }
 }

@@ -259,7 +259,7 @@ impl PartitionSymbols {
         let mut updates = Vec::with_capacity(indexes.len());
         for index in indexes {
             let symbol = self.table.get_mut(index);
-            symbol.list_flags_mut().clear_to_announce();
+            symbol.list_flags_mut().clear_announce_flag();
             updates.extend(symbol.take_update(at));
         }
         updates
@@ -277,7 +277,7 @@ impl PartitionSymbols {
     pub(crate) fn flush(&mut self, transaction: &mut Transaction, at: AppliedAt) {
         for index in self.changes.take_to_write() {
             let symbol = self.table.get_mut(index);
-            symbol.list_flags_mut().clear_to_write();
+            symbol.list_flags_mut().clear_write_flag();
             symbol.flush(transaction, at);
         }
         transaction.venues = self.venues.take_unstored();

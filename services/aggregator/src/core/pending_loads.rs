@@ -34,7 +34,7 @@ impl PendingLoadRequests {
 
     /// Returns the requests, for more to be added that later records will need, or `None` if the
     /// state is to be committed first.
-    pub(crate) fn extendable_requests(&mut self) -> Option<&mut Vec<LoadRequest>> {
+    pub(crate) fn requests_to_extend_by_prefetch(&mut self) -> Option<&mut Vec<LoadRequest>> {
         (!self.is_before_record).then_some(&mut self.requests)
     }
 

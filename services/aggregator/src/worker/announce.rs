@@ -54,7 +54,7 @@ impl Announcer {
         }
         let bars: usize = updates.iter().map(|update| update.rows.len()).sum();
         let prices = updates.iter().filter_map(newest_price).collect();
-        let records: Vec<NewRecord> = updates.iter().flat_map(update_records).collect();
+        let records: Vec<NewRecord> = updates.iter().flat_map(records_of_update).collect();
         let topic = &worker.topics.updates;
         let Some(end) = worker
             .append_all_unless_stopped(stop, topic, &records)
@@ -96,7 +96,7 @@ pub(super) async fn append_dead_letters_unless_stopped<B: Backend>(
 }
 
 /// Returns the records that announce an update.
-fn update_records(update: &BarUpdate) -> impl Iterator<Item = NewRecord> {
+fn records_of_update(update: &BarUpdate) -> impl Iterator<Item = NewRecord> {
     let key = Bytes::copy_from_slice(update.instrument.key().as_bytes());
     let parts = update.rows.chunks(MAX_ROWS_PER_RECORD);
     parts.map(move |rows: &[BarRow]| NewRecord {
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn an_update_of_many_minutes_is_split_into_records_that_the_topic_accepts() {
         let update = update_with_minutes(50_000);
-        let records: Vec<NewRecord> = update_records(&update).collect();
+        let records: Vec<NewRecord> = records_of_update(&update).collect();
         assert_eq!(records.len(), 50);
         let mut rows = Vec::new();
         for record in &records {

@@ -27,8 +27,8 @@ impl<B: Backend> PartitionWorker<B> {
         result.map_err(|source| self.store_error(source))
     }
 
-    /// Repeats a call to the topic `trades` until it succeeds. Returns `None` if the worker is stopped
-    /// or the log is closed first.
+    /// Repeats a call to the topic `trades` until it succeeds. Returns `None` if the worker is stopped or
+    /// the log is closed first.
     pub(super) async fn retry_log_call<V, F>(
         &self,
         stop: &CancellationToken,

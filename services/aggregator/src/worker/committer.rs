@@ -127,7 +127,7 @@ impl<'a, B: Backend> Committer<'a, B> {
         match outcome {
             Ok(CommitOutcome::Committed) => {
                 let spent = self.state.end_commit(worker.stores.clock.monotonic_ns());
-                core.end_commit();
+                core.release_committed();
                 readiness.report_recovery();
                 worker.metrics.commits.increment(1);
                 worker.metrics.commit_seconds.record(spent.as_secs_f64());

@@ -21,7 +21,7 @@ pub(super) enum FetchOutcome {
 ///
 /// # Errors
 /// [`WorkerError::Log`] if no retry can help.
-pub(super) async fn fetch<B: Backend>(
+pub(super) async fn fetch_records<B: Backend>(
     worker: &PartitionWorker<B>,
     offset: u64,
 ) -> Result<FetchOutcome, WorkerError> {

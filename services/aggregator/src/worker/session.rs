@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::archiver_query::ArchiverQuery;
 use super::background::BackgroundCalls;
 use super::committer::Committer;
-use super::fetch::{FetchOutcome, fetch, record_bytes};
+use super::fetch::{FetchOutcome, fetch_records, record_bytes};
 use super::lag::LagMonitor;
 use super::load::LoadPlan;
 use super::own_records::{append_advance, try_append_refolds};
@@ -101,7 +101,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
                         }
                         Err(LogError::Closed) => return self.commit_all_and_end().await,
                         Err(error @ LogError::OutOfRange { .. }) => {
-                            return self.end_out_of_range(&error).await;
+                            return self.end_session_out_of_range(&error).await;
                         }
                         Err(error) if error.is_transient() => {
                             self.back_off(&error.to_string()).await;
@@ -216,11 +216,11 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
     /// Fetches records and folds them all, or returns how the session ends.
     async fn fetch_and_fold(&mut self) -> Result<Option<SessionEnd>, WorkerError> {
         let worker = self.worker;
-        let records = match fetch(worker, self.core.next_position().offset).await? {
+        let records = match fetch_records(worker, self.core.next_position().offset).await? {
             FetchOutcome::Records(records) => records,
             FetchOutcome::Closed => return Ok(None),
             FetchOutcome::OutOfRange(error) => {
-                return self.end_out_of_range(&error).await.map(Some);
+                return self.end_session_out_of_range(&error).await.map(Some);
             }
             FetchOutcome::Failed(reason) => {
                 self.back_off(&reason).await;
@@ -238,7 +238,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
             if rest.is_empty() {
                 break;
             }
-            if let Some(end) = self.load_requested().await? {
+            if let Some(end) = self.load_requested_data().await? {
                 return Ok(Some(end));
             }
         }
@@ -248,7 +248,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
     }
 
     /// Loads what the core requests, or returns how the session ends.
-    async fn load_requested(&mut self) -> Result<Option<SessionEnd>, WorkerError> {
+    async fn load_requested_data(&mut self) -> Result<Option<SessionEnd>, WorkerError> {
         let plan = LoadPlan::new(self.core.load_requests());
         if plan.needs_ticks()
             && let Some(end) = self.commit_all().await?
@@ -284,7 +284,10 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
     /// If records were dropped, what was folded before them is committed and loaded again: another
     /// worker may have moved the partition meanwhile, and the next record is then a later one. If
     /// the next record is beyond the end, it was folded from records that the log has lost.
-    async fn end_out_of_range(&mut self, error: &LogError) -> Result<SessionEnd, WorkerError> {
+    async fn end_session_out_of_range(
+        &mut self,
+        error: &LogError,
+    ) -> Result<SessionEnd, WorkerError> {
         self.back_off(&error.to_string()).await;
         let ended = match error.is_below_retention() {
             true => self.commit_all().await?,

@@ -16,8 +16,9 @@ const LAG_MARGIN_NS: i64 = 3_600 * SECOND_NS;
 /// The same by the clock, which may differ from the store's.
 const CLOCK_MARGIN_NS: i64 = 300 * SECOND_NS;
 
-/// Folds the ticks of a minute once the archiver has stored those before `up_to`. Returns `None` if the
-/// worker is stopped first. `report_recovery` is called when the archiver has.
+/// Folds the ticks of a minute once the archiver has stored those before `up_to`.
+/// Returns `None` if the worker is stopped first. `report_recovery` is called once the archiver has
+/// stored them.
 pub(super) async fn fold_ticks<B: Backend>(
     worker: &PartitionWorker<B>,
     core: &FoldCore,

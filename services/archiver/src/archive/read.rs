@@ -7,7 +7,7 @@ use eventlog::{Log, LogError};
 use tokio_util::sync::CancellationToken;
 
 use super::archiver::Archiver;
-use super::session::{ArchiverSession, ReadOutcome};
+use super::session::{ArchiverSession, SessionOutcome};
 use crate::error::ArchiverError;
 
 impl<B: Backend> Archiver<B> {
@@ -31,7 +31,7 @@ impl<B: Backend> Archiver<B> {
         &self,
         session: &mut ArchiverSession,
         stop: &CancellationToken,
-    ) -> Result<ReadOutcome, ArchiverError> {
+    ) -> Result<SessionOutcome, ArchiverError> {
         let ArchiverSession {
             pending,
             retry_timer,
@@ -46,7 +46,7 @@ impl<B: Backend> Archiver<B> {
             Ok(Err(error)) => return self.handle_log_error(session, error, stop).await,
             Err(elapsed) => {
                 self.report_and_delay_next_attempt(session, &elapsed);
-                return Ok(ReadOutcome::Continue);
+                return Ok(SessionOutcome::Continue);
             }
         };
         if retry_timer.record_success() {
@@ -56,15 +56,15 @@ impl<B: Backend> Archiver<B> {
         for record in &batch.records {
             let block_ends = pending.push_and_is_block_end(record, &self.policy);
             if block_ends && !self.write_unless_stopped(pending, stop).await? {
-                return Ok(ReadOutcome::Stopped);
+                return Ok(SessionOutcome::Stopped);
             }
         }
         if pending.is_write_due(&self.clock, &self.policy)
             && !self.write_unless_stopped(pending, stop).await?
         {
-            return Ok(ReadOutcome::Stopped);
+            return Ok(SessionOutcome::Stopped);
         }
-        Ok(ReadOutcome::Continue)
+        Ok(SessionOutcome::Continue)
     }
 
     /// Decides how an error of the log changes the session.
@@ -76,15 +76,15 @@ impl<B: Backend> Archiver<B> {
         session: &mut ArchiverSession,
         error: LogError,
         stop: &CancellationToken,
-    ) -> Result<ReadOutcome, ArchiverError> {
+    ) -> Result<SessionOutcome, ArchiverError> {
         match error {
-            LogError::Closed => Ok(ReadOutcome::Stopped),
+            LogError::Closed => Ok(SessionOutcome::Stopped),
             LogError::OutOfRange { .. } => {
                 self.end_session_out_of_range(session, &error, stop).await
             }
             error if error.is_transient() => {
                 self.report_and_delay_next_attempt(session, &error);
-                Ok(ReadOutcome::Continue)
+                Ok(SessionOutcome::Continue)
             }
             error => Err(self.log_error(error)),
         }
@@ -98,17 +98,17 @@ impl<B: Backend> Archiver<B> {
         session: &mut ArchiverSession,
         error: &LogError,
         stop: &CancellationToken,
-    ) -> Result<ReadOutcome, ArchiverError> {
+    ) -> Result<SessionOutcome, ArchiverError> {
         let pending = &mut session.pending;
         let writes = error.is_below_retention() && !pending.is_empty();
         if writes && !self.write_unless_stopped(pending, stop).await? {
-            return Ok(ReadOutcome::Stopped);
+            return Ok(SessionOutcome::Stopped);
         }
         self.report_and_delay_next_attempt(session, error);
         let wait = session.retry_timer.wait(&self.clock);
         Ok(match stop.run_until_cancelled(wait).await {
-            Some(()) => ReadOutcome::OutOfRange,
-            None => ReadOutcome::Stopped,
+            Some(()) => SessionOutcome::OutOfRange,
+            None => SessionOutcome::Stopped,
         })
     }
 

@@ -11,9 +11,9 @@ pub(super) struct ArchiverSession {
     pub(super) retry_timer: RetryTimer,
 }
 
-/// How reading went.
+/// Whether a session continues after reading, or why it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ReadOutcome {
+pub(super) enum SessionOutcome {
     /// The session continues.
     Continue,
     /// The archiver was stopped.

@@ -37,7 +37,7 @@ impl AmendmentApplication<'_> {
         {
             return Admission::Rejected(RejectReason::TargetMissing);
         }
-        self.bars.settle_accumulator(at);
+        self.bars.merge_accumulator_into_bars(at);
         let identity = settings.trade_identity(trade);
         let target = identity.filter(|_| amendment.target_position.is_none());
         let own_key = amendment_id_set_key(self.instrument, trade.time_ns);
@@ -75,7 +75,7 @@ impl AmendmentApplication<'_> {
     /// Marks every minute of a range whose hours can still change.
     pub(crate) fn mark_for_repair(&mut self, repair: Repair) -> Admission {
         let at = self.at;
-        self.bars.settle_accumulator(at);
+        self.bars.merge_accumulator_into_bars(at);
         let hours = windows_between(Interval::H1, repair.start_ns, repair.end_ns);
         let mut requests = Vec::new();
         for hour in hours.clone() {
@@ -107,7 +107,7 @@ impl AmendmentApplication<'_> {
             .pending_amendments
             .remove_if_pending(key, id, append_time_ns)
         {
-            self.bars.settle_accumulator(at);
+            self.bars.merge_accumulator_into_bars(at);
             self.bars.mark_minute_dirty(trade.time_ns, 0, at);
         }
     }

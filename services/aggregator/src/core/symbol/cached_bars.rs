@@ -249,7 +249,7 @@ impl CachedBars {
         for window in windows {
             let entry = self.cached.get_mut(&window);
             let entry = entry.expect("a changed bar stays in memory");
-            entry.changes.clear_to_announce();
+            entry.changes.clear_announce_flag();
             rows.extend(entry.row.clone());
         }
         rows
@@ -264,7 +264,7 @@ impl CachedBars {
         for window in self.changed.take_to_write() {
             let entry = self.cached.get_mut(&window);
             let entry = entry.expect("a changed bar stays in memory");
-            entry.changes.clear_to_write();
+            entry.changes.clear_write_flag();
             bars.extend(entry.row.clone().map(|row| StoredBar {
                 instrument: instrument.clone(),
                 row,

@@ -24,13 +24,13 @@ impl WindowListFlags {
         self.to_announce || self.to_write
     }
 
-    /// Records that the window was taken from the list of those to announce.
-    pub(crate) const fn clear_to_announce(&mut self) {
+    /// Clears the flag that marks the window as listed for announcing.
+    pub(crate) const fn clear_announce_flag(&mut self) {
         self.to_announce = false;
     }
 
-    /// Records that the window was taken from the list of those to write.
-    pub(crate) const fn clear_to_write(&mut self) {
+    /// Clears the flag that marks the window as listed for writing.
+    pub(crate) const fn clear_write_flag(&mut self) {
         self.to_write = false;
     }
 }

@@ -81,7 +81,7 @@ impl SymbolBars {
 
     /// Ends the current minute, and keeps the windows of the next one in memory.
     pub(crate) fn end_minute_and_touch_next(&mut self, next_time_ns: i64, at: AppliedAt) {
-        self.settle_accumulator(at);
+        self.merge_accumulator_into_bars(at);
         self.accumulator.end_minute();
         for interval in Interval::ALL {
             self.touch(interval.window_containing(next_time_ns), at);
@@ -142,7 +142,7 @@ impl SymbolBars {
         }
         let (offset, append_time_ns) = (at.position().offset, at.append_time_ns());
         if !self.accumulator.try_add(trade, offset, append_time_ns) {
-            self.settle_accumulator(at);
+            self.merge_accumulator_into_bars(at);
             self.accumulator.widen_scales(trade);
             let added = self.accumulator.try_add(trade, offset, append_time_ns);
             debug_assert!(added, "one trade fits scales of its own");
@@ -188,7 +188,7 @@ impl SymbolBars {
         }
         if self.clock.closes_open_window(closed_ns) {
             // The trades in the accumulator came while their windows were still open.
-            self.settle_accumulator(at);
+            self.merge_accumulator_into_bars(at);
             let next_close_ns = self.windows.close_and_find_next_end(closed_ns, at);
             self.clock.close_open_windows(closed_ns, next_close_ns);
         } else {
@@ -202,7 +202,7 @@ impl SymbolBars {
     }
 
     /// Merges the trades in the accumulator into the bars of every interval.
-    pub(crate) fn settle_accumulator(&mut self, at: AppliedAt) {
+    pub(crate) fn merge_accumulator_into_bars(&mut self, at: AppliedAt) {
         let Some(minute) = self.accumulator.take_bar(at.position().epoch) else {
             return;
         };
@@ -257,7 +257,7 @@ impl SymbolBars {
         if !self.dirty.matches_mark(refold) {
             return RefoldOutcome::Stale;
         }
-        self.settle_accumulator(at);
+        self.merge_accumulator_into_bars(at);
         let Some(minute) = self.dirty.take_refolded(refold.start_ns) else {
             return RefoldOutcome::TicksExpired;
         };
@@ -303,7 +303,7 @@ impl SymbolBars {
 
     /// Takes the bars that changed since the last call, in order of intervals and starts.
     pub(crate) fn take_bars_to_announce(&mut self, at: AppliedAt) -> Vec<BarRow> {
-        self.settle_accumulator(at);
+        self.merge_accumulator_into_bars(at);
         self.windows.take_bars_to_announce()
     }
 
@@ -314,7 +314,7 @@ impl SymbolBars {
         transaction: &mut Transaction,
         at: AppliedAt,
     ) {
-        self.settle_accumulator(at);
+        self.merge_accumulator_into_bars(at);
         self.dirty
             .take_changes(instrument, &mut transaction.dirty_minutes);
         self.windows
@@ -336,7 +336,7 @@ impl SymbolBars {
         before_generation: u64,
         at: AppliedAt,
     ) -> usize {
-        self.settle_accumulator(at);
+        self.merge_accumulator_into_bars(at);
         self.accumulator.end_minute();
         self.windows.evict_and_count_remaining(before_generation)
     }
