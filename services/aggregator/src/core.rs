@@ -101,8 +101,8 @@ impl FoldCore {
 
     /// Returns whether any window can close by time alone.
     #[must_use]
-    pub fn can_time_close_windows(&self) -> bool {
-        self.symbols.can_time_close_windows()
+    pub fn time_can_close_windows(&self) -> bool {
+        self.symbols.time_can_close_windows()
     }
 
     /// Applies records in order and returns how many. If it is not all of them, the data that

@@ -226,7 +226,7 @@ impl PartitionSymbols {
     }
 
     /// Returns whether any window can close by time alone.
-    pub(crate) fn can_time_close_windows(&self) -> bool {
+    pub(crate) fn time_can_close_windows(&self) -> bool {
         !self.alarms.is_empty()
     }
 

@@ -27,8 +27,8 @@ impl<B: Backend> PartitionWorker<B> {
         result.map_err(|source| self.store_error(source))
     }
 
-    /// Repeats a call to the topic `trades` until it succeeds. Returns `None` if the worker is stopped or
-    /// the log is closed first.
+    /// Repeats a call to the topic `trades` until it succeeds. Returns `None` if the worker is
+    /// stopped or the log is closed first.
     pub(super) async fn retry_log_call<V, F>(
         &self,
         stop: &CancellationToken,
@@ -104,7 +104,8 @@ impl<B: Backend> PartitionWorker<B> {
     }
 
     /// Repeats `call`, each attempt with a timeout, while it times out or fails with a transient
-    /// error. Returns `None` if the worker is stopped first. The worker is not ready while it waits.
+    /// error. Returns `None` if the worker is stopped first. The worker is not ready while it
+    /// waits.
     async fn retry_call<V, E, F>(
         &self,
         stop: &CancellationToken,

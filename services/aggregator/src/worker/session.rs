@@ -158,7 +158,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
     /// Appends an advance if the log has been quiet and a window waits for time to pass.
     async fn advance_if_due(&mut self) {
         let now_ns = self.monotonic_ns();
-        if self.schedule.reschedule_advance_if_due(now_ns) && self.core.can_time_close_windows() {
+        if self.schedule.reschedule_advance_if_due(now_ns) && self.core.time_can_close_windows() {
             append_advance(self.worker).await;
         }
     }
