@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use candlewick_schemas::TradesTopicRecord;
 use criterion::{Criterion, criterion_group, criterion_main};
-use market::{Decimal, SenderId, Side, Trade, TradeId};
+use market::{Decimal, SenderTradeId, Side, Trade, TradeId};
 
 fn decimal(text: &str) -> Decimal {
     text.parse().expect("a decimal")
@@ -29,7 +29,7 @@ fn full() -> Trade {
     Trade {
         id: TradeId::parse("3f333df6-90a4-4fda-8dd3-9485d27cee36").ok(),
         scope: Some(Arc::from("XNAS")),
-        sender: Some(SenderId {
+        sender: Some(SenderTradeId {
             key: [7; 16],
             index: 1_234_567,
         }),

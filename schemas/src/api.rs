@@ -19,7 +19,8 @@ pub use problem::ProblemJson;
 pub use stream::{BarChangeJson, BarChangeKind, ChannelRequestJson, StreamMessage, StreamRequest};
 pub use symbols::{PriceJson, SymbolJson};
 pub use trades::{
-    AmendmentJson, RejectedSubmissionJson, RejectedTradeJson, RepairJson, SubmissionJson, TradeJson,
+    AmendmentResponseJson, RejectedSubmissionProblemJson, RejectedTradeJson, RepairResponseJson,
+    SubmissionResponseJson, TradeJson,
 };
 pub use venues::{GapJson, VenueSettingsJson};
 pub use version::VersionJson;

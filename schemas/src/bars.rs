@@ -7,7 +7,7 @@ use rmp::encode::{write_array_len, write_bool, write_sint, write_str, write_uint
 
 use crate::error::DecodeError;
 use crate::record_reader::{RecordReader, check_array_length};
-use crate::record_writer::{IN_MEMORY, VERSION, write_id, write_text_or_nil};
+use crate::record_writer::{IN_MEMORY, VERSION, write_text_or_nil, write_trade_id};
 
 /// The only kind of record in `bar-updates`.
 const UPDATE: u64 = 0;
@@ -43,7 +43,7 @@ pub fn encode_bar_update<'a>(rows: impl ExactSizeIterator<Item = &'a BarRow>) ->
 pub fn decode_bar_update(bytes: &[u8]) -> Result<Vec<BarRow>, DecodeError> {
     let mut reader = RecordReader::new(bytes);
     let elements = reader.read_array_length("record")?;
-    reader.check_version()?;
+    reader.read_and_check_version()?;
     match reader.read_u64("kind")? {
         UPDATE => check_array_length("record", elements, UPDATE_ELEMENTS)?,
         found => return Err(DecodeError::Kind { found }),
@@ -53,7 +53,7 @@ pub fn decode_bar_update(bytes: &[u8]) -> Result<Vec<BarRow>, DecodeError> {
     for _ in 0..count {
         rows.push(read_row(&mut reader)?);
     }
-    reader.check_end("record")?;
+    reader.check_fully_read("record")?;
     Ok(rows)
 }
 
@@ -74,10 +74,10 @@ pub fn encode_bar_row(row: &BarRow) -> Vec<u8> {
 pub fn decode_bar_row(bytes: &[u8]) -> Result<BarRow, DecodeError> {
     let mut reader = RecordReader::new(bytes);
     let elements = reader.read_array_length("record")?;
-    reader.check_version()?;
+    reader.read_and_check_version()?;
     check_array_length("record", elements, ROW_RECORD_ELEMENTS)?;
     let row = read_row(&mut reader)?;
-    reader.check_end("record")?;
+    reader.check_fully_read("record")?;
     Ok(row)
 }
 
@@ -98,10 +98,10 @@ pub fn encode_bar(bar: &Bar) -> Vec<u8> {
 pub fn decode_bar(bytes: &[u8]) -> Result<Bar, DecodeError> {
     let mut reader = RecordReader::new(bytes);
     let elements = reader.read_array_length("record")?;
-    reader.check_version()?;
+    reader.read_and_check_version()?;
     check_array_length("record", elements, BAR_RECORD_ELEMENTS)?;
     let bar = read_bar_values(&mut reader)?;
-    reader.check_end("record")?;
+    reader.check_fully_read("record")?;
     Ok(bar)
 }
 
@@ -138,14 +138,14 @@ fn write_edge(out: &mut Vec<u8>, edge: &EdgeTrade) {
     write_array_len(out, EDGE_ELEMENTS).expect(IN_MEMORY);
     write_sint(out, edge.time_ns).expect(IN_MEMORY);
     write_as_text(out, &edge.price);
-    write_id(out, edge.id.as_ref());
+    write_trade_id(out, edge.id.as_ref());
     write_text_or_nil(out, edge.scope.as_deref());
     write_uint(out, edge.position.epoch).expect(IN_MEMORY);
     write_uint(out, edge.position.offset).expect(IN_MEMORY);
 }
 
 fn read_row(reader: &mut RecordReader<'_>) -> Result<BarRow, DecodeError> {
-    reader.read_array_of("bar", ROW_ELEMENTS)?;
+    reader.read_array_of_length("bar", ROW_ELEMENTS)?;
     let seconds = reader.read_i64("interval")?;
     let interval = Interval::ALL
         .into_iter()
@@ -179,11 +179,11 @@ fn read_bar_values(reader: &mut RecordReader<'_>) -> Result<Bar, DecodeError> {
 }
 
 fn read_edge(reader: &mut RecordReader<'_>, field: &'static str) -> Result<EdgeTrade, DecodeError> {
-    reader.read_array_of(field, EDGE_ELEMENTS)?;
+    reader.read_array_of_length(field, EDGE_ELEMENTS)?;
     let time_ns = reader.read_i64(field)?;
     let price = reader.read_parsed(field)?;
-    let id = reader.read_id(field)?;
-    let scope: Option<Arc<str>> = reader.read_scope(field)?;
+    let id = reader.read_trade_id(field)?;
+    let scope: Option<Arc<str>> = reader.read_id_scope_name(field)?;
     Ok(EdgeTrade {
         time_ns,
         id,

@@ -54,7 +54,7 @@ impl DeadLetter {
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = RecordReader::new(bytes);
         let elements = reader.read_array_length("record")?;
-        reader.check_version()?;
+        reader.read_and_check_version()?;
         check_array_length("record", elements, ELEMENTS)?;
         let dead_letter = Self {
             reason: read_reason(&mut reader)?,
@@ -69,7 +69,7 @@ impl DeadLetter {
             key: Bytes::copy_from_slice(reader.read_binary("key")?),
             value: Bytes::copy_from_slice(reader.read_binary("value")?),
         };
-        reader.check_end("record")?;
+        reader.check_fully_read("record")?;
         Ok(dead_letter)
     }
 }

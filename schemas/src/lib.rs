@@ -1,8 +1,9 @@
 //! What two processes must agree on: the records of each topic, how keys name partitions, and the
 //! JSON of the API ([`api`]).
 //!
-//! Every record of a topic is one [MessagePack](https://github.com/msgpack/msgpack/blob/master/spec.md)
-//! array that opens with the schema version. `docs/wire.md` lists the fields.
+//! Every record of a topic is one
+//! [MessagePack](https://github.com/msgpack/msgpack/blob/master/spec.md) array that opens with the
+//! schema version. `docs/wire.md` lists the fields.
 //!
 //! | topic | key | record |
 //! |---|---|---|
@@ -34,7 +35,7 @@ pub use keys::{instrument_from_key, murmur2, partition_of};
 pub use record_position::{RecordPosition, RecordPositionError};
 pub use topics::{
     BAR_UPDATES, DEAD_LETTERS, DEFAULT_PARTITIONS, DEFAULT_REPLICATION, MAX_MESSAGE_BYTES, TRADES,
-    Topic, topics,
+    TopicDefinition, topic_definitions,
 };
 pub use trades::{Refold, Repair, TradesTopicRecord};
-pub use trades_batch::{BatchError, BatchTrade, TradesBatch};
+pub use trades_batch::{BatchTrade, TradesBatch, TradesBatchError};

@@ -1,12 +1,14 @@
-//! Reading [MessagePack](https://github.com/msgpack/msgpack/blob/master/spec.md) values from memory.
+//! Reading [MessagePack](https://github.com/msgpack/msgpack/blob/master/spec.md) values from
+//! memory.
 //!
 //! [`MessagePackReader`] is a cursor over bytes that never copies or allocates, and never panics,
-//! whatever the bytes are: a length that claims more than follows is [`ReadError::EndOfInput`].
+//! whatever the bytes are: a length that claims more than follows is
+//! [`MessagePackError::EndOfInput`].
 
 mod error;
 mod kind;
 mod reader;
 
-pub use self::error::ReadError;
+pub use self::error::MessagePackError;
 pub use self::kind::ValueKind;
 pub use self::reader::MessagePackReader;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use market::{Decimal, Position, TradeId};
 
 use crate::error::DecodeError;
-use crate::msgpack::{MessagePackReader, ReadError, ValueKind};
+use crate::msgpack::{MessagePackError, MessagePackReader, ValueKind};
 use crate::record_writer::VERSION;
 
 /// The longest id scope, in bytes.
@@ -26,16 +26,16 @@ impl<'a> RecordReader<'a> {
     }
 
     /// Returns the number of bytes that were not read yet.
-    pub(crate) const fn rest_bytes(&self) -> usize {
+    pub(crate) const fn unread_byte_count(&self) -> usize {
         self.values.rest().len()
     }
 
     pub(crate) fn read_array_length(&mut self, field: &'static str) -> Result<u32, DecodeError> {
-        in_field(field, self.values.read_array_length())
+        add_field_to_error(field, self.values.read_array_length())
     }
 
     /// Reads the header of an array that must have `expected` elements.
-    pub(crate) fn read_array_of(
+    pub(crate) fn read_array_of_length(
         &mut self,
         field: &'static str,
         expected: u32,
@@ -45,39 +45,42 @@ impl<'a> RecordReader<'a> {
     }
 
     pub(crate) fn read_u64(&mut self, field: &'static str) -> Result<u64, DecodeError> {
-        in_field(field, self.values.read_integer())
+        add_field_to_error(field, self.values.read_integer())
     }
 
     pub(crate) fn read_i64(&mut self, field: &'static str) -> Result<i64, DecodeError> {
-        in_field(field, self.values.read_integer())
+        add_field_to_error(field, self.values.read_integer())
     }
 
     pub(crate) fn read_boolean(&mut self, field: &'static str) -> Result<bool, DecodeError> {
-        in_field(field, self.values.read_boolean())
+        add_field_to_error(field, self.values.read_boolean())
     }
 
     /// Reads nil if it is the next value. Returns whether it was.
-    pub(crate) fn read_nil(&mut self, field: &'static str) -> Result<bool, DecodeError> {
-        in_field(field, self.values.read_nil())
+    pub(crate) fn read_nil_if_next(&mut self, field: &'static str) -> Result<bool, DecodeError> {
+        add_field_to_error(field, self.values.read_nil_if_next())
     }
 
     /// Reads whether two values are absent: both are nil, or neither.
-    pub(crate) fn read_two_nils(&mut self, field: &'static str) -> Result<bool, DecodeError> {
-        if !self.read_nil(field)? {
+    pub(crate) fn read_two_nils_if_next(
+        &mut self,
+        field: &'static str,
+    ) -> Result<bool, DecodeError> {
+        if !self.read_nil_if_next(field)? {
             return Ok(false);
         }
-        if !self.read_nil(field)? {
+        if !self.read_nil_if_next(field)? {
             return Err(DecodeError::malformed(field, "one of its two is nil"));
         }
         Ok(true)
     }
 
     pub(crate) fn read_text(&mut self, field: &'static str) -> Result<&'a str, DecodeError> {
-        in_field(field, self.values.read_text())
+        add_field_to_error(field, self.values.read_text())
     }
 
     pub(crate) fn read_binary(&mut self, field: &'static str) -> Result<&'a [u8], DecodeError> {
-        in_field(field, self.values.read_binary())
+        add_field_to_error(field, self.values.read_binary())
     }
 
     /// Reads a text and parses it.
@@ -107,11 +110,14 @@ impl<'a> RecordReader<'a> {
     }
 
     /// Reads a trade's id: an integer, a text, or nil.
-    pub(crate) fn read_id(&mut self, field: &'static str) -> Result<Option<TradeId>, DecodeError> {
-        if self.read_nil(field)? {
+    pub(crate) fn read_trade_id(
+        &mut self,
+        field: &'static str,
+    ) -> Result<Option<TradeId>, DecodeError> {
+        if self.read_nil_if_next(field)? {
             return Ok(None);
         }
-        if in_field(field, self.values.peek_kind())? == ValueKind::Text {
+        if add_field_to_error(field, self.values.peek_kind())? == ValueKind::Text {
             let text = self.read_text(field)?;
             let id = TradeId::parse(text).map_err(|error| DecodeError::malformed(field, &error))?;
             return Ok(Some(id));
@@ -120,11 +126,11 @@ impl<'a> RecordReader<'a> {
     }
 
     /// Reads what an id is unique within: a text or nil.
-    pub(crate) fn read_scope(
+    pub(crate) fn read_id_scope_name(
         &mut self,
         field: &'static str,
     ) -> Result<Option<Arc<str>>, DecodeError> {
-        if self.read_nil(field)? {
+        if self.read_nil_if_next(field)? {
             return Ok(None);
         }
         let text = self.read_text(field)?;
@@ -135,7 +141,7 @@ impl<'a> RecordReader<'a> {
     }
 
     /// Reads the schema version with which every record begins.
-    pub(crate) fn check_version(&mut self) -> Result<(), DecodeError> {
+    pub(crate) fn read_and_check_version(&mut self) -> Result<(), DecodeError> {
         match self.read_u64("version")? {
             VERSION => Ok(()),
             found => Err(DecodeError::Version {
@@ -146,7 +152,7 @@ impl<'a> RecordReader<'a> {
     }
 
     /// Checks that no bytes follow.
-    pub(crate) fn check_end(&self, field: &'static str) -> Result<(), DecodeError> {
+    pub(crate) fn check_fully_read(&self, field: &'static str) -> Result<(), DecodeError> {
         if self.values.rest().is_empty() {
             return Ok(());
         }
@@ -169,6 +175,9 @@ pub(crate) fn check_array_length(
     ))
 }
 
-fn in_field<T>(field: &'static str, read: Result<T, ReadError>) -> Result<T, DecodeError> {
+fn add_field_to_error<T>(
+    field: &'static str,
+    read: Result<T, MessagePackError>,
+) -> Result<T, DecodeError> {
     read.map_err(|error| DecodeError::malformed(field, &error))
 }

@@ -10,7 +10,7 @@ pub(crate) const VERSION: u64 = 1;
 pub(crate) const IN_MEMORY: &str = "writing to memory cannot fail";
 
 /// Writes a trade's id: an integer, a text, or nil.
-pub(crate) fn write_id(out: &mut Vec<u8>, id: Option<&TradeId>) {
+pub(crate) fn write_trade_id(out: &mut Vec<u8>, id: Option<&TradeId>) {
     match id {
         None => write_nil(out).expect(IN_MEMORY),
         Some(TradeId::Number(number)) => _ = write_uint(out, *number).expect(IN_MEMORY),

@@ -5,7 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use market::{Decimal, ExactSum, Position, SenderId, Side, Trade, TradeId};
+use market::{Decimal, ExactSum, Position, SenderTradeId, Side, Trade, TradeId};
 
 pub(crate) fn decimals() -> impl Strategy<Value = Decimal> {
     const MAX_MANTISSA: i64 = 999_999_999_999_999_999;
@@ -67,7 +67,7 @@ prop_compose! {
         scope in option::of(scopes()),
         sender in option::of((any::<[u8; 16]>(), unsigned_integers())),
     ) -> Trade {
-        let sender = sender.map(|(key, index)| SenderId { key, index });
+        let sender = sender.map(|(key, index)| SenderTradeId { key, index });
         Trade { time_ns, price, quantity, side, id, scope, sender }
     }
 }

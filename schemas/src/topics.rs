@@ -23,7 +23,7 @@ const DEAD_LETTERS_RETENTION_MS: u64 = 30 * DAY_MS;
 
 /// How Kafka stores one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Topic {
+pub struct TopicDefinition {
     /// The topic's name.
     pub name: &'static str,
     /// The number of partitions, which never changes.
@@ -37,12 +37,12 @@ pub struct Topic {
 /// Returns all topics of a cluster. They have the same number of partitions: the records of a
 /// symbol are in the partition of the same number in each topic.
 #[must_use]
-pub fn topics(partitions: u32, replication: u32) -> Vec<Topic> {
-    let topic = |name, retention_ms| Topic {
+pub fn topic_definitions(partitions: u32, replication: u32) -> Vec<TopicDefinition> {
+    let topic = |name, retention_ms| TopicDefinition {
         name,
         partitions,
         replication,
-        settings: settings(replication, retention_ms),
+        settings: kafka_topic_settings(replication, retention_ms),
     };
     vec![
         topic(TRADES, TRADES_RETENTION_MS),
@@ -53,7 +53,7 @@ pub fn topics(partitions: u32, replication: u32) -> Vec<Topic> {
     ]
 }
 
-fn settings(replication: u32, retention_ms: u64) -> Vec<(&'static str, String)> {
+fn kafka_topic_settings(replication: u32, retention_ms: u64) -> Vec<(&'static str, String)> {
     // With three copies one broker may be down. With fewer, requiring a second copy would stop
     // writes whenever one broker is down.
     let in_sync = if replication >= 3 { replication - 1 } else { 1 };
@@ -72,10 +72,10 @@ fn settings(replication: u32, retention_ms: u64) -> Vec<(&'static str, String)> 
 
 #[cfg(test)]
 mod tests {
-    use super::{BAR_UPDATES, TRADES, topics};
+    use super::{BAR_UPDATES, TRADES, topic_definitions};
 
     fn setting_of(name: &str, replication: u32, wanted: &str) -> String {
-        let topics = topics(6, replication);
+        let topics = topic_definitions(6, replication);
         let topic = topics.iter().find(|topic| topic.name == name).unwrap();
         let setting = topic.settings.iter().find(|(name, _)| *name == wanted);
         setting.unwrap().1.clone()
@@ -85,7 +85,7 @@ mod tests {
     fn updates_are_kept_as_long_as_trades_in_as_many_partitions() {
         let retention_ms = |name| setting_of(name, 3, "retention.ms");
         assert_eq!(retention_ms(BAR_UPDATES), retention_ms(TRADES));
-        let all = topics(6, 3);
+        let all = topic_definitions(6, 3);
         assert!(all.iter().all(|topic| topic.partitions == 6));
     }
 

@@ -9,8 +9,8 @@ mod trade;
 use market::{Amendment, AmendmentKind, Trade, Venue, VenueSettings};
 
 use self::amendment::{decode_amendment, encode_amendment};
-use self::kinds::{ADVANCE, CANCEL, EDIT, REFOLD, REPAIR, SETTING, TRADE, write_header};
-use self::setting::{decode_setting, encode_setting};
+use self::kinds::{ADVANCE, CANCEL, EDIT, REFOLD, REPAIR, SETTING, TRADE, write_record_header};
+use self::setting::{decode_venue_settings, encode_venue_settings};
 use self::trade::{decode_trade, encode_trade_values, trade_element_count};
 use crate::error::DecodeError;
 use crate::record_reader::{RecordReader, check_array_length};
@@ -27,7 +27,7 @@ pub enum TradesTopicRecord {
     Trade(Trade),
     /// Nothing but its append time, so that time advances in a log without trades.
     Advance,
-    /// A venue's settings, in force from this record on.
+    /// A venue's settings, in force starting at this record.
     Setting(Venue, VenueSettings),
     /// An edit or a cancel of a trade of the instrument that the key names.
     Amendment(Amendment, Trade),
@@ -43,8 +43,8 @@ impl TradesTopicRecord {
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Self::Trade(trade) => Self::encode_trade(trade, out),
-            Self::Advance => write_header(out, ADVANCE_ELEMENTS, ADVANCE),
-            Self::Setting(venue, settings) => encode_setting(venue, settings, out),
+            Self::Advance => write_record_header(out, ADVANCE_ELEMENTS, ADVANCE),
+            Self::Setting(venue, settings) => encode_venue_settings(venue, settings, out),
             Self::Amendment(amendment, trade) => encode_amendment(amendment, trade, out),
             Self::Refold(refold) => refold.encode(out),
             Self::Repair(repair) => repair.encode(out),
@@ -54,7 +54,7 @@ impl TradesTopicRecord {
     /// Appends the bytes of a trade's record to `out`.
     pub fn encode_trade(trade: &Trade, out: &mut Vec<u8>) {
         let elements = trade_element_count(trade);
-        write_header(out, elements, TRADE);
+        write_record_header(out, elements, TRADE);
         encode_trade_values(trade, elements, out);
     }
 
@@ -65,7 +65,7 @@ impl TradesTopicRecord {
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = RecordReader::new(bytes);
         let elements = reader.read_array_length("record")?;
-        reader.check_version()?;
+        reader.read_and_check_version()?;
         let record = match reader.read_u64("kind")? {
             TRADE => Self::Trade(decode_trade(&mut reader, elements)?),
             ADVANCE => {
@@ -73,7 +73,7 @@ impl TradesTopicRecord {
                 Self::Advance
             }
             SETTING => {
-                let (venue, settings) = decode_setting(&mut reader, elements)?;
+                let (venue, settings) = decode_venue_settings(&mut reader, elements)?;
                 Self::Setting(venue, settings)
             }
             EDIT => Self::decode_amendment(&mut reader, elements, AmendmentKind::Edit)?,
@@ -82,7 +82,7 @@ impl TradesTopicRecord {
             REPAIR => Self::Repair(Repair::decode(&mut reader, elements)?),
             found => return Err(DecodeError::Kind { found }),
         };
-        reader.check_end("record")?;
+        reader.check_fully_read("record")?;
         Ok(record)
     }
 

@@ -31,7 +31,7 @@ pub struct TradesBatch {
 
 /// Why bytes are not a [`TradesBatch`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BatchError {
+pub enum TradesBatchError {
     /// The bytes around the trades are not MessagePack or have another structure.
     #[error(transparent)]
     Malformed(#[from] DecodeError),
@@ -51,7 +51,7 @@ pub enum BatchError {
     },
 }
 
-impl BatchError {
+impl TradesBatchError {
     /// Returns the part of the batch that is at fault.
     #[must_use]
     pub const fn field(&self) -> &'static str {
@@ -123,13 +123,13 @@ impl TradesBatch {
 
     /// Returns the greatest number of bytes that [`TradesBatch::take_bytes`] would return.
     #[must_use]
-    pub const fn size_bytes(&self) -> usize {
+    pub const fn max_size_bytes(&self) -> usize {
         self.head.len() + ARRAY_HEADER_BYTES + self.trades.len()
     }
 
     /// Returns the batch's bytes and removes its trades; the symbols stay.
     pub fn take_bytes(&mut self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.size_bytes());
+        let mut out = Vec::with_capacity(self.max_size_bytes());
         out.extend_from_slice(&self.head);
         write_array_len(&mut out, self.trade_count).expect(IN_MEMORY);
         out.append(&mut self.trades);
@@ -140,8 +140,8 @@ impl TradesBatch {
     /// Reads a batch. A trade that does not decode does not affect the others.
     ///
     /// # Errors
-    /// [`BatchError`] if the bytes around the trades cannot be read.
-    pub fn decode(bytes: &[u8]) -> Result<Vec<BatchTrade>, BatchError> {
+    /// [`TradesBatchError`] if the bytes around the trades cannot be read.
+    pub fn decode(bytes: &[u8]) -> Result<Vec<BatchTrade>, TradesBatchError> {
         let mut trades = Vec::new();
         Self::decode_each(bytes, |trade| trades.push(trade))?;
         Ok(trades)
@@ -151,37 +151,37 @@ impl TradesBatch {
     /// trades are broken, the trades before that place were passed on.
     ///
     /// # Errors
-    /// [`BatchError`] if the bytes around the trades cannot be read.
+    /// [`TradesBatchError`] if the bytes around the trades cannot be read.
     pub fn decode_each(
         bytes: &[u8],
         mut on_trade: impl FnMut(BatchTrade),
-    ) -> Result<(), BatchError> {
+    ) -> Result<(), TradesBatchError> {
         let mut reader = RecordReader::new(bytes);
-        reader.read_array_of("batch", BATCH_ELEMENTS)?;
+        reader.read_array_of_length("batch", BATCH_ELEMENTS)?;
         match reader.read_u64("version")? {
             BATCH_VERSION => {}
-            found => return Err(BatchError::Version { found }),
+            found => return Err(TradesBatchError::Version { found }),
         }
         let instruments = read_instruments(&mut reader)?;
         for _ in 0..reader.read_array_length("trades")? {
-            reader.read_array_of("trade", TRADE_ELEMENTS)?;
+            reader.read_array_of_length("trade", TRADE_ELEMENTS)?;
             let symbol_index = reader.read_u64("symbol")?;
             let record = reader.read_binary("record")?;
             let instrument = usize::try_from(symbol_index)
                 .ok()
                 .and_then(|index| instruments.get(index));
-            on_trade(read_trade(instrument, record));
+            on_trade(decode_batch_trade(instrument, record));
         }
-        Ok(reader.check_end("batch")?)
+        Ok(reader.check_fully_read("batch")?)
     }
 }
 
-fn read_instruments(reader: &mut RecordReader<'_>) -> Result<Vec<Instrument>, BatchError> {
-    let name_error = |field| move |reason| BatchError::Name { field, reason };
+fn read_instruments(reader: &mut RecordReader<'_>) -> Result<Vec<Instrument>, TradesBatchError> {
+    let name_error = |field| move |reason| TradesBatchError::Name { field, reason };
     let venue = reader.read_text("venue")?;
     let venue: Venue = venue.parse().map_err(name_error("venue"))?;
     let count = reader.read_array_length("symbols")?;
-    let mut instruments = Vec::with_capacity((count as usize).min(reader.rest_bytes()));
+    let mut instruments = Vec::with_capacity((count as usize).min(reader.unread_byte_count()));
     for _ in 0..count {
         let symbol = reader.read_text("symbols")?;
         let symbol: Symbol = symbol.parse().map_err(name_error("symbol"))?;
@@ -190,7 +190,7 @@ fn read_instruments(reader: &mut RecordReader<'_>) -> Result<Vec<Instrument>, Ba
     Ok(instruments)
 }
 
-fn read_trade(instrument: Option<&Instrument>, record: &[u8]) -> BatchTrade {
+fn decode_batch_trade(instrument: Option<&Instrument>, record: &[u8]) -> BatchTrade {
     let no_symbol = || DecodeError::malformed("symbol", "the batch has no symbol of this index");
     let instrument = instrument.ok_or_else(no_symbol)?;
     match TradesTopicRecord::decode(record)? {

@@ -6,8 +6,8 @@ use candlewick_schemas::{
 };
 use market::{
     Amendment, AmendmentKind, Bar, BarRow, DAY_NS, Decimal, EdgeTrade, ExactSum, IdScheme,
-    Interval, Position, RejectReason, SECOND_NS, SenderId, Side, Trade, TradeId, VenueSettings,
-    Window,
+    Interval, Position, RejectReason, SECOND_NS, SenderTradeId, Side, Trade, TradeId,
+    VenueSettings, Window,
 };
 
 const TIME_NS: i64 = 1_709_294_400_123_456_789;
@@ -75,7 +75,7 @@ fn trades_have_golden_bytes() {
     let full = Trade {
         side: Some(Side::Buy),
         scope: Some("XNAS".into()),
-        sender: Some(SenderId {
+        sender: Some(SenderTradeId {
             key: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
             index: 41,
         }),
@@ -87,7 +87,7 @@ fn trades_have_golden_bytes() {
         quantity: None,
         side: None,
         id: TradeId::parse(UUID).ok(),
-        sender: Some(SenderId {
+        sender: Some(SenderTradeId {
             key: [0xff; 16],
             index: 70_000,
         }),
@@ -135,7 +135,7 @@ fn amendments_have_golden_bytes() {
         side: None,
         id: TradeId::parse(UUID).ok(),
         scope: Some("XNAS".into()),
-        sender: Some(SenderId {
+        sender: Some(SenderTradeId {
             key: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
             index: 41,
         }),

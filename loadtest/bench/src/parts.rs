@@ -5,7 +5,7 @@ mod feed;
 
 use std::hint::black_box;
 
-use aggregator::{Core, LoadRequest, Loaded};
+use aggregator::{FoldCore, LoadRequest, LoadedData};
 use clock::{Clock, SystemClock};
 use market::{Decimal, IdScheme, Side, Trade, TradeId};
 use schemas::TradesTopicRecord;

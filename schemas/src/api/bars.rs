@@ -96,8 +96,8 @@ impl BarJson {
             notional: bar.notional.to_string(),
             vwap: weighted_mean_text(&bar.notional, &bar.volume),
             trades: bar.trades,
-            first_trade_id: has_trades.then(|| trade_id(&bar.open, partition)),
-            last_trade_id: has_trades.then(|| trade_id(&bar.close, partition)),
+            first_trade_id: has_trades.then(|| trade_id_or_position_text(&bar.open, partition)),
+            last_trade_id: has_trades.then(|| trade_id_or_position_text(&bar.close, partition)),
             revision: row.revision,
             closed: row.closed,
             filled: false,
@@ -132,7 +132,7 @@ impl BarJson {
     }
 }
 
-fn trade_id(edge: &EdgeTrade, partition: u32) -> String {
+fn trade_id_or_position_text(edge: &EdgeTrade, partition: u32) -> String {
     match &edge.id {
         Some(id) => id.to_string(),
         None => RecordPosition {

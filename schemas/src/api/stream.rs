@@ -122,27 +122,28 @@ pub struct BarChangeJson {
     /// [`BarJson::notional`].
     pub notional: Option<String>,
     /// [`BarJson::vwap`].
-    #[serde(default, deserialize_with = "deserialize_present")]
+    #[serde(default, deserialize_with = "deserialize_nullable_member")]
     pub vwap: Option<Option<String>>,
     /// [`BarJson::trades`].
     pub trades: Option<u64>,
     /// [`BarJson::first_trade_id`].
-    #[serde(default, deserialize_with = "deserialize_present")]
+    #[serde(default, deserialize_with = "deserialize_nullable_member")]
     pub first_trade_id: Option<Option<String>>,
     /// [`BarJson::last_trade_id`].
-    #[serde(default, deserialize_with = "deserialize_present")]
+    #[serde(default, deserialize_with = "deserialize_nullable_member")]
     pub last_trade_id: Option<Option<String>>,
     /// [`BarJson::revision`].
     pub revision: Option<u64>,
     /// [`BarJson::closed`].
     pub closed: Option<bool>,
     /// [`BarJson::through`].
-    #[serde(default, deserialize_with = "deserialize_present")]
+    #[serde(default, deserialize_with = "deserialize_nullable_member")]
     pub through: Option<Option<PositionJson>>,
 }
 
-/// Reads a member that is present, which may be `null`.
-fn deserialize_present<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+/// Reads a member that the message contains. Returns `Some` with its value, which may be `null`;
+/// the outer `None` stands for a missing member.
+fn deserialize_nullable_member<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     T: Deserialize<'de>,
     D: Deserializer<'de>,

@@ -29,7 +29,7 @@ pub struct TradeJson {
 
 /// The response to `POST /api/v1/trades`: the log holds all trades that are not rejected.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SubmissionJson {
+pub struct SubmissionResponseJson {
     /// The number of trades that the log holds now.
     pub accepted: u64,
     /// The number of rejected elements, listed or not.
@@ -40,7 +40,7 @@ pub struct SubmissionJson {
 
 /// The response to `POST /api/v1/trades` if every element was rejected: a problem with the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RejectedSubmissionJson {
+pub struct RejectedSubmissionProblemJson {
     /// The problem; its members are those of this object.
     #[serde(flatten)]
     pub problem: ProblemJson,
@@ -66,7 +66,7 @@ pub struct RejectedTradeJson {
 /// The response to `PUT` and `DELETE /api/v1/trades/{venue}/{symbol}/{id}`: the log holds the edit
 /// or cancel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AmendmentJson {
+pub struct AmendmentResponseJson {
     /// The amendment's own id.
     pub amendment: String,
     /// Where the log holds the amendment: `epoch-partition-offset`.
@@ -75,7 +75,7 @@ pub struct AmendmentJson {
 
 /// The response to `POST /api/v1/repairs`: the log holds the repair.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RepairJson {
+pub struct RepairResponseJson {
     /// The number of records that were appended.
     pub records: u64,
     /// The number of minutes that these records mark for refolding.

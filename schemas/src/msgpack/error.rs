@@ -4,7 +4,7 @@ use super::kind::ValueKind;
 
 /// Why a value cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ReadError {
+pub enum MessagePackError {
     /// The bytes end before the value does.
     #[error("the bytes end early")]
     EndOfInput,

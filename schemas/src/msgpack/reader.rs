@@ -2,7 +2,7 @@
 
 use rmp::Marker;
 
-use super::error::ReadError;
+use super::error::MessagePackError;
 use super::kind::ValueKind;
 
 /// A cursor over MessagePack values.
@@ -29,21 +29,21 @@ impl<'a> MessagePackReader<'a> {
     /// Returns the type of the next value without reading it.
     ///
     /// # Errors
-    /// [`ReadError::EndOfInput`] or [`ReadError::Reserved`].
-    pub fn peek_kind(&self) -> Result<ValueKind, ReadError> {
-        ValueKind::from_marker(self.peek_marker()?).ok_or(ReadError::Reserved)
+    /// [`MessagePackError::EndOfInput`] or [`MessagePackError::Reserved`].
+    pub fn peek_kind(&self) -> Result<ValueKind, MessagePackError> {
+        ValueKind::from_marker(self.peek_marker()?).ok_or(MessagePackError::Reserved)
     }
 
     /// Reads the header of an array. Returns the number of elements, which are the next values.
     ///
     /// # Errors
-    /// [`ReadError`] if the next value is not an array.
-    pub fn read_array_length(&mut self) -> Result<u32, ReadError> {
+    /// [`MessagePackError`] if the next value is not an array.
+    pub fn read_array_length(&mut self) -> Result<u32, MessagePackError> {
         match self.peek_marker()? {
-            Marker::FixArray(length) => self.skip_marker(length.into()),
-            Marker::Array16 => self.read_length(2),
-            Marker::Array32 => self.read_length(4),
-            _ => Err(self.wrong_kind(ValueKind::Array)),
+            Marker::FixArray(length) => self.skip_marker_and_return(length.into()),
+            Marker::Array16 => self.read_marker_and_length(2),
+            Marker::Array32 => self.read_marker_and_length(4),
+            _ => Err(self.wrong_kind_error(ValueKind::Array)),
         }
     }
 
@@ -51,61 +51,61 @@ impl<'a> MessagePackReader<'a> {
     /// value.
     ///
     /// # Errors
-    /// [`ReadError`] if the next value is not a map.
-    pub fn read_map_length(&mut self) -> Result<u32, ReadError> {
+    /// [`MessagePackError`] if the next value is not a map.
+    pub fn read_map_length(&mut self) -> Result<u32, MessagePackError> {
         match self.peek_marker()? {
-            Marker::FixMap(length) => self.skip_marker(length.into()),
-            Marker::Map16 => self.read_length(2),
-            Marker::Map32 => self.read_length(4),
-            _ => Err(self.wrong_kind(ValueKind::Map)),
+            Marker::FixMap(length) => self.skip_marker_and_return(length.into()),
+            Marker::Map16 => self.read_marker_and_length(2),
+            Marker::Map32 => self.read_marker_and_length(4),
+            _ => Err(self.wrong_kind_error(ValueKind::Map)),
         }
     }
 
     /// Reads an integer, whatever its width, as a type that has room for its value.
     ///
     /// # Errors
-    /// [`ReadError::IntegerRange`] if it does not fit `T`; [`ReadError`] if the next value is not
-    /// an integer.
-    pub fn read_integer<T>(&mut self) -> Result<T, ReadError>
+    /// [`MessagePackError::IntegerRange`] if the value does not fit `T`, and [`MessagePackError`] if
+    /// the next value is not an integer.
+    pub fn read_integer<T>(&mut self) -> Result<T, MessagePackError>
     where
         T: TryFrom<u64> + TryFrom<i64>,
     {
-        let unsigned = |value: u64| T::try_from(value).map_err(|_| ReadError::IntegerRange);
-        let signed = |value: i64| T::try_from(value).map_err(|_| ReadError::IntegerRange);
+        let unsigned = |value: u64| T::try_from(value).map_err(|_| MessagePackError::IntegerRange);
+        let signed = |value: i64| T::try_from(value).map_err(|_| MessagePackError::IntegerRange);
         match self.peek_marker()? {
-            Marker::FixPos(value) => self.skip_marker(unsigned(value.into())?),
-            Marker::FixNeg(value) => self.skip_marker(signed(value.into())?),
-            Marker::U8 => unsigned(u8::from_be_bytes(self.read_bytes()?).into()),
-            Marker::U16 => unsigned(u16::from_be_bytes(self.read_bytes()?).into()),
-            Marker::U32 => unsigned(u32::from_be_bytes(self.read_bytes()?).into()),
-            Marker::U64 => unsigned(u64::from_be_bytes(self.read_bytes()?)),
-            Marker::I8 => signed(i8::from_be_bytes(self.read_bytes()?).into()),
-            Marker::I16 => signed(i16::from_be_bytes(self.read_bytes()?).into()),
-            Marker::I32 => signed(i32::from_be_bytes(self.read_bytes()?).into()),
-            Marker::I64 => signed(i64::from_be_bytes(self.read_bytes()?)),
-            _ => Err(self.wrong_kind(ValueKind::Integer)),
+            Marker::FixPos(value) => self.skip_marker_and_return(unsigned(value.into())?),
+            Marker::FixNeg(value) => self.skip_marker_and_return(signed(value.into())?),
+            Marker::U8 => unsigned(u8::from_be_bytes(self.read_marker_and_bytes()?).into()),
+            Marker::U16 => unsigned(u16::from_be_bytes(self.read_marker_and_bytes()?).into()),
+            Marker::U32 => unsigned(u32::from_be_bytes(self.read_marker_and_bytes()?).into()),
+            Marker::U64 => unsigned(u64::from_be_bytes(self.read_marker_and_bytes()?)),
+            Marker::I8 => signed(i8::from_be_bytes(self.read_marker_and_bytes()?).into()),
+            Marker::I16 => signed(i16::from_be_bytes(self.read_marker_and_bytes()?).into()),
+            Marker::I32 => signed(i32::from_be_bytes(self.read_marker_and_bytes()?).into()),
+            Marker::I64 => signed(i64::from_be_bytes(self.read_marker_and_bytes()?)),
+            _ => Err(self.wrong_kind_error(ValueKind::Integer)),
         }
     }
 
     /// Reads a boolean.
     ///
     /// # Errors
-    /// [`ReadError`] if the next value is not a boolean.
-    pub fn read_boolean(&mut self) -> Result<bool, ReadError> {
+    /// [`MessagePackError`] if the next value is not a boolean.
+    pub fn read_boolean(&mut self) -> Result<bool, MessagePackError> {
         match self.peek_marker()? {
-            Marker::True => self.skip_marker(true),
-            Marker::False => self.skip_marker(false),
-            _ => Err(self.wrong_kind(ValueKind::Boolean)),
+            Marker::True => self.skip_marker_and_return(true),
+            Marker::False => self.skip_marker_and_return(false),
+            _ => Err(self.wrong_kind_error(ValueKind::Boolean)),
         }
     }
 
     /// Reads nil if it is the next value. Returns whether it was.
     ///
     /// # Errors
-    /// [`ReadError::EndOfInput`].
-    pub fn read_nil(&mut self) -> Result<bool, ReadError> {
+    /// [`MessagePackError::EndOfInput`].
+    pub fn read_nil_if_next(&mut self) -> Result<bool, MessagePackError> {
         match self.peek_marker()? {
-            Marker::Null => self.skip_marker(true),
+            Marker::Null => self.skip_marker_and_return(true),
             _ => Ok(false),
         }
     }
@@ -113,49 +113,50 @@ impl<'a> MessagePackReader<'a> {
     /// Reads a text.
     ///
     /// # Errors
-    /// [`ReadError`] if the next value is not a text in UTF-8.
-    pub fn read_text(&mut self) -> Result<&'a str, ReadError> {
+    /// [`MessagePackError`] if the next value is not a text in UTF-8.
+    pub fn read_text(&mut self) -> Result<&'a str, MessagePackError> {
         let bytes = self.read_text_bytes()?;
-        std::str::from_utf8(bytes).map_err(|_| ReadError::NotUtf8)
+        std::str::from_utf8(bytes).map_err(|_| MessagePackError::NotUtf8)
     }
 
     /// Reads a text that may not be UTF-8.
     ///
     /// # Errors
-    /// [`ReadError`] if the next value is not a text.
-    pub fn read_text_bytes(&mut self) -> Result<&'a [u8], ReadError> {
+    /// [`MessagePackError`] if the next value is not a text.
+    pub fn read_text_bytes(&mut self) -> Result<&'a [u8], MessagePackError> {
         let length = match self.peek_marker()? {
-            Marker::FixStr(length) => self.skip_marker(length.into())?,
-            Marker::Str8 => self.read_length(1)?,
-            Marker::Str16 => self.read_length(2)?,
-            Marker::Str32 => self.read_length(4)?,
-            _ => return Err(self.wrong_kind(ValueKind::Text)),
+            Marker::FixStr(length) => self.skip_marker_and_return(length.into())?,
+            Marker::Str8 => self.read_marker_and_length(1)?,
+            Marker::Str16 => self.read_marker_and_length(2)?,
+            Marker::Str32 => self.read_marker_and_length(4)?,
+            _ => return Err(self.wrong_kind_error(ValueKind::Text)),
         };
-        self.take(length)
+        self.read_exact_bytes(length)
     }
 
     /// Reads bytes.
     ///
     /// # Errors
-    /// [`ReadError`] if the next value is not binary.
-    pub fn read_binary(&mut self) -> Result<&'a [u8], ReadError> {
+    /// [`MessagePackError`] if the next value is not binary.
+    pub fn read_binary(&mut self) -> Result<&'a [u8], MessagePackError> {
         let length = match self.peek_marker()? {
-            Marker::Bin8 => self.read_length(1)?,
-            Marker::Bin16 => self.read_length(2)?,
-            Marker::Bin32 => self.read_length(4)?,
-            _ => return Err(self.wrong_kind(ValueKind::Binary)),
+            Marker::Bin8 => self.read_marker_and_length(1)?,
+            Marker::Bin16 => self.read_marker_and_length(2)?,
+            Marker::Bin32 => self.read_marker_and_length(4)?,
+            _ => return Err(self.wrong_kind_error(ValueKind::Binary)),
         };
-        self.take(length)
+        self.read_exact_bytes(length)
     }
 
     /// Skips the next value with all that it contains. `max_depth` is how many arrays and maps
     /// may be nested in one another, the value itself included.
     ///
     /// # Errors
-    /// [`ReadError::EndOfInput`], [`ReadError::Reserved`] or [`ReadError::TooDeep`].
-    pub fn skip_value(&mut self, max_depth: u32) -> Result<(), ReadError> {
+    /// [`MessagePackError::EndOfInput`], [`MessagePackError::Reserved`] or
+    /// [`MessagePackError::TooDeep`].
+    pub fn skip_value(&mut self, max_depth: u32) -> Result<(), MessagePackError> {
         match self.peek_kind()? {
-            ValueKind::Nil | ValueKind::Boolean => self.skip_marker(()),
+            ValueKind::Nil | ValueKind::Boolean => self.skip_marker_and_return(()),
             ValueKind::Integer => self.read_integer::<i128>().map(drop),
             ValueKind::Text => self.read_text_bytes().map(drop),
             ValueKind::Binary => self.read_binary().map(drop),
@@ -176,50 +177,53 @@ impl<'a> MessagePackReader<'a> {
     }
 
     /// Skips the values that an array or a map contains.
-    fn skip_values(&mut self, count: u64, max_depth: u32) -> Result<(), ReadError> {
-        let max_depth = max_depth.checked_sub(1).ok_or(ReadError::TooDeep)?;
+    fn skip_values(&mut self, count: u64, max_depth: u32) -> Result<(), MessagePackError> {
+        let max_depth = max_depth.checked_sub(1).ok_or(MessagePackError::TooDeep)?;
         for _ in 0..count {
             self.skip_value(max_depth)?;
         }
         Ok(())
     }
 
-    fn skip_extension(&mut self) -> Result<(), ReadError> {
+    fn skip_extension(&mut self) -> Result<(), MessagePackError> {
         let length = match self.peek_marker()? {
-            Marker::FixExt1 => self.skip_marker(1)?,
-            Marker::FixExt2 => self.skip_marker(2)?,
-            Marker::FixExt4 => self.skip_marker(4)?,
-            Marker::FixExt8 => self.skip_marker(8)?,
-            Marker::FixExt16 => self.skip_marker(16)?,
-            Marker::Ext8 => self.read_length(1)?,
-            Marker::Ext16 => self.read_length(2)?,
-            Marker::Ext32 => self.read_length(4)?,
-            _ => return Err(self.wrong_kind(ValueKind::Extension)),
+            Marker::FixExt1 => self.skip_marker_and_return(1)?,
+            Marker::FixExt2 => self.skip_marker_and_return(2)?,
+            Marker::FixExt4 => self.skip_marker_and_return(4)?,
+            Marker::FixExt8 => self.skip_marker_and_return(8)?,
+            Marker::FixExt16 => self.skip_marker_and_return(16)?,
+            Marker::Ext8 => self.read_marker_and_length(1)?,
+            Marker::Ext16 => self.read_marker_and_length(2)?,
+            Marker::Ext32 => self.read_marker_and_length(4)?,
+            _ => return Err(self.wrong_kind_error(ValueKind::Extension)),
         };
         // One byte is the extension's type.
         self.skip_bytes(1)?;
-        self.take(length).map(drop)
+        self.read_exact_bytes(length).map(drop)
     }
 
-    fn peek_marker(&self) -> Result<Marker, ReadError> {
-        let first = self.rest.first().ok_or(ReadError::EndOfInput)?;
+    fn peek_marker(&self) -> Result<Marker, MessagePackError> {
+        let first = self.rest.first().ok_or(MessagePackError::EndOfInput)?;
         Ok(Marker::from_u8(*first))
     }
 
     /// Skips the marker byte, which [`Self::peek_marker`] has returned, and returns `value`.
-    fn skip_marker<T>(&mut self, value: T) -> Result<T, ReadError> {
+    fn skip_marker_and_return<T>(&mut self, value: T) -> Result<T, MessagePackError> {
         self.skip_bytes(1)?;
         Ok(value)
     }
 
-    fn skip_bytes(&mut self, count: usize) -> Result<(), ReadError> {
-        self.rest = self.rest.get(count..).ok_or(ReadError::EndOfInput)?;
+    fn skip_bytes(&mut self, count: usize) -> Result<(), MessagePackError> {
+        self.rest = self.rest.get(count..).ok_or(MessagePackError::EndOfInput)?;
         Ok(())
     }
 
     /// Reads the marker byte and the big-endian length of `width` bytes after it.
-    fn read_length(&mut self, width: usize) -> Result<u32, ReadError> {
-        let header = self.rest.get(1..=width).ok_or(ReadError::EndOfInput)?;
+    fn read_marker_and_length(&mut self, width: usize) -> Result<u32, MessagePackError> {
+        let header = self
+            .rest
+            .get(1..=width)
+            .ok_or(MessagePackError::EndOfInput)?;
         self.rest = &self.rest[1 + width..];
         Ok(header
             .iter()
@@ -227,26 +231,26 @@ impl<'a> MessagePackReader<'a> {
     }
 
     /// Reads the marker byte and the `N` bytes after it.
-    fn read_bytes<const N: usize>(&mut self) -> Result<[u8; N], ReadError> {
-        let after_marker = self.rest.get(1..).ok_or(ReadError::EndOfInput)?;
+    fn read_marker_and_bytes<const N: usize>(&mut self) -> Result<[u8; N], MessagePackError> {
+        let after_marker = self.rest.get(1..).ok_or(MessagePackError::EndOfInput)?;
         let split = after_marker.split_first_chunk();
-        let (bytes, rest) = split.ok_or(ReadError::EndOfInput)?;
+        let (bytes, rest) = split.ok_or(MessagePackError::EndOfInput)?;
         self.rest = rest;
         Ok(*bytes)
     }
 
-    fn take(&mut self, length: u32) -> Result<&'a [u8], ReadError> {
-        let length = usize::try_from(length).map_err(|_| ReadError::EndOfInput)?;
+    fn read_exact_bytes(&mut self, length: u32) -> Result<&'a [u8], MessagePackError> {
+        let length = usize::try_from(length).map_err(|_| MessagePackError::EndOfInput)?;
         let split = self.rest.split_at_checked(length);
-        let (taken, rest) = split.ok_or(ReadError::EndOfInput)?;
+        let (taken, rest) = split.ok_or(MessagePackError::EndOfInput)?;
         self.rest = rest;
         Ok(taken)
     }
 
     /// Returns why the next value is not of the type `expected`.
-    fn wrong_kind(&self, expected: ValueKind) -> ReadError {
+    fn wrong_kind_error(&self, expected: ValueKind) -> MessagePackError {
         match self.peek_kind() {
-            Ok(found) => ReadError::WrongKind { expected, found },
+            Ok(found) => MessagePackError::WrongKind { expected, found },
             Err(error) => error,
         }
     }

@@ -14,7 +14,7 @@ pub(super) const REPAIR: u64 = 6;
 
 /// Writes the header of a record: an array of `elements`, the first two of which are the version
 /// and the kind.
-pub(super) fn write_header(out: &mut Vec<u8>, elements: u32, kind: u64) {
+pub(super) fn write_record_header(out: &mut Vec<u8>, elements: u32, kind: u64) {
     write_array_len(out, elements).expect(IN_MEMORY);
     write_uint(out, VERSION).expect(IN_MEMORY);
     write_uint(out, kind).expect(IN_MEMORY);

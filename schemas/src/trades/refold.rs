@@ -3,7 +3,7 @@
 use market::{DAY_NS, MINUTE_NS, Position};
 use rmp::encode::{write_sint, write_uint};
 
-use super::kinds::{REFOLD, REPAIR, write_header};
+use super::kinds::{REFOLD, REPAIR, write_record_header};
 use crate::error::DecodeError;
 use crate::record_reader::{RecordReader, check_array_length};
 use crate::record_writer::IN_MEMORY;
@@ -33,7 +33,7 @@ pub struct Repair {
 
 impl Refold {
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        write_header(out, REFOLD_ELEMENTS, REFOLD);
+        write_record_header(out, REFOLD_ELEMENTS, REFOLD);
         write_sint(out, self.start_ns).expect(IN_MEMORY);
         write_uint(out, self.up_to.epoch).expect(IN_MEMORY);
         write_uint(out, self.up_to.offset).expect(IN_MEMORY);
@@ -68,7 +68,7 @@ impl Repair {
     }
 
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        write_header(out, REPAIR_ELEMENTS, REPAIR);
+        write_record_header(out, REPAIR_ELEMENTS, REPAIR);
         write_sint(out, self.start_ns).expect(IN_MEMORY);
         write_sint(out, self.end_ns).expect(IN_MEMORY);
     }

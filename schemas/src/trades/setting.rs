@@ -3,15 +3,15 @@
 use market::{Venue, VenueSettings};
 use rmp::encode::{write_bool, write_sint, write_str};
 
-use super::kinds::{SETTING, write_header};
+use super::kinds::{SETTING, write_record_header};
 use crate::error::DecodeError;
 use crate::record_reader::{RecordReader, check_array_length};
 use crate::record_writer::IN_MEMORY;
 
 const SETTING_ELEMENTS: u32 = 8;
 
-pub(super) fn encode_setting(venue: &Venue, settings: &VenueSettings, out: &mut Vec<u8>) {
-    write_header(out, SETTING_ELEMENTS, SETTING);
+pub(super) fn encode_venue_settings(venue: &Venue, settings: &VenueSettings, out: &mut Vec<u8>) {
+    write_record_header(out, SETTING_ELEMENTS, SETTING);
     write_str(out, venue.as_str()).expect(IN_MEMORY);
     write_str(out, settings.scheme.name()).expect(IN_MEMORY);
     write_str(out, settings.scope.name()).expect(IN_MEMORY);
@@ -21,7 +21,7 @@ pub(super) fn encode_setting(venue: &Venue, settings: &VenueSettings, out: &mut 
 }
 
 /// Reads a venue's settings. Durations that are out of their bounds become the nearest bound.
-pub(super) fn decode_setting(
+pub(super) fn decode_venue_settings(
     reader: &mut RecordReader<'_>,
     elements: u32,
 ) -> Result<(Venue, VenueSettings), DecodeError> {

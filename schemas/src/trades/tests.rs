@@ -119,7 +119,7 @@ fn full() -> Trade {
         side: Some(market::Side::Sell),
         id: market::TradeId::parse("x").ok(),
         scope: Some("S".into()),
-        sender: Some(market::SenderId {
+        sender: Some(market::SenderTradeId {
             key: [7; 16],
             index: 3,
         }),

@@ -3,12 +3,12 @@
 //! In order: time, price (two integers), quantity (two integers or two nils), side, id, scope,
 //! sender (key and index). Absent values at the end are left out.
 
-use market::{SenderId, Side, Trade};
+use market::{SenderTradeId, Side, Trade};
 use rmp::encode::{write_bin, write_nil, write_sint, write_uint};
 
 use crate::error::DecodeError;
 use crate::record_reader::RecordReader;
-use crate::record_writer::{IN_MEMORY, write_id, write_text_or_nil};
+use crate::record_writer::{IN_MEMORY, write_text_or_nil, write_trade_id};
 
 /// The elements of a trade's record, version and kind included, if its last value is the price.
 const UP_TO_PRICE: u32 = 5;
@@ -65,7 +65,7 @@ pub(super) fn encode_trade_values(trade: &Trade, elements: u32, out: &mut Vec<u8
         Some(Side::Sell) => _ = write_uint(out, 1).expect(IN_MEMORY),
     }
     if elements >= UP_TO_ID {
-        write_id(out, trade.id.as_ref());
+        write_trade_id(out, trade.id.as_ref());
     }
     if elements >= UP_TO_SCOPE {
         write_text_or_nil(out, trade.scope.as_deref());
@@ -99,26 +99,26 @@ pub(super) fn decode_trade(
         scope: None,
         sender: None,
     };
-    if elements >= UP_TO_QUANTITY && !reader.read_two_nils("quantity")? {
+    if elements >= UP_TO_QUANTITY && !reader.read_two_nils_if_next("quantity")? {
         trade.quantity = Some(reader.read_decimal("quantity")?);
     }
     if elements >= UP_TO_SIDE {
         trade.side = decode_side(reader)?;
     }
     if elements >= UP_TO_ID {
-        trade.id = reader.read_id("id")?;
+        trade.id = reader.read_trade_id("id")?;
     }
     if elements >= UP_TO_SCOPE {
-        trade.scope = reader.read_scope("scope")?;
+        trade.scope = reader.read_id_scope_name("scope")?;
     }
     if elements >= UP_TO_SENDER {
-        trade.sender = Some(decode_sender(reader)?);
+        trade.sender = Some(decode_sender_trade_id(reader)?);
     }
     Ok(trade)
 }
 
 fn decode_side(reader: &mut RecordReader<'_>) -> Result<Option<Side>, DecodeError> {
-    if reader.read_nil("side")? {
+    if reader.read_nil_if_next("side")? {
         return Ok(None);
     }
     match reader.read_u64("side")? {
@@ -128,11 +128,11 @@ fn decode_side(reader: &mut RecordReader<'_>) -> Result<Option<Side>, DecodeErro
     }
 }
 
-fn decode_sender(reader: &mut RecordReader<'_>) -> Result<SenderId, DecodeError> {
+fn decode_sender_trade_id(reader: &mut RecordReader<'_>) -> Result<SenderTradeId, DecodeError> {
     let key = reader.read_binary("sender")?;
     let key = key
         .try_into()
         .map_err(|_| DecodeError::malformed("sender", "16 bytes are expected"))?;
     let index = reader.read_u64("sender")?;
-    Ok(SenderId { key, index })
+    Ok(SenderTradeId { key, index })
 }

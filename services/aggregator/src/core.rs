@@ -3,10 +3,12 @@
 mod admission;
 mod alarms;
 mod applied_at;
-mod change_lists;
+mod bar_update;
+mod changed_symbols;
 mod counts;
 mod dirty_symbols;
 mod id_set;
+mod keyed_item;
 mod loading;
 mod minute_accumulator;
 mod partition_symbols;
@@ -15,10 +17,8 @@ mod prefetch;
 mod record_application;
 mod rejections;
 mod restore;
-mod route;
 mod symbol;
 mod symbol_table;
-mod update;
 mod venue_table;
 
 use eventlog::Record;
@@ -28,15 +28,15 @@ use store::{PartitionProgress, PartitionState, Transaction};
 
 use applied_at::AppliedAt;
 use partition_symbols::PartitionSymbols;
-use pending_loads::PendingLoads;
+use pending_loads::PendingLoadRequests;
 use prefetch::prefetch;
 use record_application::{RecordApplication, RecordOutcome};
 use rejections::Rejections;
 use restore::restore_symbols;
 
-pub use counts::Counts;
-pub use loading::{IdSetRequest, LoadRequest, Loaded, Refolded, TicksRequest};
-pub use update::Update;
+pub use bar_update::BarUpdate;
+pub use counts::FoldCounts;
+pub use loading::{IdSetRequest, LoadRequest, LoadedData, RefoldedTicks, TicksRequest};
 
 /// How many commits an unused closed bar or set of ids stays in memory.
 const KEPT_COMMITS: u64 = 16;
@@ -50,17 +50,17 @@ const MAX_UNUSED: usize = 20_000;
 /// Records go in; updates, dead letters, counts and transactions come out. It does no I/O: if a
 /// record needs data that is not in memory, it stops there and requests the data.
 #[derive(Debug)]
-pub struct Core {
+pub struct FoldCore {
     progress: PartitionProgress,
     /// The number of the commit that comes next; what was last used long before it is evicted.
     generation: u64,
     symbols: PartitionSymbols,
     rejections: Rejections,
-    pending_loads: PendingLoads,
-    counts: Counts,
+    pending_loads: PendingLoadRequests,
+    counts: FoldCounts,
 }
 
-impl Core {
+impl FoldCore {
     /// Continues from a stored state, of a topic with `partitions` partitions.
     #[must_use]
     pub fn new(state: PartitionState, partitions: u32) -> Self {
@@ -69,14 +69,14 @@ impl Core {
             generation: KEPT_COMMITS,
             rejections: Rejections::new(state.progress.partition),
             symbols: restore_symbols(state, partitions),
-            pending_loads: PendingLoads::default(),
-            counts: Counts::default(),
+            pending_loads: PendingLoadRequests::default(),
+            counts: FoldCounts::default(),
         }
     }
 
     /// Returns the position of the first record that is not applied yet.
     #[must_use]
-    pub const fn position(&self) -> Position {
+    pub const fn next_position(&self) -> Position {
         self.progress.next_position()
     }
 
@@ -89,11 +89,11 @@ impl Core {
     /// Returns the position in `bar-updates` that the loaded or last flushed state names: the
     /// first update caused by a later record lies there or later.
     #[must_use]
-    pub const fn next_update(&self) -> Position {
+    pub const fn next_update_position(&self) -> Position {
         self.progress.updates_position
     }
 
-    /// Returns whether any bar changed since the last [`Core::take_updates`].
+    /// Returns whether any bar changed since the last [`FoldCore::take_updates`].
     #[must_use]
     pub const fn has_updates(&self) -> bool {
         self.symbols.has_updates()
@@ -101,16 +101,16 @@ impl Core {
 
     /// Returns whether any window can close by time alone.
     #[must_use]
-    pub fn waits_for_time(&self) -> bool {
-        self.symbols.waits_for_time()
+    pub fn time_can_close_windows(&self) -> bool {
+        self.symbols.time_can_close_windows()
     }
 
     /// Applies records in order and returns how many. If it is not all of them, the data that
-    /// [`Core::load_requests`] names has to be loaded first.
+    /// [`FoldCore::load_requests`] names has to be loaded first.
     pub fn apply(&mut self, records: &[Record]) -> usize {
         for (index, record) in records.iter().enumerate() {
-            if record.offset >= self.progress.next_offset && !self.apply_record(record) {
-                if let Some(requests) = self.pending_loads.extendable_requests() {
+            if record.offset >= self.progress.next_offset && !self.try_apply_record(record) {
+                if let Some(requests) = self.pending_loads.requests_to_extend_by_prefetch() {
                     prefetch(&mut self.symbols, requests, &records[index + 1..]);
                 }
                 return index;
@@ -127,23 +127,23 @@ impl Core {
     }
 
     /// Accepts the loaded data of the load requests.
-    pub fn accept_loaded(&mut self, loaded: Vec<Loaded>) {
+    pub fn accept_loaded(&mut self, loaded: Vec<LoadedData>) {
         self.pending_loads.clear();
         for loaded in loaded {
             self.symbols.accept_loaded(loaded, self.generation);
         }
     }
 
-    /// Applies one record; returns `false` if data has to be loaded first.
-    fn apply_record(&mut self, record: &Record) -> bool {
+    /// Applies one record. Returns `false` if data has to be loaded first.
+    fn try_apply_record(&mut self, record: &Record) -> bool {
         let decoded = TradesTopicRecord::decode(&record.value);
         if let Ok(TradesTopicRecord::Refold(refold)) = &decoded {
             // Requested before the record has any effect, so that everything applied before can be
             // committed meanwhile.
-            let requests = self
-                .symbols
-                .refold_requests(&record.key, *refold, self.generation);
-            if self.pending_loads.block_before_record(requests) {
+            let requests =
+                self.symbols
+                    .load_requests_for_refold(&record.key, *refold, self.generation);
+            if self.pending_loads.block_next_record_if_missing(requests) {
                 return false;
             }
         }
@@ -181,8 +181,8 @@ impl Core {
 
     /// Returns the number of dirty minutes.
     #[must_use]
-    pub fn dirty_minutes(&self) -> usize {
-        self.symbols.dirty_minutes()
+    pub fn dirty_minute_count(&self) -> usize {
+        self.symbols.dirty_minute_count()
     }
 
     /// Returns whether any dirty minute has no refold requested.
@@ -192,9 +192,13 @@ impl Core {
     }
 
     /// Requests refolds, at most `limit` for each call, of dirty minutes that are marked up to
-    /// `passed` at most. Returns those to append to the log.
-    pub fn request_refolds(&mut self, passed: Position, limit: usize) -> Vec<(Instrument, Refold)> {
-        self.symbols.request_refolds(passed, limit)
+    /// `marked_up_to` at most. Returns those to append to the log.
+    pub fn request_refolds(
+        &mut self,
+        marked_up_to: Position,
+        limit: usize,
+    ) -> Vec<(Instrument, Refold)> {
+        self.symbols.request_refolds(marked_up_to, limit)
     }
 
     /// Forgets which refolds were requested, because it is not known whether the log holds them:
@@ -204,7 +208,7 @@ impl Core {
     }
 
     /// Takes the bars that changed since the last call, one update for each instrument.
-    pub fn take_updates(&mut self) -> Vec<Update> {
+    pub fn take_updates(&mut self) -> Vec<BarUpdate> {
         let at = self.applied_at(self.progress.next_offset);
         self.symbols.take_updates(at)
     }
@@ -215,7 +219,7 @@ impl Core {
     }
 
     /// Takes what was counted since the last call.
-    pub fn take_counts(&mut self) -> Counts {
+    pub fn take_counts(&mut self) -> FoldCounts {
         let mut counts = std::mem::take(&mut self.counts);
         counts.rejected = self.rejections.take_counts();
         counts
@@ -224,22 +228,22 @@ impl Core {
     /// Returns the number of rows that the next flush writes, without those of venues and dirty
     /// minutes, which are few.
     #[must_use]
-    pub fn unwritten_rows(&self) -> usize {
-        self.symbols.unwritten_rows()
+    pub fn unwritten_row_count(&self) -> usize {
+        self.symbols.unwritten_row_count()
     }
 
     /// Returns whether the state can be flushed: every effect so far belongs to a record before
-    /// [`Core::position`].
+    /// [`FoldCore::position`].
     #[must_use]
     pub fn can_flush(&self) -> bool {
         self.pending_loads.is_between_records()
     }
 
     /// Takes everything that changed since the last call, as one transaction from the position
-    /// `expected`, where the state was loaded or last flushed. `next_update` is where in
+    /// `expected`, where the state was loaded or last flushed. `next_update_position` is where in
     /// `bar-updates` the first update caused by a later record will lie.
-    pub fn flush(&mut self, expected: Position, next_update: Position) -> Transaction {
-        self.progress.updates_position = next_update;
+    pub fn flush(&mut self, expected: Position, next_update_position: Position) -> Transaction {
+        self.progress.updates_position = next_update_position;
         let mut transaction = Transaction {
             expected,
             progress: self.progress,
@@ -256,21 +260,22 @@ impl Core {
         transaction
     }
 
-    /// Ends a commit: what the last flush wrote is stored, so it can leave memory.
-    pub fn end_commit(&mut self) {
+    /// Records that what the last flush wrote is stored, so that it can leave memory.
+    pub fn release_committed(&mut self) {
         self.generation += 1;
         if !self.generation.is_multiple_of(SWEEP_COMMITS) {
             return;
         }
-        if self.evict_unused(self.generation - KEPT_COMMITS) > MAX_UNUSED {
-            self.evict_unused(self.generation - 1);
+        if self.evict_and_count_remaining(self.generation - KEPT_COMMITS) > MAX_UNUSED {
+            self.evict_and_count_remaining(self.generation - 1);
         }
     }
 
-    /// Drops what was not used since the generation `before`. Returns how much is left.
-    fn evict_unused(&mut self, before: u64) -> usize {
+    /// Drops what was not used since the generation `before_generation`. Returns how much is left.
+    fn evict_and_count_remaining(&mut self, before_generation: u64) -> usize {
         let at = self.applied_at(self.progress.next_offset);
-        self.symbols.evict_unused(before, at)
+        self.symbols
+            .evict_and_count_remaining(before_generation, at)
     }
 }
 

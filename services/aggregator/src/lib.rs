@@ -1,8 +1,8 @@
 //! Folds the trades of each partition into bars.
 //!
-//! [`Core`] is the fold: a pure state machine that does no I/O and reads no clock. [`Worker`]
-//! is the role around it: it fetches records, loads what the core requests, announces changed
-//! bars, and commits state and offset together.
+//! [`FoldCore`] is the fold: a pure state machine that does no I/O and reads no clock.
+//! [`PartitionWorker`] is the role around it: it fetches records, loads what the core requests,
+//! announces changed bars, and commits state and offset together.
 //!
 //! | module | contents |
 //! |---|---|
@@ -24,8 +24,9 @@ mod metrics;
 mod worker;
 
 pub use crate::core::{
-    Core, Counts, IdSetRequest, LoadRequest, Loaded, Refolded, TicksRequest, Update,
+    BarUpdate, FoldCore, FoldCounts, IdSetRequest, LoadRequest, LoadedData, RefoldedTicks,
+    TicksRequest,
 };
 pub use error::WorkerError;
-pub use metrics::Metrics;
-pub use worker::{Stores, Topics, Worker, WorkerConfig};
+pub use metrics::WorkerMetrics;
+pub use worker::{PartitionWorker, WorkerConfig, WorkerStores, WorkerTopics};

@@ -5,17 +5,17 @@ use metrics::{
     gauge, histogram,
 };
 
-use crate::core::Counts;
+use crate::core::FoldCounts;
 
 macro_rules! metrics {
     ($($(#[doc = $help:literal])+ $field:ident: $type:ident($describe:ident, $make:ident, $name:literal),)+) => {
         /// The metrics of one partition's worker.
-        pub struct Metrics {
+        pub struct WorkerMetrics {
             partition: String,
             $($(#[doc = $help])+ pub(crate) $field: $type,)+
         }
 
-        impl Metrics {
+        impl WorkerMetrics {
             /// Registers the metrics of a partition.
             #[must_use]
             pub fn new(partition: u32) -> Self {
@@ -61,13 +61,13 @@ metrics! {
     lag_seconds: Gauge(describe_gauge, gauge, "candlewick_aggregator_lag_seconds"),
 }
 
-impl std::fmt::Debug for Metrics {
+impl std::fmt::Debug for WorkerMetrics {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Metrics(partition {})", self.partition)
+        write!(out, "WorkerMetrics(partition {})", self.partition)
     }
 }
 
-impl Drop for Metrics {
+impl Drop for WorkerMetrics {
     /// Resets the gauges: otherwise they would keep their last values, although another worker
     /// owns the partition now.
     fn drop(&mut self) {
@@ -82,9 +82,9 @@ impl Drop for Metrics {
     }
 }
 
-impl Metrics {
+impl WorkerMetrics {
     /// Adds what the core has counted.
-    pub(crate) fn add_counts(&self, counts: &Counts) {
+    pub(crate) fn add_counts(&self, counts: &FoldCounts) {
         self.trades.increment(counts.trades);
         self.late.increment(counts.late);
         self.duplicates.increment(counts.duplicates);

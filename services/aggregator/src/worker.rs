@@ -21,4 +21,4 @@ mod session_end;
 mod ticks;
 
 pub use config::WorkerConfig;
-pub use role::{Stores, Topics, Worker};
+pub use role::{PartitionWorker, WorkerStores, WorkerTopics};

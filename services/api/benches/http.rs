@@ -10,7 +10,7 @@ use clock::{ManualClock, SystemClock};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use eventlog::MemoryLog;
 use host::Health;
-use ingest::Producer;
+use ingest::IngestProducer;
 use market::{
     Bar, BarRow, Decimal, Instrument, Interval, MINUTE_NS, Position, Side, Symbol, Trade, TradeId,
     Venue,
@@ -114,7 +114,7 @@ async fn start(folder: &TempDir, instrument: &Instrument) -> SocketAddr {
         ticks: ticks.await.expect("a store"),
         hot: MemoryHotStore::default(),
         clock: SystemClock,
-        producer: Arc::new(Producer::new(log, bars, SystemClock)),
+        producer: Arc::new(IngestProducer::new(log, bars, SystemClock)),
         hub: Hub::new(1, PARTITIONS, candlewick_api::HubLimits::default()),
         health: Health::default(),
         render_metrics: Arc::new(String::new),

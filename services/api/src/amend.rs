@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use backend::Backend;
 use market::{Amendment, AmendmentKind, Decimal, Trade};
-use schemas::api::AmendmentJson;
+use schemas::api::AmendmentResponseJson;
 
 use self::identity::new_amendment_id;
 use self::target::{AmendedTrade, find_amended_trade};
@@ -94,8 +94,11 @@ async fn append_amendment<B: Backend>(
         target_position,
     };
     let id = amendment.id.to_string();
-    let position = state.producer.amend(&instrument, amendment, trade).await?;
-    let accepted = AmendmentJson {
+    let position = state
+        .producer
+        .append_amendment(&instrument, amendment, trade)
+        .await?;
+    let accepted = AmendmentResponseJson {
         amendment: id,
         position: position.to_string(),
     };

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use backend::Backend;
 use market::{HORIZON_NS, HOUR_NS, Interval};
-use schemas::api::RepairJson;
+use schemas::api::RepairResponseJson;
 use store::{BarQuery, BarReader, TickStore};
 
 use self::request::{HourState, MAX_HOURS, RepairRequest};
@@ -33,10 +33,13 @@ pub(crate) async fn post_repair<B: Backend>(
         .settings_in_force(&request.instrument)
         .await?;
     let hours = load_hour_states(&state, &request).await?;
-    let mut response = RepairJson::default();
+    let mut response = RepairResponseJson::default();
     let repairs = request.split_into_repairs(&hours, &mut response);
     if !repairs.is_empty() {
-        state.producer.repair(&request.instrument, &repairs).await?;
+        state
+            .producer
+            .append_repairs(&request.instrument, &repairs)
+            .await?;
     }
     response.records = repairs.len() as u64;
     Ok(json_response(StatusCode::ACCEPTED, &response))

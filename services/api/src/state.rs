@@ -6,7 +6,7 @@ use std::sync::Arc;
 use backend::Backend;
 use eventlog::Log;
 use host::Health;
-use ingest::Producer;
+use ingest::IngestProducer;
 use market::Instrument;
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +28,7 @@ pub struct ApiParts<B: Backend> {
     /// The clock of timeouts and of the current window.
     pub clock: B::Clock,
     /// Appends trades, amendments, repairs and settings to the log.
-    pub producer: Arc<Producer<B::Trades, B::Bars, B::Clock>>,
+    pub producer: Arc<IngestProducer<B::Trades, B::Bars, B::Clock>>,
     /// The newest bars, and the subscribers of the live stream.
     pub hub: Hub,
     /// The health of the process.

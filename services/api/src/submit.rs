@@ -13,7 +13,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use backend::Backend;
 use bytes::Bytes;
-use schemas::api::{RejectedSubmissionJson, SubmissionJson};
+use schemas::api::{RejectedSubmissionProblemJson, SubmissionResponseJson};
 use tokio::task::spawn_blocking;
 
 pub(crate) use self::fields::{VALUE_NAMES, parse_scope, parse_trade_values};
@@ -68,7 +68,7 @@ async fn parse_trades_body(
 fn submission_response(accepted: usize, submission: TradeSubmission) -> Response {
     let (rejected_total, rejected) = (submission.rejected_total, submission.rejected);
     if accepted > 0 || rejected.is_empty() {
-        let outcome = SubmissionJson {
+        let outcome = SubmissionResponseJson {
             accepted: accepted as u64,
             rejected_total,
             rejected,
@@ -77,7 +77,7 @@ fn submission_response(accepted: usize, submission: TradeSubmission) -> Response
     }
     let code = ErrorCode::TradesRejected;
     let problem = Problem::new(code, "every trade was rejected; the list says why");
-    let all = RejectedSubmissionJson {
+    let all = RejectedSubmissionProblemJson {
         problem: problem.into_json(),
         rejected_total,
         rejected,

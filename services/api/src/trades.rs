@@ -32,7 +32,10 @@ pub(crate) async fn list_trades<B: Backend>(
     let request = ListTradesRequest::read(&uri)?;
     let instrument = parse_instrument(&path)?;
     let partition = state.partition_of(&instrument);
-    let settings = state.producer.settings(&parse_venue(&path.0)?).await?;
+    let settings = state
+        .producer
+        .declared_settings(&parse_venue(&path.0)?)
+        .await?;
     let source = TradeSource::open(
         &state.bars,
         &state.ticks,

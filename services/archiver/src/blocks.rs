@@ -51,7 +51,7 @@ impl BlockBuilder {
     /// Adds a record if it is a trade, an edit or a cancel that is valid by itself and at its
     /// append time. The rules are those of the aggregator. So is the append time, which is never
     /// less than that of any record before, whether that was a tick or not.
-    pub fn push(&mut self, record: &Record) {
+    pub fn push_if_valid_tick(&mut self, record: &Record) {
         self.append_time_ns = self.append_time_ns.max(record.append_time_ns);
         let trade = match TradesTopicRecord::decode(&record.value) {
             Ok(TradesTopicRecord::Trade(trade) | TradesTopicRecord::Amendment(_, trade)) => trade,

@@ -3,7 +3,7 @@
 use eventlog::LogError;
 use store::StoreError;
 
-/// Why an archiver ends. Each needs an operator: no retry can mend it.
+/// Why an archiver ends. No retry can help, so an operator has to act.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiverError {
     /// The log cannot be read.

@@ -12,4 +12,4 @@ mod metrics;
 pub use archive::{Archiver, BlockPolicy};
 pub use blocks::BlockBuilder;
 pub use error::ArchiverError;
-pub use metrics::Metrics;
+pub use metrics::ArchiverMetrics;

@@ -4,7 +4,7 @@ use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 
 /// The metrics of one partition's archiver.
 #[derive(Clone)]
-pub struct Metrics {
+pub struct ArchiverMetrics {
     /// Trades archived.
     pub(crate) ticks: Counter,
     /// Blocks written.
@@ -13,7 +13,7 @@ pub struct Metrics {
     pub(crate) next_offset: Gauge,
 }
 
-impl Metrics {
+impl ArchiverMetrics {
     /// Registers the metrics of a partition and returns them.
     #[must_use]
     pub fn new(partition: u32) -> Self {
@@ -32,8 +32,8 @@ impl Metrics {
     }
 }
 
-impl std::fmt::Debug for Metrics {
+impl std::fmt::Debug for ArchiverMetrics {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("Metrics")
+        out.write_str("ArchiverMetrics")
     }
 }

@@ -6,7 +6,7 @@ mod log_watch;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aggregator::{Stores, Topics, WorkerConfig};
+use aggregator::{WorkerConfig, WorkerStores, WorkerTopics};
 use api::{Hub, HubLimits};
 use archiver::BlockPolicy;
 use backend::Backend;
@@ -127,12 +127,12 @@ impl EmbeddedRoles {
 
     fn worker_factory(&self, health: &Health) -> WorkerFactory<EmbeddedBackend> {
         WorkerFactory {
-            topics: Topics {
+            topics: WorkerTopics {
                 trades: self.folder.trades.clone(),
                 updates: self.updates.clone(),
                 dead_letters: self.folder.dead_letters.clone(),
             },
-            stores: Stores {
+            stores: WorkerStores {
                 bars: self.folder.bars.clone(),
                 ticks: self.folder.ticks.clone(),
                 hot: self.hot.clone(),

@@ -6,7 +6,7 @@ use clap::Args;
 use market::{DAY_NS, MINUTE_NS, Symbol, Venue, format_time, parse_time};
 
 use client::RestClient;
-use schemas::api::RepairJson;
+use schemas::api::RepairResponseJson;
 
 /// The longest range of one request.
 const LONGEST_RANGE_NS: i64 = 31 * DAY_NS;
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &RepairArgs) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(host::EXIT_USAGE));
         }
     };
-    let mut total = RepairJson::default();
+    let mut total = RepairResponseJson::default();
     for (start_ns, end_ns) in split_range(arguments.start, arguments.end) {
         let taken = server.request_repair(
             &arguments.venue,

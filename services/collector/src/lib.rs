@@ -1,7 +1,7 @@
 //! Feeds that produce trades.
 //!
 //! [`SyntheticFeed`] generates trades: a seeded random walk of a few symbols. [`run_feed`] appends
-//! them to the log through an [`ingest::Producer`] until it is stopped.
+//! them to the log through an [`ingest::IngestProducer`] until it is stopped.
 
 mod error;
 mod metrics;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clock::{Clock, RetryPolicy, retry};
 use eventlog::Log;
-use ingest::{IngestError, Producer};
+use ingest::{IngestError, IngestProducer};
 use store::BarReader;
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +28,7 @@ const MIN_WAIT: Duration = Duration::from_millis(10);
 /// [`CollectorError`] if the venue or the trades are rejected, or the log has failed permanently.
 pub async fn run_feed<L: Log, R: BarReader, C: Clock>(
     feed: SyntheticFeed,
-    producer: &Producer<L, R, C>,
+    producer: &IngestProducer<L, R, C>,
     clock: C,
     stop: CancellationToken,
 ) -> Result<(), CollectorError> {
@@ -39,7 +39,7 @@ pub async fn run_feed<L: Log, R: BarReader, C: Clock>(
 
 async fn append_generated_trades<L: Log, R: BarReader, C: Clock>(
     mut feed: SyntheticFeed,
-    producer: &Producer<L, R, C>,
+    producer: &IngestProducer<L, R, C>,
     clock: &C,
 ) -> Result<(), CollectorError> {
     let metrics = Metrics::new("synthetic");

@@ -41,7 +41,7 @@ pub enum FeedError {
     Rate(u32),
 }
 
-/// The trades of a batch, as [`ingest::Producer::append`] accepts them.
+/// The trades of a batch, as [`ingest::IngestProducer::append`] accepts them.
 pub(crate) type FeedTrades = Vec<(Instrument, Trade)>;
 
 /// A feed of generated trades. The same seed, start and times give the same trades.

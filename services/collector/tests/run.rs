@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clock::{Clock, ManualClock};
 use eventlog::{Batch, Bounds, Epoch, Log, LogError, MemoryLog, NewRecord, Offset, PartitionId};
-use ingest::{IngestError, Producer};
+use ingest::{IngestError, IngestProducer};
 use market::{SECOND_NS, Trade};
 use schemas::TradesTopicRecord;
 use store::SqliteBarStore;
@@ -113,7 +113,8 @@ async fn run_feed_for_a_minute(
         .await
         .unwrap();
     // The producer does not retry a busy log, so that the feed itself has to.
-    let producer = Producer::new(log.clone(), store, clock.clone()).with_deadline(Duration::ZERO);
+    let producer =
+        IngestProducer::new(log.clone(), store, clock.clone()).with_deadline(Duration::ZERO);
     let symbols = ["EURUSD", "SPY"].map(|name| name.parse().unwrap());
     let feed = SyntheticFeed::new(1, &symbols, 4).unwrap();
     let ended = run_feed(feed, &producer, clock, stop).await;

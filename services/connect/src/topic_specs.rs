@@ -7,7 +7,7 @@ use crate::topics::TopicNames;
 /// Returns the specifications of the topics, under their configured names.
 #[must_use]
 pub fn topic_specs(names: &TopicNames, partitions: u32, replication: u32) -> Vec<TopicSpec> {
-    let spec = |topic: schemas::Topic| TopicSpec {
+    let spec = |topic: schemas::TopicDefinition| TopicSpec {
         name: names.full_name(topic.name),
         partitions: topic.partitions,
         replication: topic.replication,
@@ -17,7 +17,7 @@ pub fn topic_specs(names: &TopicNames, partitions: u32, replication: u32) -> Vec
             .map(|(name, value)| (name.to_owned(), value))
             .collect(),
     };
-    let topics = schemas::topics(partitions, replication);
+    let topics = schemas::topic_definitions(partitions, replication);
     topics.into_iter().map(spec).collect()
 }
 

@@ -1,8 +1,9 @@
-//! The number of trades per second that one core checks, keys, encodes and appends to a log in memory.
+//! The number of trades per second that one core checks, keys, encodes and appends to a log in
+//! memory.
 
 use std::hint::black_box;
 
-use candlewick_ingest::Producer;
+use candlewick_ingest::IngestProducer;
 use clock::{ManualClock, SystemClock};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use eventlog::MemoryLog;
@@ -70,7 +71,7 @@ fn benches(criterion: &mut Criterion) {
     let folder = tempfile::TempDir::new().expect("a folder");
     let store = SqliteBarStore::open(folder.path().join("bars"));
     let store = runtime.block_on(store).expect("a store");
-    let producer = Producer::new(log, store, SystemClock);
+    let producer = IngestProducer::new(log, store, SystemClock);
 
     let mut group = criterion.benchmark_group("ingest");
     group.throughput(Throughput::Elements(TRADES as u64));

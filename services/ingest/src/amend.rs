@@ -8,10 +8,10 @@ use schemas::{RecordPosition, Repair, TradesTopicRecord};
 use store::BarReader;
 
 use crate::error::IngestError;
-use crate::producer::Producer;
-use crate::venues::load_declaration;
+use crate::producer::IngestProducer;
+use crate::venues::load_declarations;
 
-impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
+impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
     /// Appends an edit or a cancel of a trade of the instrument, and returns once it is durable.
     /// `trade` identifies the amended trade and has the new values, as [`Amendment`] says. The
     /// trade itself may arrive later, unless it is identified by its position.
@@ -20,7 +20,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
     /// [`IngestError::Rejected`] if the fold would reject the amendment; nothing is appended then.
     /// An amendment of a venue that was not declared is rejected too, because it is unknown what
     /// the venue's ids are unique within. The errors of the log and the store.
-    pub async fn amend(
+    pub async fn append_amendment(
         &self,
         instrument: &Instrument,
         amendment: Amendment,
@@ -51,7 +51,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
     /// [`IngestError::InvalidRepair`] if there are no repairs or one has invalid bounds;
     /// [`IngestError::Rejected`] if the venue was not declared; the errors of the log and the
     /// store. Some of the repairs may then be in the log; appending them again is harmless.
-    pub async fn repair(
+    pub async fn append_repairs(
         &self,
         instrument: &Instrument,
         repairs: &[Repair],
@@ -83,12 +83,12 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
             .venue()
             .parse()
             .expect("an instrument has a valid venue");
-        if let Some(settings) = self.settings(&venue).await? {
+        if let Some(settings) = self.declared_settings(&venue).await? {
             return Ok(settings);
         }
         // A declaration may not be folded yet, or be in some partitions only. It is completed then.
-        match load_declaration(&self.log, &self.reader, &venue, None).await? {
-            Some(_) => self.settings_or_default(instrument).await,
+        match load_declarations(&self.log, &self.reader, &venue, None).await? {
+            Some(_) => self.settings_or_declare_default(instrument).await,
             None => Err(RejectReason::VenueUnknown.into()),
         }
     }

@@ -1,8 +1,8 @@
 //! Appending to the log: trades are checked, keyed, partitioned and appended.
 //!
-//! The API and the collectors append trades through a [`Producer`]. It declares venues, rejects what
-//! the fold would reject anyway, and returns only once the log holds the rest durably. Edits, cancels
-//! and repairs are appended in the same way.
+//! The API and the collectors append trades through a [`IngestProducer`]. It declares venues,
+//! rejects what the fold would reject anyway, and returns only once the log holds the rest durably.
+//! Edits, cancels and repairs are appended in the same way.
 
 mod amend;
 mod error;
@@ -13,5 +13,5 @@ mod routes;
 mod venues;
 
 pub use error::IngestError;
-pub use metrics::Metrics;
-pub use producer::{AppendResult, Producer};
+pub use metrics::IngestMetrics;
+pub use producer::{AppendResult, IngestProducer};

@@ -11,14 +11,14 @@ const REJECTED: &str = "candlewick_ingest_rejected_total";
 ///
 /// The counters belong to the recorder that is installed when they are created: install it first.
 #[derive(Clone)]
-pub struct Metrics {
+pub struct IngestMetrics {
     accepted: Counter,
     rejected: Counter,
     amendments: Counter,
     repairs: Counter,
 }
 
-impl Metrics {
+impl IngestMetrics {
     /// Registers the counters with the installed recorder.
     #[must_use]
     pub fn new() -> Self {
@@ -76,7 +76,7 @@ impl Metrics {
     }
 }
 
-impl Default for Metrics {
+impl Default for IngestMetrics {
     fn default() -> Self {
         Self::new()
     }

@@ -5,7 +5,7 @@ use eventlog::{NewRecord, PartitionId};
 use market::{Instrument, RejectReason, Trade};
 use schemas::TradesTopicRecord;
 
-use crate::routes::Route;
+use crate::routes::InstrumentRoute;
 
 /// The approximate size of a trade's record.
 const RECORD_BYTES: usize = 48;
@@ -42,12 +42,12 @@ struct PartitionBuffer {
     records: Vec<RecordExtent>,
 }
 
-/// Checks and encodes trades. `route_indexes` holds the index of each trade's route; `now_ns` is the
-/// current time.
+/// Checks and encodes trades. `route_indexes` holds the index of each trade's route; `now_ns` is
+/// the current time.
 pub(crate) fn partition_trades(
     trades: &[(Instrument, Trade)],
     route_indexes: &[u32],
-    routes: &[Route],
+    routes: &[InstrumentRoute],
     partitions: PartitionId,
     now_ns: i64,
 ) -> PartitionedTrades {
@@ -63,7 +63,7 @@ pub(crate) fn partition_trades(
             continue;
         }
         let buffer = &mut buffers[route.partition as usize];
-        buffer.reserve_for(trades.len() / partitions as usize);
+        buffer.reserve_before_first_record(trades.len() / partitions as usize);
         TradesTopicRecord::encode_trade(trade, &mut buffer.bytes);
         buffer.records.push(RecordExtent {
             route_index: *route_index,
@@ -83,7 +83,7 @@ pub(crate) fn partition_trades(
 
 impl PartitionBuffer {
     /// Reserves space for an equal share of the trades before the first record.
-    fn reserve_for(&mut self, records: usize) {
+    fn reserve_before_first_record(&mut self, records: usize) {
         if self.records.is_empty() {
             self.bytes.reserve(RECORD_BYTES * (records + 1));
             self.records.reserve(records + 1);
@@ -102,7 +102,7 @@ impl PartitionBuffer {
 impl PartitionRecords {
     /// Returns the records to append. Keys and values share the buffer, so nothing is copied for a
     /// retry.
-    pub(crate) fn to_new_records(&self, routes: &[Route]) -> Vec<NewRecord> {
+    pub(crate) fn to_new_records(&self, routes: &[InstrumentRoute]) -> Vec<NewRecord> {
         let mut start = 0;
         let new_record = |extent: &RecordExtent| {
             let value = self.bytes.slice(start..extent.end);

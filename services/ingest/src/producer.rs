@@ -13,10 +13,10 @@ use store::BarReader;
 use tokio::sync::Mutex;
 
 use crate::error::IngestError;
-use crate::metrics::Metrics;
+use crate::metrics::IngestMetrics;
 use crate::partitioned::{PartitionRecords, partition_trades};
-use crate::routes::{DistinctInstruments, Route};
-use crate::venues::{DECIDING_PARTITION, KnownVenues, load_declaration};
+use crate::routes::{DistinctInstruments, InstrumentRoute};
+use crate::venues::{DECIDING_PARTITION, KnownVenues, load_declarations};
 
 /// How long to retry while the log is busy.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -25,7 +25,7 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(5);
 const MAX_BACKOFF: Duration = Duration::from_millis(250);
 
 /// Appends trades and settings to the log, durably.
-pub struct Producer<L, R, C> {
+pub struct IngestProducer<L, R, C> {
     pub(crate) log: L,
     pub(crate) reader: R,
     pub(crate) clock: C,
@@ -33,7 +33,7 @@ pub struct Producer<L, R, C> {
     known_venues: KnownVenues,
     /// Held during a declaration.
     declaration_lock: Mutex<()>,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: IngestMetrics,
 }
 
 /// The result of appending trades: the log durably holds all trades that are not rejected.
@@ -45,8 +45,9 @@ pub struct AppendResult {
     pub rejected: Vec<(usize, RejectReason)>,
 }
 
-impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
-    /// Returns a producer that appends to the topic `log` and reads the folded settings from `reader`.
+impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
+    /// Returns a producer that appends to the topic `log` and reads the folded settings from
+    /// `reader`.
     ///
     /// It retries up to five seconds while the log is busy.
     #[must_use]
@@ -58,7 +59,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
             deadline: DEADLINE,
             known_venues: KnownVenues::default(),
             declaration_lock: Mutex::new(()),
-            metrics: Metrics::new(),
+            metrics: IngestMetrics::new(),
         }
     }
 
@@ -71,7 +72,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
 
     /// Returns the metrics, for callers that reject trades themselves.
     #[must_use]
-    pub fn metrics(&self) -> &Metrics {
+    pub fn metrics(&self) -> &IngestMetrics {
         &self.metrics
     }
 
@@ -79,7 +80,10 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
     ///
     /// # Errors
     /// [`IngestError::Store`] if they cannot be read.
-    pub async fn settings(&self, venue: &Venue) -> Result<Option<VenueSettings>, IngestError> {
+    pub async fn declared_settings(
+        &self,
+        venue: &Venue,
+    ) -> Result<Option<VenueSettings>, IngestError> {
         if let Some(known) = self.known_venues.get(venue.as_str()) {
             return Ok(Some(known));
         }
@@ -87,7 +91,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
             .reader
             .venue_settings(venue, self.log.partitions())
             .await?;
-        Ok(stored.map(|settings| self.known_venues.insert_loaded(venue, settings)))
+        Ok(stored.map(|settings| self.known_venues.insert_loaded_if_absent(venue, settings)))
     }
 
     /// Declares a venue or changes its settings. Returns once every partition has acknowledged the
@@ -102,9 +106,9 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
         venue: &Venue,
         settings: VenueSettings,
     ) -> Result<VenueSettings, IngestError> {
-        check_bounds(&settings)?;
+        check_duration_bounds(&settings)?;
         let _guard = self.declaration_lock.lock().await;
-        let before = load_declaration(&self.log, &self.reader, venue, None).await?;
+        let before = load_declarations(&self.log, &self.reader, venue, None).await?;
         if let Some(before) = before {
             check_unchanged_ids(venue, &before.settings, &settings)?;
             if before.is_everywhere && before.settings == settings {
@@ -115,9 +119,9 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
         self.append_settings(venue, settings).await
     }
 
-    /// Appends trades, each to the partition of its key, and returns once all are durable. A venue that
-    /// was not declared is declared first, with [`VenueSettings::default`]. Trades that the fold
-    /// would reject are not appended.
+    /// Appends trades, each to the partition of its key, and returns once all are durable. A venue
+    /// that was not declared is declared first, with [`VenueSettings::default`]. Trades that the
+    /// fold would reject are not appended.
     ///
     /// # Errors
     /// [`IngestError`]; some of the trades may then be in the log.
@@ -129,8 +133,8 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
         let distinct = DistinctInstruments::from_trades(&trades);
         let mut routes = Vec::with_capacity(distinct.instruments.len());
         for instrument in &distinct.instruments {
-            let settings = self.settings_or_default(instrument).await?;
-            routes.push(Route::new(instrument, settings, partitions));
+            let settings = self.settings_or_declare_default(instrument).await?;
+            routes.push(InstrumentRoute::new(instrument, settings, partitions));
         }
         let now_ns = self.clock.now_ns();
         let partitioned = partition_trades(&trades, &distinct.indexes, &routes, partitions, now_ns);
@@ -156,7 +160,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
     }
 
     /// Returns the settings of an instrument's venue. Declares the venue if it was not declared.
-    pub(crate) async fn settings_or_default(
+    pub(crate) async fn settings_or_declare_default(
         &self,
         instrument: &Instrument,
     ) -> Result<VenueSettings, IngestError> {
@@ -167,16 +171,16 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
             .venue()
             .parse()
             .expect("an instrument has a valid venue");
-        if let Some(stored) = self.settings(&venue).await? {
+        if let Some(stored) = self.declared_settings(&venue).await? {
             return Ok(stored);
         }
         let _guard = self.declaration_lock.lock().await;
         if let Some(known) = self.known_venues.get(venue.as_str()) {
             return Ok(known);
         }
-        // Another process may have declared it just now, or appended a declaration to some partitions
-        // only.
-        let declaration = load_declaration(&self.log, &self.reader, &venue, None).await?;
+        // Another process may have declared it just now, or appended a declaration to some
+        // partitions only.
+        let declaration = load_declarations(&self.log, &self.reader, &venue, None).await?;
         let settings = declaration.map_or_else(VenueSettings::default, |found| found.settings);
         self.append_settings(&venue, settings).await
     }
@@ -197,7 +201,8 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
             .append_durably(DECIDING_PARTITION, || vec![record.clone()])
             .await?;
         // Another process may have appended a declaration before this one.
-        if let Some(first) = load_declaration(&self.log, &self.reader, venue, Some(offset)).await? {
+        if let Some(first) = load_declarations(&self.log, &self.reader, venue, Some(offset)).await?
+        {
             check_unchanged_ids(venue, &first.settings, &settings)?;
         }
         let record = &record;
@@ -215,7 +220,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
     async fn append_partitions(
         &self,
         partitions: &[PartitionRecords],
-        routes: &[Route],
+        routes: &[InstrumentRoute],
     ) -> Result<(), IngestError> {
         let appends = partitions.iter().map(|records| {
             self.append_durably(records.partition, || records.to_new_records(routes))
@@ -227,8 +232,8 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
         Ok(())
     }
 
-    /// Appends to one partition; retries until the deadline while the log is busy. Returns the offset
-    /// of the first record.
+    /// Appends to one partition; retries until the deadline while the log is busy. Returns the
+    /// offset of the first record.
     pub(crate) async fn append_durably(
         &self,
         partition: PartitionId,
@@ -251,7 +256,7 @@ impl<L: Log, R: BarReader, C: Clock> Producer<L, R, C> {
     }
 }
 
-fn check_bounds(settings: &VenueSettings) -> Result<(), IngestError> {
+fn check_duration_bounds(settings: &VenueSettings) -> Result<(), IngestError> {
     let durations = [
         ("lateness_ms", settings.lateness_ns),
         ("idle_ms", settings.idle_ns),

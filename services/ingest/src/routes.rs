@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use market::{Instrument, Trade, VenueSettings};
 
 /// Where an instrument's trades are appended, and by which rules.
-pub(crate) struct Route {
+pub(crate) struct InstrumentRoute {
     /// The key of the instrument's records.
     pub(crate) key: Bytes,
     /// The partition that the key names.
@@ -46,7 +46,7 @@ impl<'a> DistinctInstruments<'a> {
     }
 }
 
-impl Route {
+impl InstrumentRoute {
     /// Returns the route of an instrument whose venue has these settings.
     pub(crate) fn new(instrument: &Instrument, settings: VenueSettings, partitions: u32) -> Self {
         let key = instrument.key().as_bytes();

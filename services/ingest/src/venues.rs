@@ -13,8 +13,8 @@ use crate::error::IngestError;
 /// The number of bytes that are read from the log at once.
 const FETCH_BYTES: usize = 1024 * 1024;
 
-/// The partition whose order of settings counts. Every declaration is appended to it first, so of two
-/// conflicting declarations every process accepts the same one.
+/// The partition whose order of settings counts. Every declaration is appended to it first, so of
+/// two conflicting declarations every process accepts the same one.
 pub(crate) const DECIDING_PARTITION: u32 = 0;
 
 /// The settings that are known to be in force in every partition.
@@ -39,9 +39,13 @@ impl KnownVenues {
         known.insert(venue.as_str().into(), settings);
     }
 
-    /// Stores settings that were loaded, unless others were declared meanwhile. Returns the settings in
-    /// force.
-    pub(crate) fn insert_loaded(&self, venue: &Venue, settings: VenueSettings) -> VenueSettings {
+    /// Stores settings that were loaded, unless others were declared meanwhile. Returns the
+    /// settings in force.
+    pub(crate) fn insert_loaded_if_absent(
+        &self,
+        venue: &Venue,
+        settings: VenueSettings,
+    ) -> VenueSettings {
         let mut known = self
             .0
             .write()
@@ -51,7 +55,7 @@ impl KnownVenues {
 }
 
 /// The declarations of a venue so far.
-pub(crate) struct Declaration {
+pub(crate) struct VenueDeclarations {
     /// The settings that result from all declarations in the deciding partition.
     pub(crate) settings: VenueSettings,
     /// Whether the store holds exactly these settings for every partition.
@@ -61,15 +65,15 @@ pub(crate) struct Declaration {
 /// Loads the settings that result from a venue's declarations before offset `end` of the deciding
 /// partition, or before its current end if `end` is `None`. Combines the stored settings with the
 /// records that are not folded yet.
-pub(crate) async fn load_declaration(
+pub(crate) async fn load_declarations(
     log: &impl Log,
     reader: &impl BarReader,
     venue: &Venue,
     end: Option<Offset>,
-) -> Result<Option<Declaration>, IngestError> {
+) -> Result<Option<VenueDeclarations>, IngestError> {
     // The progress is read first: the settings in the store may be newer than it, and applying the
     // same settings twice changes nothing.
-    let next_offset = load_next_offset(log, reader).await?;
+    let next_offset = load_first_unfolded_offset(log, reader).await?;
     let stored = reader.venues().await?;
     let stored = stored.into_iter().find(|row| row.venue == *venue);
     let mut settings = stored.map(|row| row.settings);
@@ -78,20 +82,23 @@ pub(crate) async fn load_declaration(
         is_newer = true;
         settings = Some(settings.map_or(later, |first| first.updated_with(&later)));
     };
-    scan_settings(log, next_offset, end, venue, &mut on_settings).await?;
+    scan_declarations(log, next_offset, end, venue, &mut on_settings).await?;
     let Some(settings) = settings else {
         return Ok(None);
     };
     let is_everywhere =
         !is_newer && reader.venue_settings(venue, log.partitions()).await? == Some(settings);
-    Ok(Some(Declaration {
+    Ok(Some(VenueDeclarations {
         settings,
         is_everywhere,
     }))
 }
 
 /// Loads the first offset of the deciding partition that is not folded yet.
-async fn load_next_offset(log: &impl Log, reader: &impl BarReader) -> Result<Offset, StoreError> {
+async fn load_first_unfolded_offset(
+    log: &impl Log,
+    reader: &impl BarReader,
+) -> Result<Offset, StoreError> {
     let progress = reader.all_partition_progress().await?;
     let row = progress
         .iter()
@@ -100,7 +107,7 @@ async fn load_next_offset(log: &impl Log, reader: &impl BarReader) -> Result<Off
 }
 
 /// Passes the settings of a venue in `[from, end)` of the deciding partition to `on_settings`.
-async fn scan_settings(
+async fn scan_declarations(
     log: &impl Log,
     from: Offset,
     end: Option<Offset>,

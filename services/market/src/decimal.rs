@@ -114,7 +114,7 @@ impl Decimal {
         self.mantissa == 0
     }
 
-    /// Returns the mantissa that the value has at a greater scale; `None` if it does not fit 64
+    /// Returns the mantissa that the value has at a greater scale, or `None` if it does not fit 64
     /// bits, or if `scale` is less than the own scale.
     #[must_use]
     pub fn mantissa_at_scale(self, scale: u8) -> Option<i64> {

@@ -162,9 +162,9 @@ fn format_scaled(digits: &str, scale: i64) -> String {
 /// The number of significant digits that [`weighted_mean_text`] returns.
 const MEAN_DIGITS: usize = 18;
 
-/// Returns `total / weight` as text with 18 significant digits, rounded half to even; `None` if the
-/// weight is zero. If `total` is the sum of price times quantity and `weight` the sum of quantity,
-/// this is the volume-weighted average price.
+/// Returns `total / weight` as text with 18 significant digits, rounded half to even, or `None` if
+/// the weight is zero. If `total` is the sum of price times quantity and `weight` the sum of
+/// quantity, this is the volume-weighted average price.
 #[must_use]
 pub fn weighted_mean_text(total: &ExactSum, weight: &ExactSum) -> Option<String> {
     if weight.is_zero() {

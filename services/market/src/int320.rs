@@ -93,7 +93,7 @@ impl Int320 {
         clippy::cast_possible_truncation,
         reason = "a remainder is below its divisor"
     )]
-    fn divide_by(&mut self, divisor: u64) -> u64 {
+    fn divide_by_and_return_remainder(&mut self, divisor: u64) -> u64 {
         let mut remainder = 0_u128;
         for limb in self.0.iter_mut().rev() {
             let dividend = (remainder << 64) | u128::from(*limb);
@@ -108,7 +108,7 @@ impl Int320 {
         let mut remaining = self.magnitude();
         let mut chunks = Vec::new();
         while !remaining.is_zero() {
-            chunks.push(remaining.divide_by(GREATEST_POWER_OF_TEN));
+            chunks.push(remaining.divide_by_and_return_remainder(GREATEST_POWER_OF_TEN));
         }
         let mut text = chunks.pop().unwrap_or(0).to_string();
         for chunk in chunks.iter().rev() {
@@ -117,7 +117,7 @@ impl Int320 {
         text
     }
 
-    /// Parses at most 96 decimal digits; `None` if there are more, or other characters.
+    /// Parses at most 96 decimal digits, or `None` if there are more, or other characters.
     pub(crate) fn from_decimal_digits(digits: &[u8]) -> Option<Self> {
         let mut value = Self::ZERO;
         if digits.len() > 96 {

@@ -49,8 +49,8 @@ pub use reject_reason::{FUTURE_LIMIT_NS, RejectReason, validate_trade};
 pub use retention::{BAR_RETENTION_NS, HORIZON_NS, TICK_RETENTION_NS, VERDICT_RETENTION_NS};
 pub use settings::{IdScheme, IdScope, VenueSettings};
 pub use time::{
-    DAY_NS, HOUR_NS, MILLISECOND_NS, MINUTE_NS, SECOND_NS, TimeError, format_time, parse_time,
+    DAY_NS, HOUR_NS, MILLISECOND_NS, MINUTE_NS, ParseTimeError, SECOND_NS, format_time, parse_time,
 };
-pub use trade::{SenderId, Side, Trade};
+pub use trade::{SenderTradeId, Side, Trade};
 pub use trade_id::{TradeId, TradeIdError};
 pub use trade_identity::{TradeIdRef, TradeIdentity};

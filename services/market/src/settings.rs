@@ -32,12 +32,12 @@ pub enum IdScope {
 
 impl IdScope {
     /// Returns whether a trade has to name the exchange or the file.
-    pub(crate) const fn needs_name(self) -> bool {
+    pub(crate) const fn needs_scope_name(self) -> bool {
         matches!(self, Self::Exchange | Self::File)
     }
 }
 
-/// The settings of a venue, in force from their position in the log on.
+/// The settings of a venue, in force starting at their position in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VenueSettings {
     /// How trades are numbered. Only the first settings of the venue can choose it.
@@ -109,7 +109,7 @@ impl VenueSettings {
             (IdScheme::None, Some(_)) => return Err(RejectReason::IdUnexpected),
             _ => {}
         }
-        if self.scope.needs_name() && trade.id.is_some() && trade.scope.is_none() {
+        if self.scope.needs_scope_name() && trade.id.is_some() && trade.scope.is_none() {
             return Err(RejectReason::ScopeMissing);
         }
         Ok(())

@@ -18,20 +18,20 @@ pub const DAY_NS: i64 = 24 * HOUR_NS;
 #[error(
     "{text:?} is not a time; RFC 3339 such as 2013-10-08T13:30:00Z is expected, of the years 1970 to 2262"
 )]
-pub struct TimeError {
+pub struct ParseTimeError {
     text: String,
 }
 
 /// Parses an [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) time into UTC nanoseconds.
 ///
 /// # Errors
-/// [`TimeError`] if the text is not such a time, is before 1970, or does not fit 64 bits.
-pub fn parse_time(text: &str) -> Result<i64, TimeError> {
+/// [`ParseTimeError`] if the text is not such a time, is before 1970, or does not fit 64 bits.
+pub fn parse_time(text: &str) -> Result<i64, ParseTimeError> {
     text.parse::<Timestamp>()
         .ok()
         .and_then(|time| i64::try_from(time.as_nanosecond()).ok())
         .filter(|time_ns| *time_ns >= 0)
-        .ok_or_else(|| TimeError {
+        .ok_or_else(|| ParseTimeError {
             text: text.chars().take(40).collect(),
         })
 }

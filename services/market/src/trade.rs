@@ -28,7 +28,7 @@ impl Side {
 ///
 /// It removes duplicates. It never decides the order of trades.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SenderId {
+pub struct SenderTradeId {
     /// The sender key: a digest of the request's `Idempotency-Key` or of the tape.
     pub key: [u8; 16],
     /// The index of the trade in that request, or its line number in that tape.
@@ -51,5 +51,5 @@ pub struct Trade {
     /// The exchange or the file within which the id is unique, if the venue's id scope needs one.
     pub scope: Option<Arc<str>>,
     /// The identity that the sender gave the trade.
-    pub sender: Option<SenderId>,
+    pub sender: Option<SenderTradeId>,
 }

@@ -30,7 +30,8 @@ pub enum TradeIdRef<'a> {
 }
 
 impl VenueSettings {
-    /// Returns what identifies a trade of this venue; `None` if only its position in the log does.
+    /// Returns what identifies a trade of this venue, or `None` if only its position in the log
+    /// does.
     ///
     /// Contiguous numbers belong to the event-time day if the id scope is the day, and to no time
     /// otherwise. All other ids belong to the event-time hour.
@@ -54,7 +55,10 @@ impl VenueSettings {
             (IdScheme::None, _) => return None,
         };
         Some(TradeIdentity {
-            scope: trade.scope.as_ref().filter(|_| self.scope.needs_name()),
+            scope: trade
+                .scope
+                .as_ref()
+                .filter(|_| self.scope.needs_scope_name()),
             sender_key: None,
             bucket_ns,
             id: id

@@ -9,7 +9,7 @@ use crate::chunk::{TradeOrigin, TradesChunk, TradesRequest};
 use crate::problems::LineProblem;
 use crate::server_connection::ServerConnection;
 use crate::thread_timer::ThreadTimer;
-use schemas::api::SubmissionJson;
+use schemas::api::SubmissionResponseJson;
 
 /// A chunk whose trades the log has acknowledged, apart from rejected ones.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl AcknowledgedChunk {
         }
     }
 
-    fn add_rejected(&mut self, request: &TradesRequest, answer: SubmissionJson) {
+    fn add_rejected(&mut self, request: &TradesRequest, answer: SubmissionResponseJson) {
         let unlisted = answer.rejected_total - answer.rejected.len() as u64;
         let next = answer.rejected.last().map_or(0, |last| last.index + 1);
         for rejection in answer.rejected {
@@ -131,7 +131,7 @@ mod tests {
                 rejected: Vec::new(),
                 bytes_read: 0,
             };
-            let answer: SubmissionJson = serde_json::from_str(text).unwrap();
+            let answer: SubmissionResponseJson = serde_json::from_str(text).unwrap();
             let rejected_count = answer.rejected_total;
             acknowledged.add_rejected(&request, answer);
             assert_eq!(acknowledged.rejected.len() as u64, rejected_count);

@@ -15,7 +15,7 @@ use crate::id_rules::IdRules;
 use crate::progress::StatusMessages;
 use crate::thread_timer::ThreadTimer;
 use client::{RestClient, RestError};
-use schemas::api::SubmissionJson;
+use schemas::api::SubmissionResponseJson;
 
 /// What to do if the venue is declared with other id rules.
 const OTHER_ID_RULES_HINT: &str =
@@ -87,7 +87,7 @@ impl<'a> ServerConnection<'a> {
         &self,
         request: &TradesRequest,
         timer: &ThreadTimer,
-    ) -> anyhow::Result<SubmissionJson> {
+    ) -> anyhow::Result<SubmissionResponseJson> {
         self.declare_venue(&request.venue, timer)?;
         let answer = self.call_if_same_log(timer, || {
             let sent = self.server.send_trades_batch(&request.body);

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use market::{IdScheme, IdScope, SenderId, Trade};
+use market::{IdScheme, IdScope, SenderTradeId, Trade};
 
 use crate::cells::{LineCells, UnquoteBuffer};
 use crate::format::{DetectedFormat, TapeFormat, TapeFormatChoice};
@@ -215,7 +215,7 @@ impl TapeReader {
             trade.id = None;
         }
         if trade.id.is_none() {
-            trade.sender = Some(SenderId {
+            trade.sender = Some(SenderTradeId {
                 key: self.digest,
                 index: line,
             });

@@ -107,7 +107,7 @@ impl VerifySnapshot<SqliteBarReader, SqliteTickStore> {
                 ticks: folder.ticks.clone(),
                 clock: clock.clone(),
                 policy: archiver::BlockPolicy::default(),
-                metrics: archiver::Metrics::new(partition),
+                metrics: archiver::ArchiverMetrics::new(partition),
                 health: health.register("archiver"),
             };
             if self.count_unarchived_in_partition(partition, *next).await? > 0 {

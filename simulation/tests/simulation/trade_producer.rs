@@ -6,8 +6,8 @@ mod amendments;
 use bytes::Bytes;
 use eventlog::NewRecord;
 use market::{
-    Decimal, IdScheme, IdScope, Instrument, MINUTE_NS, SECOND_NS, SenderId, Side, Trade, TradeId,
-    VenueSettings,
+    Decimal, IdScheme, IdScope, Instrument, MINUTE_NS, SECOND_NS, SenderTradeId, Side, Trade,
+    TradeId, VenueSettings,
 };
 use schemas::TradesTopicRecord;
 
@@ -146,9 +146,11 @@ impl TradeProducer {
             id: generate_id(&random, settings.scheme, *next_id),
             scope: matches!(settings.scope, IdScope::Exchange | IdScope::File)
                 .then(|| (*random.choose(&["x", "y"])).into()),
-            sender: (settings.scheme == IdScheme::None && random.one_in(2)).then(|| SenderId {
-                key: [u8::try_from(random.below(2)).unwrap(); 16],
-                index: *next_id,
+            sender: (settings.scheme == IdScheme::None && random.one_in(2)).then(|| {
+                SenderTradeId {
+                    key: [u8::try_from(random.below(2)).unwrap(); 16],
+                    index: *next_id,
+                }
             }),
         };
         let key = instrument.key().to_owned();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clock::{Clock, SystemClock};
 use eventlog::Log;
 use futures_util::{StreamExt, stream};
-use ingest::Producer;
+use ingest::IngestProducer;
 use kafka::{KafkaConfig, KafkaLog};
 use store::TimescaleBarStore;
 
@@ -30,7 +30,7 @@ pub(super) const SPAN_SECONDS: u64 = 1_800;
 /// Appends generated trades.
 pub(super) struct TradeAppender {
     log: KafkaLog,
-    producer: Producer<KafkaLog, TimescaleBarStore, SystemClock>,
+    producer: IngestProducer<KafkaLog, TimescaleBarStore, SystemClock>,
 }
 
 impl TradeAppender {
@@ -57,7 +57,7 @@ impl TradeAppender {
         bars: TimescaleBarStore,
     ) -> anyhow::Result<Self> {
         let log = open_trades_topic(kafka, topics, &bars).await?;
-        let producer = Producer::new(log.clone(), bars, SystemClock);
+        let producer = IngestProducer::new(log.clone(), bars, SystemClock);
         producer.declare(&bench_venue()?, venue_settings()).await?;
         Ok(Self { log, producer })
     }

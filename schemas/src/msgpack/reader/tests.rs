@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use rmp::encode::{write_array_len, write_bin, write_bool, write_sint, write_str, write_uint};
 
 use super::MessagePackReader;
-use crate::msgpack::{ReadError, ValueKind};
+use crate::msgpack::{MessagePackError, ValueKind};
 
 proptest! {
     #[test]
@@ -28,10 +28,10 @@ proptest! {
         prop_assert_eq!(reader.read_integer(), Ok(signed));
         prop_assert_eq!(reader.read_text(), Ok(&*text));
         prop_assert_eq!(reader.read_binary(), Ok(&*binary));
-        prop_assert_eq!(reader.read_nil(), Ok(false));
+        prop_assert_eq!(reader.read_nil_if_next(), Ok(false));
         prop_assert_eq!(reader.read_boolean(), Ok(boolean));
-        prop_assert_eq!(reader.read_nil(), Ok(true));
-        prop_assert_eq!(reader.read_nil(), Err(ReadError::EndOfInput));
+        prop_assert_eq!(reader.read_nil_if_next(), Ok(true));
+        prop_assert_eq!(reader.read_nil_if_next(), Err(MessagePackError::EndOfInput));
     }
 
     #[test]
@@ -52,14 +52,17 @@ fn a_value_of_another_kind_or_range_is_named() {
     let expected = ValueKind::Array;
     let found = ValueKind::Integer;
     let mut reader = MessagePackReader::new(&[0xff]);
-    let wrong = ReadError::WrongKind { expected, found };
+    let wrong = MessagePackError::WrongKind { expected, found };
     assert_eq!(reader.read_array_length(), Err(wrong));
-    assert_eq!(reader.read_integer::<u64>(), Err(ReadError::IntegerRange));
+    assert_eq!(
+        reader.read_integer::<u64>(),
+        Err(MessagePackError::IntegerRange)
+    );
     assert_eq!(reader.read_integer(), Ok(-1_i64));
     let mut reserved = MessagePackReader::new(&[0xc1]);
-    assert_eq!(reserved.skip_value(9), Err(ReadError::Reserved));
+    assert_eq!(reserved.skip_value(9), Err(MessagePackError::Reserved));
     let mut nested = MessagePackReader::new(&[0x91, 0x91, 0xc0]);
-    assert_eq!(nested.clone().skip_value(1), Err(ReadError::TooDeep));
+    assert_eq!(nested.clone().skip_value(1), Err(MessagePackError::TooDeep));
     assert_eq!(nested.skip_value(2), Ok(()));
 }
 
@@ -94,7 +97,11 @@ fn every_kind_is_skipped_whole() {
         assert_eq!(reader.rest(), [7], "{value:x?}");
         for end in 0..value.len() {
             let mut cut = MessagePackReader::new(&value[..end]);
-            assert_eq!(cut.skip_value(1), Err(ReadError::EndOfInput), "{value:x?}");
+            assert_eq!(
+                cut.skip_value(1),
+                Err(MessagePackError::EndOfInput),
+                "{value:x?}"
+            );
         }
     }
 }

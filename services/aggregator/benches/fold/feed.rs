@@ -1,5 +1,5 @@
-//! A synthetic feed of encoded records, and a core that folds it as production does. The bench of the whole system measures
-//! the same feed.
+//! A synthetic feed of encoded records, and a core that folds it as production does. The bench of
+//! the whole system measures the same feed.
 
 use bytes::Bytes;
 use eventlog::Record;
@@ -7,7 +7,7 @@ use market::{Decimal, IdScheme, IdScope, Position, Side, Trade, TradeId, VenueSe
 use schemas::TradesTopicRecord;
 use store::{IdSetRow, PartitionProgress, PartitionState};
 
-use super::{Core, LoadRequest, Loaded};
+use super::{FoldCore, LoadRequest, LoadedData};
 
 const START_NS: i64 = 1_700_000_000_000_000_000;
 /// The event time between two trades.
@@ -16,7 +16,7 @@ const STEP_NS: i64 = 10_000;
 /// A core and rounds of trades for it: random symbols of one venue, rising times, wandering prices,
 /// and ids that follow each other.
 pub(crate) struct Feed {
-    core: Core,
+    core: FoldCore,
     trades: Vec<SymbolTrade>,
     /// The trades of a round that each symbol has.
     counts: Vec<u64>,
@@ -94,7 +94,7 @@ impl Feed {
     }
 
     fn encode_round(&mut self) {
-        let first = self.core.position().offset;
+        let first = self.core.next_position().offset;
         let records = (first..).zip(&self.trades).map(|(offset, next)| {
             let mut value = Vec::new();
             TradesTopicRecord::encode_trade(&next.trade, &mut value);
@@ -120,7 +120,7 @@ fn random_numbers() -> impl FnMut(u64) -> i64 {
     }
 }
 
-fn core_with_venue(scheme: IdScheme) -> Core {
+fn core_with_venue(scheme: IdScheme) -> FoldCore {
     let state = PartitionState {
         progress: PartitionProgress {
             partition: 0,
@@ -135,7 +135,7 @@ fn core_with_venue(scheme: IdScheme) -> Core {
         dirty_minutes: Vec::new(),
         pending_amendments: Vec::new(),
     };
-    let mut core = Core::new(state, 1);
+    let mut core = FoldCore::new(state, 1);
     let settings = VenueSettings {
         scheme,
         scope: IdScope::Symbol,
@@ -154,10 +154,10 @@ fn core_with_venue(scheme: IdScheme) -> Core {
 }
 
 /// Answers the load requests as a store that holds nothing.
-fn load_nothing(core: &mut Core) {
+fn load_nothing(core: &mut FoldCore) {
     let load = |request: &LoadRequest| match request.clone() {
-        LoadRequest::Bar(key) => Loaded::Bar(key, None),
-        LoadRequest::IdSet(request) => Loaded::IdSet(request, IdSetRow::default()),
+        LoadRequest::Bar(key) => LoadedData::Bar(key, None),
+        LoadRequest::IdSet(request) => LoadedData::IdSet(request, IdSetRow::default()),
         LoadRequest::Ticks(_) => unreachable!("the feed amends nothing"),
     };
     let loaded = core.load_requests().iter().map(load).collect();

@@ -1,12 +1,12 @@
-//! The fold in memory: encoded records through `Core::apply`, on one core, exact, with the identity
-//! of each trade checked.
+//! The fold in memory: encoded records through `FoldCore::apply`, on one core, exact, with the
+//! identity of each trade checked.
 
 mod feed;
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use candlewick_aggregator::{Core, LoadRequest, Loaded};
+use candlewick_aggregator::{FoldCore, LoadRequest, LoadedData};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use market::IdScheme;
 

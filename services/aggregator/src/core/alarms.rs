@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 ///
 /// An alarm that is set is in the set and in the symbol's [`SymbolAlarm`], with the same time.
 #[derive(Debug)]
-pub(crate) struct Alarms {
+pub(crate) struct SymbolAlarms {
     by_time: BTreeSet<(i64, u32)>,
     /// The least time in the set; `i64::MAX` if it is empty.
     next_ns: i64,
@@ -29,7 +29,7 @@ impl SymbolAlarm {
     }
 }
 
-impl Alarms {
+impl SymbolAlarms {
     pub(crate) const fn new() -> Self {
         Self {
             by_time: BTreeSet::new(),
@@ -48,11 +48,11 @@ impl Alarms {
         self.next_ns <= append_time_ns
     }
 
-    /// Removes the first alarm and returns the index of its symbol, whose [`SymbolAlarm`] is then to
-    /// be reset or set again.
-    pub(crate) fn pop_first(&mut self) -> u32 {
+    /// Removes the first alarm and returns the index of its symbol, whose [`SymbolAlarm`] is then
+    /// to be reset or set again.
+    pub(crate) fn pop_first_symbol(&mut self) -> u32 {
         let (_, index) = self.by_time.pop_first().expect("an alarm is due");
-        self.update_next();
+        self.update_next_time();
         index
     }
 
@@ -61,10 +61,10 @@ impl Alarms {
         self.by_time.remove(&(alarm.0, index));
         alarm.0 = append_time_ns;
         self.by_time.insert((append_time_ns, index));
-        self.update_next();
+        self.update_next_time();
     }
 
-    fn update_next(&mut self) {
+    fn update_next_time(&mut self) {
         self.next_ns = self.by_time.first().map_or(i64::MAX, |alarm| alarm.0);
     }
 }

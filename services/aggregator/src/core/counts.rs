@@ -2,9 +2,9 @@
 
 use market::RejectReason;
 
-/// What the core has counted since the last [`take_counts`](crate::Core::take_counts).
+/// What the core has counted since the last [`take_counts`](crate::FoldCore::take_counts).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct FoldCounts {
     /// Trades that count.
     pub trades: u64,
     /// Those of them whose minute was closed before.

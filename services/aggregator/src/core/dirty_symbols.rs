@@ -13,7 +13,7 @@ impl DirtySymbols {
     }
 
     /// Adds or removes a symbol by the number of its dirty minutes.
-    pub(crate) fn update_symbol(&mut self, index: u32, dirty_minutes: usize) {
+    pub(crate) fn add_or_remove(&mut self, index: u32, dirty_minutes: usize) {
         if dirty_minutes > 0 {
             self.0.insert(index);
         } else {

@@ -12,7 +12,7 @@ use range_set::RangeSet;
 /// A set of ids: numbers as ranges, or ids one by one.
 #[derive(Debug)]
 pub(crate) struct IdSet {
-    content: Content,
+    content: IdSetContent,
     /// When the newest trade of the set was appended.
     last_append_ns: i64,
     /// The generation in which it was last used.
@@ -20,25 +20,25 @@ pub(crate) struct IdSet {
 }
 
 #[derive(Debug)]
-enum Content {
+enum IdSetContent {
     Ranges(RangeSet),
-    Exact(ExactSet),
+    Exact(SingleIdSet),
 }
 
 impl IdSet {
     /// Returns a stored set whose ids are kept as ranges.
     pub(crate) fn from_ranges(row: &IdSetRow, generation: u64) -> Self {
         Self {
-            content: Content::Ranges(RangeSet::new(row)),
+            content: IdSetContent::Ranges(RangeSet::new(row)),
             last_append_ns: row.last_append_ns,
             used: generation,
         }
     }
 
     /// Returns a stored set whose ids are kept one by one.
-    pub(crate) fn from_exact(row: IdSetRow, generation: u64) -> Self {
+    pub(crate) fn from_single_ids(row: IdSetRow, generation: u64) -> Self {
         Self {
-            content: Content::Exact(ExactSet {
+            content: IdSetContent::Exact(SingleIdSet {
                 seen: row.exact.into_iter().collect(),
                 unstored: Vec::new(),
             }),
@@ -47,7 +47,7 @@ impl IdSet {
         }
     }
 
-    /// Inserts an id; returns `false` if it was seen before.
+    /// Inserts an id. Returns `false` if it was seen before.
     #[inline]
     pub(crate) fn insert(
         &mut self,
@@ -56,10 +56,10 @@ impl IdSet {
         generation: u64,
     ) -> bool {
         let is_new = match (&mut self.content, id) {
-            (Content::Ranges(ranges), TradeIdRef::Number(number)) => ranges.insert(number),
-            (Content::Exact(exact), id) => exact.insert(id),
+            (IdSetContent::Ranges(ranges), TradeIdRef::Number(number)) => ranges.insert(number),
+            (IdSetContent::Exact(exact), id) => exact.insert(id),
             // The settings reject ids that are not numbers if ids are contiguous.
-            (Content::Ranges(_), TradeIdRef::Other(_)) => false,
+            (IdSetContent::Ranges(_), TradeIdRef::Other(_)) => false,
         };
         if is_new {
             self.last_append_ns = append_time_ns;
@@ -71,9 +71,9 @@ impl IdSet {
     /// Returns whether an id was seen.
     pub(crate) fn contains(&self, id: TradeIdRef<'_>) -> bool {
         match (&self.content, id) {
-            (Content::Ranges(ranges), TradeIdRef::Number(number)) => ranges.contains(number),
-            (Content::Exact(exact), id) => exact.seen.contains(&id.to_trade_id()),
-            (Content::Ranges(_), TradeIdRef::Other(_)) => false,
+            (IdSetContent::Ranges(ranges), TradeIdRef::Number(number)) => ranges.contains(number),
+            (IdSetContent::Exact(exact), id) => exact.seen.contains(&id.to_trade_id()),
+            (IdSetContent::Ranges(_), TradeIdRef::Other(_)) => false,
         }
     }
 
@@ -94,17 +94,17 @@ impl IdSet {
     }
 
     /// Returns whether the set has to stay in memory: it has changes to store, or was used since
-    /// the generation `before`.
-    pub(crate) fn is_used_since(&self, before: u64) -> bool {
-        self.is_changed() || self.used >= before
+    /// the generation `before_generation`.
+    pub(crate) fn must_stay_in_memory(&self, before_generation: u64) -> bool {
+        self.is_changed() || self.used >= before_generation
     }
 
     /// Takes the ids inserted since the last call.
     pub(crate) fn take_change(&mut self) -> Option<IdSetDiff> {
         match &mut self.content {
-            Content::Ranges(ranges) => ranges.take_change(),
-            Content::Exact(exact) if exact.unstored.is_empty() => None,
-            Content::Exact(exact) => Some(IdSetDiff::Exact {
+            IdSetContent::Ranges(ranges) => ranges.take_change(),
+            IdSetContent::Exact(exact) if exact.unstored.is_empty() => None,
+            IdSetContent::Exact(exact) => Some(IdSetDiff::Exact {
                 added: std::mem::take(&mut exact.unstored),
             }),
         }
@@ -112,37 +112,37 @@ impl IdSet {
 
     fn is_changed(&self) -> bool {
         match &self.content {
-            Content::Ranges(ranges) => ranges.is_changed(),
-            Content::Exact(exact) => !exact.unstored.is_empty(),
+            IdSetContent::Ranges(ranges) => ranges.is_changed(),
+            IdSetContent::Exact(exact) => !exact.unstored.is_empty(),
         }
     }
 
     /// Returns about how many ids or ranges the next change contains.
-    pub(crate) fn unwritten_rows(&self) -> usize {
+    pub(crate) fn unwritten_row_count(&self) -> usize {
         match &self.content {
-            Content::Ranges(ranges) => ranges.changed_ranges(),
-            Content::Exact(exact) => exact.unstored.len(),
+            IdSetContent::Ranges(ranges) => ranges.changed_range_count(),
+            IdSetContent::Exact(exact) => exact.unstored.len(),
         }
     }
 
     /// Removes all ids, because they are beyond the horizon.
     pub(crate) fn clear(&mut self) {
         match &mut self.content {
-            Content::Ranges(ranges) => ranges.clear(),
-            Content::Exact(exact) => exact.seen.clear(),
+            IdSetContent::Ranges(ranges) => ranges.clear(),
+            IdSetContent::Exact(exact) => exact.seen.clear(),
         }
     }
 }
 
 /// Ids one by one.
 #[derive(Debug)]
-struct ExactSet {
+struct SingleIdSet {
     seen: HashSet<TradeId, RandomState>,
     /// The ids inserted since they were last taken to be stored.
     unstored: Vec<TradeId>,
 }
 
-impl ExactSet {
+impl SingleIdSet {
     fn insert(&mut self, id: TradeIdRef<'_>) -> bool {
         let id = id.to_trade_id();
         let is_new = self.seen.insert(id.clone());

@@ -53,8 +53,8 @@ pub struct TicksRequest {
 
 /// The sum of a minute's ticks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refolded {
-    /// The bar of its trades, edited and cancelled; `None` if no trade is left.
+pub enum RefoldedTicks {
+    /// The bar of its trades, edited and cancelled, or `None` if no trade is left.
     Bar(Option<Box<Bar>>),
     /// The ticks have expired.
     Expired,
@@ -62,16 +62,16 @@ pub enum Refolded {
 
 /// The loaded data of a [`LoadRequest`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Loaded {
+pub enum LoadedData {
     /// The bar, if one is stored.
     Bar(BarKey, Option<Box<BarRow>>),
     /// The set of ids; empty if none is stored.
     IdSet(IdSetRequest, IdSetRow),
     /// The sum of the minute's ticks.
-    Ticks(TicksRequest, Refolded),
+    Ticks(TicksRequest, RefoldedTicks),
 }
 
-impl Loaded {
+impl LoadedData {
     /// Returns the instrument that the data belongs to.
     pub(crate) const fn instrument(&self) -> &Instrument {
         match self {

@@ -9,7 +9,7 @@ use market::{
 
 /// The first or the last trade, with its price as a mantissa at the accumulator's scale.
 #[derive(Debug, Clone)]
-struct EdgeMantissa {
+struct EdgeTradeMantissa {
     time_ns: i64,
     id: Option<TradeId>,
     scope: Option<Arc<str>>,
@@ -26,7 +26,7 @@ pub(crate) struct MinuteAccumulator {
     /// The minute `[start, start + 1m)`; `i64::MAX` if there is none.
     start_ns: i64,
     /// Trades appended later than this are beyond the horizon of the minute's hour.
-    admits_until_ns: i64,
+    horizon_end_ns: i64,
     trades: u64,
     high: i64,
     low: i64,
@@ -39,8 +39,8 @@ pub(crate) struct MinuteAccumulator {
     first_append_ns: i64,
     /// The offset of the trade that was added last.
     last_offset: u64,
-    open: EdgeMantissa,
-    close: EdgeMantissa,
+    open: EdgeTradeMantissa,
+    close: EdgeTradeMantissa,
 }
 
 /// The trades of a minute as a bar.
@@ -54,7 +54,7 @@ pub(crate) struct MinuteBar {
     pub(crate) bar: Bar,
 }
 
-const NO_EDGE: EdgeMantissa = EdgeMantissa {
+const NO_EDGE: EdgeTradeMantissa = EdgeTradeMantissa {
     time_ns: 0,
     id: None,
     scope: None,
@@ -62,10 +62,10 @@ const NO_EDGE: EdgeMantissa = EdgeMantissa {
     price: 0,
 };
 
-impl EdgeMantissa {
+impl EdgeTradeMantissa {
     /// Compares as [`EdgeTrade::cmp_trade_order`] does, within one epoch.
     #[inline]
-    fn compare(&self, trade: &Trade, offset: u64) -> Ordering {
+    fn compare_trade_order(&self, trade: &Trade, offset: u64) -> Ordering {
         self.time_ns
             .cmp(&trade.time_ns)
             .then_with(|| (self.id.is_none(), &self.id).cmp(&(trade.id.is_none(), &trade.id)))
@@ -88,7 +88,7 @@ impl MinuteAccumulator {
     pub(crate) const fn new() -> Self {
         Self {
             start_ns: i64::MAX,
-            admits_until_ns: i64::MAX,
+            horizon_end_ns: i64::MAX,
             trades: 0,
             high: i64::MIN,
             low: i64::MAX,
@@ -139,19 +139,19 @@ impl MinuteAccumulator {
 
     /// Sets the greatest append time of trades that are within the horizon of the minute's hour.
     #[inline]
-    pub(crate) const fn set_admits_until(&mut self, append_time_ns: i64) {
-        self.admits_until_ns = append_time_ns;
+    pub(crate) const fn set_horizon_end(&mut self, append_time_ns: i64) {
+        self.horizon_end_ns = append_time_ns;
     }
 
     /// Returns whether a trade that was appended then is within the horizon of the minute's hour.
     #[inline]
-    pub(crate) const fn admits(&self, append_time_ns: i64) -> bool {
-        append_time_ns <= self.admits_until_ns
+    pub(crate) const fn is_within_horizon(&self, append_time_ns: i64) -> bool {
+        append_time_ns <= self.horizon_end_ns
     }
 
-    /// Adds a trade of the minute; returns `false` if it does not fit the scales or the integers.
+    /// Adds a trade of the minute. Returns `false` if it does not fit the scales or the integers.
     #[inline]
-    pub(crate) fn add(&mut self, trade: &Trade, offset: u64, append_time_ns: i64) -> bool {
+    pub(crate) fn try_add(&mut self, trade: &Trade, offset: u64, append_time_ns: i64) -> bool {
         let Some(price) = trade.price.mantissa_at_scale(self.price_scale) else {
             return false;
         };
@@ -176,21 +176,21 @@ impl MinuteAccumulator {
         self.low = self.low.min(price);
         self.first_append_ns = self.first_append_ns.min(append_time_ns);
         self.last_offset = offset;
-        self.add_edges(trade, offset, price);
+        self.update_edge_trades(trade, offset, price);
         self.trades += 1;
         true
     }
 
     #[inline]
-    fn add_edges(&mut self, trade: &Trade, offset: u64, price: i64) {
+    fn update_edge_trades(&mut self, trade: &Trade, offset: u64, price: i64) {
         if self.trades == 0 {
             self.open.set_trade(trade, offset, price);
             self.close.set_trade(trade, offset, price);
             return;
         }
-        if self.close.compare(trade, offset) == Ordering::Less {
+        if self.close.compare_trade_order(trade, offset) == Ordering::Less {
             self.close.set_trade(trade, offset, price);
-        } else if self.open.compare(trade, offset) == Ordering::Greater {
+        } else if self.open.compare_trade_order(trade, offset) == Ordering::Greater {
             self.open.set_trade(trade, offset, price);
         }
     }
@@ -211,14 +211,14 @@ impl MinuteAccumulator {
     }
 
     /// Takes the bar of the trades that were added, if any; the minute stays.
-    pub(crate) fn take(&mut self, epoch: u64) -> Option<MinuteBar> {
+    pub(crate) fn take_bar(&mut self, epoch: u64) -> Option<MinuteBar> {
         if self.trades == 0 {
             return None;
         }
         let price = |units: i64| {
             Decimal::new(units, self.price_scale).expect("what was scaled up scales down again")
         };
-        let edge_trade = |edge: &EdgeMantissa| EdgeTrade {
+        let edge_trade = |edge: &EdgeTradeMantissa| EdgeTrade {
             time_ns: edge.time_ns,
             id: edge.id.clone(),
             scope: edge.scope.clone(),
@@ -255,7 +255,7 @@ impl MinuteAccumulator {
         };
         *self = Self {
             start_ns: self.start_ns,
-            admits_until_ns: self.admits_until_ns,
+            horizon_end_ns: self.horizon_end_ns,
             price_scale: self.price_scale,
             quantity_scale: self.quantity_scale,
             ..Self::new()

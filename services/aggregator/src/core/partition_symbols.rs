@@ -6,15 +6,15 @@ use schemas::{Refold, Repair};
 use store::Transaction;
 
 use super::admission::{Admission, RefoldOutcome};
-use super::alarms::{Alarms, SymbolAlarm};
+use super::alarms::{SymbolAlarm, SymbolAlarms};
 use super::applied_at::AppliedAt;
-use super::change_lists::ChangeLists;
+use super::bar_update::BarUpdate;
+use super::changed_symbols::ChangedSymbols;
 use super::dirty_symbols::DirtySymbols;
-use super::loading::{LoadRequest, Loaded};
-use super::route::Route;
-use super::symbol::Symbol;
+use super::keyed_item::KeyedItem;
+use super::loading::{LoadRequest, LoadedData};
+use super::symbol::SymbolFold;
 use super::symbol_table::SymbolTable;
-use super::update::Update;
 use super::venue_table::VenueTable;
 
 /// All symbols of the partition with their venues. It passes each record to its symbol and keeps
@@ -25,8 +25,8 @@ pub(crate) struct PartitionSymbols {
     partitions: u32,
     venues: VenueTable,
     table: SymbolTable,
-    alarms: Alarms,
-    changes: ChangeLists,
+    alarms: SymbolAlarms,
+    changes: ChangedSymbols,
     dirty: DirtySymbols,
 }
 
@@ -45,81 +45,81 @@ impl PartitionSymbols {
             partitions,
             venues,
             table,
-            alarms: Alarms::new(),
-            changes: ChangeLists::default(),
+            alarms: SymbolAlarms::new(),
+            changes: ChangedSymbols::default(),
             dirty,
         };
         for index in 0..symbols.table.len() {
-            symbols.set_alarm(index);
+            symbols.set_symbol_alarm(index);
         }
         symbols
     }
 
-    /// Finds what a record's key names.
+    /// Returns the symbol, instrument or error that a record's key leads to.
     #[inline]
-    pub(crate) fn route(&mut self, key: &Bytes) -> Route {
+    pub(crate) fn find_keyed_item(&mut self, key: &Bytes) -> KeyedItem {
         if let Some(index) = self.table.find_by_key(key) {
-            return Route::Symbol(index);
+            return KeyedItem::Symbol(index);
         }
         match schemas::instrument_from_key(key, self.partition, self.partitions) {
-            Err(reject) => Route::Rejected(reject),
+            Err(reject) => KeyedItem::Rejected(reject),
             Ok(instrument) => match self.venues.declared_index(instrument.venue()) {
-                Some(venue) => Route::New(instrument, venue),
-                None => Route::UnknownVenue,
+                Some(venue) => KeyedItem::New(instrument, venue),
+                None => KeyedItem::UnknownVenue,
             },
         }
     }
 
     /// Adds a symbol and returns its index.
-    pub(crate) fn add(&mut self, instrument: Instrument, venue: usize) -> u32 {
-        self.table.add(Symbol::new(instrument, venue))
+    pub(crate) fn add(&mut self, instrument: Instrument, venue_index: usize) -> u32 {
+        self.table.add(SymbolFold::new(instrument, venue_index))
     }
 
     /// Returns the settings of a declared venue.
-    pub(crate) fn settings(&self, venue: usize) -> &VenueSettings {
-        self.venues.settings(venue)
+    pub(crate) fn settings_of_venue(&self, venue_index: usize) -> &VenueSettings {
+        self.venues.settings(venue_index)
     }
 
     /// Returns the settings of an instrument's venue, if the instrument has a symbol.
     pub(crate) fn settings_for(&self, instrument: &Instrument) -> Option<VenueSettings> {
         let index = self.table.index_by_instrument(instrument)?;
-        Some(*self.venues.settings(self.table.get(index).venue()))
+        Some(*self.venues.settings(self.table.get(index).venue_index()))
     }
 
     /// Folds a trade that the record and its append time allow.
     #[inline]
     pub(crate) fn fold_trade(&mut self, index: u32, trade: &Trade, at: AppliedAt) -> Admission {
         let symbol = self.table.get_mut(index);
-        let settings = self.venues.settings(symbol.venue());
+        let settings = self.venues.settings(symbol.venue_index());
         if let Err(reject) = settings.validate_trade(trade) {
             return Admission::Rejected(reject);
         }
         let admission = symbol.fold_trade(trade, settings, at);
         if matches!(admission, Admission::Counted { .. }) {
-            if symbol.dirty_minutes() > 0 {
+            if symbol.dirty_minute_count() > 0 {
                 self.dirty.add(index);
             }
             let idle_from_ns = symbol.idle_from_ns(settings);
             if symbol.alarm_mut().is_later_than(idle_from_ns) {
                 self.alarms.set(index, symbol.alarm_mut(), idle_from_ns);
             }
-            self.changes.add(index, symbol.listed_flags_mut());
+            self.changes.add(index, symbol.list_flags_mut());
         }
         admission
     }
 
-    /// Returns what a trade that its record allows needs loaded.
-    pub(crate) fn trade_requests(&self, index: u32, trade: &Trade) -> Vec<LoadRequest> {
+    /// Returns the data to load before `trade`, which its record allows, can be folded.
+    pub(crate) fn load_requests_for_trade(&self, index: u32, trade: &Trade) -> Vec<LoadRequest> {
         let symbol = self.table.get(index);
-        let settings = self.venues.settings(symbol.venue());
+        let settings = self.venues.settings(symbol.venue_index());
         match settings.validate_trade(trade) {
-            Ok(()) => symbol.trade_requests(trade, settings),
+            Ok(()) => symbol.load_requests_for_trade(trade, settings),
             Err(_) => Vec::new(),
         }
     }
 
     /// Applies an edit or a cancel that the record and its append time allow.
-    pub(crate) fn amend(
+    pub(crate) fn apply_amendment(
         &mut self,
         index: u32,
         amendment: &Amendment,
@@ -127,11 +127,11 @@ impl PartitionSymbols {
         at: AppliedAt,
     ) -> Admission {
         let symbol = self.table.get_mut(index);
-        let settings = self.venues.settings(symbol.venue());
+        let settings = self.venues.settings(symbol.venue_index());
         if let Err(reject) = settings.validate_amendment(amendment, trade) {
             return Admission::Rejected(reject);
         }
-        let admission = symbol.amend(amendment, trade, settings, at);
+        let admission = symbol.apply_amendment(amendment, trade, settings, at);
         if matches!(admission, Admission::Counted { .. }) {
             self.update_dirty_symbol(index);
         }
@@ -139,16 +139,21 @@ impl PartitionSymbols {
     }
 
     /// Marks the minutes of a range.
-    pub(crate) fn repair(&mut self, index: u32, repair: Repair, at: AppliedAt) -> Admission {
-        let admission = self.table.get_mut(index).repair(repair, at);
+    pub(crate) fn mark_for_repair(
+        &mut self,
+        index: u32,
+        repair: Repair,
+        at: AppliedAt,
+    ) -> Admission {
+        let admission = self.table.get_mut(index).mark_for_repair(repair, at);
         if matches!(admission, Admission::Counted { .. }) {
             self.update_dirty_symbol(index);
         }
         admission
     }
 
-    /// Returns what a refold needs loaded before it is applied.
-    pub(crate) fn refold_requests(
+    /// Returns the data to load before a refold can be applied.
+    pub(crate) fn load_requests_for_refold(
         &mut self,
         key: &Bytes,
         refold: Refold,
@@ -158,12 +163,17 @@ impl PartitionSymbols {
             return Vec::new();
         };
         let symbol = self.table.get_mut(index);
-        symbol.refold_requests(refold, generation)
+        symbol.load_requests_for_refold(refold, generation)
     }
 
     /// Replaces a minute by the sum of its ticks, and the longer windows by the sum of theirs.
-    pub(crate) fn refold(&mut self, index: u32, refold: Refold, at: AppliedAt) -> RefoldOutcome {
-        let outcome = self.table.get_mut(index).refold(refold, at);
+    pub(crate) fn apply_refold(
+        &mut self,
+        index: u32,
+        refold: Refold,
+        at: AppliedAt,
+    ) -> RefoldOutcome {
+        let outcome = self.table.get_mut(index).apply_refold(refold, at);
         if outcome != RefoldOutcome::Stale {
             self.update_dirty_symbol(index);
         }
@@ -173,50 +183,50 @@ impl PartitionSymbols {
     /// Lists a symbol whose dirty minutes have changed.
     fn update_dirty_symbol(&mut self, index: u32) {
         let symbol = self.table.get_mut(index);
-        self.dirty.update_symbol(index, symbol.dirty_minutes());
-        self.changes.add(index, symbol.listed_flags_mut());
+        self.dirty.add_or_remove(index, symbol.dirty_minute_count());
+        self.changes.add(index, symbol.list_flags_mut());
     }
 
     /// Passes loaded data to its symbol.
-    pub(crate) fn accept_loaded(&mut self, loaded: Loaded, generation: u64) {
+    pub(crate) fn accept_loaded(&mut self, loaded: LoadedData, generation: u64) {
         if let Some(index) = self.table.index_by_instrument(loaded.instrument()) {
             self.table.get_mut(index).accept_loaded(loaded, generation);
         }
     }
 
-    /// Closes the windows that time alone has closed.
+    /// Closes the windows that are due because time has passed, without a trade.
     #[inline]
     pub(crate) fn pass_time(&mut self, at: AppliedAt) {
         while self.alarms.is_due(at.append_time_ns()) {
-            self.check_first_alarm(at);
+            self.handle_first_alarm(at);
         }
     }
 
     /// Closes the due windows of the symbol whose alarm is first.
-    fn check_first_alarm(&mut self, at: AppliedAt) {
-        let index = self.alarms.pop_first();
+    fn handle_first_alarm(&mut self, at: AppliedAt) {
+        let index = self.alarms.pop_first_symbol();
         let symbol = self.table.get_mut(index);
         *symbol.alarm_mut() = SymbolAlarm::unset();
-        let settings = self.venues.settings(symbol.venue());
+        let settings = self.venues.settings(symbol.venue_index());
         let due_ns = symbol.close_due_ns(settings);
         if due_ns.is_some_and(|due_ns| due_ns <= at.append_time_ns()) {
             symbol.pass_time(settings, at);
-            self.changes.add(index, symbol.listed_flags_mut());
+            self.changes.add(index, symbol.list_flags_mut());
         }
-        self.set_alarm(index);
+        self.set_symbol_alarm(index);
     }
 
     /// Sets the alarm of a symbol that has open windows to when the next of them may close.
-    fn set_alarm(&mut self, index: u32) {
+    fn set_symbol_alarm(&mut self, index: u32) {
         let symbol = self.table.get_mut(index);
-        let settings = self.venues.settings(symbol.venue());
+        let settings = self.venues.settings(symbol.venue_index());
         if let Some(due_ns) = symbol.close_due_ns(settings) {
             self.alarms.set(index, symbol.alarm_mut(), due_ns);
         }
     }
 
     /// Returns whether any window can close by time alone.
-    pub(crate) fn waits_for_time(&self) -> bool {
+    pub(crate) fn time_can_close_windows(&self) -> bool {
         !self.alarms.is_empty()
     }
 
@@ -228,13 +238,13 @@ impl PartitionSymbols {
             let symbol = self.table.get_mut(*index);
             symbol.pass_time(self.venues.settings(venue), at);
         }
-        self.venues.declare(venue, settings);
+        self.venues.declare_settings(venue, settings);
         for index in indexes {
             let symbol = self.table.get_mut(index);
             symbol.pass_time(self.venues.settings(venue), at);
-            symbol.keep_closed();
-            self.changes.add(index, symbol.listed_flags_mut());
-            self.set_alarm(index);
+            symbol.keep_windows_closed();
+            self.changes.add(index, symbol.list_flags_mut());
+            self.set_symbol_alarm(index);
         }
     }
 
@@ -244,22 +254,22 @@ impl PartitionSymbols {
     }
 
     /// Takes the bars that changed since the last call, one update for each instrument.
-    pub(crate) fn take_updates(&mut self, at: AppliedAt) -> Vec<Update> {
+    pub(crate) fn take_updates(&mut self, at: AppliedAt) -> Vec<BarUpdate> {
         let indexes = self.changes.take_to_announce();
         let mut updates = Vec::with_capacity(indexes.len());
         for index in indexes {
             let symbol = self.table.get_mut(index);
-            symbol.listed_flags_mut().clear_to_announce();
+            symbol.list_flags_mut().clear_announce_flag();
             updates.extend(symbol.take_update(at));
         }
         updates
     }
 
     /// Returns the number of rows of symbols, bars and ids that the next transaction writes.
-    pub(crate) fn unwritten_rows(&self) -> usize {
-        let symbols = self.changes.to_write().iter();
+    pub(crate) fn unwritten_row_count(&self) -> usize {
+        let symbols = self.changes.symbols_to_write().iter();
         symbols
-            .map(|index| self.table.get(*index).unwritten_rows())
+            .map(|index| self.table.get(*index).unwritten_row_count())
             .sum()
     }
 
@@ -267,24 +277,30 @@ impl PartitionSymbols {
     pub(crate) fn flush(&mut self, transaction: &mut Transaction, at: AppliedAt) {
         for index in self.changes.take_to_write() {
             let symbol = self.table.get_mut(index);
-            symbol.listed_flags_mut().clear_to_write();
+            symbol.list_flags_mut().clear_write_flag();
             symbol.flush(transaction, at);
         }
         transaction.venues = self.venues.take_unstored();
     }
 
     /// Drops the bars and sets of ids that are stored and were not used since the generation
-    /// `before`. Returns how many are left.
-    pub(crate) fn evict_unused(&mut self, before: u64, at: AppliedAt) -> usize {
+    /// `before_generation`. Returns how many are left.
+    pub(crate) fn evict_and_count_remaining(
+        &mut self,
+        before_generation: u64,
+        at: AppliedAt,
+    ) -> usize {
         let symbols = self.table.iter_mut();
-        symbols.map(|symbol| symbol.evict_unused(before, at)).sum()
+        symbols
+            .map(|symbol| symbol.evict_and_count_remaining(before_generation, at))
+            .sum()
     }
 
     /// Returns the number of dirty minutes.
-    pub(crate) fn dirty_minutes(&self) -> usize {
+    pub(crate) fn dirty_minute_count(&self) -> usize {
         let dirty = self.dirty.iter();
         dirty
-            .map(|index| self.table.get(index).dirty_minutes())
+            .map(|index| self.table.get(index).dirty_minute_count())
             .sum()
     }
 
@@ -294,16 +310,17 @@ impl PartitionSymbols {
         dirty.any(|index| self.table.get(index).has_unrequested_refolds())
     }
 
-    /// Requests refolds, at most `limit`, of dirty minutes that are marked up to `passed` at most.
+    /// Requests refolds, at most `limit`, of dirty minutes that are marked up to `marked_up_to` at
+    /// most.
     pub(crate) fn request_refolds(
         &mut self,
-        passed: Position,
+        marked_up_to: Position,
         limit: usize,
     ) -> Vec<(Instrument, Refold)> {
         let mut refolds = Vec::new();
         for index in self.dirty.iter() {
             let symbol = self.table.get_mut(index);
-            symbol.request_refolds(passed, limit, &mut refolds);
+            symbol.request_refolds(marked_up_to, limit, &mut refolds);
         }
         refolds
     }

@@ -4,13 +4,13 @@ use super::loading::LoadRequest;
 
 /// The load requests of the record that comes next.
 #[derive(Debug, Default)]
-pub(crate) struct PendingLoads {
+pub(crate) struct PendingLoadRequests {
     requests: Vec<LoadRequest>,
     /// Whether the next record waits before it has had any effect.
     is_before_record: bool,
 }
 
-impl PendingLoads {
+impl PendingLoadRequests {
     pub(crate) fn requests(&self) -> &[LoadRequest] {
         &self.requests
     }
@@ -21,20 +21,20 @@ impl PendingLoads {
     }
 
     /// Requests data for a record that has begun to take effect: time has passed up to it.
-    pub(crate) fn block_record(&mut self, requests: Vec<LoadRequest>) {
+    pub(crate) fn block_begun_record(&mut self, requests: Vec<LoadRequest>) {
         self.requests = requests;
     }
 
     /// Requests data before the next record has any effect. Returns whether any is missing.
-    pub(crate) fn block_before_record(&mut self, requests: Vec<LoadRequest>) -> bool {
+    pub(crate) fn block_next_record_if_missing(&mut self, requests: Vec<LoadRequest>) -> bool {
         self.is_before_record = !requests.is_empty();
         self.requests = requests;
         self.is_before_record
     }
 
-    /// Returns the requests, for more to be added that later records will need; `None` if the
+    /// Returns the requests, for more to be added that later records will need, or `None` if the
     /// state is to be committed first.
-    pub(crate) fn extendable_requests(&mut self) -> Option<&mut Vec<LoadRequest>> {
+    pub(crate) fn requests_to_extend_by_prefetch(&mut self) -> Option<&mut Vec<LoadRequest>> {
         (!self.is_before_record).then_some(&mut self.requests)
     }
 

@@ -4,9 +4,9 @@ use eventlog::Record;
 use hashbrown::HashSet;
 use schemas::TradesTopicRecord;
 
+use super::keyed_item::KeyedItem;
 use super::loading::LoadRequest;
 use super::partition_symbols::PartitionSymbols;
-use super::route::Route;
 
 /// How many records are examined.
 const MAX_RECORDS: usize = 4_096;
@@ -26,7 +26,7 @@ pub(crate) fn prefetch(
         if requests.len() >= MAX_REQUESTS {
             return;
         }
-        for request in trade_requests(symbols, record) {
+        for request in load_requests_for_trade(symbols, record) {
             if known.insert(request.clone()) {
                 requests.push(request);
             }
@@ -35,19 +35,24 @@ pub(crate) fn prefetch(
 }
 
 /// Returns what a record needs, if it is a trade that is allowed.
-fn trade_requests(symbols: &mut PartitionSymbols, record: &Record) -> Vec<LoadRequest> {
+fn load_requests_for_trade(symbols: &mut PartitionSymbols, record: &Record) -> Vec<LoadRequest> {
     let Ok(TradesTopicRecord::Trade(trade)) = TradesTopicRecord::decode(&record.value) else {
         return Vec::new();
     };
     if market::validate_trade(&trade, record.append_time_ns).is_err() {
         return Vec::new();
     }
-    let index = match symbols.route(&record.key) {
-        Route::Symbol(index) => index,
-        Route::New(instrument, venue) if symbols.settings(venue).validate_trade(&trade).is_ok() => {
+    let index = match symbols.find_keyed_item(&record.key) {
+        KeyedItem::Symbol(index) => index,
+        KeyedItem::New(instrument, venue)
+            if symbols
+                .settings_of_venue(venue)
+                .validate_trade(&trade)
+                .is_ok() =>
+        {
             symbols.add(instrument, venue)
         }
         _ => return Vec::new(),
     };
-    symbols.trade_requests(index, &trade)
+    symbols.load_requests_for_trade(index, &trade)
 }

@@ -7,11 +7,11 @@ use store::Verdict;
 
 use super::admission::{Admission, RefoldOutcome};
 use super::applied_at::AppliedAt;
-use super::counts::Counts;
+use super::counts::FoldCounts;
+use super::keyed_item::KeyedItem;
 use super::partition_symbols::PartitionSymbols;
-use super::pending_loads::PendingLoads;
+use super::pending_loads::PendingLoadRequests;
 use super::rejections::Rejections;
-use super::route::Route;
 
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +27,8 @@ pub(crate) enum RecordOutcome {
 pub(crate) struct RecordApplication<'a> {
     pub(crate) symbols: &'a mut PartitionSymbols,
     pub(crate) rejections: &'a mut Rejections,
-    pub(crate) pending_loads: &'a mut PendingLoads,
-    pub(crate) counts: &'a mut Counts,
+    pub(crate) pending_loads: &'a mut PendingLoadRequests,
+    pub(crate) counts: &'a mut FoldCounts,
     pub(crate) record: &'a Record,
     pub(crate) at: AppliedAt,
 }
@@ -60,9 +60,10 @@ impl RecordApplication<'_> {
     #[inline]
     fn apply_trade(&mut self, trade: &Trade) -> RecordOutcome {
         if let Err(reject) = market::validate_trade(trade, self.at.append_time_ns()) {
-            return self.dead_letter_explained(reject);
+            return self.dead_letter_with_explanation(reject);
         }
-        let Some(index) = self.tick_symbol(|settings| settings.validate_trade(trade)) else {
+        let Some(index) = self.find_or_add_tick_symbol(|settings| settings.validate_trade(trade))
+        else {
             return RecordOutcome::Applied;
         };
         match self.symbols.fold_trade(index, trade, self.at) {
@@ -77,13 +78,16 @@ impl RecordApplication<'_> {
 
     fn apply_amendment(&mut self, amendment: &Amendment, trade: &Trade) -> RecordOutcome {
         if let Err(reject) = market::validate_trade(trade, self.at.append_time_ns()) {
-            return self.dead_letter_explained(reject);
+            return self.dead_letter_with_explanation(reject);
         }
         let check = |settings: &VenueSettings| settings.validate_amendment(amendment, trade);
-        let Some(index) = self.tick_symbol(check) else {
+        let Some(index) = self.find_or_add_tick_symbol(check) else {
             return RecordOutcome::Applied;
         };
-        match self.symbols.amend(index, amendment, trade, self.at) {
+        match self
+            .symbols
+            .apply_amendment(index, amendment, trade, self.at)
+        {
             Admission::Counted { .. } => {
                 self.counts.amendments += 1;
                 RecordOutcome::Applied
@@ -96,26 +100,28 @@ impl RecordApplication<'_> {
     /// `check` accepts the tick under its venue's settings, so rejected ticks use no memory.
     /// Records the rejection and returns `None` otherwise.
     #[inline]
-    fn tick_symbol(
+    fn find_or_add_tick_symbol(
         &mut self,
         check: impl FnOnce(&VenueSettings) -> Result<(), RejectReason>,
     ) -> Option<u32> {
         let (record, at) = (self.record, self.at);
-        match self.symbols.route(&record.key) {
-            Route::Symbol(index) => return Some(index),
-            Route::New(instrument, venue) => match check(self.symbols.settings(venue)) {
+        match self.symbols.find_keyed_item(&record.key) {
+            KeyedItem::Symbol(index) => return Some(index),
+            KeyedItem::New(instrument, venue) => match check(self.symbols.settings_of_venue(venue))
+            {
                 Ok(()) => return Some(self.symbols.add(instrument, venue)),
                 Err(reject) => self
                     .rejections
                     .dead_letter_and_exclude_tick(record, reject, at),
             },
-            Route::UnknownVenue => {
+            KeyedItem::UnknownVenue => {
                 let reject = RejectReason::VenueUnknown;
                 self.rejections
                     .dead_letter_and_exclude_tick(record, reject, at);
             }
-            Route::Rejected(reject) => {
-                self.rejections.dead_letter_explained(record, reject, at);
+            KeyedItem::Rejected(reject) => {
+                self.rejections
+                    .dead_letter_with_explanation(record, reject, at);
             }
         }
         None
@@ -134,7 +140,7 @@ impl RecordApplication<'_> {
                     .dead_letter_and_exclude_tick(self.record, reject, self.at);
             }
             Admission::Blocked(requests) => {
-                self.pending_loads.block_record(requests);
+                self.pending_loads.block_begun_record(requests);
                 return RecordOutcome::Blocked;
             }
         }
@@ -143,29 +149,33 @@ impl RecordApplication<'_> {
 
     /// Marks the minutes of a range.
     fn apply_repair(&mut self, repair: Repair) -> RecordOutcome {
-        let index = match self.symbols.route(&self.record.key) {
-            Route::Symbol(index) => index,
-            Route::New(instrument, venue) => self.symbols.add(instrument, venue),
-            Route::UnknownVenue => return self.dead_letter_explained(RejectReason::VenueUnknown),
-            Route::Rejected(reject) => return self.dead_letter_explained(reject),
+        let index = match self.symbols.find_keyed_item(&self.record.key) {
+            KeyedItem::Symbol(index) => index,
+            KeyedItem::New(instrument, venue) => self.symbols.add(instrument, venue),
+            KeyedItem::UnknownVenue => {
+                return self.dead_letter_with_explanation(RejectReason::VenueUnknown);
+            }
+            KeyedItem::Rejected(reject) => return self.dead_letter_with_explanation(reject),
         };
-        match self.symbols.repair(index, repair, self.at) {
+        match self.symbols.mark_for_repair(index, repair, self.at) {
             Admission::Blocked(requests) => {
-                self.pending_loads.block_record(requests);
+                self.pending_loads.block_begun_record(requests);
                 RecordOutcome::Blocked
             }
-            Admission::Rejected(reject) => self.dead_letter_explained(reject),
+            Admission::Rejected(reject) => self.dead_letter_with_explanation(reject),
             Admission::Counted { .. } | Admission::Duplicate => RecordOutcome::Applied,
         }
     }
 
     /// Replaces a dirty minute by the sum of its ticks.
     fn apply_refold(&mut self, refold: Refold) -> RecordOutcome {
-        let outcome = match self.symbols.route(&self.record.key) {
-            Route::Symbol(index) => self.symbols.refold(index, refold, self.at),
-            Route::New(..) => RefoldOutcome::Stale,
-            Route::UnknownVenue => return self.dead_letter_explained(RejectReason::VenueUnknown),
-            Route::Rejected(reject) => return self.dead_letter_explained(reject),
+        let outcome = match self.symbols.find_keyed_item(&self.record.key) {
+            KeyedItem::Symbol(index) => self.symbols.apply_refold(index, refold, self.at),
+            KeyedItem::New(..) => RefoldOutcome::Stale,
+            KeyedItem::UnknownVenue => {
+                return self.dead_letter_with_explanation(RejectReason::VenueUnknown);
+            }
+            KeyedItem::Rejected(reject) => return self.dead_letter_with_explanation(reject),
         };
         match outcome {
             RefoldOutcome::Applied => self.counts.refolds += 1,
@@ -185,9 +195,9 @@ impl RecordApplication<'_> {
         RecordOutcome::Applied
     }
 
-    fn dead_letter_explained(&mut self, reason: RejectReason) -> RecordOutcome {
+    fn dead_letter_with_explanation(&mut self, reason: RejectReason) -> RecordOutcome {
         self.rejections
-            .dead_letter_explained(self.record, reason, self.at);
+            .dead_letter_with_explanation(self.record, reason, self.at);
         RecordOutcome::Applied
     }
 }

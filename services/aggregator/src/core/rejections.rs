@@ -49,8 +49,8 @@ impl Rejections {
             None => self.counts.push((reason, 1)),
         }
         let (key, value) = (
-            truncate_to_limit(&record.key),
-            truncate_to_limit(&record.value),
+            truncate_for_dead_letter(&record.key),
+            truncate_for_dead_letter(&record.value),
         );
         let detail = if key.len() < record.key.len() || value.len() < record.value.len() {
             let (key_bytes, value_bytes) = (record.key.len(), record.value.len());
@@ -73,7 +73,7 @@ impl Rejections {
     }
 
     /// Dead-letters a record for a reason that explains itself.
-    pub(crate) fn dead_letter_explained(
+    pub(crate) fn dead_letter_with_explanation(
         &mut self,
         record: &Record,
         reason: RejectReason,
@@ -90,7 +90,7 @@ impl Rejections {
         reason: RejectReason,
         at: AppliedAt,
     ) {
-        self.dead_letter_explained(record, reason, at);
+        self.dead_letter_with_explanation(record, reason, at);
         self.exclude_tick(Verdict::Rejected(reason), at);
     }
 
@@ -132,6 +132,6 @@ impl Rejections {
 
 /// Returns the part of a key or a value that a dead letter keeps. A value that was cut does not
 /// decode, so it never counts if it is sent again.
-fn truncate_to_limit(bytes: &Bytes) -> Bytes {
+fn truncate_for_dead_letter(bytes: &Bytes) -> Bytes {
     bytes.slice(..bytes.len().min(MAX_KEPT_BYTES))
 }

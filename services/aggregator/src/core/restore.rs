@@ -5,19 +5,19 @@ use store::{DirtyMinuteRow, PartitionState, PendingAmendmentRow, StoredBar, Symb
 
 use super::dirty_symbols::DirtySymbols;
 use super::partition_symbols::PartitionSymbols;
-use super::symbol::Symbol;
+use super::symbol::SymbolFold;
 use super::symbol_table::SymbolTable;
 use super::venue_table::VenueTable;
 
 /// Returns the symbols of a stored state, of a topic with `partitions` partitions.
 pub(crate) fn restore_symbols(state: PartitionState, partitions: u32) -> PartitionSymbols {
-    let mut restored = Restored::default();
+    let mut restored = RestoredSymbols::default();
     restored.add_venues(state.venues);
     restored.add_symbols(state.symbols);
     restored.add_open_bars(state.open_bars);
     restored.add_dirty_minutes(state.dirty_minutes);
     restored.add_pending_amendments(state.pending_amendments);
-    let Restored {
+    let RestoredSymbols {
         venues,
         table,
         dirty,
@@ -27,24 +27,24 @@ pub(crate) fn restore_symbols(state: PartitionState, partitions: u32) -> Partiti
 
 /// What has been restored so far. Venues come first, since symbols refer to them.
 #[derive(Default)]
-struct Restored {
+struct RestoredSymbols {
     venues: VenueTable,
     table: SymbolTable,
     dirty: DirtySymbols,
 }
 
-impl Restored {
+impl RestoredSymbols {
     fn add_venues(&mut self, rows: Vec<VenueRow>) {
         for row in rows {
             let venue = self.venues.index_or_add(row.venue.as_str());
-            self.venues.restore(venue, row.settings);
+            self.venues.restore_settings(venue, row.settings);
         }
     }
 
     fn add_symbols(&mut self, rows: Vec<SymbolRow>) {
         for row in rows {
             let venue = self.venues.index_or_add(row.instrument.venue());
-            self.table.add(Symbol::restore(row, venue));
+            self.table.add(SymbolFold::restore(row, venue));
         }
     }
 
@@ -78,6 +78,6 @@ impl Restored {
             return index;
         }
         let venue = self.venues.index_or_add(instrument.venue());
-        self.table.add(Symbol::new(instrument.clone(), venue))
+        self.table.add(SymbolFold::new(instrument.clone(), venue))
     }
 }

@@ -1,7 +1,7 @@
 //! One symbol: how its trades and amendments change its bars, and when its windows close.
 
 mod amendment_application;
-mod bar_windows;
+mod cached_bars;
 mod changed_windows;
 mod dirty_minutes;
 mod id_set_keys;
@@ -20,9 +20,9 @@ use store::{PendingAmendmentRow, RefoldMark, SymbolRow, Transaction};
 use super::admission::{Admission, RefoldOutcome};
 use super::alarms::SymbolAlarm;
 use super::applied_at::AppliedAt;
-use super::change_lists::ListedFlags;
-use super::loading::{LoadRequest, Loaded, TicksRequest};
-use super::update::Update;
+use super::bar_update::BarUpdate;
+use super::changed_symbols::SymbolListFlags;
+use super::loading::{LoadRequest, LoadedData, TicksRequest};
 use amendment_application::AmendmentApplication;
 use pending_amendments::PendingAmendments;
 use symbol_bars::SymbolBars;
@@ -31,7 +31,7 @@ use symbol_ids::SymbolIds;
 /// One symbol. It decides whether a trade or an amendment counts: its identity must be new, and its
 /// hour within the horizon.
 #[derive(Debug)]
-pub(crate) struct Symbol {
+pub(crate) struct SymbolFold {
     instrument: Instrument,
     /// Its venue's index.
     venue: usize,
@@ -39,10 +39,10 @@ pub(crate) struct Symbol {
     ids: SymbolIds,
     pending_amendments: PendingAmendments,
     alarm: SymbolAlarm,
-    listed_flags: ListedFlags,
+    listed_flags: SymbolListFlags,
 }
 
-impl Symbol {
+impl SymbolFold {
     /// Returns a symbol that has not traded.
     pub(crate) fn new(instrument: Instrument, venue: usize) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl Symbol {
             bars: SymbolBars::new(),
             pending_amendments: PendingAmendments::default(),
             alarm: SymbolAlarm::unset(),
-            listed_flags: ListedFlags::default(),
+            listed_flags: SymbolListFlags::default(),
         }
     }
 
@@ -86,7 +86,7 @@ impl Symbol {
 
     /// Returns the index of its venue.
     #[inline]
-    pub(crate) const fn venue(&self) -> usize {
+    pub(crate) const fn venue_index(&self) -> usize {
         self.venue
     }
 
@@ -98,7 +98,7 @@ impl Symbol {
 
     /// Returns which lists of changes it is in, which only those lists change.
     #[inline]
-    pub(crate) const fn listed_flags_mut(&mut self) -> &mut ListedFlags {
+    pub(crate) const fn list_flags_mut(&mut self) -> &mut SymbolListFlags {
         &mut self.listed_flags
     }
 
@@ -115,8 +115,8 @@ impl Symbol {
 
     /// Returns the number of its dirty minutes.
     #[inline]
-    pub(crate) fn dirty_minutes(&self) -> usize {
-        self.bars.dirty_minutes()
+    pub(crate) fn dirty_minute_count(&self) -> usize {
+        self.bars.dirty_minute_count()
     }
 
     /// Folds a trade that the record and the settings allow.
@@ -133,15 +133,15 @@ impl Symbol {
         {
             return Admission::Blocked(requests);
         }
-        if !self.bars.admits_current_minute(at) {
+        if !self.bars.is_current_minute_within_horizon(at) {
             return Admission::Rejected(RejectReason::BeyondHorizon);
         }
-        match self.ids.insert_trade(trade, settings, at) {
+        match self.ids.insert_if_new(trade, settings, at) {
             Ok(true) => {}
             Ok(false) => return Admission::Duplicate,
             Err(request) => return Admission::Blocked(vec![request]),
         }
-        let late = self.bars.add_trade(trade, at);
+        let late = self.bars.add_trade_and_is_late(trade, at);
         if !self.pending_amendments.is_empty() {
             self.amendment_application(at)
                 .mark_if_amended_before(trade, settings);
@@ -157,8 +157,8 @@ impl Symbol {
         settings: &VenueSettings,
         at: AppliedAt,
     ) -> Result<(), Vec<LoadRequest>> {
-        self.bars.end_minute(trade.time_ns, at);
-        let requests = self.trade_requests(trade, settings);
+        self.bars.end_minute_and_touch_next(trade.time_ns, at);
+        let requests = self.load_requests_for_trade(trade, settings);
         if !requests.is_empty() {
             return Err(requests);
         }
@@ -168,7 +168,7 @@ impl Symbol {
 
     /// Returns what a trade needs that is not in memory: the bars of closed windows, and the set of
     /// its id.
-    pub(crate) fn trade_requests(
+    pub(crate) fn load_requests_for_trade(
         &self,
         trade: &Trade,
         settings: &VenueSettings,
@@ -181,7 +181,7 @@ impl Symbol {
             }
         }
         if let Some(identity) = settings.trade_identity(trade) {
-            requests.extend(self.ids.identity_set_request(&identity));
+            requests.extend(self.ids.load_request_for_identity(&identity));
         }
         requests
     }
@@ -191,13 +191,13 @@ impl Symbol {
         self.bars.pass_time(settings, at);
     }
 
-    /// Keeps closed what earlier settings have closed.
-    pub(crate) const fn keep_closed(&mut self) {
-        self.bars.keep_closed();
+    /// Makes sure that new settings do not reopen windows that earlier settings have closed.
+    pub(crate) const fn keep_windows_closed(&mut self) {
+        self.bars.keep_windows_closed();
     }
 
     /// Applies an edit or a cancel that the record and the settings allow.
-    pub(crate) fn amend(
+    pub(crate) fn apply_amendment(
         &mut self,
         amendment: &Amendment,
         trade: &Trade,
@@ -205,12 +205,12 @@ impl Symbol {
         at: AppliedAt,
     ) -> Admission {
         self.amendment_application(at)
-            .amend(amendment, trade, settings)
+            .apply_amendment(amendment, trade, settings)
     }
 
     /// Marks every minute of a range whose hours can still change.
-    pub(crate) fn repair(&mut self, repair: Repair, at: AppliedAt) -> Admission {
-        self.amendment_application(at).repair(repair)
+    pub(crate) fn mark_for_repair(&mut self, repair: Repair, at: AppliedAt) -> Admission {
+        self.amendment_application(at).mark_for_repair(repair)
     }
 
     const fn amendment_application(&mut self, at: AppliedAt) -> AmendmentApplication<'_> {
@@ -225,11 +225,15 @@ impl Symbol {
 
     /// Returns what a refold needs loaded before it is applied: bars first, then the ticks. Returns
     /// nothing if the refold is stale.
-    pub(crate) fn refold_requests(&mut self, refold: Refold, generation: u64) -> Vec<LoadRequest> {
+    pub(crate) fn load_requests_for_refold(
+        &mut self,
+        refold: Refold,
+        generation: u64,
+    ) -> Vec<LoadRequest> {
         if !self.bars.is_dirty(refold) {
             return Vec::new();
         }
-        let missing = self.bars.missing_for_refold(refold, generation);
+        let missing = self.bars.windows_missing_for_refold(refold, generation);
         if !missing.is_empty() {
             let requests = missing
                 .into_iter()
@@ -248,8 +252,8 @@ impl Symbol {
     }
 
     /// Replaces a dirty minute by the sum of its ticks, and the longer windows that contain it.
-    pub(crate) fn refold(&mut self, refold: Refold, at: AppliedAt) -> RefoldOutcome {
-        self.bars.refold(refold, at)
+    pub(crate) fn apply_refold(&mut self, refold: Refold, at: AppliedAt) -> RefoldOutcome {
+        self.bars.apply_refold(refold, at)
     }
 
     /// Returns whether any of its dirty minutes has no refold requested.
@@ -260,12 +264,12 @@ impl Symbol {
     /// Requests refolds of its dirty minutes, until `refolds` has `limit`.
     pub(crate) fn request_refolds(
         &mut self,
-        passed: Position,
+        marked_up_to: Position,
         limit: usize,
         refolds: &mut Vec<(Instrument, Refold)>,
     ) {
         let wanted = limit.saturating_sub(refolds.len());
-        let requested = self.bars.request_refolds(passed, wanted).into_iter();
+        let requested = self.bars.request_refolds(marked_up_to, wanted).into_iter();
         refolds.extend(requested.map(|refold| (self.instrument.clone(), refold)));
     }
 
@@ -275,18 +279,18 @@ impl Symbol {
     }
 
     /// Accepts loaded data, unless a newer state is in memory.
-    pub(crate) fn accept_loaded(&mut self, loaded: Loaded, generation: u64) {
+    pub(crate) fn accept_loaded(&mut self, loaded: LoadedData, generation: u64) {
         match loaded {
-            Loaded::Bar(key, row) => self.bars.accept_bar(key.window, row, generation),
-            Loaded::IdSet(request, row) => self.ids.accept_loaded(request, row, generation),
-            Loaded::Ticks(request, refolded) => self.bars.accept_refolded(&request, refolded),
+            LoadedData::Bar(key, row) => self.bars.accept_bar(key.window, row, generation),
+            LoadedData::IdSet(request, row) => self.ids.accept_loaded(request, row, generation),
+            LoadedData::Ticks(request, refolded) => self.bars.accept_refolded(&request, refolded),
         }
     }
 
     /// Takes the bars that changed since the last call.
-    pub(crate) fn take_update(&mut self, at: AppliedAt) -> Option<Update> {
+    pub(crate) fn take_update(&mut self, at: AppliedAt) -> Option<BarUpdate> {
         let rows = self.bars.take_bars_to_announce(at);
-        (!rows.is_empty()).then(|| Update {
+        (!rows.is_empty()).then(|| BarUpdate {
             instrument: self.instrument.clone(),
             rows,
             newest_minute_ns: self.bars.newest_minute_ns(),
@@ -302,14 +306,19 @@ impl Symbol {
     }
 
     /// Returns the number of rows of the symbol, its bars and its ids that a flush would write.
-    pub(crate) fn unwritten_rows(&self) -> usize {
-        self.bars.unwritten_rows() + self.ids.unwritten_rows()
+    pub(crate) fn unwritten_row_count(&self) -> usize {
+        self.bars.unwritten_row_count() + self.ids.unwritten_row_count()
     }
 
-    /// Drops what is stored, closed, and was not used since the generation `before`. Returns how
-    /// many bars and sets of ids are left.
-    pub(crate) fn evict_unused(&mut self, before: u64, at: AppliedAt) -> usize {
+    /// Drops what is stored, closed, and was not used since the generation `before_generation`.
+    /// Returns how many bars and sets of ids are left.
+    pub(crate) fn evict_and_count_remaining(
+        &mut self,
+        before_generation: u64,
+        at: AppliedAt,
+    ) -> usize {
         self.pending_amendments.drop_expired(at.append_time_ns());
-        self.bars.evict_unused(before, at) + self.ids.evict_unused(before)
+        self.bars.evict_and_count_remaining(before_generation, at)
+            + self.ids.evict_and_count_remaining(before_generation)
     }
 }

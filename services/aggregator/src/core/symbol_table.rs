@@ -5,13 +5,13 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use market::Instrument;
 
-use super::symbol::Symbol;
+use super::symbol::SymbolFold;
 
 /// The symbols of the partition, by their indexes, which never change, and by the keys of their
 /// records.
 #[derive(Debug, Default)]
 pub(crate) struct SymbolTable {
-    symbols: Vec<Symbol>,
+    symbols: Vec<SymbolFold>,
     indexes: HashMap<Bytes, u32, RandomState>,
     /// The key that was found last: the next record is often of the same symbol.
     last_found: Option<(Bytes, u32)>,
@@ -37,7 +37,7 @@ impl SymbolTable {
     }
 
     /// Adds a symbol and returns its index.
-    pub(crate) fn add(&mut self, symbol: Symbol) -> u32 {
+    pub(crate) fn add(&mut self, symbol: SymbolFold) -> u32 {
         let index = self.len();
         let key = Bytes::copy_from_slice(symbol.instrument().key().as_bytes());
         self.indexes.insert(key, index);
@@ -51,22 +51,22 @@ impl SymbolTable {
     }
 
     #[inline]
-    pub(crate) fn get(&self, index: u32) -> &Symbol {
+    pub(crate) fn get(&self, index: u32) -> &SymbolFold {
         &self.symbols[index as usize]
     }
 
     #[inline]
-    pub(crate) fn get_mut(&mut self, index: u32) -> &mut Symbol {
+    pub(crate) fn get_mut(&mut self, index: u32) -> &mut SymbolFold {
         &mut self.symbols[index as usize]
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Symbol> {
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut SymbolFold> {
         self.symbols.iter_mut()
     }
 
     /// Returns the indexes of a venue's symbols.
     pub(crate) fn indexes_of_venue(&self, venue: usize) -> Vec<u32> {
-        let has_venue = |index: &u32| self.get(*index).venue() == venue;
+        let has_venue = |index: &u32| self.get(*index).venue_index() == venue;
         (0..self.len()).filter(has_venue).collect()
     }
 }

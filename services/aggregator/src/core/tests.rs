@@ -43,7 +43,7 @@ fn trade_record(offset: u64, key: &str, time_ns: i64, price: i64) -> Record {
     encoded_record(offset, key, value)
 }
 
-fn empty_core() -> Core {
+fn empty_core() -> FoldCore {
     let state = PartitionState {
         progress: PartitionProgress {
             partition: 0,
@@ -58,14 +58,14 @@ fn empty_core() -> Core {
         dirty_minutes: Vec::new(),
         pending_amendments: Vec::new(),
     };
-    Core::new(state, 1)
+    FoldCore::new(state, 1)
 }
 
 /// Answers the load requests as a store that holds nothing.
-fn load_nothing(core: &mut Core) {
+fn load_nothing(core: &mut FoldCore) {
     let load = |request: &LoadRequest| match request.clone() {
-        LoadRequest::Bar(key) => Loaded::Bar(key, None),
-        LoadRequest::IdSet(request) => Loaded::IdSet(request, IdSetRow::default()),
+        LoadRequest::Bar(key) => LoadedData::Bar(key, None),
+        LoadRequest::IdSet(request) => LoadedData::IdSet(request, IdSetRow::default()),
         LoadRequest::Ticks(_) => panic!("nothing is amended"),
     };
     let loaded = core.load_requests().iter().map(load).collect();

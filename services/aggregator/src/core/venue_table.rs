@@ -33,15 +33,15 @@ impl VenueTable {
     }
 
     /// Puts stored settings in force.
-    pub(crate) fn restore(&mut self, index: usize, settings: VenueSettings) {
+    pub(crate) fn restore_settings(&mut self, index: usize, settings: VenueSettings) {
         let current = &mut self.venues[index].1;
         let settings = current.map_or(settings, |first| first.updated_with(&settings));
         *current = Some(settings);
     }
 
     /// Puts new settings in force, which are to be stored.
-    pub(crate) fn declare(&mut self, index: usize, settings: VenueSettings) {
-        self.restore(index, settings);
+    pub(crate) fn declare_settings(&mut self, index: usize, settings: VenueSettings) {
+        self.restore_settings(index, settings);
         self.unstored.push(index);
     }
 

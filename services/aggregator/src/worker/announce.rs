@@ -7,8 +7,8 @@ use market::{BarRow, Interval, Position};
 use store::{HotStore, NewestPrice};
 use tokio_util::sync::CancellationToken;
 
-use super::role::Worker;
-use crate::core::{Core, Update};
+use super::role::PartitionWorker;
+use crate::core::{BarUpdate, FoldCore};
 use crate::error::WorkerError;
 
 /// How many bars of an instrument one record holds at most: far fewer than the size limit of a
@@ -18,25 +18,27 @@ const MAX_ROWS_PER_RECORD: usize = 1_000;
 /// Appends changed bars to `bar-updates`, and knows where the next of them will lie.
 pub(super) struct Announcer {
     /// A position in `bar-updates` that the next update does not lie before.
-    next_update: Position,
+    next_update_position: Position,
 }
 
 impl Announcer {
-    pub(super) const fn new(next_update: Position) -> Self {
-        Self { next_update }
+    pub(super) const fn new(next_update_position: Position) -> Self {
+        Self {
+            next_update_position,
+        }
     }
 
     /// Returns a position in `bar-updates` that the next update does not lie before.
-    pub(super) const fn next_update(&self) -> Position {
-        self.next_update
+    pub(super) const fn next_update_position(&self) -> Position {
+        self.next_update_position
     }
 
     /// Announces the bars that changed. Returns `false` if the worker is stopped before they are
     /// acknowledged; what was taken from the core must then not be committed.
-    pub(super) async fn announce<B: Backend>(
+    pub(super) async fn announce_unless_stopped<B: Backend>(
         &mut self,
-        worker: &Worker<B>,
-        core: &mut Core,
+        worker: &PartitionWorker<B>,
+        core: &mut FoldCore,
         stop: &CancellationToken,
     ) -> Result<bool, WorkerError> {
         if !core.has_updates() {
@@ -52,14 +54,17 @@ impl Announcer {
         }
         let bars: usize = updates.iter().map(|update| update.rows.len()).sum();
         let prices = updates.iter().filter_map(newest_price).collect();
-        let records: Vec<NewRecord> = updates.iter().flat_map(update_records).collect();
+        let records: Vec<NewRecord> = updates.iter().flat_map(records_of_update).collect();
         let topic = &worker.topics.updates;
-        let Some(end) = worker.append_all(stop, topic, &records).await? else {
+        let Some(end) = worker
+            .append_all_unless_stopped(stop, topic, &records)
+            .await?
+        else {
             return Ok(false);
         };
         worker.metrics.announced.increment(bars as u64);
         worker.stores.hot.queue_prices(prices);
-        self.next_update = Position {
+        self.next_update_position = Position {
             epoch: topic.epoch(),
             offset: end,
         };
@@ -69,9 +74,9 @@ impl Announcer {
 
 /// Appends the dead letters. Returns `false` if the worker is stopped before they are
 /// acknowledged; what was taken from the core must then not be committed.
-pub(super) async fn append_dead_letters<B: Backend>(
-    worker: &Worker<B>,
-    core: &mut Core,
+pub(super) async fn append_dead_letters_unless_stopped<B: Backend>(
+    worker: &PartitionWorker<B>,
+    core: &mut FoldCore,
     stop: &CancellationToken,
 ) -> Result<bool, WorkerError> {
     let dead_letters = core.take_dead_letters();
@@ -84,12 +89,14 @@ pub(super) async fn append_dead_letters<B: Backend>(
     });
     let records: Vec<NewRecord> = records.collect();
     let topic = &worker.topics.dead_letters;
-    let appended = worker.append_all(stop, topic, &records).await?;
+    let appended = worker
+        .append_all_unless_stopped(stop, topic, &records)
+        .await?;
     Ok(appended.is_some())
 }
 
 /// Returns the records that announce an update.
-fn update_records(update: &Update) -> impl Iterator<Item = NewRecord> {
+fn records_of_update(update: &BarUpdate) -> impl Iterator<Item = NewRecord> {
     let key = Bytes::copy_from_slice(update.instrument.key().as_bytes());
     let parts = update.rows.chunks(MAX_ROWS_PER_RECORD);
     parts.map(move |rows: &[BarRow]| NewRecord {
@@ -100,7 +107,7 @@ fn update_records(update: &Update) -> impl Iterator<Item = NewRecord> {
 
 /// Returns the close of the instrument's newest minute if it has changed: a correction of an
 /// older minute is not a newer price.
-fn newest_price(update: &Update) -> Option<NewestPrice> {
+fn newest_price(update: &BarUpdate) -> Option<NewestPrice> {
     let newest = update.rows.iter().find(|row| {
         let window = row.window;
         window.interval == Interval::M1 && window.start_ns == update.newest_minute_ns
@@ -122,7 +129,7 @@ mod tests {
     const NEWEST_NS: i64 = 1_700_000_040_000_000_000;
 
     /// Returns an update with rows of `minutes` consecutive minutes, the newest last.
-    fn update_with_minutes(minutes: usize) -> Update {
+    fn update_with_minutes(minutes: usize) -> BarUpdate {
         let row = |back: usize| {
             let start_ns = NEWEST_NS - i64::try_from(back).unwrap() * MINUTE_NS;
             let trade = Trade {
@@ -145,7 +152,7 @@ mod tests {
                 through: Position::default(),
             }
         };
-        Update {
+        BarUpdate {
             instrument: "v:A".parse().unwrap(),
             rows: (0..minutes).rev().map(row).collect(),
             newest_minute_ns: NEWEST_NS,
@@ -155,7 +162,7 @@ mod tests {
     #[test]
     fn an_update_of_many_minutes_is_split_into_records_that_the_topic_accepts() {
         let update = update_with_minutes(50_000);
-        let records: Vec<NewRecord> = update_records(&update).collect();
+        let records: Vec<NewRecord> = records_of_update(&update).collect();
         assert_eq!(records.len(), 50);
         let mut rows = Vec::new();
         for record in &records {

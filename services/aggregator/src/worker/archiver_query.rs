@@ -12,7 +12,7 @@ pub(super) struct ArchiverQuery {
 }
 
 impl ArchiverQuery {
-    pub(super) const fn is_under_way(&self) -> bool {
+    pub(super) const fn is_query_under_way(&self) -> bool {
         self.answer.is_some()
     }
 

@@ -16,15 +16,15 @@ type BoxedCall = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) struct BackgroundCalls(mpsc::UnboundedSender<BoxedCall>);
 
 /// Polls the calls, next to the session.
-pub(super) struct BackgroundDriver(mpsc::UnboundedReceiver<BoxedCall>);
+pub(super) struct BackgroundCallDriver(mpsc::UnboundedReceiver<BoxedCall>);
 
 /// The answer to a background call. It arrives unless the driver is dropped.
 pub(super) type PendingAnswer<T> = oneshot::Receiver<T>;
 
 /// Returns the two ends: one to start calls, one to poll them.
-pub(super) fn background_calls() -> (BackgroundCalls, BackgroundDriver) {
+pub(super) fn background_call_channel() -> (BackgroundCalls, BackgroundCallDriver) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    (BackgroundCalls(sender), BackgroundDriver(receiver))
+    (BackgroundCalls(sender), BackgroundCallDriver(receiver))
 }
 
 impl BackgroundCalls {
@@ -44,7 +44,7 @@ impl BackgroundCalls {
     }
 }
 
-impl BackgroundDriver {
+impl BackgroundCallDriver {
     /// Polls the calls for ever.
     pub(super) async fn drive(mut self) -> Infallible {
         let mut calls: Vec<BoxedCall> = Vec::new();
@@ -72,7 +72,7 @@ mod tests {
     #[tokio::test]
     async fn a_background_call_makes_progress_while_the_session_waits_for_what_it_holds() {
         let only = Arc::new(Semaphore::new(1));
-        let (background, driver) = background_calls();
+        let (background, driver) = background_call_channel();
         let session = async {
             let (held, (hold, held_now)) = (only.clone(), oneshot::channel());
             let answer = background.start(async move {
@@ -95,7 +95,7 @@ mod tests {
 
     #[tokio::test]
     async fn background_calls_end_when_their_driver_is_dropped() {
-        let (background, driver) = background_calls();
+        let (background, driver) = background_call_channel();
         let answer = background.start(std::future::pending::<()>());
         drop(driver);
         assert!(answer.await.is_err());

@@ -10,12 +10,12 @@ use eventlog::{Log, LogError, NewRecord};
 use store::StoreError;
 use tokio_util::sync::CancellationToken;
 
-use super::role::Worker;
+use super::role::PartitionWorker;
 use crate::error::WorkerError;
 
-impl<B: Backend> Worker<B> {
-    /// Repeats a call to a store until it succeeds; `None` if the worker is stopped first.
-    pub(super) async fn call_store<V, F>(
+impl<B: Backend> PartitionWorker<B> {
+    /// Repeats a call to a store until it succeeds. Returns `None` if the worker is stopped first.
+    pub(super) async fn retry_store_call<V, F>(
         &self,
         stop: &CancellationToken,
         call: impl Fn() -> F,
@@ -27,9 +27,9 @@ impl<B: Backend> Worker<B> {
         result.map_err(|source| self.store_error(source))
     }
 
-    /// Repeats a call to the topic `trades` until it succeeds; `None` if the worker is stopped
-    /// or the log is closed first.
-    pub(super) async fn call_log<V, F>(
+    /// Repeats a call to the topic `trades` until it succeeds. Returns `None` if the worker is
+    /// stopped or the log is closed first.
+    pub(super) async fn retry_log_call<V, F>(
         &self,
         stop: &CancellationToken,
         call: impl Fn() -> F,
@@ -53,13 +53,13 @@ impl<B: Backend> Worker<B> {
         &self,
         stop: &CancellationToken,
     ) -> Result<bool, WorkerError> {
-        let checked = self.call_log(stop, || self.topics.trades.check_epoch());
+        let checked = self.retry_log_call(stop, || self.topics.trades.check_epoch());
         Ok(checked.await?.is_some())
     }
 
     /// Appends records to a topic in portions, until all are acknowledged. Returns the end of the
-    /// topic's partition after the last of them; `None` if the worker is stopped first.
-    pub(super) async fn append_all<A: Log>(
+    /// topic's partition after the last of them, or `None` if the worker is stopped first.
+    pub(super) async fn append_all_unless_stopped<A: Log>(
         &self,
         stop: &CancellationToken,
         topic: &A,
@@ -69,7 +69,10 @@ impl<B: Backend> Worker<B> {
         let mut rest = records;
         while !rest.is_empty() {
             let (portion, others) = rest.split_at(portion_length(rest));
-            let Some(appended) = self.append_portion(stop, topic, portion).await? else {
+            let Some(appended) = self
+                .append_portion_unless_stopped(stop, topic, portion)
+                .await?
+            else {
                 return Ok(None);
             };
             end = appended.end;
@@ -78,7 +81,7 @@ impl<B: Backend> Worker<B> {
         Ok(Some(end))
     }
 
-    async fn append_portion<A: Log>(
+    async fn append_portion_unless_stopped<A: Log>(
         &self,
         stop: &CancellationToken,
         topic: &A,
@@ -101,7 +104,8 @@ impl<B: Backend> Worker<B> {
     }
 
     /// Repeats `call`, each attempt with a timeout, while it times out or fails with a transient
-    /// error; `None` if the worker is stopped first. The worker is not ready while it waits.
+    /// error. Returns `None` if the worker is stopped first. The worker is not ready while it
+    /// waits.
     async fn retry_call<V, E, F>(
         &self,
         stop: &CancellationToken,

@@ -1,4 +1,4 @@
-//! What of the fold is stored, and the commit that is under way.
+//! Which part of the fold is stored, and the commit that is under way.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::background::PendingAnswer;
 /// The answer to a commit.
 pub(super) type CommitAnswer = PendingAnswer<Result<CommitOutcome, StoreError>>;
 
-/// What of the fold is stored, and the commit that is under way. At most one commit is.
+/// Which part of the fold is stored, and the commit that is under way. There is at most one.
 pub(super) struct CommitState {
     /// The position of the stored state.
     stored: Position,
@@ -41,11 +41,11 @@ impl CommitState {
     }
 
     /// Returns the position of the stored state, as far as it is known.
-    pub(super) const fn stored(&self) -> Position {
+    pub(super) const fn stored_position(&self) -> Position {
         self.stored
     }
 
-    pub(super) const fn is_under_way(&self) -> bool {
+    pub(super) const fn is_commit_under_way(&self) -> bool {
         self.under_way.is_some()
     }
 
@@ -74,8 +74,8 @@ impl CommitState {
         });
     }
 
-    /// Waits for the outcome of the commit under way; for ever if there is none. May be dropped
-    /// and called again until it has returned.
+    /// Waits for the outcome of the commit under way; for ever if there is none. The future may be
+    /// dropped and called again until it has returned.
     pub(super) async fn wait_for_outcome(&mut self) -> Result<CommitOutcome, StoreError> {
         match &mut self.under_way {
             Some(commit) => {

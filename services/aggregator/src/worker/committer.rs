@@ -6,14 +6,14 @@ use market::Position;
 use store::{CommitOutcome, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use super::announce::{Announcer, append_dead_letters};
+use super::announce::{Announcer, append_dead_letters_unless_stopped};
 use super::background::BackgroundCalls;
 use super::commit::{CommitRetries, commit};
 use super::commit_state::CommitState;
-use super::readiness::Readiness;
-use super::role::Worker;
+use super::readiness::SessionReadiness;
+use super::role::PartitionWorker;
 use super::session_end::SessionEnd;
-use crate::core::Core;
+use crate::core::FoldCore;
 use crate::error::WorkerError;
 
 /// How many rows may wait to be written: as many as a store writes in a few seconds.
@@ -21,7 +21,7 @@ const MAX_UNWRITTEN_ROWS: usize = 500_000;
 
 /// Brings the changes of the core to the topics and then to the store.
 pub(super) struct Committer<'a, B: Backend> {
-    worker: &'a Worker<B>,
+    worker: &'a PartitionWorker<B>,
     stop: &'a CancellationToken,
     announcer: Announcer,
     state: CommitState,
@@ -30,26 +30,26 @@ pub(super) struct Committer<'a, B: Backend> {
 
 impl<'a, B: Backend> Committer<'a, B> {
     pub(super) const fn new(
-        worker: &'a Worker<B>,
+        worker: &'a PartitionWorker<B>,
         stop: &'a CancellationToken,
-        core: &Core,
+        core: &FoldCore,
         background: BackgroundCalls,
     ) -> Self {
         Self {
             worker,
             stop,
-            announcer: Announcer::new(core.next_update()),
-            state: CommitState::new(core.position()),
+            announcer: Announcer::new(core.next_update_position()),
+            state: CommitState::new(core.next_position()),
             background,
         }
     }
 
-    /// Returns what of the fold is stored.
+    /// Returns which part of the fold is stored, and the commit under way.
     pub(super) const fn commit_state(&self) -> &CommitState {
         &self.state
     }
 
-    /// Returns where calls in the background are started.
+    /// Returns the handle that starts background calls.
     pub(super) const fn background_calls(&self) -> &BackgroundCalls {
         &self.background
     }
@@ -59,15 +59,23 @@ impl<'a, B: Backend> Committer<'a, B> {
     }
 
     /// Announces changed bars. Returns `false` if the worker is stopped first.
-    pub(super) async fn announce(&mut self, core: &mut Core) -> Result<bool, WorkerError> {
-        self.announcer.announce(self.worker, core, self.stop).await
+    pub(super) async fn announce_unless_stopped(
+        &mut self,
+        core: &mut FoldCore,
+    ) -> Result<bool, WorkerError> {
+        self.announcer
+            .announce_unless_stopped(self.worker, core, self.stop)
+            .await
     }
 
     /// Announces changed bars and appends dead letters of the records before the next one, and only
     /// then begins the transaction that moves the offset there. Returns `false` if the worker is
     /// stopped first.
-    pub(super) async fn begin_commit(&mut self, core: &mut Core) -> Result<bool, WorkerError> {
-        if core.position() == self.state.stored() {
+    pub(super) async fn begin_commit_unless_stopped(
+        &mut self,
+        core: &mut FoldCore,
+    ) -> Result<bool, WorkerError> {
+        if core.next_position() == self.state.stored_position() {
             return Ok(true);
         }
         let (worker, stop) = (self.worker, self.stop);
@@ -76,12 +84,15 @@ impl<'a, B: Backend> Committer<'a, B> {
             return Ok(false);
         }
         if !core.can_flush()
-            || !self.announce(core).await?
-            || !append_dead_letters(worker, core, stop).await?
+            || !self.announce_unless_stopped(core).await?
+            || !append_dead_letters_unless_stopped(worker, core, stop).await?
         {
             return Ok(false);
         }
-        let transaction = core.flush(self.state.stored(), self.announcer.next_update());
+        let transaction = core.flush(
+            self.state.stored_position(),
+            self.announcer.next_update_position(),
+        );
         let call = commit(
             worker.stores.bars.clone(),
             worker.stores.clock.clone(),
@@ -94,28 +105,29 @@ impl<'a, B: Backend> Committer<'a, B> {
         );
         let begin_ns = worker.stores.clock.monotonic_ns();
         let answer = self.background.start(call);
-        self.state.begin_commit(answer, core.position(), begin_ns);
+        self.state
+            .begin_commit(answer, core.next_position(), begin_ns);
         Ok(true)
     }
 
-    /// Waits for the outcome of the commit under way; for ever if there is none. May be dropped
-    /// and called again until it has returned.
+    /// Waits for the outcome of the commit under way; for ever if there is none. The future may be
+    /// dropped and called again until it has returned.
     pub(super) async fn wait_for_outcome(&mut self) -> Result<CommitOutcome, StoreError> {
         self.state.wait_for_outcome().await
     }
 
     /// Ends the commit under way. Returns `false` if another worker has moved the partition.
-    pub(super) fn end_commit(
+    pub(super) fn end_commit_unless_lost(
         &mut self,
         outcome: Result<CommitOutcome, StoreError>,
-        core: &mut Core,
-        readiness: &Readiness,
+        core: &mut FoldCore,
+        readiness: &SessionReadiness,
     ) -> Result<bool, WorkerError> {
         let worker = self.worker;
         match outcome {
             Ok(CommitOutcome::Committed) => {
                 let spent = self.state.end_commit(worker.stores.clock.monotonic_ns());
-                core.end_commit();
+                core.release_committed();
                 readiness.report_recovery();
                 worker.metrics.commits.increment(1);
                 worker.metrics.commit_seconds.record(spent.as_secs_f64());
@@ -129,15 +141,15 @@ impl<'a, B: Backend> Committer<'a, B> {
     /// Commits everything that was applied. Returns how the session ends if that fails.
     pub(super) async fn commit_all(
         &mut self,
-        core: &mut Core,
-        readiness: &Readiness,
+        core: &mut FoldCore,
+        readiness: &SessionReadiness,
     ) -> Result<Option<SessionEnd>, WorkerError> {
-        while self.has_uncommitted(core.position()) || self.state.is_under_way() {
-            if !self.state.is_under_way() && !self.begin_commit(core).await? {
+        while self.is_uncommitted_at(core.next_position()) || self.state.is_commit_under_way() {
+            if !self.state.is_commit_under_way() && !self.begin_commit_unless_stopped(core).await? {
                 return Ok(Some(SessionEnd::Stopped));
             }
             let outcome = self.wait_for_outcome().await;
-            if !self.end_commit(outcome, core, readiness)? {
+            if !self.end_commit_unless_lost(outcome, core, readiness)? {
                 return Ok(Some(SessionEnd::Lost));
             }
         }
@@ -146,7 +158,7 @@ impl<'a, B: Backend> Committer<'a, B> {
 
     /// Returns why no more records may be folded before those folded are committed, if so. The
     /// changes are one transaction, which the store has to commit within the timeout of a call.
-    pub(super) fn pause_reason(&self, core: &Core) -> Option<String> {
+    pub(super) fn pause_reason(&self, core: &FoldCore) -> Option<String> {
         let uncommitted_bytes = self.state.uncommitted_bytes();
         let (metrics, config) = (&self.worker.metrics, &self.worker.config);
         metrics.uncommitted_bytes.set(uncommitted_bytes as f64);
@@ -157,12 +169,12 @@ impl<'a, B: Backend> Committer<'a, B> {
             ));
         }
         let is_large = uncommitted_bytes >= limit_bytes / 16;
-        (is_large && core.unwritten_rows() >= MAX_UNWRITTEN_ROWS)
+        (is_large && core.unwritten_row_count() >= MAX_UNWRITTEN_ROWS)
             .then(|| format!("{MAX_UNWRITTEN_ROWS} rows wait for the store to write them"))
     }
 
     /// Returns whether the stored state is not at `position`, as far as is known.
-    pub(super) fn has_uncommitted(&self, position: Position) -> bool {
-        position != self.state.stored()
+    pub(super) fn is_uncommitted_at(&self, position: Position) -> bool {
+        position != self.state.stored_position()
     }
 }

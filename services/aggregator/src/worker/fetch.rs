@@ -3,11 +3,11 @@
 use backend::Backend;
 use eventlog::{Log, LogError, Record};
 
-use super::role::Worker;
+use super::role::PartitionWorker;
 use crate::error::WorkerError;
 
 /// The outcome of one fetch.
-pub(super) enum Fetched {
+pub(super) enum FetchOutcome {
     Records(Vec<Record>),
     /// The log is closed; waiting for its next record reports that too.
     Closed,
@@ -21,19 +21,19 @@ pub(super) enum Fetched {
 ///
 /// # Errors
 /// [`WorkerError::Log`] if no retry can help.
-pub(super) async fn fetch<B: Backend>(
-    worker: &Worker<B>,
+pub(super) async fn fetch_records<B: Backend>(
+    worker: &PartitionWorker<B>,
     offset: u64,
-) -> Result<Fetched, WorkerError> {
+) -> Result<FetchOutcome, WorkerError> {
     let trades = &worker.topics.trades;
     let fetch = trades.fetch(worker.partition, offset, worker.config.max_fetch_bytes);
     match clock::timeout(&worker.stores.clock, worker.config.call_timeout, fetch).await {
-        Ok(Ok(batch)) => Ok(Fetched::Records(batch.records)),
-        Ok(Err(error @ LogError::OutOfRange { .. })) => Ok(Fetched::OutOfRange(error)),
-        Ok(Err(LogError::Closed)) => Ok(Fetched::Closed),
-        Ok(Err(error)) if error.is_transient() => Ok(Fetched::Failed(error.to_string())),
+        Ok(Ok(batch)) => Ok(FetchOutcome::Records(batch.records)),
+        Ok(Err(error @ LogError::OutOfRange { .. })) => Ok(FetchOutcome::OutOfRange(error)),
+        Ok(Err(LogError::Closed)) => Ok(FetchOutcome::Closed),
+        Ok(Err(error)) if error.is_transient() => Ok(FetchOutcome::Failed(error.to_string())),
         Ok(Err(source)) => Err(worker.log_error(source)),
-        Err(elapsed) => Ok(Fetched::Failed(elapsed.to_string())),
+        Err(elapsed) => Ok(FetchOutcome::Failed(elapsed.to_string())),
     }
 }
 

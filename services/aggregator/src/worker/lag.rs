@@ -6,8 +6,8 @@ use backend::Backend;
 use clock::Clock;
 use eventlog::Log;
 
-use super::role::Worker;
-use crate::core::Core;
+use super::role::PartitionWorker;
+use crate::core::FoldCore;
 
 /// Measures the lag, and logs once when it becomes an alarm.
 ///
@@ -20,12 +20,12 @@ pub(super) struct LagMonitor {
 
 impl LagMonitor {
     /// Sets the gauges of dirty minutes and of the lag in records and in seconds.
-    pub(super) fn measure_lag<B: Backend>(&mut self, worker: &Worker<B>, core: &Core) {
-        worker.metrics.dirty.set(core.dirty_minutes() as f64);
+    pub(super) fn measure_lag<B: Backend>(&mut self, worker: &PartitionWorker<B>, core: &FoldCore) {
+        worker.metrics.dirty.set(core.dirty_minute_count() as f64);
         let Some(end) = worker.topics.trades.end_hint(worker.partition) else {
             return;
         };
-        let lag = end.saturating_sub(core.position().offset);
+        let lag = end.saturating_sub(core.next_position().offset);
         worker.metrics.lag.set(lag as f64);
         let applied_ns = core.append_time_ns();
         let lag_ns = match lag > 0 && applied_ns > 0 {

@@ -4,9 +4,9 @@ use backend::Backend;
 use store::{BarKey, BarReader};
 use tokio_util::sync::CancellationToken;
 
-use super::role::Worker;
+use super::role::PartitionWorker;
 use super::ticks::fold_ticks;
-use crate::core::{Core, IdSetRequest, LoadRequest, Loaded, TicksRequest};
+use crate::core::{FoldCore, IdSetRequest, LoadRequest, LoadedData, TicksRequest};
 use crate::error::WorkerError;
 
 /// Load requests, sorted by the calls that serve them.
@@ -35,38 +35,41 @@ impl LoadPlan {
         !self.ticks.is_empty()
     }
 
-    /// Loads everything; `None` if the worker is stopped first.
+    /// Loads everything. Returns `None` if the worker is stopped first.
     pub(super) async fn load<B: Backend>(
         self,
-        worker: &Worker<B>,
-        core: &Core,
+        worker: &PartitionWorker<B>,
+        core: &FoldCore,
         stop: &CancellationToken,
         report_recovery: impl Fn(),
-    ) -> Result<Option<Vec<Loaded>>, WorkerError> {
+    ) -> Result<Option<Vec<LoadedData>>, WorkerError> {
         let store = &worker.stores.bars;
         let mut loaded = Vec::with_capacity(self.bars.len() + self.id_sets.len());
         if !self.bars.is_empty() {
             let read = || store.bars(&self.bars);
-            let Some(rows) = worker.call_store(stop, read).await? else {
+            let Some(rows) = worker.retry_store_call(stop, read).await? else {
                 return Ok(None);
             };
             let rows = self.bars.iter().cloned().zip(rows);
-            loaded.extend(rows.map(|(key, row)| Loaded::Bar(key, row.map(Box::new))));
+            loaded.extend(rows.map(|(key, row)| LoadedData::Bar(key, row.map(Box::new))));
         }
         if !self.id_sets.is_empty() {
             let keys: Vec<_> = self.id_sets.iter().map(|set| set.key.clone()).collect();
-            let Some(rows) = worker.call_store(stop, || store.id_sets(&keys)).await? else {
+            let Some(rows) = worker
+                .retry_store_call(stop, || store.id_sets(&keys))
+                .await?
+            else {
                 return Ok(None);
             };
             let rows = self.id_sets.into_iter().zip(rows);
-            loaded.extend(rows.map(|(request, row)| Loaded::IdSet(request, row)));
+            loaded.extend(rows.map(|(request, row)| LoadedData::IdSet(request, row)));
         }
         for request in self.ticks {
             let refolded = fold_ticks(worker, core, stop, &request, &report_recovery).await?;
             let Some(refolded) = refolded else {
                 return Ok(None);
             };
-            loaded.push(Loaded::Ticks(request, refolded));
+            loaded.push(LoadedData::Ticks(request, refolded));
         }
         Ok(Some(loaded))
     }

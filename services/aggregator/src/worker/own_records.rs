@@ -6,12 +6,12 @@ use eventlog::{Log, LogError, NewRecord};
 use market::Instrument;
 use schemas::{Refold, TradesTopicRecord};
 
-use super::role::Worker;
+use super::role::PartitionWorker;
 use crate::error::WorkerError;
 
 /// Appends an advance, so that time passes in a quiet log. A failure is logged: the next advance
 /// follows soon.
-pub(super) async fn append_advance<B: Backend>(worker: &Worker<B>) {
+pub(super) async fn append_advance<B: Backend>(worker: &PartitionWorker<B>) {
     let record = new_record(Bytes::new(), &TradesTopicRecord::Advance);
     let append = worker.topics.trades.append(worker.partition, vec![record]);
     let clock = &worker.stores.clock;
@@ -31,8 +31,8 @@ pub(super) async fn append_advance<B: Backend>(worker: &Worker<B>) {
 ///
 /// # Errors
 /// [`WorkerError::Log`] if the topic was recreated or refuses the records.
-pub(super) async fn append_refolds<B: Backend>(
-    worker: &Worker<B>,
+pub(super) async fn try_append_refolds<B: Backend>(
+    worker: &PartitionWorker<B>,
     refolds: &[(Instrument, Refold)],
 ) -> Result<bool, WorkerError> {
     let record = |(instrument, refold): &(Instrument, Refold)| {

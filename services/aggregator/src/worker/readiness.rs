@@ -4,14 +4,14 @@ use host::HealthComponent;
 
 /// Whether a session is ready to serve: it is once it has folded and announced every record that
 /// the log held when it began.
-pub(super) struct Readiness {
+pub(super) struct SessionReadiness {
     health: HealthComponent,
     /// The end of the log when the session began.
     ready_from: u64,
     has_caught_up: bool,
 }
 
-impl Readiness {
+impl SessionReadiness {
     pub(super) const fn new(health: HealthComponent, ready_from: u64) -> Self {
         Self {
             health,

@@ -4,10 +4,10 @@ use backend::Backend;
 use host::HealthComponent;
 
 use super::config::WorkerConfig;
-use crate::metrics::Metrics;
+use crate::metrics::WorkerMetrics;
 
 /// The topics that a worker reads and writes.
-pub struct Topics<B: Backend> {
+pub struct WorkerTopics<B: Backend> {
     /// Trades, amendments, settings and advances: the records that are folded.
     pub trades: B::Trades,
     /// The topic where changed bars are announced.
@@ -17,7 +17,7 @@ pub struct Topics<B: Backend> {
 }
 
 /// The stores and the clock of a worker.
-pub struct Stores<B: Backend> {
+pub struct WorkerStores<B: Backend> {
     /// The bars and the state of the fold.
     pub bars: B::Bars,
     /// The ticks, from which minutes are refolded.
@@ -29,7 +29,7 @@ pub struct Stores<B: Backend> {
 }
 
 // Derived implementations would require `B: Clone`, but a backend is only a name.
-impl<B: Backend> Clone for Topics<B> {
+impl<B: Backend> Clone for WorkerTopics<B> {
     fn clone(&self) -> Self {
         Self {
             trades: self.trades.clone(),
@@ -39,7 +39,7 @@ impl<B: Backend> Clone for Topics<B> {
     }
 }
 
-impl<B: Backend> Clone for Stores<B> {
+impl<B: Backend> Clone for WorkerStores<B> {
     fn clone(&self) -> Self {
         Self {
             bars: self.bars.clone(),
@@ -51,17 +51,17 @@ impl<B: Backend> Clone for Stores<B> {
 }
 
 /// The worker of one partition.
-pub struct Worker<B: Backend> {
+pub struct PartitionWorker<B: Backend> {
     /// The partition of `trades` that it folds.
     pub partition: u32,
     /// The topics.
-    pub topics: Topics<B>,
+    pub topics: WorkerTopics<B>,
     /// The stores and the clock.
-    pub stores: Stores<B>,
+    pub stores: WorkerStores<B>,
     /// Its intervals, limits and timeouts.
     pub config: WorkerConfig,
     /// The metrics of the partition.
-    pub metrics: Metrics,
+    pub metrics: WorkerMetrics,
     /// The health component that it reports to.
     pub health: HealthComponent,
 }

@@ -5,14 +5,14 @@ use eventlog::{Log, LogError};
 use store::{BarStore, PartitionProgress, PartitionState};
 use tokio_util::sync::CancellationToken;
 
-use super::background::background_calls;
-use super::role::Worker;
-use super::session::Session;
+use super::background::background_call_channel;
+use super::role::PartitionWorker;
+use super::session::WorkerSession;
 use super::session_end::SessionEnd;
-use crate::core::Core;
+use crate::core::FoldCore;
 use crate::error::WorkerError;
 
-impl<B: Backend> Worker<B> {
+impl<B: Backend> PartitionWorker<B> {
     /// Folds the partition until `stop` is cancelled, then commits what was folded. If another
     /// worker has moved the partition, this one drops its state and loads it again.
     ///
@@ -23,16 +23,19 @@ impl<B: Backend> Worker<B> {
             let Some(state) = self.load_state(&stop).await? else {
                 return Ok(());
             };
-            let Some(end) = self.check_bounds(&state.progress, &stop).await? else {
+            let Some(end) = self
+                .check_progress_and_load_log_end(&state.progress, &stop)
+                .await?
+            else {
                 return Ok(());
             };
             if end > state.progress.next_offset {
                 self.health
                     .not_ready("folding the records that the log holds already");
             }
-            let core = Core::new(state, self.topics.trades.partitions());
-            let (background, driver) = background_calls();
-            let session = Session::new(self, core, end, background, &stop);
+            let core = FoldCore::new(state, self.topics.trades.partitions());
+            let (background, driver) = background_call_channel();
+            let session = WorkerSession::new(self, core, end, background, &stop);
             let ended = tokio::select! {
                 biased;
                 never = driver.drive() => match never {},
@@ -53,24 +56,24 @@ impl<B: Backend> Worker<B> {
         }
     }
 
-    /// Loads the stored state; `None` if the worker is stopped first.
+    /// Loads the stored state. Returns `None` if the worker is stopped first.
     async fn load_state(
         &self,
         stop: &CancellationToken,
     ) -> Result<Option<PartitionState>, WorkerError> {
         let epoch = self.topics.trades.epoch();
-        self.call_store(stop, || {
+        self.retry_store_call(stop, || {
             self.stores.bars.load_partition(self.partition, epoch)
         })
         .await
     }
 
-    /// Returns the end of the log; `None` if the worker is stopped before it is known.
+    /// Returns the end of the log, or `None` if the worker is stopped before it is known.
     ///
     /// # Errors
     /// If the stored state is of another epoch or beyond the end of the log, it was folded from
     /// another log. If it ends before the first record that is kept, records are lost.
-    async fn check_bounds(
+    async fn check_progress_and_load_log_end(
         &self,
         stored: &PartitionProgress,
         stop: &CancellationToken,
@@ -81,7 +84,7 @@ impl<B: Backend> Worker<B> {
             return Err(self.log_error(LogError::Recreated { topic }));
         }
         let bounds = self
-            .call_log(stop, || trades.bounds(self.partition))
+            .retry_log_call(stop, || trades.bounds(self.partition))
             .await?;
         let Some(bounds) = bounds else {
             return Ok(None);

@@ -13,7 +13,7 @@ const LAG_INTERVAL: Duration = Duration::from_secs(1);
 ///
 /// Times are of the monotonic clock, in nanoseconds. Each of them moves only when its work begins
 /// or, for announcements, when it ends.
-pub(super) struct Schedule {
+pub(super) struct SessionSchedule {
     config: WorkerConfig,
     next_announce_ns: u64,
     next_commit_ns: u64,
@@ -29,7 +29,7 @@ pub(super) struct PendingWork {
     pub(super) refolds: bool,
 }
 
-impl Schedule {
+impl SessionSchedule {
     pub(super) fn new(config: WorkerConfig, now_ns: u64) -> Self {
         Self {
             next_announce_ns: now_ns,
@@ -55,8 +55,8 @@ impl Schedule {
     }
 
     /// Returns whether a commit is due, and schedules the next if so.
-    pub(super) fn begin_commit_if_due(&mut self, now_ns: u64) -> bool {
-        restart_if_due(
+    pub(super) fn reschedule_commit_if_due(&mut self, now_ns: u64) -> bool {
+        reschedule_if_due(
             &mut self.next_commit_ns,
             now_ns,
             self.config.commit_interval,
@@ -64,8 +64,8 @@ impl Schedule {
     }
 
     /// Returns whether an advance is due, and schedules the next if so.
-    pub(super) fn begin_advance_if_due(&mut self, now_ns: u64) -> bool {
-        restart_if_due(
+    pub(super) fn reschedule_advance_if_due(&mut self, now_ns: u64) -> bool {
+        reschedule_if_due(
             &mut self.next_advance_ns,
             now_ns,
             self.config.advance_interval,
@@ -78,8 +78,8 @@ impl Schedule {
     }
 
     /// Returns whether the archiver is to be queried, and schedules the next query if so.
-    pub(super) fn begin_archiver_query_if_due(&mut self, now_ns: u64) -> bool {
-        restart_if_due(
+    pub(super) fn reschedule_archiver_query_if_due(&mut self, now_ns: u64) -> bool {
+        reschedule_if_due(
             &mut self.next_refold_ns,
             now_ns,
             self.config.refold_interval,
@@ -87,8 +87,8 @@ impl Schedule {
     }
 
     /// Returns whether the lag is to be measured, and schedules the next measurement if so.
-    pub(super) fn begin_lag_measurement_if_due(&mut self, now_ns: u64) -> bool {
-        restart_if_due(&mut self.next_lag_ns, now_ns, LAG_INTERVAL)
+    pub(super) fn reschedule_lag_measurement_if_due(&mut self, now_ns: u64) -> bool {
+        reschedule_if_due(&mut self.next_lag_ns, now_ns, LAG_INTERVAL)
     }
 
     /// Returns when the session has to wake up: for the next advance, or sooner for pending work.
@@ -102,7 +102,7 @@ impl Schedule {
 }
 
 /// Returns whether `next_ns` has come, and moves it to `interval` from now if so.
-fn restart_if_due(next_ns: &mut u64, now_ns: u64, interval: Duration) -> bool {
+fn reschedule_if_due(next_ns: &mut u64, now_ns: u64, interval: Duration) -> bool {
     if now_ns < *next_ns {
         return false;
     }

@@ -12,39 +12,39 @@ use tokio_util::sync::CancellationToken;
 use super::archiver_query::ArchiverQuery;
 use super::background::BackgroundCalls;
 use super::committer::Committer;
-use super::fetch::{Fetched, fetch, record_bytes};
+use super::fetch::{FetchOutcome, fetch_records, record_bytes};
 use super::lag::LagMonitor;
 use super::load::LoadPlan;
-use super::own_records::{append_advance, append_refolds};
-use super::readiness::Readiness;
-use super::role::Worker;
-use super::schedule::{PendingWork, Schedule};
+use super::own_records::{append_advance, try_append_refolds};
+use super::readiness::SessionReadiness;
+use super::role::PartitionWorker;
+use super::schedule::{PendingWork, SessionSchedule};
 use super::session_end::SessionEnd;
-use crate::core::Core;
+use crate::core::FoldCore;
 use crate::error::WorkerError;
 
 /// How many refolds are appended at once.
 const MAX_REFOLDS: usize = 256;
 
 /// One stretch of folding. It orders the work of its parts: announce, then commit.
-pub(super) struct Session<'a, B: Backend> {
-    worker: &'a Worker<B>,
+pub(super) struct WorkerSession<'a, B: Backend> {
+    worker: &'a PartitionWorker<B>,
     stop: &'a CancellationToken,
-    core: Core,
+    core: FoldCore,
     committer: Committer<'a, B>,
     archiver: ArchiverQuery,
-    schedule: Schedule,
-    readiness: Readiness,
+    schedule: SessionSchedule,
+    readiness: SessionReadiness,
     lag: LagMonitor,
     /// The backoff while the log does not answer.
     log_retries: RetryTimer,
 }
 
-impl<'a, B: Backend> Session<'a, B> {
+impl<'a, B: Backend> WorkerSession<'a, B> {
     /// Begins with a loaded core. `log_end` is the end of the log now.
     pub(super) fn new(
-        worker: &'a Worker<B>,
-        core: Core,
+        worker: &'a PartitionWorker<B>,
+        core: FoldCore,
         log_end: u64,
         background: BackgroundCalls,
         stop: &'a CancellationToken,
@@ -56,8 +56,8 @@ impl<'a, B: Backend> Session<'a, B> {
             committer: Committer::new(worker, stop, &core, background),
             core,
             archiver: ArchiverQuery::default(),
-            schedule: Schedule::new(worker.config, now_ns),
-            readiness: Readiness::new(worker.health.clone(), log_end),
+            schedule: SessionSchedule::new(worker.config, now_ns),
+            readiness: SessionReadiness::new(worker.health.clone(), log_end),
             lag: LagMonitor::default(),
             log_retries: RetryTimer::new(worker.retry_policy()),
         }
@@ -67,10 +67,12 @@ impl<'a, B: Backend> Session<'a, B> {
     pub(super) async fn run(mut self) -> Result<SessionEnd, WorkerError> {
         let worker = self.worker;
         loop {
-            if !self.announce_if_due().await? || !self.commit_if_due().await? {
+            if !self.announce_if_due_unless_stopped().await?
+                || !self.commit_if_due_unless_stopped().await?
+            {
                 return Ok(SessionEnd::Stopped);
             }
-            let next_offset = self.core.position().offset;
+            let next_offset = self.core.next_position().offset;
             self.readiness
                 .update_progress(next_offset, self.core.has_updates());
             self.advance_if_due().await;
@@ -81,12 +83,15 @@ impl<'a, B: Backend> Session<'a, B> {
             tokio::select! {
                 biased;
                 outcome = self.committer.wait_for_outcome() => {
-                    if !self.committer.end_commit(outcome, &mut self.core, &self.readiness)? {
+                    let (core, readiness) = (&mut self.core, &self.readiness);
+                    if !self.committer.end_commit_unless_lost(outcome, core, readiness)? {
                         return Ok(SessionEnd::Lost);
                     }
                 }
-                () = self.stop.cancelled() => return self.finish().await,
-                archived = self.archiver.wait_for_position() => self.append_refolds(archived).await?,
+                () = self.stop.cancelled() => return self.commit_all_and_end().await,
+                archived = self.archiver.wait_for_position() => {
+                    self.append_archived_refolds(archived).await?;
+                }
                 ready = worker.topics.trades.wait(worker.partition, next_offset), if can_fetch => {
                     match ready {
                         Ok(()) => {
@@ -94,9 +99,9 @@ impl<'a, B: Backend> Session<'a, B> {
                                 return Ok(end);
                             }
                         }
-                        Err(LogError::Closed) => return self.finish().await,
+                        Err(LogError::Closed) => return self.commit_all_and_end().await,
                         Err(error @ LogError::OutOfRange { .. }) => {
-                            return self.end_out_of_range(&error).await;
+                            return self.end_session_out_of_range(&error).await;
                         }
                         Err(error) if error.is_transient() => {
                             self.back_off(&error.to_string()).await;
@@ -110,12 +115,16 @@ impl<'a, B: Backend> Session<'a, B> {
     }
 
     /// Announces changed bars if it is time. Returns `false` if the worker is stopped first.
-    async fn announce_if_due(&mut self) -> Result<bool, WorkerError> {
+    async fn announce_if_due_unless_stopped(&mut self) -> Result<bool, WorkerError> {
         let begin_ns = self.monotonic_ns();
         if !self.schedule.is_announcement_due(begin_ns) || !self.core.has_updates() {
             return Ok(true);
         }
-        if !self.committer.announce(&mut self.core).await? {
+        if !self
+            .committer
+            .announce_unless_stopped(&mut self.core)
+            .await?
+        {
             return Ok(false);
         }
         let end_ns = self.monotonic_ns();
@@ -123,14 +132,16 @@ impl<'a, B: Backend> Session<'a, B> {
         Ok(true)
     }
 
-    async fn commit_if_due(&mut self) -> Result<bool, WorkerError> {
+    async fn commit_if_due_unless_stopped(&mut self) -> Result<bool, WorkerError> {
         let now_ns = self.monotonic_ns();
-        if self.committer.commit_state().is_under_way()
-            || !self.schedule.begin_commit_if_due(now_ns)
+        if self.committer.commit_state().is_commit_under_way()
+            || !self.schedule.reschedule_commit_if_due(now_ns)
         {
             return Ok(true);
         }
-        self.committer.begin_commit(&mut self.core).await
+        self.committer
+            .begin_commit_unless_stopped(&mut self.core)
+            .await
     }
 
     async fn commit_all(&mut self) -> Result<Option<SessionEnd>, WorkerError> {
@@ -139,7 +150,7 @@ impl<'a, B: Backend> Session<'a, B> {
     }
 
     /// Commits everything that was folded, then ends.
-    async fn finish(mut self) -> Result<SessionEnd, WorkerError> {
+    async fn commit_all_and_end(mut self) -> Result<SessionEnd, WorkerError> {
         let ended = self.commit_all().await?;
         Ok(ended.unwrap_or(SessionEnd::Stopped))
     }
@@ -147,14 +158,14 @@ impl<'a, B: Backend> Session<'a, B> {
     /// Appends an advance if the log has been quiet and a window waits for time to pass.
     async fn advance_if_due(&mut self) {
         let now_ns = self.monotonic_ns();
-        if self.schedule.begin_advance_if_due(now_ns) && self.core.waits_for_time() {
+        if self.schedule.reschedule_advance_if_due(now_ns) && self.core.time_can_close_windows() {
             append_advance(self.worker).await;
         }
     }
 
     fn measure_lag_if_due(&mut self) {
         let now_ns = self.monotonic_ns();
-        if self.schedule.begin_lag_measurement_if_due(now_ns) {
+        if self.schedule.reschedule_lag_measurement_if_due(now_ns) {
             self.lag.measure_lag(self.worker, &self.core);
         }
     }
@@ -166,14 +177,14 @@ impl<'a, B: Backend> Session<'a, B> {
     /// append all of them again, and the log would grow faster than they fold it.
     fn waits_for_archiver(&self) -> bool {
         self.readiness.has_caught_up()
-            && !self.archiver.is_under_way()
+            && !self.archiver.is_query_under_way()
             && self.core.has_unrequested_refolds()
     }
 
     /// Queries the archiver's position in the background if a dirty minute waits for it.
     fn query_archiver_if_due(&mut self) {
         let now_ns = self.monotonic_ns();
-        if !self.waits_for_archiver() || !self.schedule.begin_archiver_query_if_due(now_ns) {
+        if !self.waits_for_archiver() || !self.schedule.reschedule_archiver_query_if_due(now_ns) {
             return;
         }
         let worker = self.worker;
@@ -188,12 +199,15 @@ impl<'a, B: Backend> Session<'a, B> {
 
     /// Appends a refold for each dirty minute whose mark both the archiver and the stored state
     /// have passed.
-    async fn append_refolds(&mut self, archived: Option<Position>) -> Result<(), WorkerError> {
+    async fn append_archived_refolds(
+        &mut self,
+        archived: Option<Position>,
+    ) -> Result<(), WorkerError> {
         let passed = archived
             .unwrap_or_default()
-            .min(self.committer.commit_state().stored());
+            .min(self.committer.commit_state().stored_position());
         let refolds = self.core.request_refolds(passed, MAX_REFOLDS);
-        if !refolds.is_empty() && !append_refolds(self.worker, &refolds).await? {
+        if !refolds.is_empty() && !try_append_refolds(self.worker, &refolds).await? {
             self.core.forget_requested_refolds();
         }
         Ok(())
@@ -202,11 +216,13 @@ impl<'a, B: Backend> Session<'a, B> {
     /// Fetches records and folds them all, or returns how the session ends.
     async fn fetch_and_fold(&mut self) -> Result<Option<SessionEnd>, WorkerError> {
         let worker = self.worker;
-        let records = match fetch(worker, self.core.position().offset).await? {
-            Fetched::Records(records) => records,
-            Fetched::Closed => return Ok(None),
-            Fetched::OutOfRange(error) => return self.end_out_of_range(&error).await.map(Some),
-            Fetched::Failed(reason) => {
+        let records = match fetch_records(worker, self.core.next_position().offset).await? {
+            FetchOutcome::Records(records) => records,
+            FetchOutcome::Closed => return Ok(None),
+            FetchOutcome::OutOfRange(error) => {
+                return self.end_session_out_of_range(&error).await.map(Some);
+            }
+            FetchOutcome::Failed(reason) => {
                 self.back_off(&reason).await;
                 return Ok(None);
             }
@@ -222,7 +238,7 @@ impl<'a, B: Backend> Session<'a, B> {
             if rest.is_empty() {
                 break;
             }
-            if let Some(end) = self.load_requested().await? {
+            if let Some(end) = self.load_requested_data().await? {
                 return Ok(Some(end));
             }
         }
@@ -232,7 +248,7 @@ impl<'a, B: Backend> Session<'a, B> {
     }
 
     /// Loads what the core requests, or returns how the session ends.
-    async fn load_requested(&mut self) -> Result<Option<SessionEnd>, WorkerError> {
+    async fn load_requested_data(&mut self) -> Result<Option<SessionEnd>, WorkerError> {
         let plan = LoadPlan::new(self.core.load_requests());
         if plan.needs_ticks()
             && let Some(end) = self.commit_all().await?
@@ -248,7 +264,7 @@ impl<'a, B: Backend> Session<'a, B> {
         // If another worker has moved the partition, the store may hold records that are not folded
         // here yet, which would be counted twice.
         let progress = || worker.stores.bars.partition_progress(worker.partition);
-        let Some(progress) = worker.call_store(stop, progress).await? else {
+        let Some(progress) = worker.retry_store_call(stop, progress).await? else {
             return Ok(Some(SessionEnd::Stopped));
         };
         if !self
@@ -268,7 +284,10 @@ impl<'a, B: Backend> Session<'a, B> {
     /// If records were dropped, what was folded before them is committed and loaded again: another
     /// worker may have moved the partition meanwhile, and the next record is then a later one. If
     /// the next record is beyond the end, it was folded from records that the log has lost.
-    async fn end_out_of_range(&mut self, error: &LogError) -> Result<SessionEnd, WorkerError> {
+    async fn end_session_out_of_range(
+        &mut self,
+        error: &LogError,
+    ) -> Result<SessionEnd, WorkerError> {
         self.back_off(&error.to_string()).await;
         let ended = match error.is_below_retention() {
             true => self.commit_all().await?,
@@ -298,10 +317,10 @@ impl<'a, B: Backend> Session<'a, B> {
 
     /// Returns how long the session may sleep until its next periodic work.
     fn time_until_wake(&self) -> Duration {
-        let is_uncommitted = self.committer.has_uncommitted(self.core.position());
+        let is_uncommitted = self.committer.is_uncommitted_at(self.core.next_position());
         let wake_ns = self.schedule.next_wake_ns(&PendingWork {
             announcement: self.core.has_updates(),
-            commit: is_uncommitted && !self.committer.commit_state().is_under_way(),
+            commit: is_uncommitted && !self.committer.commit_state().is_commit_under_way(),
             refolds: self.waits_for_archiver(),
         });
         Duration::from_nanos(wake_ns.saturating_sub(self.monotonic_ns()))

@@ -6,8 +6,8 @@ use market::{Bar, MINUTE_NS, Position, SECOND_NS, TICK_RETENTION_NS, VenueSettin
 use store::{BarReader, ExcludedRange, Tick, TickStore, trades_current};
 use tokio_util::sync::CancellationToken;
 
-use super::role::Worker;
-use crate::core::{Core, Refolded, TicksRequest};
+use super::role::PartitionWorker;
+use crate::core::{FoldCore, RefoldedTicks, TicksRequest};
 use crate::error::WorkerError;
 
 /// How long before they expire, by the log's time, ticks are no longer relied on. A record may be
@@ -16,22 +16,23 @@ const LAG_MARGIN_NS: i64 = 3_600 * SECOND_NS;
 /// The same by the clock, which may differ from the store's.
 const CLOCK_MARGIN_NS: i64 = 300 * SECOND_NS;
 
-/// Folds the ticks of a minute once the archiver has stored those before `up_to`; `None` if the
-/// worker is stopped first. `report_recovery` is called when the archiver has.
+/// Folds the ticks of a minute once the archiver has stored those before `up_to`.
+/// Returns `None` if the worker is stopped first. `report_recovery` is called once the archiver has
+/// stored them.
 pub(super) async fn fold_ticks<B: Backend>(
-    worker: &Worker<B>,
-    core: &Core,
+    worker: &PartitionWorker<B>,
+    core: &FoldCore,
     stop: &CancellationToken,
     request: &TicksRequest,
     report_recovery: impl Fn(),
-) -> Result<Option<Refolded>, WorkerError> {
+) -> Result<Option<RefoldedTicks>, WorkerError> {
     let TicksRequest {
         instrument,
         start_ns,
         up_to,
         first_append_ns,
     } = request;
-    if !wait_for_archiver(worker, stop, *up_to).await? {
+    if !wait_for_archiver_unless_stopped(worker, stop, *up_to).await? {
         return Ok(None);
     }
     report_recovery();
@@ -41,7 +42,7 @@ pub(super) async fn fold_ticks<B: Backend>(
             .ticks
             .read(instrument, *start_ns, start_ns + MINUTE_NS)
     };
-    let Some(ticks) = worker.call_store(stop, read).await? else {
+    let Some(ticks) = worker.retry_store_call(stop, read).await? else {
         return Ok(None);
     };
     // The clock is read after the ticks: no tick that is younger can have expired before the read.
@@ -51,26 +52,26 @@ pub(super) async fn fold_ticks<B: Backend>(
     let by_log_ns = log_ns.saturating_sub(TICK_RETENTION_NS - LAG_MARGIN_NS);
     let oldest_ns = by_clock_ns.max(by_log_ns);
     if first_append_ns.is_some_and(|first_ns| first_ns < oldest_ns) {
-        return Ok(Some(Refolded::Expired));
+        return Ok(Some(RefoldedTicks::Expired));
     }
-    let Some(excluded) = excluded_ranges(worker, stop, &ticks, *up_to).await? else {
+    let Some(excluded) = load_excluded_ranges(worker, stop, &ticks, *up_to).await? else {
         return Ok(None);
     };
     let settings = core.settings_for(instrument).unwrap_or_default();
-    let bar = fold_trades(ticks, &excluded, *up_to, &settings);
-    Ok(Some(Refolded::Bar(bar.map(Box::new))))
+    let bar = fold_counted_trades(ticks, &excluded, *up_to, &settings);
+    Ok(Some(RefoldedTicks::Bar(bar.map(Box::new))))
 }
 
-/// Waits until the archiver has stored the ticks before `up_to`; returns `false` if the worker is
+/// Waits until the archiver has stored the ticks before `up_to`. Returns `false` if the worker is
 /// stopped first.
-async fn wait_for_archiver<B: Backend>(
-    worker: &Worker<B>,
+async fn wait_for_archiver_unless_stopped<B: Backend>(
+    worker: &PartitionWorker<B>,
     stop: &CancellationToken,
     up_to: Position,
 ) -> Result<bool, WorkerError> {
     loop {
         let read = || worker.stores.ticks.archive_position(worker.partition);
-        let Some(archived) = worker.call_store(stop, read).await? else {
+        let Some(archived) = worker.retry_store_call(stop, read).await? else {
             return Ok(false);
         };
         if archived.is_some_and(|archived| archived >= up_to) {
@@ -87,9 +88,9 @@ async fn wait_for_archiver<B: Backend>(
 }
 
 /// Returns the ranges that the fold has excluded among `ticks`, which are in order of their
-/// positions; `None` if the worker is stopped first.
-async fn excluded_ranges<B: Backend>(
-    worker: &Worker<B>,
+/// positions, or `None` if the worker is stopped first.
+async fn load_excluded_ranges<B: Backend>(
+    worker: &PartitionWorker<B>,
     stop: &CancellationToken,
     ticks: &[Tick],
     up_to: Position,
@@ -104,7 +105,7 @@ async fn excluded_ranges<B: Backend>(
         let bars = &worker.stores.bars;
         let end = last.offset + 1;
         let read = || bars.excluded_ranges(worker.partition, first.epoch, first.offset, end);
-        let Some(found) = worker.call_store(stop, read).await? else {
+        let Some(found) = worker.retry_store_call(stop, read).await? else {
             return Ok(None);
         };
         ranges.extend(found);
@@ -113,7 +114,7 @@ async fn excluded_ranges<B: Backend>(
 }
 
 /// Folds the trades among `ticks` before a position into one bar. Returns `None` if there are none.
-fn fold_trades(
+fn fold_counted_trades(
     ticks: Vec<Tick>,
     excluded: &[ExcludedRange],
     up_to: Position,

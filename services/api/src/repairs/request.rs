@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use market::{DAY_NS, HOUR_NS, Instrument, MINUTE_NS};
 use schemas::Repair;
-use schemas::api::RepairJson;
+use schemas::api::RepairResponseJson;
 
 use crate::object_body::{ExpectedObject, parse_object_body};
 use crate::params::{ACCEPTED_TIMES, parse_symbol, parse_time, parse_venue};
@@ -79,7 +79,7 @@ impl RepairRequest {
     pub(super) fn split_into_repairs(
         &self,
         hours: &BTreeMap<i64, HourState>,
-        counts: &mut RepairJson,
+        counts: &mut RepairResponseJson,
     ) -> Vec<Repair> {
         let mut repairs: Vec<Repair> = Vec::new();
         for (hour_ns, state) in hours {
@@ -171,7 +171,7 @@ mod tests {
             ),
         ];
         for (start, end, hours, expected) in cases {
-            let mut counts = RepairJson::default();
+            let mut counts = RepairResponseJson::default();
             let repairs =
                 request(minute(start), minute(end)).split_into_repairs(&hours, &mut counts);
             assert!(repairs.iter().all(|repair| repair.is_valid()));
@@ -198,7 +198,7 @@ mod tests {
             (HOUR_NS, HourState::BeyondHorizon),
             (2 * HOUR_NS, HourState::Changeable),
         ]);
-        let mut counts = RepairJson::default();
+        let mut counts = RepairResponseJson::default();
         let repairs = request(0, 3 * HOUR_NS).split_into_repairs(&hours, &mut counts);
         assert_eq!(repairs.len(), 2);
         assert_eq!((counts.minutes, counts.beyond_horizon), (120, 60));

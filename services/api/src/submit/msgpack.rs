@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use market::{Instrument, Trade};
-use schemas::msgpack::{MessagePackReader, ReadError, ValueKind};
+use schemas::msgpack::{MessagePackError, MessagePackReader, ValueKind};
 
 use super::element::{malformed_element_fault, repeated_field_fault, unknown_field_fault};
 use super::fields::{FIELD_NAMES, TradeFields, TradeParser};
@@ -19,7 +19,7 @@ const FLOAT: &str = "a float, which is not exact";
 #[derive(Debug, thiserror::Error)]
 enum MessagePackBodyError {
     #[error(transparent)]
-    Value(#[from] ReadError),
+    Value(#[from] MessagePackError),
     #[error("bytes follow its end")]
     TrailingBytes,
 }
@@ -65,7 +65,7 @@ fn read_submission(
 fn read_trade_element(
     reader: &mut MessagePackReader<'_>,
     parser: &mut TradeParser,
-) -> Result<Result<(Instrument, Trade), ElementFault>, ReadError> {
+) -> Result<Result<(Instrument, Trade), ElementFault>, MessagePackError> {
     if reader.peek_kind()? != ValueKind::Map {
         reader.skip_value(MAX_DEPTH)?;
         return Ok(Err(malformed_element_fault("a trade is a map")));
@@ -98,7 +98,7 @@ fn read_trade_element(
 }
 
 /// Reads the next value; one that cannot be a field of a trade is skipped.
-fn read_value<'a>(reader: &mut MessagePackReader<'a>) -> Result<WrittenValue<'a>, ReadError> {
+fn read_value<'a>(reader: &mut MessagePackReader<'a>) -> Result<WrittenValue<'a>, MessagePackError> {
     let name = match reader.peek_kind()? {
         ValueKind::Boolean => return Ok(WrittenValue::Bool(reader.read_boolean()?)),
         ValueKind::Integer => {
@@ -111,7 +111,7 @@ fn read_value<'a>(reader: &mut MessagePackReader<'a>) -> Result<WrittenValue<'a>
             return Ok(text.unwrap_or(WrittenValue::Other("a text that is not UTF-8")));
         }
         ValueKind::Nil => {
-            reader.read_nil()?;
+            reader.read_nil_if_next()?;
             return Ok(WrittenValue::Null);
         }
         ValueKind::Float => FLOAT,

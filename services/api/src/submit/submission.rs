@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use market::{Instrument, RejectReason, SenderId, Trade};
+use market::{Instrument, RejectReason, SenderTradeId, Trade};
 use schemas::api::RejectedTradeJson;
 
 /// The greatest number of rejected elements that a response lists; the others are only counted. A
@@ -105,7 +105,7 @@ impl TradeSubmission {
         match element {
             Ok((instrument, mut trade)) => {
                 if trade.id.is_none() && trade.sender.is_none() {
-                    trade.sender = self.sender_key.map(|key| SenderId {
+                    trade.sender = self.sender_key.map(|key| SenderTradeId {
                         key,
                         index: index as u64,
                     });

@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aggregator::{Stores, Topics, Worker, WorkerConfig};
+use aggregator::{PartitionWorker, WorkerConfig, WorkerStores, WorkerTopics};
 use archiver::{Archiver, BlockPolicy};
 use backend::Backend;
 use candlewick_api::{ApiParts, ApiState, Follower, Hub, HubLimits, router, serve};
 use clock::{Clock, SystemClock};
 use eventlog::{EmbeddedLog, EmbeddedOptions, Log, MemoryLog, Retention};
 use host::Health;
-use ingest::Producer;
+use ingest::IngestProducer;
 use serde_json::Value;
 use store::{BarReader, MemoryHotStore, SqliteBarStore, SqliteTickStore, TickStore};
 use tempfile::TempDir;
@@ -24,8 +24,8 @@ pub(crate) const PARTITIONS: u32 = 4;
 const APPEND_NS: i64 = 1_767_225_600_000_000_000;
 const RING_BYTES: usize = 4 * 1024 * 1024;
 
-/// The clock of the log, which stands still: by the machine's clock, what was appended then would be
-/// too old to be refolded.
+/// The clock of the log, which stands still: by the machine's clock, what was appended then would
+/// be too old to be refolded.
 #[derive(Clone)]
 struct LogClock;
 
@@ -159,7 +159,7 @@ impl World {
                 false => MemoryHotStore::default(),
             },
             clock: SystemClock,
-            producer: Arc::new(Producer::new(
+            producer: Arc::new(IngestProducer::new(
                 world.trades.clone(),
                 world.bars.clone(),
                 SystemClock,
@@ -184,14 +184,14 @@ impl World {
         health: &Health,
         stop: &CancellationToken,
     ) {
-        let worker: Worker<WorkerBackend> = Worker {
+        let worker: PartitionWorker<WorkerBackend> = PartitionWorker {
             partition,
-            topics: Topics {
+            topics: WorkerTopics {
                 trades: self.trades.clone(),
                 updates: updates.clone(),
                 dead_letters: MemoryLog::new(PARTITIONS, 1, RING_BYTES, LogClock),
             },
-            stores: Stores {
+            stores: WorkerStores {
                 bars: self.bars.clone(),
                 ticks: self.ticks.clone(),
                 hot: self.hot.clone(),
@@ -203,7 +203,7 @@ impl World {
                 advance_interval: Duration::from_secs(3600),
                 ..WorkerConfig::default()
             },
-            metrics: aggregator::Metrics::new(partition),
+            metrics: aggregator::WorkerMetrics::new(partition),
             health: health.register(&format!("aggregator-{partition}")),
         };
         let archiver: Archiver<ApiBackend> = Archiver {
@@ -215,7 +215,7 @@ impl World {
                 max_delay: Duration::from_millis(5),
                 ..BlockPolicy::default()
             },
-            metrics: archiver::Metrics::new(partition),
+            metrics: archiver::ArchiverMetrics::new(partition),
             health: health.register(&format!("archiver-{partition}")),
         };
         let follower: Follower<ApiBackend> = Follower {

@@ -7,9 +7,9 @@ use host::HealthComponent;
 use tokio_util::sync::CancellationToken;
 
 use super::policy::BlockPolicy;
-use super::session::ReadOutcome;
+use super::session::SessionOutcome;
 use crate::error::ArchiverError;
-use crate::metrics::Metrics;
+use crate::metrics::ArchiverMetrics;
 
 /// The archiver of one partition: it reads the log, groups trades, edits and cancels into blocks,
 /// and writes these to the tick store.
@@ -25,7 +25,7 @@ pub struct Archiver<B: Backend> {
     /// When blocks end, and the limits of calls.
     pub policy: BlockPolicy,
     /// The metrics of this partition.
-    pub metrics: Metrics,
+    pub metrics: ArchiverMetrics,
     /// Where the archiver reports whether it is ready.
     pub health: HealthComponent,
 }
@@ -36,7 +36,7 @@ impl<B: Backend> Archiver<B> {
     /// # Errors
     /// [`ArchiverError`], if no retry can help.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), ArchiverError> {
-        while self.run_session(&stop).await? == ReadOutcome::OutOfRange {}
+        while self.run_session(&stop).await? == SessionOutcome::OutOfRange {}
         Ok(())
     }
 
@@ -51,49 +51,53 @@ impl<B: Backend> Archiver<B> {
             return Ok(());
         };
         while session.pending.next_offset() < end {
-            match self.read(&mut session, &stop).await? {
-                ReadOutcome::Continue => session.retry_timer.wait(&self.clock).await,
-                ReadOutcome::Stopped => break,
-                ReadOutcome::OutOfRange => match self.start_session(&stop).await? {
+            match self.fetch_and_archive(&mut session, &stop).await? {
+                SessionOutcome::Continue => session.retry_timer.wait(&self.clock).await,
+                SessionOutcome::Stopped => break,
+                SessionOutcome::OutOfRange => match self.start_session(&stop).await? {
                     Some(next) => session = next,
                     None => break,
                 },
             }
         }
-        self.write(&mut session.pending, &stop).await?;
+        self.write_unless_stopped(&mut session.pending, &stop)
+            .await?;
         Ok(())
     }
 
-    /// Archives from the stored position on.
-    async fn run_session(&self, stop: &CancellationToken) -> Result<ReadOutcome, ArchiverError> {
+    /// Archives starting at the stored position.
+    async fn run_session(&self, stop: &CancellationToken) -> Result<SessionOutcome, ArchiverError> {
         let Some(mut session) = self.start_session(stop).await? else {
-            return Ok(ReadOutcome::Stopped);
+            return Ok(SessionOutcome::Stopped);
         };
         self.health.ready();
         loop {
-            let until_due = session.pending.time_until_due(&self.clock, &self.policy);
+            let until_due = session
+                .pending
+                .time_until_write_due(&self.clock, &self.policy);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 () = self.clock.sleep(until_due), if !session.pending.is_empty() => {
-                    if !self.write(&mut session.pending, stop).await? {
-                        return Ok(ReadOutcome::Stopped);
+                    if !self.write_unless_stopped(&mut session.pending, stop).await? {
+                        return Ok(SessionOutcome::Stopped);
                     }
                 }
                 waited = self.wait_for_records(&session) => {
                     let outcome = match waited {
-                        Ok(()) => self.read(&mut session, stop).await?,
+                        Ok(()) => self.fetch_and_archive(&mut session, stop).await?,
                         Err(LogError::Closed) => break,
                         Err(error) => self.handle_log_error(&mut session, error, stop).await?,
                     };
-                    if outcome != ReadOutcome::Continue {
+                    if outcome != SessionOutcome::Continue {
                         return Ok(outcome);
                     }
                 }
             }
         }
-        self.write(&mut session.pending, stop).await?;
-        Ok(ReadOutcome::Stopped)
+        self.write_unless_stopped(&mut session.pending, stop)
+            .await?;
+        Ok(SessionOutcome::Stopped)
     }
 
     pub(super) const fn log_error(&self, source: LogError) -> ArchiverError {

@@ -23,7 +23,7 @@ impl<B: Backend> Archiver<B> {
     ///
     /// # Errors
     /// An error of the store that no retry can mend.
-    pub(super) async fn call_store<V, F>(
+    pub(super) async fn retry_store_call<V, F>(
         &self,
         stop: &CancellationToken,
         call: impl Fn() -> F,
@@ -35,7 +35,7 @@ impl<B: Backend> Archiver<B> {
             store: "ticks".to_owned(),
             reason: elapsed.to_string(),
         };
-        let called = self.call(stop, StoreError::is_transient, timed_out, call);
+        let called = self.retry_call(stop, StoreError::is_transient, timed_out, call);
         called.await.map_err(|source| ArchiverError::Store {
             partition: self.partition,
             source,
@@ -46,7 +46,7 @@ impl<B: Backend> Archiver<B> {
     ///
     /// # Errors
     /// An error of the log that no retry can mend.
-    pub(super) async fn call_log<V, F>(
+    pub(super) async fn retry_log_call<V, F>(
         &self,
         stop: &CancellationToken,
         call: impl Fn() -> F,
@@ -58,7 +58,7 @@ impl<B: Backend> Archiver<B> {
             topic: schemas::TRADES.to_owned(),
             reason: elapsed.to_string(),
         };
-        let called = self.call(stop, LogError::is_transient, timed_out, call);
+        let called = self.retry_call(stop, LogError::is_transient, timed_out, call);
         called.await.map_err(|source| self.log_error(source))
     }
 
@@ -76,7 +76,7 @@ impl<B: Backend> Archiver<B> {
         self.health.not_ready(reason);
     }
 
-    async fn call<V, E, F>(
+    async fn retry_call<V, E, F>(
         &self,
         stop: &CancellationToken,
         is_transient: impl Fn(&E) -> bool,

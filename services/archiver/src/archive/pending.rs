@@ -35,7 +35,7 @@ pub(super) struct PendingWrite {
 }
 
 impl PendingRecords {
-    /// Returns an empty one for a partition that is written up to `offset`.
+    /// Returns no records, for a partition whose ticks below `offset` are written.
     pub(super) const fn new(blocks: BlockBuilder, offset: u64) -> Self {
         Self {
             blocks,
@@ -56,12 +56,16 @@ impl PendingRecords {
     }
 
     /// Returns whether there are records that have waited for [`BlockPolicy::max_delay`].
-    pub(super) fn is_due(&self, clock: &impl Clock, policy: &BlockPolicy) -> bool {
-        !self.is_empty() && self.time_until_due(clock, policy).is_zero()
+    pub(super) fn is_write_due(&self, clock: &impl Clock, policy: &BlockPolicy) -> bool {
+        !self.is_empty() && self.time_until_write_due(clock, policy).is_zero()
     }
 
-    /// Returns the time until the records are due; without meaning if there are none.
-    pub(super) fn time_until_due(&self, clock: &impl Clock, policy: &BlockPolicy) -> Duration {
+    /// Returns the time until the records have to be written. Meaningless if there are none.
+    pub(super) fn time_until_write_due(
+        &self,
+        clock: &impl Clock,
+        policy: &BlockPolicy,
+    ) -> Duration {
         let age_ns = clock.monotonic_ns().saturating_sub(self.oldest_ns);
         let age = Duration::from_nanos(age_ns);
         policy.max_delay.saturating_sub(age)
@@ -75,8 +79,8 @@ impl PendingRecords {
     }
 
     /// Adds the next record. Returns whether a block ends with it.
-    pub(super) fn push(&mut self, record: &Record, policy: &BlockPolicy) -> bool {
-        self.blocks.push(record);
+    pub(super) fn push_and_is_block_end(&mut self, record: &Record, policy: &BlockPolicy) -> bool {
+        self.blocks.push_if_valid_tick(record);
         self.next_offset = record.offset + 1;
         self.next_offset.is_multiple_of(policy.offsets_per_block)
     }

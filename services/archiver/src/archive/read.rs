@@ -7,13 +7,13 @@ use eventlog::{Log, LogError};
 use tokio_util::sync::CancellationToken;
 
 use super::archiver::Archiver;
-use super::session::{ReadOutcome, Session};
+use super::session::{ArchiverSession, SessionOutcome};
 use crate::error::ArchiverError;
 
 impl<B: Backend> Archiver<B> {
     /// Waits until the log holds the next record. If the last attempt failed, waits before that
     /// until another one is due.
-    pub(super) async fn wait_for_records(&self, session: &Session) -> Result<(), LogError> {
+    pub(super) async fn wait_for_records(&self, session: &ArchiverSession) -> Result<(), LogError> {
         let next_offset = session.pending.next_offset();
         if session.retry_timer.is_backing_off() {
             session.retry_timer.wait(&self.clock).await;
@@ -27,12 +27,12 @@ impl<B: Backend> Archiver<B> {
     }
 
     /// Fetches records, adds them to the blocks, and writes those that end or are due.
-    pub(super) async fn read(
+    pub(super) async fn fetch_and_archive(
         &self,
-        session: &mut Session,
+        session: &mut ArchiverSession,
         stop: &CancellationToken,
-    ) -> Result<ReadOutcome, ArchiverError> {
-        let Session {
+    ) -> Result<SessionOutcome, ArchiverError> {
+        let ArchiverSession {
             pending,
             retry_timer,
         } = session;
@@ -45,8 +45,8 @@ impl<B: Backend> Archiver<B> {
             Ok(Ok(batch)) => batch,
             Ok(Err(error)) => return self.handle_log_error(session, error, stop).await,
             Err(elapsed) => {
-                self.back_off(session, &elapsed);
-                return Ok(ReadOutcome::Continue);
+                self.report_and_delay_next_attempt(session, &elapsed);
+                return Ok(SessionOutcome::Continue);
             }
         };
         if retry_timer.record_success() {
@@ -54,35 +54,37 @@ impl<B: Backend> Archiver<B> {
         }
         pending.start_delay_timer(&self.clock);
         for record in &batch.records {
-            let block_ends = pending.push(record, &self.policy);
-            if block_ends && !self.write(pending, stop).await? {
-                return Ok(ReadOutcome::Stopped);
+            let block_ends = pending.push_and_is_block_end(record, &self.policy);
+            if block_ends && !self.write_unless_stopped(pending, stop).await? {
+                return Ok(SessionOutcome::Stopped);
             }
         }
-        if pending.is_due(&self.clock, &self.policy) && !self.write(pending, stop).await? {
-            return Ok(ReadOutcome::Stopped);
+        if pending.is_write_due(&self.clock, &self.policy)
+            && !self.write_unless_stopped(pending, stop).await?
+        {
+            return Ok(SessionOutcome::Stopped);
         }
-        Ok(ReadOutcome::Continue)
+        Ok(SessionOutcome::Continue)
     }
 
     /// Decides how an error of the log changes the session.
     ///
     /// # Errors
-    /// The error itself, if no retry can mend it.
+    /// The error itself, if no retry can help.
     pub(super) async fn handle_log_error(
         &self,
-        session: &mut Session,
+        session: &mut ArchiverSession,
         error: LogError,
         stop: &CancellationToken,
-    ) -> Result<ReadOutcome, ArchiverError> {
+    ) -> Result<SessionOutcome, ArchiverError> {
         match error {
-            LogError::Closed => Ok(ReadOutcome::Stopped),
+            LogError::Closed => Ok(SessionOutcome::Stopped),
             LogError::OutOfRange { .. } => {
                 self.end_session_out_of_range(session, &error, stop).await
             }
             error if error.is_transient() => {
-                self.back_off(session, &error);
-                Ok(ReadOutcome::Continue)
+                self.report_and_delay_next_attempt(session, &error);
+                Ok(SessionOutcome::Continue)
             }
             error => Err(self.log_error(error)),
         }
@@ -93,25 +95,25 @@ impl<B: Backend> Archiver<B> {
     /// what was read, which is not written then.
     async fn end_session_out_of_range(
         &self,
-        session: &mut Session,
+        session: &mut ArchiverSession,
         error: &LogError,
         stop: &CancellationToken,
-    ) -> Result<ReadOutcome, ArchiverError> {
+    ) -> Result<SessionOutcome, ArchiverError> {
         let pending = &mut session.pending;
         let writes = error.is_below_retention() && !pending.is_empty();
-        if writes && !self.write(pending, stop).await? {
-            return Ok(ReadOutcome::Stopped);
+        if writes && !self.write_unless_stopped(pending, stop).await? {
+            return Ok(SessionOutcome::Stopped);
         }
-        self.back_off(session, error);
+        self.report_and_delay_next_attempt(session, error);
         let wait = session.retry_timer.wait(&self.clock);
         Ok(match stop.run_until_cancelled(wait).await {
-            Some(()) => ReadOutcome::OutOfRange,
-            None => ReadOutcome::Stopped,
+            Some(()) => SessionOutcome::OutOfRange,
+            None => SessionOutcome::Stopped,
         })
     }
 
-    /// Reports that the log does not answer, and lets the next attempt wait.
-    fn back_off(&self, session: &mut Session, reason: &impl Display) {
+    /// Reports the failure `reason` and delays the next attempt by the backoff.
+    fn report_and_delay_next_attempt(&self, session: &mut ArchiverSession, reason: &impl Display) {
         self.report_failure(reason);
         session.retry_timer.record_failure(&self.clock);
     }

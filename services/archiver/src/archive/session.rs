@@ -5,15 +5,15 @@ use clock::RetryTimer;
 use super::pending::PendingRecords;
 
 /// The state of an archiver from loading the stored position until it has to load it again.
-pub(super) struct Session {
+pub(super) struct ArchiverSession {
     pub(super) pending: PendingRecords,
     /// When the log may be read again after a failure.
     pub(super) retry_timer: RetryTimer,
 }
 
-/// How reading went.
+/// Whether a session continues after reading, or why it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ReadOutcome {
+pub(super) enum SessionOutcome {
     /// The session continues.
     Continue,
     /// The archiver was stopped.

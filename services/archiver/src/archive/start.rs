@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::archiver::Archiver;
 use super::pending::PendingRecords;
-use super::session::Session;
+use super::session::ArchiverSession;
 use crate::blocks::BlockBuilder;
 use crate::error::ArchiverError;
 
@@ -19,9 +19,9 @@ impl<B: Backend> Archiver<B> {
     pub(super) async fn start_session(
         &self,
         stop: &CancellationToken,
-    ) -> Result<Option<Session>, ArchiverError> {
+    ) -> Result<Option<ArchiverSession>, ArchiverError> {
         let load = || self.ticks.archive_progress(self.partition);
-        let Some(stored) = self.call_store(stop, load).await? else {
+        let Some(stored) = self.retry_store_call(stop, load).await? else {
             return Ok(None);
         };
         let epoch = self.trades.epoch();
@@ -29,34 +29,36 @@ impl<B: Backend> Archiver<B> {
             next_position: Position { epoch, offset: 0 },
             append_time_ns: 0,
         });
-        let offset = self.offset_in_epoch(stored.next_position)?;
-        let bounds = self.call_log(stop, || self.trades.bounds(self.partition));
+        let offset = self.offset_to_continue_at(stored.next_position)?;
+        let bounds = self.retry_log_call(stop, || self.trades.bounds(self.partition));
         let Some(bounds) = bounds.await? else {
             return Ok(None);
         };
-        let checked = self.call_log(stop, || self.trades.check_epoch()).await?;
+        let checked = self
+            .retry_log_call(stop, || self.trades.check_epoch())
+            .await?;
         if checked.is_none() {
             return Ok(None);
         }
-        self.check_bounds(offset, bounds)?;
+        self.check_offset_in_bounds(offset, bounds)?;
         let blocks = BlockBuilder::new(
             self.partition,
             self.trades.partitions(),
             epoch,
             stored.append_time_ns,
         );
-        Ok(Some(Session {
+        Ok(Some(ArchiverSession {
             pending: PendingRecords::new(blocks, offset),
             retry_timer: RetryTimer::new(self.retry_policy()),
         }))
     }
 
-    /// Returns the offset at which to continue from the stored position: its own if the log is still
-    /// of the same epoch, 0 if the topic was recreated.
+    /// Returns the offset at which to continue from the stored position: its own if the log is
+    /// still of the same epoch, 0 if the topic was recreated.
     ///
     /// # Errors
     /// [`ArchiverError::Epoch`], if the position is of a later epoch than the log.
-    fn offset_in_epoch(&self, stored: Position) -> Result<u64, ArchiverError> {
+    fn offset_to_continue_at(&self, stored: Position) -> Result<u64, ArchiverError> {
         let epoch = self.trades.epoch();
         if stored.epoch > epoch {
             return Err(ArchiverError::Epoch {
@@ -80,7 +82,11 @@ impl<B: Backend> Archiver<B> {
     /// Checks that the stored position is not beyond the end of the log, which would then be
     /// another log, and not before the first record that is kept: the records between would be
     /// missing.
-    const fn check_bounds(&self, offset: u64, bounds: Bounds) -> Result<(), ArchiverError> {
+    const fn check_offset_in_bounds(
+        &self,
+        offset: u64,
+        bounds: Bounds,
+    ) -> Result<(), ArchiverError> {
         if bounds.first <= offset && offset <= bounds.end {
             return Ok(());
         }

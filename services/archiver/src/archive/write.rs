@@ -12,7 +12,7 @@ use crate::error::ArchiverError;
 
 impl<B: Backend> Archiver<B> {
     /// Writes the blocks and then the position. Returns `false` if `stop` is cancelled first.
-    pub(super) async fn write(
+    pub(super) async fn write_unless_stopped(
         &self,
         pending: &mut PendingRecords,
         stop: &CancellationToken,
@@ -25,13 +25,15 @@ impl<B: Backend> Archiver<B> {
         } = pending.take_pending_write();
         // The records are of this epoch if the topic still is. If it is not, their offsets would
         // be mistaken for offsets of the new topic.
-        let checked = self.call_log(stop, || self.trades.check_epoch()).await?;
+        let checked = self
+            .retry_log_call(stop, || self.trades.check_epoch())
+            .await?;
         if checked.is_none() {
             return Ok(false);
         }
         if !blocks.is_empty() {
             let insert = || self.ticks.insert(&blocks);
-            if self.call_store(stop, insert).await?.is_none() {
+            if self.retry_store_call(stop, insert).await?.is_none() {
                 return Ok(false);
             }
         }
@@ -43,7 +45,7 @@ impl<B: Backend> Archiver<B> {
             append_time_ns,
         };
         let save = || self.ticks.set_archive_progress(self.partition, progress);
-        let saved = self.call_store(stop, save).await?;
+        let saved = self.retry_store_call(stop, save).await?;
         pending.mark_stored();
         self.metrics.ticks.increment(ticks);
         self.metrics.blocks.increment(blocks.len() as u64);

@@ -34,7 +34,7 @@ fn taken_blocks_leave_nothing_behind() {
     let mut blocks = empty_blocks();
     for offset in 0..1_000 {
         // The venue is not declared: the fold rejects it, the archiver cannot know that.
-        blocks.push(&trade_record(offset, &format!("made-up:{offset}"), 0));
+        blocks.push_if_valid_tick(&trade_record(offset, &format!("made-up:{offset}"), 0));
     }
     assert_eq!(blocks.take_blocks().len(), 1_000);
     let kept = (blocks.indexes.len(), blocks.instruments.len());
@@ -42,7 +42,8 @@ fn taken_blocks_leave_nothing_behind() {
     assert!(blocks.is_empty() && blocks.last_key.is_none());
 }
 
-/// An insert that is repeated after a crash has to be identical, or its deduplication token differs.
+/// An insert that is repeated after a crash has to be identical, or its deduplication token
+/// differs.
 #[test]
 fn the_same_records_give_the_same_blocks_whatever_records_came_before() {
     let records = [
@@ -52,12 +53,14 @@ fn the_same_records_give_the_same_blocks_whatever_records_came_before() {
         trade_record(10, "a:X", 1),
     ];
     let take_blocks = |mut blocks: BlockBuilder| {
-        records.iter().for_each(|record| blocks.push(record));
+        records
+            .iter()
+            .for_each(|record| blocks.push_if_valid_tick(record));
         blocks.take_blocks()
     };
     let mut used = empty_blocks();
-    used.push(&trade_record(5, "a:X", 0));
-    used.push(&trade_record(6, "a:Y", 0));
+    used.push_if_valid_tick(&trade_record(5, "a:X", 0));
+    used.push_if_valid_tick(&trade_record(6, "a:Y", 0));
     used.take_blocks();
     let taken = take_blocks(used);
     assert_eq!(taken, take_blocks(empty_blocks()));
@@ -76,7 +79,7 @@ fn the_same_records_give_the_same_blocks_whatever_records_came_before() {
 #[test]
 fn no_tick_has_an_earlier_append_time_than_a_record_before_it() {
     let append_time_of = |blocks: &mut BlockBuilder, offset, append_time_ns| {
-        blocks.push(&Record {
+        blocks.push_if_valid_tick(&Record {
             append_time_ns,
             ..trade_record(offset, "a:X", 0)
         });
@@ -86,7 +89,7 @@ fn no_tick_has_an_earlier_append_time_than_a_record_before_it() {
     let mut first = empty_blocks();
     assert_eq!(append_time_of(&mut first, 0, APPEND_NS), 0);
     // A record that is no tick, from a broker whose clock is ahead.
-    first.push(&Record {
+    first.push_if_valid_tick(&Record {
         append_time_ns: APPEND_NS + 9,
         value: Bytes::new(),
         ..trade_record(1, "a:X", 0)

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aggregator::{Stores, Topics, WorkerConfig, WorkerError};
+use aggregator::{WorkerConfig, WorkerError, WorkerStores, WorkerTopics};
 use clock::SystemClock;
 use eventlog::LogError;
 use host::Health;
@@ -147,12 +147,12 @@ impl AggregatorServers {
         };
         let retention = Arc::new(retention);
         let workers: WorkerFactory<ClusterBackend> = WorkerFactory {
-            topics: Topics {
+            topics: WorkerTopics {
                 trades: self.trades.log.clone(),
                 updates: self.updates.log.clone(),
                 dead_letters: self.dead_letters.log.clone(),
             },
-            stores: Stores {
+            stores: WorkerStores {
                 bars: self.bars.clone(),
                 ticks: self.ticks.clone(),
                 hot: self.redis.clone(),

@@ -1,26 +1,26 @@
 //! The aggregators of a process.
 
-use aggregator::{Metrics, Stores, Topics, Worker, WorkerConfig};
+use aggregator::{PartitionWorker, WorkerConfig, WorkerMetrics, WorkerStores, WorkerTopics};
 use backend::Backend;
 use host::Health;
 
 /// Builds the workers of a process, one for each partition.
 pub(crate) struct WorkerFactory<B: Backend> {
-    pub(crate) topics: Topics<B>,
-    pub(crate) stores: Stores<B>,
+    pub(crate) topics: WorkerTopics<B>,
+    pub(crate) stores: WorkerStores<B>,
     pub(crate) config: WorkerConfig,
     pub(crate) health: Health,
 }
 
 impl<B: Backend> WorkerFactory<B> {
     /// Builds the worker of a partition and registers its component `aggregator-<partition>`.
-    pub(crate) fn build(&self, partition: u32) -> Worker<B> {
-        Worker {
+    pub(crate) fn build(&self, partition: u32) -> PartitionWorker<B> {
+        PartitionWorker {
             partition,
             topics: self.topics.clone(),
             stores: self.stores.clone(),
             config: self.config,
-            metrics: Metrics::new(partition),
+            metrics: WorkerMetrics::new(partition),
             health: self.health.register(&format!("aggregator-{partition}")),
         }
     }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use api::{ApiParts, ApiState, Hub};
 use backend::Backend;
 use host::{Health, MetricsHandle};
-use ingest::Producer;
+use ingest::IngestProducer;
 use tokio_util::sync::CancellationToken;
 
 use crate::process::VERSION;
 
 /// The producer of trades over a [`Backend`].
 pub(crate) type BackendProducer<B> =
-    Producer<<B as Backend>::Trades, <B as Backend>::Bars, <B as Backend>::Clock>;
+    IngestProducer<<B as Backend>::Trades, <B as Backend>::Bars, <B as Backend>::Clock>;
 
 /// Returns the producer that appends the trades of clients and feeds to the log.
 pub(crate) fn new_producer<B: Backend>(
@@ -20,7 +20,11 @@ pub(crate) fn new_producer<B: Backend>(
     bars: &B::Bars,
     clock: &B::Clock,
 ) -> Arc<BackendProducer<B>> {
-    Arc::new(Producer::new(trades.clone(), bars.clone(), clock.clone()))
+    Arc::new(IngestProducer::new(
+        trades.clone(),
+        bars.clone(),
+        clock.clone(),
+    ))
 }
 
 /// What the API of a process serves.

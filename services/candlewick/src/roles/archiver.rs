@@ -1,6 +1,6 @@
 //! The archivers of a process.
 
-use archiver::{Archiver, BlockPolicy, Metrics};
+use archiver::{Archiver, ArchiverMetrics, BlockPolicy};
 use backend::Backend;
 use host::Health;
 
@@ -22,7 +22,7 @@ impl<B: Backend> ArchiverFactory<B> {
             ticks: self.ticks.clone(),
             clock: self.clock.clone(),
             policy: self.policy,
-            metrics: Metrics::new(partition),
+            metrics: ArchiverMetrics::new(partition),
             health: self.health.register(&format!("archiver-{partition}")),
         }
     }

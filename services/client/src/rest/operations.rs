@@ -2,7 +2,9 @@
 
 use market::{IdScheme, IdScope, Symbol, Venue};
 use schemas::TradesBatch;
-use schemas::api::{RejectedSubmissionJson, RepairJson, SubmissionJson, VersionJson};
+use schemas::api::{
+    RejectedSubmissionProblemJson, RepairResponseJson, SubmissionResponseJson, VersionJson,
+};
 use serde_json::json;
 
 use ureq::http::Method;
@@ -55,7 +57,7 @@ impl RestClient {
         symbol: &Symbol,
         start: &str,
         end: &str,
-    ) -> Result<RepairJson, RestError> {
+    ) -> Result<RepairResponseJson, RestError> {
         let range = json!({
             "venue": venue.as_str(),
             "symbol": symbol.as_str(),
@@ -73,16 +75,16 @@ impl RestClient {
     ///
     /// # Errors
     /// [`RestError`], which says whether the same request may succeed later.
-    pub fn send_trades_batch(&self, batch: &[u8]) -> Result<SubmissionJson, RestError> {
+    pub fn send_trades_batch(&self, batch: &[u8]) -> Result<SubmissionResponseJson, RestError> {
         let headers = [("content-type", TradesBatch::CONTENT_TYPE)];
         let response = self.send(&Method::POST, "/api/v1/trades", &headers, Some(batch))?;
         match response.status {
             200 => response.json(),
             422 => {
                 // Every trade was rejected.
-                let submission = response.json::<RejectedSubmissionJson>();
+                let submission = response.json::<RejectedSubmissionProblemJson>();
                 let submission = submission.map_err(|_| response.to_error())?;
-                Ok(SubmissionJson {
+                Ok(SubmissionResponseJson {
                     accepted: 0,
                     rejected_total: submission.rejected_total,
                     rejected: submission.rejected,

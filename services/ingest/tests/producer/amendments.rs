@@ -46,7 +46,7 @@ async fn an_amendment_is_appended_to_the_partition_of_its_trade_and_its_position
             ..cancel(id, None)
         };
         let appended_at = producer
-            .amend(&instrument, amendment.clone(), trade(id))
+            .append_amendment(&instrument, amendment.clone(), trade(id))
             .await
             .unwrap();
         let position = Position {
@@ -69,13 +69,15 @@ async fn an_amendment_that_the_fold_would_reject_is_not_appended() {
     let (_folder, store) = empty_store().await;
     let producer = new_producer(&log, &store);
     let instrument = parse_instrument("v:S");
-    let result = producer.amend(&instrument, cancel(1, None), trade(1)).await;
+    let result = producer
+        .append_amendment(&instrument, cancel(1, None), trade(1))
+        .await;
     assert_eq!(rejection_of(result), RejectReason::VenueUnknown);
     let range = Repair {
         start_ns: 0,
         end_ns: market::MINUTE_NS,
     };
-    let result = producer.repair(&instrument, &[range]).await;
+    let result = producer.append_repairs(&instrument, &[range]).await;
     assert_eq!(rejection_of(result), RejectReason::VenueUnknown);
     for partition in 0..PARTITIONS {
         assert_eq!(log.bounds(partition).await.unwrap().end, 0, "not declared");
@@ -122,7 +124,9 @@ async fn an_amendment_that_the_fold_would_reject_is_not_appended() {
         (edit, without_price.clone(), RejectReason::PriceNotPositive),
         (cancel(1, None), future, RejectReason::TimeInFuture),
     ] {
-        let result = producer.amend(&instrument, amendment, trade).await;
+        let result = producer
+            .append_amendment(&instrument, amendment, trade)
+            .await;
         assert_eq!(rejection_of(result), expected);
     }
     assert_eq!(log.bounds(partition).await.unwrap().end, end);
@@ -131,7 +135,10 @@ async fn an_amendment_that_the_fold_would_reject_is_not_appended() {
         (cancel(1, None), without_price),
         (cancel(2, position_at(1, end - 1)), without_id),
     ] {
-        producer.amend(&instrument, amendment, trade).await.unwrap();
+        producer
+            .append_amendment(&instrument, amendment, trade)
+            .await
+            .unwrap();
     }
     assert_eq!(log.bounds(partition).await.unwrap().end, end + 2);
 }
@@ -156,11 +163,14 @@ async fn valid_repairs_are_appended_in_order() {
         end_ns: end * minute,
     };
     for invalid in [vec![], vec![range(1, 2), range(3, 3)], vec![range(0, 1441)]] {
-        let error = producer.repair(&instrument, &invalid).await.unwrap_err();
+        let error = producer
+            .append_repairs(&instrument, &invalid)
+            .await
+            .unwrap_err();
         assert!(matches!(error, IngestError::InvalidRepair), "{error}");
     }
     let ranges = [range(5, 1445), range(7, 8)];
-    let appended_at = producer.repair(&instrument, &ranges).await.unwrap();
+    let appended_at = producer.append_repairs(&instrument, &ranges).await.unwrap();
     let partition = partition_of(b"v:S", PARTITIONS);
     let held = read_records(&log, partition).await;
     let index = usize::try_from(appended_at.position.offset).unwrap();

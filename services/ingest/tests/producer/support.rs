@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use candlewick_ingest::Producer;
+use candlewick_ingest::IngestProducer;
 use clock::{ManualClock, SystemClock};
 use eventlog::{Batch, Bounds, Epoch, Log, LogError, MemoryLog, NewRecord, Offset, PartitionId};
 use market::{Decimal, IdScheme, Instrument, Position, Trade, TradeId, Venue, VenueSettings};
@@ -82,8 +82,8 @@ pub(crate) async fn empty_store() -> (TempDir, SqliteBarStore) {
 pub(crate) fn new_producer<L: Log>(
     log: &L,
     store: &SqliteBarStore,
-) -> Producer<L, SqliteBarStore, SystemClock> {
-    Producer::new(log.clone(), store.clone(), SystemClock)
+) -> IngestProducer<L, SqliteBarStore, SystemClock> {
+    IngestProducer::new(log.clone(), store.clone(), SystemClock)
 }
 
 /// Stores a venue's settings as the fold of a partition does.

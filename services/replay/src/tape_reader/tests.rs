@@ -1,6 +1,6 @@
 use std::io::Write;
 
-use market::{IdScheme, IdScope, SenderId};
+use market::{IdScheme, IdScope, SenderTradeId};
 
 use super::{TapeError, TapeReader, TapeTrade};
 use crate::format::TapeFormatChoice;
@@ -127,7 +127,7 @@ fn a_trade_without_id_is_identified_by_file_and_line() {
             )
         })
         .collect();
-    let sender = SenderId {
+    let sender = SenderTradeId {
         key: read.tape.digest,
         index: 3,
     };

@@ -2,7 +2,7 @@
 
 use ::clickhouse::Row;
 use ::clickhouse::error::Error;
-use market::{Amendment, AmendmentKind, Instrument, Position, SenderId, Side, Trade, TradeId};
+use market::{Amendment, AmendmentKind, Instrument, Position, SenderTradeId, Side, Trade, TradeId};
 use serde::Deserialize;
 
 use super::decimal::from_column;
@@ -110,7 +110,7 @@ impl SelectedRow<'_> {
             },
             id: self.trade_id()?,
             scope: self.scope.map(Into::into),
-            sender: self.sender_key.map(|key| SenderId {
+            sender: self.sender_key.map(|key| SenderTradeId {
                 key,
                 index: self.sender_index,
             }),

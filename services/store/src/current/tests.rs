@@ -1,7 +1,8 @@
 use std::collections::HashSet;
 
 use market::{
-    DAY_NS, Decimal, EdgeTrade, HORIZON_NS, HOUR_NS, IdScheme, IdScope, SenderId, Trade, TradeId,
+    DAY_NS, Decimal, EdgeTrade, HORIZON_NS, HOUR_NS, IdScheme, IdScope, SenderTradeId, Trade,
+    TradeId,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -51,7 +52,7 @@ fn tick(offset: u64, time_ns: i64, id: Option<&str>) -> Tick {
 
 fn tick_of_sender(offset: u64, time_ns: i64, key: u8, index: u64) -> Tick {
     let mut tick = tick(offset, time_ns, None);
-    tick.trade.sender = Some(SenderId {
+    tick.trade.sender = Some(SenderTradeId {
         key: [key; 16],
         index,
     });

@@ -1,7 +1,7 @@
 //! Ticks.
 
 use candlewick_store::{ArchiveProgress, StoreError, Tick, TickBlock, TickRecord, TickStore};
-use market::{Amendment, AmendmentKind, HOUR_NS, Position, SenderId, Side, Trade, TradeId};
+use market::{Amendment, AmendmentKind, HOUR_NS, Position, SenderTradeId, Side, Trade, TradeId};
 use schemas::TradesTopicRecord;
 
 use crate::fixtures::{block, instrument, tick, trade};
@@ -245,7 +245,7 @@ pub(crate) async fn every_value_comes_back(store: &impl TickStore) {
                 side,
                 id: ids.get(place % 6).map(|text| TradeId::parse(text).unwrap()),
                 scope: scopes[place % 3].map(Into::into),
-                sender: (number % 2 == 0).then_some(SenderId {
+                sender: (number % 2 == 0).then_some(SenderTradeId {
                     key: [[0; 16], [255; 16]][number / 2 % 2],
                     index: [0, u64::MAX][number / 2 % 2],
                 }),

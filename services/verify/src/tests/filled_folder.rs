@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use aggregator::{Stores, Topics, Worker, WorkerConfig};
+use aggregator::{PartitionWorker, WorkerConfig, WorkerStores, WorkerTopics};
 use archiver::Archiver;
 use backend::Backend;
 use clap::Parser;
 use clock::{Clock, SystemClock};
 use eventlog::{EmbeddedLog, Log, MemoryLog};
 use host::Health;
-use ingest::Producer;
+use ingest::IngestProducer;
 use market::{BarRow, HOUR_NS, IdScheme, IdScope, Instrument, Interval, VenueSettings};
 use store::{
     BarKey, BarReader, BarStore, CommitOutcome, MemoryHotStore, SqliteBarStore, SqliteTickStore,
@@ -187,8 +187,8 @@ impl FilledFolder {
     fn create_producer(
         &self,
         folder: &DataFolder,
-    ) -> Producer<EmbeddedLog, SqliteBarStore, LateClock> {
-        Producer::new(folder.trades.clone(), folder.bars.clone(), self.clock)
+    ) -> IngestProducer<EmbeddedLog, SqliteBarStore, LateClock> {
+        IngestProducer::new(folder.trades.clone(), folder.bars.clone(), self.clock)
     }
 
     pub(super) async fn verify(&self, options: &[&str]) -> anyhow::Result<VerifyReport> {
@@ -209,14 +209,14 @@ impl FilledFolder {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         for partition in 0..PARTITIONS {
-            let worker = Worker::<LateBackend> {
+            let worker = PartitionWorker::<LateBackend> {
                 partition,
-                topics: Topics {
+                topics: WorkerTopics {
                     trades: folder.trades.clone(),
                     updates: updates.clone(),
                     dead_letters: folder.dead_letters.clone(),
                 },
-                stores: Stores {
+                stores: WorkerStores {
                     bars: folder.bars.clone(),
                     ticks: folder.ticks.clone(),
                     hot: MemoryHotStore::default(),
@@ -227,7 +227,7 @@ impl FilledFolder {
                     advance_interval: Duration::from_millis(50),
                     ..WorkerConfig::default()
                 },
-                metrics: aggregator::Metrics::new(partition),
+                metrics: aggregator::WorkerMetrics::new(partition),
                 health: health.register("aggregator"),
             };
             let archiver = Archiver::<LateBackend> {
@@ -239,7 +239,7 @@ impl FilledFolder {
                     max_delay: Duration::from_millis(20),
                     ..archiver::BlockPolicy::default()
                 },
-                metrics: archiver::Metrics::new(partition),
+                metrics: archiver::ArchiverMetrics::new(partition),
                 health: health.register("archiver"),
             };
             let token = stop.clone();

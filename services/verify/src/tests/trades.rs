@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use eventlog::{EmbeddedLog, Log, NewRecord};
 use market::{
-    Amendment, AmendmentKind, DAY_NS, Decimal, HOUR_NS, Instrument, SECOND_NS, SenderId, Side,
+    Amendment, AmendmentKind, DAY_NS, Decimal, HOUR_NS, Instrument, SECOND_NS, SenderTradeId, Side,
     Trade, TradeId,
 };
 use schemas::TradesTopicRecord;
@@ -111,7 +111,7 @@ fn numbered_trade(venue: &str, number: u64) -> Trade {
         side: [None, Some(Side::Buy), Some(Side::Sell)][(number % 3) as usize],
         id,
         scope: scope.map(Into::into),
-        sender: is_sent.then_some(SenderId {
+        sender: is_sent.then_some(SenderTradeId {
             key: [1; 16],
             index: number,
         }),

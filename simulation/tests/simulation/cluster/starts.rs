@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aggregator::{Stores, Topics, Worker, WorkerConfig};
+use aggregator::{PartitionWorker, WorkerConfig, WorkerStores, WorkerTopics};
 use api::ChannelName;
 use archiver::{Archiver, BlockPolicy};
 use host::Health;
@@ -77,14 +77,14 @@ impl SimCluster {
     pub fn start_worker(&mut self, partition: u32) {
         let number = self.next_process_number();
         self.adopt_current_epoch();
-        let worker: Worker<SimBackend> = Worker {
+        let worker: PartitionWorker<SimBackend> = PartitionWorker {
             partition,
-            topics: Topics {
+            topics: WorkerTopics {
                 trades: self.trades_log.reopened(),
                 updates: self.updates_log.clone(),
                 dead_letters: self.dead_letters_log.clone(),
             },
-            stores: Stores {
+            stores: WorkerStores {
                 bars: self.bars.for_worker(number),
                 ticks: self.ticks.clone(),
                 hot: MemoryHotStore::default(),
@@ -97,7 +97,7 @@ impl SimCluster {
                 max_uncommitted_bytes: (self.random.below(100) + 20) * 40,
                 ..WorkerConfig::default()
             },
-            metrics: aggregator::Metrics::new(partition),
+            metrics: aggregator::WorkerMetrics::new(partition),
             health: Health::default().register("worker"),
         };
         let stop = CancellationToken::new();
@@ -118,7 +118,7 @@ impl SimCluster {
                 max_delay: Duration::from_millis(200),
                 ..BlockPolicy::default()
             },
-            metrics: archiver::Metrics::new(partition),
+            metrics: archiver::ArchiverMetrics::new(partition),
             health: Health::default().register("archiver"),
         };
         let stop = CancellationToken::new();

@@ -32,7 +32,7 @@ impl RangeSet {
         }
     }
 
-    /// Inserts a number; returns `false` if the set contains it already.
+    /// Inserts a number. Returns `false` if the set contains it already.
     #[inline]
     pub(crate) fn insert(&mut self, number: u64) -> bool {
         if let Some((first, last)) = &mut self.current {
@@ -58,11 +58,11 @@ impl RangeSet {
 
     /// Inserts a number that does not directly follow the current range.
     fn insert_outside_current(&mut self, number: u64) -> bool {
-        self.release_current();
+        self.move_current_to_others();
         let below = self.others.range(..=number).next_back();
         let below = below.map(|(first, last)| (*first, *last));
         if below.is_some_and(|(_, last)| number <= last) {
-            self.make_current(below);
+            self.set_current_range(below);
             return false;
         }
         let above = number
@@ -79,13 +79,13 @@ impl RangeSet {
             range.0 = first;
         }
         self.others.insert(range.0, range.1);
-        self.make_current(Some(range));
+        self.set_current_range(Some(range));
         self.current_changed = true;
         true
     }
 
     /// Moves the current range to the others.
-    fn release_current(&mut self) {
+    fn move_current_to_others(&mut self) {
         if let Some((first, last)) = self.current.take() {
             self.others.insert(first, last);
             if self.current_changed {
@@ -96,7 +96,7 @@ impl RangeSet {
     }
 
     /// Makes a range the current one.
-    fn make_current(&mut self, range: Option<(u64, u64)>) {
+    fn set_current_range(&mut self, range: Option<(u64, u64)>) {
         self.current = range;
         if let Some((first, last)) = range {
             self.others.remove(&first);
@@ -111,7 +111,7 @@ impl RangeSet {
     }
 
     /// Returns about how many ranges the next change contains.
-    pub(crate) const fn changed_ranges(&self) -> usize {
+    pub(crate) const fn changed_range_count(&self) -> usize {
         self.changed.len() + self.current_changed as usize
     }
 
@@ -147,7 +147,7 @@ impl RangeSet {
 
     /// Removes all numbers.
     pub(crate) fn clear(&mut self) {
-        self.release_current();
+        self.move_current_to_others();
         self.changed.extend(self.others.keys());
         self.others.clear();
         self.next_first = None;

@@ -24,7 +24,7 @@ pub(crate) struct AmendmentApplication<'a> {
 
 impl AmendmentApplication<'_> {
     /// Applies an edit or a cancel that the record and the settings allow.
-    pub(crate) fn amend(
+    pub(crate) fn apply_amendment(
         &mut self,
         amendment: &Amendment,
         trade: &Trade,
@@ -37,23 +37,26 @@ impl AmendmentApplication<'_> {
         {
             return Admission::Rejected(RejectReason::TargetMissing);
         }
-        self.bars.settle_accumulator(at);
+        self.bars.merge_accumulator_into_bars(at);
         let identity = settings.trade_identity(trade);
         let target = identity.filter(|_| amendment.target_position.is_none());
         let own_key = amendment_id_set_key(self.instrument, trade.time_ns);
         let mut requests = Vec::new();
-        requests.extend(self.ids.request_if_missing(own_key.clone(), false));
+        requests.extend(self.ids.load_request_if_missing(own_key.clone(), false));
         if let Some(target) = &target {
-            requests.extend(self.ids.identity_set_request(target));
+            requests.extend(self.ids.load_request_for_identity(target));
         }
         requests.extend(self.touch_or_request_bar(Interval::H1.window_containing(trade.time_ns)));
         if !requests.is_empty() {
             return Admission::Blocked(requests);
         }
-        if !self.bars.admits(trade.time_ns, at) {
+        if !self.bars.is_hour_within_horizon(trade.time_ns, at) {
             return Admission::Rejected(RejectReason::BeyondHorizon);
         }
-        if !self.ids.insert_amendment(&own_key, &amendment.id, at) {
+        if !self
+            .ids
+            .insert_amendment_if_new(&own_key, &amendment.id, at)
+        {
             return Admission::Duplicate;
         }
         match target {
@@ -64,15 +67,15 @@ impl AmendmentApplication<'_> {
                     append_time_ns: at.append_time_ns(),
                 });
             }
-            _ => self.bars.mark_minute(trade.time_ns, 1, at),
+            _ => self.bars.mark_minute_dirty(trade.time_ns, 1, at),
         }
         Admission::Counted { late: false }
     }
 
     /// Marks every minute of a range whose hours can still change.
-    pub(crate) fn repair(&mut self, repair: Repair) -> Admission {
+    pub(crate) fn mark_for_repair(&mut self, repair: Repair) -> Admission {
         let at = self.at;
-        self.bars.settle_accumulator(at);
+        self.bars.merge_accumulator_into_bars(at);
         let hours = windows_between(Interval::H1, repair.start_ns, repair.end_ns);
         let mut requests = Vec::new();
         for hour in hours.clone() {
@@ -82,12 +85,12 @@ impl AmendmentApplication<'_> {
             return Admission::Blocked(requests);
         }
         for hour in hours {
-            if !self.bars.admits(hour.start_ns, at) {
+            if !self.bars.is_hour_within_horizon(hour.start_ns, at) {
                 return Admission::Rejected(RejectReason::BeyondHorizon);
             }
         }
         for minute in windows_between(Interval::M1, repair.start_ns, repair.end_ns) {
-            self.bars.mark_minute(minute.start_ns, 0, at);
+            self.bars.mark_minute_dirty(minute.start_ns, 0, at);
         }
         Admission::Counted { late: false }
     }
@@ -102,10 +105,10 @@ impl AmendmentApplication<'_> {
         let (id, append_time_ns) = (identity.id.to_trade_id(), at.append_time_ns());
         if self
             .pending_amendments
-            .remove_arrived(key, id, append_time_ns)
+            .remove_if_pending(key, id, append_time_ns)
         {
-            self.bars.settle_accumulator(at);
-            self.bars.mark_minute(trade.time_ns, 0, at);
+            self.bars.merge_accumulator_into_bars(at);
+            self.bars.mark_minute_dirty(trade.time_ns, 0, at);
         }
     }
 

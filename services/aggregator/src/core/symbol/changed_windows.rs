@@ -4,7 +4,7 @@ use market::Window;
 
 /// The windows with changes, each at most once in each list.
 ///
-/// A window is in a list exactly if its [`WindowChanges`] says so.
+/// A window is in a list exactly if its [`WindowListFlags`] says so.
 #[derive(Debug, Default)]
 pub(crate) struct ChangedWindows {
     to_announce: Vec<Window>,
@@ -13,31 +13,31 @@ pub(crate) struct ChangedWindows {
 
 /// Which lists a window is in, kept with its bar.
 #[derive(Debug, Default)]
-pub(crate) struct WindowChanges {
+pub(crate) struct WindowListFlags {
     to_announce: bool,
     to_write: bool,
 }
 
-impl WindowChanges {
+impl WindowListFlags {
     /// Returns whether the window is in any list.
-    pub(crate) const fn has_pending_changes(&self) -> bool {
+    pub(crate) const fn is_in_any_list(&self) -> bool {
         self.to_announce || self.to_write
     }
 
-    /// Records that the window was taken from the list of those to announce.
-    pub(crate) const fn clear_to_announce(&mut self) {
+    /// Clears the flag that marks the window as listed for announcing.
+    pub(crate) const fn clear_announce_flag(&mut self) {
         self.to_announce = false;
     }
 
-    /// Records that the window was taken from the list of those to write.
-    pub(crate) const fn clear_to_write(&mut self) {
+    /// Clears the flag that marks the window as listed for writing.
+    pub(crate) const fn clear_write_flag(&mut self) {
         self.to_write = false;
     }
 }
 
 impl ChangedWindows {
     /// Adds a window to both lists.
-    pub(crate) fn add(&mut self, window: Window, changes: &mut WindowChanges) {
+    pub(crate) fn add(&mut self, window: Window, changes: &mut WindowListFlags) {
         if !std::mem::replace(&mut changes.to_announce, true) {
             self.to_announce.push(window);
         }
@@ -46,20 +46,20 @@ impl ChangedWindows {
         }
     }
 
-    /// Takes the windows to announce, in order; their [`WindowChanges`] are then to be cleared.
+    /// Takes the windows to announce, in order; their [`WindowListFlags`] are then to be cleared.
     pub(crate) fn take_to_announce(&mut self) -> Vec<Window> {
         let mut windows = std::mem::take(&mut self.to_announce);
         windows.sort_unstable();
         windows
     }
 
-    /// Takes the windows to write; their [`WindowChanges`] are then to be cleared.
+    /// Takes the windows to write; their [`WindowListFlags`] are then to be cleared.
     pub(crate) fn take_to_write(&mut self) -> Vec<Window> {
         std::mem::take(&mut self.to_write)
     }
 
     /// Returns the number of windows to write.
-    pub(crate) const fn unwritten(&self) -> usize {
+    pub(crate) const fn unwritten_count(&self) -> usize {
         self.to_write.len()
     }
 }

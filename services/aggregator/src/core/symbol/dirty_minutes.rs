@@ -6,7 +6,7 @@ use market::{Bar, Instrument, Position};
 use schemas::Refold;
 use store::{DirtyMinuteChange, RefoldMark};
 
-use crate::core::loading::{Refolded, TicksRequest};
+use crate::core::loading::{RefoldedTicks, TicksRequest};
 
 /// The dirty minutes of one symbol, by their starts.
 #[derive(Debug, Default)]
@@ -22,14 +22,14 @@ struct DirtyMinute {
     /// Whether its refold was requested.
     is_requested: bool,
     /// The sum of its ticks up to the mark, once it was loaded.
-    refolded: Option<Refolded>,
+    refolded: Option<RefoldedTicks>,
 }
 
 /// A dirty minute that was refolded.
 pub(crate) struct RefoldedMinute {
     /// The minute's first nanosecond.
     pub(crate) start_ns: i64,
-    /// The sum of its trades; `None` if no trade is left.
+    /// The sum of its trades, or `None` if no trade is left.
     pub(crate) bar: Option<Bar>,
     /// How many edits and cancels it contains.
     pub(crate) amendments: u64,
@@ -88,7 +88,7 @@ impl DirtyMinutes {
     }
 
     /// Accepts the sum of a minute's ticks, unless the minute was marked again.
-    pub(crate) fn accept_refolded(&mut self, request: &TicksRequest, refolded: Refolded) {
+    pub(crate) fn accept_refolded(&mut self, request: &TicksRequest, refolded: RefoldedTicks) {
         if let Some(minute) = self.minutes.get_mut(&request.start_ns)
             && minute.mark.up_to == request.up_to
         {
@@ -97,13 +97,13 @@ impl DirtyMinutes {
     }
 
     /// Removes a minute whose ticks were loaded and returns its refolded bar, with the trades that
-    /// arrived meanwhile; `None` if the ticks have expired.
+    /// arrived meanwhile, or `None` if the ticks have expired.
     pub(crate) fn take_refolded(&mut self, start_ns: i64) -> Option<RefoldedMinute> {
         let minute = self.minutes.remove(&start_ns);
         let minute = minute.expect("the refold matches a mark");
         self.changed.push(start_ns);
         let refolded = minute.refolded.expect("a refold waits for its ticks");
-        let Refolded::Bar(bar) = refolded else {
+        let RefoldedTicks::Bar(bar) = refolded else {
             return None;
         };
         let bar = match (bar.map(|bar| *bar), minute.mark.later_bar) {
@@ -121,13 +121,15 @@ impl DirtyMinutes {
     }
 
     /// Returns whether any dirty minute has no refold requested.
-    pub(crate) fn has_unrequested(&self) -> bool {
+    pub(crate) fn has_unrequested_refolds(&self) -> bool {
         self.minutes.values().any(|minute| !minute.is_requested)
     }
 
-    /// Requests refolds, at most `limit`, of the minutes that are marked up to `passed` at most.
-    pub(crate) fn request_refolds(&mut self, passed: Position, limit: usize) -> Vec<Refold> {
-        let is_due = |minute: &DirtyMinute| !minute.is_requested && minute.mark.up_to <= passed;
+    /// Requests refolds, at most `limit`, of the minutes that are marked up to `marked_up_to` at
+    /// most.
+    pub(crate) fn request_refolds(&mut self, marked_up_to: Position, limit: usize) -> Vec<Refold> {
+        let is_due =
+            |minute: &DirtyMinute| !minute.is_requested && minute.mark.up_to <= marked_up_to;
         let minutes = self.minutes.iter_mut();
         let due = minutes.filter(|(_, minute)| is_due(minute)).take(limit);
         let request = |(start_ns, minute): (&i64, &mut DirtyMinute)| {
@@ -141,7 +143,7 @@ impl DirtyMinutes {
     }
 
     /// Forgets which refolds were requested.
-    pub(crate) fn forget_requests(&mut self) {
+    pub(crate) fn forget_requested_refolds(&mut self) {
         for minute in self.minutes.values_mut() {
             minute.is_requested = false;
         }

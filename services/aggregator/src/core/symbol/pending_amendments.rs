@@ -36,7 +36,7 @@ impl PendingAmendments {
 
     /// Removes a trade that has arrived. Returns whether it was pending and not expired. No other
     /// trade of its identity will count, so none waits for it any more.
-    pub(crate) fn remove_arrived(
+    pub(crate) fn remove_if_pending(
         &mut self,
         key: IdSetKey,
         id: TradeId,

@@ -4,12 +4,12 @@ use market::{BarRow, HORIZON_NS, Instrument, Interval, Position, Trade, VenueSet
 use schemas::Refold;
 use store::{RefoldMark, SymbolRow, Transaction};
 
-use super::bar_windows::BarWindows;
+use super::cached_bars::CachedBars;
 use super::dirty_minutes::DirtyMinutes;
 use super::symbol_clock::SymbolClock;
 use crate::core::admission::RefoldOutcome;
 use crate::core::applied_at::AppliedAt;
-use crate::core::loading::{Refolded, TicksRequest};
+use crate::core::loading::{RefoldedTicks, TicksRequest};
 use crate::core::minute_accumulator::MinuteAccumulator;
 
 /// The bars of one symbol.
@@ -20,7 +20,7 @@ use crate::core::minute_accumulator::MinuteAccumulator;
 pub(crate) struct SymbolBars {
     clock: SymbolClock,
     accumulator: MinuteAccumulator,
-    windows: BarWindows,
+    windows: CachedBars,
     dirty: DirtyMinutes,
 }
 
@@ -29,7 +29,7 @@ impl SymbolBars {
         Self {
             clock: SymbolClock::new(),
             accumulator: MinuteAccumulator::new(),
-            windows: BarWindows::new(),
+            windows: CachedBars::new(),
             dirty: DirtyMinutes::default(),
         }
     }
@@ -80,8 +80,8 @@ impl SymbolBars {
     }
 
     /// Ends the current minute, and keeps the windows of the next one in memory.
-    pub(crate) fn end_minute(&mut self, next_time_ns: i64, at: AppliedAt) {
-        self.settle_accumulator(at);
+    pub(crate) fn end_minute_and_touch_next(&mut self, next_time_ns: i64, at: AppliedAt) {
+        self.merge_accumulator_into_bars(at);
         self.accumulator.end_minute();
         for interval in Interval::ALL {
             self.touch(interval.window_containing(next_time_ns), at);
@@ -95,7 +95,7 @@ impl SymbolBars {
 
     /// Records that a window is used.
     pub(crate) fn touch(&mut self, window: Window, at: AppliedAt) {
-        self.windows.touch(window, at.generation());
+        self.windows.touch_if_cached(window, at.generation());
     }
 
     /// Returns whether the bar of a window has to be loaded before it is used: the window is closed
@@ -106,22 +106,22 @@ impl SymbolBars {
 
     /// Returns whether the record is within the horizon of the current minute's hour.
     #[inline]
-    pub(crate) fn admits_current_minute(&mut self, at: AppliedAt) -> bool {
+    pub(crate) fn is_current_minute_within_horizon(&mut self, at: AppliedAt) -> bool {
         if self.accumulator.is_empty() {
-            let admits_until_ns = self.admits_until_ns(self.accumulator.start_ns(), at);
-            self.accumulator.set_admits_until(admits_until_ns);
+            let horizon_end_ns = self.horizon_end_ns(self.accumulator.start_ns(), at);
+            self.accumulator.set_horizon_end(horizon_end_ns);
         }
-        self.accumulator.admits(at.append_time_ns())
+        self.accumulator.is_within_horizon(at.append_time_ns())
     }
 
     /// Returns whether the record is within the horizon of the hour that contains a time.
-    pub(crate) fn admits(&self, time_ns: i64, at: AppliedAt) -> bool {
-        at.append_time_ns() <= self.admits_until_ns(time_ns, at)
+    pub(crate) fn is_hour_within_horizon(&self, time_ns: i64, at: AppliedAt) -> bool {
+        at.append_time_ns() <= self.horizon_end_ns(time_ns, at)
     }
 
     /// Returns until when the hour of a time can change: six days from the append of its first
     /// trade.
-    fn admits_until_ns(&self, time_ns: i64, at: AppliedAt) -> i64 {
+    fn horizon_end_ns(&self, time_ns: i64, at: AppliedAt) -> i64 {
         let first_append_ns = self.first_append_of_hour_ns(time_ns);
         let first_append_ns = first_append_ns.unwrap_or(at.append_time_ns());
         first_append_ns.saturating_add(HORIZON_NS)
@@ -133,25 +133,26 @@ impl SymbolBars {
             .first_append_ns(Interval::H1.window_containing(time_ns))
     }
 
-    /// Adds a trade of the current minute. Returns whether it is late: its minute was closed before.
+    /// Adds a trade of the current minute. Returns whether it is late: its minute was closed
+    /// before.
     #[inline]
-    pub(crate) fn add_trade(&mut self, trade: &Trade, at: AppliedAt) -> bool {
+    pub(crate) fn add_trade_and_is_late(&mut self, trade: &Trade, at: AppliedAt) -> bool {
         if self.accumulator.is_empty() {
-            self.record_open_window();
+            self.record_shortest_open_window();
         }
         let (offset, append_time_ns) = (at.position().offset, at.append_time_ns());
-        if !self.accumulator.add(trade, offset, append_time_ns) {
-            self.settle_accumulator(at);
+        if !self.accumulator.try_add(trade, offset, append_time_ns) {
+            self.merge_accumulator_into_bars(at);
             self.accumulator.widen_scales(trade);
-            let added = self.accumulator.add(trade, offset, append_time_ns);
+            let added = self.accumulator.try_add(trade, offset, append_time_ns);
             debug_assert!(added, "one trade fits scales of its own");
         }
         let minute_end_ns = self.accumulator.start_ns() + market::MINUTE_NS;
         self.clock.is_closed(minute_end_ns)
     }
 
-    /// Records the shortest open window of the current minute: it is open from its first trade on.
-    fn record_open_window(&mut self) {
+    /// Records the shortest open window of the current minute: it opens with its first trade.
+    fn record_shortest_open_window(&mut self) {
         let start_ns = self.accumulator.start_ns();
         let ends = Interval::ALL.map(|interval| interval.window_containing(start_ns).end_ns());
         if let Some(end_ns) = ends.into_iter().find(|end| !self.clock.is_closed(*end)) {
@@ -168,7 +169,9 @@ impl SymbolBars {
         at: AppliedAt,
     ) {
         let append_time_ns = at.append_time_ns();
-        let closed_ns = self.clock.record_trade(time_ns, settings, append_time_ns);
+        let closed_ns = self
+            .clock
+            .move_watermark_to_trade(time_ns, settings, append_time_ns);
         self.close_until(closed_ns, at);
     }
 
@@ -185,37 +188,37 @@ impl SymbolBars {
         }
         if self.clock.closes_open_window(closed_ns) {
             // The trades in the accumulator came while their windows were still open.
-            self.settle_accumulator(at);
-            let next_close_ns = self.windows.close_until(closed_ns, at);
+            self.merge_accumulator_into_bars(at);
+            let next_close_ns = self.windows.close_and_find_next_end(closed_ns, at);
             self.clock.close_open_windows(closed_ns, next_close_ns);
         } else {
             self.clock.set_closed_until(closed_ns);
         }
     }
 
-    /// Keeps closed what earlier settings have closed.
-    pub(crate) const fn keep_closed(&mut self) {
-        self.clock.keep_closed();
+    /// Makes sure that new settings do not reopen windows that earlier settings have closed.
+    pub(crate) const fn keep_windows_closed(&mut self) {
+        self.clock.keep_windows_closed();
     }
 
     /// Merges the trades in the accumulator into the bars of every interval.
-    pub(crate) fn settle_accumulator(&mut self, at: AppliedAt) {
-        let Some(minute) = self.accumulator.take(at.position().epoch) else {
+    pub(crate) fn merge_accumulator_into_bars(&mut self, at: AppliedAt) {
+        let Some(minute) = self.accumulator.take_bar(at.position().epoch) else {
             return;
         };
         self.dirty.add_trades(minute.start_ns, &minute.bar);
         let closed_until_ns = self.clock.closed_until_ns();
         let opened = self
             .windows
-            .merge(&minute, closed_until_ns, at.generation());
+            .merge_minute(&minute, closed_until_ns, at.generation());
         if let Some(end_ns) = opened {
             self.clock.add_open_window(end_ns);
         }
     }
 
-    /// Marks the minute that contains a time as dirty, up to this record. The accumulator is settled
-    /// before.
-    pub(crate) fn mark_minute(&mut self, time_ns: i64, amendments: u64, at: AppliedAt) {
+    /// Marks the minute that contains a time as dirty, up to this record. The accumulator is
+    /// settled before.
+    pub(crate) fn mark_minute_dirty(&mut self, time_ns: i64, amendments: u64, at: AppliedAt) {
         let start_ns = Interval::M1.window_containing(time_ns).start_ns;
         self.dirty
             .mark_dirty(start_ns, at.next_position(), amendments);
@@ -223,7 +226,7 @@ impl SymbolBars {
 
     /// Returns the number of dirty minutes.
     #[inline]
-    pub(crate) fn dirty_minutes(&self) -> usize {
+    pub(crate) fn dirty_minute_count(&self) -> usize {
         self.dirty.len()
     }
 
@@ -234,10 +237,14 @@ impl SymbolBars {
     }
 
     /// Returns the windows that a refold needs and that have to be loaded.
-    pub(crate) fn missing_for_refold(&mut self, refold: Refold, generation: u64) -> Vec<Window> {
+    pub(crate) fn windows_missing_for_refold(
+        &mut self,
+        refold: Refold,
+        generation: u64,
+    ) -> Vec<Window> {
         let closed_until_ns = self.clock.closed_until_ns();
         self.windows
-            .missing_for_refold(refold.start_ns, closed_until_ns, generation)
+            .windows_missing_for_refold(refold.start_ns, closed_until_ns, generation)
     }
 
     /// Returns whether the sum of the ticks of a refold was loaded.
@@ -246,11 +253,11 @@ impl SymbolBars {
     }
 
     /// Replaces a dirty minute by the sum of its ticks, and the longer windows that contain it.
-    pub(crate) fn refold(&mut self, refold: Refold, at: AppliedAt) -> RefoldOutcome {
+    pub(crate) fn apply_refold(&mut self, refold: Refold, at: AppliedAt) -> RefoldOutcome {
         if !self.dirty.matches_mark(refold) {
             return RefoldOutcome::Stale;
         }
-        self.settle_accumulator(at);
+        self.merge_accumulator_into_bars(at);
         let Some(minute) = self.dirty.take_refolded(refold.start_ns) else {
             return RefoldOutcome::TicksExpired;
         };
@@ -264,17 +271,18 @@ impl SymbolBars {
 
     /// Returns whether any dirty minute has no refold requested.
     pub(crate) fn has_unrequested_refolds(&self) -> bool {
-        self.dirty.has_unrequested()
+        self.dirty.has_unrequested_refolds()
     }
 
-    /// Requests refolds, at most `limit`, of dirty minutes that are marked up to `passed` at most.
-    pub(crate) fn request_refolds(&mut self, passed: Position, limit: usize) -> Vec<Refold> {
-        self.dirty.request_refolds(passed, limit)
+    /// Requests refolds, at most `limit`, of dirty minutes that are marked up to `marked_up_to` at
+    /// most.
+    pub(crate) fn request_refolds(&mut self, marked_up_to: Position, limit: usize) -> Vec<Refold> {
+        self.dirty.request_refolds(marked_up_to, limit)
     }
 
     /// Forgets which refolds were requested.
     pub(crate) fn forget_requested_refolds(&mut self) {
-        self.dirty.forget_requests();
+        self.dirty.forget_requested_refolds();
     }
 
     /// Accepts a loaded bar, unless the window is in memory.
@@ -284,7 +292,7 @@ impl SymbolBars {
     }
 
     /// Accepts the sum of a minute's ticks, unless the minute was marked again.
-    pub(crate) fn accept_refolded(&mut self, request: &TicksRequest, refolded: Refolded) {
+    pub(crate) fn accept_refolded(&mut self, request: &TicksRequest, refolded: RefoldedTicks) {
         self.dirty.accept_refolded(request, refolded);
     }
 
@@ -295,7 +303,7 @@ impl SymbolBars {
 
     /// Takes the bars that changed since the last call, in order of intervals and starts.
     pub(crate) fn take_bars_to_announce(&mut self, at: AppliedAt) -> Vec<BarRow> {
-        self.settle_accumulator(at);
+        self.merge_accumulator_into_bars(at);
         self.windows.take_bars_to_announce()
     }
 
@@ -306,7 +314,7 @@ impl SymbolBars {
         transaction: &mut Transaction,
         at: AppliedAt,
     ) {
-        self.settle_accumulator(at);
+        self.merge_accumulator_into_bars(at);
         self.dirty
             .take_changes(instrument, &mut transaction.dirty_minutes);
         self.windows
@@ -317,15 +325,19 @@ impl SymbolBars {
     }
 
     /// Returns the number of bars and rows of the symbol that a flush would write.
-    pub(crate) fn unwritten_rows(&self) -> usize {
-        self.windows.unwritten_rows() + usize::from(self.clock.is_changed())
+    pub(crate) fn unwritten_row_count(&self) -> usize {
+        self.windows.unwritten_row_count() + usize::from(self.clock.is_changed())
     }
 
-    /// Drops the bars that are stored, closed, and were not used since the generation `before`.
-    /// Returns how many are left.
-    pub(crate) fn evict_unused(&mut self, before: u64, at: AppliedAt) -> usize {
-        self.settle_accumulator(at);
+    /// Drops the bars that are stored, closed, and were not used since the generation
+    /// `before_generation`. Returns how many are left.
+    pub(crate) fn evict_and_count_remaining(
+        &mut self,
+        before_generation: u64,
+        at: AppliedAt,
+    ) -> usize {
+        self.merge_accumulator_into_bars(at);
         self.accumulator.end_minute();
-        self.windows.evict_unused(before)
+        self.windows.evict_and_count_remaining(before_generation)
     }
 }

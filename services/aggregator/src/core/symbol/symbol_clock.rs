@@ -61,7 +61,7 @@ impl SymbolClock {
 
     /// Moves the watermark to a trade. Returns the time up to which windows are to be closed.
     #[inline]
-    pub(crate) fn record_trade(
+    pub(crate) fn move_watermark_to_trade(
         &mut self,
         time_ns: i64,
         settings: &VenueSettings,
@@ -147,8 +147,9 @@ impl SymbolClock {
         Some(self.last_append_ns.saturating_add(wait_ns))
     }
 
-    /// Has the row stored although no trade came: new settings must not reopen what is closed.
-    pub(crate) const fn keep_closed(&mut self) {
+    /// Marks the row as changed although no trade came, so that it is stored: new settings must not
+    /// reopen a closed window.
+    pub(crate) const fn keep_windows_closed(&mut self) {
         self.is_changed = true;
     }
 

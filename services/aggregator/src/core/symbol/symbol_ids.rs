@@ -33,15 +33,22 @@ impl SymbolIds {
     }
 
     /// Returns the request to load a set, unless it is in memory.
-    pub(crate) fn request_if_missing(&self, key: IdSetKey, ranged: bool) -> Option<LoadRequest> {
+    pub(crate) fn load_request_if_missing(
+        &self,
+        key: IdSetKey,
+        ranged: bool,
+    ) -> Option<LoadRequest> {
         let is_missing = !self.is_loaded(&key);
         is_missing.then_some(LoadRequest::IdSet(IdSetRequest { key, ranged }))
     }
 
     /// Returns the request to load the set of an identity, unless it is in memory.
-    pub(crate) fn identity_set_request(&self, identity: &TradeIdentity<'_>) -> Option<LoadRequest> {
+    pub(crate) fn load_request_for_identity(
+        &self,
+        identity: &TradeIdentity<'_>,
+    ) -> Option<LoadRequest> {
         let key = trade_id_set_key(&self.instrument, identity);
-        self.request_if_missing(key, identity.stored_as_ranges)
+        self.load_request_if_missing(key, identity.stored_as_ranges)
     }
 
     fn is_loaded(&self, key: &IdSetKey) -> bool {
@@ -57,17 +64,17 @@ impl SymbolIds {
         let set = if request.ranged {
             IdSet::from_ranges(&row, generation)
         } else {
-            IdSet::from_exact(row, generation)
+            IdSet::from_single_ids(row, generation)
         };
         self.others.push((request.key, set));
     }
 
-    /// Inserts a trade's identity; returns `false` if it was seen before.
+    /// Inserts a trade's identity. Returns `false` if it was seen before.
     ///
     /// # Errors
     /// The request to load its set, if that is not in memory.
     #[inline]
-    pub(crate) fn insert_trade(
+    pub(crate) fn insert_if_new(
         &mut self,
         trade: &Trade,
         settings: &VenueSettings,
@@ -86,7 +93,7 @@ impl SymbolIds {
             return Ok(true);
         };
         if self.current.is_none() || !self.current_scope.contains(&identity) {
-            self.make_current(&identity)?;
+            self.make_set_current(&identity)?;
         }
         let (_, set) = self.current.as_mut().expect("made current above");
         if identity.bucket_ns.is_some() && set.is_beyond_horizon(at.append_time_ns()) {
@@ -96,7 +103,7 @@ impl SymbolIds {
     }
 
     /// Makes the set of an identity the current one.
-    fn make_current(&mut self, identity: &TradeIdentity<'_>) -> Result<(), LoadRequest> {
+    fn make_set_current(&mut self, identity: &TradeIdentity<'_>) -> Result<(), LoadRequest> {
         let key = trade_id_set_key(&self.instrument, identity);
         let Some(index) = self.others.iter().position(|(known, _)| *known == key) else {
             let ranged = identity.stored_as_ranges;
@@ -117,9 +124,14 @@ impl SymbolIds {
         !is_expired && set.contains(identity.id)
     }
 
-    /// Inserts an amendment's own id; returns `false` if it was seen before. Its set has to be in
+    /// Inserts an amendment's own id. Returns `false` if it was seen before. Its set has to be in
     /// memory.
-    pub(crate) fn insert_amendment(&mut self, key: &IdSetKey, id: &TradeId, at: AppliedAt) -> bool {
+    pub(crate) fn insert_amendment_if_new(
+        &mut self,
+        key: &IdSetKey,
+        id: &TradeId,
+        at: AppliedAt,
+    ) -> bool {
         let id = id
             .as_number()
             .map_or(TradeIdRef::Other(id), TradeIdRef::Number);
@@ -146,16 +158,17 @@ impl SymbolIds {
     }
 
     /// Returns about how many rows the changes contain.
-    pub(crate) fn unwritten_rows(&self) -> usize {
+    pub(crate) fn unwritten_row_count(&self) -> usize {
         let sets = self.current.iter().chain(&self.others);
-        sets.map(|(_, set)| set.unwritten_rows()).sum()
+        sets.map(|(_, set)| set.unwritten_row_count()).sum()
     }
 
-    /// Drops the sets that are stored and were not used since the generation `before`. Returns how
-    /// many are left.
-    pub(crate) fn evict_unused(&mut self, before: u64) -> usize {
+    /// Drops the sets that are stored and were not used since the generation `before_generation`.
+    /// Returns how many are left.
+    pub(crate) fn evict_and_count_remaining(&mut self, before_generation: u64) -> usize {
         self.others.extend(self.current.take());
-        self.others.retain(|(_, set)| set.is_used_since(before));
+        self.others
+            .retain(|(_, set)| set.must_stay_in_memory(before_generation));
         self.others.len()
     }
 }

@@ -34,7 +34,7 @@ fn a_sender_is_set_if_there_is_no_id() {
         .iter()
         .map(|(_, trade)| trade.sender)
         .collect();
-    let sender = market::SenderId {
+    let sender = market::SenderTradeId {
         key: [7; 16],
         index: 1,
     };

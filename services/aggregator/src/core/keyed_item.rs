@@ -2,9 +2,9 @@
 
 use market::{Instrument, RejectReason};
 
-/// What a record's key names in this partition.
+/// The symbol or instrument that a record's key names in this partition.
 #[derive(Debug)]
-pub(crate) enum Route {
+pub(crate) enum KeyedItem {
     /// A symbol, by its index.
     Symbol(u32),
     /// An instrument of a declared venue that has no symbol in memory yet; the venue by its index.

@@ -2,36 +2,36 @@
 
 /// The symbols with changes, each at most once in each list.
 ///
-/// A symbol is in a list exactly if its [`ListedFlags`] says so.
+/// A symbol is in a list exactly if its [`SymbolListFlags`] says so.
 #[derive(Debug, Default)]
-pub(crate) struct ChangeLists {
+pub(crate) struct ChangedSymbols {
     to_announce: Vec<u32>,
     to_write: Vec<u32>,
 }
 
 /// Which lists a symbol is in, kept with the symbol so that a trade finds it without a look-up.
 #[derive(Debug, Default)]
-pub(crate) struct ListedFlags {
+pub(crate) struct SymbolListFlags {
     to_announce: bool,
     to_write: bool,
 }
 
-impl ListedFlags {
-    /// Records that the symbol was taken from the list of those to announce.
-    pub(crate) const fn clear_to_announce(&mut self) {
+impl SymbolListFlags {
+    /// Clears the flag that marks the symbol as listed for announcing.
+    pub(crate) const fn clear_announce_flag(&mut self) {
         self.to_announce = false;
     }
 
     /// Clears the flag that marks the symbol as listed for writing.
-    pub(crate) const fn clear_to_write(&mut self) {
+    pub(crate) const fn clear_write_flag(&mut self) {
         self.to_write = false;
     }
 }
 
-impl ChangeLists {
+impl ChangedSymbols {
     /// Adds a symbol to both lists.
     #[inline]
-    pub(crate) fn add(&mut self, index: u32, flags: &mut ListedFlags) {
+    pub(crate) fn add(&mut self, index: u32, flags: &mut SymbolListFlags) {
         if !std::mem::replace(&mut flags.to_announce, true) {
             self.to_announce.push(index);
         }
@@ -56,7 +56,7 @@ impl ChangeLists {
     }
 
     /// Returns the symbols to write.
-    pub(crate) fn to_write(&self) -> &[u32] {
+    pub(crate) fn symbols_to_write(&self) -> &[u32] {
         &self.to_write
     }
 }

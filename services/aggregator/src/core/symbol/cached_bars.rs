@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use market::{Bar, BarRow, Instrument, Interval, Position, Window};
 use store::StoredBar;
 
-use super::changed_windows::{ChangedWindows, WindowChanges};
+use super::changed_windows::{ChangedWindows, WindowListFlags};
 use super::dirty_minutes::RefoldedMinute;
 use super::window_range::windows_between;
 use crate::core::applied_at::AppliedAt;
@@ -16,7 +16,7 @@ use crate::core::minute_accumulator::MinuteBar;
 /// Every open window that holds trades is in memory and in `open`. A changed bar stays in memory
 /// until it is announced and written.
 #[derive(Debug)]
-pub(crate) struct BarWindows {
+pub(crate) struct CachedBars {
     cached: HashMap<Window, CachedWindow, RandomState>,
     open: Vec<Window>,
     changed: ChangedWindows,
@@ -27,14 +27,14 @@ pub(crate) struct BarWindows {
 /// A window in memory.
 #[derive(Debug, Default)]
 struct CachedWindow {
-    /// Its bar; `None` if the store has none either.
+    /// Its bar, or `None` if the store has none either.
     row: Option<BarRow>,
-    changes: WindowChanges,
+    changes: WindowListFlags,
     /// The generation in which it was last used.
     used: u64,
 }
 
-impl BarWindows {
+impl CachedBars {
     pub(crate) fn new() -> Self {
         Self {
             cached: HashMap::default(),
@@ -69,7 +69,7 @@ impl BarWindows {
     }
 
     /// Records that a window is used in a generation. Returns whether it is in memory.
-    pub(crate) fn touch(&mut self, window: Window, generation: u64) -> bool {
+    pub(crate) fn touch_if_cached(&mut self, window: Window, generation: u64) -> bool {
         let entry = self.cached.get_mut(&window);
         entry.map(|entry| entry.used = generation).is_some()
     }
@@ -87,7 +87,7 @@ impl BarWindows {
 
     /// Merges trades of a minute into the bars of all intervals. Windows that end at or before
     /// `closed_until_ns` are closed. Returns the least end of the windows that this opens.
-    pub(crate) fn merge(
+    pub(crate) fn merge_minute(
         &mut self,
         minute: &MinuteBar,
         closed_until_ns: i64,
@@ -122,7 +122,7 @@ impl BarWindows {
 
     /// Closes the open windows that end at or before `closed_until_ns`. Returns the least end of
     /// those that stay open; `i64::MAX` if none does.
-    pub(crate) fn close_until(&mut self, closed_until_ns: i64, at: AppliedAt) -> i64 {
+    pub(crate) fn close_and_find_next_end(&mut self, closed_until_ns: i64, at: AppliedAt) -> i64 {
         let mut next_close_ns = i64::MAX;
         for window in std::mem::take(&mut self.open) {
             if window.end_ns() > closed_until_ns {
@@ -143,7 +143,7 @@ impl BarWindows {
 
     /// Returns the closed windows that refolding a minute reads or changes and that are not in
     /// memory: the minute, the longer windows that contain it, and the children of those.
-    pub(crate) fn missing_for_refold(
+    pub(crate) fn windows_missing_for_refold(
         &mut self,
         minute_start_ns: i64,
         closed_until_ns: i64,
@@ -151,7 +151,8 @@ impl BarWindows {
     ) -> Vec<Window> {
         let mut missing = Vec::new();
         let mut require = |window: Window| {
-            let is_known = self.touch(window, generation) || window.end_ns() > closed_until_ns;
+            let is_known =
+                self.touch_if_cached(window, generation) || window.end_ns() > closed_until_ns;
             if !is_known && !missing.contains(&window) {
                 missing.push(window);
             }
@@ -196,7 +197,7 @@ impl BarWindows {
         opened_end_ns
     }
 
-    /// Returns the sum of the bars of a window's children; `None` if they hold no trade.
+    /// Returns the sum of the bars of a window's children, or `None` if they hold no trade.
     fn sum_children(&self, parent: Window, child_interval: Interval) -> Option<Bar> {
         let children = windows_between(child_interval, parent.start_ns, parent.end_ns());
         let rows = children.filter_map(|child| self.cached.get(&child)?.row.as_ref());
@@ -248,7 +249,7 @@ impl BarWindows {
         for window in windows {
             let entry = self.cached.get_mut(&window);
             let entry = entry.expect("a changed bar stays in memory");
-            entry.changes.clear_to_announce();
+            entry.changes.clear_announce_flag();
             rows.extend(entry.row.clone());
         }
         rows
@@ -263,7 +264,7 @@ impl BarWindows {
         for window in self.changed.take_to_write() {
             let entry = self.cached.get_mut(&window);
             let entry = entry.expect("a changed bar stays in memory");
-            entry.changes.clear_to_write();
+            entry.changes.clear_write_flag();
             bars.extend(entry.row.clone().map(|row| StoredBar {
                 instrument: instrument.clone(),
                 row,
@@ -272,16 +273,16 @@ impl BarWindows {
     }
 
     /// Returns the number of bars to write.
-    pub(crate) const fn unwritten_rows(&self) -> usize {
-        self.changed.unwritten()
+    pub(crate) const fn unwritten_row_count(&self) -> usize {
+        self.changed.unwritten_count()
     }
 
     /// Drops the closed bars that are announced and stored and were not used since the generation
-    /// `before`. Returns how many windows are left.
-    pub(crate) fn evict_unused(&mut self, before: u64) -> usize {
+    /// `before_generation`. Returns how many windows are left.
+    pub(crate) fn evict_and_count_remaining(&mut self, before_generation: u64) -> usize {
         self.cached.retain(|_, entry| {
             let is_open = entry.row.as_ref().is_some_and(|row| !row.closed);
-            is_open || entry.changes.has_pending_changes() || entry.used >= before
+            is_open || entry.changes.is_in_any_list() || entry.used >= before_generation
         });
         if self.cached.capacity() > 4 * self.cached.len().max(16) {
             self.cached.shrink_to_fit();
