@@ -52,7 +52,7 @@ impl<B: Backend> Archiver<B> {
         };
         while session.pending.next_offset() < end {
             match self.read(&mut session, &stop).await? {
-                ReadOutcome::Continue => session.retry_timer.wait(&self.clock).await,
+                ReadOutcome::Continue => session.retry_timer.wait_until_due(&self.clock).await,
                 ReadOutcome::Stopped => break,
                 ReadOutcome::OutOfRange => match self.start_session(&stop).await? {
                     Some(next) => session = next,

@@ -2,7 +2,7 @@
 
 use backend::Backend;
 use clock::RetryTimer;
-use eventlog::{Bounds, Log, LogError};
+use eventlog::{Log, LogError, OffsetBounds};
 use market::Position;
 use store::{ArchiveProgress, TickStore};
 use tokio_util::sync::CancellationToken;
@@ -80,7 +80,7 @@ impl<B: Backend> Archiver<B> {
     /// Checks that the stored position is not beyond the end of the log, which would then be
     /// another log, and not before the first record that is kept: the records between would be
     /// missing.
-    const fn check_bounds(&self, offset: u64, bounds: Bounds) -> Result<(), ArchiverError> {
+    const fn check_bounds(&self, offset: u64, bounds: OffsetBounds) -> Result<(), ArchiverError> {
         if bounds.first <= offset && offset <= bounds.end {
             return Ok(());
         }

@@ -51,7 +51,7 @@ impl HotStore for OptionalRedis {
 mod tests {
     use std::time::Duration;
 
-    use clock::{Breaker, BreakerPolicy, Guard};
+    use clock::{BreakerPolicy, CircuitBreaker, ServerGuard};
     use host::{DependencyHealth, Health};
     use store::RedisConfig;
 
@@ -62,13 +62,13 @@ mod tests {
         let health = Health::default();
         let component = health.register("redis");
         let optional = DependencyHealth::Optional(component.clone());
-        let breaker = Breaker::new(
+        let breaker = CircuitBreaker::new(
             "redis",
             BreakerPolicy::default(),
             SystemClock,
             move |outage| optional.report(outage),
         );
-        let guard = Guard::new("redis", SystemClock, Duration::from_secs(8), breaker);
+        let guard = ServerGuard::new("redis", SystemClock, Duration::from_secs(8), breaker);
         // No server listens there.
         let config = RedisConfig {
             url: "redis://127.0.0.1:9".to_owned(),

@@ -5,11 +5,11 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use backend::Backend;
-use clock::{Breaker, Clock, Guard, SystemClock};
+use clock::{CircuitBreaker, Clock, ServerGuard, SystemClock};
 use connect::{BreakerSettings, TopicNames};
 use eventlog::GuardedLog;
 use host::{DependencyHealth, Health, HealthComponent};
-use kafka::{Kafka, KafkaConfig, KafkaLog};
+use kafka::{KafkaClient, KafkaConfig, KafkaLog};
 use store::{
     ClickHouseConfig, ClickHouseTickStore, Guarded, GuardedBarStore, RedisConfig, RedisHotStore,
     StoreError, TimescaleBarStore, TimescaleConfig,
@@ -56,9 +56,9 @@ pub(super) struct ServerConnector {
 
 /// A client of Kafka, and the guard that the appends to all topics share.
 pub(super) struct KafkaConnection {
-    pub(super) kafka: Kafka,
+    pub(super) kafka: KafkaClient,
     pub(super) topic_names: TopicNames,
-    pub(super) guard: Guard<SystemClock>,
+    pub(super) guard: ServerGuard<SystemClock>,
 }
 
 impl ServerConnector {
@@ -140,7 +140,7 @@ impl ServerConnector {
     ) -> anyhow::Result<KafkaConnection> {
         let health = DependencyHealth::Required(self.register_component(KAFKA));
         Ok(KafkaConnection {
-            kafka: Kafka::connect(config.clone())?,
+            kafka: KafkaClient::connect(config.clone())?,
             topic_names: topic_names.clone(),
             guard: self.new_guard(KAFKA, health),
         })
@@ -165,11 +165,11 @@ impl ServerConnector {
         wait_until_available(&SystemClock, component, &self.stop, is_permanent, attempt).await
     }
 
-    fn new_guard(&self, name: &'static str, health: DependencyHealth) -> Guard<SystemClock> {
-        let breaker = Breaker::new(name, self.breaker.policy, SystemClock, move |outage| {
+    fn new_guard(&self, name: &'static str, health: DependencyHealth) -> ServerGuard<SystemClock> {
+        let breaker = CircuitBreaker::new(name, self.breaker.policy, SystemClock, move |outage| {
             health.report(outage);
         });
-        Guard::new(name, SystemClock, self.breaker.timeout, breaker)
+        ServerGuard::new(name, SystemClock, self.breaker.timeout, breaker)
     }
 }
 

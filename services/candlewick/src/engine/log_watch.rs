@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::bail;
 use clock::Clock;
 use connect::Folder;
-use eventlog::EmbeddedLog;
+use eventlog::{CommitFailure, EmbeddedLog};
 use tokio_util::sync::CancellationToken;
 
 /// The time between two checks.
@@ -40,7 +40,7 @@ fn check_log(log: &EmbeddedLog, timer: &mut FailureTimer, now_ns: u64) -> anyhow
     if let Some(reason) = log.permanent_failure() {
         bail!("the log cannot be written: {reason}");
     }
-    timer.check(log.failing_since_ns(), now_ns)
+    timer.check(log.commit_failure(), now_ns)
 }
 
 /// Measures how long a log has failed, by a clock that does not step.
@@ -56,8 +56,12 @@ impl FailureTimer {
     ///
     /// # Errors
     /// If it has failed for [`MAX_FAILING_TIME`].
-    fn check(&mut self, failing: Option<(i64, String)>, now_ns: u64) -> anyhow::Result<()> {
-        let Some((since_ns, reason)) = failing else {
+    fn check(&mut self, failing: Option<CommitFailure>, now_ns: u64) -> anyhow::Result<()> {
+        let Some(CommitFailure {
+            since_ns,
+            last_error: reason,
+        }) = failing
+        else {
             self.failure = None;
             return Ok(());
         };
@@ -86,7 +90,12 @@ mod tests {
 
     #[test]
     fn only_failures_in_a_row_end_the_process() {
-        let failing = |since_ns| Some((since_ns, "trades.redb: no space".to_owned()));
+        let failing = |since_ns| {
+            Some(CommitFailure {
+                since_ns,
+                last_error: "trades.redb: no space".to_owned(),
+            })
+        };
         let mut timer = FailureTimer::default();
         for second in 0..20 {
             timer.check(failing(7), second * SECOND_NS).unwrap();

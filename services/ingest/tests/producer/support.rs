@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candlewick_ingest::Producer;
 use clock::{ManualClock, SystemClock};
-use eventlog::{Batch, Bounds, Epoch, Log, LogError, MemoryLog, NewRecord, Offset, PartitionId};
+use eventlog::{
+    Epoch, Log, LogError, MemoryLog, NewRecord, Offset, OffsetBounds, PartitionId, RecordBatch,
+};
 use market::{Decimal, IdScheme, Instrument, Position, Trade, TradeId, Venue, VenueSettings};
 use schemas::TradesTopicRecord;
 use store::{BarStore, PartitionProgress, SqliteBarStore, Transaction, VenueRow};
@@ -53,7 +55,7 @@ impl Log for BusyLog {
         partition: PartitionId,
         offset: Offset,
         max_bytes: usize,
-    ) -> Result<Batch, LogError> {
+    ) -> Result<RecordBatch, LogError> {
         self.log.fetch(partition, offset, max_bytes).await
     }
 
@@ -61,7 +63,7 @@ impl Log for BusyLog {
         self.log.wait(partition, offset).await
     }
 
-    async fn bounds(&self, partition: PartitionId) -> Result<Bounds, LogError> {
+    async fn bounds(&self, partition: PartitionId) -> Result<OffsetBounds, LogError> {
         self.log.bounds(partition).await
     }
 }

@@ -1,6 +1,6 @@
 //! A guarded store of bars.
 
-use clock::{Clock, Guard};
+use clock::{Clock, ServerGuard};
 use market::{BarRow, Instrument, Venue, VenueSettings};
 
 use super::calls::Guarded;
@@ -139,7 +139,7 @@ impl<S: BarStore, C: Clock> BarStore for GuardedBarStore<S, C> {
 
 impl<S: BarStore, C: Clock> GuardedBarStore<S, C> {
     /// Returns `store` behind `guard`.
-    pub fn new(store: S, guard: Guard<C>) -> Self {
+    pub fn new(store: S, guard: ServerGuard<C>) -> Self {
         Self {
             reader: Guarded::new(store.reader().clone(), guard.clone()),
             guarded: Guarded::new(store, guard),
@@ -149,7 +149,7 @@ impl<S: BarStore, C: Clock> GuardedBarStore<S, C> {
     /// Makes a small request if the breaker is not closed, so that the breaker closes once the
     /// server is back although no other calls are made: a pod that is not ready gets no requests.
     pub async fn probe_bars(&self) {
-        if !self.guarded.guard.is_closed() {
+        if !self.guarded.guard.is_breaker_closed() {
             // The guard reports the outcome to the breaker, which is all that a probe is for.
             let _ = self.all_partition_progress().await;
         }

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use clock::{Breaker, BreakerPolicy, Clock, Guard, SystemClock};
+use clock::{BreakerPolicy, CircuitBreaker, Clock, ServerGuard, SystemClock};
 use market::Instrument;
 
 use super::Guarded;
@@ -94,10 +94,10 @@ fn guarded_store() -> (FakeTickStore, Guarded<FakeTickStore, SystemClock>, Outag
     };
     let (fake, outage) = (FakeTickStore::default(), Outage::default());
     let reported = outage.clone();
-    let breaker = Breaker::new("clickhouse", policy, SystemClock, move |reason| {
+    let breaker = CircuitBreaker::new("clickhouse", policy, SystemClock, move |reason| {
         *reported.0.lock().unwrap() = reason.map(str::to_owned);
     });
-    let guard = Guard::new("clickhouse", SystemClock, TIMEOUT, breaker);
+    let guard = ServerGuard::new("clickhouse", SystemClock, TIMEOUT, breaker);
     (fake.clone(), Guarded::new(fake, guard), outage)
 }
 

@@ -60,7 +60,7 @@ impl<S: TickStore, C: Clock> TickStore for Guarded<S, C> {
 impl<S: TickStore, C: Clock> Guarded<S, C> {
     /// Does what [`super::GuardedBarStore::probe_bars`] does, for a store of ticks.
     pub async fn probe_ticks(&self) {
-        if !self.guard.is_closed() {
+        if !self.guard.is_breaker_closed() {
             let _ = self.archive_position(0).await;
         }
     }
