@@ -92,8 +92,8 @@ impl Display for FailureCountText {
 impl<C: Clock> CircuitBreaker<C> {
     /// Returns a closed breaker. `dependency` is its label in the metrics.
     ///
-    /// `on_outage_change` is called now and after every change of state: with the reason if the breaker is
-    /// open or half-open, and with `None` if it is closed. It must not call the breaker.
+    /// `on_outage_change` is called now and after every change of state: with the reason if the
+    /// breaker is open or half-open, and with `None` if it is closed. It must not call the breaker.
     pub fn new(
         dependency: &str,
         policy: BreakerPolicy,

@@ -3,13 +3,13 @@
 use clock::SystemClock;
 use host::HealthComponent;
 use market::Instrument;
-use store::{Guarded, HotStore, NewestPrice, RedisHotStore, StoreError};
+use store::{GuardedStore, HotStore, NewestPrice, RedisHotStore, StoreError};
 
 /// The store of the newest prices: Redis, or none.
 #[derive(Clone)]
 pub(super) enum OptionalRedis {
     /// A Redis, and the component that reports whether it answers.
-    Configured(Guarded<RedisHotStore, SystemClock>, HealthComponent),
+    Configured(GuardedStore<RedisHotStore, SystemClock>, HealthComponent),
     /// No Redis is configured: prices are not stored.
     Disabled,
 }
@@ -75,7 +75,7 @@ mod tests {
             ..RedisConfig::default()
         };
         let store = RedisHotStore::open(&config).unwrap();
-        let redis = OptionalRedis::Configured(Guarded::new(store, guard), component);
+        let redis = OptionalRedis::Configured(GuardedStore::new(store, guard), component);
         assert_eq!(health.readiness().components[0].reason, None);
         redis.probe().await;
         let report = health.readiness();

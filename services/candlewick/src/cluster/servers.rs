@@ -11,8 +11,8 @@ use eventlog::GuardedLog;
 use host::{DependencyHealth, Health, HealthComponent};
 use kafka::{KafkaClient, KafkaConfig, KafkaLog};
 use store::{
-    ClickHouseConfig, ClickHouseTickStore, Guarded, GuardedBarStore, RedisConfig, RedisHotStore,
-    StoreError, TimescaleBarStore, TimescaleConfig,
+    ClickHouseConfig, ClickHouseTickStore, GuardedBarStore, GuardedStore, RedisConfig,
+    RedisHotStore, StoreError, TimescaleBarStore, TimescaleConfig,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +20,7 @@ use super::availability::wait_until_available;
 use super::redis::OptionalRedis;
 
 pub(super) type GuardedBars = GuardedBarStore<TimescaleBarStore, SystemClock>;
-pub(super) type GuardedTicks = Guarded<ClickHouseTickStore, SystemClock>;
+pub(super) type GuardedTicks = GuardedStore<ClickHouseTickStore, SystemClock>;
 pub(super) type GuardedTopic = GuardedLog<KafkaLog, SystemClock>;
 
 /// The backend of a cluster: Kafka, TimescaleDB, ClickHouse and Redis.
@@ -108,7 +108,7 @@ impl ServerConnector {
             false => DependencyHealth::Optional(component),
         };
         let guard = self.new_guard(CLICKHOUSE, health);
-        Ok(opened.map(|store| Guarded::new(store, guard)))
+        Ok(opened.map(|store| GuardedStore::new(store, guard)))
     }
 
     /// Returns the store of the newest prices. It does not wait for Redis: nothing depends on it.
@@ -125,7 +125,7 @@ impl ServerConnector {
         let component = self.register_component(REDIS);
         let health = DependencyHealth::Optional(component.clone());
         let store = RedisHotStore::open(config)?;
-        let guarded = Guarded::new(store, self.new_guard(REDIS, health));
+        let guarded = GuardedStore::new(store, self.new_guard(REDIS, health));
         Ok(OptionalRedis::Configured(guarded, component))
     }
 

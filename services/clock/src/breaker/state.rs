@@ -107,7 +107,7 @@ impl BreakerStateMachine {
         self.trips += 1;
     }
 
-    /// Records that the caller abandoned a call of `generation`, so that another call may be admitted.
+    /// Records that the caller abandoned a call of `generation`. Another call may be admitted.
     pub(super) const fn record_abandoned(&mut self, generation: BreakerGeneration) {
         if generation == self.generation
             && let BreakerPhase::HalfOpen { has_call, .. } = &mut self.phase

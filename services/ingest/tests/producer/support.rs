@@ -11,7 +11,7 @@ use eventlog::{
 };
 use market::{Decimal, IdScheme, Instrument, Position, Trade, TradeId, Venue, VenueSettings};
 use schemas::TradesTopicRecord;
-use store::{BarStore, PartitionProgress, SqliteBarStore, Transaction, VenueRow};
+use store::{BarStore, PartitionProgress, PartitionTransaction, SqliteBarStore, VenueRow};
 use tempfile::TempDir;
 
 pub(crate) const PARTITIONS: PartitionId = 4;
@@ -91,7 +91,7 @@ pub(crate) fn new_producer<L: Log>(
 /// Stores a venue's settings as the fold of a partition does.
 pub(crate) async fn store_folded_venue(store: &SqliteBarStore, partition: u32, venue: &Venue) {
     store.load_partition(partition, 1).await.unwrap();
-    let transaction = Transaction {
+    let transaction = PartitionTransaction {
         expected: Position {
             epoch: 1,
             offset: 0,

@@ -149,7 +149,6 @@ impl ReadState {
         records
     }
 
-    /// Removes and returns records of about `max_bytes`, and buffers the others that were taken.
     fn collect_records(&mut self, max_bytes: usize, end: &KnownEnd) -> Vec<Record> {
         let mut records = mem::take(&mut self.buffered);
         let (mut taken, mut used_bytes) = (0, 0);
@@ -294,7 +293,6 @@ struct CopiedRecord {
     value: Range<usize>,
 }
 
-/// Appends `bytes` to `buffer`, and returns where they are.
 fn push_bytes(buffer: &mut Vec<u8>, bytes: &[u8]) -> Range<usize> {
     let start = buffer.len();
     buffer.extend_from_slice(bytes);

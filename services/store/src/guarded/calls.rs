@@ -14,7 +14,7 @@ const LONG_CALL_FACTOR: u32 = 3;
 
 /// A store of ticks or newest prices, or a reader of bars, behind a timeout and a circuit breaker.
 #[derive(Debug, Clone)]
-pub struct Guarded<S, C> {
+pub struct GuardedStore<S, C> {
     pub(super) store: S,
     pub(super) guard: ServerGuard<C>,
 }
@@ -23,7 +23,7 @@ pub struct Guarded<S, C> {
 /// breaker would take up space once in each of their futures, on the stack of the caller.
 pub(super) type StoreCall<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-impl<S, C: Clock> Guarded<S, C> {
+impl<S, C: Clock> GuardedStore<S, C> {
     /// Returns `store` behind `guard`.
     pub const fn new(store: S, guard: ServerGuard<C>) -> Self {
         Self { store, guard }

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Metadata, Event, Subscriber};
+use tracing::{Event, Metadata, Subscriber};
 
 type LogText = Arc<Mutex<String>>;
 
