@@ -103,7 +103,7 @@ impl CurrentTrades {
         unmatched
     }
 
-    /// Remembers the id of a tick if it is new. Returns whether this is the first delivery of the id.
+    /// Remembers the id of a tick. Returns whether this is the first delivery of the id.
     fn try_record_first_delivery(&mut self, tick: &Tick) -> bool {
         let Some(identity) = self.settings.trade_identity(&tick.trade) else {
             return true;

@@ -105,8 +105,8 @@ impl ClickHouseServer {
     }
 }
 
-/// Parses the code of a server's exception from its text, because the client does not return the code
-/// separately.
+/// Parses the code of a server's exception from its text, because the client does not return the
+/// code separately.
 fn exception_code(text: &str) -> Option<u32> {
     let (number, _) = text.strip_prefix("Code: ")?.split_once('.')?;
     number.parse().ok()

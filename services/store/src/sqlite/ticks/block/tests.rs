@@ -23,7 +23,8 @@ proptest! {
             (any::<u64>(), any::<i64>(), prop::collection::vec(any::<u8>(), 0..50)), 1..50)
     ) {
         let ticks: Vec<_> = rows.into_iter().map(|(offset, time, value)| tick(offset, time, value)).collect();
-        let read = decode_block_body(&compress_block_body(&encode_block_body(&ticks)).unwrap(), ticks.len()).unwrap();
+        let compressed = compress_block_body(&encode_block_body(&ticks)).unwrap();
+        let read = decode_block_body(&compressed, ticks.len()).unwrap();
         let read: Vec<_> = read
             .into_iter()
             .map(|read| tick(read.offset, read.append_time_ns, read.value.to_vec()))
