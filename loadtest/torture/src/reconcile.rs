@@ -60,7 +60,7 @@ async fn compare_epochs(cluster: &TortureCluster) -> anyhow::Result<Comparison> 
         }
     }
     for pod in cluster.api_clients() {
-        let version = send_blocking_request(\&pod, RestClient::get_version).await?;
+        let version = send_blocking_request(&pod, RestClient::get_version).await?;
         let pod = pod.base_url();
         comparison.rows += 1;
         if version.epoch != epoch {

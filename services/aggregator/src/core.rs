@@ -24,7 +24,7 @@ mod venue_table;
 use eventlog::Record;
 use market::{Instrument, Position, VenueSettings};
 use schemas::{DeadLetter, Refold, TradesTopicRecord};
-use store::{PartitionProgress, PartitionState, Transaction};
+use store::{PartitionProgress, PartitionState, PartitionTransaction};
 
 use applied_at::AppliedAt;
 use partition_symbols::PartitionSymbols;
@@ -242,9 +242,13 @@ impl FoldCore {
     /// Takes everything that changed since the last call, as one transaction from the position
     /// `expected`, where the state was loaded or last flushed. `next_update_position` is where in
     /// `bar-updates` the first update caused by a later record will lie.
-    pub fn flush(&mut self, expected: Position, next_update_position: Position) -> Transaction {
+    pub fn flush(
+        &mut self,
+        expected: Position,
+        next_update_position: Position,
+    ) -> PartitionTransaction {
         self.progress.updates_position = next_update_position;
-        let mut transaction = Transaction {
+        let mut transaction = PartitionTransaction {
             expected,
             progress: self.progress,
             bars: Vec::new(),

@@ -17,8 +17,8 @@ use market::{
 };
 use schemas::TradesBatch;
 use store::{
-    BarStore, MemoryHotStore, PartitionProgress, SqliteBarStore, SqliteTickStore, StoredBar,
-    Transaction,
+    BarStore, MemoryHotStore, PartitionProgress, PartitionTransaction, SqliteBarStore,
+    SqliteTickStore, StoredBar,
 };
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -83,7 +83,7 @@ async fn start(folder: &TempDir, instrument: &Instrument) -> SocketAddr {
     let bars = SqliteBarStore::open(folder.path().join("bars"));
     let bars = bars.await.expect("a store");
     bars.load_partition(0, 1).await.expect("loads");
-    let transaction = Transaction {
+    let transaction = PartitionTransaction {
         expected: Position {
             epoch: 1,
             offset: 0,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use backend::Backend;
 use clock::{Clock, RetryPolicy, RetryTimer, retry_until_stopped};
-use eventlog::{Bounds, Log, LogError};
+use eventlog::{Log, LogError, OffsetBounds};
 use host::HealthComponent;
 use market::{Instrument, Position};
 use store::{BarReader, PartitionProgress};
@@ -108,7 +108,7 @@ impl<B: Backend> Follower<B> {
         next_offset: u64,
         retry_timer: &RetryTimer,
     ) -> Result<(), LogError> {
-        retry_timer.wait(&self.clock).await;
+        retry_timer.wait_until_due(&self.clock).await;
         self.updates.wait(self.partition, next_offset).await
     }
 
@@ -159,7 +159,7 @@ impl<B: Backend> Follower<B> {
     async fn load_partition_bounds(
         &self,
         stop: &CancellationToken,
-    ) -> Result<Option<Bounds>, FollowError> {
+    ) -> Result<Option<OffsetBounds>, FollowError> {
         let policy = self.retry_policy();
         let should_retry = |error: &LogError| {
             let should_retry = *error != LogError::Closed && error.is_transient();
@@ -285,7 +285,7 @@ impl<B: Backend> Follower<B> {
     /// retry at the same times.
     fn retry_policy(&self) -> RetryPolicy {
         let seed = self.clock.monotonic_ns() ^ u64::from(self.partition);
-        RetryPolicy::new(FIRST_BACKOFF, MAX_BACKOFF).seeded(seed)
+        RetryPolicy::new(FIRST_BACKOFF, MAX_BACKOFF).with_seed(seed)
     }
 
     /// Continues at the first offset that the topic still holds.

@@ -18,7 +18,7 @@ pub(crate) fn install_metrics() -> Result<MetricsHandle, host::StartupError> {
         version: VERSION,
         commit: option_env!("CANDLEWICK_COMMIT").unwrap_or("unknown"),
     })?;
-    eventlog::Metrics::describe();
+    eventlog::TopicMetrics::describe_metrics();
     Ok(metrics)
 }
 

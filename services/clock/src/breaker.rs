@@ -9,9 +9,9 @@ use std::fmt::{self, Display};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use self::metrics::Metrics;
+use self::metrics::BreakerMetrics;
 use self::policy::{BreakerPolicy, BreakerState};
-use self::state::{Refusal, StateMachine};
+use self::state::{BreakerGeneration, BreakerStateMachine, CallRefusal};
 use crate::time::Clock;
 
 mod metrics;
@@ -21,19 +21,20 @@ mod state;
 mod tests;
 
 /// The circuit breaker in front of one dependency. Clones are the same breaker.
-pub struct Breaker<C> {
-    shared: Arc<Shared<C>>,
+pub struct CircuitBreaker<C> {
+    shared: Arc<SharedBreaker<C>>,
 }
 
 /// Called with the reason of an outage, or with `None` when it is over.
-type OnChange = Box<dyn Fn(Option<&str>) + Send + Sync>;
+type OutageCallback = Box<dyn Fn(Option<&str>) + Send + Sync>;
 
-struct Shared<C> {
+/// What the clones of a breaker share.
+struct SharedBreaker<C> {
     policy: BreakerPolicy,
     clock: C,
-    machine: Mutex<StateMachine>,
-    metrics: Metrics,
-    on_change: OnChange,
+    machine: Mutex<BreakerStateMachine>,
+    metrics: BreakerMetrics,
+    on_outage_change: OutageCallback,
 }
 
 /// The permission for one call, on which the caller records the outcome of the call.
@@ -43,29 +44,30 @@ struct Shared<C> {
 /// impatient clients could open the breaker. A dependency that hangs is detected by a timeout around
 /// the call, which the caller records as a failure.
 #[must_use = "record the outcome of the call"]
-pub struct Permit<C: Clock> {
-    breaker: Breaker<C>,
-    generation: u64,
+pub struct CallPermit<C: Clock> {
+    breaker: CircuitBreaker<C>,
+    generation: BreakerGeneration,
     has_outcome: bool,
 }
 
 /// The error of a call that the breaker refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the circuit breaker {} after {}: {last_error}", StateText(*retry_in), FailureCount(*failures))]
-pub struct BreakerOpen {
-    /// The time until a call is admitted again; zero if that depends on the one call that is under
-    /// way.
+#[error("the circuit breaker {} after {}: {last_error}", RetryInText(*retry_in), FailureCountText(*failures))]
+pub struct BreakerOpenError {
+    /// The time until a call is admitted again. Zero means that the breaker waits for the outcome of
+    /// the call that is under way.
     pub retry_in: Duration,
     /// The number of calls that have failed in a row.
     pub failures: u32,
-    /// The error of the last of them.
+    /// The error of the last of these calls.
     pub last_error: String,
 }
 
-/// Describes the state by the time until the next call is admitted; zero means half-open.
-struct StateText(Duration);
+/// Displays what a breaker does, given the time until it admits the next call. Zero means that the
+/// breaker is half-open.
+struct RetryInText(Duration);
 
-impl Display for StateText {
+impl Display for RetryInText {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.is_zero() {
             true => formatter.write_str("lets one call at a time through"),
@@ -77,33 +79,34 @@ impl Display for StateText {
     }
 }
 
-struct FailureCount(u32);
+/// Displays a number of failures, such as `1 failure` or `2 failures`.
+struct FailureCountText(u32);
 
-impl Display for FailureCount {
+impl Display for FailureCountText {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.0 == 1 { "" } else { "s" };
         write!(formatter, "{} failure{plural}", self.0)
     }
 }
 
-impl<C: Clock> Breaker<C> {
+impl<C: Clock> CircuitBreaker<C> {
     /// Returns a closed breaker. `dependency` is its label in the metrics.
     ///
-    /// `on_change` is called now and after every change of state: with the reason if the breaker is
-    /// open or half-open, and with `None` if it is closed. It must not call the breaker.
+    /// `on_outage_change` is called now and after every change of state: with the reason if the
+    /// breaker is open or half-open, and with `None` if it is closed. It must not call the breaker.
     pub fn new(
         dependency: &str,
         policy: BreakerPolicy,
         clock: C,
-        on_change: impl Fn(Option<&str>) + Send + Sync + 'static,
+        on_outage_change: impl Fn(Option<&str>) + Send + Sync + 'static,
     ) -> Self {
         let breaker = Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(SharedBreaker {
                 policy,
                 clock,
-                machine: Mutex::new(StateMachine::default()),
-                metrics: Metrics::new(dependency),
-                on_change: Box::new(on_change),
+                machine: Mutex::new(BreakerStateMachine::default()),
+                metrics: BreakerMetrics::new(dependency),
+                on_outage_change: Box::new(on_outage_change),
             }),
         };
         breaker.report_state(&breaker.lock());
@@ -113,8 +116,8 @@ impl<C: Clock> Breaker<C> {
     /// Admits or refuses a call.
     ///
     /// # Errors
-    /// [`BreakerOpen`] if the breaker is open, or half-open with a call under way.
-    pub fn admit(&self) -> Result<Permit<C>, BreakerOpen> {
+    /// [`BreakerOpenError`] if the breaker is open, or half-open with a call under way.
+    pub fn admit(&self) -> Result<CallPermit<C>, BreakerOpenError> {
         let now_ns = self.shared.clock.monotonic_ns();
         let mut machine = self.lock();
         let before = machine.state();
@@ -123,16 +126,16 @@ impl<C: Clock> Breaker<C> {
             self.report_state(&machine);
         }
         match admitted {
-            Ok(generation) => Ok(Permit {
+            Ok(generation) => Ok(CallPermit {
                 breaker: self.clone(),
                 generation,
                 has_outcome: false,
             }),
-            Err(Refusal { retry_in_ns }) => {
+            Err(CallRefusal { retry_in_ns }) => {
                 self.shared.metrics.rejections.increment(1);
-                Err(BreakerOpen {
+                Err(BreakerOpenError {
                     retry_in: Duration::from_nanos(retry_in_ns),
-                    failures: machine.failures(),
+                    failures: machine.consecutive_failures(),
                     last_error: machine.last_error().to_owned(),
                 })
             }
@@ -144,23 +147,26 @@ impl<C: Clock> Breaker<C> {
         self.lock().state()
     }
 
-    /// Changes the state, and reports the change.
-    fn update(&self, change: impl FnOnce(&mut StateMachine, &BreakerPolicy, u64)) {
+    /// Applies `change` to the state machine, and reports the state if it has changed.
+    fn update_and_report(
+        &self,
+        change: impl FnOnce(&mut BreakerStateMachine, &BreakerPolicy, u64),
+    ) {
         let now_ns = self.shared.clock.monotonic_ns();
         let mut machine = self.lock();
-        let before = (machine.state(), machine.trips());
+        let before = (machine.state(), machine.trip_count());
         change(&mut machine, &self.shared.policy, now_ns);
-        if (machine.state(), machine.trips()) != before {
+        if (machine.state(), machine.trip_count()) != before {
             self.report_state(&machine);
         }
-        let trips = machine.trips() - before.1;
+        let trips = machine.trip_count() - before.1;
         self.shared.metrics.trips.increment(trips);
     }
 
-    /// Sets the metric of the state and calls `on_change`.
-    fn report_state(&self, machine: &StateMachine) {
+    /// Sets the metric of the state, and calls `on_outage_change`.
+    fn report_state(&self, machine: &BreakerStateMachine) {
         self.shared.metrics.set_state(machine.state());
-        let failures = FailureCount(machine.failures());
+        let failures = FailureCountText(machine.consecutive_failures());
         let reason = match machine.state() {
             BreakerState::Closed => None,
             BreakerState::HalfOpen => Some(format!(
@@ -172,16 +178,16 @@ impl<C: Clock> Breaker<C> {
                 machine.last_error()
             )),
         };
-        (self.shared.on_change)(reason.as_deref());
+        (self.shared.on_outage_change)(reason.as_deref());
     }
 
-    fn lock(&self) -> MutexGuard<'_, StateMachine> {
+    fn lock(&self) -> MutexGuard<'_, BreakerStateMachine> {
         let machine = self.shared.machine.lock();
         machine.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<C> Clone for Breaker<C> {
+impl<C> Clone for CircuitBreaker<C> {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
@@ -189,39 +195,39 @@ impl<C> Clone for Breaker<C> {
     }
 }
 
-impl<C> fmt::Debug for Breaker<C> {
+impl<C> fmt::Debug for CircuitBreaker<C> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("Breaker")
+            .debug_struct("CircuitBreaker")
             .field("policy", &self.shared.policy)
             .field("machine", &self.shared.machine)
             .finish_non_exhaustive()
     }
 }
 
-impl<C: Clock> Permit<C> {
+impl<C: Clock> CallPermit<C> {
     /// Records that the dependency answered, even if it refused the request.
     pub fn record_success(mut self) {
         self.has_outcome = true;
         let generation = self.generation;
         self.breaker
-            .update(|machine, policy, _| machine.record_success(generation, policy));
+            .update_and_report(|machine, policy, _| machine.record_success(generation, policy));
     }
 
     /// Records that the dependency did not answer, or answered that it cannot work now.
     pub fn record_failure(mut self, error: &impl Display) {
         self.has_outcome = true;
         let (generation, error) = (self.generation, error.to_string());
-        self.breaker.update(|machine, policy, now_ns| {
+        self.breaker.update_and_report(|machine, policy, now_ns| {
             machine.record_failure(generation, policy, now_ns, error);
         });
     }
 }
 
-impl<C: Clock> Drop for Permit<C> {
+impl<C: Clock> Drop for CallPermit<C> {
     fn drop(&mut self) {
         if !self.has_outcome {
-            self.breaker.lock().abandon(self.generation);
+            self.breaker.lock().record_abandoned(self.generation);
         }
     }
 }

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use crate::breaker::policy::BreakerState;
-use crate::breaker::{Breaker, BreakerOpen};
-use crate::retry::{Elapsed, timeout};
+use crate::breaker::{BreakerOpenError, CircuitBreaker};
+use crate::retry::{TimeoutError, timeout};
 use crate::time::Clock;
 
 /// The timeout and the circuit breaker around the calls to one server.
@@ -15,11 +15,11 @@ use crate::time::Clock;
 /// failure. After several failures in a row the breaker opens, and further calls fail at once.
 /// Clones share the breaker.
 #[derive(Debug, Clone)]
-pub struct Guard<C> {
+pub struct ServerGuard<C> {
     name: &'static str,
     clock: C,
     timeout: Duration,
-    breaker: Breaker<C>,
+    breaker: CircuitBreaker<C>,
 }
 
 /// Why a guarded call has no result.
@@ -30,15 +30,20 @@ pub enum GuardError<E> {
     Call(E),
     /// The call was dropped because it took longer than its timeout. It may still take effect.
     #[error(transparent)]
-    TimedOut(Elapsed),
+    TimedOut(TimeoutError),
     /// The call was not made because the breaker is open.
     #[error(transparent)]
-    BreakerOpen(BreakerOpen),
+    BreakerOpen(BreakerOpenError),
 }
 
-impl<C: Clock> Guard<C> {
+impl<C: Clock> ServerGuard<C> {
     /// Returns a guard for the server called `name`, whose calls may usually take up to `timeout`.
-    pub const fn new(name: &'static str, clock: C, timeout: Duration, breaker: Breaker<C>) -> Self {
+    pub const fn new(
+        name: &'static str,
+        clock: C,
+        timeout: Duration,
+        breaker: CircuitBreaker<C>,
+    ) -> Self {
         Self {
             name,
             clock,
@@ -57,27 +62,27 @@ impl<C: Clock> Guard<C> {
         self.timeout
     }
 
-    /// Returns whether the breaker is closed, that is, admits every call.
-    pub fn is_closed(&self) -> bool {
+    /// Returns whether the breaker is closed, which means that it admits every call.
+    pub fn is_breaker_closed(&self) -> bool {
         self.breaker.state() == BreakerState::Closed
     }
 
     /// Makes `call` if the breaker admits it, and records its outcome in the breaker.
     ///
-    /// An error that `is_failure` denies counts as a success: the server is well enough to refuse
-    /// the request. Pass a boxed future if the call is large: the returned future holds it.
+    /// An error for which `is_failure` returns `false` counts as a success: the server is well enough to refuse
+    /// the request. Pass a boxed future if `call` is large, because the returned future contains it.
     ///
     /// # Errors
     /// [`GuardError::Call`] with the error of the call, [`GuardError::TimedOut`] if it took longer
-    /// than `limit`, or [`GuardError::BreakerOpen`] if the breaker did not admit it.
+    /// than `time_limit`, or [`GuardError::BreakerOpen`] if the breaker did not admit it.
     pub async fn run<T, E: Display>(
         &self,
-        limit: Duration,
+        time_limit: Duration,
         call: impl Future<Output = Result<T, E>>,
         is_failure: impl Fn(&E) -> bool,
     ) -> Result<T, GuardError<E>> {
         let permit = self.breaker.admit().map_err(GuardError::BreakerOpen)?;
-        match timeout(&self.clock, limit, call).await {
+        match timeout(&self.clock, time_limit, call).await {
             Ok(Err(error)) if is_failure(&error) => {
                 permit.record_failure(&error);
                 Err(GuardError::Call(error))

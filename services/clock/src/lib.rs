@@ -12,8 +12,10 @@ mod retry;
 mod time;
 
 pub use breaker::policy::{BreakerPolicy, BreakerState};
-pub use breaker::{Breaker, BreakerOpen, Permit};
-pub use guard::{Guard, GuardError};
+pub use breaker::{BreakerOpenError, CallPermit, CircuitBreaker};
+pub use guard::{GuardError, ServerGuard};
 pub use manual::ManualClock;
-pub use retry::{Backoff, Elapsed, RetryPolicy, RetryTimer, retry, retry_until_stopped, timeout};
+pub use retry::{
+    Backoff, RetryPolicy, RetryTimer, TimeoutError, retry, retry_until_stopped, timeout,
+};
 pub use time::{Clock, SystemClock, duration_ns};

@@ -12,11 +12,12 @@ use crate::time::Clock;
 /// Clones are the same clock.
 #[derive(Clone, Debug, Default)]
 pub struct ManualClock {
-    times: Arc<ManualTimes>,
+    times: Arc<ManualClockReadings>,
 }
 
+/// The times that the clones of a manual clock share.
 #[derive(Debug, Default)]
-struct ManualTimes {
+struct ManualClockReadings {
     now_ns: AtomicI64,
     monotonic_ns: AtomicU64,
     step_ns: i64,
@@ -25,14 +26,14 @@ struct ManualTimes {
 impl ManualClock {
     /// Returns a clock whose wall clock reads `now_ns`, and whose monotonic clock reads zero.
     pub fn new(now_ns: i64) -> Self {
-        Self::stepping(now_ns, 0)
+        Self::with_step(now_ns, 0)
     }
 
     /// Returns a clock whose wall clock reads `now_ns` at first and moves on by `step_ns` with each
     /// reading.
-    pub fn stepping(now_ns: i64, step_ns: i64) -> Self {
+    pub fn with_step(now_ns: i64, step_ns: i64) -> Self {
         Self {
-            times: Arc::new(ManualTimes {
+            times: Arc::new(ManualClockReadings {
                 now_ns: AtomicI64::new(now_ns),
                 monotonic_ns: AtomicU64::new(0),
                 step_ns,

@@ -8,37 +8,37 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::jitter::Jitter;
+use crate::jitter::JitterGenerator;
 use crate::time::{Clock, duration_ns};
 
 /// How often to attempt an operation that may fail, and how long to wait between the attempts.
 #[derive(Clone, Debug)]
 pub struct RetryPolicy {
     /// The upper bound of the first wait.
-    first: Duration,
+    max_first_wait: Duration,
     /// The upper bound of every wait.
-    cap: Duration,
+    max_wait: Duration,
     max_attempts: Option<NonZeroU32>,
     give_up_after: Option<Duration>,
     seed: Option<u64>,
 }
 
 impl RetryPolicy {
-    /// Returns a policy without limits: it waits up to `first` after the first failure and up to twice
-    /// as long after each further one, but never more than `cap`.
-    pub fn new(first: Duration, cap: Duration) -> Self {
+    /// Returns a policy that never gives up. It waits up to `max_first_wait` after the first failure
+    /// and up to twice as long after each further failure, but never longer than `max_wait`.
+    pub fn new(max_first_wait: Duration, max_wait: Duration) -> Self {
         Self {
-            first,
-            cap,
+            max_first_wait,
+            max_wait,
             max_attempts: None,
             give_up_after: None,
             seed: None,
         }
     }
 
-    /// Gives up after this many attempts, including the first.
+    /// Gives up after `max_attempts` attempts, including the first.
     #[must_use]
-    pub fn max_attempts(mut self, max_attempts: NonZeroU32) -> Self {
+    pub fn with_max_attempts(mut self, max_attempts: NonZeroU32) -> Self {
         self.max_attempts = Some(max_attempts);
         self
     }
@@ -50,21 +50,22 @@ impl RetryPolicy {
         self
     }
 
-    /// Draws the same waits each time, for tests and the simulation.
+    /// Makes the waits depend on `seed` alone, for tests and the simulation.
     #[must_use]
-    pub fn seeded(mut self, seed: u64) -> Self {
+    pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// Returns the waits alone, for a loop that [`retry`] does not fit.
+    /// Returns the waits of this policy, for a loop that cannot use [`retry`].
     pub fn backoff(&self) -> Backoff {
         Backoff {
-            ceiling: self.first.min(self.cap),
-            cap: self.cap,
-            jitter: self
-                .seed
-                .map_or_else(Jitter::from_random_seed, Jitter::from_seed),
+            ceiling: self.max_first_wait.min(self.max_wait),
+            max_wait: self.max_wait,
+            jitter: self.seed.map_or_else(
+                JitterGenerator::from_random_seed,
+                JitterGenerator::from_seed,
+            ),
         }
     }
 }
@@ -75,8 +76,8 @@ impl RetryPolicy {
 #[derive(Clone, Debug)]
 pub struct Backoff {
     ceiling: Duration,
-    cap: Duration,
-    jitter: Jitter,
+    max_wait: Duration,
+    jitter: JitterGenerator,
 }
 
 impl Backoff {
@@ -84,7 +85,7 @@ impl Backoff {
     /// after it.
     pub fn next_delay(&mut self) -> Duration {
         let delay = self.jitter.next_duration(self.ceiling);
-        self.ceiling = self.ceiling.saturating_mul(2).min(self.cap);
+        self.ceiling = self.ceiling.saturating_mul(2).min(self.max_wait);
         delay
     }
 }
@@ -109,7 +110,7 @@ impl RetryTimer {
         }
     }
 
-    /// Records that an attempt failed: the next one is due after a wait.
+    /// Records that an attempt failed, and draws the wait until the next attempt is due.
     pub fn record_failure(&mut self, clock: &impl Clock) {
         let policy = &self.policy;
         let backoff = self.backoff.get_or_insert_with(|| policy.backoff());
@@ -117,9 +118,9 @@ impl RetryTimer {
         self.due_ns = clock.monotonic_ns().saturating_add(delay_ns);
     }
 
-    /// Records that an attempt succeeded. Returns whether the one before had failed.
-    pub fn record_success(&mut self) -> bool {
-        self.backoff.take().is_some()
+    /// Records that an attempt succeeded: the next one is due at once.
+    pub fn record_success(&mut self) {
+        self.backoff = None;
     }
 
     /// Returns whether the last attempt failed.
@@ -127,8 +128,8 @@ impl RetryTimer {
         self.backoff.is_some()
     }
 
-    /// Waits until the next attempt is due. It may be dropped and called again.
-    pub async fn wait(&self, clock: &impl Clock) {
+    /// Waits until the next attempt is due. The future may be dropped, and this called again.
+    pub async fn wait_until_due(&self, clock: &impl Clock) {
         let left_ns = self.due_ns.saturating_sub(clock.monotonic_ns());
         if self.is_backing_off() && left_ns > 0 {
             clock.sleep(Duration::from_nanos(left_ns)).await;
@@ -136,7 +137,7 @@ impl RetryTimer {
     }
 }
 
-/// Runs `operation` until it succeeds, fails with an error that `should_retry` refuses, or the
+/// Runs `operation` until it succeeds, fails with an error for which `should_retry` returns `false`, or the
 /// limits of `policy` are reached.
 ///
 /// `should_retry` is called with every error, so it is also the place to log and count errors.
@@ -158,7 +159,7 @@ where
     Ok(retried.await?.expect("the token is never cancelled"))
 }
 
-/// Like [`retry`], and returns `None` if `stop` is cancelled during a wait. An attempt that has
+/// Does what [`retry`] does, but returns `None` if `stop` is cancelled during a wait. An attempt that has
 /// begun is not interrupted.
 ///
 /// # Errors
@@ -198,22 +199,22 @@ where
     }
 }
 
-/// The error of a [`timeout`] that passed before its future completed.
+/// The error of a [`timeout`] whose duration passed before its future completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not done within {0:?}")]
-pub struct Elapsed(pub Duration);
+pub struct TimeoutError(pub Duration);
 
 /// Waits for `future`, and drops it once `duration` has passed.
 ///
 /// The future is polled before the clock, so a future that is ready always completes.
 ///
 /// # Errors
-/// [`Elapsed`] if the duration passed first.
+/// [`TimeoutError`] if the duration passed first.
 pub async fn timeout<C: Clock, F: Future>(
     clock: &C,
     duration: Duration,
     future: F,
-) -> Result<F::Output, Elapsed> {
+) -> Result<F::Output, TimeoutError> {
     let mut future = pin!(future);
     let mut sleep = pin!(clock.sleep(duration));
     poll_fn(|context| {
@@ -223,7 +224,7 @@ pub async fn timeout<C: Clock, F: Future>(
         sleep
             .as_mut()
             .poll(context)
-            .map(|()| Err(Elapsed(duration)))
+            .map(|()| Err(TimeoutError(duration)))
     })
     .await
 }

@@ -55,7 +55,7 @@ impl Clock for SystemClock {
         reason = "all other code gets this clock as an argument"
     )]
     fn monotonic_ns(&self) -> u64 {
-        let elapsed = Instant::now().saturating_duration_since(origin());
+        let elapsed = Instant::now().saturating_duration_since(monotonic_origin());
         duration_ns(elapsed)
     }
 
@@ -74,7 +74,7 @@ impl Clock for SystemClock {
     clippy::disallowed_methods,
     reason = "all other code gets this clock as an argument"
 )]
-fn origin() -> Instant {
+fn monotonic_origin() -> Instant {
     const HEADROOM: Duration = Duration::from_secs(3600);
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
     *ORIGIN.get_or_init(|| {

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use clock::{Clock, ManualClock};
-use eventlog::{Batch, Bounds, Epoch, Log, LogError, MemoryLog, NewRecord, Offset, PartitionId};
+use eventlog::{
+    Epoch, Log, LogError, MemoryLog, NewRecord, Offset, OffsetBounds, PartitionId, RecordBatch,
+};
 use ingest::{IngestError, IngestProducer};
 use market::{SECOND_NS, Trade};
 use schemas::TradesTopicRecord;
@@ -80,7 +82,12 @@ impl Log for UnreliableLog {
         }
     }
 
-    async fn fetch(&self, of: PartitionId, from: Offset, max: usize) -> Result<Batch, LogError> {
+    async fn fetch(
+        &self,
+        of: PartitionId,
+        from: Offset,
+        max: usize,
+    ) -> Result<RecordBatch, LogError> {
         self.log.fetch(of, from, max).await
     }
 
@@ -88,7 +95,7 @@ impl Log for UnreliableLog {
         self.log.wait(of, offset).await
     }
 
-    async fn bounds(&self, of: PartitionId) -> Result<Bounds, LogError> {
+    async fn bounds(&self, of: PartitionId) -> Result<OffsetBounds, LogError> {
         self.log.bounds(of).await
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clock::Clock;
-use eventlog::{EmbeddedLog, EmbeddedOptions, Log, LogError, Retention};
+use eventlog::{EmbeddedLog, EmbeddedOptions, Log, LogError, RetentionLimits};
 use store::{SqliteBarStore, SqliteTickStore, StoreError};
 
 // The files of a data folder.
@@ -18,7 +18,7 @@ pub struct DataFolderOptions {
     /// The number of partitions of a new folder; an existing folder keeps its number.
     pub partitions: u32,
     /// How long, and how much, the log keeps of the records that are folded and archived durably.
-    pub retention: Retention,
+    pub retention: RetentionLimits,
     /// The number of bytes that may wait to be written to the log.
     pub max_pending_bytes: usize,
 }
@@ -27,7 +27,7 @@ impl Default for DataFolderOptions {
     fn default() -> Self {
         Self {
             partitions: 4,
-            retention: Retention {
+            retention: RetentionLimits {
                 max_age_ns: market::DAY_NS,
                 max_bytes: 4 << 30,
             },

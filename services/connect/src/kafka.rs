@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use host::ConfigReader;
-use kafka::{KafkaConfig, SaslMechanism, Security, SecurityProtocol};
+use kafka::{KafkaConfig, KafkaSecurity, SaslMechanism, SecurityProtocol};
 
 use crate::help::show_defaults_in_help;
 
@@ -104,7 +104,7 @@ impl KafkaArgs {
     }
 
     /// Reads how the connection is encrypted and how this process authenticates.
-    fn read_security(&self, reader: &mut ConfigReader) -> Security {
+    fn read_security(&self, reader: &mut ConfigReader) -> KafkaSecurity {
         let protocol = reader.parse_or(
             "kafka.security_protocol",
             self.kafka_security_protocol.clone(),
@@ -122,7 +122,7 @@ impl KafkaArgs {
         let username = reader.read_optional("kafka.username", self.kafka_username.clone());
         let mut file =
             |key, flag: &Option<String>| reader.read_optional::<PathBuf>(key, flag.clone());
-        Security {
+        KafkaSecurity {
             protocol,
             mechanism,
             username,

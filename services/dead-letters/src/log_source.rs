@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clock::SystemClock;
 use eventlog::{EmbeddedLog, Log};
-use kafka::{Kafka, KafkaConfig, KafkaLog};
+use kafka::{KafkaClient, KafkaConfig, KafkaLog};
 
 use connect::{DataFolder, DataFolderOptions, TopicNames};
 
@@ -49,11 +49,11 @@ pub(crate) async fn open_kafka_topics(
     names: &TopicNames,
 ) -> anyhow::Result<TopicLogs<KafkaLog>> {
     let brokers = config.brokers.clone();
-    let kafka = Kafka::connect(config)?;
+    let kafka = KafkaClient::connect(config)?;
     let open_topic = async |name| {
-        let topic = kafka.topic(&names.full_name(name)).await?;
+        let topic = kafka.request_topic(&names.full_name(name)).await?;
         // The epoch does not matter here: no offset is compared with a stored one.
-        topic.open(0)
+        topic.open_log(0)
     };
     let dead_letters = open_topic(schemas::DEAD_LETTERS).await.with_context(|| {
         format!("cannot read Kafka at {brokers}; --data FOLDER reads a data folder instead")

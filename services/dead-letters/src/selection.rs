@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::slice;
 
-use eventlog::{Bounds, Log};
+use eventlog::{Log, OffsetBounds};
 
 use crate::arguments::ResendSelection;
 use crate::filter::DeadLetterFilter;
@@ -20,7 +20,7 @@ pub(crate) enum SelectedLetters<'a> {
     Locations(Vec<DeadLetterLocation>),
     /// Those that the filter selects within the bounds that the topic had at the beginning. A
     /// record that is sent again may become a dead letter again, which must not be sent forever.
-    Matching(&'a DeadLetterFilter, Vec<Bounds>),
+    Matching(&'a DeadLetterFilter, Vec<OffsetBounds>),
 }
 
 /// Reads the selected dead letters, oldest first.

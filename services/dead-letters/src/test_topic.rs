@@ -31,7 +31,7 @@ pub(crate) fn location(text: &str) -> DeadLetterLocation {
 /// Creates a log of two partitions and appends the values to them in turn, each one nanosecond
 /// later.
 pub(crate) async fn dead_letter_topic_log(max_bytes: usize, values: &[Vec<u8>]) -> MemoryLog {
-    let log = MemoryLog::new(2, 1, max_bytes, ManualClock::stepping(0, 1));
+    let log = MemoryLog::new(2, 1, max_bytes, ManualClock::with_step(0, 1));
     for (value, partition) in values.iter().zip([0, 1].into_iter().cycle()) {
         let record = NewRecord {
             key: "key".into(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use eventlog::{Bounds, Log, LogError, Offset, PartitionId, Record};
+use eventlog::{Log, LogError, Offset, OffsetBounds, PartitionId, Record};
 use market::Position;
 use schemas::DeadLetter;
 
@@ -19,7 +19,7 @@ const MAX_PAGE_BYTES: usize = 4 << 20;
 const MAX_REMEMBERED_SOURCES: usize = 100_000;
 
 /// Returns the current bounds of each partition of the topic.
-pub(crate) async fn read_bounds<L: Log>(log: &L) -> Result<Vec<Bounds>, LogError> {
+pub(crate) async fn read_bounds<L: Log>(log: &L) -> Result<Vec<OffsetBounds>, LogError> {
     let mut bounds = Vec::new();
     for partition in 0..log.partitions() {
         bounds.push(log.bounds(partition).await?);
@@ -50,9 +50,9 @@ struct PartitionPage {
 
 impl<'a, L: Log> DeadLetterReader<'a, L> {
     /// Creates a reader of the records within these bounds of each partition.
-    pub(crate) fn new(log: &'a L, bounds: &[Bounds]) -> Self {
+    pub(crate) fn new(log: &'a L, bounds: &[OffsetBounds]) -> Self {
         let share = TOTAL_PAGE_BYTES / bounds.len().max(1);
-        let page = |(partition, bounds): (PartitionId, &Bounds)| PartitionPage {
+        let page = |(partition, bounds): (PartitionId, &OffsetBounds)| PartitionPage {
             partition,
             records: VecDeque::new(),
             next_offset: bounds.first,

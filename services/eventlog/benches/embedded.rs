@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use candlewick_eventlog::{EmbeddedLog, EmbeddedOptions, Log, NewRecord, Retention};
+use candlewick_eventlog::{EmbeddedLog, EmbeddedOptions, Log, NewRecord, RetentionLimits};
 use clock::{Clock, SystemClock};
 
 /// The number of records in total, of records in an append, and of concurrent appends.
@@ -32,7 +32,7 @@ fn open(folder: &tempfile::TempDir) -> Result<EmbeddedLog, Failure> {
     let options = EmbeddedOptions {
         topic: "trades".to_owned(),
         partitions: 1,
-        retention: Retention::FOREVER,
+        retention: RetentionLimits::FOREVER,
         max_pending_bytes: 64 << 20,
     };
     Ok(EmbeddedLog::open(

@@ -17,7 +17,7 @@ use std::time::Duration;
 use clock::ManualClock;
 
 use crate::error::LogError;
-use crate::log::{Bounds, Log};
+use crate::log::{Log, OffsetBounds};
 use crate::record::{NewRecord, Offset, PartitionId, Record};
 
 /// How many partitions the log of a contract test has.
@@ -26,7 +26,7 @@ pub const PARTITIONS: PartitionId = 3;
 pub const MAX_BYTES: usize = 1 << 20;
 
 /// Calls `$test!(name)` with the name of each function of the contract, except
-/// [`contract::closes`](crate::contract::closes), which needs to know how to close the log.
+/// [`contract::close_ends_waits_and_calls`](crate::contract::close_ends_waits_and_calls), which needs to know how to close the log.
 #[macro_export]
 macro_rules! for_every_log {
     ($test:ident) => {
@@ -42,9 +42,9 @@ macro_rules! for_every_log {
         $test!(wakes_waiting_readers);
         $test!(survives_dropped_waits);
         $test!(returns_to_concurrent_appenders_their_own_offsets);
-        $test!(gives_append_times_that_grow);
-        $test!(knows_its_epoch);
-        $test!(hints_at_the_end);
+        $test!(append_times_follow_the_clock);
+        $test!(confirms_its_epoch);
+        $test!(end_hint_is_the_end);
     };
 }
 
@@ -84,7 +84,10 @@ pub async fn starts_empty(log: impl Log, _clock: ManualClock) {
     assert_eq!(log.partitions(), PARTITIONS);
     assert_eq!(log.epoch(), 1);
     for partition in 0..PARTITIONS {
-        assert_eq!(log.bounds(partition).await, Ok(Bounds { first: 0, end: 0 }));
+        assert_eq!(
+            log.bounds(partition).await,
+            Ok(OffsetBounds { first: 0, end: 0 })
+        );
         let batch = log.fetch(partition, 0, MAX_BYTES).await.unwrap();
         assert_eq!((batch.records, batch.next_offset), (vec![], 0));
     }
@@ -119,16 +122,16 @@ pub async fn keeps_partitions_independent(log: impl Log, _clock: ManualClock) {
     log.append(0, numbered_records("a", 3)).await.unwrap();
     assert_eq!(log.append(2, numbered_records("b", 2)).await, Ok(0..2));
     assert_eq!(log.append(0, numbered_records("a", 1)).await, Ok(3..4));
-    assert_eq!(log.bounds(0).await, Ok(Bounds { first: 0, end: 4 }));
-    assert_eq!(log.bounds(1).await, Ok(Bounds { first: 0, end: 0 }));
-    assert_eq!(log.bounds(2).await, Ok(Bounds { first: 0, end: 2 }));
+    assert_eq!(log.bounds(0).await, Ok(OffsetBounds { first: 0, end: 4 }));
+    assert_eq!(log.bounds(1).await, Ok(OffsetBounds { first: 0, end: 0 }));
+    assert_eq!(log.bounds(2).await, Ok(OffsetBounds { first: 0, end: 2 }));
 }
 
 /// An append of no records returns the end and changes nothing.
 pub async fn accepts_an_empty_append(log: impl Log, _clock: ManualClock) {
     log.append(0, numbered_records("a", 3)).await.unwrap();
     assert_eq!(log.append(0, Vec::new()).await, Ok(3..3));
-    assert_eq!(log.bounds(0).await, Ok(Bounds { first: 0, end: 3 }));
+    assert_eq!(log.bounds(0).await, Ok(OffsetBounds { first: 0, end: 3 }));
 }
 
 /// Every record keeps its key, whatever the keys around it are.
@@ -285,7 +288,7 @@ pub async fn returns_to_concurrent_appenders_their_own_offsets(log: impl Log, _c
 }
 
 /// Append times follow the clock, whichever clock that is.
-pub async fn gives_append_times_that_grow(log: impl Log, clock: ManualClock) {
+pub async fn append_times_follow_the_clock(log: impl Log, clock: ManualClock) {
     for _ in 0..5 {
         log.append(0, numbered_records("a", 3)).await.unwrap();
         clock.advance_ns(7_000_000);
@@ -303,7 +306,7 @@ pub async fn gives_append_times_that_grow(log: impl Log, clock: ManualClock) {
 }
 
 /// The epoch is confirmed, for many concurrent checks too.
-pub async fn knows_its_epoch(log: impl Log, _clock: ManualClock) {
+pub async fn confirms_its_epoch(log: impl Log, _clock: ManualClock) {
     assert_eq!(log.epoch(), 1);
     log.append(0, numbered_records("a", 1)).await.unwrap();
     let checks = (0..20).map(|_| log.check_epoch());
@@ -313,14 +316,14 @@ pub async fn knows_its_epoch(log: impl Log, _clock: ManualClock) {
 }
 
 /// The end hint of a partition that was just appended to is its end.
-pub async fn hints_at_the_end(log: impl Log, _clock: ManualClock) {
+pub async fn end_hint_is_the_end(log: impl Log, _clock: ManualClock) {
     log.append(0, numbered_records("a", 7)).await.unwrap();
     assert_eq!(log.end_hint(0), Some(7));
     assert_eq!(log.end_hint(PARTITIONS), None);
 }
 
 /// Closing ends waits and fails later calls, and may be repeated.
-pub async fn closes<L: Log>(log: L, close: impl Fn(&L)) {
+pub async fn close_ends_waits_and_calls<L: Log>(log: L, close: impl Fn(&L)) {
     log.append(0, numbered_records("a", 1)).await.unwrap();
     let waiting = tokio::spawn({
         let log = log.clone();

@@ -7,10 +7,10 @@
 mod append_queue;
 mod blob;
 mod blob_encoder;
+mod commit_failures;
 mod committer;
 mod database;
 mod disk;
-mod failing_since;
 mod file;
 mod identity;
 mod options;
@@ -28,19 +28,20 @@ use std::thread::{Builder, JoinHandle};
 use clock::Clock;
 use tokio::sync::oneshot;
 
-use self::append_queue::Append;
+use self::append_queue::QueuedAppend;
 use self::committer::Committer;
 use self::disk::DiskState;
 use self::file::LogFile;
-use self::identity::Identity;
-use self::partition::Partition;
-use self::topic::Topic;
+use self::identity::FileIdentity;
+use self::partition::EmbeddedPartition;
+use self::topic::EmbeddedTopic;
 use crate::error::LogError;
-use crate::log::{Bounds, Log};
-use crate::record::{Batch, Epoch, NewRecord, Offset, PartitionId};
+use crate::log::{Log, OffsetBounds};
+use crate::record::{Epoch, NewRecord, Offset, PartitionId, RecordBatch};
 use crate::wall_clock::WallClock;
 
-pub use self::options::{EmbeddedOptions, Retention};
+pub use self::commit_failures::CommitFailure;
+pub use self::options::{EmbeddedOptions, RetentionLimits};
 
 /// A durable topic in one local file.
 ///
@@ -50,13 +51,13 @@ pub use self::options::{EmbeddedOptions, Retention};
 /// Dropping the last handle closes the log, which waits for the appends that are queued.
 #[derive(Clone)]
 pub struct EmbeddedLog {
-    handle: Arc<Handle>,
+    handle: Arc<EmbeddedLogHandle>,
 }
 
 /// What the clones of a log share. Dropping it closes the log.
-struct Handle {
-    topic: Arc<Topic>,
-    identity: Identity,
+struct EmbeddedLogHandle {
+    topic: Arc<EmbeddedTopic>,
+    identity: FileIdentity,
     committer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -78,23 +79,23 @@ impl EmbeddedLog {
         clock: impl Clock,
     ) -> Result<Self, LogError> {
         let clock = WallClock::new(clock);
-        Self::open_on_disk(path.as_ref(), options, clock, DiskState::default())
+        Self::open_with_disk(path.as_ref(), options, clock, DiskState::default())
     }
 
-    fn open_on_disk(
+    fn open_with_disk(
         path: &Path,
         options: EmbeddedOptions,
         clock: WallClock,
         disk: DiskState,
     ) -> Result<Self, LogError> {
         let (file, identity, extents) = LogFile::open(path, options.partitions, disk)?;
-        let topic = Arc::new(Topic::new(options, clock, file, extents));
+        let topic = Arc::new(EmbeddedTopic::new(options, clock, file, extents));
         let committer = spawn_committer(topic.clone()).map_err(|error| LogError::Storage {
             path: path.display().to_string(),
             reason: format!("the thread of its committer cannot be started: {error}"),
         })?;
         Ok(Self {
-            handle: Arc::new(Handle {
+            handle: Arc::new(EmbeddedLogHandle {
                 topic,
                 identity,
                 committer: Mutex::new(Some(committer)),
@@ -109,29 +110,33 @@ impl EmbeddedLog {
         format!("{:032x}", self.handle.identity.id)
     }
 
-    /// Allows retention to drop the records of `partition` before `offset`: every consumer has
-    /// durably processed them.
+    /// Allows retention to drop the records of `partition` before `offset`. The caller knows that
+    /// every consumer has durably processed these records.
     ///
-    /// This is not stored: after a start, nothing is dropped until this is called again. The
+    /// The offset is not stored: after a start, nothing is dropped until this is called again. The
     /// committer drops whole blobs in the background, and never the newest one of a partition.
     ///
     /// # Errors
     /// [`LogError::NoSuchPartition`], and [`LogError::Closed`] if the log is closed.
-    pub fn release_before(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
-        self.partition(partition)?.release_before(offset);
-        self.handle.topic.queue.request_sweep();
+    pub fn allow_drop_before(
+        &self,
+        partition: PartitionId,
+        offset: Offset,
+    ) -> Result<(), LogError> {
+        self.partition(partition)?.allow_drop_before(offset);
+        self.handle.topic.queue.request_retention_sweep();
         Ok(())
     }
 
-    /// Returns since when every commit has failed, in UTC nanoseconds by the clock of the log, and
-    /// the error of the newest commit; `None` if the newest commit succeeded.
+    /// Returns since when every commit has failed, with the error of the newest commit, or `None` if
+    /// the newest commit succeeded.
     #[must_use]
-    pub fn failing_since_ns(&self) -> Option<(i64, String)> {
-        self.handle.topic.failing_since.get()
+    pub fn commit_failure(&self) -> Option<CommitFailure> {
+        self.handle.topic.commit_failures.current()
     }
 
-    /// Returns the error after which nothing more can be written until the process is restarted,
-    /// if there was such an error.
+    /// Returns the error after which nothing can be written until the process is restarted, or
+    /// `None` if there was no such error.
     #[must_use]
     pub fn permanent_failure(&self) -> Option<LogError> {
         self.handle.topic.file.permanent_failure()
@@ -143,7 +148,7 @@ impl EmbeddedLog {
         self.handle.close();
     }
 
-    fn partition(&self, partition: PartitionId) -> Result<&Partition, LogError> {
+    fn partition(&self, partition: PartitionId) -> Result<&EmbeddedPartition, LogError> {
         let found = self.handle.topic.partitions.get(partition as usize);
         let found = found.ok_or(LogError::NoSuchPartition {
             partition,
@@ -154,13 +159,14 @@ impl EmbeddedLog {
     }
 }
 
-fn spawn_committer(topic: Arc<Topic>) -> std::io::Result<JoinHandle<()>> {
+/// Starts the thread that commits the appends of `topic`.
+fn spawn_committer(topic: Arc<EmbeddedTopic>) -> std::io::Result<JoinHandle<()>> {
     Builder::new()
         .name(format!("log-{}", topic.name))
         .spawn(move || Committer::new(&topic).run())
 }
 
-impl Handle {
+impl EmbeddedLogHandle {
     fn close(&self) {
         self.topic.queue.close();
         let mut committer = self
@@ -175,7 +181,7 @@ impl Handle {
     }
 }
 
-impl Drop for Handle {
+impl Drop for EmbeddedLogHandle {
     fn drop(&mut self) {
         self.close();
     }
@@ -207,7 +213,7 @@ impl Log for EmbeddedLog {
             .map(|record| record.key.len() + record.value.len())
             .sum();
         let (reply, replied) = oneshot::channel();
-        self.handle.topic.queue.push(Append {
+        self.handle.topic.queue.push(QueuedAppend {
             partition,
             records,
             size_bytes,
@@ -222,7 +228,7 @@ impl Log for EmbeddedLog {
         partition: PartitionId,
         offset: Offset,
         max_bytes: usize,
-    ) -> Result<Batch, LogError> {
+    ) -> Result<RecordBatch, LogError> {
         self.partition(partition)?;
         self.handle.topic.read(partition, offset, max_bytes)
     }
@@ -234,7 +240,7 @@ impl Log for EmbeddedLog {
             .await
     }
 
-    async fn bounds(&self, partition: PartitionId) -> Result<Bounds, LogError> {
+    async fn bounds(&self, partition: PartitionId) -> Result<OffsetBounds, LogError> {
         Ok(self.partition(partition)?.bounds())
     }
 

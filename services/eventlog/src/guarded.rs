@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use clock::{Clock, Guard, GuardError};
+use clock::{Clock, GuardError, ServerGuard};
 
 use crate::error::LogError;
-use crate::log::{Bounds, Log};
-use crate::record::{Batch, Epoch, NewRecord, Offset, PartitionId};
+use crate::log::{Log, OffsetBounds};
+use crate::record::{Epoch, NewRecord, Offset, PartitionId, RecordBatch};
 
 /// A topic whose appends are behind a timeout and a circuit breaker.
 ///
@@ -15,12 +15,12 @@ use crate::record::{Batch, Epoch, NewRecord, Offset, PartitionId};
 pub struct GuardedLog<L, C> {
     log: L,
     topic: &'static str,
-    guard: Guard<C>,
+    guard: ServerGuard<C>,
 }
 
 impl<L: Log, C: Clock> GuardedLog<L, C> {
     /// Returns the log of `topic` behind `guard`. Topics of the same servers share a guard.
-    pub const fn new(log: L, topic: &'static str, guard: Guard<C>) -> Self {
+    pub const fn new(log: L, topic: &'static str, guard: ServerGuard<C>) -> Self {
         Self { log, topic, guard }
     }
 
@@ -32,7 +32,7 @@ impl<L: Log, C: Clock> GuardedLog<L, C> {
     /// Makes a small request if the breaker is not closed, so that the breaker closes once the
     /// servers are back: a pod that is not ready gets no trades, and would never append again.
     pub async fn probe_log(&self) {
-        if !self.guard.is_closed() {
+        if !self.guard.is_breaker_closed() {
             let check = Box::pin(self.log.check_epoch());
             // The guard reports the outcome to the breaker, which is all that a probe is for.
             let _ = self
@@ -81,7 +81,7 @@ impl<L: Log, C: Clock> Log for GuardedLog<L, C> {
         partition: PartitionId,
         offset: Offset,
         max_bytes: usize,
-    ) -> Result<Batch, LogError> {
+    ) -> Result<RecordBatch, LogError> {
         self.log.fetch(partition, offset, max_bytes).await
     }
 
@@ -89,7 +89,7 @@ impl<L: Log, C: Clock> Log for GuardedLog<L, C> {
         self.log.wait(partition, offset).await
     }
 
-    async fn bounds(&self, partition: PartitionId) -> Result<Bounds, LogError> {
+    async fn bounds(&self, partition: PartitionId) -> Result<OffsetBounds, LogError> {
         self.log.bounds(partition).await
     }
 

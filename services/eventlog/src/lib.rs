@@ -21,10 +21,10 @@ mod partition_end;
 mod record;
 mod wall_clock;
 
-pub use embedded::{EmbeddedLog, EmbeddedOptions, Retention};
+pub use embedded::{CommitFailure, EmbeddedLog, EmbeddedOptions, RetentionLimits};
 pub use error::LogError;
 pub use guarded::GuardedLog;
-pub use log::{Bounds, Log};
+pub use log::{Log, OffsetBounds};
 pub use memory::MemoryLog;
-pub use metrics::Metrics;
-pub use record::{Batch, Epoch, NewRecord, Offset, PartitionId, Record};
+pub use metrics::TopicMetrics;
+pub use record::{Epoch, NewRecord, Offset, PartitionId, Record, RecordBatch};

@@ -4,11 +4,11 @@ use std::future::{Future, ready};
 use std::ops::Range;
 
 use crate::error::LogError;
-use crate::record::{Batch, Epoch, NewRecord, Offset, PartitionId};
+use crate::record::{Epoch, NewRecord, Offset, PartitionId, RecordBatch};
 
 /// The offsets that a partition holds now: `[first, end)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
+pub struct OffsetBounds {
     /// The offset of the oldest record that is kept.
     pub first: Offset,
     /// One past the offset of the newest durable record.
@@ -50,7 +50,7 @@ pub trait Log: Clone + Send + Sync + 'static {
         partition: PartitionId,
         offset: Offset,
         max_bytes: usize,
-    ) -> impl Future<Output = Result<Batch, LogError>> + Send;
+    ) -> impl Future<Output = Result<RecordBatch, LogError>> + Send;
 
     /// Waits until the partition holds a record at `offset` or later. Dropping the future before
     /// it is ready loses nothing.
@@ -70,7 +70,7 @@ pub trait Log: Clone + Send + Sync + 'static {
     fn bounds(
         &self,
         partition: PartitionId,
-    ) -> impl Future<Output = Result<Bounds, LogError>> + Send;
+    ) -> impl Future<Output = Result<OffsetBounds, LogError>> + Send;
 
     /// Returns the last known end of the partition, which may be a moment old, or `None` if
     /// nothing is known yet. It makes no request, and is meant for measuring lag.

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use clock::Clock;
 
 use crate::error::LogError;
-use crate::log::{Bounds, Log};
+use crate::log::{Log, OffsetBounds};
 use crate::partition_end::PartitionEnd;
-use crate::record::{Batch, Epoch, NewRecord, Offset, PartitionId, Record};
+use crate::record::{Epoch, NewRecord, Offset, PartitionId, Record, RecordBatch};
 use crate::wall_clock::WallClock;
 
 /// What a record takes up in addition to its key and value, roughly.
@@ -24,6 +24,7 @@ pub struct MemoryLog {
     topic: Arc<MemoryTopic>,
 }
 
+/// What the clones of a log share.
 struct MemoryTopic {
     epoch: Epoch,
     max_bytes_per_partition: usize,
@@ -111,15 +112,16 @@ impl KeptRecords {
                 key,
                 value,
             };
-            self.size_bytes += kept_bytes(&record);
+            self.size_bytes += cost_bytes(&record);
             self.records.push_back(record);
         }
     }
 
+    /// Drops the oldest records until the others use at most `max_bytes`.
     fn drop_oldest(&mut self, max_bytes: usize) {
         while self.size_bytes > max_bytes && self.records.len() > 1 {
             if let Some(oldest) = self.records.pop_front() {
-                self.size_bytes -= kept_bytes(&oldest);
+                self.size_bytes -= cost_bytes(&oldest);
                 self.first += 1;
             }
         }
@@ -143,7 +145,7 @@ impl KeptRecords {
 }
 
 /// Returns how many bytes of the bound a record uses.
-fn kept_bytes(record: &Record) -> usize {
+fn cost_bytes(record: &Record) -> usize {
     record.key.len() + record.value.len() + RECORD_OVERHEAD_BYTES
 }
 
@@ -179,7 +181,7 @@ impl Log for MemoryLog {
         partition: PartitionId,
         offset: Offset,
         max_bytes: usize,
-    ) -> Result<Batch, LogError> {
+    ) -> Result<RecordBatch, LogError> {
         let kept = self.partition(partition)?.lock_kept();
         let (first, end) = (kept.first, kept.end());
         if !(first..=end).contains(&offset) {
@@ -192,7 +194,7 @@ impl Log for MemoryLog {
         }
         let records = kept.read(offset, max_bytes);
         let next_offset = offset + records.len() as u64;
-        Ok(Batch {
+        Ok(RecordBatch {
             records,
             next_offset,
         })
@@ -205,9 +207,9 @@ impl Log for MemoryLog {
             .await
     }
 
-    async fn bounds(&self, partition: PartitionId) -> Result<Bounds, LogError> {
+    async fn bounds(&self, partition: PartitionId) -> Result<OffsetBounds, LogError> {
         let kept = self.partition(partition)?.lock_kept();
-        Ok(Bounds {
+        Ok(OffsetBounds {
             first: kept.first,
             end: kept.end(),
         })

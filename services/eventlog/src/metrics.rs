@@ -4,7 +4,7 @@ use metrics::{Counter, Gauge, Histogram, Unit};
 
 use crate::record::{Offset, PartitionId};
 
-/// Declares [`Metrics`] from its doc comments, which are also the HELP texts.
+/// Declares [`TopicMetrics`] from its doc comments, which are also the HELP texts.
 macro_rules! topic_metrics {
     ($($(#[doc = $help:literal])+ $field:ident: $handle:ident, $register:ident, $describe:ident,
        $unit:ident, $name:literal;)+) => {
@@ -13,15 +13,15 @@ macro_rules! topic_metrics {
         /// The handles belong to the recorder that is installed when they are created: install it
         /// first.
         #[derive(Clone)]
-        pub struct Metrics {
+        pub struct TopicMetrics {
             $($(#[doc = $help])+ $field: $handle,)+
             topic: String,
         }
 
-        impl Metrics {
+        impl TopicMetrics {
             /// Registers the metrics of `topic` with the installed recorder.
             #[must_use]
-            pub fn new(topic: &str) -> Self {
+            pub fn register_metrics(topic: &str) -> Self {
                 Self {
                     $($field: metrics::$register!($name, "topic" => topic.to_owned()),)+
                     topic: topic.to_owned(),
@@ -29,7 +29,7 @@ macro_rules! topic_metrics {
             }
 
             /// Registers the HELP texts with the installed recorder. Call it once in each process.
-            pub fn describe() {
+            pub fn describe_metrics() {
                 $(metrics::$describe!($name, Unit::$unit, concat!($($help),+).trim());)+
                 metrics::describe_gauge!(FIRST_OFFSET, Unit::Count, FIRST_OFFSET_HELP);
             }
@@ -55,7 +55,7 @@ topic_metrics! {
 const FIRST_OFFSET: &str = "candlewick_log_first_offset";
 const FIRST_OFFSET_HELP: &str = "The offset of the oldest record that a partition keeps.";
 
-impl Metrics {
+impl TopicMetrics {
     /// Sets the offset of the oldest record that `partition` keeps.
     pub(crate) fn set_first_offset(&self, partition: PartitionId, first: Offset) {
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]

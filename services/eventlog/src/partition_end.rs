@@ -9,10 +9,10 @@ use crate::record::Offset;
 ///
 /// It is built on a watch channel, which needs no runtime: any executor may poll a wait.
 #[derive(Debug)]
-pub(crate) struct PartitionEnd(watch::Sender<State>);
+pub(crate) struct PartitionEnd(watch::Sender<PartitionEndState>);
 
 #[derive(Debug, Clone, Copy)]
-struct State {
+struct PartitionEndState {
     end: Offset,
     is_closed: bool,
 }
@@ -20,7 +20,7 @@ struct State {
 impl PartitionEnd {
     /// Returns the end of a partition whose next record gets the offset `end`.
     pub(crate) fn new(end: Offset) -> Self {
-        Self(watch::Sender::new(State {
+        Self(watch::Sender::new(PartitionEndState {
             end,
             is_closed: false,
         }))
@@ -31,7 +31,7 @@ impl PartitionEnd {
         self.0.send_modify(|state| state.end = end);
     }
 
-    /// Ends every wait, present and future, with [`LogError::Closed`].
+    /// Fails every current and later wait with [`LogError::Closed`].
     pub(crate) fn close(&self) {
         self.0.send_modify(|state| state.is_closed = true);
     }

@@ -40,7 +40,7 @@ pub struct Record {
 
 /// Consecutive records of one partition, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Batch {
+pub struct RecordBatch {
     /// The records. There may be none.
     pub records: Vec<Record>,
     /// Where to continue reading: one past the last record, or the requested offset if there are

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use candlewick_kafka::{Kafka, KafkaConfig, KafkaTopic};
+use candlewick_kafka::{KafkaClient, KafkaConfig, KafkaTopic};
 use clock::{Clock, SystemClock};
 use eventlog::{Log, NewRecord, PartitionId};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -64,7 +64,7 @@ async fn create_topic(brokers: &str) -> Result<String, Failure> {
 /// Appends all records.
 async fn append_records(topic: &KafkaTopic) -> Result<TimeTaken, Failure> {
     let (start_ns, start_cpu) = (SystemClock.monotonic_ns(), cpu_seconds()?);
-    let log = topic.open(1)?;
+    let log = topic.open_log(1)?;
     let append = |partition| {
         let log = log.clone();
         tokio::spawn(async move {
@@ -127,7 +127,7 @@ fn read_with_plain_loop(brokers: &str, topic: &str) -> Result<TimeTaken, Failure
 /// Reads all records through `KafkaLog`.
 async fn read_with_kafka_log(topic: &KafkaTopic) -> Result<TimeTaken, Failure> {
     let (start_ns, start_cpu) = (SystemClock.monotonic_ns(), cpu_seconds()?);
-    let log = topic.open(1)?;
+    let log = topic.open_log(1)?;
     let follow = |partition| {
         let log = log.clone();
         tokio::spawn(async move {
@@ -168,12 +168,12 @@ fn print_row(name: &str, taken: TimeTaken) {
 
 async fn run(brokers: String) -> Result<(), Failure> {
     let name = create_topic(&brokers).await?;
-    let kafka = Kafka::connect(KafkaConfig {
+    let kafka = KafkaClient::connect(KafkaConfig {
         brokers: brokers.clone(),
         ..KafkaConfig::default()
     })?;
     let topic = loop {
-        match kafka.topic(&name).await {
+        match kafka.request_topic(&name).await {
             Ok(topic) => break topic,
             Err(_) => std::thread::sleep(Duration::from_millis(100)),
         }

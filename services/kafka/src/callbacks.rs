@@ -6,11 +6,11 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::statistics::Statistics;
 
-use crate::client_error::ClientErrors;
+use crate::connection_error::LastConnectionError;
 use crate::metrics;
 
 /// Writes a log line of librdkafka to the log of the process.
-pub(crate) fn write_log_line(level: Level, facility: &str, message: &str) {
+pub(crate) fn forward_log_line(level: Level, facility: &str, message: &str) {
     match level {
         Level::Emerg | Level::Alert | Level::Critical | Level::Error => {
             tracing::error!(target: "librdkafka", facility, "{message}");
@@ -26,8 +26,8 @@ pub(crate) fn write_log_line(level: Level, facility: &str, message: &str) {
 }
 
 /// Writes an error of a client to the log of the process. librdkafka recovers from all of them
-/// except a fatal one, which the next append and `Kafka::check_producer` return.
-pub(crate) fn write_client_error(error: &KafkaError, reason: &str) {
+/// except a fatal one, which the next append and `KafkaClient::check_producer` return.
+pub(crate) fn log_client_error(error: &KafkaError, reason: &str) {
     match error.rdkafka_error_code() {
         Some(Code::Fatal | Code::Authentication | Code::SSL) => {
             tracing::error!(%error, "Kafka: {reason}");
@@ -39,37 +39,38 @@ pub(crate) fn write_client_error(error: &KafkaError, reason: &str) {
 /// The callbacks of the client that reads one topic.
 pub(crate) struct ReaderCallbacks {
     topic: String,
-    client_errors: ClientErrors,
+    last_connection_error: LastConnectionError,
 }
 
 impl ReaderCallbacks {
     pub(crate) fn new(topic: &str) -> Self {
         Self {
             topic: topic.to_owned(),
-            client_errors: ClientErrors::default(),
+            last_connection_error: LastConnectionError::default(),
         }
     }
 
     /// Returns what the client reported about its connections.
-    pub(crate) fn client_errors(&self) -> &ClientErrors {
-        &self.client_errors
+    pub(crate) fn last_connection_error(&self) -> &LastConnectionError {
+        &self.last_connection_error
     }
 }
 
 impl ClientContext for ReaderCallbacks {
     fn log(&self, level: Level, facility: &str, message: &str) {
-        self.client_errors
+        self.last_connection_error
             .record_log_line(level as i32, facility, message);
-        write_log_line(level, facility, message);
+        forward_log_line(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.client_errors.record_error(&error, reason);
-        write_client_error(&error, reason);
+        self.last_connection_error.record_error(&error, reason);
+        log_client_error(&error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {
-        self.client_errors.record_brokers(&statistics);
+        self.last_connection_error
+            .record_whether_broker_is_known(&statistics);
         metrics::publish_statistics(&statistics, Some(&self.topic));
     }
 }

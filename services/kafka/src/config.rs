@@ -11,7 +11,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
 pub use self::error::KafkaConfigError;
-pub use self::security::{SaslMechanism, Security, SecurityProtocol};
+pub use self::security::{KafkaSecurity, SaslMechanism, SecurityProtocol};
 
 /// How many bytes the key and value of one record may have together. Topics are created so that
 /// they accept such records.
@@ -32,7 +32,7 @@ pub struct KafkaConfig {
     /// `kafka.client_id`: the name of this process in the logs and quotas of the brokers.
     pub client_id: String,
     /// Encryption and authentication.
-    pub security: Security,
+    pub security: KafkaSecurity,
     /// `kafka.fetch_memory_bytes`: how many bytes of a topic may be read ahead, in all partitions
     /// together. Each partition gets an equal share, and 2 MB at least.
     pub fetch_memory_bytes: usize,
@@ -54,7 +54,7 @@ impl Default for KafkaConfig {
         Self {
             brokers: "127.0.0.1:9092".to_owned(),
             client_id: "candlewick".to_owned(),
-            security: Security::default(),
+            security: KafkaSecurity::default(),
             fetch_memory_bytes: 64 << 20,
             max_pending_bytes: 64 << 20,
             delivery_timeout: Duration::from_secs(30),
@@ -112,8 +112,8 @@ impl KafkaConfig {
         errors
     }
 
-    /// Returns the settings of every client.
-    fn base_client(&self) -> Result<ClientConfig, KafkaConfigError> {
+    /// Returns the settings that every client has.
+    fn base_client_config(&self) -> Result<ClientConfig, KafkaConfigError> {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &self.brokers)
@@ -126,7 +126,7 @@ impl KafkaConfig {
             .set("topic.metadata.propagation.max.ms", "5000")
             .set(
                 "statistics.interval.ms",
-                to_milliseconds(self.statistics_interval),
+                milliseconds_text(self.statistics_interval),
             )
             .set_log_level(RDKafkaLogLevel::Info);
         self.security.add_settings(&mut config)?;
@@ -139,11 +139,14 @@ impl KafkaConfig {
     ///
     /// # Errors
     /// [`KafkaConfigError`] if a file with a secret cannot be read.
-    pub fn reader_client(&self, partitions: usize) -> Result<ClientConfig, KafkaConfigError> {
+    pub fn reader_client_config(
+        &self,
+        partitions: usize,
+    ) -> Result<ClientConfig, KafkaConfigError> {
         let share_bytes = self.fetch_memory_bytes / partitions.max(1);
         // Each partition has a queue, and librdkafka bounds each queue separately.
         let queue_kbytes = share_bytes.max(MIN_QUEUE_BYTES) / 1_000;
-        let mut config = self.base_client()?;
+        let mut config = self.base_client_config()?;
         config
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "error")
@@ -163,9 +166,9 @@ impl KafkaConfig {
     }
 
     /// Returns the settings of the client that appends.
-    pub(crate) fn producer_client(&self) -> Result<ClientConfig, KafkaConfigError> {
+    pub(crate) fn producer_client_config(&self) -> Result<ClientConfig, KafkaConfigError> {
         let max_message_bytes = MAX_RECORD_BYTES + RECORD_OVERHEAD_BYTES;
-        let mut config = self.base_client()?;
+        let mut config = self.base_client_config()?;
         config
             .set("enable.idempotence", "true")
             .set("acks", "all")
@@ -175,7 +178,10 @@ impl KafkaConfig {
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "2")
             .set("message.max.bytes", max_message_bytes.to_string())
-            .set("message.timeout.ms", to_milliseconds(self.delivery_timeout))
+            .set(
+                "message.timeout.ms",
+                milliseconds_text(self.delivery_timeout),
+            )
             // The pending bytes are bounded before an append is enqueued, so that no part of an
             // append is refused.
             .set("queue.buffering.max.messages", "0")
@@ -184,12 +190,12 @@ impl KafkaConfig {
     }
 
     /// Returns the settings of a member of a consumer group.
-    pub(crate) fn member_client(
+    pub(crate) fn member_client_config(
         &self,
         group: &str,
         instance: Option<&str>,
     ) -> Result<ClientConfig, KafkaConfigError> {
-        let mut config = self.base_client()?;
+        let mut config = self.base_client_config()?;
         config
             .set("group.id", group)
             .set("partition.assignment.strategy", "cooperative-sticky")
@@ -207,16 +213,17 @@ impl KafkaConfig {
     }
 
     /// Returns the settings of a client that describes and changes topics.
-    pub(crate) fn admin_client(&self) -> Result<ClientConfig, KafkaConfigError> {
-        self.base_client()
+    pub(crate) fn admin_client_config(&self) -> Result<ClientConfig, KafkaConfigError> {
+        self.base_client_config()
     }
 }
 
+/// Returns whether `text` is `host:port`.
 fn is_host_and_port(text: &str) -> bool {
     let parts = text.trim().rsplit_once(':');
     parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|n| n > 0))
 }
 
-fn to_milliseconds(time: Duration) -> String {
+fn milliseconds_text(time: Duration) -> String {
     time.as_millis().to_string()
 }

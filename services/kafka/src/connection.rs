@@ -9,11 +9,11 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::Producer as _;
 use tokio::task::spawn_blocking;
 
-use crate::client_error::ClientErrors;
 use crate::config::KafkaConfig;
+use crate::connection_error::LastConnectionError;
 use crate::delivery::{PendingBytes, ProducerCallbacks};
 use crate::maintenance;
-use crate::native::{self, Producer, TopicDescription};
+use crate::native::{self, ProducerClient, TopicDescription};
 
 /// What the producer is called in the log.
 const PRODUCER_NAME: &str = "the producer";
@@ -22,18 +22,19 @@ const PRODUCER_NAME: &str = "the producer";
 ///
 /// Its async functions must run within a Tokio runtime.
 #[derive(Clone)]
-pub struct Kafka {
-    connection: Arc<Connection>,
+pub struct KafkaClient {
+    connection: Arc<SharedConnection>,
 }
 
-struct Connection {
+/// What the clones of a connection share.
+struct SharedConnection {
     config: KafkaConfig,
-    producer: Producer,
+    producer: ProducerClient,
     pending_bytes: Arc<PendingBytes>,
 }
 
-impl Kafka {
-    /// Creates the producer. The first request to the brokers is made by [`Kafka::topic`].
+impl KafkaClient {
+    /// Creates the producer. The first request to the brokers is made by [`KafkaClient::request_topic`].
     ///
     /// # Errors
     /// [`LogError::Refused`] if librdkafka cannot use the configuration. [`KafkaConfig::errors`]
@@ -44,12 +45,13 @@ impl Kafka {
             reason,
         };
         let client = config
-            .producer_client()
+            .producer_client_config()
             .map_err(|error| refused(error.to_string()))?;
-        let producer = Producer::from_config_and_context(&client, ProducerCallbacks::default())
-            .map_err(|error| refused(error.to_string()))?;
+        let producer =
+            ProducerClient::from_config_and_context(&client, ProducerCallbacks::default())
+                .map_err(|error| refused(error.to_string()))?;
         Ok(Self {
-            connection: Arc::new(Connection {
+            connection: Arc::new(SharedConnection {
                 config,
                 producer,
                 pending_bytes: Arc::default(),
@@ -57,8 +59,8 @@ impl Kafka {
         })
     }
 
-    /// Returns an error if nothing can be appended any more: after a fatal error the producer
-    /// refuses every append. Makes no request to the brokers.
+    /// Returns an error if nothing can be appended any more, because the producer refuses every append
+    /// after a fatal error. Makes no request to the brokers.
     ///
     /// # Errors
     /// [`LogError::Refused`] if the process must be restarted before it can append.
@@ -66,7 +68,7 @@ impl Kafka {
         self.fatal_error("Kafka").map_or(Ok(()), Err)
     }
 
-    /// Returns the fatal error of the producer, if it has met one, as an error for `topic`.
+    /// Returns the fatal error of the producer as an error for `topic`, or `None` if it has met none.
     pub(crate) fn fatal_error(&self, topic: &str) -> Option<LogError> {
         let (_, reason) = self.connection.producer.client().fatal_error()?;
         Some(LogError::Refused {
@@ -79,7 +81,7 @@ impl Kafka {
         &self.connection.config
     }
 
-    pub(crate) fn producer(&self) -> &Producer {
+    pub(crate) fn producer(&self) -> &ProducerClient {
         &self.connection.producer
     }
 
@@ -95,7 +97,7 @@ impl Kafka {
             let timeout = kafka.config().request_timeout;
             let described = native::describe_topic(kafka.producer(), &name, timeout);
             match described {
-                Ok(_) => kafka.client_errors().clear(),
+                Ok(_) => kafka.last_connection_error().clear(),
                 Err(_) => kafka.maintain_producer(),
             }
             described
@@ -107,21 +109,21 @@ impl Kafka {
 
     /// Returns what the producer reported about its connections. The producer makes all requests
     /// about topics.
-    pub(crate) fn client_errors(&self) -> &ClientErrors {
-        self.producer().client().context().client_errors()
+    pub(crate) fn last_connection_error(&self) -> &LastConnectionError {
+        self.producer().client().context().last_connection_error()
     }
 
-    /// Does the periodic maintenance of the producer.
+    /// Reloads the password of the producer, and restores its brokers, if that is needed.
     pub(crate) fn maintain_producer(&self) {
         maintenance::maintain_client(
             self.config(),
             PRODUCER_NAME,
             self.producer(),
-            self.client_errors(),
+            self.last_connection_error(),
         );
     }
 
-    /// Waits until the brokers have acknowledged all appends, or the appends have failed.
+    /// Waits until every append has been acknowledged by the brokers or has failed.
     pub(crate) fn flush(&self) {
         let timeout = self.config().delivery_timeout + Duration::from_secs(1);
         if let Err(error) = self.producer().flush(timeout) {
@@ -140,7 +142,7 @@ mod tests {
             brokers: "127.0.0.1:1".to_owned(),
             ..KafkaConfig::default()
         };
-        let kafka = Kafka::connect(config).unwrap();
+        let kafka = KafkaClient::connect(config).unwrap();
         // Brokers that do not answer are no fatal error.
         assert_eq!(kafka.check_producer(), Ok(()));
         native::inject_fatal_error(kafka.producer(), c"out of sequence");

@@ -13,8 +13,8 @@ use rdkafka::producer::ProducerContext;
 use rdkafka::statistics::Statistics;
 use tokio::sync::oneshot;
 
-use crate::callbacks::{write_client_error, write_log_line};
-use crate::client_error::ClientErrors;
+use crate::callbacks::{forward_log_line, log_client_error};
+use crate::connection_error::LastConnectionError;
 use crate::metrics;
 
 /// The bytes of all appends that are not yet acknowledged.
@@ -45,30 +45,31 @@ impl PendingBytes {
     }
 }
 
-/// One append that is not yet acknowledged. Each of its records holds it, and settles it once.
-pub(crate) struct Delivery {
+/// One append that is not yet acknowledged. Each of its records holds a reference to it, and settles
+/// one record: it reports that the record was acknowledged or has failed.
+pub(crate) struct PendingAppend {
     /// How many records are neither acknowledged nor failed.
     unsettled: AtomicUsize,
     first: AtomicU64,
     end: AtomicU64,
     first_failure: OnceLock<Code>,
-    result: Mutex<Option<oneshot::Sender<DeliveryOutcome>>>,
+    result: Mutex<Option<oneshot::Sender<AppendOutcome>>>,
     size_bytes: usize,
     pending_bytes: Arc<PendingBytes>,
 }
 
 /// The offsets of an append, or why it failed.
-type DeliveryOutcome = Result<Range<Offset>, Code>;
+type AppendOutcome = Result<Range<Offset>, Code>;
 /// Receives the outcome of an append.
-pub(crate) type DeliveryReceiver = oneshot::Receiver<DeliveryOutcome>;
+pub(crate) type AppendOutcomeReceiver = oneshot::Receiver<AppendOutcome>;
 
-impl Delivery {
+impl PendingAppend {
     /// Returns an append of `count` records, whose `size_bytes` were added to `pending_bytes`.
     pub(crate) fn new(
         count: usize,
         size_bytes: usize,
         pending_bytes: Arc<PendingBytes>,
-    ) -> (Arc<Self>, DeliveryReceiver) {
+    ) -> (Arc<Self>, AppendOutcomeReceiver) {
         let (result, receiver) = oneshot::channel();
         let delivery = Self {
             unsettled: AtomicUsize::new(count),
@@ -86,18 +87,18 @@ impl Delivery {
     fn record_success(&self, offset: Offset) {
         self.first.fetch_min(offset, Ordering::AcqRel);
         self.end.fetch_max(offset + 1, Ordering::AcqRel);
-        self.settle(1);
+        self.settle_records(1);
     }
 
     /// Records that `count` records failed.
     pub(crate) fn record_failures(&self, count: usize, code: Code) {
         // The first failure is the cause of the later ones.
         let _ = self.first_failure.set(code);
-        self.settle(count);
+        self.settle_records(count);
     }
 
-    /// Settles `count` records, and sends the outcome after the last record.
-    fn settle(&self, count: usize) {
+    /// Counts `count` records as settled. After the last record, sends the outcome.
+    fn settle_records(&self, count: usize) {
         if self.unsettled.fetch_sub(count, Ordering::AcqRel) != count {
             return;
         }
@@ -121,38 +122,39 @@ impl Delivery {
 /// The callbacks of the producer, which its own thread runs.
 #[derive(Default)]
 pub(crate) struct ProducerCallbacks {
-    client_errors: ClientErrors,
+    last_connection_error: LastConnectionError,
 }
 
 impl ProducerCallbacks {
     /// Returns what the producer reported about its connections.
-    pub(crate) fn client_errors(&self) -> &ClientErrors {
-        &self.client_errors
+    pub(crate) fn last_connection_error(&self) -> &LastConnectionError {
+        &self.last_connection_error
     }
 }
 
 impl ClientContext for ProducerCallbacks {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.client_errors
+        self.last_connection_error
             .record_log_line(level as i32, facility, message);
-        write_log_line(level, facility, message);
+        forward_log_line(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.client_errors.record_error(&error, reason);
-        write_client_error(&error, reason);
+        self.last_connection_error.record_error(&error, reason);
+        log_client_error(&error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {
-        self.client_errors.record_brokers(&statistics);
+        self.last_connection_error
+            .record_whether_broker_is_known(&statistics);
         metrics::publish_statistics(&statistics, None);
     }
 }
 
 impl ProducerContext for ProducerCallbacks {
-    type DeliveryOpaque = Arc<Delivery>;
+    type DeliveryOpaque = Arc<PendingAppend>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, delivery: Arc<Delivery>) {
+    fn delivery(&self, result: &DeliveryResult<'_>, delivery: Arc<PendingAppend>) {
         match result {
             Ok(message) => match Offset::try_from(message.offset()) {
                 Ok(offset) => delivery.record_success(offset),
@@ -175,7 +177,7 @@ mod tests {
     fn an_append_has_an_outcome_once_all_records_are_settled() {
         let pending_bytes = Arc::new(PendingBytes::default());
         pending_bytes.try_add(10, 100).unwrap();
-        let (delivery, mut receiver) = Delivery::new(3, 10, pending_bytes.clone());
+        let (delivery, mut receiver) = PendingAppend::new(3, 10, pending_bytes.clone());
         delivery.record_success(8);
         delivery.record_success(7);
         assert!(receiver.try_recv().is_err());
@@ -188,7 +190,7 @@ mod tests {
     fn one_failed_record_fails_the_append_after_the_last_record() {
         let pending_bytes = Arc::new(PendingBytes::default());
         pending_bytes.try_add(10, 100).unwrap();
-        let (delivery, mut receiver) = Delivery::new(4, 10, pending_bytes);
+        let (delivery, mut receiver) = PendingAppend::new(4, 10, pending_bytes);
         delivery.record_failures(1, Code::MessageTimedOut);
         delivery.record_failures(2, Code::PurgeQueue);
         assert!(receiver.try_recv().is_err());

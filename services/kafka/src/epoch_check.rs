@@ -36,7 +36,7 @@ impl EpochCheckError {
             },
             Self::Code(code) => topic
                 .kafka()
-                .client_errors()
+                .last_connection_error()
                 .explain_code(topic.name(), code),
         }
     }
@@ -51,10 +51,11 @@ impl EpochCheckError {
 pub(crate) struct EpochCheck {
     /// How many callers there have been.
     callers: AtomicU64,
-    latest: Mutex<LatestAnswer>,
+    latest: Mutex<LatestEpochCheck>,
 }
 
-struct LatestAnswer {
+/// The result of the newest request.
+struct LatestEpochCheck {
     /// The answer counts for this many of the callers, the earliest ones.
     covered_callers: u64,
     result: Result<(), EpochCheckError>,
@@ -64,14 +65,14 @@ impl EpochCheck {
     pub(crate) fn new() -> Self {
         Self {
             callers: AtomicU64::new(0),
-            latest: Mutex::new(LatestAnswer {
+            latest: Mutex::new(LatestEpochCheck {
                 covered_callers: 0,
                 result: Ok(()),
             }),
         }
     }
 
-    /// Returns an error if the topic is another by now, or if the brokers do not answer.
+    /// Returns an error if the topic was recreated, or if the brokers do not answer.
     pub(crate) async fn check(&self, topic: &KafkaTopic) -> Result<(), EpochCheckError> {
         let caller = self.callers.fetch_add(1, Ordering::SeqCst) + 1;
         let mut latest = self.latest.lock().await;
@@ -81,7 +82,7 @@ impl EpochCheck {
         // All callers up to this one came before the request is sent.
         let covered_callers = self.callers.load(Ordering::SeqCst);
         let result = compare_topic_ids(topic).await;
-        *latest = LatestAnswer {
+        *latest = LatestEpochCheck {
             covered_callers,
             result,
         };
@@ -89,6 +90,7 @@ impl EpochCheck {
     }
 }
 
+/// Requests the id of the topic from the brokers, and compares it with the id that was opened.
 async fn compare_topic_ids(topic: &KafkaTopic) -> Result<(), EpochCheckError> {
     let description = topic.kafka().describe_topic(topic.name()).await;
     match description.map_err(EpochCheckError::Code)?.id == topic.id() {

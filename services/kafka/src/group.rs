@@ -32,7 +32,7 @@ const MAX_QUEUED_EVENTS: usize = 16;
 
 /// How a group is joined.
 #[derive(Debug, Clone)]
-pub struct MembershipOptions {
+pub struct GroupMembershipOptions {
     /// The name of the group, one for each role.
     pub group: String,
     /// A name of this process that it keeps over restarts, such as that of a pod in a stateful set.
@@ -43,23 +43,23 @@ pub struct MembershipOptions {
     pub drain_timeout: Duration,
 }
 
-/// A member of a consumer group. Dropping it leaves the group as [`Membership::leave`] does,
+/// A member of a consumer group. Dropping it leaves the group as [`GroupMembership::leave`] does,
 /// without waiting.
-pub struct Membership {
+pub struct GroupMembership {
     requests: Arc<MemberRequests>,
     ended: Option<oneshot::Receiver<()>>,
 }
 
-impl Membership {
+impl GroupMembership {
     /// Joins the group that shares the partitions of `topic`. The caller must keep receiving the
-    /// events, during [`Membership::leave`] too.
+    /// events, during [`GroupMembership::leave`] too.
     ///
     /// # Errors
     /// [`LogError::Refused`] if the client or its thread cannot be created. Errors of the group
     /// come as events.
     pub fn join(
         topic: &KafkaTopic,
-        options: &MembershipOptions,
+        options: &GroupMembershipOptions,
     ) -> Result<(Self, mpsc::Receiver<GroupEvent>), LogError> {
         let name = topic.name().to_owned();
         let refused = |reason: String| LogError::Refused {
@@ -68,7 +68,7 @@ impl Membership {
         };
         let config = topic.kafka().config();
         let client = config
-            .member_client(&options.group, options.instance.as_deref())
+            .member_client_config(&options.group, options.instance.as_deref())
             .map_err(|error| refused(error.to_string()))?;
         let (events, received) = mpsc::channel(MAX_QUEUED_EVENTS);
         let requests = Arc::new(MemberRequests::default());
@@ -84,7 +84,7 @@ impl Membership {
             .map_err(|error| error_mapping::log_error_from_kafka_error(&name, &error))?;
         let (end, ended) = oneshot::channel();
         let run = move || {
-            member::run_member(consumer);
+            member::poll_until_leaving(consumer);
             // The caller may not wait for the end.
             let _ = end.send(());
         };
@@ -106,7 +106,7 @@ impl Membership {
     /// Commits the offset at which this member would continue, for tools that show the lag of the
     /// group. Nothing in this crate reads it. It is sent within a moment, and may be lost.
     pub fn commit_offset(&self, partition: PartitionId, next_offset: Offset) {
-        self.requests.add_offset(partition, next_offset);
+        self.requests.request_commit(partition, next_offset);
     }
 
     /// Returns all partitions, through [`GroupEvent::Revoked`], and leaves the group. A member with
@@ -120,7 +120,7 @@ impl Membership {
     }
 }
 
-impl Drop for Membership {
+impl Drop for GroupMembership {
     fn drop(&mut self) {
         self.requests.request_leave();
     }

@@ -2,14 +2,14 @@
 //!
 //! [`Kafka`] is a connection with one idempotent producer, [`KafkaTopic`] is an existing topic with
 //! its identity, and [`KafkaLog`] reads and appends. The consumer group assigns partitions to
-//! processes through [`Membership`]; reading needs no group.
+//! processes through [`GroupMembership`]; reading needs no group.
 //!
 //! `docs/kafka.md` describes what happens when brokers fail and topics change.
 
 mod callbacks;
-mod client_error;
 mod config;
 mod connection;
+mod connection_error;
 mod delivery;
 mod epoch_check;
 mod error_mapping;
@@ -27,12 +27,12 @@ mod topic_reader;
 mod topic_removal;
 
 pub use self::config::{
-    KafkaConfig, KafkaConfigError, MAX_RECORD_BYTES, SaslMechanism, Security, SecurityProtocol,
+    KafkaConfig, KafkaConfigError, KafkaSecurity, MAX_RECORD_BYTES, SaslMechanism, SecurityProtocol,
 };
-pub use self::connection::Kafka;
-pub use self::group::{DrainGuard, GroupEvent, Membership, MembershipOptions};
+pub use self::connection::KafkaClient;
+pub use self::group::{DrainGuard, GroupEvent, GroupMembership, GroupMembershipOptions};
 pub use self::log::KafkaLog;
-pub use self::metrics::describe as describe_metrics;
+pub use self::metrics::describe_metrics;
 pub use self::topic::KafkaTopic;
 pub use self::topic_plan::{TopicChange, TopicDrift, TopicPlan, TopicSpec, plan_topics};
 pub use self::topic_removal::remove_topics;

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::pin::pin;
 use std::sync::Arc;
 
-use eventlog::{Batch, Bounds, Epoch, Log, LogError, NewRecord, Offset, PartitionId};
+use eventlog::{Epoch, Log, LogError, NewRecord, Offset, OffsetBounds, PartitionId, RecordBatch};
 use tokio::select;
 
 use crate::partition_reader::{PartitionReader, ReadOutcome};
@@ -35,7 +35,7 @@ impl KafkaTopic {
     ///
     /// # Errors
     /// [`LogError::Refused`] if a client or its thread cannot be created.
-    pub fn open(&self, epoch: Epoch) -> Result<KafkaLog, LogError> {
+    pub fn open_log(&self, epoch: Epoch) -> Result<KafkaLog, LogError> {
         let reader = Arc::new(TopicReader::new(self, epoch)?);
         let consumer = reader.consumer().clone();
         poller::start_poller(self.name(), consumer, Arc::downgrade(&reader)).map_err(|error| {
@@ -55,7 +55,7 @@ impl KafkaLog {
         self.reader.topic()
     }
 
-    /// Does what [`Kafka::check_producer`](crate::Kafka::check_producer) does.
+    /// Does what [`KafkaClient::check_producer`](crate::KafkaClient::check_producer) does.
     ///
     /// # Errors
     /// [`LogError::Refused`] if the process must be restarted before it can append.
@@ -70,7 +70,7 @@ impl KafkaLog {
         if !self.reader.is_open() {
             return;
         }
-        self.reader.rounds().close();
+        self.reader.poll_rounds().close();
         self.topic().kafka().flush();
         self.reader.stop_partitions();
     }
@@ -84,8 +84,8 @@ impl KafkaLog {
     ) -> Result<bool, LogError> {
         select! {
             () = change => Ok(false),
-            () = self.reader.rounds().next() => {
-                self.reader.rounds().check_open()?;
+            () = self.reader.poll_rounds().wait_for_next() => {
+                self.reader.poll_rounds().check_open()?;
                 self.reader.query_end_if_due(reader);
                 Ok(true)
             }
@@ -122,17 +122,18 @@ impl Log for KafkaLog {
         partition: PartitionId,
         offset: Offset,
         max_bytes: usize,
-    ) -> Result<Batch, LogError> {
+    ) -> Result<RecordBatch, LogError> {
         let reader = self.reader.partition(partition)?;
         let mut rounds_left = TIMEOUT_ROUNDS;
         let _lock = self.reader.lock_for_fetch(reader, &mut rounds_left).await?;
         loop {
             let mut change = pin!(reader.notified());
             change.as_mut().enable();
-            match reader.take_records(offset, max_bytes, self.reader.rounds().current()) {
+            match reader.take_records(offset, max_bytes, self.reader.poll_rounds().current_round())
+            {
                 ReadOutcome::Records(batch) => return Ok(batch),
                 ReadOutcome::AtEnd => {
-                    return Ok(Batch {
+                    return Ok(RecordBatch {
                         records: Vec::new(),
                         next_offset: offset,
                     });
@@ -152,7 +153,7 @@ impl Log for KafkaLog {
                 if rounds_left == 0 {
                     self.reader.check_topic_exists(reader).await?;
                     let reason = format!("the record at offset {offset} does not arrive");
-                    return Err(self.reader.unavailable(reason));
+                    return Err(self.reader.unavailable_error(reason));
                 }
             }
         }
@@ -164,7 +165,7 @@ impl Log for KafkaLog {
         loop {
             let mut change = pin!(reader.notified());
             change.as_mut().enable();
-            match reader.check_for_records(offset, self.reader.rounds().current()) {
+            match reader.check_for_records(offset, self.reader.poll_rounds().current_round()) {
                 ReadOutcome::Records(_) => return Ok(()),
                 ReadOutcome::Failed(error) => {
                     return Err(self.reader.read_error(partition, offset, error).await);
@@ -188,7 +189,7 @@ impl Log for KafkaLog {
         }
     }
 
-    async fn bounds(&self, partition: PartitionId) -> Result<Bounds, LogError> {
+    async fn bounds(&self, partition: PartitionId) -> Result<OffsetBounds, LogError> {
         self.reader.bounds(partition).await
     }
 

@@ -1,9 +1,9 @@
 //! What a running client needs from time to time.
 
-use crate::client_error::ClientErrors;
-use crate::config::{KafkaConfig, Security};
+use crate::config::{KafkaConfig, KafkaSecurity};
+use crate::connection_error::LastConnectionError;
 use crate::metrics;
-use crate::native::{self, Client};
+use crate::native::{self, NativeClient};
 
 /// Reloads the password of a client if the brokers refused it, and restores its brokers if it knows
 /// none. `name` names the client in the log. Call it every few seconds, on a thread that may block
@@ -11,19 +11,23 @@ use crate::native::{self, Client};
 pub(crate) fn maintain_client(
     config: &KafkaConfig,
     name: &str,
-    client: &impl Client,
-    client_errors: &ClientErrors,
+    client: &impl NativeClient,
+    last_connection_error: &LastConnectionError,
 ) {
-    reload_credentials(&config.security, client, client_errors);
-    if client_errors.take_has_no_broker() {
+    reload_credentials(&config.security, client, last_connection_error);
+    if last_connection_error.take_no_broker_flag() {
         restore_brokers(&config.brokers, name, client);
     }
 }
 
-/// Gives a client that the brokers have refused the current user and password. The client keeps
-/// connecting, and uses them from then on.
-fn reload_credentials(security: &Security, client: &impl Client, client_errors: &ClientErrors) {
-    if !client_errors.is_authentication_refused() {
+/// Gives the current user and password to a client that the brokers have refused. The client keeps
+/// connecting, and uses them for its next connections.
+fn reload_credentials(
+    security: &KafkaSecurity,
+    client: &impl NativeClient,
+    last_connection_error: &LastConnectionError,
+) {
+    if !last_connection_error.is_authentication_refused() {
         return;
     }
     let reloaded = match security.credentials() {
@@ -39,7 +43,7 @@ fn reload_credentials(security: &Security, client: &impl Client, client_errors: 
     }
 }
 
-/// Gives a client that no longer knows a broker those of the configuration.
+/// Adds the configured brokers to a client that no longer knows any broker.
 ///
 /// librdkafka drops each broker that a metadata response does not name, which may be all of them: a
 /// single broker that was frozen for longer than its session names no broker until the controller
@@ -47,7 +51,7 @@ fn reload_credentials(security: &Security, client: &impl Client, client_errors: 
 /// rest of the same response cancels that, which depends on which of two threads is faster. After
 /// that it sends no request any more
 /// ([librdkafka 5301](https://github.com/confluentinc/librdkafka/issues/5301)).
-fn restore_brokers(brokers: &str, name: &str, client: &impl Client) {
+fn restore_brokers(brokers: &str, name: &str, client: &impl NativeClient) {
     tracing::warn!(
         client = name,
         brokers,

@@ -13,7 +13,7 @@ macro_rules! metrics {
 
         /// Registers the HELP texts of Kafka's metrics with the installed recorder. Call it once in
         /// each process.
-        pub fn describe() {
+        pub fn describe_metrics() {
             $(metrics::$describe!($name, Unit::$unit, concat!($($help),+).trim());)+
             // These count rare events, so they are exported before the first one.
             metrics::counter!(BOOTSTRAPS).increment(0);
@@ -54,7 +54,7 @@ pub(crate) fn count_reader_restart() {
 /// Publishes how many records of a partition were not fetched yet.
 pub(crate) fn publish_lag(topic: &str, partition: PartitionId, lag_records: u64) {
     let labels = [("topic", topic), ("partition", &*partition.to_string())];
-    set_gauge(LAG_RECORDS, &labels, to_f64(lag_records));
+    set_gauge(LAG_RECORDS, &labels, count_to_f64(lag_records));
 }
 
 /// Publishes the statistics of the client that reads `topic`, or of the producer if there is no
@@ -70,14 +70,18 @@ pub(crate) fn publish_statistics(statistics: &Statistics, topic: Option<&str>) {
             continue;
         };
         let labels = [("client", client), ("broker", &broker.nodename)];
-        let mean_seconds = to_f64(round_trip.avg) / 1e6;
+        let mean_seconds = count_to_f64(round_trip.avg) / 1e6;
         set_gauge(BROKER_ROUND_TRIP, &labels, mean_seconds);
     }
     match topic {
         Some(topic) => publish_fetch_queue(statistics, topic),
         None => {
-            set_gauge(PRODUCER_QUEUE_BYTES, &[], to_f64(statistics.msg_size));
-            set_gauge(PRODUCER_QUEUE_RECORDS, &[], to_f64(statistics.msg_cnt));
+            set_gauge(PRODUCER_QUEUE_BYTES, &[], count_to_f64(statistics.msg_size));
+            set_gauge(
+                PRODUCER_QUEUE_RECORDS,
+                &[],
+                count_to_f64(statistics.msg_cnt),
+            );
         }
     }
 }
@@ -90,8 +94,12 @@ fn publish_fetch_queue(statistics: &Statistics, topic: &str) {
         bytes += partition.fetchq_size;
         records += partition.fetchq_cnt;
     }
-    set_gauge(FETCH_QUEUE_BYTES, &[("topic", topic)], to_f64(bytes));
-    set_gauge(FETCH_QUEUE_RECORDS, &[("topic", topic)], to_f64(records));
+    set_gauge(FETCH_QUEUE_BYTES, &[("topic", topic)], count_to_f64(bytes));
+    set_gauge(
+        FETCH_QUEUE_RECORDS,
+        &[("topic", topic)],
+        count_to_f64(records),
+    );
 }
 
 fn set_gauge(name: &'static str, labels: &[(&'static str, &str)], value: f64) {
@@ -102,6 +110,6 @@ fn set_gauge(name: &'static str, labels: &[(&'static str, &str)], value: f64) {
 
 /// Converts a count for a gauge. It is rounded beyond 2^53.
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-fn to_f64(value: impl TryInto<i64>) -> f64 {
+fn count_to_f64(value: impl TryInto<i64>) -> f64 {
     value.try_into().unwrap_or(i64::MAX) as f64
 }

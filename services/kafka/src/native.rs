@@ -18,11 +18,14 @@ mod queue_reader;
 mod topic_handle;
 
 pub(crate) use self::admin::{
-    TopicDescription, change_settings, collect_client_errors, describe_topic, set_credentials,
+    TopicDescription, alter_topic_settings, collect_connection_errors, describe_topic,
+    set_credentials,
 };
 #[cfg(test)]
 pub(crate) use self::client::inject_fatal_error;
-pub(crate) use self::client::{Admin, Client, Consumer, Producer, add_brokers};
-pub(crate) use self::produce::produce;
-pub(crate) use self::queue_reader::{Message, Messages, QueueReader};
+pub(crate) use self::client::{
+    AdminHandle, NativeClient, ProducerClient, ReaderClient, add_brokers,
+};
+pub(crate) use self::produce::enqueue_records;
+pub(crate) use self::queue_reader::{QueueReader, TakenMessage, TakenMessages};
 pub(crate) use self::topic_handle::TopicHandle;

@@ -10,7 +10,7 @@ mod tests;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use eventlog::{Batch, Offset, PartitionId};
+use eventlog::{Offset, PartitionId, RecordBatch};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
@@ -18,7 +18,7 @@ use tokio::sync::futures::Notified;
 use self::known_end::KnownEnd;
 use self::read_state::ReadState;
 use crate::metrics;
-use crate::native::{Consumer, TopicHandle};
+use crate::native::{ReaderClient, TopicHandle};
 
 pub(crate) use self::read_error::ReadError;
 
@@ -29,7 +29,7 @@ const MAX_FETCH_BYTES: usize = 64 << 20;
 #[derive(Debug)]
 pub(crate) enum ReadOutcome {
     /// Records.
-    Records(Batch),
+    Records(RecordBatch),
     /// No records: the partition ends here.
     AtEnd,
     /// No records yet, although the partition does not end here.
@@ -52,7 +52,7 @@ pub(crate) struct PartitionReader {
 }
 
 impl PartitionReader {
-    pub(crate) fn new(partition: PartitionId, topic: Arc<TopicHandle<Consumer>>) -> Self {
+    pub(crate) fn new(partition: PartitionId, topic: Arc<TopicHandle<ReaderClient>>) -> Self {
         Self {
             end: KnownEnd::new(partition, topic),
             was_followed: AtomicBool::new(false),
@@ -75,6 +75,7 @@ impl PartitionReader {
         self.wake().notified()
     }
 
+    /// Returns what wakes the callers that wait for a record.
     fn wake(&self) -> &Arc<Notify> {
         self.end.wake()
     }
@@ -126,12 +127,13 @@ impl PartitionReader {
         })
     }
 
-    /// Returns whether the caller must query the end of the partition from the brokers, because
-    /// nothing has come for long: a reader that librdkafka has forgotten looks like one at the end.
-    /// The caller passes the answer to [`Self::finish_end_query`]; until then this returns `false`.
-    pub(crate) fn begin_end_query(&self, round: u64) -> bool {
+    /// Begins a query of the partition's end if no record has come for long, because a reader that
+    /// librdkafka has forgotten looks like a reader at the end. Returns whether it did; then the
+    /// caller must query the brokers and pass the answer to [`Self::finish_end_query`]. Until that,
+    /// this returns `false`.
+    pub(crate) fn try_begin_end_query(&self, round: u64) -> bool {
         let mut state = self.lock_state();
-        state.is_reading() && state.stall().begin_end_query(round)
+        state.is_reading() && state.stall_detector().try_begin_end_query(round)
     }
 
     /// Records the answer to a query of the end that was sent in round `sent_round`: `None` if the
@@ -142,7 +144,9 @@ impl PartitionReader {
         }
         let mut state = self.lock_state();
         let has_unread = end.is_some_and(|end| end > state.next_message_offset());
-        state.stall().finish_end_query(has_unread, sent_round);
+        state
+            .stall_detector()
+            .finish_end_query(has_unread, sent_round);
     }
 
     /// Removes and returns about `max_bytes` of records, starting at `offset`.
@@ -154,7 +158,7 @@ impl PartitionReader {
         state.set_last_used_round(round);
         let records = state.take_records(max_bytes.min(MAX_FETCH_BYTES), &self.end);
         match records.last().map(|last| last.offset + 1) {
-            Some(next_offset) => ReadOutcome::Records(Batch {
+            Some(next_offset) => ReadOutcome::Records(RecordBatch {
                 records,
                 next_offset,
             }),
@@ -171,8 +175,8 @@ impl PartitionReader {
         }
         state.set_last_used_round(round);
         self.was_followed.store(true, Ordering::Release);
-        match state.buffer_a_record(&self.end) {
-            true => ReadOutcome::Records(Batch::default()),
+        match state.try_buffer_record(&self.end) {
+            true => ReadOutcome::Records(RecordBatch::default()),
             false => self.outcome_without_records(&mut state, round),
         }
     }
@@ -183,7 +187,7 @@ impl PartitionReader {
             *state = ReadState::default();
             return ReadOutcome::Failed(error);
         }
-        if state.stall().is_stalled(round) {
+        if state.stall_detector().is_stalled(round) {
             let (partition, offset) = (self.end.partition(), state.next_offset());
             tracing::warn!(
                 partition,

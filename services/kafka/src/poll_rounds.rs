@@ -18,10 +18,10 @@ pub(crate) const UNUSED_ROUNDS: u64 = 240;
 
 /// The poll rounds of a log, until it is closed.
 #[derive(Debug)]
-pub(crate) struct PollRounds(watch::Sender<State>);
+pub(crate) struct PollRounds(watch::Sender<PollRoundsState>);
 
 #[derive(Debug, Clone, Copy, Default)]
-struct State {
+struct PollRoundsState {
     count: u64,
     is_closed: bool,
 }
@@ -32,7 +32,7 @@ impl PollRounds {
     }
 
     /// Returns how many rounds there have been.
-    pub(crate) fn current(&self) -> u64 {
+    pub(crate) fn current_round(&self) -> u64 {
         self.0.borrow().count
     }
 
@@ -55,10 +55,10 @@ impl PollRounds {
     }
 
     /// Waits for the next round. Returns at once if the log is closed.
-    pub(crate) async fn next(&self) {
+    pub(crate) async fn wait_for_next(&self) {
         let mut receiver = self.0.subscribe();
         let count = receiver.borrow_and_update().count;
-        let is_over = |state: &State| state.is_closed || state.count > count;
+        let is_over = |state: &PollRoundsState| state.is_closed || state.count > count;
         // It fails only if the log was dropped, and then no task waits.
         let _ = receiver.wait_for(is_over).await;
     }

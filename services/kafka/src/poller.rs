@@ -7,7 +7,7 @@ use std::thread::Builder;
 use rdkafka::consumer::Consumer as _;
 
 use crate::maintenance;
-use crate::native::Consumer;
+use crate::native::ReaderClient;
 use crate::poll_rounds::{CHECK_ROUNDS, ROUND, UNUSED_ROUNDS};
 use crate::topic_reader::TopicReader;
 
@@ -17,7 +17,7 @@ const MAX_ERRORS_PER_ROUND: u32 = 100;
 /// Starts the thread, which ends when the log is closed or dropped.
 pub(crate) fn start_poller(
     name: &str,
-    consumer: Consumer,
+    consumer: ReaderClient,
     reader: Weak<TopicReader>,
 ) -> std::io::Result<()> {
     let run = move || {
@@ -28,17 +28,17 @@ pub(crate) fn start_poller(
             let Some(reader) = reader.upgrade().filter(|reader| reader.is_open()) else {
                 return;
             };
-            reader.rounds().advance();
-            let round = reader.rounds().current();
+            reader.poll_rounds().advance();
+            let round = reader.poll_rounds().current_round();
             if round.is_multiple_of(CHECK_ROUNDS) {
                 let kafka = reader.topic().kafka();
                 kafka.maintain_producer();
-                let client_errors = consumer.context().client_errors();
+                let last_connection_error = consumer.context().last_connection_error();
                 maintenance::maintain_client(
                     kafka.config(),
                     reader.topic().name(),
                     &consumer,
-                    client_errors,
+                    last_connection_error,
                 );
                 reader.publish_lag();
             }

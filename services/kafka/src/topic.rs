@@ -3,57 +3,58 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-use eventlog::{LogError, Metrics, NewRecord, Offset, PartitionId};
+use eventlog::{LogError, NewRecord, Offset, PartitionId, TopicMetrics};
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use crate::config::MAX_RECORD_BYTES;
-use crate::connection::Kafka;
-use crate::delivery::Delivery;
+use crate::connection::KafkaClient;
+use crate::delivery::PendingAppend;
 use crate::error_mapping;
-use crate::native::{self, Producer, TopicDescription, TopicHandle};
+use crate::native::{self, ProducerClient, TopicDescription, TopicHandle};
 
 /// A topic that existed when it was requested. Cheap to clone.
 #[derive(Clone)]
 pub struct KafkaTopic {
-    topic: Arc<Topic>,
+    topic: Arc<SharedTopic>,
 }
 
-struct Topic {
-    kafka: Kafka,
+/// What the clones of a topic share.
+struct SharedTopic {
+    kafka: KafkaClient,
     name: String,
     id: String,
-    handle: TopicHandle<Producer>,
+    handle: TopicHandle<ProducerClient>,
     /// One lock for each partition. It is held while the records of an append are enqueued, so
     /// that the records of two appends are not mixed.
     enqueue_locks: Vec<Mutex<()>>,
-    metrics: Metrics,
+    metrics: TopicMetrics,
 }
 
-impl Kafka {
+impl KafkaClient {
     /// Requests a topic from the brokers.
     ///
     /// # Errors
     /// [`LogError::Refused`] if the topic does not exist, with the command that creates it, and
     /// [`LogError::Unavailable`] if the brokers do not answer.
-    pub async fn topic(&self, name: &str) -> Result<KafkaTopic, LogError> {
+    pub async fn request_topic(&self, name: &str) -> Result<KafkaTopic, LogError> {
         let described = self.describe_topic(name).await;
         let TopicDescription { id, partitions } = described.map_err(|code| match code {
             code if error_mapping::is_unknown_topic(code) => LogError::Refused {
                 topic: name.to_owned(),
                 reason: error_mapping::missing_topic_text(code),
             },
-            code => self.client_errors().explain_code(name, code),
+            code => self.last_connection_error().explain_code(name, code),
         })?;
         let handle = TopicHandle::new(self.producer().clone(), name)
             .map_err(|code| error_mapping::log_error_from_code(name, code))?;
         Ok(KafkaTopic {
-            topic: Arc::new(Topic {
+            topic: Arc::new(SharedTopic {
                 kafka: self.clone(),
                 name: name.to_owned(),
                 id,
                 handle,
                 enqueue_locks: (0..partitions).map(|_| Mutex::default()).collect(),
-                metrics: Metrics::new(name),
+                metrics: TopicMetrics::register_metrics(name),
             }),
         })
     }
@@ -81,7 +82,7 @@ impl KafkaTopic {
         PartitionId::try_from(count).expect("Kafka numbers partitions in 32 bits")
     }
 
-    pub(crate) fn kafka(&self) -> &Kafka {
+    pub(crate) fn kafka(&self) -> &KafkaClient {
         &self.topic.kafka
     }
 
@@ -94,11 +95,11 @@ impl KafkaTopic {
         let metrics = &self.topic.metrics;
         let pending_bytes = self.kafka().pending_bytes();
         let count = records.len();
-        let size_bytes = self.check_sizes(&records)?;
+        let size_bytes = self.checked_total_bytes(&records)?;
         pending_bytes
             .try_add(size_bytes, self.kafka().config().max_pending_bytes)
             .map_err(|pending_bytes| LogError::Busy { pending_bytes })?;
-        let (delivery, receiver) = Delivery::new(count, size_bytes, pending_bytes.clone());
+        let (delivery, receiver) = PendingAppend::new(count, size_bytes, pending_bytes.clone());
         self.enqueue(partition, &records, &delivery);
         drop((records, delivery));
         metrics.set_pending_bytes(pending_bytes.get());
@@ -110,20 +111,26 @@ impl KafkaTopic {
     }
 
     /// Puts the records into the queue of the producer.
-    fn enqueue(&self, partition: PartitionId, records: &[NewRecord], delivery: &Arc<Delivery>) {
+    fn enqueue(
+        &self,
+        partition: PartitionId,
+        records: &[NewRecord],
+        delivery: &Arc<PendingAppend>,
+    ) {
         let native_partition = i32::try_from(partition).expect("the brokers gave the number");
         let lock = self.topic.enqueue_locks[partition as usize].lock();
         let lock = lock.expect("no holder of the lock panics");
-        let refused = native::produce(&self.topic.handle, native_partition, records, delivery);
+        let refused =
+            native::enqueue_records(&self.topic.handle, native_partition, records, delivery);
         drop(lock);
-        if let Some((count, code)) = refused {
-            delivery.record_failures(count, code);
+        if let Some(refused) = refused {
+            delivery.record_failures(refused.count, refused.first_error);
         }
     }
 
-    /// Returns the size of all records together, or an error if one is too large. This is checked
-    /// before any record is enqueued, because a part of an append must not be appended alone.
-    fn check_sizes(&self, records: &[NewRecord]) -> Result<usize, LogError> {
+    /// Returns the size of all records together, or an error if one is too large. The sizes are
+    /// checked before any record is enqueued, because a part of an append must not be appended alone.
+    fn checked_total_bytes(&self, records: &[NewRecord]) -> Result<usize, LogError> {
         let mut sum_bytes = 0;
         for record in records {
             let size_bytes = record.key.len() + record.value.len();
@@ -150,7 +157,7 @@ impl KafkaTopic {
             Code::QueueFull => LogError::Busy {
                 pending_bytes: kafka.pending_bytes().get(),
             },
-            code => kafka.client_errors().explain_code(name, code),
+            code => kafka.last_connection_error().explain_code(name, code),
         }
     }
 }

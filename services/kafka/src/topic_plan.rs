@@ -17,18 +17,18 @@ use tokio::task::spawn_blocking;
 use self::drift::find_drifts;
 use self::layout::{TopicLayout, fetch_layout};
 use self::spec::ExistingTopic;
-use crate::client_error::ClientErrors;
 use crate::config::KafkaConfig;
+use crate::connection_error::LastConnectionError;
 use crate::error_mapping;
-use crate::native::{self, Admin};
+use crate::native::{self, AdminHandle};
 
 pub use self::drift::{TopicChange, TopicDrift};
 pub use self::spec::TopicSpec;
 
 /// What must be done so that the topics are as specified.
 pub struct TopicPlan {
-    admin: Admin,
-    client_errors: ClientErrors,
+    admin: AdminHandle,
+    last_connection_error: LastConnectionError,
     config: KafkaConfig,
     missing: Vec<TopicSpec>,
     drifts: Vec<TopicDrift>,
@@ -45,13 +45,13 @@ pub async fn plan_topics(config: &KafkaConfig, specs: &[TopicSpec]) -> Result<To
         reason,
     };
     let client = config
-        .admin_client()
+        .admin_client_config()
         .map_err(|error| refused(error.to_string()))?;
     let admin = AdminClient::<DefaultClientContext>::from_config(&client);
     let admin = Arc::new(admin.map_err(|error| refused(error.to_string()))?);
     let mut plan = TopicPlan {
         admin,
-        client_errors: ClientErrors::default(),
+        last_connection_error: LastConnectionError::default(),
         config: config.clone(),
         missing: Vec::new(),
         drifts: Vec::new(),
@@ -120,7 +120,7 @@ impl TopicPlan {
             }
         }
         for (topic, settings) in changes {
-            self.change_settings(topic, settings).await?;
+            self.apply_settings(topic, settings).await?;
         }
         Ok(())
     }
@@ -137,7 +137,10 @@ impl TopicPlan {
         for (setting, value) in &spec.settings {
             topic = topic.set(setting, value);
         }
-        let created = self.admin.create_topics([&topic], &self.options()).await;
+        let created = self
+            .admin
+            .create_topics([&topic], &self.request_options())
+            .await;
         match created
             .map_err(|error| error_mapping::log_error_from_kafka_error(&spec.name, &error))?
             .pop()
@@ -148,7 +151,7 @@ impl TopicPlan {
         }
     }
 
-    async fn change_settings(
+    async fn apply_settings(
         &self,
         topic: &str,
         settings: Vec<(String, String)>,
@@ -156,12 +159,12 @@ impl TopicPlan {
         let (admin, name) = (self.admin.clone(), topic.to_owned());
         let timeout = self.config.request_timeout;
         let change =
-            spawn_blocking(move || native::change_settings(&admin, &name, &settings, timeout));
+            spawn_blocking(move || native::alter_topic_settings(&admin, &name, &settings, timeout));
         let changed = change.await.unwrap_or(Err(Code::Interrupted));
         changed.map_err(|code| error_mapping::log_error_from_code(topic, code))
     }
 
-    fn options(&self) -> AdminOptions {
+    fn request_options(&self) -> AdminOptions {
         let timeout = self.config.request_timeout;
         AdminOptions::new()
             .request_timeout(Some(timeout))
@@ -195,7 +198,10 @@ impl TopicPlan {
 
     async fn fetch_settings(&self, name: &str) -> Result<BTreeMap<String, String>, LogError> {
         let topics = [ResourceSpecifier::Topic(name)];
-        let described = self.admin.describe_configs(&topics, &self.options()).await;
+        let described = self
+            .admin
+            .describe_configs(&topics, &self.request_options())
+            .await;
         let mut settings = BTreeMap::new();
         for resource in described.map_err(|error| self.request_error(name, &error))? {
             let resource =
@@ -209,7 +215,7 @@ impl TopicPlan {
     /// Returns the error of a request. If no broker answered, it contains the reason that the
     /// client reported separately.
     fn request_error(&self, topic: &str, error: &KafkaError) -> LogError {
-        native::collect_client_errors(&self.admin, &self.client_errors);
-        self.client_errors.explain_error(topic, error)
+        native::collect_connection_errors(&self.admin, &self.last_connection_error);
+        self.last_connection_error.explain_error(topic, error)
     }
 }

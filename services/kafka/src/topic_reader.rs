@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use eventlog::{Bounds, Epoch, LogError, Offset, PartitionId};
+use eventlog::{Epoch, LogError, Offset, OffsetBounds, PartitionId};
 use rdkafka::ClientConfig;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -12,11 +12,11 @@ use tokio::sync::MutexGuard;
 use tokio::task::spawn_blocking;
 
 use crate::callbacks::ReaderCallbacks;
-use crate::client_error::ClientErrors;
+use crate::connection_error::LastConnectionError;
 use crate::epoch_check::EpochCheck;
 use crate::error_mapping;
 use crate::metrics;
-use crate::native::{Consumer, TopicHandle};
+use crate::native::{ReaderClient, TopicHandle};
 use crate::partition_reader::{PartitionReader, ReadError};
 use crate::poll_rounds::PollRounds;
 use crate::topic::KafkaTopic;
@@ -26,7 +26,7 @@ pub(crate) struct TopicReader {
     topic: KafkaTopic,
     epoch: Epoch,
     epoch_check: EpochCheck,
-    consumer: Consumer,
+    consumer: ReaderClient,
     rounds: PollRounds,
     partitions: Vec<Arc<PartitionReader>>,
 }
@@ -41,9 +41,9 @@ impl TopicReader {
         let config = topic
             .kafka()
             .config()
-            .reader_client(topic.partitions() as usize);
+            .reader_client_config(topic.partitions() as usize);
         let config = config.map_err(|error| refused(error.to_string()))?;
-        let consumer = create_consumer(&config, topic.name()).map_err(refused)?;
+        let consumer = create_reader_client(&config, topic.name()).map_err(refused)?;
         let handle = TopicHandle::new(consumer.clone(), topic.name())
             .map_err(|code| error_mapping::log_error_from_code(topic.name(), code))?;
         let handle = Arc::new(handle);
@@ -66,11 +66,11 @@ impl TopicReader {
         self.epoch
     }
 
-    pub(crate) fn consumer(&self) -> &Consumer {
+    pub(crate) fn consumer(&self) -> &ReaderClient {
         &self.consumer
     }
 
-    pub(crate) fn rounds(&self) -> &PollRounds {
+    pub(crate) fn poll_rounds(&self) -> &PollRounds {
         &self.rounds
     }
 
@@ -116,11 +116,11 @@ impl TopicReader {
     }
 
     /// Returns what the client reported about its connections.
-    fn client_errors(&self) -> &ClientErrors {
-        self.consumer.context().client_errors()
+    fn last_connection_error(&self) -> &LastConnectionError {
+        self.consumer.context().last_connection_error()
     }
 
-    pub(crate) fn unavailable(&self, reason: String) -> LogError {
+    pub(crate) fn unavailable_error(&self, reason: String) -> LogError {
         LogError::Unavailable {
             topic: self.topic.name().to_owned(),
             reason,
@@ -128,7 +128,7 @@ impl TopicReader {
     }
 
     /// Requests the bounds of a partition from the brokers.
-    pub(crate) async fn bounds(&self, partition: PartitionId) -> Result<Bounds, LogError> {
+    pub(crate) async fn bounds(&self, partition: PartitionId) -> Result<OffsetBounds, LogError> {
         let reader = self.partition(partition)?;
         let (consumer, number) = (self.consumer.clone(), reader.native_partition());
         let name = self.topic.name().to_owned();
@@ -139,15 +139,15 @@ impl TopicReader {
             Ok(Ok(watermarks)) => watermarks,
             Ok(Err(error)) => {
                 let name = self.topic.name();
-                return Err(self.client_errors().explain_error(name, &error));
+                return Err(self.last_connection_error().explain_error(name, &error));
             }
             Err(error) => {
-                return Err(self.unavailable(format!("the request was not made: {error}")));
+                return Err(self.unavailable_error(format!("the request was not made: {error}")));
             }
         };
-        self.client_errors().clear();
+        self.last_connection_error().clear();
         let offset = |offset| Offset::try_from(offset).unwrap_or(0);
-        let bounds = Bounds {
+        let bounds = OffsetBounds {
             first: offset(first),
             end: offset(end),
         };
@@ -161,7 +161,7 @@ impl TopicReader {
         partition: PartitionId,
         offset: Offset,
     ) -> Result<(), LogError> {
-        let Bounds { first, end } = self.bounds(partition).await?;
+        let OffsetBounds { first, end } = self.bounds(partition).await?;
         if !(first..=end).contains(&offset) {
             return Err(LogError::OutOfRange {
                 partition,
@@ -170,13 +170,16 @@ impl TopicReader {
                 end,
             });
         }
-        let (reader, round) = (self.partition(partition)?.clone(), self.rounds.current());
+        let (reader, round) = (
+            self.partition(partition)?.clone(),
+            self.rounds.current_round(),
+        );
         let started = spawn_blocking(move || reader.start_at(offset, round)).await;
         match started {
             Ok(result) => {
                 result.map_err(|code| error_mapping::log_error_from_code(self.topic.name(), code))
             }
-            Err(error) => Err(self.unavailable(format!("the reader did not start: {error}"))),
+            Err(error) => Err(self.unavailable_error(format!("the reader did not start: {error}"))),
         }
     }
 
@@ -209,12 +212,12 @@ impl TopicReader {
             select! {
                 biased;
                 guard = &mut lock => return Ok(guard),
-                () = self.rounds.next() => {
+                () = self.rounds.wait_for_next() => {
                     self.rounds.check_open()?;
                     *rounds_left -= 1;
                     if *rounds_left == 0 {
                         let reason = "other fetches of the partition take too long".to_owned();
-                        return Err(self.unavailable(reason));
+                        return Err(self.unavailable_error(reason));
                     }
                 }
             }
@@ -243,16 +246,18 @@ impl TopicReader {
             }
         };
         if !error_mapping::is_out_of_range(code) {
-            return self.client_errors().explain_code(name, code);
+            return self.last_connection_error().explain_code(name, code);
         }
         match self.bounds(partition).await {
-            Ok(Bounds { first, end }) if !(first..=end).contains(&offset) => LogError::OutOfRange {
-                partition,
-                offset,
-                first,
-                end,
-            },
-            Ok(_) => self.unavailable(format!("reading stopped at offset {offset}: {code}")),
+            Ok(OffsetBounds { first, end }) if !(first..=end).contains(&offset) => {
+                LogError::OutOfRange {
+                    partition,
+                    offset,
+                    first,
+                    end,
+                }
+            }
+            Ok(_) => self.unavailable_error(format!("reading stopped at offset {offset}: {code}")),
             Err(error) => error,
         }
     }
@@ -282,8 +287,8 @@ impl TopicReader {
     /// Queries the end of a partition from the brokers if nothing has come for long. The answer is
     /// recorded in the reader, because the callers that wait may be gone before it comes.
     pub(crate) fn query_end_if_due(&self, reader: &Arc<PartitionReader>) {
-        let round = self.rounds.current();
-        if !reader.begin_end_query(round) {
+        let round = self.rounds.current_round();
+        if !reader.try_begin_end_query(round) {
             return;
         }
         let (consumer, reader) = (self.consumer.clone(), reader.clone());
@@ -299,7 +304,7 @@ impl TopicReader {
     }
 }
 
-fn create_consumer(config: &ClientConfig, topic: &str) -> Result<Consumer, String> {
+fn create_reader_client(config: &ClientConfig, topic: &str) -> Result<ReaderClient, String> {
     let consumer = BaseConsumer::from_config_and_context(config, ReaderCallbacks::new(topic));
     consumer.map(Arc::new).map_err(|error| error.to_string())
 }

@@ -24,7 +24,7 @@ pub async fn remove_topics(config: &KafkaConfig, names: &[String]) -> Result<(),
         reason,
     };
     let client = config
-        .admin_client()
+        .admin_client_config()
         .map_err(|error| refused(error.to_string()))?;
     let admin = AdminClient::<DefaultClientContext>::from_config(&client)
         .map_err(|error| refused(error.to_string()))?;

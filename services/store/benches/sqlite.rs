@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use candlewick_store::{
-    BarStore, CommitOutcome, PartitionProgress, SqliteBarStore, SqliteTickStore, StoredBar,
-    TickBlock, TickRecord, TickStore, Transaction,
+    BarStore, CommitOutcome, PartitionProgress, PartitionTransaction, SqliteBarStore,
+    SqliteTickStore, StoredBar, TickBlock, TickRecord, TickStore,
 };
 use market::{
     Bar, BarRow, HOUR_NS, Instrument, Interval, MINUTE_NS, Position, SECOND_NS, Side, Trade,
@@ -89,7 +89,7 @@ async fn measure_bars(folder: &Path, symbols: usize, closing: bool) {
     let mut durations = Vec::new();
     for number in 0..COMMITS {
         let start_ns = START_NS + i64::try_from(number).unwrap() * MINUTE_NS * i64::from(closing);
-        let transaction = Transaction {
+        let transaction = PartitionTransaction {
             expected: Position {
                 epoch: 0,
                 offset: number,

@@ -21,8 +21,8 @@ mod unnest;
 use std::time::{Duration, Instant};
 
 use candlewick_store::{
-    BarStore, CommitOutcome, PartitionProgress, StoredBar, TimescaleBarStore, TimescaleConfig,
-    Transaction,
+    BarStore, CommitOutcome, PartitionProgress, PartitionTransaction, StoredBar, TimescaleBarStore,
+    TimescaleConfig,
 };
 use market::Position;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -122,8 +122,8 @@ fn report(name: &str, way: &str, count: usize, spent: &mut [Duration]) {
     println!("{name:<28}{way:>10}{:>14.1}{rate:>14.0}", median * 1e3);
 }
 
-fn transaction(partition: u32, from: u64, bars: Vec<StoredBar>) -> Transaction {
-    Transaction {
+fn transaction(partition: u32, from: u64, bars: Vec<StoredBar>) -> PartitionTransaction {
+    PartitionTransaction {
         expected: Position {
             epoch: 1,
             offset: from,

@@ -7,7 +7,7 @@ use market::{BarRow, Instrument, Interval, Symbol, Venue, VenueSettings};
 use crate::error::StoreError;
 use crate::state::{
     BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
-    PartitionState, SymbolRow, Transaction, VenueRow,
+    PartitionState, PartitionTransaction, SymbolRow, VenueRow,
 };
 
 /// The outcome of a commit.
@@ -194,7 +194,7 @@ pub trait BarStore: Clone + Send + Sync + 'static {
     /// transaction was committed; the stored progress tells.
     fn commit(
         &self,
-        transaction: &Transaction,
+        transaction: &PartitionTransaction,
     ) -> impl Future<Output = Result<CommitOutcome, StoreError>> + Send;
 
     /// Returns a reader of everything as it is now.

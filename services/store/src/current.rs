@@ -21,7 +21,7 @@ pub use self::amendment_index::AmendmentIndex;
 use self::seen_ids::SeenIds;
 use self::seen_ids_key::SeenIdsKey;
 pub use self::unmatched::UnmatchedDuplicate;
-use crate::state::{ExcludedRange, Verdict};
+use crate::state::{ExcludedRange, TickVerdict};
 use crate::tick_store::Tick;
 
 /// Whether a tick counts as a trade.
@@ -32,7 +32,7 @@ pub enum TickStatus {
     /// Not decided yet: the fold has not processed it.
     Undecided,
     /// No trade: the fold has excluded it.
-    Excluded(Verdict),
+    Excluded(TickVerdict),
     /// No trade: it was delivered before. The fold should have excluded it, but has not.
     MissedDuplicate,
 }
@@ -65,20 +65,22 @@ impl CurrentTrades {
 
     /// Returns whether a tick counts. `verdict` is the reason for which the fold has excluded it,
     /// if it has.
-    pub fn classify(&mut self, tick: &Tick, verdict: Option<Verdict>) -> TickStatus {
+    pub fn classify(&mut self, tick: &Tick, verdict: Option<TickVerdict>) -> TickStatus {
         if tick.position >= self.next {
             return TickStatus::Undecided;
         }
         match verdict {
             Some(verdict) if tick.amendment.is_some() => TickStatus::Excluded(verdict),
-            None if tick.amendment.is_some() || self.record_delivery(tick) => TickStatus::Counted,
+            None if tick.amendment.is_some() || self.try_record_first_delivery(tick) => {
+                TickStatus::Counted
+            }
             None => TickStatus::MissedDuplicate,
-            Some(Verdict::Duplicate) => {
+            Some(TickVerdict::Duplicate) => {
                 if let Some(identity) = self.settings.trade_identity(&tick.trade) {
-                    let seen = self.select_set(SeenIdsKey::from_identity(&identity));
+                    let seen = self.select_seen_ids(SeenIdsKey::from_identity(&identity));
                     seen.insert_duplicate(identity.id, tick);
                 }
-                TickStatus::Excluded(Verdict::Duplicate)
+                TickStatus::Excluded(TickVerdict::Duplicate)
             }
             Some(verdict) => TickStatus::Excluded(verdict),
         }
@@ -101,20 +103,21 @@ impl CurrentTrades {
         unmatched
     }
 
-    /// Remembers the id of a tick. Returns whether this is its first delivery.
-    fn record_delivery(&mut self, tick: &Tick) -> bool {
+    /// Remembers the id of a tick. Returns whether this is the first delivery of the id.
+    fn try_record_first_delivery(&mut self, tick: &Tick) -> bool {
         let Some(identity) = self.settings.trade_identity(&tick.trade) else {
             return true;
         };
         let has_bucket = identity.bucket_ns.is_some();
-        let seen = self.select_set(SeenIdsKey::from_identity(&identity));
+        let seen = self.select_seen_ids(SeenIdsKey::from_identity(&identity));
         if has_bucket {
             seen.forget_if_stale(tick.append_time_ns, HORIZON_NS);
         }
         seen.insert(identity.id, tick.append_time_ns)
     }
 
-    fn select_set(&mut self, key: SeenIdsKey) -> &mut SeenIds {
+    /// Returns the ids that were seen for `key`, and makes them the set that was used last.
+    fn select_seen_ids(&mut self, key: SeenIdsKey) -> &mut SeenIds {
         if self
             .last_used
             .as_ref()
@@ -128,6 +131,7 @@ impl CurrentTrades {
         seen
     }
 
+    /// Puts the set that was used last back to the others.
     fn stash_last_used(&mut self) {
         self.others.extend(self.last_used.take());
     }
@@ -166,7 +170,7 @@ pub fn trades_current(
 /// Returns why the fold has excluded the tick at a position, or `None` if it has not. `excluded` must
 /// be in the order of the store: by epoch, then first offset.
 #[must_use]
-pub fn find_verdict(position: Position, excluded: &[ExcludedRange]) -> Option<Verdict> {
+pub fn find_verdict(position: Position, excluded: &[ExcludedRange]) -> Option<TickVerdict> {
     let start = |range: &ExcludedRange| (range.epoch, range.first_offset);
     let later = excluded.partition_point(|range| start(range) <= (position.epoch, position.offset));
     let range = &excluded[later.checked_sub(1)?];

@@ -12,7 +12,7 @@ const PLAIN: u8 = 1;
 /// The format byte of a compressed body.
 const COMPRESSED: u8 = 2;
 
-/// The length from which on a body is compressed.
+/// Bodies of at least this length are compressed.
 const MIN_COMPRESSED_BYTES: usize = 512;
 
 const IN_MEMORY: &str = "writing to memory cannot fail";
@@ -42,14 +42,14 @@ pub(crate) fn encode_ids(ids: &[&TradeId]) -> Result<Vec<u8>, CompressionError> 
 /// Decodes the body of a chunk and appends its ids to `ids`.
 pub(crate) fn decode_ids(body: &[u8], ids: &mut Vec<TradeId>) -> Result<(), CompressionError> {
     match body.split_first() {
-        Some((&PLAIN, array)) => decode_array(array, ids),
-        Some((&COMPRESSED, array)) => decode_array(&decompress(array)?, ids),
+        Some((&PLAIN, array)) => decode_id_array(array, ids),
+        Some((&COMPRESSED, array)) => decode_id_array(&decompress(array)?, ids),
         _ => Err(malformed("its format is not known")),
     }
 }
 
 /// Decodes a MessagePack array of ids.
-fn decode_array(mut array: &[u8], ids: &mut Vec<TradeId>) -> Result<(), CompressionError> {
+fn decode_id_array(mut array: &[u8], ids: &mut Vec<TradeId>) -> Result<(), CompressionError> {
     let count = rmp::decode::read_array_len(&mut array).map_err(malformed)?;
     for _ in 0..count {
         let first = array.first().ok_or_else(|| malformed("it ends early"))?;

@@ -14,7 +14,7 @@ pub(crate) fn venue_bounds(venue: &Venue) -> (String, String) {
 
 /// Returns the key (instrument, scope, `bucket_ns`) after which the page of a query begins, and a
 /// text that is greater than the keys of all instruments that match the query.
-pub(crate) fn id_set_bounds(query: &IdRangeQuery) -> ((String, String, i64), String) {
+pub(crate) fn id_set_page_bounds(query: &IdRangeQuery) -> ((String, String, i64), String) {
     let (floor, ceiling) = match &query.symbol {
         Some(symbol) => {
             let key = Instrument::new(&query.venue, symbol).key().to_owned();

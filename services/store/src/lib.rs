@@ -3,8 +3,8 @@
 //! [`BarStore`] stores bars and, in the same transactions, the state of the fold. [`BarReader`] reads
 //! them, as they are now or as of one moment ([`BarStore::snapshot`]). [`TickStore`] stores all ticks
 //! of the log, and [`trades_current`] returns those that count as trades. [`HotStore`] stores the
-//! newest prices. [`Guarded`] and [`GuardedBarStore`] put a timeout and a circuit breaker around a
-//! store.
+//! newest prices. [`GuardedStore`] and [`GuardedBarStore`] put a timeout and a circuit breaker
+//! around a store.
 //!
 //! | store | bars | ticks | newest prices |
 //! |---|---|---|---|
@@ -34,15 +34,15 @@ pub use current::{
     AmendmentIndex, CurrentTrades, TickStatus, UnmatchedDuplicate, find_verdict, trades_current,
 };
 pub use error::StoreError;
-pub use guarded::{Guarded, GuardedBarStore};
+pub use guarded::{GuardedBarStore, GuardedStore};
 pub use hot_store::{HotStore, MemoryHotStore, NewestPrice};
-pub use metrics::Metrics;
+pub use metrics::StoreMetrics;
 pub use redis::{RedisConfig, RedisHotStore};
 pub use sqlite::{SqliteBarReader, SqliteBarStore, SqliteTickStore};
 pub use state::{
     BarKey, DirtyMinuteChange, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetChange, IdSetDiff,
-    IdSetKey, IdSetRow, PartitionProgress, PartitionState, PendingAmendmentRow, RefoldMark,
-    StoredBar, SymbolRow, Transaction, VenueRow, Verdict,
+    IdSetKey, IdSetRow, PartitionProgress, PartitionState, PartitionTransaction,
+    PendingAmendmentRow, RefoldMark, StoredBar, SymbolRow, TickVerdict, VenueRow,
 };
 pub use tick_store::{ArchiveProgress, Tick, TickBlock, TickRecord, TickStore};
 pub use timescale::{

@@ -8,7 +8,7 @@ use metrics::{Counter, Histogram, Unit};
 const ROWS: &str = "candlewick_store_rows_total";
 const ROWS_HELP: &str = "Rows that were written, by store and table.";
 
-/// Declares [`Metrics`] from its doc comments, which are also the HELP texts.
+/// Declares [`StoreMetrics`] from its doc comments, which are also the HELP texts.
 macro_rules! store_metrics {
     ($($(#[doc = $help:literal])+ $field:ident: $handle:ident, $register:ident, $describe:ident,
        $unit:ident, $name:literal;)+) => {
@@ -17,15 +17,15 @@ macro_rules! store_metrics {
         /// Handles are bound to the recorder that is installed when they are created: install the
         /// recorder first.
         #[derive(Clone)]
-        pub struct Metrics {
+        pub struct StoreMetrics {
             $($(#[doc = $help])+ pub(crate) $field: $handle,)+
             store: &'static str,
         }
 
-        impl Metrics {
+        impl StoreMetrics {
             /// Registers the metrics of `store` with the installed recorder.
             #[must_use]
-            pub fn new(store: &'static str) -> Self {
+            pub fn register_metrics(store: &'static str) -> Self {
                 Self {
                     $($field: metrics::$register!($name, "store" => store),)+
                     store,
@@ -34,7 +34,7 @@ macro_rules! store_metrics {
 
             /// Registers the HELP text of each metric with the installed recorder. Call it once
             /// per process.
-            pub fn describe() {
+            pub fn describe_metrics() {
                 $(metrics::$describe!($name, Unit::$unit, concat!($($help),+).trim());)+
                 metrics::describe_counter!(ROWS, Unit::Count, ROWS_HELP);
             }
@@ -54,7 +54,7 @@ store_metrics! {
         "candlewick_store_dropped_total";
 }
 
-impl Metrics {
+impl StoreMetrics {
     /// Counts written rows of a table.
     pub(crate) fn count_rows(&self, table: &'static str, count: usize) {
         if count > 0 {
@@ -64,8 +64,8 @@ impl Metrics {
     }
 }
 
-/// Measures [`Metrics::commit_seconds`]. It uses the clock of the machine, also in a simulation: no
-/// decision depends on the measured time.
+/// Measures [`StoreMetrics::commit_seconds`]. It uses the clock of the machine, also in a
+/// simulation, because no decision depends on the measured time.
 pub(crate) struct CommitTimer {
     started_ns: u64,
 }

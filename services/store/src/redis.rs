@@ -16,8 +16,8 @@ use tokio::task::JoinHandle;
 
 use self::address::RedisAddress;
 use self::pending::PendingPrices;
-use self::pool::{Credentials, RedisPool, ScriptCall};
-use crate::metrics::Metrics;
+use self::pool::{RedisCredentials, RedisPool, ScriptCall};
+use crate::metrics::StoreMetrics;
 use crate::password::read_password;
 use crate::{HotStore, NewestPrice, StoreError};
 
@@ -73,23 +73,23 @@ return 1";
 /// it has not written then are lost.
 #[derive(Clone)]
 pub struct RedisHotStore {
-    shared: Arc<SharedState>,
-    _writer: Arc<WriterTask>,
+    shared: Arc<SharedRedisState>,
+    _writer: Arc<AbortOnDropTask>,
 }
 
 /// What the handles share with the task that writes.
-struct SharedState {
+struct SharedRedisState {
     pool: RedisPool,
     label: String,
     pending: PendingPrices,
     timeout: Duration,
-    metrics: Metrics,
+    metrics: StoreMetrics,
 }
 
 /// The task that writes. Dropping this aborts it.
-struct WriterTask(JoinHandle<()>);
+struct AbortOnDropTask(JoinHandle<()>);
 
-impl Drop for WriterTask {
+impl Drop for AbortOnDropTask {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -114,7 +114,7 @@ impl RedisHotStore {
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let read_file = |path: &Option<PathBuf>| path.as_deref().map(read_password).transpose();
-        let credentials = Credentials {
+        let credentials = RedisCredentials {
             user: config.user.clone(),
             password: read_file(&config.password_file)?,
             sentinel_password: read_file(&config.sentinel_password_file)?,
@@ -122,17 +122,17 @@ impl RedisHotStore {
         let label = format!("Redis at {}", config.url);
         let pool = RedisPool::new(&address, &credentials, config.timeout)
             .map_err(|reason| invalid_config(&label, reason))?;
-        let shared = Arc::new(SharedState {
+        let shared = Arc::new(SharedRedisState {
             pool,
             label,
             pending: PendingPrices::default(),
             timeout: config.timeout,
-            metrics: Metrics::new("redis"),
+            metrics: StoreMetrics::register_metrics("redis"),
         });
         let writer = tokio::spawn(write_pending_prices(Arc::clone(&shared)));
         Ok(Self {
             shared,
-            _writer: Arc::new(WriterTask(writer)),
+            _writer: Arc::new(AbortOnDropTask(writer)),
         })
     }
 
@@ -145,7 +145,7 @@ impl RedisHotStore {
     }
 }
 
-impl SharedState {
+impl SharedRedisState {
     /// Runs a command, and waits for its response at most for the timeout.
     async fn run_command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
         let response = self.pool.run_command(command);
@@ -192,18 +192,18 @@ impl HotStore for RedisHotStore {
 }
 
 /// Writes queued prices until the task is aborted.
-async fn write_pending_prices(shared: Arc<SharedState>) {
+async fn write_pending_prices(shared: Arc<SharedRedisState>) {
     loop {
         let prices = shared.pending.take_all().await;
         for batch in prices.chunks(MAX_BATCH) {
-            write_batch(&shared, batch).await;
+            write_price_batch(&shared, batch).await;
         }
         SystemClock.sleep(WRITE_INTERVAL).await;
     }
 }
 
 /// Writes some prices. Prices that cannot be written are dropped, because newer ones will follow.
-async fn write_batch(shared: &SharedState, prices: &[NewestPrice]) {
+async fn write_price_batch(shared: &SharedRedisState, prices: &[NewestPrice]) {
     let calls: Vec<_> = prices
         .iter()
         .map(|price| ScriptCall {

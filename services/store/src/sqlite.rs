@@ -1,9 +1,10 @@
 //! The stores of a single process: SQLite through sqlx.
 //!
-//! Each file has one [`Writer`] and one [`ReaderPool`]. Both use plain connections instead of sqlx's
-//! pool, whose timers would fire in a simulation whose clock runs on while SQLite works.
+//! Each file has one [`SqliteWriter`] and one [`ReaderPool`]. Both use plain connections
+//! instead of sqlx's pool, whose timers would fire in a simulation whose clock runs on while SQLite
+//! works.
 //!
-//! [`Writer`]: writer::Writer
+//! [`SqliteWriter`]: writer::SqliteWriter
 //! [`ReaderPool`]: reader_pool::ReaderPool
 
 mod bars;

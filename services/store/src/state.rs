@@ -137,14 +137,14 @@ pub enum IdSetDiff {
 
 /// Why a tick is no trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Verdict {
+pub enum TickVerdict {
     /// A trade with the same identity was counted before.
     Duplicate,
     /// The fold rejected it.
     Rejected(RejectReason),
 }
 
-impl Verdict {
+impl TickVerdict {
     /// Returns its name in stores and metrics.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -174,7 +174,7 @@ pub struct ExcludedRange {
     /// One past the last offset.
     pub end_offset: u64,
     /// Why they are not counted.
-    pub verdict: Verdict,
+    pub verdict: TickVerdict,
     /// The append time of the last of them, in UTC nanoseconds.
     pub append_time_ns: i64,
 }
@@ -246,7 +246,7 @@ pub struct PartitionState {
 
 /// A change of a partition's state, which is written completely or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Transaction {
+pub struct PartitionTransaction {
     /// The stored position that the transaction starts from; it conflicts with any other.
     pub expected: Position,
     /// The new progress.

@@ -61,9 +61,9 @@ pub struct Tick {
 
 /// The store of ticks. A handle is cheap to clone.
 ///
-/// A row is keyed by (venue, symbol, hour, epoch, partition, offset). Blocks that overlap, as
-/// after a crash between [`TickStore::insert`] and [`TickStore::set_archived`], are read as if
-/// each row had been written once.
+/// A row is keyed by (venue, symbol, hour, epoch, partition, offset). Blocks that overlap,
+/// as after a crash between [`TickStore::insert`] and [`TickStore::set_archive_progress`], are read
+/// as if each row had been written once.
 pub trait TickStore: Clone + Send + Sync + 'static {
     /// Returns how far a partition has been archived, or `None` if nothing of it is archived.
     fn archive_progress(

@@ -1,16 +1,16 @@
 //! The number of partitions of the log.
 
 use anyhow::Context;
-use kafka::Kafka;
+use kafka::KafkaClient;
 
 use crate::arguments::ClusterConfig;
 
 /// Requests the number of partitions of the topic `trades` from the brokers. The stores know only
 /// the partitions that were folded.
 pub(crate) async fn count_partitions(config: &ClusterConfig) -> anyhow::Result<u32> {
-    let kafka = Kafka::connect(config.kafka.clone())?;
+    let kafka = KafkaClient::connect(config.kafka.clone())?;
     let name = config.topics.full_name(schemas::TRADES);
-    let topic = kafka.topic(&name).await.with_context(|| {
+    let topic = kafka.request_topic(&name).await.with_context(|| {
         format!(
             "cannot get the number of partitions of the topic {name} from the brokers at {}, which \
              decides in which partition a symbol is (--kafka-brokers, --kafka-topic-prefix)",

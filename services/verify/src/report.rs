@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use host::{Align, TextTable, format_count};
 use market::{Instrument, Interval, Position, Window, format_time};
-use store::Verdict;
+use store::TickVerdict;
 
 use crate::named_bar_values::format_position;
 
@@ -72,7 +72,7 @@ impl VerifyReport {
     }
 
     /// Counts a tick that the fold excluded.
-    pub(crate) fn count_excluded_tick(&mut self, verdict: Verdict) {
+    pub(crate) fn count_excluded_tick(&mut self, verdict: TickVerdict) {
         *self.excluded.entry(verdict.code()).or_default() += 1;
     }
 
@@ -171,7 +171,7 @@ impl fmt::Display for DifferenceLocation {
 mod tests {
     use std::time::Duration;
 
-    use store::Verdict;
+    use store::TickVerdict;
 
     use super::VerifyReport;
 
@@ -187,7 +187,7 @@ mod tests {
             duration: Duration::from_millis(70),
             ..VerifyReport::default()
         };
-        report.count_excluded_tick(Verdict::Duplicate);
+        report.count_excluded_tick(TickVerdict::Duplicate);
         let expected = "\
 symbols                      1
 ticks read              43,342

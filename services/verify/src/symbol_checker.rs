@@ -4,7 +4,7 @@ use clock::Clock;
 use market::{Interval, Position, VenueSettings};
 use store::{
     AmendmentIndex, BarReader, CurrentTrades, StoreError, SymbolRow, Tick, TickStatus, TickStore,
-    UnmatchedDuplicate, Verdict,
+    TickVerdict, UnmatchedDuplicate,
 };
 
 use crate::arguments::TimeRange;
@@ -170,7 +170,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
                 TickStatus::MissedDuplicate
                     if limits.verdicts_may_be_deleted(tick.append_time_ns) =>
                 {
-                    self.report.count_excluded_tick(Verdict::Duplicate);
+                    self.report.count_excluded_tick(TickVerdict::Duplicate);
                 }
                 TickStatus::MissedDuplicate => self.report.add_difference(StoredValueDifference {
                     instrument: checked.symbol.instrument.clone(),

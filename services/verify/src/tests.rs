@@ -5,7 +5,7 @@ mod trades;
 
 use market::{DAY_NS, HOUR_NS, Interval, MINUTE_NS, Position, Trade, format_time};
 use store::{
-    BarKey, BarReader, BarStore, ExcludedRange, TickBlock, TickRecord, TickStore, Verdict,
+    BarKey, BarReader, BarStore, ExcludedRange, TickBlock, TickRecord, TickStore, TickVerdict,
 };
 
 use self::filled_folder::{FilledFolder, SkippedRole};
@@ -246,7 +246,7 @@ async fn a_wrongly_excluded_trade_is_reported() {
         epoch: 1,
         first_offset: offset,
         end_offset: offset + 1,
-        verdict: Verdict::Duplicate,
+        verdict: TickVerdict::Duplicate,
         append_time_ns: good.append_time_ns,
     };
     folder.close();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use market::Position;
-use store::{BarReader, ExcludedRange, StoreError, Tick, Verdict, find_verdict};
+use store::{BarReader, ExcludedRange, StoreError, Tick, TickVerdict, find_verdict};
 
 /// The binary logarithm of the number of offsets in a page.
 const PAGE_BITS: u32 = 20;
@@ -65,7 +65,7 @@ impl<'a, R: BarReader> VerdictPages<'a, R> {
     }
 
     /// Returns why the fold excluded the tick at `position`; `None` if it did not.
-    pub(crate) fn verdict_at(&self, partition: u32, position: Position) -> Option<Verdict> {
+    pub(crate) fn verdict_at(&self, partition: u32, position: Position) -> Option<TickVerdict> {
         let page = self.pages.get(&page_key(partition, position))?;
         find_verdict(position, page)
     }

@@ -7,7 +7,7 @@ mod stored_state;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use store::{IdSetDiff, RefoldMark, StoreError, StoredBar, Transaction};
+use store::{IdSetDiff, PartitionTransaction, RefoldMark, StoreError, StoredBar};
 
 pub use self::stored_state::StoredState;
 use crate::mutant::Mutant;
@@ -166,7 +166,7 @@ impl SimBarStore {
     }
 
     /// Moves the progress row if it is where the transaction expects it.
-    fn compare_and_set(&self, transaction: &Transaction, next: &mut StoredState) -> bool {
+    fn compare_and_set(&self, transaction: &PartitionTransaction, next: &mut StoredState) -> bool {
         let row = next.progress.get(&transaction.progress.partition);
         let found = row.map(|row| row.next_position());
         if found != Some(transaction.expected) && self.mutant != Some(Mutant::NoCompareAndSet) {
@@ -180,7 +180,7 @@ impl SimBarStore {
         true
     }
 
-    fn apply_transaction(&self, transaction: &Transaction, next: &mut StoredState) {
+    fn apply_transaction(&self, transaction: &PartitionTransaction, next: &mut StoredState) {
         for StoredBar { instrument, row } in &transaction.bars {
             next.bars
                 .insert((instrument.clone(), row.window), row.clone());

@@ -35,7 +35,7 @@ type FloatBarsBySymbol = HashMap<Box<[u8]>, HashMap<i64, FloatBar>>;
 pub(super) fn fold_topic_and_count_trades(settings: &ClusterBenchSettings) -> anyhow::Result<u64> {
     let topic = settings.topics.full_name(schemas::TRADES);
     // The settings of our own reader, with one queue for all partitions.
-    let mut config = settings.kafka.reader_client(1)?;
+    let mut config = settings.kafka.reader_client_config(1)?;
     // librdkafka assigns nothing without the name of a group. It does not join the group.
     config.set("group.id", format!("{topic}.plain"));
     let consumer: BaseConsumer = config.create()?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clock::{Clock, SystemClock};
-use kafka::{Kafka, KafkaConfig, KafkaLog, plan_topics, remove_topics};
+use kafka::{KafkaClient, KafkaConfig, KafkaLog, plan_topics, remove_topics};
 use store::{BarStore, ClickHouseConfig, ClickHouseTickStore, TimescaleBarStore, TimescaleConfig};
 
 use super::arguments::ClusterBenchSettings;
@@ -213,8 +213,10 @@ pub(super) async fn open_trades_topic(
     topics: &TopicNames,
     bars: &TimescaleBarStore,
 ) -> anyhow::Result<KafkaLog> {
-    let kafka = Kafka::connect(kafka.clone())?;
-    let topic = kafka.topic(&topics.full_name(schemas::TRADES)).await?;
+    let kafka = KafkaClient::connect(kafka.clone())?;
+    let topic = kafka
+        .request_topic(&topics.full_name(schemas::TRADES))
+        .await?;
     let epoch = bars.register_topic(schemas::TRADES, topic.id()).await?;
-    Ok(topic.open(epoch)?)
+    Ok(topic.open_log(epoch)?)
 }

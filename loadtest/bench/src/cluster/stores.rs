@@ -7,8 +7,8 @@ use market::{
 };
 use schemas::TradesTopicRecord;
 use store::{
-    BarStore, ClickHouseTickStore, CommitOutcome, PartitionProgress, StoredBar, TickBlock,
-    TickRecord, TickStore, TimescaleBarStore, Transaction,
+    BarStore, ClickHouseTickStore, CommitOutcome, PartitionProgress, PartitionTransaction,
+    StoredBar, TickBlock, TickRecord, TickStore, TimescaleBarStore,
 };
 
 use super::cluster_bench::ClusterBench;
@@ -94,7 +94,7 @@ impl BarWriter {
         Ok(elapsed_ns as f64 / 1e9)
     }
 
-    fn generate_transaction(&self, number: u64) -> anyhow::Result<Transaction> {
+    fn generate_transaction(&self, number: u64) -> anyhow::Result<PartitionTransaction> {
         let mut bars = Vec::new();
         let mut progress = self.progress;
         for minute in number * MINUTES_PER_TRANSACTION..(number + 1) * MINUTES_PER_TRANSACTION {
@@ -118,7 +118,7 @@ impl BarWriter {
                 });
             }
         }
-        Ok(Transaction {
+        Ok(PartitionTransaction {
             expected: self.progress.next_position(),
             progress,
             bars,

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use market::{Amendment, Instrument, Position, Trade, VenueSettings};
 use schemas::{Refold, Repair};
-use store::Transaction;
+use store::PartitionTransaction;
 
 use super::admission::{Admission, RefoldOutcome};
 use super::alarms::{SymbolAlarm, SymbolAlarms};
@@ -274,7 +274,7 @@ impl PartitionSymbols {
     }
 
     /// Moves the changes since the last call into a transaction.
-    pub(crate) fn flush(&mut self, transaction: &mut Transaction, at: AppliedAt) {
+    pub(crate) fn flush(&mut self, transaction: &mut PartitionTransaction, at: AppliedAt) {
         for index in self.changes.take_to_write() {
             let symbol = self.table.get_mut(index);
             symbol.list_flags_mut().clear_write_flag();

@@ -3,7 +3,7 @@
 use eventlog::Record;
 use market::{Amendment, RejectReason, Trade, VenueSettings};
 use schemas::{DecodeError, Refold, Repair, TradesTopicRecord};
-use store::Verdict;
+use store::TickVerdict;
 
 use super::admission::{Admission, RefoldOutcome};
 use super::applied_at::AppliedAt;
@@ -133,7 +133,8 @@ impl RecordApplication<'_> {
             Admission::Counted { .. } => {}
             Admission::Duplicate => {
                 self.counts.duplicates += 1;
-                self.rejections.exclude_tick(Verdict::Duplicate, self.at);
+                self.rejections
+                    .exclude_tick(TickVerdict::Duplicate, self.at);
             }
             Admission::Rejected(reject) => {
                 self.rejections

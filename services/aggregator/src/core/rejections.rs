@@ -4,7 +4,7 @@ use bytes::Bytes;
 use eventlog::Record;
 use market::RejectReason;
 use schemas::DeadLetter;
-use store::{ExcludedRange, Verdict};
+use store::{ExcludedRange, TickVerdict};
 
 use super::applied_at::AppliedAt;
 
@@ -91,11 +91,11 @@ impl Rejections {
         at: AppliedAt,
     ) {
         self.dead_letter_with_explanation(record, reason, at);
-        self.exclude_tick(Verdict::Rejected(reason), at);
+        self.exclude_tick(TickVerdict::Rejected(reason), at);
     }
 
     /// Excludes the tick that is being applied from the trades.
-    pub(crate) fn exclude_tick(&mut self, verdict: Verdict, at: AppliedAt) {
+    pub(crate) fn exclude_tick(&mut self, verdict: TickVerdict, at: AppliedAt) {
         let offset = at.position().offset;
         if let Some(last) = self.excluded.last_mut()
             && last.end_offset == offset

@@ -15,7 +15,7 @@ use market::{
     Amendment, BarRow, Instrument, Interval, Position, RejectReason, Trade, VenueSettings,
 };
 use schemas::{Refold, Repair};
-use store::{PendingAmendmentRow, RefoldMark, SymbolRow, Transaction};
+use store::{PartitionTransaction, PendingAmendmentRow, RefoldMark, SymbolRow};
 
 use super::admission::{Admission, RefoldOutcome};
 use super::alarms::SymbolAlarm;
@@ -298,7 +298,7 @@ impl SymbolFold {
     }
 
     /// Moves the changes since the last call into a transaction.
-    pub(crate) fn flush(&mut self, transaction: &mut Transaction, at: AppliedAt) {
+    pub(crate) fn flush(&mut self, transaction: &mut PartitionTransaction, at: AppliedAt) {
         self.bars.flush(&self.instrument, transaction, at);
         self.ids.take_changes(&mut transaction.id_sets);
         let pending = self.pending_amendments.take_unstored();

@@ -142,7 +142,7 @@ impl<B: Backend> PartitionWorker<B> {
     /// Returns the policy of every retry, with jitter of this partition.
     pub(super) fn retry_policy(&self) -> RetryPolicy {
         let seed = self.stores.clock.monotonic_ns() ^ u64::from(self.partition);
-        RetryPolicy::new(self.config.max_first_backoff, self.config.max_backoff).seeded(seed)
+        RetryPolicy::new(self.config.max_first_backoff, self.config.max_backoff).with_seed(seed)
     }
 
     pub(super) const fn log_error(&self, source: LogError) -> WorkerError {

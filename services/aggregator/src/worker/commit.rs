@@ -5,7 +5,7 @@ use std::time::Duration;
 use clock::{Clock, RetryPolicy};
 use host::HealthComponent;
 use market::Position;
-use store::{BarReader, BarStore, CommitOutcome, StoreError, Transaction};
+use store::{BarReader, BarStore, CommitOutcome, PartitionTransaction, StoreError};
 
 /// How long one attempt may take, and how long to wait between attempts.
 pub(super) struct CommitRetries {
@@ -23,7 +23,7 @@ pub(super) struct CommitRetries {
 pub(super) async fn commit<S: BarStore, C: Clock>(
     store: S,
     clock: C,
-    transaction: Transaction,
+    transaction: PartitionTransaction,
     retries: CommitRetries,
     health: HealthComponent,
 ) -> Result<CommitOutcome, StoreError> {
@@ -47,7 +47,7 @@ pub(super) async fn commit<S: BarStore, C: Clock>(
 async fn commit_once<S: BarStore, C: Clock>(
     store: &S,
     clock: &C,
-    transaction: &Transaction,
+    transaction: &PartitionTransaction,
     timeout: Duration,
 ) -> Result<Result<CommitOutcome, StoreError>, String> {
     let reason = match clock::timeout(clock, timeout, store.commit(transaction)).await {

@@ -227,7 +227,9 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
                 return Ok(None);
             }
         };
-        if self.log_retries.record_success() {
+        let was_failing = self.log_retries.is_backing_off();
+        self.log_retries.record_success();
+        if was_failing {
             self.readiness.report_recovery();
         }
         let bytes = records.iter().map(record_bytes).sum();
@@ -301,7 +303,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
         let clock = &self.worker.stores.clock;
         self.worker.report_retry(reason);
         self.log_retries.record_failure(clock);
-        let wait = self.log_retries.wait(clock);
+        let wait = self.log_retries.wait_until_due(clock);
         let _ = self.stop.run_until_cancelled(wait).await;
     }
 

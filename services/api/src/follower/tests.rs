@@ -8,8 +8,8 @@ use host::Health;
 use market::{Bar, BarRow, Interval, Trade, Venue, VenueSettings};
 use store::{
     BarKey, BarQuery, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange, IdRangeQuery,
-    IdRanges, IdSetKey, IdSetRow, MemoryHotStore, PartitionState, SqliteTickStore, StoreError,
-    SymbolQuery, SymbolRow, Transaction, VenueRow,
+    IdRanges, IdSetKey, IdSetRow, MemoryHotStore, PartitionState, PartitionTransaction,
+    SqliteTickStore, StoreError, SymbolQuery, SymbolRow, VenueRow,
 };
 
 use super::*;
@@ -104,7 +104,7 @@ impl BarStore for FreezableStore {
         pending().await
     }
 
-    async fn commit(&self, _: &Transaction) -> Result<CommitOutcome, StoreError> {
+    async fn commit(&self, _: &PartitionTransaction) -> Result<CommitOutcome, StoreError> {
         pending().await
     }
 

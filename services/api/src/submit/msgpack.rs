@@ -98,7 +98,9 @@ fn read_trade_element(
 }
 
 /// Reads the next value; one that cannot be a field of a trade is skipped.
-fn read_value<'a>(reader: &mut MessagePackReader<'a>) -> Result<WrittenValue<'a>, MessagePackError> {
+fn read_value<'a>(
+    reader: &mut MessagePackReader<'a>,
+) -> Result<WrittenValue<'a>, MessagePackError> {
     let name = match reader.peek_kind()? {
         ValueKind::Boolean => return Ok(WrittenValue::Bool(reader.read_boolean()?)),
         ValueKind::Integer => {

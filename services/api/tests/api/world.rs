@@ -9,7 +9,7 @@ use archiver::{Archiver, BlockPolicy};
 use backend::Backend;
 use candlewick_api::{ApiParts, ApiState, Follower, Hub, HubLimits, router, serve};
 use clock::{Clock, SystemClock};
-use eventlog::{EmbeddedLog, EmbeddedOptions, Log, MemoryLog, Retention};
+use eventlog::{EmbeddedLog, EmbeddedOptions, Log, MemoryLog, RetentionLimits};
 use host::Health;
 use ingest::IngestProducer;
 use serde_json::Value;
@@ -120,7 +120,7 @@ impl World {
         let options = EmbeddedOptions {
             topic: "trades".to_owned(),
             partitions: PARTITIONS,
-            retention: Retention::FOREVER,
+            retention: RetentionLimits::FOREVER,
             max_pending_bytes: 64 * 1024 * 1024,
         };
         let trades = EmbeddedLog::open(folder.path().join("trades"), options, LogClock).unwrap();

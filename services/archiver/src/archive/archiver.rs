@@ -52,7 +52,7 @@ impl<B: Backend> Archiver<B> {
         };
         while session.pending.next_offset() < end {
             match self.fetch_and_archive(&mut session, &stop).await? {
-                SessionOutcome::Continue => session.retry_timer.wait(&self.clock).await,
+                SessionOutcome::Continue => session.retry_timer.wait_until_due(&self.clock).await,
                 SessionOutcome::Stopped => break,
                 SessionOutcome::OutOfRange => match self.start_session(&stop).await? {
                     Some(next) => session = next,

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use backend::Backend;
-use clock::{Clock, Elapsed, RetryPolicy};
+use clock::{Clock, RetryPolicy, TimeoutError};
 use eventlog::LogError;
 use store::StoreError;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +31,7 @@ impl<B: Backend> Archiver<B> {
     where
         F: Future<Output = Result<V, StoreError>>,
     {
-        let timed_out = |elapsed: Elapsed| StoreError::Unavailable {
+        let timed_out = |elapsed: TimeoutError| StoreError::Unavailable {
             store: "ticks".to_owned(),
             reason: elapsed.to_string(),
         };
@@ -54,7 +54,7 @@ impl<B: Backend> Archiver<B> {
     where
         F: Future<Output = Result<V, LogError>>,
     {
-        let timed_out = |elapsed: Elapsed| LogError::Unavailable {
+        let timed_out = |elapsed: TimeoutError| LogError::Unavailable {
             topic: schemas::TRADES.to_owned(),
             reason: elapsed.to_string(),
         };
@@ -66,7 +66,7 @@ impl<B: Backend> Archiver<B> {
     /// partitions do not retry in step.
     pub(super) fn retry_policy(&self) -> RetryPolicy {
         let seed = self.clock.monotonic_ns() ^ u64::from(self.partition);
-        RetryPolicy::new(FIRST_WAIT, MAX_WAIT).seeded(seed)
+        RetryPolicy::new(FIRST_WAIT, MAX_WAIT).with_seed(seed)
     }
 
     /// Reports that a call failed and that it will be repeated.
@@ -80,7 +80,7 @@ impl<B: Backend> Archiver<B> {
         &self,
         stop: &CancellationToken,
         is_transient: impl Fn(&E) -> bool,
-        timed_out: impl Fn(Elapsed) -> E,
+        timed_out: impl Fn(TimeoutError) -> E,
         call: impl Fn() -> F,
     ) -> Result<Option<V>, E>
     where

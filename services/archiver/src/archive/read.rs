@@ -16,7 +16,7 @@ impl<B: Backend> Archiver<B> {
     pub(super) async fn wait_for_records(&self, session: &ArchiverSession) -> Result<(), LogError> {
         let next_offset = session.pending.next_offset();
         if session.retry_timer.is_backing_off() {
-            session.retry_timer.wait(&self.clock).await;
+            session.retry_timer.wait_until_due(&self.clock).await;
             // While there is nothing to read, nothing else would notice that the log is back.
             let bounds = self.trades.bounds(self.partition).await?;
             if bounds.end <= next_offset {
@@ -49,7 +49,9 @@ impl<B: Backend> Archiver<B> {
                 return Ok(SessionOutcome::Continue);
             }
         };
-        if retry_timer.record_success() {
+        let was_failing = retry_timer.is_backing_off();
+        retry_timer.record_success();
+        if was_failing {
             self.health.ready();
         }
         pending.start_delay_timer(&self.clock);
@@ -105,7 +107,7 @@ impl<B: Backend> Archiver<B> {
             return Ok(SessionOutcome::Stopped);
         }
         self.report_and_delay_next_attempt(session, error);
-        let wait = session.retry_timer.wait(&self.clock);
+        let wait = session.retry_timer.wait_until_due(&self.clock);
         Ok(match stop.run_until_cancelled(wait).await {
             Some(()) => SessionOutcome::OutOfRange,
             None => SessionOutcome::Stopped,

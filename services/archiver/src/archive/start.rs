@@ -2,7 +2,7 @@
 
 use backend::Backend;
 use clock::RetryTimer;
-use eventlog::{Bounds, Log, LogError};
+use eventlog::{Log, LogError, OffsetBounds};
 use market::Position;
 use store::{ArchiveProgress, TickStore};
 use tokio_util::sync::CancellationToken;
@@ -85,7 +85,7 @@ impl<B: Backend> Archiver<B> {
     const fn check_offset_in_bounds(
         &self,
         offset: u64,
-        bounds: Bounds,
+        bounds: OffsetBounds,
     ) -> Result<(), ArchiverError> {
         if bounds.first <= offset && offset <= bounds.end {
             return Ok(());

@@ -11,7 +11,7 @@ use clock::{Clock, SystemClock};
 use connect::ConsumerGroupSettings;
 use eventlog::LogError;
 use host::HealthComponent;
-use kafka::{GroupEvent, KafkaTopic, Membership, MembershipOptions};
+use kafka::{GroupEvent, GroupMembership, GroupMembershipOptions, KafkaTopic};
 use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 
@@ -41,7 +41,7 @@ pub(super) struct GroupMember<'a> {
 
 /// A member that has joined the group.
 struct JoinedMember {
-    membership: Membership,
+    membership: GroupMembership,
     events: Receiver<GroupEvent>,
     tasks: PartitionTasks<SystemClock>,
     health: GroupHealth,
@@ -92,13 +92,13 @@ impl GroupMember<'_> {
         P: Future<Output = Vec<(u32, u64)>>,
     {
         let ConsumerGroupSettings { group, instance } = self.settings;
-        let options = MembershipOptions {
+        let options = GroupMembershipOptions {
             group: group.clone(),
             instance,
             drain_timeout: DRAIN_TIMEOUT + DRAIN_GRACE,
         };
         let health = GroupHealth::new(self.health, &group);
-        let (membership, events) = Membership::join(self.topic, &options)?;
+        let (membership, events) = GroupMembership::join(self.topic, &options)?;
         let mut member = JoinedMember {
             membership,
             events,
@@ -206,7 +206,7 @@ impl JoinedMember {
 }
 
 /// Leaves the group. Its last events are received and ignored.
-async fn leave_group(membership: Membership, mut events: Receiver<GroupEvent>) {
+async fn leave_group(membership: GroupMembership, mut events: Receiver<GroupEvent>) {
     let last_events = async { while events.recv().await.is_some() {} };
     let leave = async { tokio::join!(membership.leave(), last_events) };
     if clock::timeout(&SystemClock, LEAVE_TIMEOUT, leave)
@@ -219,7 +219,7 @@ async fn leave_group(membership: Membership, mut events: Receiver<GroupEvent>) {
 
 /// Commits the next offsets of partitions to the group.
 async fn commit_offsets<P>(
-    membership: &Membership,
+    membership: &GroupMembership,
     partitions: &[u32],
     next_offsets: &impl Fn() -> P,
 ) where

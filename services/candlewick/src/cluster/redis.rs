@@ -3,13 +3,13 @@
 use clock::SystemClock;
 use host::HealthComponent;
 use market::Instrument;
-use store::{Guarded, HotStore, NewestPrice, RedisHotStore, StoreError};
+use store::{GuardedStore, HotStore, NewestPrice, RedisHotStore, StoreError};
 
 /// The store of the newest prices: Redis, or none.
 #[derive(Clone)]
 pub(super) enum OptionalRedis {
     /// A Redis, and the component that reports whether it answers.
-    Configured(Guarded<RedisHotStore, SystemClock>, HealthComponent),
+    Configured(GuardedStore<RedisHotStore, SystemClock>, HealthComponent),
     /// No Redis is configured: prices are not stored.
     Disabled,
 }
@@ -51,7 +51,7 @@ impl HotStore for OptionalRedis {
 mod tests {
     use std::time::Duration;
 
-    use clock::{Breaker, BreakerPolicy, Guard};
+    use clock::{BreakerPolicy, CircuitBreaker, ServerGuard};
     use host::{DependencyComponent, Health};
     use store::RedisConfig;
 
@@ -62,20 +62,20 @@ mod tests {
         let health = Health::default();
         let component = health.register("redis");
         let optional = DependencyComponent::Optional(component.clone());
-        let breaker = Breaker::new(
+        let breaker = CircuitBreaker::new(
             "redis",
             BreakerPolicy::default(),
             SystemClock,
             move |outage| optional.report(outage),
         );
-        let guard = Guard::new("redis", SystemClock, Duration::from_secs(8), breaker);
+        let guard = ServerGuard::new("redis", SystemClock, Duration::from_secs(8), breaker);
         // No server listens there.
         let config = RedisConfig {
             url: "redis://127.0.0.1:9".to_owned(),
             ..RedisConfig::default()
         };
         let store = RedisHotStore::open(&config).unwrap();
-        let redis = OptionalRedis::Configured(Guarded::new(store, guard), component);
+        let redis = OptionalRedis::Configured(GuardedStore::new(store, guard), component);
         assert_eq!(health.readiness().components[0].reason, None);
         redis.probe().await;
         let report = health.readiness();

@@ -5,14 +5,14 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use backend::Backend;
-use clock::{Breaker, Clock, Guard, SystemClock};
+use clock::{CircuitBreaker, Clock, ServerGuard, SystemClock};
 use connect::{BreakerSettings, TopicNames};
 use eventlog::GuardedLog;
 use host::{DependencyComponent, Health, HealthComponent};
-use kafka::{Kafka, KafkaConfig, KafkaLog};
+use kafka::{KafkaClient, KafkaConfig, KafkaLog};
 use store::{
-    ClickHouseConfig, ClickHouseTickStore, Guarded, GuardedBarStore, RedisConfig, RedisHotStore,
-    StoreError, TimescaleBarStore, TimescaleConfig,
+    ClickHouseConfig, ClickHouseTickStore, GuardedBarStore, GuardedStore, RedisConfig,
+    RedisHotStore, StoreError, TimescaleBarStore, TimescaleConfig,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +20,7 @@ use super::availability::wait_until_available;
 use super::redis::OptionalRedis;
 
 pub(super) type GuardedBars = GuardedBarStore<TimescaleBarStore, SystemClock>;
-pub(super) type GuardedTicks = Guarded<ClickHouseTickStore, SystemClock>;
+pub(super) type GuardedTicks = GuardedStore<ClickHouseTickStore, SystemClock>;
 pub(super) type GuardedTopic = GuardedLog<KafkaLog, SystemClock>;
 
 /// The backend of a cluster: Kafka, TimescaleDB, ClickHouse and Redis.
@@ -56,9 +56,9 @@ pub(super) struct ServerConnector {
 
 /// A client of Kafka, and the guard that the appends to all topics share.
 pub(super) struct GuardedKafkaClient {
-    pub(super) kafka: Kafka,
+    pub(super) kafka: KafkaClient,
     pub(super) topic_names: TopicNames,
-    pub(super) guard: Guard<SystemClock>,
+    pub(super) guard: ServerGuard<SystemClock>,
 }
 
 impl ServerConnector {
@@ -108,7 +108,7 @@ impl ServerConnector {
             false => DependencyComponent::Optional(component),
         };
         let guard = self.new_guard(CLICKHOUSE, health);
-        Ok(opened.map(|store| Guarded::new(store, guard)))
+        Ok(opened.map(|store| GuardedStore::new(store, guard)))
     }
 
     /// Returns the store of the newest prices. It does not wait for Redis: nothing depends on it.
@@ -125,7 +125,7 @@ impl ServerConnector {
         let component = self.register_component(REDIS);
         let health = DependencyComponent::Optional(component.clone());
         let store = RedisHotStore::open(config)?;
-        let guarded = Guarded::new(store, self.new_guard(REDIS, health));
+        let guarded = GuardedStore::new(store, self.new_guard(REDIS, health));
         Ok(OptionalRedis::Configured(guarded, component))
     }
 
@@ -140,7 +140,7 @@ impl ServerConnector {
     ) -> anyhow::Result<GuardedKafkaClient> {
         let health = DependencyComponent::Required(self.register_component(KAFKA));
         Ok(GuardedKafkaClient {
-            kafka: Kafka::connect(config.clone())?,
+            kafka: KafkaClient::connect(config.clone())?,
             topic_names: topic_names.clone(),
             guard: self.new_guard(KAFKA, health),
         })
@@ -165,11 +165,15 @@ impl ServerConnector {
         wait_until_available(&SystemClock, component, &self.stop, is_permanent, attempt).await
     }
 
-    fn new_guard(&self, name: &'static str, health: DependencyComponent) -> Guard<SystemClock> {
-        let breaker = Breaker::new(name, self.breaker.policy, SystemClock, move |outage| {
+    fn new_guard(
+        &self,
+        name: &'static str,
+        health: DependencyComponent,
+    ) -> ServerGuard<SystemClock> {
+        let breaker = CircuitBreaker::new(name, self.breaker.policy, SystemClock, move |outage| {
             health.report(outage);
         });
-        Guard::new(name, SystemClock, self.breaker.timeout, breaker)
+        ServerGuard::new(name, SystemClock, self.breaker.timeout, breaker)
     }
 }
 

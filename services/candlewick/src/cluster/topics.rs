@@ -68,7 +68,7 @@ pub(super) async fn open_topic(
     let attempt = || async {
         // Requested again at each attempt: a broker that lags may return the generation before.
         let full_name = connection.topic_names.full_name(name);
-        let topic = connection.kafka.topic(&full_name).await?;
+        let topic = connection.kafka.request_topic(&full_name).await?;
         let epoch = match epoch_source {
             EpochSource::Adopt(bars) => bars.register_topic(name, topic.id()).await?,
             EpochSource::Lookup(bars) => match bars.topic_epoch(name, topic.id()).await? {
@@ -86,7 +86,7 @@ pub(super) async fn open_topic(
         return Ok(None);
     };
     tracing::info!(topic = name, id = topic.id(), epoch, "topic opened");
-    let log = GuardedLog::new(topic.open(epoch)?, name, connection.guard.clone());
+    let log = GuardedLog::new(topic.open_log(epoch)?, name, connection.guard.clone());
     Ok(Some(OpenTopic { log, topic, health }))
 }
 

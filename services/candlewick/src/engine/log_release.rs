@@ -17,11 +17,11 @@ pub(super) async fn release_processed_records(folder: &DataFolder) -> Result<(),
     folder.bars.sync().await?;
     folder.ticks.sync().await?;
     for (partition, offset) in releasable {
-        if let Err(error) = folder.trades.release_before(partition, offset) {
+        if let Err(error) = folder.trades.allow_drop_before(partition, offset) {
             tracing::warn!(%error, "retention of the log failed");
         }
         if let Ok(bounds) = folder.dead_letters.bounds(partition).await
-            && let Err(error) = folder.dead_letters.release_before(partition, bounds.end)
+            && let Err(error) = folder.dead_letters.allow_drop_before(partition, bounds.end)
         {
             tracing::warn!(%error, "retention of the dead letters failed");
         }

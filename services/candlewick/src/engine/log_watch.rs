@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::bail;
 use clock::Clock;
 use connect::DataFolder;
-use eventlog::EmbeddedLog;
+use eventlog::{CommitFailure, EmbeddedLog};
 use tokio_util::sync::CancellationToken;
 
 /// The time between two checks.
@@ -44,7 +44,7 @@ fn check_log_failure(
     if let Some(reason) = log.permanent_failure() {
         bail!("the log cannot be written: {reason}");
     }
-    timer.check_failing_time(log.failing_since_ns(), now_ns)
+    timer.check_failing_time(log.commit_failure(), now_ns)
 }
 
 /// Measures how long a log has failed, by a clock that does not step.
@@ -63,10 +63,14 @@ impl FailureTimer {
     /// If the log has failed for [`MAX_FAILING_TIME`].
     fn check_failing_time(
         &mut self,
-        failing: Option<(i64, String)>,
+        failing: Option<CommitFailure>,
         now_ns: u64,
     ) -> anyhow::Result<()> {
-        let Some((since_ns, reason)) = failing else {
+        let Some(CommitFailure {
+            since_ns,
+            last_error: reason,
+        }) = failing
+        else {
             self.failure = None;
             return Ok(());
         };
@@ -95,7 +99,12 @@ mod tests {
 
     #[test]
     fn only_failures_in_a_row_end_the_process() {
-        let failing = |since_ns| Some((since_ns, "trades.redb: no space".to_owned()));
+        let failing = |since_ns| {
+            Some(CommitFailure {
+                since_ns,
+                last_error: "trades.redb: no space".to_owned(),
+            })
+        };
         let mut timer = FailureTimer::default();
         for second in 0..20 {
             timer

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use backend::Backend;
 use clock::Clock;
-use eventlog::{Bounds, Log};
+use eventlog::{Log, OffsetBounds};
 use market::{BAR_RETENTION_NS, TICK_RETENTION_NS, VERDICT_RETENTION_NS};
 use store::{BarReader, BarStore, StoreError, TickStore};
 use tokio_util::sync::CancellationToken;
@@ -88,7 +88,7 @@ async fn oldest_folded_append_time_ns<R: BarReader, L: Log>(
     for row in progress {
         let bounds = trades.bounds(row.partition).await;
         // If the log has dropped the next record, nothing is folded until the topic is recreated.
-        let has_next = |bounds: Bounds| (bounds.first..bounds.end).contains(&row.next_offset);
+        let has_next = |bounds: OffsetBounds| (bounds.first..bounds.end).contains(&row.next_offset);
         if bounds.map_or(true, has_next) {
             time_ns = time_ns.min(row.append_time_ns);
         }

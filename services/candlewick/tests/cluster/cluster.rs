@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clock::{Clock, SystemClock};
 use eventlog::{Log, NewRecord};
-use kafka::{Kafka, KafkaConfig};
+use kafka::{KafkaClient, KafkaConfig};
 use sqlx::{Connection, PgConnection};
 
 use crate::support::command::verify_with;
@@ -119,8 +119,13 @@ impl TestCluster {
         };
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
-            let kafka = Kafka::connect(config).unwrap();
-            let log = kafka.topic(&topic).await.unwrap().open(0).unwrap();
+            let kafka = KafkaClient::connect(config).unwrap();
+            let log = kafka
+                .request_topic(&topic)
+                .await
+                .unwrap()
+                .open_log(0)
+                .unwrap();
             log.append(partition, vec![entry]).await.unwrap();
             tokio::task::spawn_blocking(move || log.close())
                 .await

@@ -4,7 +4,7 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Finished, INTERVALS, LiveClient, Model, TestProcess, StreamEncoding, TestClient, bars,
+    Finished, INTERVALS, LiveClient, Model, StreamEncoding, TestClient, TestProcess, bars,
     candlewick, eventually, table_number, tables, trades, until,
 };
 

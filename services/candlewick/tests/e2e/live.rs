@@ -4,8 +4,8 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 
 use crate::support::{
-    INTERVALS, LiveClient, TestProcess, StreamEncoding, TestClient, bars, eventually, until, verify,
-    wait_settled,
+    INTERVALS, LiveClient, StreamEncoding, TestClient, TestProcess, bars, eventually, until,
+    verify, wait_settled,
 };
 
 /// 2024-05-01T00:00:00Z.

@@ -9,13 +9,13 @@ const REJECTIONS: &str = "candlewick_breaker_refused_calls_total";
 const TRIPS: &str = "candlewick_breaker_trips_total";
 
 /// The metrics of one breaker, with the label `dependency`.
-pub(super) struct Metrics {
+pub(super) struct BreakerMetrics {
     state: Gauge,
     pub(super) rejections: Counter,
     pub(super) trips: Counter,
 }
 
-impl Metrics {
+impl BreakerMetrics {
     pub(super) fn new(dependency: &str) -> Self {
         describe_gauge!(
             STATE,

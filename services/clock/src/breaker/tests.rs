@@ -24,14 +24,20 @@ impl ReportedOutage {
     }
 }
 
-fn create_breaker<C: Clock>(policy: BreakerPolicy, clock: C) -> (Breaker<C>, ReportedOutage) {
+fn create_breaker<C: Clock>(
+    policy: BreakerPolicy,
+    clock: C,
+) -> (CircuitBreaker<C>, ReportedOutage) {
     let outage = ReportedOutage::default();
     *outage.0.lock().unwrap() = Some("not reported yet".to_owned());
     let reported = outage.clone();
     let on_change = move |reason: Option<&str>| {
         *reported.0.lock().unwrap() = reason.map(str::to_owned);
     };
-    (Breaker::new("store", policy, clock, on_change), outage)
+    (
+        CircuitBreaker::new("store", policy, clock, on_change),
+        outage,
+    )
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,7 +91,7 @@ async fn a_failure_while_half_open_opens_it_again_for_the_whole_time() {
     breaker.admit().unwrap().record_success();
     breaker.admit().unwrap().record_failure(&"second");
     let refused = breaker.admit().err().unwrap();
-    let expected = BreakerOpen {
+    let expected = BreakerOpenError {
         retry_in: open_for,
         failures: 2,
         last_error: "second".to_owned(),
@@ -157,7 +163,7 @@ proptest! {
         let clock = ManualClock::default();
         let policy = policy(failures, Duration::from_nanos(OPEN_FOR_NS), successes);
         let (breaker, outage) = create_breaker(policy, clock.clone());
-        let mut calls: Vec<(Permit<ManualClock>, u64)> = Vec::new();
+        let mut calls: Vec<(CallPermit<ManualClock>, u64)> = Vec::new();
         let mut opened_ns = 0;
         for step in steps {
             let now_ns = clock.monotonic_ns();

@@ -40,7 +40,7 @@ fn poll_ready<F: Future>(future: F) -> F::Output {
 #[test]
 fn each_wait_stays_below_a_ceiling_that_doubles_to_the_cap() {
     for seed in 0..200 {
-        let mut backoff = RetryPolicy::new(FIRST, CAP).seeded(seed).backoff();
+        let mut backoff = RetryPolicy::new(FIRST, CAP).with_seed(seed).backoff();
         for ceiling_ms in [100, 200, 400, 800, 1_000, 1_000] {
             assert!(backoff.next_delay() <= Duration::from_millis(ceiling_ms));
         }
@@ -49,10 +49,10 @@ fn each_wait_stays_below_a_ceiling_that_doubles_to_the_cap() {
 
 #[test]
 fn a_first_wait_above_the_cap_is_capped_and_nothing_overflows() {
-    let mut backoff = RetryPolicy::new(CAP * 9, CAP).seeded(3).backoff();
+    let mut backoff = RetryPolicy::new(CAP * 9, CAP).with_seed(3).backoff();
     assert!(backoff.next_delay() <= CAP);
     let mut backoff = RetryPolicy::new(Duration::MAX, Duration::MAX)
-        .seeded(3)
+        .with_seed(3)
         .backoff();
     for _ in 0..100 {
         backoff.next_delay();
@@ -69,7 +69,7 @@ fn one_seed_gives_one_sequence() {
             backoff.next_delay(),
         ]
     };
-    let seeded = RetryPolicy::new(FIRST, CAP).seeded(7);
+    let seeded = RetryPolicy::new(FIRST, CAP).with_seed(7);
     assert_eq!(delays(&seeded), delays(&seeded));
     let unseeded = RetryPolicy::new(FIRST, CAP);
     assert_ne!(delays(&unseeded), delays(&unseeded));
@@ -79,25 +79,26 @@ fn one_seed_gives_one_sequence() {
 fn the_wait_of_a_retry_timer_grows_with_failures_in_a_row_and_ends_after_a_success() {
     let waits = |failures: u32| {
         let clock = SkippingClock::default();
-        let mut timer = RetryTimer::new(RetryPolicy::new(FIRST, CAP).seeded(5));
+        let mut timer = RetryTimer::new(RetryPolicy::new(FIRST, CAP).with_seed(5));
         let mut longest_ns = 0;
         for _ in 0..failures {
             timer.record_failure(&clock);
             let before_ns = clock.monotonic_ns();
-            poll_ready(timer.wait(&clock));
+            poll_ready(timer.wait_until_due(&clock));
             longest_ns = longest_ns.max(clock.monotonic_ns() - before_ns);
             // The attempt is due already.
-            poll_ready(timer.wait(&clock));
+            poll_ready(timer.wait_until_due(&clock));
             assert!(clock.monotonic_ns() - before_ns <= longest_ns);
         }
-        assert_eq!(timer.record_success(), failures > 0);
-        assert!(!timer.record_success());
+        assert_eq!(timer.is_backing_off(), failures > 0);
+        timer.record_success();
+        assert!(!timer.is_backing_off());
         let before_ns = clock.monotonic_ns();
-        poll_ready(timer.wait(&clock));
+        poll_ready(timer.wait_until_due(&clock));
         assert_eq!(clock.monotonic_ns(), before_ns);
         // The next failure counts as the first again.
         timer.record_failure(&clock);
-        poll_ready(timer.wait(&clock));
+        poll_ready(timer.wait_until_due(&clock));
         let waited = Duration::from_nanos(clock.monotonic_ns() - before_ns);
         assert!(waited <= FIRST);
         Duration::from_nanos(longest_ns)
@@ -118,7 +119,7 @@ fn it_retries_until_it_succeeds_without_a_runtime() {
             Ok(tries.get())
         })
     };
-    let policy = RetryPolicy::new(FIRST, CAP).seeded(1);
+    let policy = RetryPolicy::new(FIRST, CAP).with_seed(1);
     assert_eq!(
         poll_ready(retry(&clock, &policy, |_| true, operation)),
         Ok(4)
@@ -134,7 +135,7 @@ fn it_gives_up_after_the_attempts_allowed_or_on_a_final_error() {
             tries.set(tries.get() + 1);
             ready(Err::<(), _>(tries.get()))
         };
-        let policy = RetryPolicy::new(FIRST, CAP).max_attempts(NonZeroU32::new(3).unwrap());
+        let policy = RetryPolicy::new(FIRST, CAP).with_max_attempts(NonZeroU32::new(3).unwrap());
         let result = poll_ready(retry(&clock, &policy, |_| retryable, operation));
         assert_eq!(result, Err(expected));
     }
@@ -145,7 +146,7 @@ fn it_gives_up_before_a_wait_that_would_pass_the_limit() {
     for seed in 0..50 {
         let clock = SkippingClock::default();
         let policy = RetryPolicy::new(FIRST, CAP)
-            .seeded(seed)
+            .with_seed(seed)
             .give_up_after(CAP * 3);
         let result = poll_ready(retry(
             &clock,
@@ -173,7 +174,7 @@ fn it_ends_without_a_value_when_it_is_stopped_during_a_wait() {
         }
         ready(Err::<(), _>("busy"))
     };
-    let policy = RetryPolicy::new(FIRST, CAP).seeded(1);
+    let policy = RetryPolicy::new(FIRST, CAP).with_seed(1);
     let retried = retry_until_stopped(&clock, &policy, &stop, |_| true, operation);
     assert_eq!(poll_ready(retried), Ok(None));
     assert_eq!(tries.get(), 3);
@@ -196,14 +197,14 @@ fn a_ready_future_completes_despite_a_timeout_of_zero() {
     let clock = SkippingClock::default();
     assert_eq!(poll_ready(timeout(&clock, Duration::ZERO, ready(5))), Ok(5));
     let never = timeout(&clock, CAP, pending::<()>());
-    assert_eq!(poll_ready(never), Err(Elapsed(CAP)));
+    assert_eq!(poll_ready(never), Err(TimeoutError(CAP)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_timeout_on_the_system_clock_takes_the_given_time() {
     let before = SystemClock.monotonic_ns();
     let result = timeout(&SystemClock, CAP, pending::<()>()).await;
-    assert_eq!(result, Err(Elapsed(CAP)));
+    assert_eq!(result, Err(TimeoutError(CAP)));
     let took = Duration::from_nanos(SystemClock.monotonic_ns() - before);
     assert!(took >= CAP && took < CAP * 2);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::error::LogError;
-use crate::metrics::Metrics;
+use crate::metrics::TopicMetrics;
 use crate::record::{NewRecord, Offset, PartitionId};
 
 /// How many bytes of keys and values one commit writes at most, roughly, so that no append waits
@@ -23,7 +23,7 @@ const GATHER_ROUNDS: usize = 4;
 const GATHER_ROUND: Duration = Duration::from_micros(50);
 
 /// An append that waits to be durable.
-pub(super) struct Append {
+pub(super) struct QueuedAppend {
     /// The partition that gets the records.
     pub(super) partition: PartitionId,
     /// The records, at least one.
@@ -34,7 +34,8 @@ pub(super) struct Append {
     pub(super) reply: oneshot::Sender<Result<Offset, LogError>>,
 }
 
-impl Append {
+impl QueuedAppend {
+    /// Returns how many bytes of the queue's bound this append takes up.
     fn cost_bytes(&self) -> usize {
         self.size_bytes + self.records.len() * RECORD_OVERHEAD_BYTES
     }
@@ -43,26 +44,26 @@ impl Append {
 /// What the committer does next.
 pub(super) struct CommitterWork {
     /// The appends to commit, oldest first.
-    pub(super) appends: Vec<Append>,
+    pub(super) appends: Vec<QueuedAppend>,
     /// Whether retention may be able to drop more records.
     pub(super) sweep_requested: bool,
     /// Whether the queue is closed and no work comes after this.
     pub(super) is_last: bool,
-    /// What to pass to [`AppendQueue::release_bytes`] once the appends are done.
+    /// What to pass to [`AppendQueue::free_pending_bytes`] once the appends are done.
     pub(super) cost_bytes: usize,
 }
 
 /// A queue that is bounded by bytes, not by the number of appends.
 pub(super) struct AppendQueue {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     has_work: Condvar,
     max_pending_bytes: usize,
-    metrics: Metrics,
+    metrics: TopicMetrics,
 }
 
 #[derive(Default)]
-struct State {
-    appends: VecDeque<Append>,
+struct QueueState {
+    appends: VecDeque<QueuedAppend>,
     pending_bytes: usize,
     sweep_requested: bool,
     is_closed: bool,
@@ -70,7 +71,7 @@ struct State {
 
 impl AppendQueue {
     /// Returns an empty queue.
-    pub(super) fn new(max_pending_bytes: usize, metrics: Metrics) -> Self {
+    pub(super) fn new(max_pending_bytes: usize, metrics: TopicMetrics) -> Self {
         Self {
             state: Mutex::default(),
             has_work: Condvar::new(),
@@ -79,12 +80,12 @@ impl AppendQueue {
         }
     }
 
-    fn lock_state(&self) -> MutexGuard<'_, State> {
+    fn lock_state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().expect("no holder of the queue panics")
     }
 
-    /// Adds an append if it fits within the bound, or if nothing else waits.
-    pub(super) fn push(&self, append: Append) -> Result<(), LogError> {
+    /// Adds an append if it fits within the bound, or if the queue is empty.
+    pub(super) fn push(&self, append: QueuedAppend) -> Result<(), LogError> {
         let cost_bytes = append.cost_bytes();
         let mut state = self.lock_state();
         if state.is_closed {
@@ -108,7 +109,7 @@ impl AppendQueue {
     }
 
     /// Wakes the committer so that it drops what retention allows.
-    pub(super) fn request_sweep(&self) {
+    pub(super) fn request_retention_sweep(&self) {
         self.lock_state().sweep_requested = true;
         self.has_work.notify_one();
     }
@@ -121,11 +122,11 @@ impl AppendQueue {
 
     /// Waits for work and takes it out of the queue.
     ///
-    /// `last_appends` is how many appends the last commit had. Their senders have just got their
+    /// `last_append_count` is how many appends the last commit had. Their senders have just got their
     /// replies and are likely to append again at once. So if fewer appends are queued, this waits
     /// a moment for more; otherwise every other commit would hold only the append of the quickest
     /// sender.
-    pub(super) fn wait_for_work(&self, last_appends: usize) -> CommitterWork {
+    pub(super) fn wait_for_work(&self, last_append_count: usize) -> CommitterWork {
         let mut state = self
             .has_work
             .wait_while(self.lock_state(), |state| {
@@ -134,7 +135,7 @@ impl AppendQueue {
             .expect("no holder of the queue panics");
         for _ in 0..GATHER_ROUNDS {
             let gathered = state.appends.len();
-            if gathered == 0 || gathered >= last_appends || state.is_closed {
+            if gathered == 0 || gathered >= last_append_count || state.is_closed {
                 break;
             }
             drop(state);
@@ -148,7 +149,7 @@ impl AppendQueue {
     }
 
     /// Frees the space of appends that are done.
-    pub(super) fn release_bytes(&self, cost_bytes: usize) {
+    pub(super) fn free_pending_bytes(&self, cost_bytes: usize) {
         let mut state = self.lock_state();
         state.pending_bytes = state.pending_bytes.saturating_sub(cost_bytes);
         let pending_bytes = state.pending_bytes;
@@ -157,7 +158,8 @@ impl AppendQueue {
     }
 }
 
-impl State {
+impl QueueState {
+    /// Removes and returns the oldest appends, as many as one commit writes.
     fn take_work(&mut self) -> CommitterWork {
         let mut count = 0;
         let (mut size_bytes, mut cost_bytes) = (0, 0);

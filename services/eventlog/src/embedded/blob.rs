@@ -24,7 +24,7 @@ pub(super) struct MalformedBlob;
 
 /// Consecutive records of one partition, encoded.
 #[derive(Debug, Clone)]
-pub(super) struct Blob {
+pub(super) struct RecordBlob {
     /// The offset of the first record.
     pub(super) first: Offset,
     /// One past the offset of the last record.
@@ -37,7 +37,7 @@ pub(super) struct Blob {
     pub(super) bytes: Bytes,
 }
 
-impl Blob {
+impl RecordBlob {
     /// Decodes the header of a blob whose last record has the offset `last`.
     pub(super) fn parse(last: Offset, bytes: Bytes) -> Result<Self, MalformedBlob> {
         let (count, rest) = bytes.split_first_chunk::<4>().ok_or(MalformedBlob)?;
@@ -55,31 +55,33 @@ impl Blob {
     }
 
     /// Returns the offset of the last record, which is the key of the blob in the file.
-    pub(super) fn last(&self) -> Offset {
+    pub(super) fn last_offset(&self) -> Offset {
         self.end - 1
     }
 
     /// Appends the records in `[from, until)` to `fetched`, as slices of the blob, until `fetched`
-    /// holds `max_bytes` of keys and values. Returns whether all of them fitted.
-    pub(super) fn decode(
+    /// holds `max_bytes` of keys and values. Returns whether all of these records fitted.
+    pub(super) fn try_decode_all(
         &self,
         from: Offset,
         until: Offset,
         max_bytes: usize,
         fetched: &mut FetchedRecords,
     ) -> Result<bool, MalformedBlob> {
-        let mut cursor = RecordCursor::new(self);
+        let mut cursor = BlobCursor::new(self);
         for offset in self.first..self.end.min(until) {
-            let (key_form, value) = cursor.read_record()?;
+            let (key_encoding, value) = cursor.read_record()?;
             if offset < from {
                 continue;
             }
             let key_bytes = cursor.key.1 - cursor.key.0;
-            if !fetched.reserve(key_bytes + value.1 - value.0, max_bytes) {
+            if !fetched.try_reserve(key_bytes + value.1 - value.0, max_bytes) {
                 return Ok(false);
             }
-            let key = match (key_form, fetched.records.last()) {
-                (KeyForm::Repeated, Some(last)) if last.offset >= self.first => last.key.clone(),
+            let key = match (key_encoding, fetched.records.last()) {
+                (KeyEncoding::Repeated, Some(last)) if last.offset >= self.first => {
+                    last.key.clone()
+                }
                 _ => self.bytes.slice(cursor.key.0..cursor.key.1),
             };
             fetched.records.push(Record {
@@ -102,8 +104,8 @@ pub(super) struct FetchedRecords {
 }
 
 impl FetchedRecords {
-    /// Reserves space for a record, and returns whether it fits. The first record always fits.
-    fn reserve(&mut self, record_bytes: usize, max_bytes: usize) -> bool {
+    /// Reserves space for a record if it fits. Returns whether it does; the first record always fits.
+    fn try_reserve(&mut self, record_bytes: usize, max_bytes: usize) -> bool {
         let used_bytes = self.used_bytes.saturating_add(record_bytes + 1);
         if !self.records.is_empty() && used_bytes > max_bytes {
             return false;
@@ -114,7 +116,7 @@ impl FetchedRecords {
 }
 
 /// Reads a blob record by record.
-struct RecordCursor<'a> {
+struct BlobCursor<'a> {
     bytes: &'a [u8],
     /// Where the next record begins.
     position: usize,
@@ -124,15 +126,15 @@ struct RecordCursor<'a> {
 
 /// How a blob holds the key of a record.
 #[derive(Clone, Copy)]
-enum KeyForm {
-    /// As the key of the record before.
+enum KeyEncoding {
+    /// The key is equal to that of the record before, and not repeated.
     Repeated,
-    /// In full.
+    /// The blob contains the bytes of the key.
     Full,
 }
 
-impl<'a> RecordCursor<'a> {
-    fn new(blob: &'a Blob) -> Self {
+impl<'a> BlobCursor<'a> {
+    fn new(blob: &'a RecordBlob) -> Self {
         Self {
             bytes: &blob.bytes,
             position: HEADER_BYTES,
@@ -140,21 +142,22 @@ impl<'a> RecordCursor<'a> {
         }
     }
 
-    /// Reads one record. Returns the form of its key, which is at `self.key`, and where its value
+    /// Reads one record. Returns how its key is held, which is at `self.key`, and where its value
     /// begins and ends.
-    fn read_record(&mut self) -> Result<(KeyForm, (usize, usize)), MalformedBlob> {
-        let key_form = match self.read_varint()? {
-            0 => KeyForm::Repeated,
+    fn read_record(&mut self) -> Result<(KeyEncoding, (usize, usize)), MalformedBlob> {
+        let key_encoding = match self.read_varint()? {
+            0 => KeyEncoding::Repeated,
             length => {
-                self.key = self.read_range(length - 1)?;
-                KeyForm::Full
+                self.key = self.skip_bytes(length - 1)?;
+                KeyEncoding::Full
             }
         };
         let length = self.read_varint()?;
-        Ok((key_form, self.read_range(length)?))
+        Ok((key_encoding, self.skip_bytes(length)?))
     }
 
-    fn read_range(&mut self, length: usize) -> Result<(usize, usize), MalformedBlob> {
+    /// Moves past `length` bytes, and returns where they begin and end.
+    fn skip_bytes(&mut self, length: usize) -> Result<(usize, usize), MalformedBlob> {
         let start = self.position;
         let end = start.checked_add(length).ok_or(MalformedBlob)?;
         if end > self.bytes.len() {

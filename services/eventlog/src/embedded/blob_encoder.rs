@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::blob::{Blob, HEADER_BYTES};
+use super::blob::{HEADER_BYTES, RecordBlob};
 use crate::record::{NewRecord, Offset};
 
 /// How large a blob may become, so that a read from its middle skips little.
@@ -31,7 +31,7 @@ pub(super) fn encode_blobs<'a>(
     start: BlobStart,
     records: impl Iterator<Item = &'a NewRecord>,
     size_bytes: usize,
-) -> Vec<Blob> {
+) -> Vec<RecordBlob> {
     let mut encoder = BlobEncoder::new(start, size_bytes);
     for record in records {
         encoder.push(record);
@@ -39,10 +39,11 @@ pub(super) fn encode_blobs<'a>(
     encoder.finish()
 }
 
+/// Encodes the records of one partition, one by one, and begins a new blob when one is full.
 struct BlobEncoder<'a> {
     /// Where the blob in `buffer` begins.
     start: BlobStart,
-    /// The bytes of keys and values that are still to come.
+    /// The bytes of keys and values that are still to be encoded.
     remaining_bytes: usize,
     /// The size at which the blob in `buffer` ends.
     max_bytes: usize,
@@ -51,7 +52,7 @@ struct BlobEncoder<'a> {
     /// The last key in `buffer`.
     key: Option<&'a Bytes>,
     buffer: BytesMut,
-    blobs: Vec<Blob>,
+    blobs: Vec<RecordBlob>,
 }
 
 impl<'a> BlobEncoder<'a> {
@@ -83,11 +84,11 @@ impl<'a> BlobEncoder<'a> {
         if self.key == Some(&record.key) {
             self.buffer.put_u8(0);
         } else {
-            put_varint(&mut self.buffer, record.key.len() + 1);
+            write_varint(&mut self.buffer, record.key.len() + 1);
             self.buffer.put_slice(&record.key);
             self.key = Some(&record.key);
         }
-        put_varint(&mut self.buffer, record.value.len());
+        write_varint(&mut self.buffer, record.value.len());
         self.buffer.put_slice(&record.value);
         self.count += 1;
         self.remaining_bytes = self.remaining_bytes.saturating_sub(size_bytes);
@@ -109,7 +110,7 @@ impl<'a> BlobEncoder<'a> {
         header.put_i64_le(append_time_ns);
         header.put_u64_le(total_bytes);
         let end = first + u64::from(self.count);
-        self.blobs.push(Blob {
+        self.blobs.push(RecordBlob {
             first,
             end,
             append_time_ns,
@@ -122,7 +123,7 @@ impl<'a> BlobEncoder<'a> {
         self.key = None;
     }
 
-    fn finish(mut self) -> Vec<Blob> {
+    fn finish(mut self) -> Vec<RecordBlob> {
         if self.count > 0 {
             self.finish_blob();
         }
@@ -130,8 +131,8 @@ impl<'a> BlobEncoder<'a> {
     }
 }
 
-/// Returns how large the next blob may become if `remaining_bytes` are still to come: just under a
-/// power of two.
+/// Returns how large the next blob may become if `remaining_bytes` of records are still to be
+/// encoded. The size is just below a power of two.
 fn max_blob_bytes(remaining_bytes: usize) -> usize {
     let power = if remaining_bytes >= MAX_BLOB_BYTES {
         MAX_BLOB_BYTES
@@ -141,7 +142,7 @@ fn max_blob_bytes(remaining_bytes: usize) -> usize {
     power - PAGE_OVERHEAD_BYTES
 }
 
-fn put_varint(buffer: &mut BytesMut, value: usize) {
+fn write_varint(buffer: &mut BytesMut, value: usize) {
     let mut rest = value;
     while rest >= 0x80 {
         buffer.put_u8(rest.to_le_bytes()[0] | 0x80);

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use tracing::{error, warn};
 
-use super::append_queue::Append;
-use super::blob::Blob;
+use super::append_queue::QueuedAppend;
+use super::blob::RecordBlob;
 use super::blob_encoder::encode_blobs;
 use super::retention::{self, SweepOutcome};
-use super::topic::Topic;
+use super::topic::EmbeddedTopic;
 use crate::error::LogError;
 use crate::record::{Offset, PartitionId};
 
@@ -17,9 +17,9 @@ const SWEEP_INTERVAL_NS: i64 = 1_000_000_000;
 
 /// Takes appends in groups, makes each group durable with one sync, then shows it to readers.
 pub(super) struct Committer<'a> {
-    topic: &'a Topic,
+    topic: &'a EmbeddedTopic,
     /// How many appends the last commit had.
-    last_appends: usize,
+    last_append_count: usize,
     wants_sweep: bool,
     last_sweep_ns: Option<i64>,
     needs_reopen: bool,
@@ -28,36 +28,36 @@ pub(super) struct Committer<'a> {
 /// Appends to one partition that are committed together.
 #[derive(Default)]
 struct PartitionGroup {
-    appends: Vec<Append>,
+    appends: Vec<QueuedAppend>,
     size_bytes: usize,
     /// The offset of the first record.
     first: Offset,
-    blobs: Vec<Blob>,
+    blobs: Vec<RecordBlob>,
 }
 
 impl<'a> Committer<'a> {
     /// Returns the committer of a topic. A topic must have only one.
-    pub(super) fn new(topic: &'a Topic) -> Self {
+    pub(super) fn new(topic: &'a EmbeddedTopic) -> Self {
         Self {
             topic,
-            last_appends: 0,
+            last_append_count: 0,
             wants_sweep: false,
             last_sweep_ns: None,
             needs_reopen: false,
         }
     }
 
-    /// Works until the queue is closed and empty, then closes the file and the partitions.
+    /// Commits appends until the queue is closed and empty, then closes the file and the partitions.
     pub(super) fn run(mut self) {
         loop {
-            let work = self.topic.queue.wait_for_work(self.last_appends);
-            self.last_appends = work.appends.len();
+            let work = self.topic.queue.wait_for_work(self.last_append_count);
+            self.last_append_count = work.appends.len();
             self.wants_sweep |= work.sweep_requested;
             if !work.appends.is_empty() {
                 self.commit(work.appends, work.cost_bytes);
             }
             if self.wants_sweep {
-                self.sweep();
+                self.sweep_if_due();
             }
             if work.is_last {
                 break;
@@ -69,16 +69,17 @@ impl<'a> Committer<'a> {
         }
     }
 
-    fn commit(&mut self, appends: Vec<Append>, cost_bytes: usize) {
+    /// Writes `appends`, shows them to readers, and replies to their senders.
+    fn commit(&mut self, appends: Vec<QueuedAppend>, cost_bytes: usize) {
         let started_ns = self.topic.clock.now_ns();
         let reopened = self.reopen_if_needed();
         // Only now, because reopening may have moved the ends.
         let mut groups = self.group_by_partition(appends, started_ns);
-        let result = reopened.and_then(|()| self.write(&groups));
-        self.topic.queue.release_bytes(cost_bytes);
+        let result = reopened.and_then(|()| self.write_groups(&groups));
+        self.topic.queue.free_pending_bytes(cost_bytes);
         match result {
             Ok(()) => {
-                self.topic.failing_since.record_success();
+                self.topic.commit_failures.record_success();
                 self.record_metrics(&groups, started_ns);
                 for (partition, group) in &mut groups {
                     self.publish(*partition, std::mem::take(group));
@@ -86,7 +87,9 @@ impl<'a> Committer<'a> {
             }
             Err(error) => {
                 error!(topic = self.topic.name, %error, "appends failed");
-                self.topic.failing_since.record_failure(started_ns, &error);
+                self.topic
+                    .commit_failures
+                    .record_failure(started_ns, &error);
                 let appends = groups.into_values().flat_map(|group| group.appends);
                 for append in appends {
                     let _ = append.reply.send(Err(error.clone()));
@@ -101,7 +104,7 @@ impl<'a> Committer<'a> {
     /// Divides appends by partition, and encodes the records of each partition together.
     fn group_by_partition(
         &self,
-        appends: Vec<Append>,
+        appends: Vec<QueuedAppend>,
         now_ns: i64,
     ) -> BTreeMap<PartitionId, PartitionGroup> {
         let mut groups = BTreeMap::<PartitionId, PartitionGroup>::new();
@@ -119,7 +122,7 @@ impl<'a> Committer<'a> {
         groups
     }
 
-    fn write(&self, groups: &BTreeMap<PartitionId, PartitionGroup>) -> Result<(), LogError> {
+    fn write_groups(&self, groups: &BTreeMap<PartitionId, PartitionGroup>) -> Result<(), LogError> {
         let blobs = groups
             .iter()
             .flat_map(|(partition, group)| group.blobs.iter().map(|blob| (*partition, blob)));
@@ -148,8 +151,8 @@ impl<'a> Committer<'a> {
         metrics.record_commit(elapsed_ns);
     }
 
-    /// Drops what retention allows, if the last sweep is long enough ago.
-    fn sweep(&mut self) {
+    /// Drops the blobs that retention does not keep, unless the last sweep was made recently.
+    fn sweep_if_due(&mut self) {
         let now_ns = self.topic.clock.now_ns();
         let is_due = self.last_sweep_ns.is_none_or(|last_sweep_ns| {
             // A clock that went back must not postpone the sweep.
@@ -158,8 +161,8 @@ impl<'a> Committer<'a> {
         if !is_due || self.needs_reopen {
             return;
         }
-        match retention::sweep(self.topic, now_ns) {
-            Ok(SweepOutcome::MoreToDrop) => self.topic.queue.request_sweep(),
+        match retention::drop_expired_blobs(self.topic, now_ns) {
+            Ok(SweepOutcome::MoreToDrop) => self.topic.queue.request_retention_sweep(),
             Ok(SweepOutcome::Done) => {
                 self.wants_sweep = false;
                 self.last_sweep_ns = Some(now_ns);
@@ -174,14 +177,14 @@ impl<'a> Committer<'a> {
     }
 
     /// Reopens the file after a failure. Acknowledged records are in it. The failed commit is in it
-    /// completely or not at all; if it is, readers may see it from now on.
+    /// completely or not at all; if it is, readers can see its records.
     fn reopen_if_needed(&mut self) -> Result<(), LogError> {
         if !self.needs_reopen {
             return Ok(());
         }
         let extents = self.topic.file.reopen()?;
         for (partition, extent) in self.topic.partitions.iter().zip(extents) {
-            partition.recover(extent);
+            partition.adopt_reopened(extent);
         }
         self.needs_reopen = false;
         warn!(topic = self.topic.name, "reopened the log after a failure");

@@ -32,17 +32,17 @@ impl DiskState {
     }
 
     #[cfg(test)]
-    pub(super) fn set_full(&self, is_full: bool) {
+    pub(super) fn inject_full_disk(&self, is_full: bool) {
         self.0.injects_full.store(is_full, Ordering::Release);
     }
 
     #[cfg(test)]
-    pub(super) fn fail_syncs(&self) {
+    pub(super) fn inject_sync_errors(&self) {
         self.0.injects_sync_errors.store(true, Ordering::Release);
     }
 
     /// Returns the error that a test injects into writes.
-    fn check_space(&self) -> io::Result<()> {
+    fn check_injected_full_disk(&self) -> io::Result<()> {
         #[cfg(test)]
         if self.0.injects_full.load(Ordering::Acquire) {
             return Err(io::ErrorKind::StorageFull.into());
@@ -51,7 +51,7 @@ impl DiskState {
     }
 
     /// Returns the error that a test injects into syncs.
-    fn check_sync(&self) -> io::Result<()> {
+    fn check_injected_sync_error(&self) -> io::Result<()> {
         #[cfg(test)]
         if self.0.injects_sync_errors.load(Ordering::Acquire) {
             return Err(io::Error::other("injected"));
@@ -87,13 +87,13 @@ impl StorageBackend for DiskFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.state.check_space()?;
+        self.state.check_injected_full_disk()?;
         self.file.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
         self.state
-            .check_sync()
+            .check_injected_sync_error()
             .and_then(|()| self.file.sync_data())
             .inspect_err(|_| {
                 self.state.0.has_failed_sync.store(true, Ordering::Release);
@@ -101,7 +101,7 @@ impl StorageBackend for DiskFile {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.state.check_space()?;
+        self.state.check_injected_full_disk()?;
         self.file.write(offset, data)
     }
 

@@ -6,11 +6,11 @@ use std::sync::RwLock;
 use bytes::Bytes;
 use redb::{Database, ReadableDatabase};
 
-use super::blob::{Blob, MalformedBlob};
+use super::blob::{MalformedBlob, RecordBlob};
 use super::database::{BLOBS, DatabaseFailure, catch_panics, open_database};
 use super::disk::DiskState;
-use super::identity::Identity;
-use super::partition::{Extent, OldestBlob};
+use super::identity::FileIdentity;
+use super::partition::{OldestBlob, PartitionExtent};
 use crate::error::LogError;
 use crate::record::{Offset, PartitionId};
 
@@ -31,13 +31,13 @@ impl LogFile {
         path: &Path,
         partitions: PartitionId,
         disk: DiskState,
-    ) -> Result<(Self, Identity, Vec<Extent>), LogError> {
+    ) -> Result<(Self, FileIdentity, Vec<PartitionExtent>), LogError> {
         if !path.exists() {
-            Identity::new(partitions).create_file(path)?;
+            FileIdentity::new(partitions).create_file(path)?;
         }
         let database = open_database(path, &disk)?;
-        let identity = Identity::read(&database, path)?;
-        identity.check_partitions(path, partitions)?;
+        let identity = FileIdentity::read(&database, path)?;
+        identity.check_partition_count(path, partitions)?;
         let extents = catch_panics(|| read_extents(&database, partitions))
             .map_err(|failure| failure.to_log_error(path))?;
         let file = Self {
@@ -52,11 +52,11 @@ impl LogFile {
     /// Writes blobs in one transaction, and syncs it.
     pub(super) fn write<'a>(
         &self,
-        blobs: impl Iterator<Item = (PartitionId, &'a Blob)>,
+        blobs: impl Iterator<Item = (PartitionId, &'a RecordBlob)>,
     ) -> Result<(), LogError> {
-        self.transact(|table| {
+        self.write_transaction(|table| {
             for (partition, blob) in blobs {
-                table.insert((partition, blob.last()), blob.bytes.as_ref())?;
+                table.insert((partition, blob.last_offset()), blob.bytes.as_ref())?;
             }
             Ok(())
         })
@@ -64,7 +64,7 @@ impl LogFile {
 
     /// Runs `change` on the blobs in one transaction, and syncs it. Either all changes are made or
     /// none.
-    pub(super) fn transact<T>(
+    pub(super) fn write_transaction<T>(
         &self,
         change: impl FnOnce(&mut BlobTable<'_>) -> Result<T, DatabaseFailure>,
     ) -> Result<T, LogError> {
@@ -77,7 +77,7 @@ impl LogFile {
         })
     }
 
-    /// Reads blobs, from the one that holds `offset` on: about `max_bytes`, and at least one if
+    /// Reads blobs of about `max_bytes`, starting at the blob that holds `offset`: at least one if
     /// there is one. The first blob begins after `offset` if retention has just dropped the one
     /// that held it.
     pub(super) fn read(
@@ -85,7 +85,7 @@ impl LogFile {
         partition: PartitionId,
         offset: Offset,
         max_bytes: usize,
-    ) -> Result<Vec<Blob>, LogError> {
+    ) -> Result<Vec<RecordBlob>, LogError> {
         self.with_database(|database| {
             let table = database.begin_read()?.open_table(BLOBS)?;
             let mut blobs = Vec::new();
@@ -108,7 +108,7 @@ impl LogFile {
 
     /// Reopens the file and returns what each partition holds now. A failed commit is in it
     /// completely or not at all.
-    pub(super) fn reopen(&self) -> Result<Vec<Extent>, LogError> {
+    pub(super) fn reopen(&self) -> Result<Vec<PartitionExtent>, LogError> {
         let mut database = self
             .database
             .write()
@@ -125,8 +125,8 @@ impl LogFile {
         Ok(extents)
     }
 
-    /// Returns the error after which nothing more is written until the process is restarted, if
-    /// there was such an error.
+    /// Returns the error after which nothing is written until the process is restarted, or `None` if
+    /// there was no such error.
     pub(super) fn permanent_failure(&self) -> Option<LogError> {
         let has_failed = self.disk.has_failed_sync();
         has_failed.then(|| DatabaseFailure::SyncFailed.to_log_error(&self.path))
@@ -143,10 +143,11 @@ impl LogFile {
     }
 
     /// Returns the error for a blob that cannot be decoded.
-    pub(super) fn malformed(&self, malformed: MalformedBlob) -> LogError {
+    pub(super) fn malformed_blob_error(&self, malformed: MalformedBlob) -> LogError {
         DatabaseFailure::from(malformed).to_log_error(&self.path)
     }
 
+    /// Runs `operation` on the database, if the file is open.
     fn with_database<T>(
         &self,
         operation: impl FnOnce(&Database) -> Result<T, DatabaseFailure>,
@@ -168,19 +169,19 @@ impl LogFile {
 fn read_extents(
     database: &Database,
     partitions: PartitionId,
-) -> Result<Vec<Extent>, DatabaseFailure> {
+) -> Result<Vec<PartitionExtent>, DatabaseFailure> {
     let table = database.begin_read()?.open_table(BLOBS)?;
     let extent = |partition| {
         let mut blobs = table.range((partition, 0)..=(partition, Offset::MAX))?;
         let Some(oldest) = blobs.next().transpose()? else {
-            return Ok(Extent::default());
+            return Ok(PartitionExtent::default());
         };
         let oldest = parse_blob(oldest.0.value().1, oldest.1.value())?;
         let newest = match blobs.next_back().transpose()? {
             Some(newest) => parse_blob(newest.0.value().1, newest.1.value())?,
             None => oldest.clone(),
         };
-        Ok(Extent {
+        Ok(PartitionExtent {
             oldest: Some(OldestBlob::from(&oldest)),
             end: newest.end,
             last_append_ns: Some(newest.append_time_ns),
@@ -190,6 +191,6 @@ fn read_extents(
     (0..partitions).map(extent).collect()
 }
 
-fn parse_blob(last: Offset, value: &[u8]) -> Result<Blob, MalformedBlob> {
-    Blob::parse(last, Bytes::copy_from_slice(value))
+fn parse_blob(last: Offset, value: &[u8]) -> Result<RecordBlob, MalformedBlob> {
+    RecordBlob::parse(last, Bytes::copy_from_slice(value))
 }

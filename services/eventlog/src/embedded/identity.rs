@@ -17,7 +17,7 @@ const META: TableDefinition<&str, u128> = TableDefinition::new("meta");
 
 /// What is written into a file when it is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(super) struct FileIdentity {
     format: u64,
     partitions: PartitionId,
     /// The generation of the topic. It is 1 in a new file.
@@ -26,7 +26,7 @@ pub(super) struct Identity {
     pub(super) id: u128,
 }
 
-impl Identity {
+impl FileIdentity {
     /// Returns the identity of a new file.
     pub(super) fn new(partitions: PartitionId) -> Self {
         Self {
@@ -108,7 +108,7 @@ impl Identity {
     }
 
     /// Returns an error if the file's number of partitions is not `wanted`.
-    pub(super) fn check_partitions(
+    pub(super) fn check_partition_count(
         &self,
         path: &Path,
         wanted: PartitionId,

@@ -11,7 +11,7 @@ pub struct EmbeddedOptions {
     /// How many partitions a new file gets. An existing file must have the same number.
     pub partitions: PartitionId,
     /// How long records are kept that every consumer has processed.
-    pub retention: Retention,
+    pub retention: RetentionLimits,
     /// How many bytes of keys and values may wait to be durable before appends fail with
     /// [`crate::LogError::Busy`]. A single append beyond this is accepted if nothing else waits.
     pub max_pending_bytes: usize,
@@ -19,7 +19,7 @@ pub struct EmbeddedOptions {
 
 /// When records that every consumer has processed are dropped: when either bound is exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retention {
+pub struct RetentionLimits {
     /// How long after their append time records are kept, unless `max_bytes` drops them earlier.
     pub max_age_ns: i64,
     /// How many encoded bytes of the whole topic are kept; beyond this the oldest are dropped
@@ -27,7 +27,7 @@ pub struct Retention {
     pub max_bytes: u64,
 }
 
-impl Retention {
+impl RetentionLimits {
     /// Keeps everything.
     pub const FOREVER: Self = Self {
         max_age_ns: i64::MAX,

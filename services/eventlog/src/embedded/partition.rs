@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::blob::Blob;
+use super::blob::RecordBlob;
 use super::blob_encoder::BlobStart;
 use crate::error::LogError;
-use crate::log::Bounds;
+use crate::log::OffsetBounds;
 use crate::partition_end::PartitionEnd;
 use crate::record::{Offset, PartitionId};
 
@@ -24,11 +24,11 @@ pub(super) struct OldestBlob {
     pub(super) dropped_bytes: u64,
 }
 
-impl From<&Blob> for OldestBlob {
-    fn from(blob: &Blob) -> Self {
+impl From<&RecordBlob> for OldestBlob {
+    fn from(blob: &RecordBlob) -> Self {
         Self {
             first: blob.first,
-            last: blob.last(),
+            last: blob.last_offset(),
             append_time_ns: blob.append_time_ns,
             dropped_bytes: blob.total_bytes.saturating_sub(blob.bytes.len() as u64),
         }
@@ -37,7 +37,7 @@ impl From<&Blob> for OldestBlob {
 
 /// What the file holds of a partition.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Extent {
+pub(super) struct PartitionExtent {
     /// The oldest blob, if there is one.
     pub(super) oldest: Option<OldestBlob>,
     /// One past the offset of the last record.
@@ -48,7 +48,7 @@ pub(super) struct Extent {
     pub(super) total_bytes: u64,
 }
 
-impl Extent {
+impl PartitionExtent {
     /// Returns the offset of the oldest record that is kept.
     pub(super) fn first(&self) -> Offset {
         self.oldest.map_or(self.end, |oldest| oldest.first)
@@ -64,47 +64,48 @@ impl Extent {
 }
 
 /// One partition in memory: its extent, its newest blobs, and the end that readers see.
-pub(super) struct Partition {
+pub(super) struct EmbeddedPartition {
     number: PartitionId,
-    state: RwLock<State>,
+    state: RwLock<PartitionContents>,
     visible_end: PartitionEnd,
-    released_before: AtomicU64,
+    droppable_before: AtomicU64,
 }
 
-struct State {
-    extent: Extent,
-    recent: VecDeque<Blob>,
+/// The extent of a partition, and its newest blobs.
+struct PartitionContents {
+    extent: PartitionExtent,
+    recent: VecDeque<RecordBlob>,
     recent_bytes: usize,
 }
 
 /// Where the blobs of a fetch are.
 pub(super) enum BlobSource {
     /// In memory: these blobs, or none at the end of the partition.
-    Memory(Vec<Blob>),
+    Memory(Vec<RecordBlob>),
     /// In the file.
     File,
 }
 
-impl Partition {
-    /// Returns a partition of which the file holds `extent`.
-    pub(super) fn new(number: PartitionId, extent: Extent) -> Self {
+impl EmbeddedPartition {
+    /// Returns the partition `number`, of which the file holds `extent`.
+    pub(super) fn new(number: PartitionId, extent: PartitionExtent) -> Self {
         Self {
             number,
-            state: RwLock::new(State {
+            state: RwLock::new(PartitionContents {
                 extent,
                 recent: VecDeque::new(),
                 recent_bytes: 0,
             }),
             visible_end: PartitionEnd::new(extent.end),
-            released_before: AtomicU64::new(0),
+            droppable_before: AtomicU64::new(0),
         }
     }
 
-    fn lock_state_for_reading(&self) -> RwLockReadGuard<'_, State> {
+    fn lock_state_for_reading(&self) -> RwLockReadGuard<'_, PartitionContents> {
         self.state.read().expect("no writer of the state panics")
     }
 
-    fn lock_state_for_writing(&self) -> RwLockWriteGuard<'_, State> {
+    fn lock_state_for_writing(&self) -> RwLockWriteGuard<'_, PartitionContents> {
         self.state.write().expect("no writer of the state panics")
     }
 
@@ -114,14 +115,14 @@ impl Partition {
     }
 
     /// Returns what is durable.
-    pub(super) fn extent(&self) -> Extent {
+    pub(super) fn extent(&self) -> PartitionExtent {
         self.lock_state_for_reading().extent
     }
 
     /// Returns the offsets that readers may fetch.
-    pub(super) fn bounds(&self) -> Bounds {
+    pub(super) fn bounds(&self) -> OffsetBounds {
         let extent = self.extent();
-        Bounds {
+        OffsetBounds {
             first: extent.first(),
             end: extent.end,
         }
@@ -164,7 +165,7 @@ impl Partition {
         }
         let start = state.recent.partition_point(|blob| blob.end <= offset);
         let mut found_bytes = 0_usize;
-        let is_wanted = |blob: &&Blob| {
+        let is_wanted = |blob: &&RecordBlob| {
             let is_wanted = found_bytes < max_bytes.max(1);
             // The first blob may hold records below the offset, so it does not count.
             if blob.first > offset {
@@ -177,7 +178,7 @@ impl Partition {
     }
 
     /// Shows durable blobs to readers, and keeps the newest ones in memory.
-    pub(super) fn publish(&self, blobs: Vec<Blob>, max_recent_bytes: usize) {
+    pub(super) fn publish(&self, blobs: Vec<RecordBlob>, max_recent_bytes: usize) {
         let mut state = self.lock_state_for_writing();
         for blob in blobs {
             state.extent.oldest.get_or_insert(OldestBlob::from(&blob));
@@ -198,8 +199,9 @@ impl Partition {
         self.visible_end.advance(end);
     }
 
-    /// Adopts what the file holds after it was reopened, which may be more than was published.
-    pub(super) fn recover(&self, extent: Extent) {
+    /// Replaces the extent by `extent`, which was read from the reopened file and may contain more
+    /// than was published.
+    pub(super) fn adopt_reopened(&self, extent: PartitionExtent) {
         let mut state = self.lock_state_for_writing();
         if extent.end != state.extent.end {
             state.recent.clear();
@@ -210,7 +212,7 @@ impl Partition {
         self.visible_end.advance(extent.end);
     }
 
-    /// Makes `oldest` the oldest blob: those before it were dropped from the file.
+    /// Makes `oldest` the oldest blob, because the blobs before it were dropped from the file.
     pub(super) fn drop_before(&self, oldest: OldestBlob) {
         let mut state = self.lock_state_for_writing();
         state.extent.oldest = Some(oldest);
@@ -225,12 +227,12 @@ impl Partition {
     }
 
     /// Allows retention to drop the records before `offset`.
-    pub(super) fn release_before(&self, offset: Offset) {
-        self.released_before.fetch_max(offset, Ordering::Relaxed);
+    pub(super) fn allow_drop_before(&self, offset: Offset) {
+        self.droppable_before.fetch_max(offset, Ordering::Relaxed);
     }
 
-    /// Returns the greatest offset that was released since this process started.
-    pub(super) fn released_before(&self) -> Offset {
-        self.released_before.load(Ordering::Relaxed)
+    /// Returns the offset before which retention may drop records; 0 until the process allows some.
+    pub(super) fn droppable_before(&self) -> Offset {
+        self.droppable_before.load(Ordering::Relaxed)
     }
 }

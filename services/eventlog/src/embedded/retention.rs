@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use redb::ReadableTable;
 
-use super::blob::Blob;
+use super::blob::RecordBlob;
 use super::database::DatabaseFailure;
-use super::options::Retention;
-use super::partition::{Extent, OldestBlob, Partition};
-use super::topic::Topic;
+use super::options::RetentionLimits;
+use super::partition::{EmbeddedPartition, OldestBlob, PartitionExtent};
+use super::topic::EmbeddedTopic;
 use crate::error::LogError;
 use crate::record::{Offset, PartitionId};
 
@@ -27,17 +27,17 @@ pub(super) enum SweepOutcome {
 #[derive(Debug, Clone, Copy)]
 struct SweptPartition {
     number: PartitionId,
-    extent: Extent,
-    released_before: Offset,
+    extent: PartitionExtent,
+    droppable_before: Offset,
     has_drops: bool,
 }
 
 impl SweptPartition {
-    fn new((number, partition): (PartitionId, &Partition)) -> Self {
+    fn new((number, partition): (PartitionId, &EmbeddedPartition)) -> Self {
         Self {
             number,
             extent: partition.extent(),
-            released_before: partition.released_before(),
+            droppable_before: partition.droppable_before(),
             has_drops: false,
         }
     }
@@ -46,24 +46,28 @@ impl SweptPartition {
     /// partition is never dropped, because it holds the end of the partition.
     fn droppable_blob(&self) -> Option<OldestBlob> {
         let is_droppable = |oldest: &OldestBlob| {
-            oldest.last < self.released_before && oldest.last + 1 < self.extent.end
+            oldest.last < self.droppable_before && oldest.last + 1 < self.extent.end
         };
         self.extent.oldest.filter(is_droppable)
     }
 }
 
-/// Drops up to [`MAX_DROPS`] blobs that retention does not keep, in one transaction.
-pub(super) fn sweep(topic: &Topic, now_ns: i64) -> Result<SweepOutcome, LogError> {
+/// Drops up to [`MAX_DROPS`] blobs that retention does not keep, in one transaction, and publishes
+/// the new first offsets.
+pub(super) fn drop_expired_blobs(
+    topic: &EmbeddedTopic,
+    now_ns: i64,
+) -> Result<SweepOutcome, LogError> {
     let mut swept: Vec<_> = topic
         .numbered_partitions()
         .map(SweptPartition::new)
         .collect();
-    if next_to_drop(&swept, topic.retention, now_ns).is_none() {
+    if next_partition_to_drop_from(&swept, topic.retention, now_ns).is_none() {
         return Ok(SweepOutcome::Done);
     }
-    topic.file.transact(|table| {
+    topic.file.write_transaction(|table| {
         for _ in 0..MAX_DROPS {
-            let Some(index) = next_to_drop(&swept, topic.retention, now_ns) else {
+            let Some(index) = next_partition_to_drop_from(&swept, topic.retention, now_ns) else {
                 break;
             };
             let partition = &mut swept[index];
@@ -90,20 +94,27 @@ pub(super) fn sweep(topic: &Topic, now_ns: i64) -> Result<SweepOutcome, LogError
             .metrics
             .set_first_offset(partition.number, oldest.first);
     }
-    Ok(match next_to_drop(&swept, topic.retention, now_ns) {
-        Some(_) => SweepOutcome::MoreToDrop,
-        None => SweepOutcome::Done,
-    })
+    Ok(
+        match next_partition_to_drop_from(&swept, topic.retention, now_ns) {
+            Some(_) => SweepOutcome::MoreToDrop,
+            None => SweepOutcome::Done,
+        },
+    )
 }
 
 fn parse_oldest_blob(last: Offset, value: &[u8]) -> Result<OldestBlob, DatabaseFailure> {
-    let blob = Blob::parse(last, Bytes::copy_from_slice(value))?;
+    let blob = RecordBlob::parse(last, Bytes::copy_from_slice(value))?;
     Ok(OldestBlob::from(&blob))
 }
 
-/// Returns the index of the partition whose oldest blob is dropped next: the oldest of all blobs
-/// that may be dropped, if it is too old or the topic is too large.
-fn next_to_drop(swept: &[SweptPartition], retention: Retention, now_ns: i64) -> Option<usize> {
+/// Returns the index of the partition whose oldest blob is dropped next, or `None` if nothing has to
+/// be dropped. That blob is the oldest of all that may be dropped; it is dropped if it is too old or
+/// the topic is too large.
+fn next_partition_to_drop_from(
+    swept: &[SweptPartition],
+    retention: RetentionLimits,
+    now_ns: i64,
+) -> Option<usize> {
     let kept_bytes: u64 = swept.iter().map(|one| one.extent.kept_bytes()).sum();
     let droppable = swept
         .iter()

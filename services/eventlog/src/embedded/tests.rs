@@ -3,10 +3,10 @@
 use clock::ManualClock;
 use proptest::prelude::*;
 
-use super::blob::{Blob, FetchedRecords};
+use super::blob::{FetchedRecords, RecordBlob};
 use super::blob_encoder::{BlobStart, encode_blobs};
 use super::disk::DiskState;
-use super::{EmbeddedLog, EmbeddedOptions, Retention};
+use super::{EmbeddedLog, EmbeddedOptions, RetentionLimits};
 use crate::error::LogError;
 use crate::log::Log;
 use crate::record::{NewRecord, Offset};
@@ -19,7 +19,7 @@ fn new_record(key: &[u8], value: &[u8]) -> NewRecord {
     }
 }
 
-fn encode(records: &[NewRecord]) -> Vec<Blob> {
+fn encode(records: &[NewRecord]) -> Vec<RecordBlob> {
     let start = BlobStart {
         first: 1_000,
         append_time_ns: -5,
@@ -47,12 +47,12 @@ proptest! {
         let mut total_bytes = 77;
         for blob in encode(&appended) {
             prop_assert_eq!(blob.first, end);
-            let blob = Blob::parse(blob.last(), blob.bytes).unwrap();
+            let blob = RecordBlob::parse(blob.last_offset(), blob.bytes).unwrap();
             prop_assert_eq!(blob.first, end);
             total_bytes += blob.bytes.len() as u64;
             prop_assert_eq!(blob.total_bytes, total_bytes);
             end = blob.end;
-            prop_assert!(blob.decode(1_000 + skip, Offset::MAX, usize::MAX, &mut fetched).unwrap());
+            prop_assert!(blob.try_decode_all(1_000 + skip, Offset::MAX, usize::MAX, &mut fetched).unwrap());
         }
         prop_assert_eq!(end, 1_000 + appended.len() as Offset);
         let expected = appended.iter().zip(1_000..).skip(usize::try_from(skip).unwrap());
@@ -65,8 +65,8 @@ proptest! {
 
     #[test]
     fn garbage_is_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200), last: u64) {
-        if let Ok(blob) = Blob::parse(last, bytes.into()) {
-            let _ = blob.decode(0, Offset::MAX, usize::MAX, &mut FetchedRecords::default());
+        if let Ok(blob) = RecordBlob::parse(last, bytes.into()) {
+            let _ = blob.try_decode_all(0, Offset::MAX, usize::MAX, &mut FetchedRecords::default());
         }
     }
 }
@@ -100,12 +100,12 @@ fn open_log(folder: &tempfile::TempDir, disk: &DiskState) -> EmbeddedLog {
     let options = EmbeddedOptions {
         topic: "trades".to_owned(),
         partitions: 1,
-        retention: Retention::FOREVER,
+        retention: RetentionLimits::FOREVER,
         max_pending_bytes: 1 << 20,
     };
-    let clock = WallClock::new(ManualClock::stepping(0, 1));
+    let clock = WallClock::new(ManualClock::with_step(0, 1));
     let path = folder.path().join("log.redb");
-    EmbeddedLog::open_on_disk(&path, options, clock, disk.clone()).unwrap()
+    EmbeddedLog::open_with_disk(&path, options, clock, disk.clone()).unwrap()
 }
 
 async fn append(log: &EmbeddedLog, text: &str) -> Result<Offset, LogError> {
@@ -131,13 +131,14 @@ async fn a_full_disk_fails_appends_until_there_is_room() {
     let disk = DiskState::default();
     let log = open_log(&folder, &disk);
     append(&log, "before").await.unwrap();
-    assert_eq!(log.failing_since_ns(), None);
-    disk.set_full(true);
+    assert_eq!(log.commit_failure(), None);
+    disk.inject_full_disk(true);
     let mut first_since_ns = None;
     for _ in 0..3 {
         let failed = append(&log, "lost").await;
         assert!(matches!(failed, Err(LogError::Full { .. })), "{failed:?}");
-        let (since_ns, reason) = log.failing_since_ns().unwrap();
+        let failure = log.commit_failure().unwrap();
+        let (since_ns, reason) = (failure.since_ns, failure.last_error);
         assert_eq!(*first_since_ns.get_or_insert(since_ns), since_ns);
         assert!(reason.contains("log.redb: "), "{reason}");
         assert_eq!(
@@ -146,9 +147,9 @@ async fn a_full_disk_fails_appends_until_there_is_room() {
             "records in memory can still be read"
         );
     }
-    disk.set_full(false);
+    disk.inject_full_disk(false);
     assert_eq!(append(&log, "after").await, Ok(1));
-    assert_eq!(log.failing_since_ns(), None);
+    assert_eq!(log.commit_failure(), None);
     assert_eq!(log.permanent_failure(), None);
     assert_eq!(read_texts(&log).await, ["before", "after"]);
     drop(log);
@@ -164,7 +165,7 @@ async fn a_failed_sync_is_permanent() {
     let disk = DiskState::default();
     let log = open_log(&folder, &disk);
     append(&log, "before").await.unwrap();
-    disk.fail_syncs();
+    disk.inject_sync_errors();
     for _ in 0..3 {
         let failed = append(&log, "unknown").await;
         assert!(
@@ -173,7 +174,7 @@ async fn a_failed_sync_is_permanent() {
         );
     }
     assert_eq!(read_texts(&log).await, ["before"]);
-    assert!(log.failing_since_ns().is_some());
+    assert!(log.commit_failure().is_some());
     let reason = log.permanent_failure().unwrap().to_string();
     assert!(reason.contains("an earlier sync failed"), "{reason}");
     drop(log);

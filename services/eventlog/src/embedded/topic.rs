@@ -1,15 +1,15 @@
 //! What the handles and the committer of a topic share.
 
 use super::append_queue::AppendQueue;
-use super::blob::{Blob, FetchedRecords, MalformedBlob};
-use super::failing_since::FailingSince;
+use super::blob::{FetchedRecords, MalformedBlob, RecordBlob};
+use super::commit_failures::CommitFailures;
 use super::file::LogFile;
-use super::options::{EmbeddedOptions, Retention};
-use super::partition::{BlobSource, Extent, Partition};
+use super::options::{EmbeddedOptions, RetentionLimits};
+use super::partition::{BlobSource, EmbeddedPartition, PartitionExtent};
 use crate::error::LogError;
-use crate::log::Bounds;
-use crate::metrics::Metrics;
-use crate::record::{Batch, Offset, PartitionId};
+use crate::log::OffsetBounds;
+use crate::metrics::TopicMetrics;
+use crate::record::{Offset, PartitionId, RecordBatch};
 use crate::wall_clock::WallClock;
 
 /// How many bytes of the newest blobs are kept in memory, of all partitions together.
@@ -18,32 +18,32 @@ const RECENT_BYTES: usize = 32 * 1024 * 1024;
 const MIN_RECENT_BYTES: usize = 1024 * 1024;
 
 /// What the handles and the committer of a topic share.
-pub(super) struct Topic {
+pub(super) struct EmbeddedTopic {
     pub(super) name: String,
     pub(super) clock: WallClock,
-    pub(super) retention: Retention,
+    pub(super) retention: RetentionLimits,
     /// How many bytes of its newest blobs each partition keeps in memory.
     pub(super) max_recent_bytes: usize,
-    pub(super) metrics: Metrics,
+    pub(super) metrics: TopicMetrics,
     pub(super) queue: AppendQueue,
-    pub(super) failing_since: FailingSince,
+    pub(super) commit_failures: CommitFailures,
     pub(super) file: LogFile,
-    pub(super) partitions: Vec<Partition>,
+    pub(super) partitions: Vec<EmbeddedPartition>,
 }
 
-impl Topic {
+impl EmbeddedTopic {
     /// Returns the topic whose partitions hold `extents` in `file`.
     pub(super) fn new(
         options: EmbeddedOptions,
         clock: WallClock,
         file: LogFile,
-        extents: Vec<Extent>,
+        extents: Vec<PartitionExtent>,
     ) -> Self {
         let partitions: Vec<_> = (0..)
             .zip(extents)
-            .map(|(number, extent)| Partition::new(number, extent))
+            .map(|(number, extent)| EmbeddedPartition::new(number, extent))
             .collect();
-        let metrics = Metrics::new(&options.topic);
+        let metrics = TopicMetrics::register_metrics(&options.topic);
         let topic = Self {
             name: options.topic,
             clock,
@@ -51,7 +51,7 @@ impl Topic {
             max_recent_bytes: (RECENT_BYTES / partitions.len().max(1)).max(MIN_RECENT_BYTES),
             queue: AppendQueue::new(options.max_pending_bytes, metrics.clone()),
             metrics,
-            failing_since: FailingSince::default(),
+            commit_failures: CommitFailures::default(),
             file,
             partitions,
         };
@@ -63,7 +63,9 @@ impl Topic {
         topic
     }
 
-    pub(super) fn numbered_partitions(&self) -> impl Iterator<Item = (PartitionId, &Partition)> {
+    pub(super) fn numbered_partitions(
+        &self,
+    ) -> impl Iterator<Item = (PartitionId, &EmbeddedPartition)> {
         (0..).zip(&self.partitions)
     }
 
@@ -73,9 +75,9 @@ impl Topic {
         number: PartitionId,
         offset: Offset,
         max_bytes: usize,
-    ) -> Result<Batch, LogError> {
+    ) -> Result<RecordBatch, LogError> {
         let partition = &self.partitions[number as usize];
-        let Bounds { end, .. } = partition.bounds();
+        let OffsetBounds { end, .. } = partition.bounds();
         let blobs = match partition.find_blobs(offset, max_bytes)? {
             BlobSource::Memory(blobs) => blobs,
             BlobSource::File => self.file.read(number, offset, max_bytes)?,
@@ -88,23 +90,23 @@ impl Topic {
                 first: blob.first,
                 end,
             }),
-            None if offset < end => Err(self.file.malformed(MalformedBlob)),
-            _ => self.decode(&blobs, offset, end, max_bytes),
+            None if offset < end => Err(self.file.malformed_blob_error(MalformedBlob)),
+            _ => self.decode_batch(&blobs, offset, end, max_bytes),
         }
     }
 
-    fn decode(
+    fn decode_batch(
         &self,
-        blobs: &[Blob],
+        blobs: &[RecordBlob],
         offset: Offset,
         end: Offset,
         max_bytes: usize,
-    ) -> Result<Batch, LogError> {
+    ) -> Result<RecordBatch, LogError> {
         let mut fetched = FetchedRecords::default();
         for blob in blobs {
             let is_complete = blob
-                .decode(offset, end, max_bytes, &mut fetched)
-                .map_err(|malformed| self.file.malformed(malformed))?;
+                .try_decode_all(offset, end, max_bytes, &mut fetched)
+                .map_err(|malformed| self.file.malformed_blob_error(malformed))?;
             if !is_complete {
                 break;
             }
@@ -113,7 +115,7 @@ impl Topic {
             .records
             .last()
             .map_or(offset, |last| last.offset + 1);
-        Ok(Batch {
+        Ok(RecordBatch {
             records: fetched.records,
             next_offset,
         })

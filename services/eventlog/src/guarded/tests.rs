@@ -2,7 +2,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use clock::{Breaker, BreakerPolicy, ManualClock, SystemClock};
+use clock::{BreakerPolicy, CircuitBreaker, ManualClock, SystemClock};
 
 use super::*;
 use crate::memory::MemoryLog;
@@ -46,7 +46,7 @@ impl Log for BadLog {
         }
     }
 
-    async fn fetch(&self, _: u32, _: u64, _: usize) -> Result<Batch, LogError> {
+    async fn fetch(&self, _: u32, _: u64, _: usize) -> Result<RecordBatch, LogError> {
         Err(LogError::Closed)
     }
 
@@ -54,7 +54,7 @@ impl Log for BadLog {
         Err(LogError::Closed)
     }
 
-    async fn bounds(&self, _: u32) -> Result<Bounds, LogError> {
+    async fn bounds(&self, _: u32) -> Result<OffsetBounds, LogError> {
         Err(LogError::Closed)
     }
 }
@@ -67,10 +67,10 @@ fn guarded_log(fault: AppendFault) -> (GuardedLog<BadLog, SystemClock>, Outage) 
     };
     let outage = Outage::default();
     let reported = outage.clone();
-    let breaker = Breaker::new("kafka", policy, SystemClock, move |reason| {
+    let breaker = CircuitBreaker::new("kafka", policy, SystemClock, move |reason| {
         *reported.0.lock().unwrap() = reason.map(str::to_owned);
     });
-    let guard = Guard::new("kafka", SystemClock, TIMEOUT, breaker);
+    let guard = ServerGuard::new("kafka", SystemClock, TIMEOUT, breaker);
     let memory = MemoryLog::new(1, 1, 1 << 10, ManualClock::new(0));
     (
         GuardedLog::new(BadLog(memory, fault), "trades", guard),

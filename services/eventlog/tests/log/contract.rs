@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clock::ManualClock;
 use eventlog::contract::{self, MAX_BYTES, PARTITIONS, fetch_all, new_record, numbered_records};
-use eventlog::{Bounds, EmbeddedLog, Log, LogError, MemoryLog, for_every_log};
+use eventlog::{EmbeddedLog, Log, LogError, MemoryLog, OffsetBounds, for_every_log};
 
 use crate::support::{self, runtime};
 
@@ -32,7 +32,9 @@ mod embedded {
 
     #[test]
     fn closes() {
-        with_log(async |log, _clock| contract::closes(log, EmbeddedLog::close).await);
+        with_log(async |log, _clock| {
+            contract::close_ends_waits_and_calls(log, EmbeddedLog::close).await
+        });
     }
 
     #[test]
@@ -67,7 +69,9 @@ mod memory {
 
     #[test]
     fn closes() {
-        with_log(async |log, _clock| contract::closes(log, MemoryLog::close).await);
+        with_log(async |log, _clock| {
+            contract::close_ends_waits_and_calls(log, MemoryLog::close).await
+        });
     }
 
     #[test]
@@ -129,7 +133,7 @@ fn a_full_memory_log_drops_its_oldest_records() {
         for _ in 0..25 {
             log.append(0, vec![new_record("k", "v")]).await.unwrap();
         }
-        assert_eq!(log.bounds(0).await, Ok(Bounds { first: 15, end: 25 }));
+        assert_eq!(log.bounds(0).await, Ok(OffsetBounds { first: 15, end: 25 }));
         let refused = log.fetch(0, 14, MAX_BYTES).await;
         let expected = LogError::OutOfRange {
             partition: 0,
@@ -143,7 +147,7 @@ fn a_full_memory_log_drops_its_oldest_records() {
         log.append(0, vec![new_record("k", &"v".repeat(10_000))])
             .await
             .unwrap();
-        assert_eq!(log.bounds(0).await, Ok(Bounds { first: 25, end: 26 }));
+        assert_eq!(log.bounds(0).await, Ok(OffsetBounds { first: 25, end: 26 }));
     });
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clock::ManualClock;
 use eventlog::contract::{fetch_all, new_record, numbered_records};
-use eventlog::{Bounds, EmbeddedLog, Log, LogError, Offset, PartitionId, Retention};
+use eventlog::{EmbeddedLog, Log, LogError, Offset, OffsetBounds, PartitionId, RetentionLimits};
 use redb::{Database, TableDefinition};
 
 use crate::support::{log_path, open, options, runtime};
@@ -28,7 +28,7 @@ fn everything_is_kept_over_a_reopen() {
         assert_eq!((log.id(), log.epoch()), (id, 1));
         assert_eq!(
             log.bounds(0).await,
-            Ok(Bounds {
+            Ok(OffsetBounds {
                 first: 0,
                 end: 1_000
             })
@@ -222,19 +222,19 @@ fn old_records_are_dropped_once_they_are_released() {
         // No record of partition 1 is released.
         log.append(1, numbered_records("b", 10)).await.unwrap();
         // All records are old. The first two blobs are the ones that end before 25.
-        log.release_before(0, 25).unwrap();
+        log.allow_drop_before(0, 25).unwrap();
         wait_for_first_offset(&log, 0, 20).await;
         let below = log.fetch(0, 19, 1).await;
         assert!(matches!(below, Err(LogError::OutOfRange { first: 20, .. })));
         assert_eq!(fetch_all(&log, 0, 20).await.len(), 20);
         // All are released. The newest blob stays, because it holds the end of the partition.
         clock.advance_ns(10_000_000_000);
-        log.release_before(0, 40).unwrap();
+        log.allow_drop_before(0, 40).unwrap();
         wait_for_first_offset(&log, 0, 30).await;
         assert_eq!(log.bounds(1).await.unwrap().first, 0);
         drop(log);
         let log = EmbeddedLog::open(log_path(&folder), options, clock.clone()).unwrap();
-        assert_eq!(log.bounds(0).await, Ok(Bounds { first: 30, end: 40 }));
+        assert_eq!(log.bounds(0).await, Ok(OffsetBounds { first: 30, end: 40 }));
         assert_eq!(log.append(0, numbered_records("a", 1)).await, Ok(40..41));
     });
 }
@@ -244,7 +244,7 @@ fn the_oldest_records_beyond_the_size_are_dropped_once_they_are_released() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new(0);
     let mut options = options(1);
-    options.retention = Retention {
+    options.retention = RetentionLimits {
         max_age_ns: i64::MAX,
         max_bytes: 100_000,
     };
@@ -255,11 +255,11 @@ fn the_oldest_records_beyond_the_size_are_dropped_once_they_are_released() {
                 .await
                 .unwrap();
         }
-        log.release_before(0, 400).unwrap();
+        log.allow_drop_before(0, 400).unwrap();
         // This takes more than one transaction, and is less than the size requires.
         wait_for_first_offset(&log, 0, 400).await;
         clock.advance_ns(10_000_000_000);
-        log.release_before(0, 600).unwrap();
+        log.allow_drop_before(0, 600).unwrap();
         for _ in 0..10_000 {
             if log.bounds(0).await.unwrap().first > 400 {
                 break;

@@ -1,7 +1,7 @@
 //! Random histories of the embedded log, compared with a list.
 
 use clock::{Clock, ManualClock};
-use eventlog::{EmbeddedLog, Log, NewRecord, Offset, Record, Retention};
+use eventlog::{EmbeddedLog, Log, NewRecord, Offset, Record, RetentionLimits};
 use proptest::prelude::*;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -75,7 +75,7 @@ impl LogAndModel {
     fn reopen(&mut self) {
         self.log = None;
         let mut options = options(PARTITIONS);
-        options.retention = Retention {
+        options.retention = RetentionLimits {
             max_age_ns: 2_000_000_000,
             max_bytes: 50_000,
         };
@@ -138,7 +138,7 @@ impl LogAndModel {
         let offset = Offset::from(offset) % (self.end(partition) + 1);
         let greatest = &mut self.released_before[partition as usize];
         *greatest = offset.max(*greatest);
-        self.log().release_before(partition, offset).unwrap();
+        self.log().allow_drop_before(partition, offset).unwrap();
     }
 
     fn check_bounds(&self) {

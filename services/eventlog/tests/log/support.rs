@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clock::ManualClock;
-use eventlog::{EmbeddedLog, EmbeddedOptions, PartitionId, Retention};
+use eventlog::{EmbeddedLog, EmbeddedOptions, PartitionId, RetentionLimits};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -22,7 +22,7 @@ pub(crate) fn options(partitions: PartitionId) -> EmbeddedOptions {
     EmbeddedOptions {
         topic: "trades".to_owned(),
         partitions,
-        retention: Retention::FOREVER,
+        retention: RetentionLimits::FOREVER,
         max_pending_bytes: 64 << 20,
     }
 }

@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candlewick_ingest::IngestProducer;
 use clock::{ManualClock, SystemClock};
-use eventlog::{Batch, Bounds, Epoch, Log, LogError, MemoryLog, NewRecord, Offset, PartitionId};
+use eventlog::{
+    Epoch, Log, LogError, MemoryLog, NewRecord, Offset, OffsetBounds, PartitionId, RecordBatch,
+};
 use market::{Decimal, IdScheme, Instrument, Position, Trade, TradeId, Venue, VenueSettings};
 use schemas::TradesTopicRecord;
-use store::{BarStore, PartitionProgress, SqliteBarStore, Transaction, VenueRow};
+use store::{BarStore, PartitionProgress, PartitionTransaction, SqliteBarStore, VenueRow};
 use tempfile::TempDir;
 
 pub(crate) const PARTITIONS: PartitionId = 4;
@@ -53,7 +55,7 @@ impl Log for BusyLog {
         partition: PartitionId,
         offset: Offset,
         max_bytes: usize,
-    ) -> Result<Batch, LogError> {
+    ) -> Result<RecordBatch, LogError> {
         self.log.fetch(partition, offset, max_bytes).await
     }
 
@@ -61,7 +63,7 @@ impl Log for BusyLog {
         self.log.wait(partition, offset).await
     }
 
-    async fn bounds(&self, partition: PartitionId) -> Result<Bounds, LogError> {
+    async fn bounds(&self, partition: PartitionId) -> Result<OffsetBounds, LogError> {
         self.log.bounds(partition).await
     }
 }
@@ -89,7 +91,7 @@ pub(crate) fn new_producer<L: Log>(
 /// Stores a venue's settings as the fold of a partition does.
 pub(crate) async fn store_folded_venue(store: &SqliteBarStore, partition: u32, venue: &Venue) {
     store.load_partition(partition, 1).await.unwrap();
-    let transaction = Transaction {
+    let transaction = PartitionTransaction {
         expected: Position {
             epoch: 1,
             offset: 0,

@@ -63,7 +63,7 @@ names! { SaslMechanism:
 
 /// Encryption and authentication. Secrets are in files, because Kubernetes mounts them as files.
 #[derive(Debug, Clone, Default)]
-pub struct Security {
+pub struct KafkaSecurity {
     /// `kafka.security_protocol`.
     pub protocol: SecurityProtocol,
     /// `kafka.sasl_mechanism`, used with the SASL protocols.
@@ -82,7 +82,17 @@ pub struct Security {
     pub key_file: Option<PathBuf>,
 }
 
-impl Security {
+/// A file for TLS, with the names of its setting.
+struct TlsFile<'a> {
+    /// The name of the setting in Candlewick.
+    option: &'static str,
+    /// The name of the setting in librdkafka.
+    librdkafka_setting: &'static str,
+    /// The file, if it is set.
+    path: Option<&'a Path>,
+}
+
+impl KafkaSecurity {
     fn uses_sasl(&self) -> bool {
         matches!(
             self.protocol,
@@ -111,8 +121,9 @@ impl Security {
         }
         if self.uses_tls() {
             let files = self.tls_files();
-            errors.extend(files.into_iter().filter_map(|(option, _, file)| {
-                file.and_then(|file| read_file(option, file).err())
+            errors.extend(files.into_iter().filter_map(|file| {
+                file.path
+                    .and_then(|path| read_file(file.option, path).err())
             }));
             if self.certificate_file.is_some() != self.key_file.is_some() {
                 errors.push(KafkaConfigError {
@@ -133,9 +144,9 @@ impl Security {
                 .set("sasl.password", password);
         }
         if self.uses_tls() {
-            for (_, name, file) in self.tls_files() {
-                if let Some(file) = file {
-                    config.set(name, file.display().to_string());
+            for file in self.tls_files() {
+                if let Some(path) = file.path {
+                    config.set(file.librdkafka_setting, path.display().to_string());
                 }
             }
         }
@@ -151,20 +162,24 @@ impl Security {
         Ok(Some((user, self.read_password()?)))
     }
 
-    /// Returns the name of each setting, the name of librdkafka's setting, and the file.
-    fn tls_files(&self) -> [(&'static str, &'static str, Option<&Path>); 3] {
+    /// Returns the files of certificates and keys, which need not be set.
+    fn tls_files(&self) -> [TlsFile<'_>; 3] {
         [
-            ("kafka.ca_file", "ssl.ca.location", self.ca_file.as_deref()),
-            (
-                "kafka.certificate_file",
-                "ssl.certificate.location",
-                self.certificate_file.as_deref(),
-            ),
-            (
-                "kafka.key_file",
-                "ssl.key.location",
-                self.key_file.as_deref(),
-            ),
+            TlsFile {
+                option: "kafka.ca_file",
+                librdkafka_setting: "ssl.ca.location",
+                path: self.ca_file.as_deref(),
+            },
+            TlsFile {
+                option: "kafka.certificate_file",
+                librdkafka_setting: "ssl.certificate.location",
+                path: self.certificate_file.as_deref(),
+            },
+            TlsFile {
+                option: "kafka.key_file",
+                librdkafka_setting: "ssl.key.location",
+                path: self.key_file.as_deref(),
+            },
         ]
     }
 

@@ -56,10 +56,10 @@ fn each_wrong_setting_is_named() {
 fn librdkafka_accepts_the_settings_of_every_client() {
     let config = KafkaConfig::default();
     for client in [
-        config.reader_client(12),
-        config.producer_client(),
-        config.member_client("group", Some("one")),
-        config.admin_client(),
+        config.reader_client_config(12),
+        config.producer_client_config(),
+        config.member_client_config("group", Some("one")),
+        config.admin_client_config(),
     ] {
         client.unwrap().create_native_config().unwrap();
     }
@@ -69,7 +69,7 @@ fn librdkafka_accepts_the_settings_of_every_client() {
 fn the_bytes_read_ahead_are_bounded_for_all_partitions_together() {
     let config = KafkaConfig::default();
     let kbytes = |partitions| {
-        let reader = config.reader_client(partitions).unwrap();
+        let reader = config.reader_client_config(partitions).unwrap();
         reader.get("queued.max.messages.kbytes").unwrap().to_owned()
     };
     assert_eq!(kbytes(1), "67108");
@@ -92,7 +92,7 @@ fn passwords_are_read_from_files() {
     config.security.username = Some("worker".to_owned());
     config.security.password_file = Some(file);
     assert_eq!(config.errors(), []);
-    let client = config.producer_client().unwrap();
+    let client = config.producer_client_config().unwrap();
     assert_eq!(client.get("sasl.password"), Some("secret"));
     assert_eq!(client.get("sasl.mechanism"), Some("SCRAM-SHA-256"));
     assert!(!format!("{config:?}").contains("secret"));

@@ -4,10 +4,10 @@ use std::sync::mpsc::SyncSender;
 
 use eventlog::{LogError, PartitionId};
 
-/// What the group tells the member, in this order.
+/// What the group tells the member. Events are received in the order in which they happened.
 #[derive(Debug)]
 pub enum GroupEvent {
-    /// These partitions are assigned to this member from now on, in addition to those that it has.
+    /// These partitions are assigned to this member now, in addition to those that it has.
     Assigned(Vec<PartitionId>),
     /// These partitions are moved to another member, which gets them once `drained` is dropped.
     /// The receiver finishes and commits its work on them, and then drops it.

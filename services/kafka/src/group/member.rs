@@ -16,9 +16,9 @@ use tokio::sync::mpsc;
 
 use super::event::{DrainGuard, GroupEvent};
 use super::requests::MemberRequests;
-use crate::callbacks::{write_client_error, write_log_line};
-use crate::client_error::ClientErrors;
+use crate::callbacks::{forward_log_line, log_client_error};
 use crate::config::KafkaConfig;
+use crate::connection_error::LastConnectionError;
 use crate::maintenance;
 
 /// How long a poll takes, and how often requests are handled.
@@ -35,11 +35,11 @@ pub(super) struct MemberCallbacks {
     drain_timeout: Duration,
     events: mpsc::Sender<GroupEvent>,
     requests: Arc<MemberRequests>,
-    client_errors: ClientErrors,
+    last_connection_error: LastConnectionError,
 }
 
 /// Polls until the member leaves, then closes the client, which returns the partitions.
-pub(super) fn run_member(consumer: Arc<BaseConsumer<MemberCallbacks>>) {
+pub(super) fn poll_until_leaving(consumer: Arc<BaseConsumer<MemberCallbacks>>) {
     let mut polls: u64 = 0;
     while !consumer.context().requests.is_leaving() {
         polls += 1;
@@ -55,7 +55,7 @@ pub(super) fn run_member(consumer: Arc<BaseConsumer<MemberCallbacks>>) {
                 &member.config,
                 "the group",
                 &consumer,
-                &member.client_errors,
+                &member.last_connection_error,
             );
         }
     }
@@ -76,7 +76,7 @@ impl MemberCallbacks {
             drain_timeout: drain_timeout.min(MAX_DRAIN_TIMEOUT),
             events,
             requests,
-            client_errors: ClientErrors::default(),
+            last_connection_error: LastConnectionError::default(),
         }
     }
 
@@ -85,8 +85,8 @@ impl MemberCallbacks {
         let _ = self.events.blocking_send(event);
     }
 
-    /// Sends an error as an event, unless librdkafka recovers from it. Returns whether the
-    /// membership has ended.
+    /// Sends an error as an event, unless librdkafka recovers from it. Returns whether the error has
+    /// ended the membership.
     fn report_error(&self, error: &KafkaError) -> bool {
         let is_over = matches!(error, KafkaError::MessageConsumptionFatal(_));
         let code = error.rdkafka_error_code();
@@ -97,7 +97,7 @@ impl MemberCallbacks {
         );
         if is_over || !is_recoverable {
             self.send_event(GroupEvent::Error {
-                error: self.client_errors.explain_error(&self.topic, error),
+                error: self.last_connection_error.explain_error(&self.topic, error),
                 is_over,
             });
         }
@@ -124,6 +124,7 @@ impl MemberCallbacks {
         }
     }
 
+    /// Takes over the partitions of `list`, paused, and reports them as an event.
     fn handle_assignment(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
         // Without an offset librdkafka would first request the committed offsets of the group.
         let positioned = list.set_all_offsets(KafkaOffset::End);
@@ -143,6 +144,8 @@ impl MemberCallbacks {
         }
     }
 
+    /// Waits until the work on the partitions of `list` is drained, unless they are lost, and returns
+    /// them to the group.
     fn handle_revocation(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
         let partitions = partition_ids(list);
         if consumer.assignment_lost() {
@@ -184,19 +187,20 @@ fn partition_ids(list: &TopicPartitionList) -> Vec<PartitionId> {
 
 impl ClientContext for MemberCallbacks {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.client_errors
+        self.last_connection_error
             .record_log_line(level as i32, facility, message);
-        write_log_line(level, facility, message);
+        forward_log_line(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.client_errors.record_error(&error, reason);
-        write_client_error(&error, reason);
+        self.last_connection_error.record_error(&error, reason);
+        log_client_error(&error, reason);
     }
 
     // Other statistics are not published: those of the readers contain what matters.
     fn stats(&self, statistics: Statistics) {
-        self.client_errors.record_brokers(&statistics);
+        self.last_connection_error
+            .record_whether_broker_is_known(&statistics);
     }
 }
 
@@ -208,7 +212,7 @@ impl ConsumerContext for MemberCallbacks {
         list: &mut TopicPartitionList,
     ) {
         // A rebalance means that the group has answered.
-        self.client_errors.clear();
+        self.last_connection_error.clear();
         match code {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 self.handle_assignment(consumer, list);

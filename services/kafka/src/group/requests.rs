@@ -27,7 +27,7 @@ impl MemberRequests {
     }
 
     /// Requests that an offset is committed, in place of an earlier one of the partition.
-    pub(super) fn add_offset(&self, partition: PartitionId, next_offset: Offset) {
+    pub(super) fn request_commit(&self, partition: PartitionId, next_offset: Offset) {
         self.lock_offsets().insert(partition, next_offset);
     }
 

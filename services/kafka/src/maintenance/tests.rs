@@ -14,7 +14,7 @@ use rdkafka::error::KafkaResult;
 
 use super::*;
 use crate::callbacks::ReaderCallbacks;
-use crate::native::Consumer;
+use crate::native::ReaderClient;
 
 const TOPIC: &str = "trades";
 const METADATA: i16 = 3;
@@ -118,25 +118,30 @@ fn config(broker: &SingleBroker) -> KafkaConfig {
     }
 }
 
-fn create_reader(client: &ClientConfig) -> Consumer {
+fn create_reader(client: &ClientConfig) -> ReaderClient {
     let callbacks = ReaderCallbacks::new(TOPIC);
     Arc::new(BaseConsumer::from_config_and_context(client, callbacks).unwrap())
 }
 
 /// Requests the metadata, and returns how many brokers it names.
-fn count_named_brokers(client: &Consumer, timeout_ms: u64) -> KafkaResult<usize> {
+fn count_named_brokers(client: &ReaderClient, timeout_ms: u64) -> KafkaResult<usize> {
     let timeout = Duration::from_millis(timeout_ms);
     let metadata = client.fetch_metadata(Some(TOPIC), timeout)?;
     Ok(metadata.brokers().len())
 }
 
 /// Polls and maintains the client, and returns whether the metadata names a broker within 100 polls.
-fn recovers(client: &Consumer, config: &KafkaConfig) -> bool {
+fn recovers(client: &ReaderClient, config: &KafkaConfig) -> bool {
     (0..100).any(|_| {
         // Polling delivers the statistics. There are no records.
         let event = client.poll(Duration::from_millis(100));
         assert!(event.is_none_or(|event| event.is_err()));
-        maintain_client(config, TOPIC, client, client.context().client_errors());
+        maintain_client(
+            config,
+            TOPIC,
+            client,
+            client.context().last_connection_error(),
+        );
         count_named_brokers(client, 500) == Ok(1)
     })
 }
@@ -145,12 +150,17 @@ fn recovers(client: &Consumer, config: &KafkaConfig) -> bool {
 fn a_client_that_knows_no_broker_gets_the_configured_ones() {
     let broker = SingleBroker::start();
     let config = config(&broker);
-    let mut without_brokers = config.reader_client(1).unwrap();
+    let mut without_brokers = config.reader_client_config(1).unwrap();
     without_brokers.remove("bootstrap.servers");
     let client = create_reader(&without_brokers);
     assert!(count_named_brokers(&client, 1_000).is_err());
     assert!(recovers(&client, &config));
-    assert!(!client.context().client_errors().take_has_no_broker());
+    assert!(
+        !client
+            .context()
+            .last_connection_error()
+            .take_no_broker_flag()
+    );
 }
 
 /// Which of librdkafka's threads is faster decides whether the client recovers without maintenance:
@@ -159,7 +169,7 @@ fn a_client_that_knows_no_broker_gets_the_configured_ones() {
 fn a_client_recovers_after_metadata_without_brokers() {
     let broker = SingleBroker::start();
     let config = config(&broker);
-    let client = create_reader(&config.reader_client(1).unwrap());
+    let client = create_reader(&config.reader_client_config(1).unwrap());
     assert_eq!(count_named_brokers(&client, 10_000), Ok(1));
     for _ in 0..3 {
         broker.set_fenced(true);

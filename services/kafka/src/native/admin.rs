@@ -7,9 +7,9 @@ use std::time::Duration;
 use rdkafka::bindings as raw;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-use super::client::{Client, check};
-use super::queue::Queue;
-use crate::client_error::ClientErrors;
+use super::client::{NativeClient, check_code};
+use super::queue::EventQueue;
+use crate::connection_error::LastConnectionError;
 
 /// The description of a topic by the brokers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(crate) struct TopicDescription {
 
 /// Requests the description of a topic. Blocks for `timeout` at most.
 pub(crate) fn describe_topic(
-    client: &impl Client,
+    client: &impl NativeClient,
     name: &str,
     timeout: Duration,
 ) -> Result<TopicDescription, Code> {
@@ -43,8 +43,8 @@ pub(crate) fn describe_topic(
 }
 
 /// Changes settings of a topic, and leaves all others as they are. Blocks for `timeout` at most.
-pub(crate) fn change_settings(
-    client: &impl Client,
+pub(crate) fn alter_topic_settings(
+    client: &impl NativeClient,
     name: &str,
     settings: &[(String, String)],
     timeout: Duration,
@@ -82,13 +82,13 @@ pub(crate) fn change_settings(
         if changed.is_null() || count != 1 {
             return Err(Code::Fail);
         }
-        check(raw::rd_kafka_ConfigResource_error(*changed))
+        check_code(raw::rd_kafka_ConfigResource_error(*changed))
     }
 }
 
 /// Sets the user and password that the client uses for its next connections.
 pub(crate) fn set_credentials(
-    client: &impl Client,
+    client: &impl NativeClient,
     user: &str,
     password: &str,
 ) -> Result<(), Code> {
@@ -103,19 +103,22 @@ pub(crate) fn set_credentials(
         raw::rd_kafka_error_destroy(error);
         code
     };
-    check(code)
+    check_code(code)
 }
 
-/// Moves the errors and log lines that the client has queued to `client_errors`. It is for clients
+/// Moves the errors and log lines that the client has queued to `last_connection_error`. It is for clients
 /// that nothing else polls.
-pub(crate) fn collect_client_errors(client: &impl Client, client_errors: &ClientErrors) {
-    let Some(queue) = Queue::main_queue(client) else {
+pub(crate) fn collect_connection_errors(
+    client: &impl NativeClient,
+    last_connection_error: &LastConnectionError,
+) {
+    let Some(queue) = EventQueue::main_queue(client) else {
         return;
     };
     loop {
         // SAFETY: the queue is valid; the result is null if it is empty.
         let event = unsafe { raw::rd_kafka_queue_poll(queue.pointer(), 0) };
-        let Some(event) = NonNull::new(event).map(Event) else {
+        let Some(event) = NonNull::new(event).map(QueueEvent) else {
             return;
         };
         // SAFETY: the event is valid and of the type that is read, and all texts belong to it.
@@ -124,7 +127,7 @@ pub(crate) fn collect_client_errors(client: &impl Client, client_errors: &Client
                 raw::RD_KAFKA_EVENT_ERROR => {
                     let code = Code::from(raw::rd_kafka_event_error(event.pointer()));
                     let reason = CStr::from_ptr(raw::rd_kafka_event_error_string(event.pointer()));
-                    client_errors
+                    last_connection_error
                         .record_error(&KafkaError::Global(code), &reason.to_string_lossy());
                 }
                 raw::RD_KAFKA_EVENT_LOG => {
@@ -137,7 +140,11 @@ pub(crate) fn collect_client_errors(client: &impl Client, client_errors: &Client
                     );
                     if read == 0 {
                         let text = |start| CStr::from_ptr(start).to_string_lossy();
-                        client_errors.record_log_line(severity, &text(facility), &text(line));
+                        last_connection_error.record_log_line(
+                            severity,
+                            &text(facility),
+                            &text(line),
+                        );
                     }
                 }
                 _ => {}
@@ -147,15 +154,15 @@ pub(crate) fn collect_client_errors(client: &impl Client, client_errors: &Client
 }
 
 /// An event of a queue, such as the response to a request.
-struct Event(NonNull<raw::rd_kafka_event_t>);
+struct QueueEvent(NonNull<raw::rd_kafka_event_t>);
 
-impl Event {
+impl QueueEvent {
     fn pointer(&self) -> *mut raw::rd_kafka_event_t {
         self.0.as_ptr()
     }
 }
 
-impl Drop for Event {
+impl Drop for QueueEvent {
     fn drop(&mut self) {
         // SAFETY: `rd_kafka_queue_poll` gave the pointer, and it is destroyed once.
         unsafe { raw::rd_kafka_event_destroy(self.pointer()) };
@@ -164,13 +171,13 @@ impl Drop for Event {
 
 /// Sends a request with options and a queue for its response, and waits for the response.
 fn send_request(
-    client: &impl Client,
+    client: &impl NativeClient,
     operation: raw::rd_kafka_admin_op_t,
     timeout: Duration,
     request: impl FnOnce(*const raw::rd_kafka_AdminOptions_t, *mut raw::rd_kafka_queue_t),
-) -> Result<Event, Code> {
+) -> Result<QueueEvent, Code> {
     let timeout_ms = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
-    let queue = Queue::new(client).ok_or(Code::Fail)?;
+    let queue = EventQueue::new(client).ok_or(Code::Fail)?;
     // SAFETY: client and queue are valid throughout; the request copies the options, which are
     // destroyed here, once.
     let event = unsafe {
@@ -182,10 +189,10 @@ fn send_request(
         raw::rd_kafka_queue_poll(queue.pointer(), timeout_ms.saturating_add(1_000))
     };
     let event = NonNull::new(event)
-        .map(Event)
+        .map(QueueEvent)
         .ok_or(Code::OperationTimedOut)?;
     // SAFETY: the event is valid.
-    check(unsafe { raw::rd_kafka_event_error(event.pointer()) })?;
+    check_code(unsafe { raw::rd_kafka_event_error(event.pointer()) })?;
     Ok(event)
 }
 
@@ -207,7 +214,7 @@ unsafe fn read_description(event: *mut raw::rd_kafka_event_t) -> Result<TopicDes
             return Err(Code::Fail);
         }
         let topic = *topics;
-        check(raw::rd_kafka_error_code(
+        check_code(raw::rd_kafka_error_code(
             raw::rd_kafka_TopicDescription_error(topic),
         ))?;
         let mut partitions = 0;

@@ -15,38 +15,38 @@ use crate::callbacks::ReaderCallbacks;
 use crate::delivery::ProducerCallbacks;
 
 /// A client of librdkafka, which lives as long as any clone of the value.
-pub(crate) trait Client: Clone + Send + Sync + 'static {
+pub(crate) trait NativeClient: Clone + Send + Sync + 'static {
     /// Returns the pointer to the client, which is valid while `self` exists.
     fn pointer(&self) -> *mut raw::rd_kafka_t;
 }
 
 /// The client that reads.
-pub(crate) type Consumer = Arc<BaseConsumer<ReaderCallbacks>>;
+pub(crate) type ReaderClient = Arc<BaseConsumer<ReaderCallbacks>>;
 /// The client that appends, with a thread that receives the delivery reports.
-pub(crate) type Producer = ThreadedProducer<ProducerCallbacks>;
+pub(crate) type ProducerClient = ThreadedProducer<ProducerCallbacks>;
 /// The client that changes topics.
-pub(crate) type Admin = Arc<AdminClient<DefaultClientContext>>;
+pub(crate) type AdminHandle = Arc<AdminClient<DefaultClientContext>>;
 
-impl<C: ConsumerContext + 'static> Client for Arc<BaseConsumer<C>> {
+impl<C: ConsumerContext + 'static> NativeClient for Arc<BaseConsumer<C>> {
     fn pointer(&self) -> *mut raw::rd_kafka_t {
         self.client().native_ptr()
     }
 }
 
-impl Client for Admin {
+impl NativeClient for AdminHandle {
     fn pointer(&self) -> *mut raw::rd_kafka_t {
         self.inner().native_ptr()
     }
 }
 
-impl Client for Producer {
+impl NativeClient for ProducerClient {
     fn pointer(&self) -> *mut raw::rd_kafka_t {
         self.client().native_ptr()
     }
 }
 
 /// Adds brokers to those that the client knows, as `host:port` separated by commas.
-pub(crate) fn add_brokers(client: &impl Client, brokers: &str) {
+pub(crate) fn add_brokers(client: &impl NativeClient, brokers: &str) {
     let Ok(brokers) = CString::new(brokers) else {
         return;
     };
@@ -56,7 +56,7 @@ pub(crate) fn add_brokers(client: &impl Client, brokers: &str) {
 
 /// Puts the producer into the state after a fatal error, which real brokers rarely cause.
 #[cfg(test)]
-pub(crate) fn inject_fatal_error(producer: &Producer, reason: &std::ffi::CStr) {
+pub(crate) fn inject_fatal_error(producer: &ProducerClient, reason: &std::ffi::CStr) {
     let code = RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
     // SAFETY: the client is valid, and the reason ends with a zero and is copied.
     let result =
@@ -65,7 +65,7 @@ pub(crate) fn inject_fatal_error(producer: &Producer, reason: &std::ffi::CStr) {
 }
 
 /// Converts an error code of librdkafka to a result.
-pub(super) fn check(error: RDKafkaRespErr) -> Result<(), Code> {
+pub(super) fn check_code(error: RDKafkaRespErr) -> Result<(), Code> {
     match error {
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
         error => Err(error.into()),

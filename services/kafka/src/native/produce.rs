@@ -10,19 +10,27 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::util::IntoOpaque as _;
 
-use super::client::{Producer, check};
+use super::client::{ProducerClient, check_code};
 use super::topic_handle::TopicHandle;
-use crate::delivery::Delivery;
+use crate::delivery::PendingAppend;
+
+/// The records of an append that librdkafka did not queue.
+pub(crate) struct RefusedRecords {
+    /// The number of these records.
+    pub(crate) count: usize,
+    /// The error of the first of them.
+    pub(crate) first_error: Code,
+}
 
 /// Puts records into the queue of the producer, in order. The outcome of each queued record is
-/// reported to `delivery`, later and on another thread. Returns how many records were not queued,
-/// and the error of the first one.
-pub(crate) fn produce(
-    topic: &TopicHandle<Producer>,
+/// reported to `delivery`, later and on another thread. Returns the records that were not queued, or
+/// `None` if all were.
+pub(crate) fn enqueue_records(
+    topic: &TopicHandle<ProducerClient>,
     partition: i32,
     records: &[NewRecord],
-    delivery: &Arc<Delivery>,
-) -> Option<(usize, Code)> {
+    delivery: &Arc<PendingAppend>,
+) -> Option<RefusedRecords> {
     let message = |record: &NewRecord| raw::rd_kafka_message_t {
         err: RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR,
         rkt: null_mut(),
@@ -42,13 +50,16 @@ pub(crate) fn produce(
         let messages = messages.as_mut_ptr();
         raw::rd_kafka_produce_batch(topic.pointer(), partition, flags, messages, count);
     }
-    let mut refused = None;
+    let mut refused: Option<RefusedRecords> = None;
     for message in &messages {
-        if let Err(code) = check(message.err) {
+        if let Err(code) = check_code(message.err) {
             // SAFETY: created by `into_ptr` above, and librdkafka did not take it.
-            drop(unsafe { <Arc<Delivery>>::from_ptr(message._private) });
-            let (count, _) = refused.get_or_insert((0, code));
-            *count += 1;
+            drop(unsafe { <Arc<PendingAppend>>::from_ptr(message._private) });
+            let refused = refused.get_or_insert(RefusedRecords {
+                count: 0,
+                first_error: code,
+            });
+            refused.count += 1;
         }
     }
     refused

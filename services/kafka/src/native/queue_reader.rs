@@ -9,15 +9,15 @@ use rdkafka::bindings as raw;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use tokio::sync::Notify;
 
-use super::client::{Consumer, check};
-use super::queue::Queue;
+use super::client::{ReaderClient, check_code};
+use super::queue::EventQueue;
 use super::topic_handle::TopicHandle;
 
-/// Reads one partition ahead into a queue, from an offset on. Dropping it stops that.
+/// Reads one partition ahead into a queue, starting at an offset. Dropping the reader stops that.
 pub(crate) struct QueueReader {
-    topic: Arc<TopicHandle<Consumer>>,
+    topic: Arc<TopicHandle<ReaderClient>>,
     partition: i32,
-    queue: Queue,
+    queue: EventQueue,
     pointers: Vec<*mut raw::rd_kafka_message_t>,
     /// The callback of the queue has a pointer to it.
     _wake: Arc<Notify>,
@@ -29,12 +29,12 @@ unsafe impl Send for QueueReader {}
 impl QueueReader {
     /// Starts reading ahead. Notifies the waiters of `wake` each time the queue becomes non-empty.
     pub(crate) fn start(
-        topic: Arc<TopicHandle<Consumer>>,
+        topic: Arc<TopicHandle<ReaderClient>>,
         partition: i32,
         offset: i64,
         wake: Arc<Notify>,
     ) -> Result<Self, Code> {
-        let queue = Queue::new(topic.client()).ok_or(Code::Fail)?;
+        let queue = EventQueue::new(topic.client()).ok_or(Code::Fail)?;
         // SAFETY: the queue is valid, and `wake` lives until the callback is removed, which waits
         // for a call that is under way.
         unsafe {
@@ -60,7 +60,7 @@ impl QueueReader {
     }
 
     /// Takes up to `max` messages from the queue, without waiting.
-    pub(crate) fn take(&mut self, max: usize) -> Messages<'_> {
+    pub(crate) fn take(&mut self, max: usize) -> TakenMessages<'_> {
         self.pointers.clear();
         self.pointers.reserve(max);
         // SAFETY: the queue is valid, and there is room for `max` pointers.
@@ -70,7 +70,7 @@ impl QueueReader {
         };
         // SAFETY: `count` pointers were written; -1 means that there are none.
         unsafe { self.pointers.set_len(usize::try_from(count).unwrap_or(0)) };
-        Messages(&mut self.pointers)
+        TakenMessages(&mut self.pointers)
     }
 }
 
@@ -91,21 +91,21 @@ unsafe extern "C" fn notify_waiters(_client: *mut raw::rd_kafka_t, wake: *mut c_
 }
 
 /// Messages that were taken from a queue. Dropping them returns them to librdkafka.
-pub(crate) struct Messages<'a>(&'a mut Vec<*mut raw::rd_kafka_message_t>);
+pub(crate) struct TakenMessages<'a>(&'a mut Vec<*mut raw::rd_kafka_message_t>);
 
-impl Messages<'_> {
+impl TakenMessages<'_> {
     /// Returns the number of messages.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Returns the messages, in the order of the partition.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Message<'_>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = TakenMessage<'_>> {
         self.0.iter().map(|pointer| {
             // SAFETY: librdkafka gave the pointer, and it is valid until `drop`.
             let message = unsafe { &**pointer };
-            Message {
-                event: check(message.err).err(),
+            TakenMessage {
+                event: check_code(message.err).err(),
                 offset: message.offset,
                 key: message_bytes(message.key, message.key_len),
                 value: message_bytes(message.payload, message.len),
@@ -115,7 +115,7 @@ impl Messages<'_> {
     }
 }
 
-impl Drop for Messages<'_> {
+impl Drop for TakenMessages<'_> {
     fn drop(&mut self) {
         for pointer in self.0.drain(..) {
             // SAFETY: librdkafka gave each pointer, and it is destroyed once.
@@ -136,7 +136,7 @@ fn message_bytes<'a>(start: *const c_void, len: usize) -> &'a [u8] {
 
 /// A record or an event in librdkafka's memory.
 #[derive(Debug)]
-pub(crate) struct Message<'a> {
+pub(crate) struct TakenMessage<'a> {
     /// The event, if this is not a record.
     pub(crate) event: Option<Code>,
     pub(crate) offset: i64,
@@ -145,7 +145,7 @@ pub(crate) struct Message<'a> {
     pointer: &'a raw::rd_kafka_message_t,
 }
 
-impl Message<'_> {
+impl TakenMessage<'_> {
     /// Returns when the broker appended the record, in milliseconds since 1970, or `None` if the
     /// record has a timestamp of its sender.
     pub(crate) fn append_time_ms(&self) -> Option<i64> {

@@ -7,21 +7,21 @@ use eventlog::Offset;
 use rdkafka::bindings as raw;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-use super::client::{Client, check};
+use super::client::{NativeClient, check_code};
 
 /// A client's handle of a topic.
-pub(crate) struct TopicHandle<C: Client> {
+pub(crate) struct TopicHandle<C: NativeClient> {
     pointer: NonNull<raw::rd_kafka_topic_t>,
     name: CString,
     client: C,
 }
 
 // SAFETY: the objects of librdkafka may be used from any thread, and the client is Send and Sync.
-unsafe impl<C: Client> Send for TopicHandle<C> {}
+unsafe impl<C: NativeClient> Send for TopicHandle<C> {}
 // SAFETY: as above; nothing is changed without librdkafka's own locks.
-unsafe impl<C: Client> Sync for TopicHandle<C> {}
+unsafe impl<C: NativeClient> Sync for TopicHandle<C> {}
 
-impl<C: Client> TopicHandle<C> {
+impl<C: NativeClient> TopicHandle<C> {
     /// Creates a handle. Makes no request to the brokers, so the topic need not exist.
     pub(crate) fn new(client: C, name: &str) -> Result<Self, Code> {
         let name = CString::new(name).map_err(|_| Code::InvalidTopic)?;
@@ -58,11 +58,13 @@ impl<C: Client> TopicHandle<C> {
             )
         };
         // Before the first fetch the end is negative, a special value of librdkafka.
-        check(error).ok().and_then(|()| Offset::try_from(high).ok())
+        check_code(error)
+            .ok()
+            .and_then(|()| Offset::try_from(high).ok())
     }
 }
 
-impl<C: Client> Drop for TopicHandle<C> {
+impl<C: NativeClient> Drop for TopicHandle<C> {
     fn drop(&mut self) {
         // SAFETY: created by `new`, and destroyed once, before the client.
         unsafe { raw::rd_kafka_topic_destroy(self.pointer.as_ptr()) };

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use eventlog::{Offset, PartitionId};
 use tokio::sync::Notify;
 
-use crate::native::{Consumer, TopicHandle};
+use crate::native::{ReaderClient, TopicHandle};
 
 /// The greatest end of a partition that has become known, in any way.
 pub(super) struct KnownEnd {
     partition: PartitionId,
-    topic: Arc<TopicHandle<Consumer>>,
+    topic: Arc<TopicHandle<ReaderClient>>,
     /// The partition holds at least the offsets before this.
     end: AtomicU64,
     /// Notified when the partition may have something new.
@@ -19,7 +19,7 @@ pub(super) struct KnownEnd {
 }
 
 impl KnownEnd {
-    pub(super) fn new(partition: PartitionId, topic: Arc<TopicHandle<Consumer>>) -> Self {
+    pub(super) fn new(partition: PartitionId, topic: Arc<TopicHandle<ReaderClient>>) -> Self {
         Self {
             partition,
             topic,
@@ -37,7 +37,7 @@ impl KnownEnd {
         i32::try_from(self.partition).expect("the brokers gave the number")
     }
 
-    pub(super) fn topic(&self) -> &Arc<TopicHandle<Consumer>> {
+    pub(super) fn topic(&self) -> &Arc<TopicHandle<ReaderClient>> {
         &self.topic
     }
 

@@ -10,7 +10,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use super::known_end::KnownEnd;
 use super::read_error::ReadError;
 use super::stall::StallDetector;
-use crate::native::{Message, Messages, QueueReader};
+use crate::native::{QueueReader, TakenMessage, TakenMessages};
 
 /// How many messages are taken from librdkafka at once. This bounds the records that are held here
 /// in addition to librdkafka's own bounded queue.
@@ -24,7 +24,7 @@ pub(super) struct ReadState {
     reader: Option<QueueReader>,
     /// Where the next fetch continues.
     next_offset: Offset,
-    /// Where the next message comes from. The offsets before it, from `next_offset` on, are in
+    /// The offset of the next message. The offsets in `[next_offset, next_message_offset)` are in
     /// `buffered` or have no record.
     next_message_offset: Offset,
     /// Records beyond what the last fetch requested.
@@ -71,7 +71,7 @@ impl ReadState {
         self.last_used_round = round;
     }
 
-    pub(super) fn stall(&mut self) -> &mut StallDetector {
+    pub(super) fn stall_detector(&mut self) -> &mut StallDetector {
         &mut self.stall
     }
 
@@ -129,8 +129,8 @@ impl ReadState {
         };
     }
 
-    /// Buffers at least one record if there is one, and returns whether any is buffered.
-    pub(super) fn buffer_a_record(&mut self, end: &KnownEnd) -> bool {
+    /// Buffers a record if none is buffered and there is one. Returns whether a record is buffered.
+    pub(super) fn try_buffer_record(&mut self, end: &KnownEnd) -> bool {
         let mut may_have_more = true;
         while self.buffered.is_empty() && may_have_more {
             let mut records = Vec::new();
@@ -200,8 +200,13 @@ impl ReadState {
     }
 
     /// Copies the records of the messages, up to an error, into one buffer.
-    fn copy_records(&mut self, messages: &Messages<'_>, records: &mut Vec<Record>, end: &KnownEnd) {
-        let message_bytes = |message: Message<'_>| match message.event {
+    fn copy_records(
+        &mut self,
+        messages: &TakenMessages<'_>,
+        records: &mut Vec<Record>,
+        end: &KnownEnd,
+    ) {
+        let message_bytes = |message: TakenMessage<'_>| match message.event {
             Some(_) => 0,
             None => message.key.len() + message.value.len(),
         };
@@ -258,12 +263,12 @@ impl ReadState {
         append_time_ns
     }
 
-    /// Handles an event among the records. Returns whether reading continues.
+    /// Handles an event among the records. Returns whether reading can continue.
     fn handle_event(&mut self, code: Code, offset: Offset, end: &KnownEnd) -> bool {
         match code {
             Code::PartitionEOF => {
                 self.next_message_offset = self.next_message_offset.max(offset);
-                self.stall.record_end();
+                self.stall.record_end_of_partition();
                 self.drained_end = Some(end.get());
                 true
             }

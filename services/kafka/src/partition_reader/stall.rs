@@ -34,9 +34,9 @@ impl StallDetector {
         self.restarts
     }
 
-    /// Returns whether the caller must query the end of the partition, because no record has come
-    /// and no query was made for [`CHECK_ROUNDS`].
-    pub(super) fn begin_end_query(&mut self, round: u64) -> bool {
+    /// Begins a query of the partition's end if no record has come and no query was made for
+    /// [`CHECK_ROUNDS`]. Returns whether it did, and the caller must make the query.
+    pub(super) fn try_begin_end_query(&mut self, round: u64) -> bool {
         let since = self.last_record_round.max(self.query_round);
         let is_due = !self.is_query_open && round >= since + CHECK_ROUNDS;
         if is_due {
@@ -45,9 +45,9 @@ impl StallDetector {
         is_due
     }
 
-    /// Records the result of the end query that was sent in round `sent_round`. The other argument
-    /// is whether the brokers hold a record that the reader has not delivered; it is `false` if
-    /// they did not answer.
+    /// Records the result of the end query that was sent in round `sent_round`. `has_undelivered`
+    /// is whether the brokers hold a record that the reader has not delivered, and `false` if they
+    /// did not answer.
     pub(super) fn finish_end_query(&mut self, has_undelivered: bool, sent_round: u64) {
         self.is_query_open = false;
         // The answer may be late, and the reader may be younger than the query.
@@ -67,7 +67,7 @@ impl StallDetector {
 
     /// Records that the reader reported the end of the partition, which a reader that librdkafka
     /// has forgotten does not do.
-    pub(super) fn record_end(&mut self) {
+    pub(super) fn record_end_of_partition(&mut self) {
         self.undelivered_since = None;
     }
 

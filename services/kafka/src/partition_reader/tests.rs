@@ -17,7 +17,7 @@ fn partition_reader() -> PartitionReader {
         statistics_interval: Duration::from_secs(60),
         ..KafkaConfig::default()
     };
-    let client = config.reader_client(1).unwrap();
+    let client = config.reader_client_config(1).unwrap();
     let callbacks = ReaderCallbacks::new("trades");
     let client = BaseConsumer::from_config_and_context(&client, callbacks).unwrap();
     let topic = TopicHandle::new(Arc::new(client), "trades").unwrap();
@@ -34,10 +34,10 @@ fn a_stalled_reader_is_restarted_after_twice_the_time_each_time() {
     let mut round = 100;
     for timeout in [TIMEOUT_ROUNDS, 2 * TIMEOUT_ROUNDS, 4 * TIMEOUT_ROUNDS] {
         reader.start_at(5, round).unwrap();
-        assert!(!reader.begin_end_query(round + CHECK_ROUNDS - 1));
-        assert!(reader.begin_end_query(round + CHECK_ROUNDS));
+        assert!(!reader.try_begin_end_query(round + CHECK_ROUNDS - 1));
+        assert!(reader.try_begin_end_query(round + CHECK_ROUNDS));
         assert!(
-            !reader.begin_end_query(round + CHECK_ROUNDS),
+            !reader.try_begin_end_query(round + CHECK_ROUNDS),
             "one caller queries for all"
         );
         round += CHECK_ROUNDS;
@@ -72,7 +72,7 @@ fn a_stalled_reader_is_restarted_after_twice_the_time_each_time() {
 fn a_reader_at_the_end_is_never_restarted() {
     let reader = partition_reader();
     assert_eq!(reader.lag_records(), None);
-    assert!(!reader.begin_end_query(1_000), "there is no reader");
+    assert!(!reader.try_begin_end_query(1_000), "there is no reader");
     reader.start_at(5, 0).unwrap();
     assert_eq!(reader.lag_records(), None, "no caller waits");
     reader.finish_end_query(Some(5), 0);
@@ -90,13 +90,13 @@ fn a_reader_at_the_end_is_never_restarted() {
 fn one_end_query_is_open_at_a_time_and_an_unanswered_one_does_not_count() {
     let reader = partition_reader();
     reader.start_at(5, 0).unwrap();
-    assert!(reader.begin_end_query(100));
+    assert!(reader.try_begin_end_query(100));
     assert!(
-        !reader.begin_end_query(1_000),
+        !reader.try_begin_end_query(1_000),
         "the query is not answered yet"
     );
     reader.finish_end_query(Some(6), 100);
-    assert!(reader.begin_end_query(1_000));
+    assert!(reader.try_begin_end_query(1_000));
     reader.finish_end_query(None, 1_000);
     assert!(matches!(
         reader.check_for_records(5, 1_000_000),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rdkafka::error::KafkaError;
 
-use crate::native::Admin;
+use crate::native::AdminHandle;
 
 /// How a topic is distributed over the brokers. A topic without partitions does not exist.
 pub(super) struct TopicLayout {
@@ -17,7 +17,7 @@ pub(super) struct TopicLayout {
 
 /// Requests the layout of a topic. Blocks for `timeout` at most.
 pub(super) fn fetch_layout(
-    admin: &Admin,
+    admin: &AdminHandle,
     topic: &str,
     timeout: Duration,
 ) -> Result<TopicLayout, KafkaError> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use candlewick_kafka::{Kafka, KafkaConfig, KafkaLog, MAX_RECORD_BYTES};
+use candlewick_kafka::{KafkaClient, KafkaConfig, KafkaLog, MAX_RECORD_BYTES};
 use eventlog::contract::{fetch_all, new_record, numbered_records};
 use eventlog::{Log, LogError, NewRecord, Offset};
 use rdkafka::ClientConfig;
@@ -20,7 +20,12 @@ async fn join_soon<T>(what: &str, task: tokio::task::JoinHandle<T>) -> T {
 fn a_missing_topic_is_reported_at_once() {
     runtime().block_on(async {
         let broker = Broker::connect();
-        let error = broker.kafka.topic("no-such-topic").await.err().unwrap();
+        let error = broker
+            .kafka
+            .request_topic("no-such-topic")
+            .await
+            .err()
+            .unwrap();
         assert!(!error.is_transient(), "{error}");
         let text = error.to_string();
         assert!(text.contains("no-such-topic"), "{text}");
@@ -31,12 +36,12 @@ fn a_missing_topic_is_reported_at_once() {
 #[test]
 fn missing_brokers_are_unavailable() {
     runtime().block_on(async {
-        let kafka = Kafka::connect(KafkaConfig {
+        let kafka = KafkaClient::connect(KafkaConfig {
             brokers: "127.0.0.1:1".to_owned(),
             request_timeout: Duration::from_secs(1),
             ..KafkaConfig::default()
         });
-        let error = kafka.unwrap().topic("trades").await.err().unwrap();
+        let error = kafka.unwrap().request_topic("trades").await.err().unwrap();
         assert!(error.is_transient(), "{error}");
     });
 }
@@ -125,12 +130,12 @@ fn a_slow_reader_buffers_little_and_fails_when_retention_overtakes_it() {
     runtime().block_on(async {
         let broker = Broker::connect();
         let name = broker.create_topic("overtaken", 1).await;
-        let kafka = Kafka::connect(KafkaConfig {
+        let kafka = KafkaClient::connect(KafkaConfig {
             fetch_memory_bytes: 2_000_000,
             ..Broker::config()
         });
-        let topic = kafka.unwrap().topic(&name).await.unwrap();
-        let log = topic.open(1).unwrap();
+        let topic = kafka.unwrap().request_topic(&name).await.unwrap();
+        let log = topic.open_log(1).unwrap();
         // The values cannot be compressed, so that a fetch of 1 MB transfers 1 MB.
         let noise = |n: usize| (0..RECORD_BYTES).map(move |i| (i * i * 7919 + n * 104_729) >> 5);
         for start in (0..RECORDS).step_by(500) {
@@ -339,11 +344,17 @@ fn appends_beyond_the_bound_are_busy_and_lose_nothing() {
     runtime().block_on(async {
         let broker = Broker::connect();
         let name = broker.create_topic("busy", 1).await;
-        let kafka = Kafka::connect(KafkaConfig {
+        let kafka = KafkaClient::connect(KafkaConfig {
             max_pending_bytes: 20_000,
             ..Broker::config()
         });
-        let log = kafka.unwrap().topic(&name).await.unwrap().open(1).unwrap();
+        let log = kafka
+            .unwrap()
+            .request_topic(&name)
+            .await
+            .unwrap()
+            .open_log(1)
+            .unwrap();
         // Larger than the bound: accepted because nothing else is pending.
         log.append(0, numbered_records("a", 10_000)).await.unwrap();
         let appends: Vec<_> = (0..100).map(|_| spawn_append(&log)).collect();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use candlewick_kafka::{GroupEvent, Membership, MembershipOptions};
+use candlewick_kafka::{GroupEvent, GroupMembership, GroupMembershipOptions};
 use eventlog::contract::numbered_records;
 use eventlog::{Log, PartitionId};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -26,14 +26,18 @@ impl Group {
         Self { broker, topic }
     }
 
-    async fn join(&self, instance: Option<&str>, drain_timeout: Duration) -> (Membership, Events) {
-        let topic = self.broker.kafka.topic(&self.topic).await.unwrap();
-        let options = MembershipOptions {
+    async fn join(
+        &self,
+        instance: Option<&str>,
+        drain_timeout: Duration,
+    ) -> (GroupMembership, Events) {
+        let topic = self.broker.kafka.request_topic(&self.topic).await.unwrap();
+        let options = GroupMembershipOptions {
             group: format!("group-of-{}", self.topic),
             instance: instance.map(str::to_owned),
             drain_timeout,
         };
-        Membership::join(&topic, &options).unwrap()
+        GroupMembership::join(&topic, &options).unwrap()
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use candlewick_kafka::{
-    GroupEvent, Kafka, KafkaConfig, KafkaTopic, Membership, MembershipOptions, SecurityProtocol,
-    TopicSpec, plan_topics, remove_topics,
+    GroupEvent, GroupMembership, GroupMembershipOptions, KafkaClient, KafkaConfig, KafkaTopic,
+    SecurityProtocol, TopicSpec, plan_topics, remove_topics,
 };
 use eventlog::contract::{fetch_all, numbered_records};
 use eventlog::{Log, LogError};
@@ -40,16 +40,16 @@ async fn retry_until_ok<T, F: Future<Output = Result<T, LogError>>>(request: imp
     request().await.unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn join(topic: &KafkaTopic) -> (Membership, Receiver<GroupEvent>) {
-    let options = MembershipOptions {
+fn join(topic: &KafkaTopic) -> (GroupMembership, Receiver<GroupEvent>) {
+    let options = GroupMembershipOptions {
         group: format!("group-of-{}", topic.name()),
         instance: None,
         drain_timeout: Duration::from_secs(1),
     };
-    Membership::join(topic, &options).unwrap()
+    GroupMembership::join(topic, &options).unwrap()
 }
 
-async fn leave(membership: Membership, events: Receiver<GroupEvent>) {
+async fn leave(membership: GroupMembership, events: Receiver<GroupEvent>) {
     drop(events);
     membership.leave().await;
 }
@@ -58,10 +58,10 @@ async fn leave(membership: Membership, events: Receiver<GroupEvent>) {
 async fn assert_works(test: &str, config: &KafkaConfig) {
     assert_eq!(config.errors(), []);
     let name = create_topic(test, config).await;
-    let kafka = Kafka::connect(config.clone()).unwrap();
+    let kafka = KafkaClient::connect(config.clone()).unwrap();
     // The broker learns of the topic from the controller.
-    let topic = retry_until_ok(|| kafka.topic(&name)).await;
-    let log = topic.open(1).unwrap();
+    let topic = retry_until_ok(|| kafka.request_topic(&name)).await;
+    let log = topic.open_log(1).unwrap();
     let appended = log.append(0, numbered_records("a", RECORDS)).await;
     assert_eq!(appended, Ok(0..RECORDS as u64));
     assert_eq!(fetch_all(&log, 0, 0).await.len(), RECORDS);
@@ -119,8 +119,8 @@ fn request_errors(config: &KafkaConfig) -> [LogError; 2] {
     let runtime = runtime();
     let timeout = 2 * config.request_timeout;
     let requesting = {
-        let kafka = Kafka::connect(config.clone()).unwrap();
-        runtime.spawn(async move { kafka.topic("trades").await.err() })
+        let kafka = KafkaClient::connect(config.clone()).unwrap();
+        runtime.spawn(async move { kafka.request_topic("trades").await.err() })
     };
     let creating = {
         let config = config.clone();
@@ -171,7 +171,7 @@ fn a_wrong_password_is_reported_and_never_shown() {
             let brokers = config.brokers.as_str();
             let words = ["kafka.password_file", "SASL authentication error", brokers];
             assert_transient_with(&errors, &words);
-            shown += &format!("{errors:?} {config:?} {:?}", config.reader_client(1));
+            shown += &format!("{errors:?} {config:?} {:?}", config.reader_client_config(1));
         }
     }
     assert!(!shown.contains("swordfish"), "{shown}");
@@ -189,7 +189,7 @@ fn a_correct_password_is_never_shown() {
     for mechanism in ["SCRAM-SHA-512", "PLAIN"] {
         let config = secure.sasl_config(SecurityProtocol::SaslSsl, mechanism);
         runtime().block_on(assert_works("silent", &config));
-        let shown = format!("{config:?} {:?}", config.reader_client(1));
+        let shown = format!("{config:?} {:?}", config.reader_client_config(1));
         assert!(!shown.contains(&password), "{shown}");
     }
     let lines = log_lines();
@@ -209,15 +209,15 @@ fn a_changed_password_is_read_again() {
     runtime().block_on(async {
         let name = create_topic("changed-password", &correct).await;
         write("swordfish");
-        let kafka = Kafka::connect(config).unwrap();
-        let error = kafka.topic(&name).await.err().unwrap();
+        let kafka = KafkaClient::connect(config).unwrap();
+        let error = kafka.request_topic(&name).await.err().unwrap();
         assert!(error.to_string().contains("kafka.password_file"), "{error}");
         write(&secure.password());
-        let topic = retry_until_ok(|| kafka.topic(&name)).await;
+        let topic = retry_until_ok(|| kafka.request_topic(&name)).await;
 
         // A reader and a member that start while the password is wrong again.
         write("swordfish");
-        let log = topic.open(1).unwrap();
+        let log = topic.open_log(1).unwrap();
         let (membership, mut events) = join(&topic);
         let error = log.bounds(0).await.unwrap_err();
         assert!(error.to_string().contains("kafka.password_file"), "{error}");
@@ -300,7 +300,7 @@ fn missing_and_invalid_files_are_reported_at_once() {
     assert_eq!(errors[0].option, "kafka.ca_file");
     assert!(errors[0].to_string().contains("missing.pem"), "{errors:?}");
     config.security.ca_file = Some(garbage);
-    let error = Kafka::connect(config).err().unwrap();
+    let error = KafkaClient::connect(config).err().unwrap();
     assert!(!error.is_transient(), "{error}");
     assert!(error.to_string().contains("ssl.ca.location"), "{error}");
 }

@@ -91,7 +91,7 @@ fn another_number_of_partitions_is_refused_before_anything_is_changed() {
         let error = plan.apply().await.unwrap_err();
         assert!(matches!(error, LogError::Refused { .. }), "{error}");
         assert!(error.to_string().contains("3 partitions and 6"), "{error}");
-        assert!(broker.kafka.topic(&other).await.is_err());
+        assert!(broker.kafka.request_topic(&other).await.is_err());
         broker.delete_topic(&name).await;
     });
 }

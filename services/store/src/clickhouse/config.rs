@@ -64,14 +64,14 @@ impl ClickHouseConfig {
         let host = match self.url.split_once("://") {
             Some(("http" | "https", rest)) => rest.split('/').next().unwrap_or_default(),
             _ => {
-                return Err(Self::invalid_config(
+                return Err(Self::invalid_config_error(
                     "its URL starts with neither http:// nor https://",
                 ));
             }
         };
         if host.contains('@') {
             // The error leaves out the URL, which may contain a password.
-            return Err(Self::invalid_config(
+            return Err(Self::invalid_config_error(
                 "its URL names a user; give the user and the password file separately",
             ));
         }
@@ -83,7 +83,7 @@ impl ClickHouseConfig {
         let provider = rustls::crypto::ring::default_provider();
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_webpki_roots(provider)
-            .map_err(|error| Self::invalid_config(&format!("TLS: {error}")))?
+            .map_err(|error| Self::invalid_config_error(&format!("TLS: {error}")))?
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector);
@@ -101,7 +101,7 @@ impl ClickHouseConfig {
         Ok(client)
     }
 
-    fn invalid_config(reason: &str) -> StoreError {
+    fn invalid_config_error(reason: &str) -> StoreError {
         StoreError::Unavailable {
             store: "ClickHouse".to_owned(),
             reason: reason.to_owned(),

@@ -12,13 +12,13 @@ use market::{Decimal, POWERS_OF_TEN};
 const SCALE: u8 = 18;
 
 /// Converts a decimal to the number that a column holds.
-pub(super) fn to_column(value: Decimal) -> i128 {
+pub(super) fn decimal_to_column(value: Decimal) -> i128 {
     let power = POWERS_OF_TEN[usize::from(SCALE - value.scale())];
     i128::from(value.mantissa()) * i128::from(power)
 }
 
 /// Converts the number that a column holds to a decimal; `None` if it has too many digits.
-pub(super) fn from_column(mut number: i128) -> Option<Decimal> {
+pub(super) fn decimal_from_column(mut number: i128) -> Option<Decimal> {
     let mut scale = SCALE;
     // While the number needs 128 bits, zeros are removed in large steps, because dividing is slow.
     for zeros in [9, 4, 2, 1] {
@@ -37,7 +37,7 @@ mod tests {
     use market::Decimal;
     use proptest::prelude::*;
 
-    use super::{from_column, to_column};
+    use super::{decimal_from_column, decimal_to_column};
 
     const LIMIT: i64 = 1_000_000_000_000_000_000;
 
@@ -47,7 +47,7 @@ mod tests {
             let short = mantissa / 10_i64.pow(zeros) * 10_i64.pow(zeros);
             for mantissa in [mantissa, short, mantissa / 10_i64.pow(zeros)] {
                 let value = Decimal::new(mantissa, scale).unwrap();
-                prop_assert_eq!(from_column(to_column(value)), Some(value));
+                prop_assert_eq!(decimal_from_column(decimal_to_column(value)), Some(value));
             }
         }
     }
@@ -62,11 +62,15 @@ mod tests {
             "100000000000000000",
         ] {
             let value: Decimal = text.parse().unwrap();
-            assert_eq!(from_column(to_column(value)), Some(value), "{text}");
+            assert_eq!(
+                decimal_from_column(decimal_to_column(value)),
+                Some(value),
+                "{text}"
+            );
         }
-        assert_eq!(from_column(i128::MAX), None);
+        assert_eq!(decimal_from_column(i128::MAX), None);
         assert_eq!(
-            from_column(1_000_000_000_000_000_000_000_000_000_000_000_001),
+            decimal_from_column(1_000_000_000_000_000_000_000_000_000_000_000_001),
             None
         );
     }

@@ -7,7 +7,7 @@ use market::{Amendment, AmendmentKind, Side, Trade, TradeId};
 use schemas::TradesTopicRecord;
 use serde::Serialize;
 
-use super::decimal::to_column;
+use super::decimal::decimal_to_column;
 use super::server::ClickHouseServer;
 use crate::{StoreError, TickBlock, TickRecord};
 
@@ -93,7 +93,7 @@ async fn send_rows(
     blocks: &[TickBlock],
     ticks: &[DecodedTick<'_>],
 ) -> Result<(), Error> {
-    let (send_timeout, receive_timeout) = server.timeouts();
+    let (send_timeout, receive_timeout) = server.send_and_receive_timeouts();
     let begun = server.client().insert::<InsertedRow<'_>>("trades");
     let begun = clock::timeout(&SystemClock, receive_timeout, begun).await;
     let mut insert = begun
@@ -113,7 +113,7 @@ async fn send_rows(
         .with_setting("max_partitions_per_insert_block", "0");
     for (number, (block, record, (trade, amendment))) in ticks.iter().enumerate() {
         insert
-            .write(&to_row(block, record, trade, amendment.as_ref()))
+            .write(&to_inserted_row(block, record, trade, amendment.as_ref()))
             .await?;
         if number % ROWS_PER_YIELD == ROWS_PER_YIELD - 1 {
             tokio::task::yield_now().await;
@@ -130,18 +130,18 @@ fn decode_record(
     match TradesTopicRecord::decode(&record.value) {
         Ok(TradesTopicRecord::Trade(trade)) => Ok((trade, None)),
         Ok(TradesTopicRecord::Amendment(amendment, trade)) => Ok((trade, Some(amendment))),
-        Ok(_) => Err(server.corrupt(format!(
+        Ok(_) => Err(server.corrupt_error(format!(
             "the record at offset {} is not a tick",
             record.offset
         ))),
         Err(error) => {
-            Err(server.corrupt(format!("the record at offset {}: {error}", record.offset)))
+            Err(server.corrupt_error(format!("the record at offset {}: {error}", record.offset)))
         }
     }
 }
 
 /// Converts a tick to the row that is inserted.
-fn to_row<'a>(
+fn to_inserted_row<'a>(
     block: &'a TickBlock,
     record: &TickRecord,
     trade: &'a Trade,
@@ -168,8 +168,8 @@ fn to_row<'a>(
             Some(AmendmentKind::Edit) => KIND_EDIT,
             Some(AmendmentKind::Cancel) => KIND_CANCEL,
         },
-        price: to_column(trade.price),
-        quantity: trade.quantity.map(to_column),
+        price: decimal_to_column(trade.price),
+        quantity: trade.quantity.map(decimal_to_column),
         side: match trade.side {
             None => SIDE_NONE,
             Some(Side::Buy) => SIDE_BUY,

@@ -31,7 +31,7 @@ const CREATE_VERSIONS_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_versions 
     SETTINGS fsync_after_insert = 1, fsync_part_directory = 1";
 
 #[derive(Row, Serialize, Deserialize)]
-struct VersionRow<'a> {
+struct SchemaVersionRow<'a> {
     version: u32,
     name: &'a str,
 }
@@ -47,7 +47,7 @@ pub(super) async fn migrate(server: &ClickHouseServer) -> Result<(u32, u32), Sto
     create_database(server).await?;
     server.execute(CREATE_VERSIONS_TABLE).await?;
     let found = installed_version(server).await?;
-    refuse_other_versions(server, found)?;
+    refuse_unsupported_version(server, found)?;
     let missing = (OLDEST..)
         .zip(MIGRATIONS)
         .filter(|(version, _)| *version > found);
@@ -55,11 +55,11 @@ pub(super) async fn migrate(server: &ClickHouseServer) -> Result<(u32, u32), Sto
         for statement in split_statements(sql) {
             server.execute(&statement).await?;
         }
-        let row = VersionRow { version, name };
+        let row = SchemaVersionRow { version, name };
         let insert = async {
             let mut insert = server
                 .client()
-                .insert::<VersionRow<'_>>("schema_versions")
+                .insert::<SchemaVersionRow<'_>>("schema_versions")
                 .await?;
             insert.write(&row).await?;
             insert.end().await
@@ -79,11 +79,11 @@ pub(super) async fn verify_version(server: &ClickHouseServer) -> Result<(), Stor
         0 => 0,
         _ => installed_version(server).await?,
     };
-    refuse_other_versions(server, found)?;
+    refuse_unsupported_version(server, found)?;
     if found == newest_version() {
         return Ok(());
     }
-    Err(server.unavailable(format!(
+    Err(server.unavailable_error(format!(
         "its tables have schema {found}, this version reads {}; run `candlewick migrate`",
         newest_version()
     )))
@@ -99,7 +99,7 @@ async fn installed_version(server: &ClickHouseServer) -> Result<u32, StoreError>
 }
 
 /// Fails if the tables are newer than this version, or too old to be upgraded.
-fn refuse_other_versions(server: &ClickHouseServer, found: u32) -> Result<(), StoreError> {
+fn refuse_unsupported_version(server: &ClickHouseServer, found: u32) -> Result<(), StoreError> {
     let store = || server.label().to_owned();
     match found {
         0 => Ok(()),

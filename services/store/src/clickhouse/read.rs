@@ -5,7 +5,7 @@ use ::clickhouse::error::Error;
 use market::{Amendment, AmendmentKind, Instrument, Position, SenderTradeId, Side, Trade, TradeId};
 use serde::Deserialize;
 
-use super::decimal::from_column;
+use super::decimal::decimal_from_column;
 use super::insert::{
     ID_DIGITS, ID_NONE, ID_NUMBER, ID_TEXT, KIND_CANCEL, KIND_EDIT, KIND_TRADE, SIDE_BUY,
     SIDE_NONE, SIDE_SELL,
@@ -85,7 +85,7 @@ pub(super) async fn read_ticks(
     };
     server.with_timeout(collected).await?;
     if let Some((partition, epoch, offset, column)) = malformed {
-        return Err(server.corrupt(format!(
+        return Err(server.corrupt_error(format!(
             "the tick of partition {partition} at ({epoch}, {offset}): {column} is malformed"
         )));
     }
@@ -97,9 +97,9 @@ impl SelectedRow<'_> {
     fn to_tick(&self) -> Result<Tick, &'static str> {
         let trade = Trade {
             time_ns: self.time_ns,
-            price: from_column(self.price).ok_or("price")?,
+            price: decimal_from_column(self.price).ok_or("price")?,
             quantity: match self.quantity {
-                Some(number) => Some(from_column(number).ok_or("quantity")?),
+                Some(number) => Some(decimal_from_column(number).ok_or("quantity")?),
                 None => None,
             },
             side: match self.side {

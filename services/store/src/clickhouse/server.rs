@@ -9,7 +9,7 @@ use clock::SystemClock;
 
 use super::config::ClickHouseConfig;
 use crate::StoreError;
-use crate::metrics::Metrics;
+use crate::metrics::StoreMetrics;
 
 /// The codes of the exceptions that mean that the tables are not those of this store
 /// (<https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp>): no such
@@ -23,7 +23,7 @@ pub(super) struct ClickHouseServer {
     database: String,
     send_timeout: Duration,
     receive_timeout: Duration,
-    metrics: Metrics,
+    metrics: StoreMetrics,
 }
 
 impl ClickHouseServer {
@@ -34,7 +34,7 @@ impl ClickHouseServer {
             database: config.database.clone(),
             send_timeout: config.send_timeout,
             receive_timeout: config.receive_timeout,
-            metrics: Metrics::new("clickhouse"),
+            metrics: StoreMetrics::register_metrics("clickhouse"),
         })
     }
 
@@ -50,11 +50,11 @@ impl ClickHouseServer {
         &self.database
     }
 
-    pub(super) const fn metrics(&self) -> &Metrics {
+    pub(super) const fn metrics(&self) -> &StoreMetrics {
         &self.metrics
     }
 
-    pub(super) const fn timeouts(&self) -> (Duration, Duration) {
+    pub(super) const fn send_and_receive_timeouts(&self) -> (Duration, Duration) {
         (self.send_timeout, self.receive_timeout)
     }
 
@@ -79,16 +79,16 @@ impl ClickHouseServer {
             Error::BadResponse(text)
                 if exception_code(text).is_some_and(|code| WRONG_TABLE_CODES.contains(&code)) =>
             {
-                self.corrupt(error.to_string())
+                self.corrupt_error(error.to_string())
             }
             Error::BadResponse(_) | Error::Network(_) | Error::TimedOut | Error::Other(_) => {
-                self.unavailable(with_causes(&error))
+                self.unavailable_error(error_text_with_causes(&error))
             }
-            _ => self.corrupt(with_causes(&error)),
+            _ => self.corrupt_error(error_text_with_causes(&error)),
         })
     }
 
-    pub(super) fn unavailable(&self, reason: String) -> StoreError {
+    pub(super) fn unavailable_error(&self, reason: String) -> StoreError {
         self.metrics.errors.increment(1);
         StoreError::Unavailable {
             store: self.label.clone(),
@@ -96,7 +96,7 @@ impl ClickHouseServer {
         }
     }
 
-    pub(super) fn corrupt(&self, reason: String) -> StoreError {
+    pub(super) fn corrupt_error(&self, reason: String) -> StoreError {
         self.metrics.errors.increment(1);
         StoreError::Corrupt {
             store: self.label.clone(),
@@ -105,14 +105,15 @@ impl ClickHouseServer {
     }
 }
 
-/// Parses the code of a server's exception from its text: the client returns it in no other form.
+/// Parses the code of a server's exception from its text, because the client does not return the
+/// code separately.
 fn exception_code(text: &str) -> Option<u32> {
     let (number, _) = text.strip_prefix("Code: ")?.split_once('.')?;
     number.parse().ok()
 }
 
 /// Returns the text of an error, followed by its causes.
-fn with_causes(error: &Error) -> String {
+fn error_text_with_causes(error: &Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

@@ -10,7 +10,7 @@ use crate::tick_store::Tick;
 /// The trade that an amendment names, with its event time: an amendment with another event time
 /// names no trade.
 #[derive(Debug, PartialEq, Eq, Hash)]
-enum Target {
+enum AmendmentTarget {
     Id(SeenIdsKey, TradeId, i64),
     Position(Position, i64),
 }
@@ -30,7 +30,7 @@ struct IndexedAmendment {
 /// before its trade applies if the trade arrives within the horizon.
 #[derive(Debug, Default)]
 pub struct AmendmentIndex {
-    by_target: HashMap<Target, Vec<IndexedAmendment>>,
+    by_target: HashMap<AmendmentTarget, Vec<IndexedAmendment>>,
 }
 
 impl AmendmentIndex {
@@ -40,8 +40,8 @@ impl AmendmentIndex {
             return;
         };
         let target = match amendment.target_position {
-            Some(place) => Target::Position(place, tick.trade.time_ns),
-            None => match target_by_id(&tick.trade, settings) {
+            Some(place) => AmendmentTarget::Position(place, tick.trade.time_ns),
+            None => match amendment_target_by_id(&tick.trade, settings) {
                 Some(target) => target,
                 None => return,
             },
@@ -60,15 +60,15 @@ impl AmendmentIndex {
             });
     }
 
-    /// Applies the amendments of a trade to it. Returns whether the trade still counts, that is, was not
-    /// cancelled.
+    /// Applies its amendments to a trade. Returns whether the trade still counts: `false` if
+    /// it was cancelled.
     #[must_use]
     pub fn apply(&self, tick: &mut Tick, settings: &VenueSettings) -> bool {
         if self.by_target.is_empty() {
             return true;
         }
-        let by_position = Target::Position(tick.position, tick.trade.time_ns);
-        let by_id = target_by_id(&tick.trade, settings);
+        let by_position = AmendmentTarget::Position(tick.position, tick.trade.time_ns);
+        let by_id = amendment_target_by_id(&tick.trade, settings);
         let mut latest: Option<(Position, &Trade)> = None;
         let targets = [Some(by_position), by_id].into_iter().flatten();
         for amendment in
@@ -94,10 +94,10 @@ impl AmendmentIndex {
     }
 }
 
-fn target_by_id(trade: &Trade, settings: &VenueSettings) -> Option<Target> {
+fn amendment_target_by_id(trade: &Trade, settings: &VenueSettings) -> Option<AmendmentTarget> {
     let identity = settings.trade_identity(trade)?;
     let id = identity.id.to_trade_id();
-    Some(Target::Id(
+    Some(AmendmentTarget::Id(
         SeenIdsKey::from_identity(&identity),
         id,
         trade.time_ns,

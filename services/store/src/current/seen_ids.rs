@@ -10,7 +10,7 @@ use crate::tick_store::Tick;
 /// The ids of one set that were delivered.
 #[derive(Debug, Default)]
 pub(super) struct SeenIds {
-    numbers: NumberRanges,
+    numbers: SeenNumberRanges,
     others: HashSet<TradeId>,
     /// The greatest append time of their trades, in UTC nanoseconds.
     newest_append_ns: Option<i64>,
@@ -56,7 +56,7 @@ impl SeenIds {
             append_time_ns.abs_diff(newest_ns) > retention_ns.unsigned_abs()
         });
         if is_stale {
-            self.numbers = NumberRanges::default();
+            self.numbers = SeenNumberRanges::default();
             self.others.clear();
         }
     }
@@ -69,9 +69,9 @@ impl SeenIds {
 
 /// Numbers as inclusive ranges that neither overlap nor touch, by their first numbers.
 #[derive(Debug, Default)]
-struct NumberRanges(BTreeMap<u64, u64>);
+struct SeenNumberRanges(BTreeMap<u64, u64>);
 
-impl NumberRanges {
+impl SeenNumberRanges {
     fn contains(&self, number: u64) -> bool {
         let below = self.0.range(..=number).next_back();
         below.is_some_and(|(_, last)| number <= *last)
@@ -108,14 +108,14 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::NumberRanges;
+    use super::SeenNumberRanges;
 
     proptest! {
         #[test]
         fn ranges_hold_what_was_inserted_and_nothing_else(
             numbers in prop::collection::vec(prop_oneof![0..40_u64, u64::MAX - 3..=u64::MAX], 0..80),
         ) {
-            let (mut ranges, mut known) = (NumberRanges::default(), BTreeSet::new());
+            let (mut ranges, mut known) = (SeenNumberRanges::default(), BTreeSet::new());
             for number in numbers {
                 prop_assert_eq!(ranges.contains(number), known.contains(&number));
                 prop_assert_eq!(ranges.insert(number), known.insert(number));

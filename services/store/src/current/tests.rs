@@ -59,7 +59,7 @@ fn tick_of_sender(offset: u64, time_ns: i64, key: u8, index: u64) -> Tick {
     tick
 }
 
-fn range(first: u64, end: u64, verdict: Verdict) -> ExcludedRange {
+fn range(first: u64, end: u64, verdict: TickVerdict) -> ExcludedRange {
     ExcludedRange {
         epoch: 1,
         first_offset: first,
@@ -80,8 +80,8 @@ fn excluded_ticks_and_those_not_folded_yet_are_no_trades() {
         .map(|offset| tick(offset, 7, None))
         .into();
     let excluded = [
-        range(0, 1, Verdict::Duplicate),
-        range(4, 6, Verdict::Duplicate),
+        range(0, 1, TickVerdict::Duplicate),
+        range(4, 6, TickVerdict::Duplicate),
     ];
     assert_eq!(offsets(&ticks, &excluded, &PLAIN), [3, 6, 99]);
 }
@@ -155,17 +155,17 @@ fn a_day_that_was_forgotten_may_repeat_its_ids() {
 fn missed_and_unmatched_duplicates_are_reported() {
     let mut current =
         CurrentTrades::new(settings_with(IdScheme::Contiguous, IdScope::Symbol), NEXT);
-    let duplicate = Some(Verdict::Duplicate);
+    let duplicate = Some(TickVerdict::Duplicate);
     let steps = [
         (
             tick(9, 5, Some("1")),
             duplicate,
-            TickStatus::Excluded(Verdict::Duplicate),
+            TickStatus::Excluded(TickVerdict::Duplicate),
         ),
         (
             tick(8, 5, Some("2")),
             duplicate,
-            TickStatus::Excluded(Verdict::Duplicate),
+            TickStatus::Excluded(TickVerdict::Duplicate),
         ),
         (tick(3, HOUR_NS, Some("1")), None, TickStatus::Counted),
         (
@@ -196,8 +196,11 @@ fn hours_are_forgotten_once_they_are_over() {
         current.classify(&text(1, HOUR_NS), None),
         TickStatus::Counted
     );
-    let status = current.classify(&tick_of_sender(2, HOUR_NS, 1, 1), Some(Verdict::Duplicate));
-    assert_eq!(status, TickStatus::Excluded(Verdict::Duplicate));
+    let status = current.classify(
+        &tick_of_sender(2, HOUR_NS, 1, 1),
+        Some(TickVerdict::Duplicate),
+    );
+    assert_eq!(status, TickStatus::Excluded(TickVerdict::Duplicate));
     assert_eq!(current.forget_before(HOUR_NS), []);
     assert_eq!(current.classify(&text(3, 5), None), TickStatus::Counted);
     assert_eq!(
@@ -262,7 +265,7 @@ proptest! {
             ends[epoch] = first + length;
             excluded.push(ExcludedRange {
                 epoch: epoch as u64,
-                ..range(first, first + length, Verdict::Duplicate)
+                ..range(first, first + length, TickVerdict::Duplicate)
             });
         }
         excluded.sort_by_key(|range| (range.epoch, range.first_offset));

@@ -1,24 +1,24 @@
 //! A guarded store of bars.
 
-use clock::{Clock, Guard};
+use clock::{Clock, ServerGuard};
 use market::{BarRow, Instrument, Venue, VenueSettings};
 
-use super::calls::Guarded;
+use super::calls::GuardedStore;
 use crate::bar_store::{BarQuery, BarReader, BarStore, CommitOutcome, IdRangeQuery, SymbolQuery};
 use crate::error::StoreError;
 use crate::state::{
     BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
-    PartitionState, SymbolRow, Transaction, VenueRow,
+    PartitionState, PartitionTransaction, SymbolRow, VenueRow,
 };
 
 /// A store of bars behind a timeout and a circuit breaker.
 #[derive(Debug, Clone)]
 pub struct GuardedBarStore<S: BarStore, C> {
-    guarded: Guarded<S, C>,
-    reader: Guarded<S::Reader, C>,
+    guarded: GuardedStore<S, C>,
+    reader: GuardedStore<S::Reader, C>,
 }
 
-impl<S: BarReader, C: Clock> BarReader for Guarded<S, C> {
+impl<S: BarReader, C: Clock> BarReader for GuardedStore<S, C> {
     async fn all_partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.call(self.store.all_partition_progress()).await
     }
@@ -86,8 +86,8 @@ impl<S: BarReader, C: Clock> BarReader for Guarded<S, C> {
 }
 
 impl<S: BarStore, C: Clock> BarStore for GuardedBarStore<S, C> {
-    type Reader = Guarded<S::Reader, C>;
-    type Snapshot = Guarded<S::Snapshot, C>;
+    type Reader = GuardedStore<S::Reader, C>;
+    type Snapshot = GuardedStore<S::Snapshot, C>;
 
     fn reader(&self) -> &Self::Reader {
         &self.reader
@@ -109,7 +109,10 @@ impl<S: BarStore, C: Clock> BarStore for GuardedBarStore<S, C> {
             .await
     }
 
-    async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
+    async fn commit(
+        &self,
+        transaction: &PartitionTransaction,
+    ) -> Result<CommitOutcome, StoreError> {
         self.guarded
             .long_call(self.guarded.store.commit(transaction))
             .await
@@ -117,7 +120,7 @@ impl<S: BarStore, C: Clock> BarStore for GuardedBarStore<S, C> {
 
     async fn snapshot(&self) -> Result<Self::Snapshot, StoreError> {
         let snapshot = self.guarded.call(self.guarded.store.snapshot()).await?;
-        Ok(Guarded::new(snapshot, self.guarded.guard.clone()))
+        Ok(GuardedStore::new(snapshot, self.guarded.guard.clone()))
     }
 
     async fn sync(&self) -> Result<(), StoreError> {
@@ -139,17 +142,17 @@ impl<S: BarStore, C: Clock> BarStore for GuardedBarStore<S, C> {
 
 impl<S: BarStore, C: Clock> GuardedBarStore<S, C> {
     /// Returns `store` behind `guard`.
-    pub fn new(store: S, guard: Guard<C>) -> Self {
+    pub fn new(store: S, guard: ServerGuard<C>) -> Self {
         Self {
-            reader: Guarded::new(store.reader().clone(), guard.clone()),
-            guarded: Guarded::new(store, guard),
+            reader: GuardedStore::new(store.reader().clone(), guard.clone()),
+            guarded: GuardedStore::new(store, guard),
         }
     }
 
     /// Makes a small request if the breaker is not closed, so that the breaker closes once the
     /// server is back although no other calls are made: a pod that is not ready gets no requests.
     pub async fn probe_bars(&self) {
-        if !self.guarded.guard.is_closed() {
+        if !self.guarded.guard.is_breaker_closed() {
             // The guard reports the outcome to the breaker, which is all that a probe is for.
             let _ = self.all_partition_progress().await;
         }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use clock::{Clock, Guard, GuardError};
+use clock::{Clock, GuardError, ServerGuard};
 
 use crate::error::StoreError;
 
@@ -14,18 +14,18 @@ const LONG_CALL_FACTOR: u32 = 3;
 
 /// A store of ticks or newest prices, or a reader of bars, behind a timeout and a circuit breaker.
 #[derive(Debug, Clone)]
-pub struct Guarded<S, C> {
+pub struct GuardedStore<S, C> {
     pub(super) store: S,
-    pub(super) guard: Guard<C>,
+    pub(super) guard: ServerGuard<C>,
 }
 
 /// A call to a store. It is boxed: an unboxed future that is passed through the timeout and the
 /// breaker would take up space once in each of their futures, on the stack of the caller.
 pub(super) type StoreCall<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-impl<S, C: Clock> Guarded<S, C> {
+impl<S, C: Clock> GuardedStore<S, C> {
     /// Returns `store` behind `guard`.
-    pub const fn new(store: S, guard: Guard<C>) -> Self {
+    pub const fn new(store: S, guard: ServerGuard<C>) -> Self {
         Self { store, guard }
     }
 
@@ -48,7 +48,7 @@ impl<S, C: Clock> Guarded<S, C> {
 }
 
 fn guarded_call<'a, T: Send + 'a, C: Clock>(
-    guard: &'a Guard<C>,
+    guard: &'a ServerGuard<C>,
     timeout: Duration,
     call: StoreCall<'a, T>,
 ) -> StoreCall<'a, T> {

@@ -3,10 +3,10 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use clock::{Breaker, BreakerPolicy, Clock, Guard, SystemClock};
+use clock::{BreakerPolicy, CircuitBreaker, Clock, ServerGuard, SystemClock};
 use market::Instrument;
 
-use super::Guarded;
+use super::GuardedStore;
 use crate::error::StoreError;
 use crate::tick_store::{ArchiveProgress, Tick, TickBlock, TickStore};
 
@@ -86,7 +86,11 @@ impl TickStore for FakeTickStore {
 
 const TIMEOUT: Duration = Duration::from_secs(8);
 
-fn guarded_store() -> (FakeTickStore, Guarded<FakeTickStore, SystemClock>, Outage) {
+fn guarded_store() -> (
+    FakeTickStore,
+    GuardedStore<FakeTickStore, SystemClock>,
+    Outage,
+) {
     let policy = BreakerPolicy {
         failures: NonZeroU32::new(2).unwrap(),
         open_for: Duration::from_secs(60),
@@ -94,11 +98,11 @@ fn guarded_store() -> (FakeTickStore, Guarded<FakeTickStore, SystemClock>, Outag
     };
     let (fake, outage) = (FakeTickStore::default(), Outage::default());
     let reported = outage.clone();
-    let breaker = Breaker::new("clickhouse", policy, SystemClock, move |reason| {
+    let breaker = CircuitBreaker::new("clickhouse", policy, SystemClock, move |reason| {
         *reported.0.lock().unwrap() = reason.map(str::to_owned);
     });
-    let guard = Guard::new("clickhouse", SystemClock, TIMEOUT, breaker);
-    (fake.clone(), Guarded::new(fake, guard), outage)
+    let guard = ServerGuard::new("clickhouse", SystemClock, TIMEOUT, breaker);
+    (fake.clone(), GuardedStore::new(fake, guard), outage)
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,11 +3,11 @@
 use clock::Clock;
 use market::Instrument;
 
-use super::calls::Guarded;
+use super::calls::GuardedStore;
 use crate::error::StoreError;
 use crate::tick_store::{ArchiveProgress, Tick, TickBlock, TickStore};
 
-impl<S: TickStore, C: Clock> TickStore for Guarded<S, C> {
+impl<S: TickStore, C: Clock> TickStore for GuardedStore<S, C> {
     async fn archive_progress(
         &self,
         partition: u32,
@@ -57,10 +57,10 @@ impl<S: TickStore, C: Clock> TickStore for Guarded<S, C> {
     }
 }
 
-impl<S: TickStore, C: Clock> Guarded<S, C> {
+impl<S: TickStore, C: Clock> GuardedStore<S, C> {
     /// Does what [`super::GuardedBarStore::probe_bars`] does, for a store of ticks.
     pub async fn probe_ticks(&self) {
-        if !self.guard.is_closed() {
+        if !self.guard.is_breaker_closed() {
             let _ = self.archive_position(0).await;
         }
     }

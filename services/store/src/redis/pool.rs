@@ -26,7 +26,7 @@ pub(super) enum RedisPool {
 
 /// The user and the passwords.
 #[derive(Default)]
-pub(super) struct Credentials {
+pub(super) struct RedisCredentials {
     pub(super) user: Option<String>,
     pub(super) password: Option<String>,
     pub(super) sentinel_password: Option<String>,
@@ -36,7 +36,7 @@ impl RedisPool {
     /// Returns a pool without connections.
     pub(super) fn new(
         address: &RedisAddress,
-        credentials: &Credentials,
+        credentials: &RedisCredentials,
         timeout: Duration,
     ) -> Result<Self, String> {
         let user = credentials.user.as_deref();

@@ -19,16 +19,16 @@ pub use reader::SqliteBarReader;
 use super::file::{DatabaseFile, DatabaseKind};
 use super::log_id;
 use super::reader_pool::ReaderPool;
-use super::schema::Schema;
-use super::writer::Writer;
+use super::schema::SqliteSchema;
+use super::writer::SqliteWriter;
 use crate::bar_store::{BarStore, CommitOutcome};
 use crate::error::StoreError;
 use crate::metrics::CommitTimer;
-use crate::state::{PartitionState, Transaction};
+use crate::state::{PartitionState, PartitionTransaction};
 
 static KIND: DatabaseKind = DatabaseKind {
     name: "bars",
-    schema: Schema {
+    schema: SqliteSchema {
         application_id: 0x4357_4201,
         versions: &[include_str!("../../migrations/sqlite/bars_3.sql")],
     },
@@ -44,7 +44,7 @@ static KIND: DatabaseKind = DatabaseKind {
 #[derive(Clone)]
 pub struct SqliteBarStore {
     reader: SqliteBarReader,
-    writer: Arc<Writer>,
+    writer: Arc<SqliteWriter>,
 }
 
 impl SqliteBarStore {
@@ -74,7 +74,7 @@ impl SqliteBarStore {
         let file = Arc::new(file);
         Self {
             reader: SqliteBarReader::new(ReaderPool::new(Arc::clone(&file))),
-            writer: Arc::new(Writer::new(file)),
+            writer: Arc::new(SqliteWriter::new(file)),
         }
     }
 
@@ -127,8 +127,8 @@ impl BarStore for SqliteBarStore {
         let registration = transaction.store_result(registration)?;
         transaction.commit().await?;
         match registration {
-            topics::Registration::Current(epoch) => Ok(epoch),
-            topics::Registration::Superseded => Err(StoreError::TopicSuperseded {
+            topics::TopicRegistration::Current(epoch) => Ok(epoch),
+            topics::TopicRegistration::Superseded => Err(StoreError::TopicSuperseded {
                 store: self.file().name(),
                 topic: topic.to_owned(),
                 topic_id: topic_id.to_owned(),
@@ -136,7 +136,10 @@ impl BarStore for SqliteBarStore {
         }
     }
 
-    async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
+    async fn commit(
+        &self,
+        transaction: &PartitionTransaction,
+    ) -> Result<CommitOutcome, StoreError> {
         let timer = CommitTimer::start();
         let mut write_transaction = self.writer.begin().await?;
         let outcome = commit::write_transaction(write_transaction.connection(), transaction).await;

@@ -7,9 +7,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection};
 
 use super::database_error::DatabaseError;
-use super::schema::Schema;
+use super::schema::SqliteSchema;
 use crate::error::StoreError;
-use crate::metrics::Metrics;
+use crate::metrics::StoreMetrics;
 
 /// How long a statement waits for a lock that another process holds, for example during a
 /// checkpoint.
@@ -25,7 +25,7 @@ pub(super) struct DatabaseKind {
     /// `bars` or `ticks`, also in metrics.
     pub(super) name: &'static str,
     /// The tables.
-    pub(super) schema: Schema,
+    pub(super) schema: SqliteSchema,
     /// The size of a page, in bytes.
     pub(super) page_size: u32,
     /// The number of rows that are buffered between SQLite's thread and a reader.
@@ -37,7 +37,7 @@ pub(super) struct DatabaseFile {
     kind: &'static DatabaseKind,
     path: PathBuf,
     is_read_only: bool,
-    metrics: Metrics,
+    metrics: StoreMetrics,
 }
 
 impl DatabaseFile {
@@ -64,7 +64,7 @@ impl DatabaseFile {
             kind,
             path: path.to_owned(),
             is_read_only,
-            metrics: Metrics::new(kind.name),
+            metrics: StoreMetrics::register_metrics(kind.name),
         }
     }
 
@@ -100,7 +100,7 @@ impl DatabaseFile {
     }
 
     /// Returns the metrics of the store.
-    pub(super) const fn metrics(&self) -> &Metrics {
+    pub(super) const fn metrics(&self) -> &StoreMetrics {
         &self.metrics
     }
 

@@ -4,13 +4,13 @@ use sqlx::{Row, SqliteConnection, query, query_scalar};
 
 use super::database_error::DatabaseError;
 use super::reader_pool::ReaderPool;
-use super::writer::Writer;
+use super::writer::SqliteWriter;
 use crate::error::StoreError;
 
 /// Stores the id of the log that a file belongs to, or compares it with the stored one. Also stores
 /// the number of partitions, if it is given.
 pub(super) async fn bind_log(
-    writer: &Writer,
+    writer: &SqliteWriter,
     log_id: &str,
     partitions: Option<u32>,
 ) -> Result<(), StoreError> {

@@ -18,11 +18,11 @@ pub(super) type BoundQuery = Query<'static, Sqlite, SqliteArguments>;
 const BATCH_ROWS: [usize; 3] = [64, 8, 1];
 
 /// A statement for any number of rows, which it receives as `VALUES` in batches.
-pub(super) struct RowBatches {
+pub(super) struct BatchedStatement {
     sql: [Arc<str>; BATCH_ROWS.len()],
 }
 
-impl RowBatches {
+impl BatchedStatement {
     /// Returns the statement `head VALUES (?, …), … tail`, with `columns` parameters per row.
     pub(super) fn new(head: &str, columns: usize, tail: &str) -> Self {
         let row = format!("({})", vec!["?"; columns].join(","));
@@ -55,7 +55,7 @@ impl RowBatches {
         self.sql.iter().map(|sql| &**sql)
     }
 
-    /// The rows in batches, each with the statement of its size.
+    /// Returns the rows in batches, each with the statement of its size.
     pub(super) fn batches<'a, T>(
         &'a self,
         mut rows: &'a [T],

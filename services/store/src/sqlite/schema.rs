@@ -9,7 +9,7 @@ use super::database_error::DatabaseError;
 const OLDEST: i64 = 3;
 
 /// The tables of one kind of database.
-pub(super) struct Schema {
+pub(super) struct SqliteSchema {
     /// Identifies files of this kind
     /// (<https://www.sqlite.org/pragma.html#pragma_application_id>).
     pub(super) application_id: i64,
@@ -18,7 +18,7 @@ pub(super) struct Schema {
     pub(super) versions: &'static [&'static str],
 }
 
-impl Schema {
+impl SqliteSchema {
     /// Creates the tables, or upgrades them, in one transaction.
     pub(super) async fn migrate(
         &self,

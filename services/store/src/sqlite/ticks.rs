@@ -15,8 +15,8 @@ use super::database_error::DatabaseError;
 use super::file::{DatabaseFile, DatabaseKind};
 use super::log_id;
 use super::reader_pool::ReaderPool;
-use super::schema::Schema;
-use super::writer::Writer;
+use super::schema::SqliteSchema;
+use super::writer::SqliteWriter;
 use crate::error::StoreError;
 use crate::metrics::CommitTimer;
 use crate::tick_store::hour_start_ns;
@@ -24,7 +24,7 @@ use crate::tick_store::{ArchiveProgress, Tick, TickBlock, TickStore};
 
 static KIND: DatabaseKind = DatabaseKind {
     name: "ticks",
-    schema: Schema {
+    schema: SqliteSchema {
         application_id: 0x4357_5401,
         versions: &[include_str!("../../migrations/sqlite/ticks_3.sql")],
     },
@@ -52,7 +52,7 @@ const MAX_EXPIRED_BLOCKS: i64 = 1_000;
 /// earlier insert. [`TickStore::sync`] waits for the disk.
 #[derive(Clone)]
 pub struct SqliteTickStore {
-    writer: Arc<Writer>,
+    writer: Arc<SqliteWriter>,
     readers: Arc<ReaderPool>,
 }
 
@@ -93,7 +93,7 @@ impl SqliteTickStore {
         let file = Arc::new(file);
         Self {
             readers: Arc::new(ReaderPool::new(Arc::clone(&file))),
-            writer: Arc::new(Writer::new(file)),
+            writer: Arc::new(SqliteWriter::new(file)),
         }
     }
 }

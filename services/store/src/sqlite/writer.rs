@@ -12,7 +12,7 @@ use crate::error::StoreError;
 /// The only connection that writes to a file. After any error the connection is replaced by a new
 /// one: if the disk is full, for example, SQLite may have rolled back by itself, which the caller
 /// cannot see.
-pub(super) struct Writer {
+pub(super) struct SqliteWriter {
     file: Arc<DatabaseFile>,
     connection: Mutex<Option<SqliteConnection>>,
 }
@@ -25,7 +25,7 @@ pub(super) struct WriteTransaction<'a> {
     connection: SqliteConnection,
 }
 
-impl Writer {
+impl SqliteWriter {
     pub(super) fn new(file: Arc<DatabaseFile>) -> Self {
         Self {
             file,
@@ -36,10 +36,10 @@ impl Writer {
     /// Waits for the connection and begins a transaction.
     pub(super) async fn begin(&self) -> Result<WriteTransaction<'_>, StoreError> {
         let (slot, connection) = self.take_connection().await?;
-        self.begin_with(slot, connection).await
+        self.begin_on_connection(slot, connection).await
     }
 
-    async fn begin_with<'a>(
+    async fn begin_on_connection<'a>(
         &'a self,
         slot: MutexGuard<'a, Option<SqliteConnection>>,
         mut connection: SqliteConnection,
@@ -65,7 +65,7 @@ impl Writer {
     pub(super) async fn sync(&self) -> Result<(), StoreError> {
         let (slot, mut connection) = self.take_connection().await?;
         execute(&self.file, &mut connection, "PRAGMA synchronous = FULL").await?;
-        let mut transaction = self.begin_with(slot, connection).await?;
+        let mut transaction = self.begin_on_connection(slot, connection).await?;
         let counted = query(
             "INSERT INTO meta (key, value) VALUES ('sync_count', '1') \
              ON CONFLICT (key) DO UPDATE SET value = CAST(value + 1 AS TEXT)",

@@ -5,11 +5,11 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row, query};
 
 use super::column::{
-    partition_as_integer, read_parsed_text, read_u64_bigint, u64_as_bigint, unnest_column,
+    column_for_unnest, partition_as_integer, read_parsed_text, read_u64_bigint, u64_as_bigint,
 };
 use super::database_error::DatabaseError;
 use super::id_set_key::{IdSetKeyColumns, parse_trade_id, read_id_set_key};
-use crate::{DirtyMinuteRow, PendingAmendmentRow, RefoldMark, Transaction};
+use crate::{DirtyMinuteRow, PartitionTransaction, PendingAmendmentRow, RefoldMark};
 
 const UPSERT_DIRTY_MINUTES: &str = "INSERT INTO dirty_minutes \
     (partition, instrument, start_ns, up_to_epoch, up_to_offset, amendments, later_bar) \
@@ -40,7 +40,7 @@ pub(super) const SELECT_PENDING_AMENDMENTS: &str = "SELECT instrument, scope, bu
 /// Inserts, updates and deletes the refold marks that a transaction changes.
 pub(super) async fn write_dirty_minutes(
     session: &mut PgConnection,
-    transaction: &Transaction,
+    transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
     let partition = partition_as_integer(transaction.progress.partition)?;
     let (mut marked, mut refolded) = (Vec::new(), Vec::new());
@@ -55,27 +55,29 @@ pub(super) async fn write_dirty_minutes(
             |(_, mark): &(_, &RefoldMark)| mark.later_bar.as_ref().map(schemas::encode_bar);
         let upsert = query(UPSERT_DIRTY_MINUTES)
             .bind(partition)
-            .bind(unnest_column(&marked, |(change, _)| {
+            .bind(column_for_unnest(&marked, |(change, _)| {
                 change.instrument.key()
             }))
-            .bind(unnest_column(&marked, |(change, _)| change.start_ns))
-            .bind(unnest_column(&marked, |(_, mark)| {
+            .bind(column_for_unnest(&marked, |(change, _)| change.start_ns))
+            .bind(column_for_unnest(&marked, |(_, mark)| {
                 u64_as_bigint(mark.up_to.epoch)
             }))
-            .bind(unnest_column(&marked, |(_, mark)| {
+            .bind(column_for_unnest(&marked, |(_, mark)| {
                 u64_as_bigint(mark.up_to.offset)
             }))
-            .bind(unnest_column(&marked, |(_, mark)| {
+            .bind(column_for_unnest(&marked, |(_, mark)| {
                 u64_as_bigint(mark.amendments)
             }))
-            .bind(unnest_column(&marked, encode_later_bar));
+            .bind(column_for_unnest(&marked, encode_later_bar));
         upsert.execute(&mut *session).await?;
     }
     if !refolded.is_empty() {
         let delete = query(DELETE_DIRTY_MINUTES)
             .bind(partition)
-            .bind(unnest_column(&refolded, |change| change.instrument.key()))
-            .bind(unnest_column(&refolded, |change| change.start_ns));
+            .bind(column_for_unnest(&refolded, |change| {
+                change.instrument.key()
+            }))
+            .bind(column_for_unnest(&refolded, |change| change.start_ns));
         delete.execute(session).await?;
     }
     Ok(())
@@ -84,7 +86,7 @@ pub(super) async fn write_dirty_minutes(
 /// Inserts the pending amendments of a transaction.
 pub(super) async fn write_pending_amendments(
     session: &mut PgConnection,
-    transaction: &Transaction,
+    transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
     let rows = &transaction.pending_amendments;
     if rows.is_empty() {
@@ -96,8 +98,8 @@ pub(super) async fn write_pending_amendments(
         .bind(keys.instruments)
         .bind(keys.scopes)
         .bind(keys.buckets_ns)
-        .bind(unnest_column(rows, |row| row.id.to_string()))
-        .bind(unnest_column(rows, |row| row.append_time_ns));
+        .bind(column_for_unnest(rows, |row| row.id.to_string()))
+        .bind(column_for_unnest(rows, |row| row.append_time_ns));
     upsert.execute(session).await?;
     Ok(())
 }

@@ -64,6 +64,6 @@ pub(super) fn read_parsed_text<T: FromStr>(
 }
 
 /// Returns one column of some rows, to be bound to a parameter of `unnest`.
-pub(super) fn unnest_column<'a, R, V>(rows: &'a [R], value: impl Fn(&'a R) -> V) -> Vec<V> {
+pub(super) fn column_for_unnest<'a, R, V>(rows: &'a [R], value: impl Fn(&'a R) -> V) -> Vec<V> {
     rows.iter().map(value).collect()
 }

@@ -2,11 +2,11 @@
 
 use sqlx::{PgConnection, query};
 
-use super::column::{partition_as_integer, u64_as_bigint, u64_as_numeric, unnest_column};
+use super::column::{column_for_unnest, partition_as_integer, u64_as_bigint, u64_as_numeric};
 use super::database_error::DatabaseError;
 use super::{amendments, id_sets, write_bars};
-use crate::metrics::Metrics;
-use crate::{CommitOutcome, Transaction};
+use crate::metrics::StoreMetrics;
+use crate::{CommitOutcome, PartitionTransaction};
 
 const ADVANCE_PROGRESS: &str = "UPDATE partition_progress SET epoch = $1, next_offset = $2, \
     updates_epoch = $3, updates_offset = $4, append_time_ns = $5 \
@@ -40,10 +40,10 @@ const UPSERT_EXCLUDED_RANGES: &str = "INSERT INTO excluded_ranges \
 /// of the partition wait until this database transaction has ended.
 pub(super) async fn write_transaction(
     session: &mut PgConnection,
-    transaction: &Transaction,
+    transaction: &PartitionTransaction,
 ) -> Result<CommitOutcome, DatabaseError> {
     write_bars::stage_bars(session, &transaction.bars).await?;
-    if !advance_progress(session, transaction).await? {
+    if !try_advance_progress(session, transaction).await? {
         return Ok(CommitOutcome::Conflict);
     }
     write_bars::write_staged_bars(session, transaction).await?;
@@ -57,7 +57,7 @@ pub(super) async fn write_transaction(
 }
 
 /// Counts the rows of a transaction in the metrics, by table.
-pub(super) fn count_rows(metrics: &Metrics, transaction: &Transaction) {
+pub(super) fn count_rows(metrics: &StoreMetrics, transaction: &PartitionTransaction) {
     metrics.count_rows("bars", transaction.bars.len());
     metrics.count_rows("symbols", transaction.symbols.len());
     metrics.count_rows("venues", transaction.venues.len());
@@ -68,9 +68,9 @@ pub(super) fn count_rows(metrics: &Metrics, transaction: &Transaction) {
 }
 
 /// Updates the progress row. Returns whether it was at the expected position.
-async fn advance_progress(
+async fn try_advance_progress(
     session: &mut PgConnection,
-    transaction: &Transaction,
+    transaction: &PartitionTransaction,
 ) -> Result<bool, DatabaseError> {
     let progress = &transaction.progress;
     let update = query(ADVANCE_PROGRESS)
@@ -87,7 +87,7 @@ async fn advance_progress(
 
 async fn write_symbols(
     session: &mut PgConnection,
-    transaction: &Transaction,
+    transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
     let rows = &transaction.symbols;
     if rows.is_empty() {
@@ -95,17 +95,17 @@ async fn write_symbols(
     }
     let upsert = query(UPSERT_SYMBOLS)
         .bind(partition_as_integer(transaction.progress.partition)?)
-        .bind(unnest_column(rows, |row| row.instrument.key()))
-        .bind(unnest_column(rows, |row| row.watermark_ns))
-        .bind(unnest_column(rows, |row| row.last_append_ns))
-        .bind(unnest_column(rows, |row| row.closed_until_ns));
+        .bind(column_for_unnest(rows, |row| row.instrument.key()))
+        .bind(column_for_unnest(rows, |row| row.watermark_ns))
+        .bind(column_for_unnest(rows, |row| row.last_append_ns))
+        .bind(column_for_unnest(rows, |row| row.closed_until_ns));
     upsert.execute(session).await?;
     Ok(())
 }
 
 async fn write_venues(
     session: &mut PgConnection,
-    transaction: &Transaction,
+    transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
     for row in &transaction.venues {
         let upsert = query(UPSERT_VENUE)
@@ -123,7 +123,7 @@ async fn write_venues(
 
 async fn write_excluded_ranges(
     session: &mut PgConnection,
-    transaction: &Transaction,
+    transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
     let rows = &transaction.excluded_ranges;
     if rows.is_empty() {
@@ -131,11 +131,15 @@ async fn write_excluded_ranges(
     }
     let upsert = query(UPSERT_EXCLUDED_RANGES)
         .bind(partition_as_integer(transaction.progress.partition)?)
-        .bind(unnest_column(rows, |row| u64_as_bigint(row.epoch)))
-        .bind(unnest_column(rows, |row| u64_as_numeric(row.first_offset)))
-        .bind(unnest_column(rows, |row| u64_as_numeric(row.end_offset)))
-        .bind(unnest_column(rows, |row| row.verdict.code()))
-        .bind(unnest_column(rows, |row| row.append_time_ns));
+        .bind(column_for_unnest(rows, |row| u64_as_bigint(row.epoch)))
+        .bind(column_for_unnest(rows, |row| {
+            u64_as_numeric(row.first_offset)
+        }))
+        .bind(column_for_unnest(rows, |row| {
+            u64_as_numeric(row.end_offset)
+        }))
+        .bind(column_for_unnest(rows, |row| row.verdict.code()))
+        .bind(column_for_unnest(rows, |row| row.append_time_ns));
     upsert.execute(session).await?;
     Ok(())
 }

@@ -71,7 +71,7 @@ impl TimescaleConfig {
     }
 
     /// Returns the options of a new connection, with the current password.
-    pub(super) fn options(&self) -> Result<PgConnectOptions, DatabaseError> {
+    pub(super) fn connect_options(&self) -> Result<PgConnectOptions, DatabaseError> {
         // An error of sqlx may contain a part of the URL, and so of a password.
         let options = PgConnectOptions::from_str(&self.url).map_err(|_| {
             DatabaseError::Unavailable(
@@ -82,11 +82,14 @@ impl TimescaleConfig {
         let mut options = options
             .application_name("candlewick")
             .options([
-                ("statement_timeout", millis(self.statement_timeout)),
-                ("lock_timeout", millis(self.lock_timeout)),
+                (
+                    "statement_timeout",
+                    milliseconds_text(self.statement_timeout),
+                ),
+                ("lock_timeout", milliseconds_text(self.lock_timeout)),
                 (
                     "idle_in_transaction_session_timeout",
-                    millis(self.idle_timeout),
+                    milliseconds_text(self.idle_timeout),
                 ),
                 // The server notices within a second that its client is gone, even during a
                 // statement.
@@ -128,7 +131,7 @@ impl TimescaleConfig {
 }
 
 /// Formats a duration as the settings of PostgreSQL accept it.
-pub(super) fn millis(duration: Duration) -> String {
+pub(super) fn milliseconds_text(duration: Duration) -> String {
     // Zero would mean no limit.
     duration.as_millis().max(1).to_string()
 }
@@ -163,7 +166,7 @@ mod tests {
         ] {
             let config = TimescaleConfig::new(url);
             let mut shown = format!("{config:?} {}", config.label());
-            if let Err(error) = config.options() {
+            if let Err(error) = config.connect_options() {
                 shown += &error.into_store_error(&config.label()).to_string();
             }
             assert!(!shown.contains("hidden"), "{shown}");
@@ -178,11 +181,14 @@ mod tests {
         let path = folder.path().join("password");
         let mut config = TimescaleConfig::new("postgres://me@host/bars");
         config.password_file = Some(path.clone());
-        let error = config.options().unwrap_err().into_store_error("bars");
+        let error = config
+            .connect_options()
+            .unwrap_err()
+            .into_store_error("bars");
         assert!(error.is_transient() && error.to_string().contains("password"));
         for password in ["first", "second"] {
             std::fs::write(&path, format!("{password}\n")).unwrap();
-            let shown = format!("{:?}", config.options().unwrap());
+            let shown = format!("{:?}", config.connect_options().unwrap());
             assert!(shown.contains(&format!("{password:?}")), "{shown}");
         }
     }
@@ -190,7 +196,7 @@ mod tests {
     #[test]
     fn a_root_certificate_asks_for_verified_tls() {
         let mut config = TimescaleConfig::new("postgres://me@host/bars");
-        let mode = |config: &TimescaleConfig| config.options().unwrap().get_ssl_mode();
+        let mode = |config: &TimescaleConfig| config.connect_options().unwrap().get_ssl_mode();
         assert!(matches!(mode(&config), PgSslMode::Prefer));
         // Its content is read only when a connection is opened.
         let file = tempfile::NamedTempFile::new().unwrap();

@@ -12,21 +12,21 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::config::TimescaleConfig;
 use super::database_error::DatabaseError;
 use crate::StoreError;
-use crate::metrics::Metrics;
+use crate::metrics::StoreMetrics;
 
 /// The database server, with the label that errors name it by.
-pub(super) struct DatabaseServer {
+pub(super) struct TimescaleServer {
     config: TimescaleConfig,
     label: String,
-    metrics: Metrics,
+    metrics: StoreMetrics,
 }
 
-impl DatabaseServer {
+impl TimescaleServer {
     pub(super) fn new(config: TimescaleConfig) -> Self {
         Self {
             label: config.label(),
             config,
-            metrics: Metrics::new("bars"),
+            metrics: StoreMetrics::register_metrics("bars"),
         }
     }
 
@@ -38,13 +38,13 @@ impl DatabaseServer {
         &self.label
     }
 
-    pub(super) const fn metrics(&self) -> &Metrics {
+    pub(super) const fn metrics(&self) -> &StoreMetrics {
         &self.metrics
     }
 
     /// Opens a new connection.
     pub(super) async fn connect(&self) -> Result<PgConnection, DatabaseError> {
-        Ok(self.config.options()?.connect().await?)
+        Ok(self.config.connect_options()?.connect().await?)
     }
 
     /// Converts an error into one that names the database, and counts it.
@@ -60,7 +60,7 @@ impl DatabaseServer {
 }
 
 /// A connection, and the state of its session.
-pub(super) struct Connection {
+pub(super) struct SessionConnection {
     pub(super) session: PgConnection,
     /// Whether the temporary table for staged bars exists.
     pub(super) has_staging_table: bool,
@@ -68,13 +68,13 @@ pub(super) struct Connection {
 
 /// A bounded number of connections, opened when they are needed.
 pub(super) struct ConnectionPool {
-    server: Arc<DatabaseServer>,
+    server: Arc<TimescaleServer>,
     permits: Arc<Semaphore>,
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<SessionConnection>>,
 }
 
 impl ConnectionPool {
-    pub(super) fn new(server: Arc<DatabaseServer>, max_connections: usize) -> Self {
+    pub(super) fn new(server: Arc<TimescaleServer>, max_connections: usize) -> Self {
         Self {
             server,
             permits: Arc::new(Semaphore::new(max_connections.max(1))),
@@ -82,7 +82,7 @@ impl ConnectionPool {
         }
     }
 
-    pub(super) const fn server(&self) -> &Arc<DatabaseServer> {
+    pub(super) const fn server(&self) -> &Arc<TimescaleServer> {
         &self.server
     }
 
@@ -93,7 +93,7 @@ impl ConnectionPool {
         let idle = self.idle.lock().expect("no holder panics").pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => Connection {
+            None => SessionConnection {
                 session: self.server.store_result(self.server.connect().await)?,
                 has_staging_table: false,
             },
@@ -109,7 +109,7 @@ impl ConnectionPool {
 /// A connection in use. Dropping it closes the connection.
 pub(super) struct PooledConnection {
     pool: Arc<ConnectionPool>,
-    pub(super) connection: Connection,
+    pub(super) connection: SessionConnection,
     _permit: OwnedSemaphorePermit,
 }
 

@@ -6,7 +6,7 @@ use market::TradeId;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row, query};
 
-use super::column::{read_parsed_numeric, u64_as_numeric, unnest_column};
+use super::column::{column_for_unnest, read_parsed_numeric, u64_as_numeric};
 use super::database_error::DatabaseError;
 use super::id_set_key::IdSetKeyColumns;
 use crate::{IdSetChange, IdSetDiff, IdSetKey, IdSetRow, id_chunk};
@@ -69,7 +69,7 @@ pub(super) async fn write_id_sets(
         .bind(keys.instruments)
         .bind(keys.scopes)
         .bind(keys.buckets_ns)
-        .bind(unnest_column(changes, |change| change.last_append_ns));
+        .bind(column_for_unnest(changes, |change| change.last_append_ns));
     upsert.execute(&mut *session).await?;
     write_id_ranges(session, changes).await?;
     write_exact_ids(session, changes).await
@@ -96,7 +96,9 @@ async fn write_id_ranges(
             .bind(keys.instruments)
             .bind(keys.scopes)
             .bind(keys.buckets_ns)
-            .bind(unnest_column(&removed, |(_, first)| u64_as_numeric(*first)));
+            .bind(column_for_unnest(&removed, |(_, first)| {
+                u64_as_numeric(*first)
+            }));
         delete.execute(&mut *session).await?;
     }
     if !upserted.is_empty() {
@@ -105,10 +107,10 @@ async fn write_id_ranges(
             .bind(keys.instruments)
             .bind(keys.scopes)
             .bind(keys.buckets_ns)
-            .bind(unnest_column(&upserted, |(_, (first, _))| {
+            .bind(column_for_unnest(&upserted, |(_, (first, _))| {
                 u64_as_numeric(*first)
             }))
-            .bind(unnest_column(&upserted, |(_, (_, last))| {
+            .bind(column_for_unnest(&upserted, |(_, (_, last))| {
                 u64_as_numeric(*last)
             }));
         upsert.execute(session).await?;

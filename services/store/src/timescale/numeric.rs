@@ -59,12 +59,12 @@ pub(super) fn write_numeric(text: &str, out: &mut Vec<u8>) {
     let whole = whole.trim_start_matches('0').as_bytes();
     let (short_group, groups) = whole.split_at(whole.len() % DIGITS_PER_GROUP);
     let mut values: Vec<u16> = Vec::with_capacity(24);
-    values.extend((!short_group.is_empty()).then(|| parse_group(short_group)));
-    values.extend(groups.chunks(DIGITS_PER_GROUP).map(parse_group));
+    values.extend((!short_group.is_empty()).then(|| parse_digit_group(short_group)));
+    values.extend(groups.chunks(DIGITS_PER_GROUP).map(parse_digit_group));
     let whole_groups = values.len();
     values.extend(fraction.as_bytes().chunks(DIGITS_PER_GROUP).map(|part| {
         let missing = DIGITS_PER_GROUP - part.len();
-        parse_group(part) * 10_u16.pow(u32::try_from(missing).expect("it is below 4"))
+        parse_digit_group(part) * 10_u16.pow(u32::try_from(missing).expect("it is below 4"))
     }));
     let leading = values.iter().take_while(|value| **value == 0).count();
     let trailing = values.iter().rev().take_while(|value| **value == 0).count();
@@ -91,7 +91,7 @@ pub(super) fn write_numeric(text: &str, out: &mut Vec<u8>) {
 }
 
 /// Parses up to four decimal digits.
-fn parse_group(digits: &[u8]) -> u16 {
+fn parse_digit_group(digits: &[u8]) -> u16 {
     let digit = |digit: &u8| u16::from(*digit - b'0');
     digits.iter().fold(0, |sum, next| sum * 10 + digit(next))
 }

@@ -13,12 +13,12 @@ use super::bar_queries::{SELECT_BARS, SELECT_NEWEST_BARS, SELECT_OLDEST_BARS};
 use super::column::{
     partition_as_integer, read_parsed_numeric, read_u64_bigint, u64_as_bigint, u64_as_numeric,
 };
-use super::connections::{ConnectionPool, DatabaseServer, PooledConnection};
+use super::connections::{ConnectionPool, PooledConnection, TimescaleServer};
 use super::database_error::DatabaseError;
 use super::id_set_key::{IdSetKeyColumns, read_id_set_key};
 use super::timestamptz::Timestamptz;
 use super::{amendments, id_sets, row, topics};
-use crate::key_bounds::{AFTER_ALL_KEYS, id_set_bounds, venue_bounds};
+use crate::key_bounds::{AFTER_ALL_KEYS, id_set_page_bounds, venue_bounds};
 use crate::{
     BarKey, BarQuery, BarReader, DirtyMinuteRow, ExcludedRange, IdRangeQuery, IdRanges, IdSetKey,
     IdSetRow, PartitionProgress, StoreError, SymbolQuery, SymbolRow, VenueRow,
@@ -40,7 +40,7 @@ enum ConnectionSource {
     Pool(Arc<ConnectionPool>),
     /// Every statement uses one connection, which is inside a transaction; `None` after a read has
     /// failed.
-    Snapshot(Arc<DatabaseServer>, Arc<Mutex<Option<PooledConnection>>>),
+    Snapshot(Arc<TimescaleServer>, Arc<Mutex<Option<PooledConnection>>>),
 }
 
 const SELECT_SYMBOL: &str = "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns \
@@ -68,7 +68,7 @@ const SELECT_EXCLUDED_RANGES: &str = "SELECT epoch, first_offset, end_offset, ve
               WHERE partition = $1 AND epoch = $2 AND first_offset <= $3), $3) \
     ORDER BY first_offset";
 
-type Statement<'q> = Query<'q, Postgres, PgArguments>;
+type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
 
 impl TimescaleBarReader {
     /// Returns a reader of what is committed when a method is called.
@@ -80,7 +80,10 @@ impl TimescaleBarReader {
 
     /// Returns a reader that sees only the snapshot of the transaction that is open on the
     /// connection.
-    pub(super) fn from_snapshot(server: Arc<DatabaseServer>, connection: PooledConnection) -> Self {
+    pub(super) fn from_snapshot(
+        server: Arc<TimescaleServer>,
+        connection: PooledConnection,
+    ) -> Self {
         let connection = Arc::new(Mutex::new(Some(connection)));
         Self {
             connections: ConnectionSource::Snapshot(server, connection),
@@ -90,7 +93,7 @@ impl TimescaleBarReader {
     /// Runs one statement, which sees one moment, and reads each of its rows.
     async fn read_rows<T>(
         &self,
-        statement: Statement<'_>,
+        statement: PgQuery<'_>,
         read_row: impl Fn(&PgRow) -> Result<T, DatabaseError>,
     ) -> Result<Vec<T>, StoreError> {
         let (server, rows) = match &self.connections {
@@ -201,7 +204,7 @@ impl BarReader for TimescaleBarReader {
         &self,
         query: &IdRangeQuery,
     ) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
-        let (after, ceiling) = id_set_bounds(query);
+        let (after, ceiling) = id_set_page_bounds(query);
         let select = sqlx::query(id_sets::SELECT_ID_RANGES)
             .bind(after.0)
             .bind(after.1)

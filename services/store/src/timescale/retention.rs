@@ -139,7 +139,9 @@ pub(super) async fn delete_expired_rows(
         (DELETE_PENDING_AMENDMENTS, ids_before_ns),
     ];
     for (sql, before_ns) in statements {
-        let delete = query(sql).bind(before_ns).bind(remaining_rows(deleted));
+        let delete = query(sql)
+            .bind(before_ns)
+            .bind(remaining_row_budget(deleted));
         deleted += delete.execute(&mut *session).await?.rows_affected();
     }
     deleted += delete_id_sets(session, ids_before_ns, deleted).await?;
@@ -163,7 +165,7 @@ async fn delete_closed_bars(
             .bind(day)
             .bind(day.next_day_start())
             .bind(before_ns)
-            .bind(remaining_rows(deleted));
+            .bind(remaining_row_budget(deleted));
         deleted += delete.execute(&mut *session).await?.rows_affected();
         if deleted >= MAX_ROWS {
             break;
@@ -184,7 +186,7 @@ async fn delete_id_sets(
 ) -> Result<u64, DatabaseError> {
     let select = query(SELECT_EXPIRED_ID_SETS)
         .bind(before_ns)
-        .bind(remaining_rows(already_deleted));
+        .bind(remaining_row_budget(already_deleted));
     let sets = select.fetch_all(&mut *session).await?;
     let mut deleted = 0;
     for sets in sets.chunks(8) {
@@ -206,6 +208,6 @@ async fn delete_id_sets(
 }
 
 /// Returns how many rows may still be deleted in this call.
-fn remaining_rows(deleted: u64) -> i64 {
+fn remaining_row_budget(deleted: u64) -> i64 {
     i64::try_from(MAX_ROWS.saturating_sub(deleted)).expect("it is at most MAX_ROWS")
 }

@@ -6,7 +6,7 @@ use sqlx::postgres::PgRow;
 
 use super::column::{read_parsed_numeric, read_parsed_text, read_partition, read_u64_bigint};
 use super::database_error::DatabaseError;
-use crate::{ExcludedRange, PartitionProgress, SymbolRow, VenueRow, Verdict};
+use crate::{ExcludedRange, PartitionProgress, SymbolRow, TickVerdict, VenueRow};
 
 /// Reads partition, epoch, `next_offset`, `updates_epoch`, `updates_offset`, `append_time_ns`.
 pub(super) fn read_progress(row: &PgRow) -> Result<PartitionProgress, DatabaseError> {
@@ -48,7 +48,7 @@ pub(super) fn read_venue(row: &PgRow) -> Result<VenueRow, DatabaseError> {
 /// Reads epoch, `first_offset`, `end_offset`, verdict, `append_time_ns`.
 pub(super) fn read_excluded_range(row: &PgRow) -> Result<ExcludedRange, DatabaseError> {
     let code: &str = row.try_get(3)?;
-    let verdict = Verdict::from_code(code);
+    let verdict = TickVerdict::from_code(code);
     Ok(ExcludedRange {
         epoch: read_u64_bigint(row, 0)?,
         first_offset: read_parsed_numeric(row, 1, "first_offset")?,

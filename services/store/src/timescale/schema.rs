@@ -52,7 +52,7 @@ pub(super) async fn migrate(
     // If anything fails, the session ends, which releases the lock.
     query(LOCK).execute(&mut *session).await?;
     let before = installed_version(session).await?;
-    refuse_other_versions(before)?;
+    refuse_unsupported_version(before)?;
     migrator()
         .run(&mut *session)
         .await
@@ -91,7 +91,7 @@ async fn installed_version(session: &mut PgConnection) -> Result<i64, DatabaseEr
 /// Fails unless the tables have the newest version.
 pub(super) async fn verify_version(session: &mut PgConnection) -> Result<(), DatabaseError> {
     let found = installed_version(session).await?;
-    refuse_other_versions(found)?;
+    refuse_unsupported_version(found)?;
     if found < newest_version() {
         return Err(DatabaseError::Unavailable(format!(
             "it has schema {found}, this version needs {}: run `candlewick migrate`",
@@ -102,7 +102,7 @@ pub(super) async fn verify_version(session: &mut PgConnection) -> Result<(), Dat
 }
 
 /// Fails if the tables are newer than this version, or too old to be upgraded.
-fn refuse_other_versions(found: i64) -> Result<(), DatabaseError> {
+fn refuse_unsupported_version(found: i64) -> Result<(), DatabaseError> {
     match found {
         0 => Ok(()),
         found if found < OLDEST => Err(DatabaseError::OlderSchema {

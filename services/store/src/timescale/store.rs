@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sqlx::query;
 
-use super::config::{TimescaleConfig, millis};
-use super::connections::{ConnectionPool, DatabaseServer, PooledConnection};
+use super::config::{TimescaleConfig, milliseconds_text};
+use super::connections::{ConnectionPool, PooledConnection, TimescaleServer};
 use super::database_error::DatabaseError;
 use super::durability::DurabilitySettings;
 use super::edition::TimescaleEdition;
@@ -13,7 +13,7 @@ use super::reader::TimescaleBarReader;
 use super::schema::{self, TimescaleMigration};
 use super::{commit, load, retention, topics, write_bars};
 use crate::metrics::CommitTimer;
-use crate::{BarStore, CommitOutcome, PartitionState, StoreError, Transaction};
+use crate::{BarStore, CommitOutcome, PartitionState, PartitionTransaction, StoreError};
 
 /// Bars and the state of the fold in TimescaleDB, which many processes can use at once.
 ///
@@ -37,7 +37,7 @@ impl TimescaleBarStore {
     /// [`StoreError`] if the server cannot be reached, if the user may not create tables, or if the
     /// tables are newer or too old.
     pub async fn migrate(config: TimescaleConfig) -> Result<TimescaleMigration, StoreError> {
-        let server = DatabaseServer::new(config);
+        let server = TimescaleServer::new(config);
         let mut session = server.store_result(server.connect().await)?;
         let migrated = schema::migrate(&mut session).await;
         server.store_result(migrated)
@@ -49,8 +49,8 @@ impl TimescaleBarStore {
     /// # Errors
     /// [`StoreError`] if the server cannot be reached, or if the tables are older or newer.
     pub async fn open(config: TimescaleConfig) -> Result<Self, StoreError> {
-        let server = Arc::new(DatabaseServer::new(config));
-        let opened = Self::inspect(&server).await;
+        let server = Arc::new(TimescaleServer::new(config));
+        let opened = Self::read_edition_and_durability(&server).await;
         let (edition, durability) = server.store_result(opened)?;
         for warning in durability.warnings() {
             tracing::warn!(store = server.label(), "{warning}");
@@ -73,8 +73,8 @@ impl TimescaleBarStore {
     }
 
     /// Checks the version of the tables, and reads what the server offers.
-    async fn inspect(
-        server: &DatabaseServer,
+    async fn read_edition_and_durability(
+        server: &TimescaleServer,
     ) -> Result<(TimescaleEdition, DurabilitySettings), DatabaseError> {
         let mut session = server.connect().await?;
         schema::verify_version(&mut session).await?;
@@ -88,7 +88,7 @@ impl TimescaleBarStore {
         self.edition
     }
 
-    fn server(&self) -> &DatabaseServer {
+    fn server(&self) -> &TimescaleServer {
         self.writers.server()
     }
 
@@ -121,8 +121,8 @@ impl BarStore for TimescaleBarStore {
         let mut connection = self.begin_transaction().await?;
         let registered = topics::register_topic(connection.session(), topic, topic_id).await;
         match connection.end_transaction(registered, "COMMIT").await? {
-            topics::Registration::Current(epoch) => Ok(epoch),
-            topics::Registration::Superseded => Err(StoreError::TopicSuperseded {
+            topics::TopicRegistration::Current(epoch) => Ok(epoch),
+            topics::TopicRegistration::Superseded => Err(StoreError::TopicSuperseded {
                 store: self.server().label().to_owned(),
                 topic: topic.to_owned(),
                 topic_id: topic_id.to_owned(),
@@ -130,7 +130,10 @@ impl BarStore for TimescaleBarStore {
         }
     }
 
-    async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
+    async fn commit(
+        &self,
+        transaction: &PartitionTransaction,
+    ) -> Result<CommitOutcome, StoreError> {
         let started = CommitTimer::start();
         let mut connection = self.writers.acquire().await?;
         if let Err(error) = write_bars::create_staging_table(&mut connection.connection).await {
@@ -153,7 +156,7 @@ impl BarStore for TimescaleBarStore {
 
     async fn snapshot(&self) -> Result<TimescaleBarReader, StoreError> {
         let mut connection = self.snapshots.acquire().await?;
-        let timeout = millis(self.server().config().snapshot_timeout);
+        let timeout = milliseconds_text(self.server().config().snapshot_timeout);
         let begun = async {
             query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 .execute(connection.session())

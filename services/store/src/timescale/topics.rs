@@ -6,7 +6,7 @@ use super::column::u64_as_bigint;
 use super::database_error::DatabaseError;
 
 /// The result of registering a generation of a topic.
-pub(super) enum Registration {
+pub(super) enum TopicRegistration {
     /// The generation is the current one, and has this epoch.
     Current(u64),
     /// A later generation has been registered.
@@ -27,7 +27,7 @@ pub(super) async fn register_topic(
     session: &mut PgConnection,
     topic: &str,
     topic_id: &str,
-) -> Result<Registration, DatabaseError> {
+) -> Result<TopicRegistration, DatabaseError> {
     query(LOCK_TOPICS).execute(&mut *session).await?;
     let newest: Option<i64> = query_scalar("SELECT max(epoch) FROM topics WHERE topic = $1")
         .bind(topic)
@@ -40,8 +40,8 @@ pub(super) async fn register_topic(
         .await?;
     let newest = newest.map_or(0, i64::cast_unsigned);
     match known.map(i64::cast_unsigned) {
-        Some(epoch) if epoch == newest => return Ok(Registration::Current(epoch)),
-        Some(_) => return Ok(Registration::Superseded),
+        Some(epoch) if epoch == newest => return Ok(TopicRegistration::Current(epoch)),
+        Some(_) => return Ok(TopicRegistration::Superseded),
         None => {}
     }
     let epoch = newest + 1;
@@ -57,5 +57,5 @@ pub(super) async fn register_topic(
             .execute(session)
             .await?;
     }
-    Ok(Registration::Current(epoch))
+    Ok(TopicRegistration::Current(epoch))
 }

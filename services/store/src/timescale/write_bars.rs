@@ -14,10 +14,10 @@ use sqlx::{AssertSqlSafe, PgConnection, Row, query, raw_sql};
 use super::bar_columns::{KEY_COLUMNS, VALUE_COLUMNS};
 use super::bar_copy::BarCopyBuffer;
 use super::column::partition_as_integer;
-use super::connections::Connection;
+use super::connections::SessionConnection;
 use super::database_error::DatabaseError;
 use super::timestamptz::Timestamptz;
-use crate::{StoredBar, Transaction};
+use crate::{PartitionTransaction, StoredBar};
 
 const CREATE_STAGING_TABLE: &str = "CREATE TEMPORARY TABLE IF NOT EXISTS staged_bars \
     (LIKE bars, closed BOOLEAN NOT NULL) ON COMMIT DELETE ROWS";
@@ -81,7 +81,9 @@ const UPSERT_BAR_DAYS: &str = "INSERT INTO bar_days \
 
 /// Creates the temporary table for the copy, once in each session. It is created outside of a
 /// transaction, because a rollback would remove it.
-pub(super) async fn create_staging_table(connection: &mut Connection) -> Result<(), DatabaseError> {
+pub(super) async fn create_staging_table(
+    connection: &mut SessionConnection,
+) -> Result<(), DatabaseError> {
     if !connection.has_staging_table {
         raw_sql(CREATE_STAGING_TABLE)
             .execute(&mut connection.session)
@@ -112,7 +114,7 @@ pub(super) async fn stage_bars(
 /// Writes the staged bars to `bars` and `open_bars`.
 pub(super) async fn write_staged_bars(
     session: &mut PgConnection,
-    transaction: &Transaction,
+    transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
     let closed = transaction.bars.iter().filter(|bar| bar.row.closed).count();
     if closed > 0 {
@@ -151,7 +153,7 @@ async fn delete_reopened_bars(session: &mut PgConnection) -> Result<(), Database
 /// Widens the rows of `bar_days` by the closed bars of a transaction.
 async fn write_bar_days(
     session: &mut PgConnection,
-    transaction: &Transaction,
+    transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
     let mut days: BTreeMap<Timestamptz, (i64, i64)> = BTreeMap::new();
     for bar in transaction.bars.iter().filter(|bar| bar.row.closed) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use candlewick_store::{
-    BarStore, CommitOutcome, IdSetKey, PartitionProgress, StoredBar, SymbolRow, TickBlock,
-    TickRecord, Transaction,
+    BarStore, CommitOutcome, IdSetKey, PartitionProgress, PartitionTransaction, StoredBar,
+    SymbolRow, TickBlock, TickRecord,
 };
 use market::{
     Bar, BarRow, DAY_NS, EdgeTrade, HOUR_NS, Instrument, Interval, Position, Side, Trade, TradeId,
@@ -100,8 +100,8 @@ pub(crate) fn extreme_bar(instrument: &Instrument, start_ns: i64) -> StoredBar {
 }
 
 /// Returns a transaction of a partition of epoch 1 that only moves its progress.
-pub(crate) fn step(partition: u32, from: u64, to: u64) -> Transaction {
-    Transaction {
+pub(crate) fn step(partition: u32, from: u64, to: u64) -> PartitionTransaction {
+    PartitionTransaction {
         expected: Position {
             epoch: 1,
             offset: from,
@@ -127,7 +127,7 @@ pub(crate) fn step(partition: u32, from: u64, to: u64) -> Transaction {
 }
 
 /// Commits a transaction that must not conflict. It loads the partition first, in case it is new.
-pub(crate) async fn commit_step(store: &impl BarStore, transaction: Transaction) {
+pub(crate) async fn commit_step(store: &impl BarStore, transaction: PartitionTransaction) {
     let partition = transaction.progress.partition;
     store
         .load_partition(partition, transaction.expected.epoch)

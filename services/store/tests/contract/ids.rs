@@ -2,7 +2,7 @@
 
 use candlewick_store::{
     BarReader, BarStore, ExcludedRange, IdRangeQuery, IdRanges, IdSetChange, IdSetDiff, IdSetKey,
-    IdSetRow, Verdict,
+    IdSetRow, TickVerdict,
 };
 use market::TradeId;
 
@@ -225,7 +225,7 @@ pub(crate) async fn old_ids_expire_but_not_those_of_no_bucket(store: &impl BarSt
         epoch: 1,
         first_offset: first,
         end_offset: first + 1,
-        verdict: Verdict::Duplicate,
+        verdict: TickVerdict::Duplicate,
         append_time_ns,
     };
     transaction.excluded_ranges = vec![rejected(1, 10), rejected(5, 20)];

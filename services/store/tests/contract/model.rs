@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use candlewick_store::{
     BarKey, BarQuery, BarReader, BarStore, CommitOutcome, ExcludedRange, IdRangeQuery, IdSetChange,
-    IdSetDiff, IdSetKey, IdSetRow, PartitionProgress, StoredBar, SymbolQuery, SymbolRow,
-    Transaction, VenueRow, Verdict,
+    IdSetDiff, IdSetKey, IdSetRow, PartitionProgress, PartitionTransaction, StoredBar, SymbolQuery,
+    SymbolRow, TickVerdict, VenueRow,
 };
 use market::{
     HOUR_NS, Instrument, Interval, MINUTE_NS, Position, RejectReason, TradeId, VenueSettings,
@@ -200,8 +200,8 @@ impl Draft {
 
     fn excluded_ranges(&self, at: PartitionProgress) -> Vec<ExcludedRange> {
         let verdict = [
-            Verdict::Duplicate,
-            Verdict::Rejected(RejectReason::BeyondHorizon),
+            TickVerdict::Duplicate,
+            TickVerdict::Rejected(RejectReason::BeyondHorizon),
         ];
         let end = at.next_offset + self.advance;
         let range = ExcludedRange {
@@ -224,10 +224,10 @@ fn last_per_key<K: Ord, V>(rows: impl Iterator<Item = (K, V)>) -> Vec<V> {
 }
 
 impl Model {
-    fn transaction(&mut self, draft: &Draft) -> Transaction {
+    fn transaction(&mut self, draft: &Draft) -> PartitionTransaction {
         let at = self.progress[&draft.partition];
         let next_offset = at.next_offset + draft.advance;
-        Transaction {
+        PartitionTransaction {
             expected: Position {
                 epoch: at.epoch,
                 offset: at.next_offset + draft.offset_error,
@@ -251,7 +251,7 @@ impl Model {
         }
     }
 
-    fn commit(&mut self, transaction: &Transaction) -> CommitOutcome {
+    fn commit(&mut self, transaction: &PartitionTransaction) -> CommitOutcome {
         let partition = transaction.progress.partition;
         let at = self.progress[&partition];
         if at.next_position() != transaction.expected {

@@ -2,7 +2,7 @@
 
 use candlewick_store::{
     BarKey, BarReader, BarStore, CommitOutcome, ExcludedRange, PartitionProgress, SymbolQuery,
-    VenueRow, Verdict,
+    TickVerdict, VenueRow,
 };
 use market::{IdScheme, IdScope, Interval, Position, RejectReason, VenueSettings};
 
@@ -85,7 +85,7 @@ pub(crate) async fn a_conflict_writes_nothing(store: &impl BarStore) {
     let mut lost = step(0, 4, 6);
     lost.bars = vec![bar(&btc, Interval::M1, 0, 1, false)];
     lost.symbols = vec![symbol("binance:BTCUSDT", 1)];
-    lost.excluded_ranges = vec![excluded_range(4, 5, Verdict::Duplicate)];
+    lost.excluded_ranges = vec![excluded_range(4, 5, TickVerdict::Duplicate)];
     assert_eq!(store.commit(&lost).await.unwrap(), CommitOutcome::Conflict);
     lost.expected = Position {
         epoch: 2,
@@ -261,7 +261,7 @@ pub(crate) async fn a_venue_needs_every_partition(store: &impl BarStore) {
     assert_eq!(loaded[1].settings, settings(2));
 }
 
-fn excluded_range(first: u64, end: u64, verdict: Verdict) -> ExcludedRange {
+fn excluded_range(first: u64, end: u64, verdict: TickVerdict) -> ExcludedRange {
     ExcludedRange {
         epoch: 1,
         first_offset: first,
@@ -272,11 +272,11 @@ fn excluded_range(first: u64, end: u64, verdict: Verdict) -> ExcludedRange {
 }
 
 pub(crate) async fn excluded_ranges_that_overlap(store: &impl BarStore) {
-    let verdict = Verdict::Rejected(RejectReason::BeyondHorizon);
+    let verdict = TickVerdict::Rejected(RejectReason::BeyondHorizon);
     let ranges = [
-        excluded_range(2, 5, Verdict::Duplicate),
+        excluded_range(2, 5, TickVerdict::Duplicate),
         excluded_range(5, 6, verdict),
-        excluded_range(10, 1 << 63, Verdict::Duplicate),
+        excluded_range(10, 1 << 63, TickVerdict::Duplicate),
         excluded_range(u64::MAX - 1, u64::MAX, verdict),
     ];
     let mut transaction = step(0, 0, 1);

@@ -13,8 +13,8 @@ use host::Health;
 use ingest::IngestProducer;
 use market::{BarRow, HOUR_NS, IdScheme, IdScope, Instrument, Interval, VenueSettings};
 use store::{
-    BarKey, BarReader, BarStore, CommitOutcome, MemoryHotStore, SqliteBarStore, SqliteTickStore,
-    StoredBar, TickStore, Transaction,
+    BarKey, BarReader, BarStore, CommitOutcome, MemoryHotStore, PartitionTransaction,
+    SqliteBarStore, SqliteTickStore, StoredBar, TickStore,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -343,7 +343,7 @@ impl FilledFolder {
     pub(super) async fn commit_transaction(
         &self,
         partition: u32,
-        fill: impl FnOnce(&mut Transaction),
+        fill: impl FnOnce(&mut PartitionTransaction),
     ) {
         let folder = self.open_folder().await;
         let state = folder
@@ -352,7 +352,7 @@ impl FilledFolder {
             .await
             .unwrap();
         let progress = state.progress;
-        let mut transaction = Transaction {
+        let mut transaction = PartitionTransaction {
             expected: progress.next_position(),
             progress,
             bars: Vec::new(),

@@ -3,8 +3,8 @@
 use market::{BarRow, Instrument, Position, Venue, VenueSettings};
 use store::{
     BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange,
-    IdRangeQuery, IdRanges, IdSetKey, IdSetRow, PartitionProgress, PartitionState, StoreError,
-    StoredBar, SymbolQuery, SymbolRow, Transaction, VenueRow,
+    IdRangeQuery, IdRanges, IdSetKey, IdSetRow, PartitionProgress, PartitionState,
+    PartitionTransaction, StoreError, StoredBar, SymbolQuery, SymbolRow, VenueRow,
 };
 
 use super::stored_state::StoredState;
@@ -78,7 +78,10 @@ impl BarStore for SimBarStore {
         unreachable!("the simulation sets the epochs")
     }
 
-    async fn commit(&self, transaction: &Transaction) -> Result<CommitOutcome, StoreError> {
+    async fn commit(
+        &self,
+        transaction: &PartitionTransaction,
+    ) -> Result<CommitOutcome, StoreError> {
         self.reader.simulate_call().await?;
         let partition = transaction.progress.partition;
         let mut next = self.read_stored(StoredState::clone);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::task::Poll;
 
 use clock::Clock;
-use eventlog::{Batch, Bounds, Log, LogError, NewRecord};
+use eventlog::{Log, LogError, NewRecord, OffsetBounds, RecordBatch};
 
 use super::SimLog;
 use crate::random::next_turn;
@@ -84,7 +84,7 @@ impl Log for SimLog {
         Ok(first..first + count)
     }
 
-    async fn fetch(&self, partition: u32, offset: u64, _: usize) -> Result<Batch, LogError> {
+    async fn fetch(&self, partition: u32, offset: u64, _: usize) -> Result<RecordBatch, LogError> {
         self.random.pause(1).await;
         if self.is_fault_due(30) {
             return Err(LogError::Busy { pending_bytes: 1 });
@@ -117,7 +117,7 @@ impl Log for SimLog {
             }
         }
         let next_offset = offset + records.len() as u64;
-        Ok(Batch {
+        Ok(RecordBatch {
             records,
             next_offset,
         })
@@ -152,10 +152,10 @@ impl Log for SimLog {
         })
     }
 
-    async fn bounds(&self, partition: u32) -> Result<Bounds, LogError> {
+    async fn bounds(&self, partition: u32) -> Result<OffsetBounds, LogError> {
         let state = self.state.lock().unwrap();
         let held = &state.partitions[partition as usize];
-        Ok(Bounds {
+        Ok(OffsetBounds {
             first: if self.skips_gaps { 0 } else { held.first },
             end: held.records.len() as u64,
         })

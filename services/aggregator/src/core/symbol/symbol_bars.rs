@@ -2,7 +2,7 @@
 
 use market::{BarRow, HORIZON_NS, Instrument, Interval, Position, Trade, VenueSettings, Window};
 use schemas::Refold;
-use store::{RefoldMark, SymbolRow, Transaction};
+use store::{PartitionTransaction, RefoldMark, SymbolRow};
 
 use super::cached_bars::CachedBars;
 use super::dirty_minutes::DirtyMinutes;
@@ -311,7 +311,7 @@ impl SymbolBars {
     pub(crate) fn flush(
         &mut self,
         instrument: &Instrument,
-        transaction: &mut Transaction,
+        transaction: &mut PartitionTransaction,
         at: AppliedAt,
     ) {
         self.merge_accumulator_into_bars(at);

@@ -1,5 +1,5 @@
 use market::{Bar, Decimal, Position, Trade, Window};
-use store::{BarStore, PartitionProgress, SqliteBarStore, StoredBar, Transaction};
+use store::{BarStore, PartitionProgress, PartitionTransaction, SqliteBarStore, StoredBar};
 use tempfile::TempDir;
 
 use super::*;
@@ -40,7 +40,7 @@ async fn store_with_five_minutes(folder: &TempDir, instrument: &Instrument) -> S
         instrument: instrument.clone(),
         row: row(minute, 10),
     });
-    let transaction = Transaction {
+    let transaction = PartitionTransaction {
         expected: Position {
             epoch: 1,
             offset: 0,

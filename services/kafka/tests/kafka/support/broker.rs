@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use candlewick_kafka::{Kafka, KafkaConfig, KafkaLog};
+use candlewick_kafka::{KafkaClient, KafkaConfig, KafkaLog};
 use eventlog::{Epoch, Log, Offset, PartitionId};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -12,7 +12,7 @@ use rdkafka::{ClientConfig, TopicPartitionList};
 /// A connection to a running Kafka.
 pub(crate) struct Broker {
     admin: AdminClient<DefaultClientContext>,
-    pub(crate) kafka: Kafka,
+    pub(crate) kafka: KafkaClient,
 }
 
 impl Broker {
@@ -24,7 +24,7 @@ impl Broker {
             .set("bootstrap.servers", &config.brokers)
             .create()
             .unwrap();
-        let kafka = Kafka::connect(config).unwrap();
+        let kafka = KafkaClient::connect(config).unwrap();
         Self { admin, kafka }
     }
 
@@ -81,8 +81,8 @@ impl Broker {
     /// controller.
     pub(crate) async fn wait_until_served(&self, name: &str, partitions: i32) {
         for _ in 0..1_000 {
-            if let Ok(topic) = self.kafka.topic(name).await {
-                let log = topic.open(0).unwrap();
+            if let Ok(topic) = self.kafka.request_topic(name).await {
+                let log = topic.open_log(0).unwrap();
                 let partitions = 0..PartitionId::try_from(partitions).unwrap();
                 let requests = partitions.map(|partition| log.bounds(partition));
                 let bounds = futures_util::future::join_all(requests).await;
@@ -118,6 +118,11 @@ impl Broker {
     }
 
     pub(crate) async fn open(&self, name: &str, epoch: Epoch) -> KafkaLog {
-        self.kafka.topic(name).await.unwrap().open(epoch).unwrap()
+        self.kafka
+            .request_topic(name)
+            .await
+            .unwrap()
+            .open_log(epoch)
+            .unwrap()
     }
 }

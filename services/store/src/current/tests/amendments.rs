@@ -173,9 +173,9 @@ fn an_amendment_that_was_excluded_or_is_not_folded_yet_does_nothing() {
         cancel(30, &original),
     ];
     // Delivered twice, the fold has left the second out.
-    let left_out = [range(30, 31, Verdict::Duplicate)];
+    let left_out = [range(30, 31, TickVerdict::Duplicate)];
     assert_eq!(trades(&ticks, &left_out, &PLAIN), [(10, 3)]);
-    let both = [range(20, 31, Verdict::Duplicate)];
+    let both = [range(20, 31, TickVerdict::Duplicate)];
     assert_eq!(trades(&ticks, &both, &PLAIN), [(10, 1)]);
     let not_yet = [
         original.clone(),
@@ -196,8 +196,8 @@ fn an_amendment_marks_no_id_as_seen() {
         (cancel(20, &original), None, TickStatus::Counted),
         (
             cancel(21, &original),
-            Some(Verdict::Duplicate),
-            TickStatus::Excluded(Verdict::Duplicate),
+            Some(TickVerdict::Duplicate),
+            TickStatus::Excluded(TickVerdict::Duplicate),
         ),
         (repeated, None, TickStatus::MissedDuplicate),
         (cancel(100, &original), None, TickStatus::Undecided),

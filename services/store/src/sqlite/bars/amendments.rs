@@ -6,14 +6,16 @@ use market::{Position, TradeId};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, query};
 
-use super::id_sets::bind_set_key;
+use super::id_sets::bind_id_set_key;
 use crate::sqlite::column::{read_parsed_text, read_u64, u64_as_column};
 use crate::sqlite::database_error::DatabaseError;
-use crate::sqlite::row_batches::RowBatches;
-use crate::state::{DirtyMinuteRow, IdSetKey, PendingAmendmentRow, RefoldMark, Transaction};
+use crate::sqlite::row_batches::BatchedStatement;
+use crate::state::{
+    DirtyMinuteRow, IdSetKey, PartitionTransaction, PendingAmendmentRow, RefoldMark,
+};
 
-pub(super) static UPSERT_DIRTY_MINUTES: LazyLock<RowBatches> = LazyLock::new(|| {
-    RowBatches::new(
+pub(super) static UPSERT_DIRTY_MINUTES: LazyLock<BatchedStatement> = LazyLock::new(|| {
+    BatchedStatement::new(
         "INSERT OR REPLACE INTO dirty_minutes \
          (partition, instrument, start_ns, up_to_epoch, up_to_offset, amendments, later_bar)",
         7,
@@ -21,8 +23,8 @@ pub(super) static UPSERT_DIRTY_MINUTES: LazyLock<RowBatches> = LazyLock::new(|| 
     )
 });
 
-pub(super) static DELETE_DIRTY_MINUTES: LazyLock<RowBatches> = LazyLock::new(|| {
-    RowBatches::new(
+pub(super) static DELETE_DIRTY_MINUTES: LazyLock<BatchedStatement> = LazyLock::new(|| {
+    BatchedStatement::new(
         "DELETE FROM dirty_minutes WHERE (partition, instrument, start_ns) IN \
          (SELECT CAST(column1 AS INTEGER), CAST(column2 AS TEXT), CAST(column3 AS INTEGER) FROM (",
         3,
@@ -30,8 +32,8 @@ pub(super) static DELETE_DIRTY_MINUTES: LazyLock<RowBatches> = LazyLock::new(|| 
     )
 });
 
-pub(super) static UPSERT_PENDING_AMENDMENTS: LazyLock<RowBatches> = LazyLock::new(|| {
-    RowBatches::new(
+pub(super) static UPSERT_PENDING_AMENDMENTS: LazyLock<BatchedStatement> = LazyLock::new(|| {
+    BatchedStatement::new(
         "INSERT OR REPLACE INTO pending_amendments \
          (instrument, scope, bucket_ns, id, partition, append_time_ns)",
         6,
@@ -49,7 +51,7 @@ const SELECT_PENDING_AMENDMENTS: &str = "SELECT instrument, scope, bucket_ns, id
 /// Writes the rows of a transaction to both tables.
 pub(super) async fn write_amendments(
     connection: &mut SqliteConnection,
-    transaction: &Transaction,
+    transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
     let partition = transaction.progress.partition;
     let (mut upserted, mut removed) = (Vec::new(), Vec::new());
@@ -81,7 +83,7 @@ pub(super) async fn write_amendments(
         .await?;
     UPSERT_PENDING_AMENDMENTS
         .run(connection, &transaction.pending_amendments, |bound, row| {
-            bind_set_key(bound, &row.key)
+            bind_id_set_key(bound, &row.key)
                 .bind(row.id.to_string())
                 .bind(partition)
                 .bind(row.append_time_ns)

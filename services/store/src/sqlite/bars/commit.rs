@@ -6,14 +6,14 @@ use sqlx::{SqliteConnection, query};
 
 use super::{amendments, id_sets, row};
 use crate::bar_store::CommitOutcome;
-use crate::metrics::Metrics;
+use crate::metrics::StoreMetrics;
 use crate::sqlite::column::u64_as_column;
 use crate::sqlite::database_error::DatabaseError;
-use crate::sqlite::row_batches::{BoundQuery, RowBatches};
-use crate::state::{StoredBar, Transaction};
+use crate::sqlite::row_batches::{BatchedStatement, BoundQuery};
+use crate::state::{PartitionTransaction, StoredBar};
 
-pub(super) static UPSERT_OPEN_BARS: LazyLock<RowBatches> = LazyLock::new(|| {
-    RowBatches::new(
+pub(super) static UPSERT_OPEN_BARS: LazyLock<BatchedStatement> = LazyLock::new(|| {
+    BatchedStatement::new(
         "INSERT INTO open_bars (instrument, interval, start_ns, first_append_ns, body, partition)",
         6,
         "ON CONFLICT (instrument, interval, start_ns) DO UPDATE SET \
@@ -22,8 +22,8 @@ pub(super) static UPSERT_OPEN_BARS: LazyLock<RowBatches> = LazyLock::new(|| {
     )
 });
 
-pub(super) static UPSERT_BARS: LazyLock<RowBatches> = LazyLock::new(|| {
-    RowBatches::new(
+pub(super) static UPSERT_BARS: LazyLock<BatchedStatement> = LazyLock::new(|| {
+    BatchedStatement::new(
         "INSERT INTO bars (instrument, interval, start_ns, first_append_ns, body)",
         5,
         "ON CONFLICT (instrument, interval, start_ns) DO UPDATE SET \
@@ -31,8 +31,8 @@ pub(super) static UPSERT_BARS: LazyLock<RowBatches> = LazyLock::new(|| {
     )
 });
 
-pub(super) static UPSERT_SYMBOLS: LazyLock<RowBatches> = LazyLock::new(|| {
-    RowBatches::new(
+pub(super) static UPSERT_SYMBOLS: LazyLock<BatchedStatement> = LazyLock::new(|| {
+    BatchedStatement::new(
         "INSERT INTO symbols (instrument, partition, watermark_ns, last_append_ns, closed_until_ns)",
         5,
         "ON CONFLICT (instrument) DO UPDATE SET partition = excluded.partition, \
@@ -41,8 +41,8 @@ pub(super) static UPSERT_SYMBOLS: LazyLock<RowBatches> = LazyLock::new(|| {
     )
 });
 
-pub(super) static UPSERT_VENUES: LazyLock<RowBatches> = LazyLock::new(|| {
-    RowBatches::new(
+pub(super) static UPSERT_VENUES: LazyLock<BatchedStatement> = LazyLock::new(|| {
+    BatchedStatement::new(
         "INSERT OR REPLACE INTO venues \
          (partition, venue, scheme, scope, lateness_ns, idle_ns, nonpositive_prices)",
         7,
@@ -50,8 +50,8 @@ pub(super) static UPSERT_VENUES: LazyLock<RowBatches> = LazyLock::new(|| {
     )
 });
 
-pub(super) static UPSERT_EXCLUDED_RANGES: LazyLock<RowBatches> = LazyLock::new(|| {
-    RowBatches::new(
+pub(super) static UPSERT_EXCLUDED_RANGES: LazyLock<BatchedStatement> = LazyLock::new(|| {
+    BatchedStatement::new(
         "INSERT INTO excluded_ranges \
          (partition, epoch, first_offset, end_offset, verdict, append_time_ns)",
         6,
@@ -65,9 +65,9 @@ pub(super) static UPSERT_EXCLUDED_RANGES: LazyLock<RowBatches> = LazyLock::new(|
 /// the expected one.
 pub(super) async fn write_transaction(
     connection: &mut SqliteConnection,
-    transaction: &Transaction,
+    transaction: &PartitionTransaction,
 ) -> Result<CommitOutcome, DatabaseError> {
-    if !advance_progress(connection, transaction).await? {
+    if !try_advance_progress(connection, transaction).await? {
         return Ok(CommitOutcome::Conflict);
     }
     write_bars(connection, transaction).await?;
@@ -80,7 +80,7 @@ pub(super) async fn write_transaction(
 }
 
 /// Counts the rows that [`write_transaction`] wrote.
-pub(super) fn count_rows(metrics: &Metrics, transaction: &Transaction) {
+pub(super) fn count_rows(metrics: &StoreMetrics, transaction: &PartitionTransaction) {
     metrics.count_rows("bars", transaction.bars.len());
     metrics.count_rows("symbols", transaction.symbols.len());
     metrics.count_rows("venues", transaction.venues.len());
@@ -90,9 +90,9 @@ pub(super) fn count_rows(metrics: &Metrics, transaction: &Transaction) {
     metrics.count_rows("pending_amendments", transaction.pending_amendments.len());
 }
 
-async fn advance_progress(
+async fn try_advance_progress(
     connection: &mut SqliteConnection,
-    transaction: &Transaction,
+    transaction: &PartitionTransaction,
 ) -> Result<bool, DatabaseError> {
     let progress = &transaction.progress;
     let update = query(
@@ -112,7 +112,7 @@ async fn advance_progress(
 
 async fn write_bars(
     connection: &mut SqliteConnection,
-    transaction: &Transaction,
+    transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
     let partition = transaction.progress.partition;
     let (closed, open): (Vec<_>, Vec<_>) = transaction.bars.iter().partition(|bar| bar.row.closed);
@@ -138,7 +138,7 @@ fn bind_bar(bound: BoundQuery, bar: &StoredBar) -> BoundQuery {
 
 async fn write_symbols_and_venues(
     connection: &mut SqliteConnection,
-    transaction: &Transaction,
+    transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
     let partition = transaction.progress.partition;
     UPSERT_SYMBOLS
@@ -168,7 +168,7 @@ async fn write_symbols_and_venues(
 
 async fn write_excluded_ranges(
     connection: &mut SqliteConnection,
-    transaction: &Transaction,
+    transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
     let partition = transaction.progress.partition;
     UPSERT_EXCLUDED_RANGES

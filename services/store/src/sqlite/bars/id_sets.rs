@@ -10,11 +10,11 @@ use sqlx::{Row, SqliteConnection};
 use crate::id_chunk;
 use crate::sqlite::column::{read_u64, u64_as_column};
 use crate::sqlite::database_error::DatabaseError;
-use crate::sqlite::row_batches::{BoundQuery, RowBatches};
-use crate::state::{IdSetDiff, IdSetKey, Transaction};
+use crate::sqlite::row_batches::{BatchedStatement, BoundQuery};
+use crate::state::{IdSetDiff, IdSetKey, PartitionTransaction};
 
-pub(super) static UPSERT_ID_SETS: LazyLock<RowBatches> = LazyLock::new(|| {
-    RowBatches::new(
+pub(super) static UPSERT_ID_SETS: LazyLock<BatchedStatement> = LazyLock::new(|| {
+    BatchedStatement::new(
         "INSERT INTO id_sets (instrument, scope, bucket_ns, last_append_ns)",
         4,
         "ON CONFLICT (instrument, scope, bucket_ns) \
@@ -22,8 +22,8 @@ pub(super) static UPSERT_ID_SETS: LazyLock<RowBatches> = LazyLock::new(|| {
     )
 });
 
-pub(super) static DELETE_ID_RANGES: LazyLock<RowBatches> = LazyLock::new(|| {
-    RowBatches::new(
+pub(super) static DELETE_ID_RANGES: LazyLock<BatchedStatement> = LazyLock::new(|| {
+    BatchedStatement::new(
         // Without the casts, SQLite would search by the first two columns only.
         "DELETE FROM id_ranges WHERE (instrument, scope, bucket_ns, first) IN \
          (SELECT CAST(column1 AS TEXT), CAST(column2 AS TEXT), CAST(column3 AS INTEGER), \
@@ -33,16 +33,16 @@ pub(super) static DELETE_ID_RANGES: LazyLock<RowBatches> = LazyLock::new(|| {
     )
 });
 
-pub(super) static UPSERT_ID_RANGES: LazyLock<RowBatches> = LazyLock::new(|| {
-    RowBatches::new(
+pub(super) static UPSERT_ID_RANGES: LazyLock<BatchedStatement> = LazyLock::new(|| {
+    BatchedStatement::new(
         "INSERT INTO id_ranges (instrument, scope, bucket_ns, first, last)",
         5,
         "ON CONFLICT (instrument, scope, bucket_ns, first) DO UPDATE SET last = excluded.last",
     )
 });
 
-pub(super) static INSERT_ID_CHUNKS: LazyLock<RowBatches> = LazyLock::new(|| {
-    RowBatches::new(
+pub(super) static INSERT_ID_CHUNKS: LazyLock<BatchedStatement> = LazyLock::new(|| {
+    BatchedStatement::new(
         "INSERT INTO id_chunks (instrument, scope, bucket_ns, body, chunk) \
          SELECT column1, column2, column3, column4, \
          (SELECT coalesce(max(chunk) + 1, 0) FROM id_chunks \
@@ -64,11 +64,11 @@ pub(super) const SELECT_ID_SETS: &str = "SELECT 0 AS kind, last_append_ns AS num
 /// Writes the keys of sets of ids, and the changes of sets that are stored as ranges.
 pub(super) async fn write_id_ranges(
     connection: &mut SqliteConnection,
-    transaction: &Transaction,
+    transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
     UPSERT_ID_SETS
         .run(connection, &transaction.id_sets, |bound, change| {
-            bind_set_key(bound, &change.key).bind(change.last_append_ns)
+            bind_id_set_key(bound, &change.key).bind(change.last_append_ns)
         })
         .await?;
     let (mut removed, mut upserted_ranges) = (Vec::new(), Vec::new());
@@ -84,7 +84,7 @@ pub(super) async fn write_id_ranges(
     }
     DELETE_ID_RANGES
         .run(connection, &removed, |bound, (key, first)| {
-            bind_set_key(bound, key).bind(u64_as_column(*first))
+            bind_id_set_key(bound, key).bind(u64_as_column(*first))
         })
         .await?;
     UPSERT_ID_RANGES
@@ -92,7 +92,7 @@ pub(super) async fn write_id_ranges(
             connection,
             &upserted_ranges,
             |bound, (key, (first, last))| {
-                bind_set_key(bound, key)
+                bind_id_set_key(bound, key)
                     .bind(u64_as_column(*first))
                     .bind(u64_as_column(*last))
             },
@@ -104,7 +104,7 @@ pub(super) async fn write_id_ranges(
 /// Writes the added ids of sets that are stored id by id.
 pub(super) async fn write_exact_ids(
     connection: &mut SqliteConnection,
-    transaction: &Transaction,
+    transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
     // One chunk per set, because the statement numbers a chunk by those stored before it.
     let mut by_set: BTreeMap<&IdSetKey, Vec<&TradeId>> = BTreeMap::new();
@@ -119,14 +119,14 @@ pub(super) async fn write_exact_ids(
     }
     INSERT_ID_CHUNKS
         .run(connection, &chunks, |bound, (key, body)| {
-            bind_set_key(bound, key).bind(body.clone())
+            bind_id_set_key(bound, key).bind(body.clone())
         })
         .await?;
     Ok(())
 }
 
 /// Binds the three columns of the key of a set of ids.
-pub(super) fn bind_set_key(bound: BoundQuery, key: &IdSetKey) -> BoundQuery {
+pub(super) fn bind_id_set_key(bound: BoundQuery, key: &IdSetKey) -> BoundQuery {
     bound
         .bind(key.instrument.key().to_owned())
         .bind(Arc::clone(&key.scope))
@@ -134,7 +134,7 @@ pub(super) fn bind_set_key(bound: BoundQuery, key: &IdSetKey) -> BoundQuery {
 }
 
 /// One row of [`SELECT_ID_SETS`].
-pub(super) enum IdPart {
+pub(super) enum IdSetPart {
     /// The `last_append_ns` of the set.
     LastAppend(i64),
     /// A range of numbers, inclusive.
@@ -144,14 +144,14 @@ pub(super) enum IdPart {
 }
 
 /// Reads a row of [`SELECT_ID_SETS`].
-pub(super) fn read_id_part(row: &SqliteRow) -> Result<IdPart, DatabaseError> {
+pub(super) fn read_id_set_part(row: &SqliteRow) -> Result<IdSetPart, DatabaseError> {
     Ok(match row.try_get::<i64, _>(0)? {
-        0 => IdPart::LastAppend(row.try_get(1)?),
-        1 => IdPart::Range((read_u64(row, 1)?, read_u64(row, 2)?)),
+        0 => IdSetPart::LastAppend(row.try_get(1)?),
+        1 => IdSetPart::Range((read_u64(row, 1)?, read_u64(row, 2)?)),
         _ => {
             let mut exact = Vec::new();
             id_chunk::decode_ids(row.try_get(3)?, &mut exact)?;
-            IdPart::Chunk(exact)
+            IdSetPart::Chunk(exact)
         }
     })
 }

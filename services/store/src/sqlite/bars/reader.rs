@@ -5,14 +5,14 @@ use std::sync::{Arc, LazyLock};
 use market::{BarRow, Instrument, Venue, VenueSettings};
 use sqlx::{Row, query};
 
-use super::id_sets::{self, IdPart};
+use super::id_sets::{self, IdSetPart};
 use super::{amendments, row, topics};
 use crate::bar_store::{BarQuery, BarReader, IdRangeQuery, SymbolQuery};
 use crate::error::StoreError;
-use crate::key_bounds::{AFTER_ALL_KEYS, id_set_bounds, venue_bounds};
+use crate::key_bounds::{AFTER_ALL_KEYS, id_set_page_bounds, venue_bounds};
 use crate::sqlite::column::{read_parsed_text, read_u64, u64_as_column};
 use crate::sqlite::reader_pool::ReaderPool;
-use crate::sqlite::row_batches::{RowBatches, query_without_parameters};
+use crate::sqlite::row_batches::{BatchedStatement, query_without_parameters};
 use crate::state::{
     BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
     SymbolRow, VenueRow,
@@ -42,7 +42,7 @@ impl SqliteBarReader {
 /// Selects bars by their keys. `CROSS JOIN` makes the keys the outer loop, so that each bar is found
 /// by its key
 /// (<https://www.sqlite.org/optoverview.html#manual_control_of_query_plans_using_cross_join>).
-pub(super) static SELECT_BARS: LazyLock<RowBatches> = LazyLock::new(|| {
+pub(super) static SELECT_BARS: LazyLock<BatchedStatement> = LazyLock::new(|| {
     let arm = |table| {
         format!(
             "SELECT key_index, {table}.interval, {table}.start_ns, body FROM keys CROSS JOIN {table} \
@@ -51,7 +51,7 @@ pub(super) static SELECT_BARS: LazyLock<RowBatches> = LazyLock::new(|| {
         )
     };
     let tail = format!(") {} UNION ALL {}", arm("open_bars"), arm("bars"));
-    RowBatches::new(
+    BatchedStatement::new(
         "WITH keys (key_index, instrument, interval, start_ns) AS MATERIALIZED (",
         4,
         &tail,
@@ -167,11 +167,11 @@ impl BarReader for SqliteBarReader {
                 .bind(Arc::clone(&key.scope))
                 .bind(key.bucket_ns);
             let mut set = IdSetRow::default();
-            for part in self.readers.read(bound, id_sets::read_id_part).await? {
+            for part in self.readers.read(bound, id_sets::read_id_set_part).await? {
                 match part {
-                    IdPart::LastAppend(last_append_ns) => set.last_append_ns = last_append_ns,
-                    IdPart::Range(range) => set.ranges.push(range),
-                    IdPart::Chunk(mut ids) => set.exact.append(&mut ids),
+                    IdSetPart::LastAppend(last_append_ns) => set.last_append_ns = last_append_ns,
+                    IdSetPart::Range(range) => set.ranges.push(range),
+                    IdSetPart::Chunk(mut ids) => set.exact.append(&mut ids),
                 }
             }
             sets.push(set);
@@ -183,7 +183,7 @@ impl BarReader for SqliteBarReader {
         &self,
         query: &IdRangeQuery,
     ) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
-        let (after, ceiling) = id_set_bounds(query);
+        let (after, ceiling) = id_set_page_bounds(query);
         let bound = sqlx::query(SELECT_ID_RANGES)
             .bind(after.0)
             .bind(after.1)

@@ -5,10 +5,10 @@ use std::sync::{Arc, LazyLock};
 use market::Instrument;
 use sqlx::{Row, SqliteConnection, query};
 
-use super::id_sets::bind_set_key;
+use super::id_sets::bind_id_set_key;
 use crate::sqlite::column::read_parsed_text;
 use crate::sqlite::database_error::DatabaseError;
-use crate::sqlite::row_batches::RowBatches;
+use crate::sqlite::row_batches::BatchedStatement;
 use crate::state::IdSetKey;
 
 /// The approximate number of rows that one call deletes; a set of ids is deleted as a whole.
@@ -31,14 +31,14 @@ const SELECT_EXPIRED_ID_SETS: &str = "SELECT instrument, scope, bucket_ns FROM i
     WHERE bucket_ns <> -1 AND last_append_ns < ? LIMIT ?";
 
 /// One statement for each table of ids. That of `id_sets` is the last.
-pub(super) static DELETE_ID_SETS: LazyLock<[RowBatches; 3]> = LazyLock::new(|| {
+pub(super) static DELETE_ID_SETS: LazyLock<[BatchedStatement; 3]> = LazyLock::new(|| {
     ["id_ranges", "id_chunks", "id_sets"].map(|table| {
         // Without the casts, SQLite would search by the first two columns only.
         let head = format!(
             "DELETE FROM {table} WHERE (instrument, scope, bucket_ns) IN \
              (SELECT CAST(column1 AS TEXT), CAST(column2 AS TEXT), CAST(column3 AS INTEGER) FROM ("
         );
-        RowBatches::new(&head, 3, "))")
+        BatchedStatement::new(&head, 3, "))")
     })
 });
 
@@ -56,12 +56,14 @@ pub(super) async fn delete_expired(
         (DELETE_PENDING_AMENDMENTS, ids_before_ns),
     ];
     for (sql, before_ns) in deletes {
-        let statement = query(sql).bind(before_ns).bind(remaining_rows(deleted));
+        let statement = query(sql)
+            .bind(before_ns)
+            .bind(remaining_row_budget(deleted));
         deleted += statement.execute(&mut *connection).await?.rows_affected();
     }
     let sets = query(SELECT_EXPIRED_ID_SETS)
         .bind(ids_before_ns)
-        .bind(remaining_rows(deleted));
+        .bind(remaining_row_budget(deleted));
     let sets = sets.fetch_all(&mut *connection).await?;
     for sets in sets.chunks(8) {
         if deleted >= MAX_ROWS {
@@ -78,12 +80,12 @@ pub(super) async fn delete_expired(
         });
         let keys = keys.collect::<Result<Vec<_>, DatabaseError>>()?;
         for table in DELETE_ID_SETS.iter() {
-            deleted += table.run(connection, &keys, bind_set_key).await?;
+            deleted += table.run(connection, &keys, bind_id_set_key).await?;
         }
     }
     Ok(deleted)
 }
 
-fn remaining_rows(deleted: u64) -> i64 {
+fn remaining_row_budget(deleted: u64) -> i64 {
     i64::try_from(MAX_ROWS.saturating_sub(deleted)).expect("at most MAX_ROWS")
 }

@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::sqlite::column::{read_parsed_text, read_partition, read_u64};
 use crate::sqlite::database_error::DatabaseError;
-use crate::state::{ExcludedRange, PartitionProgress, SymbolRow, VenueRow, Verdict};
+use crate::state::{ExcludedRange, PartitionProgress, SymbolRow, TickVerdict, VenueRow};
 
 /// Returns the interval of a window in seconds, as it is stored.
 pub(super) const fn interval_seconds(window: Window) -> i64 {
@@ -58,7 +58,7 @@ pub(super) fn read_excluded_range(row: &SqliteRow) -> Result<ExcludedRange, Data
         epoch: read_u64(row, 0)?,
         first_offset: read_u64(row, 1)?,
         end_offset: read_u64(row, 2)?,
-        verdict: Verdict::from_code(code)
+        verdict: TickVerdict::from_code(code)
             .ok_or_else(|| DatabaseError::malformed_value("verdict", code))?,
         append_time_ns: row.try_get(4)?,
     })

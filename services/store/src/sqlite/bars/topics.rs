@@ -6,7 +6,7 @@ use crate::sqlite::column::{u64_as_column, u64_from_column};
 use crate::sqlite::database_error::DatabaseError;
 
 /// The outcome of registering a generation.
-pub(super) enum Registration {
+pub(super) enum TopicRegistration {
     /// The generation is the current one and has this epoch.
     Current(u64),
     /// A later generation is the current one.
@@ -21,7 +21,7 @@ pub(super) async fn register_topic(
     connection: &mut SqliteConnection,
     topic: &str,
     topic_id: &str,
-) -> Result<Registration, DatabaseError> {
+) -> Result<TopicRegistration, DatabaseError> {
     let newest: Option<i64> = query_scalar("SELECT max(epoch) FROM topics WHERE topic = ?")
         .bind(topic)
         .fetch_one(&mut *connection)
@@ -33,8 +33,8 @@ pub(super) async fn register_topic(
         .await?;
     let newest = newest.map_or(0, u64_from_column);
     match known.map(u64_from_column) {
-        Some(epoch) if epoch == newest => return Ok(Registration::Current(epoch)),
-        Some(_) => return Ok(Registration::Superseded),
+        Some(epoch) if epoch == newest => return Ok(TopicRegistration::Current(epoch)),
+        Some(_) => return Ok(TopicRegistration::Superseded),
         None => {}
     }
     let epoch = newest + 1;
@@ -51,5 +51,5 @@ pub(super) async fn register_topic(
             .execute(connection)
             .await?;
     }
-    Ok(Registration::Current(epoch))
+    Ok(TopicRegistration::Current(epoch))
 }

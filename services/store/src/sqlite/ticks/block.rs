@@ -23,7 +23,9 @@ pub(super) struct ArchivedTick {
 }
 
 /// Splits ticks into pieces of at most [`MAX_TICKS`] and [`MAX_BYTES`].
-pub(super) fn split_ticks(mut ticks: &[TickRecord]) -> impl Iterator<Item = &[TickRecord]> {
+pub(super) fn split_into_block_sizes(
+    mut ticks: &[TickRecord],
+) -> impl Iterator<Item = &[TickRecord]> {
     std::iter::from_fn(move || {
         let mut bytes = 0;
         let length = ticks
@@ -41,7 +43,7 @@ pub(super) fn split_ticks(mut ticks: &[TickRecord]) -> impl Iterator<Item = &[Ti
 }
 
 /// Returns the uncompressed body.
-pub(super) fn encode_body(ticks: &[TickRecord]) -> Vec<u8> {
+pub(super) fn encode_block_body(ticks: &[TickRecord]) -> Vec<u8> {
     let bytes: usize = ticks.iter().map(|tick| tick.value.len() + 8).sum();
     let mut out = Vec::with_capacity(bytes);
     let (mut offset, mut append_time_ns) = (0, 0);
@@ -56,15 +58,15 @@ pub(super) fn encode_body(ticks: &[TickRecord]) -> Vec<u8> {
     out
 }
 
-/// Compresses what [`encode_body`] returned.
-pub(super) fn compress_body(raw: &[u8]) -> Result<Vec<u8>, DatabaseError> {
+/// Compresses what [`encode_block_body`] returned.
+pub(super) fn compress_block_body(raw: &[u8]) -> Result<Vec<u8>, DatabaseError> {
     let mut body = vec![VERSION];
     compress(raw, &mut body)?;
     Ok(body)
 }
 
 /// Returns the ticks of a compressed body, which must have `tick_count` of them.
-pub(super) fn decode_body(
+pub(super) fn decode_block_body(
     body: &[u8],
     tick_count: usize,
 ) -> Result<Vec<ArchivedTick>, DatabaseError> {

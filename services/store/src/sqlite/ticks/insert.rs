@@ -8,12 +8,12 @@ use sqlx::SqliteConnection;
 use super::block;
 use crate::sqlite::column::u64_as_column;
 use crate::sqlite::database_error::DatabaseError;
-use crate::sqlite::row_batches::RowBatches;
+use crate::sqlite::row_batches::BatchedStatement;
 use crate::tick_store::{TickBlock, TickRecord};
 
 /// A block that is inserted again replaces the stored one.
-static UPSERT_BLOCKS: LazyLock<RowBatches> = LazyLock::new(|| {
-    RowBatches::new(
+static UPSERT_BLOCKS: LazyLock<BatchedStatement> = LazyLock::new(|| {
+    BatchedStatement::new(
         "INSERT OR REPLACE INTO tick_blocks (instrument, hour_ns, epoch, partition, \
          first_offset, last_offset, tick_count, min_time_ns, max_time_ns, last_append_ns, body)",
         11,
@@ -22,7 +22,7 @@ static UPSERT_BLOCKS: LazyLock<RowBatches> = LazyLock::new(|| {
 });
 
 /// A row of `tick_blocks` to write.
-pub(super) struct PackedBlock {
+pub(super) struct CompressedBlockRow {
     instrument: Instrument,
     hour_ns: i64,
     epoch: u64,
@@ -39,10 +39,10 @@ pub(super) struct PackedBlock {
 /// Splits blocks that are too large, and compresses them on a blocking thread.
 pub(super) async fn split_and_compress_blocks(
     blocks: &[TickBlock],
-) -> Result<Vec<PackedBlock>, DatabaseError> {
+) -> Result<Vec<CompressedBlockRow>, DatabaseError> {
     let mut packed = Vec::with_capacity(blocks.len());
     for block in blocks {
-        for ticks in block::split_ticks(&block.ticks) {
+        for ticks in block::split_into_block_sizes(&block.ticks) {
             packed.extend(uncompressed_block(block, ticks));
             if ticks.len() > 1_000 {
                 tokio::task::yield_now().await;
@@ -51,7 +51,7 @@ pub(super) async fn split_and_compress_blocks(
     }
     let compressing = tokio::task::spawn_blocking(move || {
         for block in &mut packed {
-            block.body = block::compress_body(&block.body)?;
+            block.body = block::compress_block_body(&block.body)?;
         }
         Ok(packed)
     });
@@ -61,9 +61,9 @@ pub(super) async fn split_and_compress_blocks(
 }
 
 /// Returns the row of some ticks of a block, with an uncompressed body.
-fn uncompressed_block(block: &TickBlock, ticks: &[TickRecord]) -> Option<PackedBlock> {
+fn uncompressed_block(block: &TickBlock, ticks: &[TickRecord]) -> Option<CompressedBlockRow> {
     let (first, last) = (ticks.first()?, ticks.last()?);
-    Some(PackedBlock {
+    Some(CompressedBlockRow {
         instrument: block.instrument.clone(),
         hour_ns: block.hour_ns,
         epoch: block.epoch,
@@ -74,14 +74,14 @@ fn uncompressed_block(block: &TickBlock, ticks: &[TickRecord]) -> Option<PackedB
         min_time_ns: ticks.iter().map(|tick| tick.time_ns).min()?,
         max_time_ns: ticks.iter().map(|tick| tick.time_ns).max()?,
         last_append_ns: ticks.iter().map(|tick| tick.append_time_ns).max()?,
-        body: block::encode_body(ticks),
+        body: block::encode_block_body(ticks),
     })
 }
 
 /// Writes packed blocks.
 pub(super) async fn write_blocks(
     connection: &mut SqliteConnection,
-    blocks: &[PackedBlock],
+    blocks: &[CompressedBlockRow],
 ) -> Result<(), DatabaseError> {
     let written = UPSERT_BLOCKS.run(connection, blocks, |bound, block| {
         bound

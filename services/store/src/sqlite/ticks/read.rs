@@ -19,7 +19,7 @@ const SELECT_BLOCKS: &str = "SELECT epoch, partition, first_offset, last_offset,
     AND max_time_ns >= ?3 AND min_time_ns < ?4";
 
 /// A row of `tick_blocks`.
-struct StoredBlock {
+struct StoredBlockRow {
     epoch: u64,
     partition: u32,
     first_offset: u64,
@@ -62,9 +62,9 @@ pub(super) async fn read_ticks(
     }
 }
 
-fn read_block(row: &SqliteRow) -> Result<StoredBlock, DatabaseError> {
+fn read_block(row: &SqliteRow) -> Result<StoredBlockRow, DatabaseError> {
     let tick_count: i64 = row.try_get(4)?;
-    Ok(StoredBlock {
+    Ok(StoredBlockRow {
         epoch: read_u64(row, 0)?,
         partition: read_partition(row, 1)?,
         first_offset: read_u64(row, 2)?,
@@ -77,11 +77,11 @@ fn read_block(row: &SqliteRow) -> Result<StoredBlock, DatabaseError> {
 
 /// Returns the ticks of a block in `[start_ns, end_ns)`, each with its partition.
 fn decode_block(
-    block: &StoredBlock,
+    block: &StoredBlockRow,
     start_ns: i64,
     end_ns: i64,
 ) -> Result<Vec<(u32, Tick)>, DatabaseError> {
-    let archived = block::decode_body(&block.body, block.tick_count)?;
+    let archived = block::decode_block_body(&block.body, block.tick_count)?;
     let ends = [archived.first(), archived.last()].map(|tick| tick.map(|tick| tick.offset));
     if ends != [Some(block.first_offset), Some(block.last_offset)] {
         return Err(DatabaseError::malformed_value(

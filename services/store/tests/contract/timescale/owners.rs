@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use candlewick_store::{
-    BarKey, BarReader, BarStore, CommitOutcome, StoreError, TimescaleBarStore, Transaction,
+    BarKey, BarReader, BarStore, CommitOutcome, PartitionTransaction, StoreError, TimescaleBarStore,
 };
 use futures_util::FutureExt;
 use market::Interval;
@@ -13,7 +13,7 @@ use super::database::{Database, bar_store};
 use crate::fixtures::{bar, commit_step, instrument, step, symbol};
 
 /// Returns a transaction with a hundred open bars, all with the same position.
-fn transaction_of_100_bars(from: u64) -> Transaction {
+fn transaction_of_100_bars(from: u64) -> PartitionTransaction {
     let traded = instrument("a:a");
     let mut transaction = step(0, from, from + 1);
     for minute in 0..100 {

@@ -2,7 +2,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::{
-    ArchivedTick, MAX_BYTES, MAX_TICKS, compress_body, decode_body, encode_body, split_ticks,
+    ArchivedTick, MAX_BYTES, MAX_TICKS, compress_block_body, decode_block_body, encode_block_body,
+    split_into_block_sizes,
 };
 use crate::tick_store::TickRecord;
 
@@ -22,7 +23,8 @@ proptest! {
             (any::<u64>(), any::<i64>(), prop::collection::vec(any::<u8>(), 0..50)), 1..50)
     ) {
         let ticks: Vec<_> = rows.into_iter().map(|(offset, time, value)| tick(offset, time, value)).collect();
-        let read = decode_body(&compress_body(&encode_body(&ticks)).unwrap(), ticks.len()).unwrap();
+        let compressed = compress_block_body(&encode_block_body(&ticks)).unwrap();
+        let read = decode_block_body(&compressed, ticks.len()).unwrap();
         let read: Vec<_> = read
             .into_iter()
             .map(|read| tick(read.offset, read.append_time_ns, read.value.to_vec()))
@@ -37,7 +39,7 @@ proptest! {
 #[test]
 fn a_damaged_block_never_yields_other_ticks() {
     let ticks: Vec<_> = (0..40).map(|offset| tick(offset, 7, vec![9; 40])).collect();
-    let written = compress_body(&encode_body(&ticks)).unwrap();
+    let written = compress_block_body(&encode_block_body(&ticks)).unwrap();
     let is_same = |(read, tick): (&ArchivedTick, &TickRecord)| {
         (read.offset, read.append_time_ns, &read.value)
             == (tick.offset, tick.append_time_ns, &tick.value)
@@ -47,7 +49,7 @@ fn a_damaged_block_never_yields_other_ticks() {
         for mask in 1..=u8::MAX {
             let mut damaged = written.clone();
             damaged[index] ^= mask;
-            if let Ok(read) = decode_body(&damaged, 40) {
+            if let Ok(read) = decode_block_body(&damaged, 40) {
                 assert!(
                     read.iter().zip(&ticks).all(is_same),
                     "byte {index}, mask {mask:#x}"
@@ -68,13 +70,13 @@ fn large_blocks_are_split() {
     let many: Vec<_> = (0..MAX_TICKS as u64 + 1)
         .map(|offset| tick(offset, 0, vec![]))
         .collect();
-    let lengths: Vec<_> = split_ticks(&many).map(<[_]>::len).collect();
+    let lengths: Vec<_> = split_into_block_sizes(&many).map(<[_]>::len).collect();
     assert_eq!(lengths, [MAX_TICKS, 1]);
 
     let large: Vec<_> = [MAX_BYTES + 1, MAX_BYTES - 1, 1, 1]
         .into_iter()
         .map(|length| tick(0, 0, vec![0; length]))
         .collect();
-    let lengths: Vec<_> = split_ticks(&large).map(<[_]>::len).collect();
+    let lengths: Vec<_> = split_into_block_sizes(&large).map(<[_]>::len).collect();
     assert_eq!(lengths, [1, 2, 1]);
 }

@@ -4,8 +4,8 @@ use super::*;
 
 const SYSLOG_INFORMATION: i32 = 6;
 
-fn with_error(code: Code) -> ClientErrors {
-    let errors = ClientErrors::default();
+fn with_error(code: Code) -> LastConnectionError {
+    let errors = LastConnectionError::default();
     errors.record_error(&KafkaError::Global(code), "reported by broker 1");
     errors
 }
@@ -32,7 +32,7 @@ fn a_request_that_no_broker_answered_fails_with_the_reported_reason() {
 
 #[test]
 fn a_lost_connection_is_known_from_the_log_alone() {
-    let errors = ClientErrors::default();
+    let errors = LastConnectionError::default();
     errors.record_log_line(SYSLOG_INFORMATION, "FAIL", "broker 1 has closed it");
     errors.record_log_line(SYSLOG_INFORMATION, "GETSUBSCRIPTIONS", "something else");
     // This line is reported as an error too.
@@ -45,7 +45,7 @@ fn a_lost_connection_is_known_from_the_log_alone() {
 
 #[test]
 fn a_connection_that_is_closed_while_sending_names_the_protocol() {
-    let errors = ClientErrors::default();
+    let errors = LastConnectionError::default();
     let reason = "127.0.0.1:9093/bootstrap: Send failed: Broken pipe (after 0ms in state UP)";
     errors.record_error(&KafkaError::Global(Code::BrokerTransportFailure), reason);
     let error = errors.explain_code("trades", Code::OperationTimedOut);
@@ -55,7 +55,7 @@ fn a_connection_that_is_closed_while_sending_names_the_protocol() {
 
 #[test]
 fn an_error_text_of_openssl_is_about_tls_whatever_its_code_is() {
-    let errors = ClientErrors::default();
+    let errors = LastConnectionError::default();
     let reason = "ssl://127.0.0.1:9093/bootstrap: error:0A000086:SSL routines::certificate verify \
                   failed (after 3ms in state SSL_HANDSHAKE)";
     errors.record_error(&KafkaError::Global(Code::BrokerTransportFailure), reason);
@@ -72,7 +72,7 @@ fn an_answer_of_the_brokers_is_not_replaced_by_an_older_error() {
 
 /// Returns what is known from statistics with these brokers, each with its source and state, and
 /// a partition with this leader.
-fn with_brokers(brokers: &[(&str, &str)], leader: i32) -> ClientErrors {
+fn with_brokers(brokers: &[(&str, &str)], leader: i32) -> LastConnectionError {
     let brokers = (0..).zip(brokers).map(|(number, (source, state))| {
         let broker = Broker {
             source: (*source).to_owned(),
@@ -89,8 +89,8 @@ fn with_brokers(brokers: &[(&str, &str)], leader: i32) -> ClientErrors {
         partitions: [(-1, partition(-1)), (0, partition(leader))].into(),
         ..Topic::default()
     };
-    let errors = ClientErrors::default();
-    errors.record_brokers(&Statistics {
+    let errors = LastConnectionError::default();
+    errors.record_whether_broker_is_known(&Statistics {
         brokers: brokers.collect(),
         topics: [("trades".to_owned(), topic)].into(),
         ..Statistics::default()
@@ -106,8 +106,8 @@ fn a_client_that_knows_only_dropped_brokers_has_no_broker() {
         (&[("learned", "INIT"), ("learned", "INIT")], -1),
     ] {
         let errors = with_brokers(brokers, leader);
-        assert!(errors.take_has_no_broker(), "{brokers:?}");
-        assert!(!errors.take_has_no_broker(), "it is reported once");
+        assert!(errors.take_no_broker_flag(), "{brokers:?}");
+        assert!(!errors.take_no_broker_flag(), "it is reported once");
     }
     for (brokers, leader) in [
         (&[("configured", "INIT")][..], -1),
@@ -117,7 +117,7 @@ fn a_client_that_knows_only_dropped_brokers_has_no_broker() {
         (&[("learned", "INIT")], 1),
     ] {
         assert!(
-            !with_brokers(brokers, leader).take_has_no_broker(),
+            !with_brokers(brokers, leader).take_no_broker_flag(),
             "{brokers:?}"
         );
     }
@@ -128,7 +128,7 @@ fn an_error_is_kept_until_the_brokers_answer() {
     let errors = with_error(Code::SSL);
     let all_down = KafkaError::Global(Code::AllBrokersDown);
     errors.record_error(&all_down, "1/1 brokers are down");
-    let text = |errors: &ClientErrors| errors.explain_error("trades", &all_down).to_string();
+    let text = |errors: &LastConnectionError| errors.explain_error("trades", &all_down).to_string();
     assert!(text(&errors).contains("reported by broker 1"));
     errors.clear();
     assert!(!text(&errors).contains("reported by broker 1"));

@@ -1,10 +1,10 @@
-//! What a client reports about its connections, which explains why no broker answers it.
+//! What a client reports about its connections, which explains why no broker answers the client.
 //!
-//! Whatever is wrong, even the password, librdkafka keeps connecting, and a request that waits
-//! meanwhile fails with no more than "timed out". The client reports the reason separately, and
+//! librdkafka keeps connecting whatever the error is, even if the password is wrong, and a request
+//! that waits meanwhile fails with no more than "timed out". The client reports the reason separately, and
 //! the same reason at most once in 30 seconds. So the last reason is kept until the brokers answer
-//! a request. That a broker has closed a connection is no error to librdkafka, which only logs it;
-//! a client that uses the wrong security protocol learns nothing else.
+//! a request. If a broker closes a connection, librdkafka reports no error and only writes a log line;
+//! a client that uses the wrong security protocol gets no other report.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -20,14 +20,14 @@ const SYSLOG_ERROR: i32 = 3;
 
 /// Why a client lost a connection or cannot make one.
 #[derive(Debug, Clone)]
-struct ClientError {
+struct ConnectionError {
     /// `None` if a broker has closed the connection.
     code: Option<Code>,
     /// The text of librdkafka, with the address of the broker. It contains no password.
     reason: String,
 }
 
-impl ClientError {
+impl ConnectionError {
     /// Returns whether the brokers have refused the user or the password.
     fn is_authentication_refusal(&self) -> bool {
         matches!(
@@ -87,14 +87,14 @@ impl ClientError {
 
 /// The last error of a client's connections, kept until the brokers answer.
 #[derive(Debug, Default)]
-pub(crate) struct ClientErrors {
-    last: Mutex<Option<ClientError>>,
+pub(crate) struct LastConnectionError {
+    last: Mutex<Option<ConnectionError>>,
     /// Whether the last statistics named no broker that the client could use.
     has_no_broker: AtomicBool,
 }
 
-impl ClientErrors {
-    fn lock_last(&self) -> MutexGuard<'_, Option<ClientError>> {
+impl LastConnectionError {
+    fn lock_last(&self) -> MutexGuard<'_, Option<ConnectionError>> {
         self.last.lock().expect("no holder of the error panics")
     }
 
@@ -103,10 +103,10 @@ impl ClientErrors {
         let Some(code) = error.rdkafka_error_code() else {
             return;
         };
-        // This one follows the error of the last broker, and says less.
+        // This code follows the error of the last broker, and says less than that error.
         if code != Code::AllBrokersDown {
             let reason = reason.to_owned();
-            *self.lock_last() = Some(ClientError {
+            *self.lock_last() = Some(ConnectionError {
                 code: Some(code),
                 reason,
             });
@@ -117,7 +117,7 @@ impl ClientErrors {
     /// reported as errors.
     pub(crate) fn record_log_line(&self, severity: i32, facility: &str, line: &str) {
         if facility == "FAIL" && severity > SYSLOG_ERROR {
-            *self.lock_last() = Some(ClientError {
+            *self.lock_last() = Some(ConnectionError {
                 code: None,
                 reason: line.to_owned(),
             });
@@ -125,7 +125,7 @@ impl ClientErrors {
     }
 
     /// Records whether the client knows a broker that it can use.
-    pub(crate) fn record_brokers(&self, statistics: &Statistics) {
+    pub(crate) fn record_whether_broker_is_known(&self, statistics: &Statistics) {
         // Brokers of other sources are internal to librdkafka.
         let brokers = || statistics.brokers.values();
         let mut configured = brokers().filter(|broker| broker.source == "configured");
@@ -141,7 +141,7 @@ impl ClientErrors {
 
     /// Returns whether the last statistics named no usable broker, and resets that, so that only
     /// one caller restores the brokers.
-    pub(crate) fn take_has_no_broker(&self) -> bool {
+    pub(crate) fn take_no_broker_flag(&self) -> bool {
         self.has_no_broker.swap(false, Ordering::AcqRel)
     }
 
@@ -154,7 +154,7 @@ impl ClientErrors {
     pub(crate) fn is_authentication_refused(&self) -> bool {
         self.lock_last()
             .as_ref()
-            .is_some_and(ClientError::is_authentication_refusal)
+            .is_some_and(ConnectionError::is_authentication_refusal)
     }
 
     /// Returns the error for a request about `topic` that ended with `code`: the last error of the
@@ -183,7 +183,7 @@ fn has_leaderless_partition(statistics: &Statistics) -> bool {
     partitions.any(|(number, partition)| *number >= 0 && partition.leader < 0)
 }
 
-/// Returns whether the code means that no broker answered.
+/// Returns whether `code` means that no broker answered.
 fn is_unanswered(code: Code) -> bool {
     matches!(
         code,

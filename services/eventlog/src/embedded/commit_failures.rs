@@ -1,0 +1,44 @@
+//! Since when commits have failed.
+
+use std::sync::{Mutex, MutexGuard};
+
+use crate::error::LogError;
+
+/// The commits of a log that have failed in a row, up to the newest commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitFailure {
+    /// When the first of these commits began, in UTC nanoseconds by the clock of the log.
+    pub since_ns: i64,
+    /// The error of the newest commit.
+    pub last_error: String,
+}
+
+/// Records whether commits fail; `None` if the newest commit succeeded.
+#[derive(Default)]
+pub(super) struct CommitFailures(Mutex<Option<CommitFailure>>);
+
+impl CommitFailures {
+    /// Records that a commit that began at `now_ns` has failed.
+    pub(super) fn record_failure(&self, now_ns: i64, error: &LogError) {
+        let mut failure = self.lock();
+        let since_ns = failure.as_ref().map_or(now_ns, |failure| failure.since_ns);
+        *failure = Some(CommitFailure {
+            since_ns,
+            last_error: error.to_string(),
+        });
+    }
+
+    /// Records that a commit has succeeded.
+    pub(super) fn record_success(&self) {
+        *self.lock() = None;
+    }
+
+    /// Returns the commits that have failed in a row, or `None` if the newest commit succeeded.
+    pub(super) fn current(&self) -> Option<CommitFailure> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<CommitFailure>> {
+        self.0.lock().expect("no holder of the lock panics")
+    }
+}
