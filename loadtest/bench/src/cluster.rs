@@ -1,8 +1,8 @@
 //! The cluster form, measured on real servers.
 //!
-//! Each part has a [`Sandbox`] of its own: topics and databases that no other process uses. What is
-//! measured by CPU time runs in a process of its own: the roles as they are, and [`child_work`] for
-//! the rest.
+//! Each part has a [`sandbox::Sandbox`] of its own: topics and databases that no other process uses.
+//! What is measured by CPU time runs in a process of its own: the roles as they are, and
+//! [`child_work`] for the rest.
 
 mod arguments;
 mod child_process;

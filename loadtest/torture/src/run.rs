@@ -189,7 +189,7 @@ async fn replay_tapes(cluster: Arc<TortureCluster>, tapes: Vec<PathBuf>) -> anyh
             match cluster.replay_tape(&tape).await {
                 Ok(told) => break told,
                 Err(error) if tries < TRIES => {
-                    cluster.journal.write_event(&format!("replay: {error:#}"))
+                    cluster.journal.write_event(&format!("replay: {error:#}"));
                 }
                 Err(error) => return Err(error),
             }

@@ -233,7 +233,7 @@ impl FoldCore {
     }
 
     /// Returns whether the state can be flushed: every effect so far belongs to a record before
-    /// [`FoldCore::position`].
+    /// [`FoldCore::next_position`].
     #[must_use]
     pub fn can_flush(&self) -> bool {
         self.pending_loads.is_between_records()

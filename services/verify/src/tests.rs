@@ -252,7 +252,7 @@ async fn a_wrongly_excluded_trade_is_reported() {
     folder.close();
     filled
         .commit_transaction(partition, |transaction| {
-            transaction.excluded_ranges.push(wrong)
+            transaction.excluded_ranges.push(wrong);
         })
         .await;
     let report = filled.verify(&[]).await.unwrap();

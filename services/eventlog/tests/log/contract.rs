@@ -33,7 +33,7 @@ mod embedded {
     #[test]
     fn closes() {
         with_log(async |log, _clock| {
-            contract::close_ends_waits_and_calls(log, EmbeddedLog::close).await
+            contract::close_ends_waits_and_calls(log, EmbeddedLog::close).await;
         });
     }
 
@@ -70,7 +70,7 @@ mod memory {
     #[test]
     fn closes() {
         with_log(async |log, _clock| {
-            contract::close_ends_waits_and_calls(log, MemoryLog::close).await
+            contract::close_ends_waits_and_calls(log, MemoryLog::close).await;
         });
     }
 

@@ -64,7 +64,7 @@ async fn an_amendment_is_appended_to_the_partition_of_its_trade_and_its_position
 }
 
 #[tokio::test]
-async fn an_amendment_that_the_fold_would_reject_is_not_appended() {
+async fn an_amendment_or_a_repair_of_an_undeclared_venue_is_not_appended() {
     let log = empty_log();
     let (_folder, store) = empty_store().await;
     let producer = new_producer(&log, &store);
@@ -82,7 +82,14 @@ async fn an_amendment_that_the_fold_would_reject_is_not_appended() {
     for partition in 0..PARTITIONS {
         assert_eq!(log.bounds(partition).await.unwrap().end, 0, "not declared");
     }
+}
 
+#[tokio::test]
+async fn an_amendment_that_the_fold_would_reject_is_not_appended() {
+    let log = empty_log();
+    let (_folder, store) = empty_store().await;
+    let producer = new_producer(&log, &store);
+    let instrument = parse_instrument("v:S");
     let venue = "v".parse().unwrap();
     let unique = VenueSettings::default();
     producer.declare(&venue, unique).await.unwrap();
