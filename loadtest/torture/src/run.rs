@@ -78,7 +78,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Runs the torture and compares everything at its end; returns whether nothing differs.
+/// Runs the torture test. Then compares what the cluster stored and its clients hold with the
+/// expected bars and trades; returns whether nothing differs.
 async fn torture_and_compare(options: &Options, journal: &Arc<Journal>) -> anyhow::Result<bool> {
     let mut random = Random::new(options.seed);
     let cluster = Arc::new(TortureCluster::start(options, Arc::clone(journal)).await?);

@@ -141,8 +141,8 @@ pub struct BarChangeJson {
     pub through: Option<Option<PositionJson>>,
 }
 
-/// Reads a member that the message contains. Returns `Some` with its value, which may be `null`;
-/// the outer `None` stands for a missing member.
+/// Tells a member that is `null` from a missing one: returns `Some(None)` for `null`, and
+/// `Some(Some(value))` for a value. It is not called for a missing member, which is `None`.
 fn deserialize_nullable_member<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     T: Deserialize<'de>,

@@ -113,7 +113,8 @@ impl KafkaClient {
         self.producer().client().context().last_connection_error()
     }
 
-    /// Reloads the password of the producer, and restores its brokers, if that is needed.
+    /// Reloads the producer's password if it was refused, and adds the configured brokers again if
+    /// the producer has lost them.
     pub(crate) fn maintain_producer(&self) {
         maintenance::maintain_client(
             self.config(),

@@ -75,8 +75,9 @@ impl KafkaLog {
         self.reader.stop_partitions();
     }
 
-    /// Waits for a change of the partition or for the next poll round. In a new round, queries the
-    /// end of the partition if nothing has come for long. Returns whether a round has passed.
+    /// Waits until the partition changes or the next poll round begins, and returns whether a round
+    /// has begun. If so, and no record has arrived for a long time, also queries the partition's
+    /// end.
     async fn wait_for_change(
         &self,
         reader: &Arc<PartitionReader>,

@@ -164,7 +164,8 @@ impl TickVerdict {
     }
 }
 
-/// Ticks that are no trades: the offsets `[first_offset, end_offset)` of one partition.
+/// Ticks that do not count as trades: their records have the offsets `[first_offset, end_offset)`
+/// of one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExcludedRange {
     /// The generation of `trades`.

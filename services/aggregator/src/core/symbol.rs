@@ -208,7 +208,7 @@ impl SymbolFold {
             .apply_amendment(amendment, trade, settings)
     }
 
-    /// Marks every minute of a range whose hours can still change.
+    /// Marks every minute of a range, except those of an hour that can no longer change.
     pub(crate) fn mark_for_repair(&mut self, repair: Repair, at: AppliedAt) -> Admission {
         self.amendment_application(at).mark_for_repair(repair)
     }

@@ -42,8 +42,8 @@ pub(super) async fn commit<S: BarStore, C: Clock>(
         .expect("a policy without limits retries every failure")
 }
 
-/// Commits once. Returns the outcome or the permanent error of the store; fails with the reason
-/// to try again.
+/// Makes one attempt to commit. `Ok` holds the final result: the outcome, or a permanent error of
+/// the store. `Err` holds the reason of a failure after which the caller tries again.
 async fn commit_once<S: BarStore, C: Clock>(
     store: &S,
     clock: &C,

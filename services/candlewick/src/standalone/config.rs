@@ -128,7 +128,7 @@ impl StandaloneArgs {
         Ok(config)
     }
 
-    /// Reads the settings without checking that the file holds no others.
+    /// Reads the settings, but does not check the file for unknown keys.
     pub(crate) fn read_from(self, reader: &mut ConfigReader) -> StandaloneConfig {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
         StandaloneConfig {

@@ -70,7 +70,8 @@ impl ConfigReader {
         value
     }
 
-    /// Returns the setting, or `None` if no layer has it. A bad value is collected.
+    /// Returns the setting; `None` if no layer has it, or if its value is bad, which is an error of
+    /// [`finish`](ConfigReader::finish).
     pub fn read_optional<T: Setting>(&mut self, key: &str, flag: Option<String>) -> Option<T> {
         let found = self.find_text(key, flag, T::ACCEPTS, T::SECRET)?;
         let parsed = T::parse(&found.text);

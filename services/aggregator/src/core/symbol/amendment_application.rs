@@ -13,7 +13,7 @@ use crate::core::admission::Admission;
 use crate::core::applied_at::AppliedAt;
 use crate::core::loading::LoadRequest;
 
-/// An amendment that is being applied, and the parts of its symbol that it changes.
+/// The parts of a symbol's state that an amendment changes while it is applied.
 pub(crate) struct AmendmentApplication<'a> {
     pub(crate) instrument: &'a Instrument,
     pub(crate) bars: &'a mut SymbolBars,

@@ -34,7 +34,8 @@ impl SymbolBars {
         }
     }
 
-    /// Returns the bars of a stored symbol; its open bars are added afterwards.
+    /// Returns the bars of a stored symbol, without its open bars: the caller adds them with
+    /// [`SymbolBars::restore_open_bar`].
     pub(crate) fn restore(row: &SymbolRow) -> Self {
         Self {
             clock: SymbolClock::restore(row),

@@ -32,7 +32,8 @@ impl SymbolClock {
         }
     }
 
-    /// Returns the clock of a stored symbol; its open windows are added afterwards.
+    /// Returns the clock of a stored symbol, without its open windows: the caller adds them with
+    /// [`SymbolClock::add_open_window`].
     pub(crate) const fn restore(row: &SymbolRow) -> Self {
         Self {
             watermark_ns: row.watermark_ns,

@@ -43,7 +43,7 @@ impl AggregatorArgs {
         Ok((process, reader.finish_with(settings)?))
     }
 
-    /// Reads the settings without checking that the file holds no others.
+    /// Reads the settings, but does not check the file for unknown keys.
     pub(crate) fn read_from(
         self,
         reader: &mut ConfigReader,

@@ -125,7 +125,7 @@ pub(super) async fn write_exact_ids(
     Ok(())
 }
 
-/// Binds the three columns of the key of a set of ids.
+/// Binds the key of an id set to the query: instrument, scope and bucket.
 pub(super) fn bind_id_set_key(bound: BoundQuery, key: &IdSetKey) -> BoundQuery {
     bound
         .bind(key.instrument.key().to_owned())
