@@ -51,7 +51,7 @@ pub(super) fn measure_selected_parts(
         return Ok(ExitCode::SUCCESS);
     }
     machine::print_machine_description();
-    wait::stop_on_interrupt(&runtime);
+    wait::end_waits_on_interrupt(&runtime);
     let mut bench = ClusterBench {
         settings,
         runtime,

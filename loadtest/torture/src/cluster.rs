@@ -274,8 +274,8 @@ impl TortureCluster {
         run_command(&mut command).await
     }
 
-    /// Stops every role with SIGTERM, and then the servers.
-    pub(crate) async fn stop(&self, keep: bool) -> anyhow::Result<()> {
+    /// Stops every role with SIGTERM, and then removes the servers unless they are to be kept.
+    pub(crate) async fn stop(&self, keep_servers: bool) -> anyhow::Result<()> {
         for role in &self.roles {
             role.stop()?;
         }
@@ -286,7 +286,7 @@ impl TortureCluster {
             }
             SystemClock.sleep(POLL_INTERVAL).await;
         }
-        if !keep {
+        if !keep_servers {
             self.stack.remove().await?;
         }
         Ok(())

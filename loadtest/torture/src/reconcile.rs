@@ -24,7 +24,7 @@ use crate::roaming_client::RoamingClient;
 pub(crate) async fn reconcile(
     cluster: &TortureCluster,
     clients: &[Arc<RoamingClient>],
-    tapes: u64,
+    sent_tape_trades: u64,
 ) -> anyhow::Result<ReconcileOutcome> {
     let mut outcome = ReconcileOutcome::default();
     let last = cluster.kafka.read_topic(schemas::TRADES).await?;
@@ -33,7 +33,7 @@ pub(crate) async fn reconcile(
     let counted = oracle.counted_trades();
     outcome.trades = counted.len() as u64;
     outcome.duplicates = oracle.duplicates;
-    trades::compare_acknowledged_trades(cluster, &counted, tapes, &mut outcome);
+    trades::compare_acknowledged_trades(cluster, &counted, sent_tape_trades, &mut outcome);
     trades::compare_stored_trades(cluster, &counted, &mut outcome).await?;
     let comparison = bars::compare_stored_bars(cluster, &counted).await?;
     outcome.comparisons.push(comparison);

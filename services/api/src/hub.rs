@@ -99,7 +99,7 @@ impl Hub {
     /// store by now.
     pub fn require_snapshots(&self, partition: u32) {
         let mut state = self.lock();
-        state.partitions[partition as usize].forget_messages();
+        state.partitions[partition as usize].mark_all_messages_unknown();
         for (name, channel) in &state.channels {
             if channel.partition() == partition {
                 channel.notify_subscribers(name);

@@ -12,7 +12,7 @@ mod archiver;
 mod availability;
 mod group_health;
 mod group_member;
-mod group_metrics;
+mod group_member_metrics;
 mod halted_partition;
 mod migrate;
 mod partition_tasks;

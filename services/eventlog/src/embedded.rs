@@ -7,7 +7,7 @@
 mod append_queue;
 mod blob;
 mod blob_encoder;
-mod commit_failures;
+mod commit_failure_streak;
 mod committer;
 mod database;
 mod disk;
@@ -40,7 +40,7 @@ use crate::log::{Log, OffsetBounds};
 use crate::record::{Epoch, NewRecord, Offset, PartitionId, RecordBatch};
 use crate::wall_clock::WallClock;
 
-pub use self::commit_failures::CommitFailure;
+pub use self::commit_failure_streak::CommitFailure;
 pub use self::options::{EmbeddedOptions, RetentionLimits};
 
 /// A durable topic in one local file.
@@ -132,7 +132,7 @@ impl EmbeddedLog {
     /// the newest commit succeeded.
     #[must_use]
     pub fn commit_failure(&self) -> Option<CommitFailure> {
-        self.handle.topic.commit_failures.current()
+        self.handle.topic.commit_failure_streak.current()
     }
 
     /// Returns the error after which nothing can be written until the process is restarted, or

@@ -44,7 +44,7 @@ struct PartitionBuffer {
 
 /// Checks and encodes trades. `route_indexes` holds the index of each trade's route; `now_ns` is
 /// the current time.
-pub(crate) fn partition_trades(
+pub(crate) fn validate_and_partition_trades(
     trades: &[(Instrument, Trade)],
     route_indexes: &[u32],
     routes: &[InstrumentRoute],

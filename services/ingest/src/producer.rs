@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 
 use crate::error::IngestError;
 use crate::metrics::IngestMetrics;
-use crate::partitioned::{PartitionRecords, partition_trades};
+use crate::partitioned::{PartitionRecords, validate_and_partition_trades};
 use crate::routes::{DistinctInstruments, InstrumentRoute};
 use crate::venues::{DECIDING_PARTITION, KnownVenues, load_declarations};
 
@@ -137,7 +137,8 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
             routes.push(InstrumentRoute::new(instrument, settings, partitions));
         }
         let now_ns = self.clock.now_ns();
-        let partitioned = partition_trades(&trades, &distinct.indexes, &routes, partitions, now_ns);
+        let partitioned =
+            validate_and_partition_trades(&trades, &distinct.indexes, &routes, partitions, now_ns);
         drop(trades);
         self.append_partitions(&partitioned.partitions, &routes)
             .await?;

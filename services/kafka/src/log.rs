@@ -11,7 +11,7 @@ use crate::partition_reader::{PartitionReader, ReadOutcome};
 use crate::poll_rounds::{CHECK_ROUNDS, TIMEOUT_ROUNDS};
 use crate::poller;
 use crate::topic::KafkaTopic;
-use crate::topic_reader::TopicReader;
+use crate::topic_reader::SharedTopicReader;
 
 /// A topic of Kafka as a log.
 ///
@@ -24,7 +24,16 @@ use crate::topic_reader::TopicReader;
 /// The records of an append become visible one by one as they are acknowledged, not as a whole.
 #[derive(Clone)]
 pub struct KafkaLog {
-    reader: Arc<TopicReader>,
+    reader: Arc<SharedTopicReader>,
+}
+
+/// What ended a wait for a partition.
+#[derive(PartialEq, Eq)]
+enum WaitEnd {
+    /// The partition may have changed.
+    Change,
+    /// A poll round has begun.
+    PollRound,
 }
 
 impl KafkaTopic {
@@ -36,7 +45,7 @@ impl KafkaTopic {
     /// # Errors
     /// [`LogError::Refused`] if a client or its thread cannot be created.
     pub fn open_log(&self, epoch: Epoch) -> Result<KafkaLog, LogError> {
-        let reader = Arc::new(TopicReader::new(self, epoch)?);
+        let reader = Arc::new(SharedTopicReader::new(self, epoch)?);
         let consumer = reader.consumer().clone();
         poller::start_poller(self.name(), consumer, Arc::downgrade(&reader)).map_err(|error| {
             LogError::Refused {
@@ -75,20 +84,19 @@ impl KafkaLog {
         self.reader.stop_partitions();
     }
 
-    /// Waits until the partition changes or the next poll round begins, and returns whether a round
-    /// has begun. If so, and no record has arrived for a long time, also queries the partition's
-    /// end.
-    async fn wait_for_change(
+    /// Waits until the partition changes or the next poll round begins, and returns which. In a new
+    /// round, if no record has arrived for a long time, also queries the partition's end.
+    async fn wait_for_change_or_poll_round(
         &self,
         reader: &Arc<PartitionReader>,
         change: impl Future<Output = ()>,
-    ) -> Result<bool, LogError> {
+    ) -> Result<WaitEnd, LogError> {
         select! {
-            () = change => Ok(false),
+            () = change => Ok(WaitEnd::Change),
             () = self.reader.poll_rounds().wait_for_next() => {
                 self.reader.poll_rounds().check_open()?;
                 self.reader.query_end_if_due(reader);
-                Ok(true)
+                Ok(WaitEnd::PollRound)
             }
         }
     }
@@ -149,7 +157,8 @@ impl Log for KafkaLog {
                 // There is a record, and it is on its way.
                 ReadOutcome::NotYet => {}
             }
-            if self.wait_for_change(reader, change).await? {
+            let wait_end = self.wait_for_change_or_poll_round(reader, change).await?;
+            if wait_end == WaitEnd::PollRound {
                 rounds_left -= 1;
                 if rounds_left == 0 {
                     self.reader.check_topic_exists(reader).await?;
@@ -181,7 +190,8 @@ impl Log for KafkaLog {
                 }
                 ReadOutcome::NotPositioned | ReadOutcome::AtEnd | ReadOutcome::NotYet => {}
             }
-            if self.wait_for_change(reader, change).await? {
+            let wait_end = self.wait_for_change_or_poll_round(reader, change).await?;
+            if wait_end == WaitEnd::PollRound {
                 rounds += 1;
                 if rounds.is_multiple_of(CHECK_ROUNDS) {
                     self.reader.check_topic_exists(reader).await?;

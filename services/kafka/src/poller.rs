@@ -9,7 +9,7 @@ use rdkafka::consumer::Consumer as _;
 use crate::maintenance;
 use crate::native::ReaderClient;
 use crate::poll_rounds::{CHECK_ROUNDS, ROUND, UNUSED_ROUNDS};
-use crate::topic_reader::TopicReader;
+use crate::topic_reader::SharedTopicReader;
 
 /// How many errors are taken in one round at most.
 const MAX_ERRORS_PER_ROUND: u32 = 100;
@@ -18,7 +18,7 @@ const MAX_ERRORS_PER_ROUND: u32 = 100;
 pub(crate) fn start_poller(
     name: &str,
     consumer: ReaderClient,
-    reader: Weak<TopicReader>,
+    reader: Weak<SharedTopicReader>,
 ) -> std::io::Result<()> {
     let run = move || {
         loop {

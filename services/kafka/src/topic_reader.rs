@@ -22,7 +22,7 @@ use crate::poll_rounds::PollRounds;
 use crate::topic::KafkaTopic;
 
 /// The client that reads a topic, and the readers of its partitions.
-pub(crate) struct TopicReader {
+pub(crate) struct SharedTopicReader {
     topic: KafkaTopic,
     epoch: Epoch,
     epoch_check: EpochCheck,
@@ -31,7 +31,7 @@ pub(crate) struct TopicReader {
     partitions: Vec<Arc<PartitionReader>>,
 }
 
-impl TopicReader {
+impl SharedTopicReader {
     /// Creates the client. Makes no request to the brokers.
     pub(crate) fn new(topic: &KafkaTopic, epoch: Epoch) -> Result<Self, LogError> {
         let refused = |reason: String| LogError::Refused {

@@ -22,7 +22,7 @@ mod binance;
 mod cells;
 mod chunk;
 mod format;
-mod id_rules;
+mod id_scheme_and_scope;
 mod instruments;
 mod lines;
 mod merged_tapes;

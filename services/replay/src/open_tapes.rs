@@ -6,7 +6,7 @@ use anyhow::bail;
 use market::IdScheme;
 
 use crate::arguments::ReplayArgs;
-use crate::id_rules::IdRules;
+use crate::id_scheme_and_scope::IdSchemeAndScope;
 use crate::instruments::DefaultInstrumentNames;
 use crate::merged_tapes::MergedTapes;
 use crate::problems::LineProblems;
@@ -42,7 +42,7 @@ pub(crate) fn open_tapes(
     arguments: &ReplayArgs,
     tapes: &[Tape],
     bytes_read: &ByteCounter,
-) -> anyhow::Result<(MergedTapes, IdRules)> {
+) -> anyhow::Result<(MergedTapes, IdSchemeAndScope)> {
     let mut problems = LineProblems::new(tapes.len());
     let mut readers = Vec::new();
     for (index, tape) in tapes.iter().enumerate() {
@@ -58,18 +58,18 @@ pub(crate) fn open_tapes(
             Err(error) => add_unsent_tape(&mut problems, index, &error),
         }
     }
-    let id_rules = IdRules {
+    let id_scheme_and_scope = IdSchemeAndScope {
         scheme: choose_id_scheme(arguments.id_scheme, &readers)?,
         scope: arguments.id_scope,
     };
     readers.retain_mut(|reader| {
         let index = reader.tape_index();
-        let outcome = reader.set_id_rules(id_rules, &tapes[index]);
+        let outcome = reader.set_id_scheme_and_scope(id_scheme_and_scope, &tapes[index]);
         outcome
             .map_err(|error| add_unsent_tape(&mut problems, index, &error))
             .is_ok()
     });
-    Ok((MergedTapes::new(readers, problems), id_rules))
+    Ok((MergedTapes::new(readers, problems), id_scheme_and_scope))
 }
 
 fn add_unsent_tape(problems: &mut LineProblems, tape_index: usize, error: &TapeError) {

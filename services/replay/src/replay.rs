@@ -40,7 +40,7 @@ pub(crate) fn replay_tapes(
     let tapes = identify_tapes(&arguments.files)?;
     let timer = ThreadTimer::new().context("cannot create a timer")?;
     let bytes_read = ByteCounter::default();
-    let (merged_tapes, id_rules) = open_tapes(arguments, &tapes, &bytes_read)?;
+    let (merged_tapes, id_scheme_and_scope) = open_tapes(arguments, &tapes, &bytes_read)?;
     let total_bytes = tapes.iter().map(|tape| tape.size_bytes).sum();
     let (progress, messages) =
         ProgressDisplay::new(total_bytes, arguments.no_progress, timer.now());
@@ -51,9 +51,10 @@ pub(crate) fn replay_tapes(
         stop: &stop,
     };
     let server = arguments.server.clone();
-    let connection = ServerConnection::connect(server, id_rules, settings, &timer)?;
+    let connection = ServerConnection::connect(server, id_scheme_and_scope, settings, &timer)?;
     let log_id = connection.log_id();
-    let resume_point = ResumePoint::load(state_folder, arguments, &tapes, id_rules, log_id);
+    let resume_point =
+        ResumePoint::load(state_folder, arguments, &tapes, id_scheme_and_scope, log_id);
     resume_point.report_resuming(&messages, arguments.server.base_url());
     let reader = ReaderThread {
         merged_tapes,

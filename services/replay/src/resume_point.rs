@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::arguments::ReplayArgs;
-use crate::id_rules::IdRules;
+use crate::id_scheme_and_scope::IdSchemeAndScope;
 use crate::progress::StatusMessages;
 use crate::resume_file::{AcknowledgedTrades, ResumeFile, RunKey};
 use crate::tape::Tape;
@@ -24,10 +24,10 @@ impl ResumePoint {
         state_folder: Option<&Path>,
         arguments: &ReplayArgs,
         tapes: &[Tape],
-        id_rules: IdRules,
+        id_scheme_and_scope: IdSchemeAndScope,
         log_id: &str,
     ) -> Self {
-        let key = run_key(arguments, tapes, id_rules, log_id);
+        let key = run_key(arguments, tapes, id_scheme_and_scope, log_id);
         let file = state_folder.map(|folder| ResumeFile::new(folder, &key));
         let earlier = file.as_ref().filter(|_| !arguments.restart);
         Self {
@@ -87,11 +87,16 @@ impl ResumePoint {
 }
 
 /// Returns the key of everything that decides which trades are sent, in which order, to which log.
-fn run_key(arguments: &ReplayArgs, tapes: &[Tape], id_rules: IdRules, log_id: &str) -> RunKey {
+fn run_key(
+    arguments: &ReplayArgs,
+    tapes: &[Tape],
+    id_scheme_and_scope: IdSchemeAndScope,
+    log_id: &str,
+) -> RunKey {
     let mut key = RunKey::new();
     let symbol = arguments.symbol.as_ref();
     let options = format!(
-        "{:?} {symbol:?} {id_rules:?} {:?}",
+        "{:?} {symbol:?} {id_scheme_and_scope:?} {:?}",
         arguments.venue, arguments.format
     );
     for part in [arguments.server.base_url(), log_id, &options] {

@@ -11,7 +11,7 @@ use market::Venue;
 use tokio_util::sync::CancellationToken;
 
 use crate::chunk::TradesRequest;
-use crate::id_rules::IdRules;
+use crate::id_scheme_and_scope::IdSchemeAndScope;
 use crate::progress::StatusMessages;
 use crate::thread_timer::ThreadTimer;
 use client::{RestClient, RestError};
@@ -35,7 +35,7 @@ const FAILURES_OF_AN_OUTAGE: u32 = 2;
 pub(crate) struct ServerConnection<'a> {
     server: RestClient,
     log_id: String,
-    id_rules: IdRules,
+    id_scheme_and_scope: IdSchemeAndScope,
     settings: RetrySettings<'a>,
     declared_venues: Mutex<HashSet<Venue>>,
 }
@@ -58,7 +58,7 @@ impl<'a> ServerConnection<'a> {
     /// If the server does not answer for too long, or is not a Candlewick.
     pub(crate) fn connect(
         server: RestClient,
-        id_rules: IdRules,
+        id_scheme_and_scope: IdSchemeAndScope,
         settings: RetrySettings<'a>,
         timer: &ThreadTimer,
     ) -> anyhow::Result<Self> {
@@ -67,7 +67,7 @@ impl<'a> ServerConnection<'a> {
         Ok(Self {
             server,
             log_id,
-            id_rules,
+            id_scheme_and_scope,
             settings,
             declared_venues: Mutex::default(),
         })
@@ -115,7 +115,10 @@ impl<'a> ServerConnection<'a> {
             return Ok(());
         }
         self.call_if_same_log(timer, || {
-            let (scheme, scope) = (self.id_rules.scheme, self.id_rules.scope);
+            let (scheme, scope) = (
+                self.id_scheme_and_scope.scheme,
+                self.id_scheme_and_scope.scope,
+            );
             let declared = self.server.declare_venue(venue, scheme, scope);
             declared.map_err(|error| add_hint(error, 409, OTHER_ID_RULES_HINT))
         })

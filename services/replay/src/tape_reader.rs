@@ -7,7 +7,7 @@ use market::{IdScheme, IdScope, SenderTradeId, Trade};
 
 use crate::cells::{LineCells, UnquoteBuffer};
 use crate::format::{DetectedFormat, TapeFormat, TapeFormatChoice};
-use crate::id_rules::IdRules;
+use crate::id_scheme_and_scope::IdSchemeAndScope;
 use crate::instruments::{DefaultInstrumentNames, InstrumentTable};
 use crate::lines::{LINE_LIMIT_BYTES, LineReader, TapeLine};
 use crate::parsed_trade_line::{ParsedTradeLine, TradeLineError};
@@ -148,17 +148,22 @@ impl TapeReader {
     ///
     /// # Errors
     /// [`TapeError::NoScope`]
-    pub(crate) fn set_id_rules(&mut self, id_rules: IdRules, tape: &Tape) -> Result<(), TapeError> {
+    pub(crate) fn set_id_scheme_and_scope(
+        &mut self,
+        id_scheme_and_scope: IdSchemeAndScope,
+        tape: &Tape,
+    ) -> Result<(), TapeError> {
         let names_scopes = match self.format {
             Some(TapeFormat::Plain(columns)) => columns.has_scope_column(),
             Some(TapeFormat::Binance { .. }) => false,
             None => true,
         };
-        self.keeps_ids = id_rules.scheme != IdScheme::None;
-        if id_rules.scope == IdScope::Exchange && self.keeps_ids && !names_scopes {
+        self.keeps_ids = id_scheme_and_scope.scheme != IdScheme::None;
+        if id_scheme_and_scope.scope == IdScope::Exchange && self.keeps_ids && !names_scopes {
             return Err(TapeError::NoScope);
         }
-        self.file_scope = (id_rules.scope == IdScope::File).then(|| tape.digest_hex().into());
+        self.file_scope =
+            (id_scheme_and_scope.scope == IdScope::File).then(|| tape.digest_hex().into());
         Ok(())
     }
 

@@ -39,9 +39,11 @@ pub(crate) fn open_unpacked(
     Read::by_ref(&mut file).take(4).read_to_end(&mut magic)?;
     file.rewind()?;
     Ok(match magic.as_slice() {
-        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(CountingFile::new(file, bytes_read))),
+        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(CountingFileReader::new(
+            file, bytes_read,
+        ))),
         b"PK\x03\x04" | b"PK\x05\x06" => open_zip(file, bytes_read)?,
-        _ => Box::new(CountingFile::new(file, bytes_read)),
+        _ => Box::new(CountingFileReader::new(file, bytes_read)),
     })
 }
 
@@ -60,7 +62,7 @@ struct ZipCsvEntry {
 fn open_zip(mut file: File, bytes_read: &ByteCounter) -> io::Result<UnpackedReader> {
     let entry = find_csv_entry(&mut file)?;
     file.seek(SeekFrom::Start(entry.data_start))?;
-    let packed = CountingFile::new(file, bytes_read).take(entry.packed_bytes);
+    let packed = CountingFileReader::new(file, bytes_read).take(entry.packed_bytes);
     let inner: UnpackedReader = match entry.method {
         CompressionMethod::Stored => Box::new(packed),
         CompressionMethod::Deflated => Box::new(DeflateDecoder::new(packed)),
@@ -146,12 +148,12 @@ impl Read for ChecksumReader {
 }
 
 /// A file whose bytes are counted as they are read.
-struct CountingFile {
+struct CountingFileReader {
     file: File,
     bytes_read: ByteCounter,
 }
 
-impl CountingFile {
+impl CountingFileReader {
     fn new(file: File, bytes_read: &ByteCounter) -> Self {
         Self {
             file,
@@ -160,7 +162,7 @@ impl CountingFile {
     }
 }
 
-impl Read for CountingFile {
+impl Read for CountingFileReader {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(out)?;
         self.bytes_read.add(count);

@@ -13,7 +13,7 @@ static IS_INTERRUPTED: AtomicBool = AtomicBool::new(false);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Makes Ctrl-C end the current wait, and with it the measurement.
-pub(super) fn stop_on_interrupt(runtime: &Runtime) {
+pub(super) fn end_waits_on_interrupt(runtime: &Runtime) {
     runtime.spawn(async {
         if tokio::signal::ctrl_c().await.is_ok() {
             eprintln!("stopping; topics and databases are being removed");

@@ -18,7 +18,7 @@ const TAPE: &str = "tape:";
 pub(super) fn compare_acknowledged_trades(
     cluster: &TortureCluster,
     counted: &[CountedTrade],
-    tapes: u64,
+    sent_tape_trades: u64,
     outcome: &mut ReconcileOutcome,
 ) {
     let mut comparison = Comparison::new("acknowledged trades, in the log");
@@ -48,8 +48,8 @@ pub(super) fn compare_acknowledged_trades(
         let text = format!("{name} was never sent, and counts: {ones:?}");
         comparison.differences.push(text);
     }
-    if from_tapes != tapes {
-        let text = format!("{from_tapes} trades of tapes count, {tapes} were sent");
+    if from_tapes != sent_tape_trades {
+        let text = format!("{from_tapes} trades of tapes count, {sent_tape_trades} were sent");
         comparison.differences.push(text);
     }
     outcome.comparisons.push(comparison);

@@ -1,7 +1,7 @@
 //! One symbol: how its trades and amendments change its bars, and when its windows close.
 
 mod amendment_application;
-mod cached_bars;
+mod bars_in_memory;
 mod changed_windows;
 mod dirty_minutes;
 mod id_set_keys;

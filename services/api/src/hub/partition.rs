@@ -66,7 +66,7 @@ impl KnownUpdates {
     }
 
     /// Makes every message before the next update unknown.
-    pub(super) const fn forget_messages(&mut self) {
+    pub(super) const fn mark_all_messages_unknown(&mut self) {
         self.first_known_offset = self.next_offset + 1;
     }
 

@@ -16,7 +16,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 
 use super::group_health::GroupHealth;
-use super::group_metrics::GroupMetrics;
+use super::group_member_metrics::GroupMemberMetrics;
 use super::partition_tasks::{PartitionTaskFactory, PartitionTasks};
 
 /// How long the task of a revoked partition may take to finish.
@@ -45,7 +45,7 @@ struct JoinedMember {
     events: Receiver<GroupEvent>,
     tasks: PartitionTasks<SystemClock>,
     health: GroupHealth,
-    metrics: GroupMetrics,
+    metrics: GroupMemberMetrics,
 }
 
 impl GroupMember<'_> {
@@ -104,7 +104,7 @@ impl GroupMember<'_> {
             events,
             tasks: PartitionTasks::new(SystemClock, task_factory),
             health,
-            metrics: GroupMetrics::new(&group),
+            metrics: GroupMemberMetrics::new(&group),
         };
         let ended = member.handle_events(&next_offsets, stop).await;
         let drained = member.drain_and_leave(&next_offsets).await;

@@ -70,7 +70,7 @@ impl RecordBlob {
     ) -> Result<bool, MalformedBlob> {
         let mut cursor = BlobCursor::new(self);
         for offset in self.first..self.end.min(until) {
-            let (key_encoding, value) = cursor.read_record()?;
+            let (key_repetition, value) = cursor.read_record()?;
             if offset < from {
                 continue;
             }
@@ -78,8 +78,8 @@ impl RecordBlob {
             if !fetched.try_reserve(key_bytes + value.1 - value.0, max_bytes) {
                 return Ok(false);
             }
-            let key = match (key_encoding, fetched.records.last()) {
-                (KeyEncoding::Repeated, Some(last)) if last.offset >= self.first => {
+            let key = match (key_repetition, fetched.records.last()) {
+                (KeyRepetition::SameAsPrevious, Some(last)) if last.offset >= self.first => {
                     last.key.clone()
                 }
                 _ => self.bytes.slice(cursor.key.0..cursor.key.1),
@@ -124,11 +124,11 @@ struct BlobCursor<'a> {
     key: (usize, usize),
 }
 
-/// How a blob holds the key of a record.
+/// Whether a record of a blob repeats the key of the record before.
 #[derive(Clone, Copy)]
-enum KeyEncoding {
+enum KeyRepetition {
     /// The key is equal to that of the record before, and not repeated.
-    Repeated,
+    SameAsPrevious,
     /// The blob contains the bytes of the key.
     Full,
 }
@@ -144,16 +144,16 @@ impl<'a> BlobCursor<'a> {
 
     /// Reads one record. Returns how its key is held, which is at `self.key`, and where its value
     /// begins and ends.
-    fn read_record(&mut self) -> Result<(KeyEncoding, (usize, usize)), MalformedBlob> {
-        let key_encoding = match self.read_varint()? {
-            0 => KeyEncoding::Repeated,
+    fn read_record(&mut self) -> Result<(KeyRepetition, (usize, usize)), MalformedBlob> {
+        let key_repetition = match self.read_varint()? {
+            0 => KeyRepetition::SameAsPrevious,
             length => {
                 self.key = self.skip_bytes(length - 1)?;
-                KeyEncoding::Full
+                KeyRepetition::Full
             }
         };
         let length = self.read_varint()?;
-        Ok((key_encoding, self.skip_bytes(length)?))
+        Ok((key_repetition, self.skip_bytes(length)?))
     }
 
     /// Moves past `length` bytes, and returns where they begin and end.

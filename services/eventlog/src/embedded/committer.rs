@@ -79,7 +79,7 @@ impl<'a> Committer<'a> {
         self.topic.queue.free_pending_bytes(cost_bytes);
         match result {
             Ok(()) => {
-                self.topic.commit_failures.record_success();
+                self.topic.commit_failure_streak.record_success();
                 self.record_metrics(&groups, started_ns);
                 for (partition, group) in &mut groups {
                     self.publish(*partition, std::mem::take(group));
@@ -88,7 +88,7 @@ impl<'a> Committer<'a> {
             Err(error) => {
                 error!(topic = self.topic.name, %error, "appends failed");
                 self.topic
-                    .commit_failures
+                    .commit_failure_streak
                     .record_failure(started_ns, &error);
                 let appends = groups.into_values().flat_map(|group| group.appends);
                 for append in appends {

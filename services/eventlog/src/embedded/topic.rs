@@ -2,7 +2,7 @@
 
 use super::append_queue::AppendQueue;
 use super::blob::{FetchedRecords, MalformedBlob, RecordBlob};
-use super::commit_failures::CommitFailures;
+use super::commit_failure_streak::CommitFailureStreak;
 use super::file::LogFile;
 use super::options::{EmbeddedOptions, RetentionLimits};
 use super::partition::{BlobSource, EmbeddedPartition, PartitionExtent};
@@ -26,7 +26,7 @@ pub(super) struct EmbeddedTopic {
     pub(super) max_recent_bytes: usize,
     pub(super) metrics: TopicMetrics,
     pub(super) queue: AppendQueue,
-    pub(super) commit_failures: CommitFailures,
+    pub(super) commit_failure_streak: CommitFailureStreak,
     pub(super) file: LogFile,
     pub(super) partitions: Vec<EmbeddedPartition>,
 }
@@ -51,7 +51,7 @@ impl EmbeddedTopic {
             max_recent_bytes: (RECENT_BYTES / partitions.len().max(1)).max(MIN_RECENT_BYTES),
             queue: AppendQueue::new(options.max_pending_bytes, metrics.clone()),
             metrics,
-            commit_failures: CommitFailures::default(),
+            commit_failure_streak: CommitFailureStreak::default(),
             file,
             partitions,
         };

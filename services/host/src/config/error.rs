@@ -105,18 +105,18 @@ impl ConfigError {
         }
     }
 
-    /// Returns the error of a file that holds a `kind`, such as a table, where a value is
+    /// Returns the error of a file that holds a `found_kind`, such as a table, where a value is
     /// expected.
-    pub(super) fn not_a_value(
+    pub(super) fn not_a_plain_value(
         key: &str,
         source: &SettingSource,
-        kind: &str,
+        found_kind: &str,
         accepts: &str,
     ) -> Self {
         Self::Invalid {
             key: key.to_owned(),
             source_name: source.to_string(),
-            value: format!("{kind}: "),
+            value: format!("{found_kind}: "),
             accepts: accepts.to_owned(),
             cause: String::new(),
         }

@@ -209,7 +209,7 @@ impl ConfigReader {
             Ok(text) => Some((source, text)),
             Err(kind) => {
                 self.errors
-                    .push(ConfigError::not_a_value(key, &source, kind, accepts));
+                    .push(ConfigError::not_a_plain_value(key, &source, kind, accepts));
                 None
             }
         }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::MergedTapes;
 use crate::format::TapeFormatChoice;
-use crate::id_rules::IdRules;
+use crate::id_scheme_and_scope::IdSchemeAndScope;
 use crate::instruments::DefaultInstrumentNames;
 use crate::problems::LineProblems;
 use crate::tape::Tape;
@@ -29,11 +29,13 @@ fn open_reader(folder: &Path, tape_index: usize, text: &str) -> TapeReader {
         &bytes_read,
     )
     .unwrap();
-    let id_rules = IdRules {
+    let id_scheme_and_scope = IdSchemeAndScope {
         scheme: IdScheme::None,
         scope: IdScope::Symbol,
     };
-    reader.set_id_rules(id_rules, &tape).unwrap();
+    reader
+        .set_id_scheme_and_scope(id_scheme_and_scope, &tape)
+        .unwrap();
     reader
 }
 

@@ -4,14 +4,14 @@ use market::{IdScheme, IdScope, SenderTradeId};
 
 use super::{TapeError, TapeReader, TapeTrade};
 use crate::format::TapeFormatChoice;
-use crate::id_rules::IdRules;
+use crate::id_scheme_and_scope::IdSchemeAndScope;
 use crate::instruments::{DefaultInstrumentNames, InstrumentTable};
 use crate::problems::LineProblems;
 use crate::tape::Tape;
 use crate::unpack::ByteCounter;
 
 const ARCHIVE: &str = "1,48.80,500,24400.0,1381232396477000,False,True\n";
-const CONTIGUOUS_BY_SYMBOL: IdRules = IdRules {
+const CONTIGUOUS_BY_SYMBOL: IdSchemeAndScope = IdSchemeAndScope {
     scheme: IdScheme::Contiguous,
     scope: IdScope::Symbol,
 };
@@ -24,7 +24,11 @@ struct ReadTape {
 }
 
 /// Reads a whole tape of this name and content.
-fn read_tape(name: &str, bytes: &[u8], id_rules: IdRules) -> Result<ReadTape, TapeError> {
+fn read_tape(
+    name: &str,
+    bytes: &[u8],
+    id_scheme_and_scope: IdSchemeAndScope,
+) -> Result<ReadTape, TapeError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     std::fs::write(&path, bytes).unwrap();
@@ -35,7 +39,7 @@ fn read_tape(name: &str, bytes: &[u8], id_rules: IdRules) -> Result<ReadTape, Ta
     };
     let choice = TapeFormatChoice::Auto;
     let mut reader = TapeReader::open(&tape, 0, choice, defaults, &ByteCounter::default())?;
-    reader.set_id_rules(id_rules, &tape)?;
+    reader.set_id_scheme_and_scope(id_scheme_and_scope, &tape)?;
     let (mut instruments, mut bad_lines) = (InstrumentTable::default(), LineProblems::new(1));
     let trades =
         std::iter::from_fn(|| reader.next_trade(&mut instruments, &mut bad_lines)).collect();
@@ -109,7 +113,7 @@ fn a_cut_gzip_gives_the_whole_lines_before_the_cut_and_says_so() {
 
 #[test]
 fn a_trade_without_id_is_identified_by_file_and_line() {
-    let unique = IdRules {
+    let unique = IdSchemeAndScope {
         scheme: IdScheme::Unique,
         scope: IdScope::File,
     };
@@ -141,7 +145,7 @@ fn a_trade_without_id_is_identified_by_file_and_line() {
 
 #[test]
 fn ids_are_dropped_if_they_identify_nothing() {
-    let none = IdRules {
+    let none = IdSchemeAndScope {
         scheme: IdScheme::None,
         scope: IdScope::Symbol,
     };
@@ -189,11 +193,11 @@ fn lines_name_their_venue_and_symbol_or_get_the_default() {
 
 #[test]
 fn the_error_of_an_unreadable_tape_says_why() {
-    let exchange = IdRules {
+    let exchange = IdSchemeAndScope {
         scheme: IdScheme::Unique,
         scope: IdScope::Exchange,
     };
-    let cases: [(&str, &[u8], IdRules, &str); 5] = [
+    let cases: [(&str, &[u8], IdSchemeAndScope, &str); 5] = [
         (
             "A.csv",
             b"\n\ntime,cost\n",
@@ -220,8 +224,11 @@ fn the_error_of_an_unreadable_tape_says_why() {
         ),
         ("A.csv", b"\x1f\x8b\x08\x00", CONTIGUOUS_BY_SYMBOL, ""),
     ];
-    for (name, bytes, id_rules, expected) in cases {
-        let error = read_tape(name, bytes, id_rules).err().unwrap().to_string();
+    for (name, bytes, id_scheme_and_scope, expected) in cases {
+        let error = read_tape(name, bytes, id_scheme_and_scope)
+            .err()
+            .unwrap()
+            .to_string();
         assert!(error.starts_with(expected), "{error}");
     }
 }

@@ -60,7 +60,7 @@ impl AmendmentApplication<'_> {
             return Admission::Duplicate;
         }
         match target {
-            Some(target) if !self.ids.contains_trade(&target, at) => {
+            Some(target) if !self.ids.touch_set_and_contains_trade(&target, at) => {
                 self.pending_amendments.add(PendingAmendmentRow {
                     key: trade_id_set_key(self.instrument, &target),
                     id: target.id.to_trade_id(),

@@ -4,7 +4,7 @@ use market::{BarRow, HORIZON_NS, Instrument, Interval, Position, Trade, VenueSet
 use schemas::Refold;
 use store::{PartitionTransaction, RefoldMark, SymbolRow};
 
-use super::cached_bars::CachedBars;
+use super::bars_in_memory::BarsInMemory;
 use super::dirty_minutes::DirtyMinutes;
 use super::symbol_clock::SymbolClock;
 use crate::core::admission::RefoldOutcome;
@@ -20,7 +20,7 @@ use crate::core::minute_accumulator::MinuteAccumulator;
 pub(crate) struct SymbolBars {
     clock: SymbolClock,
     accumulator: MinuteAccumulator,
-    windows: CachedBars,
+    windows: BarsInMemory,
     dirty: DirtyMinutes,
 }
 
@@ -29,7 +29,7 @@ impl SymbolBars {
         Self {
             clock: SymbolClock::new(),
             accumulator: MinuteAccumulator::new(),
-            windows: CachedBars::new(),
+            windows: BarsInMemory::new(),
             dirty: DirtyMinutes::default(),
         }
     }

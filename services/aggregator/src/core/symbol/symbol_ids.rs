@@ -116,7 +116,11 @@ impl SymbolIds {
     }
 
     /// Returns whether a trade's identity was seen. Its set has to be in memory.
-    pub(crate) fn contains_trade(&mut self, identity: &TradeIdentity<'_>, at: AppliedAt) -> bool {
+    pub(crate) fn touch_set_and_contains_trade(
+        &mut self,
+        identity: &TradeIdentity<'_>,
+        at: AppliedAt,
+    ) -> bool {
         let key = trade_id_set_key(&self.instrument, identity);
         let set = self.loaded_set(&key);
         set.touch(at.generation());

@@ -15,13 +15,15 @@ pub struct CommitFailure {
 
 /// Records whether commits fail; `None` if the newest commit succeeded.
 #[derive(Default)]
-pub(super) struct CommitFailures(Mutex<Option<CommitFailure>>);
+pub(super) struct CommitFailureStreak(Mutex<Option<CommitFailure>>);
 
-impl CommitFailures {
-    /// Records that a commit that began at `now_ns` has failed.
-    pub(super) fn record_failure(&self, now_ns: i64, error: &LogError) {
+impl CommitFailureStreak {
+    /// Records that a commit that began at `began_ns` has failed.
+    pub(super) fn record_failure(&self, began_ns: i64, error: &LogError) {
         let mut failure = self.lock();
-        let since_ns = failure.as_ref().map_or(now_ns, |failure| failure.since_ns);
+        let since_ns = failure
+            .as_ref()
+            .map_or(began_ns, |failure| failure.since_ns);
         *failure = Some(CommitFailure {
             since_ns,
             last_error: error.to_string(),

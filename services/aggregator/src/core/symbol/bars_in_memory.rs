@@ -16,7 +16,7 @@ use crate::core::minute_accumulator::MinuteBar;
 /// Every open window that holds trades is in memory and in `open`. A changed bar stays in memory
 /// until it is announced and written.
 #[derive(Debug)]
-pub(crate) struct CachedBars {
+pub(crate) struct BarsInMemory {
     cached: HashMap<Window, CachedWindow, RandomState>,
     open: Vec<Window>,
     changed: ChangedWindows,
@@ -34,7 +34,7 @@ struct CachedWindow {
     used: u64,
 }
 
-impl CachedBars {
+impl BarsInMemory {
     pub(crate) fn new() -> Self {
         Self {
             cached: HashMap::default(),

@@ -6,14 +6,14 @@ const PARTITIONS_METRIC: &str = "candlewick_group_partitions";
 const REBALANCES_METRIC: &str = "candlewick_group_rebalances_total";
 
 /// The metrics of a member of a consumer group.
-pub(super) struct GroupMetrics {
+pub(super) struct GroupMemberMetrics {
     /// Partitions that this member works on.
     pub(super) partitions: Gauge,
     /// Rebalances that this member has seen.
     pub(super) rebalances: Counter,
 }
 
-impl GroupMetrics {
+impl GroupMemberMetrics {
     /// Registers the metrics of a group and returns them.
     pub(super) fn new(group: &str) -> Self {
         describe_gauge!(
