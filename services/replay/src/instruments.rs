@@ -18,7 +18,7 @@ pub(crate) struct IndexedInstrument {
 
 /// The venue and symbol of lines that do not name their own.
 #[derive(Debug, Clone)]
-pub(crate) struct DefaultInstrumentNames {
+pub(crate) struct LineInstrumentDefaults {
     pub(crate) venue: Venue,
     /// `None` if neither the command line nor the file's name has one.
     pub(crate) symbol: Option<Symbol>,
@@ -37,7 +37,7 @@ impl InstrumentTable {
     /// `venue` or `symbol` means the default.
     pub(crate) fn find_or_add(
         &mut self,
-        defaults: &DefaultInstrumentNames,
+        defaults: &LineInstrumentDefaults,
         venue: &[u8],
         symbol: &[u8],
     ) -> Result<u32, TradeLineError> {

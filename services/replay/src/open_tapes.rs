@@ -7,7 +7,7 @@ use market::IdScheme;
 
 use crate::arguments::ReplayArgs;
 use crate::id_scheme_and_scope::IdSchemeAndScope;
-use crate::instruments::DefaultInstrumentNames;
+use crate::instruments::LineInstrumentDefaults;
 use crate::merged_tapes::MergedTapes;
 use crate::problems::LineProblems;
 use crate::tape::Tape;
@@ -46,7 +46,7 @@ pub(crate) fn open_tapes(
     let mut problems = LineProblems::new(tapes.len());
     let mut readers = Vec::new();
     for (index, tape) in tapes.iter().enumerate() {
-        let defaults = DefaultInstrumentNames {
+        let defaults = LineInstrumentDefaults {
             venue: arguments.venue.clone(),
             symbol: arguments
                 .symbol

@@ -8,7 +8,7 @@ use market::{IdScheme, IdScope, SenderTradeId, Trade};
 use crate::cells::{LineCells, UnquoteBuffer};
 use crate::format::{DetectedFormat, TapeFormat, TapeFormatChoice};
 use crate::id_scheme_and_scope::IdSchemeAndScope;
-use crate::instruments::{DefaultInstrumentNames, InstrumentTable};
+use crate::instruments::{InstrumentTable, LineInstrumentDefaults};
 use crate::lines::{LINE_LIMIT_BYTES, LineReader, TapeLine};
 use crate::parsed_trade_line::{ParsedTradeLine, TradeLineError};
 use crate::problems::LineProblems;
@@ -44,7 +44,7 @@ pub(crate) struct TapeReader {
 
 /// Finds the instruments of a tape's lines.
 struct LineInstrumentFinder {
-    defaults: DefaultInstrumentNames,
+    defaults: LineInstrumentDefaults,
     /// What the last line named, since the next one mostly names the same.
     last: Option<NamedInstrument>,
 }
@@ -84,7 +84,7 @@ impl TapeReader {
         tape: &Tape,
         tape_index: usize,
         choice: TapeFormatChoice,
-        defaults: DefaultInstrumentNames,
+        defaults: LineInstrumentDefaults,
         bytes_read: &ByteCounter,
     ) -> Result<Self, TapeError> {
         let has_default_symbol = defaults.symbol.is_some();

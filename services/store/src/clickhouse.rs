@@ -15,7 +15,7 @@ use serde::Serialize;
 
 pub use self::config::ClickHouseConfig;
 use self::server::ClickHouseServer;
-use crate::metrics::CommitTimer;
+use crate::metrics::CommitStopwatch;
 use crate::tick_store::hour_start_ns;
 use crate::{ArchiveProgress, StoreError, Tick, TickBlock, TickStore};
 
@@ -89,7 +89,7 @@ impl TickStore for ClickHouseTickStore {
     }
 
     async fn insert(&self, blocks: &[TickBlock]) -> Result<(), StoreError> {
-        let started = CommitTimer::start();
+        let started = CommitStopwatch::start();
         insert::insert_blocks(&self.server, blocks).await?;
         let metrics = self.server.metrics();
         metrics.count_rows("ticks", blocks.iter().map(|block| block.ticks.len()).sum());

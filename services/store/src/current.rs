@@ -26,7 +26,7 @@ use crate::tick_store::Tick;
 
 /// Whether a tick counts as a trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TickStatus {
+pub enum TickInclusion {
     /// A trade, or an amendment of one.
     Counted,
     /// Not decided yet: the fold has not processed it.
@@ -65,24 +65,24 @@ impl CurrentTrades {
 
     /// Returns whether a tick counts. `verdict` is the reason for which the fold has excluded it,
     /// if it has.
-    pub fn classify(&mut self, tick: &Tick, verdict: Option<TickVerdict>) -> TickStatus {
+    pub fn classify(&mut self, tick: &Tick, verdict: Option<TickVerdict>) -> TickInclusion {
         if tick.position >= self.next {
-            return TickStatus::Undecided;
+            return TickInclusion::Undecided;
         }
         match verdict {
-            Some(verdict) if tick.amendment.is_some() => TickStatus::Excluded(verdict),
+            Some(verdict) if tick.amendment.is_some() => TickInclusion::Excluded(verdict),
             None if tick.amendment.is_some() || self.try_record_first_delivery(tick) => {
-                TickStatus::Counted
+                TickInclusion::Counted
             }
-            None => TickStatus::MissedDuplicate,
+            None => TickInclusion::MissedDuplicate,
             Some(TickVerdict::Duplicate) => {
                 if let Some(identity) = self.settings.trade_identity(&tick.trade) {
                     let seen = self.select_seen_ids(SeenIdsKey::from_identity(&identity));
                     seen.insert_duplicate(identity.id, tick);
                 }
-                TickStatus::Excluded(TickVerdict::Duplicate)
+                TickInclusion::Excluded(TickVerdict::Duplicate)
             }
-            Some(verdict) => TickStatus::Excluded(verdict),
+            Some(verdict) => TickInclusion::Excluded(verdict),
         }
     }
 
@@ -156,7 +156,7 @@ pub fn trades_current(
     ticks.sort_by_key(|tick| tick.position);
     ticks.retain(|tick| {
         let verdict = find_verdict(tick.position, excluded);
-        if current.classify(tick, verdict) != TickStatus::Counted {
+        if current.classify(tick, verdict) != TickInclusion::Counted {
             return false;
         }
         amendments.insert(tick, settings);

@@ -31,7 +31,7 @@ mod timescale;
 pub use bar_store::{BarQuery, BarReader, BarStore, CommitOutcome, IdRangeQuery, SymbolQuery};
 pub use clickhouse::{ClickHouseConfig, ClickHouseTickStore};
 pub use current::{
-    AmendmentIndex, CurrentTrades, TickStatus, UnmatchedDuplicate, find_verdict, trades_current,
+    AmendmentIndex, CurrentTrades, TickInclusion, UnmatchedDuplicate, find_verdict, trades_current,
 };
 pub use error::StoreError;
 pub use guarded::{GuardedBarStore, GuardedStore};

@@ -66,11 +66,11 @@ impl StoreMetrics {
 
 /// Measures [`StoreMetrics::commit_seconds`]. It uses the clock of the machine, also in a
 /// simulation, because no decision depends on the measured time.
-pub(crate) struct CommitTimer {
+pub(crate) struct CommitStopwatch {
     started_ns: u64,
 }
 
-impl CommitTimer {
+impl CommitStopwatch {
     /// Starts to measure.
     pub(crate) fn start() -> Self {
         Self {
@@ -78,7 +78,7 @@ impl CommitTimer {
         }
     }
 
-    /// Returns the time since [`CommitTimer::start`].
+    /// Returns the time since [`CommitStopwatch::start`].
     pub(crate) fn elapsed(&self) -> Duration {
         Duration::from_nanos(SystemClock.monotonic_ns() - self.started_ns)
     }

@@ -3,8 +3,8 @@
 use clock::Clock;
 use market::{Interval, Position, VenueSettings};
 use store::{
-    AmendmentIndex, BarReader, CurrentTrades, StoreError, SymbolRow, Tick, TickStatus, TickStore,
-    TickVerdict, UnmatchedDuplicate,
+    AmendmentIndex, BarReader, CurrentTrades, StoreError, SymbolRow, Tick, TickInclusion,
+    TickStore, TickVerdict, UnmatchedDuplicate,
 };
 
 use crate::arguments::TimeRange;
@@ -159,26 +159,28 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
         for tick in ticks {
             let verdict = self.verdicts.verdict_at(checked.partition, tick.position);
             match checked.current_trades.classify(tick, verdict) {
-                TickStatus::Counted if tick.amendment.is_some() => {
+                TickInclusion::Counted if tick.amendment.is_some() => {
                     self.report.amendments += 1;
                     self.fold.count_amendment(tick);
                     amendments.insert(tick, &checked.settings);
                 }
-                TickStatus::Counted => trades.push(tick.clone()),
-                TickStatus::Undecided => self.report.undecided += 1,
-                TickStatus::Excluded(verdict) => self.report.count_excluded_tick(verdict),
-                TickStatus::MissedDuplicate
+                TickInclusion::Counted => trades.push(tick.clone()),
+                TickInclusion::Undecided => self.report.undecided += 1,
+                TickInclusion::Excluded(verdict) => self.report.count_excluded_tick(verdict),
+                TickInclusion::MissedDuplicate
                     if limits.verdicts_may_be_deleted(tick.append_time_ns) =>
                 {
                     self.report.count_excluded_tick(TickVerdict::Duplicate);
                 }
-                TickStatus::MissedDuplicate => self.report.add_difference(StoredValueDifference {
-                    instrument: checked.symbol.instrument.clone(),
-                    location: DifferenceLocation::Tick(tick.trade.time_ns, tick.position),
-                    field: "identity",
-                    stored: "counted twice".to_owned(),
-                    refolded: "refolded once: it was delivered before".to_owned(),
-                }),
+                TickInclusion::MissedDuplicate => {
+                    self.report.add_difference(StoredValueDifference {
+                        instrument: checked.symbol.instrument.clone(),
+                        location: DifferenceLocation::Tick(tick.trade.time_ns, tick.position),
+                        field: "identity",
+                        stored: "counted twice".to_owned(),
+                        refolded: "refolded once: it was delivered before".to_owned(),
+                    });
+                }
             }
         }
         // A trade and its amendments have the same event time, and so are in the same slice.

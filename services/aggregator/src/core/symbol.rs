@@ -283,7 +283,9 @@ impl SymbolFold {
         match loaded {
             LoadedData::Bar(key, row) => self.bars.accept_bar(key.window, row, generation),
             LoadedData::IdSet(request, row) => self.ids.accept_loaded(request, row, generation),
-            LoadedData::Ticks(request, refolded) => self.bars.accept_refolded(&request, refolded),
+            LoadedData::Ticks(request, refolded) => {
+                self.bars.keep_refolded_ticks(&request, refolded);
+            }
         }
     }
 

@@ -70,7 +70,7 @@ impl<B: Backend> Archiver<B> {
     }
 
     /// Reports that a call failed and that it will be repeated.
-    pub(super) fn report_failure(&self, reason: &impl Display) {
+    pub(super) fn report_failed_attempt(&self, reason: &impl Display) {
         let reason = reason.to_string();
         tracing::warn!(partition = self.partition, reason, "trying again shortly");
         self.health.not_ready(reason);
@@ -95,7 +95,7 @@ impl<B: Backend> Archiver<B> {
         let should_retry = |error: &E| {
             let is_transient = is_transient(error);
             if is_transient {
-                self.report_failure(error);
+                self.report_failed_attempt(error);
             }
             is_transient
         };

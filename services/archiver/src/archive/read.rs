@@ -116,7 +116,7 @@ impl<B: Backend> Archiver<B> {
 
     /// Reports the failure `reason` and delays the next attempt by the backoff.
     fn report_and_delay_next_attempt(&self, session: &mut ArchiverSession, reason: &impl Display) {
-        self.report_failure(reason);
+        self.report_failed_attempt(reason);
         session.retry_timer.record_failure(&self.clock);
     }
 }

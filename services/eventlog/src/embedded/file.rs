@@ -77,14 +77,14 @@ impl LogFile {
         })
     }
 
-    /// Reads blobs of about `max_bytes`, starting at the blob that holds `offset`: at least one if
+    /// Reads blobs of about `target_bytes`, starting at the blob that holds `offset`: at least one if
     /// there is one. The first blob begins after `offset` if retention has just dropped the one
     /// that held it.
-    pub(super) fn read(
+    pub(super) fn read_blobs_from(
         &self,
         partition: PartitionId,
         offset: Offset,
-        max_bytes: usize,
+        target_bytes: usize,
     ) -> Result<Vec<RecordBlob>, LogError> {
         self.with_database(|database| {
             let table = database.begin_read()?.open_table(BLOBS)?;
@@ -98,7 +98,7 @@ impl LogFile {
                     read_bytes += blob.bytes.len();
                 }
                 blobs.push(blob);
-                if read_bytes >= max_bytes {
+                if read_bytes >= target_bytes {
                     break;
                 }
             }

@@ -80,7 +80,7 @@ impl EmbeddedTopic {
         let OffsetBounds { end, .. } = partition.bounds();
         let blobs = match partition.find_blobs(offset, max_bytes)? {
             BlobSource::Memory(blobs) => blobs,
-            BlobSource::File => self.file.read(number, offset, max_bytes)?,
+            BlobSource::File => self.file.read_blobs_from(number, offset, max_bytes)?,
         };
         match blobs.first() {
             // Retention dropped the record meanwhile, and is about to move the first offset.

@@ -2,11 +2,11 @@ use market::Trade;
 use schemas::TradesBatch;
 
 use super::ChunkBuilder;
-use crate::instruments::{DefaultInstrumentNames, InstrumentTable};
+use crate::instruments::{InstrumentTable, LineInstrumentDefaults};
 use crate::tape_reader::TapeTrade;
 
 fn tape_trade(table: &mut InstrumentTable, venue: &str, symbol: &str, line: u64) -> TapeTrade {
-    let defaults = DefaultInstrumentNames {
+    let defaults = LineInstrumentDefaults {
         venue: "v".parse().unwrap(),
         symbol: None,
     };

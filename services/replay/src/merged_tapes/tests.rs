@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::MergedTapes;
 use crate::format::TapeFormatChoice;
 use crate::id_scheme_and_scope::IdSchemeAndScope;
-use crate::instruments::DefaultInstrumentNames;
+use crate::instruments::LineInstrumentDefaults;
 use crate::problems::LineProblems;
 use crate::tape::Tape;
 use crate::tape_reader::TapeReader;
@@ -16,7 +16,7 @@ fn open_reader(folder: &Path, tape_index: usize, text: &str) -> TapeReader {
     let path = folder.join(format!("S{tape_index}.csv"));
     std::fs::write(&path, text).unwrap();
     let tape = Tape::identify(&path).unwrap();
-    let defaults = DefaultInstrumentNames {
+    let defaults = LineInstrumentDefaults {
         venue: "v".parse().unwrap(),
         symbol: tape.symbol_from_file_name(),
     };

@@ -5,7 +5,7 @@ use market::{IdScheme, IdScope, SenderTradeId};
 use super::{TapeError, TapeReader, TapeTrade};
 use crate::format::TapeFormatChoice;
 use crate::id_scheme_and_scope::IdSchemeAndScope;
-use crate::instruments::{DefaultInstrumentNames, InstrumentTable};
+use crate::instruments::{InstrumentTable, LineInstrumentDefaults};
 use crate::problems::LineProblems;
 use crate::tape::Tape;
 use crate::unpack::ByteCounter;
@@ -33,7 +33,7 @@ fn read_tape(
     let path = folder.path().join(name);
     std::fs::write(&path, bytes).unwrap();
     let tape = Tape::identify(&path).unwrap();
-    let defaults = DefaultInstrumentNames {
+    let defaults = LineInstrumentDefaults {
         venue: "v".parse().unwrap(),
         symbol: tape.symbol_from_file_name(),
     };

@@ -160,20 +160,24 @@ fn missed_and_unmatched_duplicates_are_reported() {
         (
             tick(9, 5, Some("1")),
             duplicate,
-            TickStatus::Excluded(TickVerdict::Duplicate),
+            TickInclusion::Excluded(TickVerdict::Duplicate),
         ),
         (
             tick(8, 5, Some("2")),
             duplicate,
-            TickStatus::Excluded(TickVerdict::Duplicate),
+            TickInclusion::Excluded(TickVerdict::Duplicate),
         ),
-        (tick(3, HOUR_NS, Some("1")), None, TickStatus::Counted),
+        (tick(3, HOUR_NS, Some("1")), None, TickInclusion::Counted),
         (
             tick(4, HOUR_NS, Some("1")),
             None,
-            TickStatus::MissedDuplicate,
+            TickInclusion::MissedDuplicate,
         ),
-        (tick(100, HOUR_NS, Some("1")), None, TickStatus::Undecided),
+        (
+            tick(100, HOUR_NS, Some("1")),
+            None,
+            TickInclusion::Undecided,
+        ),
     ];
     for (tick, verdict, expected) in steps {
         assert_eq!(current.classify(&tick, verdict), expected, "{tick:?}");
@@ -191,21 +195,21 @@ fn missed_and_unmatched_duplicates_are_reported() {
 fn hours_are_forgotten_once_they_are_over() {
     let mut current = CurrentTrades::new(PLAIN, NEXT);
     let text = |offset, time_ns| tick(offset, time_ns, Some("a"));
-    assert_eq!(current.classify(&text(0, 5), None), TickStatus::Counted);
+    assert_eq!(current.classify(&text(0, 5), None), TickInclusion::Counted);
     assert_eq!(
         current.classify(&text(1, HOUR_NS), None),
-        TickStatus::Counted
+        TickInclusion::Counted
     );
     let status = current.classify(
         &tick_of_sender(2, HOUR_NS, 1, 1),
         Some(TickVerdict::Duplicate),
     );
-    assert_eq!(status, TickStatus::Excluded(TickVerdict::Duplicate));
+    assert_eq!(status, TickInclusion::Excluded(TickVerdict::Duplicate));
     assert_eq!(current.forget_before(HOUR_NS), []);
-    assert_eq!(current.classify(&text(3, 5), None), TickStatus::Counted);
+    assert_eq!(current.classify(&text(3, 5), None), TickInclusion::Counted);
     assert_eq!(
         current.classify(&text(4, HOUR_NS), None),
-        TickStatus::MissedDuplicate
+        TickInclusion::MissedDuplicate
     );
     assert_eq!(current.forget_before(2 * HOUR_NS).len(), 1);
     assert!(current.others.is_empty() && current.last_used.is_none());

@@ -23,7 +23,7 @@ use super::schema::SqliteSchema;
 use super::writer::SqliteWriter;
 use crate::bar_store::{BarStore, CommitOutcome};
 use crate::error::StoreError;
-use crate::metrics::CommitTimer;
+use crate::metrics::CommitStopwatch;
 use crate::state::{PartitionState, PartitionTransaction};
 
 static KIND: DatabaseKind = DatabaseKind {
@@ -140,7 +140,7 @@ impl BarStore for SqliteBarStore {
         &self,
         transaction: &PartitionTransaction,
     ) -> Result<CommitOutcome, StoreError> {
-        let timer = CommitTimer::start();
+        let timer = CommitStopwatch::start();
         let mut write_transaction = self.writer.begin().await?;
         let outcome = commit::write_transaction(write_transaction.connection(), transaction).await;
         let outcome = write_transaction.store_result(outcome)?;

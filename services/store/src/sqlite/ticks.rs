@@ -18,7 +18,7 @@ use super::reader_pool::ReaderPool;
 use super::schema::SqliteSchema;
 use super::writer::SqliteWriter;
 use crate::error::StoreError;
-use crate::metrics::CommitTimer;
+use crate::metrics::CommitStopwatch;
 use crate::tick_store::hour_start_ns;
 use crate::tick_store::{ArchiveProgress, Tick, TickBlock, TickStore};
 
@@ -120,7 +120,7 @@ impl TickStore for SqliteTickStore {
     }
 
     async fn insert(&self, blocks: &[TickBlock]) -> Result<(), StoreError> {
-        let timer = CommitTimer::start();
+        let timer = CommitStopwatch::start();
         let file = self.readers.file();
         let packed = file.store_result(insert::split_and_compress_blocks(blocks).await)?;
         let mut transaction = self.writer.begin().await?;

@@ -12,7 +12,7 @@ use super::edition::TimescaleEdition;
 use super::reader::TimescaleBarReader;
 use super::schema::{self, TimescaleMigration};
 use super::{commit, load, retention, topics, write_bars};
-use crate::metrics::CommitTimer;
+use crate::metrics::CommitStopwatch;
 use crate::{BarStore, CommitOutcome, PartitionState, PartitionTransaction, StoreError};
 
 /// Bars and the state of the fold in TimescaleDB, which many processes can use at once.
@@ -134,7 +134,7 @@ impl BarStore for TimescaleBarStore {
         &self,
         transaction: &PartitionTransaction,
     ) -> Result<CommitOutcome, StoreError> {
-        let started = CommitTimer::start();
+        let started = CommitStopwatch::start();
         let mut connection = self.writers.acquire().await?;
         if let Err(error) = write_bars::create_staging_table(&mut connection.connection).await {
             return connection.release(Err(error));

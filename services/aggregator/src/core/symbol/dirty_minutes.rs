@@ -88,7 +88,7 @@ impl DirtyMinutes {
     }
 
     /// Accepts the sum of a minute's ticks, unless the minute was marked again.
-    pub(crate) fn accept_refolded(&mut self, request: &TicksRequest, refolded: RefoldedTicks) {
+    pub(crate) fn keep_refolded_ticks(&mut self, request: &TicksRequest, refolded: RefoldedTicks) {
         if let Some(minute) = self.minutes.get_mut(&request.start_ns)
             && minute.mark.up_to == request.up_to
         {

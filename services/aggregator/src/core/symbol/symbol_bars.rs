@@ -293,8 +293,8 @@ impl SymbolBars {
     }
 
     /// Accepts the sum of a minute's ticks, unless the minute was marked again.
-    pub(crate) fn accept_refolded(&mut self, request: &TicksRequest, refolded: RefoldedTicks) {
-        self.dirty.accept_refolded(request, refolded);
+    pub(crate) fn keep_refolded_ticks(&mut self, request: &TicksRequest, refolded: RefoldedTicks) {
+        self.dirty.keep_refolded_ticks(request, refolded);
     }
 
     /// Returns the start of the newest minute that has traded.

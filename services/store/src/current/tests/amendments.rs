@@ -191,16 +191,16 @@ fn an_amendment_marks_no_id_as_seen() {
     let repeated = tick(30, 5, Some("7"));
     let mut current = CurrentTrades::new(PLAIN, NEXT);
     for (tick, verdict, expected) in [
-        (edit(1, &original, 3), None, TickStatus::Counted),
-        (original.clone(), None, TickStatus::Counted),
-        (cancel(20, &original), None, TickStatus::Counted),
+        (edit(1, &original, 3), None, TickInclusion::Counted),
+        (original.clone(), None, TickInclusion::Counted),
+        (cancel(20, &original), None, TickInclusion::Counted),
         (
             cancel(21, &original),
             Some(TickVerdict::Duplicate),
-            TickStatus::Excluded(TickVerdict::Duplicate),
+            TickInclusion::Excluded(TickVerdict::Duplicate),
         ),
-        (repeated, None, TickStatus::MissedDuplicate),
-        (cancel(100, &original), None, TickStatus::Undecided),
+        (repeated, None, TickInclusion::MissedDuplicate),
+        (cancel(100, &original), None, TickInclusion::Undecided),
     ] {
         assert_eq!(current.classify(&tick, verdict), expected, "{tick:?}");
     }
