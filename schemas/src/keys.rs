@@ -2,8 +2,8 @@
 
 use market::{Instrument, RejectReason};
 
-/// Returns the partition of a key: the one that the Java client of Kafka chooses, so that records
-/// of any client with the same key share a partition.
+/// Returns the partition of a key. It is computed as Kafka's Java client computes it, so records
+/// with the same key are in the same partition, also if another client appends them.
 #[must_use]
 pub fn partition_of(key: &[u8], partitions: u32) -> u32 {
     (murmur2(key) & 0x7fff_ffff) % partitions

@@ -1,8 +1,8 @@
 //! Reading [MessagePack](https://github.com/msgpack/msgpack/blob/master/spec.md) values from
 //! memory.
 //!
-//! [`MessagePackReader`] is a cursor over bytes that never copies or allocates, and never panics,
-//! whatever the bytes are: a length that claims more than follows is
+//! [`MessagePackReader`] is a cursor over bytes that never copies or allocates. No bytes make it
+//! panic: a length that is greater than the rest of the input is
 //! [`MessagePackError::EndOfInput`].
 
 mod error;

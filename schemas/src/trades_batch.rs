@@ -249,7 +249,8 @@ mod tests {
         let (mut batch, _) = batch();
         batch.push(0, &trade(7));
         let mut bytes = batch.take_bytes();
-        // Three trades: one of no symbol, one that is no trade, and the good one.
+        // A trade of symbol 9, which the batch does not have; a value that is no trade; a valid
+        // one.
         let good = bytes.split_off(batch.take_bytes().len());
         bytes.pop();
         bytes.push(0x93);

@@ -1,7 +1,7 @@
 //! The cluster form, measured on real servers.
 //!
-//! Each part has a [`sandbox::Sandbox`] of its own: topics and databases that no other process uses.
-//! What is measured by CPU time runs in a process of its own: the roles as they are, and
+//! Each part has a [`sandbox::Sandbox`] of its own: topics and databases that no other process
+//! uses. What is measured by CPU time runs in a process of its own: the roles as they are, and
 //! [`child_work`] for the rest.
 
 mod arguments;

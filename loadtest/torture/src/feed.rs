@@ -189,7 +189,8 @@ impl TradeFeed {
         }
         {
             let _open = self.gate.read().await;
-            // A trade without an id is identified by its request, so it cannot go to Kafka directly.
+            // A trade without an id is identified by its request, so it cannot go to Kafka
+            // directly.
             let is_named = trades
                 .iter()
                 .all(|venue_trade| venue_trade.trade.id.is_some());

@@ -75,8 +75,8 @@ impl KafkaClients {
         lock(&self.producer).replace(&self.brokers)
     }
 
-    /// Replaces a producer that could not send, unless another task has replaced it: librdkafka makes
-    /// no further attempt after the metadata named no broker.
+    /// Replaces a producer that could not send, unless another task has replaced it: librdkafka
+    /// makes no further attempt after the metadata named no broker.
     fn replace_failed_producer(&self, number: u64) {
         let mut held = lock(&self.producer);
         if held.number == number {

@@ -1,5 +1,5 @@
-//! The comparison, row by row, of what was sent, what the log holds, what is stored and what clients
-//! show.
+//! The comparison, row by row, of what was sent, what the log holds, what is stored and what
+//! clients show.
 
 mod bars;
 mod clients;

@@ -87,8 +87,8 @@ impl SentTradesState {
     }
 }
 
-/// Returns a text that identifies a trade: the venue's id, or the time of a trade without one, which
-/// is unique here.
+/// Returns a text that identifies a trade: the venue's id, or the time of a trade without one,
+/// which is unique here.
 pub(crate) fn trade_name(instrument: &str, trade: &Trade) -> String {
     let scope = trade.scope.as_deref().unwrap_or("");
     match &trade.id {

@@ -61,11 +61,11 @@ impl<'a> MessagePackReader<'a> {
         }
     }
 
-    /// Reads an integer, whatever its width, as a type that has room for its value.
+    /// Reads an integer of any encoded width into `T`.
     ///
     /// # Errors
-    /// [`MessagePackError::IntegerRange`] if the value does not fit `T`, and [`MessagePackError`] if
-    /// the next value is not an integer.
+    /// [`MessagePackError::IntegerRange`] if the value does not fit `T`, and [`MessagePackError`]
+    /// if the next value is not an integer.
     pub fn read_integer<T>(&mut self) -> Result<T, MessagePackError>
     where
         T: TryFrom<u64> + TryFrom<i64>,

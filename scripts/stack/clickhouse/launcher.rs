@@ -2,9 +2,9 @@
 //!
 //!     LIBCHDB=/path/to/libchdb.so launcher --path DATA --query "…"
 //!
-//! The query that keeps it going reads standard input until that ends. Here standard input is a pipe
-//! whose other end this process holds, and closes at SIGTERM or SIGINT: the query then returns, and
-//! ClickHouse ends as it does by itself, with everything written.
+//! The query that keeps it going reads standard input until that ends. Here standard input is a
+//! pipe whose other end this process holds, and closes at SIGTERM or SIGINT: the query then
+//! returns, and ClickHouse ends as it does by itself, with everything written.
 //!
 //! Only `std` is used, so that `rustc` alone compiles it.
 

@@ -16,7 +16,7 @@
 //! | `worker/run`, `worker/session` | the life of a worker, and one stretch of folding |
 //! | `worker/committer` | the order of effects: announce, then commit |
 //! | `worker/calls` | calls that are repeated until they succeed |
-//! | `worker/background` | calls that make progress whatever the session waits for |
+//! | `worker/background` | calls that make progress while the session waits for something else |
 
 mod core;
 mod error;

@@ -95,7 +95,7 @@ impl BlockBuilder {
     }
 
     /// Removes the blocks and returns them, by instrument in the order of their first ticks, then
-    /// by hour. The same records give the same blocks, whatever records came before them.
+    /// by hour. The blocks depend on the records in them only, not on earlier records.
     pub fn take_blocks(&mut self) -> Vec<TickBlock> {
         self.tick_count = 0;
         self.last_key = None;

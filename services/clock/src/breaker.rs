@@ -41,8 +41,8 @@ struct SharedBreaker<C> {
 ///
 /// A permit that is dropped without an outcome counts neither as a success nor as a failure: the
 /// caller stopped waiting, which says nothing about the dependency. If it counted as a failure,
-/// impatient clients could open the breaker. A dependency that hangs is detected by a timeout around
-/// the call, which the caller records as a failure.
+/// impatient clients could open the breaker. A dependency that hangs is detected by a timeout
+/// around the call, which the caller records as a failure.
 #[must_use = "record the outcome of the call"]
 pub struct CallPermit<C: Clock> {
     breaker: CircuitBreaker<C>,
@@ -54,8 +54,8 @@ pub struct CallPermit<C: Clock> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the circuit breaker {} after {}: {last_error}", RetryInText(*retry_in), FailureCountText(*failures))]
 pub struct BreakerOpenError {
-    /// The time until a call is admitted again. Zero means that the breaker waits for the outcome of
-    /// the call that is under way.
+    /// The time until a call is admitted again. Zero means that the breaker waits for the outcome
+    /// of the call that is under way.
     pub retry_in: Duration,
     /// The number of calls that have failed in a row.
     pub failures: u32,

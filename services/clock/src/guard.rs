@@ -69,8 +69,9 @@ impl<C: Clock> ServerGuard<C> {
 
     /// Makes `call` if the breaker admits it, and records its outcome in the breaker.
     ///
-    /// An error for which `is_failure` returns `false` counts as a success: the server is well enough to refuse
-    /// the request. Pass a boxed future if `call` is large, because the returned future contains it.
+    /// An error for which `is_failure` returns `false` counts as a success: the server is well
+    /// enough to refuse the request. Pass a boxed future if `call` is large, because the returned
+    /// future contains it.
     ///
     /// # Errors
     /// [`GuardError::Call`] with the error of the call, [`GuardError::TimedOut`] if it took longer

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::time::duration_ns;
 
-/// A generator of the random durations of a backoff: `SplitMix64`, as in <https://prng.di.unimi.it/splitmix64.c>.
+/// A generator of the random durations of a backoff: `SplitMix64`, as in
+/// <https://prng.di.unimi.it/splitmix64.c>.
 #[derive(Clone, Debug)]
 pub(crate) struct JitterGenerator {
     state: u64,
@@ -17,8 +18,8 @@ impl JitterGenerator {
         Self { state: seed }
     }
 
-    /// Returns a generator with a seed from the operating system, which the hash keys of the standard
-    /// library provide.
+    /// Returns a generator with a seed from the operating system, which the hash keys of the
+    /// standard library provide.
     pub(crate) fn from_random_seed() -> Self {
         Self::from_seed(RandomState::new().hash_one(0_u8))
     }

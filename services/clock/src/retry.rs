@@ -24,8 +24,9 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Returns a policy that never gives up. It waits up to `max_first_wait` after the first failure
-    /// and up to twice as long after each further failure, but never longer than `max_wait`.
+    /// Returns a policy that never gives up. It waits up to `max_first_wait` after the first
+    /// failure and up to twice as long after each further failure, but never longer than
+    /// `max_wait`.
     pub fn new(max_first_wait: Duration, max_wait: Duration) -> Self {
         Self {
             max_first_wait,
@@ -137,8 +138,8 @@ impl RetryTimer {
     }
 }
 
-/// Runs `operation` until it succeeds, fails with an error for which `should_retry` returns `false`, or the
-/// limits of `policy` are reached.
+/// Runs `operation` until it succeeds, fails with an error for which `should_retry` returns
+/// `false`, or the limits of `policy` are reached.
 ///
 /// `should_retry` is called with every error, so it is also the place to log and count errors.
 ///
@@ -159,8 +160,8 @@ where
     Ok(retried.await?.expect("the token is never cancelled"))
 }
 
-/// Does what [`retry`] does, but returns `None` if `stop` is cancelled during a wait. An attempt that has
-/// begun is not interrupted.
+/// Does what [`retry`] does, but returns `None` if `stop` is cancelled during a wait. An attempt
+/// that has begun is not interrupted.
 ///
 /// # Errors
 /// The last error of `operation`.

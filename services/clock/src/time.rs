@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 /// A wall clock, a monotonic clock and a timer.
 ///
-/// All code that needs time gets a clock as an argument, so that the simulation can control the time.
-/// Callers must not assume that it runs on a tokio runtime. Clones read the same clock.
+/// All code that needs time gets a clock as an argument, so that the simulation can control the
+/// time. Callers must not assume that it runs on a tokio runtime. Clones read the same clock.
 pub trait Clock: Clone + Send + Sync + 'static {
     /// Returns the wall-clock time in nanoseconds since 1970-01-01T00:00:00Z. It may step in either
     /// direction.

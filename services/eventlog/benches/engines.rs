@@ -3,7 +3,8 @@
 //! Each engine writes the same durable group commits of records of 60 bytes, one value for each
 //! commit and partition. The engines take turns, so that noise of the machine affects all of them.
 //! Then each engine reads everything back, drops the older half as retention does, writes it again,
-//! and opens a copy of its files as a crash would leave them. `cargo bench -p candlewick-eventlog --bench engines`.
+//! and opens a copy of its files as a crash would leave them.
+//! `cargo bench -p candlewick-eventlog --bench engines` runs it.
 
 use std::hint::black_box;
 use std::path::Path;

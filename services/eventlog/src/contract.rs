@@ -26,7 +26,8 @@ pub const PARTITIONS: PartitionId = 3;
 pub const MAX_BYTES: usize = 1 << 20;
 
 /// Calls `$test!(name)` with the name of each function of the contract, except
-/// [`contract::close_ends_waits_and_calls`](crate::contract::close_ends_waits_and_calls), which needs to know how to close the log.
+/// [`contract::close_ends_waits_and_calls`](crate::contract::close_ends_waits_and_calls), which
+/// needs to know how to close the log.
 #[macro_export]
 macro_rules! for_every_log {
     ($test:ident) => {
@@ -134,7 +135,7 @@ pub async fn accepts_an_empty_append(log: impl Log, _clock: ManualClock) {
     assert_eq!(log.bounds(0).await, Ok(OffsetBounds { first: 0, end: 3 }));
 }
 
-/// Every record keeps its key, whatever the keys around it are.
+/// Every record keeps its key, next to records with equal, empty or other keys.
 pub async fn keeps_keys(log: impl Log, _clock: ManualClock) {
     let keys = ["", "", "a", "a", "", "bb", "bb", "bb", "a"];
     let batch: Vec<NewRecord> = keys.iter().map(|key| new_record(key, "v")).collect();

@@ -128,8 +128,8 @@ impl EmbeddedLog {
         Ok(())
     }
 
-    /// Returns since when every commit has failed, with the error of the newest commit, or `None` if
-    /// the newest commit succeeded.
+    /// Returns since when every commit has failed, with the error of the newest commit, or `None`
+    /// if the newest commit succeeded.
     #[must_use]
     pub fn commit_failure(&self) -> Option<CommitFailure> {
         self.handle.topic.commit_failure_streak.current()

@@ -27,8 +27,8 @@ pub use self::stage::ShutdownStage;
 /// Named tasks under one cancellation token.
 ///
 /// A task that ends before it is stopped ends the process with a non-zero exit code. A shutdown
-/// stops the tasks of one [`ShutdownStage`], waits for them, then continues with the next stage, all
-/// under one deadline.
+/// stops the tasks of one [`ShutdownStage`], waits for them, then continues with the next stage,
+/// all under one deadline.
 #[derive(Debug)]
 pub struct Supervisor<C> {
     clock: C,
@@ -80,7 +80,8 @@ impl<C: Clock> Supervisor<C> {
         );
     }
 
-    /// Starts a task that may succeed at any time, such as a replay. If it fails, the process stops.
+    /// Starts a task that may succeed at any time, such as a replay. If it fails, the process
+    /// stops.
     pub fn spawn_finite<F, T>(&mut self, stage: ShutdownStage, name: impl Into<String>, task: F)
     where
         F: FnOnce(CancellationToken) -> T,
@@ -102,13 +103,14 @@ impl<C: Clock> Supervisor<C> {
         self.tokens.stage_token(stage)
     }
 
-    /// Returns a token that shuts the process down in order when it is cancelled, as a signal would.
+    /// Returns a token that shuts the process down in order when it is cancelled, as a signal
+    /// would.
     pub fn shutdown_token(&self) -> CancellationToken {
         self.trigger.clone()
     }
 
-    /// Runs until SIGINT, SIGTERM, the trigger, the failure of a task or the end of the last one. Then
-    /// stops the tasks in order, within `deadline`. A second signal ends this at once.
+    /// Runs until SIGINT, SIGTERM, the trigger, the failure of a task or the end of the last one.
+    /// Then stops the tasks in order, within `deadline`. A second signal ends this at once.
     ///
     /// A blocking thread may outlive its task: end the process by [`ShutdownOutcome::exit`], which
     /// waits for no thread.

@@ -21,7 +21,8 @@ pub const MAX_RECORD_BYTES: usize = 4 << 20;
 const RECORD_OVERHEAD_BYTES: usize = 1 << 10;
 /// How many bytes one request fetches of one partition at most.
 const FETCH_BYTES: usize = 1_000_000;
-/// How many bytes may be read ahead in each partition at least, whatever its share is.
+/// The least number of bytes that may be read ahead in a partition, even if its share of the
+/// whole is smaller.
 const MIN_QUEUE_BYTES: usize = 2 * FETCH_BYTES;
 
 /// How Kafka is reached and used.

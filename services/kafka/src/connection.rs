@@ -34,7 +34,8 @@ struct SharedConnection {
 }
 
 impl KafkaClient {
-    /// Creates the producer. The first request to the brokers is made by [`KafkaClient::request_topic`].
+    /// Creates the producer. The first request to the brokers is made by
+    /// [`KafkaClient::request_topic`].
     ///
     /// # Errors
     /// [`LogError::Refused`] if librdkafka cannot use the configuration. [`KafkaConfig::errors`]
@@ -59,8 +60,8 @@ impl KafkaClient {
         })
     }
 
-    /// Returns an error if nothing can be appended any more, because the producer refuses every append
-    /// after a fatal error. Makes no request to the brokers.
+    /// Returns an error if nothing can be appended any more, because the producer refuses every
+    /// append after a fatal error. Makes no request to the brokers.
     ///
     /// # Errors
     /// [`LogError::Refused`] if the process must be restarted before it can append.
@@ -68,7 +69,8 @@ impl KafkaClient {
         self.fatal_error("Kafka").map_or(Ok(()), Err)
     }
 
-    /// Returns the fatal error of the producer as an error for `topic`, or `None` if it has met none.
+    /// Returns the fatal error of the producer as an error for `topic`, or `None` if it has met
+    /// none.
     pub(crate) fn fatal_error(&self, topic: &str) -> Option<LogError> {
         let (_, reason) = self.connection.producer.client().fatal_error()?;
         Some(LogError::Refused {

@@ -1,10 +1,10 @@
 //! What a client reports about its connections, which explains why no broker answers the client.
 //!
-//! librdkafka keeps connecting whatever the error is, even if the password is wrong, and a request
-//! that waits meanwhile fails with no more than "timed out". The client reports the reason separately, and
-//! the same reason at most once in 30 seconds. So the last reason is kept until the brokers answer
-//! a request. If a broker closes a connection, librdkafka reports no error and only writes a log line;
-//! a client that uses the wrong security protocol gets no other report.
+//! librdkafka keeps connecting after every error, even if the password is wrong, and a request that
+//! waits meanwhile fails with no more than "timed out". The client reports the reason separately,
+//! and the same reason at most once in 30 seconds. So the last reason is kept until the brokers
+//! answer a request. If a broker closes a connection, librdkafka reports no error and only writes a
+//! log line; a client that uses the wrong security protocol gets no other report.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};

@@ -45,8 +45,8 @@ impl PendingBytes {
     }
 }
 
-/// One append that is not yet acknowledged. Each of its records holds a reference to it, and settles
-/// one record: it reports that the record was acknowledged or has failed.
+/// One append that is not yet acknowledged. Each of its records holds a reference to it, and
+/// settles one record: it reports that the record was acknowledged or has failed.
 pub(crate) struct PendingAppend {
     /// How many records are neither acknowledged nor failed.
     unsettled: AtomicUsize,

@@ -1,8 +1,8 @@
 //! A topic of [Apache Kafka](https://kafka.apache.org), through librdkafka.
 //!
-//! [`KafkaClient`] is a connection with one idempotent producer, [`KafkaTopic`] is an existing topic
-//! with its identity, and [`KafkaLog`] reads and appends. The consumer group assigns partitions to
-//! processes through [`GroupMembership`]; reading needs no group.
+//! [`KafkaClient`] is a connection with one idempotent producer, [`KafkaTopic`] is an existing
+//! topic with its identity, and [`KafkaLog`] reads and appends. The consumer group assigns
+//! partitions to processes through [`GroupMembership`]; reading needs no group.
 //!
 //! `docs/kafka.md` describes what happens when brokers fail and topics change.
 

@@ -129,7 +129,8 @@ impl KafkaTopic {
     }
 
     /// Returns the size of all records together, or an error if one is too large. The sizes are
-    /// checked before any record is enqueued, because a part of an append must not be appended alone.
+    /// checked before any record is enqueued, because a part of an append must not be appended
+    /// alone.
     fn checked_total_bytes(&self, records: &[NewRecord]) -> Result<usize, LogError> {
         let mut sum_bytes = 0;
         for record in records {

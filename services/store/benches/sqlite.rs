@@ -78,7 +78,8 @@ fn trade(number: u64) -> Trade {
     }
 }
 
-/// Measures commits of one open bar per interval and symbol; with `closing`, each commit closes them.
+/// Measures commits of one open bar per interval and symbol; with `closing`, each commit closes
+/// them.
 async fn measure_bars(folder: &Path, symbols: usize, closing: bool) {
     const COMMITS: u64 = 20;
     let path = folder.join(format!("bars-{symbols}-{closing}.sqlite"));

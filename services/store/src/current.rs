@@ -167,8 +167,8 @@ pub fn trades_current(
     ticks
 }
 
-/// Returns why the fold has excluded the tick at a position, or `None` if it has not. `excluded` must
-/// be in the order of the store: by epoch, then first offset.
+/// Returns why the fold has excluded the tick at a position, or `None` if it has not. `excluded`
+/// must be in the order of the store: by epoch, then first offset.
 #[must_use]
 pub fn find_verdict(position: Position, excluded: &[ExcludedRange]) -> Option<TickVerdict> {
     let start = |range: &ExcludedRange| (range.epoch, range.first_offset);

@@ -1,10 +1,10 @@
 //! The stores of bars, ticks and newest prices, behind traits.
 //!
-//! [`BarStore`] stores bars and, in the same transactions, the state of the fold. [`BarReader`] reads
-//! them, as they are now or as of one moment ([`BarStore::snapshot`]). [`TickStore`] stores all ticks
-//! of the log, and [`trades_current`] returns those that count as trades. [`HotStore`] stores the
-//! newest prices. [`GuardedStore`] and [`GuardedBarStore`] put a timeout and a circuit breaker
-//! around a store.
+//! [`BarStore`] stores bars and, in the same transactions, the state of the fold. [`BarReader`]
+//! reads them, as they are now or as of one moment ([`BarStore::snapshot`]). [`TickStore`] stores
+//! all ticks of the log, and [`trades_current`] returns those that count as trades. [`HotStore`]
+//! stores the newest prices. [`GuardedStore`] and [`GuardedBarStore`] put a timeout and a circuit
+//! breaker around a store.
 //!
 //! | store | bars | ticks | newest prices |
 //! |---|---|---|---|

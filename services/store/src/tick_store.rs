@@ -41,8 +41,8 @@ pub struct ArchiveProgress {
     /// The position of the first record that is not archived yet.
     pub next_position: Position,
     /// The greatest append time of the records before that position, in UTC nanoseconds; 0 before
-    /// the first. The records that follow are treated as no older, whatever the clock of their
-    /// broker shows.
+    /// the first. The records that follow are treated as no older, even if their broker's clock is
+    /// behind.
     pub append_time_ns: i64,
 }
 
@@ -94,8 +94,8 @@ pub trait TickStore: Clone + Send + Sync + 'static {
         progress: ArchiveProgress,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Returns the ticks of an instrument whose event time is in `[start_ns, end_ns)`, each once, in
-    /// order of their positions.
+    /// Returns the ticks of an instrument whose event time is in `[start_ns, end_ns)`, each once,
+    /// in order of their positions.
     fn read(
         &self,
         instrument: &Instrument,

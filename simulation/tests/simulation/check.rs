@@ -258,8 +258,8 @@ fn state_key(name: &ChannelName, bar: &BarJson) -> (String, String, Option<Posit
     (name.to_string(), bar.start.clone(), bar.through)
 }
 
-/// Returns the records of a generation that are part of the fold: all, or those before the offset at
-/// which a later generation was adopted.
+/// Returns the records of a generation that are part of the fold: all, or those before the offset
+/// at which a later generation was adopted.
 fn records_in_fold(log: &SimLog, stored: &StoredState, epoch: u64, partition: u32) -> Vec<Record> {
     let mut records = log.records_of(epoch, partition, 0);
     if let Some(end) = stored.switched.get(&(epoch, partition)) {

@@ -214,8 +214,8 @@ impl SimCluster {
         self.totals.add_count("disconnects", 1);
     }
 
-    /// Ends every process and drops what is not durable. The topic `bar-updates` is recreated, as in
-    /// one process, or survives, as on a cluster.
+    /// Ends every process and drops what is not durable. The topic `bar-updates` is recreated, as
+    /// in one process, or survives, as on a cluster.
     fn lose_power(&mut self) {
         let producers = |task: &crate::tasks::CrashableTask| {
             task.role == Role::Follower && !self.pods.iter().any(|pod| pod.number == task.number)

@@ -169,7 +169,8 @@ impl Oracle {
         outcome
     }
 
-    /// Returns whether a trade or an amendment of one is rejected by its own values and append time.
+    /// Returns whether a trade or an amendment of one is rejected by its own values and append
+    /// time.
     fn is_impossible(&self, trade: &Trade) -> bool {
         let negative = |quantity| quantity < market::Decimal::ZERO;
         trade.time_ns < 0

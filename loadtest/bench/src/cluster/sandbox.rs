@@ -113,8 +113,8 @@ impl Sandbox {
         }
     }
 
-    /// Opens the store of bars. Its timeouts are longer than a worker's, since no other worker waits
-    /// to take over: on a busy machine a bad figure is better than none.
+    /// Opens the store of bars. Its timeouts are longer than a worker's, since no other worker
+    /// waits to take over: on a busy machine a bad figure is better than none.
     pub(super) async fn open_bar_store(&self) -> anyhow::Result<TimescaleBarStore> {
         let config = TimescaleConfig {
             idle_timeout: IDLE_TIMEOUT,

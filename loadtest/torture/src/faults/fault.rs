@@ -18,8 +18,8 @@ pub(crate) struct Fault {
     /// Whether the target is frozen and not killed; for a topic, whether the new one grows longer
     /// than the old while the roles are frozen.
     pub(super) is_frozen: bool,
-    /// Whether a broker is unregistered from its controller before it is killed, so that its metadata
-    /// names no broker.
+    /// Whether a broker is unregistered from its controller before it is killed, so that its
+    /// metadata names no broker.
     pub(super) is_unregistered: bool,
     pub(super) lasts: Duration,
     pub(super) mode: ProxyMode,

@@ -26,7 +26,8 @@ impl Comparison {
 #[derive(Debug, Default)]
 pub(crate) struct ReconcileOutcome {
     pub(crate) comparisons: Vec<Comparison>,
-    /// When each trade that was acknowledged and is not stored was sent, in milliseconds of the run.
+    /// When each trade that was acknowledged and is not stored was sent, in milliseconds of the
+    /// run.
     pub(crate) lost: Vec<u64>,
     /// When each trade that is stored twice was sent, likewise.
     pub(crate) doubled: Vec<u64>,

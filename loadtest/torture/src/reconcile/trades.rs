@@ -1,4 +1,5 @@
-//! Checks that every acknowledged trade counts once, with its latest values, and that no other counts.
+//! Checks that every acknowledged trade counts once, with its latest values, and that no other
+//! counts.
 
 use std::collections::{BTreeMap, HashMap};
 

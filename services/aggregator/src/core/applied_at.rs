@@ -35,7 +35,8 @@ impl AppliedAt {
         }
     }
 
-    /// Returns the latest append time of the records up to and including this one, in UTC nanoseconds.
+    /// Returns the latest append time of the records up to and including this one, in UTC
+    /// nanoseconds.
     #[inline]
     pub(crate) const fn append_time_ns(self) -> i64 {
         self.append_time_ns

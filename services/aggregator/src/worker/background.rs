@@ -1,4 +1,4 @@
-//! Calls that make progress whatever their session waits for.
+//! Calls that make progress while their session waits for something else.
 //!
 //! A transaction that is not polled stays open, with its locks, until the server ends it; and a
 //! half-open breaker that has let one call through rejects all others until that call has ended.

@@ -4,7 +4,7 @@ use schemas::api::StreamRequest;
 
 use crate::hub::StreamEncoding;
 
-/// Reads a client's message. A text frame is JSON whatever the subprotocol.
+/// Reads a client's message. A text frame is JSON with every subprotocol.
 ///
 /// # Errors
 /// The decoder's message.

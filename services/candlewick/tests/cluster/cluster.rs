@@ -156,8 +156,8 @@ impl TestCluster {
         host.rsplit('@').next().unwrap().to_owned()
     }
 
-    /// Starts a role on a free port, and waits until it listens. The given options of servers replace
-    /// the cluster's.
+    /// Starts a role on a free port, and waits until it listens. The given options of servers
+    /// replace the cluster's.
     pub(crate) fn start(&self, role: &str, more: &[&str]) -> TestProcess {
         let mut beginnings = vec!["--brokers", "--kafka", "--timescaledb", "--clickhouse"];
         if role == "aggregator" {

@@ -1,7 +1,7 @@
 //! Candlewick's roles as separate processes, over real Kafka, TimescaleDB, ClickHouse and Redis.
 //!
-//! `make stack` starts the servers, and its environment variables are their addresses. Each test has
-//! topics and databases of its own.
+//! `make stack` starts the servers, and its environment variables are their addresses. Each test
+//! has topics and databases of its own.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 

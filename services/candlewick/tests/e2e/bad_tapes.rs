@@ -128,8 +128,8 @@ fn a_zip_that_is_cut_or_damaged_is_named_and_the_other_tapes_sent() {
     standalone.terminate().success();
 }
 
-/// Damage beyond the read-ahead yields lines of nonsense before it is detected. The report names the
-/// damage first, however many bad lines there are.
+/// Damage beyond the read-ahead yields lines of nonsense before it is detected. The report names
+/// the damage first, however many bad lines there are.
 #[test]
 fn a_zip_that_is_damaged_far_in_is_named_as_such() {
     const LINES: u64 = 60_000;

@@ -54,8 +54,8 @@ impl TapeFixture {
         assert_eq!(problem["type"], "urn:candlewick:problem:gaps_not_tracked");
     }
 
-    /// Asserts that every bar is proved and that the ticks have the counted duplicates, and stops the
-    /// process.
+    /// Asserts that every bar is proved and that the ticks have the counted duplicates, and stops
+    /// the process.
     fn end(self, trades: u64, duplicates: u64) {
         let output = verify(&self.path("data"), trades);
         assert_eq!(

@@ -35,8 +35,8 @@ enum BreakerPhase {
 /// The refusal of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CallRefusal {
-    /// The time until a call is admitted again. Zero means that the breaker waits for the outcome of
-    /// the call that is under way.
+    /// The time until a call is admitted again. Zero means that the breaker waits for the outcome
+    /// of the call that is under way.
     pub(super) retry_in_ns: u64,
 }
 

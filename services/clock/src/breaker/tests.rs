@@ -152,8 +152,8 @@ fn step() -> impl Strategy<Value = Step> {
 const OPEN_FOR_NS: u64 = 10;
 
 proptest! {
-    /// However calls overlap, an open breaker admits no call before its time, a half-open one admits
-    /// one call at a time, and it can always close again.
+    /// However calls overlap, an open breaker admits no call before its time, a half-open one
+    /// admits one call at a time, and it can always close again.
     #[test]
     fn any_history_keeps_the_rules(
         failures in 1_u32..4,

@@ -122,10 +122,10 @@ impl AppendQueue {
 
     /// Waits for work and takes it out of the queue.
     ///
-    /// `last_append_count` is how many appends the last commit had. Their senders have just got their
-    /// replies and are likely to append again at once. So if fewer appends are queued, this waits
-    /// a moment for more; otherwise every other commit would hold only the append of the quickest
-    /// sender.
+    /// `last_append_count` is how many appends the last commit had. Their senders have just got
+    /// their replies and are likely to append again at once. So if fewer appends are queued, this
+    /// waits a moment for more; otherwise every other commit would hold only the append of the
+    /// quickest sender.
     pub(super) fn wait_for_work(&self, last_append_count: usize) -> CommitterWork {
         let mut state = self
             .has_work

@@ -104,7 +104,8 @@ pub(super) struct FetchedRecords {
 }
 
 impl FetchedRecords {
-    /// Reserves space for a record if it fits. Returns whether it does; the first record always fits.
+    /// Reserves space for a record if it fits. Returns whether it does; the first record always
+    /// fits.
     fn try_reserve(&mut self, record_bytes: usize, max_bytes: usize) -> bool {
         let used_bytes = self.used_bytes.saturating_add(record_bytes + 1);
         if !self.records.is_empty() && used_bytes > max_bytes {

@@ -47,7 +47,8 @@ impl<'a> Committer<'a> {
         }
     }
 
-    /// Commits appends until the queue is closed and empty, then closes the file and the partitions.
+    /// Commits appends until the queue is closed and empty, then closes the file and the
+    /// partitions.
     pub(super) fn run(mut self) {
         loop {
             let work = self.topic.queue.wait_for_work(self.last_append_count);

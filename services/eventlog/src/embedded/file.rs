@@ -77,8 +77,8 @@ impl LogFile {
         })
     }
 
-    /// Reads blobs of about `target_bytes`, starting at the blob that holds `offset`: at least one if
-    /// there is one. The first blob begins after `offset` if retention has just dropped the one
+    /// Reads blobs of about `target_bytes`, starting at the blob that holds `offset`: at least one
+    /// if there is one. The first blob begins after `offset` if retention has just dropped the one
     /// that held it.
     pub(super) fn read_blobs_from(
         &self,
@@ -125,8 +125,8 @@ impl LogFile {
         Ok(extents)
     }
 
-    /// Returns the error after which nothing is written until the process is restarted, or `None` if
-    /// there was no such error.
+    /// Returns the error after which nothing is written until the process is restarted, or `None`
+    /// if there was no such error.
     pub(super) fn permanent_failure(&self) -> Option<LogError> {
         let has_failed = self.disk.has_failed_sync();
         has_failed.then(|| DatabaseFailure::SyncFailed.to_log_error(&self.path))

@@ -107,9 +107,9 @@ fn parse_oldest_blob(last: Offset, value: &[u8]) -> Result<OldestBlob, DatabaseF
     Ok(OldestBlob::from(&blob))
 }
 
-/// Returns the index of the partition whose oldest blob is dropped next, or `None` if nothing has to
-/// be dropped. That blob is the oldest of all that may be dropped; it is dropped if it is too old or
-/// the topic is too large.
+/// Returns the index of the partition whose oldest blob is dropped next, or `None` if nothing has
+/// to be dropped. That blob is the oldest of all that may be dropped; it is dropped if it is too
+/// old or the topic is too large.
 fn next_partition_to_drop_from(
     swept: &[SweptPartition],
     retention: RetentionLimits,

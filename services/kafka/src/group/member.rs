@@ -25,7 +25,7 @@ use crate::maintenance;
 const POLL: Duration = Duration::from_millis(100);
 /// How many polls lie between two runs of the client's maintenance.
 const POLLS_PER_MAINTENANCE: u64 = 50;
-/// How long the group waits for a drain at most, whatever the options say.
+/// The longest that the group waits for a drain, even if the options allow more.
 const MAX_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The callbacks of a member. librdkafka runs them on the member's thread.
@@ -85,8 +85,8 @@ impl MemberCallbacks {
         let _ = self.events.blocking_send(event);
     }
 
-    /// Sends an error as an event, unless librdkafka recovers from it. Returns whether the error has
-    /// ended the membership.
+    /// Sends an error as an event, unless librdkafka recovers from it. Returns whether the error
+    /// has ended the membership.
     fn report_error(&self, error: &KafkaError) -> bool {
         let is_over = matches!(error, KafkaError::MessageConsumptionFatal(_));
         let code = error.rdkafka_error_code();
@@ -144,8 +144,8 @@ impl MemberCallbacks {
         }
     }
 
-    /// Waits until the work on the partitions of `list` is drained, unless they are lost, and returns
-    /// them to the group.
+    /// Waits until the work on the partitions of `list` is drained, unless they are lost, and
+    /// returns them to the group.
     fn handle_revocation(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
         let partitions = partition_ids(list);
         if consumer.assignment_lost() {

@@ -1,5 +1,5 @@
-//! Tests with a broker that names no broker in its metadata. A real broker does that too briefly for
-//! a test, so this file answers the two requests that a client sends first.
+//! Tests with a broker that names no broker in its metadata. A real broker does that too briefly
+//! for a test, so this file answers the two requests that a client sends first.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -81,7 +81,8 @@ fn serve(mut stream: TcpStream, port: u16, is_fenced: &AtomicBool) -> io::Result
     }
 }
 
-/// Writes [the response to Metadata, version 1](https://kafka.apache.org/protocol#The_Messages_Metadata).
+/// Writes the response to
+/// [Metadata, version 1](https://kafka.apache.org/protocol#The_Messages_Metadata).
 fn write_metadata(response: &mut Vec<u8>, port: u16, is_fenced: bool) {
     let string = |text: &str| {
         let size = i16::try_from(text.len()).unwrap();
@@ -130,7 +131,8 @@ fn count_named_brokers(client: &ReaderClient, timeout_ms: u64) -> KafkaResult<us
     Ok(metadata.brokers().len())
 }
 
-/// Polls and maintains the client, and returns whether the metadata names a broker within 100 polls.
+/// Polls and maintains the client, and returns whether the metadata names a broker within 100
+/// polls.
 fn recovers(client: &ReaderClient, config: &KafkaConfig) -> bool {
     (0..100).any(|_| {
         // Polling delivers the statistics. There are no records.

@@ -106,8 +106,8 @@ pub(crate) fn set_credentials(
     check_code(code)
 }
 
-/// Moves the errors and log lines that the client has queued to `last_connection_error`. It is for clients
-/// that nothing else polls.
+/// Moves the errors and log lines that the client has queued to `last_connection_error`. It is for
+/// clients that nothing else polls.
 pub(crate) fn collect_connection_errors(
     client: &impl NativeClient,
     last_connection_error: &LastConnectionError,

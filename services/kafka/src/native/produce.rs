@@ -23,8 +23,8 @@ pub(crate) struct RefusedRecords {
 }
 
 /// Puts records into the queue of the producer, in order. The outcome of each queued record is
-/// reported to `delivery`, later and on another thread. Returns the records that were not queued, or
-/// `None` if all were.
+/// reported to `delivery`, later and on another thread. Returns the records that were not queued,
+/// or `None` if all were.
 pub(crate) fn enqueue_records(
     topic: &TopicHandle<ProducerClient>,
     partition: i32,

@@ -333,7 +333,7 @@ fn a_record_that_is_too_large_fails_its_append_as_a_whole() {
             .unwrap_err();
         assert!(!error.is_transient(), "{error}");
         assert_eq!(log.bounds(0).await.unwrap().end, 0);
-        // The largest documented record is accepted, whatever the protocol adds to it.
+        // The largest documented record is accepted although the protocol adds bytes to it.
         assert_eq!(log.append(0, batch(MAX_RECORD_BYTES)).await, Ok(0..3));
         broker.delete_topic(&name).await;
     });

@@ -2,7 +2,8 @@
 
 use market::Position;
 
-/// A tick that the fold has excluded as a duplicate, although no tick with the same identity counts.
+/// A tick that the fold has excluded as a duplicate, although no tick with the same identity
+/// counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnmatchedDuplicate {
     /// Where the log holds it.

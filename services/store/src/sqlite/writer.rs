@@ -58,10 +58,11 @@ impl SqliteWriter {
     /// (<https://www.sqlite.org/wal.html#performance_considerations>). A checkpoint would sync it,
     /// but does nothing while a reader, perhaps of another process, needs the old pages of the
     /// file. With `synchronous=FULL` a commit syncs the log after it is written
-    /// (<https://www.sqlite.org/pragma.html#pragma_synchronous>), and the log is one file. So
-    /// one small transaction with that setting makes all transactions before it durable: those in
-    /// the log by its own sync, and those that a checkpoint has copied into the database because a
-    /// checkpoint syncs the database before the log is used again (<https://www.sqlite.org/wal.html#checkpointing>).
+    /// (<https://www.sqlite.org/pragma.html#pragma_synchronous>), and the log is one file. So one
+    /// small transaction with that setting makes all transactions before it durable: those in the
+    /// log by its own sync, and those that a checkpoint has copied into the database because a
+    /// checkpoint syncs the database before the log is used again
+    /// (<https://www.sqlite.org/wal.html#checkpointing>).
     pub(super) async fn sync(&self) -> Result<(), StoreError> {
         let (slot, mut connection) = self.take_connection().await?;
         execute(&self.file, &mut connection, "PRAGMA synchronous = FULL").await?;

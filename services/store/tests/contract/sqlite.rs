@@ -271,7 +271,8 @@ async fn a_transaction_that_fails_at_its_end_writes_nothing() {
     );
 }
 
-/// A commit that is dropped at any point is written completely or not at all, and the next one works.
+/// A commit that is dropped at any point is written completely or not at all, and the next one
+/// works.
 #[tokio::test]
 async fn a_dropped_commit_is_complete_or_not_written() {
     let (_folder, store) = bar_store().await;

@@ -19,7 +19,7 @@ use futures_util::{StreamExt, stream};
 
 use crate::fixtures::{open_store, price, unique_instrument, wait_for_price};
 
-/// The newest price of each instrument is kept, in whatever order prices are queued.
+/// The newest price of each instrument is kept, in any order of queueing.
 async fn keeps_the_newest(store: &impl HotStore) {
     let (one, other) = (unique_instrument(), unique_instrument());
     assert_eq!(store.newest_price(&one).await.unwrap(), None);

@@ -51,7 +51,8 @@ impl Finished {
     }
 }
 
-/// Returns a command that replays tapes into a process. It keeps its progress in the folder `state`.
+/// Returns a command that replays tapes into a process. It keeps its progress in the folder
+/// `state`.
 pub(crate) fn replay(
     to: &TestProcess,
     state: &Path,
@@ -66,8 +67,8 @@ pub(crate) fn replay(
     command
 }
 
-/// Runs `candlewick verify` over a data folder until it counts `trades` trades; each run has to find
-/// every bar proved. Returns the last output.
+/// Runs `candlewick verify` over a data folder until it counts `trades` trades; each run has to
+/// find every bar proved. Returns the last output.
 ///
 /// With a running process bars are in REST before they are stored, so several runs may be needed.
 pub(crate) fn verify(data: &Path, trades: u64) -> String {

@@ -39,8 +39,8 @@ pub(crate) fn lines(symbol: &str) -> Vec<String> {
     text.lines().map(ToOwned::to_owned).collect()
 }
 
-/// Returns the expected bars of some symbols in every interval: from the files next to the tapes, and
-/// from the second fold for the intervals without a file.
+/// Returns the expected bars of some symbols in every interval: from the files next to the tapes,
+/// and from the second fold for the intervals without a file.
 pub(crate) fn expected(venue: &str, symbols: &[&str]) -> Tables {
     let mut tables = Tables::new();
     for symbol in symbols {

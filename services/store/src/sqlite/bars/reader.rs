@@ -39,8 +39,8 @@ impl SqliteBarReader {
     }
 }
 
-/// Selects bars by their keys. `CROSS JOIN` makes the keys the outer loop, so that each bar is found
-/// by its key
+/// Selects bars by their keys. `CROSS JOIN` makes the keys the outer loop, so that each bar is
+/// found by its key
 /// (<https://www.sqlite.org/optoverview.html#manual_control_of_query_plans_using_cross_join>).
 pub(super) static SELECT_BARS: LazyLock<BatchedStatement> = LazyLock::new(|| {
     let arm = |table| {

@@ -21,8 +21,8 @@ pub(super) const DELETE_OPEN_BARS: &str = "DELETE FROM open_bars WHERE (instrume
 pub(super) const DELETE_EXCLUDED_RANGES: &str = "DELETE FROM excluded_ranges \
     WHERE (partition, epoch, first_offset) IN \
     (SELECT partition, epoch, first_offset FROM excluded_ranges WHERE append_time_ns < ? LIMIT ?)";
-/// Unlike sets of ids, pending amendments expire even if their ids belong to no hour or day: an edit
-/// or a cancel waits for its trade only for the horizon.
+/// Unlike sets of ids, pending amendments expire even if their ids belong to no hour or day: an
+/// edit or a cancel waits for its trade only for the horizon.
 pub(super) const DELETE_PENDING_AMENDMENTS: &str = "DELETE FROM pending_amendments \
     WHERE (instrument, scope, bucket_ns, id) IN \
     (SELECT instrument, scope, bucket_ns, id FROM pending_amendments \

@@ -13,7 +13,8 @@ pub(super) const fn interval_seconds(window: Window) -> i64 {
     window.interval.length_ns() / market::SECOND_NS
 }
 
-/// Reads the columns partition, epoch, `next_offset`, `updates_epoch`, `updates_offset`, `append_time_ns`.
+/// Reads the columns partition, epoch, `next_offset`, `updates_epoch`, `updates_offset`,
+/// `append_time_ns`.
 pub(super) fn read_progress(row: &SqliteRow) -> Result<PartitionProgress, DatabaseError> {
     Ok(PartitionProgress {
         partition: read_partition(row, 0)?,

@@ -1,6 +1,6 @@
 //! The body of a block: a version byte, then compressed ticks. Each tick has the difference of its
-//! offset to that of the tick before, the difference of its append time, the length of its value and
-//! the value. Numbers are LEB128; the difference of append times is zigzag-encoded first.
+//! offset to that of the tick before, the difference of its append time, the length of its value
+//! and the value. Numbers are LEB128; the difference of append times is zigzag-encoded first.
 
 use bytes::Bytes;
 
