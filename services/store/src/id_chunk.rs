@@ -2,8 +2,8 @@
 //! compressed if it is long enough to gain from it.
 
 use market::TradeId;
-use rmp::Marker;
 use rmp::encode::{write_array_len, write_str, write_uint};
+use schemas::msgpack::{MessagePackReader, ValueKind};
 
 use crate::compression::{CompressionError, compress, decompress};
 
@@ -49,21 +49,19 @@ pub(crate) fn decode_ids(body: &[u8], ids: &mut Vec<TradeId>) -> Result<(), Comp
 }
 
 /// Decodes a MessagePack array of ids.
-fn decode_id_array(mut array: &[u8], ids: &mut Vec<TradeId>) -> Result<(), CompressionError> {
-    let count = rmp::decode::read_array_len(&mut array).map_err(malformed)?;
+fn decode_id_array(array: &[u8], ids: &mut Vec<TradeId>) -> Result<(), CompressionError> {
+    let mut reader = MessagePackReader::new(array);
+    let count = reader.read_array_length().map_err(malformed)?;
     for _ in 0..count {
-        let first = array.first().ok_or_else(|| malformed("it ends early"))?;
-        let id = match Marker::from_u8(*first) {
-            Marker::FixStr(_) | Marker::Str8 => {
-                let (text, rest) = rmp::decode::read_str_from_slice(array).map_err(malformed)?;
-                array = rest;
-                TradeId::parse(text).map_err(malformed)?
+        let id = match reader.peek_kind().map_err(malformed)? {
+            ValueKind::Text => {
+                TradeId::parse(reader.read_text().map_err(malformed)?).map_err(malformed)?
             }
-            _ => TradeId::Number(rmp::decode::read_int(&mut array).map_err(malformed)?),
+            _ => TradeId::Number(reader.read_integer().map_err(malformed)?),
         };
         ids.push(id);
     }
-    if array.is_empty() {
+    if reader.rest().is_empty() {
         return Ok(());
     }
     Err(malformed("bytes follow its end"))

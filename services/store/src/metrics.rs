@@ -5,6 +5,8 @@ use std::time::Duration;
 use clock::{Clock, SystemClock};
 use metrics::{Counter, Histogram, Unit};
 
+use crate::state::PartitionTransaction;
+
 const ROWS: &str = "candlewick_store_rows_total";
 const ROWS_HELP: &str = "Rows that were written, by store and table.";
 
@@ -61,6 +63,17 @@ impl StoreMetrics {
             metrics::counter!(ROWS, "store" => self.store, "table" => table)
                 .increment(count as u64);
         }
+    }
+
+    /// Counts the rows of a committed transaction, by table.
+    pub(crate) fn count_transaction_rows(&self, transaction: &PartitionTransaction) {
+        self.count_rows("bars", transaction.bars.len());
+        self.count_rows("symbols", transaction.symbols.len());
+        self.count_rows("venues", transaction.venues.len());
+        self.count_rows("id_sets", transaction.id_sets.len());
+        self.count_rows("excluded_ranges", transaction.excluded_ranges.len());
+        self.count_rows("dirty_minutes", transaction.dirty_minutes.len());
+        self.count_rows("pending_amendments", transaction.pending_amendments.len());
     }
 }
 

@@ -149,7 +149,7 @@ impl BarStore for SqliteBarStore {
             CommitOutcome::Committed => {
                 write_transaction.commit().await?;
                 let metrics = self.file().metrics();
-                commit::count_rows(metrics, transaction);
+                metrics.count_transaction_rows(transaction);
                 metrics.commit_seconds.record(timer.elapsed());
             }
         }

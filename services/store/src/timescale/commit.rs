@@ -5,7 +5,6 @@ use sqlx::{PgConnection, query};
 use super::column::{column_for_unnest, partition_as_integer, u64_as_bigint, u64_as_numeric};
 use super::database_error::DatabaseError;
 use super::{amendments, id_sets, write_bars};
-use crate::metrics::StoreMetrics;
 use crate::{CommitOutcome, PartitionTransaction};
 
 const ADVANCE_PROGRESS: &str = "UPDATE partition_progress SET epoch = $1, next_offset = $2, \
@@ -54,17 +53,6 @@ pub(super) async fn write_transaction(
     amendments::write_dirty_minutes(session, transaction).await?;
     amendments::write_pending_amendments(session, transaction).await?;
     Ok(CommitOutcome::Committed)
-}
-
-/// Counts the rows of a transaction in the metrics, by table.
-pub(super) fn count_rows(metrics: &StoreMetrics, transaction: &PartitionTransaction) {
-    metrics.count_rows("bars", transaction.bars.len());
-    metrics.count_rows("symbols", transaction.symbols.len());
-    metrics.count_rows("venues", transaction.venues.len());
-    metrics.count_rows("id_sets", transaction.id_sets.len());
-    metrics.count_rows("excluded_ranges", transaction.excluded_ranges.len());
-    metrics.count_rows("dirty_minutes", transaction.dirty_minutes.len());
-    metrics.count_rows("pending_amendments", transaction.pending_amendments.len());
 }
 
 /// Updates the progress row. Returns whether it was at the expected position.

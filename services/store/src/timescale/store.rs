@@ -148,7 +148,7 @@ impl BarStore for TimescaleBarStore {
         let outcome = connection.end_transaction(outcome, sql).await?;
         if outcome == CommitOutcome::Committed {
             let metrics = self.server().metrics();
-            commit::count_rows(metrics, transaction);
+            metrics.count_transaction_rows(transaction);
             metrics.commit_seconds.record(started.elapsed());
         }
         Ok(outcome)

@@ -6,7 +6,6 @@ use sqlx::{SqliteConnection, query};
 
 use super::{amendments, id_sets, row};
 use crate::bar_store::CommitOutcome;
-use crate::metrics::StoreMetrics;
 use crate::sqlite::column::u64_as_column;
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::{BatchedStatement, BoundQuery};
@@ -77,17 +76,6 @@ pub(super) async fn write_transaction(
     write_excluded_ranges(connection, transaction).await?;
     amendments::write_amendments(connection, transaction).await?;
     Ok(CommitOutcome::Committed)
-}
-
-/// Counts the rows that [`write_transaction`] wrote.
-pub(super) fn count_rows(metrics: &StoreMetrics, transaction: &PartitionTransaction) {
-    metrics.count_rows("bars", transaction.bars.len());
-    metrics.count_rows("symbols", transaction.symbols.len());
-    metrics.count_rows("venues", transaction.venues.len());
-    metrics.count_rows("id_sets", transaction.id_sets.len());
-    metrics.count_rows("excluded_ranges", transaction.excluded_ranges.len());
-    metrics.count_rows("dirty_minutes", transaction.dirty_minutes.len());
-    metrics.count_rows("pending_amendments", transaction.pending_amendments.len());
 }
 
 async fn try_advance_progress(
