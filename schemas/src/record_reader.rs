@@ -13,7 +13,8 @@ use crate::record_writer::VERSION;
 /// The longest id scope, in bytes.
 const MAX_SCOPE_BYTES: usize = 64;
 
-/// A cursor over the bytes of one record. `field` is what an error calls the value.
+/// Reads the values of one record in order. The parameter `field` of its functions is the name by
+/// which an error message calls the value that could not be read.
 pub(crate) struct RecordReader<'a> {
     values: MessagePackReader<'a>,
 }

@@ -69,7 +69,8 @@ const fn is_false(value: &bool) -> bool {
 }
 
 impl BarJson {
-    /// Returns the JSON of a stored bar of an instrument in `partition`.
+    /// Returns the JSON of a stored bar. `partition` is the partition of `trades` that holds the
+    /// records of its instrument.
     #[must_use]
     pub fn from_row(row: &BarRow, partition: u32) -> Self {
         Self::from_row_ending_at(row, row.window.end_ns(), partition)

@@ -38,8 +38,8 @@ pub struct ChannelRequestJson {
     pub seq: Option<i64>,
 }
 
-/// A message that the server sends. `Change` is how a changed bar is represented: clients read
-/// [`BarChangeJson`].
+/// A message that the server sends. The type parameter `Change` is the type of a changed bar: a
+/// client reads [`BarChangeJson`], and the server writes its own type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum StreamMessage<Change = BarChangeJson> {

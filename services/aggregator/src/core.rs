@@ -126,7 +126,7 @@ impl FoldCore {
         self.pending_loads.requests()
     }
 
-    /// Accepts the loaded data of the load requests.
+    /// Puts the data that [`FoldCore::load_requests`] named into the state.
     pub fn accept_loaded(&mut self, loaded: Vec<LoadedData>) {
         self.pending_loads.clear();
         for loaded in loaded {

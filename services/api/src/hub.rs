@@ -228,9 +228,9 @@ impl Hub {
         EncodedMessage::snapshot(subscription, epoch, recovered, &rows, encoding)
     }
 
-    /// Returns the message with what changed in a channel, for a client that holds the message
-    /// `seq` of `epoch`: the bars that changed since then, whole. Returns `None` if that is
-    /// unknown, for instance because this pod has not read that message yet.
+    /// Returns a message for a client that resumes a channel after the message `seq` of `epoch`: it
+    /// holds every bar that changed since then, whole. Returns `None` if this pod does not know
+    /// what changed since then, for instance because it has not read that message yet.
     pub fn resume_message(
         &self,
         subscription: &mut Subscription,

@@ -14,7 +14,7 @@ pub(crate) struct RawObject<'a, const N: usize> {
     pub(crate) fault: Option<MemberFault>,
 }
 
-/// A member that does not belong in an object.
+/// Why a member of a JSON object is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum MemberFault {
     /// The name is not among the known ones.

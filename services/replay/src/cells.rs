@@ -72,7 +72,8 @@ impl<'a> LineCells<'a> {
     }
 }
 
-/// The content of the cells of a line with quotes. It is reused for every line.
+/// A buffer for the text of a line's quoted cells, without the quotation marks. It is reused for
+/// every line.
 #[derive(Debug, Default)]
 pub(crate) struct UnquoteBuffer {
     bytes: Vec<u8>,

@@ -57,7 +57,7 @@ store_metrics! {
 }
 
 impl StoreMetrics {
-    /// Counts written rows of a table.
+    /// Adds `rows` to the metric of the rows written to a table.
     pub(crate) fn count_rows(&self, table: &'static str, count: usize) {
         if count > 0 {
             metrics::counter!(ROWS, "store" => self.store, "table" => table)

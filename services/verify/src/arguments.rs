@@ -154,7 +154,7 @@ impl VerifyArgs {
         self.venue.is_some() || self.symbol.is_some()
     }
 
-    /// Returns whether the command line selects a symbol of the selected venue.
+    /// Returns whether the command line selects the symbol of `row`, whose venue it selects.
     pub(crate) fn selects_symbol(&self, row: &SymbolRow) -> bool {
         let symbol = self.symbol.as_ref();
         symbol.is_none_or(|symbol| symbol.as_str() == row.instrument.symbol())

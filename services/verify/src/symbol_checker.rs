@@ -205,8 +205,9 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
         comparison.compare_day(stored, &mut self.fold);
     }
 
-    /// Reports duplicates without a first delivery, unless ticks as old as `first_append_ns` may be
-    /// deleted.
+    /// Reports each duplicate whose first delivery is not among the ticks. Nothing is reported if
+    /// retention can have deleted that first delivery: the first tick of the hour was appended at
+    /// `first_append_ns`.
     fn report_unmatched_duplicates(
         &mut self,
         symbol: &SymbolRow,

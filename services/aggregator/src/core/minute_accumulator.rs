@@ -19,8 +19,9 @@ struct EdgeTradeMantissa {
 
 /// The sum of trades of one minute, in machine integers at fixed scales.
 ///
-/// A trade that does not fit the scales is refused; the caller then takes the bar and starts again
-/// with scales that fit. The minute and the scales change only while no trade is in the sum.
+/// A trade that does not fit the scales is refused; the caller then takes the sum as a bar, and
+/// adds the trade to an empty sum with greater scales. The minute and the scales change only while
+/// the sum is empty.
 #[derive(Debug, Clone)]
 pub(crate) struct MinuteAccumulator {
     /// The minute `[start, start + 1m)`; `i64::MAX` if there is none.

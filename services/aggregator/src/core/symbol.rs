@@ -261,7 +261,8 @@ impl SymbolFold {
         self.bars.has_unrequested_refolds()
     }
 
-    /// Requests refolds of its dirty minutes, until `refolds` has `limit`.
+    /// Adds requests for refolds of the symbol's dirty minutes to `refolds`, which holds at most
+    /// `limit` afterwards.
     pub(crate) fn request_refolds(
         &mut self,
         marked_up_to: Position,
@@ -278,7 +279,7 @@ impl SymbolFold {
         self.bars.forget_requested_refolds();
     }
 
-    /// Accepts loaded data, unless a newer state is in memory.
+    /// Puts loaded data into the state, unless the same item is in memory, which is newer.
     pub(crate) fn accept_loaded(&mut self, loaded: LoadedData, generation: u64) {
         match loaded {
             LoadedData::Bar(key, row) => self.bars.accept_bar(key.window, row, generation),

@@ -97,8 +97,8 @@ pub(super) struct OutgoingBarChange {
 }
 
 impl OutgoingBarChange {
-    /// Returns the change of a bar from the state `before`, for clients that hold that state; the
-    /// whole bar if there is none. Closes and corrections are always whole.
+    /// Returns the fields of a bar that differ from `before`, which the clients hold. Without a
+    /// `before`, and for closes and corrections, it returns all fields.
     pub(super) fn new(row: &BarRow, before: Option<&BarRow>, partition: u32) -> Self {
         let kind = match (before, row.closed) {
             (Some(_), false) => "delta",

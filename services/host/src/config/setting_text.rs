@@ -24,7 +24,8 @@ pub(super) enum SettingSource {
 }
 
 impl SettingText {
-    /// Returns the text of a setting that no layer has. Error messages do not show it.
+    /// Returns the text of a default value, for a setting that neither the command line, nor the
+    /// environment, nor the file gives. Error messages do not show this text.
     pub(super) fn from_default(key: &str) -> Self {
         Self {
             source: SettingSource::Default(key.to_owned()),

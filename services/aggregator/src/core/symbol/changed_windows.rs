@@ -19,7 +19,7 @@ pub(crate) struct WindowListFlags {
 }
 
 impl WindowListFlags {
-    /// Returns whether the window is in any list.
+    /// Returns whether the window is still to be announced or to be stored.
     pub(crate) const fn is_in_any_list(&self) -> bool {
         self.to_announce || self.to_write
     }

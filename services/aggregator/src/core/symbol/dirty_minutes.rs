@@ -87,7 +87,7 @@ impl DirtyMinutes {
         minute.is_some_and(|minute| minute.refolded.is_some())
     }
 
-    /// Accepts the sum of a minute's ticks, unless the minute was marked again.
+    /// Keeps the sum of a minute's ticks for its refold, unless the minute was marked again.
     pub(crate) fn keep_refolded_ticks(&mut self, request: &TicksRequest, refolded: RefoldedTicks) {
         if let Some(minute) = self.minutes.get_mut(&request.start_ns)
             && minute.mark.up_to == request.up_to

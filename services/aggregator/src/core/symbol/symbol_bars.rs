@@ -286,13 +286,13 @@ impl SymbolBars {
         self.dirty.forget_requested_refolds();
     }
 
-    /// Accepts a loaded bar, unless the window is in memory.
+    /// Puts a loaded bar into memory, unless the window is there already.
     pub(crate) fn accept_bar(&mut self, window: Window, row: Option<Box<BarRow>>, generation: u64) {
         let row = row.map(|row| *row);
         self.windows.accept_loaded(window, row, generation);
     }
 
-    /// Accepts the sum of a minute's ticks, unless the minute was marked again.
+    /// Keeps the sum of a minute's ticks for its refold, unless the minute was marked again.
     pub(crate) fn keep_refolded_ticks(&mut self, request: &TicksRequest, refolded: RefoldedTicks) {
         self.dirty.keep_refolded_ticks(request, refolded);
     }

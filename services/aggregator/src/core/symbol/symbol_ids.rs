@@ -56,7 +56,7 @@ impl SymbolIds {
         sets.any(|(known, _)| known == key)
     }
 
-    /// Accepts a loaded set, unless it is in memory.
+    /// Puts a loaded set into memory, unless it is there already.
     pub(crate) fn accept_loaded(&mut self, request: IdSetRequest, row: IdSetRow, generation: u64) {
         if self.is_loaded(&request.key) {
             return;
