@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use client::{RestClient, StreamClient, StreamEncoding, StreamError, StreamSocket, bars_path};
+use client::{
+    RestClient, StreamClient, StreamEncoding, StreamError, StreamSocket, all_bars_request_path,
+};
 use clock::{Clock, SystemClock};
 use schemas::api::{BarJson, StreamMessage};
 
@@ -183,6 +185,6 @@ impl RoamingClient {
 /// # Errors
 /// If a page is not served.
 pub(crate) async fn read_bars(pod: &RestClient, channel: &str) -> anyhow::Result<Vec<BarJson>> {
-    let path = bars_path(channel).context("the channel has no bars")?;
+    let path = all_bars_request_path(channel).context("the channel has no bars")?;
     send_blocking_request(pod, move |rest| rest.get_all_pages(&path)).await
 }

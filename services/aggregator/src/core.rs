@@ -235,7 +235,7 @@ impl FoldCore {
     /// Returns whether the state can be flushed: every effect so far belongs to a record before
     /// [`FoldCore::next_position`].
     #[must_use]
-    pub fn can_flush(&self) -> bool {
+    pub fn is_between_records(&self) -> bool {
         self.pending_loads.is_between_records()
     }
 

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hashbrown::HashMap;
 use market::{BarRow, Instrument, Interval, Position};
 
-pub use self::changed_channels::ChangedChannels;
+pub use self::changed_channels::ConnectionChangedChannels;
 pub use self::channel::ChangesUnknown;
 pub use self::channel_name::{ChannelName, ChannelNameError};
 pub use self::limits::HubLimits;
@@ -177,7 +177,7 @@ impl Hub {
         &self,
         name: &ChannelName,
         partition: u32,
-        changed_channels: &Arc<ChangedChannels>,
+        changed_channels: &Arc<ConnectionChangedChannels>,
     ) {
         let mut state = self.lock();
         let dropped_seq = state.partitions[partition as usize].dropped_seq();
@@ -189,7 +189,11 @@ impl Hub {
     }
 
     /// Removes a subscriber from a channel. An empty channel is removed with its last subscriber.
-    pub fn unsubscribe(&self, name: &ChannelName, changed_channels: &Arc<ChangedChannels>) {
+    pub fn unsubscribe(
+        &self,
+        name: &ChannelName,
+        changed_channels: &Arc<ConnectionChangedChannels>,
+    ) {
         let mut state = self.lock();
         if let Some(channel) = state.channels.get_mut(name) {
             channel.remove_subscriber(changed_channels);

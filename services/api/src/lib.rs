@@ -33,8 +33,8 @@ mod venues;
 pub use deferred_router::{DeferredRouter, starting_router};
 pub use follower::{FollowError, Follower};
 pub use hub::{
-    ChangedChannels, ChangesUnknown, ChannelName, ChannelNameError, EncodedMessage, Hub, HubLimits,
-    StreamEncoding, Subscription,
+    ChangesUnknown, ChannelName, ChannelNameError, ConnectionChangedChannels, EncodedMessage, Hub,
+    HubLimits, StreamEncoding, Subscription,
 };
 pub use metrics::HttpMetrics;
 pub use operations::ProbesAndMetrics;

@@ -12,5 +12,5 @@ mod stream;
 pub use rest::{Method, RestClient, RestError, RestResponse};
 pub use stream::{
     AppliedBarChange, AppliedMessage, ChannelState, HistoryRequest, SocketError, StreamClient,
-    StreamEncoding, StreamError, StreamPosition, StreamSocket, bars_path,
+    StreamEncoding, StreamError, StreamPosition, StreamSocket, all_bars_request_path,
 };

@@ -42,7 +42,7 @@ fn read_settings(flags: &[&str]) -> Result<Settings, ConfigErrors> {
     let process = flags.process.read(&mut reader, 8081);
     let group = flags.group.read(&mut reader, "candlewick-test");
     let breaker = flags.breaker.read(&mut reader);
-    let redis = flags.redis.read(&mut reader);
+    let redis = flags.redis.read_optional(&mut reader);
     let kafka = flags.kafka.read(&mut reader);
     let timescaledb = flags.timescaledb.read(&mut reader);
     let clickhouse = flags.clickhouse.read(&mut reader);

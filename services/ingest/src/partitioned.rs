@@ -37,7 +37,7 @@ pub(crate) struct PartitionedTrades {
 
 /// The records of a partition while they are being encoded.
 #[derive(Default)]
-struct PartitionBuffer {
+struct PartitionRecordsBuilder {
     bytes: Vec<u8>,
     records: Vec<RecordExtent>,
 }
@@ -52,8 +52,8 @@ pub(crate) fn validate_and_partition_trades(
     now_ns: i64,
 ) -> PartitionedTrades {
     let mut rejected = Vec::new();
-    let mut buffers: Vec<PartitionBuffer> = Vec::new();
-    buffers.resize_with(partitions as usize, PartitionBuffer::default);
+    let mut buffers: Vec<PartitionRecordsBuilder> = Vec::new();
+    buffers.resize_with(partitions as usize, PartitionRecordsBuilder::default);
     for (index, ((_, trade), route_index)) in trades.iter().zip(route_indexes).enumerate() {
         let route = &routes[*route_index as usize];
         let checked = market::validate_trade(trade, now_ns)
@@ -81,7 +81,7 @@ pub(crate) fn validate_and_partition_trades(
     }
 }
 
-impl PartitionBuffer {
+impl PartitionRecordsBuilder {
     /// Reserves space for an equal share of the trades before the first record.
     fn reserve_before_first_record(&mut self, records: usize) {
         if self.records.is_empty() {

@@ -106,7 +106,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         venue: &Venue,
         settings: VenueSettings,
     ) -> Result<VenueSettings, IngestError> {
-        check_duration_bounds(&settings)?;
+        check_lateness_and_idle_bounds(&settings)?;
         let _guard = self.declaration_lock.lock().await;
         let before = load_declarations(&self.log, &self.reader, venue, None).await?;
         if let Some(before) = before {
@@ -257,7 +257,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
     }
 }
 
-fn check_duration_bounds(settings: &VenueSettings) -> Result<(), IngestError> {
+fn check_lateness_and_idle_bounds(settings: &VenueSettings) -> Result<(), IngestError> {
     let durations = [
         ("lateness_ms", settings.lateness_ns),
         ("idle_ms", settings.idle_ns),

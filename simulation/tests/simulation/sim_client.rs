@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use api::{ChangedChannels, ChannelName, EncodedMessage, Hub, StreamEncoding, Subscription};
+use api::{
+    ChannelName, ConnectionChangedChannels, EncodedMessage, Hub, StreamEncoding, Subscription,
+};
 use client::{ChannelState, HistoryRequest};
 use market::BarRow;
 use schemas::api::{BarChangeKind, BarJson, StreamMessage};
@@ -32,7 +34,7 @@ enum PendingRequest {
 
 struct Connection {
     pod: Pod,
-    changed_channels: Arc<ChangedChannels>,
+    changed_channels: Arc<ConnectionChangedChannels>,
     subscription: Subscription,
 }
 

@@ -95,7 +95,7 @@ impl ClusterBenchArgs {
         ignore_server_sections_except(&mut reader, &sections);
         let kafka = self.kafka.read(&mut reader);
         let topics = TopicNameArgs::default().read(&mut reader);
-        let redis = self.redis.read(&mut reader);
+        let redis = self.redis.read_optional(&mut reader);
         let Some(timescaledb) = self.timescaledb.read_optional(&mut reader) else {
             if !self.only.is_empty() {
                 reader.reject("timescaledb.url", "a URL, since --only is of a cluster");

@@ -34,8 +34,8 @@ pub(crate) struct RecordApplication<'a> {
 }
 
 impl RecordApplication<'_> {
-    /// Applies the record. If the state that it needs is not in memory, it changes nothing, requests
-    /// that state, and returns [`RecordOutcome::Blocked`].
+    /// Applies the record. If the state that it needs is not in memory, it changes nothing,
+    /// requests that state, and returns [`RecordOutcome::Blocked`].
     #[inline]
     pub(crate) fn apply(
         &mut self,

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 type BoxedCall = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Starts calls that the session does not wait for at once.
-pub(super) struct BackgroundCalls(mpsc::UnboundedSender<BoxedCall>);
+pub(super) struct BackgroundCallStarter(mpsc::UnboundedSender<BoxedCall>);
 
 /// Polls the calls, next to the session.
 pub(super) struct BackgroundCallDriver(mpsc::UnboundedReceiver<BoxedCall>);
@@ -22,12 +22,15 @@ pub(super) struct BackgroundCallDriver(mpsc::UnboundedReceiver<BoxedCall>);
 pub(super) type PendingAnswer<T> = oneshot::Receiver<T>;
 
 /// Returns the two ends: one to start calls, one to poll them.
-pub(super) fn background_call_channel() -> (BackgroundCalls, BackgroundCallDriver) {
+pub(super) fn background_call_channel() -> (BackgroundCallStarter, BackgroundCallDriver) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    (BackgroundCalls(sender), BackgroundCallDriver(receiver))
+    (
+        BackgroundCallStarter(sender),
+        BackgroundCallDriver(receiver),
+    )
 }
 
-impl BackgroundCalls {
+impl BackgroundCallStarter {
     /// Hands a call to the driver and returns its pending answer.
     pub(super) fn start<T: Send + 'static>(
         &self,

@@ -7,7 +7,7 @@ use store::{CommitOutcome, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use super::announce::{Announcer, append_dead_letters_unless_stopped};
-use super::background::BackgroundCalls;
+use super::background::BackgroundCallStarter;
 use super::commit::{CommitRetries, commit};
 use super::commit_state::CommitState;
 use super::readiness::SessionReadiness;
@@ -25,7 +25,7 @@ pub(super) struct Committer<'a, B: Backend> {
     stop: &'a CancellationToken,
     announcer: Announcer,
     state: CommitState,
-    background: BackgroundCalls,
+    background: BackgroundCallStarter,
 }
 
 impl<'a, B: Backend> Committer<'a, B> {
@@ -33,7 +33,7 @@ impl<'a, B: Backend> Committer<'a, B> {
         worker: &'a PartitionWorker<B>,
         stop: &'a CancellationToken,
         core: &FoldCore,
-        background: BackgroundCalls,
+        background: BackgroundCallStarter,
     ) -> Self {
         Self {
             worker,
@@ -50,7 +50,7 @@ impl<'a, B: Backend> Committer<'a, B> {
     }
 
     /// Returns the handle that starts background calls.
-    pub(super) const fn background_calls(&self) -> &BackgroundCalls {
+    pub(super) const fn background_call_starter(&self) -> &BackgroundCallStarter {
         &self.background
     }
 
@@ -83,7 +83,7 @@ impl<'a, B: Backend> Committer<'a, B> {
         if !worker.is_same_epoch(stop).await? {
             return Ok(false);
         }
-        if !core.can_flush()
+        if !core.is_between_records()
             || !self.announce_unless_stopped(core).await?
             || !append_dead_letters_unless_stopped(worker, core, stop).await?
         {

@@ -10,7 +10,7 @@ use store::{BarReader, TickStore};
 use tokio_util::sync::CancellationToken;
 
 use super::archiver_query::ArchiverQuery;
-use super::background::BackgroundCalls;
+use super::background::BackgroundCallStarter;
 use super::committer::Committer;
 use super::fetch::{FetchOutcome, fetch_records, record_bytes};
 use super::lag::LagMonitor;
@@ -46,7 +46,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
         worker: &'a PartitionWorker<B>,
         core: FoldCore,
         log_end: u64,
-        background: BackgroundCalls,
+        background: BackgroundCallStarter,
         stop: &'a CancellationToken,
     ) -> Self {
         let now_ns = worker.stores.clock.monotonic_ns();
@@ -191,7 +191,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
         let (ticks, partition) = (worker.stores.ticks.clone(), worker.partition);
         let (clock, timeout) = (worker.stores.clock.clone(), worker.config.call_timeout);
         self.archiver
-            .begin_query(self.committer.background_calls().start(async move {
+            .begin_query(self.committer.background_call_starter().start(async move {
                 let query = clock::timeout(&clock, timeout, ticks.archive_position(partition));
                 query.await.unwrap_or(Ok(None))
             }));

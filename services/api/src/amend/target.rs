@@ -35,7 +35,7 @@ pub(super) async fn find_amended_trade<B: Backend>(
 ) -> Result<AmendedTrade, Problem> {
     let record_position = match (settings.scheme, text.parse::<RecordPosition>()) {
         (IdScheme::Contiguous, _) | (IdScheme::Unique, Err(_)) => {
-            return Ok(AmendedTrade::Id(parse_trade_id_segment(text)?));
+            return Ok(AmendedTrade::Id(parse_trade_id_parameter(text)?));
         }
         (IdScheme::None, Err(_)) => {
             let detail = "the venue's trades have no ids; they are known by their positions";
@@ -58,7 +58,7 @@ pub(super) async fn find_amended_trade<B: Backend>(
         check_partition()?;
         return Ok(AmendedTrade::Position(position));
     }
-    let id = parse_trade_id_segment(text)?;
+    let id = parse_trade_id_parameter(text)?;
     let end_ns = time_ns.saturating_add(1);
     let ticks = state.ticks.read(instrument, time_ns, end_ns).await?;
     let mut trades = ticks.iter().filter(|tick| tick.amendment.is_none());
@@ -76,7 +76,7 @@ pub(super) async fn find_amended_trade<B: Backend>(
     }
 }
 
-fn parse_trade_id_segment(text: &str) -> Result<TradeId, Problem> {
+fn parse_trade_id_parameter(text: &str) -> Result<TradeId, Problem> {
     TradeId::parse(text).map_err(|error| {
         let accepted = format!("1 to 64 visible ASCII characters, or {POSITION}");
         Problem::invalid_parameter("id", format!("id {error}"), accepted)

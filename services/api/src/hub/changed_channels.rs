@@ -8,12 +8,12 @@ use super::channel_name::ChannelName;
 
 /// The channels of one connection that have changed since it last took them.
 #[derive(Debug, Default)]
-pub struct ChangedChannels {
+pub struct ConnectionChangedChannels {
     changed: Mutex<Vec<ChannelName>>,
     notify: Notify,
 }
 
-impl ChangedChannels {
+impl ConnectionChangedChannels {
     /// Waits until a channel has changed.
     pub async fn wait_for_change(&self) {
         self.notify.notified().await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use market::{BarRow, Position};
 
-use super::changed_channels::ChangedChannels;
+use super::changed_channels::ConnectionChangedChannels;
 use super::channel_name::ChannelName;
 use super::limits::HubLimits;
 use super::message::{EncodedMessage, OutgoingBarChange, StreamEncoding};
@@ -48,7 +48,7 @@ pub(super) struct HubChannel {
     shared_messages: [Option<EncodedMessage>; StreamEncoding::ALL.len()],
     /// No evicted bar changed after this sequence number.
     evicted_seq: i64,
-    subscribers: Vec<Arc<ChangedChannels>>,
+    subscribers: Vec<Arc<ConnectionChangedChannels>>,
     /// How often [`HubChannel::evict_stored_bars`] was called since the newest message.
     idle_checks: u32,
 }
@@ -245,7 +245,7 @@ impl HubChannel {
         message
     }
 
-    pub(super) fn add_subscriber(&mut self, changed_channels: &Arc<ChangedChannels>) {
+    pub(super) fn add_subscriber(&mut self, changed_channels: &Arc<ConnectionChangedChannels>) {
         if !self
             .subscribers
             .iter()
@@ -255,7 +255,7 @@ impl HubChannel {
         }
     }
 
-    pub(super) fn remove_subscriber(&mut self, changed_channels: &Arc<ChangedChannels>) {
+    pub(super) fn remove_subscriber(&mut self, changed_channels: &Arc<ConnectionChangedChannels>) {
         self.subscribers
             .retain(|known| !Arc::ptr_eq(known, changed_channels));
     }

@@ -12,7 +12,9 @@ use schemas::api::{ChannelRequestJson, StreamMessage, StreamRequest};
 use store::{BarQuery, BarReader};
 
 use super::request::decode_stream_request;
-use crate::hub::{ChangedChannels, ChannelName, EncodedMessage, StreamEncoding, Subscription};
+use crate::hub::{
+    ChannelName, ConnectionChangedChannels, EncodedMessage, StreamEncoding, Subscription,
+};
 use crate::state::ApiState;
 
 /// The greatest number of channels of a connection.
@@ -34,7 +36,7 @@ pub(super) struct StreamConnection<B: Backend> {
     state: ApiState<B>,
     socket: WebSocket,
     encoding: StreamEncoding,
-    changed_channels: Arc<ChangedChannels>,
+    changed_channels: Arc<ConnectionChangedChannels>,
     subscriptions: HashMap<ChannelName, Subscription>,
 }
 

@@ -81,7 +81,7 @@ impl StreamClient {
     }
 
     /// Returns a channel whose bars have to be read over REST, with the request to be passed to
-    /// [`StreamClient::apply_history`] together with what [`bars_path`] returns; `None` if there is
+    /// [`StreamClient::apply_history`] together with what [`all_bars_request_path`] returns; `None` if there is
     /// no such channel.
     #[must_use]
     pub fn history_request(&self) -> Option<(String, HistoryRequest)> {
@@ -103,7 +103,7 @@ impl StreamClient {
 /// Returns the path of the REST request for all bars of a channel; `None` if the name is not
 /// `bars:VENUE:SYMBOL:INTERVAL`.
 #[must_use]
-pub fn bars_path(channel: &str) -> Option<String> {
+pub fn all_bars_request_path(channel: &str) -> Option<String> {
     let mut parts = channel.strip_prefix("bars:")?.split(':');
     let (venue, symbol, interval) = (parts.next()?, parts.next()?, parts.next()?);
     Some(format!(
@@ -116,14 +116,14 @@ mod tests {
     use schemas::api::StreamMessage;
     use serde_json::json;
 
-    use super::{StreamClient, StreamError, bars_path};
+    use super::{StreamClient, StreamError, all_bars_request_path};
 
     #[test]
     fn the_path_of_a_channels_bars_is_derived_from_its_name() {
         let path = "/api/v1/bars/v/X?interval=1m&start=0&limit=10000";
-        assert_eq!(bars_path("bars:v:X:1m").as_deref(), Some(path));
-        assert_eq!(bars_path("bars:v:X"), None);
-        assert_eq!(bars_path("trades:v:X:1m"), None);
+        assert_eq!(all_bars_request_path("bars:v:X:1m").as_deref(), Some(path));
+        assert_eq!(all_bars_request_path("bars:v:X"), None);
+        assert_eq!(all_bars_request_path("trades:v:X:1m"), None);
     }
 
     fn snapshot(channel: &str) -> StreamMessage {

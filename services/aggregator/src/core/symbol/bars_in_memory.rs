@@ -87,7 +87,7 @@ impl BarsInMemory {
 
     /// Merges trades of a minute into the bars of all intervals. Windows that end at or before
     /// `closed_until_ns` are closed. Returns the least end of the windows that this opens.
-    pub(crate) fn merge_minute(
+    pub(crate) fn merge_minute_and_find_opened_end(
         &mut self,
         minute: &MinuteBar,
         closed_until_ns: i64,
@@ -171,7 +171,7 @@ impl BarsInMemory {
 
     /// Replaces the bar of a minute, and the bars of the longer windows that contain it by the sum
     /// of their children. Returns the least end of the windows that this opens.
-    pub(crate) fn replace_minute(
+    pub(crate) fn replace_minute_and_find_opened_end(
         &mut self,
         minute: RefoldedMinute,
         closed_until_ns: i64,
@@ -185,7 +185,13 @@ impl BarsInMemory {
         } = minute;
         let mut window = Interval::M1.window_containing(start_ns);
         for parent_interval in Interval::ALL.into_iter().skip(1).map(Some).chain([None]) {
-            if self.replace_bar(window, bar.take(), amendments, closed_until_ns, at) {
+            if self.replace_bar_and_opens_window(
+                window,
+                bar.take(),
+                amendments,
+                closed_until_ns,
+                at,
+            ) {
                 opened_end_ns = earliest_end(opened_end_ns, window.end_ns());
             }
             if let Some(interval) = parent_interval {
@@ -209,7 +215,7 @@ impl BarsInMemory {
 
     /// Replaces the bar of a window. The append time of the window's first trade is kept, because
     /// the retention of its data counts from it. Returns whether this opens the window.
-    fn replace_bar(
+    fn replace_bar_and_opens_window(
         &mut self,
         window: Window,
         bar: Option<Bar>,

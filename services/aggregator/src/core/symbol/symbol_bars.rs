@@ -209,9 +209,11 @@ impl SymbolBars {
         };
         self.dirty.add_trades(minute.start_ns, &minute.bar);
         let closed_until_ns = self.clock.closed_until_ns();
-        let opened = self
-            .windows
-            .merge_minute(&minute, closed_until_ns, at.generation());
+        let opened = self.windows.merge_minute_and_find_opened_end(
+            &minute,
+            closed_until_ns,
+            at.generation(),
+        );
         if let Some(end_ns) = opened {
             self.clock.add_open_window(end_ns);
         }
@@ -263,7 +265,9 @@ impl SymbolBars {
             return RefoldOutcome::TicksExpired;
         };
         let closed_until_ns = self.clock.closed_until_ns();
-        let opened = self.windows.replace_minute(minute, closed_until_ns, at);
+        let opened = self
+            .windows
+            .replace_minute_and_find_opened_end(minute, closed_until_ns, at);
         if let Some(end_ns) = opened {
             self.clock.add_open_window(end_ns);
         }

@@ -50,7 +50,7 @@ impl AggregatorArgs {
     ) -> (ProcessSettings, Option<AggregatorSettings>) {
         let (process, servers) = self.servers.read(reader, DEFAULT_PORT);
         let group = self.group.read(reader, DEFAULT_GROUP);
-        let redis = self.redis.read(reader);
+        let redis = self.redis.read_optional(reader);
         let settings = servers.map(|servers| AggregatorSettings {
             servers,
             redis,

@@ -47,7 +47,7 @@ impl ApiArgs {
         reader: &mut ConfigReader,
     ) -> (ProcessSettings, Option<ApiSettings>) {
         let (process, servers) = self.servers.read(reader, DEFAULT_PORT);
-        let redis = self.redis.read(reader);
+        let redis = self.redis.read_optional(reader);
         let settings = servers.map(|servers| ApiSettings { servers, redis });
         (process, settings)
     }
