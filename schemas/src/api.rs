@@ -16,11 +16,13 @@ mod version;
 pub use bars::{BarJson, PositionJson};
 pub use page::PageJson;
 pub use problem::ProblemJson;
-pub use stream::{BarChangeJson, BarChangeKind, ChannelRequestJson, StreamMessage, StreamRequest};
+pub use stream::{
+    BarChangeJson, BarChangeKind, ChannelSubscriptionJson, StreamMessage, StreamRequest,
+};
 pub use symbols::{PriceJson, SymbolJson};
 pub use trades::{
     AmendmentResponseJson, RejectedSubmissionProblemJson, RejectedTradeJson, RepairResponseJson,
     SubmissionResponseJson, TradeJson,
 };
-pub use venues::{GapJson, VenueSettingsJson};
+pub use venues::{IdGapJson, VenueSettingsJson};
 pub use version::VersionJson;

@@ -10,7 +10,7 @@ use market::{Amendment, AmendmentKind, Trade, Venue, VenueSettings};
 
 use self::amendment::{decode_amendment, encode_amendment};
 use self::kinds::{ADVANCE, CANCEL, EDIT, REFOLD, REPAIR, SETTING, TRADE, write_record_header};
-use self::setting::{decode_venue_settings, encode_venue_settings};
+use self::setting::{decode_and_clamp_venue_settings, encode_venue_settings};
 use self::trade::{decode_trade, encode_trade_values, trade_element_count};
 use crate::error::DecodeError;
 use crate::record_reader::{RecordReader, check_array_length};
@@ -73,7 +73,7 @@ impl TradesTopicRecord {
                 Self::Advance
             }
             SETTING => {
-                let (venue, settings) = decode_venue_settings(&mut reader, elements)?;
+                let (venue, settings) = decode_and_clamp_venue_settings(&mut reader, elements)?;
                 Self::Setting(venue, settings)
             }
             EDIT => Self::decode_amendment(&mut reader, elements, AmendmentKind::Edit)?,

@@ -7,7 +7,7 @@ mod sender;
 use std::path::Path;
 use std::time::Duration;
 
-use client::{RestClient, StreamClient, StreamEncoding, StreamSocket};
+use client::{RestClient, StreamClientState, StreamEncoding, StreamSocket};
 use clock::{Clock, SystemClock};
 use schemas::api::StreamMessage;
 use serde_json::json;
@@ -42,19 +42,19 @@ pub(super) fn measure_standalone_latency(
     let standalone = StandaloneProcess::start(&folder.join("latency"))?;
     let latency = measure_latency(&standalone.url, "bench", rate, 1)?;
     let rate = latency.thousands_per_second;
-    table.add_budget(
+    table.add_and_print_budgeted_figure(
         &format!("trade to delta at a client, {rate:.0} k trades/s, 100 symbols, p50"),
         &format_as_milliseconds(latency.p50_us),
         "<= 10 ms",
         latency.p50_us <= 10_000,
     );
-    table.add_budget(
+    table.add_and_print_budgeted_figure(
         "  the same, p99",
         &format_as_milliseconds(latency.p99_us),
         "<= 50 ms",
         latency.p99_us <= 50_000,
     );
-    table.add_figure("  trades measured", &latency.trades.to_string());
+    table.add_and_print_figure("  trades measured", &latency.trades.to_string());
     Ok(())
 }
 
@@ -125,13 +125,13 @@ async fn collect_latencies(
 ) -> anyhow::Result<Vec<u64>> {
     let mut socket = StreamSocket::connect(url, StreamEncoding::Json).await?;
     let channels = (0..SYMBOLS).map(|symbol| format!("bars:{venue}:S{symbol}:1m"));
-    let subscribe = StreamClient::new(channels).subscribe_request();
+    let subscribe = StreamClientState::new(channels).subscribe_request();
     socket.send_request(&subscribe).await?;
     let mut micros = Vec::new();
     let end_ns = start_ns + (SECONDS - 1) * 1_000_000_000;
     loop {
         let left_ns = end_ns.saturating_sub(SystemClock.monotonic_ns());
-        let next = socket.next_message::<StreamMessage>();
+        let next = socket.next_frame_message::<StreamMessage>();
         let next = clock::timeout(&SystemClock, Duration::from_nanos(left_ns), next);
         // If a sender has failed, no message comes any more, and the sender reports the error.
         let Some(message) = next.await.ok().filter(|_| left_ns > 0) else {

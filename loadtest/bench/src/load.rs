@@ -54,7 +54,8 @@ pub(super) fn measure_load(
         result.map(|()| (tapes_sent, samples))
     })?;
     let elapsed_seconds = (clock.monotonic_ns() - start_ns) as f64 / 1e9;
-    let lag_seconds = seconds_until_folded(&rest, (tapes_sent + 1) * tape::TRADES)?;
+    let lag_seconds =
+        wait_until_folded_and_measure_seconds(&rest, (tapes_sent + 1) * tape::TRADES)?;
     let trades = tapes_sent * tape::TRADES;
     add_load_figures(trades, elapsed_seconds, lag_seconds, samples, table);
     measure_idle_queries(&rest, table)
@@ -68,17 +69,17 @@ fn add_load_figures(
     table: &mut FigureTable,
 ) {
     let rate = trades as f64 / (elapsed_seconds + lag_seconds);
-    table.add_budget(
+    table.add_and_print_budgeted_figure(
         &format!("standalone, durable log, bars and ticks, for {elapsed_seconds:.0} s"),
         &format!("{:.0} k trades/s", rate / 1e3),
         ">= 250 k (aim 500)",
         rate >= 250e3,
     );
-    table.add_figure(
+    table.add_and_print_figure(
         "  trades sent and acknowledged",
         &format_rate_in_millions(trades, elapsed_seconds),
     );
-    table.add_figure(
+    table.add_and_print_figure(
         "  until all was folded, after the last",
         &format!("{lag_seconds:.1} s"),
     );
@@ -88,7 +89,7 @@ fn add_load_figures(
         max_mib(&samples.resident_kib[..third]),
         max_mib(&samples.resident_kib[samples.resident_kib.len() - third..]),
     );
-    table.add_budget(
+    table.add_and_print_budgeted_figure(
         "  memory, first third and last third of it",
         &format!("{first} MiB, {last} MiB"),
         "flat (within 15 %)",
@@ -98,7 +99,7 @@ fn add_load_figures(
     let p50 = quantile(&samples.query_us, 500);
     let p99 = quantile(&samples.query_us, 990);
     let queries = samples.query_us.len();
-    table.add_figure(
+    table.add_and_print_figure(
         &format!("  1,000 bars over REST meanwhile, {queries} queries, p50 p99"),
         &format!(
             "{} {}",
@@ -106,7 +107,7 @@ fn add_load_figures(
             format_as_milliseconds(p99)
         ),
     );
-    table.add_figure("  queries that failed", &samples.failed_queries.to_string());
+    table.add_and_print_figure("  queries that failed", &samples.failed_queries.to_string());
 }
 
 /// Queries a thousand bars and reads the process's memory, repeatedly until `is_done`.
@@ -144,7 +145,7 @@ fn measure_query_us(rest: &RestClient, number: u64) -> anyhow::Result<u64> {
 }
 
 /// Waits until `trades` trades are folded, and returns how many seconds this took.
-fn seconds_until_folded(rest: &RestClient, trades: u64) -> anyhow::Result<f64> {
+fn wait_until_folded_and_measure_seconds(rest: &RestClient, trades: u64) -> anyhow::Result<f64> {
     let start_ns = SystemClock.monotonic_ns();
     loop {
         let response = rest.get("/metrics")?;
@@ -172,7 +173,7 @@ fn measure_idle_queries(rest: &RestClient, table: &mut FigureTable) -> anyhow::R
     }
     micros.sort_unstable();
     let (p50, p99) = (quantile(&micros, 500), quantile(&micros, 990));
-    table.add_budget(
+    table.add_and_print_budgeted_figure(
         "1,000 bars over REST, 500 queries of 100 symbols, p50 p99",
         &format!(
             "{} {}",

@@ -10,7 +10,7 @@ use clock::{Clock, SystemClock};
 use market::{Decimal, IdScheme, Side, Trade, TradeId};
 use schemas::TradesTopicRecord;
 
-use feed::Feed;
+use feed::FoldWorkload;
 
 use super::table::{FigureTable, format_rate_in_millions};
 
@@ -19,14 +19,14 @@ const TRADES: usize = 100_000;
 const ROUNDS: u64 = 100;
 
 pub(super) fn measure_parts_in_memory(table: &mut FigureTable) {
-    let contiguous = seconds_to_fold(IdScheme::Contiguous);
+    let contiguous = fold_rounds_and_measure_seconds(IdScheme::Contiguous);
     let count = ROUNDS * TRADES as u64;
-    table.add_figure(
+    table.add_and_print_figure(
         "fold of encoded records, 1,000 symbols, contiguous ids, one core",
         &format_rate_in_millions(count, contiguous),
     );
-    let exact = seconds_to_fold(IdScheme::Unique);
-    table.add_figure(
+    let exact = fold_rounds_and_measure_seconds(IdScheme::Unique);
+    table.add_and_print_figure(
         "the same with exact ids",
         &format_rate_in_millions(count, exact),
     );
@@ -35,14 +35,14 @@ pub(super) fn measure_parts_in_memory(table: &mut FigureTable) {
 
 /// Returns the seconds that all rounds take: the least of three runs, since other processes may
 /// take the core.
-fn seconds_to_fold(scheme: IdScheme) -> f64 {
+fn fold_rounds_and_measure_seconds(scheme: IdScheme) -> f64 {
     let rounds = if scheme == IdScheme::Contiguous {
         ROUNDS
     } else {
         ROUNDS / 10
     };
     let go = || {
-        let mut feed = Feed::new(scheme, SYMBOLS, TRADES);
+        let mut feed = FoldWorkload::new(scheme, SYMBOLS, TRADES);
         let mut spent_ns = 0;
         for _ in 0..rounds {
             let start_ns = SystemClock.monotonic_ns();
@@ -81,9 +81,9 @@ fn measure_codec(table: &mut FigureTable) {
     let decoded_ns = SystemClock.monotonic_ns();
     let size = bytes.len();
     let each = |from: u64, to: u64| format!("{} ns", (to - from) / TIMES);
-    table.add_figure(
+    table.add_and_print_figure(
         &format!("encode a trade ({size} bytes)"),
         &each(start_ns, encoded_ns),
     );
-    table.add_figure("decode a trade", &each(encoded_ns, decoded_ns));
+    table.add_and_print_figure("decode a trade", &each(encoded_ns, decoded_ns));
 }

@@ -10,13 +10,19 @@ pub(super) struct FigureTable {
 
 impl FigureTable {
     /// Adds a figure that has a budget, and prints its row.
-    pub(super) fn add_budget(&mut self, what: &str, measured: &str, budget: &str, met: bool) {
+    pub(super) fn add_and_print_budgeted_figure(
+        &mut self,
+        what: &str,
+        measured: &str,
+        budget: &str,
+        met: bool,
+    ) {
         let verdict = if met { "met" } else { "MISSED" };
         self.push([what, measured, budget, verdict]);
     }
 
     /// Adds a figure without a budget, and prints its row.
-    pub(super) fn add_figure(&mut self, what: &str, measured: &str) {
+    pub(super) fn add_and_print_figure(&mut self, what: &str, measured: &str) {
         self.push([what, measured, "", ""]);
     }
 
@@ -68,8 +74,8 @@ mod tests {
     #[test]
     fn figures_and_budgets_are_a_markdown_table() {
         let mut table = FigureTable::default();
-        table.add_budget("fold in memory", "41.25 M/s", "40 M/s", true);
-        table.add_figure("bytes", "3");
+        table.add_and_print_budgeted_figure("fold in memory", "41.25 M/s", "40 M/s", true);
+        table.add_and_print_figure("bytes", "3");
         let expected = "\
 | what           |  measured | budget |     |
 | -------------- | --------- | ------ | --- |

@@ -16,7 +16,10 @@ use store::{
     BarReader, ClickHouseConfig, ClickHouseTickStore, TickStore, TimescaleBarStore, TimescaleConfig,
 };
 
-use self::setup::{api_clients, apply_topics, create_roles, create_tables, store_options};
+use self::setup::{
+    api_clients, apply_topics, bar_and_tick_store_arguments, configure_role_processes,
+    create_tables,
+};
 use crate::feed::TradeFeed;
 use crate::journal::{Journal, lock};
 use crate::kafka::{KafkaClients, RecordsByPartition};
@@ -70,7 +73,7 @@ impl TortureCluster {
         }
         create_tables(&binary, &stack).await?;
         apply_topics(&binary, &stack, options.partitions, options.brokers).await?;
-        let roles = create_roles(&stack, &proxies)?;
+        let roles = configure_role_processes(&stack, &proxies)?;
         for role in &roles {
             tokio::spawn(Arc::clone(role).keep_running(binary.clone(), Arc::clone(&journal)));
         }
@@ -244,7 +247,7 @@ impl TortureCluster {
         command
             .args(["verify", "--no-progress"])
             .args(["--brokers", self.stack.kafka()?])
-            .args(store_options(
+            .args(bar_and_tick_store_arguments(
                 self.stack.timescaledb()?,
                 self.stack.clickhouse()?,
             ));

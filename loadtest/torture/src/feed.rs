@@ -184,7 +184,7 @@ impl TradeFeed {
     async fn send_trades_and_amendments(&self, trades: &[VenueTrade], random: &mut Random) {
         for venue_trade in trades {
             if random.one_in(300) {
-                self.amend_before_sending(venue_trade, random).await;
+                self.send_amendment_before_trade(venue_trade, random).await;
             }
         }
         {
@@ -199,10 +199,10 @@ impl TradeFeed {
                 self.send_to_kafka(trades).await;
             } else {
                 let key = format!("torture-{:016x}", random.next_u64());
-                self.send_to_pods(trades, &key).await;
+                self.send_to_a_pod_with_retries(trades, &key).await;
                 if random.one_in(30) {
                     // The whole request is sent twice.
-                    self.send_to_pods(trades, &key).await;
+                    self.send_to_a_pod_with_retries(trades, &key).await;
                     self.sent_trades.lock().totals.repeats += trades.len() as u64;
                 }
             }
@@ -250,7 +250,7 @@ impl TradeFeed {
     }
 
     /// Posts the same request to each pod in turn, until one accepts it or rejects it permanently.
-    async fn send_to_pods(&self, trades: &[VenueTrade], key: &str) {
+    async fn send_to_a_pod_with_retries(&self, trades: &[VenueTrade], key: &str) {
         let body = Value::Array(trades.iter().map(VenueTrade::to_json).collect()).to_string();
         self.sent_trades.lock().totals.requests += 1;
         loop {

@@ -107,7 +107,8 @@ impl Oracle {
             }
             TradesTopicRecord::Setting(venue, settings) => {
                 let known = carried.venues.get(venue.as_str());
-                let settings = known.map_or(settings, |known| known.updated_with(&settings));
+                let settings =
+                    known.map_or(settings, |known| known.updated_except_id_rules(&settings));
                 carried.venues.insert(venue.as_str().to_owned(), settings);
                 Ok(())
             }
@@ -178,7 +179,7 @@ impl Oracle {
     }
 
     /// Returns the trades that count, after all edits and cancels.
-    pub(crate) fn counted_trades(&self) -> Vec<CountedTrade> {
+    pub(crate) fn counted_trades_after_amendments(&self) -> Vec<CountedTrade> {
         let mut trades = Vec::with_capacity(self.counted.len());
         for counted in &self.counted {
             let mut counted = counted.clone();

@@ -55,7 +55,7 @@ impl Proxy {
     }
 
     /// Returns the address with the proxy's host and port in place of the server's.
-    pub(crate) fn replace_address(&self, url: &str) -> String {
+    pub(crate) fn address_through_proxy(&self, url: &str) -> String {
         url.replace(&host_and_port(url), &format!("127.0.0.1:{}", self.port))
     }
 }

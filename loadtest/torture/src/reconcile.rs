@@ -30,7 +30,7 @@ pub(crate) async fn reconcile(
     let last = cluster.kafka.read_topic(schemas::TRADES).await?;
     cluster.keep_log_generation(last);
     let oracle = Oracle::from_generations(&lock(&cluster.generations));
-    let counted = oracle.counted_trades();
+    let counted = oracle.counted_trades_after_amendments();
     outcome.trades = counted.len() as u64;
     outcome.duplicates = oracle.duplicates;
     trades::compare_acknowledged_trades(cluster, &counted, sent_tape_trades, &mut outcome);

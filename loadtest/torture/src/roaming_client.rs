@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use client::{
-    RestClient, StreamClient, StreamEncoding, StreamError, StreamSocket, all_bars_request_path,
+    RestClient, StreamClientState, StreamEncoding, StreamProtocolError, StreamSocket,
+    all_bars_request_path,
 };
 use clock::{Clock, SystemClock};
 use schemas::api::{BarJson, StreamMessage};
@@ -29,7 +30,7 @@ pub(crate) struct RoamingClient {
     pods: Vec<RestClient>,
     encoding: StreamEncoding,
     journal: Arc<Journal>,
-    stream: Mutex<StreamClient>,
+    stream: Mutex<StreamClientState>,
     /// The messages of the server that break the rules of the stream.
     violations: Mutex<Vec<String>>,
     stays_at_pod: AtomicBool,
@@ -61,7 +62,7 @@ impl RoamingClient {
                 false => StreamEncoding::Json,
             },
             journal,
-            stream: Mutex::new(StreamClient::new(channels)),
+            stream: Mutex::new(StreamClientState::new(channels)),
             violations: Mutex::default(),
             stays_at_pod: AtomicBool::new(false),
             counts: StreamCounts::default(),
@@ -125,7 +126,7 @@ impl RoamingClient {
         let mut last_frame_ns = SystemClock.monotonic_ns();
         loop {
             tokio::select! {
-                message = socket.next_message() => {
+                message = socket.next_frame_message() => {
                     last_frame_ns = SystemClock.monotonic_ns();
                     if let Some(message) = message? {
                         self.apply_message(message)?;
@@ -154,9 +155,10 @@ impl RoamingClient {
                 counter.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             }
-            Err(error @ (StreamError::Refused { .. } | StreamError::UnknownChannel(_))) => {
-                Err(error.into())
-            }
+            Err(
+                error @ (StreamProtocolError::Refused { .. }
+                | StreamProtocolError::UnknownChannel(_)),
+            ) => Err(error.into()),
             Err(violation) => {
                 let text = format!("{}: {violation}: {received:?}", self.name);
                 self.journal.write_event(&text);

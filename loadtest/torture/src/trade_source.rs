@@ -92,7 +92,7 @@ impl VenueTrade {
 }
 
 #[derive(Debug)]
-struct SymbolGenerator {
+struct SymbolTradeState {
     test_venue: TestVenue,
     symbol: Arc<str>,
     price: i64,
@@ -103,7 +103,7 @@ struct SymbolGenerator {
 #[derive(Debug)]
 pub(crate) struct TradeSource {
     random: Random,
-    symbols: Vec<SymbolGenerator>,
+    symbols: Vec<SymbolTradeState>,
     /// The clock and the event time at the start.
     begin_ns: i64,
     event_begin_ns: i64,
@@ -115,7 +115,7 @@ impl TradeSource {
         let begin_ns = SystemClock.now_ns();
         let planned_ns = i64::try_from(planned_seconds).unwrap_or_default() * SECOND_NS;
         let symbols = VENUES.iter().flat_map(|market| {
-            (0..SYMBOLS).map(|number| SymbolGenerator {
+            (0..SYMBOLS).map(|number| SymbolTradeState {
                 test_venue: *market,
                 symbol: format!("S{number}").into(),
                 price: 1_000_000,
@@ -178,7 +178,7 @@ impl TradeSource {
     }
 }
 
-impl SymbolGenerator {
+impl SymbolTradeState {
     fn draw_id_and_scope(
         &mut self,
         random: &mut Random,

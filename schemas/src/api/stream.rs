@@ -14,7 +14,7 @@ pub enum StreamRequest {
     /// Starts sending the messages of channels.
     Subscribe {
         /// The channels.
-        channels: Vec<ChannelRequestJson>,
+        channels: Vec<ChannelSubscriptionJson>,
     },
     /// Stops sending the messages of channels.
     Unsubscribe {
@@ -27,7 +27,7 @@ pub enum StreamRequest {
 /// `seq`, to receive what changed since then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ChannelRequestJson {
+pub struct ChannelSubscriptionJson {
     /// The name, `bars:{venue}:{symbol}:{interval}`.
     pub channel: String,
     /// The epoch of the last snapshot.

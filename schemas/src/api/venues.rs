@@ -24,7 +24,7 @@ pub struct VenueSettingsJson {
 
 /// Consecutive numbers that are missing between the ids of a venue, all from `first` to `last`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GapJson {
+pub struct IdGapJson {
     /// The symbol.
     pub symbol: String,
     /// The exchange or the file whose numbers these are, if the venue's id scope is one of these.

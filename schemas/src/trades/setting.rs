@@ -21,7 +21,7 @@ pub(super) fn encode_venue_settings(venue: &Venue, settings: &VenueSettings, out
 }
 
 /// Reads a venue's settings. Durations that are out of their bounds become the nearest bound.
-pub(super) fn decode_venue_settings(
+pub(super) fn decode_and_clamp_venue_settings(
     reader: &mut RecordReader<'_>,
     elements: u32,
 ) -> Result<(Venue, VenueSettings), DecodeError> {

@@ -89,7 +89,7 @@ impl FoldCore {
     /// Returns the position in `bar-updates` that the loaded or last flushed state names: the
     /// first update caused by a later record lies there or later.
     #[must_use]
-    pub const fn next_update_position(&self) -> Position {
+    pub const fn earliest_next_update_position(&self) -> Position {
         self.progress.updates_position
     }
 
@@ -109,7 +109,9 @@ impl FoldCore {
     /// [`FoldCore::load_requests`] names has to be loaded first.
     pub fn apply(&mut self, records: &[Record]) -> usize {
         for (index, record) in records.iter().enumerate() {
-            if record.offset >= self.progress.next_offset && !self.try_apply_record(record) {
+            if record.offset >= self.progress.next_offset
+                && !self.apply_record_unless_blocked(record)
+            {
                 if let Some(requests) = self.pending_loads.requests_to_extend_by_prefetch() {
                     prefetch(&mut self.symbols, requests, &records[index + 1..]);
                 }
@@ -135,7 +137,7 @@ impl FoldCore {
     }
 
     /// Applies one record. Returns `false` if data has to be loaded first.
-    fn try_apply_record(&mut self, record: &Record) -> bool {
+    fn apply_record_unless_blocked(&mut self, record: &Record) -> bool {
         let decoded = TradesTopicRecord::decode(&record.value);
         if let Ok(TradesTopicRecord::Refold(refold)) = &decoded {
             // Requested before the record has any effect, so that everything applied before can be
@@ -149,7 +151,7 @@ impl FoldCore {
         }
         self.progress.append_time_ns = self.progress.append_time_ns.max(record.append_time_ns);
         let at = self.applied_at(record.offset);
-        self.symbols.pass_time(at);
+        self.symbols.close_due_windows(at);
         let mut application = RecordApplication {
             symbols: &mut self.symbols,
             rejections: &mut self.rejections,
@@ -240,14 +242,14 @@ impl FoldCore {
     }
 
     /// Takes everything that changed since the last call, as one transaction from the position
-    /// `expected`, where the state was loaded or last flushed. `next_update_position` is where in
-    /// `bar-updates` the first update caused by a later record will lie.
+    /// `expected`, where the state was loaded or last flushed. `earliest_next_update_position` is
+    /// where in `bar-updates` the first update caused by a later record will lie.
     pub fn flush(
         &mut self,
         expected: Position,
-        next_update_position: Position,
+        earliest_next_update_position: Position,
     ) -> PartitionTransaction {
-        self.progress.updates_position = next_update_position;
+        self.progress.updates_position = earliest_next_update_position;
         let mut transaction = PartitionTransaction {
             expected,
             progress: self.progress,
@@ -265,7 +267,7 @@ impl FoldCore {
     }
 
     /// Records that what the last flush wrote is stored, so that it can leave memory.
-    pub fn release_committed(&mut self) {
+    pub fn record_commit_and_evict_unused(&mut self) {
         self.generation += 1;
         if !self.generation.is_multiple_of(SWEEP_COMMITS) {
             return;

@@ -17,7 +17,7 @@ use market::{
 };
 use schemas::TradesBatch;
 use store::{
-    BarStore, MemoryHotStore, PartitionProgress, PartitionTransaction, SqliteBarStore,
+    BarStore, MemoryNewestPriceStore, PartitionProgress, PartitionTransaction, SqliteBarStore,
     SqliteTickStore, StoredBar,
 };
 use tempfile::TempDir;
@@ -75,14 +75,14 @@ impl Backend for BenchBackend {
     type DeadLetters = MemoryLog;
     type Bars = SqliteBarStore;
     type Ticks = SqliteTickStore;
-    type Hot = MemoryHotStore;
+    type Hot = MemoryNewestPriceStore;
     type Clock = SystemClock;
 }
 
 async fn start(folder: &TempDir, instrument: &Instrument) -> SocketAddr {
     let bars = SqliteBarStore::open(folder.path().join("bars"));
     let bars = bars.await.expect("a store");
-    bars.load_partition(0, 1).await.expect("loads");
+    bars.load_or_create_partition(0, 1).await.expect("loads");
     let transaction = PartitionTransaction {
         expected: Position {
             epoch: 1,
@@ -112,7 +112,7 @@ async fn start(folder: &TempDir, instrument: &Instrument) -> SocketAddr {
         log_id: String::new(),
         bars: bars.clone(),
         ticks: ticks.await.expect("a store"),
-        hot: MemoryHotStore::default(),
+        hot: MemoryNewestPriceStore::default(),
         clock: SystemClock,
         producer: Arc::new(IngestProducer::new(log, bars, SystemClock)),
         hub: Hub::new(1, PARTITIONS, candlewick_api::HubLimits::default()),

@@ -12,13 +12,13 @@ use market::{Amendment, AmendmentKind, Decimal, Trade};
 use schemas::api::AmendmentResponseJson;
 
 use self::identity::new_amendment_id;
-use self::target::{AmendedTrade, find_amended_trade};
+use self::target::{AmendedTradeIdentifier, resolve_amended_trade_identifier};
 use self::values::{parse_edited_trade, problem_of_fault};
 use crate::body::read_body;
 use crate::json_response::json_response;
 use crate::params::{PathSegments, QueryParams, parse_instrument};
 use crate::problem::Problem;
-use crate::raw_object::WrittenValue;
+use crate::raw_object::UnparsedValue;
 use crate::state::ApiState;
 use crate::submit::{idempotency_key_digest, parse_scope};
 
@@ -50,7 +50,7 @@ pub(crate) async fn cancel_trade<B: Backend>(
     let time_ns = params.required_time("time")?;
     let scope = params
         .text("scope")
-        .map_or(WrittenValue::Null, |text| WrittenValue::Text(text.into()));
+        .map_or(UnparsedValue::Null, |text| UnparsedValue::Text(text.into()));
     let scope = parse_scope(&scope).map_err(problem_of_fault)?;
     // A cancel has no values; those of the record are ignored.
     let trade = Trade {
@@ -75,15 +75,19 @@ async fn append_amendment<B: Backend>(
 ) -> Result<Response, Problem> {
     let (venue, symbol, trade_name) = path;
     let instrument = parse_instrument(&(venue.clone(), symbol.clone()))?;
-    let settings = state.producer.settings_in_force(&instrument).await?;
+    let settings = state
+        .producer
+        .require_settings_completing_declaration(&instrument)
+        .await?;
     let target =
-        find_amended_trade(state, &instrument, &settings, trade_name, trade.time_ns).await?;
+        resolve_amended_trade_identifier(state, &instrument, &settings, trade_name, trade.time_ns)
+            .await?;
     let target_position = match target {
-        AmendedTrade::Id(id) => {
+        AmendedTradeIdentifier::Id(id) => {
             trade.id = Some(id);
             None
         }
-        AmendedTrade::Position(position) => {
+        AmendedTradeIdentifier::Position(position) => {
             trade.id = None;
             Some(position)
         }

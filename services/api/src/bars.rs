@@ -19,7 +19,7 @@ use schemas::api::PageJson;
 pub(crate) use self::price::newest_price;
 
 use self::request::ListBarsRequest;
-use self::source::BarSource;
+use self::source::LiveAndStoredBars;
 use crate::cursor::{CursorKind, encode_cursor};
 use crate::json_response::json_response;
 use crate::params::PathSegments;
@@ -35,7 +35,7 @@ pub(crate) async fn list_bars<B: Backend>(
     let request = ListBarsRequest::read(&path, &uri)?;
     // The hub is read before the store: a bar that leaves the hub in between is in the store by
     // then.
-    let source = BarSource::open(&state.hub, &state.bars, &request);
+    let source = LiveAndStoredBars::open(&state.hub, &state.bars, &request);
     let bar_page = match request.fill {
         true => fill::gap_filled_page(&source, &request, state.clock.now_ns()).await?,
         false => page::traded_page(&source, &request).await?,

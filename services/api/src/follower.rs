@@ -27,7 +27,7 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
 /// Reads one partition of `bar-updates` and applies its records to the hub.
-pub struct Follower<B: Backend> {
+pub struct BarUpdatesFollower<B: Backend> {
     /// The partition.
     pub partition: u32,
     /// The topic `bar-updates`.
@@ -56,13 +56,13 @@ struct FollowProgress {
 /// The store did not return the partition's progress.
 struct ProgressUnavailable;
 
-impl<B: Backend> Follower<B> {
+impl<B: Backend> BarUpdatesFollower<B> {
     /// Follows the partition until `stop` is cancelled.
     ///
     /// # Errors
     /// [`FollowError`] if no retry can help.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), FollowError> {
-        let Some(mut state) = self.load_start(&stop).await? else {
+        let Some(mut state) = self.load_start_and_restart_hub(&stop).await? else {
             return Ok(());
         };
         let mut retry_timer = RetryTimer::new(self.retry_policy());
@@ -83,12 +83,12 @@ impl<B: Backend> Follower<B> {
                 }
                 row = &mut progress => {
                     if let Some(row) = row {
-                        self.apply_progress(&mut state, &row);
+                        self.apply_progress_to_hub(&mut state, &row);
                     }
                     progress.set(self.load_progress_after(CHECK_INTERVAL));
                 }
                 ready = self.wait_until_readable(state.next_offset, &retry_timer) => match ready {
-                    Ok(()) => self.read_updates(&mut state, &mut retry_timer).await?,
+                    Ok(()) => self.read_and_apply_updates(&mut state, &mut retry_timer).await?,
                     Err(LogError::Closed) => return Ok(()),
                     Err(LogError::OutOfRange { first, .. }) => {
                         self.skip_expired_updates(&mut state, first);
@@ -116,11 +116,11 @@ impl<B: Backend> Follower<B> {
     /// that the topic holds if the row is of another epoch or its offset is no longer kept.
     ///
     /// Returns `None` if `stop` is cancelled first.
-    async fn load_start(
+    async fn load_start_and_restart_hub(
         &self,
         stop: &CancellationToken,
     ) -> Result<Option<FollowProgress>, FollowError> {
-        let Some(row) = self.load_first_progress(stop).await else {
+        let Some(row) = self.load_progress_with_retries(stop).await else {
             return Ok(None);
         };
         let Some(bounds) = self.load_partition_bounds(stop).await? else {
@@ -129,7 +129,8 @@ impl<B: Backend> Follower<B> {
         let row = row.filter(|row| row.updates_position.epoch == self.updates.epoch());
         let stored_offset = row.map_or(0, |row| row.updates_position.offset);
         let next_offset = stored_offset.clamp(bounds.first, bounds.end);
-        self.hub.restart_partition_at(self.partition, next_offset);
+        self.hub
+            .clear_partition_and_restart_at(self.partition, next_offset);
         let state = FollowProgress {
             next_offset,
             ready_at: bounds.end,
@@ -143,7 +144,7 @@ impl<B: Backend> Follower<B> {
 
     /// Loads the progress row, which may not exist yet; retries until the store returns it. Returns
     /// `None` if `stop` is cancelled first.
-    async fn load_first_progress(
+    async fn load_progress_with_retries(
         &self,
         stop: &CancellationToken,
     ) -> Option<Option<PartitionProgress>> {
@@ -198,7 +199,7 @@ impl<B: Backend> Follower<B> {
 
     /// Sets the hub's durable position. Missed updates are in the store once the partition's owner
     /// has committed after it announced them; after that commit no bar is unknown.
-    fn apply_progress(&self, state: &mut FollowProgress, row: &PartitionProgress) {
+    fn apply_progress_to_hub(&self, state: &mut FollowProgress, row: &PartitionProgress) {
         let durable = Position {
             epoch: row.epoch,
             offset: row.next_offset,
@@ -216,7 +217,7 @@ impl<B: Backend> Follower<B> {
     }
 
     /// Reads the next updates and applies them to the hub.
-    async fn read_updates(
+    async fn read_and_apply_updates(
         &self,
         state: &mut FollowProgress,
         retry_timer: &mut RetryTimer,
@@ -255,7 +256,7 @@ impl<B: Backend> Follower<B> {
                 _ => {
                     let (partition, offset) = (self.partition, record.offset);
                     tracing::error!(partition, offset, "a record of bar-updates does not decode");
-                    self.skip_updates(state, offset + 1);
+                    self.skip_updates_before(state, offset + 1);
                     return Ok(());
                 }
             }
@@ -294,14 +295,15 @@ impl<B: Backend> Follower<B> {
             partition = self.partition,
             "bar-updates no longer holds the next updates; they are skipped"
         );
-        self.skip_updates(state, first_offset);
+        self.skip_updates_before(state, first_offset);
     }
 
     /// Continues at `offset` without the updates before it.
-    fn skip_updates(&self, state: &mut FollowProgress, offset: u64) {
+    fn skip_updates_before(&self, state: &mut FollowProgress, offset: u64) {
         let reason = "updates were missed; waiting until the store holds them";
         self.health.not_ready(reason);
-        self.hub.restart_partition_at(self.partition, offset);
+        self.hub
+            .clear_partition_and_restart_at(self.partition, offset);
         state.next_offset = offset;
         state.missed_before = Some(offset);
     }

@@ -26,8 +26,8 @@ pub use self::limits::HubLimits;
 pub use self::message::{EncodedMessage, StreamEncoding};
 pub use self::subscription::Subscription;
 
-use self::channel::{AfterEviction, HubChannel};
-use self::partition::KnownUpdates;
+use self::channel::{ChannelAfterEviction, HubChannel};
+use self::partition::HubPartitionState;
 use self::sequence::{BEFORE_FIRST_MESSAGE, sequence_number};
 
 /// The newest bars that a pod knows, and the subscribers of the live stream. A handle is cheap to
@@ -42,7 +42,7 @@ struct HubState {
     limits: HubLimits,
     /// The generation of `bar-updates`.
     epoch: u64,
-    partitions: Vec<KnownUpdates>,
+    partitions: Vec<HubPartitionState>,
     channels: HashMap<ChannelName, HubChannel>,
 }
 
@@ -53,7 +53,7 @@ impl Hub {
         let state = HubState {
             limits,
             epoch,
-            partitions: vec![KnownUpdates::new(); partitions as usize],
+            partitions: vec![HubPartitionState::new(); partitions as usize],
             channels: HashMap::new(),
         };
         Self {
@@ -74,7 +74,10 @@ impl Hub {
     /// Returns whether the forming bars of every partition are known.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.lock().partitions.iter().all(KnownUpdates::is_ready)
+        self.lock()
+            .partitions
+            .iter()
+            .all(HubPartitionState::is_ready)
     }
 
     /// Records that every update of a partition that existed at the start was applied.
@@ -84,7 +87,7 @@ impl Hub {
 
     /// Forgets the bars of a partition: its updates before `offset` are unknown. The follower
     /// calls this at its start, and if the topic no longer keeps the updates that it has not read.
-    pub fn restart_partition_at(&self, partition: u32, offset: u64) {
+    pub fn clear_partition_and_restart_at(&self, partition: u32, offset: u64) {
         let mut state = self.lock();
         state.partitions[partition as usize].restart_at(offset);
         for (name, channel) in &mut state.channels {
@@ -117,7 +120,7 @@ impl Hub {
         known.set_durable_position(durable);
         state.channels.retain(|_, channel| {
             let is_kept = channel.partition() != partition
-                || channel.evict_stored_bars(durable, limits) == AfterEviction::KeepChannel;
+                || channel.evict_stored_bars(durable, limits) == ChannelAfterEviction::KeepChannel;
             if !is_kept {
                 known.record_dropped_channel();
             }
@@ -137,7 +140,8 @@ impl Hub {
         let limits = state.limits;
         let known = &mut state.partitions[partition as usize];
         known.record_update_read(offset);
-        let (durable, dropped_seq) = (known.durable_position(), known.dropped_seq());
+        let (durable, last_dropped_channel_seq) =
+            (known.durable_position(), known.last_dropped_channel_seq());
         let mut rows = rows.into_iter().peekable();
         while let Some(first) = rows.next() {
             let interval = first.window.interval;
@@ -152,7 +156,7 @@ impl Hub {
             let channel = state
                 .channels
                 .entry_ref(&name)
-                .or_insert_with(|| HubChannel::new(partition, dropped_seq));
+                .or_insert_with(|| HubChannel::new(partition, last_dropped_channel_seq));
             if channel.apply_newer_bars(sequence_number(offset), of_interval, durable, limits) {
                 channel.notify_subscribers(&name);
             }
@@ -180,11 +184,12 @@ impl Hub {
         changed_channels: &Arc<ConnectionChangedChannels>,
     ) {
         let mut state = self.lock();
-        let dropped_seq = state.partitions[partition as usize].dropped_seq();
+        let last_dropped_channel_seq =
+            state.partitions[partition as usize].last_dropped_channel_seq();
         let channel = state
             .channels
             .entry_ref(name)
-            .or_insert_with(|| HubChannel::new(partition, dropped_seq));
+            .or_insert_with(|| HubChannel::new(partition, last_dropped_channel_seq));
         channel.add_subscriber(changed_channels);
     }
 
@@ -224,7 +229,7 @@ impl Hub {
         let channel = state
             .channels
             .entry_ref(subscription.name())
-            .or_insert_with(|| HubChannel::new(partition, known.dropped_seq()));
+            .or_insert_with(|| HubChannel::new(partition, known.last_dropped_channel_seq()));
         let seq = channel.current_seq(known.next_offset());
         let rows = channel.bars_merged_with(stored);
         subscription.record_snapshot(seq, &rows);

@@ -31,7 +31,7 @@ mod trades;
 mod venues;
 
 pub use deferred_router::{DeferredRouter, starting_router};
-pub use follower::{FollowError, Follower};
+pub use follower::{BarUpdatesFollower, FollowError};
 pub use hub::{
     ChangesUnknown, ChannelName, ChannelNameError, ConnectionChangedChannels, EncodedMessage, Hub,
     HubLimits, StreamEncoding, Subscription,

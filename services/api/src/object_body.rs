@@ -4,7 +4,7 @@ use crate::problem::{ErrorCode, Problem};
 use crate::raw_object::{MemberFault, RawObject};
 
 /// How problems describe the object that is expected.
-pub(crate) struct ExpectedObject<'a> {
+pub(crate) struct ExpectedObjectDescription<'a> {
     /// The object, such as "a JSON object of settings".
     pub(crate) object: &'a str,
     /// One of its members, such as "a setting".
@@ -18,7 +18,7 @@ pub(crate) struct ExpectedObject<'a> {
 pub(crate) fn parse_object_body<'a, const N: usize>(
     body: &'a [u8],
     names: &'static [&'static str; N],
-    expected: &ExpectedObject<'_>,
+    expected: &ExpectedObjectDescription<'_>,
 ) -> Result<RawObject<'a, N>, Problem> {
     let invalid_body = |detail: String| {
         Problem::new(ErrorCode::InvalidBody, detail).with_accepted(expected.object)

@@ -48,7 +48,7 @@ impl ProbesAndMetrics {
     /// Returns the routes `/healthz`, `/readyz` and `/metrics`.
     pub(crate) fn routes<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         Router::new()
-            .route("/healthz", get(get_health))
+            .route("/healthz", get(get_liveness))
             .route("/readyz", get(get_readiness))
             .route("/metrics", get(get_metrics))
             .with_state(self)
@@ -56,7 +56,7 @@ impl ProbesAndMetrics {
 }
 
 /// `GET /healthz`: whether the process should keep running.
-async fn get_health(State(operations): State<ProbesAndMetrics>) -> Response {
+async fn get_liveness(State(operations): State<ProbesAndMetrics>) -> Response {
     health_response(&operations.health.liveness())
 }
 

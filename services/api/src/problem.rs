@@ -88,7 +88,7 @@ impl Problem {
     }
 
     /// Returns the problem of a log that cannot write. The client is told which file and why.
-    fn log_write_failed(code: ErrorCode, error: &LogError) -> Self {
+    fn event_log_write_failure(code: ErrorCode, error: &LogError) -> Self {
         tracing::error!(%error, "the log cannot be written; trades are rejected");
         let detail = format!("the log could not write {error}; send the same again later");
         Self::new(code, detail)
@@ -163,10 +163,10 @@ impl From<IngestError> for Problem {
             }
             IngestError::Store(error) => error.into(),
             IngestError::Log(error @ LogError::Full { .. }) => {
-                Self::log_write_failed(ErrorCode::StorageFull, &error)
+                Self::event_log_write_failure(ErrorCode::StorageFull, &error)
             }
             IngestError::Log(error @ LogError::Storage { .. }) => {
-                Self::log_write_failed(ErrorCode::StorageFailed, &error)
+                Self::event_log_write_failure(ErrorCode::StorageFailed, &error)
             }
             // Another pod accepts the request, and so does this one once it has restarted.
             IngestError::Log(LogError::Closed) => Self::new(

@@ -25,7 +25,7 @@ pub(crate) enum MemberFault {
 
 /// A value as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum WrittenValue<'a> {
+pub(crate) enum UnparsedValue<'a> {
     /// `null`, or not given.
     Null,
     /// A text.
@@ -54,12 +54,12 @@ impl<'a, const N: usize> RawObject<'a, N> {
     }
 
     /// Returns the value of a member by the index of its name.
-    pub(crate) fn value(&self, index: usize) -> WrittenValue<'a> {
-        self.values[index].map_or(WrittenValue::Null, WrittenValue::from_raw)
+    pub(crate) fn value(&self, index: usize) -> UnparsedValue<'a> {
+        self.values[index].map_or(UnparsedValue::Null, UnparsedValue::from_raw)
     }
 }
 
-impl<'a> WrittenValue<'a> {
+impl<'a> UnparsedValue<'a> {
     fn from_raw(raw: &'a RawValue) -> Self {
         let text = raw.get().trim();
         match text.as_bytes().first() {

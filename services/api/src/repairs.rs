@@ -12,7 +12,7 @@ use market::{HORIZON_NS, HOUR_NS, Interval};
 use schemas::api::RepairResponseJson;
 use store::{BarQuery, BarReader, TickStore};
 
-use self::request::{HourState, MAX_HOURS, RepairRequest};
+use self::request::{HourChangeability, MAX_HOURS, RepairRequest};
 use crate::body::read_body;
 use crate::json_response::json_response;
 use crate::params::QueryParams;
@@ -30,9 +30,9 @@ pub(crate) async fn post_repair<B: Backend>(
     let request = RepairRequest::read(&body)?;
     state
         .producer
-        .settings_in_force(&request.instrument)
+        .require_settings_completing_declaration(&request.instrument)
         .await?;
-    let hours = load_hour_states(&state, &request).await?;
+    let hours = load_changeability_of_hours(&state, &request).await?;
     let mut response = RepairResponseJson::default();
     let repairs = request.split_into_repairs(&hours, &mut response);
     if !repairs.is_empty() {
@@ -46,10 +46,10 @@ pub(crate) async fn post_repair<B: Backend>(
 }
 
 /// Loads the hours that hold bars or ticks, each with whether it can still change.
-async fn load_hour_states<B: Backend>(
+async fn load_changeability_of_hours<B: Backend>(
     state: &ApiState<B>,
     request: &RepairRequest,
-) -> Result<BTreeMap<i64, HourState>, Problem> {
+) -> Result<BTreeMap<i64, HourChangeability>, Problem> {
     let partition = state.partition_of(&request.instrument);
     let progress = state.bars.all_partition_progress().await?;
     let progress = progress.iter().find(|row| row.partition == partition);
@@ -67,17 +67,17 @@ async fn load_hour_states<B: Backend>(
     };
     let ticks = state
         .ticks
-        .hours_with_ticks(&request.instrument, start_ns, request.end_ns)
+        .hours_with_max_tick_counts(&request.instrument, start_ns, request.end_ns)
         .await?;
     let mut hours: BTreeMap<_, _> = ticks
         .iter()
-        .map(|(hour_ns, _)| (*hour_ns, HourState::Changeable))
+        .map(|(hour_ns, _)| (*hour_ns, HourChangeability::Changeable))
         .collect();
     for row in state.bars.bar_range(&query).await? {
         let changes_until_ns = row.bar.first_append_ns.saturating_add(HORIZON_NS);
         let state = match now_ns <= changes_until_ns {
-            true => HourState::Changeable,
-            false => HourState::BeyondHorizon,
+            true => HourChangeability::Changeable,
+            false => HourChangeability::BeyondHorizon,
         };
         hours.insert(row.window.start_ns, state);
     }

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::limited_stream::LimitedStream;
+use self::limited_stream::PermitHoldingStream;
 
 /// The greatest number of open connections, upgraded ones included; others wait to be accepted.
 const MAX_CONNECTIONS: usize = 10_000;
@@ -67,7 +67,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
 async fn accept_connection(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
-) -> LimitedStream<TcpStream> {
+) -> PermitHoldingStream<TcpStream> {
     let permit = Arc::clone(permits).acquire_owned().await;
     let permit = permit.expect("the semaphore is never closed");
     loop {
@@ -77,7 +77,7 @@ async fn accept_connection(
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "Nagle's algorithm cannot be switched off");
                 }
-                return LimitedStream::new(stream, permit);
+                return PermitHoldingStream::new(stream, permit);
             }
             Err(error) => error,
         };
@@ -96,7 +96,7 @@ async fn accept_connection(
 
 /// Serves the requests of a connection until it ends.
 async fn serve_connection(
-    stream: LimitedStream<TcpStream>,
+    stream: PermitHoldingStream<TcpStream>,
     router: Router,
     shutdown: CancellationToken,
 ) {

@@ -2,9 +2,9 @@
 
 use market::{MILLISECOND_NS, VenueSettings};
 
-use crate::object_body::{ExpectedObject, parse_object_body};
+use crate::object_body::{ExpectedObjectDescription, parse_object_body};
 use crate::problem::Problem;
-use crate::raw_object::{RawObject, WrittenValue};
+use crate::raw_object::{RawObject, UnparsedValue};
 
 /// The members that a client may send.
 const MEMBER_NAMES: [&str; 5] = [
@@ -23,14 +23,16 @@ pub(crate) fn parse_settings(
     body: &[u8],
     current: VenueSettings,
 ) -> Result<VenueSettings, Problem> {
-    let expected = ExpectedObject {
+    let expected = ExpectedObjectDescription {
         object: "a JSON object of settings",
         member: "a setting",
     };
     let object = parse_object_body(body, &MEMBER_NAMES, &expected)?;
     Ok(VenueSettings {
-        scheme: name_member(&object, 0, "contiguous, unique or none")?.unwrap_or(current.scheme),
-        scope: name_member(&object, 1, "symbol, day, exchange or file")?.unwrap_or(current.scope),
+        scheme: parse_text_member(&object, 0, "contiguous, unique or none")?
+            .unwrap_or(current.scheme),
+        scope: parse_text_member(&object, 1, "symbol, day, exchange or file")?
+            .unwrap_or(current.scope),
         lateness_ns: duration_member(&object, 2)?.unwrap_or(current.lateness_ns),
         idle_ns: duration_member(&object, 3)?.unwrap_or(current.idle_ns),
         nonpositive_prices: boolean_member(&object, 4)?.unwrap_or(current.nonpositive_prices),
@@ -39,15 +41,15 @@ pub(crate) fn parse_settings(
 
 type SettingsMembers<'a> = RawObject<'a, { MEMBER_NAMES.len() }>;
 
-fn name_member<T: std::str::FromStr<Err = String>>(
+fn parse_text_member<T: std::str::FromStr<Err = String>>(
     object: &SettingsMembers<'_>,
     index: usize,
     accepted: &str,
 ) -> Result<Option<T>, Problem> {
     let problem = |detail| Problem::invalid_parameter(MEMBER_NAMES[index], detail, accepted);
     match object.value(index) {
-        WrittenValue::Null => Ok(None),
-        WrittenValue::Text(text) => text.parse().map(Some).map_err(problem),
+        UnparsedValue::Null => Ok(None),
+        UnparsedValue::Text(text) => text.parse().map(Some).map_err(problem),
         _ => Err(problem(format!("{} is not a text", MEMBER_NAMES[index]))),
     }
 }
@@ -56,8 +58,8 @@ fn duration_member(object: &SettingsMembers<'_>, index: usize) -> Result<Option<
     const MAX_MS: i64 = VenueSettings::MAX_WAIT_NS / MILLISECOND_NS;
     let name = MEMBER_NAMES[index];
     let duration_ms = match object.value(index) {
-        WrittenValue::Null => return Ok(None),
-        WrittenValue::Number(digits) => digits.parse::<i64>().ok(),
+        UnparsedValue::Null => return Ok(None),
+        UnparsedValue::Number(digits) => digits.parse::<i64>().ok(),
         _ => None,
     };
     match duration_ms.filter(|duration_ms| (0..=MAX_MS).contains(duration_ms)) {
@@ -73,8 +75,8 @@ fn duration_member(object: &SettingsMembers<'_>, index: usize) -> Result<Option<
 fn boolean_member(object: &SettingsMembers<'_>, index: usize) -> Result<Option<bool>, Problem> {
     let name = MEMBER_NAMES[index];
     match object.value(index) {
-        WrittenValue::Null => Ok(None),
-        WrittenValue::Bool(value) => Ok(Some(value)),
+        UnparsedValue::Null => Ok(None),
+        UnparsedValue::Bool(value) => Ok(Some(value)),
         _ => Err(Problem::invalid_parameter(
             name,
             format!("{name} is not a boolean"),

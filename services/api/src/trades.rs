@@ -16,7 +16,7 @@ use store::Tick;
 
 use self::page::trade_page;
 use self::request::{LastTradeOfPage, ListTradesRequest};
-use self::source::TradeSource;
+use self::source::FoldedTradeReader;
 use crate::cursor::{CursorKind, encode_cursor};
 use crate::json_response::json_response;
 use crate::params::{PathSegments, parse_instrument, parse_venue};
@@ -34,9 +34,9 @@ pub(crate) async fn list_trades<B: Backend>(
     let partition = state.partition_of(&instrument);
     let settings = state
         .producer
-        .declared_settings(&parse_venue(&path.0)?)
+        .settings_declared_everywhere(&parse_venue(&path.0)?)
         .await?;
-    let source = TradeSource::open(
+    let source = FoldedTradeReader::open(
         &state.bars,
         &state.ticks,
         instrument,

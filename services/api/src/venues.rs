@@ -42,7 +42,7 @@ pub(crate) async fn get_settings<B: Backend>(
 ) -> Result<Response, Problem> {
     QueryParams::read(&uri, &[])?;
     let venue = parse_venue(&path)?;
-    let settings = state.producer.declared_settings(&venue).await?;
+    let settings = state.producer.settings_declared_everywhere(&venue).await?;
     let settings = settings.ok_or_else(|| unknown_venue_problem(&venue))?;
     Ok(json_response(
         StatusCode::OK,
@@ -63,7 +63,7 @@ pub(crate) async fn put_settings<B: Backend>(
     let body: Bytes = read_body(request, &mut permit, &state.clock).await?;
     let current = state
         .producer
-        .declared_settings(&venue)
+        .settings_declared_everywhere(&venue)
         .await?
         .unwrap_or_default();
     let settings = parse_settings(&body, current)?;
@@ -81,7 +81,10 @@ pub(crate) async fn list_gaps<B: Backend>(
     uri: Uri,
 ) -> Result<Response, Problem> {
     let request = ListGapsRequest::read(parse_venue(&path)?, &uri)?;
-    let settings = state.producer.declared_settings(&request.venue).await?;
+    let settings = state
+        .producer
+        .settings_declared_everywhere(&request.venue)
+        .await?;
     let settings = settings.ok_or_else(|| unknown_venue_problem(&request.venue))?;
     if settings.scheme != IdScheme::Contiguous {
         let detail = format!(

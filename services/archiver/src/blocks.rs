@@ -60,7 +60,7 @@ impl BlockBuilder {
         if market::validate_trade(&trade, self.append_time_ns).is_err() {
             return;
         }
-        let Some(index) = self.instrument_index(&record.key) else {
+        let Some(index) = self.find_or_add_instrument(&record.key) else {
             return;
         };
         let hour_ns = Interval::H1.window_containing(trade.time_ns).start_ns;
@@ -114,7 +114,7 @@ impl BlockBuilder {
 
     /// Returns the index of a key's instrument, or `None` if the key is not that of an instrument
     /// of this partition.
-    fn instrument_index(&mut self, key: &Bytes) -> Option<usize> {
+    fn find_or_add_instrument(&mut self, key: &Bytes) -> Option<usize> {
         if let Some((last, index)) = &self.last_key
             && last == key
         {

@@ -5,7 +5,7 @@
 
 use clock::Clock;
 use eventlog::Log;
-use store::{BarStore, HotStore, TickStore};
+use store::{BarStore, NewestPriceStore, TickStore};
 
 /// The types of the log, the stores and the clock that belong together.
 ///
@@ -22,7 +22,7 @@ pub trait Backend: Send + Sync + 'static {
     /// The store of ticks.
     type Ticks: TickStore;
     /// The store of the newest prices.
-    type Hot: HotStore;
+    type Hot: NewestPriceStore;
     /// The clock.
     type Clock: Clock;
 }

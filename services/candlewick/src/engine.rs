@@ -14,13 +14,13 @@ use clock::{Clock, SystemClock};
 use connect::DataFolder;
 use eventlog::{EmbeddedLog, Log, MemoryLog};
 use host::{Health, MetricsHandle, ShutdownStage, Supervisor};
-use store::{MemoryHotStore, SqliteBarStore, SqliteTickStore};
+use store::{MemoryNewestPriceStore, SqliteBarStore, SqliteTickStore};
 use tokio::net::TcpListener;
 
 use self::log_release::release_processed_records;
 use self::log_watch::watch_logs_for_failures;
 use crate::roles::{
-    ApiServices, ArchiverFactory, BackendProducer, FollowerFactory, Retention, WorkerFactory,
+    ApiServices, ArchiverFactory, BackendProducer, FollowerFactory, RetentionTask, WorkerFactory,
     new_producer,
 };
 
@@ -39,7 +39,7 @@ impl Backend for EmbeddedBackend {
     type DeadLetters = EmbeddedLog;
     type Bars = SqliteBarStore;
     type Ticks = SqliteTickStore;
-    type Hot = MemoryHotStore;
+    type Hot = MemoryNewestPriceStore;
     type Clock = SystemClock;
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct EmbeddedRoles {
     /// The topic `bar-updates`, in memory.
     pub(crate) updates: MemoryLog,
     /// The newest prices.
-    pub(crate) hot: MemoryHotStore,
+    pub(crate) hot: MemoryNewestPriceStore,
     /// The newest bars and the subscribers of the live stream.
     pub(crate) hub: Hub,
     /// Appends trades to the log.
@@ -92,7 +92,7 @@ impl EmbeddedRoles {
         let epoch = u64::try_from(clock.now_ns() / market::MILLISECOND_NS).unwrap_or(1);
         Self {
             updates: MemoryLog::new(partitions, epoch, UPDATES_BYTES, clock),
-            hot: MemoryHotStore::default(),
+            hot: MemoryNewestPriceStore::default(),
             hub: Hub::new(epoch, partitions, HubLimits::default()),
             producer: new_producer::<EmbeddedBackend>(&folder.trades, &folder.bars, &clock),
             folder,
@@ -192,7 +192,7 @@ impl EmbeddedRoles {
 
     fn spawn_retention(&self, supervisor: &mut Supervisor<SystemClock>) {
         let folder = self.folder.clone();
-        let retention: Retention<EmbeddedBackend> = Retention {
+        let retention: RetentionTask<EmbeddedBackend> = RetentionTask {
             trades: folder.trades.clone(),
             bars: folder.bars.clone(),
             ticks: Some(folder.ticks.clone()),

@@ -13,4 +13,4 @@ pub(crate) use self::aggregator::WorkerFactory;
 pub(crate) use self::api::{ApiServices, BackendProducer, new_producer};
 pub(crate) use self::archiver::ArchiverFactory;
 pub(crate) use self::follower::FollowerFactory;
-pub(crate) use self::retention::Retention;
+pub(crate) use self::retention::RetentionTask;

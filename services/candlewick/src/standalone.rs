@@ -24,7 +24,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 /// Runs the process until a signal stops it.
 pub(crate) fn run(arguments: StandaloneArgs) -> anyhow::Result<ExitCode> {
     let config = arguments.read().map_err(host::StartupError::from)?;
-    host::start_telemetry(&config.log, config.log_format)?;
+    host::start_logging_with_panic_hook(&config.log, config.log_format)?;
     let runtime = build_runtime()?;
     let outcome = runtime.block_on(serve_until_signal(config))?;
     outcome.exit()
@@ -44,7 +44,7 @@ async fn serve_until_signal(config: StandaloneConfig) -> anyhow::Result<host::Sh
     print_addresses(&config, address);
     spawn_status_line(&roles, &mut supervisor);
     let folder = roles.folder.clone();
-    let outcome = supervisor.run_until_signal(SHUTDOWN_TIMEOUT).await?;
+    let outcome = supervisor.run_until_shutdown(SHUTDOWN_TIMEOUT).await?;
     folder.close();
     Ok(outcome)
 }

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use host::{Align, ConfigReader, TextTable};
-use kafka::{KafkaConfig, TopicChange, TopicDrift, TopicSpec, plan_topics};
+use kafka::{KafkaConfig, TopicDrift, TopicDriftAction, TopicSpec, plan_topics};
 
-use connect::{KafkaArgs, TopicNameArgs, TopicNames, ignore_server_sections_except, topic_specs};
+use connect::{KafkaArgs, TopicNames, TopicPrefixArgs, ignore_server_sections_except, topic_specs};
 
 /// Creates the topics of a cluster, and finds settings of existing topics that are not as they
 /// should be.
@@ -43,7 +43,7 @@ struct ApplyTopicsArgs {
     #[command(flatten)]
     kafka: KafkaArgs,
     #[command(flatten)]
-    names: TopicNameArgs,
+    names: TopicPrefixArgs,
 }
 
 /// Creates and corrects the topics, and prints what was done.
@@ -84,7 +84,7 @@ async fn apply_topics(
             && plan
                 .drifts()
                 .iter()
-                .all(|drift| drift.change == TopicChange::Left);
+                .all(|drift| drift.change == TopicDriftAction::Left);
         return Ok(ExitCode::from(u8::from(!is_empty)));
     }
     plan.apply().await?;
@@ -136,7 +136,7 @@ mod tests {
             setting: "partitions".to_owned(),
             actual: "12".to_owned(),
             expected: "24".to_owned(),
-            change: TopicChange::Left,
+            change: TopicDriftAction::Left,
         };
         let expected = format!(
             "\
@@ -144,7 +144,7 @@ topic        setting     is       should be                   apply
 trades                   missing  24 partitions on 3 brokers  make
 bar-updates  partitions  12       24                          {}
 ",
-            TopicChange::Left.as_str()
+            TopicDriftAction::Left.as_str()
         );
         assert_eq!(format_topic_plan(&[missing], &[drift]), expected);
         assert_eq!(

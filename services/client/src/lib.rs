@@ -1,7 +1,7 @@
 //! A client of Candlewick's API.
 //!
 //! - [`RestClient`] sends requests over REST and waits for their responses.
-//! - [`StreamClient`] and [`ChannelState`] implement the client's side of the live stream
+//! - [`StreamClientState`] and [`ChannelState`] implement the client's side of the live stream
 //!   (`docs/stream.md`, "The rules of a client"). They do no I/O and read no clock: the caller
 //!   passes in messages and history, and carries out the requests that they return.
 //! - [`StreamSocket`] is the WebSocket connection that carries those messages.
@@ -11,6 +11,6 @@ mod stream;
 
 pub use rest::{Method, RestClient, RestError, RestResponse};
 pub use stream::{
-    AppliedBarChange, AppliedMessage, ChannelState, HistoryRequest, SocketError, StreamClient,
-    StreamEncoding, StreamError, StreamPosition, StreamSocket, all_bars_request_path,
+    AppliedBarChange, AppliedMessage, ChannelState, HistoryRequest, SocketError, StreamClientState,
+    StreamEncoding, StreamPosition, StreamProtocolError, StreamSocket, all_bars_request_path,
 };

@@ -7,7 +7,7 @@ mod position;
 mod socket;
 
 pub use self::channel::{AppliedBarChange, AppliedMessage, ChannelState, HistoryRequest};
-pub use self::error::StreamError;
-pub use self::many_channels::{StreamClient, all_bars_request_path};
+pub use self::error::StreamProtocolError;
+pub use self::many_channels::{StreamClientState, all_bars_request_path};
 pub use self::position::StreamPosition;
 pub use self::socket::{SocketError, StreamEncoding, StreamSocket};

@@ -52,7 +52,7 @@ pub struct CallPermit<C: Clock> {
 
 /// The error of a call that the breaker refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the circuit breaker {} after {}: {last_error}", RetryInText(*retry_in), FailureCountText(*failures))]
+#[error("the circuit breaker {} after {}: {last_error}", BreakerStateText(*retry_in), FailureCountText(*failures))]
 pub struct BreakerOpenError {
     /// The time until a call is admitted again. Zero means that the breaker waits for the outcome
     /// of the call that is under way.
@@ -65,9 +65,9 @@ pub struct BreakerOpenError {
 
 /// Displays what a breaker does, given the time until it admits the next call. Zero means that the
 /// breaker is half-open.
-struct RetryInText(Duration);
+struct BreakerStateText(Duration);
 
-impl Display for RetryInText {
+impl Display for BreakerStateText {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.is_zero() {
             true => formatter.write_str("lets one call at a time through"),

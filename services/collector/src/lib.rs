@@ -9,6 +9,6 @@ mod run;
 mod synthetic;
 
 pub use error::CollectorError;
-pub use metrics::Metrics;
+pub use metrics::FeedMetrics;
 pub use run::run_feed;
-pub use synthetic::{FeedError, SyntheticFeed};
+pub use synthetic::{FeedSettingsError, SyntheticFeed};

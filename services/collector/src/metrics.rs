@@ -10,13 +10,13 @@ const SKIPPED_METRIC: &str = "candlewick_collector_skipped_seconds_total";
 ///
 /// The counters belong to the recorder that is installed when they are created: install it first.
 #[derive(Clone)]
-pub struct Metrics {
+pub struct FeedMetrics {
     trades: Counter,
     retries: Counter,
     skipped_seconds: Counter,
 }
 
-impl Metrics {
+impl FeedMetrics {
     /// Registers the counters with the installed recorder.
     #[must_use]
     pub fn new(feed: &'static str) -> Self {

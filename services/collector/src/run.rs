@@ -9,7 +9,7 @@ use store::BarReader;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::CollectorError;
-use crate::metrics::Metrics;
+use crate::metrics::FeedMetrics;
 use crate::synthetic::SyntheticFeed;
 
 /// The upper bound of the first wait before another attempt.
@@ -32,17 +32,17 @@ pub async fn run_feed<L: Log, R: BarReader, C: Clock>(
     clock: C,
     stop: CancellationToken,
 ) -> Result<(), CollectorError> {
-    stop.run_until_cancelled(append_generated_trades(feed, producer, &clock))
+    stop.run_until_cancelled(declare_venue_and_append_trades(feed, producer, &clock))
         .await
         .unwrap_or(Ok(()))
 }
 
-async fn append_generated_trades<L: Log, R: BarReader, C: Clock>(
+async fn declare_venue_and_append_trades<L: Log, R: BarReader, C: Clock>(
     mut feed: SyntheticFeed,
     producer: &IngestProducer<L, R, C>,
     clock: &C,
 ) -> Result<(), CollectorError> {
-    let metrics = Metrics::new("synthetic");
+    let metrics = FeedMetrics::new("synthetic");
     let policy = RetryPolicy::new(FIRST_WAIT, MAX_WAIT);
     let is_transient = |error: &IngestError| {
         let is_transient = error.is_transient();

@@ -29,7 +29,7 @@ const MAX_BEHIND_NS: i64 = SECOND_NS;
 
 /// Why a feed cannot be created.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FeedError {
+pub enum FeedSettingsError {
     /// There is no symbol.
     #[error("the synthetic feed needs at least one symbol")]
     NoSymbol,
@@ -77,18 +77,22 @@ impl SyntheticFeed {
     /// Returns a feed of these symbols, which [`SyntheticFeed::start_run`] starts.
     ///
     /// # Errors
-    /// [`FeedError`] if there is no symbol, one is repeated, or the rate is not from 1 to 100,000
-    /// trades a second.
-    pub fn new(seed: u64, symbols: &[Symbol], rate_per_symbol: u32) -> Result<Self, FeedError> {
+    /// [`FeedSettingsError`] if there is no symbol, one is repeated, or the rate is not from 1 to
+    /// 100,000 trades a second.
+    pub fn new(
+        seed: u64,
+        symbols: &[Symbol],
+        rate_per_symbol: u32,
+    ) -> Result<Self, FeedSettingsError> {
         if symbols.is_empty() {
-            return Err(FeedError::NoSymbol);
+            return Err(FeedSettingsError::NoSymbol);
         }
         if !(1..=MAX_RATE).contains(&rate_per_symbol) {
-            return Err(FeedError::Rate(rate_per_symbol));
+            return Err(FeedSettingsError::Rate(rate_per_symbol));
         }
         let mut known = HashSet::new();
         if let Some(repeated) = symbols.iter().find(|symbol| !known.insert(*symbol)) {
-            return Err(FeedError::Repeated(repeated.clone()));
+            return Err(FeedSettingsError::Repeated(repeated.clone()));
         }
         let venue: Venue = VENUE.parse().expect("the name is one of a venue");
         Ok(Self {

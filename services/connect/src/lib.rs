@@ -34,4 +34,4 @@ pub use process::{ProcessArgs, ProcessSettings};
 pub use redis::RedisArgs;
 pub use timescaledb::TimescaleArgs;
 pub use topic_specs::topic_specs;
-pub use topics::{TopicNameArgs, TopicNames};
+pub use topics::{TopicNames, TopicPrefixArgs};

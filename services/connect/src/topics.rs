@@ -6,7 +6,7 @@ use host::ConfigReader;
 /// The flags of the topics.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Kafka")]
-pub struct TopicNameArgs {
+pub struct TopicPrefixArgs {
     /// What the names of the topics begin with, so that several clusters of Candlewick can share
     /// the brokers: letters, digits, '.', '_' and '-'; empty if it is not set
     #[arg(long, value_name = "TEXT")]
@@ -22,7 +22,7 @@ pub struct TopicNames {
 /// The greatest length of a prefix. The limit of Kafka for a whole name is 249.
 const MAX_PREFIX_LENGTH: usize = 200;
 
-impl TopicNameArgs {
+impl TopicPrefixArgs {
     /// Reads the prefix of the topics; errors are collected in `reader`.
     pub fn read(self, reader: &mut ConfigReader) -> TopicNames {
         let prefix = reader.parse_or(

@@ -1,6 +1,6 @@
 //! The URLs of servers. Only how they begin is checked.
 
-use host::Setting;
+use host::SettingValue;
 
 /// Declares settings that are texts with one of a few beginnings.
 macro_rules! urls {
@@ -8,7 +8,7 @@ macro_rules! urls {
         $(#[doc = $doc])+
         pub(super) struct $name(pub(super) String);
 
-        impl Setting for $name {
+        impl SettingValue for $name {
             const ACCEPTS: &'static str = $accepts;
             // It may hold a password, which no error may show.
             const SECRET: bool = true;
@@ -39,7 +39,7 @@ urls! {
 /// An HTTP address without a user.
 pub(super) struct HttpUrl(pub(super) String);
 
-impl Setting for HttpUrl {
+impl SettingValue for HttpUrl {
     const ACCEPTS: &'static str =
         "http://host:port or https://host:port, user and password being set apart";
     const SECRET: bool = true;

@@ -8,7 +8,7 @@ use host::{ConfigErrors, ConfigReader};
 use crate::filter::DeadLetterFilter;
 use crate::location::DeadLetterLocation;
 use crate::log_source::LogSource;
-use connect::{KafkaArgs, TopicNameArgs, ignore_server_sections_except};
+use connect::{KafkaArgs, TopicPrefixArgs, ignore_server_sections_except};
 
 const EXPLANATION: &str = "\
 A record that was not counted is kept in the topic dead-letters with the reason, whole up to 1 MiB.
@@ -58,7 +58,7 @@ struct LogSourceArgs {
     #[command(flatten)]
     kafka: KafkaArgs,
     #[command(flatten)]
-    topics: TopicNameArgs,
+    topics: TopicPrefixArgs,
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,9 @@ use crate::arguments::{DeadLettersAction, DeadLettersArgs};
 use crate::foreign_records::print_warning;
 use crate::list::list_newest;
 use crate::list_table::format_table;
-use crate::log_source::{LogSource, TopicLogs, open_folder_topics, open_kafka_topics};
+use crate::log_source::{
+    DeadLettersAndTradesLogs, LogSource, open_folder_topics, open_kafka_topics,
+};
 use crate::resend::resend_dead_letters;
 use crate::show::{describe_dead_letter, describe_foreign_record, write_record_value};
 use crate::topic_record::{DeadLettersTopicRecord, read_topic_record};
@@ -48,7 +50,7 @@ pub fn run(arguments: DeadLettersArgs) -> anyhow::Result<ExitCode> {
 
 async fn run_action<L: Log>(
     action: &DeadLettersAction,
-    logs: &TopicLogs<L>,
+    logs: &DeadLettersAndTradesLogs<L>,
 ) -> anyhow::Result<ExitCode> {
     match action {
         DeadLettersAction::List { filter, limit } => {

@@ -19,7 +19,7 @@ pub(crate) enum LogSource {
 }
 
 /// The two topics.
-pub(crate) struct TopicLogs<L> {
+pub(crate) struct DeadLettersAndTradesLogs<L> {
     pub(crate) dead_letters: L,
     pub(crate) trades: L,
 }
@@ -28,13 +28,15 @@ pub(crate) struct TopicLogs<L> {
 ///
 /// # Errors
 /// If another process has the folder open.
-pub(crate) fn open_folder_topics(path: &Path) -> anyhow::Result<TopicLogs<EmbeddedLog>> {
+pub(crate) fn open_folder_topics(
+    path: &Path,
+) -> anyhow::Result<DeadLettersAndTradesLogs<EmbeddedLog>> {
     if !DataFolder::exists(path) {
         bail!("{} is not a data folder", path.display());
     }
     let opened = DataFolder::open_logs(path, DataFolderOptions::default(), SystemClock);
     let (trades, dead_letters) = opened.context("cannot open the data folder")?;
-    Ok(TopicLogs {
+    Ok(DeadLettersAndTradesLogs {
         dead_letters,
         trades,
     })
@@ -47,7 +49,7 @@ pub(crate) fn open_folder_topics(path: &Path) -> anyhow::Result<TopicLogs<Embedd
 pub(crate) async fn open_kafka_topics(
     config: KafkaConfig,
     names: &TopicNames,
-) -> anyhow::Result<TopicLogs<KafkaLog>> {
+) -> anyhow::Result<DeadLettersAndTradesLogs<KafkaLog>> {
     let brokers = config.brokers.clone();
     let kafka = KafkaClient::connect(config)?;
     let open_topic = async |name| {
@@ -58,7 +60,7 @@ pub(crate) async fn open_kafka_topics(
     let dead_letters = open_topic(schemas::DEAD_LETTERS).await.with_context(|| {
         format!("cannot read Kafka at {brokers}; --data FOLDER reads a data folder instead")
     })?;
-    let logs = TopicLogs {
+    let logs = DeadLettersAndTradesLogs {
         dead_letters,
         trades: open_topic(schemas::TRADES).await?,
     };

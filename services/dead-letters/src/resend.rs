@@ -8,26 +8,30 @@ use std::process::ExitCode;
 
 use eventlog::Log;
 
-use self::batch_sender::BatchSender;
+use self::batch_sender::OriginalRecordBatchSender;
 use self::summary::ResendSummary;
 use crate::arguments::ResendSelection;
 use crate::foreign_records::{ForeignRecordWarnings, print_warning};
-use crate::log_source::TopicLogs;
-use crate::selection::SelectedLetters;
+use crate::log_source::DeadLettersAndTradesLogs;
+use crate::selection::ResolvedResendSelection;
 use crate::topic_record::DeadLettersTopicRecord;
 
 /// Appends the original records to `trades` again, oldest first, once the user has confirmed it.
 /// The topic is read twice, to count and to send, so that it need not be kept in memory.
 pub(crate) async fn resend_dead_letters<L: Log>(
-    logs: &TopicLogs<L>,
+    logs: &DeadLettersAndTradesLogs<L>,
     selection: &ResendSelection,
     is_confirmed: bool,
 ) -> anyhow::Result<ExitCode> {
     let mut foreign_warnings = ForeignRecordWarnings::default();
     let log = &logs.dead_letters;
-    let selected =
-        SelectedLetters::find_selected(log, selection, &mut foreign_warnings, print_warning)
-            .await?;
+    let selected = ResolvedResendSelection::find_selected(
+        log,
+        selection,
+        &mut foreign_warnings,
+        print_warning,
+    )
+    .await?;
     let summary = summarize_selected(logs, &selected, &mut foreign_warnings).await?;
     print!("{summary}");
     // A selected location without a dead letter is a failure. Other foreign records are not, since
@@ -44,7 +48,7 @@ pub(crate) async fn resend_dead_letters<L: Log>(
         println!("nothing was sent");
         return Ok(ExitCode::FAILURE);
     }
-    let mut sender = BatchSender::new(&logs.trades);
+    let mut sender = OriginalRecordBatchSender::new(&logs.trades);
     let outcome = send_selected_records(logs, &selected, &mut sender).await;
     if let Err(error) = outcome {
         let (sent, count) = (sender.sent_count(), summary.record_count());
@@ -56,8 +60,8 @@ pub(crate) async fn resend_dead_letters<L: Log>(
 }
 
 async fn summarize_selected<L: Log>(
-    logs: &TopicLogs<L>,
-    selected: &SelectedLetters<'_>,
+    logs: &DeadLettersAndTradesLogs<L>,
+    selected: &ResolvedResendSelection<'_>,
     foreign_warnings: &mut ForeignRecordWarnings,
 ) -> anyhow::Result<ResendSummary> {
     let mut summary = ResendSummary::default();
@@ -77,14 +81,16 @@ async fn summarize_selected<L: Log>(
 }
 
 async fn send_selected_records<L: Log>(
-    logs: &TopicLogs<L>,
-    selected: &SelectedLetters<'_>,
-    sender: &mut BatchSender<'_, L>,
+    logs: &DeadLettersAndTradesLogs<L>,
+    selected: &ResolvedResendSelection<'_>,
+    sender: &mut OriginalRecordBatchSender<'_, L>,
 ) -> anyhow::Result<()> {
     let mut reader = selected.reader(&logs.dead_letters);
     while let Some(record) = reader.next_record().await? {
         if let DeadLettersTopicRecord::DeadLetter(stored) = record {
-            sender.add_record(stored.letter).await?;
+            sender
+                .add_original_record_and_flush_if_full(stored.letter)
+                .await?;
         }
     }
     Ok(sender.flush().await?)
@@ -144,7 +150,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_record_is_sent_once_in_order_and_foreign_records_are_skipped() {
-        let logs = TopicLogs {
+        let logs = DeadLettersAndTradesLogs {
             dead_letters: dead_letter_topic_log(1 << 20, &topic_values()).await,
             trades: dead_letter_topic_log(1 << 20, &[]).await,
         };
@@ -174,7 +180,7 @@ mod tests {
     async fn new_dead_letters_of_sent_records_are_not_sent_again() {
         let dead_letters = dead_letter_topic_log(1 << 20, &topic_values()).await;
         let trades = dead_letters.clone();
-        let logs = TopicLogs {
+        let logs = DeadLettersAndTradesLogs {
             dead_letters,
             trades,
         };

@@ -15,7 +15,7 @@ use crate::topic_record::{DeadLettersTopicRecord, StoredDeadLetter, read_topic_r
 /// The dead letters that are sent again. They can be read more than once, so they are not kept in
 /// memory. Every read returns the same ones, except those that the topic deletes because of their
 /// age in the meantime.
-pub(crate) enum SelectedLetters<'a> {
+pub(crate) enum ResolvedResendSelection<'a> {
     /// The dead letters at these locations, oldest first.
     Locations(Vec<DeadLetterLocation>),
     /// Those that the filter selects within the bounds that the topic had at the beginning. A
@@ -29,7 +29,7 @@ pub(crate) enum SelectedLettersReader<'a, L> {
     Matching(Box<DeadLetterReader<'a, L>>, &'a DeadLetterFilter),
 }
 
-impl<'a> SelectedLetters<'a> {
+impl<'a> ResolvedResendSelection<'a> {
     /// Looks up which dead letters are selected. Adds records at the selected locations that are
     /// not dead letters to `foreign_warnings`.
     pub(crate) async fn find_selected<L: Log>(

@@ -35,11 +35,11 @@ pub(crate) async fn read_bounds<L: Log>(log: &L) -> Result<Vec<OffsetBounds>, Lo
 pub(crate) struct DeadLetterReader<'a, L> {
     log: &'a L,
     page_bytes: usize,
-    pages: Vec<PartitionPage>,
+    pages: Vec<PartitionPageReader>,
 }
 
 /// Records of a partition that were read and not returned yet.
-struct PartitionPage {
+struct PartitionPageReader {
     partition: PartitionId,
     records: VecDeque<Record>,
     /// Where the next page begins.
@@ -52,7 +52,7 @@ impl<'a, L: Log> DeadLetterReader<'a, L> {
     /// Creates a reader of the records within these bounds of each partition.
     pub(crate) fn new(log: &'a L, bounds: &[OffsetBounds]) -> Self {
         let share = TOTAL_PAGE_BYTES / bounds.len().max(1);
-        let page = |(partition, bounds): (PartitionId, &OffsetBounds)| PartitionPage {
+        let page = |(partition, bounds): (PartitionId, &OffsetBounds)| PartitionPageReader {
             partition,
             records: VecDeque::new(),
             next_offset: bounds.first,
@@ -89,7 +89,7 @@ impl<'a, L: Log> DeadLetterReader<'a, L> {
     }
 }
 
-impl PartitionPage {
+impl PartitionPageReader {
     /// Returns the append time and the location of the first record that was not returned yet.
     fn first_append_time_and_location(&self) -> Option<(i64, DeadLetterLocation)> {
         let record = self.records.front()?;

@@ -29,9 +29,9 @@ use clock::Clock;
 use tokio::sync::oneshot;
 
 use self::append_queue::QueuedAppend;
-use self::committer::Committer;
-use self::disk::DiskState;
-use self::file::LogFile;
+use self::committer::AppendCommitter;
+use self::disk::SyncFailureState;
+use self::file::TopicDatabaseFile;
 use self::identity::FileIdentity;
 use self::partition::EmbeddedPartition;
 use self::topic::EmbeddedTopic;
@@ -40,7 +40,7 @@ use crate::log::{Log, OffsetBounds};
 use crate::record::{Epoch, NewRecord, Offset, PartitionId, RecordBatch};
 use crate::wall_clock::WallClock;
 
-pub use self::commit_failure_streak::CommitFailure;
+pub use self::commit_failure_streak::OngoingCommitFailure;
 pub use self::options::{EmbeddedOptions, RetentionLimits};
 
 /// A durable topic in one local file.
@@ -51,11 +51,11 @@ pub use self::options::{EmbeddedOptions, RetentionLimits};
 /// Dropping the last handle closes the log, which waits for the appends that are queued.
 #[derive(Clone)]
 pub struct EmbeddedLog {
-    handle: Arc<EmbeddedLogHandle>,
+    handle: Arc<SharedEmbeddedLogState>,
 }
 
 /// What the clones of a log share. Dropping it closes the log.
-struct EmbeddedLogHandle {
+struct SharedEmbeddedLogState {
     topic: Arc<EmbeddedTopic>,
     identity: FileIdentity,
     committer: Mutex<Option<JoinHandle<()>>>,
@@ -79,23 +79,23 @@ impl EmbeddedLog {
         clock: impl Clock,
     ) -> Result<Self, LogError> {
         let clock = WallClock::new(clock);
-        Self::open_with_disk(path.as_ref(), options, clock, DiskState::default())
+        Self::open_with_disk(path.as_ref(), options, clock, SyncFailureState::default())
     }
 
     fn open_with_disk(
         path: &Path,
         options: EmbeddedOptions,
         clock: WallClock,
-        disk: DiskState,
+        disk: SyncFailureState,
     ) -> Result<Self, LogError> {
-        let (file, identity, extents) = LogFile::open(path, options.partitions, disk)?;
+        let (file, identity, extents) = TopicDatabaseFile::open(path, options.partitions, disk)?;
         let topic = Arc::new(EmbeddedTopic::new(options, clock, file, extents));
         let committer = spawn_committer(topic.clone()).map_err(|error| LogError::Storage {
             path: path.display().to_string(),
             reason: format!("the thread of its committer cannot be started: {error}"),
         })?;
         Ok(Self {
-            handle: Arc::new(EmbeddedLogHandle {
+            handle: Arc::new(SharedEmbeddedLogState {
                 topic,
                 identity,
                 committer: Mutex::new(Some(committer)),
@@ -131,7 +131,7 @@ impl EmbeddedLog {
     /// Returns since when every commit has failed, with the error of the newest commit, or `None`
     /// if the newest commit succeeded.
     #[must_use]
-    pub fn commit_failure(&self) -> Option<CommitFailure> {
+    pub fn ongoing_commit_failure(&self) -> Option<OngoingCommitFailure> {
         self.handle.topic.commit_failure_streak.current()
     }
 
@@ -163,10 +163,10 @@ impl EmbeddedLog {
 fn spawn_committer(topic: Arc<EmbeddedTopic>) -> std::io::Result<JoinHandle<()>> {
     Builder::new()
         .name(format!("log-{}", topic.name))
-        .spawn(move || Committer::new(&topic).run())
+        .spawn(move || AppendCommitter::new(&topic).run())
 }
 
-impl EmbeddedLogHandle {
+impl SharedEmbeddedLogState {
     fn close(&self) {
         self.topic.queue.close();
         let mut committer = self
@@ -181,7 +181,7 @@ impl EmbeddedLogHandle {
     }
 }
 
-impl Drop for EmbeddedLogHandle {
+impl Drop for SharedEmbeddedLogState {
     fn drop(&mut self) {
         self.close();
     }

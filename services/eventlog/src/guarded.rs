@@ -12,13 +12,13 @@ use crate::record::{Epoch, NewRecord, Offset, PartitionId, RecordBatch};
 ///
 /// Reads are not guarded: a reader waits for records anyway, and no request waits for a reader.
 #[derive(Clone)]
-pub struct GuardedLog<L, C> {
+pub struct AppendGuardedLog<L, C> {
     log: L,
     topic: &'static str,
     guard: ServerGuard<C>,
 }
 
-impl<L: Log, C: Clock> GuardedLog<L, C> {
+impl<L: Log, C: Clock> AppendGuardedLog<L, C> {
     /// Returns the log of `topic` behind `guard`. Topics of the same servers share a guard.
     pub const fn new(log: L, topic: &'static str, guard: ServerGuard<C>) -> Self {
         Self { log, topic, guard }
@@ -31,7 +31,7 @@ impl<L: Log, C: Clock> GuardedLog<L, C> {
 
     /// Makes a small request if the breaker is not closed, so that the breaker closes once the
     /// servers are back: a pod that is not ready gets no trades, and would never append again.
-    pub async fn probe_log(&self) {
+    pub async fn probe_log_unless_breaker_closed(&self) {
         if !self.guard.is_breaker_closed() {
             let check = Box::pin(self.log.check_epoch());
             // The guard reports the outcome to the breaker, which is all that a probe is for.
@@ -49,7 +49,7 @@ fn is_failure(error: &LogError) -> bool {
     error.is_transient() && !matches!(error, LogError::Busy { .. })
 }
 
-impl<L: Log, C: Clock> Log for GuardedLog<L, C> {
+impl<L: Log, C: Clock> Log for AppendGuardedLog<L, C> {
     fn partitions(&self) -> PartitionId {
         self.log.partitions()
     }

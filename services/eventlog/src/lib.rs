@@ -1,10 +1,10 @@
 //! A partitioned, append-only log behind one trait.
 //!
 //! The roles are written against [`Log`]: a topic of numbered partitions, each a sequence of
-//! records at growing offsets. [`EmbeddedLog`] keeps a topic durably in a local file.
-//! [`MemoryLog`] keeps the newest records of a topic in memory, and has a new epoch after each
-//! start. The crate `kafka` has the log over Apache Kafka. [`GuardedLog`] puts the appends to any
-//! of them behind a timeout and a circuit breaker.
+//! records at growing offsets. [`EmbeddedLog`] keeps a topic durably in a local file. [`MemoryLog`]
+//! keeps the newest records of a topic in memory, and has a new epoch after each start. The crate
+//! `kafka` has the log over Apache Kafka. [`AppendGuardedLog`] puts the appends to any of them
+//! behind a timeout and a circuit breaker.
 //!
 //! A reader sees a record only once it is durable, so nothing that is derived from the log can be
 //! ahead of it after a crash.
@@ -21,9 +21,9 @@ mod partition_end;
 mod record;
 mod wall_clock;
 
-pub use embedded::{CommitFailure, EmbeddedLog, EmbeddedOptions, RetentionLimits};
+pub use embedded::{EmbeddedLog, EmbeddedOptions, OngoingCommitFailure, RetentionLimits};
 pub use error::LogError;
-pub use guarded::GuardedLog;
+pub use guarded::AppendGuardedLog;
 pub use log::{Log, OffsetBounds};
 pub use memory::MemoryLog;
 pub use metrics::TopicMetrics;

@@ -29,10 +29,10 @@ struct MemoryTopic {
     epoch: Epoch,
     max_bytes_per_partition: usize,
     clock: WallClock,
-    partitions: Vec<Partition>,
+    partitions: Vec<MemoryPartition>,
 }
 
-struct Partition {
+struct MemoryPartition {
     kept: Mutex<KeptRecords>,
     visible_end: PartitionEnd,
 }
@@ -59,7 +59,7 @@ impl MemoryLog {
         max_bytes_per_partition: usize,
         clock: impl Clock,
     ) -> Self {
-        let partition = |_| Partition {
+        let partition = |_| MemoryPartition {
             kept: Mutex::default(),
             visible_end: PartitionEnd::new(0),
         };
@@ -80,7 +80,7 @@ impl MemoryLog {
         }
     }
 
-    fn partition(&self, partition: PartitionId) -> Result<&Partition, LogError> {
+    fn partition(&self, partition: PartitionId) -> Result<&MemoryPartition, LogError> {
         let found = self.topic.partitions.get(partition as usize);
         let found = found.ok_or(LogError::NoSuchPartition {
             partition,
@@ -91,7 +91,7 @@ impl MemoryLog {
     }
 }
 
-impl Partition {
+impl MemoryPartition {
     fn lock_kept(&self) -> MutexGuard<'_, KeptRecords> {
         self.kept.lock().expect("no holder of the records panics")
     }

@@ -18,4 +18,4 @@ mod setting_text;
 
 pub use self::error::{ConfigErrors, EXIT_USAGE};
 pub use self::reader::ConfigReader;
-pub use self::setting::{Secret, Setting};
+pub use self::setting::{Secret, SettingValue};

@@ -7,13 +7,13 @@
 //! # use std::time::Duration;
 //! # use candlewick_host::{BuildInfo, ConfigReader, Health, LogFilter, LogFormat, MetricsHandle};
 //! # use clock::SystemClock;
-//! # use candlewick_host::{ShutdownStage, StartupError, Supervisor, start_telemetry};
+//! # use candlewick_host::{ShutdownStage, StartupError, Supervisor, start_logging_with_panic_hook};
 //! # async fn script(log: Option<String>) -> Result<(), StartupError> {
 //! let mut config = ConfigReader::load(None)?;
 //! let filter = config.read_or("log", log, LogFilter::default());
 //! let brokers = config.read_required::<Vec<String>>("kafka.brokers", None);
 //! let brokers = config.finish_with(brokers)?;
-//! start_telemetry(&filter, LogFormat::Human)?;
+//! start_logging_with_panic_hook(&filter, LogFormat::Human)?;
 //! let metrics = MetricsHandle::install(BuildInfo { version: "0.1.0", commit: "unknown" })?;
 //!
 //! let health = Health::default();
@@ -29,7 +29,7 @@
 //!     metrics.run_maintenance(SystemClock, stop).await;
 //!     Ok(())
 //! });
-//! supervisor.run_until_signal(Duration::from_secs(30)).await?.exit()
+//! supervisor.run_until_shutdown(Duration::from_secs(30)).await?.exit()
 //! # }
 //! ```
 
@@ -41,12 +41,12 @@ mod supervisor;
 mod table;
 mod telemetry;
 
-pub use config::{ConfigErrors, ConfigReader, EXIT_USAGE, Secret, Setting};
+pub use config::{ConfigErrors, ConfigReader, EXIT_USAGE, Secret, SettingValue};
 pub use error::StartupError;
 pub use health::{
-    ComponentReport, DependencyComponent, Health, HealthComponent, HealthReport, HealthStatus,
+    ComponentReport, DependencyHealthReporter, Health, HealthComponent, HealthReport, HealthStatus,
 };
 pub use metrics::{BuildInfo, MetricsHandle};
 pub use supervisor::{ShutdownOutcome, ShutdownStage, Supervisor, TaskFailure};
 pub use table::{Align, TextTable, format_count};
-pub use telemetry::{LogFilter, LogFormat, start_telemetry};
+pub use telemetry::{LogFilter, LogFormat, start_logging_with_panic_hook};

@@ -105,7 +105,7 @@ impl<C: Clock> Supervisor<C> {
 
     /// Returns a token that shuts the process down in order when it is cancelled, as a signal
     /// would.
-    pub fn shutdown_token(&self) -> CancellationToken {
+    pub fn shutdown_trigger(&self) -> CancellationToken {
         self.trigger.clone()
     }
 
@@ -117,7 +117,7 @@ impl<C: Clock> Supervisor<C> {
     ///
     /// # Errors
     /// If the signal handlers cannot be installed.
-    pub async fn run_until_signal(
+    pub async fn run_until_shutdown(
         self,
         deadline: Duration,
     ) -> Result<ShutdownOutcome, StartupError> {
@@ -126,7 +126,7 @@ impl<C: Clock> Supervisor<C> {
     }
 
     async fn run(mut self, mut signals: impl SignalSource, deadline: Duration) -> ShutdownOutcome {
-        let reason = self.wait_for_shutdown(&mut signals).await;
+        let reason = self.wait_for_shutdown_reason(&mut signals).await;
         tracing::info!(reason, ?deadline, "shutting down");
         self.health.start_draining("shutting down");
         let outcome = tokio::select! {
@@ -145,7 +145,7 @@ impl<C: Clock> Supervisor<C> {
     }
 
     /// Waits for a reason to shut down and returns it.
-    async fn wait_for_shutdown(&mut self, signals: &mut impl SignalSource) -> &'static str {
+    async fn wait_for_shutdown_reason(&mut self, signals: &mut impl SignalSource) -> &'static str {
         loop {
             let trigger = self.trigger.clone();
             tokio::select! {

@@ -9,7 +9,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, registry};
 
-use crate::config::Setting;
+use crate::config::SettingValue;
 use crate::error::StartupError;
 
 /// How logs are written.
@@ -22,7 +22,7 @@ pub enum LogFormat {
     Json,
 }
 
-impl Setting for LogFormat {
+impl SettingValue for LogFormat {
     const ACCEPTS: &'static str = "human or json";
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -53,7 +53,7 @@ impl Default for LogFilter {
     }
 }
 
-impl Setting for LogFilter {
+impl SettingValue for LogFilter {
     const ACCEPTS: &'static str = "log directives such as info or warn,candlewick_aggregator=debug";
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -71,7 +71,10 @@ impl Setting for LogFilter {
 ///
 /// # Errors
 /// If logging is already set up.
-pub fn start_telemetry(filter: &LogFilter, format: LogFormat) -> Result<(), StartupError> {
+pub fn start_logging_with_panic_hook(
+    filter: &LogFilter,
+    format: LogFormat,
+) -> Result<(), StartupError> {
     let filter = EnvFilter::new(&filter.0);
     let lines = match format {
         LogFormat::Human => layer()
@@ -108,8 +111,8 @@ mod tests {
 
     #[test]
     fn it_starts_once() {
-        assert!(start_telemetry(&LogFilter::default(), LogFormat::Json).is_ok());
-        let again = start_telemetry(&LogFilter::default(), LogFormat::Human);
+        assert!(start_logging_with_panic_hook(&LogFilter::default(), LogFormat::Json).is_ok());
+        let again = start_logging_with_panic_hook(&LogFilter::default(), LogFormat::Human);
         assert!(matches!(again, Err(StartupError::Telemetry(_))));
         drop(panic::take_hook());
     }

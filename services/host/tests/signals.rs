@@ -62,7 +62,7 @@ async fn signalled_process() {
         Ok(())
     });
     supervisor
-        .run_until_signal(Duration::from_secs(60))
+        .run_until_shutdown(Duration::from_secs(60))
         .await
         .unwrap()
         .exit()

@@ -9,7 +9,7 @@ use store::BarReader;
 
 use crate::error::IngestError;
 use crate::producer::IngestProducer;
-use crate::venues::load_declarations;
+use crate::venues::load_declared_settings;
 
 impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
     /// Appends an edit or a cancel of a trade of the instrument, and returns once it is durable.
@@ -27,7 +27,9 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         trade: Trade,
     ) -> Result<RecordPosition, IngestError> {
         let partition = self.partition_of(instrument);
-        let settings = self.settings_in_force(instrument).await?;
+        let settings = self
+            .require_settings_completing_declaration(instrument)
+            .await?;
         market::validate_trade(&trade, self.clock.now_ns())
             .and_then(|()| settings.validate_amendment(&amendment, &trade))?;
         if let Some(position) = amendment.target_position {
@@ -59,7 +61,8 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         if repairs.is_empty() || !repairs.iter().all(|repair| repair.is_valid()) {
             return Err(IngestError::InvalidRepair);
         }
-        self.settings_in_force(instrument).await?;
+        self.require_settings_completing_declaration(instrument)
+            .await?;
         let records: Vec<_> = repairs
             .iter()
             .copied()
@@ -75,7 +78,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
     /// # Errors
     /// [`IngestError::Rejected`] with [`RejectReason::VenueUnknown`] if the venue was not declared;
     /// the errors of the log and the store.
-    pub async fn settings_in_force(
+    pub async fn require_settings_completing_declaration(
         &self,
         instrument: &Instrument,
     ) -> Result<VenueSettings, IngestError> {
@@ -83,11 +86,11 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
             .venue()
             .parse()
             .expect("an instrument has a valid venue");
-        if let Some(settings) = self.declared_settings(&venue).await? {
+        if let Some(settings) = self.settings_declared_everywhere(&venue).await? {
             return Ok(settings);
         }
         // A declaration may not be folded yet, or be in some partitions only. It is completed then.
-        match load_declarations(&self.log, &self.reader, &venue, None).await? {
+        match load_declared_settings(&self.log, &self.reader, &venue, None).await? {
             Some(_) => self.settings_or_declare_default(instrument).await,
             None => Err(RejectReason::VenueUnknown.into()),
         }

@@ -16,7 +16,7 @@ use crate::error::IngestError;
 use crate::metrics::IngestMetrics;
 use crate::partitioned::{PartitionRecords, validate_and_partition_trades};
 use crate::routes::{DistinctInstruments, InstrumentRoute};
-use crate::venues::{DECIDING_PARTITION, KnownVenues, load_declarations};
+use crate::venues::{DECIDING_PARTITION, KnownVenues, load_declared_settings};
 
 /// How long to retry while the log is busy.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -80,7 +80,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
     ///
     /// # Errors
     /// [`IngestError::Store`] if they cannot be read.
-    pub async fn declared_settings(
+    pub async fn settings_declared_everywhere(
         &self,
         venue: &Venue,
     ) -> Result<Option<VenueSettings>, IngestError> {
@@ -89,7 +89,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         }
         let stored = self
             .reader
-            .venue_settings(venue, self.log.partitions())
+            .venue_settings_if_in_every_partition(venue, self.log.partitions())
             .await?;
         Ok(stored.map(|settings| self.known_venues.insert_loaded_if_absent(venue, settings)))
     }
@@ -108,7 +108,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
     ) -> Result<VenueSettings, IngestError> {
         check_lateness_and_idle_bounds(&settings)?;
         let _guard = self.declaration_lock.lock().await;
-        let before = load_declarations(&self.log, &self.reader, venue, None).await?;
+        let before = load_declared_settings(&self.log, &self.reader, venue, None).await?;
         if let Some(before) = before {
             check_unchanged_ids(venue, &before.settings, &settings)?;
             if before.is_everywhere && before.settings == settings {
@@ -116,7 +116,8 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
                 return Ok(settings);
             }
         }
-        self.append_settings(venue, settings).await
+        self.append_settings_to_every_partition(venue, settings)
+            .await
     }
 
     /// Appends trades, each to the partition of its key, and returns once all are durable. A venue
@@ -172,7 +173,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
             .venue()
             .parse()
             .expect("an instrument has a valid venue");
-        if let Some(stored) = self.declared_settings(&venue).await? {
+        if let Some(stored) = self.settings_declared_everywhere(&venue).await? {
             return Ok(stored);
         }
         let _guard = self.declaration_lock.lock().await;
@@ -181,13 +182,14 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         }
         // Another process may have declared it just now, or appended a declaration to some
         // partitions only.
-        let declaration = load_declarations(&self.log, &self.reader, &venue, None).await?;
+        let declaration = load_declared_settings(&self.log, &self.reader, &venue, None).await?;
         let settings = declaration.map_or_else(VenueSettings::default, |found| found.settings);
-        self.append_settings(&venue, settings).await
+        self.append_settings_to_every_partition(&venue, settings)
+            .await
     }
 
     /// Appends settings to every partition. The caller holds the declaration lock.
-    async fn append_settings(
+    async fn append_settings_to_every_partition(
         &self,
         venue: &Venue,
         settings: VenueSettings,
@@ -202,7 +204,8 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
             .append_durably(DECIDING_PARTITION, || vec![record.clone()])
             .await?;
         // Another process may have appended a declaration before this one.
-        if let Some(first) = load_declarations(&self.log, &self.reader, venue, Some(offset)).await?
+        if let Some(first) =
+            load_declared_settings(&self.log, &self.reader, venue, Some(offset)).await?
         {
             check_unchanged_ids(venue, &first.settings, &settings)?;
         }

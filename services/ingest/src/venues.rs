@@ -55,7 +55,7 @@ impl KnownVenues {
 }
 
 /// The declarations of a venue so far.
-pub(crate) struct VenueDeclarations {
+pub(crate) struct DeclaredVenueSettings {
     /// The settings that result from all declarations in the deciding partition.
     pub(crate) settings: VenueSettings,
     /// Whether the store holds exactly these settings for every partition.
@@ -65,37 +65,40 @@ pub(crate) struct VenueDeclarations {
 /// Loads the settings that result from a venue's declarations before offset `end` of the deciding
 /// partition, or before its current end if `end` is `None`. Combines the stored settings with the
 /// records that are not folded yet.
-pub(crate) async fn load_declarations(
+pub(crate) async fn load_declared_settings(
     log: &impl Log,
     reader: &impl BarReader,
     venue: &Venue,
     end: Option<Offset>,
-) -> Result<Option<VenueDeclarations>, IngestError> {
+) -> Result<Option<DeclaredVenueSettings>, IngestError> {
     // The progress is read first: the settings in the store may be newer than it, and applying the
     // same settings twice changes nothing.
-    let next_offset = load_first_unfolded_offset(log, reader).await?;
+    let next_offset = load_next_offset_of_deciding_partition(log, reader).await?;
     let stored = reader.venues().await?;
     let stored = stored.into_iter().find(|row| row.venue == *venue);
     let mut settings = stored.map(|row| row.settings);
     let mut is_newer = false;
     let mut on_settings = |later: VenueSettings| {
         is_newer = true;
-        settings = Some(settings.map_or(later, |first| first.updated_with(&later)));
+        settings = Some(settings.map_or(later, |first| first.updated_except_id_rules(&later)));
     };
     scan_declarations(log, next_offset, end, venue, &mut on_settings).await?;
     let Some(settings) = settings else {
         return Ok(None);
     };
-    let is_everywhere =
-        !is_newer && reader.venue_settings(venue, log.partitions()).await? == Some(settings);
-    Ok(Some(VenueDeclarations {
+    let is_everywhere = !is_newer
+        && reader
+            .venue_settings_if_in_every_partition(venue, log.partitions())
+            .await?
+            == Some(settings);
+    Ok(Some(DeclaredVenueSettings {
         settings,
         is_everywhere,
     }))
 }
 
 /// Loads the first offset of the deciding partition that is not folded yet.
-async fn load_first_unfolded_offset(
+async fn load_next_offset_of_deciding_partition(
     log: &impl Log,
     reader: &impl BarReader,
 ) -> Result<Offset, StoreError> {

@@ -26,7 +26,8 @@ pub(crate) fn forward_log_line(level: Level, facility: &str, message: &str) {
 }
 
 /// Writes an error of a client to the log of the process. librdkafka recovers from all of them
-/// except a fatal one, which the next append and `KafkaClient::check_producer` return.
+/// except a fatal one, which the next append and `KafkaClient::check_no_fatal_producer_error`
+/// return.
 pub(crate) fn log_client_error(error: &KafkaError, reason: &str) {
     match error.rdkafka_error_code() {
         Some(Code::Fatal | Code::Authentication | Code::SSL) => {

@@ -65,7 +65,7 @@ impl KafkaClient {
     ///
     /// # Errors
     /// [`LogError::Refused`] if the process must be restarted before it can append.
-    pub fn check_producer(&self) -> Result<(), LogError> {
+    pub fn check_no_fatal_producer_error(&self) -> Result<(), LogError> {
         self.fatal_error("Kafka").map_or(Ok(()), Err)
     }
 
@@ -100,7 +100,7 @@ impl KafkaClient {
             let described = native::describe_topic(kafka.producer(), &name, timeout);
             match described {
                 Ok(_) => kafka.last_connection_error().clear(),
-                Err(_) => kafka.maintain_producer(),
+                Err(_) => kafka.repair_producer_connection(),
             }
             described
         };
@@ -117,8 +117,8 @@ impl KafkaClient {
 
     /// Reloads the producer's password if it was refused, and adds the configured brokers again if
     /// the producer has lost them.
-    pub(crate) fn maintain_producer(&self) {
-        maintenance::maintain_client(
+    pub(crate) fn repair_producer_connection(&self) {
+        maintenance::repair_client_connection(
             self.config(),
             PRODUCER_NAME,
             self.producer(),
@@ -147,9 +147,9 @@ mod tests {
         };
         let kafka = KafkaClient::connect(config).unwrap();
         // Brokers that do not answer are no fatal error.
-        assert_eq!(kafka.check_producer(), Ok(()));
+        assert_eq!(kafka.check_no_fatal_producer_error(), Ok(()));
         native::inject_fatal_error(kafka.producer(), c"out of sequence");
-        let error = kafka.check_producer().unwrap_err();
+        let error = kafka.check_no_fatal_producer_error().unwrap_err();
         assert!(!error.is_transient(), "{error}");
         let text = error.to_string();
         assert!(

@@ -48,7 +48,7 @@ impl EpochCheckError {
 /// Of the callers that come while a request is under way, the first makes the next request, for all
 /// of them. A request that was sent before a caller came does not count for that caller, because
 /// the records that the caller has fetched may be newer than the answer.
-pub(crate) struct EpochCheck {
+pub(crate) struct EpochChecker {
     /// How many callers there have been.
     callers: AtomicU64,
     latest: Mutex<LatestEpochCheck>,
@@ -61,7 +61,7 @@ struct LatestEpochCheck {
     result: Result<(), EpochCheckError>,
 }
 
-impl EpochCheck {
+impl EpochChecker {
     pub(crate) fn new() -> Self {
         Self {
             callers: AtomicU64::new(0),

@@ -105,7 +105,7 @@ impl GroupMembership {
 
     /// Commits the offset at which this member would continue, for tools that show the lag of the
     /// group. Nothing in this crate reads it. It is sent within a moment, and may be lost.
-    pub fn commit_offset(&self, partition: PartitionId, next_offset: Offset) {
+    pub fn request_offset_commit(&self, partition: PartitionId, next_offset: Offset) {
         self.requests.request_commit(partition, next_offset);
     }
 

@@ -64,12 +64,14 @@ impl KafkaLog {
         self.reader.topic()
     }
 
-    /// Does what [`KafkaClient::check_producer`](crate::KafkaClient::check_producer) does.
+    /// Does what
+    /// [`KafkaClient::check_no_fatal_producer_error`](crate::KafkaClient::check_no_fatal_producer_error)
+    /// does.
     ///
     /// # Errors
     /// [`LogError::Refused`] if the process must be restarted before it can append.
-    pub fn check_producer(&self) -> Result<(), LogError> {
-        self.topic().kafka().check_producer()
+    pub fn check_no_fatal_producer_error(&self) -> Result<(), LogError> {
+        self.topic().kafka().check_no_fatal_producer_error()
     }
 
     /// Waits until all appends are acknowledged or have failed, then ends every wait, and fails
@@ -161,7 +163,9 @@ impl Log for KafkaLog {
             if wait_end == WaitEnd::PollRound {
                 rounds_left -= 1;
                 if rounds_left == 0 {
-                    self.reader.check_topic_exists(reader).await?;
+                    self.reader
+                        .check_topic_exists_or_stop_reader(reader)
+                        .await?;
                     let reason = format!("the record at offset {offset} does not arrive");
                     return Err(self.reader.unavailable_error(reason));
                 }
@@ -183,7 +187,7 @@ impl Log for KafkaLog {
                 ReadOutcome::NotPositioned
                     if self
                         .reader
-                        .start_unless_record_exists(partition, offset)
+                        .record_exists_or_start_reader(partition, offset)
                         .await? =>
                 {
                     return Ok(());
@@ -194,7 +198,9 @@ impl Log for KafkaLog {
             if wait_end == WaitEnd::PollRound {
                 rounds += 1;
                 if rounds.is_multiple_of(CHECK_ROUNDS) {
-                    self.reader.check_topic_exists(reader).await?;
+                    self.reader
+                        .check_topic_exists_or_stop_reader(reader)
+                        .await?;
                 }
             }
         }

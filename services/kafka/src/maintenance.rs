@@ -8,13 +8,13 @@ use crate::native::{self, NativeClient};
 /// Reloads the password of a client if the brokers refused it, and restores its brokers if it knows
 /// none. `name` names the client in the log. Call it every few seconds, on a thread that may block
 /// for a moment.
-pub(crate) fn maintain_client(
+pub(crate) fn repair_client_connection(
     config: &KafkaConfig,
     name: &str,
     client: &impl NativeClient,
     last_connection_error: &LastConnectionError,
 ) {
-    reload_credentials(&config.security, client, last_connection_error);
+    reload_credentials_if_refused(&config.security, client, last_connection_error);
     if last_connection_error.take_no_broker_flag() {
         restore_brokers(&config.brokers, name, client);
     }
@@ -22,7 +22,7 @@ pub(crate) fn maintain_client(
 
 /// Gives the current user and password to a client that the brokers have refused. The client keeps
 /// connecting, and uses them for its next connections.
-fn reload_credentials(
+fn reload_credentials_if_refused(
     security: &KafkaSecurity,
     client: &impl NativeClient,
     last_connection_error: &LastConnectionError,
@@ -30,7 +30,7 @@ fn reload_credentials(
     if !last_connection_error.is_authentication_refused() {
         return;
     }
-    let reloaded = match security.credentials() {
+    let reloaded = match security.read_credentials_if_needed() {
         Ok(Some((user, password))) => native::set_credentials(client, &user, &password),
         Ok(None) => Ok(()),
         Err(error) => {
@@ -58,7 +58,7 @@ fn restore_brokers(brokers: &str, name: &str, client: &impl NativeClient) {
         "the client knows no broker any more; adding the configured ones"
     );
     native::add_brokers(client, brokers);
-    metrics::count_bootstrap();
+    metrics::count_broker_restoration();
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ metrics! {
 }
 
 /// Counts a client that was given the configured brokers again.
-pub(crate) fn count_bootstrap() {
+pub(crate) fn count_broker_restoration() {
     metrics::counter!(BOOTSTRAPS).increment(1);
 }
 

@@ -27,5 +27,5 @@ pub(crate) use self::client::{
     AdminHandle, NativeClient, ProducerClient, ReaderClient, add_brokers,
 };
 pub(crate) use self::produce::enqueue_records;
-pub(crate) use self::queue_reader::{QueueReader, TakenMessage, TakenMessages};
+pub(crate) use self::queue_reader::{PartitionQueueReader, TakenMessage, TakenMessages};
 pub(crate) use self::topic_handle::TopicHandle;

@@ -15,8 +15,8 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-use self::known_end::KnownEnd;
-use self::read_state::ReadState;
+use self::known_end::KnownPartitionEnd;
+use self::read_state::PartitionReadState;
 use crate::metrics;
 use crate::native::{ReaderClient, TopicHandle};
 
@@ -42,26 +42,26 @@ pub(crate) enum ReadOutcome {
 
 /// One partition and its reader, if there is one.
 pub(crate) struct PartitionReader {
-    end: KnownEnd,
+    end: KnownPartitionEnd,
     /// Whether a caller ever waited for a record. Only then is the lag published: callers that only
     /// look up records do not lag.
     was_followed: AtomicBool,
     /// Held during a fetch. Other fetches, which may be at other offsets, wait for it.
     fetch_lock: tokio::sync::Mutex<()>,
-    state: Mutex<ReadState>,
+    state: Mutex<PartitionReadState>,
 }
 
 impl PartitionReader {
     pub(crate) fn new(partition: PartitionId, topic: Arc<TopicHandle<ReaderClient>>) -> Self {
         Self {
-            end: KnownEnd::new(partition, topic),
+            end: KnownPartitionEnd::new(partition, topic),
             was_followed: AtomicBool::new(false),
             fetch_lock: tokio::sync::Mutex::default(),
             state: Mutex::default(),
         }
     }
 
-    fn lock_state(&self) -> MutexGuard<'_, ReadState> {
+    fn lock_state(&self) -> MutexGuard<'_, PartitionReadState> {
         self.state.lock().expect("no holder of the state panics")
     }
 
@@ -103,14 +103,14 @@ impl PartitionReader {
 
     /// Stops reading ahead.
     pub(crate) fn stop(&self) {
-        *self.lock_state() = ReadState::default();
+        *self.lock_state() = PartitionReadState::default();
     }
 
     /// Stops reading ahead if the last read was before `round`.
     pub(crate) fn stop_if_unused_since(&self, round: u64) {
         let mut state = self.lock_state();
         if state.is_reading() && state.last_used_round() < round {
-            *state = ReadState::default();
+            *state = PartitionReadState::default();
         }
     }
 
@@ -131,9 +131,9 @@ impl PartitionReader {
     /// librdkafka has forgotten looks like a reader at the end. Returns whether it did; then the
     /// caller must query the brokers and pass the answer to [`Self::finish_end_query`]. Until that,
     /// this returns `false`.
-    pub(crate) fn try_begin_end_query(&self, round: u64) -> bool {
+    pub(crate) fn mark_end_query_begun_if_due(&self, round: u64) -> bool {
         let mut state = self.lock_state();
-        state.is_reading() && state.stall_detector().try_begin_end_query(round)
+        state.is_reading() && state.stall_detector().mark_end_query_begun_if_due(round)
     }
 
     /// Records the answer to a query of the end that was sent in round `sent_round`: `None` if the
@@ -162,7 +162,7 @@ impl PartitionReader {
                 records,
                 next_offset,
             }),
-            None => self.outcome_without_records(&mut state, round),
+            None => self.explain_no_records_and_stop_if_broken(&mut state, round),
         }
     }
 
@@ -177,14 +177,18 @@ impl PartitionReader {
         self.was_followed.store(true, Ordering::Release);
         match state.try_buffer_record(&self.end) {
             true => ReadOutcome::Records(RecordBatch::default()),
-            false => self.outcome_without_records(&mut state, round),
+            false => self.explain_no_records_and_stop_if_broken(&mut state, round),
         }
     }
 
     /// Returns why there was no record. Stops a reader that has failed or is stalled.
-    fn outcome_without_records(&self, state: &mut ReadState, round: u64) -> ReadOutcome {
+    fn explain_no_records_and_stop_if_broken(
+        &self,
+        state: &mut PartitionReadState,
+        round: u64,
+    ) -> ReadOutcome {
         if let Some(error) = state.error() {
-            *state = ReadState::default();
+            *state = PartitionReadState::default();
             return ReadOutcome::Failed(error);
         }
         if state.stall_detector().is_stalled(round) {

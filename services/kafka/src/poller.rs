@@ -32,9 +32,9 @@ pub(crate) fn start_poller(
             let round = reader.poll_rounds().current_round();
             if round.is_multiple_of(CHECK_ROUNDS) {
                 let kafka = reader.topic().kafka();
-                kafka.maintain_producer();
+                kafka.repair_producer_connection();
                 let last_connection_error = consumer.context().last_connection_error();
-                maintenance::maintain_client(
+                maintenance::repair_client_connection(
                     kafka.config(),
                     reader.topic().name(),
                     &consumer,

@@ -22,7 +22,7 @@ use crate::connection_error::LastConnectionError;
 use crate::error_mapping;
 use crate::native::{self, AdminHandle};
 
-pub use self::drift::{TopicChange, TopicDrift};
+pub use self::drift::{TopicDrift, TopicDriftAction};
 pub use self::spec::TopicSpec;
 
 /// What must be done so that the topics are as specified.
@@ -57,7 +57,9 @@ pub async fn plan_topics(config: &KafkaConfig, specs: &[TopicSpec]) -> Result<To
         drifts: Vec::new(),
     };
     for spec in specs {
-        let (existing, brokers) = plan.find_existing(&spec.name).await?;
+        let (existing, brokers) = plan
+            .find_existing_topic_and_broker_count(&spec.name)
+            .await?;
         match existing {
             Some(existing) => plan.drifts.extend(find_drifts(spec, &existing)),
             None if spec.replication > brokers => {
@@ -98,7 +100,7 @@ impl TopicPlan {
         if let Some(drift) = self
             .drifts
             .iter()
-            .find(|drift| drift.change == TopicChange::Refused)
+            .find(|drift| drift.change == TopicDriftAction::Refused)
         {
             return Err(LogError::Refused {
                 topic: drift.topic.clone(),
@@ -114,7 +116,7 @@ impl TopicPlan {
         }
         let mut changes: BTreeMap<&str, Vec<_>> = BTreeMap::new();
         for drift in &self.drifts {
-            if drift.change == TopicChange::Set {
+            if drift.change == TopicDriftAction::Set {
                 let setting = (drift.setting.clone(), drift.expected.clone());
                 changes.entry(&drift.topic).or_default().push(setting);
             }
@@ -172,7 +174,10 @@ impl TopicPlan {
     }
 
     /// Returns the topic, if it exists, and the number of brokers.
-    async fn find_existing(&self, name: &str) -> Result<(Option<ExistingTopic>, u32), LogError> {
+    async fn find_existing_topic_and_broker_count(
+        &self,
+        name: &str,
+    ) -> Result<(Option<ExistingTopic>, u32), LogError> {
         let (admin, topic) = (self.admin.clone(), name.to_owned());
         let timeout = self.config.request_timeout;
         let fetched = spawn_blocking(move || fetch_layout(&admin, &topic, timeout)).await;

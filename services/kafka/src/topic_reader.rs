@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 
 use crate::callbacks::ReaderCallbacks;
 use crate::connection_error::LastConnectionError;
-use crate::epoch_check::EpochCheck;
+use crate::epoch_check::EpochChecker;
 use crate::error_mapping;
 use crate::metrics;
 use crate::native::{ReaderClient, TopicHandle};
@@ -25,7 +25,7 @@ use crate::topic::KafkaTopic;
 pub(crate) struct SharedTopicReader {
     topic: KafkaTopic,
     epoch: Epoch,
-    epoch_check: EpochCheck,
+    epoch_check: EpochChecker,
     consumer: ReaderClient,
     rounds: PollRounds,
     partitions: Vec<Arc<PartitionReader>>,
@@ -51,7 +51,7 @@ impl SharedTopicReader {
         Ok(Self {
             topic: topic.clone(),
             epoch,
-            epoch_check: EpochCheck::new(),
+            epoch_check: EpochChecker::new(),
             consumer,
             rounds: PollRounds::new(),
             partitions: (0..topic.partitions()).map(partition).collect(),
@@ -185,7 +185,7 @@ impl SharedTopicReader {
 
     /// Starts the reader at `offset` for a caller that waits there, unless the record that the
     /// caller waits for exists already. Returns whether it exists.
-    pub(crate) async fn start_unless_record_exists(
+    pub(crate) async fn record_exists_or_start_reader(
         &self,
         partition: PartitionId,
         offset: Offset,
@@ -271,7 +271,7 @@ impl SharedTopicReader {
 
     /// Returns an error, and stops the reader, if the topic no longer exists, which librdkafka does
     /// not report to a reader. Brokers that do not answer are no error here.
-    pub(crate) async fn check_topic_exists(
+    pub(crate) async fn check_topic_exists_or_stop_reader(
         &self,
         reader: &PartitionReader,
     ) -> Result<(), LogError> {
@@ -288,7 +288,7 @@ impl SharedTopicReader {
     /// recorded in the reader, because the callers that wait may be gone before it comes.
     pub(crate) fn query_end_if_due(&self, reader: &Arc<PartitionReader>) {
         let round = self.rounds.current_round();
-        if !reader.try_begin_end_query(round) {
+        if !reader.mark_end_query_begun_if_due(round) {
             return;
         }
         let (consumer, reader) = (self.consumer.clone(), reader.clone());

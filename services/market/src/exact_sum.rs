@@ -102,8 +102,8 @@ impl fmt::Display for ExactSum {
         if self.units.is_negative() {
             out.write_str("-")?;
         }
-        out.write_str(&format_scaled(
-            &self.units.to_decimal_digits(),
+        out.write_str(&format_scaled_trimmed(
+            &self.units.magnitude_to_decimal_digits(),
             i64::from(self.scale),
         ))
     }
@@ -143,7 +143,7 @@ impl FromStr for ExactSum {
 
 /// Formats `digits / 10^scale` without trailing zeros in the fraction; a negative scale appends
 /// zeros.
-fn format_scaled(digits: &str, scale: i64) -> String {
+fn format_scaled_trimmed(digits: &str, scale: i64) -> String {
     let Ok(scale) = usize::try_from(scale) else {
         let zeros = usize::try_from(scale.unsigned_abs()).expect("a scale is small");
         return format!("{digits}{}", "0".repeat(zeros));
@@ -181,7 +181,7 @@ pub fn weighted_mean_text(total: &ExactSum, weight: &ExactSum) -> Option<String>
     );
     let scale = i64::try_from(MEAN_DIGITS).expect("small") - 1 - exponent;
     let sign = if negative { "-" } else { "" };
-    Some(format!("{sign}{}", format_scaled(&digits, scale)))
+    Some(format!("{sign}{}", format_scaled_trimmed(&digits, scale)))
 }
 
 /// Divides two positive numbers. Returns the first [`MEAN_DIGITS`] digits of the quotient, rounded

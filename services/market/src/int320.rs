@@ -104,7 +104,7 @@ impl Int320 {
     }
 
     /// Returns the decimal digits of the absolute value, without leading zeros; "0" for zero.
-    pub(crate) fn to_decimal_digits(self) -> String {
+    pub(crate) fn magnitude_to_decimal_digits(self) -> String {
         let mut remaining = self.magnitude();
         let mut chunks = Vec::new();
         while !remaining.is_zero() {

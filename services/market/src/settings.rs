@@ -118,7 +118,7 @@ impl VenueSettings {
     /// Returns the settings after a later record of settings: its values, but the id scheme and
     /// scope of these.
     #[must_use]
-    pub const fn updated_with(&self, later: &Self) -> Self {
+    pub const fn updated_except_id_rules(&self, later: &Self) -> Self {
         Self {
             scheme: self.scheme,
             scope: self.scope,
@@ -266,6 +266,6 @@ mod tests {
             scope: IdScope::Day,
             ..later
         };
-        assert_eq!(first.updated_with(&later), expected);
+        assert_eq!(first.updated_except_id_rules(&later), expected);
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use host::Setting;
+use host::SettingValue;
 use market::{IdScheme, IdScope, Symbol, Venue};
 
 use crate::format::TapeFormatChoice;
@@ -74,5 +74,6 @@ pub struct ReplayArgs {
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
-    Setting::parse(text).map_err(|_| format!("{} is expected", <Duration as Setting>::ACCEPTS))
+    SettingValue::parse(text)
+        .map_err(|_| format!("{} is expected", <Duration as SettingValue>::ACCEPTS))
 }

@@ -59,7 +59,7 @@ impl TapeFormat {
         first: &LineCells<'_>,
         choice: TapeFormatChoice,
     ) -> Result<DetectedFormat, TapeFormatError> {
-        let is_header = first.iter().all(is_column_name);
+        let is_header = first.iter().all(looks_like_column_name);
         let is_archive = match choice {
             TapeFormatChoice::Binance => true,
             TapeFormatChoice::Plain => false,
@@ -112,7 +112,7 @@ impl TapeFormat {
     }
 }
 
-fn is_column_name(cell: &[u8]) -> bool {
+fn looks_like_column_name(cell: &[u8]) -> bool {
     cell.first().is_some_and(u8::is_ascii_alphabetic)
 }
 

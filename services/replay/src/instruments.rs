@@ -10,7 +10,7 @@ use crate::values::parse_utf8;
 
 /// A symbol of a venue.
 #[derive(Debug, Clone)]
-pub(crate) struct IndexedInstrument {
+pub(crate) struct SymbolWithVenueIndex {
     /// The index of its venue in the [`InstrumentTable`].
     pub(crate) venue_index: u32,
     pub(crate) symbol: Symbol,
@@ -28,7 +28,7 @@ pub(crate) struct LineInstrumentDefaults {
 #[derive(Debug, Default)]
 pub(crate) struct InstrumentTable {
     venues: Vec<Venue>,
-    instruments: Vec<IndexedInstrument>,
+    instruments: Vec<SymbolWithVenueIndex>,
     indexes: HashMap<(Venue, Symbol), u32>,
 }
 
@@ -67,7 +67,7 @@ impl InstrumentTable {
             self.venues.push(key.0.clone());
             self.venues.len() - 1
         });
-        self.instruments.push(IndexedInstrument {
+        self.instruments.push(SymbolWithVenueIndex {
             venue_index: u32::try_from(venue_index).expect("venues fit in memory"),
             symbol: key.1.clone(),
         });
@@ -81,7 +81,7 @@ impl InstrumentTable {
     }
 
     /// Returns the instrument with this index.
-    pub(crate) fn instrument(&self, instrument_index: u32) -> &IndexedInstrument {
+    pub(crate) fn instrument(&self, instrument_index: u32) -> &SymbolWithVenueIndex {
         &self.instruments[instrument_index as usize]
     }
 

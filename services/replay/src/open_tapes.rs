@@ -18,10 +18,10 @@ use crate::unpack::ByteCounter;
 ///
 /// # Errors
 /// If any file cannot be read; the error names all of them.
-pub(crate) fn identify_tapes(files: &[PathBuf]) -> anyhow::Result<Vec<Tape>> {
+pub(crate) fn digest_tapes(files: &[PathBuf]) -> anyhow::Result<Vec<Tape>> {
     let (mut tapes, mut errors) = (Vec::new(), Vec::new());
     for path in files {
-        match Tape::identify(path) {
+        match Tape::digest_file(path) {
             Ok(tape) => tapes.push(tape),
             Err(error) => errors.push(format!("{}: {error}", path.display())),
         }

@@ -8,11 +8,11 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
-use crate::progress::{ProgressDisplay, StatusMessages};
+use crate::progress::{ProgressDisplay, StatusPrinter};
 use crate::reader_thread::{ReaderThread, ReaderThreadOutcome};
 use crate::resume_point::ResumePoint;
 use crate::send_counts::SendCounts;
-use crate::sender_threads::{AcknowledgedChunk, send_chunks};
+use crate::sender_threads::{ChunkAcknowledgement, send_chunks};
 use crate::server_connection::ServerConnection;
 use crate::thread_timer::ThreadTimer;
 
@@ -24,7 +24,7 @@ pub(crate) struct ReplayPipeline<'a> {
     pub(crate) connection: &'a ServerConnection<'a>,
     /// The timer of the calling thread.
     pub(crate) timer: &'a ThreadTimer,
-    pub(crate) messages: &'a StatusMessages,
+    pub(crate) messages: &'a StatusPrinter,
     /// Cancelled if the run ends early.
     pub(crate) stop: &'a CancellationToken,
     pub(crate) tape_count: usize,
@@ -79,7 +79,7 @@ impl ReplayPipeline<'_> {
     /// Counts acknowledged chunks until all senders have ended.
     fn count_outcomes(
         &self,
-        outcomes: &Receiver<anyhow::Result<AcknowledgedChunk>>,
+        outcomes: &Receiver<anyhow::Result<ChunkAcknowledgement>>,
         counts: &mut SendCounts,
         resume_point: &mut ResumePoint,
         mut progress: ProgressDisplay,

@@ -14,12 +14,12 @@ const TEMPLATE: &str =
 
 /// Prints messages without damaging the progress bar.
 #[derive(Debug)]
-pub(crate) struct StatusMessages {
+pub(crate) struct StatusPrinter {
     bar: ProgressBar,
     is_unavailable: AtomicBool,
 }
 
-impl StatusMessages {
+impl StatusPrinter {
     /// Prints a line.
     pub(crate) fn print(&self, text: &str) {
         self.bar.suspend(|| eprintln!("replay: {text}"));
@@ -56,7 +56,7 @@ pub(crate) struct ProgressDisplay {
 impl ProgressDisplay {
     /// Creates the display of a run that begins `now`, over files of `total_bytes`, and the
     /// printer of its messages.
-    pub(crate) fn new(total_bytes: u64, is_quiet: bool, now: Duration) -> (Self, StatusMessages) {
+    pub(crate) fn new(total_bytes: u64, is_quiet: bool, now: Duration) -> (Self, StatusPrinter) {
         let is_terminal = io::stderr().is_terminal();
         let target = match is_terminal && !is_quiet {
             true => ProgressDrawTarget::stderr(),
@@ -65,7 +65,7 @@ impl ProgressDisplay {
         let bar = ProgressBar::with_draw_target(Some(total_bytes), target);
         let style = ProgressStyle::with_template(TEMPLATE).expect("the template is well formed");
         bar.set_style(style.progress_chars("━╸─"));
-        let messages = StatusMessages {
+        let messages = StatusPrinter {
             bar: bar.clone(),
             is_unavailable: AtomicBool::new(false),
         };

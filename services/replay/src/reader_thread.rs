@@ -49,17 +49,19 @@ impl ReaderThread {
                 ReplaySpeed::Times(_) => limiter.time_until_due(trade.trade.time_ns, timer.now()),
             };
             if let Some(wait) = wait {
-                if !self.try_send_chunk(&mut builder, chunks) {
+                if !self.finish_and_send_chunk(&mut builder, chunks) {
                     break;
                 }
                 timer.wait(wait, stop);
             }
             builder.add_trade(tape_index, trade);
-            if builder.len() >= self.chunk_trades && !self.try_send_chunk(&mut builder, chunks) {
+            if builder.len() >= self.chunk_trades
+                && !self.finish_and_send_chunk(&mut builder, chunks)
+            {
                 break;
             }
         }
-        self.try_send_chunk(&mut builder, chunks);
+        self.finish_and_send_chunk(&mut builder, chunks);
         ReaderThreadOutcome {
             bad_lines: self.merged_tapes.bad_lines,
             skipped,
@@ -78,7 +80,11 @@ impl ReaderThread {
     }
 
     /// Passes the gathered trades on to the senders. Returns false if all senders have ended.
-    fn try_send_chunk(&self, builder: &mut ChunkBuilder, chunks: &SyncSender<TradesChunk>) -> bool {
+    fn finish_and_send_chunk(
+        &self,
+        builder: &mut ChunkBuilder,
+        chunks: &SyncSender<TradesChunk>,
+    ) -> bool {
         match builder.finish_chunk(&self.merged_tapes.instruments, self.bytes_read.total()) {
             Some(chunk) => chunks.send(chunk).is_ok(),
             None => true,

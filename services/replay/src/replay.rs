@@ -8,7 +8,7 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::ReplayArgs;
-use crate::open_tapes::{identify_tapes, open_tapes};
+use crate::open_tapes::{digest_tapes, open_tapes};
 use crate::pipeline::ReplayPipeline;
 use crate::progress::ProgressDisplay;
 use crate::reader_thread::ReaderThread;
@@ -37,7 +37,7 @@ pub(crate) fn replay_tapes(
     arguments: &ReplayArgs,
     state_folder: Option<&Path>,
 ) -> anyhow::Result<ReplayReport> {
-    let tapes = identify_tapes(&arguments.files)?;
+    let tapes = digest_tapes(&arguments.files)?;
     let timer = ThreadTimer::new().context("cannot create a timer")?;
     let bytes_read = ByteCounter::default();
     let (merged_tapes, id_scheme_and_scope) = open_tapes(arguments, &tapes, &bytes_read)?;

@@ -6,7 +6,7 @@ use host::{Align, TextTable, format_count};
 
 use crate::problems::{LineProblem, LineProblems};
 use crate::progress::trades_per_second;
-use crate::resume_file::AcknowledgedTrades;
+use crate::resume_file::AcknowledgedTradeCounts;
 
 const COLUMNS: [&str; 6] = [
     "tape",
@@ -32,7 +32,7 @@ pub(crate) struct ReplayReport {
     /// The number of trades that an earlier run sent, by tape.
     pub(crate) skipped: Vec<u64>,
     /// How far that earlier run got.
-    pub(crate) sent_before: AcknowledgedTrades,
+    pub(crate) sent_before: AcknowledgedTradeCounts,
     pub(crate) duration: Duration,
 }
 
@@ -145,7 +145,7 @@ mod tests {
 
     use super::ReplayReport;
     use crate::problems::LineProblems;
-    use crate::resume_file::AcknowledgedTrades;
+    use crate::resume_file::AcknowledgedTradeCounts;
 
     fn report() -> ReplayReport {
         let mut bad_lines = LineProblems::new(2);
@@ -161,7 +161,7 @@ mod tests {
             rejected,
             sent: vec![1_234_567, 0],
             skipped: vec![0, 0],
-            sent_before: AcknowledgedTrades::default(),
+            sent_before: AcknowledgedTradeCounts::default(),
             duration: Duration::from_millis(2_500),
         }
     }
@@ -183,7 +183,7 @@ all             1,234,567  1,234,545        22          2
     fn a_resumed_run_has_a_column_of_what_was_sent_before() {
         let resumed = ReplayReport {
             skipped: vec![0, 1_000],
-            sent_before: AcknowledgedTrades {
+            sent_before: AcknowledgedTradeCounts {
                 trades: 1_000,
                 rejected: 2,
             },

@@ -39,7 +39,7 @@ impl RunKey {
 
 /// Trades from the beginning of the tapes that the log has acknowledged without a gap.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct AcknowledgedTrades {
+pub(crate) struct AcknowledgedTradeCounts {
     /// The number of trades, rejected ones included.
     pub(crate) trades: u64,
     /// The number of those that were rejected.
@@ -72,11 +72,11 @@ impl ResumeFile {
 
     /// Returns how far an earlier run got. A file that cannot be read or parsed counts as absent:
     /// sending everything again is safe.
-    pub(crate) fn load(&self) -> Option<AcknowledgedTrades> {
+    pub(crate) fn load(&self) -> Option<AcknowledgedTradeCounts> {
         let bytes = std::fs::read(&self.path).ok()?;
         let content: ResumeFileContent = serde_json::from_slice(&bytes).ok()?;
         let is_valid = content.version == VERSION && content.rejected <= content.trades;
-        is_valid.then_some(AcknowledgedTrades {
+        is_valid.then_some(AcknowledgedTradeCounts {
             trades: content.trades,
             rejected: content.rejected,
         })
@@ -94,7 +94,7 @@ impl ResumeFile {
     /// If the folder cannot be written to.
     pub(crate) fn save(
         &mut self,
-        acknowledged: AcknowledgedTrades,
+        acknowledged: AcknowledgedTradeCounts,
         now: Duration,
     ) -> io::Result<()> {
         self.saved_at = Some(now);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::arguments::ReplayArgs;
 use crate::id_scheme_and_scope::IdSchemeAndScope;
-use crate::progress::StatusMessages;
-use crate::resume_file::{AcknowledgedTrades, ResumeFile, RunKey};
+use crate::progress::StatusPrinter;
+use crate::resume_file::{AcknowledgedTradeCounts, ResumeFile, RunKey};
 use crate::tape::Tape;
 
 /// How far the log has acknowledged these tapes.
@@ -14,7 +14,7 @@ pub(crate) struct ResumePoint {
     /// `None` if there is no folder for it, or it could not be written.
     file: Option<ResumeFile>,
     /// What an earlier, interrupted run has sent.
-    pub(crate) sent_before: AcknowledgedTrades,
+    pub(crate) sent_before: AcknowledgedTradeCounts,
 }
 
 impl ResumePoint {
@@ -37,7 +37,7 @@ impl ResumePoint {
     }
 
     /// Prints a message if the run resumes an earlier one.
-    pub(crate) fn report_resuming(&self, messages: &StatusMessages, server: &str) {
+    pub(crate) fn report_resuming(&self, messages: &StatusPrinter, server: &str) {
         let trades = self.sent_before.trades;
         if trades > 0 {
             messages.print(&format!(
@@ -49,9 +49,9 @@ impl ResumePoint {
     /// Saves how far the run got, unless it was saved less than a second ago.
     pub(crate) fn save_if_due(
         &mut self,
-        acknowledged: AcknowledgedTrades,
+        acknowledged: AcknowledgedTradeCounts,
         now: Duration,
-        messages: &StatusMessages,
+        messages: &StatusPrinter,
     ) {
         if self.file.as_ref().is_some_and(|file| file.is_save_due(now)) {
             self.save(acknowledged, now, messages);
@@ -61,9 +61,9 @@ impl ResumePoint {
     /// Saves how far the run got. If that fails, the run continues without saving.
     pub(crate) fn save(
         &mut self,
-        acknowledged: AcknowledgedTrades,
+        acknowledged: AcknowledgedTradeCounts,
         now: Duration,
-        messages: &StatusMessages,
+        messages: &StatusPrinter,
     ) {
         let Some(file) = &mut self.file else {
             return;
@@ -77,7 +77,7 @@ impl ResumePoint {
     }
 
     /// Removes the file, since the run is complete.
-    pub(crate) fn remove_file(&self, messages: &StatusMessages) {
+    pub(crate) fn remove_file(&self, messages: &StatusPrinter) {
         if let Some(Err(error)) = self.file.as_ref().map(ResumeFile::remove) {
             messages.print(&format!(
                 "cannot remove the file that holds how far this run got: {error}"

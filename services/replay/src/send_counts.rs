@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::problems::LineProblems;
-use crate::resume_file::AcknowledgedTrades;
-use crate::sender_threads::AcknowledgedChunk;
+use crate::resume_file::AcknowledgedTradeCounts;
+use crate::sender_threads::ChunkAcknowledgement;
 
 /// Counts the trades that the log has acknowledged.
 #[derive(Debug)]
@@ -13,15 +13,15 @@ pub(crate) struct SendCounts {
     pub(crate) sent: Vec<u64>,
     pub(crate) rejected: LineProblems,
     /// The trades from the beginning of the tapes that are acknowledged without a gap.
-    pub(crate) contiguous: AcknowledgedTrades,
+    pub(crate) contiguous: AcknowledgedTradeCounts,
     next_sequence: u64,
     /// Chunks that were acknowledged before an earlier one, by sequence.
-    out_of_order: BTreeMap<u64, AcknowledgedTrades>,
+    out_of_order: BTreeMap<u64, AcknowledgedTradeCounts>,
 }
 
 impl SendCounts {
     /// Creates the counts of a run over `tape_count` tapes that resumes after `sent_before`.
-    pub(crate) fn new(tape_count: usize, sent_before: AcknowledgedTrades) -> Self {
+    pub(crate) fn new(tape_count: usize, sent_before: AcknowledgedTradeCounts) -> Self {
         Self {
             sent: vec![0; tape_count],
             rejected: LineProblems::new(tape_count),
@@ -32,8 +32,8 @@ impl SendCounts {
     }
 
     /// Counts a chunk.
-    pub(crate) fn add_chunk(&mut self, chunk: AcknowledgedChunk) {
-        let acknowledged = AcknowledgedTrades {
+    pub(crate) fn add_chunk(&mut self, chunk: ChunkAcknowledgement) {
+        let acknowledged = AcknowledgedTradeCounts {
             trades: chunk.trade_count(),
             rejected: chunk.rejected.len() as u64,
         };
@@ -62,12 +62,12 @@ impl SendCounts {
 mod tests {
     use super::SendCounts;
     use crate::problems::LineProblem;
-    use crate::resume_file::AcknowledgedTrades;
-    use crate::sender_threads::AcknowledgedChunk;
+    use crate::resume_file::AcknowledgedTradeCounts;
+    use crate::sender_threads::ChunkAcknowledgement;
 
     #[test]
     fn only_chunks_without_a_gap_before_them_are_contiguous() {
-        let mut counts = SendCounts::new(2, AcknowledgedTrades::default());
+        let mut counts = SendCounts::new(2, AcknowledgedTradeCounts::default());
         let problem = LineProblem {
             tape_index: 1,
             line: 7,
@@ -75,7 +75,7 @@ mod tests {
         };
         let mut contiguous = Vec::new();
         for sequence in [1, 3, 0, 2] {
-            counts.add_chunk(AcknowledgedChunk {
+            counts.add_chunk(ChunkAcknowledgement {
                 sequence,
                 trades_by_tape: vec![(0, 10), (1, sequence)],
                 rejected: if sequence == 1 {

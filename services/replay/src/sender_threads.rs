@@ -13,7 +13,7 @@ use schemas::api::SubmissionResponseJson;
 
 /// A chunk whose trades the log has acknowledged, apart from rejected ones.
 #[derive(Debug)]
-pub(crate) struct AcknowledgedChunk {
+pub(crate) struct ChunkAcknowledgement {
     /// Its number in the run.
     pub(crate) sequence: u64,
     /// The number of its trades by tape, rejected ones included.
@@ -30,7 +30,7 @@ pub(crate) fn send_chunks(
     timer: &ThreadTimer,
     stop: &CancellationToken,
     chunks: &Mutex<Receiver<TradesChunk>>,
-    outcomes: &Sender<anyhow::Result<AcknowledgedChunk>>,
+    outcomes: &Sender<anyhow::Result<ChunkAcknowledgement>>,
 ) {
     while !stop.is_cancelled() {
         let next = chunks.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -51,8 +51,8 @@ fn send_chunk(
     connection: &ServerConnection<'_>,
     timer: &ThreadTimer,
     chunk: &TradesChunk,
-) -> anyhow::Result<AcknowledgedChunk> {
-    let mut acknowledged = AcknowledgedChunk {
+) -> anyhow::Result<ChunkAcknowledgement> {
+    let mut acknowledged = ChunkAcknowledgement {
         sequence: chunk.sequence,
         trades_by_tape: Vec::new(),
         rejected: Vec::new(),
@@ -66,7 +66,7 @@ fn send_chunk(
     Ok(acknowledged)
 }
 
-impl AcknowledgedChunk {
+impl ChunkAcknowledgement {
     fn count_trades(&mut self, request: &TradesRequest) {
         for origin in &request.origins {
             let entry = self
@@ -125,7 +125,7 @@ mod tests {
             origins: (1..=8).map(origin).collect(),
         };
         let rejected_lines = |text: &str| {
-            let mut acknowledged = AcknowledgedChunk {
+            let mut acknowledged = ChunkAcknowledgement {
                 sequence: 0,
                 trades_by_tape: Vec::new(),
                 rejected: Vec::new(),

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::chunk::TradesRequest;
 use crate::id_scheme_and_scope::IdSchemeAndScope;
-use crate::progress::StatusMessages;
+use crate::progress::StatusPrinter;
 use crate::thread_timer::ThreadTimer;
 use client::{RestClient, RestError};
 use schemas::api::SubmissionResponseJson;
@@ -46,7 +46,7 @@ pub(crate) struct RetrySettings<'a> {
     /// How long the server may be unavailable.
     pub(crate) give_up: Duration,
     /// Where an outage is reported, once.
-    pub(crate) messages: &'a StatusMessages,
+    pub(crate) messages: &'a StatusPrinter,
     /// Cancelled if the run ends early.
     pub(crate) stop: &'a CancellationToken,
 }
@@ -89,7 +89,7 @@ impl<'a> ServerConnection<'a> {
         timer: &ThreadTimer,
     ) -> anyhow::Result<SubmissionResponseJson> {
         self.declare_venue(&request.venue, timer)?;
-        let answer = self.call_if_same_log(timer, || {
+        let answer = self.retry_while_same_log(timer, || {
             let sent = self.server.send_trades_batch(&request.body);
             sent.map_err(|error| add_hint(error, 413, TOO_LARGE_HINT))
         })?;
@@ -114,7 +114,7 @@ impl<'a> ServerConnection<'a> {
         if declared.contains(venue) {
             return Ok(());
         }
-        self.call_if_same_log(timer, || {
+        self.retry_while_same_log(timer, || {
             let (scheme, scope) = (
                 self.id_scheme_and_scope.scheme,
                 self.id_scheme_and_scope.scope,
@@ -129,7 +129,7 @@ impl<'a> ServerConnection<'a> {
 
     /// Retries `call`, unless the server has another log after an outage: that log does not hold
     /// what was acknowledged before.
-    fn call_if_same_log<T>(
+    fn retry_while_same_log<T>(
         &self,
         timer: &ThreadTimer,
         call: impl Fn() -> Result<T, RestError>,

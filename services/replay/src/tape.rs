@@ -21,7 +21,7 @@ impl Tape {
     ///
     /// # Errors
     /// If it cannot be read, or is not a regular file: other files can be read only once.
-    pub(crate) fn identify(path: &Path) -> io::Result<Self> {
+    pub(crate) fn digest_file(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
@@ -86,13 +86,13 @@ mod tests {
         let [one, other] = ["a.csv", "b.csv"].map(|name| folder.path().join(name));
         std::fs::write(&one, "1").unwrap();
         std::fs::write(&other, "1").unwrap();
-        let before = Tape::identify(&one).unwrap();
-        assert_eq!(before.digest, Tape::identify(&other).unwrap().digest);
+        let before = Tape::digest_file(&one).unwrap();
+        assert_eq!(before.digest, Tape::digest_file(&other).unwrap().digest);
         assert_eq!(before.digest_hex().len(), 32);
         std::fs::write(&other, "2").unwrap();
-        assert_ne!(before.digest, Tape::identify(&other).unwrap().digest);
-        assert!(Tape::identify(folder.path()).is_err());
-        assert!(Tape::identify(&folder.path().join("c")).is_err());
+        assert_ne!(before.digest, Tape::digest_file(&other).unwrap().digest);
+        assert!(Tape::digest_file(folder.path()).is_err());
+        assert!(Tape::digest_file(&folder.path().join("c")).is_err());
     }
 
     #[test]

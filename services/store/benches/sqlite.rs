@@ -84,7 +84,7 @@ async fn measure_bars(folder: &Path, symbols: usize, closing: bool) {
     const COMMITS: u64 = 20;
     let path = folder.join(format!("bars-{symbols}-{closing}.sqlite"));
     let store = SqliteBarStore::open(&path).await.unwrap();
-    store.load_partition(0, 0).await.unwrap();
+    store.load_or_create_partition(0, 0).await.unwrap();
     let instruments: Vec<_> = (0..symbols).map(instrument).collect();
     let rows = symbols * Interval::ALL.len();
     let mut durations = Vec::new();

@@ -83,14 +83,14 @@ async fn measure_commits(url: &str) {
         "bars a commit", "", "ms, median", "bars/s"
     );
     // The other way updates the progress row of this partition.
-    store.load_partition(0, 1).await.unwrap();
+    store.load_or_create_partition(0, 1).await.unwrap();
     let (mut partition, mut commits) = (0, 0);
     for (closed, name) in [(false, "open, written over"), (true, "closed, new")] {
         for count in [100, 1_000, 10_000, 50_000] {
             let repeats = if count > 10_000 { 4 } else { 12 };
             let mut spent = [Vec::new(), Vec::new()];
             partition += 1;
-            store.load_partition(partition, 1).await.unwrap();
+            store.load_or_create_partition(partition, 1).await.unwrap();
             for repeat in 0..repeats {
                 commits += u64::from(closed);
                 let bars = rows::generate_bars(count, commits, repeat, closed);

@@ -120,7 +120,7 @@ pub trait BarReader: Send + Sync {
 
     /// Returns the settings of a venue as partition 0 has them, or `None` unless each of the
     /// first `partitions` partitions has settings of this venue.
-    fn venue_settings(
+    fn venue_settings_if_in_every_partition(
         &self,
         venue: &Venue,
         partitions: u32,
@@ -168,7 +168,7 @@ pub trait BarStore: Clone + Send + Sync + 'static {
 
     /// Returns the state of a partition. If nothing is stored, this first stores its progress, at
     /// offset 0 of `epoch`, or of the current generation of `trades` if that is later.
-    fn load_partition(
+    fn load_or_create_partition(
         &self,
         partition: u32,
         epoch: u64,
@@ -209,7 +209,7 @@ pub trait BarStore: Clone + Send + Sync + 'static {
     ///
     /// Sets of ids that belong to no hour or day are never deleted. A store that deletes bars in
     /// larger units may keep some of them a few days longer.
-    fn delete_expired(
+    fn delete_expired_batch(
         &self,
         bars_before_ns: i64,
         ids_before_ns: i64,
@@ -249,12 +249,14 @@ impl<S: BarStore> BarReader for S {
         self.reader().symbols(query).await
     }
 
-    async fn venue_settings(
+    async fn venue_settings_if_in_every_partition(
         &self,
         venue: &Venue,
         partitions: u32,
     ) -> Result<Option<VenueSettings>, StoreError> {
-        self.reader().venue_settings(venue, partitions).await
+        self.reader()
+            .venue_settings_if_in_every_partition(venue, partitions)
+            .await
     }
 
     async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {

@@ -97,7 +97,7 @@ impl TickStore for ClickHouseTickStore {
         Ok(())
     }
 
-    async fn set_archive_progress(
+    async fn advance_archive_progress(
         &self,
         partition: u32,
         archived: ArchiveProgress,
@@ -136,7 +136,7 @@ impl TickStore for ClickHouseTickStore {
     }
 
     /// Repeated rows that the server has not merged yet are each counted.
-    async fn hours_with_ticks(
+    async fn hours_with_max_tick_counts(
         &self,
         instrument: &Instrument,
         start_ns: i64,
@@ -167,7 +167,7 @@ impl TickStore for ClickHouseTickStore {
 
     /// Deletes nothing and returns 0: the server drops ticks whose append time is older than the
     /// TTL of the table.
-    async fn delete_expired(&self, _before_ns: i64) -> Result<u64, StoreError> {
+    async fn delete_expired_batch(&self, _before_ns: i64) -> Result<u64, StoreError> {
         Ok(0)
     }
 }

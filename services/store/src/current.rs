@@ -2,7 +2,7 @@
 //!
 //! A tick counts if the fold has processed it and has not excluded it. Of several deliveries of one
 //! trade the first counts, with the values of its latest edit, unless the trade was cancelled.
-//! [`trades_current`] applies the rule to all ticks of a period at once, [`CurrentTrades`] and
+//! [`trades_current`] applies the rule to all ticks of a period at once, [`TickClassifier`] and
 //! [`AmendmentIndex`] to a history that is read piece by piece.
 
 mod amendment_index;
@@ -41,9 +41,9 @@ pub enum TickInclusion {
 ///
 /// The ticks of one hour (of one day, if ids are unique within the day) must be given in the order
 /// of their delivery. Their ids are remembered as long as they may repeat, or until
-/// [`CurrentTrades::forget_before`]: numbers as ranges, other ids one by one.
+/// [`TickClassifier::forget_before_and_take_unmatched`]: numbers as ranges, other ids one by one.
 #[derive(Debug)]
-pub struct CurrentTrades {
+pub struct TickClassifier {
     settings: VenueSettings,
     next: Position,
     /// The set that was used last, so that the next tick often needs no look-up.
@@ -51,7 +51,7 @@ pub struct CurrentTrades {
     others: HashMap<SeenIdsKey, SeenIds>,
 }
 
-impl CurrentTrades {
+impl TickClassifier {
     /// Returns a classifier that has seen no tick. `next` is the first position that is not folded.
     #[must_use]
     pub fn new(settings: VenueSettings, next: Position) -> Self {
@@ -78,7 +78,7 @@ impl CurrentTrades {
             Some(TickVerdict::Duplicate) => {
                 if let Some(identity) = self.settings.trade_identity(&tick.trade) {
                     let seen = self.select_seen_ids(SeenIdsKey::from_identity(&identity));
-                    seen.insert_duplicate(identity.id, tick);
+                    seen.record_duplicate_if_unmatched(identity.id, tick);
                 }
                 TickInclusion::Excluded(TickVerdict::Duplicate)
             }
@@ -89,7 +89,7 @@ impl CurrentTrades {
     /// Forgets the ids of the hours and days that end at or before a time, because none of their
     /// ticks will follow; at [`i64::MAX`] all ids. Returns the excluded duplicates among them whose
     /// first delivery was not seen.
-    pub fn forget_before(&mut self, time_ns: i64) -> Vec<UnmatchedDuplicate> {
+    pub fn forget_before_and_take_unmatched(&mut self, time_ns: i64) -> Vec<UnmatchedDuplicate> {
         let mut unmatched = Vec::new();
         self.stash_last_used();
         self.others.retain(|key, seen| {
@@ -151,7 +151,7 @@ pub fn trades_current(
     next: Position,
     settings: &VenueSettings,
 ) -> Vec<Tick> {
-    let mut current = CurrentTrades::new(*settings, next);
+    let mut current = TickClassifier::new(*settings, next);
     let mut amendments = AmendmentIndex::default();
     ticks.sort_by_key(|tick| tick.position);
     ticks.retain(|tick| {

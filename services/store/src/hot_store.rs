@@ -25,7 +25,7 @@ pub struct NewestPrice {
 /// The store of newest prices. A handle is cheap to clone.
 ///
 /// No other data depends on it: a failed call may cost the response to a request, never a trade.
-pub trait HotStore: Clone + Send + Sync + 'static {
+pub trait NewestPriceStore: Clone + Send + Sync + 'static {
     /// Queues newest prices to be stored. It never waits and reports no error: prices that cannot
     /// be stored soon are replaced by later ones, or dropped and counted.
     fn queue_prices(&self, prices: Vec<NewestPrice>);
@@ -39,11 +39,11 @@ pub trait HotStore: Clone + Send + Sync + 'static {
 
 /// A store of newest prices in the memory of one process.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryHotStore {
+pub struct MemoryNewestPriceStore {
     prices: Arc<Mutex<HashMap<Instrument, NewestPrice>>>,
 }
 
-impl HotStore for MemoryHotStore {
+impl NewestPriceStore for MemoryNewestPriceStore {
     fn queue_prices(&self, prices: Vec<NewestPrice>) {
         let mut stored = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
         for price in prices {

@@ -8,7 +8,7 @@ use crate::bar_store::IdRangeQuery;
 pub(crate) const AFTER_ALL_KEYS: &str = "\u{7f}";
 
 /// Returns two texts between which all keys of a venue sort: `;` is the byte after `:`.
-pub(crate) fn venue_bounds(venue: &Venue) -> (String, String) {
+pub(crate) fn venue_key_bounds(venue: &Venue) -> (String, String) {
     (format!("{venue}:"), format!("{venue};"))
 }
 
@@ -21,7 +21,7 @@ pub(crate) fn id_set_page_bounds(query: &IdRangeQuery) -> ((String, String, i64)
             let past = format!("{key} ");
             (key, past)
         }
-        None => venue_bounds(&query.venue),
+        None => venue_key_bounds(&query.venue),
     };
     let floor = (floor.as_str(), "", i64::MIN);
     let after = query.after.as_ref();

@@ -2,14 +2,14 @@
 //!
 //! [`BarStore`] stores bars and, in the same transactions, the state of the fold. [`BarReader`]
 //! reads them, as they are now or as of one moment ([`BarStore::snapshot`]). [`TickStore`] stores
-//! all ticks of the log, and [`trades_current`] returns those that count as trades. [`HotStore`]
-//! stores the newest prices. [`GuardedStore`] and [`GuardedBarStore`] put a timeout and a circuit
-//! breaker around a store.
+//! all ticks of the log, and [`trades_current`] returns those that count as trades.
+//! [`NewestPriceStore`] stores the newest prices. [`GuardedStore`] and [`GuardedBarStore`] put a
+//! timeout and a circuit breaker around a store.
 //!
 //! | store | bars | ticks | newest prices |
 //! |---|---|---|---|
-//! | one process | [`SqliteBarStore`] | [`SqliteTickStore`] | [`MemoryHotStore`] |
-//! | cluster | [`TimescaleBarStore`] | [`ClickHouseTickStore`] | [`RedisHotStore`] |
+//! | one process | [`SqliteBarStore`] | [`SqliteTickStore`] | [`MemoryNewestPriceStore`] |
+//! | cluster | [`TimescaleBarStore`] | [`ClickHouseTickStore`] | [`RedisNewestPriceStore`] |
 
 mod bar_store;
 mod clickhouse;
@@ -31,13 +31,13 @@ mod timescale;
 pub use bar_store::{BarQuery, BarReader, BarStore, CommitOutcome, IdRangeQuery, SymbolQuery};
 pub use clickhouse::{ClickHouseConfig, ClickHouseTickStore};
 pub use current::{
-    AmendmentIndex, CurrentTrades, TickInclusion, UnmatchedDuplicate, find_verdict, trades_current,
+    AmendmentIndex, TickClassifier, TickInclusion, UnmatchedDuplicate, find_verdict, trades_current,
 };
 pub use error::StoreError;
 pub use guarded::{GuardedBarStore, GuardedStore};
-pub use hot_store::{HotStore, MemoryHotStore, NewestPrice};
+pub use hot_store::{MemoryNewestPriceStore, NewestPrice, NewestPriceStore};
 pub use metrics::StoreMetrics;
-pub use redis::{RedisConfig, RedisHotStore};
+pub use redis::{RedisConfig, RedisNewestPriceStore};
 pub use sqlite::{SqliteBarReader, SqliteBarStore, SqliteTickStore};
 pub use state::{
     BarKey, DirtyMinuteChange, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetChange, IdSetDiff,
@@ -46,5 +46,6 @@ pub use state::{
 };
 pub use tick_store::{ArchiveProgress, Tick, TickBlock, TickRecord, TickStore};
 pub use timescale::{
-    TimescaleBarReader, TimescaleBarStore, TimescaleConfig, TimescaleEdition, TimescaleMigration,
+    TimescaleBarReader, TimescaleBarStore, TimescaleConfig, TimescaleEdition,
+    TimescaleMigrationResult,
 };

@@ -19,7 +19,7 @@ use self::pending::PendingPrices;
 use self::pool::{RedisCredentials, RedisPool, ScriptCall};
 use crate::metrics::StoreMetrics;
 use crate::password::read_password;
-use crate::{HotStore, NewestPrice, StoreError};
+use crate::{NewestPrice, NewestPriceStore, StoreError};
 
 /// The address of Redis, with its credentials and timeout.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +72,7 @@ return 1";
 /// slow, prices are dropped and counted. The task ends when the last handle is dropped; prices that
 /// it has not written then are lost.
 #[derive(Clone)]
-pub struct RedisHotStore {
+pub struct RedisNewestPriceStore {
     shared: Arc<SharedRedisState>,
     _writer: Arc<AbortOnDropTask>,
 }
@@ -95,7 +95,7 @@ impl Drop for AbortOnDropTask {
     }
 }
 
-impl RedisHotStore {
+impl RedisNewestPriceStore {
     /// Starts the task that writes; must be called within a tokio runtime. The store connects when
     /// it is first used, so Redis may be unavailable now.
     ///
@@ -129,7 +129,7 @@ impl RedisHotStore {
             timeout: config.timeout,
             metrics: StoreMetrics::register_metrics("redis"),
         });
-        let writer = tokio::spawn(write_pending_prices(Arc::clone(&shared)));
+        let writer = tokio::spawn(run_pending_price_writer(Arc::clone(&shared)));
         Ok(Self {
             shared,
             _writer: Arc::new(AbortOnDropTask(writer)),
@@ -161,9 +161,9 @@ impl SharedRedisState {
     }
 }
 
-impl HotStore for RedisHotStore {
+impl NewestPriceStore for RedisNewestPriceStore {
     fn queue_prices(&self, prices: Vec<NewestPrice>) {
-        let dropped = self.shared.pending.add(prices);
+        let dropped = self.shared.pending.add_and_count_dropped(prices);
         self.shared.metrics.dropped.increment(dropped);
     }
 
@@ -192,9 +192,9 @@ impl HotStore for RedisHotStore {
 }
 
 /// Writes queued prices until the task is aborted.
-async fn write_pending_prices(shared: Arc<SharedRedisState>) {
+async fn run_pending_price_writer(shared: Arc<SharedRedisState>) {
     loop {
-        let prices = shared.pending.take_all().await;
+        let prices = shared.pending.wait_and_take_all().await;
         for batch in prices.chunks(MAX_BATCH) {
             write_price_batch(&shared, batch).await;
         }
@@ -212,7 +212,11 @@ async fn write_price_batch(shared: &SharedRedisState, prices: &[NewestPrice]) {
         })
         .collect();
     let count = calls.len();
-    let run = Box::pin(shared.pool.run_script(SET_IF_NEWER, calls));
+    let run = Box::pin(
+        shared
+            .pool
+            .run_script_and_count_failures(SET_IF_NEWER, calls),
+    );
     let failed = match clock::timeout(&SystemClock, shared.timeout, run).await {
         Ok((failed, _)) => failed,
         Err(_) => count,

@@ -61,9 +61,9 @@ pub struct Tick {
 
 /// The store of ticks. A handle is cheap to clone.
 ///
-/// A row is keyed by (venue, symbol, hour, epoch, partition, offset). Blocks that overlap,
-/// as after a crash between [`TickStore::insert`] and [`TickStore::set_archive_progress`], are read
-/// as if each row had been written once.
+/// A row is keyed by (venue, symbol, hour, epoch, partition, offset). Blocks that overlap, as after
+/// a crash between [`TickStore::insert`] and [`TickStore::advance_archive_progress`], are read as
+/// if each row had been written once.
 pub trait TickStore: Clone + Send + Sync + 'static {
     /// Returns how far a partition has been archived, or `None` if nothing of it is archived.
     fn archive_progress(
@@ -88,7 +88,7 @@ pub trait TickStore: Clone + Send + Sync + 'static {
 
     /// Stores that everything before a position is archived. A lower position or append time than
     /// the stored one does not replace it.
-    fn set_archive_progress(
+    fn advance_archive_progress(
         &self,
         partition: u32,
         progress: ArchiveProgress,
@@ -105,7 +105,7 @@ pub trait TickStore: Clone + Send + Sync + 'static {
 
     /// Returns the first nanoseconds of the hours that have ticks of an instrument in
     /// `[start_ns, end_ns)`, ascending. Each comes with an upper bound of its number of rows.
-    fn hours_with_ticks(
+    fn hours_with_max_tick_counts(
         &self,
         instrument: &Instrument,
         start_ns: i64,
@@ -117,7 +117,7 @@ pub trait TickStore: Clone + Send + Sync + 'static {
 
     /// Deletes blocks whose newest tick was appended before a time, a limited number per call.
     /// Returns the number of deleted blocks.
-    fn delete_expired(
+    fn delete_expired_batch(
         &self,
         before_ns: i64,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;

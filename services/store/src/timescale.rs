@@ -27,5 +27,5 @@ mod write_bars;
 pub use config::TimescaleConfig;
 pub use edition::TimescaleEdition;
 pub use reader::TimescaleBarReader;
-pub use schema::TimescaleMigration;
+pub use schema::TimescaleMigrationResult;
 pub use store::TimescaleBarStore;

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use host::{ConfigErrors, ConfigReader, Setting};
+use host::{ConfigErrors, ConfigReader, SettingValue};
 use kafka::KafkaConfig;
 use market::{Interval, Symbol, Venue, Window, parse_time};
 use store::{ClickHouseConfig, SymbolRow, TimescaleConfig};
 
-use connect::{ClickHouseArgs, KafkaArgs, TimescaleArgs, TopicNameArgs, TopicNames};
+use connect::{ClickHouseArgs, KafkaArgs, TimescaleArgs, TopicNames, TopicPrefixArgs};
 
 const EXPLANATION: &str = "\
 It can run while another process has the data folder open: it takes a snapshot of the bars, and
@@ -39,7 +39,7 @@ pub struct VerifyArgs {
     #[command(flatten)]
     kafka: KafkaArgs,
     #[command(flatten)]
-    topics: TopicNameArgs,
+    topics: TopicPrefixArgs,
     /// Only symbols of this venue
     #[arg(long)]
     pub(crate) venue: Option<Venue>,
@@ -174,7 +174,7 @@ impl TimeRange {
 
     /// Returns the start and end of the UTC days that the range touches. Whole days of ticks make
     /// whole bars, and hold every delivery of an id that is unique within its hour or day.
-    pub(crate) const fn touched_days(self) -> (i64, i64) {
+    pub(crate) const fn bounds_of_touched_days(self) -> (i64, i64) {
         let last = Interval::D1.window_containing(self.end_ns - 1);
         (
             Interval::D1.window_containing(self.start_ns).start_ns,
@@ -184,7 +184,8 @@ impl TimeRange {
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
-    Setting::parse(text).map_err(|_| format!("{} is expected", <Duration as Setting>::ACCEPTS))
+    SettingValue::parse(text)
+        .map_err(|_| format!("{} is expected", <Duration as SettingValue>::ACCEPTS))
 }
 
 #[cfg(test)]
@@ -199,7 +200,7 @@ mod tests {
             start_ns: HOUR_NS,
             end_ns: DAY_NS + 2 * HOUR_NS,
         };
-        assert_eq!(range.touched_days(), (0, 2 * DAY_NS));
+        assert_eq!(range.bounds_of_touched_days(), (0, 2 * DAY_NS));
         assert!(range.contains_window(Interval::H1.window_containing(HOUR_NS)));
         assert!(!range.contains_window(Interval::H4.window_containing(HOUR_NS)));
         assert!(!range.contains_window(Interval::H4.window_containing(DAY_NS)));
@@ -209,7 +210,7 @@ mod tests {
             start_ns: 0,
             end_ns: i64::MAX,
         };
-        assert_eq!(all.touched_days(), (0, i64::MAX));
+        assert_eq!(all.bounds_of_touched_days(), (0, i64::MAX));
         assert!(
             all.is_unbounded() && all.contains_window(Interval::D1.window_containing(i64::MAX))
         );

@@ -14,7 +14,7 @@ use crate::stored_bars::DayBars;
 
 /// What the comparison of one stored bar found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum StoredBarCheck {
+enum StoredBarCheckResult {
     /// The bar does not differ, or is not to be compared.
     Right,
     /// The bar differs, or will be refolded.
@@ -22,7 +22,7 @@ enum StoredBarCheck {
 }
 
 /// Compares the bars of one symbol and one day.
-pub(crate) struct DayComparison<'a> {
+pub(crate) struct DayComparer<'a> {
     pub(crate) symbol: &'a SymbolRow,
     /// The first position of its partition that is not folded.
     pub(crate) next: Position,
@@ -33,12 +33,13 @@ pub(crate) struct DayComparison<'a> {
     pub(crate) report: &'a mut VerifyReport,
 }
 
-impl DayComparison<'_> {
+impl DayComparer<'_> {
     /// Compares every bar of every interval.
     pub(crate) fn compare_day(mut self, stored: &DayBars, fold: &mut DayFold) {
         let mut shorter: (&[BarRow], HashSet<i64>) = (&[], HashSet::new());
         for (interval, rows) in Interval::ALL.into_iter().zip(stored) {
-            let mut wrong = self.find_wrong_bar_starts(rows, fold.take_bars(interval));
+            let mut wrong =
+                self.report_wrong_bars_and_return_starts(rows, fold.take_bars(interval));
             let is_right = |row: &&BarRow| !wrong.contains(&row.window.start_ns);
             let longer: Vec<_> = match interval {
                 Interval::M1 => Vec::new(),
@@ -56,7 +57,7 @@ impl DayComparison<'_> {
     }
 
     /// Compares the bars of one interval. Returns the starts of those that are wrong.
-    fn find_wrong_bar_starts(
+    fn report_wrong_bars_and_return_starts(
         &mut self,
         stored: &[BarRow],
         refolded: impl Iterator<Item = (Window, RefoldedBar)>,
@@ -68,16 +69,16 @@ impl DayComparison<'_> {
             while let Some((window, other)) =
                 refolded.next_if(|(window, _)| window.start_ns < start_ns)
             {
-                self.report_missing_bar(window, &other);
+                self.report_missing_bar_if_provable(window, &other);
             }
             let other = refolded.next_if(|(window, _)| window.start_ns == start_ns);
             let other = other.map(|(_, other)| other);
-            if self.compare_bar(row, other.as_ref()) == StoredBarCheck::Wrong {
+            if self.compare_bar(row, other.as_ref()) == StoredBarCheckResult::Wrong {
                 wrong.insert(start_ns);
             }
         }
         for (window, other) in refolded {
-            self.report_missing_bar(window, &other);
+            self.report_missing_bar_if_provable(window, &other);
         }
         wrong
     }
@@ -93,7 +94,7 @@ impl DayComparison<'_> {
     }
 
     /// Reports trades whose bar is not stored.
-    fn report_missing_bar(&mut self, window: Window, refolded: &RefoldedBar) {
+    fn report_missing_bar_if_provable(&mut self, window: Window, refolded: &RefoldedBar) {
         if !self.range.contains_window(window) || self.holds_dirty_minute(window) {
             return;
         }
@@ -109,13 +110,17 @@ impl DayComparison<'_> {
     }
 
     /// Compares a stored bar with the refolded one, and reports differences.
-    fn compare_bar(&mut self, row: &BarRow, refolded: Option<&RefoldedBar>) -> StoredBarCheck {
+    fn compare_bar(
+        &mut self,
+        row: &BarRow,
+        refolded: Option<&RefoldedBar>,
+    ) -> StoredBarCheckResult {
         if !self.range.contains_window(row.window) {
-            return StoredBarCheck::Right;
+            return StoredBarCheckResult::Right;
         }
         if self.holds_dirty_minute(row.window) {
             self.report.dirty_bars += 1;
-            return StoredBarCheck::Wrong;
+            return StoredBarCheckResult::Wrong;
         }
         self.report.compared[row.window.interval.index()] += 1;
         let before = self.report.difference_count;
@@ -135,8 +140,8 @@ impl DayComparison<'_> {
         }
         self.check_order_dependent_values(row, refolded);
         match self.report.difference_count == before {
-            true => StoredBarCheck::Right,
-            false => StoredBarCheck::Wrong,
+            true => StoredBarCheckResult::Right,
+            false => StoredBarCheckResult::Wrong,
         }
     }
 

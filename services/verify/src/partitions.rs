@@ -7,7 +7,7 @@ use crate::arguments::ClusterConfig;
 
 /// Requests the number of partitions of the topic `trades` from the brokers. The stores know only
 /// the partitions that were folded.
-pub(crate) async fn count_partitions(config: &ClusterConfig) -> anyhow::Result<u32> {
+pub(crate) async fn request_trades_partition_count(config: &ClusterConfig) -> anyhow::Result<u32> {
     let kafka = KafkaClient::connect(config.kafka.clone())?;
     let name = config.topics.full_name(schemas::TRADES);
     let topic = kafka.request_topic(&name).await.with_context(|| {

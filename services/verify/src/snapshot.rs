@@ -12,8 +12,8 @@ use eventlog::{EmbeddedLog, LogError, MemoryLog};
 use host::{Health, format_count};
 use market::Position;
 use store::{
-    BarReader, BarStore, MemoryHotStore, PartitionProgress, SqliteBarReader, SqliteBarStore,
-    SqliteTickStore, StoreError, TickStore,
+    BarReader, BarStore, MemoryNewestPriceStore, PartitionProgress, SqliteBarReader,
+    SqliteBarStore, SqliteTickStore, StoreError, TickStore,
 };
 
 use crate::progress::ProgressDisplay;
@@ -31,7 +31,7 @@ impl<C: Clock> Backend for FolderBackend<C> {
     type DeadLetters = EmbeddedLog;
     type Bars = SqliteBarStore;
     type Ticks = SqliteTickStore;
-    type Hot = MemoryHotStore;
+    type Hot = MemoryNewestPriceStore;
     type Clock = C;
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct VerifySnapshot<R, T> {
 impl VerifySnapshot<SqliteBarReader, SqliteTickStore> {
     /// Takes a snapshot of a data folder, whether or not another process has it open. If the ticks
     /// do not reach the bars, archives them or waits up to `max_wait` for the other process.
-    pub(crate) async fn from_folder<C: Clock>(
+    pub(crate) async fn from_folder_with_ticks_archived<C: Clock>(
         path: &Path,
         max_wait: Duration,
         clock: &C,
@@ -63,10 +63,10 @@ impl VerifySnapshot<SqliteBarReader, SqliteTickStore> {
                 path.display()
             )
         })?;
-        let snapshot = Self::from_bar_snapshot(&bars, ticks, partitions).await?;
+        let snapshot = Self::from_stores_without_waiting(&bars, ticks, partitions).await?;
         if snapshot.count_unarchived_records().await? > 0
             && !snapshot
-                .try_archive_missing_ticks(path, clock, progress)
+                .archive_missing_ticks_unless_locked(path, clock, progress)
                 .await?
         {
             snapshot
@@ -77,7 +77,7 @@ impl VerifySnapshot<SqliteBarReader, SqliteTickStore> {
     }
 
     /// Archives the missing ticks. Returns false if another process has the folder open.
-    async fn try_archive_missing_ticks<C: Clock>(
+    async fn archive_missing_ticks_unless_locked<C: Clock>(
         &self,
         path: &Path,
         clock: &C,
@@ -129,7 +129,7 @@ impl<R: BarReader, T: TickStore> VerifySnapshot<R, T> {
         clock: &C,
         progress: &ProgressDisplay,
     ) -> anyhow::Result<Self> {
-        let snapshot = Self::from_bar_snapshot(bars, ticks, partitions).await?;
+        let snapshot = Self::from_stores_without_waiting(bars, ticks, partitions).await?;
         snapshot
             .wait_for_archiver(max_wait, clock, progress)
             .await?;
@@ -137,7 +137,7 @@ impl<R: BarReader, T: TickStore> VerifySnapshot<R, T> {
     }
 
     /// Takes a snapshot of the bars. The ticks may lag behind it.
-    async fn from_bar_snapshot<B: BarStore<Snapshot = R>>(
+    async fn from_stores_without_waiting<B: BarStore<Snapshot = R>>(
         bars: &B,
         ticks: T,
         partitions: u32,

@@ -14,15 +14,15 @@ const BAR_PAGE: u32 = 2_000;
 pub(crate) type DayBars = [Vec<BarRow>; Interval::ALL.len()];
 
 /// Reads the stored bars of one instrument, a page of each interval at once.
-pub(crate) struct StoredBars<'a, R> {
+pub(crate) struct StoredBarsReader<'a, R> {
     bars: &'a R,
     instrument: &'a Instrument,
     end_ns: i64,
-    intervals: [IntervalReader; Interval::ALL.len()],
+    intervals: [IntervalReadState; Interval::ALL.len()],
 }
 
 /// How far the bars of one interval were read.
-struct IntervalReader {
+struct IntervalReadState {
     interval: Interval,
     /// Bars that were read and not taken yet.
     rows: VecDeque<BarRow>,
@@ -30,7 +30,7 @@ struct IntervalReader {
     next_start_ns: Option<i64>,
 }
 
-impl<'a, R: BarReader> StoredBars<'a, R> {
+impl<'a, R: BarReader> StoredBarsReader<'a, R> {
     /// Creates a reader of the bars that start in `[start_ns, end_ns)`, which are whole days.
     pub(crate) fn new(
         bars: &'a R,
@@ -41,7 +41,7 @@ impl<'a, R: BarReader> StoredBars<'a, R> {
             bars,
             instrument,
             end_ns,
-            intervals: Interval::ALL.map(|interval| IntervalReader {
+            intervals: Interval::ALL.map(|interval| IntervalReadState {
                 interval,
                 rows: VecDeque::new(),
                 next_start_ns: Some(start_ns),

@@ -3,20 +3,20 @@
 use clock::Clock;
 use market::{Interval, Position, VenueSettings};
 use store::{
-    AmendmentIndex, BarReader, CurrentTrades, StoreError, SymbolRow, Tick, TickInclusion,
+    AmendmentIndex, BarReader, StoreError, SymbolRow, Tick, TickClassifier, TickInclusion,
     TickStore, TickVerdict, UnmatchedDuplicate,
 };
 
 use crate::arguments::TimeRange;
-use crate::day_comparison::DayComparison;
+use crate::day_comparison::DayComparer;
 use crate::day_fold::DayFold;
 use crate::progress::ProgressDisplay;
 use crate::report::{DifferenceLocation, StoredValueDifference, VerifyReport};
 use crate::retention::RetentionLimits;
 use crate::snapshot::VerifySnapshot;
-use crate::stored_bars::{DayBars, StoredBars};
-use crate::tick_slices::TickSlices;
-use crate::verdict_pages::VerdictPages;
+use crate::stored_bars::{DayBars, StoredBarsReader};
+use crate::tick_slices::TickSliceReader;
+use crate::verdict_pages::VerdictPageCache;
 
 /// Compares the bars of each symbol in turn with their ticks.
 pub(crate) struct SymbolChecker<'a, R, T, C> {
@@ -24,7 +24,7 @@ pub(crate) struct SymbolChecker<'a, R, T, C> {
     range: TimeRange,
     clock: &'a C,
     progress: &'a ProgressDisplay,
-    verdicts: VerdictPages<'a, R>,
+    verdicts: VerdictPageCache<'a, R>,
     fold: DayFold,
     report: VerifyReport,
 }
@@ -36,7 +36,7 @@ struct CheckedSymbol<'a> {
     /// The first position of its partition that is not folded.
     next: Position,
     settings: VenueSettings,
-    current_trades: CurrentTrades,
+    current_trades: TickClassifier,
     /// The starts of its minutes that are to be refolded, ascending.
     dirty_minutes: Vec<i64>,
 }
@@ -54,7 +54,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
             range,
             clock,
             progress,
-            verdicts: VerdictPages::new(&snapshot.bars),
+            verdicts: VerdictPageCache::new(&snapshot.bars),
             fold: DayFold::new(),
             report: VerifyReport::default(),
         }
@@ -76,16 +76,16 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
         self.report.symbols += 1;
         let mut checked = self.load_symbol(symbol, settings).await?;
         let snapshot = self.snapshot;
-        let days = self.range.touched_days();
-        let mut bars = StoredBars::new(&snapshot.bars, &symbol.instrument, days);
-        let mut ticks = TickSlices::open(&snapshot.ticks, &symbol.instrument, days).await?;
+        let days = self.range.bounds_of_touched_days();
+        let mut bars = StoredBarsReader::new(&snapshot.bars, &symbol.instrument, days);
+        let mut ticks = TickSliceReader::open(&snapshot.ticks, &symbol.instrument, days).await?;
         let mut oldest_append_ns = i64::MAX;
         while let Some(day_ns) = earlier_day(bars.next_day_start().await?, ticks.next_day_start()) {
             let mut unmatched = self.fold_day(&mut checked, day_ns, &mut ticks).await?;
             let end_ns = Interval::D1.window_containing(day_ns).end_ns();
             let forgotten = checked
                 .current_trades
-                .forget_before(end_ns.min(i64::MAX - 1));
+                .forget_before_and_take_unmatched(end_ns.min(i64::MAX - 1));
             unmatched.extend(forgotten);
             let stored = bars.take_day_bars(day_ns).await?;
             let day_append_ns = first_append_ns(&stored);
@@ -93,7 +93,9 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
             self.compare_day(&checked, &stored);
             self.report_unmatched_duplicates(symbol, &unmatched, day_append_ns);
         }
-        let unmatched = checked.current_trades.forget_before(i64::MAX);
+        let unmatched = checked
+            .current_trades
+            .forget_before_and_take_unmatched(i64::MAX);
         // If ids are unique within the symbol, the first delivery may be outside of the range.
         if self.range.is_unbounded() {
             self.report_unmatched_duplicates(symbol, &unmatched, oldest_append_ns);
@@ -128,7 +130,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
             partition,
             next,
             settings,
-            current_trades: CurrentTrades::new(settings, next),
+            current_trades: TickClassifier::new(settings, next),
             dirty_minutes: dirty_rows.iter().map(|row| row.start_ns).collect(),
         })
     }
@@ -138,12 +140,16 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
         &mut self,
         checked: &mut CheckedSymbol<'_>,
         day_ns: i64,
-        slices: &mut TickSlices,
+        slices: &mut TickSliceReader,
     ) -> Result<Vec<UnmatchedDuplicate>, StoreError> {
         self.fold.start_day(day_ns);
         let mut unmatched = Vec::new();
         while let Some((slice, ticks)) = slices.next_slice_of_day(day_ns).await? {
-            unmatched.extend(checked.current_trades.forget_before(slice.start_ns));
+            unmatched.extend(
+                checked
+                    .current_trades
+                    .forget_before_and_take_unmatched(slice.start_ns),
+            );
             let (partition, next) = (checked.partition, checked.next);
             self.verdicts.load_pages(partition, next, &ticks).await?;
             self.fold_ticks(checked, &ticks);
@@ -193,7 +199,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
     }
 
     fn compare_day(&mut self, checked: &CheckedSymbol<'_>, stored: &DayBars) {
-        let comparison = DayComparison {
+        let comparison = DayComparer {
             symbol: checked.symbol,
             next: checked.next,
             range: self.range,

@@ -20,20 +20,24 @@ pub(crate) struct TickSliceRange {
 
 /// The ticks of one instrument, slice by slice in order of event time. While the caller works on
 /// one slice, a task reads the next one.
-pub(crate) struct TickSlices {
+pub(crate) struct TickSliceReader {
     slices: VecDeque<TickSliceRange>,
     /// The ticks of `slices`, in the same order.
     ticks: mpsc::Receiver<Result<Vec<Tick>, StoreError>>,
 }
 
-impl TickSlices {
+impl TickSliceReader {
     /// Starts to read the ticks whose event times are in `[start_ns, end_ns)`.
     pub(crate) async fn open<T: TickStore>(
         store: &T,
         instrument: &Instrument,
         (start_ns, end_ns): (i64, i64),
     ) -> Result<Self, StoreError> {
-        let slices = plan_slices(&store.hours_with_ticks(instrument, start_ns, end_ns).await?);
+        let slices = plan_slices(
+            &store
+                .hours_with_max_tick_counts(instrument, start_ns, end_ns)
+                .await?,
+        );
         let (sender, ticks) = mpsc::channel(1);
         let (store, instrument, planned) = (store.clone(), instrument.clone(), slices.clone());
         tokio::spawn(async move {

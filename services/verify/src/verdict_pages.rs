@@ -14,14 +14,14 @@ const MAX_CACHED_RANGES: usize = 1_000_000;
 type VerdictPageKey = (u32, u64, u64);
 
 /// A cache of the excluded ranges of a snapshot. Symbols of one partition share its pages.
-pub(crate) struct VerdictPages<'a, R> {
+pub(crate) struct VerdictPageCache<'a, R> {
     bars: &'a R,
     pages: HashMap<VerdictPageKey, Vec<ExcludedRange>>,
     /// The number of ranges in all pages.
     range_count: usize,
 }
 
-impl<'a, R: BarReader> VerdictPages<'a, R> {
+impl<'a, R: BarReader> VerdictPageCache<'a, R> {
     /// Creates an empty cache.
     pub(crate) fn new(bars: &'a R) -> Self {
         Self {
@@ -32,7 +32,7 @@ impl<'a, R: BarReader> VerdictPages<'a, R> {
     }
 
     /// Loads the pages that hold those of `ticks` that are before `next`. Must be called before
-    /// [`VerdictPages::verdict_at`].
+    /// [`VerdictPageCache::verdict_at`].
     pub(crate) async fn load_pages(
         &mut self,
         partition: u32,

@@ -11,7 +11,7 @@ use market::VenueSettings;
 use store::{BarReader, ClickHouseTickStore, SymbolQuery, SymbolRow, TickStore, TimescaleBarStore};
 
 use crate::arguments::{VerifyArgs, VerifyTarget};
-use crate::partitions::count_partitions;
+use crate::partitions::request_trades_partition_count;
 use crate::progress::ProgressDisplay;
 use crate::report::VerifyReport;
 use crate::snapshot::VerifySnapshot;
@@ -54,13 +54,15 @@ pub(crate) async fn verify_target<C: Clock>(
     let max_wait = arguments.wait;
     let mut report = match target {
         VerifyTarget::Folder(path) => {
-            let snapshot = VerifySnapshot::from_folder(path, max_wait, &clock, &progress).await?;
+            let snapshot =
+                VerifySnapshot::from_folder_with_ticks_archived(path, max_wait, &clock, &progress)
+                    .await?;
             compare_all_bars(arguments, target, &snapshot, &clock, &progress).await?
         }
         VerifyTarget::Cluster(config) => {
             let bars = TimescaleBarStore::open(config.timescaledb.clone()).await?;
             let ticks = ClickHouseTickStore::open(&config.clickhouse).await?;
-            let partitions = count_partitions(config).await?;
+            let partitions = request_trades_partition_count(config).await?;
             let stores = (&bars, ticks);
             let snapshot =
                 VerifySnapshot::from_stores(stores, partitions, max_wait, &clock, &progress)
@@ -86,13 +88,13 @@ async fn compare_all_bars<R: BarReader, T: TickStore, C: Clock>(
              second"
         );
     }
-    let days = arguments.time_range().touched_days();
+    let days = arguments.time_range().bounds_of_touched_days();
     let mut tick_count = 0;
     for symbol in &symbols {
         let instrument = &symbol.instrument;
         let hours = snapshot
             .ticks
-            .hours_with_ticks(instrument, days.0, days.1)
+            .hours_with_max_tick_counts(instrument, days.0, days.1)
             .await?;
         tick_count += hours.iter().map(|(_, rows)| rows).sum::<u64>();
     }

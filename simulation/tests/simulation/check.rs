@@ -176,7 +176,7 @@ impl SimCluster {
                 let rest = rows.values().map(|row| BarJson::from_row(row, partition));
                 let rest: BTreeMap<String, BarJson> =
                     rest.map(|bar| (bar.start.clone(), bar)).collect();
-                let held = client.newest_bars();
+                let held = client.newest_state_of_each_bar();
                 let held: BTreeMap<String, &BarJson> =
                     held.map(|bar| (bar.start.clone(), bar)).collect();
                 let starts = rest.keys().chain(held.keys());

@@ -17,7 +17,7 @@ use crate::sim_client::SimClient;
 use crate::tasks::{CrashableTask, Role};
 use crate::tick_store::SimTickStore;
 use crate::totals::Totals;
-use crate::trade_producer::{PARTITIONS, TradeProducer};
+use crate::trade_producer::{PARTITIONS, ProducerRecordGenerator};
 
 pub struct SimCluster {
     pub random: Random,
@@ -30,7 +30,7 @@ pub struct SimCluster {
     pub tasks: Vec<CrashableTask>,
     pub pods: Vec<Pod>,
     pub clients: Vec<SimClient>,
-    pub producer: TradeProducer,
+    pub producer: ProducerRecordGenerator,
     pub turn: u64,
     pub last_process_number: u64,
     pub mutant: Option<Mutant>,
@@ -52,7 +52,7 @@ pub fn run_seed(seed: u64, mutant: Option<Mutant>) -> Result<Totals, String> {
     let mut cluster = SimCluster::new(seed, mutant);
     let turns = 250 + cluster.random.below(600);
     while cluster.turn < turns {
-        cluster.maybe_inject_fault();
+        cluster.maybe_send_records_or_inject_fault();
         cluster.step()?;
     }
     if cluster.random.one_in(3) {
@@ -79,7 +79,7 @@ impl SimCluster {
             trades_log = trades_log.with_skipped_gaps();
         }
         let acknowledges_early = mutant == Some(Mutant::AckBeforeDurable);
-        let producer = TradeProducer::new(&random);
+        let producer = ProducerRecordGenerator::new(&random);
         let mut cluster = Self {
             updates_log: SimLog::new(PARTITIONS, 1_000, &random, &clock)
                 .with_early_acknowledgement(acknowledges_early),

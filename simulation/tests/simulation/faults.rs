@@ -7,14 +7,14 @@ use crate::log::SimLog;
 use crate::mutant::Mutant;
 use crate::random::Random;
 use crate::tasks::Role;
-use crate::trade_producer::{PARTITIONS, TradeProducer};
+use crate::trade_producer::{PARTITIONS, ProducerRecordGenerator};
 
 /// A few days without trades.
 const LONG_PAUSE_NS: i64 = 3 * market::DAY_NS;
 
 impl SimCluster {
     /// Sends some records or injects a fault, if the seed chooses so.
-    pub fn maybe_inject_fault(&mut self) {
+    pub fn maybe_send_records_or_inject_fault(&mut self) {
         if self.random.one_in(4) {
             for (partition, entry) in self.producer.next_records() {
                 self.send(partition, vec![entry]);
@@ -25,7 +25,7 @@ impl SimCluster {
         }
         match self.random.below(20) {
             0..=2 => self.crash_worker(),
-            3..=4 => self.start_zombie(),
+            3..=4 => self.start_or_drop_zombie(),
             5 => self.freeze_task(),
             6 => self.crash_archiver(),
             7 => self.lose_pod(),
@@ -87,7 +87,7 @@ impl SimCluster {
     }
 
     /// Starts a second worker of a partition while the first continues, or drops one of two.
-    fn start_zombie(&mut self) {
+    fn start_or_drop_zombie(&mut self) {
         let partition = self.random_partition();
         let role = Role::Worker(partition);
         if self.tasks.iter().filter(|task| task.role == role).count() > 1 {
@@ -164,7 +164,7 @@ impl SimCluster {
         self.tasks.retain(|task| !here.contains(&task.role));
         for _ in 0..3 {
             self.trades_log
-                .append_now(partition, vec![TradeProducer::advance()]);
+                .append_now(partition, vec![ProducerRecordGenerator::advance()]);
         }
         let end = self.trades_log.end(partition);
         self.trades_log.drop_below(partition, end - 1);
@@ -176,7 +176,7 @@ impl SimCluster {
         self.fault_interval_turns = 150;
         let turns = self.turn + 300 + self.random.below(300);
         while self.turn < turns {
-            self.maybe_inject_fault();
+            self.maybe_send_records_or_inject_fault();
             self.step()?;
         }
         for partition in 0..PARTITIONS {

@@ -207,7 +207,7 @@ impl Oracle {
             return self.reject(record, RecordOutcome::Excluded);
         }
         let identity = Self::identity(trade, &settings);
-        if !self.is_new(&instrument, trade, identity.as_ref()) {
+        if !self.insert_identity_if_new(&instrument, trade, identity.as_ref()) {
             return RecordOutcome::Excluded;
         }
         self.count_trade(&instrument, trade, &settings, record.offset);

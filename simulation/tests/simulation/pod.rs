@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::{ChannelName, Follower, Hub, HubLimits};
+use api::{BarUpdatesFollower, ChannelName, Hub, HubLimits};
 use host::Health;
 use market::BarRow;
 use tokio_util::sync::CancellationToken;
@@ -38,7 +38,7 @@ impl Pod {
     ) -> (Self, Vec<Task>) {
         let hub = Hub::new(eventlog::Log::epoch(updates), PARTITIONS, HUB_LIMITS);
         let tasks = (0..PARTITIONS).map(|partition| {
-            let follower: Follower<SimBackend> = Follower {
+            let follower: BarUpdatesFollower<SimBackend> = BarUpdatesFollower {
                 partition,
                 updates: updates.clone(),
                 bars: bars.clone(),

@@ -32,7 +32,7 @@ impl SimCluster {
         self.ticks.enable_faults();
         let turns = self.turn + 100 + self.random.below(300);
         while self.turn < turns {
-            self.maybe_inject_fault();
+            self.maybe_send_records_or_inject_fault();
             self.step()?;
         }
         Ok(())

@@ -73,8 +73,8 @@ impl SimClient {
     }
 
     /// Returns the newest state of each bar that the client holds.
-    pub fn newest_bars(&self) -> impl Iterator<Item = &BarJson> {
-        self.channel.newest_bars()
+    pub fn newest_state_of_each_bar(&self) -> impl Iterator<Item = &BarJson> {
+        self.channel.newest_state_of_each_bar()
     }
 
     pub fn disconnect(&mut self) {

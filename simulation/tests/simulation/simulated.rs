@@ -1,7 +1,7 @@
 //! The backend of a simulated cluster.
 
 use backend::Backend;
-use store::MemoryHotStore;
+use store::MemoryNewestPriceStore;
 
 use crate::bar_store::SimBarStore;
 use crate::clock::SimClock;
@@ -17,6 +17,6 @@ impl Backend for SimBackend {
     type DeadLetters = SimLog;
     type Bars = SimBarStore;
     type Ticks = SimTickStore;
-    type Hot = MemoryHotStore;
+    type Hot = MemoryNewestPriceStore;
     type Clock = SimClock;
 }

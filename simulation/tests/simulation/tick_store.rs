@@ -148,7 +148,7 @@ impl TickStore for SimTickStore {
         self.maybe_fail("the answer was lost", 15)
     }
 
-    async fn set_archive_progress(
+    async fn advance_archive_progress(
         &self,
         partition: u32,
         archived: ArchiveProgress,
@@ -194,7 +194,7 @@ impl TickStore for SimTickStore {
         Ok(ticks)
     }
 
-    async fn hours_with_ticks(
+    async fn hours_with_max_tick_counts(
         &self,
         _: &Instrument,
         _: i64,
@@ -207,7 +207,7 @@ impl TickStore for SimTickStore {
         Ok(())
     }
 
-    async fn delete_expired(&self, _: i64) -> Result<u64, StoreError> {
+    async fn delete_expired_batch(&self, _: i64) -> Result<u64, StoreError> {
         Ok(0)
     }
 }

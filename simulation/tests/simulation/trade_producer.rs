@@ -27,7 +27,7 @@ const VENUES: [(&str, IdScheme, IdScope); 6] = [
 ];
 
 /// Generates the records that producers send.
-pub struct TradeProducer {
+pub struct ProducerRecordGenerator {
     random: Random,
     /// Each instrument with its settings and the next id.
     instruments: Vec<(Instrument, VenueSettings, u64)>,
@@ -42,7 +42,7 @@ pub struct TradeProducer {
     epoch: u64,
 }
 
-impl TradeProducer {
+impl ProducerRecordGenerator {
     pub fn new(random: &Random) -> Self {
         let mut instruments = Vec::new();
         for symbol in ["A", "B", "C"] {

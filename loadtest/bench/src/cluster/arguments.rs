@@ -10,7 +10,7 @@ use store::{ClickHouseConfig, RedisConfig, TimescaleConfig};
 use super::child_task::ChildTask;
 use super::part::ClusterBenchPart;
 use connect::{
-    ClickHouseArgs, KafkaArgs, RedisArgs, TimescaleArgs, TopicNameArgs, TopicNames,
+    ClickHouseArgs, KafkaArgs, RedisArgs, TimescaleArgs, TopicNames, TopicPrefixArgs,
     ignore_server_sections_except,
 };
 
@@ -94,7 +94,7 @@ impl ClusterBenchArgs {
         let sections = ["kafka", "timescaledb", "clickhouse", "redis"];
         ignore_server_sections_except(&mut reader, &sections);
         let kafka = self.kafka.read(&mut reader);
-        let topics = TopicNameArgs::default().read(&mut reader);
+        let topics = TopicPrefixArgs::default().read(&mut reader);
         let redis = self.redis.read_optional(&mut reader);
         let Some(timescaledb) = self.timescaledb.read_optional(&mut reader) else {
             if !self.only.is_empty() {

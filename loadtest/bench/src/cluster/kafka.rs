@@ -55,23 +55,23 @@ pub(super) fn measure_folding(bench: &mut ClusterBench) -> anyhow::Result<()> {
             .pop()
             .map_or_else(String::new, |round| round.peak_memory);
         let table = &mut bench.table;
-        table.add_figure(
+        table.add_and_print_figure(
             "plain rdkafka loop, trades by CPU-second",
             &format_rate_in_millions(trades, loop_cpu),
         );
-        table.add_figure(
+        table.add_and_print_figure(
             "Kafka to durable bars, trades by CPU-second",
             &format_rate_in_millions(trades, fold_cpu),
         );
         let ratio = loop_cpu / fold_cpu;
-        table.add_budget(
+        table.add_and_print_budgeted_figure(
             &format!("  of the plain loop's, {trades} trades"),
             &format!("{ratio:.2}"),
             ">= 0.7",
             ratio >= RATIO_BUDGET,
         );
-        table.add_figure("  by the clock", &format_rate_in_millions(trades, by_clock));
-        table.add_figure("  memory of the aggregator at the most", &peak_memory);
+        table.add_and_print_figure("  by the clock", &format_rate_in_millions(trades, by_clock));
+        table.add_and_print_figure("  memory of the aggregator at the most", &peak_memory);
         Ok(())
     })
 }

@@ -33,25 +33,26 @@ pub(super) fn measure_catching_up(bench: &mut ClusterBench) -> anyhow::Result<()
             "  {trades} trades appended in {:.1} s; catching up",
             filled.report.seconds
         );
-        let caught_up = bench
-            .runtime
-            .block_on(catch_up(sandbox, &filled.partition_ends))?;
+        let caught_up = bench.runtime.block_on(start_roles_and_measure_catch_up(
+            sandbox,
+            &filled.partition_ends,
+        ))?;
         let table = &mut bench.table;
         let thousands = rate / 1_000;
-        table.add_figure(
+        table.add_and_print_figure(
             &format!("catching up {seconds} s of {thousands} k trades/s: bars"),
             &format!("{:.1} s", caught_up.folded_seconds),
         );
-        table.add_figure(
+        table.add_and_print_figure(
             "  trades folded a second meanwhile",
             &format_rate_in_millions(trades, caught_up.folded_seconds),
         );
-        table.add_figure("  ticks", &format!("{:.1} s", caught_up.archived_seconds));
-        table.add_figure(
+        table.add_and_print_figure("  ticks", &format!("{:.1} s", caught_up.archived_seconds));
+        table.add_and_print_figure(
             "  memory of the aggregator at the most",
             &caught_up.aggregator_memory,
         );
-        table.add_figure(
+        table.add_and_print_figure(
             "  memory of the archiver at the most",
             &caught_up.archiver_memory,
         );
@@ -59,7 +60,10 @@ pub(super) fn measure_catching_up(bench: &mut ClusterBench) -> anyhow::Result<()
     })
 }
 
-async fn catch_up(sandbox: &Sandbox, ends: &[u64]) -> anyhow::Result<CatchUpResult> {
+async fn start_roles_and_measure_catch_up(
+    sandbox: &Sandbox,
+    ends: &[u64],
+) -> anyhow::Result<CatchUpResult> {
     let (bars, ticks) = (
         sandbox.open_bar_store().await?,
         sandbox.open_tick_store().await?,

@@ -26,7 +26,7 @@ pub(super) fn measure_cluster_latency(bench: &mut ClusterBench) -> anyhow::Resul
         let latency = measure_latency(url, VENUE, bench.rate, SENDERS)?;
         let table = &mut bench.table;
         let rate = latency.thousands_per_second;
-        table.add_figure(
+        table.add_and_print_figure(
             &format!("trade to delta through the cluster, {rate:.1} k trades/s, p50 p99"),
             &format!(
                 "{} {}",
@@ -34,7 +34,7 @@ pub(super) fn measure_cluster_latency(bench: &mut ClusterBench) -> anyhow::Resul
                 format_as_milliseconds(latency.p99_us)
             ),
         );
-        table.add_figure("  trades measured", &latency.trades.to_string());
+        table.add_and_print_figure("  trades measured", &latency.trades.to_string());
         for (name, role) in [
             ("aggregator", &aggregator),
             ("archiver", &archiver),
@@ -42,7 +42,7 @@ pub(super) fn measure_cluster_latency(bench: &mut ClusterBench) -> anyhow::Resul
         ] {
             role.check_alive()?;
             let what = format!("  memory of the {name} at the most");
-            table.add_figure(&what, &role.peak_memory_text()?);
+            table.add_and_print_figure(&what, &role.peak_memory_text()?);
         }
         Ok(())
     })

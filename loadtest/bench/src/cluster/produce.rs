@@ -14,7 +14,7 @@ use super::child_process::{ChildReport, run_child};
 use super::child_task::ChildTask;
 use super::cluster_bench::ClusterBench;
 use super::role::format_as_mebibytes;
-use super::sandbox::{Sandbox, open_trades_topic};
+use super::sandbox::{Sandbox, register_and_open_trades_topic};
 use super::trades::{TradeGenerator, bench_venue, venue_settings};
 use crate::table::format_rate_in_millions;
 use connect::TopicNames;
@@ -56,7 +56,7 @@ impl TradeAppender {
         topics: &TopicNames,
         bars: TimescaleBarStore,
     ) -> anyhow::Result<Self> {
-        let log = open_trades_topic(kafka, topics, &bars).await?;
+        let log = register_and_open_trades_topic(kafka, topics, &bars).await?;
         let producer = IngestProducer::new(log.clone(), bars, SystemClock);
         producer.declare(&bench_venue()?, venue_settings()).await?;
         Ok(Self { log, producer })
@@ -149,13 +149,13 @@ fn add_append_figures(bench: &mut ClusterBench, report: &ChildReport) {
         peak_kib,
     } = *report;
     let table = &mut bench.table;
-    table.add_figure(
+    table.add_and_print_figure(
         &format!("trades appended to Kafka and acknowledged, {trades} of them"),
         &format_rate_in_millions(trades, seconds),
     );
-    table.add_figure(
+    table.add_and_print_figure(
         "  the same by CPU-second of the process",
         &format_rate_in_millions(trades, cpu_seconds),
     );
-    table.add_figure("  its memory at the most", &format_as_mebibytes(peak_kib));
+    table.add_and_print_figure("  its memory at the most", &format_as_mebibytes(peak_kib));
 }

@@ -86,18 +86,18 @@ fn add_kill_figures(bench: &mut ClusterBench, what: &str, budget: f64, results: 
             .map(|recovery| recovery.all_seconds),
     );
     let table = &mut bench.table;
-    table.add_budget(
+    table.add_and_print_budgeted_figure(
         &format!("{what}, kill to first commit, median (worst)"),
         &format!("{first:.2} s ({worst:.2} s)"),
         &format!("< {budget:.0} s"),
         worst < budget,
     );
-    table.add_figure(
+    table.add_and_print_figure(
         "  to the first commit of the last of its partitions",
         &format!("{all:.2} s"),
     );
     for (name, peak) in &results.peak_memories {
-        table.add_figure(&format!("  memory of the {name} at the most"), peak);
+        table.add_and_print_figure(&format!("  memory of the {name} at the most"), peak);
     }
 }
 
@@ -118,7 +118,9 @@ async fn run_kills(
     tokio::try_join!(archiver.wait_until_ready(), api.wait_until_ready())?;
     let (mut recoveries, mut peak_memories) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
-        let owned = wait_until_all_are_owned(sandbox, bars, &first, second.as_ref()).await?;
+        let owned =
+            wait_for_owners_and_list_partitions_of_first(sandbox, bars, &first, second.as_ref())
+                .await?;
         let peak = first.peak_memory_text()?;
         let kill_ns = SystemClock.monotonic_ns();
         first.kill()?;
@@ -129,7 +131,7 @@ async fn run_kills(
             Some(_) => None,
             None => Some(RoleProcess::start(sandbox, "aggregator", Some("one"))?),
         };
-        let recovery = wait_until_all_have_progressed(bars, &before, &owned, kill_ns).await?;
+        let recovery = measure_time_until_all_progress(bars, &before, &owned, kill_ns).await?;
         println!(
             "  round {round}: {} partitions, first after {:.2} s, all after {:.2} s",
             owned.len(),
@@ -154,7 +156,7 @@ async fn run_kills(
 
 /// Waits until every partition has an owner that processes it, and every aggregator owns some;
 /// returns the partitions of the first.
-async fn wait_until_all_are_owned(
+async fn wait_for_owners_and_list_partitions_of_first(
     sandbox: &Sandbox,
     bars: &TimescaleBarStore,
     first: &RoleProcess,
@@ -179,12 +181,12 @@ async fn wait_until_all_are_owned(
     })
     .await?;
     let before = bars.all_partition_progress().await?;
-    wait_until_all_have_progressed(bars, &before, &all, SystemClock.monotonic_ns()).await?;
+    measure_time_until_all_progress(bars, &before, &all, SystemClock.monotonic_ns()).await?;
     Ok(of_first)
 }
 
 /// Waits until the progress of all `partitions` is greater than in `before`.
-async fn wait_until_all_have_progressed(
+async fn measure_time_until_all_progress(
     bars: &TimescaleBarStore,
     before: &[store::PartitionProgress],
     partitions: &[u32],

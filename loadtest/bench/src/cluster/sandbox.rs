@@ -208,7 +208,7 @@ fn path_variable(name: &'static str, path: Option<&PathBuf>) -> Option<(&'static
 }
 
 /// Opens the topic of trades, and adopts its generation as the aggregator does.
-pub(super) async fn open_trades_topic(
+pub(super) async fn register_and_open_trades_topic(
     kafka: &KafkaConfig,
     topics: &TopicNames,
     bars: &TimescaleBarStore,

@@ -33,21 +33,21 @@ pub(super) fn measure_stores(bench: &mut ClusterBench) -> anyhow::Result<()> {
     bench.measure_in_sandbox("stores", |bench, sandbox| {
         let (new, over, ticks) = bench.runtime.block_on(async {
             let mut writer = BarWriter::new(sandbox.open_bar_store().await?).await?;
-            let new = writer.seconds_to_commit_all().await?;
-            let over = writer.seconds_to_commit_all().await?;
-            let ticks = seconds_to_insert_all(&sandbox.open_tick_store().await?).await?;
+            let new = writer.commit_all_and_measure_seconds().await?;
+            let over = writer.commit_all_and_measure_seconds().await?;
+            let ticks = insert_all_and_measure_seconds(&sandbox.open_tick_store().await?).await?;
             anyhow::Ok((new, over, ticks))
         })?;
         let bars = TRANSACTIONS * MINUTES_PER_TRANSACTION * SYMBOLS;
         let table = &mut bench.table;
         let thousands = |seconds: f64| format!("{:.0} k/s", bars as f64 / seconds / 1e3);
-        table.add_figure(
+        table.add_and_print_figure(
             &format!("bars into TimescaleDB, {bars} in transactions of 7,000, new"),
             &thousands(new),
         );
-        table.add_figure("  the same written over", &thousands(over));
+        table.add_and_print_figure("  the same written over", &thousands(over));
         let count = INSERTS * TICKS_PER_INSERT;
-        table.add_figure(
+        table.add_and_print_figure(
             &format!("ticks into ClickHouse, {count} in blocks of {TICKS_PER_INSERT}"),
             &format_rate_in_millions(count, ticks),
         );
@@ -65,7 +65,7 @@ struct BarWriter {
 
 impl BarWriter {
     async fn new(bars: TimescaleBarStore) -> anyhow::Result<Self> {
-        let state = bars.load_partition(PARTITION, 1).await?;
+        let state = bars.load_or_create_partition(PARTITION, 1).await?;
         let span_ns = i64::try_from(TRANSACTIONS * MINUTES_PER_TRANSACTION)? * MINUTE_NS;
         Ok(Self {
             bars,
@@ -78,7 +78,7 @@ impl BarWriter {
     }
 
     /// Returns the seconds of all commits, without generating the bars.
-    async fn seconds_to_commit_all(&mut self) -> anyhow::Result<f64> {
+    async fn commit_all_and_measure_seconds(&mut self) -> anyhow::Result<f64> {
         let mut elapsed_ns = 0;
         for number in 0..TRANSACTIONS {
             let transaction = self.generate_transaction(number)?;
@@ -146,7 +146,7 @@ fn generate_trade(time_ns: i64, number: u64) -> anyhow::Result<Trade> {
 }
 
 /// Returns the seconds of all inserts, without generating the ticks.
-async fn seconds_to_insert_all(ticks: &ClickHouseTickStore) -> anyhow::Result<f64> {
+async fn insert_all_and_measure_seconds(ticks: &ClickHouseTickStore) -> anyhow::Result<f64> {
     let instruments = instruments(SYMBOLS_PER_INSERT)?;
     let now_ns = SystemClock.now_ns();
     let mut elapsed_ns = 0;

@@ -26,7 +26,7 @@ pub(super) fn end_waits_on_interrupt(runtime: &Runtime) {
 ///
 /// # Errors
 /// If the user has.
-pub(super) fn check_interrupted() -> anyhow::Result<()> {
+pub(super) fn check_not_interrupted() -> anyhow::Result<()> {
     anyhow::ensure!(!IS_INTERRUPTED.load(Ordering::Relaxed), "interrupted");
     Ok(())
 }
@@ -45,7 +45,7 @@ where
 {
     let start_ns = SystemClock.monotonic_ns();
     loop {
-        check_interrupted()?;
+        check_not_interrupted()?;
         if let Some(value) = condition().await? {
             return Ok(value);
         }

@@ -39,7 +39,7 @@ impl TradeSender {
             if SystemClock.monotonic_ns() - start_ns > SECONDS * 1_000_000_000 {
                 break;
             }
-            let body = self.generate_batch(&mut last_ids, &mut batch)?;
+            let body = self.generate_batch_and_mark_pending(&mut last_ids, &mut batch)?;
             let response = self.rest.send_trades_batch(&body)?;
             anyhow::ensure!(response.rejected_total == 0, "trades were rejected");
             sent += self.trades_per_batch;
@@ -47,7 +47,7 @@ impl TradeSender {
         Ok(sent)
     }
 
-    fn generate_batch(
+    fn generate_batch_and_mark_pending(
         &self,
         last_ids: &mut [u64],
         batch: &mut TradesBatch,

@@ -17,7 +17,7 @@ pub(super) fn api_clients(roles: &[Arc<RestartingProcess>]) -> Vec<RestClient> {
 }
 
 /// Returns the options with the addresses of the stores of bars and ticks.
-pub(super) fn store_options(timescaledb: &str, clickhouse: &str) -> Vec<String> {
+pub(super) fn bar_and_tick_store_arguments(timescaledb: &str, clickhouse: &str) -> Vec<String> {
     let options = [
         ["--timescaledb-url", timescaledb],
         ["--clickhouse-url", clickhouse],
@@ -28,9 +28,10 @@ pub(super) fn store_options(timescaledb: &str, clickhouse: &str) -> Vec<String> 
 /// Creates the tables of both stores.
 pub(super) async fn create_tables(binary: &Path, stack: &ServerStack) -> anyhow::Result<()> {
     let mut command = command_without_configuration(binary);
-    command
-        .arg("migrate")
-        .args(store_options(stack.timescaledb()?, stack.clickhouse()?));
+    command.arg("migrate").args(bar_and_tick_store_arguments(
+        stack.timescaledb()?,
+        stack.clickhouse()?,
+    ));
     run_command(&mut command).await.map(drop)
 }
 
@@ -49,16 +50,16 @@ pub(super) async fn apply_topics(
 }
 
 /// Returns two processes of each role. One of the two is a static member of its group.
-pub(super) fn create_roles(
+pub(super) fn configure_role_processes(
     stack: &ServerStack,
     proxies: &[Proxy],
 ) -> anyhow::Result<Vec<Arc<RestartingProcess>>> {
     let [bars, ticks, hot] = [
-        proxies[0].replace_address(stack.timescaledb()?),
-        proxies[1].replace_address(stack.clickhouse()?),
-        proxies[2].replace_address(stack.redis()?),
+        proxies[0].address_through_proxy(stack.timescaledb()?),
+        proxies[1].address_through_proxy(stack.clickhouse()?),
+        proxies[2].address_through_proxy(stack.redis()?),
     ];
-    let mut shared = store_options(&bars, &ticks);
+    let mut shared = bar_and_tick_store_arguments(&bars, &ticks);
     shared.extend(["--brokers", stack.kafka()?].map(str::to_owned));
     // Outages last seconds here, not minutes.
     shared.extend(["--breaker-open-for", "2s", "--breaker-timeout", "4s"].map(str::to_owned));

@@ -27,12 +27,13 @@ impl Fault {
                     cluster.stack.run_server_script("kafka", &forget).await?;
                     SystemClock.sleep(self.lasts).await;
                 }
-                self.disrupt_server(cluster, "kafka", &number, "start-one")
+                self.disrupt_and_heal_server(cluster, "kafka", &number, "start-one")
                     .await
             }
             FaultKind::Postgres | FaultKind::Clickhouse | FaultKind::Redis => {
                 let script = self.target.clone();
-                self.disrupt_server(cluster, &script, "", "start").await
+                self.disrupt_and_heal_server(cluster, &script, "", "start")
+                    .await
             }
             FaultKind::Proxy => {
                 let way = self.target.rsplit(' ').next().unwrap_or_default();
@@ -61,7 +62,7 @@ impl Fault {
 
     /// Kills or freezes a server, waits for the duration of the fault, then restarts or resumes it.
     /// `number` selects the broker; it is empty for other servers.
-    async fn disrupt_server(
+    async fn disrupt_and_heal_server(
         &self,
         cluster: &TortureCluster,
         script: &str,

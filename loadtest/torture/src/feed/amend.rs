@@ -22,7 +22,7 @@ impl TradeFeed {
                 true => AmendmentKind::Cancel,
                 false => AmendmentKind::Edit,
             };
-            self.send_amendment(venue_trade, kind, random).await;
+            self.send_random_amendment(venue_trade, kind, random).await;
             if kind == AmendmentKind::Cancel || !random.one_in(3) {
                 break;
             }
@@ -31,7 +31,11 @@ impl TradeFeed {
     }
 
     /// Edits or cancels a trade before it is sent.
-    pub(super) async fn amend_before_sending(&self, venue_trade: &VenueTrade, random: &mut Random) {
+    pub(super) async fn send_amendment_before_trade(
+        &self,
+        venue_trade: &VenueTrade,
+        random: &mut Random,
+    ) {
         if !self.try_begin_amending(venue_trade) {
             return;
         }
@@ -39,7 +43,7 @@ impl TradeFeed {
             true => AmendmentKind::Cancel,
             false => AmendmentKind::Edit,
         };
-        self.send_amendment(venue_trade, kind, random).await;
+        self.send_random_amendment(venue_trade, kind, random).await;
         self.sent_trades.lock().totals.ahead += 1;
         self.end_amending(venue_trade);
     }
@@ -70,7 +74,7 @@ impl TradeFeed {
 
     /// Sends an edit or a cancel until it is acknowledged, to the pods or, like a foreign producer,
     /// directly to Kafka.
-    async fn send_amendment(
+    async fn send_random_amendment(
         &self,
         venue_trade: &VenueTrade,
         kind: AmendmentKind,
@@ -88,7 +92,10 @@ impl TradeFeed {
             for _ in 0..=u8::from(random.one_in(10)) {
                 match is_foreign {
                     true => self.send_amendment_to_kafka(&amended, kind, &id).await,
-                    false => self.send_amendment_to_pods(&amended, kind, &id).await,
+                    false => {
+                        self.send_amendment_to_a_pod_with_retries(&amended, kind, &id)
+                            .await;
+                    }
                 }
             }
         }
@@ -124,7 +131,12 @@ impl TradeFeed {
     }
 
     /// Sends the same request to each pod in turn, until one accepts it or rejects it permanently.
-    async fn send_amendment_to_pods(&self, amended: &VenueTrade, kind: AmendmentKind, id: &str) {
+    async fn send_amendment_to_a_pod_with_retries(
+        &self,
+        amended: &VenueTrade,
+        kind: AmendmentKind,
+        id: &str,
+    ) {
         let VenueTrade {
             venue,
             symbol,

@@ -96,22 +96,22 @@ impl OracleBar {
             (
                 "volume",
                 bar.volume.to_string(),
-                scaled_integer_to_text(&self.volume, QUANTITY_SCALE),
+                scaled_integer_to_trimmed_text(&self.volume, QUANTITY_SCALE),
             ),
             (
                 "buy_volume",
                 bar.buy_volume.to_string(),
-                scaled_integer_to_text(&self.buy_volume, QUANTITY_SCALE),
+                scaled_integer_to_trimmed_text(&self.buy_volume, QUANTITY_SCALE),
             ),
             (
                 "sell_volume",
                 bar.sell_volume.to_string(),
-                scaled_integer_to_text(&self.sell_volume, QUANTITY_SCALE),
+                scaled_integer_to_trimmed_text(&self.sell_volume, QUANTITY_SCALE),
             ),
             (
                 "notional",
                 bar.notional.to_string(),
-                scaled_integer_to_text(&self.notional, NOTIONAL_SCALE),
+                scaled_integer_to_trimmed_text(&self.notional, NOTIONAL_SCALE),
             ),
             ("trades", bar.trades.to_string(), self.trades.to_string()),
         ];
@@ -154,7 +154,7 @@ fn to_scaled_integer(value: Decimal) -> BigInt {
 }
 
 /// Formats a decimal without trailing zeros.
-fn scaled_integer_to_text(units: &BigInt, scale: usize) -> String {
+fn scaled_integer_to_trimmed_text(units: &BigInt, scale: usize) -> String {
     let digits = units.magnitude().to_string();
     let padded = format!("{digits:0>width$}", width = scale + 1);
     let (whole, fraction) = padded.split_at(padded.len() - scale);
@@ -172,7 +172,7 @@ fn scaled_integer_to_text(units: &BigInt, scale: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::scaled_integer_to_text;
+    use super::scaled_integer_to_trimmed_text;
 
     #[test]
     fn sums_are_written_as_stores_write_them() {
@@ -184,7 +184,7 @@ mod tests {
             (7_001, "70.01"),
         ];
         for (units, expected) in cases {
-            assert_eq!(scaled_integer_to_text(&units.into(), 2), expected);
+            assert_eq!(scaled_integer_to_trimmed_text(&units.into(), 2), expected);
         }
     }
 }

@@ -31,7 +31,7 @@ pub(super) async fn compare_shown_bars(
                     let read = read_bars(&pod, &name).await;
                     let read = read.map_err(|error| format!("{error:#}"));
                     let found =
-                        read.and_then(|read| compare_bars(&client.shown_bars(&name), &read));
+                        read.and_then(|read| count_bars_if_equal(&client.shown_bars(&name), &read));
                     let difference = match found {
                         Ok(rows) => {
                             comparison.rows += rows;
@@ -58,7 +58,7 @@ pub(super) async fn compare_shown_bars(
 ///
 /// # Errors
 /// The first difference.
-fn compare_bars(shown: &[BarJson], read: &[BarJson]) -> Result<u64, String> {
+fn count_bars_if_equal(shown: &[BarJson], read: &[BarJson]) -> Result<u64, String> {
     let by_start = |bars: &[BarJson]| -> BTreeMap<String, BarJson> {
         let named = bars.iter().map(|bar| (bar.start.clone(), bar.clone()));
         named.collect()

@@ -41,7 +41,7 @@ pub(super) fn compare_acknowledged_trades(
             .iter()
             .map(|one| TradeValues::from_trade(&one.trade))
             .collect();
-        if let Some(difference) = describe_difference(name, entry, &values, outcome) {
+        if let Some(difference) = describe_and_record_difference(name, entry, &values, outcome) {
             comparison.differences.push(difference);
         }
     }
@@ -57,7 +57,7 @@ pub(super) fn compare_acknowledged_trades(
 }
 
 /// Describes what is wrong with the counted deliveries of a trade; `None` if nothing is.
-fn describe_difference(
+fn describe_and_record_difference(
     name: &str,
     entry: &SentTrade,
     found: &[TradeValues],

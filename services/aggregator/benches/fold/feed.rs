@@ -15,7 +15,7 @@ const STEP_NS: i64 = 10_000;
 
 /// A core and rounds of trades for it: random symbols of one venue, rising times, wandering prices,
 /// and ids that follow each other.
-pub(crate) struct Feed {
+pub(crate) struct FoldWorkload {
     core: FoldCore,
     trades: Vec<SymbolTrade>,
     /// The trades of a round that each symbol has.
@@ -31,7 +31,7 @@ struct SymbolTrade {
     trade: Trade,
 }
 
-impl Feed {
+impl FoldWorkload {
     /// Returns a feed of rounds of `trades` trades of `symbols` symbols.
     pub(crate) fn new(scheme: IdScheme, symbols: u32, trades: usize) -> Self {
         let mut random = random_numbers();
@@ -77,7 +77,7 @@ impl Feed {
             if rest.is_empty() {
                 return self.core.take_counts().trades;
             }
-            load_nothing(&mut self.core);
+            answer_loads_as_empty(&mut self.core);
         }
     }
 
@@ -154,7 +154,7 @@ fn core_with_venue(scheme: IdScheme) -> FoldCore {
 }
 
 /// Answers the load requests as a store that holds nothing.
-fn load_nothing(core: &mut FoldCore) {
+fn answer_loads_as_empty(core: &mut FoldCore) {
     let load = |request: &LoadRequest| match request.clone() {
         LoadRequest::Bar(key) => LoadedData::Bar(key, None),
         LoadRequest::IdSet(request) => LoadedData::IdSet(request, IdSetRow::default()),

@@ -10,7 +10,7 @@ use candlewick_aggregator::{FoldCore, LoadRequest, LoadedData};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use market::IdScheme;
 
-use feed::Feed;
+use feed::FoldWorkload;
 
 const SYMBOLS: u32 = 1_000;
 /// The trades of a round: as many as a few fetches return.
@@ -22,7 +22,7 @@ const ROUNDS: u64 = 40;
 fn time_rounds(scheme: IdScheme, times: u64) -> Duration {
     let mut spent = Duration::ZERO;
     for _ in 0..times {
-        let mut feed = Feed::new(scheme, SYMBOLS, TRADES);
+        let mut feed = FoldWorkload::new(scheme, SYMBOLS, TRADES);
         for _ in 0..ROUNDS {
             let start = Instant::now();
             let counted = black_box(feed.apply_round());

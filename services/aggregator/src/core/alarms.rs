@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 /// The alarms of all symbols: at most one each.
 ///
-/// An alarm that is set is in the set and in the symbol's [`SymbolAlarm`], with the same time.
+/// An alarm that is set is in the set and in the symbol's [`WindowCloseAlarm`], with the same time.
 #[derive(Debug)]
-pub(crate) struct SymbolAlarms {
+pub(crate) struct WindowCloseAlarms {
     by_time: BTreeSet<(i64, u32)>,
     /// The least time in the set; `i64::MAX` if it is empty.
     next_ns: i64,
@@ -14,9 +14,9 @@ pub(crate) struct SymbolAlarms {
 
 /// The time of one symbol's alarm, kept with the symbol so that a trade finds it without a look-up.
 #[derive(Debug)]
-pub(crate) struct SymbolAlarm(i64);
+pub(crate) struct WindowCloseAlarm(i64);
 
-impl SymbolAlarm {
+impl WindowCloseAlarm {
     /// Returns an alarm that is not set.
     pub(crate) const fn unset() -> Self {
         Self(i64::MAX)
@@ -29,7 +29,7 @@ impl SymbolAlarm {
     }
 }
 
-impl SymbolAlarms {
+impl WindowCloseAlarms {
     pub(crate) const fn new() -> Self {
         Self {
             by_time: BTreeSet::new(),
@@ -48,8 +48,8 @@ impl SymbolAlarms {
         self.next_ns <= append_time_ns
     }
 
-    /// Removes the first alarm and returns the index of its symbol, whose [`SymbolAlarm`] is then
-    /// to be reset or set again.
+    /// Removes the first alarm and returns the index of its symbol, whose [`WindowCloseAlarm`] is
+    /// then to be reset or set again.
     pub(crate) fn pop_first_symbol(&mut self) -> u32 {
         let (_, index) = self.by_time.pop_first().expect("an alarm is due");
         self.update_next_time();
@@ -57,7 +57,7 @@ impl SymbolAlarms {
     }
 
     /// Moves a symbol's alarm to an append time.
-    pub(crate) fn set(&mut self, index: u32, alarm: &mut SymbolAlarm, append_time_ns: i64) {
+    pub(crate) fn set(&mut self, index: u32, alarm: &mut WindowCloseAlarm, append_time_ns: i64) {
         self.by_time.remove(&(alarm.0, index));
         alarm.0 = append_time_ns;
         self.by_time.insert((append_time_ns, index));

@@ -2,7 +2,7 @@
 
 /// The symbols with changes, each at most once in each list.
 ///
-/// A symbol is in a list exactly if its [`SymbolListFlags`] says so.
+/// A symbol is in a list exactly if its [`SymbolChangeFlags`] says so.
 #[derive(Debug, Default)]
 pub(crate) struct ChangedSymbols {
     to_announce: Vec<u32>,
@@ -11,12 +11,12 @@ pub(crate) struct ChangedSymbols {
 
 /// Which lists a symbol is in, kept with the symbol so that a trade finds it without a look-up.
 #[derive(Debug, Default)]
-pub(crate) struct SymbolListFlags {
+pub(crate) struct SymbolChangeFlags {
     to_announce: bool,
     to_write: bool,
 }
 
-impl SymbolListFlags {
+impl SymbolChangeFlags {
     /// Clears the flag that marks the symbol as listed for announcing.
     pub(crate) const fn clear_announce_flag(&mut self) {
         self.to_announce = false;
@@ -31,7 +31,7 @@ impl SymbolListFlags {
 impl ChangedSymbols {
     /// Adds a symbol to both lists.
     #[inline]
-    pub(crate) fn add(&mut self, index: u32, flags: &mut SymbolListFlags) {
+    pub(crate) fn add(&mut self, index: u32, flags: &mut SymbolChangeFlags) {
         if !std::mem::replace(&mut flags.to_announce, true) {
             self.to_announce.push(index);
         }

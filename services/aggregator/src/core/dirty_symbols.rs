@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 /// The indexes of the symbols that have dirty minutes, in ascending order.
 #[derive(Debug, Default)]
-pub(crate) struct DirtySymbols(BTreeSet<u32>);
+pub(crate) struct SymbolsWithDirtyMinutes(BTreeSet<u32>);
 
-impl DirtySymbols {
+impl SymbolsWithDirtyMinutes {
     /// Adds a symbol that has a dirty minute.
     pub(crate) fn add(&mut self, index: u32) {
         self.0.insert(index);

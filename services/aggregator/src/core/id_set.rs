@@ -22,7 +22,7 @@ pub(crate) struct IdSet {
 #[derive(Debug)]
 enum IdSetContent {
     Ranges(RangeSet),
-    Exact(SingleIdSet),
+    Exact(IndividualIdSet),
 }
 
 impl IdSet {
@@ -36,9 +36,9 @@ impl IdSet {
     }
 
     /// Returns a stored set whose ids are kept one by one.
-    pub(crate) fn from_single_ids(row: IdSetRow, generation: u64) -> Self {
+    pub(crate) fn from_individual_ids(row: IdSetRow, generation: u64) -> Self {
         Self {
-            content: IdSetContent::Exact(SingleIdSet {
+            content: IdSetContent::Exact(IndividualIdSet {
                 seen: row.exact.into_iter().collect(),
                 unstored: Vec::new(),
             }),
@@ -89,7 +89,7 @@ impl IdSet {
     }
 
     /// Records that the set is used in a generation.
-    pub(crate) const fn touch(&mut self, generation: u64) {
+    pub(crate) const fn mark_used(&mut self, generation: u64) {
         self.used = generation;
     }
 
@@ -136,13 +136,13 @@ impl IdSet {
 
 /// Ids one by one.
 #[derive(Debug)]
-struct SingleIdSet {
+struct IndividualIdSet {
     seen: HashSet<TradeId, RandomState>,
     /// The ids inserted since they were last taken to be stored.
     unstored: Vec<TradeId>,
 }
 
-impl SingleIdSet {
+impl IndividualIdSet {
     fn insert(&mut self, id: TradeIdRef<'_>) -> bool {
         let id = id.to_trade_id();
         let is_new = self.seen.insert(id.clone());

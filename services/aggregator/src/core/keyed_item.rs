@@ -4,7 +4,7 @@ use market::{Instrument, RejectReason};
 
 /// The symbol or instrument that a record's key names in this partition.
 #[derive(Debug)]
-pub(crate) enum KeyedItem {
+pub(crate) enum ResolvedRecordKey {
     /// A symbol, by its index.
     Symbol(u32),
     /// An instrument of a declared venue that has no symbol in memory yet; the venue by its index.

@@ -9,7 +9,7 @@ use market::{
 
 /// The first or the last trade, with its price as a mantissa at the accumulator's scale.
 #[derive(Debug, Clone)]
-struct EdgeTradeMantissa {
+struct ScaledEdgeTrade {
     time_ns: i64,
     id: Option<TradeId>,
     scope: Option<Arc<str>>,
@@ -40,8 +40,8 @@ pub(crate) struct MinuteAccumulator {
     first_append_ns: i64,
     /// The offset of the trade that was added last.
     last_offset: u64,
-    open: EdgeTradeMantissa,
-    close: EdgeTradeMantissa,
+    open: ScaledEdgeTrade,
+    close: ScaledEdgeTrade,
 }
 
 /// The trades of a minute as a bar.
@@ -55,7 +55,7 @@ pub(crate) struct MinuteBar {
     pub(crate) bar: Bar,
 }
 
-const NO_EDGE: EdgeTradeMantissa = EdgeTradeMantissa {
+const NO_EDGE: ScaledEdgeTrade = ScaledEdgeTrade {
     time_ns: 0,
     id: None,
     scope: None,
@@ -63,7 +63,7 @@ const NO_EDGE: EdgeTradeMantissa = EdgeTradeMantissa {
     price: 0,
 };
 
-impl EdgeTradeMantissa {
+impl ScaledEdgeTrade {
     /// Compares as [`EdgeTrade::cmp_trade_order`] does, within one epoch.
     #[inline]
     fn compare_trade_order(&self, trade: &Trade, offset: u64) -> Ordering {
@@ -152,7 +152,12 @@ impl MinuteAccumulator {
 
     /// Adds a trade of the minute. Returns `false` if it does not fit the scales or the integers.
     #[inline]
-    pub(crate) fn try_add(&mut self, trade: &Trade, offset: u64, append_time_ns: i64) -> bool {
+    pub(crate) fn add_if_scales_fit(
+        &mut self,
+        trade: &Trade,
+        offset: u64,
+        append_time_ns: i64,
+    ) -> bool {
         let Some(price) = trade.price.mantissa_at_scale(self.price_scale) else {
             return false;
         };
@@ -219,7 +224,7 @@ impl MinuteAccumulator {
         let price = |units: i64| {
             Decimal::new(units, self.price_scale).expect("what was scaled up scales down again")
         };
-        let edge_trade = |edge: &EdgeTradeMantissa| EdgeTrade {
+        let edge_trade = |edge: &ScaledEdgeTrade| EdgeTrade {
             time_ns: edge.time_ns,
             id: edge.id.clone(),
             scope: edge.scope.clone(),

@@ -6,12 +6,12 @@ use schemas::{Refold, Repair};
 use store::PartitionTransaction;
 
 use super::admission::{Admission, RefoldOutcome};
-use super::alarms::{SymbolAlarm, SymbolAlarms};
+use super::alarms::{WindowCloseAlarm, WindowCloseAlarms};
 use super::applied_at::AppliedAt;
 use super::bar_update::BarUpdate;
 use super::changed_symbols::ChangedSymbols;
-use super::dirty_symbols::DirtySymbols;
-use super::keyed_item::KeyedItem;
+use super::dirty_symbols::SymbolsWithDirtyMinutes;
+use super::keyed_item::ResolvedRecordKey;
 use super::loading::{LoadRequest, LoadedData};
 use super::symbol::SymbolFold;
 use super::symbol_table::SymbolTable;
@@ -25,9 +25,9 @@ pub(crate) struct PartitionSymbols {
     partitions: u32,
     venues: VenueTable,
     table: SymbolTable,
-    alarms: SymbolAlarms,
+    alarms: WindowCloseAlarms,
     changes: ChangedSymbols,
-    dirty: DirtySymbols,
+    dirty: SymbolsWithDirtyMinutes,
 }
 
 impl PartitionSymbols {
@@ -38,14 +38,14 @@ impl PartitionSymbols {
         partitions: u32,
         venues: VenueTable,
         table: SymbolTable,
-        dirty: DirtySymbols,
+        dirty: SymbolsWithDirtyMinutes,
     ) -> Self {
         let mut symbols = Self {
             partition,
             partitions,
             venues,
             table,
-            alarms: SymbolAlarms::new(),
+            alarms: WindowCloseAlarms::new(),
             changes: ChangedSymbols::default(),
             dirty,
         };
@@ -57,15 +57,15 @@ impl PartitionSymbols {
 
     /// Returns the symbol, instrument or error that a record's key leads to.
     #[inline]
-    pub(crate) fn find_keyed_item(&mut self, key: &Bytes) -> KeyedItem {
+    pub(crate) fn resolve_record_key(&mut self, key: &Bytes) -> ResolvedRecordKey {
         if let Some(index) = self.table.find_by_key(key) {
-            return KeyedItem::Symbol(index);
+            return ResolvedRecordKey::Symbol(index);
         }
         match schemas::instrument_from_key(key, self.partition, self.partitions) {
-            Err(reject) => KeyedItem::Rejected(reject),
+            Err(reject) => ResolvedRecordKey::Rejected(reject),
             Ok(instrument) => match self.venues.declared_index(instrument.venue()) {
-                Some(venue) => KeyedItem::New(instrument, venue),
-                None => KeyedItem::UnknownVenue,
+                Some(venue) => ResolvedRecordKey::New(instrument, venue),
+                None => ResolvedRecordKey::UnknownVenue,
             },
         }
     }
@@ -103,7 +103,7 @@ impl PartitionSymbols {
             if symbol.alarm_mut().is_later_than(idle_from_ns) {
                 self.alarms.set(index, symbol.alarm_mut(), idle_from_ns);
             }
-            self.changes.add(index, symbol.list_flags_mut());
+            self.changes.add(index, symbol.change_flags_mut());
         }
         admission
     }
@@ -133,21 +133,24 @@ impl PartitionSymbols {
         }
         let admission = symbol.apply_amendment(amendment, trade, settings, at);
         if matches!(admission, Admission::Counted { .. }) {
-            self.update_dirty_symbol(index);
+            self.record_dirty_minutes_change(index);
         }
         admission
     }
 
     /// Marks the minutes of a range.
-    pub(crate) fn mark_for_repair(
+    pub(crate) fn mark_minutes_for_repair(
         &mut self,
         index: u32,
         repair: Repair,
         at: AppliedAt,
     ) -> Admission {
-        let admission = self.table.get_mut(index).mark_for_repair(repair, at);
+        let admission = self
+            .table
+            .get_mut(index)
+            .mark_minutes_for_repair(repair, at);
         if matches!(admission, Admission::Counted { .. }) {
-            self.update_dirty_symbol(index);
+            self.record_dirty_minutes_change(index);
         }
         admission
     }
@@ -175,16 +178,16 @@ impl PartitionSymbols {
     ) -> RefoldOutcome {
         let outcome = self.table.get_mut(index).apply_refold(refold, at);
         if outcome != RefoldOutcome::Stale {
-            self.update_dirty_symbol(index);
+            self.record_dirty_minutes_change(index);
         }
         outcome
     }
 
     /// Lists a symbol whose dirty minutes have changed.
-    fn update_dirty_symbol(&mut self, index: u32) {
+    fn record_dirty_minutes_change(&mut self, index: u32) {
         let symbol = self.table.get_mut(index);
         self.dirty.add_or_remove(index, symbol.dirty_minute_count());
-        self.changes.add(index, symbol.list_flags_mut());
+        self.changes.add(index, symbol.change_flags_mut());
     }
 
     /// Passes loaded data to its symbol.
@@ -196,7 +199,7 @@ impl PartitionSymbols {
 
     /// Closes the windows that are due because time has passed, without a trade.
     #[inline]
-    pub(crate) fn pass_time(&mut self, at: AppliedAt) {
+    pub(crate) fn close_due_windows(&mut self, at: AppliedAt) {
         while self.alarms.is_due(at.append_time_ns()) {
             self.handle_first_alarm(at);
         }
@@ -206,12 +209,12 @@ impl PartitionSymbols {
     fn handle_first_alarm(&mut self, at: AppliedAt) {
         let index = self.alarms.pop_first_symbol();
         let symbol = self.table.get_mut(index);
-        *symbol.alarm_mut() = SymbolAlarm::unset();
+        *symbol.alarm_mut() = WindowCloseAlarm::unset();
         let settings = self.venues.settings(symbol.venue_index());
         let due_ns = symbol.close_due_ns(settings);
         if due_ns.is_some_and(|due_ns| due_ns <= at.append_time_ns()) {
-            symbol.pass_time(settings, at);
-            self.changes.add(index, symbol.list_flags_mut());
+            symbol.close_due_windows(settings, at);
+            self.changes.add(index, symbol.change_flags_mut());
         }
         self.set_symbol_alarm(index);
     }
@@ -236,14 +239,14 @@ impl PartitionSymbols {
         let indexes = self.table.indexes_of_venue(venue);
         for index in &indexes {
             let symbol = self.table.get_mut(*index);
-            symbol.pass_time(self.venues.settings(venue), at);
+            symbol.close_due_windows(self.venues.settings(venue), at);
         }
         self.venues.declare_settings(venue, settings);
         for index in indexes {
             let symbol = self.table.get_mut(index);
-            symbol.pass_time(self.venues.settings(venue), at);
+            symbol.close_due_windows(self.venues.settings(venue), at);
             symbol.keep_windows_closed();
-            self.changes.add(index, symbol.list_flags_mut());
+            self.changes.add(index, symbol.change_flags_mut());
             self.set_symbol_alarm(index);
         }
     }
@@ -259,7 +262,7 @@ impl PartitionSymbols {
         let mut updates = Vec::with_capacity(indexes.len());
         for index in indexes {
             let symbol = self.table.get_mut(index);
-            symbol.list_flags_mut().clear_announce_flag();
+            symbol.change_flags_mut().clear_announce_flag();
             updates.extend(symbol.take_update(at));
         }
         updates
@@ -277,7 +280,7 @@ impl PartitionSymbols {
     pub(crate) fn flush(&mut self, transaction: &mut PartitionTransaction, at: AppliedAt) {
         for index in self.changes.take_to_write() {
             let symbol = self.table.get_mut(index);
-            symbol.list_flags_mut().clear_write_flag();
+            symbol.change_flags_mut().clear_write_flag();
             symbol.flush(transaction, at);
         }
         transaction.venues = self.venues.take_unstored();

@@ -21,7 +21,7 @@ impl PendingLoadRequests {
     }
 
     /// Requests data for a record that has begun to take effect: time has passed up to it.
-    pub(crate) fn block_begun_record(&mut self, requests: Vec<LoadRequest>) {
+    pub(crate) fn request_loads_for_begun_record(&mut self, requests: Vec<LoadRequest>) {
         self.requests = requests;
     }
 

@@ -4,7 +4,7 @@ use eventlog::Record;
 use hashbrown::HashSet;
 use schemas::TradesTopicRecord;
 
-use super::keyed_item::KeyedItem;
+use super::keyed_item::ResolvedRecordKey;
 use super::loading::LoadRequest;
 use super::partition_symbols::PartitionSymbols;
 
@@ -42,9 +42,9 @@ fn load_requests_for_trade(symbols: &mut PartitionSymbols, record: &Record) -> V
     if market::validate_trade(&trade, record.append_time_ns).is_err() {
         return Vec::new();
     }
-    let index = match symbols.find_keyed_item(&record.key) {
-        KeyedItem::Symbol(index) => index,
-        KeyedItem::New(instrument, venue)
+    let index = match symbols.resolve_record_key(&record.key) {
+        ResolvedRecordKey::Symbol(index) => index,
+        ResolvedRecordKey::New(instrument, venue)
             if symbols
                 .settings_of_venue(venue)
                 .validate_trade(&trade)

@@ -8,7 +8,7 @@ use store::TickVerdict;
 use super::admission::{Admission, RefoldOutcome};
 use super::applied_at::AppliedAt;
 use super::counts::FoldCounts;
-use super::keyed_item::KeyedItem;
+use super::keyed_item::ResolvedRecordKey;
 use super::partition_symbols::PartitionSymbols;
 use super::pending_loads::PendingLoadRequests;
 use super::rejections::Rejections;
@@ -63,7 +63,8 @@ impl RecordApplication<'_> {
         if let Err(reject) = market::validate_trade(trade, self.at.append_time_ns()) {
             return self.dead_letter_with_explanation(reject);
         }
-        let Some(index) = self.find_or_add_tick_symbol(|settings| settings.validate_trade(trade))
+        let Some(index) =
+            self.find_or_add_symbol_or_reject_tick(|settings| settings.validate_trade(trade))
         else {
             return RecordOutcome::Applied;
         };
@@ -82,7 +83,7 @@ impl RecordApplication<'_> {
             return self.dead_letter_with_explanation(reject);
         }
         let check = |settings: &VenueSettings| settings.validate_amendment(amendment, trade);
-        let Some(index) = self.find_or_add_tick_symbol(check) else {
+        let Some(index) = self.find_or_add_symbol_or_reject_tick(check) else {
             return RecordOutcome::Applied;
         };
         match self
@@ -101,26 +102,27 @@ impl RecordApplication<'_> {
     /// `check` accepts the tick under its venue's settings, so rejected ticks use no memory.
     /// Records the rejection and returns `None` otherwise.
     #[inline]
-    fn find_or_add_tick_symbol(
+    fn find_or_add_symbol_or_reject_tick(
         &mut self,
         check: impl FnOnce(&VenueSettings) -> Result<(), RejectReason>,
     ) -> Option<u32> {
         let (record, at) = (self.record, self.at);
-        match self.symbols.find_keyed_item(&record.key) {
-            KeyedItem::Symbol(index) => return Some(index),
-            KeyedItem::New(instrument, venue) => match check(self.symbols.settings_of_venue(venue))
-            {
-                Ok(()) => return Some(self.symbols.add(instrument, venue)),
-                Err(reject) => self
-                    .rejections
-                    .dead_letter_and_exclude_tick(record, reject, at),
-            },
-            KeyedItem::UnknownVenue => {
+        match self.symbols.resolve_record_key(&record.key) {
+            ResolvedRecordKey::Symbol(index) => return Some(index),
+            ResolvedRecordKey::New(instrument, venue) => {
+                match check(self.symbols.settings_of_venue(venue)) {
+                    Ok(()) => return Some(self.symbols.add(instrument, venue)),
+                    Err(reject) => self
+                        .rejections
+                        .dead_letter_and_exclude_tick(record, reject, at),
+                }
+            }
+            ResolvedRecordKey::UnknownVenue => {
                 let reject = RejectReason::VenueUnknown;
                 self.rejections
                     .dead_letter_and_exclude_tick(record, reject, at);
             }
-            KeyedItem::Rejected(reject) => {
+            ResolvedRecordKey::Rejected(reject) => {
                 self.rejections
                     .dead_letter_with_explanation(record, reject, at);
             }
@@ -142,7 +144,7 @@ impl RecordApplication<'_> {
                     .dead_letter_and_exclude_tick(self.record, reject, self.at);
             }
             Admission::Blocked(requests) => {
-                self.pending_loads.block_begun_record(requests);
+                self.pending_loads.request_loads_for_begun_record(requests);
                 return RecordOutcome::Blocked;
             }
         }
@@ -151,17 +153,19 @@ impl RecordApplication<'_> {
 
     /// Marks the minutes of a range.
     fn apply_repair(&mut self, repair: Repair) -> RecordOutcome {
-        let index = match self.symbols.find_keyed_item(&self.record.key) {
-            KeyedItem::Symbol(index) => index,
-            KeyedItem::New(instrument, venue) => self.symbols.add(instrument, venue),
-            KeyedItem::UnknownVenue => {
+        let index = match self.symbols.resolve_record_key(&self.record.key) {
+            ResolvedRecordKey::Symbol(index) => index,
+            ResolvedRecordKey::New(instrument, venue) => self.symbols.add(instrument, venue),
+            ResolvedRecordKey::UnknownVenue => {
                 return self.dead_letter_with_explanation(RejectReason::VenueUnknown);
             }
-            KeyedItem::Rejected(reject) => return self.dead_letter_with_explanation(reject),
+            ResolvedRecordKey::Rejected(reject) => {
+                return self.dead_letter_with_explanation(reject);
+            }
         };
-        match self.symbols.mark_for_repair(index, repair, self.at) {
+        match self.symbols.mark_minutes_for_repair(index, repair, self.at) {
             Admission::Blocked(requests) => {
-                self.pending_loads.block_begun_record(requests);
+                self.pending_loads.request_loads_for_begun_record(requests);
                 RecordOutcome::Blocked
             }
             Admission::Rejected(reject) => self.dead_letter_with_explanation(reject),
@@ -171,13 +175,15 @@ impl RecordApplication<'_> {
 
     /// Replaces a dirty minute by the sum of its ticks.
     fn apply_refold(&mut self, refold: Refold) -> RecordOutcome {
-        let outcome = match self.symbols.find_keyed_item(&self.record.key) {
-            KeyedItem::Symbol(index) => self.symbols.apply_refold(index, refold, self.at),
-            KeyedItem::New(..) => RefoldOutcome::Stale,
-            KeyedItem::UnknownVenue => {
+        let outcome = match self.symbols.resolve_record_key(&self.record.key) {
+            ResolvedRecordKey::Symbol(index) => self.symbols.apply_refold(index, refold, self.at),
+            ResolvedRecordKey::New(..) => RefoldOutcome::Stale,
+            ResolvedRecordKey::UnknownVenue => {
                 return self.dead_letter_with_explanation(RejectReason::VenueUnknown);
             }
-            KeyedItem::Rejected(reject) => return self.dead_letter_with_explanation(reject),
+            ResolvedRecordKey::Rejected(reject) => {
+                return self.dead_letter_with_explanation(reject);
+            }
         };
         match outcome {
             RefoldOutcome::Applied => self.counts.refolds += 1,

@@ -3,7 +3,7 @@
 use market::Instrument;
 use store::{DirtyMinuteRow, PartitionState, PendingAmendmentRow, StoredBar, SymbolRow, VenueRow};
 
-use super::dirty_symbols::DirtySymbols;
+use super::dirty_symbols::SymbolsWithDirtyMinutes;
 use super::partition_symbols::PartitionSymbols;
 use super::symbol::SymbolFold;
 use super::symbol_table::SymbolTable;
@@ -30,7 +30,7 @@ pub(crate) fn restore_symbols(state: PartitionState, partitions: u32) -> Partiti
 struct RestoredSymbols {
     venues: VenueTable,
     table: SymbolTable,
-    dirty: DirtySymbols,
+    dirty: SymbolsWithDirtyMinutes,
 }
 
 impl RestoredSymbols {

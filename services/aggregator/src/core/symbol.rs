@@ -18,15 +18,15 @@ use schemas::{Refold, Repair};
 use store::{PartitionTransaction, PendingAmendmentRow, RefoldMark, SymbolRow};
 
 use super::admission::{Admission, RefoldOutcome};
-use super::alarms::SymbolAlarm;
+use super::alarms::WindowCloseAlarm;
 use super::applied_at::AppliedAt;
 use super::bar_update::BarUpdate;
-use super::changed_symbols::SymbolListFlags;
+use super::changed_symbols::SymbolChangeFlags;
 use super::loading::{LoadRequest, LoadedData, TicksRequest};
 use amendment_application::AmendmentApplication;
 use pending_amendments::PendingAmendments;
 use symbol_bars::SymbolBars;
-use symbol_ids::SymbolIds;
+use symbol_ids::SymbolIdSets;
 
 /// One symbol. It decides whether a trade or an amendment counts: its identity must be new, and its
 /// hour within the horizon.
@@ -36,23 +36,23 @@ pub(crate) struct SymbolFold {
     /// Its venue's index.
     venue: usize,
     bars: SymbolBars,
-    ids: SymbolIds,
+    ids: SymbolIdSets,
     pending_amendments: PendingAmendments,
-    alarm: SymbolAlarm,
-    listed_flags: SymbolListFlags,
+    alarm: WindowCloseAlarm,
+    listed_flags: SymbolChangeFlags,
 }
 
 impl SymbolFold {
     /// Returns a symbol that has not traded.
     pub(crate) fn new(instrument: Instrument, venue: usize) -> Self {
         Self {
-            ids: SymbolIds::new(instrument.clone()),
+            ids: SymbolIdSets::new(instrument.clone()),
             instrument,
             venue,
             bars: SymbolBars::new(),
             pending_amendments: PendingAmendments::default(),
-            alarm: SymbolAlarm::unset(),
-            listed_flags: SymbolListFlags::default(),
+            alarm: WindowCloseAlarm::unset(),
+            listed_flags: SymbolChangeFlags::default(),
         }
     }
 
@@ -92,13 +92,13 @@ impl SymbolFold {
 
     /// Returns its alarm, which only the core's alarms change.
     #[inline]
-    pub(crate) const fn alarm_mut(&mut self) -> &mut SymbolAlarm {
+    pub(crate) const fn alarm_mut(&mut self) -> &mut WindowCloseAlarm {
         &mut self.alarm
     }
 
     /// Returns which lists of changes it is in, which only those lists change.
     #[inline]
-    pub(crate) const fn list_flags_mut(&mut self) -> &mut SymbolListFlags {
+    pub(crate) const fn change_flags_mut(&mut self) -> &mut SymbolChangeFlags {
         &mut self.listed_flags
     }
 
@@ -144,9 +144,10 @@ impl SymbolFold {
         let late = self.bars.add_trade_and_is_late(trade, at);
         if !self.pending_amendments.is_empty() {
             self.amendment_application(at)
-                .mark_if_amended_before(trade, settings);
+                .mark_minute_if_amended_before(trade, settings);
         }
-        self.bars.advance_watermark(trade.time_ns, settings, at);
+        self.bars
+            .advance_watermark_and_close_windows(trade.time_ns, settings, at);
         Admission::Counted { late }
     }
 
@@ -157,7 +158,8 @@ impl SymbolFold {
         settings: &VenueSettings,
         at: AppliedAt,
     ) -> Result<(), Vec<LoadRequest>> {
-        self.bars.end_minute_and_touch_next(trade.time_ns, at);
+        self.bars
+            .end_minute_and_mark_next_windows_used(trade.time_ns, at);
         let requests = self.load_requests_for_trade(trade, settings);
         if !requests.is_empty() {
             return Err(requests);
@@ -187,8 +189,8 @@ impl SymbolFold {
     }
 
     /// Closes the windows that are due, because time has passed or the settings have changed.
-    pub(crate) fn pass_time(&mut self, settings: &VenueSettings, at: AppliedAt) {
-        self.bars.pass_time(settings, at);
+    pub(crate) fn close_due_windows(&mut self, settings: &VenueSettings, at: AppliedAt) {
+        self.bars.close_due_windows(settings, at);
     }
 
     /// Makes sure that new settings do not reopen windows that earlier settings have closed.
@@ -209,8 +211,9 @@ impl SymbolFold {
     }
 
     /// Marks every minute of a range, except those of an hour that can no longer change.
-    pub(crate) fn mark_for_repair(&mut self, repair: Repair, at: AppliedAt) -> Admission {
-        self.amendment_application(at).mark_for_repair(repair)
+    pub(crate) fn mark_minutes_for_repair(&mut self, repair: Repair, at: AppliedAt) -> Admission {
+        self.amendment_application(at)
+            .mark_minutes_for_repair(repair)
     }
 
     const fn amendment_application(&mut self, at: AppliedAt) -> AmendmentApplication<'_> {
@@ -230,7 +233,7 @@ impl SymbolFold {
         refold: Refold,
         generation: u64,
     ) -> Vec<LoadRequest> {
-        if !self.bars.is_dirty(refold) {
+        if !self.bars.matches_refold_mark(refold) {
             return Vec::new();
         }
         let missing = self.bars.windows_missing_for_refold(refold, generation);

@@ -62,7 +62,7 @@ fn empty_core() -> FoldCore {
 }
 
 /// Answers the load requests as a store that holds nothing.
-fn load_nothing(core: &mut FoldCore) {
+fn answer_loads_as_empty(core: &mut FoldCore) {
     let load = |request: &LoadRequest| match request.clone() {
         LoadRequest::Bar(key) => LoadedData::Bar(key, None),
         LoadRequest::IdSet(request) => LoadedData::IdSet(request, IdSetRow::default()),
@@ -90,7 +90,7 @@ fn a_batch_requests_everything_that_its_trades_need_at_once() {
         50,
         "a set of ids for each symbol"
     );
-    load_nothing(&mut core);
+    answer_loads_as_empty(&mut core);
     assert_eq!(core.apply(&records[1..]), records.len() - 1);
     assert_eq!(core.take_counts().trades, 200);
     assert_eq!(core.take_dead_letters().len(), 3);
@@ -102,7 +102,7 @@ fn closed_minutes_are_requested_together() {
     let mut core = empty_core();
     core.apply(&[venue_record()]);
     core.apply(&now);
-    load_nothing(&mut core);
+    answer_loads_as_empty(&mut core);
     assert_eq!(core.apply(&now), 1);
     let late: Vec<_> = (2..6)
         .map(|offset| {
@@ -116,7 +116,7 @@ fn closed_minutes_are_requested_together() {
         _ => panic!("its ids are in memory"),
     });
     assert_eq!(minutes.count(), 4);
-    load_nothing(&mut core);
+    answer_loads_as_empty(&mut core);
     assert_eq!(core.apply(&late), 4);
 }
 

@@ -35,7 +35,7 @@ impl VenueTable {
     /// Puts stored settings in force.
     pub(crate) fn restore_settings(&mut self, index: usize, settings: VenueSettings) {
         let current = &mut self.venues[index].1;
-        let settings = current.map_or(settings, |first| first.updated_with(&settings));
+        let settings = current.map_or(settings, |first| first.updated_except_id_rules(&settings));
         *current = Some(settings);
     }
 

@@ -4,7 +4,7 @@ use backend::Backend;
 use bytes::Bytes;
 use eventlog::{Log, NewRecord};
 use market::{BarRow, Interval, Position};
-use store::{HotStore, NewestPrice};
+use store::{NewestPrice, NewestPriceStore};
 use tokio_util::sync::CancellationToken;
 
 use super::role::PartitionWorker;
@@ -18,19 +18,19 @@ const MAX_ROWS_PER_RECORD: usize = 1_000;
 /// Appends changed bars to `bar-updates`, and knows where the next of them will lie.
 pub(super) struct Announcer {
     /// A position in `bar-updates` that the next update does not lie before.
-    next_update_position: Position,
+    earliest_next_update_position: Position,
 }
 
 impl Announcer {
-    pub(super) const fn new(next_update_position: Position) -> Self {
+    pub(super) const fn new(earliest_next_update_position: Position) -> Self {
         Self {
-            next_update_position,
+            earliest_next_update_position,
         }
     }
 
     /// Returns a position in `bar-updates` that the next update does not lie before.
-    pub(super) const fn next_update_position(&self) -> Position {
-        self.next_update_position
+    pub(super) const fn earliest_next_update_position(&self) -> Position {
+        self.earliest_next_update_position
     }
 
     /// Announces the bars that changed. Returns `false` if the worker is stopped before they are
@@ -45,7 +45,7 @@ impl Announcer {
             return Ok(true);
         }
         // Records of the next generation must not be announced as if they were of this one.
-        if !worker.is_same_epoch(stop).await? {
+        if !worker.check_epoch_unless_stopped(stop).await? {
             return Ok(false);
         }
         let updates = core.take_updates();
@@ -64,7 +64,7 @@ impl Announcer {
         };
         worker.metrics.announced.increment(bars as u64);
         worker.stores.hot.queue_prices(prices);
-        self.next_update_position = Position {
+        self.earliest_next_update_position = Position {
             epoch: topic.epoch(),
             offset: end,
         };

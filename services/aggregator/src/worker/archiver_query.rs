@@ -17,7 +17,7 @@ impl ArchiverQuery {
     }
 
     /// Keeps the answer of a query that has begun.
-    pub(super) fn begin_query(
+    pub(super) fn record_begun_query(
         &mut self,
         answer: PendingAnswer<Result<Option<Position>, StoreError>>,
     ) {

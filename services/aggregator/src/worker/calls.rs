@@ -49,7 +49,7 @@ impl<B: Backend> PartitionWorker<B> {
     ///
     /// # Errors
     /// [`LogError::Recreated`] if it is another generation.
-    pub(super) async fn is_same_epoch(
+    pub(super) async fn check_epoch_unless_stopped(
         &self,
         stop: &CancellationToken,
     ) -> Result<bool, WorkerError> {

@@ -8,7 +8,7 @@ use market::Position;
 use store::{BarReader, BarStore, CommitOutcome, PartitionTransaction, StoreError};
 
 /// How long one attempt may take, and how long to wait between attempts.
-pub(super) struct CommitRetries {
+pub(super) struct CommitRetrySettings {
     pub(super) timeout: Duration,
     pub(super) policy: RetryPolicy,
 }
@@ -24,7 +24,7 @@ pub(super) async fn commit<S: BarStore, C: Clock>(
     store: S,
     clock: C,
     transaction: PartitionTransaction,
-    retries: CommitRetries,
+    retries: CommitRetrySettings,
     health: HealthComponent,
 ) -> Result<CommitOutcome, StoreError> {
     let should_retry = |reason: &String| {

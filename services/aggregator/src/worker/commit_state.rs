@@ -65,7 +65,12 @@ impl CommitState {
     }
 
     /// Keeps the answer of a commit that has begun and moves the stored state to `target`.
-    pub(super) fn begin_commit(&mut self, answer: CommitAnswer, target: Position, begin_ns: u64) {
+    pub(super) fn record_begun_commit(
+        &mut self,
+        answer: CommitAnswer,
+        target: Position,
+        begin_ns: u64,
+    ) {
         self.under_way = Some(CommitUnderWay {
             answer,
             target,

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::announce::{Announcer, append_dead_letters_unless_stopped};
 use super::background::BackgroundCallStarter;
-use super::commit::{CommitRetries, commit};
+use super::commit::{CommitRetrySettings, commit};
 use super::commit_state::CommitState;
 use super::readiness::SessionReadiness;
 use super::role::PartitionWorker;
@@ -38,7 +38,7 @@ impl<'a, B: Backend> Committer<'a, B> {
         Self {
             worker,
             stop,
-            announcer: Announcer::new(core.next_update_position()),
+            announcer: Announcer::new(core.earliest_next_update_position()),
             state: CommitState::new(core.next_position()),
             background,
         }
@@ -80,7 +80,7 @@ impl<'a, B: Backend> Committer<'a, B> {
         }
         let (worker, stop) = (self.worker, self.stop);
         // Records of the next generation must not be taken for records of this one.
-        if !worker.is_same_epoch(stop).await? {
+        if !worker.check_epoch_unless_stopped(stop).await? {
             return Ok(false);
         }
         if !core.is_between_records()
@@ -91,13 +91,13 @@ impl<'a, B: Backend> Committer<'a, B> {
         }
         let transaction = core.flush(
             self.state.stored_position(),
-            self.announcer.next_update_position(),
+            self.announcer.earliest_next_update_position(),
         );
         let call = commit(
             worker.stores.bars.clone(),
             worker.stores.clock.clone(),
             transaction,
-            CommitRetries {
+            CommitRetrySettings {
                 timeout: worker.config.call_timeout,
                 policy: worker.retry_policy(),
             },
@@ -106,7 +106,7 @@ impl<'a, B: Backend> Committer<'a, B> {
         let begin_ns = worker.stores.clock.monotonic_ns();
         let answer = self.background.start(call);
         self.state
-            .begin_commit(answer, core.next_position(), begin_ns);
+            .record_begun_commit(answer, core.next_position(), begin_ns);
         Ok(true)
     }
 
@@ -127,7 +127,7 @@ impl<'a, B: Backend> Committer<'a, B> {
         match outcome {
             Ok(CommitOutcome::Committed) => {
                 let spent = self.state.end_commit(worker.stores.clock.monotonic_ns());
-                core.release_committed();
+                core.record_commit_and_evict_unused();
                 readiness.report_recovery();
                 worker.metrics.commits.increment(1);
                 worker.metrics.commit_seconds.record(spent.as_secs_f64());

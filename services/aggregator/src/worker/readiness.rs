@@ -22,7 +22,7 @@ impl SessionReadiness {
 
     /// Reports the worker as ready when it first has folded the records before `ready_from`
     /// and announced them all.
-    pub(super) fn update_progress(&mut self, next_offset: u64, has_updates: bool) {
+    pub(super) fn report_ready_if_caught_up(&mut self, next_offset: u64, has_updates: bool) {
         let is_folded = next_offset >= self.ready_from && !has_updates;
         if is_folded && !self.has_caught_up {
             self.has_caught_up = true;

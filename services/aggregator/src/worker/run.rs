@@ -63,7 +63,9 @@ impl<B: Backend> PartitionWorker<B> {
     ) -> Result<Option<PartitionState>, WorkerError> {
         let epoch = self.topics.trades.epoch();
         self.retry_store_call(stop, || {
-            self.stores.bars.load_partition(self.partition, epoch)
+            self.stores
+                .bars
+                .load_or_create_partition(self.partition, epoch)
         })
         .await
     }
@@ -89,7 +91,7 @@ impl<B: Backend> PartitionWorker<B> {
         let Some(bounds) = bounds else {
             return Ok(None);
         };
-        if !self.is_same_epoch(stop).await? {
+        if !self.check_epoch_unless_stopped(stop).await? {
             return Ok(None);
         }
         let offset = stored.next_offset;

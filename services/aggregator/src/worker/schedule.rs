@@ -23,7 +23,7 @@ pub(super) struct SessionSchedule {
 }
 
 /// Which kinds of work wait for their time.
-pub(super) struct PendingWork {
+pub(super) struct PendingWorkKinds {
     pub(super) announcement: bool,
     pub(super) commit: bool,
     pub(super) refolds: bool,
@@ -47,7 +47,7 @@ impl SessionSchedule {
 
     /// Schedules the announcement after one that began at `begin_ns` and ended at `end_ns`: ten
     /// times later than it took, within the configured bounds.
-    pub(super) fn schedule_announcement(&mut self, begin_ns: u64, end_ns: u64) {
+    pub(super) fn schedule_announcement_after_last(&mut self, begin_ns: u64, end_ns: u64) {
         let config = &self.config;
         let interval = (Duration::from_nanos(end_ns - begin_ns) * 10)
             .clamp(config.min_announce_interval, config.max_announce_interval);
@@ -92,7 +92,7 @@ impl SessionSchedule {
     }
 
     /// Returns when the session has to wake up: for the next advance, or sooner for pending work.
-    pub(super) fn next_wake_ns(&self, pending: &PendingWork) -> u64 {
+    pub(super) fn next_wake_ns(&self, pending: &PendingWorkKinds) -> u64 {
         let time_ns = |is_pending: bool, next_ns| if is_pending { next_ns } else { u64::MAX };
         self.next_advance_ns
             .min(time_ns(pending.announcement, self.next_announce_ns))

@@ -18,7 +18,7 @@ use super::load::LoadPlan;
 use super::own_records::{append_advance, try_append_refolds};
 use super::readiness::SessionReadiness;
 use super::role::PartitionWorker;
-use super::schedule::{PendingWork, SessionSchedule};
+use super::schedule::{PendingWorkKinds, SessionSchedule};
 use super::session_end::SessionEnd;
 use crate::core::FoldCore;
 use crate::error::WorkerError;
@@ -68,14 +68,14 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
         let worker = self.worker;
         loop {
             if !self.announce_if_due_unless_stopped().await?
-                || !self.commit_if_due_unless_stopped().await?
+                || !self.begin_commit_if_due_unless_stopped().await?
             {
                 return Ok(SessionEnd::Stopped);
             }
             let next_offset = self.core.next_position().offset;
             self.readiness
-                .update_progress(next_offset, self.core.has_updates());
-            self.advance_if_due().await;
+                .report_ready_if_caught_up(next_offset, self.core.has_updates());
+            self.append_advance_if_due().await;
             self.query_archiver_if_due();
             self.measure_lag_if_due();
             let sleep = worker.stores.clock.sleep(self.time_until_wake());
@@ -128,11 +128,12 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
             return Ok(false);
         }
         let end_ns = self.monotonic_ns();
-        self.schedule.schedule_announcement(begin_ns, end_ns);
+        self.schedule
+            .schedule_announcement_after_last(begin_ns, end_ns);
         Ok(true)
     }
 
-    async fn commit_if_due_unless_stopped(&mut self) -> Result<bool, WorkerError> {
+    async fn begin_commit_if_due_unless_stopped(&mut self) -> Result<bool, WorkerError> {
         let now_ns = self.monotonic_ns();
         if self.committer.commit_state().is_commit_under_way()
             || !self.schedule.reschedule_commit_if_due(now_ns)
@@ -156,7 +157,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
     }
 
     /// Appends an advance if the log has been quiet and a window waits for time to pass.
-    async fn advance_if_due(&mut self) {
+    async fn append_advance_if_due(&mut self) {
         let now_ns = self.monotonic_ns();
         if self.schedule.reschedule_advance_if_due(now_ns) && self.core.time_can_close_windows() {
             append_advance(self.worker).await;
@@ -175,7 +176,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
     /// The records that the log held at the start come first: the refolds that an earlier worker
     /// appended are among them. If two workers kept taking a partition from each other, each would
     /// append all of them again, and the log would grow faster than they fold it.
-    fn waits_for_archiver(&self) -> bool {
+    fn needs_archiver_query(&self) -> bool {
         self.readiness.has_caught_up()
             && !self.archiver.is_query_under_way()
             && self.core.has_unrequested_refolds()
@@ -184,14 +185,14 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
     /// Queries the archiver's position in the background if a dirty minute waits for it.
     fn query_archiver_if_due(&mut self) {
         let now_ns = self.monotonic_ns();
-        if !self.waits_for_archiver() || !self.schedule.reschedule_archiver_query_if_due(now_ns) {
+        if !self.needs_archiver_query() || !self.schedule.reschedule_archiver_query_if_due(now_ns) {
             return;
         }
         let worker = self.worker;
         let (ticks, partition) = (worker.stores.ticks.clone(), worker.partition);
         let (clock, timeout) = (worker.stores.clock.clone(), worker.config.call_timeout);
         self.archiver
-            .begin_query(self.committer.background_call_starter().start(async move {
+            .record_begun_query(self.committer.background_call_starter().start(async move {
                 let query = clock::timeout(&clock, timeout, ticks.archive_position(partition));
                 query.await.unwrap_or(Ok(None))
             }));
@@ -320,10 +321,10 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
     /// Returns how long the session may sleep until its next periodic work.
     fn time_until_wake(&self) -> Duration {
         let is_uncommitted = self.committer.is_uncommitted_at(self.core.next_position());
-        let wake_ns = self.schedule.next_wake_ns(&PendingWork {
+        let wake_ns = self.schedule.next_wake_ns(&PendingWorkKinds {
             announcement: self.core.has_updates(),
             commit: is_uncommitted && !self.committer.commit_state().is_commit_under_way(),
-            refolds: self.waits_for_archiver(),
+            refolds: self.needs_archiver_query(),
         });
         Duration::from_nanos(wake_ns.saturating_sub(self.monotonic_ns()))
     }

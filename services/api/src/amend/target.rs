@@ -14,7 +14,7 @@ const POSITION: &str = "a position such as 1-0-42, as GET /api/v1/trades prints 
 
 /// What identifies a trade.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum AmendedTrade {
+pub(super) enum AmendedTradeIdentifier {
     /// The venue's id.
     Id(TradeId),
     /// The trade's position in the log.
@@ -26,16 +26,16 @@ pub(super) enum AmendedTrade {
 ///
 /// If a venue gives ids to some of its trades only, a text may be either. It is then what the trade
 /// at `time_ns` has, or, if no such trade is known, the id of a trade that has not arrived yet.
-pub(super) async fn find_amended_trade<B: Backend>(
+pub(super) async fn resolve_amended_trade_identifier<B: Backend>(
     state: &ApiState<B>,
     instrument: &Instrument,
     settings: &VenueSettings,
     text: &str,
     time_ns: i64,
-) -> Result<AmendedTrade, Problem> {
+) -> Result<AmendedTradeIdentifier, Problem> {
     let record_position = match (settings.scheme, text.parse::<RecordPosition>()) {
         (IdScheme::Contiguous, _) | (IdScheme::Unique, Err(_)) => {
-            return Ok(AmendedTrade::Id(parse_trade_id_parameter(text)?));
+            return Ok(AmendedTradeIdentifier::Id(parse_trade_id_parameter(text)?));
         }
         (IdScheme::None, Err(_)) => {
             let detail = "the venue's trades have no ids; they are known by their positions";
@@ -56,7 +56,7 @@ pub(super) async fn find_amended_trade<B: Backend>(
     };
     if settings.scheme == IdScheme::None {
         check_partition()?;
-        return Ok(AmendedTrade::Position(position));
+        return Ok(AmendedTradeIdentifier::Position(position));
     }
     let id = parse_trade_id_parameter(text)?;
     let end_ns = time_ns.saturating_add(1);
@@ -66,13 +66,13 @@ pub(super) async fn find_amended_trade<B: Backend>(
         .clone()
         .any(|tick| tick.trade.id.as_ref() == Some(&id))
     {
-        return Ok(AmendedTrade::Id(id));
+        return Ok(AmendedTradeIdentifier::Id(id));
     }
     check_partition()?;
     let is_archived = trades.any(|tick| tick.position == position && tick.trade.id.is_none());
     match is_archived || log_holds_trade_without_id(state, instrument, position).await? {
-        true => Ok(AmendedTrade::Position(position)),
-        false => Ok(AmendedTrade::Id(id)),
+        true => Ok(AmendedTradeIdentifier::Position(position)),
+        false => Ok(AmendedTradeIdentifier::Id(id)),
     }
 }
 

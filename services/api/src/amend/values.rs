@@ -2,7 +2,7 @@
 
 use market::{Trade, TradeId};
 
-use crate::object_body::{ExpectedObject, parse_object_body};
+use crate::object_body::{ExpectedObjectDescription, parse_object_body};
 use crate::problem::{ErrorCode, Problem};
 use crate::submit::{ElementFault, VALUE_NAMES, parse_trade_values};
 
@@ -12,7 +12,7 @@ use crate::submit::{ElementFault, VALUE_NAMES, parse_trade_values};
 /// # Errors
 /// A [`Problem`] that names the member at fault.
 pub(super) fn parse_edited_trade(body: &[u8], trade_name: &str) -> Result<Trade, Problem> {
-    let expected = ExpectedObject {
+    let expected = ExpectedObjectDescription {
         object: "the trade's values as a JSON object",
         member: "a value of a trade",
     };

@@ -5,7 +5,7 @@ use store::BarReader;
 
 use super::bar_page::{BarPage, PageBar};
 use super::periods::{Period, PeriodSequence};
-use super::source::{BarSource, KeptBars, has_no_trades, latest_closed_end_ns};
+use super::source::{KeepOldestOrNewest, LiveAndStoredBars, has_no_trades, latest_closed_end_ns};
 use crate::params::END_OF_TIME_NS;
 use crate::problem::Problem;
 
@@ -14,7 +14,7 @@ const DAYS_PER_READ: usize = 100;
 
 /// Returns the first `limit` days with trades that start in `[start_ns, end_ns)`.
 pub(super) async fn oldest_traded_days<R: BarReader>(
-    source: &BarSource<'_, R>,
+    source: &LiveAndStoredBars<'_, R>,
     periods: &PeriodSequence,
     start_ns: i64,
     end_ns: i64,
@@ -29,10 +29,10 @@ pub(super) async fn oldest_traded_days<R: BarReader>(
         let Some(last) = days.last().copied() else {
             break;
         };
-        let folded = fold_days(source, &days, &mut closed_until_ns).await?;
+        let folded = fold_traded_days(source, &days, &mut closed_until_ns).await?;
         first = match folded.is_empty() {
             false => periods.period_containing(last.end_ns)?,
-            true => match source.first_minute_from(last.end_ns).await? {
+            true => match source.first_traded_minute_at_or_after(last.end_ns).await? {
                 Some(row) => periods.period_containing(row.window.start_ns)?,
                 None => break,
             },
@@ -46,7 +46,7 @@ pub(super) async fn oldest_traded_days<R: BarReader>(
 
 /// Returns the last `limit` days with trades that start before `end_ns`.
 pub(super) async fn newest_traded_days<R: BarReader>(
-    source: &BarSource<'_, R>,
+    source: &LiveAndStoredBars<'_, R>,
     periods: &PeriodSequence,
     end_ns: i64,
     limit: usize,
@@ -63,9 +63,9 @@ pub(super) async fn newest_traded_days<R: BarReader>(
             break;
         };
         let last = periods.period_containing(row.window.start_ns)?;
-        let days = periods.backward_from(last, (limit - list.len()).min(DAYS_PER_READ))?;
+        let days = periods.last_periods_up_to(last, (limit - list.len()).min(DAYS_PER_READ))?;
         before_ns = days[0].start_ns;
-        let mut folded = fold_days(source, &days, &mut closed_until_ns).await?;
+        let mut folded = fold_traded_days(source, &days, &mut closed_until_ns).await?;
         folded.append(&mut list);
         list = folded;
     }
@@ -77,8 +77,8 @@ pub(super) async fn newest_traded_days<R: BarReader>(
 
 /// Folds consecutive days and returns those with trades. Advances `closed_until_ns` past the closed
 /// bars that it reads.
-pub(super) async fn fold_days<R: BarReader>(
-    source: &BarSource<'_, R>,
+pub(super) async fn fold_traded_days<R: BarReader>(
+    source: &LiveAndStoredBars<'_, R>,
     days: &[Period],
     closed_until_ns: &mut i64,
 ) -> Result<Vec<PageBar>, Problem> {
@@ -109,7 +109,7 @@ pub(super) async fn fold_days<R: BarReader>(
 }
 
 async fn read_bars_of_days<R: BarReader>(
-    source: &BarSource<'_, R>,
+    source: &LiveAndStoredBars<'_, R>,
     interval: Interval,
     days: &[Period],
 ) -> Result<Vec<BarRow>, Problem> {
@@ -117,7 +117,13 @@ async fn read_bars_of_days<R: BarReader>(
     let windows = (end_ns - start_ns) / interval.length_ns();
     let limit = usize::try_from(windows).expect("days have few windows");
     source
-        .bars_between(interval, start_ns, end_ns, limit, KeptBars::Oldest)
+        .bars_between(
+            interval,
+            start_ns,
+            end_ns,
+            limit,
+            KeepOldestOrNewest::Oldest,
+        )
         .await
 }
 

@@ -6,7 +6,7 @@ use super::bar_page::{BarPage, PageBar};
 use super::days;
 use super::periods::{Period, PeriodSequence};
 use super::request::ListBarsRequest;
-use super::source::{BarSource, KeptBars, has_no_trades, latest_closed_end_ns};
+use super::source::{KeepOldestOrNewest, LiveAndStoredBars, has_no_trades, latest_closed_end_ns};
 use crate::params::END_OF_TIME_NS;
 use crate::problem::Problem;
 
@@ -16,7 +16,7 @@ const DAYS_PER_READ: usize = 100;
 /// Returns the requested bars with the gaps between them filled in. Nothing is filled in before the
 /// first trade, after the current time, or, if the request has no end, after the newest bar.
 pub(super) async fn gap_filled_page<R: BarReader>(
-    source: &BarSource<'_, R>,
+    source: &LiveAndStoredBars<'_, R>,
     request: &ListBarsRequest,
     now_ns: i64,
 ) -> Result<BarPage, Problem> {
@@ -52,7 +52,7 @@ struct PagePeriods {
 }
 
 async fn oldest_periods<R: BarReader>(
-    source: &BarSource<'_, R>,
+    source: &LiveAndStoredBars<'_, R>,
     periods: &PeriodSequence,
     start_ns: i64,
     end_ns: i64,
@@ -61,7 +61,9 @@ async fn oldest_periods<R: BarReader>(
     let mut first = periods.first_starting_at_or_after(start_ns)?;
     let prior_close = prior_close(source, first.start_ns).await?;
     if prior_close.is_none()
-        && let Some(row) = source.first_minute_from(first.start_ns).await?
+        && let Some(row) = source
+            .first_traded_minute_at_or_after(first.start_ns)
+            .await?
     {
         first = periods.period_containing(row.window.start_ns)?;
     }
@@ -72,13 +74,13 @@ async fn oldest_periods<R: BarReader>(
 }
 
 async fn newest_periods<R: BarReader>(
-    source: &BarSource<'_, R>,
+    source: &LiveAndStoredBars<'_, R>,
     periods: &PeriodSequence,
     end_ns: i64,
     limit: usize,
 ) -> Result<PagePeriods, Problem> {
     let mut shown = PagePeriods {
-        periods: periods.backward_from(periods.period_containing(end_ns - 1)?, limit)?,
+        periods: periods.last_periods_up_to(periods.period_containing(end_ns - 1)?, limit)?,
         prior_close: None,
     };
     let Some(first) = shown.periods.first() else {
@@ -87,7 +89,7 @@ async fn newest_periods<R: BarReader>(
     let start_ns = first.start_ns;
     shown.prior_close = prior_close(source, start_ns).await?;
     if shown.prior_close.is_none() {
-        let traded = source.first_minute_from(start_ns).await?;
+        let traded = source.first_traded_minute_at_or_after(start_ns).await?;
         let traded_ns = traded.map_or(i64::MAX, |row| row.window.start_ns);
         shown.periods.retain(|period| period.end_ns > traded_ns);
     }
@@ -95,7 +97,7 @@ async fn newest_periods<R: BarReader>(
 }
 
 async fn prior_close<R: BarReader>(
-    source: &BarSource<'_, R>,
+    source: &LiveAndStoredBars<'_, R>,
     start_ns: i64,
 ) -> Result<Option<String>, Problem> {
     let prior = source.last_traded_minute_before(start_ns).await?;
@@ -103,7 +105,7 @@ async fn prior_close<R: BarReader>(
 }
 
 async fn gap_filled_bars<R: BarReader>(
-    source: &BarSource<'_, R>,
+    source: &LiveAndStoredBars<'_, R>,
     periods: &PeriodSequence,
     shown: &PagePeriods,
 ) -> Result<Vec<PageBar>, Problem> {
@@ -133,7 +135,7 @@ async fn gap_filled_bars<R: BarReader>(
 /// Returns the bars with trades among consecutive periods. Advances `closed_until_ns` past the
 /// closed bars that it reads.
 async fn traded_bars_of_periods<R: BarReader>(
-    source: &BarSource<'_, R>,
+    source: &LiveAndStoredBars<'_, R>,
     periods: &PeriodSequence,
     consecutive: &[Period],
     closed_until_ns: &mut i64,
@@ -148,7 +150,7 @@ async fn traded_bars_of_periods<R: BarReader>(
                     first.start_ns,
                     end_ns,
                     consecutive.len(),
-                    KeptBars::Oldest,
+                    KeepOldestOrNewest::Oldest,
                 )
                 .await?;
             *closed_until_ns = (*closed_until_ns).max(latest_closed_end_ns(&rows));
@@ -160,7 +162,7 @@ async fn traded_bars_of_periods<R: BarReader>(
         }
         (PeriodSequence::Days(_), _) => {
             for chunk in consecutive.chunks(DAYS_PER_READ) {
-                bar_page.extend(days::fold_days(source, chunk, closed_until_ns).await?);
+                bar_page.extend(days::fold_traded_days(source, chunk, closed_until_ns).await?);
             }
         }
         (PeriodSequence::Windows(_), []) => {}

@@ -57,7 +57,7 @@ impl PeriodSequence {
 
     /// Returns at most `limit` periods up to `last`, ascending, without those that end before
     /// 1970.
-    pub(super) fn backward_from(
+    pub(super) fn last_periods_up_to(
         &self,
         last: Period,
         limit: usize,
@@ -93,7 +93,7 @@ mod tests {
             let following = periods.forward_from(period, END_OF_TIME_NS, 5).unwrap();
             prop_assert!(following.windows(2).all(|pair| pair[0].end_ns == pair[1].start_ns));
             let last = *following.last().unwrap();
-            prop_assert_eq!(periods.backward_from(last, following.len()).unwrap(), following);
+            prop_assert_eq!(periods.last_periods_up_to(last, following.len()).unwrap(), following);
             prop_assert!(periods.first_starting_at_or_after(time_ns).unwrap().start_ns >= time_ns);
         }
     }

@@ -8,9 +8,9 @@ use axum::response::Response;
 use backend::Backend;
 use market::{BarRow, Decimal, Interval, format_time};
 use schemas::api::PriceJson;
-use store::{HotStore, NewestPrice};
+use store::{NewestPrice, NewestPriceStore};
 
-use super::source::BarSource;
+use super::source::LiveAndStoredBars;
 use crate::json_response::json_response;
 use crate::params::{END_OF_TIME_NS, PathSegments, QueryParams, parse_instrument};
 use crate::problem::{ErrorCode, Problem};
@@ -33,7 +33,7 @@ pub(crate) async fn newest_price<B: Backend>(
             tracing::debug!(%error, "no newest price from the hot store");
             None
         });
-    let source = BarSource::open_minutes_only(&state.hub, &state.bars, &instrument);
+    let source = LiveAndStoredBars::open_minutes_only(&state.hub, &state.bars, &instrument);
     if let Some(hot) = hot
         && !source
             .live_bars()

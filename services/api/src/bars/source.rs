@@ -10,7 +10,7 @@ use crate::params::END_OF_TIME_NS;
 use crate::problem::Problem;
 
 /// The bars of one instrument: for each window the newer of the hub's and the store's.
-pub(super) struct BarSource<'a, R> {
+pub(super) struct LiveAndStoredBars<'a, R> {
     bars: &'a R,
     instrument: &'a Instrument,
     /// The bars that the hub held when the source was opened.
@@ -19,12 +19,12 @@ pub(super) struct BarSource<'a, R> {
 
 /// Which bars of a range a limit keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum KeptBars {
+pub(super) enum KeepOldestOrNewest {
     Oldest,
     Newest,
 }
 
-impl<'a, R: BarReader> BarSource<'a, R> {
+impl<'a, R: BarReader> LiveAndStoredBars<'a, R> {
     /// Reads the hub. The store is read by the other methods, after it.
     pub(super) fn open(hub: &Hub, bars: &'a R, request: &'a ListBarsRequest) -> Self {
         let instrument = &request.instrument;
@@ -66,7 +66,7 @@ impl<'a, R: BarReader> BarSource<'a, R> {
         start_ns: i64,
         end_ns: i64,
         limit: usize,
-        kept: KeptBars,
+        kept: KeepOldestOrNewest,
     ) -> Result<Vec<BarRow>, Problem> {
         let query = BarQuery {
             instrument: self.instrument.clone(),
@@ -74,29 +74,38 @@ impl<'a, R: BarReader> BarSource<'a, R> {
             start_ns,
             end_ns,
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
-            keep_newest: kept == KeptBars::Newest,
+            keep_newest: kept == KeepOldestOrNewest::Newest,
         };
         let mut rows = self.bars.bar_range(&query).await?;
         for live in &self.live_bars {
             let start = live.window.start_ns;
             if live.window.interval == interval && (start_ns..end_ns).contains(&start) {
-                merge_live_bar(&mut rows, live);
+                insert_live_bar_if_newer(&mut rows, live);
             }
         }
         let excess = rows.len().saturating_sub(limit);
         match kept {
-            KeptBars::Oldest => rows.truncate(limit),
-            KeptBars::Newest => drop(rows.drain(..excess)),
+            KeepOldestOrNewest::Oldest => rows.truncate(limit),
+            KeepOldestOrNewest::Newest => drop(rows.drain(..excess)),
         }
         Ok(rows)
     }
 
     /// Returns the first minute with trades that starts at `start_ns` or later.
-    pub(super) async fn first_minute_from(&self, start_ns: i64) -> Result<Option<BarRow>, Problem> {
+    pub(super) async fn first_traded_minute_at_or_after(
+        &self,
+        start_ns: i64,
+    ) -> Result<Option<BarRow>, Problem> {
         let mut from_ns = start_ns;
         loop {
             let rows = self
-                .bars_between(Interval::M1, from_ns, END_OF_TIME_NS, 1, KeptBars::Oldest)
+                .bars_between(
+                    Interval::M1,
+                    from_ns,
+                    END_OF_TIME_NS,
+                    1,
+                    KeepOldestOrNewest::Oldest,
+                )
                 .await?;
             match rows.into_iter().next() {
                 Some(row) if has_no_trades(&row) => from_ns = row.window.end_ns(),
@@ -113,7 +122,7 @@ impl<'a, R: BarReader> BarSource<'a, R> {
         let mut end_ns = end_ns;
         loop {
             let rows = self
-                .bars_between(Interval::M1, 0, end_ns, 1, KeptBars::Newest)
+                .bars_between(Interval::M1, 0, end_ns, 1, KeepOldestOrNewest::Newest)
                 .await?;
             match rows.into_iter().next() {
                 Some(row) if has_no_trades(&row) => end_ns = row.window.start_ns,
@@ -144,7 +153,7 @@ pub(super) fn latest_closed_end_ns(rows: &[BarRow]) -> i64 {
 }
 
 /// Puts a live bar among the stored ones, unless the stored bar of its window is as new.
-fn merge_live_bar(rows: &mut Vec<BarRow>, live: &BarRow) {
+fn insert_live_bar_if_newer(rows: &mut Vec<BarRow>, live: &BarRow) {
     match rows.binary_search_by_key(&live.window.start_ns, |row| row.window.start_ns) {
         Ok(index) if live.through > rows[index].through => rows[index] = live.clone(),
         Ok(_) => {}

@@ -8,7 +8,7 @@ use host::Health;
 use market::{Bar, BarRow, Interval, Trade, Venue, VenueSettings};
 use store::{
     BarKey, BarQuery, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange, IdRangeQuery,
-    IdRanges, IdSetKey, IdSetRow, MemoryHotStore, PartitionState, PartitionTransaction,
+    IdRanges, IdSetKey, IdSetRow, MemoryNewestPriceStore, PartitionState, PartitionTransaction,
     SqliteTickStore, StoreError, SymbolQuery, SymbolRow, VenueRow,
 };
 
@@ -57,7 +57,11 @@ impl BarReader for FreezableReader {
         self.respond(Vec::new()).await
     }
 
-    async fn venue_settings(&self, _: &Venue, _: u32) -> Result<Option<VenueSettings>, StoreError> {
+    async fn venue_settings_if_in_every_partition(
+        &self,
+        _: &Venue,
+        _: u32,
+    ) -> Result<Option<VenueSettings>, StoreError> {
         self.respond(None).await
     }
 
@@ -96,7 +100,7 @@ impl BarStore for FreezableStore {
         &self.0
     }
 
-    async fn load_partition(&self, _: u32, _: u64) -> Result<PartitionState, StoreError> {
+    async fn load_or_create_partition(&self, _: u32, _: u64) -> Result<PartitionState, StoreError> {
         pending().await
     }
 
@@ -116,7 +120,7 @@ impl BarStore for FreezableStore {
         pending().await
     }
 
-    async fn delete_expired(&self, _: i64, _: i64) -> Result<u64, StoreError> {
+    async fn delete_expired_batch(&self, _: i64, _: i64) -> Result<u64, StoreError> {
         pending().await
     }
 }
@@ -129,7 +133,7 @@ impl Backend for TestBackend {
     type DeadLetters = MemoryLog;
     type Bars = FreezableStore;
     type Ticks = SqliteTickStore;
-    type Hot = MemoryHotStore;
+    type Hot = MemoryNewestPriceStore;
     type Clock = SystemClock;
 }
 
@@ -162,7 +166,7 @@ async fn live_bars_continue_while_the_store_hangs() {
     let (bars, health) = (FreezableStore::default(), Health::default());
     let updates = MemoryLog::new(1, 1, 1 << 20, ManualClock::new(0));
     let hub = Hub::new(1, 1, HubLimits::default());
-    let follower: Follower<TestBackend> = Follower {
+    let follower: BarUpdatesFollower<TestBackend> = BarUpdatesFollower {
         partition: 0,
         updates: updates.clone(),
         bars: bars.clone(),

@@ -27,7 +27,7 @@ struct HeldBar {
 
 /// Whether a channel is still needed after bars were evicted from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AfterEviction {
+pub(super) enum ChannelAfterEviction {
     KeepChannel,
     RemoveChannel,
 }
@@ -113,15 +113,15 @@ impl HubChannel {
         &mut self,
         durable: Position,
         limits: HubLimits,
-    ) -> AfterEviction {
+    ) -> ChannelAfterEviction {
         self.idle_checks = self.idle_checks.saturating_add(1);
         let is_idle = self.subscribers.is_empty() && self.idle_checks > limits.idle_checks;
         let is_stored = |held: &HeldBar| held.row.through < durable;
         if is_idle && self.bars.values().all(is_stored) {
-            return AfterEviction::RemoveChannel;
+            return ChannelAfterEviction::RemoveChannel;
         }
         self.evict_old_bars(durable, limits.closed_bars);
-        AfterEviction::KeepChannel
+        ChannelAfterEviction::KeepChannel
     }
 
     /// Evicts closed bars that are in the store, except the newest `kept_bars`.

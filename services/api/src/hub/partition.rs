@@ -6,25 +6,25 @@ use super::sequence::{BEFORE_FIRST_MESSAGE, sequence_number};
 
 /// How much of one partition of `bar-updates` the hub knows.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct KnownUpdates {
+pub(super) struct HubPartitionState {
     /// The hub has read every update starting at this offset, up to `next_offset`.
     first_known_offset: u64,
     /// The first offset that the hub has not read yet.
     next_offset: u64,
     /// The changes of a dropped channel are unknown up to this sequence number.
-    dropped_seq: i64,
+    last_dropped_channel_seq: i64,
     /// The store holds the effects of all records of `trades` before this position.
     durable: Position,
     is_ready: bool,
 }
 
-impl KnownUpdates {
+impl HubPartitionState {
     /// Returns a partition of which nothing is known.
     pub(super) fn new() -> Self {
         Self {
             first_known_offset: 0,
             next_offset: 0,
-            dropped_seq: BEFORE_FIRST_MESSAGE,
+            last_dropped_channel_seq: BEFORE_FIRST_MESSAGE,
             durable: Position::default(),
             is_ready: false,
         }
@@ -38,8 +38,8 @@ impl KnownUpdates {
         self.next_offset
     }
 
-    pub(super) const fn dropped_seq(&self) -> i64 {
-        self.dropped_seq
+    pub(super) const fn last_dropped_channel_seq(&self) -> i64 {
+        self.last_dropped_channel_seq
     }
 
     pub(super) const fn durable_position(&self) -> Position {
@@ -77,6 +77,6 @@ impl KnownUpdates {
 
     /// Records that a channel was dropped, with everything up to the newest update.
     pub(super) fn record_dropped_channel(&mut self) {
-        self.dropped_seq = sequence_number(self.next_offset) - 1;
+        self.last_dropped_channel_seq = sequence_number(self.next_offset) - 1;
     }
 }

@@ -6,10 +6,10 @@ use market::{DAY_NS, HOUR_NS, Instrument, MINUTE_NS};
 use schemas::Repair;
 use schemas::api::RepairResponseJson;
 
-use crate::object_body::{ExpectedObject, parse_object_body};
+use crate::object_body::{ExpectedObjectDescription, parse_object_body};
 use crate::params::{ACCEPTED_TIMES, parse_symbol, parse_time, parse_venue};
 use crate::problem::Problem;
-use crate::raw_object::{RawObject, WrittenValue};
+use crate::raw_object::{RawObject, UnparsedValue};
 
 /// The members of a request.
 const MEMBER_NAMES: [&str; 4] = ["venue", "symbol", "start", "end"];
@@ -21,7 +21,7 @@ pub(super) const MAX_HOURS: u32 = 31 * 24 + 1;
 
 /// Whether the bars of an hour can still change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum HourState {
+pub(super) enum HourChangeability {
     Changeable,
     BeyondHorizon,
 }
@@ -40,7 +40,7 @@ impl RepairRequest {
     /// # Errors
     /// A [`Problem`] that names the member at fault.
     pub(super) fn read(body: &[u8]) -> Result<Self, Problem> {
-        let expected = ExpectedObject {
+        let expected = ExpectedObjectDescription {
             object: &format!("a JSON object of {}", MEMBER_NAMES.join(", ")),
             member: "a member of a repair",
         };
@@ -78,7 +78,7 @@ impl RepairRequest {
     /// long, and counts their minutes and those of the other hours.
     pub(super) fn split_into_repairs(
         &self,
-        hours: &BTreeMap<i64, HourState>,
+        hours: &BTreeMap<i64, HourChangeability>,
         counts: &mut RepairResponseJson,
     ) -> Vec<Repair> {
         let mut repairs: Vec<Repair> = Vec::new();
@@ -86,7 +86,7 @@ impl RepairRequest {
             let start_ns = (*hour_ns).max(self.start_ns);
             let end_ns = hour_ns.saturating_add(HOUR_NS).min(self.end_ns);
             let minutes = ((end_ns - start_ns) / MINUTE_NS).unsigned_abs();
-            if *state == HourState::BeyondHorizon {
+            if *state == HourChangeability::BeyondHorizon {
                 counts.beyond_horizon += minutes;
                 continue;
             }
@@ -107,8 +107,8 @@ type RepairMembers<'a> = RawObject<'a, { MEMBER_NAMES.len() }>;
 fn text_member(object: &RepairMembers<'_>, index: usize) -> Result<String, Problem> {
     let name = MEMBER_NAMES[index];
     match object.value(index) {
-        WrittenValue::Text(text) | WrittenValue::Number(text) => Ok(text.into_owned()),
-        WrittenValue::Null => Err(Problem::invalid_parameter(
+        UnparsedValue::Text(text) | UnparsedValue::Number(text) => Ok(text.into_owned()),
+        UnparsedValue::Null => Err(Problem::invalid_parameter(
             name,
             format!("{name} is missing"),
             MEMBER_NAMES.join(", "),
@@ -151,10 +151,10 @@ mod tests {
 
     #[test]
     fn only_hours_with_ticks_or_bars_are_marked_and_each_repair_is_at_most_a_day() {
-        type Case = (i64, i64, BTreeMap<i64, HourState>, Vec<(i64, i64)>);
+        type Case = (i64, i64, BTreeMap<i64, HourChangeability>, Vec<(i64, i64)>);
         let hours = |list: &[i64]| {
             list.iter()
-                .map(|hour| (hour * HOUR_NS, HourState::Changeable))
+                .map(|hour| (hour * HOUR_NS, HourChangeability::Changeable))
                 .collect()
         };
         let all: Vec<i64> = (0..60).collect();
@@ -194,9 +194,9 @@ mod tests {
     #[test]
     fn an_hour_beyond_the_horizon_is_left_out_and_counted() {
         let hours = BTreeMap::from([
-            (0, HourState::Changeable),
-            (HOUR_NS, HourState::BeyondHorizon),
-            (2 * HOUR_NS, HourState::Changeable),
+            (0, HourChangeability::Changeable),
+            (HOUR_NS, HourChangeability::BeyondHorizon),
+            (2 * HOUR_NS, HourChangeability::Changeable),
         ]);
         let mut counts = RepairResponseJson::default();
         let repairs = request(0, 3 * HOUR_NS).split_into_repairs(&hours, &mut counts);

@@ -9,12 +9,12 @@ use tokio::sync::OwnedSemaphorePermit;
 
 /// A stream that holds one of a limited number of permits until it is dropped. The stream of an
 /// upgraded connection outlives its HTTP connection, and so does the permit.
-pub(super) struct LimitedStream<S> {
+pub(super) struct PermitHoldingStream<S> {
     stream: S,
     _permit: OwnedSemaphorePermit,
 }
 
-impl<S> LimitedStream<S> {
+impl<S> PermitHoldingStream<S> {
     /// Returns a stream that holds `permit`.
     pub(super) const fn new(stream: S, permit: OwnedSemaphorePermit) -> Self {
         Self {
@@ -24,7 +24,7 @@ impl<S> LimitedStream<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for LimitedStream<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for PermitHoldingStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -34,7 +34,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for LimitedStream<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for LimitedStream<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for PermitHoldingStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

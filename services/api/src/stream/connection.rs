@@ -8,7 +8,7 @@ use backend::Backend;
 use bytes::Bytes;
 use clock::Clock;
 use hashbrown::HashMap;
-use schemas::api::{ChannelRequestJson, StreamMessage, StreamRequest};
+use schemas::api::{ChannelSubscriptionJson, StreamMessage, StreamRequest};
 use store::{BarQuery, BarReader};
 
 use super::request::decode_stream_request;
@@ -108,7 +108,10 @@ impl<B: Backend> StreamConnection<B> {
         }
     }
 
-    async fn handle_subscribe(&mut self, request: ChannelRequestJson) -> Result<(), Disconnected> {
+    async fn handle_subscribe(
+        &mut self,
+        request: ChannelSubscriptionJson,
+    ) -> Result<(), Disconnected> {
         let name: ChannelName = match request.channel.parse() {
             Ok(name) => name,
             Err(error) => {
@@ -135,10 +138,13 @@ impl<B: Backend> StreamConnection<B> {
                 let hub = &self.state.hub;
                 match hub.resume_message(&mut subscription, epoch, seq, self.encoding) {
                     Some(message) => message,
-                    None => self.read_snapshot(&mut subscription, Some(false)).await?,
+                    None => {
+                        self.read_snapshot_or_close(&mut subscription, Some(false))
+                            .await?
+                    }
                 }
             }
-            _ => self.read_snapshot(&mut subscription, None).await?,
+            _ => self.read_snapshot_or_close(&mut subscription, None).await?,
         };
         self.subscriptions.insert(name, subscription);
         self.send_message(message).await
@@ -162,7 +168,7 @@ impl<B: Backend> StreamConnection<B> {
     /// Returns a snapshot of a channel. It reads the hub, then the store, then the hub again: a bar
     /// that leaves the hub in between is in what was read before. If the store does not respond,
     /// it closes the connection.
-    async fn read_snapshot(
+    async fn read_snapshot_or_close(
         &mut self,
         subscription: &mut Subscription,
         recovered: Option<bool>,
@@ -206,7 +212,9 @@ impl<B: Backend> StreamConnection<B> {
                 Ok(message) => message,
                 Err(_) => {
                     let mut subscription = subscription.clone();
-                    let message = self.read_snapshot(&mut subscription, Some(false)).await?;
+                    let message = self
+                        .read_snapshot_or_close(&mut subscription, Some(false))
+                        .await?;
                     self.subscriptions.insert(name, subscription);
                     Some(message)
                 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use market::{Decimal, Instrument, Side, Symbol, Trade, TradeId, Venue};
 
 use super::submission::{ElementFault, FaultCode};
-use crate::raw_object::WrittenValue;
+use crate::raw_object::UnparsedValue;
 
 /// The names of all fields of a trade.
 pub(crate) const FIELD_NAMES: [&str; 8] = [
@@ -21,7 +21,7 @@ const MAX_SCOPE_BYTES: usize = 64;
 pub(crate) const VALUE_NAMES: [&str; 6] = ["id", "time", "price", "quantity", "side", "scope"];
 
 /// The values of a trade's fields, in the order of [`FIELD_NAMES`].
-pub(crate) type TradeFields<'a> = [WrittenValue<'a>; FIELD_NAMES.len()];
+pub(crate) type TradeFields<'a> = [UnparsedValue<'a>; FIELD_NAMES.len()];
 
 /// Parses fields into trades. Keeps the last instrument, because most trades have the same one as
 /// the trade before.
@@ -44,8 +44,8 @@ impl TradeParser {
 
     fn instrument(
         &mut self,
-        venue: &WrittenValue<'_>,
-        symbol: &WrittenValue<'_>,
+        venue: &UnparsedValue<'_>,
+        symbol: &UnparsedValue<'_>,
     ) -> Result<Instrument, ElementFault> {
         let venue = require_text("venue", venue)?;
         let symbol = require_text("symbol", symbol)?;
@@ -66,7 +66,7 @@ impl TradeParser {
 
 /// Parses the fields of a trade except its instrument, in the order of [`VALUE_NAMES`].
 pub(crate) fn parse_trade_values(
-    fields: &[WrittenValue<'_>; VALUE_NAMES.len()],
+    fields: &[UnparsedValue<'_>; VALUE_NAMES.len()],
 ) -> Result<Trade, ElementFault> {
     let [id, time, price, quantity, side, scope] = fields;
     Ok(Trade {
@@ -89,13 +89,17 @@ fn invalid_value_fault(field: &'static str, reason: &dyn Display) -> ElementFaul
     ElementFault::new(field, FaultCode::InvalidValue, format!("{field} {reason}"))
 }
 
-fn wrong_type_fault(field: &'static str, value: &WrittenValue<'_>, expected: &str) -> ElementFault {
+fn wrong_type_fault(
+    field: &'static str,
+    value: &UnparsedValue<'_>,
+    expected: &str,
+) -> ElementFault {
     let found = match value {
-        WrittenValue::Null => "null",
-        WrittenValue::Text(_) => "a text",
-        WrittenValue::Number(_) => "a number",
-        WrittenValue::Bool(_) => "a boolean",
-        WrittenValue::Other(found) => found,
+        UnparsedValue::Null => "null",
+        UnparsedValue::Text(_) => "a text",
+        UnparsedValue::Number(_) => "a number",
+        UnparsedValue::Bool(_) => "a boolean",
+        UnparsedValue::Other(found) => found,
     };
     let message = format!("{field} is {found}; {expected} is expected");
     ElementFault::new(field, FaultCode::WrongType, message)
@@ -103,11 +107,11 @@ fn wrong_type_fault(field: &'static str, value: &WrittenValue<'_>, expected: &st
 
 fn require_text<'a>(
     field: &'static str,
-    value: &'a WrittenValue<'_>,
+    value: &'a UnparsedValue<'_>,
 ) -> Result<&'a str, ElementFault> {
     match value {
-        WrittenValue::Null => Err(missing_field_fault(field)),
-        WrittenValue::Text(text) => Ok(text),
+        UnparsedValue::Null => Err(missing_field_fault(field)),
+        UnparsedValue::Text(text) => Ok(text),
         other => Err(wrong_type_fault(field, other, "a text")),
     }
 }
@@ -122,11 +126,11 @@ fn parse_field_text<T: FromStr<Err: Display>>(
 
 fn parse_decimal(
     field: &'static str,
-    value: &WrittenValue<'_>,
+    value: &UnparsedValue<'_>,
 ) -> Result<Option<Decimal>, ElementFault> {
     let digits = match value {
-        WrittenValue::Null => return Ok(None),
-        WrittenValue::Text(digits) | WrittenValue::Number(digits) => digits,
+        UnparsedValue::Null => return Ok(None),
+        UnparsedValue::Text(digits) | UnparsedValue::Number(digits) => digits,
         other => {
             return Err(wrong_type_fault(field, other, "a decimal number as text"));
         }
@@ -137,16 +141,16 @@ fn parse_decimal(
         .map_err(|error| invalid_value_fault(field, &error))
 }
 
-fn parse_event_time(value: &WrittenValue<'_>) -> Result<i64, ElementFault> {
+fn parse_event_time(value: &UnparsedValue<'_>) -> Result<i64, ElementFault> {
     const EXPECTED: &str = "RFC 3339 text or an integer of nanoseconds";
     let field = "time";
     match value {
-        WrittenValue::Null => Err(missing_field_fault(field)),
-        WrittenValue::Text(text) if is_integer(text) => parse_field_text(field, text),
-        WrittenValue::Text(text) => market::parse_time(text)
+        UnparsedValue::Null => Err(missing_field_fault(field)),
+        UnparsedValue::Text(text) if is_integer(text) => parse_field_text(field, text),
+        UnparsedValue::Text(text) => market::parse_time(text)
             .map_err(|error| ElementFault::new(field, FaultCode::InvalidValue, error.to_string())),
-        WrittenValue::Number(digits) if is_integer(digits) => parse_field_text(field, digits),
-        WrittenValue::Number(_) => {
+        UnparsedValue::Number(digits) if is_integer(digits) => parse_field_text(field, digits),
+        UnparsedValue::Number(_) => {
             let reason = format!("is not a whole number; {EXPECTED} is expected");
             Err(invalid_value_fault(field, &reason))
         }
@@ -159,12 +163,12 @@ fn is_integer(text: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn parse_side(value: &WrittenValue<'_>) -> Result<Option<Side>, ElementFault> {
+fn parse_side(value: &UnparsedValue<'_>) -> Result<Option<Side>, ElementFault> {
     match value {
-        WrittenValue::Null => Ok(None),
-        WrittenValue::Text(text) if text == Side::Buy.name() => Ok(Some(Side::Buy)),
-        WrittenValue::Text(text) if text == Side::Sell.name() => Ok(Some(Side::Sell)),
-        WrittenValue::Text(_) => Err(invalid_value_fault(
+        UnparsedValue::Null => Ok(None),
+        UnparsedValue::Text(text) if text == Side::Buy.name() => Ok(Some(Side::Buy)),
+        UnparsedValue::Text(text) if text == Side::Sell.name() => Ok(Some(Side::Sell)),
+        UnparsedValue::Text(_) => Err(invalid_value_fault(
             "side",
             &"is neither buy nor sell nor null",
         )),
@@ -172,12 +176,12 @@ fn parse_side(value: &WrittenValue<'_>) -> Result<Option<Side>, ElementFault> {
     }
 }
 
-fn parse_trade_id(value: &WrittenValue<'_>) -> Result<Option<TradeId>, ElementFault> {
+fn parse_trade_id(value: &UnparsedValue<'_>) -> Result<Option<TradeId>, ElementFault> {
     let text: &Cow<'_, str> = match value {
-        WrittenValue::Null => return Ok(None),
-        WrittenValue::Text(text) => text,
-        WrittenValue::Number(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits,
-        WrittenValue::Number(_) => {
+        UnparsedValue::Null => return Ok(None),
+        UnparsedValue::Text(text) => text,
+        UnparsedValue::Number(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits,
+        UnparsedValue::Number(_) => {
             let reason = "is not a whole number from 0; such an id is sent as text";
             return Err(invalid_value_fault("id", &reason));
         }
@@ -189,13 +193,13 @@ fn parse_trade_id(value: &WrittenValue<'_>) -> Result<Option<TradeId>, ElementFa
 }
 
 /// Parses a scope; `None` if it is not given.
-pub(crate) fn parse_scope(value: &WrittenValue<'_>) -> Result<Option<Arc<str>>, ElementFault> {
+pub(crate) fn parse_scope(value: &UnparsedValue<'_>) -> Result<Option<Arc<str>>, ElementFault> {
     match value {
-        WrittenValue::Null => Ok(None),
-        WrittenValue::Text(text) if (1..=MAX_SCOPE_BYTES).contains(&text.len()) => {
+        UnparsedValue::Null => Ok(None),
+        UnparsedValue::Text(text) if (1..=MAX_SCOPE_BYTES).contains(&text.len()) => {
             Ok(Some(text.as_ref().into()))
         }
-        WrittenValue::Text(text) => {
+        UnparsedValue::Text(text) => {
             let reason = format!(
                 "has {} bytes; 1 to {MAX_SCOPE_BYTES} are expected",
                 text.len()

@@ -9,7 +9,7 @@ use super::element::{malformed_element_fault, repeated_field_fault, unknown_fiel
 use super::fields::{FIELD_NAMES, TradeFields, TradeParser};
 use super::submission::{ElementFault, TradeSubmission};
 use crate::problem::{ErrorCode, Problem};
-use crate::raw_object::WrittenValue;
+use crate::raw_object::UnparsedValue;
 
 /// How deep arrays and maps may be nested within an element.
 const MAX_DEPTH: u32 = 16;
@@ -70,13 +70,13 @@ fn read_trade_element(
         reader.skip_value(MAX_DEPTH)?;
         return Ok(Err(malformed_element_fault("a trade is a map")));
     }
-    let mut fields: TradeFields<'_> = std::array::from_fn(|_| WrittenValue::Null);
+    let mut fields: TradeFields<'_> = std::array::from_fn(|_| UnparsedValue::Null);
     let mut is_given = [false; FIELD_NAMES.len()];
     let mut fault = None;
     for _ in 0..reader.read_map_length()? {
         let name = read_value(reader)?;
         let value = read_value(reader)?;
-        let WrittenValue::Text(name) = name else {
+        let UnparsedValue::Text(name) = name else {
             fault = fault.or_else(|| Some(malformed_element_fault("a field's name is not a text")));
             continue;
         };
@@ -100,21 +100,21 @@ fn read_trade_element(
 /// Reads the next value; one that cannot be a field of a trade is skipped.
 fn read_value<'a>(
     reader: &mut MessagePackReader<'a>,
-) -> Result<WrittenValue<'a>, MessagePackError> {
+) -> Result<UnparsedValue<'a>, MessagePackError> {
     let name = match reader.peek_kind()? {
-        ValueKind::Boolean => return Ok(WrittenValue::Bool(reader.read_boolean()?)),
+        ValueKind::Boolean => return Ok(UnparsedValue::Bool(reader.read_boolean()?)),
         ValueKind::Integer => {
             let integer: i128 = reader.read_integer()?;
-            return Ok(WrittenValue::Number(Cow::Owned(integer.to_string())));
+            return Ok(UnparsedValue::Number(Cow::Owned(integer.to_string())));
         }
         ValueKind::Text => {
             let text = std::str::from_utf8(reader.read_text_bytes()?);
-            let text = text.map(|text| WrittenValue::Text(Cow::Borrowed(text)));
-            return Ok(text.unwrap_or(WrittenValue::Other("a text that is not UTF-8")));
+            let text = text.map(|text| UnparsedValue::Text(Cow::Borrowed(text)));
+            return Ok(text.unwrap_or(UnparsedValue::Other("a text that is not UTF-8")));
         }
         ValueKind::Nil => {
             reader.read_nil_if_next()?;
-            return Ok(WrittenValue::Null);
+            return Ok(UnparsedValue::Null);
         }
         ValueKind::Float => FLOAT,
         ValueKind::Binary => "binary",
@@ -123,7 +123,7 @@ fn read_value<'a>(
         ValueKind::Extension => "an extension",
     };
     reader.skip_value(MAX_DEPTH)?;
-    Ok(WrittenValue::Other(name))
+    Ok(UnparsedValue::Other(name))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use store::{BarReader, StoreError, Tick, TickStore};
 
 use super::request::ListTradesRequest;
 use super::slices::TimeSlices;
-use super::source::TradeSource;
+use super::source::FoldedTradeReader;
 
 /// The least number of ticks that one read should return, because each read has a cost of its own.
 const MIN_TICKS_PER_READ: usize = 2_000;
@@ -22,13 +22,13 @@ pub(super) struct TradePage {
 /// Returns the requested trades: the oldest ones, or the newest ones if the request
 /// has no start.
 pub(super) async fn trade_page<R: BarReader, T: TickStore>(
-    source: &TradeSource<'_, R, T>,
+    source: &FoldedTradeReader<'_, R, T>,
     request: &ListTradesRequest,
 ) -> Result<TradePage, StoreError> {
     let newest = request.start_ns.is_none();
     let start_ns = request.start_ns.unwrap_or(0);
     let mut hours = source
-        .hours_with_tick_counts(start_ns, request.end_ns)
+        .hours_with_max_tick_counts(start_ns, request.end_ns)
         .await?;
     if newest {
         hours.reverse();

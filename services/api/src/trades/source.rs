@@ -4,7 +4,7 @@ use market::{Instrument, Position, VenueSettings};
 use store::{BarReader, ExcludedRange, StoreError, Tick, TickStore, trades_current};
 
 /// The trades of one instrument up to a fixed position of the fold.
-pub(super) struct TradeSource<'a, R, T> {
+pub(super) struct FoldedTradeReader<'a, R, T> {
     bars: &'a R,
     ticks: &'a T,
     instrument: Instrument,
@@ -14,7 +14,7 @@ pub(super) struct TradeSource<'a, R, T> {
     next_position: Position,
 }
 
-impl<'a, R: BarReader, T: TickStore> TradeSource<'a, R, T> {
+impl<'a, R: BarReader, T: TickStore> FoldedTradeReader<'a, R, T> {
     /// Loads the fold's position. Ticks at or after that position are not trades yet.
     pub(super) async fn open(
         bars: &'a R,
@@ -41,13 +41,13 @@ impl<'a, R: BarReader, T: TickStore> TradeSource<'a, R, T> {
 
     /// Returns the hours in `[start_ns, end_ns)` that hold ticks, each with the greatest number of
     /// ticks that it may hold.
-    pub(super) async fn hours_with_tick_counts(
+    pub(super) async fn hours_with_max_tick_counts(
         &self,
         start_ns: i64,
         end_ns: i64,
     ) -> Result<Vec<(i64, u64)>, StoreError> {
         self.ticks
-            .hours_with_ticks(&self.instrument, start_ns, end_ns)
+            .hours_with_max_tick_counts(&self.instrument, start_ns, end_ns)
             .await
     }
 

@@ -2,7 +2,7 @@
 
 use axum::http::Uri;
 use market::{Instrument, Symbol, Venue, format_time};
-use schemas::api::{GapJson, PageJson};
+use schemas::api::{IdGapJson, PageJson};
 use serde::{Deserialize, Serialize};
 use store::{BarReader, IdRangeQuery, IdRanges, IdSetKey, StoreError};
 
@@ -57,7 +57,7 @@ impl ListGapsRequest {
 pub(super) async fn gap_page<R: BarReader>(
     bars: &R,
     request: &ListGapsRequest,
-) -> Result<PageJson<GapJson>, StoreError> {
+) -> Result<PageJson<IdGapJson>, StoreError> {
     let mut cursor = request.cursor.clone();
     let mut data = Vec::new();
     loop {
@@ -104,9 +104,9 @@ fn gaps_between(ranges: &IdRanges) -> impl Iterator<Item = (u64, u64)> {
         .map(|pair| (pair[0].1.saturating_add(1), pair[1].0.saturating_sub(1)))
 }
 
-fn gap_json(key: &IdSetKey, first: u64, last: u64) -> GapJson {
+fn gap_json(key: &IdSetKey, first: u64, last: u64) -> IdGapJson {
     let day = (key.bucket_ns >= 0).then(|| format_time(key.bucket_ns));
-    GapJson {
+    IdGapJson {
         symbol: key.instrument.symbol().to_owned(),
         scope: (!key.scope.is_empty()).then(|| key.scope.as_ref().to_owned()),
         day: day.and_then(|time| time.split('T').next().map(ToOwned::to_owned)),

@@ -7,13 +7,13 @@ use std::time::Duration;
 use aggregator::{PartitionWorker, WorkerConfig, WorkerStores, WorkerTopics};
 use archiver::{Archiver, BlockPolicy};
 use backend::Backend;
-use candlewick_api::{ApiParts, ApiState, Follower, Hub, HubLimits, router, serve};
+use candlewick_api::{ApiParts, ApiState, BarUpdatesFollower, Hub, HubLimits, router, serve};
 use clock::{Clock, SystemClock};
 use eventlog::{EmbeddedLog, EmbeddedOptions, Log, MemoryLog, RetentionLimits};
 use host::Health;
 use ingest::IngestProducer;
 use serde_json::Value;
-use store::{BarReader, MemoryHotStore, SqliteBarStore, SqliteTickStore, TickStore};
+use store::{BarReader, MemoryNewestPriceStore, SqliteBarStore, SqliteTickStore, TickStore};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::{JoinSet, spawn_blocking};
@@ -52,7 +52,7 @@ impl Backend for ApiBackend {
     type DeadLetters = MemoryLog;
     type Bars = SqliteBarStore;
     type Ticks = SqliteTickStore;
-    type Hot = MemoryHotStore;
+    type Hot = MemoryNewestPriceStore;
     type Clock = SystemClock;
 }
 
@@ -65,7 +65,7 @@ impl Backend for WorkerBackend {
     type DeadLetters = MemoryLog;
     type Bars = SqliteBarStore;
     type Ticks = SqliteTickStore;
-    type Hot = MemoryHotStore;
+    type Hot = MemoryNewestPriceStore;
     type Clock = LogClock;
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct World {
     trades: EmbeddedLog,
     bars: SqliteBarStore,
     ticks: SqliteTickStore,
-    hot: MemoryHotStore,
+    hot: MemoryNewestPriceStore,
     _tasks: JoinSet<()>,
     _stop: DropGuard,
     _folder: TempDir,
@@ -139,7 +139,7 @@ impl World {
             trades,
             bars,
             ticks,
-            hot: MemoryHotStore::default(),
+            hot: MemoryNewestPriceStore::default(),
             _tasks: JoinSet::new(),
             _stop: stop.clone().drop_guard(),
             _folder: folder,
@@ -156,7 +156,7 @@ impl World {
             ticks: world.ticks.clone(),
             hot: match has_prices {
                 true => world.hot.clone(),
-                false => MemoryHotStore::default(),
+                false => MemoryNewestPriceStore::default(),
             },
             clock: SystemClock,
             producer: Arc::new(IngestProducer::new(
@@ -218,7 +218,7 @@ impl World {
             metrics: archiver::ArchiverMetrics::new(partition),
             health: health.register(&format!("archiver-{partition}")),
         };
-        let follower: Follower<ApiBackend> = Follower {
+        let follower: BarUpdatesFollower<ApiBackend> = BarUpdatesFollower {
             partition,
             updates: updates.clone(),
             bars: self.bars.clone(),

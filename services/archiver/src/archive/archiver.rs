@@ -7,7 +7,7 @@ use host::HealthComponent;
 use tokio_util::sync::CancellationToken;
 
 use super::policy::BlockPolicy;
-use super::session::SessionOutcome;
+use super::session::SessionStepOutcome;
 use crate::error::ArchiverError;
 use crate::metrics::ArchiverMetrics;
 
@@ -36,7 +36,7 @@ impl<B: Backend> Archiver<B> {
     /// # Errors
     /// [`ArchiverError`], if no retry can help.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), ArchiverError> {
-        while self.run_session(&stop).await? == SessionOutcome::OutOfRange {}
+        while self.run_session(&stop).await? == SessionStepOutcome::OutOfRange {}
         Ok(())
     }
 
@@ -52,9 +52,11 @@ impl<B: Backend> Archiver<B> {
         };
         while session.pending.next_offset() < end {
             match self.fetch_and_archive(&mut session, &stop).await? {
-                SessionOutcome::Continue => session.retry_timer.wait_until_due(&self.clock).await,
-                SessionOutcome::Stopped => break,
-                SessionOutcome::OutOfRange => match self.start_session(&stop).await? {
+                SessionStepOutcome::Continue => {
+                    session.retry_timer.wait_until_due(&self.clock).await;
+                }
+                SessionStepOutcome::Stopped => break,
+                SessionStepOutcome::OutOfRange => match self.start_session(&stop).await? {
                     Some(next) => session = next,
                     None => break,
                 },
@@ -66,9 +68,12 @@ impl<B: Backend> Archiver<B> {
     }
 
     /// Archives starting at the stored position.
-    async fn run_session(&self, stop: &CancellationToken) -> Result<SessionOutcome, ArchiverError> {
+    async fn run_session(
+        &self,
+        stop: &CancellationToken,
+    ) -> Result<SessionStepOutcome, ArchiverError> {
         let Some(mut session) = self.start_session(stop).await? else {
-            return Ok(SessionOutcome::Stopped);
+            return Ok(SessionStepOutcome::Stopped);
         };
         self.health.ready();
         loop {
@@ -80,7 +85,7 @@ impl<B: Backend> Archiver<B> {
                 () = stop.cancelled() => break,
                 () = self.clock.sleep(until_due), if !session.pending.is_empty() => {
                     if !self.write_unless_stopped(&mut session.pending, stop).await? {
-                        return Ok(SessionOutcome::Stopped);
+                        return Ok(SessionStepOutcome::Stopped);
                     }
                 }
                 waited = self.wait_for_records(&session) => {
@@ -89,7 +94,7 @@ impl<B: Backend> Archiver<B> {
                         Err(LogError::Closed) => break,
                         Err(error) => self.handle_log_error(&mut session, error, stop).await?,
                     };
-                    if outcome != SessionOutcome::Continue {
+                    if outcome != SessionStepOutcome::Continue {
                         return Ok(outcome);
                     }
                 }
@@ -97,7 +102,7 @@ impl<B: Backend> Archiver<B> {
         }
         self.write_unless_stopped(&mut session.pending, stop)
             .await?;
-        Ok(SessionOutcome::Stopped)
+        Ok(SessionStepOutcome::Stopped)
     }
 
     pub(super) const fn log_error(&self, source: LogError) -> ArchiverError {

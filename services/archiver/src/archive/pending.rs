@@ -72,7 +72,7 @@ impl PendingRecords {
     }
 
     /// Begins to measure how long records wait, unless some wait already.
-    pub(super) fn start_delay_timer(&mut self, clock: &impl Clock) {
+    pub(super) fn start_delay_timer_if_empty(&mut self, clock: &impl Clock) {
         if self.is_empty() {
             self.oldest_ns = clock.monotonic_ns();
         }

@@ -7,7 +7,7 @@ use eventlog::{Log, LogError};
 use tokio_util::sync::CancellationToken;
 
 use super::archiver::Archiver;
-use super::session::{ArchiverSession, SessionOutcome};
+use super::session::{ArchiverSession, SessionStepOutcome};
 use crate::error::ArchiverError;
 
 impl<B: Backend> Archiver<B> {
@@ -31,7 +31,7 @@ impl<B: Backend> Archiver<B> {
         &self,
         session: &mut ArchiverSession,
         stop: &CancellationToken,
-    ) -> Result<SessionOutcome, ArchiverError> {
+    ) -> Result<SessionStepOutcome, ArchiverError> {
         let ArchiverSession {
             pending,
             retry_timer,
@@ -46,7 +46,7 @@ impl<B: Backend> Archiver<B> {
             Ok(Err(error)) => return self.handle_log_error(session, error, stop).await,
             Err(elapsed) => {
                 self.report_and_delay_next_attempt(session, &elapsed);
-                return Ok(SessionOutcome::Continue);
+                return Ok(SessionStepOutcome::Continue);
             }
         };
         let was_failing = retry_timer.is_backing_off();
@@ -54,19 +54,19 @@ impl<B: Backend> Archiver<B> {
         if was_failing {
             self.health.ready();
         }
-        pending.start_delay_timer(&self.clock);
+        pending.start_delay_timer_if_empty(&self.clock);
         for record in &batch.records {
             let block_ends = pending.push_and_is_block_end(record, &self.policy);
             if block_ends && !self.write_unless_stopped(pending, stop).await? {
-                return Ok(SessionOutcome::Stopped);
+                return Ok(SessionStepOutcome::Stopped);
             }
         }
         if pending.is_write_due(&self.clock, &self.policy)
             && !self.write_unless_stopped(pending, stop).await?
         {
-            return Ok(SessionOutcome::Stopped);
+            return Ok(SessionStepOutcome::Stopped);
         }
-        Ok(SessionOutcome::Continue)
+        Ok(SessionStepOutcome::Continue)
     }
 
     /// Decides how an error of the log changes the session.
@@ -78,15 +78,15 @@ impl<B: Backend> Archiver<B> {
         session: &mut ArchiverSession,
         error: LogError,
         stop: &CancellationToken,
-    ) -> Result<SessionOutcome, ArchiverError> {
+    ) -> Result<SessionStepOutcome, ArchiverError> {
         match error {
-            LogError::Closed => Ok(SessionOutcome::Stopped),
+            LogError::Closed => Ok(SessionStepOutcome::Stopped),
             LogError::OutOfRange { .. } => {
                 self.end_session_out_of_range(session, &error, stop).await
             }
             error if error.is_transient() => {
                 self.report_and_delay_next_attempt(session, &error);
-                Ok(SessionOutcome::Continue)
+                Ok(SessionStepOutcome::Continue)
             }
             error => Err(self.log_error(error)),
         }
@@ -100,17 +100,17 @@ impl<B: Backend> Archiver<B> {
         session: &mut ArchiverSession,
         error: &LogError,
         stop: &CancellationToken,
-    ) -> Result<SessionOutcome, ArchiverError> {
+    ) -> Result<SessionStepOutcome, ArchiverError> {
         let pending = &mut session.pending;
         let writes = error.is_below_retention() && !pending.is_empty();
         if writes && !self.write_unless_stopped(pending, stop).await? {
-            return Ok(SessionOutcome::Stopped);
+            return Ok(SessionStepOutcome::Stopped);
         }
         self.report_and_delay_next_attempt(session, error);
         let wait = session.retry_timer.wait_until_due(&self.clock);
         Ok(match stop.run_until_cancelled(wait).await {
-            Some(()) => SessionOutcome::OutOfRange,
-            None => SessionOutcome::Stopped,
+            Some(()) => SessionStepOutcome::OutOfRange,
+            None => SessionStepOutcome::Stopped,
         })
     }
 

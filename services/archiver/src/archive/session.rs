@@ -13,7 +13,7 @@ pub(super) struct ArchiverSession {
 
 /// Whether a session continues after reading, or why it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SessionOutcome {
+pub(super) enum SessionStepOutcome {
     /// The session continues.
     Continue,
     /// The archiver was stopped.

@@ -44,7 +44,10 @@ impl<B: Backend> Archiver<B> {
             },
             append_time_ns,
         };
-        let save = || self.ticks.set_archive_progress(self.partition, progress);
+        let save = || {
+            self.ticks
+                .advance_archive_progress(self.partition, progress)
+        };
         let saved = self.retry_store_call(stop, save).await?;
         pending.mark_stored();
         self.metrics.ticks.increment(ticks);

@@ -23,9 +23,11 @@ use super::role_process::run_role_process;
 use super::servers::{
     ClusterBackend, GuardedBars, GuardedTicks, ServerConnector, probe_servers_forever,
 };
-use super::topic_watch::{wait_until_producer_fenced, wait_until_topic_recreated};
-use super::topics::{EpochSource, OpenTopic, check_partition_counts, close_topics, open_topic};
-use crate::roles::{Retention, WorkerFactory};
+use super::topic_watch::{wait_until_producer_fenced, watch_topic_until_recreated};
+use super::topics::{
+    EpochSource, OpenTopic, check_equal_partition_counts, close_topics, open_topic,
+};
+use crate::roles::{RetentionTask, WorkerFactory};
 
 pub(crate) use self::settings::AggregatorArgs;
 
@@ -37,7 +39,8 @@ const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
 pub(crate) fn run(arguments: AggregatorArgs) -> anyhow::Result<ExitCode> {
     let (process, settings) = arguments.read().map_err(host::StartupError::from)?;
     run_role_process(&process, ROLE, |process| {
-        process.serve_probes(|health, stop| aggregate_until_stopped(settings, health, stop))
+        process
+            .spawn_role_and_probes(|health, stop| aggregate_until_stopped(settings, health, stop))
     })
 }
 
@@ -48,7 +51,10 @@ async fn aggregate_until_stopped(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let group = health.register("group");
-    let connected = Box::pin(AggregatorServers::connect(&settings, &health, &stop)).await?;
+    let connected = Box::pin(AggregatorTopicsAndStores::connect(
+        &settings, &health, &stop,
+    ))
+    .await?;
     let Some(servers) = connected else {
         return Ok(());
     };
@@ -79,7 +85,7 @@ async fn aggregate_until_stopped(
 }
 
 /// The topics and the stores of an aggregator.
-struct AggregatorServers {
+struct AggregatorTopicsAndStores {
     trades: OpenTopic,
     updates: OpenTopic,
     dead_letters: OpenTopic,
@@ -88,7 +94,7 @@ struct AggregatorServers {
     redis: OptionalRedis,
 }
 
-impl AggregatorServers {
+impl AggregatorTopicsAndStores {
     /// Waits until all servers are available. Returns `None` if `stop` is cancelled first.
     async fn connect(
         settings: &AggregatorSettings,
@@ -121,7 +127,7 @@ impl AggregatorServers {
         else {
             return Ok(None);
         };
-        check_partition_counts(&[
+        check_equal_partition_counts(&[
             (schemas::TRADES, &trades),
             (schemas::BAR_UPDATES, &updates),
             (schemas::DEAD_LETTERS, &dead_letters),
@@ -139,7 +145,7 @@ impl AggregatorServers {
     /// Returns the function that creates the task of a partition. The task folds; that of
     /// partition 0 also drops expired rows of all partitions.
     fn partition_task_factory(&self, health: Health) -> PartitionTaskFactory {
-        let retention: Retention<ClusterBackend> = Retention {
+        let retention: RetentionTask<ClusterBackend> = RetentionTask {
             trades: self.trades.log.clone(),
             bars: self.bars.clone(),
             ticks: None,
@@ -184,9 +190,9 @@ impl AggregatorServers {
     /// the leader of the new topic.
     async fn wait_until_restart_needed(&self) -> LogError {
         tokio::select! {
-            recreated = wait_until_topic_recreated(&self.trades) => recreated,
-            recreated = wait_until_topic_recreated(&self.updates) => recreated,
-            recreated = wait_until_topic_recreated(&self.dead_letters) => recreated,
+            recreated = watch_topic_until_recreated(&self.trades) => recreated,
+            recreated = watch_topic_until_recreated(&self.updates) => recreated,
+            recreated = watch_topic_until_recreated(&self.dead_letters) => recreated,
             fenced = wait_until_producer_fenced(&self.trades.log) => fenced,
         }
     }
@@ -195,9 +201,9 @@ impl AggregatorServers {
 /// Runs the task of a partition to its end, and `retention`, if there is one, until then.
 async fn run_with_retention(
     task: impl Future<Output = Result<(), WorkerError>>,
-    retention: Option<&Retention<ClusterBackend>>,
+    retention: Option<&RetentionTask<ClusterBackend>>,
 ) -> Result<(), WorkerError> {
-    // Retention goes on while the task finishes, so it has a token that is never cancelled.
+    // RetentionTask goes on while the task finishes, so it has a token that is never cancelled.
     let never = CancellationToken::new();
     // Kafka drops old records by itself.
     let release_log = || async { Ok::<(), StoreError>(()) };

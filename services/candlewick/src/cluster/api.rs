@@ -18,8 +18,10 @@ use super::role_process::run_role_process;
 use super::servers::{
     ClusterBackend, GuardedBars, GuardedTicks, ServerConnector, probe_servers_forever,
 };
-use super::topic_watch::{wait_until_producer_fenced, wait_until_topic_recreated};
-use super::topics::{EpochSource, OpenTopic, check_partition_counts, close_topics, open_topic};
+use super::topic_watch::{wait_until_producer_fenced, watch_topic_until_recreated};
+use super::topics::{
+    EpochSource, OpenTopic, check_equal_partition_counts, close_topics, open_topic,
+};
 use crate::roles::{ApiServices, FollowerFactory, new_producer};
 
 pub(crate) use self::settings::ApiArgs;
@@ -39,7 +41,7 @@ pub(crate) fn run(arguments: ApiArgs) -> anyhow::Result<ExitCode> {
             metrics: process.metrics.clone(),
             draining: process.supervisor.stage_token(ShutdownStage::Intake),
         };
-        process.serve_api(deferred, |health, stop| {
+        process.spawn_role_and_api(deferred, |health, stop| {
             // Registered before the first probe: the servers are ready before the pod serves.
             let serving = health.register("api");
             pod.serve(settings, health, serving, stop)
@@ -64,7 +66,7 @@ impl ApiPod {
         serving: HealthComponent,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        let connected = Box::pin(ApiServers::connect(&settings, &health, &stop)).await?;
+        let connected = Box::pin(ApiTopicsAndStores::connect(&settings, &health, &stop)).await?;
         let Some(servers) = connected else {
             return Ok(());
         };
@@ -100,7 +102,7 @@ impl ApiPod {
 
     fn build_services(
         &self,
-        servers: &ApiServers,
+        servers: &ApiTopicsAndStores,
         hub: Hub,
         health: Health,
     ) -> ApiServices<ClusterBackend> {
@@ -122,7 +124,7 @@ impl ApiPod {
 }
 
 /// The topics and the stores of a pod.
-struct ApiServers {
+struct ApiTopicsAndStores {
     trades: OpenTopic,
     updates: OpenTopic,
     bars: GuardedBars,
@@ -130,7 +132,7 @@ struct ApiServers {
     redis: OptionalRedis,
 }
 
-impl ApiServers {
+impl ApiTopicsAndStores {
     /// Waits until all servers are available. Returns `None` if `stop` is cancelled first.
     async fn connect(
         settings: &ApiSettings,
@@ -158,7 +160,10 @@ impl ApiServers {
         let (Some(trades), Some(updates)) = (trades, updates) else {
             return Ok(None);
         };
-        check_partition_counts(&[(schemas::TRADES, &trades), (schemas::BAR_UPDATES, &updates)])?;
+        check_equal_partition_counts(&[
+            (schemas::TRADES, &trades),
+            (schemas::BAR_UPDATES, &updates),
+        ])?;
         Ok(Some(Self {
             trades,
             updates,
@@ -189,7 +194,7 @@ impl ApiServers {
     /// belong to the generation of `trades` with which it started.
     async fn wait_until_restart_needed(&self) -> LogError {
         tokio::select! {
-            recreated = wait_until_topic_recreated(&self.trades) => recreated,
+            recreated = watch_topic_until_recreated(&self.trades) => recreated,
             fenced = wait_until_producer_fenced(&self.trades.log) => fenced,
         }
     }

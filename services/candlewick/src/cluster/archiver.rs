@@ -20,7 +20,7 @@ use super::role_process::run_role_process;
 use super::servers::{
     ClusterBackend, GuardedBars, GuardedTicks, GuardedTopic, ServerConnector, probe_servers_forever,
 };
-use super::topic_watch::wait_until_topic_recreated;
+use super::topic_watch::watch_topic_until_recreated;
 use super::topics::{EpochSource, OpenTopic, close_topics, open_topic};
 use crate::roles::ArchiverFactory;
 
@@ -32,7 +32,7 @@ const ROLE: &str = "archiver";
 pub(crate) fn run(arguments: ArchiverArgs) -> anyhow::Result<ExitCode> {
     let (process, settings) = arguments.read().map_err(host::StartupError::from)?;
     run_role_process(&process, ROLE, |process| {
-        process.serve_probes(|health, stop| archive_until_stopped(settings, health, stop))
+        process.spawn_role_and_probes(|health, stop| archive_until_stopped(settings, health, stop))
     })
 }
 
@@ -43,8 +43,8 @@ async fn archive_until_stopped(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let group = health.register("group");
-    let connected = Box::pin(ArchiverServers::connect(&settings, &health, &stop)).await?;
-    let Some(ArchiverServers {
+    let connected = Box::pin(ArchiverTopicsAndStores::connect(&settings, &health, &stop)).await?;
+    let Some(ArchiverTopicsAndStores {
         trades,
         bars,
         ticks,
@@ -62,7 +62,7 @@ async fn archive_until_stopped(
         || next_offsets_to_archive(&ticks, trades.log.partitions(), trades.log.epoch());
     let no_redis = OptionalRedis::Disabled;
     let probes = probe_servers_forever(&bars, &ticks, &no_redis, &trades.log);
-    let restart_needed = wait_until_topic_recreated(&trades);
+    let restart_needed = watch_topic_until_recreated(&trades);
     let ended = member
         .run(task_factory, next_offsets, restart_needed, probes, &stop)
         .await;
@@ -71,14 +71,14 @@ async fn archive_until_stopped(
 }
 
 /// The topic and the stores of an archiver.
-struct ArchiverServers {
+struct ArchiverTopicsAndStores {
     trades: OpenTopic,
     /// The store of bars, which holds the epochs of topics.
     bars: GuardedBars,
     ticks: GuardedTicks,
 }
 
-impl ArchiverServers {
+impl ArchiverTopicsAndStores {
     /// Waits until all servers are available. Returns `None` if `stop` is cancelled first.
     async fn connect(
         settings: &ArchiverSettings,

@@ -13,14 +13,14 @@ const SPARE_AFTER: Duration = Duration::from_secs(10);
 const SPARE: &str = "no partition is left for this member: the group has as many without it";
 
 /// The health of a member of a consumer group, derived from the last events of the group.
-pub(super) struct GroupHealth {
+pub(super) struct GroupMemberHealth {
     component: HealthComponent,
     /// Since when, on the monotonic clock, the member has been in the group without a partition
     /// and without an error. `None` if it has partitions or is not in the group.
     idle_since_ns: Option<u64>,
 }
 
-impl GroupHealth {
+impl GroupMemberHealth {
     /// Returns the health of a member that has not received an event yet.
     pub(super) fn new(component: HealthComponent, group: &str) -> Self {
         component.not_ready(format!("joining the group {group}"));
@@ -37,7 +37,7 @@ impl GroupHealth {
     }
 
     /// Reports that the member is in the group and has no partition.
-    pub(super) fn report_without_partition(&mut self, now_ns: u64) {
+    pub(super) fn mark_without_partition_since(&mut self, now_ns: u64) {
         // Every rebalance repeats this event; the first one counts.
         self.idle_since_ns.get_or_insert(now_ns);
     }
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn a_member_that_was_removed_is_ready_as_a_spare_again() {
         let health = Health::default();
-        let mut group_health = GroupHealth::new(health.register("group"), "candlewick");
+        let mut group_health = GroupMemberHealth::new(health.register("group"), "candlewick");
         // It is not known yet whether the member is in the group at all.
         group_health.report_spare_if_idle(u64::MAX);
         assert!(!readiness(&health).0);
@@ -97,10 +97,10 @@ mod tests {
         group_health.report_removed();
         group_health.report_spare_if_idle(u64::MAX);
         assert!(!readiness(&health).0);
-        group_health.report_without_partition(5);
+        group_health.mark_without_partition_since(5);
         group_health.report_spare_if_idle(TEN_SECONDS_NS);
         assert!(!readiness(&health).0, "others may be draining");
-        group_health.report_without_partition(TEN_SECONDS_NS);
+        group_health.mark_without_partition_since(TEN_SECONDS_NS);
         group_health.report_spare_if_idle(TEN_SECONDS_NS + 5);
         assert_eq!(readiness(&health), spare_readiness());
         group_health.report_assigned();
@@ -111,11 +111,11 @@ mod tests {
     #[test]
     fn an_error_that_passes_leaves_a_spare_a_spare() {
         let health = Health::default();
-        let mut group_health = GroupHealth::new(health.register("group"), "candlewick");
+        let mut group_health = GroupMemberHealth::new(health.register("group"), "candlewick");
         group_health.report_error(&"no such group", 0);
         group_health.report_spare_if_idle(u64::MAX);
         assert!(!readiness(&health).0);
-        group_health.report_without_partition(0);
+        group_health.mark_without_partition_since(0);
         group_health.report_spare_if_idle(TEN_SECONDS_NS);
         assert_eq!(readiness(&health), spare_readiness());
         group_health.report_error(&"no coordinator", TEN_SECONDS_NS);

@@ -15,7 +15,7 @@ use kafka::{GroupEvent, GroupMembership, GroupMembershipOptions, KafkaTopic};
 use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 
-use super::group_health::GroupHealth;
+use super::group_health::GroupMemberHealth;
 use super::group_member_metrics::GroupMemberMetrics;
 use super::partition_tasks::{PartitionTaskFactory, PartitionTasks};
 
@@ -44,7 +44,7 @@ struct JoinedMember {
     membership: GroupMembership,
     events: Receiver<GroupEvent>,
     tasks: PartitionTasks<SystemClock>,
-    health: GroupHealth,
+    health: GroupMemberHealth,
     metrics: GroupMemberMetrics,
 }
 
@@ -97,7 +97,7 @@ impl GroupMember<'_> {
             instance,
             drain_timeout: DRAIN_TIMEOUT + DRAIN_GRACE,
         };
-        let health = GroupHealth::new(self.health, &group);
+        let health = GroupMemberHealth::new(self.health, &group);
         let (membership, events) = GroupMembership::join(self.topic, &options)?;
         let mut member = JoinedMember {
             membership,
@@ -106,15 +106,17 @@ impl GroupMember<'_> {
             health,
             metrics: GroupMemberMetrics::new(&group),
         };
-        let ended = member.handle_events(&next_offsets, stop).await;
-        let drained = member.drain_and_leave(&next_offsets).await;
+        let ended = member
+            .handle_events_and_commit_offsets(&next_offsets, stop)
+            .await;
+        let drained = member.drain_commit_and_leave(&next_offsets).await;
         ended.and(drained)
     }
 }
 
 impl JoinedMember {
     /// Handles the events of the group and commits offsets until `stop` is cancelled.
-    async fn handle_events<P>(
+    async fn handle_events_and_commit_offsets<P>(
         &mut self,
         next_offsets: &impl Fn() -> P,
         stop: CancellationToken,
@@ -156,7 +158,7 @@ impl JoinedMember {
                 self.tasks.start(&partitions);
                 self.health.report_assigned();
             }
-            GroupEvent::Spare => self.health.report_without_partition(now_ns),
+            GroupEvent::Spare => self.health.mark_without_partition_since(now_ns),
             GroupEvent::Revoked {
                 partitions,
                 drained,
@@ -191,7 +193,10 @@ impl JoinedMember {
     ///
     /// # Errors
     /// If a task failed.
-    async fn drain_and_leave<P>(mut self, next_offsets: &impl Fn() -> P) -> anyhow::Result<()>
+    async fn drain_commit_and_leave<P>(
+        mut self,
+        next_offsets: &impl Fn() -> P,
+    ) -> anyhow::Result<()>
     where
         P: Future<Output = Vec<(u32, u64)>>,
     {
@@ -234,7 +239,7 @@ async fn commit_offsets<P>(
     };
     for (partition, next_offset) in offsets {
         if partitions.contains(&partition) {
-            membership.commit_offset(partition, next_offset);
+            membership.request_offset_commit(partition, next_offset);
         }
     }
 }

@@ -29,7 +29,7 @@ where
     let component = WithdrawComponentOnDrop(component);
     match task.await {
         Err(error) if is_below_retention(&error) => {
-            halt_partition(partition, &error, &component.0, stop).await;
+            report_halted_until_stopped(partition, &error, &component.0, stop).await;
             Ok(())
         }
         result => result,
@@ -39,7 +39,7 @@ where
 /// Reports that a partition is halted, and waits until the partition is assigned to another
 /// member or the process stops. It does not continue after the gap: an operator has to decide
 /// on that.
-async fn halt_partition(
+async fn report_halted_until_stopped(
     partition: u32,
     error: &impl Display,
     component: &HealthComponent,

@@ -13,7 +13,7 @@ use connect::{
 use host::{ConfigErrors, ConfigReader};
 use store::{
     ClickHouseConfig, ClickHouseTickStore, StoreError, TimescaleBarStore, TimescaleConfig,
-    TimescaleMigration,
+    TimescaleMigrationResult,
 };
 
 use super::availability::{FIRST_WAIT, MAX_WAIT};
@@ -82,7 +82,7 @@ impl MigrateArgs {
 /// Migrates, and prints the versions before and after.
 pub(crate) fn run(arguments: MigrateArgs) -> anyhow::Result<ExitCode> {
     let (process, settings) = arguments.read().map_err(host::StartupError::from)?;
-    host::start_telemetry(&process.log, process.log_format)?;
+    host::start_logging_with_panic_hook(&process.log, process.log_format)?;
     build_runtime()?.block_on(migrate(&settings))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -90,7 +90,7 @@ pub(crate) fn run(arguments: MigrateArgs) -> anyhow::Result<ExitCode> {
 async fn migrate(settings: &MigrateSettings) -> Result<(), StoreError> {
     if let Some(config) = &settings.timescaledb {
         let migrate = || TimescaleBarStore::migrate(config.clone());
-        let TimescaleMigration {
+        let TimescaleMigrationResult {
             found,
             now,
             edition,

@@ -3,13 +3,16 @@
 use clock::SystemClock;
 use host::HealthComponent;
 use market::Instrument;
-use store::{GuardedStore, HotStore, NewestPrice, RedisHotStore, StoreError};
+use store::{GuardedStore, NewestPrice, NewestPriceStore, RedisNewestPriceStore, StoreError};
 
 /// The store of the newest prices: Redis, or none.
 #[derive(Clone)]
 pub(super) enum OptionalRedis {
     /// A Redis, and the component that reports whether it answers.
-    Configured(GuardedStore<RedisHotStore, SystemClock>, HealthComponent),
+    Configured(
+        GuardedStore<RedisNewestPriceStore, SystemClock>,
+        HealthComponent,
+    ),
     /// No Redis is configured: prices are not stored.
     Disabled,
 }
@@ -29,7 +32,7 @@ impl OptionalRedis {
     }
 }
 
-impl HotStore for OptionalRedis {
+impl NewestPriceStore for OptionalRedis {
     fn queue_prices(&self, prices: Vec<NewestPrice>) {
         if let Self::Configured(store, _) = self {
             store.queue_prices(prices);
@@ -52,7 +55,7 @@ mod tests {
     use std::time::Duration;
 
     use clock::{BreakerPolicy, CircuitBreaker, ServerGuard};
-    use host::{DependencyComponent, Health};
+    use host::{DependencyHealthReporter, Health};
     use store::RedisConfig;
 
     use super::*;
@@ -61,7 +64,7 @@ mod tests {
     async fn a_redis_that_is_away_is_reported_and_leaves_the_process_ready() {
         let health = Health::default();
         let component = health.register("redis");
-        let optional = DependencyComponent::Optional(component.clone());
+        let optional = DependencyHealthReporter::Optional(component.clone());
         let breaker = CircuitBreaker::new(
             "redis",
             BreakerPolicy::default(),
@@ -74,7 +77,7 @@ mod tests {
             url: "redis://127.0.0.1:9".to_owned(),
             ..RedisConfig::default()
         };
-        let store = RedisHotStore::open(&config).unwrap();
+        let store = RedisNewestPriceStore::open(&config).unwrap();
         let redis = OptionalRedis::Configured(GuardedStore::new(store, guard), component);
         assert_eq!(health.readiness().components[0].reason, None);
         redis.probe().await;

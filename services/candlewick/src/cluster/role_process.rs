@@ -32,12 +32,12 @@ pub(super) fn run_role_process(
     role: &'static str,
     start_role: impl FnOnce(ListeningProcess) -> Supervisor<SystemClock>,
 ) -> anyhow::Result<ExitCode> {
-    host::start_telemetry(&settings.log, settings.log_format)?;
+    host::start_logging_with_panic_hook(&settings.log, settings.log_format)?;
     let runtime = build_runtime()?;
     let outcome = runtime.block_on(async {
         let process = ListeningProcess::new(settings, role).await?;
         let supervisor = start_role(process);
-        anyhow::Ok(supervisor.run_until_signal(SHUTDOWN_TIMEOUT).await?)
+        anyhow::Ok(supervisor.run_until_shutdown(SHUTDOWN_TIMEOUT).await?)
     })?;
     outcome.exit()
 }
@@ -64,7 +64,7 @@ impl ListeningProcess {
     }
 
     /// Runs the role as a task, and answers probes and scrapes until it has ended.
-    pub(super) fn serve_probes<T>(
+    pub(super) fn spawn_role_and_probes<T>(
         mut self,
         run_role: impl FnOnce(Health, CancellationToken) -> T,
     ) -> Supervisor<SystemClock>
@@ -89,7 +89,7 @@ impl ListeningProcess {
 
     /// Runs the role as a task. Answers probes and scrapes at once, and all other requests as
     /// soon as `deferred` has a router. The listener stops before the role.
-    pub(super) fn serve_api<T>(
+    pub(super) fn spawn_role_and_api<T>(
         mut self,
         deferred: DeferredRouter,
         run_role: impl FnOnce(Health, CancellationToken) -> T,

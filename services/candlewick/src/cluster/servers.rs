@@ -7,12 +7,12 @@ use std::time::Duration;
 use backend::Backend;
 use clock::{CircuitBreaker, Clock, ServerGuard, SystemClock};
 use connect::{BreakerSettings, TopicNames};
-use eventlog::GuardedLog;
-use host::{DependencyComponent, Health, HealthComponent};
+use eventlog::AppendGuardedLog;
+use host::{DependencyHealthReporter, Health, HealthComponent};
 use kafka::{KafkaClient, KafkaConfig, KafkaLog};
 use store::{
     ClickHouseConfig, ClickHouseTickStore, GuardedBarStore, GuardedStore, RedisConfig,
-    RedisHotStore, StoreError, TimescaleBarStore, TimescaleConfig,
+    RedisNewestPriceStore, StoreError, TimescaleBarStore, TimescaleConfig,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +21,7 @@ use super::redis::OptionalRedis;
 
 pub(super) type GuardedBars = GuardedBarStore<TimescaleBarStore, SystemClock>;
 pub(super) type GuardedTicks = GuardedStore<ClickHouseTickStore, SystemClock>;
-pub(super) type GuardedTopic = GuardedLog<KafkaLog, SystemClock>;
+pub(super) type GuardedTopic = AppendGuardedLog<KafkaLog, SystemClock>;
 
 /// The backend of a cluster: Kafka, TimescaleDB, ClickHouse and Redis.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +86,7 @@ impl ServerConnector {
         let component = self.register_component(TIMESCALEDB);
         let open = || TimescaleBarStore::open(config.clone());
         let opened = Box::pin(self.wait_for_server(&component, is_permanent, open)).await?;
-        let guard = self.new_guard(TIMESCALEDB, DependencyComponent::Required(component));
+        let guard = self.new_guard(TIMESCALEDB, DependencyHealthReporter::Required(component));
         Ok(opened.map(|store| GuardedBarStore::new(store, guard)))
     }
 
@@ -104,8 +104,8 @@ impl ServerConnector {
         let open = || ClickHouseTickStore::open(config);
         let opened = Box::pin(self.wait_for_server(&component, is_permanent, open)).await?;
         let health = match required {
-            true => DependencyComponent::Required(component),
-            false => DependencyComponent::Optional(component),
+            true => DependencyHealthReporter::Required(component),
+            false => DependencyHealthReporter::Optional(component),
         };
         let guard = self.new_guard(CLICKHOUSE, health);
         Ok(opened.map(|store| GuardedStore::new(store, guard)))
@@ -123,8 +123,8 @@ impl ServerConnector {
             return Ok(OptionalRedis::Disabled);
         };
         let component = self.register_component(REDIS);
-        let health = DependencyComponent::Optional(component.clone());
-        let store = RedisHotStore::open(config)?;
+        let health = DependencyHealthReporter::Optional(component.clone());
+        let store = RedisNewestPriceStore::open(config)?;
         let guarded = GuardedStore::new(store, self.new_guard(REDIS, health));
         Ok(OptionalRedis::Configured(guarded, component))
     }
@@ -138,7 +138,7 @@ impl ServerConnector {
         config: &KafkaConfig,
         topic_names: &TopicNames,
     ) -> anyhow::Result<GuardedKafkaClient> {
-        let health = DependencyComponent::Required(self.register_component(KAFKA));
+        let health = DependencyHealthReporter::Required(self.register_component(KAFKA));
         Ok(GuardedKafkaClient {
             kafka: KafkaClient::connect(config.clone())?,
             topic_names: topic_names.clone(),
@@ -168,7 +168,7 @@ impl ServerConnector {
     fn new_guard(
         &self,
         name: &'static str,
-        health: DependencyComponent,
+        health: DependencyHealthReporter,
     ) -> ServerGuard<SystemClock> {
         let breaker = CircuitBreaker::new(name, self.breaker.policy, SystemClock, move |outage| {
             health.report(outage);
@@ -197,10 +197,10 @@ pub(super) async fn probe_servers_forever(
     loop {
         SystemClock.sleep(PROBE_INTERVAL).await;
         tokio::join!(
-            bars.probe_bars(),
-            ticks.probe_ticks(),
+            bars.probe_bars_unless_breaker_closed(),
+            ticks.probe_ticks_unless_breaker_closed(),
             redis.probe(),
-            topic.probe_log()
+            topic.probe_log_unless_breaker_closed()
         );
     }
 }

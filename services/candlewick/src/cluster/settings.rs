@@ -3,7 +3,7 @@
 use clap::Args;
 use connect::{
     BreakerArgs, BreakerSettings, ClickHouseArgs, KafkaArgs, ProcessArgs, ProcessSettings,
-    TimescaleArgs, TopicNameArgs, TopicNames,
+    TimescaleArgs, TopicNames, TopicPrefixArgs,
 };
 use host::ConfigReader;
 use kafka::KafkaConfig;
@@ -11,13 +11,13 @@ use store::{ClickHouseConfig, TimescaleConfig};
 
 /// The flags of the process and of the servers that every role uses.
 #[derive(Debug, Default, Args)]
-pub(super) struct ServerArgs {
+pub(super) struct CommonRoleArgs {
     #[command(flatten)]
     pub(super) process: ProcessArgs,
     #[command(flatten)]
     kafka: KafkaArgs,
     #[command(flatten)]
-    topics: TopicNameArgs,
+    topics: TopicPrefixArgs,
     #[command(flatten)]
     timescaledb: TimescaleArgs,
     #[command(flatten)]
@@ -28,7 +28,7 @@ pub(super) struct ServerArgs {
 
 /// How the servers that every role uses are reached.
 #[derive(Debug)]
-pub(crate) struct ServerSettings {
+pub(crate) struct ServerConnectionSettings {
     pub(super) kafka: KafkaConfig,
     pub(super) topics: TopicNames,
     pub(super) timescaledb: TimescaleConfig,
@@ -36,14 +36,14 @@ pub(crate) struct ServerSettings {
     pub(super) breaker: BreakerSettings,
 }
 
-impl ServerArgs {
+impl CommonRoleArgs {
     /// Reads every layer; `default_port` is the default port of the process. Returns `None` for the
     /// servers if a required setting is missing; errors are collected in `reader`.
     pub(super) fn read(
         self,
         reader: &mut ConfigReader,
         default_port: u16,
-    ) -> (ProcessSettings, Option<ServerSettings>) {
+    ) -> (ProcessSettings, Option<ServerConnectionSettings>) {
         let process = self.process.read(reader, default_port);
         let breaker = self.breaker.read(reader);
         let kafka = self.kafka.read(reader);
@@ -51,7 +51,7 @@ impl ServerArgs {
         let timescaledb = self.timescaledb.read(reader);
         let clickhouse = self.clickhouse.read(reader);
         let stores = timescaledb.zip(clickhouse);
-        let servers = stores.map(|(timescaledb, clickhouse)| ServerSettings {
+        let servers = stores.map(|(timescaledb, clickhouse)| ServerConnectionSettings {
             kafka,
             topics,
             timescaledb,

@@ -19,7 +19,7 @@ const UNAVAILABLE_AFTER: Duration = Duration::from_secs(15);
 /// Waits until a topic is recreated: a process has to be restarted to continue with the next
 /// generation. Meanwhile it reports in the topic's component whether the brokers answer, which a
 /// process that has nothing to read or append would not notice otherwise.
-pub(super) async fn wait_until_topic_recreated(topic: &OpenTopic) -> LogError {
+pub(super) async fn watch_topic_until_recreated(topic: &OpenTopic) -> LogError {
     check_epoch_until_recreated(&SystemClock, &topic.health, || topic.log.check_epoch()).await
 }
 
@@ -29,7 +29,7 @@ pub(super) async fn wait_until_topic_recreated(topic: &OpenTopic) -> LogError {
 pub(super) async fn wait_until_producer_fenced(topic: &GuardedTopic) -> LogError {
     loop {
         SystemClock.sleep(CHECK_INTERVAL).await;
-        if let Err(error) = topic.log().check_producer() {
+        if let Err(error) = topic.log().check_no_fatal_producer_error() {
             return error;
         }
     }

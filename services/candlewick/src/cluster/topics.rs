@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clock::SystemClock;
-use eventlog::{GuardedLog, Log, LogError};
+use eventlog::{AppendGuardedLog, Log, LogError};
 use host::HealthComponent;
 use kafka::KafkaTopic;
 use store::{BarReader, BarStore, StoreError};
@@ -86,7 +86,7 @@ pub(super) async fn open_topic(
         return Ok(None);
     };
     tracing::info!(topic = name, id = topic.id(), epoch, "topic opened");
-    let log = GuardedLog::new(topic.open_log(epoch)?, name, connection.guard.clone());
+    let log = AppendGuardedLog::new(topic.open_log(epoch)?, name, connection.guard.clone());
     Ok(Some(OpenTopic { log, topic, health }))
 }
 
@@ -95,7 +95,7 @@ pub(super) async fn open_topic(
 ///
 /// # Errors
 /// If two topics differ.
-pub(super) fn check_partition_counts(topics: &[(&str, &OpenTopic)]) -> anyhow::Result<()> {
+pub(super) fn check_equal_partition_counts(topics: &[(&str, &OpenTopic)]) -> anyhow::Result<()> {
     for pair in topics.windows(2) {
         let [(left_name, left), (right_name, right)] = pair else {
             continue;

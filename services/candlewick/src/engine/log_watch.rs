@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::bail;
 use clock::Clock;
 use connect::DataFolder;
-use eventlog::{CommitFailure, EmbeddedLog};
+use eventlog::{EmbeddedLog, OngoingCommitFailure};
 use tokio_util::sync::CancellationToken;
 
 /// The time between two checks.
@@ -44,7 +44,7 @@ fn check_log_failure(
     if let Some(reason) = log.permanent_failure() {
         bail!("the log cannot be written: {reason}");
     }
-    timer.check_failing_time(log.commit_failure(), now_ns)
+    timer.record_and_check_failing_time(log.ongoing_commit_failure(), now_ns)
 }
 
 /// Measures how long a log has failed, by a clock that does not step.
@@ -61,12 +61,12 @@ impl FailureTimer {
     ///
     /// # Errors
     /// If the log has failed for [`MAX_FAILING_TIME`].
-    fn check_failing_time(
+    fn record_and_check_failing_time(
         &mut self,
-        failing: Option<CommitFailure>,
+        failing: Option<OngoingCommitFailure>,
         now_ns: u64,
     ) -> anyhow::Result<()> {
-        let Some(CommitFailure {
+        let Some(OngoingCommitFailure {
             since_ns,
             last_error: reason,
         }) = failing
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn only_failures_in_a_row_end_the_process() {
         let failing = |since_ns| {
-            Some(CommitFailure {
+            Some(OngoingCommitFailure {
                 since_ns,
                 last_error: "trades.redb: no space".to_owned(),
             })
@@ -108,22 +108,24 @@ mod tests {
         let mut timer = FailureTimer::default();
         for second in 0..20 {
             timer
-                .check_failing_time(failing(7), second * SECOND_NS)
+                .record_and_check_failing_time(failing(7), second * SECOND_NS)
                 .unwrap();
         }
-        timer.check_failing_time(None, 20 * SECOND_NS).unwrap();
         timer
-            .check_failing_time(failing(9), 21 * SECOND_NS)
+            .record_and_check_failing_time(None, 20 * SECOND_NS)
+            .unwrap();
+        timer
+            .record_and_check_failing_time(failing(9), 21 * SECOND_NS)
             .unwrap();
         // The log has succeeded and failed again in between.
         timer
-            .check_failing_time(failing(11), 40 * SECOND_NS)
+            .record_and_check_failing_time(failing(11), 40 * SECOND_NS)
             .unwrap();
         timer
-            .check_failing_time(failing(11), 59 * SECOND_NS)
+            .record_and_check_failing_time(failing(11), 59 * SECOND_NS)
             .unwrap();
         let error = timer
-            .check_failing_time(failing(11), 60 * SECOND_NS)
+            .record_and_check_failing_time(failing(11), 60 * SECOND_NS)
             .unwrap_err();
         let text = error.to_string();
         assert!(text.contains("for 20 s: trades.redb: no space"), "{text}");

@@ -1,6 +1,6 @@
 //! What feeds the live stream of a process.
 
-use api::{Follower, Hub};
+use api::{BarUpdatesFollower, Hub};
 use backend::Backend;
 use host::Health;
 
@@ -15,8 +15,8 @@ pub(crate) struct FollowerFactory<B: Backend> {
 
 impl<B: Backend> FollowerFactory<B> {
     /// Builds the follower of a partition and registers its component `hub-<partition>`.
-    pub(crate) fn build(&self, partition: u32) -> Follower<B> {
-        Follower {
+    pub(crate) fn build(&self, partition: u32) -> BarUpdatesFollower<B> {
+        BarUpdatesFollower {
             partition,
             updates: self.updates.clone(),
             bars: self.bars.clone(),

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 const MAX_CALLS_PER_TURN: usize = 20;
 
 /// Drops expired bars, and expired ticks unless their store drops them itself.
-pub(crate) struct Retention<B: Backend> {
+pub(crate) struct RetentionTask<B: Backend> {
     pub(crate) trades: B::Trades,
     pub(crate) bars: B::Bars,
     /// The ticks, or `None` if the server that holds them drops old ones.
@@ -22,7 +22,7 @@ pub(crate) struct Retention<B: Backend> {
     pub(crate) clock: B::Clock,
 }
 
-impl<B: Backend> Retention<B> {
+impl<B: Backend> RetentionTask<B> {
     /// Drops expired rows every `interval` until `stop` is cancelled. Every turn begins with
     /// `release_log`, which lets the log drop the records that no role needs any more.
     pub(crate) async fn run<F>(
@@ -60,10 +60,10 @@ impl<B: Backend> Retention<B> {
         for _ in 0..MAX_CALLS_PER_TURN {
             let mut rows = self
                 .bars
-                .delete_expired(bars_before_ns, verdicts_before_ns)
+                .delete_expired_batch(bars_before_ns, verdicts_before_ns)
                 .await?;
             if let Some(ticks) = &self.ticks {
-                rows += ticks.delete_expired(ticks_before_ns).await?;
+                rows += ticks.delete_expired_batch(ticks_before_ns).await?;
             }
             total += rows;
             if rows == 0 {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use connect::{DataFolderOptions, show_defaults_in_help};
-use host::{ConfigErrors, ConfigReader, LogFilter, LogFormat, Setting};
+use host::{ConfigErrors, ConfigReader, LogFilter, LogFormat, SettingValue};
 use market::Symbol;
 
 /// Every flag is also a variable, `--log-max-age` being `CANDLEWICK_LOG_MAX_AGE`, and a key of
@@ -61,7 +61,7 @@ pub(crate) enum FeedKind {
     Synthetic,
 }
 
-impl Setting for FeedKind {
+impl SettingValue for FeedKind {
     const ACCEPTS: &'static str = "synthetic or none";
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -90,7 +90,7 @@ impl Default for FeedSymbols {
     }
 }
 
-impl Setting for FeedSymbols {
+impl SettingValue for FeedSymbols {
     const ACCEPTS: &'static str = "symbols separated by commas, such as EURUSD,BTCUSDT";
 
     fn parse(text: &str) -> Result<Self, String> {

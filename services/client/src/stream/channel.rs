@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemas::api::{BarChangeJson, BarChangeKind, BarJson, PositionJson, StreamMessage};
 
-use super::error::StreamError;
+use super::error::StreamProtocolError;
 use super::position::StreamPosition;
 
 /// What a client holds of one channel.
@@ -15,7 +15,7 @@ pub struct ChannelState {
     stream_bars: BTreeMap<String, BarJson>,
     /// The state of each bar with the greatest `through` that either the stream or REST sent. Kept
     /// apart from `stream_bars`: a delta applied to a newer state from REST would mix two states.
-    newest_bars: BTreeMap<String, BarJson>,
+    newest_state_of_each_bar: BTreeMap<String, BarJson>,
     /// The number of snapshots after which the bars have to be read over REST.
     history_requests: u64,
     /// `history_requests` when the bars were last read.
@@ -57,8 +57,8 @@ impl ChannelState {
 
     /// Returns the newest state of each bar, in the order of their starts, including bars that
     /// cancels have emptied.
-    pub fn newest_bars(&self) -> impl Iterator<Item = &BarJson> {
-        self.newest_bars.values()
+    pub fn newest_state_of_each_bar(&self) -> impl Iterator<Item = &BarJson> {
+        self.newest_state_of_each_bar.values()
     }
 
     /// Returns a request if the bars have to be read over REST, until the response is passed to
@@ -83,9 +83,13 @@ impl ChannelState {
     /// Applies a message of the stream.
     ///
     /// # Errors
-    /// [`StreamError`], if the message breaks a rule of the stream. The client then subscribes
-    /// again from [`ChannelState::position`], which is `None` if what it holds cannot be trusted.
-    pub fn apply_message(&mut self, message: StreamMessage) -> Result<AppliedMessage, StreamError> {
+    /// [`StreamProtocolError`], if the message breaks a rule of the stream. The client then
+    /// subscribes again from [`ChannelState::position`], which is `None` if what it holds cannot be
+    /// trusted.
+    pub fn apply_message(
+        &mut self,
+        message: StreamMessage,
+    ) -> Result<AppliedMessage, StreamProtocolError> {
         match message {
             StreamMessage::Snapshot {
                 epoch,
@@ -97,7 +101,9 @@ impl ChannelState {
             StreamMessage::Bars {
                 seq, prev, bars, ..
             } => self.apply_changes(seq, prev, bars),
-            StreamMessage::Error { code, detail, .. } => Err(StreamError::Refused { code, detail }),
+            StreamMessage::Error { code, detail, .. } => {
+                Err(StreamProtocolError::Refused { code, detail })
+            }
         }
     }
 
@@ -106,12 +112,12 @@ impl ChannelState {
         sent: StreamPosition,
         recovered: Option<bool>,
         bars: Vec<BarJson>,
-    ) -> Result<AppliedMessage, StreamError> {
+    ) -> Result<AppliedMessage, StreamProtocolError> {
         if recovered == Some(true) {
             let held = self.position;
             let continues = |held: StreamPosition| held.epoch == sent.epoch && held.seq <= sent.seq;
             if !held.is_some_and(continues) {
-                return Err(StreamError::RecoveredElsewhere { sent, held });
+                return Err(StreamProtocolError::RecoveredElsewhere { sent, held });
             }
         } else {
             self.stream_bars.clear();
@@ -128,14 +134,14 @@ impl ChannelState {
         seq: i64,
         prev: i64,
         bars: Vec<BarChangeJson>,
-    ) -> Result<AppliedMessage, StreamError> {
-        let position = self.position.ok_or(StreamError::BeforeSnapshot)?;
+    ) -> Result<AppliedMessage, StreamProtocolError> {
+        let position = self.position.ok_or(StreamProtocolError::BeforeSnapshot)?;
         let held = position.seq;
         if prev != held {
-            return Err(StreamError::PrevIsNotHeld { prev, held });
+            return Err(StreamProtocolError::PrevIsNotHeld { prev, held });
         }
         if seq <= held {
-            return Err(StreamError::SeqDoesNotAdvance { seq, held });
+            return Err(StreamProtocolError::SeqDoesNotAdvance { seq, held });
         }
         // If a bar cannot be applied, only a new snapshot makes up for the rest of the message.
         self.position = None;
@@ -149,15 +155,18 @@ impl ChannelState {
         })
     }
 
-    fn apply_bar(&mut self, change: BarChangeJson) -> Result<AppliedBarChange, StreamError> {
+    fn apply_bar(
+        &mut self,
+        change: BarChangeJson,
+    ) -> Result<AppliedBarChange, StreamProtocolError> {
         let (kind, start) = (change.kind, change.start.clone());
         let held = self.stream_bars.get(&start);
         if kind == BarChangeKind::Delta && held.is_none() {
-            return Err(StreamError::DeltaOfUnknownBar(start));
+            return Err(StreamProtocolError::DeltaOfUnknownBar(start));
         }
         match change.apply_to(held) {
             Some(bar) => Ok(self.replace_bar(Some(kind), bar)),
-            None => Err(StreamError::IncompleteBar(start)),
+            None => Err(StreamProtocolError::IncompleteBar(start)),
         }
     }
 
@@ -172,9 +181,9 @@ impl ChannelState {
     }
 
     fn keep_if_newest(&mut self, bar: BarJson) {
-        let known = self.newest_bars.get(&bar.start);
+        let known = self.newest_state_of_each_bar.get(&bar.start);
         if known.is_none_or(|known| known.through < bar.through) {
-            self.newest_bars.insert(bar.start.clone(), bar);
+            self.newest_state_of_each_bar.insert(bar.start.clone(), bar);
         }
     }
 }

@@ -5,7 +5,7 @@ use super::position::StreamPosition;
 /// A message that a client cannot apply: the server has broken a rule of the stream, or a message
 /// was lost.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StreamError {
+pub enum StreamProtocolError {
     /// The message has the type `error`.
     #[error("the server reports {code}: {detail}")]
     Refused {

@@ -2,22 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use schemas::api::{BarJson, ChannelRequestJson, StreamMessage, StreamRequest};
+use schemas::api::{BarJson, ChannelSubscriptionJson, StreamMessage, StreamRequest};
 
 use super::channel::{AppliedMessage, ChannelState, HistoryRequest};
-use super::error::StreamError;
+use super::error::StreamProtocolError;
 
 /// A client of any number of channels, which follows the rules of the stream and does no I/O.
 ///
-/// After connecting to any pod the caller sends [`StreamClient::subscribe_request`], passes every
-/// message to [`StreamClient::apply_message`], and reads over REST what
-/// [`StreamClient::history_request`] names. After an error it connects again.
+/// After connecting to any pod the caller sends [`StreamClientState::subscribe_request`], passes
+/// every message to [`StreamClientState::apply_message`], and reads over REST what
+/// [`StreamClientState::history_request`] names. After an error it connects again.
 #[derive(Debug, Clone, Default)]
-pub struct StreamClient {
+pub struct StreamClientState {
     channels: BTreeMap<String, ChannelState>,
 }
 
-impl StreamClient {
+impl StreamClientState {
     /// Returns a client of channels such as `bars:binance:BTCUSDT:1m`, which holds nothing yet.
     pub fn new(channels: impl IntoIterator<Item = String>) -> Self {
         let channels = channels.into_iter();
@@ -38,7 +38,7 @@ impl StreamClient {
     /// that cancels have emptied.
     pub fn shown_bars(&self, channel: &str) -> impl Iterator<Item = &BarJson> {
         let channel = self.channels.get(channel).into_iter();
-        let bars = channel.flat_map(ChannelState::newest_bars);
+        let bars = channel.flat_map(ChannelState::newest_state_of_each_bar);
         bars.filter(|bar| bar.trades > 0)
     }
 
@@ -46,7 +46,7 @@ impl StreamClient {
     #[must_use]
     pub fn subscribe_request(&self) -> StreamRequest {
         let channels = self.channels.iter();
-        let channels = channels.map(|(name, state)| ChannelRequestJson {
+        let channels = channels.map(|(name, state)| ChannelSubscriptionJson {
             channel: name.clone(),
             epoch: state.position().map(|held| held.epoch),
             seq: state.position().map(|held| held.seq),
@@ -59,30 +59,30 @@ impl StreamClient {
     /// Applies a message of the stream; returns the name of its channel and what changed.
     ///
     /// # Errors
-    /// [`StreamError`], if the message reports an error or breaks a rule of the stream.
+    /// [`StreamProtocolError`], if the message reports an error or breaks a rule of the stream.
     pub fn apply_message(
         &mut self,
         message: StreamMessage,
-    ) -> Result<(String, AppliedMessage), StreamError> {
+    ) -> Result<(String, AppliedMessage), StreamProtocolError> {
         let name = match &message {
             StreamMessage::Snapshot { channel, .. } | StreamMessage::Bars { channel, .. } => {
                 channel.clone()
             }
             StreamMessage::Error { code, detail, .. } => {
                 let (code, detail) = (code.clone(), detail.clone());
-                return Err(StreamError::Refused { code, detail });
+                return Err(StreamProtocolError::Refused { code, detail });
             }
         };
         let Some(channel) = self.channels.get_mut(&name) else {
-            return Err(StreamError::UnknownChannel(name));
+            return Err(StreamProtocolError::UnknownChannel(name));
         };
         let applied = channel.apply_message(message)?;
         Ok((name, applied))
     }
 
     /// Returns a channel whose bars have to be read over REST, with the request to be passed to
-    /// [`StreamClient::apply_history`] together with what [`all_bars_request_path`] returns; `None` if there is
-    /// no such channel.
+    /// [`StreamClientState::apply_history`] together with what [`all_bars_request_path`] returns;
+    /// `None` if there is no such channel.
     #[must_use]
     pub fn history_request(&self) -> Option<(String, HistoryRequest)> {
         let mut channels = self.channels.iter();
@@ -116,7 +116,7 @@ mod tests {
     use schemas::api::StreamMessage;
     use serde_json::json;
 
-    use super::{StreamClient, StreamError, all_bars_request_path};
+    use super::{StreamClientState, StreamProtocolError, all_bars_request_path};
 
     #[test]
     fn the_path_of_a_channels_bars_is_derived_from_its_name() {
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_subscription_resumes_from_what_is_held() {
-        let mut client = StreamClient::new(["bars:v:X:1m", "bars:v:Y:1m"].map(str::to_owned));
+        let mut client = StreamClientState::new(["bars:v:X:1m", "bars:v:Y:1m"].map(str::to_owned));
         client.apply_message(snapshot("bars:v:X:1m")).unwrap();
         let request = serde_json::to_value(client.subscribe_request()).unwrap();
         let expected = json!({"op": "subscribe", "channels": [
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn history_is_requested_until_it_was_read_after_the_snapshot() {
         let name = "bars:v:X:1m";
-        let mut client = StreamClient::new([name.to_owned()]);
+        let mut client = StreamClientState::new([name.to_owned()]);
         assert_eq!(client.history_request(), None);
         client.apply_message(snapshot(name)).unwrap();
         let (channel, first) = client.history_request().unwrap();
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn errors_and_messages_of_other_channels_are_reported() {
-        let mut client = StreamClient::new(["bars:v:X:1m".to_owned()]);
+        let mut client = StreamClientState::new(["bars:v:X:1m".to_owned()]);
         let refused = client.apply_message(StreamMessage::Error {
             code: "unknown_channel".to_owned(),
             detail: "no such".to_owned(),
@@ -175,7 +175,7 @@ mod tests {
             "the server reports unknown_channel: no such"
         );
         let other = client.apply_message(snapshot("bars:v:Z:1m"));
-        let unknown = StreamError::UnknownChannel("bars:v:Z:1m".to_owned());
+        let unknown = StreamProtocolError::UnknownChannel("bars:v:Z:1m".to_owned());
         assert_eq!(other.unwrap_err(), unknown);
     }
 }

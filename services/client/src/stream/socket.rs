@@ -80,7 +80,7 @@ impl StreamSocket {
         }
     }
 
-    /// Sends a request, such as [`crate::StreamClient::subscribe_request`].
+    /// Sends a request, such as [`crate::StreamClientState::subscribe_request`].
     ///
     /// # Errors
     /// If the connection fails.
@@ -105,7 +105,9 @@ impl StreamSocket {
     ///
     /// # Errors
     /// If the connection fails or ends, or a message cannot be decoded.
-    pub async fn next_message<T: DeserializeOwned>(&mut self) -> Result<Option<T>, SocketError> {
+    pub async fn next_frame_message<T: DeserializeOwned>(
+        &mut self,
+    ) -> Result<Option<T>, SocketError> {
         let closed = || SocketError::Closed("without a close frame".to_owned());
         let message = self.stream.next().await.ok_or_else(closed)??;
         let decoded = match (message, self.encoding) {

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use market::{DAY_NS, Decimal, MINUTE_NS, SECOND_NS, Symbol, Trade};
 use proptest::prelude::*;
 
-use super::{FeedError, FeedTrades, SyntheticFeed};
+use super::{FeedSettingsError, FeedTrades, SyntheticFeed};
 
 const START_NS: i64 = 1_700_000_000 * SECOND_NS;
 
@@ -130,13 +130,13 @@ fn two_runs_share_no_ids() {
 #[test]
 fn a_feed_that_cannot_be_created_is_refused_with_the_reason() {
     let twice = SyntheticFeed::new(1, &symbols(&["A", "B", "A"]), 1).unwrap_err();
-    assert_eq!(twice, FeedError::Repeated("A".parse().unwrap()));
+    assert_eq!(twice, FeedSettingsError::Repeated("A".parse().unwrap()));
     assert_eq!(
         SyntheticFeed::new(1, &[], 1).unwrap_err(),
-        FeedError::NoSymbol
+        FeedSettingsError::NoSymbol
     );
     for rate in [0, 100_001] {
         let error = SyntheticFeed::new(1, &symbols(&["A"]), rate).unwrap_err();
-        assert_eq!(error, FeedError::Rate(rate));
+        assert_eq!(error, FeedSettingsError::Rate(rate));
     }
 }

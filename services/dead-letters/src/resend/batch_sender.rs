@@ -12,7 +12,7 @@ const BATCH_BYTES: usize = 4 << 20;
 
 /// Appends the original records of dead letters to the partitions of their keys, in order within
 /// each partition.
-pub(super) struct BatchSender<'a, L> {
+pub(super) struct OriginalRecordBatchSender<'a, L> {
     trades: &'a L,
     /// The records of the current batch, by partition.
     batch: BTreeMap<u32, Vec<NewRecord>>,
@@ -21,7 +21,7 @@ pub(super) struct BatchSender<'a, L> {
     sent_count: usize,
 }
 
-impl<'a, L: Log> BatchSender<'a, L> {
+impl<'a, L: Log> OriginalRecordBatchSender<'a, L> {
     /// Creates a sender without records.
     pub(super) const fn new(trades: &'a L) -> Self {
         Self {
@@ -40,7 +40,10 @@ impl<'a, L: Log> BatchSender<'a, L> {
 
     /// Adds the original record of a dead letter to the batch, and appends the batch if it is full.
     /// A record without a key is skipped.
-    pub(super) async fn add_record(&mut self, letter: DeadLetter) -> Result<(), LogError> {
+    pub(super) async fn add_original_record_and_flush_if_full(
+        &mut self,
+        letter: DeadLetter,
+    ) -> Result<(), LogError> {
         let DeadLetter { key, value, .. } = letter;
         if key.is_empty() {
             return Ok(());

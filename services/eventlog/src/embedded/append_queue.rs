@@ -126,7 +126,7 @@ impl AppendQueue {
     /// their replies and are likely to append again at once. So if fewer appends are queued, this
     /// waits a moment for more; otherwise every other commit would hold only the append of the
     /// quickest sender.
-    pub(super) fn wait_for_work(&self, last_append_count: usize) -> CommitterWork {
+    pub(super) fn wait_and_take_work(&self, last_append_count: usize) -> CommitterWork {
         let mut state = self
             .has_work
             .wait_while(self.lock_state(), |state| {

@@ -61,7 +61,7 @@ impl RecordBlob {
 
     /// Appends the records in `[from, until)` to `fetched`, as slices of the blob, until `fetched`
     /// holds `max_bytes` of keys and values. Returns whether all of these records fitted.
-    pub(super) fn try_decode_all(
+    pub(super) fn decode_range_and_tell_if_all_fit(
         &self,
         from: Offset,
         until: Offset,

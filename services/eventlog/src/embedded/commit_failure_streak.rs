@@ -6,7 +6,7 @@ use crate::error::LogError;
 
 /// The commits of a log that have failed in a row, up to the newest commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommitFailure {
+pub struct OngoingCommitFailure {
     /// When the first of these commits began, in UTC nanoseconds by the clock of the log.
     pub since_ns: i64,
     /// The error of the newest commit.
@@ -15,7 +15,7 @@ pub struct CommitFailure {
 
 /// Records whether commits fail; `None` if the newest commit succeeded.
 #[derive(Default)]
-pub(super) struct CommitFailureStreak(Mutex<Option<CommitFailure>>);
+pub(super) struct CommitFailureStreak(Mutex<Option<OngoingCommitFailure>>);
 
 impl CommitFailureStreak {
     /// Records that a commit that began at `began_ns` has failed.
@@ -24,7 +24,7 @@ impl CommitFailureStreak {
         let since_ns = failure
             .as_ref()
             .map_or(began_ns, |failure| failure.since_ns);
-        *failure = Some(CommitFailure {
+        *failure = Some(OngoingCommitFailure {
             since_ns,
             last_error: error.to_string(),
         });
@@ -36,11 +36,11 @@ impl CommitFailureStreak {
     }
 
     /// Returns the commits that have failed in a row, or `None` if the newest commit succeeded.
-    pub(super) fn current(&self) -> Option<CommitFailure> {
+    pub(super) fn current(&self) -> Option<OngoingCommitFailure> {
         self.lock().clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<CommitFailure>> {
+    fn lock(&self) -> MutexGuard<'_, Option<OngoingCommitFailure>> {
         self.0.lock().expect("no holder of the lock panics")
     }
 }

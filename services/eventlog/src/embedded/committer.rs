@@ -16,7 +16,7 @@ use crate::record::{Offset, PartitionId};
 const SWEEP_INTERVAL_NS: i64 = 1_000_000_000;
 
 /// Takes appends in groups, makes each group durable with one sync, then shows it to readers.
-pub(super) struct Committer<'a> {
+pub(super) struct AppendCommitter<'a> {
     topic: &'a EmbeddedTopic,
     /// How many appends the last commit had.
     last_append_count: usize,
@@ -27,7 +27,7 @@ pub(super) struct Committer<'a> {
 
 /// Appends to one partition that are committed together.
 #[derive(Default)]
-struct PartitionGroup {
+struct PartitionAppendGroup {
     appends: Vec<QueuedAppend>,
     size_bytes: usize,
     /// The offset of the first record.
@@ -35,7 +35,7 @@ struct PartitionGroup {
     blobs: Vec<RecordBlob>,
 }
 
-impl<'a> Committer<'a> {
+impl<'a> AppendCommitter<'a> {
     /// Returns the committer of a topic. A topic must have only one.
     pub(super) fn new(topic: &'a EmbeddedTopic) -> Self {
         Self {
@@ -51,7 +51,7 @@ impl<'a> Committer<'a> {
     /// partitions.
     pub(super) fn run(mut self) {
         loop {
-            let work = self.topic.queue.wait_for_work(self.last_append_count);
+            let work = self.topic.queue.wait_and_take_work(self.last_append_count);
             self.last_append_count = work.appends.len();
             self.wants_sweep |= work.sweep_requested;
             if !work.appends.is_empty() {
@@ -75,7 +75,7 @@ impl<'a> Committer<'a> {
         let started_ns = self.topic.clock.now_ns();
         let reopened = self.reopen_if_needed();
         // Only now, because reopening may have moved the ends.
-        let mut groups = self.group_by_partition(appends, started_ns);
+        let mut groups = self.group_by_partition_and_encode(appends, started_ns);
         let result = reopened.and_then(|()| self.write_groups(&groups));
         self.topic.queue.free_pending_bytes(cost_bytes);
         match result {
@@ -103,12 +103,12 @@ impl<'a> Committer<'a> {
     }
 
     /// Divides appends by partition, and encodes the records of each partition together.
-    fn group_by_partition(
+    fn group_by_partition_and_encode(
         &self,
         appends: Vec<QueuedAppend>,
         now_ns: i64,
-    ) -> BTreeMap<PartitionId, PartitionGroup> {
-        let mut groups = BTreeMap::<PartitionId, PartitionGroup>::new();
+    ) -> BTreeMap<PartitionId, PartitionAppendGroup> {
+        let mut groups = BTreeMap::<PartitionId, PartitionAppendGroup>::new();
         for append in appends {
             let group = groups.entry(append.partition).or_default();
             group.size_bytes += append.size_bytes;
@@ -123,7 +123,10 @@ impl<'a> Committer<'a> {
         groups
     }
 
-    fn write_groups(&self, groups: &BTreeMap<PartitionId, PartitionGroup>) -> Result<(), LogError> {
+    fn write_groups(
+        &self,
+        groups: &BTreeMap<PartitionId, PartitionAppendGroup>,
+    ) -> Result<(), LogError> {
         let blobs = groups
             .iter()
             .flat_map(|(partition, group)| group.blobs.iter().map(|blob| (*partition, blob)));
@@ -131,7 +134,7 @@ impl<'a> Committer<'a> {
     }
 
     /// Shows the records to readers, then replies to the senders.
-    fn publish(&self, partition: PartitionId, group: PartitionGroup) {
+    fn publish(&self, partition: PartitionId, group: PartitionAppendGroup) {
         self.topic.partitions[partition as usize].publish(group.blobs, self.topic.max_recent_bytes);
         let mut offset = group.first;
         for append in group.appends {
@@ -142,7 +145,11 @@ impl<'a> Committer<'a> {
         }
     }
 
-    fn record_metrics(&self, groups: &BTreeMap<PartitionId, PartitionGroup>, started_ns: i64) {
+    fn record_metrics(
+        &self,
+        groups: &BTreeMap<PartitionId, PartitionAppendGroup>,
+        started_ns: i64,
+    ) {
         let metrics = &self.topic.metrics;
         let appends = || groups.values().flat_map(|group| &group.appends);
         let records = appends().map(|append| append.records.len()).sum();

@@ -8,7 +8,7 @@ use std::path::Path;
 use redb::{Database, DatabaseError, TableDefinition};
 
 use super::blob::MalformedBlob;
-use super::disk::{DiskFile, DiskState};
+use super::disk::{SyncFailureState, SyncFailureTrackingFile};
 use crate::error::LogError;
 use crate::record::{Offset, PartitionId};
 
@@ -32,7 +32,7 @@ pub(super) enum DatabaseFailure {
     /// redb panicked, which it may do if another program has written to the file.
     #[error("the file is corrupt: {0}")]
     Panic(String),
-    /// See [`DiskState`].
+    /// See [`SyncFailureState`].
     #[error("an earlier sync failed, so what is on the disk is not known; restart the process")]
     SyncFailed,
     /// The file could not be reopened after a failure.
@@ -72,14 +72,14 @@ impl<E: Into<redb::Error>> From<E> for DatabaseFailure {
 }
 
 /// Opens an existing file.
-pub(super) fn open_database(path: &Path, disk: &DiskState) -> Result<Database, LogError> {
+pub(super) fn open_database(path: &Path, disk: &SyncFailureState) -> Result<Database, LogError> {
     let open = || {
         let file = OpenOptions::new().read(true).write(true).open(path);
         let file = file.map_err(DatabaseError::from)?;
         if file.metadata().map_err(DatabaseError::from)?.len() == 0 {
             return Err(MalformedBlob.into());
         }
-        let disk_file = DiskFile::new(file, disk.clone())?;
+        let disk_file = SyncFailureTrackingFile::new(file, disk.clone())?;
         Ok(database_builder().create_with_backend(disk_file)?)
     };
     catch_panics(open).map_err(|failure| match failure {
@@ -96,7 +96,10 @@ pub(super) fn open_database(path: &Path, disk: &DiskState) -> Result<Database, L
 pub(super) fn create_database(path: &Path) -> Result<Database, DatabaseFailure> {
     let mut options = OpenOptions::new();
     let file = options.read(true).write(true).create_new(true).open(path);
-    let disk_file = DiskFile::new(file.map_err(DatabaseError::from)?, DiskState::default())?;
+    let disk_file = SyncFailureTrackingFile::new(
+        file.map_err(DatabaseError::from)?,
+        SyncFailureState::default(),
+    )?;
     let database = database_builder().create_with_backend(disk_file)?;
     let transaction = database.begin_write()?;
     transaction.open_table(BLOBS)?;

@@ -14,7 +14,7 @@ use redb::{BackendError, DatabaseError, StorageBackend};
 /// After a failed sync the operating system may consider data as written that never reached the
 /// disk, and a later sync does not report it. So the failure is permanent: nothing more is written.
 #[derive(Debug, Clone, Default)]
-pub(super) struct DiskState(Arc<DiskFaults>);
+pub(super) struct SyncFailureState(Arc<DiskFaults>);
 
 #[derive(Debug, Default)]
 struct DiskFaults {
@@ -25,7 +25,7 @@ struct DiskFaults {
     injects_sync_errors: AtomicBool,
 }
 
-impl DiskState {
+impl SyncFailureState {
     /// Returns whether a sync has ever failed.
     pub(super) fn has_failed_sync(&self) -> bool {
         self.0.has_failed_sync.load(Ordering::Acquire)
@@ -60,16 +60,16 @@ impl DiskState {
     }
 }
 
-/// A file that records failed syncs in a [`DiskState`].
+/// A file that records failed syncs in a [`SyncFailureState`].
 #[derive(Debug)]
-pub(super) struct DiskFile {
+pub(super) struct SyncFailureTrackingFile {
     file: FileBackend,
-    state: DiskState,
+    state: SyncFailureState,
 }
 
-impl DiskFile {
+impl SyncFailureTrackingFile {
     /// Returns the backend over a file that is open for reading and writing.
-    pub(super) fn new(file: File, state: DiskState) -> Result<Self, DatabaseError> {
+    pub(super) fn new(file: File, state: SyncFailureState) -> Result<Self, DatabaseError> {
         Ok(Self {
             file: FileBackend::new(file)?,
             state,
@@ -77,7 +77,7 @@ impl DiskFile {
     }
 }
 
-impl StorageBackend for DiskFile {
+impl StorageBackend for SyncFailureTrackingFile {
     fn len(&self) -> io::Result<u64> {
         self.file.len()
     }

@@ -8,7 +8,7 @@ use redb::{Database, ReadableDatabase};
 
 use super::blob::{MalformedBlob, RecordBlob};
 use super::database::{BLOBS, DatabaseFailure, catch_panics, open_database};
-use super::disk::DiskState;
+use super::disk::SyncFailureState;
 use super::identity::FileIdentity;
 use super::partition::{OldestBlob, PartitionExtent};
 use crate::error::LogError;
@@ -17,20 +17,20 @@ use crate::record::{Offset, PartitionId};
 type BlobTable<'a> = redb::Table<'a, (PartitionId, Offset), &'static [u8]>;
 
 /// An open file. It is reopened after a failure, because redb refuses every call from then on.
-pub(super) struct LogFile {
+pub(super) struct TopicDatabaseFile {
     path: PathBuf,
     partitions: PartitionId,
-    disk: DiskState,
+    disk: SyncFailureState,
     database: RwLock<Option<Database>>,
 }
 
-impl LogFile {
+impl TopicDatabaseFile {
     /// Opens the file, or creates it. Returns the file, its identity, and what each partition
     /// holds.
     pub(super) fn open(
         path: &Path,
         partitions: PartitionId,
-        disk: DiskState,
+        disk: SyncFailureState,
     ) -> Result<(Self, FileIdentity, Vec<PartitionExtent>), LogError> {
         if !path.exists() {
             FileIdentity::new(partitions).create_file(path)?;
@@ -92,7 +92,7 @@ impl LogFile {
             let mut read_bytes = 0;
             for entry in table.range((partition, offset)..=(partition, Offset::MAX))? {
                 let (key, value) = entry?;
-                let blob = parse_blob(key.value().1, value.value())?;
+                let blob = parse_blob_header(key.value().1, value.value())?;
                 // The first blob may hold records below the offset, so it does not count.
                 if blob.first > offset {
                     read_bytes += blob.bytes.len();
@@ -176,9 +176,9 @@ fn read_extents(
         let Some(oldest) = blobs.next().transpose()? else {
             return Ok(PartitionExtent::default());
         };
-        let oldest = parse_blob(oldest.0.value().1, oldest.1.value())?;
+        let oldest = parse_blob_header(oldest.0.value().1, oldest.1.value())?;
         let newest = match blobs.next_back().transpose()? {
-            Some(newest) => parse_blob(newest.0.value().1, newest.1.value())?,
+            Some(newest) => parse_blob_header(newest.0.value().1, newest.1.value())?,
             None => oldest.clone(),
         };
         Ok(PartitionExtent {
@@ -191,6 +191,6 @@ fn read_extents(
     (0..partitions).map(extent).collect()
 }
 
-fn parse_blob(last: Offset, value: &[u8]) -> Result<RecordBlob, MalformedBlob> {
+fn parse_blob_header(last: Offset, value: &[u8]) -> Result<RecordBlob, MalformedBlob> {
     RecordBlob::parse(last, Bytes::copy_from_slice(value))
 }

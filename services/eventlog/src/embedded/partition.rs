@@ -66,13 +66,13 @@ impl PartitionExtent {
 /// One partition in memory: its extent, its newest blobs, and the end that readers see.
 pub(super) struct EmbeddedPartition {
     number: PartitionId,
-    state: RwLock<PartitionContents>,
+    state: RwLock<ExtentAndRecentBlobs>,
     visible_end: PartitionEnd,
     droppable_before: AtomicU64,
 }
 
 /// The extent of a partition, and its newest blobs.
-struct PartitionContents {
+struct ExtentAndRecentBlobs {
     extent: PartitionExtent,
     recent: VecDeque<RecordBlob>,
     recent_bytes: usize,
@@ -91,7 +91,7 @@ impl EmbeddedPartition {
     pub(super) fn new(number: PartitionId, extent: PartitionExtent) -> Self {
         Self {
             number,
-            state: RwLock::new(PartitionContents {
+            state: RwLock::new(ExtentAndRecentBlobs {
                 extent,
                 recent: VecDeque::new(),
                 recent_bytes: 0,
@@ -101,11 +101,11 @@ impl EmbeddedPartition {
         }
     }
 
-    fn lock_state_for_reading(&self) -> RwLockReadGuard<'_, PartitionContents> {
+    fn lock_state_for_reading(&self) -> RwLockReadGuard<'_, ExtentAndRecentBlobs> {
         self.state.read().expect("no writer of the state panics")
     }
 
-    fn lock_state_for_writing(&self) -> RwLockWriteGuard<'_, PartitionContents> {
+    fn lock_state_for_writing(&self) -> RwLockWriteGuard<'_, ExtentAndRecentBlobs> {
         self.state.write().expect("no writer of the state panics")
     }
 
@@ -213,7 +213,7 @@ impl EmbeddedPartition {
     }
 
     /// Makes `oldest` the oldest blob, because the blobs before it were dropped from the file.
-    pub(super) fn drop_before(&self, oldest: OldestBlob) {
+    pub(super) fn set_oldest_after_drop(&self, oldest: OldestBlob) {
         let mut state = self.lock_state_for_writing();
         state.extent.oldest = Some(oldest);
         while state

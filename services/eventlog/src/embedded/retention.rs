@@ -89,7 +89,7 @@ pub(super) fn drop_expired_blobs(
             .extent
             .oldest
             .expect("the newest blob is never dropped");
-        topic.partitions[partition.number as usize].drop_before(oldest);
+        topic.partitions[partition.number as usize].set_oldest_after_drop(oldest);
         topic
             .metrics
             .set_first_offset(partition.number, oldest.first);

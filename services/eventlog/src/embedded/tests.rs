@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::blob::{FetchedRecords, RecordBlob};
 use super::blob_encoder::{BlobStart, encode_blobs};
-use super::disk::DiskState;
+use super::disk::SyncFailureState;
 use super::{EmbeddedLog, EmbeddedOptions, RetentionLimits};
 use crate::error::LogError;
 use crate::log::Log;
@@ -52,7 +52,7 @@ proptest! {
             total_bytes += blob.bytes.len() as u64;
             prop_assert_eq!(blob.total_bytes, total_bytes);
             end = blob.end;
-            prop_assert!(blob.try_decode_all(1_000 + skip, Offset::MAX, usize::MAX, &mut fetched).unwrap());
+            prop_assert!(blob.decode_range_and_tell_if_all_fit(1_000 + skip, Offset::MAX, usize::MAX, &mut fetched).unwrap());
         }
         prop_assert_eq!(end, 1_000 + appended.len() as Offset);
         let expected = appended.iter().zip(1_000..).skip(usize::try_from(skip).unwrap());
@@ -66,7 +66,7 @@ proptest! {
     #[test]
     fn garbage_is_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200), last: u64) {
         if let Ok(blob) = RecordBlob::parse(last, bytes.into()) {
-            let _ = blob.try_decode_all(0, Offset::MAX, usize::MAX, &mut FetchedRecords::default());
+            let _ = blob.decode_range_and_tell_if_all_fit(0, Offset::MAX, usize::MAX, &mut FetchedRecords::default());
         }
     }
 }
@@ -96,7 +96,7 @@ fn blobs_fill_pages() {
 }
 
 /// Opens a log on a disk that the test can make fail.
-fn open_log(folder: &tempfile::TempDir, disk: &DiskState) -> EmbeddedLog {
+fn open_log(folder: &tempfile::TempDir, disk: &SyncFailureState) -> EmbeddedLog {
     let options = EmbeddedOptions {
         topic: "trades".to_owned(),
         partitions: 1,
@@ -128,16 +128,16 @@ async fn read_texts(log: &EmbeddedLog) -> Vec<String> {
 #[tokio::test]
 async fn a_full_disk_fails_appends_until_there_is_room() {
     let folder = tempfile::tempdir().unwrap();
-    let disk = DiskState::default();
+    let disk = SyncFailureState::default();
     let log = open_log(&folder, &disk);
     append(&log, "before").await.unwrap();
-    assert_eq!(log.commit_failure(), None);
+    assert_eq!(log.ongoing_commit_failure(), None);
     disk.inject_full_disk(true);
     let mut first_since_ns = None;
     for _ in 0..3 {
         let failed = append(&log, "lost").await;
         assert!(matches!(failed, Err(LogError::Full { .. })), "{failed:?}");
-        let failure = log.commit_failure().unwrap();
+        let failure = log.ongoing_commit_failure().unwrap();
         let (since_ns, reason) = (failure.since_ns, failure.last_error);
         assert_eq!(*first_since_ns.get_or_insert(since_ns), since_ns);
         assert!(reason.contains("log.redb: "), "{reason}");
@@ -149,12 +149,12 @@ async fn a_full_disk_fails_appends_until_there_is_room() {
     }
     disk.inject_full_disk(false);
     assert_eq!(append(&log, "after").await, Ok(1));
-    assert_eq!(log.commit_failure(), None);
+    assert_eq!(log.ongoing_commit_failure(), None);
     assert_eq!(log.permanent_failure(), None);
     assert_eq!(read_texts(&log).await, ["before", "after"]);
     drop(log);
     assert_eq!(
-        read_texts(&open_log(&folder, &DiskState::default())).await,
+        read_texts(&open_log(&folder, &SyncFailureState::default())).await,
         ["before", "after"]
     );
 }
@@ -162,7 +162,7 @@ async fn a_full_disk_fails_appends_until_there_is_room() {
 #[tokio::test]
 async fn a_failed_sync_is_permanent() {
     let folder = tempfile::tempdir().unwrap();
-    let disk = DiskState::default();
+    let disk = SyncFailureState::default();
     let log = open_log(&folder, &disk);
     append(&log, "before").await.unwrap();
     disk.inject_sync_errors();
@@ -174,12 +174,12 @@ async fn a_failed_sync_is_permanent() {
         );
     }
     assert_eq!(read_texts(&log).await, ["before"]);
-    assert!(log.commit_failure().is_some());
+    assert!(log.ongoing_commit_failure().is_some());
     let reason = log.permanent_failure().unwrap().to_string();
     assert!(reason.contains("an earlier sync failed"), "{reason}");
     drop(log);
     // The unacknowledged append is there completely or not at all.
-    let found = read_texts(&open_log(&folder, &DiskState::default())).await;
+    let found = read_texts(&open_log(&folder, &SyncFailureState::default())).await;
     assert!(
         found == ["before"] || found == ["before", "unknown"],
         "{found:?}"

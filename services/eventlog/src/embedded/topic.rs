@@ -3,7 +3,7 @@
 use super::append_queue::AppendQueue;
 use super::blob::{FetchedRecords, MalformedBlob, RecordBlob};
 use super::commit_failure_streak::CommitFailureStreak;
-use super::file::LogFile;
+use super::file::TopicDatabaseFile;
 use super::options::{EmbeddedOptions, RetentionLimits};
 use super::partition::{BlobSource, EmbeddedPartition, PartitionExtent};
 use crate::error::LogError;
@@ -27,7 +27,7 @@ pub(super) struct EmbeddedTopic {
     pub(super) metrics: TopicMetrics,
     pub(super) queue: AppendQueue,
     pub(super) commit_failure_streak: CommitFailureStreak,
-    pub(super) file: LogFile,
+    pub(super) file: TopicDatabaseFile,
     pub(super) partitions: Vec<EmbeddedPartition>,
 }
 
@@ -36,7 +36,7 @@ impl EmbeddedTopic {
     pub(super) fn new(
         options: EmbeddedOptions,
         clock: WallClock,
-        file: LogFile,
+        file: TopicDatabaseFile,
         extents: Vec<PartitionExtent>,
     ) -> Self {
         let partitions: Vec<_> = (0..)
@@ -105,7 +105,7 @@ impl EmbeddedTopic {
         let mut fetched = FetchedRecords::default();
         for blob in blobs {
             let is_complete = blob
-                .try_decode_all(offset, end, max_bytes, &mut fetched)
+                .decode_range_and_tell_if_all_fit(offset, end, max_bytes, &mut fetched)
                 .map_err(|malformed| self.file.malformed_blob_error(malformed))?;
             if !is_complete {
                 break;

@@ -59,7 +59,7 @@ impl Log for BadLog {
     }
 }
 
-fn guarded_log(fault: AppendFault) -> (GuardedLog<BadLog, SystemClock>, Outage) {
+fn guarded_log(fault: AppendFault) -> (AppendGuardedLog<BadLog, SystemClock>, Outage) {
     let policy = BreakerPolicy {
         failures: NonZeroU32::new(2).unwrap(),
         open_for: Duration::from_secs(60),
@@ -73,7 +73,7 @@ fn guarded_log(fault: AppendFault) -> (GuardedLog<BadLog, SystemClock>, Outage) 
     let guard = ServerGuard::new("kafka", SystemClock, TIMEOUT, breaker);
     let memory = MemoryLog::new(1, 1, 1 << 10, ManualClock::new(0));
     (
-        GuardedLog::new(BadLog(memory, fault), "trades", guard),
+        AppendGuardedLog::new(BadLog(memory, fault), "trades", guard),
         outage,
     )
 }
@@ -99,10 +99,10 @@ async fn appends_that_hang_open_the_breaker_and_a_busy_log_does_not() {
         "{error}"
     );
     assert!(outage.is_reported());
-    stuck.probe_log().await;
+    stuck.probe_log_unless_breaker_closed().await;
     assert!(outage.is_reported(), "the probe was made too early");
     SystemClock.sleep(Duration::from_secs(60)).await;
-    stuck.probe_log().await;
-    stuck.probe_log().await;
+    stuck.probe_log_unless_breaker_closed().await;
+    stuck.probe_log_unless_breaker_closed().await;
     assert!(!outage.is_reported(), "the probes alone close it");
 }

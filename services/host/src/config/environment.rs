@@ -7,7 +7,7 @@ use super::names::VARIABLE_PREFIX;
 
 /// Returns the variables of this process that may be settings, and an error for each that is not
 /// UTF-8.
-pub(super) fn read_variables() -> (BTreeMap<String, String>, Vec<ConfigError>) {
+pub(super) fn read_candlewick_variables() -> (BTreeMap<String, String>, Vec<ConfigError>) {
     let mut variables = BTreeMap::new();
     let mut errors = Vec::new();
     for (name, value) in std::env::vars_os() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::names::{flag_name, variable_name};
 use super::nearest::find_nearest_name;
-use super::setting_text::{SettingSource, SettingText};
+use super::setting_text::{SettingSource, SourcedSettingText};
 
 /// The exit code for a bad command line or configuration: `EX_USAGE` of `sysexits.h`.
 pub const EXIT_USAGE: u8 = 64;
@@ -80,7 +80,7 @@ impl ConfigError {
     /// Returns the error of a value that is not accepted; `cause` says why, or is empty.
     pub(super) fn invalid_value(
         key: &str,
-        found: &SettingText,
+        found: &SourcedSettingText,
         accepts: &str,
         cause: &str,
     ) -> Self {

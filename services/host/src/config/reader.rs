@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
 
-use super::environment::read_variables;
+use super::environment::read_candlewick_variables;
 use super::error::{ConfigError, ConfigErrors};
 use super::file::{self, ConfigFile};
 use super::names::{flag_name, variable_name};
-use super::setting::Setting;
-use super::setting_text::{SettingSource, SettingText};
+use super::setting::SettingValue;
+use super::setting_text::{SettingSource, SourcedSettingText};
 
 /// Reads settings from flags, variables and a file, and collects what is wrong with them.
 ///
@@ -21,7 +21,7 @@ pub struct ConfigReader {
     environment: BTreeMap<String, String>,
     file: Option<ConfigFile>,
     /// The settings that were read, with their text if a layer has them.
-    read: BTreeMap<String, Option<SettingText>>,
+    read: BTreeMap<String, Option<SourcedSettingText>>,
     /// The texts of the defaults of settings that were read, by key.
     defaults: BTreeMap<String, String>,
     ignored_sections: Vec<String>,
@@ -34,7 +34,7 @@ impl ConfigReader {
     /// # Errors
     /// If the file cannot be read or is not TOML, or a variable is not UTF-8.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigErrors> {
-        let (environment, mut errors) = read_variables();
+        let (environment, mut errors) = read_candlewick_variables();
         let file = match file.map(ConfigFile::read).transpose() {
             Ok(file) => file,
             Err(error) => {
@@ -53,14 +53,14 @@ impl ConfigReader {
     }
 
     /// Returns the setting, or `default` if no layer has it. A bad value is collected.
-    pub fn read_or<T: Setting>(&mut self, key: &str, flag: Option<String>, default: T) -> T {
+    pub fn read_or<T: SettingValue>(&mut self, key: &str, flag: Option<String>, default: T) -> T {
         self.defaults.insert(key.to_owned(), default.to_text());
         self.read_optional(key, flag).unwrap_or(default)
     }
 
     /// Returns the setting. If no layer has it, collects an error and returns `None`, as for a
     /// bad value.
-    pub fn read_required<T: Setting>(&mut self, key: &str, flag: Option<String>) -> Option<T> {
+    pub fn read_required<T: SettingValue>(&mut self, key: &str, flag: Option<String>) -> Option<T> {
         let value = self.read_optional(key, flag);
         let is_absent = self.read.get(key).is_some_and(Option::is_none);
         if is_absent && !self.errors.iter().any(|error| error.key() == key) {
@@ -72,14 +72,14 @@ impl ConfigReader {
 
     /// Returns the setting; `None` if no layer has it, or if its value is bad, which is an error of
     /// [`finish`](ConfigReader::finish).
-    pub fn read_optional<T: Setting>(&mut self, key: &str, flag: Option<String>) -> Option<T> {
-        let found = self.find_text(key, flag, T::ACCEPTS, T::SECRET)?;
+    pub fn read_optional<T: SettingValue>(&mut self, key: &str, flag: Option<String>) -> Option<T> {
+        let found = self.find_text_and_mark_known(key, flag, T::ACCEPTS, T::SECRET)?;
         let parsed = T::parse(&found.text);
         self.value_or_collect_error(key, &found, T::ACCEPTS, parsed)
     }
 
-    /// Like [`read_or`](ConfigReader::read_or), for a type that is not a [`Setting`]: `accepts`
-    /// completes the sentence "expected …".
+    /// Like [`read_or`](ConfigReader::read_or), for a type that is not a [`SettingValue`]:
+    /// `accepts` completes the sentence "expected …".
     pub fn parse_or<T: Display, E: Display>(
         &mut self,
         key: &str,
@@ -93,8 +93,8 @@ impl ConfigReader {
             .unwrap_or(default)
     }
 
-    /// Like [`read_optional`](ConfigReader::read_optional), for a type that is not a [`Setting`]:
-    /// `accepts` completes the sentence "expected …".
+    /// Like [`read_optional`](ConfigReader::read_optional), for a type that is not a
+    /// [`SettingValue`]: `accepts` completes the sentence "expected …".
     pub fn parse_optional<T, E: Display>(
         &mut self,
         key: &str,
@@ -102,7 +102,7 @@ impl ConfigReader {
         accepts: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
-        let found = self.find_text(key, flag, accepts, false)?;
+        let found = self.find_text_and_mark_known(key, flag, accepts, false)?;
         let parsed = parse(&found.text).map_err(|error| error.to_string());
         self.value_or_collect_error(key, &found, accepts, parsed)
     }
@@ -111,7 +111,7 @@ impl ConfigReader {
     /// `accepts` completes the sentence "expected …".
     pub fn reject(&mut self, key: &str, accepts: &str) {
         let found = self.read.get(key).cloned().flatten();
-        let found = found.unwrap_or_else(|| SettingText::from_default(key));
+        let found = found.unwrap_or_else(|| SourcedSettingText::placeholder_for_default(key));
         self.errors
             .push(ConfigError::invalid_value(key, &found, accepts, ""));
     }
@@ -173,13 +173,13 @@ impl ConfigReader {
     }
 
     /// Returns the text of the first layer that has the key, and records that the key is known.
-    fn find_text(
+    fn find_text_and_mark_known(
         &mut self,
         key: &str,
         flag: Option<String>,
         accepts: &str,
         is_secret: bool,
-    ) -> Option<SettingText> {
+    ) -> Option<SourcedSettingText> {
         let variable = variable_name(key);
         let set = self
             .environment
@@ -192,7 +192,7 @@ impl ConfigReader {
         } else {
             self.find_text_in_file(key, accepts)
         };
-        let found = found.map(|(source, text)| SettingText {
+        let found = found.map(|(source, text)| SourcedSettingText {
             source,
             text,
             is_secret,
@@ -219,7 +219,7 @@ impl ConfigReader {
     fn value_or_collect_error<T>(
         &mut self,
         key: &str,
-        found: &SettingText,
+        found: &SourcedSettingText,
         accepts: &str,
         parsed: Result<T, String>,
     ) -> Option<T> {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// A type that a setting may have.
-pub trait Setting: Sized {
+pub trait SettingValue: Sized {
     /// What is accepted, to complete the sentence "expected …".
     const ACCEPTS: &'static str;
 
@@ -17,17 +17,18 @@ pub trait Setting: Sized {
     /// Reads the text of a flag, a variable or a value in the file.
     ///
     /// # Errors
-    /// What is wrong with the text, or an empty text if [`ACCEPTS`](Setting::ACCEPTS) says enough.
+    /// What is wrong with the text, or an empty text if [`ACCEPTS`](SettingValue::ACCEPTS) says
+    /// enough.
     fn parse(text: &str) -> Result<Self, String>;
 
-    /// Returns the text that [`parse`](Setting::parse) reads as this value. Help shows it as the
-    /// default of the setting.
+    /// Returns the text that [`parse`](SettingValue::parse) reads as this value. Help shows it as
+    /// the default of the setting.
     fn to_text(&self) -> String;
 }
 
 macro_rules! settings_by_from_str {
     ($($type:ty: $accepts:literal,)*) => {$(
-        impl Setting for $type {
+        impl SettingValue for $type {
             const ACCEPTS: &'static str = $accepts;
 
             fn parse(text: &str) -> Result<Self, String> {
@@ -56,7 +57,7 @@ settings_by_from_str! {
     SocketAddr: "an IP address and a port such as 127.0.0.1:8080",
 }
 
-impl Setting for String {
+impl SettingValue for String {
     const ACCEPTS: &'static str = "a text that is not empty";
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -68,7 +69,7 @@ impl Setting for String {
     }
 }
 
-impl Setting for PathBuf {
+impl SettingValue for PathBuf {
     const ACCEPTS: &'static str = "a path";
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -81,7 +82,7 @@ impl Setting for PathBuf {
 }
 
 /// A list is separated by commas; in the file it may also be an array.
-impl<T: Setting> Setting for Vec<T> {
+impl<T: SettingValue> SettingValue for Vec<T> {
     const ACCEPTS: &'static str = "a list separated by commas";
     const SECRET: bool = T::SECRET;
 
@@ -109,7 +110,7 @@ const DURATION_UNITS: [(&str, u64); 5] = [
     ("ms", 1),
 ];
 
-impl Setting for Duration {
+impl SettingValue for Duration {
     const ACCEPTS: &'static str = "a duration such as 250ms, 30s, 5m, 12h or 7d";
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -150,7 +151,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-impl Setting for Secret {
+impl SettingValue for Secret {
     const ACCEPTS: &'static str = String::ACCEPTS;
     const SECRET: bool = true;
 

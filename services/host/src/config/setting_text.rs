@@ -7,7 +7,7 @@ use super::names::flag_name;
 
 /// The text of a setting and the layer it came from.
 #[derive(Clone, Debug)]
-pub(super) struct SettingText {
+pub(super) struct SourcedSettingText {
     pub(super) source: SettingSource,
     pub(super) text: String,
     /// Whether the text must stay out of error messages.
@@ -23,10 +23,10 @@ pub(super) enum SettingSource {
     Default(String),
 }
 
-impl SettingText {
+impl SourcedSettingText {
     /// Returns the text of a default value, for a setting that neither the command line, nor the
     /// environment, nor the file gives. Error messages do not show this text.
-    pub(super) fn from_default(key: &str) -> Self {
+    pub(super) fn placeholder_for_default(key: &str) -> Self {
         Self {
             source: SettingSource::Default(key.to_owned()),
             text: String::new(),

@@ -27,7 +27,7 @@ impl ProcessSample {
     pub(super) fn read() -> Option<Self> {
         let status = fs::read_to_string("/proc/self/status").ok()?;
         let limits = fs::read_to_string("/proc/self/limits").ok()?;
-        let times = ProcessTimes::parse(&fs::read_to_string("/proc/self/stat").ok()?)?;
+        let times = CpuAndStartTicks::parse(&fs::read_to_string("/proc/self/stat").ok()?)?;
         let boot = parse_boot_time_seconds(&fs::read_to_string("/proc/stat").ok()?)?;
         Some(Self {
             cpu_seconds: times.cpu_ticks / TICKS_PER_SECOND,
@@ -93,12 +93,12 @@ impl ProcessSample {
 
 /// The times in `/proc/self/stat`, in ticks; the start is counted from the boot of the machine.
 #[derive(Debug, PartialEq)]
-struct ProcessTimes {
+struct CpuAndStartTicks {
     cpu_ticks: f64,
     start_ticks: f64,
 }
 
-impl ProcessTimes {
+impl CpuAndStartTicks {
     /// Parses the text of the file. The second field, a name in parentheses, may hold any
     /// characters, so fields are counted from its end.
     fn parse(stat: &str) -> Option<Self> {
@@ -144,13 +144,13 @@ mod tests {
     fn parentheses_in_the_name_do_not_shift_the_fields() {
         let stat = "7 (a) b (c)) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0 4 0 9000 1";
         assert_eq!(
-            ProcessTimes::parse(stat),
-            Some(ProcessTimes {
+            CpuAndStartTicks::parse(stat),
+            Some(CpuAndStartTicks {
                 cpu_ticks: 300.0,
                 start_ticks: 9000.0
             })
         );
-        assert_eq!(ProcessTimes::parse("7 (short) S 1"), None);
+        assert_eq!(CpuAndStartTicks::parse("7 (short) S 1"), None);
     }
 
     #[test]

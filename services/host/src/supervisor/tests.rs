@@ -149,7 +149,7 @@ async fn finite_tasks_may_end_and_the_last_end_or_the_trigger_stops_the_process(
     ));
 
     let mut triggered = new_supervisor();
-    let trigger = triggered.shutdown_token();
+    let trigger = triggered.shutdown_trigger();
     triggered.spawn(ShutdownStage::Process, "worker", run_until_stopped);
     triggered.spawn_finite(ShutdownStage::Intake, "replay", async move |_| {
         trigger.cancel();

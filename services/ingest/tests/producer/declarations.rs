@@ -37,7 +37,10 @@ async fn scheme_and_scope_are_fixed_and_the_rest_may_change() {
         ..contiguous_settings()
     };
     assert_eq!(first.declare(&venue, later).await.unwrap(), later);
-    assert_eq!(first.declared_settings(&venue).await.unwrap(), Some(later));
+    assert_eq!(
+        first.settings_declared_everywhere(&venue).await.unwrap(),
+        Some(later)
+    );
     let beyond = VenueSettings {
         idle_ns: VenueSettings::MAX_WAIT_NS + 1,
         ..contiguous_settings()
@@ -69,7 +72,7 @@ async fn an_interrupted_declaration_is_completed_with_its_own_settings() {
     let trades = vec![(parse_instrument("v:S"), trade(1))];
     assert_eq!(producer.append(trades).await.unwrap().accepted, 1);
     assert_eq!(
-        producer.declared_settings(&venue).await.unwrap(),
+        producer.settings_declared_everywhere(&venue).await.unwrap(),
         Some(contiguous_settings())
     );
     for partition in 0..PARTITIONS {
@@ -87,7 +90,7 @@ async fn settings_are_in_force_once_every_partition_has_folded_them() {
     let venue: Venue = "v".parse().unwrap();
     for partition in 0..PARTITIONS {
         let settings = new_producer(&log, &store)
-            .declared_settings(&venue)
+            .settings_declared_everywhere(&venue)
             .await
             .unwrap();
         assert_eq!(settings, None);
@@ -95,7 +98,7 @@ async fn settings_are_in_force_once_every_partition_has_folded_them() {
     }
     let producer = new_producer(&log, &store);
     assert_eq!(
-        producer.declared_settings(&venue).await.unwrap(),
+        producer.settings_declared_everywhere(&venue).await.unwrap(),
         Some(contiguous_settings())
     );
     let error = producer.declare(&venue, VenueSettings::default()).await;

@@ -90,7 +90,7 @@ pub(crate) fn new_producer<L: Log>(
 
 /// Stores a venue's settings as the fold of a partition does.
 pub(crate) async fn store_folded_venue(store: &SqliteBarStore, partition: u32, venue: &Venue) {
-    store.load_partition(partition, 1).await.unwrap();
+    store.load_or_create_partition(partition, 1).await.unwrap();
     let transaction = PartitionTransaction {
         expected: Position {
             epoch: 1,

@@ -137,7 +137,7 @@ impl KafkaSecurity {
     /// Adds these settings to those of a client.
     pub(super) fn add_settings(&self, config: &mut ClientConfig) -> Result<(), KafkaConfigError> {
         config.set("security.protocol", self.protocol.to_string());
-        if let Some((user, password)) = self.credentials()? {
+        if let Some((user, password)) = self.read_credentials_if_needed()? {
             config
                 .set("sasl.mechanism", self.mechanism.to_string())
                 .set("sasl.username", user)
@@ -154,7 +154,9 @@ impl KafkaSecurity {
     }
 
     /// Returns the user, and the password that the file holds now, if the protocol needs them.
-    pub(crate) fn credentials(&self) -> Result<Option<(String, String)>, KafkaConfigError> {
+    pub(crate) fn read_credentials_if_needed(
+        &self,
+    ) -> Result<Option<(String, String)>, KafkaConfigError> {
         if !self.uses_sasl() {
             return Ok(None);
         }

@@ -44,14 +44,14 @@ pub(super) fn poll_until_leaving(consumer: Arc<BaseConsumer<MemberCallbacks>>) {
     while !consumer.context().requests.is_leaving() {
         polls += 1;
         if let Some(Err(error)) = consumer.poll(POLL)
-            && consumer.context().report_error(&error)
+            && consumer.context().report_error_and_check_if_over(&error)
         {
             break;
         }
         let member = consumer.context();
         member.commit_offsets(&consumer);
         if polls.is_multiple_of(POLLS_PER_MAINTENANCE) {
-            maintenance::maintain_client(
+            maintenance::repair_client_connection(
                 &member.config,
                 "the group",
                 &consumer,
@@ -87,7 +87,7 @@ impl MemberCallbacks {
 
     /// Sends an error as an event, unless librdkafka recovers from it. Returns whether the error
     /// has ended the membership.
-    fn report_error(&self, error: &KafkaError) -> bool {
+    fn report_error_and_check_if_over(&self, error: &KafkaError) -> bool {
         let is_over = matches!(error, KafkaError::MessageConsumptionFatal(_));
         let code = error.rdkafka_error_code();
         // librdkafka restores the connection, and has logged the error.
@@ -132,7 +132,7 @@ impl MemberCallbacks {
             .and_then(|()| consumer.incremental_assign(list))
             .and_then(|()| consumer.pause(list));
         if let Err(error) = assigned {
-            self.report_error(&error);
+            self.report_error_and_check_if_over(&error);
         }
         let partitions = partition_ids(list);
         if !partitions.is_empty() {
@@ -151,17 +151,17 @@ impl MemberCallbacks {
         if consumer.assignment_lost() {
             self.send_event(GroupEvent::Lost(partitions));
         } else if !partitions.is_empty() {
-            self.wait_until_drained(&partitions);
+            self.send_revoked_and_wait_until_drained(&partitions);
             self.commit_offsets(consumer);
         }
         if let Err(error) = consumer.incremental_unassign(list) {
-            self.report_error(&error);
+            self.report_error_and_check_if_over(&error);
         }
     }
 
     /// Sends a [`GroupEvent::Revoked`], and waits until its guard is dropped, or for the drain
     /// timeout.
-    fn wait_until_drained(&self, partitions: &[PartitionId]) {
+    fn send_revoked_and_wait_until_drained(&self, partitions: &[PartitionId]) {
         let (sender, receiver) = sync_channel(0);
         self.send_event(GroupEvent::Revoked {
             partitions: partitions.to_vec(),

@@ -138,7 +138,7 @@ fn recovers(client: &ReaderClient, config: &KafkaConfig) -> bool {
         // Polling delivers the statistics. There are no records.
         let event = client.poll(Duration::from_millis(100));
         assert!(event.is_none_or(|event| event.is_err()));
-        maintain_client(
+        repair_client_connection(
             config,
             TOPIC,
             client,

@@ -15,7 +15,7 @@ use super::topic_handle::TopicHandle;
 use crate::delivery::PendingAppend;
 
 /// The records of an append that librdkafka did not queue.
-pub(crate) struct RefusedRecords {
+pub(crate) struct RefusedRecordsSummary {
     /// The number of these records.
     pub(crate) count: usize,
     /// The error of the first of them.
@@ -30,7 +30,7 @@ pub(crate) fn enqueue_records(
     partition: i32,
     records: &[NewRecord],
     delivery: &Arc<PendingAppend>,
-) -> Option<RefusedRecords> {
+) -> Option<RefusedRecordsSummary> {
     let message = |record: &NewRecord| raw::rd_kafka_message_t {
         err: RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR,
         rkt: null_mut(),
@@ -50,12 +50,12 @@ pub(crate) fn enqueue_records(
         let messages = messages.as_mut_ptr();
         raw::rd_kafka_produce_batch(topic.pointer(), partition, flags, messages, count);
     }
-    let mut refused: Option<RefusedRecords> = None;
+    let mut refused: Option<RefusedRecordsSummary> = None;
     for message in &messages {
         if let Err(code) = check_code(message.err) {
             // SAFETY: created by `into_ptr` above, and librdkafka did not take it.
             drop(unsafe { <Arc<PendingAppend>>::from_ptr(message._private) });
-            let refused = refused.get_or_insert(RefusedRecords {
+            let refused = refused.get_or_insert(RefusedRecordsSummary {
                 count: 0,
                 first_error: code,
             });

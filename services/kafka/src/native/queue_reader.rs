@@ -14,7 +14,7 @@ use super::queue::EventQueue;
 use super::topic_handle::TopicHandle;
 
 /// Reads one partition ahead into a queue, starting at an offset. Dropping the reader stops that.
-pub(crate) struct QueueReader {
+pub(crate) struct PartitionQueueReader {
     topic: Arc<TopicHandle<ReaderClient>>,
     partition: i32,
     queue: EventQueue,
@@ -24,9 +24,9 @@ pub(crate) struct QueueReader {
 }
 
 // SAFETY: the objects of librdkafka may be used from any thread, and the reader owns the messages.
-unsafe impl Send for QueueReader {}
+unsafe impl Send for PartitionQueueReader {}
 
-impl QueueReader {
+impl PartitionQueueReader {
     /// Starts reading ahead. Notifies the waiters of `wake` each time the queue becomes non-empty.
     pub(crate) fn start(
         topic: Arc<TopicHandle<ReaderClient>>,
@@ -74,7 +74,7 @@ impl QueueReader {
     }
 }
 
-impl Drop for QueueReader {
+impl Drop for PartitionQueueReader {
     fn drop(&mut self) {
         // SAFETY: topic and queue are valid. No callback runs once this returns.
         unsafe {
@@ -86,7 +86,8 @@ impl Drop for QueueReader {
 
 /// The callback that librdkafka runs when the queue of a reader is no longer empty.
 unsafe extern "C" fn notify_waiters(_client: *mut raw::rd_kafka_t, wake: *mut c_void) {
-    // SAFETY: `QueueReader::start` passed the pointer, and the reader keeps its target alive.
+    // SAFETY: `PartitionQueueReader::start` passed the pointer, and the reader keeps its target
+    // alive.
     unsafe { &*wake.cast_const().cast::<Notify>() }.notify_waiters();
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use crate::native::{ReaderClient, TopicHandle};
 
 /// The greatest end of a partition that has become known, in any way.
-pub(super) struct KnownEnd {
+pub(super) struct KnownPartitionEnd {
     partition: PartitionId,
     topic: Arc<TopicHandle<ReaderClient>>,
     /// The partition holds at least the offsets before this.
@@ -18,7 +18,7 @@ pub(super) struct KnownEnd {
     wake: Arc<Notify>,
 }
 
-impl KnownEnd {
+impl KnownPartitionEnd {
     pub(super) fn new(partition: PartitionId, topic: Arc<TopicHandle<ReaderClient>>) -> Self {
         Self {
             partition,

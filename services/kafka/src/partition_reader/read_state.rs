@@ -7,10 +7,10 @@ use bytes::Bytes;
 use eventlog::{Offset, Record};
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-use super::known_end::KnownEnd;
+use super::known_end::KnownPartitionEnd;
 use super::read_error::ReadError;
 use super::stall::StallDetector;
-use crate::native::{QueueReader, TakenMessage, TakenMessages};
+use crate::native::{PartitionQueueReader, TakenMessage, TakenMessages};
 
 /// How many messages are taken from librdkafka at once. This bounds the records that are held here
 /// in addition to librdkafka's own bounded queue.
@@ -20,8 +20,8 @@ const ASSUMED_RECORD_BYTES: usize = 128;
 
 /// The read position in a partition, and the records that were read ahead but not fetched yet.
 #[derive(Default)]
-pub(super) struct ReadState {
-    reader: Option<QueueReader>,
+pub(super) struct PartitionReadState {
+    reader: Option<PartitionQueueReader>,
     /// Where the next fetch continues.
     next_offset: Offset,
     /// The offset of the next message. The offsets in `[next_offset, next_message_offset)` are in
@@ -41,7 +41,7 @@ pub(super) struct ReadState {
     stall: StallDetector,
 }
 
-impl ReadState {
+impl PartitionReadState {
     pub(super) fn is_reading(&self) -> bool {
         self.reader.is_some()
     }
@@ -95,7 +95,7 @@ impl ReadState {
         &mut self,
         offset: Offset,
         round: u64,
-        end: &KnownEnd,
+        end: &KnownPartitionEnd,
     ) -> Result<(), Code> {
         let native_offset = i64::try_from(offset).map_err(|_| Code::InvalidArgument)?;
         let (restarts, last_append_ns) = match self.next_offset == offset {
@@ -113,7 +113,8 @@ impl ReadState {
             ..Self::default()
         };
         let (topic, wake) = (end.topic().clone(), end.wake().clone());
-        let reader = QueueReader::start(topic, end.native_partition(), native_offset, wake)?;
+        let reader =
+            PartitionQueueReader::start(topic, end.native_partition(), native_offset, wake)?;
         self.reader = Some(reader);
         Ok(())
     }
@@ -130,7 +131,7 @@ impl ReadState {
     }
 
     /// Buffers a record if none is buffered and there is one. Returns whether a record is buffered.
-    pub(super) fn try_buffer_record(&mut self, end: &KnownEnd) -> bool {
+    pub(super) fn try_buffer_record(&mut self, end: &KnownPartitionEnd) -> bool {
         let mut may_have_more = true;
         while self.buffered.is_empty() && may_have_more {
             let mut records = Vec::new();
@@ -141,7 +142,11 @@ impl ReadState {
     }
 
     /// Takes records of about `max_bytes`; at least one, if there is one.
-    pub(super) fn take_records(&mut self, max_bytes: usize, end: &KnownEnd) -> Vec<Record> {
+    pub(super) fn take_records(
+        &mut self,
+        max_bytes: usize,
+        end: &KnownPartitionEnd,
+    ) -> Vec<Record> {
         let records = self.collect_records(max_bytes, end);
         if let Some(last) = records.last() {
             self.next_offset = last.offset + 1;
@@ -149,7 +154,7 @@ impl ReadState {
         records
     }
 
-    fn collect_records(&mut self, max_bytes: usize, end: &KnownEnd) -> Vec<Record> {
+    fn collect_records(&mut self, max_bytes: usize, end: &KnownPartitionEnd) -> Vec<Record> {
         let mut records = mem::take(&mut self.buffered);
         let (mut taken, mut used_bytes) = (0, 0);
         loop {
@@ -177,7 +182,7 @@ impl ReadState {
         &mut self,
         room_bytes: usize,
         records: &mut Vec<Record>,
-        end: &KnownEnd,
+        end: &KnownPartitionEnd,
     ) -> usize {
         if self.error.is_some() {
             return 0;
@@ -204,7 +209,7 @@ impl ReadState {
         &mut self,
         messages: &TakenMessages<'_>,
         records: &mut Vec<Record>,
-        end: &KnownEnd,
+        end: &KnownPartitionEnd,
     ) {
         let message_bytes = |message: TakenMessage<'_>| match message.event {
             Some(_) => 0,
@@ -213,12 +218,12 @@ impl ReadState {
         let size_bytes: usize = messages.iter().map(message_bytes).sum();
         self.mean_record_bytes = (size_bytes / messages.len()).max(1);
         let mut buffer = Vec::with_capacity(size_bytes);
-        let mut copied: Vec<CopiedRecord> = Vec::with_capacity(messages.len());
+        let mut copied: Vec<CopiedRecordRanges> = Vec::with_capacity(messages.len());
         let mut key = 0..0;
         for message in messages.iter() {
             let offset = Offset::try_from(message.offset).unwrap_or(self.next_message_offset);
             if let Some(code) = message.event {
-                if !self.handle_event(code, offset, end) {
+                if !self.handle_event_and_check_can_continue(code, offset, end) {
                     break;
                 }
                 continue;
@@ -230,11 +235,11 @@ impl ReadState {
                 self.error = Some(ReadError::NoAppendTime(offset));
                 break;
             };
-            let append_time_ns = self.advance_past(offset, time_ms);
+            let append_time_ns = self.advance_past_and_get_append_time(offset, time_ms);
             if buffer[key.clone()] != *message.key {
                 key = push_bytes(&mut buffer, message.key);
             }
-            copied.push(CopiedRecord {
+            copied.push(CopiedRecordRanges {
                 offset,
                 append_time_ns,
                 key: key.clone(),
@@ -251,7 +256,7 @@ impl ReadState {
     }
 
     /// Moves past the record at `offset`, and returns its append time, which never goes back.
-    fn advance_past(&mut self, offset: Offset, time_ms: i64) -> i64 {
+    fn advance_past_and_get_append_time(&mut self, offset: Offset, time_ms: i64) -> i64 {
         let time_ns = time_ms.saturating_mul(1_000_000);
         let append_time_ns = self
             .last_append_ns
@@ -264,7 +269,12 @@ impl ReadState {
     }
 
     /// Handles an event among the records. Returns whether reading can continue.
-    fn handle_event(&mut self, code: Code, offset: Offset, end: &KnownEnd) -> bool {
+    fn handle_event_and_check_can_continue(
+        &mut self,
+        code: Code,
+        offset: Offset,
+        end: &KnownPartitionEnd,
+    ) -> bool {
         match code {
             Code::PartitionEOF => {
                 self.next_message_offset = self.next_message_offset.max(offset);
@@ -286,7 +296,7 @@ impl ReadState {
 }
 
 /// A record whose key and value are at these places of a buffer.
-struct CopiedRecord {
+struct CopiedRecordRanges {
     offset: Offset,
     append_time_ns: i64,
     key: Range<usize>,

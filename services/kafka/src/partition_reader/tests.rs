@@ -34,10 +34,10 @@ fn a_stalled_reader_is_restarted_after_twice_the_time_each_time() {
     let mut round = 100;
     for timeout in [TIMEOUT_ROUNDS, 2 * TIMEOUT_ROUNDS, 4 * TIMEOUT_ROUNDS] {
         reader.start_at(5, round).unwrap();
-        assert!(!reader.try_begin_end_query(round + CHECK_ROUNDS - 1));
-        assert!(reader.try_begin_end_query(round + CHECK_ROUNDS));
+        assert!(!reader.mark_end_query_begun_if_due(round + CHECK_ROUNDS - 1));
+        assert!(reader.mark_end_query_begun_if_due(round + CHECK_ROUNDS));
         assert!(
-            !reader.try_begin_end_query(round + CHECK_ROUNDS),
+            !reader.mark_end_query_begun_if_due(round + CHECK_ROUNDS),
             "one caller queries for all"
         );
         round += CHECK_ROUNDS;
@@ -72,7 +72,10 @@ fn a_stalled_reader_is_restarted_after_twice_the_time_each_time() {
 fn a_reader_at_the_end_is_never_restarted() {
     let reader = partition_reader();
     assert_eq!(reader.lag_records(), None);
-    assert!(!reader.try_begin_end_query(1_000), "there is no reader");
+    assert!(
+        !reader.mark_end_query_begun_if_due(1_000),
+        "there is no reader"
+    );
     reader.start_at(5, 0).unwrap();
     assert_eq!(reader.lag_records(), None, "no caller waits");
     reader.finish_end_query(Some(5), 0);
@@ -90,13 +93,13 @@ fn a_reader_at_the_end_is_never_restarted() {
 fn one_end_query_is_open_at_a_time_and_an_unanswered_one_does_not_count() {
     let reader = partition_reader();
     reader.start_at(5, 0).unwrap();
-    assert!(reader.try_begin_end_query(100));
+    assert!(reader.mark_end_query_begun_if_due(100));
     assert!(
-        !reader.try_begin_end_query(1_000),
+        !reader.mark_end_query_begun_if_due(1_000),
         "the query is not answered yet"
     );
     reader.finish_end_query(Some(6), 100);
-    assert!(reader.try_begin_end_query(1_000));
+    assert!(reader.mark_end_query_begun_if_due(1_000));
     reader.finish_end_query(None, 1_000);
     assert!(matches!(
         reader.check_for_records(5, 1_000_000),

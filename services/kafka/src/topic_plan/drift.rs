@@ -14,12 +14,12 @@ pub struct TopicDrift {
     /// The value that the topic should have.
     pub expected: String,
     /// What applying the plan does.
-    pub change: TopicChange,
+    pub change: TopicDriftAction,
 }
 
 /// What applying a plan does about a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TopicChange {
+pub enum TopicDriftAction {
     /// It sets the expected value.
     Set,
     /// It leaves the value: setting it would delete records or move data, which an operator must
@@ -29,7 +29,7 @@ pub enum TopicChange {
     Refused,
 }
 
-impl TopicChange {
+impl TopicDriftAction {
     /// Returns what applying the plan does, as a word for the operator.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -54,7 +54,12 @@ pub(super) fn find_drifts(spec: &TopicSpec, existing: &ExistingTopic) -> Vec<Top
     let (actual, expected) = (existing.partitions, spec.partitions);
     if actual != expected {
         let (actual, expected) = (actual.to_string(), expected.to_string());
-        drifts.push(drift("partitions", actual, expected, TopicChange::Refused));
+        drifts.push(drift(
+            "partitions",
+            actual,
+            expected,
+            TopicDriftAction::Refused,
+        ));
     }
     let (actual, expected) = (existing.replication, spec.replication);
     if actual != expected {
@@ -63,13 +68,14 @@ pub(super) fn find_drifts(spec: &TopicSpec, existing: &ExistingTopic) -> Vec<Top
             "replication.factor",
             actual,
             expected,
-            TopicChange::Left,
+            TopicDriftAction::Left,
         ));
     }
     for (setting, expected) in &spec.settings {
         let actual = existing.settings.get(setting).cloned().unwrap_or_default();
         if actual != *expected {
-            let change = setting_change(setting, &actual, expected, existing.replication);
+            let change =
+                choose_setting_drift_action(setting, &actual, expected, existing.replication);
             drifts.push(drift(setting, actual, expected.clone(), change));
         }
     }
@@ -77,7 +83,12 @@ pub(super) fn find_drifts(spec: &TopicSpec, existing: &ExistingTopic) -> Vec<Top
 }
 
 /// Returns what applying a plan does about a setting that differs.
-fn setting_change(setting: &str, actual: &str, expected: &str, replication: u32) -> TopicChange {
+fn choose_setting_drift_action(
+    setting: &str,
+    actual: &str,
+    expected: &str,
+    replication: u32,
+) -> TopicDriftAction {
     // -1 means no bound.
     let parse_bound = |text: &str| match text.parse::<i64>() {
         Ok(-1) => Some(i64::MAX),
@@ -94,8 +105,8 @@ fn setting_change(setting: &str, actual: &str, expected: &str, replication: u32)
         _ => true,
     };
     match is_safe {
-        true => TopicChange::Set,
-        false => TopicChange::Left,
+        true => TopicDriftAction::Set,
+        false => TopicDriftAction::Left,
     }
 }
 
@@ -103,7 +114,7 @@ fn setting_change(setting: &str, actual: &str, expected: &str, replication: u32)
 mod tests {
     use super::*;
 
-    fn find_changes(existing: &ExistingTopic) -> Vec<(String, TopicChange)> {
+    fn find_changes(existing: &ExistingTopic) -> Vec<(String, TopicDriftAction)> {
         let spec = TopicSpec {
             name: "trades".to_owned(),
             partitions: 12,
@@ -141,9 +152,9 @@ mod tests {
     fn other_partitions_are_refused_and_other_replicas_are_left() {
         let found = find_changes(&existing(6, 1, ["1000", "1", "delete"]));
         let expected = [
-            ("partitions", TopicChange::Refused),
-            ("replication.factor", TopicChange::Left),
-            ("min.insync.replicas", TopicChange::Left),
+            ("partitions", TopicDriftAction::Refused),
+            ("replication.factor", TopicDriftAction::Left),
+            ("min.insync.replicas", TopicDriftAction::Left),
         ];
         assert_eq!(
             found,
@@ -154,14 +165,14 @@ mod tests {
     #[test]
     fn retention_is_increased_and_never_decreased() {
         for (actual, change) in [
-            ("999", TopicChange::Set),
-            ("1001", TopicChange::Left),
-            ("-1", TopicChange::Left),
+            ("999", TopicDriftAction::Set),
+            ("1001", TopicDriftAction::Left),
+            ("-1", TopicDriftAction::Left),
         ] {
             let found = find_changes(&existing(12, 3, [actual, "2", "compact"]));
             let expected = [
                 ("retention.ms", change),
-                ("cleanup.policy", TopicChange::Set),
+                ("cleanup.policy", TopicDriftAction::Set),
             ];
             assert_eq!(
                 found,

@@ -193,7 +193,7 @@ fn offsets_are_committed_for_lag_tools() {
         let group = Group::create("offsets", 2).await;
         let (one, mut events) = group.join(None, LONG_DRAIN).await;
         assert_eq!(next_assignment(&mut events), [0, 1]);
-        one.commit_offset(1, 7);
+        one.request_offset_commit(1, 7);
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", Broker::config().brokers)
             .set("group.id", format!("group-of-{}", group.topic))

@@ -1,6 +1,6 @@
 //! Creating topics and comparing them with their specifications.
 
-use candlewick_kafka::{TopicChange, TopicSpec, plan_topics};
+use candlewick_kafka::{TopicDriftAction, TopicSpec, plan_topics};
 use eventlog::LogError;
 
 use crate::support::{Broker, runtime};
@@ -63,7 +63,7 @@ fn missing_topics_are_created_and_settings_are_corrected() {
             .collect();
         assert_eq!(
             found,
-            [("retention.ms", "1000000", "2000000", TopicChange::Set)]
+            [("retention.ms", "1000000", "2000000", TopicDriftAction::Set)]
         );
         plan.apply().await.unwrap();
         other.settings[1].1 = "2000000".to_owned();
@@ -72,7 +72,7 @@ fn missing_topics_are_created_and_settings_are_corrected() {
 
         // A retention that is longer than specified stays.
         let plan = plan_topics(&config, &[spec(&name, 3, "5")]).await.unwrap();
-        assert_eq!(plan.drifts()[0].change, TopicChange::Left);
+        assert_eq!(plan.drifts()[0].change, TopicDriftAction::Left);
         plan.apply().await.unwrap();
         assert_eq!(plan_topics(&config, &longer).await.unwrap().drifts(), []);
         broker.delete_topic(&name).await;

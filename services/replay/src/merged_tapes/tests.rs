@@ -15,7 +15,7 @@ use crate::unpack::ByteCounter;
 fn open_reader(folder: &Path, tape_index: usize, text: &str) -> TapeReader {
     let path = folder.join(format!("S{tape_index}.csv"));
     std::fs::write(&path, text).unwrap();
-    let tape = Tape::identify(&path).unwrap();
+    let tape = Tape::digest_file(&path).unwrap();
     let defaults = LineInstrumentDefaults {
         venue: "v".parse().unwrap(),
         symbol: tape.symbol_from_file_name(),

@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{AcknowledgedTrades, ResumeFile, RunKey, state_folder};
+use super::{AcknowledgedTradeCounts, ResumeFile, RunKey, state_folder};
 
 fn run_key(parts: &[&str]) -> RunKey {
     let mut key = RunKey::new();
@@ -11,7 +11,7 @@ fn run_key(parts: &[&str]) -> RunKey {
     key
 }
 
-const ACKNOWLEDGED: AcknowledgedTrades = AcknowledgedTrades {
+const ACKNOWLEDGED: AcknowledgedTradeCounts = AcknowledgedTradeCounts {
     trades: 10_000,
     rejected: 3,
 };

@@ -32,7 +32,7 @@ fn read_tape(
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     std::fs::write(&path, bytes).unwrap();
-    let tape = Tape::identify(&path).unwrap();
+    let tape = Tape::digest_file(&path).unwrap();
     let defaults = LineInstrumentDefaults {
         venue: "v".parse().unwrap(),
         symbol: tape.symbol_from_file_name(),

@@ -43,7 +43,7 @@ pub(crate) async fn measure_chunk_lengths(url: &str) {
 }
 
 async fn write_two_years(store: &TimescaleBarStore) {
-    store.load_partition(0, 1).await.unwrap();
+    store.load_or_create_partition(0, 1).await.unwrap();
     let instrument = instrument(0);
     for day in 0..DAYS {
         let bars = (0..HOURS).map(|hour| {

@@ -16,7 +16,7 @@ const ROWS_PER_YIELD: usize = 4_096;
 
 /// A row of `trades` that is inserted.
 #[derive(Row, Serialize)]
-struct InsertedRow<'a> {
+struct InsertedTickRow<'a> {
     venue: &'a str,
     symbol: &'a str,
     hour_ns: i64,
@@ -77,7 +77,7 @@ pub(super) async fn insert_blocks(
     if ticks.is_empty() {
         return Ok(());
     }
-    let written = server.store_result(send_rows(server, blocks, &ticks).await);
+    let written = server.convert_and_count_error(send_rows(server, blocks, &ticks).await);
     if matches!(written, Err(StoreError::Corrupt { .. })) {
         // The table may have changed since the client read its columns.
         server.client().clear_cached_metadata().await;
@@ -94,7 +94,7 @@ async fn send_rows(
     ticks: &[DecodedTick<'_>],
 ) -> Result<(), Error> {
     let (send_timeout, receive_timeout) = server.send_and_receive_timeouts();
-    let begun = server.client().insert::<InsertedRow<'_>>("trades");
+    let begun = server.client().insert::<InsertedTickRow<'_>>("trades");
     let begun = clock::timeout(&SystemClock, receive_timeout, begun).await;
     let mut insert = begun
         .unwrap_or(Err(Error::TimedOut))?
@@ -130,13 +130,12 @@ fn decode_record(
     match TradesTopicRecord::decode(&record.value) {
         Ok(TradesTopicRecord::Trade(trade)) => Ok((trade, None)),
         Ok(TradesTopicRecord::Amendment(amendment, trade)) => Ok((trade, Some(amendment))),
-        Ok(_) => Err(server.corrupt_error(format!(
+        Ok(_) => Err(server.counted_corrupt_error(format!(
             "the record at offset {} is not a tick",
             record.offset
         ))),
-        Err(error) => {
-            Err(server.corrupt_error(format!("the record at offset {}: {error}", record.offset)))
-        }
+        Err(error) => Err(server
+            .counted_corrupt_error(format!("the record at offset {}: {error}", record.offset))),
     }
 }
 
@@ -146,7 +145,7 @@ fn to_inserted_row<'a>(
     record: &TickRecord,
     trade: &'a Trade,
     amendment: Option<&'a Amendment>,
-) -> InsertedRow<'a> {
+) -> InsertedTickRow<'a> {
     let (id_kind, id_number, id_text) = match &trade.id {
         None => (ID_NONE, 0, ""),
         Some(TradeId::Number(number)) => (ID_NUMBER, *number, ""),
@@ -154,7 +153,7 @@ fn to_inserted_row<'a>(
         Some(TradeId::Text(text)) => (ID_TEXT, 0, &**text),
     };
     let target = amendment.and_then(|amendment| amendment.target_position);
-    InsertedRow {
+    InsertedTickRow {
         venue: block.instrument.venue(),
         symbol: block.instrument.symbol(),
         hour_ns: block.hour_ns,

@@ -83,7 +83,7 @@ pub(super) async fn verify_version(server: &ClickHouseServer) -> Result<(), Stor
     if found == newest_version() {
         return Ok(());
     }
-    Err(server.unavailable_error(format!(
+    Err(server.counted_unavailable_error(format!(
         "its tables have schema {found}, this version reads {}; run `candlewick migrate`",
         newest_version()
     )))

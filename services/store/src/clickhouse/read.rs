@@ -19,7 +19,7 @@ const ROWS_PER_YIELD: usize = 4_096;
 
 /// A row of `trades` that is read.
 #[derive(Row, Deserialize)]
-struct SelectedRow<'a> {
+struct SelectedTickRow<'a> {
     epoch: u64,
     partition: u32,
     offset: u64,
@@ -68,7 +68,7 @@ pub(super) async fn read_ticks(
     let mut ticks = Vec::new();
     let mut malformed = None;
     let collected = async {
-        let mut rows = query.fetch::<SelectedRow<'_>>()?;
+        let mut rows = query.fetch::<SelectedTickRow<'_>>()?;
         while let Some(row) = rows.next().await? {
             match row.to_tick() {
                 Ok(tick) => ticks.push((row.partition, tick)),
@@ -85,14 +85,14 @@ pub(super) async fn read_ticks(
     };
     server.with_timeout(collected).await?;
     if let Some((partition, epoch, offset, column)) = malformed {
-        return Err(server.corrupt_error(format!(
+        return Err(server.counted_corrupt_error(format!(
             "the tick of partition {partition} at ({epoch}, {offset}): {column} is malformed"
         )));
     }
     Ok(sort_and_dedup(ticks))
 }
 
-impl SelectedRow<'_> {
+impl SelectedTickRow<'_> {
     /// Converts the row to a tick. The error names a column whose value no tick has.
     fn to_tick(&self) -> Result<Tick, &'static str> {
         let trade = Trade {

@@ -70,25 +70,28 @@ impl ClickHouseServer {
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, StoreError> {
         let response = clock::timeout(&SystemClock, self.receive_timeout, call).await;
-        self.store_result(response.unwrap_or(Err(Error::TimedOut)))
+        self.convert_and_count_error(response.unwrap_or(Err(Error::TimedOut)))
     }
 
     /// Converts an error of the client into one of the store, and counts it.
-    pub(super) fn store_result<T>(&self, result: Result<T, Error>) -> Result<T, StoreError> {
+    pub(super) fn convert_and_count_error<T>(
+        &self,
+        result: Result<T, Error>,
+    ) -> Result<T, StoreError> {
         result.map_err(|error| match &error {
             Error::BadResponse(text)
                 if exception_code(text).is_some_and(|code| WRONG_TABLE_CODES.contains(&code)) =>
             {
-                self.corrupt_error(error.to_string())
+                self.counted_corrupt_error(error.to_string())
             }
             Error::BadResponse(_) | Error::Network(_) | Error::TimedOut | Error::Other(_) => {
-                self.unavailable_error(error_text_with_causes(&error))
+                self.counted_unavailable_error(error_text_with_causes(&error))
             }
-            _ => self.corrupt_error(error_text_with_causes(&error)),
+            _ => self.counted_corrupt_error(error_text_with_causes(&error)),
         })
     }
 
-    pub(super) fn unavailable_error(&self, reason: String) -> StoreError {
+    pub(super) fn counted_unavailable_error(&self, reason: String) -> StoreError {
         self.metrics.errors.increment(1);
         StoreError::Unavailable {
             store: self.label.clone(),
@@ -96,7 +99,7 @@ impl ClickHouseServer {
         }
     }
 
-    pub(super) fn corrupt_error(&self, reason: String) -> StoreError {
+    pub(super) fn counted_corrupt_error(&self, reason: String) -> StoreError {
         self.metrics.errors.increment(1);
         StoreError::Corrupt {
             store: self.label.clone(),

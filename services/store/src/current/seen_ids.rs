@@ -34,7 +34,7 @@ impl SeenIds {
     }
 
     /// Adds a duplicate, whose first delivery was seen before or may follow.
-    pub(super) fn insert_duplicate(&mut self, id: TradeIdRef<'_>, tick: &Tick) {
+    pub(super) fn record_duplicate_if_unmatched(&mut self, id: TradeIdRef<'_>, tick: &Tick) {
         let is_seen = match id {
             TradeIdRef::Number(number) => self.numbers.contains(number),
             TradeIdRef::Other(id) => self.others.contains(id),

@@ -154,7 +154,7 @@ fn a_day_that_was_forgotten_may_repeat_its_ids() {
 #[test]
 fn missed_and_unmatched_duplicates_are_reported() {
     let mut current =
-        CurrentTrades::new(settings_with(IdScheme::Contiguous, IdScope::Symbol), NEXT);
+        TickClassifier::new(settings_with(IdScheme::Contiguous, IdScope::Symbol), NEXT);
     let duplicate = Some(TickVerdict::Duplicate);
     let steps = [
         (
@@ -182,8 +182,8 @@ fn missed_and_unmatched_duplicates_are_reported() {
     for (tick, verdict, expected) in steps {
         assert_eq!(current.classify(&tick, verdict), expected, "{tick:?}");
     }
-    assert_eq!(current.forget_before(i64::MAX - 1), []);
-    let unmatched = current.forget_before(i64::MAX);
+    assert_eq!(current.forget_before_and_take_unmatched(i64::MAX - 1), []);
+    let unmatched = current.forget_before_and_take_unmatched(i64::MAX);
     let expected = UnmatchedDuplicate {
         position: tick(8, 5, None).position,
         time_ns: 5,
@@ -193,7 +193,7 @@ fn missed_and_unmatched_duplicates_are_reported() {
 
 #[test]
 fn hours_are_forgotten_once_they_are_over() {
-    let mut current = CurrentTrades::new(PLAIN, NEXT);
+    let mut current = TickClassifier::new(PLAIN, NEXT);
     let text = |offset, time_ns| tick(offset, time_ns, Some("a"));
     assert_eq!(current.classify(&text(0, 5), None), TickInclusion::Counted);
     assert_eq!(
@@ -205,13 +205,16 @@ fn hours_are_forgotten_once_they_are_over() {
         Some(TickVerdict::Duplicate),
     );
     assert_eq!(status, TickInclusion::Excluded(TickVerdict::Duplicate));
-    assert_eq!(current.forget_before(HOUR_NS), []);
+    assert_eq!(current.forget_before_and_take_unmatched(HOUR_NS), []);
     assert_eq!(current.classify(&text(3, 5), None), TickInclusion::Counted);
     assert_eq!(
         current.classify(&text(4, HOUR_NS), None),
         TickInclusion::MissedDuplicate
     );
-    assert_eq!(current.forget_before(2 * HOUR_NS).len(), 1);
+    assert_eq!(
+        current.forget_before_and_take_unmatched(2 * HOUR_NS).len(),
+        1
+    );
     assert!(current.others.is_empty() && current.last_used.is_none());
 }
 

@@ -50,13 +50,16 @@ impl<S: BarReader, C: Clock> BarReader for GuardedStore<S, C> {
         self.call(self.store.symbols(query)).await
     }
 
-    async fn venue_settings(
+    async fn venue_settings_if_in_every_partition(
         &self,
         venue: &Venue,
         partitions: u32,
     ) -> Result<Option<VenueSettings>, StoreError> {
-        self.call(self.store.venue_settings(venue, partitions))
-            .await
+        self.call(
+            self.store
+                .venue_settings_if_in_every_partition(venue, partitions),
+        )
+        .await
     }
 
     async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {
@@ -93,13 +96,17 @@ impl<S: BarStore, C: Clock> BarStore for GuardedBarStore<S, C> {
         &self.reader
     }
 
-    async fn load_partition(
+    async fn load_or_create_partition(
         &self,
         partition: u32,
         epoch: u64,
     ) -> Result<PartitionState, StoreError> {
         self.guarded
-            .long_call(self.guarded.store.load_partition(partition, epoch))
+            .long_call(
+                self.guarded
+                    .store
+                    .load_or_create_partition(partition, epoch),
+            )
             .await
     }
 
@@ -127,7 +134,7 @@ impl<S: BarStore, C: Clock> BarStore for GuardedBarStore<S, C> {
         self.guarded.long_call(self.guarded.store.sync()).await
     }
 
-    async fn delete_expired(
+    async fn delete_expired_batch(
         &self,
         bars_before_ns: i64,
         ids_before_ns: i64,
@@ -135,7 +142,7 @@ impl<S: BarStore, C: Clock> BarStore for GuardedBarStore<S, C> {
         let call = self
             .guarded
             .store
-            .delete_expired(bars_before_ns, ids_before_ns);
+            .delete_expired_batch(bars_before_ns, ids_before_ns);
         self.guarded.long_call(call).await
     }
 }
@@ -151,7 +158,7 @@ impl<S: BarStore, C: Clock> GuardedBarStore<S, C> {
 
     /// Makes a small request if the breaker is not closed, so that the breaker closes once the
     /// server is back although no other calls are made: a pod that is not ready gets no requests.
-    pub async fn probe_bars(&self) {
+    pub async fn probe_bars_unless_breaker_closed(&self) {
         if !self.guarded.guard.is_breaker_closed() {
             // The guard reports the outcome to the breaker, which is all that a probe is for.
             let _ = self.all_partition_progress().await;

@@ -5,10 +5,10 @@ use market::Instrument;
 
 use super::calls::GuardedStore;
 use crate::error::StoreError;
-use crate::hot_store::{HotStore, NewestPrice};
-use crate::redis::RedisHotStore;
+use crate::hot_store::{NewestPrice, NewestPriceStore};
+use crate::redis::RedisNewestPriceStore;
 
-impl<S: HotStore, C: Clock> HotStore for GuardedStore<S, C> {
+impl<S: NewestPriceStore, C: Clock> NewestPriceStore for GuardedStore<S, C> {
     /// Not guarded: it never waits and reports no error.
     fn queue_prices(&self, prices: Vec<NewestPrice>) {
         self.store.queue_prices(prices);
@@ -22,7 +22,7 @@ impl<S: HotStore, C: Clock> HotStore for GuardedStore<S, C> {
     }
 }
 
-impl<C: Clock> GuardedStore<RedisHotStore, C> {
+impl<C: Clock> GuardedStore<RedisNewestPriceStore, C> {
     /// Returns an error if Redis does not answer. `queue_prices` does not report errors.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.call(self.store.ping()).await

@@ -58,7 +58,7 @@ impl TickStore for FakeTickStore {
         self.respond(()).await
     }
 
-    async fn set_archive_progress(&self, _: u32, _: ArchiveProgress) -> Result<(), StoreError> {
+    async fn advance_archive_progress(&self, _: u32, _: ArchiveProgress) -> Result<(), StoreError> {
         self.respond(()).await
     }
 
@@ -66,7 +66,7 @@ impl TickStore for FakeTickStore {
         self.respond(Vec::new()).await
     }
 
-    async fn hours_with_ticks(
+    async fn hours_with_max_tick_counts(
         &self,
         _: &Instrument,
         _: i64,
@@ -79,7 +79,7 @@ impl TickStore for FakeTickStore {
         self.respond(()).await
     }
 
-    async fn delete_expired(&self, _: i64) -> Result<u64, StoreError> {
+    async fn delete_expired_batch(&self, _: i64) -> Result<u64, StoreError> {
         self.respond(0).await
     }
 }
@@ -136,14 +136,14 @@ async fn after_failures_in_a_row_calls_fail_at_once_with_the_reason() {
     assert!(outage.is_reported());
 
     fake.set_behaviour(SUCCEED);
-    guarded.probe_ticks().await;
+    guarded.probe_ticks_unless_breaker_closed().await;
     assert!(outage.is_reported(), "it probed too early");
     SystemClock.sleep(Duration::from_secs(42)).await;
-    guarded.probe_ticks().await;
-    guarded.probe_ticks().await;
+    guarded.probe_ticks_unless_breaker_closed().await;
+    guarded.probe_ticks_unless_breaker_closed().await;
     assert!(!outage.is_reported(), "the probes alone close it");
     let calls = fake.calls.load(Ordering::Relaxed);
-    guarded.probe_ticks().await;
+    guarded.probe_ticks_unless_breaker_closed().await;
     assert_eq!(
         fake.calls.load(Ordering::Relaxed),
         calls,

@@ -19,12 +19,12 @@ impl<S: TickStore, C: Clock> TickStore for GuardedStore<S, C> {
         self.long_call(self.store.insert(blocks)).await
     }
 
-    async fn set_archive_progress(
+    async fn advance_archive_progress(
         &self,
         partition: u32,
         progress: ArchiveProgress,
     ) -> Result<(), StoreError> {
-        let call = self.store.set_archive_progress(partition, progress);
+        let call = self.store.advance_archive_progress(partition, progress);
         self.call(call).await
     }
 
@@ -38,13 +38,15 @@ impl<S: TickStore, C: Clock> TickStore for GuardedStore<S, C> {
         self.long_call(call).await
     }
 
-    async fn hours_with_ticks(
+    async fn hours_with_max_tick_counts(
         &self,
         instrument: &Instrument,
         start_ns: i64,
         end_ns: i64,
     ) -> Result<Vec<(i64, u64)>, StoreError> {
-        let call = self.store.hours_with_ticks(instrument, start_ns, end_ns);
+        let call = self
+            .store
+            .hours_with_max_tick_counts(instrument, start_ns, end_ns);
         self.call(call).await
     }
 
@@ -52,14 +54,16 @@ impl<S: TickStore, C: Clock> TickStore for GuardedStore<S, C> {
         self.long_call(self.store.sync()).await
     }
 
-    async fn delete_expired(&self, before_ns: i64) -> Result<u64, StoreError> {
-        self.long_call(self.store.delete_expired(before_ns)).await
+    async fn delete_expired_batch(&self, before_ns: i64) -> Result<u64, StoreError> {
+        self.long_call(self.store.delete_expired_batch(before_ns))
+            .await
     }
 }
 
 impl<S: TickStore, C: Clock> GuardedStore<S, C> {
-    /// Does what [`super::GuardedBarStore::probe_bars`] does, for a store of ticks.
-    pub async fn probe_ticks(&self) {
+    /// Does what [`super::GuardedBarStore::probe_bars_unless_breaker_closed`] does, for a store of
+    /// ticks.
+    pub async fn probe_ticks_unless_breaker_closed(&self) {
         if !self.guard.is_breaker_closed() {
             let _ = self.archive_position(0).await;
         }

@@ -13,7 +13,7 @@ use deadpool_redis::{ConnectionAddr, ConnectionInfo, ProtocolVersion, RedisConne
 
 /// The kind of a Redis deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum DeploymentKind {
+pub(super) enum RedisDeploymentKind {
     /// One server.
     Single,
     /// The master that Sentinels report for this name.
@@ -25,7 +25,7 @@ pub(super) enum DeploymentKind {
 /// The address of a Redis deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RedisAddress {
-    pub(super) kind: DeploymentKind,
+    pub(super) kind: RedisDeploymentKind,
     pub(super) uses_tls: bool,
     /// Hosts and ports: of the server, the Sentinels, or some nodes of the Cluster.
     pub(super) nodes: Vec<(String, u16)>,
@@ -54,18 +54,20 @@ impl RedisAddress {
         let nodes = hosts.split(',').map(|host| parse_node(host, default_port));
         let nodes = nodes.collect::<Result<Vec<_>, _>>()?;
         let kind = match kind {
-            "" if nodes.len() == 1 => DeploymentKind::Single,
+            "" if nodes.len() == 1 => RedisDeploymentKind::Single,
             "" => return Err("its URL names several hosts for one server"),
             "sentinel" => {
                 let name = parts.next().filter(|name| !name.is_empty());
-                DeploymentKind::Sentinel(name.ok_or("its URL names no master")?.to_owned())
+                RedisDeploymentKind::Sentinel(name.ok_or("its URL names no master")?.to_owned())
             }
-            "cluster" => DeploymentKind::Cluster,
+            "cluster" => RedisDeploymentKind::Cluster,
             _ => return Err("its URL starts with neither redis+sentinel:// nor redis+cluster://"),
         };
         let database = match parts.next() {
             None => 0,
-            Some(_) if kind == DeploymentKind::Cluster => return Err("a Cluster has no databases"),
+            Some(_) if kind == RedisDeploymentKind::Cluster => {
+                return Err("a Cluster has no databases");
+            }
             Some(text) => text
                 .parse::<u16>()
                 .map_err(|_| "its URL does not end in the number of a database")?
@@ -100,7 +102,7 @@ impl RedisAddress {
             },
             redis: RedisConnectionInfo {
                 // A Sentinel has no databases.
-                db: if self.kind == DeploymentKind::Single {
+                db: if self.kind == RedisDeploymentKind::Single {
                     self.database
                 } else {
                     0
@@ -145,10 +147,10 @@ fn parse_node(text: &str, default_port: u16) -> Result<(String, u16), &'static s
 
 #[cfg(test)]
 mod tests {
-    use super::{DeploymentKind, RedisAddress};
+    use super::{RedisAddress, RedisDeploymentKind};
 
     fn address(
-        kind: DeploymentKind,
+        kind: RedisDeploymentKind,
         uses_tls: bool,
         nodes: &[(&str, u16)],
         database: i64,
@@ -164,23 +166,23 @@ mod tests {
 
     #[test]
     fn urls_of_every_kind_are_parsed() {
-        let sentinel = || DeploymentKind::Sentinel("main".to_owned());
+        let sentinel = || RedisDeploymentKind::Sentinel("main".to_owned());
         for (url, expected) in [
             (
                 "redis://a",
-                address(DeploymentKind::Single, false, &[("a", 6_379)], 0),
+                address(RedisDeploymentKind::Single, false, &[("a", 6_379)], 0),
             ),
             (
                 "rediss://a:7/3",
-                address(DeploymentKind::Single, true, &[("a", 7)], 3),
+                address(RedisDeploymentKind::Single, true, &[("a", 7)], 3),
             ),
             (
                 "redis://[::1]:7/",
-                address(DeploymentKind::Single, false, &[("::1", 7)], 0),
+                address(RedisDeploymentKind::Single, false, &[("::1", 7)], 0),
             ),
             (
                 "redis://[::1]",
-                address(DeploymentKind::Single, false, &[("::1", 6_379)], 0),
+                address(RedisDeploymentKind::Single, false, &[("::1", 6_379)], 0),
             ),
             (
                 "redis+sentinel://a:1,b/main/2",
@@ -192,7 +194,12 @@ mod tests {
             ),
             (
                 "redis+cluster://a,b:1",
-                address(DeploymentKind::Cluster, false, &[("a", 6_379), ("b", 1)], 0),
+                address(
+                    RedisDeploymentKind::Cluster,
+                    false,
+                    &[("a", 6_379), ("b", 1)],
+                    0,
+                ),
             ),
         ] {
             assert_eq!(RedisAddress::parse(url), Ok(expected), "{url}");

@@ -22,7 +22,7 @@ pub(super) struct PendingPrices {
 impl PendingPrices {
     /// Adds prices. A newer price of an instrument replaces the queued one. Returns how many prices
     /// were dropped because the queue is full.
-    pub(super) fn add(&self, new_prices: Vec<NewestPrice>) -> u64 {
+    pub(super) fn add_and_count_dropped(&self, new_prices: Vec<NewestPrice>) -> u64 {
         let mut dropped = 0;
         {
             let mut prices = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
@@ -43,7 +43,7 @@ impl PendingPrices {
     }
 
     /// Waits until prices are queued, and removes all of them.
-    pub(super) async fn take_all(&self) -> Vec<NewestPrice> {
+    pub(super) async fn wait_and_take_all(&self) -> Vec<NewestPrice> {
         loop {
             let taken = {
                 let mut prices = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
@@ -76,9 +76,12 @@ mod tests {
     #[tokio::test]
     async fn the_newest_price_of_each_instrument_is_queued() {
         let pending = PendingPrices::default();
-        assert_eq!(pending.add(vec![price(1, 5), price(2, 1), price(1, 7)]), 0);
-        assert_eq!(pending.add(vec![price(1, 6)]), 0);
-        let mut taken = pending.take_all().await;
+        assert_eq!(
+            pending.add_and_count_dropped(vec![price(1, 5), price(2, 1), price(1, 7)]),
+            0
+        );
+        assert_eq!(pending.add_and_count_dropped(vec![price(1, 6)]), 0);
+        let mut taken = pending.wait_and_take_all().await;
         taken.sort_by_key(|price| price.through);
         assert_eq!(taken, [price(2, 1), price(1, 7)]);
     }
@@ -87,10 +90,13 @@ mod tests {
     async fn prices_are_dropped_if_the_queue_is_full() {
         let pending = PendingPrices::default();
         let many = (0..MAX_INSTRUMENTS + 3).map(|symbol| price(symbol, 1));
-        assert_eq!(pending.add(many.collect()), 3);
+        assert_eq!(pending.add_and_count_dropped(many.collect()), 3);
         // A queued price can still be replaced.
-        assert_eq!(pending.add(vec![price(0, 2)]), 0);
-        assert_eq!(pending.take_all().await.len(), MAX_INSTRUMENTS);
-        assert_eq!(pending.add(vec![price(MAX_INSTRUMENTS, 1)]), 0);
+        assert_eq!(pending.add_and_count_dropped(vec![price(0, 2)]), 0);
+        assert_eq!(pending.wait_and_take_all().await.len(), MAX_INSTRUMENTS);
+        assert_eq!(
+            pending.add_and_count_dropped(vec![price(MAX_INSTRUMENTS, 1)]),
+            0
+        );
     }
 }

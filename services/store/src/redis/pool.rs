@@ -8,7 +8,7 @@ use deadpool_redis::sentinel::{SentinelNodeConnectionInfo, SentinelServerType, T
 use deadpool_redis::{PoolConfig, Runtime, Timeouts, cluster, sentinel};
 use futures_util::{StreamExt, future, stream};
 
-use super::address::{DeploymentKind, RedisAddress, with_credentials};
+use super::address::{RedisAddress, RedisDeploymentKind, with_credentials};
 
 /// The greatest number of connections: one for the writer, the others for readers.
 const MAX_CONNECTIONS: usize = 8;
@@ -61,13 +61,13 @@ impl RedisPool {
             };
         }
         match &address.kind {
-            DeploymentKind::Single => {
+            RedisDeploymentKind::Single => {
                 let mut nodes = address.connection_infos(user, password);
                 let node = nodes.pop().ok_or("no host")?;
                 let manager = deadpool_redis::Manager::new(node);
                 pool!(Single, deadpool_redis::Pool::builder, manager)
             }
-            DeploymentKind::Sentinel(name) => {
+            RedisDeploymentKind::Sentinel(name) => {
                 let node = SentinelNodeConnectionInfo {
                     tls_mode: address.uses_tls.then_some(TlsMode::Secure),
                     redis_connection_info: Some(deadpool_redis::RedisConnectionInfo {
@@ -81,7 +81,7 @@ impl RedisPool {
                 let manager = sentinel::Manager::new(sentinels, name.clone(), Some(node), master);
                 pool!(Sentinel, sentinel::Pool::builder, manager)
             }
-            DeploymentKind::Cluster => {
+            RedisDeploymentKind::Cluster => {
                 let nodes = address.connection_infos(user, password);
                 let manager = cluster::Manager::new(nodes, false);
                 pool!(Cluster, cluster::Pool::builder, manager)
@@ -111,7 +111,7 @@ impl RedisPool {
     }
 
     /// Runs a script once for each call. Returns how many calls failed, and why the first did.
-    pub(super) async fn run_script(
+    pub(super) async fn run_script_and_count_failures(
         &self,
         script: &str,
         calls: Vec<ScriptCall>,
@@ -138,7 +138,9 @@ impl RedisPool {
             Self::Single(pool) => run!(pool, deadpool_redis::Connection::take),
             Self::Sentinel(pool) => run!(pool, sentinel::Connection::take),
             Self::Cluster(pool) => match pool.get().await {
-                Ok(connection) => run_concurrently(connection, script, calls).await,
+                Ok(connection) => {
+                    run_script_concurrently_and_count_failures(connection, script, calls).await
+                }
                 Err(error) => (calls.len(), Some(error.to_string())),
             },
         }
@@ -170,7 +172,7 @@ fn script_pipeline(code: &str, calls: &[ScriptCall]) -> Pipeline {
 
 /// Runs some calls at a time, each on the node that holds its key, because a pipeline can only be
 /// for one node. If a node is unavailable, only the calls for its keys fail.
-async fn run_concurrently(
+async fn run_script_concurrently_and_count_failures(
     connection: cluster::Connection,
     code: &str,
     calls: Vec<ScriptCall>,

@@ -109,14 +109,15 @@ impl BarStore for SqliteBarStore {
         &self.reader
     }
 
-    async fn load_partition(
+    async fn load_or_create_partition(
         &self,
         partition: u32,
         epoch: u64,
     ) -> Result<PartitionState, StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let state = load::load_partition(transaction.connection(), partition, epoch).await;
-        let state = transaction.store_result(state)?;
+        let state =
+            load::load_or_create_partition(transaction.connection(), partition, epoch).await;
+        let state = transaction.convert_and_count_error(state)?;
         transaction.commit().await?;
         Ok(state)
     }
@@ -124,7 +125,7 @@ impl BarStore for SqliteBarStore {
     async fn register_topic(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
         let registration = topics::register_topic(transaction.connection(), topic, topic_id).await;
-        let registration = transaction.store_result(registration)?;
+        let registration = transaction.convert_and_count_error(registration)?;
         transaction.commit().await?;
         match registration {
             topics::TopicRegistration::Current(epoch) => Ok(epoch),
@@ -143,7 +144,7 @@ impl BarStore for SqliteBarStore {
         let timer = CommitStopwatch::start();
         let mut write_transaction = self.writer.begin().await?;
         let outcome = commit::write_transaction(write_transaction.connection(), transaction).await;
-        let outcome = write_transaction.store_result(outcome)?;
+        let outcome = write_transaction.convert_and_count_error(outcome)?;
         match outcome {
             CommitOutcome::Conflict => write_transaction.rollback().await?,
             CommitOutcome::Committed => {
@@ -165,16 +166,19 @@ impl BarStore for SqliteBarStore {
         self.writer.sync().await
     }
 
-    async fn delete_expired(
+    async fn delete_expired_batch(
         &self,
         bars_before_ns: i64,
         ids_before_ns: i64,
     ) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let deleted =
-            retention::delete_expired(transaction.connection(), bars_before_ns, ids_before_ns)
-                .await;
-        let deleted = transaction.store_result(deleted)?;
+        let deleted = retention::delete_expired_batch(
+            transaction.connection(),
+            bars_before_ns,
+            ids_before_ns,
+        )
+        .await;
+        let deleted = transaction.convert_and_count_error(deleted)?;
         transaction.commit().await?;
         Ok(deleted)
     }

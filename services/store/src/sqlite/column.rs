@@ -9,18 +9,18 @@ use super::database_error::DatabaseError;
 
 /// Returns an unsigned number as a column, in offset binary: columns are signed, and this keeps the
 /// order.
-pub(super) const fn u64_as_column(value: u64) -> i64 {
+pub(super) const fn u64_as_ordered_column(value: u64) -> i64 {
     (value ^ (1 << 63)).cast_signed()
 }
 
-/// Reads what [`u64_as_column`] wrote.
+/// Reads what [`u64_as_ordered_column`] wrote.
 pub(super) fn read_u64(row: &SqliteRow, column: usize) -> Result<u64, DatabaseError> {
     let value: i64 = row.try_get(column)?;
-    Ok(u64_from_column(value))
+    Ok(u64_from_ordered_column(value))
 }
 
-/// Returns the number that [`u64_as_column`] wrote.
-pub(super) const fn u64_from_column(column: i64) -> u64 {
+/// Returns the number that [`u64_as_ordered_column`] wrote.
+pub(super) const fn u64_from_ordered_column(column: i64) -> u64 {
     column.cast_unsigned() ^ (1 << 63)
 }
 
@@ -43,14 +43,14 @@ pub(super) fn read_parsed_text<T: FromStr>(
 
 #[cfg(test)]
 mod tests {
-    use super::u64_as_column;
+    use super::u64_as_ordered_column;
 
     #[test]
     fn offset_binary_keeps_the_order() {
         let values = [0, 1, (1 << 63) - 1, 1 << 63, (1 << 63) + 1, u64::MAX];
-        assert!(values.is_sorted_by_key(|value| u64_as_column(*value)));
+        assert!(values.is_sorted_by_key(|value| u64_as_ordered_column(*value)));
         assert_eq!(
-            (u64_as_column(0), u64_as_column(u64::MAX)),
+            (u64_as_ordered_column(0), u64_as_ordered_column(u64::MAX)),
             (i64::MIN, i64::MAX)
         );
     }

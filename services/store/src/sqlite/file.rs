@@ -45,7 +45,7 @@ impl DatabaseFile {
     pub(super) async fn open(kind: &'static DatabaseKind, path: &Path) -> Result<Self, StoreError> {
         let file = Self::new(kind, path, false);
         let options = file.writing_options().create_if_missing(true);
-        file.store_result(kind.schema.migrate(&options).await)?;
+        file.convert_and_count_error(kind.schema.migrate(&options).await)?;
         Ok(file)
     }
 
@@ -55,7 +55,7 @@ impl DatabaseFile {
         path: &Path,
     ) -> Result<Self, StoreError> {
         let file = Self::new(kind, path, true);
-        file.store_result(kind.schema.verify_version(&file.reading_options()).await)?;
+        file.convert_and_count_error(kind.schema.verify_version(&file.reading_options()).await)?;
         Ok(file)
     }
 
@@ -84,7 +84,7 @@ impl DatabaseFile {
     }
 
     /// Converts an error into one that names the file, and counts it.
-    pub(super) fn store_result<T>(
+    pub(super) fn convert_and_count_error<T>(
         &self,
         result: Result<T, DatabaseError>,
     ) -> Result<T, StoreError> {

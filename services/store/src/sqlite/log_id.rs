@@ -15,11 +15,11 @@ pub(super) async fn bind_log(
     partitions: Option<u32>,
 ) -> Result<(), StoreError> {
     let mut transaction = writer.begin().await?;
-    let bound = verify_log_id(transaction.connection(), log_id).await;
-    transaction.store_result(bound)?;
+    let bound = store_or_verify_log_id(transaction.connection(), log_id).await;
+    transaction.convert_and_count_error(bound)?;
     if let Some(partitions) = partitions {
         let written = write_partition_count(transaction.connection(), partitions).await;
-        transaction.store_result(written)?;
+        transaction.convert_and_count_error(written)?;
     }
     transaction.commit().await
 }
@@ -46,7 +46,7 @@ pub(super) async fn read_partition_count(readers: &ReaderPool) -> Result<Option<
     Ok(read.await?.pop())
 }
 
-async fn verify_log_id(
+async fn store_or_verify_log_id(
     connection: &mut SqliteConnection,
     log_id: &str,
 ) -> Result<(), DatabaseError> {

@@ -44,7 +44,7 @@ impl ReaderPool {
 
     /// Returns a pool with one connection, whose reads see what is committed now.
     pub(super) async fn snapshot(file: Arc<DatabaseFile>) -> Result<Self, StoreError> {
-        let connection = file.store_result(open_snapshot(&file).await)?;
+        let connection = file.convert_and_count_error(open_snapshot(&file).await)?;
         Ok(Self {
             file,
             permits: Semaphore::new(1),
@@ -71,7 +71,7 @@ impl ReaderPool {
         };
         Ok(PooledConnection {
             readers: self,
-            connection: Some(self.file.store_result(connection)?),
+            connection: Some(self.file.convert_and_count_error(connection)?),
             _permit: permit,
         })
     }
@@ -88,7 +88,8 @@ impl ReaderPool {
             Err(error) => return connection.discard(error.into()),
         };
         drop(connection);
-        self.file.store_result(rows.iter().map(read_row).collect())
+        self.file
+            .convert_and_count_error(rows.iter().map(read_row).collect())
     }
 }
 
@@ -96,7 +97,7 @@ impl PooledConnection<'_> {
     /// Closes the connection after an error instead of returning it, and converts the error.
     pub(super) fn discard<T>(mut self, error: DatabaseError) -> Result<T, StoreError> {
         self.connection = None;
-        self.readers.file.store_result(Err(error))
+        self.readers.file.convert_and_count_error(Err(error))
     }
 }
 

@@ -26,7 +26,7 @@ impl SqliteSchema {
     ) -> Result<(), DatabaseError> {
         let mut connection = options.connect().await?;
         query("BEGIN IMMEDIATE").execute(&mut connection).await?;
-        let found = self.stored_version(&mut connection).await?;
+        let found = self.read_supported_version(&mut connection).await?;
         let missing = (OLDEST..)
             .zip(self.versions)
             .filter(|(version, _)| *version > found);
@@ -46,7 +46,7 @@ impl SqliteSchema {
         options: &SqliteConnectOptions,
     ) -> Result<(), DatabaseError> {
         let mut connection = options.connect().await?;
-        let found = self.stored_version(&mut connection).await?;
+        let found = self.read_supported_version(&mut connection).await?;
         if found == self.newest_version() {
             return Ok(());
         }
@@ -64,7 +64,7 @@ impl SqliteSchema {
     ///
     /// Fails if another program wrote the file, or a version of this one whose tables cannot be
     /// read or upgraded.
-    async fn stored_version(
+    async fn read_supported_version(
         &self,
         connection: &mut SqliteConnection,
     ) -> Result<i64, DatabaseError> {

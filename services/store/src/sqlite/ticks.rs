@@ -10,7 +10,7 @@ use std::sync::Arc;
 use market::{Instrument, Position};
 use sqlx::{Row, query};
 
-use super::column::{read_u64, u64_as_column};
+use super::column::{read_u64, u64_as_ordered_column};
 use super::database_error::DatabaseError;
 use super::file::{DatabaseFile, DatabaseKind};
 use super::log_id;
@@ -122,10 +122,11 @@ impl TickStore for SqliteTickStore {
     async fn insert(&self, blocks: &[TickBlock]) -> Result<(), StoreError> {
         let timer = CommitStopwatch::start();
         let file = self.readers.file();
-        let packed = file.store_result(insert::split_and_compress_blocks(blocks).await)?;
+        let packed =
+            file.convert_and_count_error(insert::split_and_compress_blocks(blocks).await)?;
         let mut transaction = self.writer.begin().await?;
         let written = insert::write_blocks(transaction.connection(), &packed).await;
-        transaction.store_result(written)?;
+        transaction.convert_and_count_error(written)?;
         transaction.commit().await?;
         let metrics = file.metrics();
         metrics.count_rows("tick_blocks", packed.len());
@@ -134,7 +135,7 @@ impl TickStore for SqliteTickStore {
         Ok(())
     }
 
-    async fn set_archive_progress(
+    async fn advance_archive_progress(
         &self,
         partition: u32,
         progress: ArchiveProgress,
@@ -142,12 +143,12 @@ impl TickStore for SqliteTickStore {
         let mut transaction = self.writer.begin().await?;
         let updated = query(SET_ARCHIVE_PROGRESS)
             .bind(partition)
-            .bind(u64_as_column(progress.next_position.epoch))
-            .bind(u64_as_column(progress.next_position.offset))
+            .bind(u64_as_ordered_column(progress.next_position.epoch))
+            .bind(u64_as_ordered_column(progress.next_position.offset))
             .bind(progress.append_time_ns)
             .execute(transaction.connection())
             .await;
-        transaction.store_result(updated.map_err(DatabaseError::from))?;
+        transaction.convert_and_count_error(updated.map_err(DatabaseError::from))?;
         transaction.commit().await
     }
 
@@ -160,7 +161,7 @@ impl TickStore for SqliteTickStore {
         read::read_ticks(&self.readers, instrument, start_ns, end_ns).await
     }
 
-    async fn hours_with_ticks(
+    async fn hours_with_max_tick_counts(
         &self,
         instrument: &Instrument,
         start_ns: i64,
@@ -188,7 +189,7 @@ impl TickStore for SqliteTickStore {
         self.writer.sync().await
     }
 
-    async fn delete_expired(&self, before_ns: i64) -> Result<u64, StoreError> {
+    async fn delete_expired_batch(&self, before_ns: i64) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
         let deleted = query(
             "DELETE FROM tick_blocks WHERE id IN \
@@ -198,7 +199,7 @@ impl TickStore for SqliteTickStore {
         .bind(MAX_EXPIRED_BLOCKS)
         .execute(transaction.connection())
         .await;
-        let deleted = transaction.store_result(deleted.map_err(DatabaseError::from))?;
+        let deleted = transaction.convert_and_count_error(deleted.map_err(DatabaseError::from))?;
         transaction.commit().await?;
         Ok(deleted.rows_affected())
     }

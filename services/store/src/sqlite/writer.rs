@@ -73,7 +73,7 @@ impl SqliteWriter {
         );
         let counted = counted.execute(transaction.connection()).await;
         self.file
-            .store_result(counted.map_err(DatabaseError::from))?;
+            .convert_and_count_error(counted.map_err(DatabaseError::from))?;
         let mut slot = transaction.commit_and_keep_lock().await?;
         if let Some(mut connection) = slot.take() {
             execute(&self.file, &mut connection, "PRAGMA synchronous = NORMAL").await?;
@@ -88,7 +88,9 @@ impl SqliteWriter {
         let mut slot = self.connection.lock().await;
         let connection = match slot.take() {
             Some(connection) => connection,
-            None => self.file.store_result(self.file.connect_writer().await)?,
+            None => self
+                .file
+                .convert_and_count_error(self.file.connect_writer().await)?,
         };
         Ok((slot, connection))
     }
@@ -101,11 +103,11 @@ impl<'a> WriteTransaction<'a> {
     }
 
     /// Converts an error into one that names the file, and counts it.
-    pub(super) fn store_result<T>(
+    pub(super) fn convert_and_count_error<T>(
         &self,
         result: Result<T, DatabaseError>,
     ) -> Result<T, StoreError> {
-        self.file.store_result(result)
+        self.file.convert_and_count_error(result)
     }
 
     /// Commits. After an error it is unknown whether the transaction was committed.
@@ -140,5 +142,5 @@ async fn execute(
     sql: &'static str,
 ) -> Result<(), StoreError> {
     let done = query(sql).execute(connection).await;
-    file.store_result(done.map(drop).map_err(DatabaseError::from))
+    file.convert_and_count_error(done.map(drop).map_err(DatabaseError::from))
 }

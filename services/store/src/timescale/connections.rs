@@ -48,7 +48,7 @@ impl TimescaleServer {
     }
 
     /// Converts an error into one that names the database, and counts it.
-    pub(super) fn store_result<T>(
+    pub(super) fn convert_and_count_error<T>(
         &self,
         result: Result<T, DatabaseError>,
     ) -> Result<T, StoreError> {
@@ -87,18 +87,20 @@ impl ConnectionPool {
     }
 
     /// Waits until a connection is free, and opens one if none is idle.
-    pub(super) async fn acquire(self: &Arc<Self>) -> Result<PooledConnection, StoreError> {
+    pub(super) async fn acquire(self: &Arc<Self>) -> Result<CloseOnDropConnection, StoreError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let permit = permit.expect("the semaphore is never closed");
         let idle = self.idle.lock().expect("no holder panics").pop();
         let connection = match idle {
             Some(connection) => connection,
             None => SessionConnection {
-                session: self.server.store_result(self.server.connect().await)?,
+                session: self
+                    .server
+                    .convert_and_count_error(self.server.connect().await)?,
                 has_staging_table: false,
             },
         };
-        Ok(PooledConnection {
+        Ok(CloseOnDropConnection {
             pool: Arc::clone(self),
             connection,
             _permit: permit,
@@ -107,13 +109,13 @@ impl ConnectionPool {
 }
 
 /// A connection in use. Dropping it closes the connection.
-pub(super) struct PooledConnection {
+pub(super) struct CloseOnDropConnection {
     pool: Arc<ConnectionPool>,
     pub(super) connection: SessionConnection,
     _permit: OwnedSemaphorePermit,
 }
 
-impl PooledConnection {
+impl CloseOnDropConnection {
     /// Returns the session, to run statements.
     pub(super) const fn session(&mut self) -> &mut PgConnection {
         &mut self.connection.session
@@ -123,7 +125,7 @@ impl PooledConnection {
     pub(super) async fn begin(mut self) -> Result<Self, StoreError> {
         match query("BEGIN").execute(self.session()).await {
             Ok(_) => Ok(self),
-            Err(error) => self.release(Err(error.into())),
+            Err(error) => self.return_to_pool_if_ok(Err(error.into())),
         }
     }
 
@@ -142,14 +144,17 @@ impl PooledConnection {
                 .map_err(DatabaseError::from),
             Err(error) => Err(error),
         };
-        self.release(outcome)
+        self.return_to_pool_if_ok(outcome)
     }
 
     /// Returns the connection to the pool if `result` is a success, and closes it otherwise. An
     /// error is converted into one that names the database.
     ///
     /// If the error suggests that the server has ended its connections, idle ones are closed too.
-    pub(super) fn release<T>(self, result: Result<T, DatabaseError>) -> Result<T, StoreError> {
+    pub(super) fn return_to_pool_if_ok<T>(
+        self,
+        result: Result<T, DatabaseError>,
+    ) -> Result<T, StoreError> {
         let Self {
             pool, connection, ..
         } = self;
@@ -160,6 +165,6 @@ impl PooledConnection {
             Err(_) => {}
         }
         drop(idle);
-        pool.server.store_result(result)
+        pool.server.convert_and_count_error(result)
     }
 }

@@ -36,7 +36,7 @@ static SELECT_OPEN_BARS: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Inserts the progress row of a partition if there is none.
-async fn create_progress_row(
+async fn create_progress_row_if_absent(
     session: &mut PgConnection,
     partition: u32,
     epoch: u64,
@@ -56,12 +56,12 @@ async fn create_progress_row(
 }
 
 /// Reads the state of a partition, all of it at one moment.
-pub(super) async fn load_partition(
+pub(super) async fn load_or_create_partition(
     session: &mut PgConnection,
     partition: u32,
     epoch: u64,
 ) -> Result<PartitionState, DatabaseError> {
-    create_progress_row(session, partition, epoch).await?;
+    create_progress_row_if_absent(session, partition, epoch).await?;
     query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         .execute(&mut *session)
         .await?;

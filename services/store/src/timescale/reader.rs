@@ -13,12 +13,12 @@ use super::bar_queries::{SELECT_BARS, SELECT_NEWEST_BARS, SELECT_OLDEST_BARS};
 use super::column::{
     partition_as_integer, read_parsed_numeric, read_u64_bigint, u64_as_bigint, u64_as_numeric,
 };
-use super::connections::{ConnectionPool, PooledConnection, TimescaleServer};
+use super::connections::{CloseOnDropConnection, ConnectionPool, TimescaleServer};
 use super::database_error::DatabaseError;
 use super::id_set_key::{IdSetKeyColumns, read_id_set_key};
 use super::timestamptz::Timestamptz;
 use super::{amendments, id_sets, row, topics};
-use crate::key_bounds::{AFTER_ALL_KEYS, id_set_page_bounds, venue_bounds};
+use crate::key_bounds::{AFTER_ALL_KEYS, id_set_page_bounds, venue_key_bounds};
 use crate::{
     BarKey, BarQuery, BarReader, DirtyMinuteRow, ExcludedRange, IdRangeQuery, IdRanges, IdSetKey,
     IdSetRow, PartitionProgress, StoreError, SymbolQuery, SymbolRow, VenueRow,
@@ -40,7 +40,10 @@ enum ConnectionSource {
     Pool(Arc<ConnectionPool>),
     /// Every statement uses one connection, which is inside a transaction; `None` after a read has
     /// failed.
-    Snapshot(Arc<TimescaleServer>, Arc<Mutex<Option<PooledConnection>>>),
+    Snapshot(
+        Arc<TimescaleServer>,
+        Arc<Mutex<Option<CloseOnDropConnection>>>,
+    ),
 }
 
 const SELECT_SYMBOL: &str = "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns \
@@ -82,7 +85,7 @@ impl TimescaleBarReader {
     /// connection.
     pub(super) fn from_snapshot(
         server: Arc<TimescaleServer>,
-        connection: PooledConnection,
+        connection: CloseOnDropConnection,
     ) -> Self {
         let connection = Arc::new(Mutex::new(Some(connection)));
         Self {
@@ -100,7 +103,7 @@ impl TimescaleBarReader {
             ConnectionSource::Pool(pool) => {
                 let mut connection = pool.acquire().await?;
                 let rows = statement.fetch_all(connection.session()).await;
-                let rows = connection.release(rows.map_err(DatabaseError::from))?;
+                let rows = connection.return_to_pool_if_ok(rows.map_err(DatabaseError::from))?;
                 (pool.server(), rows)
             }
             ConnectionSource::Snapshot(server, shared) => {
@@ -111,21 +114,24 @@ impl TimescaleBarReader {
                     let reason = "the snapshot ended with an earlier error";
                     DatabaseError::Unavailable(reason.to_owned())
                 });
-                let mut connection = server.store_result(connection)?;
+                let mut connection = server.convert_and_count_error(connection)?;
                 let rows = statement.fetch_all(connection.session()).await;
-                let rows = server.store_result(rows.map_err(DatabaseError::from))?;
+                let rows = server.convert_and_count_error(rows.map_err(DatabaseError::from))?;
                 *shared = Some(connection);
                 (server, rows)
             }
         };
-        server.store_result(rows.iter().map(read_row).collect())
+        server.convert_and_count_error(rows.iter().map(read_row).collect())
     }
 
     /// Converts an error into one that names the database.
-    fn store_result<T>(&self, result: Result<T, DatabaseError>) -> Result<T, StoreError> {
+    fn convert_and_count_error<T>(
+        &self,
+        result: Result<T, DatabaseError>,
+    ) -> Result<T, StoreError> {
         match &self.connections {
-            ConnectionSource::Pool(pool) => pool.server().store_result(result),
-            ConnectionSource::Snapshot(server, _) => server.store_result(result),
+            ConnectionSource::Pool(pool) => pool.server().convert_and_count_error(result),
+            ConnectionSource::Snapshot(server, _) => server.convert_and_count_error(result),
         }
     }
 }
@@ -139,7 +145,7 @@ impl BarReader for TimescaleBarReader {
     async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
         let starts = keys.iter().map(|key| key.window.start_ns);
         let starts = starts.map(Timestamptz::try_from_ns).collect();
-        let starts: Vec<_> = self.store_result(starts)?;
+        let starts: Vec<_> = self.convert_and_count_error(starts)?;
         let (Some(first), Some(last)) = (starts.iter().min(), starts.iter().max()) else {
             return Ok(Vec::new());
         };
@@ -233,7 +239,7 @@ impl BarReader for TimescaleBarReader {
 
     async fn symbols(&self, query: &SymbolQuery) -> Result<Vec<SymbolRow>, StoreError> {
         let (floor, ceiling) = match &query.venue {
-            Some(venue) => venue_bounds(venue),
+            Some(venue) => venue_key_bounds(venue),
             None => (String::new(), AFTER_ALL_KEYS.to_owned()),
         };
         let after = query.after.as_deref().unwrap_or("").max(floor.as_str());
@@ -244,7 +250,7 @@ impl BarReader for TimescaleBarReader {
         self.read_rows(select, row::read_symbol).await
     }
 
-    async fn venue_settings(
+    async fn venue_settings_if_in_every_partition(
         &self,
         venue: &Venue,
         partitions: u32,
@@ -268,7 +274,7 @@ impl BarReader for TimescaleBarReader {
         end: u64,
     ) -> Result<Vec<ExcludedRange>, StoreError> {
         let select = query(SELECT_EXCLUDED_RANGES)
-            .bind(self.store_result(partition_as_integer(partition))?)
+            .bind(self.convert_and_count_error(partition_as_integer(partition))?)
             .bind(u64_as_bigint(epoch))
             .bind(u64_as_numeric(first))
             .bind(u64_as_numeric(end));
@@ -277,7 +283,7 @@ impl BarReader for TimescaleBarReader {
 
     async fn dirty_minutes(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {
         let select = query(amendments::SELECT_DIRTY_MINUTES)
-            .bind(self.store_result(partition_as_integer(partition))?);
+            .bind(self.convert_and_count_error(partition_as_integer(partition))?);
         self.read_rows(select, amendments::read_dirty_minute).await
     }
 

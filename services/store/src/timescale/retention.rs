@@ -93,7 +93,7 @@ const DELETE_ID_SETS: [&str; 3] = [
 
 /// Drops one chunk that holds only expired bars, and returns how many rows it held. Must be called
 /// inside a transaction.
-pub(super) async fn drop_expired_chunk(
+pub(super) async fn drop_expired_chunk_and_count_rows(
     session: &mut PgConnection,
     bars_before_ns: i64,
 ) -> Result<u64, DatabaseError> {

@@ -27,7 +27,7 @@ const UNLOCK: &str = "SELECT pg_advisory_unlock(4851902847)";
 
 /// The result of a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimescaleMigration {
+pub struct TimescaleMigrationResult {
     /// The version of the tables before; 0 if there were none.
     pub found: u32,
     /// The version of the tables now.
@@ -39,7 +39,7 @@ pub struct TimescaleMigration {
 /// Creates or upgrades the tables, then sets up what the edition offers.
 pub(super) async fn migrate(
     session: &mut PgConnection,
-) -> Result<TimescaleMigration, DatabaseError> {
+) -> Result<TimescaleMigrationResult, DatabaseError> {
     // Waiting for the lock is one statement, which may take long.
     query("SET statement_timeout = 0")
         .execute(&mut *session)
@@ -68,7 +68,7 @@ pub(super) async fn migrate(
     let version = |version: i64| {
         u32::try_from(version).map_err(|_| DatabaseError::malformed_value("schema", version))
     };
-    Ok(TimescaleMigration {
+    Ok(TimescaleMigrationResult {
         found: version(before)?,
         now: version(now)?,
         edition,

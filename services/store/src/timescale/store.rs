@@ -5,12 +5,12 @@ use std::sync::Arc;
 use sqlx::query;
 
 use super::config::{TimescaleConfig, milliseconds_text};
-use super::connections::{ConnectionPool, PooledConnection, TimescaleServer};
+use super::connections::{CloseOnDropConnection, ConnectionPool, TimescaleServer};
 use super::database_error::DatabaseError;
 use super::durability::DurabilitySettings;
 use super::edition::TimescaleEdition;
 use super::reader::TimescaleBarReader;
-use super::schema::{self, TimescaleMigration};
+use super::schema::{self, TimescaleMigrationResult};
 use super::{commit, load, retention, topics, write_bars};
 use crate::metrics::CommitStopwatch;
 use crate::{BarStore, CommitOutcome, PartitionState, PartitionTransaction, StoreError};
@@ -36,11 +36,11 @@ impl TimescaleBarStore {
     /// # Errors
     /// [`StoreError`] if the server cannot be reached, if the user may not create tables, or if the
     /// tables are newer or too old.
-    pub async fn migrate(config: TimescaleConfig) -> Result<TimescaleMigration, StoreError> {
+    pub async fn migrate(config: TimescaleConfig) -> Result<TimescaleMigrationResult, StoreError> {
         let server = TimescaleServer::new(config);
-        let mut session = server.store_result(server.connect().await)?;
+        let mut session = server.convert_and_count_error(server.connect().await)?;
         let migrated = schema::migrate(&mut session).await;
-        server.store_result(migrated)
+        server.convert_and_count_error(migrated)
     }
 
     /// Opens a database whose tables are up to date. Logs a warning if the server is not durable,
@@ -50,8 +50,8 @@ impl TimescaleBarStore {
     /// [`StoreError`] if the server cannot be reached, or if the tables are older or newer.
     pub async fn open(config: TimescaleConfig) -> Result<Self, StoreError> {
         let server = Arc::new(TimescaleServer::new(config));
-        let opened = Self::read_edition_and_durability(&server).await;
-        let (edition, durability) = server.store_result(opened)?;
+        let opened = Self::verify_version_and_read_settings(&server).await;
+        let (edition, durability) = server.convert_and_count_error(opened)?;
         for warning in durability.warnings() {
             tracing::warn!(store = server.label(), "{warning}");
         }
@@ -73,7 +73,7 @@ impl TimescaleBarStore {
     }
 
     /// Checks the version of the tables, and reads what the server offers.
-    async fn read_edition_and_durability(
+    async fn verify_version_and_read_settings(
         server: &TimescaleServer,
     ) -> Result<(TimescaleEdition, DurabilitySettings), DatabaseError> {
         let mut session = server.connect().await?;
@@ -93,7 +93,7 @@ impl TimescaleBarStore {
     }
 
     /// Begins a transaction that writes. Dropping the connection rolls it back.
-    async fn begin_transaction(&self) -> Result<PooledConnection, StoreError> {
+    async fn begin_transaction(&self) -> Result<CloseOnDropConnection, StoreError> {
         let connection = self.writers.acquire().await?;
         connection.begin().await
     }
@@ -107,14 +107,14 @@ impl BarStore for TimescaleBarStore {
         &self.reader
     }
 
-    async fn load_partition(
+    async fn load_or_create_partition(
         &self,
         partition: u32,
         epoch: u64,
     ) -> Result<PartitionState, StoreError> {
         let mut connection = self.writers.acquire().await?;
-        let state = load::load_partition(connection.session(), partition, epoch).await;
-        connection.release(state)
+        let state = load::load_or_create_partition(connection.session(), partition, epoch).await;
+        connection.return_to_pool_if_ok(state)
     }
 
     async fn register_topic(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
@@ -137,7 +137,7 @@ impl BarStore for TimescaleBarStore {
         let started = CommitStopwatch::start();
         let mut connection = self.writers.acquire().await?;
         if let Err(error) = write_bars::create_staging_table(&mut connection.connection).await {
-            return connection.release(Err(error));
+            return connection.return_to_pool_if_ok(Err(error));
         }
         let mut connection = connection.begin().await?;
         let outcome = commit::write_transaction(connection.session(), transaction).await;
@@ -175,7 +175,7 @@ impl BarStore for TimescaleBarStore {
                 Arc::clone(self.snapshots.server()),
                 connection,
             )),
-            Err(error) => connection.release(Err(error.into())),
+            Err(error) => connection.return_to_pool_if_ok(Err(error.into())),
         }
     }
 
@@ -202,7 +202,7 @@ impl BarStore for TimescaleBarStore {
         connection.end_transaction(updated, "COMMIT").await
     }
 
-    async fn delete_expired(
+    async fn delete_expired_batch(
         &self,
         bars_before_ns: i64,
         ids_before_ns: i64,
@@ -211,7 +211,8 @@ impl BarStore for TimescaleBarStore {
         if self.edition != TimescaleEdition::PostgresOnly {
             let mut connection = self.begin_transaction().await?;
             let dropped_rows =
-                retention::drop_expired_chunk(connection.session(), bars_before_ns).await;
+                retention::drop_expired_chunk_and_count_rows(connection.session(), bars_before_ns)
+                    .await;
             dropped = connection.end_transaction(dropped_rows, "COMMIT").await?;
             let slack = self.server().config().chunk_slack;
             slack_ns = i64::try_from(slack.as_nanos()).unwrap_or(i64::MAX);

@@ -60,7 +60,11 @@ pub(crate) async fn marks_are_inserted_replaced_and_removed(store: &impl BarStor
     let expected: Vec<_> = changes.iter().map(dirty_row).collect();
     assert_eq!(store.dirty_minutes(0).await.unwrap(), expected);
     assert_eq!(
-        store.load_partition(0, 1).await.unwrap().dirty_minutes,
+        store
+            .load_or_create_partition(0, 1)
+            .await
+            .unwrap()
+            .dirty_minutes,
         expected
     );
     assert_eq!(store.dirty_minutes(1).await.unwrap(), [dirty_row(&other)]);
@@ -84,7 +88,11 @@ pub(crate) async fn marks_are_inserted_replaced_and_removed(store: &impl BarStor
     ];
     assert_eq!(store.dirty_minutes(0).await.unwrap(), left);
     assert_eq!(
-        store.load_partition(0, 1).await.unwrap().dirty_minutes,
+        store
+            .load_or_create_partition(0, 1)
+            .await
+            .unwrap()
+            .dirty_minutes,
         left
     );
     // A partition does not remove the mark of another partition.
@@ -98,7 +106,7 @@ pub(crate) async fn a_conflict_marks_nothing(store: &impl BarStore) {
     lost.dirty_minutes = vec![mark_change("a:a", 0, Some(refold_mark(1, true)))];
     lost.pending_amendments = vec![pending_amendment("a:a", "", 0, "1", 1)];
     assert_eq!(store.commit(&lost).await.unwrap(), CommitOutcome::Conflict);
-    let state = store.load_partition(0, 1).await.unwrap();
+    let state = store.load_or_create_partition(0, 1).await.unwrap();
     assert_eq!(
         (state.dirty_minutes.len(), state.pending_amendments.len()),
         (0, 0)
@@ -134,11 +142,19 @@ pub(crate) async fn pending_amendments_are_loaded_and_expire(store: &impl BarSto
     let mut transaction = step(1, 0, 1);
     transaction.pending_amendments = vec![pending_amendment("c:a", "", 0, "7", 10)];
     commit_step(store, transaction.clone()).await;
-    let mut read = store.load_partition(0, 1).await.unwrap().pending_amendments;
+    let mut read = store
+        .load_or_create_partition(0, 1)
+        .await
+        .unwrap()
+        .pending_amendments;
     read.sort();
     assert_eq!(read, rows);
     assert_eq!(
-        store.load_partition(1, 1).await.unwrap().pending_amendments,
+        store
+            .load_or_create_partition(1, 1)
+            .await
+            .unwrap()
+            .pending_amendments,
         transaction.pending_amendments
     );
 
@@ -146,15 +162,23 @@ pub(crate) async fn pending_amendments_are_loaded_and_expire(store: &impl BarSto
     let mut transaction = step(0, 1, 2);
     transaction.pending_amendments = vec![pending_amendment("b:a", "", 0, "7", 30)];
     commit_step(store, transaction.clone()).await;
-    assert_eq!(store.delete_expired(i64::MIN, 10).await.unwrap(), 0);
+    assert_eq!(store.delete_expired_batch(i64::MIN, 10).await.unwrap(), 0);
     // They expire after the same time whether or not their ids belong to an hour or a day.
-    assert_eq!(store.delete_expired(i64::MIN, 20).await.unwrap(), 4);
-    let mut read = store.load_partition(0, 1).await.unwrap().pending_amendments;
+    assert_eq!(store.delete_expired_batch(i64::MIN, 20).await.unwrap(), 4);
+    let mut read = store
+        .load_or_create_partition(0, 1)
+        .await
+        .unwrap()
+        .pending_amendments;
     read.sort();
     let left = [rows[1].clone(), transaction.pending_amendments[0].clone()];
     assert_eq!(read, left);
     assert_eq!(
-        store.load_partition(1, 1).await.unwrap().pending_amendments,
+        store
+            .load_or_create_partition(1, 1)
+            .await
+            .unwrap()
+            .pending_amendments,
         []
     );
 }

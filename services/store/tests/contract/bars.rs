@@ -59,14 +59,21 @@ pub(crate) async fn written_rows_are_read_back(store: &impl BarStore) {
     assert_eq!(read, expected);
     assert_eq!(store.bars(&[]).await.unwrap(), []);
 
-    let state = store.load_partition(0, 1).await.unwrap();
+    let state = store.load_or_create_partition(0, 1).await.unwrap();
     let open: Vec<_> = state
         .open_bars
         .into_iter()
         .map(|bar| Some(bar.row))
         .collect();
     assert_eq!(open, [first]);
-    assert_eq!(store.load_partition(1, 1).await.unwrap().open_bars, []);
+    assert_eq!(
+        store
+            .load_or_create_partition(1, 1)
+            .await
+            .unwrap()
+            .open_bars,
+        []
+    );
 }
 
 pub(crate) async fn rows_are_replaced(store: &impl BarStore) {
@@ -78,7 +85,11 @@ pub(crate) async fn rows_are_replaced(store: &impl BarStore) {
         commit_step(store, transaction).await;
         let read = store.bars(&[bar_key(&written)]).await.unwrap();
         assert_eq!(read, [Some(written.row)]);
-        let open = store.load_partition(0, 1).await.unwrap().open_bars;
+        let open = store
+            .load_or_create_partition(0, 1)
+            .await
+            .unwrap()
+            .open_bars;
         assert_eq!(open.len(), usize::from(!closed));
     }
 }
@@ -177,8 +188,8 @@ pub(crate) async fn old_bars_expire(store: &impl BarStore) {
             .push(bar(&btc, Interval::M1, start_ns, number, place % 2 == 0));
     }
     commit_step(store, transaction).await;
-    assert_eq!(store.delete_expired(91, i64::MAX).await.unwrap(), 0);
-    assert_eq!(store.delete_expired(95, i64::MIN).await.unwrap(), 4);
+    assert_eq!(store.delete_expired_batch(91, i64::MAX).await.unwrap(), 0);
+    assert_eq!(store.delete_expired_batch(95, i64::MIN).await.unwrap(), 4);
     let left = store
         .bar_range(&bar_query(&btc, i64::MIN, i64::MAX))
         .await
@@ -187,5 +198,11 @@ pub(crate) async fn old_bars_expire(store: &impl BarStore) {
         starts(&left),
         (0..6).map(|at| at * MINUTE_NS).collect::<Vec<_>>()
     );
-    assert_eq!(store.delete_expired(i64::MAX, i64::MIN).await.unwrap(), 6);
+    assert_eq!(
+        store
+            .delete_expired_batch(i64::MAX, i64::MIN)
+            .await
+            .unwrap(),
+        6
+    );
 }

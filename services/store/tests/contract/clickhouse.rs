@@ -166,7 +166,7 @@ async fn whole_days_are_dropped_a_week_after_they_were_appended() {
     let ticks = vec![appended(0, 9), appended(1, 6), appended(2, 0)];
     store.insert(&[block(0, 0, 0, ticks)]).await.unwrap();
     assert_eq!(database.query_number(COUNT_ROWS).await, 3);
-    assert_eq!(store.delete_expired(i64::MAX).await.unwrap(), 0);
+    assert_eq!(store.delete_expired_batch(i64::MAX).await.unwrap(), 0);
     database
         .run_sql("ALTER TABLE trades MODIFY SETTING merge_with_ttl_timeout = 0")
         .await;

@@ -130,7 +130,7 @@ pub(crate) fn step(partition: u32, from: u64, to: u64) -> PartitionTransaction {
 pub(crate) async fn commit_step(store: &impl BarStore, transaction: PartitionTransaction) {
     let partition = transaction.progress.partition;
     store
-        .load_partition(partition, transaction.expected.epoch)
+        .load_or_create_partition(partition, transaction.expected.epoch)
         .await
         .unwrap();
     let outcome = store.commit(&transaction).await.unwrap();

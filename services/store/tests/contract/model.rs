@@ -325,7 +325,7 @@ async fn assert_agrees(store: &impl BarStore, model: &Model) {
     let symbols: Vec<_> = model.symbols.values().map(|(_, row)| row.clone()).collect();
     assert_eq!(store.symbols(&query).await.unwrap(), symbols);
     for partition in 0..PARTITIONS {
-        let state = store.load_partition(partition, 1).await.unwrap();
+        let state = store.load_or_create_partition(partition, 1).await.unwrap();
         let mine = |of: &u32| *of == partition;
         let symbols = model.symbols.values().filter(|(of, _)| mine(of));
         let venues = model.venues.iter().filter(|((of, _), _)| mine(of));
@@ -416,7 +416,7 @@ async fn assert_ids_agree(store: &impl BarStore, model: &Model) {
 async fn run(store: &impl BarStore, actions: &[Action]) {
     let mut model = Model::default();
     for partition in 0..PARTITIONS {
-        let state = store.load_partition(partition, 1).await.unwrap();
+        let state = store.load_or_create_partition(partition, 1).await.unwrap();
         model.progress.insert(partition, state.progress);
     }
     for action in actions {
@@ -427,7 +427,7 @@ async fn run(store: &impl BarStore, actions: &[Action]) {
                 assert_eq!(outcome, model.commit(&transaction));
             }
             Action::Expire(bars, ids) => {
-                while store.delete_expired(*bars, *ids).await.unwrap() > 0 {}
+                while store.delete_expired_batch(*bars, *ids).await.unwrap() > 0 {}
                 model.expire(*bars, *ids);
             }
         }

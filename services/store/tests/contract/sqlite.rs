@@ -214,7 +214,7 @@ async fn a_damaged_row_is_an_error() {
         "DROP TABLE open_bars",
     ] {
         run_sql(&path, damage).await;
-        let error = store.load_partition(0, 1).await.unwrap_err();
+        let error = store.load_or_create_partition(0, 1).await.unwrap_err();
         assert!(
             matches!(error, StoreError::Corrupt { .. }),
             "{damage}: {error}"
@@ -250,7 +250,7 @@ async fn a_damaged_row_is_an_error() {
 async fn a_transaction_that_fails_at_its_end_writes_nothing() {
     let (folder, store) = bar_store().await;
     let path = folder.path().join("bars.sqlite");
-    store.load_partition(0, 1).await.unwrap();
+    store.load_or_create_partition(0, 1).await.unwrap();
     let mut transaction = step(0, 0, 1);
     transaction.symbols = vec![symbol("a:a", 0), symbol("a:b", 0)];
     transaction.bars = vec![bar(&instrument("a:a"), Interval::M1, 0, 1, false)];
@@ -262,7 +262,7 @@ async fn a_transaction_that_fails_at_its_end_writes_nothing() {
     .await;
     let error = store.commit(&transaction).await.unwrap_err();
     assert!(error.to_string().contains("broken"), "{error}");
-    let state = store.load_partition(0, 1).await.unwrap();
+    let state = store.load_or_create_partition(0, 1).await.unwrap();
     assert_eq!((state.progress.next_offset, state.open_bars.len()), (0, 0));
     run_sql(&path, "DROP TRIGGER breaks").await;
     assert_eq!(
@@ -277,7 +277,7 @@ async fn a_transaction_that_fails_at_its_end_writes_nothing() {
 async fn a_dropped_commit_is_complete_or_not_written() {
     let (_folder, store) = bar_store().await;
     let traded = instrument("a:a");
-    store.load_partition(0, 1).await.unwrap();
+    store.load_or_create_partition(0, 1).await.unwrap();
     let mut from = 0;
     for polls in 0..60 {
         let mut transaction = step(0, from, from + 1);
@@ -295,7 +295,7 @@ async fn a_dropped_commit_is_complete_or_not_written() {
             tokio::task::yield_now().await;
         }
         drop(committing);
-        let state = store.load_partition(0, 1).await.unwrap();
+        let state = store.load_or_create_partition(0, 1).await.unwrap();
         from = state.progress.next_offset;
         let written = state.open_bars.iter().map(|bar| bar.row.through.offset);
         assert!(written.clone().all(|offset| offset == from));
@@ -318,7 +318,7 @@ async fn commits_work_again_after_a_full_disk() {
     std::fs::write(&ballast, vec![1; 3 << 20]).unwrap();
     let traded = instrument("a:a");
     let mut from = store
-        .load_partition(0, 1)
+        .load_or_create_partition(0, 1)
         .await
         .unwrap()
         .progress

@@ -22,13 +22,13 @@ pub(crate) async fn a_partition_begins_at_its_epoch(store: &impl BarStore) {
         updates_position: Position::default(),
         append_time_ns: 0,
     };
-    let state = store.load_partition(3, u64::MAX).await.unwrap();
+    let state = store.load_or_create_partition(3, u64::MAX).await.unwrap();
     assert_eq!(state.progress, begun(3, u64::MAX));
     assert_eq!((state.symbols.len(), state.venues.len()), (0, 0));
-    store.load_partition(1, 7).await.unwrap();
+    store.load_or_create_partition(1, 7).await.unwrap();
     // The stored epoch counts, not the requested one.
     assert_eq!(
-        store.load_partition(1, 9).await.unwrap().progress,
+        store.load_or_create_partition(1, 9).await.unwrap().progress,
         begun(1, 7)
     );
     let all = store.all_partition_progress().await.unwrap();
@@ -36,7 +36,7 @@ pub(crate) async fn a_partition_begins_at_its_epoch(store: &impl BarStore) {
 }
 
 pub(crate) async fn a_transaction_is_committed_once(store: &impl BarStore) {
-    store.load_partition(0, 1).await.unwrap();
+    store.load_or_create_partition(0, 1).await.unwrap();
     let mut transaction = step(0, 0, 10);
     transaction.symbols = vec![symbol("binance:BTCUSDT", i64::MIN), symbol("kraken:XBT", 5)];
     assert_eq!(
@@ -47,7 +47,7 @@ pub(crate) async fn a_transaction_is_committed_once(store: &impl BarStore) {
         store.commit(&transaction).await.unwrap(),
         CommitOutcome::Conflict
     );
-    let state = store.load_partition(0, 1).await.unwrap();
+    let state = store.load_or_create_partition(0, 1).await.unwrap();
     assert_eq!(state.progress, transaction.progress);
     assert_eq!(state.symbols, transaction.symbols);
     // To a new epoch, and to the greatest position of all.
@@ -93,7 +93,7 @@ pub(crate) async fn a_conflict_writes_nothing(store: &impl BarStore) {
     };
     assert_eq!(store.commit(&lost).await.unwrap(), CommitOutcome::Conflict);
 
-    let state = store.load_partition(0, 1).await.unwrap();
+    let state = store.load_or_create_partition(0, 1).await.unwrap();
     assert_eq!(state.progress, step(0, 0, 5).progress);
     assert_eq!((state.symbols.len(), state.open_bars.len()), (0, 0));
     assert_eq!(store.excluded_ranges(0, 1, 0, u64::MAX).await.unwrap(), []);
@@ -102,7 +102,7 @@ pub(crate) async fn a_conflict_writes_nothing(store: &impl BarStore) {
 /// The outcome of each transaction is decided once, even if several workers try to commit it.
 pub(crate) async fn one_of_two_workers_commits_each_transaction(store: &impl BarStore) {
     const STEPS: u64 = 50;
-    store.load_partition(0, 1).await.unwrap();
+    store.load_or_create_partition(0, 1).await.unwrap();
     let work = || {
         let store = store.clone();
         tokio::spawn(async move {
@@ -128,7 +128,7 @@ pub(crate) async fn partitions_commit_side_by_side(store: &impl BarStore) {
             let store = store.clone();
             let traded = instrument(&format!("venue:S{partition}"));
             tokio::spawn(async move {
-                store.load_partition(partition, 1).await.unwrap();
+                store.load_or_create_partition(partition, 1).await.unwrap();
                 for from in 0..STEPS {
                     let mut transaction = step(partition, from, from + 1);
                     transaction.bars = vec![bar(&traded, Interval::M1, 0, from, false)];
@@ -146,7 +146,11 @@ pub(crate) async fn partitions_commit_side_by_side(store: &impl BarStore) {
     let expected: Vec<_> = (0..4).map(|at| step(at, 0, STEPS).progress).collect();
     assert_eq!(store.all_partition_progress().await.unwrap(), expected);
     for partition in 0..4 {
-        let open = store.load_partition(partition, 1).await.unwrap().open_bars;
+        let open = store
+            .load_or_create_partition(partition, 1)
+            .await
+            .unwrap()
+            .open_bars;
         assert_eq!(open.len(), 1);
         assert_eq!(open[0].row.through.offset, STEPS - 1);
     }
@@ -237,7 +241,13 @@ pub(crate) async fn a_venue_needs_every_partition(store: &impl BarStore) {
         nonpositive_prices: true,
     };
     for partition in (0..3).rev() {
-        assert_eq!(store.venue_settings(&kraken, 3).await.unwrap(), None);
+        assert_eq!(
+            store
+                .venue_settings_if_in_every_partition(&kraken, 3)
+                .await
+                .unwrap(),
+            None
+        );
         let mut transaction = step(partition, 0, 1);
         for venue in ["kraken", "binance"] {
             transaction.venues.push(VenueRow {
@@ -249,14 +259,23 @@ pub(crate) async fn a_venue_needs_every_partition(store: &impl BarStore) {
     }
     // Partitions differ while new settings are on their way; those of partition 0 are returned.
     assert_eq!(
-        store.venue_settings(&kraken, 3).await.unwrap(),
+        store
+            .venue_settings_if_in_every_partition(&kraken, 3)
+            .await
+            .unwrap(),
         Some(settings(0))
     );
-    assert_eq!(store.venue_settings(&kraken, 4).await.unwrap(), None);
+    assert_eq!(
+        store
+            .venue_settings_if_in_every_partition(&kraken, 4)
+            .await
+            .unwrap(),
+        None
+    );
     let names: Vec<_> = store.venues().await.unwrap();
     let names: Vec<_> = names.iter().map(|row| row.venue.as_str()).collect();
     assert_eq!(names, ["binance", "kraken"]);
-    let loaded = store.load_partition(2, 1).await.unwrap().venues;
+    let loaded = store.load_or_create_partition(2, 1).await.unwrap().venues;
     assert_eq!(loaded.len(), 2);
     assert_eq!(loaded[1].settings, settings(2));
 }

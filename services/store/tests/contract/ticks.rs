@@ -50,7 +50,10 @@ pub(crate) async fn repeats_and_overlaps_are_read_once(store: &impl TickStore) {
     store.insert(&[cut(0..10)]).await.unwrap();
     let btc = instrument("binance:BTCUSDT");
     assert_eq!(
-        store.hours_with_ticks(&btc, 0, HOUR_NS).await.unwrap(),
+        store
+            .hours_with_max_tick_counts(&btc, 0, HOUR_NS)
+            .await
+            .unwrap(),
         [(0, 10)]
     );
     // After a crash the blocks are split at other offsets.
@@ -100,7 +103,7 @@ pub(crate) async fn reads_are_cut_by_event_time(store: &impl TickStore) {
     let btc = instrument("binance:BTCUSDT");
     let hours = async |start_ns, end_ns| {
         store
-            .hours_with_ticks(&btc, start_ns, end_ns)
+            .hours_with_max_tick_counts(&btc, start_ns, end_ns)
             .await
             .unwrap()
     };
@@ -129,7 +132,7 @@ pub(crate) async fn a_large_block_comes_back_whole(store: &impl TickStore) {
     assert!(read.into_iter().eq((0..TICKS).map(|offset| (0, offset))));
     let btc = instrument("binance:BTCUSDT");
     assert_eq!(
-        store.hours_with_ticks(&btc, 0, 2).await.unwrap(),
+        store.hours_with_max_tick_counts(&btc, 0, 2).await.unwrap(),
         [(0, TICKS)]
     );
 }
@@ -152,7 +155,7 @@ pub(crate) async fn a_position_never_goes_back(store: &impl TickStore) {
         (at(1, u64::MAX, i64::MAX), at(1, u64::MAX, i64::MAX)),
         (at(u64::MAX, 1, 70), at(u64::MAX, 1, i64::MAX)),
     ] {
-        store.set_archive_progress(0, noted).await.unwrap();
+        store.advance_archive_progress(0, noted).await.unwrap();
         assert_eq!(store.archive_progress(0).await.unwrap(), Some(kept));
         assert_eq!(
             store.archive_position(0).await.unwrap(),
@@ -169,11 +172,11 @@ pub(crate) async fn old_blocks_expire(store: &impl TickStore) {
     ];
     store.insert(&blocks).await.unwrap();
     // Each was appended 5 ns after its event time.
-    assert_eq!(store.delete_expired(25).await.unwrap(), 0);
-    assert_eq!(store.delete_expired(26).await.unwrap(), 1);
+    assert_eq!(store.delete_expired_batch(25).await.unwrap(), 0);
+    assert_eq!(store.delete_expired_batch(26).await.unwrap(), 1);
     assert_eq!(read_offsets(store, 0, 100).await, [(0, 0), (0, 1)]);
-    assert_eq!(store.delete_expired(i64::MAX).await.unwrap(), 1);
-    assert_eq!(store.delete_expired(i64::MAX).await.unwrap(), 0);
+    assert_eq!(store.delete_expired_batch(i64::MAX).await.unwrap(), 1);
+    assert_eq!(store.delete_expired_batch(i64::MAX).await.unwrap(), 0);
 }
 
 /// A store may detect it when a record is inserted or when it is read.
@@ -195,7 +198,7 @@ pub(crate) async fn a_tick_that_is_no_trade_is_corrupt(store: &impl TickStore) {
             Err(error) => error,
         };
         assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
-        store.delete_expired(i64::MAX).await.unwrap();
+        store.delete_expired_batch(i64::MAX).await.unwrap();
     }
     assert_eq!(read_offsets(store, i64::MIN, i64::MAX).await, []);
 }

@@ -48,7 +48,7 @@ pub(crate) async fn a_new_generation_of_trades_moves_every_partition(store: &imp
     assert_eq!(store.register_topic(TRADES, "two").await.unwrap(), 2);
     assert_eq!(stored_positions(store).await, [(0, 2, 0), (3, 2, 0)]);
     // Everything else is kept: the records of the new log are folded into the state at the switch.
-    let state = store.load_partition(0, 2).await.unwrap();
+    let state = store.load_or_create_partition(0, 2).await.unwrap();
     assert_eq!(state.open_bars, transaction.bars);
     let expected = PartitionProgress {
         epoch: 2,
@@ -111,7 +111,7 @@ async fn commit_at_epoch_3(store: &impl BarStore) {
 
 pub(crate) async fn concurrent_registrations_agree(store: &impl BarStore) {
     store.register_topic(TRADES, "one").await.unwrap();
-    store.load_partition(0, 1).await.unwrap();
+    store.load_or_create_partition(0, 1).await.unwrap();
     let adopting = (0..8).map(|_| {
         let store = store.clone();
         tokio::spawn(async move { store.register_topic(TRADES, "two").await.unwrap() })
@@ -124,24 +124,24 @@ pub(crate) async fn concurrent_registrations_agree(store: &impl BarStore) {
 
 pub(crate) async fn a_worker_of_an_old_generation_loses(store: &impl BarStore) {
     store.register_topic(TRADES, "one").await.unwrap();
-    let state = store.load_partition(0, 1).await.unwrap();
+    let state = store.load_or_create_partition(0, 1).await.unwrap();
     assert_eq!(partition_and_position(&state.progress), (0, 1, 0));
     store.register_topic(TRADES, "two").await.unwrap();
     let mut late = step(0, 0, 3);
     late.bars = vec![bar(&instrument("a:a"), Interval::M1, 0, 1, false)];
     assert_eq!(store.commit(&late).await.unwrap(), CommitOutcome::Conflict);
-    let state = store.load_partition(0, 1).await.unwrap();
+    let state = store.load_or_create_partition(0, 1).await.unwrap();
     assert_eq!(partition_and_position(&state.progress), (0, 2, 0));
     assert_eq!(state.open_bars, []);
 }
 
 pub(crate) async fn a_stale_epoch_begins_at_the_current_one(store: &impl BarStore) {
     store.register_topic(TRADES, "one").await.unwrap();
-    store.load_partition(0, 1).await.unwrap();
+    store.load_or_create_partition(0, 1).await.unwrap();
     store.register_topic(TRADES, "two").await.unwrap();
     // For a partition that is stored, and for one that was never loaded.
     for partition in [0, 1] {
-        let state = store.load_partition(partition, 1).await.unwrap();
+        let state = store.load_or_create_partition(partition, 1).await.unwrap();
         assert_eq!(partition_and_position(&state.progress), (partition, 2, 0));
     }
     assert_eq!(

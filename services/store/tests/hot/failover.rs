@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use candlewick_store::HotStore;
+use candlewick_store::NewestPriceStore;
 use deadpool_redis::redis::Client;
 use deadpool_redis::redis::aio::MultiplexedConnection;
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use candlewick_store::{HotStore, NewestPrice, RedisConfig, RedisHotStore};
+use candlewick_store::{NewestPrice, NewestPriceStore, RedisConfig, RedisNewestPriceStore};
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{Cmd, FromRedisValue};
 use market::{Instrument, Position};
@@ -19,8 +19,8 @@ pub(crate) fn server_url(variable: &str) -> String {
 }
 
 /// Opens a store for the address that an environment variable holds.
-pub(crate) fn open_store(variable: &str) -> RedisHotStore {
-    RedisHotStore::open(&RedisConfig {
+pub(crate) fn open_store(variable: &str) -> RedisNewestPriceStore {
+    RedisNewestPriceStore::open(&RedisConfig {
         url: server_url(variable),
         // Tests share two cores with the server.
         timeout: Duration::from_secs(2),
@@ -50,7 +50,7 @@ pub(crate) fn price(instrument: &Instrument, through: (u64, u64), price: &str) -
 }
 
 /// Waits until the store returns a price; fails after two seconds.
-pub(crate) async fn wait_for_price(store: &impl HotStore, expected: &NewestPrice) {
+pub(crate) async fn wait_for_price(store: &impl NewestPriceStore, expected: &NewestPrice) {
     let mut found = None;
     for _ in 0..200 {
         found = store.newest_price(&expected.instrument).await.unwrap();

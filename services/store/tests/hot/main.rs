@@ -14,13 +14,13 @@ mod fixtures;
 mod password;
 mod unavailable;
 
-use candlewick_store::{HotStore, MemoryHotStore};
+use candlewick_store::{MemoryNewestPriceStore, NewestPriceStore};
 use futures_util::{StreamExt, stream};
 
 use crate::fixtures::{open_store, price, unique_instrument, wait_for_price};
 
 /// The newest price of each instrument is kept, in any order of queueing.
-async fn keeps_the_newest(store: &impl HotStore) {
+async fn keeps_the_newest(store: &impl NewestPriceStore) {
     let (one, other) = (unique_instrument(), unique_instrument());
     assert_eq!(store.newest_price(&one).await.unwrap(), None);
     store.queue_prices(Vec::new());
@@ -40,7 +40,7 @@ async fn keeps_the_newest(store: &impl HotStore) {
 }
 
 /// Many prices are stored at once: more than one pipeline holds, on every node of a Cluster.
-async fn stores_many_at_once(store: &impl HotStore) {
+async fn stores_many_at_once(store: &impl NewestPriceStore) {
     let prices: Vec<_> = (0..3_000_u64)
         .map(|number| price(&unique_instrument(), (1, number), &format!("{number}.5")))
         .collect();
@@ -69,7 +69,7 @@ macro_rules! contract {
     };
 }
 
-contract!(memory, MemoryHotStore::default());
+contract!(memory, MemoryNewestPriceStore::default());
 contract!(single, open_store("CANDLEWICK_REDIS"));
 contract!(sentinel, open_store("CANDLEWICK_REDIS_SENTINEL"));
 contract!(cluster, open_store("CANDLEWICK_REDIS_CLUSTER"));

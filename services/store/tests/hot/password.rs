@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use candlewick_store::{HotStore, RedisConfig, RedisHotStore};
+use candlewick_store::{NewestPriceStore, RedisConfig, RedisNewestPriceStore};
 use deadpool_redis::redis::Client;
 
 use crate::fixtures::{price, run_command, server_url, unique_instrument, wait_for_price};
 
-fn open_as(user: &str, password_file: &Path) -> RedisHotStore {
-    RedisHotStore::open(&RedisConfig {
+fn open_as(user: &str, password_file: &Path) -> RedisNewestPriceStore {
+    RedisNewestPriceStore::open(&RedisConfig {
         url: server_url("CANDLEWICK_REDIS"),
         user: Some(user.to_owned()),
         password_file: Some(password_file.to_owned()),

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use candlewick_store::{HotStore, RedisConfig, RedisHotStore, StoreError};
+use candlewick_store::{NewestPriceStore, RedisConfig, RedisNewestPriceStore, StoreError};
 use deadpool_redis::redis::Client;
 
 use crate::fixtures::{
     open_store, price, run_command, server_url, unique_instrument, wait_for_price,
 };
 
-fn open_store_at(url: String) -> RedisHotStore {
-    RedisHotStore::open(&RedisConfig {
+fn open_store_at(url: String) -> RedisNewestPriceStore {
+    RedisNewestPriceStore::open(&RedisConfig {
         url,
         ..RedisConfig::default()
     })
@@ -18,7 +18,7 @@ fn open_store_at(url: String) -> RedisHotStore {
 }
 
 /// Asserts that reading fails soon and that queueing prices goes on. Returns the error.
-async fn assert_fails_soon(store: &RedisHotStore) -> String {
+async fn assert_fails_soon(store: &RedisNewestPriceStore) -> String {
     let instrument = unique_instrument();
     for number in 0..1_000 {
         store.queue_prices(vec![price(&instrument, (1, number), "1")]);
@@ -104,7 +104,7 @@ async fn no_password_is_printed() {
         timeout: Duration::from_secs(2),
         ..RedisConfig::default()
     };
-    let store = RedisHotStore::open(&config).unwrap();
+    let store = RedisNewestPriceStore::open(&config).unwrap();
     let error = store.newest_price(&unique_instrument()).await.unwrap_err();
     let text = format!("{error} {error:?} {config:?}");
     assert!(
@@ -116,7 +116,7 @@ async fn no_password_is_printed() {
             url: url.to_owned(),
             ..RedisConfig::default()
         };
-        let error = RedisHotStore::open(&config).err().unwrap();
+        let error = RedisNewestPriceStore::open(&config).err().unwrap();
         assert!(
             !format!("{error} {error:?}").contains("swordfish"),
             "{error}"
@@ -126,6 +126,6 @@ async fn no_password_is_printed() {
         password_file: Some(folder.path().join("missing")),
         ..RedisConfig::default()
     };
-    let error = RedisHotStore::open(&missing).err().unwrap();
+    let error = RedisNewestPriceStore::open(&missing).err().unwrap();
     assert!(error.to_string().contains("missing"), "{error}");
 }

@@ -13,7 +13,7 @@ use host::Health;
 use ingest::IngestProducer;
 use market::{BarRow, HOUR_NS, IdScheme, IdScope, Instrument, Interval, VenueSettings};
 use store::{
-    BarKey, BarReader, BarStore, CommitOutcome, MemoryHotStore, PartitionTransaction,
+    BarKey, BarReader, BarStore, CommitOutcome, MemoryNewestPriceStore, PartitionTransaction,
     SqliteBarStore, SqliteTickStore, StoredBar, TickStore,
 };
 use tempfile::TempDir;
@@ -63,7 +63,7 @@ impl Backend for LateBackend {
     type DeadLetters = EmbeddedLog;
     type Bars = SqliteBarStore;
     type Ticks = SqliteTickStore;
-    type Hot = MemoryHotStore;
+    type Hot = MemoryNewestPriceStore;
     type Clock = LateClock;
 }
 
@@ -129,7 +129,11 @@ impl FilledFolder {
         let folder = filled.open_folder().await;
         for partition in loaded {
             let epoch = folder.trades.epoch();
-            folder.bars.load_partition(*partition, epoch).await.unwrap();
+            folder
+                .bars
+                .load_or_create_partition(*partition, epoch)
+                .await
+                .unwrap();
         }
         folder.close();
         filled
@@ -219,7 +223,7 @@ impl FilledFolder {
                 stores: WorkerStores {
                     bars: folder.bars.clone(),
                     ticks: folder.ticks.clone(),
-                    hot: MemoryHotStore::default(),
+                    hot: MemoryNewestPriceStore::default(),
                     clock,
                 },
                 config: WorkerConfig {
@@ -348,7 +352,7 @@ impl FilledFolder {
         let folder = self.open_folder().await;
         let state = folder
             .bars
-            .load_partition(partition, folder.trades.epoch())
+            .load_or_create_partition(partition, folder.trades.epoch())
             .await
             .unwrap();
         let progress = state.progress;

@@ -19,7 +19,7 @@ impl BarStore for SimBarStore {
         &self.reader
     }
 
-    async fn load_partition(
+    async fn load_or_create_partition(
         &self,
         partition: u32,
         epoch: u64,
@@ -111,7 +111,7 @@ impl BarStore for SimBarStore {
         Ok(())
     }
 
-    async fn delete_expired(&self, _: i64, _: i64) -> Result<u64, StoreError> {
+    async fn delete_expired_batch(&self, _: i64, _: i64) -> Result<u64, StoreError> {
         Ok(0)
     }
 }
@@ -163,7 +163,11 @@ impl BarReader for SimBarReader {
         unreachable!("no role lists symbols")
     }
 
-    async fn venue_settings(&self, _: &Venue, _: u32) -> Result<Option<VenueSettings>, StoreError> {
+    async fn venue_settings_if_in_every_partition(
+        &self,
+        _: &Venue,
+        _: u32,
+    ) -> Result<Option<VenueSettings>, StoreError> {
         unreachable!("no role asks for one venue")
     }
 

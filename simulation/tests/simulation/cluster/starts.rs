@@ -7,7 +7,7 @@ use api::ChannelName;
 use archiver::{Archiver, BlockPolicy};
 use host::Health;
 use market::Interval;
-use store::MemoryHotStore;
+use store::MemoryNewestPriceStore;
 use tokio_util::sync::CancellationToken;
 
 use super::SimCluster;
@@ -87,7 +87,7 @@ impl SimCluster {
             stores: WorkerStores {
                 bars: self.bars.for_worker(number),
                 ticks: self.ticks.clone(),
-                hot: MemoryHotStore::default(),
+                hot: MemoryNewestPriceStore::default(),
                 clock: self.clock.clone(),
             },
             config: WorkerConfig {

@@ -5,7 +5,7 @@ use market::{DAY_NS, HOUR_NS, IdScheme, IdScope, Instrument, Trade, VenueSetting
 use super::{HORIZON_NS, Oracle};
 
 impl Oracle {
-    pub(super) fn is_new(
+    pub(super) fn insert_identity_if_new(
         &mut self,
         instrument: &Instrument,
         trade: &Trade,

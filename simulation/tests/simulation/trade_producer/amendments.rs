@@ -4,9 +4,9 @@ use eventlog::NewRecord;
 use market::{Amendment, AmendmentKind, MINUTE_NS, Position, Side, TradeId};
 use schemas::{Refold, Repair, TradesTopicRecord};
 
-use super::{TradeProducer, encode_record, partition_of_key, random_decimal};
+use super::{ProducerRecordGenerator, encode_record, partition_of_key, random_decimal};
 
-impl TradeProducer {
+impl ProducerRecordGenerator {
     /// Returns an edit or a cancel of a trade that was sent, will be sent, or is never sent.
     pub(super) fn next_amendment_record(&mut self) -> (u32, NewRecord) {
         if self.named.is_empty() {

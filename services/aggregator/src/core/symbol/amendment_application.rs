@@ -7,7 +7,7 @@ use store::PendingAmendmentRow;
 use super::id_set_keys::{amendment_id_set_key, trade_id_set_key};
 use super::pending_amendments::PendingAmendments;
 use super::symbol_bars::SymbolBars;
-use super::symbol_ids::SymbolIds;
+use super::symbol_ids::SymbolIdSets;
 use super::window_range::windows_between;
 use crate::core::admission::Admission;
 use crate::core::applied_at::AppliedAt;
@@ -17,7 +17,7 @@ use crate::core::loading::LoadRequest;
 pub(crate) struct AmendmentApplication<'a> {
     pub(crate) instrument: &'a Instrument,
     pub(crate) bars: &'a mut SymbolBars,
-    pub(crate) ids: &'a mut SymbolIds,
+    pub(crate) ids: &'a mut SymbolIdSets,
     pub(crate) pending_amendments: &'a mut PendingAmendments,
     pub(crate) at: AppliedAt,
 }
@@ -46,7 +46,8 @@ impl AmendmentApplication<'_> {
         if let Some(target) = &target {
             requests.extend(self.ids.load_request_for_identity(target));
         }
-        requests.extend(self.touch_or_request_bar(Interval::H1.window_containing(trade.time_ns)));
+        requests
+            .extend(self.mark_bar_used_or_request(Interval::H1.window_containing(trade.time_ns)));
         if !requests.is_empty() {
             return Admission::Blocked(requests);
         }
@@ -60,7 +61,7 @@ impl AmendmentApplication<'_> {
             return Admission::Duplicate;
         }
         match target {
-            Some(target) if !self.ids.touch_set_and_contains_trade(&target, at) => {
+            Some(target) if !self.ids.contains_trade_and_mark_set_used(&target, at) => {
                 self.pending_amendments.add(PendingAmendmentRow {
                     key: trade_id_set_key(self.instrument, &target),
                     id: target.id.to_trade_id(),
@@ -73,13 +74,13 @@ impl AmendmentApplication<'_> {
     }
 
     /// Marks every minute of a range whose hours can still change.
-    pub(crate) fn mark_for_repair(&mut self, repair: Repair) -> Admission {
+    pub(crate) fn mark_minutes_for_repair(&mut self, repair: Repair) -> Admission {
         let at = self.at;
         self.bars.merge_accumulator_into_bars(at);
         let hours = windows_between(Interval::H1, repair.start_ns, repair.end_ns);
         let mut requests = Vec::new();
         for hour in hours.clone() {
-            requests.extend(self.touch_or_request_bar(hour));
+            requests.extend(self.mark_bar_used_or_request(hour));
         }
         if !requests.is_empty() {
             return Admission::Blocked(requests);
@@ -96,7 +97,11 @@ impl AmendmentApplication<'_> {
     }
 
     /// Marks the minute of a trade that was just counted, if it had been amended before.
-    pub(crate) fn mark_if_amended_before(&mut self, trade: &Trade, settings: &VenueSettings) {
+    pub(crate) fn mark_minute_if_amended_before(
+        &mut self,
+        trade: &Trade,
+        settings: &VenueSettings,
+    ) {
         let at = self.at;
         let Some(identity) = settings.trade_identity(trade) else {
             return;
@@ -113,7 +118,7 @@ impl AmendmentApplication<'_> {
     }
 
     /// Returns the request for the bar of a window, if it has to be loaded before it is used.
-    fn touch_or_request_bar(&mut self, window: Window) -> Option<LoadRequest> {
+    fn mark_bar_used_or_request(&mut self, window: Window) -> Option<LoadRequest> {
         self.bars.touch(window, self.at);
         let is_missing = self.bars.is_missing(window);
         is_missing.then(|| LoadRequest::for_bar(self.instrument, window))

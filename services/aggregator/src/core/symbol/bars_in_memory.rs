@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use market::{Bar, BarRow, Instrument, Interval, Position, Window};
 use store::StoredBar;
 
-use super::changed_windows::{ChangedWindows, WindowListFlags};
+use super::changed_windows::{ChangedWindows, WindowChangeFlags};
 use super::dirty_minutes::RefoldedMinute;
 use super::window_range::windows_between;
 use crate::core::applied_at::AppliedAt;
@@ -29,7 +29,7 @@ pub(crate) struct BarsInMemory {
 struct CachedWindow {
     /// Its bar, or `None` if the store has none either.
     row: Option<BarRow>,
-    changes: WindowListFlags,
+    changes: WindowChangeFlags,
     /// The generation in which it was last used.
     used: u64,
 }

@@ -4,7 +4,7 @@ use market::Window;
 
 /// The windows with changes, each at most once in each list.
 ///
-/// A window is in a list exactly if its [`WindowListFlags`] says so.
+/// A window is in a list exactly if its [`WindowChangeFlags`] says so.
 #[derive(Debug, Default)]
 pub(crate) struct ChangedWindows {
     to_announce: Vec<Window>,
@@ -13,12 +13,12 @@ pub(crate) struct ChangedWindows {
 
 /// Which lists a window is in, kept with its bar.
 #[derive(Debug, Default)]
-pub(crate) struct WindowListFlags {
+pub(crate) struct WindowChangeFlags {
     to_announce: bool,
     to_write: bool,
 }
 
-impl WindowListFlags {
+impl WindowChangeFlags {
     /// Returns whether the window is still to be announced or to be stored.
     pub(crate) const fn is_in_any_list(&self) -> bool {
         self.to_announce || self.to_write
@@ -37,7 +37,7 @@ impl WindowListFlags {
 
 impl ChangedWindows {
     /// Adds a window to both lists.
-    pub(crate) fn add(&mut self, window: Window, changes: &mut WindowListFlags) {
+    pub(crate) fn add(&mut self, window: Window, changes: &mut WindowChangeFlags) {
         if !std::mem::replace(&mut changes.to_announce, true) {
             self.to_announce.push(window);
         }
@@ -46,14 +46,14 @@ impl ChangedWindows {
         }
     }
 
-    /// Takes the windows to announce, in order; their [`WindowListFlags`] are then to be cleared.
+    /// Takes the windows to announce, in order; their [`WindowChangeFlags`] are then to be cleared.
     pub(crate) fn take_to_announce(&mut self) -> Vec<Window> {
         let mut windows = std::mem::take(&mut self.to_announce);
         windows.sort_unstable();
         windows
     }
 
-    /// Takes the windows to write; their [`WindowListFlags`] are then to be cleared.
+    /// Takes the windows to write; their [`WindowChangeFlags`] are then to be cleared.
     pub(crate) fn take_to_write(&mut self) -> Vec<Window> {
         std::mem::take(&mut self.to_write)
     }

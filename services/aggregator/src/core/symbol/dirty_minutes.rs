@@ -41,7 +41,7 @@ impl DirtyMinutes {
     }
 
     /// Adds trades that were merged into a minute, if it is dirty.
-    pub(crate) fn add_trades(&mut self, start_ns: i64, bar: &Bar) {
+    pub(crate) fn add_later_trades_if_dirty(&mut self, start_ns: i64, bar: &Bar) {
         let Some(minute) = self.minutes.get_mut(&start_ns) else {
             return;
         };

@@ -81,7 +81,11 @@ impl SymbolBars {
     }
 
     /// Ends the current minute, and keeps the windows of the next one in memory.
-    pub(crate) fn end_minute_and_touch_next(&mut self, next_time_ns: i64, at: AppliedAt) {
+    pub(crate) fn end_minute_and_mark_next_windows_used(
+        &mut self,
+        next_time_ns: i64,
+        at: AppliedAt,
+    ) {
         self.merge_accumulator_into_bars(at);
         self.accumulator.end_minute();
         for interval in Interval::ALL {
@@ -142,10 +146,15 @@ impl SymbolBars {
             self.record_shortest_open_window();
         }
         let (offset, append_time_ns) = (at.position().offset, at.append_time_ns());
-        if !self.accumulator.try_add(trade, offset, append_time_ns) {
+        if !self
+            .accumulator
+            .add_if_scales_fit(trade, offset, append_time_ns)
+        {
             self.merge_accumulator_into_bars(at);
             self.accumulator.widen_scales(trade);
-            let added = self.accumulator.try_add(trade, offset, append_time_ns);
+            let added = self
+                .accumulator
+                .add_if_scales_fit(trade, offset, append_time_ns);
             debug_assert!(added, "one trade fits scales of its own");
         }
         let minute_end_ns = self.accumulator.start_ns() + market::MINUTE_NS;
@@ -163,21 +172,21 @@ impl SymbolBars {
 
     /// Moves the watermark to a trade that was just added, and closes the windows it closes.
     #[inline]
-    pub(crate) fn advance_watermark(
+    pub(crate) fn advance_watermark_and_close_windows(
         &mut self,
         time_ns: i64,
         settings: &VenueSettings,
         at: AppliedAt,
     ) {
         let append_time_ns = at.append_time_ns();
-        let closed_ns = self
-            .clock
-            .move_watermark_to_trade(time_ns, settings, append_time_ns);
+        let closed_ns =
+            self.clock
+                .move_watermark_and_find_close_target(time_ns, settings, append_time_ns);
         self.close_until(closed_ns, at);
     }
 
     /// Closes the windows that are due, because time has passed or the settings have changed.
-    pub(crate) fn pass_time(&mut self, settings: &VenueSettings, at: AppliedAt) {
+    pub(crate) fn close_due_windows(&mut self, settings: &VenueSettings, at: AppliedAt) {
         let closed_ns = self.clock.close_target_ns(settings, at.append_time_ns());
         self.close_until(closed_ns, at);
     }
@@ -207,7 +216,8 @@ impl SymbolBars {
         let Some(minute) = self.accumulator.take_bar(at.position().epoch) else {
             return;
         };
-        self.dirty.add_trades(minute.start_ns, &minute.bar);
+        self.dirty
+            .add_later_trades_if_dirty(minute.start_ns, &minute.bar);
         let closed_until_ns = self.clock.closed_until_ns();
         let opened = self.windows.merge_minute_and_find_opened_end(
             &minute,
@@ -235,7 +245,7 @@ impl SymbolBars {
 
     /// Returns whether the minute of a refold is dirty with the same mark; if not, the refold is
     /// stale.
-    pub(crate) fn is_dirty(&self, refold: Refold) -> bool {
+    pub(crate) fn matches_refold_mark(&self, refold: Refold) -> bool {
         self.dirty.matches_mark(refold)
     }
 

@@ -62,7 +62,7 @@ impl SymbolClock {
 
     /// Moves the watermark to a trade. Returns the time up to which windows are to be closed.
     #[inline]
-    pub(crate) fn move_watermark_to_trade(
+    pub(crate) fn move_watermark_and_find_close_target(
         &mut self,
         time_ns: i64,
         settings: &VenueSettings,

@@ -15,14 +15,14 @@ use crate::core::loading::{IdSetRequest, LoadRequest};
 /// The set of the last trade is kept apart from the others, so that the next trade finds it without
 /// a search; `current_scope` says which identities belong to it.
 #[derive(Debug)]
-pub(crate) struct SymbolIds {
+pub(crate) struct SymbolIdSets {
     instrument: Instrument,
     current_scope: IdentityScope,
     current: Option<(IdSetKey, IdSet)>,
     others: Vec<(IdSetKey, IdSet)>,
 }
 
-impl SymbolIds {
+impl SymbolIdSets {
     pub(crate) fn new(instrument: Instrument) -> Self {
         Self {
             instrument,
@@ -64,7 +64,7 @@ impl SymbolIds {
         let set = if request.ranged {
             IdSet::from_ranges(&row, generation)
         } else {
-            IdSet::from_single_ids(row, generation)
+            IdSet::from_individual_ids(row, generation)
         };
         self.others.push((request.key, set));
     }
@@ -116,14 +116,14 @@ impl SymbolIds {
     }
 
     /// Returns whether a trade's identity was seen. Its set has to be in memory.
-    pub(crate) fn touch_set_and_contains_trade(
+    pub(crate) fn contains_trade_and_mark_set_used(
         &mut self,
         identity: &TradeIdentity<'_>,
         at: AppliedAt,
     ) -> bool {
         let key = trade_id_set_key(&self.instrument, identity);
         let set = self.loaded_set(&key);
-        set.touch(at.generation());
+        set.mark_used(at.generation());
         let is_expired = identity.bucket_ns.is_some() && set.is_beyond_horizon(at.append_time_ns());
         !is_expired && set.contains(identity.id)
     }

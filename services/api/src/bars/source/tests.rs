@@ -35,7 +35,7 @@ async fn store_with_five_minutes(folder: &TempDir, instrument: &Instrument) -> S
     let store = SqliteBarStore::open(folder.path().join("bars"))
         .await
         .unwrap();
-    store.load_partition(0, 1).await.unwrap();
+    store.load_or_create_partition(0, 1).await.unwrap();
     let bars = (0..5).map(|minute| StoredBar {
         instrument: instrument.clone(),
         row: row(minute, 10),
@@ -70,7 +70,7 @@ async fn of_each_window_the_newer_state_counts() {
     let instrument: Instrument = "v:S".parse().unwrap();
     let store = store_with_five_minutes(&folder, &instrument).await;
     // In minute 3 the hub's state is older, in minute 4 newer; minutes 5 and 6 are only in the hub.
-    let source = BarSource {
+    let source = LiveAndStoredBars {
         bars: &store,
         instrument: &instrument,
         live_bars: vec![row(3, 5), row(4, 20), row(5, 21), row(6, 22)],
@@ -79,15 +79,15 @@ async fn of_each_window_the_newer_state_counts() {
         (
             (0, 9),
             9,
-            KeptBars::Oldest,
+            KeepOldestOrNewest::Oldest,
             "0@10 1@10 2@10 3@10 4@20 5@21 6@22",
         ),
-        ((0, 9), 3, KeptBars::Oldest, "0@10 1@10 2@10"),
-        ((3, 9), 3, KeptBars::Oldest, "3@10 4@20 5@21"),
-        ((0, 9), 3, KeptBars::Newest, "4@20 5@21 6@22"),
-        ((0, 6), 3, KeptBars::Newest, "3@10 4@20 5@21"),
-        ((5, 6), 3, KeptBars::Newest, "5@21"),
-        ((7, 9), 3, KeptBars::Oldest, ""),
+        ((0, 9), 3, KeepOldestOrNewest::Oldest, "0@10 1@10 2@10"),
+        ((3, 9), 3, KeepOldestOrNewest::Oldest, "3@10 4@20 5@21"),
+        ((0, 9), 3, KeepOldestOrNewest::Newest, "4@20 5@21 6@22"),
+        ((0, 6), 3, KeepOldestOrNewest::Newest, "3@10 4@20 5@21"),
+        ((5, 6), 3, KeepOldestOrNewest::Newest, "5@21"),
+        ((7, 9), 3, KeepOldestOrNewest::Oldest, ""),
     ];
     for ((from, to), limit, kept, expected) in cases {
         let (start_ns, end_ns) = (from * MINUTE_NS, to * MINUTE_NS);
@@ -116,12 +116,16 @@ async fn windows_that_cancels_have_emptied_are_skipped() {
         row.bar.trades = 0;
         row
     };
-    let source = BarSource {
+    let source = LiveAndStoredBars {
         bars: &store,
         instrument: &instrument,
         live_bars: vec![emptied(0), emptied(3), emptied(4)],
     };
-    let first = source.first_minute_from(0).await.unwrap().unwrap();
+    let first = source
+        .first_traded_minute_at_or_after(0)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(first.window.start_ns, MINUTE_NS);
     let last = source
         .last_traded_minute_before(9 * MINUTE_NS)
@@ -131,7 +135,7 @@ async fn windows_that_cancels_have_emptied_are_skipped() {
     assert_eq!(last.window.start_ns, 2 * MINUTE_NS);
     assert!(
         source
-            .first_minute_from(3 * MINUTE_NS)
+            .first_traded_minute_at_or_after(3 * MINUTE_NS)
             .await
             .unwrap()
             .is_none()

@@ -7,7 +7,7 @@ use connect::{
 use host::{ConfigErrors, ConfigReader};
 use store::RedisConfig;
 
-use crate::cluster::settings::{ServerArgs, ServerSettings};
+use crate::cluster::settings::{CommonRoleArgs, ServerConnectionSettings};
 
 const DEFAULT_GROUP: &str = "candlewick-aggregator";
 const DEFAULT_PORT: u16 = 8081;
@@ -20,7 +20,7 @@ const DEFAULT_PORT: u16 = 8081;
 }))]
 pub(crate) struct AggregatorArgs {
     #[command(flatten)]
-    servers: ServerArgs,
+    servers: CommonRoleArgs,
     #[command(flatten)]
     group: ConsumerGroupArgs,
     #[command(flatten)]
@@ -30,7 +30,7 @@ pub(crate) struct AggregatorArgs {
 /// What an aggregator is configured with.
 #[derive(Debug)]
 pub(crate) struct AggregatorSettings {
-    pub(super) servers: ServerSettings,
+    pub(super) servers: ServerConnectionSettings,
     pub(super) redis: Option<RedisConfig>,
     pub(super) group: ConsumerGroupSettings,
 }

@@ -5,7 +5,7 @@ use connect::{ProcessSettings, RedisArgs, ignore_server_sections_except, show_de
 use host::{ConfigErrors, ConfigReader};
 use store::RedisConfig;
 
-use crate::cluster::settings::{ServerArgs, ServerSettings};
+use crate::cluster::settings::{CommonRoleArgs, ServerConnectionSettings};
 
 const DEFAULT_PORT: u16 = 8080;
 
@@ -17,7 +17,7 @@ const DEFAULT_PORT: u16 = 8080;
 }))]
 pub(crate) struct ApiArgs {
     #[command(flatten)]
-    servers: ServerArgs,
+    servers: CommonRoleArgs,
     #[command(flatten)]
     redis: RedisArgs,
 }
@@ -25,7 +25,7 @@ pub(crate) struct ApiArgs {
 /// What a pod is configured with.
 #[derive(Debug)]
 pub(crate) struct ApiSettings {
-    pub(super) servers: ServerSettings,
+    pub(super) servers: ServerConnectionSettings,
     pub(super) redis: Option<RedisConfig>,
 }
 

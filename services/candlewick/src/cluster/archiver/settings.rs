@@ -7,7 +7,7 @@ use connect::{
 };
 use host::{ConfigErrors, ConfigReader};
 
-use crate::cluster::settings::{ServerArgs, ServerSettings};
+use crate::cluster::settings::{CommonRoleArgs, ServerConnectionSettings};
 
 const DEFAULT_GROUP: &str = "candlewick-archiver";
 const DEFAULT_PORT: u16 = 8082;
@@ -20,7 +20,7 @@ const DEFAULT_PORT: u16 = 8082;
 }))]
 pub(crate) struct ArchiverArgs {
     #[command(flatten)]
-    servers: ServerArgs,
+    servers: CommonRoleArgs,
     #[command(flatten)]
     group: ConsumerGroupArgs,
 }
@@ -28,7 +28,7 @@ pub(crate) struct ArchiverArgs {
 /// What an archiver is configured with.
 #[derive(Debug)]
 pub(crate) struct ArchiverSettings {
-    pub(super) servers: ServerSettings,
+    pub(super) servers: ServerConnectionSettings,
     pub(super) group: ConsumerGroupSettings,
 }
 

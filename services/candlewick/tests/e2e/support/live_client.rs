@@ -1,12 +1,12 @@
 //! A client of the live stream.
 //!
-//! The rules of the stream are those of `client::StreamClient`. What they yield is judged by REST,
-//! which answers from the stores and the hub without them.
+//! The rules of the stream are those of `client::StreamClientState`. What they yield is judged by
+//! REST, which answers from the stores and the hub without them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use client::{AppliedBarChange, StreamClient, StreamEncoding, StreamSocket};
+use client::{AppliedBarChange, StreamClientState, StreamEncoding, StreamSocket};
 use clock::SystemClock;
 use schemas::api::{BarChangeKind, BarJson, StreamMessage, StreamRequest};
 use serde_json::Value;
@@ -25,7 +25,7 @@ pub(crate) struct LiveClient {
     encoding: StreamEncoding,
     venue: String,
     symbol: String,
-    stream: StreamClient,
+    stream: StreamClientState,
     /// How often each bar was closed, by channel and start.
     pub(crate) closes: BTreeMap<(String, String), u32>,
     /// How often each bar was corrected, by channel and start.
@@ -60,7 +60,7 @@ impl LiveClient {
             encoding,
             venue: venue.to_owned(),
             symbol: symbol.to_owned(),
-            stream: StreamClient::new(names),
+            stream: StreamClientState::new(names),
             closes: BTreeMap::new(),
             corrections: BTreeMap::new(),
             emptied: 0,
@@ -120,7 +120,7 @@ impl LiveClient {
 
     /// Returns the next message if it arrives within a few milliseconds.
     fn poll_message(&mut self) -> Option<Value> {
-        let message = self.socket.next_message();
+        let message = self.socket.next_frame_message();
         let polled = async { clock::timeout(&SystemClock, POLL_TIMEOUT, message).await };
         let message = self.runtime.block_on(polled).ok()?;
         message.unwrap_or_else(|error| panic!("the stream failed: {error}"))
@@ -207,7 +207,7 @@ impl LiveClient {
     pub(crate) fn bar_count(&self) -> usize {
         let channels = self.stream.channels();
         channels
-            .map(|(_, channel)| channel.newest_bars().count())
+            .map(|(_, channel)| channel.newest_state_of_each_bar().count())
             .sum()
     }
 }

@@ -2,7 +2,7 @@ use schemas::api::{BarChangeKind, BarJson, StreamMessage};
 use serde_json::{Value, json};
 
 use super::ChannelState;
-use crate::stream::error::StreamError;
+use crate::stream::error::StreamProtocolError;
 use crate::stream::position::StreamPosition;
 
 const START: &str = "1970-01-01T00:00:00Z";
@@ -70,7 +70,7 @@ fn read_history(channel: &mut ChannelState, bars: Vec<BarJson>) {
 }
 
 fn newest(channel: &ChannelState) -> Vec<BarJson> {
-    channel.newest_bars().cloned().collect()
+    channel.newest_state_of_each_bar().cloned().collect()
 }
 
 #[test]
@@ -130,7 +130,10 @@ fn a_lost_message_is_noticed_and_the_client_resumes_from_what_it_holds() {
     let mut channel = channel();
     let lost = channel.apply_message(changes(11, 12, &[delta(7, "3")]));
     let (prev, held) = (11, 10);
-    assert_eq!(lost.unwrap_err(), StreamError::PrevIsNotHeld { prev, held });
+    assert_eq!(
+        lost.unwrap_err(),
+        StreamProtocolError::PrevIsNotHeld { prev, held }
+    );
     let held = StreamPosition { epoch: 7, seq: 10 };
     assert_eq!(channel.position(), Some(held));
     assert_eq!(newest(&channel), [bar(5, "2")]);
@@ -140,7 +143,7 @@ fn a_lost_message_is_noticed_and_the_client_resumes_from_what_it_holds() {
 fn a_sequence_number_that_does_not_advance_is_an_error() {
     let mut channel = channel();
     let repeated = channel.apply_message(changes(10, 10, &[]));
-    let expected = StreamError::SeqDoesNotAdvance { seq: 10, held: 10 };
+    let expected = StreamProtocolError::SeqDoesNotAdvance { seq: 10, held: 10 };
     assert_eq!(repeated.unwrap_err(), expected);
 }
 
@@ -148,7 +151,7 @@ fn a_sequence_number_that_does_not_advance_is_an_error() {
 fn changes_before_a_snapshot_are_an_error() {
     let mut channel = ChannelState::default();
     let early = channel.apply_message(changes(-1, 0, &[]));
-    assert_eq!(early.unwrap_err(), StreamError::BeforeSnapshot);
+    assert_eq!(early.unwrap_err(), StreamProtocolError::BeforeSnapshot);
 }
 
 #[test]
@@ -172,7 +175,7 @@ fn a_snapshot_that_did_not_recover_drops_the_stream_bars_and_reads_history() {
     assert!(channel.history_request().is_some());
     assert_eq!(newest(&channel), [bar(5, "2")], "what is shown stays");
     let stale = channel.apply_message(changes(0, 1, &[delta(6, "3")]));
-    let expected = StreamError::DeltaOfUnknownBar(START.to_owned());
+    let expected = StreamProtocolError::DeltaOfUnknownBar(START.to_owned());
     assert_eq!(stale.unwrap_err(), expected);
     assert_eq!(channel.position(), None, "only a new snapshot helps");
 }
@@ -184,7 +187,7 @@ fn a_recovery_of_another_epoch_or_of_the_past_is_an_error() {
         let elsewhere = channel.apply_message(snapshot(epoch, seq, Some(true), &[]));
         let sent = StreamPosition { epoch, seq };
         let held = Some(StreamPosition { epoch: 7, seq: 10 });
-        let expected = StreamError::RecoveredElsewhere { sent, held };
+        let expected = StreamProtocolError::RecoveredElsewhere { sent, held };
         assert_eq!(elsewhere.unwrap_err(), expected);
     }
 }
@@ -206,6 +209,6 @@ fn a_whole_bar_that_lacks_members_is_an_error() {
     let mut incomplete = whole("close", &bar(6, "3"));
     incomplete.as_object_mut().unwrap().remove("high");
     let applied = channel.apply_message(changes(10, 11, &[incomplete]));
-    let expected = StreamError::IncompleteBar(START.to_owned());
+    let expected = StreamProtocolError::IncompleteBar(START.to_owned());
     assert_eq!(applied.unwrap_err(), expected);
 }

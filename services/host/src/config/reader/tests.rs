@@ -158,7 +158,7 @@ fn a_file_that_is_absent_or_not_toml_is_an_error() {
 
 #[test]
 fn the_text_of_a_default_is_read_as_the_same_value() {
-    fn check<T: Setting + PartialEq + std::fmt::Debug>(value: T, text: &str) {
+    fn check<T: SettingValue + PartialEq + std::fmt::Debug>(value: T, text: &str) {
         assert_eq!(value.to_text(), text);
         assert_eq!(T::parse(text), Ok(value));
     }

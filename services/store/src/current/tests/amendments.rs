@@ -189,7 +189,7 @@ fn an_amendment_that_was_excluded_or_is_not_folded_yet_does_nothing() {
 fn an_amendment_marks_no_id_as_seen() {
     let original = original();
     let repeated = tick(30, 5, Some("7"));
-    let mut current = CurrentTrades::new(PLAIN, NEXT);
+    let mut current = TickClassifier::new(PLAIN, NEXT);
     for (tick, verdict, expected) in [
         (edit(1, &original, 3), None, TickInclusion::Counted),
         (original.clone(), None, TickInclusion::Counted),
@@ -205,7 +205,7 @@ fn an_amendment_marks_no_id_as_seen() {
         assert_eq!(current.classify(&tick, verdict), expected, "{tick:?}");
     }
     // A second delivery of an amendment is no lost trade.
-    assert_eq!(current.forget_before(i64::MAX), []);
+    assert_eq!(current.forget_before_and_take_unmatched(i64::MAX), []);
 }
 
 proptest! {

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, query};
 
 use super::id_sets::bind_id_set_key;
-use crate::sqlite::column::{read_parsed_text, read_u64, u64_as_column};
+use crate::sqlite::column::{read_parsed_text, read_u64, u64_as_ordered_column};
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::BatchedStatement;
 use crate::state::{
@@ -49,7 +49,7 @@ const SELECT_PENDING_AMENDMENTS: &str = "SELECT instrument, scope, bucket_ns, id
     FROM pending_amendments WHERE partition = ? ORDER BY instrument, scope, bucket_ns, id";
 
 /// Writes the rows of a transaction to both tables.
-pub(super) async fn write_amendments(
+pub(super) async fn write_dirty_minutes_and_pending_amendments(
     connection: &mut SqliteConnection,
     transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
@@ -67,9 +67,9 @@ pub(super) async fn write_amendments(
                 .bind(partition)
                 .bind(change.instrument.key().to_owned())
                 .bind(change.start_ns)
-                .bind(u64_as_column(mark.up_to.epoch))
-                .bind(u64_as_column(mark.up_to.offset))
-                .bind(u64_as_column(mark.amendments))
+                .bind(u64_as_ordered_column(mark.up_to.epoch))
+                .bind(u64_as_ordered_column(mark.up_to.offset))
+                .bind(u64_as_ordered_column(mark.amendments))
                 .bind(mark.later_bar.as_ref().map(schemas::encode_bar))
         })
         .await?;

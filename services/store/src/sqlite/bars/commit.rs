@@ -6,7 +6,7 @@ use sqlx::{SqliteConnection, query};
 
 use super::{amendments, id_sets, row};
 use crate::bar_store::CommitOutcome;
-use crate::sqlite::column::u64_as_column;
+use crate::sqlite::column::u64_as_ordered_column;
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::{BatchedStatement, BoundQuery};
 use crate::state::{PartitionTransaction, StoredBar};
@@ -71,10 +71,10 @@ pub(super) async fn write_transaction(
     }
     write_bars(connection, transaction).await?;
     write_symbols_and_venues(connection, transaction).await?;
-    id_sets::write_id_ranges(connection, transaction).await?;
+    id_sets::write_id_sets_and_ranges(connection, transaction).await?;
     id_sets::write_exact_ids(connection, transaction).await?;
     write_excluded_ranges(connection, transaction).await?;
-    amendments::write_amendments(connection, transaction).await?;
+    amendments::write_dirty_minutes_and_pending_amendments(connection, transaction).await?;
     Ok(CommitOutcome::Committed)
 }
 
@@ -87,14 +87,14 @@ async fn try_advance_progress(
         "UPDATE partition_progress SET epoch = ?, next_offset = ?, updates_epoch = ?, \
          updates_offset = ?, append_time_ns = ? WHERE partition = ? AND epoch = ? AND next_offset = ?",
     )
-    .bind(u64_as_column(progress.epoch))
-    .bind(u64_as_column(progress.next_offset))
-    .bind(u64_as_column(progress.updates_position.epoch))
-    .bind(u64_as_column(progress.updates_position.offset))
+    .bind(u64_as_ordered_column(progress.epoch))
+    .bind(u64_as_ordered_column(progress.next_offset))
+    .bind(u64_as_ordered_column(progress.updates_position.epoch))
+    .bind(u64_as_ordered_column(progress.updates_position.offset))
     .bind(progress.append_time_ns)
     .bind(progress.partition)
-    .bind(u64_as_column(transaction.expected.epoch))
-    .bind(u64_as_column(transaction.expected.offset));
+    .bind(u64_as_ordered_column(transaction.expected.epoch))
+    .bind(u64_as_ordered_column(transaction.expected.offset));
     Ok(update.execute(connection).await?.rows_affected() > 0)
 }
 
@@ -163,9 +163,9 @@ async fn write_excluded_ranges(
         .run(connection, &transaction.excluded_ranges, |bound, range| {
             bound
                 .bind(partition)
-                .bind(u64_as_column(range.epoch))
-                .bind(u64_as_column(range.first_offset))
-                .bind(u64_as_column(range.end_offset))
+                .bind(u64_as_ordered_column(range.epoch))
+                .bind(u64_as_ordered_column(range.first_offset))
+                .bind(u64_as_ordered_column(range.end_offset))
                 .bind(range.verdict.code())
                 .bind(range.append_time_ns)
         })

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use crate::id_chunk;
-use crate::sqlite::column::{read_u64, u64_as_column};
+use crate::sqlite::column::{read_u64, u64_as_ordered_column};
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::{BatchedStatement, BoundQuery};
 use crate::state::{IdSetDiff, IdSetKey, PartitionTransaction};
@@ -62,7 +62,7 @@ pub(super) const SELECT_ID_SETS: &str = "SELECT 0 AS kind, last_append_ns AS num
     ORDER BY kind, number";
 
 /// Writes the keys of sets of ids, and the changes of sets that are stored as ranges.
-pub(super) async fn write_id_ranges(
+pub(super) async fn write_id_sets_and_ranges(
     connection: &mut SqliteConnection,
     transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
@@ -84,7 +84,7 @@ pub(super) async fn write_id_ranges(
     }
     DELETE_ID_RANGES
         .run(connection, &removed, |bound, (key, first)| {
-            bind_id_set_key(bound, key).bind(u64_as_column(*first))
+            bind_id_set_key(bound, key).bind(u64_as_ordered_column(*first))
         })
         .await?;
     UPSERT_ID_RANGES
@@ -93,8 +93,8 @@ pub(super) async fn write_id_ranges(
             &upserted_ranges,
             |bound, (key, (first, last))| {
                 bind_id_set_key(bound, key)
-                    .bind(u64_as_column(*first))
-                    .bind(u64_as_column(*last))
+                    .bind(u64_as_ordered_column(*first))
+                    .bind(u64_as_ordered_column(*last))
             },
         )
         .await?;

@@ -3,12 +3,12 @@
 use sqlx::{SqliteConnection, query};
 
 use super::{amendments, row};
-use crate::sqlite::column::{read_parsed_text, u64_as_column};
+use crate::sqlite::column::{read_parsed_text, u64_as_ordered_column};
 use crate::sqlite::database_error::DatabaseError;
 use crate::state::{PartitionState, StoredBar};
 
 /// Returns the state of a partition, after creating its progress row if there is none.
-pub(super) async fn load_partition(
+pub(super) async fn load_or_create_partition(
     connection: &mut SqliteConnection,
     partition: u32,
     epoch: u64,
@@ -22,8 +22,8 @@ pub(super) async fn load_partition(
          ?3, ?3, ?3, 0)",
     )
     .bind(partition)
-    .bind(u64_as_column(epoch))
-    .bind(u64_as_column(0))
+    .bind(u64_as_ordered_column(epoch))
+    .bind(u64_as_ordered_column(0))
     .bind(schemas::TRADES)
     .execute(&mut *connection)
     .await?;

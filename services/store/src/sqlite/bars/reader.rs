@@ -9,8 +9,8 @@ use super::id_sets::{self, IdSetPart};
 use super::{amendments, row, topics};
 use crate::bar_store::{BarQuery, BarReader, IdRangeQuery, SymbolQuery};
 use crate::error::StoreError;
-use crate::key_bounds::{AFTER_ALL_KEYS, id_set_page_bounds, venue_bounds};
-use crate::sqlite::column::{read_parsed_text, read_u64, u64_as_column};
+use crate::key_bounds::{AFTER_ALL_KEYS, id_set_page_bounds, venue_key_bounds};
+use crate::sqlite::column::{read_parsed_text, read_u64, u64_as_ordered_column};
 use crate::sqlite::reader_pool::ReaderPool;
 use crate::sqlite::row_batches::{BatchedStatement, query_without_parameters};
 use crate::state::{
@@ -215,7 +215,7 @@ impl BarReader for SqliteBarReader {
 
     async fn symbols(&self, query: &SymbolQuery) -> Result<Vec<SymbolRow>, StoreError> {
         let (floor, ceiling) = match &query.venue {
-            Some(venue) => venue_bounds(venue),
+            Some(venue) => venue_key_bounds(venue),
             None => (String::new(), AFTER_ALL_KEYS.to_owned()),
         };
         let after = query.after.as_deref().unwrap_or("").max(floor.as_str());
@@ -226,7 +226,7 @@ impl BarReader for SqliteBarReader {
         self.readers.read(bound, row::read_symbol).await
     }
 
-    async fn venue_settings(
+    async fn venue_settings_if_in_every_partition(
         &self,
         venue: &Venue,
         partitions: u32,
@@ -251,9 +251,9 @@ impl BarReader for SqliteBarReader {
     ) -> Result<Vec<ExcludedRange>, StoreError> {
         let bound = query(SELECT_EXCLUDED_RANGES)
             .bind(partition)
-            .bind(u64_as_column(epoch))
-            .bind(u64_as_column(first_offset))
-            .bind(u64_as_column(end_offset));
+            .bind(u64_as_ordered_column(epoch))
+            .bind(u64_as_ordered_column(first_offset))
+            .bind(u64_as_ordered_column(end_offset));
         self.readers.read(bound, row::read_excluded_range).await
     }
 

@@ -43,7 +43,7 @@ pub(super) static DELETE_ID_SETS: LazyLock<[BatchedStatement; 3]> = LazyLock::ne
 });
 
 /// Deletes expired rows, and returns the number of deleted rows.
-pub(super) async fn delete_expired(
+pub(super) async fn delete_expired_batch(
     connection: &mut SqliteConnection,
     bars_before_ns: i64,
     ids_before_ns: i64,

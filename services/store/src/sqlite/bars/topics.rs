@@ -2,7 +2,7 @@
 
 use sqlx::{SqliteConnection, query, query_scalar};
 
-use crate::sqlite::column::{u64_as_column, u64_from_column};
+use crate::sqlite::column::{u64_as_ordered_column, u64_from_ordered_column};
 use crate::sqlite::database_error::DatabaseError;
 
 /// The outcome of registering a generation.
@@ -31,8 +31,8 @@ pub(super) async fn register_topic(
         .bind(topic_id)
         .fetch_optional(&mut *connection)
         .await?;
-    let newest = newest.map_or(0, u64_from_column);
-    match known.map(u64_from_column) {
+    let newest = newest.map_or(0, u64_from_ordered_column);
+    match known.map(u64_from_ordered_column) {
         Some(epoch) if epoch == newest => return Ok(TopicRegistration::Current(epoch)),
         Some(_) => return Ok(TopicRegistration::Superseded),
         None => {}
@@ -41,13 +41,13 @@ pub(super) async fn register_topic(
     query("INSERT INTO topics (topic, topic_id, epoch) VALUES (?, ?, ?)")
         .bind(topic)
         .bind(topic_id)
-        .bind(u64_as_column(epoch))
+        .bind(u64_as_ordered_column(epoch))
         .execute(&mut *connection)
         .await?;
     if topic == schemas::TRADES {
         query("UPDATE partition_progress SET epoch = ?, next_offset = ?")
-            .bind(u64_as_column(epoch))
-            .bind(u64_as_column(0))
+            .bind(u64_as_ordered_column(epoch))
+            .bind(u64_as_ordered_column(0))
             .execute(connection)
             .await?;
     }

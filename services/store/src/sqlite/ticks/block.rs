@@ -66,7 +66,7 @@ pub(super) fn compress_block_body(raw: &[u8]) -> Result<Vec<u8>, DatabaseError> 
 }
 
 /// Returns the ticks of a compressed body, which must have `tick_count` of them.
-pub(super) fn decode_block_body(
+pub(super) fn decompress_and_decode_block_body(
     body: &[u8],
     tick_count: usize,
 ) -> Result<Vec<ArchivedTick>, DatabaseError> {

@@ -6,7 +6,7 @@ use market::Instrument;
 use sqlx::SqliteConnection;
 
 use super::block;
-use crate::sqlite::column::u64_as_column;
+use crate::sqlite::column::u64_as_ordered_column;
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::BatchedStatement;
 use crate::tick_store::{TickBlock, TickRecord};
@@ -87,10 +87,10 @@ pub(super) async fn write_blocks(
         bound
             .bind(block.instrument.key().to_owned())
             .bind(block.hour_ns)
-            .bind(u64_as_column(block.epoch))
+            .bind(u64_as_ordered_column(block.epoch))
             .bind(block.partition)
-            .bind(u64_as_column(block.first_offset))
-            .bind(u64_as_column(block.last_offset))
+            .bind(u64_as_ordered_column(block.first_offset))
+            .bind(u64_as_ordered_column(block.last_offset))
             .bind(block.tick_count)
             .bind(block.min_time_ns)
             .bind(block.max_time_ns)

@@ -81,7 +81,7 @@ fn decode_block(
     start_ns: i64,
     end_ns: i64,
 ) -> Result<Vec<(u32, Tick)>, DatabaseError> {
-    let archived = block::decode_block_body(&block.body, block.tick_count)?;
+    let archived = block::decompress_and_decode_block_body(&block.body, block.tick_count)?;
     let ends = [archived.first(), archived.last()].map(|tick| tick.map(|tick| tick.offset));
     if ends != [Some(block.first_offset), Some(block.last_offset)] {
         return Err(DatabaseError::malformed_value(

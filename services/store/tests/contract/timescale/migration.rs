@@ -126,7 +126,7 @@ async fn a_table_becomes_a_hypertable() {
         })
         .collect();
     commit_step(&store, transaction.clone()).await;
-    assert_eq!(store.delete_expired(1, i64::MIN).await.unwrap(), 1);
+    assert_eq!(store.delete_expired_batch(1, i64::MIN).await.unwrap(), 1);
 
     let migrated = TimescaleBarStore::migrate(database.config()).await.unwrap();
     assert_ne!(migrated.edition, TimescaleEdition::PostgresOnly);
@@ -150,7 +150,15 @@ async fn a_table_becomes_a_hypertable() {
         .map(|bar| bar.row.clone())
         .collect();
     assert_eq!(store.bar_range(&query).await.unwrap(), expected);
-    assert_eq!(store.load_partition(0, 1).await.unwrap().open_bars.len(), 1);
+    assert_eq!(
+        store
+            .load_or_create_partition(0, 1)
+            .await
+            .unwrap()
+            .open_bars
+            .len(),
+        1
+    );
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ fn transaction_of_100_bars(from: u64) -> PartitionTransaction {
 
 /// Asserts that the open bars are those of the last commit, and returns its offset.
 async fn assert_last_commit_is_whole(store: &TimescaleBarStore) -> u64 {
-    let state = store.load_partition(0, 1).await.unwrap();
+    let state = store.load_or_create_partition(0, 1).await.unwrap();
     let committed = state.progress.next_offset;
     let written = state.open_bars.iter().map(|bar| bar.row.through.offset);
     assert!(written.clone().all(|offset| offset == committed));
@@ -51,7 +51,7 @@ async fn poll_up_to(future: &mut (impl Future + Unpin), polls: u32) -> bool {
 #[tokio::test]
 async fn a_commit_that_is_dropped_is_whole_or_nothing() {
     let (_kept, store) = bar_store().await;
-    store.load_partition(0, 1).await.unwrap();
+    store.load_or_create_partition(0, 1).await.unwrap();
     let (mut from, mut completed, mut stored) = (0, 0, 0);
     for polls in 0..60 {
         let transaction = transaction_of_100_bars(from);
@@ -85,7 +85,7 @@ async fn a_frozen_worker_does_not_hold_its_partition() {
         TimescaleBarStore::open(config.clone()).await.unwrap(),
         TimescaleBarStore::open(config).await.unwrap(),
     );
-    frozen.load_partition(0, 1).await.unwrap();
+    frozen.load_or_create_partition(0, 1).await.unwrap();
     let mut from = 0;
     for polls in (0..24).map(|round| round * 2) {
         let transaction = transaction_of_100_bars(from);
@@ -167,7 +167,7 @@ async fn a_snapshot_that_is_not_used_ends() {
 #[tokio::test]
 async fn a_transaction_that_fails_at_its_end_writes_nothing() {
     let (database, store) = bar_store().await;
-    store.load_partition(0, 1).await.unwrap();
+    store.load_or_create_partition(0, 1).await.unwrap();
     let transaction = transaction_of_100_bars(0);
     database
         .run_sql("ALTER TABLE symbols ADD CONSTRAINT broken CHECK (instrument <> 'a:a')")
@@ -224,7 +224,7 @@ async fn a_damaged_row_is_an_error() {
         ),
     ] {
         database.run_sql(damage).await;
-        let error = store.load_partition(0, 1).await.unwrap_err();
+        let error = store.load_or_create_partition(0, 1).await.unwrap_err();
         assert!(
             matches!(error, StoreError::Corrupt { .. }),
             "{damage}: {error}"

@@ -33,7 +33,7 @@ async fn read_starts(store: &TimescaleBarStore) -> Vec<i64> {
 
 /// Writes closed bars, given by their start and their first append time.
 async fn write_bars(store: &TimescaleBarStore, partition: u32, bars: &[(i64, u64)]) {
-    let state = store.load_partition(partition, 1).await.unwrap();
+    let state = store.load_or_create_partition(partition, 1).await.unwrap();
     let from = state.progress.next_offset;
     let mut transaction = step(partition, from, from + 1);
     transaction.bars = bars
@@ -62,19 +62,25 @@ async fn a_chunk_is_dropped_when_all_of_its_bars_have_expired() {
     assert_eq!(count_chunks(&database).await, 2);
 
     // Two bars have expired, and their chunk contains one that has not.
-    assert_eq!(store.delete_expired(12, i64::MIN).await.unwrap(), 2);
-    assert_eq!(store.delete_expired(12, i64::MIN).await.unwrap(), 0);
+    assert_eq!(store.delete_expired_batch(12, i64::MIN).await.unwrap(), 2);
+    assert_eq!(store.delete_expired_batch(12, i64::MIN).await.unwrap(), 0);
     assert_eq!(read_starts(&store).await, [old + DAY_NS, live]);
     assert_eq!(count_chunks(&database).await, 2);
     // The chunk of the later event time is the one that has expired.
-    assert_eq!(store.delete_expired(90, i64::MIN).await.unwrap(), 1);
+    assert_eq!(store.delete_expired_batch(90, i64::MIN).await.unwrap(), 1);
     assert_eq!(read_starts(&store).await, [old + DAY_NS]);
     assert_eq!(count_chunks(&database).await, 1);
     // A day that is written again after it was emptied is tracked again.
     write_bars(&store, 0, &[(live, 95)]).await;
-    assert_eq!(store.delete_expired(91, i64::MIN).await.unwrap(), 1);
+    assert_eq!(store.delete_expired_batch(91, i64::MIN).await.unwrap(), 1);
     assert_eq!(read_starts(&store).await, [live]);
-    assert_eq!(store.delete_expired(i64::MAX, i64::MIN).await.unwrap(), 1);
+    assert_eq!(
+        store
+            .delete_expired_batch(i64::MAX, i64::MIN)
+            .await
+            .unwrap(),
+        1
+    );
     assert_eq!(count_chunks(&database).await, 0);
 }
 
@@ -92,11 +98,11 @@ async fn bars_are_dropped_with_their_chunk() {
         &[(70 * DAY_NS, 10), (70 * DAY_NS + MINUTE_NS, 99)],
     )
     .await;
-    assert_eq!(store.delete_expired(25, i64::MIN).await.unwrap(), 0);
-    assert_eq!(store.delete_expired(30, i64::MIN).await.unwrap(), 2);
+    assert_eq!(store.delete_expired_batch(25, i64::MIN).await.unwrap(), 0);
+    assert_eq!(store.delete_expired_batch(30, i64::MIN).await.unwrap(), 2);
     assert_eq!(count_chunks(&database).await, 1);
-    assert_eq!(store.delete_expired(30, i64::MIN).await.unwrap(), 0);
-    assert_eq!(store.delete_expired(31, i64::MIN).await.unwrap(), 1);
+    assert_eq!(store.delete_expired_batch(30, i64::MIN).await.unwrap(), 0);
+    assert_eq!(store.delete_expired_batch(31, i64::MIN).await.unwrap(), 1);
     assert_eq!(read_starts(&store).await, [70 * DAY_NS + MINUTE_NS]);
 }
 
@@ -106,11 +112,11 @@ async fn the_rows_of_a_chunk_decide_whether_it_has_expired() {
     let (database, store) = bar_store().await;
     write_bars(&store, 0, &[(0, 10), (MINUTE_NS, 99)]).await;
     database.run_sql("DELETE FROM bar_days").await;
-    assert_eq!(store.delete_expired(50, i64::MIN).await.unwrap(), 1);
+    assert_eq!(store.delete_expired_batch(50, i64::MIN).await.unwrap(), 1);
     assert_eq!(read_starts(&store).await, [MINUTE_NS]);
-    assert_eq!(store.delete_expired(50, i64::MIN).await.unwrap(), 0);
+    assert_eq!(store.delete_expired_batch(50, i64::MIN).await.unwrap(), 0);
     database.run_sql("DELETE FROM bars").await;
-    assert_eq!(store.delete_expired(100, i64::MIN).await.unwrap(), 0);
+    assert_eq!(store.delete_expired_batch(100, i64::MIN).await.unwrap(), 0);
     assert_eq!(count_chunks(&database).await, 0);
 }
 
@@ -138,7 +144,7 @@ async fn a_call_deletes_a_bounded_number_of_rows() {
     commit_step(&store, recent).await;
     let mut deleted = Vec::new();
     loop {
-        match store.delete_expired(50, i64::MIN).await.unwrap() {
+        match store.delete_expired_batch(50, i64::MIN).await.unwrap() {
             0 => break,
             rows => deleted.push(rows),
         }
@@ -156,12 +162,13 @@ async fn no_recent_bar_is_dropped_with_an_old_chunk() {
         write_bars(&store, 0, &[(start_ns, 10)]).await;
         let (dropping, writing) = (store.clone(), store.clone());
         let dropping =
-            tokio::spawn(async move { dropping.delete_expired(50, i64::MIN).await.unwrap() });
+            tokio::spawn(async move { dropping.delete_expired_batch(50, i64::MIN).await.unwrap() });
         let writing = tokio::spawn(async move {
             write_bars(&writing, 1, &[(start_ns + MINUTE_NS, 100 + round)]).await;
         });
         writing.await.unwrap();
-        let deleted = dropping.await.unwrap() + store.delete_expired(50, i64::MIN).await.unwrap();
+        let deleted =
+            dropping.await.unwrap() + store.delete_expired_batch(50, i64::MIN).await.unwrap();
         assert_eq!(deleted, 1);
         assert_eq!(read_starts(&store).await.len() as u64, round + 1);
     }

@@ -2,8 +2,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::{
-    ArchivedTick, MAX_BYTES, MAX_TICKS, compress_block_body, decode_block_body, encode_block_body,
-    split_into_block_sizes,
+    ArchivedTick, MAX_BYTES, MAX_TICKS, compress_block_body, decompress_and_decode_block_body,
+    encode_block_body, split_into_block_sizes,
 };
 use crate::tick_store::TickRecord;
 
@@ -24,7 +24,7 @@ proptest! {
     ) {
         let ticks: Vec<_> = rows.into_iter().map(|(offset, time, value)| tick(offset, time, value)).collect();
         let compressed = compress_block_body(&encode_block_body(&ticks)).unwrap();
-        let read = decode_block_body(&compressed, ticks.len()).unwrap();
+        let read = decompress_and_decode_block_body(&compressed, ticks.len()).unwrap();
         let read: Vec<_> = read
             .into_iter()
             .map(|read| tick(read.offset, read.append_time_ns, read.value.to_vec()))
@@ -49,7 +49,7 @@ fn a_damaged_block_never_yields_other_ticks() {
         for mask in 1..=u8::MAX {
             let mut damaged = written.clone();
             damaged[index] ^= mask;
-            if let Ok(read) = decode_block_body(&damaged, 40) {
+            if let Ok(read) = decompress_and_decode_block_body(&damaged, 40) {
                 assert!(
                     read.iter().zip(&ticks).all(is_same),
                     "byte {index}, mask {mask:#x}"
