@@ -23,11 +23,11 @@ const PRODUCER_NAME: &str = "the producer";
 /// Its async functions must run within a Tokio runtime.
 #[derive(Clone)]
 pub struct KafkaClient {
-    connection: Arc<SharedConnection>,
+    connection: Arc<SharedKafkaClientState>,
 }
 
 /// What the clones of a connection share.
-struct SharedConnection {
+struct SharedKafkaClientState {
     config: KafkaConfig,
     producer: ProducerClient,
     pending_bytes: Arc<PendingBytes>,
@@ -52,7 +52,7 @@ impl KafkaClient {
             ProducerClient::from_config_and_context(&client, ProducerCallbacks::default())
                 .map_err(|error| refused(error.to_string()))?;
         Ok(Self {
-            connection: Arc::new(SharedConnection {
+            connection: Arc::new(SharedKafkaClientState {
                 config,
                 producer,
                 pending_bytes: Arc::default(),

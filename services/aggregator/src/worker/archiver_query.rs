@@ -26,7 +26,7 @@ impl ArchiverQuery {
 
     /// Waits for the archiver's position; for ever if no query is under way. `None` if the archiver
     /// has none or the store failed, which is queried again soon. May be dropped and called again.
-    pub(super) async fn wait_for_position(&mut self) -> Option<Position> {
+    pub(super) async fn wait_for_answer(&mut self) -> Option<Position> {
         let Some(answer) = &mut self.answer else {
             return std::future::pending().await;
         };

@@ -89,7 +89,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
                     }
                 }
                 () = self.stop.cancelled() => return self.commit_all_and_end().await,
-                archived = self.archiver.wait_for_position() => {
+                archived = self.archiver.wait_for_answer() => {
                     self.append_archived_refolds(archived).await?;
                 }
                 ready = worker.topics.trades.wait(worker.partition, next_offset), if can_fetch => {

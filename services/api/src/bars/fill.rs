@@ -32,8 +32,10 @@ pub(super) async fn gap_filled_page<R: BarReader>(
         }
     };
     let shown = match request.start_ns {
-        Some(start_ns) => oldest_periods(source, periods, start_ns, end_ns, request.limit).await?,
-        None => newest_periods(source, periods, end_ns, request.limit).await?,
+        Some(start_ns) => {
+            oldest_periods_to_fill(source, periods, start_ns, end_ns, request.limit).await?
+        }
+        None => newest_periods_to_fill(source, periods, end_ns, request.limit).await?,
     };
     let Some(last) = shown.periods.last() else {
         return Ok(BarPage::default());
@@ -46,18 +48,18 @@ pub(super) async fn gap_filled_page<R: BarReader>(
 }
 
 /// The periods of a page, and the close before them if there is one.
-struct PagePeriods {
+struct PeriodsToFill {
     periods: Vec<Period>,
     prior_close: Option<String>,
 }
 
-async fn oldest_periods<R: BarReader>(
+async fn oldest_periods_to_fill<R: BarReader>(
     source: &LiveAndStoredBars<'_, R>,
     periods: &PeriodSequence,
     start_ns: i64,
     end_ns: i64,
     limit: usize,
-) -> Result<PagePeriods, Problem> {
+) -> Result<PeriodsToFill, Problem> {
     let mut first = periods.first_starting_at_or_after(start_ns)?;
     let prior_close = prior_close(source, first.start_ns).await?;
     if prior_close.is_none()
@@ -67,19 +69,19 @@ async fn oldest_periods<R: BarReader>(
     {
         first = periods.period_containing(row.window.start_ns)?;
     }
-    Ok(PagePeriods {
+    Ok(PeriodsToFill {
         periods: periods.forward_from(first, end_ns, limit)?,
         prior_close,
     })
 }
 
-async fn newest_periods<R: BarReader>(
+async fn newest_periods_to_fill<R: BarReader>(
     source: &LiveAndStoredBars<'_, R>,
     periods: &PeriodSequence,
     end_ns: i64,
     limit: usize,
-) -> Result<PagePeriods, Problem> {
-    let mut shown = PagePeriods {
+) -> Result<PeriodsToFill, Problem> {
+    let mut shown = PeriodsToFill {
         periods: periods.last_periods_up_to(periods.period_containing(end_ns - 1)?, limit)?,
         prior_close: None,
     };
@@ -107,7 +109,7 @@ async fn prior_close<R: BarReader>(
 async fn gap_filled_bars<R: BarReader>(
     source: &LiveAndStoredBars<'_, R>,
     periods: &PeriodSequence,
-    shown: &PagePeriods,
+    shown: &PeriodsToFill,
 ) -> Result<Vec<PageBar>, Problem> {
     let mut closed_until_ns = source.closed_until_ns().await?;
     let traded =

@@ -138,7 +138,7 @@ impl JoinedMember {
                 }
                 () = SystemClock.sleep(until_commit) => {
                     let partitions = self.tasks.partitions();
-                    commit_offsets(&self.membership, &partitions, next_offsets).await;
+                    request_offset_commits(&self.membership, &partitions, next_offsets).await;
                     self.health.report_spare_if_idle(SystemClock.monotonic_ns());
                     until_commit = COMMIT_INTERVAL;
                     continue;
@@ -204,7 +204,7 @@ impl JoinedMember {
         let drained = self.tasks.stop_all_and_wait(DRAIN_TIMEOUT).await;
         self.metrics.partitions.set(0.0);
         tracing::info!(?partitions, "finished; leaving the group");
-        commit_offsets(&self.membership, &partitions, next_offsets).await;
+        request_offset_commits(&self.membership, &partitions, next_offsets).await;
         leave_group(self.membership, self.events).await;
         drained
     }
@@ -223,7 +223,7 @@ async fn leave_group(membership: GroupMembership, mut events: Receiver<GroupEven
 }
 
 /// Commits the next offsets of partitions to the group.
-async fn commit_offsets<P>(
+async fn request_offset_commits<P>(
     membership: &GroupMembership,
     partitions: &[u32],
     next_offsets: &impl Fn() -> P,

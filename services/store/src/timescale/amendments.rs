@@ -5,7 +5,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row, query};
 
 use super::column::{
-    column_for_unnest, partition_as_integer, read_parsed_text, read_u64_bigint, u64_as_bigint,
+    column_for_unnest, partition_as_integer, read_bigint_bits_as_u64, read_parsed_text,
+    u64_bits_as_bigint,
 };
 use super::database_error::DatabaseError;
 use super::id_set_key::{IdSetKeyColumns, parse_trade_id, read_id_set_key};
@@ -38,7 +39,7 @@ pub(super) const SELECT_PENDING_AMENDMENTS: &str = "SELECT instrument, scope, bu
     WHERE partition = $1 ORDER BY instrument, scope, bucket_ns, id";
 
 /// Inserts, updates and deletes the refold marks that a transaction changes.
-pub(super) async fn write_dirty_minutes(
+pub(super) async fn write_dirty_minute_changes(
     session: &mut PgConnection,
     transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
@@ -60,13 +61,13 @@ pub(super) async fn write_dirty_minutes(
             }))
             .bind(column_for_unnest(&marked, |(change, _)| change.start_ns))
             .bind(column_for_unnest(&marked, |(_, mark)| {
-                u64_as_bigint(mark.up_to.epoch)
+                u64_bits_as_bigint(mark.up_to.epoch)
             }))
             .bind(column_for_unnest(&marked, |(_, mark)| {
-                u64_as_bigint(mark.up_to.offset)
+                u64_bits_as_bigint(mark.up_to.offset)
             }))
             .bind(column_for_unnest(&marked, |(_, mark)| {
-                u64_as_bigint(mark.amendments)
+                u64_bits_as_bigint(mark.amendments)
             }))
             .bind(column_for_unnest(&marked, encode_later_bar));
         upsert.execute(&mut *session).await?;
@@ -112,10 +113,10 @@ pub(super) fn read_dirty_minute(row: &PgRow) -> Result<DirtyMinuteRow, DatabaseE
         start_ns: row.try_get(1)?,
         mark: RefoldMark {
             up_to: Position {
-                epoch: read_u64_bigint(row, 2)?,
-                offset: read_u64_bigint(row, 3)?,
+                epoch: read_bigint_bits_as_u64(row, 2)?,
+                offset: read_bigint_bits_as_u64(row, 3)?,
             },
-            amendments: read_u64_bigint(row, 4)?,
+            amendments: read_bigint_bits_as_u64(row, 4)?,
             later_bar: later_bar.map(schemas::decode_bar).transpose()?,
         },
     })

@@ -6,7 +6,7 @@ use market::{Bar, BarRow, Decimal, EdgeTrade, Interval, Position, Window};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::column::{read_parsed_numeric, read_timestamp_ns, read_u64_bigint};
+use super::column::{read_bigint_bits_as_u64, read_parsed_numeric, read_timestamp_ns};
 use super::database_error::DatabaseError;
 use super::id_set_key::parse_trade_id;
 
@@ -73,11 +73,11 @@ pub(super) fn read_bar_row(row: &PgRow, first_column: usize) -> Result<BarRow, D
             buy_volume: read_parsed_numeric(row, value + 5, "buy_volume")?,
             sell_volume: read_parsed_numeric(row, value + 6, "sell_volume")?,
             notional: read_parsed_numeric(row, value + 7, "notional")?,
-            trades: read_u64_bigint(row, value + 8)?,
+            trades: read_bigint_bits_as_u64(row, value + 8)?,
             first_append_ns: row.try_get(value + 22)?,
         },
         closed: row.try_get(value + VALUE_COLUMNS.len())?,
-        revision: read_u64_bigint(row, value + 9)?,
+        revision: read_bigint_bits_as_u64(row, value + 9)?,
         through: read_position(row, value + 10)?,
     })
 }
@@ -85,8 +85,8 @@ pub(super) fn read_bar_row(row: &PgRow, first_column: usize) -> Result<BarRow, D
 /// Reads a position from two consecutive columns.
 fn read_position(row: &PgRow, first_column: usize) -> Result<Position, DatabaseError> {
     Ok(Position {
-        epoch: read_u64_bigint(row, first_column)?,
-        offset: read_u64_bigint(row, first_column + 1)?,
+        epoch: read_bigint_bits_as_u64(row, first_column)?,
+        offset: read_bigint_bits_as_u64(row, first_column + 1)?,
     })
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use market::{EdgeTrade, Position};
 
 use super::bar_columns::interval_seconds;
-use super::column::u64_as_bigint;
+use super::column::u64_bits_as_bigint;
 use super::database_error::DatabaseError;
 use super::numeric::write_numeric;
 use super::timestamptz::Timestamptz;
@@ -83,7 +83,7 @@ impl BarCopyBuffer {
     }
 
     fn push_u64(&mut self, value: u64) {
-        self.push_field(&u64_as_bigint(value).to_be_bytes());
+        self.push_field(&u64_bits_as_bigint(value).to_be_bytes());
     }
 
     fn push_numeric(&mut self, value: &impl Display) {

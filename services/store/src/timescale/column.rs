@@ -10,12 +10,12 @@ use super::numeric::Numeric;
 use super::timestamptz::Timestamptz;
 
 /// Converts a number that the database never orders by into a BIGINT with the same bits.
-pub(super) const fn u64_as_bigint(value: u64) -> i64 {
+pub(super) const fn u64_bits_as_bigint(value: u64) -> i64 {
     value.cast_signed()
 }
 
-/// Reads a BIGINT that [`u64_as_bigint`] converted.
-pub(super) fn read_u64_bigint(row: &PgRow, column: usize) -> Result<u64, DatabaseError> {
+/// Reads a BIGINT that [`u64_bits_as_bigint`] converted.
+pub(super) fn read_bigint_bits_as_u64(row: &PgRow, column: usize) -> Result<u64, DatabaseError> {
     Ok(row.try_get::<i64, _>(column)?.cast_unsigned())
 }
 

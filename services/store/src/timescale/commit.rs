@@ -2,7 +2,7 @@
 
 use sqlx::{PgConnection, query};
 
-use super::column::{column_for_unnest, partition_as_integer, u64_as_bigint, u64_as_numeric};
+use super::column::{column_for_unnest, partition_as_integer, u64_as_numeric, u64_bits_as_bigint};
 use super::database_error::DatabaseError;
 use super::{amendments, id_sets, write_bars};
 use crate::{CommitOutcome, PartitionTransaction};
@@ -50,7 +50,7 @@ pub(super) async fn write_transaction(
     write_venues(session, transaction).await?;
     id_sets::write_id_sets(session, &transaction.id_sets).await?;
     write_excluded_ranges(session, transaction).await?;
-    amendments::write_dirty_minutes(session, transaction).await?;
+    amendments::write_dirty_minute_changes(session, transaction).await?;
     amendments::write_pending_amendments(session, transaction).await?;
     Ok(CommitOutcome::Committed)
 }
@@ -62,14 +62,14 @@ async fn try_advance_progress(
 ) -> Result<bool, DatabaseError> {
     let progress = &transaction.progress;
     let update = query(ADVANCE_PROGRESS)
-        .bind(u64_as_bigint(progress.epoch))
-        .bind(u64_as_bigint(progress.next_offset))
-        .bind(u64_as_bigint(progress.updates_position.epoch))
-        .bind(u64_as_bigint(progress.updates_position.offset))
+        .bind(u64_bits_as_bigint(progress.epoch))
+        .bind(u64_bits_as_bigint(progress.next_offset))
+        .bind(u64_bits_as_bigint(progress.updates_position.epoch))
+        .bind(u64_bits_as_bigint(progress.updates_position.offset))
         .bind(progress.append_time_ns)
         .bind(partition_as_integer(progress.partition)?)
-        .bind(u64_as_bigint(transaction.expected.epoch))
-        .bind(u64_as_bigint(transaction.expected.offset));
+        .bind(u64_bits_as_bigint(transaction.expected.epoch))
+        .bind(u64_bits_as_bigint(transaction.expected.offset));
     Ok(update.execute(session).await?.rows_affected() > 0)
 }
 
@@ -119,7 +119,7 @@ async fn write_excluded_ranges(
     }
     let upsert = query(UPSERT_EXCLUDED_RANGES)
         .bind(partition_as_integer(transaction.progress.partition)?)
-        .bind(column_for_unnest(rows, |row| u64_as_bigint(row.epoch)))
+        .bind(column_for_unnest(rows, |row| u64_bits_as_bigint(row.epoch)))
         .bind(column_for_unnest(rows, |row| {
             u64_as_numeric(row.first_offset)
         }))

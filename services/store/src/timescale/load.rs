@@ -6,7 +6,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, query};
 
 use super::bar_columns::{VALUE_COLUMNS, read_bar_row};
-use super::column::{partition_as_integer, read_parsed_text, u64_as_bigint};
+use super::column::{partition_as_integer, read_parsed_text, u64_bits_as_bigint};
 use super::database_error::DatabaseError;
 use super::{amendments, row, topics};
 use crate::{PartitionState, StoredBar};
@@ -47,7 +47,7 @@ async fn create_progress_row_if_absent(
         .await?;
     query(INSERT_PROGRESS)
         .bind(partition_as_integer(partition)?)
-        .bind(u64_as_bigint(epoch))
+        .bind(u64_bits_as_bigint(epoch))
         .bind(schemas::TRADES)
         .execute(&mut *session)
         .await?;

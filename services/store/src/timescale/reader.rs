@@ -11,7 +11,8 @@ use tokio::sync::Mutex;
 use super::bar_columns::{interval_seconds, read_bar_row};
 use super::bar_queries::{SELECT_BARS, SELECT_NEWEST_BARS, SELECT_OLDEST_BARS};
 use super::column::{
-    partition_as_integer, read_parsed_numeric, read_u64_bigint, u64_as_bigint, u64_as_numeric,
+    partition_as_integer, read_bigint_bits_as_u64, read_parsed_numeric, u64_as_numeric,
+    u64_bits_as_bigint,
 };
 use super::connections::{CloseOnDropConnection, ConnectionPool, TimescaleServer};
 use super::database_error::DatabaseError;
@@ -275,7 +276,7 @@ impl BarReader for TimescaleBarReader {
     ) -> Result<Vec<ExcludedRange>, StoreError> {
         let select = query(SELECT_EXCLUDED_RANGES)
             .bind(self.convert_and_count_error(partition_as_integer(partition))?)
-            .bind(u64_as_bigint(epoch))
+            .bind(u64_bits_as_bigint(epoch))
             .bind(u64_as_numeric(first))
             .bind(u64_as_numeric(end));
         self.read_rows(select, row::read_excluded_range).await
@@ -289,7 +290,7 @@ impl BarReader for TimescaleBarReader {
 
     async fn topic_epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
         let select = query(topics::SELECT_EPOCH).bind(topic).bind(topic_id);
-        let found = self.read_rows(select, |row| read_u64_bigint(row, 0));
+        let found = self.read_rows(select, |row| read_bigint_bits_as_u64(row, 0));
         Ok(found.await?.pop())
     }
 }

@@ -4,7 +4,9 @@ use market::{Position, Venue, VenueSettings};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::column::{read_parsed_numeric, read_parsed_text, read_partition, read_u64_bigint};
+use super::column::{
+    read_bigint_bits_as_u64, read_parsed_numeric, read_parsed_text, read_partition,
+};
 use super::database_error::DatabaseError;
 use crate::{ExcludedRange, PartitionProgress, SymbolRow, TickVerdict, VenueRow};
 
@@ -12,11 +14,11 @@ use crate::{ExcludedRange, PartitionProgress, SymbolRow, TickVerdict, VenueRow};
 pub(super) fn read_progress(row: &PgRow) -> Result<PartitionProgress, DatabaseError> {
     Ok(PartitionProgress {
         partition: read_partition(row, 0)?,
-        epoch: read_u64_bigint(row, 1)?,
-        next_offset: read_u64_bigint(row, 2)?,
+        epoch: read_bigint_bits_as_u64(row, 1)?,
+        next_offset: read_bigint_bits_as_u64(row, 2)?,
         updates_position: Position {
-            epoch: read_u64_bigint(row, 3)?,
-            offset: read_u64_bigint(row, 4)?,
+            epoch: read_bigint_bits_as_u64(row, 3)?,
+            offset: read_bigint_bits_as_u64(row, 4)?,
         },
         append_time_ns: row.try_get(5)?,
     })
@@ -50,7 +52,7 @@ pub(super) fn read_excluded_range(row: &PgRow) -> Result<ExcludedRange, Database
     let code: &str = row.try_get(3)?;
     let verdict = TickVerdict::from_code(code);
     Ok(ExcludedRange {
-        epoch: read_u64_bigint(row, 0)?,
+        epoch: read_bigint_bits_as_u64(row, 0)?,
         first_offset: read_parsed_numeric(row, 1, "first_offset")?,
         end_offset: read_parsed_numeric(row, 2, "end_offset")?,
         verdict: verdict.ok_or_else(|| DatabaseError::malformed_value("verdict", code))?,

@@ -2,7 +2,7 @@
 
 use sqlx::{PgConnection, query, query_scalar};
 
-use super::column::u64_as_bigint;
+use super::column::u64_bits_as_bigint;
 use super::database_error::DatabaseError;
 
 /// The result of registering a generation of a topic.
@@ -48,12 +48,12 @@ pub(super) async fn register_topic(
     query("INSERT INTO topics (topic, topic_id, epoch) VALUES ($1, $2, $3)")
         .bind(topic)
         .bind(topic_id)
-        .bind(u64_as_bigint(epoch))
+        .bind(u64_bits_as_bigint(epoch))
         .execute(&mut *session)
         .await?;
     if topic == schemas::TRADES {
         query("UPDATE partition_progress SET epoch = $1, next_offset = 0")
-            .bind(u64_as_bigint(epoch))
+            .bind(u64_bits_as_bigint(epoch))
             .execute(session)
             .await?;
     }

@@ -51,11 +51,16 @@ impl BarsInMemory {
         if window.interval == Interval::M1 {
             self.newest_minute_ns = self.newest_minute_ns.max(window.start_ns);
         }
-        self.accept_loaded(window, Some(row), 0);
+        self.insert_loaded_if_absent(window, Some(row), 0);
     }
 
     /// Adds a loaded bar, unless the window is in memory.
-    pub(crate) fn accept_loaded(&mut self, window: Window, row: Option<BarRow>, generation: u64) {
+    pub(crate) fn insert_loaded_if_absent(
+        &mut self,
+        window: Window,
+        row: Option<BarRow>,
+        generation: u64,
+    ) {
         self.cached.entry(window).or_insert_with(|| CachedWindow {
             row,
             used: generation,

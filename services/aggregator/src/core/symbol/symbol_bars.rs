@@ -303,7 +303,8 @@ impl SymbolBars {
     /// Puts a loaded bar into memory, unless the window is there already.
     pub(crate) fn accept_bar(&mut self, window: Window, row: Option<Box<BarRow>>, generation: u64) {
         let row = row.map(|row| *row);
-        self.windows.accept_loaded(window, row, generation);
+        self.windows
+            .insert_loaded_if_absent(window, row, generation);
     }
 
     /// Keeps the sum of a minute's ticks for its refold, unless the minute was marked again.
