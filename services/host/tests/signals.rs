@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use candlewick_host::{Health, ShutdownStage, Supervisor};
 use clock::SystemClock;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Runs a process with a task that stops on request or never, sends it signals, and returns its
 /// exit code.
-fn exit_code_after(mode: &str, signals: &[&str]) -> Option<i32> {
+fn exit_code_after(mode: &str, signals: &[Signal]) -> Option<i32> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "signalled_process", "--ignored", "--nocapture"])
         .env("CANDLEWICK_TEST_MODE", mode)
@@ -23,27 +24,23 @@ fn exit_code_after(mode: &str, signals: &[&str]) -> Option<i32> {
             lines.any(|line| line.unwrap().ends_with("waiting")),
             "the process ended"
         );
-        let id = child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([*signal, id.as_str()])
-                .status()
-                .unwrap()
-                .success()
-        );
+        kill_process(Pid::from_child(&child), *signal).unwrap();
     }
     child.wait().unwrap().code()
 }
 
 #[test]
 fn sigterm_and_sigint_stop_in_order() {
-    assert_eq!(exit_code_after("stops", &["-TERM"]), Some(0));
-    assert_eq!(exit_code_after("stops", &["-INT"]), Some(0));
+    assert_eq!(exit_code_after("stops", &[Signal::TERM]), Some(0));
+    assert_eq!(exit_code_after("stops", &[Signal::INT]), Some(0));
 }
 
 #[test]
 fn a_second_signal_ends_a_process_that_does_not_stop() {
-    assert_eq!(exit_code_after("stuck", &["-TERM", "-INT"]), Some(130));
+    assert_eq!(
+        exit_code_after("stuck", &[Signal::TERM, Signal::INT]),
+        Some(130)
+    );
 }
 
 #[tokio::test]
