@@ -14,11 +14,13 @@ const UPDATE: u64 = 0;
 const UPDATE_ELEMENTS: u32 = 3;
 /// The elements of a stored row's record: the version and the row.
 const ROW_RECORD_ELEMENTS: u32 = 2;
-const ROW_ELEMENTS: u32 = 16;
+const ROW_ELEMENTS: u32 = 18;
 /// The elements of an edge trade.
 const EDGE_ELEMENTS: u32 = 6;
 /// The elements of a bar's record: the version and the values of the bar.
-const BAR_RECORD_ELEMENTS: u32 = 11;
+const BAR_RECORD_ELEMENTS: u32 = 1 + BAR_VALUES;
+/// The values of a bar without its window.
+pub(crate) const BAR_VALUES: u32 = 11;
 
 /// Returns the bytes of one record of `bar-updates`: the changed bars of one instrument, each
 /// whole.
@@ -112,12 +114,13 @@ fn write_row(out: &mut Vec<u8>, row: &BarRow) {
     write_sint(out, row.window.start_ns).expect(IN_MEMORY);
     write_bar_values(out, &row.bar);
     write_bool(out, row.closed).expect(IN_MEMORY);
+    write_bool(out, row.provable).expect(IN_MEMORY);
     write_uint(out, row.revision).expect(IN_MEMORY);
     write_uint(out, row.through.epoch).expect(IN_MEMORY);
     write_uint(out, row.through.offset).expect(IN_MEMORY);
 }
 
-fn write_bar_values(out: &mut Vec<u8>, bar: &Bar) {
+pub(crate) fn write_bar_values(out: &mut Vec<u8>, bar: &Bar) {
     write_edge(out, &bar.open);
     write_as_text(out, &bar.high);
     write_as_text(out, &bar.low);
@@ -127,6 +130,7 @@ fn write_bar_values(out: &mut Vec<u8>, bar: &Bar) {
     write_as_text(out, &bar.sell_volume);
     write_as_text(out, &bar.notional);
     write_uint(out, bar.trades).expect(IN_MEMORY);
+    write_uint(out, bar.admitted).expect(IN_MEMORY);
     write_sint(out, bar.first_append_ns).expect(IN_MEMORY);
 }
 
@@ -158,12 +162,13 @@ fn read_row(reader: &mut RecordReader<'_>) -> Result<BarRow, DecodeError> {
         window: Window { interval, start_ns },
         bar: read_bar_values(reader)?,
         closed: reader.read_boolean("closed")?,
+        provable: reader.read_boolean("provable")?,
         revision: reader.read_u64("revision")?,
         through: reader.read_position("through")?,
     })
 }
 
-fn read_bar_values(reader: &mut RecordReader<'_>) -> Result<Bar, DecodeError> {
+pub(crate) fn read_bar_values(reader: &mut RecordReader<'_>) -> Result<Bar, DecodeError> {
     Ok(Bar {
         open: read_edge(reader, "open")?,
         high: reader.read_parsed("high")?,
@@ -174,6 +179,7 @@ fn read_bar_values(reader: &mut RecordReader<'_>) -> Result<Bar, DecodeError> {
         sell_volume: reader.read_parsed("sell_volume")?,
         notional: reader.read_parsed("notional")?,
         trades: reader.read_u64("trades")?,
+        admitted: reader.read_u64("admitted")?,
         first_append_ns: reader.read_i64("first_append")?,
     })
 }
@@ -194,4 +200,4 @@ fn read_edge(reader: &mut RecordReader<'_>, field: &'static str) -> Result<EdgeT
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

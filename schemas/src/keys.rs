@@ -88,7 +88,17 @@ mod tests {
 
     #[test]
     fn a_key_that_is_not_an_instrument_is_malformed() {
-        for key in [&b""[..], b"binance", b"a:b:c", b":", b"\xff:x", b"v:s\0"] {
+        let decomposed = "v:e\u{301}".as_bytes();
+        for key in [
+            &b""[..],
+            b"binance",
+            b"a b:c",
+            b":",
+            b"\xff:x",
+            b"v:s\0",
+            b"v: s",
+            decomposed,
+        ] {
             let found = instrument_from_key(key, partition_of(key, 8), 8);
             assert_eq!(found, Err(RejectReason::KeyMalformed), "{key:?}");
         }

@@ -4,14 +4,11 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use market::{Decimal, Position, TradeId};
+use market::{Decimal, Position, TextKind, TradeId, validate_text};
 
 use crate::error::DecodeError;
 use crate::msgpack::{MessagePackError, MessagePackReader, ValueKind};
 use crate::record_writer::VERSION;
-
-/// The longest id scope, in bytes.
-const MAX_SCOPE_BYTES: usize = 64;
 
 /// Reads the values of one record in order. The parameter `field` of its functions is the name by
 /// which an error message calls the value that could not be read.
@@ -135,9 +132,8 @@ impl<'a> RecordReader<'a> {
             return Ok(None);
         }
         let text = self.read_text(field)?;
-        if text.is_empty() || text.len() > MAX_SCOPE_BYTES {
-            return Err(DecodeError::malformed(field, "1 to 64 bytes are expected"));
-        }
+        validate_text(TextKind::Scope, text)
+            .map_err(|error| DecodeError::malformed(field, &error))?;
         Ok(Some(text.into()))
     }
 

@@ -33,7 +33,7 @@ pub enum TradesTopicRecord {
     Amendment(Amendment, Trade),
     /// The refold of a minute of the instrument that the key names: its bar was folded again from
     /// its ticks.
-    Refold(Refold),
+    Refold(Box<Refold>),
     /// Marks minutes of the instrument that the key names for refolding.
     Repair(Repair),
 }
@@ -78,7 +78,7 @@ impl TradesTopicRecord {
             }
             EDIT => Self::decode_amendment(&mut reader, elements, AmendmentKind::Edit)?,
             CANCEL => Self::decode_amendment(&mut reader, elements, AmendmentKind::Cancel)?,
-            REFOLD => Self::Refold(Refold::decode(&mut reader, elements)?),
+            REFOLD => Self::Refold(Box::new(Refold::decode(&mut reader, elements)?)),
             REPAIR => Self::Repair(Repair::decode(&mut reader, elements)?),
             found => return Err(DecodeError::Kind { found }),
         };

@@ -1,6 +1,6 @@
 //! The compact form of many trades of one venue.
 
-use market::{Instrument, NameError, Symbol, Trade, Venue};
+use market::{Instrument, Symbol, TextError, Trade, Venue};
 use rmp::encode::{write_array_len, write_bin, write_str, write_uint};
 
 use crate::error::DecodeError;
@@ -41,7 +41,7 @@ pub enum TradesBatchError {
         /// `venue` or `symbol`.
         field: &'static str,
         /// What is wrong with it.
-        reason: NameError,
+        reason: TextError,
     },
     /// A newer version wrote the batch.
     #[error("batch version {found} is not known; this version reads 1")]

@@ -174,11 +174,14 @@ fn refolds_and_repairs_have_golden_bytes() {
             epoch: 2,
             offset: 70_001,
         },
+        bar: forming_bar().bar,
     };
-    assert_golden_bytes(&TradesTopicRecord::Refold(refold), golden!("refold"));
+    let refold = TradesTopicRecord::Refold(Box::new(refold));
+    assert_golden_bytes(&refold, golden!("refold"));
     let repair = Repair {
         start_ns: MINUTE_START_NS,
         end_ns: MINUTE_START_NS + DAY_NS,
+        force: true,
     };
     assert_golden_bytes(&TradesTopicRecord::Repair(repair), golden!("repair"));
 }
@@ -216,10 +219,12 @@ fn forming_bar() -> BarRow {
             sell_volume: parse_sum("0.00123"),
             notional: parse_sum("100768.5618435"),
             trades: 2,
+            admitted: 3,
             first_append_ns: TIME_NS + 5_000_000,
         },
         closed: false,
         revision: 0,
+        provable: true,
         through: last,
     }
 }
@@ -260,10 +265,12 @@ fn corrected_bar() -> BarRow {
                 "999999999999999998000000000000000001.000000000000000000000000000000000001",
             ),
             trades: u64::MAX,
+            admitted: u64::MAX,
             first_append_ns: MINUTE_START_NS + 1_000_000,
         },
         closed: true,
         revision: 3,
+        provable: false,
         through: LAST_POSITION,
     }
 }

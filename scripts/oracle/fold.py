@@ -44,7 +44,7 @@ from typing import IO, NamedTuple
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from tape import Malformed, Source, Tally, Trade, is_digits, read_tape
+from tape import Malformed, Source, Tally, Trade, is_digits, is_number, read_tape
 from windows import DAY, EPOCH_DAY, MINUTE, WIDTHS, StartOf, start_of
 
 HOUR = 60 * MINUTE
@@ -85,7 +85,7 @@ def order_of(trade: Trade) -> Order:
     """The order of trades. Numbers without leading zeros compare by length, then as text."""
     if not trade.id:
         return trade.time, 2, 0, "", "", trade.place
-    if is_digits(trade.id):
+    if is_number(trade.id):
         return trade.time, 0, len(trade.id), trade.id, trade.scope, trade.place
     return trade.time, 1, 0, trade.id, trade.scope, trade.place
 

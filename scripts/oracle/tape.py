@@ -165,11 +165,9 @@ def is_digits(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-def canonical_id(text: str) -> str:
-    """Ids of digits are numbers, so leading zeros do not make another id."""
-    if is_digits(text):
-        return text.lstrip("0") or "0"
-    return utf8(text)
+def is_number(text: str) -> bool:
+    """A canonical number: digits without a leading zero. 007 is a text, and another id than 7."""
+    return is_digits(text) and (text == "0" or not text.startswith("0"))
 
 
 def utf8(text: str) -> str:
@@ -207,7 +205,7 @@ def binance_parser(source: Source) -> Parser:
         side = "sell" if parse_flag(buyer_is_maker) else "buy"
         return Trade(
             parse_binance_time(time), parse_number(price), parse_quantity(quantity),
-            side, canonical_id(id_), scope, "", symbol, place,
+            side, utf8(id_), scope, "", symbol, place,
         )  # fmt: skip
 
     return parse
@@ -228,7 +226,7 @@ def plain_parser(header: list[str], source: Source) -> Parser:
             raise Malformed(f"neither buy, sell nor empty: {side!r}")
         return Trade(
             parse_time(time), parse_number(price), parse_quantity(quantity) if quantity else None,
-            side, canonical_id(id_), utf8(scope) or source.scope, utf8(venue),
+            side, utf8(id_), utf8(scope) or source.scope, utf8(venue),
             utf8(symbol) or source.symbol, place,
         )  # fmt: skip
 

@@ -165,8 +165,9 @@ class Ties(Folding):
     def test_only_ascii_digits_are_digits(self) -> None:
         self.assertEqual(("2", "a", "1", "²"), self.ends("5,1,1,buy,²", "5,2,1,buy,a"))
 
-    def test_leading_zeros_are_dropped(self) -> None:
-        self.assertEqual(("2", "8", "1", "9"), self.ends("5,1,1,buy,0009", "5,2,1,buy,08"))
+    def test_digits_with_leading_zeros_are_texts(self) -> None:
+        self.assertEqual(("1", "0009", "2", "08"), self.ends("5,1,1,buy,0009", "5,2,1,buy,08"))
+        self.assertEqual(("1", "9", "2", "08"), self.ends("5,1,1,buy,9", "5,2,1,buy,08"))
 
     def test_without_id_comes_last_and_in_file_order(self) -> None:
         lines = "5,1,1,buy,", "5,2,1,buy,zz", "5,3,1,buy,", "5,4,1,buy,1"
@@ -191,7 +192,7 @@ class Identity(Folding):
         return [row["volume"] for row in rows]
 
     def test_the_first_delivery_counts(self) -> None:
-        lines = "5,1,1,buy,1", "5,2,10,sell,1", "5,2,100,buy,01"
+        lines = "5,1,1,buy,1", "5,2,10,sell,1", "5,2,100,buy,1"
         self.assertEqual(["1"], self.volumes(lines=lines))
         self.assertIn("lines 3 trades 1 duplicates 2", self.errors)
 

@@ -42,6 +42,10 @@ pub struct BarJson {
     pub revision: u64,
     /// Whether the window is over and its lateness has passed.
     pub closed: bool,
+    /// Whether the bar is the fold of its trades, as far as the ticks can show. It is not after a
+    /// refold that was refused, because the ticks are not all kept any more. Left out if true.
+    #[serde(default = "provable_by_default", skip_serializing_if = "is_true")]
+    pub provable: bool,
     /// Whether the window is empty and the bar was filled in at the prior close. Left out if
     /// false.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -66,6 +70,18 @@ pub struct PositionJson {
 )]
 const fn is_false(value: &bool) -> bool {
     !*value
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_true(value: &bool) -> bool {
+    *value
+}
+
+const fn provable_by_default() -> bool {
+    true
 }
 
 impl BarJson {
@@ -101,6 +117,7 @@ impl BarJson {
             last_trade_id: has_trades.then(|| trade_id_or_position_text(&bar.close, partition)),
             revision: row.revision,
             closed: row.closed,
+            provable: row.provable,
             filled: false,
             through: Some(row.through.into()),
         }
@@ -127,6 +144,7 @@ impl BarJson {
             last_trade_id: None,
             revision: 0,
             closed,
+            provable: true,
             filled: true,
             through: None,
         }

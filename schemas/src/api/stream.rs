@@ -136,6 +136,8 @@ pub struct BarChangeJson {
     pub revision: Option<u64>,
     /// [`BarJson::closed`].
     pub closed: Option<bool>,
+    /// [`BarJson::provable`].
+    pub provable: Option<bool>,
     /// [`BarJson::through`].
     #[serde(default, deserialize_with = "deserialize_nullable_member")]
     pub through: Option<Option<PositionJson>>,
@@ -181,6 +183,10 @@ impl BarChangeJson {
             last_trade_id: newest!(last_trade_id),
             revision: newest!(revision),
             closed: newest!(closed),
+            provable: self
+                .provable
+                .or_else(|| held.map(|held| held.provable))
+                .unwrap_or(true),
             filled: false,
             through: newest!(through),
             start: self.start,

@@ -23,14 +23,17 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn bars()(
+    pub(crate) fn bars()(
         (open, close) in (edges(), edges()),
         (high, low) in (decimals(), decimals()),
         (volume, buy_volume, sell_volume, notional) in (sums(), sums(), sums(), sums()),
-        trades in unsigned_integers(),
+        (trades, admitted) in (unsigned_integers(), unsigned_integers()),
         first_append_ns in signed_integers(),
     ) -> Bar {
-        Bar { open, close, high, low, volume, buy_volume, sell_volume, notional, trades, first_append_ns }
+        Bar {
+            open, close, high, low, volume, buy_volume, sell_volume, notional, trades, admitted,
+            first_append_ns,
+        }
     }
 }
 
@@ -39,11 +42,11 @@ prop_compose! {
         interval in prop::sample::select(&Interval::ALL),
         time_ns in 0..i64::MAX,
         bar in bars(),
-        closed: bool,
+        (closed, provable) in any::<(bool, bool)>(),
         revision in unsigned_integers(),
         through in positions(),
     ) -> BarRow {
-        BarRow { window: interval.window_containing(time_ns), bar, closed, revision, through }
+        BarRow { window: interval.window_containing(time_ns), bar, closed, revision, provable, through }
     }
 }
 
@@ -130,7 +133,7 @@ fn names_the_field_that_is_wrong() {
     assert_eq!(field(decode_bar_row(&[0x93, 1, 0x90]).map(drop)), "record");
     // 61 s is no interval.
     assert_eq!(
-        field(decode_bar_row(&[0x92, 1, 0xdc, 0, 16, 61]).map(drop)),
+        field(decode_bar_row(&[0x92, 1, 0xdc, 0, 18, 61]).map(drop)),
         "interval"
     );
 }

@@ -1,25 +1,31 @@
 //! The records that fold minutes again from their ticks.
 
-use market::{DAY_NS, MINUTE_NS, Position};
-use rmp::encode::{write_sint, write_uint};
+use market::{Bar, DAY_NS, MINUTE_NS, Position};
+use rmp::encode::{write_bool, write_sint, write_uint};
 
 use super::kinds::{REFOLD, REPAIR, write_record_header};
+use crate::bars::{BAR_VALUES, read_bar_values, write_bar_values};
 use crate::error::DecodeError;
 use crate::record_reader::{RecordReader, check_array_length};
 use crate::record_writer::IN_MEMORY;
 
-const REFOLD_ELEMENTS: u32 = 5;
-const REPAIR_ELEMENTS: u32 = 4;
+/// The version, the kind, the minute, the two numbers of the position, and the bar.
+const REFOLD_ELEMENTS: u32 = 5 + BAR_VALUES;
+const REPAIR_ELEMENTS: u32 = 5;
 
 /// Replaces a minute by its refold: the fold of its trades, edited and cancelled, of the log up to
 /// `up_to`, merged with the trades that arrived from there on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refold {
     /// The minute's first nanosecond.
     pub start_ns: i64,
     /// The first position whose tick is not part of the refold. The record has no effect unless
     /// the minute's refold mark has the same position.
     pub up_to: Position,
+    /// The bar of the minute's ticks before `up_to`, edited and cancelled; it is
+    /// [empty](Bar::empty) if no trade is left. It replaces the bar of those trades only if it
+    /// contains as many [admitted](Bar::admitted) trades, or if the mark says so.
+    pub bar: Bar,
 }
 
 /// Marks the minutes that start in `[start_ns, end_ns)` for refolding.
@@ -29,6 +35,9 @@ pub struct Repair {
     pub start_ns: i64,
     /// The end of the last minute: at most a day after `start_ns`.
     pub end_ns: i64,
+    /// Whether a refold replaces a bar even if the ticks show another number of trades than the
+    /// bar has counted.
+    pub force: bool,
 }
 
 impl Refold {
@@ -37,6 +46,7 @@ impl Refold {
         write_sint(out, self.start_ns).expect(IN_MEMORY);
         write_uint(out, self.up_to.epoch).expect(IN_MEMORY);
         write_uint(out, self.up_to.offset).expect(IN_MEMORY);
+        write_bar_values(out, &self.bar);
     }
 
     pub(super) fn decode(
@@ -52,7 +62,12 @@ impl Refold {
             ));
         }
         let up_to = reader.read_position("up_to")?;
-        Ok(Self { start_ns, up_to })
+        let bar = read_bar_values(reader)?;
+        Ok(Self {
+            start_ns,
+            up_to,
+            bar,
+        })
     }
 }
 
@@ -71,6 +86,7 @@ impl Repair {
         write_record_header(out, REPAIR_ELEMENTS, REPAIR);
         write_sint(out, self.start_ns).expect(IN_MEMORY);
         write_sint(out, self.end_ns).expect(IN_MEMORY);
+        write_bool(out, self.force).expect(IN_MEMORY);
     }
 
     pub(super) fn decode(
@@ -81,6 +97,7 @@ impl Repair {
         let repair = Self {
             start_ns: reader.read_i64("start")?,
             end_ns: reader.read_i64("end")?,
+            force: reader.read_boolean("force")?,
         };
         if !repair.is_valid() {
             let expected = "whole minutes in order, at most a day apart, are expected";

@@ -4,6 +4,7 @@ use market::{
 use proptest::prelude::*;
 
 use super::{Refold, Repair, TradesTopicRecord};
+use crate::bars::tests::bars;
 use crate::error::DecodeError;
 use crate::strategies::{apply_damages, damages, ids, positions, trades, with_each_false_length};
 
@@ -49,14 +50,25 @@ fn minutes() -> impl Strategy<Value = i64> {
 }
 
 fn refolds() -> impl Strategy<Value = TradesTopicRecord> {
-    let refold = |(start_ns, up_to)| TradesTopicRecord::Refold(Refold { start_ns, up_to });
-    (minutes(), positions()).prop_map(refold)
+    let refold = |(start_ns, up_to, bar)| {
+        let refold = Refold {
+            start_ns,
+            up_to,
+            bar,
+        };
+        TradesTopicRecord::Refold(Box::new(refold))
+    };
+    (minutes(), positions(), bars()).prop_map(refold)
 }
 
 fn repairs() -> impl Strategy<Value = TradesTopicRecord> {
-    (minutes(), 1_i64..=1_440).prop_map(|(start_ns, count)| {
+    (minutes(), 1_i64..=1_440, any::<bool>()).prop_map(|(start_ns, count, force)| {
         let end_ns = start_ns + count * MINUTE_NS;
-        TradesTopicRecord::Repair(Repair { start_ns, end_ns })
+        TradesTopicRecord::Repair(Repair {
+            start_ns,
+            end_ns,
+            force,
+        })
     })
 }
 
@@ -105,7 +117,8 @@ proptest! {
     #[test]
     fn another_number_of_elements_is_malformed(record in records(), elements in 0_u8..16) {
         let mut bytes = encoded(&record);
-        prop_assume!(bytes[0] != 0x90 | elements);
+        // A refold has more elements, which its header counts in two further bytes.
+        prop_assume!(bytes[0] & 0xf0 == 0x90 && bytes[0] != 0x90 | elements);
         bytes[0] = 0x90 | elements;
         prop_assert!(TradesTopicRecord::decode(&bytes).is_err());
     }
@@ -178,7 +191,7 @@ fn names_the_version_and_kind_that_it_does_not_know() {
 
 #[test]
 fn names_the_field_that_is_wrong() {
-    let cases: [(&[u8], &str); 23] = [
+    let cases: [(&[u8], &str); 29] = [
         (&[], "record"),
         (&[0x80], "record"),
         (&[0x92, 1, 1, 0], "record"),
@@ -198,15 +211,21 @@ fn names_the_field_that_is_wrong() {
         (&[0x98, 1, 0, 0, 1, 0, 0xc0, 0], "quantity"),
         (&[0x98, 1, 0, 0, 1, 0, 1, 0, 2], "side"),
         (&[0x99, 1, 0, 0, 1, 0, 1, 0, 0, 0xff], "id"),
+        (&[0x99, 1, 0, 0, 1, 0, 1, 0, 0, 0xa1, 0], "id"),
         (&[0x9a, 1, 0, 0, 1, 0, 1, 0, 0, 1, 0xa0], "scope"),
+        (&[0x9a, 1, 0, 0, 1, 0, 1, 0, 0, 1, 0xa1, 0], "scope"),
+        (&[0x9a, 1, 0, 0, 1, 0, 1, 0, 0, 1, 0xa1, b' '], "scope"),
         (&[0x98, 1, 3, 0xc0, 0xc0, 0xc0, 0, 1, 0], "amendment"),
         (&[0x98, 1, 4, 7, 0xc0, 0, 0, 1, 0], "target_position"),
         (&[0x98, 1, 4, 7, 0, 0xc0, 0, 1, 0], "target_position"),
         (&[0x97, 1, 3, 7, 0xc0, 0xc0, 0, 1], "record"),
-        (&[0x95, 1, 5, 1, 0, 0], "start"),
-        (&[0x95, 1, 5, 0, 0xff, 0], "up_to"),
-        (&[0x94, 1, 6, 0, 0], "end"),
-        (&[0x94, 1, 6, 0, 1], "end"),
+        (&[0x95, 1, 5, 1, 0, 0], "record"),
+        (&[0xdc, 0, 16, 1, 5, 1, 0, 0], "start"),
+        (&[0xdc, 0, 16, 1, 5, 0, 0xff, 0], "up_to"),
+        (&[0xdc, 0, 16, 1, 5, 0, 0, 0, 0], "open"),
+        (&[0x95, 1, 6, 0, 0, 0xc2], "end"),
+        (&[0x95, 1, 6, 0, 1, 0xc2], "end"),
+        (&[0x95, 1, 6, 0, 1, 7], "force"),
     ];
     for (bytes, expected) in cases {
         match TradesTopicRecord::decode(bytes) {
@@ -257,7 +276,11 @@ fn repairs_are_of_whole_minutes_in_order_and_of_a_day_at_most() {
         (-MINUTE_NS, MINUTE_NS, false),
     ];
     for (start_ns, end_ns, is_valid) in cases {
-        let repair = Repair { start_ns, end_ns };
+        let repair = Repair {
+            start_ns,
+            end_ns,
+            force: false,
+        };
         assert_eq!(repair.is_valid(), is_valid, "{repair:?}");
         let found = TradesTopicRecord::decode(&encoded(&TradesTopicRecord::Repair(repair)));
         assert_eq!(found.is_ok(), is_valid, "{repair:?}");

@@ -15,6 +15,7 @@ mod partition_symbols;
 mod pending_loads;
 mod prefetch;
 mod record_application;
+mod refold_request;
 mod rejections;
 mod restore;
 mod symbol;
@@ -23,7 +24,7 @@ mod venue_table;
 
 use eventlog::Record;
 use market::{Instrument, Position, VenueSettings};
-use schemas::{DeadLetter, Refold, TradesTopicRecord};
+use schemas::{DeadLetter, TradesTopicRecord};
 use store::{PartitionProgress, PartitionState, PartitionTransaction};
 
 use applied_at::AppliedAt;
@@ -36,7 +37,8 @@ use restore::restore_symbols;
 
 pub use bar_update::BarUpdate;
 pub use counts::FoldCounts;
-pub use loading::{IdSetRequest, LoadRequest, LoadedData, RefoldedTicks, TicksRequest};
+pub use loading::{IdSetRequest, LoadRequest, LoadedData};
+pub use refold_request::RefoldRequest;
 
 /// How many commits an unused closed bar or set of ids stays in memory.
 const KEPT_COMMITS: u64 = 16;
@@ -58,6 +60,9 @@ pub struct FoldCore {
     rejections: Rejections,
     pending_loads: PendingLoadRequests,
     counts: FoldCounts,
+    /// The offset of a record to leave out because the store refuses what it changes, and the words
+    /// of the store.
+    left_out: Option<(u64, String)>,
 }
 
 impl FoldCore {
@@ -71,7 +76,14 @@ impl FoldCore {
             symbols: restore_symbols(state, partitions),
             pending_loads: PendingLoadRequests::default(),
             counts: FoldCounts::default(),
+            left_out: None,
         }
+    }
+
+    /// Leaves out the record at an offset: it becomes a dead letter, because the store refuses what
+    /// it changes. `reason` is the error of the store.
+    pub fn leave_out(&mut self, offset: u64, reason: String) {
+        self.left_out = Some((offset, reason));
     }
 
     /// Returns the position of the first record that is not applied yet.
@@ -112,9 +124,8 @@ impl FoldCore {
             if record.offset >= self.progress.next_offset
                 && !self.apply_record_unless_blocked(record)
             {
-                if let Some(requests) = self.pending_loads.requests_to_extend_by_prefetch() {
-                    prefetch(&mut self.symbols, requests, &records[index + 1..]);
-                }
+                let (requests, rest) = (self.pending_loads.requests_mut(), &records[index + 1..]);
+                prefetch(&mut self.symbols, requests, rest, self.generation);
                 return index;
             }
         }
@@ -140,11 +151,11 @@ impl FoldCore {
     fn apply_record_unless_blocked(&mut self, record: &Record) -> bool {
         let decoded = TradesTopicRecord::decode(&record.value);
         if let Ok(TradesTopicRecord::Refold(refold)) = &decoded {
-            // Requested before the record has any effect, so that everything applied before can be
+            // Requested before the record has any effect, so that what was applied before can be
             // committed meanwhile.
             let requests =
                 self.symbols
-                    .load_requests_for_refold(&record.key, *refold, self.generation);
+                    .load_requests_for_refold(&record.key, refold, self.generation);
             if self.pending_loads.block_next_record_if_missing(requests) {
                 return false;
             }
@@ -152,6 +163,14 @@ impl FoldCore {
         self.progress.append_time_ns = self.progress.append_time_ns.max(record.append_time_ns);
         let at = self.applied_at(record.offset);
         self.symbols.close_due_windows(at);
+        if let Some((_, reason)) = self
+            .left_out
+            .take_if(|(offset, _)| *offset == record.offset)
+        {
+            self.rejections.dead_letter_unstorable(record, reason, at);
+            self.progress.next_offset = record.offset + 1;
+            return true;
+        }
         let mut application = RecordApplication {
             symbols: &mut self.symbols,
             rejections: &mut self.rejections,
@@ -194,12 +213,9 @@ impl FoldCore {
     }
 
     /// Requests refolds, at most `limit` for each call, of dirty minutes that are marked up to
-    /// `marked_up_to` at most. Returns those to append to the log.
-    pub fn request_refolds(
-        &mut self,
-        marked_up_to: Position,
-        limit: usize,
-    ) -> Vec<(Instrument, Refold)> {
+    /// `marked_up_to` at most. Returns those whose ticks are to be folded, and the folds appended
+    /// to the log.
+    pub fn request_refolds(&mut self, marked_up_to: Position, limit: usize) -> Vec<RefoldRequest> {
         self.symbols.request_refolds(marked_up_to, limit)
     }
 
@@ -250,17 +266,8 @@ impl FoldCore {
         earliest_next_update_position: Position,
     ) -> PartitionTransaction {
         self.progress.updates_position = earliest_next_update_position;
-        let mut transaction = PartitionTransaction {
-            expected,
-            progress: self.progress,
-            bars: Vec::new(),
-            symbols: Vec::new(),
-            venues: Vec::new(),
-            id_sets: Vec::new(),
-            excluded_ranges: self.rejections.take_excluded(),
-            dirty_minutes: Vec::new(),
-            pending_amendments: Vec::new(),
-        };
+        let mut transaction = PartitionTransaction::empty(expected, self.progress);
+        transaction.excluded_ranges = self.rejections.take_excluded();
         let at = self.applied_at(self.progress.next_offset);
         self.symbols.flush(&mut transaction, at);
         transaction

@@ -24,8 +24,7 @@ mod metrics;
 mod worker;
 
 pub use crate::core::{
-    BarUpdate, FoldCore, FoldCounts, IdSetRequest, LoadRequest, LoadedData, RefoldedTicks,
-    TicksRequest,
+    BarUpdate, FoldCore, FoldCounts, IdSetRequest, LoadRequest, LoadedData, RefoldRequest,
 };
 pub use error::WorkerError;
 pub use metrics::WorkerMetrics;

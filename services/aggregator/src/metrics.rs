@@ -43,6 +43,8 @@ metrics! {
     refolds: Counter(describe_counter, counter, "candlewick_aggregator_refolds_total"),
     /// Refolds that did nothing, because their minute had been marked again or refolded already.
     stale_refolds: Counter(describe_counter, counter, "candlewick_aggregator_stale_refolds_total"),
+    /// Refolds that were refused because the ticks of their minute were not all there.
+    refused_refolds: Counter(describe_counter, counter, "candlewick_aggregator_refused_refolds_total"),
     /// Dirty minutes, which are to be refolded.
     dirty: Gauge(describe_gauge, gauge, "candlewick_aggregator_dirty_minutes"),
     /// Bytes of records that are folded and not committed.
@@ -91,6 +93,7 @@ impl WorkerMetrics {
         self.amendments.increment(counts.amendments);
         self.refolds.increment(counts.refolds);
         self.stale_refolds.increment(counts.stale_refolds);
+        self.refused_refolds.increment(counts.refused_refolds);
         for (reason, count) in &counts.rejected {
             counter!(
                 "candlewick_aggregator_dead_letters_total",

@@ -13,6 +13,8 @@ mod lag;
 mod load;
 mod own_records;
 mod readiness;
+mod refolds;
+mod refused_commit;
 mod role;
 mod run;
 mod schedule;

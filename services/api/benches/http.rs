@@ -58,6 +58,7 @@ fn bar(instrument: &Instrument, minute: i64) -> StoredBar {
         bar,
         closed: true,
         revision: 0,
+        provable: true,
         through: position,
     };
     StoredBar {

@@ -33,6 +33,14 @@ impl CursorKind {
     }
 }
 
+/// A position in a list, as a cursor holds it.
+pub(crate) trait CursorPosition: DeserializeOwned {
+    /// Returns whether the server can have sent this position: its texts are legal and its times
+    /// are within the years that are served. A client may forge a cursor, and whatever it holds is
+    /// passed to the stores.
+    fn is_plausible(&self) -> bool;
+}
+
 /// Returns the cursor of `position`.
 pub(crate) fn encode_cursor(kind: CursorKind, position: &impl Serialize) -> String {
     let bytes = rmp_serde::to_vec(position).expect("a position is plain data");
@@ -50,14 +58,12 @@ pub(crate) fn encode_cursor(kind: CursorKind, position: &impl Serialize) -> Stri
 ///
 /// # Errors
 /// A [`Problem`] if the text is not a cursor of this list.
-pub(crate) fn decode_cursor<T: DeserializeOwned>(
-    kind: CursorKind,
-    text: &str,
-) -> Result<T, Problem> {
+pub(crate) fn decode_cursor<T: CursorPosition>(kind: CursorKind, text: &str) -> Result<T, Problem> {
     text.strip_prefix(kind.letter())
         .filter(|digits| digits.len() <= MAX_DIGITS)
         .and_then(decode_hexadecimal)
         .and_then(|bytes| rmp_serde::from_slice(&bytes).ok())
+        .filter(T::is_plausible)
         .ok_or_else(|| {
             Problem::invalid_parameter(
                 "cursor",
@@ -88,19 +94,36 @@ mod tests {
 
     use super::*;
 
+    /// A position that any client may send.
+    type AnyPosition = (i64, Option<String>);
+
+    impl CursorPosition for AnyPosition {
+        fn is_plausible(&self) -> bool {
+            self.1.as_ref().is_none_or(|text| !text.contains('\0'))
+        }
+    }
+
+    #[test]
+    fn an_implausible_position_is_a_problem() {
+        let position: AnyPosition = (1, Some("a\0b".to_owned()));
+        let cursor = encode_cursor(CursorKind::Trades, &position);
+        let read: Result<AnyPosition, _> = decode_cursor(CursorKind::Trades, &cursor);
+        assert!(read.is_err());
+    }
+
     proptest! {
         #[test]
-        fn what_was_encoded_is_decoded(time_ns: i64, text in ".{0,70}") {
+        fn what_was_encoded_is_decoded(time_ns: i64, text in "[^\\x00]{0,70}") {
             let position = (time_ns, Some(text));
             let cursor = encode_cursor(CursorKind::Trades, &position);
-            let read: (i64, Option<String>) = decode_cursor(CursorKind::Trades, &cursor).unwrap();
+            let read: AnyPosition = decode_cursor(CursorKind::Trades, &cursor).unwrap();
             prop_assert_eq!(read, position);
-            prop_assert!(decode_cursor::<(i64, Option<String>)>(CursorKind::Bars, &cursor).is_err());
+            prop_assert!(decode_cursor::<AnyPosition>(CursorKind::Bars, &cursor).is_err());
         }
 
         #[test]
         fn hostile_cursors_are_problems(text in "b?[0-9a-f\u{0}-\u{ff}]{0,40}") {
-            let _: Result<(i64, Option<String>), _> = decode_cursor(CursorKind::Bars, &text);
+            let _: Result<AnyPosition, _> = decode_cursor(CursorKind::Bars, &text);
         }
     }
 }

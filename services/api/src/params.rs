@@ -6,7 +6,7 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::Uri;
 use axum::http::request::Parts;
-use market::{DAY_NS, Instrument, Symbol, Venue};
+use market::{DAY_NS, Instrument, Symbol, Venue, normalize_symbol};
 use serde::de::DeserializeOwned;
 
 use crate::problem::{ErrorCode, Problem};
@@ -22,6 +22,13 @@ pub(crate) const END_OF_TIME_NS: i64 = i64::MAX - 4 * DAY_NS;
 
 /// Describes the accepted forms of a time.
 pub(crate) const ACCEPTED_TIMES: &str = "RFC 3339 such as 2013-10-08T13:30:00Z, or integer nanoseconds since 1970, of the years 1970 to 2262";
+
+/// Describes the accepted names of venues.
+const ACCEPTED_VENUES: &str = "1 to 32 of A-Z a-z 0-9 . _ -";
+
+/// Describes the accepted names of symbols.
+const ACCEPTED_SYMBOLS: &str = "1 to 64 letters, digits, marks, punctuation and symbols of any \
+    script, with single spaces between them, percent-encoded";
 
 /// The parameters of a query, each known and given once.
 pub(crate) struct QueryParams(Vec<(String, String)>);
@@ -134,16 +141,12 @@ where
 
 /// Parses a venue of a path or a query.
 pub(crate) fn parse_venue(text: &str) -> Result<Venue, Problem> {
-    parse_parameter("venue", text, "1 to 32 of A-Z a-z 0-9 . _ -")
+    parse_parameter("venue", text, ACCEPTED_VENUES)
 }
 
 /// Parses a symbol of a path or a query.
 pub(crate) fn parse_symbol(text: &str) -> Result<Symbol, Problem> {
-    parse_parameter(
-        "symbol",
-        text,
-        "1 to 64 of A-Z a-z 0-9 . _ - / = ^ + @ # $, percent-encoded",
-    )
+    parse_parameter("symbol", &normalize_symbol(text), ACCEPTED_SYMBOLS)
 }
 
 /// Parses the instrument of a path, which is a venue and a symbol.

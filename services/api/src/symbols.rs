@@ -4,15 +4,27 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use backend::Backend;
-use market::format_time;
+use market::{Instrument, format_time};
 use schemas::api::{PageJson, SymbolJson};
+use serde::{Deserialize, Serialize};
 use store::{BarReader, SymbolQuery, SymbolRow};
 
-use crate::cursor::{CursorKind, decode_cursor, encode_cursor};
+use crate::cursor::{CursorKind, CursorPosition, decode_cursor, encode_cursor};
 use crate::json_response::json_response;
 use crate::params::{QueryParams, parse_venue};
 use crate::problem::Problem;
 use crate::state::ApiState;
+
+/// The position of a cursor: the key `venue:symbol` of the last symbol of a page.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+struct LastSymbolOfPage(String);
+
+impl CursorPosition for LastSymbolOfPage {
+    fn is_plausible(&self) -> bool {
+        self.0.parse::<Instrument>().is_ok()
+    }
+}
 
 /// Lists symbols in order of `venue:symbol`.
 pub(crate) async fn list_symbols<B: Backend>(
@@ -22,10 +34,11 @@ pub(crate) async fn list_symbols<B: Backend>(
     let params = QueryParams::read(&uri, &["venue", "limit", "cursor"])?;
     let limit = params.limit()?;
     let after = params.text("cursor");
-    let after = after.map(|text| decode_cursor(CursorKind::Symbols, text));
+    let after = after.map(|text| decode_cursor::<LastSymbolOfPage>(CursorKind::Symbols, text));
+    let after = after.transpose()?;
     let query = SymbolQuery {
         venue: params.text("venue").map(parse_venue).transpose()?,
-        after: after.transpose()?,
+        after: after.and_then(|last| last.0.parse().ok()),
         limit: limit + 1,
     };
     let mut rows = state.bars.symbols(&query).await?;

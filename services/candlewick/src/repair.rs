@@ -16,7 +16,9 @@ The minutes are marked for refolding; until then their bars are served as they a
 refolded from the stored ticks as soon as the archiver has reached the mark, usually within seconds,
 and the longer intervals from it. Nothing else changes: a bar that was right stays as it was. Hours
 without trades are skipped. Hours whose trades were appended to the log more than 6 days ago cannot
-be refolded.";
+be refolded. A minute whose stored trades are not all there is refused, and keeps its bar, which is
+marked as not provable; --force replaces it all the same, for instance after its row was deleted by
+hand.";
 
 /// Refolds minutes of a symbol from its stored trades
 #[derive(Debug, Args)]
@@ -37,6 +39,9 @@ pub(crate) struct RepairArgs {
     /// The end of the last minute
     #[arg(long, value_name = "TIME", value_parser = parse_minute)]
     end: i64,
+    /// Replace a bar even if its stored trades are fewer or more than it has counted
+    #[arg(long)]
+    force: bool,
 }
 
 /// Requests the repair from the server, and prints how many minutes will be refolded.
@@ -59,6 +64,7 @@ pub(crate) fn run(arguments: &RepairArgs) -> anyhow::Result<ExitCode> {
             &arguments.symbol,
             &format_time(start_ns),
             &format_time(end_ns),
+            arguments.force,
         )?;
         total.records += taken.records;
         total.minutes += taken.minutes;

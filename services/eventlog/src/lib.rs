@@ -13,6 +13,7 @@
 pub mod contract;
 mod embedded;
 mod error;
+mod future_record;
 mod guarded;
 mod log;
 mod memory;
@@ -23,6 +24,7 @@ mod wall_clock;
 
 pub use embedded::{EmbeddedLog, EmbeddedOptions, OngoingCommitFailure, RetentionLimits};
 pub use error::LogError;
+pub use future_record::{FutureRecord, split_before_future_record};
 pub use guarded::AppendGuardedLog;
 pub use log::{Log, OffsetBounds};
 pub use memory::MemoryLog;

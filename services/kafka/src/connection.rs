@@ -109,6 +109,16 @@ impl KafkaClient {
             .unwrap_or(Err(Code::Interrupted))
     }
 
+    /// Returns the identifier of the cluster, or `None` if the brokers do not answer in time.
+    pub(crate) async fn request_cluster_id(&self) -> Option<String> {
+        let kafka = self.clone();
+        let fetch = move || {
+            let timeout = kafka.config().request_timeout;
+            kafka.producer().client().fetch_cluster_id(timeout)
+        };
+        spawn_blocking(fetch).await.ok().flatten()
+    }
+
     /// Returns what the producer reported about its connections. The producer makes all requests
     /// about topics.
     pub(crate) fn last_connection_error(&self) -> &LastConnectionError {

@@ -34,5 +34,7 @@ pub use self::group::{DrainGuard, GroupEvent, GroupMembership, GroupMembershipOp
 pub use self::log::KafkaLog;
 pub use self::metrics::describe_metrics;
 pub use self::topic::KafkaTopic;
-pub use self::topic_plan::{TopicDrift, TopicDriftAction, TopicPlan, TopicSpec, plan_topics};
+pub use self::topic_plan::{
+    TopicChecker, TopicDrift, TopicDriftAction, TopicPlan, TopicSpec, plan_topics,
+};
 pub use self::topic_removal::remove_topics;

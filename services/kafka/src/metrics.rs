@@ -39,6 +39,9 @@ metrics! {
     BOOTSTRAPS: describe_counter, Count, "candlewick_kafka_bootstraps_total";
     /// How often a reader was restarted because it did not deliver existing records.
     READER_RESTARTS: describe_counter, Count, "candlewick_kafka_reader_restarts_total";
+    /// Records of a topic with timestamps of their senders. Each got the append time of the record
+    /// before it, because the topic lacks message.timestamp.type=LogAppendTime.
+    MISSING_APPEND_TIMES: describe_counter, Count, "candlewick_kafka_missing_append_times_total";
 }
 
 /// Counts a client that was given the configured brokers again.
@@ -49,6 +52,11 @@ pub(crate) fn count_broker_restoration() {
 /// Counts a reader that was restarted.
 pub(crate) fn count_reader_restart() {
     metrics::counter!(READER_RESTARTS).increment(1);
+}
+
+/// Counts a record of a topic without an append time.
+pub(crate) fn count_missing_append_time(topic: &str) {
+    metrics::counter!(MISSING_APPEND_TIMES, "topic" => topic.to_owned()).increment(1);
 }
 
 /// Publishes how many records of a partition were not fetched yet.

@@ -23,6 +23,7 @@ struct SharedTopic {
     kafka: KafkaClient,
     name: String,
     id: String,
+    cluster_id: String,
     handle: TopicHandle<ProducerClient>,
     /// One lock for each partition. It is held while the records of an append are enqueued, so
     /// that the records of two appends are not mixed.
@@ -45,6 +46,11 @@ impl KafkaClient {
             },
             code => self.last_connection_error().explain_code(name, code),
         })?;
+        let cluster_id = self.request_cluster_id().await;
+        let cluster_id = cluster_id.ok_or_else(|| LogError::Unavailable {
+            topic: name.to_owned(),
+            reason: "the brokers did not say which cluster they are of".to_owned(),
+        })?;
         let handle = TopicHandle::new(self.producer().clone(), name)
             .map_err(|code| error_mapping::log_error_from_code(name, code))?;
         Ok(KafkaTopic {
@@ -52,6 +58,7 @@ impl KafkaClient {
                 kafka: self.clone(),
                 name: name.to_owned(),
                 id,
+                cluster_id,
                 handle,
                 enqueue_locks: (0..partitions).map(|_| Mutex::default()).collect(),
                 metrics: TopicMetrics::register_metrics(name),
@@ -73,6 +80,16 @@ impl KafkaTopic {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.topic.id
+    }
+
+    /// Returns which log this is: the identifier of the Kafka cluster and the name of the topic.
+    /// All generations of the topic have the same.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        format!(
+            "topic {} of Kafka cluster {}",
+            self.topic.name, self.topic.cluster_id
+        )
     }
 
     /// Returns the number of partitions.

@@ -232,19 +232,7 @@ impl SharedTopicReader {
         error: ReadError,
     ) -> LogError {
         let name = self.topic.name();
-        let code = match error {
-            ReadError::Code(code) => code,
-            ReadError::NoAppendTime(offset) => {
-                return LogError::Refused {
-                    topic: name.to_owned(),
-                    reason: format!(
-                        "the record at offset {offset} of partition {partition} has a timestamp of \
-                         its sender; the topic needs message.timestamp.type=LogAppendTime, which \
-                         `candlewick topics apply` sets"
-                    ),
-                };
-            }
-        };
+        let ReadError(code) = error;
         if !error_mapping::is_out_of_range(code) {
             return self.last_connection_error().explain_code(name, code);
         }

@@ -67,6 +67,8 @@ pub struct Bar {
     pub notional: ExactSum,
     /// The number of trades.
     pub trades: u64,
+    /// The number of trades that were ever counted here: the trades and those that were cancelled.
+    pub admitted: u64,
     /// The least append time of the trades, in UTC nanoseconds.
     pub first_append_ns: i64,
 }
@@ -86,6 +88,7 @@ impl Bar {
             sell_volume: ExactSum::default(),
             notional: ExactSum::default(),
             trades: 1,
+            admitted: 1,
             first_append_ns: append_time_ns,
         };
         if let Some(quantity) = trade.quantity {
@@ -100,11 +103,11 @@ impl Bar {
         bar
     }
 
-    /// Returns the bar of a window whose trades were all cancelled: every value is zero, and open
-    /// and close are at the start of the window. Merging it into another bar changes nothing but
-    /// the append time.
+    /// Returns the bar of a window whose trades were all cancelled: every value but `admitted` is
+    /// zero, and open and close are at the start of the window. Merging it into another bar
+    /// changes nothing but `admitted` and the append time.
     #[must_use]
-    pub fn empty(start_ns: i64, first_append_ns: i64) -> Self {
+    pub fn empty(start_ns: i64, admitted: u64, first_append_ns: i64) -> Self {
         let edge = EdgeTrade {
             time_ns: start_ns,
             id: None,
@@ -122,6 +125,7 @@ impl Bar {
             sell_volume: ExactSum::default(),
             notional: ExactSum::default(),
             trades: 0,
+            admitted,
             first_append_ns,
         }
     }
@@ -130,9 +134,11 @@ impl Bar {
     pub fn merge(&mut self, other: &Self) {
         if self.trades == 0 || other.trades == 0 {
             let first_append_ns = self.first_append_ns.min(other.first_append_ns);
+            let admitted = self.admitted + other.admitted;
             if self.trades == 0 && other.trades > 0 {
                 self.clone_from(other);
             }
+            self.admitted = admitted;
             self.first_append_ns = first_append_ns;
             return;
         }
@@ -149,6 +155,7 @@ impl Bar {
         self.sell_volume.merge(&other.sell_volume);
         self.notional.merge(&other.notional);
         self.trades += other.trades;
+        self.admitted += other.admitted;
         self.first_append_ns = self.first_append_ns.min(other.first_append_ns);
     }
 }
@@ -164,6 +171,9 @@ pub struct BarRow {
     pub closed: bool,
     /// The number of trades that were applied after the close.
     pub revision: u64,
+    /// Whether the bar is the fold of its trades, as far as the ticks can show. It is not after a
+    /// refold that was refused, because the ticks of the minute are not all kept any more.
+    pub provable: bool,
     /// The log position of the last record that changed the bar. Of two states of a bar, the one
     /// with the greater position is newer; states with equal positions are the same.
     pub through: Position,

@@ -14,6 +14,7 @@
 //! | [`Bar`], [`BarRow`] | the summary of a set of trades, and a bar as it is stored |
 //! | [`Position`] | the position of a record in the log of a partition: epoch, then offset |
 //! | [`RejectReason`] | why a record is not counted |
+//! | [`TextKind`], [`validate_text`] | which names, ids and scopes are legal |
 //!
 //! Times are UTC nanoseconds since 1970 in an `i64`, whose range ends in the year 2262.
 #![deny(clippy::float_arithmetic)]
@@ -36,13 +37,14 @@ mod time;
 mod trade;
 mod trade_id;
 mod trade_identity;
+mod value_domain;
 
 pub use amendment::{Amendment, AmendmentKind};
 pub use bar::{Bar, BarRow, EdgeTrade};
 pub use day::{DayError, DayStart};
 pub use decimal::{Decimal, DecimalError, POWERS_OF_TEN};
 pub use exact_sum::{ExactSum, ExactSumError, weighted_mean_text};
-pub use instrument::{Instrument, NameError, Symbol, Venue};
+pub use instrument::{Instrument, Symbol, Venue};
 pub use interval::{Interval, IntervalError, Window};
 pub use position::Position;
 pub use reject_reason::{FUTURE_LIMIT_NS, RejectReason, validate_trade};
@@ -52,5 +54,6 @@ pub use time::{
     DAY_NS, HOUR_NS, MILLISECOND_NS, MINUTE_NS, ParseTimeError, SECOND_NS, format_time, parse_time,
 };
 pub use trade::{SenderTradeId, Side, Trade};
-pub use trade_id::{TradeId, TradeIdError};
+pub use trade_id::TradeId;
 pub use trade_identity::{TradeIdRef, TradeIdentity};
+pub use value_domain::{TextError, TextKind, UNICODE_VERSION, normalize_symbol, validate_text};

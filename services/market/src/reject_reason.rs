@@ -32,15 +32,21 @@ pub enum RejectReason {
     IdUnexpected,
     /// Ids are unique within an exchange or a file, and the trade names neither.
     ScopeMissing,
+    /// Ids are not unique within an exchange or a file, and the trade names one.
+    ScopeUnexpected,
     /// The event-time hour is too old to be changed.
     BeyondHorizon,
     /// An edit or a cancel names no trade, or a trade whose position is after its own.
     TargetMissing,
+    /// A refold was folded from another number of trades than its minute has counted.
+    RefoldRefused,
+    /// The store refused the record's effects, although the record is legal.
+    Unstorable,
 }
 
 impl RejectReason {
     /// Every reason.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Malformed,
         Self::KeyMalformed,
         Self::Misrouted,
@@ -53,8 +59,11 @@ impl RejectReason {
         Self::IdNotANumber,
         Self::IdUnexpected,
         Self::ScopeMissing,
+        Self::ScopeUnexpected,
         Self::BeyondHorizon,
         Self::TargetMissing,
+        Self::RefoldRefused,
+        Self::Unstorable,
     ];
 
     /// Returns its name in records, metrics and JSON.
@@ -73,8 +82,11 @@ impl RejectReason {
             Self::IdNotANumber => "id_not_a_number",
             Self::IdUnexpected => "id_unexpected",
             Self::ScopeMissing => "scope_missing",
+            Self::ScopeUnexpected => "scope_unexpected",
             Self::BeyondHorizon => "beyond_horizon",
             Self::TargetMissing => "target_missing",
+            Self::RefoldRefused => "refold_refused",
+            Self::Unstorable => "unstorable",
         }
     }
 
@@ -100,12 +112,19 @@ impl RejectReason {
             Self::ScopeMissing => {
                 "scope is missing; the venue's ids are unique within an exchange or a file"
             }
+            Self::ScopeUnexpected => {
+                "scope is given, but the venue's ids are unique within the symbol or its day"
+            }
             Self::BeyondHorizon => {
                 "the hour was first recorded more than 6 days ago and can no longer change"
             }
             Self::TargetMissing => {
                 "the edit or cancel names no trade; give its id, or its position in the log"
             }
+            Self::RefoldRefused => {
+                "the ticks of the minute are not all there, so its bar stays as it is"
+            }
+            Self::Unstorable => "the bar store refused what the record would have changed",
         }
     }
 
@@ -113,14 +132,14 @@ impl RejectReason {
     #[must_use]
     pub const fn faulty_field(self) -> &'static str {
         match self {
-            Self::Malformed => "",
+            Self::Malformed | Self::RefoldRefused | Self::Unstorable => "",
             Self::KeyMalformed | Self::Misrouted => "symbol",
             Self::TimeBefore1970 | Self::TimeInFuture | Self::BeyondHorizon => "time",
             Self::QuantityNegative => "quantity",
             Self::VenueUnknown => "venue",
             Self::PriceNotPositive => "price",
             Self::IdMissing | Self::IdNotANumber | Self::IdUnexpected | Self::TargetMissing => "id",
-            Self::ScopeMissing => "scope",
+            Self::ScopeMissing | Self::ScopeUnexpected => "scope",
         }
     }
 

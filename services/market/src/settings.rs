@@ -112,6 +112,9 @@ impl VenueSettings {
         if self.scope.needs_scope_name() && trade.id.is_some() && trade.scope.is_none() {
             return Err(RejectReason::ScopeMissing);
         }
+        if !self.scope.needs_scope_name() && trade.scope.is_some() {
+            return Err(RejectReason::ScopeUnexpected);
+        }
         Ok(())
     }
 
@@ -236,6 +239,13 @@ mod tests {
             (unique, "1", "x", "NYSE", Ok(())),
             (unique, "1", "x", "", Err(RejectReason::ScopeMissing)),
             (unique, "1", "", "", Ok(())),
+            (
+                contiguous,
+                "1",
+                "7",
+                "NYSE",
+                Err(RejectReason::ScopeUnexpected),
+            ),
             (none, "1", "", "", Ok(())),
             (none, "1", "7", "", Err(RejectReason::IdUnexpected)),
         ];

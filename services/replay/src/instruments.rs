@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use market::{NameError, Symbol, Venue};
+use market::{Symbol, TextError, Venue};
 
 use crate::parsed_trade_line::TradeLineError;
 use crate::values::parse_utf8;
@@ -91,10 +91,10 @@ impl InstrumentTable {
     }
 }
 
-fn parse_name_cell<T: FromStr<Err = NameError>>(
+fn parse_name_cell<T: FromStr<Err = TextError>>(
     column: &'static str,
     cell: &[u8],
 ) -> Result<T, TradeLineError> {
     let name = parse_utf8(column, cell)?.parse();
-    name.map_err(|error: NameError| TradeLineError::bad_cell(column, cell, error.to_string()))
+    name.map_err(|error: TextError| TradeLineError::bad_cell(column, cell, error.to_string()))
 }

@@ -7,7 +7,7 @@
 
 mod time;
 
-use market::{Side, Trade};
+use market::{Side, TextKind, Trade, validate_text};
 
 use self::time::parse_time_cell;
 use crate::cells::{LineCells, MAX_CELLS};
@@ -29,9 +29,6 @@ const SYMBOL: usize = 7;
 
 /// The index of a column that the header does not name. [`LineCells::get`] returns an empty cell.
 const ABSENT: usize = usize::MAX;
-
-/// The longest scope, in bytes.
-const SCOPE_LIMIT_BYTES: usize = 64;
 
 /// Which columns a header names, and in which order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,12 +150,11 @@ fn parse_side(cell: &[u8]) -> Result<Side, TradeLineError> {
 }
 
 fn parse_scope(cell: &[u8]) -> Result<&str, TradeLineError> {
-    if cell.len() > SCOPE_LIMIT_BYTES {
-        let length = cell.len();
-        let reason = format!("has {length} bytes; 1 to {SCOPE_LIMIT_BYTES} are expected");
-        return Err(TradeLineError::bad_cell("scope", cell, reason));
+    let text = parse_utf8("scope", cell)?;
+    match validate_text(TextKind::Scope, text) {
+        Ok(()) => Ok(text),
+        Err(error) => Err(TradeLineError::bad_cell("scope", cell, error.to_string())),
     }
-    parse_utf8("scope", cell)
 }
 
 #[cfg(test)]

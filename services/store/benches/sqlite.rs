@@ -161,6 +161,7 @@ fn bar(
             bar: Bar::from_trade(&trade(number), position, START_NS),
             closed,
             revision: 0,
+            provable: true,
             through: position,
         },
     }

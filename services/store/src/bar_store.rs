@@ -9,6 +9,7 @@ use crate::state::{
     BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
     PartitionState, PartitionTransaction, SymbolRow, VenueRow,
 };
+use crate::topic_generation::{RegisteredTopic, TopicGeneration};
 
 /// The outcome of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +44,8 @@ pub struct BarQuery {
 pub struct SymbolQuery {
     /// The venue to read, or `None` for all.
     pub venue: Option<Venue>,
-    /// Only symbols whose key `venue:symbol` is greater than this.
-    pub after: Option<String>,
+    /// Only symbols whose key `venue:symbol` is greater than that of this one.
+    pub after: Option<Instrument>,
     /// The greatest number of symbols to return.
     pub limit: u32,
 }
@@ -145,13 +146,11 @@ pub trait BarReader: Send + Sync {
         partition: u32,
     ) -> impl Future<Output = Result<Vec<DirtyMinuteRow>, StoreError>> + Send;
 
-    /// Returns the epoch of the generation of a topic with this topic id, or `None` if it is not
-    /// registered.
-    fn topic_epoch(
+    /// Returns the generations of a topic that are registered, in ascending order of their epochs.
+    fn registered_topics(
         &self,
         topic: &str,
-        topic_id: &str,
-    ) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<RegisteredTopic>, StoreError>> + Send;
 }
 
 /// The store of bars. A handle is cheap to clone.
@@ -182,11 +181,12 @@ pub trait BarStore: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::TopicSuperseded`] if the topic id names an earlier generation than the current
-    /// one: a broker that lags has returned it.
+    /// one: a broker that lags has returned it. [`StoreError::PartitionsChanged`] if the generation
+    /// was registered with other partitions. [`StoreError::ForeignTopic`] if the store belongs to
+    /// another log.
     fn register_topic(
         &self,
-        topic: &str,
-        topic_id: &str,
+        generation: &TopicGeneration,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// Commits one transaction: it first moves the progress by compare-and-set on (epoch,
@@ -280,7 +280,7 @@ impl<S: BarStore> BarReader for S {
         self.reader().dirty_minutes(partition).await
     }
 
-    async fn topic_epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
-        self.reader().topic_epoch(topic, topic_id).await
+    async fn registered_topics(&self, topic: &str) -> Result<Vec<RegisteredTopic>, StoreError> {
+        self.reader().registered_topics(topic).await
     }
 }

@@ -146,11 +146,33 @@ impl TickClassifier {
 /// returned in the order of [`market::EdgeTrade::cmp_trade_order`]: time, id, scope, position.
 #[must_use]
 pub fn trades_current(
-    mut ticks: Vec<Tick>,
+    ticks: Vec<Tick>,
     excluded: &[ExcludedRange],
     next: Position,
     settings: &VenueSettings,
 ) -> Vec<Tick> {
+    let (_, trades) = trades_admitted_and_current(ticks, excluded, next, settings);
+    trades
+}
+
+/// The trades that the fold has counted among some ticks: those that count and those that were
+/// cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdmittedTrades {
+    /// Their number.
+    pub count: u64,
+    /// The least append time among them, in UTC nanoseconds; `None` if there are none.
+    pub first_append_ns: Option<i64>,
+}
+
+/// Does what [`trades_current`] does, and returns before it which trades the fold has counted.
+#[must_use]
+pub fn trades_admitted_and_current(
+    mut ticks: Vec<Tick>,
+    excluded: &[ExcludedRange],
+    next: Position,
+    settings: &VenueSettings,
+) -> (AdmittedTrades, Vec<Tick>) {
     let mut current = TickClassifier::new(*settings, next);
     let mut amendments = AmendmentIndex::default();
     ticks.sort_by_key(|tick| tick.position);
@@ -162,9 +184,13 @@ pub fn trades_current(
         amendments.insert(tick, settings);
         tick.amendment.is_none()
     });
+    let admitted = AdmittedTrades {
+        count: ticks.len() as u64,
+        first_append_ns: ticks.iter().map(|tick| tick.append_time_ns).min(),
+    };
     ticks.retain_mut(|tick| amendments.apply(tick, settings));
     ticks.sort_by(cmp_trade_order);
-    ticks
+    (admitted, ticks)
 }
 
 /// Returns why the fold has excluded the tick at a position, or `None` if it has not. `excluded`

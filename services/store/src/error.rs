@@ -11,6 +11,15 @@ pub enum StoreError {
         /// What went wrong.
         reason: String,
     },
+    /// The store refused the values of the call. No repetition of the call can succeed, but a call
+    /// with other values can.
+    #[error("{store} refuses the data: {reason}")]
+    DataRefused {
+        /// The name of the store.
+        store: String,
+        /// What went wrong, in the words of the store.
+        reason: String,
+    },
     /// What is stored cannot be read: it is damaged, or another program wrote it.
     #[error("{store}: {reason}")]
     Corrupt {
@@ -30,6 +39,40 @@ pub enum StoreError {
         topic: String,
         /// The topic id of the superseded generation.
         topic_id: String,
+    },
+    /// Partitions were added to a topic: keys belong to other partitions than those whose state is
+    /// stored.
+    #[error(
+        "{topic} has {found} partitions, but the state in {store} is of {registered}: keys belong \
+         to other partitions now, and nothing is folded; recreate the topics with {registered} \
+         partitions (`candlewick topics apply --partitions {registered}`), or fold into an empty \
+         database"
+    )]
+    PartitionsChanged {
+        /// The name of the store.
+        store: String,
+        /// The name of the topic.
+        topic: String,
+        /// The number of partitions with which the topic was registered.
+        registered: u32,
+        /// The number of partitions that it has.
+        found: u32,
+    },
+    /// The store belongs to a topic of another Kafka cluster or of another name.
+    #[error(
+        "{store} belongs to {registered}, and {topic} is {found} here: another deployment uses \
+         this database, or a setting names the wrong one; if {found} is to take over, run \
+         `candlewick migrate --adopt-topics` first"
+    )]
+    ForeignTopic {
+        /// The name of the store.
+        store: String,
+        /// The name under which the stores know the topic.
+        topic: String,
+        /// The cluster and topic that the store belongs to.
+        registered: String,
+        /// The cluster and topic that were found.
+        found: String,
     },
     /// A newer version wrote the store.
     #[error("{store} has schema {found}, this version knows {known}; use a newer candlewick")]
@@ -63,5 +106,11 @@ impl StoreError {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
+    }
+
+    /// Returns whether the store refused the values of the call.
+    #[must_use]
+    pub const fn is_data_refused(&self) -> bool {
+        matches!(self, Self::DataRefused { .. })
     }
 }

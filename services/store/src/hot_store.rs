@@ -8,13 +8,14 @@ use market::{Decimal, Instrument, Position};
 
 use crate::error::StoreError;
 
-/// The newest price of an instrument: the close of its newest bar.
+/// The newest price of an instrument: the close of its newest minute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewestPrice {
     /// The instrument.
     pub instrument: Instrument,
-    /// The price.
-    pub price: Decimal,
+    /// The price; `None` if every trade of that minute was cancelled, so that the price is that of
+    /// an earlier bar.
+    pub price: Option<Decimal>,
     /// When the trade happened, in UTC nanoseconds.
     pub time_ns: i64,
     /// The position of the newest record in the bar. Of two prices that with the greater position

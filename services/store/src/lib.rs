@@ -20,6 +20,7 @@ mod guarded;
 mod hot_store;
 mod id_chunk;
 mod key_bounds;
+mod last_rows;
 mod metrics;
 mod password;
 mod redis;
@@ -27,11 +28,13 @@ mod sqlite;
 mod state;
 mod tick_store;
 mod timescale;
+mod topic_generation;
 
 pub use bar_store::{BarQuery, BarReader, BarStore, CommitOutcome, IdRangeQuery, SymbolQuery};
 pub use clickhouse::{ClickHouseConfig, ClickHouseTickStore};
 pub use current::{
-    AmendmentIndex, TickClassifier, TickInclusion, UnmatchedDuplicate, find_verdict, trades_current,
+    AdmittedTrades, AmendmentIndex, TickClassifier, TickInclusion, UnmatchedDuplicate,
+    find_verdict, trades_admitted_and_current, trades_current,
 };
 pub use error::StoreError;
 pub use guarded::{GuardedBarStore, GuardedStore};
@@ -49,3 +52,4 @@ pub use timescale::{
     TimescaleBarReader, TimescaleBarStore, TimescaleConfig, TimescaleEdition,
     TimescaleMigrationResult,
 };
+pub use topic_generation::{RegisteredTopic, TopicGeneration};

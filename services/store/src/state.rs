@@ -50,6 +50,8 @@ pub struct SymbolRow {
     pub last_append_ns: i64,
     /// Windows that end at or before this are closed, in UTC nanoseconds.
     pub closed_until_ns: i64,
+    /// The first nanosecond of the newest minute that has traded, in UTC nanoseconds.
+    pub newest_minute_ns: i64,
 }
 
 /// The settings of a venue that are in force.
@@ -188,6 +190,8 @@ pub struct RefoldMark {
     pub up_to: Position,
     /// The number of edits and cancels that the refold adds to `revision`.
     pub amendments: u64,
+    /// Whether the refold counts even if its ticks are not all there.
+    pub force: bool,
     /// The bar of the minute's trades that were counted at or after `up_to`.
     pub later_bar: Option<Bar>,
 }
@@ -246,6 +250,8 @@ pub struct PartitionState {
 }
 
 /// A change of a partition's state, which is written completely or not at all.
+///
+/// Each list has every key once. A store that is given a key twice keeps the last row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionTransaction {
     /// The stored position that the transaction starts from; it conflicts with any other.
@@ -266,4 +272,22 @@ pub struct PartitionTransaction {
     pub dirty_minutes: Vec<DirtyMinuteChange>,
     /// The trades that were edited or cancelled before they arrived; some may be stored already.
     pub pending_amendments: Vec<PendingAmendmentRow>,
+}
+
+impl PartitionTransaction {
+    /// Returns a transaction that only moves the progress.
+    #[must_use]
+    pub const fn empty(expected: Position, progress: PartitionProgress) -> Self {
+        Self {
+            expected,
+            progress,
+            bars: Vec::new(),
+            symbols: Vec::new(),
+            venues: Vec::new(),
+            id_sets: Vec::new(),
+            excluded_ranges: Vec::new(),
+            dirty_minutes: Vec::new(),
+            pending_amendments: Vec::new(),
+        }
+    }
 }

@@ -128,6 +128,7 @@ impl DayComparer<'_> {
             None if self.limits.ticks_may_be_deleted(row.bar.first_append_ns) => {
                 self.report.not_provable += 1;
             }
+            _ if !row.provable => self.report.not_provable += 1,
             None => {
                 let trades = format!("{} trades", row.bar.trades);
                 self.report_difference(row.window, "bar", trades, "refolded none".to_owned());
@@ -201,7 +202,7 @@ impl DayComparer<'_> {
             return;
         }
         // If all trades were cancelled, the edges of the bar are at its own start, not at theirs.
-        let mut bar = Bar::empty(row.window.start_ns, i64::MAX);
+        let mut bar = Bar::empty(row.window.start_ns, 0, i64::MAX);
         for child in children {
             bar.merge(&child.bar);
         }

@@ -40,14 +40,15 @@ impl DayFold {
         self.day_ns = day_ns;
     }
 
-    /// Adds a trade of the day, with its edits applied. Of a cancelled trade only the append time
-    /// counts.
+    /// Adds a trade of the day, with its edits applied. A cancelled trade counts as admitted, and
+    /// its append time counts.
     pub(crate) fn add_trade(&mut self, tick: &Tick, is_cancelled: bool) {
         let trade_bar = Bar::from_trade(&tick.trade, tick.position, tick.append_time_ns);
         for refolded in self.bars_of_tick(tick) {
             if is_cancelled {
                 let first_append_ns = refolded.bar.first_append_ns;
                 refolded.bar.first_append_ns = first_append_ns.min(tick.append_time_ns);
+                refolded.bar.admitted += 1;
             } else {
                 refolded.bar.merge(&trade_bar);
             }
@@ -71,7 +72,7 @@ impl DayFold {
             let index = (time_ns - day_ns) / interval.length_ns();
             let index = usize::try_from(index).expect("the tick is of the day");
             windows[index].get_or_insert_with(|| RefoldedBar {
-                bar: Bar::empty(interval.window_containing(time_ns).start_ns, i64::MAX),
+                bar: Bar::empty(interval.window_containing(time_ns).start_ns, 0, i64::MAX),
                 newest: Position::default(),
                 trades: 0,
                 amendments: 0,

@@ -3,7 +3,7 @@
 use market::{Bar, EdgeTrade, Position, format_time};
 
 /// Returns every value of a bar: its name and text.
-pub(crate) fn named_bar_values(bar: &Bar) -> [(&'static str, String); 18] {
+pub(crate) fn named_bar_values(bar: &Bar) -> [(&'static str, String); 19] {
     [
         ("open", bar.open.price.to_string()),
         ("open_time", format_time(bar.open.time_ns)),
@@ -22,6 +22,7 @@ pub(crate) fn named_bar_values(bar: &Bar) -> [(&'static str, String); 18] {
         ("sell_volume", bar.sell_volume.to_string()),
         ("notional", bar.notional.to_string()),
         ("trades", bar.trades.to_string()),
+        ("admitted", bar.admitted.to_string()),
         ("first_append", format_time(bar.first_append_ns)),
     ]
 }

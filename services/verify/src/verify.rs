@@ -136,7 +136,7 @@ async fn read_symbols<R: BarReader>(
         let Some(last) = page.last() else {
             return Ok(symbols);
         };
-        after = Some(last.instrument.key().to_owned());
+        after = Some(last.instrument.clone());
         symbols.extend(page.into_iter().filter(|row| arguments.selects_symbol(row)));
     }
 }

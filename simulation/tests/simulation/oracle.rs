@@ -149,7 +149,7 @@ impl Oracle {
             Ok(TradesTopicRecord::Amendment(amendment, trade)) => {
                 self.apply_amendment(record, &amendment, &trade)
             }
-            Ok(TradesTopicRecord::Refold(refold)) => self.apply_refold(record, refold),
+            Ok(TradesTopicRecord::Refold(refold)) => self.apply_refold(record, &refold),
             Ok(TradesTopicRecord::Repair(repair)) => self.apply_repair(record, repair),
             Ok(TradesTopicRecord::Advance) => RecordOutcome::NotATick,
             Err(_) => self.reject(record, RecordOutcome::NotATick),

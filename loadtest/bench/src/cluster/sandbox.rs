@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use clock::{Clock, SystemClock};
 use kafka::{KafkaClient, KafkaConfig, KafkaLog, plan_topics, remove_topics};
-use store::{BarStore, ClickHouseConfig, ClickHouseTickStore, TimescaleBarStore, TimescaleConfig};
+use store::{
+    BarStore, ClickHouseConfig, ClickHouseTickStore, TimescaleBarStore, TimescaleConfig,
+    TopicGeneration,
+};
 
 use super::arguments::ClusterBenchSettings;
 use super::servers::{
@@ -217,6 +220,13 @@ pub(super) async fn register_and_open_trades_topic(
     let topic = kafka
         .request_topic(&topics.full_name(schemas::TRADES))
         .await?;
-    let epoch = bars.register_topic(schemas::TRADES, topic.id()).await?;
+    let epoch = bars
+        .register_topic(&TopicGeneration {
+            topic: schemas::TRADES.to_owned(),
+            topic_id: topic.id().to_owned(),
+            partitions: topic.partitions(),
+            origin: topic.origin(),
+        })
+        .await?;
     Ok(topic.open_log(epoch)?)
 }

@@ -113,6 +113,7 @@ impl BarWriter {
                         bar: Bar::from_trade(&trade, position, time_ns),
                         closed: true,
                         revision: 0,
+                        provable: true,
                         through: position,
                     },
                 });

@@ -158,7 +158,6 @@ fn answer_loads_as_empty(core: &mut FoldCore) {
     let load = |request: &LoadRequest| match request.clone() {
         LoadRequest::Bar(key) => LoadedData::Bar(key, None),
         LoadRequest::IdSet(request) => LoadedData::IdSet(request, IdSetRow::default()),
-        LoadRequest::Ticks(_) => unreachable!("the feed amends nothing"),
     };
     let loaded = core.load_requests().iter().map(load).collect();
     core.accept_loaded(loaded);

@@ -25,8 +25,14 @@ pub(crate) enum Admission {
 pub(crate) enum RefoldOutcome {
     /// The minute and the longer windows that contain it were replaced.
     Applied,
-    /// The minute's ticks have expired, so its bar stays as it is.
-    TicksExpired,
+    /// The refold was folded from another number of trades than the minute has counted, because
+    /// its ticks are not all there. The bar stays as it is, without its mark.
+    Refused {
+        /// How many trades the minute has counted.
+        counted: u64,
+        /// How many trades the refold and the trades after it have.
+        found: u64,
+    },
     /// The minute was marked again or refolded already.
     Stale,
 }

@@ -17,6 +17,8 @@ pub struct FoldCounts {
     pub refolds: u64,
     /// Refolds whose minute was marked again before they came, or was refolded already.
     pub stale_refolds: u64,
+    /// Refolds that were refused, because the ticks of their minute are not all there.
+    pub refused_refolds: u64,
     /// Records that do not count, by reason.
     pub rejected: Vec<(RejectReason, u64)>,
 }

@@ -1,6 +1,6 @@
 //! What the core needs loaded, and the loaded data.
 
-use market::{Bar, BarRow, Instrument, Position, Window};
+use market::{BarRow, Instrument, Window};
 use store::{BarKey, IdSetKey, IdSetRow};
 
 /// Data that has to be loaded before the next record, or a trade soon after it, can be applied.
@@ -10,12 +10,6 @@ pub enum LoadRequest {
     Bar(BarKey),
     /// A set of ids.
     IdSet(IdSetRequest),
-    /// The sum of a minute's ticks.
-    ///
-    /// It is requested before the next record has any effect, so that everything applied before can
-    /// be committed. It has to be committed, because the ticks that are no trades are read from the
-    /// store.
-    Ticks(TicksRequest),
 }
 
 impl LoadRequest {
@@ -37,29 +31,6 @@ pub struct IdSetRequest {
     pub ranged: bool,
 }
 
-/// Names a minute whose ticks are to be folded.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TicksRequest {
-    /// The instrument.
-    pub instrument: Instrument,
-    /// The minute's first nanosecond.
-    pub start_ns: i64,
-    /// The position that the ticks have to be before.
-    pub up_to: Position,
-    /// When the first trade of the minute's hour was appended, in UTC nanoseconds, if there was
-    /// one. Ticks expire a fixed time after it.
-    pub first_append_ns: Option<i64>,
-}
-
-/// The sum of a minute's ticks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RefoldedTicks {
-    /// The bar of its trades, edited and cancelled, or `None` if no trade is left.
-    Bar(Option<Box<Bar>>),
-    /// The ticks have expired.
-    Expired,
-}
-
 /// The loaded data of a [`LoadRequest`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoadedData {
@@ -67,8 +38,6 @@ pub enum LoadedData {
     Bar(BarKey, Option<Box<BarRow>>),
     /// The set of ids; empty if none is stored.
     IdSet(IdSetRequest, IdSetRow),
-    /// The sum of the minute's ticks.
-    Ticks(TicksRequest, RefoldedTicks),
 }
 
 impl LoadedData {
@@ -77,7 +46,6 @@ impl LoadedData {
         match self {
             Self::Bar(key, _) => &key.instrument,
             Self::IdSet(request, _) => &request.key.instrument,
-            Self::Ticks(request, _) => &request.instrument,
         }
     }
 }

@@ -249,6 +249,7 @@ impl MinuteAccumulator {
             sell_volume: sum(self.sell_volume, self.quantity_scale),
             notional: sum(self.notional, self.price_scale + self.quantity_scale),
             trades: self.trades,
+            admitted: self.trades,
             first_append_ns: self.first_append_ns,
         };
         let minute_bar = MinuteBar {

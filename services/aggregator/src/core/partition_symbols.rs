@@ -13,6 +13,7 @@ use super::changed_symbols::ChangedSymbols;
 use super::dirty_symbols::SymbolsWithDirtyMinutes;
 use super::keyed_item::ResolvedRecordKey;
 use super::loading::{LoadRequest, LoadedData};
+use super::refold_request::RefoldRequest;
 use super::symbol::SymbolFold;
 use super::symbol_table::SymbolTable;
 use super::venue_table::VenueTable;
@@ -159,7 +160,7 @@ impl PartitionSymbols {
     pub(crate) fn load_requests_for_refold(
         &mut self,
         key: &Bytes,
-        refold: Refold,
+        refold: &Refold,
         generation: u64,
     ) -> Vec<LoadRequest> {
         let Some(index) = self.table.find_by_key(key) else {
@@ -169,11 +170,12 @@ impl PartitionSymbols {
         symbol.load_requests_for_refold(refold, generation)
     }
 
-    /// Replaces a minute by the sum of its ticks, and the longer windows by the sum of theirs.
+    /// Replaces a minute by the bar of a refold, and the longer windows by the sum of their
+    /// children.
     pub(crate) fn apply_refold(
         &mut self,
         index: u32,
-        refold: Refold,
+        refold: &Refold,
         at: AppliedAt,
     ) -> RefoldOutcome {
         let outcome = self.table.get_mut(index).apply_refold(refold, at);
@@ -319,7 +321,7 @@ impl PartitionSymbols {
         &mut self,
         marked_up_to: Position,
         limit: usize,
-    ) -> Vec<(Instrument, Refold)> {
+    ) -> Vec<RefoldRequest> {
         let mut refolds = Vec::new();
         for index in self.dirty.iter() {
             let symbol = self.table.get_mut(index);

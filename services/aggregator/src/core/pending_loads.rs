@@ -32,10 +32,9 @@ impl PendingLoadRequests {
         self.is_before_record
     }
 
-    /// Returns the requests, for more to be added that later records will need, or `None` if the
-    /// state is to be committed first.
-    pub(crate) fn requests_to_extend_by_prefetch(&mut self) -> Option<&mut Vec<LoadRequest>> {
-        (!self.is_before_record).then_some(&mut self.requests)
+    /// Returns the requests, for more to be added that later records will need.
+    pub(crate) const fn requests_mut(&mut self) -> &mut Vec<LoadRequest> {
+        &mut self.requests
     }
 
     /// Drops the requests, which were answered.

@@ -13,20 +13,21 @@ const MAX_RECORDS: usize = 4_096;
 /// No requests are added once there are this many.
 const MAX_REQUESTS: usize = 1_024;
 
-/// Adds to `requests` what the trades among `records` will need, as far as it is known before they
-/// are applied. A store answers many requests in one call nearly as fast as one, and after a start
-/// every symbol has one.
+/// Adds to `requests` what the trades and refolds among `records` will need, as far as it is known
+/// before they are applied. A store answers many requests in one call nearly as fast as one, and
+/// after a start every symbol has one.
 pub(crate) fn prefetch(
     symbols: &mut PartitionSymbols,
     requests: &mut Vec<LoadRequest>,
     records: &[Record],
+    generation: u64,
 ) {
     let mut known: HashSet<LoadRequest> = requests.iter().cloned().collect();
     for record in records.iter().take(MAX_RECORDS) {
         if requests.len() >= MAX_REQUESTS {
             return;
         }
-        for request in load_requests_for_trade(symbols, record) {
+        for request in load_requests_for_record(symbols, record, generation) {
             if known.insert(request.clone()) {
                 requests.push(request);
             }
@@ -34,10 +35,18 @@ pub(crate) fn prefetch(
     }
 }
 
-/// Returns what a record needs, if it is a trade that is allowed.
-fn load_requests_for_trade(symbols: &mut PartitionSymbols, record: &Record) -> Vec<LoadRequest> {
-    let Ok(TradesTopicRecord::Trade(trade)) = TradesTopicRecord::decode(&record.value) else {
-        return Vec::new();
+/// Returns what a record needs, if it is a refold or a trade that is allowed.
+fn load_requests_for_record(
+    symbols: &mut PartitionSymbols,
+    record: &Record,
+    generation: u64,
+) -> Vec<LoadRequest> {
+    let trade = match TradesTopicRecord::decode(&record.value) {
+        Ok(TradesTopicRecord::Trade(trade)) => trade,
+        Ok(TradesTopicRecord::Refold(refold)) => {
+            return symbols.load_requests_for_refold(&record.key, &refold, generation);
+        }
+        _ => return Vec::new(),
     };
     if market::validate_trade(&trade, record.append_time_ns).is_err() {
         return Vec::new();

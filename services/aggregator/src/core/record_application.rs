@@ -52,7 +52,7 @@ impl RecordApplication<'_> {
             Ok(TradesTopicRecord::Amendment(amendment, trade)) => {
                 self.apply_amendment(&amendment, &trade)
             }
-            Ok(TradesTopicRecord::Refold(refold)) => self.apply_refold(refold),
+            Ok(TradesTopicRecord::Refold(refold)) => self.apply_refold(&refold),
             Ok(TradesTopicRecord::Repair(repair)) => self.apply_repair(repair),
             Err(error) => self.dead_letter(RejectReason::Malformed, error.to_string()),
         }
@@ -173,8 +173,8 @@ impl RecordApplication<'_> {
         }
     }
 
-    /// Replaces a dirty minute by the sum of its ticks.
-    fn apply_refold(&mut self, refold: Refold) -> RecordOutcome {
+    /// Replaces a dirty minute by the bar of the refold.
+    fn apply_refold(&mut self, refold: &Refold) -> RecordOutcome {
         let outcome = match self.symbols.resolve_record_key(&self.record.key) {
             ResolvedRecordKey::Symbol(index) => self.symbols.apply_refold(index, refold, self.at),
             ResolvedRecordKey::New(..) => RefoldOutcome::Stale,
@@ -188,9 +188,14 @@ impl RecordApplication<'_> {
         match outcome {
             RefoldOutcome::Applied => self.counts.refolds += 1,
             RefoldOutcome::Stale => self.counts.stale_refolds += 1,
-            RefoldOutcome::TicksExpired => {
-                let detail = "the minute's ticks are not kept any more, so it stays as it is";
-                return self.dead_letter(RejectReason::BeyondHorizon, detail.to_owned());
+            RefoldOutcome::Refused { counted, found } => {
+                self.counts.refused_refolds += 1;
+                let detail = format!(
+                    "the minute at {} has counted {counted} trades, but its ticks show {found}; its \
+                     bar stays as it is and is no longer provable",
+                    market::format_time(refold.start_ns)
+                );
+                return self.dead_letter(RejectReason::RefoldRefused, detail);
             }
         }
         RecordOutcome::Applied

@@ -94,6 +94,17 @@ impl Rejections {
         self.exclude_tick(TickVerdict::Rejected(reason), at);
     }
 
+    /// Dead-letters a record because the store refuses what it changes. Its offset is excluded.
+    pub(crate) fn dead_letter_unstorable(
+        &mut self,
+        record: &Record,
+        reason: String,
+        at: AppliedAt,
+    ) {
+        self.dead_letter(record, RejectReason::Unstorable, reason, at);
+        self.exclude_tick(TickVerdict::Rejected(RejectReason::Unstorable), at);
+    }
+
     /// Excludes the tick that is being applied from the trades.
     pub(crate) fn exclude_tick(&mut self, verdict: TickVerdict, at: AppliedAt) {
         let offset = at.position().offset;

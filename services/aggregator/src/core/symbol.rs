@@ -22,7 +22,8 @@ use super::alarms::WindowCloseAlarm;
 use super::applied_at::AppliedAt;
 use super::bar_update::BarUpdate;
 use super::changed_symbols::SymbolChangeFlags;
-use super::loading::{LoadRequest, LoadedData, TicksRequest};
+use super::loading::{LoadRequest, LoadedData};
+use super::refold_request::RefoldRequest;
 use amendment_application::AmendmentApplication;
 use pending_amendments::PendingAmendments;
 use symbol_bars::SymbolBars;
@@ -226,36 +227,25 @@ impl SymbolFold {
         }
     }
 
-    /// Returns what a refold needs loaded before it is applied: bars first, then the ticks. Returns
-    /// nothing if the refold is stale.
+    /// Returns what a refold needs loaded before it is applied. Returns nothing if the refold is
+    /// stale.
     pub(crate) fn load_requests_for_refold(
         &mut self,
-        refold: Refold,
+        refold: &Refold,
         generation: u64,
     ) -> Vec<LoadRequest> {
         if !self.bars.matches_refold_mark(refold) {
             return Vec::new();
         }
         let missing = self.bars.windows_missing_for_refold(refold, generation);
-        if !missing.is_empty() {
-            let requests = missing
-                .into_iter()
-                .map(|window| LoadRequest::for_bar(&self.instrument, window));
-            return requests.collect();
-        }
-        if self.bars.has_loaded_ticks(refold) {
-            return Vec::new();
-        }
-        vec![LoadRequest::Ticks(TicksRequest {
-            instrument: self.instrument.clone(),
-            start_ns: refold.start_ns,
-            up_to: refold.up_to,
-            first_append_ns: self.bars.first_append_of_hour_ns(refold.start_ns),
-        })]
+        let requests = missing
+            .into_iter()
+            .map(|window| LoadRequest::for_bar(&self.instrument, window));
+        requests.collect()
     }
 
-    /// Replaces a dirty minute by the sum of its ticks, and the longer windows that contain it.
-    pub(crate) fn apply_refold(&mut self, refold: Refold, at: AppliedAt) -> RefoldOutcome {
+    /// Replaces a dirty minute by the bar of a refold, and the longer windows that contain it.
+    pub(crate) fn apply_refold(&mut self, refold: &Refold, at: AppliedAt) -> RefoldOutcome {
         self.bars.apply_refold(refold, at)
     }
 
@@ -270,11 +260,15 @@ impl SymbolFold {
         &mut self,
         marked_up_to: Position,
         limit: usize,
-        refolds: &mut Vec<(Instrument, Refold)>,
+        refolds: &mut Vec<RefoldRequest>,
     ) {
         let wanted = limit.saturating_sub(refolds.len());
         let requested = self.bars.request_refolds(marked_up_to, wanted).into_iter();
-        refolds.extend(requested.map(|refold| (self.instrument.clone(), refold)));
+        refolds.extend(requested.map(|(start_ns, up_to)| RefoldRequest {
+            instrument: self.instrument.clone(),
+            start_ns,
+            up_to,
+        }));
     }
 
     /// Forgets which refolds were requested.
@@ -287,9 +281,6 @@ impl SymbolFold {
         match loaded {
             LoadedData::Bar(key, row) => self.bars.accept_bar(key.window, row, generation),
             LoadedData::IdSet(request, row) => self.ids.accept_loaded(request, row, generation),
-            LoadedData::Ticks(request, refolded) => {
-                self.bars.keep_refolded_ticks(&request, refolded);
-            }
         }
     }
 

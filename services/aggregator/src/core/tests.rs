@@ -1,8 +1,9 @@
 //! The core through its public interface.
 
 use bytes::Bytes;
-use market::{Decimal, IdScheme, MINUTE_NS, Trade, TradeId};
-use store::IdSetRow;
+use market::{Amendment, AmendmentKind, Bar, Decimal, IdScheme, MINUTE_NS, Trade, TradeId};
+use schemas::{Refold, Repair};
+use store::{IdSetRow, TickVerdict};
 
 use super::rejections::MAX_KEPT_BYTES;
 use super::*;
@@ -66,7 +67,6 @@ fn answer_loads_as_empty(core: &mut FoldCore) {
     let load = |request: &LoadRequest| match request.clone() {
         LoadRequest::Bar(key) => LoadedData::Bar(key, None),
         LoadRequest::IdSet(request) => LoadedData::IdSet(request, IdSetRow::default()),
-        LoadRequest::Ticks(_) => panic!("nothing is amended"),
     };
     let loaded = core.load_requests().iter().map(load).collect();
     core.accept_loaded(loaded);
@@ -142,4 +142,203 @@ fn a_record_that_is_too_large_for_a_dead_letter_is_cut_and_the_detail_says_so() 
         cut.detail
     );
     assert!(cut.encode().len() < 4 << 20);
+}
+
+/// Applies records, each of which may need data of a store that holds nothing.
+fn apply_all(core: &mut FoldCore, records: &[Record]) {
+    let mut rest = records;
+    while !rest.is_empty() {
+        rest = &rest[core.apply(rest)..];
+        if !rest.is_empty() {
+            answer_loads_as_empty(core);
+        }
+    }
+}
+
+fn amendment_record(offset: u64, kind: AmendmentKind, id: u64) -> Record {
+    let amendment = Amendment {
+        id: TradeId::parse(&format!("amendment-{offset}")).unwrap(),
+        kind,
+        target_position: None,
+    };
+    let trade = Trade {
+        time_ns: START_NS,
+        price: Decimal::new(9, 0).unwrap(),
+        quantity: None,
+        side: None,
+        id: Some(TradeId::Number(id)),
+        scope: None,
+        sender: None,
+    };
+    let mut value = Vec::new();
+    TradesTopicRecord::Amendment(amendment, trade).encode(&mut value);
+    encoded_record(offset, "v:A", value)
+}
+
+#[test]
+fn a_trade_that_is_amended_twice_before_it_arrives_is_one_row() {
+    let mut core = empty_core();
+    let mut cancel = amendment_record(2, AmendmentKind::Cancel, 7);
+    cancel.append_time_ns += 5;
+    let records = [
+        venue_record(),
+        amendment_record(1, AmendmentKind::Edit, 7),
+        cancel,
+        amendment_record(3, AmendmentKind::Edit, 8),
+    ];
+    apply_all(&mut core, &records);
+    let transaction = core.flush(Position::default(), Position::default());
+    let rows: Vec<_> = transaction
+        .pending_amendments
+        .iter()
+        .map(|row| (row.id.to_string(), row.append_time_ns))
+        .collect();
+    let appended_ns = START_NS + 10 * MINUTE_NS;
+    let expected = [("7", appended_ns + 5), ("8", appended_ns + 5)];
+    assert_eq!(rows, expected.map(|(id, time_ns)| (id.to_owned(), time_ns)));
+}
+
+#[test]
+fn settings_that_are_declared_twice_are_one_row() {
+    let mut core = empty_core();
+    let mut value = Vec::new();
+    let later = VenueSettings {
+        lateness_ns: 7,
+        ..VenueSettings::default()
+    };
+    TradesTopicRecord::Setting("v".parse().unwrap(), later).encode(&mut value);
+    apply_all(&mut core, &[venue_record(), encoded_record(1, "", value)]);
+    let transaction = core.flush(Position::default(), Position::default());
+    assert_eq!(transaction.venues.len(), 1);
+    assert_eq!(transaction.venues[0].settings.lateness_ns, 7);
+}
+
+fn repair_record(offset: u64, force: bool) -> Record {
+    let start_ns = START_NS - START_NS % MINUTE_NS;
+    let repair = Repair {
+        start_ns,
+        end_ns: start_ns + MINUTE_NS,
+        force,
+    };
+    let mut value = Vec::new();
+    TradesTopicRecord::Repair(repair).encode(&mut value);
+    encoded_record(offset, "v:A", value)
+}
+
+/// Returns the refold of the minute that a repair at offset 3 has marked, of one trade of a price
+/// and of `admitted` counted trades.
+fn refold_record(offset: u64, price: i64, admitted: u64) -> Record {
+    let trade = Trade {
+        time_ns: START_NS,
+        price: Decimal::new(price, 0).unwrap(),
+        quantity: None,
+        side: None,
+        id: Some(TradeId::Number(1)),
+        scope: None,
+        sender: None,
+    };
+    let position = Position {
+        epoch: 1,
+        offset: 1,
+    };
+    let mut bar = Bar::from_trade(&trade, position, START_NS + 10 * MINUTE_NS);
+    bar.admitted = admitted;
+    let refold = Refold {
+        start_ns: START_NS - START_NS % MINUTE_NS,
+        up_to: Position {
+            epoch: 1,
+            offset: 4,
+        },
+        bar,
+    };
+    let mut value = Vec::new();
+    TradesTopicRecord::Refold(Box::new(refold)).encode(&mut value);
+    encoded_record(offset, "v:A", value)
+}
+
+/// Folds two trades of one minute, a repair of it and a refold, and returns the core and the
+/// minute's row.
+fn refolded(force: bool, admitted: u64) -> (FoldCore, market::BarRow) {
+    let mut core = empty_core();
+    let records = [
+        venue_record(),
+        trade_record(1, "v:A", START_NS, 5),
+        trade_record(2, "v:A", START_NS, 6),
+        repair_record(3, force),
+        refold_record(4, 9, admitted),
+    ];
+    apply_all(&mut core, &records);
+    let mut updates = core.take_updates();
+    let row = updates.remove(0).rows.remove(0);
+    assert_eq!(core.dirty_minute_count(), 0);
+    (core, row)
+}
+
+#[test]
+fn a_refold_puts_the_bar_of_its_record_in_place_and_needs_no_ticks() {
+    let (mut core, row) = refolded(false, 2);
+    assert_eq!(
+        (row.bar.close.price, row.bar.trades),
+        ("9".parse().unwrap(), 1)
+    );
+    assert_eq!(
+        (row.bar.admitted, row.provable, row.through.offset),
+        (2, true, 4)
+    );
+    assert_eq!(core.take_counts().refolds, 1);
+    assert_eq!(core.take_dead_letters(), []);
+}
+
+#[test]
+fn a_refold_of_another_number_of_trades_is_refused_and_recorded() {
+    for admitted in [0, 1, 3] {
+        let (mut core, row) = refolded(false, admitted);
+        assert_eq!((row.bar.high, row.bar.trades), ("6".parse().unwrap(), 2));
+        assert_eq!(
+            (row.bar.admitted, row.provable, row.through.offset),
+            (2, false, 4)
+        );
+        let letters = core.take_dead_letters();
+        assert_eq!(letters[0].reason, market::RejectReason::RefoldRefused);
+        let expected = format!("has counted 2 trades, but its ticks show {admitted}");
+        assert!(
+            letters[0].detail.contains(&expected),
+            "{}",
+            letters[0].detail
+        );
+        assert_eq!(core.take_counts().refused_refolds, 1);
+        let transaction = core.flush(Position::default(), Position::default());
+        assert_eq!(transaction.dirty_minutes[0].mark, None);
+        assert!(transaction.bars.iter().all(|bar| !bar.row.provable));
+    }
+}
+
+#[test]
+fn a_forced_refold_replaces_the_bar_whatever_its_number_of_trades() {
+    let (_, row) = refolded(true, 1);
+    assert_eq!((row.bar.high, row.bar.trades), ("9".parse().unwrap(), 1));
+    assert_eq!((row.bar.admitted, row.provable), (1, false));
+}
+
+#[test]
+fn a_record_that_is_left_out_becomes_a_dead_letter_and_counts_for_nothing() {
+    let mut core = empty_core();
+    core.leave_out(1, "no".to_owned());
+    let records = [
+        venue_record(),
+        trade_record(1, "v:A", START_NS, 5),
+        trade_record(2, "v:A", START_NS, 6),
+    ];
+    apply_all(&mut core, &records);
+    assert_eq!(core.take_counts().trades, 1);
+    let letters = core.take_dead_letters();
+    assert_eq!((letters.len(), letters[0].position.offset), (1, 1));
+    assert_eq!(letters[0].reason, market::RejectReason::Unstorable);
+    assert_eq!(letters[0].detail, "no");
+    let transaction = core.flush(Position::default(), Position::default());
+    let excluded = transaction.excluded_ranges[0];
+    assert_eq!((excluded.first_offset, excluded.end_offset), (1, 2));
+    let unstorable = TickVerdict::Rejected(market::RejectReason::Unstorable);
+    assert_eq!(excluded.verdict, unstorable);
+    assert_eq!(transaction.bars[0].row.bar.trades, 1);
 }

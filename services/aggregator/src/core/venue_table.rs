@@ -1,5 +1,7 @@
 //! The settings of venues, as the log has declared them so far.
 
+use std::collections::BTreeSet;
+
 use market::{Venue, VenueSettings};
 use store::VenueRow;
 
@@ -10,7 +12,7 @@ use store::VenueRow;
 pub(crate) struct VenueTable {
     venues: Vec<(Venue, Option<VenueSettings>)>,
     /// Indexes of the venues whose settings are not stored yet.
-    unstored: Vec<usize>,
+    unstored: BTreeSet<usize>,
 }
 
 impl VenueTable {
@@ -42,7 +44,7 @@ impl VenueTable {
     /// Puts new settings in force, which are to be stored.
     pub(crate) fn declare_settings(&mut self, index: usize, settings: VenueSettings) {
         self.restore_settings(index, settings);
-        self.unstored.push(index);
+        self.unstored.insert(index);
     }
 
     /// Returns the settings of a declared venue.
@@ -52,7 +54,8 @@ impl VenueTable {
         settings.expect("symbols are added for declared venues only")
     }
 
-    /// Takes the rows of the venues whose settings were declared since the last call.
+    /// Takes the rows of the venues whose settings were declared since the last call, each venue
+    /// once.
     pub(crate) fn take_unstored(&mut self) -> Vec<VenueRow> {
         let unstored = std::mem::take(&mut self.unstored);
         let row = |index: usize| VenueRow {

@@ -106,15 +106,16 @@ fn records_of_update(update: &BarUpdate) -> impl Iterator<Item = NewRecord> {
 }
 
 /// Returns the close of the instrument's newest minute if it has changed: a correction of an
-/// older minute is not a newer price.
+/// older minute is not a newer price. It is without a price if every trade of the minute was
+/// cancelled.
 fn newest_price(update: &BarUpdate) -> Option<NewestPrice> {
     let newest = update.rows.iter().find(|row| {
         let window = row.window;
         window.interval == Interval::M1 && window.start_ns == update.newest_minute_ns
     })?;
-    (newest.bar.trades > 0).then(|| NewestPrice {
+    Some(NewestPrice {
         instrument: update.instrument.clone(),
-        price: newest.bar.close.price,
+        price: (newest.bar.trades > 0).then_some(newest.bar.close.price),
         time_ns: newest.bar.close.time_ns,
         through: newest.through,
     })
@@ -149,6 +150,7 @@ mod tests {
                 bar: Bar::from_trade(&trade, Position::default(), start_ns),
                 closed: false,
                 revision: 0,
+                provable: true,
                 through: Position::default(),
             }
         };

@@ -45,6 +45,12 @@ impl CommitState {
         self.stored
     }
 
+    /// Returns the position of the stored state once the commit under way has succeeded.
+    pub(super) fn target_position(&self) -> Position {
+        let target = self.under_way.as_ref().map(|commit| commit.target);
+        target.unwrap_or(self.stored)
+    }
+
     pub(super) const fn is_commit_under_way(&self) -> bool {
         self.under_way.is_some()
     }

@@ -11,6 +11,7 @@ use super::background::BackgroundCallStarter;
 use super::commit::{CommitRetrySettings, commit};
 use super::commit_state::CommitState;
 use super::readiness::SessionReadiness;
+use super::refused_commit::RefusedCommit;
 use super::role::PartitionWorker;
 use super::session_end::SessionEnd;
 use crate::core::FoldCore;
@@ -116,13 +117,13 @@ impl<'a, B: Backend> Committer<'a, B> {
         self.state.wait_for_outcome().await
     }
 
-    /// Ends the commit under way. Returns `false` if another worker has moved the partition.
-    pub(super) fn end_commit_unless_lost(
+    /// Ends the commit under way. Returns how the session ends if the commit failed.
+    pub(super) fn end_commit(
         &mut self,
         outcome: Result<CommitOutcome, StoreError>,
         core: &mut FoldCore,
         readiness: &SessionReadiness,
-    ) -> Result<bool, WorkerError> {
+    ) -> Result<Option<SessionEnd>, WorkerError> {
         let worker = self.worker;
         match outcome {
             Ok(CommitOutcome::Committed) => {
@@ -131,9 +132,16 @@ impl<'a, B: Backend> Committer<'a, B> {
                 readiness.report_recovery();
                 worker.metrics.commits.increment(1);
                 worker.metrics.commit_seconds.record(spent.as_secs_f64());
-                Ok(true)
+                Ok(None)
             }
-            Ok(CommitOutcome::Conflict) => Ok(false),
+            Ok(CommitOutcome::Conflict) => Ok(Some(SessionEnd::Lost)),
+            Err(error) if error.is_data_refused() => {
+                Ok(Some(SessionEnd::DataRefused(RefusedCommit {
+                    end_offset: self.state.target_position().offset,
+                    record_count: None,
+                    reason: error.to_string(),
+                })))
+            }
             Err(source) => Err(worker.store_error(source)),
         }
     }
@@ -149,8 +157,9 @@ impl<'a, B: Backend> Committer<'a, B> {
                 return Ok(Some(SessionEnd::Stopped));
             }
             let outcome = self.wait_for_outcome().await;
-            if !self.end_commit_unless_lost(outcome, core, readiness)? {
-                return Ok(Some(SessionEnd::Lost));
+            let ended = self.end_commit(outcome, core, readiness)?;
+            if ended.is_some() {
+                return Ok(ended);
             }
         }
         Ok(None)

@@ -5,8 +5,7 @@ use store::{BarKey, BarReader};
 use tokio_util::sync::CancellationToken;
 
 use super::role::PartitionWorker;
-use super::ticks::fold_ticks;
-use crate::core::{FoldCore, IdSetRequest, LoadRequest, LoadedData, TicksRequest};
+use crate::core::{IdSetRequest, LoadRequest, LoadedData};
 use crate::error::WorkerError;
 
 /// Load requests, sorted by the calls that serve them.
@@ -14,7 +13,6 @@ use crate::error::WorkerError;
 pub(super) struct LoadPlan {
     bars: Vec<BarKey>,
     id_sets: Vec<IdSetRequest>,
-    ticks: Vec<TicksRequest>,
 }
 
 impl LoadPlan {
@@ -24,24 +22,16 @@ impl LoadPlan {
             match request {
                 LoadRequest::Bar(key) => plan.bars.push(key.clone()),
                 LoadRequest::IdSet(request) => plan.id_sets.push(request.clone()),
-                LoadRequest::Ticks(request) => plan.ticks.push(request.clone()),
             }
         }
         plan
-    }
-
-    /// Returns whether it reads ticks, before which everything applied has to be committed.
-    pub(super) const fn needs_ticks(&self) -> bool {
-        !self.ticks.is_empty()
     }
 
     /// Loads everything. Returns `None` if the worker is stopped first.
     pub(super) async fn load<B: Backend>(
         self,
         worker: &PartitionWorker<B>,
-        core: &FoldCore,
         stop: &CancellationToken,
-        report_recovery: impl Fn(),
     ) -> Result<Option<Vec<LoadedData>>, WorkerError> {
         let store = &worker.stores.bars;
         let mut loaded = Vec::with_capacity(self.bars.len() + self.id_sets.len());
@@ -63,13 +53,6 @@ impl LoadPlan {
             };
             let rows = self.id_sets.into_iter().zip(rows);
             loaded.extend(rows.map(|(request, row)| LoadedData::IdSet(request, row)));
-        }
-        for request in self.ticks {
-            let refolded = fold_ticks(worker, core, stop, &request, &report_recovery).await?;
-            let Some(refolded) = refolded else {
-                return Ok(None);
-            };
-            loaded.push(LoadedData::Ticks(request, refolded));
         }
         Ok(Some(loaded))
     }

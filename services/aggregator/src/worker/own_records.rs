@@ -2,12 +2,11 @@
 
 use backend::Backend;
 use bytes::Bytes;
-use eventlog::{Log, LogError, NewRecord};
+use eventlog::{Log, NewRecord};
 use market::Instrument;
 use schemas::{Refold, TradesTopicRecord};
 
 use super::role::PartitionWorker;
-use crate::error::WorkerError;
 
 /// Appends an advance, so that time passes in a quiet log. A failure is logged: the next advance
 /// follows soon.
@@ -26,39 +25,13 @@ pub(super) async fn append_advance<B: Backend>(worker: &PartitionWorker<B>) {
     }
 }
 
-/// Appends refolds. Returns `false` if it is not known whether the log holds them: they may then
-/// be appended again, since a refold that the log holds twice does nothing the second time.
-///
-/// # Errors
-/// [`WorkerError::Log`] if the topic was recreated or refuses the records.
-pub(super) async fn try_append_refolds<B: Backend>(
-    worker: &PartitionWorker<B>,
-    refolds: &[(Instrument, Refold)],
-) -> Result<bool, WorkerError> {
-    let record = |(instrument, refold): &(Instrument, Refold)| {
-        let key = Bytes::copy_from_slice(instrument.key().as_bytes());
-        new_record(key, &TradesTopicRecord::Refold(*refold))
-    };
-    let records = refolds.iter().map(record).collect();
-    let append = worker.topics.trades.append(worker.partition, records);
-    let clock = &worker.stores.clock;
-    let reason = match clock::timeout(clock, worker.config.call_timeout, append).await {
-        Ok(Ok(_)) => return Ok(true),
-        Ok(Err(source @ (LogError::Recreated { .. } | LogError::Refused { .. }))) => {
-            return Err(worker.log_error(source));
-        }
-        Ok(Err(error)) => error.to_string(),
-        Err(elapsed) => elapsed.to_string(),
-    };
-    tracing::warn!(
-        partition = worker.partition,
-        reason,
-        "refolds may not have been appended; they are appended again"
-    );
-    Ok(false)
+/// Returns the record of a refold.
+pub(super) fn refold_record(instrument: &Instrument, refold: Refold) -> NewRecord {
+    let key = Bytes::copy_from_slice(instrument.key().as_bytes());
+    new_record(key, &TradesTopicRecord::Refold(Box::new(refold)))
 }
 
-fn new_record(key: Bytes, record: &TradesTopicRecord) -> NewRecord {
+pub(super) fn new_record(key: Bytes, record: &TradesTopicRecord) -> NewRecord {
     let mut value = Vec::new();
     record.encode(&mut value);
     NewRecord {

@@ -2,10 +2,11 @@
 
 use backend::Backend;
 use eventlog::{Log, LogError};
-use store::{BarStore, PartitionProgress, PartitionState};
+use store::{BarReader, BarStore, PartitionProgress, PartitionState};
 use tokio_util::sync::CancellationToken;
 
 use super::background::background_call_channel;
+use super::refused_commit::RefusedRecordSearch;
 use super::role::PartitionWorker;
 use super::session::WorkerSession;
 use super::session_end::SessionEnd;
@@ -19,6 +20,7 @@ impl<B: Backend> PartitionWorker<B> {
     /// # Errors
     /// [`WorkerError`] if no retry can help.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), WorkerError> {
+        let mut search = RefusedRecordSearch::default();
         loop {
             let Some(state) = self.load_state(&stop).await? else {
                 return Ok(());
@@ -33,9 +35,14 @@ impl<B: Backend> PartitionWorker<B> {
                 self.health
                     .not_ready("folding the records that the log holds already");
             }
-            let core = FoldCore::new(state, self.topics.trades.partitions());
+            let progress = state.progress;
+            let mut core = FoldCore::new(state, self.topics.trades.partitions());
+            if let Some(record) = search.left_out() {
+                core.leave_out(record.offset, record.reason.clone());
+            }
             let (background, driver) = background_call_channel();
-            let session = WorkerSession::new(self, core, end, background, &stop);
+            let limit = search.commit_limit();
+            let session = WorkerSession::new(self, core, end, background, limit, &stop);
             let ended = tokio::select! {
                 biased;
                 never = driver.drive() => match never {},
@@ -43,6 +50,17 @@ impl<B: Backend> PartitionWorker<B> {
             };
             match ended {
                 SessionEnd::Stopped => return Ok(()),
+                SessionEnd::DataRefused(refused) => {
+                    let progress = match self.reload_progress(&stop).await? {
+                        Some(stored) => stored.unwrap_or(progress),
+                        None => return Ok(()),
+                    };
+                    let continued = search.continue_after(self, refused, &progress, &stop);
+                    if !continued.await? {
+                        return Ok(());
+                    }
+                    continue;
+                }
                 SessionEnd::Lost => {
                     self.metrics.lost.increment(1);
                     tracing::warn!(
@@ -53,6 +71,7 @@ impl<B: Backend> PartitionWorker<B> {
                 // The next check of the bounds decides whether the next record is gone.
                 SessionEnd::OutOfRange => {}
             }
+            search.end();
         }
     }
 
@@ -68,6 +87,15 @@ impl<B: Backend> PartitionWorker<B> {
                 .load_or_create_partition(self.partition, epoch)
         })
         .await
+    }
+
+    /// Reads how far the stored state goes. Returns `None` if the worker is stopped first.
+    async fn reload_progress(
+        &self,
+        stop: &CancellationToken,
+    ) -> Result<Option<Option<PartitionProgress>>, WorkerError> {
+        let read = || self.stores.bars.partition_progress(self.partition);
+        self.retry_store_call(stop, read).await
     }
 
     /// Returns the end of the log, or `None` if the worker is stopped before it is known.

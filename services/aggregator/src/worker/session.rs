@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use backend::Backend;
 use clock::{Clock, RetryTimer};
-use eventlog::{Log, LogError};
+use eventlog::{Log, LogError, Record, split_before_future_record};
 use market::Position;
 use store::{BarReader, TickStore};
 use tokio_util::sync::CancellationToken;
@@ -15,15 +15,17 @@ use super::committer::Committer;
 use super::fetch::{FetchOutcome, fetch_records, record_bytes};
 use super::lag::LagMonitor;
 use super::load::LoadPlan;
-use super::own_records::{append_advance, try_append_refolds};
+use super::own_records::append_advance;
 use super::readiness::SessionReadiness;
+use super::refolds::{RefoldCall, RefoldError, fold_and_append_refolds};
+use super::refused_commit::{CommitLimit, RefusedCommit};
 use super::role::PartitionWorker;
 use super::schedule::{PendingWorkKinds, SessionSchedule};
 use super::session_end::SessionEnd;
 use crate::core::FoldCore;
 use crate::error::WorkerError;
 
-/// How many refolds are appended at once.
+/// How many minutes are refolded at once.
 const MAX_REFOLDS: usize = 256;
 
 /// One stretch of folding. It orders the work of its parts: announce, then commit.
@@ -33,6 +35,10 @@ pub(super) struct WorkerSession<'a, B: Backend> {
     core: FoldCore,
     committer: Committer<'a, B>,
     archiver: ArchiverQuery,
+    refolds: RefoldCall,
+    /// How many records a commit may contain, while a record is searched for whose effects the
+    /// store refuses.
+    limit: Option<CommitLimit>,
     schedule: SessionSchedule,
     readiness: SessionReadiness,
     lag: LagMonitor,
@@ -47,6 +53,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
         core: FoldCore,
         log_end: u64,
         background: BackgroundCallStarter,
+        limit: Option<CommitLimit>,
         stop: &'a CancellationToken,
     ) -> Self {
         let now_ns = worker.stores.clock.monotonic_ns();
@@ -56,6 +63,8 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
             committer: Committer::new(worker, stop, &core, background),
             core,
             archiver: ArchiverQuery::default(),
+            refolds: RefoldCall::default(),
+            limit,
             schedule: SessionSchedule::new(worker.config, now_ns),
             readiness: SessionReadiness::new(worker.health.clone(), log_end),
             lag: LagMonitor::default(),
@@ -84,14 +93,13 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
                 biased;
                 outcome = self.committer.wait_for_outcome() => {
                     let (core, readiness) = (&mut self.core, &self.readiness);
-                    if !self.committer.end_commit_unless_lost(outcome, core, readiness)? {
-                        return Ok(SessionEnd::Lost);
+                    if let Some(end) = self.committer.end_commit(outcome, core, readiness)? {
+                        return Ok(end);
                     }
                 }
                 () = self.stop.cancelled() => return self.commit_all_and_end().await,
-                archived = self.archiver.wait_for_answer() => {
-                    self.append_archived_refolds(archived).await?;
-                }
+                archived = self.archiver.wait_for_answer() => self.begin_refolds(archived),
+                ended = self.refolds.wait_for_end() => self.end_refolds(ended)?,
                 ready = worker.topics.trades.wait(worker.partition, next_offset), if can_fetch => {
                     match ready {
                         Ok(()) => {
@@ -179,6 +187,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
     fn needs_archiver_query(&self) -> bool {
         self.readiness.has_caught_up()
             && !self.archiver.is_query_under_way()
+            && !self.refolds.is_under_way()
             && self.core.has_unrequested_refolds()
     }
 
@@ -198,20 +207,40 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
             }));
     }
 
-    /// Appends a refold for each dirty minute whose mark both the archiver and the stored state
-    /// have passed.
-    async fn append_archived_refolds(
-        &mut self,
-        archived: Option<Position>,
-    ) -> Result<(), WorkerError> {
+    /// Begins to fold, in the background, the ticks of the dirty minutes whose marks both the
+    /// archiver and the stored state have passed.
+    fn begin_refolds(&mut self, archived: Option<Position>) {
         let passed = archived
             .unwrap_or_default()
             .min(self.committer.commit_state().stored_position());
-        let refolds = self.core.request_refolds(passed, MAX_REFOLDS);
-        if !refolds.is_empty() && !try_append_refolds(self.worker, &refolds).await? {
-            self.core.forget_requested_refolds();
+        let requests = self.core.request_refolds(passed, MAX_REFOLDS);
+        if requests.is_empty() {
+            return;
         }
-        Ok(())
+        let with_settings = requests.into_iter().map(|request| {
+            let settings = self.core.settings_for(&request.instrument);
+            (request, settings.unwrap_or_default())
+        });
+        let call = fold_and_append_refolds(self.worker, with_settings.collect());
+        let answer = self.committer.background_call_starter().start(call);
+        self.refolds.begin(answer);
+    }
+
+    /// Forgets which refolds were requested if they may not be in the log.
+    fn end_refolds(&mut self, ended: Result<(), RefoldError>) -> Result<(), WorkerError> {
+        match ended {
+            Ok(()) => Ok(()),
+            Err(RefoldError::Log(source)) => Err(self.worker.log_error(source)),
+            Err(RefoldError::Repeatable(reason)) => {
+                tracing::warn!(
+                    partition = self.worker.partition,
+                    reason,
+                    "refolds may not have been appended; their ticks are folded again"
+                );
+                self.core.forget_requested_refolds();
+                Ok(())
+            }
+        }
     }
 
     /// Fetches records and folds them all, or returns how the session ends.
@@ -233,9 +262,16 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
         if was_failing {
             self.readiness.report_recovery();
         }
+        let now_ns = worker.stores.clock.now_ns();
+        let (records, future) = split_before_future_record(&records, now_ns);
+        if let (true, Some(future)) = (records.is_empty(), future) {
+            self.back_off(&future.to_string()).await;
+            return Ok(None);
+        }
+        let records = self.within_commit_limit(records);
         let bytes = records.iter().map(record_bytes).sum();
         self.committer.add_folded_bytes(bytes);
-        let mut rest = records.as_slice();
+        let mut rest = records;
         loop {
             rest = &rest[self.core.apply(rest)..];
             if rest.is_empty() {
@@ -247,21 +283,47 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
         }
         self.schedule.postpone_advance(self.monotonic_ns());
         worker.metrics.add_counts(&self.core.take_counts());
-        Ok(None)
+        match self.limit {
+            Some(_) => self.commit_limited(records.len()).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the first of some fetched records, as many as a commit may contain.
+    fn within_commit_limit<'r>(&self, records: &'r [Record]) -> &'r [Record] {
+        let next_offset = self.core.next_position().offset;
+        let is_new = |record: &Record| record.offset >= next_offset;
+        let first = records.iter().position(is_new).unwrap_or(records.len());
+        let records = &records[first..];
+        match &self.limit {
+            Some(limit) => &records[..records.len().min(limit.max_records)],
+            None => records,
+        }
+    }
+
+    /// Commits the records that were just folded, of which a refusal names the number. Removes the
+    /// limit once it has ended.
+    async fn commit_limited(
+        &mut self,
+        record_count: usize,
+    ) -> Result<Option<SessionEnd>, WorkerError> {
+        let ended = self.commit_all().await?;
+        if let Some(SessionEnd::DataRefused(refused)) = ended {
+            return Ok(Some(SessionEnd::DataRefused(RefusedCommit {
+                record_count: Some(record_count),
+                ..refused
+            })));
+        }
+        let stored = self.committer.commit_state().stored_position().offset;
+        self.limit.take_if(|limit| stored >= limit.end_offset);
+        Ok(ended)
     }
 
     /// Loads what the core requests, or returns how the session ends.
     async fn load_requested_data(&mut self) -> Result<Option<SessionEnd>, WorkerError> {
         let plan = LoadPlan::new(self.core.load_requests());
-        if plan.needs_ticks()
-            && let Some(end) = self.commit_all().await?
-        {
-            return Ok(Some(end));
-        }
         let (worker, stop) = (self.worker, self.stop);
-        let report_recovery = || self.readiness.report_recovery();
-        let loaded = plan.load(worker, &self.core, stop, report_recovery).await?;
-        let Some(loaded) = loaded else {
+        let Some(loaded) = plan.load(worker, stop).await? else {
             return Ok(Some(SessionEnd::Stopped));
         };
         // If another worker has moved the partition, the store may hold records that are not folded

@@ -1,7 +1,9 @@
 //! How a session ends.
 
+use super::refused_commit::RefusedCommit;
+
 /// How a session ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SessionEnd {
     /// The worker was stopped, and has committed.
     Stopped,
@@ -9,4 +11,6 @@ pub(super) enum SessionEnd {
     Lost,
     /// The log does not hold the next record.
     OutOfRange,
+    /// The store refuses the data of a commit.
+    DataRefused(RefusedCommit),
 }

@@ -143,6 +143,7 @@ fn fold_day(rows: &[BarRow], day: Period) -> Option<PageBar> {
         },
         bar,
         closed: false,
+        provable: rows.iter().all(|row| row.provable),
         revision: rows.iter().map(|row| row.revision).sum(),
         through,
     };

@@ -35,12 +35,13 @@ pub(crate) async fn newest_price<B: Backend>(
         });
     let source = LiveAndStoredBars::open_minutes_only(&state.hub, &state.bars, &instrument);
     if let Some(hot) = hot
+        && let Some(price) = hot.price
         && !source
             .live_bars()
             .iter()
             .any(|row| is_newer_than_hot_price(row, &hot))
     {
-        return Ok(price_response(hot.time_ns, hot.price, "hot"));
+        return Ok(price_response(hot.time_ns, price, "hot"));
     }
     let Some(row) = source.last_traded_minute_before(END_OF_TIME_NS).await? else {
         let detail = format!("no trade of {} is known", instrument.key());

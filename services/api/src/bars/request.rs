@@ -2,10 +2,11 @@
 
 use axum::http::Uri;
 use market::{DayStart, Instrument, Interval};
+use serde::{Deserialize, Serialize};
 
 use super::periods::PeriodSequence;
-use crate::cursor::{CursorKind, decode_cursor};
-use crate::params::{QueryParams, parse_instrument};
+use crate::cursor::{CursorKind, CursorPosition, decode_cursor};
+use crate::params::{END_OF_TIME_NS, QueryParams, parse_instrument};
 use crate::problem::Problem;
 
 const PARAMETERS: &[&str] = &[
@@ -18,6 +19,17 @@ const PARAMETERS: &[&str] = &[
     "zone",
     "fill",
 ];
+
+/// The position of a cursor: where the first bar of the next page may start, in UTC nanoseconds.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct NextBarStart(pub(super) i64);
+
+impl CursorPosition for NextBarStart {
+    fn is_plausible(&self) -> bool {
+        (0..=END_OF_TIME_NS).contains(&self.0)
+    }
+}
 
 /// A request for the bars whose period starts in `[start_ns, end_ns)`.
 pub(super) struct ListBarsRequest {
@@ -40,7 +52,7 @@ impl ListBarsRequest {
         let params = QueryParams::read(uri, PARAMETERS)?;
         let (start_ns, end_ns) = params.start_and_end()?;
         let start_ns = match params.text("cursor") {
-            Some(text) => Some(decode_cursor(CursorKind::Bars, text)?),
+            Some(text) => Some(decode_cursor::<NextBarStart>(CursorKind::Bars, text)?.0),
             None => start_ns,
         };
         let fill = match params.text("fill") {

@@ -9,7 +9,8 @@ use market::{Bar, BarRow, Interval, Trade, Venue, VenueSettings};
 use store::{
     BarKey, BarQuery, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange, IdRangeQuery,
     IdRanges, IdSetKey, IdSetRow, MemoryNewestPriceStore, PartitionState, PartitionTransaction,
-    SqliteTickStore, StoreError, SymbolQuery, SymbolRow, VenueRow,
+    RegisteredTopic, SqliteTickStore, StoreError, SymbolQuery, SymbolRow, TopicGeneration,
+    VenueRow,
 };
 
 use super::*;
@@ -83,8 +84,8 @@ impl BarReader for FreezableReader {
         self.respond(Vec::new()).await
     }
 
-    async fn topic_epoch(&self, _: &str, _: &str) -> Result<Option<u64>, StoreError> {
-        self.respond(None).await
+    async fn registered_topics(&self, _: &str) -> Result<Vec<RegisteredTopic>, StoreError> {
+        self.respond(Vec::new()).await
     }
 }
 
@@ -104,7 +105,7 @@ impl BarStore for FreezableStore {
         pending().await
     }
 
-    async fn register_topic(&self, _: &str, _: &str) -> Result<u64, StoreError> {
+    async fn register_topic(&self, _: &TopicGeneration) -> Result<u64, StoreError> {
         pending().await
     }
 
@@ -153,6 +154,7 @@ fn update_record(offset: u64) -> NewRecord {
         bar: Bar::from_trade(&trade, through, 0),
         closed: false,
         revision: 0,
+        provable: true,
         through,
     };
     NewRecord {

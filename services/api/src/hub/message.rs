@@ -143,10 +143,17 @@ impl Serialize for OutgoingBarChange {
                 )
             };
         }
-        let mut map = serializer.serialize_map(Some(2 + for_each_field!(count_changed)))?;
+        // A bar that is provable needs no word of it, unless the clients hold another state.
+        let was_provable = self.before.as_ref().is_none_or(|before| before.provable);
+        let writes_provable = was_provable != self.bar.provable;
+        let members = 2 + for_each_field!(count_changed) + usize::from(writes_provable);
+        let mut map = serializer.serialize_map(Some(members))?;
         map.serialize_entry("kind", self.kind)?;
         map.serialize_entry("start", &self.bar.start)?;
         for_each_field!(write_changed, map);
+        if writes_provable {
+            map.serialize_entry("provable", &self.bar.provable)?;
+        }
         map.end()
     }
 }
@@ -174,6 +181,7 @@ mod tests {
             bar: Bar::from_trade(&trade, through, 0),
             closed,
             revision: 0,
+            provable: true,
             through,
         }
     }

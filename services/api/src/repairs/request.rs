@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use crate::raw_object::{RawObject, UnparsedValue};
 
 /// The members of a request.
-const MEMBER_NAMES: [&str; 4] = ["venue", "symbol", "start", "end"];
+const MEMBER_NAMES: [&str; 5] = ["venue", "symbol", "start", "end", "force"];
 
 /// The longest range that one request may name.
 const MAX_RANGE_NS: i64 = 31 * DAY_NS;
@@ -32,6 +32,8 @@ pub(super) struct RepairRequest {
     pub(super) instrument: Instrument,
     pub(super) start_ns: i64,
     pub(super) end_ns: i64,
+    /// Whether a bar is replaced even if its ticks are not all there.
+    pub(super) force: bool,
 }
 
 impl RepairRequest {
@@ -71,6 +73,7 @@ impl RepairRequest {
             instrument,
             start_ns,
             end_ns,
+            force: force_member(&object)?,
         })
     }
 
@@ -95,7 +98,11 @@ impl RepairRequest {
                 Some(last) if last.end_ns == start_ns && end_ns - last.start_ns <= DAY_NS => {
                     last.end_ns = end_ns;
                 }
-                _ => repairs.push(Repair { start_ns, end_ns }),
+                _ => repairs.push(Repair {
+                    start_ns,
+                    end_ns,
+                    force: self.force,
+                }),
             }
         }
         repairs
@@ -103,6 +110,18 @@ impl RepairRequest {
 }
 
 type RepairMembers<'a> = RawObject<'a, { MEMBER_NAMES.len() }>;
+
+fn force_member(object: &RepairMembers<'_>) -> Result<bool, Problem> {
+    match object.value(4) {
+        UnparsedValue::Null => Ok(false),
+        UnparsedValue::Bool(force) => Ok(force),
+        _ => Err(Problem::invalid_parameter(
+            "force",
+            "force is not a boolean",
+            "true or false",
+        )),
+    }
+}
 
 fn text_member(object: &RepairMembers<'_>, index: usize) -> Result<String, Problem> {
     let name = MEMBER_NAMES[index];
@@ -143,6 +162,7 @@ mod tests {
 
     fn request(start_ns: i64, end_ns: i64) -> RepairRequest {
         RepairRequest {
+            force: false,
             instrument: "v:S".parse().unwrap(),
             start_ns,
             end_ns,

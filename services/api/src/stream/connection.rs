@@ -74,9 +74,6 @@ impl<B: Backend> StreamConnection<B> {
                 break;
             }
         }
-        for name in self.subscriptions.keys() {
-            self.state.hub.unsubscribe(name, &self.changed_channels);
-        }
     }
 
     async fn handle_frame(&mut self, frame: Frame) -> Result<(), Disconnected> {
@@ -133,6 +130,9 @@ impl<B: Backend> StreamConnection<B> {
             .hub
             .subscribe(&name, partition, &self.changed_channels);
         let mut subscription = Subscription::new(name.clone(), partition);
+        // Before anything that can fail, so that the hub forgets this connection when it ends.
+        self.subscriptions
+            .insert(name.clone(), subscription.clone());
         let message = match (request.epoch, request.seq) {
             (Some(epoch), Some(seq)) => {
                 let hub = &self.state.hub;
@@ -267,5 +267,14 @@ impl<B: Backend> StreamConnection<B> {
             reason: reason.into(),
         };
         let _ = self.send(Frame::Close(Some(frame))).await;
+    }
+}
+
+impl<B: Backend> Drop for StreamConnection<B> {
+    /// Unsubscribes from every channel, however the connection ends.
+    fn drop(&mut self) {
+        for name in self.subscriptions.keys() {
+            self.state.hub.unsubscribe(name, &self.changed_channels);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use market::{Decimal, Instrument, Side, Symbol, Trade, TradeId, Venue};
+use market::{Decimal, Instrument, Side, Symbol, TextKind, Trade, TradeId, Venue};
 
 use super::submission::{ElementFault, FaultCode};
 use crate::raw_object::UnparsedValue;
@@ -14,8 +14,6 @@ use crate::raw_object::UnparsedValue;
 pub(crate) const FIELD_NAMES: [&str; 8] = [
     "venue", "symbol", "id", "time", "price", "quantity", "side", "scope",
 ];
-/// The longest scope, in bytes.
-const MAX_SCOPE_BYTES: usize = 64;
 
 /// The names of the fields except those of the instrument.
 pub(crate) const VALUE_NAMES: [&str; 6] = ["id", "time", "price", "quantity", "side", "scope"];
@@ -196,16 +194,10 @@ fn parse_trade_id(value: &UnparsedValue<'_>) -> Result<Option<TradeId>, ElementF
 pub(crate) fn parse_scope(value: &UnparsedValue<'_>) -> Result<Option<Arc<str>>, ElementFault> {
     match value {
         UnparsedValue::Null => Ok(None),
-        UnparsedValue::Text(text) if (1..=MAX_SCOPE_BYTES).contains(&text.len()) => {
-            Ok(Some(text.as_ref().into()))
-        }
-        UnparsedValue::Text(text) => {
-            let reason = format!(
-                "has {} bytes; 1 to {MAX_SCOPE_BYTES} are expected",
-                text.len()
-            );
-            Err(invalid_value_fault("scope", &reason))
-        }
+        UnparsedValue::Text(text) => match market::validate_text(TextKind::Scope, text) {
+            Ok(()) => Ok(Some(text.as_ref().into())),
+            Err(error) => Err(invalid_value_fault("scope", &error)),
+        },
         other => Err(wrong_type_fault("scope", other, "a text")),
     }
 }

@@ -1,11 +1,11 @@
 //! The parameters of a request for trades.
 
 use axum::http::Uri;
-use market::{Decimal, EdgeTrade, Position, TradeId};
+use market::{Decimal, EdgeTrade, Position, TextKind, TradeId, validate_text};
 use serde::{Deserialize, Serialize};
 use store::Tick;
 
-use crate::cursor::{CursorKind, decode_cursor};
+use crate::cursor::{CursorKind, CursorPosition, decode_cursor};
 use crate::params::{END_OF_TIME_NS, QueryParams};
 use crate::problem::Problem;
 
@@ -40,10 +40,10 @@ impl ListTradesRequest {
         let params = QueryParams::read(uri, PARAMETERS)?;
         let (start_ns, end_ns) = params.start_and_end()?;
         let after = match params.text("cursor") {
-            Some(text) => Some(LastTradeOfPage::into_edge_trade(decode_cursor(
-                CursorKind::Trades,
-                text,
-            )?)?),
+            Some(text) => {
+                let last: LastTradeOfPage = decode_cursor(CursorKind::Trades, text)?;
+                Some(last.into_edge_trade()?)
+            }
             None => None,
         };
         Ok(Self {
@@ -52,6 +52,18 @@ impl ListTradesRequest {
             after,
             limit: params.limit()? as usize,
         })
+    }
+}
+
+impl CursorPosition for LastTradeOfPage {
+    fn is_plausible(&self) -> bool {
+        let is_legal = |kind, text: &Option<String>| {
+            text.as_ref()
+                .is_none_or(|text| validate_text(kind, text).is_ok())
+        };
+        (0..=END_OF_TIME_NS).contains(&self.time_ns)
+            && is_legal(TextKind::TradeId, &self.id)
+            && is_legal(TextKind::Scope, &self.scope)
     }
 }
 

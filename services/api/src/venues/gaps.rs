@@ -6,12 +6,15 @@ use schemas::api::{IdGapJson, PageJson};
 use serde::{Deserialize, Serialize};
 use store::{BarReader, IdRangeQuery, IdRanges, IdSetKey, StoreError};
 
-use crate::cursor::{CursorKind, decode_cursor, encode_cursor};
+use crate::cursor::{CursorKind, CursorPosition, decode_cursor, encode_cursor};
 use crate::params::{QueryParams, parse_symbol};
 use crate::problem::Problem;
 
 /// How many id sets are read at once.
 const SETS_PER_READ: u32 = 256;
+
+/// The longest scope of a set of ids: a sender's is longer than any of a venue.
+const MAX_SET_SCOPE_BYTES: usize = 128;
 
 /// A request for the gaps of a venue.
 pub(super) struct ListGapsRequest {
@@ -34,16 +37,20 @@ struct GapCursor {
     last_gap: Option<(VenuelessIdSetKey, u64)>,
 }
 
+impl CursorPosition for GapCursor {
+    fn is_plausible(&self) -> bool {
+        let last_set = self.last_gap.as_ref().map(|(set, _)| set);
+        let mut sets = self.finished_set.iter().chain(last_set);
+        sets.all(VenuelessIdSetKey::is_plausible)
+    }
+}
+
 impl ListGapsRequest {
     pub(super) fn read(venue: Venue, uri: &Uri) -> Result<Self, Problem> {
         let params = QueryParams::read(uri, &["symbol", "limit", "cursor"])?;
         let cursor = params.text("cursor");
         let cursor = cursor.map(|text| decode_cursor(CursorKind::Gaps, text));
         let cursor: GapCursor = cursor.transpose()?.unwrap_or_default();
-        // A client may forge a cursor, so the names in it are checked like any others.
-        if let Some(VenuelessIdSetKey(name, ..)) = &cursor.finished_set {
-            parse_symbol(name)?;
-        }
         Ok(Self {
             venue,
             symbol: params.text("symbol").map(parse_symbol).transpose()?,
@@ -119,6 +126,13 @@ fn gap_json(key: &IdSetKey, first: u64, last: u64) -> IdGapJson {
 }
 
 impl VenuelessIdSetKey {
+    /// Returns whether the symbol is legal, and the scope can be that of a set: one of the venue's,
+    /// or a longer one of a sender.
+    fn is_plausible(&self) -> bool {
+        let is_scope = self.1.len() <= MAX_SET_SCOPE_BYTES && !self.1.contains(char::is_control);
+        self.0.parse::<Symbol>().is_ok() && is_scope
+    }
+
     fn from_id_set_key(key: &IdSetKey) -> Self {
         let symbol = key.instrument.symbol().to_owned();
         Self(symbol, key.scope.as_ref().to_owned(), key.bucket_ns)

@@ -88,7 +88,7 @@ async fn a_bad_repair_is_a_problem_that_names_the_member() {
         ),
         (
             "bad_symbol",
-            json!({"venue": "v", "symbol": "S S", "start": day.0, "end": day.1}),
+            json!({"venue": "v", "symbol": "S  S", "start": day.0, "end": day.1}),
         ),
         (
             "unknown",

@@ -3,7 +3,8 @@
 use std::fmt::Display;
 
 use backend::Backend;
-use eventlog::{Log, LogError};
+use clock::Clock;
+use eventlog::{Log, LogError, split_before_future_record};
 use tokio_util::sync::CancellationToken;
 
 use super::archiver::Archiver;
@@ -49,13 +50,19 @@ impl<B: Backend> Archiver<B> {
                 return Ok(SessionStepOutcome::Continue);
             }
         };
+        let now_ns = self.clock.now_ns();
+        let (records, future) = split_before_future_record(&batch.records, now_ns);
+        if let (true, Some(future)) = (records.is_empty(), future) {
+            self.report_and_delay_next_attempt(session, &future);
+            return Ok(SessionStepOutcome::Continue);
+        }
         let was_failing = retry_timer.is_backing_off();
         retry_timer.record_success();
         if was_failing {
             self.health.ready();
         }
         pending.start_delay_timer_if_empty(&self.clock);
-        for record in &batch.records {
+        for record in records {
             let block_ends = pending.push_and_is_block_end(record, &self.policy);
             if block_ends && !self.write_unless_stopped(pending, stop).await? {
                 return Ok(SessionStepOutcome::Stopped);

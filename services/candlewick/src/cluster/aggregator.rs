@@ -23,6 +23,7 @@ use super::role_process::run_role_process;
 use super::servers::{
     ClusterBackend, GuardedBars, GuardedTicks, ServerConnector, probe_servers_forever,
 };
+use super::topic_settings::TopicSettingsWatch;
 use super::topic_watch::{wait_until_producer_fenced, watch_topic_until_recreated};
 use super::topics::{
     EpochSource, OpenTopic, check_equal_partition_counts, close_topics, open_topic,
@@ -58,6 +59,16 @@ async fn aggregate_until_stopped(
     let Some(servers) = connected else {
         return Ok(());
     };
+    let watch = TopicSettingsWatch::new(
+        &settings.servers.kafka,
+        &settings.servers.topics,
+        &[
+            (schemas::TRADES, &servers.trades),
+            (schemas::BAR_UPDATES, &servers.updates),
+            (schemas::DEAD_LETTERS, &servers.dead_letters),
+        ],
+        health.register("topic-settings"),
+    )?;
     let member = GroupMember {
         topic: &servers.trades.topic,
         settings: settings.group,
@@ -73,7 +84,13 @@ async fn aggregate_until_stopped(
     );
     let restart_needed = servers.wait_until_restart_needed();
     let ended = member
-        .run(task_factory, next_offsets, restart_needed, probes, &stop)
+        .run(
+            task_factory,
+            next_offsets,
+            restart_needed,
+            watch.run_with(probes),
+            &stop,
+        )
         .await;
     close_topics(vec![
         servers.trades.log,

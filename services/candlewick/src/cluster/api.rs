@@ -18,6 +18,7 @@ use super::role_process::run_role_process;
 use super::servers::{
     ClusterBackend, GuardedBars, GuardedTicks, ServerConnector, probe_servers_forever,
 };
+use super::topic_settings::TopicSettingsWatch;
 use super::topic_watch::{wait_until_producer_fenced, watch_topic_until_recreated};
 use super::topics::{
     EpochSource, OpenTopic, check_equal_partition_counts, close_topics, open_topic,
@@ -70,6 +71,15 @@ impl ApiPod {
         let Some(servers) = connected else {
             return Ok(());
         };
+        let watch = TopicSettingsWatch::new(
+            &settings.servers.kafka,
+            &settings.servers.topics,
+            &[
+                (schemas::TRADES, &servers.trades),
+                (schemas::BAR_UPDATES, &servers.updates),
+            ],
+            health.register("topic-settings"),
+        )?;
         let partitions = servers.trades.log.partitions();
         let hub = Hub::new(
             servers.updates.log.epoch(),
@@ -88,12 +98,12 @@ impl ApiPod {
             () = stop.cancelled() => Ok(()),
             failure = followers.wait_for_failure() => Err(failure),
             error = servers.wait_until_restart_needed() => Err(error.into()),
-            never = probe_servers_forever(
+            never = watch.run_with(probe_servers_forever(
                 &servers.bars,
                 &servers.ticks,
                 &servers.redis,
                 &servers.trades.log,
-            ) => match never {},
+            )) => match never {},
         };
         let drained = followers.stop_all_and_wait(DRAIN_TIMEOUT).await;
         close_topics(vec![servers.trades.log, servers.updates.log]).await;

@@ -20,6 +20,7 @@ use super::role_process::run_role_process;
 use super::servers::{
     ClusterBackend, GuardedBars, GuardedTicks, GuardedTopic, ServerConnector, probe_servers_forever,
 };
+use super::topic_settings::TopicSettingsWatch;
 use super::topic_watch::watch_topic_until_recreated;
 use super::topics::{EpochSource, OpenTopic, close_topics, open_topic};
 use crate::roles::ArchiverFactory;
@@ -52,6 +53,12 @@ async fn archive_until_stopped(
     else {
         return Ok(());
     };
+    let watch = TopicSettingsWatch::new(
+        &settings.servers.kafka,
+        &settings.servers.topics,
+        &[(schemas::TRADES, &trades)],
+        health.register("topic-settings"),
+    )?;
     let member = GroupMember {
         topic: &trades.topic,
         settings: settings.group,
@@ -64,7 +71,13 @@ async fn archive_until_stopped(
     let probes = probe_servers_forever(&bars, &ticks, &no_redis, &trades.log);
     let restart_needed = watch_topic_until_recreated(&trades);
     let ended = member
-        .run(task_factory, next_offsets, restart_needed, probes, &stop)
+        .run(
+            task_factory,
+            next_offsets,
+            restart_needed,
+            watch.run_with(probes),
+            &stop,
+        )
         .await;
     close_topics(vec![trades.log]).await;
     ended

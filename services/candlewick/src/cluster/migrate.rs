@@ -30,6 +30,10 @@ pub(crate) struct MigrateArgs {
     /// How long to wait for servers that do not answer yet
     #[arg(long, value_name = "TIME")]
     wait: Option<String>,
+    /// Let the next aggregator fold the topics of another Kafka cluster, or of another name, into
+    /// this database, as a new epoch
+    #[arg(long)]
+    adopt_topics: bool,
     #[command(flatten)]
     timescaledb: TimescaleArgs,
     #[command(flatten)]
@@ -41,6 +45,7 @@ pub(crate) struct MigrateArgs {
 #[derive(Debug)]
 pub(crate) struct MigrateSettings {
     wait: Duration,
+    adopt_topics: bool,
     timescaledb: Option<TimescaleConfig>,
     clickhouse: Option<ClickHouseConfig>,
 }
@@ -68,6 +73,7 @@ impl MigrateArgs {
         let process = self.process.read(reader, 0);
         let settings = MigrateSettings {
             wait,
+            adopt_topics: self.adopt_topics,
             timescaledb: self.timescaledb.read_optional(reader),
             clickhouse: self.clickhouse.read_optional(reader),
         };
@@ -98,6 +104,10 @@ async fn migrate(settings: &MigrateSettings) -> Result<(), StoreError> {
         println!(
             "timescaledb: up to date (version {found} before, {now} now; {edition:?} edition)"
         );
+        if settings.adopt_topics {
+            TimescaleBarStore::allow_topics_of_any_origin(config.clone()).await?;
+            println!("timescaledb: the next aggregator may bring topics of another origin");
+        }
     }
     if let Some(config) = &settings.clickhouse {
         let migrate = || ClickHouseTickStore::migrate(config);

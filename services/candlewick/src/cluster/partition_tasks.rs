@@ -23,6 +23,8 @@ pub(super) struct PartitionTasks<C> {
     task_factory: PartitionTaskFactory,
     running: BTreeMap<u32, RunningPartitionTask>,
     tasks: JoinSet<(u32, anyhow::Result<()>)>,
+    /// A failure of a task that ended while others were waited for, and that was not returned yet.
+    unreported_failure: Option<anyhow::Error>,
 }
 
 struct RunningPartitionTask {
@@ -37,6 +39,7 @@ impl<C: Clock> PartitionTasks<C> {
             task_factory,
             running: BTreeMap::new(),
             tasks: JoinSet::new(),
+            unreported_failure: None,
         }
     }
 
@@ -77,9 +80,9 @@ impl<C: Clock> PartitionTasks<C> {
             }
         }
         let clock = self.clock.clone();
-        let joined = self.wait_until_ended(partitions);
-        if let Ok(result) = clock::timeout(&clock, timeout, joined).await {
-            return result;
+        let ended = self.wait_until_ended(partitions, &[]);
+        if clock::timeout(&clock, timeout, ended).await.is_ok() {
+            return self.unreported_failure.take().map_or(Ok(()), Err);
         }
         let unfinished = partitions
             .iter()
@@ -91,7 +94,7 @@ impl<C: Clock> PartitionTasks<C> {
             "not finished in time: aborted; the next owner continues from the last commit"
         );
         self.abort(&unfinished).await;
-        Ok(())
+        self.unreported_failure.take().map_or(Ok(()), Err)
     }
 
     /// Aborts the tasks of partitions that another member owns already.
@@ -102,7 +105,7 @@ impl<C: Clock> PartitionTasks<C> {
             }
         }
         // They end at their next await point; whether they fail there does not matter any more.
-        let _ = self.wait_until_ended(partitions).await;
+        self.wait_until_ended(partitions, partitions).await;
     }
 
     /// Stops all tasks and waits, as [`PartitionTasks::stop_and_wait`] does for some.
@@ -116,6 +119,9 @@ impl<C: Clock> PartitionTasks<C> {
     /// Waits until a task ends that was not stopped, and returns the error. Waits for ever if
     /// every task keeps running.
     pub(super) async fn wait_for_failure(&mut self) -> anyhow::Error {
+        if let Some(failure) = self.unreported_failure.take() {
+            return failure;
+        }
         loop {
             let Some(joined) = self.tasks.join_next().await else {
                 return std::future::pending().await;
@@ -134,33 +140,38 @@ impl<C: Clock> PartitionTasks<C> {
         }
     }
 
-    /// Waits until no task of `partitions` is running. An aborted task is not a failure.
-    ///
-    /// # Errors
-    /// The first failure of any task that ended during the wait.
-    async fn wait_until_ended(&mut self, partitions: &[u32]) -> anyhow::Result<()> {
-        let mut first_failure = Ok(());
+    /// Waits until no task of `partitions` is running. A failure of any task that ends meanwhile
+    /// is kept, to be returned to the caller that waits for failures, except those of the
+    /// partitions in `ignored`. May be dropped and called again.
+    async fn wait_until_ended(&mut self, partitions: &[u32], ignored: &[u32]) {
         while partitions.iter().any(|one| self.running.contains_key(one)) {
             let Some(joined) = self.tasks.join_next_with_id().await else {
                 self.running.clear();
-                break;
+                return;
             };
-            let result = match joined {
-                Ok((_, (partition, result))) => {
-                    self.running.remove(&partition);
-                    result
-                }
+            let (partition, result) = match joined {
+                Ok((_, (partition, result))) => (Some(partition), result),
                 Err(error) => {
-                    self.running.retain(|_, task| task.abort.id() != error.id());
-                    match error.is_cancelled() {
+                    let is_its_task = |task: &RunningPartitionTask| task.abort.id() == error.id();
+                    let ended = self.running.iter().find(|(_, task)| is_its_task(task));
+                    let partition = ended.map(|(partition, _)| *partition);
+                    let result = match error.is_cancelled() {
                         true => Ok(()),
                         false => Err(error).context("the work on a partition panicked"),
-                    }
+                    };
+                    (partition, result)
                 }
             };
-            first_failure = first_failure.and(result);
+            if let Some(partition) = partition {
+                self.running.remove(&partition);
+            }
+            let is_ignored = partition.is_some_and(|partition| ignored.contains(&partition));
+            if let Err(failure) = result
+                && !is_ignored
+            {
+                self.unreported_failure.get_or_insert(failure);
+            }
         }
-        first_failure
     }
 }
 

@@ -7,7 +7,7 @@ use clock::SystemClock;
 use eventlog::{AppendGuardedLog, Log, LogError};
 use host::HealthComponent;
 use kafka::KafkaTopic;
-use store::{BarReader, BarStore, StoreError};
+use store::{BarReader, BarStore, StoreError, TopicGeneration};
 
 use super::servers::{
     GuardedBars, GuardedKafkaClient, GuardedTopic, ServerConnector, is_permanent,
@@ -70,11 +70,24 @@ pub(super) async fn open_topic(
         let full_name = connection.topic_names.full_name(name);
         let topic = connection.kafka.request_topic(&full_name).await?;
         let epoch = match epoch_source {
-            EpochSource::Adopt(bars) => bars.register_topic(name, topic.id()).await?,
-            EpochSource::Lookup(bars) => match bars.topic_epoch(name, topic.id()).await? {
-                Some(epoch) => epoch,
-                None => return Err(OpenTopicError::NotAdopted(topic.id().to_owned())),
-            },
+            EpochSource::Adopt(bars) => {
+                let generation = TopicGeneration {
+                    topic: name.to_owned(),
+                    topic_id: topic.id().to_owned(),
+                    partitions: topic.partitions(),
+                    origin: topic.origin(),
+                };
+                bars.register_topic(&generation).await?
+            }
+            EpochSource::Lookup(bars) => {
+                let registered = bars.registered_topics(name).await?;
+                let mut registered = registered.into_iter();
+                let Some(known) = registered.find(|known| known.topic_id == topic.id()) else {
+                    return Err(OpenTopicError::NotAdopted(topic.id().to_owned()));
+                };
+                known.check_partitions(name, topic.partitions(), "the database")?;
+                known.epoch
+            }
             EpochSource::Fixed => 0,
         };
         Ok::<(KafkaTopic, u64), OpenTopicError>((topic, epoch))
@@ -104,8 +117,10 @@ pub(super) fn check_equal_partition_counts(topics: &[(&str, &OpenTopic)]) -> any
         if left_count != right_count {
             bail!(
                 "the topic {left_name} has {left_count} partitions and {right_name} has \
-                 {right_count}: both need the same number, which a topic cannot change; recreate \
-                 the one that has fewer"
+                 {right_count}, but a record and the records that it causes need partitions of the \
+                 same number: delete the one of bar-updates and dead-letters that differs and run \
+                 `candlewick topics apply --partitions N` with the partitions of trades; never add \
+                 partitions to a topic, because keys would belong to others"
             );
         }
     }

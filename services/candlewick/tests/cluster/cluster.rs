@@ -5,10 +5,14 @@ use std::net::SocketAddr;
 use clock::{Clock, SystemClock};
 use eventlog::{Log, NewRecord};
 use kafka::{KafkaClient, KafkaConfig};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::FromClientConfig as _;
 use sqlx::{Connection, PgConnection};
 
 use crate::support::command::verify_with;
-use crate::support::{Finished, TestProcess, candlewick, until};
+use crate::support::{Finished, TestProcess, candlewick, table_number, until};
 
 /// The number of partitions of each topic.
 pub(crate) const PARTITIONS: usize = 4;
@@ -96,7 +100,7 @@ impl TestCluster {
     }
 
     /// Returns the options with one of some prefixes, with their values.
-    fn options(&self, beginnings: &[&str]) -> Vec<&str> {
+    pub(crate) fn options(&self, beginnings: &[&str]) -> Vec<&str> {
         let pairs = self.options.chunks(2);
         let wanted = pairs.filter(|pair| beginnings.iter().any(|one| pair[0].starts_with(one)));
         wanted.flatten().map(String::as_str).collect()
@@ -131,6 +135,56 @@ impl TestCluster {
                 .await
                 .unwrap();
         });
+    }
+
+    /// Runs a request of an operator about the topics.
+    fn administer(&self, request: impl AsyncFnOnce(AdminClient<DefaultClientContext>)) {
+        let brokers = self.options(&["--brokers"])[1];
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", brokers);
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let admin = AdminClient::from_config(&config).unwrap();
+        runtime.block_on(request(admin));
+    }
+
+    /// Changes settings of a topic; its other settings get their defaults.
+    pub(crate) fn alter_topic(&self, topic: &str, settings: &[(&str, &str)]) {
+        let name = format!("{}.{topic}", self.name);
+        self.administer(async |admin| {
+            let mut change = AlterConfig::new(ResourceSpecifier::Topic(&name));
+            for (setting, value) in settings {
+                change = change.set(setting, value);
+            }
+            let changed = admin.alter_configs([&change], &AdminOptions::new()).await;
+            changed.unwrap()[0].as_ref().unwrap();
+        });
+    }
+
+    /// Adds partitions to a topic, up to a number.
+    pub(crate) fn add_partitions(&self, topic: &str, count: usize) {
+        let name = format!("{}.{topic}", self.name);
+        self.administer(async |admin| {
+            let added = NewPartitions::new(&name, count);
+            let added = admin
+                .create_partitions([&added], &AdminOptions::new())
+                .await;
+            added.unwrap()[0].as_ref().unwrap();
+        });
+    }
+
+    /// Starts a role on the topics of another cluster and the stores of this one.
+    pub(crate) fn start_with_topics_of(&self, other: &Self, role: &str) -> TestProcess {
+        let mut command = candlewick(&[role, "--listen", "127.0.0.1:0"]);
+        command.args(other.options(&["--brokers", "--kafka"]));
+        command.args(self.options(&["--timescaledb", "--clickhouse", "--redis"]));
+        command.args(["--group", &format!("{}.{role}", other.name)]);
+        TestProcess::spawn_command(command).wait_listening()
+    }
+
+    /// Executes a statement on the database of the bars.
+    pub(crate) fn execute_on_bars(&self, statement: &str) {
+        let url = self.options(&["--timescaledb-url"])[1];
+        execute_on_timescaledb(url, statement.to_owned());
     }
 
     /// Returns the `host:port` of Redis.
@@ -177,6 +231,16 @@ impl TestCluster {
         let process = self.start(role, &[]);
         wait_ready(&process);
         process
+    }
+
+    /// Waits until no stored minute is to be refolded.
+    pub(crate) fn wait_until_refolded(&self) {
+        until("every minute is refolded", || {
+            let mut command = candlewick(&["verify", "--no-progress"]);
+            let beginnings = ["--brokers", "--kafka", "--timescaledb", "--clickhouse"];
+            let output = Finished::of(command.args(self.options(&beginnings))).success();
+            (table_number(&output, "to be refolded") == 0).then_some(())
+        });
     }
 
     /// Runs `candlewick verify` over the stores until it counts `trades` trades.

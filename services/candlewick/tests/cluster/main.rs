@@ -11,6 +11,8 @@ mod cuts;
 mod cuttable_proxy;
 mod dead_letters;
 mod groups;
+mod hostile;
+mod operators;
 mod starts;
 
 /// Processes and clients, shared with the end-to-end tests.

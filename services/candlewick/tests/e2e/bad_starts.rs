@@ -166,7 +166,7 @@ fn everything_that_is_wrong_with_a_configuration_is_told_at_once() {
         "--log-format",
         "xml",
         "--symbols",
-        "A B",
+        "A  B",
         "--config",
         file.to_str().unwrap(),
     ];

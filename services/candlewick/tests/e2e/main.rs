@@ -16,6 +16,7 @@ mod generated;
 mod identity;
 mod kills;
 mod live;
+mod names;
 mod refused;
 mod shuffled;
 mod shutdown;

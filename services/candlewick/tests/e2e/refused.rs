@@ -38,15 +38,17 @@ const CASES: &str = r#"
 "2024-05-01T12:00:00Z" | 99999999999999999999 | time | invalid_value
 "2024-05-01T12:00:00Z" | 1.5 | time | invalid_value
 "2024-05-01T12:00:00Z" | false | time | wrong_type
-"symbol":"X" | "symbol":"X Y" | symbol | invalid_value
-"symbol":"X" | "symbol":"X:Y" | symbol | invalid_value
-"symbol":"X" | "symbol":"Ünïcode" | symbol | invalid_value
+"symbol":"X" | "symbol":"X  Y" | symbol | invalid_value
+"symbol":"X" | "symbol":".." | symbol | invalid_value
+"symbol":"X" | "symbol":"Ünicode" | symbol | invalid_value
 "symbol":"X" | "symbol":"\u0000" | symbol | invalid_value
 "symbol":"X" | "symbol":"" | symbol | invalid_value
 "symbol":"X" | "symbol":5 | symbol | wrong_type
 "venue":"v" | "venue":"../v" | venue | invalid_value
 "id":ID | "id":1.5 | id | invalid_value
 "id":ID | "id":"a b" | id | invalid_value
+"side":"buy" | "side":"buy","scope":"a\u0000b" | scope | invalid_value
+"side":"buy" | "side":"buy","scope":"NYSE" | scope | scope_unexpected
 "side":"buy" | "side":"long" | side | invalid_value
 "side":"buy" | "side":"buy","colour":"red" | colour | unknown_field
 "#;

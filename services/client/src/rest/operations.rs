@@ -57,12 +57,14 @@ impl RestClient {
         symbol: &Symbol,
         start: &str,
         end: &str,
+        force: bool,
     ) -> Result<RepairResponseJson, RestError> {
         let range = json!({
             "venue": venue.as_str(),
             "symbol": symbol.as_str(),
             "start": start,
             "end": end,
+            "force": force,
         });
         let response = self.post_json("/api/v1/repairs", &range.to_string())?;
         match response.status {

@@ -6,6 +6,7 @@ use schemas::api::{BarJson, ChannelSubscriptionJson, StreamMessage, StreamReques
 
 use super::channel::{AppliedMessage, ChannelState, HistoryRequest};
 use super::error::StreamProtocolError;
+use crate::path::path_segment;
 
 /// A client of any number of channels, which follows the rules of the stream and does no I/O.
 ///
@@ -104,8 +105,10 @@ impl StreamClientState {
 /// `bars:VENUE:SYMBOL:INTERVAL`.
 #[must_use]
 pub fn all_bars_request_path(channel: &str) -> Option<String> {
-    let mut parts = channel.strip_prefix("bars:")?.split(':');
-    let (venue, symbol, interval) = (parts.next()?, parts.next()?, parts.next()?);
+    // A symbol may contain colons.
+    let (venue, rest) = channel.strip_prefix("bars:")?.split_once(':')?;
+    let (symbol, interval) = rest.rsplit_once(':')?;
+    let symbol = path_segment(symbol);
     Some(format!(
         "/api/v1/bars/{venue}/{symbol}?interval={interval}&start=0&limit=10000"
     ))
@@ -122,6 +125,9 @@ mod tests {
     fn the_path_of_a_channels_bars_is_derived_from_its_name() {
         let path = "/api/v1/bars/v/X?interval=1m&start=0&limit=10000";
         assert_eq!(all_bars_request_path("bars:v:X:1m").as_deref(), Some(path));
+        let path = "/api/v1/bars/v/BTC%2FUSDT%3AUSDT?interval=1m&start=0&limit=10000";
+        let found = all_bars_request_path("bars:v:BTC/USDT:USDT:1m");
+        assert_eq!(found.as_deref(), Some(path));
         assert_eq!(all_bars_request_path("bars:v:X"), None);
         assert_eq!(all_bars_request_path("trades:v:X:1m"), None);
     }

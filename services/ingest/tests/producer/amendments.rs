@@ -74,6 +74,7 @@ async fn an_amendment_or_a_repair_of_an_undeclared_venue_is_not_appended() {
         .await;
     assert_eq!(rejection_of(result), RejectReason::VenueUnknown);
     let range = Repair {
+        force: false,
         start_ns: 0,
         end_ns: market::MINUTE_NS,
     };
@@ -166,6 +167,7 @@ async fn valid_repairs_are_appended_in_order() {
     log.append(0, vec![record]).await.unwrap();
     let minute = market::MINUTE_NS;
     let range = |start, end| Repair {
+        force: true,
         start_ns: start * minute,
         end_ns: end * minute,
     };

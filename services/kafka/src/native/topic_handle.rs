@@ -36,6 +36,11 @@ impl<C: NativeClient> TopicHandle<C> {
         })
     }
 
+    /// Returns the name of the topic.
+    pub(crate) fn name(&self) -> &str {
+        self.name.to_str().unwrap_or_default()
+    }
+
     pub(super) fn pointer(&self) -> *mut raw::rd_kafka_topic_t {
         self.pointer.as_ptr()
     }

@@ -41,6 +41,10 @@ impl KnownPartitionEnd {
         &self.topic
     }
 
+    pub(super) fn topic_name(&self) -> &str {
+        self.topic.name()
+    }
+
     pub(super) fn wake(&self) -> &Arc<Notify> {
         &self.wake
     }

@@ -1,13 +1,8 @@
 //! Why reading a partition failed.
 
-use eventlog::Offset;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-/// Why a partition cannot be read further from where the reader was.
+/// Why a partition cannot be read further from where the reader was: librdkafka stopped reading
+/// with this code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ReadError {
-    /// librdkafka stopped reading with this code.
-    Code(Code),
-    /// The record at this offset has a timestamp of its sender, not of the brokers.
-    NoAppendTime(Offset),
-}
+pub(crate) struct ReadError(pub(crate) Code);

@@ -10,11 +10,14 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use super::known_end::KnownPartitionEnd;
 use super::read_error::ReadError;
 use super::stall::StallDetector;
+use crate::metrics;
 use crate::native::{PartitionQueueReader, TakenMessage, TakenMessages};
 
 /// How many messages are taken from librdkafka at once. This bounds the records that are held here
 /// in addition to librdkafka's own bounded queue.
 const MAX_MESSAGES: usize = 1_024;
+/// The append time of a record without one that has no record before it.
+const NO_APPEND_TIME_NS: i64 = 0;
 /// The assumed size of a record until some have been read.
 const ASSUMED_RECORD_BYTES: usize = 128;
 
@@ -38,6 +41,8 @@ pub(super) struct PartitionReadState {
     /// The mean size of the records that were last read; 0 before that.
     mean_record_bytes: usize,
     last_used_round: u64,
+    /// Whether a record without an append time was logged.
+    has_reported_missing_time: bool,
     stall: StallDetector,
 }
 
@@ -231,11 +236,8 @@ impl PartitionReadState {
             if offset < self.next_message_offset {
                 continue;
             }
-            let Some(time_ms) = message.append_time_ms() else {
-                self.error = Some(ReadError::NoAppendTime(offset));
-                break;
-            };
-            let append_time_ns = self.advance_past_and_get_append_time(offset, time_ms);
+            let append_time_ns =
+                self.advance_past_and_get_append_time(offset, message.append_time_ms(), end);
             if buffer[key.clone()] != *message.key {
                 key = push_bytes(&mut buffer, message.key);
             }
@@ -256,8 +258,23 @@ impl PartitionReadState {
     }
 
     /// Moves past the record at `offset`, and returns its append time, which never goes back.
-    fn advance_past_and_get_append_time(&mut self, offset: Offset, time_ms: i64) -> i64 {
-        let time_ns = time_ms.saturating_mul(1_000_000);
+    ///
+    /// A record with a timestamp of its sender gets the greatest append time before it, as far as
+    /// this reader knows: [`NO_APPEND_TIME_NS`] if it has read none. Every role takes the maximum
+    /// with the append time that it has stored, so all of them give the record the same one.
+    fn advance_past_and_get_append_time(
+        &mut self,
+        offset: Offset,
+        time_ms: Option<i64>,
+        end: &KnownPartitionEnd,
+    ) -> i64 {
+        let time_ns = match time_ms {
+            Some(time_ms) => time_ms.saturating_mul(1_000_000),
+            None => {
+                self.report_missing_append_time(offset, end);
+                NO_APPEND_TIME_NS
+            }
+        };
         let append_time_ns = self
             .last_append_ns
             .map_or(time_ns, |last| last.max(time_ns));
@@ -266,6 +283,22 @@ impl PartitionReadState {
         self.drained_end = None;
         self.stall.record_delivered(self.last_used_round);
         append_time_ns
+    }
+
+    /// Counts a record without an append time, and logs the first of each reader.
+    fn report_missing_append_time(&mut self, offset: Offset, end: &KnownPartitionEnd) {
+        metrics::count_missing_append_time(end.topic_name());
+        if !self.has_reported_missing_time {
+            self.has_reported_missing_time = true;
+            tracing::error!(
+                topic = end.topic_name(),
+                partition = end.partition(),
+                offset,
+                "records have timestamps of their senders and are given the append time of the \
+                 records before them; set message.timestamp.type=LogAppendTime, as `candlewick \
+                 topics apply` does"
+            );
+        }
     }
 
     /// Handles an event among the records. Returns whether reading can continue.
@@ -288,7 +321,7 @@ impl PartitionReadState {
                 true
             }
             code => {
-                self.error = Some(ReadError::Code(code));
+                self.error = Some(ReadError(code));
                 false
             }
         }

@@ -29,6 +29,43 @@ pub enum TopicDriftAction {
     Refused,
 }
 
+impl TopicDrift {
+    /// Returns whether the difference loses acknowledged records or changes what they mean, rather
+    /// than how safely or how long they are kept beyond what is needed.
+    #[must_use]
+    pub fn is_unsafe(&self) -> bool {
+        match self.setting.as_str() {
+            "partitions" | "message.timestamp.type" | "cleanup.policy" => true,
+            // A topic that keeps records for less time than it should.
+            "retention.ms" => self.change == TopicDriftAction::Set,
+            _ => false,
+        }
+    }
+
+    /// Returns what is wrong and what an operator does about it.
+    #[must_use]
+    pub fn explanation(&self) -> String {
+        let Self {
+            topic,
+            setting,
+            actual,
+            expected,
+            ..
+        } = self;
+        match setting.as_str() {
+            "partitions" => format!(
+                "{topic} has {actual} partitions and had {expected} when this process started: keys \
+                 belong to other partitions now, so nothing more is folded; recreate the topics \
+                 with the partitions that are wanted, or restore those that were"
+            ),
+            _ => format!(
+                "{topic} has {setting}={actual}, which loses or reorders records; it should be \
+                 {expected}, which `candlewick topics apply` sets"
+            ),
+        }
+    }
+}
+
 impl TopicDriftAction {
     /// Returns what applying the plan does, as a word for the operator.
     #[must_use]

@@ -294,22 +294,26 @@ fn every_compression_of_other_processes_is_read() {
 }
 
 #[test]
-fn records_with_the_time_of_their_sender_are_refused() {
+fn records_with_the_time_of_their_sender_get_the_append_time_of_those_before_them() {
     runtime().block_on(async {
         let broker = Broker::connect();
-        let name = Broker::unique_name("create-time");
-        broker
-            .create_topic_with_timestamps(&name, 1, "CreateTime")
-            .await;
+        let name = broker.create_topic("create-time", 1).await;
         let log = broker.open(&name, 1).await;
-        log.append(0, numbered_records("a", 1)).await.unwrap();
-        let error = log.fetch(0, 0, 1_000).await.unwrap_err();
-        assert!(!error.is_transient(), "{error}");
-        let text = error.to_string();
-        assert!(
-            text.contains("message.timestamp.type=LogAppendTime"),
-            "{text}"
-        );
+        log.append(0, numbered_records("a", 2)).await.unwrap();
+        broker.set_timestamps(&name, "CreateTime").await;
+        log.append(0, numbered_records("b", 2)).await.unwrap();
+        broker.set_timestamps(&name, "LogAppendTime").await;
+        log.append(0, numbered_records("c", 2)).await.unwrap();
+        let found = fetch_all(&log, 0, 0).await;
+        let times: Vec<_> = found.iter().map(|record| record.append_time_ns).collect();
+        assert_eq!(times.len(), 6);
+        assert!(times[0] > 0 && times.is_sorted(), "{times:?}");
+        assert_eq!(times[2..4], [times[1]; 2]);
+        // A reader that begins among them knows none: the roles know it from their stores.
+        let log = broker.open(&name, 1).await;
+        let found = fetch_all(&log, 0, 2).await;
+        assert_eq!(found[0].append_time_ns, 0);
+        assert_eq!(found[2].append_time_ns, times[4]);
         broker.delete_topic(&name).await;
     });
 }

@@ -56,6 +56,7 @@ async fn write_two_years(store: &TimescaleBarStore) {
                     bar: bar(&instrument, Interval::H1, start_ns, number),
                     closed: true,
                     revision: 0,
+                    provable: true,
                     through: position(number),
                 },
             }

@@ -71,6 +71,7 @@ pub(crate) fn generate_bars(
                     bar: bar(&instrument, interval, window.start_ns, number),
                     closed,
                     revision: 0,
+                    provable: true,
                     through: position(number),
                 },
                 instrument,

@@ -10,6 +10,7 @@ use crate::state::{
     BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
     PartitionState, PartitionTransaction, SymbolRow, VenueRow,
 };
+use crate::topic_generation::{RegisteredTopic, TopicGeneration};
 
 /// A store of bars behind a timeout and a circuit breaker.
 #[derive(Debug, Clone)]
@@ -83,8 +84,8 @@ impl<S: BarReader, C: Clock> BarReader for GuardedStore<S, C> {
         self.call(self.store.dirty_minutes(partition)).await
     }
 
-    async fn topic_epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
-        self.call(self.store.topic_epoch(topic, topic_id)).await
+    async fn registered_topics(&self, topic: &str) -> Result<Vec<RegisteredTopic>, StoreError> {
+        self.call(self.store.registered_topics(topic)).await
     }
 }
 
@@ -110,9 +111,9 @@ impl<S: BarStore, C: Clock> BarStore for GuardedBarStore<S, C> {
             .await
     }
 
-    async fn register_topic(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
+    async fn register_topic(&self, generation: &TopicGeneration) -> Result<u64, StoreError> {
         self.guarded
-            .long_call(self.guarded.store.register_topic(topic, topic_id))
+            .long_call(self.guarded.store.register_topic(generation))
             .await
     }
 

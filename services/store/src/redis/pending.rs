@@ -67,7 +67,7 @@ mod tests {
     fn price(symbol: usize, offset: u64) -> NewestPrice {
         NewestPrice {
             instrument: format!("binance:S{symbol}").parse().unwrap(),
-            price: Decimal::ZERO,
+            price: Some(Decimal::ZERO),
             time_ns: 0,
             through: Position { epoch: 0, offset },
         }

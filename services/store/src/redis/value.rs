@@ -1,4 +1,5 @@
-//! Keys of Redis, and their values: `through time price`, as text.
+//! Keys of Redis, and their values: `through time price`, as text; the price is `-` if every trade
+//! of the newest minute was cancelled.
 //!
 //! `through` has 32 hexadecimal digits, so that texts compare as positions do. A script of Redis
 //! cannot compare numbers beyond 2^53.
@@ -10,8 +11,11 @@ use crate::NewestPrice;
 /// The number of characters of `through`.
 const THROUGH_LENGTH: usize = 32;
 
-/// Returns the key of an instrument. It contains no braces, which would make a Cluster store all
-/// keys on one node.
+/// The price of a minute whose trades were all cancelled.
+const NO_PRICE: &str = "-";
+
+/// Returns the key of an instrument. Only a symbol that contains braces chooses its node of a
+/// Cluster by the text between them.
 pub(super) fn price_key(instrument: &Instrument) -> String {
     format!("price:{instrument}")
 }
@@ -19,10 +23,9 @@ pub(super) fn price_key(instrument: &Instrument) -> String {
 /// Encodes a price as the value of its key.
 pub(super) fn encode_price(price: &NewestPrice) -> String {
     let Position { epoch, offset } = price.through;
-    format!(
-        "{epoch:016x}{offset:016x} {} {}",
-        price.time_ns, price.price
-    )
+    let text = price.price.map(|price| price.to_string());
+    let text = text.as_deref().unwrap_or(NO_PRICE);
+    format!("{epoch:016x}{offset:016x} {} {text}", price.time_ns)
 }
 
 /// Decodes the value of a key; `None` if it is not a price.
@@ -35,7 +38,10 @@ pub(super) fn decode_price(instrument: &Instrument, text: &str) -> Option<Newest
     let (epoch, offset) = through.split_at(THROUGH_LENGTH / 2);
     Some(NewestPrice {
         instrument: instrument.clone(),
-        price: price.parse().ok()?,
+        price: match price {
+            NO_PRICE => None,
+            text => Some(text.parse().ok()?),
+        },
         time_ns: time_ns.parse().ok()?,
         through: Position {
             epoch: u64::from_str_radix(epoch, 16).ok()?,
@@ -52,7 +58,7 @@ mod tests {
     use super::{decode_price, encode_price};
     use crate::NewestPrice;
 
-    fn price(through: (u64, u64), time_ns: i64, price: Decimal) -> NewestPrice {
+    fn price(through: (u64, u64), time_ns: i64, price: Option<Decimal>) -> NewestPrice {
         NewestPrice {
             instrument: "binance:BTCUSDT".parse().unwrap(),
             price,
@@ -67,13 +73,15 @@ mod tests {
     proptest! {
         #[test]
         fn an_encoded_price_is_decoded(through: (u64, u64), time_ns: i64, mantissa in -999_999_999_999_999_999_i64..=999_999_999_999_999_999, scale in 0_u8..=18) {
-            let price = price(through, time_ns, Decimal::new(mantissa, scale).unwrap());
-            prop_assert_eq!(decode_price(&price.instrument, &encode_price(&price)), Some(price));
+            for value in [None, Some(Decimal::new(mantissa, scale).unwrap())] {
+                let price = price(through, time_ns, value);
+                prop_assert_eq!(decode_price(&price.instrument, &encode_price(&price)), Some(price));
+            }
         }
 
         #[test]
         fn texts_compare_as_positions(left: (u64, u64), right: (u64, u64), near in 0_u64..3) {
-            let text = |through| encode_price(&price(through, 0, Decimal::ZERO));
+            let text = |through| encode_price(&price(through, 0, Some(Decimal::ZERO)));
             for right in [right, (left.0, right.1), (left.0, left.1.wrapping_add(near))] {
                 prop_assert_eq!(text(left).cmp(&text(right)), left.cmp(&right));
             }

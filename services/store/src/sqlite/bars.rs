@@ -25,12 +25,14 @@ use crate::bar_store::{BarStore, CommitOutcome};
 use crate::error::StoreError;
 use crate::metrics::CommitStopwatch;
 use crate::state::{PartitionState, PartitionTransaction};
+use crate::topic_generation::TopicGeneration;
 
 static KIND: DatabaseKind = DatabaseKind {
     name: "bars",
     schema: SqliteSchema {
         application_id: 0x4357_4201,
-        versions: &[include_str!("../../migrations/sqlite/bars_3.sql")],
+        oldest_version: 4,
+        versions: &[include_str!("../../migrations/sqlite/bars_4.sql")],
     },
     page_size: 4096,
     row_buffer: 256,
@@ -122,19 +124,13 @@ impl BarStore for SqliteBarStore {
         Ok(state)
     }
 
-    async fn register_topic(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
+    async fn register_topic(&self, generation: &TopicGeneration) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let registration = topics::register_topic(transaction.connection(), topic, topic_id).await;
-        let registration = transaction.convert_and_count_error(registration)?;
+        let store = self.file().name();
+        let registered = topics::register_topic(transaction.connection(), generation, &store).await;
+        let registered = transaction.convert_and_count_error(registered)?;
         transaction.commit().await?;
-        match registration {
-            topics::TopicRegistration::Current(epoch) => Ok(epoch),
-            topics::TopicRegistration::Superseded => Err(StoreError::TopicSuperseded {
-                store: self.file().name(),
-                topic: topic.to_owned(),
-                topic_id: topic_id.to_owned(),
-            }),
-        }
+        registered
     }
 
     async fn commit(

@@ -34,9 +34,12 @@ pub(super) enum DatabaseError {
 }
 
 /// The primary result codes (<https://www.sqlite.org/rescode.html>) of errors that a repeated
-/// call does not fix: a missing table or column, a damaged file, a violated constraint, a value
-/// of the wrong type, or a file that is no database.
-const CORRUPT: [i32; 5] = [1, 11, 19, 20, 26];
+/// call does not fix: a missing table or column, a damaged file, or a file that is no database.
+const CORRUPT: [i32; 3] = [1, 11, 26];
+
+/// Those of errors of data: a text or blob that is too long, a violated constraint, a value of the
+/// wrong type.
+const DATA: [i32; 3] = [18, 19, 20];
 
 impl DatabaseError {
     /// Returns the error of a column or record `name` that holds `value`.
@@ -50,7 +53,9 @@ impl DatabaseError {
         match self {
             Self::Database(error) => {
                 let reason = error.to_string();
-                if is_corrupt(&error) {
+                if has_primary_code(&error, &DATA) {
+                    StoreError::DataRefused { store, reason }
+                } else if is_corrupt(&error) {
                     StoreError::Corrupt { store, reason }
                 } else {
                     StoreError::Unavailable { store, reason }
@@ -75,16 +80,20 @@ impl DatabaseError {
 
 fn is_corrupt(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(error) => {
-            let code = error.code().and_then(|code| code.parse::<i32>().ok());
-            // The low byte of an extended code is the primary code.
-            code.is_some_and(|code| CORRUPT.contains(&(code & 0xff)))
-        }
+        sqlx::Error::Database(_) => has_primary_code(error, &CORRUPT),
         sqlx::Error::ColumnDecode { .. }
         | sqlx::Error::Decode(_)
         | sqlx::Error::ColumnIndexOutOfBounds { .. } => true,
         _ => false,
     }
+}
+
+/// Returns whether the primary code of an error of SQLite is one of some codes.
+fn has_primary_code(error: &sqlx::Error, codes: &[i32]) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    let code = code.and_then(|code| code.parse::<i32>().ok());
+    // The low byte of an extended code is the primary code.
+    code.is_some_and(|code| codes.contains(&(code & 0xff)))
 }
 
 impl From<sqlx::Error> for DatabaseError {

@@ -5,16 +5,15 @@ use sqlx::{ConnectOptions, SqliteConnection, query, query_scalar, raw_sql};
 
 use super::database_error::DatabaseError;
 
-/// The oldest schema that can be read or upgraded.
-const OLDEST: i64 = 3;
-
 /// The tables of one kind of database.
 pub(super) struct SqliteSchema {
     /// Identifies files of this kind
     /// (<https://www.sqlite.org/pragma.html#pragma_application_id>).
     pub(super) application_id: i64,
+    /// The oldest version that can be read or upgraded.
+    pub(super) oldest_version: i64,
     /// The SQL of each version, which upgrades the tables of the version before it. The first
-    /// creates the tables of version 3.
+    /// creates the tables of the oldest version.
     pub(super) versions: &'static [&'static str],
 }
 
@@ -27,7 +26,7 @@ impl SqliteSchema {
         let mut connection = options.connect().await?;
         query("BEGIN IMMEDIATE").execute(&mut connection).await?;
         let found = self.read_supported_version(&mut connection).await?;
-        let missing = (OLDEST..)
+        let missing = (self.oldest_version..)
             .zip(self.versions)
             .filter(|(version, _)| *version > found);
         for (_, sql) in missing {
@@ -57,7 +56,8 @@ impl SqliteSchema {
     }
 
     fn newest_version(&self) -> i64 {
-        OLDEST - 1 + i64::try_from(self.versions.len()).expect("there are few versions")
+        self.oldest_version - 1
+            + i64::try_from(self.versions.len()).expect("there are few versions")
     }
 
     /// Returns the version of the file, or 0 if it is empty.
@@ -86,9 +86,9 @@ impl SqliteSchema {
             ));
         }
         match found {
-            found if found < OLDEST => Err(DatabaseError::OlderSchema {
+            found if found < self.oldest_version => Err(DatabaseError::OlderSchema {
                 found,
-                oldest: OLDEST,
+                oldest: self.oldest_version,
             }),
             found if found > self.newest_version() => Err(DatabaseError::NewerSchema {
                 found,

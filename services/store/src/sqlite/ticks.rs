@@ -26,6 +26,7 @@ static KIND: DatabaseKind = DatabaseKind {
     name: "ticks",
     schema: SqliteSchema {
         application_id: 0x4357_5401,
+        oldest_version: 3,
         versions: &[include_str!("../../migrations/sqlite/ticks_3.sql")],
     },
     page_size: 16_384,

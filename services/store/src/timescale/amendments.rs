@@ -10,14 +10,15 @@ use super::column::{
 };
 use super::database_error::DatabaseError;
 use super::id_set_key::{IdSetKeyColumns, parse_trade_id, read_id_set_key};
+use crate::last_rows::last_row_of_each_key;
 use crate::{DirtyMinuteRow, PartitionTransaction, PendingAmendmentRow, RefoldMark};
 
 const UPSERT_DIRTY_MINUTES: &str = "INSERT INTO dirty_minutes \
-    (partition, instrument, start_ns, up_to_epoch, up_to_offset, amendments, later_bar) \
-    SELECT $1, * FROM unnest($2, $3, $4, $5, $6, $7) \
+    (partition, instrument, start_ns, up_to_epoch, up_to_offset, amendments, force, later_bar) \
+    SELECT $1, * FROM unnest($2, $3, $4, $5, $6, $7, $8) \
     ON CONFLICT (partition, instrument, start_ns) DO UPDATE SET \
     up_to_epoch = excluded.up_to_epoch, up_to_offset = excluded.up_to_offset, \
-    amendments = excluded.amendments, later_bar = excluded.later_bar";
+    amendments = excluded.amendments, force = excluded.force, later_bar = excluded.later_bar";
 
 const DELETE_DIRTY_MINUTES: &str = "DELETE FROM dirty_minutes AS d \
     USING unnest($2, $3) AS refolded (instrument, start_ns) WHERE d.partition = $1 \
@@ -29,9 +30,9 @@ const UPSERT_PENDING_AMENDMENTS: &str = "INSERT INTO pending_amendments \
     ON CONFLICT (instrument, scope, bucket_ns, id) DO UPDATE SET \
     partition = excluded.partition, append_time_ns = excluded.append_time_ns";
 
-/// Selects instrument, `start_ns`, `up_to_epoch`, `up_to_offset`, amendments, `later_bar` of a
-/// partition.
-pub(super) const SELECT_DIRTY_MINUTES: &str = "SELECT instrument, start_ns, up_to_epoch, up_to_offset, amendments, later_bar \
+/// Selects instrument, `start_ns`, `up_to_epoch`, `up_to_offset`, amendments, force, `later_bar` of
+/// a partition.
+pub(super) const SELECT_DIRTY_MINUTES: &str = "SELECT instrument, start_ns, up_to_epoch, up_to_offset, amendments, force, later_bar \
     FROM dirty_minutes WHERE partition = $1 ORDER BY instrument, start_ns";
 
 /// Selects instrument, scope, `bucket_ns`, id, `append_time_ns` of a partition.
@@ -45,7 +46,10 @@ pub(super) async fn write_dirty_minute_changes(
 ) -> Result<(), DatabaseError> {
     let partition = partition_as_integer(transaction.progress.partition)?;
     let (mut marked, mut refolded) = (Vec::new(), Vec::new());
-    for change in &transaction.dirty_minutes {
+    let changes = last_row_of_each_key(&transaction.dirty_minutes, |change| {
+        (change.instrument.key(), change.start_ns)
+    });
+    for change in changes {
         match &change.mark {
             Some(mark) => marked.push((change, mark)),
             None => refolded.push(change),
@@ -69,6 +73,7 @@ pub(super) async fn write_dirty_minute_changes(
             .bind(column_for_unnest(&marked, |(_, mark)| {
                 u64_bits_as_bigint(mark.amendments)
             }))
+            .bind(column_for_unnest(&marked, |(_, mark)| mark.force))
             .bind(column_for_unnest(&marked, encode_later_bar));
         upsert.execute(&mut *session).await?;
     }
@@ -89,7 +94,7 @@ pub(super) async fn write_pending_amendments(
     session: &mut PgConnection,
     transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
-    let rows = &transaction.pending_amendments;
+    let rows = &last_row_of_each_key(&transaction.pending_amendments, |row| (&row.key, &row.id));
     if rows.is_empty() {
         return Ok(());
     }
@@ -107,7 +112,7 @@ pub(super) async fn write_pending_amendments(
 
 /// Reads a row of [`SELECT_DIRTY_MINUTES`].
 pub(super) fn read_dirty_minute(row: &PgRow) -> Result<DirtyMinuteRow, DatabaseError> {
-    let later_bar: Option<&[u8]> = row.try_get(5)?;
+    let later_bar: Option<&[u8]> = row.try_get(6)?;
     Ok(DirtyMinuteRow {
         instrument: read_parsed_text(row, 0, "instrument")?,
         start_ns: row.try_get(1)?,
@@ -117,6 +122,7 @@ pub(super) fn read_dirty_minute(row: &PgRow) -> Result<DirtyMinuteRow, DatabaseE
                 offset: read_bigint_bits_as_u64(row, 3)?,
             },
             amendments: read_bigint_bits_as_u64(row, 4)?,
+            force: row.try_get(5)?,
             later_bar: later_bar.map(schemas::decode_bar).transpose()?,
         },
     })

@@ -14,7 +14,7 @@ use super::id_set_key::parse_trade_id;
 pub(super) const KEY_COLUMNS: &str = "venue, symbol, interval_s, start";
 
 /// The columns with the values of a bar.
-pub(super) const VALUE_COLUMNS: [&str; 23] = [
+pub(super) const VALUE_COLUMNS: [&str; 25] = [
     "open",
     "high",
     "low",
@@ -38,6 +38,8 @@ pub(super) const VALUE_COLUMNS: [&str; 23] = [
     "close_epoch",
     "close_offset",
     "first_append_ns",
+    "admitted",
+    "provable",
 ];
 
 /// Returns the length of an interval as the column `interval_s` holds it.
@@ -74,10 +76,12 @@ pub(super) fn read_bar_row(row: &PgRow, first_column: usize) -> Result<BarRow, D
             sell_volume: read_parsed_numeric(row, value + 6, "sell_volume")?,
             notional: read_parsed_numeric(row, value + 7, "notional")?,
             trades: read_bigint_bits_as_u64(row, value + 8)?,
+            admitted: read_bigint_bits_as_u64(row, value + 23)?,
             first_append_ns: row.try_get(value + 22)?,
         },
         closed: row.try_get(value + VALUE_COLUMNS.len())?,
         revision: read_bigint_bits_as_u64(row, value + 9)?,
+        provable: row.try_get(value + 24)?,
         through: read_position(row, value + 10)?,
     })
 }

@@ -12,8 +12,8 @@ use super::numeric::write_numeric;
 use super::timestamptz::Timestamptz;
 use crate::StoredBar;
 
-/// The number of columns of a staged row: four of the key, 23 values, `closed`.
-const STAGED_COLUMN_COUNT: i16 = 28;
+/// The number of columns of a staged row: four of the key, 25 values, `closed`.
+const STAGED_COLUMN_COUNT: i16 = 30;
 
 /// Bars, encoded as the input of `COPY … WITH (FORMAT binary)`.
 pub(super) struct BarCopyBuffer {
@@ -59,6 +59,8 @@ impl BarCopyBuffer {
         self.push_edge_trade(&bar.open);
         self.push_edge_trade(&bar.close);
         self.push_field(&bar.first_append_ns.to_be_bytes());
+        self.push_u64(bar.admitted);
+        self.push_field(&[u8::from(row.provable)]);
         self.push_field(&[u8::from(row.closed)]);
         Ok(())
     }

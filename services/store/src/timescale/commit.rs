@@ -5,6 +5,7 @@ use sqlx::{PgConnection, query};
 use super::column::{column_for_unnest, partition_as_integer, u64_as_numeric, u64_bits_as_bigint};
 use super::database_error::DatabaseError;
 use super::{amendments, id_sets, write_bars};
+use crate::last_rows::last_row_of_each_key;
 use crate::{CommitOutcome, PartitionTransaction};
 
 const ADVANCE_PROGRESS: &str = "UPDATE partition_progress SET epoch = $1, next_offset = $2, \
@@ -12,11 +13,11 @@ const ADVANCE_PROGRESS: &str = "UPDATE partition_progress SET epoch = $1, next_o
     WHERE partition = $6 AND epoch = $7 AND next_offset = $8";
 
 const UPSERT_SYMBOLS: &str = "INSERT INTO symbols \
-    (partition, instrument, watermark_ns, last_append_ns, closed_until_ns) \
-    SELECT $1, * FROM unnest($2, $3, $4, $5) \
+    (partition, instrument, watermark_ns, last_append_ns, closed_until_ns, newest_minute_ns) \
+    SELECT $1, * FROM unnest($2, $3, $4, $5, $6) \
     ON CONFLICT (instrument) DO UPDATE SET partition = excluded.partition, \
     watermark_ns = excluded.watermark_ns, last_append_ns = excluded.last_append_ns, \
-    closed_until_ns = excluded.closed_until_ns";
+    closed_until_ns = excluded.closed_until_ns, newest_minute_ns = excluded.newest_minute_ns";
 
 const UPSERT_VENUE: &str = "INSERT INTO venues \
     (partition, venue, scheme, scope, lateness_ns, idle_ns, nonpositive_prices) \
@@ -41,11 +42,14 @@ pub(super) async fn write_transaction(
     session: &mut PgConnection,
     transaction: &PartitionTransaction,
 ) -> Result<CommitOutcome, DatabaseError> {
-    write_bars::stage_bars(session, &transaction.bars).await?;
+    let bars = last_row_of_each_key(&transaction.bars, |bar| {
+        (bar.instrument.key(), bar.row.window)
+    });
+    write_bars::stage_bars(session, &bars).await?;
     if !try_advance_progress(session, transaction).await? {
         return Ok(CommitOutcome::Conflict);
     }
-    write_bars::write_staged_bars(session, transaction).await?;
+    write_bars::write_staged_bars(session, transaction.progress.partition, &bars).await?;
     write_symbols(session, transaction).await?;
     write_venues(session, transaction).await?;
     id_sets::write_id_sets(session, &transaction.id_sets).await?;
@@ -77,7 +81,7 @@ async fn write_symbols(
     session: &mut PgConnection,
     transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
-    let rows = &transaction.symbols;
+    let rows = &last_row_of_each_key(&transaction.symbols, |row| row.instrument.key());
     if rows.is_empty() {
         return Ok(());
     }
@@ -86,7 +90,8 @@ async fn write_symbols(
         .bind(column_for_unnest(rows, |row| row.instrument.key()))
         .bind(column_for_unnest(rows, |row| row.watermark_ns))
         .bind(column_for_unnest(rows, |row| row.last_append_ns))
-        .bind(column_for_unnest(rows, |row| row.closed_until_ns));
+        .bind(column_for_unnest(rows, |row| row.closed_until_ns))
+        .bind(column_for_unnest(rows, |row| row.newest_minute_ns));
     upsert.execute(session).await?;
     Ok(())
 }
@@ -113,7 +118,9 @@ async fn write_excluded_ranges(
     session: &mut PgConnection,
     transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
-    let rows = &transaction.excluded_ranges;
+    let rows = &last_row_of_each_key(&transaction.excluded_ranges, |row| {
+        (row.epoch, row.first_offset)
+    });
     if rows.is_empty() {
         return Ok(());
     }

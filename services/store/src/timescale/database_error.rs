@@ -31,9 +31,12 @@ pub(super) enum DatabaseError {
 }
 
 /// Classes of errors (<https://www.postgresql.org/docs/current/errcodes-appendix.html>) that a
-/// repeated call cannot succeed after: a value that does not fit, a violated constraint, a
-/// statement that does not match the tables.
-const CORRUPT_CLASSES: [&str; 4] = ["21", "22", "23", "42"];
+/// repeated call cannot succeed after: a statement that would write a row twice, or that does not
+/// match the tables.
+const CORRUPT_CLASSES: [&str; 2] = ["21", "42"];
+
+/// Classes of errors of data: a value that does not fit, a violated constraint.
+const DATA_CLASSES: [&str; 2] = ["22", "23"];
 
 /// Codes of damage that PostgreSQL has detected.
 const CORRUPT_CODES: [&str; 2] = ["XX001", "XX002"];
@@ -57,7 +60,9 @@ impl DatabaseError {
         match self {
             Self::Sqlx(error) => {
                 let reason = describe(&error);
-                if is_corrupt(&error) {
+                if is_of_class(&error, &DATA_CLASSES) {
+                    StoreError::DataRefused { store, reason }
+                } else if is_corrupt(&error) {
                     StoreError::Corrupt { store, reason }
                 } else {
                     StoreError::Unavailable { store, reason }
@@ -105,16 +110,21 @@ fn describe(error: &sqlx::Error) -> String {
 /// Returns whether an error means that a repeated call cannot succeed.
 fn is_corrupt(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            let class = code.get(..2).unwrap_or_default();
+        sqlx::Error::Database(database_error) => database_error.code().is_some_and(|code| {
             CORRUPT_CODES.contains(&&*code)
-                || (CORRUPT_CLASSES.contains(&class) && code != INSUFFICIENT_PRIVILEGE)
+                || (is_of_class(error, &CORRUPT_CLASSES) && code != INSUFFICIENT_PRIVILEGE)
         }),
         sqlx::Error::ColumnDecode { .. }
         | sqlx::Error::Decode(_)
         | sqlx::Error::ColumnIndexOutOfBounds { .. } => true,
         _ => false,
     }
+}
+
+/// Returns whether the code of an error of the server is of one of some classes.
+fn is_of_class(error: &sqlx::Error, classes: &[&str]) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| classes.iter().any(|class| code.starts_with(class)))
 }
 
 impl From<sqlx::Error> for DatabaseError {

@@ -9,6 +9,7 @@ use sqlx::{PgConnection, Row, query};
 use super::column::{column_for_unnest, read_parsed_numeric, u64_as_numeric};
 use super::database_error::DatabaseError;
 use super::id_set_key::IdSetKeyColumns;
+use crate::last_rows::last_row_of_each_key;
 use crate::{IdSetChange, IdSetDiff, IdSetKey, IdSetRow, id_chunk};
 
 const UPSERT_ID_SETS: &str = "INSERT INTO id_sets (instrument, scope, bucket_ns, last_append_ns) \
@@ -64,12 +65,13 @@ pub(super) async fn write_id_sets(
     if changes.is_empty() {
         return Ok(());
     }
-    let keys = IdSetKeyColumns::from_keys(changes.iter().map(|change| &change.key));
+    let sets = last_row_of_each_key(changes, |change| &change.key);
+    let keys = IdSetKeyColumns::from_keys(sets.iter().map(|change| &change.key));
     let upsert = query(UPSERT_ID_SETS)
         .bind(keys.instruments)
         .bind(keys.scopes)
         .bind(keys.buckets_ns)
-        .bind(column_for_unnest(changes, |change| change.last_append_ns));
+        .bind(column_for_unnest(&sets, |change| change.last_append_ns));
     upsert.execute(&mut *session).await?;
     write_id_ranges(session, changes).await?;
     write_exact_ids(session, changes).await
@@ -101,6 +103,7 @@ async fn write_id_ranges(
             }));
         delete.execute(&mut *session).await?;
     }
+    let upserted = last_row_of_each_key(&upserted, |(key, (first, _))| (*key, *first));
     if !upserted.is_empty() {
         let keys = IdSetKeyColumns::from_keys(upserted.iter().map(|(key, _)| *key));
         let upsert = query(UPSERT_ID_RANGES)

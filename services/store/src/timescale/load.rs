@@ -21,8 +21,8 @@ const INSERT_PROGRESS: &str = "INSERT INTO partition_progress \
 const SELECT_PROGRESS: &str = "SELECT partition, epoch, next_offset, updates_epoch, \
     updates_offset, append_time_ns FROM partition_progress WHERE partition = $1";
 
-const SELECT_SYMBOLS: &str = "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns \
-    FROM symbols WHERE partition = $1 ORDER BY instrument";
+const SELECT_SYMBOLS: &str = "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns, \
+    newest_minute_ns FROM symbols WHERE partition = $1 ORDER BY instrument";
 
 const SELECT_VENUES: &str = "SELECT venue, scheme, scope, lateness_ns, idle_ns, \
     nonpositive_prices FROM venues WHERE partition = $1 ORDER BY venue";

@@ -11,8 +11,7 @@ use tokio::sync::Mutex;
 use super::bar_columns::{interval_seconds, read_bar_row};
 use super::bar_queries::{SELECT_BARS, SELECT_NEWEST_BARS, SELECT_OLDEST_BARS};
 use super::column::{
-    partition_as_integer, read_bigint_bits_as_u64, read_parsed_numeric, u64_as_numeric,
-    u64_bits_as_bigint,
+    partition_as_integer, read_parsed_numeric, u64_as_numeric, u64_bits_as_bigint,
 };
 use super::connections::{CloseOnDropConnection, ConnectionPool, TimescaleServer};
 use super::database_error::DatabaseError;
@@ -20,6 +19,7 @@ use super::id_set_key::{IdSetKeyColumns, read_id_set_key};
 use super::timestamptz::Timestamptz;
 use super::{amendments, id_sets, row, topics};
 use crate::key_bounds::{AFTER_ALL_KEYS, id_set_page_bounds, venue_key_bounds};
+use crate::topic_generation::RegisteredTopic;
 use crate::{
     BarKey, BarQuery, BarReader, DirtyMinuteRow, ExcludedRange, IdRangeQuery, IdRanges, IdSetKey,
     IdSetRow, PartitionProgress, StoreError, SymbolQuery, SymbolRow, VenueRow,
@@ -47,11 +47,11 @@ enum ConnectionSource {
     ),
 }
 
-const SELECT_SYMBOL: &str = "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns \
-    FROM symbols WHERE instrument = $1";
+const SELECT_SYMBOL: &str = "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns, \
+    newest_minute_ns FROM symbols WHERE instrument = $1";
 
-const SELECT_SYMBOLS: &str = "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns \
-    FROM symbols WHERE instrument > $1 AND instrument < $2 ORDER BY instrument LIMIT $3";
+const SELECT_SYMBOLS: &str = "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns, \
+    newest_minute_ns FROM symbols WHERE instrument > $1 AND instrument < $2 ORDER BY instrument LIMIT $3";
 
 const SELECT_VENUE: &str = "SELECT venue, scheme, scope, lateness_ns, idle_ns, \
     nonpositive_prices FROM venues WHERE partition = 0 AND venue = $1 AND \
@@ -243,7 +243,11 @@ impl BarReader for TimescaleBarReader {
             Some(venue) => venue_key_bounds(venue),
             None => (String::new(), AFTER_ALL_KEYS.to_owned()),
         };
-        let after = query.after.as_deref().unwrap_or("").max(floor.as_str());
+        let after = query
+            .after
+            .as_ref()
+            .map_or("", Instrument::key)
+            .max(floor.as_str());
         let select = sqlx::query(SELECT_SYMBOLS)
             .bind(after)
             .bind(ceiling)
@@ -288,9 +292,8 @@ impl BarReader for TimescaleBarReader {
         self.read_rows(select, amendments::read_dirty_minute).await
     }
 
-    async fn topic_epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
-        let select = query(topics::SELECT_EPOCH).bind(topic).bind(topic_id);
-        let found = self.read_rows(select, |row| read_bigint_bits_as_u64(row, 0));
-        Ok(found.await?.pop())
+    async fn registered_topics(&self, topic: &str) -> Result<Vec<RegisteredTopic>, StoreError> {
+        let select = query(topics::SELECT_TOPICS).bind(topic);
+        self.read_rows(select, topics::read_registered_topic).await
     }
 }

@@ -24,13 +24,14 @@ pub(super) fn read_progress(row: &PgRow) -> Result<PartitionProgress, DatabaseEr
     })
 }
 
-/// Reads instrument, `watermark_ns`, `last_append_ns`, `closed_until_ns`.
+/// Reads instrument, `watermark_ns`, `last_append_ns`, `closed_until_ns`, `newest_minute_ns`.
 pub(super) fn read_symbol(row: &PgRow) -> Result<SymbolRow, DatabaseError> {
     Ok(SymbolRow {
         instrument: read_parsed_text(row, 0, "instrument")?,
         watermark_ns: row.try_get(1)?,
         last_append_ns: row.try_get(2)?,
         closed_until_ns: row.try_get(3)?,
+        newest_minute_ns: row.try_get(4)?,
     })
 }
 

@@ -8,10 +8,10 @@ use super::edition::TimescaleEdition;
 
 /// The SQL of each version, which upgrades the tables of the version before it. The first creates
 /// the tables of version [`OLDEST`].
-const VERSIONS: [&str; 1] = [include_str!("../../migrations/timescale/bars_2.sql")];
+const VERSIONS: [&str; 1] = [include_str!("../../migrations/timescale/bars_3.sql")];
 
 /// The oldest schema that can be read or upgraded.
-const OLDEST: i64 = 2;
+const OLDEST: i64 = 3;
 
 /// The length of a chunk of `bars`: see decision 11.
 const CHUNK_INTERVAL: &str = "7 days";
@@ -53,12 +53,14 @@ pub(super) async fn migrate(
     query(LOCK).execute(&mut *session).await?;
     let before = installed_version(session).await?;
     refuse_unsupported_version(before)?;
+    // Before any table is created, so that the migration is whole or refused.
+    create_extension(session).await?;
     migrator()
         .run(&mut *session)
         .await
         .map_err(convert_migrate_error)?;
     query("BEGIN").execute(&mut *session).await?;
-    let edition = create_hypertable(session).await?;
+    let edition = create_hypertable_if_available(session).await?;
     query("COMMIT").execute(&mut *session).await?;
     if edition == TimescaleEdition::Community {
         enable_compression(session).await;
@@ -98,7 +100,22 @@ pub(super) async fn verify_version(session: &mut PgConnection) -> Result<(), Dat
             newest_version()
         )));
     }
-    Ok(())
+    if TimescaleEdition::detect(session).await? == TimescaleEdition::PostgresOnly {
+        return Ok(());
+    }
+    let is_hypertable: bool = query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM timescaledb_information.hypertables \
+         WHERE hypertable_schema = current_schema() AND hypertable_name = 'bars')",
+    )
+    .fetch_one(session)
+    .await?;
+    if is_hypertable {
+        return Ok(());
+    }
+    Err(DatabaseError::Unavailable(
+        "its migration was not completed, and bars is no hypertable: run `candlewick migrate`"
+            .to_owned(),
+    ))
 }
 
 /// Fails if the tables are newer than this version, or too old to be upgraded.
@@ -154,8 +171,8 @@ async fn verify_encoding(session: &mut PgConnection) -> Result<(), DatabaseError
     )))
 }
 
-/// Makes `bars` a hypertable if the server has TimescaleDB. An existing table is converted.
-async fn create_hypertable(session: &mut PgConnection) -> Result<TimescaleEdition, DatabaseError> {
+/// Creates the extension if the server has TimescaleDB, and checks that its functions are found.
+async fn create_extension(session: &mut PgConnection) -> Result<(), DatabaseError> {
     // CREATE EXTENSION ends the session if the server has not loaded the library.
     let is_loaded: bool = query_scalar(
         "SELECT EXISTS (SELECT 1 FROM pg_settings WHERE name = 'timescaledb.disable_load') \
@@ -168,6 +185,34 @@ async fn create_hypertable(session: &mut PgConnection) -> Result<TimescaleEditio
             .execute(&mut *session)
             .await?;
     }
+    if TimescaleEdition::detect(session).await? == TimescaleEdition::PostgresOnly {
+        return Ok(());
+    }
+    let (schema, path): (String, String) = sqlx::query_as(
+        "SELECT n.nspname, current_setting('search_path') FROM pg_extension AS e \
+         JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'timescaledb'",
+    )
+    .fetch_one(&mut *session)
+    .await?;
+    let is_found: bool = query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM pg_proc WHERE proname = 'create_hypertable' \
+             AND pg_function_is_visible(oid))",
+    )
+    .fetch_one(session)
+    .await?;
+    if is_found {
+        return Ok(());
+    }
+    Err(DatabaseError::Unavailable(format!(
+        "the functions of TimescaleDB are in the schema {schema}, which the search path {path} \
+         does not have: add it, for instance with ALTER ROLE … SET search_path = {path}, {schema}"
+    )))
+}
+
+/// Makes `bars` a hypertable if the server has TimescaleDB. An existing table is converted.
+async fn create_hypertable_if_available(
+    session: &mut PgConnection,
+) -> Result<TimescaleEdition, DatabaseError> {
     let edition = TimescaleEdition::detect(session).await?;
     if edition != TimescaleEdition::PostgresOnly {
         let sql = "SELECT create_hypertable('bars', by_range('start', $1::text::interval), \

@@ -13,6 +13,7 @@ use super::reader::TimescaleBarReader;
 use super::schema::{self, TimescaleMigrationResult};
 use super::{commit, load, retention, topics, write_bars};
 use crate::metrics::CommitStopwatch;
+use crate::topic_generation::TopicGeneration;
 use crate::{BarStore, CommitOutcome, PartitionState, PartitionTransaction, StoreError};
 
 /// Bars and the state of the fold in TimescaleDB, which many processes can use at once.
@@ -41,6 +42,19 @@ impl TimescaleBarStore {
         let mut session = server.convert_and_count_error(server.connect().await)?;
         let migrated = schema::migrate(&mut session).await;
         server.convert_and_count_error(migrated)
+    }
+
+    /// Lets the next generation of each topic be of another Kafka cluster, or of another name, than
+    /// the registered ones.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the server cannot be reached.
+    pub async fn allow_topics_of_any_origin(config: TimescaleConfig) -> Result<(), StoreError> {
+        let server = TimescaleServer::new(config);
+        let mut session = server.convert_and_count_error(server.connect().await)?;
+        let cleared = query(topics::CLEAR_ORIGINS).execute(&mut session).await;
+        let cleared = cleared.map(drop).map_err(DatabaseError::from);
+        server.convert_and_count_error(cleared)
     }
 
     /// Opens a database whose tables are up to date. Logs a warning if the server is not durable,
@@ -117,17 +131,11 @@ impl BarStore for TimescaleBarStore {
         connection.return_to_pool_if_ok(state)
     }
 
-    async fn register_topic(&self, topic: &str, topic_id: &str) -> Result<u64, StoreError> {
+    async fn register_topic(&self, generation: &TopicGeneration) -> Result<u64, StoreError> {
         let mut connection = self.begin_transaction().await?;
-        let registered = topics::register_topic(connection.session(), topic, topic_id).await;
-        match connection.end_transaction(registered, "COMMIT").await? {
-            topics::TopicRegistration::Current(epoch) => Ok(epoch),
-            topics::TopicRegistration::Superseded => Err(StoreError::TopicSuperseded {
-                store: self.server().label().to_owned(),
-                topic: topic.to_owned(),
-                topic_id: topic_id.to_owned(),
-            }),
-        }
+        let store = self.server().label().to_owned();
+        let registered = topics::register_topic(connection.session(), generation, &store).await;
+        connection.end_transaction(registered, "COMMIT").await?
     }
 
     async fn commit(

@@ -1,19 +1,24 @@
 //! The generations of topics.
 
-use sqlx::{PgConnection, query, query_scalar};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row, query};
 
-use super::column::u64_bits_as_bigint;
+use super::column::{
+    partition_as_integer, read_bigint_bits_as_u64, read_partition, u64_bits_as_bigint,
+};
 use super::database_error::DatabaseError;
+use crate::StoreError;
+use crate::topic_generation::{RegisteredTopic, TopicGeneration, TopicRegistration};
 
-/// The result of registering a generation of a topic.
-pub(super) enum TopicRegistration {
-    /// The generation is the current one, and has this epoch.
-    Current(u64),
-    /// A later generation has been registered.
-    Superseded,
-}
+/// Selects `topic_id`, epoch, partitions, origin of a topic.
+pub(super) const SELECT_TOPICS: &str =
+    "SELECT topic_id, epoch, partitions, origin FROM topics WHERE topic = $1 ORDER BY epoch";
 
-pub(super) const SELECT_EPOCH: &str = "SELECT epoch FROM topics WHERE topic = $1 AND topic_id = $2";
+const INSERT_TOPIC: &str = "INSERT INTO topics (topic, topic_id, epoch, partitions, origin) \
+    VALUES ($1, $2, $3, $4, $5)";
+
+/// Lets the next generation of every topic be of any log.
+pub(super) const CLEAR_ORIGINS: &str = "UPDATE topics SET origin = NULL";
 
 /// Lets one process at a time register a generation, while no progress row is inserted.
 const LOCK_TOPICS: &str = "LOCK TABLE topics IN SHARE ROW EXCLUSIVE MODE";
@@ -22,40 +27,48 @@ const LOCK_TOPICS: &str = "LOCK TABLE topics IN SHARE ROW EXCLUSIVE MODE";
 pub(super) const LOCK_TOPICS_SHARED: &str = "LOCK TABLE topics IN ROW EXCLUSIVE MODE";
 
 /// Registers a generation of a topic if it is new, and then, if the topic is `trades`, moves the
-/// progress of every partition to it. Must be called inside a transaction.
+/// progress of every partition to it. Must be called inside a transaction. The inner result says
+/// why the generation may not be registered.
 pub(super) async fn register_topic(
     session: &mut PgConnection,
-    topic: &str,
-    topic_id: &str,
-) -> Result<TopicRegistration, DatabaseError> {
+    generation: &TopicGeneration,
+    store: &str,
+) -> Result<Result<u64, StoreError>, DatabaseError> {
     query(LOCK_TOPICS).execute(&mut *session).await?;
-    let newest: Option<i64> = query_scalar("SELECT max(epoch) FROM topics WHERE topic = $1")
-        .bind(topic)
-        .fetch_one(&mut *session)
+    let rows = query(SELECT_TOPICS)
+        .bind(&generation.topic)
+        .fetch_all(&mut *session)
         .await?;
-    let known: Option<i64> = query_scalar(SELECT_EPOCH)
-        .bind(topic)
-        .bind(topic_id)
-        .fetch_optional(&mut *session)
-        .await?;
-    let newest = newest.map_or(0, i64::cast_unsigned);
-    match known.map(i64::cast_unsigned) {
-        Some(epoch) if epoch == newest => return Ok(TopicRegistration::Current(epoch)),
-        Some(_) => return Ok(TopicRegistration::Superseded),
-        None => {}
-    }
-    let epoch = newest + 1;
-    query("INSERT INTO topics (topic, topic_id, epoch) VALUES ($1, $2, $3)")
-        .bind(topic)
-        .bind(topic_id)
+    let registered = rows.iter().map(read_registered_topic);
+    let registered: Vec<_> = registered.collect::<Result<_, _>>()?;
+    let epoch = match generation.registration(&registered, store) {
+        Ok(TopicRegistration::Current(epoch)) => return Ok(Ok(epoch)),
+        Ok(TopicRegistration::New(epoch)) => epoch,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    query(INSERT_TOPIC)
+        .bind(&generation.topic)
+        .bind(&generation.topic_id)
         .bind(u64_bits_as_bigint(epoch))
+        .bind(partition_as_integer(generation.partitions)?)
+        .bind(&generation.origin)
         .execute(&mut *session)
         .await?;
-    if topic == schemas::TRADES {
+    if generation.topic == schemas::TRADES {
         query("UPDATE partition_progress SET epoch = $1, next_offset = 0")
             .bind(u64_bits_as_bigint(epoch))
             .execute(session)
             .await?;
     }
-    Ok(TopicRegistration::Current(epoch))
+    Ok(Ok(epoch))
+}
+
+/// Reads a row of [`SELECT_TOPICS`].
+pub(super) fn read_registered_topic(row: &PgRow) -> Result<RegisteredTopic, DatabaseError> {
+    Ok(RegisteredTopic {
+        topic_id: row.try_get(0)?,
+        epoch: read_bigint_bits_as_u64(row, 1)?,
+        partitions: read_partition(row, 2)?,
+        origin: row.try_get(3)?,
+    })
 }

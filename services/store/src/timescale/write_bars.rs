@@ -17,7 +17,7 @@ use super::column::partition_as_integer;
 use super::connections::SessionConnection;
 use super::database_error::DatabaseError;
 use super::timestamptz::Timestamptz;
-use crate::{PartitionTransaction, StoredBar};
+use crate::StoredBar;
 
 const CREATE_STAGING_TABLE: &str = "CREATE TEMPORARY TABLE IF NOT EXISTS staged_bars \
     (LIKE bars, closed BOOLEAN NOT NULL) ON COMMIT DELETE ROWS";
@@ -96,7 +96,7 @@ pub(super) async fn create_staging_table(
 /// Copies bars into the temporary table.
 pub(super) async fn stage_bars(
     session: &mut PgConnection,
-    bars: &[StoredBar],
+    bars: &[&StoredBar],
 ) -> Result<(), DatabaseError> {
     if bars.is_empty() {
         return Ok(());
@@ -111,26 +111,27 @@ pub(super) async fn stage_bars(
     Ok(())
 }
 
-/// Writes the staged bars to `bars` and `open_bars`.
+/// Writes the staged bars, which are `bars`, to the tables `bars` and `open_bars`.
 pub(super) async fn write_staged_bars(
     session: &mut PgConnection,
-    transaction: &PartitionTransaction,
+    partition: u32,
+    bars: &[&StoredBar],
 ) -> Result<(), DatabaseError> {
-    let closed = transaction.bars.iter().filter(|bar| bar.row.closed).count();
+    let closed = bars.iter().filter(|bar| bar.row.closed).count();
     if closed > 0 {
         // Days are written first: a transaction that drops a chunk waits for them, or this one
         // waits for it.
-        write_bar_days(session, transaction).await?;
+        write_bar_days(session, partition, bars).await?;
         let upsert = query(AssertSqlSafe(UPSERT_CLOSED_BARS.as_str()));
         upsert.execute(&mut *session).await?;
         query(DELETE_CLOSED_FROM_OPEN_BARS)
             .execute(&mut *session)
             .await?;
     }
-    if closed < transaction.bars.len() {
+    if closed < bars.len() {
         delete_reopened_bars(session).await?;
-        let upsert = query(AssertSqlSafe(UPSERT_OPEN_BARS.as_str()))
-            .bind(partition_as_integer(transaction.progress.partition)?);
+        let upsert =
+            query(AssertSqlSafe(UPSERT_OPEN_BARS.as_str())).bind(partition_as_integer(partition)?);
         upsert.execute(session).await?;
     }
     Ok(())
@@ -150,13 +151,14 @@ async fn delete_reopened_bars(session: &mut PgConnection) -> Result<(), Database
     Ok(())
 }
 
-/// Widens the rows of `bar_days` by the closed bars of a transaction.
+/// Widens the rows of `bar_days` by the closed ones among some bars.
 async fn write_bar_days(
     session: &mut PgConnection,
-    transaction: &PartitionTransaction,
+    partition: u32,
+    bars: &[&StoredBar],
 ) -> Result<(), DatabaseError> {
     let mut days: BTreeMap<Timestamptz, (i64, i64)> = BTreeMap::new();
-    for bar in transaction.bars.iter().filter(|bar| bar.row.closed) {
+    for bar in bars.iter().filter(|bar| bar.row.closed) {
         let append_ns = bar.row.bar.first_append_ns;
         let day = Timestamptz::try_from_ns(bar.row.window.start_ns)?.day_start();
         let (oldest_ns, newest_ns) = days.entry(day).or_insert((append_ns, append_ns));
@@ -165,7 +167,7 @@ async fn write_bar_days(
     let (days, append_times): (Vec<_>, Vec<_>) = days.into_iter().unzip();
     let (oldest_ns, newest_ns): (Vec<_>, Vec<_>) = append_times.into_iter().unzip();
     let upsert = query(UPSERT_BAR_DAYS)
-        .bind(partition_as_integer(transaction.progress.partition)?)
+        .bind(partition_as_integer(partition)?)
         .bind(days)
         .bind(oldest_ns)
         .bind(newest_ns);

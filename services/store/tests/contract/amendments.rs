@@ -13,6 +13,7 @@ fn refold_mark(offset: u64, later: bool) -> RefoldMark {
     RefoldMark {
         up_to: Position { epoch: 1, offset },
         amendments: offset + 1,
+        force: later,
         later_bar: later.then(|| bar(&btc, Interval::M1, 0, offset, false).row.bar),
     }
 }
@@ -40,6 +41,7 @@ pub(crate) async fn marks_are_inserted_replaced_and_removed(store: &impl BarStor
             offset: u64::MAX,
         },
         amendments: u64::MAX,
+        force: true,
         later_bar: Some(extreme_bar(&instrument("a:a"), 0).row.bar),
     };
     let changes = [

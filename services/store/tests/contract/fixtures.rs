@@ -50,6 +50,7 @@ pub(crate) fn bar(
             bar: Bar::from_trade(&trade(start_ns, number), through, append_time_ns),
             closed,
             revision: number,
+            provable: true,
             through,
         },
     }
@@ -90,10 +91,12 @@ pub(crate) fn extreme_bar(instrument: &Instrument, start_ns: i64) -> StoredBar {
                 sell_volume: "0".parse().unwrap(),
                 notional: sum.parse().unwrap(),
                 trades: u64::MAX,
+                admitted: u64::MAX,
                 first_append_ns: i64::MAX,
             },
             closed: true,
             revision: u64::MAX,
+            provable: true,
             through: last,
         },
     }
@@ -143,6 +146,7 @@ pub(crate) fn symbol(text: &str, number: i64) -> SymbolRow {
         watermark_ns: number,
         last_append_ns: number + 1,
         closed_until_ns: number + 2,
+        newest_minute_ns: number + 3,
     }
 }
 

@@ -1,5 +1,5 @@
-//! The contract that every store fulfils: the functions of [`bars`], [`ids`],
-//! [`state`], [`amendments`], [`topics`], [`ticks`] and [`model`] take any [`BarStore`] or
+//! The contract that every store fulfils: the functions of [`bars`], [`ids`], [`state`],
+//! [`amendments`], [`texts`], [`topics`], [`ticks`] and [`model`] take any [`BarStore`] or
 //! [`TickStore`] that is empty. [`sqlite`] tests what is specific to files, [`timescale`] and
 //! [`clickhouse`] what is specific to a server.
 //!
@@ -15,6 +15,7 @@ mod ids;
 mod model;
 mod sqlite;
 mod state;
+mod texts;
 mod ticks;
 mod timescale;
 mod topics;
@@ -71,6 +72,11 @@ macro_rules! bars_contract {
                 a_conflict_marks_nothing,
                 pending_amendments_are_loaded_and_expire,
             },
+            texts::{
+                legal_texts_come_back_from_a_bar_store,
+                hostile_texts_do_no_harm_to_a_bar_store,
+                the_last_of_repeated_rows_counts,
+            },
             topics::{
                 the_first_generation_has_epoch_1,
                 a_new_generation_of_trades_moves_every_partition,
@@ -79,6 +85,7 @@ macro_rules! bars_contract {
                 concurrent_registrations_agree,
                 a_worker_of_an_old_generation_loses,
                 a_stale_epoch_begins_at_the_current_one,
+                a_topic_with_other_partitions_or_of_another_log_is_refused,
             },
         );
     };
@@ -102,6 +109,7 @@ contract!(
         every_value_comes_back,
         amendments_come_back_whole,
     },
+    texts::{legal_texts_come_back_from_a_tick_store},
 );
 
 contract!(
@@ -118,4 +126,5 @@ contract!(
         every_value_comes_back,
         amendments_come_back_whole,
     },
+    texts::{legal_texts_come_back_from_a_tick_store},
 );

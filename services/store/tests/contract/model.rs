@@ -72,7 +72,7 @@ fn draft() -> impl Strategy<Value = Draft> {
     );
     let progress = (0..PARTITIONS, offset_error, 1..5_u64, any::<bool>());
     let symbols = vec((0..2_usize, 0..100_i64), 0..3);
-    let venues = vec((0..2_usize, 0..100_i64), 0..2);
+    let venues = vec((0..2_usize, 0..100_i64), 0..4);
     let all = (
         progress,
         vec(bar, 0..6),
@@ -150,7 +150,7 @@ impl Draft {
                     *closed,
                 )
             });
-        last_per_key(bars.map(|bar| (key(&bar), bar)))
+        bars.collect()
     }
 
     fn symbols(&self) -> Vec<SymbolRow> {
@@ -159,8 +159,9 @@ impl Draft {
             watermark_ns: *time,
             last_append_ns: *time * 2,
             closed_until_ns: -*time,
+            newest_minute_ns: *time * 3,
         });
-        last_per_key(symbols.map(|row| (row.instrument.clone(), row)))
+        symbols.collect()
     }
 
     fn venues(&self) -> Vec<VenueRow> {
@@ -171,7 +172,7 @@ impl Draft {
                 ..VenueSettings::default()
             },
         });
-        last_per_key(venues.map(|row| (row.venue.clone(), row)))
+        venues.collect()
     }
 
     fn ids(&self, exact: &mut u64) -> Vec<IdSetChange> {

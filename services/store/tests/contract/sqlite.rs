@@ -58,17 +58,21 @@ async fn an_older_file_is_refused() {
     let [bars, ticks] = ["bars.sqlite", "ticks.sqlite"].map(|name| folder.path().join(name));
     drop(SqliteBarStore::open(&bars).await.unwrap());
     drop(SqliteTickStore::open(&ticks).await.unwrap());
-    run_sql(&bars, "PRAGMA user_version = 2").await;
+    run_sql(&bars, "PRAGMA user_version = 3").await;
     run_sql(&ticks, "PRAGMA user_version = 1").await;
     let refused = [
-        (&bars, 2, SqliteBarStore::open(&bars).await.err()),
-        (&bars, 2, SqliteBarStore::open_read_only(&bars).await.err()),
-        (&ticks, 1, SqliteTickStore::open(&ticks).await.err()),
+        (&bars, (3, 4), SqliteBarStore::open(&bars).await.err()),
+        (
+            &bars,
+            (3, 4),
+            SqliteBarStore::open_read_only(&bars).await.err(),
+        ),
+        (&ticks, (1, 3), SqliteTickStore::open(&ticks).await.err()),
     ];
-    for (path, version, error) in refused {
+    for (path, versions, error) in refused {
         let error = error.unwrap();
         assert!(
-            matches!(error, StoreError::OlderSchema { found, oldest: 3, .. } if found == version),
+            matches!(error, StoreError::OlderSchema { found, oldest, .. } if (found, oldest) == versions),
             "{error}"
         );
         assert!(is_named(path, &error), "{error}");
@@ -92,7 +96,7 @@ async fn a_newer_file_is_refused() {
             error,
             StoreError::NewerSchema {
                 found: 99,
-                known: 3,
+                known: 4,
                 ..
             }
         ));

@@ -220,7 +220,7 @@ pub(crate) async fn symbols_come_in_pages(store: &impl BarStore) {
             let page = store.symbols(&query).await.unwrap();
             assert!(page.len() <= 3);
             let Some(last) = page.last() else { break };
-            query.after = Some(last.instrument.key().to_owned());
+            query.after = Some(last.instrument.clone());
             seen.extend(page.into_iter().map(|row| row.instrument));
         }
         let seen: Vec<_> = seen.iter().map(market::Instrument::key).collect();

@@ -1,7 +1,9 @@
 //! Ticks.
 
 use candlewick_store::{ArchiveProgress, StoreError, Tick, TickBlock, TickRecord, TickStore};
-use market::{Amendment, AmendmentKind, HOUR_NS, Position, SenderTradeId, Side, Trade, TradeId};
+use market::{
+    Amendment, AmendmentKind, HOUR_NS, Instrument, Position, SenderTradeId, Side, Trade, TradeId,
+};
 use schemas::TradesTopicRecord;
 
 use crate::fixtures::{block, instrument, tick, trade};
@@ -204,7 +206,11 @@ pub(crate) async fn a_tick_that_is_no_trade_is_corrupt(store: &impl TickStore) {
 }
 
 /// Writes records of the first hour from offset 0 on, and reads them back.
-async fn write_and_read(store: &impl TickStore, records: &[TradesTopicRecord]) -> Vec<Tick> {
+pub(crate) async fn write_and_read(
+    store: &impl TickStore,
+    instrument: &Instrument,
+    records: &[TradesTopicRecord],
+) -> Vec<Tick> {
     let ticks = (0_u64..).zip(records).map(|(offset, record)| {
         let mut value = Vec::new();
         record.encode(&mut value);
@@ -213,9 +219,12 @@ async fn write_and_read(store: &impl TickStore, records: &[TradesTopicRecord]) -
             ..tick(offset, 1)
         }
     });
-    let block = block(0, 0, 0, ticks.collect());
+    let block = TickBlock {
+        instrument: instrument.clone(),
+        ..block(0, 0, 0, ticks.collect())
+    };
     store.insert(&[block]).await.unwrap();
-    read(store, 0, HOUR_NS).await
+    store.read(instrument, 0, HOUR_NS).await.unwrap()
 }
 
 pub(crate) async fn every_value_comes_back(store: &impl TickStore) {
@@ -236,7 +245,7 @@ pub(crate) async fn every_value_comes_back(store: &impl TickStore) {
         "a-7",
         "~'\\\"`",
     ];
-    let scopes = [None, Some("NYSE"), Some("tape '1'")];
+    let scopes = [None, Some("NYSE"), Some("tape'1'")];
     let mut trades = Vec::new();
     for (number, price) in numbers.iter().enumerate() {
         for side in [None, Some(Side::Buy), Some(Side::Sell)] {
@@ -260,7 +269,7 @@ pub(crate) async fn every_value_comes_back(store: &impl TickStore) {
         .cloned()
         .map(TradesTopicRecord::Trade)
         .collect();
-    let read = write_and_read(store, &records).await;
+    let read = write_and_read(store, &instrument("binance:BTCUSDT"), &records).await;
     assert!(read.iter().all(|tick| tick.amendment.is_none()));
     let read: Vec<_> = read.into_iter().map(|tick| tick.trade).collect();
     assert_eq!(read, trades);
@@ -288,7 +297,7 @@ pub(crate) async fn amendments_come_back_whole(store: &impl TickStore) {
             trade(1, number),
         ));
     }
-    let read = write_and_read(store, &records).await;
+    let read = write_and_read(store, &instrument("binance:BTCUSDT"), &records).await;
     let expected: Vec<_> = std::iter::once(None)
         .chain(amendments.into_iter().map(Some))
         .zip(0..)

@@ -1,24 +1,65 @@
 //! Generations of topics.
 
-use candlewick_store::{BarReader, BarStore, CommitOutcome, PartitionProgress, StoreError};
+use candlewick_store::{
+    BarReader, BarStore, CommitOutcome, PartitionProgress, StoreError, TopicGeneration,
+};
 use futures_util::future::join_all;
 use market::{Interval, Position};
 use schemas::{BAR_UPDATES, TRADES};
 
 use crate::fixtures::{bar, commit_step, instrument, step};
 
+fn generation(topic: &str, topic_id: &str) -> TopicGeneration {
+    TopicGeneration {
+        topic: topic.to_owned(),
+        topic_id: topic_id.to_owned(),
+        partitions: 4,
+        origin: "here".to_owned(),
+    }
+}
+
+/// Returns the ids and epochs of the registered generations of a topic.
+async fn registered(store: &impl BarReader, topic: &str) -> Vec<(String, u64)> {
+    let topics = store.registered_topics(topic).await.unwrap().into_iter();
+    topics.map(|topic| (topic.topic_id, topic.epoch)).collect()
+}
+
 pub(crate) async fn the_first_generation_has_epoch_1(store: &impl BarStore) {
-    assert_eq!(store.topic_epoch(TRADES, "one").await.unwrap(), None);
-    assert_eq!(store.register_topic(TRADES, "one").await.unwrap(), 1);
-    assert_eq!(store.register_topic(TRADES, "one").await.unwrap(), 1);
-    assert_eq!(store.topic_epoch(TRADES, "one").await.unwrap(), Some(1));
-    assert_eq!(store.topic_epoch(TRADES, "two").await.unwrap(), None);
-    assert_eq!(store.topic_epoch(BAR_UPDATES, "one").await.unwrap(), None);
+    assert_eq!(registered(store, TRADES).await, []);
+    assert_eq!(
+        store
+            .register_topic(&generation(TRADES, "one"))
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(
+        store
+            .register_topic(&generation(TRADES, "one"))
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(registered(store, TRADES).await, [("one".to_owned(), 1)]);
+    assert_eq!(registered(store, BAR_UPDATES).await, []);
     // Each topic has its own epochs.
-    assert_eq!(store.register_topic(BAR_UPDATES, "one").await.unwrap(), 1);
+    assert_eq!(
+        store
+            .register_topic(&generation(BAR_UPDATES, "one"))
+            .await
+            .unwrap(),
+        1
+    );
     let snapshot = store.snapshot().await.unwrap();
-    assert_eq!(store.register_topic(TRADES, "two").await.unwrap(), 2);
-    assert_eq!(snapshot.topic_epoch(TRADES, "two").await.unwrap(), None);
+    assert_eq!(
+        store
+            .register_topic(&generation(TRADES, "two"))
+            .await
+            .unwrap(),
+        2
+    );
+    assert_eq!(registered(&snapshot, TRADES).await.len(), 1);
+    assert_eq!(registered(store, TRADES).await.len(), 2);
 }
 
 fn partition_and_position(progress: &PartitionProgress) -> (u32, u64, u64) {
@@ -36,16 +77,31 @@ async fn stored_positions(store: &impl BarStore) -> Vec<(u32, u64, u64)> {
 }
 
 pub(crate) async fn a_new_generation_of_trades_moves_every_partition(store: &impl BarStore) {
-    store.register_topic(TRADES, "one").await.unwrap();
+    store
+        .register_topic(&generation(TRADES, "one"))
+        .await
+        .unwrap();
     let btc = instrument("binance:BTCUSDT");
     let mut transaction = step(0, 0, 7);
     transaction.bars = vec![bar(&btc, Interval::M1, 0, 1, false)];
     commit_step(store, transaction.clone()).await;
     commit_step(store, step(3, 0, 9)).await;
-    assert_eq!(store.register_topic(TRADES, "one").await.unwrap(), 1);
+    assert_eq!(
+        store
+            .register_topic(&generation(TRADES, "one"))
+            .await
+            .unwrap(),
+        1
+    );
     assert_eq!(stored_positions(store).await, [(0, 1, 7), (3, 1, 9)]);
 
-    assert_eq!(store.register_topic(TRADES, "two").await.unwrap(), 2);
+    assert_eq!(
+        store
+            .register_topic(&generation(TRADES, "two"))
+            .await
+            .unwrap(),
+        2
+    );
     assert_eq!(stored_positions(store).await, [(0, 2, 0), (3, 2, 0)]);
     // Everything else is kept: the records of the new log are folded into the state at the switch.
     let state = store.load_or_create_partition(0, 2).await.unwrap();
@@ -63,15 +119,36 @@ pub(crate) async fn a_new_generation_of_trades_moves_every_partition(store: &imp
     };
     next.progress.epoch = 2;
     assert_eq!(store.commit(&next).await.unwrap(), CommitOutcome::Committed);
-    assert_eq!(store.register_topic(TRADES, "two").await.unwrap(), 2);
+    assert_eq!(
+        store
+            .register_topic(&generation(TRADES, "two"))
+            .await
+            .unwrap(),
+        2
+    );
     assert_eq!(stored_positions(store).await, [(0, 2, 4), (3, 2, 0)]);
 }
 
 pub(crate) async fn other_topics_move_nothing(store: &impl BarStore) {
-    store.register_topic(TRADES, "one").await.unwrap();
+    store
+        .register_topic(&generation(TRADES, "one"))
+        .await
+        .unwrap();
     commit_step(store, step(0, 0, 7)).await;
-    assert_eq!(store.register_topic(BAR_UPDATES, "one").await.unwrap(), 1);
-    assert_eq!(store.register_topic(BAR_UPDATES, "two").await.unwrap(), 2);
+    assert_eq!(
+        store
+            .register_topic(&generation(BAR_UPDATES, "one"))
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(
+        store
+            .register_topic(&generation(BAR_UPDATES, "two"))
+            .await
+            .unwrap(),
+        2
+    );
     assert_eq!(
         store.all_partition_progress().await.unwrap(),
         [step(0, 0, 7).progress]
@@ -80,11 +157,14 @@ pub(crate) async fn other_topics_move_nothing(store: &impl BarStore) {
 
 pub(crate) async fn an_older_generation_is_superseded(store: &impl BarStore) {
     for id in ["one", "two", "three"] {
-        store.register_topic(TRADES, id).await.unwrap();
+        store.register_topic(&generation(TRADES, id)).await.unwrap();
     }
     commit_at_epoch_3(store).await;
     for id in ["one", "two"] {
-        let error = store.register_topic(TRADES, id).await.unwrap_err();
+        let error = store
+            .register_topic(&generation(TRADES, id))
+            .await
+            .unwrap_err();
         assert!(
             matches!(
                 &error,
@@ -96,7 +176,7 @@ pub(crate) async fn an_older_generation_is_superseded(store: &impl BarStore) {
     }
     assert_eq!(stored_positions(store).await, [(0, 3, 5)]);
     // Readers can still read its epoch.
-    assert_eq!(store.topic_epoch(TRADES, "one").await.unwrap(), Some(1));
+    assert_eq!(registered(store, TRADES).await[0], ("one".to_owned(), 1));
 }
 
 async fn commit_at_epoch_3(store: &impl BarStore) {
@@ -110,11 +190,19 @@ async fn commit_at_epoch_3(store: &impl BarStore) {
 }
 
 pub(crate) async fn concurrent_registrations_agree(store: &impl BarStore) {
-    store.register_topic(TRADES, "one").await.unwrap();
+    store
+        .register_topic(&generation(TRADES, "one"))
+        .await
+        .unwrap();
     store.load_or_create_partition(0, 1).await.unwrap();
     let adopting = (0..8).map(|_| {
         let store = store.clone();
-        tokio::spawn(async move { store.register_topic(TRADES, "two").await.unwrap() })
+        tokio::spawn(async move {
+            store
+                .register_topic(&generation(TRADES, "two"))
+                .await
+                .unwrap()
+        })
     });
     for adopted in join_all(adopting).await {
         assert_eq!(adopted.unwrap(), 2);
@@ -123,10 +211,16 @@ pub(crate) async fn concurrent_registrations_agree(store: &impl BarStore) {
 }
 
 pub(crate) async fn a_worker_of_an_old_generation_loses(store: &impl BarStore) {
-    store.register_topic(TRADES, "one").await.unwrap();
+    store
+        .register_topic(&generation(TRADES, "one"))
+        .await
+        .unwrap();
     let state = store.load_or_create_partition(0, 1).await.unwrap();
     assert_eq!(partition_and_position(&state.progress), (0, 1, 0));
-    store.register_topic(TRADES, "two").await.unwrap();
+    store
+        .register_topic(&generation(TRADES, "two"))
+        .await
+        .unwrap();
     let mut late = step(0, 0, 3);
     late.bars = vec![bar(&instrument("a:a"), Interval::M1, 0, 1, false)];
     assert_eq!(store.commit(&late).await.unwrap(), CommitOutcome::Conflict);
@@ -136,9 +230,15 @@ pub(crate) async fn a_worker_of_an_old_generation_loses(store: &impl BarStore) {
 }
 
 pub(crate) async fn a_stale_epoch_begins_at_the_current_one(store: &impl BarStore) {
-    store.register_topic(TRADES, "one").await.unwrap();
+    store
+        .register_topic(&generation(TRADES, "one"))
+        .await
+        .unwrap();
     store.load_or_create_partition(0, 1).await.unwrap();
-    store.register_topic(TRADES, "two").await.unwrap();
+    store
+        .register_topic(&generation(TRADES, "two"))
+        .await
+        .unwrap();
     // For a partition that is stored, and for one that was never loaded.
     for partition in [0, 1] {
         let state = store.load_or_create_partition(partition, 1).await.unwrap();
@@ -148,4 +248,44 @@ pub(crate) async fn a_stale_epoch_begins_at_the_current_one(store: &impl BarStor
         store.commit(&step(1, 0, 1)).await.unwrap(),
         CommitOutcome::Conflict
     );
+}
+
+/// A generation has the partitions and the log with which it was registered.
+pub(crate) async fn a_topic_with_other_partitions_or_of_another_log_is_refused(
+    store: &impl BarStore,
+) {
+    let first = generation(TRADES, "one");
+    assert_eq!(store.register_topic(&first).await.unwrap(), 1);
+    let more = TopicGeneration {
+        partitions: 8,
+        ..first.clone()
+    };
+    let error = store.register_topic(&more).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            StoreError::PartitionsChanged {
+                registered: 4,
+                found: 8,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    let stranger = TopicGeneration {
+        origin: "another cluster".to_owned(),
+        ..generation(TRADES, "two")
+    };
+    let error = store.register_topic(&stranger).await.unwrap_err();
+    assert!(matches!(error, StoreError::ForeignTopic { .. }), "{error}");
+    // Nothing was registered, and the topic itself may be recreated with other partitions.
+    let registered = store.registered_topics(TRADES).await.unwrap();
+    assert_eq!(registered.len(), 1);
+    assert_eq!(registered[0].partitions, 4);
+    assert_eq!(registered[0].origin.as_deref(), Some("here"));
+    let recreated = TopicGeneration {
+        partitions: 8,
+        ..generation(TRADES, "two")
+    };
+    assert_eq!(store.register_topic(&recreated).await.unwrap(), 2);
 }

@@ -40,7 +40,7 @@ pub(crate) fn unique_instrument() -> Instrument {
 pub(crate) fn price(instrument: &Instrument, through: (u64, u64), price: &str) -> NewestPrice {
     NewestPrice {
         instrument: instrument.clone(),
-        price: price.parse().unwrap(),
+        price: Some(price.parse().unwrap()),
         time_ns: i64::MIN,
         through: Position {
             epoch: through.0,

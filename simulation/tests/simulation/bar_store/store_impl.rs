@@ -4,7 +4,8 @@ use market::{BarRow, Instrument, Position, Venue, VenueSettings};
 use store::{
     BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange,
     IdRangeQuery, IdRanges, IdSetKey, IdSetRow, PartitionProgress, PartitionState,
-    PartitionTransaction, StoreError, StoredBar, SymbolQuery, SymbolRow, VenueRow,
+    PartitionTransaction, RegisteredTopic, StoreError, StoredBar, SymbolQuery, SymbolRow,
+    TopicGeneration, VenueRow,
 };
 
 use super::stored_state::StoredState;
@@ -74,7 +75,7 @@ impl BarStore for SimBarStore {
         })
     }
 
-    async fn register_topic(&self, _: &str, _: &str) -> Result<u64, StoreError> {
+    async fn register_topic(&self, _: &TopicGeneration) -> Result<u64, StoreError> {
         unreachable!("the simulation sets the epochs")
     }
 
@@ -196,7 +197,7 @@ impl BarReader for SimBarReader {
         unreachable!("no role asks for marks alone")
     }
 
-    async fn topic_epoch(&self, _: &str, _: &str) -> Result<Option<u64>, StoreError> {
+    async fn registered_topics(&self, _: &str) -> Result<Vec<RegisteredTopic>, StoreError> {
         unreachable!("the simulation sets the epochs")
     }
 }

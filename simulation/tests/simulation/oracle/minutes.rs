@@ -113,7 +113,7 @@ impl Oracle {
         RecordOutcome::NotATick
     }
 
-    pub(super) fn apply_refold(&mut self, record: &Record, refold: Refold) -> RecordOutcome {
+    pub(super) fn apply_refold(&mut self, record: &Record, refold: &Refold) -> RecordOutcome {
         let found = self.instrument(record);
         let Some(instrument) = found.filter(|found| self.settings(found).is_some()) else {
             return self.reject(record, RecordOutcome::NotATick);
@@ -128,31 +128,42 @@ impl Oracle {
         self.refolds.0 += 1;
         self.marked_minutes.remove(&key);
         let minute = Interval::M1.window_containing(refold.start_ns);
-        let bar = self.fold_minute(&instrument, minute, up_to);
-        self.replace_bar(&instrument, minute, bar, marked.amendments, record.offset);
+        let (bar, admitted) = self.fold_minute(&instrument, minute, up_to);
+        let (amendments, offset) = (marked.amendments, record.offset);
+        self.replace_bar(&instrument, minute, (bar, admitted), amendments, offset);
         for pair in Interval::ALL.windows(2) {
             let parent = pair[1].window_containing(refold.start_ns);
             let mut bar: Option<Bar> = None;
+            let mut admitted = 0;
             let mut start_ns = parent.start_ns;
             while start_ns < parent.end_ns() {
                 let child = (instrument.clone(), pair[0].window_containing(start_ns));
-                let child = self.bars.get(&child).filter(|row| row.bar.trades > 0);
-                merge_into(&mut bar, child.map(|row| &row.bar));
+                let child = self.bars.get(&child);
+                admitted += child.map_or(0, |row| row.bar.admitted);
+                let traded = child.filter(|row| row.bar.trades > 0);
+                merge_into(&mut bar, traded.map(|row| &row.bar));
                 start_ns += pair[0].length_ns();
             }
-            self.replace_bar(&instrument, parent, bar, marked.amendments, record.offset);
+            self.replace_bar(&instrument, parent, (bar, admitted), amendments, offset);
         }
         RecordOutcome::NotATick
     }
 
     /// Folds the trades of a minute. Amendments before `up_to` apply to the trades before it.
-    fn fold_minute(&self, instrument: &Instrument, minute: Window, up_to: Position) -> Option<Bar> {
-        let mut bar = None;
+    /// Returns the number of trades too, those cancelled included.
+    fn fold_minute(
+        &self,
+        instrument: &Instrument,
+        minute: Window,
+        up_to: Position,
+    ) -> (Option<Bar>, u64) {
+        let (mut bar, mut admitted) = (None, 0);
         let within = minute.start_ns..minute.end_ns();
         let here = self.counted_trades.iter().filter(|counted| {
             counted.instrument == *instrument && within.contains(&counted.trade.time_ns)
         });
         for counted in here {
+            admitted += 1;
             let mut trade = counted.trade.clone();
             if counted.at < up_to {
                 let amended = self.counted_amendments.iter().filter(|amended| {
@@ -185,14 +196,14 @@ impl Oracle {
                 Some(&Bar::from_trade(&trade, position, counted.append_ns)),
             );
         }
-        bar
+        (bar, admitted)
     }
 
     fn replace_bar(
         &mut self,
         instrument: &Instrument,
         window: Window,
-        bar: Option<Bar>,
+        (bar, admitted): (Option<Bar>, u64),
         amendments: u64,
         offset: u64,
     ) {
@@ -202,7 +213,8 @@ impl Oracle {
             return;
         };
         let first_append_ns = row.bar.first_append_ns;
-        row.bar = bar.unwrap_or_else(|| Bar::empty(window.start_ns, first_append_ns));
+        row.bar = bar.unwrap_or_else(|| Bar::empty(window.start_ns, admitted, first_append_ns));
+        row.bar.admitted = admitted;
         row.bar.first_append_ns = first_append_ns;
         row.revision += if row.closed { amendments } else { 0 };
         row.through = Position {

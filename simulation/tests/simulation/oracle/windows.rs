@@ -81,6 +81,7 @@ impl Oracle {
                         bar: one.clone(),
                         closed,
                         revision: 0,
+                        provable: true,
                         through,
                     })
                 }

@@ -1,7 +1,7 @@
 //! Edits, cancels, repairs and refolds.
 
 use eventlog::NewRecord;
-use market::{Amendment, AmendmentKind, MINUTE_NS, Position, Side, TradeId};
+use market::{Amendment, AmendmentKind, Bar, MINUTE_NS, Position, Side, TradeId};
 use schemas::{Refold, Repair, TradesTopicRecord};
 
 use super::{ProducerRecordGenerator, encode_record, partition_of_key, random_decimal};
@@ -53,17 +53,20 @@ impl ProducerRecordGenerator {
         let (instrument, _, _) = self.random.choose(&self.instruments);
         let minute_ns = self.event_time().max(0) / MINUTE_NS * MINUTE_NS;
         let record = if self.random.one_in(3) {
-            let offset = self.random.below(300);
-            TradesTopicRecord::Refold(Refold {
+            // Far behind the end of the log, where no mark is.
+            let offset = 1_000_000 + self.random.below(300);
+            TradesTopicRecord::Refold(Box::new(Refold {
                 start_ns: minute_ns,
                 up_to: Position {
                     epoch: self.epoch,
                     offset,
                 },
-            })
+                bar: Bar::empty(minute_ns, 0, 0),
+            }))
         } else {
             let minutes = i64::try_from(self.random.below(5) + 1).unwrap();
             TradesTopicRecord::Repair(Repair {
+                force: false,
                 start_ns: minute_ns,
                 end_ns: minute_ns + minutes * MINUTE_NS,
             })

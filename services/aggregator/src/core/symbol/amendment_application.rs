@@ -68,7 +68,7 @@ impl AmendmentApplication<'_> {
                     append_time_ns: at.append_time_ns(),
                 });
             }
-            _ => self.bars.mark_minute_dirty(trade.time_ns, 1, at),
+            _ => self.bars.mark_minute_dirty(trade.time_ns, 1, false, at),
         }
         Admission::Counted { late: false }
     }
@@ -91,7 +91,8 @@ impl AmendmentApplication<'_> {
             }
         }
         for minute in windows_between(Interval::M1, repair.start_ns, repair.end_ns) {
-            self.bars.mark_minute_dirty(minute.start_ns, 0, at);
+            self.bars
+                .mark_minute_dirty(minute.start_ns, 0, repair.force, at);
         }
         Admission::Counted { late: false }
     }
@@ -113,7 +114,7 @@ impl AmendmentApplication<'_> {
             .remove_if_pending(key, id, append_time_ns)
         {
             self.bars.merge_accumulator_into_bars(at);
-            self.bars.mark_minute_dirty(trade.time_ns, 0, at);
+            self.bars.mark_minute_dirty(trade.time_ns, 0, false, at);
         }
     }
 

@@ -3,10 +3,9 @@
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use market::{Bar, BarRow, Instrument, Interval, Position, Window};
-use store::StoredBar;
+use store::{StoredBar, SymbolRow};
 
 use super::changed_windows::{ChangedWindows, WindowChangeFlags};
-use super::dirty_minutes::RefoldedMinute;
 use super::window_range::windows_between;
 use crate::core::applied_at::AppliedAt;
 use crate::core::minute_accumulator::MinuteBar;
@@ -34,6 +33,27 @@ struct CachedWindow {
     used: u64,
 }
 
+/// A dirty minute that is replaced by its refold.
+pub(crate) struct RefoldedMinute {
+    /// The minute's first nanosecond.
+    pub(crate) start_ns: i64,
+    /// The bar of its trades.
+    pub(crate) bar: Bar,
+    /// Whether the bar is known to hold all trades that were counted.
+    pub(crate) provable: bool,
+    /// How many edits and cancels it contains that it did not contain before.
+    pub(crate) amendments: u64,
+    /// Whether a minute without a bar gets one even if no trade is left, so that clients hear of
+    /// it.
+    pub(crate) creates_row: bool,
+}
+
+/// What replaces the bar of a window.
+struct WindowReplacement {
+    bar: Bar,
+    provable: bool,
+}
+
 impl BarsInMemory {
     pub(crate) fn new() -> Self {
         Self {
@@ -44,13 +64,18 @@ impl BarsInMemory {
         }
     }
 
+    /// Returns the bars of a stored symbol, of which none is in memory yet.
+    pub(crate) fn restore(row: &SymbolRow) -> Self {
+        Self {
+            newest_minute_ns: row.newest_minute_ns,
+            ..Self::new()
+        }
+    }
+
     /// Adds a stored open bar.
     pub(crate) fn restore_open_bar(&mut self, row: BarRow) {
         let window = row.window;
         self.open.push(window);
-        if window.interval == Interval::M1 {
-            self.newest_minute_ns = self.newest_minute_ns.max(window.start_ns);
-        }
         self.insert_loaded_if_absent(window, Some(row), 0);
     }
 
@@ -174,6 +199,31 @@ impl BarsInMemory {
         missing
     }
 
+    /// Returns the number of trades that a window has counted, those cancelled included, or `None`
+    /// if it has no bar. A closed window has to be in memory.
+    pub(crate) fn admitted_count(&self, window: Window) -> Option<u64> {
+        let row = self.cached.get(&window)?.row.as_ref()?;
+        Some(row.bar.admitted)
+    }
+
+    /// Records that the bars of a minute, and of the longer windows that contain it, cannot be
+    /// proved any more.
+    pub(crate) fn mark_unprovable(&mut self, minute_start_ns: i64, at: AppliedAt) {
+        for interval in Interval::ALL {
+            let window = interval.window_containing(minute_start_ns);
+            let Some(entry) = self.cached.get_mut(&window) else {
+                continue;
+            };
+            let Some(row) = &mut entry.row else {
+                continue;
+            };
+            row.provable = false;
+            row.through = at.position();
+            entry.used = at.generation();
+            self.changed.add(window, &mut entry.changes);
+        }
+    }
+
     /// Replaces the bar of a minute, and the bars of the longer windows that contain it by the sum
     /// of their children. Returns the least end of the windows that this opens.
     pub(crate) fn replace_minute_and_find_opened_end(
@@ -185,36 +235,53 @@ impl BarsInMemory {
         let mut opened_end_ns = None;
         let RefoldedMinute {
             start_ns,
-            mut bar,
+            bar,
+            provable,
             amendments,
+            creates_row,
         } = minute;
         let mut window = Interval::M1.window_containing(start_ns);
+        let mut replacement = (creates_row || bar.trades > 0 || self.has_bar(window))
+            .then_some(WindowReplacement { bar, provable });
         for parent_interval in Interval::ALL.into_iter().skip(1).map(Some).chain([None]) {
-            if self.replace_bar_and_opens_window(
-                window,
-                bar.take(),
-                amendments,
-                closed_until_ns,
-                at,
-            ) {
+            if let Some(replacement) = replacement.take()
+                && self.replace_bar_and_opens_window(
+                    window,
+                    replacement,
+                    amendments,
+                    closed_until_ns,
+                    at,
+                )
+            {
                 opened_end_ns = earliest_end(opened_end_ns, window.end_ns());
             }
             if let Some(interval) = parent_interval {
                 let parent = interval.window_containing(start_ns);
-                bar = self.sum_children(parent, window.interval);
+                replacement = self.sum_children(parent, window.interval);
                 window = parent;
             }
         }
         opened_end_ns
     }
 
-    /// Returns the sum of the bars of a window's children, or `None` if they hold no trade.
-    fn sum_children(&self, parent: Window, child_interval: Interval) -> Option<Bar> {
+    fn has_bar(&self, window: Window) -> bool {
+        let entry = self.cached.get(&window);
+        entry.is_some_and(|entry| entry.row.is_some())
+    }
+
+    /// Returns the sum of the bars of a window's children, or `None` if they have none.
+    fn sum_children(&self, parent: Window, child_interval: Interval) -> Option<WindowReplacement> {
         let children = windows_between(child_interval, parent.start_ns, parent.end_ns());
-        let rows = children.filter_map(|child| self.cached.get(&child)?.row.as_ref());
-        let mut bars = rows.map(|row| &row.bar).filter(|bar| bar.trades > 0);
-        let mut sum = bars.next()?.clone();
-        bars.for_each(|bar| sum.merge(bar));
+        let mut rows = children.filter_map(|child| self.cached.get(&child)?.row.as_ref());
+        let first = rows.next()?;
+        let mut sum = WindowReplacement {
+            bar: first.bar.clone(),
+            provable: first.provable,
+        };
+        for row in rows {
+            sum.bar.merge(&row.bar);
+            sum.provable &= row.provable;
+        }
         Some(sum)
     }
 
@@ -223,25 +290,28 @@ impl BarsInMemory {
     fn replace_bar_and_opens_window(
         &mut self,
         window: Window,
-        bar: Option<Bar>,
+        replacement: WindowReplacement,
         amendments: u64,
         closed_until_ns: i64,
         at: AppliedAt,
     ) -> bool {
+        let WindowReplacement { mut bar, provable } = replacement;
         let entry = self.cached.entry(window).or_default();
-        let (row, is_new) = match (&mut entry.row, bar) {
-            (Some(row), bar) => {
-                let first_append_ns = row.bar.first_append_ns;
-                row.bar = bar.unwrap_or_else(|| Bar::empty(window.start_ns, first_append_ns));
-                row.bar.first_append_ns = row.bar.first_append_ns.min(first_append_ns);
-                (row, false)
+        if let Some(row) = &entry.row {
+            bar.first_append_ns = bar.first_append_ns.min(row.bar.first_append_ns);
+        }
+        if bar.trades == 0 {
+            bar = Bar::empty(window.start_ns, bar.admitted, bar.first_append_ns);
+        }
+        let is_new = entry.row.is_none();
+        let row = match &mut entry.row {
+            Some(row) => {
+                row.bar = bar;
+                row
             }
-            (none, Some(bar)) => {
-                let closed = window.end_ns() <= closed_until_ns;
-                (none.insert(new_row(window, bar, closed)), true)
-            }
-            (None, None) => return false,
+            none => none.insert(new_row(window, bar, window.end_ns() <= closed_until_ns)),
         };
+        row.provable = provable;
         row.revision += if row.closed { amendments } else { 0 };
         row.through = at.position();
         entry.used = at.generation();
@@ -308,6 +378,7 @@ fn new_row(window: Window, bar: Bar, closed: bool) -> BarRow {
         bar,
         closed,
         revision: 0,
+        provable: true,
         through: Position::default(),
     }
 }

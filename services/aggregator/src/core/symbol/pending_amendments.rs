@@ -1,5 +1,7 @@
 //! Edits and cancels whose trades have not arrived.
 
+use std::collections::BTreeMap;
+
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use market::{HORIZON_NS, TradeId};
@@ -10,8 +12,9 @@ use store::{IdSetKey, PendingAmendmentRow};
 pub(crate) struct PendingAmendments {
     /// When the last edit or cancel of each was appended.
     append_times_ns: HashMap<(IdSetKey, TradeId), i64, RandomState>,
-    /// The rows that are not stored yet.
-    unstored: Vec<PendingAmendmentRow>,
+    /// Those of them whose last edit or cancel is not stored yet. A trade that has arrived
+    /// meanwhile stays listed: its row expires in the store.
+    unstored: BTreeMap<(IdSetKey, TradeId), i64>,
 }
 
 impl PendingAmendments {
@@ -25,7 +28,9 @@ impl PendingAmendments {
 
     /// Adds a new row, which is to be stored.
     pub(crate) fn add(&mut self, row: PendingAmendmentRow) {
-        self.unstored.push(row.clone());
+        let key = (row.key.clone(), row.id.clone());
+        let unstored_ns = self.unstored.entry(key).or_insert(row.append_time_ns);
+        *unstored_ns = row.append_time_ns.max(*unstored_ns);
         self.restore(row);
     }
 
@@ -46,9 +51,15 @@ impl PendingAmendments {
         amended_ns.is_some_and(|amended_ns| is_pending(amended_ns, append_time_ns))
     }
 
-    /// Takes the rows to store.
-    pub(crate) fn take_unstored(&mut self) -> Vec<PendingAmendmentRow> {
-        std::mem::take(&mut self.unstored)
+    /// Takes the rows to store, each trade once.
+    pub(crate) fn take_unstored(&mut self) -> impl Iterator<Item = PendingAmendmentRow> {
+        let unstored = std::mem::take(&mut self.unstored);
+        let row = |((key, id), append_time_ns)| PendingAmendmentRow {
+            key,
+            id,
+            append_time_ns,
+        };
+        unstored.into_iter().map(row)
     }
 
     /// Drops those that have expired.

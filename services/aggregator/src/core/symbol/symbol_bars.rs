@@ -4,12 +4,11 @@ use market::{BarRow, HORIZON_NS, Instrument, Interval, Position, Trade, VenueSet
 use schemas::Refold;
 use store::{PartitionTransaction, RefoldMark, SymbolRow};
 
-use super::bars_in_memory::BarsInMemory;
+use super::bars_in_memory::{BarsInMemory, RefoldedMinute};
 use super::dirty_minutes::DirtyMinutes;
 use super::symbol_clock::SymbolClock;
 use crate::core::admission::RefoldOutcome;
 use crate::core::applied_at::AppliedAt;
-use crate::core::loading::{RefoldedTicks, TicksRequest};
 use crate::core::minute_accumulator::MinuteAccumulator;
 
 /// The bars of one symbol.
@@ -39,6 +38,7 @@ impl SymbolBars {
     pub(crate) fn restore(row: &SymbolRow) -> Self {
         Self {
             clock: SymbolClock::restore(row),
+            windows: BarsInMemory::restore(row),
             ..Self::new()
         }
     }
@@ -230,11 +230,17 @@ impl SymbolBars {
     }
 
     /// Marks the minute that contains a time as dirty, up to this record. The accumulator is
-    /// settled before.
-    pub(crate) fn mark_minute_dirty(&mut self, time_ns: i64, amendments: u64, at: AppliedAt) {
+    /// settled before. With `force`, the refold counts even if its ticks are not all there.
+    pub(crate) fn mark_minute_dirty(
+        &mut self,
+        time_ns: i64,
+        amendments: u64,
+        force: bool,
+        at: AppliedAt,
+    ) {
         let start_ns = Interval::M1.window_containing(time_ns).start_ns;
         self.dirty
-            .mark_dirty(start_ns, at.next_position(), amendments);
+            .mark_dirty(start_ns, at.next_position(), amendments, force);
     }
 
     /// Returns the number of dirty minutes.
@@ -245,14 +251,14 @@ impl SymbolBars {
 
     /// Returns whether the minute of a refold is dirty with the same mark; if not, the refold is
     /// stale.
-    pub(crate) fn matches_refold_mark(&self, refold: Refold) -> bool {
+    pub(crate) fn matches_refold_mark(&self, refold: &Refold) -> bool {
         self.dirty.matches_mark(refold)
     }
 
     /// Returns the windows that a refold needs and that have to be loaded.
     pub(crate) fn windows_missing_for_refold(
         &mut self,
-        refold: Refold,
+        refold: &Refold,
         generation: u64,
     ) -> Vec<Window> {
         let closed_until_ns = self.clock.closed_until_ns();
@@ -260,19 +266,34 @@ impl SymbolBars {
             .windows_missing_for_refold(refold.start_ns, closed_until_ns, generation)
     }
 
-    /// Returns whether the sum of the ticks of a refold was loaded.
-    pub(crate) fn has_loaded_ticks(&self, refold: Refold) -> bool {
-        self.dirty.has_loaded_ticks(refold.start_ns)
-    }
-
-    /// Replaces a dirty minute by the sum of its ticks, and the longer windows that contain it.
-    pub(crate) fn apply_refold(&mut self, refold: Refold, at: AppliedAt) -> RefoldOutcome {
+    /// Replaces a dirty minute by the bar of a refold and the trades that came later, and the
+    /// longer windows that contain it. Refuses the refold if it was folded from another number of
+    /// trades than the minute has counted.
+    pub(crate) fn apply_refold(&mut self, refold: &Refold, at: AppliedAt) -> RefoldOutcome {
         if !self.dirty.matches_mark(refold) {
             return RefoldOutcome::Stale;
         }
         self.merge_accumulator_into_bars(at);
-        let Some(minute) = self.dirty.take_refolded(refold.start_ns) else {
-            return RefoldOutcome::TicksExpired;
+        let mark = self.dirty.take_mark(refold.start_ns);
+        let window = Interval::M1.window_containing(refold.start_ns);
+        let counted = self.windows.admitted_count(window);
+        let mut bar = refold.bar.clone();
+        if let Some(later) = &mark.later_bar {
+            bar.merge(later);
+        }
+        if bar.admitted != counted.unwrap_or(0) && !mark.force {
+            self.windows.mark_unprovable(window.start_ns, at);
+            return RefoldOutcome::Refused {
+                counted: counted.unwrap_or(0),
+                found: bar.admitted,
+            };
+        }
+        let minute = RefoldedMinute {
+            start_ns: window.start_ns,
+            provable: counted.is_none_or(|counted| counted == bar.admitted),
+            bar,
+            amendments: mark.amendments,
+            creates_row: mark.force,
         };
         let closed_until_ns = self.clock.closed_until_ns();
         let opened = self
@@ -290,8 +311,12 @@ impl SymbolBars {
     }
 
     /// Requests refolds, at most `limit`, of dirty minutes that are marked up to `marked_up_to` at
-    /// most.
-    pub(crate) fn request_refolds(&mut self, marked_up_to: Position, limit: usize) -> Vec<Refold> {
+    /// most. Returns the start and the mark's position of each.
+    pub(crate) fn request_refolds(
+        &mut self,
+        marked_up_to: Position,
+        limit: usize,
+    ) -> Vec<(i64, Position)> {
         self.dirty.request_refolds(marked_up_to, limit)
     }
 
@@ -305,11 +330,6 @@ impl SymbolBars {
         let row = row.map(|row| *row);
         self.windows
             .insert_loaded_if_absent(window, row, generation);
-    }
-
-    /// Keeps the sum of a minute's ticks for its refold, unless the minute was marked again.
-    pub(crate) fn keep_refolded_ticks(&mut self, request: &TicksRequest, refolded: RefoldedTicks) {
-        self.dirty.keep_refolded_ticks(request, refolded);
     }
 
     /// Returns the start of the newest minute that has traded.
@@ -335,9 +355,10 @@ impl SymbolBars {
             .take_changes(instrument, &mut transaction.dirty_minutes);
         self.windows
             .take_bars_to_write(instrument, &mut transaction.bars);
-        transaction
-            .symbols
-            .extend(self.clock.take_changed_row(instrument));
+        transaction.symbols.extend(
+            self.clock
+                .take_changed_row(instrument, self.newest_minute_ns()),
+        );
     }
 
     /// Returns the number of bars and rows of the symbol that a flush would write.

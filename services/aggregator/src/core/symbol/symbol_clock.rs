@@ -160,12 +160,17 @@ impl SymbolClock {
     }
 
     /// Takes the symbol's row if it changed since the last call.
-    pub(crate) fn take_changed_row(&mut self, instrument: &Instrument) -> Option<SymbolRow> {
+    pub(crate) fn take_changed_row(
+        &mut self,
+        instrument: &Instrument,
+        newest_minute_ns: i64,
+    ) -> Option<SymbolRow> {
         std::mem::take(&mut self.is_changed).then(|| SymbolRow {
             instrument: instrument.clone(),
             watermark_ns: self.watermark_ns,
             last_append_ns: self.last_append_ns,
             closed_until_ns: self.closed_until_ns,
+            newest_minute_ns,
         })
     }
 }

@@ -26,6 +26,7 @@ fn row(minute: i64, offset: u64) -> BarRow {
         bar: Bar::from_trade(&trade, through, 0),
         closed: false,
         revision: 0,
+        provable: true,
         through,
     }
 }

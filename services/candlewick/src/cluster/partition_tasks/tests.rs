@@ -102,3 +102,27 @@ async fn a_failed_task_is_noticed_whenever_it_fails() {
     let none = clock::timeout(&SystemClock, TIMEOUT, tasks.wait_for_failure()).await;
     assert!(none.is_err(), "nothing is left to fail");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_while_another_partition_is_revoked_or_lost_is_not_lost() {
+    for is_lost in [false, true] {
+        let events = TaskEvents::default();
+        let mut tasks = events.tasks();
+        tasks.start(&[7]);
+        let_tasks_run().await;
+        // Partition 9 fails while partition 7 is waited for, which is aborted in the end.
+        tasks.start(&[9]);
+        if is_lost {
+            tasks.abort(&[7]).await;
+            tasks.start(&[7]);
+            let_tasks_run().await;
+            tasks.abort(&[7]).await;
+        } else {
+            let failure = tasks.stop_and_wait(&[7], TIMEOUT).await.unwrap_err();
+            assert!(failure.to_string().contains("recreated"), "{failure}");
+            continue;
+        }
+        let failure = clock::timeout(&SystemClock, TIMEOUT, tasks.wait_for_failure()).await;
+        assert!(failure.unwrap().to_string().contains("recreated"));
+    }
+}

@@ -17,6 +17,7 @@ pub(crate) fn bars(client: &TestClient, venue: &str, symbol: &str, interval: &st
 
 /// Reads the bars of a query page by page.
 pub(crate) fn bars_by(client: &TestClient, venue: &str, symbol: &str, query: &str) -> Vec<Value> {
+    let symbol = client::path_segment(symbol);
     let path = format!("/api/v1/bars/{venue}/{symbol}?{query}&start=0&limit={PAGE}");
     let bars = client.get_all_pages(&path);
     let starts: Vec<_> = bars.iter().map(|bar| time_ns(&bar["start"])).collect();
@@ -76,6 +77,7 @@ pub(crate) fn insert(tables: &mut Tables, key: &SeriesKey, bars: &[Value]) {
 
 /// Reads the trades of a symbol that count, in order, page by page.
 pub(crate) fn trades(client: &TestClient, venue: &str, symbol: &str) -> Vec<Value> {
+    let symbol = client::path_segment(symbol);
     client.get_all_pages(&format!(
         "/api/v1/trades/{venue}/{symbol}?start=0&limit=10000"
     ))

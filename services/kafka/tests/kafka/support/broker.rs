@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use candlewick_kafka::{KafkaClient, KafkaConfig, KafkaLog};
 use eventlog::{Epoch, Log, Offset, PartitionId};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::{ClientConfig, TopicPartitionList};
 
@@ -55,26 +57,27 @@ impl Broker {
     }
 
     pub(crate) async fn create_named_topic(&self, name: &str, partitions: PartitionId) {
-        self.create_topic_with_timestamps(name, partitions, "LogAppendTime")
-            .await;
-    }
-
-    /// Creates a topic with this value of `message.timestamp.type`.
-    pub(crate) async fn create_topic_with_timestamps(
-        &self,
-        name: &str,
-        partitions: PartitionId,
-        timestamp_type: &str,
-    ) {
         let partitions = i32::try_from(partitions).unwrap();
         let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(-1))
-            .set("message.timestamp.type", timestamp_type)
+            .set("message.timestamp.type", "LogAppendTime")
             .set("max.message.bytes", "4196352");
         let created = self.admin.create_topics([&topic], &AdminOptions::new());
         for outcome in created.await.unwrap() {
             outcome.unwrap();
         }
         self.wait_until_served(name, partitions).await;
+    }
+
+    /// Sets `message.timestamp.type`, and waits until the brokers have applied it.
+    pub(crate) async fn set_timestamps(&self, name: &str, timestamp_type: &str) {
+        let topic = AlterConfig::new(ResourceSpecifier::Topic(name))
+            .set("message.timestamp.type", timestamp_type)
+            .set("max.message.bytes", "4196352");
+        let changed = self.admin.alter_configs([&topic], &AdminOptions::new());
+        for outcome in changed.await.unwrap() {
+            outcome.unwrap();
+        }
+        std::thread::sleep(Duration::from_secs(1));
     }
 
     /// Waits until the brokers serve all partitions of the topic, which they learn from the

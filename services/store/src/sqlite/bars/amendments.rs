@@ -7,6 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, query};
 
 use super::id_sets::bind_id_set_key;
+use crate::last_rows::last_row_of_each_key;
 use crate::sqlite::column::{read_parsed_text, read_u64, u64_as_ordered_column};
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::BatchedStatement;
@@ -17,8 +18,9 @@ use crate::state::{
 pub(super) static UPSERT_DIRTY_MINUTES: LazyLock<BatchedStatement> = LazyLock::new(|| {
     BatchedStatement::new(
         "INSERT OR REPLACE INTO dirty_minutes \
-         (partition, instrument, start_ns, up_to_epoch, up_to_offset, amendments, later_bar)",
-        7,
+         (partition, instrument, start_ns, up_to_epoch, up_to_offset, amendments, force, \
+          later_bar)",
+        8,
         "",
     )
 });
@@ -42,7 +44,7 @@ pub(super) static UPSERT_PENDING_AMENDMENTS: LazyLock<BatchedStatement> = LazyLo
 });
 
 pub(super) const SELECT_DIRTY_MINUTES: &str = "SELECT instrument, start_ns, up_to_epoch, \
-    up_to_offset, amendments, later_bar FROM dirty_minutes WHERE partition = ? \
+    up_to_offset, amendments, force, later_bar FROM dirty_minutes WHERE partition = ? \
     ORDER BY instrument, start_ns";
 
 const SELECT_PENDING_AMENDMENTS: &str = "SELECT instrument, scope, bucket_ns, id, append_time_ns \
@@ -55,7 +57,10 @@ pub(super) async fn write_dirty_minutes_and_pending_amendments(
 ) -> Result<(), DatabaseError> {
     let partition = transaction.progress.partition;
     let (mut upserted, mut removed) = (Vec::new(), Vec::new());
-    for change in &transaction.dirty_minutes {
+    let changes = last_row_of_each_key(&transaction.dirty_minutes, |change| {
+        (change.instrument.key(), change.start_ns)
+    });
+    for change in changes {
         match &change.mark {
             Some(mark) => upserted.push((change, mark)),
             None => removed.push(change),
@@ -70,6 +75,7 @@ pub(super) async fn write_dirty_minutes_and_pending_amendments(
                 .bind(u64_as_ordered_column(mark.up_to.epoch))
                 .bind(u64_as_ordered_column(mark.up_to.offset))
                 .bind(u64_as_ordered_column(mark.amendments))
+                .bind(mark.force)
                 .bind(mark.later_bar.as_ref().map(schemas::encode_bar))
         })
         .await?;
@@ -94,7 +100,7 @@ pub(super) async fn write_dirty_minutes_and_pending_amendments(
 
 /// Reads a row of [`SELECT_DIRTY_MINUTES`].
 pub(super) fn read_dirty_minute(row: &SqliteRow) -> Result<DirtyMinuteRow, DatabaseError> {
-    let later: Option<&[u8]> = row.try_get(5)?;
+    let (force, later): (i64, Option<&[u8]>) = (row.try_get(5)?, row.try_get(6)?);
     Ok(DirtyMinuteRow {
         instrument: read_parsed_text(row, 0, "instrument")?,
         start_ns: row.try_get(1)?,
@@ -104,6 +110,7 @@ pub(super) fn read_dirty_minute(row: &SqliteRow) -> Result<DirtyMinuteRow, Datab
                 offset: read_u64(row, 3)?,
             },
             amendments: read_u64(row, 4)?,
+            force: force != 0,
             later_bar: later.map(schemas::decode_bar).transpose()?,
         },
     })

@@ -6,6 +6,7 @@ use sqlx::{SqliteConnection, query};
 
 use super::{amendments, id_sets, row};
 use crate::bar_store::CommitOutcome;
+use crate::last_rows::last_row_of_each_key;
 use crate::sqlite::column::u64_as_ordered_column;
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::{BatchedStatement, BoundQuery};
@@ -32,11 +33,13 @@ pub(super) static UPSERT_BARS: LazyLock<BatchedStatement> = LazyLock::new(|| {
 
 pub(super) static UPSERT_SYMBOLS: LazyLock<BatchedStatement> = LazyLock::new(|| {
     BatchedStatement::new(
-        "INSERT INTO symbols (instrument, partition, watermark_ns, last_append_ns, closed_until_ns)",
-        5,
+        "INSERT INTO symbols \
+         (instrument, partition, watermark_ns, last_append_ns, closed_until_ns, newest_minute_ns)",
+        6,
         "ON CONFLICT (instrument) DO UPDATE SET partition = excluded.partition, \
          watermark_ns = excluded.watermark_ns, last_append_ns = excluded.last_append_ns, \
-         closed_until_ns = excluded.closed_until_ns",
+         closed_until_ns = excluded.closed_until_ns, \
+         newest_minute_ns = excluded.newest_minute_ns",
     )
 });
 
@@ -103,7 +106,10 @@ async fn write_bars(
     transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
     let partition = transaction.progress.partition;
-    let (closed, open): (Vec<_>, Vec<_>) = transaction.bars.iter().partition(|bar| bar.row.closed);
+    let bars = last_row_of_each_key(&transaction.bars, |bar| {
+        (bar.instrument.key(), bar.row.window)
+    });
+    let (closed, open): (Vec<_>, Vec<_>) = bars.into_iter().partition(|bar| bar.row.closed);
     UPSERT_BARS
         .run(connection, &closed, |bound, bar| bind_bar(bound, bar))
         .await?;
@@ -137,6 +143,7 @@ async fn write_symbols_and_venues(
                 .bind(symbol.watermark_ns)
                 .bind(symbol.last_append_ns)
                 .bind(symbol.closed_until_ns)
+                .bind(symbol.newest_minute_ns)
         })
         .await?;
     UPSERT_VENUES

@@ -33,7 +33,7 @@ pub(super) async fn load_or_create_partition(
     );
     let progress = progress.bind(partition).fetch_one(&mut *connection).await?;
     let symbols = query(
-        "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns \
+        "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns, newest_minute_ns \
          FROM symbols WHERE partition = ? ORDER BY instrument",
     );
     let symbols = symbols.bind(partition).fetch_all(&mut *connection).await?;

@@ -17,6 +17,7 @@ use crate::state::{
     BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
     SymbolRow, VenueRow,
 };
+use crate::topic_generation::RegisteredTopic;
 
 /// Reads bars and state from a SQLite file: what is committed at each call, or, for a snapshot,
 /// what was committed when it was created.
@@ -80,11 +81,11 @@ pub(super) const SELECT_ID_RANGES: &str = "SELECT r.instrument, r.scope, r.bucke
     AND r.scope = s.scope AND r.bucket_ns = s.bucket_ns \
     ORDER BY r.instrument, r.scope, r.bucket_ns, r.first";
 
-pub(super) const SELECT_SYMBOL: &str = "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns \
-    FROM symbols WHERE instrument = ?";
+pub(super) const SELECT_SYMBOL: &str = "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns, \
+    newest_minute_ns FROM symbols WHERE instrument = ?";
 
-pub(super) const SELECT_SYMBOLS: &str = "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns \
-    FROM symbols WHERE instrument > ? AND instrument < ? ORDER BY instrument LIMIT ?";
+pub(super) const SELECT_SYMBOLS: &str = "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns, \
+    newest_minute_ns FROM symbols WHERE instrument > ? AND instrument < ? ORDER BY instrument LIMIT ?";
 
 const SELECT_VENUE: &str = "SELECT venue, scheme, scope, lateness_ns, idle_ns, nonpositive_prices \
     FROM venues WHERE partition = 0 AND venue = ?1 AND \
@@ -218,7 +219,11 @@ impl BarReader for SqliteBarReader {
             Some(venue) => venue_key_bounds(venue),
             None => (String::new(), AFTER_ALL_KEYS.to_owned()),
         };
-        let after = query.after.as_deref().unwrap_or("").max(floor.as_str());
+        let after = query
+            .after
+            .as_ref()
+            .map_or("", Instrument::key)
+            .max(floor.as_str());
         let bound = sqlx::query(SELECT_SYMBOLS)
             .bind(after)
             .bind(ceiling)
@@ -264,11 +269,10 @@ impl BarReader for SqliteBarReader {
             .await
     }
 
-    async fn topic_epoch(&self, topic: &str, topic_id: &str) -> Result<Option<u64>, StoreError> {
-        let bound = query(topics::SELECT_EPOCH)
-            .bind(topic.to_owned())
-            .bind(topic_id.to_owned());
-        let read = self.readers.read(bound, |row| read_u64(row, 0));
-        Ok(read.await?.pop())
+    async fn registered_topics(&self, topic: &str) -> Result<Vec<RegisteredTopic>, StoreError> {
+        let bound = query(topics::SELECT_TOPICS).bind(topic.to_owned());
+        self.readers
+            .read(bound, topics::read_registered_topic)
+            .await
     }
 }

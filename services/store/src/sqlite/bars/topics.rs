@@ -1,55 +1,60 @@
 //! The table `topics`: the generations of topics.
 
-use sqlx::{SqliteConnection, query, query_scalar};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection, query};
 
-use crate::sqlite::column::{u64_as_ordered_column, u64_from_ordered_column};
+use crate::error::StoreError;
+use crate::sqlite::column::{read_partition, read_u64, u64_as_ordered_column};
 use crate::sqlite::database_error::DatabaseError;
+use crate::topic_generation::{RegisteredTopic, TopicGeneration, TopicRegistration};
 
-/// The outcome of registering a generation.
-pub(super) enum TopicRegistration {
-    /// The generation is the current one and has this epoch.
-    Current(u64),
-    /// A later generation is the current one.
-    Superseded,
-}
-
-pub(super) const SELECT_EPOCH: &str = "SELECT epoch FROM topics WHERE topic = ? AND topic_id = ?";
+/// Selects `topic_id`, epoch, partitions, origin of a topic.
+pub(super) const SELECT_TOPICS: &str =
+    "SELECT topic_id, epoch, partitions, origin FROM topics WHERE topic = ? ORDER BY epoch";
 
 /// Registers a generation if it is new. If the topic is `trades`, this also moves the progress of
-/// all partitions to the new generation.
+/// all partitions to the new generation. The inner result says why the generation may not be
+/// registered.
 pub(super) async fn register_topic(
     connection: &mut SqliteConnection,
-    topic: &str,
-    topic_id: &str,
-) -> Result<TopicRegistration, DatabaseError> {
-    let newest: Option<i64> = query_scalar("SELECT max(epoch) FROM topics WHERE topic = ?")
-        .bind(topic)
-        .fetch_one(&mut *connection)
+    generation: &TopicGeneration,
+    store: &str,
+) -> Result<Result<u64, StoreError>, DatabaseError> {
+    let rows = query(SELECT_TOPICS)
+        .bind(generation.topic.clone())
+        .fetch_all(&mut *connection)
         .await?;
-    let known: Option<i64> = query_scalar(SELECT_EPOCH)
-        .bind(topic)
-        .bind(topic_id)
-        .fetch_optional(&mut *connection)
-        .await?;
-    let newest = newest.map_or(0, u64_from_ordered_column);
-    match known.map(u64_from_ordered_column) {
-        Some(epoch) if epoch == newest => return Ok(TopicRegistration::Current(epoch)),
-        Some(_) => return Ok(TopicRegistration::Superseded),
-        None => {}
-    }
-    let epoch = newest + 1;
-    query("INSERT INTO topics (topic, topic_id, epoch) VALUES (?, ?, ?)")
-        .bind(topic)
-        .bind(topic_id)
+    let registered = rows.iter().map(read_registered_topic);
+    let registered: Vec<_> = registered.collect::<Result<_, _>>()?;
+    let epoch = match generation.registration(&registered, store) {
+        Ok(TopicRegistration::Current(epoch)) => return Ok(Ok(epoch)),
+        Ok(TopicRegistration::New(epoch)) => epoch,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    query("INSERT INTO topics (topic, topic_id, epoch, partitions, origin) VALUES (?, ?, ?, ?, ?)")
+        .bind(generation.topic.clone())
+        .bind(generation.topic_id.clone())
         .bind(u64_as_ordered_column(epoch))
+        .bind(generation.partitions)
+        .bind(generation.origin.clone())
         .execute(&mut *connection)
         .await?;
-    if topic == schemas::TRADES {
+    if generation.topic == schemas::TRADES {
         query("UPDATE partition_progress SET epoch = ?, next_offset = ?")
             .bind(u64_as_ordered_column(epoch))
             .bind(u64_as_ordered_column(0))
             .execute(connection)
             .await?;
     }
-    Ok(TopicRegistration::Current(epoch))
+    Ok(Ok(epoch))
+}
+
+/// Reads a row of [`SELECT_TOPICS`].
+pub(super) fn read_registered_topic(row: &SqliteRow) -> Result<RegisteredTopic, DatabaseError> {
+    Ok(RegisteredTopic {
+        topic_id: row.try_get(0)?,
+        epoch: read_u64(row, 1)?,
+        partitions: read_partition(row, 2)?,
+        origin: row.try_get(3)?,
+    })
 }

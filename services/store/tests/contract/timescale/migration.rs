@@ -32,7 +32,7 @@ async fn processes_can_migrate_at_once() {
     let migrated: Vec<_> = migrated.collect::<Result<_, _>>().unwrap();
     for migration in &migrated {
         assert_ne!(migration.edition, TimescaleEdition::PostgresOnly);
-        assert_eq!(migration.now, 2);
+        assert_eq!(migration.now, 3);
     }
     let found_none = migrated
         .iter()
@@ -65,7 +65,7 @@ async fn newer_tables_are_refused() {
                 error,
                 StoreError::NewerSchema {
                     found: 99,
-                    known: 2,
+                    known: 3,
                     ..
                 }
             ),
@@ -89,7 +89,7 @@ async fn older_tables_are_refused() {
                 error,
                 StoreError::OlderSchema {
                     found: 1,
-                    oldest: 2,
+                    oldest: 3,
                     ..
                 }
             ),
@@ -130,7 +130,7 @@ async fn a_table_becomes_a_hypertable() {
 
     let migrated = TimescaleBarStore::migrate(database.config()).await.unwrap();
     assert_ne!(migrated.edition, TimescaleEdition::PostgresOnly);
-    assert_eq!((migrated.found, migrated.now), (2, 2));
+    assert_eq!((migrated.found, migrated.now), (3, 3));
     let store = database.open().await;
     let chunks: i64 = sqlx::query_scalar("SELECT count(*) FROM timescaledb_information.chunks")
         .fetch_one(&mut database.session().await)
@@ -193,7 +193,7 @@ async fn candles_can_be_read_with_sql() {
         bar(&btc, Interval::M1, minute, 8, false),
         bar(&btc, Interval::M1, 2 * minute, 9, true),
     ];
-    transaction.bars[2].row.bar = market::Bar::empty(2 * minute, 9);
+    transaction.bars[2].row.bar = market::Bar::empty(2 * minute, 1, 9);
     commit_step(&store, transaction).await;
     let rows: Vec<String> = sqlx::query_scalar(
         "SELECT concat_ws(' ', venue, symbol, interval_s, extract(epoch FROM start)::bigint, open, \

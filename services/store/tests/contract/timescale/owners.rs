@@ -173,7 +173,7 @@ async fn a_transaction_that_fails_at_its_end_writes_nothing() {
         .run_sql("ALTER TABLE symbols ADD CONSTRAINT broken CHECK (instrument <> 'a:a')")
         .await;
     let error = store.commit(&transaction).await.unwrap_err();
-    assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    assert!(matches!(error, StoreError::DataRefused { .. }), "{error}");
     assert_eq!(assert_last_commit_is_whole(&store).await, 0);
     database
         .run_sql("ALTER TABLE symbols DROP CONSTRAINT broken")

@@ -1,6 +1,6 @@
 -- Bars, and the state of the fold.
 --
--- This is the first schema that this version reads. Databases of schema 1 are refused.
+-- This is the first schema that this version reads. Databases of the schemas 1 and 2 are refused.
 --
 -- Epochs, offsets and counts are unsigned 64-bit numbers in BIGINT columns. Values of 2^63 or
 -- more, which no counter reaches, would appear negative in SQL but are read back unchanged. Where
@@ -48,6 +48,8 @@ CREATE TABLE bars (
     close_epoch     BIGINT           NOT NULL,
     close_offset    BIGINT           NOT NULL,
     first_append_ns BIGINT           NOT NULL, -- the least append time of its trades
+    admitted        BIGINT           NOT NULL, -- the number of trades, those cancelled included
+    provable        BOOLEAN          NOT NULL, -- FALSE after a refold that was refused
     PRIMARY KEY (venue, symbol, interval_s, start)
 );
 
@@ -90,7 +92,8 @@ CREATE TABLE symbols (
     partition       INTEGER          NOT NULL,
     watermark_ns    BIGINT           NOT NULL,
     last_append_ns  BIGINT           NOT NULL, -- the append time of its last trade
-    closed_until_ns BIGINT           NOT NULL  -- windows that end at or before this are closed
+    closed_until_ns BIGINT           NOT NULL, -- windows that end at or before this are closed
+    newest_minute_ns BIGINT          NOT NULL  -- the start of the newest minute that has traded
 ) WITH (fillfactor = 50);
 
 CREATE INDEX symbols_by_partition ON symbols (partition);
@@ -158,6 +161,7 @@ CREATE TABLE dirty_minutes (
     up_to_epoch  BIGINT           NOT NULL,
     up_to_offset BIGINT           NOT NULL,
     amendments   BIGINT           NOT NULL, -- the edits and cancels that `revision` will count
+    force        BOOLEAN          NOT NULL, -- whether to refold even if ticks are missing
     later_bar    BYTEA, -- schemas::encode_bar: the bar of the trades at or after `up_to`
     PRIMARY KEY (partition, instrument, start_ns)
 );
@@ -178,9 +182,11 @@ CREATE INDEX pending_amendments_by_partition ON pending_amendments (partition);
 
 -- The registered generations of topics, by the topic ids that the brokers assigned.
 CREATE TABLE topics (
-    topic    TEXT   NOT NULL,
-    topic_id TEXT   NOT NULL,
-    epoch    BIGINT NOT NULL,
+    topic      TEXT    NOT NULL,
+    topic_id   TEXT    NOT NULL,
+    epoch      BIGINT  NOT NULL,
+    partitions INTEGER NOT NULL, -- how many it had when it was registered
+    origin     TEXT, -- the Kafka cluster and the topic's full name; NULL if any may follow
     PRIMARY KEY (topic, topic_id),
     UNIQUE (topic, epoch)
 );

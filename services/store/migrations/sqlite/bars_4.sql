@@ -1,6 +1,6 @@
 -- Bars, and the state of the fold.
 --
--- This is the first schema that this version reads. Files of the schemas 1 and 2 are refused.
+-- This is the first schema that this version reads. Files of the schemas 1 to 3 are refused.
 --
 -- Unsigned 64-bit numbers (epochs, offsets, ids) are stored in offset binary, so that they sort:
 -- the number is `column + 9223372036854775807 + 1`. Columns that end in _ns are UTC nanoseconds.
@@ -63,7 +63,8 @@ CREATE TABLE symbols (
     partition       INTEGER NOT NULL,
     watermark_ns    INTEGER NOT NULL,
     last_append_ns  INTEGER NOT NULL, -- the append time of its last trade
-    closed_until_ns INTEGER NOT NULL  -- windows that end at or before this are closed
+    closed_until_ns INTEGER NOT NULL, -- windows that end at or before this are closed
+    newest_minute_ns INTEGER NOT NULL -- the start of the newest minute that has traded
 ) STRICT, WITHOUT ROWID;
 
 -- The settings of each venue, as each partition knows them.
@@ -129,6 +130,7 @@ CREATE TABLE dirty_minutes (
     up_to_epoch  INTEGER NOT NULL,
     up_to_offset INTEGER NOT NULL,
     amendments   INTEGER NOT NULL, -- the edits and cancels that `revision` will count
+    force        INTEGER NOT NULL, -- whether to refold even if ticks are missing
     later_bar    BLOB, -- schemas::encode_bar: the bar of the trades at or after `up_to`
     PRIMARY KEY (partition, instrument, start_ns)
 ) STRICT, WITHOUT ROWID;
@@ -148,8 +150,10 @@ CREATE INDEX pending_amendments_by_append ON pending_amendments (append_time_ns)
 
 -- The registered generations of topics, by the topic ids that the brokers assigned.
 CREATE TABLE topics (
-    topic    TEXT    NOT NULL,
-    topic_id TEXT    NOT NULL,
-    epoch    INTEGER NOT NULL,
+    topic      TEXT    NOT NULL,
+    topic_id   TEXT    NOT NULL,
+    epoch      INTEGER NOT NULL,
+    partitions INTEGER NOT NULL, -- how many it had when it was registered
+    origin     TEXT, -- the Kafka cluster and the topic's full name; NULL if any may follow
     PRIMARY KEY (topic, topic_id)
 ) STRICT, WITHOUT ROWID;

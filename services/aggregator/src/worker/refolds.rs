@@ -1,0 +1,98 @@
+//! Folding the ticks of dirty minutes and appending the results, in the background.
+
+use std::time::Duration;
+
+use backend::Backend;
+use eventlog::{Log, LogError};
+use market::VenueSettings;
+
+use super::background::PendingAnswer;
+use super::own_records::refold_record;
+use super::role::{PartitionWorker, WorkerStores};
+use super::ticks::fold_ticks;
+use crate::core::RefoldRequest;
+
+/// The background call that folds some dirty minutes, while one is under way.
+#[derive(Default)]
+pub(super) struct RefoldCall {
+    answer: Option<PendingAnswer<Result<(), RefoldError>>>,
+}
+
+/// Why refolds may not be in the log.
+#[derive(Debug)]
+pub(super) enum RefoldError {
+    /// They can be requested again: one that the log holds twice does nothing the second time.
+    Repeatable(String),
+    /// The topic was recreated or refuses the records.
+    Log(LogError),
+}
+
+impl RefoldCall {
+    pub(super) const fn is_under_way(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    /// Keeps the answer of a call that has begun.
+    pub(super) fn begin(&mut self, answer: PendingAnswer<Result<(), RefoldError>>) {
+        self.answer = Some(answer);
+    }
+
+    /// Waits until the refolds are appended; for ever if no call is under way. May be dropped and
+    /// called again.
+    pub(super) async fn wait_for_end(&mut self) -> Result<(), RefoldError> {
+        let Some(answer) = &mut self.answer else {
+            return std::future::pending().await;
+        };
+        let ended = answer.await;
+        self.answer = None;
+        ended.expect("the driver of background calls lives as long as the session")
+    }
+}
+
+/// Folds the ticks of each minute and appends the refolds to `trades`. The archiver and the stored
+/// state must have passed the marks of all minutes.
+pub(super) fn fold_and_append_refolds<B: Backend>(
+    worker: &PartitionWorker<B>,
+    requests: Vec<(RefoldRequest, VenueSettings)>,
+) -> impl Future<Output = Result<(), RefoldError>> + Send + 'static {
+    let (stores, trades) = (worker.stores.clone(), worker.topics.trades.clone());
+    let (partition, timeout) = (worker.partition, worker.config.call_timeout);
+    async move {
+        let mut records = Vec::with_capacity(requests.len());
+        for (request, settings) in &requests {
+            let fold = fold_ticks::<B>(&stores, partition, request, settings);
+            let refold = within(&stores, timeout, fold).await?;
+            records.push(refold_record(&request.instrument, refold));
+        }
+        within(&stores, timeout, trades.append(partition, records)).await?;
+        Ok(())
+    }
+}
+
+/// Waits for a call, at most for `timeout`.
+async fn within<B: Backend, V, E>(
+    stores: &WorkerStores<B>,
+    timeout: Duration,
+    call: impl Future<Output = Result<V, E>>,
+) -> Result<V, RefoldError>
+where
+    RefoldError: From<E>,
+{
+    let done = clock::timeout(&stores.clock, timeout, call).await;
+    Ok(done.map_err(|elapsed| RefoldError::Repeatable(elapsed.to_string()))??)
+}
+
+impl From<store::StoreError> for RefoldError {
+    fn from(error: store::StoreError) -> Self {
+        Self::Repeatable(error.to_string())
+    }
+}
+
+impl From<LogError> for RefoldError {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Recreated { .. } | LogError::Refused { .. } => Self::Log(error),
+            _ => Self::Repeatable(error.to_string()),
+        }
+    }
+}
