@@ -19,6 +19,10 @@ pub struct ProcessArgs {
     /// /readyz and /metrics
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
+    /// A further address for /healthz, /readyz and /metrics alone, with connections of its own: many
+    /// clients of the API then cannot keep a probe waiting
+    #[arg(long, value_name = "ADDR")]
+    pub probes_listen: Option<String>,
     /// Which logs are written, such as warn or info,candlewick_api=debug
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
@@ -35,6 +39,8 @@ pub struct ProcessArgs {
 pub struct ProcessSettings {
     /// The address to listen on.
     pub listen: SocketAddr,
+    /// A further address to listen on, for probes and metrics alone.
+    pub probes_listen: Option<SocketAddr>,
     /// Which events are logged.
     pub log: LogFilter,
     /// How events are logged.
@@ -54,9 +60,11 @@ impl ProcessArgs {
     pub fn read(mut self, reader: &mut ConfigReader, default_port: u16) -> ProcessSettings {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, default_port));
         let listen = reader.read_or("listen", self.listen.take(), address);
+        let probes_listen = reader.read_optional("probes_listen", self.probes_listen.take());
         let (log, log_format) = self.read_logging(reader);
         ProcessSettings {
             listen,
+            probes_listen,
             log,
             log_format,
         }

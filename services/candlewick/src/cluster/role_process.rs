@@ -24,6 +24,8 @@ pub(super) struct ListeningProcess {
     health: Health,
     role: &'static str,
     listener: TcpListener,
+    /// The listener for probes and metrics alone, if one is configured.
+    probes_listener: Option<TcpListener>,
 }
 
 /// Runs a process until a signal stops it; `start_role` starts its role.
@@ -47,6 +49,10 @@ impl ListeningProcess {
         let metrics = install_metrics()?;
         kafka::describe_metrics();
         let listener = bind_listener(settings.listen).await?;
+        let probes_listener = match settings.probes_listen {
+            Some(address) => Some(bind_listener(address).await?),
+            None => None,
+        };
         let health = Health::default();
         let mut supervisor = Supervisor::new(SystemClock, health.clone());
         let maintained = metrics.clone();
@@ -60,6 +66,7 @@ impl ListeningProcess {
             supervisor,
             role,
             listener,
+            probes_listener,
         })
     }
 
@@ -72,6 +79,7 @@ impl ListeningProcess {
         T: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         self.print_addresses(&[]);
+        self.spawn_probes_listener();
         let router = ::api::probes_and_metrics_router(self.operations());
         let health = self.health.clone();
         self.supervisor
@@ -98,6 +106,7 @@ impl ListeningProcess {
         T: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         self.print_addresses(&[("symbols", "/api/v1/symbols"), ("stream", "/api/v1/stream")]);
+        self.spawn_probes_listener();
         let router = ::api::starting_router(self.operations(), deferred);
         let health = self.health.clone();
         self.supervisor
@@ -111,6 +120,25 @@ impl ListeningProcess {
                 Ok(())
             });
         self.supervisor
+    }
+
+    /// Answers probes and scrapes on the listener that is for them alone, if there is one.
+    fn spawn_probes_listener(&mut self) {
+        let Some(listener) = self.probes_listener.take() else {
+            return;
+        };
+        if let Ok(address) = listener.local_addr() {
+            println!("  probes   http://{address}/readyz");
+        }
+        let router = ::api::probes_and_metrics_router(self.operations());
+        self.supervisor.spawn(
+            ShutdownStage::Observe,
+            "probes-listener",
+            move |stop| async move {
+                ::api::serve(listener, router, stop).await;
+                Ok(())
+            },
+        );
     }
 
     fn operations(&self) -> ProbesAndMetrics {

@@ -2,7 +2,7 @@
 
 use crate::bars::{send, wait_counted};
 use crate::cluster::{TestCluster, unready_reason, wait_ready};
-use crate::support::{Finished, candlewick, until};
+use crate::support::{Finished, TestClient, candlewick, until};
 
 /// An address at which no server listens.
 const NOWHERE: &str = "127.0.0.1:9";
@@ -37,6 +37,39 @@ fn a_process_waits_for_its_servers_says_for_which_and_can_be_stopped() {
     });
     assert!(output.contains(NOWHERE), "{output}");
     without_ticks.terminate().success();
+}
+
+#[test]
+fn a_listener_for_probes_alone_answers_probes_and_metrics_and_nothing_else() {
+    let cluster = TestCluster::empty("probes");
+    let postgres = format!("postgres://me@{NOWHERE}/bars");
+    for role in ["archiver", "api"] {
+        let process = cluster.start(
+            role,
+            &[
+                "--timescaledb-url",
+                &postgres,
+                "--probes-listen",
+                "127.0.0.1:0",
+            ],
+        );
+        let url = until("the address for probes", || {
+            let output = process.output();
+            let mut lines = output.lines().map(str::trim);
+            let url = lines.find_map(|line| line.strip_prefix("probes"))?.trim();
+            url.strip_suffix("/readyz").map(str::to_owned)
+        });
+        let probes = TestClient::new(&url);
+        assert_ne!(url, process.url());
+        assert_eq!(probes.get("/healthz").status, 200, "{role}");
+        assert_eq!(probes.get("/readyz").status, 503, "{role}");
+        assert!(
+            probes.get("/metrics").text.contains("candlewick_"),
+            "{role}"
+        );
+        assert_eq!(probes.get("/api/v1/symbols").status, 404, "{role}");
+        process.terminate().success();
+    }
 }
 
 #[test]
