@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 use client::RestClient;
 use store::BarReader;
 
-pub(crate) use self::outcome::{Comparison, MAX_SHOWN_DIFFERENCES, ReconcileOutcome};
+pub(crate) use self::outcome::{ComparisonResult, MAX_SHOWN_DIFFERENCES, ReconcileOutcome};
 use crate::cluster::TortureCluster;
 use crate::journal::lock;
 use crate::oracle::Oracle;
@@ -49,8 +49,8 @@ pub(crate) async fn reconcile(
 }
 
 /// Checks that every progress row and every pod has the current epoch.
-async fn compare_epochs(cluster: &TortureCluster) -> anyhow::Result<Comparison> {
-    let mut comparison = Comparison::new("epochs and ends");
+async fn compare_epochs(cluster: &TortureCluster) -> anyhow::Result<ComparisonResult> {
+    let mut comparison = ComparisonResult::new("epochs and ends");
     let epoch = cluster.epoch.load(Ordering::Acquire);
     for row in cluster.bars.all_partition_progress().await? {
         comparison.rows += 1;
@@ -71,8 +71,8 @@ async fn compare_epochs(cluster: &TortureCluster) -> anyhow::Result<Comparison> 
     Ok(comparison)
 }
 
-async fn run_verify(cluster: &TortureCluster) -> Comparison {
-    let mut comparison = Comparison::new("candlewick verify");
+async fn run_verify(cluster: &TortureCluster) -> ComparisonResult {
+    let mut comparison = ComparisonResult::new("candlewick verify");
     match cluster.run_verify_command().await {
         Ok(told) => {
             comparison.rows = 1;

@@ -67,7 +67,7 @@ impl<B: Backend> BarUpdatesFollower<B> {
         };
         let mut retry_timer = RetryTimer::new(self.retry_policy());
         // Neither check delays the reading: live bars continue while a store is unavailable.
-        let mut epoch_check = pin!(self.check_epoch_after(Duration::ZERO));
+        let mut epoch_check = pin!(self.fail_if_topic_recreated_after(Duration::ZERO));
         let mut progress = pin!(self.load_progress_after(Duration::ZERO));
         loop {
             if state.next_offset >= state.ready_at && state.missed_before.is_none() {
@@ -79,7 +79,7 @@ impl<B: Backend> BarUpdatesFollower<B> {
                 () = stop.cancelled() => return Ok(()),
                 checked = &mut epoch_check => {
                     checked?;
-                    epoch_check.set(self.check_epoch_after(CHECK_INTERVAL));
+                    epoch_check.set(self.fail_if_topic_recreated_after(CHECK_INTERVAL));
                 }
                 row = &mut progress => {
                     if let Some(row) = row {
@@ -137,7 +137,7 @@ impl<B: Backend> BarUpdatesFollower<B> {
             missed_before: (stored_offset < bounds.first).then_some(bounds.first),
         };
         // Before anything is read: the offset may be one of another topic of the same name.
-        let checked = stop.run_until_cancelled(self.check_epoch_after(Duration::ZERO));
+        let checked = stop.run_until_cancelled(self.fail_if_topic_recreated_after(Duration::ZERO));
         let checked = checked.await.transpose()?;
         Ok(checked.map(|()| state))
     }
@@ -267,7 +267,7 @@ impl<B: Backend> BarUpdatesFollower<B> {
     /// Fails if the topic was recreated since the hub was: the offsets of a new topic would be
     /// mistaken for those of the old one. Other errors of the check are ignored, because reading
     /// reports them.
-    async fn check_epoch_after(&self, delay: Duration) -> Result<(), FollowError> {
+    async fn fail_if_topic_recreated_after(&self, delay: Duration) -> Result<(), FollowError> {
         self.clock.sleep(delay).await;
         let checked = clock::timeout(&self.clock, CALL_TIMEOUT, self.updates.check_epoch()).await;
         match checked {

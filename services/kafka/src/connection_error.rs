@@ -141,7 +141,7 @@ impl LastConnectionError {
 
     /// Returns whether the last statistics named no usable broker, and resets that, so that only
     /// one caller restores the brokers.
-    pub(crate) fn take_no_broker_flag(&self) -> bool {
+    pub(crate) fn read_and_reset_no_broker_flag(&self) -> bool {
         self.has_no_broker.swap(false, Ordering::AcqRel)
     }
 

@@ -15,7 +15,7 @@ pub(crate) fn repair_client_connection(
     last_connection_error: &LastConnectionError,
 ) {
     reload_credentials_if_refused(&config.security, client, last_connection_error);
-    if last_connection_error.take_no_broker_flag() {
+    if last_connection_error.read_and_reset_no_broker_flag() {
         restore_brokers(&config.brokers, name, client);
     }
 }

@@ -116,12 +116,12 @@ pub struct IdSetChange {
     /// The append time of the newest trade of the set, in UTC nanoseconds.
     pub last_append_ns: i64,
     /// What is written and removed.
-    pub diff: IdSetDiff,
+    pub writes: IdSetWrites,
 }
 
 /// The rows that adding ids to a set writes and removes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IdSetDiff {
+pub enum IdSetWrites {
     /// The changed ranges of a set that is stored as ranges.
     Ranges {
         /// The ranges `(first, last)`, inclusive, to write; each replaces a stored range with the

@@ -7,7 +7,7 @@ mod stored_state;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use store::{IdSetDiff, PartitionTransaction, RefoldMark, StoreError, StoredBar};
+use store::{IdSetWrites, PartitionTransaction, RefoldMark, StoreError, StoredBar};
 
 pub use self::stored_state::StoredState;
 use crate::mutant::Mutant;
@@ -203,8 +203,8 @@ impl SimBarStore {
         }
         for id in &transaction.id_sets {
             next.id_appends.insert(id.key.clone(), id.last_append_ns);
-            match &id.diff {
-                IdSetDiff::Ranges {
+            match &id.writes {
+                IdSetWrites::Ranges {
                     upserted,
                     removed_firsts,
                 } => {
@@ -214,7 +214,7 @@ impl SimBarStore {
                         .for_each(|first| _ = ranges.remove(first));
                     ranges.extend(upserted.iter().copied());
                 }
-                IdSetDiff::Exact { added } => {
+                IdSetWrites::Exact { added } => {
                     let set = next.exact.entry(id.key.clone()).or_default();
                     for one in added {
                         assert!(set.insert(one.clone()), "an id is added once: {one}");

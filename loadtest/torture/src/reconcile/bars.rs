@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use market::{BarRow, Instrument, Interval};
 use store::{BarQuery, BarReader, SymbolQuery};
 
-use super::outcome::Comparison;
+use super::outcome::ComparisonResult;
 use crate::cluster::TortureCluster;
 use crate::oracle::{CountedTrade, compute_bars};
 
@@ -15,8 +15,8 @@ const PAGE: u32 = 10_000;
 pub(super) async fn compare_stored_bars(
     cluster: &TortureCluster,
     counted: &[CountedTrade],
-) -> anyhow::Result<Comparison> {
-    let mut comparison = Comparison::new("bars of 7 intervals");
+) -> anyhow::Result<ComparisonResult> {
+    let mut comparison = ComparisonResult::new("bars of 7 intervals");
     let mut expected = compute_bars(counted);
     let mut keys: BTreeSet<String> = expected.keys().map(|(key, ..)| key.clone()).collect();
     let query = SymbolQuery {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clock::{Clock, SystemClock};
 use schemas::api::BarJson;
 
-use super::outcome::Comparison;
+use super::outcome::ComparisonResult;
 use crate::cluster::TortureCluster;
 use crate::roaming_client::{RoamingClient, read_bars};
 
@@ -18,9 +18,9 @@ const RETRY_DELAY: Duration = Duration::from_millis(300);
 pub(super) async fn compare_shown_bars(
     cluster: &TortureCluster,
     clients: &[Arc<RoamingClient>],
-) -> Vec<Comparison> {
-    let mut comparison = Comparison::new("bars that clients show, against REST of each pod");
-    let mut rules = Comparison::new("rules of the stream");
+) -> Vec<ComparisonResult> {
+    let mut comparison = ComparisonResult::new("bars that clients show, against REST of each pod");
+    let mut rules = ComparisonResult::new("rules of the stream");
     for client in clients {
         rules.rows += 1;
         rules.differences.extend(client.violations());

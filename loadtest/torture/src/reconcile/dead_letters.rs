@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemas::DeadLetter;
 
-use super::outcome::Comparison;
+use super::outcome::ComparisonResult;
 use crate::cluster::TortureCluster;
 use crate::oracle::{LogPosition, Oracle};
 
@@ -16,8 +16,8 @@ fn truncate_as_dead_letter(bytes: &[u8]) -> &[u8] {
 pub(super) async fn compare_dead_letters(
     cluster: &TortureCluster,
     oracle: &Oracle,
-) -> anyhow::Result<Comparison> {
-    let mut comparison = Comparison::new("dead letters");
+) -> anyhow::Result<ComparisonResult> {
+    let mut comparison = ComparisonResult::new("dead letters");
     let mut letters: BTreeMap<LogPosition, DeadLetter> = BTreeMap::new();
     for record in cluster
         .kafka

@@ -5,14 +5,14 @@ pub(crate) const MAX_SHOWN_DIFFERENCES: usize = 10;
 
 /// The result of one comparison.
 #[derive(Debug)]
-pub(crate) struct Comparison {
+pub(crate) struct ComparisonResult {
     pub(crate) name: &'static str,
     /// The number of compared rows.
     pub(crate) rows: u64,
     pub(crate) differences: Vec<String>,
 }
 
-impl Comparison {
+impl ComparisonResult {
     pub(crate) const fn new(name: &'static str) -> Self {
         Self {
             name,
@@ -25,7 +25,7 @@ impl Comparison {
 /// The result of a run.
 #[derive(Debug, Default)]
 pub(crate) struct ReconcileOutcome {
-    pub(crate) comparisons: Vec<Comparison>,
+    pub(crate) comparisons: Vec<ComparisonResult>,
     /// When each trade that was acknowledged and is not stored was sent, in milliseconds of the
     /// run.
     pub(crate) lost: Vec<u64>,

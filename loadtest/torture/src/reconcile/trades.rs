@@ -7,7 +7,7 @@ use anyhow::Context;
 use market::{Instrument, Position, VenueSettings};
 use store::{BarReader, TickStore, trades_current};
 
-use super::outcome::{Comparison, ReconcileOutcome};
+use super::outcome::{ComparisonResult, ReconcileOutcome};
 use crate::cluster::TortureCluster;
 use crate::oracle::CountedTrade;
 use crate::sent_trades::{SentTrade, TradeValues, trade_name};
@@ -22,7 +22,7 @@ pub(super) fn compare_acknowledged_trades(
     sent_tape_trades: u64,
     outcome: &mut ReconcileOutcome,
 ) {
-    let mut comparison = Comparison::new("acknowledged trades, in the log");
+    let mut comparison = ComparisonResult::new("acknowledged trades, in the log");
     let state = cluster.sent_trades.lock();
     let mut found: HashMap<String, Vec<&CountedTrade>> = HashMap::new();
     let mut from_tapes = 0;
@@ -87,7 +87,7 @@ pub(super) async fn compare_stored_trades(
     counted: &[CountedTrade],
     outcome: &mut ReconcileOutcome,
 ) -> anyhow::Result<()> {
-    let mut comparison = Comparison::new("trades, in the store of ticks");
+    let mut comparison = ComparisonResult::new("trades, in the store of ticks");
     let mut expected: BTreeMap<&str, BTreeMap<Position, &CountedTrade>> = BTreeMap::new();
     for one in counted {
         let trades = expected.entry(&one.instrument).or_default();

@@ -5,7 +5,7 @@ mod range_set;
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 use market::{HORIZON_NS, TradeId, TradeIdRef};
-use store::{IdSetDiff, IdSetRow};
+use store::{IdSetRow, IdSetWrites};
 
 use range_set::RangeSet;
 
@@ -100,11 +100,11 @@ impl IdSet {
     }
 
     /// Takes the ids inserted since the last call.
-    pub(crate) fn take_change(&mut self) -> Option<IdSetDiff> {
+    pub(crate) fn take_change(&mut self) -> Option<IdSetWrites> {
         match &mut self.content {
             IdSetContent::Ranges(ranges) => ranges.take_change(),
             IdSetContent::Exact(exact) if exact.unstored.is_empty() => None,
-            IdSetContent::Exact(exact) => Some(IdSetDiff::Exact {
+            IdSetContent::Exact(exact) => Some(IdSetWrites::Exact {
                 added: std::mem::take(&mut exact.unstored),
             }),
         }

@@ -35,7 +35,7 @@ impl Announcer {
 
     /// Announces the bars that changed. Returns `false` if the worker is stopped before they are
     /// acknowledged; what was taken from the core must then not be committed.
-    pub(super) async fn announce_unless_stopped<B: Backend>(
+    pub(super) async fn announce_changed_bars_unless_stopped<B: Backend>(
         &mut self,
         worker: &PartitionWorker<B>,
         core: &mut FoldCore,

@@ -60,12 +60,12 @@ impl<'a, B: Backend> Committer<'a, B> {
     }
 
     /// Announces changed bars. Returns `false` if the worker is stopped first.
-    pub(super) async fn announce_unless_stopped(
+    pub(super) async fn announce_changed_bars_unless_stopped(
         &mut self,
         core: &mut FoldCore,
     ) -> Result<bool, WorkerError> {
         self.announcer
-            .announce_unless_stopped(self.worker, core, self.stop)
+            .announce_changed_bars_unless_stopped(self.worker, core, self.stop)
             .await
     }
 
@@ -85,7 +85,7 @@ impl<'a, B: Backend> Committer<'a, B> {
             return Ok(false);
         }
         if !core.is_between_records()
-            || !self.announce_unless_stopped(core).await?
+            || !self.announce_changed_bars_unless_stopped(core).await?
             || !append_dead_letters_unless_stopped(worker, core, stop).await?
         {
             return Ok(false);

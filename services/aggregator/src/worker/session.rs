@@ -130,7 +130,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
         }
         if !self
             .committer
-            .announce_unless_stopped(&mut self.core)
+            .announce_changed_bars_unless_stopped(&mut self.core)
             .await?
         {
             return Ok(false);

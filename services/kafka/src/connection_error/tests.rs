@@ -106,8 +106,11 @@ fn a_client_that_knows_only_dropped_brokers_has_no_broker() {
         (&[("learned", "INIT"), ("learned", "INIT")], -1),
     ] {
         let errors = with_brokers(brokers, leader);
-        assert!(errors.take_no_broker_flag(), "{brokers:?}");
-        assert!(!errors.take_no_broker_flag(), "it is reported once");
+        assert!(errors.read_and_reset_no_broker_flag(), "{brokers:?}");
+        assert!(
+            !errors.read_and_reset_no_broker_flag(),
+            "it is reported once"
+        );
     }
     for (brokers, leader) in [
         (&[("configured", "INIT")][..], -1),
@@ -117,7 +120,7 @@ fn a_client_that_knows_only_dropped_brokers_has_no_broker() {
         (&[("learned", "INIT")], 1),
     ] {
         assert!(
-            !with_brokers(brokers, leader).take_no_broker_flag(),
+            !with_brokers(brokers, leader).read_and_reset_no_broker_flag(),
             "{brokers:?}"
         );
     }

@@ -161,7 +161,7 @@ fn a_client_that_knows_no_broker_gets_the_configured_ones() {
         !client
             .context()
             .last_connection_error()
-            .take_no_broker_flag()
+            .read_and_reset_no_broker_flag()
     );
 }
 

@@ -202,7 +202,7 @@ impl PartitionReadState {
         let messages = reader.take((room_bytes / mean_record_bytes + 1).min(MAX_MESSAGES));
         let count = messages.len();
         if count > 0 {
-            self.copy_records(&messages, records, end);
+            self.copy_messages_into_records(&messages, records, end);
         }
         drop(messages);
         self.reader = Some(reader);
@@ -210,7 +210,7 @@ impl PartitionReadState {
     }
 
     /// Copies the records of the messages, up to an error, into one buffer.
-    fn copy_records(
+    fn copy_messages_into_records(
         &mut self,
         messages: &TakenMessages<'_>,
         records: &mut Vec<Record>,

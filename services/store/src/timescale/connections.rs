@@ -108,6 +108,14 @@ impl ConnectionPool {
     }
 }
 
+/// How a transaction without an error ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum TransactionEnding {
+    Commit,
+    /// What it wrote is undone, because another owner of the partition has written before it.
+    Rollback,
+}
+
 /// A connection in use. Dropping it closes the connection.
 pub(super) struct CloseOnDropConnection {
     pool: Arc<ConnectionPool>,
@@ -129,13 +137,17 @@ impl CloseOnDropConnection {
         }
     }
 
-    /// Ends a transaction with the statement `sql` if `outcome` is a success, and rolls it back
-    /// otherwise. Releases the connection.
+    /// Ends a transaction as `ending` says if `outcome` is a success, and rolls it back otherwise.
+    /// Releases the connection.
     pub(super) async fn end_transaction<T>(
         mut self,
         outcome: Result<T, DatabaseError>,
-        sql: &'static str,
+        ending: TransactionEnding,
     ) -> Result<T, StoreError> {
+        let sql = match ending {
+            TransactionEnding::Commit => "COMMIT",
+            TransactionEnding::Rollback => "ROLLBACK",
+        };
         let outcome = match outcome {
             Ok(value) => query(sql)
                 .execute(self.session())

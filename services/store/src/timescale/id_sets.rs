@@ -10,7 +10,7 @@ use super::column::{column_for_unnest, read_parsed_numeric, u64_as_numeric};
 use super::database_error::DatabaseError;
 use super::id_set_key::IdSetKeyColumns;
 use crate::last_rows::last_row_of_each_key;
-use crate::{IdSetChange, IdSetDiff, IdSetKey, IdSetRow, id_chunk};
+use crate::{IdSetChange, IdSetKey, IdSetRow, IdSetWrites, id_chunk};
 
 const UPSERT_ID_SETS: &str = "INSERT INTO id_sets (instrument, scope, bucket_ns, last_append_ns) \
     SELECT * FROM unnest($1, $2, $3, $4) ON CONFLICT (instrument, scope, bucket_ns) \
@@ -83,10 +83,10 @@ async fn write_id_ranges(
 ) -> Result<(), DatabaseError> {
     let (mut removed, mut upserted) = (Vec::new(), Vec::new());
     for change in changes {
-        if let IdSetDiff::Ranges {
+        if let IdSetWrites::Ranges {
             upserted: ranges,
             removed_firsts,
-        } = &change.diff
+        } = &change.writes
         {
             removed.extend(removed_firsts.iter().map(|first| (&change.key, *first)));
             upserted.extend(ranges.iter().map(|range| (&change.key, *range)));
@@ -128,7 +128,7 @@ async fn write_exact_ids(
     // Each set gets one chunk: the statement numbers chunks by those that were stored before it.
     let mut ids_by_set: BTreeMap<&IdSetKey, Vec<&TradeId>> = BTreeMap::new();
     for change in changes {
-        if let IdSetDiff::Exact { added } = &change.diff {
+        if let IdSetWrites::Exact { added } = &change.writes {
             ids_by_set.entry(&change.key).or_default().extend(added);
         }
     }

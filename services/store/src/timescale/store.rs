@@ -5,7 +5,9 @@ use std::sync::Arc;
 use sqlx::query;
 
 use super::config::{TimescaleConfig, milliseconds_text};
-use super::connections::{CloseOnDropConnection, ConnectionPool, TimescaleServer};
+use super::connections::{
+    CloseOnDropConnection, ConnectionPool, TimescaleServer, TransactionEnding,
+};
 use super::database_error::DatabaseError;
 use super::durability::DurabilitySettings;
 use super::edition::TimescaleEdition;
@@ -135,7 +137,9 @@ impl BarStore for TimescaleBarStore {
         let mut connection = self.begin_transaction().await?;
         let store = self.server().label().to_owned();
         let registered = topics::register_topic(connection.session(), generation, &store).await;
-        connection.end_transaction(registered, "COMMIT").await?
+        connection
+            .end_transaction(registered, TransactionEnding::Commit)
+            .await?
     }
 
     async fn commit(
@@ -149,11 +153,11 @@ impl BarStore for TimescaleBarStore {
         }
         let mut connection = connection.begin().await?;
         let outcome = commit::write_transaction(connection.session(), transaction).await;
-        let sql = match outcome {
-            Ok(CommitOutcome::Conflict) => "ROLLBACK",
-            _ => "COMMIT",
+        let ending = match outcome {
+            Ok(CommitOutcome::Conflict) => TransactionEnding::Rollback,
+            _ => TransactionEnding::Commit,
         };
-        let outcome = connection.end_transaction(outcome, sql).await?;
+        let outcome = connection.end_transaction(outcome, ending).await?;
         if outcome == CommitOutcome::Committed {
             let metrics = self.server().metrics();
             metrics.count_transaction_rows(transaction);
@@ -207,7 +211,9 @@ impl BarStore for TimescaleBarStore {
             .await
         };
         let updated = updated.await.map(drop).map_err(DatabaseError::from);
-        connection.end_transaction(updated, "COMMIT").await
+        connection
+            .end_transaction(updated, TransactionEnding::Commit)
+            .await
     }
 
     async fn delete_expired_batch(
@@ -221,7 +227,9 @@ impl BarStore for TimescaleBarStore {
             let dropped_rows =
                 retention::drop_expired_chunk_and_count_rows(connection.session(), bars_before_ns)
                     .await;
-            dropped = connection.end_transaction(dropped_rows, "COMMIT").await?;
+            dropped = connection
+                .end_transaction(dropped_rows, TransactionEnding::Commit)
+                .await?;
             let slack = self.server().config().chunk_slack;
             slack_ns = i64::try_from(slack.as_nanos()).unwrap_or(i64::MAX);
         }
@@ -229,6 +237,9 @@ impl BarStore for TimescaleBarStore {
         let session = connection.session();
         let deleted =
             retention::delete_expired_rows(session, bars_before_ns, slack_ns, ids_before_ns).await;
-        Ok(dropped + connection.end_transaction(deleted, "COMMIT").await?)
+        Ok(dropped
+            + connection
+                .end_transaction(deleted, TransactionEnding::Commit)
+                .await?)
     }
 }

@@ -1,8 +1,8 @@
 //! Sets of ids.
 
 use candlewick_store::{
-    BarReader, BarStore, ExcludedRange, IdRangeQuery, IdRanges, IdSetChange, IdSetDiff, IdSetKey,
-    IdSetRow, TickVerdict,
+    BarReader, BarStore, ExcludedRange, IdRangeQuery, IdRanges, IdSetChange, IdSetKey, IdSetRow,
+    IdSetWrites, TickVerdict,
 };
 use market::TradeId;
 
@@ -12,7 +12,7 @@ fn range_change(key: &IdSetKey, at: i64, put: &[(u64, u64)], remove: &[u64]) -> 
     IdSetChange {
         key: key.clone(),
         last_append_ns: at,
-        diff: IdSetDiff::Ranges {
+        writes: IdSetWrites::Ranges {
             upserted: put.to_vec(),
             removed_firsts: remove.to_vec(),
         },
@@ -24,7 +24,7 @@ fn exact_change(key: &IdSetKey, at: i64, texts: &[String]) -> IdSetChange {
     IdSetChange {
         key: key.clone(),
         last_append_ns: at,
-        diff: IdSetDiff::Exact {
+        writes: IdSetWrites::Exact {
             added: add.collect(),
         },
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use candlewick_store::{
     BarKey, BarQuery, BarReader, BarStore, CommitOutcome, ExcludedRange, IdRangeQuery, IdSetChange,
-    IdSetDiff, IdSetKey, IdSetRow, PartitionProgress, PartitionTransaction, StoredBar, SymbolQuery,
-    SymbolRow, TickVerdict, VenueRow,
+    IdSetKey, IdSetRow, IdSetWrites, PartitionProgress, PartitionTransaction, StoredBar,
+    SymbolQuery, SymbolRow, TickVerdict, VenueRow,
 };
 use market::{
     HOUR_NS, Instrument, Interval, MINUTE_NS, Position, RejectReason, TradeId, VenueSettings,
@@ -178,14 +178,14 @@ impl Draft {
     fn ids(&self, exact: &mut u64) -> Vec<IdSetChange> {
         let changes = self.ids.iter().map(|ids| {
             let instrument = self.instrument(ids.instrument);
-            let diff = if ids.upserted.is_empty() {
+            let writes = if ids.upserted.is_empty() {
                 *exact += 1;
                 let text = TradeId::Text(format!("x{exact}").into());
-                IdSetDiff::Exact {
+                IdSetWrites::Exact {
                     added: vec![TradeId::Number(*exact), text],
                 }
             } else {
-                IdSetDiff::Ranges {
+                IdSetWrites::Ranges {
                     upserted: ids.upserted.clone().into_iter().collect(),
                     removed_firsts: ids.removed.clone(),
                 }
@@ -193,7 +193,7 @@ impl Draft {
             IdSetChange {
                 key: id_key(instrument.key(), SCOPES[ids.scope], BUCKETS[ids.bucket]),
                 last_append_ns: ids.last_append_ns,
-                diff,
+                writes,
             }
         });
         last_per_key(changes.map(|change| (change.key.clone(), change)))
@@ -273,9 +273,9 @@ impl Model {
         for change in &transaction.id_sets {
             let set = self.ids.entry(change.key.clone()).or_default();
             set.last_append_ns = change.last_append_ns;
-            match &change.diff {
-                IdSetDiff::Exact { added } => set.exact.extend(added.iter().cloned()),
-                IdSetDiff::Ranges {
+            match &change.writes {
+                IdSetWrites::Exact { added } => set.exact.extend(added.iter().cloned()),
+                IdSetWrites::Ranges {
                     upserted,
                     removed_firsts,
                 } => {

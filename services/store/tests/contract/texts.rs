@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use candlewick_store::{
-    BarQuery, BarReader, BarStore, DirtyMinuteChange, IdSetChange, IdSetDiff, IdSetKey,
+    BarQuery, BarReader, BarStore, DirtyMinuteChange, IdSetChange, IdSetKey, IdSetWrites,
     PartitionTransaction, PendingAmendmentRow, RefoldMark, StoredBar, SymbolRow, TickStore,
     VenueRow,
 };
@@ -132,20 +132,20 @@ impl Texts {
             venue: self.instrument.venue().parse().unwrap(),
             settings: VenueSettings::default(),
         });
-        let diffs = [
-            IdSetDiff::Ranges {
+        let all_writes = [
+            IdSetWrites::Ranges {
                 upserted: vec![(1, 2)],
                 removed_firsts: Vec::new(),
             },
-            IdSetDiff::Exact {
+            IdSetWrites::Exact {
                 added: vec![self.id.clone()],
             },
         ];
-        for (bucket_ns, diff) in (0..).zip(diffs) {
+        for (bucket_ns, writes) in (0..).zip(all_writes) {
             transaction.id_sets.push(IdSetChange {
                 key: self.set_key(bucket_ns),
                 last_append_ns: 3,
-                diff,
+                writes,
             });
         }
         transaction.pending_amendments.push(PendingAmendmentRow {
@@ -263,12 +263,12 @@ pub(crate) async fn the_last_of_repeated_rows_counts(store: &impl BarStore) {
     first.pending_amendments[0].append_time_ns += 100;
     for change in &mut first.id_sets {
         change.last_append_ns += 100;
-        change.diff = match &change.diff {
-            IdSetDiff::Ranges { .. } => IdSetDiff::Ranges {
+        change.writes = match &change.writes {
+            IdSetWrites::Ranges { .. } => IdSetWrites::Ranges {
                 upserted: vec![(1, 1), (9, 9)],
                 removed_firsts: Vec::new(),
             },
-            IdSetDiff::Exact { .. } => IdSetDiff::Exact {
+            IdSetWrites::Exact { .. } => IdSetWrites::Exact {
                 added: vec![TradeId::Number(1)],
             },
         };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use store::{IdSetDiff, IdSetRow};
+use store::{IdSetRow, IdSetWrites};
 
 /// A set of numbers as inclusive ranges that neither overlap nor touch. The range that grew last is
 /// kept apart from the others, so that inserting the next number in a row costs two comparisons.
@@ -116,7 +116,7 @@ impl RangeSet {
     }
 
     /// Takes the changes since the last call.
-    pub(crate) fn take_change(&mut self) -> Option<IdSetDiff> {
+    pub(crate) fn take_change(&mut self) -> Option<IdSetWrites> {
         if !self.is_changed() {
             return None;
         }
@@ -139,7 +139,7 @@ impl RangeSet {
                 },
             }
         }
-        Some(IdSetDiff::Ranges {
+        Some(IdSetWrites::Ranges {
             upserted,
             removed_firsts,
         })

@@ -40,21 +40,21 @@ proptest! {
         for (number, take) in numbers {
             prop_assert_eq!(set.insert(TradeIdRef::Number(number), 0, 0), model.insert(number));
             if take {
-                apply_diff(&mut stored, set.take_change());
+                apply_writes(&mut stored, set.take_change());
                 let ranges: Vec<_> = stored.clone().into_iter().collect();
                 prop_assert_eq!(&ranges, &as_ranges(&model));
                 set = IdSet::from_ranges(&IdSetRow { ranges, ..empty_row() }, 0);
             }
         }
-        apply_diff(&mut stored, set.take_change());
+        apply_writes(&mut stored, set.take_change());
         prop_assert_eq!(stored.into_iter().collect::<Vec<_>>(), as_ranges(&model));
         set.clear();
         prop_assert!(set.insert(TradeIdRef::Number(1), 0, 0));
     }
 }
 
-fn apply_diff(stored: &mut BTreeMap<u64, u64>, change: Option<IdSetDiff>) {
-    if let Some(IdSetDiff::Ranges {
+fn apply_writes(stored: &mut BTreeMap<u64, u64>, change: Option<IdSetWrites>) {
+    if let Some(IdSetWrites::Ranges {
         upserted,
         removed_firsts,
     }) = change

@@ -117,13 +117,13 @@ impl BarsInMemory {
 
     /// Merges trades of a minute into the bars of all intervals. Windows that end at or before
     /// `closed_until_ns` are closed. Returns the least end of the windows that this opens.
-    pub(crate) fn merge_minute_and_find_opened_end(
+    pub(crate) fn merge_minute_and_get_earliest_new_open_end(
         &mut self,
         minute: &MinuteBar,
         closed_until_ns: i64,
         generation: u64,
     ) -> Option<i64> {
-        let mut opened_end_ns: Option<i64> = None;
+        let mut earliest_new_open_end_ns: Option<i64> = None;
         self.newest_minute_ns = self.newest_minute_ns.max(minute.start_ns);
         for interval in Interval::ALL {
             let window = interval.window_containing(minute.start_ns);
@@ -138,7 +138,8 @@ impl BarsInMemory {
                 none => {
                     if !closed {
                         self.open.push(window);
-                        opened_end_ns = earliest_end(opened_end_ns, window.end_ns());
+                        earliest_new_open_end_ns =
+                            earliest_end(earliest_new_open_end_ns, window.end_ns());
                     }
                     none.insert(new_row(window, minute.bar.clone(), closed))
                 }
@@ -147,7 +148,7 @@ impl BarsInMemory {
             row.through = minute.through;
             self.changed.add(window, &mut entry.changes);
         }
-        opened_end_ns
+        earliest_new_open_end_ns
     }
 
     /// Closes the open windows that end at or before `closed_until_ns`. Returns the least end of
@@ -226,13 +227,13 @@ impl BarsInMemory {
 
     /// Replaces the bar of a minute, and the bars of the longer windows that contain it by the sum
     /// of their children. Returns the least end of the windows that this opens.
-    pub(crate) fn replace_minute_and_find_opened_end(
+    pub(crate) fn replace_minute_and_get_earliest_new_open_end(
         &mut self,
         minute: RefoldedMinute,
         closed_until_ns: i64,
         at: AppliedAt,
     ) -> Option<i64> {
-        let mut opened_end_ns = None;
+        let mut earliest_new_open_end_ns = None;
         let RefoldedMinute {
             start_ns,
             bar,
@@ -253,7 +254,7 @@ impl BarsInMemory {
                     at,
                 )
             {
-                opened_end_ns = earliest_end(opened_end_ns, window.end_ns());
+                earliest_new_open_end_ns = earliest_end(earliest_new_open_end_ns, window.end_ns());
             }
             if let Some(interval) = parent_interval {
                 let parent = interval.window_containing(start_ns);
@@ -261,7 +262,7 @@ impl BarsInMemory {
                 window = parent;
             }
         }
-        opened_end_ns
+        earliest_new_open_end_ns
     }
 
     fn has_bar(&self, window: Window) -> bool {

@@ -219,7 +219,7 @@ impl SymbolBars {
         self.dirty
             .add_later_trades_if_dirty(minute.start_ns, &minute.bar);
         let closed_until_ns = self.clock.closed_until_ns();
-        let opened = self.windows.merge_minute_and_find_opened_end(
+        let opened = self.windows.merge_minute_and_get_earliest_new_open_end(
             &minute,
             closed_until_ns,
             at.generation(),
@@ -296,9 +296,9 @@ impl SymbolBars {
             creates_row: mark.force,
         };
         let closed_until_ns = self.clock.closed_until_ns();
-        let opened = self
-            .windows
-            .replace_minute_and_find_opened_end(minute, closed_until_ns, at);
+        let opened =
+            self.windows
+                .replace_minute_and_get_earliest_new_open_end(minute, closed_until_ns, at);
         if let Some(end_ns) = opened {
             self.clock.add_open_window(end_ns);
         }

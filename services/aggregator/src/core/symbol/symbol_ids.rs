@@ -153,10 +153,10 @@ impl SymbolIdSets {
     pub(crate) fn take_changes(&mut self, changes: &mut Vec<IdSetChange>) {
         for (key, set) in self.current.iter_mut().chain(&mut self.others) {
             let last_append_ns = set.last_append_ns();
-            changes.extend(set.take_change().map(|diff| IdSetChange {
+            changes.extend(set.take_change().map(|writes| IdSetChange {
                 key: key.clone(),
                 last_append_ns,
-                diff,
+                writes,
             }));
         }
     }

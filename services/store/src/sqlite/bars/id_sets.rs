@@ -11,7 +11,7 @@ use crate::id_chunk;
 use crate::sqlite::column::{read_u64, u64_as_ordered_column};
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::{BatchedStatement, BoundQuery};
-use crate::state::{IdSetDiff, IdSetKey, PartitionTransaction};
+use crate::state::{IdSetKey, IdSetWrites, PartitionTransaction};
 
 pub(super) static UPSERT_ID_SETS: LazyLock<BatchedStatement> = LazyLock::new(|| {
     BatchedStatement::new(
@@ -73,10 +73,10 @@ pub(super) async fn write_id_sets_and_ranges(
         .await?;
     let (mut removed, mut upserted_ranges) = (Vec::new(), Vec::new());
     for change in &transaction.id_sets {
-        if let IdSetDiff::Ranges {
+        if let IdSetWrites::Ranges {
             upserted,
             removed_firsts,
-        } = &change.diff
+        } = &change.writes
         {
             removed.extend(removed_firsts.iter().map(|first| (&change.key, *first)));
             upserted_ranges.extend(upserted.iter().map(|range| (&change.key, *range)));
@@ -109,7 +109,7 @@ pub(super) async fn write_exact_ids(
     // One chunk per set, because the statement numbers a chunk by those stored before it.
     let mut by_set: BTreeMap<&IdSetKey, Vec<&TradeId>> = BTreeMap::new();
     for change in &transaction.id_sets {
-        if let IdSetDiff::Exact { added } = &change.diff {
+        if let IdSetWrites::Exact { added } = &change.writes {
             by_set.entry(&change.key).or_default().extend(added);
         }
     }
