@@ -167,6 +167,9 @@ impl FoldCore {
             .left_out
             .take_if(|(offset, _)| *offset == record.offset)
         {
+            if let Ok(TradesTopicRecord::Refold(refold)) = &decoded {
+                self.symbols.leave_out_refold(&record.key, refold, at);
+            }
             self.rejections.dead_letter_unstorable(record, reason, at);
             self.progress.next_offset = record.offset + 1;
             return true;

@@ -25,13 +25,13 @@ pub enum WorkerError {
 }
 
 impl WorkerError {
-    /// Returns whether the log has dropped records before they were folded. This concerns one
-    /// partition only.
+    /// Returns whether the error concerns one partition only, so that the others can go on: the log
+    /// has dropped records before they were folded, or the store refuses what a record changes.
     #[must_use]
-    pub const fn is_below_retention(&self) -> bool {
+    pub const fn concerns_one_partition(&self) -> bool {
         match self {
             Self::Log { source, .. } => source.is_below_retention(),
-            Self::Store { .. } => false,
+            Self::Store { source, .. } => source.is_data_refused(),
         }
     }
 }

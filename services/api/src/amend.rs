@@ -20,7 +20,7 @@ use crate::params::{PathSegments, QueryParams, parse_instrument};
 use crate::problem::Problem;
 use crate::raw_object::UnparsedValue;
 use crate::state::ApiState;
-use crate::submit::{idempotency_key_digest, parse_scope};
+use crate::submit::{IdempotencyKey, parse_scope};
 
 /// The segments of the path: venue, symbol, and the trade's id or position.
 type TradePathSegments = (String, String, String);
@@ -32,10 +32,11 @@ pub(crate) async fn edit_trade<B: Backend>(
     request: Request,
 ) -> Result<Response, Problem> {
     QueryParams::read(request.uri(), &[])?;
-    let key_digest = idempotency_key_digest(request.headers())?;
+    let key = IdempotencyKey::from_headers(request.headers())?;
     let mut permit = state.body_budget().empty_permit();
     let body = read_body(request, &mut permit, &state.clock).await?;
     let trade = parse_edited_trade(&body, &path.2)?;
+    let key_digest = key.map(|key| key.digest_with_body(&body));
     append_amendment(&state, &path, AmendmentKind::Edit, trade, key_digest).await
 }
 
@@ -62,7 +63,8 @@ pub(crate) async fn cancel_trade<B: Backend>(
         scope,
         sender: None,
     };
-    let key_digest = idempotency_key_digest(&headers)?;
+    let key = IdempotencyKey::from_headers(&headers)?;
+    let key_digest = key.map(|key| key.digest_with_body(&[]));
     append_amendment(&state, &path, AmendmentKind::Cancel, trade, key_digest).await
 }
 

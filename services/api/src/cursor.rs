@@ -6,8 +6,9 @@ use serde::de::DeserializeOwned;
 
 use crate::problem::Problem;
 
-/// The greatest number of hexadecimal digits that is read.
-const MAX_DIGITS: usize = 1024;
+/// The greatest number of hexadecimal digits that is read. The longest position holds two keys of
+/// sets of ids, each with a scope, and the longest symbol.
+const MAX_DIGITS: usize = 2048;
 
 /// The list that a cursor belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

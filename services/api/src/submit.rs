@@ -3,6 +3,7 @@
 mod compact;
 mod element;
 mod fields;
+mod idempotency_key;
 mod json;
 mod media_type;
 mod msgpack;
@@ -17,8 +18,8 @@ use schemas::api::{RejectedSubmissionProblemJson, SubmissionResponseJson};
 use tokio::task::spawn_blocking;
 
 pub(crate) use self::fields::{VALUE_NAMES, parse_scope, parse_trade_values};
+pub(crate) use self::idempotency_key::IdempotencyKey;
 use self::media_type::MediaType;
-pub(crate) use self::media_type::idempotency_key_digest;
 pub(crate) use self::submission::ElementFault;
 use self::submission::TradeSubmission;
 use crate::body::read_body;
@@ -39,10 +40,10 @@ pub(crate) async fn post_trades<B: Backend>(
 ) -> Result<Response, Problem> {
     QueryParams::read(request.uri(), &[])?;
     let media_type = MediaType::from_headers(request.headers())?;
-    let sender_key = idempotency_key_digest(request.headers())?;
+    let key = IdempotencyKey::from_headers(request.headers())?;
     let mut permit = state.body_budget().empty_permit();
     let body = read_body(request, &mut permit, &state.clock).await?;
-    let mut submission = parse_trades_body(media_type, body, sender_key).await?;
+    let mut submission = parse_trades_body(media_type, body, key).await?;
     for (code, count) in &submission.fault_counts {
         state.producer.metrics().count_rejected(code, *count);
     }
@@ -55,12 +56,17 @@ pub(crate) async fn post_trades<B: Backend>(
 async fn parse_trades_body(
     media_type: MediaType,
     body: Bytes,
-    sender_key: Option<[u8; 16]>,
+    key: Option<IdempotencyKey>,
 ) -> Result<TradeSubmission, Problem> {
-    if body.len() <= MAX_INLINE_BYTES {
-        return media_type.read(&body, sender_key);
+    let is_small = body.len() <= MAX_INLINE_BYTES;
+    let parse = move || {
+        let sender_key = key.map(|key| key.digest_with_body(&body));
+        media_type.read(&body, sender_key)
+    };
+    if is_small {
+        return parse();
     }
-    spawn_blocking(move || media_type.read(&body, sender_key))
+    spawn_blocking(parse)
         .await
         .map_err(|error| Problem::internal_error(&error))?
 }

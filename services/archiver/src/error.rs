@@ -37,13 +37,14 @@ pub enum ArchiverError {
 }
 
 impl ArchiverError {
-    /// Returns whether the log has dropped records before they were archived. This concerns one
-    /// partition only.
+    /// Returns whether the error concerns one partition only, so that the others can go on: the log
+    /// has dropped records before they were archived, or the store refuses a block.
     #[must_use]
-    pub const fn is_below_retention(&self) -> bool {
+    pub const fn concerns_one_partition(&self) -> bool {
         match self {
             Self::Log { source, .. } => source.is_below_retention(),
-            Self::Store { .. } | Self::Epoch { .. } => false,
+            Self::Store { source, .. } => source.is_data_refused(),
+            Self::Epoch { .. } => false,
         }
     }
 }

@@ -29,7 +29,7 @@ impl Side {
 /// It removes duplicates. It never decides the order of trades.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SenderTradeId {
-    /// The sender key: a digest of the request's `Idempotency-Key` or of the tape.
+    /// The sender key: a digest of the request's `Idempotency-Key` and body, or of the tape.
     pub key: [u8; 16],
     /// The index of the trade in that request, or its line number in that tape.
     pub index: u64,

@@ -103,7 +103,7 @@ mod tests {
             ("BTC-USD-trades-2024-01.zip", Some("BTC-USD")),
             ("ETHUSDT-2024-01.csv", Some("ETHUSDT")),
             ("AAPL.csv.gz", Some("AAPL")),
-            ("my tape.csv", None),
+            ("my tape.csv", Some("my tape")),
             ("-trades-.csv", None),
         ];
         for (name, expected) in cases {

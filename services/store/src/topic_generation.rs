@@ -57,6 +57,10 @@ impl TopicGeneration {
                     found: self.origin.clone(),
                 });
             }
+            // Symbols would move to partitions whose state does not have their bars.
+            if let Some(newest) = newest {
+                newest.check_partitions(&self.topic, self.partitions, store)?;
+            }
             let epoch = newest.map_or(1, |newest| newest.epoch + 1);
             return Ok(TopicRegistration::New(epoch));
         };
@@ -144,13 +148,18 @@ mod tests {
         );
         let allowed = stranger.registration(&[registered("a", 1, None)], "store");
         assert_eq!(allowed.unwrap(), TopicRegistration::New(2));
-        let other_count = generation("a", 8, "here");
-        let error = other_count
-            .registration(&[registered("a", 1, Some("here"))], "store")
-            .unwrap_err();
-        assert!(matches!(
-            error,
-            StoreError::PartitionsChanged { found: 8, .. }
-        ));
+    }
+
+    #[test]
+    fn neither_a_topic_nor_its_successor_has_other_partitions_than_the_state() {
+        for topic_id in ["a", "b"] {
+            let error = generation(topic_id, 8, "here")
+                .registration(&[registered("a", 1, Some("here"))], "store")
+                .unwrap_err();
+            assert!(matches!(
+                error,
+                StoreError::PartitionsChanged { found: 8, .. }
+            ));
+        }
     }
 }

@@ -185,6 +185,16 @@ impl PartitionSymbols {
         outcome
     }
 
+    /// Leaves out a refold: its minute is no longer dirty, keeps its bar and cannot be proved. If
+    /// the mark stayed, the same refold would be appended again.
+    pub(crate) fn leave_out_refold(&mut self, key: &Bytes, refold: &Refold, at: AppliedAt) {
+        if let ResolvedRecordKey::Symbol(index) = self.resolve_record_key(key)
+            && self.table.get_mut(index).leave_out_refold(refold, at)
+        {
+            self.record_dirty_minutes_change(index);
+        }
+    }
+
     /// Lists a symbol whose dirty minutes have changed.
     fn record_dirty_minutes_change(&mut self, index: u32) {
         let symbol = self.table.get_mut(index);

@@ -249,6 +249,11 @@ impl SymbolFold {
         self.bars.apply_refold(refold, at)
     }
 
+    /// Leaves out a refold. Returns whether its minute was dirty with the same mark.
+    pub(crate) fn leave_out_refold(&mut self, refold: &Refold, at: AppliedAt) -> bool {
+        self.bars.leave_out_refold(refold, at)
+    }
+
     /// Returns whether any of its dirty minutes has no refold requested.
     pub(crate) fn has_unrequested_refolds(&self) -> bool {
         self.bars.has_unrequested_refolds()

@@ -342,3 +342,43 @@ fn a_record_that_is_left_out_becomes_a_dead_letter_and_counts_for_nothing() {
     assert_eq!(excluded.verdict, unstorable);
     assert_eq!(transaction.bars[0].row.bar.trades, 1);
 }
+
+#[test]
+fn a_refold_that_is_left_out_ends_its_mark_and_keeps_the_bar() {
+    let mut core = empty_core();
+    core.leave_out(4, "no".to_owned());
+    let records = [
+        venue_record(),
+        trade_record(1, "v:A", START_NS, 5),
+        trade_record(2, "v:A", START_NS, 6),
+        repair_record(3, false),
+        refold_record(4, 9, 2),
+    ];
+    apply_all(&mut core, &records);
+    // A mark that stays would let the same refold be appended again, without an end.
+    assert_eq!(core.dirty_minute_count(), 0);
+    let row = core.take_updates().remove(0).rows.remove(0);
+    assert_eq!((row.bar.high, row.bar.trades), ("6".parse().unwrap(), 2));
+    assert!(!row.provable);
+    let letters = core.take_dead_letters();
+    assert_eq!(letters[0].reason, market::RejectReason::Unstorable);
+}
+
+#[test]
+fn a_forced_refold_of_a_symbol_that_has_not_traded_closes_nothing_and_ends() {
+    let mut core = empty_core();
+    let mut settings_again = venue_record();
+    settings_again.offset = 5;
+    let records = [
+        venue_record(),
+        trade_record(1, "v:B", START_NS, 5),
+        trade_record(2, "v:B", START_NS, 5),
+        repair_record(3, true),
+        refold_record(4, 9, 0),
+        settings_again,
+        trade_record(6, "v:B", START_NS, 5),
+    ];
+    apply_all(&mut core, &records);
+    let counts = core.take_counts();
+    assert_eq!((counts.refolds, counts.trades), (1, 3));
+}

@@ -137,6 +137,7 @@ impl<'a, B: Backend> Committer<'a, B> {
             Ok(CommitOutcome::Conflict) => Ok(Some(SessionEnd::Lost)),
             Err(error) if error.is_data_refused() => {
                 Ok(Some(SessionEnd::DataRefused(RefusedCommit {
+                    begin: self.state.stored_position(),
                     end_offset: self.state.target_position().offset,
                     record_count: None,
                     reason: error.to_string(),

@@ -1,14 +1,12 @@
 //! Folding the ticks of dirty minutes and appending the results, in the background.
 
-use std::time::Duration;
-
 use backend::Backend;
 use eventlog::{Log, LogError};
 use market::VenueSettings;
 
 use super::background::PendingAnswer;
 use super::own_records::refold_record;
-use super::role::{PartitionWorker, WorkerStores};
+use super::role::PartitionWorker;
 use super::ticks::fold_ticks;
 use crate::core::RefoldRequest;
 
@@ -49,7 +47,8 @@ impl RefoldCall {
     }
 }
 
-/// Folds the ticks of each minute and appends the refolds to `trades`. The archiver and the stored
+/// Folds the ticks of each minute and appends the refolds to `trades`: those of the minutes whose
+/// ticks can be read, also if others fail. The archiver and the stored
 /// state must have passed the marks of all minutes.
 pub(super) fn fold_and_append_refolds<B: Backend>(
     worker: &PartitionWorker<B>,
@@ -59,32 +58,29 @@ pub(super) fn fold_and_append_refolds<B: Backend>(
     let (partition, timeout) = (worker.partition, worker.config.call_timeout);
     async move {
         let mut records = Vec::with_capacity(requests.len());
+        let mut failed = None;
         for (request, settings) in &requests {
             let fold = fold_ticks::<B>(&stores, partition, request, settings);
-            let refold = within(&stores, timeout, fold).await?;
-            records.push(refold_record(&request.instrument, refold));
+            match clock::timeout(&stores.clock, timeout, fold).await {
+                Ok(Ok(refold)) => records.push(refold_record(&request.instrument, refold)),
+                // A minute whose ticks cannot be read, such as a damaged block, keeps no other
+                // minute waiting.
+                Ok(Err(error)) if !error.is_transient() => failed = Some(error.to_string()),
+                Ok(Err(error)) => {
+                    failed = Some(error.to_string());
+                    break;
+                }
+                Err(elapsed) => {
+                    failed = Some(elapsed.to_string());
+                    break;
+                }
+            }
         }
-        within(&stores, timeout, trades.append(partition, records)).await?;
-        Ok(())
-    }
-}
-
-/// Waits for a call, at most for `timeout`.
-async fn within<B: Backend, V, E>(
-    stores: &WorkerStores<B>,
-    timeout: Duration,
-    call: impl Future<Output = Result<V, E>>,
-) -> Result<V, RefoldError>
-where
-    RefoldError: From<E>,
-{
-    let done = clock::timeout(&stores.clock, timeout, call).await;
-    Ok(done.map_err(|elapsed| RefoldError::Repeatable(elapsed.to_string()))??)
-}
-
-impl From<store::StoreError> for RefoldError {
-    fn from(error: store::StoreError) -> Self {
-        Self::Repeatable(error.to_string())
+        let append = trades.append(partition, records);
+        clock::timeout(&stores.clock, timeout, append)
+            .await
+            .map_err(|elapsed| RefoldError::Repeatable(elapsed.to_string()))??;
+        failed.map_or(Ok(()), |reason| Err(RefoldError::Repeatable(reason)))
     }
 }
 

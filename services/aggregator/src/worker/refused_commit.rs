@@ -9,7 +9,7 @@ use backend::Backend;
 use bytes::Bytes;
 use clock::{Clock, duration_ns};
 use eventlog::Record;
-use market::{Interval, MINUTE_NS};
+use market::{Interval, MINUTE_NS, Position};
 use schemas::{Repair, TradesTopicRecord};
 use std::time::Duration;
 use store::{BarStore, CommitOutcome, PartitionProgress, PartitionTransaction, StoreError};
@@ -28,6 +28,8 @@ const LEFT_OUT_PERIOD: Duration = Duration::from_secs(3_600);
 /// A commit whose data the store refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RefusedCommit {
+    /// The stored position that the commit begins at.
+    pub(super) begin: Position,
     /// The first offset after the records that it contains.
     pub(super) end_offset: u64,
     /// How many records it contains, if the session has counted them.
@@ -78,8 +80,8 @@ impl RefusedRecordSearch {
         self.left_out = None;
     }
 
-    /// Continues the search after a refused commit, which began at `progress`. Returns `false` if
-    /// the worker is stopped first.
+    /// Continues the search after a refused commit. `progress` is what is stored now: if another
+    /// worker has moved it, the search ends. Returns `false` if the worker is stopped first.
     ///
     /// # Errors
     /// The error of the store if no record is to blame: the store refuses a transaction without
@@ -91,6 +93,10 @@ impl RefusedRecordSearch {
         progress: &PartitionProgress,
         stop: &CancellationToken,
     ) -> Result<bool, WorkerError> {
+        if progress.next_position() != refused.begin {
+            self.end();
+            return Ok(true);
+        }
         let first_offset = progress.next_offset;
         let record_count = refused.record_count.unwrap_or_else(|| {
             usize::try_from(refused.end_offset - first_offset).unwrap_or(usize::MAX)
@@ -119,12 +125,17 @@ impl RefusedRecordSearch {
         let Some(record) = fetch_record(worker, first_offset, stop).await? else {
             return Ok(false);
         };
-        let is_left_out_already = self
-            .left_out
-            .as_ref()
-            .is_some_and(|left_out| left_out.offset == record.offset);
-        if is_left_out_already || !accepts_empty_transaction(worker, progress, stop).await? {
+        if self.is_left_out(record.offset) {
             return Err(refusal());
+        }
+        match commit_empty_transaction(worker, progress, stop).await? {
+            None => return Ok(false),
+            Some(EmptyCommitOutcome::Refused) => return Err(refusal()),
+            Some(EmptyCommitOutcome::Conflict) => {
+                self.end();
+                return Ok(true);
+            }
+            Some(EmptyCommitOutcome::Committed) => {}
         }
         if !self.count_left_out(worker.stores.clock.monotonic_ns()) {
             return Err(refusal());
@@ -147,6 +158,12 @@ impl RefusedRecordSearch {
             reason: refused.reason,
         });
         Ok(true)
+    }
+
+    /// Returns whether the session that ended has left a record out.
+    fn is_left_out(&self, offset: u64) -> bool {
+        let left_out = self.left_out.as_ref();
+        left_out.is_some_and(|left_out| left_out.offset == offset)
     }
 
     /// Counts a record that is left out. Returns whether that is allowed.
@@ -188,21 +205,31 @@ async fn fetch_record<B: Backend>(
     }
 }
 
-/// Returns whether the store accepts a transaction that changes nothing.
-async fn accepts_empty_transaction<B: Backend>(
+/// What committing a transaction that changes nothing comes to.
+enum EmptyCommitOutcome {
+    Committed,
+    /// Another worker has moved the partition.
+    Conflict,
+    /// The store refuses it too, so no record is to blame.
+    Refused,
+}
+
+/// Commits a transaction that changes nothing. Returns `None` if the worker is stopped first.
+async fn commit_empty_transaction<B: Backend>(
     worker: &PartitionWorker<B>,
     progress: &PartitionProgress,
     stop: &CancellationToken,
-) -> Result<bool, WorkerError> {
+) -> Result<Option<EmptyCommitOutcome>, WorkerError> {
     let transaction = PartitionTransaction::empty(progress.next_position(), *progress);
     let commit = || async {
         match worker.stores.bars.commit(&transaction).await {
-            Err(error) if error.is_data_refused() => Ok(None),
-            result => result.map(Some),
+            Ok(CommitOutcome::Committed) => Ok(EmptyCommitOutcome::Committed),
+            Ok(CommitOutcome::Conflict) => Ok(EmptyCommitOutcome::Conflict),
+            Err(error) if error.is_data_refused() => Ok(EmptyCommitOutcome::Refused),
+            Err(error) => Err(error),
         }
     };
-    let outcome = worker.retry_store_call(stop, commit).await?;
-    Ok(outcome == Some(Some(CommitOutcome::Committed)))
+    worker.retry_store_call(stop, commit).await
 }
 
 /// Appends a repair of the minute of a trade, an edit or a cancel that is left out. Its bars were

@@ -257,16 +257,17 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
                 return Ok(None);
             }
         };
+        let now_ns = worker.stores.clock.now_ns();
+        let (records, future) = split_before_future_record(&records, now_ns);
+        if let (true, Some(future)) = (records.is_empty(), future) {
+            self.schedule.postpone_advance(self.monotonic_ns());
+            self.back_off(&future.to_string()).await;
+            return Ok(None);
+        }
         let was_failing = self.log_retries.is_backing_off();
         self.log_retries.record_success();
         if was_failing {
             self.readiness.report_recovery();
-        }
-        let now_ns = worker.stores.clock.now_ns();
-        let (records, future) = split_before_future_record(&records, now_ns);
-        if let (true, Some(future)) = (records.is_empty(), future) {
-            self.back_off(&future.to_string()).await;
-            return Ok(None);
         }
         let records = self.within_commit_limit(records);
         let bytes = records.iter().map(record_bytes).sum();

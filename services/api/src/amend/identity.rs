@@ -6,8 +6,8 @@ use market::{AmendmentKind, TradeId};
 
 use crate::problem::Problem;
 
-/// Returns the id of a new amendment: derived from the request's Idempotency-Key, so that a
-/// repeated request gets the same id, or random if the request has no key.
+/// Returns the id of a new amendment: derived from the digest of the request's Idempotency-Key and
+/// body, so that a repeated request gets the same id, or random if the request has no key.
 ///
 /// The kind and the trade are part of a derived id, so that no amendment is lost if a client uses
 /// one key for several trades by mistake.

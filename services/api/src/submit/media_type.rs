@@ -1,4 +1,4 @@
-//! The headers of a body: its media type and its Idempotency-Key.
+//! The media type of a body.
 
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -9,10 +9,6 @@ use super::json::{read_json_trades, read_ndjson_trades};
 use super::msgpack::read_msgpack_trades;
 use super::submission::TradeSubmission;
 use crate::problem::{ErrorCode, Problem};
-
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// The longest Idempotency-Key, in bytes.
-const MAX_KEY_BYTES: usize = 255;
 
 /// The media types in which trades may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,25 +82,4 @@ impl MediaType {
             Self::Compact => read_compact_trades(body, sender_key),
         }
     }
-}
-
-/// Returns a digest of the request's Idempotency-Key; `None` if it has none.
-pub(crate) fn idempotency_key_digest(headers: &HeaderMap) -> Result<Option<[u8; 16]>, Problem> {
-    let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
-        return Ok(None);
-    };
-    let is_visible = key.as_bytes().iter().all(u8::is_ascii_graphic);
-    if key.is_empty() || key.len() > MAX_KEY_BYTES || !is_visible {
-        return Err(Problem::invalid_parameter(
-            "Idempotency-Key",
-            "the key is empty, too long or not visible ASCII",
-            format!("1 to {MAX_KEY_BYTES} visible ASCII characters"),
-        ));
-    }
-    let digest = blake3::hash(key.as_bytes());
-    let (half, _) = digest
-        .as_bytes()
-        .split_first_chunk()
-        .expect("a digest has 32 bytes");
-    Ok(Some(*half))
 }

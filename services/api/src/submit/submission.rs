@@ -23,7 +23,7 @@ pub(crate) struct TradeSubmission {
     pub(crate) rejected_total: u64,
     /// The number of elements that are not trades, by code.
     pub(crate) fault_counts: BTreeMap<&'static str, u64>,
-    /// A digest of the request's Idempotency-Key.
+    /// A digest of the request's Idempotency-Key and body.
     sender_key: Option<[u8; 16]>,
 }
 
@@ -86,7 +86,7 @@ impl ElementFault {
 
 impl TradeSubmission {
     /// Returns an empty submission with room for `capacity` trades. `sender_key` is a digest of the
-    /// request's Idempotency-Key: together with its index it identifies a trade without an id.
+    /// request's Idempotency-Key and body: with its index it identifies a trade without an id.
     pub(crate) fn new(sender_key: Option<[u8; 16]>, capacity: usize) -> Self {
         Self {
             trades: Vec::with_capacity(capacity),

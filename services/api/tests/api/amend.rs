@@ -144,6 +144,10 @@ async fn a_repeated_request_is_one_amendment() {
     assert_eq!(put(Some("one"), "5").await, first);
     world.wait_until_refolded().await;
     assert_eq!(world.get(TRADES).await.data()[0]["price"], "7");
+    // The same key with other values is another edit.
+    assert_ne!(put(Some("one"), "8").await, first);
+    world.wait_until_refolded().await;
+    assert_eq!(world.get(TRADES).await.data()[0]["price"], "8");
     assert_ne!(put(Some("two"), "5").await, first);
     world.wait_until_refolded().await;
     assert_eq!(world.get(TRADES).await.data()[0]["price"], "5");

@@ -169,6 +169,17 @@ async fn a_key_makes_requests_without_ids_idempotent() {
         world.get("/api/v1/bars/v/A%2FB").await.data()[0]["trades"],
         4
     );
+    // Another sender uses the same key for other trades.
+    let other = line.replace(r#""price":1"#, r#""price":2"#);
+    for _ in 0..2 {
+        let body = json_array(std::slice::from_ref(&other));
+        let response = world
+            .send("POST", "/api/v1/trades", &headers("one"), body.into())
+            .await;
+        assert_eq!(response.json()["accepted"], 1);
+    }
+    world.wait_until_folded().await;
+    assert_eq!(world.get("/api/v1/trades/v/A%2FB").await.data().len(), 5);
     let bad = world
         .send("POST", "/api/v1/trades", &headers("a b"), body.into())
         .await;

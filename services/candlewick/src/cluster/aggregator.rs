@@ -190,9 +190,14 @@ impl AggregatorTopicsAndStores {
             Box::pin(async move {
                 let component = worker.health.clone();
                 let fold = Box::pin(worker.run(stop.clone()));
-                let is_below_retention = WorkerError::is_below_retention;
-                let fold =
-                    run_partition_or_halt(partition, component, fold, is_below_retention, &stop);
+                let concerns_one_partition = WorkerError::concerns_one_partition;
+                let fold = run_partition_or_halt(
+                    partition,
+                    component,
+                    fold,
+                    concerns_one_partition,
+                    &stop,
+                );
                 Ok(run_with_retention(fold, retention.as_deref()).await?)
             })
         })

@@ -136,8 +136,9 @@ fn partition_task_factory(
         Box::pin(async move {
             let component = archiver.health.clone();
             let archive = archiver.run(stop.clone());
-            let is_below_retention = ArchiverError::is_below_retention;
-            run_partition_or_halt(partition, component, archive, is_below_retention, &stop).await?;
+            let concerns_one_partition = ArchiverError::concerns_one_partition;
+            run_partition_or_halt(partition, component, archive, concerns_one_partition, &stop)
+                .await?;
             Ok(())
         })
     })

@@ -1,5 +1,5 @@
-//! A partition whose next records the log has dropped: its task stays halted, and the other
-//! partitions continue.
+//! A partition that cannot go on, because the log has dropped its next records or a store refuses
+//! them: its task stays halted, and the other partitions continue.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 const HALTED_METRIC: &str = "candlewick_partition_halted";
 
-/// Runs the task of a partition to its end. If the log has dropped the next record of the
-/// partition, halts the partition until `stop` is cancelled and then succeeds. The component is
+/// Runs the task of a partition to its end. If it fails with an error that concerns this partition
+/// only, halts the partition until `stop` is cancelled and then succeeds. The component is
 /// withdrawn at the end, also if the task is dropped.
 ///
 /// # Errors
@@ -20,7 +20,7 @@ pub(super) async fn run_partition_or_halt<E>(
     partition: u32,
     component: HealthComponent,
     task: impl Future<Output = Result<(), E>>,
-    is_below_retention: impl Fn(&E) -> bool,
+    concerns_one_partition: impl Fn(&E) -> bool,
     stop: &CancellationToken,
 ) -> Result<(), E>
 where
@@ -28,7 +28,7 @@ where
 {
     let component = WithdrawComponentOnDrop(component);
     match task.await {
-        Err(error) if is_below_retention(&error) => {
+        Err(error) if concerns_one_partition(&error) => {
             report_halted_until_stopped(partition, &error, &component.0, stop).await;
             Ok(())
         }
@@ -37,8 +37,8 @@ where
 }
 
 /// Reports that a partition is halted, and waits until the partition is assigned to another
-/// member or the process stops. It does not continue after the gap: an operator has to decide
-/// on that.
+/// member or the process stops. It does not continue after the records at fault: an operator has to
+/// decide on that.
 async fn report_halted_until_stopped(
     partition: u32,
     error: &impl Display,
@@ -48,13 +48,12 @@ async fn report_halted_until_stopped(
     describe_gauge!(
         HALTED_METRIC,
         "1 while a partition is stopped, because the log has dropped records that it had not \
-         passed."
+         passed, or a store refuses them."
     );
     let _raised =
         GaugeRaisedUntilDrop::new(gauge!(HALTED_METRIC, "partition" => partition.to_string()));
     let reason = format!(
-        "{error}: the log has dropped records that were still to be read, and this partition is \
-         stopped; docs/operations.md says what to do"
+        "{error}: this partition is stopped, and the others go on; docs/operations.md says what to do"
     );
     tracing::error!(partition, reason, "stopped");
     component.not_ready(reason);

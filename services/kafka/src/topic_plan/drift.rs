@@ -56,7 +56,7 @@ impl TopicDrift {
             "partitions" => format!(
                 "{topic} has {actual} partitions and had {expected} when this process started: keys \
                  belong to other partitions now, so nothing more is folded; recreate the topics \
-                 with the partitions that are wanted, or restore those that were"
+                 with the {expected} partitions whose state is stored"
             ),
             _ => format!(
                 "{topic} has {setting}={actual}, which loses or reorders records; it should be \

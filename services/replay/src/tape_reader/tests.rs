@@ -211,7 +211,7 @@ fn the_error_of_an_unreadable_tape_says_why() {
             "the zip is damaged or cut: ",
         ),
         (
-            "my tape.csv",
+            "-trades-.csv",
             ARCHIVE.as_bytes(),
             CONTIGUOUS_BY_SYMBOL,
             "its name does not begin with a symbol",

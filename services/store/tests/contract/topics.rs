@@ -278,14 +278,20 @@ pub(crate) async fn a_topic_with_other_partitions_or_of_another_log_is_refused(
     };
     let error = store.register_topic(&stranger).await.unwrap_err();
     assert!(matches!(error, StoreError::ForeignTopic { .. }), "{error}");
-    // Nothing was registered, and the topic itself may be recreated with other partitions.
-    let registered = store.registered_topics(TRADES).await.unwrap();
-    assert_eq!(registered.len(), 1);
-    assert_eq!(registered[0].partitions, 4);
-    assert_eq!(registered[0].origin.as_deref(), Some("here"));
     let recreated = TopicGeneration {
         partitions: 8,
         ..generation(TRADES, "two")
     };
+    let error = store.register_topic(&recreated).await.unwrap_err();
+    assert!(
+        matches!(error, StoreError::PartitionsChanged { .. }),
+        "{error}"
+    );
+    // Nothing was registered, and the topic may be recreated with the partitions of the state.
+    let registered = store.registered_topics(TRADES).await.unwrap();
+    assert_eq!(registered.len(), 1);
+    assert_eq!(registered[0].partitions, 4);
+    assert_eq!(registered[0].origin.as_deref(), Some("here"));
+    let recreated = generation(TRADES, "two");
     assert_eq!(store.register_topic(&recreated).await.unwrap(), 2);
 }

@@ -281,6 +281,10 @@ impl SymbolBars {
         if let Some(later) = &mark.later_bar {
             bar.merge(later);
         }
+        if bar.admitted == 0 {
+            // Retention of a minute without ticks counts from its refold.
+            bar.first_append_ns = bar.first_append_ns.min(at.append_time_ns());
+        }
         if bar.admitted != counted.unwrap_or(0) && !mark.force {
             self.windows.mark_unprovable(window.start_ns, at);
             return RefoldOutcome::Refused {
@@ -303,6 +307,18 @@ impl SymbolBars {
             self.clock.add_open_window(end_ns);
         }
         RefoldOutcome::Applied
+    }
+
+    /// Leaves out a refold whose result cannot be stored. Returns whether its minute was dirty with
+    /// the same mark.
+    pub(crate) fn leave_out_refold(&mut self, refold: &Refold, at: AppliedAt) -> bool {
+        if !self.dirty.matches_mark(refold) {
+            return false;
+        }
+        self.merge_accumulator_into_bars(at);
+        self.dirty.take_mark(refold.start_ns);
+        self.windows.mark_unprovable(refold.start_ns, at);
+        true
     }
 
     /// Returns whether any dirty minute has no refold requested.

@@ -137,7 +137,8 @@ impl SymbolClock {
 
     /// Returns the least append time at which an open window may close without another trade.
     pub(crate) fn close_due_ns(&self, settings: &VenueSettings) -> Option<i64> {
-        if self.next_close_ns == i64::MAX {
+        // A window that a forced refold opened closes only once the symbol has traded.
+        if self.next_close_ns == i64::MAX || self.watermark_ns == i64::MIN {
             return None;
         }
         let wait_ns = self
