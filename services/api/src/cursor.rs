@@ -37,8 +37,7 @@ impl CursorKind {
 /// A position in a list, as a cursor holds it.
 pub(crate) trait CursorPosition: DeserializeOwned {
     /// Returns whether the server can have sent this position: its texts are legal and its times
-    /// are within the years that are served. A client may forge a cursor, and whatever it holds is
-    /// passed to the stores.
+    /// are those of a trade. A client may forge a cursor, and its position is passed to the stores.
     fn is_plausible(&self) -> bool;
 }
 

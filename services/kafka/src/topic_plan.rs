@@ -14,6 +14,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use tokio::task::spawn_blocking;
 
 use self::admin::TopicAdmin;
+pub(crate) use self::admin::create_admin_client;
 use self::drift::find_drifts;
 use crate::config::KafkaConfig;
 use crate::error_mapping;

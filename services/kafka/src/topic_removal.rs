@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use eventlog::LogError;
-use rdkafka::admin::{AdminClient, AdminOptions};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::config::FromClientConfig as _;
+use rdkafka::admin::AdminOptions;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use crate::config::KafkaConfig;
 use crate::error_mapping;
+use crate::topic_plan::create_admin_client;
 
 /// How long the brokers may take, which is longer than for other requests.
 const DELETE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -19,15 +18,7 @@ const DELETE_TIMEOUT: Duration = Duration::from_secs(60);
 /// # Errors
 /// A [`LogError`] for the first topic that the brokers do not delete.
 pub async fn remove_topics(config: &KafkaConfig, names: &[String]) -> Result<(), LogError> {
-    let refused = |reason: String| LogError::Refused {
-        topic: "Kafka".to_owned(),
-        reason,
-    };
-    let client = config
-        .admin_client_config()
-        .map_err(|error| refused(error.to_string()))?;
-    let admin = AdminClient::<DefaultClientContext>::from_config(&client)
-        .map_err(|error| refused(error.to_string()))?;
+    let admin = create_admin_client(config)?;
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let options = AdminOptions::new()
         .request_timeout(Some(DELETE_TIMEOUT))

@@ -1,7 +1,7 @@
 //! Which texts are legal: names of venues and symbols, ids of trades, and scopes of ids.
 //!
-//! Everything that decodes a record or reads a request calls [`validate_text`], so that whatever
-//! the log accepts, every store can hold. No legal text contains a control character.
+//! Decoders of records and parsers of requests call [`validate_text`], so that every store can hold
+//! each text that the log accepts. No legal text contains a control character.
 
 use std::borrow::Cow;
 

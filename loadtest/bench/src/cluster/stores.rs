@@ -120,15 +120,8 @@ impl BarWriter {
             }
         }
         Ok(PartitionTransaction {
-            expected: self.progress.next_position(),
-            progress,
             bars,
-            symbols: Vec::new(),
-            venues: Vec::new(),
-            id_sets: Vec::new(),
-            excluded_ranges: Vec::new(),
-            dirty_minutes: Vec::new(),
-            pending_amendments: Vec::new(),
+            ..PartitionTransaction::empty(self.progress.next_position(), progress)
         })
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct RefoldCall {
 /// Why refolds may not be in the log.
 #[derive(Debug)]
 pub(super) enum RefoldError {
-    /// They can be requested again: one that the log holds twice does nothing the second time.
+    /// They can be requested again. If the log holds a refold twice, the second has no effect.
     Repeatable(String),
     /// The topic was recreated or refuses the records.
     Log(LogError),

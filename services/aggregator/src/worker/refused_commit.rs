@@ -84,8 +84,9 @@ impl RefusedRecordSearch {
     /// worker has moved it, the search ends. Returns `false` if the worker is stopped first.
     ///
     /// # Errors
-    /// The error of the store if no record is to blame: the store refuses a transaction without
-    /// data too, or one that leaves the only record out, or too many records were left out lately.
+    /// The error of the store if no record is to blame: the store also refuses a transaction
+    /// without data, or the commit in which the record is left out; or more than [`MAX_LEFT_OUT`]
+    /// records were left out within [`LEFT_OUT_PERIOD`].
     pub(super) async fn continue_after<B: Backend>(
         &mut self,
         worker: &PartitionWorker<B>,

@@ -16,7 +16,7 @@ use crate::native::{PartitionQueueReader, TakenMessage, TakenMessages};
 /// How many messages are taken from librdkafka at once. This bounds the records that are held here
 /// in addition to librdkafka's own bounded queue.
 const MAX_MESSAGES: usize = 1_024;
-/// The append time of a record without one that has no record before it.
+/// The append time of the first record that is read, if the brokers gave it none.
 const NO_APPEND_TIME_NS: i64 = 0;
 /// The assumed size of a record until some have been read.
 const ASSUMED_RECORD_BYTES: usize = 128;

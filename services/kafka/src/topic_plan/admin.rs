@@ -18,6 +18,23 @@ use crate::connection_error::LastConnectionError;
 use crate::error_mapping;
 use crate::native::{self, AdminHandle};
 
+/// Creates a client for requests about topics. Makes no request to the brokers.
+///
+/// # Errors
+/// [`LogError::Refused`] if the configuration is not one that librdkafka accepts.
+pub(crate) fn create_admin_client(
+    config: &KafkaConfig,
+) -> Result<AdminClient<DefaultClientContext>, LogError> {
+    let refused = |reason: String| LogError::Refused {
+        topic: "Kafka".to_owned(),
+        reason,
+    };
+    let client = config
+        .admin_client_config()
+        .map_err(|error| refused(error.to_string()))?;
+    AdminClient::from_config(&client).map_err(|error| refused(error.to_string()))
+}
+
 /// A client that makes requests about topics.
 pub(super) struct TopicAdmin {
     admin: AdminHandle,
@@ -28,16 +45,8 @@ pub(super) struct TopicAdmin {
 impl TopicAdmin {
     /// Creates the client. Makes no request to the brokers.
     pub(super) fn new(config: &KafkaConfig) -> Result<Self, LogError> {
-        let refused = |reason: String| LogError::Refused {
-            topic: "Kafka".to_owned(),
-            reason,
-        };
-        let client = config
-            .admin_client_config()
-            .map_err(|error| refused(error.to_string()))?;
-        let admin = AdminClient::<DefaultClientContext>::from_config(&client);
         Ok(Self {
-            admin: Arc::new(admin.map_err(|error| refused(error.to_string()))?),
+            admin: Arc::new(create_admin_client(config)?),
             last_connection_error: LastConnectionError::default(),
             config: config.clone(),
         })

@@ -104,29 +104,21 @@ pub(crate) fn extreme_bar(instrument: &Instrument, start_ns: i64) -> StoredBar {
 
 /// Returns a transaction of a partition of epoch 1 that only moves its progress.
 pub(crate) fn step(partition: u32, from: u64, to: u64) -> PartitionTransaction {
-    PartitionTransaction {
-        expected: Position {
-            epoch: 1,
-            offset: from,
+    let expected = Position {
+        epoch: 1,
+        offset: from,
+    };
+    let progress = PartitionProgress {
+        partition,
+        epoch: 1,
+        next_offset: to,
+        updates_position: Position {
+            epoch: 3,
+            offset: to * 2,
         },
-        progress: PartitionProgress {
-            partition,
-            epoch: 1,
-            next_offset: to,
-            updates_position: Position {
-                epoch: 3,
-                offset: to * 2,
-            },
-            append_time_ns: i64::try_from(to).unwrap(),
-        },
-        bars: Vec::new(),
-        symbols: Vec::new(),
-        venues: Vec::new(),
-        id_sets: Vec::new(),
-        excluded_ranges: Vec::new(),
-        dirty_minutes: Vec::new(),
-        pending_amendments: Vec::new(),
-    }
+        append_time_ns: i64::try_from(to).unwrap(),
+    };
+    PartitionTransaction::empty(expected, progress)
 }
 
 /// Commits a transaction that must not conflict. It loads the partition first, in case it is new.

@@ -356,17 +356,7 @@ impl FilledFolder {
             .await
             .unwrap();
         let progress = state.progress;
-        let mut transaction = PartitionTransaction {
-            expected: progress.next_position(),
-            progress,
-            bars: Vec::new(),
-            symbols: Vec::new(),
-            venues: Vec::new(),
-            id_sets: Vec::new(),
-            excluded_ranges: Vec::new(),
-            dirty_minutes: Vec::new(),
-            pending_amendments: Vec::new(),
-        };
+        let mut transaction = PartitionTransaction::empty(progress.next_position(), progress);
         fill(&mut transaction);
         assert_eq!(
             folder.bars.commit(&transaction).await.unwrap(),

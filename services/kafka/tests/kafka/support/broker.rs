@@ -68,7 +68,7 @@ impl Broker {
         self.wait_until_served(name, partitions).await;
     }
 
-    /// Sets `message.timestamp.type`, and waits until the brokers have applied it.
+    /// Sets `message.timestamp.type`. The brokers apply it a moment later.
     pub(crate) async fn set_timestamps(&self, name: &str, timestamp_type: &str) {
         let topic = AlterConfig::new(ResourceSpecifier::Topic(name))
             .set("message.timestamp.type", timestamp_type)
@@ -77,7 +77,6 @@ impl Broker {
         for outcome in changed.await.unwrap() {
             outcome.unwrap();
         }
-        std::thread::sleep(Duration::from_secs(1));
     }
 
     /// Waits until the brokers serve all partitions of the topic, which they learn from the
