@@ -208,6 +208,17 @@ impl Hub {
         }
     }
 
+    /// Returns the number of subscriptions of all connections.
+    #[must_use]
+    pub fn subscription_count(&self) -> usize {
+        let state = self.lock();
+        state
+            .channels
+            .values()
+            .map(HubChannel::subscriber_count)
+            .sum()
+    }
+
     /// Returns the message with the bars of a channel: those that the hub holds, and those of
     /// `stored`, which the caller has read from [`Hub::held_bars`] and then from the store, in this
     /// order. `recovered` is `Some(false)` in the response to a client that wanted to continue

@@ -260,6 +260,11 @@ impl HubChannel {
             .retain(|known| !Arc::ptr_eq(known, changed_channels));
     }
 
+    /// Returns the number of connections that are told of messages.
+    pub(super) const fn subscriber_count(&self) -> usize {
+        self.subscribers.len()
+    }
+
     /// Returns whether the channel has no subscribers and had no messages.
     pub(super) fn is_unused(&self) -> bool {
         self.subscribers.is_empty() && self.bars.is_empty() && self.last_seq.is_none()

@@ -9,6 +9,7 @@ mod prices;
 mod problems;
 mod repairs;
 mod settings;
+mod stream;
 mod submit;
 mod trades;
 mod world;

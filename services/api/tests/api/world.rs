@@ -13,6 +13,7 @@ use eventlog::{EmbeddedLog, EmbeddedOptions, Log, MemoryLog, RetentionLimits};
 use host::Health;
 use ingest::IngestProducer;
 use serde_json::Value;
+use sqlx::ConnectOptions as _;
 use store::{BarReader, MemoryNewestPriceStore, SqliteBarStore, SqliteTickStore, TickStore};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -76,9 +77,10 @@ pub(crate) struct World {
     bars: SqliteBarStore,
     ticks: SqliteTickStore,
     hot: MemoryNewestPriceStore,
+    hub: Hub,
     _tasks: JoinSet<()>,
     _stop: DropGuard,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// A response of the API.
@@ -140,9 +142,10 @@ impl World {
             bars,
             ticks,
             hot: MemoryNewestPriceStore::default(),
+            hub: hub.clone(),
             _tasks: JoinSet::new(),
             _stop: stop.clone().drop_guard(),
-            _folder: folder,
+            folder,
         };
         for partition in 0..PARTITIONS {
             world.start_partition(partition, &updates, &hub, &health, &stop);
@@ -234,6 +237,31 @@ impl World {
             .spawn(async move { archiver.run(archive).await.unwrap() });
         self._tasks
             .spawn(async move { follower.run(follow).await.unwrap() });
+    }
+
+    pub(crate) fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Waits until the live stream has as many subscriptions as `expected`.
+    pub(crate) async fn wait_for_subscriptions(&self, expected: usize) {
+        for _ in 0..2_000 {
+            if self.hub.subscription_count() == expected {
+                return;
+            }
+            SystemClock.sleep(Duration::from_millis(5)).await;
+        }
+        let found = self.hub.subscription_count();
+        panic!("{found} subscriptions, not {expected}, after ten seconds");
+    }
+
+    /// Executes a statement on the database of bars.
+    pub(crate) async fn execute_on_bars(&self, statement: &'static str) {
+        let path = self.folder.path().join("bars");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+        let mut connection = options.connect().await.unwrap();
+        let query = sqlx::query(statement);
+        query.execute(&mut connection).await.unwrap();
     }
 
     /// Waits until everything in the log is folded and archived.

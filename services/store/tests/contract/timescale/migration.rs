@@ -104,6 +104,57 @@ async fn older_tables_are_refused() {
     }
 }
 
+#[tokio::test]
+async fn a_search_path_without_the_extension_is_refused_before_a_table_is_made() {
+    let database = Database::empty().await;
+    database
+        .run_sql(
+            "CREATE EXTENSION IF NOT EXISTS timescaledb; CREATE SCHEMA elsewhere; \
+             DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = elsewhere', \
+             current_database()); END $$",
+        )
+        .await;
+    let migrated = TimescaleBarStore::migrate(database.config()).await;
+    let text = migrated.unwrap_err().to_string();
+    assert!(
+        text.contains("the search path elsewhere does not have") && text.contains("ALTER ROLE"),
+        "{text}"
+    );
+    let mut session = database.session().await;
+    let tables: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'elsewhere'",
+    )
+    .fetch_one(&mut session)
+    .await
+    .unwrap();
+    assert_eq!(tables, 0);
+    // As the message says.
+    database
+        .run_sql(
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = elsewhere, public', \
+             current_database()); END $$",
+        )
+        .await;
+    TimescaleBarStore::migrate(database.config()).await.unwrap();
+    database.open().await;
+}
+
+#[tokio::test]
+async fn a_migration_that_was_not_completed_is_refused_until_it_is() {
+    let database = Database::migrated().await;
+    database
+        .run_sql(
+            "CREATE TABLE copied_bars (LIKE bars INCLUDING ALL); DROP VIEW candles; \
+             DROP TABLE bars; ALTER TABLE copied_bars RENAME TO bars",
+        )
+        .await;
+    let error = TimescaleBarStore::open(database.config()).await.err();
+    let text = error.unwrap().to_string();
+    assert!(text.contains("bars is no hypertable"), "{text}");
+    TimescaleBarStore::migrate(database.config()).await.unwrap();
+    database.open().await;
+}
+
 /// PostgreSQL without the extension works, and its bars move into chunks when the extension is
 /// added.
 #[tokio::test]
