@@ -382,3 +382,29 @@ fn a_forced_refold_of_a_symbol_that_has_not_traded_closes_nothing_and_ends() {
     let counts = core.take_counts();
     assert_eq!((counts.refolds, counts.trades), (1, 3));
 }
+
+#[test]
+fn after_a_restart_a_late_trade_of_an_old_minute_is_not_the_newest() {
+    let mut core = empty_core();
+    let newest_ns = START_NS + 9 * MINUTE_NS;
+    apply_all(
+        &mut core,
+        &[venue_record(), trade_record(1, "v:A", newest_ns, 5)],
+    );
+    let transaction = core.flush(Position::default(), Position::default());
+    // The store has no open bars any more: the minutes are closed.
+    let state = PartitionState {
+        progress: transaction.progress,
+        symbols: transaction.symbols,
+        venues: transaction.venues,
+        open_bars: Vec::new(),
+        dirty_minutes: Vec::new(),
+        pending_amendments: Vec::new(),
+    };
+    let mut core = FoldCore::new(state, 1);
+    apply_all(&mut core, &[trade_record(2, "v:A", START_NS, 6)]);
+    let update = core.take_updates().remove(0);
+    assert!(update.rows.iter().any(|row| row.bar.trades == 1));
+    let newest = market::Interval::M1.window_containing(newest_ns);
+    assert_eq!(update.newest_minute_ns, newest.start_ns);
+}
